@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+# Keelboot. `make help` lists the targets.
+
+VERSION := 0.1.0
+B       := build
+CC      := gcc
+PREFIX  := /usr
+SYSCONFDIR := /etc
+SHELL   := /bin/sh
+
+# ---------------------------------------------------------------- flags
+# Warnings are errors only under `make lint`: a newer compiler must not stop somebody's build.
+WARN     := -Wall -Wextra -Wshadow -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
+            -Wwrite-strings
+HARDEN   := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -ftrivial-auto-var-init=zero
+CFLAGS   := -O2 -g
+CPPFLAGS := -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DKB_VERSION='"$(VERSION)"'
+ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
+LDFLAGS  := -static-pie -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--build-id=none
+TEST_LDFLAGS := -pie -Wl,-z,relro,-z,now
+
+# `make SAN=1 …` builds everything a second time with the sanitizers, in a folder of its own.
+ifdef SAN
+B        := build/san
+HARDEN   := -fPIE
+CFLAGS   := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS  := -pie
+TEST_LDFLAGS := -pie
+endif
+
+# ---------------------------------------------------------------- what is built from what
+# Mains, and the real ends of the two seams, stand apart; every other object goes unchanged into both the product and the tests.
+MAINS   := initramfs/init.c initramfs/helper.c cli/main.c
+REAL    := lib/bdev_file.c lib/os_linux.c
+SRC     := $(sort $(wildcard lib/*.c kernel-cmdline/*.c selector/*.c update/*.c hooks/*.c initramfs/*.c cli/*.c))
+LIBSRC  := $(filter-out $(MAINS) $(REAL),$(SRC))
+obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
+LIBKB   := $(B)/libkb.a
+LIBREAL := $(B)/libreal.a
+PROGS   := $(B)/init $(B)/keelboot-helper $(B)/keelboot
+
+CRYPTO  := -lcrypto -ldl -pthread
+INIT_LIBS   := -linih
+HELPER_LIBS := -linih -lblkid $(CRYPTO) -lzstd
+CLI_LIBS    := -linih -ljson-c -lblkid $(CRYPTO) -lzstd
+TEST_LIBS   := -lcmocka $(CLI_LIBS)
+
+all: $(PROGS) ## build init, keelboot-helper and keelboot
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIBKB): $(call obj,$(LIBSRC))
+	$(Q)rm -f $@ && ar rcsD $@ $^
+
+$(LIBREAL): $(call obj,$(REAL))
+	$(Q)rm -f $@ && ar rcsD $@ $^
+
+$(B)/init: $(B)/obj/initramfs/init.o $(LIBKB) $(LIBREAL)
+	$(Q)$(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $^ $(LIBKB) $(INIT_LIBS)
+
+$(B)/keelboot-helper: $(B)/obj/initramfs/helper.o $(LIBKB) $(LIBREAL)
+	$(Q)$(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $^ $(LIBKB) $(HELPER_LIBS)
+
+$(B)/keelboot: $(B)/obj/cli/main.o $(LIBKB) $(LIBREAL)
+	$(Q)$(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $^ $(LIBKB) $(CLI_LIBS)
+
+# Quiet unless V=1.
+Q := $(if $(V),,@)
+
+# ---------------------------------------------------------------- tests
+UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
+TRACE    := $(patsubst tests/trace/%.c,$(B)/tests/trace/%,$(sort $(wildcard tests/trace/*_test.c)))
+SIMSRC   := $(sort $(wildcard tests/sim/*.c))
+SIMMAINS := $(wildcard tests/sim/*_sim_main.c)
+SIMLIB   := $(B)/libsim.a
+SIMS     := $(patsubst tests/sim/%_main.c,$(B)/tests/sim/%,$(SIMMAINS))
+
+$(SIMLIB): $(call obj,$(filter-out $(SIMMAINS),$(SIMSRC)))
+	$(Q)rm -f $@ && ar rcsD $@ $^
+
+# The linker takes the kernel seam from libreal for unit tests, from the simulation for traces.
+$(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(LIBKB) $(LIBREAL) $(SIMLIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(LIBKB) $(LIBREAL) $(SIMLIB) $(LIBKB) $(TEST_LIBS)
+
+$(TRACE): $(B)/tests/trace/%: $(B)/obj/tests/trace/%.o $(LIBKB) $(LIBREAL) $(SIMLIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(LIBKB) $(SIMLIB) $(LIBREAL) $(LIBKB) $(TEST_LIBS)
+
+$(SIMS): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(SIMLIB) $(LIBKB) $(SIMLIB) $(LIBREAL) $(TEST_LIBS)
+
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c)))
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+clean: ## remove what was built (the unpacked kernel in build/kernel stays)
+	find build -mindepth 1 -maxdepth 1 ! -name kernel -exec rm -rf {} + 2>/dev/null || true
+
+.PHONY: all help clean
+.DEFAULT_GOAL := all

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/bdev.h"
+
+static enum kb_err check_range(const struct bdev *b, uint64_t off, uint64_t len)
+{
+	uint64_t end;
+
+	if (__builtin_add_overflow(off, len, &end) || end > b->size)
+		return KB_EINVAL;
+	if (off % BDEV_ALIGN != 0 || len % BDEV_ALIGN != 0)
+		return KB_EINVAL;
+	return KB_OK;
+}
+
+enum kb_err bdev_read(struct bdev *b, uint64_t off, void *buf, size_t len)
+{
+	TRY(check_range(b, off, len));
+	return b->ops->read(b, off, buf, len);
+}
+
+enum kb_err bdev_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
+{
+	TRY(check_range(b, off, len));
+	return b->ops->write(b, off, buf, len);
+}
+
+enum kb_err bdev_flush(struct bdev *b)
+{
+	return b->ops->flush(b);
+}
+
+enum kb_err bdev_discard(struct bdev *b, uint64_t off, uint64_t len)
+{
+	TRY(check_range(b, off, len));
+	return b->ops->discard == NULL ? KB_OK : b->ops->discard(b, off, len);
+}
+
+enum kb_err bdev_zero(struct bdev *b, uint64_t off, uint64_t len)
+{
+	static const uint8_t zeroes[16 * BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+
+	TRY(check_range(b, off, len));
+	if (b->ops->zero != NULL)
+		return b->ops->zero(b, off, len);
+	while (len > 0) {
+		size_t n = len < sizeof(zeroes) ? (size_t)len : sizeof(zeroes);
+
+		TRY(b->ops->write(b, off, zeroes, n));
+		off += n;
+		len -= n;
+	}
+	return KB_OK;
+}
+
+enum kb_err bdev_drop_cache(struct bdev *b, uint64_t off, uint64_t len)
+{
+	TRY(check_range(b, off, len));
+	return b->ops->drop_cache == NULL ? KB_OK : b->ops->drop_cache(b, off, len);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A block device as a table of functions: several live at once, and wrappers stack (a real one, a
+ * simulated one for power cuts). This is the only way in which selector/ and update/ reach storage.
+ *
+ * Ordering: nothing is durable, and nothing is ordered, before a flush that returned KB_OK. Reads
+ * see the newest write. After an error the content of the range is unknown.
+ */
+#pragma once
+
+#include "lib/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BDEV_ALIGN 4096 /* offsets, lengths and buffers of every call are multiples of this */
+
+struct bdev;
+
+struct bdev_ops {
+	/* Reads len bytes at off. Required. KB_EIO; a short read is an error. */
+	enum kb_err (*read)(struct bdev *b, uint64_t off, void *buf, size_t len);
+	/* Writes len bytes at off. Required; KB_EPERM on a device that was opened read-only. */
+	enum kb_err (*write)(struct bdev *b, uint64_t off, const void *buf, size_t len);
+	/* Makes all earlier writes of this device durable, through its volatile cache. Required. */
+	enum kb_err (*flush)(struct bdev *b);
+	/* Tells that the range is of no use any more; its content is undefined afterwards. NULL:
+	 * nothing happens. */
+	enum kb_err (*discard)(struct bdev *b, uint64_t off, uint64_t len);
+	/* Fills the range with zeroes, quicker than write where the device can. NULL: bdev_zero()
+	 * writes them. */
+	enum kb_err (*zero)(struct bdev *b, uint64_t off, uint64_t len);
+	/* Drops what the page cache holds of the range, so that the next read asks the medium.
+	 * NULL: no cache. */
+	enum kb_err (*drop_cache)(struct bdev *b, uint64_t off, uint64_t len);
+};
+
+struct bdev {
+	const struct bdev_ops *ops;
+	uint64_t size;	 /* bytes */
+	uint32_t sector; /* bytes that are written as one, at best: 512 or 4096 */
+};
+
+/* These check the range (KB_EINVAL beyond the end or off BDEV_ALIGN) and call the device. */
+enum kb_err bdev_read(struct bdev *b, uint64_t off, void *buf, size_t len) KB_MUST_CHECK;
+enum kb_err bdev_write(struct bdev *b, uint64_t off, const void *buf, size_t len) KB_MUST_CHECK;
+enum kb_err bdev_flush(struct bdev *b) KB_MUST_CHECK;
+enum kb_err bdev_discard(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_CHECK;
+enum kb_err bdev_zero(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_CHECK;
+enum kb_err bdev_drop_cache(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_CHECK;
+
+/* The real one: a block device, or a regular file on a host. */
+struct bdev_file {
+	struct bdev bdev; /* first, so that a struct bdev * is one of these */
+	int fd;		  /* owned; -1 when closed */
+	bool block;	  /* a block device, not a file */
+};
+
+enum bdev_file_flags {
+	BDEV_FILE_WRITE = 1,  /* else read-only */
+	BDEV_FILE_DIRECT = 2, /* O_DIRECT: past the page cache, which buffers have to be aligned
+				 for; + O_DSYNC */
+	BDEV_FILE_EXCL = 4,   /* O_EXCL: KB_EBUSY when the device is mounted or claimed */
+};
+
+/*
+ * Opens path. On failure b->fd is -1, and the error is logged by the caller, who knows what the
+ * device is for. KB_ENOENT, KB_EBUSY, KB_EPERM, KB_EINVAL (neither a block device nor a file),
+ * KB_EIO. A file whose file system has no O_DIRECT is opened without.
+ */
+enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags) KB_MUST_CHECK;
+
+/* Uses fd, which the caller keeps owning; b->fd must not be closed by bdev_file_close() then. */
+enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd) KB_MUST_CHECK;
+
+/* Closes; without effect on a closed one. */
+void bdev_file_close(struct bdev_file *b);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/bdev.h"
+#include "lib/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct bdev_file *self(struct bdev *b)
+{
+	return (struct bdev_file *)b;
+}
+
+static enum kb_err file_read(struct bdev *b, uint64_t off, void *buf, size_t len)
+{
+	uint8_t *p = buf;
+
+	while (len > 0) {
+		ssize_t n = pread(self(b)->fd, p, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0 ? KB_EIO : err_errno(errno);
+		p += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return KB_OK;
+}
+
+static enum kb_err file_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
+{
+	const uint8_t *p = buf;
+
+	while (len > 0) {
+		ssize_t n = pwrite(self(b)->fd, p, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0 ? KB_EIO : (errno == EBADF ? KB_EPERM : err_errno(errno));
+		p += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return KB_OK;
+}
+
+static enum kb_err file_flush(struct bdev *b)
+{
+	return fsync(self(b)->fd) == 0 ? KB_OK : KB_EIO;
+}
+
+static enum kb_err file_discard(struct bdev *b, uint64_t off, uint64_t len)
+{
+	uint64_t range[2] = { off, len };
+
+	/* Discard is advice: a device that cannot is as good. */
+	if (self(b)->block && ioctl(self(b)->fd, BLKDISCARD, range) < 0 && errno == EIO)
+		return KB_EIO;
+	return KB_OK;
+}
+
+static enum kb_err write_zeroes(struct bdev *b, uint64_t off, uint64_t len)
+{
+	static const uint8_t zeroes[64 * 1024] __attribute__((aligned(BDEV_ALIGN)));
+
+	while (len > 0) {
+		size_t n = len < sizeof(zeroes) ? (size_t)len : sizeof(zeroes);
+
+		TRY(file_write(b, off, zeroes, n));
+		off += n;
+		len -= n;
+	}
+	return KB_OK;
+}
+
+static enum kb_err file_zero(struct bdev *b, uint64_t off, uint64_t len)
+{
+	uint64_t range[2] = { off, len };
+	int rc;
+
+	if (self(b)->block)
+		rc = ioctl(self(b)->fd, BLKZEROOUT, range);
+	else
+		rc = fallocate(self(b)->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+			       (off_t)len);
+	if (rc == 0)
+		return KB_OK;
+	if (errno == EOPNOTSUPP || errno == ENOTTY)
+		return write_zeroes(b, off, len);
+	return errno == EBADF ? KB_EPERM : err_errno(errno);
+}
+
+static enum kb_err file_drop_cache(struct bdev *b, uint64_t off, uint64_t len)
+{
+	int rc = posix_fadvise(self(b)->fd, (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
+
+	return rc == 0 ? KB_OK : err_errno(rc);
+}
+
+static const struct bdev_ops file_ops = {
+	.read = file_read,
+	.write = file_write,
+	.flush = file_flush,
+	.discard = file_discard,
+	.zero = file_zero,
+	.drop_cache = file_drop_cache,
+};
+
+enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
+{
+	struct stat st;
+	uint64_t bytes = 0;
+	int sector = 512;
+
+	*b = (struct bdev_file){ .bdev = { .ops = &file_ops }, .fd = -1 };
+	if (fstat(fd, &st) < 0)
+		return err_errno(errno);
+	if (S_ISBLK(st.st_mode)) {
+		if (ioctl(fd, BLKGETSIZE64, &bytes) < 0 || ioctl(fd, BLKSSZGET, &sector) < 0)
+			return err_errno(errno);
+		b->block = true;
+	} else if (S_ISREG(st.st_mode)) {
+		bytes = (uint64_t)st.st_size;
+	} else {
+		return KB_EINVAL;
+	}
+	/* A tail shorter than a block is of no use to us, and would make every range check a
+	 * special case. */
+	b->bdev.size = bytes - bytes % BDEV_ALIGN;
+	b->bdev.sector = (uint32_t)sector;
+	b->fd = fd;
+	return KB_OK;
+}
+
+enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags)
+{
+	int oflags = O_CLOEXEC | O_NONBLOCK | (flags & BDEV_FILE_WRITE ? O_RDWR : O_RDONLY);
+	KB_CLEANUP_FD int fd = -1;
+
+	b->fd = -1;
+	if (flags & BDEV_FILE_DIRECT)
+		oflags |= O_DIRECT | (flags & BDEV_FILE_WRITE ? O_DSYNC : 0);
+	if (flags & BDEV_FILE_EXCL)
+		oflags |= O_EXCL;
+	fd = open(path, oflags);
+	if (fd < 0 && errno == EINVAL && flags & BDEV_FILE_DIRECT)
+		fd = open(path, oflags & ~O_DIRECT);
+	if (fd < 0)
+		return err_errno(errno);
+	TRY(bdev_file_from_fd(b, fd));
+	fd = -1;
+	return KB_OK;
+}
+
+void bdev_file_close(struct bdev_file *b)
+{
+	util_close(&b->fd);
+}

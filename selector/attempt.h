@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a settled state to a mounted slot: the loop over the candidates, with the charge before the
+ * risk. It decides; what it decides is done through struct attempt_ops, by the boot on hardware and
+ * by the tests on a model.
+ */
+#pragma once
+
+#include "selector/choose.h"
+
+struct attempt_ops {
+	/*
+	 * Makes s durable (store_save) and sets s->seq. Called only when the text of s differs from
+	 * what was last loaded or saved. Any error: nothing may be assumed to be written.
+	 */
+	enum kb_err (*save)(void *ctx, struct state *s);
+	/*
+	 * Looks at a slot without writing. KB_OK; KB_ENODEV: absent, skipped at no cost; any other:
+	 * not fit, counts as a failed attempt. reason gets up to STATE_STR_MAX characters.
+	 */
+	enum kb_err (*preflight)(void *ctx, int slot, char *reason);
+	/* Opens, mounts and checks the slot. Any error: next candidate, with this reason. Undoes
+	 * what it did. */
+	enum kb_err (*mount)(void *ctx, int slot, char *reason);
+	/* Waits before a last resort, longer each time; never called for other tiers. May be NULL.
+	 */
+	void (*last_resort_delay)(void *ctx, int slot);
+};
+
+struct attempt {
+	bool charge_good; /* reset_counts_good() */
+	int forced; /* keelboot.slot=: this slot first, uncounted and unwritten; or STATE_NONE */
+	struct state disk; /* the state as it was last known to be durable */
+	/* results */
+	struct choose_candidate chosen;
+	bool counted;	/* the state on disk knows of this boot: verdicts are possible, a guardian
+			   makes sense */
+	uint64_t token; /* s->open_token when counted and an attempt is open, else 0 */
+};
+
+/*
+ * Boots the first candidate of s (settled, in memory; a->disk is what the disk holds) that is
+ * charged durably and then mounts. When a charge cannot be written, trials and oneshots are passed
+ * over in favour of good slots, and are taken uncounted only when nothing else mounts. a->chosen
+ * tells what was mounted. A failure that no later charge recorded is written at the end if anything
+ * changed. KB_ENOCAND: nothing mounts; what was learned is written if that is possible.
+ */
+enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt_ops *ops,
+			void *ctx) KB_MUST_CHECK;

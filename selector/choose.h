@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which slot to boot, and what it costs. PURE. */
+#pragma once
+
+#include "selector/state.h"
+
+enum choose_tier {
+	CHOOSE_ONESHOT,	    /* somebody asked for it, for one boot */
+	CHOOSE_NORMAL,	    /* a trial with tries, or a trusted good slot */
+	CHOOSE_LAST_RESORT, /* nothing better is left: after a growing delay, each slot in turn */
+};
+
+struct choose_candidate {
+	int8_t slot;
+	enum choose_tier tier;
+};
+
+struct choose_list {
+	unsigned n;
+	struct choose_candidate c[STATE_SLOTS_MAX + 1];
+};
+
+/*
+ * All candidates of a settled state, best first: the oneshot; then, preferred slot first, trials
+ * with tries and good slots below the streak limit; then as last resort every other slot that is
+ * neither empty nor writing, s->lr last. A slot stands in it at most twice (as oneshot and by
+ * itself).
+ */
+void choose_candidates(const struct state *s, struct choose_list *out);
+
+/* "oneshot", "normal", "last-resort". */
+const char *choose_tier_name(enum choose_tier tier);
+
+/*
+ * Changes s to what has to be durable before c is booted: the oneshot consumed, a try spent, the
+ * attempt opened, the slot noted as last or last resort. A good slot costs nothing unless
+ * charge_good. open_token stays to be set by whoever writes the record, to the sequence that the
+ * record gets.
+ */
+void choose_charge(struct state *s, const struct choose_candidate *c, bool charge_good);
+
+/*
+ * Notes that c failed before its init was started (did not mount, a check failed): reason recorded,
+ * the attempt closed, a good slot's streak raised; a trial keeps the try that it was charged with
+ * spent.
+ */
+void choose_failed(struct state *s, const struct choose_candidate *c, const char *reason);
+
+/* Bit i set: slot i can be mounted as far as preflight tells. */
+typedef uint8_t choose_mask;
+
+/*
+ * The slot that the device would fall back to; never an install's target. The first mountable good
+ * slot below the streak limit in the order last, preferred, others; else the slot reached last by
+ * last resort; else the first candidate; else STATE_NONE (nothing is installed).
+ */
+int choose_protected(const struct state *s, choose_mask mountable);
+
+/*
+ * The slot that an install should overwrite: not protected, not in `mounted`; preferring empty,
+ * writing, bad, trial, good, and among equals the one that is not preferred. With rescue (nothing
+ * mounted in this boot) the protected slot may be taken when it is not in `mountable` and there is
+ * no other. A trial with tries left is taken only for a sequence above its own. STATE_NONE: no slot
+ * may be overwritten.
+ */
+int choose_target(const struct state *s, choose_mask mountable, choose_mask mounted,
+		  uint64_t sequence, bool rescue);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One event of the history, and its text form in a cell. PURE. */
+#pragma once
+
+#include "selector/state.h"
+
+enum history_kind {
+	HISTORY_BOOT,	 /* a boot that changed something: a trial, a fallback, a last resort */
+	HISTORY_INSTALL, /* a slot was written, or that failed: reason */
+	HISTORY_REFUSED, /* a staged update was looked at and not taken: reason */
+	HISTORY_GOOD,	 /* a slot was marked good */
+	HISTORY_BAD,	 /* a slot became bad: reason */
+	HISTORY_REBUILT, /* the state was lost and made anew */
+	HISTORY_STATE,	 /* anything else about the state: reason */
+	HISTORY_KIND_COUNT,
+};
+
+struct history_event {
+	uint64_t n;    /* counts up; set by store_history_add() */
+	uint64_t time; /* seconds since 1970 as the clock said, which may be wrong; 0: not known */
+	enum history_kind kind;
+	int8_t slot; /* or STATE_NONE */
+	uint64_t sequence;
+	char version[STATE_STR_MAX + 1];
+	char reason[STATE_STR_MAX + 1]; /* "" when there is nothing to say */
+	char detail[STATE_STR_MAX + 1]; /* source, tier, cause of reset */
+};
+
+/* Fills cell (STORE_CELL bytes) from e, with header and CRC. */
+void history_encode(const struct history_event *e, uint8_t *cell);
+
+/* KB_EBLANK, KB_EFORMAT; bad single values become the harmless ones. */
+enum kb_err history_decode(struct history_event *e, const uint8_t *cell) KB_MUST_CHECK;
+
+/* "boot", "install", "refused", "good", "bad", "rebuilt", "state". */
+const char *history_kind_name(enum history_kind kind);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why the machine was reset, and what that means for the attempt before. PURE. */
+#pragma once
+
+#include "selector/state.h"
+
+enum reset_cause {
+	RESET_UNKNOWN, /* the hardware does not say */
+	RESET_CLEAN,   /* an orderly reboot of a system under trial */
+	RESET_POWER,   /* power was cut or came back */
+	RESET_CRASH,   /* panic or watchdog */
+};
+
+enum reset_count {
+	RESET_COUNT_AUTO,   /* like ALWAYS where the hardware can tell nothing, else NEVER */
+	RESET_COUNT_ALWAYS, /* good slots are charged too: two writes a boot, and a hang is noticed
+			       whatever the hardware */
+	RESET_COUNT_NEVER,
+};
+
+/* What the hardware and the kernel say. Absence means something only where `can_` says that it
+ * could be told. */
+struct reset_evidence {
+	bool orderly; /* an orderly mark of the boot loader or firmware, or none is known of: see
+			 .clean of the state */
+	bool crash_record;	/* a crash record in pstore that the state has not seen (not of a
+				   survived oops) */
+	bool watchdog_fired;	/* WDIOC_GETBOOTSTATUS has WDIOF_CARDRESET */
+	bool power_cause;	/* WDIOF_POWERUNDER, or a power-on cause of the platform */
+	bool cookie_lost;	/* the ramoops cookie is gone though it survives a warm reset */
+	bool can_tell_watchdog; /* the driver announces WDIOF_CARDRESET */
+	bool can_tell_panic;	/* pstore has a back-end */
+};
+
+/* The first that applies: CLEAN, CRASH by pstore, CRASH by watchdog, POWER, else UNKNOWN. */
+enum reset_cause reset_classify(const struct state *s, const struct reset_evidence *ev);
+
+/* True if good slots are to be charged as well. */
+bool reset_counts_good(enum reset_count count, const struct reset_evidence *ev);
+
+/* "unknown", "clean", "power", "crash". */
+const char *reset_name(enum reset_cause cause);
+
+/*
+ * Closes the attempt under way, if there is one, and counts what happened. Changes s in memory
+ * only; the next charge writes it, so that a healthy boot writes nothing.
+ *
+ * An open trial gets its try back after POWER or CLEAN while it has grace; a good slot that was
+ * charged (count=always) gains a crash unless POWER or CLEAN; without an open attempt a CRASH with
+ * no apply under way is blamed on s->last. Any trial without tries becomes bad and its release
+ * rejected. `clean` and `open` are cleared.
+ */
+void reset_settle(struct state *s, enum reset_cause cause);

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state record: what Keelboot knows about slots and attempts, and its text form. PURE.
+ *
+ * docs/STATE.md describes the text. The keys of the frozen core (nslots, X.st, X.tries, X.grace,
+ * X.streak, pref, last, open, clean, lr) never change their meaning; an older reader boots a newer
+ * record by these alone.
+ */
+#pragma once
+
+#include "lib/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STATE_FORMAT	    1	 /* what we write */
+#define STATE_SLOTS_MAX	    8	 /* slots are named by one letter, 'a' to 'h' */
+#define STATE_STR_MAX	    48	 /* longest string, without its NUL */
+#define STATE_ID_LEN	    32	 /* a release id: SHA-256 */
+#define STATE_LEDGER_LEN    8	 /* releases remembered as applied, and as rejected */
+#define STATE_LEDGER_ID_LEN 16	 /* bytes of a release id that a ledger keeps */
+#define STATE_PAYLOAD_MAX   4032 /* bytes of text that fit a cell of 4096 */
+#define STATE_NONE	    (-1) /* no slot */
+
+#define STATE_TRIES	   3 /* boots of a trial that may fail */
+#define STATE_GRACE	   5 /* boots of a trial that power cuts and orderly reboots do not cost */
+#define STATE_STREAK_LIMIT 3 /* crashes in a row after which a good slot is no longer trusted */
+#define STATE_APPLY_LIMIT \
+	3 /* applies under way in which the device went down, then the source is skipped */
+#define STATE_FAILS_LIMIT    3 /* failures of one staged copy, then it is unstaged */
+#define STATE_INSTALLS_LIMIT 8 /* automatic installs between two commits */
+
+enum state_st {
+	STATE_EMPTY,   /* nothing was ever installed */
+	STATE_WRITING, /* an install began and did not end: never boots */
+	STATE_TRIAL,   /* whole, not yet proven */
+	STATE_GOOD,    /* proved itself */
+	STATE_BAD,     /* rejected; boots only as a last resort */
+};
+
+enum state_source {
+	STATE_SRC_DATA, /* the stage folder of the data partition */
+	STATE_SRC_RAW,	/* a raw stage partition */
+	STATE_SRC_SD,
+	STATE_SRC_USB,
+	STATE_SRC_COMMAND, /* `keelboot install` */
+	STATE_SRC_COUNT,
+	STATE_SRC_NONE = STATE_SRC_COUNT,
+};
+
+struct state_slot {
+	enum state_st st;
+	uint8_t tries;	/* boots left on trial */
+	uint8_t grace;	/* refunds left on trial */
+	uint8_t streak; /* crashes in a row as a good slot */
+	bool ever_good;
+	bool has_release; /* release, version and sequence are known */
+	uint8_t release[STATE_ID_LEN];
+	uint64_t sequence;
+	char version[STATE_STR_MAX + 1];
+	char reason[STATE_STR_MAX +
+		    1]; /* why it is bad, or why the last attempt failed; "" if nothing is wrong */
+};
+
+struct state_apply {
+	uint8_t count; /* applies from this source that were under way when the device went down; 0:
+			  none under way */
+	uint8_t grace; /* of them, those that a power cut or an orderly reboot explained */
+};
+
+struct state_staged {
+	enum state_source source; /* STATE_SRC_NONE: nothing is staged */
+	uint8_t release[STATE_ID_LEN];
+	uint8_t fails; /* times that this copy could not be read or verified */
+};
+
+struct state {
+	uint64_t seq;	 /* of the record this was read from; 0: of none. Not part of the text */
+	uint16_t format; /* of the record this was read from */
+	uint16_t min_reader; /* least STATE_FORMAT that may use the whole record */
+	bool newer; /* min_reader > STATE_FORMAT: only the core was understood, the rest is kept
+		       verbatim */
+
+	uint8_t nslots;
+	struct state_slot slot[STATE_SLOTS_MAX];
+	int8_t pref; /* preferred slot; always a slot */
+	int8_t last; /* slot that a crash is blamed on: the last good one that was booted; or
+			STATE_NONE */
+	int8_t open; /* slot of the attempt under way, or STATE_NONE */
+	uint64_t open_token; /* seq of the record that charged it */
+	bool clean;	     /* the attempt under way ended by an orderly reboot; only while open */
+	int8_t oneshot;	     /* slot to boot once, or STATE_NONE */
+	int8_t lr;	     /* slot booted last as a last resort, or STATE_NONE */
+	struct state_staged staged;
+	struct state_apply apply[STATE_SRC_COUNT];
+	uint8_t installs; /* automatic installs since the last commit */
+	bool rebuilt;	  /* both regions were lost: no automatic install until a slot is good or no
+			     trial has tries */
+	uint64_t ps;	  /* hash of the last crash record seen in pstore; 0: none */
+	uint64_t floor;	  /* least sequence that may be installed */
+	char disk[STATE_STR_MAX + 1]; /* the disk bound at the first mark good; "" before */
+	uint8_t napplied, nrejected;
+	uint8_t applied[STATE_LEDGER_LEN][STATE_LEDGER_ID_LEN]; /* oldest first */
+	uint8_t rejected[STATE_LEDGER_LEN][STATE_LEDGER_ID_LEN];
+
+	size_t extra_len; /* lines that we do not know, verbatim, each ended by '\n' */
+	char extra[STATE_PAYLOAD_MAX];
+};
+
+/* The state of a device that nothing was ever installed on: nslots empty slots, slot 0 preferred.
+ * nslots 1..8. */
+void state_init(struct state *s, unsigned nslots);
+
+/*
+ * Writes the text of s into buf (not ended by NUL) and its length into *len. The same s always
+ * gives the same bytes. Unknown lines are dropped if they do not fit any more. KB_ENOSPC if even
+ * our own lines do not fit in size, which cannot happen with STATE_PAYLOAD_MAX.
+ */
+enum kb_err state_encode(const struct state *s, char *buf, size_t size, size_t *len) KB_MUST_CHECK;
+
+/*
+ * Reads a text. Never fails on a bad value: it becomes the value that trusts least, since whoever
+ * can write the partition must not be able to stop the boot. min_reader is the record's; seq and
+ * format are left to the caller. KB_EFORMAT only when there is no nslots from 1 to 8, or the text
+ * holds a NUL or exceeds STATE_PAYLOAD_MAX.
+ */
+enum kb_err state_decode(struct state *s, const char *buf, size_t len,
+			 uint16_t min_reader) KB_MUST_CHECK;
+
+/* True when both have the same text, so that writing one over the other would change nothing. */
+bool state_same(const struct state *a, const struct state *b);
+
+/* The letter of a slot; '-' for STATE_NONE. */
+char state_slot_letter(int slot);
+
+/* The slot of a name "a".."h" below nslots; STATE_NONE otherwise. */
+int state_slot_by_name(const struct state *s, const char *name);
+
+/* "empty", "writing", "trial", "good", "bad". */
+const char *state_st_name(enum state_st st);
+
+/* "data", "raw", "sd", "usb", "command"; "none". */
+const char *state_source_name(enum state_source src);
+
+/* Copies text into a reason or version field: bounded, printable ASCII without '\n', else '?'. */
+void state_set_text(char dst[STATE_STR_MAX + 1], const char *text);
+
+/* The ledgers. Adding moves a release that is already there to the newest end; the oldest falls out
+ * when full. */
+bool state_is_applied(const struct state *s, const uint8_t release[STATE_ID_LEN]);
+bool state_is_rejected(const struct state *s, const uint8_t release[STATE_ID_LEN]);
+void state_add_applied(struct state *s, const uint8_t release[STATE_ID_LEN]);
+void state_add_rejected(struct state *s, const uint8_t release[STATE_ID_LEN]);
+void state_del_rejected(struct state *s, const uint8_t release[STATE_ID_LEN]);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state partition: two regions, each a ring of cells; beside them each slot's manifest, and the
+ * history. The map is in docs/STATE.md. All I/O through bdev; buffers are static, so one store
+ * operation at a time in a process.
+ */
+#pragma once
+
+#include "lib/bdev.h"
+#include "selector/history.h"
+#include "selector/state.h"
+
+#define STORE_MIN_SIZE	   (16u << 20) /* bytes that the partition must have */
+#define STORE_REGION_APART (8u << 20)
+#define STORE_CELL	   4096u
+#define STORE_CELLS	   64u
+#define STORE_MANIFEST_MAX \
+	(256u << 10) /* room for a slot's header, signatures and manifest, with our own header */
+
+struct store {
+	struct bdev *dev; /* borrowed */
+	/* what the last load found; save needs it */
+	uint64_t seq;
+	int region, cell;    /* of the newest record; -1 when there is none */
+	int other_cell;	     /* newest valid cell in the other region, or -1 */
+	bool region_dead[2]; /* reads of the whole region failed: both copies go into the living one
+			      */
+};
+
+enum store_finding {
+	STORE_FOUND, /* a valid record */
+	STORE_BLANK, /* never written: a factory-new partition */
+	STORE_LOST,  /* something was there, and no record is valid: rebuild */
+};
+
+/*
+ * Reads both regions and picks the valid record with the highest sequence. Never repairs, never
+ * writes. KB_OK with *found; s is filled only when STORE_FOUND (s->newer may be set). KB_EINVAL:
+ * the partition is too small. KB_EIO only when nothing at all could be read.
+ */
+enum kb_err store_load(struct store *st, struct bdev *dev, struct state *s,
+		       enum store_finding *found) KB_MUST_CHECK;
+
+/*
+ * Makes s durable in the next cell of the region that does not hold the newest record, flushes, and
+ * reads it back past the cache. On success s->seq and, if s->open is set and open_token is 0,
+ * s->open_token is the new sequence (so a charge sets open_token to 0). Any error: the record may
+ * or may not be there; the older one still is.
+ */
+enum kb_err store_save(struct store *st, struct state *s) KB_MUST_CHECK;
+
+/* As store_save(), but into both regions, one flushed after the other: no single lost region can
+ * bring back what was before. */
+enum kb_err store_save_both(struct store *st, struct state *s) KB_MUST_CHECK;
+
+/* What a manifest cell tells beside its blob. */
+struct store_manifest {
+	uint8_t release[STATE_ID_LEN];
+	uint64_t sequence;
+	uint64_t floor; /* of the state when the slot was installed */
+	char version[STATE_STR_MAX + 1];
+	size_t len; /* bytes of the blob: bundle header, signatures, manifest, as they were in the
+		       bundle */
+};
+
+/* Writes both copies of a slot's manifest cell, flushed and read back. len at most
+ * STORE_MANIFEST_MAX - 4096. */
+enum kb_err store_manifest_write(struct store *st, int slot, const struct store_manifest *m,
+				 const void *blob) KB_MUST_CHECK;
+
+/* Makes both copies invalid, flushed. */
+enum kb_err store_manifest_clear(struct store *st, int slot) KB_MUST_CHECK;
+
+/*
+ * Reads a slot's manifest cell from the first copy that is valid. blob may be NULL; else it has
+ * room for size bytes (KB_ENOSPC). KB_EBLANK: there is none. KB_EFORMAT: damaged.
+ */
+enum kb_err store_manifest_read(struct store *st, int slot, struct store_manifest *m, void *blob,
+				size_t size) KB_MUST_CHECK;
+
+/*
+ * A new state after both regions were lost: a slot with a valid manifest cell, or with a bit in
+ * `mountable`, becomes a trial; the floor is the highest of the cells; s->rebuilt. Not written.
+ */
+enum kb_err store_rebuild(struct store *st, unsigned nslots, uint8_t mountable,
+			  struct state *s) KB_MUST_CHECK;
+
+/* Adds an event to the history ring, flushed. A failure loses one line of history and nothing else.
+ */
+enum kb_err store_history_add(struct store *st, const struct history_event *e) KB_MUST_CHECK;
+
+/* Calls fn for each event, newest first, at most max of them (0: all), until fn returns false. */
+enum kb_err store_history_read(struct store *st, unsigned max,
+			       bool (*fn)(void *ctx, const struct history_event *e),
+			       void *ctx) KB_MUST_CHECK;
+
+/*
+ * The lock between writers: flock on the partition's node, waited for up to timeout_ms. KB_EBUSY.
+ * It orders friends; correctness rests on sequence and read-back.
+ */
+enum kb_err store_lock(int fd, unsigned timeout_ms) KB_MUST_CHECK;

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verdict on a slot: mark good, mark bad, the clean mark. PURE; the caller loads under the
+ * lock, and saves. */
+#pragma once
+
+#include "selector/state.h"
+
+/*
+ * Marks slot good. token is that of its boot (0: booted uncharged); with an attempt open it must be
+ * of this slot and token, else KB_ESTALE. Clears counters and the attempt, sets `last`, deletes the
+ * rejection of its release, clears the apply counts, the install budget and `rebuilt`; for a trial:
+ * commits (its release joins the applied ledger, the floor rises to floor_of_release if that is
+ * higher, a staged copy of it is unstaged; *committed becomes true) and pref becomes the slot.
+ * KB_EINVAL: the slot is empty or writing. s may come out unchanged: then there is nothing to
+ * write.
+ */
+enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t floor_of_release,
+			 bool *committed) KB_MUST_CHECK;
+
+/*
+ * Marks slot bad for reason, rejects its release, closes its attempt; pref moves to another good
+ * slot if there is one. KB_EINVAL: empty or writing.
+ */
+enum kb_err verdict_bad(struct state *s, int slot, const char *reason) KB_MUST_CHECK;
+
+/* An orderly reboot begins while this attempt is open. KB_ESTALE when the token is not that of the
+ * open attempt. */
+enum kb_err verdict_clean(struct state *s, int slot, uint64_t token) KB_MUST_CHECK;
