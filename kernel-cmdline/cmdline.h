@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the kernel command line says. PURE.
+ *
+ * Words are split and unquoted as the kernel does it ('"' groups, and is removed around a value),
+ * '-' and '_' are the same in names, what follows a bare "--" is init's. keys.md lists every key; a
+ * test keeps it equal to cmdline_keys. Nothing here can fail: a bad value means the default, and a
+ * warning that names it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CMDLINE_MAX	     4096
+#define CMDLINE_TEXT_MAX     255
+#define CMDLINE_WARNINGS_MAX 8
+
+enum cmdline_media { /* bits of keelboot.media= */
+		     CMDLINE_MEDIA_NONE = 0,
+		     CMDLINE_MEDIA_DATA = 1,
+		     CMDLINE_MEDIA_USB = 2,
+		     CMDLINE_MEDIA_SD = 4,
+		     CMDLINE_MEDIA_RAW = 8,
+		     CMDLINE_MEDIA_ALL = 15,
+};
+
+struct cmdline {
+	/* keelboot.* */
+	bool enable;	    /* keelboot.enable=0 boots root= untouched */
+	int slot;	    /* keelboot.slot=a: 0..7 for this boot only, uncounted; -1 */
+	unsigned media;	    /* keelboot.media= */
+	uint32_t timeout_s; /* keelboot.timeout=; 0: as system.conf says */
+	char watchdog[CMDLINE_TEXT_MAX +
+		      1];	     /* keelboot.watchdog=DEVICE|off; "" : as system.conf says */
+	uint32_t watchdog_timeout_s; /* keelboot.watchdog=DEVICE,SECONDS; 0 */
+	bool verbose;		     /* keelboot.log=debug */
+	/* the kernel's own */
+	char root[CMDLINE_TEXT_MAX + 1];
+	char rootfstype[CMDLINE_TEXT_MAX + 1];
+	char rootflags[CMDLINE_TEXT_MAX + 1];
+	bool rootwait;
+	bool rw;			 /* rw was the last of ro and rw */
+	char init[CMDLINE_TEXT_MAX + 1]; /* init=; "" : default */
+	int panic;			 /* panic= seconds; 0 when absent */
+	bool has_panic;
+	bool quiet;
+
+	unsigned nwarnings;
+	char warning[CMDLINE_WARNINGS_MAX][CMDLINE_TEXT_MAX + 1];
+};
+
+struct cmdline_key {
+	const char *name;
+	const char *values;  /* "0|1", "SECONDS", … as keys.md has it */
+	const char *def;     /* "" when there is none */
+	const char *meaning; /* one sentence */
+};
+
+/* Every key that is read; ended by a NULL name. */
+extern const struct cmdline_key cmdline_keys[];
+
+/* Reads text, which need not come from a friend. Anything may be in it, of any length up to
+ * CMDLINE_MAX; the rest is cut, with a warning. */
+void cmdline_parse(struct cmdline *c, const char *text);
