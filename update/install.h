@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The install engine: a verified bundle onto a slot that is not in use. The same for the boot
+ * (keelboot-apply) and for the running system (`keelboot install`).
+ */
+#pragma once
+
+#include "lib/bdev.h"
+#include "selector/plan.h"
+#include "selector/store.h"
+#include "update/decoder.h"
+#include "update/reader.h"
+
+#define INSTALL_SEAL (128u << 10) /* first bytes of a slot, zeroed first and written last */
+#define INSTALL_TAIL (1u << 20)	  /* last bytes of a partition, cleared of stale superblocks */
+
+struct install_part {
+	char cls[32];	  /* class: matches the manifest's image names */
+	struct bdev *dev; /* opened by the caller, O_EXCL for the target */
+};
+
+enum install_phase { INSTALL_CHECK, INSTALL_WRITE, INSTALL_READ_BACK, INSTALL_DONE };
+
+struct install {
+	struct reader *r;    /* opened and verified */
+	struct store *store; /* the caller holds the lock */
+	struct state *s;     /* as loaded */
+	int target;
+	enum plan_mode mode;
+	bool verify_first; /* check the whole payload before the first write */
+	unsigned nparts;
+	struct install_part part[MANIFEST_IMAGES_MAX];
+	const char *helper; /* path of keelboot-helper, for the decoder */
+	/* done and total are bytes of work in this phase; called at least once a second while there
+	 * is progress, never without */
+	void (*progress)(void *ctx, enum install_phase phase, uint64_t done, uint64_t total);
+	void *ctx;
+	/* results */
+	uint64_t bytes_written; /* to the slot's partitions */
+	uint64_t bytes_skipped; /* were right already */
+};
+
+/*
+ * Installs onto in->target, which plan_accept() chose. The order of writes is DESIGN.md section 5,
+ * point 9. In the end the state says trial and is on disk. If every block is right and the slot
+ * already has this release in a bootable state, nothing is written at all (KB_EAPPLIED). Before
+ * anything is written: KB_ENOSPC (image larger than its partition), KB_ECOMPAT (classes differ),
+ * KB_EDIGEST, KB_EFORMAT, KB_EIO. After: the same, and the slot stays `writing`: it never boots,
+ * and the next install goes on where this one stopped.
+ */
+enum kb_err install_run(struct install *in) KB_MUST_CHECK;

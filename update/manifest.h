@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The manifest of a bundle: everything that decides anything, in text that is signed. PURE.
+ * docs/FORMAT.md describes it. It is parsed only after its signature was checked.
+ */
+#pragma once
+
+#include "lib/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MANIFEST_MAX		65536u /* bytes of text */
+#define MANIFEST_IMAGES_MAX	4u
+#define MANIFEST_ENCODINGS_MAX	16u
+#define MANIFEST_COMPATIBLE_MAX 8u
+#define MANIFEST_STR_MAX	48u /* names and versions */
+#define MANIFEST_DESC_MAX	160u
+#define MANIFEST_CHUNK_MIN	(16u << 10)
+#define MANIFEST_CHUNK_MAX	(1u << 20)
+#define MANIFEST_CHUNK_DEFAULT	(256u << 10)
+#define MANIFEST_CHUNKS_MAX \
+	(1u << 22) /* of one image, so that its list of page digests fits 64 KiB */
+
+/* A table in the bundle: a list of page digests, then the pages; offsets count from the header's
+ * tables_off. */
+struct manifest_table {
+	uint64_t off, len;
+	uint8_t digest[32]; /* of the list */
+};
+
+struct manifest_verity {
+	bool present;
+	uint8_t root_hash[64];
+	size_t root_hash_len;
+	char algorithm[MANIFEST_STR_MAX + 1];
+	uint32_t data_block, hash_block; /* bytes */
+	uint8_t salt[64];
+	size_t salt_len;
+	uint64_t tree_off; /* bytes into the image */
+};
+
+struct manifest_image {
+	char name[MANIFEST_STR_MAX + 1];       /* the partition class, "root" for instance */
+	uint64_t size;			       /* bytes, a multiple of 4096, not 0 */
+	uint32_t chunk;			       /* bytes, a power of two */
+	char filesystem[MANIFEST_STR_MAX + 1]; /* "" when not said */
+	uint8_t digest[32];		       /* of the whole image */
+	struct manifest_table hashes;	       /* SHA-256 of each plain chunk */
+	struct manifest_verity verity;
+};
+
+enum manifest_encoding_kind {
+	MANIFEST_ENC_FULL,    /* needs nothing but the bundle */
+	MANIFEST_ENC_SEED,    /* needs an image that is on the device, named by its digest */
+	MANIFEST_ENC_UNKNOWN, /* a kind that this reader does not know: passed over */
+};
+
+struct manifest_encoding {
+	unsigned image; /* index */
+	enum manifest_encoding_kind kind;
+	uint8_t seed[32];
+	struct manifest_table table;
+	uint64_t payload_off, payload_len; /* from the header's payload_off */
+};
+
+struct manifest {
+	unsigned format_major, format_minor;
+	unsigned ncompatible;
+	char compatible[MANIFEST_COMPATIBLE_MAX][MANIFEST_STR_MAX + 1];
+	char version[MANIFEST_STR_MAX + 1];
+	uint64_t sequence;
+	uint64_t floor; /* what the device's floor becomes when this release is committed; at most
+			   sequence */
+	bool allow_downgrade;
+	char build[MANIFEST_STR_MAX + 1], created[MANIFEST_STR_MAX + 1];
+	char description[MANIFEST_DESC_MAX + 1];
+	unsigned nimages;
+	struct manifest_image image[MANIFEST_IMAGES_MAX];
+	unsigned nencodings;
+	struct manifest_encoding encoding[MANIFEST_ENCODINGS_MAX];
+};
+
+/*
+ * Reads text. Strict: an unknown key without "x-", a key twice, a missing key, a number out of
+ * range, an image without any encoding of a kind we know: KB_EFORMAT, with what and where in why
+ * (up to size bytes). KB_ENEWER: format major above ours.
+ */
+enum kb_err manifest_parse(struct manifest *m, const char *text, size_t len, char *why,
+			   size_t size) KB_MUST_CHECK;
+
+/* Writes the text; the same m gives the same bytes. KB_ENOSPC. */
+enum kb_err manifest_write(const struct manifest *m, char *text, size_t size,
+			   size_t *len) KB_MUST_CHECK;
+
+/* True if one of m's compatible names is `name`. */
+bool manifest_is_for(const struct manifest *m, const char *name);
+
+/* Number of chunks of an image; length of chunk i in bytes. */
+uint32_t manifest_chunks(const struct manifest_image *im);
+uint32_t manifest_chunk_len(const struct manifest_image *im, uint32_t i);
