@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel calls of the boot: the second seam beside bdev. Chosen at link time, because there is
+ * one kernel: os_linux.c in the product, tests/sim/os_sim.c in the traces, where each call is a
+ * line of a golden trace.
+ *
+ * Nothing here waits without a bound, nothing allocates. Paths are absolute.
+ */
+#pragma once
+
+#include "lib/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* ---------------------------------------------------------------- time */
+uint64_t os_now_ms(void); /* monotonic, since some point in the past; also counts suspended time */
+uint64_t os_time_s(void); /* the wall clock; may be wrong */
+void os_sleep_ms(unsigned ms);
+
+/* ---------------------------------------------------------------- files */
+/* Reads a small file whole; a longer one is cut at size - 1. buf is ended by NUL. len may be NULL.
+ */
+enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len) KB_MUST_CHECK;
+/* Creates or truncates path (mode 0644) and writes. For /run, /proc and /sys: no fsync. */
+enum kb_err os_write_file(const char *path, const char *text, size_t len) KB_MUST_CHECK;
+enum kb_err os_open(const char *path, int flags, int *fd) KB_MUST_CHECK; /* O_CLOEXEC is added */
+void os_close(int *fd);							 /* sets it to -1 */
+enum kb_err os_mkdir(const char *path, unsigned mode) KB_MUST_CHECK;	 /* KB_OK if it is there */
+enum kb_err os_unlink(const char *path) KB_MUST_CHECK;
+bool os_exists(const char *path);
+bool os_executable(const char *path); /* a regular file with an x bit */
+/* Fills names (each of 64 bytes) with the entries of a folder except "." and "..", sorted by name;
+ * *n of them, at most max. */
+enum kb_err os_list(const char *path, char (*names)[64], unsigned max, unsigned *n) KB_MUST_CHECK;
+/* Bytes available to root / all, of the file system at path. */
+enum kb_err os_free_space(const char *path, uint64_t *free_bytes, uint64_t *total) KB_MUST_CHECK;
+
+/* ---------------------------------------------------------------- mounts */
+/* flags are MS_*; options may be NULL. */
+enum kb_err os_mount(const char *source, const char *target, const char *fstype,
+		     unsigned long flags, const char *options) KB_MUST_CHECK;
+enum kb_err os_umount(const char *target) KB_MUST_CHECK; /* MNT_DETACH when it is busy */
+/* Deletes what the initramfs holds, moves /dev /proc /sys /run into target, makes target the root.
+ * Cannot be undone. */
+enum kb_err os_switch_root(const char *target) KB_MUST_CHECK;
+
+/* ---------------------------------------------------------------- modules, watchdog, reboot */
+enum kb_err os_finit_module(const char *path,
+			    const char *params) KB_MUST_CHECK; /* KB_OK if loaded already */
+
+struct os_wdt_info {
+	uint32_t options;    /* WDIOF_* of WDIOC_GETSUPPORT */
+	uint32_t bootstatus; /* of WDIOC_GETBOOTSTATUS */
+	uint32_t timeout_s;  /* that the hardware took */
+	char identity[33];
+};
+/* Opens (which starts) a watchdog and sets its timeout. *fd stays open. */
+enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd,
+			struct os_wdt_info *info) KB_MUST_CHECK;
+void os_wdt_ping(int fd);
+
+/* RB_AUTOBOOT after sync of at most some seconds (in a child). Returns only when the kernel
+ * refused. */
+void os_reboot(void);
+
+/* ---------------------------------------------------------------- processes */
+struct os_spawn {
+	const char *path;
+	const char *const *argv; /* ended by NULL */
+	const char *const *envp; /* ended by NULL; NULL: PATH=/usr/sbin:/usr/bin:/sbin:/bin only */
+	int fd3;		 /* becomes descriptor 3 of the child; -1: none */
+	bool own_mounts;	 /* unshare(CLONE_NEWNS), with private propagation */
+	bool capture; /* stdout and stderr go into fd3 as well; else to /dev/kmsg or the console */
+	unsigned cpu_s; /* RLIMIT_CPU; 0: none */
+};
+/* The child gets its own session, default signals, no other descriptors, PR_SET_PDEATHSIG. KB_EEXEC
+ * when it cannot be started. */
+enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid) KB_MUST_CHECK;
+/* Waits up to timeout_ms. KB_ETIMEDOUT: still running. *status as from waitpid(). Reaps strangers
+ * on the way. */
+enum kb_err os_wait(pid_t pid, unsigned timeout_ms, int *status) KB_MUST_CHECK;
+/* SIGKILL to its whole session, and waits up to 5 s. KB_ETIMEDOUT: it cannot be killed (stuck in
+ * the kernel). */
+enum kb_err os_kill(pid_t pid) KB_MUST_CHECK;
+enum kb_err os_pipe(int fds[2]) KB_MUST_CHECK; /* close-on-exec, reading end does not block */
+/*
+ * Waits up to timeout_ms for any of n descriptors (negative ones are passed over); ready[i] tells
+ * which. KB_ETIMEDOUT.
+ */
+enum kb_err os_poll(const int *fds, bool *ready, unsigned n, unsigned timeout_ms) KB_MUST_CHECK;
+/* Reads what is there. *len 0 at the end. KB_EBUSY when nothing is there yet. */
+enum kb_err os_read(int fd, void *buf, size_t size, size_t *len) KB_MUST_CHECK;
+/* Replaces this process. Returns only on failure. */
+enum kb_err os_exec(const char *path, const char *const *argv,
+		    const char *const *envp) KB_MUST_CHECK;
+
+/* ---------------------------------------------------------------- devices */
+/* A socket that hears the kernel's uevents (netlink, only from the kernel). */
+enum kb_err os_uevent_open(int *fd) KB_MUST_CHECK;
+/* One pending uevent as the kernel sent it (NUL-separated); KB_EBUSY when there is none. */
+enum kb_err os_uevent_read(int fd, char *buf, size_t size, size_t *len) KB_MUST_CHECK;
+
+/* True when this is process 1. */
+bool os_is_init(void);
