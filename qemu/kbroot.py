@@ -60,6 +60,8 @@ def add_file(root: Path, name: str, source) -> None:
     becomes executable."""
     target = root / name.lstrip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_symlink():
+        target.unlink()         # an applet: writing through the link would overwrite busybox itself
     if isinstance(source, Path):
         if source.is_dir():
             shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)

@@ -1,0 +1,416 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine in QEMU: its disks, serial console, watchdog, resets, and power cuts.
+
+    with Machine(kernel, initrd, "quiet", drives=[Drive("disk.img")], watchdog=True) as vm:
+        vm.expect("login:", timeout=30)
+        status, text = vm.shell("cat /proc/cmdline")
+        vm.power_cut(); vm.start()
+
+All times are monotonic, in seconds. QEMU is killed when the block is left, whatever the reason.
+"""
+
+import ctypes
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from console import Console, ExpectError
+from drives import Drive, DriveError, Fault
+from qmp import Qmp, QmpError
+
+__all__ = ["Machine", "MachineError", "Drive", "Fault", "Boot", "Stats", "ExpectError", "DriveError", "QmpError"]
+
+
+class MachineError(Exception):
+    """QEMU could not be started, or has ended."""
+
+
+@dataclass(frozen=True)
+class Boot:
+    """How one boot began: cause is power-on (first start, or after a clean shutdown), power-cut, watchdog,
+    guest (reboot, panic=N), or host (reset()). `start` is the console's text position, `at` the time."""
+    number: int
+    cause: str
+    start: int
+    at: float
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What the guest asked of one disk since QEMU was started. Resets of the guest do not clear it."""
+    reads: int
+    writes: int
+    discards: int
+    flushes: int
+    read_bytes: int
+    written_bytes: int
+    failed: int
+
+
+def _die_with_parent() -> None:
+    # Kills QEMU when the *thread* that started it ends; so start machines from a thread that stays.
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+class Machine:
+    """Arguments that are not plain:
+
+    kernel    bzImage, or the uncompressed ELF, which starts seconds earlier (qemu/kernel)
+    append    kernel command line; "console=ttyS0" is put in front unless it names a console
+    watchdog  an i6300esb that resets the machine. In a new QEMU process its CARDRESET flag is clear.
+    reboot    False: a reboot of the guest ends the run, as a power-off does
+    usb       a USB controller even if no drive needs one now (Machine.plug of later drives)
+    log       file that the console is appended to; echo: a text file that it is copied to
+    extra     more arguments for QEMU
+    """
+
+    def __init__(self, kernel, initrd=None, append: str = "", *, drives=(), memory: int = 256, smp: int = 1,
+                 cpu: str = "", accel: str = "tcg", watchdog: bool = False, reboot: bool = True,
+                 usb: bool = False, log=None, echo=None, extra=(), qemu: str = "qemu-system-x86_64"):
+        self.kernel, self.initrd, self.qemu, self.extra = kernel, initrd, qemu, list(extra)
+        self.append = append if "console=" in append else f"console=ttyS0 {append}".strip()
+        self.memory, self.smp, self.cpu, self.accel = memory, smp, cpu, accel
+        self.watchdog, self.reboot, self.usb = watchdog, reboot, usb
+        self.drives = {}
+        for drive in drives:
+            self.add(drive)
+        self.console = Console(log, echo)
+        self.boots, self.events = [], []        # Boot; (time, name, data) of QMP events
+        self.shutdown = ""                      # why the guest stopped: guest-shutdown, guest-reset, ...
+        self._cause, self._watchdog_fired = "power-on", False
+        self._process = self._thread = self._qmp = None
+        self._workdir = Path(tempfile.mkdtemp(prefix="qemu-"))
+
+    # --- what it is made of ---------------------------------------------------------------------
+
+    def add(self, drive: Drive) -> Drive:
+        """Makes a drive known; before start(), or with plugged=False for plug(). Returns it, named."""
+        if not drive.name:
+            drive = Drive(**{**drive.__dict__, "name": f"{drive.bus}{len(self.drives)}"})
+        if drive.name in self.drives:
+            raise DriveError(f"two drives are named {drive.name}")
+        drive.check()
+        self.drives[drive.name] = drive
+        return drive
+
+    def argv(self) -> list:
+        """The QEMU command, without what connects it to this object."""
+        for file in filter(None, (self.kernel, self.initrd)):
+            if not os.path.isfile(file):
+                raise MachineError(f"{file}: no such file")
+        argv = [self.qemu, "-accel", self.accel, "-m", str(self.memory), "-smp", str(self.smp), "-nodefaults",
+                "-display", "none", "-kernel", str(self.kernel), "-append", self.append,
+                "-action", f"watchdog=reset,shutdown=pause,reboot={'reset' if self.reboot else 'shutdown'}"]
+        if self.cpu:
+            argv += ["-cpu", self.cpu]
+        if self.initrd:
+            argv += ["-initrd", str(self.initrd)]
+        if self.watchdog:
+            argv += ["-device", "i6300esb"]
+        if self.usb or any(d.bus == "usb" for d in self.drives.values()):
+            argv += ["-device", "qemu-xhci,id=xhci,p2=8,p3=8"]
+        for drive in self.drives.values():
+            drive.check()
+            if not drive.plugged:
+                continue
+            if drive.bus == "sd":
+                argv += ["-device", "sdhci-pci"]
+            for kind, items in (("-object", drive.objects()), ("-blockdev", drive.nodes(self._workdir)),
+                                ("-device", [drive.device()])):
+                for item in items:
+                    argv += [kind, json.dumps(item)]
+        return argv + self.extra
+
+    # --- power ----------------------------------------------------------------------------------
+
+    def start(self) -> "Machine":
+        """Switches on. Also after power_cut(), stop() and wait_shutdown(), with the same disks."""
+        if self.running:
+            raise MachineError("the machine is running already")
+        self._join()
+        argv = self.argv()
+        if not shutil.which(argv[0]):
+            raise MachineError(f"{argv[0]}: not found; run qemu/deps run")
+        ours, theirs = socket.socketpair()
+        # QMP over an inherited socket: no path that could be too long, and nothing to wait for. Started
+        # stopped (-S), so that no event comes before the protocol is spoken.
+        argv += ["-S", "-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control",
+                 "-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0"]
+        self._stderr = open(self._workdir / "stderr", "w+")
+        self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+                                         stderr=self._stderr, pass_fds=(theirs.fileno(),),
+                                         preexec_fn=_die_with_parent)
+        theirs.close()
+        self.shutdown, self._watchdog_fired = "", False
+        self._qmp, self._socket = Qmp(ours, self._event), ours
+        self._thread = threading.Thread(target=self._watch, args=(self._process, self._qmp), daemon=True)
+        self._thread.start()
+        try:
+            self._qmp.execute("qmp_capabilities")
+            self._booted(self._cause)
+            self._cause = "power-on"
+            self._qmp.execute("cont")
+        except QmpError:
+            self._kill()
+            self._stderr.seek(0)
+            raise MachineError(f"QEMU did not start: {self._stderr.read().strip()[-2000:]}") from None
+        return self
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    def power_cut(self) -> None:
+        """SIGKILL: what the guest had not yet written is lost; what QEMU had handed to the host is not."""
+        self._kill()
+        self._cause = "power-cut"
+        self.console.note("power cut")
+
+    def power_button(self) -> None:
+        """Asks the guest to shut down, as the ACPI button does."""
+        self.qmp("system_powerdown")
+
+    def reset(self) -> None:
+        """The reset button."""
+        self.qmp("system_reset")
+
+    def stop(self) -> None:
+        """Ends QEMU if it still runs. The next start is a power-on."""
+        self._kill()
+
+    def close(self) -> None:
+        """stop(), and removes temporary files. The console's text stays readable."""
+        self._kill()
+        self.console.close()
+        shutil.rmtree(self._workdir, ignore_errors=True)
+
+    def __enter__(self) -> "Machine":
+        try:
+            return self if self.running else self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def __del__(self):
+        if getattr(self, "_workdir", None):
+            self.close()
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._join()
+
+    def _join(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+            self._socket.close()
+            self._stderr.close()
+            self._process.stdin.close()
+            self._process.stdout.close()
+
+    # --- the thread that listens ----------------------------------------------------------------
+
+    def _watch(self, process, qmp: Qmp) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            selector.register(qmp, selectors.EVENT_READ)
+            while selector.get_map():
+                ready = {key.fileobj for key, _ in selector.select()}
+                # The console first, so that what was said before a reset counts to the boot before it.
+                if process.stdout in ready:
+                    data = os.read(process.stdout.fileno(), 1 << 16)
+                    if data:
+                        self.console.feed(data)
+                        continue
+                    selector.unregister(process.stdout)
+                if qmp in ready and not qmp.receive():
+                    selector.unregister(qmp)
+        process.wait()
+        with self.console.changed:
+            self.console.changed.notify_all()
+
+    def _event(self, name: str, data: dict) -> None:
+        now = time.monotonic()
+        with self.console.changed:
+            self.events.append((now, name, data))
+            if name == "WATCHDOG":
+                self._watchdog_fired = True
+            elif name == "SHUTDOWN":
+                self.shutdown = data.get("reason", "unknown")
+                self.console.note(f"shutdown: {self.shutdown}")
+            elif name == "RESET":
+                cause = "guest" if data.get("guest") else "host"
+                self._booted("watchdog" if self._watchdog_fired else cause)
+                self._watchdog_fired = False
+            self.console.changed.notify_all()
+
+    def _booted(self, cause: str) -> None:
+        self.console.note(f"boot {len(self.boots) + 1}: {cause}")
+        with self.console.changed:
+            self.boots.append(Boot(len(self.boots) + 1, cause, len(self.console.text), time.monotonic()))
+
+    # --- waiting --------------------------------------------------------------------------------
+
+    def _ended(self) -> str:
+        if self.shutdown:
+            return f"the guest stopped ({self.shutdown})"
+        if self._thread is None or not self._thread.is_alive():
+            return "QEMU is not running"
+        return ""
+
+    def expect(self, pattern: str, timeout: float = 60.0, fail: str = ""):
+        """Waits for a regular expression on the console, from behind the last match on; returns the match.
+        ExpectError on timeout, when `fail` comes first, or when the machine ended. Spans resets."""
+        return self.console.expect(pattern, timeout, fail, self._ended)
+
+    def wait_boot(self, number: int, timeout: float = 60.0) -> Boot:
+        """Waits until boot `number` (1 is the first) has begun, and moves the cursor of expect() to it."""
+        if not self.console.wait_for(lambda: len(self.boots) >= number or self._ended(), timeout) or \
+                len(self.boots) < number:
+            raise ExpectError(f"no boot {number} in {timeout:g} s {self._ended()}; the console's last lines:\n"
+                              + self.console.tail())
+        self.console.cursor = max(self.console.cursor, self.boots[number - 1].start)
+        return self.boots[number - 1]
+
+    def wait_reset(self, timeout: float = 60.0) -> Boot:
+        """Waits for the next reset from now on."""
+        return self.wait_boot(len(self.boots) + 1, timeout)
+
+    def wait_event(self, name: str, timeout: float = 30.0, since: float = 0.0, **wanted) -> dict:
+        """The data of the first QMP event of that name later than `since`, with these fields."""
+        found = self.console.wait_for(lambda: [(d,) for at, n, d in self.events if n == name and at >= since
+                                               and wanted.items() <= d.items()], timeout)
+        if not found:
+            raise ExpectError(f"no {name} event in {timeout:g} s")
+        return found[0][0]
+
+    def wait_shutdown(self, timeout: float = 60.0) -> str:
+        """Waits until the guest has powered off; returns QEMU's reason (guest-shutdown is a clean one). The
+        machine is then paused: stats() still answers; start() after stop() switches it on again."""
+        self.console.wait_for(self._ended, timeout)
+        if not self.shutdown:
+            raise ExpectError(f"no shutdown in {timeout:g} s {self._ended()}; the console's last lines:\n"
+                              + self.console.tail())
+        return self.shutdown
+
+    # --- talking --------------------------------------------------------------------------------
+
+    def send(self, text: str, end: str = "\n") -> None:
+        """Types into the serial console."""
+        try:
+            self._process.stdin.write((text + end).encode())
+        except (OSError, ValueError, AttributeError):
+            raise MachineError("cannot type: QEMU is not running") from None
+
+    def shell(self, command: str, timeout: float = 30.0) -> tuple:
+        """Runs a command in the shell on the serial console; returns (exit status, output). The quotes keep
+        the echo of what is typed from looking like the answer."""
+        self.send(f'echo "<"{id(self)}; {command}\necho "$?>"{id(self)}')
+        match = self.expect(rf"(?s)<{id(self)}\n(.*?)(\d+)>{id(self)}\n", timeout)
+        lines = match.group(1).split("\n")
+        return int(match.group(2)), "\n".join(line for line in lines if f'"$?>"{id(self)}' not in line)
+
+    def qmp(self, command: str, **arguments):
+        """One QMP command; what it returns. QmpError if QEMU refuses."""
+        if self._qmp is None:
+            raise MachineError(f"{command}: the machine was never started")
+        return self._qmp.execute(command, **arguments)
+
+    def press(self, keys: str, hold: float = 0.1) -> None:
+        """Presses keys of the PS/2 keyboard together: "ctrl-alt-delete", "a"; QEMU's qcode names. hold=0
+        leaves them down until release()."""
+        names = keys.split("-")
+        self._keys(names, True)
+        if hold:
+            time.sleep(hold)
+            self._keys(reversed(names), False)
+
+    def release(self, keys: str) -> None:
+        self._keys(reversed(keys.split("-")), False)
+
+    def _keys(self, names, down: bool) -> None:
+        self.qmp("input-send-event", events=[
+            {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": name}}} for name in names])
+
+    # --- disks ----------------------------------------------------------------------------------
+
+    def plug(self, name: str) -> None:
+        """Plugs in a usb drive that was added with plugged=False, or unplugged."""
+        drive = self.drives[name]
+        drive.check()
+        for item in drive.objects():
+            self.qmp("object-add", **item)
+        for node in drive.nodes(self._workdir):
+            self.qmp("blockdev-add", **node)
+        self.qmp("device_add", **drive.device())
+        self.console.note(f"plugged {name}")
+
+    def unplug(self, name: str) -> None:
+        """Pulls a usb drive out. QEMU closes the file: it may be changed, and plugged in again."""
+        drive, since = self.drives[name], time.monotonic()
+        self.qmp("device_del", id=name)
+        self.wait_event("DEVICE_DELETED", since=since, device=name)
+        for node in reversed(drive.nodes(self._workdir)):
+            self.qmp("blockdev-del", node_name=node["node-name"])
+        for item in drive.objects():
+            self.qmp("object-del", id=item["id"])
+        self.console.note(f"unplugged {name}")
+
+    def stats(self) -> dict:
+        """{drive name: Stats} of what is plugged in now, as QEMU counted it."""
+        found = {}
+        for entry in self.qmp("query-blockstats"):
+            name = entry.get("node-name", "").removesuffix(".top")
+            if name in self.drives:
+                s = entry["stats"]
+                found[name] = Stats(
+                    s["rd_operations"], s["wr_operations"], s["unmap_operations"], s["flush_operations"],
+                    s["rd_bytes"], s["wr_bytes"], sum(s[f"failed_{k}_operations"]
+                                                      for k in ("rd", "wr", "flush", "unmap")))
+        return found
+
+    def writes(self) -> dict:
+        """{drive name: writes and discards} of the drives that the guest wrote to; {} says that it wrote
+        nothing anywhere, failed attempts counted too."""
+        count = {}
+        for entry in self.qmp("query-blockstats"):
+            name, s = entry.get("node-name", "").removesuffix(".top"), entry["stats"]
+            total = sum(s[f"{kind}{op}_operations"] for kind in ("", "failed_", "invalid_") for op in ("wr", "unmap"))
+            if name in self.drives and total:
+                count[name] = total
+        return count
+
+    # --- reading back ---------------------------------------------------------------------------
+
+    def boot_text(self, number: int = -1) -> str:
+        """The console's text of one boot: 1 is the first, -1 the latest."""
+        index = number - 1 if number > 0 else len(self.boots) + number
+        end = self.boots[index + 1].start if index + 1 < len(self.boots) else None
+        return self.console.text[self.boots[index].start:end]
+
+    @property
+    def text(self) -> str:
+        """Everything that the console said."""
+        return self.console.text
+
+    def elapsed(self) -> float:
+        """Seconds since the machine was first switched on."""
+        return time.monotonic() - self.boots[0].at if self.boots else 0.0
