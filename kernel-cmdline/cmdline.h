@@ -53,14 +53,21 @@ struct cmdline {
 
 struct cmdline_key {
 	const char *name;
-	const char *values;  /* "0|1", "SECONDS", … as keys.md has it */
+	const char *values;  /* what is accepted, as keys.md has it; "" for a bare word */
 	const char *def;     /* "" when there is none */
 	const char *meaning; /* one sentence */
+	/* Stores value, NULL when there was no '=', or, when it is bad, the default. False: it was
+	 * bad. */
+	bool (*set)(struct cmdline *c, const char *value);
 };
 
 /* Every key that is read; ended by a NULL name. */
 extern const struct cmdline_key cmdline_keys[];
 
-/* Reads text, which need not come from a friend. Anything may be in it, of any length up to
- * CMDLINE_MAX; the rest is cut, with a warning. */
+/*
+ * Reads text, which need not come from a friend. Anything may be in it, of any length; what stands
+ * behind CMDLINE_MAX bytes, with the word that is cut there, is ignored with a warning. Of several
+ * values for one key the last one counts, even if it is bad. The text of a warning may hold any
+ * bytes of the command line: log_line() makes it safe to print.
+ */
 void cmdline_parse(struct cmdline *c, const char *text);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel-cmdline/cmdline.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct word {
+	char *name;
+	char *value; /* NULL: no '=' */
+};
+
+/* The kernel's isspace(): Latin-1, so the no-break space counts. */
+static bool is_space(char c)
+{
+	return (c >= '\t' && c <= '\r') || c == ' ' || (unsigned char)c == 0xa0;
+}
+
+static char *skip_spaces(char *s)
+{
+	while (is_space(*s))
+		s++;
+	return s;
+}
+
+static bool equal_names(const char *a, const char *b)
+{
+	for (; *a != '\0' && *b != '\0'; a++, b++) {
+		char x = *a == '-' ? '_' : *a, y = *b == '-' ? '_' : *b;
+
+		if (x != y)
+			return false;
+	}
+	return *a == *b;
+}
+
+static void warn(struct cmdline *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void warn(struct cmdline *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (c->nwarnings == CMDLINE_WARNINGS_MAX) {
+		snprintf(c->warning[CMDLINE_WARNINGS_MAX - 1], sizeof(c->warning[0]),
+			 "kernel command line: more is wrong with it than is told here");
+		return;
+	}
+	va_start(ap, fmt);
+	vsnprintf(c->warning[c->nwarnings++], sizeof(c->warning[0]), fmt, ap);
+	va_end(ap);
+}
+
+/* The end of the word at s: the first space outside of quotes, or the end of the text. */
+static char *word_end(char *s, char **equals)
+{
+	bool in_quote = false;
+
+	*equals = NULL;
+	for (char *start = s; *s != '\0'; s++) {
+		if (is_space(*s) && !in_quote)
+			break;
+		/* As in the kernel, a '=' in the first place belongs to the name. */
+		if (*s == '=' && *equals == NULL && s != start &&
+		    !(s == start + 1 && *start == '"'))
+			*equals = s;
+		if (*s == '"')
+			in_quote = !in_quote;
+	}
+	return s;
+}
+
+/*
+ * Takes one word off s, as next_arg() of the kernel's lib/cmdline.c does, down to its oddities: a
+ * quote is removed at the start of a word or of a value, and then also at its end; others stay.
+ */
+static char *take_word(char *s, struct word *w)
+{
+	char *equals, *end = word_end(s, &equals), *last = end - 1;
+	bool more = *end != '\0', quoted = *s == '"';
+
+	*end = '\0';
+	w->name = quoted ? s + 1 : s;
+	w->value = NULL;
+	if (equals != NULL) {
+		*equals = '\0';
+		w->value = equals + 1;
+	}
+	if (w->value != NULL && *w->value == '"') {
+		w->value++;
+		if (last >= w->value && *last == '"')
+			*last = '\0';
+	}
+	if (quoted && last > s && *last == '"')
+		*last = '\0';
+	return more ? skip_spaces(end + 1) : end;
+}
+
+static void bad_value(struct cmdline *c, const struct cmdline_key *key, const char *value)
+{
+	if (value == NULL)
+		warn(c, "%s: needs a value: %s; the default is used", key->name, key->values);
+	else if (key->values[0] == '\0')
+		warn(c, "%s=%.48s: takes no value; ignored", key->name, value);
+	else
+		warn(c, "%s=%.48s: not one of %s; the default is used", key->name, value,
+		     key->values);
+}
+
+static void apply(struct cmdline *c, const struct word *w)
+{
+	static const char prefix[] = "keelboot.";
+
+	for (const struct cmdline_key *key = cmdline_keys; key->name != NULL; key++) {
+		if (!equal_names(key->name, w->name))
+			continue;
+		if (!key->set(c, w->value))
+			bad_value(c, key, w->value);
+		return;
+	}
+	if (strncmp(w->name, prefix, sizeof(prefix) - 1) == 0)
+		warn(c, "%.64s: no such key; see kernel-cmdline/keys.md", w->name);
+}
+
+/* Copies text into buf of CMDLINE_MAX + 1 bytes; true if it had to be cut in the middle of a word.
+ */
+static bool copy_text(struct cmdline *c, char *buf, const char *text)
+{
+	size_t len = strnlen(text, CMDLINE_MAX + 1);
+	bool cut = len > CMDLINE_MAX;
+
+	if (cut) {
+		len = CMDLINE_MAX;
+		warn(c, "kernel command line: longer than %d bytes; the rest is ignored",
+		     CMDLINE_MAX);
+	}
+	memcpy(buf, text, len);
+	buf[len] = '\0';
+	return cut && !is_space(text[len]);
+}
+
+void cmdline_parse(struct cmdline *c, const char *text)
+{
+	char buf[CMDLINE_MAX + 1], *s, *end;
+	bool cut;
+
+	*c = (struct cmdline){ .enable = true, .slot = -1, .media = CMDLINE_MEDIA_ALL };
+	cut = copy_text(c, buf, text);
+	end = buf + strlen(buf);
+	s = skip_spaces(buf);
+	while (*s != '\0') {
+		char *equals;
+		struct word w;
+
+		/* Half a word could mean something else than the whole one. */
+		if (cut && word_end(s, &equals) == end)
+			return;
+		s = take_word(s, &w);
+		if (w.value == NULL && strcmp(w.name, "--") == 0)
+			return;
+		apply(c, &w);
+	}
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel-cmdline/cmdline.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TIMEOUT_MAX	     3600  /* seconds; more is a typing error */
+#define WATCHDOG_TIMEOUT_MAX 65535 /* seconds; what most drivers' registers can hold at best */
+
+/* ---------------------------------------------------------------- kinds of values */
+
+static bool read_bool(bool *out, const char *value, bool def)
+{
+	static const char *const words[2][4] = { { "0", "no", "off", "n" },
+						 { "1", "yes", "on", "y" } };
+
+	*out = def;
+	if (value == NULL) { /* as the kernel has it for its own: the bare name switches on */
+		*out = true;
+		return true;
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		if (strcmp(value, words[i / 4][i % 4]) == 0) {
+			*out = i / 4 == 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool read_number(uint32_t *out, const char *value, uint32_t min, uint32_t max)
+{
+	uint64_t v = 0;
+
+	*out = 0;
+	if (value == NULL || *value == '\0')
+		return false;
+	for (; *value != '\0'; value++) {
+		if (*value < '0' || *value > '9' || v > max)
+			return false;
+		v = v * 10 + (uint64_t)(*value - '0');
+	}
+	if (v < min || v > max)
+		return false;
+	*out = (uint32_t)v;
+	return true;
+}
+
+static bool read_text(char out[CMDLINE_TEXT_MAX + 1], const char *value)
+{
+	out[0] = '\0';
+	if (value == NULL || *value == '\0' || strlen(value) > CMDLINE_TEXT_MAX)
+		return false;
+	memcpy(out, value, strlen(value) + 1);
+	return true;
+}
+
+/* For words of the kernel's that have a meaning only without '='. */
+static bool read_bare(bool *out, const char *value, bool meaning)
+{
+	if (value != NULL)
+		return false;
+	*out = meaning;
+	return true;
+}
+
+/* ---------------------------------------------------------------- keelboot.* */
+
+static bool set_enable(struct cmdline *c, const char *value)
+{
+	return read_bool(&c->enable, value, true);
+}
+
+static bool set_slot(struct cmdline *c, const char *value)
+{
+	c->slot = -1;
+	if (value == NULL || value[0] < 'a' || value[0] > 'h' || value[1] != '\0')
+		return false;
+	c->slot = value[0] - 'a';
+	return true;
+}
+
+/* One name of keelboot.media=; 0 if there is no such medium. */
+static unsigned media_bit(const char *name, size_t len)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} media[] = {
+		{ "data", CMDLINE_MEDIA_DATA }, { "usb", CMDLINE_MEDIA_USB },
+		{ "sd", CMDLINE_MEDIA_SD },	{ "raw", CMDLINE_MEDIA_RAW },
+		{ "all", CMDLINE_MEDIA_ALL },
+	};
+
+	for (size_t i = 0; i < sizeof(media) / sizeof(media[0]); i++)
+		if (strlen(media[i].name) == len && memcmp(media[i].name, name, len) == 0)
+			return media[i].bit;
+	return 0;
+}
+
+static bool set_media(struct cmdline *c, const char *value)
+{
+	unsigned bits = 0;
+
+	c->media = CMDLINE_MEDIA_ALL;
+	if (value == NULL)
+		return false;
+	if (strcmp(value, "none") == 0) {
+		c->media = CMDLINE_MEDIA_NONE;
+		return true;
+	}
+	for (;;) {
+		size_t len = strcspn(value, ",");
+		unsigned bit = media_bit(value, len);
+
+		if (bit == 0)
+			return false;
+		bits |= bit;
+		if (value[len] == '\0')
+			break;
+		value += len + 1;
+	}
+	c->media = bits;
+	return true;
+}
+
+static bool set_timeout(struct cmdline *c, const char *value)
+{
+	return read_number(&c->timeout_s, value, 1, TIMEOUT_MAX);
+}
+
+static bool set_watchdog(struct cmdline *c, const char *value)
+{
+	static const char dev[] = "/dev/";
+	const char *comma;
+	size_t len;
+
+	c->watchdog[0] = '\0';
+	c->watchdog_timeout_s = 0;
+	if (value == NULL)
+		return false;
+	if (strcmp(value, "off") == 0)
+		return read_text(c->watchdog, value);
+	comma = strchr(value, ',');
+	len = comma == NULL ? strlen(value) : (size_t)(comma - value);
+	if (strncmp(value, dev, sizeof(dev) - 1) != 0 || len < sizeof(dev) ||
+	    len > CMDLINE_TEXT_MAX)
+		return false;
+	if (comma != NULL &&
+	    !read_number(&c->watchdog_timeout_s, comma + 1, 1, WATCHDOG_TIMEOUT_MAX))
+		return false;
+	memcpy(c->watchdog, value, len);
+	c->watchdog[len] = '\0';
+	return true;
+}
+
+static bool set_log(struct cmdline *c, const char *value)
+{
+	c->verbose = value != NULL && strcmp(value, "debug") == 0;
+	return c->verbose || (value != NULL && strcmp(value, "info") == 0);
+}
+
+/* ---------------------------------------------------------------- the kernel's own */
+
+static bool set_root(struct cmdline *c, const char *value)
+{
+	return read_text(c->root, value);
+}
+
+static bool set_rootfstype(struct cmdline *c, const char *value)
+{
+	return read_text(c->rootfstype, value);
+}
+
+static bool set_rootflags(struct cmdline *c, const char *value)
+{
+	return read_text(c->rootflags, value);
+}
+
+static bool set_rootwait(struct cmdline *c, const char *value)
+{
+	/* Since 6.6 the kernel also takes rootwait=SECONDS; we wait as long as keelboot.timeout=
+	 * says. */
+	(void)value;
+	c->rootwait = true;
+	return true;
+}
+
+static bool set_ro(struct cmdline *c, const char *value)
+{
+	return read_bare(&c->rw, value, false);
+}
+
+static bool set_rw(struct cmdline *c, const char *value)
+{
+	return read_bare(&c->rw, value, true);
+}
+
+static bool set_init(struct cmdline *c, const char *value)
+{
+	return read_text(c->init, value);
+}
+
+static bool set_panic(struct cmdline *c, const char *value)
+{
+	bool negative = value != NULL && value[0] == '-';
+	uint32_t v;
+
+	c->panic = 0;
+	c->has_panic = false;
+	if (value == NULL || !read_number(&v, value + (negative ? 1 : 0), 0, INT_MAX))
+		return false;
+	c->panic = negative ? -(int)v : (int)v;
+	c->has_panic = true;
+	return true;
+}
+
+static bool set_quiet(struct cmdline *c, const char *value)
+{
+	(void)value; /* the kernel does not look at one either */
+	c->quiet = true;
+	return true;
+}
+
+/* ---------------------------------------------------------------- all of them */
+
+const struct cmdline_key cmdline_keys[] = {
+	{ "keelboot.enable", "0|1", "1",
+	  "0: no update and no choice of a slot; root= is mounted and started as it stands.",
+	  set_enable },
+	{ "keelboot.slot", "a|b|c|d|e|f|g|h", "",
+	  "Boots this slot, this time only; the boot is not counted and has no guardian.",
+	  set_slot },
+	{ "keelboot.media", "none|all|LIST of data,usb,sd,raw", "all",
+	  "Where this boot may look for an update; system.conf can only narrow it further.",
+	  set_media },
+	{ "keelboot.timeout", "SECONDS (1..3600)", "",
+	  "How long to wait for devices; without it [system] timeout= of system.conf counts.",
+	  set_timeout },
+	{ "keelboot.watchdog", "off|/dev/NAME|/dev/NAME,SECONDS (1..65535)", "",
+	  "The watchdog to arm, and its time; without it [watchdog] of system.conf counts.",
+	  set_watchdog },
+	{ "keelboot.log", "info|debug", "info", "debug: also logs how each decision came about.",
+	  set_log },
+	{ "root", "DEVICE", "", "What to mount with keelboot.enable=0; else the slot decides.",
+	  set_root },
+	{ "rootfstype", "NAME", "", "File system of the root; without it the prober tells.",
+	  set_rootfstype },
+	{ "rootflags", "OPTIONS", "", "Mount options of the root, instead of system.conf's.",
+	  set_rootflags },
+	{ "rootwait", "", "", "Known, and without effect: devices are always waited for.",
+	  set_rootwait },
+	{ "ro", "", "ro", "Mounts the root read-only.", set_ro },
+	{ "rw", "", "ro", "Mounts the root read-write; the last of ro and rw counts.", set_rw },
+	{ "init", "PATH", "", "Program to start from the root, instead of system.conf's.",
+	  set_init },
+	{ "panic", "SECONDS", "",
+	  "Time from a panic of the kernel to its reboot: 0 never, below 0 at once.", set_panic },
+	{ "quiet", "", "", "Only decisions and problems go to the console.", set_quiet },
+	{ NULL, NULL, NULL, NULL, NULL },
+};

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kernel-cmdline/keys.md says what the table in the code says.
+
+`python3 tests/test_cmdline_keys.py --write` writes the page anew from the table.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+PAGE = TOP / "kernel-cmdline" / "keys.md"
+DUMP = r"""
+#include "kernel-cmdline/cmdline.h"
+#include <stdio.h>
+int main(void)
+{
+	for (const struct cmdline_key *k = cmdline_keys; k->name != NULL; k++)
+		printf("%s\t%s\t%s\t%s\n", k->name, k->values, k->def, k->meaning);
+	return 0;
+}
+"""
+HEAD = """\
+# Keys of the kernel command line
+
+Words are split and unquoted as the kernel does it: spaces separate, `"` groups (`"root=PARTLABEL=my root"` or
+`root="PARTLABEL=my root"`). In names `-` and `_` are the same. What follows a bare `--` is init's. Of several values for
+one key the last one counts. Nothing here can stop a boot: a bad value means the default and a warning in the log that
+names it, and so does a `keelboot.` key that is not in this table. The first 4096 bytes are read.
+
+For yes and no, `1|yes|on|y` and `0|no|off|n` are taken, and the bare name is yes.
+
+This page is made from the table in `cmdline_keys.c` (`python3 tests/test_cmdline_keys.py --write`), and a test compares
+them.
+
+"""
+
+
+def dump_table() -> list:
+    """The rows of cmdline_keys, as the compiled code has them."""
+    with tempfile.TemporaryDirectory() as temp:
+        program = os.path.join(temp, "dump")
+        sources = [str(path) for path in sorted((TOP / "kernel-cmdline").glob("*.c"))]
+        subprocess.run(["cc", f"-I{TOP}", "-D_GNU_SOURCE", "-std=gnu11", "-x", "c", "-", *sources,
+                        "-o", program], input=DUMP, text=True, check=True)
+        output = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    return [line.split("\t") for line in output.splitlines()]
+
+
+def render(rows: list) -> str:
+    def cell(text: str, code: bool) -> str:
+        text = text.replace("|", r"\|")
+        return f"`{text}`" if code and text else text
+
+    def table(title: str, chosen: list) -> str:
+        lines = [f"## {title}", "", "| key | values | default | meaning |", "|---|---|---|---|"]
+        for name, values, default, meaning in chosen:
+            lines.append(f"| `{name}` | {cell(values, True)} | {cell(default, True)} "
+                         f"| {cell(meaning, False)} |")
+        return "\n".join(lines) + "\n"
+
+    ours = [row for row in rows if row[0].startswith("keelboot.")]
+    kernels = [row for row in rows if not row[0].startswith("keelboot.")]
+    return HEAD + table("Keelboot's", ours) + "\n" + table("The kernel's, which Keelboot heeds", kernels)
+
+
+def test_keys_page_equals_the_table():
+    assert PAGE.read_text() == render(dump_table())
+
+
+def test_table_is_fit_for_people():
+    rows = dump_table()
+    names = [row[0] for row in rows]
+    assert len(names) == len(set(names)) == len(rows)
+    assert len(rows) >= 15
+    for name, _, _, meaning in rows:
+        assert meaning.endswith("."), name
+        assert len(meaning) <= 100, name
+
+
+def test_a_difference_is_noticed():
+    rows = dump_table()
+    rows[0][3] += "x"
+    assert PAGE.read_text() != render(rows)
+    assert PAGE.read_text() != render(dump_table()[1:])
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--write"]:
+        sys.exit("usage: python3 tests/test_cmdline_keys.py --write")
+    PAGE.write_text(render(dump_table()))

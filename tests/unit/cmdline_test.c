@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The source itself, to reach equal_names(): no key has a '-' or '_' in its name today. */
+#include "kernel-cmdline/cmdline.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct cmdline c;
+
+/* Parses text and asserts the number of warnings; what they say is in c. */
+static void parse(const char *text, unsigned warnings)
+{
+	/* An exact copy on the heap lets the address sanitizer see a read beyond the end. */
+	char *copy = strdup(text);
+
+	memset(&c, 0xa5, sizeof(c));
+	cmdline_parse(&c, copy);
+	free(copy);
+	for (unsigned i = warnings; i < c.nwarnings; i++)
+		print_message("unexpected: %s\n", c.warning[i]);
+	assert_int_equal(c.nwarnings, warnings);
+}
+
+static void assert_defaults(void)
+{
+	assert_true(c.enable);
+	assert_int_equal(c.slot, -1);
+	assert_int_equal(c.media, CMDLINE_MEDIA_ALL);
+	assert_int_equal(c.timeout_s, 0);
+	assert_string_equal(c.watchdog, "");
+	assert_int_equal(c.watchdog_timeout_s, 0);
+	assert_false(c.verbose);
+	assert_string_equal(c.root, "");
+	assert_string_equal(c.rootfstype, "");
+	assert_string_equal(c.rootflags, "");
+	assert_false(c.rootwait);
+	assert_false(c.rw);
+	assert_string_equal(c.init, "");
+	assert_int_equal(c.panic, 0);
+	assert_false(c.has_panic);
+	assert_false(c.quiet);
+}
+
+static void an_empty_line_is_all_defaults(void **state)
+{
+	(void)state;
+	parse("", 0);
+	assert_defaults();
+	parse(" \t\n", 0);
+	assert_defaults();
+}
+
+static void words_of_others_are_left_alone(void **state)
+{
+	(void)state;
+	parse("console=ttyS0 earlyprintk slot=b keelboot keel.slot=b xkeelboot.slot=b =a = \"\"\n",
+	      0);
+	assert_defaults();
+}
+
+static void every_key_is_read(void **state)
+{
+	(void)state;
+	parse("keelboot.enable=0 keelboot.slot=b keelboot.media=usb,raw keelboot.timeout=7"
+	      " keelboot.watchdog=/dev/watchdog1,20 keelboot.log=debug root=/dev/vda2"
+	      " rootfstype=ext4 rootflags=noatime,data=ordered rootwait rw init=/bin/sh panic=-1 "
+	      "quiet\n",
+	      0);
+	assert_false(c.enable);
+	assert_int_equal(c.slot, 1);
+	assert_int_equal(c.media, CMDLINE_MEDIA_USB | CMDLINE_MEDIA_RAW);
+	assert_int_equal(c.timeout_s, 7);
+	assert_string_equal(c.watchdog, "/dev/watchdog1");
+	assert_int_equal(c.watchdog_timeout_s, 20);
+	assert_true(c.verbose);
+	assert_string_equal(c.root, "/dev/vda2");
+	assert_string_equal(c.rootfstype, "ext4");
+	assert_string_equal(c.rootflags, "noatime,data=ordered");
+	assert_true(c.rootwait);
+	assert_true(c.rw);
+	assert_string_equal(c.init, "/bin/sh");
+	assert_true(c.has_panic);
+	assert_int_equal(c.panic, -1);
+	assert_true(c.quiet);
+}
+
+static void every_spelling_of_yes_and_no(void **state)
+{
+	static const char *const no[] = { "0", "no", "off", "n" };
+	static const char *const yes[] = { "1", "yes", "on", "y" };
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(text, sizeof(text), "keelboot.enable=%s", no[i]);
+		parse(text, 0);
+		assert_false(c.enable);
+		snprintf(text, sizeof(text), "keelboot.enable=0 keelboot.enable=%s", yes[i]);
+		parse(text, 0);
+		assert_true(c.enable);
+	}
+	parse("keelboot.enable=0 keelboot.enable", 0);
+	assert_true(c.enable);
+}
+
+static void slots_are_a_to_h(void **state)
+{
+	char text[] = "keelboot.slot=?";
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		text[sizeof(text) - 2] = (char)('a' + i);
+		parse(text, 0);
+		assert_int_equal(c.slot, i);
+	}
+}
+
+static void media_are_a_list(void **state)
+{
+	(void)state;
+	parse("keelboot.media=none", 0);
+	assert_int_equal(c.media, CMDLINE_MEDIA_NONE);
+	parse("keelboot.media=all", 0);
+	assert_int_equal(c.media, CMDLINE_MEDIA_ALL);
+	parse("keelboot.media=data", 0);
+	assert_int_equal(c.media, CMDLINE_MEDIA_DATA);
+	parse("keelboot.media=sd,data,sd", 0);
+	assert_int_equal(c.media, CMDLINE_MEDIA_SD | CMDLINE_MEDIA_DATA);
+}
+
+static void watchdog_forms(void **state)
+{
+	(void)state;
+	parse("keelboot.watchdog=off", 0);
+	assert_string_equal(c.watchdog, "off");
+	assert_int_equal(c.watchdog_timeout_s, 0);
+	parse("keelboot.watchdog=/dev/watchdog0", 0);
+	assert_string_equal(c.watchdog, "/dev/watchdog0");
+	assert_int_equal(c.watchdog_timeout_s, 0);
+	/* The time of an earlier one does not stick to a later one. */
+	parse("keelboot.watchdog=/dev/a,5 keelboot.watchdog=/dev/b", 0);
+	assert_string_equal(c.watchdog, "/dev/b");
+	assert_int_equal(c.watchdog_timeout_s, 0);
+}
+
+static void panic_is_what_the_kernel_reads(void **state)
+{
+	(void)state;
+	parse("panic=0", 0);
+	assert_true(c.has_panic);
+	assert_int_equal(c.panic, 0);
+	parse("panic=2147483647", 0);
+	assert_int_equal(c.panic, 2147483647);
+}
+
+static void a_bad_value_is_the_default_and_is_named(void **state)
+{
+	static const struct {
+		const char *word, *says;
+	} bad[] = {
+		{ "keelboot.enable=maybe", "keelboot.enable=maybe: not one of 0|1" },
+		{ "keelboot.enable=", "keelboot.enable=: " },
+		{ "keelboot.slot", "keelboot.slot: needs a value: a|b|c" },
+		{ "keelboot.slot=", "keelboot.slot=: " },
+		{ "keelboot.slot=i", "a|b|c|d|e|f|g|h" },
+		{ "keelboot.slot=A", "keelboot.slot=A" },
+		{ "keelboot.slot=ab", "keelboot.slot=ab" },
+		{ "keelboot.media", "keelboot.media: needs a value" },
+		{ "keelboot.media=", "keelboot.media=" },
+		{ "keelboot.media=usb,", "keelboot.media=usb," },
+		{ "keelboot.media=,usb", "data,usb,sd,raw" },
+		{ "keelboot.media=usb,none", "none|all|LIST" },
+		{ "keelboot.media=floppy", "keelboot.media=floppy" },
+		{ "keelboot.timeout", "needs a value: SECONDS" },
+		{ "keelboot.timeout=0", "keelboot.timeout=0" },
+		{ "keelboot.timeout=3601", "1..3600" },
+		{ "keelboot.timeout=-1", "keelboot.timeout=-1" },
+		{ "keelboot.timeout=1s", "keelboot.timeout=1s" },
+		{ "keelboot.timeout=18446744073709551617", "keelboot.timeout=184467" },
+		{ "keelboot.watchdog", "needs a value" },
+		{ "keelboot.watchdog=", "off|/dev/NAME" },
+		{ "keelboot.watchdog=/dev/", "keelboot.watchdog=/dev/" },
+		{ "keelboot.watchdog=watchdog0", "keelboot.watchdog=watchdog0" },
+		{ "keelboot.watchdog=/dev/watchdog0,", "65535" },
+		{ "keelboot.watchdog=/dev/watchdog0,0", ",0" },
+		{ "keelboot.watchdog=/dev/watchdog0,65536", ",65536" },
+		{ "keelboot.watchdog=off,3", "off,3" },
+		{ "keelboot.log=loud", "keelboot.log=loud: not one of info|debug" },
+		{ "keelboot.log", "keelboot.log: needs a value" },
+		{ "root", "root: needs a value: DEVICE" },
+		{ "root=", "root=: " },
+		{ "rootfstype=", "rootfstype" },
+		{ "rootflags", "rootflags" },
+		{ "ro=1", "ro=1: takes no value" },
+		{ "rw=0", "rw=0: takes no value" },
+		{ "init=", "init=" },
+		{ "init", "init: needs a value: PATH" },
+		{ "panic", "panic: needs" },
+		{ "panic=-", "panic=-:" },
+		{ "panic=soon", "panic=soon: not one of SECONDS" },
+		{ "panic=2147483648", "panic=2147483648" },
+		{ "keelboot.frobnicate=1", "keelboot.frobnicate: no such key" },
+		{ "keelboot.", "keelboot.: no such key" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		parse(bad[i].word, 1);
+		if (strstr(c.warning[0], bad[i].says) == NULL)
+			fail_msg("%s: warning '%s' does not say '%s'", bad[i].word, c.warning[0],
+				 bad[i].says);
+		assert_defaults();
+	}
+}
+
+static void the_last_one_wins(void **state)
+{
+	(void)state;
+	parse("keelboot.slot=a keelboot.slot=b", 0);
+	assert_int_equal(c.slot, 1);
+	parse("ro rw", 0);
+	assert_true(c.rw);
+	parse("rw ro", 0);
+	assert_false(c.rw);
+	parse("root=/dev/a root=/dev/b keelboot.media=usb keelboot.media=data", 0);
+	assert_string_equal(c.root, "/dev/b");
+	assert_int_equal(c.media, CMDLINE_MEDIA_DATA);
+}
+
+static void a_bad_last_one_is_the_default(void **state)
+{
+	(void)state;
+	parse("keelboot.slot=b keelboot.slot=x keelboot.timeout=5 keelboot.timeout=x"
+	      " keelboot.watchdog=off keelboot.watchdog=x panic=5 panic=x keelboot.media=usb"
+	      " keelboot.media=x keelboot.log=debug keelboot.log=x init=/x init= keelboot.enable=0"
+	      " keelboot.enable=x",
+	      8);
+	assert_defaults();
+}
+
+static void dash_and_underscore_are_one_in_names(void **state)
+{
+	(void)state;
+	assert_true(equal_names("keelboot.a-b_c", "keelboot.a_b-c"));
+	assert_true(equal_names("--", "__"));
+	assert_false(equal_names("keelboot.a-b", "keelboot.ab"));
+	assert_false(equal_names("keelboot.a-", "keelboot.a"));
+	assert_false(equal_names("keelboot.a", "keelboot.a_"));
+	assert_false(equal_names("a.b", "a-b"));
+	/* In values they differ. */
+	parse("root=/dev/a-b_c", 0);
+	assert_string_equal(c.root, "/dev/a-b_c");
+}
+
+static void what_follows_two_dashes_is_inits(void **state)
+{
+	(void)state;
+	parse("keelboot.slot=a -- keelboot.slot=b keelboot.timeout=x", 0);
+	assert_int_equal(c.slot, 0);
+	parse("--=1 keelboot.slot=b", 0);
+	assert_int_equal(c.slot, 1);
+	parse("\"--\" keelboot.slot=b", 0);
+	assert_int_equal(c.slot, -1);
+	parse("--x keelboot.slot=b", 0);
+	assert_int_equal(c.slot, 1);
+}
+
+static void quotes_are_the_kernels(void **state)
+{
+	(void)state;
+	parse("root=\"PARTLABEL=my root\" quiet", 0);
+	assert_string_equal(c.root, "PARTLABEL=my root");
+	assert_true(c.quiet);
+	parse("\"root=PARTLABEL=my root\" quiet", 0);
+	assert_string_equal(c.root, "PARTLABEL=my root");
+	assert_true(c.quiet);
+	/* In the middle of a value they group, and stay. */
+	parse("rootflags=a\"b c\"d quiet", 0);
+	assert_string_equal(c.rootflags, "a\"b c\"d");
+	assert_true(c.quiet);
+	parse("root=\"keelboot.slot=b", 0); /* one that is never closed */
+	assert_string_equal(c.root, "keelboot.slot=b");
+	assert_int_equal(c.slot, -1);
+	parse("root=\"", 1);
+	parse("root=\"\"", 1);
+	parse("\"", 0);
+	parse("\"\"", 0);
+	parse("\"=\"", 0);
+	assert_defaults();
+	parse("foo=\"-- rw\" keelboot.slot=b", 0); /* these dashes are quoted */
+	assert_int_equal(c.slot, 1);
+	assert_false(c.rw);
+}
+
+static void spaces_are_the_kernels(void **state)
+{
+	(void)state;
+	parse("\n\t keelboot.slot=b\v\f\rrw\xa0quiet", 0);
+	assert_int_equal(c.slot, 1);
+	assert_true(c.rw);
+	assert_true(c.quiet);
+}
+
+static void a_text_of_the_greatest_length_is_kept(void **state)
+{
+	char text[CMDLINE_TEXT_MAX + 16] = "root=";
+
+	(void)state;
+	memset(text + 5, 'x', CMDLINE_TEXT_MAX);
+	parse(text, 0);
+	assert_int_equal(strlen(c.root), CMDLINE_TEXT_MAX);
+	text[5 + CMDLINE_TEXT_MAX] = 'x';
+	parse(text, 1);
+	assert_string_equal(c.root, "");
+	memcpy(text, "keelboot.watchdog=/dev/", 23);
+	parse(text, 0);
+}
+
+static void a_line_that_is_too_long_is_cut_with_a_warning(void **state)
+{
+	char text[3 * CMDLINE_MAX];
+
+	(void)state;
+	memset(text, ' ', sizeof(text));
+	memcpy(text, "quiet", 5);
+	memcpy(text + sizeof(text) - 4, " rw", 4);
+	parse(text, 1);
+	assert_true(c.quiet);
+	assert_false(c.rw);
+	assert_non_null(strstr(c.warning[0], "4096"));
+}
+
+static void a_line_of_exactly_the_limit_is_whole(void **state)
+{
+	char text[CMDLINE_MAX + 2];
+
+	(void)state;
+	memset(text, ' ', sizeof(text));
+	memcpy(text + CMDLINE_MAX - 2, "rw", 3);
+	parse(text, 0);
+	assert_true(c.rw);
+	memcpy(text + CMDLINE_MAX - 2, "rw \0", 4); /* the word is whole, the line is not */
+	parse(text, 1);
+	assert_true(c.rw);
+}
+
+static void a_word_that_is_cut_does_not_count(void **state)
+{
+	char text[CMDLINE_MAX + 8];
+
+	(void)state;
+	memset(text, ' ', sizeof(text));
+	memcpy(text + CMDLINE_MAX - 2, "rwx", 4);
+	parse(text, 1);
+	assert_false(c.rw);
+	memset(text, ' ', sizeof(text));
+	memcpy(text + CMDLINE_MAX - 17, "root=\"/dev/a /dev/b\"", 21); /* within the quotes */
+	parse(text, 1);
+	assert_string_equal(c.root, "");
+}
+
+static void many_problems_are_told_of_up_to_a_limit(void **state)
+{
+	(void)state;
+	parse("keelboot.a keelboot.b keelboot.c keelboot.d keelboot.e keelboot.f keelboot.g"
+	      " keelboot.h",
+	      CMDLINE_WARNINGS_MAX);
+	assert_non_null(strstr(c.warning[7], "keelboot.h"));
+	parse("keelboot.a keelboot.b keelboot.c keelboot.d keelboot.e keelboot.f keelboot.g"
+	      " keelboot.h keelboot.i keelboot.j",
+	      CMDLINE_WARNINGS_MAX);
+	assert_non_null(strstr(c.warning[7], "more is wrong"));
+}
+
+static uint64_t seed;
+
+static uint32_t next_random(void)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(seed >> 33);
+}
+
+static void assert_in_bounds(void)
+{
+	assert_true(c.slot >= -1 && c.slot < 8);
+	assert_true((c.media & ~(unsigned)CMDLINE_MEDIA_ALL) == 0);
+	assert_true(c.timeout_s <= 3600);
+	assert_true(c.watchdog_timeout_s <= 65535);
+	assert_true(c.nwarnings <= CMDLINE_WARNINGS_MAX);
+	assert_true(strnlen(c.root, sizeof(c.root)) < sizeof(c.root));
+	assert_true(strnlen(c.init, sizeof(c.init)) < sizeof(c.init));
+	assert_true(strnlen(c.rootflags, sizeof(c.rootflags)) < sizeof(c.rootflags));
+	assert_true(strnlen(c.watchdog, sizeof(c.watchdog)) < sizeof(c.watchdog));
+	for (unsigned i = 0; i < c.nwarnings; i++)
+		assert_true(strnlen(c.warning[i], sizeof(c.warning[i])) < sizeof(c.warning[i]));
+}
+
+static void garbage_never_leaves_its_bounds(void **state)
+{
+	static const char *const bits[] = { "keelboot.", "slot",    "media", "=",	 "\"",
+					    " ",	 "root",    "--",    "watchdog", "/dev/",
+					    ",",	 "timeout", "usb",   "9999",	 "-",
+					    "panic",	 "\n",	    "enable" };
+
+	(void)state;
+	seed = 20240501;
+	for (int round = 0; round < 20000; round++) {
+		char text[6000];
+		size_t len = 0, want = next_random() % (round % 50 == 0 ? 5900 : 200);
+
+		while (len < want) {
+			const char *bit = bits[next_random() % (sizeof(bits) / sizeof(bits[0]))];
+
+			if (next_random() % 4 == 0)
+				text[len++] = (char)(next_random() % 255 + 1);
+			else if (len + strlen(bit) < sizeof(text)) {
+				memcpy(text + len, bit, strlen(bit));
+				len += strlen(bit);
+			}
+		}
+		text[len] = '\0';
+		memset(&c, 0xa5, sizeof(c));
+		cmdline_parse(&c, text);
+		assert_in_bounds();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_line_is_all_defaults),
+		cmocka_unit_test(words_of_others_are_left_alone),
+		cmocka_unit_test(every_key_is_read),
+		cmocka_unit_test(every_spelling_of_yes_and_no),
+		cmocka_unit_test(slots_are_a_to_h),
+		cmocka_unit_test(media_are_a_list),
+		cmocka_unit_test(watchdog_forms),
+		cmocka_unit_test(panic_is_what_the_kernel_reads),
+		cmocka_unit_test(a_bad_value_is_the_default_and_is_named),
+		cmocka_unit_test(the_last_one_wins),
+		cmocka_unit_test(a_bad_last_one_is_the_default),
+		cmocka_unit_test(dash_and_underscore_are_one_in_names),
+		cmocka_unit_test(what_follows_two_dashes_is_inits),
+		cmocka_unit_test(quotes_are_the_kernels),
+		cmocka_unit_test(spaces_are_the_kernels),
+		cmocka_unit_test(a_text_of_the_greatest_length_is_kept),
+		cmocka_unit_test(a_line_that_is_too_long_is_cut_with_a_warning),
+		cmocka_unit_test(a_line_of_exactly_the_limit_is_whole),
+		cmocka_unit_test(a_word_that_is_cut_does_not_count),
+		cmocka_unit_test(many_problems_are_told_of_up_to_a_limit),
+		cmocka_unit_test(garbage_never_leaves_its_bounds),
+	};
+
+	return cmocka_run_group_tests_name("cmdline", tests, NULL, NULL);
+}
