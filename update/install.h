@@ -17,6 +17,20 @@
 struct install_part {
 	char cls[32];	  /* class: matches the manifest's image names */
 	struct bdev *dev; /* opened by the caller, O_EXCL for the target */
+	/*
+	 * The same device opened a second time for reading, best with O_DIRECT: then what was
+	 * written is flushed and read back by a thread of its own while the rest is written. NULL:
+	 * read back through dev, by the caller's thread.
+	 */
+	struct bdev *raw;
+};
+
+/* Whose fault a failure was: it decides what it costs. */
+enum install_blame {
+	INSTALL_BLAME_NONE,
+	INSTALL_BLAME_BUNDLE, /* the medium or the bundle: this copy of it is no good */
+	INSTALL_BLAME_TARGET, /* the slot's partitions */
+	INSTALL_BLAME_STATE,  /* the state partition */
 };
 
 enum install_phase { INSTALL_CHECK, INSTALL_WRITE, INSTALL_READ_BACK, INSTALL_DONE };
@@ -38,6 +52,8 @@ struct install {
 	/* results */
 	uint64_t bytes_written; /* to the slot's partitions */
 	uint64_t bytes_skipped; /* were right already */
+	enum install_blame blame;
+	char why[160]; /* after a failure: what is wrong, for a person */
 };
 
 /*
