@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a machine says on its serial line: kept in memory, searched, written to a log file."""
 
+import codecs
 import re
 import threading
 import time
@@ -8,6 +9,9 @@ import time
 # A pattern that ends at the last character received may match a part of a word: what "slot=(\w+)" found
 # as "slot=b" may go on with "ad". It counts when nothing has followed for this long.
 SETTLE = 0.05
+# Colours and questions to the terminal: busybox's shell asks for the cursor's position after each prompt.
+ESCAPES = re.compile("\x1b(\\[[0-9;?]*[@-~]|[()][0-9A-B]|[=>78cDEHM])")
+UNFINISHED = re.compile("\x1b(\\[[0-9;?]*|[()])?$")
 
 
 class ExpectError(AssertionError):
@@ -15,7 +19,7 @@ class ExpectError(AssertionError):
 
 
 class Console:
-    """Text with carriage returns removed. Fed by one thread, read by others."""
+    """Text with carriage returns and terminal escapes removed. Fed by one thread, read by others."""
 
     def __init__(self, log=None, echo=None):
         self.changed = threading.Condition()
@@ -23,16 +27,17 @@ class Console:
         self.cursor = 0                 # expect() searches from here
         self._log = open(log, "ab") if log else None
         self._echo = echo
-        self._tail = b""                # an unfinished UTF-8 sequence
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._partial = ""              # the beginning of an escape
 
     def feed(self, data: bytes) -> None:
         if self._log:
             self._log.write(data)
             self._log.flush()
-        data = self._tail + data
-        keep = next((n for n in (1, 2, 3) if len(data) >= n and data[-n] >= 0xc0), 0)
-        data, self._tail = (data[:-keep], data[-keep:]) if keep else (data, b"")
-        text = data.decode(errors="replace").replace("\r", "")
+        text = self._partial + self._decode(data)
+        unfinished = UNFINISHED.search(text)
+        self._partial = unfinished.group(0) if unfinished else ""
+        text = ESCAPES.sub("", text.removesuffix(self._partial)).replace("\r", "")
         if self._echo:
             self._echo.write(text)
             self._echo.flush()

@@ -132,13 +132,13 @@ class Drive:
             log.touch()             # blklogwrites opens and extends, but does not create
         with open(log, "rb") as file:
             started = file.read(8) == LOG_MAGIC
+        # A start after a power cut goes on with the log, not over it. The superblock counts the entries:
+        # without an update each time, a killed QEMU would leave a log that says it has none.
+        how = {"log-append": True} if started else {"log-sector-size": self.sector}
         return [{"driver": "file", "filename": str(log), "cache": {"no-flush": True},
                  "node-name": f"{self.name}.log"},
-                # log-append: a start after a power cut goes on with the log, not over it. The superblock
-                # counts the entries: without an update each time, a killed QEMU would leave a log of none.
-                {"driver": "blklogwrites", "file": f"{self.name}.image", "log": f"{self.name}.log",
-                 "log-append": started, "log-sector-size": self.sector, "log-super-update-interval": 1,
-                 "discard": "unmap", "node-name": f"{self.name}.writes"}]
+                {"driver": "blklogwrites", "file": f"{self.name}.image", "log": f"{self.name}.log", **how,
+                 "log-super-update-interval": 1, "discard": "unmap", "node-name": f"{self.name}.writes"}]
 
     def device(self) -> dict:
         """The -device (or device_add) definition."""
