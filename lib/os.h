@@ -4,7 +4,8 @@
  * one kernel: os_linux.c in the product, tests/sim/os_sim.c in the traces, where each call is a
  * line of a golden trace.
  *
- * Nothing here waits without a bound, nothing allocates. Paths are absolute.
+ * Nothing here waits without a bound, nothing allocates. Paths are absolute. Nothing here logs:
+ * after a failure errno holds the kernel's own word for it, and log_line() prints it for "%m".
  */
 #pragma once
 
@@ -32,19 +33,30 @@ enum kb_err os_mkdir(const char *path, unsigned mode) KB_MUST_CHECK;	 /* KB_OK i
 enum kb_err os_unlink(const char *path) KB_MUST_CHECK;
 bool os_exists(const char *path);
 bool os_executable(const char *path); /* a regular file with an x bit */
+/* The same for path as it will be found once root is "/": links, absolute ones too, stay below
+ * root.
+ */
+bool os_executable_in(const char *root, const char *path);
+/* Where a symbolic link points; ended by NUL. KB_ENOENT, KB_EINVAL (no link), KB_ENOSPC. */
+enum kb_err os_readlink(const char *path, char *buf, size_t size) KB_MUST_CHECK;
 /* Fills names (each of 64 bytes) with the entries of a folder except "." and "..", sorted by name;
- * *n of them, at most max. */
+ * *n of them, at most max (then the first ones by name). Longer names are passed over. */
 enum kb_err os_list(const char *path, char (*names)[64], unsigned max, unsigned *n) KB_MUST_CHECK;
 /* Bytes available to root / all, of the file system at path. */
 enum kb_err os_free_space(const char *path, uint64_t *free_bytes, uint64_t *total) KB_MUST_CHECK;
 
 /* ---------------------------------------------------------------- mounts */
-/* flags are MS_*; options may be NULL. */
+/* flags are MS_*; options may be NULL. KB_ENOENT, KB_EPERM, KB_EBUSY (mounted there already), else
+ * KB_EMOUNT. */
 enum kb_err os_mount(const char *source, const char *target, const char *fstype,
 		     unsigned long flags, const char *options) KB_MUST_CHECK;
 enum kb_err os_umount(const char *target) KB_MUST_CHECK; /* MNT_DETACH when it is busy */
-/* Deletes what the initramfs holds, moves /dev /proc /sys /run into target, makes target the root.
- * Cannot be undone. */
+/*
+ * Moves /dev /proc /sys /run into target (those that are mounted and that target has a folder for;
+ * the others are detached), makes target the root, and then deletes what the initramfs held. Once
+ * it has moved target there is no way back; KB_EMOUNT means that this did not happen, though some
+ * of the four may have moved.
+ */
 enum kb_err os_switch_root(const char *target) KB_MUST_CHECK;
 
 /* ---------------------------------------------------------------- modules, watchdog, reboot */
@@ -57,10 +69,13 @@ struct os_wdt_info {
 	uint32_t timeout_s;  /* that the hardware took */
 	char identity[33];
 };
-/* Opens (which starts) a watchdog and sets its timeout. *fd stays open. */
+/* Opens (which starts) a watchdog and sets its timeout. *fd stays open; os_close() leaves it
+ * counting unless the driver stops on close (no WDIOF_MAGICCLOSE, not nowayout). */
 enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd,
 			struct os_wdt_info *info) KB_MUST_CHECK;
 void os_wdt_ping(int fd);
+/* *timeout_s: in what is wanted, out what the hardware took. */
+enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s) KB_MUST_CHECK;
 
 /* RB_AUTOBOOT after sync of at most some seconds (in a child). Returns only when the kernel
  * refused. */
@@ -73,18 +88,25 @@ struct os_spawn {
 	const char *const *envp; /* ended by NULL; NULL: PATH=/usr/sbin:/usr/bin:/sbin:/bin only */
 	int fd3;		 /* becomes descriptor 3 of the child; -1: none */
 	bool own_mounts;	 /* unshare(CLONE_NEWNS), with private propagation */
-	bool capture; /* stdout and stderr go into fd3 as well; else to /dev/kmsg or the console */
-	unsigned cpu_s; /* RLIMIT_CPU; 0: none */
+	bool capture; /* stdout and stderr go into fd3, which is then not open as descriptor 3; else
+			 to /dev/kmsg if this is process 1, else where ours go */
+	unsigned cpu_s; /* RLIMIT_CPU in seconds; 0: none */
 };
-/* The child gets its own session, default signals, no other descriptors, PR_SET_PDEATHSIG. KB_EEXEC
- * when it cannot be started. */
+/*
+ * The child gets its own session, default signals, /dev/null as standard input, "/" as its folder,
+ * no other descriptors, PR_SET_PDEATHSIG, no core dumps. KB_EEXEC when it cannot be started (errno
+ * says why). KB_EBUSY: too many children that nobody waited for.
+ */
 enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid) KB_MUST_CHECK;
-/* Waits up to timeout_ms. KB_ETIMEDOUT: still running. *status as from waitpid(). Reaps strangers
- * on the way. */
+/* Waits up to timeout_ms. KB_ETIMEDOUT: still running. *status as from waitpid(). KB_ECHILD: no
+ * such child. In process 1 it reaps strangers on the way. */
 enum kb_err os_wait(pid_t pid, unsigned timeout_ms, int *status) KB_MUST_CHECK;
 /* SIGKILL to its whole session, and waits up to 5 s. KB_ETIMEDOUT: it cannot be killed (stuck in
  * the kernel). */
 enum kb_err os_kill(pid_t pid) KB_MUST_CHECK;
+/* The same without the wait: os_wait() has to follow at some time. Also for the session of a child
+ * that has ended. */
+void os_kill_begin(pid_t pid);
 enum kb_err os_pipe(int fds[2]) KB_MUST_CHECK; /* close-on-exec, reading end does not block */
 /*
  * Waits up to timeout_ms for any of n descriptors (negative ones are passed over); ready[i] tells
@@ -93,15 +115,20 @@ enum kb_err os_pipe(int fds[2]) KB_MUST_CHECK; /* close-on-exec, reading end doe
 enum kb_err os_poll(const int *fds, bool *ready, unsigned n, unsigned timeout_ms) KB_MUST_CHECK;
 /* Reads what is there. *len 0 at the end. KB_EBUSY when nothing is there yet. */
 enum kb_err os_read(int fd, void *buf, size_t size, size_t *len) KB_MUST_CHECK;
-/* Replaces this process. Returns only on failure. */
+/* Replaces this process; PATH is not searched. Returns only on failure. */
 enum kb_err os_exec(const char *path, const char *const *argv,
 		    const char *const *envp) KB_MUST_CHECK;
 
 /* ---------------------------------------------------------------- devices */
 /* A socket that hears the kernel's uevents (netlink, only from the kernel). */
 enum kb_err os_uevent_open(int *fd) KB_MUST_CHECK;
-/* One pending uevent as the kernel sent it (NUL-separated); KB_EBUSY when there is none. */
+/* One pending uevent as the kernel sent it (NUL-separated, and ended by NUL); KB_EBUSY when there
+ * is none; KB_ENOSPC when some were lost. */
 enum kb_err os_uevent_read(int fd, char *buf, size_t size, size_t *len) KB_MUST_CHECK;
+
+/* Makes sure that descriptors 0, 1 and 2 are open: the console, else /dev/null. For process 1, once
+ * /dev is there; also keeps others from getting those numbers. */
+void os_stdio(void);
 
 /* True when this is process 1. */
 bool os_is_init(void);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hooks: executables that a device maker puts into /usr/lib/keelboot/hooks/STAGE.d of the
+ * initramfs. A hook that fails stops the stage; what that means is the stage's business (a
+ * post-mount hook rejects the slot).
+ *
+ * Each one runs as root with no argument, in its own session, without standard input, in "/", with
+ * only the environment below. What it prints goes to the log, line by line.
+ *
+ *   PATH              /usr/sbin:/usr/bin:/sbin:/bin
+ *   KEELBOOT_STAGE    "post-mount"
+ *   KEELBOOT_SLOT     "a"
+ *   KEELBOOT_STATUS   "good", "trial", …
+ *   KEELBOOT_VERSION  of the release in the slot; may be empty
+ *   KEELBOOT_DEVICE   "/dev/vda2", the partition of class root
+ *   KEELBOOT_ROOT     where it is mounted, read-only; empty before that
+ */
+#pragma once
+
+#include "lib/err.h"
+#include "selector/state.h"
+
+#define HOOK_DIR	"/usr/lib/keelboot/hooks"
+#define HOOK_REASON_MAX STATE_STR_MAX
+#define HOOK_MAX	32 /* hooks of a stage */
+
+/* NULL is "". */
+struct hook_env {
+	const char *slot;
+	const char *status;
+	const char *version;
+	const char *device;
+	const char *root;
+	/* Called at least once a second while hooks run, to feed the watchdog; may be NULL. The
+	 * time of a stage is bounded by HOOK_MAX * timeout_s. */
+	void (*idle)(void *ctx);
+	void *idle_ctx;
+};
+
+/*
+ * Runs the executable files of HOOK_DIR/stage.d in the order of their names (those that begin with
+ * '.' or end with '~' are ignored). Each may take timeout_s of time and of processor; its whole
+ * session is killed then, and also whatever it leaves behind when it ends.
+ *
+ * KB_OK: all succeeded, or there are none. Else the first failure, KB_ECHECK, with reason
+ * (HOOK_REASON_MAX + 1 bytes; untouched on KB_OK): "hook NAME: exit 1", "hook NAME: signal 11",
+ * "hook NAME: timed out", "hook NAME: cannot be started".
+ */
+enum kb_err hook_run_dir(const char *stage, const struct hook_env *env, unsigned timeout_s,
+			 char *reason) KB_MUST_CHECK;

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The prober: the one process that lets libblkid read what a stranger wrote on a disk. It answers
+ * on descriptor 3 with one struct prober_answer, of which only the parts in use are sent, and ends.
+ * Process 1 believes nothing of it before probe.c has checked it.
+ *
+ * Inside, a worker process does the reading and writes into memory shared with its parent. When the
+ * file system of one partition hangs or kills the worker, the parent notes that partition as
+ * unreadable and starts another worker behind it: what an update wrote into a slot cannot hide the
+ * rest of the disk.
+ */
+#pragma once
+
+#include "lib/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PROBER_PARTS_MAX 64
+#define PROBER_MAGIC	 0x314f52506c65654bULL /* "KeelPRO1" */
+
+/* What it found out about a partition, or about a whole disk without partitions. Every string is
+ * ended by NUL, and printable ASCII ('?' for the rest). What was not found is "". */
+struct prober_part {
+	char dev[32];	     /* "/dev/vda2" */
+	char partlabel[112]; /* name in the GPT; 36 UTF-16 characters */
+	char partuuid[40];   /* as the kernel's PARTUUID=: GUID, or "1234abcd-02" with an MBR */
+	char fstype[24]; /* "ext4", "squashfs", "vfat", "crypto_LUKS", …; "" : nothing known */
+	char label[68];	 /* of the file system; "" too when it would not fit */
+	char uuid[40];	 /* of the file system */
+	uint64_t start;	 /* bytes from the start of the disk */
+	uint64_t size;	 /* bytes */
+	uint32_t number; /* 1..; 0: the whole disk */
+	uint32_t flags;	 /* PROBER_PART_* */
+};
+
+#define PROBER_PART_UNREADABLE 1u /* an I/O error, or looking at it took too long or crashed */
+#define PROBER_PART_AMBIGUOUS  2u /* several file systems leave their marks: fstype is "" */
+
+struct prober_answer {
+	uint64_t magic;
+	uint64_t size;		  /* bytes of the disk */
+	char table[16];		  /* "gpt", "dos"; "" : no partition table */
+	uint32_t flags;		  /* PROBER_* */
+	uint32_t n;		  /* partitions that follow */
+	struct prober_part whole; /* the file system on the bare disk; only without a table */
+	struct prober_part part[PROBER_PARTS_MAX]; /* by number; n of them are sent */
+};
+
+#define PROBER_TABLE_UNREADABLE 1u /* the partition table could not be read */
+#define PROBER_MORE		2u /* there are more than PROBER_PARTS_MAX partitions */
+
+/* Bytes that an answer with n partitions takes in the pipe. */
+uint64_t prober_answer_len(uint32_t n);
+
+/*
+ * Looks at one disk, or at an image in a regular file; fills *a, whatever goes wrong on the way.
+ * KB_ENOENT, KB_EPERM, KB_EIO when dev cannot even be opened.
+ */
+enum kb_err prober_look(const char *dev, struct prober_answer *a) KB_MUST_CHECK;
+
+/* `keelboot-prober DEVICE`: the answer on descriptor 3. Exit 0, 1 when it failed, 3 usage. */
+int prober_main(int argc, char **argv);
