@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * system.conf: what this device is. Read once, by init in the initramfs and by the command on the
- * running system, from /usr/lib/keelboot/system.conf, then /etc/keelboot/system.conf (which
- * replaces the former), then the drop-ins system.conf.d/NAME.conf of both folders in the order of
- * their names, each overriding single keys.
+ * running system, from /etc/keelboot/system.conf or, without that, /usr/lib/keelboot/system.conf,
+ * then the drop-ins system.conf.d/NAME.conf of both folders in the order of their names, each
+ * overriding single keys; of two with one name, that of /etc counts.
  *
- * A bad value is the default and a warning; an unknown key is a warning. A bad file never stops a
- * boot.
+ * A bad value is ignored with a warning: what an earlier file or the default says stays. So is an
+ * unknown key. A bad file never stops a boot.
+ *
+ * The format is inih's: [section], key=value, '#' or ';' begins a comment line, " ;" a comment
+ * behind a value. A line has at most CONF_LINE_MAX bytes.
  */
 #pragma once
 
@@ -21,6 +24,9 @@
 #define CONF_NAME_MAX	 31
 #define CONF_SPEC_MAX	 127
 #define CONF_PATH_MAX	 127
+#define CONF_LINE_MAX	 198
+#define CONF_FILE_MAX	 65536 /* bytes; a larger file is not a configuration */
+#define CONF_DROPINS_MAX 32
 
 /*
  * How a partition is named: "PARTLABEL=x", "PARTUUID=x", "LABEL=x", "UUID=x", or a device path
@@ -35,7 +41,7 @@ struct conf_class {
 };
 
 struct conf_slot {
-	unsigned nclasses;
+	unsigned nclasses; /* the class "root" is always among them */
 	struct conf_class cls[CONF_CLASSES_MAX];
 };
 
@@ -53,7 +59,8 @@ struct conf {
 	/* [state] */
 	conf_spec state; /* default "PARTLABEL=keelboot-state" */
 	/* [slot.a] … [slot.h]: keys are classes, values partitions */
-	unsigned nslots;
+	unsigned nslots;  /* at least 1; slots are a, b, … without a gap */
+	bool slots_given; /* by a file; else the defaults a and b */
 	struct conf_slot slot[CONF_SLOTS_MAX];
 	char fstype[CONF_NAME_MAX +
 		    1]; /* [system] root-filesystem=; "" means what the prober finds */
@@ -79,15 +86,55 @@ struct conf {
 	char keyring[CONF_PATH_MAX + 1]; /* "/etc/keelboot/keys" */
 };
 
-/* One complaint about a file: for a person, or for `keelboot check-config`. */
+/* How the value of a key is written, and in what it is kept. */
+enum conf_kind {
+	CONF_KIND_BOOL,	   /* bool: yes, no, 1, 0, true, false */
+	CONF_KIND_COUNT,   /* enum conf_count */
+	CONF_KIND_NUMBER,  /* uint32_t */
+	CONF_KIND_SECONDS, /* uint32_t: "30" or "30s" */
+	CONF_KIND_MS,	   /* uint32_t, milliseconds: "500ms", or seconds as above */
+	CONF_KIND_TEXT,	   /* text, and so are all below: anything, also nothing */
+	CONF_KIND_NAME,	   /* letters, digits, '.', '_', '-', '+', ',' */
+	CONF_KIND_PATH,	   /* absolute path without "..", */
+	CONF_KIND_SUBPATH, /* relative path without ".." */
+	CONF_KIND_SPEC,	   /* conf_spec */
+	CONF_KIND_DEVICE,  /* "off", or a path below /dev */
+};
+
+struct conf_key {
+	const char *section, *key;
+	const char *values;  /* what is accepted, for a person: "SECONDS (1..3600)" */
+	const char *def;     /* as it would stand in a file; "" when there is none */
+	const char *meaning; /* one sentence */
+	enum conf_kind kind;
+	size_t offset;	   /* in struct conf */
+	uint32_t min, max; /* of numbers, in the unit that is kept; max of texts: bytes */
+};
+
+/* Every key but those of [slot.X]; ended by a NULL section. The man page is checked against it. */
+extern const struct conf_key conf_keys[];
+
+/* Reads value for key into c. KB_EINVAL leaves c as it was. PURE. */
+enum kb_err conf_keys_set(struct conf *c, const struct conf_key *key,
+			  const char *value) KB_MUST_CHECK;
+
+/* True for what can name a partition: see conf_spec. PURE. */
+bool conf_keys_is_spec(const char *value);
+
+/*
+ * One complaint about a file: for a person, or for `keelboot check-config`. line is 0 when it is
+ * about the whole file. text may hold bytes of the file that are not printable.
+ */
 typedef void (*conf_warn_fn)(void *ctx, const char *file, int line, const char *text);
 
-/* All defaults; two slots a and b with PARTLABEL=root-a and root-b. */
+/* All defaults; two slots a and b with PARTLABEL=root-a and root-b. PURE. */
 void conf_defaults(struct conf *c);
 
 /*
- * Applies one text. `file` is for the messages. Slots: the first [slot.X] section seen in a text
- * replaces the default slots. Never fails: what is bad is warned of and ignored.
+ * Applies one text to c, which conf_defaults() filled at some time. PURE. `file` is for the
+ * messages; warn may be NULL. The first [slot.X] that any text has replaces the default slots;
+ * later ones add to it key by key. A slot without root=, or with a partition that has another use,
+ * is left out with all behind it. Never fails: what is bad is warned of and ignored.
  */
 void conf_parse(struct conf *c, const char *text, const char *file, conf_warn_fn warn, void *ctx);
 
@@ -97,5 +144,5 @@ void conf_parse(struct conf *c, const char *text, const char *file, conf_warn_fn
  */
 void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn, void *ctx);
 
-/* The partition of a class in a slot, or NULL. */
+/* The partition of a class in a slot, or NULL: also for a slot that there is not. */
 const char *conf_slot_part(const struct conf *c, unsigned slot, const char *cls);

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/conf.h"
+
+#include "lib/util.h"
+
+#include <ini.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* inih cuts longer lines in two, and takes the second half for a line of its own. */
+_Static_assert(CONF_LINE_MAX <= INI_MAX_LINE - 2, "inih needs room for the newline and the NUL");
+
+/* One run over one text. inih knows nothing of line numbers, so lines are counted where it gets
+ * them. */
+struct parse {
+	struct conf *c;
+	const char *next; /* rest of the text */
+	int line;	  /* that inih has now */
+	bool waiting;	  /* for inih to find a key in it */
+	const char *file;
+	conf_warn_fn warn;
+	void *ctx;
+};
+
+static void complain(struct parse *p, int line, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void complain(struct parse *p, int line, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	if (p->warn == NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	p->warn(p->ctx, p->file, line, text);
+}
+
+/* ---------------------------------------------------------------- slots */
+
+static void default_slots(struct conf *c)
+{
+	static const char *const parts[] = { "PARTLABEL=root-a", "PARTLABEL=root-b" };
+
+	memset(c->slot, 0, sizeof(c->slot));
+	for (unsigned i = 0; i < KB_ARRAY_LEN(parts); i++) {
+		c->slot[i].nclasses = 1;
+		snprintf(c->slot[i].cls[0].name, sizeof(c->slot[i].cls[0].name), "root");
+		snprintf(c->slot[i].cls[0].part, sizeof(c->slot[i].cls[0].part), "%s", parts[i]);
+	}
+	c->nslots = KB_ARRAY_LEN(parts);
+	c->slots_given = false;
+}
+
+static const char *find_class(const struct conf_slot *s, const char *cls)
+{
+	for (unsigned i = 0; i < s->nclasses; i++)
+		if (strcmp(s->cls[i].name, cls) == 0)
+			return s->cls[i].part;
+	return NULL;
+}
+
+static bool is_class_name(const char *name)
+{
+	static const char ok[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+
+	return *name != '\0' && name[strspn(name, ok)] == '\0' && strlen(name) <= CONF_NAME_MAX;
+}
+
+static bool set_slot(struct parse *p, char letter, const char *cls, const char *part)
+{
+	struct conf_slot *s = &p->c->slot[letter - 'a'];
+	unsigned i = 0;
+
+	if (!is_class_name(cls) || !conf_keys_is_spec(part)) {
+		complain(p, p->line,
+			 "[slot.%c] %.31s=%.48s: not of the form CLASS=PARTLABEL=x, PARTUUID=x, "
+			 "LABEL=x, UUID=x or /dev/x; ignored",
+			 letter, cls, part);
+		return false;
+	}
+	if (!p->c->slots_given) {
+		memset(p->c->slot, 0, sizeof(p->c->slot));
+		p->c->slots_given = true;
+	}
+	while (i < s->nclasses && strcmp(s->cls[i].name, cls) != 0)
+		i++;
+	if (i == CONF_CLASSES_MAX) {
+		complain(p, p->line, "[slot.%c] %s: a slot has at most %d partitions; ignored",
+			 letter, cls, CONF_CLASSES_MAX);
+		return false;
+	}
+	snprintf(s->cls[i].name, sizeof(s->cls[i].name), "%s", cls);
+	snprintf(s->cls[i].part, sizeof(s->cls[i].part), "%s", part);
+	if (i == s->nclasses)
+		s->nclasses++;
+	return true;
+}
+
+/* What else the partition is for, or NULL. `slot` and `cls`: where it was met; what comes later is
+ * not looked at. */
+static const char *other_use(const struct conf *c, unsigned slot, unsigned cls, const char *part)
+{
+	if (strcmp(part, c->state) == 0)
+		return "the state";
+	if (strcmp(part, c->data_part) == 0)
+		return "data";
+	for (unsigned i = 0; i <= slot; i++)
+		for (unsigned j = 0; j < (i == slot ? cls : c->slot[i].nclasses); j++)
+			if (strcmp(part, c->slot[i].cls[j].part) == 0)
+				return "a slot";
+	return NULL;
+}
+
+/* An install into a slot with a partition of something else would destroy that. */
+static bool check_slot(struct parse *p, unsigned slot)
+{
+	const struct conf_slot *s = &p->c->slot[slot];
+
+	if (find_class(s, "root") == NULL) {
+		complain(p, 0, "slot.%c has no root=; it and the slots behind it are ignored",
+			 (char)('a' + slot));
+		return false;
+	}
+	for (unsigned i = 0; i < s->nclasses; i++) {
+		const char *use = other_use(p->c, slot, i, s->cls[i].part);
+
+		if (use == NULL)
+			continue;
+		complain(p, 0,
+			 "slot.%c %s=%s is also the partition of %s; this slot and those behind it "
+			 "are ignored",
+			 (char)('a' + slot), s->cls[i].name, s->cls[i].part, use);
+		return false;
+	}
+	return true;
+}
+
+static void check_slots(struct parse *p)
+{
+	unsigned end = CONF_SLOTS_MAX;
+
+	if (!p->c->slots_given)
+		return;
+	while (end > 0 && p->c->slot[end - 1].nclasses == 0)
+		end--;
+	for (p->c->nslots = 0; p->c->nslots < end; p->c->nslots++)
+		if (!check_slot(p, p->c->nslots))
+			break;
+	if (p->c->nslots == 0) {
+		complain(p, 0, "slots: none is usable; a is PARTLABEL=root-a, b PARTLABEL=root-b");
+		default_slots(p->c);
+	}
+}
+
+/* ---------------------------------------------------------------- lines */
+
+static bool set_key(struct parse *p, const char *section, const char *name, const char *value)
+{
+	bool known = false;
+
+	for (const struct conf_key *key = conf_keys; key->section != NULL; key++) {
+		if (strcmp(key->section, section) != 0)
+			continue;
+		known = true;
+		if (strcmp(key->key, name) != 0)
+			continue;
+		if (conf_keys_set(p->c, key, value) == KB_OK)
+			return true;
+		complain(p, p->line, "[%s] %s=%.64s: not of the form %s; ignored", section, name,
+			 value, key->values);
+		return false;
+	}
+	complain(p, p->line, "[%.48s] %.48s: %s; ignored", section, name,
+		 known ? "no such key" : "no such section");
+	return false;
+}
+
+static int handle(void *user, const char *section, const char *name, const char *value)
+{
+	struct parse *p = user;
+
+	p->waiting = false;
+	if (strncmp(section, "slot.", 5) == 0 && section[5] >= 'a' &&
+	    section[5] < 'a' + CONF_SLOTS_MAX && section[6] == '\0')
+		return set_slot(p, section[5], name, value);
+	return set_key(p, section, name, value);
+}
+
+/* inih passes over a line in which it finds nothing without a word. */
+static void line_done(struct parse *p)
+{
+	if (p->waiting)
+		complain(p, p->line, "neither [section] nor key=value; ignored");
+	p->waiting = false;
+}
+
+/* What inih is given instead of a line that it must not see. A heading must not be lost: the keys
+ * below it would fall to the section above. */
+static const char *replacement(char first)
+{
+	return first == '[' ? "[?]\n" : "\n";
+}
+
+/*
+ * Gives inih a line. Blanks at its start are left out, since inih would take an indented line for
+ * more of the value above; so is a byte order mark.
+ */
+static char *next_line(char *buf, int size, void *stream)
+{
+	struct parse *p = stream;
+	const char *s = p->next;
+	size_t len;
+
+	line_done(p);
+	if (*s == '\0')
+		return NULL;
+	len = strcspn(s, "\n");
+	p->next = s + len + (s[len] == '\n' ? 1 : 0);
+	if (++p->line == 1 && strncmp(s, "\xef\xbb\xbf", 3) == 0) {
+		s += 3;
+		len -= 3;
+	}
+	for (; len > 0 && (*s == ' ' || *s == '\t' || *s == '\r'); len--)
+		s++;
+	if (len > CONF_LINE_MAX) {
+		if (*s != '#' && *s != ';')
+			complain(p, p->line, "longer than %d bytes; ignored", CONF_LINE_MAX);
+		snprintf(buf, (size_t)size, "%s", replacement(*s));
+	} else if (len > 0 && *s == '[' && memchr(s, ']', len) == NULL) {
+		complain(p, p->line, "heading without ']'; what stands below it is ignored");
+		snprintf(buf, (size_t)size, "%s", replacement(*s));
+	} else {
+		p->waiting = len > 0 && strchr("#;[", *s) == NULL;
+		snprintf(buf, (size_t)size, "%.*s\n", (int)len, s);
+	}
+	return buf;
+}
+
+/* ---------------------------------------------------------------- interface */
+
+void conf_defaults(struct conf *c)
+{
+	memset(c, 0, sizeof(*c));
+	for (const struct conf_key *key = conf_keys; key->section != NULL; key++)
+		if (key->def[0] != '\0' && conf_keys_set(c, key, key->def) != KB_OK)
+			continue; /* cannot be: a unit test reads them all */
+	default_slots(c);
+}
+
+void conf_parse(struct conf *c, const char *text, const char *file, conf_warn_fn warn, void *ctx)
+{
+	struct parse p = { .c = c, .next = text, .file = file, .warn = warn, .ctx = ctx };
+
+	/* The line of the first error, which was told already. */
+	(void)ini_parse_stream(next_line, &p, handle, &p);
+	line_done(&p);
+	check_slots(&p);
+}
+
+const char *conf_slot_part(const struct conf *c, unsigned slot, const char *cls)
+{
+	return slot < c->nslots ? find_class(&c->slot[slot], cls) : NULL;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/conf.h"
+
+#include "lib/bytes.h"
+
+#include <string.h>
+
+#define MS_MAX	    60000
+#define SECONDS_MAX 86400
+
+/* kind, member, min, max of a number; or of a text, whose max is its array. */
+#define NUMBER(kind, member, min, max) CONF_KIND_##kind, offsetof(struct conf, member), min, max
+#define TEXT(kind, member)	       NUMBER(kind, member, 0, sizeof(((struct conf *)0)->member) - 1)
+
+const struct conf_key conf_keys[] = {
+	{ "system", "compatible", "NAME", "",
+	  "What this device is: only bundles that are for it are installed; without it, none.",
+	  TEXT(NAME, compatible) },
+	{ "system", "disk", "GLOB", "",
+	  "Pins the disk with slots and state, by its path in sysfs; without it disks are ranked.",
+	  TEXT(TEXT, disk) },
+	{ "system", "count", "auto|always|never", "auto",
+	  "Whether boots of good slots are counted too: auto does it where no crash can be told.",
+	  NUMBER(COUNT, count, 0, 0) },
+	{ "system", "timeout", "SECONDS (1..3600)", "30", "How long a boot waits for its devices.",
+	  NUMBER(SECONDS, timeout_s, 1, 3600) },
+	{ "system", "commit-deadline", "SECONDS (10..86400)", "300",
+	  "A trial that has not been marked good after this time is given up.",
+	  NUMBER(SECONDS, commit_deadline_s, 10, SECONDS_MAX) },
+	{ "system", "tries", "NUMBER (1..9)", "3",
+	  "How often a newly installed slot is started before it is given up.",
+	  NUMBER(NUMBER, tries, 1, 9) },
+	{ "system", "init", "PATH", "/sbin/init",
+	  "Program that is started from the root; init= of the kernel command line goes before it.",
+	  TEXT(PATH, init) },
+	{ "system", "root-filesystem", "NAME", "",
+	  "File system of the slots; without it the one that is found.", TEXT(NAME, fstype) },
+	{ "system", "mount-options", "OPTIONS", "",
+	  "Options to mount the root with; rootflags= of the kernel command line goes before it.",
+	  TEXT(TEXT, mount_options) },
+	{ "state", "partition", "PARTITION", "PARTLABEL=keelboot-state",
+	  "Partition that holds the state.", TEXT(SPEC, state) },
+	{ "source.data", "enabled", "yes|no", "yes",
+	  "Whether an update may come from the data partition.", NUMBER(BOOL, data_enabled, 0, 0) },
+	{ "source.data", "partition", "PARTITION", "PARTLABEL=data", "The data partition.",
+	  TEXT(SPEC, data_part) },
+	{ "source.data", "filesystem", "NAME", "ext4", "File system of the data partition.",
+	  TEXT(NAME, data_fstype) },
+	{ "source.data", "stage", "FOLDER", "keelboot/stage",
+	  "Folder inside the data partition where bundles are staged.", TEXT(SUBPATH, data_stage) },
+	{ "source.data", "mount", "PATH", "/data",
+	  "Where the running system has the data partition mounted.", TEXT(PATH, data_mount) },
+	{ "source.usb", "enabled", "yes|no", "yes", "Whether an update may come from a USB stick.",
+	  NUMBER(BOOL, usb_enabled, 0, 0) },
+	{ "source.usb", "settle", "TIME (0..60, or 500ms)", "500ms",
+	  "How long a boot waits for a stick to show up.", NUMBER(MS, usb_settle_ms, 0, MS_MAX) },
+	{ "source.usb", "verify-first", "yes|no", "yes",
+	  "Reads the whole bundle once before the first write, so that a bad stick costs nothing.",
+	  NUMBER(BOOL, verify_first, 0, 0) },
+	{ "install", "progress-deadline", "SECONDS (5..3600)", "60",
+	  "An install at boot that makes no progress for this time is stopped, and the boot goes "
+	  "on.",
+	  NUMBER(SECONDS, progress_deadline_s, 5, 3600) },
+	{ "watchdog", "device", "off|/dev/NAME", "/dev/watchdog0",
+	  "The watchdog to arm; keelboot.watchdog= of the kernel command line goes before it.",
+	  TEXT(DEVICE, watchdog) },
+	{ "watchdog", "timeout", "SECONDS (1..65535)", "60",
+	  "Time after which the watchdog resets a machine that hangs.",
+	  NUMBER(SECONDS, watchdog_timeout_s, 1, 65535) },
+	{ "hooks", "timeout", "SECONDS (1..600)", "10",
+	  "A hook that runs longer is killed, and has failed.",
+	  NUMBER(SECONDS, hook_timeout_s, 1, 600) },
+	{ "keyring", "path", "PATH", "/etc/keelboot/keys",
+	  "Folder with the public keys, *.pem, that bundles have to be signed with.",
+	  TEXT(PATH, keyring) },
+	{ NULL, NULL, NULL, NULL, NULL, CONF_KIND_BOOL, 0, 0, 0 },
+};
+
+/* ---------------------------------------------------------------- numbers */
+
+static enum kb_err set_bool(bool *out, const char *value)
+{
+	static const char *const words[2][3] = { { "no", "0", "false" }, { "yes", "1", "true" } };
+
+	for (unsigned i = 0; i < 6; i++) {
+		if (strcmp(value, words[i / 3][i % 3]) == 0) {
+			*out = i / 3 == 1;
+			return KB_OK;
+		}
+	}
+	return KB_EINVAL;
+}
+
+static enum kb_err set_count(enum conf_count *out, const char *value)
+{
+	static const char *const words[] = {
+		[CONF_COUNT_AUTO] = "auto",
+		[CONF_COUNT_ALWAYS] = "always",
+		[CONF_COUNT_NEVER] = "never",
+	};
+
+	for (int i = CONF_COUNT_AUTO; i <= CONF_COUNT_NEVER; i++) {
+		if (strcmp(value, words[i]) == 0) {
+			*out = (enum conf_count)i;
+			return KB_OK;
+		}
+	}
+	return KB_EINVAL;
+}
+
+/* How many of the unit that is kept one of the value's unit is; 0 for a unit that does not exist.
+ */
+static uint32_t unit_factor(enum conf_kind kind, const char *unit)
+{
+	if (*unit == '\0')
+		return kind == CONF_KIND_MS ? 1000 : 1;
+	if (strcmp(unit, "s") == 0 && kind != CONF_KIND_NUMBER)
+		return kind == CONF_KIND_MS ? 1000 : 1;
+	if (strcmp(unit, "ms") == 0 && kind == CONF_KIND_MS)
+		return 1;
+	return 0;
+}
+
+static enum kb_err set_number(uint32_t *out, const struct conf_key *key, const char *value)
+{
+	char digits[11];
+	size_t n = strspn(value, "0123456789");
+	uint32_t factor = unit_factor(key->kind, value + n);
+	uint64_t v;
+
+	if (n >= sizeof(digits) || factor == 0)
+		return KB_EINVAL;
+	memcpy(digits, value, n);
+	digits[n] = '\0';
+	if (bytes_decimal(&v, digits, UINT32_MAX) != KB_OK)
+		return KB_EINVAL;
+	v *= factor;
+	if (v < key->min || v > key->max)
+		return KB_EINVAL;
+	*out = (uint32_t)v;
+	return KB_OK;
+}
+
+/* ---------------------------------------------------------------- texts */
+
+static bool is_printable(const char *value)
+{
+	for (; *value != '\0'; value++)
+		if (*value < 0x20 || *value > 0x7e)
+			return false;
+	return true;
+}
+
+static bool is_name(const char *value)
+{
+	static const char ok[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+,";
+
+	return *value != '\0' && value[strspn(value, ok)] == '\0';
+}
+
+static bool has_dotdot(const char *path)
+{
+	while (*path != '\0') {
+		size_t n = strcspn(path, "/");
+
+		if (n == 2 && path[0] == '.' && path[1] == '.')
+			return true;
+		path += n + (path[n] == '/' ? 1 : 0);
+	}
+	return false;
+}
+
+static bool has_prefix(const char *value, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(value, prefix, n) == 0 && value[n] != '\0';
+}
+
+static bool is_device(const char *value)
+{
+	return has_prefix(value, "/dev/") && !has_dotdot(value);
+}
+
+bool conf_keys_is_spec(const char *value)
+{
+	static const char *const tags[] = { "PARTLABEL=", "PARTUUID=", "LABEL=", "UUID=" };
+
+	if (!is_printable(value) || strlen(value) > CONF_SPEC_MAX)
+		return false;
+	for (unsigned i = 0; i < 4; i++)
+		if (has_prefix(value, tags[i]))
+			return true;
+	return is_device(value);
+}
+
+static bool text_fits(enum conf_kind kind, const char *value)
+{
+	switch (kind) {
+	case CONF_KIND_TEXT:
+		return true;
+	case CONF_KIND_NAME:
+		return is_name(value);
+	case CONF_KIND_PATH:
+		return has_prefix(value, "/") && !has_dotdot(value);
+	case CONF_KIND_SUBPATH:
+		return *value != '\0' && *value != '/' && !has_dotdot(value);
+	case CONF_KIND_SPEC:
+		return conf_keys_is_spec(value);
+	case CONF_KIND_DEVICE:
+		return strcmp(value, "off") == 0 || is_device(value);
+	case CONF_KIND_BOOL:
+	case CONF_KIND_COUNT:
+	case CONF_KIND_NUMBER:
+	case CONF_KIND_SECONDS:
+	case CONF_KIND_MS:
+		break;
+	}
+	return false;
+}
+
+static enum kb_err set_text(char *out, const struct conf_key *key, const char *value)
+{
+	if (!is_printable(value) || strlen(value) > key->max || !text_fits(key->kind, value))
+		return KB_EINVAL;
+	memcpy(out, value, strlen(value) + 1);
+	return KB_OK;
+}
+
+enum kb_err conf_keys_set(struct conf *c, const struct conf_key *key, const char *value)
+{
+	void *out = (char *)c + key->offset;
+
+	switch (key->kind) {
+	case CONF_KIND_BOOL:
+		return set_bool(out, value);
+	case CONF_KIND_COUNT:
+		return set_count(out, value);
+	case CONF_KIND_NUMBER:
+	case CONF_KIND_SECONDS:
+	case CONF_KIND_MS:
+		return set_number(out, key, value);
+	case CONF_KIND_TEXT:
+	case CONF_KIND_NAME:
+	case CONF_KIND_PATH:
+	case CONF_KIND_SUBPATH:
+	case CONF_KIND_SPEC:
+	case CONF_KIND_DEVICE:
+		return set_text(out, key, value);
+	}
+	return KB_EINVAL;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/conf.h"
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DROPIN_NAME_MAX 63
+
+/* In the order in which they go before each other. */
+static const char *const folders[] = { "/etc/keelboot", "/usr/lib/keelboot" };
+
+struct dropin {
+	char name[DROPIN_NAME_MAX + 1];
+	unsigned folder; /* of folders[] */
+};
+
+/* One run over all files. */
+struct load {
+	struct conf *c;
+	const char *root;
+	bool found;
+	conf_warn_fn warn;
+	void *ctx;
+	unsigned ndropins;
+	struct dropin dropin[CONF_DROPINS_MAX]; /* sorted by name */
+};
+
+static void log_warning(void *ctx, const char *file, int line, const char *text)
+{
+	(void)ctx;
+	if (line > 0)
+		log_warn("%s:%d: %s", file, line, text);
+	else
+		log_warn("%s: %s", file, text);
+}
+
+/* ---------------------------------------------------------------- one file */
+
+/* Reads up to size bytes; *len is what was read. */
+static enum kb_err read_fd(int fd, char *buf, size_t size, size_t *len)
+{
+	*len = 0;
+	while (*len < size) {
+		ssize_t n = read(fd, buf + *len, size - *len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(errno);
+		if (n == 0)
+			break;
+		*len += (size_t)n;
+	}
+	return KB_OK;
+}
+
+/* KB_EINVAL: no regular file; KB_ENOSPC: larger than buf. */
+static enum kb_err read_file(const char *path, char *buf, size_t size, size_t *len)
+{
+	struct stat st;
+	/* Not blocking: somebody may have put a pipe there. */
+	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(errno);
+	if (!S_ISREG(st.st_mode))
+		return KB_EINVAL;
+	TRY(read_fd(fd, buf, size, len));
+	return *len == size ? KB_ENOSPC : KB_OK;
+}
+
+/* True if the file is there and could be read. */
+static bool load_file(struct load *l, const char *folder, const char *name)
+{
+	static char text[CONF_FILE_MAX + 1];
+	char path[512];
+	size_t len = 0;
+	enum kb_err e;
+
+	snprintf(path, sizeof(path), "%s%s/%s", l->root, folder, name);
+	e = read_file(path, text, sizeof(text), &len);
+	if (e == KB_ENOENT)
+		return false;
+	l->found = true;
+	if (e != KB_OK) {
+		l->warn(l->ctx, path, 0,
+			e == KB_EINVAL	 ? "not a regular file; ignored"
+			: e == KB_ENOSPC ? "larger than 64 KiB; ignored"
+					 : "cannot be read; ignored");
+		return false;
+	}
+	text[len] = '\0';
+	if (memchr(text, '\0', len) != NULL)
+		l->warn(l->ctx, path, 0, "holds NUL bytes: is it damaged?");
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\0')
+			text[i] = '\n';
+	conf_parse(l->c, text, path, l->warn, l->ctx);
+	return true;
+}
+
+/* ---------------------------------------------------------------- drop-ins */
+
+static bool is_dropin(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 5 && name[0] != '.' && strcmp(name + len - 5, ".conf") == 0;
+}
+
+/* Keeps the list sorted, and, of two files with one name, the first that was added. */
+static void add_dropin(struct load *l, unsigned folder, const char *name)
+{
+	size_t len = strlen(name);
+	unsigned at = 0;
+
+	if (len > DROPIN_NAME_MAX) {
+		l->warn(l->ctx, name, 0, "name of a drop-in is longer than 63 bytes; ignored");
+		return;
+	}
+	while (at < l->ndropins && strcmp(l->dropin[at].name, name) < 0)
+		at++;
+	if (at < l->ndropins && strcmp(l->dropin[at].name, name) == 0)
+		return;
+	if (l->ndropins == CONF_DROPINS_MAX) {
+		l->warn(l->ctx, at == l->ndropins ? name : l->dropin[l->ndropins - 1].name, 0,
+			"more than 32 drop-ins; this one is ignored");
+		if (at == l->ndropins)
+			return;
+		l->ndropins--;
+	}
+	memmove(&l->dropin[at + 1], &l->dropin[at], (l->ndropins - at) * sizeof(l->dropin[0]));
+	memcpy(l->dropin[at].name, name, len + 1);
+	l->dropin[at].folder = folder;
+	l->ndropins++;
+}
+
+/* Not opendir(): that allocates. */
+static void list_dropins(struct load *l, unsigned folder)
+{
+	char buf[4096] __attribute__((aligned(8))), path[512];
+	KB_CLEANUP_FD int fd = -1;
+
+	snprintf(path, sizeof(path), "%s%s/system.conf.d", l->root, folders[folder]);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	for (;;) {
+		ssize_t n = getdents64(fd, buf, sizeof(buf));
+
+		if (n < 0)
+			l->warn(l->ctx, path, 0, "cannot be read; its drop-ins are ignored");
+		if (n <= 0)
+			return;
+		for (ssize_t at = 0; at < n;) {
+			const struct dirent64 *d = (const struct dirent64 *)(buf + at);
+
+			if (is_dropin(d->d_name))
+				add_dropin(l, folder, d->d_name);
+			at += d->d_reclen;
+		}
+	}
+}
+
+static void load_dropins(struct load *l)
+{
+	for (unsigned i = 0; i < KB_ARRAY_LEN(folders); i++)
+		list_dropins(l, i);
+	for (unsigned i = 0; i < l->ndropins; i++) {
+		char folder[64];
+
+		snprintf(folder, sizeof(folder), "%s/system.conf.d", folders[l->dropin[i].folder]);
+		load_file(l, folder, l->dropin[i].name);
+	}
+}
+
+void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn, void *ctx)
+{
+	struct load l = { .c = c, .root = root, .ctx = ctx };
+
+	l.warn = warn == NULL ? log_warning : warn;
+	conf_defaults(c);
+	/* One that cannot be read is as good as none. */
+	if (!load_file(&l, folders[0], "system.conf"))
+		load_file(&l, folders[1], "system.conf");
+	load_dropins(&l);
+	*found = l.found;
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/conf.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct conf c;
+static char said[16][300]; /* "LINE: TEXT" */
+static unsigned nsaid;
+
+static void listen(void *ctx, const char *file, int line, const char *text)
+{
+	assert_ptr_equal(ctx, said);
+	assert_string_equal(file, "test.conf");
+	if (nsaid < 16)
+		snprintf(said[nsaid], sizeof(said[0]), "%d: %s", line, text);
+	nsaid++;
+}
+
+static void more(const char *text, unsigned warnings)
+{
+	char *copy = strdup(text); /* exact, for the address sanitizer */
+
+	nsaid = 0;
+	memset(said, 0, sizeof(said));
+	conf_parse(&c, copy, "test.conf", listen, said);
+	free(copy);
+	for (unsigned i = warnings; i < nsaid; i++)
+		print_message("unexpected: %s\n", said[i]);
+	assert_int_equal(nsaid, warnings);
+}
+
+static void parse(const char *text, unsigned warnings)
+{
+	memset(&c, 0xa5, sizeof(c));
+	conf_defaults(&c);
+	more(text, warnings);
+}
+
+static void assert_said(unsigned i, const char *what)
+{
+	if (strstr(said[i], what) == NULL)
+		fail_msg("warning '%s' does not say '%s'", said[i], what);
+}
+
+static void defaults_are_those_of_the_header(void **state)
+{
+	(void)state;
+	parse("", 0);
+	assert_string_equal(c.compatible, "");
+	assert_string_equal(c.disk, "");
+	assert_int_equal(c.count, CONF_COUNT_AUTO);
+	assert_int_equal(c.timeout_s, 30);
+	assert_int_equal(c.commit_deadline_s, 300);
+	assert_int_equal(c.tries, 3);
+	assert_string_equal(c.init, "/sbin/init");
+	assert_string_equal(c.state, "PARTLABEL=keelboot-state");
+	assert_int_equal(c.nslots, 2);
+	assert_string_equal(conf_slot_part(&c, 0, "root"), "PARTLABEL=root-a");
+	assert_string_equal(conf_slot_part(&c, 1, "root"), "PARTLABEL=root-b");
+	assert_string_equal(c.fstype, "");
+	assert_string_equal(c.mount_options, "");
+	assert_true(c.data_enabled);
+	assert_string_equal(c.data_part, "PARTLABEL=data");
+	assert_string_equal(c.data_fstype, "ext4");
+	assert_string_equal(c.data_stage, "keelboot/stage");
+	assert_string_equal(c.data_mount, "/data");
+	assert_true(c.usb_enabled);
+	assert_int_equal(c.usb_settle_ms, 500);
+	assert_true(c.verify_first);
+	assert_int_equal(c.progress_deadline_s, 60);
+	assert_string_equal(c.watchdog, "/dev/watchdog0");
+	assert_int_equal(c.watchdog_timeout_s, 60);
+	assert_int_equal(c.hook_timeout_s, 10);
+	assert_string_equal(c.keyring, "/etc/keelboot/keys");
+}
+
+static void a_whole_file_is_read(void **state)
+{
+	(void)state;
+	parse("# what this device is\n"
+	      "[system]\n"
+	      "compatible = acme,roof-2\n"
+	      "disk=*/mmc_host/mmc0/*\n"
+	      "count=always\n"
+	      "timeout=7s\n"
+	      "commit-deadline = 60 ; a minute\n"
+	      "tries=1\n"
+	      "init=/lib/systemd/systemd\n"
+	      "root-filesystem=squashfs\n"
+	      "mount-options=noatime,errors=panic\n"
+	      "[state]\n"
+	      "partition=/dev/mmcblk0p1\n"
+	      "[slot.a]\n"
+	      "root=PARTLABEL=sys-a\n"
+	      "boot=PARTUUID=1234\n"
+	      "[slot.b]\n"
+	      "root=LABEL=sys-b\n"
+	      "boot=UUID=5678\n"
+	      "[slot.c]\n"
+	      "root=/dev/disk/x\n"
+	      "[source.data]\n"
+	      "enabled=no\n"
+	      "partition=LABEL=store\n"
+	      "filesystem=btrfs\n"
+	      "stage=updates\n"
+	      "mount=/var\n"
+	      "[source.usb]\n"
+	      "enabled=0\n"
+	      "settle=2\n"
+	      "verify-first=false\n"
+	      "[install]\n"
+	      "progress-deadline=120\n"
+	      "[watchdog]\n"
+	      "device=off\n"
+	      "timeout=15\n"
+	      "[hooks]\n"
+	      "timeout=3\n"
+	      "[keyring]\n"
+	      "path=/keys\n",
+	      0);
+	assert_string_equal(c.compatible, "acme,roof-2");
+	assert_string_equal(c.disk, "*/mmc_host/mmc0/*");
+	assert_int_equal(c.count, CONF_COUNT_ALWAYS);
+	assert_int_equal(c.timeout_s, 7);
+	assert_int_equal(c.commit_deadline_s, 60);
+	assert_int_equal(c.tries, 1);
+	assert_string_equal(c.init, "/lib/systemd/systemd");
+	assert_string_equal(c.fstype, "squashfs");
+	assert_string_equal(c.mount_options, "noatime,errors=panic");
+	assert_string_equal(c.state, "/dev/mmcblk0p1");
+	assert_int_equal(c.nslots, 3);
+	assert_string_equal(conf_slot_part(&c, 0, "boot"), "PARTUUID=1234");
+	assert_string_equal(conf_slot_part(&c, 1, "root"), "LABEL=sys-b");
+	assert_string_equal(conf_slot_part(&c, 2, "root"), "/dev/disk/x");
+	assert_null(conf_slot_part(&c, 2, "boot"));
+	assert_null(conf_slot_part(&c, 3, "root"));
+	assert_null(conf_slot_part(&c, 99, "root"));
+	assert_false(c.data_enabled);
+	assert_string_equal(c.data_part, "LABEL=store");
+	assert_string_equal(c.data_fstype, "btrfs");
+	assert_string_equal(c.data_stage, "updates");
+	assert_string_equal(c.data_mount, "/var");
+	assert_false(c.usb_enabled);
+	assert_int_equal(c.usb_settle_ms, 2000);
+	assert_false(c.verify_first);
+	assert_int_equal(c.progress_deadline_s, 120);
+	assert_string_equal(c.watchdog, "off");
+	assert_int_equal(c.watchdog_timeout_s, 15);
+	assert_int_equal(c.hook_timeout_s, 3);
+	assert_string_equal(c.keyring, "/keys");
+}
+
+static void a_later_text_overrides_single_keys(void **state)
+{
+	(void)state;
+	parse("[system]\ntimeout=5\ntries=2\n[slot.a]\nroot=/dev/a\nboot=/dev/A\n"
+	      "[slot.b]\nroot=/dev/b\n",
+	      0);
+	more("[system]\ntries=4\n[slot.b]\nroot=/dev/bb\n[slot.c]\nroot=/dev/c\n", 0);
+	assert_int_equal(c.timeout_s, 5);
+	assert_int_equal(c.tries, 4);
+	assert_int_equal(c.nslots, 3);
+	assert_string_equal(conf_slot_part(&c, 0, "boot"), "/dev/A");
+	assert_string_equal(conf_slot_part(&c, 1, "root"), "/dev/bb");
+}
+
+static void a_bad_value_leaves_what_was(void **state)
+{
+	(void)state;
+	parse("[system]\ntimeout=5\ntimeout=soon\n[state]\npartition=x\n", 2);
+	assert_int_equal(c.timeout_s, 5);
+	assert_string_equal(c.state, "PARTLABEL=keelboot-state");
+	assert_said(0, "3: [system] timeout=soon: not of the form SECONDS (1..3600)");
+	assert_said(1, "5: [state] partition=x: not of the form PARTITION");
+}
+
+static void what_nobody_knows_is_named(void **state)
+{
+	(void)state;
+	parse("early=1\n[system]\nspeed=9\n[sytem]\ntries=2\n[slot.i]\nroot=/dev/i\n[slot.]\nx=1\n"
+	      "[slot.ab]\nroot=/dev/x\n",
+	      6);
+	assert_said(0, "1: [] early: no such section");
+	assert_said(1, "3: [system] speed: no such key");
+	assert_said(2, "5: [sytem] tries: no such section");
+	assert_said(3, "7: [slot.i] root: no such section");
+	assert_int_equal(c.tries, 3);
+	assert_int_equal(c.nslots, 2);
+}
+
+static void lines_that_say_nothing_are_named(void **state)
+{
+	(void)state;
+	parse("[system]\ntries\n\n  \n# tries\n; tries\ntimeout\n", 2);
+	assert_said(0, "2: neither");
+	assert_said(1, "7: neither");
+}
+
+static void a_heading_without_an_end_takes_its_keys_with_it(void **state)
+{
+	(void)state;
+	parse("[watchdog]\n[hooks\ntimeout=3\n[hooks]\ntimeout=4\n", 2);
+	assert_said(0, "2: heading without ']'");
+	assert_said(1, "3: [?] timeout");
+	assert_int_equal(c.watchdog_timeout_s, 60);
+	assert_int_equal(c.hook_timeout_s, 4);
+}
+
+static void a_line_that_is_too_long_is_not_split(void **state)
+{
+	char text[1000] = "[system]\ntries=2\n";
+
+	(void)state;
+	/* inih would take what stands behind its 199th byte for a line: here, a good one. */
+	memset(text + 17, ' ', 900);
+	memcpy(text + 17, "init=/x", 7);
+	memcpy(text + 17 + 250, "tries=9", 7);
+	memcpy(text + 17 + 600, "\ntimeout=4\n", 12);
+	parse(text, 1);
+	assert_said(0, "3: longer than 198 bytes");
+	assert_int_equal(c.tries, 2);
+	assert_string_equal(c.init, "/sbin/init");
+	assert_int_equal(c.timeout_s, 4);
+}
+
+static void a_line_of_the_greatest_length_is_read(void **state)
+{
+	char text[300] = "[system]\nmount-options=";
+
+	(void)state;
+	memset(text + 23, ' ', CONF_LINE_MAX - 14);
+	text[9 + CONF_LINE_MAX - 1] = 'x';
+	text[9 + CONF_LINE_MAX] = '\n';
+	strcpy(text + 9 + CONF_LINE_MAX + 1, "tries=2");
+	parse(text, 0);
+	assert_string_equal(c.mount_options, "x");
+	assert_int_equal(c.tries, 2);
+	memmove(text + 24, text + 23, strlen(text + 23) + 1); /* one byte more */
+	parse(text, 1);
+	assert_string_equal(c.mount_options, "");
+	assert_int_equal(c.tries, 2);
+}
+
+static void a_long_heading_or_comment_is_handled(void **state)
+{
+	char text[600];
+
+	(void)state;
+	memset(text, '#', 300);
+	strcpy(text + 300, "\n[watchdog]\n[");
+	memset(text + 313, 'x', 200);
+	strcpy(text + 513, "]\ntimeout=5\n");
+	parse(text, 2);
+	assert_said(0, "3: longer");
+	assert_int_equal(c.watchdog_timeout_s, 60);
+}
+
+static void indented_lines_are_lines(void **state)
+{
+	(void)state;
+	parse("[system]\ntimeout=5\n\ttries=2\n  # c\n  init=/x\n", 0);
+	assert_int_equal(c.timeout_s, 5);
+	assert_int_equal(c.tries, 2);
+	assert_string_equal(c.init, "/x");
+}
+
+static void files_from_other_systems_are_read(void **state)
+{
+	(void)state;
+	parse("\xef\xbb\xbf[system]\r\ntries=2\r\ninit=/x\r\n\r\n[hooks]\r\ntimeout=4", 0);
+	assert_int_equal(c.tries, 2);
+	assert_string_equal(c.init, "/x");
+	assert_int_equal(c.hook_timeout_s, 4);
+}
+
+static void given_slots_replace_the_defaults(void **state)
+{
+	(void)state;
+	parse("[slot.a]\nroot=/dev/x\n", 0);
+	assert_int_equal(c.nslots, 1);
+	assert_string_equal(conf_slot_part(&c, 0, "root"), "/dev/x");
+	assert_null(conf_slot_part(&c, 1, "root"));
+}
+
+static void a_gap_ends_the_slots(void **state)
+{
+	(void)state;
+	parse("[slot.a]\nroot=/dev/a\n[slot.c]\nroot=/dev/c\n", 1);
+	assert_said(0, "0: slot.b has no root=");
+	assert_int_equal(c.nslots, 1);
+	more("[slot.b]\nroot=/dev/b\n", 0); /* a drop-in that fills it */
+	assert_int_equal(c.nslots, 3);
+}
+
+static void a_slot_needs_a_root(void **state)
+{
+	(void)state;
+	parse("[slot.a]\nroot=/dev/a\n[slot.b]\nboot=/dev/b\n", 1);
+	assert_said(0, "slot.b has no root=");
+	assert_int_equal(c.nslots, 1);
+}
+
+static void no_usable_slot_means_the_default_ones(void **state)
+{
+	(void)state;
+	parse("[slot.b]\nroot=/dev/b\n", 2);
+	assert_said(1, "none is usable");
+	assert_int_equal(c.nslots, 2);
+	assert_string_equal(conf_slot_part(&c, 1, "root"), "PARTLABEL=root-b");
+}
+
+static void one_partition_has_one_use(void **state)
+{
+	(void)state;
+	parse("[slot.a]\nroot=/dev/a\n[slot.b]\nroot=/dev/a\n", 1);
+	assert_said(0, "slot.b root=/dev/a is also the partition of a slot");
+	assert_int_equal(c.nslots, 1);
+	parse("[slot.a]\nroot=/dev/a\n[slot.b]\nroot=/dev/b\nboot=/dev/a\n", 1);
+	assert_int_equal(c.nslots, 1);
+	parse("[slot.a]\nroot=/dev/a\nboot=/dev/a\n", 2);
+	assert_string_equal(conf_slot_part(&c, 0, "root"), "PARTLABEL=root-a");
+	parse("[slot.a]\nroot=/dev/a\n[slot.b]\nroot=/dev/s\n[state]\npartition=/dev/s\n", 1);
+	assert_said(0, "is also the partition of the state");
+	assert_int_equal(c.nslots, 1);
+	parse("[slot.a]\nroot=/dev/a\n[slot.b]\nroot=PARTLABEL=data\n", 1);
+	assert_said(0, "is also the partition of data");
+	assert_int_equal(c.nslots, 1);
+}
+
+static void bad_slot_lines_do_not_replace_the_defaults(void **state)
+{
+	(void)state;
+	parse("[slot.a]\nroot=sda1\nRoot=/dev/a\n=/dev/a\n", 3);
+	assert_said(0, "2: [slot.a] root=sda1");
+	assert_int_equal(c.nslots, 2);
+	assert_string_equal(conf_slot_part(&c, 0, "root"), "PARTLABEL=root-a");
+}
+
+static void a_slot_has_four_partitions(void **state)
+{
+	(void)state;
+	parse("[slot.a]\nroot=/dev/1\nb=/dev/2\nc=/dev/3\nd=/dev/4\ne=/dev/5\nd=/dev/6\n", 1);
+	assert_said(0, "6: [slot.a] e: a slot has at most 4");
+	assert_int_equal(c.slot[0].nclasses, 4);
+	assert_string_equal(conf_slot_part(&c, 0, "d"), "/dev/6");
+}
+
+static void all_eight_slots_fit(void **state)
+{
+	char text[1000] = "", *p = text;
+
+	(void)state;
+	for (int i = 0; i < CONF_SLOTS_MAX; i++)
+		p += sprintf(p, "[slot.%c]\nroot=/dev/r%d\nboot=/dev/b%d\n", 'a' + i, i, i);
+	parse(text, 0);
+	assert_int_equal(c.nslots, 8);
+	assert_string_equal(conf_slot_part(&c, 7, "boot"), "/dev/b7");
+}
+
+static void nobody_has_to_listen(void **state)
+{
+	(void)state;
+	conf_defaults(&c);
+	conf_parse(&c, "nonsense\n[x]\ny=z\n[slot.b]\nroot=/dev/b\n", "f", NULL, NULL);
+	assert_int_equal(c.nslots, 2);
+}
+
+static uint64_t seed = 7;
+
+static uint32_t next_random(void)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(seed >> 33);
+}
+
+static void ignore(void *ctx, const char *file, int line, const char *text)
+{
+	(void)file;
+	assert_true(line >= 0);
+	assert_true(strlen(text) < 256);
+	++*(unsigned *)ctx;
+}
+
+static void garbage_never_leaves_its_bounds(void **state)
+{
+	static const char *const bits[] = {
+		"[system]\n", "[slot.a]\n", "root=",	  "PARTLABEL=", "\n",  "=",   "timeout",
+		"[",	      "]",	    "[slot.b]\n", "/dev/",	"500", " ;",  "#",
+		"[state]\n",  "partition=", "\r\n",	  "x",		"ms",  "yes", "enabled=",
+	};
+	unsigned complaints = 0;
+
+	(void)state;
+	for (int round = 0; round < 20000; round++) {
+		char text[3000];
+		size_t len = 0, want = next_random() % (round % 20 == 0 ? 2900 : 300);
+
+		while (len < want) {
+			const char *bit = bits[next_random() % (sizeof(bits) / sizeof(bits[0]))];
+
+			if (next_random() % 5 == 0)
+				text[len++] = (char)(next_random() % 255 + 1);
+			else if (len + strlen(bit) < sizeof(text)) {
+				memcpy(text + len, bit, strlen(bit));
+				len += strlen(bit);
+			}
+		}
+		text[len] = '\0';
+		if (round % 3 == 0)
+			conf_defaults(&c);
+		conf_parse(&c, text, "f", ignore, &complaints);
+		assert_true(c.nslots >= 1 && c.nslots <= CONF_SLOTS_MAX);
+		for (unsigned i = 0; i < c.nslots; i++)
+			assert_true(conf_keys_is_spec(conf_slot_part(&c, i, "root")));
+		assert_true(conf_keys_is_spec(c.state));
+		assert_true(c.timeout_s >= 1 && c.timeout_s <= 3600);
+	}
+	assert_true(complaints > 20000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_those_of_the_header),
+		cmocka_unit_test(a_whole_file_is_read),
+		cmocka_unit_test(a_later_text_overrides_single_keys),
+		cmocka_unit_test(a_bad_value_leaves_what_was),
+		cmocka_unit_test(what_nobody_knows_is_named),
+		cmocka_unit_test(lines_that_say_nothing_are_named),
+		cmocka_unit_test(a_heading_without_an_end_takes_its_keys_with_it),
+		cmocka_unit_test(a_line_that_is_too_long_is_not_split),
+		cmocka_unit_test(a_line_of_the_greatest_length_is_read),
+		cmocka_unit_test(a_long_heading_or_comment_is_handled),
+		cmocka_unit_test(indented_lines_are_lines),
+		cmocka_unit_test(files_from_other_systems_are_read),
+		cmocka_unit_test(given_slots_replace_the_defaults),
+		cmocka_unit_test(a_gap_ends_the_slots),
+		cmocka_unit_test(a_slot_needs_a_root),
+		cmocka_unit_test(no_usable_slot_means_the_default_ones),
+		cmocka_unit_test(one_partition_has_one_use),
+		cmocka_unit_test(bad_slot_lines_do_not_replace_the_defaults),
+		cmocka_unit_test(a_slot_has_four_partitions),
+		cmocka_unit_test(all_eight_slots_fit),
+		cmocka_unit_test(nobody_has_to_listen),
+		cmocka_unit_test(garbage_never_leaves_its_bounds),
+	};
+
+	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
+}
