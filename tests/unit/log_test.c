@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static int fds[2];
+static char got[4096];
+
+static const char *written(void)
+{
+	ssize_t n = read(fds[0], got, sizeof(got) - 1);
+
+	got[n > 0 ? n : 0] = '\0';
+	return got;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	log_set_level(LOG_LEVEL_INFO);
+	log_set_name("keelboot");
+	if (pipe2(fds, O_NONBLOCK) < 0)
+		return -1;
+	log_to(fds[1], 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	log_to(2, 0);
+	close(fds[0]);
+	close(fds[1]);
+	return 0;
+}
+
+static void a_command_prints_name_and_text(void **state)
+{
+	(void)state;
+	log_err("slot %c: %s", 'b', "gone");
+	assert_string_equal(written(), "keelboot: slot b: gone\n");
+	log_set_name("keelboot-apply");
+	log_info("x");
+	assert_string_equal(written(), "keelboot-apply: x\n");
+}
+
+static void the_kernel_is_told_the_level(void **state)
+{
+	(void)state;
+	log_to(fds[1], 1);
+	log_err("x");
+	assert_string_equal(written(), "<3>keelboot: x\n");
+	log_warn("x");
+	assert_string_equal(written(), "<4>keelboot: x\n");
+	log_notice("x");
+	assert_string_equal(written(), "<5>keelboot: x\n");
+	log_info("x");
+	assert_string_equal(written(), "<6>keelboot: x\n");
+}
+
+static void levels_are_dropped(void **state)
+{
+	(void)state;
+	log_debug("x");
+	assert_string_equal(written(), "");
+	log_set_level(LOG_LEVEL_DEBUG);
+	log_debug("x");
+	assert_string_equal(written(), "keelboot: x\n");
+	log_set_level(LOG_LEVEL_ERR);
+	log_warn("x");
+	assert_string_equal(written(), "");
+}
+
+static void one_message_is_one_line(void **state)
+{
+	(void)state;
+	log_err("a\nkeelboot: forged\x1b[2J%s", "\r\x80");
+	assert_string_equal(written(), "keelboot: a?keelboot: forged?[2J??\n");
+}
+
+static void a_long_line_is_cut_and_still_ends(void **state)
+{
+	char text[3000];
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	log_err("%s", text);
+	written();
+	assert_int_equal(strlen(got), 10 + 899 + 1);
+	assert_int_equal(got[strlen(got) - 1], '\n');
+}
+
+static void a_log_that_cannot_be_written_is_no_failure(void **state)
+{
+	(void)state;
+	log_to(-1, 1);
+	log_err("x");
+	log_to(9999, 0);
+	log_err("x");
+	log_to(fds[1], 0);
+	for (int i = 0; i < 10000; i++) /* fills the pipe */
+		log_err("x");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_command_prints_name_and_text, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_kernel_is_told_the_level, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(levels_are_dropped, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(one_message_is_one_line, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_long_line_is_cut_and_still_ends, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_log_that_cannot_be_written_is_no_failure, set_up,
+						tear_down),
+	};
+
+	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
+}

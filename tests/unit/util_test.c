@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static int opened;
+
+static void open_and_leave(void)
+{
+	KB_CLEANUP_FD int fd = open("/dev/null", O_RDONLY);
+
+	opened = fd;
+}
+
+static void a_descriptor_is_closed_at_the_end_of_its_scope(void **state)
+{
+	(void)state;
+	open_and_leave();
+	assert_true(opened >= 0);
+	assert_int_equal(fcntl(opened, F_GETFD), -1);
+	assert_int_equal(errno, EBADF);
+}
+
+static void closing_keeps_errno(void **state)
+{
+	int bad = 9999;
+
+	(void)state;
+	errno = ENOSPC;
+	util_close(&bad); /* EBADF */
+	assert_int_equal(errno, ENOSPC);
+	assert_int_equal(bad, -1);
+	util_close(&bad);
+	assert_int_equal(errno, ENOSPC);
+}
+
+static void a_closed_descriptor_is_not_closed_again(void **state)
+{
+	int fd = open("/dev/null", O_RDONLY), copy = fd, other;
+
+	(void)state;
+	util_close(&fd);
+	other = open("/dev/null", O_RDONLY); /* takes the number */
+	assert_int_equal(other, copy);
+	util_close(&fd);
+	assert_true(fcntl(other, F_GETFD) >= 0);
+	close(other);
+}
+
+static void what_cannot_be_printed_is_replaced(void **state)
+{
+	char out[300], in[256];
+
+	(void)state;
+	util_print_safe(out, sizeof(out), "a\x1b[2Jb\nc\td\x7f\x80\xff~ ");
+	assert_string_equal(out, "a?[2Jb?c?d???~ ");
+	for (int i = 1; i < 256; i++)
+		in[i - 1] = (char)i;
+	in[255] = '\0';
+	util_print_safe(out, sizeof(out), in);
+	assert_int_equal(strlen(out), 255);
+	for (int i = 0; i < 255; i++)
+		assert_true(out[i] >= ' ' && out[i] <= '~');
+}
+
+static void text_is_cut_to_its_room(void **state)
+{
+	char out[8];
+
+	(void)state;
+	memset(out, 'z', sizeof(out));
+	util_print_safe(out, 4, "abcdef");
+	assert_memory_equal(out, "abc\0zzzz", 8);
+	util_print_safe(out, 1, "abc");
+	assert_string_equal(out, "");
+	out[0] = 'q';
+	util_print_safe(out, 0, "abc");
+	assert_int_equal(out[0], 'q');
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_descriptor_is_closed_at_the_end_of_its_scope),
+		cmocka_unit_test(closing_keeps_errno),
+		cmocka_unit_test(a_closed_descriptor_is_not_closed_again),
+		cmocka_unit_test(what_cannot_be_printed_is_replaced),
+		cmocka_unit_test(text_is_cut_to_its_room),
+	};
+
+	return cmocka_run_group_tests_name("util", tests, NULL, NULL);
+}
