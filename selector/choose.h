@@ -21,10 +21,10 @@ struct choose_list {
 };
 
 /*
- * All candidates of a settled state, best first: the oneshot; then, preferred slot first, trials
- * with tries and good slots below the streak limit; then as last resort every other slot that is
- * neither empty nor writing, s->lr last. A slot stands in it at most twice (as oneshot and by
- * itself).
+ * All candidates of a settled state, best first: the oneshot; then, in the order preferred, last,
+ * others, trials with tries and good slots below the streak limit; then in the same order as last
+ * resort every other slot that is neither empty nor writing, s->lr last. A slot stands in it at
+ * most twice (as oneshot and by itself).
  */
 void choose_candidates(const struct state *s, struct choose_list *out);
 
@@ -52,16 +52,17 @@ typedef uint8_t choose_mask;
 /*
  * The slot that the device would fall back to; never an install's target. The first mountable good
  * slot below the streak limit in the order last, preferred, others; else the slot reached last by
- * last resort; else the first candidate; else STATE_NONE (nothing is installed).
+ * last resort; else the first candidate; else STATE_NONE (nothing is installed). Of the last two,
+ * one that is mountable goes before one that is not.
  */
 int choose_protected(const struct state *s, choose_mask mountable);
 
 /*
- * The slot that an install should overwrite: not protected, not in `mounted`; preferring empty,
- * writing, bad, trial, good, and among equals the one that is not preferred. With rescue (nothing
- * mounted in this boot) the protected slot may be taken when it is not in `mountable` and there is
- * no other. A trial with tries left is taken only for a sequence above its own. STATE_NONE: no slot
- * may be overwritten.
+ * The slot that an install should overwrite: not protected, not in `mounted`; preferring writing
+ * (an interrupted install goes on where it was), empty, bad, trial, good; among equals one that
+ * lost trust, then one that is not preferred. With rescue (nothing mounted in this boot) the
+ * protected slot may be taken when it is not in `mountable` and there is no other. A trial with
+ * tries left is taken only for a sequence above its own. STATE_NONE: no slot may be overwritten.
  */
 int choose_target(const struct state *s, choose_mask mountable, choose_mask mounted,
 		  uint64_t sequence, bool rescue);

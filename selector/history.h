@@ -4,6 +4,8 @@
 
 #include "selector/state.h"
 
+#define HISTORY_CELL 4096u /* bytes of a cell */
+
 enum history_kind {
 	HISTORY_BOOT,	 /* a boot that changed something: a trial, a fallback, a last resort */
 	HISTORY_INSTALL, /* a slot was written, or that failed: reason */
@@ -26,7 +28,7 @@ struct history_event {
 	char detail[STATE_STR_MAX + 1]; /* source, tier, cause of reset */
 };
 
-/* Fills cell (STORE_CELL bytes) from e, with header and CRC. */
+/* Fills cell (HISTORY_CELL bytes) from e, with header and CRC. */
 void history_encode(const struct history_event *e, uint8_t *cell);
 
 /* KB_EBLANK, KB_EFORMAT; bad single values become the harmless ones. */

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "selector/choose.h"
-#include "selector/reset.h"
 
 /* What decides about a release; all of it is signed. */
 struct plan_release {
@@ -18,21 +17,29 @@ enum plan_mode {
 	PLAN_AUTOMATIC, /* at boot, from media or the stage folder */
 	PLAN_RESCUE, /* at boot, nothing mounts: the applied ledger and the rebuilt rule do not hold
 			back a repair */
-	PLAN_COMMAND, /* a person typed it: budgets do not apply */
+	PLAN_COMMAND, /* a person typed it: budgets, the applied ledger and the rule of the strictly
+			 newer sequence do not apply; the floor and rejections do */
 };
 
 /*
- * Whether r may be installed now. KB_OK; else why not: KB_EAPPLIED (it is the protected or the only
- * trial slot's release, or was applied), KB_EREJECTED, KB_EDOWNGRADE (below the floor; or not
- * strictly newer than the protected slot's, which only counts while that slot is good, and only in
- * PLAN_AUTOMATIC), KB_EBUDGET (8 installs between commits), KB_EBUSY (rebuilt state, trials still
- * have tries), KB_ENOTARGET.
+ * Whether r may be installed now, and where. KB_OK; else why not, in this order:
+ *   KB_ENEWER     the record is a newer Keelboot's: ledgers and floor are not understood
+ *   KB_EREJECTED  it failed here before
+ *   KB_EAPPLIED   it is in the protected slot or in a trial with tries left; or, automatically, it
+ *                 is in the ledger. Rescue asks none of these: what is installed does not mount
+ *   KB_EDOWNGRADE below the floor; or, automatically and without permission, not strictly newer
+ *                 than the protected slot, which counts only while that slot is good
+ *   KB_EBUDGET    8 installs since the last commit; not for a command
+ *   KB_EBUSY      the state was rebuilt and a trial still has tries; only automatically
+ *   KB_ENOTARGET  no slot may be overwritten
  */
 enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enum plan_mode mode,
 			choose_mask mountable, choose_mask mounted, int *target) KB_MUST_CHECK;
 
-/* The target holds half an image from here on: state `writing`, release forgotten, pref moved off
- * it. Goes to both regions. */
+/*
+ * The target holds half an image from here on: state `writing`, release forgotten, no longer
+ * preferred, asked for, or blamed; an attempt of it is closed. Goes to both regions.
+ */
 void plan_begin(struct state *s, int target);
 
 /* The target is whole: trial with tries and grace, preferred; counts as an automatic install unless
@@ -48,11 +55,12 @@ void plan_staged_failed(struct state *s, bool *dropped);
 bool plan_source_skipped(const struct state *s, enum state_source src);
 
 /*
- * An apply from src is about to open its media; s has to be durable before it does. Counts an
- * earlier one that did not end, or uses its grace when cause is POWER or CLEAN. False: the limit is
- * reached, the source must be left alone.
+ * An apply from src is about to open its media; s has to be durable before it does. Counts it, in
+ * advance; reset_settle() gives that back when a power cut or an orderly reboot explains why it did
+ * not end. False: the limit is reached, or the record is a newer one's and cannot be counted in;
+ * s is as it was, and the source must be left alone.
  */
-bool plan_apply_begin(struct state *s, enum state_source src, enum reset_cause cause);
+bool plan_apply_begin(struct state *s, enum state_source src);
 
 /* It came back, whatever its result: the device survived it. */
 void plan_apply_end(struct state *s, enum state_source src);

@@ -42,12 +42,14 @@ bool reset_counts_good(enum reset_count count, const struct reset_evidence *ev);
 const char *reset_name(enum reset_cause cause);
 
 /*
- * Closes the attempt under way, if there is one, and counts what happened. Changes s in memory
- * only; the next charge writes it, so that a healthy boot writes nothing.
+ * Closes the attempt and the applies under way, if there are any, and counts what happened. Changes
+ * s in memory only; the next charge writes it, so that a healthy boot writes nothing.
  *
- * An open trial gets its try back after POWER or CLEAN while it has grace; a good slot that was
- * charged (count=always) gains a crash unless POWER or CLEAN; without an open attempt a CRASH with
- * no apply under way is blamed on s->last. Any trial without tries becomes bad and its release
+ * An open trial gets its try back after POWER or CLEAN while it has grace. A good slot that was
+ * charged (count=always) gains a crash, unless it was POWER or CLEAN and it has grace: hardware
+ * that calls every reset a power cut would else keep a slot that hangs for ever. Without an open
+ * attempt a CRASH with no apply under way is blamed on s->last. An apply under way gets its count
+ * back after POWER or CLEAN while it has grace. Any trial without tries becomes bad and its release
  * rejected. `clean` and `open` are cleared.
  */
 void reset_settle(struct state *s, enum reset_cause cause);

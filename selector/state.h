@@ -3,8 +3,8 @@
  * The state record: what Keelboot knows about slots and attempts, and its text form. PURE.
  *
  * docs/STATE.md describes the text. The keys of the frozen core (nslots, X.st, X.tries, X.grace,
- * X.streak, pref, last, open, clean, lr) never change their meaning; an older reader boots a newer
- * record by these alone.
+ * X.streak, pref, last, open, token, clean, lr) never change their meaning; an older reader boots a
+ * newer record by these alone.
  */
 #pragma once
 
@@ -51,8 +51,9 @@ enum state_source {
 
 struct state_slot {
 	enum state_st st;
-	uint8_t tries;	/* boots left on trial */
-	uint8_t grace;	/* refunds left on trial */
+	uint8_t tries; /* boots left on trial */
+	uint8_t grace; /* refunds left: on trial, and for a good slot that is charged (count=always)
+			*/
 	uint8_t streak; /* crashes in a row as a good slot */
 	bool ever_good;
 	bool has_release; /* release, version and sequence are known */
@@ -63,10 +64,12 @@ struct state_slot {
 		    1]; /* why it is bad, or why the last attempt failed; "" if nothing is wrong */
 };
 
+/* Counted like the tries of a slot: spent durably before the media are opened, given back when a
+ * power cut or an orderly reboot explains what happened, as long as there is grace. */
 struct state_apply {
-	uint8_t count; /* applies from this source that were under way when the device went down; 0:
-			  none under way */
-	uint8_t grace; /* of them, those that a power cut or an orderly reboot explained */
+	uint8_t count; /* applies that did not come back, the one under way included */
+	uint8_t grace; /* of those, how many were explained and so are not in count any more */
+	bool open;     /* one is under way */
 };
 
 struct state_staged {

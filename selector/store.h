@@ -12,7 +12,7 @@
 
 #define STORE_MIN_SIZE	   (16u << 20) /* bytes that the partition must have */
 #define STORE_REGION_APART (8u << 20)
-#define STORE_CELL	   4096u
+#define STORE_CELL	   HISTORY_CELL
 #define STORE_CELLS	   64u
 #define STORE_MANIFEST_MAX \
 	(256u << 10) /* room for a slot's header, signatures and manifest, with our own header */
@@ -22,9 +22,9 @@ struct store {
 	/* what the last load found; save needs it */
 	uint64_t seq;
 	int region, cell;    /* of the newest record; -1 when there is none */
-	int other_cell;	     /* newest valid cell in the other region, or -1 */
-	bool region_dead[2]; /* reads of the whole region failed: both copies go into the living one
-			      */
+	int next[2];	     /* cell of each region that is written next */
+	bool region_dead[2]; /* no cell of the region can be read: both copies go into the other */
+	uint64_t history_n;  /* number of the newest event; 0: not looked for yet */
 };
 
 enum store_finding {
@@ -43,9 +43,9 @@ enum kb_err store_load(struct store *st, struct bdev *dev, struct state *s,
 
 /*
  * Makes s durable in the next cell of the region that does not hold the newest record, flushes, and
- * reads it back past the cache. On success s->seq and, if s->open is set and open_token is 0,
- * s->open_token is the new sequence (so a charge sets open_token to 0). Any error: the record may
- * or may not be there; the older one still is.
+ * reads it back past the cache; when that fails, in the next cell of the other region. On success
+ * s->seq and, if s->open is set and open_token is 0, s->open_token is the new sequence (so a charge
+ * sets open_token to 0). Any error: the record may or may not be there; the older one still is.
  */
 enum kb_err store_save(struct store *st, struct state *s) KB_MUST_CHECK;
 

@@ -6,13 +6,17 @@
 #include "selector/state.h"
 
 /*
- * Marks slot good. token is that of its boot (0: booted uncharged); with an attempt open it must be
- * of this slot and token, else KB_ESTALE. Clears counters and the attempt, sets `last`, deletes the
- * rejection of its release, clears the apply counts, the install budget and `rebuilt`; for a trial:
- * commits (its release joins the applied ledger, the floor rises to floor_of_release if that is
- * higher, a staged copy of it is unstaged; *committed becomes true) and pref becomes the slot.
- * KB_EINVAL: the slot is empty or writing. s may come out unchanged: then there is nothing to
- * write.
+ * Marks slot good. token is that of its boot (0: booted uncharged). With an attempt open it must be
+ * of this slot and token; with none open a token is accepted only for a slot that is good already
+ * (marking twice), since a verdict has closed the attempt meanwhile; else KB_ESTALE.
+ *
+ * Clears counters (a good slot has all its grace) and the attempt, sets `last`, deletes the
+ * rejection of its release, clears the apply counts, the install budget and `rebuilt`. A slot that
+ * was not good commits: its release joins the applied ledger, the floor rises to floor_of_release
+ * (never above the release's own sequence), a staged copy of it is unstaged; *committed becomes
+ * true. pref becomes the slot if it was a trial, or if the preferred slot is neither good nor a
+ * trial. KB_EINVAL: the slot is empty or writing. s may come out unchanged: then there is nothing
+ * to write.
  */
 enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t floor_of_release,
 			 bool *committed) KB_MUST_CHECK;

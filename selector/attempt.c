@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/attempt.h"
+
+/* One run over the candidates. */
+struct run {
+	struct attempt *a;
+	struct state *s; /* what we know; may be ahead of a->disk */
+	const struct attempt_ops *ops;
+	void *ctx;
+	choose_mask failed; /* slots that failed in this boot */
+};
+
+enum step {
+	STEP_NEXT,   /* this one is out */
+	STEP_LATER,  /* could not be charged: only if nothing else mounts */
+	STEP_BOOTED, /* mounted */
+};
+
+static bool is_good(const struct state *s, int slot)
+{
+	return s->slot[slot].st == STATE_GOOD;
+}
+
+/* Makes *s durable, if that would change anything. */
+static enum kb_err save(struct run *r, struct state *s)
+{
+	if (state_same(s, &r->a->disk))
+		return KB_OK;
+	TRY(r->ops->save(r->ctx, s));
+	r->a->disk = *s;
+	return KB_OK;
+}
+
+/* A slot that is not fit was not booted, but costs what a boot of it would have cost. */
+static void failed_preflight(struct run *r, const struct choose_candidate *c, const char *reason)
+{
+	struct state_slot *t = &r->s->slot[c->slot];
+
+	if (c->tier == CHOOSE_ONESHOT)
+		r->s->oneshot = STATE_NONE;
+	if (t->st == STATE_TRIAL && t->tries > 0)
+		t->tries--;
+	choose_failed(r->s, c, reason);
+	r->failed |= (choose_mask)(1u << c->slot);
+}
+
+static bool good_one_follows(const struct run *r, const struct choose_list *l, unsigned at)
+{
+	for (unsigned i = at + 1; i < l->n; i++)
+		if (is_good(r->s, l->c[i].slot) && l->c[i].tier != CHOOSE_ONESHOT &&
+		    !(r->failed >> l->c[i].slot & 1))
+			return true;
+	return false;
+}
+
+/* Charges the candidate and mounts it. may_wait: there is something better to do when the charge
+ * can not be written. */
+static enum step try_one(struct run *r, const struct choose_candidate *c, bool may_wait)
+{
+	char reason[STATE_STR_MAX + 1] = "";
+	struct state charged = *r->s;
+	enum kb_err e = r->ops->preflight(r->ctx, c->slot, reason);
+
+	if (e == KB_ENODEV)
+		return STEP_NEXT;
+	if (e != KB_OK) {
+		failed_preflight(r, c, reason);
+		return STEP_NEXT;
+	}
+	if (c->tier == CHOOSE_LAST_RESORT && r->ops->last_resort_delay != NULL)
+		r->ops->last_resort_delay(r->ctx, c->slot);
+	choose_charge(&charged, c, r->a->charge_good);
+	r->a->counted = save(r, &charged) == KB_OK;
+	if (r->a->counted)
+		*r->s = charged;
+	else if (may_wait)
+		return STEP_LATER;
+	e = r->ops->mount(r->ctx, c->slot, reason);
+	if (e == KB_OK) {
+		r->a->chosen = *c;
+		return STEP_BOOTED;
+	}
+	choose_failed(r->s, c, reason);
+	r->failed |= (choose_mask)(1u << c->slot);
+	return STEP_NEXT;
+}
+
+/* keelboot.slot=: a person decided; nothing is counted, nothing written. */
+static bool try_forced(struct run *r)
+{
+	char reason[STATE_STR_MAX + 1] = "";
+	int slot = r->a->forced;
+
+	if (slot < 0 || slot >= r->s->nslots || r->s->slot[slot].st == STATE_EMPTY ||
+	    r->s->slot[slot].st == STATE_WRITING)
+		return false;
+	if (r->ops->preflight(r->ctx, slot, reason) != KB_OK ||
+	    r->ops->mount(r->ctx, slot, reason) != KB_OK)
+		return false;
+	r->a->chosen = (struct choose_candidate){ .slot = (int8_t)slot, .tier = CHOOSE_ONESHOT };
+	return true;
+}
+
+static bool try_all(struct run *r, const struct choose_list *l)
+{
+	struct choose_list later = { 0 };
+
+	for (unsigned i = 0; i < l->n; i++) {
+		const struct choose_candidate *c = &l->c[i];
+		bool risky = !is_good(r->s, c->slot) || c->tier == CHOOSE_ONESHOT;
+
+		if (r->failed >> c->slot & 1)
+			continue;
+		switch (try_one(r, c, risky && good_one_follows(r, l, i))) {
+		case STEP_BOOTED:
+			return true;
+		case STEP_LATER:
+			later.c[later.n++] = *c;
+			break;
+		case STEP_NEXT:
+			break;
+		}
+	}
+	for (unsigned i = 0; i < later.n; i++)
+		if (!(r->failed >> later.c[i].slot & 1) &&
+		    try_one(r, &later.c[i], false) == STEP_BOOTED)
+			return true;
+	return false;
+}
+
+enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt_ops *ops,
+			void *ctx)
+{
+	struct run r = { .a = a, .s = s, .ops = ops, .ctx = ctx };
+	struct choose_list l;
+	enum kb_err saved;
+
+	a->chosen = (struct choose_candidate){ .slot = STATE_NONE, .tier = CHOOSE_NORMAL };
+	a->counted = false;
+	a->token = 0;
+	if (try_forced(&r))
+		return KB_OK;
+	/* A oneshot of a slot that is not whole is an order that nobody can carry out. */
+	if (s->oneshot != STATE_NONE &&
+	    (s->slot[s->oneshot].st == STATE_EMPTY || s->slot[s->oneshot].st == STATE_WRITING))
+		s->oneshot = STATE_NONE;
+	choose_candidates(s, &l);
+	if (try_all(&r, &l)) {
+		if (a->counted && s->open != STATE_NONE)
+			a->token = s->open_token;
+		return KB_OK;
+	}
+	a->counted = false;
+	/* Nothing mounts; whether what was learned could be written changes nothing about that. */
+	saved = save(&r, s);
+	(void)saved;
+	return KB_ENOCAND;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/choose.h"
+
+/* All slots in the order in which they are asked: preferred, last, others. */
+struct order {
+	unsigned n;
+	int8_t slot[STATE_SLOTS_MAX];
+};
+
+static void order_add(struct order *o, int slot)
+{
+	if (slot == STATE_NONE)
+		return;
+	for (unsigned i = 0; i < o->n; i++)
+		if (o->slot[i] == slot)
+			return;
+	o->slot[o->n++] = (int8_t)slot;
+}
+
+static struct order order_of(const struct state *s, int first, int second)
+{
+	struct order o = { 0 };
+
+	order_add(&o, first);
+	order_add(&o, second);
+	for (int i = 0; i < s->nslots; i++)
+		order_add(&o, i);
+	return o;
+}
+
+/* Whole as far as the record knows: may be booted, if only as a last resort. */
+static bool is_bootable(const struct state_slot *t)
+{
+	return t->st != STATE_EMPTY && t->st != STATE_WRITING;
+}
+
+static bool is_trusted(const struct state_slot *t)
+{
+	return t->st == STATE_GOOD && t->streak < STATE_STREAK_LIMIT;
+}
+
+static bool has_tries(const struct state_slot *t)
+{
+	return t->st == STATE_TRIAL && t->tries > 0;
+}
+
+static void add(struct choose_list *l, int slot, enum choose_tier tier)
+{
+	l->c[l->n++] = (struct choose_candidate){ .slot = (int8_t)slot, .tier = tier };
+}
+
+void choose_candidates(const struct state *s, struct choose_list *out)
+{
+	struct order o = order_of(s, s->pref, s->last);
+	bool lr_waits = false;
+
+	*out = (struct choose_list){ 0 };
+	if (s->oneshot != STATE_NONE && is_bootable(&s->slot[s->oneshot]))
+		add(out, s->oneshot, CHOOSE_ONESHOT);
+	for (unsigned i = 0; i < o.n; i++)
+		if (is_trusted(&s->slot[o.slot[i]]) || has_tries(&s->slot[o.slot[i]]))
+			add(out, o.slot[i], CHOOSE_NORMAL);
+	for (unsigned i = 0; i < o.n; i++) {
+		const struct state_slot *t = &s->slot[o.slot[i]];
+
+		if (!is_bootable(t) || is_trusted(t) || has_tries(t))
+			continue;
+		if (o.slot[i] == s->lr)
+			lr_waits = true;
+		else
+			add(out, o.slot[i], CHOOSE_LAST_RESORT);
+	}
+	if (lr_waits)
+		add(out, s->lr, CHOOSE_LAST_RESORT);
+}
+
+const char *choose_tier_name(enum choose_tier tier)
+{
+	static const char *const names[] = {
+		[CHOOSE_ONESHOT] = "oneshot",
+		[CHOOSE_NORMAL] = "normal",
+		[CHOOSE_LAST_RESORT] = "last-resort",
+	};
+
+	return (unsigned)tier <= CHOOSE_LAST_RESORT ? names[tier] : names[CHOOSE_LAST_RESORT];
+}
+
+void choose_charge(struct state *s, const struct choose_candidate *c, bool charge_good)
+{
+	struct state_slot *t = &s->slot[c->slot];
+
+	if (c->tier == CHOOSE_ONESHOT)
+		s->oneshot = STATE_NONE;
+	if (c->tier == CHOOSE_LAST_RESORT)
+		s->lr = c->slot;
+	if (c->tier == CHOOSE_LAST_RESORT || t->st == STATE_GOOD)
+		s->last = c->slot;
+	if (has_tries(t))
+		t->tries--;
+	s->open = t->st != STATE_GOOD || charge_good ? c->slot : STATE_NONE;
+	s->open_token = 0;
+	s->clean = false;
+}
+
+void choose_failed(struct state *s, const struct choose_candidate *c, const char *reason)
+{
+	struct state_slot *t = &s->slot[c->slot];
+
+	state_set_text(t->reason, reason);
+	if (t->st == STATE_GOOD && t->streak < STATE_STREAK_LIMIT)
+		t->streak++;
+	s->open = STATE_NONE;
+	s->open_token = 0;
+	s->clean = false;
+}
+
+static bool is_in(choose_mask mask, int slot)
+{
+	return mask >> slot & 1;
+}
+
+static int first_candidate(const struct state *s, choose_mask among)
+{
+	struct choose_list l;
+
+	choose_candidates(s, &l);
+	for (unsigned i = 0; i < l.n; i++)
+		if (l.c[i].tier != CHOOSE_ONESHOT && is_in(among, l.c[i].slot))
+			return l.c[i].slot;
+	return STATE_NONE;
+}
+
+int choose_protected(const struct state *s, choose_mask mountable)
+{
+	struct order o = order_of(s, s->last, s->pref);
+	const choose_mask asked[] = { mountable, (choose_mask)~0u };
+
+	for (unsigned i = 0; i < o.n; i++)
+		if (is_trusted(&s->slot[o.slot[i]]) && is_in(mountable, o.slot[i]))
+			return o.slot[i];
+	for (unsigned i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		int first = first_candidate(s, asked[i]);
+
+		if (s->lr != STATE_NONE && is_bootable(&s->slot[s->lr]) && is_in(asked[i], s->lr))
+			return s->lr;
+		if (first != STATE_NONE)
+			return first;
+	}
+	return STATE_NONE;
+}
+
+/* How willingly a slot is overwritten; lower is better. */
+static int target_rank(const struct state *s, int slot)
+{
+	const struct state_slot *t = &s->slot[slot];
+	int rank = 4;
+
+	switch (t->st) {
+	case STATE_WRITING:
+		rank = 0;
+		break;
+	case STATE_EMPTY:
+		rank = 1;
+		break;
+	case STATE_BAD:
+		rank = 2;
+		break;
+	case STATE_TRIAL:
+		rank = t->tries > 0 ? 3 : 2;
+		break;
+	case STATE_GOOD:
+		break;
+	}
+	return rank * 4 + (is_trusted(t) ? 2 : 0) + (s->pref == slot ? 1 : 0);
+}
+
+int choose_target(const struct state *s, choose_mask mountable, choose_mask mounted,
+		  uint64_t sequence, bool rescue)
+{
+	int spare = choose_protected(s, mountable), best = STATE_NONE;
+
+	for (int i = 0; i < s->nslots; i++) {
+		const struct state_slot *t = &s->slot[i];
+
+		if (i == spare || is_in(mounted, i))
+			continue;
+		if (has_tries(t) && t->has_release && sequence <= t->sequence)
+			continue;
+		if (best == STATE_NONE || target_rank(s, i) < target_rank(s, best))
+			best = i;
+	}
+	if (best == STATE_NONE && rescue && spare != STATE_NONE && !is_in(mountable, spare) &&
+	    !is_in(mounted, spare))
+		best = spare;
+	return best;
+}

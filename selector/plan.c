@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/plan.h"
+
+#include <string.h>
+
+static bool holds(const struct state_slot *t, const struct plan_release *r)
+{
+	return t->has_release && memcmp(t->release, r->id, STATE_ID_LEN) == 0;
+}
+
+static bool has_tries(const struct state_slot *t)
+{
+	return t->st == STATE_TRIAL && t->tries > 0;
+}
+
+static bool is_applied(const struct state *s, const struct plan_release *r, enum plan_mode mode,
+		       int spare)
+{
+	if (mode == PLAN_RESCUE)
+		return false;
+	if (spare != STATE_NONE && holds(&s->slot[spare], r))
+		return true;
+	for (unsigned i = 0; i < s->nslots; i++)
+		if (has_tries(&s->slot[i]) && holds(&s->slot[i], r))
+			return true;
+	return mode == PLAN_AUTOMATIC && state_is_applied(s, r->id);
+}
+
+static bool goes_back(const struct state *s, const struct plan_release *r, enum plan_mode mode,
+		      int spare)
+{
+	if (r->sequence < s->floor)
+		return true;
+	if (mode != PLAN_AUTOMATIC || r->allow_downgrade || spare == STATE_NONE)
+		return false;
+	return s->slot[spare].st == STATE_GOOD && s->slot[spare].has_release &&
+	       r->sequence <= s->slot[spare].sequence;
+}
+
+static bool any_tries(const struct state *s)
+{
+	for (unsigned i = 0; i < s->nslots; i++)
+		if (has_tries(&s->slot[i]))
+			return true;
+	return false;
+}
+
+enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enum plan_mode mode,
+			choose_mask mountable, choose_mask mounted, int *target)
+{
+	int spare = choose_protected(s, mountable);
+
+	*target = STATE_NONE;
+	if (s->newer)
+		return KB_ENEWER;
+	if (state_is_rejected(s, r->id))
+		return KB_EREJECTED;
+	if (is_applied(s, r, mode, spare))
+		return KB_EAPPLIED;
+	if (goes_back(s, r, mode, spare))
+		return KB_EDOWNGRADE;
+	if (mode != PLAN_COMMAND && s->installs >= STATE_INSTALLS_LIMIT)
+		return KB_EBUDGET;
+	if (mode == PLAN_AUTOMATIC && s->rebuilt && any_tries(s))
+		return KB_EBUSY;
+	*target = choose_target(s, mountable, mounted, r->sequence, mode == PLAN_RESCUE);
+	return *target == STATE_NONE ? KB_ENOTARGET : KB_OK;
+}
+
+static void forget(int8_t *which, int slot)
+{
+	if (*which == slot)
+		*which = STATE_NONE;
+}
+
+void plan_begin(struct state *s, int target)
+{
+	int spare;
+
+	s->slot[target] = (struct state_slot){ .st = STATE_WRITING };
+	if (s->open == target) {
+		s->open = STATE_NONE;
+		s->open_token = 0;
+		s->clean = false;
+	}
+	forget(&s->last, target);
+	forget(&s->lr, target);
+	forget(&s->oneshot, target);
+	spare = choose_protected(s, (choose_mask)~0u);
+	if (s->pref == target && spare != STATE_NONE)
+		s->pref = (int8_t)spare;
+}
+
+void plan_end(struct state *s, int target, const struct plan_release *r, enum plan_mode mode)
+{
+	struct state_slot *t = &s->slot[target];
+
+	*t = (struct state_slot){
+		.st = STATE_TRIAL,
+		.tries = STATE_TRIES,
+		.grace = STATE_GRACE,
+		.has_release = true,
+		.sequence = r->sequence,
+	};
+	memcpy(t->release, r->id, STATE_ID_LEN);
+	state_set_text(t->version, r->version);
+	s->pref = (int8_t)target;
+	if (mode != PLAN_COMMAND && s->installs < STATE_INSTALLS_LIMIT)
+		s->installs++;
+}
+
+void plan_staged_failed(struct state *s, bool *dropped)
+{
+	*dropped = false;
+	if (s->staged.source == STATE_SRC_NONE)
+		return;
+	s->staged.fails++;
+	if (s->staged.fails < STATE_FAILS_LIMIT)
+		return;
+	s->staged = (struct state_staged){ .source = STATE_SRC_NONE };
+	*dropped = true;
+}
+
+bool plan_source_skipped(const struct state *s, enum state_source src)
+{
+	return src < STATE_SRC_COUNT && s->apply[src].count >= STATE_APPLY_LIMIT &&
+	       !s->apply[src].open;
+}
+
+bool plan_apply_begin(struct state *s, enum state_source src)
+{
+	struct state_apply *a = &s->apply[src];
+
+	if (s->newer || a->count >= STATE_APPLY_LIMIT)
+		return false;
+	a->count++;
+	a->open = true;
+	return true;
+}
+
+void plan_apply_end(struct state *s, enum state_source src)
+{
+	s->apply[src] = (struct state_apply){ 0 };
+}

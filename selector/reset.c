@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/reset.h"
+
+enum reset_cause reset_classify(const struct state *s, const struct reset_evidence *ev)
+{
+	if (s->clean && s->open != STATE_NONE && ev->orderly)
+		return RESET_CLEAN;
+	if (ev->crash_record || ev->watchdog_fired)
+		return RESET_CRASH;
+	if (ev->power_cause || ev->cookie_lost)
+		return RESET_POWER;
+	return RESET_UNKNOWN;
+}
+
+bool reset_counts_good(enum reset_count count, const struct reset_evidence *ev)
+{
+	switch (count) {
+	case RESET_COUNT_ALWAYS:
+		return true;
+	case RESET_COUNT_NEVER:
+		return false;
+	case RESET_COUNT_AUTO:
+		break;
+	}
+	return !ev->can_tell_watchdog && !ev->can_tell_panic;
+}
+
+const char *reset_name(enum reset_cause cause)
+{
+	static const char *const names[] = {
+		[RESET_UNKNOWN] = "unknown",
+		[RESET_CLEAN] = "clean",
+		[RESET_POWER] = "power",
+		[RESET_CRASH] = "crash",
+	};
+
+	return (unsigned)cause <= RESET_CRASH ? names[cause] : names[RESET_UNKNOWN];
+}
+
+/* The reset tells of itself that the slot did not cause it. */
+static bool explained(enum reset_cause cause)
+{
+	return cause == RESET_POWER || cause == RESET_CLEAN;
+}
+
+static const char *blame(enum reset_cause cause)
+{
+	switch (cause) {
+	case RESET_CRASH:
+		return "crashed or hung";
+	case RESET_POWER:
+		return "power cut too often while on trial";
+	case RESET_CLEAN:
+		return "rebooted too often while on trial";
+	case RESET_UNKNOWN:
+		break;
+	}
+	return "reset before it was marked good";
+}
+
+static void add_crash(struct state_slot *t)
+{
+	if (t->streak < STATE_STREAK_LIMIT)
+		t->streak++;
+}
+
+static void settle_attempt(struct state_slot *t, enum reset_cause cause)
+{
+	bool refund = explained(cause) && t->grace > 0;
+
+	if (refund)
+		t->grace--;
+	if (t->st == STATE_TRIAL && refund && t->tries < STATE_TRIES)
+		t->tries++;
+	if (t->st == STATE_GOOD && !refund)
+		add_crash(t);
+	if (!refund)
+		state_set_text(t->reason, blame(cause));
+}
+
+/* True if one was under way. */
+static bool settle_applies(struct state *s, enum reset_cause cause)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < STATE_SRC_COUNT; i++) {
+		struct state_apply *a = &s->apply[i];
+
+		if (!a->open)
+			continue;
+		any = true;
+		a->open = false;
+		if (explained(cause) && a->grace < STATE_GRACE) {
+			a->grace++;
+			a->count -= a->count > 0;
+		}
+	}
+	return any;
+}
+
+static void settle_exhausted(struct state *s)
+{
+	for (unsigned i = 0; i < s->nslots; i++) {
+		struct state_slot *t = &s->slot[i];
+
+		if (t->st != STATE_TRIAL || t->tries > 0)
+			continue;
+		t->st = STATE_BAD;
+		if (t->reason[0] == '\0')
+			state_set_text(t->reason, "no tries left");
+		if (t->has_release)
+			state_add_rejected(s, t->release);
+	}
+}
+
+void reset_settle(struct state *s, enum reset_cause cause)
+{
+	bool applying = settle_applies(s, cause);
+
+	if (s->open != STATE_NONE)
+		settle_attempt(&s->slot[s->open], cause);
+	else if (cause == RESET_CRASH && !applying && s->last != STATE_NONE &&
+		 s->slot[s->last].st == STATE_GOOD)
+		add_crash(&s->slot[s->last]);
+	s->open = STATE_NONE;
+	s->open_token = 0;
+	s->clean = false;
+	settle_exhausted(s);
+}

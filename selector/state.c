@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/state.h"
+#include "selector/text.h"
+
+#include <string.h>
+
+static const char *const st_names[] = {
+	[STATE_EMPTY] = "empty", [STATE_WRITING] = "writing", [STATE_TRIAL] = "trial",
+	[STATE_GOOD] = "good",	 [STATE_BAD] = "bad",
+};
+
+static const char *const source_names[] = {
+	[STATE_SRC_DATA] = "data", [STATE_SRC_RAW] = "raw",	    [STATE_SRC_SD] = "sd",
+	[STATE_SRC_USB] = "usb",   [STATE_SRC_COMMAND] = "command", [STATE_SRC_NONE] = "none",
+};
+
+void state_init(struct state *s, unsigned nslots)
+{
+	memset(s, 0, sizeof(*s));
+	s->format = STATE_FORMAT;
+	s->min_reader = STATE_FORMAT;
+	s->nslots = (uint8_t)(nslots < 1 ? 1 : nslots > STATE_SLOTS_MAX ? STATE_SLOTS_MAX : nslots);
+	s->last = STATE_NONE;
+	s->open = STATE_NONE;
+	s->oneshot = STATE_NONE;
+	s->lr = STATE_NONE;
+	s->staged.source = STATE_SRC_NONE;
+}
+
+bool state_same(const struct state *a, const struct state *b)
+{
+	char ta[STATE_PAYLOAD_MAX], tb[STATE_PAYLOAD_MAX];
+	size_t na, nb;
+
+	if (state_encode(a, ta, sizeof(ta), &na) != KB_OK ||
+	    state_encode(b, tb, sizeof(tb), &nb) != KB_OK)
+		return false;
+	return na == nb && memcmp(ta, tb, na) == 0;
+}
+
+char state_slot_letter(int slot)
+{
+	return slot >= 0 && slot < STATE_SLOTS_MAX ? (char)('a' + slot) : '-';
+}
+
+int state_slot_by_name(const struct state *s, const char *name)
+{
+	if (name[0] < 'a' || name[0] >= 'a' + s->nslots || name[1] != '\0')
+		return STATE_NONE;
+	return name[0] - 'a';
+}
+
+const char *state_st_name(enum state_st st)
+{
+	return (unsigned)st <= STATE_BAD ? st_names[st] : st_names[STATE_BAD];
+}
+
+const char *state_source_name(enum state_source src)
+{
+	return (unsigned)src <= STATE_SRC_NONE ? source_names[src] : source_names[STATE_SRC_NONE];
+}
+
+void state_set_text(char dst[STATE_STR_MAX + 1], const char *text)
+{
+	text_copy(dst, STATE_STR_MAX + 1, text, strnlen(text, STATE_STR_MAX));
+}
+
+/* ---- ledgers: ids cut to STATE_LEDGER_ID_LEN, oldest first */
+
+typedef uint8_t ledger_id[STATE_LEDGER_ID_LEN];
+
+static int ledger_find(const ledger_id *ids, unsigned n, const uint8_t *release)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (memcmp(ids[i], release, sizeof(ledger_id)) == 0)
+			return (int)i;
+	return -1;
+}
+
+static void ledger_remove(ledger_id *ids, uint8_t *n, int at)
+{
+	if (at < 0)
+		return;
+	memmove(ids[at], ids[at + 1], (size_t)(*n - at - 1) * sizeof(ledger_id));
+	(*n)--;
+	memset(ids[*n], 0, sizeof(ledger_id));
+}
+
+static void ledger_add(ledger_id *ids, uint8_t *n, const uint8_t *release)
+{
+	ledger_remove(ids, n, ledger_find(ids, *n, release));
+	if (*n == STATE_LEDGER_LEN)
+		ledger_remove(ids, n, 0);
+	memcpy(ids[*n], release, sizeof(ledger_id));
+	(*n)++;
+}
+
+bool state_is_applied(const struct state *s, const uint8_t release[STATE_ID_LEN])
+{
+	return ledger_find(s->applied, s->napplied, release) >= 0;
+}
+
+bool state_is_rejected(const struct state *s, const uint8_t release[STATE_ID_LEN])
+{
+	return ledger_find(s->rejected, s->nrejected, release) >= 0;
+}
+
+void state_add_applied(struct state *s, const uint8_t release[STATE_ID_LEN])
+{
+	ledger_add(s->applied, &s->napplied, release);
+}
+
+void state_add_rejected(struct state *s, const uint8_t release[STATE_ID_LEN])
+{
+	ledger_add(s->rejected, &s->nrejected, release);
+}
+
+void state_del_rejected(struct state *s, const uint8_t release[STATE_ID_LEN])
+{
+	ledger_remove(s->rejected, &s->nrejected, ledger_find(s->rejected, s->nrejected, release));
+}

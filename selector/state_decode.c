@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/bytes.h"
+#include "lib/util.h"
+#include "selector/state.h"
+#include "selector/text.h"
+
+#include <string.h>
+
+static uint64_t number(const struct text_line *l, uint64_t max, uint64_t bad)
+{
+	uint64_t v;
+
+	text_number(&v, l->val, l->val_len, max, bad);
+	return v;
+}
+
+/* A value of exactly 2 * len hexadecimal digits. */
+static bool unhex(uint8_t *out, size_t len, const char *val, size_t val_len)
+{
+	char hex[2 * STATE_ID_LEN + 1];
+
+	if (val_len != 2 * len)
+		return false;
+	memcpy(hex, val, val_len);
+	hex[val_len] = '\0';
+	return bytes_unhex(out, len, hex) == KB_OK;
+}
+
+/* Cuts *val at the next comma; false at the end. */
+static bool next_item(const char **val, const char *end, const char **item, size_t *len)
+{
+	const char *comma;
+
+	if (*val > end)
+		return false;
+	comma = memchr(*val, ',', (size_t)(end - *val));
+	*item = *val;
+	*len = (size_t)((comma != NULL ? comma : end) - *val);
+	*val += *len + 1;
+	return true;
+}
+
+static bool is_name(const char *text, size_t len, const char *name)
+{
+	return strlen(name) == len && memcmp(text, name, len) == 0;
+}
+
+static int8_t slot_value(const struct state *s, const struct text_line *l)
+{
+	if (l->val_len != 1 || l->val[0] < 'a' || l->val[0] >= 'a' + s->nslots)
+		return STATE_NONE;
+	return (int8_t)(l->val[0] - 'a');
+}
+
+/* ---- one function for each kind of value; what it can not read becomes what trusts least */
+
+static void get_pref(struct state *s, const struct text_line *l)
+{
+	int8_t slot = slot_value(s, l);
+
+	s->pref = slot == STATE_NONE ? 0 : slot;
+}
+
+static void get_last(struct state *s, const struct text_line *l)
+{
+	s->last = slot_value(s, l);
+}
+
+static void get_open(struct state *s, const struct text_line *l)
+{
+	s->open = slot_value(s, l);
+}
+
+static void get_token(struct state *s, const struct text_line *l)
+{
+	s->open_token = number(l, UINT64_MAX, 0);
+}
+
+static void get_clean(struct state *s, const struct text_line *l)
+{
+	s->clean = number(l, 1, 0) == 1;
+}
+
+static void get_lr(struct state *s, const struct text_line *l)
+{
+	s->lr = slot_value(s, l);
+}
+
+static void get_oneshot(struct state *s, const struct text_line *l)
+{
+	s->oneshot = slot_value(s, l);
+}
+
+static void get_staged(struct state *s, const struct text_line *l)
+{
+	const char *pos = l->val, *end = l->val + l->val_len, *item;
+	struct state_staged g = { .source = STATE_SRC_NONE };
+	uint64_t fails;
+	size_t len;
+
+	s->staged = g;
+	if (!next_item(&pos, end, &item, &len))
+		return;
+	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
+		if (is_name(item, len, state_source_name((enum state_source)i)))
+			g.source = (enum state_source)i;
+	if (!next_item(&pos, end, &item, &len) || !unhex(g.release, STATE_ID_LEN, item, len))
+		return;
+	if (!next_item(&pos, end, &item, &len))
+		return;
+	text_number(&fails, item, len, STATE_FAILS_LIMIT, STATE_FAILS_LIMIT);
+	g.fails = (uint8_t)fails;
+	if (g.source != STATE_SRC_NONE)
+		s->staged = g;
+}
+
+static void get_apply(struct state *s, const struct text_line *l, enum state_source src)
+{
+	const char *pos = l->val, *end = l->val + l->val_len, *item = "";
+	uint64_t v[3] = { STATE_APPLY_LIMIT, STATE_GRACE, 1 };
+	static const uint64_t max[3] = { STATE_APPLY_LIMIT, STATE_GRACE, 1 };
+	size_t len = 0;
+
+	for (unsigned i = 0; i < 3 && next_item(&pos, end, &item, &len); i++)
+		text_number(&v[i], item, len, max[i], max[i]);
+	s->apply[src] = (struct state_apply){ (uint8_t)v[0], (uint8_t)v[1], v[2] == 1 };
+}
+
+static void get_apply_data(struct state *s, const struct text_line *l)
+{
+	get_apply(s, l, STATE_SRC_DATA);
+}
+
+static void get_apply_raw(struct state *s, const struct text_line *l)
+{
+	get_apply(s, l, STATE_SRC_RAW);
+}
+
+static void get_apply_sd(struct state *s, const struct text_line *l)
+{
+	get_apply(s, l, STATE_SRC_SD);
+}
+
+static void get_apply_usb(struct state *s, const struct text_line *l)
+{
+	get_apply(s, l, STATE_SRC_USB);
+}
+
+static void get_apply_command(struct state *s, const struct text_line *l)
+{
+	get_apply(s, l, STATE_SRC_COMMAND);
+}
+
+static void get_installs(struct state *s, const struct text_line *l)
+{
+	s->installs = (uint8_t)number(l, STATE_INSTALLS_LIMIT, STATE_INSTALLS_LIMIT);
+}
+
+static void get_rebuilt(struct state *s, const struct text_line *l)
+{
+	s->rebuilt = number(l, 1, 1) == 1;
+}
+
+/* A floor that is no number must not open the way back, nor bar every release for ever: the caller
+ * raises it to what is installed. */
+static void get_floor(struct state *s, const struct text_line *l)
+{
+	s->floor = number(l, UINT64_MAX - 1, UINT64_MAX);
+}
+
+static void get_ps(struct state *s, const struct text_line *l)
+{
+	uint8_t ps[sizeof(s->ps)];
+
+	s->ps = unhex(ps, sizeof(ps), l->val, l->val_len) ? __builtin_bswap64(bytes_get64(ps)) : 0;
+}
+
+static void get_disk(struct state *s, const struct text_line *l)
+{
+	text_copy(s->disk, sizeof(s->disk), l->val, l->val_len);
+}
+
+static void get_ledger(struct state *s, const struct text_line *l,
+		       void (*add)(struct state *s, const uint8_t release[STATE_ID_LEN]))
+{
+	const char *pos = l->val, *end = l->val + l->val_len, *item;
+	uint8_t id[STATE_ID_LEN] = { 0 };
+	size_t len;
+
+	while (next_item(&pos, end, &item, &len))
+		if (unhex(id, STATE_LEDGER_ID_LEN, item, len))
+			add(s, id);
+}
+
+static void get_applied(struct state *s, const struct text_line *l)
+{
+	get_ledger(s, l, state_add_applied);
+}
+
+static void get_rejected(struct state *s, const struct text_line *l)
+{
+	get_ledger(s, l, state_add_rejected);
+}
+
+static const struct {
+	const char *name;
+	bool core;
+	void (*get)(struct state *s, const struct text_line *l);
+} global_keys[] = {
+	{ "pref", true, get_pref },
+	{ "last", true, get_last },
+	{ "open", true, get_open },
+	{ "token", true, get_token },
+	{ "clean", true, get_clean },
+	{ "lr", true, get_lr },
+	{ "oneshot", false, get_oneshot },
+	{ "staged", false, get_staged },
+	{ "apply.data", false, get_apply_data },
+	{ "apply.raw", false, get_apply_raw },
+	{ "apply.sd", false, get_apply_sd },
+	{ "apply.usb", false, get_apply_usb },
+	{ "apply.command", false, get_apply_command },
+	{ "installs", false, get_installs },
+	{ "rebuilt", false, get_rebuilt },
+	{ "floor", false, get_floor },
+	{ "ps", false, get_ps },
+	{ "disk", false, get_disk },
+	{ "applied", false, get_applied },
+	{ "rejected", false, get_rejected },
+};
+
+static void get_st(struct state_slot *t, const struct text_line *l)
+{
+	t->st = STATE_BAD;
+	for (unsigned i = STATE_EMPTY; i <= STATE_BAD; i++)
+		if (is_name(l->val, l->val_len, state_st_name((enum state_st)i)))
+			t->st = (enum state_st)i;
+}
+
+static void get_tries(struct state_slot *t, const struct text_line *l)
+{
+	t->tries = (uint8_t)number(l, STATE_TRIES, 0);
+}
+
+static void get_grace(struct state_slot *t, const struct text_line *l)
+{
+	t->grace = (uint8_t)number(l, STATE_GRACE, 0);
+}
+
+static void get_streak(struct state_slot *t, const struct text_line *l)
+{
+	t->streak = (uint8_t)number(l, STATE_STREAK_LIMIT, STATE_STREAK_LIMIT);
+}
+
+static void get_ever(struct state_slot *t, const struct text_line *l)
+{
+	t->ever_good = number(l, 1, 0) == 1;
+}
+
+static void get_release(struct state_slot *t, const struct text_line *l)
+{
+	t->has_release = unhex(t->release, STATE_ID_LEN, l->val, l->val_len);
+}
+
+static void get_sequence(struct state_slot *t, const struct text_line *l)
+{
+	t->sequence = number(l, UINT64_MAX, 0);
+}
+
+static void get_version(struct state_slot *t, const struct text_line *l)
+{
+	text_copy(t->version, sizeof(t->version), l->val, l->val_len);
+}
+
+static void get_reason(struct state_slot *t, const struct text_line *l)
+{
+	text_copy(t->reason, sizeof(t->reason), l->val, l->val_len);
+}
+
+static const struct {
+	const char *name; /* behind "x." */
+	bool core;
+	void (*get)(struct state_slot *t, const struct text_line *l);
+} slot_keys[] = {
+	{ "st", true, get_st },
+	{ "tries", true, get_tries },
+	{ "grace", true, get_grace },
+	{ "streak", true, get_streak },
+	{ "ever", false, get_ever },
+	{ "release", false, get_release },
+	{ "version", false, get_version },
+	{ "sequence", false, get_sequence },
+	{ "reason", false, get_reason },
+};
+
+/* ---- the whole */
+
+static bool read_slot_key(struct state *s, const struct text_line *l)
+{
+	if (l->key_len < 3 || l->line[1] != '.' || l->line[0] < 'a' ||
+	    l->line[0] >= 'a' + s->nslots)
+		return false;
+	for (size_t i = 0; i < KB_ARRAY_LEN(slot_keys); i++) {
+		if (!is_name(l->line + 2, l->key_len - 2, slot_keys[i].name))
+			continue;
+		if (s->newer && !slot_keys[i].core)
+			return false;
+		slot_keys[i].get(&s->slot[l->line[0] - 'a'], l);
+		return true;
+	}
+	return false;
+}
+
+static bool read_key(struct state *s, const struct text_line *l)
+{
+	if (is_name(l->line, l->key_len, "nslots"))
+		return true;
+	for (size_t i = 0; i < KB_ARRAY_LEN(global_keys); i++) {
+		if (!is_name(l->line, l->key_len, global_keys[i].name))
+			continue;
+		if (s->newer && !global_keys[i].core)
+			return false;
+		global_keys[i].get(s, l);
+		return true;
+	}
+	return read_slot_key(s, l);
+}
+
+static void keep_line(struct state *s, const struct text_line *l)
+{
+	bool ended = l->line[l->line_len - 1] == '\n';
+
+	if (s->extra_len + l->line_len + !ended > sizeof(s->extra))
+		return;
+	memcpy(s->extra + s->extra_len, l->line, l->line_len);
+	s->extra_len += l->line_len;
+	if (!ended)
+		s->extra[s->extra_len++] = '\n';
+}
+
+static unsigned find_nslots(const char *buf, size_t len)
+{
+	const char *pos = buf;
+	struct text_line l;
+	uint64_t n = 0;
+
+	while (text_next(&pos, buf + len, &l))
+		if (is_name(l.line, l.key_len, "nslots"))
+			text_number(&n, l.val, l.val_len, STATE_SLOTS_MAX + 1, 0);
+	return (unsigned)n;
+}
+
+/* What follows from the values together. */
+static void make_whole(struct state *s)
+{
+	if (s->open == STATE_NONE) {
+		s->open_token = 0;
+		s->clean = false;
+	}
+	for (unsigned i = 0; i < s->nslots; i++) {
+		struct state_slot *t = &s->slot[i];
+
+		if (!t->has_release) {
+			memset(t->release, 0, sizeof(t->release));
+			memset(t->version, 0, sizeof(t->version));
+			t->sequence = 0;
+		}
+	}
+	if (s->floor != UINT64_MAX)
+		return;
+	s->floor = 0;
+	for (unsigned i = 0; i < s->nslots; i++)
+		if (s->slot[i].sequence > s->floor)
+			s->floor = s->slot[i].sequence;
+}
+
+enum kb_err state_decode(struct state *s, const char *buf, size_t len, uint16_t min_reader)
+{
+	unsigned nslots;
+	const char *pos = buf;
+	struct text_line l;
+
+	if (len > STATE_PAYLOAD_MAX || memchr(buf, '\0', len) != NULL)
+		return KB_EFORMAT;
+	nslots = find_nslots(buf, len);
+	if (nslots < 1 || nslots > STATE_SLOTS_MAX)
+		return KB_EFORMAT;
+	state_init(s, nslots);
+	s->min_reader = min_reader;
+	s->newer = min_reader > STATE_FORMAT;
+	for (unsigned i = 0; i < nslots; i++)
+		s->slot[i] = (struct state_slot){ .st = STATE_BAD, .streak = STATE_STREAK_LIMIT };
+	while (text_next(&pos, buf + len, &l))
+		if (!read_key(s, &l))
+			keep_line(s, &l);
+	make_whole(s);
+	return KB_OK;
+}

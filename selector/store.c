@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/store.h"
+#include "selector/cell.h"
+#include "selector/store_internal.h"
+#include "lib/bytes.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+
+#define SCAN_CELLS 16u /* cells that are read at once */
+
+static const char magic[CELL_MAGIC_LEN + 1] = "KEELSTAT";
+
+static uint8_t chunk[SCAN_CELLS * STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
+static uint8_t cell_out[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
+static uint8_t cell_back[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
+
+/* What a look at all cells gave. */
+struct scan {
+	uint64_t seq[2][STORE_CELLS]; /* of valid cells; 0: not valid */
+	unsigned readable[2];	      /* cells */
+	unsigned blank;		      /* cells, of both regions */
+};
+
+static uint64_t cell_offset(int region, unsigned index)
+{
+	return STORE_REGION(region) + (uint64_t)index * STORE_CELL;
+}
+
+/* A cell that says of itself that it belongs elsewhere was written there by a fault of the medium,
+ * or copied: what it tells is not this partition's story. */
+static enum kb_err open_cell(struct cell_info *info, const uint8_t *cell, int region,
+			     unsigned index)
+{
+	TRY(cell_open(info, cell, magic, STORE_CELL));
+	if (info->region != region || info->index != index || info->seq == 0)
+		return KB_EFORMAT;
+	return KB_OK;
+}
+
+static void look_at(struct scan *sc, const uint8_t *cell, int region, unsigned index)
+{
+	struct cell_info info;
+	enum kb_err e = open_cell(&info, cell, region, index);
+
+	sc->readable[region]++;
+	if (e == KB_OK)
+		sc->seq[region][index] = info.seq;
+	else if (e == KB_EBLANK)
+		sc->blank++;
+}
+
+static void scan_region(struct bdev *dev, struct scan *sc, int region)
+{
+	for (unsigned at = 0; at < STORE_CELLS; at += SCAN_CELLS) {
+		bool whole = bdev_read(dev, cell_offset(region, at), chunk, sizeof(chunk)) == KB_OK;
+
+		for (unsigned i = 0; i < SCAN_CELLS; i++) {
+			uint8_t *cell = chunk + (size_t)i * STORE_CELL;
+
+			if (whole ||
+			    bdev_read(dev, cell_offset(region, at + i), cell, STORE_CELL) == KB_OK)
+				look_at(sc, cell, region, at + i);
+		}
+	}
+}
+
+/* The valid cell with the highest sequence in a region, or -1. */
+static int newest_in(const struct scan *sc, int region)
+{
+	int best = -1;
+
+	for (unsigned i = 0; i < STORE_CELLS; i++)
+		if (sc->seq[region][i] > (best < 0 ? 0 : sc->seq[region][best]))
+			best = (int)i;
+	return best;
+}
+
+/* Reads the record of a cell into s. */
+static enum kb_err read_record(struct bdev *dev, int region, unsigned index, struct state *s)
+{
+	struct cell_info info;
+
+	TRY(bdev_read(dev, cell_offset(region, index), cell_back, STORE_CELL));
+	TRY(open_cell(&info, cell_back, region, index));
+	TRY(state_decode(s, (const char *)cell_back + CELL_HEADER, info.len, info.min_reader));
+	s->seq = info.seq;
+	s->format = info.format;
+	return KB_OK;
+}
+
+static bool pick_newest(struct store *st, struct scan *sc, struct state *s)
+{
+	for (;;) {
+		int cell[2] = { newest_in(sc, 0), newest_in(sc, 1) };
+		int r;
+
+		if (cell[0] < 0 && cell[1] < 0)
+			return false;
+		if (cell[0] < 0 || cell[1] < 0)
+			r = cell[0] < 0;
+		else
+			r = sc->seq[1][cell[1]] > sc->seq[0][cell[0]];
+		if (read_record(st->dev, r, (unsigned)cell[r], s) == KB_OK) {
+			st->region = r;
+			st->cell = cell[r];
+			return true;
+		}
+		sc->seq[r][cell[r]] = 0;
+	}
+}
+
+enum kb_err store_load(struct store *st, struct bdev *dev, struct state *s,
+		       enum store_finding *found)
+{
+	static struct scan sc;
+
+	*st = (struct store){ .dev = dev, .region = -1, .cell = -1 };
+	sc = (struct scan){ 0 };
+	if (dev->size < STORE_MIN_SIZE)
+		return KB_EINVAL;
+	for (int r = 0; r < 2; r++) {
+		int newest;
+
+		scan_region(dev, &sc, r);
+		newest = newest_in(&sc, r);
+		st->region_dead[r] = sc.readable[r] == 0;
+		if (newest < 0)
+			continue;
+		st->next[r] = (newest + 1) % (int)STORE_CELLS;
+		if (sc.seq[r][newest] > st->seq)
+			st->seq = sc.seq[r][newest];
+	}
+	if (st->region_dead[0] && st->region_dead[1])
+		return KB_EIO;
+	if (pick_newest(st, &sc, s))
+		*found = STORE_FOUND;
+	else
+		*found = sc.blank == 2 * STORE_CELLS ? STORE_BLANK : STORE_LOST;
+	return KB_OK;
+}
+
+enum kb_err store_write_durably(struct bdev *dev, uint64_t off, const void *buf, void *scratch,
+				size_t len)
+{
+	TRY(bdev_write(dev, off, buf, len));
+	TRY(bdev_flush(dev));
+	TRY(bdev_drop_cache(dev, off, len));
+	TRY(bdev_read(dev, off, scratch, len));
+	return memcmp(buf, scratch, len) == 0 ? KB_OK : KB_EIO;
+}
+
+/* The cell of a region that is written next. Never the newest record's own. */
+static unsigned take_cell(struct store *st, int region)
+{
+	int at = st->next[region];
+
+	if (region == st->region && at == st->cell)
+		at = (at + 1) % (int)STORE_CELLS;
+	st->next[region] = (at + 1) % (int)STORE_CELLS;
+	return (unsigned)at;
+}
+
+static enum kb_err encode_record(const struct state *s, struct cell_info *info)
+{
+	size_t len;
+
+	memset(cell_out, 0, sizeof(cell_out));
+	TRY(state_encode(s, (char *)cell_out + CELL_HEADER, STATE_PAYLOAD_MAX, &len));
+	info->len = (uint32_t)len;
+	cell_seal(cell_out, magic, info);
+	return KB_OK;
+}
+
+/* One record into one cell. Place and sequence are used up even if it fails, since it may be there
+ * nevertheless. */
+static enum kb_err save_in(struct store *st, struct state *s, int region)
+{
+	bool charge = s->open != STATE_NONE && s->open_token == 0;
+	struct cell_info info = {
+		.format = s->format > STATE_FORMAT ? s->format : STATE_FORMAT,
+		.min_reader = s->min_reader > 1 ? s->min_reader : 1,
+		.size = STORE_CELL,
+		.region = (uint8_t)region,
+	};
+	enum kb_err e;
+
+	if (st->seq == UINT64_MAX)
+		return KB_ENOSPC;
+	info.seq = ++st->seq;
+	info.index = (uint16_t)take_cell(st, region);
+	if (charge)
+		s->open_token = info.seq;
+	e = encode_record(s, &info);
+	if (e == KB_OK)
+		e = store_write_durably(st->dev, cell_offset(region, info.index), cell_out,
+					cell_back, STORE_CELL);
+	if (e != KB_OK) {
+		if (charge)
+			s->open_token = 0;
+		return e;
+	}
+	s->seq = info.seq;
+	st->region = region;
+	st->cell = info.index;
+	return KB_OK;
+}
+
+enum kb_err store_save(struct store *st, struct state *s)
+{
+	int r = st->region < 0 ? 0 : 1 - st->region;
+	enum kb_err e;
+
+	if (st->region_dead[r])
+		return save_in(st, s, 1 - r);
+	e = save_in(st, s, r);
+	if (e == KB_OK || st->region_dead[1 - r])
+		return e;
+	return save_in(st, s, 1 - r);
+}
+
+enum kb_err store_save_both(struct store *st, struct state *s)
+{
+	TRY(store_save(st, s));
+	return store_save(st, s);
+}
+
+enum kb_err store_lock(int fd, unsigned timeout_ms)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+
+	for (unsigned waited = 0;; waited += 10) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return KB_OK;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_errno(errno);
+		if (waited >= timeout_ms)
+			return KB_EBUSY;
+		nanosleep(&pause, NULL);
+	}
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A ring of cells, one for each event; event n stands at (n - 1) % 256. */
+#include "selector/store_internal.h"
+
+#include <string.h>
+
+#define SCAN_CELLS 16u
+
+static uint8_t cells[SCAN_CELLS * HISTORY_CELL] __attribute__((aligned(BDEV_ALIGN)));
+static uint8_t out[HISTORY_CELL] __attribute__((aligned(BDEV_ALIGN)));
+
+static unsigned place(uint64_t n)
+{
+	return (unsigned)((n - 1) % STORE_HISTORY_CELLS);
+}
+
+static uint64_t offset(unsigned index)
+{
+	return STORE_HISTORY + (uint64_t)index * HISTORY_CELL;
+}
+
+/* True if cell holds an event whose place is index. */
+static bool is_event(const uint8_t *cell, unsigned index, struct history_event *e)
+{
+	return history_decode(e, cell) == KB_OK && e->n > 0 && place(e->n) == index;
+}
+
+/* The number of the newest event, 0 when there is none. What can not be read is passed over. */
+static uint64_t find_newest(struct bdev *dev)
+{
+	struct history_event e;
+	uint64_t newest = 0;
+
+	for (unsigned at = 0; at < STORE_HISTORY_CELLS; at += SCAN_CELLS) {
+		bool whole = bdev_read(dev, offset(at), cells, sizeof(cells)) == KB_OK;
+
+		for (unsigned i = 0; i < SCAN_CELLS; i++) {
+			uint8_t *cell = cells + (size_t)i * HISTORY_CELL;
+
+			if (!whole && bdev_read(dev, offset(at + i), cell, HISTORY_CELL) != KB_OK)
+				continue;
+			if (is_event(cell, at + i, &e) && e.n > newest)
+				newest = e.n;
+		}
+	}
+	return newest;
+}
+
+enum kb_err store_history_add(struct store *st, const struct history_event *e)
+{
+	struct history_event numbered = *e;
+
+	if (st->history_n == 0)
+		st->history_n = find_newest(st->dev);
+	if (st->history_n == UINT64_MAX)
+		return KB_ENOSPC;
+	numbered.n = ++st->history_n;
+	history_encode(&numbered, out);
+	return store_write_durably(st->dev, offset(place(numbered.n)), out, cells, HISTORY_CELL);
+}
+
+enum kb_err store_history_read(struct store *st, unsigned max,
+			       bool (*fn)(void *ctx, const struct history_event *e), void *ctx)
+{
+	uint64_t n = find_newest(st->dev);
+	struct history_event e;
+	unsigned told = 0;
+
+	for (unsigned back = 0; back < STORE_HISTORY_CELLS && n > 0; back++, n--) {
+		if (max != 0 && told == max)
+			break;
+		if (bdev_read(st->dev, offset(place(n)), out, HISTORY_CELL) != KB_OK)
+			continue;
+		if (!is_event(out, place(n), &e) || e.n != n)
+			continue;
+		told++;
+		if (!fn(ctx, &e))
+			break;
+	}
+	return KB_OK;
+}

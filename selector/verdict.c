@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/verdict.h"
+
+#include <string.h>
+
+static bool is_whole(const struct state *s, int slot)
+{
+	return slot >= 0 && slot < s->nslots && s->slot[slot].st != STATE_EMPTY &&
+	       s->slot[slot].st != STATE_WRITING;
+}
+
+static void close_attempt(struct state *s)
+{
+	s->open = STATE_NONE;
+	s->open_token = 0;
+	s->clean = false;
+}
+
+static bool token_fits(const struct state *s, int slot, uint64_t token)
+{
+	if (s->open != STATE_NONE)
+		return s->open == slot && s->open_token == token && token != 0;
+	return token == 0 || s->slot[slot].st == STATE_GOOD;
+}
+
+static void unstage(struct state *s, const uint8_t *release)
+{
+	if (s->staged.source == STATE_SRC_NONE ||
+	    memcmp(s->staged.release, release, STATE_ID_LEN) != 0)
+		return;
+	s->staged = (struct state_staged){ .source = STATE_SRC_NONE };
+}
+
+static void commit(struct state *s, const struct state_slot *t, uint64_t floor)
+{
+	if (t->has_release) {
+		/* A floor above its own release would forbid to install again what runs. */
+		if (floor > t->sequence)
+			floor = t->sequence;
+		state_add_applied(s, t->release);
+		unstage(s, t->release);
+	}
+	if (floor > s->floor)
+		s->floor = floor;
+}
+
+static bool is_preferable(const struct state_slot *t)
+{
+	return t->st == STATE_GOOD || t->st == STATE_TRIAL;
+}
+
+enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t floor_of_release,
+			 bool *committed)
+{
+	struct state_slot *t;
+
+	*committed = false;
+	if (!is_whole(s, slot))
+		return KB_EINVAL;
+	if (!token_fits(s, slot, token))
+		return KB_ESTALE;
+	t = &s->slot[slot];
+	if (t->st != STATE_GOOD) {
+		commit(s, t, floor_of_release);
+		*committed = true;
+	}
+	if (t->st == STATE_TRIAL || !is_preferable(&s->slot[s->pref]))
+		s->pref = (int8_t)slot;
+	t->st = STATE_GOOD;
+	t->ever_good = true;
+	t->tries = 0;
+	t->grace = STATE_GRACE;
+	t->streak = 0;
+	state_set_text(t->reason, "");
+	if (t->has_release)
+		state_del_rejected(s, t->release);
+	close_attempt(s);
+	s->last = (int8_t)slot;
+	s->lr = STATE_NONE;
+	memset(s->apply, 0, sizeof(s->apply));
+	s->installs = 0;
+	s->rebuilt = false;
+	return KB_OK;
+}
+
+/* A good slot beside this one: trusted ones first, the one that proved itself last before others.
+ */
+static int other_good(const struct state *s, int slot)
+{
+	int best = STATE_NONE, best_rank = 4;
+
+	for (int i = 0; i < s->nslots; i++) {
+		int rank = (s->slot[i].streak >= STATE_STREAK_LIMIT) * 2 + (s->last != i);
+
+		if (i == slot || s->slot[i].st != STATE_GOOD || rank >= best_rank)
+			continue;
+		best = i;
+		best_rank = rank;
+	}
+	return best;
+}
+
+enum kb_err verdict_bad(struct state *s, int slot, const char *reason)
+{
+	struct state_slot *t;
+	int other;
+
+	if (!is_whole(s, slot))
+		return KB_EINVAL;
+	t = &s->slot[slot];
+	t->st = STATE_BAD;
+	t->tries = 0;
+	t->grace = 0;
+	t->streak = 0;
+	state_set_text(t->reason, reason);
+	if (t->has_release)
+		state_add_rejected(s, t->release);
+	if (s->open == slot)
+		close_attempt(s);
+	other = other_good(s, slot);
+	if (s->pref == slot && other != STATE_NONE)
+		s->pref = (int8_t)other;
+	return KB_OK;
+}
+
+enum kb_err verdict_clean(struct state *s, int slot, uint64_t token)
+{
+	if (slot == STATE_NONE || s->open != slot || token == 0 || s->open_token != token)
+		return KB_ESTALE;
+	s->clean = true;
+	return KB_OK;
+}
