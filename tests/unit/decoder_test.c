@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The real decoder process: this test is its own helper, and, started under other names, decoders
+ * that misbehave.
+ */
+#define ZSTD_STATIC_LINKING_ONLY /* ZSTD_writeSkippableFrame */
+#include "update/decoder.h"
+#include "update/decoder_limits.h"
+#include "update/decoder_wire.h"
+#include "update/decoder_zstd.h"
+#include "lib/bytes.h"
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include <cmocka.h>
+
+#define CHUNK (256u << 10)
+
+static char self[4096];
+static char dir[] = "/tmp/keelboot-decoder-XXXXXX";
+static uint8_t plain[MANIFEST_CHUNK_MAX], out[MANIFEST_CHUNK_MAX];
+static uint8_t packed[2 * MANIFEST_CHUNK_MAX];
+
+/* ---------------------------------------------------------------- decoders that misbehave */
+
+static int hello_then(const char *how)
+{
+	struct decoder_answer a = { 0, DECODER_WIRE_HELLO };
+	struct decoder_ask q;
+
+	if (decoder_limits_privileges() != KB_OK || decoder_limits_syscalls() != KB_OK)
+		_exit(9);
+	send(DECODER_WIRE_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
+	recv(DECODER_WIRE_SOCK, &q, sizeof(q), 0);
+	if (strcmp(how, "opens") == 0)
+		open("/etc/passwd", O_RDONLY);
+	else if (strcmp(how, "maps") == 0)
+		mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	else if (strcmp(how, "sends-elsewhere") == 0)
+		send(2, &a, sizeof(a), 0);
+	else if (strcmp(how, "dies") == 0)
+		_exit(3);
+	else if (strcmp(how, "babbles") == 0)
+		send(DECODER_WIRE_SOCK, &q, 3, MSG_NOSIGNAL);
+	else if (strcmp(how, "wrong-slot") == 0)
+		send(DECODER_WIRE_SOCK, &(struct decoder_answer){ 2, 0 }, sizeof(a), MSG_NOSIGNAL);
+	for (;;)
+		recv(DECODER_WIRE_SOCK, &q, sizeof(q), 0);
+}
+
+/* What a decoder may still do: sent as text in the shared memory instead of plain bytes. */
+static int reports_rights(void)
+{
+	uint8_t *shared = mmap(NULL, DECODER_WIRE_AREA, PROT_READ | PROT_WRITE, MAP_SHARED,
+			       DECODER_WIRE_SHARED, 0);
+	struct decoder_answer a = { 0, DECODER_WIRE_HELLO };
+	char status[4096] = "";
+	struct decoder_ask q;
+	int fd, shrunk;
+
+	shrunk = ftruncate(DECODER_WIRE_SHARED, 4096);
+	if (decoder_limits_privileges() != KB_OK)
+		_exit(9);
+	fd = open("/proc/thread-self/status", O_RDONLY);
+	/* No descriptor is left to open one: that too is part of the report. */
+	send(DECODER_WIRE_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
+	recv(DECODER_WIRE_SOCK, &q, sizeof(q), 0);
+	snprintf(status, sizeof(status), "uid %d gid %d open %d shrunk %d fork %d", (int)getuid(),
+		 (int)getgid(), fd, shrunk, (int)fork());
+	memcpy(shared + DECODER_WIRE_STORED_MAX, status, sizeof(status));
+	a.status = 0;
+	send(DECODER_WIRE_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
+	return 0;
+}
+
+static int child_main(const char *name)
+{
+	const char *base = strrchr(name, '/');
+
+	base = base != NULL ? base + 1 : name;
+	if (strcmp(base, "reports-rights") == 0)
+		return reports_rights();
+	if (strncmp(base, "evil-", 5) == 0)
+		return hello_then(base + 5);
+	return decoder_main();
+}
+
+static const char *evil(const char *name)
+{
+	static char path[4200];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	unlink(path);
+	assert_int_equal(symlink(self, path), 0);
+	return path;
+}
+
+/* ---------------------------------------------------------------- helpers */
+
+static void fill(uint8_t *p, size_t len, unsigned seed)
+{
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 1103515245u + 12345u;
+		p[i] = (uint8_t)(seed >> 24 & 0x3f);
+	}
+}
+
+static uint32_t pack(uint8_t *dst, const uint8_t *src, size_t len)
+{
+	size_t n = ZSTD_compress(dst, sizeof(packed), src, len, 3);
+
+	assert_false(ZSTD_isError(n));
+	return (uint32_t)n;
+}
+
+/* One request with these stored bytes, in a fresh decoder. */
+static enum kb_err once(const void *stored, uint32_t n, uint32_t len)
+{
+	struct decoder d;
+	enum kb_err e;
+
+	assert_int_equal(decoder_start(&d, self), KB_OK);
+	memcpy(decoder_input(&d), stored, n);
+	assert_int_equal(decoder_ask(&d, READER_ZSTD, n, len), KB_OK);
+	e = decoder_get(&d, out, len, 10000);
+	decoder_stop(&d);
+	return e;
+}
+
+/* ---------------------------------------------------------------- tests */
+
+static void decodes_several_chunks_in_flight(void **state)
+{
+	struct decoder d;
+
+	(void)state;
+	assert_int_equal(decoder_start(&d, self), KB_OK);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < DECODER_SLOTS; i++) {
+			fill(plain, CHUNK, round * 10 + i);
+			assert_int_equal(decoder_ask(&d, READER_ZSTD,
+						     pack(decoder_input(&d), plain, CHUNK), CHUNK),
+					 KB_OK);
+		}
+		assert_int_equal(decoder_ask(&d, READER_ZSTD, 1, 1), KB_EINVAL);
+		for (unsigned i = 0; i < DECODER_SLOTS; i++) {
+			fill(plain, CHUNK, round * 10 + i);
+			assert_int_equal(decoder_get(&d, out, CHUNK, 10000), KB_OK);
+			assert_memory_equal(out, plain, CHUNK);
+		}
+		assert_int_equal(decoder_get(&d, out, CHUNK, 10), KB_EINVAL);
+	}
+	decoder_stop(&d);
+}
+
+static void decodes_the_largest_chunk(void **state)
+{
+	(void)state;
+	fill(plain, MANIFEST_CHUNK_MAX, 7);
+	assert_int_equal(once(packed, pack(packed, plain, MANIFEST_CHUNK_MAX), MANIFEST_CHUNK_MAX),
+			 KB_OK);
+	assert_memory_equal(out, plain, MANIFEST_CHUNK_MAX);
+}
+
+static void refuses_wrong_lengths(void **state)
+{
+	uint32_t n;
+
+	(void)state;
+	fill(plain, CHUNK, 1);
+	n = pack(packed, plain, CHUNK);
+	assert_int_equal(once(packed, n, CHUNK - 4096), KB_EFORMAT);
+	assert_int_equal(once(packed, n, CHUNK + 4096), KB_EFORMAT);
+	assert_int_equal(once(packed, n - 1, CHUNK), KB_EFORMAT);
+	assert_int_equal(once(packed, 0, CHUNK), KB_EFORMAT);
+}
+
+static void refuses_trailing_bytes_and_second_frames(void **state)
+{
+	uint32_t n, m;
+
+	(void)state;
+	fill(plain, CHUNK, 2);
+	n = pack(packed, plain, CHUNK);
+	packed[n] = 0;
+	assert_int_equal(once(packed, n + 1, CHUNK), KB_EFORMAT);
+	n = pack(packed, plain, CHUNK / 2);
+	m = pack(packed + n, plain + CHUNK / 2, CHUNK / 2);
+	assert_int_equal(once(packed, n + m, CHUNK), KB_EFORMAT);
+	n = (uint32_t)ZSTD_writeSkippableFrame(packed, sizeof(packed), "x", 1, 0);
+	m = pack(packed + n, plain, CHUNK);
+	assert_int_equal(once(packed, n + m, CHUNK), KB_EFORMAT);
+}
+
+static void refuses_a_bomb(void **state)
+{
+	static uint8_t zeroes[64u << 20];
+	uint32_t n = pack(packed, zeroes, sizeof(zeroes));
+
+	(void)state;
+	assert_true(n < 16384);
+	assert_int_equal(once(packed, n, CHUNK), KB_EFORMAT);
+	assert_int_equal(once(packed, n, MANIFEST_CHUNK_MAX), KB_EFORMAT);
+}
+
+static void refuses_a_window_above_2_mib(void **state)
+{
+	ZSTD_CCtx *c = ZSTD_createCCtx();
+
+	(void)state;
+	fill(plain, CHUNK, 3);
+	for (int log = 21; log <= 22; log++) {
+		ZSTD_outBuffer o = { packed, sizeof(packed), 0 };
+		ZSTD_inBuffer i = { plain, CHUNK, 0 };
+
+		/* Without a pledged size the frame has to say its window. */
+		ZSTD_CCtx_reset(c, ZSTD_reset_session_and_parameters);
+		ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, log);
+		assert_true(ZSTD_compressStream2(c, &o, &i, ZSTD_e_flush) == 0);
+		assert_true(ZSTD_compressStream2(c, &o, &i, ZSTD_e_end) == 0);
+		assert_int_equal(once(packed, (uint32_t)o.pos, CHUNK),
+				 log <= DECODER_ZSTD_WINDOW_LOG ? KB_OK : KB_EFORMAT);
+	}
+	ZSTD_freeCCtx(c);
+}
+
+static void survives_every_flipped_byte_of_a_small_frame(void **state)
+{
+	struct decoder d;
+	uint32_t n;
+
+	(void)state;
+	fill(plain, 16384, 4);
+	memset(plain + 4096, 0, 8192);
+	n = pack(packed, plain, 16384);
+	assert_int_equal(decoder_start(&d, self), KB_OK);
+	for (uint32_t i = 0; i<n; i += n> 4096 ? 7 : 1) {
+		enum kb_err e;
+
+		memcpy(decoder_input(&d), packed, n);
+		decoder_input(&d)[i] ^= 0x55;
+		assert_int_equal(decoder_ask(&d, READER_ZSTD, n, 16384), KB_OK);
+		e = decoder_get(&d, out, 16384, 10000);
+		assert_true(e == KB_OK || e == KB_EFORMAT);
+	}
+	memcpy(decoder_input(&d), packed, n);
+	assert_int_equal(decoder_ask(&d, READER_ZSTD, n, 16384), KB_OK);
+	assert_int_equal(decoder_get(&d, out, 16384, 10000), KB_OK);
+	assert_memory_equal(out, plain, 16384);
+	decoder_stop(&d);
+}
+
+static void refuses_other_forms(void **state)
+{
+	struct decoder d;
+
+	(void)state;
+	assert_int_equal(decoder_start(&d, self), KB_OK);
+	assert_int_equal(decoder_ask(&d, READER_PATCH, 16, 4096), KB_OK);
+	assert_int_equal(decoder_get(&d, out, 4096, 10000), KB_EFORMAT);
+	assert_int_equal(decoder_ask(&d, READER_ZSTD, 16, MANIFEST_CHUNK_MAX + 1), KB_EINVAL);
+	decoder_stop(&d);
+}
+
+static enum kb_err with_evil(const char *name)
+{
+	struct decoder d;
+	enum kb_err e;
+
+	e = decoder_start(&d, evil(name));
+	if (e != KB_OK)
+		return e;
+	e = decoder_ask(&d, READER_ZSTD, 16, 4096);
+	if (e == KB_OK)
+		e = decoder_get(&d, out, 4096, 2000);
+	decoder_stop(&d);
+	return e;
+}
+
+static void is_killed_when_it_does_what_it_may_not(void **state)
+{
+	(void)state;
+	assert_int_equal(with_evil("evil-opens"), KB_ECHILD);
+	assert_int_equal(with_evil("evil-maps"), KB_ECHILD);
+	assert_int_equal(with_evil("evil-sends-elsewhere"), KB_ECHILD);
+}
+
+static void its_death_and_its_nonsense_are_noticed(void **state)
+{
+	(void)state;
+	assert_int_equal(with_evil("evil-dies"), KB_ECHILD);
+	assert_int_equal(with_evil("evil-babbles"), KB_ECHILD);
+	assert_int_equal(with_evil("evil-wrong-slot"), KB_ECHILD);
+	assert_int_equal(with_evil("evil-sleeps"), KB_ECHILD);
+}
+
+static void holds_no_rights(void **state)
+{
+	char expect[64];
+
+	(void)state;
+	assert_int_equal(with_evil("reports-rights"), KB_OK);
+	snprintf(expect, sizeof(expect), "uid %d gid %d open -1 shrunk -1 fork -1",
+		 geteuid() == 0 ? 65534 : (int)getuid(), geteuid() == 0 ? 65534 : (int)getgid());
+	assert_string_equal((char *)out, expect);
+}
+
+static void says_when_the_helper_cannot_be_run(void **state)
+{
+	struct decoder d;
+
+	(void)state;
+	assert_int_equal(decoder_start(&d, "/nowhere/keelboot-helper"), KB_EEXEC);
+	assert_int_equal(d.sock, -1);
+	assert_null(d.shared);
+	assert_int_equal(decoder_start(&d, "/bin/true"), KB_EEXEC);
+}
+
+static void remove_dir(void)
+{
+	char cmd[64];
+
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	if (system(cmd) != 0)
+		fprintf(stderr, "unable to remove %s\n", dir);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(decodes_several_chunks_in_flight),
+		cmocka_unit_test(decodes_the_largest_chunk),
+		cmocka_unit_test(refuses_wrong_lengths),
+		cmocka_unit_test(refuses_trailing_bytes_and_second_frames),
+		cmocka_unit_test(refuses_a_bomb),
+		cmocka_unit_test(refuses_a_window_above_2_mib),
+		cmocka_unit_test(survives_every_flipped_byte_of_a_small_frame),
+		cmocka_unit_test(refuses_other_forms),
+		cmocka_unit_test(is_killed_when_it_does_what_it_may_not),
+		cmocka_unit_test(its_death_and_its_nonsense_are_noticed),
+		cmocka_unit_test(holds_no_rights),
+		cmocka_unit_test(says_when_the_helper_cannot_be_run),
+	};
+	ssize_t n;
+	int rc;
+
+	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
+		return child_main((const char *)(uintptr_t)getauxval(AT_EXECFN));
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n <= 0 || mkdtemp(dir) == NULL)
+		return 1;
+	log_set_level(LOG_LEVEL_ERR);
+	rc = cmocka_run_group_tests_name("decoder", tests, NULL, NULL);
+	remove_dir();
+	return rc;
+}
