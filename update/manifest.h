@@ -15,7 +15,9 @@
 #define MANIFEST_IMAGES_MAX	4u
 #define MANIFEST_ENCODINGS_MAX	16u
 #define MANIFEST_COMPATIBLE_MAX 8u
-#define MANIFEST_STR_MAX	48u /* names and versions */
+#define MANIFEST_STR_MAX	48u  /* names and versions */
+#define MANIFEST_IMAGE_NAME_MAX 31u  /* as a class in system.conf */
+#define MANIFEST_LINE_MAX	189u /* bytes of a line, without its end: any INI reader takes it */
 #define MANIFEST_DESC_MAX	160u
 #define MANIFEST_CHUNK_MIN	(16u << 10)
 #define MANIFEST_CHUNK_MAX	(1u << 20)
@@ -57,9 +59,15 @@ enum manifest_encoding_kind {
 	MANIFEST_ENC_UNKNOWN, /* a kind that this reader does not know: passed over */
 };
 
+/* The forms of stored chunks by name, in the order of their numbers (enum reader_form). */
+#define MANIFEST_FORM(number) (1u << (number))
+#define MANIFEST_FORMS_FULL   0x07u /* zero, raw, zstd: all that an encoding of kind full may use */
+#define MANIFEST_FORMS_SEED   0x1fu /* and copy, patch */
+
 struct manifest_encoding {
-	unsigned image; /* index */
-	enum manifest_encoding_kind kind;
+	unsigned image;			  /* index */
+	enum manifest_encoding_kind kind; /* also UNKNOWN when it uses a form that we do not know */
+	unsigned forms;			  /* MANIFEST_FORM bits of the forms that its table uses */
 	uint8_t seed[32];
 	struct manifest_table table;
 	uint64_t payload_off, payload_len; /* from the header's payload_off */
@@ -84,13 +92,28 @@ struct manifest {
 
 /*
  * Reads text. Strict: an unknown key without "x-", a key twice, a missing key, a number out of
- * range, an image without any encoding of a kind we know: KB_EFORMAT, with what and where in why
- * (up to size bytes). KB_ENEWER: format major above ours.
+ * range, an image without any encoding, tables or payloads that do not lie one behind the other:
+ * KB_EFORMAT, with what and where in why (up to size bytes). KB_ENEWER: format major above ours. An
+ * encoding of a kind that we do not know is no error: reader_pick_encoding() passes it over.
  */
 enum kb_err manifest_parse(struct manifest *m, const char *text, size_t len, char *why,
 			   size_t size) KB_MUST_CHECK;
 
-/* Writes the text; the same m gives the same bytes. KB_ENOSPC. */
+/*
+ * Sets one key of [bundle] or of an [image.NAME] from its text, by the rules of manifest_parse().
+ * NULL when it was taken; else what is wrong with the value, or MANIFEST_UNKNOWN_KEY itself.
+ */
+extern const char MANIFEST_UNKNOWN_KEY[];
+const char *manifest_bundle_key(struct manifest *m, const char *key, const char *value);
+const char *manifest_image_key(struct manifest_image *im, const char *key, const char *value);
+
+/* NULL when name can be that of an image (a partition class); else what is wrong with it. */
+const char *manifest_check_name(const char *name);
+
+/*
+ * Writes the text; the same m gives the same bytes. KB_ENOSPC: longer than size, or a line longer
+ * than MANIFEST_LINE_MAX. KB_EINVAL: an encoding of unknown kind.
+ */
 enum kb_err manifest_write(const struct manifest *m, char *text, size_t size,
 			   size_t *len) KB_MUST_CHECK;
 
@@ -100,3 +123,13 @@ bool manifest_is_for(const struct manifest *m, const char *name);
 /* Number of chunks of an image; length of chunk i in bytes. */
 uint32_t manifest_chunks(const struct manifest_image *im);
 uint32_t manifest_chunk_len(const struct manifest_image *im, uint32_t i);
+
+/* Bytes of a table of hashes for so many chunks: list and pages. */
+uint64_t manifest_hashes_len(uint32_t chunks);
+
+/* Bytes of all tables, and of all payloads, of a manifest that was parsed. */
+uint64_t manifest_tables_len(const struct manifest *m);
+uint64_t manifest_payload_len(const struct manifest *m);
+
+/* "zero", "raw", "zstd", "copy", "patch", for 0 to 4; NULL beyond. */
+const char *manifest_form_name(unsigned form);

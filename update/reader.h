@@ -13,6 +13,9 @@
 #define READER_HEADER_LEN  512u
 #define READER_SIG_CAP_MAX (128u << 10)
 #define READER_PAGE	   65536u
+#define READER_PAGE_HASHES 2048u /* in a page of hashes, except the last */
+#define READER_PAGE_HEAD   16u	 /* first_chunk u32, nchunks u32, payload_off u64 */
+#define READER_STORED_MORE 4096u /* by so much may stored bytes exceed the plain ones */
 
 /* The header, parsed. Parts lie one behind the other without gaps, in this order, up to total_len.
  */
@@ -28,6 +31,7 @@ struct reader_header {
 /* PURE. KB_EFORMAT; KB_ENEWER when min_reader or an incompatible feature is above us. */
 enum kb_err reader_header_parse(struct reader_header *h,
 				const uint8_t raw[READER_HEADER_LEN]) KB_MUST_CHECK;
+/* The format's version and the oldest reader's are those that this program writes; CRC included. */
 void reader_header_write(const struct reader_header *h, uint8_t raw[READER_HEADER_LEN]);
 
 struct reader {
@@ -88,21 +92,34 @@ struct reader_walk {
 };
 
 /*
- * The encoding of an image that this device can use: the first of kind full whose table holds known
- * forms. (Seeds come later.) KB_ENEWER: none is known.
+ * The release id of a manifest: SHA-256 over what FORMAT.md lists, so that all forms of one release
+ * (full, delta, recompressed, signed again) share it. KB_EIO.
+ */
+enum kb_err reader_release_id(struct digest *d, const struct manifest *m,
+			      uint8_t id[DIGEST_LEN]) KB_MUST_CHECK;
+
+/*
+ * The encoding of an image that this device can use: the first of kind full; the manifest says of
+ * which forms, so that nothing is read for it. (Seeds come later.) KB_ENEWER: none is known.
  */
 enum kb_err reader_pick_encoding(const struct reader *r, unsigned image,
 				 const struct manifest_encoding **enc) KB_MUST_CHECK;
 
-/* Starts at chunk 0: reads and checks the lists. KB_EIO, KB_EDIGEST, KB_EFORMAT, KB_ENEWER (unknown
- * form). */
+/*
+ * Starts at chunk 0: reads and checks the lists. r and enc must outlive w. KB_EIO, KB_EDIGEST,
+ * KB_EFORMAT, KB_ENEWER (an encoding that cannot be walked). After a failure, here or in
+ * reader_walk_next(), r->why says what is wrong.
+ */
 enum kb_err reader_walk_begin(struct reader_walk *w, struct reader *r, unsigned image,
 			      const struct manifest_encoding *enc) KB_MUST_CHECK;
 
-/* The next chunk; KB_ENOENT after the last one, once all lengths were found exact. */
+/*
+ * The next chunk; KB_ENOENT after the last one, once all lengths were found exact. KB_EIO,
+ * KB_EDIGEST, KB_EFORMAT; the walk is over then.
+ */
 enum kb_err reader_walk_next(struct reader_walk *w, struct reader_chunk *c) KB_MUST_CHECK;
 
-/* Reads the stored bytes of a chunk into buf, which holds c->stored bytes. KB_EIO on a short read.
- */
+/* Reads the stored bytes of a chunk into buf, which holds c->stored bytes (none for READER_ZERO).
+ * KB_EIO, also on a short read. */
 enum kb_err reader_stored(const struct reader *r, const struct reader_chunk *c,
 			  void *buf) KB_MUST_CHECK;

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update/manifest_value.h"
+
+#include "lib/bytes.h"
+
+#include <string.h>
+
+const char *manifest_value_copy(char *out, size_t size, const char *value, const char *allowed)
+{
+	size_t len = strlen(value);
+
+	if (len == 0)
+		return "empty";
+	if (len >= size)
+		return "too long";
+	if (allowed != NULL && strspn(value, allowed) != len)
+		return "has a character that is not allowed here";
+	for (size_t i = 0; i < len; i++) {
+		if (value[i] < 0x20 || value[i] > 0x7e || value[i] == ';')
+			return "must be printable ASCII without ';'";
+	}
+	if (value[0] == ' ' || value[len - 1] == ' ')
+		return "begins or ends with a space";
+	memcpy(out, value, len + 1);
+	return NULL;
+}
+
+const char *manifest_value_number(uint64_t *out, const char *value, uint64_t min, uint64_t max)
+{
+	uint64_t v;
+
+	if (value[0] == '0' && value[1] != '\0')
+		return "not a decimal number without leading zeros";
+	switch ((int)bytes_decimal(&v, value, max)) {
+	case KB_OK:
+		break;
+	case KB_EINVAL:
+		return "too large";
+	default:
+		return "not a decimal number";
+	}
+	if (v < min)
+		return "too small";
+	*out = v;
+	return NULL;
+}
+
+const char *manifest_value_number32(uint32_t *out, const char *value, uint32_t min, uint32_t max)
+{
+	uint64_t v = 0;
+	const char *wrong = manifest_value_number(&v, value, min, max);
+
+	if (wrong == NULL)
+		*out = (uint32_t)v;
+	return wrong;
+}
+
+const char *manifest_value_power_of_two(uint32_t *out, const char *value, uint32_t min,
+					uint32_t max)
+{
+	const char *wrong = manifest_value_number32(out, value, min, max);
+
+	return wrong == NULL && (*out & (*out - 1)) != 0 ? "not a power of two" : wrong;
+}
+
+const char *manifest_value_sha256(uint8_t out[32], const char *value)
+{
+	return bytes_unhex(out, 32, value) == KB_OK ? NULL : "not 64 hexadecimal digits";
+}
+
+const char *manifest_value_hex(uint8_t *out, size_t max, size_t *len, const char *value)
+{
+	size_t n = strlen(value);
+
+	if (n == 0 || n % 2 != 0 || n / 2 > max || bytes_unhex(out, n / 2, value) != KB_OK)
+		return "not an even number of hexadecimal digits, at most 128";
+	*len = n / 2;
+	return NULL;
+}
+
+const char *manifest_value_yes_no(bool *out, const char *value)
+{
+	*out = strcmp(value, "yes") == 0;
+	return *out || strcmp(value, "no") == 0 ? NULL : "neither yes nor no";
+}
