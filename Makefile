@@ -31,7 +31,7 @@ endif
 # ---------------------------------------------------------------- what is built from what
 # Mains, and the real ends of the two seams, stand apart; every other object goes unchanged into both the product and the tests.
 MAINS   := initramfs/init.c initramfs/helper.c cli/main.c
-REAL    := lib/bdev_file.c lib/os_linux.c
+REAL    := lib/bdev_file.c lib/os_linux.c lib/os_proc.c lib/os_dev.c lib/os_root.c
 SRC     := $(sort $(wildcard lib/*.c kernel-cmdline/*.c selector/*.c update/*.c hooks/*.c initramfs/*.c cli/*.c))
 LIBSRC  := $(filter-out $(MAINS) $(REAL),$(SRC))
 obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel seam on Linux: time, files, descriptors. */
+#include "lib/os.h"
+
+#include "lib/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NAME_SIZE      64 /* of os_list() */
+#define POLL_MAX       64
+#define FOLLOW_MAX     16 /* symbolic links behind each other */
+#define EXEC_BITS      (S_IXUSR | S_IXGRP | S_IXOTH)
+#define RESOLVE_INSIDE 0x10 /* RESOLVE_IN_ROOT of linux/openat2.h, which older headers lack */
+
+static uint64_t clock_ms(clockid_t id)
+{
+	struct timespec ts;
+
+	if (clock_gettime(id, &ts) < 0)
+		return 0;
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+uint64_t os_now_ms(void)
+{
+	return clock_ms(CLOCK_BOOTTIME);
+}
+
+uint64_t os_time_s(void)
+{
+	return clock_ms(CLOCK_REALTIME) / 1000;
+}
+
+void os_sleep_ms(unsigned ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
+		;
+}
+
+enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
+{
+	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	size_t used = 0;
+
+	if (size == 0)
+		return KB_EINVAL;
+	buf[0] = '\0';
+	if (len != NULL)
+		*len = 0;
+	if (fd < 0)
+		return err_errno(errno);
+	while (used < size - 1) {
+		ssize_t n = read(fd, buf + used, size - 1 - used);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			buf[0] = '\0';
+			return err_errno(errno);
+		}
+		if (n == 0)
+			break;
+		used += (size_t)n;
+	}
+	buf[used] = '\0';
+	if (len != NULL)
+		*len = used;
+	return KB_OK;
+}
+
+enum kb_err os_write_file(const char *path, const char *text, size_t len)
+{
+	KB_CLEANUP_FD int fd =
+		open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+
+	if (fd < 0)
+		return err_errno(errno);
+	while (len > 0) {
+		/* One write as long as it goes: what /proc and /sys take is not to be split. */
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? err_errno(errno) : KB_EIO;
+		text += n;
+		len -= (size_t)n;
+	}
+	return KB_OK;
+}
+
+enum kb_err os_open(const char *path, int flags, int *fd)
+{
+	*fd = open(path, flags | O_CLOEXEC | O_NOCTTY, 0644);
+	return *fd < 0 ? err_errno(errno) : KB_OK;
+}
+
+void os_close(int *fd)
+{
+	util_close(fd);
+}
+
+enum kb_err os_mkdir(const char *path, unsigned mode)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) == 0)
+		return KB_OK;
+	if (errno != EEXIST)
+		return err_errno(errno);
+	if (stat(path, &st) < 0)
+		return err_errno(errno);
+	if (S_ISDIR(st.st_mode))
+		return KB_OK;
+	errno = ENOTDIR;
+	return KB_EIO;
+}
+
+enum kb_err os_unlink(const char *path)
+{
+	return unlink(path) < 0 ? err_errno(errno) : KB_OK;
+}
+
+bool os_exists(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
+static bool is_executable(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_mode & EXEC_BITS;
+}
+
+bool os_executable(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && is_executable(&st);
+}
+
+/*
+ * For kernels before 5.6: follows the links of the last part of the name only. Links to folders are
+ * nearly always relative in a root file system, and so stay inside by themselves.
+ */
+static bool executable_in_old(const char *root, const char *path)
+{
+	char at[512], link[256], full[800];
+	struct stat st;
+
+	snprintf(at, sizeof(at), "%s", path);
+	for (int i = 0; i < FOLLOW_MAX; i++) {
+		ssize_t n;
+
+		if (snprintf(full, sizeof(full), "%s/%s", root, at) >= (int)sizeof(full) ||
+		    lstat(full, &st) < 0)
+			return false;
+		if (!S_ISLNK(st.st_mode))
+			return is_executable(&st);
+		n = readlink(full, link, sizeof(link) - 1);
+		if (n < 0)
+			return false;
+		link[n] = '\0';
+		if (link[0] == '/')
+			at[0] = '\0';
+		else if (strrchr(at, '/') != NULL)
+			strrchr(at, '/')[1] = '\0';
+		else
+			at[0] = '\0';
+		if (strlen(at) + strlen(link) >= sizeof(at))
+			return false;
+		memcpy(at + strlen(at), link, strlen(link) + 1);
+	}
+	return false;
+}
+
+bool os_executable_in(const char *root, const char *path)
+{
+	/* struct open_how, which older headers lack */
+	uint64_t how[3] = { O_PATH | O_CLOEXEC, 0, RESOLVE_INSIDE };
+	KB_CLEANUP_FD int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	KB_CLEANUP_FD int fd = -1;
+	struct stat st;
+
+	if (dir < 0)
+		return false;
+	fd = (int)syscall(SYS_openat2, dir, path, how, sizeof(how));
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		return executable_in_old(root, path);
+	return fd >= 0 && fstat(fd, &st) == 0 && is_executable(&st);
+}
+
+enum kb_err os_readlink(const char *path, char *buf, size_t size)
+{
+	ssize_t n;
+
+	if (size == 0)
+		return KB_EINVAL;
+	buf[0] = '\0';
+	n = readlink(path, buf, size);
+	if (n < 0)
+		return err_errno(errno);
+	if ((size_t)n >= size) {
+		buf[0] = '\0';
+		errno = ENAMETOOLONG;
+		return KB_ENOSPC;
+	}
+	buf[n] = '\0';
+	return KB_OK;
+}
+
+/* Puts a name into its place; the last one of a full table gives way. */
+static void insert_name(char (*names)[NAME_SIZE], unsigned max, unsigned *n, const char *name)
+{
+	unsigned at = *n, move;
+
+	while (at > 0 && strcmp(names[at - 1], name) > 0)
+		at--;
+	if (at == max)
+		return;
+	move = *n < max ? *n - at : max - 1 - at;
+	memmove(names[at + 1], names[at], (size_t)move * NAME_SIZE);
+	snprintf(names[at], NAME_SIZE, "%s", name);
+	if (*n < max)
+		(*n)++;
+}
+
+/* As the kernel has it; glibc's readdir() allocates. */
+struct kernel_dirent {
+	uint64_t ino;
+	int64_t off;
+	uint16_t reclen;
+	uint8_t type;
+	char name[];
+};
+
+enum kb_err os_list(const char *path, char (*names)[NAME_SIZE], unsigned max, unsigned *n)
+{
+	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char buf[4096] __attribute__((aligned(8)));
+
+	*n = 0;
+	if (fd < 0)
+		return err_errno(errno);
+	for (;;) {
+		long got = syscall(SYS_getdents64, fd, buf, sizeof(buf));
+
+		if (got < 0)
+			return err_errno(errno);
+		if (got == 0)
+			return KB_OK;
+		for (long at = 0; at < got;) {
+			const struct kernel_dirent *d = (const void *)(buf + at);
+
+			at += d->reclen;
+			if (strcmp(d->name, ".") == 0 || strcmp(d->name, "..") == 0 ||
+			    strlen(d->name) >= NAME_SIZE)
+				continue;
+			insert_name(names, max, n, d->name);
+		}
+	}
+}
+
+enum kb_err os_free_space(const char *path, uint64_t *free_bytes, uint64_t *total)
+{
+	struct statvfs fs;
+
+	if (statvfs(path, &fs) < 0)
+		return err_errno(errno);
+	if (__builtin_mul_overflow((uint64_t)fs.f_bfree, (uint64_t)fs.f_frsize, free_bytes) ||
+	    __builtin_mul_overflow((uint64_t)fs.f_blocks, (uint64_t)fs.f_frsize, total))
+		return KB_EIO;
+	return KB_OK;
+}
+
+enum kb_err os_pipe(int fds[2])
+{
+	if (pipe2(fds, O_CLOEXEC) < 0) {
+		fds[0] = fds[1] = -1;
+		return err_errno(errno);
+	}
+	if (fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0)
+		return KB_OK;
+	os_close(&fds[0]);
+	os_close(&fds[1]);
+	return KB_EIO;
+}
+
+enum kb_err os_poll(const int *fds, bool *ready, unsigned n, unsigned timeout_ms)
+{
+	uint64_t end = os_now_ms() + (timeout_ms > INT32_MAX ? INT32_MAX : timeout_ms), now;
+	struct pollfd p[POLL_MAX];
+	int got;
+
+	if (n > POLL_MAX)
+		return KB_EINVAL;
+	for (unsigned i = 0; i < n; i++) {
+		p[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+		ready[i] = false;
+	}
+	do {
+		now = os_now_ms();
+		got = poll(p, n, now < end ? (int)(end - now) : 0);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return err_errno(errno);
+	for (unsigned i = 0; i < n; i++)
+		ready[i] = p[i].revents != 0;
+	return got > 0 ? KB_OK : KB_ETIMEDOUT;
+}
+
+enum kb_err os_read(int fd, void *buf, size_t size, size_t *len)
+{
+	ssize_t n;
+
+	*len = 0;
+	do {
+		n = read(fd, buf, size);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_errno(errno);
+	*len = (size_t)n;
+	return KB_OK;
+}
+
+void os_stdio(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/console", O_RDWR | O_NOCTTY);
+		if (fd < 0)
+			fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= 2);
+	util_close(&fd);
+}
+
+bool os_is_init(void)
+{
+	return getpid() == 1;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel seam on Linux: starting, awaiting and ending processes. */
+#include "lib/os.h"
+
+#include "lib/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHILDREN_MAX 32
+#define KILL_WAIT_MS 5000
+#define SYNC_WAIT_MS 5000
+#define LAST_FD	     1024 /* to close, where the kernel has no close_range() */
+
+/* The children that we started and nobody has waited for: in process 1, waitpid(-1) may meet any of
+ * them while it looks for strangers. */
+static struct child {
+	pid_t pid; /* 0: free */
+	bool done;
+	int status;
+} children[CHILDREN_MAX];
+
+static struct child *find_child(pid_t pid)
+{
+	for (unsigned i = 0; i < CHILDREN_MAX; i++) {
+		if (children[i].pid == pid)
+			return &children[i];
+	}
+	return NULL;
+}
+
+static void close_others(int from)
+{
+	if (syscall(SYS_close_range, (unsigned)from, ~0u, 0u) == 0)
+		return;
+	for (int fd = from; fd < LAST_FD; fd++)
+		close(fd);
+}
+
+/* dup2() that also works, and clears close-on-exec, when both are the same. */
+static bool move_fd(int from, int to)
+{
+	if (from == to)
+		return fcntl(to, F_SETFD, 0) == 0;
+	return dup2(from, to) == to;
+}
+
+/* Descriptors 0 to 3; fd3 has been moved out of their way. */
+static bool child_fds(const struct os_spawn *sp, int fd3, bool of_init)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), out = -1;
+
+	if (sp->capture)
+		out = fd3;
+	else if (of_init)
+		out = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	if (sp->capture && out < 0)
+		out = null;
+	if (out >= 0 && (!move_fd(out, 1) || !move_fd(out, 2)))
+		return false;
+	if (null >= 0 && !move_fd(null, 0))
+		return false;
+	if (fd3 < 0 || sp->capture) {
+		close(3);
+		return true;
+	}
+	return move_fd(fd3, 3);
+}
+
+static void default_signals(void)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		sigaction(sig, &sa, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void limits(const struct os_spawn *sp)
+{
+	struct rlimit core = { 0, 0 }, cpu = { sp->cpu_s, sp->cpu_s };
+
+	setrlimit(RLIMIT_CORE, &core);
+	if (sp->cpu_s != 0)
+		setrlimit(RLIMIT_CPU, &cpu);
+}
+
+/* In the child. Only what is safe after fork(). is_init is process 1's: here getpid() is another.
+ */
+static void run_child(const struct os_spawn *sp, pid_t parent, int err_fd)
+{
+	static const char *const bare[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+	int fd3 = -1, err = fcntl(err_fd, F_DUPFD_CLOEXEC, 10);
+
+	if (err < 0)
+		_exit(127);
+	if (sp->fd3 >= 0)
+		fd3 = fcntl(sp->fd3, F_DUPFD_CLOEXEC, 10);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
+	setsid();
+	default_signals();
+	limits(sp);
+	if ((sp->fd3 < 0 || fd3 >= 0) && chdir("/") == 0 && child_fds(sp, fd3, parent == 1) &&
+	    (!sp->own_mounts || (unshare(CLONE_NEWNS) == 0 &&
+				 mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0))) {
+		if (err != 4 && dup3(err, 4, O_CLOEXEC) == 4)
+			err = 4;
+		close_others(5);
+		execve(sp->path, (char *const *)sp->argv,
+		       (char *const *)(sp->envp != NULL ? sp->envp : bare));
+	}
+	if (write(err, &errno, sizeof(errno)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+/* The errno of a child that could not start its program; 0 when it did. */
+static int exec_result(int fd)
+{
+	int errnum = 0;
+	ssize_t n;
+
+	do {
+		n = read(fd, &errnum, sizeof(errnum));
+	} while (n < 0 && errno == EINTR);
+	return n == (ssize_t)sizeof(errnum) ? errnum : 0;
+}
+
+enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid)
+{
+	struct child *c = find_child(0);
+	pid_t parent = getpid();
+	int fds[2], errnum;
+
+	*pid = -1;
+	if (c == NULL)
+		return KB_EBUSY;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return KB_EEXEC;
+	*pid = fork();
+	if (*pid == 0)
+		run_child(sp, parent, fds[1]);
+	errnum = errno;
+	close(fds[1]);
+	if (*pid > 0) {
+		*c = (struct child){ .pid = *pid };
+		errnum = exec_result(fds[0]);
+	}
+	close(fds[0]);
+	if (*pid > 0 && errnum == 0)
+		return KB_OK;
+	if (*pid > 0) {
+		int status;
+
+		if (os_wait(*pid, KILL_WAIT_MS, &status) != KB_OK)
+			c->pid = 0;
+		*pid = -1;
+	}
+	errno = errnum;
+	return KB_EEXEC;
+}
+
+/* Takes in whoever has ended. Only process 1 has strangers; elsewhere other code may have children
+ * of its own. */
+static void reap(struct child *c)
+{
+	int status;
+	pid_t pid;
+
+	for (;;) {
+		pid = waitpid(os_is_init() ? -1 : c->pid, &status, WNOHANG);
+		if (pid < 0 && errno == EINTR)
+			continue;
+		if (pid <= 0)
+			return;
+		for (unsigned i = 0; i < CHILDREN_MAX; i++) {
+			if (children[i].pid != pid)
+				continue;
+			children[i].done = true;
+			children[i].status = status;
+		}
+		if (c->done)
+			return;
+	}
+}
+
+/* Sleeps until the child ends, at most so long. */
+static void await(pid_t pid, unsigned ms)
+{
+	KB_CLEANUP_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	if (fd >= 0 && poll(&p, 1, (int)ms) >= 0)
+		return;
+	if (fd < 0 && errno != ESRCH)
+		os_sleep_ms(ms < 5 ? ms : 5); /* before 5.3: nothing to wait on but time */
+}
+
+enum kb_err os_wait(pid_t pid, unsigned timeout_ms, int *status)
+{
+	uint64_t end = os_now_ms() + (timeout_ms > INT32_MAX ? INT32_MAX : timeout_ms), now;
+	struct child *c = pid > 0 ? find_child(pid) : NULL;
+
+	*status = 0;
+	if (c == NULL)
+		return KB_ECHILD;
+	for (;;) {
+		reap(c);
+		if (c->done) {
+			*status = c->status;
+			*c = (struct child){ .pid = 0 };
+			return KB_OK;
+		}
+		now = os_now_ms();
+		if (now >= end)
+			return KB_ETIMEDOUT;
+		await(pid, (unsigned)(end - now));
+	}
+}
+
+/* The session of a process, as /proc/PID/stat has it: "PID (NAME) STATE PPID PGRP SESSION". */
+static long session_of(const char *pid_name)
+{
+	char path[80], text[256];
+	const char *p;
+	char *end;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid_name);
+	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
+		return -1;
+	p = strrchr(text, ')');
+	if (p == NULL || strlen(p) < 5)
+		return -1;
+	p += 4; /* ") S " */
+	strtol(p, &end, 10);
+	strtol(end, &end, 10);
+	return strtol(end, &end, 10);
+}
+
+void os_kill_begin(pid_t pid)
+{
+	static char names[1024][64]; /* more processes than that no boot has */
+	unsigned n;
+
+	if (pid <= 1)
+		return;
+	kill(-pid, SIGKILL);
+	if (find_child(pid) != NULL && !find_child(pid)->done)
+		kill(pid, SIGKILL);
+	/* Those of the session that made process groups of their own. */
+	if (os_list("/proc", names, KB_ARRAY_LEN(names), &n) != KB_OK)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		if (names[i][0] < '1' || names[i][0] > '9' || strlen(names[i]) > 10)
+			continue;
+		if (session_of(names[i]) == pid)
+			kill((pid_t)strtol(names[i], NULL, 10), SIGKILL);
+	}
+}
+
+enum kb_err os_kill(pid_t pid)
+{
+	int status;
+
+	os_kill_begin(pid);
+	return os_wait(pid, KILL_WAIT_MS, &status);
+}
+
+enum kb_err os_exec(const char *path, const char *const *argv, const char *const *envp)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execve(path, (char *const *)argv, (char *const *)envp);
+	return KB_EEXEC;
+}
+
+/* sync() has no bound of its own: a disk that hangs would hold it, and us, for ever. */
+static void sync_bounded(void)
+{
+	struct child *c = find_child(0);
+	pid_t pid = c != NULL ? fork() : -1;
+	int status;
+
+	if (pid == 0) {
+		sync();
+		_exit(0);
+	}
+	if (pid < 0)
+		return;
+	*c = (struct child){ .pid = pid };
+	if (os_wait(pid, SYNC_WAIT_MS, &status) != KB_OK)
+		kill(pid, SIGKILL);
+}
+
+void os_reboot(void)
+{
+	sync_bounded();
+	reboot(RB_AUTOBOOT);
+}
