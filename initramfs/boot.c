@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/boot.h"
+
+#include "initramfs/export.h"
+#include "initramfs/modules.h"
+#include "initramfs/root.h"
+#include "initramfs/updates.h"
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#define LAST_RESORT_DELAY_S 5 /* doubled with each last resort in a row, up to: */
+#define LAST_RESORT_MAX_S   600
+#define WATCHDOG_WAIT_MS    500
+
+void boot_idle(void *b)
+{
+	wdt_feed(&((struct boot *)b)->wdt);
+}
+
+/* Waits in steps that keep the watchdog fed. */
+static void wait_s(struct boot *b, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds; i++) {
+		wdt_feed(&b->wdt);
+		os_sleep_ms(1000);
+	}
+}
+
+static enum kb_err mount_early(void)
+{
+	static const struct {
+		const char *type, *target, *options;
+		unsigned long flags;
+	} m[] = {
+		{ "proc", "/proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC },
+		{ "sysfs", "/sys", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC },
+		{ "devtmpfs", "/dev", "mode=0755", MS_NOSUID },
+		{ "tmpfs", "/run", "mode=0755,size=20%", MS_NOSUID | MS_NODEV },
+	};
+
+	for (unsigned i = 0; i < sizeof(m) / sizeof(m[0]); i++) {
+		TRY(os_mkdir(m[i].target, 0755));
+		TRY(os_mount(m[i].type, m[i].target, m[i].type, m[i].flags, m[i].options));
+	}
+	return os_mkdir(ROOT_DIR, 0755);
+}
+
+/* A panic, which is also what the end of process 1 makes, has to restart the device; panic=0 says
+ * otherwise. */
+static void set_panic(const struct boot *b)
+{
+	if (b->cmd.has_panic && b->cmd.panic == 0)
+		log_warn("panic=0: a kernel panic will hang until the watchdog fires");
+	else if (!b->cmd.has_panic && os_write_file("/proc/sys/kernel/panic", "10", 2) != KB_OK)
+		log_warn("unable to set the delay of a restart after a panic");
+}
+
+/* What the command line and system.conf say. Neither can fail: what is bad there is warned of, and
+ * the default. */
+static void read_settings(struct boot *b)
+{
+	static char text[CMDLINE_MAX + 1];
+	static int kmsg = -1;
+	bool found;
+
+	if (os_open("/dev/kmsg", O_WRONLY, &kmsg) == KB_OK)
+		log_to(kmsg, 1);
+	if (os_read_file("/proc/cmdline", text, sizeof(text), NULL) != KB_OK)
+		log_warn("unable to read /proc/cmdline; its defaults are used");
+	cmdline_parse(&b->cmd, text);
+	if (b->cmd.verbose)
+		log_set_level(LOG_LEVEL_DEBUG);
+	log_info("Keelboot " KB_VERSION);
+	for (unsigned i = 0; i < b->cmd.nwarnings; i++)
+		log_warn("%s", b->cmd.warning[i]);
+	set_panic(b);
+	conf_load(&b->conf, "", &found, NULL, NULL);
+	if (!found)
+		log_warn("no system.conf in the initramfs; its defaults are used");
+	modules_load(MODULES_LIST, text);
+}
+
+static void arm_watchdog(struct boot *b)
+{
+	const char *dev = b->cmd.watchdog[0] != '\0' ? b->cmd.watchdog : b->conf.watchdog;
+	unsigned timeout = b->cmd.watchdog_timeout_s != 0 ? b->cmd.watchdog_timeout_s
+							  : b->conf.watchdog_timeout_s;
+
+	if (wdt_arm(&b->wdt, dev, timeout, WATCHDOG_WAIT_MS) != KB_OK)
+		log_warn("no watchdog: a hang will not be noticed");
+}
+
+static enum kb_err find_devices(struct boot *b)
+{
+	const struct devices_wait wait = {
+		.timeout_s = b->cmd.timeout_s != 0 ? b->cmd.timeout_s : b->conf.timeout_s,
+		.media = (b->cmd.media & CMDLINE_MEDIA_USB) != 0,
+		.idle = boot_idle,
+		.ctx = b,
+	};
+
+	return devices_find(&b->dev, &b->probe, &b->conf, &wait);
+}
+
+static void load_state(struct boot *b)
+{
+	choose_mask mountable = devices_mountable(&b->dev, &b->conf);
+	struct reset_evidence ev = { .orderly = false };
+
+	wdt_evidence(&b->wdt, &ev);
+	ev.orderly = !ev.watchdog_fired; /* an orderly reboot that hung was not one */
+	record_load(&b->rec, b->dev.state, b->conf.nslots, mountable);
+	record_settle(&b->rec, &ev);
+	b->attempt.charge_good = reset_counts_good((enum reset_count)b->conf.count, &ev);
+	b->attempt.forced = b->cmd.slot;
+}
+
+/* ---------------------------------------------------------------- what a candidate goes through */
+
+static enum kb_err op_save(void *ctx, struct state *s)
+{
+	struct boot *b = ctx;
+
+	return record_save(&b->rec, s);
+}
+
+static enum kb_err op_preflight(void *ctx, int slot, char *reason)
+{
+	struct boot *b = ctx;
+	struct store_manifest m;
+	const struct state_slot *s = &b->rec.s.slot[slot];
+	int root = slot < (int)b->conf.nslots ? devices_root_class(&b->conf, (unsigned)slot) : -1;
+
+	if (root < 0 || b->dev.slot[slot].part[root][0] == '\0') {
+		log_warn("slot %c: its partition is not there", state_slot_letter(slot));
+		snprintf(reason, STATE_STR_MAX + 1, "no partition");
+		return KB_ENODEV;
+	}
+	if (b->dev.slot[slot].fstype[0] == '\0' && b->conf.fstype[0] == '\0' &&
+	    b->cmd.rootfstype[0] == '\0') {
+		log_err("slot %c: no file system on %s", state_slot_letter(slot),
+			b->dev.slot[slot].part[root]);
+		snprintf(reason, STATE_STR_MAX + 1, "no file system");
+		return KB_EFORMAT;
+	}
+	if (s->has_release && b->rec.health != RECORD_MISSING &&
+	    store_manifest_read(&b->rec.store, slot, &m, NULL, 0) == KB_OK &&
+	    memcmp(m.release, s->release, sizeof(m.release)) != 0) {
+		log_err("slot %c: its manifest is of another release", state_slot_letter(slot));
+		snprintf(reason, STATE_STR_MAX + 1, "manifest of another release");
+		return KB_EFORMAT;
+	}
+	return KB_OK;
+}
+
+static enum kb_err op_mount(void *ctx, int slot, char *reason)
+{
+	struct boot *b = ctx;
+	const struct devices_slot *d = &b->dev.slot[slot];
+	const char *dev = d->part[devices_root_class(&b->conf, (unsigned)slot)];
+	const struct state_slot *s = &b->rec.s.slot[slot];
+	const char name[2] = { state_slot_letter(slot), '\0' };
+	const struct hook_env env = {
+		.slot = name,
+		.status = state_st_name(s->st),
+		.version = s->version,
+		.device = dev,
+		.root = ROOT_DIR,
+		.idle = boot_idle,
+		.idle_ctx = b,
+	};
+	const struct root root = { .conf = &b->conf, .cmd = &b->cmd, .env = &env };
+	enum kb_err err;
+
+	wdt_feed(&b->wdt);
+	err = root_mount(&root, dev, d->fstype, reason);
+	wdt_feed(&b->wdt);
+	if (err == KB_OK)
+		return KB_OK;
+	log_err("slot %c: %s", state_slot_letter(slot), reason);
+	snprintf(b->why, sizeof(b->why), "%c: %.40s", state_slot_letter(slot), reason);
+	record_history(&b->rec, HISTORY_BOOT, slot, reason, "not booted");
+	return err;
+}
+
+static void op_last_resort_delay(void *ctx, int slot)
+{
+	struct boot *b = ctx;
+	unsigned seconds = LAST_RESORT_DELAY_S;
+
+	for (unsigned i = 0; i < b->rec.s.lr_count && seconds < LAST_RESORT_MAX_S; i++)
+		seconds *= 2;
+	if (seconds > LAST_RESORT_MAX_S)
+		seconds = LAST_RESORT_MAX_S;
+	log_warn("no slot can be trusted; in %u s slot %c is tried as a last resort (to repair: "
+		 "plug in a "
+		 "stick with a good bundle, and restart)",
+		 seconds, state_slot_letter(slot));
+	wait_s(b, seconds);
+}
+
+static enum kb_err choose_and_mount(struct boot *b)
+{
+	static const struct attempt_ops ops = {
+		.save = op_save,
+		.preflight = op_preflight,
+		.mount = op_mount,
+		.last_resort_delay = op_last_resort_delay,
+	};
+	uint64_t seq = b->rec.s.seq;
+	const struct state_slot *s;
+
+	b->attempt.disk = b->rec.disk;
+	TRY(attempt_run(&b->attempt, &b->rec.s, &ops, b));
+	s = &b->rec.s.slot[b->attempt.chosen.slot];
+	if (s->st == STATE_TRIAL)
+		log_notice("slot %c: %s, trial, %u more tries%s",
+			   state_slot_letter(b->attempt.chosen.slot), s->version, s->tries,
+			   b->attempt.counted ? "" : " (uncounted)");
+	else
+		log_notice("slot %c: %s, %s", state_slot_letter(b->attempt.chosen.slot), s->version,
+			   state_st_name(s->st));
+	if (b->rec.s.seq != seq)
+		record_history(&b->rec, HISTORY_BOOT, b->attempt.chosen.slot, b->why,
+			       choose_tier_name(b->attempt.chosen.tier));
+	return KB_OK;
+}
+
+/* ---------------------------------------------------------------- the story */
+
+enum kb_err boot(struct boot *b)
+{
+	struct root root = { .conf = &b->conf, .cmd = &b->cmd };
+	enum kb_err err;
+
+	TRY(mount_early());
+	read_settings(b);
+	arm_watchdog(b); /* from here on, hanging is rebooting */
+	TRY(find_devices(b));
+	load_state(b);
+	updates_apply(b, false); /* may fail; the boot may not */
+	err = choose_and_mount(b);
+	if (err == KB_ENOCAND) {
+		updates_apply(b, true);
+		err = choose_and_mount(b);
+	}
+	TRY(err);
+	export_write(b);
+	if (wdt_handover_system(&b->wdt, b->conf.watchdog_timeout_s) != KB_OK)
+		log_warn("watchdog: not handed over");
+	return root_enter(&root, b->argv, b->envp);
+}
+
+/* How long to wait before the next boot: longer where time, or a person with a stick, may cure it.
+ */
+static unsigned recover_delay_s(enum kb_err err)
+{
+	switch (err) {
+	case KB_ENODEV:
+	case KB_ETIMEDOUT:
+	case KB_ENOCAND:
+	case KB_EMOUNT:
+	case KB_ECHECK:
+	case KB_ENOENT:
+		return 30;
+	case KB_OK:
+	case KB_EIO:
+	case KB_EINVAL:
+	case KB_EFORMAT:
+	case KB_EBLANK:
+	case KB_ENEWER:
+	case KB_ESIG:
+	case KB_EDIGEST:
+	case KB_ECOMPAT:
+	case KB_EDOWNGRADE:
+	case KB_EREJECTED:
+	case KB_EAPPLIED:
+	case KB_EBUDGET:
+	case KB_ENOTARGET:
+	case KB_ENOSPC:
+	case KB_EBUSY:
+	case KB_ESTALE:
+	case KB_ECHILD:
+	case KB_EEXEC:
+	case KB_EPERM:
+		return 5;
+	}
+	return 5;
+}
+
+void boot_recover(struct boot *b, enum kb_err err)
+{
+	unsigned seconds = recover_delay_s(err);
+
+	log_err("unable to boot: %s; restarting in %u s", err_text(err), seconds);
+	if (err == KB_ENOCAND || err == KB_ENODEV)
+		log_err("a stick with a good bundle in its folder keelboot/ repairs this device at "
+			"the next start");
+	wait_s(b, seconds);
+	os_reboot();
+	log_err("the kernel refuses to restart; leaving it to a panic, and to the watchdog");
+}

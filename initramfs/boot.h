@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The boot: its whole story is boot() in boot.c, and what happens when it fails is boot_recover()
+ * below it. */
+#pragma once
+
+#include "initramfs/devices.h"
+#include "initramfs/record.h"
+#include "initramfs/wdt.h"
+#include "kernel-cmdline/cmdline.h"
+#include "lib/conf.h"
+#include "selector/attempt.h"
+
+struct boot {
+	char *const *argv; /* as the kernel gave them to us */
+	char *const *envp;
+	struct cmdline cmd;
+	struct conf conf;
+	struct wdt wdt;
+	struct probe probe;
+	struct devices dev;
+	struct record rec;
+	struct attempt attempt;
+	char why[STATE_STR_MAX + 1]; /* why the slot is not the one that stood first */
+};
+
+/* The program that does what process 1 must not: probing, applying, decoding. */
+#define BOOT_HELPER "/usr/lib/keelboot/keelboot-helper"
+
+/* Boots. Returns only when something failed. */
+enum kb_err boot(struct boot *b) KB_MUST_CHECK;
+
+/*
+ * What is done about a boot that failed: says so, waits (longer for what time may cure), reboots.
+ * Returns only if the kernel refuses to reboot; the watchdog is left running for that.
+ */
+void boot_recover(struct boot *b, enum kb_err err);
+
+/* Feeds the watchdog: for everything that waits within a bound of its own. */
+void boot_idle(void *b);

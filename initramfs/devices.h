@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which partitions this boot uses: state, data, slots, and the media that may carry an update. */
+#pragma once
+
+#include "initramfs/probe.h"
+#include "kernel-cmdline/cmdline.h"
+#include "lib/conf.h"
+#include "selector/choose.h"
+
+#define DEVICES_NAME	  32
+#define DEVICES_MEDIA_MAX 16
+
+struct devices_slot {
+	char part[CONF_CLASSES_MAX]
+		 [DEVICES_NAME];   /* "/dev/vda2" for each class of system.conf; "" if absent */
+	char fstype[DEVICES_NAME]; /* of its root; "" if there is no file system */
+	uint64_t size;		   /* bytes of its root */
+};
+
+struct devices {
+	char disk[DEVICES_NAME];
+	char state[DEVICES_NAME], data[DEVICES_NAME]; /* "" if absent */
+	struct devices_slot slot[CONF_SLOTS_MAX];
+	unsigned nmedia;
+	char media[DEVICES_MEDIA_MAX][DEVICES_NAME]; /* whole disks and partitions on USB */
+};
+
+struct devices_wait {
+	uint32_t timeout_s;	 /* for the disk with all its partitions */
+	bool media;		 /* also give USB sticks their settle time */
+	void (*idle)(void *ctx); /* called at least once a second */
+	void *ctx;
+};
+
+/*
+ * Waits for the device's disk and, in parallel, for sticks. A disk that is not complete in time is
+ * used as it is, with a warning for each thing that is missing. KB_ENODEV: no disk has any of them.
+ */
+enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *conf,
+			 const struct devices_wait *wait) KB_MUST_CHECK;
+
+/* Index of class "root" of a slot, or -1. */
+int devices_root_class(const struct conf *conf, unsigned slot);
+
+/* The slots with a file system that may be mounted. */
+choose_mask devices_mountable(const struct devices *d, const struct conf *conf);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/export.h"
+
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct text {
+	size_t len;
+	char buf[8192];
+};
+
+static void put(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct text *t, const char *fmt, ...)
+{
+	size_t room = sizeof(t->buf) - t->len;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(t->buf + t->len, room, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		t->len += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+/* A JSON string of text that may have any bytes: quotes are escaped, what is not printable ASCII is
+ * replaced. */
+static void put_string(struct text *t, const char *value)
+{
+	put(t, "\"");
+	for (; *value != '\0'; value++) {
+		if (*value == '"' || *value == '\\')
+			put(t, "\\%c", *value);
+		else
+			put(t, "%c", *value >= 0x20 && *value < 0x7f ? *value : '?');
+	}
+	put(t, "\"");
+}
+
+static void save(const char *name, const struct text *t)
+{
+	char path[64];
+	enum kb_err err;
+
+	snprintf(path, sizeof(path), EXPORT_DIR "/%s", name);
+	err = os_write_file(path, t->buf, t->len);
+	if (err != KB_OK)
+		log_warn("export: unable to write %s: %s", path, err_text(err));
+}
+
+static void write_devices(const struct boot *b, struct text *t)
+{
+	t->len = 0;
+	put(t, "disk %s\n", b->dev.disk);
+	if (b->dev.state[0] != '\0')
+		put(t, "state %s\n", b->dev.state);
+	if (b->dev.data[0] != '\0')
+		put(t, "data %s\n", b->dev.data);
+	for (unsigned i = 0; i < b->conf.nslots; i++) {
+		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++) {
+			if (b->dev.slot[i].part[c][0] != '\0')
+				put(t, "slot %c %s %s\n", state_slot_letter((int)i),
+				    b->conf.slot[i].cls[c].name, b->dev.slot[i].part[c]);
+		}
+	}
+	save("devices", t);
+}
+
+static const char *tier_name(const struct boot *b)
+{
+	return b->attempt.forced == b->attempt.chosen.slot
+		       ? "forced"
+		       : choose_tier_name(b->attempt.chosen.tier);
+}
+
+static void write_json(const struct boot *b, struct text *t)
+{
+	int slot = b->attempt.chosen.slot;
+	const struct state_slot *s = &b->rec.s.slot[slot];
+
+	t->len = 0;
+	put(t, "{\"schema\":1,\"slot\":\"%c\",\"tier\":\"%s\",\"status\":\"%s\",\"tries\":%u,",
+	    state_slot_letter(slot), tier_name(b), state_st_name(s->st), s->tries);
+	put(t, "\"token\":%llu,\"counted\":%s,\"cause\":\"%s\",",
+	    (unsigned long long)b->attempt.token, b->attempt.counted ? "true" : "false",
+	    reset_name(b->rec.cause));
+	put(t, "\"version\":");
+	put_string(t, s->version);
+	put(t, ",\"reason\":");
+	put_string(t, b->why);
+	put(t, ",\"state\":\"%s\",\"watchdog\":{\"device\":", record_health_name(b->rec.health));
+	put_string(t, b->wdt.dev);
+	put(t, ",\"timeout\":%u},\"warnings\":[", wdt_timeout_s(&b->wdt));
+	for (unsigned i = 0; i < b->cmd.nwarnings; i++) {
+		put(t, "%s", i == 0 ? "" : ",");
+		put_string(t, b->cmd.warning[i]);
+	}
+	put(t, "]}\n");
+	save("boot.json", t);
+}
+
+void export_write(const struct boot *b)
+{
+	static struct text t;
+	char slot = state_slot_letter(b->attempt.chosen.slot);
+
+	if (os_mkdir(EXPORT_DIR, 0755) != KB_OK)
+		log_warn("export: unable to make %s", EXPORT_DIR);
+	t.len = 0;
+	put(&t, "%c\n", slot);
+	save("slot", &t);
+	t.len = 0;
+	put(&t, "%c %llu\n", slot, (unsigned long long)b->attempt.token);
+	save("token", &t);
+	write_devices(b, &t);
+	write_json(b, &t);
+}

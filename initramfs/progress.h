@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What keelboot-apply says of its progress, as process 1 hears it. PURE. The process at the other
+ * end reads a stranger's bundle, so nothing that it says is believed beyond "it moved": phases only
+ * go forward, numbers only grow.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROGRESS_LINE_MAX 80
+
+enum progress_phase { PROGRESS_NONE, PROGRESS_CHECK, PROGRESS_WRITE, PROGRESS_READ_BACK };
+
+struct progress {
+	enum progress_phase phase;
+	uint64_t done, total; /* bytes of this phase */
+	size_t len;	      /* of the line that is not complete yet */
+	char line[PROGRESS_LINE_MAX];
+	bool garbage; /* the line is too long; skipped up to its end */
+};
+
+/* Takes len bytes from the pipe. True if they showed that work was done since the last call. */
+bool progress_take(struct progress *p, const char *buf, size_t len);
+
+/* 0..100 of this phase. */
+unsigned progress_percent(const struct progress *p);
+
+/* "checking", "writing", "reading back"; "starting". */
+const char *progress_phase_name(enum progress_phase phase);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/record.h"
+
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <string.h>
+
+const char *record_health_name(enum record_health h)
+{
+	switch (h) {
+	case RECORD_FOUND:
+		return "found";
+	case RECORD_BLANK:
+		return "blank";
+	case RECORD_REBUILT:
+		return "rebuilt";
+	case RECORD_UNWRITABLE:
+		return "unwritable";
+	case RECORD_MISSING:
+		return "missing";
+	}
+	return "unknown";
+}
+
+/* A device whose state cannot be had still boots: whatever mounts, uncounted. */
+static void without_store(struct record *r, unsigned nslots, choose_mask mountable)
+{
+	r->health = RECORD_MISSING;
+	state_init(&r->s, nslots);
+	for (unsigned i = 0; i < nslots; i++) {
+		if (!(mountable >> i & 1))
+			continue;
+		r->s.slot[i].st = STATE_TRIAL;
+		r->s.slot[i].tries = STATE_TRIES;
+	}
+	r->disk = r->s;
+}
+
+/* More slots in system.conf than when the state was made: the new ones are empty. */
+static void add_slots(struct state *s, unsigned nslots)
+{
+	while (s->nslots < nslots) {
+		s->slot[s->nslots] = (struct state_slot){ .st = STATE_EMPTY };
+		s->nslots++;
+	}
+}
+
+static void rebuild(struct record *r, unsigned nslots, choose_mask mountable, bool lost)
+{
+	enum kb_err err = store_rebuild(&r->store, nslots, mountable, &r->s);
+
+	if (err != KB_OK) {
+		log_err("state: unable to make a new one: %s; booting without", err_text(err));
+		without_store(r, nslots, mountable);
+		return;
+	}
+	r->health = lost ? RECORD_REBUILT : RECORD_BLANK;
+	log_warn("state: %s; made a new one from what the slots hold",
+		 lost ? "both regions are damaged" : "the partition was never written");
+	err = store_save_both(&r->store, &r->s);
+	if (err != KB_OK) {
+		log_err("state: unable to save the new one: %s", err_text(err));
+		r->health = RECORD_UNWRITABLE;
+		return;
+	}
+	r->disk = r->s;
+	record_history(r, HISTORY_REBUILT, STATE_NONE, lost ? "both regions damaged" : "blank", "");
+}
+
+void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable)
+{
+	enum store_finding found = STORE_LOST;
+	enum kb_err err;
+
+	r->file.fd = -1;
+	if (dev[0] == '\0') {
+		log_err("state: no state partition on the disk; booting without (create one: see "
+			"docs/STATE.md)");
+		without_store(r, nslots, mountable);
+		return;
+	}
+	err = bdev_file_open(&r->file, dev, BDEV_FILE_WRITE | BDEV_FILE_DIRECT);
+	if (err == KB_OK)
+		err = store_load(&r->store, &r->file.bdev, &r->s, &found);
+	if (err != KB_OK) {
+		log_err("state: unable to read %s: %s; booting without", dev, err_text(err));
+		without_store(r, nslots, mountable);
+		return;
+	}
+	if (found != STORE_FOUND) {
+		r->disk = (struct state){ .seq = 0 };
+		rebuild(r, nslots, mountable, found == STORE_LOST);
+		return;
+	}
+	r->health = RECORD_FOUND;
+	r->disk = r->s;
+	add_slots(&r->s, nslots);
+	if (r->s.newer)
+		log_warn("state: written by a newer Keelboot; only its core is used");
+}
+
+void record_settle(struct record *r, const struct reset_evidence *ev)
+{
+	int open = r->s.open;
+
+	r->cause = reset_classify(&r->s, ev);
+	reset_settle(&r->s, r->cause);
+	if (open != STATE_NONE)
+		log_info("state: the last boot of slot %c did not report; cause of the reset: %s",
+			 state_slot_letter(open), reset_name(r->cause));
+	for (int i = 0; i < r->s.nslots; i++) {
+		if (r->s.slot[i].st != STATE_BAD || r->disk.slot[i].st == STATE_BAD)
+			continue;
+		log_notice("slot %c is rejected: %s", state_slot_letter(i), r->s.slot[i].reason);
+		record_history(r, HISTORY_BAD, i, r->s.slot[i].reason, reset_name(r->cause));
+	}
+}
+
+enum kb_err record_save(struct record *r, struct state *s)
+{
+	enum kb_err err;
+
+	if (r->health == RECORD_MISSING)
+		return KB_ENODEV;
+	if (state_same(s, &r->disk))
+		return KB_OK;
+	err = store_save(&r->store, s);
+	if (err != KB_OK) {
+		log_err("state: unable to write: %s", err_text(err));
+		r->health = RECORD_UNWRITABLE;
+		return err;
+	}
+	r->disk = *s;
+	return KB_OK;
+}
+
+enum kb_err record_reload(struct record *r)
+{
+	static struct state fresh; /* too large for a stack of process 1 */
+	enum store_finding found;
+
+	if (r->health == RECORD_MISSING)
+		return KB_ENODEV;
+	TRY(store_load(&r->store, &r->file.bdev, &fresh, &found));
+	if (found != STORE_FOUND)
+		return KB_EFORMAT;
+	r->s = fresh;
+	r->disk = fresh;
+	return KB_OK;
+}
+
+void record_history(struct record *r, enum history_kind kind, int slot, const char *reason,
+		    const char *detail)
+{
+	struct history_event e = { .kind = kind, .slot = (int8_t)slot, .time = os_time_s() };
+
+	if (r->health == RECORD_MISSING || r->health == RECORD_UNWRITABLE)
+		return;
+	if (slot != STATE_NONE && slot < r->s.nslots) {
+		e.sequence = r->s.slot[slot].sequence;
+		memcpy(e.version, r->s.slot[slot].version, sizeof(e.version));
+	}
+	state_set_text(e.reason, reason);
+	state_set_text(e.detail, detail);
+	if (store_history_add(&r->store, &e) != KB_OK)
+		log_warn("history: unable to add a line; nothing else is lost");
+}

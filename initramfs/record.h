@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state partition during the boot: load, rebuild, settle, save. */
+#pragma once
+
+#include "lib/bdev.h"
+#include "selector/choose.h"
+#include "selector/reset.h"
+#include "selector/store.h"
+
+/* How the boot found its state. */
+enum record_health {
+	RECORD_FOUND,	   /* a valid record */
+	RECORD_BLANK,	   /* never written: made from what the slots hold */
+	RECORD_REBUILT,	   /* was lost: made from manifests and slots */
+	RECORD_UNWRITABLE, /* readable, but the last save failed */
+	RECORD_MISSING,	   /* no state partition, or it cannot be read */
+};
+
+struct record {
+	struct bdev_file file;
+	struct store store;
+	struct state s;	   /* as this boot sees it: settled, charged */
+	struct state disk; /* as it was last known to be durable */
+	enum record_health health;
+	enum reset_cause cause;
+};
+
+/*
+ * Opens the state partition dev ("" if there is none) and loads it. A blank or lost state is made
+ * anew from manifests and `mountable`, and saved. Never fails: without a usable partition r->s is
+ * an unnamed trial for each mountable slot, which cannot be saved.
+ */
+void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable);
+
+/* Classifies the reset and settles the attempt before; in memory only. */
+void record_settle(struct record *r, const struct reset_evidence *ev);
+
+/*
+ * Saves s if its text differs from r->disk, which it becomes. Any error: nothing may be assumed to
+ * be written, and r->health says so.
+ */
+enum kb_err record_save(struct record *r, struct state *s) KB_MUST_CHECK;
+
+/* Loads again what another process wrote. On failure r->s stays. */
+enum kb_err record_reload(struct record *r) KB_MUST_CHECK;
+
+/* One line of history, if it can be written. */
+void record_history(struct record *r, enum history_kind kind, int slot, const char *reason,
+		    const char *detail);
+
+/* "found", "blank", "rebuilt", "unwritable", "missing". */
+const char *record_health_name(enum record_health h);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A slot's root file system: mounted read-only, checked, and entered. */
+#pragma once
+
+#include "hooks/hook.h"
+#include "kernel-cmdline/cmdline.h"
+#include "lib/conf.h"
+
+#define ROOT_DIR "/sysroot"
+
+struct root {
+	const struct conf *conf;
+	const struct cmdline *cmd;
+	const struct hook_env *env; /* what the post-mount checks are told */
+};
+
+/*
+ * Mounts dev of type fstype read-only on ROOT_DIR, makes sure that its init can be started, and
+ * runs the post-mount checks. On failure nothing stays mounted and reason (STATE_STR_MAX + 1 bytes)
+ * says why. KB_EMOUNT, KB_EEXEC (no init), KB_ECHECK.
+ */
+enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype,
+		       char *reason) KB_MUST_CHECK;
+
+/*
+ * Makes ROOT_DIR the root and becomes its init, with the arguments and the environment that the
+ * kernel gave to us. Returns only on failure, and there is no way back then.
+ */
+enum kb_err root_enter(const struct root *r, char *const *argv, char *const *envp) KB_MUST_CHECK;

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/updates.h"
+
+#include "initramfs/progress.h"
+#include "lib/log.h"
+#include "lib/os.h"
+#include "selector/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* Nobody's update takes longer, and an apply that was taken over may pretend to make progress. */
+#define APPLY_LIMIT_MS (4u * 3600 * 1000)
+#define ARGS_MAX       80
+#define ARG_LEN	       80
+
+struct args {
+	unsigned n;
+	const char *v[ARGS_MAX + 1];
+	char text[ARGS_MAX][ARG_LEN];
+};
+
+static void add(struct args *a, const char *option, const char *value)
+{
+	if (a->n + 2 > ARGS_MAX)
+		return;
+	a->v[a->n++] = option;
+	if (value == NULL)
+		return;
+	snprintf(a->text[a->n], ARG_LEN, "%s", value);
+	a->v[a->n] = a->text[a->n];
+	a->n++;
+}
+
+static void add_slots(struct args *a, const struct boot *b)
+{
+	char spec[ARG_LEN];
+
+	for (unsigned i = 0; i < b->conf.nslots; i++) {
+		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++) {
+			if (b->dev.slot[i].part[c][0] == '\0')
+				continue;
+			snprintf(spec, sizeof(spec), "%c:%s=%s", state_slot_letter((int)i),
+				 b->conf.slot[i].cls[c].name, b->dev.slot[i].part[c]);
+			add(a, "--slot", spec);
+		}
+	}
+}
+
+static void build_args(struct args *a, const struct boot *b, enum state_source src, bool rescue)
+{
+	char spec[ARG_LEN];
+
+	memset(a, 0, sizeof(*a));
+	add(a, "keelboot-apply", NULL);
+	add(a, "--state", b->dev.state);
+	add_slots(a, b);
+	snprintf(spec, sizeof(spec), "%u", devices_mountable(&b->dev, &b->conf));
+	add(a, "--mountable", spec);
+	if (rescue)
+		add(a, "--rescue", NULL);
+	if (src == STATE_SRC_DATA) {
+		snprintf(spec, sizeof(spec), "data:%s", b->dev.data);
+		add(a, "--source", spec);
+		return;
+	}
+	for (unsigned i = 0; i < b->dev.nmedia; i++) {
+		snprintf(spec, sizeof(spec), "usb:%s", b->dev.media[i]);
+		add(a, "--source", spec);
+	}
+}
+
+/* An apply that is stuck has to be killed before the watchdog, which it does not get fed, kills us
+ * all. */
+static uint64_t stall_limit_ms(const struct boot *b)
+{
+	uint64_t ms = (uint64_t)b->conf.progress_deadline_s * 1000;
+	uint64_t bound = wdt_timeout_s(&b->wdt) * UINT64_C(1000) * 2 / 3;
+
+	return bound != 0 && bound < ms ? bound : ms;
+}
+
+/* Follows the child until its pipe is closed, it stalls, or takes too long. True if it ended by
+ * itself. */
+static bool follow(struct boot *b, int fd, struct progress *p)
+{
+	uint64_t start = os_now_ms(), moved = start, now = start;
+	unsigned told = 0;
+	char buf[256];
+	size_t len;
+	bool ready;
+
+	while (now - moved < stall_limit_ms(b) && now - start < APPLY_LIMIT_MS) {
+		enum kb_err err = os_poll(&fd, &ready, 1, 500);
+
+		now = os_now_ms();
+		if (err == KB_ETIMEDOUT)
+			continue;
+		err = err == KB_OK ? os_read(fd, buf, sizeof(buf), &len) : err;
+		if (err == KB_EBUSY)
+			continue;
+		if (err != KB_OK || len == 0)
+			return true;
+		if (!progress_take(p, buf, len))
+			continue;
+		moved = now;
+		wdt_feed(&b->wdt);
+		if (p->phase * 1000 + progress_percent(p) / 20 * 20 != told) {
+			told = p->phase * 1000 + progress_percent(p) / 20 * 20;
+			log_info("update: %s, %u %%", progress_phase_name(p->phase),
+				 progress_percent(p));
+		}
+	}
+	log_err("update: no progress for %u s while %s; stopped", (unsigned)((now - moved) / 1000),
+		progress_phase_name(p->phase));
+	return false;
+}
+
+/* Runs apply. KB_OK: a slot was installed. KB_ENOENT: nothing to do. KB_ETIMEDOUT: it cannot even
+ * be killed. */
+static enum kb_err run(struct boot *b, enum state_source src, bool rescue)
+{
+	static struct args args;
+	struct os_spawn sp = { .path = BOOT_HELPER, .argv = args.v, .own_mounts = true };
+	struct progress p = { .phase = PROGRESS_NONE };
+	int fds[2], status = 0;
+	enum kb_err err;
+	pid_t pid;
+	bool ended;
+
+	build_args(&args, b, src, rescue);
+	TRY(os_pipe(fds));
+	sp.fd3 = fds[1];
+	err = os_spawn(&sp, &pid);
+	os_close(&fds[1]);
+	if (err != KB_OK) {
+		os_close(&fds[0]);
+		log_err("update: unable to start %s: %s", BOOT_HELPER, err_text(err));
+		return err;
+	}
+	ended = follow(b, fds[0], &p);
+	os_close(&fds[0]);
+	if (ended)
+		err = os_wait(pid, 10000, &status);
+	if (!ended || err != KB_OK) {
+		TRY(os_kill(pid));
+		return KB_ECHILD;
+	}
+	if (WIFSIGNALED(status))
+		log_err("update: apply was ended by signal %d", WTERMSIG(status));
+	if (!WIFEXITED(status))
+		return KB_ECHILD;
+	return WEXITSTATUS(status) == 0 ? KB_OK : WEXITSTATUS(status) == 2 ? KB_ENOENT : KB_ECHILD;
+}
+
+/* True if the source holds anything to look at; data is opened only when the state says that
+ * something is staged. */
+static bool has_something(const struct boot *b, enum state_source src)
+{
+	if (src == STATE_SRC_DATA)
+		return b->cmd.media & CMDLINE_MEDIA_DATA && b->conf.data_enabled &&
+		       b->dev.data[0] != '\0' && b->rec.s.staged.source == STATE_SRC_DATA;
+	return b->cmd.media & CMDLINE_MEDIA_USB && b->conf.usb_enabled && b->dev.nmedia > 0;
+}
+
+/*
+ * One source: counted durably before its media are opened, so that one that takes the kernel down
+ * is left alone after STATE_APPLY_LIMIT boots whatever the hardware says about the cause.
+ */
+static enum kb_err apply_source(struct boot *b, enum state_source src, bool rescue)
+{
+	struct record *r = &b->rec;
+	enum kb_err err;
+
+	if (!plan_apply_begin(&r->s, src)) {
+		log_warn("update: source %s took the device down %d times; skipped until a slot is "
+			 "marked good",
+			 state_source_name(src), STATE_APPLY_LIMIT);
+		return KB_ENOENT;
+	}
+	TRY(record_save(r, &r->s));
+	err = run(b, src, rescue);
+	if (err == KB_ETIMEDOUT) {
+		/* It still writes, perhaps. Only a reset ends that; the count above bounds how
+		 * often. */
+		log_err("update: apply cannot be stopped; restarting");
+		os_reboot();
+	}
+	if (record_reload(r) != KB_OK)
+		log_err("update: unable to read the state again; going on with the one from "
+			"before");
+	plan_apply_end(&r->s, src);
+	return err;
+}
+
+void updates_apply(struct boot *b, bool rescue)
+{
+	static const enum state_source order[] = { STATE_SRC_DATA, STATE_SRC_USB };
+
+	if (b->rec.health == RECORD_MISSING || b->rec.health == RECORD_UNWRITABLE)
+		return;
+	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		if (!has_something(b, order[i]))
+			continue;
+		log_info("update: looking at source %s", state_source_name(order[i]));
+		if (apply_source(b, order[i], rescue) == KB_OK)
+			return;
+	}
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A staged update at boot: who may carry one, and the child that applies it, held to its progress.
+ */
+#pragma once
+
+#include "initramfs/boot.h"
+
+/*
+ * Goes through the sources and lets keelboot-apply look at each that holds something. Whatever it
+ * does, the boot goes on: with the state loaded anew, or with the one from before. With rescue the
+ * device is allowed to repair itself with a release that it had before.
+ */
+void updates_apply(struct boot *b, bool rescue);
