@@ -85,6 +85,13 @@ const char *choose_tier_name(enum choose_tier tier)
 	return (unsigned)tier <= CHOOSE_LAST_RESORT ? names[tier] : names[CHOOSE_LAST_RESORT];
 }
 
+static void note_last_resort(struct state *s, int8_t slot)
+{
+	s->lr = slot;
+	if (s->lr_count < STATE_LR_COUNT_MAX)
+		s->lr_count++;
+}
+
 void choose_charge(struct state *s, const struct choose_candidate *c, bool charge_good)
 {
 	struct state_slot *t = &s->slot[c->slot];
@@ -92,7 +99,7 @@ void choose_charge(struct state *s, const struct choose_candidate *c, bool charg
 	if (c->tier == CHOOSE_ONESHOT)
 		s->oneshot = STATE_NONE;
 	if (c->tier == CHOOSE_LAST_RESORT)
-		s->lr = c->slot;
+		note_last_resort(s, c->slot);
 	if (c->tier == CHOOSE_LAST_RESORT || t->st == STATE_GOOD)
 		s->last = c->slot;
 	if (has_tries(t))

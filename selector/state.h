@@ -28,8 +28,9 @@
 #define STATE_STREAK_LIMIT 3 /* crashes in a row after which a good slot is no longer trusted */
 #define STATE_APPLY_LIMIT \
 	3 /* applies under way in which the device went down, then the source is skipped */
-#define STATE_FAILS_LIMIT    3 /* failures of one staged copy, then it is unstaged */
-#define STATE_INSTALLS_LIMIT 8 /* automatic installs between two commits */
+#define STATE_LR_COUNT_MAX   16 /* counts no further: the delay has long reached its bound */
+#define STATE_FAILS_LIMIT    3	/* failures of one staged copy, then it is unstaged */
+#define STATE_INSTALLS_LIMIT 8	/* automatic installs between two commits */
 
 enum state_st {
 	STATE_EMPTY,   /* nothing was ever installed */
@@ -95,6 +96,7 @@ struct state {
 	bool clean;	     /* the attempt under way ended by an orderly reboot; only while open */
 	int8_t oneshot;	     /* slot to boot once, or STATE_NONE */
 	int8_t lr;	     /* slot booted last as a last resort, or STATE_NONE */
+	uint8_t lr_count;    /* last resorts in a row: what their delay grows with */
 	struct state_staged staged;
 	struct state_apply apply[STATE_SRC_COUNT];
 	uint8_t installs; /* automatic installs since the last commit */

@@ -86,6 +86,11 @@ static void get_lr(struct state *s, const struct text_line *l)
 	s->lr = slot_value(s, l);
 }
 
+static void get_lr_count(struct state *s, const struct text_line *l)
+{
+	s->lr_count = (uint8_t)number(l, STATE_LR_COUNT_MAX, STATE_LR_COUNT_MAX);
+}
+
 static void get_oneshot(struct state *s, const struct text_line *l)
 {
 	s->oneshot = slot_value(s, l);
@@ -213,6 +218,7 @@ static const struct {
 	{ "token", true, get_token },
 	{ "clean", true, get_clean },
 	{ "lr", true, get_lr },
+	{ "lr.count", false, get_lr_count },
 	{ "oneshot", false, get_oneshot },
 	{ "staged", false, get_staged },
 	{ "apply.data", false, get_apply_data },

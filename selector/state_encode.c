@@ -124,6 +124,7 @@ static void put_rest(struct text_out *o, const struct state *s)
 
 	if (s->oneshot != STATE_NONE)
 		put_letter(o, "oneshot", s->oneshot);
+	put_number_if(o, "lr.count", s->lr_count);
 	for (unsigned i = 0; i < s->nslots; i++)
 		put_slot(o, &s->slot[i], i);
 	put_staged(o, &s->staged);

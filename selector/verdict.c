@@ -77,6 +77,7 @@ enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t flo
 	close_attempt(s);
 	s->last = (int8_t)slot;
 	s->lr = STATE_NONE;
+	s->lr_count = 0;
 	memset(s->apply, 0, sizeof(s->apply));
 	s->installs = 0;
 	s->rebuilt = false;
