@@ -57,3 +57,9 @@ enum kb_err bdev_drop_cache(struct bdev *b, uint64_t off, uint64_t len)
 	TRY(check_range(b, off, len));
 	return b->ops->drop_cache == NULL ? KB_OK : b->ops->drop_cache(b, off, len);
 }
+
+bool bdev_is_zero(struct bdev *b, uint64_t off, uint64_t len)
+{
+	return b->ops->is_zero != NULL && check_range(b, off, len) == KB_OK &&
+	       b->ops->is_zero(b, off, len);
+}

@@ -34,6 +34,8 @@ struct bdev_ops {
 	/* Drops what the page cache holds of the range, so that the next read asks the medium.
 	 * NULL: no cache. */
 	enum kb_err (*drop_cache)(struct bdev *b, uint64_t off, uint64_t len);
+	/* True when the range is known to hold zeroes without reading it: a hole. NULL: never. */
+	bool (*is_zero)(struct bdev *b, uint64_t off, uint64_t len);
 };
 
 struct bdev {
@@ -49,6 +51,9 @@ enum kb_err bdev_flush(struct bdev *b) KB_MUST_CHECK;
 enum kb_err bdev_discard(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_CHECK;
 enum kb_err bdev_zero(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_CHECK;
 enum kb_err bdev_drop_cache(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_CHECK;
+
+/* False says nothing: the range has to be read then. */
+bool bdev_is_zero(struct bdev *b, uint64_t off, uint64_t len);
 
 /* The real one: a block device, or a regular file on a host. */
 struct bdev_file {

@@ -104,6 +104,16 @@ static enum kb_err file_drop_cache(struct bdev *b, uint64_t off, uint64_t len)
 	return rc == 0 ? KB_OK : err_errno(rc);
 }
 
+static bool file_is_zero(struct bdev *b, uint64_t off, uint64_t len)
+{
+	off_t data;
+
+	if (self(b)->block)
+		return false;
+	data = lseek(self(b)->fd, (off_t)off, SEEK_DATA);
+	return data < 0 ? errno == ENXIO : (uint64_t)data >= off + len;
+}
+
 static const struct bdev_ops file_ops = {
 	.read = file_read,
 	.write = file_write,
@@ -111,6 +121,7 @@ static const struct bdev_ops file_ops = {
 	.discard = file_discard,
 	.zero = file_zero,
 	.drop_cache = file_drop_cache,
+	.is_zero = file_is_zero,
 };
 
 enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
