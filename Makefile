@@ -95,11 +95,49 @@ $(SIMS): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIM
 
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c)))
 
+tests: all $(UNIT) $(TRACE) $(SIMS) ## build all test programs
+	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory SAN=1 san-tests)
+
+san-tests: $(UNIT) $(TRACE) $(SIMS)
+
+check: ## install what is missing, build, run every test; ends with "N passed, N failed"
+	@qemu/deps check
+	@$(MAKE) --no-print-directory -j$$(nproc) tests
+	@qemu/kernel
+	@tests/run $(SUITES)
+
+# ---------------------------------------------------------------- the demo
+DEMO :=
+
+demo: ## play a good, a broken and a damaged update in QEMU (DEMO=manual: you at the console)
+	@qemu/deps run
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@qemu/kernel
+	@qemu/demo $(if $(filter manual,$(DEMO)),--manual)
+
+# ---------------------------------------------------------------- install
+LIBDIR := $(PREFIX)/lib/keelboot
+MANDIR := $(PREFIX)/share/man
+MANPAGES := $(wildcard docs/man/*.[1578])
+
+install: all ## install below DESTDIR and PREFIX (default /usr)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/hooks $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
+	install -m 755 $(B)/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot
+	install -m 755 $(B)/init $(B)/keelboot-helper initramfs/mkinitramfs $(DESTDIR)$(LIBDIR)/
+	for page in $(MANPAGES); do \
+		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
+
+uninstall: ## remove what install put there (configuration and keys stay)
+	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper mkinitramfs)
+	-rmdir $(DESTDIR)$(LIBDIR)/hooks $(DESTDIR)$(LIBDIR) 2>/dev/null
+	for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean: ## remove what was built (the unpacked kernel in build/kernel stays)
 	find build -mindepth 1 -maxdepth 1 ! -name kernel -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all help clean
+.PHONY: all tests san-tests check demo install uninstall help clean
 .DEFAULT_GOAL := all

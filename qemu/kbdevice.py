@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole device in a folder: key, systems, bundles, initramfs, disk. What the demo plays with, and a pattern
+for a device of your own."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import kbkernel
+from kbdisk import Disk, Ext4, mkext4
+from kbroot import mkroot
+from machine import Machine
+from drives import Drive
+
+TOP = Path(__file__).resolve().parent.parent
+COMPATIBLE = "demo-board"
+CONF = """\
+# What this device is. `man 5 system.conf` lists every key.
+[system]
+compatible={compatible}
+# The i6300esb of QEMU tells a reset by the watchdog, but does not announce that it can. A good slot needs no counting then.
+count={count}
+tries={tries}
+
+[state]
+partition=PARTLABEL=keelboot-state
+
+[slot.a]
+root=PARTLABEL=root-a
+
+[slot.b]
+root=PARTLABEL=root-b
+
+[source.data]
+partition=PARTLABEL=data
+
+[source.usb]
+enabled=yes
+
+[watchdog]
+timeout={watchdog}
+"""
+# The boot script of a system: what a real one does in its units.
+BOOT = """\
+#!/bin/sh
+data=$(sed -n 's/^data //p' /run/keelboot/devices)
+[ -n "$data" ] && mount -t ext4 -o nosuid,nodev "$data" /data
+[ -c /dev/watchdog0 ] && watchdog -T {watchdog} -t 1 /dev/watchdog0
+echo "system {version} is up on slot $(cat /run/keelboot/slot)"
+{verdict}
+echo "system {version} is ready"
+"""
+HANG = """\
+#!/bin/sh
+echo "system {version}: init hangs"
+while :; do sleep 1000; done
+"""
+EXIT = "#!/bin/sh\necho 'system {version}: init ends'\nexit 1\n"
+PANIC = "#!/bin/sh\necho 'system {version}: init panics'\nmount -t proc proc /proc\necho c > /proc/sysrq-trigger\n"
+INITS = {"hang": HANG, "exit": EXIT, "panic": PANIC}
+VERDICTS = {"ok": "keelboot mark good", "nomark": ": # waits for a person"}
+
+
+def run(*command, **options) -> str:
+    """Runs a command; its output, or an error that shows what it said."""
+    result = subprocess.run([str(part) for part in command], text=True, capture_output=True, **options)
+    if result.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}: exit {result.returncode}\n{result.stdout}{result.stderr}")
+    return result.stdout
+
+
+class Device:
+    """Makes what it is asked for below `work`, once: the same question gives the same file."""
+
+    def __init__(self, work, *, build=TOP / "build", compatible=COMPATIBLE, watchdog=8, tries=3, count="never",
+                 conf="", slot_size="40M", data_size="96M"):
+        self.work = Path(work)
+        self.work.mkdir(parents=True, exist_ok=True)
+        self.build = Path(build)
+        self.keelboot = self.build / "keelboot"
+        self.compatible = compatible
+        self.watchdog = watchdog
+        self.conf = conf or CONF.format(compatible=compatible, watchdog=watchdog, tries=tries, count=count)
+        self.slot_size = slot_size
+        self.data_size = data_size
+
+    def key(self, name="dev", kind="ed25519") -> Path:
+        """The private key NAME.key; its public half NAME.pem is trusted when it lies in the folder keys/."""
+        keys = self.work / "keys"
+        keys.mkdir(exist_ok=True)
+        private = self.work / f"{name}.key"
+        if not private.exists():
+            run(self.keelboot, "key", "generate", "--type", kind, "-o", self.work / name)
+            (self.work / f"{name}.pem").rename(keys / f"{name}.pem")
+        return private
+
+    def system(self, version: str, kind: str = "ok", files=None, size="24M") -> Path:
+        """An ext4 image of a tiny system. kind: ok (marks itself good), nomark, hang, exit, panic, noinit."""
+        image = self.work / f"root-{version}-{kind}.img"
+        if image.exists():
+            return image
+        tree = self.work / f"root-{version}-{kind}"
+        files = dict(files or {})
+        files["usr/bin/keelboot"] = self.keelboot
+        files["usr/lib/keelboot/keelboot-helper"] = self.build / "keelboot-helper"
+        files["etc/keelboot/system.conf"] = self.conf
+        self.key()
+        files["etc/keelboot/keys"] = self.work / "keys"
+        if kind in INITS:
+            files["sbin/init"] = INITS[kind].format(version=version)
+        boot = BOOT.format(version=version, verdict=VERDICTS.get(kind, ":"), watchdog=max(self.watchdog, 20))
+        mkroot(tree, name="Demo", version=version, boot=boot, files=files)
+        if kind == "noinit":
+            (tree / "sbin/init").unlink()
+        mkext4(image, size, tree, label="root", seed=f"root-{version}-{kind}")
+        return image
+
+    def bundle(self, version: str, kind: str = "ok", *, image=None, sequence=None, name="", options=()) -> Path:
+        """A signed bundle of a system; the sequence defaults to the version's major number."""
+        out = self.work / f"{name or f'{version}-{kind}'}.keel"
+        if not out.exists():
+            image = image or self.system(version, kind)
+            sequence = int(version.split(".")[0]) if sequence is None else sequence
+            if "--compatible" not in options:
+                options = ("--compatible", self.compatible, *options)
+            run(self.keelboot, "bundle", "create", "-o", out, "--version", version, "--sequence", sequence,
+                "--image", f"root={image}", "--key", self.key(), *options)
+        return out
+
+    def initramfs(self, *options, name="initramfs", modules=("virtio", "usb", "sd", "nvme", "ext4", "vfat", "watchdog")) -> Path:
+        """The initramfs with this device's system.conf and keys."""
+        out = self.work / f"{name}.img"
+        if not out.exists():
+            conf = self.work / f"{name}.conf"
+            conf.write_text(self.conf)
+            self.key()
+            run(TOP / "initramfs/mkinitramfs", "-o", out, "--init", self.build / "init", "--helper",
+                self.build / "keelboot-helper", "--conf", conf, "--keys", self.work / "keys", "--modules-dir",
+                kbkernel.get().modules, "--module-set", ",".join(modules), *options)
+        return out
+
+    def state(self, *options, name="state") -> Path:
+        """The factory's first state: a partition image. Options are those of `keelboot state init`."""
+        out = self.work / f"{name}.img"
+        out.unlink(missing_ok=True)
+        with open(out, "wb") as file:
+            file.truncate(16 << 20)
+        run(self.keelboot, "state", "init", *options, out)
+        return out
+
+    def disk(self, a=None, b=None, *, state=("--slots", "2", "--good", "a"), data=None, name="disk", sector=512) -> Path:
+        """A disk with state, data and two slots. a, b: images or None; state: options, a file, or None (blank)."""
+        path = self.work / f"{name}.img"
+        path.unlink(missing_ok=True)
+        content = self.state(*state, name=f"{name}-state") if isinstance(state, (list, tuple)) else state
+        tree = self.work / f"{name}-data"
+        for file, source in (data or {}).items():
+            target = tree / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(Path(source).read_bytes())
+        tree.mkdir(exist_ok=True)
+        disk = Disk(sector=sector, seed=name)
+        disk.add("keelboot-state", "16M", content)
+        disk.add("data", self.data_size, Ext4(tree, label="data"))
+        disk.add("root-a", self.slot_size, a)
+        disk.add("root-b", self.slot_size, b)
+        disk.build(path)
+        return path
+
+    def machine(self, disk, *, drives=(), bus="virtio", append="", initrd=None, watchdog=True, memory=256, log=None,
+                faults=(), **options) -> Machine:
+        """The device, switched off: use it in a `with`."""
+        return Machine(kbkernel.get().vmlinux, initrd or self.initramfs(), f"quiet loglevel=6 {append}".strip(),
+                       drives=[Drive(disk, bus=bus, name="disk", faults=faults), *drives], memory=memory,
+                       watchdog=watchdog, log=log or os.path.join(self.work, "console.log"), **options)
