@@ -129,6 +129,7 @@ enum kb_err store_load(struct store *st, struct bdev *dev, struct state *s,
 		st->region_dead[r] = sc.readable[r] == 0;
 		if (newest < 0)
 			continue;
+		st->has_record[r] = true;
 		st->next[r] = (newest + 1) % (int)STORE_CELLS;
 		if (sc.seq[r][newest] > st->seq)
 			st->seq = sc.seq[r][newest];

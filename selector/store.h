@@ -23,6 +23,7 @@ struct store {
 	uint64_t seq;
 	int region, cell;    /* of the newest record; -1 when there is none */
 	int next[2];	     /* cell of each region that is written next */
+	bool has_record[2];  /* the load found a valid record in the region */
 	bool region_dead[2]; /* no cell of the region can be read: both copies go into the other */
 	uint64_t history_n;  /* number of the newest event; 0: not looked for yet */
 };

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading the command's arguments: options by a table, in any order with the operands, "--" ends
+ * them. What is wrong is said on standard error, with the nearest thing that would have been right.
+ */
+#pragma once
+
+#include "lib/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct args_option {
+	const char *name; /* without "--"; NULL ends a table */
+	char letter;	  /* without "-"; 0: none */
+	bool value;	  /* takes one: --name=V, --name V, -n V, -nV */
+	int id;		  /* what args_next() returns; above 0 */
+};
+
+enum {
+	ARGS_END = 0,	   /* nothing is left */
+	ARGS_OPERAND = -1, /* args->value is an operand */
+	ARGS_ERROR = -2,   /* said what is wrong */
+};
+
+struct args {
+	int argc;
+	char **argv;
+	int at;		    /* next one to look at */
+	const char *value;  /* of the option or operand just returned */
+	const char *option; /* the option just returned, as the table names it, for messages */
+	bool only_operands; /* "--" was seen */
+	const struct args_option *tables[3]; /* searched in this order; NULL: none */
+};
+
+/* The next option's id, or one of the above. */
+int args_next(struct args *a);
+
+/*
+ * A number of bytes: decimal digits and one of K M G T (of 1024) or nothing. KB_EFORMAT, or
+ * KB_EINVAL when it does not fit 64 bits.
+ */
+enum kb_err args_bytes(uint64_t *out, const char *text) KB_MUST_CHECK;
+
+/*
+ * The one of n names nearest to word: one that begins with it, else the one with the fewest wrong
+ * letters if those are few. NULL: none is near.
+ */
+const char *args_nearest(const char *word, const char *const *names, size_t n);

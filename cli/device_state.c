@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/device.h"
+
+#include "cli/device_find.h"
+#include "cli/output.h"
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Fills state_path: --state, else what init saw, else by system.conf. */
+static enum kb_err locate(struct device *d)
+{
+	enum kb_err e;
+
+	if (d->opts->state != NULL) {
+		snprintf(d->state_path, sizeof(d->state_path), "%s", d->opts->state);
+		return KB_OK;
+	}
+	if (d->state_path[0] != '\0')
+		return KB_OK;
+	e = device_find(d->conf.state, "/dev/disk", "/sys/class/block", d->state_path,
+			sizeof(d->state_path));
+	if (e == KB_OK)
+		return KB_OK;
+	d->state_path[0] = '\0';
+	if (e == KB_EBUSY)
+		log_err("two partitions are %s; name one: --state /dev/...", d->conf.state);
+	else
+		log_err("no state partition: there is no %s/devices and no %s; name it: "
+			"--state /dev/..., or set [state] in system.conf",
+			d->opts->run_dir, d->conf.state);
+	return e;
+}
+
+static void tell_open(const struct device *d, enum kb_err e, bool write)
+{
+	const char *path = d->state_path;
+
+	if (e == KB_ENOENT)
+		log_err("state partition %s: not found; name another: --state /dev/...", path);
+	else if (e == KB_EPERM)
+		log_err("state partition %s: no permission to %s; run as root%s", path,
+			write ? "write" : "read",
+			write ? ", and see that it is not write-protected" : "");
+	else if (e == KB_EINVAL)
+		log_err("state partition %s: neither a block device nor a file", path);
+	else
+		log_err("state partition %s: cannot be opened: %s", path, err_text(e));
+}
+
+static enum kb_err select_range(struct device *d)
+{
+	uint64_t off = d->opts->offset, size = d->opts->size, all = d->file.bdev.size;
+
+	d->dev = &d->file.bdev;
+	if (off == 0 && size == 0)
+		return KB_OK;
+	if (size == 0 && off < all)
+		size = all - off;
+	if (device_range_init(&d->range, &d->file.bdev, off, size) != KB_OK) {
+		log_err("--offset and --size: not multiples of %d inside the %" PRIu64
+			" bytes of %s",
+			BDEV_ALIGN, all, d->state_path);
+		return KB_EINVAL;
+	}
+	d->dev = &d->range.bdev;
+	return KB_OK;
+}
+
+static enum kb_err lock(struct device *d)
+{
+	enum kb_err e = store_lock(d->file.fd, d->opts->lock_wait_ms);
+
+	if (e == KB_EBUSY)
+		log_err("state partition %s: another command or an update holds the lock since "
+			"%u s; try again when it has ended, or wait longer: --wait SECONDS",
+			d->state_path, d->opts->lock_wait_ms / 1000);
+	else if (e != KB_OK)
+		log_err("state partition %s: cannot be locked: %s", d->state_path, err_text(e));
+	return e;
+}
+
+static enum kb_err load(struct device *d)
+{
+	enum kb_err e = store_load(&d->store, d->dev, &d->state, &d->finding);
+
+	if (e == KB_EINVAL)
+		log_err("state partition %s: %" PRIu64 " bytes; it has to have at least %u MiB",
+			d->state_path, d->dev->size, STORE_MIN_SIZE >> 20);
+	else if (e != KB_OK)
+		log_err("state partition %s: nothing of it can be read: %s", d->state_path,
+			err_text(e));
+	return e;
+}
+
+static enum kb_err open_and_load(struct device *d, bool write)
+{
+	unsigned flags = BDEV_FILE_DIRECT | (write ? BDEV_FILE_WRITE : 0u);
+	enum kb_err e;
+
+	TRY(locate(d));
+	e = bdev_file_open(&d->file, d->state_path, flags);
+	if (e != KB_OK)
+		tell_open(d, e, write);
+	if (e == KB_OK)
+		e = select_range(d);
+	if (e == KB_OK && write)
+		e = lock(d);
+	if (e == KB_OK)
+		e = load(d);
+	if (e != KB_OK)
+		device_close(d);
+	return e;
+}
+
+enum kb_err device_open(struct device *d)
+{
+	return open_and_load(d, false);
+}
+
+enum kb_err device_open_write(struct device *d)
+{
+	return open_and_load(d, true);
+}
+
+enum kb_err device_open_state(struct device *d)
+{
+	enum kb_err e;
+
+	TRY(open_and_load(d, true));
+	e = device_need_state(d);
+	if (e != KB_OK)
+		device_close(d);
+	return e;
+}
+
+void device_close(struct device *d)
+{
+	bdev_file_close(&d->file);
+}
+
+enum kb_err device_need_state(const struct device *d)
+{
+	switch (d->finding) {
+	case STORE_FOUND:
+		return KB_OK;
+	case STORE_BLANK:
+		log_err("state partition %s: never written; boot the device with Keelboot once, or "
+			"write its first state: keelboot state init",
+			d->state_path);
+		return KB_EBLANK;
+	case STORE_LOST:
+		break;
+	}
+	log_err("state partition %s: both regions are damaged; the next boot makes a new state "
+		"from the slots, or write one: keelboot state init --force",
+		d->state_path);
+	return KB_EIO;
+}
+
+enum kb_err device_save(struct device *d)
+{
+	enum kb_err e = store_save(&d->store, &d->state);
+
+	if (e != KB_OK)
+		log_err("state partition %s: unable to write: %s; nothing was changed for sure: "
+			"see `keelboot status`",
+			d->state_path, err_text(e));
+	return e;
+}
+
+void device_history(struct device *d, enum history_kind kind, int slot, const char *reason,
+		    const char *detail)
+{
+	struct history_event e = { .kind = kind, .slot = (int8_t)slot, .time = output_now() };
+
+	if (slot != STATE_NONE) {
+		e.sequence = d->state.slot[slot].sequence;
+		memcpy(e.version, d->state.slot[slot].version, sizeof(e.version));
+	}
+	state_set_text(e.reason, reason);
+	state_set_text(e.detail, detail);
+	if (store_history_add(&d->store, &e) != KB_OK)
+		log_warn("unable to add a line to the history; nothing else is lost");
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `keelboot key generate` and `keelboot key show`. */
+#include "cli/key.h"
+
+#include "cli/args.h"
+#include "cli/key_file.h"
+#include "cli/output.h"
+#include "lib/bytes.h"
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <string.h>
+
+static const char help[] =
+	"Usage: keelboot key generate -o NAME [--type ed25519|p256]\n"
+	"       keelboot key show FILE...\n"
+	"\n"
+	"  generate  make a key pair: NAME.key signs bundles (keep it secret), NAME.pem goes\n"
+	"            into the device's keyring; neither file is ever overwritten\n"
+	"  show      print type and id of keys, private or public\n"
+	"\n"
+	"Options:\n"
+	"  -o, --output NAME   where to write: NAME.key and NAME.pem\n"
+	"      --type TYPE     ed25519 (default) or p256 (ECDSA on P-256 with SHA-256)\n"
+	"  -h, --help          this text\n"
+	"\n"
+	"Example:\n"
+	"  keelboot key generate -o release-2026\n"
+	"  cp release-2026.pem /etc/keelboot/keys/\n";
+
+enum { OPT_HELP = 1, OPT_OUTPUT, OPT_TYPE };
+
+static const struct args_option options[] = {
+	{ "help", 'h', false, OPT_HELP },
+	{ "output", 'o', true, OPT_OUTPUT },
+	{ "type", 0, true, OPT_TYPE },
+	{ NULL, 0, false, 0 },
+};
+
+static void print_key(const char *path, const struct keyring_key *key, const char *half)
+{
+	char id[2 * KEYRING_ID_LEN + 1];
+
+	bytes_hex(id, key->id, KEYRING_ID_LEN);
+	printf("%s: %s %s key, id %s\n", path, keyring_alg_name(key->alg), half, id);
+}
+
+static int usage(void)
+{
+	log_err("`keelboot key --help` shows how it is used");
+	return OUTPUT_USAGE;
+}
+
+static int generate(const char *base, const char *type)
+{
+	enum keyring_alg alg;
+	struct key_file k;
+	enum kb_err err;
+
+	if (base == NULL) {
+		log_err("key generate: where to? give -o NAME");
+		return usage();
+	}
+	if (type == NULL || strcmp(type, "ed25519") == 0) {
+		alg = KEYRING_ED25519;
+	} else if (strcmp(type, "p256") == 0) {
+		alg = KEYRING_ECDSA_P256;
+	} else {
+		log_err("--type %s: want ed25519 or p256", type);
+		return usage();
+	}
+	err = key_file_generate(base, alg, &k);
+	if (err != KB_OK)
+		return OUTPUT_FAILURE;
+	print_key(base, key_file_public(&k), "new");
+	log_info("%s.key is not protected by a passphrase: good for development; a key for "
+		 "products belongs on a machine of its own or in a hardware token",
+		 base);
+	key_file_free(&k);
+	return output_exit_code(output_flush());
+}
+
+/* A public key is tried first: it is what most people have. */
+static int show_one(const char *path)
+{
+	static struct keyring ring;
+	struct key_file k;
+	enum kb_err err;
+
+	memset(&ring, 0, sizeof(ring));
+	err = keyring_add(&ring, path);
+	if (err == KB_OK) {
+		print_key(path, &ring.key[0], "public");
+		keyring_free(&ring);
+		return OUTPUT_OK;
+	}
+	err = key_file_load(&k, path);
+	if (err != KB_OK)
+		return OUTPUT_FAILURE;
+	print_key(path, key_file_public(&k), "private");
+	key_file_free(&k);
+	return OUTPUT_OK;
+}
+
+static int show(char **files, unsigned n)
+{
+	int code = OUTPUT_OK;
+
+	if (n == 0) {
+		log_err("key show: which file?");
+		return usage();
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (show_one(files[i]) != OUTPUT_OK)
+			code = OUTPUT_FAILURE;
+	}
+	return code != OUTPUT_OK ? code : output_exit_code(output_flush());
+}
+
+int key_main(int argc, char **argv)
+{
+	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { options } };
+	const char *output = NULL, *type = NULL, *verb;
+	unsigned n = 0;
+	int opt;
+
+	while ((opt = args_next(&a)) != ARGS_END) {
+		if (opt == OPT_HELP) {
+			fputs(help, stdout);
+			return output_exit_code(output_flush());
+		}
+		if (opt == ARGS_ERROR)
+			return usage();
+		if (opt == OPT_OUTPUT)
+			output = a.value;
+		else if (opt == OPT_TYPE)
+			type = a.value;
+		else
+			argv[n++] = (char *)a.value; /* operands move to the front */
+	}
+	verb = n > 0 ? argv[0] : "";
+	if (strcmp(verb, "generate") == 0 && n == 1)
+		return generate(output, type);
+	if (strcmp(verb, "show") == 0 && output == NULL && type == NULL)
+		return show(argv + 1, n - 1);
+	log_err(n == 0 ? "key: generate or show?" : "key %s: not understood", verb);
+	return usage();
+}

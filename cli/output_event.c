@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/output.h"
+
+#include <stdio.h>
+
+struct phrase {
+	const char *plain;   /* without a reason */
+	const char *because; /* before ": reason" */
+	const char *from;    /* before the detail, which stands in parentheses */
+};
+
+static const struct phrase phrases[HISTORY_KIND_COUNT] = {
+	[HISTORY_BOOT] = { "was booted", "was booted", "" },
+	[HISTORY_INSTALL] = { "was installed", "could not be installed", "from " },
+	[HISTORY_REFUSED] = { "was not taken", "was not taken", "from " },
+	[HISTORY_GOOD] = { "was marked good", "was marked good", "" },
+	[HISTORY_BAD] = { "was rejected", "was rejected", "" },
+	[HISTORY_REBUILT] = { "the state record was lost and made anew",
+			      "the state record was lost and made anew", "" },
+	[HISTORY_STATE] = { "the state was changed", "", "" },
+};
+
+/* What the event is about: "3.0 in slot b", "slot b", "a bundle"; "" where it is the state. */
+static void subject(char *out, size_t size, const struct history_event *e)
+{
+	const char *preposition = e->kind == HISTORY_INSTALL ? "for" : "in";
+
+	out[0] = '\0';
+	if (e->kind == HISTORY_REBUILT)
+		return;
+	if (e->version[0] != '\0' && e->slot != STATE_NONE && e->kind != HISTORY_REFUSED)
+		snprintf(out, size, "%s %s slot %c ", e->version, preposition,
+			 state_slot_letter(e->slot));
+	else if (e->version[0] != '\0')
+		snprintf(out, size, "%s ", e->version);
+	else if (e->slot != STATE_NONE)
+		snprintf(out, size, "slot %c ", state_slot_letter(e->slot));
+	else if (e->kind == HISTORY_REFUSED || e->kind == HISTORY_INSTALL)
+		snprintf(out, size, "a bundle ");
+}
+
+void output_event_sentence(char out[OUTPUT_LINE_LEN], const struct history_event *e)
+{
+	const struct phrase *p =
+		&phrases[(unsigned)e->kind < HISTORY_KIND_COUNT ? e->kind : HISTORY_STATE];
+	char who[96], detail[80] = "";
+	const char *colon = e->reason[0] != '\0' && p->because[0] != '\0' ? ": " : "";
+
+	subject(who, sizeof(who), e);
+	if (e->detail[0] != '\0')
+		snprintf(detail, sizeof(detail), " (%s%s)", p->from, e->detail);
+	snprintf(out, OUTPUT_LINE_LEN, "%s%s%s%s%s", who,
+		 e->reason[0] != '\0' ? p->because : p->plain, colon, e->reason, detail);
+}
+
+json_object *output_event_json(const struct history_event *e)
+{
+	json_object *o = json_object_new_object();
+	char when[OUTPUT_TIME_LEN];
+
+	output_time(when, e->time, true);
+	output_json_number(o, "n", e->n);
+	output_json_text(o, "time", when[0] != '\0' ? when : NULL);
+	output_json_text(o, "kind", history_kind_name(e->kind));
+	output_json_slot(o, "slot", e->slot);
+	output_json_text(o, "version", e->version);
+	output_json_number(o, "sequence", e->sequence);
+	output_json_text(o, "reason", e->reason);
+	output_json_text(o, "detail", e->detail);
+	return o;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/stage_files.h"
+
+#include "lib/bytes.h"
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum kb_err stage_files_dir(const struct conf *c, char *path, size_t size)
+{
+	int n = snprintf(path, size, "%s/%s", c->data_mount, c->data_stage);
+
+	return n > 0 && (size_t)n < size ? KB_OK : KB_ENOSPC;
+}
+
+static void file_name(const uint8_t release[STATE_ID_LEN], char out[32])
+{
+	bytes_hex(out, release, 8);
+	snprintf(out + 16, 16, ".keel");
+}
+
+enum kb_err stage_files_path(const struct conf *c, const uint8_t release[STATE_ID_LEN], char *path,
+			     size_t size)
+{
+	char name[32];
+	int n;
+
+	file_name(release, name);
+	n = snprintf(path, size, "%s/%s/%s", c->data_mount, c->data_stage, name);
+	return n > 0 && (size_t)n < size ? KB_OK : KB_ENOSPC;
+}
+
+static enum kb_err sync_dir(const char *path)
+{
+	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 && fsync(fd) == 0)
+		return KB_OK;
+	log_err("%s: cannot be made durable: %s", path, strerror(errno));
+	return KB_EIO;
+}
+
+/* Makes one folder; `above` is the one that it is in, whose new entry has to be durable too. */
+static enum kb_err make_one(const char *path, const char *above)
+{
+	if (mkdir(path, 0755) == 0)
+		return sync_dir(above);
+	if (errno == EEXIST)
+		return KB_OK;
+	log_err("%s: cannot be made: %s", path, strerror(errno));
+	return err_errno(errno);
+}
+
+enum kb_err stage_files_make(const struct conf *c)
+{
+	char path[PATH_MAX], above[PATH_MAX];
+	size_t base = strlen(c->data_mount);
+	struct stat st;
+
+	if (stat(c->data_mount, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		log_err("%s: no such folder; mount the data partition there, or set [source.data] "
+			"mount= in system.conf",
+			c->data_mount);
+		return KB_ENOENT;
+	}
+	TRY(stage_files_dir(c, path, sizeof(path)));
+	snprintf(above, sizeof(above), "%s", c->data_mount);
+	for (char *p = path + base + 1;; p++) {
+		char end = *p;
+
+		if (end != '/' && end != '\0')
+			continue;
+		*p = '\0';
+		TRY(make_one(path, above));
+		snprintf(above, sizeof(above), "%s", path);
+		if (end == '\0')
+			return KB_OK;
+		*p = end;
+	}
+}
+
+static bool is_ours(const char *name)
+{
+	size_t len = strlen(name);
+
+	return (len > 5 && strcmp(name + len - 5, ".keel") == 0) ||
+	       (len > 10 && strcmp(name + len - 10, ".keel.part") == 0);
+}
+
+void stage_files_clean(const struct conf *c, const uint8_t *keep)
+{
+	char path[PATH_MAX], kept[32] = "";
+	struct dirent *entry;
+	DIR *dir;
+
+	if (stage_files_dir(c, path, sizeof(path)) != KB_OK || (dir = opendir(path)) == NULL)
+		return;
+	if (keep != NULL)
+		file_name(keep, kept);
+	while ((entry = readdir(dir)) != NULL) {
+		if (!is_ours(entry->d_name) || strcmp(entry->d_name, kept) == 0)
+			continue;
+		if (unlinkat(dirfd(dir), entry->d_name, 0) < 0)
+			log_warn("%s/%s: cannot be removed: %s; it only takes room", path,
+				 entry->d_name, strerror(errno));
+	}
+	closedir(dir);
+}
+
+enum kb_err stage_files_sync(const struct conf *c)
+{
+	char path[PATH_MAX];
+
+	TRY(stage_files_dir(c, path, sizeof(path)));
+	return sync_dir(path);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stage folder on the data partition, as the running system sees it. */
+#pragma once
+
+#include "lib/conf.h"
+#include "selector/state.h"
+
+#include <stddef.h>
+
+/* Path of the folder. KB_ENOSPC. */
+enum kb_err stage_files_dir(const struct conf *c, char *path, size_t size) KB_MUST_CHECK;
+
+/* Path of a release's file in it. KB_ENOSPC. */
+enum kb_err stage_files_path(const struct conf *c, const uint8_t release[STATE_ID_LEN], char *path,
+			     size_t size) KB_MUST_CHECK;
+
+/*
+ * Makes the folder and what is missing above it, but never data_mount itself: where that is not
+ * mounted, nothing may be written to the slot instead. KB_ENOENT, KB_EPERM, KB_ENOSPC, KB_EIO,
+ * which it has told.
+ */
+enum kb_err stage_files_make(const struct conf *c) KB_MUST_CHECK;
+
+/* Removes *.keel and *.part except the file of `keep` (NULL: none is kept); tells what remains. */
+void stage_files_clean(const struct conf *c, const uint8_t *keep);
+
+/* Makes the names in the folder durable. KB_EIO, which it has told. */
+enum kb_err stage_files_sync(const struct conf *c) KB_MUST_CHECK;

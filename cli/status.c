@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/status.h"
+
+#include "cli/stage_files.h"
+#include "lib/os.h"
+#include "selector/plan.h"
+#include "selector/reset.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void warn(struct status *st, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void warn(struct status *st, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (st->nwarnings == STATUS_WARNINGS_MAX)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(st->warning[st->nwarnings++], STATUS_WARNING_LEN, fmt, ap);
+	va_end(ap);
+}
+
+const char *status_boot_text(const struct status *st, const char *key)
+{
+	json_object *value;
+
+	if (st->boot == NULL || !json_object_object_get_ex(st->boot, key, &value) ||
+	    !json_object_is_type(value, json_type_string))
+		return "";
+	return json_object_get_string(value);
+}
+
+/* Boots are the background; what decided something is the news. */
+static bool take_event(void *ctx, const struct history_event *e)
+{
+	struct status *st = ctx;
+
+	if (!st->have_last || e->kind != HISTORY_BOOT)
+		st->last = *e;
+	st->have_last = true;
+	return e->kind == HISTORY_BOOT;
+}
+
+static void collect_last(struct status *st)
+{
+	struct history_event newest;
+
+	if (store_history_read(&st->d->store, 0, take_event, st) != KB_OK) {
+		warn(st, "the history cannot be read");
+		return;
+	}
+	/* Boots only: then the oldest of them was left, and the newest is wanted. */
+	if (!st->have_last || st->last.kind != HISTORY_BOOT)
+		return;
+	newest = st->last;
+	st->have_last = false;
+	if (store_history_read(&st->d->store, 1, take_event, st) != KB_OK)
+		st->last = newest;
+}
+
+static void collect_next(struct status *st)
+{
+	static struct state s;
+	struct choose_list list;
+
+	s = st->d->state;
+	reset_settle(&s, RESET_CLEAN);
+	choose_candidates(&s, &list);
+	st->next = list.n > 0 ? list.c[0].slot : STATE_NONE;
+}
+
+static void collect_regions(struct status *st)
+{
+	const struct store *store = &st->d->store;
+
+	for (int i = 0; i < 2; i++) {
+		st->region[i] = store->region_dead[i]  ? STATUS_REGION_UNREADABLE
+				: store->has_record[i] ? STATUS_REGION_OK
+						       : STATUS_REGION_NO_RECORD;
+		if (st->region[i] == STATUS_REGION_UNREADABLE)
+			warn(st,
+			     "region %d of the state cannot be read: the storage is failing; both "
+			     "copies go into the other one",
+			     i + 1);
+		else if (st->region[i] == STATUS_REGION_NO_RECORD && st->have_state)
+			warn(st,
+			     "region %d of the state holds no valid record; the next write of the "
+			     "state puts one there",
+			     i + 1);
+	}
+}
+
+static void collect_staged(struct status *st)
+{
+	const struct state_staged *staged = &st->d->state.staged;
+
+	if (staged->source != STATE_SRC_DATA)
+		return;
+	if (stage_files_path(&st->d->conf, staged->release, st->staged_path,
+			     sizeof(st->staged_path)) != KB_OK)
+		return;
+	st->have_staged_file = os_exists(st->staged_path);
+	if (!st->have_staged_file)
+		warn(st,
+		     "%s is staged but not there (is %s mounted?); `keelboot stage` it again, or "
+		     "`keelboot unstage`",
+		     st->staged_path, st->d->conf.data_mount);
+}
+
+static void check_slots(struct status *st)
+{
+	const struct state *s = &st->d->state;
+	unsigned usable = 0;
+
+	for (int i = 0; i < s->nslots; i++)
+		usable += s->slot[i].st == STATE_GOOD || s->slot[i].st == STATE_TRIAL;
+	if (usable == 0)
+		warn(st, "no slot is good or on trial: slots boot only as a last resort; install a "
+			 "bundle");
+	else if (usable == 1)
+		warn(st, "there is no second slot to fall back to; install a bundle");
+	if (st->d->run_found && st->d->booted >= s->nslots)
+		warn(st, "%s/slot names slot %c, but the state has %u slots", st->d->opts->run_dir,
+		     state_slot_letter(st->d->booted), s->nslots);
+}
+
+static void check_updates(struct status *st)
+{
+	const struct state *s = &st->d->state;
+
+	if (s->newer)
+		warn(st, "the state was written by a newer Keelboot: only the slots' states are "
+			 "shown");
+	if (s->rebuilt)
+		warn(st, "the state was lost and made anew: updates install themselves again once "
+			 "a slot is marked good");
+	if (s->installs >= STATE_INSTALLS_LIMIT)
+		warn(st,
+		     "%d updates in turn did not prove themselves: no more install themselves "
+		     "until a slot is marked good",
+		     STATE_INSTALLS_LIMIT);
+	for (int src = 0; src < STATE_SRC_COUNT; src++)
+		if (plan_source_skipped(s, (enum state_source)src))
+			warn(st,
+			     "updates from source %s took the device down %d times: it is left "
+			     "alone until a slot is marked good",
+			     state_source_name((enum state_source)src), STATE_APPLY_LIMIT);
+}
+
+static void check_boot(struct status *st)
+{
+	const struct device *d = st->d;
+	json_object *list, *value;
+
+	if (!d->conf_found)
+		warn(st, "there is no %s/etc/keelboot/system.conf: defaults are used",
+		     d->opts->conf_root);
+	if (!d->run_found)
+		warn(st,
+		     "the running system was not booted by Keelboot (no %s/slot): its initramfs "
+		     "has to contain Keelboot's init",
+		     d->opts->run_dir);
+	if (st->boot == NULL) {
+		if (d->run_found)
+			warn(st, "%s/boot.json cannot be read: how this boot went is not known",
+			     d->opts->run_dir);
+		return;
+	}
+	if (json_object_object_get_ex(st->boot, "counted", &value) &&
+	    !json_object_get_boolean(value) && strcmp(status_boot_text(st, "status"), "trial") == 0)
+		warn(st, "this boot of a trial could not be counted: the state was not writable");
+	if (!json_object_object_get_ex(st->boot, "warnings", &list) ||
+	    !json_object_is_type(list, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		warn(st, "%s", json_object_get_string(json_object_array_get_idx(list, i)));
+}
+
+void status_collect(struct status *st, struct device *d, json_object *boot)
+{
+	memset(st, 0, sizeof(*st));
+	st->d = d;
+	st->boot = boot;
+	st->protected = STATE_NONE;
+	st->next = STATE_NONE;
+	st->opened = device_open(d);
+	st->have_state = st->opened == KB_OK && device_need_state(d) == KB_OK;
+	check_boot(st);
+	if (st->opened != KB_OK)
+		return;
+	collect_regions(st);
+	collect_last(st);
+	if (!st->have_state)
+		return;
+	st->protected = choose_protected(&d->state, device_whole(&d->state));
+	collect_next(st);
+	collect_staged(st);
+	check_slots(st);
+	check_updates(st);
+}

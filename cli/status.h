@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `keelboot status`: what was found out, and its two forms. */
+#pragma once
+
+#include "cli/device.h"
+#include "cli/output.h"
+
+#define STATUS_WARNINGS_MAX 24
+#define STATUS_WARNING_LEN  240
+
+enum status_region { STATUS_REGION_OK, STATUS_REGION_NO_RECORD, STATUS_REGION_UNREADABLE };
+
+struct status {
+	struct device *d;
+	enum kb_err opened; /* result of device_open() */
+	bool have_state;    /* d->state is valid */
+	bool have_last;
+	struct history_event last; /* the newest event that is more than a boot, else the newest */
+	int protected;
+	int next; /* slot that an orderly reboot would take, or STATE_NONE */
+	enum status_region region[2];
+	bool have_staged_file;
+	char staged_path[DEVICE_PATH_MAX]; /* "" unless staged on the data partition */
+	unsigned nwarnings;
+	char warning[STATUS_WARNINGS_MAX][STATUS_WARNING_LEN];
+	json_object *boot; /* boot.json, or NULL; borrowed */
+};
+
+/* Fills st from d, which device_init() was called on. Never fails: what is missing is a warning. */
+void status_collect(struct status *st, struct device *d, json_object *boot);
+
+/* A member of boot.json as text; "" when it is not there or no string. */
+const char *status_boot_text(const struct status *st, const char *key);
+
+void status_text(const struct status *st);
+
+/* The caller releases it by printing it. */
+json_object *status_json(const struct status *st);
