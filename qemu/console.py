@@ -27,10 +27,14 @@ class Console:
         self.cursor = 0                 # expect() searches from here
         self._log = open(log, "ab") if log else None
         self._echo = echo
+        self.raw = None                 # a binary file that gets every byte as it comes: a terminal
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._partial = ""              # the beginning of an escape
 
     def feed(self, data: bytes) -> None:
+        if self.raw:
+            self.raw.write(data)
+            self.raw.flush()
         if self._log:
             self._log.write(data)
             self._log.flush()

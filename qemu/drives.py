@@ -25,7 +25,9 @@ class Fault:
     """I/O errors: every `iotype` (read, write, write-zeroes, discard, flush) that touches the range fails.
 
     offset None: anywhere on the disk. A range costs one rule for each `step` bytes: requests smaller than
-    that can slip between the rules. once: the rule ends after its first hit.
+    that can slip between the rules. once: each rule ends after its first hit.
+    On an sd drive the guest sees no error (QEMU drops it): a faulted write is lost in silence, as with a
+    worn-out card. On nvme and usb the guest's driver tries again a few times.
     """
     iotype: str = "write"
     offset: object = None
@@ -91,8 +93,11 @@ class Drive:
             # QEMU insists: cards of other sizes would be read past their end.
             raise DriveError(f"drive {self.name}: an SD card's size is a power of two, {self.file} has {size}"
                              f" bytes; truncate -s {1 << size.bit_length()} {self.file}")
-        if self.bus == "sd" and self.sector != 512:
-            raise DriveError(f"drive {self.name}: SD cards have sectors of 512 bytes")
+        if self.bus in ("sd", "usb") and self.sector != 512:
+            # usb-storage takes the property and goes on with 512.
+            raise DriveError(f"drive {self.name}: QEMU's {self.bus} disks have sectors of 512 bytes; use virtio")
+        if self.bus == "sd" and self.readonly:
+            raise DriveError(f"drive {self.name}: QEMU's SD cards have no write protection; use usb")
         if self.log and self.readonly:
             raise DriveError(f"drive {self.name}: read-only, so there are no writes to log")
 

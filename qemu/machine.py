@@ -25,7 +25,7 @@ from pathlib import Path
 from console import Console, ExpectError
 from drives import Drive, DriveError, Fault
 from qmp import Qmp, QmpError
-from records import Boot, Stats
+from records import Boot, Stats, count_writes
 
 __all__ = ["Machine", "MachineError", "Drive", "Fault", "Boot", "Stats", "ExpectError", "DriveError", "QmpError"]
 
@@ -79,18 +79,20 @@ class Machine:
             drive = Drive(**{**drive.__dict__, "name": f"{drive.bus}{len(self.drives)}"})
         if drive.name in self.drives:
             raise DriveError(f"two drives are named {drive.name}")
+        if drive.bus == "sd" and any(d.bus == "sd" for d in self.drives.values()):
+            raise DriveError(f"drive {drive.name}: a machine has one SD slot")     # QEMU shows the guest one
         drive.check()
         self.drives[drive.name] = drive
         return drive
 
-    def argv(self) -> list:
-        """The QEMU command, without what connects it to this object."""
+    def argv(self, workdir=None) -> list:
+        """The QEMU command, without what connects it to this object. `workdir`: for files that it needs."""
         for file in filter(None, (self.kernel, self.initrd)):
             if not os.path.isfile(file):
                 raise MachineError(f"{file}: no such file")
         argv = [self.qemu, "-accel", self.accel, "-m", str(self.memory), "-smp", str(self.smp), "-nodefaults",
                 "-display", "none", "-kernel", str(self.kernel), "-append", self.append,
-                "-action", f"watchdog=reset,shutdown=pause,reboot={'reset' if self.reboot else 'shutdown'}"]
+                "-action", f"watchdog=reset,reboot={'reset' if self.reboot else 'shutdown'}"]
         if self.cpu:
             argv += ["-cpu", self.cpu]
         if self.initrd:
@@ -105,7 +107,7 @@ class Machine:
                 continue
             if drive.bus == "sd":
                 argv += ["-device", "sdhci-pci"]
-            for kind, items in (("-object", drive.objects()), ("-blockdev", drive.nodes(self._workdir)),
+            for kind, items in (("-object", drive.objects()), ("-blockdev", drive.nodes(workdir or self._workdir)),
                                 ("-device", [drive.device()])):
                 for item in items:
                     argv += [kind, json.dumps(item)]
@@ -124,7 +126,7 @@ class Machine:
         ours, theirs = socket.socketpair()
         # QMP over an inherited socket: no path that could be too long, and nothing to wait for. Started
         # stopped (-S), so that no event comes before the protocol is spoken.
-        argv += ["-S", "-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control",
+        argv += ["-S", "-action", "shutdown=pause", "-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control",
                  "-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0"]
         with open(self._workdir / "stderr", "w") as stderr:
             self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
@@ -153,6 +155,7 @@ class Machine:
 
     @property
     def pid(self) -> int:
+        """QEMU's process id, for those who measure; 0 before the first start."""
         return self._process.pid if self._process else 0
 
     def power_cut(self) -> None:
@@ -256,7 +259,8 @@ class Machine:
 
     # --- waiting --------------------------------------------------------------------------------
 
-    def _ended(self) -> str:
+    def ended(self) -> str:
+        """Why the guest does not run any more; "" while it does."""
         if self.shutdown:
             return f"the guest stopped ({self.shutdown})"
         if self._thread is None or not self._thread.is_alive():
@@ -266,13 +270,13 @@ class Machine:
     def expect(self, pattern: str, timeout: float = 60.0, fail: str = ""):
         """Waits for a regular expression on the console, from behind the last match on; returns the match.
         ExpectError on timeout, when `fail` comes first, or when the machine ended. Spans resets."""
-        return self.console.expect(pattern, timeout, fail, self._ended)
+        return self.console.expect(pattern, timeout, fail, self.ended)
 
     def wait_boot(self, number: int, timeout: float = 60.0) -> Boot:
         """Waits until boot `number` (1 is the first) has begun, and moves the cursor of expect() to it."""
-        if not self.console.wait_for(lambda: len(self.boots) >= number or self._ended(), timeout) or \
+        if not self.console.wait_for(lambda: len(self.boots) >= number or self.ended(), timeout) or \
                 len(self.boots) < number:
-            raise ExpectError(f"no boot {number} in {timeout:g} s {self._ended()}; the console's last lines:\n"
+            raise ExpectError(f"no boot {number} in {timeout:g} s {self.ended()}; the console's last lines:\n"
                               + self.console.tail())
         self.console.cursor = max(self.console.cursor, self.boots[number - 1].start)
         return self.boots[number - 1]
@@ -292,9 +296,9 @@ class Machine:
     def wait_shutdown(self, timeout: float = 60.0) -> str:
         """Waits until the guest has powered off; returns QEMU's reason (guest-shutdown is a clean one). The
         machine is then paused: stats() still answers; start() after stop() switches it on again."""
-        self.console.wait_for(self._ended, timeout)
+        self.console.wait_for(self.ended, timeout)
         if not self.shutdown:
-            raise ExpectError(f"no shutdown in {timeout:g} s {self._ended()}; the console's last lines:\n"
+            raise ExpectError(f"no shutdown in {timeout:g} s {self.ended()}; the console's last lines:\n"
                               + self.console.tail())
         return self.shutdown
 
@@ -361,29 +365,21 @@ class Machine:
             self.qmp("object-del", id=item["id"])
         self.console.note(f"unplugged {name}")
 
-    def stats(self) -> dict:
-        """{drive name: Stats} of what is plugged in now, as QEMU counted it."""
-        found = {}
+    def _blockstats(self):
         for entry in self.qmp("query-blockstats"):
             name = entry.get("node-name", "").removesuffix(".top")
             if name in self.drives:
-                s = entry["stats"]
-                found[name] = Stats(
-                    s["rd_operations"], s["wr_operations"], s["unmap_operations"], s["flush_operations"],
-                    s["rd_bytes"], s["wr_bytes"], sum(s[f"failed_{k}_operations"]
-                                                      for k in ("rd", "wr", "flush", "unmap")))
-        return found
+                yield name, entry
+
+    def stats(self) -> dict:
+        """{drive name: Stats} of what is plugged in now, as QEMU counted it. It does not count for SD cards."""
+        return {name: Stats.of(entry["stats"]) for name, entry in self._blockstats()}
 
     def writes(self) -> dict:
-        """{drive name: writes and discards} of the drives that the guest wrote to; {} says that it wrote
-        nothing anywhere, failed attempts counted too."""
-        count = {}
-        for entry in self.qmp("query-blockstats"):
-            name, s = entry.get("node-name", "").removesuffix(".top"), entry["stats"]
-            total = sum(s[f"{kind}{op}_operations"] for kind in ("", "failed_", "invalid_") for op in ("wr", "unmap"))
-            if name in self.drives and total:
-                count[name] = total
-        return count
+        """{drive name: writes and discards} of the drives that the guest wrote to since QEMU was started,
+        failed attempts included; {} says that it wrote nothing anywhere. SD cards: 1 for any number."""
+        counts = {name: count_writes(entry) for name, entry in self._blockstats()}
+        return {name: count for name, count in counts.items() if count}
 
     # --- reading back ---------------------------------------------------------------------------
 

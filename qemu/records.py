@@ -24,3 +24,22 @@ class Stats:
     read_bytes: int
     written_bytes: int
     failed: int
+
+    @classmethod
+    def of(cls, stats: dict) -> "Stats":
+        """From QEMU's own record."""
+        return cls(stats["rd_operations"], stats["wr_operations"], stats["unmap_operations"],
+                   stats["flush_operations"], stats["rd_bytes"], stats["wr_bytes"],
+                   sum(stats[f"failed_{kind}_operations"] for kind in ("rd", "wr", "flush", "unmap")))
+
+
+def count_writes(entry: dict) -> int:
+    """Writes and discards of one disk in the answer of query-blockstats, failed ones too; at least 1 if
+    there was any. QEMU's sd-card accounts for nothing, but each node notes how far it was written."""
+    stats = entry["stats"]
+    total = sum(stats[f"{how}{what}_operations"]
+                for how in ("", "failed_", "invalid_") for what in ("wr", "unmap"))
+    while entry and not total:
+        total = int(entry["stats"]["wr_highest_offset"] > 0)
+        entry = entry.get("parent")
+    return total
