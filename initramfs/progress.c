@@ -24,8 +24,9 @@ unsigned progress_percent(const struct progress *p)
 {
 	if (p->total == 0)
 		return 0;
-	return (unsigned)((p->done / (p->total / 100 + 1)) > 100 ? 100
-								 : p->done / (p->total / 100 + 1));
+	if (p->total < UINT64_MAX / 100)
+		return (unsigned)(p->done * 100 / p->total);
+	return (unsigned)(p->done / (p->total / 100 + 1));
 }
 
 static enum progress_phase phase_by_name(const char *name)
