@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/args.h"
 
+#include "cli/output.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -108,6 +109,15 @@ int args_next(struct args *a)
 		return next_short(a, word + 1);
 	a->value = word;
 	return ARGS_OPERAND;
+}
+
+int args_wrong(const struct args *a, int id, const char *verb)
+{
+	if (id == ARGS_OPERAND)
+		log_err("\"%s\" is one argument too many; see `keelboot help %s`", a->value, verb);
+	else if (id == ARGS_END)
+		log_err("an argument is missing; see `keelboot help %s`", verb);
+	return OUTPUT_USAGE;
 }
 
 enum kb_err args_bytes(uint64_t *out, const char *text)

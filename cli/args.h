@@ -37,6 +37,10 @@ struct args {
 /* The next option's id, or one of the above. */
 int args_next(struct args *a);
 
+/* After an operand or option that the verb does not take: says so, unless it was said. Returns the
+ * exit code for that. */
+int args_wrong(const struct args *a, int id, const char *verb);
+
 /*
  * A number of bytes: decimal digits and one of K M G T (of 1024) or nothing. KB_EFORMAT, or
  * KB_EINVAL when it does not fit 64 bits.

@@ -5,6 +5,7 @@
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "selector/reset.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -155,6 +156,17 @@ choose_mask device_whole(const struct state *s)
 		if (s->slot[i].st != STATE_EMPTY && s->slot[i].st != STATE_WRITING)
 			mask |= (choose_mask)(1u << i);
 	return mask;
+}
+
+int device_next_boot(const struct state *now)
+{
+	static struct state s;
+	struct choose_list list;
+
+	s = *now;
+	reset_settle(&s, RESET_CLEAN);
+	choose_candidates(&s, &list);
+	return list.n > 0 ? list.c[0].slot : STATE_NONE;
 }
 
 void device_slot_text(const struct state *s, int slot, char *out, size_t size)

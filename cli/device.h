@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "cli/args.h"
 #include "cli/device_range.h"
 #include "lib/conf.h"
 #include "selector/choose.h"
@@ -62,6 +63,12 @@ void device_options_default(struct device_options *o);
 /* Reads one --slot value, "a:root=/dev/vda2". KB_EINVAL, which it has told. */
 enum kb_err device_options_slot(struct device_options *o, const char *text) KB_MUST_CHECK;
 
+/*
+ * args_next() for a verb: global options are taken into o on the way; what else it returns is the
+ * verb's. a->tables[0] is the verb's own table.
+ */
+int device_options_next(struct args *a, struct device_options *o);
+
 /* Reads configuration and run folder. Absence of either is no error; opts is kept. */
 void device_init(struct device *d, const struct device_options *opts);
 
@@ -97,6 +104,9 @@ enum kb_err device_slot_path(const struct device *d, int slot, const char *cls,
 
 /* Slots that hold something bootable, as far as the state tells. */
 choose_mask device_whole(const struct state *s);
+
+/* The slot that an orderly reboot takes, staged updates aside; STATE_NONE: none can be booted. */
+int device_next_boot(const struct state *s);
 
 /* Adds an event with the slot's version and sequence. Failing costs a warning, no more. */
 void device_history(struct device *d, enum history_kind kind, int slot, const char *reason,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/device.h"
 
+#include "lib/bytes.h"
 #include "lib/log.h"
 
 #include <stdio.h>
@@ -36,4 +37,83 @@ enum kb_err device_options_slot(struct device_options *o, const char *text)
 	snprintf(p->path, sizeof(p->path), "%s", equals + 1);
 	o->nparts++;
 	return KB_OK;
+}
+
+enum { STATE_PATH = 100, CONF_ROOT, RUN_DIR, SLOT, OFFSET, SIZE, WAIT, VERBOSE };
+
+static const struct args_option table[] = {
+	{ "state", 0, true, STATE_PATH },
+	{ "conf-root", 0, true, CONF_ROOT },
+	{ "run-dir", 0, true, RUN_DIR },
+	{ "slot", 0, true, SLOT },
+	{ "offset", 0, true, OFFSET },
+	{ "size", 0, true, SIZE },
+	{ "wait", 0, true, WAIT },
+	{ "verbose", 'v', false, VERBOSE },
+	{ .name = NULL },
+};
+
+static enum kb_err take_bytes(const char *option, const char *text, uint64_t *out)
+{
+	enum kb_err e = args_bytes(out, text);
+
+	if (e != KB_OK)
+		log_err("--%s %s: not a number of bytes; for example 1048576, or 1M", option, text);
+	return e;
+}
+
+static enum kb_err take_wait(const char *text, unsigned *ms)
+{
+	uint64_t seconds;
+
+	if (bytes_decimal(&seconds, text, 3600) != KB_OK) {
+		log_err("--wait %s: not a number of seconds from 0 to 3600", text);
+		return KB_EINVAL;
+	}
+	*ms = (unsigned)seconds * 1000;
+	return KB_OK;
+}
+
+static enum kb_err take_path(const char *option, const char *text, const char **out)
+{
+	if (strlen(text) >= DEVICE_PATH_MAX / 2) {
+		log_err("--%s: path is longer than %d bytes", option, DEVICE_PATH_MAX / 2);
+		return KB_EINVAL;
+	}
+	*out = text;
+	return KB_OK;
+}
+
+static enum kb_err take(struct device_options *o, int id, const struct args *a)
+{
+	switch (id) {
+	case STATE_PATH:
+		return take_path(a->option, a->value, &o->state);
+	case CONF_ROOT:
+		return take_path(a->option, a->value, &o->conf_root);
+	case RUN_DIR:
+		return take_path(a->option, a->value, &o->run_dir);
+	case SLOT:
+		return device_options_slot(o, a->value);
+	case OFFSET:
+		return take_bytes(a->option, a->value, &o->offset);
+	case SIZE:
+		return take_bytes(a->option, a->value, &o->size);
+	case WAIT:
+		return take_wait(a->value, &o->lock_wait_ms);
+	default:
+		log_set_level(LOG_LEVEL_DEBUG);
+		return KB_OK;
+	}
+}
+
+int device_options_next(struct args *a, struct device_options *o)
+{
+	int id;
+
+	a->tables[1] = table;
+	while ((id = args_next(a)) >= STATE_PATH)
+		if (take(o, id, a) != KB_OK)
+			return ARGS_ERROR;
+	return id;
 }

@@ -115,6 +115,16 @@ void stage_files_clean(const struct conf *c, const uint8_t *keep)
 	closedir(dir);
 }
 
+void stage_files_remove(const struct conf *c, const uint8_t release[STATE_ID_LEN])
+{
+	char path[PATH_MAX];
+
+	if (stage_files_path(c, release, path, sizeof(path)) != KB_OK)
+		return;
+	if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
+		log_warn("%s: cannot be removed: %s; it only takes room", path, strerror(errno));
+}
+
 enum kb_err stage_files_sync(const struct conf *c)
 {
 	char path[PATH_MAX];

@@ -24,5 +24,8 @@ enum kb_err stage_files_make(const struct conf *c) KB_MUST_CHECK;
 /* Removes *.keel and *.part except the file of `keep` (NULL: none is kept); tells what remains. */
 void stage_files_clean(const struct conf *c, const uint8_t *keep);
 
+/* Removes a release's file, if it is there; tells when it remains. */
+void stage_files_remove(const struct conf *c, const uint8_t release[STATE_ID_LEN]);
+
 /* Makes the names in the folder durable. KB_EIO, which it has told. */
 enum kb_err stage_files_sync(const struct conf *c) KB_MUST_CHECK;

@@ -4,7 +4,6 @@
 #include "cli/stage_files.h"
 #include "lib/os.h"
 #include "selector/plan.h"
-#include "selector/reset.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,17 +58,6 @@ static void collect_last(struct status *st)
 	st->have_last = false;
 	if (store_history_read(&st->d->store, 1, take_event, st) != KB_OK)
 		st->last = newest;
-}
-
-static void collect_next(struct status *st)
-{
-	static struct state s;
-	struct choose_list list;
-
-	s = st->d->state;
-	reset_settle(&s, RESET_CLEAN);
-	choose_candidates(&s, &list);
-	st->next = list.n > 0 ? list.c[0].slot : STATE_NONE;
 }
 
 static void collect_regions(struct status *st)
@@ -196,7 +184,7 @@ void status_collect(struct status *st, struct device *d, json_object *boot)
 	if (!st->have_state)
 		return;
 	st->protected = choose_protected(&d->state, device_whole(&d->state));
-	collect_next(st);
+	st->next = device_next_boot(&d->state);
 	collect_staged(st);
 	check_slots(st);
 	check_updates(st);

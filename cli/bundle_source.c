@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/bundle_source.h"
+
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <blkid/blkid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ALIGN 4096u
+
+static enum kb_err find_size(struct bundle_source *s)
+{
+	struct stat st;
+	off_t end;
+
+	if (fstat(s->fd, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
+		log_err("image %s: neither a file nor a block device", s->path);
+		return KB_EINVAL;
+	}
+	end = lseek(s->fd, 0, SEEK_END);
+	if (end <= 0) {
+		log_err("image %s: empty", s->path);
+		return KB_EINVAL;
+	}
+	s->file_size = (uint64_t)end;
+	s->size = (s->file_size + ALIGN - 1) / ALIGN * ALIGN;
+	return KB_OK;
+}
+
+enum kb_err bundle_source_open(struct bundle_source *s, const char *path)
+{
+	enum kb_err err;
+
+	*s = (struct bundle_source){ .path = path };
+	s->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (s->fd < 0) {
+		err = err_errno(errno);
+		log_err("image %s: %s", path, strerror(errno));
+		return err;
+	}
+	err = find_size(s);
+	if (err != KB_OK)
+		bundle_source_close(s);
+	return err;
+}
+
+void bundle_source_close(struct bundle_source *s)
+{
+	util_close(&s->fd);
+}
+
+/* Finds the first data at or behind off. Where holes cannot be told, all is data. */
+static void find_data(struct bundle_source *s, uint64_t off)
+{
+	off_t start = lseek(s->fd, (off_t)off, SEEK_DATA), end;
+
+	if (start < 0 && errno == ENXIO) {
+		s->data_start = s->data_end = UINT64_MAX;
+		return;
+	}
+	end = start < 0 ? -1 : lseek(s->fd, start, SEEK_HOLE);
+	s->data_start = start < 0 ? off : (uint64_t)start;
+	s->data_end = end < 0 ? UINT64_MAX : (uint64_t)end;
+}
+
+static enum kb_err read_all(struct bundle_source *s, uint64_t off, uint8_t *buf, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = pread(s->fd, buf, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			log_err("image %s: %s", s->path,
+				n < 0 ? strerror(errno) : "became shorter while it was read");
+			return KB_EIO;
+		}
+		buf += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return KB_OK;
+}
+
+enum kb_err bundle_source_read(struct bundle_source *s, uint64_t off, uint8_t *buf, size_t len,
+			       bool *hole)
+{
+	uint64_t left = off < s->file_size ? s->file_size - off : 0;
+	size_t want = left < len ? (size_t)left : len;
+
+	if (off >= s->data_end)
+		find_data(s, off);
+	*hole = off + want <= s->data_start;
+	if (*hole)
+		return KB_OK;
+	memset(buf + want, 0, len - want);
+	return read_all(s, off, buf, want);
+}
+
+void bundle_source_filesystem(const struct bundle_source *s, char *name, size_t size)
+{
+	blkid_probe pr = blkid_new_probe();
+	const char *type = NULL;
+
+	name[0] = '\0';
+	if (pr == NULL)
+		return;
+	blkid_probe_enable_superblocks(pr, 1);
+	blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE);
+	if (blkid_probe_set_device(pr, s->fd, 0, 0) == 0 && blkid_do_safeprobe(pr) == 0 &&
+	    blkid_probe_lookup_value(pr, "TYPE", &type, NULL) == 0)
+		snprintf(name, size, "%s", type);
+	blkid_free_probe(pr);
+}
+
+bool bundle_source_is(const struct bundle_source *s, const char *path)
+{
+	struct stat a, b;
+
+	return fstat(s->fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}

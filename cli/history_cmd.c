@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/main.h"
+
+#include "lib/bytes.h"
+#include "lib/log.h"
+
+#include <stdio.h>
+
+enum { JSON = 1, COUNT };
+
+static const struct args_option table[] = {
+	{ "json", 0, false, JSON },
+	{ "number", 'n', true, COUNT },
+	{ .name = NULL },
+};
+
+static bool print_event(void *ctx, const struct history_event *e)
+{
+	char when[OUTPUT_TIME_LEN], sentence[OUTPUT_LINE_LEN];
+	unsigned *printed = ctx;
+
+	output_time(when, e->time, false);
+	output_event_sentence(sentence, e);
+	printf("%-20s  %-7s  %s\n", when[0] != '\0' ? when : "-", history_kind_name(e->kind),
+	       sentence);
+	(*printed)++;
+	return true;
+}
+
+static bool append_event(void *ctx, const struct history_event *e)
+{
+	output_json_append(ctx, output_event_json(e));
+	return true;
+}
+
+static int print_json(struct device *d, unsigned max)
+{
+	json_object *o = output_json_new(), *list = output_json_list();
+	enum kb_err e = store_history_read(&d->store, max, append_event, list);
+
+	output_json_add(o, "events", list);
+	if (e != KB_OK)
+		log_err("state partition %s: the history cannot be read: %s", d->state_path,
+			err_text(e));
+	if (output_json_print(o, false) != KB_OK)
+		return OUTPUT_FAILURE;
+	return e == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+}
+
+static int print_text(struct device *d, unsigned max)
+{
+	unsigned printed = 0;
+	enum kb_err e = store_history_read(&d->store, max, print_event, &printed);
+
+	if (e != KB_OK)
+		log_err("state partition %s: the history cannot be read: %s", d->state_path,
+			err_text(e));
+	else if (printed == 0)
+		log_warn("nothing has happened yet");
+	if (output_flush() != KB_OK)
+		return OUTPUT_FAILURE;
+	return e == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+}
+
+int history_cmd(struct args *a, struct device_options *o)
+{
+	static struct device d;
+	bool json = false;
+	uint64_t max = 0;
+	enum kb_err e;
+	int id, code;
+
+	a->tables[0] = table;
+	while ((id = device_options_next(a, o)) != ARGS_END) {
+		if (id == JSON) {
+			json = true;
+		} else if (id != COUNT) {
+			return args_wrong(a, id, "history");
+		} else if (bytes_decimal(&max, a->value, 1000000) != KB_OK || max == 0) {
+			log_err("-n %s: not a number above 0", a->value);
+			return OUTPUT_USAGE;
+		}
+	}
+	device_init(&d, o);
+	e = device_open(&d);
+	if (e != KB_OK)
+		return output_exit_code(e);
+	code = json ? print_json(&d, (unsigned)max) : print_text(&d, (unsigned)max);
+	device_close(&d);
+	return code;
+}

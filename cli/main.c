@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/main.h"
+
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+struct verb {
+	const char *name;
+	int (*run)(struct args *a, struct device_options *o);
+	int (*main)(int argc,
+		    char **argv); /* a verb with verbs of its own, which reads all itself */
+	const char *what;	  /* in the list of verbs; NULL: not listed */
+	const char *usage;
+};
+
+static int version_cmd(struct args *a, struct device_options *o);
+static int help_cmd(struct args *a, struct device_options *o);
+
+static const char global_usage[] =
+	"\nEverywhere:\n"
+	"  --state PATH           state partition or an image of it\n"
+	"  --offset N, --size N   where in PATH it lies: bytes, or with K, M, G\n"
+	"  --slot a:root=PATH     partition of a slot; may be repeated\n"
+	"  --conf-root DIR        read system.conf and keys below DIR\n"
+	"  --run-dir DIR          what the boot left; default " DEVICE_RUN_DIR "\n"
+	"  --wait SECONDS         how long to wait for another command; default 10\n"
+	"  -v, --verbose          say more on standard error\n";
+
+static const struct verb verbs[] = {
+	{ "status", status_cmd, NULL, "which slot runs, is it good, what happened last and why",
+	  "Usage: keelboot status [--json]\n\n"
+	  "Which slot runs, whether it is good, what happened last and why; then all slots,\n"
+	  "what is staged, and how well the state record is. Writes nothing.\n\n"
+	  "Example:  keelboot status --json | jq -r .booted.slot\n" },
+	{ "mark", mark_cmd, NULL, "say that a slot is good or bad",
+	  "Usage: keelboot mark good|bad [booted|other|SLOT] [--reason TEXT]\n\n"
+	  "good  keeps the slot: ends its trial, commits its release, raises the floor.\n"
+	  "bad   rejects the slot and its release; the next boot takes another slot.\n"
+	  "Nothing to change is no failure. At most 48 letters of the reason are kept.\n\n"
+	  "Example:  keelboot mark bad --reason \"modem does not register\"\n" },
+	{ "stage", stage_cmd, NULL, "check a bundle and leave it for the next boot to install",
+	  "Usage: keelboot stage FILE [--progress=auto|bar|plain|json|none]\n\n"
+	  "Verifies FILE, copies it to the data partition, reads the copy back, and has the\n"
+	  "next boot install it. Only one bundle is staged at a time: the newest call counts.\n\n"
+	  "Example:  keelboot stage /tmp/release-2.0.keel && reboot\n" },
+	{ "unstage", unstage_cmd, NULL, "forget what is staged",
+	  "Usage: keelboot unstage\n\n"
+	  "The next boot installs nothing from the data partition; the file is removed.\n\n"
+	  "Example:  keelboot unstage\n" },
+	{ "install", install_cmd, NULL, "write a bundle to the slot that is not in use, now",
+	  "Usage: keelboot install FILE [--reboot] [--progress=auto|bar|plain|json|none]\n\n"
+	  "Verifies FILE and writes it to the slot that is neither running nor needed to fall\n"
+	  "back to. The next boot tries it. --reboot restarts the machine at once.\n\n"
+	  "Example:  keelboot install release-2.0.keel --reboot\n" },
+	{ "history", history_cmd, NULL, "what happened, newest first",
+	  "Usage: keelboot history [-n N] [--json]\n\n"
+	  "Installs, verdicts, and the boots that changed something; newest first.\n\n"
+	  "Example:  keelboot history -n 5\n" },
+	{ "state", state_cmd, NULL, "show the state record, or write a factory's first one",
+	  "Usage: keelboot state show [--json]\n"
+	  "       keelboot state init [FILE] [--slots N] [--good SLOT]... [--trial SLOT]...\n"
+	  "                           [--version V] [--sequence N] [--floor N] [--force]\n\n"
+	  "show  prints the record as it is on the medium.\n"
+	  "init  writes the first state into FILE (or --state PATH), a partition, or an image of\n"
+	  "      one, or the part of a disk image that --offset and --size tell. A FILE that is\n"
+	  "      not there is made, with --size bytes (default 16M). A valid state is\n"
+	  "      overwritten only with --force. --version and --sequence are those of the\n"
+	  "      slots named by --good and --trial.\n\n"
+	  "Example:  keelboot state init disk.img --offset 1M --size 16M \\\n"
+	  "              --good a --version 1.0 --sequence 10\n" },
+	{ "bundle", NULL, bundle_main, "make, sign, check and take apart bundles (host)", NULL },
+	{ "key", NULL, key_main, "make keys to sign bundles with (host)", NULL },
+	{ "version", version_cmd, NULL, "the version of this program",
+	  "Usage: keelboot version\n" },
+	{ "help", help_cmd, NULL, "this list, or the help of a verb",
+	  "Usage: keelboot help [VERB]\n" },
+};
+
+static const struct verb *find(const char *name)
+{
+	for (size_t i = 0; i < KB_ARRAY_LEN(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static int unknown_verb(const char *name)
+{
+	const char *names[KB_ARRAY_LEN(verbs)], *near;
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(verbs); i++)
+		names[i] = verbs[i].name;
+	near = args_nearest(name, names, KB_ARRAY_LEN(names));
+	if (near != NULL)
+		log_err("no verb \"%s\"; did you mean \"keelboot %s\"?", name, near);
+	else
+		log_err("no verb \"%s\"; `keelboot help` lists the verbs", name);
+	return OUTPUT_USAGE;
+}
+
+static void print_list(void)
+{
+	puts("Usage: keelboot [VERB] [OPTIONS]\n\n"
+	     "Updates this device and chooses what it boots. Without a verb: status.\n");
+	for (size_t i = 0; i < KB_ARRAY_LEN(verbs); i++)
+		printf("  %-9s %s\n", verbs[i].name, verbs[i].what);
+	fputs(global_usage, stdout);
+	puts("\nExit: 0 ok, 1 failure, 2 nothing to do, 3 usage, 4 reboot needed,\n"
+	     "      5 verification failed, 6 incompatible, 7 busy. More: man keelboot");
+}
+
+static int print_help(const struct verb *v)
+{
+	if (v == NULL) {
+		print_list();
+	} else if (v->main != NULL) {
+		char *argv[] = { (char *)v->name, (char *)"--help", NULL };
+
+		return v->main(2, argv);
+	} else {
+		fputs(v->usage, stdout);
+		if (v->run != version_cmd && v->run != help_cmd)
+			fputs(global_usage, stdout);
+	}
+	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+}
+
+static int help_cmd(struct args *a, struct device_options *o)
+{
+	const struct verb *v = NULL;
+	int id = device_options_next(a, o);
+
+	if (id == ARGS_OPERAND) {
+		v = find(a->value);
+		if (v == NULL)
+			return unknown_verb(a->value);
+	} else if (id != ARGS_END) {
+		return OUTPUT_USAGE;
+	}
+	return print_help(v);
+}
+
+static int version_cmd(struct args *a, struct device_options *o)
+{
+	if (device_options_next(a, o) != ARGS_END)
+		return OUTPUT_USAGE;
+	puts("keelboot " KB_VERSION);
+	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+}
+
+static bool wants_help(const struct args *a)
+{
+	for (int i = a->at; i < a->argc && strcmp(a->argv[i], "--") != 0; i++)
+		if (strcmp(a->argv[i], "--help") == 0 || strcmp(a->argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static int run(struct args *a, struct device_options *o, const struct verb *v)
+{
+	if (v->main != NULL)
+		return v->main(a->argc - a->at + 1, a->argv + a->at - 1);
+	if (wants_help(a))
+		return print_help(v);
+	return v->run(a, o);
+}
+
+int main(int argc, char **argv)
+{
+	static struct device_options options;
+	struct args args = { .argc = argc, .argv = argv, .at = 1 };
+	int id;
+
+	log_to(2, 0);
+	log_set_level(LOG_LEVEL_WARNING);
+	/* A reader that went away shall be an error of a write, not the death of a half-done verb.
+	 */
+	signal(SIGPIPE, SIG_IGN);
+	device_options_default(&options);
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+		return print_help(NULL);
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		argv[1] = (char *)"version";
+	id = device_options_next(&args, &options);
+	if (id == ARGS_END)
+		return run(&args, &options, find("status"));
+	if (id != ARGS_OPERAND)
+		return OUTPUT_USAGE;
+	if (find(args.value) == NULL)
+		return unknown_verb(args.value);
+	return run(&args, &options, find(args.value));
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The verbs. Each gets its arguments behind the verb, and the global options so far; what it
+ * returns is the exit code (cli/output.h).
+ */
+#pragma once
+
+#include "cli/args.h"
+#include "cli/device.h"
+#include "cli/output.h"
+
+int status_cmd(struct args *a, struct device_options *o);
+int mark_cmd(struct args *a, struct device_options *o);
+int stage_cmd(struct args *a, struct device_options *o);
+int unstage_cmd(struct args *a, struct device_options *o);
+int install_cmd(struct args *a, struct device_options *o);
+int history_cmd(struct args *a, struct device_options *o);
+int state_cmd(struct args *a, struct device_options *o);
+
+/* As main(): argv[0] is the verb. */
+int bundle_main(int argc, char **argv);
+int key_main(int argc, char **argv);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/main.h"
+#include "cli/mark.h"
+#include "cli/stage_files.h"
+
+#include "lib/log.h"
+#include "selector/verdict.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { REASON = 1 };
+
+static const struct args_option table[] = {
+	{ "reason", 0, true, REASON },
+	{ .name = NULL },
+};
+
+struct mark {
+	bool good;
+	const char *name; /* of the slot */
+	const char *reason;
+	int slot;
+	bool committed;
+	struct state before;
+};
+
+static bool take_operand(struct mark *m, bool *verdict, const char *word)
+{
+	if (*verdict && m->name == NULL) {
+		m->name = word;
+		return true;
+	}
+	if (*verdict || (strcmp(word, "good") != 0 && strcmp(word, "bad") != 0))
+		return false;
+	m->good = strcmp(word, "good") == 0;
+	*verdict = true;
+	return true;
+}
+
+/* An exit code, or OUTPUT_OK to go on. */
+static int read_args(struct args *a, struct device_options *o, struct mark *m)
+{
+	bool verdict = false;
+	int id;
+
+	a->tables[0] = table;
+	while ((id = device_options_next(a, o)) != ARGS_END) {
+		if (id == REASON)
+			m->reason = a->value;
+		else if (id != ARGS_OPERAND)
+			return OUTPUT_USAGE;
+		else if (!take_operand(m, &verdict, a->value) && !verdict) {
+			log_err("mark: \"%s\" is no verdict: good or bad", a->value);
+			return OUTPUT_USAGE;
+		} else if (m->name != NULL && a->value != m->name)
+			return args_wrong(a, ARGS_OPERAND, "mark");
+	}
+	if (!verdict)
+		return args_wrong(a, ARGS_END, "mark");
+	if (m->good && m->reason != NULL) {
+		log_err("mark good: takes no --reason");
+		return OUTPUT_USAGE;
+	}
+	if (m->reason != NULL && strlen(m->reason) > STATE_STR_MAX)
+		log_warn("--reason: only its first %d bytes are kept", STATE_STR_MAX);
+	if (m->name == NULL)
+		m->name = "booted";
+	if (m->reason == NULL)
+		m->reason = "marked bad by command";
+	return OUTPUT_OK;
+}
+
+static void tell_refused(const struct device *d, const struct mark *m, enum kb_err e)
+{
+	const struct state *s = &d->state;
+	char letter = state_slot_letter(m->slot);
+
+	if (e == KB_EINVAL)
+		log_err("slot %c is %s: there is nothing to mark; `keelboot install` a bundle",
+			letter, state_st_name(s->slot[m->slot].st));
+	else if (e == KB_ESTALE && s->open != STATE_NONE && s->open != m->slot)
+		log_err("slot %c: slot %c is under trial just now; mark that one first", letter,
+			state_slot_letter(s->open));
+	else if (e == KB_ESTALE && s->slot[m->slot].st == STATE_BAD)
+		log_err("slot %c was rejected after it was booted: %s; reboot, and decide then",
+			letter, s->slot[m->slot].reason);
+	else if (e == KB_ESTALE)
+		log_err("slot %c: its boot (token %" PRIu64 ") is not the attempt that the state "
+			"has under way (token %" PRIu64 "); boot that slot, and mark it there",
+			letter, d->token, s->open_token);
+	else
+		log_err("slot %c: cannot be marked: %s", letter, err_text(e));
+}
+
+/* Changes d->state in memory. */
+static enum kb_err decide(struct device *d, struct mark *m)
+{
+	enum kb_err e;
+
+	TRY(device_slot(d, m->name, &m->slot));
+	m->before = d->state;
+	if (m->good) {
+		uint64_t token = d->run_found && m->slot == d->booted ? d->token : 0;
+		bool trial = d->state.slot[m->slot].st != STATE_GOOD;
+
+		e = verdict_good(&d->state, m->slot, token, trial ? mark_floor(d, m->slot) : 0,
+				 &m->committed);
+	} else if (d->state.slot[m->slot].st == STATE_BAD) {
+		e = KB_OK;
+	} else {
+		e = verdict_bad(&d->state, m->slot, m->reason);
+	}
+	if (e != KB_OK)
+		tell_refused(d, m, e);
+	return e;
+}
+
+/* Only after the state is durable: a cut in between leaves a file too much, not one too few. */
+static void remove_staged(const struct device *d, const struct mark *m)
+{
+	if (m->before.staged.source == STATE_SRC_DATA && d->state.staged.source == STATE_SRC_NONE)
+		stage_files_remove(&d->conf, m->before.staged.release);
+}
+
+static enum kb_err record(struct device *d, struct mark *m)
+{
+	TRY(device_save(d));
+	if (m->good)
+		device_history(d, HISTORY_GOOD, m->slot, "", m->committed ? "committed" : "");
+	else
+		device_history(d, HISTORY_BAD, m->slot, d->state.slot[m->slot].reason, "command");
+	remove_staged(d, m);
+	return KB_OK;
+}
+
+static void print_next(const struct device *d, const struct mark *m)
+{
+	int next = device_next_boot(&d->state);
+	char text[80];
+
+	if (next == m->slot || next == STATE_NONE || d->state.slot[next].st == STATE_BAD) {
+		printf("No other slot is better: the next boot takes slot %c as a last resort.\n",
+		       state_slot_letter(next));
+		return;
+	}
+	device_slot_text(&d->state, next, text, sizeof(text));
+	printf("The next boot takes %s%s.\n", text,
+	       d->run_found && d->booted == m->slot ? "; reboot to leave this one" : "");
+}
+
+static void print_result(const struct device *d, const struct mark *m, bool changed)
+{
+	char text[80];
+
+	device_slot_text(&d->state, m->slot, text, sizeof(text));
+	text[0] = 'S';
+	if (!changed) {
+		printf("%s is %s already; nothing to change.\n", text, m->good ? "good" : "bad");
+		return;
+	}
+	printf("%s is %s%s%s.\n", text,
+	       m->good ? "good" : "bad: ", m->good ? "" : d->state.slot[m->slot].reason,
+	       m->committed ? " and committed" : "");
+	if (d->state.floor != m->before.floor)
+		printf("The rollback floor is now %" PRIu64 ".\n", d->state.floor);
+	if (!m->good)
+		print_next(d, m);
+}
+
+/*
+ * First without the right to write: a unit marks every boot, a healthy boot writes nothing, and the
+ * closing of a writer's descriptor alone would wake udev.
+ */
+static enum kb_err look(struct device *d, struct mark *m, bool *changed)
+{
+	enum kb_err e;
+
+	TRY(device_open(d));
+	e = device_need_state(d);
+	if (e == KB_OK)
+		e = decide(d, m);
+	*changed = e == KB_OK && !state_same(&d->state, &m->before);
+	device_close(d);
+	return e;
+}
+
+static enum kb_err write_verdict(struct device *d, struct mark *m, bool *changed)
+{
+	enum kb_err e;
+
+	TRY(device_open_state(d));
+	e = decide(d, m);
+	*changed = e == KB_OK && !state_same(&d->state, &m->before);
+	if (*changed)
+		e = record(d, m);
+	device_close(d);
+	return e;
+}
+
+int mark_cmd(struct args *a, struct device_options *o)
+{
+	static struct mark m;
+	static struct device d;
+	bool changed = false;
+	enum kb_err e;
+	int code = read_args(a, o, &m);
+
+	if (code != OUTPUT_OK)
+		return code;
+	device_init(&d, o);
+	e = look(&d, &m, &changed);
+	if (e == KB_OK && changed)
+		e = write_verdict(&d, &m, &changed);
+	if (e != KB_OK)
+		return output_exit_code(e);
+	print_result(&d, &m, changed);
+	/* The verdict is durable, whoever reads of it. */
+	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/state_init.h"
+
+#include "cli/output.h"
+#include "lib/bytes.h"
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SLOTS = 1, GOOD, TRIAL, VERSION, SEQUENCE, FLOOR, FORCE };
+
+static const struct args_option table[] = {
+	{ "slots", 0, true, SLOTS },	   { "good", 0, true, GOOD },
+	{ "trial", 0, true, TRIAL },	   { "version", 0, true, VERSION },
+	{ "sequence", 0, true, SEQUENCE }, { "floor", 0, true, FLOOR },
+	{ "force", 0, false, FORCE },	   { .name = NULL },
+};
+
+static void fill(struct state_slot *slot, const struct state_init *in, bool good)
+{
+	slot->st = good ? STATE_GOOD : STATE_TRIAL;
+	slot->tries = good ? 0 : STATE_TRIES;
+	slot->grace = STATE_GRACE;
+	slot->ever_good = good;
+	slot->sequence = in->sequence;
+	state_set_text(slot->version, in->version != NULL ? in->version : "");
+}
+
+enum kb_err state_init_make(struct state *s, const struct state_init *in)
+{
+	if (in->slots < 1 || in->slots > STATE_SLOTS_MAX || (in->good & in->trial) != 0 ||
+	    ((in->good | in->trial) >> in->slots) != 0)
+		return KB_EINVAL;
+	state_init(s, in->slots);
+	for (unsigned i = 0; i < in->slots; i++) {
+		bool good = in->good >> i & 1;
+
+		if (!good && !(in->trial >> i & 1))
+			continue;
+		fill(&s->slot[i], in, good);
+		if (good && s->last == STATE_NONE)
+			s->last = (int8_t)i;
+	}
+	if (in->first != STATE_NONE)
+		s->pref = (int8_t)in->first;
+	s->floor = in->floor;
+	return KB_OK;
+}
+
+static enum kb_err take_slot(struct state_init *in, uint8_t *mask, const struct args *a)
+{
+	const char *name = a->value;
+
+	if (name[0] < 'a' || name[0] >= 'a' + STATE_SLOTS_MAX || name[1] != '\0') {
+		log_err("--%s %s: not a slot: a to h", a->option, name);
+		return KB_EINVAL;
+	}
+	*mask |= (uint8_t)(1u << (name[0] - 'a'));
+	if (in->first == STATE_NONE)
+		in->first = name[0] - 'a';
+	return KB_OK;
+}
+
+static enum kb_err take_number(uint64_t *out, const struct args *a, uint64_t max)
+{
+	if (bytes_decimal(out, a->value, max) == KB_OK)
+		return KB_OK;
+	log_err("--%s %s: not a number from 0 to %" PRIu64, a->option, a->value, max);
+	return KB_EINVAL;
+}
+
+static enum kb_err take_version(struct state_init *in, const struct args *a)
+{
+	in->version = a->value;
+	if (strlen(a->value) <= STATE_STR_MAX)
+		return KB_OK;
+	log_err("--version: longer than %d bytes", STATE_STR_MAX);
+	return KB_EINVAL;
+}
+
+static enum kb_err take(struct state_init *in, int id, const struct args *a)
+{
+	uint64_t slots = 0;
+
+	switch (id) {
+	case SLOTS:
+		TRY(take_number(&slots, a, STATE_SLOTS_MAX));
+		in->slots = (unsigned)slots;
+		return KB_OK;
+	case GOOD:
+		return take_slot(in, &in->good, a);
+	case TRIAL:
+		return take_slot(in, &in->trial, a);
+	case VERSION:
+		return take_version(in, a);
+	case SEQUENCE:
+		return take_number(&in->sequence, a, INT64_MAX);
+	case FLOOR:
+		return take_number(&in->floor, a, INT64_MAX);
+	default:
+		in->force = true;
+		return KB_OK;
+	}
+}
+
+static int read_args(struct args *a, struct device_options *o, struct state_init *in)
+{
+	bool file = false;
+	int id;
+
+	a->tables[0] = table;
+	while ((id = device_options_next(a, o)) != ARGS_END) {
+		if (id == ARGS_OPERAND && !file) {
+			o->state = a->value;
+			file = true;
+		} else if (id <= ARGS_END) {
+			return args_wrong(a, id, "state");
+		} else if (take(in, id, a) != KB_OK) {
+			return OUTPUT_USAGE;
+		}
+	}
+	return OUTPUT_OK;
+}
+
+/* A file that is not there yet, made in full: the state may be all that is in it. */
+static enum kb_err make_file(const struct device_options *o)
+{
+	uint64_t end, size = o->size != 0 ? o->size : STORE_MIN_SIZE;
+	KB_CLEANUP_FD int fd = -1;
+
+	if (o->state == NULL || access(o->state, F_OK) == 0)
+		return KB_OK;
+	if (__builtin_add_overflow(o->offset, size, &end) || end > INT64_MAX)
+		return KB_EINVAL;
+	fd = open(o->state, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0 || ftruncate(fd, (off_t)end) < 0) {
+		log_err("%s: cannot be made: %s", o->state, strerror(errno));
+		return err_errno(errno);
+	}
+	return KB_OK;
+}
+
+static enum kb_err may_overwrite(const struct device *d, bool force)
+{
+	if (d->finding == STORE_BLANK || force)
+		return KB_OK;
+	if (d->finding == STORE_FOUND)
+		log_err("%s: holds a valid state (record %" PRIu64 "); --force replaces it and "
+			"forgets all it knows",
+			d->state_path, d->state.seq);
+	else
+		log_err("%s: is neither empty nor a state: is it the right partition? --force "
+			"writes over it",
+			d->state_path);
+	return KB_EINVAL;
+}
+
+/* What an earlier device left beside the record would come back after a loss of the new one. */
+static enum kb_err clear_manifests(struct device *d)
+{
+	struct store_manifest m;
+
+	for (int i = 0; i < STATE_SLOTS_MAX; i++)
+		if (store_manifest_read(&d->store, i, &m, NULL, 0) != KB_EBLANK)
+			TRY(store_manifest_clear(&d->store, i));
+	return KB_OK;
+}
+
+static enum kb_err write_state(struct device *d, const struct state_init *in)
+{
+	enum kb_err e;
+
+	TRY(may_overwrite(d, in->force));
+	e = state_init_make(&d->state, in);
+	if (e != KB_OK) {
+		log_err("a slot is named as --good and --trial, or is beyond the %u that there are "
+			"(--slots N)",
+			in->slots);
+		return e;
+	}
+	e = clear_manifests(d);
+	if (e == KB_OK)
+		e = store_save_both(&d->store, &d->state);
+	if (e != KB_OK) {
+		log_err("%s: unable to write the state: %s", d->state_path, err_text(e));
+		return e;
+	}
+	device_history(d, HISTORY_STATE, STATE_NONE, "the first state was written", "state init");
+	return KB_OK;
+}
+
+int state_init_cmd(struct args *a, struct device_options *o)
+{
+	static struct device d;
+	struct state_init in = { .first = STATE_NONE };
+	int code = read_args(a, o, &in);
+	enum kb_err e;
+
+	if (code != OUTPUT_OK)
+		return code;
+	device_init(&d, o);
+	if (in.slots == 0)
+		in.slots = d.conf.nslots;
+	e = make_file(o);
+	if (e == KB_OK)
+		e = device_open_write(&d);
+	if (e != KB_OK)
+		return output_exit_code(e);
+	e = write_state(&d, &in);
+	device_close(&d);
+	if (e != KB_OK)
+		return OUTPUT_FAILURE;
+	printf("%s: first state written, %u slots, record %" PRIu64 ".\n", d.state_path, in.slots,
+	       d.state.seq);
+	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+}

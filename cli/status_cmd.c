@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/main.h"
+#include "cli/status.h"
+
+#include "lib/os.h"
+
+#include <stdio.h>
+
+enum { JSON = 1 };
+
+static const struct args_option table[] = {
+	{ "json", 0, false, JSON },
+	{ .name = NULL },
+};
+
+static json_object *read_boot(const struct device_options *o)
+{
+	static char text[16384];
+	char path[DEVICE_PATH_MAX];
+	json_object *boot;
+
+	snprintf(path, sizeof(path), "%s/boot.json", o->run_dir);
+	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
+		return NULL;
+	boot = json_tokener_parse(text);
+	if (boot != NULL && !json_object_is_type(boot, json_type_object)) {
+		json_object_put(boot);
+		return NULL;
+	}
+	return boot;
+}
+
+int status_cmd(struct args *a, struct device_options *o)
+{
+	static struct device d;
+	static struct status st;
+	bool json = false;
+	enum kb_err e = KB_OK;
+	json_object *boot;
+	int id;
+
+	a->tables[0] = table;
+	while ((id = device_options_next(a, o)) != ARGS_END) {
+		if (id != JSON)
+			return args_wrong(a, id, "status");
+		json = true;
+	}
+	device_init(&d, o);
+	boot = read_boot(o);
+	status_collect(&st, &d, boot);
+	if (json) {
+		e = output_json_print(status_json(&st), false);
+	} else {
+		status_text(&st);
+		e = output_flush();
+	}
+	json_object_put(boot);
+	device_close(&d);
+	if (!st.have_state)
+		return OUTPUT_FAILURE;
+	return output_exit_code(e);
+}
