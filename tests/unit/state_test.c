@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/states.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* s as text and back; the text is left in buf. */
+static void round_trip(const struct state *s, struct state *out, char *buf, size_t *len)
+{
+	char again[STATE_PAYLOAD_MAX];
+	size_t n;
+
+	assert_int_equal(state_encode(s, buf, STATE_PAYLOAD_MAX, len), KB_OK);
+	assert_int_equal(state_decode(out, buf, *len, s->min_reader), KB_OK);
+	assert_int_equal(state_encode(out, again, sizeof(again), &n), KB_OK);
+	assert_int_equal(n, *len);
+	assert_memory_equal(again, buf, n);
+}
+
+static void read_text(struct state *s, const char *text)
+{
+	assert_int_equal(state_decode(s, text, strlen(text), STATE_FORMAT), KB_OK);
+}
+
+static bool has_line(const char *buf, size_t len, const char *line)
+{
+	return memmem(buf, len, line, strlen(line)) != NULL;
+}
+
+static void fill(struct state *s)
+{
+	static const char all[] = "0123456789abcdefghijklmnopqrstuvwxyz-.ABCDEFGHIJ";
+
+	state_init(s, STATE_SLOTS_MAX);
+	for (int i = 0; i < STATE_SLOTS_MAX; i++) {
+		states_set(s, i, STATE_TRIAL, UINT64_MAX - (uint64_t)i);
+		s->slot[i].streak = STATE_STREAK_LIMIT;
+		s->slot[i].ever_good = true;
+		state_set_text(s->slot[i].version, all);
+		state_set_text(s->slot[i].reason, all);
+		state_add_applied(s, states_id((uint8_t)(100 + i)));
+		state_add_rejected(s, states_id((uint8_t)(200 + i)));
+	}
+	s->pref = s->last = s->open = s->oneshot = s->lr = STATE_SLOTS_MAX - 1;
+	s->open_token = UINT64_MAX;
+	s->clean = true;
+	s->staged = (struct state_staged){ .source = STATE_SRC_COMMAND, .fails = 2 };
+	memset(s->staged.release, 0xab, STATE_ID_LEN);
+	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
+		s->apply[i] = (struct state_apply){ STATE_APPLY_LIMIT, STATE_GRACE, true };
+	s->installs = STATE_INSTALLS_LIMIT;
+	s->rebuilt = true;
+	s->ps = UINT64_MAX;
+	s->floor = UINT64_MAX - 2;
+	state_set_text(s->disk, all);
+}
+
+static void fresh_state_has_empty_slots_and_prefers_the_first(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 3);
+	assert_int_equal(s.nslots, 3);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(s.slot[i].st, STATE_EMPTY);
+	assert_int_equal(s.pref, 0);
+	assert_int_equal(s.last, STATE_NONE);
+	assert_int_equal(s.open, STATE_NONE);
+	assert_int_equal(s.lr, STATE_NONE);
+	assert_int_equal(s.oneshot, STATE_NONE);
+	assert_int_equal(s.staged.source, STATE_SRC_NONE);
+	state_init(&s, 0);
+	assert_int_equal(s.nslots, 1);
+	state_init(&s, 9);
+	assert_int_equal(s.nslots, STATE_SLOTS_MAX);
+}
+
+static void everything_full_fits_and_comes_back(void **ctx)
+{
+	struct state s, r;
+	char buf[STATE_PAYLOAD_MAX];
+	size_t len;
+
+	(void)ctx;
+	fill(&s);
+	round_trip(&s, &r, buf, &len);
+	assert_in_range(len, 3000, STATE_PAYLOAD_MAX);
+	assert_true(state_same(&s, &r));
+	assert_memory_equal(r.slot, s.slot, sizeof(s.slot));
+	assert_memory_equal(r.apply, s.apply, sizeof(s.apply));
+	assert_memory_equal(r.applied, s.applied, sizeof(s.applied));
+	assert_memory_equal(r.rejected, s.rejected, sizeof(s.rejected));
+	assert_memory_equal(r.staged.release, s.staged.release, STATE_ID_LEN);
+	assert_int_equal(r.staged.fails, 2);
+	assert_true(r.ps == s.ps && r.floor == s.floor && r.open_token == s.open_token);
+	assert_string_equal(r.disk, s.disk);
+	assert_true(r.clean && r.rebuilt && r.installs == STATE_INSTALLS_LIMIT);
+}
+
+static void text_is_readable(void **ctx)
+{
+	static const char want[] = "nslots=2\npref=b\nlast=a\nopen=b\ntoken=7\nclean=0\nlr=-\n"
+				   "a.st=good\na.tries=0\na.grace=5\na.streak=0\n"
+				   "b.st=trial\nb.tries=2\nb.grace=5\nb.streak=0\na.ever=1\n";
+	struct state s;
+	char buf[STATE_PAYLOAD_MAX];
+	size_t len;
+
+	(void)ctx;
+	states_open(&s);
+	s.ps = 0x0123456789abcdefu;
+	assert_int_equal(state_encode(&s, buf, sizeof(buf), &len), KB_OK);
+	assert_memory_equal(buf, want, strlen(want));
+	assert_true(has_line(buf, len, "\nb.sequence=2\n"));
+	assert_true(has_line(buf, len, "\nps=0123456789abcdef\n"));
+	assert_false(has_line(buf, len, "applied"));
+}
+
+static void too_small_a_buffer_is_an_error(void **ctx)
+{
+	struct state s;
+	char buf[STATE_PAYLOAD_MAX];
+	size_t len;
+
+	(void)ctx;
+	fill(&s);
+	assert_int_equal(state_encode(&s, buf, 1000, &len), KB_ENOSPC);
+	assert_true(len <= 1000);
+	assert_int_equal(state_encode(&s, buf, 0, &len), KB_ENOSPC);
+}
+
+static void unknown_lines_survive_verbatim(void **ctx)
+{
+	static const char text[] = "nslots=2\nfuture=1,2 ,3\na.st=good\nno equals sign\n\nc.st=good\n"
+				   "a.colour=red\nlast";
+	struct state s, r;
+	char buf[STATE_PAYLOAD_MAX];
+	size_t len;
+
+	(void)ctx;
+	read_text(&s, text);
+	assert_int_equal(s.slot[0].st, STATE_GOOD);
+	round_trip(&s, &r, buf, &len);
+	assert_true(has_line(buf, len, "\nfuture=1,2 ,3\nno equals sign\n\nc.st=good\n"
+				       "a.colour=red\nlast\n"));
+}
+
+static void unknown_lines_give_way_when_there_is_no_room(void **ctx)
+{
+	struct state s;
+	char buf[STATE_PAYLOAD_MAX];
+	size_t len, was;
+
+	(void)ctx;
+	fill(&s);
+	assert_int_equal(state_encode(&s, buf, sizeof(buf), &was), KB_OK);
+	memset(s.extra, 'x', STATE_PAYLOAD_MAX);
+	s.extra[STATE_PAYLOAD_MAX - 3] = '\n';
+	s.extra[STATE_PAYLOAD_MAX - 1] = '\n';
+	s.extra_len = STATE_PAYLOAD_MAX;
+	assert_int_equal(state_encode(&s, buf, sizeof(buf), &len), KB_OK);
+	assert_int_equal(len, was + 2);
+}
+
+static void text_that_is_all_unknown_lines_keeps_its_end(void **ctx)
+{
+	char buf[STATE_PAYLOAD_MAX];
+	struct state s;
+
+	(void)ctx;
+	memset(buf, 'y', sizeof(buf));
+	memcpy(buf, "nslots=1\n", 9);
+	assert_int_equal(state_decode(&s, buf, sizeof(buf), 1), KB_OK);
+	assert_int_equal(s.extra_len, sizeof(buf) - 9 + 1);
+	assert_int_equal(s.extra[s.extra_len - 1], '\n');
+}
+
+static void newer_record_is_used_by_its_core_only(void **ctx)
+{
+	static const char text[] = "nslots=2\npref=b\nlast=a\nopen=b\ntoken=9\nclean=1\nlr=a\n"
+				   "a.st=good\na.tries=0\na.grace=1\na.streak=2\n"
+				   "b.st=trial\nb.tries=2\nb.grace=3\nb.streak=0\n"
+				   "oneshot=a\na.sequence=not what you think\nrejected=~\nfloor=v2:7\n";
+	struct state s;
+	char buf[STATE_PAYLOAD_MAX];
+	size_t len;
+
+	(void)ctx;
+	assert_int_equal(state_decode(&s, text, strlen(text), STATE_FORMAT + 1), KB_OK);
+	assert_true(s.newer);
+	assert_int_equal(s.min_reader, STATE_FORMAT + 1);
+	assert_int_equal(s.oneshot, STATE_NONE);
+	assert_true(s.floor == 0);
+	assert_true(s.pref == 1 && s.last == 0 && s.open == 1 && s.clean && s.lr == 0);
+	assert_true(s.open_token == 9);
+	assert_true(s.slot[0].grace == 1 && s.slot[0].streak == 2 && s.slot[1].tries == 2);
+	s.slot[1].tries = 1;
+	s.floor = 99;
+	state_set_text(s.slot[1].reason, "not written");
+	assert_int_equal(state_encode(&s, buf, sizeof(buf), &len), KB_OK);
+	assert_true(has_line(buf, len, "\nb.tries=1\n"));
+	assert_true(has_line(buf, len, "\noneshot=a\na.sequence=not what you think\nrejected=~\n"
+				       "floor=v2:7\n"));
+	assert_false(has_line(buf, len, "floor=99"));
+	assert_false(has_line(buf, len, "reason"));
+}
+
+static void bad_values_become_what_trusts_least(void **ctx)
+{
+	static const char text[] =
+		"nslots=2\npref=z\nlast=?\nopen=c\ntoken=1x\nclean=maybe\nlr=aa\noneshot=\n"
+		"a.st=superb\na.tries=-1\na.grace=\na.streak=none\na.ever=2\na.release=00\n"
+		"a.sequence=5\nb.st=trial\nb.tries=200\nb.grace=99\nb.streak=77\n"
+		"staged=moon,00,1\napply.usb=x,y,z\ninstalls=many\nrebuilt=?\nps=12\n"
+		"applied=zz,,\n";
+	struct state s;
+
+	(void)ctx;
+	read_text(&s, text);
+	assert_true(s.pref == 0 && s.last == STATE_NONE && s.open == STATE_NONE);
+	assert_true(s.open_token == 0 && !s.clean && s.lr == STATE_NONE);
+	assert_int_equal(s.oneshot, STATE_NONE);
+	assert_int_equal(s.slot[0].st, STATE_BAD);
+	assert_true(s.slot[0].tries == 0 && s.slot[0].grace == 0);
+	assert_int_equal(s.slot[0].streak, STATE_STREAK_LIMIT);
+	assert_false(s.slot[0].has_release);
+	assert_true(s.slot[0].sequence == 0);
+	assert_int_equal(s.slot[1].tries, STATE_TRIES);
+	assert_int_equal(s.slot[1].grace, STATE_GRACE);
+	assert_int_equal(s.slot[1].streak, STATE_STREAK_LIMIT);
+	assert_int_equal(s.staged.source, STATE_SRC_NONE);
+	assert_int_equal(s.apply[STATE_SRC_USB].count, STATE_APPLY_LIMIT);
+	assert_int_equal(s.apply[STATE_SRC_SD].count, 0);
+	assert_int_equal(s.installs, STATE_INSTALLS_LIMIT);
+	assert_true(s.rebuilt && s.ps == 0 && s.napplied == 0);
+}
+
+static void missing_slot_lines_trust_least(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	read_text(&s, "nslots=2\na.st=good\n");
+	assert_int_equal(s.slot[0].streak, STATE_STREAK_LIMIT);
+	assert_int_equal(s.slot[1].st, STATE_BAD);
+	assert_true(s.floor == 0 && s.installs == 0 && !s.rebuilt);
+}
+
+static void floor_that_is_no_number_becomes_what_is_installed(void **ctx)
+{
+	static const char text[] =
+		"nslots=2\na.st=good\nfloor=99999999999999999999999\n"
+		"a.release=0000000000000000000000000000000000000000000000000000000000000000\n"
+		"a.sequence=41\n";
+	struct state s;
+
+	(void)ctx;
+	read_text(&s, text);
+	assert_true(s.floor == 41);
+}
+
+static void staged_needs_all_its_parts(void **ctx)
+{
+	char text[200];
+	struct state s;
+
+	(void)ctx;
+	read_text(&s, "nslots=1\nstaged=data");
+	assert_int_equal(s.staged.source, STATE_SRC_NONE);
+	snprintf(text, sizeof(text), "nslots=1\nstaged=usb,%064d", 0);
+	read_text(&s, text);
+	assert_int_equal(s.staged.source, STATE_SRC_NONE);
+	snprintf(text, sizeof(text), "nslots=1\nstaged=usb,%064d,q", 0);
+	read_text(&s, text);
+	assert_int_equal(s.staged.source, STATE_SRC_USB);
+	assert_int_equal(s.staged.fails, STATE_FAILS_LIMIT);
+	snprintf(text, sizeof(text), "nslots=1\nstaged=usb,%064d,1", 0);
+	read_text(&s, text);
+	assert_int_equal(s.staged.fails, 1);
+}
+
+static void ledger_longer_than_ours_keeps_the_newest(void **ctx)
+{
+	char text[600] = "nslots=1\nrejected=";
+	struct state s;
+
+	(void)ctx;
+	for (int i = 0; i < 10; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%032d,", i);
+	read_text(&s, text);
+	assert_int_equal(s.nrejected, STATE_LEDGER_LEN);
+	assert_int_equal(s.rejected[0][15], 0x02);
+	assert_int_equal(s.rejected[7][15], 0x09);
+}
+
+static void text_without_slots_is_refused(void **ctx)
+{
+	static const char *const texts[] = { "",	   "pref=a\n",	 "nslots=0\n", "nslots=9\n",
+					     "nslots=\n",  "nslots=x\n", "nslot=2\n",  "nslots2\n",
+					     "nslots=-1\n" };
+	char big[STATE_PAYLOAD_MAX + 1];
+	struct state s;
+
+	(void)ctx;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_int_equal(state_decode(&s, texts[i], strlen(texts[i]), 1), KB_EFORMAT);
+	assert_int_equal(state_decode(&s, "nslots=2\n\0pref=b\n", 17, 1), KB_EFORMAT);
+	memset(big, '\n', sizeof(big));
+	memcpy(big, "nslots=2", 8);
+	assert_int_equal(state_decode(&s, big, sizeof(big), 1), KB_EFORMAT);
+	assert_int_equal(state_decode(&s, big, sizeof(big) - 1, 1), KB_OK);
+}
+
+/* Whatever is in the text: no crash, values in range, and what was read can be written. */
+static void assert_sane(const struct state *s)
+{
+	char buf[STATE_PAYLOAD_MAX];
+	size_t len;
+
+	assert_in_range(s->nslots, 1, STATE_SLOTS_MAX);
+	assert_in_range(s->pref, 0, s->nslots - 1);
+	assert_in_range(s->last + 1, 0, s->nslots);
+	assert_in_range(s->open + 1, 0, s->nslots);
+	assert_in_range(s->lr + 1, 0, s->nslots);
+	assert_in_range(s->oneshot + 1, 0, s->nslots);
+	for (int i = 0; i < s->nslots; i++) {
+		assert_in_range(s->slot[i].tries, 0, STATE_TRIES);
+		assert_in_range(s->slot[i].grace, 0, STATE_GRACE);
+		assert_in_range(s->slot[i].streak, 0, STATE_STREAK_LIMIT);
+	}
+	assert_int_equal(state_encode(s, buf, sizeof(buf), &len), KB_OK);
+}
+
+static void hostile_text_is_harmless(void **ctx)
+{
+	struct state s;
+	char good[STATE_PAYLOAD_MAX], buf[STATE_PAYLOAD_MAX];
+	size_t len;
+
+	(void)ctx;
+	fill(&s);
+	assert_int_equal(state_encode(&s, good, sizeof(good), &len), KB_OK);
+	srand(42);
+	for (int round = 0; round < 5000; round++) {
+		size_t n = round % 3 == 0 ? (size_t)rand() % (len + 1) : len;
+
+		memcpy(buf, good, len);
+		for (int k = rand() % 40; k > 0; k--)
+			buf[(size_t)rand() % len] = (char)rand();
+		if (state_decode(&s, buf, n, (uint16_t)(1 + round % 2)) == KB_OK)
+			assert_sane(&s);
+	}
+}
+
+static void same_ignores_the_sequence_and_sees_all_else(void **ctx)
+{
+	struct state a, b;
+
+	(void)ctx;
+	states_open(&a);
+	b = a;
+	b.seq = 99;
+	assert_true(state_same(&a, &b));
+	b.slot[1].tries--;
+	assert_false(state_same(&a, &b));
+	b = a;
+	state_set_text(b.slot[0].reason, "x");
+	assert_false(state_same(&a, &b));
+	b = a;
+	memcpy(b.extra, "k=v\n", 4);
+	b.extra_len = 4;
+	assert_false(state_same(&a, &b));
+	b = a;
+	b.apply[STATE_SRC_USB].open = true;
+	assert_false(state_same(&a, &b));
+}
+
+static void names(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 2);
+	assert_int_equal(state_slot_letter(0), 'a');
+	assert_int_equal(state_slot_letter(7), 'h');
+	assert_int_equal(state_slot_letter(8), '-');
+	assert_int_equal(state_slot_letter(STATE_NONE), '-');
+	assert_int_equal(state_slot_by_name(&s, "b"), 1);
+	assert_int_equal(state_slot_by_name(&s, "c"), STATE_NONE);
+	assert_int_equal(state_slot_by_name(&s, "ab"), STATE_NONE);
+	assert_int_equal(state_slot_by_name(&s, ""), STATE_NONE);
+	assert_string_equal(state_st_name(STATE_WRITING), "writing");
+	assert_string_equal(state_st_name((enum state_st)99), "bad");
+	assert_string_equal(state_source_name(STATE_SRC_COMMAND), "command");
+	assert_string_equal(state_source_name((enum state_source)99), "none");
+}
+
+static void text_fields_are_bounded_and_printable(void **ctx)
+{
+	char dst[STATE_STR_MAX + 1], longer[100];
+
+	(void)ctx;
+	state_set_text(dst, "a\nb\x1b\xff~");
+	assert_string_equal(dst, "a?b??~");
+	memset(longer, 'v', sizeof(longer));
+	longer[99] = '\0';
+	state_set_text(dst, longer);
+	assert_int_equal(strlen(dst), STATE_STR_MAX);
+}
+
+static void ledgers_remember_the_last_eight(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 2);
+	for (uint8_t i = 1; i <= 9; i++)
+		state_add_rejected(&s, states_id(i));
+	assert_false(state_is_rejected(&s, states_id(1)));
+	for (uint8_t i = 2; i <= 9; i++)
+		assert_true(state_is_rejected(&s, states_id(i)));
+	assert_false(state_is_applied(&s, states_id(5)));
+	state_add_rejected(&s, states_id(2)); /* to the newest end */
+	assert_int_equal(s.nrejected, 8);
+	state_add_rejected(&s, states_id(10));
+	assert_true(state_is_rejected(&s, states_id(2)));
+	assert_false(state_is_rejected(&s, states_id(3)));
+	state_del_rejected(&s, states_id(2));
+	state_del_rejected(&s, states_id(77));
+	assert_false(state_is_rejected(&s, states_id(2)));
+	assert_int_equal(s.nrejected, 7);
+	state_add_applied(&s, states_id(4));
+	assert_true(state_is_applied(&s, states_id(4)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fresh_state_has_empty_slots_and_prefers_the_first),
+		cmocka_unit_test(everything_full_fits_and_comes_back),
+		cmocka_unit_test(text_is_readable),
+		cmocka_unit_test(too_small_a_buffer_is_an_error),
+		cmocka_unit_test(unknown_lines_survive_verbatim),
+		cmocka_unit_test(unknown_lines_give_way_when_there_is_no_room),
+		cmocka_unit_test(text_that_is_all_unknown_lines_keeps_its_end),
+		cmocka_unit_test(newer_record_is_used_by_its_core_only),
+		cmocka_unit_test(bad_values_become_what_trusts_least),
+		cmocka_unit_test(missing_slot_lines_trust_least),
+		cmocka_unit_test(floor_that_is_no_number_becomes_what_is_installed),
+		cmocka_unit_test(staged_needs_all_its_parts),
+		cmocka_unit_test(ledger_longer_than_ours_keeps_the_newest),
+		cmocka_unit_test(text_without_slots_is_refused),
+		cmocka_unit_test(hostile_text_is_harmless),
+		cmocka_unit_test(same_ignores_the_sequence_and_sees_all_else),
+		cmocka_unit_test(names),
+		cmocka_unit_test(text_fields_are_bounded_and_printable),
+		cmocka_unit_test(ledgers_remember_the_last_eight),
+	};
+
+	return cmocka_run_group_tests_name("state", tests, NULL, NULL);
+}
