@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compressions that the Linux kernel reads an initramfs in, and those that modules come in."""
+
+import gzip
+import lzma
+import shutil
+import subprocess
+import zlib
+
+PACKAGES = {"lz4": "lz4", "zstd": "zstd"}       # program: Debian's package
+LEVELS = {"none": (0, 0, 0), "gzip": (1, 9, 9), "lz4": (1, 12, 12), "zstd": (1, 22, 19), "xz": (0, 9, 9)}
+FORMATS = tuple(LEVELS)
+
+
+class CompressError(Exception):
+    """Says what is missing, and where to get it."""
+
+
+def _filter(command: list, data: bytes, what: str) -> bytes:
+    program = command[0]
+    if not shutil.which(program):
+        raise CompressError(f"{program}: program not found, needed {what}; it is in the package {PACKAGES[program]} "
+                            f"(apt-get install {PACKAGES[program]})")
+    result = subprocess.run(command, input=data, capture_output=True, check=False)
+    if result.returncode != 0:
+        raise CompressError(f"{' '.join(command)}: {result.stderr.decode(errors='replace').strip()}")
+    return result.stdout
+
+
+def compress(data: bytes, form: str, level=None) -> bytes:
+    """`level` None: the default, which is the smallest that is still reasonably quick to make."""
+    low, high, default = LEVELS[form]
+    level = default if level is None else level
+    if not low <= level <= high:
+        raise CompressError(f"--level {level}: {form} has levels {low} to {high}")
+    if form == "none":
+        return data
+    if form == "gzip":
+        return gzip.compress(data, level, mtime=0)
+    if form == "xz":
+        # The kernel's decoder knows no check but CRC32, and allocates the dictionary: never more than is of use.
+        size = min(max(1 << (len(data) - 1).bit_length(), 1 << 16), 1 << 23)
+        filters = [{"id": lzma.FILTER_LZMA2, "preset": level | lzma.PRESET_EXTREME, "dict_size": size}]
+        return lzma.compress(data, check=lzma.CHECK_CRC32, filters=filters)
+    if form == "lz4":
+        # -l: the legacy frame, the only one that the kernel knows.
+        return _filter(["lz4", "-l", f"-{level}", "-q", "-c", "-"], data, "to compress with lz4")
+    # The size lets zstd choose a window, which the kernel has to allocate, that is no larger than the data.
+    extra = ["--ultra"] if level > 19 else []
+    return _filter(["zstd", *extra, f"-{level}", "-q", "-c", "--no-check", "-T1", f"--stream-size={len(data)}"], data,
+                   "to compress with zstd")
+
+
+def decompress(data: bytes, name: str) -> bytes:
+    """What is in a .gz, .xz or .zst file; other data as it is."""
+    try:
+        if name.endswith(".gz"):
+            return gzip.decompress(data)
+        if name.endswith(".xz"):
+            return lzma.decompress(data)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise CompressError(f"{name}: damaged: {error}") from None
+    if name.endswith(".zst"):
+        return _filter(["zstd", "-dcq"], data, f"to unpack {name}")
+    return data

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes into a Keelboot initramfs, and where."""
+
+import os
+import re
+import struct
+import subprocess
+from pathlib import Path
+
+FOLDERS = ("dev", "proc", "sys", "run", "sysroot", "tmp", "etc/keelboot", "usr/lib/keelboot")
+HELPER = "usr/lib/keelboot/keelboot-helper"
+CONF = "etc/keelboot/system.conf"
+HOOKS = "usr/lib/keelboot/hooks"
+STAGE = re.compile(r"^[a-z][a-z0-9-]*\.d$")
+PT_INTERP = 3
+
+
+class ImageError(Exception):
+    """Says which file, and what to do."""
+
+
+def read(path: Path, what: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror}; needed as {what}") from None
+
+
+def _elf_interpreter(data: bytes) -> str:
+    wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
+    start, = struct.unpack_from(order + ("Q" if wide else "I"), data, 32 if wide else 28)
+    size, count = struct.unpack_from(order + "HH", data, 54 if wide else 42)
+    for at in range(start, start + size * count, size):
+        kind, = struct.unpack_from(order + "I", data, at)
+        if kind == PT_INTERP:
+            offset, length = struct.unpack_from(order + ("8xQ16xQ" if wide else "4xI8xI"), data, at)
+            name = data[offset:offset + length].rstrip(b"\0")
+            if not name:
+                raise ImageError("a damaged ELF file")
+            return name.decode(errors="replace")
+    return ""
+
+
+def interpreter(data: bytes) -> str:
+    """The program that has to be there for this one to run: a script's, a dynamic ELF's; else ''."""
+    if data[:2] == b"#!":
+        words = data[2:].split(b"\n", 1)[0].split()
+        return words[0].decode(errors="replace") if words else ""
+    if data[:4] != b"\x7fELF":
+        return ""
+    try:
+        return _elf_interpreter(data)
+    except struct.error:
+        raise ImageError("a damaged ELF file") from None
+
+
+class Image:
+    """Fills an archive. Every program is looked at: would it find what it needs in there?"""
+
+    def __init__(self, archive):
+        self.archive = archive
+        self.programs = []      # (path in the image, source, data)
+        for folder in FOLDERS:
+            archive.folder(folder)
+        archive.node("dev/console", 5, 1)
+
+    def program(self, path: str, source: Path, what: str) -> None:
+        data = read(source, what)
+        self.archive.file(path, data, executable=True, source=str(source))
+        self.programs.append((path, str(source), data))
+
+    def init(self, source: Path, helper: Path) -> None:
+        for path, file in (("init", source), (HELPER, helper)):
+            data = read(file, "the program /" + path)
+            if data[:4] != b"\x7fELF":
+                raise ImageError(f"{file}: not a program (ELF); /{path} must be one")
+            needs = self._interpreter(file, data)
+            if needs:
+                raise ImageError(f"{file}: needs {needs}; /{path} must be linked statically")
+            self.program(path, file, "the program /" + path)
+
+    def configuration(self, conf, conf_dir) -> None:
+        if conf:
+            self.archive.file(CONF, read(conf, "system.conf"), source=str(conf))
+        if conf_dir:
+            files = sorted(self._listing(conf_dir, "drop-ins").glob("*.conf"))
+            for file in files:
+                self.archive.file(f"{CONF}.d/{file.name}", read(file, "a drop-in"), source=str(file))
+            if not files:
+                raise ImageError(f"{conf_dir}: no *.conf in it; leave --conf-dir out if there are no drop-ins")
+
+    def keys(self, folder) -> int:
+        """Public keys only: an initramfs is on every device, for everybody to read."""
+        files = sorted(self._listing(folder, "the keyring").glob("*.pem"))
+        for file in files:
+            data = read(file, "a public key")
+            if b"PRIVATE KEY" in data:
+                raise ImageError(f"{file}: a private key; it must never be on a device. Keep it elsewhere, and only "
+                                 "the public ones in --keys")
+            if b"-----BEGIN PUBLIC KEY-----" not in data and b"-----BEGIN CERTIFICATE-----" not in data:
+                raise ImageError(f"{file}: not a public key in PEM (-----BEGIN PUBLIC KEY-----)")
+            self.archive.file(f"etc/keelboot/keys/{file.name}", data, source=str(file))
+        if not files:
+            raise ImageError(f"{folder}: no *.pem in it; without a key no update would be accepted")
+        return len(files)
+
+    def hooks(self, folder) -> int:
+        """A folder with post-mount.d/ and the like in it."""
+        count = 0
+        for stage in sorted(self._listing(folder, "hooks").iterdir()):
+            if not stage.is_dir() or not STAGE.match(stage.name):
+                raise ImageError(f"{stage}: --hooks takes a folder of folders such as post-mount.d/")
+            for file in sorted(stage.iterdir()):
+                if file.name.startswith(".") or file.name.endswith("~"):
+                    continue
+                if not file.is_file() or not os.access(file, os.X_OK):
+                    raise ImageError(f"{file}: not executable; chmod +x it, or take it out of {stage}")
+                self.program(f"{HOOKS}/{stage.name}/{file.name}", file, "a hook")
+                count += 1
+        return count
+
+    def busybox(self, source) -> str:
+        """busybox, /bin/sh and a link for each applet. Returns a note, or ''."""
+        self.program("bin/busybox", source, "busybox")
+        applets, note = ["bin/sh"], ""
+        try:
+            result = subprocess.run([str(Path(source).resolve()), "--list-full"], capture_output=True, text=True,
+                                    timeout=30, check=True)
+            applets += result.stdout.split()
+        except (OSError, subprocess.SubprocessError):
+            note = f"{source} does not run here, so only the link /bin/sh was made; scripts use `busybox APPLET`"
+        for applet in applets:
+            if not self.archive.has(applet):
+                self.archive.link(applet, "/bin/busybox", source=str(source))
+        return note
+
+    def add(self, what: str) -> None:
+        """SRC:DST, a file or a whole folder; symbolic links are followed."""
+        source, colon, target = what.rpartition(":")
+        if not colon or not source or not target.startswith("/"):
+            raise ImageError(f"--add {what}: not of the form FILE:/PATH/IN/IMAGE")
+        path = Path(source)
+        if path.is_dir():
+            for file in sorted(path.rglob("*")):
+                if file.is_file():
+                    self._add_file(file, f"{target.rstrip('/')}/{file.relative_to(path)}")
+        else:
+            self._add_file(path, target)
+
+    def _add_file(self, source: Path, target: str) -> None:
+        if os.access(source, os.X_OK):
+            self.program(target, source, "--add")
+        else:
+            self.archive.file(target, read(source, "--add"), source=str(source))
+
+    def check_programs(self) -> None:
+        """A hook whose shell is missing would reject every slot."""
+        for path, source, data in self.programs:
+            needs = self._interpreter(source, data)
+            if needs and not self.archive.has(needs):
+                shell = needs.rsplit("/", 1)[-1] in ("sh", "ash")
+                way = "give --busybox" if shell else "link it statically" if data[:4] == b"\x7fELF" else \
+                    "write it for /bin/sh"
+                raise ImageError(f"{source}: needs {needs}, which is not in the image; {way}, or add it with "
+                                 f"--add FILE:{needs}")
+
+    @staticmethod
+    def _interpreter(source, data: bytes) -> str:
+        try:
+            return interpreter(data)
+        except ImageError as error:
+            raise ImageError(f"{source}: {error}") from None
+
+    @staticmethod
+    def _listing(folder, what: str) -> Path:
+        if not Path(folder).is_dir():
+            raise ImageError(f"{folder}: no such folder; needed for {what}")
+        return Path(folder)

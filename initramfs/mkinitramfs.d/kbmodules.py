@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which kernel modules an image needs, and in which order: what depmod wrote, read without kmod."""
+
+import configparser
+import difflib
+import fnmatch
+from pathlib import Path
+
+import kbcompress
+
+SUFFIXES = (".ko", ".ko.gz", ".ko.xz", ".ko.zst")
+SETS = Path(__file__).resolve().parent / "module-sets.ini"
+DEFAULT_SETS = ("watchdog", "virtio", "nvme", "sd", "usb", "ext4", "vfat")
+
+
+class ModuleError(Exception):
+    """Says which module, and what to do."""
+
+
+def normal(name: str) -> str:
+    """A module's name as the kernel has it: '-' and '_' are the same."""
+    return name.replace("-", "_")
+
+
+def file_name(path: str) -> str:
+    """The module's name as its file has it, or '' for something else."""
+    base = path.rsplit("/", 1)[-1]
+    for suffix in SUFFIXES:
+        if base.endswith(suffix):
+            return base[:-len(suffix)]
+    return ""
+
+
+def read_sets(path: Path = SETS) -> dict:
+    """{name: (modules, load_first)}"""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(path.read_text())
+    return {name: (parser[name]["modules"].split(), parser[name].getboolean("load-first", False))
+            for name in parser.sections()}
+
+
+class Modules:
+    """One kernel's module folder, /lib/modules/VERSION."""
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+        self.depends = {}       # normal name: (path, [paths])
+        self.builtin = set()
+        self.soft = {}          # normal name: (pre, post)
+        self.aliases = None     # read only when a soft dependency names one
+        if not self.folder.is_dir():
+            raise ModuleError(f"{folder}: no such folder; it is usually /lib/modules/VERSION")
+        self._read_depends()
+        for path in self._lines("modules.builtin", optional=True):
+            self.builtin.add(normal(file_name(path)))
+        self._read_soft()
+
+    def _lines(self, name: str, optional: bool = False):
+        path = self.folder / name
+        try:
+            text = path.read_text(errors="surrogateescape")
+        except FileNotFoundError:
+            if optional:
+                return []
+            version = self.folder.resolve().name
+            raise ModuleError(f"{path}: not found; make it with: depmod -b "
+                              f"{self.folder.resolve().parent.parent.parent} {version}") from None
+        lines = (line.strip() for line in text.splitlines())
+        return [line for line in lines if line and not line.startswith("#")]
+
+    def _read_depends(self) -> None:
+        for line in self._lines("modules.dep"):
+            path, colon, rest = line.partition(":")
+            if not colon or not file_name(path):
+                raise ModuleError(f"{self.folder}/modules.dep: cannot be understood: {line[:80]!r}")
+            self.depends[normal(file_name(path))] = (path, rest.split())
+
+    def _read_soft(self) -> None:
+        for line in self._lines("modules.softdep", optional=True):
+            words = line.split()
+            if len(words) < 3 or words[0] != "softdep":
+                continue
+            pre, post = self.soft.setdefault(normal(words[1]), ([], []))
+            into = pre
+            for word in words[2:]:
+                if word in ("pre:", "post:"):
+                    into = pre if word == "pre:" else post
+                else:
+                    into.append(word)
+
+    def known(self, name: str) -> bool:
+        return normal(name) in self.depends
+
+    def is_builtin(self, name: str) -> bool:
+        return normal(name) in self.builtin
+
+    def _providers(self, name: str) -> list:
+        """The modules that a soft dependency means: it is a module's name, or an alias such as
+        crypto-crc32c. Of several the portable one, whatever the processor can do."""
+        if self.known(name):
+            return [normal(name)]
+        if self.aliases is None:
+            lines = (line.split() for line in self._lines("modules.alias", optional=True))
+            self.aliases = [(normal(words[1]), normal(words[2])) for words in lines
+                            if len(words) == 3 and words[0] == "alias" and "-" in words[1]]
+        found = sorted({module for alias, module in self.aliases
+                        if fnmatch.fnmatchcase(normal(name), alias) and self.known(module)})
+        return [module for module in found if module.endswith("_generic")] or found
+
+    def order(self, names: list) -> list:
+        """Paths of the modules and all that they need, each behind what it needs."""
+        result, seen = [], set()
+
+        def visit(name: str) -> None:
+            if name in seen:    # or about to be: soft dependencies may go in circles
+                return
+            seen.add(name)
+            path, depends = self.depends[name]
+            pre, post = self.soft.get(name, ((), ()))
+            for soft in pre:
+                for module in self._providers(soft):
+                    visit(module)
+            for needed in reversed(depends):
+                if normal(file_name(needed)) not in self.depends:
+                    raise ModuleError(f"{self.folder}/modules.dep: {path} needs {needed}, which it does not have")
+                visit(normal(file_name(needed)))
+            result.append(path)
+            for soft in post:
+                for module in self._providers(soft):
+                    visit(module)
+
+        for name in names:
+            visit(normal(name))
+        return result
+
+    def unknown(self, name: str) -> ModuleError:
+        near = difflib.get_close_matches(normal(name), [*self.depends, *self.builtin], n=4, cutoff=0.6)
+        hint = f"; near to it: {', '.join(sorted(near))}" if near else ""
+        return ModuleError(f"module {name}: not in {self.folder}{hint}")
+
+    def read(self, path: str) -> bytes:
+        """The module's ELF file, unpacked."""
+        full = self.folder / path if not path.startswith("/") else Path(path)
+        try:
+            data = full.read_bytes()
+        except OSError as error:
+            raise ModuleError(f"{full}: {error.strerror}; modules.dep names it: run depmod again?") from None
+        data = kbcompress.decompress(data, str(full))
+        if data[:4] != b"\x7fELF":
+            raise ModuleError(f"{full}: not a kernel module")
+        return data
+
+
+def choose(modules: Modules, sets: list, explicit: list) -> tuple:
+    """(names in load order, notes). Sets in the order that is given, but those to load first; then what is named
+    singly. A name that no kernel could have meant is an error, one that this kernel lacks only when named singly."""
+    table = read_sets()
+    for name in sets:
+        if name not in table:
+            near = difflib.get_close_matches(name, table, n=2, cutoff=0.5)
+            raise ModuleError(f"module set {name}: not known" + (f"; did you mean {near[0]}?" if near else "")
+                              + f" There are: {', '.join(sorted(table))}")
+    names, notes = [], []
+    for name in sorted(sets, key=lambda name: not table[name][1]):
+        for module in table[name][0]:
+            if modules.known(module):
+                names.append(module)
+            elif not modules.is_builtin(module):
+                notes.append(f"{module} (set {name}) is not in this kernel")
+    for module in explicit:
+        if modules.known(module):
+            names.append(module)
+        elif modules.is_builtin(module):
+            notes.append(f"{module} is built into this kernel")
+        else:
+            raise modules.unknown(module)
+    return names, notes

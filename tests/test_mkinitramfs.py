@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: Apache-2.0
+"""initramfs/mkinitramfs: what it packs, in which order, and what it says when it cannot."""
+
+import gzip
+import lzma
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parent.parent
+PROGRAM = TOP / "initramfs" / "mkinitramfs"
+sys.path.insert(0, str(TOP / "qemu"))
+sys.path.insert(0, str(TOP / "initramfs" / "mkinitramfs.d"))
+
+import kbcompress  # noqa: E402
+import kbimage  # noqa: E402
+import kbkernel  # noqa: E402
+
+KEY = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n"
+
+
+@pytest.fixture(scope="session")
+def static(tmp_path_factory):
+    """A static program, a dynamic one."""
+    folder = tmp_path_factory.mktemp("programs")
+    (folder / "main.c").write_text("int main(void) { return 0; }\n")
+    subprocess.run(["cc", "-static", "-s", "-o", folder / "static", folder / "main.c"], check=True)
+    subprocess.run(["cc", "-o", folder / "dynamic", folder / "main.c"], check=True)
+    return folder
+
+
+def fake_kernel(folder: Path) -> Path:
+    """A module folder with every oddity that depmod's files can have."""
+    modules = folder / "lib" / "modules" / "1.2.3"
+    data = {"kernel/a/base.ko": b"", "kernel/a/mid-dle.ko": b"", "kernel/fs/top.ko": b"",
+            "kernel/w/watchdog.ko": b"", "kernel/w/softdog.ko": b"", "kernel/c/crc_generic.ko": b"",
+            "kernel/c/crc_fast.ko": b"", "kernel/c/late.ko": b"", "kernel/fs/ring1.ko": b"", "kernel/fs/ring2.ko": b""}
+    for path in data:
+        (modules / path).parent.mkdir(parents=True, exist_ok=True)
+        (modules / path).write_bytes(b"\x7fELF" + path.encode())
+    (modules / "modules.dep").write_text(
+        "kernel/a/base.ko:\n"
+        "kernel/a/mid-dle.ko: kernel/a/base.ko\n"
+        "kernel/fs/top.ko: kernel/a/mid-dle.ko kernel/a/base.ko\n"
+        "kernel/w/watchdog.ko:\n"
+        "kernel/w/softdog.ko: kernel/w/watchdog.ko\n"
+        "kernel/c/crc_generic.ko:\nkernel/c/crc_fast.ko:\nkernel/c/late.ko: kernel/a/base.ko\n"
+        "kernel/fs/ring1.ko:\nkernel/fs/ring2.ko:\n")
+    (modules / "modules.softdep").write_text(
+        "# comment\nsoftdep top pre: crypto-crc nonesuch post: late\n"
+        "softdep ring1 pre: ring2\nsoftdep ring2 pre: ring1\n")
+    (modules / "modules.alias").write_text(
+        "alias crypto-crc crc_fast\nalias crypto-crc crc_generic\nalias pci:v00008086d* top\n")
+    (modules / "modules.builtin").write_text("kernel/fs/ext4/ext4.ko\nkernel/drivers/virtio/virtio_pci.ko\n")
+    return modules
+
+
+@pytest.fixture
+def make(static, tmp_path):
+    """make(options…) runs mkinitramfs and returns the result, with .image as its output."""
+    def run(*options, expect=0, env=None, name="out.img", init="static", base=True):
+        out = tmp_path / name
+        command = [PROGRAM, "-o", out]
+        if base:
+            command += ["--init", static / init, "--helper", static / "static"]
+        result = subprocess.run([str(word) for word in [*command, *options]], capture_output=True, text=True,
+                                env=dict(os.environ, **(env or {})), check=False)
+        assert result.returncode == expect, result.stderr
+        assert "Traceback" not in result.stderr
+        assert expect == 0 or not out.exists()
+        result.image = out
+        return result
+    return run
+
+
+def listing(image: Path) -> dict:
+    """{path: (mode string, owner, group, size or device, date, target)}, as cpio has it."""
+    env = dict(os.environ, TZ="UTC", LC_ALL="C")
+    text = subprocess.run(["cpio", "-itv", "--quiet"], stdin=open(image, "rb"), capture_output=True, text=True,
+                          env=env, check=True).stdout
+    result = {}
+    for line in text.splitlines():
+        words = line.split()
+        if words[0][0] == "c":
+            words[4:6] = [words[4] + words[5]]
+        result[words[8]] = (words[0], words[2], words[3], words[4], " ".join(words[5:8]), words[-1])
+    return result
+
+
+def content(image: Path, path: str) -> bytes:
+    return subprocess.run(["cpio", "-i", "--quiet", "--to-stdout", path], stdin=open(image, "rb"),
+                          capture_output=True, check=True).stdout
+
+
+def order(image: Path) -> list:
+    return [line.split("/")[-1].split(".ko")[0] for line in
+            content(image, "etc/keelboot/modules").decode().splitlines()]
+
+
+# ---------------------------------------------------------------- content
+
+def test_least_image(make):
+    files = listing(make("--compress", "none").image)
+    assert files["init"][0] == "-rwxr-xr-x"
+    assert files["usr/lib/keelboot/keelboot-helper"][0] == "-rwxr-xr-x"
+    assert files["dev/console"][0] == "crw-------" and files["dev/console"][3] == "5,1"
+    for folder in ("dev", "proc", "sys", "run", "sysroot", "tmp", "etc/keelboot", "usr/lib/keelboot"):
+        assert files[folder][0] == "drwxr-xr-x"
+    assert files["etc/keelboot/modules"][3] == "0"
+    assert {entry[1:3] for entry in files.values()} == {("root", "root")}
+    assert {entry[4] for entry in files.values()} == {"Jan 1 1970"}
+
+
+def test_folders_come_before_what_is_in_them(make):
+    names = list(listing(make("--compress", "none").image))
+    for name in names:
+        parent = name.rpartition("/")[0]
+        assert not parent or names.index(parent) < names.index(name)
+
+
+def test_everything_of_a_device(make, static, tmp_path):
+    (tmp_path / "system.conf").write_text("[system]\ncompatible=x\n")
+    for folder, name, text in (("conf.d", "10-a.conf", "[hooks]\n"), ("keys", "one.pem", KEY), ("keys", "note.txt", "x"),
+                               ("hooks/post-mount.d", "10-check", "#!/bin/sh\nexit 0\n"),
+                               ("hooks/post-mount.d", "10-check~", "old"), ("tree/sub", "data", "1")):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / name).write_text(text)
+    (tmp_path / "hooks/post-mount.d/10-check").chmod(0o700)
+    image = make("--compress", "none", "--conf", tmp_path / "system.conf", "--conf-dir", tmp_path / "conf.d",
+                 "--keys", tmp_path / "keys", "--hooks", tmp_path / "hooks", "--busybox", "/bin/busybox",
+                 "--add", f"{static / 'static'}:/bin/tool", "--add", f"{tmp_path / 'tree'}:/opt").image
+    files = listing(image)
+    assert content(image, "etc/keelboot/system.conf") == b"[system]\ncompatible=x\n"
+    assert "etc/keelboot/system.conf.d/10-a.conf" in files
+    assert content(image, "etc/keelboot/keys/one.pem").decode() == KEY
+    assert "etc/keelboot/keys/note.txt" not in files
+    assert files["usr/lib/keelboot/hooks/post-mount.d/10-check"][0] == "-rwxr-xr-x"
+    assert "usr/lib/keelboot/hooks/post-mount.d/10-check~" not in files
+    assert files["bin/sh"][5] == "/bin/busybox"
+    assert files["bin/tool"][0] == "-rwxr-xr-x"
+    assert files["opt/sub/data"][0] == "-rw-r--r--"
+    assert sum(entry[5] == "/bin/busybox" for entry in files.values()) > 100
+
+
+def test_two_builds_are_the_same_bytes(make, tmp_path, static):
+    modules = fake_kernel(tmp_path)
+    for form in kbcompress.FORMATS:
+        options = ("--compress", form, "--modules-dir", modules, "--module", "top", "--busybox", "/bin/busybox")
+        first = make(*options, name=f"{form}.1").image.read_bytes()
+        for path in [*modules.rglob("*"), *static.iterdir()]:
+            os.utime(path, (1, 1))
+        second = make(*options, name=f"{form}.2", env={"TZ": "Asia/Tokyo"}).image.read_bytes()
+        assert first == second, form
+
+
+def test_source_date_epoch(make):
+    early = make("--compress", "none", env={"SOURCE_DATE_EPOCH": "86400"}).image
+    assert {entry[4] for entry in listing(early).values()} == {"Jan 2 1970"}
+    result = make(expect=1, env={"SOURCE_DATE_EPOCH": "today"}, name="x")
+    assert "SOURCE_DATE_EPOCH=today" in result.stderr
+
+
+@pytest.mark.parametrize("form, unpack", [
+    ("gzip", gzip.decompress), ("xz", lzma.decompress),
+    ("zstd", lambda data: subprocess.run(["zstd", "-dcq"], input=data, capture_output=True, check=True).stdout),
+    ("lz4", lambda data: subprocess.run(["lz4", "-dcq"], input=data, capture_output=True, check=True).stdout)])
+def test_compressions_hold_the_same_archive(make, form, unpack):
+    plain = make("--compress", "none", name="plain").image.read_bytes()
+    packed = make("--compress", form).image.read_bytes()
+    assert len(packed) < len(plain)
+    assert unpack(packed) == plain
+
+
+def test_compressions_are_ones_that_the_kernel_reads(make):
+    assert make("--compress", "lz4").image.read_bytes()[:4] == b"\x02\x21\x4c\x18"      # the legacy frame
+    packed = make("--compress", "xz").image.read_bytes()
+    assert packed[6:8] == b"\x00\x01"       # stream flags: CRC32
+    assert make("--compress", "gzip").image.read_bytes()[4:8] == bytes(4)       # no time in it
+    result = make("--compress", "gzip", "--level", "10", expect=1, name="x")
+    assert "levels 1 to 9" in result.stderr
+
+
+# ---------------------------------------------------------------- modules
+
+def test_order_honours_dependencies_and_soft_dependencies(make, tmp_path):
+    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module", "top").image
+    # The generic of the two that provide crypto-crc; what the soft dependency "post" names, afterwards.
+    assert order(image) == ["crc_generic", "base", "mid-dle", "top", "late"]
+    assert content(image, "lib/modules/mid-dle.ko") == b"\x7fELFkernel/a/mid-dle.ko"
+
+
+def test_dash_and_underscore_are_the_same(make, tmp_path):
+    modules = fake_kernel(tmp_path)
+    assert order(make("--compress", "none", "--modules-dir", modules, "--module", "mid_dle").image) == \
+        ["base", "mid-dle"]
+
+
+def test_rings_of_soft_dependencies_end(make, tmp_path):
+    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module", "ring1").image
+    assert sorted(order(image)) == ["ring1", "ring2"]
+
+
+def test_watchdogs_come_first_and_parameters_are_written(make, tmp_path):
+    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module-set", "ext4,softdog",
+                 "--module", "top", "--module", "softdog:soft_margin=30 x=1").image
+    assert content(image, "etc/keelboot/modules").decode().splitlines()[:2] == \
+        ["/lib/modules/watchdog.ko", "/lib/modules/softdog.ko soft_margin=30 x=1"]
+
+
+def test_a_set_takes_what_the_kernel_has(make, tmp_path):
+    result = make("-v", "--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module-set", "virtio,usb")
+    assert order(result.image) == []
+    assert "virtio_blk (set virtio) is not in this kernel" in result.stderr
+    assert "virtio_pci" not in result.stderr        # it is built in
+
+
+@pytest.mark.parametrize("suffix, pack", [
+    (".gz", gzip.compress), (".xz", lzma.compress),
+    (".zst", lambda data: subprocess.run(["zstd", "-qc"], input=data, capture_output=True, check=True).stdout)])
+def test_packed_modules_are_unpacked(make, tmp_path, suffix, pack):
+    modules = fake_kernel(tmp_path)
+    for path in list(modules.rglob("*.ko")):
+        Path(f"{path}{suffix}").write_bytes(pack(path.read_bytes()))
+        path.unlink()
+    for name in ("modules.dep", "modules.builtin"):
+        text = (modules / name).read_text()
+        (modules / name).write_text(text.replace(".ko", ".ko" + suffix))
+    image = make("--compress", "none", "--modules-dir", modules, "--module", "top", "--module", "ext4").image
+    assert order(image) == ["crc_generic", "base", "mid-dle", "top", "late"]
+    assert content(image, "lib/modules/top.ko") == b"\x7fELFkernel/fs/top.ko"
+
+
+def test_a_real_kernel(make):
+    """Every dependency that the files of a real kernel name comes before what needs it."""
+    folder = kbkernel.get().modules
+    image = make("--compress", "none", "--modules-dir", folder, "--module-set",
+                 "virtio,usb,sd,nvme,ext4,vfat,squashfs,erofs,watchdog,softdog,pstore,verity").image
+    loaded = order(image)
+    assert len(loaded) == len(set(loaded)) > 50
+    needs = {}
+    for line in (folder / "modules.dep").read_text().splitlines():
+        path, _, rest = line.partition(":")
+        needs[path.split("/")[-1][:-3]] = [word.split("/")[-1][:-3] for word in rest.split()]
+    for name in loaded:
+        for need in needs[name]:
+            assert loaded.index(need) < loaded.index(name), f"{need} is needed by {name}"
+    for name in ("virtio_blk", "usb-storage", "sd_mod", "mmc_block", "nvme", "ext4", "vfat", "nls_cp437", "i6300esb"):
+        assert name in loaded
+    assert loaded.index("crc32c_generic") < loaded.index("ext4")
+    assert loaded.index("i6300esb") < loaded.index("virtio")
+    files = listing(image)
+    for name in loaded:
+        assert f"lib/modules/{name}.ko" in files
+
+
+# ---------------------------------------------------------------- what it refuses
+
+def test_unknown_module(make, tmp_path):
+    result = make("--modules-dir", fake_kernel(tmp_path), "--module", "soft-dogg", expect=1)
+    assert "module soft-dogg: not in" in result.stderr and "near to it: softdog" in result.stderr
+
+
+def test_unknown_set(make, tmp_path):
+    result = make("--modules-dir", fake_kernel(tmp_path), "--module-set", "virtoi", expect=1)
+    assert "module set virtoi: not known; did you mean virtio?" in result.stderr
+
+
+def test_modules_without_a_folder_is_usage(make):
+    assert "need --modules-dir" in make("--module", "ext4", expect=3).stderr
+    assert make("--frobnicate", expect=3).returncode == 3
+
+
+def test_folder_without_depmod(make, tmp_path):
+    modules = fake_kernel(tmp_path)
+    (modules / "modules.dep").unlink()
+    result = make("--modules-dir", modules, "--module", "top", expect=1)
+    assert f"depmod -b {tmp_path} 1.2.3" in result.stderr
+    assert "no such folder" in make("--modules-dir", tmp_path / "x", expect=1).stderr
+
+
+def test_module_file_that_is_missing_or_damaged(make, tmp_path):
+    modules = fake_kernel(tmp_path)
+    (modules / "kernel/a/base.ko").write_bytes(b"no")
+    assert "not a kernel module" in make("--modules-dir", modules, "--module", "top", expect=1).stderr
+    (modules / "kernel/a/base.ko").unlink()
+    result = make("--modules-dir", modules, "--module", "top", expect=1)
+    assert "base.ko: No such file or directory" in result.stderr and "depmod" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--init", "--helper", "--conf", "--conf-dir", "--keys", "--hooks", "--busybox"])
+def test_a_missing_input_is_named(make, option, tmp_path):
+    assert f"{tmp_path / 'nowhere'}: " in make(option, tmp_path / "nowhere", expect=1).stderr
+
+
+def test_dynamic_init_is_refused(make):
+    result = make(init="dynamic", expect=1)
+    assert "/dynamic: needs /lib" in result.stderr and "must be linked statically" in result.stderr
+
+
+def test_private_key_is_refused(make, tmp_path):
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys/a.pem").write_text(KEY.replace("PUBLIC", "PRIVATE"))
+    assert "a.pem: a private key" in make("--keys", tmp_path / "keys", expect=1).stderr
+    (tmp_path / "keys/a.pem").write_text("hello")
+    assert "not a public key" in make("--keys", tmp_path / "keys", expect=1).stderr
+    (tmp_path / "keys/a.pem").unlink()
+    assert "no *.pem" in make("--keys", tmp_path / "keys", expect=1).stderr
+
+
+def test_hooks_that_cannot_run_are_refused(make, tmp_path, static):
+    folder = tmp_path / "hooks/post-mount.d"
+    folder.mkdir(parents=True)
+    hook = folder / "check"
+    hook.write_text("#!/bin/sh\n")
+    assert "check: not executable" in make("--hooks", tmp_path / "hooks", expect=1).stderr
+    hook.chmod(0o755)
+    result = make("--hooks", tmp_path / "hooks", expect=1)
+    assert "needs /bin/sh" in result.stderr and "--busybox" in result.stderr
+    hook.write_text("#!/usr/bin/python3\n")
+    assert "needs /usr/bin/python3" in make("--hooks", tmp_path / "hooks", "--busybox", "/bin/busybox", expect=1).stderr
+    shutil.copy(static / "dynamic", hook)
+    assert "check: needs /lib" in make("--hooks", tmp_path / "hooks", expect=1).stderr
+    shutil.copy(static / "static", hook)
+    make("--hooks", tmp_path / "hooks")
+    shutil.copy(static / "static", tmp_path / "hooks/stray")
+    assert "stray: --hooks takes a folder of folders" in make("--hooks", tmp_path / "hooks", expect=1, name="y").stderr
+
+
+def test_paths_stay_in_the_image(make, static):
+    program = static / "static"
+    assert "not a path" in make("--add", f"{program}:/../x", expect=1).stderr
+    assert "not of the form" in make("--add", f"{program}:x", expect=1).stderr
+    assert "not of the form" in make("--add", "x", expect=1).stderr
+    assert "/init: comes twice" in make("--add", f"{program}:/init", expect=1).stderr
+    assert "/init is not a folder" in make("--add", f"{program}:/init/x", expect=1).stderr
+
+
+def test_missing_compressor_names_its_package(make, tmp_path):
+    (tmp_path / "bin").mkdir()
+    for form, package in (("lz4", "lz4"), ("zstd", "zstd")):
+        result = make("--compress", form, expect=1, env={"PATH": str(tmp_path / "bin")})
+        assert f"{form}: program not found" in result.stderr and f"apt-get install {package}" in result.stderr
+
+
+def test_a_failure_leaves_the_old_image(make, tmp_path, static):
+    out = make(name="kept").image
+    before = out.read_bytes()
+    result = subprocess.run([PROGRAM, "-o", out, "--init", static / "dynamic", "--helper", static / "static"],
+                            capture_output=True, check=False)
+    assert result.returncode == 1 and out.read_bytes() == before
+    result = make(expect=1, name="no/such/folder/x")
+    assert "No such file or directory" in result.stderr
+    assert stat.S_IMODE(out.stat().st_mode) == 0o644 or os.umask(os.umask(0)) != 0o022
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_without_keys_it_says_so(make):
+    assert "accepts no update" in make().stderr
+
+
+def test_interpreter_of_programs_of_other_machines():
+    """32 bits and big-endian: read by the ELF's own word, not by the build machine's."""
+    for wide in (True, False):
+        for big in (False, True):
+            order_ = "big" if big else "little"
+            word = 8 if wide else 4
+            head = b"\x7fELF" + bytes([2 if wide else 1, 2 if big else 1, 1]) + bytes(9)
+            size = 56 if wide else 32
+            body = bytearray(200)
+            body[:len(head)] = head
+
+            def put(at, value, length):
+                body[at:at + length] = value.to_bytes(length, order_)
+            start = 64
+            put(32 if wide else 28, start, word)
+            put(54 if wide else 42, size, 2)
+            put(56 if wide else 44, 1, 2)
+            put(start, 3, 4)
+            put(start + (8 if wide else 4), 150, word)
+            put(start + (32 if wide else 16), 8, word)
+            body[150:158] = b"/ld.so\0\0"
+            assert kbimage.interpreter(bytes(body)) == "/ld.so"
+            put(start, 1, 4)
+            assert kbimage.interpreter(bytes(body)) == ""
+            with pytest.raises(kbimage.ImageError):
+                kbimage.interpreter(bytes(body[:66]))
+    assert kbimage.interpreter(b"#! /bin/sh -e\nexit\n") == "/bin/sh"
+    assert kbimage.interpreter(b"#!\n") == ""
+    assert kbimage.interpreter(b"text") == ""
