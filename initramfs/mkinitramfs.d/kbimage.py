@@ -26,19 +26,27 @@ def read(path: Path, what: str) -> bytes:
         raise ImageError(f"{path}: {error.strerror}; needed as {what}") from None
 
 
-def _elf_interpreter(data: bytes) -> str:
+def _segments(data: bytes) -> tuple:
+    """(where the program headers end, [(type, offset, length in the file)]) of an ELF file of any machine."""
     wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
     start, = struct.unpack_from(order + ("Q" if wide else "I"), data, 32 if wide else 28)
     size, count = struct.unpack_from(order + "HH", data, 54 if wide else 42)
-    for at in range(start, start + size * count, size):
-        kind, = struct.unpack_from(order + "I", data, at)
-        if kind == PT_INTERP:
-            offset, length = struct.unpack_from(order + ("8xQ16xQ" if wide else "4xI8xI"), data, at)
-            name = data[offset:offset + length].rstrip(b"\0")
-            if not name:
-                raise ImageError("a damaged ELF file")
-            return name.decode(errors="replace")
-    return ""
+    form = order + ("I4xQ16xQ" if wide else "II8xI")
+    segments = [struct.unpack_from(form, data, at) for at in range(start, start + size * count, size)]
+    if any(offset + length > len(data) for _, offset, length in segments):
+        raise struct.error("a segment behind the end of the file")
+    return start + size * count, segments
+
+
+def strip(data: bytes) -> bytes:
+    """Without what is for linkers and debuggers: all that no segment covers. Their table is taken out of the header.
+    Needs no tool for the device's machine; the file that was built keeps it all."""
+    wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
+    headers_end, segments = _segments(data)
+    kept = bytearray(data[:max([headers_end] + [offset + length for _, offset, length in segments])])
+    struct.pack_into(order + ("Q" if wide else "I"), kept, 40 if wide else 32, 0)     # e_shoff
+    struct.pack_into(order + "HH", kept, 60 if wide else 48, 0, 0)                    # e_shnum, e_shstrndx
+    return bytes(kept)
 
 
 def interpreter(data: bytes) -> str:
@@ -48,10 +56,10 @@ def interpreter(data: bytes) -> str:
         return words[0].decode(errors="replace") if words else ""
     if data[:4] != b"\x7fELF":
         return ""
-    try:
-        return _elf_interpreter(data)
-    except struct.error:
-        raise ImageError("a damaged ELF file") from None
+    for kind, offset, length in _segments(data)[1]:
+        if kind == PT_INTERP:
+            return data[offset:offset + length].rstrip(b"\0").decode(errors="replace")
+    return ""
 
 
 class Image:
@@ -64,8 +72,7 @@ class Image:
             archive.folder(folder)
         archive.node("dev/console", 5, 1)
 
-    def program(self, path: str, source: Path, what: str) -> None:
-        data = read(source, what)
+    def program(self, path: str, source: Path, data: bytes) -> None:
         self.archive.file(path, data, executable=True, source=str(source))
         self.programs.append((path, str(source), data))
 
@@ -77,7 +84,7 @@ class Image:
             needs = self._interpreter(file, data)
             if needs:
                 raise ImageError(f"{file}: needs {needs}; /{path} must be linked statically")
-            self.program(path, file, "the program /" + path)
+            self.program(path, file, strip(data))
 
     def configuration(self, conf, conf_dir) -> None:
         if conf:
@@ -115,13 +122,13 @@ class Image:
                     continue
                 if not file.is_file() or not os.access(file, os.X_OK):
                     raise ImageError(f"{file}: not executable; chmod +x it, or take it out of {stage}")
-                self.program(f"{HOOKS}/{stage.name}/{file.name}", file, "a hook")
+                self.program(f"{HOOKS}/{stage.name}/{file.name}", file, read(file, "a hook"))
                 count += 1
         return count
 
     def busybox(self, source) -> str:
         """busybox, /bin/sh and a link for each applet. Returns a note, or ''."""
-        self.program("bin/busybox", source, "busybox")
+        self.program("bin/busybox", source, read(source, "busybox"))
         applets, note = ["bin/sh"], ""
         try:
             result = subprocess.run([str(Path(source).resolve()), "--list-full"], capture_output=True, text=True,
@@ -149,7 +156,7 @@ class Image:
 
     def _add_file(self, source: Path, target: str) -> None:
         if os.access(source, os.X_OK):
-            self.program(target, source, "--add")
+            self.program(target, source, read(source, "--add"))
         else:
             self.archive.file(target, read(source, "--add"), source=str(source))
 
@@ -168,8 +175,8 @@ class Image:
     def _interpreter(source, data: bytes) -> str:
         try:
             return interpreter(data)
-        except ImageError as error:
-            raise ImageError(f"{source}: {error}") from None
+        except struct.error:
+            raise ImageError(f"{source}: a damaged ELF file") from None
 
     @staticmethod
     def _listing(folder, what: str) -> Path:
