@@ -31,6 +31,7 @@ enum install_blame {
 	INSTALL_BLAME_BUNDLE, /* the medium or the bundle: this copy of it is no good */
 	INSTALL_BLAME_TARGET, /* the slot's partitions */
 	INSTALL_BLAME_STATE,  /* the state partition */
+	INSTALL_BLAME_SYSTEM, /* this system: the decoder cannot be started, for instance */
 };
 
 enum install_phase { INSTALL_CHECK, INSTALL_WRITE, INSTALL_READ_BACK, INSTALL_DONE };

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The story of an install. The parts are in install_check.c, install_write.c, install_seal.c. */
+#include "update/install_job.h"
+#include "lib/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define TELL_MS 100u
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, enum kb_err e,
+			     const char *fmt, ...)
+{
+	struct install *in = j->in;
+	va_list ap;
+
+	if (in->why[0] != '\0')
+		return e;
+	in->blame = blame;
+	va_start(ap, fmt);
+	vsnprintf(in->why, sizeof(in->why), fmt, ap);
+	va_end(ap);
+	log_err("install: slot %c: %s", state_slot_letter(in->target), in->why);
+	return e;
+}
+
+static void tell(struct install_job *j, bool now)
+{
+	uint64_t ms = now_ms();
+
+	if (j->in->progress == NULL || (!now && ms - j->told_ms < TELL_MS))
+		return;
+	j->told_ms = ms;
+	j->in->progress(j->in->ctx, j->phase, j->done, j->total);
+}
+
+void install_job_phase(struct install_job *j, enum install_phase phase, uint64_t total)
+{
+	j->phase = phase;
+	j->done = 0;
+	j->total = total;
+	tell(j, true);
+}
+
+void install_job_tick(struct install_job *j, uint64_t bytes)
+{
+	j->done += bytes;
+	if (bytes > 0)
+		tell(j, j->done == j->total);
+}
+
+/* What the page cache has of the slot may never have reached the medium: an earlier install of this
+ * running system may have been killed. */
+static enum kb_err look_afresh(struct install_job *j)
+{
+	for (unsigned i = 0; i < j->nparts; i++) {
+		struct install_job_part *p = &j->part[i];
+
+		if (bdev_flush(p->dev) != KB_OK ||
+		    bdev_drop_cache(p->dev, 0, p->dev->size) != KB_OK)
+			return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
+						"its partition for %s cannot be flushed",
+						p->im->name);
+	}
+	return KB_OK;
+}
+
+static uint64_t work(const struct install_job *j)
+{
+	uint64_t bytes = 0;
+
+	/* Discarding what is behind the image counts a little, so that it too shows progress. */
+	for (unsigned i = 0; i < j->nparts; i++)
+		bytes += j->part[i].im->size +
+			 (j->part[i].dev->size - j->part[i].im->size) / INSTALL_BLOCK;
+	return bytes;
+}
+
+static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
+{
+	struct install_pipe_chunk c;
+	enum kb_err e;
+
+	j->now = p;
+	j->expect_same = true;
+	e = install_pipe_begin(&j->pipe, p->image, p->enc);
+	if (e != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, e, "%s", j->pipe.why);
+	while ((e = install_job_next(j, &c)) == KB_OK) {
+		TRY(install_job_put(j, &c));
+		install_job_tick(j, c.c.len);
+	}
+	return e == KB_ENOENT ? KB_OK : e;
+}
+
+static enum kb_err write_all(struct install_job *j)
+{
+	TRY(look_afresh(j));
+	install_job_phase(j, INSTALL_WRITE, work(j));
+	j->pipe.have = install_job_has;
+	j->pipe.ctx = j;
+	for (unsigned i = 0; i < j->nparts; i++)
+		TRY(write_part(j, &j->part[i]));
+	for (unsigned i = 0; i < j->nparts; i++)
+		TRY(install_job_clear_rest(j, &j->part[i]));
+	return KB_OK;
+}
+
+static enum kb_err read_back(struct install_job *j)
+{
+	uint64_t before, done;
+	enum kb_err e;
+
+	/* What the thread has done already is not told again. */
+	e = install_readback_wait(&j->rb, 0, &before);
+	if (e == KB_OK || e == KB_ETIMEDOUT) {
+		install_job_phase(j, INSTALL_READ_BACK, j->rb.added - before);
+		e = install_readback_push(&j->rb);
+	}
+	while (e == KB_OK || e == KB_ETIMEDOUT) {
+		e = install_readback_wait(&j->rb, 250, &done);
+		install_job_tick(j, done - before - j->done);
+		if (e == KB_OK)
+			return KB_OK;
+	}
+	return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
+				"what was written does not come back from the medium (byte %llu): "
+				"the storage is failing",
+				(unsigned long long)j->rb.err_off);
+}
+
+/* The slot holds this release, and the state says so. */
+static bool is_known(const struct install *in)
+{
+	const struct state_slot *t = &in->s->slot[in->target];
+
+	return (t->st == STATE_GOOD || (t->st == STATE_TRIAL && t->tries > 0)) && t->has_release &&
+	       memcmp(t->release, in->r->release.id, STATE_ID_LEN) == 0;
+}
+
+static enum kb_err run(struct install_job *j)
+{
+	TRY(install_job_pair(j));
+	TRY(install_job_check(j));
+	TRY(write_all(j));
+	if (!j->sealed && is_known(j->in))
+		return KB_EAPPLIED;
+	if (j->sealed) {
+		TRY(read_back(j));
+		TRY(install_job_unseal(j));
+	}
+	return install_job_commit(j);
+}
+
+enum kb_err install_run(struct install *in)
+{
+	static struct install_job job;
+	bool threaded = false;
+	enum kb_err e;
+
+	memset(&job, 0, sizeof(job));
+	job.in = in;
+	in->bytes_written = in->bytes_skipped = 0;
+	in->blame = INSTALL_BLAME_NONE;
+	in->why[0] = '\0';
+	for (unsigned i = 0; i < in->nparts && i < MANIFEST_IMAGES_MAX; i++)
+		threaded |= in->part[i].raw != NULL;
+	e = digest_init(&job.digest);
+	if (e == KB_OK)
+		e = install_readback_begin(&job.rb, threaded);
+	if (e == KB_OK) {
+		job.pipe.r = in->r;
+		job.pipe.helper = in->helper;
+		job.pipe.digest = &job.digest;
+		e = run(&job);
+	}
+	install_pipe_close(&job.pipe);
+	install_readback_end(&job.rb);
+	digest_free(&job.digest);
+	if (e == KB_OK)
+		install_job_phase(&job, INSTALL_DONE, 0);
+	return e;
+}

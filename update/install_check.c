@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that can be found out before the first write. */
+#include "update/install_job.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static uint8_t heads[MANIFEST_IMAGES_MAX][INSTALL_SEAL] __attribute__((aligned(BDEV_ALIGN)));
+
+static const struct install_part *part_of(const struct install *in, const char *cls)
+{
+	for (unsigned i = 0; i < in->nparts; i++)
+		if (strcmp(in->part[i].cls, cls) == 0)
+			return &in->part[i];
+	return NULL;
+}
+
+static enum kb_err pair_one(struct install_job *j, unsigned image)
+{
+	const struct manifest_image *im = &j->in->r->m.image[image];
+	const struct install_part *part = part_of(j->in, im->name);
+	struct install_job_part *p = &j->part[j->nparts];
+
+	if (part == NULL)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
+					"the bundle has an image for %s, and the slot no such "
+					"partition",
+					im->name);
+	if (im->size > part->dev->size)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ENOSPC,
+					"image %s is %" PRIu64 " bytes, its partition %" PRIu64,
+					im->name, im->size, part->dev->size);
+	p->dev = part->dev;
+	p->raw = part->raw != NULL ? part->raw : part->dev;
+	p->im = im;
+	p->image = image;
+	p->head = heads[j->nparts];
+	if (reader_pick_encoding(j->in->r, image, &p->enc) != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ENEWER,
+					"image %s is stored in a way that needs a newer Keelboot",
+					im->name);
+	j->nparts++;
+	return KB_OK;
+}
+
+enum kb_err install_job_pair(struct install_job *j)
+{
+	const struct manifest *m = &j->in->r->m;
+
+	for (unsigned i = 0; i < m->nimages; i++)
+		TRY(pair_one(j, i));
+	for (unsigned i = 0; i < j->in->nparts; i++) {
+		bool found = false;
+
+		for (unsigned k = 0; k < j->nparts; k++)
+			found |= strcmp(j->part[k].im->name, j->in->part[i].cls) == 0;
+		if (!found)
+			return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
+						"the bundle has no image for %s, which the slot "
+						"needs",
+						j->in->part[i].cls);
+	}
+	return KB_OK;
+}
+
+enum kb_err install_job_next(struct install_job *j, struct install_pipe_chunk *c)
+{
+	enum kb_err e = install_pipe_next(&j->pipe, c);
+
+	if (e == KB_OK || e == KB_ENOENT)
+		return e;
+	return install_job_fail(j, e == KB_EEXEC ? INSTALL_BLAME_SYSTEM : INSTALL_BLAME_BUNDLE, e,
+				"%s", j->pipe.why);
+}
+
+/* The records of all chunks, so that an unknown form is refused before anything is written. */
+static enum kb_err check_tables(struct install_job *j, const struct install_job_part *p)
+{
+	struct reader_walk *w = &j->pipe.walk;
+	struct reader_chunk c;
+	enum kb_err e = reader_walk_begin(w, j->in->r, p->image, p->enc);
+
+	while (e == KB_OK)
+		e = reader_walk_next(w, &c);
+	if (e == KB_ENOENT)
+		return KB_OK;
+	return install_job_fail(j, INSTALL_BLAME_BUNDLE, e, "image %s: %s", p->im->name,
+				j->in->r->why);
+}
+
+static enum kb_err check_payload(struct install_job *j, const struct install_job_part *p)
+{
+	struct install_pipe_chunk c;
+	enum kb_err e = install_pipe_begin(&j->pipe, p->image, p->enc);
+
+	if (e != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, e, "image %s: %s", p->im->name,
+					j->pipe.why);
+	while ((e = install_job_next(j, &c)) == KB_OK)
+		install_job_tick(j, c.c.len);
+	return e == KB_ENOENT ? KB_OK : e;
+}
+
+enum kb_err install_job_check(struct install_job *j)
+{
+	uint64_t total = 0;
+
+	for (unsigned i = 0; i < j->nparts; i++)
+		total += j->part[i].im->size;
+	install_job_phase(j, INSTALL_CHECK, j->in->verify_first ? total : 0);
+	for (unsigned i = 0; i < j->nparts; i++) {
+		TRY(check_tables(j, &j->part[i]));
+		if (j->in->verify_first)
+			TRY(check_payload(j, &j->part[i]));
+	}
+	return KB_OK;
+}

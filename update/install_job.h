@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the install engine share; nobody else includes this. */
+#pragma once
+
+#include "update/install.h"
+#include "update/install_pipe.h"
+#include "update/install_readback.h"
+
+#define INSTALL_BLOCK 4096u /* what is compared and written as one */
+#define INSTALL_HEAD_CHUNKS \
+	(INSTALL_SEAL / MANIFEST_CHUNK_MIN) /* chunks that may overlap the seal */
+
+/* One partition of the target, with the image that goes there. */
+struct install_job_part {
+	struct bdev *dev, *raw; /* raw: for reading back; dev when there is none */
+	const struct manifest_image *im;
+	unsigned image;
+	const struct manifest_encoding *enc;
+	/* What the first bytes will be; written last. Valid once sealed. */
+	uint8_t *head;
+	unsigned nhead; /* chunks that overlap it, to be checked before it is written */
+	struct install_readback_item head_chunk[INSTALL_HEAD_CHUNKS];
+};
+
+struct install_job {
+	struct install *in;
+	struct install_job_part part[MANIFEST_IMAGES_MAX];
+	unsigned nparts;
+	struct install_job_part *now; /* being walked */
+	struct digest digest;
+	struct install_pipe pipe;
+	struct install_readback rb;
+	bool sealed;
+	bool expect_same; /* the last chunk needed no write, so the next may not either */
+	bool warned;	  /* that the slot could not be read */
+	uint64_t done, total;
+	enum install_phase phase;
+	uint64_t told_ms;
+};
+
+/* Notes what is wrong and whose fault it is, logs it, returns e. The first note stays. */
+enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, enum kb_err e,
+			     const char *fmt, ...)
+	__attribute__((format(printf, 4, 5))) KB_MUST_CHECK;
+
+/* Adds to the work done, and tells the caller now and then. */
+void install_job_phase(struct install_job *j, enum install_phase phase, uint64_t total);
+void install_job_tick(struct install_job *j, uint64_t bytes);
+
+/* ---------------------------------------------------------------- install_check.c: no writes */
+
+/* Pairs images and partitions. KB_ECOMPAT, KB_ENOSPC. */
+enum kb_err install_job_pair(struct install_job *j) KB_MUST_CHECK;
+
+/* All tables, or with verify_first the whole payload. */
+enum kb_err install_job_check(struct install_job *j) KB_MUST_CHECK;
+
+/* The next chunk of the pipe; a failure is noted as the bundle's. KB_ENOENT at the end. */
+enum kb_err install_job_next(struct install_job *j, struct install_pipe_chunk *c) KB_MUST_CHECK;
+
+/* ---------------------------------------------------------------- install_write.c */
+
+/* For the pipe: whether the slot holds this chunk already. */
+bool install_job_has(void *job, const struct reader_chunk *c);
+
+/* Brings one chunk of j->now to the slot, as far as blocks differ. */
+enum kb_err install_job_put(struct install_job *j,
+			    const struct install_pipe_chunk *pc) KB_MUST_CHECK;
+
+/* Clears old superblocks behind the image, and gives the rest back to the device. */
+enum kb_err install_job_clear_rest(struct install_job *j, struct install_job_part *p) KB_MUST_CHECK;
+
+/* ---------------------------------------------------------------- install_seal.c */
+
+/*
+ * Before the first write to the slot: state `writing`, no manifest, no superblocks, all durable.
+ * Does nothing the second time.
+ */
+enum kb_err install_job_seal(struct install_job *j) KB_MUST_CHECK;
+
+/* Notes what belongs to the first bytes; plain NULL: zeroes. Only once sealed. */
+void install_job_keep_head(struct install_job_part *p, uint64_t off, const uint8_t *plain,
+			   uint32_t len);
+
+/* Checks the chunks that overlap the heads, then writes the heads. Behind everything else. */
+enum kb_err install_job_unseal(struct install_job *j) KB_MUST_CHECK;
+
+/* Manifest cell, then the state: trial. */
+enum kb_err install_job_commit(struct install_job *j) KB_MUST_CHECK;

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The seal: from before the first write to a slot until all of it was read back, nothing says that
+ * the slot can be booted: neither the state, nor the manifest cell, nor a superblock.
+ */
+#include "update/install_job.h"
+#include "lib/bytes.h"
+#include "lib/log.h"
+
+#include <string.h>
+
+static uint8_t scratch[MANIFEST_CHUNK_MAX] __attribute__((aligned(BDEV_ALIGN)));
+static const uint8_t zeroes[INSTALL_SEAL] __attribute__((aligned(BDEV_ALIGN)));
+
+static size_t head_len(const struct install_job_part *p)
+{
+	return p->dev->size < INSTALL_SEAL ? (size_t)p->dev->size : INSTALL_SEAL;
+}
+
+/* Of the head, what the image fills. */
+static size_t head_used(const struct install_job_part *p)
+{
+	return p->im->size < INSTALL_SEAL ? (size_t)p->im->size : INSTALL_SEAL;
+}
+
+static enum kb_err close_state(struct install_job *j)
+{
+	static struct state before;
+	struct install *in = j->in;
+	enum kb_err e;
+
+	before = *in->s;
+	plan_begin(in->s, in->target);
+	e = store_save_both(in->store, in->s);
+	if (e == KB_OK)
+		e = store_manifest_clear(in->store, in->target);
+	if (e == KB_OK)
+		return KB_OK;
+	/* The slot is untouched, and may still be what the state said before. */
+	before.seq = in->s->seq;
+	*in->s = before;
+	return install_job_fail(j, INSTALL_BLAME_STATE, e,
+				"the state cannot be written, so the slot is left as it is");
+}
+
+/* Writes a head and makes sure that the medium has it. */
+static enum kb_err put_head(struct install_job *j, struct install_job_part *p, const uint8_t *data,
+			    size_t len)
+{
+	enum kb_err e = bdev_write(p->dev, 0, data, len);
+
+	if (e == KB_OK)
+		e = bdev_flush(p->dev);
+	if (e == KB_OK)
+		e = bdev_drop_cache(p->dev, 0, len);
+	if (e == KB_OK)
+		e = bdev_read(p->raw, 0, scratch, len);
+	if (e == KB_OK && memcmp(scratch, data, len) != 0)
+		e = KB_EIO;
+	if (e != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
+					"the first blocks of %s cannot be written: the storage is "
+					"failing",
+					p->im->name);
+	j->in->bytes_written += len;
+	return KB_OK;
+}
+
+static enum kb_err seal_part(struct install_job *j, struct install_job_part *p)
+{
+	size_t len = head_len(p);
+
+	/* What cannot be read was not found to be right either: all of it will be obtained. */
+	memset(p->head, 0, INSTALL_SEAL);
+	if (bdev_read(p->dev, 0, p->head, len) != KB_OK)
+		memset(p->head, 0, INSTALL_SEAL);
+	else if (bytes_all(p->head, len, 0))
+		return bdev_flush(p->dev) == KB_OK
+			       ? KB_OK
+			       : install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
+						  "%s cannot be flushed", p->im->name);
+	return put_head(j, p, zeroes, len);
+}
+
+enum kb_err install_job_seal(struct install_job *j)
+{
+	if (j->sealed)
+		return KB_OK;
+	log_info("install: slot %c: version %s: writing", state_slot_letter(j->in->target),
+		 j->in->r->release.version);
+	TRY(close_state(j));
+	j->sealed = true;
+	for (unsigned i = 0; i < j->nparts; i++)
+		TRY(seal_part(j, &j->part[i]));
+	return KB_OK;
+}
+
+void install_job_keep_head(struct install_job_part *p, uint64_t off, const uint8_t *plain,
+			   uint32_t len)
+{
+	size_t n;
+
+	if (off >= INSTALL_SEAL)
+		return;
+	n = INSTALL_SEAL - off < len ? (size_t)(INSTALL_SEAL - off) : len;
+	if (plain != NULL)
+		memcpy(p->head + off, plain, n);
+	else
+		memset(p->head + off, 0, n);
+}
+
+/* Hashes a chunk as it will be once the head is written: the rest of it from the medium. */
+static enum kb_err check_head_chunk(struct install_job *j, struct install_job_part *p,
+				    const struct install_readback_item *it)
+{
+	size_t n = INSTALL_SEAL - it->off < it->len ? (size_t)(INSTALL_SEAL - it->off) : it->len;
+	uint8_t got[DIGEST_LEN];
+
+	TRY(bdev_drop_cache(p->raw, it->off, it->len));
+	TRY(bdev_read(p->raw, it->off, scratch, it->len));
+	memcpy(scratch, p->head + it->off, n);
+	TRY(digest_buf(&j->digest, scratch, it->len, got));
+	return memcmp(got, it->hash, sizeof(got)) == 0 ? KB_OK : KB_EIO;
+}
+
+static enum kb_err check_heads(struct install_job *j, struct install_job_part *p)
+{
+	enum kb_err e = bdev_flush(p->dev);
+
+	for (unsigned i = 0; i < p->nhead && e == KB_OK; i++)
+		e = check_head_chunk(j, p, &p->head_chunk[i]);
+	if (e == KB_OK)
+		return KB_OK;
+	return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
+				"the first chunks of %s do not come back from the medium: the "
+				"storage is failing",
+				p->im->name);
+}
+
+enum kb_err install_job_unseal(struct install_job *j)
+{
+	for (unsigned i = 0; i < j->nparts; i++)
+		TRY(check_heads(j, &j->part[i]));
+	for (unsigned i = 0; i < j->nparts; i++) {
+		struct install_job_part *p = &j->part[i];
+		enum kb_err e = put_head(j, p, p->head, head_used(p));
+
+		if (e == KB_OK)
+			continue;
+		/* It may be there all the same, and must not look whole if the state gets lost. */
+		for (unsigned k = 0; k <= i; k++)
+			if (put_head(j, &j->part[k], zeroes, head_len(&j->part[k])) != KB_OK)
+				log_err("install: slot %c: %s could not be sealed again",
+					state_slot_letter(j->in->target), j->part[k].im->name);
+		return e;
+	}
+	return KB_OK;
+}
+
+static enum kb_err write_manifest(const struct install *in)
+{
+	static uint8_t blob[READER_HEADER_LEN + READER_SIG_CAP_MAX + MANIFEST_MAX];
+	const struct reader *r = in->r;
+	struct store_manifest m = { .sequence = r->release.sequence, .floor = in->s->floor };
+	uint8_t *p = blob;
+
+	memcpy(m.release, r->release.id, sizeof(m.release));
+	state_set_text(m.version, r->release.version);
+	memcpy(p, r->header, READER_HEADER_LEN);
+	p += READER_HEADER_LEN;
+	memcpy(p, r->sig, r->h.sig_cap);
+	p += r->h.sig_cap;
+	memcpy(p, r->text, r->h.manifest_len);
+	p += r->h.manifest_len;
+	m.len = (size_t)(p - blob);
+	return store_manifest_write(in->store, in->target, &m, blob);
+}
+
+enum kb_err install_job_commit(struct install_job *j)
+{
+	static struct state before;
+	struct install *in = j->in;
+	enum kb_err e = write_manifest(in);
+
+	before = *in->s;
+	if (e == KB_OK) {
+		plan_end(in->s, in->target, &in->r->release, in->mode);
+		e = store_save(in->store, in->s);
+	}
+	if (e == KB_OK)
+		return KB_OK;
+	before.seq = in->s->seq;
+	*in->s = before;
+	return install_job_fail(j, INSTALL_BLAME_STATE, e,
+				"the slot is whole, but the state cannot be written; the next "
+				"install will find it so");
+}
