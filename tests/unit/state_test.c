@@ -132,8 +132,9 @@ static void too_small_a_buffer_is_an_error(void **ctx)
 
 static void unknown_lines_survive_verbatim(void **ctx)
 {
-	static const char text[] = "nslots=2\nfuture=1,2 ,3\na.st=good\nno equals sign\n\nc.st=good\n"
-				   "a.colour=red\nlast";
+	static const char text[] =
+		"nslots=2\nfuture=1,2 ,3\na.st=good\nno equals sign\n\nc.st=good\n"
+		"a.colour=red\nlast";
 	struct state s, r;
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len;
@@ -142,8 +143,9 @@ static void unknown_lines_survive_verbatim(void **ctx)
 	read_text(&s, text);
 	assert_int_equal(s.slot[0].st, STATE_GOOD);
 	round_trip(&s, &r, buf, &len);
-	assert_true(has_line(buf, len, "\nfuture=1,2 ,3\nno equals sign\n\nc.st=good\n"
-				       "a.colour=red\nlast\n"));
+	assert_true(has_line(buf, len,
+			     "\nfuture=1,2 ,3\nno equals sign\n\nc.st=good\n"
+			     "a.colour=red\nlast\n"));
 }
 
 static void unknown_lines_give_way_when_there_is_no_room(void **ctx)
@@ -178,10 +180,11 @@ static void text_that_is_all_unknown_lines_keeps_its_end(void **ctx)
 
 static void newer_record_is_used_by_its_core_only(void **ctx)
 {
-	static const char text[] = "nslots=2\npref=b\nlast=a\nopen=b\ntoken=9\nclean=1\nlr=a\n"
-				   "a.st=good\na.tries=0\na.grace=1\na.streak=2\n"
-				   "b.st=trial\nb.tries=2\nb.grace=3\nb.streak=0\n"
-				   "oneshot=a\na.sequence=not what you think\nrejected=~\nfloor=v2:7\n";
+	static const char text[] =
+		"nslots=2\npref=b\nlast=a\nopen=b\ntoken=9\nclean=1\nlr=a\n"
+		"a.st=good\na.tries=0\na.grace=1\na.streak=2\n"
+		"b.st=trial\nb.tries=2\nb.grace=3\nb.streak=0\n"
+		"oneshot=a\na.sequence=not what you think\nrejected=~\nfloor=v2:7\n";
 	struct state s;
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len;
@@ -200,8 +203,9 @@ static void newer_record_is_used_by_its_core_only(void **ctx)
 	state_set_text(s.slot[1].reason, "not written");
 	assert_int_equal(state_encode(&s, buf, sizeof(buf), &len), KB_OK);
 	assert_true(has_line(buf, len, "\nb.tries=1\n"));
-	assert_true(has_line(buf, len, "\noneshot=a\na.sequence=not what you think\nrejected=~\n"
-				       "floor=v2:7\n"));
+	assert_true(has_line(buf, len,
+			     "\noneshot=a\na.sequence=not what you think\nrejected=~\n"
+			     "floor=v2:7\n"));
 	assert_false(has_line(buf, len, "floor=99"));
 	assert_false(has_line(buf, len, "reason"));
 }
@@ -296,9 +300,9 @@ static void ledger_longer_than_ours_keeps_the_newest(void **ctx)
 
 static void text_without_slots_is_refused(void **ctx)
 {
-	static const char *const texts[] = { "",	   "pref=a\n",	 "nslots=0\n", "nslots=9\n",
-					     "nslots=\n",  "nslots=x\n", "nslot=2\n",  "nslots2\n",
-					     "nslots=-1\n" };
+	static const char *const texts[] = { "",	   "pref=a\n",	"nslots=0\n",
+					     "nslots=9\n", "nslots=\n", "nslots=x\n",
+					     "nslot=2\n",  "nslots2\n", "nslots=-1\n" };
 	char big[STATE_PAYLOAD_MAX + 1];
 	struct state s;
 

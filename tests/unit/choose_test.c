@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/choose.h"
+#include "tests/unit/states.h"
+
+#define ALL ((choose_mask)0xff)
+
+/* The list as text: "b" normal, "(b)" last resort, "b!" oneshot. */
+static void assert_list(const struct state *s, const char *want)
+{
+	struct choose_list l;
+	char got[64] = "";
+
+	choose_candidates(s, &l);
+	for (unsigned i = 0; i < l.n; i++) {
+		char one[4] = { state_slot_letter(l.c[i].slot), '\0' };
+
+		if (l.c[i].tier == CHOOSE_LAST_RESORT)
+			strcat(got, "(");
+		strcat(got, one);
+		if (l.c[i].tier == CHOOSE_LAST_RESORT)
+			strcat(got, ")");
+		if (l.c[i].tier == CHOOSE_ONESHOT)
+			strcat(got, "!");
+	}
+	assert_string_equal(got, want);
+}
+
+static void preferred_goes_first_then_last_then_others(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	assert_list(&s, "ba");
+	s.pref = 0;
+	assert_list(&s, "ab");
+	state_init(&s, 4);
+	for (int i = 0; i < 4; i++)
+		states_set(&s, i, STATE_GOOD, 1);
+	s.pref = 3;
+	s.last = 2;
+	assert_list(&s, "dcab");
+	s.last = STATE_NONE;
+	assert_list(&s, "dabc");
+}
+
+static void empty_and_writing_never_stand_in_it(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	assert_list(&s, "a");
+	s.slot[1].st = STATE_WRITING;
+	s.oneshot = 1;
+	assert_list(&s, "a");
+	s.slot[0].st = STATE_EMPTY;
+	s.oneshot = STATE_NONE;
+	assert_list(&s, "");
+}
+
+static void distrusted_slots_are_last_resorts(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	s.slot[1].tries = 0;
+	assert_list(&s, "a(b)");
+	s.slot[0].streak = STATE_STREAK_LIMIT - 1;
+	assert_list(&s, "a(b)");
+	s.slot[0].streak = STATE_STREAK_LIMIT;
+	assert_list(&s, "(b)(a)");
+	s.slot[1].st = STATE_BAD;
+	assert_list(&s, "(b)(a)");
+	s.lr = 1;
+	assert_list(&s, "(a)(b)");
+	s.lr = 0;
+	assert_list(&s, "(b)(a)");
+}
+
+static void last_resorts_take_turns_among_three(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 3);
+	for (int i = 0; i < 3; i++)
+		states_set(&s, i, STATE_BAD, 1);
+	s.lr = 0;
+	assert_list(&s, "(b)(c)(a)");
+}
+
+static void oneshot_goes_before_all(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_BAD, 2);
+	s.oneshot = 1;
+	assert_list(&s, "b!a(b)");
+	s.oneshot = 0;
+	assert_list(&s, "a!a(b)");
+}
+
+static struct choose_candidate cand(int slot, enum choose_tier tier)
+{
+	return (struct choose_candidate){ .slot = (int8_t)slot, .tier = tier };
+}
+
+static void charge(struct state *s, int slot, enum choose_tier tier, bool good)
+{
+	struct choose_candidate c = cand(slot, tier);
+
+	choose_charge(s, &c, good);
+}
+
+static void charging_a_trial_spends_one_try_and_opens(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	s.open_token = 99;
+	charge(&s, 1, CHOOSE_NORMAL, false);
+	assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
+	assert_int_equal(s.open, 1);
+	assert_true(s.open_token == 0);
+	assert_int_equal(s.last, 0);
+	assert_int_equal(s.slot[0].streak, 0);
+}
+
+static void charging_a_good_slot_changes_nothing(void **ctx)
+{
+	struct state s, was;
+
+	(void)ctx;
+	states_fresh(&s);
+	was = s;
+	charge(&s, 0, CHOOSE_NORMAL, false);
+	assert_memory_equal(&s, &was, sizeof(s));
+	charge(&s, 0, CHOOSE_NORMAL, true);
+	assert_int_equal(s.open, 0);
+}
+
+static void a_good_slot_that_boots_becomes_last(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_GOOD, 2);
+	charge(&s, 1, CHOOSE_NORMAL, false);
+	assert_int_equal(s.last, 1);
+	s.oneshot = 0;
+	charge(&s, 0, CHOOSE_ONESHOT, false);
+	assert_int_equal(s.last, 0);
+	assert_int_equal(s.oneshot, STATE_NONE);
+}
+
+static void last_resort_is_remembered(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_BAD, 2);
+	charge(&s, 1, CHOOSE_LAST_RESORT, false);
+	assert_int_equal(s.lr, 1);
+	assert_int_equal(s.last, 1);
+	assert_int_equal(s.open, 1);
+	charge(&s, 0, CHOOSE_LAST_RESORT, false);
+	assert_int_equal(s.lr, 0);
+	assert_int_equal(s.open, STATE_NONE);
+}
+
+static void oneshot_of_a_bad_slot_opens_and_leaves_last(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_BAD, 2);
+	s.oneshot = 1;
+	charge(&s, 1, CHOOSE_ONESHOT, false);
+	assert_int_equal(s.open, 1);
+	assert_int_equal(s.last, 0);
+	assert_int_equal(s.lr, STATE_NONE);
+	assert_int_equal(s.oneshot, STATE_NONE);
+}
+
+static void failure_is_recorded_and_closes_the_attempt(void **ctx)
+{
+	struct choose_candidate b = cand(1, CHOOSE_NORMAL), a = cand(0, CHOOSE_NORMAL);
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	choose_failed(&s, &b, "no file system");
+	assert_string_equal(s.slot[1].reason, "no file system");
+	assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
+	assert_int_equal(s.slot[1].streak, 0);
+	assert_int_equal(s.open, STATE_NONE);
+	assert_true(s.open_token == 0);
+	for (int i = 0; i < STATE_STREAK_LIMIT + 1; i++)
+		choose_failed(&s, &a, "x");
+	assert_int_equal(s.slot[0].streak, STATE_STREAK_LIMIT);
+}
+
+static void protected_is_the_trusted_good_slot_that_mounts(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 3);
+	assert_int_equal(choose_protected(&s, ALL), STATE_NONE);
+	for (int i = 0; i < 3; i++)
+		states_set(&s, i, STATE_GOOD, 1);
+	s.pref = 2;
+	s.last = 1;
+	assert_int_equal(choose_protected(&s, ALL), 1);
+	assert_int_equal(choose_protected(&s, 0x5), 2);
+	assert_int_equal(choose_protected(&s, 0x1), 0);
+	s.slot[1].streak = STATE_STREAK_LIMIT;
+	assert_int_equal(choose_protected(&s, ALL), 2);
+	s.last = STATE_NONE;
+	assert_int_equal(choose_protected(&s, ALL), 2);
+}
+
+static void without_a_trusted_slot_the_last_resort_is_protected(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_BAD, 2);
+	s.slot[0].streak = STATE_STREAK_LIMIT;
+	s.lr = 1;
+	assert_int_equal(choose_protected(&s, ALL), 1);
+	assert_int_equal(choose_protected(&s, 0x1), 0); /* b does not mount, a does */
+	assert_int_equal(choose_protected(&s, 0), 1);
+	s.slot[1].st = STATE_WRITING;
+	assert_int_equal(choose_protected(&s, ALL), 0);
+	s.lr = STATE_NONE;
+	states_set(&s, 1, STATE_TRIAL, 2);
+	assert_int_equal(choose_protected(&s, ALL), 1); /* the first candidate */
+	assert_int_equal(choose_protected(&s, 0), 1);
+}
+
+static void oneshot_does_not_move_the_protection(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 2);
+	states_set(&s, 0, STATE_TRIAL, 1);
+	states_set(&s, 1, STATE_BAD, 2);
+	s.oneshot = 1;
+	assert_int_equal(choose_protected(&s, ALL), 0);
+}
+
+static void target_prefers_what_is_worth_least(void **ctx)
+{
+	static const enum state_st worth[] = { STATE_WRITING, STATE_EMPTY, STATE_BAD, STATE_TRIAL,
+					       STATE_GOOD };
+	struct state s;
+
+	(void)ctx;
+	for (unsigned first = 0; first < 5; first++) {
+		state_init(&s, 6);
+		states_set(&s, 0, STATE_GOOD, 1);
+		s.last = 0;
+		for (unsigned i = 0; i < 5; i++)
+			states_set(&s, 5 - (int)i, worth[i < first ? 4 : i], 2);
+		assert_int_equal(choose_target(&s, ALL, 0x1, 9, false),
+				 first < 4 ? 5 - (int)first : 1);
+	}
+}
+
+static void target_is_never_mounted_or_protected(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	assert_int_equal(choose_target(&s, ALL, 0, 9, false), 1);
+	assert_int_equal(choose_target(&s, ALL, 0x2, 9, false), STATE_NONE);
+	states_set(&s, 1, STATE_GOOD, 2);
+	s.last = 1;
+	assert_int_equal(choose_target(&s, ALL, 0, 9, false), 0);
+	assert_int_equal(choose_target(&s, ALL, 0x1, 9, false), STATE_NONE);
+}
+
+static void trial_with_tries_gives_way_to_a_newer_release_only(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	assert_int_equal(choose_target(&s, ALL, 1, 1, false), STATE_NONE);
+	assert_int_equal(choose_target(&s, ALL, 1, 2, false), STATE_NONE);
+	assert_int_equal(choose_target(&s, ALL, 1, 3, false), 1);
+	s.slot[1].tries = 0;
+	assert_int_equal(choose_target(&s, ALL, 1, 1, false), 1);
+	s.slot[1].tries = 1;
+	s.slot[1].has_release = false; /* nobody knows what it is */
+	assert_int_equal(choose_target(&s, ALL, 1, 1, false), 1);
+}
+
+static void among_equals_the_distrusted_then_the_unpreferred_goes(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 3);
+	for (int i = 0; i < 3; i++)
+		states_set(&s, i, STATE_GOOD, 1);
+	s.last = 2;
+	s.pref = 0;
+	assert_int_equal(choose_target(&s, ALL, 0, 9, false), 1);
+	s.slot[0].streak = STATE_STREAK_LIMIT;
+	assert_int_equal(choose_target(&s, ALL, 0, 9, false), 0);
+}
+
+static void rescue_may_take_the_protected_slot_if_it_is_all_there_is(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 1);
+	states_set(&s, 0, STATE_GOOD, 1);
+	assert_int_equal(choose_target(&s, 0, 0, 9, false), STATE_NONE);
+	assert_int_equal(choose_target(&s, 0, 0, 9, true), 0);
+	assert_int_equal(choose_target(&s, 1, 0, 9, true), STATE_NONE);
+	assert_int_equal(choose_target(&s, 0, 1, 9, true), STATE_NONE);
+	state_init(&s, 2);
+	states_set(&s, 0, STATE_GOOD, 1);
+	s.slot[0].streak = STATE_STREAK_LIMIT;
+	assert_int_equal(choose_target(&s, 0, 0, 9, true), 1);
+	state_init(&s, 1);
+	assert_int_equal(choose_target(&s, 0, 0, 9, false), 0); /* nothing to protect */
+}
+
+static void tiers_have_names(void **ctx)
+{
+	(void)ctx;
+	assert_string_equal(choose_tier_name(CHOOSE_ONESHOT), "oneshot");
+	assert_string_equal(choose_tier_name(CHOOSE_NORMAL), "normal");
+	assert_string_equal(choose_tier_name(CHOOSE_LAST_RESORT), "last-resort");
+	assert_string_equal(choose_tier_name((enum choose_tier)9), "last-resort");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(preferred_goes_first_then_last_then_others),
+		cmocka_unit_test(empty_and_writing_never_stand_in_it),
+		cmocka_unit_test(distrusted_slots_are_last_resorts),
+		cmocka_unit_test(last_resorts_take_turns_among_three),
+		cmocka_unit_test(oneshot_goes_before_all),
+		cmocka_unit_test(charging_a_trial_spends_one_try_and_opens),
+		cmocka_unit_test(charging_a_good_slot_changes_nothing),
+		cmocka_unit_test(a_good_slot_that_boots_becomes_last),
+		cmocka_unit_test(last_resort_is_remembered),
+		cmocka_unit_test(oneshot_of_a_bad_slot_opens_and_leaves_last),
+		cmocka_unit_test(failure_is_recorded_and_closes_the_attempt),
+		cmocka_unit_test(protected_is_the_trusted_good_slot_that_mounts),
+		cmocka_unit_test(without_a_trusted_slot_the_last_resort_is_protected),
+		cmocka_unit_test(oneshot_does_not_move_the_protection),
+		cmocka_unit_test(target_prefers_what_is_worth_least),
+		cmocka_unit_test(target_is_never_mounted_or_protected),
+		cmocka_unit_test(trial_with_tries_gives_way_to_a_newer_release_only),
+		cmocka_unit_test(among_equals_the_distrusted_then_the_unpreferred_goes),
+		cmocka_unit_test(rescue_may_take_the_protected_slot_if_it_is_all_there_is),
+		cmocka_unit_test(tiers_have_names),
+	};
+
+	return cmocka_run_group_tests_name("choose", tests, NULL, NULL);
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/reset.h"
+#include "tests/unit/states.h"
+
+static void clean_mark_counts_only_with_an_open_attempt_and_an_orderly_reset(void **ctx)
+{
+	struct reset_evidence ev = { .orderly = true, .watchdog_fired = true };
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	assert_int_equal(reset_classify(&s, &ev), RESET_CRASH);
+	s.clean = true;
+	assert_int_equal(reset_classify(&s, &ev), RESET_CLEAN);
+	ev.orderly = false;
+	assert_int_equal(reset_classify(&s, &ev), RESET_CRASH);
+	ev.orderly = true;
+	s.open = STATE_NONE;
+	assert_int_equal(reset_classify(&s, &ev), RESET_CRASH);
+}
+
+static void crash_goes_before_power_and_power_before_unknown(void **ctx)
+{
+	struct reset_evidence ev = { .orderly = true };
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	assert_int_equal(reset_classify(&s, &ev), RESET_UNKNOWN);
+	ev.cookie_lost = true;
+	assert_int_equal(reset_classify(&s, &ev), RESET_POWER);
+	ev.cookie_lost = false;
+	ev.power_cause = true;
+	assert_int_equal(reset_classify(&s, &ev), RESET_POWER);
+	ev.watchdog_fired = true;
+	assert_int_equal(reset_classify(&s, &ev), RESET_CRASH);
+	ev.watchdog_fired = false;
+	ev.crash_record = true;
+	assert_int_equal(reset_classify(&s, &ev), RESET_CRASH);
+}
+
+static void auto_counts_good_slots_only_where_nothing_can_tell(void **ctx)
+{
+	struct reset_evidence ev = { 0 };
+
+	(void)ctx;
+	assert_true(reset_counts_good(RESET_COUNT_AUTO, &ev));
+	assert_false(reset_counts_good(RESET_COUNT_NEVER, &ev));
+	ev.can_tell_panic = true;
+	assert_false(reset_counts_good(RESET_COUNT_AUTO, &ev));
+	assert_true(reset_counts_good(RESET_COUNT_ALWAYS, &ev));
+	ev = (struct reset_evidence){ .can_tell_watchdog = true };
+	assert_false(reset_counts_good(RESET_COUNT_AUTO, &ev));
+}
+
+static void trial_gets_its_try_back_when_the_reset_is_explained(void **ctx)
+{
+	static const enum reset_cause causes[] = { RESET_POWER, RESET_CLEAN };
+	struct state s;
+
+	(void)ctx;
+	for (unsigned i = 0; i < 2; i++) {
+		states_open(&s);
+		s.clean = true;
+		reset_settle(&s, causes[i]);
+		assert_int_equal(s.slot[1].tries, STATE_TRIES);
+		assert_int_equal(s.slot[1].grace, STATE_GRACE - 1);
+		assert_string_equal(s.slot[1].reason, "");
+		assert_int_equal(s.open, STATE_NONE);
+		assert_true(s.open_token == 0 && !s.clean);
+	}
+}
+
+static void trial_pays_when_the_reset_is_not_explained(void **ctx)
+{
+	static const enum reset_cause causes[] = { RESET_UNKNOWN, RESET_CRASH };
+	struct state s;
+
+	(void)ctx;
+	for (unsigned i = 0; i < 2; i++) {
+		states_open(&s);
+		reset_settle(&s, causes[i]);
+		assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
+		assert_int_equal(s.slot[1].grace, STATE_GRACE);
+		assert_string_not_equal(s.slot[1].reason, "");
+		assert_int_equal(s.slot[0].streak, 0); /* `last` is not to blame */
+	}
+}
+
+static void grace_ends(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	for (int i = 0; i < STATE_GRACE; i++) {
+		reset_settle(&s, RESET_POWER);
+		assert_int_equal(s.slot[1].tries, STATE_TRIES);
+		s.slot[1].tries--;
+		s.open = 1;
+	}
+	reset_settle(&s, RESET_POWER);
+	assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
+	assert_int_equal(s.slot[1].grace, 0);
+	s.open = 1;
+	reset_settle(&s, RESET_CLEAN);
+	assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
+}
+
+static void refund_never_gives_more_than_the_full_tries(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	s.slot[1].tries = STATE_TRIES;
+	reset_settle(&s, RESET_POWER);
+	assert_int_equal(s.slot[1].tries, STATE_TRIES);
+}
+
+static void trial_without_tries_becomes_bad_and_its_release_rejected(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	s.slot[1].tries = 0;
+	reset_settle(&s, RESET_CRASH);
+	assert_int_equal(s.slot[1].st, STATE_BAD);
+	assert_true(state_is_rejected(&s, states_id(2)));
+	assert_string_equal(s.slot[1].reason, "crashed or hung");
+
+	states_trial(&s); /* none open: it was found so */
+	s.slot[1].tries = 0;
+	s.slot[1].has_release = false;
+	reset_settle(&s, RESET_POWER);
+	assert_int_equal(s.slot[1].st, STATE_BAD);
+	assert_int_equal(s.nrejected, 0);
+	assert_string_equal(s.slot[1].reason, "no tries left");
+}
+
+static void last_try_is_given_back_before_it_is_judged(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	s.slot[1].tries = 0;
+	reset_settle(&s, RESET_POWER);
+	assert_int_equal(s.slot[1].st, STATE_TRIAL);
+	assert_int_equal(s.slot[1].tries, 1);
+}
+
+static void crash_without_an_attempt_is_blamed_on_last(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	for (int i = 1; i <= STATE_STREAK_LIMIT + 1; i++) {
+		reset_settle(&s, RESET_CRASH);
+		assert_int_equal(s.slot[0].streak, i < STATE_STREAK_LIMIT ? i : STATE_STREAK_LIMIT);
+	}
+	states_fresh(&s);
+	reset_settle(&s, RESET_POWER);
+	reset_settle(&s, RESET_UNKNOWN);
+	reset_settle(&s, RESET_CLEAN);
+	assert_int_equal(s.slot[0].streak, 0);
+	s.last = STATE_NONE;
+	reset_settle(&s, RESET_CRASH);
+	assert_int_equal(s.slot[0].streak, 0);
+	s.last = 0;
+	s.slot[0].st = STATE_BAD;
+	reset_settle(&s, RESET_CRASH);
+	assert_int_equal(s.slot[0].streak, 0);
+}
+
+static void charged_good_slot_gains_a_crash_unless_explained(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	s.open = 0;
+	reset_settle(&s, RESET_UNKNOWN);
+	assert_int_equal(s.slot[0].streak, 1);
+	s.open = 0;
+	reset_settle(&s, RESET_POWER);
+	assert_int_equal(s.slot[0].streak, 1);
+	assert_int_equal(s.slot[0].grace, STATE_GRACE - 1);
+	assert_int_equal(s.slot[0].tries, 0);
+	s.slot[0].grace = 0; /* "power" again and again is no explanation */
+	s.open = 0;
+	reset_settle(&s, RESET_POWER);
+	assert_int_equal(s.slot[0].streak, 2);
+}
+
+static void open_last_resort_of_a_bad_slot_costs_nobody(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_BAD, 2);
+	s.open = 1;
+	reset_settle(&s, RESET_CRASH);
+	assert_int_equal(s.slot[0].streak, 0);
+	assert_int_equal(s.slot[1].st, STATE_BAD);
+	assert_int_equal(s.open, STATE_NONE);
+}
+
+static void crash_of_an_apply_is_not_blamed_on_last(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	s.apply[STATE_SRC_USB] = (struct state_apply){ .count = 1, .open = true };
+	reset_settle(&s, RESET_CRASH);
+	assert_int_equal(s.slot[0].streak, 0);
+	assert_int_equal(s.apply[STATE_SRC_USB].count, 1);
+	assert_false(s.apply[STATE_SRC_USB].open);
+	/* but the one after it is, though the source is still remembered */
+	reset_settle(&s, RESET_CRASH);
+	assert_int_equal(s.slot[0].streak, 1);
+}
+
+static void apply_gets_its_count_back_when_explained_while_it_has_grace(void **ctx)
+{
+	struct state_apply *a;
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	a = &s.apply[STATE_SRC_SD];
+	*a = (struct state_apply){ .count = 2, .open = true };
+	reset_settle(&s, RESET_POWER);
+	assert_true(a->count == 1 && a->grace == 1 && !a->open);
+	*a = (struct state_apply){ .count = 2, .grace = STATE_GRACE - 1, .open = true };
+	reset_settle(&s, RESET_CLEAN);
+	assert_true(a->count == 1 && a->grace == STATE_GRACE);
+	*a = (struct state_apply){ .count = 2, .grace = STATE_GRACE, .open = true };
+	reset_settle(&s, RESET_POWER);
+	assert_true(a->count == 2 && a->grace == STATE_GRACE);
+	*a = (struct state_apply){ .count = 0, .open = true }; /* a record that lies */
+	reset_settle(&s, RESET_POWER);
+	assert_int_equal(a->count, 0);
+	*a = (struct state_apply){ .count = 2 }; /* none under way */
+	reset_settle(&s, RESET_POWER);
+	assert_true(a->count == 2 && a->grace == 0);
+}
+
+static void healthy_state_stays_byte_for_byte(void **ctx)
+{
+	struct state s, was;
+
+	(void)ctx;
+	states_fresh(&s);
+	was = s;
+	reset_settle(&s, RESET_POWER);
+	assert_memory_equal(&s, &was, sizeof(s));
+	reset_settle(&s, RESET_UNKNOWN);
+	assert_memory_equal(&s, &was, sizeof(s));
+}
+
+static void every_reason_of_a_reset_is_told(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	s.slot[1].grace = 0;
+	reset_settle(&s, RESET_POWER);
+	assert_non_null(strstr(s.slot[1].reason, "power"));
+	s.open = 1;
+	reset_settle(&s, RESET_CLEAN);
+	assert_non_null(strstr(s.slot[1].reason, "rebooted"));
+	s.open = 1;
+	reset_settle(&s, RESET_UNKNOWN);
+	assert_non_null(strstr(s.slot[1].reason, "before it was marked good"));
+	assert_string_equal(reset_name(RESET_UNKNOWN), "unknown");
+	assert_string_equal(reset_name(RESET_CLEAN), "clean");
+	assert_string_equal(reset_name(RESET_POWER), "power");
+	assert_string_equal(reset_name(RESET_CRASH), "crash");
+	assert_string_equal(reset_name((enum reset_cause)9), "unknown");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(clean_mark_counts_only_with_an_open_attempt_and_an_orderly_reset),
+		cmocka_unit_test(crash_goes_before_power_and_power_before_unknown),
+		cmocka_unit_test(auto_counts_good_slots_only_where_nothing_can_tell),
+		cmocka_unit_test(trial_gets_its_try_back_when_the_reset_is_explained),
+		cmocka_unit_test(trial_pays_when_the_reset_is_not_explained),
+		cmocka_unit_test(grace_ends),
+		cmocka_unit_test(refund_never_gives_more_than_the_full_tries),
+		cmocka_unit_test(trial_without_tries_becomes_bad_and_its_release_rejected),
+		cmocka_unit_test(last_try_is_given_back_before_it_is_judged),
+		cmocka_unit_test(crash_without_an_attempt_is_blamed_on_last),
+		cmocka_unit_test(charged_good_slot_gains_a_crash_unless_explained),
+		cmocka_unit_test(open_last_resort_of_a_bad_slot_costs_nobody),
+		cmocka_unit_test(crash_of_an_apply_is_not_blamed_on_last),
+		cmocka_unit_test(apply_gets_its_count_back_when_explained_while_it_has_grace),
+		cmocka_unit_test(healthy_state_stays_byte_for_byte),
+		cmocka_unit_test(every_reason_of_a_reset_is_told),
+	};
+
+	return cmocka_run_group_tests_name("reset", tests, NULL, NULL);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/verdict.h"
+#include "tests/unit/states.h"
+
+static bool committed;
+
+static void good_commits_a_trial(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	s.slot[1].streak = 1;
+	state_set_text(s.slot[1].reason, "crashed once");
+	state_add_rejected(&s, states_id(2));
+	state_add_rejected(&s, states_id(9));
+	s.staged.source = STATE_SRC_DATA;
+	memcpy(s.staged.release, states_id(2), STATE_ID_LEN);
+	s.apply[STATE_SRC_USB].count = STATE_APPLY_LIMIT;
+	s.installs = 5;
+	s.rebuilt = s.clean = true;
+	s.lr = 0;
+	s.pref = 0;
+	assert_int_equal(verdict_good(&s, 1, 7, 2, &committed), KB_OK);
+	assert_true(committed);
+	assert_int_equal(s.slot[1].st, STATE_GOOD);
+	assert_true(s.slot[1].ever_good);
+	assert_true(s.slot[1].tries == 0 && s.slot[1].streak == 0);
+	assert_int_equal(s.slot[1].grace, STATE_GRACE);
+	assert_string_equal(s.slot[1].reason, "");
+	assert_true(s.pref == 1 && s.last == 1 && s.lr == STATE_NONE);
+	assert_true(s.open == STATE_NONE && s.open_token == 0 && !s.clean);
+	assert_false(state_is_rejected(&s, states_id(2)));
+	assert_true(state_is_rejected(&s, states_id(9)));
+	assert_true(state_is_applied(&s, states_id(2)));
+	assert_int_equal(s.staged.source, STATE_SRC_NONE);
+	assert_int_equal(s.apply[STATE_SRC_USB].count, 0);
+	assert_true(s.installs == 0 && !s.rebuilt);
+	assert_true(s.floor == 2);
+	assert_int_equal(s.slot[0].st, STATE_GOOD);
+}
+
+static void floor_only_rises_and_never_above_the_release(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	s.floor = 2;
+	assert_int_equal(verdict_good(&s, 1, 7, 1, &committed), KB_OK);
+	assert_true(s.floor == 2);
+	states_open(&s);
+	assert_int_equal(verdict_good(&s, 1, 7, 99, &committed), KB_OK);
+	assert_true(s.floor == 2);
+	states_open(&s);
+	s.slot[1].has_release = false;
+	assert_int_equal(verdict_good(&s, 1, 7, 5, &committed), KB_OK);
+	assert_true(s.floor == 5);
+	assert_int_equal(s.napplied, 0);
+}
+
+static void other_staged_release_stays_staged(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	s.staged.source = STATE_SRC_DATA;
+	memcpy(s.staged.release, states_id(3), STATE_ID_LEN);
+	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_OK);
+	assert_int_equal(s.staged.source, STATE_SRC_DATA);
+}
+
+static void healthy_good_slot_stays_byte_for_byte(void **ctx)
+{
+	struct state s, was;
+
+	(void)ctx;
+	states_fresh(&s);
+	s.floor = 1;
+	was = s;
+	assert_int_equal(verdict_good(&s, 0, 0, 99, &committed), KB_OK);
+	assert_false(committed);
+	assert_memory_equal(&s, &was, sizeof(s));
+}
+
+static void good_twice_is_no_error_and_no_change(void **ctx)
+{
+	struct state s, was;
+
+	(void)ctx;
+	states_open(&s);
+	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_OK);
+	was = s;
+	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_OK);
+	assert_false(committed);
+	assert_memory_equal(&s, &was, sizeof(s));
+}
+
+static void stale_token_is_refused_and_changes_nothing(void **ctx)
+{
+	struct state s, was;
+
+	(void)ctx;
+	states_open(&s);
+	was = s;
+	assert_int_equal(verdict_good(&s, 1, 6, 0, &committed), KB_ESTALE);
+	assert_int_equal(verdict_good(&s, 1, 0, 0, &committed), KB_ESTALE);
+	assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_ESTALE);
+	assert_memory_equal(&s, &was, sizeof(s));
+	s.open_token = 0;
+	assert_int_equal(verdict_good(&s, 1, 0, 0, &committed), KB_ESTALE);
+}
+
+static void verdict_of_the_deadline_is_not_undone_by_its_own_boot(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	assert_int_equal(verdict_bad(&s, 1, "deadline"), KB_OK);
+	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_ESTALE);
+	assert_int_equal(verdict_good(&s, 1, 0, 0, &committed), KB_OK); /* but by a person */
+	assert_int_equal(s.slot[1].st, STATE_GOOD);
+}
+
+static void slots_that_are_not_whole_get_no_verdict(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	assert_int_equal(verdict_good(&s, 1, 0, 0, &committed), KB_EINVAL);
+	assert_int_equal(verdict_bad(&s, 1, "x"), KB_EINVAL);
+	s.slot[1].st = STATE_WRITING;
+	assert_int_equal(verdict_good(&s, 1, 0, 0, &committed), KB_EINVAL);
+	assert_int_equal(verdict_bad(&s, 1, "x"), KB_EINVAL);
+	assert_int_equal(verdict_good(&s, 2, 0, 0, &committed), KB_EINVAL);
+	assert_int_equal(verdict_bad(&s, STATE_NONE, "x"), KB_EINVAL);
+}
+
+static void proven_fallback_becomes_preferred_when_the_preferred_is_lost(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	s.slot[1].st = STATE_BAD;
+	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	assert_int_equal(s.pref, 0);
+	states_trial(&s);
+	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	assert_int_equal(s.pref, 1); /* the trial still has its chance */
+	states_fresh(&s);
+	states_set(&s, 1, STATE_GOOD, 2);
+	s.pref = 1;
+	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	assert_int_equal(s.pref, 1);
+}
+
+static void bad_slot_that_proves_itself_commits(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_BAD, 2);
+	state_add_rejected(&s, states_id(2));
+	s.open = 1;
+	s.open_token = 3;
+	assert_int_equal(verdict_good(&s, 1, 3, 2, &committed), KB_OK);
+	assert_true(committed && s.floor == 2);
+	assert_true(state_is_applied(&s, states_id(2)));
+	assert_false(state_is_rejected(&s, states_id(2)));
+	assert_int_equal(s.pref, 0);
+	assert_int_equal(s.last, 1);
+}
+
+static void bad_rejects_and_hands_over(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	s.clean = true;
+	assert_int_equal(verdict_bad(&s, 1, "deadline"), KB_OK);
+	assert_int_equal(s.slot[1].st, STATE_BAD);
+	assert_true(s.slot[1].tries == 0 && s.slot[1].grace == 0);
+	assert_string_equal(s.slot[1].reason, "deadline");
+	assert_true(state_is_rejected(&s, states_id(2)));
+	assert_int_equal(s.pref, 0);
+	assert_true(s.open == STATE_NONE && s.open_token == 0 && !s.clean);
+}
+
+static void bad_leaves_the_attempt_of_another_slot(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	s.slot[0].has_release = false;
+	assert_int_equal(verdict_bad(&s, 0, "old"), KB_OK);
+	assert_int_equal(s.open, 1);
+	assert_true(s.open_token == 7);
+	assert_int_equal(s.pref, 1);
+	assert_int_equal(s.nrejected, 0);
+}
+
+static void bad_prefers_the_trusted_that_proved_itself_last(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 4);
+	for (int i = 0; i < 4; i++)
+		states_set(&s, i, STATE_GOOD, 1);
+	s.last = 2;
+	assert_int_equal(verdict_bad(&s, 0, "x"), KB_OK);
+	assert_int_equal(s.pref, 2);
+	s.slot[2].streak = STATE_STREAK_LIMIT;
+	s.pref = 1;
+	assert_int_equal(verdict_bad(&s, 1, "x"), KB_OK);
+	assert_int_equal(s.pref, 3);
+	assert_int_equal(verdict_bad(&s, 3, "x"), KB_OK);
+	assert_int_equal(s.pref, 2);
+	assert_int_equal(verdict_bad(&s, 2, "x"), KB_OK);
+	assert_int_equal(s.pref, 2); /* nobody else */
+}
+
+static void clean_needs_the_open_attempt(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	assert_int_equal(verdict_clean(&s, 1, 6), KB_ESTALE);
+	assert_int_equal(verdict_clean(&s, 0, 7), KB_ESTALE);
+	assert_false(s.clean);
+	assert_int_equal(verdict_clean(&s, 1, 7), KB_OK);
+	assert_true(s.clean);
+	states_fresh(&s);
+	assert_int_equal(verdict_clean(&s, 0, 0), KB_ESTALE);
+	assert_int_equal(verdict_clean(&s, STATE_NONE, 0), KB_ESTALE);
+	s.open = 0;
+	assert_int_equal(verdict_clean(&s, 0, 0), KB_ESTALE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_commits_a_trial),
+		cmocka_unit_test(floor_only_rises_and_never_above_the_release),
+		cmocka_unit_test(other_staged_release_stays_staged),
+		cmocka_unit_test(healthy_good_slot_stays_byte_for_byte),
+		cmocka_unit_test(good_twice_is_no_error_and_no_change),
+		cmocka_unit_test(stale_token_is_refused_and_changes_nothing),
+		cmocka_unit_test(verdict_of_the_deadline_is_not_undone_by_its_own_boot),
+		cmocka_unit_test(slots_that_are_not_whole_get_no_verdict),
+		cmocka_unit_test(proven_fallback_becomes_preferred_when_the_preferred_is_lost),
+		cmocka_unit_test(bad_slot_that_proves_itself_commits),
+		cmocka_unit_test(bad_rejects_and_hands_over),
+		cmocka_unit_test(bad_leaves_the_attempt_of_another_slot),
+		cmocka_unit_test(bad_prefers_the_trusted_that_proved_itself_last),
+		cmocka_unit_test(clean_needs_the_open_attempt),
+	};
+
+	return cmocka_run_group_tests_name("verdict", tests, NULL, NULL);
+}
