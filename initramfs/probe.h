@@ -49,7 +49,8 @@ struct probe_disk {
 	struct prober_part whole; /* the file system on the bare disk; dev and size always set */
 	unsigned n;
 	struct prober_part part[PROBER_PARTS_MAX]; /* by number */
-	unsigned tries;				   /* probers started */
+	unsigned tries;				   /* probers started since it changed */
+	unsigned changes;			   /* how often it was not what it was */
 	bool queued;				   /* wants a prober */
 };
 

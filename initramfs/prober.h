@@ -11,9 +11,8 @@
  */
 #pragma once
 
-#include "lib/err.h"
-
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define PROBER_PARTS_MAX 64
@@ -51,13 +50,18 @@ struct prober_answer {
 #define PROBER_MORE		2u /* there are more than PROBER_PARTS_MAX partitions */
 
 /* Bytes that an answer with n partitions takes in the pipe. */
-uint64_t prober_answer_len(uint32_t n);
+#define PROBER_ANSWER_LEN(n) \
+	(offsetof(struct prober_answer, part) + (size_t)(n) * sizeof(struct prober_part))
 
 /*
- * Looks at one disk, or at an image in a regular file; fills *a, whatever goes wrong on the way.
- * KB_ENOENT, KB_EPERM, KB_EIO when dev cannot even be opened.
+ * Looks at the disk, or the image in a regular file, that fd has open for reading; dev is its name,
+ * from which those of the partitions are made. Takes at most about budget_ms, unless the kernel
+ * holds it in a read. Fills *a, whatever goes wrong on the way.
  */
-enum kb_err prober_look(const char *dev, struct prober_answer *a) KB_MUST_CHECK;
+void prober_look(int fd, const char *dev, unsigned budget_ms, struct prober_answer *a);
 
-/* `keelboot-prober DEVICE`: the answer on descriptor 3. Exit 0, 1 when it failed, 3 usage. */
+/*
+ * `keelboot-prober DEVICE [MILLISECONDS]`: opens the device read-only, gives up its privileges, and
+ * writes the answer to descriptor 3. Exit 0, 1 when it failed, 3 usage.
+ */
 int prober_main(int argc, char **argv);

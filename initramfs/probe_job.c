@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/probe_job.h"
+
+#include "initramfs/probe_answer.h"
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define TRIES	      2	   /* probers for one state of a disk */
+#define SPARE_MS      1000 /* by which a prober has to be done before its deadline here */
+#define EXIT_MS	      1000 /* from the answer to the end of the process */
+#define STATUS_MS     100  /* from the end of its pipe to the end of the process */
+#define KILL_EVERY_MS 2000
+
+/* From now on the process is only waited for. */
+static void detach(struct probe_job *j, unsigned grace_ms)
+{
+	os_close(&j->fd);
+	j->disk = -1;
+	j->deadline_ms = os_now_ms() + grace_ms;
+}
+
+static void reap(struct probe_job *j)
+{
+	int status;
+
+	if (j->pid > 0 && os_wait(j->pid, 0, &status) != KB_ETIMEDOUT)
+		j->pid = 0;
+}
+
+static void give_up(struct probe *p, struct probe_disk *d, const char *why)
+{
+	bool again = d->tries < TRIES;
+
+	log_warn("disk %s: cannot be looked at: %s%s", d->dev, why,
+		 again ? "; once more"
+		       : "; only the names that the kernel has for its partitions are known");
+	d->state = PROBE_UNREADABLE;
+	d->queued = again;
+	p->changed = true;
+}
+
+static struct probe_job *free_job(struct probe *p)
+{
+	for (unsigned i = 0; i < PROBE_JOBS_MAX; i++) {
+		if (p->job[i].pid == 0)
+			return &p->job[i];
+	}
+	return NULL;
+}
+
+static void start_one(struct probe *p, struct probe_job *j, int index)
+{
+	struct probe_disk *d = &p->disk[index];
+	unsigned deadline = PROBE_DEADLINE_MS * (d->tries == 0 ? 1 : 3);
+	char budget[16];
+	const char *const argv[] = { "keelboot-prober", d->dev, budget, NULL };
+	struct os_spawn sp = { .path = PROBE_HELPER, .argv = argv, .cpu_s = deadline / 1000 };
+	enum kb_err err;
+	int fds[2];
+
+	snprintf(budget, sizeof(budget), "%u", deadline - SPARE_MS);
+	d->queued = false;
+	d->tries++;
+	err = os_pipe(fds);
+	if (err == KB_OK) {
+		sp.fd3 = fds[1];
+		err = os_spawn(&sp, &j->pid);
+		os_close(&fds[1]);
+		if (err != KB_OK)
+			os_close(&fds[0]);
+	}
+	if (err != KB_OK) {
+		j->pid = 0;
+		log_err("disk %s: unable to start " PROBE_HELPER ": %m", d->dev);
+		give_up(p, d, err_text(err));
+		return;
+	}
+	j->fd = fds[0];
+	j->disk = index;
+	j->len = 0;
+	j->deadline_ms = os_now_ms() + deadline;
+}
+
+void probe_job_start(struct probe *p)
+{
+	for (int i = 0; i < PROBE_DISKS_MAX; i++) {
+		struct probe_job *j;
+
+		if (p->disk[i].state == PROBE_FREE || !p->disk[i].queued)
+			continue;
+		j = free_job(p);
+		if (j == NULL)
+			return;
+		start_one(p, j, i);
+	}
+}
+
+static void take_answer(struct probe *p, struct probe_job *j)
+{
+	struct probe_disk *d = &p->disk[j->disk];
+	const struct prober_answer *a = &j->answer;
+
+	if (probe_answer_check(a, j->len) != KB_OK) {
+		os_kill_begin(j->pid);
+		detach(j, KILL_EVERY_MS);
+		give_up(p, d, "the prober's answer is malformed");
+		return;
+	}
+	detach(j, EXIT_MS);
+	if (a->flags & PROBER_TABLE_UNREADABLE) {
+		give_up(p, d, "its partition table cannot be read");
+		return;
+	}
+	probe_answer_merge(d, a);
+	d->state = PROBE_READY;
+	p->changed = true;
+	if (d->has_table)
+		log_info("disk %s: %llu MiB, %s, %u partitions", d->dev,
+			 (unsigned long long)(d->size >> 20),
+			 a->table[0] != '\0' ? a->table : "partitions", d->n);
+	else
+		log_info("disk %s: %llu MiB, no partitions, %s", d->dev,
+			 (unsigned long long)(d->size >> 20),
+			 d->whole.fstype[0] != '\0' ? d->whole.fstype : "no file system");
+}
+
+/* Its pipe was closed before the answer was complete. */
+static void take_end(struct probe *p, struct probe_job *j)
+{
+	struct probe_disk *d = &p->disk[j->disk];
+	char why[64] = "the prober closed its pipe";
+	int status;
+
+	if (os_wait(j->pid, STATUS_MS, &status) == KB_OK) {
+		j->pid = 0;
+		if (WIFSIGNALED(status))
+			snprintf(why, sizeof(why), "the prober was ended by signal %d",
+				 WTERMSIG(status));
+		else
+			snprintf(why, sizeof(why), "the prober failed with status %d",
+				 WEXITSTATUS(status));
+	} else {
+		os_kill_begin(j->pid);
+	}
+	detach(j, KILL_EVERY_MS);
+	give_up(p, d, why);
+}
+
+void probe_job_read(struct probe *p, struct probe_job *j)
+{
+	enum kb_err err;
+	size_t len;
+
+	while (j->fd >= 0 && j->disk >= 0) {
+		err = os_read(j->fd, (char *)&j->answer + j->len, sizeof(j->answer) - j->len, &len);
+		if (err == KB_EBUSY)
+			return;
+		if (err != KB_OK || len == 0) {
+			take_end(p, j);
+			return;
+		}
+		j->len += len;
+		if (!probe_answer_partial(&j->answer, j->len))
+			take_answer(p, j);
+	}
+}
+
+void probe_job_expire(struct probe *p)
+{
+	uint64_t now = os_now_ms();
+
+	for (unsigned i = 0; i < PROBE_JOBS_MAX; i++) {
+		struct probe_job *j = &p->job[i];
+
+		if (j->disk < 0)
+			reap(j);
+		if (j->pid == 0 || now < j->deadline_ms)
+			continue;
+		os_kill_begin(j->pid);
+		if (j->disk >= 0) {
+			struct probe_disk *d = &p->disk[j->disk];
+
+			detach(j, KILL_EVERY_MS);
+			give_up(p, d, "no answer in time");
+		} else {
+			j->deadline_ms = now + KILL_EVERY_MS;
+		}
+	}
+}
+
+void probe_job_cancel(struct probe *p, const struct probe_disk *d)
+{
+	for (unsigned i = 0; i < PROBE_JOBS_MAX; i++) {
+		struct probe_job *j = &p->job[i];
+
+		if (j->pid == 0 || j->disk < 0 || &p->disk[j->disk] != d)
+			continue;
+		os_kill_begin(j->pid);
+		detach(j, KILL_EVERY_MS);
+	}
+}
+
+void probe_job_end(struct probe *p)
+{
+	for (unsigned i = 0; i < PROBE_JOBS_MAX; i++) {
+		struct probe_job *j = &p->job[i];
+		int status;
+
+		if (j->pid == 0)
+			continue;
+		os_kill_begin(j->pid);
+		/* One that the kernel holds is left behind: it holds nothing of ours. */
+		if (os_wait(j->pid, STATUS_MS, &status) != KB_OK)
+			log_warn("disks: a prober cannot be ended; left behind");
+		j->pid = 0;
+	}
+}

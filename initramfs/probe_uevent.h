@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A uevent of the block layer, as the kernel sends it. PURE. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum probe_uevent_action { PROBE_UEVENT_ADD, PROBE_UEVENT_REMOVE, PROBE_UEVENT_CHANGE };
+
+struct probe_uevent {
+	enum probe_uevent_action action;
+	bool partition;
+	char disk[64]; /* "sda", of the whole disk also when it is about a partition */
+	char name[64]; /* "sda" or "sda1" */
+};
+
+/* Reads len bytes of NUL-separated text, ended by NUL. False: it is about something else, or
+ * nonsense. */
+bool probe_uevent_parse(struct probe_uevent *e, const char *buf, size_t len);
