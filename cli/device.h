@@ -8,7 +8,7 @@
 #include "cli/args.h"
 #include "cli/device_range.h"
 #include "lib/conf.h"
-#include "selector/choose.h"
+#include "selector/plan.h"
 #include "selector/store.h"
 
 #define DEVICE_RUN_DIR	    "/run/keelboot"
@@ -105,12 +105,19 @@ enum kb_err device_slot_path(const struct device *d, int slot, const char *cls,
 /* Slots that hold something bootable, as far as the state tells. */
 choose_mask device_whole(const struct state *s);
 
+/* Slots that run, or have a partition that is mounted. */
+choose_mask device_mounted(const struct device *d);
+
 /* The slot that an orderly reboot takes, staged updates aside; STATE_NONE: none can be booted. */
 int device_next_boot(const struct state *s);
 
 /* Adds an event with the slot's version and sequence. Failing costs a warning, no more. */
 void device_history(struct device *d, enum history_kind kind, int slot, const char *reason,
 		    const char *detail);
+
+/* The same about a release that is in no slot. */
+void device_history_release(struct device *d, enum history_kind kind, const struct plan_release *r,
+			    const char *reason, const char *detail);
 
 /* Saves d->state, which is read back. Tells a failure. */
 enum kb_err device_save(struct device *d) KB_MUST_CHECK;

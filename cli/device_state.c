@@ -172,17 +172,33 @@ enum kb_err device_save(struct device *d)
 	return e;
 }
 
+static void add_history(struct device *d, struct history_event *e, const char *reason,
+			const char *detail)
+{
+	e->time = output_now();
+	state_set_text(e->reason, reason);
+	state_set_text(e->detail, detail);
+	if (store_history_add(&d->store, e) != KB_OK)
+		log_warn("unable to add a line to the history; nothing else is lost");
+}
+
 void device_history(struct device *d, enum history_kind kind, int slot, const char *reason,
 		    const char *detail)
 {
-	struct history_event e = { .kind = kind, .slot = (int8_t)slot, .time = output_now() };
+	struct history_event e = { .kind = kind, .slot = (int8_t)slot };
 
 	if (slot != STATE_NONE) {
 		e.sequence = d->state.slot[slot].sequence;
 		memcpy(e.version, d->state.slot[slot].version, sizeof(e.version));
 	}
-	state_set_text(e.reason, reason);
-	state_set_text(e.detail, detail);
-	if (store_history_add(&d->store, &e) != KB_OK)
-		log_warn("unable to add a line to the history; nothing else is lost");
+	add_history(d, &e, reason, detail);
+}
+
+void device_history_release(struct device *d, enum history_kind kind, const struct plan_release *r,
+			    const char *reason, const char *detail)
+{
+	struct history_event e = { .kind = kind, .slot = STATE_NONE, .sequence = r->sequence };
+
+	memcpy(e.version, r->version, sizeof(e.version));
+	add_history(d, &e, reason, detail);
 }

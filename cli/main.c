@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/main.h"
 
+#include "cli/bundle.h"
+#include "cli/key.h"
 #include "lib/log.h"
 #include "lib/util.h"
 

@@ -16,7 +16,3 @@ int unstage_cmd(struct args *a, struct device_options *o);
 int install_cmd(struct args *a, struct device_options *o);
 int history_cmd(struct args *a, struct device_options *o);
 int state_cmd(struct args *a, struct device_options *o);
-
-/* As main(): argv[0] is the verb. */
-int bundle_main(int argc, char **argv);
-int key_main(int argc, char **argv);

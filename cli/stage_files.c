@@ -4,6 +4,7 @@
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "selector/store.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -85,6 +86,30 @@ enum kb_err stage_files_make(const struct conf *c)
 			return KB_OK;
 		*p = end;
 	}
+}
+
+enum kb_err stage_files_lock(const struct conf *c, unsigned wait_ms, int *fd)
+{
+	char path[PATH_MAX];
+	KB_CLEANUP_FD int opened = -1;
+	enum kb_err e;
+
+	TRY(stage_files_dir(c, path, sizeof(path)));
+	opened = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (opened < 0) {
+		log_err("%s: %s", path, strerror(errno));
+		return err_errno(errno);
+	}
+	e = store_lock(opened, wait_ms);
+	if (e == KB_EBUSY)
+		log_err("%s: another `keelboot stage` is under way; try again when it has ended",
+			path);
+	else if (e != KB_OK)
+		log_err("%s: cannot be locked: %s", path, err_text(e));
+	TRY(e);
+	*fd = opened;
+	opened = -1;
+	return KB_OK;
 }
 
 static bool is_ours(const char *name)

@@ -21,6 +21,12 @@ enum kb_err stage_files_path(const struct conf *c, const uint8_t release[STATE_I
  */
 enum kb_err stage_files_make(const struct conf *c) KB_MUST_CHECK;
 
+/*
+ * Waits for other commands that work in the folder, which has to be there, and keeps them out while
+ * *fd is open. KB_EBUSY, KB_EIO; told.
+ */
+enum kb_err stage_files_lock(const struct conf *c, unsigned wait_ms, int *fd) KB_MUST_CHECK;
+
 /* Removes *.keel and *.part except the file of `keep` (NULL: none is kept); tells what remains. */
 void stage_files_clean(const struct conf *c, const uint8_t *keep);
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/stage.h"
+
+#include "lib/log.h"
+#include "lib/util.h"
+#include "update/apply_file.h"
+#include "update/install_pipe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char *stage_helper(void)
+{
+	const char *path = getenv("KEELBOOT_HELPER");
+
+	return path != NULL && path[0] != '\0' ? path : APPLY_FILE_HELPER;
+}
+
+enum kb_err stage_open(const char *file, int *fd, uint64_t *size)
+{
+	KB_CLEANUP_FD int opened = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (opened < 0 || fstat(opened, &st) < 0) {
+		log_err("%s: %s", file, strerror(errno));
+		return err_errno(errno);
+	}
+	if (!S_ISREG(st.st_mode)) {
+		log_err("%s: not a file; give the path of a .keel file", file);
+		return KB_EINVAL;
+	}
+	*fd = opened;
+	*size = (uint64_t)st.st_size;
+	opened = -1;
+	return KB_OK;
+}
+
+enum kb_err stage_keys(const struct device *d, struct keyring *keys)
+{
+	char dir[DEVICE_PATH_MAX];
+	enum kb_err e;
+
+	snprintf(dir, sizeof(dir), "%s%s", d->opts->conf_root, d->conf.keyring);
+	e = keyring_load(keys, dir);
+	if (e == KB_ENOENT)
+		log_err("%s: no public key (*.pem) is there, so no bundle can be trusted", dir);
+	else if (e != KB_OK)
+		log_err("%s: the keys cannot be read: %s", dir, err_text(e));
+	return e;
+}
+
+static enum kb_err check_compatible(const struct reader *r, const struct device *d,
+				    const char *name)
+{
+	if (d->conf.compatible[0] == '\0') {
+		log_err("system.conf does not say what this device is; set [system] compatible=");
+		return KB_EINVAL;
+	}
+	if (manifest_is_for(&r->m, d->conf.compatible))
+		return KB_OK;
+	log_err("%s: made for \"%s\"%s, this device is \"%s\"", name, r->m.compatible[0],
+		r->m.ncompatible > 1 ? " and others" : "", d->conf.compatible);
+	return KB_ECOMPAT;
+}
+
+enum kb_err stage_look(struct reader *r, const struct device *d, const struct keyring *keys, int fd,
+		       uint64_t size, const char *name)
+{
+	enum kb_err e = reader_open(r, fd, false, size, keys);
+
+	if (e != KB_OK) {
+		log_err("%s: %s", name, r->why[0] != '\0' ? r->why : err_text(e));
+		return e;
+	}
+	e = check_compatible(r, d, name);
+	if (e != KB_OK)
+		reader_close(r);
+	return e;
+}
+
+static enum kb_err verify_image(struct install_pipe *pipe, unsigned image, uint64_t *done,
+				uint64_t total, struct output_progress *p)
+{
+	const struct manifest_encoding *enc;
+	struct install_pipe_chunk chunk;
+	enum kb_err e;
+
+	TRY(reader_pick_encoding(pipe->r, image, &enc));
+	TRY(install_pipe_begin(pipe, image, enc));
+	while ((e = install_pipe_next(pipe, &chunk)) == KB_OK) {
+		*done += chunk.c.len;
+		output_progress_step(p, "verify", *done, total);
+	}
+	return e == KB_ENOENT ? KB_OK : e;
+}
+
+enum kb_err stage_verify(struct reader *r, const char *name, struct output_progress *p)
+{
+	static struct install_pipe pipe;
+	uint64_t done = 0, total = 0;
+	struct digest digest;
+	enum kb_err e;
+
+	for (unsigned i = 0; i < r->m.nimages; i++)
+		total += r->m.image[i].size;
+	TRY(digest_init(&digest));
+	pipe = (struct install_pipe){ .r = r, .helper = stage_helper(), .digest = &digest };
+	e = KB_OK;
+	for (unsigned i = 0; i < r->m.nimages && e == KB_OK; i++)
+		e = verify_image(&pipe, i, &done, total, p);
+	install_pipe_close(&pipe);
+	digest_free(&digest);
+	output_progress_end(p);
+	if (e != KB_OK)
+		log_err("%s: %s", name, pipe.why[0] != '\0' ? pipe.why : err_text(e));
+	return e;
+}
+
+static void tell_applied(const struct state *s, const struct plan_release *r)
+{
+	for (int i = 0; i < s->nslots; i++) {
+		const struct state_slot *slot = &s->slot[i];
+
+		if (!slot->has_release || memcmp(slot->release, r->id, STATE_ID_LEN) != 0)
+			continue;
+		log_warn("%s is installed already: slot %c, %s; nothing to do", r->version,
+			 state_slot_letter(i), state_st_name(slot->st));
+		return;
+	}
+	log_warn("%s was installed here before; `keelboot install` installs it once more",
+		 r->version);
+}
+
+static void tell_rejected(const struct state *s, const struct plan_release *r)
+{
+	const char *why = "";
+
+	for (int i = 0; i < s->nslots; i++)
+		if (s->slot[i].has_release && memcmp(s->slot[i].release, r->id, STATE_ID_LEN) == 0)
+			why = s->slot[i].reason;
+	log_err("%s failed on this device before%s%s; `keelboot install --again` tries it once "
+		"more",
+		r->version, why[0] != '\0' ? ": " : "", why);
+}
+
+void stage_tell_refused(const struct state *s, const struct plan_release *r, enum kb_err e)
+{
+	if (e == KB_EAPPLIED)
+		tell_applied(s, r);
+	else if (e == KB_EREJECTED)
+		tell_rejected(s, r);
+	else if (e == KB_EDOWNGRADE && r->sequence < s->floor)
+		log_err("%s (sequence %" PRIu64 ") is below this device's floor, %" PRIu64
+			": it may not be installed any more",
+			r->version, r->sequence, s->floor);
+	else if (e == KB_EDOWNGRADE)
+		log_err("%s (sequence %" PRIu64 ") is not newer than what is installed; "
+			"`keelboot install` goes back",
+			r->version, r->sequence);
+	else if (e == KB_EBUDGET)
+		log_err("%d updates in turn did not prove themselves; `keelboot mark good` a slot "
+			"first",
+			STATE_INSTALLS_LIMIT);
+	else if (e == KB_EBUSY)
+		log_err("the state was lost and made anew, and slots are under trial; "
+			"`keelboot mark good` one first");
+	else if (e == KB_ENOTARGET)
+		log_err("no slot may be overwritten: one runs, another is needed to fall back to, "
+			"or is under trial with a release as new; `keelboot mark good` first");
+	else if (e == KB_ENEWER)
+		log_err("the state was written by a newer Keelboot; update this command first");
+	else
+		log_err("%s is not taken: %s", r->version, err_text(e));
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `stage` and `install` share: opening a bundle, and saying why it is not taken. */
+#pragma once
+
+#include "cli/device.h"
+#include "cli/output_progress.h"
+#include "update/reader.h"
+
+/* Opens a bundle for reading: a regular file. KB_ENOENT, KB_EPERM, KB_EINVAL, KB_EIO; told. */
+enum kb_err stage_open(const char *file, int *fd, uint64_t *size) KB_MUST_CHECK;
+
+/* Loads the keys that the device trusts. KB_ENOENT, KB_ENOSPC; told. */
+enum kb_err stage_keys(const struct device *d, struct keyring *keys) KB_MUST_CHECK;
+
+/*
+ * Header, signature, manifest of the open bundle fd, and whether it is for this device. name is for
+ * the messages. Errors of reader_open(); KB_ECOMPAT; KB_EINVAL: system.conf has no compatible=.
+ * Told. r is to be closed after KB_OK.
+ */
+enum kb_err stage_look(struct reader *r, const struct device *d, const struct keyring *keys, int fd,
+		       uint64_t size, const char *name) KB_MUST_CHECK;
+
+/* Checks every chunk of every image of r against its signed hash. Told. */
+enum kb_err stage_verify(struct reader *r, const char *name,
+			 struct output_progress *p) KB_MUST_CHECK;
+
+/* Copies the size bytes of fd into a new file at path, durably; drops it from the page cache.
+ * KB_ENOSPC, KB_EIO, KB_EPERM; told. What was made is left. */
+enum kb_err stage_copy(int fd, uint64_t size, const char *path,
+		       struct output_progress *p) KB_MUST_CHECK;
+
+/* Says why plan_accept() did not take release r, and what can be done. */
+void stage_tell_refused(const struct state *s, const struct plan_release *r, enum kb_err e);
+
+/* Path of the helper program: $KEELBOOT_HELPER, else the installed one. */
+const char *stage_helper(void);

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/main.h"
+#include "cli/stage.h"
+#include "cli/stage_files.h"
+
+#include "lib/log.h"
+#include "lib/os.h"
+#include "lib/util.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { PROGRESS = 1 };
+
+static const struct args_option table[] = {
+	{ "progress", 0, true, PROGRESS },
+	{ .name = NULL },
+};
+
+struct job {
+	const char *file;
+	struct output_progress progress;
+	struct keyring keys;
+	struct plan_release release;
+	char path[DEVICE_PATH_MAX], part[DEVICE_PATH_MAX];
+};
+
+/* Large, and one at a time. */
+static struct reader reader;
+static struct device d;
+
+static int read_args(struct args *a, struct device_options *o, struct job *job)
+{
+	int id;
+
+	a->tables[0] = table;
+	while ((id = device_options_next(a, o)) != ARGS_END) {
+		if (id == PROGRESS) {
+			if (output_progress_parse(&job->progress, a->value) != KB_OK)
+				return OUTPUT_USAGE;
+		} else if (id != ARGS_OPERAND || job->file != NULL) {
+			return args_wrong(a, id, "stage");
+		} else {
+			job->file = a->value;
+		}
+	}
+	if (job->file == NULL)
+		return args_wrong(a, ARGS_END, "stage");
+	if (strcmp(job->file, "-") == 0) {
+		log_err("stage: a bundle is read more than once: save it to a file first");
+		return OUTPUT_USAGE;
+	}
+	return OUTPUT_OK;
+}
+
+/*
+ * The next boot looks on the data partition. What lands elsewhere, because nothing or something
+ * else is mounted there, it would not find.
+ */
+static enum kb_err check_data(void)
+{
+	struct stat mount, part;
+
+	if (!d.conf.data_enabled) {
+		log_err("system.conf turns the data partition off as a source of updates: "
+			"[source.data] enabled=");
+		return KB_EINVAL;
+	}
+	if (d.data_path[0] == '\0' || stat(d.data_path, &part) < 0 ||
+	    stat(d.conf.data_mount, &mount) < 0 || mount.st_dev == part.st_rdev)
+		return KB_OK;
+	log_err("%s is not where %s is mounted, on which the next boot looks: mount it there, or "
+		"set [source.data] mount=",
+		d.conf.data_mount, d.data_path);
+	return KB_ENOENT;
+}
+
+static bool is_staged(const struct job *job)
+{
+	return d.state.staged.source == STATE_SRC_DATA &&
+	       memcmp(d.state.staged.release, job->release.id, STATE_ID_LEN) == 0 &&
+	       os_exists(job->path);
+}
+
+/* Would the next boot take it? Nothing is mounted then. */
+static enum kb_err accept(const struct job *job)
+{
+	int target;
+	enum kb_err e = plan_accept(&d.state, &job->release, PLAN_AUTOMATIC, device_whole(&d.state),
+				    0, &target);
+	if (e != KB_OK)
+		stage_tell_refused(&d.state, &job->release, e);
+	return e;
+}
+
+static enum kb_err accept_unlocked(const struct job *job)
+{
+	enum kb_err e;
+
+	TRY(device_open(&d));
+	e = device_need_state(&d);
+	if (e == KB_OK && is_staged(job)) {
+		log_warn("%s is staged already; nothing to do", job->release.version);
+		e = KB_EAPPLIED;
+	}
+	if (e == KB_OK)
+		e = accept(job);
+	if (e == KB_OK && plan_source_skipped(&d.state, STATE_SRC_DATA))
+		log_warn("updates from the data partition took the device down %d times: the next "
+			 "boot leaves it alone until `keelboot mark good`",
+			 STATE_APPLY_LIMIT);
+	device_close(&d);
+	return e;
+}
+
+/* Header and signature of the file, before anything is written for its sake. */
+static enum kb_err look(struct job *job, int fd, uint64_t size)
+{
+	TRY(stage_look(&reader, &d, &job->keys, fd, size, job->file));
+	job->release = reader.release;
+	reader_close(&reader);
+	TRY(stage_files_path(&d.conf, job->release.id, job->path, sizeof(job->path)));
+	if (snprintf(job->part, sizeof(job->part), "%s.part", job->path) >= (int)sizeof(job->part))
+		return KB_ENOSPC;
+	return accept_unlocked(job);
+}
+
+/* The copy is what the next boot reads: it is the copy that is verified, off the medium. */
+static enum kb_err verify_copy(struct job *job)
+{
+	KB_CLEANUP_FD int fd = -1;
+	uint64_t size;
+	enum kb_err e;
+
+	TRY(stage_open(job->part, &fd, &size));
+	TRY(stage_look(&reader, &d, &job->keys, fd, size, job->file));
+	e = KB_EDIGEST;
+	if (memcmp(reader.release.id, job->release.id, STATE_ID_LEN) == 0)
+		e = stage_verify(&reader, job->file, &job->progress);
+	else
+		log_err("%s: changed while it was copied; try again", job->file);
+	reader_close(&reader);
+	return e;
+}
+
+static enum kb_err make_copy(struct job *job, int fd, uint64_t size)
+{
+	TRY(stage_copy(fd, size, job->part, &job->progress));
+	TRY(verify_copy(job));
+	if (rename(job->part, job->path) == 0)
+		return stage_files_sync(&d.conf);
+	log_err("%s: cannot be made: %s", job->path, strerror(errno));
+	return KB_EIO;
+}
+
+static enum kb_err record(const struct job *job)
+{
+	enum kb_err e;
+
+	TRY(device_open_state(&d));
+	e = accept(job);
+	if (e == KB_OK && !os_exists(job->path)) {
+		log_err("%s was removed meanwhile; try again", job->path);
+		e = KB_ENOENT;
+	}
+	if (e == KB_OK) {
+		d.state.staged = (struct state_staged){ .source = STATE_SRC_DATA };
+		memcpy(d.state.staged.release, job->release.id, STATE_ID_LEN);
+		e = device_save(&d);
+	}
+	if (e == KB_OK) {
+		device_history_release(&d, HISTORY_STATE, &job->release, "staged for the next boot",
+				       "");
+		stage_files_clean(&d.conf, job->release.id);
+	}
+	device_close(&d);
+	return e;
+}
+
+static enum kb_err stage(struct job *job, int fd, uint64_t size)
+{
+	KB_CLEANUP_FD int folder = -1;
+	enum kb_err e;
+
+	TRY(look(job, fd, size));
+	TRY(check_data());
+	TRY(stage_files_make(&d.conf));
+	TRY(stage_files_lock(&d.conf, d.opts->lock_wait_ms, &folder));
+	e = make_copy(job, fd, size);
+	if (e != KB_OK && os_unlink(job->part) != KB_OK)
+		log_debug("%s: not removed", job->part);
+	TRY(e);
+	e = record(job);
+	/* Not when the state may name it after all: a failed write can still have arrived. */
+	if (e != KB_OK && e != KB_EIO)
+		stage_files_remove(&d.conf, job->release.id);
+	return e;
+}
+
+static void print_result(const struct job *job, enum kb_err e)
+{
+	int code = output_exit_code(e);
+	json_object *o;
+
+	if (job->progress.mode != OUTPUT_PROGRESS_JSON) {
+		if (e == KB_OK)
+			printf("%s is staged; the next boot installs it.\n", job->release.version);
+		return;
+	}
+	o = output_json_new();
+	output_json_text(o, "verb", "stage");
+	output_json_text(o, "result",
+			 e == KB_OK	    ? "staged"
+			 : e == KB_EAPPLIED ? "nothing"
+					    : "failed");
+	output_json_text(o, "version", job->release.version);
+	output_json_number(o, "sequence", job->release.sequence);
+	output_json_text(o, "path", e == KB_OK ? job->path : NULL);
+	output_json_text(o, "error", e == KB_OK ? NULL : err_text(e));
+	output_progress_result(o, code);
+}
+
+int stage_cmd(struct args *a, struct device_options *o)
+{
+	static struct job job;
+	KB_CLEANUP_FD int fd = -1;
+	uint64_t size;
+	enum kb_err e;
+	int code = read_args(a, o, &job);
+
+	if (code != OUTPUT_OK)
+		return code;
+	device_init(&d, o);
+	e = stage_open(job.file, &fd, &size);
+	if (e == KB_OK)
+		e = stage_keys(&d, &job.keys);
+	if (e == KB_OK)
+		e = stage(&job, fd, size);
+	keyring_free(&job.keys);
+	print_result(&job, e);
+	if (e == KB_OK)
+		e = output_flush();
+	return output_exit_code(e);
+}
+
+static enum kb_err forget(void)
+{
+	struct state_staged staged = d.state.staged;
+	struct plan_release release = { .version = "" };
+
+	if (staged.source == STATE_SRC_NONE)
+		return KB_ENOENT;
+	d.state.staged = (struct state_staged){ .source = STATE_SRC_NONE };
+	TRY(device_save(&d));
+	device_history_release(&d, HISTORY_STATE, &release, "the staged update was forgotten",
+			       "unstage");
+	if (staged.source == STATE_SRC_DATA)
+		stage_files_remove(&d.conf, staged.release);
+	return KB_OK;
+}
+
+int unstage_cmd(struct args *a, struct device_options *o)
+{
+	enum kb_err e;
+	int id = device_options_next(a, o);
+
+	if (id != ARGS_END)
+		return args_wrong(a, id, "unstage");
+	device_init(&d, o);
+	e = device_open_state(&d);
+	if (e != KB_OK)
+		return output_exit_code(e);
+	e = forget();
+	device_close(&d);
+	if (e == KB_ENOENT) {
+		log_warn("nothing is staged");
+		return OUTPUT_NOTHING;
+	}
+	if (e == KB_OK) {
+		puts("Nothing is staged any more.");
+		e = output_flush();
+	}
+	return output_exit_code(e);
+}

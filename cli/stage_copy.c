@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/stage.h"
+
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUFFER (1u << 20)
+
+static enum kb_err fail(const char *path, const char *what)
+{
+	int saved = errno;
+
+	log_err("%s: %s: %s", path, what, strerror(saved));
+	return err_errno(saved);
+}
+
+static enum kb_err write_all(int fd, const uint8_t *buf, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, buf, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(errno);
+		buf += n;
+		len -= (size_t)n;
+	}
+	return KB_OK;
+}
+
+static enum kb_err copy(int from, uint64_t size, int to, const char *path,
+			struct output_progress *p)
+{
+	static uint8_t buf[BUFFER];
+	uint64_t done = 0;
+
+	while (done < size) {
+		size_t want = size - done < BUFFER ? (size_t)(size - done) : BUFFER;
+		ssize_t n = pread(from, buf, want, (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			log_err("the bundle cannot be read at byte %llu: %s",
+				(unsigned long long)done,
+				n < 0 ? strerror(errno) : "it became shorter");
+			return KB_EIO;
+		}
+		if (write_all(to, buf, (size_t)n) != KB_OK)
+			return fail(path, "cannot be written");
+		done += (uint64_t)n;
+		output_progress_step(p, "copy", done, size);
+	}
+	return KB_OK;
+}
+
+/* Room is reserved first: to find out at the end would wear the flash for nothing. */
+static enum kb_err reserve(int fd, uint64_t size, const char *path)
+{
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0 || errno == EOPNOTSUPP)
+		return KB_OK;
+	if (errno != ENOSPC && errno != EDQUOT)
+		return fail(path, "cannot be written");
+	log_err("%s: no room for %llu KiB; free some on that file system", path,
+		(unsigned long long)(size / 1024));
+	return KB_ENOSPC;
+}
+
+enum kb_err stage_copy(int from, uint64_t size, const char *path, struct output_progress *p)
+{
+	KB_CLEANUP_FD int fd = -1;
+	enum kb_err e;
+
+	if (unlink(path) < 0 && errno != ENOENT)
+		return fail(path, "cannot be replaced");
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return fail(path, "cannot be made");
+	TRY(reserve(fd, size, path));
+	e = copy(from, size, fd, path, p);
+	output_progress_end(p);
+	TRY(e);
+	if (fsync(fd) < 0)
+		return fail(path, "cannot be made durable");
+	/* What is verified next has to come from the medium. Only advice, so without a check. */
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	return KB_OK;
+}
