@@ -63,7 +63,7 @@ static void get_fields(struct reader_header *h, const uint8_t *raw)
 
 enum kb_err reader_header_parse(struct reader_header *h, const uint8_t raw[READER_HEADER_LEN])
 {
-	if (memcmp(raw + OFF_MAGIC, magic, sizeof(magic)) != 0)
+	if (!reader_header_is(raw))
 		return KB_EFORMAT;
 	if (bytes_get32(raw + OFF_CRC) != bytes_crc32c(0, raw, OFF_CRC))
 		return KB_EFORMAT;
@@ -80,6 +80,11 @@ enum kb_err reader_header_parse(struct reader_header *h, const uint8_t raw[READE
 	    h->manifest_len > MANIFEST_MAX || !is_contiguous(h))
 		return KB_EFORMAT;
 	return KB_OK;
+}
+
+bool reader_header_is(const uint8_t raw[READER_HEADER_LEN])
+{
+	return memcmp(raw + OFF_MAGIC, magic, sizeof(magic)) == 0;
 }
 
 void reader_header_write(const struct reader_header *h, uint8_t raw[READER_HEADER_LEN])
