@@ -134,9 +134,10 @@ class Device:
             conf = self.work / f"{name}.conf"
             conf.write_text(self.conf)
             self.key()
+            if modules:
+                options = ("--modules-dir", kbkernel.get().modules, "--module-set", ",".join(modules), *options)
             run(TOP / "initramfs/mkinitramfs", "-o", out, "--init", self.build / "init", "--helper",
-                self.build / "keelboot-helper", "--conf", conf, "--keys", self.work / "keys", "--modules-dir",
-                kbkernel.get().modules, "--module-set", ",".join(modules), *options)
+                self.build / "keelboot-helper", "--conf", conf, "--keys", self.work / "keys", *options)
         return out
 
     def state(self, *options, name="state") -> Path:
