@@ -2,12 +2,11 @@
 #include "cli/bundle_chunk.h"
 
 #include "lib/bytes.h"
+#include "update/decoder_zstd.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
-
-#define WINDOW_LOG_MAX 21 /* docs/FORMAT.md */
 
 enum kb_err bundle_chunk_alloc(struct bundle_chunk *c, uint32_t len)
 {
@@ -73,9 +72,8 @@ enum kb_err bundle_chunk_encode(struct bundle_chunk_coder *k, struct bundle_chun
 {
 	size_t n = 0;
 
-	if (!c->hole && bytes_all(c->plain, c->len, 0))
-		c->hole = true;
-	if (c->hole) {
+	/* c->hole is not set here: another thread is reading it. */
+	if (c->hole || bytes_all(c->plain, c->len, 0)) {
 		store(c, READER_ZERO, c->plain, 0);
 		return hash_zeroes(k, c->len, c->hash);
 	}
@@ -99,32 +97,14 @@ enum kb_err bundle_chunk_decoder_init(struct bundle_chunk_decoder *d, struct rea
 	memset(d, 0, sizeof(*d));
 	d->r = r;
 	TRY(bundle_chunk_coder_init(&d->hasher, false, 0));
-	d->zstd = ZSTD_createDCtx();
-	if (d->zstd == NULL)
-		return KB_ENOSPC;
-	if (ZSTD_isError(ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MAX)))
-		return KB_EIO;
+	TRY(decoder_zstd_init()); /* the device's own: what it takes here, it takes there */
 	return bundle_chunk_alloc(&d->buf, MANIFEST_CHUNK_MAX);
 }
 
 void bundle_chunk_decoder_free(struct bundle_chunk_decoder *d)
 {
-	ZSTD_freeDCtx(d->zstd);
 	bundle_chunk_coder_free(&d->hasher);
 	bundle_chunk_free(&d->buf);
-}
-
-/* Exactly one frame that makes exactly len bytes. */
-static enum kb_err decompress(struct bundle_chunk_decoder *d, const struct reader_chunk *c)
-{
-	const uint8_t *stored = d->buf.spare;
-
-	if (ZSTD_isError(ZSTD_findFrameCompressedSize(stored, c->stored)) ||
-	    ZSTD_findFrameCompressedSize(stored, c->stored) != c->stored)
-		return KB_EFORMAT;
-	if (ZSTD_decompressDCtx(d->zstd, d->buf.plain, c->len, stored, c->stored) != c->len)
-		return KB_EFORMAT;
-	return KB_OK;
 }
 
 enum kb_err bundle_chunk_decode(struct bundle_chunk_decoder *d, const struct reader_chunk *c)
@@ -135,7 +115,7 @@ enum kb_err bundle_chunk_decode(struct bundle_chunk_decoder *d, const struct rea
 		TRY(reader_stored(d->r, c, d->buf.plain));
 	} else if (c->form == READER_ZSTD) {
 		TRY(reader_stored(d->r, c, d->buf.spare));
-		TRY(decompress(d, c));
+		TRY(decoder_zstd(d->buf.plain, c->len, d->buf.spare, c->stored));
 	}
 	if (d->buf.hole)
 		TRY(hash_zeroes(&d->hasher, c->len, d->buf.hash));

@@ -36,10 +36,9 @@ void bundle_chunk_coder_free(struct bundle_chunk_coder *k);
 /* Hashes c and stores it in the smallest form. KB_EIO. */
 enum kb_err bundle_chunk_encode(struct bundle_chunk_coder *k, struct bundle_chunk *c) KB_MUST_CHECK;
 
-/* For reading a bundle back. */
+/* For reading a bundle back; one at a time. */
 struct bundle_chunk_decoder {
 	struct reader *r;
-	void *zstd; /* ZSTD_DCtx */
 	struct bundle_chunk_coder hasher;
 	struct bundle_chunk buf;
 };

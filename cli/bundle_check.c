@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/bundle_check.h"
+
+#include "lib/log.h"
+
+#include <string.h>
+
+static enum kb_err bad_chunk(const char *path, const struct manifest_image *im,
+			     const struct reader_chunk *c, enum kb_err err)
+{
+	log_err("%s: image %s, chunk %u (byte %llu of the file): %s", path, im->name, c->index,
+		(unsigned long long)c->off, err_text(err));
+	return err;
+}
+
+static enum kb_err one_chunk(struct bundle_check *k, struct digest *whole,
+			     const struct reader_chunk *c)
+{
+	static const uint8_t zeroes[MANIFEST_CHUNK_MAX];
+	const struct bundle_chunk *b = &k->dec.buf;
+
+	TRY(bundle_chunk_decode(&k->dec, c));
+	TRY(digest_add(whole, b->hole ? zeroes : b->plain, c->len));
+	k->stored += c->stored;
+	return k->chunk != NULL ? k->chunk(k->ctx, c, b) : KB_OK;
+}
+
+static enum kb_err all_chunks(struct bundle_check *k, struct reader *r, const char *path,
+			      struct digest *whole)
+{
+	struct reader_chunk c;
+	enum kb_err err;
+
+	while ((err = reader_walk_next(&k->walk, &c)) == KB_OK) {
+		err = one_chunk(k, whole, &c);
+		if (err != KB_OK)
+			return bad_chunk(path, k->walk.im, &c, err);
+	}
+	if (err == KB_ENOENT)
+		return KB_OK;
+	log_err("%s: image %s: %s", path, k->walk.im->name, r->why);
+	return err;
+}
+
+static enum kb_err check(struct bundle_check *k, struct reader *r, const char *path, unsigned image,
+			 const struct manifest_encoding *enc, struct digest *whole)
+{
+	const struct manifest_image *im = &r->m.image[image];
+	uint8_t got[DIGEST_LEN];
+	enum kb_err err;
+
+	TRY(digest_begin(whole));
+	err = reader_walk_begin(&k->walk, r, image, enc);
+	if (err != KB_OK) {
+		log_err("%s: image %s: %s", path, im->name, r->why);
+		return err;
+	}
+	TRY(all_chunks(k, r, path, whole));
+	TRY(digest_end(whole, got));
+	if (memcmp(got, im->digest, DIGEST_LEN) != 0) {
+		log_err("%s: image %s: its chunks are right, but digest= in the manifest is not "
+			"theirs: whoever made the bundle made it wrong",
+			path, im->name);
+		return KB_EDIGEST;
+	}
+	return KB_OK;
+}
+
+enum kb_err bundle_check_image(struct bundle_check *k, struct reader *r, const char *path,
+			       unsigned image, const struct manifest_encoding *enc)
+{
+	struct digest whole = { 0 };
+	enum kb_err err = bundle_chunk_decoder_init(&k->dec, r);
+
+	if (err == KB_OK)
+		err = digest_init(&whole);
+	if (err != KB_OK)
+		log_err("%s: unable to check it: %s", path, err_text(err));
+	else
+		err = check(k, r, path, image, enc, &whole);
+	digest_free(&whole);
+	bundle_chunk_decoder_free(&k->dec);
+	return err;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `keelboot bundle extract`: an image back into a file, sparse. */
+#include "cli/args.h"
+#include "cli/bundle.h"
+#include "cli/bundle_check.h"
+#include "cli/bundle_open.h"
+#include "cli/bundle_output.h"
+#include "cli/output.h"
+#include "lib/bytes.h"
+#include "lib/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BLOCK 4096u
+
+static const char help[] =
+	"Usage: keelboot bundle extract BUNDLE (--keys DIR | --key FILE.pem) [--image CLASS]\n"
+	"                               -o FILE\n"
+	"\n"
+	"Writes an image of a bundle to a file, once its signature was checked; each chunk is\n"
+	"checked before it is written. Blocks of zeroes become holes.\n"
+	"\n"
+	"Options:\n"
+	"      --image CLASS   which image; not needed when there is only one\n"
+	"  -o, --output FILE   appears when it is whole\n"
+	"      --keys DIR      folder of public keys (*.pem), as on a device\n"
+	"      --key FILE      a public key; repeat it\n"
+	"  -h, --help          this text\n"
+	"\n"
+	"Example:\n"
+	"  keelboot bundle extract acme-2.1.keel --key release.pem --image root -o rootfs.ext4\n";
+
+enum { OPT_HELP = 1, OPT_KEY, OPT_KEYS, OPT_IMAGE, OPT_OUTPUT };
+
+static const struct args_option options[] = {
+	{ "help", 'h', false, OPT_HELP },    { "key", 0, true, OPT_KEY },
+	{ "keys", 0, true, OPT_KEYS },	     { "image", 0, true, OPT_IMAGE },
+	{ "output", 'o', true, OPT_OUTPUT }, { NULL, 0, false, 0 },
+};
+
+static struct bundle_open bundle;
+static struct bundle_check check;
+static struct bundle_output out;
+
+struct wanted {
+	const char *path, *image, *output;
+};
+
+static int usage(void)
+{
+	log_err("`keelboot bundle extract --help` shows how it is used");
+	return OUTPUT_USAGE;
+}
+
+/* KB_EINVAL: it is no use to go on; what is wrong was told. */
+static enum kb_err take_option(struct wanted *w, int opt, const char *value)
+{
+	if (opt == OPT_KEYS)
+		return bundle_open_keys(&bundle, value);
+	if (opt == OPT_KEY)
+		return bundle_open_key(&bundle, value);
+	if (opt == OPT_IMAGE)
+		w->image = value;
+	else if (opt == OPT_OUTPUT)
+		w->output = value;
+	else if (opt == ARGS_OPERAND && w->path == NULL)
+		w->path = value;
+	else
+		return KB_EINVAL;
+	return KB_OK;
+}
+
+/* -1: go on; else the exit code. */
+static int parse(struct wanted *w, int argc, char **argv)
+{
+	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { options } };
+	const char *missing = NULL;
+	int opt;
+
+	while ((opt = args_next(&a)) != ARGS_END) {
+		enum kb_err err;
+
+		if (opt == OPT_HELP) {
+			fputs(help, stdout);
+			return output_exit_code(output_flush());
+		}
+		err = take_option(w, opt, a.value);
+		if (err != KB_OK)
+			return err == KB_EINVAL ? usage() : OUTPUT_FAILURE;
+	}
+	if (w->path == NULL)
+		missing = "which bundle?";
+	else if (w->output == NULL)
+		missing = "where to? give -o FILE";
+	else if (!bundle.have_keys)
+		missing = "signed by which key? give --keys DIR or --key FILE";
+	if (missing == NULL)
+		return -1;
+	log_err("bundle extract: %s", missing);
+	return usage();
+}
+
+static enum kb_err find_image(const struct wanted *w, unsigned *image)
+{
+	const struct manifest *m = &bundle.r.m;
+
+	if (w->image == NULL && m->nimages == 1) {
+		*image = 0;
+		return KB_OK;
+	}
+	for (*image = 0; w->image != NULL && *image < m->nimages; ++*image) {
+		if (strcmp(m->image[*image].name, w->image) == 0)
+			return KB_OK;
+	}
+	if (w->image != NULL)
+		log_err("%s has no image %s; `keelboot bundle inspect` lists them", w->path,
+			w->image);
+	else
+		log_err("%s has %u images; say which with --image", w->path, m->nimages);
+	return KB_ENOENT;
+}
+
+/* Runs of blocks that are not all zero. */
+static enum kb_err write_chunk(void *ctx, const struct reader_chunk *c,
+			       const struct bundle_chunk *b)
+{
+	uint64_t at = (uint64_t)c->index * *(const uint32_t *)ctx;
+	uint32_t start = 0;
+
+	if (b->hole)
+		return KB_OK;
+	for (uint32_t i = 0; i <= c->len; i += BLOCK) {
+		if (i < c->len && !bytes_all(b->plain + i, BLOCK, 0))
+			continue;
+		if (i > start)
+			TRY(bundle_output_write_at(&out, at + start, b->plain + start, i - start));
+		start = i + BLOCK;
+	}
+	return KB_OK;
+}
+
+static enum kb_err extract(const struct wanted *w)
+{
+	const struct manifest_encoding *enc;
+	struct reader *r = &bundle.r;
+	unsigned image;
+
+	TRY(bundle_open_file(&bundle, w->path));
+	TRY(find_image(w, &image));
+	if (reader_pick_encoding(r, image, &enc) != KB_OK) {
+		log_err("%s: no encoding that this program can read; update Keelboot", w->path);
+		return KB_ENEWER;
+	}
+	TRY(bundle_output_begin(&out, w->output));
+	if (ftruncate(out.fd, (off_t)r->m.image[image].size) != 0) {
+		log_err("%s: %s", out.tmp, strerror(errno));
+		return err_errno(errno);
+	}
+	check.chunk = write_chunk;
+	check.ctx = &r->m.image[image].chunk;
+	TRY(bundle_check_image(&check, r, w->path, image, enc));
+	return bundle_output_commit(&out);
+}
+
+int bundle_extract_main(int argc, char **argv)
+{
+	struct wanted w = { 0 };
+	enum kb_err err;
+	int code;
+
+	memset(&bundle, 0, sizeof(bundle));
+	memset(&check, 0, sizeof(check));
+	bundle.fd = out.fd = -1;
+	code = parse(&w, argc, argv);
+	if (code < 0) {
+		err = extract(&w);
+		code = output_exit_code(err);
+	}
+	bundle_output_abort(&out);
+	bundle_open_close(&bundle);
+	return code;
+}

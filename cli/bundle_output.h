@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A file that appears whole or not at all. Failures are told. */
+#pragma once
+
+#include "lib/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BUNDLE_OUTPUT_PATH 1024
+
+struct bundle_output {
+	int fd;
+	char path[BUNDLE_OUTPUT_PATH], tmp[BUNDLE_OUTPUT_PATH + 8]; /* path with ".tmp" */
+};
+
+/* Creates path.tmp. KB_EINVAL: path is there and is no regular file; KB_EPERM, KB_ENOENT … */
+enum kb_err bundle_output_begin(struct bundle_output *o, const char *path) KB_MUST_CHECK;
+
+/* At the end of what is there; at a place. KB_ENOSPC, KB_EIO. */
+enum kb_err bundle_output_write(struct bundle_output *o, const void *buf, size_t len) KB_MUST_CHECK;
+enum kb_err bundle_output_write_at(struct bundle_output *o, uint64_t off, const void *buf,
+				   size_t len) KB_MUST_CHECK;
+
+/* Appends len bytes of fd from off, inside the kernel where it can. */
+enum kb_err bundle_output_copy(struct bundle_output *o, int fd, uint64_t off,
+			       uint64_t len) KB_MUST_CHECK;
+
+/* Makes it durable and gives it its name. */
+enum kb_err bundle_output_commit(struct bundle_output *o) KB_MUST_CHECK;
+
+/* Removes what was written; without effect after a commit. */
+void bundle_output_abort(struct bundle_output *o);
+
+/* A nameless file in the folder of path, for what is written before its place is known. */
+enum kb_err bundle_output_spool(const char *path, int *fd) KB_MUST_CHECK;

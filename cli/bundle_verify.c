@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `keelboot bundle verify`: signature, and every byte of the payload. */
+#include "cli/args.h"
+#include "cli/bundle.h"
+#include "cli/bundle_check.h"
+#include "cli/bundle_open.h"
+#include "cli/output.h"
+#include "lib/log.h"
+
+#include <string.h>
+
+static const char help[] =
+	"Usage: keelboot bundle verify BUNDLE --keys DIR\n"
+	"       keelboot bundle verify BUNDLE --key FILE.pem\n"
+	"\n"
+	"Checks the signature by a public key, then every chunk of every image. Exit code 5: it\n"
+	"is not what was signed, or by nobody of these.\n"
+	"\n"
+	"Options:\n"
+	"      --keys DIR    folder of public keys (*.pem), as on a device\n"
+	"      --key FILE    a public key; repeat it\n"
+	"  -h, --help        this text\n"
+	"\n"
+	"Example:\n"
+	"  keelboot bundle verify acme-2.1.keel --key release.pem\n";
+
+enum { OPT_HELP = 1, OPT_KEY, OPT_KEYS };
+
+static const struct args_option options[] = {
+	{ "help", 'h', false, OPT_HELP },
+	{ "key", 0, true, OPT_KEY },
+	{ "keys", 0, true, OPT_KEYS },
+	{ NULL, 0, false, 0 },
+};
+
+static struct bundle_open bundle;
+static struct bundle_check check;
+
+static int usage(void)
+{
+	log_err("`keelboot bundle verify --help` shows how it is used");
+	return OUTPUT_USAGE;
+}
+
+/* -1: go on; else the exit code. */
+static int parse(int argc, char **argv, const char **path)
+{
+	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { options } };
+	enum kb_err err = KB_OK;
+	int opt;
+
+	while ((opt = args_next(&a)) != ARGS_END) {
+		if (opt == OPT_HELP) {
+			fputs(help, stdout);
+			return output_exit_code(output_flush());
+		}
+		if (opt == OPT_KEYS)
+			err = bundle_open_keys(&bundle, a.value);
+		else if (opt == OPT_KEY)
+			err = bundle_open_key(&bundle, a.value);
+		else if (opt == ARGS_OPERAND && *path == NULL)
+			*path = a.value;
+		else
+			return usage();
+		if (err != KB_OK)
+			return OUTPUT_FAILURE;
+	}
+	if (*path == NULL || !bundle.have_keys) {
+		log_err("bundle verify: %s",
+			*path == NULL ? "which bundle?"
+				      : "by which key? give --keys DIR or --key FILE");
+		return usage();
+	}
+	return -1;
+}
+
+/* All encodings that this program can read; each image needs one of them. */
+static enum kb_err verify_images(const char *path)
+{
+	struct reader *r = &bundle.r;
+	const struct manifest_encoding *enc;
+
+	for (unsigned i = 0; i < r->m.nimages; i++) {
+		if (reader_pick_encoding(r, i, &enc) != KB_OK) {
+			log_err("%s: image %s: no encoding that this program can read; update "
+				"Keelboot",
+				path, r->m.image[i].name);
+			return KB_ENEWER;
+		}
+	}
+	for (unsigned i = 0; i < r->m.nencodings; i++) {
+		enc = &r->m.encoding[i];
+		if (enc->kind == MANIFEST_ENC_FULL)
+			TRY(bundle_check_image(&check, r, path, enc->image, enc));
+		else
+			log_warn("%s: encoding %u is not for this program, and was not checked",
+				 path, i + 1);
+	}
+	return KB_OK;
+}
+
+static enum kb_err verify(const char *path)
+{
+	char size[OUTPUT_TIME_LEN];
+
+	TRY(bundle_open_file(&bundle, path));
+	TRY(verify_images(path));
+	output_size(size, bundle.r.h.total_len);
+	printf("%s: good; %s, version %s, %s, signed by %s\n", path, bundle.r.m.compatible[0],
+	       bundle.r.m.version, size, bundle.r.signer);
+	return KB_OK;
+}
+
+int bundle_verify_main(int argc, char **argv)
+{
+	const char *path = NULL;
+	enum kb_err err;
+	int code;
+
+	memset(&bundle, 0, sizeof(bundle));
+	bundle.fd = -1;
+	code = parse(argc, argv, &path);
+	if (code < 0) {
+		err = verify(path);
+		code = err != KB_OK ? output_exit_code(err) : output_exit_code(output_flush());
+	}
+	bundle_open_close(&bundle);
+	return code;
+}
