@@ -54,9 +54,11 @@ static const struct verb verbs[] = {
 	  "The next boot installs nothing from the data partition; the file is removed.\n\n"
 	  "Example:  keelboot unstage\n" },
 	{ "install", install_cmd, NULL, "write a bundle to the slot that is not in use, now",
-	  "Usage: keelboot install FILE [--reboot] [--progress=auto|bar|plain|json|none]\n\n"
+	  "Usage: keelboot install FILE [--reboot] [--again]\n"
+	  "                        [--progress=auto|bar|plain|json|none]\n\n"
 	  "Verifies FILE and writes it to the slot that is neither running nor needed to fall\n"
-	  "back to. The next boot tries it. --reboot restarts the machine at once.\n\n"
+	  "back to. The next boot tries it. --reboot restarts the machine at once;\n"
+	  "--again takes a release although it failed on this device before.\n\n"
 	  "Example:  keelboot install release-2.0.keel --reboot\n" },
 	{ "history", history_cmd, NULL, "what happened, newest first",
 	  "Usage: keelboot history [-n N] [--json]\n\n"
@@ -65,13 +67,14 @@ static const struct verb verbs[] = {
 	{ "state", state_cmd, NULL, "show the state record, or write a factory's first one",
 	  "Usage: keelboot state show [--json]\n"
 	  "       keelboot state init [FILE] [--slots N] [--good SLOT]... [--trial SLOT]...\n"
-	  "                           [--version V] [--sequence N] [--floor N] [--force]\n\n"
+	  "                           [--bundle FILE | --version V --sequence N]\n"
+	  "                           [--floor N] [--force]\n\n"
 	  "show  prints the record as it is on the medium.\n"
 	  "init  writes the first state into FILE (or --state PATH), a partition, or an image of\n"
 	  "      one, or the part of a disk image that --offset and --size tell. A FILE that is\n"
 	  "      not there is made, with --size bytes (default 16M). A valid state is\n"
-	  "      overwritten only with --force. --version and --sequence are those of the\n"
-	  "      slots named by --good and --trial.\n\n"
+	  "      overwritten only with --force. --bundle is that of the images in the slots that\n"
+	  "      --good and --trial name; without one, --version and --sequence describe them.\n\n"
 	  "Example:  keelboot state init disk.img --offset 1M --size 16M \\\n"
 	  "              --good a --version 1.0 --sequence 10\n" },
 	{ "bundle", NULL, bundle_main, "make, sign, check and take apart bundles (host)", NULL },

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output.h"
 
+#include "selector/choose.h"
+#include "selector/reset.h"
+
 #include <stdio.h>
+#include <string.h>
 
 struct phrase {
 	const char *plain;   /* without a reason */
@@ -39,16 +43,45 @@ static void subject(char *out, size_t size, const struct history_event *e)
 		snprintf(out, size, "a bundle ");
 }
 
+/* " (last reset: crash)", " (from usb)" */
+static void detail_of(char *out, size_t size, const struct history_event *e, const char *from)
+{
+	out[0] = '\0';
+	if (e->detail[0] == '\0')
+		return;
+	if (e->kind == HISTORY_BAD)
+		for (int cause = RESET_UNKNOWN; cause <= RESET_CRASH; cause++)
+			if (strcmp(e->detail, reset_name((enum reset_cause)cause)) == 0)
+				from = "last reset: ";
+	snprintf(out, size, " (%s%s)", from, e->detail);
+}
+
+/* A boot with a reason is one that failed before its init ran, or one that took its place. */
+static void boot_sentence(char out[OUTPUT_LINE_LEN], const struct history_event *e, const char *who)
+{
+	if (strcmp(e->detail, "not booted") == 0)
+		snprintf(out, OUTPUT_LINE_LEN, "%scould not be booted: %s", who, e->reason);
+	else if (e->reason[0] != '\0')
+		snprintf(out, OUTPUT_LINE_LEN, "%swas booted instead of slot %s", who, e->reason);
+	else if (e->detail[0] != '\0' && strcmp(e->detail, choose_tier_name(CHOOSE_NORMAL)) != 0)
+		snprintf(out, OUTPUT_LINE_LEN, "%swas booted (%s)", who, e->detail);
+	else
+		snprintf(out, OUTPUT_LINE_LEN, "%swas booted", who);
+}
+
 void output_event_sentence(char out[OUTPUT_LINE_LEN], const struct history_event *e)
 {
 	const struct phrase *p =
 		&phrases[(unsigned)e->kind < HISTORY_KIND_COUNT ? e->kind : HISTORY_STATE];
-	char who[96], detail[80] = "";
 	const char *colon = e->reason[0] != '\0' && p->because[0] != '\0' ? ": " : "";
+	char who[96], detail[80];
 
 	subject(who, sizeof(who), e);
-	if (e->detail[0] != '\0')
-		snprintf(detail, sizeof(detail), " (%s%s)", p->from, e->detail);
+	if (e->kind == HISTORY_BOOT) {
+		boot_sentence(out, e, who);
+		return;
+	}
+	detail_of(detail, sizeof(detail), e, p->from);
 	snprintf(out, OUTPUT_LINE_LEN, "%s%s%s%s%s", who,
 		 e->reason[0] != '\0' ? p->because : p->plain, colon, e->reason, detail);
 }

@@ -2,6 +2,7 @@
 #include "cli/state_init.h"
 
 #include "cli/output.h"
+#include "cli/state_bundle.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -14,13 +15,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SLOTS = 1, GOOD, TRIAL, VERSION, SEQUENCE, FLOOR, FORCE };
+enum { SLOTS = 1, GOOD, TRIAL, VERSION, SEQUENCE, FLOOR, FORCE, BUNDLE };
 
 static const struct args_option table[] = {
-	{ "slots", 0, true, SLOTS },	   { "good", 0, true, GOOD },
-	{ "trial", 0, true, TRIAL },	   { "version", 0, true, VERSION },
-	{ "sequence", 0, true, SEQUENCE }, { "floor", 0, true, FLOOR },
-	{ "force", 0, false, FORCE },	   { .name = NULL },
+	{ "slots", 0, true, SLOTS },
+	{ "good", 0, true, GOOD },
+	{ "trial", 0, true, TRIAL },
+	{ "version", 0, true, VERSION },
+	{ "sequence", 0, true, SEQUENCE },
+	{ "floor", 0, true, FLOOR },
+	{ "force", 0, false, FORCE },
+	{ "bundle", 0, true, BUNDLE },
+	{ .name = NULL },
 };
 
 static void fill(struct state_slot *slot, const struct state_init *in, bool good)
@@ -29,8 +35,12 @@ static void fill(struct state_slot *slot, const struct state_init *in, bool good
 	slot->tries = good ? 0 : STATE_TRIES;
 	slot->grace = STATE_GRACE;
 	slot->ever_good = good;
-	slot->sequence = in->sequence;
-	state_set_text(slot->version, in->version != NULL ? in->version : "");
+	if (!in->known)
+		return;
+	slot->has_release = true;
+	slot->sequence = in->release.sequence;
+	memcpy(slot->release, in->release.id, STATE_ID_LEN);
+	memcpy(slot->version, in->release.version, sizeof(slot->version));
 }
 
 enum kb_err state_init_make(struct state *s, const struct state_init *in)
@@ -54,6 +64,14 @@ enum kb_err state_init_make(struct state *s, const struct state_init *in)
 	return KB_OK;
 }
 
+/* What the command line says, beside what goes into the record. */
+struct init_args {
+	struct state_init in;
+	const char *bundle, *version;
+	bool numbered; /* --sequence was given */
+	uint64_t sequence;
+};
+
 static enum kb_err take_slot(struct state_init *in, uint8_t *mask, const struct args *a)
 {
 	const char *name = a->value;
@@ -76,41 +94,45 @@ static enum kb_err take_number(uint64_t *out, const struct args *a, uint64_t max
 	return KB_EINVAL;
 }
 
-static enum kb_err take_version(struct state_init *in, const struct args *a)
+static enum kb_err take_version(struct init_args *in, const struct args *a)
 {
 	in->version = a->value;
-	if (strlen(a->value) <= STATE_STR_MAX)
+	if (a->value[0] != '\0' && strlen(a->value) <= STATE_STR_MAX)
 		return KB_OK;
-	log_err("--version: longer than %d bytes", STATE_STR_MAX);
+	log_err("--version: not 1 to %d bytes", STATE_STR_MAX);
 	return KB_EINVAL;
 }
 
-static enum kb_err take(struct state_init *in, int id, const struct args *a)
+static enum kb_err take(struct init_args *in, int id, const struct args *a)
 {
 	uint64_t slots = 0;
 
 	switch (id) {
 	case SLOTS:
 		TRY(take_number(&slots, a, STATE_SLOTS_MAX));
-		in->slots = (unsigned)slots;
-		return KB_OK;
+		in->in.slots = (unsigned)slots;
+		return slots > 0 ? KB_OK : KB_EINVAL;
 	case GOOD:
-		return take_slot(in, &in->good, a);
+		return take_slot(&in->in, &in->in.good, a);
 	case TRIAL:
-		return take_slot(in, &in->trial, a);
+		return take_slot(&in->in, &in->in.trial, a);
 	case VERSION:
 		return take_version(in, a);
 	case SEQUENCE:
+		in->numbered = true;
 		return take_number(&in->sequence, a, INT64_MAX);
 	case FLOOR:
-		return take_number(&in->floor, a, INT64_MAX);
+		return take_number(&in->in.floor, a, INT64_MAX);
+	case BUNDLE:
+		in->bundle = a->value;
+		return KB_OK;
 	default:
-		in->force = true;
+		in->in.force = true;
 		return KB_OK;
 	}
 }
 
-static int read_args(struct args *a, struct device_options *o, struct state_init *in)
+static int read_args(struct args *a, struct device_options *o, struct init_args *in)
 {
 	bool file = false;
 	int id;
@@ -126,7 +148,28 @@ static int read_args(struct args *a, struct device_options *o, struct state_init
 			return OUTPUT_USAGE;
 		}
 	}
+	if (in->bundle != NULL && (in->version != NULL || in->numbered)) {
+		log_err("--bundle tells version and sequence: leave --version and --sequence out");
+		return OUTPUT_USAGE;
+	}
+	if (in->in.first == STATE_NONE &&
+	    (in->bundle != NULL || in->version != NULL || in->numbered)) {
+		log_err("name the slot that holds this release: --good SLOT or --trial SLOT");
+		return OUTPUT_USAGE;
+	}
 	return OUTPUT_OK;
+}
+
+static enum kb_err find_release(struct init_args *in)
+{
+	in->in.known = true;
+	if (in->bundle != NULL)
+		return state_bundle_read(in->bundle, &in->in.release);
+	if (in->version != NULL || in->numbered)
+		return state_bundle_invent(&in->in.release, in->version != NULL ? in->version : "",
+					   in->sequence);
+	in->in.known = false;
+	return KB_OK;
 }
 
 /* A file that is not there yet, made in full: the state may be all that is in it. */
@@ -173,41 +216,55 @@ static enum kb_err clear_manifests(struct device *d)
 	return KB_OK;
 }
 
-static enum kb_err write_state(struct device *d, const struct state_init *in)
+/* The manifests first: when the state is there, all of it is. */
+static enum kb_err write_manifests(struct device *d, const struct init_args *in)
+{
+	enum kb_err e = clear_manifests(d);
+
+	for (int i = 0; e == KB_OK && in->bundle != NULL && i < d->state.nslots; i++)
+		if (d->state.slot[i].st != STATE_EMPTY)
+			e = state_bundle_store(d, i);
+	return e;
+}
+
+static enum kb_err write_state(struct device *d, const struct init_args *in)
 {
 	enum kb_err e;
 
-	TRY(may_overwrite(d, in->force));
-	e = state_init_make(&d->state, in);
+	TRY(may_overwrite(d, in->in.force));
+	e = state_init_make(&d->state, &in->in);
 	if (e != KB_OK) {
 		log_err("a slot is named as --good and --trial, or is beyond the %u that there are "
 			"(--slots N)",
-			in->slots);
+			in->in.slots);
 		return e;
 	}
-	e = clear_manifests(d);
+	e = write_manifests(d, in);
 	if (e == KB_OK)
 		e = store_save_both(&d->store, &d->state);
 	if (e != KB_OK) {
 		log_err("%s: unable to write the state: %s", d->state_path, err_text(e));
 		return e;
 	}
-	device_history(d, HISTORY_STATE, STATE_NONE, "the first state was written", "state init");
+	device_history(d, HISTORY_STATE, STATE_NONE, "the first state was written", "");
 	return KB_OK;
 }
 
 int state_init_cmd(struct args *a, struct device_options *o)
 {
 	static struct device d;
-	struct state_init in = { .first = STATE_NONE };
+	struct init_args in = { .in.first = STATE_NONE };
 	int code = read_args(a, o, &in);
 	enum kb_err e;
 
 	if (code != OUTPUT_OK)
 		return code;
+	e = find_release(&in);
+	if (e != KB_OK)
+		return output_exit_code(e);
 	device_init(&d, o);
-	if (in.slots == 0)
-		in.slots = d.conf.nslots;
+	if (in.in.slots == 0)
+		in.in.slots = d.conf.nslots;
 	e = make_file(o);
 	if (e == KB_OK)
 		e = device_open_write(&d);
@@ -217,7 +274,7 @@ int state_init_cmd(struct args *a, struct device_options *o)
 	device_close(&d);
 	if (e != KB_OK)
 		return OUTPUT_FAILURE;
-	printf("%s: first state written, %u slots, record %" PRIu64 ".\n", d.state_path, in.slots,
-	       d.state.seq);
+	printf("%s: first state written, %u slot%s, record %" PRIu64 ".\n", d.state_path,
+	       in.in.slots, in.in.slots == 1 ? "" : "s", d.state.seq);
 	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
 }

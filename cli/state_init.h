@@ -9,8 +9,9 @@ struct state_init {
 	unsigned slots;	     /* 0: as many as system.conf has */
 	uint8_t good, trial; /* bit i: slot i */
 	int first;	     /* slot named first, which is preferred; or STATE_NONE */
-	const char *version;
-	uint64_t sequence, floor;
+	bool known;	     /* release says what is in the slots named */
+	struct plan_release release;
+	uint64_t floor;
 	bool force;
 };
 

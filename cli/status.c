@@ -36,28 +36,18 @@ const char *status_boot_text(const struct status *st, const char *key)
 static bool take_event(void *ctx, const struct history_event *e)
 {
 	struct status *st = ctx;
+	bool news = e->kind != HISTORY_BOOT || e->reason[0] != '\0';
 
-	if (!st->have_last || e->kind != HISTORY_BOOT)
+	if (!st->have_last || news)
 		st->last = *e;
 	st->have_last = true;
-	return e->kind == HISTORY_BOOT;
+	return !news;
 }
 
 static void collect_last(struct status *st)
 {
-	struct history_event newest;
-
-	if (store_history_read(&st->d->store, 0, take_event, st) != KB_OK) {
+	if (store_history_read(&st->d->store, 0, take_event, st) != KB_OK)
 		warn(st, "the history cannot be read");
-		return;
-	}
-	/* Boots only: then the oldest of them was left, and the newest is wanted. */
-	if (!st->have_last || st->last.kind != HISTORY_BOOT)
-		return;
-	newest = st->last;
-	st->have_last = false;
-	if (store_history_read(&st->d->store, 1, take_event, st) != KB_OK)
-		st->last = newest;
 }
 
 static void collect_regions(struct status *st)
@@ -144,8 +134,11 @@ static void check_boot(struct status *st)
 	json_object *list, *value;
 
 	if (!d->conf_found)
-		warn(st, "there is no %s/etc/keelboot/system.conf: defaults are used",
-		     d->opts->conf_root);
+		warn(st,
+		     "there is no system.conf in %s/etc/keelboot or %s/usr/lib/keelboot: defaults "
+		     "are "
+		     "used",
+		     d->opts->conf_root, d->opts->conf_root);
 	if (!d->run_found)
 		warn(st,
 		     "the running system was not booted by Keelboot (no %s/slot): its initramfs "

@@ -15,7 +15,8 @@ struct status {
 	enum kb_err opened; /* result of device_open() */
 	bool have_state;    /* d->state is valid */
 	bool have_last;
-	struct history_event last; /* the newest event that is more than a boot, else the newest */
+	struct history_event
+		last; /* the newest event that is more than a boot as usual, else the newest */
 	int protected;
 	int next; /* slot that an orderly reboot would take, or STATE_NONE */
 	enum status_region region[2];
