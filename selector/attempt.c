@@ -8,6 +8,7 @@ struct run {
 	const struct attempt_ops *ops;
 	void *ctx;
 	choose_mask failed; /* slots that failed in this boot */
+	bool unsure;	    /* a write failed: the disk may hold a->disk, or what was not to be */
 };
 
 enum step {
@@ -24,9 +25,11 @@ static bool is_good(const struct state *s, int slot)
 /* Makes *s durable, if that would change anything. */
 static enum kb_err save(struct run *r, struct state *s)
 {
-	if (state_same(s, &r->a->disk))
+	if (!r->unsure && state_same(s, &r->a->disk))
 		return KB_OK;
+	r->unsure = true;
 	TRY(r->ops->save(r->ctx, s));
+	r->unsure = false;
 	r->a->disk = *s;
 	return KB_OK;
 }

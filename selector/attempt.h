@@ -11,7 +11,8 @@
 struct attempt_ops {
 	/*
 	 * Makes s durable (store_save) and sets s->seq. Called only when the text of s differs from
-	 * what was last loaded or saved. Any error: nothing may be assumed to be written.
+	 * what was last loaded or saved, or after an error. Any error: the old or the new may be
+	 * there, so the next save happens whether it changes anything or not.
 	 */
 	enum kb_err (*save)(void *ctx, struct state *s);
 	/*

@@ -119,6 +119,8 @@ static enum kb_err sim_write(struct bdev *b, uint64_t off, const void *buf, size
 	d->writes++;
 	if (lands)
 		add_pending(d, off, buf, len);
+	if (lands && d->ops == d->flip_at)
+		d->pending[d->npending - 1].data[7] ^= 0x10;
 	return e;
 }
 
@@ -258,7 +260,7 @@ void bdev_sim_cut(struct bdev_sim *d, uint64_t seed)
 	}
 	d->npending = 0;
 	d->ops = d->reads = d->writes = d->flushes = 0;
-	d->cut_at = d->fail_at = 0;
+	d->cut_at = d->fail_at = d->flip_at = 0;
 	d->off = d->fail_lands = d->fail_stays = d->ignore_flush = false;
 	memset(d->dead, 0, sizeof(d->dead));
 }

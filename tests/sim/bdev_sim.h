@@ -41,6 +41,7 @@ struct bdev_sim {
 	unsigned fail_at;  /* this operation returns KB_EIO ... */
 	bool fail_lands;   /* ... and its data is written nevertheless */
 	bool fail_stays;   /* ... and so does every one after it */
+	unsigned flip_at;  /* this operation, if a write, lands with one bit changed, and says OK */
 	bool ignore_flush; /* a device that lies: a flush does nothing */
 	bool off;	   /* the power is gone: everything fails */
 	struct {

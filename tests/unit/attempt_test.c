@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/attempt.h"
+#include "tests/unit/states.h"
+
+#include <stdio.h>
+
+/* A machine whose slots behave as told, and which writes down what is done to it. */
+struct machine {
+	enum kb_err fit[STATE_SLOTS_MAX];
+	enum kb_err mounts[STATE_SLOTS_MAX];
+	unsigned fail_saves; /* bit i: the save number i fails */
+	unsigned saves;
+	uint64_t seq;
+	struct state disk;
+	char trace[200];
+};
+
+static void note(struct machine *m, const char *what, int slot)
+{
+	size_t n = strlen(m->trace);
+
+	snprintf(m->trace + n, sizeof(m->trace) - n, "%s%c ", what,
+		 slot == STATE_NONE ? '.' : state_slot_letter(slot));
+}
+
+static enum kb_err op_save(void *ctx, struct state *s)
+{
+	struct machine *m = ctx;
+
+	if (m->fail_saves >> m->saves++ & 1) {
+		note(m, "fail", s->open);
+		return KB_EIO;
+	}
+	s->seq = ++m->seq;
+	if (s->open != STATE_NONE && s->open_token == 0)
+		s->open_token = s->seq;
+	note(m, "save", s->open);
+	m->disk = *s;
+	return KB_OK;
+}
+
+static enum kb_err op_preflight(void *ctx, int slot, char *reason)
+{
+	struct machine *m = ctx;
+
+	snprintf(reason, STATE_STR_MAX, "not fit");
+	return m->fit[slot];
+}
+
+static enum kb_err op_mount(void *ctx, int slot, char *reason)
+{
+	struct machine *m = ctx;
+
+	note(m, "mount", slot);
+	snprintf(reason, STATE_STR_MAX, "no mount");
+	return m->mounts[slot];
+}
+
+static void op_delay(void *ctx, int slot)
+{
+	note(ctx, "delay", slot);
+}
+
+static const struct attempt_ops ops = { op_save, op_preflight, op_mount, op_delay };
+
+/* Boots s, of which the disk holds the same. */
+static enum kb_err run(struct machine *m, struct attempt *a, struct state *s)
+{
+	a->disk = m->disk = *s;
+	m->seq = 100;
+	return attempt_run(a, s, &ops, m);
+}
+
+static struct attempt plain(void)
+{
+	return (struct attempt){ .forced = STATE_NONE };
+}
+
+static void healthy_good_slot_boots_without_a_write(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { 0 };
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "mounta ");
+	assert_int_equal(a.chosen.slot, 0);
+	assert_int_equal(a.chosen.tier, CHOOSE_NORMAL);
+	assert_true(a.counted && a.token == 0);
+}
+
+static void trial_is_charged_before_it_is_mounted(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { 0 };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "saveb mountb ");
+	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
+	assert_true(a.counted && a.token == 101);
+	assert_true(m.disk.open_token == 101);
+}
+
+static void charged_good_slot_has_a_token(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { 0 };
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	a.charge_good = true;
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "savea mounta ");
+	assert_true(a.token == 101);
+}
+
+static void what_was_settled_is_written_with_the_charge_of_a_good_slot(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { 0 };
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	a.disk = s;
+	s.slot[0].streak = 1;
+	assert_int_equal(attempt_run(&a, &s, &ops, &m), KB_OK);
+	assert_string_equal(m.trace, "save. mounta ");
+	assert_int_equal(m.disk.slot[0].streak, 1);
+	assert_true(a.counted && a.token == 0);
+}
+
+static void slot_that_does_not_mount_makes_way_in_the_same_boot(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .mounts = { [1] = KB_EMOUNT } };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "saveb mountb save. mounta ");
+	assert_int_equal(a.chosen.slot, 0);
+	assert_true(a.counted && a.token == 0);
+	assert_string_equal(m.disk.slot[1].reason, "no mount");
+	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
+	assert_int_equal(m.disk.open, STATE_NONE);
+}
+
+static void good_slot_that_does_not_mount_loses_trust(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .mounts = { [0] = KB_ECHECK } };
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_GOOD, 2);
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "mounta save. mountb ");
+	assert_int_equal(m.disk.slot[0].streak, 1);
+	assert_int_equal(m.disk.last, 1);
+}
+
+static void absent_slot_costs_nothing(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fit = { [1] = KB_ENODEV } };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "mounta ");
+	assert_int_equal(s.slot[1].tries, STATE_TRIES);
+	assert_string_equal(s.slot[1].reason, "");
+}
+
+static void unfit_trial_loses_a_try_with_the_next_charge(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fit = { [1] = KB_EFORMAT } };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "save. mounta ");
+	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
+	assert_string_equal(m.disk.slot[1].reason, "not fit");
+	assert_int_equal(m.disk.open, STATE_NONE);
+}
+
+static void unfit_oneshot_is_used_up_and_not_tried_twice(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fit = { [1] = KB_EFORMAT } };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	s.oneshot = 1;
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "save. mounta ");
+	assert_int_equal(m.disk.oneshot, STATE_NONE);
+	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
+}
+
+static void unfit_good_slot_loses_trust(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fit = { [0] = KB_EIO } };
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_GOOD, 2);
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_int_equal(m.disk.slot[0].streak, 1);
+	assert_int_equal(a.chosen.slot, 1);
+}
+
+static void oneshot_is_consumed_durably_before_its_mount(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { 0 };
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_GOOD, 2);
+	s.oneshot = 1;
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "save. mountb ");
+	assert_int_equal(m.disk.oneshot, STATE_NONE);
+	assert_int_equal(a.chosen.tier, CHOOSE_ONESHOT);
+}
+
+static void oneshot_of_half_a_slot_is_dropped(void **ctx)
+{
+	static const enum state_st half[] = { STATE_EMPTY, STATE_WRITING };
+	struct state s;
+
+	(void)ctx;
+	for (unsigned i = 0; i < 2; i++) {
+		struct attempt a = plain();
+		struct machine m = { 0 };
+
+		states_fresh(&s);
+		s.slot[1].st = half[i];
+		s.oneshot = 1;
+		assert_int_equal(run(&m, &a, &s), KB_OK);
+		assert_string_equal(m.trace, "save. mounta ");
+		assert_int_equal(m.disk.oneshot, STATE_NONE);
+	}
+}
+
+static void trial_that_can_not_be_charged_makes_way_for_a_good_slot(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fail_saves = ~0u };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "failb fail. mounta ");
+	assert_int_equal(a.chosen.slot, 0);
+	assert_int_equal(s.slot[1].tries, STATE_TRIES);
+	assert_true(!a.counted && a.token == 0);
+}
+
+static void failed_charge_that_is_there_nevertheless_is_taken_back(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fail_saves = 1 };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "failb save. mounta ");
+	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES);
+	assert_int_equal(m.disk.open, STATE_NONE);
+	assert_true(a.counted && a.token == 0);
+}
+
+static void oneshot_that_can_not_be_consumed_makes_way_too(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fail_saves = ~0u };
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_GOOD, 2);
+	s.oneshot = 1;
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "fail. fail. mounta ");
+	assert_int_equal(s.oneshot, 1);
+}
+
+static void passed_over_trial_boots_uncounted_when_nothing_else_mounts(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fail_saves = ~0u, .mounts = { KB_EMOUNT } };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "failb fail. mounta failb mountb ");
+	assert_int_equal(a.chosen.slot, 1);
+	assert_true(!a.counted && a.token == 0);
+}
+
+static void passed_over_trial_is_charged_if_writing_works_again(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fail_saves = 3, .mounts = { KB_EMOUNT } };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "failb fail. mounta saveb mountb ");
+	assert_true(a.counted && a.token == 101);
+	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
+	assert_int_equal(m.disk.slot[0].streak, 1);
+}
+
+static void only_trial_boots_though_it_can_not_be_charged(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fail_saves = ~0u };
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 2);
+	states_set(&s, 0, STATE_TRIAL, 1);
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "faila mounta ");
+	assert_true(!a.counted && a.token == 0);
+}
+
+static void good_slot_boots_though_it_can_not_be_written(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fail_saves = ~0u };
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	a.charge_good = true;
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "faila mounta ");
+	assert_true(!a.counted && a.token == 0);
+}
+
+static void last_resorts_wait_and_take_turns(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { 0 };
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_BAD, 2);
+	s.slot[0].streak = STATE_STREAK_LIMIT;
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "delaya save. mounta ");
+	assert_int_equal(m.disk.lr, 0);
+	m.trace[0] = '\0';
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "delayb saveb mountb ");
+	assert_int_equal(m.disk.lr, 1);
+	assert_int_equal(a.chosen.tier, CHOOSE_LAST_RESORT);
+}
+
+static void delay_is_optional(void **ctx)
+{
+	const struct attempt_ops quick = { op_save, op_preflight, op_mount, NULL };
+	struct attempt a = plain();
+	struct machine m = { 0 };
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 1);
+	states_set(&s, 0, STATE_BAD, 1);
+	a.disk = s;
+	assert_int_equal(attempt_run(&a, &s, &quick, &m), KB_OK);
+	assert_string_equal(m.trace, "savea mounta ");
+}
+
+static void nothing_mounts_and_that_is_written(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .mounts = { KB_EMOUNT, KB_EMOUNT } };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
+	assert_string_equal(m.trace, "saveb mountb save. mounta save. ");
+	assert_int_equal(m.disk.slot[0].streak, 1);
+	assert_int_equal(a.chosen.slot, STATE_NONE);
+	assert_true(!a.counted && a.token == 0);
+}
+
+static void nothing_installed_writes_nothing(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { 0 };
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 2);
+	assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
+	assert_string_equal(m.trace, "");
+}
+
+static void nothing_mounts_and_that_can_not_be_written(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fail_saves = ~0u, .mounts = { KB_EMOUNT, KB_EMOUNT } };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
+	assert_string_equal(m.trace, "failb fail. mounta failb mountb fail. ");
+}
+
+static void forced_slot_boots_unwritten(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { 0 };
+	struct state s, was;
+
+	(void)ctx;
+	states_trial(&s);
+	a.forced = 0;
+	was = s;
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "mounta ");
+	assert_int_equal(a.chosen.slot, 0);
+	assert_true(!a.counted && a.token == 0);
+	assert_true(state_same(&s, &was));
+}
+
+static void forced_slot_that_fails_makes_way(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .mounts = { KB_EMOUNT } };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	a.forced = 0;
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "mounta saveb mountb ");
+	m = (struct machine){ .fit = { KB_ENODEV } };
+	states_trial(&s);
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "saveb mountb ");
+}
+
+static void half_written_slot_can_not_be_forced(void **ctx)
+{
+	static const int slots[] = { 1, 2, 7, -2 };
+	struct state s;
+
+	(void)ctx;
+	for (unsigned i = 0; i < 5; i++) {
+		struct attempt a = plain();
+		struct machine m = { 0 };
+
+		states_fresh(&s);
+		s.slot[1].st = i == 0 ? STATE_WRITING : STATE_EMPTY;
+		a.forced = slots[i % 4];
+		assert_int_equal(run(&m, &a, &s), KB_OK);
+		assert_string_equal(m.trace, "mounta ");
+		assert_true(a.counted);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(healthy_good_slot_boots_without_a_write),
+		cmocka_unit_test(trial_is_charged_before_it_is_mounted),
+		cmocka_unit_test(charged_good_slot_has_a_token),
+		cmocka_unit_test(what_was_settled_is_written_with_the_charge_of_a_good_slot),
+		cmocka_unit_test(slot_that_does_not_mount_makes_way_in_the_same_boot),
+		cmocka_unit_test(good_slot_that_does_not_mount_loses_trust),
+		cmocka_unit_test(absent_slot_costs_nothing),
+		cmocka_unit_test(unfit_trial_loses_a_try_with_the_next_charge),
+		cmocka_unit_test(unfit_oneshot_is_used_up_and_not_tried_twice),
+		cmocka_unit_test(unfit_good_slot_loses_trust),
+		cmocka_unit_test(oneshot_is_consumed_durably_before_its_mount),
+		cmocka_unit_test(oneshot_of_half_a_slot_is_dropped),
+		cmocka_unit_test(trial_that_can_not_be_charged_makes_way_for_a_good_slot),
+		cmocka_unit_test(failed_charge_that_is_there_nevertheless_is_taken_back),
+		cmocka_unit_test(oneshot_that_can_not_be_consumed_makes_way_too),
+		cmocka_unit_test(passed_over_trial_boots_uncounted_when_nothing_else_mounts),
+		cmocka_unit_test(passed_over_trial_is_charged_if_writing_works_again),
+		cmocka_unit_test(only_trial_boots_though_it_can_not_be_charged),
+		cmocka_unit_test(good_slot_boots_though_it_can_not_be_written),
+		cmocka_unit_test(last_resorts_wait_and_take_turns),
+		cmocka_unit_test(delay_is_optional),
+		cmocka_unit_test(nothing_mounts_and_that_is_written),
+		cmocka_unit_test(nothing_installed_writes_nothing),
+		cmocka_unit_test(nothing_mounts_and_that_can_not_be_written),
+		cmocka_unit_test(forced_slot_boots_unwritten),
+		cmocka_unit_test(forced_slot_that_fails_makes_way),
+		cmocka_unit_test(half_written_slot_can_not_be_forced),
+	};
+
+	return cmocka_run_group_tests_name("attempt", tests, NULL, NULL);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/bytes.h"
+#include "selector/cell.h"
+#include "selector/history.h"
+#include "tests/unit/states.h"
+
+#include <stdlib.h>
+
+static uint8_t cell[HISTORY_CELL];
+
+static void event_comes_back(void **ctx)
+{
+	struct history_event e = { .n = 77, .time = 1700000000, .slot = 1, .sequence = UINT64_MAX },
+			     r;
+
+	(void)ctx;
+	state_set_text(e.version, "1.2.3=rc1");
+	state_set_text(e.reason, "crashed or hung");
+	state_set_text(e.detail, "usb");
+	for (int k = 0; k < HISTORY_KIND_COUNT; k++) {
+		e.kind = (enum history_kind)k;
+		history_encode(&e, cell);
+		assert_int_equal(history_decode(&r, cell), KB_OK);
+		assert_true(r.n == 77 && r.time == e.time && r.sequence == e.sequence);
+		assert_int_equal(r.kind, k);
+		assert_int_equal(r.slot, 1);
+		assert_string_equal(r.version, e.version);
+		assert_string_equal(r.reason, e.reason);
+		assert_string_equal(r.detail, e.detail);
+	}
+}
+
+static void no_slot_and_longest_strings(void **ctx)
+{
+	struct history_event e = { .n = 1, .slot = STATE_NONE }, r;
+
+	(void)ctx;
+	memset(e.version, 'v', STATE_STR_MAX);
+	memset(e.reason, 'r', STATE_STR_MAX);
+	memset(e.detail, 'd', STATE_STR_MAX);
+	history_encode(&e, cell);
+	assert_int_equal(history_decode(&r, cell), KB_OK);
+	assert_int_equal(r.slot, STATE_NONE);
+	assert_string_equal(r.detail, e.detail);
+}
+
+static void blank_is_told_from_damaged(void **ctx)
+{
+	struct history_event e = { .n = 1 };
+
+	(void)ctx;
+	memset(cell, 0, sizeof(cell));
+	assert_int_equal(history_decode(&e, cell), KB_EBLANK);
+	memset(cell, 0xff, sizeof(cell));
+	assert_int_equal(history_decode(&e, cell), KB_EBLANK);
+	cell[4000] = 0;
+	assert_int_equal(history_decode(&e, cell), KB_EFORMAT);
+	history_encode(&e, cell);
+	for (size_t i = 0; i < 100; i++) {
+		cell[i] ^= 1;
+		assert_int_equal(history_decode(&e, cell), KB_EFORMAT);
+		cell[i] ^= 1;
+	}
+	assert_int_equal(history_decode(&e, cell), KB_OK);
+}
+
+/* A cell with a right CRC around any text. */
+static void seal(const char *text)
+{
+	struct cell_info info = { .format = 1,
+				  .min_reader = 1,
+				  .len = (uint32_t)strlen(text),
+				  .size = HISTORY_CELL,
+				  .seq = 5 };
+
+	memset(cell, 0, sizeof(cell));
+	memcpy(cell + CELL_HEADER, text, strlen(text));
+	cell_seal(cell, "KEELHIST", &info);
+}
+
+static void strange_values_become_harmless(void **ctx)
+{
+	struct history_event e;
+
+	(void)ctx;
+	seal("kind=explosion\nslot=z\ntime=soon\nsequence=-\nversion=\x01\nfuture=x\nno\n");
+	assert_int_equal(history_decode(&e, cell), KB_OK);
+	assert_int_equal(e.kind, HISTORY_STATE);
+	assert_int_equal(e.slot, STATE_NONE);
+	assert_true(e.time == 0 && e.sequence == 0);
+	assert_string_equal(e.version, "?");
+	seal("");
+	assert_int_equal(history_decode(&e, cell), KB_OK);
+	assert_string_equal(e.reason, "");
+}
+
+static void header_must_agree_with_the_cell(void **ctx)
+{
+	struct cell_info info = { .len = HISTORY_CELL - CELL_HEADER + 1, .size = HISTORY_CELL };
+	struct history_event e;
+
+	(void)ctx;
+	memset(cell, 0, sizeof(cell));
+	cell_put_header(cell, "KEELHIST", &info);
+	assert_int_equal(history_decode(&e, cell), KB_EFORMAT);
+	info.len = 0;
+	info.size = 8192;
+	cell_seal(cell, "KEELHIST", &info);
+	assert_int_equal(history_decode(&e, cell), KB_EFORMAT);
+	info.size = HISTORY_CELL;
+	cell_seal(cell, "KEELSTAT", &info);
+	assert_int_equal(history_decode(&e, cell), KB_EFORMAT);
+}
+
+static void hostile_cells_are_harmless(void **ctx)
+{
+	struct history_event e;
+
+	(void)ctx;
+	srand(7);
+	for (int round = 0; round < 3000; round++) {
+		char text[300];
+
+		for (size_t i = 0; i < sizeof(text) - 1; i++)
+			text[i] = (char)("kindslotme=\nabx019~\x80"[rand() % 20]);
+		text[sizeof(text) - 1] = '\0';
+		seal(text);
+		assert_int_equal(history_decode(&e, cell), KB_OK);
+		assert_in_range(e.slot + 1, 0, STATE_SLOTS_MAX);
+	}
+}
+
+static void kinds_have_names(void **ctx)
+{
+	(void)ctx;
+	assert_string_equal(history_kind_name(HISTORY_BOOT), "boot");
+	assert_string_equal(history_kind_name(HISTORY_REBUILT), "rebuilt");
+	assert_string_equal(history_kind_name((enum history_kind)99), "state");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(event_comes_back),
+		cmocka_unit_test(no_slot_and_longest_strings),
+		cmocka_unit_test(blank_is_told_from_damaged),
+		cmocka_unit_test(strange_values_become_harmless),
+		cmocka_unit_test(header_must_agree_with_the_cell),
+		cmocka_unit_test(hostile_cells_are_harmless),
+		cmocka_unit_test(kinds_have_names),
+	};
+
+	return cmocka_run_group_tests_name("history", tests, NULL, NULL);
+}

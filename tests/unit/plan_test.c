@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/plan.h"
+#include "selector/reset.h"
+#include "selector/verdict.h"
+#include "tests/unit/states.h"
+
+#define ALL ((choose_mask)0xff)
+
+static struct plan_release release(uint8_t id, uint64_t sequence)
+{
+	struct plan_release r = { .sequence = sequence, .version = "1.2" };
+
+	memset(r.id, id, sizeof(r.id));
+	return r;
+}
+
+/* Slot a runs. */
+static enum kb_err accept_mode(const struct state *s, struct plan_release r, enum plan_mode mode,
+			       int *target)
+{
+	return plan_accept(s, &r, mode, ALL, mode == PLAN_RESCUE ? 0 : 1, target);
+}
+
+static enum kb_err accept(const struct state *s, uint8_t id, uint64_t sequence)
+{
+	int target;
+
+	return accept_mode(s, release(id, sequence), PLAN_AUTOMATIC, &target);
+}
+
+static void newer_release_goes_to_the_free_slot(void **ctx)
+{
+	struct state s;
+	int target;
+
+	(void)ctx;
+	states_fresh(&s);
+	assert_int_equal(accept_mode(&s, release(2, 2), PLAN_AUTOMATIC, &target), KB_OK);
+	assert_int_equal(target, 1);
+}
+
+static void sequence_must_be_strictly_newer_than_the_protected_slot(void **ctx)
+{
+	struct plan_release back = release(9, 1);
+	struct state s;
+	int target;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 0, STATE_GOOD, 5);
+	assert_int_equal(accept(&s, 9, 4), KB_EDOWNGRADE);
+	assert_int_equal(accept(&s, 9, 5), KB_EDOWNGRADE);
+	assert_int_equal(accept(&s, 9, 6), KB_OK);
+	back.allow_downgrade = true;
+	assert_int_equal(accept_mode(&s, back, PLAN_AUTOMATIC, &target), KB_OK);
+	assert_int_equal(accept_mode(&s, release(9, 1), PLAN_COMMAND, &target), KB_OK);
+	assert_int_equal(accept_mode(&s, release(9, 1), PLAN_RESCUE, &target), KB_OK);
+}
+
+static void only_a_good_protected_slot_holds_the_sequence(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 2);
+	states_set(&s, 0, STATE_TRIAL, 5);
+	assert_int_equal(accept(&s, 9, 4), KB_OK);
+	states_set(&s, 0, STATE_GOOD, 5);
+	s.slot[0].has_release = false;
+	assert_int_equal(accept(&s, 9, 4), KB_OK);
+	state_init(&s, 2);
+	assert_int_equal(accept(&s, 9, 0), KB_OK);
+}
+
+static void floor_holds_in_every_mode(void **ctx)
+{
+	struct plan_release r = release(9, 9);
+	struct state s;
+	int target;
+
+	(void)ctx;
+	states_fresh(&s);
+	s.floor = 10;
+	r.allow_downgrade = true;
+	for (int mode = PLAN_AUTOMATIC; mode <= PLAN_COMMAND; mode++)
+		assert_int_equal(accept_mode(&s, r, (enum plan_mode)mode, &target), KB_EDOWNGRADE);
+	r.sequence = 10;
+	for (int mode = PLAN_AUTOMATIC; mode <= PLAN_COMMAND; mode++)
+		assert_int_equal(accept_mode(&s, r, (enum plan_mode)mode, &target), KB_OK);
+}
+
+static void rejected_release_stays_out_in_every_mode(void **ctx)
+{
+	struct state s;
+	int target;
+
+	(void)ctx;
+	states_fresh(&s);
+	state_add_rejected(&s, states_id(9));
+	state_add_applied(&s, states_id(9));
+	for (int mode = PLAN_AUTOMATIC; mode <= PLAN_COMMAND; mode++)
+		assert_int_equal(accept_mode(&s, release(9, 9), (enum plan_mode)mode, &target),
+				 KB_EREJECTED);
+	assert_int_equal(target, STATE_NONE);
+}
+
+static void applied_ledger_holds_back_what_nobody_asked_for(void **ctx)
+{
+	struct state s;
+	int target;
+
+	(void)ctx;
+	states_fresh(&s);
+	state_add_applied(&s, states_id(9));
+	assert_int_equal(accept(&s, 9, 9), KB_EAPPLIED);
+	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_COMMAND, &target), KB_OK);
+	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target), KB_OK);
+	s.floor = 10; /* the order: applied before downgrade */
+	assert_int_equal(accept(&s, 9, 9), KB_EAPPLIED);
+}
+
+static void release_that_runs_is_applied(void **ctx)
+{
+	struct state s;
+	int target;
+
+	(void)ctx;
+	states_fresh(&s);
+	assert_int_equal(accept(&s, 1, 1), KB_EAPPLIED);
+	assert_int_equal(accept_mode(&s, release(1, 1), PLAN_COMMAND, &target), KB_EAPPLIED);
+	assert_int_equal(accept_mode(&s, release(1, 1), PLAN_RESCUE, &target), KB_OK);
+	s.slot[0].has_release = false;
+	assert_int_equal(accept(&s, 1, 1), KB_OK);
+}
+
+static void release_on_trial_is_applied_while_it_has_tries(void **ctx)
+{
+	struct state s;
+	int target;
+
+	(void)ctx;
+	states_trial(&s);
+	assert_int_equal(accept(&s, 2, 2), KB_EAPPLIED);
+	assert_int_equal(accept_mode(&s, release(2, 2), PLAN_COMMAND, &target), KB_EAPPLIED);
+	assert_int_equal(accept(&s, 2, 3), KB_EAPPLIED);
+	s.slot[1].tries = 0;
+	assert_int_equal(accept(&s, 2, 2), KB_OK);
+}
+
+static void open_trial_gives_way_to_a_strictly_newer_release_only(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	states_set(&s, 1, STATE_TRIAL, 4);
+	assert_int_equal(accept(&s, 9, 3), KB_ENOTARGET);
+	assert_int_equal(accept(&s, 9, 4), KB_ENOTARGET);
+	assert_int_equal(accept(&s, 9, 5), KB_OK);
+}
+
+static void automatic_installs_stop_at_eight_between_commits(void **ctx)
+{
+	struct plan_release r = release(9, 9);
+	struct state s;
+	int target;
+
+	(void)ctx;
+	states_fresh(&s);
+	for (int i = 0; i < STATE_INSTALLS_LIMIT; i++) {
+		assert_int_equal(accept(&s, 9, 9), KB_OK);
+		plan_end(&s, 1, &r, i % 2 ? PLAN_AUTOMATIC : PLAN_RESCUE);
+		s.slot[1].st = STATE_BAD;
+	}
+	assert_int_equal(accept(&s, 9, 9), KB_EBUDGET);
+	assert_int_equal(accept_mode(&s, r, PLAN_RESCUE, &target), KB_EBUDGET);
+	assert_int_equal(accept_mode(&s, r, PLAN_COMMAND, &target), KB_OK);
+	plan_end(&s, 1, &r, PLAN_AUTOMATIC);
+	assert_int_equal(s.installs, STATE_INSTALLS_LIMIT);
+}
+
+static void rebuilt_state_waits_for_its_trials(void **ctx)
+{
+	struct state s;
+	int target;
+
+	(void)ctx;
+	states_trial(&s);
+	s.rebuilt = true;
+	assert_int_equal(accept(&s, 9, 9), KB_EBUSY);
+	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target), KB_OK);
+	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_COMMAND, &target), KB_OK);
+	s.slot[1].tries = 0;
+	assert_int_equal(accept(&s, 9, 9), KB_OK);
+	s.slot[1].tries = 1;
+	s.rebuilt = false;
+	assert_int_equal(accept(&s, 9, 9), KB_OK);
+}
+
+static void newer_record_takes_no_updates(void **ctx)
+{
+	struct state s, was;
+
+	(void)ctx;
+	states_fresh(&s);
+	s.newer = true;
+	assert_int_equal(accept(&s, 9, 9), KB_ENEWER);
+	was = s;
+	assert_false(plan_apply_begin(&s, STATE_SRC_USB));
+	assert_memory_equal(&s, &was, sizeof(s));
+}
+
+static void beginning_forgets_all_about_the_slot(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	s.slot[1].streak = 2;
+	s.clean = true;
+	s.last = s.lr = s.oneshot = 1;
+	plan_begin(&s, 1);
+	assert_int_equal(s.slot[1].st, STATE_WRITING);
+	assert_false(s.slot[1].has_release || s.slot[1].ever_good);
+	assert_true(s.slot[1].tries == 0 && s.slot[1].streak == 0);
+	assert_int_equal(s.pref, 0);
+	assert_true(s.last == STATE_NONE && s.lr == STATE_NONE && s.oneshot == STATE_NONE);
+	assert_true(s.open == STATE_NONE && s.open_token == 0 && !s.clean);
+}
+
+static void beginning_leaves_what_belongs_to_other_slots(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_BAD, 2);
+	s.lr = s.oneshot = s.open = 0;
+	s.open_token = 5;
+	plan_begin(&s, 1);
+	assert_true(s.last == 0 && s.lr == 0 && s.oneshot == 0 && s.open == 0 && s.pref == 0);
+	assert_true(s.open_token == 5);
+	state_init(&s, 1);
+	plan_begin(&s, 0);
+	assert_int_equal(s.pref, 0);
+}
+
+static void interrupted_install_finds_its_slot_again(void **ctx)
+{
+	struct state s;
+	int target;
+
+	(void)ctx;
+	state_init(&s, 4);
+	states_set(&s, 0, STATE_GOOD, 1);
+	s.last = 0;
+	plan_begin(&s, 2);
+	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_AUTOMATIC, &target), KB_OK);
+	assert_int_equal(target, 2);
+}
+
+static void ending_makes_a_preferred_trial(void **ctx)
+{
+	struct plan_release r = release(9, 9);
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	plan_begin(&s, 1);
+	plan_end(&s, 1, &r, PLAN_AUTOMATIC);
+	assert_int_equal(s.slot[1].st, STATE_TRIAL);
+	assert_int_equal(s.slot[1].tries, STATE_TRIES);
+	assert_int_equal(s.slot[1].grace, STATE_GRACE);
+	assert_false(s.slot[1].ever_good);
+	assert_true(s.slot[1].has_release && s.slot[1].sequence == 9);
+	assert_memory_equal(s.slot[1].release, r.id, STATE_ID_LEN);
+	assert_string_equal(s.slot[1].version, "1.2");
+	assert_int_equal(s.pref, 1);
+	assert_int_equal(s.installs, 1);
+	assert_true(s.floor == 0); /* it rises on commit */
+	plan_end(&s, 1, &r, PLAN_COMMAND);
+	assert_int_equal(s.installs, 1);
+}
+
+static void staged_copy_is_dropped_at_its_third_failure(void **ctx)
+{
+	struct state s;
+	bool dropped;
+
+	(void)ctx;
+	states_fresh(&s);
+	plan_staged_failed(&s, &dropped);
+	assert_false(dropped);
+	assert_int_equal(s.staged.fails, 0);
+	s.staged.source = STATE_SRC_DATA;
+	memcpy(s.staged.release, states_id(9), STATE_ID_LEN);
+	for (int i = 1; i < STATE_FAILS_LIMIT; i++) {
+		plan_staged_failed(&s, &dropped);
+		assert_false(dropped);
+		assert_int_equal(s.staged.fails, i);
+	}
+	plan_staged_failed(&s, &dropped);
+	assert_true(dropped);
+	assert_int_equal(s.staged.source, STATE_SRC_NONE);
+	assert_int_equal(s.nrejected, 0); /* the release keeps its good name */
+	assert_int_equal(accept(&s, 9, 9), KB_OK);
+}
+
+static void source_that_takes_the_device_down_is_skipped_until_a_slot_is_good(void **ctx)
+{
+	struct state s;
+	bool committed;
+
+	(void)ctx;
+	states_fresh(&s);
+	for (int i = 1; i <= STATE_APPLY_LIMIT; i++) {
+		assert_false(plan_source_skipped(&s, STATE_SRC_USB));
+		assert_true(plan_apply_begin(&s, STATE_SRC_USB));
+		assert_int_equal(s.apply[STATE_SRC_USB].count, i);
+		assert_false(plan_source_skipped(&s, STATE_SRC_USB)); /* it runs */
+		reset_settle(&s, RESET_CRASH);
+	}
+	assert_int_equal(s.slot[0].streak, 0);
+	assert_true(plan_source_skipped(&s, STATE_SRC_USB));
+	assert_false(plan_apply_begin(&s, STATE_SRC_USB));
+	assert_int_equal(s.apply[STATE_SRC_USB].count, STATE_APPLY_LIMIT);
+	assert_false(plan_source_skipped(&s, STATE_SRC_SD));
+	assert_true(plan_apply_begin(&s, STATE_SRC_SD));
+	assert_false(plan_source_skipped(&s, STATE_SRC_NONE));
+	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	assert_false(plan_source_skipped(&s, STATE_SRC_USB));
+	assert_true(plan_apply_begin(&s, STATE_SRC_USB));
+}
+
+static void applies_that_end_cost_nothing(void **ctx)
+{
+	struct state s, was;
+
+	(void)ctx;
+	states_fresh(&s);
+	was = s;
+	for (int i = 0; i < 10; i++) {
+		assert_true(plan_apply_begin(&s, STATE_SRC_USB));
+		plan_apply_end(&s, STATE_SRC_USB);
+	}
+	assert_memory_equal(&s, &was, sizeof(s));
+}
+
+static void power_cuts_during_applies_are_bounded_too(void **ctx)
+{
+	struct state s;
+	int begun = 0;
+
+	(void)ctx;
+	states_fresh(&s);
+	while (plan_apply_begin(&s, STATE_SRC_USB)) {
+		begun++;
+		assert_in_range(begun, 1, STATE_APPLY_LIMIT + STATE_GRACE);
+		reset_settle(&s, RESET_POWER);
+	}
+	assert_int_equal(begun, STATE_APPLY_LIMIT + STATE_GRACE);
+	assert_true(plan_source_skipped(&s, STATE_SRC_USB));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(newer_release_goes_to_the_free_slot),
+		cmocka_unit_test(sequence_must_be_strictly_newer_than_the_protected_slot),
+		cmocka_unit_test(only_a_good_protected_slot_holds_the_sequence),
+		cmocka_unit_test(floor_holds_in_every_mode),
+		cmocka_unit_test(rejected_release_stays_out_in_every_mode),
+		cmocka_unit_test(applied_ledger_holds_back_what_nobody_asked_for),
+		cmocka_unit_test(release_that_runs_is_applied),
+		cmocka_unit_test(release_on_trial_is_applied_while_it_has_tries),
+		cmocka_unit_test(open_trial_gives_way_to_a_strictly_newer_release_only),
+		cmocka_unit_test(automatic_installs_stop_at_eight_between_commits),
+		cmocka_unit_test(rebuilt_state_waits_for_its_trials),
+		cmocka_unit_test(newer_record_takes_no_updates),
+		cmocka_unit_test(beginning_forgets_all_about_the_slot),
+		cmocka_unit_test(beginning_leaves_what_belongs_to_other_slots),
+		cmocka_unit_test(interrupted_install_finds_its_slot_again),
+		cmocka_unit_test(ending_makes_a_preferred_trial),
+		cmocka_unit_test(staged_copy_is_dropped_at_its_third_failure),
+		cmocka_unit_test(source_that_takes_the_device_down_is_skipped_until_a_slot_is_good),
+		cmocka_unit_test(applies_that_end_cost_nothing),
+		cmocka_unit_test(power_cuts_during_applies_are_bounded_too),
+	};
+
+	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}
