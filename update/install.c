@@ -96,8 +96,8 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 	e = install_pipe_begin(&j->pipe, p->image, p->enc);
 	if (e != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, e, "%s", j->pipe.why);
-	while ((e = install_job_next(j, &c)) == KB_OK) {
-		TRY(install_job_put(j, &c));
+	while ((e = install_check_next(j, &c)) == KB_OK) {
+		TRY(install_write_chunk(j, &c));
 		install_job_tick(j, c.c.len);
 	}
 	return e == KB_ENOENT ? KB_OK : e;
@@ -107,12 +107,12 @@ static enum kb_err write_all(struct install_job *j)
 {
 	TRY(look_afresh(j));
 	install_job_phase(j, INSTALL_WRITE, work(j));
-	j->pipe.have = install_job_has;
+	j->pipe.have = install_write_has;
 	j->pipe.ctx = j;
 	for (unsigned i = 0; i < j->nparts; i++)
 		TRY(write_part(j, &j->part[i]));
 	for (unsigned i = 0; i < j->nparts; i++)
-		TRY(install_job_clear_rest(j, &j->part[i]));
+		TRY(install_write_rest(j, &j->part[i]));
 	return KB_OK;
 }
 
@@ -150,16 +150,16 @@ static bool is_known(const struct install *in)
 
 static enum kb_err run(struct install_job *j)
 {
-	TRY(install_job_pair(j));
-	TRY(install_job_check(j));
+	TRY(install_check_pair(j));
+	TRY(install_check_all(j));
 	TRY(write_all(j));
 	if (!j->sealed && is_known(j->in))
 		return KB_EAPPLIED;
 	if (j->sealed) {
 		TRY(read_back(j));
-		TRY(install_job_unseal(j));
+		TRY(install_seal_open(j));
 	}
-	return install_job_commit(j);
+	return install_seal_commit(j);
 }
 
 enum kb_err install_run(struct install *in)

@@ -43,7 +43,7 @@ static enum kb_err pair_one(struct install_job *j, unsigned image)
 	return KB_OK;
 }
 
-enum kb_err install_job_pair(struct install_job *j)
+enum kb_err install_check_pair(struct install_job *j)
 {
 	const struct manifest *m = &j->in->r->m;
 
@@ -63,7 +63,7 @@ enum kb_err install_job_pair(struct install_job *j)
 	return KB_OK;
 }
 
-enum kb_err install_job_next(struct install_job *j, struct install_pipe_chunk *c)
+enum kb_err install_check_next(struct install_job *j, struct install_pipe_chunk *c)
 {
 	enum kb_err e = install_pipe_next(&j->pipe, c);
 
@@ -96,12 +96,12 @@ static enum kb_err check_payload(struct install_job *j, const struct install_job
 	if (e != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, e, "image %s: %s", p->im->name,
 					j->pipe.why);
-	while ((e = install_job_next(j, &c)) == KB_OK)
+	while ((e = install_check_next(j, &c)) == KB_OK)
 		install_job_tick(j, c.c.len);
 	return e == KB_ENOENT ? KB_OK : e;
 }
 
-enum kb_err install_job_check(struct install_job *j)
+enum kb_err install_check_all(struct install_job *j)
 {
 	uint64_t total = 0;
 

@@ -50,25 +50,25 @@ void install_job_tick(struct install_job *j, uint64_t bytes);
 /* ---------------------------------------------------------------- install_check.c: no writes */
 
 /* Pairs images and partitions. KB_ECOMPAT, KB_ENOSPC. */
-enum kb_err install_job_pair(struct install_job *j) KB_MUST_CHECK;
+enum kb_err install_check_pair(struct install_job *j) KB_MUST_CHECK;
 
 /* All tables, or with verify_first the whole payload. */
-enum kb_err install_job_check(struct install_job *j) KB_MUST_CHECK;
+enum kb_err install_check_all(struct install_job *j) KB_MUST_CHECK;
 
 /* The next chunk of the pipe; a failure is noted as the bundle's. KB_ENOENT at the end. */
-enum kb_err install_job_next(struct install_job *j, struct install_pipe_chunk *c) KB_MUST_CHECK;
+enum kb_err install_check_next(struct install_job *j, struct install_pipe_chunk *c) KB_MUST_CHECK;
 
 /* ---------------------------------------------------------------- install_write.c */
 
 /* For the pipe: whether the slot holds this chunk already. */
-bool install_job_has(void *job, const struct reader_chunk *c);
+bool install_write_has(void *job, const struct reader_chunk *c);
 
 /* Brings one chunk of j->now to the slot, as far as blocks differ. */
-enum kb_err install_job_put(struct install_job *j,
-			    const struct install_pipe_chunk *pc) KB_MUST_CHECK;
+enum kb_err install_write_chunk(struct install_job *j,
+				const struct install_pipe_chunk *pc) KB_MUST_CHECK;
 
 /* Clears old superblocks behind the image, and gives the rest back to the device. */
-enum kb_err install_job_clear_rest(struct install_job *j, struct install_job_part *p) KB_MUST_CHECK;
+enum kb_err install_write_rest(struct install_job *j, struct install_job_part *p) KB_MUST_CHECK;
 
 /* ---------------------------------------------------------------- install_seal.c */
 
@@ -76,14 +76,14 @@ enum kb_err install_job_clear_rest(struct install_job *j, struct install_job_par
  * Before the first write to the slot: state `writing`, no manifest, no superblocks, all durable.
  * Does nothing the second time.
  */
-enum kb_err install_job_seal(struct install_job *j) KB_MUST_CHECK;
+enum kb_err install_seal_close(struct install_job *j) KB_MUST_CHECK;
 
 /* Notes what belongs to the first bytes; plain NULL: zeroes. Only once sealed. */
-void install_job_keep_head(struct install_job_part *p, uint64_t off, const uint8_t *plain,
-			   uint32_t len);
+void install_seal_keep(struct install_job_part *p, uint64_t off, const uint8_t *plain,
+		       uint32_t len);
 
 /* Checks the chunks that overlap the heads, then writes the heads. Behind everything else. */
-enum kb_err install_job_unseal(struct install_job *j) KB_MUST_CHECK;
+enum kb_err install_seal_open(struct install_job *j) KB_MUST_CHECK;
 
 /* Manifest cell, then the state: trial. */
-enum kb_err install_job_commit(struct install_job *j) KB_MUST_CHECK;
+enum kb_err install_seal_commit(struct install_job *j) KB_MUST_CHECK;

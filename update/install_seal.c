@@ -82,7 +82,7 @@ static enum kb_err seal_part(struct install_job *j, struct install_job_part *p)
 	return put_head(j, p, zeroes, len);
 }
 
-enum kb_err install_job_seal(struct install_job *j)
+enum kb_err install_seal_close(struct install_job *j)
 {
 	if (j->sealed)
 		return KB_OK;
@@ -95,8 +95,7 @@ enum kb_err install_job_seal(struct install_job *j)
 	return KB_OK;
 }
 
-void install_job_keep_head(struct install_job_part *p, uint64_t off, const uint8_t *plain,
-			   uint32_t len)
+void install_seal_keep(struct install_job_part *p, uint64_t off, const uint8_t *plain, uint32_t len)
 {
 	size_t n;
 
@@ -137,7 +136,7 @@ static enum kb_err check_heads(struct install_job *j, struct install_job_part *p
 				p->im->name);
 }
 
-enum kb_err install_job_unseal(struct install_job *j)
+enum kb_err install_seal_open(struct install_job *j)
 {
 	for (unsigned i = 0; i < j->nparts; i++)
 		TRY(check_heads(j, &j->part[i]));
@@ -176,7 +175,7 @@ static enum kb_err write_manifest(const struct install *in)
 	return store_manifest_write(in->store, in->target, &m, blob);
 }
 
-enum kb_err install_job_commit(struct install_job *j)
+enum kb_err install_seal_commit(struct install_job *j)
 {
 	static struct state before;
 	struct install *in = j->in;

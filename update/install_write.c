@@ -34,7 +34,7 @@ static bool read_old(struct install_job *j, const struct install_job_part *p, ui
 	return false;
 }
 
-bool install_job_has(void *job, const struct reader_chunk *c)
+bool install_write_has(void *job, const struct reader_chunk *c)
 {
 	struct install_job *j = job;
 	uint64_t off = offset(j, c);
@@ -148,7 +148,7 @@ static bool is_same(struct install_job *j, const struct install_pipe_chunk *pc, 
 	return memcmp(old, pc->plain, pc->c.len) == 0;
 }
 
-enum kb_err install_job_put(struct install_job *j, const struct install_pipe_chunk *pc)
+enum kb_err install_write_chunk(struct install_job *j, const struct install_pipe_chunk *pc)
 {
 	uint64_t off = offset(j, &pc->c);
 	uint32_t from = 0;
@@ -159,9 +159,9 @@ enum kb_err install_job_put(struct install_job *j, const struct install_pipe_chu
 	if (pc->plain != NULL)
 		j->expect_same = same;
 	if (!same)
-		TRY(install_job_seal(j));
+		TRY(install_seal_close(j));
 	if (j->sealed && !pc->had)
-		install_job_keep_head(j->now, off, pc->plain, pc->c.len);
+		install_seal_keep(j->now, off, pc->plain, pc->c.len);
 	if (same) {
 		j->in->bytes_skipped += pc->c.len;
 		return KB_OK;
@@ -187,7 +187,7 @@ static void discard(struct install_job *j, struct install_job_part *p, uint64_t 
 	}
 }
 
-enum kb_err install_job_clear_rest(struct install_job *j, struct install_job_part *p)
+enum kb_err install_write_rest(struct install_job *j, struct install_job_part *p)
 {
 	uint64_t size = p->dev->size, tail = size > INSTALL_TAIL ? size - INSTALL_TAIL : 0;
 	uint64_t from = p->im->size > tail ? p->im->size : tail;
@@ -197,7 +197,7 @@ enum kb_err install_job_clear_rest(struct install_job *j, struct install_job_par
 
 	j->now = p;
 	if (!clean)
-		TRY(install_job_seal(j));
+		TRY(install_seal_close(j));
 	if (!j->sealed)
 		return KB_OK;
 	discard(j, p, p->im->size, from);

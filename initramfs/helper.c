@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The helper programs of the boot in one file, told apart by the name that they are started under:
+ * one static program with OpenSSL, zstd and libblkid is a third of the size of three.
+ */
+#include "initramfs/prober.h"
+#include "update/apply.h"
+#include "update/decoder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 0 ? base_name(argv[0]) : "";
+
+	if (strcmp(name, "keelboot-apply") == 0)
+		return apply_main(argc, argv);
+	if (strcmp(name, "keelboot-decoder") == 0)
+		return decoder_main();
+	if (strcmp(name, "keelboot-prober") == 0)
+		return prober_main(argc, argv);
+	fprintf(stderr,
+		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-decoder or "
+		"keelboot-prober, and process 1 or the keelboot command starts it\n",
+		name);
+	return 3;
+}

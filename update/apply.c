@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update/apply_job.h"
+#include "lib/log.h"
+#include "lib/os.h"
+#include "lib/util.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOCK_MS 10000u
+
+void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source kind, bool raw)
+{
+	a->job = (struct apply_job){
+		.fd = fd,
+		.name = from,
+		.raw = raw,
+		.compatible = a->conf.compatible,
+		.keys = &a->keys,
+		.store = &a->store,
+		.state = &a->state,
+		.mountable = a->o.mountable,
+		.source = kind,
+		.mode = a->o.rescue ? PLAN_RESCUE : PLAN_AUTOMATIC,
+		.want = STATE_NONE,
+		.verify_first = kind != STATE_SRC_DATA && a->conf.verify_first,
+		.progress = apply_progress,
+	};
+	memcpy(a->job.slot, a->o.slot, sizeof(a->job.slot));
+}
+
+static bool load_configuration(struct apply *a)
+{
+	char keyring[2 * CONF_PATH_MAX];
+	bool found;
+
+	conf_load(&a->conf, a->o.root, &found, NULL, NULL);
+	if (!found || a->conf.compatible[0] == '\0') {
+		log_err("no system.conf, or no compatible= in it: no update can be for this "
+			"device");
+		return false;
+	}
+	snprintf(keyring, sizeof(keyring), "%s%s", a->o.root, a->conf.keyring);
+	if (keyring_load(&a->keys, keyring) != KB_OK) {
+		log_err("no usable public key in %s: nothing can be verified, so nothing is "
+			"installed",
+			keyring);
+		return false;
+	}
+	return true;
+}
+
+/* Loads the state under the lock, which stays held as long as the descriptor is open. */
+static bool load_state(struct apply *a)
+{
+	enum store_finding found = STORE_LOST;
+	enum kb_err e = bdev_file_open(&a->dev, a->o.state, BDEV_FILE_WRITE | BDEV_FILE_DIRECT);
+
+	if (e == KB_OK)
+		e = store_lock(a->dev.fd, LOCK_MS);
+	if (e == KB_OK)
+		e = store_load(&a->store, &a->dev.bdev, &a->state, &found);
+	if (e != KB_OK) {
+		log_err("state partition %s: %s: nothing is installed", a->o.state, err_text(e));
+		return false;
+	}
+	if (found == STORE_FOUND)
+		return true;
+	log_err("state partition %s: %s: nothing is installed before it is made anew", a->o.state,
+		found == STORE_BLANK ? "blank" : "lost");
+	return false;
+}
+
+static int run(struct apply *a)
+{
+	if (media_private() != KB_OK)
+		log_warn("own mounts are refused: is this started by process 1?");
+	for (unsigned i = 0; i < a->o.nsources; i++)
+		if (a->o.source[i].kind == STATE_SRC_DATA) {
+			int rc = apply_staged_run(a, &a->o.source[i]);
+
+			if (rc != APPLY_NOTHING)
+				return rc;
+		}
+	return apply_usb_run(a);
+}
+
+int apply_main(int argc, char **argv)
+{
+	static struct apply a;
+	KB_CLEANUP_FD int kmsg = -1;
+	int rc = APPLY_FAILED;
+
+	apply_progress_init();
+	signal(SIGPIPE, SIG_IGN);
+	log_set_name("keelboot-apply");
+	if (!apply_options_parse(&a.o, argc, argv))
+		return APPLY_USAGE;
+	if (!a.o.to_stderr)
+		kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	if (kmsg >= 0)
+		log_to(kmsg, 1);
+	a.dev.fd = -1;
+	if (load_configuration(&a) && load_state(&a))
+		rc = run(&a);
+	keyring_free(&a.keys);
+	bdev_file_close(&a.dev);
+	log_to(2, 0);
+	return rc;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update/apply_file.h"
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <linux/fs.h>
+#include <time.h>
+
+#define RECENT_EVENTS 8u
+
+static struct reader reader;
+
+struct apply_devs {
+	unsigned n;
+	struct bdev_file dev[CONF_CLASSES_MAX], raw[CONF_CLASSES_MAX];
+};
+
+__attribute__((format(printf, 3, 4))) static enum kb_err fail(struct apply_job *job, enum kb_err e,
+							      const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(job->why, sizeof(job->why), fmt, ap);
+	va_end(ap);
+	return e;
+}
+
+/* ---------------------------------------------------------------- looking */
+
+static enum kb_err size_of(const struct apply_job *job, uint64_t *size)
+{
+	struct stat st;
+
+	if (fstat(job->fd, &st) < 0)
+		return KB_EIO;
+	if (S_ISREG(st.st_mode)) {
+		*size = (uint64_t)st.st_size;
+		return KB_OK;
+	}
+	return S_ISBLK(st.st_mode) && ioctl(job->fd, BLKGETSIZE64, size) == 0 ? KB_OK : KB_EINVAL;
+}
+
+static enum kb_err open_bundle(struct apply_job *job)
+{
+	uint64_t size;
+	enum kb_err e = size_of(job, &size);
+
+	if (e != KB_OK)
+		return fail(job, e, "neither a file nor a block device");
+	posix_fadvise(job->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	job->blame = INSTALL_BLAME_BUNDLE;
+	e = reader_open(&reader, job->fd, job->raw, size, job->keys);
+	if (e != KB_OK)
+		return fail(job, e, "%s", reader.why[0] != '\0' ? reader.why : err_text(e));
+	job->blame = INSTALL_BLAME_NONE;
+	job->release = reader.release;
+	job->known = true;
+	for (unsigned i = 0; i < reader.m.nimages; i++)
+		job->image_bytes += reader.m.image[i].size;
+	if (!manifest_is_for(&reader.m, job->compatible))
+		return fail(job, KB_ECOMPAT, "it is for %s%s, this device is %s",
+			    reader.m.compatible[0], reader.m.ncompatible > 1 ? " and others" : "",
+			    job->compatible);
+	return KB_OK;
+}
+
+static const char *refusal(enum kb_err e)
+{
+	switch ((int)e) {
+	case KB_EAPPLIED:
+		return "this release is installed, or was before";
+	case KB_EREJECTED:
+		return "this release failed on this device before";
+	case KB_EDOWNGRADE:
+		return "it is older than what this device may go back to";
+	case KB_EBUDGET:
+		return "too many updates were installed since one was last marked good";
+	case KB_EBUSY:
+		return "the state was lost and made anew; first a slot has to be marked good";
+	case KB_ENOTARGET:
+		return "no slot may be overwritten now";
+	case KB_ENEWER:
+		return "the state was written by a newer Keelboot";
+	default:
+		return err_text(e);
+	}
+}
+
+static enum kb_err choose(struct apply_job *job)
+{
+	choose_mask mounted = job->mounted;
+	enum kb_err e;
+
+	/* A slot that is not wanted is as good as one that is in use. */
+	if (job->want != STATE_NONE)
+		mounted |= (choose_mask) ~(1u << job->want);
+	e = plan_accept(job->state, &job->release, job->mode, job->mountable, mounted,
+			&job->target);
+	if (e == KB_ENOTARGET && job->want != STATE_NONE)
+		return fail(job, e, "slot %c is in use, or is the one to fall back to",
+			    state_slot_letter(job->want));
+	if (e != KB_OK)
+		return fail(job, e, "%s", refusal(e));
+	return KB_OK;
+}
+
+static enum kb_err look(struct apply_job *job)
+{
+	job->known = false;
+	job->image_bytes = 0;
+	job->target = STATE_NONE;
+	job->blame = INSTALL_BLAME_NONE;
+	job->bytes_written = job->bytes_skipped = 0;
+	job->why[0] = '\0';
+	TRY(open_bundle(job));
+	return choose(job);
+}
+
+enum kb_err apply_file_look(struct apply_job *job)
+{
+	enum kb_err e = look(job);
+
+	reader_close(&reader);
+	return e;
+}
+
+/* ---------------------------------------------------------------- the target's partitions */
+
+static enum kb_err open_part(struct apply_job *job, const struct apply_part *part,
+			     struct bdev_file *dev, struct bdev_file *raw)
+{
+	enum kb_err e = bdev_file_open(dev, part->path, BDEV_FILE_WRITE | BDEV_FILE_EXCL);
+
+	job->blame = INSTALL_BLAME_TARGET;
+	if (e == KB_EBUSY)
+		return fail(job, e, "%s of slot %c (%s) is mounted or otherwise in use", part->cls,
+			    state_slot_letter(job->target), part->path);
+	if (e != KB_OK)
+		return fail(job, e, "%s of slot %c (%s) cannot be opened: %s", part->cls,
+			    state_slot_letter(job->target), part->path, err_text(e));
+	e = bdev_file_open(raw, part->path, BDEV_FILE_DIRECT);
+	if (e != KB_OK)
+		return fail(job, e, "%s cannot be opened a second time: %s", part->path,
+			    err_text(e));
+	job->blame = INSTALL_BLAME_NONE;
+	return KB_OK;
+}
+
+static void close_parts(struct apply_devs *d)
+{
+	for (unsigned i = 0; i < d->n; i++) {
+		bdev_file_close(&d->raw[i]);
+		bdev_file_close(&d->dev[i]);
+	}
+	d->n = 0;
+}
+
+static enum kb_err open_parts(struct apply_job *job, struct apply_devs *d, struct install *in)
+{
+	const struct apply_slot *slot = &job->slot[job->target];
+
+	d->n = 0;
+	if (slot->nparts == 0)
+		return fail(job, KB_ENODEV, "no partition of slot %c is there",
+			    state_slot_letter(job->target));
+	for (unsigned i = 0; i < slot->nparts && i < CONF_CLASSES_MAX; i++) {
+		struct install_part *p = &in->part[i];
+
+		d->dev[i].fd = d->raw[i].fd = -1;
+		d->n = i + 1;
+		TRY(open_part(job, &slot->part[i], &d->dev[i], &d->raw[i]));
+		snprintf(p->cls, sizeof(p->cls), "%s", slot->part[i].cls);
+		p->dev = &d->dev[i].bdev;
+		p->raw = &d->raw[i].bdev;
+		in->nparts = i + 1;
+	}
+	return KB_OK;
+}
+
+/* ---------------------------------------------------------------- installing */
+
+static const char *helper_path(const struct apply_job *job)
+{
+	const char *env = getenv("KEELBOOT_HELPER");
+
+	if (job->helper != NULL)
+		return job->helper;
+	return env != NULL && env[0] != '\0' ? env : APPLY_FILE_HELPER;
+}
+
+static enum kb_err install(struct apply_job *job)
+{
+	static struct install in;
+	struct apply_devs devs = { 0 };
+	enum kb_err e;
+
+	in = (struct install){
+		.r = &reader,
+		.store = job->store,
+		.s = job->state,
+		.target = job->target,
+		.mode = job->mode,
+		.verify_first = job->verify_first,
+		.helper = helper_path(job),
+		.progress = job->progress,
+		.ctx = job->ctx,
+	};
+	e = open_parts(job, &devs, &in);
+	if (e == KB_OK) {
+		e = install_run(&in);
+		job->blame = in.blame;
+		job->bytes_written = in.bytes_written;
+		job->bytes_skipped = in.bytes_skipped;
+		if (e != KB_OK)
+			fail(job, e, "%s", in.why[0] != '\0' ? in.why : refusal(e));
+	}
+	close_parts(&devs);
+	return e;
+}
+
+static bool same_event(void *ctx, const struct history_event *e)
+{
+	const struct history_event *want = *(const struct history_event **)ctx;
+
+	if (e->kind != want->kind || e->slot != want->slot || e->sequence != want->sequence ||
+	    strcmp(e->version, want->version) != 0 || strcmp(e->reason, want->reason) != 0 ||
+	    strcmp(e->detail, want->detail) != 0)
+		return true;
+	*(const struct history_event **)ctx = NULL;
+	return false;
+}
+
+/* A damaged stick that is left in fails in the same way at each boot; one line tells that. */
+static bool told_already(struct apply_job *job, const struct history_event *ev)
+{
+	const struct history_event *want = ev;
+
+	return store_history_read(job->store, RECENT_EVENTS, same_event, &want) == KB_OK &&
+	       want == NULL;
+}
+
+/* Written for what was tried; what was refused at a look is not, so that a stick that is left in
+ * costs no write at each boot. */
+static void record(struct apply_job *job, enum kb_err e)
+{
+	struct history_event ev = {
+		.time = (uint64_t)time(NULL),
+		.kind = HISTORY_INSTALL,
+		.slot = (int8_t)job->target,
+		.sequence = job->release.sequence,
+	};
+
+	state_set_text(ev.version, job->release.version);
+	state_set_text(ev.reason, e == KB_OK ? "" : job->why);
+	state_set_text(ev.detail, state_source_name(job->source));
+	if (e != KB_OK && told_already(job, &ev))
+		return;
+	if (store_history_add(job->store, &ev) != KB_OK)
+		log_warn("the history cannot be written");
+}
+
+enum kb_err apply_file(struct apply_job *job)
+{
+	enum kb_err e = look(job);
+
+	if (e == KB_OK) {
+		log_notice("%s: version %s (sequence %" PRIu64 "), signed by %s: to slot %c",
+			   job->name, job->release.version, job->release.sequence, reader.signer,
+			   state_slot_letter(job->target));
+		e = install(job);
+		if (e != KB_EAPPLIED)
+			record(job, e);
+	}
+	reader_close(&reader);
+	if (e == KB_OK)
+		log_notice("slot %c holds version %s on trial: %" PRIu64 " KiB written, %" PRIu64
+			   " KiB were right already",
+			   state_slot_letter(job->target), job->release.version,
+			   job->bytes_written / 1024, job->bytes_skipped / 1024);
+	return e;
+}
+
+bool apply_file_copy_failed(const struct apply_job *job, enum kb_err e)
+{
+	return e != KB_OK && job->blame == INSTALL_BLAME_BUNDLE;
+}

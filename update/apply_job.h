@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of keelboot-apply share; nobody else includes this. */
+#pragma once
+
+#include "lib/conf.h"
+#include "update/apply.h"
+#include "update/apply_file.h"
+#include "update/media.h"
+
+#define APPLY_SOURCES_MAX    32
+#define APPLY_CANDIDATES_MAX 16
+
+struct apply_source {
+	enum state_source kind; /* DATA or USB */
+	char dev[APPLY_FILE_PATH_MAX + 1];
+};
+
+struct apply_options {
+	char state[APPLY_FILE_PATH_MAX + 1];
+	struct apply_slot slot[STATE_SLOTS_MAX];
+	choose_mask mountable;
+	bool rescue;
+	bool to_stderr;	  /* log there instead of /dev/kmsg */
+	const char *root; /* "" */
+	unsigned nsources;
+	struct apply_source source[APPLY_SOURCES_MAX];
+};
+
+/* Reads argv. False after a message: something is wrong with it. */
+bool apply_options_parse(struct apply_options *o, int argc, char **argv);
+
+/* A bundle that would be installed. */
+struct apply_candidate {
+	unsigned source;	       /* index */
+	char name[MEDIA_NAME_MAX + 1]; /* of the file; "" for a raw medium */
+	struct plan_release release;
+	uint64_t bytes; /* of its images */
+	bool tried;
+};
+
+struct apply {
+	struct apply_options o;
+	struct conf conf;
+	struct keyring keys;
+	struct bdev_file dev;
+	struct store store;
+	struct state state;
+	struct apply_job job;
+	struct media media;
+	unsigned ncandidates;
+	struct apply_candidate candidate[APPLY_CANDIDATES_MAX];
+};
+
+/* The line of progress for process 1, on descriptor 3 if that is a pipe or socket. */
+void apply_progress_init(void);
+/* Bytes of all images that may be worked on; and of those that were given up. */
+void apply_progress_span(uint64_t total, uint64_t given_up);
+void apply_progress(void *ctx, enum install_phase phase, uint64_t done, uint64_t total);
+
+/* The staged update on the data partition. Both return an exit code. */
+int apply_staged_run(struct apply *a, const struct apply_source *src);
+/* Whatever lies on removable media. */
+int apply_usb_run(struct apply *a);
+
+/* Fills a->job for a bundle at fd. `from` is for messages. */
+void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source kind, bool raw);

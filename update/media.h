@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A medium that may carry bundles: a bundle that lies raw on a device, or files in a folder of a
+ * file system, mounted read-only in this process's own mount namespace. One at a time.
+ */
+#pragma once
+
+#include "lib/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MEDIA_MOUNT    "/run/keelboot/media"
+#define MEDIA_NAME_MAX 255
+#define MEDIA_SUFFIX   ".keel"
+
+struct media {
+	bool raw;   /* dev itself holds a bundle; folder is -1 */
+	int dev;    /* descriptor of the device or file; -1 when mounted */
+	int folder; /* descriptor of the folder */
+	bool mounted;
+	/* of media_next() */
+	size_t pos, len;
+	uint8_t entries[8192] __attribute__((aligned(8)));
+};
+
+/* Detaches this process's mounts from everybody else's. Without it nothing is mounted. */
+enum kb_err media_private(void) KB_MUST_CHECK;
+
+/*
+ * Opens a device (or a file that stands for one). A bundle at its very beginning is taken without
+ * any mount if raw_too; else the file systems of the list, which NULL ends, are tried, and `folder`
+ * is opened in the first that mounts. Only these are: a stranger's stick decides neither the file
+ * system's code nor a path. KB_ENODEV: nothing is in the drive; KB_EMOUNT: none of these file
+ * systems; KB_ENOENT: no such folder. Logs nothing.
+ */
+enum kb_err media_open(struct media *m, const char *dev, bool raw_too, const char *const *fstypes,
+		       const char *folder) KB_MUST_CHECK;
+
+/* The next name in the folder, except "." and ".."; KB_ENOENT at the end. */
+enum kb_err media_next(struct media *m, char name[MEDIA_NAME_MAX + 1]) KB_MUST_CHECK;
+
+/*
+ * Opens a file of the folder for reading: a regular file, not a link. For a raw medium the name
+ * does not matter. *fd is the caller's. KB_ENOENT, KB_EINVAL (no regular file), KB_EIO.
+ */
+enum kb_err media_file(const struct media *m, const char *name, int *fd) KB_MUST_CHECK;
+
+/* Whether a name is a bundle's: it ends in .keel, and does not begin with a dot. */
+bool media_is_bundle(const char *name);
+
+/* Unmounts and closes. */
+void media_close(struct media *m);
