@@ -65,11 +65,12 @@ struct store_manifest {
 };
 
 /* Writes both copies of a slot's manifest cell, flushed and read back. len at most
- * STORE_MANIFEST_MAX - 4096. */
+ * STORE_MANIFEST_MAX - 4096. One copy that can be neither written nor read is passed over; one that
+ * can not be changed and still tells of what was there before is an error. */
 enum kb_err store_manifest_write(struct store *st, int slot, const struct store_manifest *m,
 				 const void *blob) KB_MUST_CHECK;
 
-/* Makes both copies invalid, flushed. */
+/* Makes both copies invalid, flushed and read back; errors as for writing. */
 enum kb_err store_manifest_clear(struct store *st, int slot) KB_MUST_CHECK;
 
 /*

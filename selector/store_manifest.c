@@ -134,7 +134,7 @@ static bool may_be_valid(struct store *st, int slot, int copy)
 enum kb_err store_manifest_write(struct store *st, int slot, const struct store_manifest *m,
 				 const void *blob)
 {
-	enum kb_err first = KB_OK;
+	enum kb_err failure = KB_OK;
 	unsigned good = 0;
 
 	if (!is_slot(slot) || m->len > BLOB_MAX)
@@ -146,14 +146,17 @@ enum kb_err store_manifest_write(struct store *st, int slot, const struct store_
 			good++;
 		else if (may_be_valid(st, slot, copy))
 			return e; /* it would go on telling of what was there before */
-		else if (first == KB_OK)
-			first = e;
+		else
+			failure = e;
 	}
-	return good > 0 ? KB_OK : first;
+	return good > 0 ? KB_OK : failure;
 }
 
 enum kb_err store_manifest_clear(struct store *st, int slot)
 {
+	enum kb_err failure = KB_OK;
+	unsigned cleared = 0;
+
 	if (!is_slot(slot))
 		return KB_EINVAL;
 	for (int copy = 0; copy < 2; copy++) {
@@ -161,10 +164,14 @@ enum kb_err store_manifest_clear(struct store *st, int slot)
 
 		memset(page, 0, PAGE);
 		e = store_write_durably(st->dev, STORE_MANIFEST(copy, slot), page, back, PAGE);
-		if (e != KB_OK && may_be_valid(st, slot, copy))
+		if (e == KB_OK)
+			cleared++;
+		else if (may_be_valid(st, slot, copy))
 			return e;
+		else
+			failure = e;
 	}
-	return KB_OK;
+	return cleared > 0 ? KB_OK : failure;
 }
 
 enum kb_err store_manifest_read(struct store *st, int slot, struct store_manifest *m, void *blob,

@@ -1,0 +1,947 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/states.h"
+
+#include "lib/bytes.h"
+#include "selector/cell.h"
+#include "selector/store_internal.h"
+#include "tests/sim/bdev_sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SEEDS 24
+
+static struct bdev_sim disk, trial_disk;
+static struct store st;
+static enum store_finding found;
+
+static int set_up(void **ctx)
+{
+	(void)ctx;
+	bdev_sim_init(&disk, STORE_MIN_SIZE);
+	bdev_sim_init(&trial_disk, STORE_MIN_SIZE);
+	return 0;
+}
+
+static int tear_down(void **ctx)
+{
+	(void)ctx;
+	bdev_sim_free(&disk);
+	bdev_sim_free(&trial_disk);
+	return 0;
+}
+
+static void load(struct bdev_sim *d, struct state *s)
+{
+	assert_int_equal(store_load(&st, &d->bdev, s, &found), KB_OK);
+}
+
+/* Loads, sets the floor to n as a mark, saves. */
+static void save_mark(struct bdev_sim *d, uint64_t n)
+{
+	struct state s;
+
+	load(d, &s);
+	if (found != STORE_FOUND)
+		states_fresh(&s);
+	s.floor = n;
+	assert_int_equal(store_save(&st, &s), KB_OK);
+}
+
+static uint64_t loaded_mark(struct bdev_sim *d)
+{
+	struct state s;
+
+	load(d, &s);
+	return found == STORE_FOUND ? s.floor : UINT64_MAX;
+}
+
+static void lose_region(struct bdev_sim *d, int r, bool unreadable)
+{
+	uint64_t from = STORE_REGION(r), len = (uint64_t)STORE_CELLS * STORE_CELL;
+
+	if (!unreadable) {
+		bdev_sim_scribble(d, from, len, 99);
+		return;
+	}
+	d->dead[r].from = from;
+	d->dead[r].to = from + len;
+	d->dead[r].reads = d->dead[r].writes = true;
+}
+
+/* ---- load */
+
+static void new_partition_is_blank(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	load(&disk, &s);
+	assert_int_equal(found, STORE_BLANK);
+	disk.blank = 0xff;
+	load(&disk, &s);
+	assert_int_equal(found, STORE_BLANK);
+	assert_int_equal(disk.ops, 0);
+}
+
+static void anything_else_without_a_record_is_lost(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	bdev_sim_scribble(&disk, STORE_REGION(1) + 63 * STORE_CELL, 512, 1);
+	load(&disk, &s);
+	assert_int_equal(found, STORE_LOST);
+	assert_int_equal(disk.ops, 0);
+}
+
+static void blank_beside_an_unreadable_region_is_lost(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	lose_region(&disk, 0, true);
+	load(&disk, &s);
+	assert_int_equal(found, STORE_LOST);
+	lose_region(&disk, 1, true);
+	assert_int_equal(store_load(&st, &disk.bdev, &s, &found), KB_EIO);
+}
+
+static void partition_may_not_be_too_small(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	disk.bdev.size -= BDEV_ALIGN;
+	assert_int_equal(store_load(&st, &disk.bdev, &s, &found), KB_EINVAL);
+	disk.bdev.size += BDEV_ALIGN;
+}
+
+static void what_is_saved_is_loaded_through_many_rounds_of_both_rings(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	for (uint64_t i = 1; i <= 300; i++) {
+		save_mark(&disk, i);
+		assert_true(loaded_mark(&disk) == i);
+		assert_true(st.seq == i);
+		assert_int_equal(st.region, (i - 1) % 2);
+		assert_int_equal(st.cell, (i - 1) / 2 % STORE_CELLS);
+	}
+	load(&disk, &s);
+	assert_true(s.seq == 300);
+	assert_int_equal(s.format, STATE_FORMAT);
+}
+
+static void one_unreadable_cell_costs_that_cell_only(void **ctx)
+{
+	(void)ctx;
+	save_mark(&disk, 1);
+	save_mark(&disk, 2);
+	disk.dead[0].from = STORE_REGION(1);
+	disk.dead[0].to = STORE_REGION(1) + STORE_CELL;
+	disk.dead[0].reads = true;
+	assert_true(loaded_mark(&disk) == 1);
+	assert_false(st.region_dead[1]);
+}
+
+static void cell_in_a_wrong_place_is_not_believed(void **ctx)
+{
+	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
+
+	(void)ctx;
+	save_mark(&disk, 1);
+	save_mark(&disk, 2); /* region 1, cell 0 */
+	assert_int_equal(bdev_read(&disk.bdev, STORE_REGION(1), cell, STORE_CELL), KB_OK);
+	bdev_sim_scribble(&disk, STORE_REGION(1), STORE_CELL, 5);
+	assert_int_equal(bdev_write(&disk.bdev, STORE_REGION(1) + 5 * STORE_CELL, cell, STORE_CELL),
+			 KB_OK);
+	assert_true(loaded_mark(&disk) == 1);
+	assert_int_equal(bdev_write(&disk.bdev, STORE_REGION(0) + STORE_CELL, cell, STORE_CELL),
+			 KB_OK);
+	assert_true(loaded_mark(&disk) == 1);
+}
+
+/* Puts a text with a right CRC into a cell. */
+static void put_record(int region, unsigned index, uint64_t seq, uint16_t min_reader,
+		       const char *text)
+{
+	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
+	struct cell_info info = {
+		.format = min_reader,
+		.min_reader = min_reader,
+		.len = (uint32_t)strlen(text),
+		.size = STORE_CELL,
+		.region = (uint8_t)region,
+		.index = (uint16_t)index,
+		.seq = seq,
+	};
+
+	memset(cell, 0, sizeof(cell));
+	memcpy(cell + CELL_HEADER, text, strlen(text));
+	cell_seal(cell, "KEELSTAT", &info);
+	assert_int_equal(
+		bdev_write(&disk.bdev, STORE_REGION(region) + index * STORE_CELL, cell, STORE_CELL),
+		KB_OK);
+	assert_int_equal(bdev_flush(&disk.bdev), KB_OK);
+}
+
+static void record_that_can_not_be_read_gives_way_to_an_older_one(void **ctx)
+{
+	(void)ctx;
+	save_mark(&disk, 1);
+	put_record(1, 9, 5, 1, "no slots here\n");
+	assert_true(loaded_mark(&disk) == 1);
+	assert_true(st.seq == 5); /* what is written next goes above it */
+	put_record(1, 9, 0, 1, "nslots=2\n");
+	assert_true(loaded_mark(&disk) == 1);
+}
+
+static void sequences_are_compared_in_64_bits(void **ctx)
+{
+	(void)ctx;
+	put_record(0, 3, 0x00000001ffffffffu, 1, "nslots=2\nfloor=1\n");
+	put_record(1, 3, 0x0000000200000000u, 1, "nslots=2\nfloor=2\n");
+	put_record(0, 4, 0x00000000ffffffffu, 1, "nslots=2\nfloor=3\n");
+	assert_true(loaded_mark(&disk) == 2);
+}
+
+static void sequence_that_has_no_successor_can_not_be_saved_over(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	put_record(0, 0, UINT64_MAX, 1, "nslots=2\nfloor=1\n");
+	load(&disk, &s);
+	assert_int_equal(store_save(&st, &s), KB_ENOSPC);
+	assert_true(loaded_mark(&disk) == 1);
+}
+
+static void newer_record_keeps_its_format_and_lines(void **ctx)
+{
+	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
+	struct state s;
+
+	(void)ctx;
+	put_record(0, 0, 1, 7, "nslots=2\na.st=trial\na.tries=3\nmagic=v7\n");
+	load(&disk, &s);
+	assert_true(s.newer && s.format == 7 && s.min_reader == 7);
+	s.slot[0].tries = 2;
+	assert_int_equal(store_save(&st, &s), KB_OK);
+	load(&disk, &s);
+	assert_true(s.newer && s.format == 7 && s.min_reader == 7 && s.slot[0].tries == 2);
+	assert_true(s.seq == 2);
+	assert_int_equal(bdev_read(&disk.bdev, STORE_REGION(1), cell, STORE_CELL), KB_OK);
+	assert_non_null(memmem(cell, STORE_CELL, "\nmagic=v7\n", 10));
+}
+
+/* ---- save */
+
+static void open_token_is_the_sequence_of_the_charge(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	save_mark(&disk, 1);
+	load(&disk, &s);
+	s.open = 0;
+	s.open_token = 0;
+	assert_int_equal(store_save(&st, &s), KB_OK);
+	assert_true(s.open_token == 2 && s.seq == 2);
+	assert_int_equal(store_save(&st, &s), KB_OK); /* not a new charge */
+	assert_true(s.open_token == 2 && s.seq == 3);
+	load(&disk, &s);
+	assert_true(s.open_token == 2);
+	s.open_token = 0;
+	assert_int_equal(store_save_both(&st, &s), KB_OK);
+	assert_true(s.open_token == 4 && s.seq == 5);
+	disk.fail_at = disk.ops + 1;
+	disk.fail_stays = true;
+	s.open_token = 0;
+	assert_int_equal(store_save(&st, &s), KB_EIO);
+	assert_true(s.open_token == 0 && s.seq == 5);
+}
+
+static void save_costs_one_write_and_one_flush(void **ctx)
+{
+	(void)ctx;
+	save_mark(&disk, 1);
+	assert_int_equal(disk.writes, 1);
+	assert_int_equal(disk.flushes, 1);
+}
+
+static void write_that_lands_wrong_is_noticed(void **ctx)
+{
+	(void)ctx;
+	save_mark(&disk, 1);
+	disk.flip_at = disk.ops + 1;
+	save_mark(&disk, 2);
+	assert_int_equal(disk.writes, 3); /* read back, and written elsewhere */
+	assert_true(loaded_mark(&disk) == 2);
+	assert_int_equal(st.region, 0);
+}
+
+static void region_that_can_not_be_written_is_passed_by(void **ctx)
+{
+	(void)ctx;
+	save_mark(&disk, 1);
+	disk.dead[0].from = STORE_REGION(1);
+	disk.dead[0].to = STORE_REGION(1) + STORE_CELLS * STORE_CELL;
+	disk.dead[0].writes = true;
+	for (uint64_t i = 2; i < 200; i++) {
+		save_mark(&disk, i);
+		assert_true(loaded_mark(&disk) == i);
+		assert_int_equal(st.region, 0);
+	}
+}
+
+static void worn_cell_is_passed_by_at_the_next_try(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	save_mark(&disk, 1);
+	disk.dead[0].from = STORE_REGION(1);
+	disk.dead[0].to = STORE_REGION(1) + STORE_CELL;
+	disk.dead[0].writes = true;
+	load(&disk, &s);
+	assert_int_equal(store_save(&st, &s), KB_OK);
+	assert_int_equal(st.region, 0);
+	assert_int_equal(store_save(&st, &s), KB_OK);
+	assert_int_equal(st.region, 1);
+	assert_int_equal(st.cell, 1);
+}
+
+static void newest_record_is_never_written_over(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	save_mark(&disk, 1);
+	load(&disk, &s);
+	disk.fail_stays = true;
+	for (unsigned i = 0; i < 2 * STORE_CELLS; i++) {
+		disk.fail_at = disk.ops + 1;
+		assert_int_equal(store_save(&st, &s), KB_EIO);
+	}
+	bdev_sim_cut(&disk, 1);
+	assert_true(loaded_mark(&disk) == 1);
+}
+
+/* Each cut of op(): old or new, new if it was told to be done, and what is loaded can be saved
+ * over.
+ */
+static void assert_every_cut(enum kb_err (*op)(struct store *, struct state *), uint64_t old)
+{
+	bool done = false;
+
+	for (unsigned cut = 1; !done; cut++)
+		for (uint64_t seed = 0; seed < SEEDS; seed++) {
+			struct state s;
+			uint64_t mark;
+			enum kb_err e;
+
+			bdev_sim_copy(&trial_disk, &disk);
+			load(&trial_disk, &s);
+			s.floor = old + 1;
+			trial_disk.cut_at = cut;
+			e = op(&st, &s);
+			done = !trial_disk.off;
+			assert_int_equal(e == KB_OK, done);
+			bdev_sim_cut(&trial_disk, seed);
+			mark = loaded_mark(&trial_disk);
+			assert_true(mark == old + 1 || (mark == old && !done));
+			save_mark(&trial_disk, old + 2);
+			assert_true(loaded_mark(&trial_disk) == old + 2);
+		}
+}
+
+static void cut_save_gives_old_or_new(void **ctx)
+{
+	(void)ctx;
+	for (uint64_t n = 1; n <= 3; n++) {
+		save_mark(&disk, 10 * n);
+		assert_every_cut(store_save, 10 * n);
+	}
+}
+
+static void cut_save_both_gives_old_or_new(void **ctx)
+{
+	(void)ctx;
+	for (uint64_t n = 1; n <= 3; n++) {
+		save_mark(&disk, 10 * n);
+		assert_every_cut(store_save_both, 10 * n);
+	}
+}
+
+static void cut_after_a_wrapped_ring_gives_old_or_new(void **ctx)
+{
+	(void)ctx;
+	for (uint64_t i = 1; i <= 2 * STORE_CELLS + 1; i++)
+		save_mark(&disk, i);
+	assert_every_cut(store_save, 2 * STORE_CELLS + 1);
+}
+
+static void failed_save_leaves_old_or_new(void **ctx)
+{
+	(void)ctx;
+	save_mark(&disk, 1);
+	for (unsigned at = 1; at <= 4; at++)
+		for (int how = 0; how < 4; how++) {
+			struct state s;
+			uint64_t mark;
+			enum kb_err e;
+
+			bdev_sim_copy(&trial_disk, &disk);
+			load(&trial_disk, &s);
+			s.floor = 2;
+			trial_disk.fail_at = at;
+			trial_disk.fail_lands = how & 1;
+			trial_disk.fail_stays = how & 2;
+			e = store_save(&st, &s);
+			assert_true((how & 2 && at <= 2) == (e != KB_OK));
+			bdev_sim_cut(&trial_disk, 1);
+			mark = loaded_mark(&trial_disk);
+			assert_true(mark == 2 || (e != KB_OK && mark == 1));
+		}
+}
+
+static void after_save_both_no_lost_region_brings_back_the_old(void **ctx)
+{
+	(void)ctx;
+	for (unsigned before = 1; before <= 4; before++) {
+		struct state s;
+
+		save_mark(&disk, before);
+		for (int r = 0; r < 2; r++)
+			for (int how = 0; how < 2; how++) {
+				bdev_sim_copy(&trial_disk, &disk);
+				load(&trial_disk, &s);
+				s.floor = 77;
+				assert_int_equal(store_save_both(&st, &s), KB_OK);
+				bdev_sim_cut(&trial_disk, 0);
+				lose_region(&trial_disk, r, how == 1);
+				assert_true(loaded_mark(&trial_disk) == 77);
+			}
+	}
+}
+
+static void after_one_save_a_lost_region_may_bring_back_the_old(void **ctx)
+{
+	(void)ctx;
+	save_mark(&disk, 1);
+	save_mark(&disk, 2);
+	lose_region(&disk, st.region, false);
+	assert_true(loaded_mark(&disk) == 1);
+}
+
+static void dead_region_puts_both_copies_into_the_living_one(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	for (int r = 0; r < 2; r++)
+		for (unsigned before = 1; before <= 2; before++) {
+			int cell;
+
+			bdev_sim_cut(&disk, 0);
+			save_mark(&disk, before);
+			save_mark(&disk, before);
+			lose_region(&disk, r, true);
+			load(&disk, &s);
+			assert_true(st.region_dead[r] && !st.region_dead[1 - r]);
+			s.floor = 50;
+			cell = st.cell;
+			assert_int_equal(store_save_both(&st, &s), KB_OK);
+			assert_int_equal(st.region, 1 - r);
+			assert_int_equal(st.cell, (cell + 2) % (int)STORE_CELLS);
+			assert_true(loaded_mark(&disk) == 50);
+			bdev_sim_scribble(&disk,
+					  STORE_REGION(1 - r) + (unsigned)st.cell * STORE_CELL,
+					  STORE_CELL, 4);
+			assert_true(loaded_mark(&disk) == 50);
+		}
+}
+
+static void dead_region_survives_cuts(void **ctx)
+{
+	(void)ctx;
+	save_mark(&disk, 1);
+	save_mark(&disk, 2);
+	for (unsigned cut = 1; cut <= 5; cut++)
+		for (uint64_t seed = 0; seed < SEEDS; seed++) {
+			struct state s;
+			uint64_t mark;
+
+			bdev_sim_copy(&trial_disk, &disk);
+			lose_region(&trial_disk, 0, true);
+			load(&trial_disk, &s);
+			s.floor = 3;
+			trial_disk.cut_at = cut;
+			(void)!store_save_both(&st, &s);
+			bdev_sim_cut(&trial_disk, seed);
+			lose_region(&trial_disk, 0, true);
+			mark = loaded_mark(&trial_disk);
+			assert_true(mark == 2 || mark == 3);
+		}
+}
+
+/* ---- manifests */
+
+static uint8_t blob[STORE_MANIFEST_MAX], got[STORE_MANIFEST_MAX];
+
+static struct store_manifest manifest_of(uint8_t n, size_t len)
+{
+	struct store_manifest m = { .sequence = n, .floor = n / 2u, .version = "1.0", .len = len };
+
+	memset(m.release, n, sizeof(m.release));
+	for (size_t i = 0; i < len; i++)
+		blob[i] = (uint8_t)(i * 7 + n);
+	return m;
+}
+
+/* The release in a slot's cell: its n; 0 for none, 255 for damaged. */
+static int read_manifest(struct bdev_sim *d, int slot)
+{
+	struct store_manifest m;
+	struct state s;
+	enum kb_err e;
+
+	load(d, &s);
+	e = store_manifest_read(&st, slot, &m, got, sizeof(got));
+	if (e == KB_EBLANK)
+		return 0;
+	if (e != KB_OK)
+		return 255;
+	for (size_t i = 0; i < m.len; i++)
+		assert_int_equal(got[i], (uint8_t)(i * 7 + m.release[0]));
+	return m.release[0];
+}
+
+static void write_manifest(struct bdev_sim *d, int slot, uint8_t n, size_t len)
+{
+	struct store_manifest m = manifest_of(n, len);
+	struct state s;
+
+	load(d, &s);
+	assert_int_equal(store_manifest_write(&st, slot, &m, blob), KB_OK);
+}
+
+static void manifest_comes_back_for_each_slot(void **ctx)
+{
+	static const size_t lens[] = { 0,    1,	    4095,  4096,
+				       4097, 20000, 65536, STORE_MANIFEST_MAX - 4096 };
+	struct store_manifest m;
+
+	(void)ctx;
+	for (int i = 0; i < STATE_SLOTS_MAX; i++)
+		write_manifest(&disk, i, (uint8_t)(i + 1), lens[i]);
+	for (int i = 0; i < STATE_SLOTS_MAX; i++) {
+		assert_int_equal(read_manifest(&disk, i), i + 1);
+		assert_int_equal(store_manifest_read(&st, i, &m, NULL, 0), KB_OK);
+		assert_true(m.len == lens[i] && m.sequence == (uint64_t)i + 1);
+		assert_true(m.floor == ((uint64_t)i + 1) / 2);
+		assert_string_equal(m.version, "1.0");
+	}
+	assert_int_equal(store_manifest_read(&st, 7, &m, got, 100), KB_ENOSPC);
+	save_mark(&disk, 1);
+	assert_true(loaded_mark(&disk) == 1); /* the map does not overlap */
+	for (int i = 0; i < STATE_SLOTS_MAX; i++)
+		assert_int_equal(read_manifest(&disk, i), i + 1);
+}
+
+static void manifest_arguments_are_checked(void **ctx)
+{
+	struct store_manifest m = { .len = STORE_MANIFEST_MAX - 4096 + 1 };
+	struct state s;
+
+	(void)ctx;
+	load(&disk, &s);
+	assert_int_equal(store_manifest_write(&st, 0, &m, blob), KB_EINVAL);
+	m.len = 0;
+	assert_int_equal(store_manifest_write(&st, 8, &m, blob), KB_EINVAL);
+	assert_int_equal(store_manifest_write(&st, -1, &m, blob), KB_EINVAL);
+	assert_int_equal(store_manifest_clear(&st, 8), KB_EINVAL);
+	assert_int_equal(store_manifest_read(&st, -1, &m, NULL, 0), KB_EINVAL);
+}
+
+static void manifest_survives_the_loss_of_either_copy(void **ctx)
+{
+	(void)ctx;
+	for (int copy = 0; copy < 2; copy++) {
+		write_manifest(&disk, 2, 9, 5000);
+		bdev_sim_scribble(&disk, STORE_MANIFEST(copy, 2), 512, 1);
+		assert_int_equal(read_manifest(&disk, 2), 9);
+		write_manifest(&disk, 2, 9, 5000);
+		bdev_sim_scribble(&disk, STORE_MANIFEST(copy, 2) + 8192, 512, 1);
+		assert_int_equal(read_manifest(&disk, 2), 9);
+	}
+	bdev_sim_scribble(&disk, STORE_MANIFEST(0, 2), 512, 1);
+	assert_int_equal(read_manifest(&disk, 2), 255);
+}
+
+static void manifest_in_a_wrong_place_is_not_believed(void **ctx)
+{
+	static uint8_t page[4096] __attribute__((aligned(BDEV_ALIGN)));
+
+	(void)ctx;
+	write_manifest(&disk, 2, 9, 0);
+	assert_int_equal(bdev_read(&disk.bdev, STORE_MANIFEST(0, 2), page, 4096), KB_OK);
+	assert_int_equal(bdev_write(&disk.bdev, STORE_MANIFEST(0, 3), page, 4096), KB_OK);
+	assert_int_equal(bdev_write(&disk.bdev, STORE_MANIFEST(1, 4), page, 4096), KB_OK);
+	assert_int_equal(read_manifest(&disk, 3), 255);
+	assert_int_equal(read_manifest(&disk, 4), 255);
+	bytes_put16(page + 10, 2); /* its least reader */
+	assert_int_equal(bdev_write(&disk.bdev, STORE_MANIFEST(0, 2), page, 4096), KB_OK);
+	assert_int_equal(bdev_write(&disk.bdev, STORE_MANIFEST(1, 2), page, 4096), KB_OK);
+	assert_int_equal(store_manifest_read(&st, 2, &(struct store_manifest){ 0 }, NULL, 0),
+			 KB_ENEWER);
+}
+
+static void cleared_manifest_is_blank(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	write_manifest(&disk, 1, 3, 9000);
+	load(&disk, &s);
+	assert_int_equal(store_manifest_clear(&st, 1), KB_OK);
+	assert_int_equal(read_manifest(&disk, 1), 0);
+	assert_int_equal(read_manifest(&disk, 0), 0);
+}
+
+static void cut_manifest_write_gives_old_or_new(void **ctx)
+{
+	struct store_manifest m;
+	struct state s;
+	bool done = false;
+
+	(void)ctx;
+	write_manifest(&disk, 1, 3, 9000);
+	for (unsigned cut = 1; !done; cut++)
+		for (uint64_t seed = 0; seed < SEEDS; seed++) {
+			enum kb_err e;
+			int n;
+
+			bdev_sim_copy(&trial_disk, &disk);
+			load(&trial_disk, &s);
+			trial_disk.cut_at = cut;
+			m = manifest_of(4, 6000);
+			e = store_manifest_write(&st, 1, &m, blob);
+			done = !trial_disk.off;
+			bdev_sim_cut(&trial_disk, seed);
+			n = read_manifest(&trial_disk, 1);
+			assert_true(n == 4 || (n == 3 && e != KB_OK));
+			write_manifest(&trial_disk, 1, 5, 100);
+			assert_int_equal(read_manifest(&trial_disk, 1), 5);
+		}
+}
+
+static void cut_manifest_clear_gives_old_or_none(void **ctx)
+{
+	struct state s;
+	bool done = false;
+
+	(void)ctx;
+	write_manifest(&disk, 1, 3, 9000);
+	for (unsigned cut = 1; !done; cut++)
+		for (uint64_t seed = 0; seed < SEEDS; seed++) {
+			enum kb_err e;
+			int n;
+
+			bdev_sim_copy(&trial_disk, &disk);
+			load(&trial_disk, &s);
+			trial_disk.cut_at = cut;
+			e = store_manifest_clear(&st, 1);
+			done = !trial_disk.off;
+			bdev_sim_cut(&trial_disk, seed);
+			n = read_manifest(&trial_disk, 1);
+			assert_int_equal(done && e != KB_OK, 0);
+			assert_true(n == 0 || (!done && (n == 3 || n == 255)));
+		}
+}
+
+static void manifest_goes_on_with_one_dead_copy(void **ctx)
+{
+	struct store_manifest m;
+	struct state s;
+
+	(void)ctx;
+	for (int copy = 0; copy < 2; copy++) {
+		bdev_sim_cut(&disk, 0);
+		write_manifest(&disk, 0, 3, 100);
+		disk.dead[0].from = STORE_MANIFEST(copy, 0);
+		disk.dead[0].to = STORE_MANIFEST(copy, 1);
+		disk.dead[0].reads = disk.dead[0].writes = true;
+		load(&disk, &s);
+		assert_int_equal(store_manifest_clear(&st, 0), KB_OK);
+		m = manifest_of(4, 9000);
+		assert_int_equal(store_manifest_write(&st, 0, &m, blob), KB_OK);
+		assert_int_equal(read_manifest(&disk, 0), 4);
+	}
+}
+
+static void stale_copy_that_can_not_be_changed_is_an_error(void **ctx)
+{
+	struct store_manifest m = manifest_of(4, 100);
+	struct state s;
+
+	(void)ctx;
+	for (int copy = 0; copy < 2; copy++) {
+		bdev_sim_cut(&disk, 0);
+		write_manifest(&disk, 0, 3, 100);
+		disk.dead[0].from = STORE_MANIFEST(copy, 0);
+		disk.dead[0].to = STORE_MANIFEST(copy, 1);
+		disk.dead[0].writes = true;
+		load(&disk, &s);
+		assert_int_equal(store_manifest_clear(&st, 0), KB_EIO);
+		m = manifest_of(4, 100);
+		assert_int_equal(store_manifest_write(&st, 0, &m, blob), KB_EIO);
+	}
+	bdev_sim_cut(&disk, 0);
+	disk.fail_at = 1;
+	disk.fail_stays = true;
+	load(&disk, &s);
+	assert_int_equal(store_manifest_write(&st, 5, &m, blob), KB_EIO);
+	assert_int_equal(store_manifest_clear(&st, 5), KB_EIO);
+}
+
+/* ---- rebuild */
+
+static void rebuilt_slots_are_trials(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	write_manifest(&disk, 1, 8, 100);
+	write_manifest(&disk, 2, 6, 100);
+	load(&disk, &s);
+	disk.ops = 0;
+	assert_int_equal(store_rebuild(&st, 4, 0x05, &s), KB_OK);
+	assert_int_equal(disk.ops, 0);
+	assert_true(s.rebuilt && s.nslots == 4);
+	assert_int_equal(s.slot[0].st, STATE_TRIAL);
+	assert_false(s.slot[0].has_release);
+	assert_int_equal(s.slot[1].st, STATE_TRIAL);
+	assert_true(s.slot[1].has_release && s.slot[1].sequence == 8);
+	assert_int_equal(s.slot[1].release[5], 8);
+	assert_string_equal(s.slot[1].version, "1.0");
+	assert_int_equal(s.slot[2].tries, STATE_TRIES);
+	assert_int_equal(s.slot[2].grace, STATE_GRACE);
+	assert_int_equal(s.slot[3].st, STATE_EMPTY);
+	assert_int_equal(s.pref, 1);
+	assert_true(s.floor == 4);
+	assert_int_equal(store_rebuild(&st, 0, 0, &s), KB_EINVAL);
+	assert_int_equal(store_rebuild(&st, 9, 0, &s), KB_EINVAL);
+}
+
+static void rebuilding_from_nothing_gives_empty_slots(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	load(&disk, &s);
+	assert_int_equal(store_rebuild(&st, 2, 0, &s), KB_OK);
+	assert_int_equal(s.slot[0].st, STATE_EMPTY);
+	assert_int_equal(s.pref, 0);
+	assert_int_equal(store_rebuild(&st, 2, 2, &s), KB_OK);
+	assert_int_equal(s.pref, 1); /* a trial goes before an empty slot */
+}
+
+static void rebuilt_state_is_saved_above_what_was_lost(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	put_record(0, 5, 40, 1, "no slots\n");
+	load(&disk, &s);
+	assert_int_equal(found, STORE_LOST);
+	assert_int_equal(store_rebuild(&st, 2, 1, &s), KB_OK);
+	assert_int_equal(store_save_both(&st, &s), KB_OK);
+	load(&disk, &s);
+	assert_int_equal(found, STORE_FOUND);
+	assert_true(s.seq == 42 && s.rebuilt);
+}
+
+/* ---- history */
+
+static uint64_t told[300];
+static unsigned ntold, stop_after;
+
+static bool tell(void *ctx, const struct history_event *e)
+{
+	(void)ctx;
+	told[ntold++] = e->n;
+	return ntold != stop_after;
+}
+
+static void read_history(unsigned max)
+{
+	ntold = 0;
+	assert_int_equal(store_history_read(&st, max, tell, NULL), KB_OK);
+}
+
+static void add_event(void)
+{
+	struct history_event e = { .kind = HISTORY_GOOD, .slot = 0 };
+
+	assert_int_equal(store_history_add(&st, &e), KB_OK);
+}
+
+static void history_is_told_newest_first(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	load(&disk, &s);
+	read_history(0);
+	assert_int_equal(ntold, 0);
+	for (int i = 0; i < 300; i++) {
+		if (i % 50 == 0)
+			load(&disk, &s);
+		add_event();
+	}
+	read_history(0);
+	assert_int_equal(ntold, 256);
+	for (unsigned i = 0; i < 256; i++)
+		assert_true(told[i] == 300 - i);
+	read_history(10);
+	assert_int_equal(ntold, 10);
+	stop_after = 3;
+	read_history(0);
+	assert_int_equal(ntold, 3);
+	stop_after = 0;
+}
+
+static void damaged_event_is_left_out(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	load(&disk, &s);
+	for (int i = 0; i < 5; i++)
+		add_event();
+	bdev_sim_scribble(&disk, STORE_HISTORY + 2 * HISTORY_CELL, HISTORY_CELL, 1);
+	disk.dead[0].from = STORE_HISTORY + 3 * HISTORY_CELL;
+	disk.dead[0].to = STORE_HISTORY + 4 * HISTORY_CELL;
+	disk.dead[0].reads = true;
+	read_history(0);
+	assert_int_equal(ntold, 3);
+	assert_true(told[0] == 5 && told[1] == 2 && told[2] == 1);
+}
+
+static void cut_event_loses_that_event_only(void **ctx)
+{
+	struct history_event e = { .slot = 0 };
+	struct state s;
+
+	(void)ctx;
+	load(&disk, &s);
+	for (int i = 0; i < 256; i++)
+		add_event();
+	for (unsigned cut = 1; cut <= 2; cut++)
+		for (uint64_t seed = 0; seed < SEEDS; seed++) {
+			bdev_sim_copy(&trial_disk, &disk);
+			load(&trial_disk, &s);
+			trial_disk.cut_at = cut;
+			assert_int_equal(store_history_add(&st, &e), KB_EIO);
+			bdev_sim_cut(&trial_disk, seed);
+			load(&trial_disk, &s);
+			read_history(0);
+			assert_in_range(ntold, 255, 256);
+			assert_in_range(told[0], 256, 257);
+			add_event();
+		}
+}
+
+static void history_that_has_no_next_number_is_full(void **ctx)
+{
+	struct history_event e = { .slot = 0 };
+	struct state s;
+
+	(void)ctx;
+	load(&disk, &s);
+	st.history_n = UINT64_MAX - 1;
+	assert_int_equal(store_history_add(&st, &e), KB_OK);
+	assert_int_equal(store_history_add(&st, &e), KB_ENOSPC);
+	load(&disk, &s);
+	assert_int_equal(store_history_add(&st, &e), KB_ENOSPC);
+}
+
+/* ---- lock */
+
+static void lock_is_waited_for_and_given_up(void **ctx)
+{
+	char path[] = "/tmp/keelboot-lock-XXXXXX";
+	int a = mkstemp(path), b;
+
+	(void)ctx;
+	assert_true(a >= 0);
+	b = dup(a);
+	assert_int_equal(store_lock(a, 0), KB_OK);
+	assert_int_equal(store_lock(b, 0), KB_OK); /* the same open file */
+	close(b);
+	FILE *other = fopen(path, "r+");
+
+	assert_non_null(other);
+	assert_int_equal(store_lock(fileno(other), 30), KB_EBUSY);
+	close(a);
+	assert_int_equal(store_lock(fileno(other), 30), KB_OK);
+	fclose(other);
+	unlink(path);
+	assert_int_not_equal(store_lock(-1, 30), KB_OK);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(new_partition_is_blank),
+		T(anything_else_without_a_record_is_lost),
+		T(blank_beside_an_unreadable_region_is_lost),
+		T(partition_may_not_be_too_small),
+		T(what_is_saved_is_loaded_through_many_rounds_of_both_rings),
+		T(one_unreadable_cell_costs_that_cell_only),
+		T(cell_in_a_wrong_place_is_not_believed),
+		T(record_that_can_not_be_read_gives_way_to_an_older_one),
+		T(sequences_are_compared_in_64_bits),
+		T(sequence_that_has_no_successor_can_not_be_saved_over),
+		T(newer_record_keeps_its_format_and_lines),
+		T(open_token_is_the_sequence_of_the_charge),
+		T(save_costs_one_write_and_one_flush),
+		T(write_that_lands_wrong_is_noticed),
+		T(region_that_can_not_be_written_is_passed_by),
+		T(worn_cell_is_passed_by_at_the_next_try),
+		T(newest_record_is_never_written_over),
+		T(cut_save_gives_old_or_new),
+		T(cut_save_both_gives_old_or_new),
+		T(cut_after_a_wrapped_ring_gives_old_or_new),
+		T(failed_save_leaves_old_or_new),
+		T(after_save_both_no_lost_region_brings_back_the_old),
+		T(after_one_save_a_lost_region_may_bring_back_the_old),
+		T(dead_region_puts_both_copies_into_the_living_one),
+		T(dead_region_survives_cuts),
+		T(manifest_comes_back_for_each_slot),
+		T(manifest_arguments_are_checked),
+		T(manifest_survives_the_loss_of_either_copy),
+		T(manifest_in_a_wrong_place_is_not_believed),
+		T(cleared_manifest_is_blank),
+		T(cut_manifest_write_gives_old_or_new),
+		T(cut_manifest_clear_gives_old_or_none),
+		T(manifest_goes_on_with_one_dead_copy),
+		T(stale_copy_that_can_not_be_changed_is_an_error),
+		T(rebuilt_slots_are_trials),
+		T(rebuilding_from_nothing_gives_empty_slots),
+		T(rebuilt_state_is_saved_above_what_was_lost),
+		T(history_is_told_newest_first),
+		T(damaged_event_is_left_out),
+		T(cut_event_loses_that_event_only),
+		T(history_that_has_no_next_number_is_full),
+		T(lock_is_waited_for_and_given_up),
+	};
+
+	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
