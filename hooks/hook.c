@@ -162,7 +162,7 @@ static enum kb_err run(const char *dir, const char *name, const struct vars *var
 	enum kb_err err;
 	pid_t pid;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	snprintf(path, sizeof(path), "%s/%.63s", dir, name);
 	if (os_pipe(fds) != KB_OK)
 		return fail(reason, name, "cannot be started");
 	sp.fd3 = fds[1];
@@ -189,7 +189,7 @@ static bool is_hook(const char *dir, const char *name)
 
 	if (name[0] == '.' || name[strlen(name) - 1] == '~')
 		return false;
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	snprintf(path, sizeof(path), "%s/%.63s", dir, name);
 	if (os_executable(path))
 		return true;
 	log_warn("hook %s: not an executable file; ignored", path);

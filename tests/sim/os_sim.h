@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel seam, simulated: a small fixture of files, devices, children and time instead of a
+ * machine, and a trace of what was done to it.
+ *
+ * A golden trace test reads
+ *
+ *	os_sim_reset();
+ *	os_sim_disk(&disk); os_sim_bdev("/dev/vda1", &mem); os_sim_child(&apply); …
+ *	boot(&b);
+ *	trace_expect("update-from-data");            (tests/sim/trace.h)
+ *
+ * Calls that change something are lines ("mount /dev/vda2 /sysroot ext4 ro", with " = why" behind
+ *one that failed); calls that only ask are not. Log lines stand between them ("# slot b, …"). Time
+ *is virtual and passes only in waits. The watchdog is real enough to fire: who opens it has to feed
+ * it. After the end (exec, reboot, watchdog) every call fails and nothing is traced any more.
+ *
+ * Everything given by pointer here is copied, if not said otherwise.
+ */
+#pragma once
+
+#include "lib/bdev.h"
+#include "lib/os.h"
+
+/* ---------------------------------------------------------------- the run */
+enum os_sim_end { OS_SIM_RUNS, OS_SIM_EXEC, OS_SIM_REBOOT, OS_SIM_WATCHDOG };
+
+/* A bare machine at time 0: no files, no devices, no watchdog. Logging goes to the trace. */
+void os_sim_reset(void);
+enum os_sim_end os_sim_ended(void);
+/* What was done so far, a line for each call. */
+const char *os_sim_trace(void);
+/* Log lines up to this level are in the trace; default LOG_LEVEL_NOTICE. */
+void os_sim_log_level(int level);
+/* Times that something has been done: lines that begin with prefix. */
+unsigned os_sim_count(const char *prefix);
+/* Lets time pass. */
+void os_sim_advance(unsigned ms);
+/* Calls fn at that time, from inside of whatever waits then. */
+void os_sim_at(unsigned at_ms, void (*fn)(void *ctx), void *ctx);
+/* The nth call (from 1; 0: each) whose line begins with prefix fails with e. */
+void os_sim_fail(const char *prefix, unsigned nth, enum kb_err e);
+
+/* ---------------------------------------------------------------- files */
+void os_sim_file(const char *path, const char *text);
+void os_sim_exec(const char *path); /* an executable file */
+void os_sim_link(const char *path, const char *target);
+void os_sim_remove(const char *path); /* with all that is below it */
+/* What a file holds now, also of those that were written; NULL: no such file. */
+const char *os_sim_text(const char *path);
+/* A file system on a device: mounting it as another type fails. */
+void os_sim_fs(const char *dev, const char *fstype);
+/* An executable (text NULL) or a file that is there while dev is mounted. path as from the root. */
+void os_sim_fs_file(const char *dev, const char *path, const char *text);
+
+/* ---------------------------------------------------------------- devices */
+struct os_sim_part {
+	const char *partlabel, *partuuid, *fstype, *label, *uuid; /* NULL: "" */
+	uint64_t size; /* bytes; they follow each other from 1 MiB on */
+};
+
+struct os_sim_disk {
+	const char *name; /* "vda" */
+	const char *path; /* "/devices/…/block/vda"; NULL makes one up */
+	uint64_t size;
+	bool removable;
+	const char *fstype; /* on the bare disk, when there are no partitions */
+	unsigned nparts;
+	struct os_sim_part part[8];
+	unsigned at_ms;	    /* appears then, with uevents; 0: is there from the start */
+	unsigned prober_ms; /* that its prober takes */
+	bool no_answer;	    /* no prober child is made for it: os_sim_child() does that */
+};
+
+/* Its nodes, its /sys, its uevents, its file systems, and what a prober says of it. */
+void os_sim_disk(const struct os_sim_disk *d);
+/* Pulled out at that time. */
+void os_sim_disk_gone(const char *name, unsigned at_ms);
+/* A uevent as the kernel sends it. type "disk" or "partition". */
+void os_sim_uevent(const char *action, const char *devpath, const char *type);
+/* How many uevent sockets may be opened; default 1. 0: the kernel has none. */
+void os_sim_uevent_sockets(unsigned n);
+/* What bdev_file_open(path) opens. Borrowed. Reads are not traced; writes and flushes are. */
+void os_sim_bdev(const char *path, struct bdev *dev);
+/* A watchdog with these properties; also makes its node. */
+void os_sim_watchdog(const char *dev, const struct os_wdt_info *info);
+
+/* ---------------------------------------------------------------- children */
+struct os_sim_say {
+	unsigned at_ms; /* after the start */
+	const void *text;
+	size_t len; /* 0: strlen(text) */
+};
+
+struct os_sim_child {
+	const char *argv0;	  /* of the program; required */
+	const char *arg;	  /* one of its arguments; NULL: any */
+	struct os_sim_say say[6]; /* on descriptor 3; up to the first NULL; texts are borrowed */
+	unsigned duration_ms;
+	int status;	/* as from waitpid(): exit code << 8, or a signal */
+	bool hangs;	/* never ends by itself */
+	bool stuck;	/* cannot even be killed */
+	unsigned times; /* that many starts; 0: any number */
+	/* Called when it ends by itself, with its arguments: does to the fixture what it is for. */
+	void (*run)(void *ctx, const char *const *argv);
+	void *ctx;
+};
+
+/* The first that fits and has times left is taken. Without one, a program cannot be started. */
+void os_sim_child(const struct os_sim_child *c);

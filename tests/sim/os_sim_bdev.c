@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simulation's block devices: bdev_file_open() finds those that the fixture has laid out. */
+#include "tests/sim/os_sim_int.h"
+
+#include "lib/util.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define DEVS_MAX 8
+#define OPEN_MAX 16
+
+static struct {
+	char path[64];
+	struct bdev *dev;
+} devs[DEVS_MAX];
+
+static struct open {
+	const struct bdev_file *file; /* NULL: free */
+	unsigned dev;
+	bool write;
+} opens[OPEN_MAX];
+
+void os_sim_bdev_reset(void)
+{
+	memset(devs, 0, sizeof(devs));
+	memset(opens, 0, sizeof(opens));
+}
+
+void os_sim_bdev(const char *path, struct bdev *dev)
+{
+	unsigned i = 0;
+
+	while (i + 1 < DEVS_MAX && devs[i].dev != NULL && strcmp(devs[i].path, path) != 0)
+		i++;
+	snprintf(devs[i].path, sizeof(devs[i].path), "%s", path);
+	devs[i].dev = dev;
+}
+
+static struct open *find_open(const void *b)
+{
+	for (unsigned i = 0; i < OPEN_MAX; i++) {
+		if (opens[i].file == b)
+			return &opens[i];
+	}
+	return NULL;
+}
+
+static enum kb_err sim_read(struct bdev *b, uint64_t off, void *buf, size_t len)
+{
+	struct open *o = find_open(b);
+
+	return o == NULL || os_sim_over() ? KB_EIO : bdev_read(devs[o->dev].dev, off, buf, len);
+}
+
+static enum kb_err sim_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
+{
+	struct open *o = find_open(b);
+
+	if (o == NULL)
+		return KB_EIO;
+	TRY(os_sim_call(o->write ? KB_OK : KB_EPERM, "write %s %zu bytes", devs[o->dev].path, len));
+	return bdev_write(devs[o->dev].dev, off, buf, len);
+}
+
+static enum kb_err sim_flush(struct bdev *b)
+{
+	struct open *o = find_open(b);
+
+	if (o == NULL)
+		return KB_EIO;
+	TRY(os_sim_call(KB_OK, "flush %s", devs[o->dev].path));
+	return bdev_flush(devs[o->dev].dev);
+}
+
+static enum kb_err sim_drop_cache(struct bdev *b, uint64_t off, uint64_t len)
+{
+	struct open *o = find_open(b);
+
+	return o == NULL || os_sim_over() ? KB_EIO : bdev_drop_cache(devs[o->dev].dev, off, len);
+}
+
+static const struct bdev_ops sim_ops = {
+	.read = sim_read,
+	.write = sim_write,
+	.flush = sim_flush,
+	.drop_cache = sim_drop_cache,
+};
+
+enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags)
+{
+	struct open *o = find_open(NULL);
+	unsigned i = 0;
+
+	*b = (struct bdev_file){ .fd = -1 };
+	while (i < DEVS_MAX && (devs[i].dev == NULL || strcmp(devs[i].path, path) != 0))
+		i++;
+	if (o == NULL)
+		return KB_EIO;
+	TRY(os_sim_call(i < DEVS_MAX ? KB_OK : KB_ENOENT, "open %s%s%s", path,
+			flags & BDEV_FILE_WRITE ? " rw" : " ro",
+			flags & BDEV_FILE_EXCL ? " excl" : ""));
+	*o = (struct open){ .file = b, .dev = i, .write = flags & BDEV_FILE_WRITE };
+	b->bdev = (struct bdev){ .ops = &sim_ops,
+				 .size = devs[i].dev->size,
+				 .sector = devs[i].dev->sector };
+	/* Something real to lock. */
+	b->fd = memfd_create("bdev", MFD_CLOEXEC);
+	b->block = true;
+	return KB_OK;
+}
+
+enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
+{
+	(void)fd;
+	*b = (struct bdev_file){ .fd = -1 };
+	return KB_EINVAL;
+}
+
+void bdev_file_close(struct bdev_file *b)
+{
+	struct open *o = find_open(b);
+
+	if (o != NULL)
+		o->file = NULL;
+	util_close(&b->fd);
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simulation's disks, uevents and watchdog. */
+#include "tests/sim/os_sim_int.h"
+
+#include "initramfs/prober.h"
+
+#include <errno.h>
+#include <linux/watchdog.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define UEVENTS_MAX 64
+#define DISKS_MAX   16
+#define MIB	    (1ull << 20)
+
+struct uevent {
+	char text[512];
+	size_t len;
+};
+
+struct disk {
+	struct os_sim_disk d;
+	struct prober_answer answer;
+	char name[32], path[128];
+};
+
+static struct uevent uevent[UEVENTS_MAX];
+static unsigned uevent_first, nuevents, sockets;
+static struct disk *disk[DISKS_MAX];
+static unsigned ndisks;
+static struct {
+	char dev[64];
+	struct os_wdt_info info;
+	int fd; /* -1: closed */
+	unsigned timeout_s;
+	uint64_t fed;
+} wdt;
+
+void os_sim_dev_reset(void)
+{
+	for (unsigned i = 0; i < ndisks; i++)
+		free(disk[i]);
+	ndisks = uevent_first = nuevents = 0;
+	sockets = 1;
+	memset(&wdt, 0, sizeof(wdt));
+	wdt.fd = -1;
+}
+
+/* ---------------------------------------------------------------- uevents */
+void os_sim_uevent_sockets(unsigned n)
+{
+	sockets = n;
+}
+
+void os_sim_uevent(const char *action, const char *devpath, const char *type)
+{
+	struct uevent *u = &uevent[(uevent_first + nuevents) % UEVENTS_MAX];
+
+	if (nuevents == UEVENTS_MAX)
+		abort();
+	u->len = (size_t)snprintf(u->text, sizeof(u->text),
+				  "%s@%s%cACTION=%s%cDEVPATH=%s%cSUBSYSTEM=block%cDEVTYPE=%s%c",
+				  action, devpath, 0, action, 0, devpath, 0, 0, type, 0);
+	nuevents++;
+}
+
+bool os_sim_uevent_pending(void)
+{
+	return nuevents > 0;
+}
+
+enum kb_err os_uevent_open(int *fd)
+{
+	*fd = -1;
+	if (sockets == 0) {
+		errno = EPROTONOSUPPORT;
+		return KB_EIO;
+	}
+	sockets--;
+	*fd = os_sim_fd_new(OS_SIM_FD_UEVENT);
+	return KB_OK;
+}
+
+enum kb_err os_uevent_read(int fd, char *buf, size_t size, size_t *len)
+{
+	const struct uevent *u = &uevent[uevent_first % UEVENTS_MAX];
+
+	*len = 0;
+	if (os_sim_fd_get(fd) == NULL || os_sim_over())
+		return KB_EIO;
+	if (nuevents == 0)
+		return KB_EBUSY;
+	if (u->len >= size)
+		return KB_ENOSPC;
+	memcpy(buf, u->text, u->len);
+	buf[u->len] = '\0';
+	*len = u->len;
+	uevent_first++;
+	nuevents--;
+	return KB_OK;
+}
+
+/* ---------------------------------------------------------------- disks */
+static void put_number(const char *dir, const char *attr, uint64_t n)
+{
+	char path[160], text[32];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, attr);
+	snprintf(text, sizeof(text), "%llu\n", (unsigned long long)n);
+	os_sim_file(path, text);
+}
+
+static void put_node(const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	os_sim_file(path, "");
+}
+
+static void put_part(const struct disk *k, unsigned i)
+{
+	const struct prober_part *p = &k->answer.part[i];
+	const char *name = p->dev + 5;
+	char dir[128], link[256];
+
+	put_node(name);
+	snprintf(dir, sizeof(dir), "/sys/class/block/%s", name);
+	snprintf(link, sizeof(link), "../..%s/%s", k->path, name);
+	os_sim_link(dir, link);
+	put_number(dir, "partition", p->number);
+	snprintf(dir, sizeof(dir), "/sys/class/block/%s/%s", k->name, name);
+	put_number(dir, "partition", p->number);
+	put_number(dir, "start", p->start / 512);
+	put_number(dir, "size", p->size / 512);
+	snprintf(link, sizeof(link), "DEVTYPE=partition\nPARTN=%u\nPARTNAME=%s\n", p->number,
+		 p->partlabel);
+	snprintf(dir + strlen(dir), sizeof(dir) - strlen(dir), "/uevent");
+	os_sim_file(dir, link);
+}
+
+/* It is there from now on. */
+static void appear(void *ctx)
+{
+	const struct disk *k = ctx;
+	char dir[96], path[192];
+
+	put_node(k->name);
+	snprintf(dir, sizeof(dir), "/sys/class/block/%s", k->name);
+	snprintf(path, sizeof(path), "../..%s", k->path);
+	os_sim_link(dir, path);
+	put_number(dir, "size", k->d.size / 512);
+	put_number(dir, "removable", k->d.removable);
+	for (unsigned i = 0; i < k->answer.n; i++)
+		put_part(k, i);
+	if (os_sim_now() == 0)
+		return;
+	os_sim_uevent("add", k->path, "disk");
+	for (unsigned i = 0; i < k->answer.n; i++) {
+		snprintf(path, sizeof(path), "%s/%s", k->path, k->answer.part[i].dev + 5);
+		os_sim_uevent("add", path, "partition");
+	}
+}
+
+static void set(char *to, size_t size, const char *text)
+{
+	snprintf(to, size, "%s", text != NULL ? text : "");
+}
+
+static void build_part(struct disk *k, unsigned i, uint64_t *at)
+{
+	const struct os_sim_part *from = &k->d.part[i];
+	struct prober_part *p = &k->answer.part[i];
+	char last = k->name[strlen(k->name) - 1];
+
+	snprintf(p->dev, sizeof(p->dev), "/dev/%.20s%s%u", k->name,
+		 last >= '0' && last <= '9' ? "p" : "", i + 1);
+	set(p->partlabel, sizeof(p->partlabel), from->partlabel);
+	set(p->partuuid, sizeof(p->partuuid), from->partuuid);
+	set(p->fstype, sizeof(p->fstype), from->fstype);
+	set(p->label, sizeof(p->label), from->label);
+	set(p->uuid, sizeof(p->uuid), from->uuid);
+	p->number = i + 1;
+	p->start = *at;
+	p->size = from->size;
+	*at += from->size;
+	if (from->fstype != NULL)
+		os_sim_fs(p->dev, from->fstype);
+}
+
+static void build_answer(struct disk *k)
+{
+	struct prober_answer *a = &k->answer;
+	uint64_t at = MIB;
+
+	a->magic = PROBER_MAGIC;
+	a->size = k->d.size;
+	a->n = k->d.nparts;
+	set(a->table, sizeof(a->table), a->n > 0 ? "gpt" : "");
+	snprintf(a->whole.dev, sizeof(a->whole.dev), "/dev/%.20s", k->name);
+	a->whole.size = a->size;
+	set(a->whole.fstype, sizeof(a->whole.fstype), k->d.fstype);
+	if (k->d.fstype != NULL)
+		os_sim_fs(a->whole.dev, k->d.fstype);
+	for (unsigned i = 0; i < a->n; i++)
+		build_part(k, i, &at);
+}
+
+void os_sim_disk(const struct os_sim_disk *d)
+{
+	struct disk *k = calloc(1, sizeof(*k));
+
+	if (k == NULL || ndisks == DISKS_MAX || d->nparts > 8)
+		abort();
+	disk[ndisks++] = k;
+	k->d = *d;
+	snprintf(k->name, sizeof(k->name), "%s", d->name);
+	if (d->path != NULL)
+		snprintf(k->path, sizeof(k->path), "%s", d->path);
+	else
+		snprintf(k->path, sizeof(k->path), "/devices/pci0000:00/block/%s", d->name);
+	build_answer(k);
+	if (!d->no_answer) {
+		struct os_sim_child c = { .argv0 = "keelboot-prober",
+					  .arg = k->answer.whole.dev,
+					  .duration_ms = d->prober_ms };
+
+		c.say[0] = (struct os_sim_say){ d->prober_ms, &k->answer,
+						PROBER_ANSWER_LEN(k->answer.n) };
+		os_sim_child(&c);
+	}
+	if (d->at_ms == 0)
+		appear(k);
+	else
+		os_sim_at(d->at_ms, appear, k);
+}
+
+static void vanish(void *ctx)
+{
+	const struct disk *k = ctx;
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/class/block/%s", k->name);
+	os_sim_remove(path);
+	os_sim_remove(k->answer.whole.dev);
+	for (unsigned i = 0; i < k->answer.n; i++) {
+		snprintf(path, sizeof(path), "/sys/class/block/%s", k->answer.part[i].dev + 5);
+		os_sim_remove(path);
+		os_sim_remove(k->answer.part[i].dev);
+	}
+	os_sim_uevent("remove", k->path, "disk");
+}
+
+void os_sim_disk_gone(const char *name, unsigned at_ms)
+{
+	for (unsigned i = 0; i < ndisks; i++) {
+		if (strcmp(disk[i]->name, name) == 0)
+			os_sim_at(at_ms, vanish, disk[i]);
+	}
+}
+
+/* ---------------------------------------------------------------- watchdog */
+void os_sim_watchdog(const char *dev, const struct os_wdt_info *info)
+{
+	snprintf(wdt.dev, sizeof(wdt.dev), "%s", dev);
+	wdt.info = *info;
+	os_sim_file(dev, "");
+}
+
+enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_wdt_info *info)
+{
+	enum kb_err err = os_sim_call(strcmp(dev, wdt.dev) == 0 ? KB_OK : KB_ENODEV,
+				      "watchdog %s %u s", dev, timeout_s);
+
+	*fd = -1;
+	memset(info, 0, sizeof(*info));
+	if (err != KB_OK)
+		return err;
+	*fd = wdt.fd = os_sim_fd_new(OS_SIM_FD_WDT);
+	*info = wdt.info;
+	/* Hardware with a limit takes the limit. */
+	if (info->timeout_s == 0 || timeout_s < info->timeout_s)
+		info->timeout_s = timeout_s;
+	wdt.timeout_s = info->timeout_s;
+	wdt.fed = os_sim_now();
+	return KB_OK;
+}
+
+void os_wdt_ping(int fd)
+{
+	if (fd == wdt.fd)
+		wdt.fed = os_sim_now();
+}
+
+enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s)
+{
+	enum kb_err err = os_sim_call(KB_OK, "watchdog timeout %u s", *timeout_s);
+
+	if (err != KB_OK || fd != wdt.fd)
+		return err != KB_OK ? err : KB_EIO;
+	if (wdt.info.timeout_s != 0 && *timeout_s > wdt.info.timeout_s)
+		*timeout_s = wdt.info.timeout_s;
+	wdt.timeout_s = *timeout_s;
+	return KB_OK;
+}
+
+/* A closed one goes on, but whoever opens it next is not part of the simulation. */
+static bool wdt_counts(void)
+{
+	return wdt.fd >= 0 && os_sim_fd_get(wdt.fd) != NULL &&
+	       os_sim_fd_get(wdt.fd)->kind == OS_SIM_FD_WDT;
+}
+
+uint64_t os_sim_wdt_next(void)
+{
+	return wdt_counts() ? wdt.fed + wdt.timeout_s * 1000ull : UINT64_MAX;
+}
+
+void os_sim_wdt_check(void)
+{
+	if (!wdt_counts() || os_sim_now() < os_sim_wdt_next() || os_sim_over())
+		return;
+	if (os_sim_call(KB_OK, "WATCHDOG FIRES") == KB_OK)
+		os_sim_finish(OS_SIM_WATCHDOG);
+}

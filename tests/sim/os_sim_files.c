@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simulation's files and mounts. */
+#include "tests/sim/os_sim_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#define FILES_MAX 1024
+#define NAME_LEN  64
+
+struct file {
+	char path[192]; /* "": free */
+	enum os_sim_file_kind kind;
+	char *text;
+	char dev[32]; /* of a template: there only while this device is mounted, path below that */
+};
+
+struct fs {
+	char dev[32], type[16];
+};
+
+static struct file file[FILES_MAX];
+static struct fs fs[32];
+static unsigned nfs;
+
+static struct file *find(const char *path)
+{
+	for (unsigned i = 0; i < FILES_MAX; i++) {
+		if (file[i].path[0] != '\0' && file[i].dev[0] == '\0' &&
+		    strcmp(file[i].path, path) == 0)
+			return &file[i];
+	}
+	return NULL;
+}
+
+/* True when path is dir or below it. */
+static bool below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+static bool is_folder(const char *path)
+{
+	size_t len = strlen(path);
+
+	for (unsigned i = 0; i < FILES_MAX; i++) {
+		if (file[i].dev[0] == '\0' && strncmp(file[i].path, path, len) == 0 &&
+		    file[i].path[len] == '/')
+			return true;
+	}
+	return strcmp(path, "/") == 0;
+}
+
+static void drop(struct file *f)
+{
+	free(f->text);
+	memset(f, 0, sizeof(*f));
+}
+
+static struct file *new_file(const char *path, enum os_sim_file_kind kind, const char *text)
+{
+	for (unsigned i = 0; i < FILES_MAX; i++) {
+		if (file[i].path[0] != '\0')
+			continue;
+		snprintf(file[i].path, sizeof(file[i].path), "%s", path);
+		file[i].kind = kind;
+		file[i].text = strdup(text);
+		return &file[i];
+	}
+	fprintf(stderr, "os_sim: too many files\n");
+	abort();
+}
+
+void os_sim_put(const char *path, enum os_sim_file_kind kind, const char *text)
+{
+	struct file *f = find(path);
+
+	if (f != NULL)
+		drop(f);
+	new_file(path, kind, text);
+}
+
+void os_sim_files_reset(void)
+{
+	for (unsigned i = 0; i < FILES_MAX; i++)
+		drop(&file[i]);
+	nfs = 0;
+}
+
+void os_sim_file(const char *path, const char *text)
+{
+	os_sim_put(path, OS_SIM_TEXT, text);
+}
+
+void os_sim_exec(const char *path)
+{
+	os_sim_put(path, OS_SIM_EXECUTABLE, "");
+}
+
+void os_sim_link(const char *path, const char *target)
+{
+	os_sim_put(path, OS_SIM_LINK_TO, target);
+}
+
+void os_sim_remove(const char *path)
+{
+	for (unsigned i = 0; i < FILES_MAX; i++) {
+		if (file[i].path[0] != '\0' && file[i].dev[0] == '\0' && below(file[i].path, path))
+			drop(&file[i]);
+	}
+}
+
+const char *os_sim_text(const char *path)
+{
+	struct file *f = find(path);
+
+	return f != NULL ? f->text : NULL;
+}
+
+void os_sim_fs(const char *dev, const char *fstype)
+{
+	snprintf(fs[nfs].dev, sizeof(fs[nfs].dev), "%s", dev);
+	snprintf(fs[nfs].type, sizeof(fs[nfs].type), "%s", fstype);
+	nfs++;
+}
+
+void os_sim_fs_file(const char *dev, const char *path, const char *text)
+{
+	struct file *f = new_file(path, text == NULL ? OS_SIM_EXECUTABLE : OS_SIM_TEXT,
+				  text == NULL ? "" : text);
+
+	snprintf(f->dev, sizeof(f->dev), "%s", dev);
+}
+
+/* ---------------------------------------------------------------- os.h: files */
+enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
+{
+	struct file *f = find(path);
+	size_t n;
+
+	buf[0] = '\0';
+	if (len != NULL)
+		*len = 0;
+	if (f == NULL || f->kind == OS_SIM_FOLDER || os_sim_over())
+		return KB_ENOENT;
+	n = strlen(f->text) < size ? strlen(f->text) : size - 1;
+	memcpy(buf, f->text, n);
+	buf[n] = '\0';
+	if (len != NULL)
+		*len = n;
+	return KB_OK;
+}
+
+/* A short text stands in the line, a longer one below it. */
+enum kb_err os_write_file(const char *path, const char *text, size_t len)
+{
+	char shown[4096], *to = shown;
+	size_t lines = 0;
+	enum kb_err err;
+
+	for (size_t i = 0; i < len; i++)
+		lines += text[i] == '\n';
+	if (lines > 1)
+		to = stpcpy(to, "\n");
+	for (size_t i = 0; i < len && to + 16 < shown + sizeof(shown); i++) {
+		if (lines > 1 && (i == 0 || text[i - 1] == '\n'))
+			to = stpcpy(to, "    | ");
+		if (text[i] != '\n' || (lines > 1 && i + 1 < len))
+			*to++ = text[i];
+	}
+	*to = '\0';
+	err = os_sim_call(KB_OK, "write %s%s%s", path, lines > 1 ? "" : " ", shown);
+	if (err == KB_OK) {
+		char *copy = strndup(text, len);
+
+		os_sim_put(path, OS_SIM_TEXT, copy);
+		free(copy);
+	}
+	return err;
+}
+
+enum kb_err os_mkdir(const char *path, unsigned mode)
+{
+	struct file *f = find(path);
+	enum kb_err err = f != NULL && f->kind != OS_SIM_FOLDER ? KB_EIO : KB_OK;
+
+	(void)mode;
+	if (is_folder(path) || f != NULL)
+		return err;
+	err = os_sim_call(KB_OK, "mkdir %s", path);
+	if (err == KB_OK)
+		os_sim_put(path, OS_SIM_FOLDER, "");
+	return err;
+}
+
+enum kb_err os_unlink(const char *path)
+{
+	enum kb_err err = os_sim_call(find(path) != NULL ? KB_OK : KB_ENOENT, "unlink %s", path);
+
+	if (err == KB_OK)
+		drop(find(path));
+	return err;
+}
+
+bool os_exists(const char *path)
+{
+	return !os_sim_over() && (find(path) != NULL || is_folder(path));
+}
+
+bool os_executable(const char *path)
+{
+	struct file *f = find(path);
+
+	return !os_sim_over() && f != NULL && f->kind == OS_SIM_EXECUTABLE;
+}
+
+bool os_executable_in(const char *root, const char *path)
+{
+	char full[256];
+
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	for (int i = 0; i < 8; i++) {
+		struct file *f = find(full);
+
+		if (f == NULL || f->kind != OS_SIM_LINK_TO)
+			break;
+		snprintf(full, sizeof(full), "%s%s", root, f->text);
+	}
+	return os_executable(full);
+}
+
+enum kb_err os_readlink(const char *path, char *buf, size_t size)
+{
+	struct file *f = find(path);
+
+	buf[0] = '\0';
+	if (f == NULL || os_sim_over())
+		return KB_ENOENT;
+	if (f->kind != OS_SIM_LINK_TO)
+		return KB_EINVAL;
+	if (strlen(f->text) >= size)
+		return KB_ENOSPC;
+	memcpy(buf, f->text, strlen(f->text) + 1);
+	return KB_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+enum kb_err os_list(const char *path, char (*names)[NAME_LEN], unsigned max, unsigned *n)
+{
+	static char all[FILES_MAX][NAME_LEN];
+	unsigned found = 0;
+	size_t len = strlen(path);
+
+	*n = 0;
+	if (os_sim_over() || (!is_folder(path) && find(path) == NULL))
+		return KB_ENOENT;
+	for (unsigned i = 0; i < FILES_MAX; i++) {
+		const char *name = file[i].path + len + 1;
+		size_t nlen;
+		bool twice = false;
+
+		if (file[i].dev[0] != '\0' || !below(file[i].path, path) ||
+		    file[i].path[len] != '/')
+			continue;
+		nlen = strcspn(name, "/");
+		if (nlen == 0 || nlen >= NAME_LEN)
+			continue;
+		for (unsigned k = 0; k < found && !twice; k++)
+			twice = strlen(all[k]) == nlen && memcmp(all[k], name, nlen) == 0;
+		if (!twice)
+			snprintf(all[found++], NAME_LEN, "%.*s", (int)nlen, name);
+	}
+	qsort(all, found, NAME_LEN, by_name);
+	*n = found < max ? found : max;
+	memcpy(names, all, (size_t)*n * NAME_LEN);
+	return KB_OK;
+}
+
+enum kb_err os_free_space(const char *path, uint64_t *free_bytes, uint64_t *total)
+{
+	(void)path;
+	*free_bytes = 1ull << 30;
+	*total = 2ull << 30;
+	return KB_OK;
+}
+
+/* ---------------------------------------------------------------- mounts */
+enum kb_err os_sim_check_mount(const char *source, const char *fstype)
+{
+	if (strncmp(source, "/dev/", 5) != 0)
+		return KB_OK;
+	if (find(source) == NULL)
+		return KB_ENOENT;
+	for (unsigned i = 0; i < nfs; i++) {
+		if (strcmp(fs[i].dev, source) == 0)
+			return strcmp(fs[i].type, fstype) == 0 ? KB_OK : KB_EMOUNT;
+	}
+	return KB_EMOUNT;
+}
+
+void os_sim_do_mount(const char *source, const char *target)
+{
+	char path[256];
+
+	for (unsigned i = 0; i < FILES_MAX; i++) {
+		if (file[i].dev[0] == '\0' || strcmp(file[i].dev, source) != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s%s", target, file[i].path);
+		os_sim_put(path, file[i].kind, file[i].text);
+	}
+}
+
+void os_sim_do_switch_root(const char *target)
+{
+	static const char *const stay[] = { "/dev", "/proc", "/sys", "/run" };
+
+	for (unsigned i = 0; i < FILES_MAX; i++) {
+		struct file *f = &file[i];
+		bool moved = false;
+
+		if (f->path[0] == '\0' || f->dev[0] != '\0')
+			continue;
+		for (unsigned k = 0; k < 4; k++)
+			moved = moved || below(f->path, stay[k]);
+		if (below(f->path, target) && f->path[strlen(target)] == '/')
+			memmove(f->path, f->path + strlen(target),
+				strlen(f->path + strlen(target)) + 1);
+		else if (!moved)
+			drop(f);
+	}
+}

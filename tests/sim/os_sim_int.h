@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared between the files of the simulation only. */
+#pragma once
+
+#include "tests/sim/os_sim.h"
+
+#define OS_SIM_FD  1000 /* descriptors from here on are ours */
+#define OS_SIM_FDS 64
+
+enum os_sim_fd_kind {
+	OS_SIM_FD_FREE,
+	OS_SIM_FD_FILE,
+	OS_SIM_FD_READ,	 /* of a pipe */
+	OS_SIM_FD_WRITE, /* of a pipe */
+	OS_SIM_FD_UEVENT,
+	OS_SIM_FD_WDT,
+};
+
+struct os_sim_fd {
+	enum os_sim_fd_kind kind;
+	int peer;    /* of a pipe, as long as it is open */
+	int proc;    /* of a pipe's reading end: the child that writes; -1 */
+	size_t told; /* bytes that were read of what that child says */
+};
+
+/* One line of the trace; applies os_sim_fail(). Returns that error, or `natural`; sets errno. */
+enum kb_err os_sim_call(enum kb_err natural, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+int os_sim_log_fd(void); /* a new descriptor of what stands for /dev/kmsg */
+bool os_sim_over(void);
+void os_sim_finish(enum os_sim_end how);
+uint64_t os_sim_now(void);
+/* Goes to the next thing that happens, at most to `end`. */
+void os_sim_pass(uint64_t end);
+
+int os_sim_fd_new(enum os_sim_fd_kind kind);
+struct os_sim_fd *os_sim_fd_get(int fd); /* NULL: not ours */
+
+/* Files. */
+enum os_sim_file_kind { OS_SIM_TEXT, OS_SIM_EXECUTABLE, OS_SIM_LINK_TO, OS_SIM_FOLDER };
+void os_sim_put(const char *path, enum os_sim_file_kind kind, const char *text);
+enum kb_err os_sim_check_mount(const char *source, const char *fstype);
+void os_sim_do_mount(const char *source, const char *target);
+void os_sim_do_switch_root(const char *target);
+void os_sim_files_reset(void);
+
+/* Children. */
+void os_sim_procs_reset(void);
+uint64_t os_sim_procs_next(void); /* time of the next thing that one of them does */
+void os_sim_procs_run(void);	  /* what is due */
+bool os_sim_procs_readable(struct os_sim_fd *f);
+void os_sim_wdt_check(void);
+uint64_t os_sim_wdt_next(void);
+void os_sim_dev_reset(void);
+bool os_sim_uevent_pending(void);
+void os_sim_bdev_reset(void);

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simulation's children. */
+#include "tests/sim/os_sim_int.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHILDREN_MAX 48
+#define PROCS_MAX    64
+#define FIRST_PID    100
+#define ARGS_MAX     96
+
+struct proc {
+	const struct os_sim_child *child;
+	uint64_t start, ended; /* ended: UINT64_MAX while it runs */
+	int status;
+	bool killed, waited;
+	char *argv[ARGS_MAX + 1];
+};
+
+static struct os_sim_child child[CHILDREN_MAX];
+static unsigned started[CHILDREN_MAX];
+static unsigned nchildren;
+static struct proc proc[PROCS_MAX];
+static int nprocs;
+
+void os_sim_procs_reset(void)
+{
+	for (int i = 0; i < nprocs; i++) {
+		for (unsigned k = 0; proc[i].argv[k] != NULL; k++)
+			free(proc[i].argv[k]);
+	}
+	memset(proc, 0, sizeof(proc));
+	memset(started, 0, sizeof(started));
+	nchildren = 0;
+	nprocs = 0;
+}
+
+void os_sim_child(const struct os_sim_child *c)
+{
+	if (nchildren == CHILDREN_MAX)
+		abort();
+	child[nchildren++] = *c;
+}
+
+static bool has_arg(const char *const *argv, const char *arg)
+{
+	for (; *argv != NULL; argv++) {
+		if (strcmp(*argv, arg) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const struct os_sim_child *find_child(const char *const *argv)
+{
+	for (unsigned i = 0; i < nchildren; i++) {
+		if (strcmp(child[i].argv0, argv[0]) != 0 ||
+		    (child[i].times != 0 && started[i] >= child[i].times) ||
+		    (child[i].arg != NULL && !has_arg(argv, child[i].arg)))
+			continue;
+		started[i]++;
+		return &child[i];
+	}
+	return NULL;
+}
+
+enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid)
+{
+	const struct os_sim_child *c = os_sim_over() ? NULL : find_child(sp->argv);
+	struct os_sim_fd *f = os_sim_fd_get(sp->fd3);
+	char args[2048] = "";
+	struct proc *p;
+
+	for (unsigned i = 0; sp->argv[i] != NULL; i++)
+		snprintf(args + strlen(args), sizeof(args) - strlen(args), " %s", sp->argv[i]);
+	*pid = -1;
+	if (os_sim_call(c != NULL ? KB_OK : KB_EEXEC, "spawn%s", args) != KB_OK)
+		return KB_EEXEC;
+	if (nprocs == PROCS_MAX)
+		abort();
+	p = &proc[nprocs];
+	*p = (struct proc){ .child = c, .start = os_sim_now(), .ended = UINT64_MAX };
+	for (unsigned i = 0; sp->argv[i] != NULL && i < ARGS_MAX; i++)
+		p->argv[i] = strdup(sp->argv[i]);
+	if (f != NULL && os_sim_fd_get(f->peer) != NULL)
+		os_sim_fd_get(f->peer)->proc = nprocs;
+	*pid = FIRST_PID + nprocs++;
+	return KB_OK;
+}
+
+static bool ends_by_itself(const struct proc *p)
+{
+	return p->ended == UINT64_MAX && !p->child->hangs;
+}
+
+uint64_t os_sim_procs_next(void)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (int i = 0; i < nprocs; i++) {
+		const struct proc *p = &proc[i];
+		const struct os_sim_say *s = p->child->say;
+
+		if (ends_by_itself(p) && p->start + p->child->duration_ms < next)
+			next = p->start + p->child->duration_ms;
+		for (unsigned k = 0; k < 6 && s[k].text != NULL && p->ended == UINT64_MAX; k++) {
+			uint64_t at = p->start + s[k].at_ms;
+
+			if (at > os_sim_now() && at < next)
+				next = at;
+		}
+	}
+	return next;
+}
+
+void os_sim_procs_run(void)
+{
+	for (int i = 0; i < nprocs; i++) {
+		struct proc *p = &proc[i];
+
+		if (!ends_by_itself(p) || os_sim_now() < p->start + p->child->duration_ms)
+			continue;
+		p->ended = p->start + p->child->duration_ms;
+		p->status = p->child->status;
+		if (p->child->run != NULL)
+			p->child->run(p->child->ctx, (const char *const *)p->argv);
+	}
+}
+
+static size_t say_len(const struct os_sim_say *s)
+{
+	return s->len != 0 ? s->len : strlen(s->text);
+}
+
+/* Bytes that a child has said by now, with a copy of those from `from` on. */
+static size_t said(const struct proc *p, size_t from, char *out, size_t size, size_t *got)
+{
+	size_t all = 0;
+
+	*got = 0;
+	for (unsigned k = 0; k < 6 && p->child->say[k].text != NULL; k++) {
+		const struct os_sim_say *s = &p->child->say[k];
+		uint64_t at = p->start + s->at_ms;
+
+		if (at > os_sim_now() || (at > p->ended))
+			break;
+		for (size_t i = 0; i < say_len(s); i++, all++) {
+			if (all >= from && *got < size)
+				out[(*got)++] = ((const char *)s->text)[i];
+		}
+	}
+	return all;
+}
+
+bool os_sim_procs_readable(struct os_sim_fd *f)
+{
+	size_t got;
+	char c;
+
+	if (f->proc < 0)
+		return f->peer < 0;
+	return said(&proc[f->proc], f->told, &c, 1, &got) > f->told ||
+	       proc[f->proc].ended != UINT64_MAX;
+}
+
+enum kb_err os_read(int fd, void *buf, size_t size, size_t *len)
+{
+	struct os_sim_fd *f = os_sim_fd_get(fd);
+
+	*len = 0;
+	if (f == NULL || f->kind != OS_SIM_FD_READ || os_sim_over())
+		return KB_EIO;
+	if (f->proc < 0)
+		return f->peer < 0 ? KB_OK : KB_EBUSY;
+	said(&proc[f->proc], f->told, buf, size, len);
+	f->told += *len;
+	if (*len > 0 || (proc[f->proc].ended != UINT64_MAX && f->peer < 0))
+		return KB_OK;
+	return KB_EBUSY;
+}
+
+static struct proc *by_pid(pid_t pid)
+{
+	int i = pid - FIRST_PID;
+
+	return i >= 0 && i < nprocs && !proc[i].waited ? &proc[i] : NULL;
+}
+
+enum kb_err os_wait(pid_t pid, unsigned timeout_ms, int *status)
+{
+	uint64_t end = os_sim_now() + timeout_ms;
+	struct proc *p = by_pid(pid);
+
+	*status = 0;
+	if (p == NULL || os_sim_over())
+		return KB_ECHILD;
+	os_sim_advance(0);
+	while (p->ended == UINT64_MAX) {
+		if (os_sim_now() >= end)
+			return KB_ETIMEDOUT;
+		os_sim_pass(end);
+	}
+	p->waited = true;
+	*status = p->status;
+	return KB_OK;
+}
+
+/* Killing one that has ended does nothing, and is no line. */
+void os_kill_begin(pid_t pid)
+{
+	struct proc *p = by_pid(pid);
+
+	if (p == NULL || p->ended != UINT64_MAX || p->killed ||
+	    os_sim_call(KB_OK, "kill %s", p->argv[0]) != KB_OK)
+		return;
+	p->killed = true;
+	if (p->child->stuck)
+		return;
+	p->ended = os_sim_now();
+	p->status = SIGKILL;
+}
+
+enum kb_err os_kill(pid_t pid)
+{
+	int status;
+
+	os_kill_begin(pid);
+	return os_wait(pid, 5000, &status);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/trace.h"
+
+#include "tests/sim/os_sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define GOLDEN "tests/trace/golden"
+
+static bool write_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	if (f == NULL || fputs(text, f) < 0)
+		return false;
+	return fclose(f) == 0;
+}
+
+static char *read_text(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char *text = calloc(1, 1 << 20);
+
+	if (f == NULL || text == NULL) {
+		free(text);
+		return NULL;
+	}
+	text[fread(text, 1, (1 << 20) - 1, f)] = '\0';
+	fclose(f);
+	return text;
+}
+
+static void print_diff(const char *golden, const char *trace)
+{
+	char actual[] = "/tmp/keelboot-trace-XXXXXX", command[512];
+	int fd = mkstemp(actual);
+
+	if (fd < 0 || !write_text(actual, trace))
+		fail_msg("unable to write %s", actual);
+	close(fd);
+	snprintf(command, sizeof(command), "diff -u --label golden --label this-run %s %s 1>&2",
+		 golden, actual);
+	if (system(command) == -1)
+		print_error("unable to run diff\n");
+	unlink(actual);
+}
+
+void trace_expect(const char *name)
+{
+	const char *trace = os_sim_trace(), *update = getenv("UPDATE_GOLDEN");
+	char path[256], *golden;
+
+	snprintf(path, sizeof(path), GOLDEN "/%s.trace", name);
+	if (update != NULL && strcmp(update, "1") == 0) {
+		if (!write_text(path, trace))
+			fail_msg("unable to write %s; run from the top of the tree", path);
+		return;
+	}
+	golden = read_text(path);
+	if (golden == NULL)
+		fail_msg("no %s; make it with UPDATE_GOLDEN=1", path);
+	if (strcmp(golden, trace) != 0) {
+		print_diff(path, trace);
+		free(golden);
+		fail_msg("the trace differs from %s (UPDATE_GOLDEN=1 takes it over)", path);
+	}
+	free(golden);
+}
