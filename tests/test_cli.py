@@ -1,0 +1,839 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The keelboot command on plain files: what it says, what it writes, how it ends.
+
+Runs build/keelboot (KEELBOOT and KEELBOOT_HELPER name others).
+"""
+import fcntl
+import json
+import os
+import pathlib
+import re
+import subprocess
+import time
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+KEELBOOT = os.environ.get("KEELBOOT", str(TOP / "build/keelboot"))
+HELPER = os.environ.get("KEELBOOT_HELPER", str(TOP / "build/keelboot-helper"))
+MIB = 1 << 20
+OK, FAILURE, NOTHING, USAGE, REBOOT, VERIFY, INCOMPATIBLE, BUSY = range(8)
+REGIONS = (0, 8 * MIB)  # docs/STATE.md: where the two rings begin
+RING = 64 * 4096
+
+
+def run(*args, env=None, user=None, cwd=None):
+    """The command's result: code, out, err."""
+    environ = {"PATH": os.environ["PATH"], "KEELBOOT_HELPER": HELPER, **(env or {})}
+    return subprocess.run([KEELBOOT, *map(str, args)], env=environ, capture_output=True, text=True, timeout=120,
+                          check=False, user=user, group=user, extra_groups=[] if user else None, cwd=cwd)
+
+
+class Device:
+    """A device in a folder: configuration, run folder, state partition, slots, data."""
+
+    def __init__(self, path):
+        self.path = path
+        self.root, self.run, self.data = path / "root", path / "run", path / "data"
+        self.state = path / "state.img"
+        for folder in (self.root / "etc/keelboot/keys", self.run, self.data):
+            folder.mkdir(parents=True)
+        self.slots = {name: path / f"slot-{name}.img" for name in "ab"}
+        for file in self.slots.values():
+            file.write_bytes(bytes(8 * MIB))
+        self.configure()
+
+    def configure(self, extra=""):
+        (self.root / "etc/keelboot/system.conf").write_text(
+            f"[system]\ncompatible=test-board\n[source.data]\nmount={self.data}\n{extra}")
+
+    def options(self):
+        options = ["--state", self.state, "--conf-root", self.root, "--run-dir", self.run]
+        for name, file in self.slots.items():
+            options += ["--slot", f"{name}:root={file}"]
+        return options
+
+    def __call__(self, *args, code=OK, **kw):
+        result = run(*self.options(), *args, **kw)
+        assert result.returncode == code, f"{args}: {result.returncode}, not {code}\n{result.stdout}{result.stderr}"
+        return result
+
+    def json(self, *args, code=OK):
+        return json.loads(self(*args, "--json", code=code).stdout)
+
+    def init(self, *args):
+        return self("state", "init", *args)
+
+    def boot(self, slot, token=0, **boot):
+        """What init leaves in /run/keelboot."""
+        (self.run / "slot").write_text(f"{slot}\n")
+        (self.run / "token").write_text(f"{slot} {token}\n")
+        facts = {"schema": 1, "slot": slot, "tier": "normal", "status": "good", "counted": True, "cause": "clean",
+                 "version": "", "reason": "", "warnings": []}
+        (self.run / "boot.json").write_text(json.dumps({**facts, **boot}))
+
+    def damage(self, *regions):
+        with open(self.state, "r+b") as file:
+            for region in regions:
+                file.seek(REGIONS[region])
+                file.write(b"\xa5" * RING)
+
+    def slot(self, name):
+        return next(s for s in self.json("status")["slots"] if s["slot"] == name)
+
+
+@pytest.fixture(name="dev")
+def make_device(tmp_path):
+    return Device(tmp_path)
+
+
+@pytest.fixture(name="good")
+def make_good(dev):
+    """Slot a runs 1.0 and is good; slot b is empty."""
+    dev.init("--slots", 2, "--good", "a", "--version", "1.0", "--sequence", 10)
+    dev.boot("a", version="1.0")
+    return dev
+
+
+@pytest.fixture(name="factory", scope="session")
+def make_factory(tmp_path_factory):
+    """Signs bundles."""
+    path = tmp_path_factory.mktemp("factory")
+    for key in ("release", "stranger"):
+        result = run("key", "generate", "-o", path / key)
+        assert result.returncode == OK, result.stderr
+
+    def bundle(version, sequence, key="release", compatible="test-board", floor=0, size=2 * MIB):
+        out = path / f"{version}-{sequence}-{key}-{compatible}-{floor}.keel"
+        image = path / "root.img"
+        if not out.exists():
+            text = f"{version} {sequence} ".encode()
+            # Half of it does not compress, so that chunks of both forms occur.
+            image.write_bytes((text * size)[:size // 2] + os.urandom(size // 2))
+            result = run("bundle", "create", "-o", out, "--compatible", compatible, "--version", version,
+                         "--sequence", sequence, "--floor", floor, "--image", f"root={image}", "--level", 1,
+                         "--key", path / f"{key}.key")
+            assert result.returncode == OK, result.stderr
+            (path / f"{out.name}.img").write_bytes(image.read_bytes())
+        return out
+
+    bundle.public = path / "release.pem"
+    return bundle
+
+
+@pytest.fixture(name="ready")
+def make_ready(good, factory):
+    """As good, and it trusts the factory's key."""
+    (good.root / "etc/keelboot/keys/release.pem").write_bytes(factory.public.read_bytes())
+    return good
+
+
+def content(bundle):
+    return pathlib.Path(f"{bundle}.img").read_bytes()
+
+
+# ---------------------------------------------------------------- usage
+
+
+@pytest.mark.parametrize("args, says", [
+    (["statsu"], 'did you mean "keelboot status"'),
+    (["hist"], 'did you mean "keelboot history"'),
+    (["frobnicate"], "lists the verbs"),
+    (["status", "--jsn"], "did you mean --json"),
+    (["status", "-x"], "unknown option -x"),
+    (["status", "--json=yes"], "takes no value"),
+    (["status", "more"], "one argument too many"),
+    (["history", "-n"], "needs a value"),
+    (["history", "-n", "many"], "not a number"),
+    (["history", "-n0"], "not a number above 0"),
+    (["mark"], "argument is missing"),
+    (["mark", "fine"], "no verdict"),
+    (["mark", "good", "a", "b"], "one argument too many"),
+    (["mark", "good", "--reason", "x"], "takes no --reason"),
+    (["stage"], "argument is missing"),
+    (["stage", "-"], "save it to a file"),
+    (["install", "-"], "save it to a file"),
+    (["install", "x.keel", "--progress=loud"], "not one of auto"),
+    (["state"], "argument is missing"),
+    (["state", "erase"], "neither show nor init"),
+    (["state", "init", "--good", "z"], "not a slot"),
+    (["state", "init", "--good", "a", "--version", ""], "not 1 to 48"),
+    (["state", "init", "--version", "1.0"], "name the slot"),
+    (["--slot", "a=/dev/x", "status"], "SLOT:CLASS=PATH"),
+    (["--offset", "1X", "status"], "not a number of bytes"),
+    (["--wait", "-1", "status"], "not a number of seconds"),
+])
+def test_wrong_usage_names_the_way_out(args, says):
+    result = run(*args)
+    assert result.returncode == USAGE
+    assert says in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("verb", ["status", "mark", "stage", "unstage", "install", "history", "state", "bundle", "key"])
+def test_each_verb_has_help_with_an_example(verb):
+    by_option, by_help = run(verb, "--help"), run("help", verb)
+    assert by_option.returncode == by_help.returncode == OK
+    assert by_option.stdout == by_help.stdout
+    assert re.search(r"^Example:\s+keelboot " + verb, by_option.stdout, re.M)
+    assert max(map(len, by_option.stdout.splitlines())) <= 90
+
+
+def test_help_lists_the_verbs_and_version_is_the_makefiles():
+    version = re.search(r"^VERSION := (\S+)", (TOP / "Makefile").read_text(), re.M).group(1)
+    assert run("version").stdout == f"keelboot {version}\n" == run("--version").stdout
+    assert "unstage" in run("help").stdout
+    assert run("help", "nothing").returncode == USAGE
+
+
+def test_a_closed_standard_output_is_a_failure(good):
+    result = subprocess.run(f"'{KEELBOOT}' --state '{good.state}' state show > /dev/full", shell=True,
+                            capture_output=True, text=True, check=False)
+    assert result.returncode == FAILURE
+    assert "unable to write to standard output" in result.stderr
+
+
+# ---------------------------------------------------------------- state init and show
+
+
+def test_init_makes_the_file_and_both_regions_hold_the_state(dev):
+    dev.init("--slots", 3, "--trial", "b", "--version", "1.0", "--sequence", 7, "--floor", 5)
+    assert dev.state.stat().st_size == 16 * MIB
+    shown = dev.json("state", "show")
+    assert shown["schema"] == 1
+    assert [s["state"] for s in shown["slots"]] == ["empty", "trial", "empty"]
+    assert shown["preferred"] == "b"
+    assert (shown["slots"][1]["version"], shown["slots"][1]["sequence"], shown["slots"][1]["tries"]) == ("1.0", 7, 3)
+    assert shown["floor"] == 5
+    assert dev.json("status")["state"]["regions"] == ["ok", "ok"]
+
+
+def test_init_takes_the_number_of_slots_from_system_conf(dev):
+    dev.configure("".join(f"[slot.{s}]\nroot=PARTLABEL=root-{s}\n" for s in "abc"))
+    dev.init("--good", "a")
+    assert len(dev.json("state", "show")["slots"]) == 3
+
+
+def test_init_refuses_to_overwrite_a_state_without_force(good):
+    before = good.state.read_bytes()
+    assert "--force" in good("state", "init", "--good", "b", code=FAILURE).stderr
+    assert good.state.read_bytes() == before
+    good("state", "init", "--good", "b", "--force")
+    assert [s["state"] for s in good.json("state", "show")["slots"]] == ["empty", "good"]
+
+
+def test_init_refuses_what_is_neither_empty_nor_a_state(dev):
+    dev.state.write_bytes(os.urandom(MIB) + bytes(15 * MIB))
+    assert "right partition" in dev("state", "init", code=FAILURE).stderr
+    dev("state", "init", "--good", "a", "--force")
+    assert dev.slot("a")["state"] == "good"
+
+
+def test_init_refuses_a_partition_that_is_too_small(dev):
+    dev.state.write_bytes(bytes(MIB))
+    assert "at least 16 MiB" in dev("state", "init", code=FAILURE).stderr
+
+
+def test_init_refuses_slots_that_are_not_there_or_named_twice(dev):
+    assert "beyond the 2" in dev("state", "init", "--slots", 2, "--good", "c", code=FAILURE).stderr
+    dev("state", "init", "--good", "a", "--trial", "a", code=FAILURE)
+
+
+def test_init_writes_only_its_part_of_a_disk_image(dev):
+    disk = dev.path / "disk.img"
+    disk.write_bytes(b"\xcc" * (20 * MIB))
+    with open(disk, "r+b") as file:
+        file.seek(2 * MIB)
+        file.write(bytes(16 * MIB))
+    where = ["--offset", "2M", "--size", "16M"]
+    result = run("state", "init", disk, *where, "--good", "a", "--version", "1.0", "--sequence", 1)
+    assert result.returncode == OK, result.stderr
+    image = disk.read_bytes()
+    assert image[:2 * MIB] == b"\xcc" * (2 * MIB) and image[18 * MIB:] == b"\xcc" * (2 * MIB)
+    shown = json.loads(run("--state", disk, *where, "state", "show", "--json").stdout)
+    assert shown["slots"][0]["version"] == "1.0"
+    assert run("state", "init", disk, "--offset", "8M", "--size", "16M").returncode == FAILURE
+
+
+def test_init_is_reproducible_with_source_date_epoch(dev):
+    images = []
+    for name in ("one", "two"):
+        result = run("state", "init", dev.path / name, "--good", "a", env={"SOURCE_DATE_EPOCH": "1700000000"})
+        assert result.returncode == OK
+        images.append((dev.path / name).read_bytes())
+        time.sleep(1.1)
+    assert images[0] == images[1]
+    assert "2023-11-14 22:13:20Z" in run("--state", dev.path / "one", "history").stdout
+
+
+def test_init_with_a_bundle_takes_its_release_and_stores_its_manifest(dev, factory):
+    bundle = factory("1.0", 10, floor=8)
+    dev.init("--trial", "a", "--bundle", bundle)
+    dev.boot("a")
+    told = json.loads(run("bundle", "inspect", "--json", bundle).stdout)
+    slot = dev.slot("a")
+    assert (slot["version"], slot["sequence"]) == ("1.0", 10)
+    assert slot["release"] in json.dumps(told)
+    dev("mark", "good")
+    assert dev.json("status")["floor"] == 8
+
+
+def test_show_prints_the_record_as_it_is_on_the_medium(good):
+    text = good("state", "show").stdout
+    assert text.startswith(f"# {good.state}: record 2, ")
+    lines = text.split("\n", 1)[1]
+    assert lines.encode() in good.state.read_bytes()
+
+
+# ---------------------------------------------------------------- status
+
+
+def test_status_says_first_which_slot_runs_and_that_it_is_good(good):
+    lines = good("status").stdout.splitlines()
+    assert lines[0] == "Slot a runs 1.0, which is good."
+    assert lines[1].startswith("Last: the first state was written (20")
+    assert re.search(r"^\* a +good +1\.0 +10 +- +booted, preferred, protected$", "\n".join(lines), re.M)
+    assert re.search(r"^  b +empty +- +- +-", "\n".join(lines), re.M)
+    assert "Staged:     nothing" in lines
+    assert f"State:      {good.state}, record 2, both regions intact" in lines
+
+
+def test_status_is_what_runs_without_a_verb(good):
+    assert good().stdout == good("status").stdout
+
+
+def test_status_json_has_the_same_facts(good):
+    told = good.json("status")
+    assert told["schema"] == 1
+    assert told["booted"]["slot"] == "a"
+    assert told["slots"][0]["booted"] and told["slots"][0]["protected"] and not told["slots"][1]["booted"]
+    assert told["staged"] is None
+    assert told["state"] == {"path": str(good.state), "finding": "found", "sequence": 2, "regions": ["ok", "ok"]}
+    assert told["last"]["kind"] == "state"
+    assert told["compatible"] == "test-board"
+
+
+def test_status_of_a_trial_tells_the_tries_and_how_to_keep_it(dev):
+    dev.init("--trial", "b", "--version", "2.0", "--sequence", 20)
+    dev.boot("b", status="trial", version="2.0")
+    first = dev("status").stdout.splitlines()[0]
+    assert first == "Slot b runs 2.0, on trial: 3 tries left. `keelboot mark good` keeps it."
+
+
+def test_status_tells_a_rejection_and_its_reason(dev):
+    dev.init("--good", "a", "--version", "1.0", "--sequence", 10)
+    dev.boot("a")
+    assert dev("mark", "bad", "a", "--reason", "modem does not register").stdout.startswith("Slot a (1.0) is bad: modem")
+    text = dev("status").stdout
+    assert "Last: 1.0 in slot a was rejected: modem does not register (command)" in text
+    assert "although it is bad" in text
+    assert dev.json("status")["last"]["reason"] == "modem does not register"
+
+
+def test_status_passes_on_what_the_boot_said(good):
+    good.boot("a", tier="last-resort", reason="b: no file system", warnings=["keelboot.foo: unknown"])
+    told = good("status").stdout
+    assert "as a last resort" in told
+    assert "Why not the preferred slot: b: no file system" in told
+    assert "Warning:    keelboot.foo: unknown" in told
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "nonsense", '{"warnings":{},"reason":7}'])
+def test_status_survives_a_damaged_boot_json(good, text):
+    (good.run / "boot.json").write_text(text)
+    assert good("status").stdout.startswith("Slot a runs 1.0")
+    assert good.json("status")["booted"]["slot"] == "a"
+
+
+def test_status_without_a_booted_keelboot_says_what_is_missing(dev):
+    dev.init("--good", "a")
+    text = dev("status").stdout
+    assert text.startswith("Which slot runs is not known")
+    assert "its initramfs has to contain Keelboot's init" in text
+    assert "Next boot: slot a." in text
+    assert dev.json("status")["booted"] is None
+
+
+def test_status_without_a_state_partition_says_how_to_name_it(dev):
+    result = run("--run-dir", dev.run, "--conf-root", dev.root, "status")
+    assert result.returncode == FAILURE
+    assert "no PARTLABEL=keelboot-state" in result.stderr and "--state" in result.stderr
+    assert dev.json("status", code=FAILURE)["state"]["finding"] == "missing"
+
+
+def test_status_of_a_blank_partition_is_no_state(dev):
+    dev.state.write_bytes(bytes(16 * MIB))
+    assert dev.json("status", code=FAILURE)["state"]["finding"] == "blank"
+    assert "never written" in dev("status", code=FAILURE).stderr
+
+
+def test_the_state_partition_is_found_through_the_run_folder(good):
+    (good.run / "devices").write_text(f"disk /dev/vda\nstate {good.state}\nslot a root /dev/vda2\n")
+    result = run("--run-dir", good.run, "--conf-root", good.root, "status", "--json")
+    assert json.loads(result.stdout)["state"]["path"] == str(good.state)
+
+
+@pytest.mark.parametrize("region", [0, 1])
+def test_one_lost_region_is_survived_told_and_mended_by_the_next_write(good, region):
+    good.damage(region)
+    told = good.json("status")
+    assert told["state"]["regions"][region] == "no-record"
+    assert told["slots"][0]["state"] == "good"
+    assert any(f"region {region + 1}" in w for w in told["warnings"])
+    good("mark", "bad", "a")
+    good("mark", "good", "a")
+    assert good.json("status")["state"]["regions"] == ["ok", "ok"]
+
+
+def test_both_regions_lost_stops_every_writer_and_status_says_so(good):
+    good.damage(0, 1)
+    before = good.state.read_bytes()
+    assert good.json("status", code=FAILURE)["state"]["finding"] == "lost"
+    for args in (["mark", "good"], ["unstage"], ["state", "show"]):
+        assert "both regions are damaged" in good(*args, code=FAILURE).stderr
+    assert good.state.read_bytes() == before
+    assert "first state was written" in good("history").stdout
+
+
+def test_no_colour_outside_a_terminal(good):
+    assert "\033" not in good("status", env={"TERM": "xterm"}).stdout
+
+
+def in_terminal(command, **environ):
+    """The output of a command that has a terminal, by script(1)."""
+    env = {"PATH": os.environ["PATH"], "TERM": "xterm", "KEELBOOT_HELPER": HELPER, **environ}
+    line = " ".join(f"'{word}'" for word in command)
+    return subprocess.run(["script", "-qec", line, "/dev/null"], env=env, capture_output=True, text=True,
+                          check=True).stdout
+
+
+def test_colour_on_a_terminal_unless_no_color_or_dumb(good):
+    command = [KEELBOOT, *good.options(), "status"]
+    assert "\033[32m" in in_terminal(command)
+    assert "\033" not in in_terminal(command, NO_COLOR="1")
+    assert "\033" not in in_terminal(command, TERM="dumb")
+
+
+def test_readers_never_write_and_need_no_right_to(good):
+    for path in (good.path, *good.path.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o444)
+    for parent in list(good.path.parents)[:3]:
+        if os.geteuid() == 0 and str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    before = good.state.read_bytes()
+    user = 65534 if os.geteuid() == 0 else None
+    for args in (["status"], ["status", "--json"], ["history"], ["state", "show"], ["mark", "good"]):
+        good(*args, user=user)
+    assert good.state.read_bytes() == before
+
+
+def test_a_write_protected_state_is_a_clear_failure(good):
+    for parent in list(good.path.parents)[:3]:
+        if os.geteuid() == 0 and str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    good.path.chmod(0o755)
+    good.state.chmod(0o444)
+    result = good("mark", "bad", code=FAILURE, user=65534 if os.geteuid() == 0 else None)
+    assert f"state partition {good.state}: no permission to write; run as root" in result.stderr
+
+
+# ---------------------------------------------------------------- mark
+
+
+def test_marking_good_again_writes_nothing_and_succeeds(good):
+    before = good.state.read_bytes()
+    assert good("mark", "good").stdout == "Slot a (1.0) is good already; nothing to change.\n"
+    assert good.state.read_bytes() == before
+
+
+def test_marking_a_trial_good_commits_it_for_good(dev):
+    dev.init("--trial", "b", "--version", "2.0", "--sequence", 20)
+    dev.boot("b")
+    assert dev("mark", "good").stdout == "Slot b (2.0) is good and committed.\n"
+    slot = dev.slot("b")
+    assert slot["state"] == "good" and slot["ever_good"] and slot["preferred"]
+    assert len(dev.json("state", "show")["applied"]) == 1
+    assert "2.0 in slot b was marked good (committed)" in dev("history", "-n1").stdout
+
+
+def test_marking_the_running_slot_bad_tells_where_the_next_boot_goes(dev):
+    dev.init("--good", "a", "--good", "b", "--version", "1.0", "--sequence", 10)
+    dev.boot("a")
+    out = dev("mark", "bad", "--reason", "x").stdout
+    assert "Slot a (1.0) is bad: x." in out
+    assert "The next boot takes slot b (1.0); reboot to leave this one." in out
+    assert dev.json("status")["next"] == "b"
+    assert dev("mark", "bad").stdout == "Slot a (1.0) is bad already; nothing to change.\n"
+
+
+def test_other_and_booted_are_names_of_slots(dev):
+    dev.init("--good", "a", "--good", "b")
+    dev.boot("a")
+    dev("mark", "bad", "other")
+    assert (dev.slot("a")["state"], dev.slot("b")["state"]) == ("good", "bad")
+    dev("mark", "bad", "booted")
+    assert dev.slot("a")["state"] == "bad"
+
+
+def test_other_of_three_slots_has_to_be_named(dev):
+    dev.init("--slots", 3, "--good", "a")
+    dev.boot("a")
+    assert "name one" in dev("mark", "bad", "other", code=FAILURE).stderr
+
+
+def test_booted_cannot_be_known_without_a_booted_keelboot(dev):
+    dev.init("--good", "a")
+    assert "name the slot" in dev("mark", "good", code=FAILURE).stderr
+    dev("mark", "good", "a")
+
+
+@pytest.mark.parametrize("name", ["c", "z", "aa", "", "A"])
+def test_marking_a_slot_that_is_not_there(good, name):
+    assert "this device has a to b" in good("mark", "good", name, code=FAILURE).stderr
+
+
+def test_marking_an_empty_slot_is_refused(good):
+    before = good.state.read_bytes()
+    for verdict in ("good", "bad"):
+        assert "slot b is empty" in good("mark", verdict, "b", code=FAILURE).stderr
+    assert good.state.read_bytes() == before
+
+
+def test_a_stale_token_gives_no_verdict(dev):
+    dev.init("--trial", "a", "--version", "1.0", "--sequence", 1)
+    dev.boot("a", token=36)
+    result = dev("mark", "good", code=FAILURE)
+    assert "token 36" in result.stderr
+    assert dev.slot("a")["state"] == "trial"
+
+
+def test_a_long_reason_is_cut_with_a_warning(good):
+    result = good("mark", "bad", "--reason", "x" * 60 + "\n\033[31m")
+    assert "first 48 bytes" in result.stderr
+    assert good.slot("a")["reason"] == "x" * 48
+
+
+def test_control_characters_do_not_reach_the_record(good):
+    good("mark", "bad", "--reason", "a\033[31m\nb.st=good")
+    assert "\033" not in good("status").stdout + good("history").stdout + good("state", "show").stdout
+    assert good.slot("b")["state"] == "empty"
+
+
+# ---------------------------------------------------------------- the lock
+
+
+def test_a_writer_waits_for_the_lock_and_then_gives_up_as_busy(good):
+    with open(good.state, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        start = time.monotonic()
+        result = good("--wait", 1, "mark", "bad", code=BUSY)
+        assert 0.9 < time.monotonic() - start < 5
+        assert "holds the lock" in result.stderr
+        good("status")
+    assert good.slot("a")["state"] == "good"
+
+
+def test_a_writer_goes_on_when_the_lock_is_released(good):
+    with open(good.state, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with subprocess.Popen([KEELBOOT, *map(str, good.options()), "mark", "bad"],
+                              stdout=subprocess.DEVNULL) as process:
+            time.sleep(0.3)
+            assert process.poll() is None
+            fcntl.flock(file, fcntl.LOCK_UN)
+            assert process.wait(10) == OK
+    assert good.slot("a")["state"] == "bad"
+
+
+def test_twenty_writers_at_once_lose_nothing(dev):
+    dev.init("--good", "a", "--good", "b")
+    dev.boot("a")
+    running = [subprocess.Popen([KEELBOOT, *map(str, dev.options()), "mark", ("good", "bad")[i % 2], "b"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for i in range(20)]
+    for process in running:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == OK, err
+    told = dev.json("status")
+    assert told["slots"][0]["state"] == "good"
+    changes = [e for e in dev.json("history")["events"] if e["kind"] in ("good", "bad")]
+    assert told["state"]["sequence"] == 2 + len(changes)
+    assert [e["n"] for e in dev.json("history")["events"]] == list(range(len(changes) + 1, 0, -1))
+
+
+# ---------------------------------------------------------------- history
+
+
+def test_history_is_newest_first_and_limited_by_n(good):
+    for i in range(3):
+        good("mark", "bad", "--reason", f"reason {i}")
+        good("mark", "good")
+    told = good.json("history")
+    assert told["schema"] == 1
+    assert [e["kind"] for e in told["events"]] == ["good", "bad"] * 3 + ["state"]
+    assert [e["n"] for e in told["events"]] == list(range(7, 0, -1))
+    assert told["events"][1]["reason"] == "reason 2"
+    assert len(good("history", "-n", 2).stdout.splitlines()) == 2
+    assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ  bad      1.0 in slot a was rejected: reason 2 \(command\)$",
+                    good("history").stdout.splitlines()[1])
+
+
+def test_history_of_a_new_device_is_empty(dev):
+    dev.state.write_bytes(bytes(16 * MIB))
+    assert dev("history").stdout == ""
+    assert dev.json("history")["events"] == []
+
+
+# ---------------------------------------------------------------- stage
+
+
+def staged_files(dev):
+    return sorted(p.name for p in (dev.data / "keelboot/stage").glob("*"))
+
+
+def test_a_staged_bundle_is_copied_and_named_in_the_state(ready, factory):
+    bundle = factory("2.0", 20)
+    assert ready("stage", bundle).stdout == "2.0 is staged; the next boot installs it.\n"
+    told = ready.json("status")
+    assert told["staged"]["source"] == "data" and told["staged"]["present"]
+    file = pathlib.Path(told["staged"]["path"])
+    assert file.name == told["staged"]["release"][:16] + ".keel"
+    assert file.read_bytes() == bundle.read_bytes()
+    assert staged_files(ready) == [file.name]
+    assert "Next boot: installs the staged update, else takes slot a (1.0)." in ready("status").stdout
+    assert "2.0 was staged for the next boot" in ready("history", "-n1").stdout.replace(": ", " was ", 1) or \
+        "staged for the next boot" in ready("history", "-n1").stdout
+
+
+def test_staging_it_twice_is_nothing_to_do(ready, factory):
+    bundle = factory("2.0", 20)
+    ready("stage", bundle)
+    before = ready.state.read_bytes()
+    assert "staged already" in ready("stage", bundle, code=NOTHING).stderr
+    assert ready.state.read_bytes() == before
+
+
+def test_staging_it_again_after_the_file_was_lost_brings_it_back(ready, factory):
+    bundle = factory("2.0", 20)
+    ready("stage", bundle)
+    path = pathlib.Path(ready.json("status")["staged"]["path"])
+    path.unlink()
+    assert any("staged but not there" in w for w in ready.json("status")["warnings"])
+    ready("stage", bundle)
+    assert path.read_bytes() == bundle.read_bytes()
+
+
+def test_a_newer_staged_bundle_replaces_the_older_one(ready, factory):
+    ready("stage", factory("2.0", 20))
+    (ready.data / "keelboot/stage/0123456789abcdef.keel.part").write_bytes(b"half")
+    (ready.data / "keelboot/stage/notes.txt").write_bytes(b"not ours")
+    ready("stage", factory("3.0", 30))
+    assert staged_files(ready) == sorted([ready.json("status")["staged"]["release"][:16] + ".keel", "notes.txt"])
+
+
+def test_unstage_forgets_and_removes(ready, factory):
+    ready("stage", factory("2.0", 20))
+    ready("unstage")
+    assert ready.json("status")["staged"] is None
+    assert staged_files(ready) == []
+    assert "nothing is staged" in ready("unstage", code=NOTHING).stderr
+
+
+def flip(bundle, out, at):
+    data = bytearray(bundle.read_bytes())
+    data[at] ^= 1
+    out.write_bytes(data)
+    return out
+
+
+@pytest.mark.parametrize("verb", ["stage", "install"])
+@pytest.mark.parametrize("name, code, says", [
+    ("flipped payload", VERIFY, "chunk"),
+    ("flipped header", VERIFY, ""),
+    ("flipped manifest", VERIFY, "manifest"),
+    ("truncated", VERIFY, ""),
+    ("trailing", VERIFY, ""),
+    ("text", VERIFY, ""),
+    ("empty", VERIFY, ""),
+    ("stranger", VERIFY, ""),
+    ("other device", INCOMPATIBLE, "other-board"),
+    ("missing", FAILURE, "No such file"),
+    ("folder", FAILURE, "not a file"),
+])
+def test_bad_bundles_are_refused_and_nothing_is_kept(ready, factory, verb, name, code, says):
+    bundle, bad = factory("2.0", 20), ready.path / "bad.keel"
+    before = {file: file.read_bytes() for file in (*ready.slots.values(),)}
+    state = ready("state", "show").stdout
+    if name == "flipped payload":
+        flip(bundle, bad, bundle.stat().st_size - 100000)
+    elif name == "flipped header":
+        flip(bundle, bad, 40)
+    elif name == "flipped manifest":
+        flip(bundle, bad, bundle.read_bytes().index(b"compatible"))
+    elif name == "truncated":
+        bad.write_bytes(bundle.read_bytes()[:-1])
+    elif name == "trailing":
+        bad.write_bytes(bundle.read_bytes() + b"x")
+    elif name == "text":
+        bad.write_text("not a bundle\n" * 1000)
+    elif name == "empty":
+        bad.write_bytes(b"")
+    elif name == "stranger":
+        bad = factory("2.0", 20, key="stranger")
+    elif name == "other device":
+        bad = factory("2.0", 20, compatible="other-board")
+    elif name == "folder":
+        bad = ready.data
+    result = ready(verb, bad, code=code)
+    assert says in result.stderr and result.stderr.startswith("keelboot: ")
+    assert staged_files(ready) == []
+    assert {file: file.read_bytes() for file in before} == before
+    assert ready("state", "show").stdout == state
+
+
+def test_staging_without_keys_trusts_nothing(good, factory):
+    assert "no public key" in good("stage", factory("2.0", 20), code=FAILURE).stderr
+
+
+def test_staging_what_is_not_newer_is_incompatible(ready, factory):
+    assert "not newer" in ready("stage", factory("0.9", 9), code=INCOMPATIBLE).stderr
+
+
+def test_nothing_goes_below_the_floor(dev, factory):
+    (dev.root / "etc/keelboot/keys/release.pem").write_bytes(factory.public.read_bytes())
+    dev.init("--good", "a", "--version", "1.0", "--sequence", 10, "--floor", 10)
+    dev.boot("a")
+    for verb in ("stage", "install"):
+        assert "floor" in dev(verb, factory("0.9", 9), code=INCOMPATIBLE).stderr
+
+
+def test_staging_what_runs_already_is_nothing_to_do(dev, factory):
+    bundle = factory("1.0", 10)
+    (dev.root / "etc/keelboot/keys/release.pem").write_bytes(factory.public.read_bytes())
+    dev.init("--good", "a", "--bundle", bundle)
+    dev.boot("a")
+    assert "installed already: slot a" in dev("stage", bundle, code=NOTHING).stderr
+    assert "installed already: slot a" in dev("install", bundle, code=NOTHING).stderr
+
+
+def test_staging_into_a_data_partition_that_is_not_there(ready, factory):
+    ready.data.rmdir()
+    assert "mount the data partition there" in ready("stage", factory("2.0", 20), code=FAILURE).stderr
+    assert not ready.data.exists()
+
+
+def test_staging_while_the_data_source_is_off(ready, factory):
+    ready.configure("enabled=no\n")
+    assert "turns the data partition off" in ready("stage", factory("2.0", 20), code=FAILURE).stderr
+
+
+def test_staging_with_a_busy_state_leaves_no_file(ready, factory):
+    with open(ready.state, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        ready("--wait", 0, "stage", factory("2.0", 20), code=BUSY)
+    assert staged_files(ready) == []
+
+
+def test_stage_reports_in_json(ready, factory):
+    lines = [json.loads(line) for line in
+             ready("stage", factory("2.0", 20), "--progress=json").stdout.splitlines()]
+    assert all(line["schema"] == 1 for line in lines)
+    assert {line["phase"] for line in lines if line["event"] == "progress"} == {"copy", "verify"}
+    assert lines[-1]["event"] == "result" and lines[-1]["result"] == "staged" and lines[-1]["exit"] == OK
+    again = json.loads(ready("stage", factory("2.0", 20), "--progress=json", code=NOTHING).stdout)
+    assert again["result"] == "nothing" and again["exit"] == NOTHING
+
+
+# ---------------------------------------------------------------- install
+
+
+def test_install_writes_the_other_slot_and_the_next_boot_tries_it(ready, factory):
+    bundle = factory("2.0", 20, floor=15)
+    out = ready("install", bundle).stdout
+    assert out.startswith("2.0 is in slot b (") and "Reboot to try it." in out
+    image = content(bundle)
+    assert ready.slots["b"].read_bytes()[:len(image)] == image
+    slot = ready.slot("b")
+    assert (slot["state"], slot["version"], slot["tries"], slot["preferred"]) == ("trial", "2.0", 3, True)
+    assert ready.json("status")["next"] == "b"
+    assert "2.0 for slot b was installed (from command)" in ready("history", "-n1").stdout
+    ready.boot("b")
+    assert "floor is now 15" in ready("mark", "good").stdout
+    assert ready.json("status")["floor"] == 15
+
+
+def test_installing_it_again_writes_nothing(ready, factory):
+    bundle = factory("2.0", 20)
+    ready("install", bundle)
+    before = ready.slots["b"].read_bytes(), ready.state.read_bytes()
+    assert "installed already" in ready("install", bundle, code=NOTHING).stderr
+    assert (ready.slots["b"].read_bytes(), ready.state.read_bytes()) == before
+
+
+def test_a_rejected_release_is_installed_only_again(ready, factory):
+    bundle = factory("2.0", 20)
+    ready("install", bundle)
+    ready("mark", "bad", "b", "--reason", "no network")
+    for verb in ("stage", "install"):
+        result = ready(verb, bundle, code=INCOMPATIBLE)
+        assert "failed on this device before: no network" in result.stderr and "--again" in result.stderr
+    ready("install", "--again", bundle)
+    assert ready.slot("b")["state"] == "trial"
+    assert ready.json("state", "show")["rejected"] == []
+
+
+def test_install_never_touches_the_slot_that_is_needed(ready, factory):
+    ready("install", factory("2.0", 20))
+    ready.boot("b", status="trial")
+    before = ready.slots["a"].read_bytes(), ready.slots["b"].read_bytes()
+    assert "no slot may be overwritten" in ready("install", factory("3.0", 30), code=FAILURE).stderr
+    assert (ready.slots["a"].read_bytes(), ready.slots["b"].read_bytes()) == before
+
+
+def test_a_bundle_that_does_not_fit_is_refused(ready, factory):
+    ready.slots["b"].write_bytes(bytes(MIB))
+    result = ready("install", factory("2.0", 20), code=FAILURE)
+    assert ready.slot("b")["state"] == "empty", result.stderr
+
+
+def test_committing_the_staged_release_removes_its_file(ready, factory):
+    bundle = factory("2.0", 20)
+    ready("stage", bundle)
+    ready("install", bundle)
+    ready.boot("b")
+    ready("mark", "good")
+    assert ready.json("status")["staged"] is None
+    assert staged_files(ready) == []
+
+
+def test_install_reports_in_json(ready, factory):
+    lines = [json.loads(line) for line in
+             ready("install", factory("2.0", 20), "--progress=json").stdout.splitlines()]
+    result = lines[-1]
+    assert (result["event"], result["result"], result["slot"], result["reboot"]) == ("result", "installed", "b", True)
+    assert result["schema"] == 1 and result["exit"] == OK
+    assert any(line["event"] == "progress" and line["phase"] == "write" for line in lines)
+
+
+def test_install_reboots_only_when_asked_and_only_after_success(ready, factory):
+    tools = ready.path / "bin"
+    tools.mkdir()
+    (tools / "reboot").write_text(f"#!/bin/sh\necho rebooted > {ready.path}/rebooted\n")
+    (tools / "reboot").chmod(0o755)
+    env = {"PATH": f"{tools}:{os.environ['PATH']}"}
+    ready("install", "--reboot", ready.path / "none.keel", code=FAILURE, env=env)
+    assert not (ready.path / "rebooted").exists()
+    ready("install", "--reboot", factory("2.0", 20), env=env)
+    assert (ready.path / "rebooted").exists()
+
+
+def test_install_that_cannot_reboot_says_that_a_reboot_is_needed(ready, factory):
+    result = ready("install", "--reboot", factory("2.0", 20), code=REBOOT, env={"PATH": "/nonexistent"})
+    assert "reboot by hand" in result.stderr
+
+
+def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(ready, factory):
+    plain = ready("stage", factory("2.0", 20)).stderr
+    assert "copy 100%" in plain and "\r" not in plain
+    bar = in_terminal([KEELBOOT, *ready.options(), "stage", factory("3.0", 30)])
+    assert "[##############################] 100%" in bar
+    assert ready("stage", factory("4.0", 40), "--progress=none").stderr == ""
