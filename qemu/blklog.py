@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The log of Drive(log=...): every write that reached a disk, and the disk as it was after each of them.
+"""The log of Drive(log=...): every write that reached a disk, and the disk as it was after each of
+them.
 
-QEMU's blklogwrites has dm-log-writes' format. FUA never appears in it: QEMU turns it into write and flush.
+QEMU's blklogwrites has dm-log-writes' format. FUA never appears in it: QEMU turns it into write and
+flush.
 """
 
 import os
@@ -20,7 +22,8 @@ class LogError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """kind: write, flush, discard; offset and length in bytes on the disk; where its data is in the log."""
+    """kind: write, flush, discard; offset and length in bytes on the disk; where its data is in the
+    log."""
     kind: str
     offset: int
     length: int
@@ -60,8 +63,9 @@ def writes(log) -> int:
 
 
 def replay(log, before, target, count=None) -> Path:
-    """Makes `target`: the disk `before` with the first `count` entries done to it, as a power cut after
-    that many would have left a disk without a cache. `before` is a copy from before the first start."""
+    """Makes `target`: the disk `before` with the first `count` entries done to it, as a power cut
+    after that many would have left a disk without a cache. `before` is a copy from before the first
+    start."""
     shutil.copyfile(before, target)
     with open(log, "rb") as source, open(target, "r+b") as disk:
         for entry in entries(log)[:count]:

@@ -6,10 +6,11 @@ import re
 import threading
 import time
 
-# A pattern that ends at the last character received may match a part of a word: what "slot=(\w+)" found
-# as "slot=b" may go on with "ad". It counts when nothing has followed for this long.
+# A pattern that ends at the last character received may match a part of a word: what "slot=(\w+)"
+# found as "slot=b" may go on with "ad". It counts when nothing has followed for this long.
 SETTLE = 0.05
-# Colours and questions to the terminal: busybox's shell asks for the cursor's position after each prompt.
+# Colours and questions to the terminal: busybox's shell asks for the cursor's position after each
+# prompt.
 ESCAPES = re.compile("\x1b(\\[[0-9;?]*[@-~]|[()][0-9A-B]|[=>78cDEHM])")
 UNFINISHED = re.compile("\x1b(\\[[0-9;?]*|[()])?$")
 
@@ -19,7 +20,7 @@ class ExpectError(AssertionError):
 
 
 class Console:
-    """Text with carriage returns and terminal escapes removed. Fed by one thread, read by others."""
+    """Text without carriage returns and terminal escapes. One thread feeds it, others read."""
 
     def __init__(self, log=None, echo=None):
         self.changed = threading.Condition()
@@ -59,8 +60,8 @@ class Console:
         return "\n".join(self.text.splitlines()[-lines:])
 
     def wait_for(self, condition, timeout: float):
-        """Waits until condition() is true, and returns its value; None after the timeout. The condition is
-        called with the lock held."""
+        """Waits until condition() is true, and returns its value; None after the timeout. The
+        condition is called with the lock held."""
         deadline = time.monotonic() + timeout
         with self.changed:
             while True:
@@ -71,13 +72,14 @@ class Console:
                 self.changed.wait(min(left, 1.0))
 
     def expect(self, pattern: str, timeout: float, fail: str = "", ended=lambda: ""):
-        """The next match of `pattern` after the previous one; the cursor moves behind it. Raises ExpectError
-        on timeout, when `fail` matches first, or when ended() says why nothing more will come."""
+        """The next match of `pattern` after the previous one; the cursor moves behind it. Raises
+        ExpectError on timeout, when `fail` matches first, or when ended() says why nothing more
+        will come."""
         wanted, unwanted = re.compile(pattern, re.M), re.compile(fail, re.M) if fail else None
         deadline = time.monotonic() + timeout
         with self.changed:
             while True:
-                over = ended()          # asked first: what came before the end must still be searched
+                over = ended()      # asked first: what came before the end is still searched
                 match = wanted.search(self.text, self.cursor)
                 bad = unwanted.search(self.text, self.cursor) if unwanted else None
                 if bad and not (match and match.start() < bad.start()):
@@ -97,7 +99,8 @@ class Console:
 
     def _grows(self, deadline: float) -> bool:
         length = len(self.text)
-        return bool(time.monotonic() < deadline and self.changed.wait(SETTLE) and len(self.text) > length)
+        return (time.monotonic() < deadline and self.changed.wait(SETTLE)
+                and len(self.text) > length)
 
     def _error(self, what: str) -> ExpectError:
         return ExpectError(f"{what}; the console's last lines:\n{self.tail()}")

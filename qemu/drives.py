@@ -3,8 +3,8 @@
 
     device -> throttle -> blkdebug (errors) -> blklogwrites (log) -> raw -> file
 
-The log lies below the errors, so that it holds what reached the medium. The same dictionaries go to the
-command line and, for what is plugged in later, to QMP.
+The log lies below the errors, so that it holds what reached the medium. The same dictionaries go to
+the command line and, for what is plugged in later, to QMP.
 """
 
 import os
@@ -22,12 +22,13 @@ class DriveError(ValueError):
 
 @dataclass(frozen=True)
 class Fault:
-    """I/O errors: every `iotype` (read, write, write-zeroes, discard, flush) that touches the range fails.
+    """I/O errors: every `iotype` (read, write, write-zeroes, discard, flush) that touches the range
+    fails.
 
-    offset None: anywhere on the disk. A range costs one rule for each `step` bytes: requests smaller than
-    that can slip between the rules. once: each rule ends after its first hit.
-    On an sd drive the guest sees no error (QEMU drops it): a faulted write is lost in silence, as with a
-    worn-out card. On nvme and usb the guest's driver tries again a few times.
+    offset None: anywhere on the disk. A range costs one rule for each `step` bytes: requests
+    smaller than that can slip between the rules. once: each rule ends after its first hit.
+    On an sd drive the guest sees no error (QEMU drops it): a faulted write is lost in silence, as
+    with a worn-out card. On nvme and usb the guest's driver tries again a few times.
     """
     iotype: str = "write"
     offset: object = None
@@ -37,11 +38,15 @@ class Fault:
     step: int = 4096
 
     def rules(self) -> str:
-        # QEMU's JSON form takes the rules inline, but a range of them outgrows a command line argument.
-        offsets = [None] if self.offset is None else range(self.offset, self.offset + self.length, self.step)
+        # QEMU's JSON form takes the rules inline, but a range of them outgrows a command line
+        # argument.
+        offsets = [None]
+        if self.offset is not None:
+            offsets = range(self.offset, self.offset + self.length, self.step)
         text = []
         for offset in offsets:
-            text.append(f'[inject-error]\nevent = "none"\niotype = "{self.iotype}"\nerrno = "{self.errno}"\n')
+            text.append(f'[inject-error]\nevent = "none"\niotype = "{self.iotype}"\n'
+                        f'errno = "{self.errno}"\n')
             if offset is not None:
                 text.append(f'sector = "{offset // 512}"\n')
             if self.once:
@@ -51,7 +56,8 @@ class Fault:
 
 @dataclass(frozen=True)
 class Drive:
-    """One disk. `file` is a raw image (format="qcow2" for others); `name` its id in QMP and statistics.
+    """One disk. `file` is a raw image (format="qcow2" for others); `name` its id in QMP and
+    statistics.
 
     bus         virtio, nvme, usb, sd
     plugged     False: known, and plugged in later with Machine.plug(name); usb only
@@ -59,8 +65,9 @@ class Drive:
     faults      Fault(...), ...
     bps, iops   throttle to so many bytes or requests a second
     log         file for blklogwrites: every write, discard and flush in order (see blklog.py)
-    durable     flushes reach the host's disk. Not needed against power_cut(), which is a SIGKILL: the host's
-                page cache survives that. Off by default, because a guest's fsync is then quick.
+    durable     flushes reach the host's disk. Not needed against power_cut(), which is a SIGKILL:
+                the host's page cache survives that. Off by default, because a guest's fsync is then
+                quick.
     sector      logical sector size of the device; serial: what it reports (20 characters at most)
     """
     file: object
@@ -82,7 +89,7 @@ class Drive:
         if self.bus not in BUSES:
             raise DriveError(f"drive {self.name}: bus {self.bus!r}; there are {', '.join(BUSES)}")
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,20}", self.name):
-            raise DriveError(f"drive name {self.name!r}: a letter, then at most 20 letters, digits, - or _")
+            raise DriveError(f"drive name {self.name!r}: a letter, then up to 20 letters, digits, - or _")
         if not self.plugged and self.bus != "usb":
             raise DriveError(f"drive {self.name}: only usb drives are plugged in later")
         try:
@@ -91,13 +98,15 @@ class Drive:
             raise DriveError(f"drive {self.name}: {self.file}: {error.strerror}") from None
         if self.bus == "sd" and self.format == "raw" and size & (size - 1):
             # QEMU insists: cards of other sizes would be read past their end.
-            raise DriveError(f"drive {self.name}: an SD card's size is a power of two, {self.file} has {size}"
-                             f" bytes; truncate -s {1 << size.bit_length()} {self.file}")
+            raise DriveError(f"drive {self.name}: an SD card's size is a power of two, {self.file} has "
+                             f"{size} bytes; truncate -s {1 << size.bit_length()} {self.file}")
         if self.bus in ("sd", "usb") and self.sector != 512:
             # usb-storage takes the property and goes on with 512.
-            raise DriveError(f"drive {self.name}: QEMU's {self.bus} disks have sectors of 512 bytes; use virtio")
+            raise DriveError(f"drive {self.name}: QEMU's {self.bus} disks have sectors of 512 bytes; "
+                             "use virtio or nvme")
         if self.bus == "sd" and self.readonly:
-            raise DriveError(f"drive {self.name}: QEMU's SD cards have no write protection; use usb")
+            raise DriveError(f"drive {self.name}: QEMU's SD cards have no write protection; "
+                             "use usb")
         if self.log and self.readonly:
             raise DriveError(f"drive {self.name}: read-only, so there are no writes to log")
 
@@ -107,8 +116,10 @@ class Drive:
         return f"{self.name}.top"
 
     def objects(self) -> list:
-        limits = {key: value for key, value in (("bps-total", self.bps), ("iops-total", self.iops)) if value}
-        return [{"qom-type": "throttle-group", "id": f"{self.name}.limits", "limits": limits}] if limits else []
+        limits = {"bps-total": self.bps, "iops-total": self.iops}
+        limits = {key: value for key, value in limits.items() if value}
+        group = {"qom-type": "throttle-group", "id": f"{self.name}.limits", "limits": limits}
+        return [group] if limits else []
 
     def nodes(self, workdir: Path) -> list:
         """The blockdev definitions, lowest first. Writes the fault rules to `workdir`."""
@@ -121,11 +132,13 @@ class Drive:
         if self.faults:
             rules = workdir / f"{self.name}.blkdebug"
             rules.write_text("".join(fault.rules() for fault in self.faults))
-            layers.append({"driver": "blkdebug", "image": layers[-1]["node-name"], "config": str(rules),
-                           "discard": "unmap", "node-name": f"{self.name}.fault"})
+            layers.append({"driver": "blkdebug", "image": layers[-1]["node-name"],
+                           "config": str(rules), "discard": "unmap",
+                           "node-name": f"{self.name}.fault"})
         if self.objects():
-            layers.append({"driver": "throttle", "file": layers[-1]["node-name"], "discard": "unmap",
-                           "throttle-group": f"{self.name}.limits", "node-name": f"{self.name}.throttle"})
+            layers.append({"driver": "throttle", "file": layers[-1]["node-name"],
+                           "discard": "unmap", "throttle-group": f"{self.name}.limits",
+                           "node-name": f"{self.name}.throttle"})
         layers[-1]["node-name"] = self.top
         for layer in layers:
             layer["read-only"] = self.readonly and not layer["node-name"].endswith(".log")
@@ -137,13 +150,15 @@ class Drive:
             log.touch()             # blklogwrites opens and extends, but does not create
         with open(log, "rb") as file:
             started = file.read(8) == LOG_MAGIC
-        # A start after a power cut goes on with the log, not over it. The superblock counts the entries:
-        # without an update each time, a killed QEMU would leave a log that says it has none.
+        # A start after a power cut goes on with the log, not over it. The superblock counts the
+        # entries: without an update each time, a killed QEMU would leave a log that says it has
+        # none.
         how = {"log-append": True} if started else {"log-sector-size": self.sector}
         return [{"driver": "file", "filename": str(log), "cache": {"no-flush": True},
                  "node-name": f"{self.name}.log"},
-                {"driver": "blklogwrites", "file": f"{self.name}.image", "log": f"{self.name}.log", **how,
-                 "log-super-update-interval": 1, "discard": "unmap", "node-name": f"{self.name}.writes"}]
+                {"driver": "blklogwrites", "file": f"{self.name}.image", "log": f"{self.name}.log",
+                 **how, "log-super-update-interval": 1, "discard": "unmap",
+                 "node-name": f"{self.name}.writes"}]
 
     def device(self) -> dict:
         """The -device (or device_add) definition."""
@@ -156,6 +171,7 @@ class Drive:
         if self.bus == "usb":
             device.update({"bus": "xhci.0", "removable": self.removable})
         if self.bus in ("virtio", "usb"):
-            # The default for writes would stop the machine when the host's disk is full: tests would hang.
+            # The default for writes would stop the machine when the host's disk is full: tests
+            # would hang.
             device.update({"rerror": "report", "werror": "report"})
         return device

@@ -83,8 +83,9 @@ def _at_start(vm: Machine) -> set:
 
 
 def interact(vm: Machine, quiet: bool = False) -> str:
-    """Connects the terminal to the machine's console until Ctrl-] q, the end of the input, or the guest's
-    end. Returns why the guest stopped, "" if the person left. Input that is no terminal is passed through."""
+    """Connects the terminal to the machine's console until Ctrl-] q, the end of the input, or the
+    guest's end. Returns why the guest stopped, "" if the person left. Input that is no terminal is
+    passed through."""
     fd, plugged = sys.stdin.fileno(), _at_start(vm)
     if not quiet:
         print("[Ctrl-] ? for help, Ctrl-] q to leave]", file=sys.stderr)

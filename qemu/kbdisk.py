@@ -58,7 +58,8 @@ def _tool(*command, stdin=None) -> str:
     env = dict(os.environ, PATH=os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin",
                LC_ALL="C.UTF-8", TZ="UTC", MTOOLS_SKIP_CHECK="1")
     if _epoch() is not None:
-        env["E2FSPROGS_FAKE_TIME"] = str(_epoch())      # e2fsprogs 1.47.0 knows no SOURCE_DATE_EPOCH
+        # e2fsprogs 1.47.0 does not know SOURCE_DATE_EPOCH yet.
+        env["E2FSPROGS_FAKE_TIME"] = str(_epoch())
     try:
         result = subprocess.run([str(part) for part in command], input=stdin, env=env, text=True,
                                 errors="replace", capture_output=True, check=False)
@@ -76,17 +77,17 @@ def _fresh(path, size: int) -> None:
 
 # --- file systems -------------------------------------------------------------------------------
 
-def mkext4(path, size, source=None, *, block: int = 4096, label: str = "", seed=None, features: str = "",
-           keep_owner: bool = False) -> Path:
-    """An ext4 image of `size` with the files of the folder `source`, owned by root unless keep_owner.
+def mkext4(path, size, source=None, *, block: int = 4096, label: str = "", seed=None,
+           features: str = "", keep_owner: bool = False) -> Path:
+    """An ext4 image of `size` with the folder `source` in it, owned by root unless keep_owner.
 
     4 KiB blocks by default: dm-verity takes nothing else. `features` goes to mke2fs -O.
     """
     path = Path(path)
     _fresh(path, parse_size(size))
     ident = identifier(seed, "ext4")
-    command = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", block, "-I", "256", "-m", "0", "-U", ident, "-E",
-               f"hash_seed={identifier(seed, 'hash')},root_owner=0:0"]
+    command = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", block, "-I", "256", "-m", "0", "-U", ident,
+               "-E", f"hash_seed={identifier(seed, 'hash')},root_owner=0:0"]
     if label:
         command += ["-L", label]
     if features:
@@ -106,7 +107,8 @@ def mkext4(path, size, source=None, *, block: int = 4096, label: str = "", seed=
 
 
 def _normalise_inodes(image: Path, keep_owner: bool) -> None:
-    """mke2fs -d takes owner and times, ctime included, from the files: whoever built the tree, and when.
+    """mke2fs -d takes owner and times, ctime included, from the files: whoever built the tree, and
+    when.
 
     Inode numbers are dense after mke2fs (it sorts directories), so no path needs quoting here.
     """
@@ -116,7 +118,8 @@ def _normalise_inodes(image: Path, keep_owner: bool) -> None:
         fields += [(name, f"@{_epoch()}") for name in ("atime", "ctime", "mtime")]
     if not fields:
         return
-    header = dict(line.split(":", 1) for line in _tool("dumpe2fs", "-h", image).splitlines() if ":" in line)
+    header = dict(line.split(":", 1) for line in _tool("dumpe2fs", "-h", image).splitlines()
+                  if ":" in line)
     last = int(header["Inode count"]) - int(header["Free inodes"])
     for inode in [2, *range(11, last + 1)]:
         lines += [f"set_inode_field <{inode}> {name} {value}\n" for name, value in fields]
@@ -127,7 +130,8 @@ def _normalise_inodes(image: Path, keep_owner: bool) -> None:
 
 
 def mkvfat(path, size, files=None, *, label: str = "", sector: int = 512, seed=None) -> Path:
-    """A FAT image (12, 16 or 32 as its size asks for) with `files`: a folder, or {name: Path or bytes}."""
+    """A FAT image (12, 16 or 32 as its size asks for) with `files`: a folder, or {name: Path or
+    bytes}."""
     path = Path(path)
     _fresh(path, parse_size(size))
     if label and not label.isascii():
@@ -143,20 +147,22 @@ def mkvfat(path, size, files=None, *, label: str = "", sector: int = 512, seed=N
 
 
 def vfat_put(image, files, offset: int = 0) -> None:
-    """Copies files into a FAT file system at `offset` of an image; folders are made, files replaced."""
+    """Copies files into a FAT file system at `offset` of an image; folders are made, files
+    replaced."""
     if not isinstance(files, dict):
         root = Path(files)
         if not root.is_dir():
             raise DiskError(f"{root}: no such folder")
         files = {str(p.relative_to(root)): p for p in sorted(root.rglob("*")) if p.is_file()}
     where = f"{image}@@{offset}"
-    folders = sorted({str(parent) for name in files for parent in Path(name.lstrip("/")).parents} - {"."})
+    folders = sorted({str(parent) for name in files
+                      for parent in Path(name.lstrip("/")).parents} - {"."})
     with tempfile.TemporaryDirectory() as temp:
         for folder in folders:
             try:
                 _tool("mmd", "-D", "s", "-i", where, f"::{folder}")
             except DiskError:
-                _tool("mdir", "-i", where, f"::{folder}")       # it was there; anything else says so here
+                _tool("mdir", "-i", where, f"::{folder}")   # it was there; else this says what
         for name, source in sorted(files.items()):
             if isinstance(source, bytes):
                 (Path(temp) / "bytes").write_bytes(source)
@@ -165,10 +171,12 @@ def vfat_put(image, files, offset: int = 0) -> None:
 
 
 def ext4_read(image, name: str, offset: int = 0) -> bytes:
-    """One file of an ext4 file system. Does not replay the journal: after a power cut it may show the past."""
+    """One file of an ext4 file system. Does not replay the journal: after a power cut it may show
+    the past."""
     with tempfile.TemporaryDirectory() as temp:
         out = Path(temp) / "out"
-        _tool("debugfs", "-R", f'dump "{name}" {out}', f"{image}?offset={offset}" if offset else image)
+        where = f"{image}?offset={offset}" if offset else image
+        _tool("debugfs", "-R", f'dump "{name}" {out}', where)
         if not out.is_file():
             raise DiskError(f"{image}: has no file {name}")
         return out.read_bytes()
@@ -177,7 +185,8 @@ def ext4_read(image, name: str, offset: int = 0) -> bytes:
 # --- bytes of images ----------------------------------------------------------------------------
 
 def copy_into(source, target, offset: int = 0, limit=None) -> int:
-    """Copies the file `source` over `target` at `offset`; writes only what differs, so holes stay holes."""
+    """Copies the file `source` over `target` at `offset`; writes only what differs, so holes stay
+    holes."""
     size = os.stat(source).st_size
     if limit is not None and size > limit:
         raise DiskError(f"{source}: {size} bytes, but there is room for {limit}")
@@ -228,7 +237,8 @@ def write_partition(image, name, content, start: int = 0) -> None:
         copy_into(content, image, offset + start, size - start)
         return
     if start + len(content) > size:
-        raise DiskError(f"{image}: partition {name} has {size} bytes; cannot write up to {start + len(content)}")
+        raise DiskError(f"{image}: partition {name} has {size} bytes; "
+                        f"cannot write up to {start + len(content)}")
     with open(image, "r+b") as file:
         file.seek(offset + start)
         file.write(content)
@@ -281,9 +291,11 @@ class Disk:
         self.table, self.sector, self.align, self.seed = table, sector, parse_size(align), seed
         self.parts = []         # (Part, content)
 
-    def add(self, name: str, size=None, content=None, *, type: str = "linux", offset=None) -> "Disk":
-        """Appends a partition. content: None (zeroes), a path or bytes (raw), Ext4(...) or Vfat(...).
-        size None: that of the raw content, rounded up. offset None: after the previous one, aligned."""
+    def add(self, name: str, size=None, content=None, *, type: str = "linux",
+            offset=None) -> "Disk":
+        """Appends a partition. content: None (zeroes), a path or bytes (raw), Ext4(...) or
+        Vfat(...). size None: that of the raw content, rounded up. offset None: after the previous
+        one, aligned."""
         if size is None:
             if isinstance(content, bytes):
                 size = len(content)
@@ -291,15 +303,19 @@ class Disk:
                 size = os.stat(content).st_size
             else:
                 raise DiskError(f"partition {name}: give a size, or raw content that has one")
-        size = -(-parse_size(size) // self.align) * self.align if offset is None else parse_size(size)
+        size = parse_size(size) if offset is not None else self._aligned(parse_size(size))
         end = max((p.offset + p.size for p, _ in self.parts), default=self.sector)
-        first = ptable.gpt_overhead(self.sector) + self.sector if self.table == "gpt" else self.sector
-        start = -(-max(end, first) // self.align) * self.align if offset is None else parse_size(offset)
+        first = self.sector + (ptable.gpt_overhead(self.sector) if self.table == "gpt" else 0)
+        start = self._aligned(max(end, first)) if offset is None else parse_size(offset)
         if start < max(end, first) or start % self.sector or size % self.sector or not size:
-            raise DiskError(f"partition {name}: {size} bytes at {start} overlap or are not whole sectors")
-        self.parts.append((Part(len(self.parts) + 1, name, start, size, ptable.type_of(type, self.table),
-                                identifier(self.seed, "part", name)), content))
+            raise DiskError(f"partition {name}: {size} bytes at {start} overlap, or are not sectors")
+        kind = ptable.type_of(type, self.table)
+        ident = identifier(self.seed, "part", name)
+        self.parts.append((Part(len(self.parts) + 1, name, start, size, kind, ident), content))
         return self
+
+    def _aligned(self, size: int) -> int:
+        return -(-size // self.align) * self.align
 
     def layout(self) -> list:
         return [part for part, _ in self.parts]
@@ -309,11 +325,12 @@ class Disk:
         path = Path(path)
         end = max((p.offset + p.size for p, _ in self.parts), default=self.align)
         tail = ptable.gpt_overhead(self.sector) if self.table == "gpt" else 0
-        size = self.size or -(-(end + tail) // self.align) * self.align
+        size = self.size or self._aligned(end + tail)
         if end + tail > size:
             raise DiskError(f"{path}: partitions need {end + tail} bytes, the disk has {size}")
         ident = identifier(self.seed, "disk")
-        with tempfile.TemporaryDirectory(dir=path.resolve().parent, prefix=f".{path.name}-") as temp:
+        folder = path.resolve().parent      # temporary files beside the target: moving is free
+        with tempfile.TemporaryDirectory(dir=folder, prefix=f".{path.name}-") as temp:
             image = Path(temp) / "disk"
             _fresh(image, size)
             for part, content in self.parts:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Debian kernel to run machines with: fetched with apt, unpacked, never installed.
 
-Distribution kernels boot fastest in QEMU as the uncompressed ELF, started through PVH: the guest then
-does not spend seconds of emulated CPU time on its own decompression (XZ: 4.0 s to /init, against 1.6 s).
+Distribution kernels boot fastest in QEMU as the uncompressed ELF, started through PVH: the guest
+then does not spend seconds of emulated CPU time on its own decompression (XZ: 4.0 s to /init,
+against 1.6 s).
 """
 
 import fcntl
@@ -18,7 +19,8 @@ from pathlib import Path
 PACKAGE = "linux-image-amd64"
 DEFAULT_DIR = Path(__file__).resolve().parent.parent / "build" / "kernel"
 # An ordinary user's PATH on Debian has no sbin, where depmod lives.
-ENV = dict(os.environ, PATH=os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin", LC_ALL="C")
+ENV = dict(os.environ, LC_ALL="C",
+           PATH=os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin")
 
 
 class KernelError(Exception):
@@ -61,7 +63,8 @@ def extract_vmlinux(bzimage: Path, vmlinux: Path) -> None:
     setup_sectors = data[0x1f1] or 4
     offset, length = struct.unpack_from("<II", data, 0x248)
     start = (setup_sectors + 1) * 512 + offset
-    # The build appends the unpacked size, 4 bytes, to the payload; not every tool stands trailing bytes.
+    # The build appends the unpacked size, 4 bytes, to the payload; not every tool stands trailing
+    # bytes.
     payload = data[start:start + length - 4]
     for magic, command in DECOMPRESSORS:
         if payload.startswith(magic):
@@ -102,14 +105,16 @@ def _download(package: str, options: list, work: Path) -> str:
     name = _real_package(package, options)
     if not name:
         return ""
-    # APT::Sandbox::User: apt as root drops to _apt, which cannot write to our folder, and says so at length.
+    # APT::Sandbox::User: apt as root drops to _apt, which cannot write to our folder, and says so
+    # at length.
     result = _run(["apt-get", *options, "-o", "APT::Sandbox::User=root", "-qq", "download", name],
                   cwd=work)
     return name if result.returncode == 0 and list(work.glob("*.deb")) else ""
 
 
 def _private_options(folder: Path) -> list:
-    """Package lists of our own, which an ordinary user may refresh and which change nothing outside."""
+    """Package lists of our own, which an ordinary user may refresh and which change nothing
+    outside."""
     for sub in ("lists/partial", "cache/archives/partial"):
         (folder / sub).mkdir(parents=True, exist_ok=True)
     return ["-o", f"Dir::State::lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache",
@@ -119,8 +124,8 @@ def _private_options(folder: Path) -> list:
 def _fetch(package: str, work: Path, apt_dir: Path) -> str:
     for tool in ("apt-get", "apt-cache", "dpkg-deb"):
         if not shutil.which(tool, path=ENV["PATH"]):
-            raise KernelError(f"{tool}: not found; on other systems than Debian give machines your own "
-                              "kernel (qemu/run --kernel FILE)")
+            raise KernelError(f"{tool}: not found; on other systems than Debian give machines your "
+                              "own kernel (qemu/run --kernel FILE)")
     # The system's lists first. They may be absent (a container) or older than the archive (404).
     name = _download(package, [], work)
     if name:
@@ -132,8 +137,8 @@ def _fetch(package: str, work: Path, apt_dir: Path) -> str:
         return name
     raise KernelError(
         f"cannot fetch {package} with apt:\n{update.stderr.strip()[-1200:]}\n"
-        "Is there a network, and a Debian source in /etc/apt/sources.list? Without one, put the .deb\n"
-        "of a linux-image-*-amd64 package somewhere and run: qemu/kernel --deb FILE")
+        "Is there a network, and a Debian source in /etc/apt/sources.list? Without one, put the\n"
+        ".deb of a linux-image-*-amd64 package somewhere and run: qemu/kernel --deb FILE")
 
 
 # --- the folder ---------------------------------------------------------------------------------
@@ -146,10 +151,10 @@ def _unpack(deb: Path, name: str, folder: Path) -> Kernel:
         if result.returncode != 0 or len(images) != 1:
             raise KernelError(f"{deb}: not a kernel package: {result.stderr.strip()}")
         version = images[0].name[len("vmlinuz-"):]
-        modules = next((m for m in (tree / "lib/modules" / version, tree / "usr/lib/modules" / version)
-                        if m.is_dir()), None)
+        places = (tree / "lib/modules" / version, tree / "usr/lib/modules" / version)
+        modules = next((place for place in places if place.is_dir()), None)
         if modules is None:
-            raise KernelError(f"{deb}: has no modules; take the package that linux-image-amd64 names")
+            raise KernelError(f"{deb}: has no modules; take the one that linux-image-amd64 names")
         if modules.parts[-4] == "usr":      # merged-usr packages: one layout for those who use it
             (tree / "lib").mkdir(exist_ok=True)
             shutil.move(modules.parent, tree / "lib/modules")
@@ -176,15 +181,16 @@ def _known(folder: Path):
     except (OSError, ValueError):
         return None
     root = folder / version
-    kernel = Kernel(version, root / "boot" / f"vmlinux-{version}", root / "boot" / f"vmlinuz-{version}",
+    kernel = Kernel(version, root / f"boot/vmlinux-{version}", root / f"boot/vmlinuz-{version}",
                     root / "lib/modules" / version, package)
     whole = kernel.vmlinux.is_file() and (kernel.modules / "modules.dep").is_file()
     return kernel if whole else None
 
 
-def get(folder: Path = DEFAULT_DIR, package: str = PACKAGE, deb=None, update: bool = False) -> Kernel:
-    """The unpacked kernel in `folder`; fetches it if it is not there, or if `update`. Safe to run twice
-    at the same time. `deb`: unpack this package file instead of asking apt."""
+def get(folder: Path = DEFAULT_DIR, package: str = PACKAGE, deb=None,
+        update: bool = False) -> Kernel:
+    """The unpacked kernel in `folder`; fetches it if it is not there, or if `update`. Safe to run
+    twice at the same time. `deb`: unpack this package file instead of asking apt."""
     folder = Path(folder).resolve()
     kernel = _known(folder)
     if kernel and not update and not deb:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tiny but real system in a folder: busybox, inittab, os-release. No root needed: device nodes come
-from devtmpfs, and owners are set when the file system image is made."""
+"""A tiny but real system in a folder: busybox, inittab, os-release. No root needed: device nodes
+come from devtmpfs, and owners are set when the file system image is made."""
 
 import os
 import shutil
@@ -49,15 +49,16 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
 
 def _applets(busybox: str) -> list:
     try:
-        result = subprocess.run([busybox, "--list-full"], text=True, capture_output=True, check=True)
+        result = subprocess.run([busybox, "--list-full"], text=True, capture_output=True,
+                                check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise RootError(f"{busybox}: {error}; run qemu/deps run") from None
     return result.stdout.split()
 
 
 def add_file(root: Path, name: str, source) -> None:
-    """Puts a path (file or folder, mode kept), bytes, or text into the tree. Text that begins with #!
-    becomes executable."""
+    """Puts a path (file or folder, mode kept), bytes, or text into the tree. Text that begins with
+    #! becomes executable."""
     target = root / name.lstrip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.is_symlink():
@@ -75,12 +76,13 @@ def add_file(root: Path, name: str, source) -> None:
     target.chmod(0o755 if data[:2] == b"#!" else 0o644)
 
 
-def mkroot(root, *, name: str = "Tiny", version: str = "1.0", boot: str = "", files=None, links=None,
-           hostname: str = "device", tty: str = "ttyS0", inittab: str = "", busybox: str = BUSYBOX) -> Path:
+def mkroot(root, *, name: str = "Tiny", version: str = "1.0", boot: str = "", files=None,
+           links=None, hostname: str = "device", tty: str = "ttyS0", inittab: str = "",
+           busybox: str = BUSYBOX) -> Path:
     """Makes the folder `root`, which must not exist or be empty, and returns it.
 
-    name, version: for /etc/os-release. boot: script text, run once at the end of system start (it may
-    hang on purpose). files: {path in the tree: Path, bytes or text}. links: {path: target}.
+    name, version: for /etc/os-release. boot: script text, run once at the end of system start (it
+    may hang on purpose). files: {path in the tree: Path, bytes or text}. links: {path: target}.
     inittab: replaces the default one, which gives a root shell on `tty` without a login.
     """
     root = Path(root)
@@ -103,13 +105,15 @@ def mkroot(root, *, name: str = "Tiny", version: str = "1.0", boot: str = "", fi
     _write(root / "etc/hostname", f"{hostname}\n")
     _write(root / "etc/passwd", "root::0:0:root:/root:/bin/sh\n")
     _write(root / "etc/group", "root:x:0:\n")
-    _write(root / "etc/profile", "export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root\nPS1='\\h:\\w# '\n")
+    _write(root / "etc/profile",
+           "export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root\nPS1='\\h:\\w# '\n")
     (root / "etc/mtab").symlink_to("/proc/mounts")
     _write(root / "etc/inittab", inittab or INITTAB.format(tty=tty))
     _write(root / "etc/init.d/rcS", RCS, 0o755)
     _write(root / "etc/init.d/rcK", RCK, 0o755)
     if boot:
-        _write(root / "etc/init.d/boot", boot if boot.startswith("#!") else f"#!/bin/sh\n{boot}", 0o755)
+        script = boot if boot.startswith("#!") else f"#!/bin/sh\n{boot}"
+        _write(root / "etc/init.d/boot", script, 0o755)
     for path, source in sorted((files or {}).items()):
         add_file(root, path, source)
     for path, target in (links or {}).items():

@@ -24,10 +24,12 @@ from pathlib import Path
 
 from console import Console, ExpectError
 from drives import Drive, DriveError, Fault
+from hotplug import Disks
 from qmp import Qmp, QmpError
-from records import Boot, Stats, count_writes
+from records import Boot, Stats
 
-__all__ = ["Machine", "MachineError", "Drive", "Fault", "Boot", "Stats", "ExpectError", "DriveError", "QmpError"]
+__all__ = ["Machine", "MachineError", "Drive", "Fault", "Boot", "Stats", "ExpectError",
+           "DriveError", "QmpError"]
 
 
 SECOND_RESET = 0.7      # seconds
@@ -42,21 +44,26 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-class Machine:
+class Machine(Disks):
     """Arguments that are not plain:
 
     kernel    bzImage, or the uncompressed ELF, which starts seconds earlier (qemu/kernel)
     append    kernel command line; "console=ttyS0" is put in front unless it names a console
-    watchdog  an i6300esb that resets the machine. In a new QEMU process its CARDRESET flag is clear.
+    watchdog  an i6300esb that resets the machine. In a new QEMU process its CARDRESET flag is
+              clear.
     reboot    False: a reboot of the guest ends the run, as a power-off does
     usb       a USB controller even if no drive needs one now (Machine.plug of later drives)
     log       file that the console is appended to; echo: a text file that it is copied to
+    firmware  qboot, because SeaBIOS under TCG resets itself up to dozens of times after each reset.
+              "" for QEMU's own choice, or a file
     extra     more arguments for QEMU
     """
 
-    def __init__(self, kernel, initrd=None, append: str = "", *, drives=(), memory: int = 256, smp: int = 1,
-                 cpu: str = "", accel: str = "tcg", watchdog: bool = False, reboot: bool = True,
-                 usb: bool = False, log=None, echo=None, extra=(), qemu: str = "qemu-system-x86_64"):
+    def __init__(self, kernel, initrd=None, append: str = "", *, drives=(), memory: int = 256,
+                 smp: int = 1, cpu: str = "", accel: str = "tcg", watchdog: bool = False,
+                 reboot: bool = True, usb: bool = False, log=None, echo=None, extra=(),
+                 firmware: str = "qboot.rom", qemu: str = "qemu-system-x86_64"):
+        self.firmware = firmware
         self.kernel, self.initrd, self.qemu, self.extra = kernel, initrd, qemu, list(extra)
         self.append = append if "console=" in append else f"console=ttyS0 {append}".strip()
         self.memory, self.smp, self.cpu, self.accel = memory, smp, cpu, accel
@@ -65,34 +72,26 @@ class Machine:
         for drive in drives:
             self.add(drive)
         self.console = Console(log, echo)
-        self.boots, self.events = [], []        # Boot; (time, name, data) of QMP events
-        self.shutdown = ""                      # why the guest stopped: guest-shutdown, guest-reset, ...
-        self._cause, self._watchdog_fired = "power-on", False
+        self.boots, self.events = [], []    # Boot; (time, name, data) of QMP events
+        self.shutdown = ""                  # why the guest stopped: guest-shutdown, guest-reset
+        self._cause, self._watchdog_fired, self._last_reset = "power-on", False, 0.0
         self._process = self._thread = self._qmp = None
         self._workdir = Path(tempfile.mkdtemp(prefix="qemu-"))
 
     # --- what it is made of ---------------------------------------------------------------------
 
-    def add(self, drive: Drive) -> Drive:
-        """Makes a drive known; before start(), or with plugged=False for plug(). Returns it, named."""
-        if not drive.name:
-            drive = Drive(**{**drive.__dict__, "name": f"{drive.bus}{len(self.drives)}"})
-        if drive.name in self.drives:
-            raise DriveError(f"two drives are named {drive.name}")
-        if drive.bus == "sd" and any(d.bus == "sd" for d in self.drives.values()):
-            raise DriveError(f"drive {drive.name}: a machine has one SD slot")     # QEMU shows the guest one
-        drive.check()
-        self.drives[drive.name] = drive
-        return drive
-
     def argv(self, workdir=None) -> list:
-        """The QEMU command, without what connects it to this object. `workdir`: for files that it needs."""
+        """The QEMU command, without what connects it to this object. `workdir`: for files that it
+        needs."""
         for file in filter(None, (self.kernel, self.initrd)):
             if not os.path.isfile(file):
                 raise MachineError(f"{file}: no such file")
-        argv = [self.qemu, "-accel", self.accel, "-m", str(self.memory), "-smp", str(self.smp), "-nodefaults",
-                "-display", "none", "-kernel", str(self.kernel), "-append", self.append,
+        argv = [self.qemu, "-accel", self.accel, "-m", str(self.memory), "-smp", str(self.smp),
+                "-nodefaults", "-display", "none",
+                "-kernel", str(self.kernel), "-append", self.append,
                 "-action", f"watchdog=reset,reboot={'reset' if self.reboot else 'shutdown'}"]
+        if self.firmware:
+            argv += ["-bios", self.firmware]
         if self.cpu:
             argv += ["-cpu", self.cpu]
         if self.initrd:
@@ -107,7 +106,8 @@ class Machine:
                 continue
             if drive.bus == "sd":
                 argv += ["-device", "sdhci-pci"]
-            for kind, items in (("-object", drive.objects()), ("-blockdev", drive.nodes(workdir or self._workdir)),
+            for kind, items in (("-object", drive.objects()),
+                                ("-blockdev", drive.nodes(workdir or self._workdir)),
                                 ("-device", [drive.device()])):
                 for item in items:
                     argv += [kind, json.dumps(item)]
@@ -124,18 +124,21 @@ class Machine:
         if not shutil.which(argv[0]):
             raise MachineError(f"{argv[0]}: not found; run qemu/deps run")
         ours, theirs = socket.socketpair()
-        # QMP over an inherited socket: no path that could be too long, and nothing to wait for. Started
-        # stopped (-S), so that no event comes before the protocol is spoken.
-        argv += ["-S", "-action", "shutdown=pause", "-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control",
+        # QMP over an inherited socket: no path that could be too long, and nothing to wait for.
+        # Started stopped (-S), so that no event comes before the protocol is spoken.
+        argv += ["-S", "-action", "shutdown=pause",
+                 "-chardev", f"socket,id=qmp,fd={theirs.fileno()}",
+                 "-mon", "chardev=qmp,mode=control",
                  "-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0"]
         with open(self._workdir / "stderr", "w") as stderr:
-            self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
-                                             stderr=stderr, pass_fds=(theirs.fileno(),),
-                                             preexec_fn=_die_with_parent)
+            self._process = subprocess.Popen(
+                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, stderr=stderr,
+                pass_fds=(theirs.fileno(),), preexec_fn=_die_with_parent)
         theirs.close()
         self.shutdown, self._watchdog_fired = "", False
         self._qmp, self._socket = Qmp(ours, self._event), ours
-        self._thread = threading.Thread(target=self._watch, args=(self._process, self._qmp), daemon=True)
+        self._thread = threading.Thread(target=self._watch, args=(self._process, self._qmp),
+                                        daemon=True)
         self._thread.start()
         try:
             self._qmp.execute("qmp_capabilities")
@@ -159,7 +162,8 @@ class Machine:
         return self._process.pid if self._process else 0
 
     def power_cut(self) -> None:
-        """SIGKILL: what the guest had not yet written is lost; what QEMU had handed to the host is not."""
+        """SIGKILL: what the guest had not yet written is lost; what QEMU had handed to the host is
+        not."""
         self._kill()
         self._cause = "power-cut"
         self.console.note("power cut")
@@ -218,7 +222,8 @@ class Machine:
             selector.register(qmp, selectors.EVENT_READ)
             while selector.get_map():
                 ready = {key.fileobj for key, _ in selector.select()}
-                # The console first, so that what was said before a reset counts to the boot before it.
+                # The console first, so that what was said before a reset counts to the boot before
+                # it.
                 if process.stdout in ready:
                     data = os.read(process.stdout.fileno(), 1 << 16)
                     if data:
@@ -247,15 +252,19 @@ class Machine:
             self.console.changed.notify_all()
 
     def _firmware_reset(self, now: float) -> bool:
-        """SeaBIOS, when it finds that it has run before, resets once more to get at its clean copy: each
-        reset shows as two, 40 ms apart. No kernel comes up and goes down in so short a time."""
-        last = self.boots[-1]
-        return now - last.at < SECOND_RESET and len(self.console.text) == last.start
+        """SeaBIOS, when it finds that it has run before, resets to get at its clean copy; under TCG it
+        may need dozens of times, 30 ms apart, for up to two seconds. All of them are one reset: no kernel
+        comes up and goes down in so short a time without a word."""
+        silent = len(self.console.text) == self.boots[-1].start
+        again = silent and now - self._last_reset < SECOND_RESET
+        self._last_reset = now
+        return again
 
     def _booted(self, cause: str) -> None:
         self.console.note(f"boot {len(self.boots) + 1}: {cause}")
         with self.console.changed:
-            self.boots.append(Boot(len(self.boots) + 1, cause, len(self.console.text), time.monotonic()))
+            self.boots.append(Boot(len(self.boots) + 1, cause, len(self.console.text),
+                                   time.monotonic()))
 
     # --- waiting --------------------------------------------------------------------------------
 
@@ -268,16 +277,17 @@ class Machine:
         return ""
 
     def expect(self, pattern: str, timeout: float = 60.0, fail: str = ""):
-        """Waits for a regular expression on the console, from behind the last match on; returns the match.
-        ExpectError on timeout, when `fail` comes first, or when the machine ended. Spans resets."""
+        """Waits for a regular expression on the console, from behind the last match on; returns the
+        match. ExpectError on timeout, when `fail` comes first, or when the machine ended. Spans
+        resets."""
         return self.console.expect(pattern, timeout, fail, self.ended)
 
     def wait_boot(self, number: int, timeout: float = 60.0) -> Boot:
-        """Waits until boot `number` (1 is the first) has begun, and moves the cursor of expect() to it."""
-        if not self.console.wait_for(lambda: len(self.boots) >= number or self.ended(), timeout) or \
-                len(self.boots) < number:
-            raise ExpectError(f"no boot {number} in {timeout:g} s {self.ended()}; the console's last lines:\n"
-                              + self.console.tail())
+        """Waits until boot `number` (1 is the first) has begun, and moves the cursor of expect() to
+        it."""
+        self.console.wait_for(lambda: len(self.boots) >= number or self.ended(), timeout)
+        if len(self.boots) < number:
+            raise self._missing(f"boot {number}", timeout)
         self.console.cursor = max(self.console.cursor, self.boots[number - 1].start)
         return self.boots[number - 1]
 
@@ -287,20 +297,26 @@ class Machine:
 
     def wait_event(self, name: str, timeout: float = 30.0, since: float = 0.0, **wanted) -> dict:
         """The data of the first QMP event of that name later than `since`, with these fields."""
-        found = self.console.wait_for(lambda: [(d,) for at, n, d in self.events if n == name and at >= since
-                                               and wanted.items() <= d.items()], timeout)
+        def matching():
+            return [(data,) for at, event, data in self.events
+                    if event == name and at >= since and wanted.items() <= data.items()]
+        found = self.console.wait_for(matching, timeout)
         if not found:
-            raise ExpectError(f"no {name} event in {timeout:g} s")
+            raise self._missing(f"{name} event", timeout)
         return found[0][0]
 
     def wait_shutdown(self, timeout: float = 60.0) -> str:
-        """Waits until the guest has powered off; returns QEMU's reason (guest-shutdown is a clean one). The
-        machine is then paused: stats() still answers; start() after stop() switches it on again."""
+        """Waits until the guest has powered off; returns QEMU's reason (guest-shutdown is a clean
+        one). The machine is then paused: stats() still answers; start() after stop() switches it on
+        again."""
         self.console.wait_for(self.ended, timeout)
         if not self.shutdown:
-            raise ExpectError(f"no shutdown in {timeout:g} s {self.ended()}; the console's last lines:\n"
-                              + self.console.tail())
+            raise self._missing("shutdown", timeout)
         return self.shutdown
+
+    def _missing(self, what: str, timeout: float) -> ExpectError:
+        why = self.ended() or f"in {timeout:g} s"
+        return ExpectError(f"no {what}: {why}; the console's last lines:\n{self.console.tail()}")
 
     # --- talking --------------------------------------------------------------------------------
 
@@ -312,12 +328,13 @@ class Machine:
             raise MachineError("cannot type: QEMU is not running") from None
 
     def shell(self, command: str, timeout: float = 30.0) -> tuple:
-        """Runs a command in the shell on the serial console; returns (exit status, output). The quotes keep
-        the echo of what is typed from looking like the answer."""
+        """Runs a command in the shell on the serial console; returns (exit status, output). The
+        quotes keep the echo of what is typed from looking like the answer."""
         self.send(f'echo "<"{id(self)}; {command}\necho "$?>"{id(self)}')
         match = self.expect(rf"(?s)<{id(self)}\n(.*?)(\d+)>{id(self)}\n", timeout)
-        lines = match.group(1).split("\n")
-        return int(match.group(2)), "\n".join(line for line in lines if f'"$?>"{id(self)}' not in line)
+        echo = f'"$?>"{id(self)}'
+        lines = [line for line in match.group(1).split("\n") if echo not in line]
+        return int(match.group(2)), "\n".join(lines)
 
     def qmp(self, command: str, **arguments):
         """One QMP command; what it returns. QmpError if QEMU refuses."""
@@ -326,8 +343,8 @@ class Machine:
         return self._qmp.execute(command, **arguments)
 
     def press(self, keys: str, hold: float = 0.1) -> None:
-        """Presses keys of the PS/2 keyboard together: "ctrl-alt-delete", "a"; QEMU's qcode names. hold=0
-        leaves them down until release()."""
+        """Presses keys of the PS/2 keyboard together: "ctrl-alt-delete", "a"; QEMU's qcode names.
+        hold=0 leaves them down until release()."""
         names = keys.split("-")
         self._keys(names, True)
         if hold:
@@ -339,47 +356,8 @@ class Machine:
 
     def _keys(self, names, down: bool) -> None:
         self.qmp("input-send-event", events=[
-            {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": name}}} for name in names])
-
-    # --- disks ----------------------------------------------------------------------------------
-
-    def plug(self, name: str) -> None:
-        """Plugs in a usb drive that was added with plugged=False, or unplugged."""
-        drive = self.drives[name]
-        drive.check()
-        for item in drive.objects():
-            self.qmp("object-add", **item)
-        for node in drive.nodes(self._workdir):
-            self.qmp("blockdev-add", **node)
-        self.qmp("device_add", **drive.device())
-        self.console.note(f"plugged {name}")
-
-    def unplug(self, name: str) -> None:
-        """Pulls a usb drive out. QEMU closes the file: it may be changed, and plugged in again."""
-        drive, since = self.drives[name], time.monotonic()
-        self.qmp("device_del", id=name)
-        self.wait_event("DEVICE_DELETED", since=since, device=name)
-        for node in reversed(drive.nodes(self._workdir)):
-            self.qmp("blockdev-del", node_name=node["node-name"])
-        for item in drive.objects():
-            self.qmp("object-del", id=item["id"])
-        self.console.note(f"unplugged {name}")
-
-    def _blockstats(self):
-        for entry in self.qmp("query-blockstats"):
-            name = entry.get("node-name", "").removesuffix(".top")
-            if name in self.drives:
-                yield name, entry
-
-    def stats(self) -> dict:
-        """{drive name: Stats} of what is plugged in now, as QEMU counted it. It does not count for SD cards."""
-        return {name: Stats.of(entry["stats"]) for name, entry in self._blockstats()}
-
-    def writes(self) -> dict:
-        """{drive name: writes and discards} of the drives that the guest wrote to since QEMU was started,
-        failed attempts included; {} says that it wrote nothing anywhere. SD cards: 1 for any number."""
-        counts = {name: count_writes(entry) for name, entry in self._blockstats()}
-        return {name: count for name, count in counts.items() if count}
+            {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": name}}}
+            for name in names])
 
     # --- reading back ---------------------------------------------------------------------------
 

@@ -52,18 +52,20 @@ def parse_drive(bus: str, text: str) -> Drive:
 
 
 class _AddDrive(argparse.Action):
-    """--disk, --usb and so on share one list, so that the order of the command line is the machine's."""
+    """--disk, --usb and so on share one list: the command line's order is the machine's."""
 
     def __call__(self, parser, namespace, value, option_string=None):
         bus = {"--disk": "virtio"}.get(option_string, option_string.lstrip("-"))
         try:
-            namespace.drives = [*(getattr(namespace, "drives", None) or []), parse_drive(bus, value)]
+            before = getattr(namespace, "drives", None) or []
+            namespace.drives = [*before, parse_drive(bus, value)]
         except (DriveError, DiskError) as error:
             parser.error(str(error))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--kernel", type=Path, help="bzImage or ELF (default: Debian's, see qemu/kernel)")
+    parser.add_argument("--kernel", type=Path,
+                        help="bzImage or ELF (default: Debian's, see qemu/kernel)")
     parser.add_argument("--initrd", type=Path)
     parser.add_argument("--append", default="", help="kernel command line; console=ttyS0 is added")
     parser.add_argument("--memory", type=int, default=256, help="MiB (default: %(default)s)")
@@ -72,8 +74,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accel", default="tcg", help="tcg (default) or kvm")
     for bus, text in (("--disk", "virtio disk"), ("--nvme", "NVMe disk"), ("--sd", "SD card"),
                       ("--usb", "USB stick")):
-        parser.add_argument(bus, action=_AddDrive, dest="drives", metavar="FILE[,OPTION...]", help=text)
-    parser.add_argument("--watchdog", action="store_true", help="an i6300esb that resets the machine")
+        parser.add_argument(bus, action=_AddDrive, dest="drives", metavar="FILE[,OPTION...]",
+                            help=text)
+    parser.add_argument("--watchdog", action="store_true",
+                        help="an i6300esb that resets the machine")
+    parser.add_argument("--firmware", default="qboot.rom",
+                        help='default: %(default)s; "" for SeaBIOS, which may reset repeatedly')
     parser.add_argument("--log", type=Path, help="append the console to this file")
     parser.add_argument("--qemu-arg", action="append", default=[], metavar="ARG",
                         help="one more argument for QEMU (--qemu-arg=-snapshot)")
@@ -82,9 +88,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def make(args, **more) -> Machine:
     """The machine that the arguments describe. Fetches Debian's kernel if none is named."""
     kernel = args.kernel or kbkernel.get().vmlinux
-    return Machine(os.fspath(kernel), args.initrd, args.append, drives=args.drives or (), memory=args.memory,
-                   smp=args.smp, cpu=args.cpu, accel=args.accel, watchdog=args.watchdog, log=args.log,
-                   extra=args.qemu_arg, **more)
+    return Machine(os.fspath(kernel), args.initrd, args.append, drives=args.drives or (),
+                   memory=args.memory, smp=args.smp, cpu=args.cpu, accel=args.accel,
+                   watchdog=args.watchdog, log=args.log, extra=args.qemu_arg, firmware=args.firmware,
+                   **more)
 
 
 def regex(text: str):

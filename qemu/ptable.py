@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Partition tables, written and read: GPT and MBR, sectors of 512 and 4096 bytes.
 
-Written here and not by sfdisk: sfdisk 2.38 takes the sector size from the block device, so on a file it
-can only make 512-byte tables, and needs no more than this to be told every identifier for a
+Written here and not by sfdisk: sfdisk 2.38 takes the sector size from the block device, so on a
+file it can only make 512-byte tables, and needs no more than this to be told every identifier for a
 reproducible result. What it writes is compatible: `sfdisk --verify`, `fdisk -b 4096 -l`.
 """
 
@@ -49,8 +49,9 @@ def type_of(name: str, table: str):
     try:
         return str(uuid.UUID(name)) if table == "gpt" else int(name, 0)
     except ValueError:
-        raise TableError(f"partition type {name!r}: give a {'GUID' if table == 'gpt' else 'number'} "
-                         f"or one of {', '.join(TYPES)}") from None
+        what = "GUID" if table == "gpt" else "number"
+        raise TableError(f"partition type {name!r}: give a {what} or one of "
+                         f"{', '.join(TYPES)}") from None
 
 
 # --- writing ------------------------------------------------------------------------------------
@@ -78,8 +79,9 @@ def write_mbr(file, parts: list, sector: int, disk_uuid: str) -> None:
 def _gpt_header(lba: int, other: int, first: int, last: int, disk_uuid: str, array: int,
                 array_crc: int) -> bytes:
     def pack(crc: int) -> bytes:
-        return struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, crc, 0, lba, other, first, last,
-                           uuid.UUID(disk_uuid).bytes_le, array, GPT_ENTRIES, GPT_ENTRY_SIZE, array_crc)
+        return struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, crc, 0, lba, other,
+                           first, last, uuid.UUID(disk_uuid).bytes_le, array, GPT_ENTRIES,
+                           GPT_ENTRY_SIZE, array_crc)
     return pack(zlib.crc32(pack(0)))
 
 
@@ -90,8 +92,9 @@ def write_gpt(file, parts: list, size: int, sector: int, disk_uuid: str) -> None
         name = part.name.encode("utf-16-le")
         if len(name) > 72:
             raise TableError(f"partition name {part.name!r}: longer than 36 characters")
-        array += struct.pack("<16s16sQQQ72s", uuid.UUID(part.type).bytes_le, uuid.UUID(part.uuid).bytes_le,
-                             part.offset // sector, (part.offset + part.size) // sector - 1, 0, name)
+        first, last = part.offset // sector, (part.offset + part.size) // sector - 1
+        array += struct.pack("<16s16sQQQ72s", uuid.UUID(part.type).bytes_le,
+                             uuid.UUID(part.uuid).bytes_le, first, last, 0, name)
     array = array.ljust(GPT_ENTRIES * GPT_ENTRY_SIZE, b"\0")
     crc = zlib.crc32(array)
     sectors = size // sector
@@ -126,7 +129,8 @@ def _read_gpt_at(file, lba: int, sector: int):
         return None
     parts = []
     for index in range(count):
-        kind, ident, first, last, _, name = struct.unpack_from("<16s16sQQQ72s", array, index * entry_size)
+        kind, ident, first, last, _, name = struct.unpack_from("<16s16sQQQ72s", array,
+                                                               index * entry_size)
         if any(kind):
             parts.append(Part(index + 1, name.decode("utf-16-le", "replace").split("\0")[0],
                               first * sector, (last - first + 1) * sector,

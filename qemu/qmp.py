@@ -56,14 +56,15 @@ class Qmp:
             self._changed.notify_all()
 
     def execute(self, command: str, timeout: float = 30.0, **arguments):
-        """Runs one command and returns what it returns. An underscore in an argument's name stands for
-        a hyphen; give other names in a dict: execute("device_add", **{"bus": ...})."""
+        """Runs one command and returns what it returns. An underscore in an argument's name stands
+        for a hyphen; give other names in a dict: execute("device_add", **{"bus": ...})."""
         with self._changed:
             self._next_id += 1
             ident = self._next_id
         message = {"execute": command, "id": ident}
         if arguments:
-            message["arguments"] = {key.replace("_", "-"): value for key, value in arguments.items()}
+            message["arguments"] = {key.replace("_", "-"): value
+                                    for key, value in arguments.items()}
         try:
             self._sock.sendall(json.dumps(message).encode() + b"\n")
         except OSError as error:
