@@ -252,9 +252,9 @@ class Machine(Disks):
             self.console.changed.notify_all()
 
     def _firmware_reset(self, now: float) -> bool:
-        """SeaBIOS, when it finds that it has run before, resets to get at its clean copy; under TCG it
-        may need dozens of times, 30 ms apart, for up to two seconds. All of them are one reset: no kernel
-        comes up and goes down in so short a time without a word."""
+        """SeaBIOS, when it finds that it has run before, resets to get at its clean copy; under TCG
+        it does so up to dozens of times, 30 ms apart, for two seconds. All of them are one reset:
+        no kernel comes up and goes down in so short a time without a word."""
         silent = len(self.console.text) == self.boots[-1].start
         again = silent and now - self._last_reset < SECOND_RESET
         self._last_reset = now

@@ -90,8 +90,8 @@ def make(args, **more) -> Machine:
     kernel = args.kernel or kbkernel.get().vmlinux
     return Machine(os.fspath(kernel), args.initrd, args.append, drives=args.drives or (),
                    memory=args.memory, smp=args.smp, cpu=args.cpu, accel=args.accel,
-                   watchdog=args.watchdog, log=args.log, extra=args.qemu_arg, firmware=args.firmware,
-                   **more)
+                   watchdog=args.watchdog, log=args.log, extra=args.qemu_arg,
+                   firmware=args.firmware, **more)
 
 
 def regex(text: str):
