@@ -254,8 +254,7 @@ static enum kb_err forget(void)
 		return KB_ENOENT;
 	d.state.staged = (struct state_staged){ .source = STATE_SRC_NONE };
 	TRY(device_save(&d));
-	device_history_release(&d, HISTORY_STATE, &release, "the staged update was forgotten",
-			       "unstage");
+	device_history_release(&d, HISTORY_STATE, &release, "the staged update was forgotten", "");
 	if (staged.source == STATE_SRC_DATA)
 		stage_files_remove(&d.conf, staged.release);
 	return KB_OK;

@@ -79,6 +79,7 @@ json_object *state_json(const struct state *s)
 	output_json_bool(o, "clean", s->clean);
 	output_json_slot(o, "oneshot", s->oneshot);
 	output_json_slot(o, "last_resort", s->lr);
+	output_json_number(o, "last_resort_count", s->lr_count);
 	output_json_add(o, "staged", state_json_staged(s));
 	output_json_add(o, "apply", applies(s));
 	output_json_number(o, "installs", s->installs);
