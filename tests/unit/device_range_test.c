@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/device_range.h"
+
+#include "lib/bytes.h"
+#include "lib/util.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define ALL (64 * 1024)
+
+static struct bdev_file file;
+static uint8_t buf[ALL] __attribute__((aligned(BDEV_ALIGN)));
+
+static int open_file(void **unused)
+{
+	char path[] = "/tmp/device_range_test.XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)unused;
+	unlink(path);
+	memset(buf, 0x11, sizeof(buf));
+	if (fd < 0 || write(fd, buf, sizeof(buf)) != (ssize_t)sizeof(buf))
+		return -1;
+	return bdev_file_from_fd(&file, fd) == KB_OK ? 0 : -1;
+}
+
+static int close_file(void **unused)
+{
+	(void)unused;
+	bdev_file_close(&file);
+	return 0;
+}
+
+static void only_ranges_inside_the_device_are_taken(void **unused)
+{
+	static const struct {
+		uint64_t off, size;
+		enum kb_err want;
+	} cases[] = {
+		{ 0, ALL, KB_OK },
+		{ 4096, 4096, KB_OK },
+		{ ALL - 4096, 4096, KB_OK },
+		{ ALL, 4096, KB_EINVAL },
+		{ 0, ALL + 4096, KB_EINVAL },
+		{ 4096, 0, KB_EINVAL },
+		{ 100, 4096, KB_EINVAL },
+		{ 4096, 100, KB_EINVAL },
+		{ UINT64_MAX - 4095, 8192, KB_EINVAL },
+	};
+	struct device_range r;
+
+	(void)unused;
+	for (size_t i = 0; i < KB_ARRAY_LEN(cases); i++)
+		assert_int_equal(device_range_init(&r, &file.bdev, cases[i].off, cases[i].size),
+				 cases[i].want);
+}
+
+static bool holds(size_t from, size_t to, uint8_t value)
+{
+	return bytes_all(buf + from, to - from, value);
+}
+
+static void writes_land_in_the_range_and_nowhere_else(void **unused)
+{
+	struct device_range r;
+
+	(void)unused;
+	assert_int_equal(device_range_init(&r, &file.bdev, 8192, 16384), KB_OK);
+	memset(buf, 0x22, 4096);
+	assert_int_equal(bdev_write(&r.bdev, 4096, buf, 4096), KB_OK);
+	assert_int_equal(bdev_zero(&r.bdev, 8192, 4096), KB_OK);
+	assert_int_equal(bdev_flush(&r.bdev), KB_OK);
+	assert_int_equal(bdev_drop_cache(&r.bdev, 0, 16384), KB_OK);
+	assert_int_equal(bdev_write(&r.bdev, 16384, buf, 4096), KB_EINVAL);
+	assert_int_equal(bdev_read(&r.bdev, 12288, buf, 8192), KB_EINVAL);
+	assert_int_equal(bdev_read(&file.bdev, 0, buf, ALL), KB_OK);
+	assert_true(holds(0, 12288, 0x11) && holds(12288, 16384, 0x22));
+	assert_true(holds(16384, 20480, 0) && holds(20480, ALL, 0x11));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest device_range_tests[] = {
+		cmocka_unit_test(only_ranges_inside_the_device_are_taken),
+		cmocka_unit_test(writes_land_in_the_range_and_nowhere_else),
+	};
+
+	return cmocka_run_group_tests_name("device_range", device_range_tests, open_file,
+					   close_file);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/output.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void every_error_has_a_documented_exit_code(void **unused)
+{
+	(void)unused;
+	for (int e = KB_OK + 1; e <= KB_ENOCAND; e++) {
+		int code = output_exit_code((enum kb_err)e);
+
+		/* Usage, and a reboot that is needed, are no errors of this kind. */
+		assert_true(code == 1 || code == 2 || code == 5 || code == 6 || code == 7);
+	}
+	assert_int_equal(output_exit_code(KB_OK), 0);
+	assert_int_equal(output_exit_code(KB_EAPPLIED), 2);
+	assert_int_equal(output_exit_code(KB_ESIG), 5);
+	assert_int_equal(output_exit_code(KB_EDIGEST), 5);
+	assert_int_equal(output_exit_code(KB_ECOMPAT), 6);
+	assert_int_equal(output_exit_code(KB_EREJECTED), 6);
+	assert_int_equal(output_exit_code(KB_EBUSY), 7);
+	assert_int_equal(output_exit_code(KB_EIO), 1);
+}
+
+static void times_are_utc_and_damage_is_none(void **unused)
+{
+	char t[OUTPUT_TIME_LEN];
+
+	(void)unused;
+	output_time(t, 1700000000, false);
+	assert_string_equal(t, "2023-11-14 22:13:20Z");
+	output_time(t, 1700000000, true);
+	assert_string_equal(t, "2023-11-14T22:13:20Z");
+	output_time(t, 0, false);
+	assert_string_equal(t, "");
+	output_time(t, UINT64_MAX, false);
+	assert_string_equal(t, "");
+	output_time(t, UINT64_C(253402300799), true);
+	assert_string_equal(t, "9999-12-31T23:59:59Z");
+}
+
+static void the_clock_can_be_given(void **unused)
+{
+	(void)unused;
+	setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
+	assert_int_equal(output_now(), 1700000000);
+	setenv("SOURCE_DATE_EPOCH", "tomorrow", 1);
+	assert_true(output_now() > 1700000000);
+	unsetenv("SOURCE_DATE_EPOCH");
+	assert_true(output_now() > 1700000000);
+}
+
+static void sizes_have_units(void **unused)
+{
+	char t[OUTPUT_TIME_LEN];
+
+	(void)unused;
+	output_size(t, 0);
+	assert_string_equal(t, "0 bytes");
+	output_size(t, 1536);
+	assert_string_equal(t, "1.5 KiB");
+	output_size(t, UINT64_C(512) << 20);
+	assert_string_equal(t, "512.0 MiB");
+	output_size(t, UINT64_MAX);
+	assert_string_equal(t, "16777216.0 TiB");
+}
+
+static const char *sentence(enum history_kind kind, int slot, const char *version,
+			    const char *reason, const char *detail)
+{
+	static char line[OUTPUT_LINE_LEN];
+	struct history_event e = { .kind = kind, .slot = (int8_t)slot };
+
+	state_set_text(e.version, version);
+	state_set_text(e.reason, reason);
+	state_set_text(e.detail, detail);
+	output_event_sentence(line, &e);
+	return line;
+}
+
+static void events_are_sentences(void **unused)
+{
+	(void)unused;
+	assert_string_equal(sentence(HISTORY_BAD, 1, "3.0", "no tries left", "crash"),
+			    "3.0 in slot b was rejected: no tries left (last reset: crash)");
+	assert_string_equal(sentence(HISTORY_BAD, 0, "", "x", "command"),
+			    "slot a was rejected: x (command)");
+	assert_string_equal(sentence(HISTORY_INSTALL, 1, "2.0", "", "usb"),
+			    "2.0 for slot b was installed (from usb)");
+	assert_string_equal(sentence(HISTORY_INSTALL, 1, "2.0", "chunk 7 is damaged", "usb"),
+			    "2.0 for slot b could not be installed: chunk 7 is damaged (from usb)");
+	assert_string_equal(sentence(HISTORY_REFUSED, STATE_NONE, "", "no key signed it", "data"),
+			    "a bundle was not taken: no key signed it (from data)");
+	assert_string_equal(sentence(HISTORY_GOOD, 1, "2.0", "", "committed"),
+			    "2.0 in slot b was marked good (committed)");
+	assert_string_equal(sentence(HISTORY_REBUILT, STATE_NONE, "", "both regions damaged", ""),
+			    "the state record was lost and made anew: both regions damaged");
+	assert_string_equal(sentence(HISTORY_STATE, STATE_NONE, "2.0", "staged", ""), "2.0 staged");
+}
+
+static void boots_tell_failures_and_stand_ins(void **unused)
+{
+	(void)unused;
+	assert_string_equal(sentence(HISTORY_BOOT, 0, "1.0", "", "normal"),
+			    "1.0 in slot a was booted");
+	assert_string_equal(sentence(HISTORY_BOOT, 0, "1.0", "", "last-resort"),
+			    "1.0 in slot a was booted (last-resort)");
+	assert_string_equal(sentence(HISTORY_BOOT, 1, "2.0", "no file system", "not booted"),
+			    "2.0 in slot b could not be booted: no file system");
+	assert_string_equal(sentence(HISTORY_BOOT, 0, "1.0", "b: no file system", "normal"),
+			    "1.0 in slot a was booted instead of slot b: no file system");
+}
+
+static void the_longest_event_fits(void **unused)
+{
+	char longest[STATE_STR_MAX + 1];
+
+	(void)unused;
+	memset(longest, 'x', STATE_STR_MAX);
+	longest[STATE_STR_MAX] = '\0';
+	for (int kind = 0; kind < HISTORY_KIND_COUNT; kind++)
+		assert_true(strlen(sentence((enum history_kind)kind, 7, longest, longest,
+					    longest)) < OUTPUT_LINE_LEN - 1);
+}
+
+static void json_keeps_large_numbers_and_missing_slots(void **unused)
+{
+	struct history_event e = { .kind = HISTORY_STATE, .slot = STATE_NONE };
+	json_object *o, *value;
+
+	(void)unused;
+	e.sequence = UINT64_MAX;
+	o = output_event_json(&e);
+	assert_true(json_object_object_get_ex(o, "sequence", &value));
+	assert_string_equal(json_object_to_json_string(value), "18446744073709551615");
+	assert_true(json_object_object_get_ex(o, "slot", &value));
+	assert_null(value);
+	assert_true(json_object_object_get_ex(o, "time", &value));
+	assert_null(value);
+	json_object_put(o);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest output_tests[] = {
+		cmocka_unit_test(every_error_has_a_documented_exit_code),
+		cmocka_unit_test(times_are_utc_and_damage_is_none),
+		cmocka_unit_test(the_clock_can_be_given),
+		cmocka_unit_test(sizes_have_units),
+		cmocka_unit_test(events_are_sentences),
+		cmocka_unit_test(boots_tell_failures_and_stand_ins),
+		cmocka_unit_test(the_longest_event_fits),
+		cmocka_unit_test(json_keeps_large_numbers_and_missing_slots),
+	};
+
+	return cmocka_run_group_tests_name("output", output_tests, NULL, NULL);
+}
