@@ -68,8 +68,15 @@ static void read_settings(struct boot *b)
 	static int kmsg = -1;
 	bool found;
 
+	/* Else the kernel drops lines of ours when there are more than ten in five seconds. */
+	if (os_write_file("/proc/sys/kernel/printk_devkmsg", "on", 2) != KB_OK)
+		log_debug("unable to lift the rate limit of /dev/kmsg");
 	if (os_open("/dev/kmsg", O_WRONLY, &kmsg) == KB_OK)
 		log_to(kmsg, 1);
+	/* Else the kernel drops what exceeds ten lines in five seconds: the end of the story.
+	 * printk.devkmsg= of the command line goes before it. */
+	if (os_write_file("/proc/sys/kernel/printk_devkmsg", "on", 2) != KB_OK)
+		log_debug("the kernel's log may drop lines of ours");
 	if (os_read_file("/proc/cmdline", text, sizeof(text), NULL) != KB_OK)
 		log_warn("unable to read /proc/cmdline; its defaults are used");
 	cmdline_parse(&b->cmd, text);
@@ -95,15 +102,16 @@ static void arm_watchdog(struct boot *b)
 		log_warn("no watchdog: a hang will not be noticed");
 }
 
-static enum kb_err find_devices(struct boot *b)
+static enum kb_err find_devices(struct boot *b, bool media)
 {
 	const struct devices_wait wait = {
 		.timeout_s = b->cmd.timeout_s != 0 ? b->cmd.timeout_s : b->conf.timeout_s,
-		.media = (b->cmd.media & CMDLINE_MEDIA_USB) != 0,
+		.media = media && (b->cmd.media & CMDLINE_MEDIA_USB) != 0,
 		.idle = boot_idle,
 		.ctx = b,
 	};
 
+	memset(&b->probe, 0, sizeof(b->probe));
 	return devices_find(&b->dev, &b->probe, &b->conf, &wait);
 }
 
@@ -118,6 +126,13 @@ static void load_state(struct boot *b)
 	record_settle(&b->rec, &ev);
 	b->attempt.charge_good = reset_counts_good((enum reset_count)b->conf.count, &ev);
 	b->attempt.forced = b->cmd.slot;
+}
+
+static void apply_updates(struct boot *b, bool rescue)
+{
+	/* A slot that was written holds another file system than the one that was found. */
+	if (updates_apply(b, rescue) && find_devices(b, false) != KB_OK)
+		log_err("devices: the disk cannot be looked at again after the install");
 }
 
 /* ---------------------------------------------------------------- what a candidate goes through */
@@ -214,16 +229,18 @@ static enum kb_err choose_and_mount(struct boot *b)
 	};
 	uint64_t seq = b->rec.s.seq;
 	const struct state_slot *s;
+	const char *version;
 
 	b->attempt.disk = b->rec.disk;
 	TRY(attempt_run(&b->attempt, &b->rec.s, &ops, b));
 	s = &b->rec.s.slot[b->attempt.chosen.slot];
+	version = s->version[0] != '\0' ? s->version : "version not known";
 	if (s->st == STATE_TRIAL)
 		log_notice("slot %c: %s, trial, %u more tries%s",
-			   state_slot_letter(b->attempt.chosen.slot), s->version, s->tries,
+			   state_slot_letter(b->attempt.chosen.slot), version, s->tries,
 			   b->attempt.counted ? "" : " (uncounted)");
 	else
-		log_notice("slot %c: %s, %s", state_slot_letter(b->attempt.chosen.slot), s->version,
+		log_notice("slot %c: %s, %s", state_slot_letter(b->attempt.chosen.slot), version,
 			   state_st_name(s->st));
 	if (b->rec.s.seq != seq)
 		record_history(&b->rec, HISTORY_BOOT, b->attempt.chosen.slot, b->why,
@@ -241,12 +258,12 @@ enum kb_err boot(struct boot *b)
 	TRY(mount_early());
 	read_settings(b);
 	arm_watchdog(b); /* from here on, hanging is rebooting */
-	TRY(find_devices(b));
+	TRY(find_devices(b, true));
 	load_state(b);
-	updates_apply(b, false); /* may fail; the boot may not */
+	apply_updates(b, false); /* may fail; the boot may not */
 	err = choose_and_mount(b);
 	if (err == KB_ENOCAND) {
-		updates_apply(b, true);
+		apply_updates(b, true);
 		err = choose_and_mount(b);
 	}
 	TRY(err);

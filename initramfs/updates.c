@@ -194,17 +194,19 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, bool resc
 	return err;
 }
 
-void updates_apply(struct boot *b, bool rescue)
+bool updates_apply(struct boot *b, bool rescue)
 {
 	static const enum state_source order[] = { STATE_SRC_DATA, STATE_SRC_USB };
+	const struct devices_wait wait = { .idle = boot_idle, .ctx = b };
 
 	if (b->rec.health == RECORD_MISSING || b->rec.health == RECORD_UNWRITABLE)
-		return;
+		return false;
 	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		if (!has_something(b, order[i]))
 			continue;
 		log_info("update: looking at source %s", state_source_name(order[i]));
 		if (apply_source(b, order[i], rescue) == KB_OK)
-			return;
+			return true;
 	}
+	return false;
 }
