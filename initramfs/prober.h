@@ -21,7 +21,7 @@
 /* What it found out about a partition, or about a whole disk without partitions. Every string is
  * ended by NUL, and printable ASCII ('?' for the rest). What was not found is "". */
 struct prober_part {
-	char dev[32];	     /* "/dev/vda2" */
+	char dev[32];	     /* "/dev/vda2"; "" in an image */
 	char partlabel[112]; /* name in the GPT; 36 UTF-16 characters */
 	char partuuid[40];   /* as the kernel's PARTUUID=: GUID, or "1234abcd-02" with an MBR */
 	char fstype[24]; /* "ext4", "squashfs", "vfat", "crypto_LUKS", …; "" : nothing known */

@@ -88,13 +88,20 @@ void prober_blkid_part(int fd, struct prober_part *part)
 	blkid_free_probe(pr);
 }
 
-/* "/dev/vda" 2: "/dev/vda2"; "/dev/mmcblk0" 2: "/dev/mmcblk0p2". */
+static bool is_device(const char *dev)
+{
+	return strncmp(dev, "/dev/", 5) == 0;
+}
+
+/* "/dev/vda" 2: "/dev/vda2"; "/dev/mmcblk0" 2: "/dev/mmcblk0p2". Those of an image have no names.
+ */
 static void part_name(char *out, size_t size, const char *dev, unsigned number)
 {
 	size_t len = strlen(dev);
 	bool digit = len > 0 && isdigit((unsigned char)dev[len - 1]);
 
-	if (snprintf(out, size, "%s%s%u", dev, digit ? "p" : "", number) >= (int)size)
+	if (!is_device(dev) ||
+	    snprintf(out, size, "%s%s%u", dev, digit ? "p" : "", number) >= (int)size)
 		out[0] = '\0';
 }
 
@@ -125,16 +132,20 @@ static void add_part(struct prober_answer *a, const char *dev, blkid_partition p
 static int read_table(blkid_probe pr, const char *dev, struct prober_answer *a)
 {
 	blkid_partlist list;
+	blkid_parttable table;
 	int found;
 
 	blkid_probe_enable_superblocks(pr, 0);
 	blkid_probe_enable_partitions(pr, 1);
 	blkid_probe_filter_partitions_type(pr, BLKID_FLTR_ONLYIN, (char **)known_tables);
 	found = blkid_do_fullprobe(pr);
-	list = found == 0 ? blkid_probe_get_partitions(pr) : NULL;
-	if (list == NULL)
+	if (found != 0)
 		return found < 0 ? -1 : 1;
-	set_value(pr, "PTTYPE", a->table, sizeof(a->table));
+	list = blkid_probe_get_partitions(pr);
+	table = list != NULL ? blkid_partlist_get_table(list) : NULL;
+	if (table == NULL)
+		return 1;
+	set_text(a->table, sizeof(a->table), blkid_parttable_get_type(table));
 	for (int i = 0; i < blkid_partlist_numof_partitions(list); i++)
 		add_part(a, dev, blkid_partlist_get_partition(list, i));
 	return a->table[0] != '\0' ? 0 : 1;
@@ -150,7 +161,8 @@ void prober_blkid_table(int fd, const char *dev, struct prober_answer *a)
 		found = read_table(pr, dev, a);
 	}
 	blkid_free_probe(pr);
-	snprintf(a->whole.dev, sizeof(a->whole.dev), "%s", dev);
+	if (is_device(dev))
+		set_text(a->whole.dev, sizeof(a->whole.dev), dev);
 	a->whole.size = a->size;
 	if (found < 0)
 		a->flags |= PROBER_TABLE_UNREADABLE;

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Real children: started, awaited, bounded, killed; and as process 1 of a namespace of its own. */
+#include "lib/os.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* Runs a shell line; what it says comes back. */
+static pid_t start(const char *script, int *out, bool capture, unsigned cpu_s)
+{
+	const char *const argv[] = { "sh", "-c", script, NULL };
+	struct os_spawn sp = {
+		.path = "/bin/sh", .argv = argv, .capture = capture, .cpu_s = cpu_s
+	};
+	int fds[2];
+	pid_t pid;
+
+	assert_int_equal(os_pipe(fds), KB_OK);
+	sp.fd3 = fds[1];
+	assert_int_equal(os_spawn(&sp, &pid), KB_OK);
+	os_close(&fds[1]);
+	*out = fds[0];
+	return pid;
+}
+
+static void read_all(int fd, char *buf, size_t size)
+{
+	size_t used = 0, len = 1;
+	bool ready;
+
+	while (len > 0 && used + 1 < size) {
+		assert_int_equal(os_poll(&fd, &ready, 1, 5000), KB_OK);
+		if (os_read(fd, buf + used, size - 1 - used, &len) == KB_OK)
+			used += len;
+	}
+	buf[used] = '\0';
+}
+
+static void a_child_says_something_on_descriptor_3_and_ends(void **state)
+{
+	char buf[64];
+	int fd, status;
+	pid_t pid = start("echo hello >&3; exit 7", &fd, false, 0);
+
+	(void)state;
+	read_all(fd, buf, sizeof(buf));
+	assert_string_equal(buf, "hello\n");
+	assert_int_equal(os_wait(pid, 5000, &status), KB_OK);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 7);
+	assert_int_equal(os_wait(pid, 0, &status), KB_ECHILD);
+	os_close(&fd);
+}
+
+static void captured_output_comes_from_both_streams(void **state)
+{
+	char buf[64];
+	int fd, status;
+	pid_t pid = start("echo out; echo err >&2; (echo no >&3) 2>/dev/null || echo closed", &fd,
+			  true, 0);
+
+	(void)state;
+	read_all(fd, buf, sizeof(buf));
+	assert_string_equal(buf, "out\nerr\nclosed\n");
+	assert_int_equal(os_wait(pid, 5000, &status), KB_OK);
+	os_close(&fd);
+}
+
+static void a_child_starts_clean(void **state)
+{
+	char buf[512];
+	int fd, status, leak = dup(1);
+	pid_t pid;
+
+	(void)state;
+	setenv("SECRET", "x", 1);
+	signal(SIGPIPE, SIG_IGN);
+	pid = start("pwd; env | grep -v -e ^PWD -e ^SHLVL -e ^_; ls /proc/$$/fd | tr '\\n' ' '; "
+		    "[ $(ps -o sid= -p $$ 2>/dev/null || echo $$) -eq $$ ] && echo leader; "
+		    "grep SigIgn /proc/$$/status; readlink /proc/$$/fd/0; ulimit -c",
+		    &fd, true, 0);
+	read_all(fd, buf, sizeof(buf));
+	assert_int_equal(os_wait(pid, 5000, &status), KB_OK);
+	assert_non_null(strstr(buf, "/\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n"));
+	assert_null(strstr(buf, "SECRET"));
+	assert_non_null(strstr(buf, "leader"));
+	assert_non_null(strstr(buf, "0 1 2 "));
+	assert_null(strstr(buf, " 3 "));
+	assert_non_null(strstr(buf, "SigIgn:\t0000000000000000"));
+	assert_non_null(strstr(buf, "/dev/null\n0\n"));
+	signal(SIGPIPE, SIG_DFL);
+	os_close(&fd);
+	os_close(&leak);
+}
+
+static void a_program_that_is_not_there_is_told_at_once(void **state)
+{
+	const char *const argv[] = { "none", NULL };
+	struct os_spawn sp = { .path = "/nonexistent/none", .argv = argv, .fd3 = -1 };
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(os_spawn(&sp, &pid), KB_EEXEC);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(pid, -1);
+	sp.path = "/etc/passwd";
+	assert_int_equal(os_spawn(&sp, &pid), KB_EEXEC);
+	assert_int_equal(errno, EACCES);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left behind */
+}
+
+static void waiting_is_bounded_and_killing_reaches_the_session(void **state)
+{
+	char buf[64];
+	int fd, status;
+	uint64_t began = os_now_ms();
+	/* A child in a process group of its own, which holds the pipe. */
+	pid_t pid = start("exec bash -c 'set -m; sleep 100 & echo $! >&3; wait'", &fd, false, 0);
+	pid_t grandchild;
+	bool ready;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(os_wait(pid, 50, &status), KB_ETIMEDOUT);
+	assert_in_range(os_now_ms() - began, 49, 3000);
+	assert_int_equal(os_poll(&fd, &ready, 1, 5000), KB_OK);
+	assert_int_equal(os_read(fd, buf, sizeof(buf) - 1, &len), KB_OK);
+	buf[len] = '\0';
+	grandchild = atoi(buf);
+	assert_true(grandchild > 1);
+	assert_int_equal(kill(grandchild, 0), 0);
+	assert_int_equal(getpgid(grandchild), grandchild);
+	assert_int_equal(os_kill(pid), KB_OK);
+	read_all(fd, buf, sizeof(buf)); /* ends only when nobody has the pipe any more */
+	assert_int_equal(os_wait(pid, 0, &status), KB_ECHILD);
+	os_close(&fd);
+}
+
+static void processor_time_is_limited(void **state)
+{
+	int fd, status;
+	pid_t pid = start("while :; do :; done", &fd, false, 1);
+
+	(void)state;
+	assert_int_equal(os_wait(pid, 20000, &status), KB_OK);
+	assert_true(WIFSIGNALED(status));
+	os_close(&fd);
+}
+
+static void too_many_children_are_refused(void **state)
+{
+	int fd[64], status;
+	pid_t pid[64];
+	const char *const argv[] = { "true", NULL };
+	struct os_spawn sp = { .path = "/bin/true", .argv = argv, .fd3 = -1 };
+	unsigned n;
+
+	(void)state;
+	for (n = 0; n < 64; n++) {
+		if (n < 32)
+			pid[n] = start("exit 3", &fd[n], false, 0);
+		else
+			break;
+	}
+	assert_int_equal(os_spawn(&sp, &pid[n]), KB_EBUSY);
+	for (unsigned i = 0; i < n; i++) {
+		assert_int_equal(os_wait(pid[i], 5000, &status), KB_OK);
+		assert_int_equal(WEXITSTATUS(status), 3);
+		os_close(&fd[i]);
+	}
+	assert_int_equal(os_spawn(&sp, &pid[0]), KB_OK);
+	assert_int_equal(os_wait(pid[0], 5000, &status), KB_OK);
+}
+
+/* As process 1 of a new namespace. Exit 0, or the number of the step that went wrong. */
+static int as_init(void *arg)
+{
+	const char *const argv[] = { "sh", "-c", "(sleep 0.05; exit 1) & exit 5", NULL };
+	const char *const argv2[] = { "sh", "-c", "sleep 0.2; exit 6", NULL };
+	const char *const argv3[] = { "sh", "-c", "readlink /proc/self/ns/mnt >&3", NULL };
+	struct os_spawn sp = { .path = "/bin/sh", .argv = argv, .fd3 = -1 };
+	struct os_spawn sp2 = { .path = "/bin/sh", .argv = argv2, .fd3 = -1 };
+	struct os_spawn sp3 = { .path = "/bin/sh", .argv = argv3, .own_mounts = true };
+	char mine[64] = "", theirs[64];
+	int status, fds[2];
+	pid_t a, b;
+
+	(void)arg;
+	if (!os_is_init())
+		return 1;
+	if (os_spawn(&sp, &a) != KB_OK || os_spawn(&sp2, &b) != KB_OK)
+		return 2;
+	/* The status of one may be taken while the other is awaited. */
+	if (os_wait(b, 5000, &status) != KB_OK || WEXITSTATUS(status) != 6)
+		return 3;
+	if (os_wait(a, 0, &status) != KB_OK || WEXITSTATUS(status) != 5)
+		return 4;
+	/* The stranger that the first one left has been reaped on the way. */
+	os_sleep_ms(50);
+	if (os_spawn(&sp, &a) != KB_OK || os_wait(a, 5000, &status) != KB_OK)
+		return 5;
+	os_sleep_ms(200);
+	if (os_spawn(&sp2, &a) != KB_OK || os_wait(a, 5000, &status) != KB_OK)
+		return 6;
+	if (waitpid(-1, &status, WNOHANG) != -1 || errno != ECHILD)
+		return 7;
+	if (os_pipe(fds) != KB_OK)
+		return 8;
+	sp3.fd3 = fds[1];
+	if (readlink("/proc/self/ns/mnt", mine, sizeof(mine) - 1) < 0)
+		return 0; /* no /proc of this namespace: nothing to compare */
+	if (os_spawn(&sp3, &a) != KB_OK)
+		return 9;
+	os_close(&fds[1]);
+	read_all(fds[0], theirs, sizeof(theirs));
+	if (os_wait(a, 5000, &status) != KB_OK || theirs[0] == '\0' ||
+	    strncmp(mine, theirs, strlen(mine)) == 0)
+		return 10;
+	return 0;
+}
+
+static void process_1_reaps_strangers_and_keeps_its_own(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		pid_t inner;
+
+		/* Root has a namespace for the asking; others by way of one for users. */
+		if (unshare(CLONE_NEWPID | CLONE_NEWNS) < 0 &&
+		    unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS) < 0)
+			_exit(77);
+		inner = fork();
+		if (inner == 0) {
+			mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+			mount("proc", "/proc", "proc", 0, NULL);
+			_exit(as_init(NULL));
+		}
+		waitpid(inner, &status, 0);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 99);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77) {
+		print_message("no namespaces here: not tried as process 1\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_child_says_something_on_descriptor_3_and_ends),
+		cmocka_unit_test(captured_output_comes_from_both_streams),
+		cmocka_unit_test(a_child_starts_clean),
+		cmocka_unit_test(a_program_that_is_not_there_is_told_at_once),
+		cmocka_unit_test(waiting_is_bounded_and_killing_reaches_the_session),
+		cmocka_unit_test(processor_time_is_limited),
+		cmocka_unit_test(too_many_children_are_refused),
+		cmocka_unit_test(process_1_reaps_strangers_and_keeps_its_own),
+	};
+
+	return cmocka_run_group_tests_name("os_proc", tests, NULL, NULL);
+}

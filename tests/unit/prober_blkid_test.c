@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The prober as it is, on images: also as the process that process 1 starts, without privileges.
+ * This program is its own keelboot-prober. */
+#include "initramfs/probe_answer.h"
+#include "initramfs/prober.h"
+#include "lib/os.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char dir[64], image[96];
+static struct prober_answer a;
+
+static void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void shell(const char *fmt, ...)
+{
+	char line[1024] = "exec >/dev/null 2>&1; PATH=$PATH:/usr/sbin:/sbin; cd ";
+	va_list ap;
+
+	snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s; ", dir);
+	va_start(ap, fmt);
+	vsnprintf(line + strlen(line), sizeof(line) - strlen(line), fmt, ap);
+	va_end(ap);
+	if (system(line) != 0)
+		fail_msg("failed: %s", line);
+}
+
+/* Looks at the image in a process of its own, as process 1 does. */
+static void look(void)
+{
+	const char *const argv[] = { "keelboot-prober", image, "20000", NULL };
+	struct os_spawn sp = { .path = "/proc/self/exe", .argv = argv };
+	size_t used = 0, len = 1;
+	int fds[2], status;
+	bool ready;
+	pid_t pid;
+
+	assert_int_equal(os_pipe(fds), KB_OK);
+	sp.fd3 = fds[1];
+	assert_int_equal(os_spawn(&sp, &pid), KB_OK);
+	os_close(&fds[1]);
+	memset(&a, 0, sizeof(a));
+	while (len > 0 && used < sizeof(a)) {
+		assert_int_equal(os_poll(fds, &ready, 1, 30000), KB_OK);
+		if (os_read(fds[0], (char *)&a + used, sizeof(a) - used, &len) == KB_OK)
+			used += len;
+	}
+	assert_int_equal(os_wait(pid, 5000, &status), KB_OK);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(probe_answer_check(&a, used), KB_OK);
+	os_close(&fds[0]);
+}
+
+static int make_dir(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/keelboot-prober-XXXXXX");
+	if (mkdtemp(dir) == NULL || chmod(dir, 0755) < 0)
+		return -1;
+	snprintf(image, sizeof(image), "%s/disk.img", dir);
+	return 0;
+}
+
+static int remove_dir(void **state)
+{
+	(void)state;
+	shell("rm -rf %s", dir);
+	return 0;
+}
+
+/* State, slot a (ext4), slot b (squashfs), data (vfat), from 1 MiB on, 4 MiB each. */
+static void make_gpt(void)
+{
+	shell("truncate -s 32M disk.img && printf '%%s\\n' 'label: gpt' "
+	      "'start=2048,size=8192,name=keelboot-state,"
+	      "uuid=11111111-2222-3333-4444-555555555555' "
+	      "'start=10240,size=8192,name=root-a' 'start=18432,size=8192,name=root-b' "
+	      "'start=26624,size=8192,name=data' | sfdisk disk.img");
+	shell("truncate -s 4M fs && mke2fs -q -t ext4 -L system "
+	      "-U aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee fs && "
+	      "dd if=fs of=disk.img bs=1M seek=5 conv=notrunc && rm fs");
+	/* A squashfs superblock is all that is looked at. */
+	shell("{ printf 'hsqs'; head -c 24 /dev/zero; printf '\\004\\000\\000\\000'; "
+	      "head -c 64 /dev/zero; } | dd of=disk.img bs=1M seek=9 conv=notrunc");
+	shell("truncate -s 4M fs && mkfs.vfat -n STICK -i cafe0001 fs && "
+	      "dd if=fs of=disk.img bs=1M seek=13 conv=notrunc && rm fs");
+}
+
+static void a_gpt_disk_is_understood(void **state)
+{
+	(void)state;
+	make_gpt();
+	look();
+	assert_string_equal(a.table, "gpt");
+	assert_int_equal(a.size, 32 << 20);
+	assert_int_equal(a.n, 4);
+	assert_int_equal(a.flags, 0);
+	assert_string_equal(a.part[0].partlabel, "keelboot-state");
+	assert_string_equal(a.part[0].partuuid, "11111111-2222-3333-4444-555555555555");
+	assert_string_equal(a.part[0].fstype, "");
+	assert_int_equal(a.part[0].start, 1 << 20);
+	assert_int_equal(a.part[0].size, 4 << 20);
+	assert_string_equal(a.part[1].partlabel, "root-a");
+	assert_string_equal(a.part[1].fstype, "ext4");
+	assert_string_equal(a.part[1].label, "system");
+	assert_string_equal(a.part[1].uuid, "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee");
+	assert_int_equal(a.part[1].number, 2);
+	assert_string_equal(a.part[2].fstype, "squashfs");
+	assert_string_equal(a.part[3].fstype, "vfat");
+	assert_string_equal(a.part[3].label, "STICK");
+	assert_string_equal(a.part[3].uuid, "CAFE-0001");
+	assert_string_equal(a.whole.fstype, "");
+}
+
+static void an_mbr_disk_is_understood_without_its_extended_partition(void **state)
+{
+	(void)state;
+	shell("truncate -s 32M disk.img && printf '%%s\\n' 'label: dos' 'label-id: 0x1234abcd' "
+	      "'start=2048,size=8192,type=c' 'start=10240,size=40960,type=5' "
+	      "'start=12288,size=8192,type=83' | sfdisk disk.img");
+	look();
+	assert_string_equal(a.table, "dos");
+	assert_int_equal(a.n, 2);
+	assert_int_equal(a.part[0].number, 1);
+	assert_string_equal(a.part[0].partuuid, "1234abcd-01");
+	assert_int_equal(a.part[1].number, 5);
+	assert_string_equal(a.part[1].partuuid, "1234abcd-05");
+}
+
+static void a_stick_without_partitions_is_its_file_system(void **state)
+{
+	(void)state;
+	shell("truncate -s 4M disk.img && mkfs.vfat -n UPDATE disk.img");
+	look();
+	assert_string_equal(a.table, "");
+	assert_int_equal(a.n, 0);
+	assert_string_equal(a.whole.fstype, "vfat");
+	assert_string_equal(a.whole.label, "UPDATE");
+	assert_int_equal(a.whole.size, 4 << 20);
+}
+
+static void an_empty_disk_has_nothing(void **state)
+{
+	(void)state;
+	shell("truncate -s 4M disk.img");
+	look();
+	assert_int_equal(a.n, 0);
+	assert_string_equal(a.table, "");
+	assert_string_equal(a.whole.fstype, "");
+	assert_int_equal(a.flags, 0);
+}
+
+static void garbage_is_nothing_and_never_fatal(void **state)
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 10; seed++) {
+		int fd = open(image, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+		srand(seed);
+		for (unsigned i = 0; i < 512; i++) {
+			uint8_t block[4096];
+
+			for (unsigned k = 0; k < sizeof(block); k++)
+				block[k] = (uint8_t)(rand() >> 7);
+			assert_int_equal(write(fd, block, sizeof(block)), sizeof(block));
+		}
+		/* A third of them look like a boot sector, a third have an ext4 magic. */
+		if (seed % 3 == 1)
+			assert_int_equal(pwrite(fd, "\x55\xaa", 2, 510), 2);
+		if (seed % 3 == 2)
+			assert_int_equal(pwrite(fd, "\x53\xef", 2, 1024 + 56), 2);
+		close(fd);
+		look();
+	}
+}
+
+static void a_truncated_gpt_disk_gives_no_range_beyond_its_end(void **state)
+{
+	(void)state;
+	make_gpt();
+	shell("truncate -s 10M disk.img");
+	look();
+	for (unsigned i = 0; i < a.n; i++)
+		assert_string_equal(a.part[i].fstype, i == 1 ? "ext4" : a.part[i].fstype);
+	shell("truncate -s 1000 disk.img");
+	look();
+	assert_int_equal(a.n, 0);
+}
+
+static void a_gpt_whose_checksum_is_wrong_is_not_believed(void **state)
+{
+	(void)state;
+	make_gpt();
+	/* Both headers. */
+	shell("printf x | dd of=disk.img bs=1 seek=600 conv=notrunc; "
+	      "printf x | dd of=disk.img bs=1 seek=$((32*1048576 - 512 + 88)) conv=notrunc");
+	look();
+	assert_string_not_equal(a.table, "gpt");
+}
+
+static void two_file_systems_in_one_place_are_ambiguous(void **state)
+{
+	(void)state;
+	shell("truncate -s 8M disk.img && mke2fs -q -t ext4 disk.img && "
+	      "{ printf 'hsqs'; head -c 24 /dev/zero; printf '\\004\\000'; } | "
+	      "dd of=disk.img conv=notrunc");
+	look();
+	assert_string_equal(a.whole.fstype, "");
+	assert_true(a.whole.flags & PROBER_PART_AMBIGUOUS);
+}
+
+static void names_that_are_not_printable_are_made_so(void **state)
+{
+	(void)state;
+	shell("truncate -s 4M disk.img && mke2fs -q -t ext4 -L \"$(printf 'a\\033[2Jb')\" "
+	      "disk.img");
+	look();
+	assert_string_equal(a.whole.label, "a?[2Jb");
+}
+
+int main(int argc, char **argv)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
+	const struct CMUnitTest tests[] = {
+		T(a_gpt_disk_is_understood),
+		T(an_mbr_disk_is_understood_without_its_extended_partition),
+		T(a_stick_without_partitions_is_its_file_system),
+		T(an_empty_disk_has_nothing),
+		T(garbage_is_nothing_and_never_fatal),
+		T(a_truncated_gpt_disk_gives_no_range_beyond_its_end),
+		T(a_gpt_whose_checksum_is_wrong_is_not_believed),
+		T(two_file_systems_in_one_place_are_ambiguous),
+		T(names_that_are_not_printable_are_made_so),
+	};
+
+	if (strcmp(argv[0], "keelboot-prober") == 0)
+		return prober_main(argc, argv);
+	return cmocka_run_group_tests_name("prober_blkid", tests, NULL, NULL);
+}
