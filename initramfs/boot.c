@@ -68,9 +68,6 @@ static void read_settings(struct boot *b)
 	static int kmsg = -1;
 	bool found;
 
-	/* Else the kernel drops lines of ours when there are more than ten in five seconds. */
-	if (os_write_file("/proc/sys/kernel/printk_devkmsg", "on", 2) != KB_OK)
-		log_debug("unable to lift the rate limit of /dev/kmsg");
 	if (os_open("/dev/kmsg", O_WRONLY, &kmsg) == KB_OK)
 		log_to(kmsg, 1);
 	/* Else the kernel drops what exceeds ten lines in five seconds: the end of the story.
@@ -102,16 +99,15 @@ static void arm_watchdog(struct boot *b)
 		log_warn("no watchdog: a hang will not be noticed");
 }
 
-static enum kb_err find_devices(struct boot *b, bool media)
+static enum kb_err find_devices(struct boot *b)
 {
 	const struct devices_wait wait = {
 		.timeout_s = b->cmd.timeout_s != 0 ? b->cmd.timeout_s : b->conf.timeout_s,
-		.media = media && (b->cmd.media & CMDLINE_MEDIA_USB) != 0,
+		.media = (b->cmd.media & CMDLINE_MEDIA_USB) != 0,
 		.idle = boot_idle,
 		.ctx = b,
 	};
 
-	memset(&b->probe, 0, sizeof(b->probe));
 	return devices_find(&b->dev, &b->probe, &b->conf, &wait);
 }
 
@@ -130,9 +126,11 @@ static void load_state(struct boot *b)
 
 static void apply_updates(struct boot *b, bool rescue)
 {
+	const struct devices_wait wait = { .idle = boot_idle, .ctx = b };
+
 	/* A slot that was written holds another file system than the one that was found. */
-	if (updates_apply(b, rescue) && find_devices(b, false) != KB_OK)
-		log_err("devices: the disk cannot be looked at again after the install");
+	if (updates_apply(b, rescue))
+		devices_refresh(&b->dev, &b->probe, &b->conf, &wait);
 }
 
 /* ---------------------------------------------------------------- what a candidate goes through */
@@ -258,7 +256,7 @@ enum kb_err boot(struct boot *b)
 	TRY(mount_early());
 	read_settings(b);
 	arm_watchdog(b); /* from here on, hanging is rebooting */
-	TRY(find_devices(b, true));
+	TRY(find_devices(b));
 	load_state(b);
 	apply_updates(b, false); /* may fail; the boot may not */
 	err = choose_and_mount(b);

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STEP_MS	 500
+#define STEP_MS	   500
 /* A stick that was seen on the bus, but is no disk yet, gets so much longer than settle=. */
-#define STICK_MS 5000
+#define STICK_MS   5000
+/* A prober and its second try. */
+#define REFRESH_MS (5u * PROBE_DEADLINE_MS)
 
 static void set_name(char dst[DEVICES_NAME], const struct prober_part *part)
 {
@@ -227,4 +229,24 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	if (points < complete)
 		tell_missing(d, conf);
 	return KB_OK;
+}
+
+void devices_refresh(struct devices *d, struct probe *p, const struct conf *conf,
+		     const struct devices_wait *wait)
+{
+	uint64_t end = os_now_ms() + REFRESH_MS;
+	const struct probe_disk *disk;
+
+	probe_start(p);
+	while (probe_pending(p) > 0 && os_now_ms() < end) {
+		wait->idle(wait->ctx);
+		if (probe_step(p, STEP_MS / 5) == KB_ETIMEDOUT)
+			log_debug("devices: waiting for %s", d->disk);
+	}
+	disk = probe_disk_by_dev(p, d->disk);
+	if (disk != NULL && disk->state == PROBE_READY)
+		take_disk(d, p, disk, conf);
+	else
+		log_warn("devices: unable to look at %s again after the install", d->disk);
+	probe_stop(p);
 }

@@ -39,6 +39,13 @@ struct devices_wait {
 enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *conf,
 			 const struct devices_wait *wait) KB_MUST_CHECK;
 
+/*
+ * Looks at the device's disk again, because an install has changed what a slot holds. Neither the
+ * disk nor the media are chosen anew. When the disk cannot be looked at, d stays as it was.
+ */
+void devices_refresh(struct devices *d, struct probe *p, const struct conf *conf,
+		     const struct devices_wait *wait);
+
 /* Index of class "root" of a slot, or -1. */
 int devices_root_class(const struct conf *conf, unsigned slot);
 

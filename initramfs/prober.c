@@ -197,6 +197,8 @@ int prober_main(int argc, char **argv)
 		fprintf(stderr, "keelboot-prober: unable to open %s: %m\n", argv[1]);
 		return 1;
 	}
+	/* Partitions have caches of their own: after an install that of the whole disk is stale. */
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	give_up_privileges();
 	prober_look(fd, argv[1], (unsigned)budget, &a);
 	close(fd);

@@ -197,7 +197,6 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, bool resc
 bool updates_apply(struct boot *b, bool rescue)
 {
 	static const enum state_source order[] = { STATE_SRC_DATA, STATE_SRC_USB };
-	const struct devices_wait wait = { .idle = boot_idle, .ctx = b };
 
 	if (b->rec.health == RECORD_MISSING || b->rec.health == RECORD_UNWRITABLE)
 		return false;
