@@ -31,7 +31,7 @@ static struct args args_of(char **argv)
 	return a;
 }
 
-#define ARGS(...) args_of((char *[]){ __VA_ARGS__, NULL })
+#define ARGS(...) args_of((char **)(const char *[]){ __VA_ARGS__, NULL })
 
 static void values_may_be_attached_or_follow(void **unused)
 {
@@ -80,8 +80,8 @@ static void two_dashes_end_the_options(void **unused)
 
 static void wrong_options_are_errors(void **unused)
 {
-	static char *const wrong[] = { "--jso", "--jsonx", "--json=1", "--number", "-n",
-				       "-x",	"-wn",	   "--=1",     "--",	   "-nn" };
+	static const char *const wrong[] = { "--jso", "--jsonx", "--json=1", "--number", "-n",
+					     "-x",    "-wn",	 "--=1",     "--",	 "-nn" };
 
 	(void)unused;
 	for (size_t i = 0; i < KB_ARRAY_LEN(wrong); i++) {
