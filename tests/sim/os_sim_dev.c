@@ -27,7 +27,7 @@ struct disk {
 
 static struct uevent uevent[UEVENTS_MAX];
 static unsigned uevent_first, nuevents, sockets;
-static struct disk *disk[DISKS_MAX];
+static struct disk *disks[DISKS_MAX];
 static unsigned ndisks;
 static struct {
 	char dev[64];
@@ -40,7 +40,7 @@ static struct {
 void os_sim_dev_reset(void)
 {
 	for (unsigned i = 0; i < ndisks; i++)
-		free(disk[i]);
+		free(disks[i]);
 	ndisks = uevent_first = nuevents = 0;
 	sockets = 1;
 	memset(&wdt, 0, sizeof(wdt));
@@ -213,7 +213,7 @@ void os_sim_disk(const struct os_sim_disk *d)
 
 	if (k == NULL || ndisks == DISKS_MAX || d->nparts > 8)
 		abort();
-	disk[ndisks++] = k;
+	disks[ndisks++] = k;
 	k->d = *d;
 	snprintf(k->name, sizeof(k->name), "%s", d->name);
 	if (d->path != NULL)
@@ -255,8 +255,8 @@ static void vanish(void *ctx)
 void os_sim_disk_gone(const char *name, unsigned at_ms)
 {
 	for (unsigned i = 0; i < ndisks; i++) {
-		if (strcmp(disk[i]->name, name) == 0)
-			os_sim_at(at_ms, vanish, disk[i]);
+		if (strcmp(disks[i]->name, name) == 0)
+			os_sim_at(at_ms, vanish, disks[i]);
 	}
 }
 

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/probe_answer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct prober_answer a;
+static struct probe_disk d;
+
+static int good(void **state)
+{
+	(void)state;
+	memset(&a, 0, sizeof(a));
+	a.magic = PROBER_MAGIC;
+	a.size = 1 << 30;
+	a.n = 2;
+	strcpy(a.table, "gpt");
+	a.part[0] = (struct prober_part){
+		.dev = "/dev/vda1", .partlabel = "state", .start = 4096, .size = 4096, .number = 1
+	};
+	a.part[1] = (struct prober_part){ .dev = "/dev/vda2",
+					  .partlabel = "root-a",
+					  .partuuid = "AB",
+					  .fstype = "ext4",
+					  .label = "l",
+					  .uuid = "u",
+					  .start = 8192,
+					  .size = 4096,
+					  .number = 2 };
+	memset(&d, 0, sizeof(d));
+	d.n = 2;
+	d.part[0] = (struct prober_part){
+		.dev = "/dev/vda1", .start = 4096, .size = 4096, .number = 1
+	};
+	d.part[1] = (struct prober_part){ .dev = "/dev/vda2",
+					  .partlabel = "kernel's",
+					  .start = 8192,
+					  .size = 2048,
+					  .number = 2 };
+	return 0;
+}
+
+static enum kb_err check(void)
+{
+	return probe_answer_check(&a, PROBER_ANSWER_LEN(a.n));
+}
+
+static void a_good_answer_passes_at_its_exact_length(void **state)
+{
+	(void)state;
+	assert_int_equal(check(), KB_OK);
+	assert_int_equal(probe_answer_check(&a, PROBER_ANSWER_LEN(2) - 1), KB_EFORMAT);
+	assert_int_equal(probe_answer_check(&a, PROBER_ANSWER_LEN(2) + 1), KB_EFORMAT);
+	assert_int_equal(probe_answer_check(&a, 0), KB_EFORMAT);
+	assert_true(probe_answer_partial(&a, 0));
+	assert_true(probe_answer_partial(&a, PROBER_ANSWER_LEN(0)));
+	assert_false(probe_answer_partial(&a, PROBER_ANSWER_LEN(2)));
+}
+
+static void counts_and_magic_are_checked_before_use(void **state)
+{
+	(void)state;
+	a.n = PROBER_PARTS_MAX + 1;
+	assert_int_equal(probe_answer_check(&a, PROBER_ANSWER_LEN(2)), KB_EFORMAT);
+	assert_false(probe_answer_partial(&a, PROBER_ANSWER_LEN(2)));
+	a.n = 0xffffffff;
+	assert_int_equal(probe_answer_check(&a, sizeof(a)), KB_EFORMAT);
+	good(NULL);
+	a.magic++;
+	assert_int_equal(check(), KB_EFORMAT);
+	assert_false(probe_answer_partial(&a, PROBER_ANSWER_LEN(1)));
+}
+
+static void every_string_has_to_end_and_be_printable(void **state)
+{
+	static const size_t offsets[] = {
+		offsetof(struct prober_part, partlabel), offsetof(struct prober_part, partuuid),
+		offsetof(struct prober_part, fstype),	 offsetof(struct prober_part, label),
+		offsetof(struct prober_part, uuid),
+	};
+	static const size_t sizes[] = { sizeof(a.part[0].partlabel), sizeof(a.part[0].partuuid),
+					sizeof(a.part[0].fstype), sizeof(a.part[0].label),
+					sizeof(a.part[0].uuid) };
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		good(NULL);
+		memset((char *)&a.part[1] + offsets[i], 'x', sizes[i]);
+		assert_int_equal(check(), KB_EFORMAT);
+		good(NULL);
+		strcpy((char *)&a.part[1] + offsets[i], "a\033b");
+		assert_int_equal(check(), KB_EFORMAT);
+		good(NULL);
+		strcpy((char *)&a.whole + offsets[i], "\x80");
+		assert_int_equal(check(), KB_EFORMAT);
+	}
+	good(NULL);
+	memset(a.table, 'x', sizeof(a.table));
+	assert_int_equal(check(), KB_EFORMAT);
+}
+
+static void names_lie_below_dev(void **state)
+{
+	static const char *const bad[] = { "/etc/passwd", "/dev", "vda", "/dev/../etc",
+					   "/dev/a/b" };
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		good(NULL);
+		memset(a.part[0].dev, 0, sizeof(a.part[0].dev));
+		strcpy(a.part[0].dev, bad[i]);
+		assert_int_equal(check(), KB_EFORMAT);
+	}
+}
+
+static void ranges_do_not_overflow_and_numbers_grow(void **state)
+{
+	(void)state;
+	a.part[1].start = UINT64_MAX - 100;
+	assert_int_equal(check(), KB_EFORMAT);
+	good(NULL);
+	a.part[1].start = INT64_MAX;
+	assert_int_equal(check(), KB_EFORMAT);
+	good(NULL);
+	a.part[1].size = 0;
+	assert_int_equal(check(), KB_EFORMAT);
+	good(NULL);
+	a.part[1].number = 1;
+	assert_int_equal(check(), KB_EFORMAT);
+	good(NULL);
+	a.part[0].number = 0;
+	assert_int_equal(check(), KB_EFORMAT);
+	good(NULL);
+	a.whole.number = 1;
+	assert_int_equal(check(), KB_EFORMAT);
+}
+
+static void random_damage_never_passes_a_bad_string(void **state)
+{
+	(void)state;
+	srand(1);
+	for (unsigned i = 0; i < 20000; i++) {
+		size_t at = (size_t)rand() % PROBER_ANSWER_LEN(2);
+
+		good(NULL);
+		((uint8_t *)&a)[at] ^= (uint8_t)(1 + rand() % 255);
+		if (check() != KB_OK)
+			continue;
+		for (unsigned k = 0; k < a.n; k++)
+			assert_true(strnlen(a.part[k].label, sizeof(a.part[k].label)) <
+				    sizeof(a.part[k].label));
+		probe_answer_merge(&d, &a);
+	}
+}
+
+static void the_kernel_says_where_and_the_answer_what(void **state)
+{
+	(void)state;
+	probe_answer_merge(&d, &a);
+	assert_true(d.has_table);
+	assert_string_equal(d.part[0].partlabel, "state");
+	assert_string_equal(d.part[1].partlabel, "root-a");
+	assert_string_equal(d.part[1].fstype, "ext4");
+	assert_string_equal(d.part[1].partuuid, "AB");
+	assert_int_equal(d.part[1].size, 2048);
+}
+
+static void a_partition_that_the_answer_lacks_keeps_the_kernels_name(void **state)
+{
+	(void)state;
+	a.part[1].start += 512;
+	probe_answer_merge(&d, &a);
+	assert_string_equal(d.part[1].partlabel, "kernel's");
+	assert_string_equal(d.part[1].fstype, "");
+	assert_int_equal(d.part[1].flags, PROBER_PART_UNREADABLE);
+}
+
+static void partitions_that_only_the_answer_has_are_not_taken(void **state)
+{
+	(void)state;
+	d.n = 0;
+	strcpy(a.whole.fstype, "vfat");
+	probe_answer_merge(&d, &a);
+	assert_int_equal(d.n, 0);
+	assert_true(d.has_table);
+	assert_string_equal(d.whole.fstype, "");
+}
+
+static void a_bare_disk_gets_its_file_system(void **state)
+{
+	(void)state;
+	d.n = a.n = 0;
+	a.table[0] = '\0';
+	strcpy(a.whole.fstype, "vfat");
+	strcpy(a.whole.label, "UPDATE");
+	probe_answer_merge(&d, &a);
+	assert_false(d.has_table);
+	assert_string_equal(d.whole.fstype, "vfat");
+	assert_string_equal(d.whole.label, "UPDATE");
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup(f, good)
+	const struct CMUnitTest tests[] = {
+		T(a_good_answer_passes_at_its_exact_length),
+		T(counts_and_magic_are_checked_before_use),
+		T(every_string_has_to_end_and_be_printable),
+		T(names_lie_below_dev),
+		T(ranges_do_not_overflow_and_numbers_grow),
+		T(random_damage_never_passes_a_bad_string),
+		T(the_kernel_says_where_and_the_answer_what),
+		T(a_partition_that_the_answer_lacks_keeps_the_kernels_name),
+		T(partitions_that_only_the_answer_has_are_not_taken),
+		T(a_bare_disk_gets_its_file_system),
+	};
+
+	return cmocka_run_group_tests_name("probe_answer", tests, NULL, NULL);
+}

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of disks, on a simulated kernel. */
+#include "tests/sim/os_sim_here.h"
+
+#include "initramfs/probe.h"
+#include "lib/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <signal.h>
+#include <cmocka.h>
+
+static struct probe p;
+
+static struct os_sim_disk vda(void)
+{
+	return (struct os_sim_disk){
+		.name = "vda",
+		.path = "/devices/pci0000:00/0000:00:04.0/virtio1/block/vda",
+		.size = 256 * MIB,
+		.nparts = 4,
+		.part = { { .partlabel = "keelboot-state",
+			    .size = 16 * MIB,
+			    .partuuid = "11111111-2222-3333-4444-55555555555a" },
+			  { .partlabel = "root-a",
+			    .size = 64 * MIB,
+			    .fstype = "ext4",
+			    .label = "system",
+			    .uuid = "aaaa-bbbb" },
+			  { .partlabel = "root-b", .size = 64 * MIB, .fstype = "squashfs" },
+			  { .partlabel = "data", .size = 64 * MIB, .fstype = "ext4" } },
+	};
+}
+
+static struct os_sim_disk stick(unsigned at_ms)
+{
+	return (struct os_sim_disk){
+		.name = "sda",
+		.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-1/host0/block/sda",
+		.size = 64 * MIB,
+		.removable = true,
+		.fstype = "vfat",
+		.at_ms = at_ms,
+	};
+}
+
+static int bare_machine(void **state)
+{
+	(void)state;
+	os_sim_reset();
+	os_sim_file("/sys/class/block/loop0/size", "0\n");
+	os_sim_link("/sys/class/block/loop0", "../../devices/virtual/block/loop0");
+	os_sim_log_level(LOG_LEVEL_WARNING);
+	return 0;
+}
+
+/* Steps until nothing has changed for a second. */
+static void settle(void)
+{
+	while (probe_step(&p, 1000) == KB_OK)
+		;
+}
+
+static void the_disk_that_is_there_is_found_with_its_partitions(void **state)
+{
+	struct os_sim_disk d = vda();
+	const struct probe_disk *disk;
+
+	(void)state;
+	os_sim_disk(&d);
+	probe_start(&p);
+	assert_int_equal(probe_pending(&p), 1);
+	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	assert_int_equal(probe_pending(&p), 0);
+	disk = probe_disk_by_dev(&p, "/dev/vda");
+	assert_non_null(disk);
+	assert_int_equal(disk->state, PROBE_READY);
+	assert_int_equal(disk->n, 4);
+	assert_int_equal(disk->size, 256 * MIB);
+	assert_true(disk->has_table);
+	assert_false(disk->removable || disk->usb || disk->sd);
+	assert_string_equal(disk->path, "/devices/pci0000:00/0000:00:04.0/virtio1/block/vda");
+	assert_string_equal(disk->part[1].dev, "/dev/vda2");
+	assert_string_equal(disk->part[1].fstype, "ext4");
+	assert_int_equal(disk->part[1].size, 64 * MIB);
+	assert_int_equal(probe_step(&p, 1000), KB_ETIMEDOUT);
+	probe_stop(&p);
+}
+
+static void partitions_are_found_by_every_kind_of_name(void **state)
+{
+	static const struct {
+		const char *spec, *dev;
+	} cases[] = {
+		{ "PARTLABEL=root-a", "/dev/vda2" },
+		{ "PARTLABEL=ROOT-A", NULL },
+		{ "PARTLABEL=", NULL },
+		{ "PARTUUID=11111111-2222-3333-4444-55555555555A", "/dev/vda1" },
+		{ "UUID=AAAA-BBBB", "/dev/vda2" },
+		{ "UUID=", NULL },
+		{ "LABEL=system", "/dev/vda2" },
+		{ "LABEL=", NULL },
+		{ "/dev/vda4", "/dev/vda4" },
+		{ "/dev/vda", "/dev/vda" },
+		{ "/dev/vda9", NULL },
+		{ "vda1", NULL },
+		{ "", NULL },
+	};
+	struct os_sim_disk d = vda();
+	const struct probe_disk *disk;
+
+	(void)state;
+	os_sim_disk(&d);
+	probe_start(&p);
+	settle();
+	disk = probe_disk_by_dev(&p, "/dev/vda");
+	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
+		const struct prober_part *on = probe_find(&p, disk, cases[i].spec);
+		const struct prober_part *any = probe_find(&p, NULL, cases[i].spec);
+
+		assert_ptr_equal(on, any);
+		if (cases[i].dev == NULL)
+			assert_null(on);
+		else
+			assert_string_equal(on->dev, cases[i].dev);
+	}
+	probe_stop(&p);
+}
+
+static void a_stick_that_copies_the_names_is_another_disk(void **state)
+{
+	struct os_sim_disk d = vda(), copy = vda();
+	const struct probe_disk *disk;
+
+	(void)state;
+	copy.name = "sda";
+	copy.path = "/devices/pci0000:00/usb1/1-1/block/sda";
+	os_sim_disk(&copy);
+	os_sim_disk(&d);
+	probe_start(&p);
+	settle();
+	disk = probe_disk_by_dev(&p, "/dev/vda");
+	assert_string_equal(probe_find(&p, disk, "PARTLABEL=root-a")->dev, "/dev/vda2");
+	assert_null(probe_find(&p, disk, "/dev/sda2"));
+	assert_true(probe_disk_by_dev(&p, "/dev/sda")->usb);
+	probe_stop(&p);
+}
+
+static void a_late_stick_is_told_by_a_uevent_and_looked_at_once(void **state)
+{
+	struct os_sim_disk d = vda(), s = stick(800);
+
+	(void)state;
+	os_sim_disk(&d);
+	os_sim_disk(&s);
+	probe_start(&p);
+	assert_int_equal(probe_step(&p, 500), KB_OK);
+	assert_int_equal(probe_step(&p, 5000), KB_OK);
+	assert_int_equal(os_sim_now(), 800);
+	assert_non_null(probe_disk_by_dev(&p, "/dev/sda"));
+	assert_true(probe_disk_by_dev(&p, "/dev/sda")->removable);
+	assert_true(probe_disk_by_dev(&p, "/dev/sda")->usb);
+	assert_false(probe_disk_by_dev(&p, "/dev/sda")->has_table);
+	assert_string_equal(probe_disk_by_dev(&p, "/dev/sda")->whole.fstype, "vfat");
+	settle();
+	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/sda"), 1);
+	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/vda"), 1);
+	probe_stop(&p);
+}
+
+static void a_late_disk_with_partitions_is_looked_at_once(void **state)
+{
+	struct os_sim_disk d = vda();
+
+	(void)state;
+	d.at_ms = 300;
+	os_sim_disk(&d);
+	probe_start(&p);
+	settle();
+	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->n, 4);
+	assert_int_equal(os_sim_count("spawn"), 1);
+	probe_stop(&p);
+}
+
+static void probers_work_side_by_side(void **state)
+{
+	struct os_sim_disk d = vda(), s = stick(0);
+
+	(void)state;
+	d.prober_ms = s.prober_ms = 1000;
+	os_sim_disk(&d);
+	os_sim_disk(&s);
+	probe_start(&p);
+	assert_int_equal(probe_pending(&p), 2);
+	settle();
+	assert_int_equal(probe_pending(&p), 0);
+	assert_in_range(os_sim_now(), 2000, 2100); /* one second for both, one of quiet */
+	probe_stop(&p);
+}
+
+static void more_disks_than_probers_wait_for_their_turn(void **state)
+{
+	char names[12][8];
+	unsigned ready = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++) {
+		struct os_sim_disk s = stick(0);
+
+		snprintf(names[i], sizeof(names[i]), "sd%c", (char)('a' + i));
+		s.name = names[i];
+		s.path = NULL;
+		s.prober_ms = 100;
+		os_sim_disk(&s);
+	}
+	probe_start(&p);
+	assert_int_equal(probe_pending(&p), 12);
+	assert_int_equal(os_sim_count("spawn"), PROBE_JOBS_MAX);
+	settle();
+	for (unsigned i = 0; i < 12; i++)
+		ready += p.disk[i].state == PROBE_READY;
+	assert_int_equal(ready, 12);
+	probe_stop(&p);
+}
+
+static void a_prober_that_hangs_leaves_the_kernels_names(void **state)
+{
+	struct os_sim_disk d = vda(), s = stick(0);
+	struct os_sim_child hang = { .argv0 = "keelboot-prober", .arg = "/dev/vda", .hangs = true };
+	const struct probe_disk *disk;
+
+	(void)state;
+	d.no_answer = true;
+	os_sim_disk(&d);
+	os_sim_disk(&s);
+	os_sim_child(&hang);
+	probe_start(&p);
+	assert_int_equal(probe_step(&p, 1000), KB_OK); /* the other one is not held up */
+	assert_int_equal(probe_disk_by_dev(&p, "/dev/sda")->state, PROBE_READY);
+	assert_int_equal(probe_step(&p, 30000), KB_OK);
+	assert_int_equal(os_sim_now(), PROBE_DEADLINE_MS);
+	disk = probe_disk_by_dev(&p, "/dev/vda");
+	assert_int_equal(disk->state, PROBE_UNREADABLE);
+	assert_int_equal(probe_pending(&p), 1);
+	assert_string_equal(probe_find(&p, disk, "PARTLABEL=root-b")->dev, "/dev/vda3");
+	assert_string_equal(probe_find(&p, disk, "PARTLABEL=root-b")->fstype, "");
+	/* Once more, with more time; and then no more. */
+	assert_int_equal(probe_step(&p, 30000), KB_OK);
+	assert_int_equal(os_sim_now(), 4 * PROBE_DEADLINE_MS);
+	assert_int_equal(probe_pending(&p), 0);
+	assert_int_equal(probe_step(&p, 30000), KB_ETIMEDOUT);
+	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/vda"), 2);
+	assert_int_equal(os_sim_count("kill keelboot-prober"), 2);
+	assert_int_equal(os_sim_count("# disk /dev/vda: cannot be looked at"), 2);
+	probe_stop(&p);
+}
+
+static void a_prober_that_crashes_is_tried_once_more(void **state)
+{
+	struct os_sim_disk d = vda();
+	struct os_sim_child crash = { .argv0 = "keelboot-prober",
+				      .arg = "/dev/vda",
+				      .duration_ms = 5,
+				      .status = SIGSEGV,
+				      .times = 1 };
+
+	(void)state;
+	os_sim_child(&crash);
+	os_sim_disk(&d);
+	probe_start(&p);
+	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_UNREADABLE);
+	assert_int_equal(os_sim_count("# disk /dev/vda: cannot be looked at: the prober was ended "
+				      "by signal 11; once more"),
+			 1);
+	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_READY);
+	probe_stop(&p);
+}
+
+static void a_prober_that_lies_is_not_believed(void **state)
+{
+	static struct prober_answer lie;
+	struct os_sim_disk d = vda();
+	struct os_sim_child c = { .argv0 = "keelboot-prober", .arg = "/dev/vda", .hangs = true };
+
+	(void)state;
+	lie.magic = PROBER_MAGIC;
+	lie.n = 0xffffff;
+	c.say[0] = (struct os_sim_say){ 1, &lie, sizeof(lie) };
+	d.no_answer = true;
+	os_sim_disk(&d);
+	os_sim_child(&c);
+	probe_start(&p);
+	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_UNREADABLE);
+	settle();
+	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->n, 4);
+	probe_stop(&p);
+}
+
+static void an_answer_in_pieces_is_put_together(void **state)
+{
+	static struct prober_answer a;
+	struct os_sim_disk d = vda();
+	struct os_sim_child c = { .argv0 = "keelboot-prober",
+				  .arg = "/dev/vda",
+				  .duration_ms = 100 };
+	size_t len = PROBER_ANSWER_LEN(0);
+
+	(void)state;
+	a.magic = PROBER_MAGIC;
+	c.say[0] = (struct os_sim_say){ 1, &a, 10 };
+	c.say[1] = (struct os_sim_say){ 20, (char *)&a + 10, 100 };
+	c.say[2] = (struct os_sim_say){ 30, (char *)&a + 110, len - 110 };
+	d.no_answer = true;
+	os_sim_disk(&d);
+	os_sim_child(&c);
+	probe_start(&p);
+	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	assert_int_equal(os_sim_now(), 30); /* complete is complete, whatever the process does */
+	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_READY);
+	probe_stop(&p);
+}
+
+static void a_missing_helper_still_leaves_the_kernels_names(void **state)
+{
+	struct os_sim_disk d = vda();
+
+	(void)state;
+	d.no_answer = true;
+	os_sim_disk(&d);
+	probe_start(&p);
+	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	assert_non_null(probe_find(&p, NULL, "PARTLABEL=keelboot-state"));
+	settle();
+	assert_int_equal(probe_pending(&p), 0);
+	probe_stop(&p);
+}
+
+static void a_disk_that_is_pulled_out_is_gone(void **state)
+{
+	struct os_sim_disk s = stick(0);
+
+	(void)state;
+	s.prober_ms = 50;
+	os_sim_disk(&s);
+	os_sim_disk_gone("sda", 500);
+	probe_start(&p);
+	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	assert_null(probe_disk_by_dev(&p, "/dev/sda"));
+	assert_null(probe_find(&p, NULL, "/dev/sda"));
+	probe_stop(&p);
+}
+
+static void a_disk_that_is_pulled_out_while_it_is_looked_at_ends_its_prober(void **state)
+{
+	struct os_sim_disk s = stick(0);
+
+	(void)state;
+	s.prober_ms = 1000;
+	os_sim_disk(&s);
+	os_sim_disk_gone("sda", 500);
+	probe_start(&p);
+	assert_int_equal(probe_step(&p, 5000), KB_OK);
+	assert_int_equal(os_sim_now(), 500);
+	assert_int_equal(probe_pending(&p), 0);
+	assert_int_equal(os_sim_count("kill keelboot-prober /dev/sda"), 0);
+	assert_int_equal(os_sim_count("kill keelboot-prober"), 1);
+	settle();
+	probe_stop(&p);
+}
+
+static void change_again(void *ctx)
+{
+	os_sim_uevent("change", ctx, "disk");
+}
+
+static void a_disk_that_changes_for_ever_is_left_alone(void **state)
+{
+	static char path[] = "/devices/pci0000:00/0000:00:05.0/usb1/1-1/host0/block/sda";
+	struct os_sim_disk s = stick(0);
+
+	(void)state;
+	os_sim_disk(&s);
+	for (unsigned i = 1; i <= 40; i++)
+		os_sim_at(i * 10, change_again, path);
+	probe_start(&p);
+	settle();
+	assert_in_range(os_sim_count("spawn"), 2, 9);
+	assert_int_equal(probe_disk_by_dev(&p, "/dev/sda")->state, PROBE_READY);
+	probe_stop(&p);
+}
+
+static void without_uevents_sys_is_looked_through(void **state)
+{
+	struct os_sim_disk s = stick(700);
+
+	(void)state;
+	os_sim_uevent_sockets(0);
+	os_sim_disk(&s);
+	os_sim_disk_gone("sda", 3000);
+	probe_start(&p);
+	assert_int_equal(probe_step(&p, 5000), KB_OK);
+	assert_in_range(os_sim_now(), 700, 1000);
+	assert_non_null(probe_disk_by_dev(&p, "/dev/sda"));
+	assert_int_equal(probe_step(&p, 5000), KB_OK);
+	assert_in_range(os_sim_now(), 3000, 3300);
+	assert_null(probe_disk_by_dev(&p, "/dev/sda"));
+	probe_stop(&p);
+}
+
+static void what_is_no_disk_is_ignored(void **state)
+{
+	static const char *const names[] = { "loop0",	  "ram3",	 "dm-0",
+					     "zram0",	  "sr0",	 "mmcblk0boot0",
+					     "mtdblock1", "mmcblk0rpmb", "c0!d0" };
+	char path[96];
+
+	(void)state;
+	for (unsigned i = 0; i < KB_ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof(path), "/sys/class/block/%s", names[i]);
+		os_sim_link(path, "../../devices/x");
+		snprintf(path, sizeof(path), "/sys/class/block/%s/size", names[i]);
+		os_sim_file(path, "4096\n");
+	}
+	probe_start(&p);
+	assert_int_equal(probe_pending(&p), 0);
+	assert_int_equal(probe_step(&p, 100), KB_ETIMEDOUT);
+	probe_stop(&p);
+}
+
+static void a_card_reader_without_a_card_is_no_disk_until_it_has_one(void **state)
+{
+	static char path[] = "/devices/usb1/block/sdb";
+
+	(void)state;
+	os_sim_link("/sys/class/block/sdb", "../../devices/usb1/block/sdb");
+	os_sim_file("/sys/class/block/sdb/size", "0\n");
+	probe_start(&p);
+	assert_int_equal(probe_step(&p, 100), KB_ETIMEDOUT);
+	os_sim_file("/sys/class/block/sdb/size", "8192\n");
+	os_sim_at(200, change_again, path);
+	assert_int_equal(probe_step(&p, 1000), KB_OK); /* there is no helper: unreadable */
+	assert_non_null(probe_disk_by_dev(&p, "/dev/sdb"));
+	os_sim_file("/sys/class/block/sdb/size", "0\n");
+	os_sim_at(600, change_again, path);
+	settle();
+	assert_null(probe_disk_by_dev(&p, "/dev/sdb"));
+	probe_stop(&p);
+}
+
+static void no_sys_at_all_is_no_reason_to_crash(void **state)
+{
+	(void)state;
+	os_sim_remove("/sys");
+	probe_start(&p);
+	assert_int_equal(probe_step(&p, 1000), KB_ETIMEDOUT);
+	assert_null(probe_find(&p, NULL, "/dev/vda"));
+	probe_stop(&p);
+}
+
+static void stopping_ends_what_is_under_way(void **state)
+{
+	struct os_sim_disk d = vda();
+
+	(void)state;
+	d.prober_ms = 3000;
+	os_sim_disk(&d);
+	probe_start(&p);
+	probe_stop(&p);
+	assert_int_equal(probe_pending(&p), 0);
+	assert_int_equal(os_sim_count("kill"), 1);
+	assert_int_equal(p.uevent_fd, -1);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup(f, bare_machine)
+	const struct CMUnitTest tests[] = {
+		T(the_disk_that_is_there_is_found_with_its_partitions),
+		T(partitions_are_found_by_every_kind_of_name),
+		T(a_stick_that_copies_the_names_is_another_disk),
+		T(a_late_stick_is_told_by_a_uevent_and_looked_at_once),
+		T(a_late_disk_with_partitions_is_looked_at_once),
+		T(probers_work_side_by_side),
+		T(more_disks_than_probers_wait_for_their_turn),
+		T(a_prober_that_hangs_leaves_the_kernels_names),
+		T(a_prober_that_crashes_is_tried_once_more),
+		T(a_prober_that_lies_is_not_believed),
+		T(an_answer_in_pieces_is_put_together),
+		T(a_missing_helper_still_leaves_the_kernels_names),
+		T(a_disk_that_is_pulled_out_is_gone),
+		T(a_disk_that_is_pulled_out_while_it_is_looked_at_ends_its_prober),
+		T(a_disk_that_changes_for_ever_is_left_alone),
+		T(without_uevents_sys_is_looked_through),
+		T(what_is_no_disk_is_ignored),
+		T(a_card_reader_without_a_card_is_no_disk_until_it_has_one),
+		T(no_sys_at_all_is_no_reason_to_crash),
+		T(stopping_ends_what_is_under_way),
+	};
+
+	return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
+}

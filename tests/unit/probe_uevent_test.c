@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/probe_uevent.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct probe_uevent e;
+
+/* Text with a '|' for each NUL, as exact memory for the address sanitizer. */
+static bool parse(const char *text)
+{
+	size_t len = strlen(text);
+	char *copy = malloc(len + 1);
+	bool ok;
+
+	memcpy(copy, text, len + 1);
+	for (size_t i = 0; i < len; i++) {
+		if (copy[i] == '|')
+			copy[i] = '\0';
+	}
+	ok = probe_uevent_parse(&e, copy, len);
+	free(copy);
+	return ok;
+}
+
+static void a_disk_that_appears(void **state)
+{
+	(void)state;
+	assert_true(parse("add@/devices/pci/block/sda|ACTION=add|DEVPATH=/devices/pci/block/sda|"
+			  "SUBSYSTEM=block|MAJOR=8|DEVNAME=sda|DEVTYPE=disk|SEQNUM=9|"));
+	assert_int_equal(e.action, PROBE_UEVENT_ADD);
+	assert_false(e.partition);
+	assert_string_equal(e.disk, "sda");
+	assert_string_equal(e.name, "sda");
+}
+
+static void a_partition_belongs_to_its_disk(void **state)
+{
+	(void)state;
+	assert_true(parse("remove@x|ACTION=remove|DEVPATH=/devices/mmc/block/mmcblk0/mmcblk0p2|"
+			  "SUBSYSTEM=block|DEVTYPE=partition"));
+	assert_int_equal(e.action, PROBE_UEVENT_REMOVE);
+	assert_true(e.partition);
+	assert_string_equal(e.disk, "mmcblk0");
+	assert_string_equal(e.name, "mmcblk0p2");
+}
+
+static void others_are_passed_over(void **state)
+{
+	static const char *const other[] = {
+		"",
+		"|",
+		"ACTION=add",
+		"ACTION=add|DEVPATH=/devices/usb1|SUBSYSTEM=usb|DEVTYPE=usb_device|",
+		"ACTION=bind|DEVPATH=/devices/block/sda|SUBSYSTEM=block|DEVTYPE=disk|",
+		"ACTION=add|DEVPATH=/devices/block/sda|SUBSYSTEM=block|",
+		"ACTION=add|DEVPATH=/devices/block/sda|SUBSYSTEM=block|DEVTYPE=tape|",
+		"ACTION=add|DEVPATH=|SUBSYSTEM=block|DEVTYPE=disk|",
+		"ACTION=add|DEVPATH=/|SUBSYSTEM=block|DEVTYPE=disk|",
+		"ACTION=add|DEVPATH=sda|SUBSYSTEM=block|DEVTYPE=disk|",
+		"ACTION=add|DEVPATH=/sda1|SUBSYSTEM=block|DEVTYPE=partition|",
+	};
+	char long_name[256] = "ACTION=add|SUBSYSTEM=block|DEVTYPE=disk|DEVPATH=/d/";
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+		assert_false(parse(other[i]));
+	memset(long_name + strlen(long_name), 'x', 100);
+	assert_false(parse(long_name));
+}
+
+static void garbage_is_never_read_beyond_its_end(void **state)
+{
+	static const char good[] = "ACTION=add|DEVPATH=/devices/a/block/sda/sda1|SUBSYSTEM=block|"
+				   "DEVTYPE=partition|";
+	char text[sizeof(good)];
+
+	(void)state;
+	srand(2);
+	for (unsigned i = 0; i < 20000; i++) {
+		memcpy(text, good, sizeof(good));
+		for (int k = rand() % 4; k >= 0; k--)
+			text[(size_t)rand() % (sizeof(good) - 1)] = (char)(1 + rand() % 255);
+		text[(size_t)rand() % sizeof(good)] = '\0';
+		if (parse(text))
+			assert_true(e.disk[0] != '\0' && e.name[0] != '\0');
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_disk_that_appears),
+		cmocka_unit_test(a_partition_belongs_to_its_disk),
+		cmocka_unit_test(others_are_passed_over),
+		cmocka_unit_test(garbage_is_never_read_beyond_its_end),
+	};
+
+	return cmocka_run_group_tests_name("probe_uevent", tests, NULL, NULL);
+}
