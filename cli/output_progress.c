@@ -83,28 +83,38 @@ static bool is_due(const struct output_progress *p, unsigned percent, uint64_t n
 	return percent / 10 > p->shown_percent / 10 || since >= LINES_MS;
 }
 
-void output_progress_step(struct output_progress *p, const char *phase, uint64_t done,
-			  uint64_t total)
+static void show(struct output_progress *p, uint64_t done, uint64_t total)
 {
 	unsigned percent = percent_of(done, total);
-	uint64_t now = os_now_ms();
-	bool fresh = p->phase == NULL || strcmp(p->phase, phase) != 0;
 
-	if (p->mode == OUTPUT_PROGRESS_AUTO)
-		p->mode = isatty(STDERR_FILENO) ? OUTPUT_PROGRESS_BAR : OUTPUT_PROGRESS_LINES;
-	if (p->mode == OUTPUT_PROGRESS_NONE || (!fresh && !is_due(p, percent, now)))
-		return;
-	if (fresh)
-		output_progress_end(p);
-	p->phase = phase;
-	p->shown_ms = now;
 	p->shown_percent = percent;
+	p->total = total;
 	if (p->mode == OUTPUT_PROGRESS_BAR)
 		show_bar(p, percent, done, total);
 	else if (p->mode == OUTPUT_PROGRESS_JSON)
 		show_json(p, done, total);
 	else
-		fprintf(stderr, "%s %u%%\n", phase, percent);
+		fprintf(stderr, "%s %u%%\n", p->phase, percent);
+}
+
+void output_progress_step(struct output_progress *p, const char *phase, uint64_t done,
+			  uint64_t total)
+{
+	uint64_t now = os_now_ms();
+	bool fresh = p->phase == NULL || strcmp(p->phase, phase) != 0;
+
+	if (p->mode == OUTPUT_PROGRESS_AUTO)
+		p->mode = isatty(STDERR_FILENO) ? OUTPUT_PROGRESS_BAR : OUTPUT_PROGRESS_LINES;
+	if (p->mode == OUTPUT_PROGRESS_NONE || (!fresh && !is_due(p, percent_of(done, total), now)))
+		return;
+	/* A phase that another follows was done. */
+	if (fresh && p->phase != NULL && p->shown_percent < 100)
+		show(p, p->total, p->total);
+	if (fresh)
+		output_progress_end(p);
+	p->phase = phase;
+	p->shown_ms = now;
+	show(p, done, total);
 }
 
 void output_progress_end(struct output_progress *p)

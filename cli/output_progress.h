@@ -17,7 +17,8 @@ struct output_progress {
 	const char *phase; /* the last one shown; kept */
 	uint64_t shown_ms; /* when */
 	unsigned shown_percent;
-	bool bar_open; /* the cursor is behind a bar */
+	uint64_t total; /* of the phase */
+	bool bar_open;	/* the cursor is behind a bar */
 };
 
 /* "auto", "bar", "plain", "json", "none". KB_EINVAL, which it has told. */

@@ -208,6 +208,17 @@ def test_each_verb_has_help_with_an_example(verb):
     assert max(map(len, by_option.stdout.splitlines())) <= 90
 
 
+@pytest.mark.parametrize("verb", ["status", "mark", "stage", "install", "history", "state"])
+def test_the_man_page_has_every_option_of_the_help(verb):
+    page = (TOP / "docs/man/keelboot.1").read_text()
+    told = set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", run("help", verb).stdout))
+    assert told and told <= set(re.findall(r"Fl -([a-z][a-z-]+)", page))
+    # Every option in the page is one that some verb takes.
+    for option in set(re.findall(r"Fl -([a-z][a-z-]+)", page)):
+        assert any(f"--{option}" in run("help", v).stdout for v in ("status", "mark", "stage", "install", "state",
+                                                                    "history")) or option == "help"
+
+
 def test_help_lists_the_verbs_and_version_is_the_makefiles():
     version = re.search(r"^VERSION := (\S+)", (TOP / "Makefile").read_text(), re.M).group(1)
     assert run("version").stdout == f"keelboot {version}\n" == run("--version").stdout
