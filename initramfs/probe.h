@@ -6,7 +6,7 @@
  * Which partitions a disk has, where they begin and how large they are is the kernel's word, since
  * it is the kernel's partitions that get mounted. The prober adds names, UUIDs and file systems.
  * When it crashes or hangs the disk keeps the kernel's partitions and their GPT names
- * (PROBE_UNREADABLE), so that even then slots are found by PARTLABEL=.
+ * (PROBE_UNREADABLE, after a second try), so that even then slots are found by PARTLABEL=.
  *
  * A struct probe is about half a megabyte: static, zeroed, and touched only as far as used.
  */
@@ -30,8 +30,8 @@ enum probe_state {
 	PROBE_FREE,	  /* no disk in this place of the table */
 	PROBE_WAITING,	  /* not looked at yet: a prober is at work, or will be */
 	PROBE_READY,	  /* looked at */
-	PROBE_UNREADABLE, /* the prober failed, perhaps to be tried once more; part[] is the
-			     kernel's word alone */
+	PROBE_UNREADABLE, /* two probers failed; part[] is the kernel's word alone, without file
+			     systems */
 };
 
 struct probe_disk {

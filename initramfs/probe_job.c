@@ -31,15 +31,18 @@ static void reap(struct probe_job *j)
 		j->pid = 0;
 }
 
+/* A disk that is to be tried again is still waited for. */
 static void give_up(struct probe *p, struct probe_disk *d, const char *why)
 {
-	bool again = d->tries < TRIES;
-
-	log_warn("disk %s: cannot be looked at: %s%s", d->dev, why,
-		 again ? "; once more"
-		       : "; only the names that the kernel has for its partitions are known");
+	d->queued = d->tries < TRIES;
+	if (d->queued) {
+		log_warn("disk %s: cannot be looked at: %s; once more", d->dev, why);
+		return;
+	}
+	log_warn("disk %s: cannot be looked at: %s; only the names that the kernel has for its "
+		 "partitions are known",
+		 d->dev, why);
 	d->state = PROBE_UNREADABLE;
-	d->queued = again;
 	p->changed = true;
 }
 

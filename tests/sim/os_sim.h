@@ -78,7 +78,7 @@ void os_sim_disk(const struct os_sim_disk *d);
 void os_sim_disk_gone(const char *name, unsigned at_ms);
 /* A uevent as the kernel sends it. type "disk" or "partition". */
 void os_sim_uevent(const char *action, const char *devpath, const char *type);
-/* How many uevent sockets may be opened; default 1. 0: the kernel has none. */
+/* How many uevent sockets may be opened; default 8. 0: the kernel has none. */
 void os_sim_uevent_sockets(unsigned n);
 /* What bdev_file_open(path) opens. Borrowed. Reads are not traced; writes and flushes are. */
 void os_sim_bdev(const char *path, struct bdev *dev);

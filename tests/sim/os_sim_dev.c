@@ -12,6 +12,7 @@
 
 #define UEVENTS_MAX 64
 #define DISKS_MAX   16
+#define SOCKETS	    8
 #define MIB	    (1ull << 20)
 
 struct uevent {
@@ -42,7 +43,7 @@ void os_sim_dev_reset(void)
 	for (unsigned i = 0; i < ndisks; i++)
 		free(disks[i]);
 	ndisks = uevent_first = nuevents = 0;
-	sockets = 1;
+	sockets = SOCKETS;
 	memset(&wdt, 0, sizeof(wdt));
 	wdt.fd = -1;
 }
@@ -174,7 +175,7 @@ static void build_part(struct disk *k, unsigned i, uint64_t *at)
 	struct prober_part *p = &k->answer.part[i];
 	char last = k->name[strlen(k->name) - 1];
 
-	snprintf(p->dev, sizeof(p->dev), "/dev/%.20s%s%u", k->name,
+	snprintf(p->dev, sizeof(p->dev), "/dev/%.14s%s%u", k->name,
 		 last >= '0' && last <= '9' ? "p" : "", i + 1);
 	set(p->partlabel, sizeof(p->partlabel), from->partlabel);
 	set(p->partuuid, sizeof(p->partuuid), from->partuuid);

@@ -237,16 +237,13 @@ static void a_prober_that_hangs_leaves_the_kernels_names(void **state)
 	probe_start(&p);
 	assert_int_equal(probe_step(&p, 1000), KB_OK); /* the other one is not held up */
 	assert_int_equal(probe_disk_by_dev(&p, "/dev/sda")->state, PROBE_READY);
-	assert_int_equal(probe_step(&p, 30000), KB_OK);
-	assert_int_equal(os_sim_now(), PROBE_DEADLINE_MS);
-	disk = probe_disk_by_dev(&p, "/dev/vda");
-	assert_int_equal(disk->state, PROBE_UNREADABLE);
-	assert_int_equal(probe_pending(&p), 1);
-	assert_string_equal(probe_find(&p, disk, "PARTLABEL=root-b")->dev, "/dev/vda3");
-	assert_string_equal(probe_find(&p, disk, "PARTLABEL=root-b")->fstype, "");
 	/* Once more, with more time; and then no more. */
 	assert_int_equal(probe_step(&p, 30000), KB_OK);
 	assert_int_equal(os_sim_now(), 4 * PROBE_DEADLINE_MS);
+	disk = probe_disk_by_dev(&p, "/dev/vda");
+	assert_int_equal(disk->state, PROBE_UNREADABLE);
+	assert_string_equal(probe_find(&p, disk, "PARTLABEL=root-b")->dev, "/dev/vda3");
+	assert_string_equal(probe_find(&p, disk, "PARTLABEL=root-b")->fstype, "");
 	assert_int_equal(probe_pending(&p), 0);
 	assert_int_equal(probe_step(&p, 30000), KB_ETIMEDOUT);
 	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/vda"), 2);
@@ -269,12 +266,10 @@ static void a_prober_that_crashes_is_tried_once_more(void **state)
 	os_sim_disk(&d);
 	probe_start(&p);
 	assert_int_equal(probe_step(&p, 1000), KB_OK);
-	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_UNREADABLE);
+	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_READY);
 	assert_int_equal(os_sim_count("# disk /dev/vda: cannot be looked at: the prober was ended "
 				      "by signal 11; once more"),
 			 1);
-	assert_int_equal(probe_step(&p, 1000), KB_OK);
-	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_READY);
 	probe_stop(&p);
 }
 
