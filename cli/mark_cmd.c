@@ -127,9 +127,10 @@ static void remove_staged(const struct device *d, const struct mark *m)
 static enum kb_err record(struct device *d, struct mark *m)
 {
 	TRY(device_save(d));
-	if (m->good)
-		device_history(d, HISTORY_GOOD, m->slot, "", m->committed ? "committed" : "");
-	else
+	/* A good slot whose counters were cleared is no news. */
+	if (m->good && m->committed)
+		device_history(d, HISTORY_GOOD, m->slot, "", "committed");
+	else if (!m->good)
 		device_history(d, HISTORY_BAD, m->slot, d->state.slot[m->slot].reason, "command");
 	remove_staged(d, m);
 	return KB_OK;

@@ -72,7 +72,7 @@ static void read_settings(struct boot *b)
 		log_to(kmsg, 1);
 	/* Else the kernel drops what exceeds ten lines in five seconds: the end of the story.
 	 * printk.devkmsg= of the command line goes before it. */
-	if (os_write_file("/proc/sys/kernel/printk_devkmsg", "on", 2) != KB_OK)
+	if (os_write_file("/proc/sys/kernel/printk_devkmsg", "on\n", 3) != KB_OK)
 		log_debug("the kernel's log may drop lines of ours");
 	if (os_read_file("/proc/cmdline", text, sizeof(text), NULL) != KB_OK)
 		log_warn("unable to read /proc/cmdline; its defaults are used");
