@@ -23,11 +23,12 @@ REGIONS = (0, 8 * MIB)  # docs/STATE.md: where the two rings begin
 RING = 64 * 4096
 
 
-def run(*args, env=None, user=None, cwd=None):
+def run(*args, env=None, user=None):
     """The command's result: code, out, err."""
     environ = {"PATH": os.environ["PATH"], "KEELBOOT_HELPER": HELPER, **(env or {})}
-    return subprocess.run([KEELBOOT, *map(str, args)], env=environ, capture_output=True, text=True, timeout=120,
-                          check=False, user=user, group=user, extra_groups=[] if user else None, cwd=cwd)
+    return subprocess.run([KEELBOOT, *map(str, args)], env=environ, capture_output=True, text=True,
+                          timeout=120, check=False, user=user, group=user,
+                          extra_groups=[] if user else None)
 
 
 class Device:
@@ -56,7 +57,8 @@ class Device:
 
     def __call__(self, *args, code=OK, **kw):
         result = run(*self.options(), *args, **kw)
-        assert result.returncode == code, f"{args}: {result.returncode}, not {code}\n{result.stdout}{result.stderr}"
+        said = f"{args}: {result.returncode}\n{result.stdout}{result.stderr}"
+        assert result.returncode == code, said
         return result
 
     def json(self, *args, code=OK):
@@ -69,8 +71,8 @@ class Device:
         """What init leaves in /run/keelboot."""
         (self.run / "slot").write_text(f"{slot}\n")
         (self.run / "token").write_text(f"{slot} {token}\n")
-        facts = {"schema": 1, "slot": slot, "tier": "normal", "status": "good", "counted": True, "cause": "clean",
-                 "version": "", "reason": "", "warnings": []}
+        facts = {"schema": 1, "slot": slot, "tier": "normal", "status": "good", "counted": True,
+                 "cause": "clean", "version": "", "reason": "", "warnings": []}
         (self.run / "boot.json").write_text(json.dumps({**facts, **boot}))
 
     def damage(self, *regions):
@@ -93,7 +95,7 @@ def crc32c(data):
 
 
 def edit(dev, min_reader=1, **changes):
-    """Rewrites the newest record in place, with lines changed or added, "_" for "." in their keys."""
+    """Rewrites the newest record in place, with lines changed or added, "_" for "." in keys."""
     image = bytearray(dev.state.read_bytes())
     cells = [at + i * 4096 for at in REGIONS for i in range(64)]
     newest = max((c for c in cells if image[c:c + 8] == b"KEELSTAT"),
@@ -139,9 +141,9 @@ def make_factory(tmp_path_factory):
             text = f"{version} {sequence} ".encode()
             # Half of it does not compress, so that chunks of both forms occur.
             image.write_bytes((text * size)[:size // 2] + os.urandom(size // 2))
-            result = run("bundle", "create", "-o", out, "--compatible", compatible, "--version", version,
-                         "--sequence", sequence, "--floor", floor, "--image", f"root={image}", "--level", 1,
-                         "--key", path / f"{key}.key")
+            result = run("bundle", "create", "-o", out, "--compatible", compatible,
+                         "--version", version, "--sequence", sequence, "--floor", floor,
+                         "--image", f"root={image}", "--level", 1, "--key", path / f"{key}.key")
             assert result.returncode == OK, result.stderr
             (path / f"{out.name}.img").write_bytes(image.read_bytes())
         return out
@@ -199,7 +201,8 @@ def test_wrong_usage_names_the_way_out(args, says):
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("verb", ["status", "mark", "stage", "unstage", "install", "history", "state", "bundle", "key"])
+@pytest.mark.parametrize("verb", ["status", "mark", "stage", "unstage", "install", "history",
+                                  "state", "bundle", "key"])
 def test_each_verb_has_help_with_an_example(verb):
     by_option, by_help = run(verb, "--help"), run("help", verb)
     assert by_option.returncode == by_help.returncode == OK
@@ -215,8 +218,8 @@ def test_the_man_page_has_every_option_of_the_help(verb):
     assert told and told <= set(re.findall(r"Fl -([a-z][a-z-]+)", page))
     # Every option in the page is one that some verb takes.
     for option in set(re.findall(r"Fl -([a-z][a-z-]+)", page)):
-        assert any(f"--{option}" in run("help", v).stdout for v in ("status", "mark", "stage", "install", "state",
-                                                                    "history")) or option == "help"
+        assert option == "help" or any(f"--{option}" in run("help", v).stdout
+                                       for v in ("mark", "install", "state", "history"))
 
 
 def test_help_lists_the_verbs_and_version_is_the_makefiles():
@@ -227,8 +230,8 @@ def test_help_lists_the_verbs_and_version_is_the_makefiles():
 
 
 def test_a_closed_standard_output_is_a_failure(good):
-    result = subprocess.run(f"'{KEELBOOT}' --state '{good.state}' state show > /dev/full", shell=True,
-                            capture_output=True, text=True, check=False)
+    result = subprocess.run(f"'{KEELBOOT}' --state '{good.state}' state show > /dev/full",
+                            shell=True, capture_output=True, text=True, check=False)
     assert result.returncode == FAILURE
     assert "unable to write to standard output" in result.stderr
 
@@ -243,7 +246,8 @@ def test_init_makes_the_file_and_both_regions_hold_the_state(dev):
     assert shown["schema"] == 1
     assert [s["state"] for s in shown["slots"]] == ["empty", "trial", "empty"]
     assert shown["preferred"] == "b"
-    assert (shown["slots"][1]["version"], shown["slots"][1]["sequence"], shown["slots"][1]["tries"]) == ("1.0", 7, 3)
+    slot = shown["slots"][1]
+    assert (slot["version"], slot["sequence"], slot["tries"]) == ("1.0", 7, 3)
     assert shown["floor"] == 5
     assert dev.json("status")["state"]["regions"] == ["ok", "ok"]
 
@@ -298,7 +302,8 @@ def test_init_writes_only_its_part_of_a_disk_image(dev):
 def test_init_is_reproducible_with_source_date_epoch(dev):
     images = []
     for name in ("one", "two"):
-        result = run("state", "init", dev.path / name, "--good", "a", env={"SOURCE_DATE_EPOCH": "1700000000"})
+        result = run("state", "init", dev.path / name, "--good", "a",
+                     env={"SOURCE_DATE_EPOCH": "1700000000"})
         assert result.returncode == OK
         images.append((dev.path / name).read_bytes())
         time.sleep(1.1)
@@ -332,7 +337,8 @@ def test_status_says_first_which_slot_runs_and_that_it_is_good(good):
     lines = good("status").stdout.splitlines()
     assert lines[0] == "Slot a runs 1.0, which is good."
     assert lines[1].startswith("Last: the first state was written (20")
-    assert re.search(r"^\* a +good +1\.0 +10 +- +booted, preferred, protected$", "\n".join(lines), re.M)
+    assert re.search(r"^\* a +good +1\.0 +10 +- +booted, preferred, protected$",
+                     "\n".join(lines), re.M)
     assert re.search(r"^  b +empty +- +- +-", "\n".join(lines), re.M)
     assert "Staged:     nothing" in lines
     assert f"State:      {good.state}, record 2, both regions intact" in lines
@@ -346,9 +352,11 @@ def test_status_json_has_the_same_facts(good):
     told = good.json("status")
     assert told["schema"] == 1
     assert told["booted"]["slot"] == "a"
-    assert told["slots"][0]["booted"] and told["slots"][0]["protected"] and not told["slots"][1]["booted"]
+    assert [s["booted"] for s in told["slots"]] == [True, False]
+    assert [s["protected"] for s in told["slots"]] == [True, False]
     assert told["staged"] is None
-    assert told["state"] == {"path": str(good.state), "finding": "found", "sequence": 2, "regions": ["ok", "ok"]}
+    assert told["state"] == {"path": str(good.state), "finding": "found", "sequence": 2,
+                             "regions": ["ok", "ok"]}
     assert told["last"]["kind"] == "state"
     assert told["compatible"] == "test-board"
 
@@ -363,7 +371,8 @@ def test_status_of_a_trial_tells_the_tries_and_how_to_keep_it(dev):
 def test_status_tells_a_rejection_and_its_reason(dev):
     dev.init("--good", "a", "--version", "1.0", "--sequence", 10)
     dev.boot("a")
-    assert dev("mark", "bad", "a", "--reason", "modem does not register").stdout.startswith("Slot a (1.0) is bad: modem")
+    result = dev("mark", "bad", "a", "--reason", "modem does not register")
+    assert result.stdout.startswith("Slot a (1.0) is bad: modem")
     text = dev("status").stdout
     assert "Last: 1.0 in slot a was rejected: modem does not register (command)" in text
     assert "although it is bad" in text
@@ -371,7 +380,8 @@ def test_status_tells_a_rejection_and_its_reason(dev):
 
 
 def test_status_passes_on_what_the_boot_said(good):
-    good.boot("a", tier="last-resort", reason="b: no file system", warnings=["keelboot.foo: unknown"])
+    good.boot("a", tier="last-resort", reason="b: no file system",
+              warnings=["keelboot.foo: unknown"])
     told = good("status").stdout
     assert "as a last resort" in told
     assert "Why not the preferred slot: b: no file system" in told
@@ -443,8 +453,8 @@ def in_terminal(command, **environ):
     """The output of a command that has a terminal, by script(1)."""
     env = {"PATH": os.environ["PATH"], "TERM": "xterm", "KEELBOOT_HELPER": HELPER, **environ}
     line = " ".join(f"'{word}'" for word in command)
-    return subprocess.run(["script", "-qec", line, "/dev/null"], env=env, capture_output=True, text=True,
-                          check=True).stdout
+    return subprocess.run(["script", "-qec", line, "/dev/null"], env=env,
+                          capture_output=True, text=True, check=True).stdout
 
 
 def test_colour_on_a_terminal_unless_no_color_or_dumb(good):
@@ -462,7 +472,8 @@ def test_readers_never_write_and_need_no_right_to(good):
             parent.chmod(0o755)
     before = good.state.read_bytes()
     user = 65534 if os.geteuid() == 0 else None
-    for args in (["status"], ["status", "--json"], ["history"], ["state", "show"], ["mark", "good"]):
+    for args in (["status"], ["status", "--json"], ["history"], ["state", "show"],
+                 ["mark", "good"]):
         good(*args, user=user)
     assert good.state.read_bytes() == before
 
@@ -583,7 +594,8 @@ def test_the_last_try_is_told(dev):
 
 def test_marking_a_running_trial_bad_falls_back(dev):
     trial_under_way(dev)
-    assert "The next boot takes slot a (2.0); reboot to leave this one." in dev("mark", "bad").stdout
+    told = dev("mark", "bad").stdout
+    assert "The next boot takes slot a (2.0); reboot to leave this one." in told
     assert len(dev.json("state", "show")["rejected"]) == 1
 
 
@@ -620,7 +632,8 @@ def test_a_long_reason_is_cut_with_a_warning(good):
 
 def test_control_characters_do_not_reach_the_record(good):
     good("mark", "bad", "--reason", "a\033[31m\nb.st=good")
-    assert "\033" not in good("status").stdout + good("history").stdout + good("state", "show").stdout
+    for args in (["status"], ["history"], ["state", "show"]):
+        assert "\033" not in good(*args).stdout
     assert good.slot("b")["state"] == "empty"
 
 
@@ -651,10 +664,12 @@ def test_a_writer_goes_on_when_the_lock_is_released(good):
 
 
 def test_twenty_writers_at_once_lose_nothing(dev):
-    dev.init("--good", "a", "--good", "b")
+    dev.init("--good", "a", "--trial", "b")
     dev.boot("a")
-    running = [subprocess.Popen([KEELBOOT, *map(str, dev.options()), "mark", ("good", "bad")[i % 2], "b"],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for i in range(20)]
+    command = [KEELBOOT, *map(str, dev.options()), "mark"]
+    running = [subprocess.Popen([*command, ("good", "bad")[i % 2], "b"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+               for i in range(20)]
     for process in running:
         _, err = process.communicate(timeout=60)
         assert process.returncode == OK, err
@@ -678,7 +693,8 @@ def test_history_is_newest_first_and_limited_by_n(good):
     assert [e["n"] for e in told["events"]] == list(range(7, 0, -1))
     assert told["events"][1]["reason"] == "reason 2"
     assert len(good("history", "-n", 2).stdout.splitlines()) == 2
-    assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ  bad      1.0 in slot a was rejected: reason 2 \(command\)$",
+    assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ  bad      "
+                    r"1.0 in slot a was rejected: reason 2 \(command\)$",
                     good("history").stdout.splitlines()[1])
 
 
@@ -704,7 +720,8 @@ def test_a_staged_bundle_is_copied_and_named_in_the_state(ready, factory):
     assert file.name == told["staged"]["release"][:16] + ".keel"
     assert file.read_bytes() == bundle.read_bytes()
     assert staged_files(ready) == [file.name]
-    assert "Next boot: installs the staged update, else takes slot a (1.0)." in ready("status").stdout
+    text = ready("status").stdout
+    assert "Next boot: installs the staged update, else takes slot a (1.0)." in text
     assert ready("history", "-n1").stdout.endswith("2.0 staged for the next boot\n")
 
 
@@ -731,7 +748,8 @@ def test_a_newer_staged_bundle_replaces_the_older_one(ready, factory):
     (ready.data / "keelboot/stage/0123456789abcdef.keel.part").write_bytes(b"half")
     (ready.data / "keelboot/stage/notes.txt").write_bytes(b"not ours")
     ready("stage", factory("3.0", 30))
-    assert staged_files(ready) == sorted([ready.json("status")["staged"]["release"][:16] + ".keel", "notes.txt"])
+    newest = ready.json("status")["staged"]["release"][:16] + ".keel"
+    assert staged_files(ready) == sorted([newest, "notes.txt"])
 
 
 def test_unstage_forgets_and_removes(ready, factory):
@@ -822,7 +840,8 @@ def test_staging_what_runs_already_is_nothing_to_do(dev, factory):
 
 def test_staging_into_a_data_partition_that_is_not_there(ready, factory):
     ready.data.rmdir()
-    assert "mount the data partition there" in ready("stage", factory("2.0", 20), code=FAILURE).stderr
+    result = ready("stage", factory("2.0", 20), code=FAILURE)
+    assert "mount the data partition there" in result.stderr
     assert not ready.data.exists()
 
 
@@ -843,7 +862,8 @@ def test_stage_reports_in_json(ready, factory):
              ready("stage", factory("2.0", 20), "--progress=json").stdout.splitlines()]
     assert all(line["schema"] == 1 for line in lines)
     assert {line["phase"] for line in lines if line["event"] == "progress"} == {"copy", "verify"}
-    assert lines[-1]["event"] == "result" and lines[-1]["result"] == "staged" and lines[-1]["exit"] == OK
+    assert lines[-1]["event"] == "result" and lines[-1]["result"] == "staged"
+    assert lines[-1]["exit"] == OK
     again = json.loads(ready("stage", factory("2.0", 20), "--progress=json", code=NOTHING).stdout)
     assert again["result"] == "nothing" and again["exit"] == NOTHING
 
@@ -858,7 +878,8 @@ def test_install_writes_the_other_slot_and_the_next_boot_tries_it(ready, factory
     image = content(bundle)
     assert ready.slots["b"].read_bytes()[:len(image)] == image
     slot = ready.slot("b")
-    assert (slot["state"], slot["version"], slot["tries"], slot["preferred"]) == ("trial", "2.0", 3, True)
+    assert (slot["state"], slot["version"], slot["tries"]) == ("trial", "2.0", 3)
+    assert slot["preferred"]
     assert ready.json("status")["next"] == "b"
     assert "2.0 for slot b was installed (from command)" in ready("history", "-n1").stdout
     ready.boot("b")
@@ -880,7 +901,8 @@ def test_a_rejected_release_is_installed_only_again(ready, factory):
     ready("mark", "bad", "b", "--reason", "no network")
     for verb in ("stage", "install"):
         result = ready(verb, bundle, code=INCOMPATIBLE)
-        assert "failed on this device before: no network" in result.stderr and "--again" in result.stderr
+        assert "failed on this device before: no network" in result.stderr
+        assert "--again" in result.stderr
     ready("install", "--again", bundle)
     assert ready.slot("b")["state"] == "trial"
     assert ready.json("state", "show")["rejected"] == []
@@ -914,7 +936,8 @@ def test_install_reports_in_json(ready, factory):
     lines = [json.loads(line) for line in
              ready("install", factory("2.0", 20), "--progress=json").stdout.splitlines()]
     result = lines[-1]
-    assert (result["event"], result["result"], result["slot"], result["reboot"]) == ("result", "installed", "b", True)
+    assert (result["event"], result["result"], result["slot"]) == ("result", "installed", "b")
+    assert result["reboot"]
     assert result["schema"] == 1 and result["exit"] == OK
     assert any(line["event"] == "progress" and line["phase"] == "write" for line in lines)
 
@@ -932,7 +955,8 @@ def test_install_reboots_only_when_asked_and_only_after_success(ready, factory):
 
 
 def test_install_that_cannot_reboot_says_that_a_reboot_is_needed(ready, factory):
-    result = ready("install", "--reboot", factory("2.0", 20), code=REBOOT, env={"PATH": "/nonexistent"})
+    result = ready("install", "--reboot", factory("2.0", 20), code=REBOOT,
+                   env={"PATH": "/nonexistent"})
     assert "reboot by hand" in result.stderr
 
 
