@@ -24,7 +24,7 @@ ifdef SAN
 B        := build/san
 HARDEN   := -fPIE
 CFLAGS   := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-LDFLAGS  := -pie
+LDFLAGS  := -pie -fsanitize=address,undefined
 TEST_LDFLAGS := -pie
 endif
 
@@ -141,3 +141,4 @@ clean: ## remove what was built (the unpacked kernel in build/kernel stays)
 
 .PHONY: all tests san-tests check demo install uninstall help clean
 .DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
