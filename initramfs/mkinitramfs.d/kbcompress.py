@@ -10,6 +10,7 @@ import zlib
 PACKAGES = {"lz4": "lz4", "zstd": "zstd"}       # program: Debian's package
 LEVELS = {"none": (0, 0, 0), "gzip": (1, 9, 9), "lz4": (1, 12, 12), "zstd": (1, 22, 19), "xz": (0, 9, 9)}
 FORMATS = tuple(LEVELS)
+ZSTD_WINDOW_LOG = 22    # 4 MiB; 8 MiB would save 0.1 % (docs/decisions/0002)
 
 
 class CompressError(Exception):
@@ -45,9 +46,10 @@ def compress(data: bytes, form: str, level=None) -> bytes:
     if form == "lz4":
         # -l: the legacy frame, the only one that the kernel knows.
         return _filter(["lz4", "-l", f"-{level}", "-q", "-c", "-"], data, "to compress with lz4")
-    # The size lets zstd choose a window, which the kernel has to allocate, that is no larger than the data.
+    # The kernel has to allocate the window beside the image, packed and unpacked: never more than is of use.
     extra = ["--ultra"] if level > 19 else []
-    return _filter(["zstd", *extra, f"-{level}", "-q", "-c", "--no-check", "-T1", f"--stream-size={len(data)}"], data,
+    window = min(max((len(data) - 1).bit_length(), 17), ZSTD_WINDOW_LOG)
+    return _filter(["zstd", *extra, f"-{level}", f"--zstd=wlog={window}", "-q", "-c", "--no-check", "-T1"], data,
                    "to compress with zstd")
 
 
