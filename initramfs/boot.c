@@ -47,6 +47,7 @@ static enum kb_err mount_early(void)
 		TRY(os_mkdir(m[i].target, 0755));
 		TRY(os_mount(m[i].type, m[i].target, m[i].type, m[i].flags, m[i].options));
 	}
+	os_stdio();
 	return os_mkdir(ROOT_DIR, 0755);
 }
 
@@ -96,7 +97,13 @@ static void arm_watchdog(struct boot *b)
 							  : b->conf.watchdog_timeout_s;
 
 	if (wdt_arm(&b->wdt, dev, timeout, WATCHDOG_WAIT_MS) != KB_OK)
-		log_warn("no watchdog: a hang will not be noticed");
+		return; /* said there; a device without one boots nevertheless */
+}
+
+static void hand_over_watchdog(struct boot *b)
+{
+	if (wdt_handover_system(&b->wdt, b->conf.watchdog_timeout_s) != KB_OK)
+		log_warn("watchdog: a hang of the system that is started will not be noticed");
 }
 
 static enum kb_err find_devices(struct boot *b)
@@ -124,13 +131,15 @@ static void load_state(struct boot *b)
 	b->attempt.forced = b->cmd.slot;
 }
 
-static void apply_updates(struct boot *b, bool rescue)
+/* True if there is something new to boot. */
+static bool apply_updates(struct boot *b, bool rescue)
 {
-	const struct devices_wait wait = { .idle = boot_idle, .ctx = b };
-
+	if (!updates_apply(b, rescue))
+		return false;
 	/* A slot that was written holds another file system than the one that was found. */
-	if (updates_apply(b, rescue))
-		devices_refresh(&b->dev, &b->probe, &b->conf, &wait);
+	if (find_devices(b, false) != KB_OK)
+		log_err("devices: the disk cannot be looked at again after the install");
+	return true;
 }
 
 /* ---------------------------------------------------------------- what a candidate goes through */
@@ -260,14 +269,11 @@ enum kb_err boot(struct boot *b)
 	load_state(b);
 	apply_updates(b, false); /* may fail; the boot may not */
 	err = choose_and_mount(b);
-	if (err == KB_ENOCAND) {
-		apply_updates(b, true);
+	if (err == KB_ENOCAND && apply_updates(b, true))
 		err = choose_and_mount(b);
-	}
 	TRY(err);
 	export_write(b);
-	if (wdt_handover_system(&b->wdt, b->conf.watchdog_timeout_s) != KB_OK)
-		log_warn("watchdog: not handed over");
+	hand_over_watchdog(b);
 	return root_enter(&root, b->argv, b->envp);
 }
 

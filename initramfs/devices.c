@@ -103,6 +103,17 @@ static const struct probe_disk *pick_disk(const struct probe *p, const struct co
 	return best;
 }
 
+/* What a prober could not look into may be whole nevertheless: then mounting tells. */
+static void set_fstype(struct devices_slot *s, const struct probe_disk *disk,
+		       const struct prober_part *part)
+{
+	bool unsure = disk->state == PROBE_UNREADABLE ||
+		      part->flags & (PROBER_PART_UNREADABLE | PROBER_PART_AMBIGUOUS);
+	const char *type = part->fstype[0] == '\0' && unsure ? DEVICES_FSTYPE_UNSURE : part->fstype;
+
+	snprintf(s->fstype, sizeof(s->fstype), "%s", type);
+}
+
 static void take_slot(struct devices_slot *s, const struct probe *p, const struct probe_disk *disk,
 		      const struct conf_slot *conf)
 {
@@ -112,7 +123,7 @@ static void take_slot(struct devices_slot *s, const struct probe *p, const struc
 		set_name(s->part[c], part);
 		if (part == NULL || strcmp(conf->cls[c].name, "root") != 0)
 			continue;
-		snprintf(s->fstype, sizeof(s->fstype), "%s", part->fstype);
+		set_fstype(s, disk, part);
 		s->size = part->size;
 	}
 }

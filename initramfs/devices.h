@@ -7,7 +7,9 @@
 #include "lib/conf.h"
 #include "selector/choose.h"
 
-#define DEVICES_NAME	  32
+#define DEVICES_NAME 32
+#define DEVICES_FSTYPE_UNSURE \
+	"auto" /* the prober could not tell: root_mount() tries the usual ones */
 #define DEVICES_MEDIA_MAX 16
 
 struct devices_slot {

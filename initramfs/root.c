@@ -7,6 +7,7 @@
 #include "selector/state.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 
 #define ARGS_MAX 64
@@ -46,6 +47,19 @@ static enum kb_err check(const struct root *r, char *reason)
 	return hook_run_dir("post-mount", r->env, r->conf->hook_timeout_s, reason);
 }
 
+/* A file system of a type that is known, or else of one of the usual types. */
+static enum kb_err mount_any(const char *dev, const char *type, const char *options)
+{
+	static const char *const usual[] = { "ext4", "squashfs", "erofs" };
+	enum kb_err err = KB_EMOUNT;
+
+	if (strcmp(type, "auto") != 0)
+		return os_mount(dev, ROOT_DIR, type, MS_RDONLY, options);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(usual) && err != KB_OK; i++)
+		err = os_mount(dev, ROOT_DIR, usual[i], MS_RDONLY, options);
+	return err;
+}
+
 enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype, char *reason)
 {
 	const char *type = mount_type(r, fstype);
@@ -53,7 +67,7 @@ enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype
 
 	/* Read-only whatever the command line says: a slot that was written to is no longer what
 	 * was signed. */
-	err = os_mount(dev, ROOT_DIR, type, MS_RDONLY, mount_options(r));
+	err = mount_any(dev, type, mount_options(r));
 	if (err != KB_OK) {
 		log_err("root: unable to mount %s (%s): %s", dev, type, err_text(err));
 		snprintf(reason, STATE_STR_MAX + 1, "no mount: %.36s", err_text(err));
