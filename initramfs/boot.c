@@ -134,11 +134,12 @@ static void load_state(struct boot *b)
 /* True if there is something new to boot. */
 static bool apply_updates(struct boot *b, bool rescue)
 {
+	const struct devices_wait wait = { .idle = boot_idle, .ctx = b };
+
 	if (!updates_apply(b, rescue))
 		return false;
 	/* A slot that was written holds another file system than the one that was found. */
-	if (find_devices(b, false) != KB_OK)
-		log_err("devices: the disk cannot be looked at again after the install");
+	devices_refresh(&b->dev, &b->probe, &b->conf, &wait);
 	return true;
 }
 
