@@ -50,6 +50,14 @@ echo "system {version} is up on slot $(cat /run/keelboot/slot)"
 {verdict}
 echo "system {version} is ready"
 """
+# A system that touches no disk at all: what a boot of Keelboot alone writes is seen there.
+STILL = """\
+#!/bin/sh
+[ -c /dev/watchdog0 ] && watchdog -T {watchdog} -t 1 /dev/watchdog0
+echo "system {version} is up on slot $(cat /run/keelboot/slot)"
+keelboot mark good
+echo "system {version} is ready"
+"""
 HANG = """\
 #!/bin/sh
 echo "system {version}: init hangs"
@@ -94,21 +102,30 @@ class Device:
             (self.work / f"{name}.pem").rename(keys / f"{name}.pem")
         return private
 
+    def stripped(self, name: str) -> Path:
+        """A program without what only a debugger reads, as a device would have it."""
+        out = self.work / name
+        if not out.exists():
+            run("strip", "-o", out, self.build / name)
+        return out
+
     def system(self, version: str, kind: str = "ok", files=None, size="24M") -> Path:
-        """An ext4 image of a tiny system. kind: ok (marks itself good), nomark, hang, exit, panic, noinit."""
+        """An ext4 image of a tiny system. kind: ok (marks itself good), nomark, still (like ok, but mounts nothing),
+        hang, exit, panic, noinit."""
         image = self.work / f"root-{version}-{kind}.img"
         if image.exists():
             return image
         tree = self.work / f"root-{version}-{kind}"
         files = dict(files or {})
-        files["usr/bin/keelboot"] = self.keelboot
-        files["usr/lib/keelboot/keelboot-helper"] = self.build / "keelboot-helper"
+        files["usr/bin/keelboot"] = self.stripped("keelboot")
+        files["usr/lib/keelboot/keelboot-helper"] = self.stripped("keelboot-helper")
         files["etc/keelboot/system.conf"] = self.conf
         self.key()
         files["etc/keelboot/keys"] = self.work / "keys"
         if kind in INITS:
             files["sbin/init"] = INITS[kind].format(version=version)
-        boot = BOOT.format(version=version, verdict=VERDICTS.get(kind, ":"), watchdog=max(self.watchdog, 20))
+        boot = (STILL if kind == "still" else BOOT).format(version=version, verdict=VERDICTS.get(kind, ":"),
+                                                           watchdog=max(self.watchdog, 20))
         mkroot(tree, name="Demo", version=version, boot=boot, files=files)
         if kind == "noinit":
             (tree / "sbin/init").unlink()
@@ -136,8 +153,9 @@ class Device:
             self.key()
             if modules:
                 options = ("--modules-dir", kbkernel.get().modules, "--module-set", ",".join(modules), *options)
+            sets = ("--modules-dir", kbkernel.get().modules, "--module-set", ",".join(modules)) if modules else ()
             run(TOP / "initramfs/mkinitramfs", "-o", out, "--init", self.build / "init", "--helper",
-                self.build / "keelboot-helper", "--conf", conf, "--keys", self.work / "keys", *options)
+                self.build / "keelboot-helper", "--conf", conf, "--keys", self.work / "keys", *sets, *options)
         return out
 
     def state(self, *options, name="state") -> Path:
@@ -169,8 +187,9 @@ class Device:
         return path
 
     def machine(self, disk, *, drives=(), bus="virtio", append="", initrd=None, watchdog=True, memory=256, log=None,
-                faults=(), **options) -> Machine:
-        """The device, switched off: use it in a `with`."""
+                faults=(), bps=0, **options) -> Machine:
+        """The device, switched off: use it in a `with`. disk None: it has none."""
+        own = [Drive(disk, bus=bus, name="disk", faults=tuple(faults), bps=bps)] if disk else []
         return Machine(kbkernel.get().vmlinux, initrd or self.initramfs(), f"quiet loglevel=6 {append}".strip(),
-                       drives=[Drive(disk, bus=bus, name="disk", faults=faults), *drives], memory=memory,
-                       watchdog=watchdog, log=log or os.path.join(self.work, "console.log"), **options)
+                       drives=[*own, *drives], memory=memory, watchdog=watchdog,
+                       log=log or os.path.join(self.work, "console.log"), **options)

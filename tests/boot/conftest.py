@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scenarios on a real kernel in QEMU. Bundles, systems, slots and the initramfs are made once for
+all of them, below build/boot-cache, and anew when the programs change; each scenario gets a disk of
+its own."""
+
+import fcntl
+import functools
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "qemu"))
+
+from drives import Drive                                             # noqa: E402
+from kbdevice import Device, run                                     # noqa: E402
+from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition     # noqa: E402
+
+CACHE = TOP / "build/boot-cache"
+PROGRAMS = ("init", "keelboot", "keelboot-helper")
+SOURCES = ("initramfs/mkinitramfs", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py",
+           "tests/boot/conftest.py")
+# What QEMU's machine needs, and no more: modules are most of the time of a boot under TCG.
+LEAN = ("virtio", "usb", "ext4", "vfat")
+KERNEL_LINE = re.compile(r"^\[ *\d+\.\d+\] .*\n?", re.M)
+
+
+def name_of_programs() -> str:
+    """Changes when anything changes that goes into the images."""
+    digest = hashlib.sha256()
+    for path in (*(f"build/{name}" for name in PROGRAMS), *SOURCES):
+        digest.update((TOP / path).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class Shared(Device):
+    """A device whose images are shared by scenarios that run side by side: one makes, the others
+    wait. The programs are copied, so that a build in between does not mix two versions."""
+
+    def __init__(self, work: Path, **options):
+        programs = work / "programs"
+        programs.mkdir(parents=True, exist_ok=True)
+        super().__init__(work, build=programs, **options)
+        with self.lock():
+            for name in PROGRAMS:
+                if not (programs / name).exists():
+                    shutil.copy(TOP / "build" / name, programs / f"{name}.new")
+                    (programs / f"{name}.new").rename(programs / name)
+
+    def lock(self):
+        """To be used in a `with`: nobody else makes anything meanwhile."""
+        handle = open(self.work / "lock", "w")
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        return handle
+
+    def bundle(self, version, kind="ok", *, options=(), **rest):
+        with self.lock():
+            return super().bundle(version, kind, options=("--level", "1", *options), **rest)
+
+    def initramfs(self, *options, **rest):
+        with self.lock():
+            return super().initramfs(*options, **rest)
+
+    @functools.cached_property
+    def conf_root(self) -> Path:
+        """A folder with etc/keelboot as the device has it, for the command on the host."""
+        root = self.work / "conf-root"
+        with self.lock():
+            if not root.exists():
+                self.key()
+                new = self.work / "conf-root.new"
+                shutil.rmtree(new, ignore_errors=True)
+                shutil.copytree(self.work / "keys", new / "etc/keelboot/keys")
+                (new / "etc/keelboot/system.conf").write_text(self.conf)
+                new.rename(root)
+        return root
+
+
+class Bench:
+    """What a scenario works with: the shared images, and a folder of its own."""
+
+    def __init__(self, device: Shared, work: Path):
+        self.device = device
+        self.work = work
+        self.machines = 0
+
+    # --- things ---------------------------------------------------------------------------------
+
+    def bundle(self, release: str, **options) -> Path:
+        """The bundle of "2.0", or of another kind of system: "3.0 hang"."""
+        return self.device.bundle(*release.split(), **options)
+
+    def command(self, *arguments, **options) -> str:
+        """`keelboot` on the host, with the device's configuration."""
+        env = {**os.environ, "KEELBOOT_HELPER": str(self.device.build / "keelboot-helper")}
+        return run(self.device.keelboot, *arguments, "--conf-root", self.device.conf_root, env=env,
+                   **options)
+
+    def factory(self, a="1.0", b=None, *, good="ab", bad="") -> tuple:
+        """Images of the state and both slots, as installing there and marking would leave them:
+        a, then b. What is not in `good` is on trial. They are made once."""
+        name = re.sub(r"[^\w.-]+", "_", f"factory-{a}-{b}-{good}-{bad}")
+        images = [self.device.work / f"{name}-{part}.img" for part in ("state", "a", "b")]
+        self.bundle(a), b and self.bundle(b), self.device.conf_root
+        with open(self.device.work / "factory-lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not images[0].exists():
+                self._make_factory(images, (a, b), good, bad)
+        return images
+
+    def _make_factory(self, images: list, releases: list, good: str, bad: str) -> None:
+        new = self.device.work / "factory-state.new"
+        new.unlink(missing_ok=True)
+        self.command("state", "init", new, "--slots", "2", "--good" if "a" in good else "--trial",
+                     "a", "--bundle", self.bundle(releases[0]))
+        shutil.copy(self.device.system(*releases[0].split()), images[1])
+        for image in images[1:]:
+            with open(image, "ab") as file:
+                file.truncate(parse_size(self.device.slot_size))
+        if releases[1]:
+            self.command("install", self.bundle(releases[1]), "--progress=none", "--state", new,
+                         "--slot", f"b:root={images[2]}")
+        if releases[1] and "b" in good:
+            self.command("mark", "good", "b", "--state", new)
+        for letter in bad:
+            self.command("mark", "bad", letter, "--reason", "bad for the test", "--state", new)
+        new.rename(images[0])
+
+    def disk(self, a="1.0", b=None, *, data=None, name="disk", state=..., slots=(..., ...),
+             size=None, **factory) -> Path:
+        """A disk in the scenario's own folder. a and b: what is installed ("3.0 hang"). state:
+        another image of it, None for a blank one; slots: other content of a and b. data: {path:
+        file} for the data partition. good, bad: see factory()."""
+        images = self.factory(a, b, **factory)
+        tree = self.work / f"{name}-data"
+        tree.mkdir()
+        for path, source in (data or {}).items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, tree / path)
+        disk = Disk(size, seed=name)
+        disk.add("keelboot-state", "16M", images[0] if state is ... else state)
+        disk.add("data", self.device.data_size, Ext4(tree, label="data"))
+        for letter, image, own in zip("ab", images[1:], slots):
+            disk.add(f"root-{letter}", self.device.slot_size, image if own is ... else own)
+        path = self.work / f"{name}.img"
+        disk.build(path)
+        return path
+
+    def stick(self, *bundles, name="stick", plugged=True, folder="keelboot", files=None) -> Drive:
+        """A vfat stick; bundles are paths, put into `folder`. files: anything else, by its name
+        there."""
+        content = {f"{folder}/{Path(path).name}": Path(path) for path in bundles}
+        content.update(files or {})
+        size = sum(path.stat().st_size for path in content.values() if isinstance(path, Path))
+        image = self.work / f"{name}.img"
+        mkvfat(image, size + (40 << 20), content, label="STICK")
+        return Drive(image, bus="usb", name=name, plugged=plugged)
+
+    def raw_stick(self, bundle, name="rawstick") -> Drive:
+        """A stick without any file system: the bundle from its first byte on, garbage behind."""
+        image = self.work / f"{name}.img"
+        data = Path(bundle).read_bytes()
+        image.write_bytes(data + b"\xa5" * (-len(data) % (1 << 20) + (1 << 20)))
+        return Drive(image, bus="usb", name=name)
+
+    def damaged(self, bundle: Path, name: str, *, at=0.66) -> Path:
+        """A copy with one flipped bit."""
+        data = bytearray(bundle.read_bytes())
+        data[int(len(data) * at)] ^= 1
+        out = self.work / name
+        out.write_bytes(data)
+        return out
+
+    def initramfs(self, *options, name="lean", modules=LEAN) -> Path:
+        return self.device.initramfs("--module", "i6300esb", "--level", "3", *options, name=name,
+                                     modules=modules)
+
+    def machine(self, disk, *, initrd=None, append="", **options):
+        """The machine, switched off; its console is logged into the scenario's folder."""
+        self.machines += 1
+        return self.device.machine(disk, initrd=initrd or self.initramfs(),
+                                   append=f"loglevel=7 {append}",
+                                   log=str(self.work / f"console-{self.machines}.log"), **options)
+
+    # --- what happened --------------------------------------------------------------------------
+
+    @staticmethod
+    def up(machine, version: str, slot: str, timeout: float = 90, fail: str = "") -> str:
+        """Waits until a system says that it is up and ready; returns what this boot said."""
+        machine.expect(rf"^system {re.escape(version)} is up on slot {slot}$", timeout, fail)
+        machine.expect(rf"^system {re.escape(version)} is ready$", 60)
+        return machine.boot_text()
+
+    @staticmethod
+    def ask(machine, command: str, timeout: float = 60) -> str:
+        """The output of a command in the device, which has to succeed; without kernel messages."""
+        status, output = machine.shell(f"dmesg -n 1; {command}", timeout)
+        assert status == 0, f"{command}: exit {status}\n{output}"
+        return KERNEL_LINE.sub("", output)
+
+    def status(self, machine) -> dict:
+        return json.loads(self.ask(machine, "keelboot status --json"))
+
+    def history(self, machine) -> list:
+        """The events, newest first."""
+        return json.loads(self.ask(machine, "keelboot history --json"))["events"]
+
+    def boot_json(self, machine) -> dict:
+        return json.loads(self.ask(machine, "cat /run/keelboot/boot.json"))
+
+    @staticmethod
+    def slots(disk) -> dict:
+        """Digests of both slots, from outside."""
+        return {letter: hashlib.sha256(read_partition(disk, f"root-{letter}")).hexdigest()
+                for letter in "ab"}
+
+    @staticmethod
+    def holds(disk, slot: str, image: Path) -> bool:
+        """Does the slot begin with the image, byte for byte?"""
+        data = image.read_bytes()
+        return read_partition(disk, f"root-{slot}", 0, len(data)) == data
+
+    def holds_release(self, disk, slot: str, release: str) -> bool:
+        return self.holds(disk, slot, self.device.system(*release.split()))
+
+    @staticmethod
+    def causes(machine) -> list:
+        """How each boot after the first began."""
+        return [boot.cause for boot in machine.boots[1:]]
+
+    @staticmethod
+    def partition(disk, name: str) -> tuple:
+        """(offset, size) in bytes"""
+        return partition(disk, name)
+
+
+def forget_others(own: Path) -> None:
+    """Removes the images of other versions of the programs that no session uses."""
+    for folder in CACHE.iterdir():
+        if folder == own or not folder.is_dir():
+            continue
+        with open(folder / "session", "w") as session:
+            try:
+                fcntl.flock(session, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def device():
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        work = CACHE / name_of_programs()
+        work.mkdir(exist_ok=True)
+        session = open(work / "session", "w")
+        fcntl.flock(session, fcntl.LOCK_SH)
+        forget_others(work)
+    with session:
+        # A false alarm on a busy host would be worse than a slow test: those that need the
+        # watchdog to fire ask for a shorter time.
+        yield Shared(work, watchdog=30)
+
+
+@pytest.fixture
+def bench(device, tmp_path):
+    yield Bench(device, tmp_path)
+    # Only the console's logs are worth keeping.
+    for path in tmp_path.glob("*.img"):
+        path.unlink()
