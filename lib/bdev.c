@@ -63,3 +63,10 @@ bool bdev_is_zero(struct bdev *b, uint64_t off, uint64_t len)
 	return b->ops->is_zero != NULL && check_range(b, off, len) == KB_OK &&
 	       b->ops->is_zero(b, off, len);
 }
+
+void bdev_prefetch(struct bdev *b, uint64_t off, uint64_t len)
+{
+	if (b->ops->prefetch == NULL || off >= b->size)
+		return;
+	b->ops->prefetch(b, off, len < b->size - off ? len : b->size - off);
+}

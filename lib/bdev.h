@@ -36,6 +36,8 @@ struct bdev_ops {
 	enum kb_err (*drop_cache)(struct bdev *b, uint64_t off, uint64_t len);
 	/* True when the range is known to hold zeroes without reading it: a hole. NULL: never. */
 	bool (*is_zero)(struct bdev *b, uint64_t off, uint64_t len);
+	/* Tells that the range will be read soon; returns at once. NULL: nothing happens. */
+	void (*prefetch)(struct bdev *b, uint64_t off, uint64_t len);
 };
 
 struct bdev {
@@ -51,6 +53,9 @@ enum kb_err bdev_flush(struct bdev *b) KB_MUST_CHECK;
 enum kb_err bdev_discard(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_CHECK;
 enum kb_err bdev_zero(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_CHECK;
 enum kb_err bdev_drop_cache(struct bdev *b, uint64_t off, uint64_t len) KB_MUST_CHECK;
+
+/* Only advice: what is beyond the end is left out. */
+void bdev_prefetch(struct bdev *b, uint64_t off, uint64_t len);
 
 /* False says nothing: the range has to be read then. */
 bool bdev_is_zero(struct bdev *b, uint64_t off, uint64_t len);

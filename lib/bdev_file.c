@@ -114,6 +114,14 @@ static bool file_is_zero(struct bdev *b, uint64_t off, uint64_t len)
 	return data < 0 ? errno == ENXIO : (uint64_t)data >= off + len;
 }
 
+static void file_prefetch(struct bdev *b, uint64_t off, uint64_t len)
+{
+	/* The kernel would fill the page cache with the zeroes of a hole. */
+	if (file_is_zero(b, off, len))
+		return;
+	(void)posix_fadvise(self(b)->fd, (off_t)off, (off_t)len, POSIX_FADV_WILLNEED);
+}
+
 static const struct bdev_ops file_ops = {
 	.read = file_read,
 	.write = file_write,
@@ -122,6 +130,7 @@ static const struct bdev_ops file_ops = {
 	.zero = file_zero,
 	.drop_cache = file_drop_cache,
 	.is_zero = file_is_zero,
+	.prefetch = file_prefetch,
 };
 
 enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#define TELL_MS 100u
+#define TELL_MS	   100u
+#define READ_AHEAD (4u << 20) /* of what the slot holds */
 
 static uint64_t now_ms(void)
 {
@@ -96,7 +97,9 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 	e = install_pipe_begin(&j->pipe, p->image, p->enc);
 	if (e != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, e, "%s", j->pipe.why);
+	bdev_prefetch(p->dev, 0, READ_AHEAD);
 	while ((e = install_check_next(j, &c)) == KB_OK) {
+		bdev_prefetch(p->dev, (uint64_t)c.c.index * p->im->chunk + READ_AHEAD, c.c.len);
 		TRY(install_write_chunk(j, &c));
 		install_job_tick(j, c.c.len);
 	}

@@ -6,20 +6,47 @@
 #include <string.h>
 #include <time.h>
 
+/* Devices are quick when asked for much at once: neighbours are read together. */
 static uint8_t back[MANIFEST_CHUNK_MAX] __attribute__((aligned(BDEV_ALIGN)));
 
-static enum kb_err check_item(struct install_readback *rb, struct bdev *dev,
-			      const struct install_readback_item *it)
+static enum kb_err check_item(struct install_readback *rb, const struct install_readback_item *it,
+			      const uint8_t *data)
 {
 	uint8_t got[DIGEST_LEN];
 
-	if (it->zero && bdev_is_zero(dev, it->off, it->len))
-		return KB_OK;
-	TRY(bdev_read(dev, it->off, back, it->len));
 	if (it->zero)
-		return bytes_all(back, it->len, 0) ? KB_OK : KB_EIO;
-	TRY(digest_buf(&rb->digest, back, it->len, got));
+		return bytes_all(data, it->len, 0) ? KB_OK : KB_EIO;
+	TRY(digest_buf(&rb->digest, data, it->len, got));
 	return memcmp(got, it->hash, sizeof(got)) == 0 ? KB_OK : KB_EIO;
+}
+
+/* How many items from the first one on lie side by side and fit the buffer. */
+static unsigned neighbours(const struct install_readback_item *it, unsigned n, uint32_t *len)
+{
+	unsigned i = 1;
+
+	for (*len = it->len; i < n && it[i].off == it->off + *len; i++) {
+		if (it[i].len > sizeof(back) - *len)
+			break;
+		*len += it[i].len;
+	}
+	return i;
+}
+
+static enum kb_err check_run(struct install_readback *rb, struct bdev *dev,
+			     const struct install_readback_item *it, unsigned n, uint32_t len)
+{
+	const uint8_t *data = back;
+
+	if (n == 1 && it->zero && bdev_is_zero(dev, it->off, len))
+		return KB_OK;
+	TRY(bdev_drop_cache(dev, it->off, len));
+	TRY(bdev_read(dev, it->off, back, len));
+	for (unsigned i = 0; i < n; i++) {
+		TRY(check_item(rb, &it[i], data));
+		data += it[i].len;
+	}
+	return KB_OK;
 }
 
 static void count(struct install_readback *rb, uint64_t bytes)
@@ -34,12 +61,14 @@ static enum kb_err check_segment(struct install_readback *rb,
 {
 	*off = 0;
 	TRY(bdev_flush(s->dev));
-	for (unsigned i = 0; i < s->n; i++)
-		TRY(bdev_drop_cache(s->dev, s->item[i].off, s->item[i].len));
-	for (unsigned i = 0; i < s->n; i++) {
+	for (unsigned i = 0; i < s->n;) {
+		uint32_t len;
+		unsigned n = neighbours(&s->item[i], s->n - i, &len);
+
 		*off = s->item[i].off;
-		TRY(check_item(rb, s->dev, &s->item[i]));
-		count(rb, s->item[i].len);
+		TRY(check_run(rb, s->dev, &s->item[i], n, len));
+		count(rb, len);
+		i += n;
 	}
 	return KB_OK;
 }
