@@ -31,9 +31,9 @@ struct reader_header {
 /* PURE. KB_EFORMAT; KB_ENEWER when min_reader or an incompatible feature is above us. */
 enum kb_err reader_header_parse(struct reader_header *h,
 				const uint8_t raw[READER_HEADER_LEN]) KB_MUST_CHECK;
-/* The format's version and the oldest reader's are those that this program writes; CRC included. */
 /* True when raw begins as a bundle does, however damaged it is behind that. PURE. */
 bool reader_header_is(const uint8_t raw[READER_HEADER_LEN]);
+/* The format's version and the oldest reader's are those that this program writes; CRC included. */
 void reader_header_write(const struct reader_header *h, uint8_t raw[READER_HEADER_LEN]);
 
 struct reader {
