@@ -28,7 +28,7 @@ static const char help[] =
 	"      --image CLASS=FILE[,fs=TYPE]   an image for a partition of the slot; repeat it\n"
 	"      --chunk-size SIZE     16K to 1M, a power of two (256K)\n"
 	"      --compress zstd|none  (zstd)\n"
-	"      --level N             1 quick … 22 small (15)\n"
+	"      --level N             1 quick … 22 small (9)\n"
 	"      --threads N           that compress (one for each processor)\n"
 	"      --key FILE            private key to sign with; repeat it\n"
 	"      --sig-capacity SIZE   room for signatures, 512 to 128K (16K)\n"

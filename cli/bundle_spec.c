@@ -19,7 +19,7 @@ void bundle_spec_default(struct bundle_spec *s)
 	s->m.format_major = 1;
 	s->chunk = MANIFEST_CHUNK_DEFAULT;
 	s->compress = true;
-	s->level = 15;
+	s->level = 9;
 	s->sig_cap = 16u << 10;
 }
 

@@ -264,6 +264,8 @@ static const char *set_forms(void *p, const char *value)
 		       (strlen(manifest_form_name(form)) != n ||
 			strncmp(manifest_form_name(form), value, n) != 0))
 			form++;
+		if (e->forms & MANIFEST_FORM(form) && manifest_form_name(form) != NULL)
+			return "a name twice";
 		if (manifest_form_name(form) == NULL)
 			e->kind = MANIFEST_ENC_UNKNOWN;
 		else

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/bytes.h"
+#include "update/digest.h"
+
+#include <dlfcn.h>
+#include <openssl/evp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* OpenSSL's calls go through here, so that each of them can be made to fail. */
+static int fail_new, fail_init, fail_update, fail_final;
+
+EVP_MD_CTX *EVP_MD_CTX_new(void)
+{
+	EVP_MD_CTX *(*real)(void) = (EVP_MD_CTX * (*)(void)) dlsym(RTLD_NEXT, "EVP_MD_CTX_new");
+
+	return fail_new ? NULL : real();
+}
+
+int EVP_DigestInit_ex(EVP_MD_CTX *ctx, const EVP_MD *type, ENGINE *impl)
+{
+	int (*real)(EVP_MD_CTX *, const EVP_MD *, ENGINE *) =
+		(int (*)(EVP_MD_CTX *, const EVP_MD *, ENGINE *))dlsym(RTLD_NEXT,
+								       "EVP_DigestInit_ex");
+
+	return fail_init ? 0 : real(ctx, type, impl);
+}
+
+int EVP_DigestUpdate(EVP_MD_CTX *ctx, const void *d, size_t cnt)
+{
+	int (*real)(EVP_MD_CTX *, const void *, size_t) =
+		(int (*)(EVP_MD_CTX *, const void *, size_t))dlsym(RTLD_NEXT, "EVP_DigestUpdate");
+
+	return fail_update ? 0 : real(ctx, d, cnt);
+}
+
+int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *md, unsigned int *s)
+{
+	int (*real)(EVP_MD_CTX *, unsigned char *, unsigned int *) =
+		(int (*)(EVP_MD_CTX *, unsigned char *, unsigned int *))dlsym(RTLD_NEXT,
+									      "EVP_DigestFinal_ex");
+
+	return fail_final ? 0 : real(ctx, md, s);
+}
+
+static const char abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+static const char none[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+static void is(const uint8_t got[DIGEST_LEN], const char *want)
+{
+	char hex[2 * DIGEST_LEN + 1];
+
+	bytes_hex(hex, got, DIGEST_LEN);
+	assert_string_equal(hex, want);
+}
+
+static void known_answers(void **state)
+{
+	uint8_t out[DIGEST_LEN];
+	struct digest d;
+
+	(void)state;
+	assert_int_equal(digest_init(&d), KB_OK);
+	assert_int_equal(digest_buf(&d, "abc", 3, out), KB_OK);
+	is(out, abc);
+	assert_int_equal(digest_buf(&d, "", 0, out), KB_OK);
+	is(out, none);
+	digest_free(&d);
+}
+
+static void a_context_can_be_used_again_and_piece_by_piece(void **state)
+{
+	uint8_t out[DIGEST_LEN];
+	struct digest d;
+
+	(void)state;
+	assert_int_equal(digest_init(&d), KB_OK);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(digest_begin(&d), KB_OK);
+		assert_int_equal(digest_add(&d, "a", 1), KB_OK);
+		assert_int_equal(digest_add(&d, "bc", 2), KB_OK);
+		assert_int_equal(digest_end(&d, out), KB_OK);
+		is(out, abc);
+	}
+	/* What was begun and not ended leaves no trace. */
+	assert_int_equal(digest_begin(&d), KB_OK);
+	assert_int_equal(digest_add(&d, "x", 1), KB_OK);
+	assert_int_equal(digest_buf(&d, "abc", 3, out), KB_OK);
+	is(out, abc);
+	digest_free(&d);
+	digest_free(&d); /* twice does no harm */
+}
+
+static void each_failure_of_openssl_is_seen(void **state)
+{
+	int *const fails[] = { &fail_init, &fail_update, &fail_final };
+	uint8_t out[DIGEST_LEN];
+	struct digest d;
+
+	(void)state;
+	fail_new = 1;
+	assert_int_equal(digest_init(&d), KB_EIO);
+	fail_new = 0;
+	fail_init = 1;
+	assert_int_equal(digest_init(&d), KB_EIO);
+	assert_null(d.ctx);
+	fail_init = 0;
+	assert_int_equal(digest_begin(&d), KB_EIO); /* no context */
+	assert_int_equal(digest_init(&d), KB_OK);
+	for (unsigned i = 0; i < 3; i++) {
+		*fails[i] = 1;
+		assert_int_equal(digest_buf(&d, "abc", 3, out), KB_EIO);
+		*fails[i] = 0;
+	}
+	assert_int_equal(digest_buf(&d, "abc", 3, out), KB_OK);
+	is(out, abc);
+	digest_free(&d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(known_answers),
+		cmocka_unit_test(a_context_can_be_used_again_and_piece_by_piece),
+		cmocka_unit_test(each_failure_of_openssl_is_seen),
+	};
+
+	return cmocka_run_group_tests_name("digest", tests, NULL, NULL);
+}

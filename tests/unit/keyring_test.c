@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/key_file.h"
+#include "lib/bytes.h"
+#include "lib/log.h"
+#include "update/keyring.h"
+
+#include <dlfcn.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define CAP 16384
+
+/* ---------------------------------------------------------------- OpenSSL, made to fail */
+
+static int verify_result = 1, fail_verify_init, fail_md_new; /* 1: the real one decides */
+
+EVP_MD_CTX *EVP_MD_CTX_new(void)
+{
+	EVP_MD_CTX *(*real)(void) = (EVP_MD_CTX * (*)(void)) dlsym(RTLD_NEXT, "EVP_MD_CTX_new");
+
+	return fail_md_new ? NULL : real();
+}
+
+int EVP_DigestVerifyInit(EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx, const EVP_MD *type, ENGINE *e,
+			 EVP_PKEY *pkey)
+{
+	int (*real)(EVP_MD_CTX *, EVP_PKEY_CTX **, const EVP_MD *, ENGINE *, EVP_PKEY *) =
+		(int (*)(EVP_MD_CTX *, EVP_PKEY_CTX **, const EVP_MD *, ENGINE *, EVP_PKEY *))dlsym(
+			RTLD_NEXT, "EVP_DigestVerifyInit");
+
+	return fail_verify_init ? -1 : real(ctx, pctx, type, e, pkey);
+}
+
+int EVP_DigestVerify(EVP_MD_CTX *ctx, const unsigned char *sig, size_t siglen,
+		     const unsigned char *tbs, size_t tbslen)
+{
+	int (*real)(EVP_MD_CTX *, const unsigned char *, size_t, const unsigned char *, size_t) =
+		(int (*)(EVP_MD_CTX *, const unsigned char *, size_t, const unsigned char *,
+			 size_t))dlsym(RTLD_NEXT, "EVP_DigestVerify");
+
+	return verify_result != 1 ? verify_result : real(ctx, sig, siglen, tbs, tbslen);
+}
+
+/* ---------------------------------------------------------------- fixture */
+
+static char dir[64];
+static struct key_file ed, ed2, ec;
+static uint8_t header[512], area[CAP];
+static struct keyring ring;
+
+static const char *in_dir(const char *name)
+{
+	static char path[4][128];
+	static unsigned i;
+
+	i = (i + 1) % 4;
+	snprintf(path[i], sizeof(path[i]), "%s/%s", dir, name);
+	return path[i];
+}
+
+static void put(const char *name, const char *text)
+{
+	FILE *f = fopen(in_dir(name), "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static int setup_all(void **state)
+{
+	(void)state;
+	log_set_level(LOG_LEVEL_ERR - 1); /* the tests provoke what would be told */
+	snprintf(dir, sizeof(dir), "/tmp/keyring_test.XXXXXX");
+	if (mkdtemp(dir) == NULL || key_file_generate(in_dir("10-ed"), KEYRING_ED25519, &ed) ||
+	    key_file_generate(in_dir("30-ed2"), KEYRING_ED25519, &ed2) ||
+	    key_file_generate(in_dir("20-ec"), KEYRING_ECDSA_P256, &ec))
+		return -1;
+	for (unsigned i = 0; i < sizeof(header); i++)
+		header[i] = (uint8_t)(i * 7);
+	return 0;
+}
+
+static int teardown_all(void **state)
+{
+	char cmd[128];
+
+	(void)state;
+	key_file_free(&ed);
+	key_file_free(&ed2);
+	key_file_free(&ec);
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	return system(cmd);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(area, 0, sizeof(area));
+	keyring_free(&ring);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	keyring_free(&ring);
+	return 0;
+}
+
+static void trust(const struct key_file *k, const char *name)
+{
+	assert_int_equal(keyring_add_spki(&ring, k->spki, k->spki_len, name), KB_OK);
+}
+
+static void sign(const struct key_file *k)
+{
+	assert_int_equal(key_file_sign(k, header, area, CAP), KB_OK);
+}
+
+static enum kb_err verify(void)
+{
+	const struct keyring_key *signer = NULL;
+	enum kb_err err = keyring_verify(&ring, header, area, CAP, &signer);
+
+	assert_true((err == KB_OK) == (signer != NULL));
+	return err;
+}
+
+/* Where the entries end. */
+static size_t area_end(void)
+{
+	struct keyring_entry e;
+	size_t pos = 0;
+
+	while (keyring_next(area, CAP, &pos, &e) == KB_OK)
+		;
+	return pos;
+}
+
+static void add_entry(uint16_t tag, const uint8_t *value, uint16_t len)
+{
+	size_t at = area_end();
+
+	bytes_put16(area + at, tag);
+	bytes_put16(area + at + 2, len);
+	memcpy(area + at + 4, value, len);
+}
+
+/* ---------------------------------------------------------------- signatures */
+
+static void a_signature_of_a_trusted_key_is_valid(void **state)
+{
+	const struct key_file *const keys[] = { &ed, &ec };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		setup(NULL);
+		sign(keys[i]);
+		trust(keys[i], "it");
+		assert_int_equal(verify(), KB_OK);
+		keyring_free(&ring);
+	}
+}
+
+static void a_signature_of_another_key_is_none(void **state)
+{
+	(void)state;
+	sign(&ed);
+	trust(&ed2, "other");
+	trust(&ec, "third");
+	assert_int_equal(verify(), KB_ESIG);
+}
+
+static void no_signature_and_no_key_verify_nothing(void **state)
+{
+	(void)state;
+	trust(&ed, "ed");
+	assert_int_equal(verify(), KB_ESIG);
+	keyring_free(&ring);
+	sign(&ed);
+	assert_int_equal(verify(), KB_ESIG);
+}
+
+static void every_flipped_bit_of_the_header_breaks_it(void **state)
+{
+	(void)state;
+	sign(&ed);
+	trust(&ed, "ed");
+	for (unsigned i = 0; i < 512 * 8; i++) {
+		header[i / 8] ^= (uint8_t)(1 << i % 8);
+		assert_int_equal(verify(), KB_ESIG);
+		header[i / 8] ^= (uint8_t)(1 << i % 8);
+	}
+	assert_int_equal(verify(), KB_OK);
+}
+
+static void every_flipped_bit_of_the_entry_breaks_it(void **state)
+{
+	const struct key_file *const keys[] = { &ed, &ec };
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		setup(NULL);
+		sign(keys[k]);
+		trust(keys[k], "it");
+		for (size_t i = 0; i < area_end() * 8; i++) {
+			size_t end = area_end();
+
+			area[i / 8] ^= (uint8_t)(1 << i % 8);
+			assert_int_not_equal(verify(), KB_OK);
+			area[i / 8] ^= (uint8_t)(1 << i % 8);
+			assert_int_equal(area_end(), end);
+		}
+		keyring_free(&ring);
+	}
+}
+
+static void two_signatures_each_by_itself(void **state)
+{
+	const struct keyring_key *signer;
+
+	(void)state;
+	sign(&ed);
+	sign(&ec);
+	trust(&ec, "second");
+	assert_int_equal(keyring_verify(&ring, header, area, CAP, &signer), KB_OK);
+	assert_string_equal(signer->name, "second");
+	keyring_free(&ring);
+	trust(&ed, "first");
+	assert_int_equal(keyring_verify(&ring, header, area, CAP, &signer), KB_OK);
+	assert_string_equal(signer->name, "first");
+	/* A broken one does not spoil the other. */
+	trust(&ec, "second");
+	area[30] ^= 1;
+	assert_int_equal(keyring_verify(&ring, header, area, CAP, &signer), KB_OK);
+	assert_string_equal(signer->name, "second");
+}
+
+static void signing_again_replaces(void **state)
+{
+	size_t end;
+
+	(void)state;
+	sign(&ed);
+	end = area_end();
+	sign(&ed);
+	assert_int_equal(area_end(), end);
+	sign(&ed2);
+	sign(&ed);
+	assert_int_equal(area_end(), 2 * end);
+	trust(&ed2, "ed2");
+	assert_int_equal(verify(), KB_OK);
+}
+
+static void signing_stops_at_the_capacity(void **state)
+{
+	uint8_t small[2 * (4 + KEYRING_SIG_HEAD + 64)] = { 0 }, before[sizeof(small)];
+
+	(void)state;
+	assert_int_equal(key_file_sign(&ed, header, small, sizeof(small)), KB_OK);
+	assert_int_equal(key_file_sign(&ed2, header, small, sizeof(small)), KB_OK);
+	memcpy(before, small, sizeof(small));
+	assert_int_equal(key_file_sign(&ec, header, small, sizeof(small)), KB_ENOSPC);
+	assert_memory_equal(small, before, sizeof(small));
+	trust(&ed2, "ed2"); /* an area that is full to its last byte is fine */
+	const struct keyring_key *signer;
+	assert_int_equal(keyring_verify(&ring, header, small, sizeof(small), &signer), KB_OK);
+}
+
+static void unknown_tags_and_algorithms_are_passed_over(void **state)
+{
+	uint8_t value[100] = { 9, 0 }; /* algorithm 9 */
+
+	(void)state;
+	memcpy(value + 2, key_file_public(&ed)->id, KEYRING_ID_LEN);
+	add_entry(7, value, 50);
+	add_entry(KEYRING_TAG_SIGNATURE, value, 100);
+	add_entry(0xffff, value, 0);
+	trust(&ed, "ed");
+	assert_int_equal(verify(), KB_ESIG);
+	sign(&ed);
+	assert_int_equal(verify(), KB_OK);
+}
+
+static void the_key_fixes_the_algorithm(void **state)
+{
+	(void)state;
+	sign(&ed);
+	trust(&ed, "ed");
+	area[4] = KEYRING_ECDSA_P256;
+	assert_int_equal(verify(), KB_ESIG);
+	area[4] = 0;
+	assert_int_equal(verify(), KB_ESIG);
+}
+
+static void a_malformed_area_is_refused_whole(void **state)
+{
+	uint8_t value[KEYRING_SIG_HEAD] = { 1, 0 };
+
+	(void)state;
+	trust(&ed, "ed");
+	sign(&ed);
+	area[CAP - 1] = 1; /* behind the last entry */
+	assert_int_equal(verify(), KB_EFORMAT);
+	area[CAP - 1] = 0;
+	area[area_end() + 2] = 1; /* tag 0 with a length */
+	assert_int_equal(verify(), KB_EFORMAT);
+	setup(NULL);
+	trust(&ed, "ed");
+	sign(&ed);
+	add_entry(KEYRING_TAG_SIGNATURE, value, sizeof(value)); /* no signature in it */
+	assert_int_equal(verify(), KB_EFORMAT);
+	keyring_free(&ring);
+	setup(NULL);
+	trust(&ed, "ed");
+	sign(&ed);
+	area[5] = 1; /* reserved */
+	assert_int_equal(verify(), KB_EFORMAT);
+	area[5] = 0;
+	bytes_put16(area + 2, CAP - 3); /* over the end */
+	assert_int_equal(verify(), KB_EFORMAT);
+}
+
+static void an_area_with_too_many_entries_is_refused(void **state)
+{
+	(void)state;
+	sign(&ed);
+	trust(&ed, "ed");
+	for (unsigned i = 1; i < KEYRING_ENTRIES_MAX; i++)
+		add_entry(7, (const uint8_t *)"x", 1);
+	assert_int_equal(verify(), KB_OK);
+	add_entry(7, (const uint8_t *)"x", 1);
+	assert_int_equal(verify(), KB_EFORMAT);
+}
+
+static void small_and_empty_areas(void **state)
+{
+	const struct keyring_key *signer;
+
+	(void)state;
+	trust(&ed, "ed");
+	for (size_t cap = 0; cap < 8; cap++)
+		assert_int_equal(keyring_verify(&ring, header, area, cap, &signer), KB_ESIG);
+	area[2] = 1;
+	assert_int_equal(keyring_verify(&ring, header, area, 3, &signer), KB_EFORMAT);
+}
+
+static void each_failure_of_openssl_is_a_no(void **state)
+{
+	(void)state;
+	sign(&ed);
+	trust(&ed, "ed");
+	for (int r = -2; r <= 2; r++) {
+		verify_result = r;
+		assert_int_equal(verify(), r == 1 ? KB_OK : KB_ESIG);
+	}
+	verify_result = 1;
+	fail_verify_init = 1;
+	assert_int_equal(verify(), KB_ESIG);
+	fail_verify_init = 0;
+	fail_md_new = 1;
+	assert_int_equal(verify(), KB_ESIG);
+	fail_md_new = 0;
+	assert_int_equal(verify(), KB_OK);
+}
+
+/* ---------------------------------------------------------------- key files */
+
+static void a_folder_is_loaded_in_order(void **state)
+{
+	(void)state;
+	put("15-junk.pem", "not a key\n");
+	put("00-notes.txt", "nor this\n");
+	put(".hidden.pem", "nor this\n");
+	assert_int_equal(keyring_load(&ring, dir), KB_OK);
+	assert_int_equal(ring.n, 3);
+	assert_string_equal(ring.key[0].name, "10-ed");
+	assert_string_equal(ring.key[1].name, "20-ec");
+	assert_string_equal(ring.key[2].name, "30-ed2");
+	assert_int_equal(ring.key[1].alg, KEYRING_ECDSA_P256);
+	unlink(in_dir("15-junk.pem"));
+}
+
+static void an_empty_or_missing_keyring_fails_closed(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir(in_dir("empty"), 0755), 0);
+	assert_int_equal(keyring_load(&ring, in_dir("empty")), KB_ENOENT);
+	assert_int_equal(keyring_load(&ring, in_dir("missing")), KB_ENOENT);
+	put("empty/a.pem", "");
+	assert_int_equal(keyring_load(&ring, in_dir("empty")), KB_ENOENT);
+	assert_int_equal(ring.n, 0);
+}
+
+static void the_id_is_the_hash_of_the_public_key(void **state)
+{
+	uint8_t want[32];
+	unsigned len;
+
+	(void)state;
+	trust(&ec, "ec");
+	assert_int_equal(EVP_Digest(ec.spki, ec.spki_len, want, &len, EVP_sha256(), NULL), 1);
+	assert_memory_equal(ring.key[0].id, want, KEYRING_ID_LEN);
+	assert_ptr_equal(keyring_find(&ring, want), &ring.key[0]);
+	want[0] ^= 1;
+	assert_null(keyring_find(&ring, want));
+}
+
+static void the_same_key_twice_is_one(void **state)
+{
+	(void)state;
+	trust(&ed, "a");
+	trust(&ed, "b");
+	assert_int_equal(ring.n, 1);
+	assert_string_equal(ring.key[0].name, "a");
+}
+
+static void a_full_keyring_says_so(void **state)
+{
+	uint8_t spki[44];
+
+	(void)state;
+	memcpy(spki, ed.spki, sizeof(spki));
+	for (unsigned i = 0; i <= KEYRING_KEYS_MAX; i++) {
+		spki[43] = (uint8_t)i;
+		assert_int_equal(keyring_add_spki(&ring, spki, sizeof(spki), "k"),
+				 i < KEYRING_KEYS_MAX ? KB_OK : KB_ENOSPC);
+	}
+	assert_int_equal(ring.n, KEYRING_KEYS_MAX);
+}
+
+static void write_public(const char *name, EVP_PKEY *pkey)
+{
+	FILE *f = fopen(in_dir(name), "w");
+
+	assert_non_null(pkey);
+	assert_int_equal(PEM_write_PUBKEY(f, pkey), 1);
+	fclose(f);
+	EVP_PKEY_free(pkey);
+}
+
+static void other_kinds_of_keys_are_refused(void **state)
+{
+	(void)state;
+	write_public("rsa", EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048));
+	write_public("p384", EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-384"));
+	write_public("k1", EVP_PKEY_Q_keygen(NULL, NULL, "EC", "secp256k1"));
+	write_public("x25519", EVP_PKEY_Q_keygen(NULL, NULL, "X25519"));
+	assert_int_equal(keyring_add(&ring, in_dir("rsa")), KB_EFORMAT);
+	assert_int_equal(keyring_add(&ring, in_dir("p384")), KB_EFORMAT);
+	assert_int_equal(keyring_add(&ring, in_dir("k1")), KB_EFORMAT);
+	assert_int_equal(keyring_add(&ring, in_dir("x25519")), KB_EFORMAT);
+	assert_int_equal(keyring_add(&ring, in_dir("10-ed.key")), KB_EFORMAT);
+	assert_int_equal(keyring_add(&ring, in_dir("missing")), KB_ENOENT);
+	assert_int_equal(ring.n, 0);
+}
+
+static void a_point_off_the_curve_is_refused(void **state)
+{
+	uint8_t spki[91];
+
+	(void)state;
+	memcpy(spki, ec.spki, sizeof(spki));
+	spki[90] ^= 1;
+	assert_int_equal(keyring_add_spki(&ring, spki, sizeof(spki), "off"), KB_EFORMAT);
+	assert_int_equal(keyring_add_spki(&ring, spki, 90, "short"), KB_EFORMAT);
+	assert_int_equal(ring.n, 0);
+}
+
+static void damaged_key_files_are_refused(void **state)
+{
+	char text[256], big[KEYRING_PEM_MAX + 2];
+	size_t len;
+	FILE *f = fopen(in_dir("10-ed.pem"), "r");
+
+	(void)state;
+	len = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	/* Only blank space at the very end may be missing. */
+	for (size_t cut = 0; cut + 1 < len; cut++) {
+		char part[256];
+
+		memcpy(part, text, cut);
+		part[cut] = '\0';
+		put("cut", part);
+		assert_int_equal(keyring_add(&ring, in_dir("cut")), KB_EFORMAT);
+	}
+	memset(big, '\n', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	put("big", big);
+	assert_int_equal(keyring_add(&ring, in_dir("big")), KB_EFORMAT);
+	put("wrong", "-----BEGIN PUBLIC KEY-----\n!!!!\n-----END PUBLIC KEY-----\n");
+	assert_int_equal(keyring_add(&ring, in_dir("wrong")), KB_EFORMAT);
+	put("order", "-----END PUBLIC KEY-----\n-----BEGIN PUBLIC KEY-----\n");
+	assert_int_equal(keyring_add(&ring, in_dir("order")), KB_EFORMAT);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_signature_of_a_trusted_key_is_valid),
+		TEST(a_signature_of_another_key_is_none),
+		TEST(no_signature_and_no_key_verify_nothing),
+		TEST(every_flipped_bit_of_the_header_breaks_it),
+		TEST(every_flipped_bit_of_the_entry_breaks_it),
+		TEST(two_signatures_each_by_itself),
+		TEST(signing_again_replaces),
+		TEST(signing_stops_at_the_capacity),
+		TEST(unknown_tags_and_algorithms_are_passed_over),
+		TEST(the_key_fixes_the_algorithm),
+		TEST(a_malformed_area_is_refused_whole),
+		TEST(an_area_with_too_many_entries_is_refused),
+		TEST(small_and_empty_areas),
+		TEST(each_failure_of_openssl_is_a_no),
+		TEST(a_folder_is_loaded_in_order),
+		TEST(an_empty_or_missing_keyring_fails_closed),
+		TEST(the_id_is_the_hash_of_the_public_key),
+		TEST(the_same_key_twice_is_one),
+		TEST(a_full_keyring_says_so),
+		TEST(other_kinds_of_keys_are_refused),
+		TEST(a_point_off_the_curve_is_refused),
+		TEST(damaged_key_files_are_refused),
+	};
+
+	return cmocka_run_group_tests_name("keyring", tests, setup_all, teardown_all);
+}

@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update/manifest.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define D32 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define E32 "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+/* Two images, three encodings. 1 MiB in chunks of 256 KiB: 4 hashes and a page's digest, 160 bytes;
+ * 4096 bytes in one chunk: 64 bytes. */
+static const char good[] = "[bundle]\n"
+			   "format=1.0\n"
+			   "compatible=acme-box,acme-2\n"
+			   "version=2.1~rc1\n"
+			   "sequence=21\n"
+			   "floor=7\n"
+			   "allow-downgrade=no\n"
+			   "build=4711\n"
+			   "created=2025-01-02T03:04:05Z\n"
+			   "description=Fixes the roof.\n"
+			   "\n"
+			   "[image.root]\n"
+			   "size=1048576\n"
+			   "chunk-size=262144\n"
+			   "filesystem=ext4\n"
+			   "digest=" D32 "\n"
+			   "hashes-offset=0\n"
+			   "hashes-length=160\n"
+			   "hashes-digest=" E32 "\n"
+			   "verity-root-hash=" D32 "\n"
+			   "verity-algorithm=sha256\n"
+			   "verity-data-block=4096\n"
+			   "verity-hash-block=4096\n"
+			   "verity-salt=abcd\n"
+			   "verity-tree-offset=524288\n"
+			   "\n"
+			   "[image.boot]\n"
+			   "size=4096\n"
+			   "chunk-size=16384\n"
+			   "digest=" D32 "\n"
+			   "hashes-offset=310\n"
+			   "hashes-length=64\n"
+			   "hashes-digest=" E32 "\n"
+			   "\n"
+			   "[encoding.1]\n"
+			   "image=root\n"
+			   "kind=seed\n"
+			   "forms=copy,patch\n"
+			   "seed=" E32 "\n"
+			   "table-offset=160\n"
+			   "table-length=100\n"
+			   "table-digest=" D32 "\n"
+			   "payload-offset=0\n"
+			   "payload-length=1000\n"
+			   "\n"
+			   "[encoding.2]\n"
+			   "image=root\n"
+			   "kind=full\n"
+			   "forms=zero,raw,zstd\n"
+			   "table-offset=260\n"
+			   "table-length=50\n"
+			   "table-digest=" D32 "\n"
+			   "payload-offset=1000\n"
+			   "payload-length=0\n"
+			   "\n"
+			   "[encoding.3]\n"
+			   "image=boot\n"
+			   "kind=full\n"
+			   "forms=raw\n"
+			   "table-offset=374\n"
+			   "table-length=51\n"
+			   "table-digest=" D32 "\n"
+			   "payload-offset=1000\n"
+			   "payload-length=4096\n";
+
+static struct manifest m;
+static char why[160], text[MANIFEST_MAX];
+
+static enum kb_err parse(const char *t)
+{
+	why[0] = '\0';
+	return manifest_parse(&m, t, strlen(t), why, sizeof(why));
+}
+
+/* The good manifest with the first `from` replaced, behind `after`. */
+static const char *with(const char *after, const char *from, const char *to)
+{
+	const char *start = strstr(good, after), *at;
+
+	assert_non_null(start);
+	at = strstr(start, from);
+	assert_non_null(at);
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - good), good, to, at + strlen(from));
+	return text;
+}
+
+static void refused(const char *after, const char *from, const char *to, const char *because)
+{
+	enum kb_err err = parse(with(after, from, to));
+
+	if (err != KB_EFORMAT || strstr(why, because) == NULL)
+		print_error("'%s' -> '%s': error %d, '%s', want '%s'\n", from, to, (int)err, why,
+			    because);
+	assert_int_equal(err, KB_EFORMAT);
+	assert_non_null(strstr(why, because));
+}
+
+static void accepted(const char *after, const char *from, const char *to)
+{
+	enum kb_err err = parse(with(after, from, to));
+
+	if (err != KB_OK)
+		print_error("'%s' -> '%s': %s\n", from, to, why);
+	assert_int_equal(err, KB_OK);
+}
+
+/* ---------------------------------------------------------------- reading */
+
+static void everything_is_read(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(good), KB_OK);
+	assert_int_equal(m.format_major, 1);
+	assert_int_equal(m.ncompatible, 2);
+	assert_string_equal(m.compatible[1], "acme-2");
+	assert_string_equal(m.version, "2.1~rc1");
+	assert_int_equal(m.sequence, 21);
+	assert_int_equal(m.floor, 7);
+	assert_false(m.allow_downgrade);
+	assert_string_equal(m.build, "4711");
+	assert_string_equal(m.created, "2025-01-02T03:04:05Z");
+	assert_string_equal(m.description, "Fixes the roof.");
+	assert_int_equal(m.nimages, 2);
+	assert_string_equal(m.image[0].name, "root");
+	assert_int_equal(m.image[0].size, 1048576);
+	assert_int_equal(m.image[0].chunk, 262144);
+	assert_string_equal(m.image[0].filesystem, "ext4");
+	assert_string_equal(m.image[1].filesystem, "");
+	assert_int_equal(m.image[0].digest[31], 0x1f);
+	assert_int_equal(m.image[0].hashes.digest[0], 0xff);
+	assert_true(m.image[0].verity.present);
+	assert_int_equal(m.image[0].verity.root_hash_len, 32);
+	assert_int_equal(m.image[0].verity.salt_len, 2);
+	assert_int_equal(m.image[0].verity.tree_off, 524288);
+	assert_false(m.image[1].verity.present);
+	assert_int_equal(m.nencodings, 3);
+	assert_int_equal(m.encoding[0].kind, MANIFEST_ENC_SEED);
+	assert_int_equal(m.encoding[0].seed[0], 0xff);
+	assert_int_equal(m.encoding[0].forms, 0x18);
+	assert_int_equal(m.encoding[1].kind, MANIFEST_ENC_FULL);
+	assert_int_equal(m.encoding[1].forms, 0x07);
+	assert_int_equal(m.encoding[2].image, 1);
+	assert_int_equal(manifest_tables_len(&m), 425);
+	assert_int_equal(manifest_payload_len(&m), 5096);
+}
+
+static void what_is_written_is_read_and_the_same(void **state)
+{
+	static char out[MANIFEST_MAX];
+	size_t len, again;
+
+	(void)state;
+	assert_int_equal(parse(good), KB_OK);
+	assert_int_equal(manifest_write(&m, out, sizeof(out), &len), KB_OK);
+	assert_int_equal(len, strlen(good));
+	assert_memory_equal(out, good, len);
+	for (size_t size = 0; size <= len; size++)
+		assert_int_equal(manifest_write(&m, text, size, &again), KB_ENOSPC);
+	assert_int_equal(manifest_write(&m, text, len + 1, &again), KB_OK);
+}
+
+static void a_line_too_long_is_not_written(void **state)
+{
+	size_t len;
+
+	(void)state;
+	assert_int_equal(parse(good), KB_OK);
+	m.ncompatible = 8;
+	for (unsigned i = 0; i < 8; i++)
+		memset(m.compatible[i], 'a' + (int)i, MANIFEST_STR_MAX);
+	assert_int_equal(manifest_write(&m, text, sizeof(text), &len), KB_ENOSPC);
+	m.ncompatible = 3;
+	assert_int_equal(manifest_write(&m, text, sizeof(text), &len), KB_OK);
+}
+
+static void compatible_names_are_matched_whole(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(good), KB_OK);
+	assert_true(manifest_is_for(&m, "acme-box"));
+	assert_true(manifest_is_for(&m, "acme-2"));
+	assert_false(manifest_is_for(&m, "acme"));
+	assert_false(manifest_is_for(&m, "acme-box,acme-2"));
+	assert_false(manifest_is_for(&m, ""));
+}
+
+static void chunks_are_counted_and_measured(void **state)
+{
+	struct manifest_image im = { .size = 3 * 65536 + 4096, .chunk = 65536 };
+
+	(void)state;
+	assert_int_equal(manifest_chunks(&im), 4);
+	assert_int_equal(manifest_chunk_len(&im, 0), 65536);
+	assert_int_equal(manifest_chunk_len(&im, 2), 65536);
+	assert_int_equal(manifest_chunk_len(&im, 3), 4096);
+	im.size = 65536;
+	assert_int_equal(manifest_chunks(&im), 1);
+	assert_int_equal(manifest_chunk_len(&im, 0), 65536);
+	im.size = 4ull << 40; /* the largest: 2^22 chunks of 1 MiB */
+	im.chunk = MANIFEST_CHUNK_MAX;
+	assert_int_equal(manifest_chunks(&im), MANIFEST_CHUNKS_MAX);
+	assert_int_equal(manifest_hashes_len(2048), 32 + 65536);
+	assert_int_equal(manifest_hashes_len(2049), 64 + 65536 + 32);
+}
+
+/* ---------------------------------------------------------------- tolerance, by rule */
+
+static void keys_with_x_are_passed_over_anywhere(void **state)
+{
+	(void)state;
+	accepted("", "format=1.0\n", "x-first=1\nformat=1.0\nx-a=1\nx-a=2\n");
+	accepted("[image.root]", "size", "x-note=yes, really=1\nsize");
+	accepted("[encoding.2]", "kind", "x-b=1\nkind");
+}
+
+static void optional_keys_may_be_missing(void **state)
+{
+	(void)state;
+	accepted("", "build=4711\n", "");
+	accepted("", "created=2025-01-02T03:04:05Z\n", "");
+	accepted("", "description=Fixes the roof.\n", "");
+	accepted("", "filesystem=ext4\n", "");
+	accepted("", "verity-salt=abcd\n", "");
+}
+
+static void keys_come_in_any_order(void **state)
+{
+	(void)state;
+	accepted("", "sequence=21\nfloor=7\n", "floor=7\nsequence=21\n");
+	accepted("", "kind=seed\nforms=copy,patch\nseed=" E32 "\n",
+		 "forms=copy,patch\nseed=" E32 "\nkind=seed\n");
+}
+
+static void an_unknown_kind_of_encoding_is_passed_over(void **state)
+{
+	(void)state;
+	accepted("[encoding.1]", "kind=seed", "kind=hologram");
+	assert_int_equal(m.encoding[0].kind, MANIFEST_ENC_UNKNOWN);
+	assert_int_equal(m.encoding[1].kind, MANIFEST_ENC_FULL);
+	accepted("[encoding.1]", "kind=seed\n", "kind=hologram\nlaser=blue\nlaser=red\n");
+	accepted("[encoding.1]", "kind=seed\n", "laser=blue\nkind=hologram\n");
+	accepted("[encoding.3]", "kind=full", "kind=hologram");
+}
+
+static void an_unknown_form_makes_an_encoding_unknown(void **state)
+{
+	(void)state;
+	accepted("[encoding.2]", "forms=zero,raw,zstd", "forms=zero,brotli");
+	assert_int_equal(m.encoding[1].kind, MANIFEST_ENC_UNKNOWN);
+	accepted("[encoding.1]", "forms=copy", "forms=fold");
+	assert_int_equal(m.encoding[0].kind, MANIFEST_ENC_UNKNOWN);
+}
+
+static void an_unknown_encoding_is_not_written(void **state)
+{
+	size_t len;
+
+	(void)state;
+	accepted("[encoding.1]", "kind=seed", "kind=hologram");
+	assert_int_equal(manifest_write(&m, text, sizeof(text), &len), KB_EINVAL);
+}
+
+static void a_newer_format_is_told_from_a_bad_one(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("[bundle]\nformat=2.0\nno such line\n"), KB_ENEWER);
+	assert_non_null(strstr(why, "newer"));
+	accepted("", "format=1.0", "format=1.7");
+}
+
+/* ---------------------------------------------------------------- refusals */
+
+static void lines_have_one_shape(void **state)
+{
+	char line[256], big[300];
+
+	(void)state;
+	refused("", "format=1.0", " format=1.0", "neither");
+	refused("", "format=1.0", "format =1.0", "neither");
+	refused("", "format=1.0", "format= 1.0", "space");
+	refused("", "format=1.0", "format=1.0 ", "space");
+	refused("", "format=1.0", "format:1.0", "neither");
+	refused("", "format=1.0", "format", "neither");
+	refused("", "format=1.0", "Format=1.0", "neither");
+	refused("", "format=1.0", "=1.0", "neither");
+	refused("", "format=1.0", "# comment\nformat=1.0", "neither");
+	refused("", "build=4711", "build=47;11", "';'");
+	refused("", "build=4711", "build=47\t11", "printable");
+	refused("", "build=4711", "build=47\x7f", "printable");
+	refused("", "build=4711", "build=\xc3\xa4", "printable");
+	refused("", "build=4711\n", "build=4711\r\n", "printable");
+	refused("", "build=4711", "build=", "empty");
+	refused("", "[image.root]", "[image.root", "']'");
+	refused("", "[image.root]", "[image.root] ", "']'");
+	refused("", "[image.root]", "[", "']'");
+	memset(big, 'x', sizeof(big));
+	snprintf(line, sizeof(line), "x-a=%.*s", (int)MANIFEST_LINE_MAX - 4, big);
+	accepted("", "build=4711", line);
+	snprintf(line, sizeof(line), "x-a=%.*s", (int)MANIFEST_LINE_MAX - 3, big);
+	refused("", "build=4711", line, "longer");
+}
+
+static void a_nul_is_no_end(void **state)
+{
+	size_t len = strlen(good);
+
+	(void)state;
+	memcpy(text, good, len);
+	text[100] = '\0';
+	assert_int_equal(manifest_parse(&m, text, len, why, sizeof(why)), KB_EFORMAT);
+	assert_int_equal(manifest_parse(&m, good, len + 1, why, sizeof(why)), KB_EFORMAT);
+}
+
+/* Nothing shorter is a manifest: its last line feed is part of it. */
+static void every_truncation_is_refused(void **state)
+{
+	size_t len = strlen(good);
+
+	(void)state;
+	for (size_t n = 0; n < len; n++) {
+		char tight[sizeof(good)];
+
+		memcpy(tight, good, n);
+		assert_int_equal(manifest_parse(&m, tight, n, why, sizeof(why)), KB_EFORMAT);
+		assert_true(why[0] != '\0');
+	}
+}
+
+static void sections_have_their_order(void **state)
+{
+	(void)state;
+	refused("", "[bundle]\n", "", "begin with [bundle]");
+	refused("", "[image.root]", "[bundle]", "once");
+	refused("", "[image.boot]", "[image.root]", "twice");
+	refused("", "[image.boot]", "[imago.boot]", "unknown section");
+	refused("", "[image.boot]", "[x-boot]", "unknown section");
+	refused("", "[image.boot]", "[image.]", "name");
+	refused("", "[image.boot]", "[image.Boot]", "name");
+	refused("", "[image.boot]", "[image.../boot]", "name");
+	refused("", "[image.boot]", "[image.-boot]", "name");
+	refused("", "[image.boot]", "[image.a123456789012345678901234567890x]", "name");
+	refused("", "[encoding.1]", "[encoding.2]", "want [encoding.1]");
+	refused("", "[encoding.1]", "[encoding.01]", "want [encoding.1]");
+	refused("", "[encoding.2]", "[encoding.1]", "want [encoding.2]");
+	refused("", "[encoding.3]", "[image.more]", "images come");
+	assert_int_equal(parse("[image.root]\n"), KB_EFORMAT);
+	assert_int_equal(parse("[encoding.1]\n"), KB_EFORMAT);
+	assert_int_equal(parse(""), KB_EFORMAT);
+	assert_int_equal(parse("\n\n"), KB_EFORMAT);
+}
+
+static void format_comes_first(void **state)
+{
+	(void)state;
+	refused("", "format=1.0\ncompatible=acme-box,acme-2\n",
+		"compatible=acme-box,acme-2\nformat=1.0\n", "begin with format");
+}
+
+static void keys_are_known_and_single(void **state)
+{
+	(void)state;
+	refused("", "build=", "bild=", "unknown key");
+	refused("[image.root]", "size=", "length=", "unknown key");
+	refused("[encoding.2]", "payload-offset=1000", "payload-start=1000", "no payload-offset");
+	refused("[encoding.2]", "kind=full\n", "kind=full\nlaser=blue\n", "unknown key");
+	refused("", "build=4711\n", "build=4711\nbuild=4711\n", "twice");
+	refused("[image.root]", "size=1048576\n", "size=1048576\nsize=1048576\n", "twice");
+	refused("[encoding.2]", "kind=full\n", "kind=full\nkind=full\n", "twice");
+}
+
+static void required_keys_are_required(void **state)
+{
+	static const char *const keys[][2] = {
+		{ "[bundle]", "compatible" },	      { "[bundle]", "version" },
+		{ "[bundle]", "sequence" },	      { "[bundle]", "floor" },
+		{ "[bundle]", "allow-downgrade" },    { "[image.root]", "size" },
+		{ "[image.root]", "chunk-size" },     { "[image.root]", "digest" },
+		{ "[image.root]", "hashes-offset" },  { "[image.root]", "hashes-length" },
+		{ "[image.root]", "hashes-digest" },  { "[encoding.2]", "image" },
+		{ "[encoding.2]", "kind" },	      { "[encoding.2]", "forms" },
+		{ "[encoding.2]", "table-offset" },   { "[encoding.2]", "table-length" },
+		{ "[encoding.2]", "table-digest" },   { "[encoding.2]", "payload-offset" },
+		{ "[encoding.2]", "payload-length" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		char from[64], to[64], because[64];
+
+		/* Turned into an x- key, it is missing. */
+		snprintf(from, sizeof(from), "\n%s=", keys[i][1]);
+		snprintf(to, sizeof(to), "\nx-%s=", keys[i][1]);
+		snprintf(because, sizeof(because), "no %s", keys[i][1]);
+		refused(keys[i][0], from, to, because);
+	}
+}
+
+static void numbers_have_one_spelling_and_a_range(void **state)
+{
+	static const char *const bad[] = { "-1",
+					   "+1",
+					   "0x10",
+					   "021",
+					   "1 000",
+					   "1e3",
+					   "1.0",
+					   "18446744073709551616",
+					   "9223372036854775808" };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char to[64];
+
+		snprintf(to, sizeof(to), "sequence=%s\n", bad[i]);
+		refused("", "sequence=21\n", to, "sequence");
+	}
+	refused("", "sequence=21", "sequence=0", "too small");
+	refused("", "floor=7", "floor=22", "above sequence");
+	accepted("", "floor=7", "floor=21");
+	accepted("", "sequence=21", "sequence=9223372036854775807");
+	refused("", "format=1.0", "format=1", "MAJOR.MINOR");
+	refused("", "format=1.0", "format=01.0", "MAJOR.MINOR");
+	refused("", "format=1.0", "format=0.9", "MAJOR.MINOR");
+	refused("", "format=1.0", "format=1.00", "MAJOR.MINOR");
+	refused("", "format=1.0", "format=1.0.0", "MAJOR.MINOR");
+	refused("", "format=1.0", "format=.0", "MAJOR.MINOR");
+	refused("", "format=1.0", "format=123456789.0", "MAJOR.MINOR");
+	refused("", "allow-downgrade=no", "allow-downgrade=true", "yes nor no");
+}
+
+static void texts_have_their_characters_and_lengths(void **state)
+{
+	(void)state;
+	refused("", "version=2.1~rc1", "version=2/1", "not allowed");
+	refused("", "version=2.1~rc1", "version=2 1", "not allowed");
+	refused("", "version=2.1~rc1", "version=1234567890123456789012345678901234567890123456789",
+		"too long");
+	accepted("", "version=2.1~rc1", "version=123456789012345678901234567890123456789012345678");
+	refused("", "acme-box,acme-2", "acme-box,", "empty");
+	refused("", "acme-box,acme-2", ",acme-box", "empty");
+	refused("", "acme-box,acme-2", "acme box", "not allowed");
+	refused("", "acme-box,acme-2", "acme,acme", "twice");
+	refused("", "acme-box,acme-2", "a,b,c,d,e,f,g,h,i", "more than 8");
+	accepted("", "acme-box,acme-2", "a,b,c,d,e,f,g,h");
+	refused("", "acme-box,acme-2", "a23456789012345678901234567890123456789012345678x",
+		"too long");
+	refused("", "created=2025", "created=yes", "not allowed");
+	refused("", "filesystem=ext4", "filesystem=../ext4", "not allowed");
+}
+
+static void images_fit_their_chunks(void **state)
+{
+	(void)state;
+	refused("", "size=1048576", "size=0", "too small");
+	refused("", "size=1048576", "size=1048577", "4096");
+	refused("", "size=1048576", "size=1310720", "hashes-length");
+	refused("", "chunk-size=262144", "chunk-size=8192", "too small");
+	refused("", "chunk-size=262144", "chunk-size=2097152", "too large");
+	refused("", "chunk-size=262144", "chunk-size=300000", "power of two");
+	refused("", "size=1048576", "size=4398046515200", "too many chunks");
+	refused("", "size=1048576", "size=9223372036854771712", "too many chunks");
+	refused("", "hashes-length=160", "hashes-length=192", "hashes-length");
+	refused("", "digest=00", "digest=0", "64 hex");
+	refused("", "digest=00", "digest=0g", "64 hex");
+	refused("", "digest=00", "digest=0000", "64 hex");
+}
+
+static void verity_is_whole_or_absent(void **state)
+{
+	(void)state;
+	refused("", "verity-root-hash=" D32 "\n", "", "verity: needs");
+	refused("", "verity-algorithm=sha256\n", "", "verity: needs");
+	refused("", "verity-data-block=4096\n", "", "verity: needs");
+	refused("", "verity-hash-block=4096\n", "", "verity: needs");
+	refused("", "verity-tree-offset=524288\n", "", "verity: needs");
+	refused("", "verity-algorithm=sha256", "verity-algorithm=md5", "sha512");
+	refused("", "verity-algorithm=sha256", "verity-algorithm=sha512", "as long as");
+	refused("", "verity-tree-offset=524288", "verity-tree-offset=524289", "multiple");
+	refused("", "verity-tree-offset=524288", "verity-tree-offset=1048576", "inside");
+	refused("", "verity-data-block=4096", "verity-data-block=4095", "power of two");
+	refused("", "verity-salt=abcd", "verity-salt=abc", "even");
+	refused("", "verity-salt=abcd", "verity-salt=" D32 D32 "00", "even");
+	accepted("", "verity-salt=abcd", "verity-salt=" D32 D32);
+}
+
+static void encodings_fit_their_images(void **state)
+{
+	(void)state;
+	refused("[encoding.2]", "image=root", "image=toor", "no such image");
+	refused("[encoding.1]", "image=root", "image=boot", "order of their images");
+	refused("[encoding.3]", "image=boot", "image=root", "not where");
+	refused("[encoding.2]", "kind=full\n", "kind=full\nseed=" E32 "\n", "seed belongs");
+	refused("[encoding.1]", "seed=" E32 "\n", "", "seed belongs");
+	refused("[encoding.2]", "forms=zero,raw,zstd", "forms=zero,copy", "need a seed");
+	refused("[encoding.2]", "forms=zero,raw,zstd", "forms=zero,,raw", "empty name");
+	refused("[encoding.2]", "forms=zero,raw,zstd", "forms=zero,", "empty name");
+	refused("[encoding.2]", "forms=zero,raw,zstd", "forms=zero,raw,zero", "a name twice");
+}
+
+static void an_image_without_encoding_is_refused(void **state)
+{
+	const char *cut = strstr(good, "\n[encoding.3]");
+
+	(void)state;
+	snprintf(text, sizeof(text), "%.*s", (int)(cut + 1 - good), good);
+	assert_int_equal(parse(text), KB_EFORMAT);
+	assert_non_null(strstr(why, "no encoding"));
+}
+
+static void parts_lie_one_behind_the_other(void **state)
+{
+	(void)state;
+	refused("[image.root]", "hashes-offset=0", "hashes-offset=1", "not where");
+	refused("[image.boot]", "hashes-offset=310", "hashes-offset=309", "not where");
+	refused("[encoding.1]", "table-length=100", "table-length=99", "not where");
+	refused("[encoding.2]", "table-offset=260", "table-offset=160", "not where");
+	refused("[encoding.1]", "payload-offset=0", "payload-offset=8", "not where");
+	refused("[encoding.1]", "payload-length=1000", "payload-length=1001", "not where");
+	refused("[encoding.3]", "payload-offset=1000", "payload-offset=999", "not where");
+	refused("[encoding.1]", "payload-length=1000", "payload-length=9223372036854775807",
+		"not where");
+}
+
+/* Up to the limits, and one more. */
+static void counts_are_limited(void **state)
+{
+	char *p = text;
+
+	(void)state;
+	p += sprintf(p, "[bundle]\nformat=1.0\ncompatible=a\nversion=1\nsequence=1\nfloor=0\n"
+			"allow-downgrade=yes\n[image.a]\nsize=4096\nchunk-size=16384\ndigest=" D32
+			"\nhashes-offset=0\nhashes-length=64\nhashes-digest=" D32 "\n");
+	for (unsigned i = 1; i <= MANIFEST_ENCODINGS_MAX + 1; i++) {
+		p += sprintf(p,
+			     "[encoding.%u]\nimage=a\nkind=full\nforms=raw\ntable-offset=%u\n"
+			     "table-length=51\ntable-digest=" D32
+			     "\npayload-offset=0\npayload-length=0\n",
+			     i, 64 + (i - 1) * 51);
+		assert_int_equal(parse(text), i <= MANIFEST_ENCODINGS_MAX ? KB_OK : KB_EFORMAT);
+	}
+	assert_non_null(strstr(why, "more than 16"));
+	assert_true(m.allow_downgrade);
+}
+
+static void too_many_images_are_refused(void **state)
+{
+	char *p = text;
+
+	(void)state;
+	p += sprintf(p, "[bundle]\nformat=1.0\ncompatible=a\nversion=1\nsequence=1\nfloor=0\n"
+			"allow-downgrade=no\n");
+	for (unsigned i = 0; i <= MANIFEST_IMAGES_MAX; i++)
+		p += sprintf(p,
+			     "[image.i%u]\nsize=4096\nchunk-size=16384\ndigest=" D32
+			     "\nhashes-offset=0\nhashes-length=64\nhashes-digest=" D32 "\n",
+			     i);
+	assert_int_equal(parse(text), KB_EFORMAT);
+	assert_non_null(strstr(why, "more than 4"));
+}
+
+static void messages_are_safe_to_print(void **state)
+{
+	char small[8];
+
+	(void)state;
+	assert_int_equal(manifest_parse(&m, "\x1b[31m\n", 6, why, sizeof(why)), KB_EFORMAT);
+	assert_null(strchr(why, '\x1b'));
+	assert_int_equal(manifest_parse(&m, "x", 1, small, sizeof(small)), KB_EFORMAT);
+	assert_int_equal(strlen(small), 7);
+}
+
+static void keys_are_set_one_by_one_by_the_same_rules(void **state)
+{
+	struct manifest_image im = { .size = 0 };
+
+	(void)state;
+	memset(&m, 0, sizeof(m));
+	assert_null(manifest_bundle_key(&m, "version", "3.0"));
+	assert_string_equal(m.version, "3.0");
+	assert_non_null(manifest_bundle_key(&m, "version", "3 0"));
+	assert_ptr_equal(manifest_bundle_key(&m, "vershun", "3"), MANIFEST_UNKNOWN_KEY);
+	assert_null(manifest_image_key(&im, "filesystem", "erofs"));
+	assert_string_equal(im.filesystem, "erofs");
+	assert_ptr_equal(manifest_image_key(&im, "version", "3"), MANIFEST_UNKNOWN_KEY);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everything_is_read),
+		cmocka_unit_test(what_is_written_is_read_and_the_same),
+		cmocka_unit_test(a_line_too_long_is_not_written),
+		cmocka_unit_test(compatible_names_are_matched_whole),
+		cmocka_unit_test(chunks_are_counted_and_measured),
+		cmocka_unit_test(keys_with_x_are_passed_over_anywhere),
+		cmocka_unit_test(optional_keys_may_be_missing),
+		cmocka_unit_test(keys_come_in_any_order),
+		cmocka_unit_test(an_unknown_kind_of_encoding_is_passed_over),
+		cmocka_unit_test(an_unknown_form_makes_an_encoding_unknown),
+		cmocka_unit_test(an_unknown_encoding_is_not_written),
+		cmocka_unit_test(a_newer_format_is_told_from_a_bad_one),
+		cmocka_unit_test(lines_have_one_shape),
+		cmocka_unit_test(a_nul_is_no_end),
+		cmocka_unit_test(every_truncation_is_refused),
+		cmocka_unit_test(sections_have_their_order),
+		cmocka_unit_test(format_comes_first),
+		cmocka_unit_test(keys_are_known_and_single),
+		cmocka_unit_test(required_keys_are_required),
+		cmocka_unit_test(numbers_have_one_spelling_and_a_range),
+		cmocka_unit_test(texts_have_their_characters_and_lengths),
+		cmocka_unit_test(images_fit_their_chunks),
+		cmocka_unit_test(verity_is_whole_or_absent),
+		cmocka_unit_test(encodings_fit_their_images),
+		cmocka_unit_test(an_image_without_encoding_is_refused),
+		cmocka_unit_test(parts_lie_one_behind_the_other),
+		cmocka_unit_test(counts_are_limited),
+		cmocka_unit_test(too_many_images_are_refused),
+		cmocka_unit_test(messages_are_safe_to_print),
+		cmocka_unit_test(keys_are_set_one_by_one_by_the_same_rules),
+	};
+
+	return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
+}

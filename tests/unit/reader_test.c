@@ -1,0 +1,802 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/bundle_fixture.h"
+
+#include "lib/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static struct fixture f;
+static struct key_file key, other;
+static struct reader r;
+static struct reader_walk w;
+static struct keyring extra;
+
+static int make_key(struct key_file *k)
+{
+	uint8_t *der = NULL;
+	int len;
+
+	k->pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	len = i2d_PUBKEY(k->pkey, &der);
+	if (len <= 0 || keyring_add_spki(&k->ring, der, (size_t)len, "test-key") != KB_OK)
+		return -1;
+	OPENSSL_free(der);
+	return 0;
+}
+
+static int setup_all(void **state)
+{
+	(void)state;
+	log_set_level(LOG_LEVEL_ERR - 1);
+	return make_key(&key) || make_key(&other);
+}
+
+static int teardown_all(void **state)
+{
+	(void)state;
+	key_file_free(&key);
+	key_file_free(&other);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	fixture_begin(&f, 40, 16);
+	fixture_seal(&f, &key);
+	return 0;
+}
+
+/* Opens what f->file holds, its descriptor stays with r. */
+static enum kb_err open_len(size_t len, bool raw, const struct keyring *k)
+{
+	enum kb_err err;
+	int fd = fixture_fd(f.file, len);
+
+	err = reader_open(&r, fd, raw, len, k);
+	if (err != KB_OK) {
+		assert_true(r.why[0] != '\0');
+		close(fd);
+	}
+	return err;
+}
+
+static void shut(void)
+{
+	reader_close(&r);
+	close(r.fd);
+}
+
+static enum kb_err open_it(void)
+{
+	return open_len(f.len, false, &key.ring);
+}
+
+static enum kb_err walk_all(uint32_t *n)
+{
+	const struct manifest_encoding *enc;
+	struct reader_chunk c;
+	enum kb_err err;
+
+	*n = 0;
+	TRY(reader_pick_encoding(&r, 0, &enc));
+	TRY(reader_walk_begin(&w, &r, 0, enc));
+	while ((err = reader_walk_next(&w, &c)) == KB_OK)
+		++*n;
+	return err == KB_ENOENT ? KB_OK : err;
+}
+
+/* Opens, which has to work, and walks. */
+static enum kb_err open_and_walk(void)
+{
+	enum kb_err err;
+	uint32_t n;
+
+	assert_int_equal(open_it(), KB_OK);
+	err = walk_all(&n);
+	if (err == KB_OK)
+		assert_int_equal(n, f.nchunks);
+	else
+		assert_true(r.why[0] != '\0');
+	shut();
+	return err;
+}
+
+static enum kb_err open_and_close(void)
+{
+	enum kb_err err = open_it();
+
+	if (err == KB_OK)
+		shut();
+	return err;
+}
+
+/* ---------------------------------------------------------------- header, PURE */
+
+static void a_header_is_read_as_it_was_written(void **state)
+{
+	struct reader_header h;
+	uint8_t raw[512];
+
+	(void)state;
+	assert_int_equal(reader_header_parse(&h, f.header), KB_OK);
+	assert_memory_equal(&h, &f.h, sizeof(h));
+	reader_header_write(&h, raw);
+	assert_memory_equal(raw, f.header, 512);
+}
+
+static void every_flipped_bit_of_the_header_is_found(void **state)
+{
+	struct reader_header h;
+
+	(void)state;
+	for (unsigned i = 0; i < 512 * 8; i++) {
+		f.header[i / 8] ^= (uint8_t)(1 << i % 8);
+		assert_int_equal(reader_header_parse(&h, f.header), KB_EFORMAT);
+		f.header[i / 8] ^= (uint8_t)(1 << i % 8);
+	}
+}
+
+static enum kb_err parse_changed(unsigned off, unsigned size, uint64_t value)
+{
+	struct reader_header h;
+	uint8_t raw[512];
+
+	memcpy(raw, f.header, 512);
+	for (unsigned i = 0; i < size; i++)
+		raw[off + i] = (uint8_t)(value >> 8 * i);
+	bytes_put32(raw + 508, bytes_crc32c(0, raw, 508));
+	return reader_header_parse(&h, raw);
+}
+
+static void each_field_is_checked_behind_the_checksum(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_changed(0, 1, 'k'), KB_EFORMAT);
+	assert_int_equal(parse_changed(8, 2, 0), KB_EFORMAT);
+	assert_int_equal(parse_changed(8, 2, 9), KB_OK); /* made by a newer one, for ours too */
+	assert_int_equal(parse_changed(10, 2, 2), KB_ENEWER);
+	assert_int_equal(parse_changed(10, 2, 0), KB_EFORMAT);
+	assert_int_equal(parse_changed(12, 4, 513), KB_EFORMAT);
+	assert_int_equal(parse_changed(16, 8, UINT64_MAX), KB_OK);
+	for (unsigned i = 0; i < 64; i++)
+		assert_int_equal(parse_changed(24, 8, 1ull << i), KB_ENEWER);
+	for (unsigned i = 120; i < 508; i++)
+		assert_int_equal(parse_changed(i, 1, 1), KB_EFORMAT);
+}
+
+static void parts_are_contiguous(void **state)
+{
+	static const unsigned fields[] = { 32, 48, 56, 64, 72, 80 };
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		uint64_t v = bytes_get64(f.header + fields[i]);
+
+		assert_int_equal(parse_changed(fields[i], 8, v), KB_OK);
+		assert_int_equal(parse_changed(fields[i], 8, v + 1), KB_EFORMAT);
+		assert_int_equal(parse_changed(fields[i], 8, v - 1), KB_EFORMAT);
+		assert_int_equal(parse_changed(fields[i], 8, 0), KB_EFORMAT);
+		assert_int_equal(parse_changed(fields[i], 8, UINT64_MAX), KB_EFORMAT);
+		assert_int_equal(parse_changed(fields[i], 8, INT64_MAX), KB_EFORMAT);
+		assert_int_equal(parse_changed(fields[i], 8, v + (1ull << 32)), KB_EFORMAT);
+	}
+	assert_int_equal(parse_changed(40, 4, 513), KB_EFORMAT);
+	assert_int_equal(parse_changed(44, 4, 0), KB_EFORMAT);
+}
+
+static void lengths_that_wrap_are_refused(void **state)
+{
+	struct reader_header h = f.h;
+	uint8_t raw[512];
+
+	(void)state;
+	h.tables_len = UINT64_MAX - h.tables_off + 1; /* payload_off becomes 0 */
+	h.payload_off = 0;
+	h.total_len = h.payload_len;
+	reader_header_write(&h, raw);
+	assert_int_equal(reader_header_parse(&h, raw), KB_EFORMAT);
+	h = f.h;
+	h.payload_len = UINT64_MAX - h.payload_off + 1;
+	h.total_len = 0;
+	reader_header_write(&h, raw);
+	assert_int_equal(reader_header_parse(&h, raw), KB_EFORMAT);
+	h = f.h;
+	h.payload_len = (uint64_t)INT64_MAX - h.payload_off + 1; /* no off_t reaches it */
+	h.total_len = h.payload_off + h.payload_len;
+	reader_header_write(&h, raw);
+	assert_int_equal(reader_header_parse(&h, raw), KB_EFORMAT);
+}
+
+static void capacities_are_limited(void **state)
+{
+	struct reader_header h = f.h;
+	uint8_t raw[512];
+
+	(void)state;
+	for (uint64_t more = 0; more < 2; more++) {
+		h = f.h;
+		h.sig_cap = (uint32_t)(READER_SIG_CAP_MAX + more);
+		h.manifest_off = 512 + h.sig_cap;
+		h.tables_off = h.manifest_off + h.manifest_len;
+		h.payload_off = h.tables_off + h.tables_len;
+		h.total_len = h.payload_off + h.payload_len;
+		reader_header_write(&h, raw);
+		assert_int_equal(reader_header_parse(&h, raw), more ? KB_EFORMAT : KB_OK);
+		h = f.h;
+		h.manifest_len = (uint32_t)(MANIFEST_MAX + more);
+		h.tables_off = h.manifest_off + h.manifest_len;
+		h.payload_off = h.tables_off + h.tables_len;
+		h.total_len = h.payload_off + h.payload_len;
+		reader_header_write(&h, raw);
+		assert_int_equal(reader_header_parse(&h, raw), more ? KB_EFORMAT : KB_OK);
+	}
+}
+
+/* ---------------------------------------------------------------- opening */
+
+static void a_signed_bundle_opens(void **state)
+{
+	(void)state;
+	assert_int_equal(open_it(), KB_OK);
+	assert_string_equal(r.signer, "test-key");
+	assert_string_equal(r.release.version, "2.0");
+	assert_int_equal(r.release.sequence, 2);
+	assert_true(r.release.allow_downgrade);
+	assert_int_equal(r.m.nimages, 1);
+	shut();
+}
+
+static void without_a_keyring_nothing_is_signed(void **state)
+{
+	(void)state;
+	memset(f.sig, 0, f.sig_cap);
+	fixture_join(&f);
+	assert_int_equal(open_it(), KB_ESIG);
+	assert_int_equal(open_len(f.len, false, NULL), KB_OK);
+	assert_string_equal(r.signer, "");
+	shut();
+	f.file[512 + f.sig_cap - 1] = 1;
+	assert_int_equal(open_len(f.len, false, NULL), KB_EFORMAT);
+}
+
+static void another_key_does_not_do(void **state)
+{
+	(void)state;
+	assert_int_equal(open_len(f.len, false, &other.ring), KB_ESIG);
+	assert_int_equal(open_len(f.len, false, &extra), KB_ESIG); /* an empty ring */
+}
+
+static void one_of_two_signatures_is_enough(void **state)
+{
+	(void)state;
+	assert_int_equal(key_file_sign(&other, f.header, f.sig, f.sig_cap), KB_OK);
+	fixture_join(&f);
+	assert_int_equal(open_it(), KB_OK);
+	shut();
+	assert_int_equal(open_len(f.len, false, &other.ring), KB_OK);
+	shut();
+}
+
+static void every_truncation_is_refused(void **state)
+{
+	(void)state;
+	for (size_t len = 0; len < f.len; len += len < 4096 ? 1 : 509)
+		assert_int_equal(open_len(len, false, &key.ring), KB_EFORMAT);
+	assert_int_equal(open_len(f.len - 1, false, &key.ring), KB_EFORMAT);
+	assert_non_null(strstr(r.why, "truncated"));
+	assert_int_equal(open_len(f.len - 1, true, &key.ring), KB_EFORMAT);
+}
+
+static void what_follows_the_end_is_ignored_on_a_device_only(void **state)
+{
+	(void)state;
+	assert_int_equal(open_len(f.len + 1, false, &key.ring), KB_EFORMAT);
+	assert_int_equal(open_len(f.len + 1, true, &key.ring), KB_OK);
+	shut();
+}
+
+static void every_flipped_byte_before_the_tables_is_refused(void **state)
+{
+	size_t entry = 512 + 4 + KEYRING_SIG_HEAD + 64;
+
+	(void)state;
+	for (size_t i = 0; i < f.h.tables_off; i++) {
+		enum kb_err want = i < 512		   ? KB_EFORMAT
+				   : i >= f.h.manifest_off ? KB_EDIGEST
+							   : KB_OK;
+		enum kb_err err;
+
+		f.file[i] ^= 0x10;
+		err = open_and_close();
+		if (want != KB_OK)
+			assert_int_equal(err, want);
+		else if (i < entry)
+			assert_true(err == KB_ESIG || err == KB_EFORMAT);
+		else if (i < entry + 2)
+			assert_int_equal(err, KB_OK); /* has become an empty entry of unknown tag */
+		else
+			assert_int_equal(err, KB_EFORMAT);
+		f.file[i] ^= 0x10;
+	}
+	assert_int_equal(open_and_close(), KB_OK);
+}
+
+static void a_manifest_that_is_wrong_but_signed_is_refused(void **state)
+{
+	(void)state;
+	memcpy(strstr(f.manifest, "sequence=2"), "sequense=2", 10);
+	fixture_seal_manifest(&f, &key);
+	assert_int_equal(open_it(), KB_EFORMAT);
+	assert_non_null(strstr(r.why, "sequense"));
+}
+
+static void header_and_manifest_agree_about_lengths(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct reader_header h = f.h;
+
+		h.tables_len -= i == 0;
+		h.payload_off -= i == 0;
+		h.payload_len += i == 0;
+		h.payload_len += i;
+		h.total_len += i;
+		reader_header_write(&h, f.header);
+		fixture_sign(&f, &key);
+		fixture_join(&f);
+		f.len += i;
+		assert_int_equal(open_it(), KB_EFORMAT);
+		assert_non_null(strstr(r.why, "differ about lengths"));
+		setup(NULL);
+	}
+}
+
+static void a_file_that_cannot_be_read_is_an_io_error(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0); /* no positioned reads */
+	assert_int_equal(reader_open(&r, fds[0], false, f.len, &key.ring), KB_EIO);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void the_release_id_is_that_of_the_release(void **state)
+{
+	uint8_t first[32];
+
+	(void)state;
+	assert_int_equal(open_it(), KB_OK);
+	memcpy(first, r.release.id, 32);
+	shut();
+	/* other records, other payload, other key: the same release */
+	fixture_begin(&f, 40, 7);
+	fixture_seal(&f, &other);
+	assert_int_equal(open_len(f.len, false, &other.ring), KB_OK);
+	assert_memory_equal(r.release.id, first, 32);
+	shut();
+	/* another hash of a chunk: another one */
+	f.hashes[5] ^= 1;
+	fixture_seal(&f, &key);
+	assert_int_equal(open_it(), KB_OK);
+	assert_memory_not_equal(r.release.id, first, 32);
+	shut();
+}
+
+static void the_release_id_depends_on_all_it_should(void **state)
+{
+	static const char *const changes[][2] = {
+		{ "compatible=box", "compatible=bax" }, { "compatible=box", "compatible=b,x" },
+		{ "version=2.0", "version=2.1" },	{ "sequence=2", "sequence=3" },
+		{ "[image.root]", "[image.roof]" },
+	};
+	uint8_t first[32];
+
+	(void)state;
+	assert_int_equal(open_it(), KB_OK);
+	memcpy(first, r.release.id, 32);
+	shut();
+	for (unsigned i = 0; i < 5; i++) {
+		fixture_manifest(&f);
+		memcpy(strstr(f.manifest, changes[i][0]), changes[i][1], strlen(changes[i][1]));
+		if (i == 4)
+			memcpy(strstr(f.manifest, "image=root"), "image=roof", 10);
+		fixture_seal_manifest(&f, &key);
+		assert_int_equal(open_it(), KB_OK);
+		assert_memory_not_equal(r.release.id, first, 32);
+		shut();
+	}
+	fixture_manifest(&f);
+	memcpy(strstr(f.manifest, "floor=1"), "floor=0", 7);
+	fixture_seal_manifest(&f, &key);
+	assert_int_equal(open_it(), KB_OK);
+	assert_memory_equal(r.release.id, first, 32);
+	shut();
+}
+
+/* ---------------------------------------------------------------- walking */
+
+static void chunks_come_in_order_with_all_that_belongs_to_them(void **state)
+{
+	const struct manifest_encoding *enc;
+	uint8_t hash[32], stored[8192];
+	struct reader_chunk c;
+	uint64_t off;
+
+	(void)state;
+	assert_int_equal(open_it(), KB_OK);
+	off = r.h.payload_off;
+	assert_int_equal(reader_pick_encoding(&r, 0, &enc), KB_OK);
+	assert_int_equal(reader_walk_begin(&w, &r, 0, enc), KB_OK);
+	for (uint32_t i = 0; i < f.nchunks; i++) {
+		assert_int_equal(reader_walk_next(&w, &c), KB_OK);
+		assert_int_equal(c.index, i);
+		assert_int_equal(c.len, i + 1 == f.nchunks ? 4096 : FIXTURE_CHUNK);
+		fixture_hash(i, hash);
+		assert_memory_equal(c.hash, hash, 32);
+		assert_int_equal(c.form, fixture_form(&f, i));
+		assert_int_equal(c.stored, fixture_stored(&f, i));
+		assert_int_equal(c.off, off);
+		assert_int_equal(reader_stored(&r, &c, stored), KB_OK);
+		assert_memory_equal(stored, f.payload + (off - r.h.payload_off), c.stored);
+		off += c.stored;
+	}
+	assert_int_equal(reader_walk_next(&w, &c), KB_ENOENT);
+	assert_int_equal(reader_walk_next(&w, &c), KB_ENOENT);
+	shut();
+}
+
+static void many_pages_of_both_kinds(void **state)
+{
+	(void)state;
+	fixture_begin(&f, 6000, 500); /* 3 pages of hashes, 12 of records */
+	f.payload_len = f.payload_len < FIXTURE_MAX ? f.payload_len : 0;
+	fixture_seal(&f, &key);
+	assert_int_equal(open_and_walk(), KB_OK);
+	fixture_begin(&f, 4096, 4096); /* exactly 2 pages of hashes */
+	fixture_seal(&f, &key);
+	assert_int_equal(open_and_walk(), KB_OK);
+	fixture_begin(&f, 1, 1);
+	fixture_seal(&f, &key);
+	assert_int_equal(open_and_walk(), KB_OK);
+}
+
+static void every_flipped_byte_of_the_tables_is_found(void **state)
+{
+	(void)state;
+	/* Pages are mostly padding: every byte near the ends and records, a sample elsewhere. */
+	for (size_t i = f.h.tables_off; i < f.h.payload_off; i += i % 65536 < 3000 ? 1 : 257) {
+		f.file[i] ^= 1;
+		assert_int_equal(open_and_walk(), KB_EDIGEST);
+		f.file[i] ^= 1;
+	}
+	assert_int_equal(open_and_walk(), KB_OK);
+}
+
+static void pages_that_changed_places_are_found(void **state)
+{
+	static uint8_t page[READER_PAGE];
+	size_t hashes, records;
+
+	(void)state;
+	fixture_begin(&f, 5000, 1000);
+	fixture_seal(&f, &key);
+	hashes = f.h.tables_off + f.list_len[0];
+	records = hashes + f.hashes_len + f.list_len[1];
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t *p = f.file + (i == 0 ? hashes : records);
+
+		memcpy(page, p, READER_PAGE);
+		memcpy(p, p + READER_PAGE, READER_PAGE);
+		memcpy(p + READER_PAGE, page, READER_PAGE);
+		assert_int_equal(open_and_walk(), KB_EDIGEST);
+		fixture_join(&f);
+	}
+	/* Even signed that way, the pages of records know their places. */
+	memcpy(page, f.records, READER_PAGE);
+	memcpy(f.records, f.records + READER_PAGE, READER_PAGE);
+	memcpy(f.records + READER_PAGE, page, READER_PAGE);
+	fixture_seal(&f, &key);
+	assert_int_equal(open_and_walk(), KB_EFORMAT);
+	assert_non_null(strstr(r.why, "out of place"));
+}
+
+/* Changes one byte (or more) of the records, signs it, and walks. */
+static enum kb_err with_records(size_t at, const void *bytes, size_t len)
+{
+	setup(NULL);
+	memcpy(f.records + at, bytes, len);
+	fixture_seal(&f, &key);
+	return open_and_walk();
+}
+
+static void page_heads_are_checked(void **state)
+{
+	uint8_t b[8];
+
+	(void)state;
+	bytes_put32(b, 1);
+	assert_int_equal(with_records(0, b, 4), KB_EFORMAT); /* first chunk */
+	bytes_put32(b, 0);
+	assert_int_equal(with_records(4, b, 4), KB_EFORMAT); /* no records */
+	bytes_put32(b, 41);
+	assert_int_equal(with_records(4, b, 4), KB_EFORMAT); /* more than chunks */
+	bytes_put32(b, 15);
+	assert_int_equal(with_records(4, b, 4), KB_EFORMAT); /* one is left over */
+	bytes_put32(b, 17);
+	assert_int_equal(with_records(4, b, 4), KB_EFORMAT); /* one of them is padding */
+	bytes_put64(b, 1);
+	assert_int_equal(with_records(8, b, 8), KB_EFORMAT); /* payload offset */
+	bytes_put32(b, 15);
+	assert_int_equal(with_records(READER_PAGE, b, 4), KB_EFORMAT);
+}
+
+static void records_are_checked(void **state)
+{
+	(void)state;
+	/* The first record is a zero chunk, 00 00 00, as is the second; the third zstd, 02 07 00.
+	 */
+	assert_int_equal(with_records(16, "\x00\x00\x00", 3), KB_OK);
+	assert_int_equal(with_records(22, "\x02\x07\x00", 3), KB_OK);
+	assert_int_equal(with_records(22, "\x02\x00\x00", 3), KB_EFORMAT); /* zstd of nothing */
+	assert_int_equal(with_records(22, "\x00\x07\x00", 3), KB_EFORMAT); /* zero with bytes */
+	assert_int_equal(with_records(22, "\x01\x07\x00", 3), KB_EFORMAT); /* raw, but short */
+	assert_int_equal(with_records(22, "\x02\x06\x00", 3), KB_EFORMAT); /* payload left over */
+	assert_int_equal(with_records(22, "\x02\x08\x00", 3), KB_EFORMAT);
+	assert_int_equal(with_records(22, "\x02\x07\x01", 3), KB_EFORMAT); /* parameters */
+	for (uint8_t form = 3; form != 0; form++) {
+		uint8_t rec[3] = { form, 7, 0 };
+
+		assert_int_equal(with_records(22, rec, 3), KB_EFORMAT);
+	}
+	/* padding of a page that is not the last */
+	assert_int_equal(with_records(READER_PAGE - 1, "\x01", 1), KB_EFORMAT);
+}
+
+/* One chunk of 4096 bytes whose record is `rec`; payload of payload_len bytes. */
+static enum kb_err with_one_record(const char *rec, size_t len, size_t payload_len)
+{
+	fixture_begin(&f, 1, 1);
+	memcpy(f.records + READER_PAGE_HEAD, rec, len);
+	f.records_len = READER_PAGE_HEAD + len;
+	f.payload_len = payload_len;
+	fixture_seal(&f, &key);
+	return open_and_walk();
+}
+
+static void varints_have_one_spelling(void **state)
+{
+	(void)state;
+	assert_int_equal(with_one_record("\x01\x80\x20\x00", 4, 4096), KB_OK);
+	assert_int_equal(with_one_record("\x01\x80\xa0\x00\x00", 5, 4096), KB_EFORMAT);
+	assert_int_equal(with_one_record("\x01\x80\xa0\x80\x80\x00\x00", 7, 4096), KB_EFORMAT);
+	assert_int_equal(with_one_record("\x01\x80\x20\x80\x00", 5, 4096), KB_EFORMAT);
+	assert_int_equal(with_one_record("\x01\x80\xa0\x80\x80\x10\x00", 7, 4096), KB_EFORMAT);
+	assert_int_equal(with_one_record("\x01\x80\xa0\x80\x80\x80\x00\x00", 8, 4096), KB_EFORMAT);
+	assert_int_equal(with_one_record("\x01\x80", 2, 4096), KB_EFORMAT); /* cut */
+	assert_int_equal(with_one_record("\x01\x80\x20", 3, 4096), KB_EFORMAT);
+	assert_int_equal(with_one_record("\x01", 1, 4096), KB_EFORMAT);
+	assert_int_equal(with_one_record("", 0, 4096), KB_EFORMAT);
+	assert_int_equal(with_one_record("\x01\x80\x20\x00\x00", 5, 4096), KB_EFORMAT); /* more */
+}
+
+static void stored_lengths_are_limited_and_exact(void **state)
+{
+	(void)state;
+	assert_int_equal(with_one_record("\x02\x80\x40\x00", 4, 8192), KB_OK); /* 4096 + 4096 */
+	assert_int_equal(with_one_record("\x02\x81\x40\x00", 4, 8193), KB_EFORMAT);
+	assert_int_equal(with_one_record("\x01\xff\x1f\x00", 4, 4095), KB_EFORMAT);
+	assert_int_equal(with_one_record("\x01\x80\x20\x00", 4, 4095), KB_EFORMAT);
+	assert_int_equal(with_one_record("\x01\x80\x20\x00", 4, 4097), KB_EFORMAT);
+	assert_int_equal(with_one_record("\x00\x00\x00", 3, 0), KB_OK);
+	assert_int_equal(with_one_record("\x00\x00\x00", 3, 1), KB_EFORMAT);
+	assert_int_equal(with_one_record("\x02\xff\xff\xff\xff\x0f\x00", 7, 4096), KB_EFORMAT);
+}
+
+static void a_form_that_the_manifest_does_not_name_is_refused(void **state)
+{
+	(void)state;
+	memcpy(strstr(f.manifest, "forms=zero,raw,zstd"), "forms=zero,raw\n\n\n\n\n", 19);
+	fixture_seal_manifest(&f, &key);
+	assert_int_equal(open_and_walk(), KB_EFORMAT);
+}
+
+static void tables_of_a_wrong_length_are_refused(void **state)
+{
+	(void)state;
+	/* A page too many: a copy of the last, with its place put right. */
+	fixture_begin(&f, 40, 40);
+	memset(f.records + f.records_len, 0, READER_PAGE);
+	f.records_len = READER_PAGE + 20;
+	bytes_put32(f.records + READER_PAGE, 40);
+	bytes_put32(f.records + READER_PAGE + 4, 1);
+	bytes_put64(f.records + READER_PAGE + 8, f.payload_len);
+	fixture_seal(&f, &key);
+	assert_int_equal(open_and_walk(), KB_EFORMAT);
+	/* A page too few. */
+	fixture_begin(&f, 40, 20);
+	f.records_len = READER_PAGE;
+	fixture_seal(&f, &key);
+	assert_int_equal(open_and_walk(), KB_EFORMAT);
+	/* No page; a page that is nothing but a head; half a head. */
+	for (size_t len = 0; len <= READER_PAGE_HEAD; len++) {
+		fixture_begin(&f, 1, 1);
+		f.records_len = len;
+		fixture_seal(&f, &key);
+		assert_int_equal(open_and_walk(), KB_EFORMAT);
+	}
+	/* The second page is nothing but a digest in the list. */
+	fixture_begin(&f, 40, 40);
+	f.records_len = READER_PAGE;
+	fixture_lists(&f);
+	f.list_len[1] += 32;
+	fixture_manifest(&f);
+	fixture_seal_manifest(&f, &key);
+	assert_int_equal(open_and_walk(), KB_EFORMAT);
+}
+
+static void a_file_that_shrinks_under_us_is_an_io_error(void **state)
+{
+	const struct manifest_encoding *enc;
+	struct reader_chunk c;
+	uint8_t stored[8192];
+	uint32_t n;
+
+	(void)state;
+	assert_int_equal(open_it(), KB_OK);
+	assert_int_equal(reader_pick_encoding(&r, 0, &enc), KB_OK);
+	assert_int_equal(reader_walk_begin(&w, &r, 0, enc), KB_OK);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(reader_walk_next(&w, &c), KB_OK);
+	assert_int_equal(ftruncate(r.fd, (off_t)(c.off + c.stored - 1)), 0);
+	assert_int_equal(reader_stored(&r, &c, stored), KB_EIO);
+	assert_int_equal(ftruncate(r.fd, (off_t)r.h.tables_off), 0);
+	assert_int_equal(walk_all(&n), KB_EIO);
+	shut();
+}
+
+/* ---------------------------------------------------------------- several encodings */
+
+/* Puts an encoding of an unknown kind, with a table and payload of its own, before or behind. */
+static void with_unknown_encoding(bool before)
+{
+	static const char *const unknown = "[encoding.%c]\nimage=root\nkind=hologram\nforms=light\n"
+					   "laser=blue\ntable-offset=%zu\ntable-length=7\n"
+					   "table-digest=%s\npayload-offset=%zu\n"
+					   "payload-length=11\n";
+	size_t hl = f.list_len[0] + f.hashes_len, rl = f.list_len[1] + f.records_len;
+	char digest[65], records[65], text[2048], *at;
+	int n;
+
+	fixture_hex(digest, f.lists[0], f.list_len[0]);
+	fixture_hex(records, f.lists[1], f.list_len[1]);
+	at = strstr(f.manifest, "[encoding.1]");
+	n = 0;
+	if (before)
+		n += sprintf(text + n, unknown, '1', hl, digest, (size_t)0);
+	n += sprintf(text + n,
+		     "[encoding.%d]\nimage=root\nkind=full\nforms=zero,raw,zstd\n"
+		     "table-offset=%zu\ntable-length=%zu\ntable-digest=%s\npayload-offset=%d\n"
+		     "payload-length=%zu\n",
+		     before ? 2 : 1, hl + (before ? 7 : 0), rl, records, before ? 11 : 0,
+		     f.payload_len);
+	if (!before)
+		n += sprintf(text + n, unknown, '2', hl + rl, digest, f.payload_len);
+	f.manifest_len = (size_t)(at - f.manifest) + (size_t)n;
+	memcpy(at, text, (size_t)n);
+}
+
+/* As fixture_seal_manifest(), with 7 bytes of table and 11 of payload of the other encoding. */
+static void seal_with_unknown(bool before)
+{
+	struct reader_header *h = &f.h;
+
+	fixture_header(&f);
+	h->tables_len += 7;
+	h->payload_off += 7;
+	h->payload_len += 11;
+	h->total_len += 18;
+	reader_header_write(h, f.header);
+	fixture_sign(&f, &key);
+	f.len = 0;
+	fixture_put(&f, f.header, 512);
+	fixture_put(&f, f.sig, f.sig_cap);
+	fixture_put(&f, f.manifest, f.manifest_len);
+	fixture_put(&f, f.lists[0], f.list_len[0]);
+	fixture_put(&f, f.hashes, f.hashes_len);
+	if (before)
+		fixture_put(&f, "unknown", 7);
+	fixture_put(&f, f.lists[1], f.list_len[1]);
+	fixture_put(&f, f.records, f.records_len);
+	if (!before)
+		fixture_put(&f, "unknown", 7);
+	if (before)
+		fixture_put(&f, "and unknown", 11);
+	fixture_put(&f, f.payload, f.payload_len);
+	if (!before)
+		fixture_put(&f, "and unknown", 11);
+}
+
+static void an_encoding_of_unknown_kind_is_passed_over(void **state)
+{
+	const struct manifest_encoding *enc;
+	struct reader_chunk c;
+	uint8_t stored[8192];
+
+	(void)state;
+	for (int before = 0; before < 2; before++) {
+		setup(NULL);
+		with_unknown_encoding(before);
+		seal_with_unknown(before);
+		assert_int_equal(open_and_walk(), KB_OK);
+		assert_int_equal(open_it(), KB_OK);
+		assert_int_equal(r.m.nencodings, 2);
+		assert_int_equal(reader_pick_encoding(&r, 0, &enc), KB_OK);
+		assert_ptr_equal(enc, &r.m.encoding[before]);
+		assert_int_equal(reader_walk_begin(&w, &r, 0, enc), KB_OK);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(reader_walk_next(&w, &c), KB_OK);
+		assert_int_equal(reader_stored(&r, &c, stored), KB_OK);
+		assert_memory_equal(stored, f.payload, c.stored);
+		assert_int_equal(reader_walk_begin(&w, &r, 0, &r.m.encoding[!before]), KB_ENEWER);
+		shut();
+	}
+}
+
+static void a_bundle_with_nothing_but_unknown_encodings_is_newer(void **state)
+{
+	const struct manifest_encoding *enc;
+
+	(void)state;
+	memcpy(strstr(f.manifest, "kind=full"), "kind=fuel", 9);
+	fixture_seal_manifest(&f, &key);
+	assert_int_equal(open_it(), KB_OK);
+	assert_int_equal(reader_pick_encoding(&r, 0, &enc), KB_ENEWER);
+	shut();
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_header_is_read_as_it_was_written),
+		TEST(every_flipped_bit_of_the_header_is_found),
+		TEST(each_field_is_checked_behind_the_checksum),
+		TEST(parts_are_contiguous),
+		TEST(lengths_that_wrap_are_refused),
+		TEST(capacities_are_limited),
+		TEST(a_signed_bundle_opens),
+		TEST(without_a_keyring_nothing_is_signed),
+		TEST(another_key_does_not_do),
+		TEST(one_of_two_signatures_is_enough),
+		TEST(every_truncation_is_refused),
+		TEST(what_follows_the_end_is_ignored_on_a_device_only),
+		TEST(every_flipped_byte_before_the_tables_is_refused),
+		TEST(a_manifest_that_is_wrong_but_signed_is_refused),
+		TEST(header_and_manifest_agree_about_lengths),
+		TEST(a_file_that_cannot_be_read_is_an_io_error),
+		TEST(the_release_id_is_that_of_the_release),
+		TEST(the_release_id_depends_on_all_it_should),
+		TEST(chunks_come_in_order_with_all_that_belongs_to_them),
+		TEST(many_pages_of_both_kinds),
+		TEST(every_flipped_byte_of_the_tables_is_found),
+		TEST(pages_that_changed_places_are_found),
+		TEST(page_heads_are_checked),
+		TEST(records_are_checked),
+		TEST(varints_have_one_spelling),
+		TEST(stored_lengths_are_limited_and_exact),
+		TEST(a_form_that_the_manifest_does_not_name_is_refused),
+		TEST(tables_of_a_wrong_length_are_refused),
+		TEST(a_file_that_shrinks_under_us_is_an_io_error),
+		TEST(an_encoding_of_unknown_kind_is_passed_over),
+		TEST(a_bundle_with_nothing_but_unknown_encodings_is_newer),
+	};
+
+	return cmocka_run_group_tests_name("reader", tests, setup_all, teardown_all);
+}
