@@ -57,14 +57,17 @@ $(LIBKB): $(call obj,$(LIBSRC))
 $(LIBREAL): $(call obj,$(REAL))
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
+# Linking libcrypto statically warns of dlopen and getaddrinfo, which we never reach: shown only on failure.
+link = $(Q)$(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $^ $(LIBKB) $(1) 2>$@.log || { cat $@.log >&2; exit 1; }
+
 $(B)/init: $(B)/obj/initramfs/init.o $(LIBKB) $(LIBREAL)
-	$(Q)$(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $^ $(LIBKB) $(INIT_LIBS)
+	$(call link,$(INIT_LIBS))
 
 $(B)/keelboot-helper: $(B)/obj/initramfs/helper.o $(LIBKB) $(LIBREAL)
-	$(Q)$(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $^ $(LIBKB) $(HELPER_LIBS)
+	$(call link,$(HELPER_LIBS))
 
 $(B)/keelboot: $(B)/obj/cli/main.o $(LIBKB) $(LIBREAL)
-	$(Q)$(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $^ $(LIBKB) $(CLI_LIBS)
+	$(call link,$(CLI_LIBS))
 
 # Quiet unless V=1.
 Q := $(if $(V),,@)
@@ -106,6 +109,17 @@ check: ## install what is missing, build, run every test; ends with "N passed, N
 	@qemu/kernel
 	@tests/run $(SUITES)
 
+# ---------------------------------------------------------------- style
+lint: all ## hold the sources to the style guide (LINT=check: only that check)
+	@tests/lint/lint.py $(addprefix --only ,$(LINT))
+
+print-cflags:
+	@printf '%s\n' '$(CPPFLAGS) $(ALL_CFLAGS)'
+
+compile_commands: ## write compile_commands.json, for clangd and the like
+	@$(MAKE) -s --no-print-directory print-cflags | tests/lint/compile_commands.py $(SRC) $(SIMSRC) \
+		$(wildcard tests/unit/*.c tests/trace/*.c) > compile_commands.json
+
 # ---------------------------------------------------------------- the demo
 DEMO :=
 
@@ -139,6 +153,6 @@ help: ## list the targets
 clean: ## remove what was built (the unpacked kernel in build/kernel stays)
 	find build -mindepth 1 -maxdepth 1 ! -name kernel -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all tests san-tests check demo install uninstall help clean
+.PHONY: all tests san-tests check lint print-cflags compile_commands demo install uninstall help clean
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
