@@ -90,19 +90,23 @@ static void read_settings(struct boot *b)
 	modules_load(MODULES_LIST, text);
 }
 
+static unsigned watchdog_s(const struct boot *b)
+{
+	return b->cmd.watchdog_timeout_s != 0 ? b->cmd.watchdog_timeout_s
+					      : b->conf.watchdog_timeout_s;
+}
+
 static void arm_watchdog(struct boot *b)
 {
 	const char *dev = b->cmd.watchdog[0] != '\0' ? b->cmd.watchdog : b->conf.watchdog;
-	unsigned timeout = b->cmd.watchdog_timeout_s != 0 ? b->cmd.watchdog_timeout_s
-							  : b->conf.watchdog_timeout_s;
 
-	if (wdt_arm(&b->wdt, dev, timeout, WATCHDOG_WAIT_MS) != KB_OK)
+	if (wdt_arm(&b->wdt, dev, watchdog_s(b), WATCHDOG_WAIT_MS) != KB_OK)
 		return; /* said there; a device without one boots nevertheless */
 }
 
 static void hand_over_watchdog(struct boot *b)
 {
-	if (wdt_handover_system(&b->wdt, b->conf.watchdog_timeout_s) != KB_OK)
+	if (wdt_handover_system(&b->wdt, watchdog_s(b)) != KB_OK)
 		log_warn("watchdog: a hang of the system that is started will not be noticed");
 }
 
