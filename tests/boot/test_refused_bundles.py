@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bundles that a device must not take: nothing of a slot changes, and the log names each, and why."""
+
+import pytest
+
+from kbdevice import run
+
+
+def flipped(bench):
+    """Somewhere in its payload."""
+    return bench.damaged(bench.bundle("2.0"), "bad.keel")
+
+
+def truncated(bench):
+    data = bench.bundle("2.0").read_bytes()
+    (bench.work / "bad.keel").write_bytes(data[:len(data) * 3 // 4])
+    return bench.work / "bad.keel"
+
+
+def wrong_compatible(bench):
+    return bench.bundle("2.0", name="other", options=("--compatible", "another-board"))
+
+
+def foreign_key(bench):
+    """A genuine bundle, of somebody whose key is not on the device."""
+    stranger = bench.device.work / "stranger.key"
+    with bench.device.lock():
+        if not stranger.exists():
+            run(bench.device.keelboot, "key", "generate", "-o", bench.device.work / "stranger")
+    out = bench.work / "bad.keel"
+    bench.bundle("2.0")
+    run(bench.device.keelboot, "bundle", "create", "-o", out, "--version", "2.0", "--sequence", "2",
+        "--level", "1", "--compatible", bench.device.compatible, "--image",
+        f"root={bench.device.system('2.0')}", "--key", stranger)
+    return out
+
+
+def damaged_signature(bench):
+    return bench.damaged(bench.bundle("2.0"), "bad.keel", at=600 / bench.bundle("2.0").stat().st_size)
+
+
+def not_newer(bench):
+    """Another release with the running one's sequence."""
+    return bench.bundle("1.0 nomark")
+
+
+def garbage(bench):
+    (bench.work / "bad.keel").write_bytes(b"\xa5" * 100000)
+    return bench.work / "bad.keel"
+
+
+REFUSED = {
+    flipped: r"bad\.keel: version 2\.0: not installed: .*(hash|damaged|differs|copy)",
+    truncated: r"bad\.keel: refused: ",
+    wrong_compatible: r"other\.keel: version 2\.0: not taken: it is for another-board, "
+                      r"this device is demo-board",
+    foreign_key: r"bad\.keel: refused: not signed by any of the 1 trusted key",
+    damaged_signature: r"bad\.keel: refused: ",
+    not_newer: r"1\.0-nomark\.keel: version 1\.0: not taken: it is older than what this device may go",
+    garbage: r"bad\.keel: refused: no bundle, or its header is damaged",
+}
+
+
+@pytest.mark.parametrize("make", REFUSED, ids=lambda make: make.__name__)
+def test_refused_and_nothing_written(bench, make):
+    disk = bench.disk("1.0")
+    before = bench.slots(disk)
+    with bench.machine(disk, drives=[bench.stick(make(bench))]) as vm:
+        vm.expect(REFUSED[make])
+        bench.up(vm, "1.0", "a")
+        status = bench.status(vm)
+        assert [s["state"] for s in status["slots"]] == ["good", "empty"]
+        assert status["booted"]["slot"] == "a"
+        assert vm.stats()["stick"].writes == 0
+        assert bench.causes(vm) == []
+    assert bench.slots(disk) == before
+
+
+def test_older_than_the_floor(bench):
+    """3.0 raised the floor when it was kept; 2.0 is signed, even with leave to go back, and too
+    old."""
+    good = bench.bundle("3.0", name="3.0-floor", options=("--floor", "3"))
+    old = bench.bundle("2.0", name="old", options=("--allow-downgrade", "yes"))
+    disk = bench.disk("1.0")
+    with bench.machine(disk, drives=[bench.stick(good, name="good")]) as vm:
+        bench.up(vm, "3.0", "b")
+        assert bench.status(vm)["floor"] == 3
+        bench.ask(vm, "sync; mount -o remount,ro /data")
+    before = bench.slots(disk)
+    with bench.machine(disk, drives=[bench.stick(old)]) as vm:
+        vm.expect(r"old\.keel: version 2\.0: not taken: it is older than what this device may go")
+        bench.up(vm, "3.0", "b")
+    assert bench.slots(disk) == before
