@@ -62,10 +62,22 @@ static void rebuild(struct record *r, unsigned nslots, choose_mask mountable, bo
 	if (err != KB_OK) {
 		log_err("state: unable to save the new one: %s", err_text(err));
 		r->health = RECORD_UNWRITABLE;
+		r->unsure = true;
 		return;
 	}
 	r->disk = r->s;
 	record_history(r, HISTORY_REBUILT, STATE_NONE, lost ? "both regions damaged" : "blank", "");
+}
+
+/* A medium that has become read-only for good still tells which slot is the good one. */
+static enum kb_err open_file(struct record *r, const char *dev)
+{
+	enum kb_err err = bdev_file_open(&r->file, dev, BDEV_FILE_WRITE | BDEV_FILE_DIRECT);
+
+	if (err != KB_EPERM)
+		return err;
+	log_warn("state: %s is read-only; nothing can be counted", dev);
+	return bdev_file_open(&r->file, dev, BDEV_FILE_DIRECT);
 }
 
 void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable)
@@ -74,13 +86,14 @@ void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask
 	enum kb_err err;
 
 	r->file.fd = -1;
+	r->unsure = false;
 	if (dev[0] == '\0') {
 		log_err("state: no state partition on the disk; booting without (create one: see "
 			"docs/STATE.md)");
 		without_store(r, nslots, mountable);
 		return;
 	}
-	err = bdev_file_open(&r->file, dev, BDEV_FILE_WRITE | BDEV_FILE_DIRECT);
+	err = open_file(r, dev);
 	if (err == KB_OK)
 		err = store_load(&r->store, &r->file.bdev, &r->s, &found);
 	if (err != KB_OK) {
@@ -123,14 +136,18 @@ enum kb_err record_save(struct record *r, struct state *s)
 
 	if (r->health == RECORD_MISSING)
 		return KB_ENODEV;
-	if (state_same(s, &r->disk))
+	if (!r->unsure && state_same(s, &r->disk))
 		return KB_OK;
+	r->unsure = true;
 	err = store_save(&r->store, s);
 	if (err != KB_OK) {
 		log_err("state: unable to write: %s", err_text(err));
 		r->health = RECORD_UNWRITABLE;
 		return err;
 	}
+	r->unsure = false;
+	if (r->health == RECORD_UNWRITABLE)
+		r->health = RECORD_FOUND;
 	r->disk = *s;
 	return KB_OK;
 }
@@ -138,15 +155,25 @@ enum kb_err record_save(struct record *r, struct state *s)
 enum kb_err record_reload(struct record *r)
 {
 	static struct state fresh; /* too large for a stack of process 1 */
-	enum store_finding found;
+	enum store_finding found = STORE_LOST;
+	unsigned nslots = r->s.nslots;
+	struct store store;
+	enum kb_err err;
 
 	if (r->health == RECORD_MISSING)
 		return KB_ENODEV;
-	TRY(store_load(&r->store, &r->file.bdev, &fresh, &found));
-	if (found != STORE_FOUND)
-		return KB_EFORMAT;
-	r->s = fresh;
+	err = store_load(&store, &r->file.bdev, &fresh, &found);
+	if (err == KB_OK && found != STORE_FOUND)
+		err = KB_EFORMAT;
+	if (err != KB_OK) {
+		r->health = RECORD_MISSING;
+		return err;
+	}
+	r->store = store;
+	r->unsure = false;
 	r->disk = fresh;
+	r->s = fresh;
+	add_slots(&r->s, nslots);
 	return KB_OK;
 }
 

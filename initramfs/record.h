@@ -21,14 +21,16 @@ struct record {
 	struct store store;
 	struct state s;	   /* as this boot sees it: settled, charged */
 	struct state disk; /* as it was last known to be durable */
+	bool unsure;	   /* a save failed: `disk` may be there, or what was not to be */
 	enum record_health health;
 	enum reset_cause cause;
 };
 
 /*
  * Opens the state partition dev ("" if there is none) and loads it. A blank or lost state is made
- * anew from manifests and `mountable`, and saved. Never fails: without a usable partition r->s is
- * an unnamed trial for each mountable slot, which cannot be saved.
+ * anew from manifests and `mountable`, and saved. A partition that is read-only is read all the
+ * same. Never fails: without a usable partition r->s is an unnamed trial for each mountable slot,
+ * which cannot be saved.
  */
 void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable);
 
@@ -36,12 +38,14 @@ void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask
 void record_settle(struct record *r, const struct reset_evidence *ev);
 
 /*
- * Saves s if its text differs from r->disk, which it becomes. Any error: nothing may be assumed to
- * be written, and r->health says so.
+ * Saves s if its text differs from r->disk, which it becomes; after an error in any case, since
+ * what failed may be there nevertheless. Any error: nothing may be assumed to be written, and
+ * r->health says so.
  */
 enum kb_err record_save(struct record *r, struct state *s) KB_MUST_CHECK;
 
-/* Loads again what another process wrote. On failure r->s stays. */
+/* Loads again what another process wrote. On failure r->s stays, and nothing is saved any more: it
+ * would hide what that process wrote. */
 enum kb_err record_reload(struct record *r) KB_MUST_CHECK;
 
 /* One line of history, if it can be written. */

@@ -12,6 +12,7 @@
 
 /* Nobody's update takes longer, and an apply that was taken over may pretend to make progress. */
 #define APPLY_LIMIT_MS (4u * 3600 * 1000)
+#define EXIT_MS	       10000u /* from the end of its pipe to the end of apply */
 #define ARGS_MAX       80
 #define ARG_LEN	       80
 
@@ -117,6 +118,25 @@ static bool follow(struct boot *b, int fd, struct progress *p)
 	return false;
 }
 
+/* Waits for the end of apply, or makes it. The watchdog is fed once for each step, so that a short
+ * timeout does not come before the bound of the step. KB_ETIMEDOUT: it cannot even be killed. */
+static enum kb_err end_apply(struct boot *b, pid_t pid, bool ended, int *status)
+{
+	uint64_t limit = stall_limit_ms(b);
+	enum kb_err err = KB_ETIMEDOUT;
+
+	wdt_feed(&b->wdt);
+	if (ended)
+		err = os_wait(pid, limit < EXIT_MS ? (unsigned)limit : EXIT_MS, status);
+	wdt_feed(&b->wdt);
+	if (err == KB_OK) {
+		os_kill_begin(pid); /* what it left behind */
+		return KB_OK;
+	}
+	TRY(os_kill(pid));
+	return KB_ECHILD;
+}
+
 /* Runs apply. KB_OK: a slot was installed. KB_ENOENT: nothing to do. KB_ETIMEDOUT: it cannot even
  * be killed. */
 static enum kb_err run(struct boot *b, enum state_source src, bool rescue)
@@ -141,12 +161,7 @@ static enum kb_err run(struct boot *b, enum state_source src, bool rescue)
 	}
 	ended = follow(b, fds[0], &p);
 	os_close(&fds[0]);
-	if (ended)
-		err = os_wait(pid, 10000, &status);
-	if (!ended || err != KB_OK) {
-		TRY(os_kill(pid));
-		return KB_ECHILD;
-	}
+	TRY(end_apply(b, pid, ended, &status));
 	if (WIFSIGNALED(status))
 		log_err("update: apply was ended by signal %d", WTERMSIG(status));
 	if (!WIFEXITED(status))
@@ -171,6 +186,7 @@ static bool has_something(const struct boot *b, enum state_source src)
 static enum kb_err apply_source(struct boot *b, enum state_source src, bool rescue)
 {
 	struct record *r = &b->rec;
+	struct state_apply before = r->s.apply[src];
 	enum kb_err err;
 
 	if (!plan_apply_begin(&r->s, src)) {
@@ -179,7 +195,15 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, bool resc
 			 state_source_name(src), STATE_APPLY_LIMIT);
 		return KB_ENOENT;
 	}
-	TRY(record_save(r, &r->s));
+	err = record_save(r, &r->s);
+	if (err != KB_OK) {
+		log_err("update: not looked at: what is not counted may be tried for ever");
+		r->s.apply[src] = before;
+		/* The count that failed may be there: it must not stand for an apply that never
+		 * was. */
+		TRY(record_save(r, &r->s));
+		return err;
+	}
 	err = run(b, src, rescue);
 	if (err == KB_ETIMEDOUT) {
 		/* It still writes, perhaps. Only a reset ends that; the count above bounds how
@@ -189,7 +213,7 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, bool resc
 	}
 	if (record_reload(r) != KB_OK)
 		log_err("update: unable to read the state again; going on with the one from "
-			"before");
+			"before, and without writing it");
 	plan_apply_end(&r->s, src);
 	return err;
 }
