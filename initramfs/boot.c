@@ -135,6 +135,12 @@ static void load_state(struct boot *b)
 	b->attempt.forced = b->cmd.slot;
 }
 
+/* keelboot.slot= is for a person who looks for something: nothing may change under them. */
+static bool is_forced(const struct boot *b)
+{
+	return b->cmd.slot >= 0 && b->cmd.slot < (int)b->conf.nslots;
+}
+
 /* True if there is something new to boot. */
 static bool apply_updates(struct boot *b, bool rescue)
 {
@@ -260,6 +266,20 @@ static enum kb_err choose_and_mount(struct boot *b)
 	return KB_OK;
 }
 
+/* The last that can fail: without a note the next boot would take the same slot, for ever. */
+static void note_not_entered(struct boot *b)
+{
+	const struct choose_candidate *c = &b->attempt.chosen;
+
+	log_err("slot %c: its init cannot be started", state_slot_letter(c->slot));
+	if (b->attempt.forced == c->slot)
+		return;
+	choose_failed(&b->rec.s, c, "init cannot be started");
+	if (record_save(&b->rec, &b->rec.s) != KB_OK)
+		return; /* said there */
+	record_history(&b->rec, HISTORY_BOOT, c->slot, "init cannot be started", "not booted");
+}
+
 /* ---------------------------------------------------------------- the story */
 
 enum kb_err boot(struct boot *b)
@@ -272,14 +292,17 @@ enum kb_err boot(struct boot *b)
 	arm_watchdog(b); /* from here on, hanging is rebooting */
 	TRY(find_devices(b));
 	load_state(b);
-	apply_updates(b, false); /* may fail; the boot may not */
+	if (!is_forced(b))
+		apply_updates(b, false); /* may fail; the boot may not */
 	err = choose_and_mount(b);
 	if (err == KB_ENOCAND && apply_updates(b, true))
 		err = choose_and_mount(b);
 	TRY(err);
 	export_write(b);
 	hand_over_watchdog(b);
-	return root_enter(&root, b->argv, b->envp);
+	err = root_enter(&root, b->argv, b->envp);
+	note_not_entered(b);
+	return err;
 }
 
 /* How long to wait before the next boot: longer where time, or a person with a stick, may cure it.

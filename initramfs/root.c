@@ -12,9 +12,17 @@
 
 #define ARGS_MAX 64
 
-static const char *init_path(const struct root *r)
+/* The first that can be started of what the command line, system.conf and tradition say; NULL:
+ * none. */
+static const char *find_init(const struct root *r)
 {
-	return r->cmd->init[0] != '\0' ? r->cmd->init : r->conf->init;
+	const char *const paths[] = { r->cmd->init, r->conf->init, "/sbin/init" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(paths); i++) {
+		if (paths[i][0] == '/' && os_executable_in(ROOT_DIR, paths[i]))
+			return paths[i];
+	}
+	return NULL;
 }
 
 static const char *mount_options(const struct root *r)
@@ -34,16 +42,19 @@ static const char *mount_type(const struct root *r, const char *probed)
 
 static enum kb_err check(const struct root *r, char *reason)
 {
-	const char *init = init_path(r);
+	const char *wanted = r->cmd->init[0] != '\0' ? r->cmd->init : r->conf->init;
+	const char *init = find_init(r);
 
-	if (!os_executable_in(ROOT_DIR, init)) {
+	if (init == NULL) {
 		log_err("root: %s is not an executable file of this root file system (init= or "
 			"[system] "
 			"init= says otherwise)",
-			init);
-		snprintf(reason, STATE_STR_MAX + 1, "no %.44s", init);
+			wanted);
+		snprintf(reason, STATE_STR_MAX + 1, "no %.44s", wanted);
 		return KB_EEXEC;
 	}
+	if (strcmp(init, wanted) != 0)
+		log_warn("root: init=%s cannot be started here; %s is", wanted, init);
 	return hook_run_dir("post-mount", r->env, r->conf->hook_timeout_s, reason);
 }
 
@@ -60,16 +71,34 @@ static enum kb_err mount_any(const char *dev, const char *type, const char *opti
 	return err;
 }
 
+/*
+ * As command line and system.conf say; when that fails, as the prober says and without options,
+ * because a wrong word in either must not stop a boot.
+ */
+static enum kb_err mount_root(const struct root *r, const char *dev, const char *probed)
+{
+	const char *type = mount_type(r, probed), *options = mount_options(r);
+	enum kb_err err = mount_any(dev, type, options);
+
+	if (err == KB_OK)
+		return KB_OK;
+	log_err("root: unable to mount %s (%s%s%s): %s", dev, type, options != NULL ? ", " : "",
+		options != NULL ? options : "", err_text(err));
+	if (probed[0] == '\0' || (strcmp(type, probed) == 0 && options == NULL))
+		return err;
+	log_warn("root: trying %s as %s without options (rootfstype=, rootflags=, system.conf)",
+		 dev, probed);
+	return mount_any(dev, probed, NULL);
+}
+
 enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype, char *reason)
 {
-	const char *type = mount_type(r, fstype);
 	enum kb_err err;
 
 	/* Read-only whatever the command line says: a slot that was written to is no longer what
 	 * was signed. */
-	err = mount_any(dev, type, mount_options(r));
+	err = mount_root(r, dev, fstype);
 	if (err != KB_OK) {
-		log_err("root: unable to mount %s (%s): %s", dev, type, err_text(err));
 		snprintf(reason, STATE_STR_MAX + 1, "no mount: %.36s", err_text(err));
 		return KB_EMOUNT;
 	}
@@ -83,8 +112,11 @@ enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype
 
 enum kb_err root_enter(const struct root *r, char *const *argv, char *const *envp)
 {
-	const char *args[ARGS_MAX + 1] = { init_path(r) };
+	const char *args[ARGS_MAX + 1] = { find_init(r) };
 	unsigned n = 1;
+
+	if (args[0] == NULL)
+		return KB_EEXEC;
 
 	for (; argv[0] != NULL && argv[n] != NULL && n < ARGS_MAX; n++)
 		args[n] = argv[n];
