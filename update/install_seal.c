@@ -43,20 +43,29 @@ static enum kb_err close_state(struct install_job *j)
 				"the state cannot be written, so the slot is left as it is");
 }
 
-/* Writes a head and makes sure that the medium has it. */
-static enum kb_err put_head(struct install_job *j, struct install_job_part *p, const uint8_t *data,
-			    size_t len)
+static enum kb_err put(struct install_job_part *p, uint64_t off, const uint8_t *data, size_t len)
 {
-	enum kb_err e = bdev_write(p->dev, 0, data, len);
+	TRY(bdev_write(p->dev, off, data, len));
+	TRY(bdev_flush(p->dev));
+	TRY(bdev_drop_cache(p->dev, off, len));
+	TRY(bdev_read(p->raw, off, scratch, len));
+	return memcmp(scratch, data, len) == 0 ? KB_OK : KB_EIO;
+}
 
-	if (e == KB_OK)
-		e = bdev_flush(p->dev);
-	if (e == KB_OK)
-		e = bdev_drop_cache(p->dev, 0, len);
-	if (e == KB_OK)
-		e = bdev_read(p->raw, 0, scratch, len);
-	if (e == KB_OK && memcmp(scratch, data, len) != 0)
-		e = KB_EIO;
+/*
+ * Writes a head and makes sure that the medium has it. Its first block, which is where nearly every
+ * file system has its superblock, is what goes first and comes last.
+ */
+static enum kb_err put_head(struct install_job *j, struct install_job_part *p, const uint8_t *data,
+			    size_t len, bool closing)
+{
+	size_t first = INSTALL_BLOCK;
+	enum kb_err e = closing ? put(p, 0, data, first) : KB_OK;
+
+	if (e == KB_OK && len > first)
+		e = put(p, first, data + first, len - first);
+	if (e == KB_OK && !closing)
+		e = put(p, 0, data, first);
 	if (e != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
 					"the first blocks of %s cannot be written: the storage is "
@@ -79,7 +88,7 @@ static enum kb_err seal_part(struct install_job *j, struct install_job_part *p)
 			       ? KB_OK
 			       : install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
 						  "%s cannot be flushed", p->im->name);
-	return put_head(j, p, zeroes, len);
+	return put_head(j, p, zeroes, len, true);
 }
 
 enum kb_err install_seal_close(struct install_job *j)
@@ -142,13 +151,13 @@ enum kb_err install_seal_open(struct install_job *j)
 		TRY(check_heads(j, &j->part[i]));
 	for (unsigned i = 0; i < j->nparts; i++) {
 		struct install_job_part *p = &j->part[i];
-		enum kb_err e = put_head(j, p, p->head, head_used(p));
+		enum kb_err e = put_head(j, p, p->head, head_used(p), false);
 
 		if (e == KB_OK)
 			continue;
 		/* It may be there all the same, and must not look whole if the state gets lost. */
 		for (unsigned k = 0; k <= i; k++)
-			if (put_head(j, &j->part[k], zeroes, head_len(&j->part[k])) != KB_OK)
+			if (put_head(j, &j->part[k], zeroes, head_len(&j->part[k]), true) != KB_OK)
 				log_err("install: slot %c: %s could not be sealed again",
 					state_slot_letter(j->in->target), j->part[k].im->name);
 		return e;

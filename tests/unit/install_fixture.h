@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Real bundles in memory, and a device that notes what is done to it, for tests of the engine. */
+#pragma once
+
+#include "cli/bundle_table.h"
+#include "cli/key_file.h"
+#include "lib/bytes.h"
+#include "tests/sim/bdev_sim.h"
+#include "update/install.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zstd.h>
+
+/* What a test may change about a chunk before it is signed. */
+struct fixture_chunk {
+	unsigned image;
+	uint32_t index, len;
+	enum reader_form form;
+	uint8_t stored[MANIFEST_CHUNK_MAX + 4096];
+	uint32_t nstored;
+	uint8_t hash[DIGEST_LEN];
+};
+
+struct fixture_image {
+	const char *name;
+	const uint8_t *data; /* NULL: all zero */
+	uint64_t size;
+	uint32_t chunk;
+	bool raw; /* nothing is compressed */
+};
+
+struct fixture_bundle {
+	const struct fixture_image *image;
+	unsigned nimages;
+	const char *version, *compatible;
+	uint64_t sequence;
+	const struct key_file *key;		/* NULL: not signed */
+	void (*twist)(struct fixture_chunk *c); /* or NULL */
+};
+
+static inline void fixture_ok(enum kb_err e)
+{
+	if (e != KB_OK) {
+		fprintf(stderr, "fixture: %s\n", err_text(e));
+		abort();
+	}
+}
+
+static inline void fixture_append(int fd, const void *p, size_t len)
+{
+	if (write(fd, p, len) != (ssize_t)len)
+		abort();
+}
+
+static inline bool fixture_zero(const uint8_t *p, size_t len)
+{
+	return p == NULL || bytes_all(p, len, 0);
+}
+
+static inline void fixture_store(struct fixture_chunk *c, const struct fixture_image *im,
+				 struct digest *d)
+{
+	static const uint8_t zeroes[MANIFEST_CHUNK_MAX];
+	const uint8_t *p = im->data != NULL ? im->data + (uint64_t)c->index * im->chunk : NULL;
+
+	if (fixture_zero(p, c->len)) {
+		static uint32_t known;
+		static uint8_t hash[DIGEST_LEN];
+
+		if (known != c->len)
+			fixture_ok(digest_buf(d, zeroes, c->len, hash));
+		known = c->len;
+		memcpy(c->hash, hash, sizeof(hash));
+		c->form = READER_ZERO;
+		c->nstored = 0;
+		return;
+	}
+	fixture_ok(digest_buf(d, p, c->len, c->hash));
+	c->form = im->raw ? READER_RAW : READER_ZSTD;
+	c->nstored = c->len;
+	if (im->raw)
+		memcpy(c->stored, p, c->len);
+	else
+		c->nstored = (uint32_t)ZSTD_compress(c->stored, sizeof(c->stored), p, c->len, 3);
+}
+
+/* A memfd with the whole bundle. */
+static inline int fixture_make(const struct fixture_bundle *b)
+{
+	static struct manifest m;
+	static struct fixture_chunk c;
+	struct bundle_table hashes[MANIFEST_IMAGES_MAX], records[MANIFEST_IMAGES_MAX];
+	int out = memfd_create("bundle", MFD_CLOEXEC), spool = memfd_create("spool", MFD_CLOEXEC);
+	uint64_t tables = 0, payload = 0;
+	struct reader_header h = { .sig_cap = 512 };
+	uint8_t header[READER_HEADER_LEN], sig[512] = { 0 };
+	static char text[MANIFEST_MAX];
+	struct digest d;
+	size_t len;
+
+	memset(&m, 0, sizeof(m));
+	memset(hashes, 0, sizeof(hashes));
+	memset(records, 0, sizeof(records));
+	fixture_ok(digest_init(&d));
+	m.format_major = 1;
+	m.ncompatible = 1;
+	snprintf(m.compatible[0], sizeof(m.compatible[0]), "%s",
+		 b->compatible != NULL ? b->compatible : "box");
+	snprintf(m.version, sizeof(m.version), "%s", b->version);
+	m.sequence = b->sequence;
+	m.nimages = m.nencodings = b->nimages;
+	for (unsigned i = 0; i < b->nimages; i++) {
+		const struct fixture_image *im = &b->image[i];
+		struct manifest_image *mi = &m.image[i];
+		struct manifest_encoding *me = &m.encoding[i];
+		uint64_t at = 0;
+
+		snprintf(mi->name, sizeof(mi->name), "%s", im->name);
+		mi->size = im->size;
+		mi->chunk = im->chunk;
+		if (im->data != NULL)
+			fixture_ok(digest_buf(&d, im->data, im->size, mi->digest));
+		me->image = i;
+		me->kind = MANIFEST_ENC_FULL;
+		me->forms = MANIFEST_FORMS_FULL;
+		for (uint32_t n = 0; n < manifest_chunks(mi); n++) {
+			c.image = i;
+			c.index = n;
+			c.len = manifest_chunk_len(mi, n);
+			fixture_store(&c, im, &d);
+			if (b->twist != NULL)
+				b->twist(&c);
+			fixture_append(spool, c.stored, c.nstored);
+			fixture_ok(bundle_table_hash(&hashes[i], c.hash));
+			fixture_ok(bundle_table_record(&records[i], n, at, c.form, c.nstored));
+			at += c.nstored;
+		}
+		fixture_ok(bundle_table_end(&hashes[i], &d, &mi->hashes));
+		fixture_ok(bundle_table_end(&records[i], &d, &me->table));
+		mi->hashes.off = tables;
+		me->table.off = tables += mi->hashes.len;
+		tables += me->table.len;
+		me->payload_off = payload;
+		me->payload_len = at;
+		payload += at;
+	}
+	fixture_ok(manifest_write(&m, text, sizeof(text), &len));
+	h.manifest_len = (uint32_t)len;
+	h.manifest_off = READER_HEADER_LEN + h.sig_cap;
+	h.tables_off = h.manifest_off + len;
+	h.tables_len = tables;
+	h.payload_off = h.tables_off + tables;
+	h.payload_len = payload;
+	h.total_len = h.payload_off + payload;
+	fixture_ok(digest_buf(&d, text, len, h.manifest_digest));
+	reader_header_write(&h, header);
+	if (b->key != NULL)
+		fixture_ok(key_file_sign(b->key, header, sig, sizeof(sig)));
+	fixture_append(out, header, sizeof(header));
+	fixture_append(out, sig, sizeof(sig));
+	fixture_append(out, text, len);
+	for (unsigned i = 0; i < b->nimages; i++) {
+		fixture_append(out, hashes[i].list, (size_t)hashes[i].npages * DIGEST_LEN);
+		fixture_append(out, hashes[i].pages, hashes[i].len);
+		fixture_append(out, records[i].list, (size_t)records[i].npages * DIGEST_LEN);
+		fixture_append(out, records[i].pages, records[i].len);
+		bundle_table_free(&hashes[i]);
+		bundle_table_free(&records[i]);
+	}
+	for (uint64_t at = 0; at < payload;) {
+		static uint8_t buf[65536];
+		ssize_t n = pread(spool, buf, sizeof(buf), (off_t)at);
+
+		if (n <= 0)
+			abort();
+		fixture_append(out, buf, (size_t)n);
+		at += (uint64_t)n;
+	}
+	close(spool);
+	digest_free(&d);
+	return out;
+}
+
+static inline void fixture_flip(int fd, uint64_t off)
+{
+	uint8_t b;
+
+	if (pread(fd, &b, 1, (off_t)off) != 1)
+		abort();
+	b ^= 0x40;
+	if (pwrite(fd, &b, 1, (off_t)off) != 1)
+		abort();
+}
+
+/* ---------------------------------------------------------------- a device that notes */
+
+enum fixture_op { FIXTURE_WRITE, FIXTURE_ZERO, FIXTURE_DISCARD, FIXTURE_FLUSH };
+
+struct fixture_event {
+	unsigned dev;
+	enum fixture_op op;
+	uint64_t off, len;
+	bool zero; /* all bytes of it */
+};
+
+#define FIXTURE_EVENTS 8192
+
+struct fixture_log {
+	unsigned n;
+	struct fixture_event e[FIXTURE_EVENTS];
+	unsigned cut_at; /* after so many events the power is gone for all devices; 0: never */
+	bool off;
+	uint64_t redundant; /* bytes written to a slot that were there already */
+};
+
+struct fixture_dev {
+	struct bdev bdev;
+	struct bdev_sim sim;
+	struct fixture_log *log;
+	unsigned id;
+	uint64_t lie_off, lie_len;   /* writes that begin there are lost, and said to be fine */
+	uint64_t dead_off, dead_len; /* reads fail until it is written */
+	bool no_writes;		     /* KB_EIO */
+};
+
+static inline struct fixture_dev *fixture_self(struct bdev *b)
+{
+	return (struct fixture_dev *)(void *)b;
+}
+
+static inline bool fixture_note(struct fixture_dev *d, enum fixture_op op, uint64_t off,
+				uint64_t len, bool zero)
+{
+	struct fixture_log *l = d->log;
+
+	if (l->off)
+		return false;
+	if (l->n < FIXTURE_EVENTS)
+		l->e[l->n] = (struct fixture_event){ d->id, op, off, len, zero };
+	l->n++;
+	if (l->cut_at != 0 && l->n == l->cut_at)
+		l->off = true; /* this one is still issued */
+	return true;
+}
+
+static inline bool fixture_hit(uint64_t off, uint64_t len, uint64_t from, uint64_t n)
+{
+	return n > 0 && off < from + n && from < off + len;
+}
+
+static inline enum kb_err fixture_read(struct bdev *b, uint64_t off, void *buf, size_t len)
+{
+	struct fixture_dev *d = fixture_self(b);
+
+	if (d->log->off || fixture_hit(off, len, d->dead_off, d->dead_len))
+		return KB_EIO;
+	return bdev_read(&d->sim.bdev, off, buf, len);
+}
+
+static inline void fixture_compare(struct fixture_dev *d, uint64_t off, const uint8_t *p,
+				   size_t len)
+{
+	static uint8_t is[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+
+	for (size_t i = 0; i < len; i += BDEV_ALIGN)
+		if (bdev_read(&d->sim.bdev, off + i, is, BDEV_ALIGN) == KB_OK &&
+		    memcmp(is, p + i, BDEV_ALIGN) == 0)
+			d->log->redundant += BDEV_ALIGN;
+}
+
+static inline enum kb_err fixture_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
+{
+	struct fixture_dev *d = fixture_self(b);
+
+	if (d->no_writes)
+		return KB_EIO;
+	if (d->id != 0)
+		fixture_compare(d, off, buf, len);
+	if (!fixture_note(d, FIXTURE_WRITE, off, len, bytes_all(buf, len, 0)))
+		return KB_EIO;
+	if (fixture_hit(off, len, d->dead_off, d->dead_len))
+		d->dead_len = 0;
+	if (fixture_hit(off, len, d->lie_off, d->lie_len))
+		return KB_OK;
+	return bdev_write(&d->sim.bdev, off, buf, len);
+}
+
+static inline enum kb_err fixture_zero_op(struct bdev *b, uint64_t off, uint64_t len)
+{
+	struct fixture_dev *d = fixture_self(b);
+
+	if (d->no_writes || !fixture_note(d, FIXTURE_ZERO, off, len, true))
+		return KB_EIO;
+	return bdev_zero(&d->sim.bdev, off, len);
+}
+
+static inline enum kb_err fixture_discard(struct bdev *b, uint64_t off, uint64_t len)
+{
+	struct fixture_dev *d = fixture_self(b);
+
+	if (d->no_writes || !fixture_note(d, FIXTURE_DISCARD, off, len, false))
+		return KB_EIO;
+	return bdev_discard(&d->sim.bdev, off, len);
+}
+
+static inline enum kb_err fixture_flush(struct bdev *b)
+{
+	struct fixture_dev *d = fixture_self(b);
+
+	if (!fixture_note(d, FIXTURE_FLUSH, 0, 0, false))
+		return KB_EIO;
+	return bdev_flush(&d->sim.bdev);
+}
+
+static const struct bdev_ops fixture_ops = {
+	.read = fixture_read,
+	.write = fixture_write,
+	.flush = fixture_flush,
+	.discard = fixture_discard,
+	.zero = fixture_zero_op,
+};
+
+static inline void fixture_dev_init(struct fixture_dev *d, struct fixture_log *l, unsigned id,
+				    uint64_t size)
+{
+	memset(d, 0, sizeof(*d));
+	bdev_sim_init(&d->sim, size);
+	d->bdev = (struct bdev){ .ops = &fixture_ops, .size = size, .sector = 512 };
+	d->log = l;
+	d->id = id;
+}
+
+/* Writes that reached a device, of any kind but flushes. */
+static inline unsigned fixture_writes(const struct fixture_log *l, unsigned dev)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < l->n && i < FIXTURE_EVENTS; i++)
+		n += l->e[i].dev == dev && l->e[i].op != FIXTURE_FLUSH;
+	return n;
+}

@@ -1,0 +1,901 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine on simulated devices, and on files. This test is its own decoder. Device 0 is the
+ * state partition, device 1 the root partition of slot b, device 2 another one.
+ */
+#include "tests/unit/install_fixture.h"
+#include "lib/log.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define KIB    1024u
+#define CHUNK  (16 * KIB)
+#define IMAGE  (640 * KIB)
+#define PART   (4096 * KIB)
+#define TARGET 1
+
+static char self[4096];
+static struct fixture_log events;
+static struct fixture_dev state_dev, root_dev, boot_dev;
+static struct state state;
+static struct store store;
+static struct reader reader;
+static struct install in;
+static int bundle = -1;
+static uint8_t image[IMAGE], image2[IMAGE], before[PART], boot_image[64 * KIB];
+static uint8_t page[PART] __attribute__((aligned(BDEV_ALIGN)));
+
+/* ---------------------------------------------------------------- setting up */
+
+static void fill(uint8_t *p, size_t len, unsigned seed)
+{
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 1103515245u + 12345u;
+		p[i] = (uint8_t)(seed >> 24 & 0x1f) + 1;
+	}
+}
+
+static void open_bundle(const struct fixture_bundle *b)
+{
+	if (bundle >= 0) {
+		reader_close(&reader);
+		close(bundle);
+	}
+	bundle = fixture_make(b);
+	assert_int_equal(
+		reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL),
+		KB_OK);
+}
+
+static void make(const uint8_t *data, bool raw, void (*twist)(struct fixture_chunk *))
+{
+	const struct fixture_image im = { "root", data, IMAGE, CHUNK, raw };
+	const struct fixture_bundle b = { .image = &im,
+					  .nimages = 1,
+					  .version = data == image ? "2.0" : "3.0",
+					  .sequence = data == image ? 2 : 3,
+					  .twist = twist };
+
+	open_bundle(&b);
+}
+
+static void put(struct fixture_dev *d, uint64_t off, const void *data, size_t len)
+{
+	memcpy(page, data, len);
+	assert_int_equal(bdev_write(&d->sim.bdev, off, page, len), KB_OK);
+	assert_int_equal(bdev_flush(&d->sim.bdev), KB_OK);
+}
+
+static const uint8_t *content(struct fixture_dev *d, uint64_t off, size_t len)
+{
+	assert_int_equal(bdev_read(&d->sim.bdev, off, page, len), KB_OK);
+	return page;
+}
+
+static void forget_events(void)
+{
+	events.n = events.cut_at = 0;
+	events.off = false;
+	events.redundant = 0;
+}
+
+static void load(void)
+{
+	enum store_finding found;
+
+	assert_int_equal(store_load(&store, &state_dev.bdev, &state, &found), KB_OK);
+	assert_int_equal(found, STORE_FOUND);
+}
+
+/* Slot a is good; slot b holds an older release, good too, with its manifest. */
+static void set_up_state(void)
+{
+	struct store_manifest m = { .sequence = 1, .version = "1.0", .len = 512 };
+	enum store_finding found;
+
+	assert_int_equal(store_load(&store, &state_dev.bdev, &state, &found), KB_OK);
+	state_init(&state, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		state.slot[i].st = STATE_GOOD;
+		state.slot[i].ever_good = state.slot[i].has_release = true;
+		state.slot[i].sequence = 1;
+		state_set_text(state.slot[i].version, "1.0");
+		memset(state.slot[i].release, 0x11, STATE_ID_LEN);
+	}
+	state.last = 0;
+	memset(m.release, 0x11, sizeof(m.release));
+	memset(page, 0x77, 512);
+	assert_int_equal(store_manifest_write(&store, TARGET, &m, page), KB_OK);
+	assert_int_equal(store_save_both(&store, &state), KB_OK);
+}
+
+static void new_devices(void)
+{
+	fixture_dev_init(&state_dev, &events, 0, STORE_MIN_SIZE);
+	fixture_dev_init(&root_dev, &events, 1, PART);
+	fixture_dev_init(&boot_dev, &events, 2, 256 * KIB);
+	forget_events();
+	set_up_state();
+	put(&root_dev, 0, before, sizeof(before));
+	forget_events();
+}
+
+static void free_devices(void)
+{
+	bdev_sim_free(&state_dev.sim);
+	bdev_sim_free(&root_dev.sim);
+	bdev_sim_free(&boot_dev.sim);
+}
+
+static void new_install(void)
+{
+	in = (struct install){ .r = &reader,
+			       .store = &store,
+			       .s = &state,
+			       .target = TARGET,
+			       .mode = PLAN_COMMAND,
+			       .nparts = 1,
+			       .helper = self };
+	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
+	in.part[0].dev = &root_dev.bdev;
+}
+
+static int set_up(void **ctx)
+{
+	(void)ctx;
+	fill(image, IMAGE, 1);
+	memset(image + 256 * KIB, 0, 128 * KIB);
+	memset(image + 500 * KIB, 0, 5 * KIB);
+	memcpy(image2, image, IMAGE);
+	fill(before, sizeof(before), 9);
+	fill(boot_image, sizeof(boot_image), 5);
+	new_devices();
+	new_install();
+	return 0;
+}
+
+static int tear_down(void **ctx)
+{
+	(void)ctx;
+	free_devices();
+	return 0;
+}
+
+/* Slot b as it should be in the end, on the medium, and in the state that the medium has. */
+static void assert_installed(const uint8_t *data)
+{
+	struct store_manifest m;
+
+	assert_memory_equal(content(&root_dev, 0, IMAGE), data, IMAGE);
+	assert_true(
+		bytes_all(content(&root_dev, PART - INSTALL_TAIL, INSTALL_TAIL), INSTALL_TAIL, 0));
+	load();
+	assert_int_equal(state.slot[TARGET].st, STATE_TRIAL);
+	assert_int_equal(state.slot[TARGET].sequence, reader.release.sequence);
+	assert_memory_equal(state.slot[TARGET].release, reader.release.id, STATE_ID_LEN);
+	assert_int_equal(state.pref, TARGET);
+	assert_int_equal(store_manifest_read(&store, TARGET, &m, page, sizeof(page)), KB_OK);
+	assert_memory_equal(m.release, reader.release.id, STATE_ID_LEN);
+	assert_int_equal(m.len, READER_HEADER_LEN + reader.h.sig_cap + reader.h.manifest_len);
+	assert_memory_equal(page, reader.header, READER_HEADER_LEN);
+	assert_memory_equal(page + READER_HEADER_LEN + reader.h.sig_cap, reader.text,
+			    reader.h.manifest_len);
+}
+
+/* It was begun, and nothing says that it is whole. */
+static void assert_sealed(void)
+{
+	struct store_manifest m;
+
+	assert_true(bytes_all(content(&root_dev, 0, INSTALL_SEAL), INSTALL_SEAL, 0));
+	load();
+	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
+	assert_int_equal(state.pref, 0);
+	assert_int_equal(store_manifest_read(&store, TARGET, &m, NULL, 0), KB_EBLANK);
+}
+
+static void assert_untouched(void)
+{
+	assert_int_equal(fixture_writes(&events, 0), 0);
+	assert_int_equal(fixture_writes(&events, 1), 0);
+	assert_int_equal(in.bytes_written, 0);
+}
+
+/* ---------------------------------------------------------------- installs */
+
+static void puts_a_release_on_trial(void **ctx)
+{
+	(void)ctx;
+	make(image, false, NULL);
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_installed(image);
+	assert_int_equal(state.slot[0].st, STATE_GOOD);
+}
+
+static void takes_chunks_that_are_not_compressed(void **ctx)
+{
+	(void)ctx;
+	make(image, true, NULL);
+	in.helper = "/nowhere"; /* no decoder is needed */
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_installed(image);
+}
+
+static void the_same_again_writes_nothing(void **ctx)
+{
+	(void)ctx;
+	make(image, false, NULL);
+	assert_int_equal(install_run(&in), KB_OK);
+	forget_events();
+	in.helper = "/nowhere";
+	assert_int_equal(install_run(&in), KB_EAPPLIED);
+	assert_untouched();
+	assert_int_equal(in.bytes_skipped, IMAGE);
+	assert_installed(image);
+}
+
+static void a_slot_that_is_right_only_needs_its_record(void **ctx)
+{
+	(void)ctx;
+	make(image, false, NULL);
+	assert_int_equal(install_run(&in), KB_OK);
+	state.slot[TARGET] = (struct state_slot){ .st = STATE_BAD };
+	assert_int_equal(store_save(&store, &state), KB_OK);
+	forget_events();
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_int_equal(fixture_writes(&events, 1), 0);
+	assert_installed(image);
+}
+
+static void only_blocks_that_differ_are_written(void **ctx)
+{
+	(void)ctx;
+	make(image, false, NULL);
+	assert_int_equal(install_run(&in), KB_OK);
+	image2[200 * KIB + 5] ^= 1;
+	image2[400 * KIB] ^= 1;
+	image2[405 * KIB] ^= 1;
+	fill(image2 + 300 * KIB, 20 * KIB, 3);
+	memset(image2 + 452 * KIB, 0, 8 * KIB);
+	make(image2, false, NULL);
+	forget_events();
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_installed(image2);
+	/* 1 + 1 + 1 + 5 + 2 blocks, the head, and the seal. */
+	assert_int_equal(in.bytes_written, 10 * 4096 + 2 * INSTALL_SEAL);
+	assert_int_equal(in.bytes_skipped, IMAGE - 10 * 4096);
+}
+
+static void only_a_difference_in_the_head(void **ctx)
+{
+	(void)ctx;
+	make(image, false, NULL);
+	assert_int_equal(install_run(&in), KB_OK);
+	image2[100 * KIB] ^= 1;
+	make(image2, false, NULL);
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_installed(image2);
+	assert_int_equal(in.bytes_written, 2 * INSTALL_SEAL);
+}
+
+static void old_superblocks_behind_the_image_go(void **ctx)
+{
+	(void)ctx;
+	make(image, false, NULL);
+	assert_int_equal(install_run(&in), KB_OK);
+	put(&root_dev, PART - 64 * KIB, before, 4096);
+	state.slot[TARGET] = (struct state_slot){ .st = STATE_EMPTY };
+	forget_events();
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_installed(image);
+	for (unsigned i = 0; i < events.n; i++)
+		if (events.e[i].op == FIXTURE_DISCARD)
+			assert_true(events.e[i].off >= IMAGE &&
+				    events.e[i].off + events.e[i].len <= PART - INSTALL_TAIL);
+}
+
+static void a_partition_that_is_just_large_enough(void **ctx)
+{
+	(void)ctx;
+	bdev_sim_free(&root_dev.sim);
+	fixture_dev_init(&root_dev, &events, 1, IMAGE);
+	make(image, false, NULL);
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_memory_equal(content(&root_dev, 0, IMAGE), image, IMAGE);
+}
+
+static void an_image_smaller_than_the_seal(void **ctx)
+{
+	const struct fixture_image im = { "root", boot_image, 20 * KIB, CHUNK, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
+	};
+
+	(void)ctx;
+	open_bundle(&b);
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_memory_equal(content(&root_dev, 0, 20 * KIB), boot_image, 20 * KIB);
+	load();
+	assert_int_equal(state.slot[TARGET].st, STATE_TRIAL);
+}
+
+static void large_chunks_that_cross_the_seal(void **ctx)
+{
+	const struct fixture_image im = { "root", image, IMAGE, 512 * KIB, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
+	};
+
+	(void)ctx;
+	open_bundle(&b);
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_installed(image);
+}
+
+static void slots_of_two_partitions(void **ctx)
+{
+	const struct fixture_image im[2] = { { "boot", boot_image, sizeof(boot_image), CHUNK,
+					       false },
+					     { "root", image, IMAGE, CHUNK, false } };
+	const struct fixture_bundle b = {
+		.image = im, .nimages = 2, .version = "2.0", .sequence = 2
+	};
+
+	(void)ctx;
+	in.nparts = 2;
+	snprintf(in.part[1].cls, sizeof(in.part[1].cls), "boot");
+	in.part[1].dev = &boot_dev.bdev;
+	/* boot is right already, and is behind the seal all the same while root is not. */
+	put(&boot_dev, 0, boot_image, sizeof(boot_image));
+	open_bundle(&b);
+	forget_events();
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_installed(image);
+	assert_memory_equal(content(&boot_dev, 0, sizeof(boot_image)), boot_image,
+			    sizeof(boot_image));
+	for (unsigned i = 0; i < events.n; i++)
+		if (events.e[i].dev == 2 && events.e[i].op == FIXTURE_WRITE) {
+			assert_true(events.e[i].zero);
+			return;
+		}
+	fail_msg("boot was not sealed");
+}
+
+/* ---------------------------------------------------------------- refused before any write */
+
+static void refuses_an_image_that_does_not_fit(void **ctx)
+{
+	(void)ctx;
+	make(image, false, NULL);
+	root_dev.bdev.size = IMAGE - 4096;
+	assert_int_equal(install_run(&in), KB_ENOSPC);
+	assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
+	assert_untouched();
+}
+
+static void refuses_other_classes(void **ctx)
+{
+	(void)ctx;
+	make(image, false, NULL);
+	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "boot");
+	assert_int_equal(install_run(&in), KB_ECOMPAT);
+	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
+	in.nparts = 2;
+	snprintf(in.part[1].cls, sizeof(in.part[1].cls), "boot");
+	in.part[1].dev = &boot_dev.bdev;
+	assert_int_equal(install_run(&in), KB_ECOMPAT);
+	assert_untouched();
+}
+
+static void flip_payload(void)
+{
+	fixture_flip(bundle, reader.h.payload_off + reader.h.payload_len - 100);
+}
+
+static void a_flipped_byte_is_found_before_the_first_write(void **ctx)
+{
+	enum kb_err e;
+
+	(void)ctx;
+	make(image, false, NULL);
+	flip_payload();
+	in.verify_first = true;
+	e = install_run(&in);
+	assert_true(e == KB_EDIGEST || e == KB_EFORMAT);
+	assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
+	assert_untouched();
+}
+
+static void a_flipped_byte_leaves_the_slot_sealed_and_is_repaired(void **ctx)
+{
+	enum kb_err e;
+
+	(void)ctx;
+	make(image, false, NULL);
+	flip_payload();
+	e = install_run(&in);
+	assert_true(e == KB_EDIGEST || e == KB_EFORMAT);
+	assert_sealed();
+	flip_payload();
+	forget_events();
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_installed(image);
+	/* The tail of the image, the head, the rest: what was right stays. */
+	assert_true(in.bytes_skipped > IMAGE / 2);
+}
+
+static void a_flipped_byte_of_a_table_is_found_before_the_first_write(void **ctx)
+{
+	(void)ctx;
+	make(image, false, NULL);
+	fixture_flip(bundle, reader.h.payload_off - 3);
+	assert_int_equal(install_run(&in), KB_EDIGEST);
+	assert_untouched();
+}
+
+static void twist_hash(struct fixture_chunk *c)
+{
+	if (c->index == 20)
+		c->hash[0] ^= 1;
+}
+
+static void twist_zero_hash(struct fixture_chunk *c)
+{
+	if (c->form == READER_ZERO)
+		c->hash[0] ^= 1;
+}
+
+static void twist_trailing(struct fixture_chunk *c)
+{
+	if (c->index == 20)
+		c->stored[c->nstored++] = 0;
+}
+
+static void twist_form(struct fixture_chunk *c)
+{
+	if (c->index == 20)
+		c->form = READER_PATCH;
+}
+
+static void refuses_signed_nonsense(void **ctx)
+{
+	static const struct {
+		void (*twist)(struct fixture_chunk *);
+		enum kb_err e;
+	} cases[] = { { twist_hash, KB_EDIGEST },
+		      { twist_zero_hash, KB_EDIGEST },
+		      { twist_trailing, KB_EFORMAT },
+		      { twist_form, KB_EFORMAT } };
+
+	(void)ctx;
+	for (unsigned i = 0; i < 4; i++) {
+		make(image, false, cases[i].twist);
+		in.verify_first = true;
+		assert_int_equal(install_run(&in), cases[i].e);
+		assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
+		assert_untouched();
+		assert_true(in.why[0] != '\0');
+	}
+}
+
+static void an_unknown_form_is_found_without_verify_first(void **ctx)
+{
+	(void)ctx;
+	make(image, false, twist_form);
+	assert_int_equal(install_run(&in), KB_EFORMAT);
+	assert_untouched();
+}
+
+static void a_decoder_that_cannot_run_costs_nobody(void **ctx)
+{
+	(void)ctx;
+	make(image, false, NULL);
+	in.helper = "/nowhere/helper";
+	assert_int_equal(install_run(&in), KB_EEXEC);
+	assert_int_equal(in.blame, INSTALL_BLAME_SYSTEM);
+	assert_untouched();
+}
+
+static void a_state_that_cannot_be_written_leaves_the_slot_alone(void **ctx)
+{
+	(void)ctx;
+	make(image, false, NULL);
+	state_dev.no_writes = true;
+	assert_int_equal(install_run(&in), KB_EIO);
+	assert_int_equal(in.blame, INSTALL_BLAME_STATE);
+	assert_int_equal(fixture_writes(&events, 1), 0);
+	assert_int_equal(state.slot[TARGET].st, STATE_GOOD);
+}
+
+/* ---------------------------------------------------------------- storage that fails */
+
+static void a_lost_write_is_noticed(void **ctx)
+{
+	static const uint64_t where[] = { 132 * KIB, 260 * KIB, 512 * KIB,	    IMAGE - 4096,
+					  0,	     4096,	PART - INSTALL_TAIL };
+
+	(void)ctx;
+	for (unsigned i = 0; i < sizeof(where) / sizeof(where[0]); i++) {
+		free_devices();
+		new_devices();
+		new_install();
+		make(image, false, NULL);
+		root_dev.lie_off = where[i];
+		root_dev.lie_len = 4096;
+		/* bdev_zero() is honest here, so that zeroes are lost by a write only. */
+		if (where[i] == 260 * KIB || where[i] == PART - INSTALL_TAIL)
+			continue;
+		assert_int_equal(install_run(&in), KB_EIO);
+		assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
+		load();
+		assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
+		if (where[i] > 4096)
+			assert_sealed();
+	}
+}
+
+static void blocks_that_cannot_be_read_are_written_anew(void **ctx)
+{
+	(void)ctx;
+	make(image, false, NULL);
+	for (unsigned at = 0; at < IMAGE; at += 160 * KIB) {
+		root_dev.dead_off = at;
+		root_dev.dead_len = 4096;
+		assert_int_equal(install_run(&in), KB_OK);
+		assert_installed(image);
+		assert_true(in.bytes_written >= CHUNK);
+	}
+}
+
+/* ---------------------------------------------------------------- order, and power cuts */
+
+static unsigned first_event(unsigned from, unsigned dev, enum fixture_op op)
+{
+	for (unsigned i = from; i < events.n; i++)
+		if (events.e[i].dev == dev && events.e[i].op == op)
+			return i;
+	return events.n;
+}
+
+static void everything_in_its_order(void **ctx)
+{
+	unsigned seal, flushed, data, head, i;
+
+	(void)ctx;
+	make(image, false, NULL);
+	assert_int_equal(install_run(&in), KB_OK);
+	seal = first_event(0, 1, FIXTURE_WRITE);
+	/* State and manifest cell, in both copies, each flushed, before anything of the slot. */
+	for (i = 0, flushed = 0; i < seal; i++)
+		flushed += events.e[i].dev == 0 && events.e[i].op == FIXTURE_FLUSH;
+	assert_true(flushed >= 4);
+	assert_int_equal(events.e[seal - 1].dev, 0);
+	assert_int_equal(events.e[seal - 1].op, FIXTURE_FLUSH);
+	/* The seal, its first block first, flushed before any data. */
+	assert_true(events.e[seal].zero);
+	assert_int_equal(events.e[seal].off, 0);
+	flushed = first_event(seal, 1, FIXTURE_FLUSH);
+	data = first_event(flushed + 1, 1, FIXTURE_WRITE);
+	assert_true(events.e[data].zero);
+	assert_int_equal(events.e[data].off + events.e[data].len, INSTALL_SEAL);
+	data = first_event(data + 1, 1, FIXTURE_WRITE);
+	assert_int_equal(events.e[data - 1].op, FIXTURE_FLUSH);
+	/* Data stays behind the head, up to the head's rest, and its first block, at the end. */
+	for (head = data; events.e[head].off >= INSTALL_SEAL || events.e[head].dev != 1 ||
+			  events.e[head].op == FIXTURE_FLUSH;
+	     head++)
+		assert_true(events.e[head].dev != 0);
+	assert_int_equal(events.e[head - 1].op, FIXTURE_FLUSH);
+	assert_int_equal(events.e[head].off, 4096);
+	assert_int_equal(events.e[head + 1].op, FIXTURE_FLUSH);
+	assert_int_equal(events.e[head + 2].off, 0);
+	assert_int_equal(events.e[head + 2].len, 4096);
+	assert_int_equal(events.e[head + 3].op, FIXTURE_FLUSH);
+	for (i = head + 4; i < events.n; i++)
+		assert_int_equal(events.e[i].dev, 0);
+	assert_true(events.n > head + 4 + 4);
+}
+
+/* What may be believed after any cut. */
+static void assert_safe(void)
+{
+	bool old, new;
+	struct store_manifest m;
+	enum kb_err e;
+
+	load();
+	old = memcmp(content(&root_dev, 0, PART), before, PART) == 0;
+	new = memcmp(page, image, IMAGE) == 0;
+	if (state.slot[TARGET].st != STATE_WRITING)
+		assert_true(state.slot[TARGET].sequence == 1 ? old : new);
+	e = store_manifest_read(&store, TARGET, &m, NULL, 0);
+	if (e == KB_OK)
+		assert_true(m.sequence == 1 ? old : new);
+	/* A superblock is there only when all behind it is: the old release's, or the new one's. */
+	content(&root_dev, 0, PART);
+	if (!bytes_all(page, 4096, 0) && memcmp(page + 4096, before + 4096, PART - 4096) != 0)
+		assert_memory_equal(page + 4096, image + 4096, IMAGE - 4096);
+	assert_int_equal(state.slot[0].st, STATE_GOOD);
+}
+
+static void after_any_power_cut_it_goes_on_and_ends_well(void **ctx)
+{
+	unsigned total;
+
+	(void)ctx;
+	make(image, true, NULL);
+	assert_int_equal(install_run(&in), KB_OK);
+	total = events.n;
+	assert_true(total > 40 && total < FIXTURE_EVENTS);
+	for (unsigned cut = 1; cut <= total; cut++) {
+		for (uint64_t seed = 0; seed < 5; seed++) {
+			free_devices();
+			new_devices();
+			new_install();
+			events.cut_at = cut;
+			assert_true(install_run(&in) != KB_OK || cut == total);
+			bdev_sim_cut(&state_dev.sim, seed);
+			bdev_sim_cut(&root_dev.sim, seed + 1);
+			forget_events();
+			assert_safe();
+			forget_events();
+			if (state.slot[TARGET].st == STATE_TRIAL)
+				continue;
+			assert_int_equal(install_run(&in), KB_OK);
+			assert_installed(image);
+		}
+	}
+}
+
+static void goes_on_without_writing_again_what_is_right(void **ctx)
+{
+	uint64_t first;
+
+	(void)ctx;
+	make(image, true, NULL);
+	events.cut_at = 24;
+	assert_int_equal(install_run(&in), KB_EIO);
+	first = in.bytes_written;
+	bdev_sim_cut(&state_dev.sim, 1);
+	bdev_sim_cut(&root_dev.sim, 1);
+	forget_events();
+	load();
+	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_installed(image);
+	assert_true(first > INSTALL_SEAL + 64 * KIB);
+	/* The head, what was missing, and the tail; the seal was there. */
+	assert_true(in.bytes_written <= IMAGE + INSTALL_TAIL - (first - INSTALL_SEAL) + CHUNK);
+	for (unsigned i = 0; i < events.n; i++)
+		if (events.e[i].dev == 1 && events.e[i].op == FIXTURE_WRITE)
+			assert_false(events.e[i].zero && events.e[i].off < INSTALL_SEAL);
+	assert_int_equal(events.redundant, 0);
+}
+
+/* ---------------------------------------------------------------- progress */
+
+static struct {
+	enum install_phase phase;
+	uint64_t done, total;
+	unsigned calls, phases;
+} seen;
+
+static void progress(void *ctx, enum install_phase phase, uint64_t done, uint64_t total)
+{
+	assert_ptr_equal(ctx, &seen);
+	assert_true(done <= total);
+	if (seen.calls > 0 && phase == seen.phase) {
+		assert_int_equal(total, seen.total);
+		assert_true(done >= seen.done);
+	} else {
+		assert_true(seen.calls == 0 || phase > seen.phase);
+		seen.phases++;
+	}
+	seen.phase = phase;
+	seen.done = done;
+	seen.total = total;
+	seen.calls++;
+}
+
+static void progress_only_grows(void **ctx)
+{
+	(void)ctx;
+	memset(&seen, 0, sizeof(seen));
+	make(image, false, NULL);
+	in.verify_first = true;
+	in.progress = progress;
+	in.ctx = &seen;
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_int_equal(seen.phases, 4);
+	assert_int_equal(seen.phase, INSTALL_DONE);
+}
+
+/* ---------------------------------------------------------------- files, threads, sizes */
+
+static struct bdev_file file_dev, file_raw, file_state;
+static char dir[] = "/tmp/keelboot-install-XXXXXX";
+
+static const char *path(const char *name)
+{
+	static char p[2][128];
+	static unsigned n;
+
+	snprintf(p[n ^= 1], sizeof(p[0]), "%s/%s", dir, name);
+	return p[n];
+}
+
+static void make_file(const char *name, uint64_t size)
+{
+	int fd = open(path(name), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	close(fd);
+}
+
+static void open_files(uint64_t size)
+{
+	enum store_finding found;
+
+	make_file("root", size);
+	make_file("state", STORE_MIN_SIZE);
+	assert_int_equal(bdev_file_open(&file_state, path("state"), BDEV_FILE_WRITE), KB_OK);
+	assert_int_equal(bdev_file_open(&file_dev, path("root"), BDEV_FILE_WRITE), KB_OK);
+	assert_int_equal(bdev_file_open(&file_raw, path("root"), BDEV_FILE_DIRECT), KB_OK);
+	assert_int_equal(store_load(&store, &file_state.bdev, &state, &found), KB_OK);
+	state_init(&state, 2);
+	state.slot[0].st = STATE_GOOD;
+	new_install();
+	in.part[0].dev = &file_dev.bdev;
+	in.part[0].raw = &file_raw.bdev;
+}
+
+static void close_files(void)
+{
+	bdev_file_close(&file_dev);
+	bdev_file_close(&file_raw);
+	bdev_file_close(&file_state);
+	unlink(path("root"));
+	unlink(path("state"));
+}
+
+/* 48 MiB: several segments for the thread that reads back. */
+static void a_thread_reads_back(void **ctx)
+{
+	static uint8_t big[48u << 20];
+	const struct fixture_image im = { "root", big, sizeof(big), 256 * KIB, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
+	};
+	uint8_t *back;
+
+	(void)ctx;
+	fill(big, sizeof(big), 4);
+	memset(big + (20u << 20), 0, 3u << 20);
+	open_bundle(&b);
+	open_files(sizeof(big) + (3u << 20));
+	assert_int_equal(install_run(&in), KB_OK);
+	back = mmap(NULL, sizeof(big), PROT_READ, MAP_SHARED, file_raw.fd, 0);
+	assert_true(back != MAP_FAILED);
+	assert_memory_equal(back, big, sizeof(big));
+	munmap(back, sizeof(big));
+	assert_int_equal(install_run(&in), KB_EAPPLIED);
+	assert_int_equal(in.bytes_written, 0);
+	close_files();
+}
+
+static uint64_t peak_rss(void)
+{
+	char line[128];
+	uint64_t kib = 0;
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		sscanf(line, "VmHWM: %lu", &kib);
+	if (f != NULL)
+		fclose(f);
+	return kib * 1024;
+}
+
+/* In a process of its own, so that only the engine's memory counts. `bundle` is descriptor 9. */
+static int install_huge(const char *where)
+{
+	struct timespec t0, t1;
+
+	snprintf(dir, sizeof(dir), "%s", where);
+	clock_gettime(CLOCK_MONOTONIC, &t0);
+	if (reader_open(&reader, 9, false, (uint64_t)lseek(9, 0, SEEK_END), NULL) != KB_OK)
+		return 2;
+	open_files((64ull << 30) + (8u << 20));
+	if (install_run(&in) != KB_OK)
+		return 3;
+	clock_gettime(CLOCK_MONOTONIC, &t1);
+	close_files();
+	printf("64 GiB: %.1f s, peak RSS %.1f MiB\n",
+	       (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9,
+	       (double)peak_rss() / (1 << 20));
+	if (t1.tv_sec - t0.tv_sec > 60)
+		return 4;
+	return peak_rss() < 24u << 20 ? 0 : 5;
+}
+
+/* Sanitizers need memory of their own. */
+extern void __asan_init(void) __attribute__((weak));
+
+static void a_sparse_image_of_64_gib_in_24_mib_of_memory(void **ctx)
+{
+	const struct fixture_image im = { "root", NULL, 64ull << 30, 256 * KIB, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
+	};
+	char cmd[8192];
+	int status;
+
+	(void)ctx;
+	open_bundle(&b);
+	assert_int_equal(dup2(bundle, 9), 9);
+	snprintf(cmd, sizeof(cmd), "%s --huge %s", self, dir);
+	status = system(cmd);
+	close(9);
+	if (WEXITSTATUS(status) == 5 && &__asan_init != NULL)
+		return;
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(puts_a_release_on_trial),
+		TEST(takes_chunks_that_are_not_compressed),
+		TEST(the_same_again_writes_nothing),
+		TEST(a_slot_that_is_right_only_needs_its_record),
+		TEST(only_blocks_that_differ_are_written),
+		TEST(only_a_difference_in_the_head),
+		TEST(old_superblocks_behind_the_image_go),
+		TEST(a_partition_that_is_just_large_enough),
+		TEST(an_image_smaller_than_the_seal),
+		TEST(large_chunks_that_cross_the_seal),
+		TEST(slots_of_two_partitions),
+		TEST(refuses_an_image_that_does_not_fit),
+		TEST(refuses_other_classes),
+		TEST(a_flipped_byte_is_found_before_the_first_write),
+		TEST(a_flipped_byte_leaves_the_slot_sealed_and_is_repaired),
+		TEST(a_flipped_byte_of_a_table_is_found_before_the_first_write),
+		TEST(refuses_signed_nonsense),
+		TEST(an_unknown_form_is_found_without_verify_first),
+		TEST(a_decoder_that_cannot_run_costs_nobody),
+		TEST(a_state_that_cannot_be_written_leaves_the_slot_alone),
+		TEST(a_lost_write_is_noticed),
+		TEST(blocks_that_cannot_be_read_are_written_anew),
+		TEST(everything_in_its_order),
+		TEST(after_any_power_cut_it_goes_on_and_ends_well),
+		TEST(goes_on_without_writing_again_what_is_right),
+		TEST(progress_only_grows),
+		TEST(a_thread_reads_back),
+		TEST(a_sparse_image_of_64_gib_in_24_mib_of_memory),
+	};
+	ssize_t n;
+	int rc;
+
+	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
+		return decoder_main();
+	log_set_level(0);
+	if (argc == 3 && strcmp(argv[1], "--huge") == 0)
+		return install_huge(argv[2]);
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n <= 0 || mkdtemp(dir) == NULL)
+		return 1;
+	rc = cmocka_run_group_tests_name("install", tests, NULL, NULL);
+	rmdir(dir);
+	return rc;
+}
