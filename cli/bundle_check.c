@@ -16,11 +16,10 @@ static enum kb_err bad_chunk(const char *path, const struct manifest_image *im,
 static enum kb_err one_chunk(struct bundle_check *k, struct digest *whole,
 			     const struct reader_chunk *c)
 {
-	static const uint8_t zeroes[MANIFEST_CHUNK_MAX];
 	const struct bundle_chunk *b = &k->dec.buf;
 
 	TRY(bundle_chunk_decode(&k->dec, c));
-	TRY(digest_add(whole, b->hole ? zeroes : b->plain, c->len));
+	TRY(digest_add(whole, b->blocks, b->blocks_len));
 	k->stored += c->stored;
 	return k->chunk != NULL ? k->chunk(k->ctx, c, b) : KB_OK;
 }

@@ -48,17 +48,35 @@ void bundle_chunk_coder_free(struct bundle_chunk_coder *k)
 	k->zstd = NULL;
 }
 
-/* Nearly all zero chunks have one length; its hash is worth keeping. */
+/* Nearly all zeroes come in two lengths, a chunk and a block; their hashes are worth keeping. */
 static enum kb_err hash_zeroes(struct bundle_chunk_coder *k, uint32_t len, uint8_t out[DIGEST_LEN])
 {
 	static const uint8_t zeroes[MANIFEST_CHUNK_MAX];
+	unsigned i = len == MANIFEST_DIGEST_BLOCK;
 
-	if (k->zero_len != len) {
-		TRY(digest_buf(&k->digest, zeroes, len, k->zero_hash));
-		k->zero_len = len;
+	if (k->zero[i].len != len) {
+		TRY(digest_buf(&k->digest, zeroes, len, k->zero[i].hash));
+		k->zero[i].len = len;
 	}
-	memcpy(out, k->zero_hash, DIGEST_LEN);
+	memcpy(out, k->zero[i].hash, DIGEST_LEN);
 	return KB_OK;
+}
+
+enum kb_err bundle_chunk_hash(struct bundle_chunk_coder *k, struct bundle_chunk *c, bool zero)
+{
+	c->blocks_len = 0;
+	for (uint32_t at = 0; at < c->len; at += MANIFEST_DIGEST_BLOCK) {
+		uint32_t left = c->len - at;
+		uint32_t len = left < MANIFEST_DIGEST_BLOCK ? left : MANIFEST_DIGEST_BLOCK;
+		uint8_t *out = c->blocks + c->blocks_len;
+
+		TRY(zero ? hash_zeroes(k, len, out)
+			 : digest_buf(&k->digest, c->plain + at, len, out));
+		c->blocks_len += DIGEST_LEN;
+	}
+	if (zero)
+		return hash_zeroes(k, c->len, c->hash);
+	return digest_buf(&k->digest, c->plain, c->len, c->hash);
 }
 
 static void store(struct bundle_chunk *c, enum reader_form form, const uint8_t *bytes, size_t len)
@@ -70,14 +88,14 @@ static void store(struct bundle_chunk *c, enum reader_form form, const uint8_t *
 
 enum kb_err bundle_chunk_encode(struct bundle_chunk_coder *k, struct bundle_chunk *c)
 {
-	size_t n = 0;
+	bool zero = c->hole || bytes_all(c->plain, c->len, 0);
+	size_t n;
 
-	/* c->hole is not set here: another thread is reading it. */
-	if (c->hole || bytes_all(c->plain, c->len, 0)) {
+	TRY(bundle_chunk_hash(k, c, zero));
+	if (zero) {
 		store(c, READER_ZERO, c->plain, 0);
-		return hash_zeroes(k, c->len, c->hash);
+		return KB_OK;
 	}
-	TRY(digest_buf(&k->digest, c->plain, c->len, c->hash));
 	store(c, READER_RAW, c->plain, c->len);
 	if (k->zstd == NULL)
 		return KB_OK;
@@ -117,9 +135,6 @@ enum kb_err bundle_chunk_decode(struct bundle_chunk_decoder *d, const struct rea
 		TRY(reader_stored(d->r, c, d->buf.spare));
 		TRY(decoder_zstd(d->buf.plain, c->len, d->buf.spare, c->stored));
 	}
-	if (d->buf.hole)
-		TRY(hash_zeroes(&d->hasher, c->len, d->buf.hash));
-	else
-		TRY(digest_buf(&d->hasher.digest, d->buf.plain, c->len, d->buf.hash));
+	TRY(bundle_chunk_hash(&d->hasher, &d->buf, d->buf.hole));
 	return memcmp(d->buf.hash, c->hash, DIGEST_LEN) == 0 ? KB_OK : KB_EDIGEST;
 }

@@ -14,6 +14,9 @@ struct bundle_chunk {
 	const uint8_t *stored; /* into plain or spare */
 	uint32_t stored_len;
 	uint8_t hash[DIGEST_LEN];
+	/* what it adds to the digest of the image */
+	uint8_t blocks[MANIFEST_CHUNK_MAX / MANIFEST_DIGEST_BLOCK * DIGEST_LEN];
+	size_t blocks_len;
 };
 
 /* Room for chunks of up to len bytes. KB_ENOSPC. */
@@ -24,14 +27,20 @@ void bundle_chunk_free(struct bundle_chunk *c);
 struct bundle_chunk_coder {
 	void *zstd; /* ZSTD_CCtx, or NULL: not compressing */
 	struct digest digest;
-	uint32_t zero_len; /* length of zeroes whose hash is in zero_hash; 0: none yet */
-	uint8_t zero_hash[DIGEST_LEN];
+	struct {
+		uint32_t len; /* of zeroes with this hash; 0: none yet */
+		uint8_t hash[DIGEST_LEN];
+	} zero[2];
 };
 
 /* KB_EIO, KB_ENOSPC. bundle_chunk_coder_free() is due even then. */
 enum kb_err bundle_chunk_coder_init(struct bundle_chunk_coder *k, bool compress,
 				    int level) KB_MUST_CHECK;
 void bundle_chunk_coder_free(struct bundle_chunk_coder *k);
+
+/* Fills c->hash and c->blocks. KB_EIO. */
+enum kb_err bundle_chunk_hash(struct bundle_chunk_coder *k, struct bundle_chunk *c,
+			      bool zero) KB_MUST_CHECK;
 
 /* Hashes c and stores it in the smallest form. KB_EIO. */
 enum kb_err bundle_chunk_encode(struct bundle_chunk_coder *k, struct bundle_chunk *c) KB_MUST_CHECK;

@@ -13,15 +13,15 @@
 #define THREADS_MAX 32u
 #define JOBS_MAX    (2 * THREADS_MAX + 2)
 
-/* A chunk on its way. It may be used again once it was encoded and went into the whole digest. */
+/* A chunk on its way. */
 struct job {
 	struct bundle_chunk chunk;
-	bool encoded, digested;
+	bool encoded;
 };
 
 /*
  * Jobs are numbered by chunk; number i lies in job[i % njobs]. All counters only go up, under the
- * lock: written <= digested, encoded <= taken <= filled < written + njobs.
+ * lock: written <= taken <= filled <= written + njobs.
  */
 struct work {
 	struct bundle_encode *e;
@@ -29,11 +29,11 @@ struct work {
 	pthread_cond_t changed;
 	struct job job[JOBS_MAX];
 	unsigned njobs;
-	uint64_t filled; /* were read */
-	uint64_t taken;	 /* by a thread that encodes */
-	bool ended;	 /* nothing more will be filled */
-	enum kb_err err; /* the first failure of a thread */
-	uint8_t digest[DIGEST_LEN];
+	uint64_t filled;      /* were read */
+	uint64_t taken;	      /* by a thread that encodes */
+	bool ended;	      /* nothing more will be filled */
+	enum kb_err err;      /* the first failure of a thread */
+	struct digest digest; /* of the image */
 };
 
 static struct job *job_at(struct work *w, uint64_t number)
@@ -67,10 +67,10 @@ static struct job *take(struct work *w)
 	return j;
 }
 
-static void mark(struct work *w, bool *flag)
+static void mark_encoded(struct work *w, struct job *j)
 {
 	pthread_mutex_lock(&w->lock);
-	*flag = true;
+	j->encoded = true;
 	pthread_cond_broadcast(&w->changed);
 	pthread_mutex_unlock(&w->lock);
 }
@@ -85,48 +85,9 @@ static void *encode_thread(void *arg)
 	while (err == KB_OK && (j = take(w)) != NULL) {
 		err = bundle_chunk_encode(&coder, &j->chunk);
 		if (err == KB_OK)
-			mark(w, &j->encoded);
+			mark_encoded(w, j);
 	}
 	bundle_chunk_coder_free(&coder);
-	if (err != KB_OK)
-		note_failure(w, err);
-	return NULL;
-}
-
-static struct job *wait_filled(struct work *w, uint64_t number)
-{
-	bool there;
-
-	pthread_mutex_lock(&w->lock);
-	while (w->filled <= number && !w->ended)
-		pthread_cond_wait(&w->changed, &w->lock);
-	there = w->filled > number && w->err == KB_OK;
-	pthread_mutex_unlock(&w->lock);
-	return there ? job_at(w, number) : NULL;
-}
-
-static enum kb_err digest_all(struct work *w, struct digest *d, const uint8_t *zeroes)
-{
-	struct job *j;
-
-	TRY(digest_begin(d));
-	for (uint64_t i = 0; (j = wait_filled(w, i)) != NULL; i++) {
-		TRY(digest_add(d, j->chunk.hole ? zeroes : j->chunk.plain, j->chunk.len));
-		mark(w, &j->digested);
-	}
-	return digest_end(d, w->digest);
-}
-
-static void *digest_thread(void *arg)
-{
-	static const uint8_t zeroes[MANIFEST_CHUNK_MAX];
-	struct work *w = arg;
-	struct digest d;
-	enum kb_err err = digest_init(&d);
-
-	if (err == KB_OK)
-		err = digest_all(w, &d, zeroes);
-	digest_free(&d);
 	if (err != KB_OK)
 		note_failure(w, err);
 	return NULL;
@@ -157,7 +118,7 @@ static enum kb_err fill(struct work *w, uint64_t number)
 	uint64_t off = number * w->e->chunk, left = s->size - off;
 	struct job *j = job_at(w, number);
 
-	j->encoded = j->digested = false;
+	j->encoded = false;
 	j->chunk.len = left < w->e->chunk ? (uint32_t)left : w->e->chunk;
 	TRY(bundle_source_read(s, off, j->chunk.plain, j->chunk.len, &j->chunk.hole));
 	pthread_mutex_lock(&w->lock);
@@ -172,7 +133,7 @@ static enum kb_err wait_done(struct work *w, struct job *j)
 	enum kb_err err;
 
 	pthread_mutex_lock(&w->lock);
-	while (!(j->encoded && j->digested) && w->err == KB_OK)
+	while (!j->encoded && w->err == KB_OK)
 		pthread_cond_wait(&w->changed, &w->lock);
 	err = w->err;
 	pthread_mutex_unlock(&w->lock);
@@ -186,6 +147,7 @@ static enum kb_err put(struct work *w, uint64_t number)
 	const struct bundle_chunk *c = &j->chunk;
 
 	TRY(wait_done(w, j));
+	TRY(digest_add(&w->digest, c->blocks, c->blocks_len));
 	TRY(bundle_table_hash(&e->hashes, c->hash));
 	TRY(bundle_table_record(&e->records, (uint32_t)number, e->payload_len, c->form,
 				c->stored_len));
@@ -201,6 +163,8 @@ static enum kb_err run_all(struct work *w)
 {
 	uint64_t n = (w->e->source->size + w->e->chunk - 1) / w->e->chunk, put_no = 0;
 
+	TRY(digest_init(&w->digest));
+	TRY(digest_begin(&w->digest));
 	for (uint64_t i = 0; i < n; i++) {
 		if (i - put_no == w->njobs)
 			TRY(put(w, put_no++));
@@ -208,17 +172,16 @@ static enum kb_err run_all(struct work *w)
 	}
 	while (put_no < n)
 		TRY(put(w, put_no++));
-	return KB_OK;
+	return digest_end(&w->digest, w->e->digest);
 }
 
 /* ---------------------------------------------------------------- the whole */
 
 static enum kb_err run_threads(struct work *w)
 {
-	pthread_t encoders[THREADS_MAX], digester;
+	pthread_t encoders[THREADS_MAX];
+	enum kb_err err = KB_OK;
 	unsigned started = 0;
-	bool have_digester = pthread_create(&digester, NULL, digest_thread, w) == 0;
-	enum kb_err err = have_digester ? KB_OK : KB_EIO;
 
 	while (err == KB_OK && started < w->e->threads) {
 		if (pthread_create(&encoders[started], NULL, encode_thread, w) != 0)
@@ -236,8 +199,6 @@ static enum kb_err run_threads(struct work *w)
 	pthread_mutex_unlock(&w->lock);
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(encoders[i], NULL);
-	if (have_digester)
-		pthread_join(digester, NULL);
 	return err != KB_OK ? err : w->err;
 }
 
@@ -258,12 +219,12 @@ enum kb_err bundle_encode_run(struct bundle_encode *e)
 	}
 	if (err == KB_OK)
 		err = run_threads(w);
-	if (err == KB_OK)
-		memcpy(e->digest, w->digest, DIGEST_LEN);
-	else
+	if (err != KB_OK)
 		log_err("image %s: not encoded: %s", e->source->path, err_text(err));
 	for (unsigned i = 0; w != NULL && i < w->njobs; i++)
 		bundle_chunk_free(&w->job[i].chunk);
+	if (w != NULL)
+		digest_free(&w->digest);
 	free(w);
 	return err;
 }

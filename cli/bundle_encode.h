@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One image into hashes, records and payload. One thread reads, one hashes the whole image, the
- * others hash and compress chunks; what comes out does not depend on how many there are.
+ * One image into hashes, records and payload. One thread reads and writes, the others
+ * hash and compress chunks; what comes out does not depend on how many there are.
  */
 #pragma once
 

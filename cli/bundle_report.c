@@ -143,7 +143,7 @@ static void text_image(const struct manifest_image *im)
 	printf("%-12s %s: %s, %s%s%u chunks of %u KiB%s\n", "image", im->name, size, im->filesystem,
 	       im->filesystem[0] != '\0' ? ", " : "", manifest_chunks(im), im->chunk >> 10,
 	       im->verity.present ? ", dm-verity" : "");
-	printf("%-12s sha256 %s\n", "", digest);
+	printf("%-12s digest %s\n", "", digest);
 }
 
 void bundle_report_text(const struct bundle_report *p)
@@ -203,7 +203,7 @@ static json_object *json_image(const struct manifest_image *im)
 	output_json_number(o, "chunk_size", im->chunk);
 	output_json_number(o, "chunks", manifest_chunks(im));
 	output_json_text(o, "filesystem", im->filesystem[0] != '\0' ? im->filesystem : NULL);
-	output_json_hex(o, "sha256", im->digest, DIGEST_LEN);
+	output_json_hex(o, "digest", im->digest, DIGEST_LEN);
 	output_json_hex(o, "hashes_digest", im->hashes.digest, DIGEST_LEN);
 	if (im->verity.present)
 		output_json_hex(o, "verity_root_hash", im->verity.root_hash,

@@ -22,6 +22,11 @@
 #define MANIFEST_CHUNK_MIN	(16u << 10)
 #define MANIFEST_CHUNK_MAX	(1u << 20)
 #define MANIFEST_CHUNK_DEFAULT	(256u << 10)
+/*
+ * An image is named by the SHA-256 of the SHA-256s of its blocks of this size (the last may be
+ * shorter). It does not depend on the chunk size, and holes of gigabytes cost next to nothing.
+ */
+#define MANIFEST_DIGEST_BLOCK	(16u << 10)
 #define MANIFEST_CHUNKS_MAX \
 	(1u << 22) /* of one image, so that its list of page digests fits 64 KiB */
 
@@ -48,7 +53,7 @@ struct manifest_image {
 	uint64_t size;			       /* bytes, a multiple of 4096, not 0 */
 	uint32_t chunk;			       /* bytes, a power of two */
 	char filesystem[MANIFEST_STR_MAX + 1]; /* "" when not said */
-	uint8_t digest[32];		       /* of the whole image */
+	uint8_t digest[32];		       /* of the whole image, see MANIFEST_DIGEST_BLOCK */
 	struct manifest_table hashes;	       /* SHA-256 of each plain chunk */
 	struct manifest_verity verity;
 };
