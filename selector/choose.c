@@ -49,10 +49,29 @@ static void add(struct choose_list *l, int slot, enum choose_tier tier)
 	l->c[l->n++] = (struct choose_candidate){ .slot = (int8_t)slot, .tier = tier };
 }
 
+static bool is_last_resort(const struct state_slot *t)
+{
+	return is_bootable(t) && !is_trusted(t) && !has_tries(t);
+}
+
+/*
+ * Round and round, beginning behind the one that was tried last: with three slots, merely putting
+ * that one at the end would try two of them for ever.
+ */
+static struct order last_resorts(const struct state *s)
+{
+	struct order o = { 0 };
+
+	if (s->lr == STATE_NONE)
+		return order_of(s, s->pref, s->last);
+	for (int i = 1; i <= s->nslots; i++)
+		order_add(&o, (s->lr + i) % s->nslots);
+	return o;
+}
+
 void choose_candidates(const struct state *s, struct choose_list *out)
 {
 	struct order o = order_of(s, s->pref, s->last);
-	bool lr_waits = false;
 
 	*out = (struct choose_list){ 0 };
 	if (s->oneshot != STATE_NONE && is_bootable(&s->slot[s->oneshot]))
@@ -60,18 +79,10 @@ void choose_candidates(const struct state *s, struct choose_list *out)
 	for (unsigned i = 0; i < o.n; i++)
 		if (is_trusted(&s->slot[o.slot[i]]) || has_tries(&s->slot[o.slot[i]]))
 			add(out, o.slot[i], CHOOSE_NORMAL);
-	for (unsigned i = 0; i < o.n; i++) {
-		const struct state_slot *t = &s->slot[o.slot[i]];
-
-		if (!is_bootable(t) || is_trusted(t) || has_tries(t))
-			continue;
-		if (o.slot[i] == s->lr)
-			lr_waits = true;
-		else
+	o = last_resorts(s);
+	for (unsigned i = 0; i < o.n; i++)
+		if (is_last_resort(&s->slot[o.slot[i]]))
 			add(out, o.slot[i], CHOOSE_LAST_RESORT);
-	}
-	if (lr_waits)
-		add(out, s->lr, CHOOSE_LAST_RESORT);
 }
 
 const char *choose_tier_name(enum choose_tier tier)

@@ -22,9 +22,9 @@ struct choose_list {
 
 /*
  * All candidates of a settled state, best first: the oneshot; then, in the order preferred, last,
- * others, trials with tries and good slots below the streak limit; then in the same order as last
- * resort every other slot that is neither empty nor writing, s->lr last. A slot stands in it at
- * most twice (as oneshot and by itself).
+ * others, trials with tries and good slots below the streak limit; then as last resort every other
+ * slot that is neither empty nor writing, in turn, beginning behind s->lr (before there is one, in
+ * the same order as the others). A slot stands in it at most twice (as oneshot and by itself).
  */
 void choose_candidates(const struct state *s, struct choose_list *out);
 

@@ -42,7 +42,7 @@ static bool next_item(const char **val, const char *end, const char **item, size
 
 static bool is_name(const char *text, size_t len, const char *name)
 {
-	return strlen(name) == len && memcmp(text, name, len) == 0;
+	return strncmp(text, name, len) == 0 && name[len] == '\0';
 }
 
 static int8_t slot_value(const struct state *s, const struct text_line *l)

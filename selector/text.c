@@ -72,7 +72,7 @@ bool text_next(const char **pos, const char *end, struct text_line *l)
 
 bool text_is(const struct text_line *l, const char *key)
 {
-	return strlen(key) == l->key_len && memcmp(l->line, key, l->key_len) == 0;
+	return strncmp(l->line, key, l->key_len) == 0 && key[l->key_len] == '\0';
 }
 
 void text_number(uint64_t *out, const char *val, size_t len, uint64_t max, uint64_t bad)

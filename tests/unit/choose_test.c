@@ -87,8 +87,13 @@ static void last_resorts_take_turns_among_three(void **ctx)
 	state_init(&s, 3);
 	for (int i = 0; i < 3; i++)
 		states_set(&s, i, STATE_BAD, 1);
+	assert_list(&s, "(a)(b)(c)");
 	s.lr = 0;
 	assert_list(&s, "(b)(c)(a)");
+	s.lr = s.last = 1; /* c has its turn, though a is preferred */
+	assert_list(&s, "(c)(a)(b)");
+	s.lr = 2;
+	assert_list(&s, "(a)(b)(c)");
 }
 
 static void oneshot_goes_before_all(void **ctx)

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The model of research/selector-model.py over the shipped selector/: every world that a device can
+ * come into by power cuts, write errors, lost copies, decaying slots, lying hardware and bad
+ * updates, walked breadth first to the fixpoint, each step made by the code that boots the device.
+ */
+#pragma once
+
+#include "selector/attempt.h"
+#include "selector/reset.h"
+#include "selector/state.h"
+
+#define SIM_SLOTS 3
+#define SIM_NONE  7u /* no slot, in three bits */
+
+/* What is really in a slot. */
+enum sim_truth {
+	SIM_NOTHING, /* no file system */
+	SIM_PART,    /* half an image: must never be booted */
+	SIM_WORK,
+	SIM_HANG,  /* mounts, starts, never gets ready */
+	SIM_NOMNT, /* does not mount */
+	SIM_UNFIT, /* preflight already sees that it is no file system */
+};
+
+enum sim_event { SIM_POWER, SIM_CRASH, SIM_SOFT };
+
+/* A record, packed. Reasons, strings and the order of ledgers are left out: nothing depends on
+ * them. */
+struct sim_state {
+	uint16_t slot[SIM_SLOTS]; /* st:3 tries:2 grace:3 streak:2 ever:1 release:3 */
+	uint16_t who;		  /* pref, last, open, lr, oneshot: 3 bits each */
+	uint8_t flags;		  /* SIM_F_ */
+	uint8_t installs;
+	uint8_t apply;		   /* of usb: count:2 grace:3 open:1 */
+	uint8_t applied, rejected; /* bit n: release n */
+	uint8_t floor;
+};
+
+#define SIM_F_CLEAN   1u
+#define SIM_F_REBUILT 2u
+#define SIM_F_LOST    4u /* there is no record at all */
+
+/* All that decides what happens from here on. No padding: compared and hashed as bytes. */
+struct sim_world {
+	struct sim_state new, old; /* the newest record, and the one in the other region */
+	uint8_t truth[SIM_SLOTS];  /* enum sim_truth, + 8 * release of the manifest cell, + SIM_CELL
+				    */
+	uint8_t event;		   /* how the last run ended */
+	uint8_t fresh;	       /* slot of the image that was installed last and never was good */
+	uint8_t run;	       /* boots of it in a row */
+	uint8_t lost, decayed; /* faults used up */
+	uint8_t killed;	       /* boots in a row that an apply ended */
+	/* what a bystander knows, to hold the ledgers against */
+	uint8_t failed, committed; /* bit n: release n failed its trial / was marked good */
+	uint8_t top;		   /* highest sequence that was ever marked good */
+};
+
+#define SIM_CELL 64u /* the slot's manifest cell is valid */
+
+_Static_assert(sizeof(struct sim_world) == 40, "worlds are compared as bytes: no padding");
+
+enum sim_says { SIM_SAYS_TRUTH, SIM_SAYS_POWER, SIM_SAYS_CRASH, SIM_SAYS_NOTHING };
+
+struct sim_config {
+	const char *name;
+	uint8_t nslots;
+	enum sim_says says;	/* what the hardware claims */
+	enum reset_count count; /* count= */
+	uint8_t grace; /* trials begin with this much of their grace left, to keep it small */
+	bool installs; /* from the running system */
+	bool oneshots;
+	bool errors;	/* writes fail, with and without landing */
+	uint8_t losses; /* how often the newest record, or both, are lost */
+	bool decay;
+	bool unfit; /* installed images include one that preflight refuses */
+	/* a stick that is always in: its releases, newest first; 0 ends */
+	uint8_t stick[2];
+	enum sim_truth stick_truth[2];
+	bool stick_kills; /* applying takes the kernel down */
+	bool stick_downgrade;
+};
+
+/* ---- selector_sim_world.c */
+
+void sim_world_pack(const struct sim_config *cfg, const struct state *s, struct sim_state *p);
+void sim_world_unpack(const struct sim_config *cfg, const struct sim_state *p, struct state *s);
+void sim_world_print(const struct sim_config *cfg, const struct sim_world *w);
+/* The shipped text form has to bring s back as it was. False if not. */
+bool sim_world_codec_holds(const struct sim_config *cfg, const struct state *s);
+static inline enum sim_truth sim_truth_of(const struct sim_world *w, int slot)
+{
+	return (enum sim_truth)(w->truth[slot] & 7);
+}
+void sim_world_set_truth(struct sim_world *w, int slot, enum sim_truth t);
+void sim_world_set_cell(struct sim_world *w, int slot, bool valid, unsigned release);
+/* As initramfs/ would find them: slots that preflight takes for mountable. */
+choose_mask sim_world_mountable(const struct sim_config *cfg, const struct sim_world *w);
+/* How many regions hold a record after the shipped store_save_both(). */
+unsigned sim_world_regions_of_both(void);
+
+/* ---- selector_sim_boot.c */
+
+#define SIM_CHOICES 12
+
+/* What one boot did; writes are decided by `choice`. */
+struct sim_boot {
+	const struct sim_config *cfg;
+	struct sim_world w; /* the medium as it goes */
+	uint8_t choice[SIM_CHOICES];
+	unsigned nchoices, at;
+	bool quiet; /* no cuts */
+	/* results */
+	struct state settled;
+	struct attempt a;
+	unsigned writes;
+	choose_mask tried;
+	bool killed; /* the apply took it down */
+	bool booted;
+};
+
+enum { SIM_WRITE_OK, SIM_WRITE_LOST, SIM_WRITE_LANDED, SIM_WRITE_WAYS };
+
+void sim_boot_run(struct sim_boot *b);
+/* Moves to the next combination of choices; false when all were made. */
+bool sim_boot_next(struct sim_boot *b);
+/* The record p becomes the newest one; what a bystander sees by that is noted and checked. */
+void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const struct sim_state *p);
+/* Checks what a whole boot must have kept to. */
+void sim_boot_check(const struct sim_boot *b, const struct sim_world *before);
+
+/* ---- selector_sim_live.c */
+
+/* True if, with no more faults, a working slot is reached. */
+bool sim_live(const struct sim_config *cfg, const struct sim_world *w);
+
+/* ---- selector_sim_set.c: sets of keys, emptied at each walk; all zero to begin with */
+
+struct sim_set {
+	uint64_t *keys;
+	size_t size, n;
+	unsigned walk;
+};
+
+uint64_t sim_set_key(const void *buf, size_t len);
+bool sim_set_has(struct sim_set *s, uint64_t key);
+/* False if it was there already. */
+bool sim_set_add(struct sim_set *s, uint64_t key);
+
+/* ---- selector_sim_after.c */
+
+/* All that may follow once b has booted a slot. */
+void sim_after(const struct sim_boot *b, const struct sim_world *before);
+/* Faults that come over a device that is off. */
+void sim_after_rot(const struct sim_config *cfg, const struct sim_world *w);
+/* Holds the choice of an install's target against what must never be overwritten. */
+void sim_after_check_target(const struct sim_config *cfg, const struct sim_world *w,
+			    const struct state *s, int target, unsigned release);
+
+/* ---- selector_sim_walk.c */
+
+/* A world that can follow from the one at hand; step names how, and is kept as it is. */
+void sim_walk_emit(const struct sim_world *w, const char *step);
+/* An invariant is broken in the world at hand. */
+void sim_walk_violate(const char *what, const struct sim_world *w);
+bool sim_walk_violated(void);
+/* Walks all. Returns false if an invariant broke, which was printed with its trace. */
+bool sim_walk(const struct sim_config *cfg, const struct sim_world *starts, unsigned n);
+/* Number of the walk under way, from 1: what a cache is good for. */
+extern unsigned sim_walk_number;
+/* Totals of all walks so far. */
+extern uint64_t sim_walk_states, sim_walk_transitions;
+
+/* ---- selector_sim_story.c */
+
+/* Runs one story, or all with name NULL. Returns how many failed; *ran counts. */
+unsigned sim_story(const char *name, unsigned *ran);

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What may follow once a slot was booted: resets, verdicts, installs, orders; and decay. */
+#include "tests/sim/selector_sim.h"
+
+#include "selector/plan.h"
+#include "selector/verdict.h"
+
+#include <string.h>
+
+static void emit(const struct sim_world *w, enum sim_event event, const char *step)
+{
+	struct sim_world x = *w;
+
+	x.event = (uint8_t)event;
+	sim_walk_emit(&x, step);
+}
+
+static void land(const struct sim_config *cfg, struct sim_world *w, const struct state *s)
+{
+	struct sim_state p;
+
+	if (!sim_world_codec_holds(cfg, s))
+		sim_walk_violate("codec: the text does not bring the state back", w);
+	sim_world_pack(cfg, s, &p);
+	sim_boot_land(cfg, w, &p);
+}
+
+static bool is_trusted(const struct state_slot *t)
+{
+	return t->st == STATE_GOOD && t->streak < STATE_STREAK_LIMIT;
+}
+
+static bool starts(enum sim_truth t)
+{
+	return t == SIM_WORK || t == SIM_HANG;
+}
+
+/* A good slot beside this one that is trusted and starts. */
+static bool has_fallback(const struct sim_config *cfg, const struct sim_world *w,
+			 const struct state *s, int slot)
+{
+	for (int i = 0; i < cfg->nslots; i++)
+		if (i != slot && is_trusted(&s->slot[i]) && starts(sim_truth_of(w, i)))
+			return true;
+	return false;
+}
+
+void sim_after_check_target(const struct sim_config *cfg, const struct sim_world *w,
+			    const struct state *s, int target, unsigned release)
+{
+	const struct state_slot *t = &s->slot[target];
+	bool other = false;
+
+	for (int i = 0; i < cfg->nslots; i++)
+		other = other || (i != target && is_trusted(&s->slot[i]) &&
+				  sim_world_mountable(cfg, w) >> i & 1);
+	if (is_trusted(t) && sim_world_mountable(cfg, w) >> target & 1 && !other)
+		sim_walk_violate("I7: the only trusted slot is overwritten", w);
+	if (s->lr == target && !other && sim_world_mountable(cfg, w) >> target & 1)
+		sim_walk_violate("I7: the last resort that booted is overwritten", w);
+	if (t->st == STATE_TRIAL && t->tries > 0 && t->has_release && release <= t->sequence)
+		sim_walk_violate("target: a trial gives way to what is not newer", w);
+}
+
+/* From the running slot k, which is good. */
+static void install(const struct sim_config *cfg, const struct sim_world *good,
+		    const struct state *s, int k)
+{
+	static const enum sim_truth images[] = { SIM_WORK, SIM_HANG, SIM_NOMNT, SIM_UNFIT };
+	struct plan_release r = { .sequence = 0 };
+	struct state begun = *s, ended;
+	struct sim_world w = *good;
+	int target =
+		choose_target(s, sim_world_mountable(cfg, &w), (choose_mask)(1u << k), 1, false);
+
+	if (target == STATE_NONE)
+		return;
+	sim_after_check_target(cfg, &w, s, target, 0);
+	plan_begin(&begun, target);
+	land(cfg, &w, &begun);
+	emit(&w, SIM_POWER, "install: cut after the first `writing` mark");
+	if (sim_world_regions_of_both() == 2)
+		land(cfg, &w, &begun);
+	emit(&w, SIM_POWER, "install: cut after both `writing` marks");
+	sim_world_set_cell(&w, target, false, 0);
+	emit(&w, SIM_POWER, "install: cut after the manifest cell was cleared");
+	sim_world_set_truth(&w, target, SIM_PART);
+	w.fresh = (uint8_t)target;
+	w.run = 0;
+	emit(&w, SIM_POWER, "install: cut while data was written");
+	emit(&w, SIM_CRASH, "install: crash while data was written");
+	for (unsigned i = 0; i < (cfg->unfit ? 4 : 3); i++) {
+		struct sim_world x = w;
+
+		sim_world_set_truth(&x, target, images[i]);
+		emit(&x, SIM_POWER, "install: cut after the data was whole");
+		sim_world_set_cell(&x, target, true, 0);
+		emit(&x, SIM_POWER, "install: cut after the manifest cell was written");
+		ended = begun;
+		plan_end(&ended, target, &r, PLAN_COMMAND);
+		land(cfg, &x, &ended);
+		emit(&x, SIM_SOFT, "installed, rebooted");
+		emit(&x, SIM_POWER, "installed, power cut");
+	}
+}
+
+static void order_oneshot(const struct sim_config *cfg, const struct sim_world *good,
+			  const struct state *s)
+{
+	for (int i = 0; i < cfg->nslots; i++) {
+		struct sim_world w = *good;
+		struct state t = *s;
+
+		if (s->slot[i].st == STATE_EMPTY)
+			continue;
+		t.oneshot = (int8_t)i;
+		land(cfg, &w, &t);
+		emit(&w, SIM_SOFT, "operator asked for a slot, once");
+	}
+}
+
+static void check_good_is_quiet(const struct sim_boot *b, const struct sim_world *before,
+				const struct state *was, const struct state *is, int k)
+{
+	if (b->writes > 0 || b->a.charge_good || was->slot[k].st != STATE_GOOD || was->pref != k ||
+	    was->last != k || was->lr != STATE_NONE || was->rebuilt || was->slot[k].streak != 0 ||
+	    b->cfg->stick[0] != 0)
+		return;
+	if (!state_same(was, is))
+		sim_walk_violate("I4: mark good of a healthy slot writes", before);
+}
+
+static void mark_good(const struct sim_boot *b, const struct sim_world *before,
+		      const struct sim_world *booted, int k)
+{
+	const struct sim_config *cfg = b->cfg;
+	struct sim_world w = *booted;
+	struct state was, is;
+	bool committed;
+
+	sim_world_unpack(cfg, &w.new, &was);
+	is = was;
+	if (verdict_good(&is, k, b->a.token, was.slot[k].sequence, &committed) != KB_OK)
+		return;
+	check_good_is_quiet(b, before, &was, &is, k);
+	if (committed && is.slot[k].has_release) {
+		w.committed |= (uint8_t)(1u << is.slot[k].sequence);
+		w.failed &= (uint8_t) ~(1u << is.slot[k].sequence);
+		if (is.slot[k].sequence > w.top)
+			w.top = (uint8_t)is.slot[k].sequence;
+	}
+	if (!state_same(&was, &is))
+		land(cfg, &w, &is);
+	if (w.fresh == k)
+		w.fresh = SIM_NONE;
+	w.run = 0;
+	emit(&w, SIM_POWER, "marked good, power cut");
+	emit(&w, SIM_CRASH, "marked good, crashed later");
+	emit(&w, SIM_SOFT, "marked good, rebooted");
+	if (cfg->installs)
+		install(cfg, &w, &is, k);
+	if (cfg->oneshots)
+		order_oneshot(cfg, &w, &is);
+}
+
+static void mark_clean(const struct sim_boot *b, const struct sim_world *booted, int k)
+{
+	struct sim_world w = *booted;
+	struct state s;
+
+	sim_world_unpack(b->cfg, &w.new, &s);
+	if (b->a.token == 0 || verdict_clean(&s, k, b->a.token) != KB_OK)
+		return;
+	land(b->cfg, &w, &s);
+	emit(&w, SIM_SOFT, "orderly reboot before it was marked good");
+}
+
+/* The guardian, at the commit deadline. */
+static void deadline(const struct sim_boot *b, const struct sim_world *booted, int k)
+{
+	struct sim_world w = *booted;
+	struct state s;
+
+	sim_world_unpack(b->cfg, &w.new, &s);
+	if (b->a.token == 0 || s.slot[k].st != STATE_TRIAL || !has_fallback(b->cfg, &w, &s, k) ||
+	    verdict_bad(&s, k, "deadline") != KB_OK)
+		return;
+	land(b->cfg, &w, &s);
+	emit(&w, SIM_SOFT, "not good at the deadline, rebooted");
+}
+
+static void check_run(const struct sim_boot *b, const struct sim_world *before, int k, unsigned run)
+{
+	unsigned allowed = STATE_TRIES + b->cfg->grace + before->lost;
+
+	if (b->settled.slot[k].ever_good || b->a.chosen.tier != CHOOSE_NORMAL ||
+	    !has_fallback(b->cfg, before, &b->settled, k))
+		return;
+	if (run > allowed)
+		sim_walk_violate("I1: a slot that never was good boots for ever", before);
+	if (!b->a.counted && !(b->tried & ~(1u << k)))
+		sim_walk_violate("I1: a trial boots uncounted though a good slot is there", before);
+}
+
+/* True the first time that this is what a boot led to. */
+static bool is_new(const struct sim_boot *b, const struct sim_world *w, int k)
+{
+	static struct sim_set seen;
+	uint8_t bytes[sizeof(*w) + 2];
+
+	memcpy(bytes, w, sizeof(*w));
+	bytes[sizeof(*w)] = (uint8_t)k;
+	bytes[sizeof(*w) + 1] = (uint8_t)((b->a.token != 0) | (b->writes > 0) << 1);
+	return sim_set_add(&seen, sim_set_key(bytes, sizeof(bytes)));
+}
+
+void sim_after(const struct sim_boot *b, const struct sim_world *before)
+{
+	int k = b->a.chosen.slot;
+	bool normal = b->a.chosen.tier == CHOOSE_NORMAL;
+	struct sim_world w = b->w;
+	unsigned run = w.run;
+
+	if (w.fresh == k)
+		run += normal;
+	else if (normal)
+		run = 0;
+	if (w.fresh == k)
+		check_run(b, before, k, run);
+	w.run = (uint8_t)(run > 12 ? 12 : run);
+	w.killed = 0;
+	w.event = 0;
+	if (!is_new(b, &w, k))
+		return;
+	emit(&w, SIM_POWER, "booted, power cut");
+	emit(&w, SIM_CRASH, "booted, crashed or hung");
+	deadline(b, &w, k);
+	if (sim_truth_of(&w, k) != SIM_WORK)
+		return;
+	emit(&w, SIM_SOFT, "booted, rebooted without a mark");
+	mark_clean(b, &w, k);
+	mark_good(b, before, &w, k);
+}
+
+void sim_after_rot(const struct sim_config *cfg, const struct sim_world *w)
+{
+	static const enum sim_truth worse[] = { SIM_HANG, SIM_NOMNT, SIM_UNFIT };
+	struct sim_world x;
+
+	for (int i = 0; cfg->decay && w->decayed == 0 && i < cfg->nslots; i++)
+		for (unsigned j = 0; j < (cfg->unfit ? 3 : 2); j++) {
+			x = *w;
+			x.decayed = 1;
+			sim_world_set_truth(&x, i, worse[j]);
+			if (sim_truth_of(w, i) == SIM_WORK)
+				sim_walk_emit(&x, "a slot decayed");
+		}
+	if (w->lost >= cfg->losses || w->new.flags & SIM_F_LOST)
+		return;
+	x = *w;
+	x.lost++;
+	x.new = x.old;
+	if (x.new.flags & SIM_F_LOST)
+		x.run = x.killed = 0;
+	sim_walk_emit(&x, "the newest record was lost");
+	memset(&x.new, 0, sizeof(x.new));
+	x.new.flags = SIM_F_LOST;
+	x.old = x.new;
+	x.run = x.killed = 0; /* all counts begin anew */
+	sim_walk_emit(&x, "both regions were lost");
+}

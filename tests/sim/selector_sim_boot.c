@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One boot, as initramfs/boot.c makes it: load, settle, apply, attempt. */
+#include "tests/sim/selector_sim.h"
+
+#include "selector/plan.h"
+#include "selector/store_internal.h"
+#include "tests/sim/bdev_sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct reset_evidence evidence(const struct sim_config *cfg, enum sim_event event)
+{
+	struct reset_evidence ev = { .orderly = event == SIM_SOFT };
+
+	switch (cfg->says) {
+	case SIM_SAYS_TRUTH:
+		ev.can_tell_watchdog = true;
+		ev.watchdog_fired = event == SIM_CRASH;
+		ev.power_cause = event == SIM_POWER;
+		break;
+	case SIM_SAYS_POWER:
+		ev.power_cause = true;
+		break;
+	case SIM_SAYS_CRASH:
+		ev.watchdog_fired = ev.can_tell_watchdog = true;
+		break;
+	case SIM_SAYS_NOTHING:
+		ev.orderly = true; /* no loader that leaves a mark */
+		break;
+	}
+	return ev;
+}
+
+/* ---- the state lost: made anew by the shipped code from manifest cells on a device */
+
+static void put_cells(const struct sim_config *cfg, const struct sim_world *w, struct store *st)
+{
+	for (int i = 0; i < cfg->nslots; i++) {
+		struct store_manifest m = { .sequence = w->truth[i] >> 3 & 7 };
+
+		memset(m.release, (int)m.sequence, STATE_ID_LEN);
+		if (w->truth[i] & SIM_CELL && store_manifest_write(st, i, &m, "") != KB_OK)
+			abort();
+	}
+}
+
+static void rebuild(const struct sim_config *cfg, const struct sim_world *w, struct state *s)
+{
+	static struct {
+		unsigned walk;
+		struct sim_state p;
+	} cache[1u << 15];
+	choose_mask mountable = sim_world_mountable(cfg, w);
+	unsigned key = mountable;
+	enum store_finding found;
+	struct bdev_sim d;
+	struct store st;
+
+	for (int i = 0; i < SIM_SLOTS; i++)
+		key = key << 4 | w->truth[i] >> 3;
+	key &= (1u << 15) - 1;
+	if (cache[key].walk != sim_walk_number) {
+		bdev_sim_init(&d, STORE_MIN_SIZE);
+		if (store_load(&st, &d.bdev, s, &found) != KB_OK)
+			abort();
+		put_cells(cfg, w, &st);
+		if (store_rebuild(&st, cfg->nslots, mountable, s) != KB_OK)
+			abort();
+		bdev_sim_free(&d);
+		cache[key].walk = sim_walk_number;
+		sim_world_pack(cfg, s, &cache[key].p);
+	}
+	sim_world_unpack(cfg, &cache[key].p, s);
+}
+
+/* ---- writes */
+
+static void emit(struct sim_boot *b, enum sim_event event, const char *step)
+{
+	struct sim_world w = b->w;
+
+	w.event = (uint8_t)event;
+	if (!b->quiet)
+		sim_walk_emit(&w, step);
+}
+
+void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const struct sim_state *p)
+{
+	for (int i = 0; i < cfg->nslots; i++) {
+		unsigned was = w->new.slot[i], is = p->slot[i], release = is >> 11 & 7;
+
+		if ((was & 7) == STATE_TRIAL && (is & 7) == STATE_BAD && release != 0)
+			w->failed |= (uint8_t)(1u << release);
+	}
+	w->old = w->new;
+	w->new = *p;
+	if (p->floor > w->top)
+		sim_walk_violate("floor: it rose before anything of that sequence was good", w);
+}
+
+static enum kb_err op_save(void *ctx, struct state *s)
+{
+	struct sim_boot *b = ctx;
+	struct sim_state p;
+	uint8_t how;
+
+	s->seq++;
+	if (s->open != STATE_NONE && s->open_token == 0)
+		s->open_token = 1;
+	sim_world_pack(b->cfg, s, &p);
+	if (b->at == b->nchoices) {
+		struct sim_world was = b->w;
+
+		if (!sim_world_codec_holds(b->cfg, s))
+			sim_walk_violate("codec: the text does not bring the state back", &b->w);
+		b->choice[b->nchoices++] = SIM_WRITE_OK;
+		emit(b, SIM_POWER, "power cut before a state write landed");
+		sim_boot_land(b->cfg, &b->w, &p);
+		emit(b, SIM_POWER, "power cut after a state write landed");
+		b->w = was;
+	}
+	how = b->choice[b->at++];
+	if (how != SIM_WRITE_LOST)
+		sim_boot_land(b->cfg, &b->w, &p);
+	if (how == SIM_WRITE_OK)
+		b->writes++;
+	return how == SIM_WRITE_OK ? KB_OK : KB_EIO;
+}
+
+bool sim_boot_next(struct sim_boot *b)
+{
+	unsigned ways = b->cfg->errors ? SIM_WRITE_WAYS : 1;
+
+	b->nchoices = b->at;
+	while (b->nchoices > 0) {
+		if (++b->choice[b->nchoices - 1] < ways)
+			return true;
+		b->nchoices--;
+	}
+	return false;
+}
+
+/* ---- applying what is on the stick */
+
+/* Half an image, then a whole one; the manifest cell last. */
+static void write_image(struct sim_boot *b, int target, unsigned release, enum sim_truth truth)
+{
+	sim_world_set_cell(&b->w, target, false, 0);
+	emit(b, SIM_POWER, "power cut after the manifest cell was cleared");
+	sim_world_set_truth(&b->w, target, SIM_PART);
+	b->w.fresh = (uint8_t)target;
+	b->w.run = 0;
+	emit(b, SIM_POWER, "power cut while data was written");
+	emit(b, SIM_CRASH, "crash while data was written");
+	sim_world_set_truth(&b->w, target, truth);
+	emit(b, SIM_POWER, "power cut after the data was whole");
+	sim_world_set_cell(&b->w, target, true, release);
+	emit(b, SIM_POWER, "power cut after the manifest cell was written");
+}
+
+static void check_accepted(const struct sim_boot *b, const struct state *s, unsigned release)
+{
+	unsigned bit = 1u << release;
+
+	if (b->w.lost == 0 && b->w.failed & bit)
+		sim_walk_violate("I7: a release that failed is installed again by itself", &b->w);
+	if (b->w.lost == 0 && b->w.committed & bit)
+		sim_walk_violate("I7: a release that was applied is installed again", &b->w);
+	for (int i = 0; s->rebuilt && i < s->nslots; i++)
+		if (s->slot[i].st == STATE_TRIAL && s->slot[i].tries > 0)
+			sim_walk_violate("rebuilt: an update is installed while a trial has tries",
+					 &b->w);
+}
+
+/* True if it installed. */
+static bool install(struct sim_boot *b, struct state *s, unsigned release, enum sim_truth truth)
+{
+	struct plan_release r = { .sequence = release, .allow_downgrade = b->cfg->stick_downgrade };
+	choose_mask mountable = sim_world_mountable(b->cfg, &b->w);
+	int target;
+
+	memset(r.id, (int)release, sizeof(r.id));
+	if (plan_accept(s, &r, PLAN_AUTOMATIC, mountable, 0, &target) != KB_OK)
+		return false;
+	check_accepted(b, s, release);
+	sim_after_check_target(b->cfg, &b->w, s, target, release);
+	plan_begin(s, target);
+	for (unsigned i = 0; i < sim_world_regions_of_both(); i++)
+		if (op_save(b, s) != KB_OK)
+			return false;
+	write_image(b, target, release, truth);
+	plan_end(s, target, &r, PLAN_AUTOMATIC);
+	return op_save(b, s) == KB_OK;
+}
+
+static void apply(struct sim_boot *b, struct state *s)
+{
+	if (plan_source_skipped(s, STATE_SRC_USB) || !plan_apply_begin(s, STATE_SRC_USB))
+		return;
+	if (op_save(b, s) != KB_OK)
+		return;
+	if (b->cfg->stick_kills) {
+		b->killed = true;
+		b->w.killed++;
+		if (b->w.killed > STATE_APPLY_LIMIT + STATE_GRACE + b->w.lost)
+			sim_walk_violate("I9: applies take the device down again and again", &b->w);
+		emit(b, SIM_CRASH, "apply took the kernel down");
+		emit(b, SIM_POWER, "power cut while applying");
+		return;
+	}
+	for (unsigned i = 0; i < 2 && b->cfg->stick[i] != 0; i++)
+		if (install(b, s, b->cfg->stick[i], b->cfg->stick_truth[i]))
+			break;
+	plan_apply_end(s, STATE_SRC_USB);
+	if (op_save(b, s) == KB_OK)
+		b->a.disk = *s;
+}
+
+/* ---- slots */
+
+static enum kb_err op_preflight(void *ctx, int slot, char *reason)
+{
+	struct sim_boot *b = ctx;
+
+	reason[0] = '\0';
+	switch (sim_truth_of(&b->w, slot)) {
+	case SIM_NOTHING:
+		return KB_ENODEV;
+	case SIM_UNFIT:
+		b->tried |= (choose_mask)(1u << slot);
+		return KB_EFORMAT;
+	case SIM_PART:
+	case SIM_WORK:
+	case SIM_HANG:
+	case SIM_NOMNT:
+		break;
+	}
+	return KB_OK;
+}
+
+/* Half an image mounts here: that it is sealed is a second line, not what the record may rest on.
+ */
+static enum kb_err op_mount(void *ctx, int slot, char *reason)
+{
+	struct sim_boot *b = ctx;
+
+	reason[0] = '\0';
+	b->tried |= (choose_mask)(1u << slot);
+	if (sim_truth_of(&b->w, slot) == SIM_PART)
+		sim_walk_violate("I6: a half-written slot is booted", &b->w);
+	return sim_truth_of(&b->w, slot) == SIM_NOMNT ? KB_EMOUNT : KB_OK;
+}
+
+static const struct attempt_ops ops = { op_save, op_preflight, op_mount, NULL };
+
+void sim_boot_run(struct sim_boot *b)
+{
+	struct reset_evidence ev = evidence(b->cfg, (enum sim_event)b->w.event);
+	static struct state s;
+
+	b->at = b->writes = b->tried = 0;
+	b->killed = b->booted = false;
+	b->a.forced = STATE_NONE;
+	b->a.charge_good = reset_counts_good(b->cfg->count, &ev);
+	if (b->w.new.flags & SIM_F_LOST) {
+		rebuild(b->cfg, &b->w, &s);
+		memset(&b->a.disk, 0, sizeof(b->a.disk));
+	} else {
+		sim_world_unpack(b->cfg, &b->w.new, &s);
+		b->a.disk = s;
+	}
+	reset_settle(&s, reset_classify(&s, &ev));
+	b->settled = s;
+	if (b->cfg->stick[0] != 0)
+		apply(b, &s);
+	if (!b->killed)
+		b->booted = attempt_run(&b->a, &s, &ops, b) == KB_OK;
+}
+
+/* ---- what a boot must have kept to */
+
+static bool is_bootable(const struct state_slot *t)
+{
+	return t->st != STATE_EMPTY && t->st != STATE_WRITING;
+}
+
+static bool starts(enum sim_truth t)
+{
+	return t == SIM_WORK || t == SIM_HANG;
+}
+
+/* A boot that has nothing to tell must not write. */
+static void check_quiet(const struct sim_boot *b, const struct sim_world *before)
+{
+	unsigned allowed = b->a.charge_good ? 1 : 0;
+	static struct state s;
+	int k = b->a.chosen.slot;
+
+	if (!b->booted || b->writes <= allowed || before->new.flags & SIM_F_LOST ||
+	    b->cfg->stick[0] != 0)
+		return;
+	sim_world_unpack(b->cfg, &before->new, &s);
+	for (int i = 0; i < s.nslots; i++) /* that one becomes bad, which is written once */
+		if (s.slot[i].st == STATE_TRIAL && s.slot[i].tries == 0)
+			return;
+	if (s.slot[k].st == STATE_GOOD && s.slot[k].streak == 0 && s.open == STATE_NONE &&
+	    s.oneshot == STATE_NONE && s.last == k && s.pref == k && !s.clean &&
+	    before->event != SIM_CRASH && b->cfg->says != SIM_SAYS_CRASH)
+		sim_walk_violate("I4: a healthy boot writes", before);
+}
+
+/* Nobody pays for what another slot did. */
+static void check_charges(const struct sim_boot *b, const struct sim_world *before)
+{
+	static struct state s;
+
+	if (!b->booted || !b->a.counted || b->cfg->stick[0] != 0)
+		return;
+	sim_world_unpack(b->cfg, &b->w.new, &s);
+	for (int i = 0; i < s.nslots; i++)
+		if (!(b->tried >> i & 1) && (s.slot[i].tries != b->settled.slot[i].tries ||
+					     s.slot[i].streak != b->settled.slot[i].streak))
+			sim_walk_violate("I8: a slot that was not booted is charged", before);
+}
+
+void sim_boot_check(const struct sim_boot *b, const struct sim_world *before)
+{
+	bool any = false, mounts = false;
+
+	for (int i = 0; i < b->cfg->nslots; i++) {
+		enum sim_truth t = sim_truth_of(before, i);
+
+		if (!is_bootable(&b->settled.slot[i]))
+			continue;
+		any = any || (t != SIM_NOTHING && t != SIM_PART);
+		mounts = mounts || starts(t);
+	}
+	if (!any)
+		sim_walk_violate("I5: no candidate is left", before);
+	if (b->killed)
+		return;
+	if (mounts && !b->booted)
+		sim_walk_violate("I2: a slot could be mounted and nothing was booted", before);
+	check_quiet(b, before);
+	check_charges(b, before);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * selector_sim [--small] [--story [NAME] | --walk [NUMBER]]
+ * Tells all stories and walks all configurations; --small walks less, for the sanitizers.
+ */
+#include "tests/sim/selector_sim.h"
+
+#include "lib/util.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Fresh from the factory; two good; a good one and one that hangs; a trial alone. */
+static unsigned starts_of(const struct sim_config *cfg, struct sim_world out[4])
+{
+	static const struct {
+		enum state_st st[2];
+		enum sim_truth truth[2];
+	} starts[] = {
+		{ { STATE_GOOD, STATE_EMPTY }, { SIM_WORK, SIM_NOTHING } },
+		{ { STATE_GOOD, STATE_GOOD }, { SIM_WORK, SIM_WORK } },
+		{ { STATE_TRIAL, STATE_EMPTY }, { SIM_WORK, SIM_NOTHING } },
+		{ { STATE_GOOD, STATE_GOOD }, { SIM_WORK, SIM_HANG } },
+	};
+	struct state s;
+
+	for (unsigned n = 0; n < 4; n++) {
+		struct sim_world *w = &out[n];
+
+		memset(w, 0, sizeof(*w));
+		state_init(&s, cfg->nslots);
+		for (int i = 0; i < 2; i++) {
+			s.slot[i].st = starts[n].st[i];
+			s.slot[i].ever_good = s.slot[i].st == STATE_GOOD;
+			s.slot[i].tries = s.slot[i].st == STATE_TRIAL ? STATE_TRIES : 0;
+			s.slot[i].grace = STATE_GRACE;
+			sim_world_set_truth(w, i, starts[n].truth[i]);
+			sim_world_set_cell(w, i, s.slot[i].st != STATE_EMPTY, 0);
+		}
+		s.last = s.slot[0].st == STATE_GOOD ? 0 : STATE_NONE;
+		sim_world_pack(cfg, &s, &w->new);
+		w->old = w->new;
+		w->event = SIM_POWER;
+		w->fresh = SIM_NONE;
+	}
+	return 4;
+}
+
+#define ROUND .nslots = 2, .installs = true, .oneshots = true, .losses = 1, .decay = true
+#define STICK .nslots = 2, .grace = 1, .count = RESET_COUNT_AUTO
+
+static const struct sim_config configs[] = {
+	{ .name = "hardware that tells", .count = RESET_COUNT_AUTO, .grace = 1, ROUND },
+	{ .name = "writes that fail", .count = RESET_COUNT_AUTO, .errors = true, ROUND },
+	{ .name = "says nothing, counts good slots",
+	  .says = SIM_SAYS_NOTHING,
+	  .count = RESET_COUNT_AUTO,
+	  ROUND },
+	{ .name = "always says power, counts good slots",
+	  .says = SIM_SAYS_POWER,
+	  .count = RESET_COUNT_ALWAYS,
+	  .grace = 1,
+	  ROUND },
+	{ .name = "always says power, counts no good slots",
+	  .says = SIM_SAYS_POWER,
+	  .count = RESET_COUNT_NEVER,
+	  .grace = 1,
+	  ROUND },
+	{ .name = "always says crash",
+	  .says = SIM_SAYS_CRASH,
+	  .count = RESET_COUNT_AUTO,
+	  .unfit = true,
+	  ROUND },
+	{ .name = "three slots", .nslots = 3, .count = RESET_COUNT_AUTO, .installs = true },
+	{ .name = "three slots that decay",
+	  .nslots = 3,
+	  .count = RESET_COUNT_AUTO,
+	  .installs = true,
+	  .decay = true },
+	{ .name = "all the grace", .nslots = 2, .grace = STATE_GRACE, .installs = true },
+	{ .name = "stick that works",
+	  .stick = { 2 },
+	  .stick_truth = { SIM_WORK },
+	  .losses = 1,
+	  .decay = true,
+	  STICK },
+	{ .name = "stick that hangs",
+	  .stick = { 2 },
+	  .stick_truth = { SIM_HANG },
+	  .losses = 1,
+	  STICK },
+	{ .name = "two on a stick, the newer does not mount",
+	  .stick = { 3, 2 },
+	  .stick_truth = { SIM_NOMNT, SIM_WORK },
+	  .losses = 1,
+	  STICK },
+	{ .name = "two on a stick, the older permitted to go back",
+	  .stick = { 3, 2 },
+	  .stick_truth = { SIM_HANG, SIM_WORK },
+	  .stick_downgrade = true,
+	  STICK },
+	{ .name = "stick that takes the kernel down",
+	  .stick = { 2 },
+	  .stick_kills = true,
+	  .losses = 1,
+	  .decay = true,
+	  STICK },
+	{ .name = "the same, and it says power",
+	  .stick = { 2 },
+	  .stick_kills = true,
+	  .says = SIM_SAYS_POWER,
+	  .nslots = 2,
+	  .grace = 1,
+	  .count = RESET_COUNT_ALWAYS },
+};
+
+static bool walk_one(const struct sim_config *full, bool small)
+{
+	struct sim_world starts[4];
+	struct sim_config cfg = *full;
+
+	if (small) {
+		cfg.losses = 0;
+		cfg.oneshots = false;
+		cfg.grace = cfg.grace > 0;
+	}
+	return sim_walk(&cfg, starts, starts_of(&cfg, starts));
+}
+
+static int usage(void)
+{
+	fputs("usage: selector_sim [--small] [--story [NAME] | --walk [NUMBER]]\n", stderr);
+	return 3;
+}
+
+int main(int argc, char **argv)
+{
+	bool small = argc > 1 && strcmp(argv[1], "--small") == 0;
+	const char *what = argc > 1 + small ? argv[1 + small] : NULL;
+	const char *which = argc > 2 + small ? argv[2 + small] : NULL;
+	bool stories = what == NULL || strcmp(what, "--story") == 0;
+	bool walks = what == NULL || strcmp(what, "--walk") == 0;
+	unsigned ran = 0, failed = 0;
+
+	if (!stories && !walks)
+		return usage();
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (stories)
+		failed = sim_story(which, &ran);
+	for (unsigned i = 0; walks && i < KB_ARRAY_LEN(configs); i++) {
+		if (which != NULL && strtoul(which, NULL, 10) != i)
+			continue;
+		ran++;
+		failed += !walk_one(&configs[i], small);
+	}
+	if (ran == 0)
+		return usage();
+	printf("%llu states, %llu transitions\n", (unsigned long long)sim_walk_states,
+	       (unsigned long long)sim_walk_transitions);
+	printf("selector_sim: %u passed, %u failed\n", ran - failed, failed);
+	return failed != 0;
+}

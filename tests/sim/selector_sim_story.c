@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Named courses of events, told in full: with releases, sources and the whole state. */
+#include "tests/sim/selector_sim.h"
+
+#include "selector/plan.h"
+#include "selector/store.h"
+#include "selector/verdict.h"
+#include "tests/sim/bdev_sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A device with a real store, and slots that behave as told. */
+struct device {
+	struct bdev_sim disk;
+	struct store store;
+	struct state s; /* as saved or loaded last */
+	enum sim_truth truth[STATE_SLOTS_MAX];
+	bool charge_good;
+	struct attempt a;
+	bool failed; /* an expectation did not hold */
+};
+
+#define EXPECT(d, cond) expect(d, cond, #cond, __LINE__)
+static void expect(struct device *d, bool holds, const char *what, int line)
+{
+	if (holds)
+		return;
+	printf("  line %d: %s does not hold\n", line, what);
+	d->failed = true;
+}
+
+static enum kb_err op_save(void *ctx, struct state *s)
+{
+	struct device *d = ctx;
+
+	return store_save(&d->store, s);
+}
+
+static enum kb_err op_preflight(void *ctx, int slot, char *reason)
+{
+	struct device *d = ctx;
+
+	snprintf(reason, STATE_STR_MAX, "no file system");
+	if (d->truth[slot] == SIM_NOTHING)
+		return KB_ENODEV;
+	return d->truth[slot] == SIM_PART || d->truth[slot] == SIM_UNFIT ? KB_EFORMAT : KB_OK;
+}
+
+static enum kb_err op_mount(void *ctx, int slot, char *reason)
+{
+	struct device *d = ctx;
+
+	snprintf(reason, STATE_STR_MAX, "does not mount");
+	return d->truth[slot] == SIM_NOMNT ? KB_EMOUNT : KB_OK;
+}
+
+static const struct attempt_ops ops = { op_save, op_preflight, op_mount, NULL };
+
+static choose_mask mountable(const struct device *d)
+{
+	choose_mask m = 0;
+
+	for (int i = 0; i < STATE_SLOTS_MAX; i++)
+		if (d->truth[i] == SIM_WORK || d->truth[i] == SIM_HANG || d->truth[i] == SIM_NOMNT)
+			m |= (choose_mask)(1u << i);
+	return m;
+}
+
+static void save(struct device *d)
+{
+	EXPECT(d, store_save(&d->store, &d->s) == KB_OK);
+}
+
+/* Power comes: load, or make anew, and settle. */
+static void wake(struct device *d, enum reset_cause cause)
+{
+	enum store_finding found;
+
+	bdev_sim_cut(&d->disk, 1);
+	EXPECT(d, store_load(&d->store, &d->disk.bdev, &d->s, &found) == KB_OK);
+	if (found == STORE_FOUND)
+		d->a.disk = d->s;
+	else
+		EXPECT(d, store_rebuild(&d->store, 2, mountable(d), &d->s) == KB_OK);
+	if (found != STORE_FOUND)
+		memset(&d->a.disk, 0, sizeof(d->a.disk));
+	reset_settle(&d->s, cause);
+}
+
+/* The slot that runs, or STATE_NONE. */
+static int start(struct device *d)
+{
+	d->a.forced = STATE_NONE;
+	d->a.charge_good = d->charge_good;
+	if (attempt_run(&d->a, &d->s, &ops, d) != KB_OK)
+		return STATE_NONE;
+	return d->a.chosen.slot;
+}
+
+static int boot(struct device *d, enum reset_cause cause)
+{
+	wake(d, cause);
+	return start(d);
+}
+
+static void good(struct device *d)
+{
+	int slot = d->a.chosen.slot;
+	uint64_t floor = d->s.slot[slot].sequence;
+	bool committed;
+
+	EXPECT(d, verdict_good(&d->s, slot, d->a.token, floor, &committed) == KB_OK);
+	save(d);
+}
+
+/* Releases are told apart by their number, which is also their sequence. */
+static struct plan_release release(unsigned n)
+{
+	struct plan_release r = { .sequence = n };
+
+	memset(r.id, (int)n, sizeof(r.id));
+	return r;
+}
+
+static enum kb_err offer(struct device *d, unsigned n, enum plan_mode mode, int *target)
+{
+	struct plan_release r = release(n);
+
+	return plan_accept(&d->s, &r, mode, mountable(d), 0, target);
+}
+
+/* As the install engine does it. */
+static enum kb_err install(struct device *d, unsigned n, enum sim_truth truth, enum plan_mode mode)
+{
+	struct plan_release r = release(n);
+	struct store_manifest m = { .sequence = n, .floor = d->s.floor };
+	int target;
+	enum kb_err e = offer(d, n, mode, &target);
+
+	if (e != KB_OK)
+		return e;
+	memcpy(m.release, r.id, sizeof(m.release));
+	plan_begin(&d->s, target);
+	EXPECT(d, store_save_both(&d->store, &d->s) == KB_OK);
+	EXPECT(d, store_manifest_clear(&d->store, target) == KB_OK);
+	d->truth[target] = truth;
+	EXPECT(d, store_manifest_write(&d->store, target, &m, "") == KB_OK);
+	plan_end(&d->s, target, &r, mode);
+	save(d);
+	d->a.disk = d->s;
+	return KB_OK;
+}
+
+/* Slot a works, runs, is good, holds release 10. */
+static void factory(struct device *d)
+{
+	struct plan_release r = release(10);
+	enum store_finding found;
+
+	EXPECT(d, store_load(&d->store, &d->disk.bdev, &d->s, &found) == KB_OK);
+	state_init(&d->s, 2);
+	plan_end(&d->s, 0, &r, PLAN_COMMAND);
+	d->truth[0] = SIM_WORK;
+	save(d);
+	EXPECT(d, boot(d, RESET_POWER) == 0);
+	good(d);
+}
+
+static void good_hangs_unknown_cause_other_good(struct device *d)
+{
+	int n = 0;
+
+	factory(d);
+	EXPECT(d, install(d, 11, SIM_WORK, PLAN_COMMAND) == KB_OK);
+	EXPECT(d, boot(d, RESET_CLEAN) == 1);
+	good(d);
+	d->truth[1] = SIM_HANG; /* it wore out */
+	d->charge_good = true;
+	while (n < 20 && boot(d, n == 0 ? RESET_POWER : RESET_UNKNOWN) == 1)
+		n++;
+	EXPECT(d, n <= STATE_STREAK_LIMIT + 1);
+	EXPECT(d, d->a.chosen.slot == 0);
+	good(d);
+	EXPECT(d, boot(d, RESET_POWER) == 0);
+}
+
+static void both_bad_after_both_regions_lost_then_good_stick(struct device *d)
+{
+	int boots = 0;
+
+	factory(d);
+	EXPECT(d, install(d, 11, SIM_HANG, PLAN_COMMAND) == KB_OK);
+	d->truth[0] = SIM_HANG;
+	for (int r = 0; r < 2; r++)
+		bdev_sim_scribble(&d->disk, (uint64_t)r * STORE_REGION_APART,
+				  STORE_CELLS * STORE_CELL, (uint64_t)r + 1);
+	/* Neither works. While they have tries they are asked first; then the stick is taken. */
+	for (;;) {
+		int slot;
+
+		wake(d, RESET_CRASH);
+		EXPECT(d, d->s.rebuilt);
+		if (install(d, 12, SIM_WORK, PLAN_AUTOMATIC) == KB_OK)
+			break;
+		slot = start(d);
+		EXPECT(d, slot != STATE_NONE);
+		if (++boots > 2 * STATE_TRIES)
+			break;
+	}
+	EXPECT(d, boots == 2 * STATE_TRIES);
+	EXPECT(d, d->truth[start(d)] == SIM_WORK);
+	good(d);
+	EXPECT(d, !d->s.rebuilt && d->s.floor == 12);
+}
+
+static void nine_bad_bundles_in_turn(struct device *d)
+{
+	unsigned taken = 0;
+
+	factory(d);
+	for (unsigned n = 11; n < 11 + 9; n++) {
+		wake(d, RESET_POWER);
+		if (install(d, n, SIM_HANG, PLAN_AUTOMATIC) != KB_OK)
+			break;
+		taken++;
+		for (int i = 0; i < STATE_TRIES; i++) {
+			EXPECT(d, start(d) == 1);
+			wake(d, RESET_CRASH);
+		}
+		EXPECT(d, start(d) == 0);
+	}
+	EXPECT(d, taken == STATE_INSTALLS_LIMIT);
+	EXPECT(d, boot(d, RESET_POWER) == 0);
+	good(d);
+	wake(d, RESET_POWER);
+	EXPECT(d, install(d, 40, SIM_WORK, PLAN_AUTOMATIC) == KB_OK);
+	EXPECT(d, start(d) == 1);
+}
+
+static void failed_full_comes_back_resigned(struct device *d)
+{
+	int target;
+
+	factory(d);
+	EXPECT(d, install(d, 11, SIM_HANG, PLAN_AUTOMATIC) == KB_OK);
+	for (int i = 0; i < STATE_TRIES; i++)
+		EXPECT(d, boot(d, i == 0 ? RESET_CLEAN : RESET_CRASH) == 1);
+	EXPECT(d, boot(d, RESET_CRASH) == 0);
+	good(d);
+	/* Signed anew, packed as a delta: the release id is the same. */
+	wake(d, RESET_POWER);
+	EXPECT(d, offer(d, 11, PLAN_AUTOMATIC, &target) == KB_EREJECTED);
+	EXPECT(d, offer(d, 11, PLAN_RESCUE, &target) == KB_EREJECTED);
+	state_del_rejected(&d->s, release(11).id); /* install --again */
+	EXPECT(d, offer(d, 11, PLAN_AUTOMATIC, &target) == KB_OK);
+}
+
+static void damaged_payload_then_genuine(struct device *d)
+{
+	bool dropped = false;
+	int fails = 0;
+
+	factory(d);
+	d->s.staged.source = STATE_SRC_DATA;
+	memcpy(d->s.staged.release, release(11).id, STATE_ID_LEN);
+	save(d);
+	while (!dropped && fails < 10) {
+		int target;
+
+		wake(d, RESET_POWER);
+		EXPECT(d, offer(d, 11, PLAN_AUTOMATIC, &target) == KB_OK);
+		EXPECT(d, plan_apply_begin(&d->s, STATE_SRC_DATA));
+		save(d);
+		plan_apply_end(&d->s, STATE_SRC_DATA);
+		plan_staged_failed(&d->s, &dropped);
+		save(d);
+		d->a.disk = d->s;
+		EXPECT(d, start(d) == 0);
+		fails++;
+	}
+	EXPECT(d, fails == STATE_FAILS_LIMIT);
+	EXPECT(d, d->s.staged.source == STATE_SRC_NONE);
+	wake(d, RESET_POWER); /* the genuine one, on a stick */
+	EXPECT(d, install(d, 11, SIM_WORK, PLAN_AUTOMATIC) == KB_OK);
+	EXPECT(d, start(d) == 1);
+	good(d);
+	EXPECT(d, boot(d, RESET_POWER) == 1);
+}
+
+static void target_when_preferred_hangs_and_worse_works(struct device *d)
+{
+	int target, boots = 0;
+
+	factory(d);
+	EXPECT(d, install(d, 11, SIM_HANG, PLAN_AUTOMATIC) == KB_OK);
+	for (int i = 0; i < STATE_TRIES; i++)
+		EXPECT(d, boot(d, RESET_CRASH) == 1);
+	EXPECT(d, boot(d, RESET_CRASH) == 0); /* b is bad */
+	good(d);
+	d->truth[0] = SIM_HANG; /* now a wears out, and b, it turns out, works */
+	d->truth[1] = SIM_WORK;
+	while (boots < 20 && boot(d, RESET_CRASH) == 0)
+		boots++;
+	EXPECT(d, d->a.chosen.slot == 1);
+	EXPECT(d, d->a.chosen.tier == CHOOSE_LAST_RESORT);
+	EXPECT(d, offer(d, 12, PLAN_AUTOMATIC, &target) == KB_OK);
+	EXPECT(d, target == 0); /* never the one that works */
+}
+
+static void power_flicker_spares_a_trial(struct device *d)
+{
+	factory(d);
+	EXPECT(d, install(d, 11, SIM_WORK, PLAN_AUTOMATIC) == KB_OK);
+	for (int i = 0; i <= STATE_GRACE; i++)
+		EXPECT(d, boot(d, RESET_POWER) == 1);
+	EXPECT(d, d->s.slot[1].tries == STATE_TRIES - 1);
+	good(d);
+}
+
+static void late_report_does_not_undo_the_deadline(struct device *d)
+{
+	bool committed;
+
+	factory(d);
+	EXPECT(d, install(d, 11, SIM_WORK, PLAN_AUTOMATIC) == KB_OK);
+	EXPECT(d, boot(d, RESET_CLEAN) == 1);
+	EXPECT(d, verdict_bad(&d->s, 1, "deadline") == KB_OK);
+	save(d);
+	EXPECT(d, verdict_good(&d->s, 1, d->a.token, 0, &committed) == KB_ESTALE);
+	EXPECT(d, boot(d, RESET_CLEAN) == 0);
+}
+
+static void oneshot_is_for_once(struct device *d)
+{
+	factory(d);
+	EXPECT(d, install(d, 11, SIM_WORK, PLAN_COMMAND) == KB_OK);
+	EXPECT(d, boot(d, RESET_CLEAN) == 1);
+	good(d);
+	d->s.oneshot = 0;
+	save(d);
+	EXPECT(d, boot(d, RESET_CLEAN) == 0);
+	EXPECT(d, boot(d, RESET_POWER) == 1);
+}
+
+static void healthy_boots_write_nothing(struct device *d)
+{
+	bool committed;
+
+	factory(d);
+	for (int i = 0; i < 5; i++) {
+		struct state before;
+
+		EXPECT(d, boot(d, i % 2 ? RESET_POWER : RESET_UNKNOWN) == 0);
+		before = d->s;
+		EXPECT(d, verdict_good(&d->s, 0, d->a.token, 99, &committed) == KB_OK);
+		EXPECT(d, state_same(&before, &d->s));
+		EXPECT(d, d->disk.ops == 0);
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*tell)(struct device *d);
+} stories[] = {
+	{ "good-hangs-unknown-cause-other-good", good_hangs_unknown_cause_other_good },
+	{ "both-bad-after-both-regions-lost-then-good-stick",
+	  both_bad_after_both_regions_lost_then_good_stick },
+	{ "nine-bad-bundles-in-turn", nine_bad_bundles_in_turn },
+	{ "failed-full-comes-back-resigned", failed_full_comes_back_resigned },
+	{ "damaged-payload-then-genuine", damaged_payload_then_genuine },
+	{ "target-when-preferred-hangs-and-worse-works",
+	  target_when_preferred_hangs_and_worse_works },
+	{ "power-flicker-spares-a-trial", power_flicker_spares_a_trial },
+	{ "late-report-does-not-undo-the-deadline", late_report_does_not_undo_the_deadline },
+	{ "oneshot-is-for-once", oneshot_is_for_once },
+	{ "healthy-boots-write-nothing", healthy_boots_write_nothing },
+};
+
+unsigned sim_story(const char *name, unsigned *ran)
+{
+	unsigned failed = 0;
+
+	*ran = 0;
+	for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
+		static struct device d;
+
+		if (name != NULL && strcmp(name, stories[i].name) != 0)
+			continue;
+		memset(&d, 0, sizeof(d));
+		bdev_sim_init(&d.disk, STORE_MIN_SIZE);
+		stories[i].tell(&d);
+		bdev_sim_free(&d.disk);
+		printf("story %s: %s\n", stories[i].name, d.failed ? "FAILED" : "ok");
+		failed += d.failed;
+		(*ran)++;
+	}
+	return failed;
+}
