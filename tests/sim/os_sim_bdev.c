@@ -61,7 +61,8 @@ static enum kb_err sim_write(struct bdev *b, uint64_t off, const void *buf, size
 
 	if (o == NULL)
 		return KB_EIO;
-	TRY(os_sim_call(o->write ? KB_OK : KB_EPERM, "write %s %zu bytes", devs[o->dev].path, len));
+	TRY(os_sim_call(o->write ? KB_OK : KB_EPERM, "write %s at %llu KiB, %zu bytes",
+			devs[o->dev].path, (unsigned long long)off >> 10, len));
 	return bdev_write(devs[o->dev].dev, off, buf, len);
 }
 

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Boots in which nothing is wrong with the slots. */
+#include "tests/trace/machine.h"
+
+static void healthy_boot_writes_nothing(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("healthy_boot");
+	assert_int_equal(machine.state.ops, 0);
+	assert_absent("write " STATE_DEV);
+	assert_once("mount " SLOT_A_DEV " /sysroot ext4 ro");
+	assert_order("watchdog /dev/watchdog0", "spawn keelboot-prober");
+	assert_once("exec /sbin/init: /sbin/init single; env HOME=/ TERM=linux");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	assert_string_equal(os_sim_text("/run/keelboot/token"), "a 0\n");
+	machine_told("\"status\":\"good\"");
+	machine_told("\"state\":\"found\"");
+}
+
+static void trial_is_charged_before_it_is_mounted(void **ctx)
+{
+	struct state s = machine_trial(), after;
+	char token[32];
+
+	(void)ctx;
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("trial_boot_charges_before_mounting");
+	assert_order("write " STATE_DEV, "mount " SLOT_B_DEV);
+	assert_order("flush " STATE_DEV, "mount " SLOT_B_DEV);
+	after = machine_get();
+	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
+	assert_int_equal(after.open, 1);
+	assert_int_equal(after.open_token, after.seq);
+	snprintf(token, sizeof(token), "b %llu\n", (unsigned long long)after.seq);
+	assert_string_equal(os_sim_text("/run/keelboot/token"), token);
+	machine_told("\"counted\":true");
+}
+
+static void third_silent_boot_of_a_trial_falls_back(void **ctx)
+{
+	struct state s = machine_trial(), after;
+
+	(void)ctx;
+	machine_put(&s);
+	for (int i = 0; i < STATE_TRIES; i++) {
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+		machine_restart();
+		machine.watchdog.bootstatus = WDIOF_CARDRESET;
+	}
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("third_silent_boot_of_a_trial_falls_back");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_told("\"cause\":\"crash\"");
+	assert_absent("mount " SLOT_B_DEV);
+	after = machine_get();
+	assert_int_equal(after.slot[1].st, STATE_BAD);
+	assert_true(state_is_rejected(&after, states_id(20)));
+	assert_string_equal(after.slot[1].reason, "crashed or hung");
+	/* And from then on it is a healthy boot again. */
+	machine_restart();
+	machine.watchdog.bootstatus = 0;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_int_equal(machine.state.ops, 0);
+}
+
+static void forced_slot_writes_nothing(void **ctx)
+{
+	struct os_sim_child apply = { .argv0 = "keelboot-apply" };
+	struct state s = machine_trial(), after;
+
+	(void)ctx;
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(&s);
+	machine.cmdline = "keelboot.slot=a\n";
+	os_sim_child(&apply);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("forced_slot_writes_nothing");
+	assert_int_equal(machine.state.ops, 0);
+	assert_absent("spawn keelboot-apply");
+	machine_told("\"tier\":\"forced\"");
+	assert_string_equal(os_sim_text("/run/keelboot/token"), "a 0\n");
+	after = machine_get();
+	assert_int_equal(after.slot[1].tries, STATE_TRIES);
+}
+
+static void forced_slot_that_does_not_mount_is_left(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.cmdline = "keelboot.slot=b\n";
+	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("forced_slot_does_not_mount");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_told("\"tier\":\"normal\"");
+}
+
+static void media_none_looks_at_no_medium(void **ctx)
+{
+	struct os_sim_child apply = { .argv0 = "keelboot-apply" };
+	struct os_sim_disk stick = machine_stick();
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(&s);
+	machine.cmdline = "keelboot.media=none\n";
+	os_sim_child(&apply);
+	os_sim_disk(&stick);
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("keelboot_media_none");
+	assert_absent("spawn keelboot-apply");
+	assert_int_equal(machine.state.ops, 0);
+	assert_int_equal(os_now_ms(), 0);
+}
+
+static void bad_system_conf_boots(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.conf = "[system\ncompatible = \x01\x02\n=====\n[system]\ntimeout=never\ntries=99\n"
+		       "init=sbin/init\nroot-filesystem=nosuchfs\nmount-options=bogus\n"
+		       "[watchdog]\ndevice=/etc/passwd\ntimeout=-3\n[slot.z]\nroot=x\n";
+	os_sim_fail("mount " SLOT_A_DEV " /sysroot nosuchfs", 0, KB_ENODEV);
+	os_sim_fail("mount " SLOT_A_DEV " /sysroot ext4 ro,bogus", 0, KB_EINVAL);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("bad_system_conf_boots");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	assert_int_equal(machine.state.ops, 0);
+}
+
+static void no_system_conf_boots(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.conf = NULL;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("no_system_conf_boots");
+	assert_int_equal(machine.state.ops, 0);
+}
+
+static void garbage_command_line_boots(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.cmdline = "=x ,, keelboot.slot=zebra keelboot.timeout=-5 keelboot.media=floppy "
+			  "keelboot.watchdog=/etc/passwd rootfstype=nosuchfs rootflags=%//,,= "
+			  "init=/nonexistent panic=x keelboot.enable=maybe \"\"\" x=\"unfinished\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("garbage_command_line_boots");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	assert_int_equal(machine.state.ops, 0);
+	assert_once("exec /sbin/init: /sbin/init");
+}
+
+static void panic_restarts_unless_told_otherwise(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("write /proc/sys/kernel/panic 10");
+	machine_restart();
+	machine.cmdline = "panic=-1\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent("write /proc/sys/kernel/panic");
+	machine_restart();
+	machine.cmdline = "panic=0\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("panic_0_is_warned_of");
+	assert_once("# panic=0:");
+	assert_absent("write /proc/sys/kernel/panic");
+}
+
+static void init_gets_the_kernels_arguments_and_may_be_another(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.cmdline = "init=/usr/lib/systemd/systemd rootflags=noload\n";
+	machine.init[0] = "/usr/lib/systemd/systemd";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("init_of_the_command_line");
+	assert_once("mount " SLOT_A_DEV " /sysroot ext4 ro,noload");
+	assert_once("exec /usr/lib/systemd/systemd: /usr/lib/systemd/systemd single; env HOME=/");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(healthy_boot_writes_nothing),
+		T(trial_is_charged_before_it_is_mounted),
+		T(third_silent_boot_of_a_trial_falls_back),
+		T(forced_slot_writes_nothing),
+		T(forced_slot_that_does_not_mount_is_left),
+		T(media_none_looks_at_no_medium),
+		T(bad_system_conf_boots),
+		T(no_system_conf_boots),
+		T(garbage_command_line_boots),
+		T(panic_restarts_unless_told_otherwise),
+		T(init_gets_the_kernels_arguments_and_may_be_another),
+	};
+
+	return cmocka_run_group_tests_name("trace of a boot", tests, NULL, NULL);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The device that the traces boot: one disk vda with state, two slots and data, an i6300esb, and
+ *the whole shipped boot on top. A test changes `machine` or the simulation, boots, and looks.
+ *
+ *	machine.disk.part[2].fstype = NULL;
+ *	machine_put(&s);
+ *	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+ *	trace_expect("name");
+ */
+#pragma once
+
+#include "tests/unit/states.h"
+
+#include "initramfs/boot.h"
+#include "lib/log.h"
+#include "selector/store.h"
+#include "tests/sim/bdev_sim.h"
+#include "tests/sim/os_sim.h"
+#include "tests/sim/trace.h"
+
+#include <linux/watchdog.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MIB	   (1ull << 20)
+#define STATE_DEV  "/dev/vda1"
+#define SLOT_A_DEV "/dev/vda2"
+#define SLOT_B_DEV "/dev/vda3"
+#define VDA_PATH   "/devices/pci0000:00/0000:00:04.0/virtio1/block/vda"
+#define STICK_PATH "/devices/pci0000:00/0000:00:05.0/usb1/1-1/host0/block/sda"
+
+static struct machine {
+	const char *cmdline, *conf; /* conf NULL: no system.conf */
+	bool no_disk, no_watchdog, no_state_bdev;
+	const char *init[2]; /* of the slots; NULL: none */
+	struct os_wdt_info watchdog;
+	struct os_sim_disk disk;
+	struct bdev_sim state; /* the state partition; stays through machine_restart() */
+	struct boot boot;
+} machine;
+
+static inline void machine_defaults(void)
+{
+	static const struct os_sim_disk vda = {
+		.name = "vda",
+		.path = VDA_PATH,
+		.size = 512 * MIB,
+		.nparts = 4,
+		.part = { { .partlabel = "keelboot-state", .size = 16 * MIB },
+			  { .partlabel = "root-a", .size = 64 * MIB, .fstype = "ext4" },
+			  { .partlabel = "root-b", .size = 64 * MIB, .fstype = "ext4" },
+			  { .partlabel = "data", .size = 64 * MIB, .fstype = "ext4" } },
+	};
+
+	machine.cmdline = "console=ttyS0 quiet\n";
+	machine.conf = "[system]\ncompatible=trace\n";
+	machine.init[0] = machine.init[1] = "/sbin/init";
+	machine.watchdog = (struct os_wdt_info){
+		.options =
+			WDIOF_SETTIMEOUT | WDIOF_KEEPALIVEPING | WDIOF_MAGICCLOSE | WDIOF_CARDRESET,
+		.identity = "i6300ESB timer",
+	};
+	machine.disk = vda;
+}
+
+static inline int machine_set_up(void **ctx)
+{
+	(void)ctx;
+	memset(&machine, 0, sizeof(machine));
+	machine_defaults();
+	bdev_sim_init(&machine.state, STORE_MIN_SIZE);
+	os_sim_reset();
+	return 0;
+}
+
+static inline int machine_tear_down(void **ctx)
+{
+	(void)ctx;
+	bdev_sim_free(&machine.state);
+	return 0;
+}
+
+/* The same device, reset: what was not durable is gone, the next machine_boot() traces anew. */
+static inline void machine_restart(void)
+{
+	bdev_sim_cut(&machine.state, 0);
+	os_sim_reset();
+}
+
+/* Makes s the newest record of both regions, as an earlier boot would have left it. */
+static inline void machine_put(struct state *s)
+{
+	enum store_finding found;
+	struct state old;
+	struct store st;
+
+	assert_int_equal(store_load(&st, &machine.state.bdev, &old, &found), KB_OK);
+	assert_int_equal(store_save_both(&st, s), KB_OK);
+	bdev_sim_cut(&machine.state, 1);
+}
+
+/* What is durable on the state partition. */
+static inline struct state machine_get(void)
+{
+	static struct bdev_sim after;
+	enum store_finding found;
+	struct state s;
+	struct store st;
+
+	bdev_sim_init(&after, STORE_MIN_SIZE);
+	bdev_sim_copy(&after, &machine.state);
+	assert_int_equal(store_load(&st, &after.bdev, &s, &found), KB_OK);
+	assert_int_equal(found, STORE_FOUND);
+	bdev_sim_free(&after);
+	return s;
+}
+
+/* Slot a is good, preferred, 1.0; slot b is good, 0.9. */
+static inline struct state machine_good(void)
+{
+	struct state s;
+
+	states_fresh(&s);
+	states_set(&s, 0, STATE_GOOD, 10);
+	states_set(&s, 1, STATE_GOOD, 9);
+	state_set_text(s.slot[0].version, "1.0");
+	state_set_text(s.slot[1].version, "0.9");
+	return s;
+}
+
+/* Slot a is good, 1.0; slot b is on trial, preferred, 2.0. */
+static inline struct state machine_trial(void)
+{
+	struct state s = machine_good();
+
+	states_set(&s, 1, STATE_TRIAL, 20);
+	state_set_text(s.slot[1].version, "2.0");
+	s.pref = 1;
+	return s;
+}
+
+static void machine_conf_warning(void *ctx, const char *file, int line, const char *text)
+{
+	(void)ctx;
+	log_warn("%s:%d: %s", file, line, text);
+}
+
+/* In place of the one in lib/, which reads the files of the machine that runs the test. */
+void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn, void *ctx)
+{
+	(void)root;
+	(void)warn;
+	(void)ctx;
+	conf_defaults(c);
+	*found = machine.conf != NULL;
+	if (*found)
+		conf_parse(c, machine.conf, "system.conf", machine_conf_warning, NULL);
+}
+
+static inline void machine_lay_out(void)
+{
+	static const char *const dev[2] = { SLOT_A_DEV, SLOT_B_DEV };
+
+	os_sim_file("/proc/cmdline", machine.cmdline);
+	os_sim_file("/proc/sys/kernel/panic", "0\n");
+	os_sim_file("/proc/sys/kernel/printk_devkmsg", "ratelimit\n");
+	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
+	os_sim_file("/sys/class/block/loop0/size", "0\n");
+	if (!machine.no_watchdog)
+		os_sim_watchdog("/dev/watchdog0", &machine.watchdog);
+	if (!machine.no_disk)
+		os_sim_disk(&machine.disk);
+	if (!machine.no_state_bdev)
+		os_sim_bdev(STATE_DEV, &machine.state.bdev);
+	for (unsigned i = 0; i < 2; i++) {
+		if (machine.init[i] != NULL)
+			os_sim_fs_file(dev[i], machine.init[i], NULL);
+	}
+}
+
+/* Process 1, as main() in init.c has it. */
+static inline enum os_sim_end machine_boot(void)
+{
+	static char *argv[] = { (char *)"/init", (char *)"single", NULL };
+	static char *envp[] = { (char *)"HOME=/", (char *)"TERM=linux", NULL };
+
+	machine_lay_out();
+	memset(&machine.boot, 0, sizeof(machine.boot));
+	machine.boot.argv = argv;
+	machine.boot.envp = envp;
+	boot_recover(&machine.boot, boot(&machine.boot));
+	return os_sim_ended();
+}
+
+/* Where in the trace the first line that begins with prefix stands; fails without one. */
+static inline size_t machine_line(const char *prefix)
+{
+	const char *trace = os_sim_trace(), *at = trace;
+
+	for (; *at != '\0'; at = strchr(at, '\n') + 1) {
+		if (strncmp(at, prefix, strlen(prefix)) == 0)
+			return (size_t)(at - trace);
+	}
+	print_error("%s", trace);
+	fail_msg("the trace has no line \"%s…\"", prefix);
+	return 0;
+}
+
+#define assert_order(a, b)  assert_true(machine_line(a) < machine_line(b))
+#define assert_absent(line) assert_int_equal(os_sim_count(line), 0)
+#define assert_once(line)   assert_int_equal(os_sim_count(line), 1)
+
+/* That boot.json has this text in it. */
+static inline void machine_told(const char *text)
+{
+	const char *json = os_sim_text("/run/keelboot/boot.json");
+
+	assert_non_null(json);
+	if (strstr(json, text) == NULL)
+		fail_msg("boot.json has no %s: %s", text, json);
+}
+
+/* A stick on USB: a bare vfat, or with the labels of the device. */
+static inline struct os_sim_disk machine_stick(void)
+{
+	return (struct os_sim_disk){
+		.name = "sda",
+		.path = STICK_PATH,
+		.size = 64 * MIB,
+		.removable = true,
+		.fstype = "vfat",
+	};
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, machine_set_up, machine_tear_down)

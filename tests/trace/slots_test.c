@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Boots in which a slot turns out wrong, and what they end in when no slot is right. */
+#include "hooks/hook.h"
+#include "tests/trace/machine.h"
+
+#define HOOK HOOK_DIR "/post-mount.d/50-check"
+
+static struct state scratch;
+
+static void unmountable_root_gives_way_in_the_same_boot(void **ctx)
+{
+	struct state s = machine_trial(), after;
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("root_does_not_mount_next_candidate");
+	assert_order("mount " SLOT_B_DEV, "mount " SLOT_A_DEV);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_told("\"reason\":\"b: no mount");
+	after = machine_get();
+	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
+	assert_int_equal(after.open, STATE_NONE);
+}
+
+static void slot_without_a_file_system_is_never_mounted(void **ctx)
+{
+	struct state s = machine_trial(), after;
+
+	(void)ctx;
+	machine_put(&s);
+	machine.disk.part[2].fstype = NULL;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("no_file_system_next_candidate");
+	assert_absent("mount " SLOT_B_DEV);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	after = machine_get();
+	machine_told("\"reason\":\"b: no file system\"");
+	assert_string_equal(after.slot[1].reason, "no file system");
+	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
+}
+
+static void missing_partition_costs_nothing(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.disk.part[2].partlabel = "other";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("partition_of_a_slot_is_missing");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_told("\"reason\":\"b: no partition\"");
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
+}
+
+static void manifest_of_another_release_is_not_booted(void **ctx)
+{
+	const struct store_manifest m = { .sequence = 33, .version = "3.3", .len = 4 };
+	struct state s = machine_trial();
+	enum store_finding found;
+	struct store st;
+
+	(void)ctx;
+	machine_put(&s);
+	assert_int_equal(store_load(&st, &machine.state.bdev, &scratch, &found), KB_OK);
+	assert_int_equal(store_manifest_write(&st, 1, &m, "blob"), KB_OK);
+	bdev_sim_cut(&machine.state, 1);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("manifest_of_another_release");
+	assert_absent("mount " SLOT_B_DEV);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+}
+
+static void failing_hook_rejects_the_slot(void **ctx)
+{
+	struct os_sim_child fails = { .argv0 = HOOK, .status = 1 << 8, .times = 1 };
+	struct os_sim_child passes = { .argv0 = HOOK };
+	struct state s = machine_trial(), after;
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_exec(HOOK);
+	fails.say[0] = (struct os_sim_say){ 0, "no licence on this device\n", 0 };
+	os_sim_child(&fails);
+	os_sim_child(&passes);
+	os_sim_log_level(LOG_LEVEL_INFO);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("post_mount_hook_fails_next_candidate");
+	assert_once("# hook 50-check: no licence on this device");
+	assert_order("umount /sysroot", "mount " SLOT_A_DEV);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	after = machine_get();
+	assert_string_equal(after.slot[1].reason, "hook 50-check: exit 1");
+}
+
+static void hook_that_hangs_is_killed(void **ctx)
+{
+	struct os_sim_child hangs = { .argv0 = HOOK, .hangs = true, .times = 1 };
+	struct os_sim_child passes = { .argv0 = HOOK };
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.conf = "[hooks]\ntimeout=200\n[watchdog]\ntimeout=10\n";
+	os_sim_exec(HOOK);
+	os_sim_child(&hangs);
+	os_sim_child(&passes);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC); /* the watchdog had 10 s */
+	trace_expect("hook_times_out");
+	assert_order("kill " HOOK, "umount /sysroot");
+	assert_order("umount /sysroot", "mount " SLOT_A_DEV);
+	assert_in_range(os_now_ms(), 200000, 202000);
+	assert_string_equal(machine_get().slot[1].reason, "hook 50-check: timed out");
+}
+
+static void root_without_init_is_left(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.init[1] = NULL;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("no_init_in_root");
+	assert_order("umount /sysroot", "mount " SLOT_A_DEV);
+	assert_string_equal(machine_get().slot[1].reason, "no /sbin/init");
+}
+
+static void nothing_mounts_waits_and_reboots(void **ctx)
+{
+	struct state s = machine_good(), after;
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("nothing_mounts_backs_off_and_reboots");
+	assert_absent("exec");
+	assert_int_equal(os_sim_count("sleep 1 s"), 30);
+	after = machine_get();
+	assert_int_equal(after.slot[0].streak, 1);
+	assert_int_equal(after.slot[1].streak, 1);
+}
+
+/* Whatever is wrong, the device does not stop trying, and not in a tight loop either. */
+static void nothing_ever_mounts_never_ends_and_never_hurries(void **ctx)
+{
+	struct state s = machine_good();
+	uint64_t before = 0;
+
+	(void)ctx;
+	machine_put(&s);
+	for (int i = 0; i < 24; i++) {
+		os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
+		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+		assert_true(os_now_ms() >= 30000);
+		assert_true(os_now_ms() >= before);
+		before = os_now_ms();
+		machine_restart();
+	}
+	assert_in_range(before, 600000, 2 * 600000 + 31000);
+	/* It mounts again: it boots, if only as a last resort. */
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("\"tier\":\"last-resort\"");
+}
+
+static void last_resort_takes_turns_and_its_delays_grow(void **ctx)
+{
+	static const char *const delay[] = { "5", "10", "20", "40", "80", "160", "320", "600" };
+	struct state s = machine_good();
+	char line[64], slot[2] = "";
+
+	(void)ctx;
+	s.slot[0].st = s.slot[1].st = STATE_BAD;
+	machine_put(&s);
+	for (unsigned i = 0; i < sizeof(delay) / sizeof(delay[0]); i++) {
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		if (i == 1)
+			trace_expect("last_resort_delays_grow");
+		snprintf(line, sizeof(line), "# no slot can be trusted; in %s s slot", delay[i]);
+		assert_once(line);
+		machine_line("write " STATE_DEV);
+		assert_int_not_equal(os_sim_text("/run/keelboot/slot")[0], slot[0]);
+		slot[0] = os_sim_text("/run/keelboot/slot")[0];
+		assert_int_equal(os_now_ms(), 1000u * (unsigned)atoi(delay[i]));
+		machine_restart();
+	}
+}
+
+static void init_that_does_not_start_reboots_and_costs_trust(void **ctx)
+{
+	struct state s = machine_good(), after;
+
+	(void)ctx;
+	machine_put(&s);
+	for (int i = 1; i <= STATE_STREAK_LIMIT; i++) {
+		os_sim_fail("exec /sbin/init", 0, KB_EEXEC);
+		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+		if (i == 1)
+			trace_expect("exec_of_init_fails_reboots");
+		after = machine_get();
+		assert_int_equal(after.slot[0].streak, i);
+		machine_restart();
+	}
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+}
+
+static void root_that_cannot_be_entered_reboots(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_fail("switch_root", 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("switch_root_fails_reboots");
+	assert_absent("exec");
+	assert_int_equal(machine_get().slot[0].streak, 1);
+}
+
+static void early_mount_that_fails_reboots(void **ctx)
+{
+	static const char *const mounts[] = { "mount proc", "mount sysfs", "mount devtmpfs",
+					      "mount tmpfs" };
+
+	(void)ctx;
+	for (unsigned i = 0; i < 4; i++) {
+		struct state s = machine_good();
+
+		machine_tear_down(NULL);
+		machine_set_up(NULL);
+		machine_put(&s);
+		os_sim_fail(mounts[i], 0, KB_EPERM);
+		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+		assert_in_range(os_now_ms(), 5000, 30000);
+	}
+	trace_expect("early_mount_fails_reboots");
+}
+
+static void kernel_that_refuses_to_reboot_gets_the_end_of_process_1(void **ctx)
+{
+	(void)ctx;
+	machine.no_disk = true;
+	machine.conf = "[system]\ntimeout=2\n";
+	os_sim_fail("reboot", 0, KB_EPERM);
+	/* boot_recover() returned, so main() does: the kernel panics, and panic= restarts it. */
+	assert_int_equal(machine_boot(), OS_SIM_RUNS);
+	trace_expect("kernel_refuses_to_reboot");
+	assert_once("write /proc/sys/kernel/panic 10");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(unmountable_root_gives_way_in_the_same_boot),
+		T(slot_without_a_file_system_is_never_mounted),
+		T(missing_partition_costs_nothing),
+		T(manifest_of_another_release_is_not_booted),
+		T(failing_hook_rejects_the_slot),
+		T(hook_that_hangs_is_killed),
+		T(root_without_init_is_left),
+		T(nothing_mounts_waits_and_reboots),
+		T(nothing_ever_mounts_never_ends_and_never_hurries),
+		T(last_resort_takes_turns_and_its_delays_grow),
+		T(init_that_does_not_start_reboots_and_costs_trust),
+		T(root_that_cannot_be_entered_reboots),
+		T(early_mount_that_fails_reboots),
+		T(kernel_that_refuses_to_reboot_gets_the_end_of_process_1),
+	};
+
+	return cmocka_run_group_tests_name("trace of the slots", tests, NULL, NULL);
+}
