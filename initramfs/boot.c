@@ -162,9 +162,14 @@ static enum kb_err op_save(void *ctx, struct state *s)
 	return record_save(&b->rec, s);
 }
 
-static enum kb_err op_preflight(void *ctx, int slot, char *reason)
+/* What boot.json says of a slot that stood before the one that boots. */
+static void note_why(struct boot *b, int slot, const char *reason)
 {
-	struct boot *b = ctx;
+	snprintf(b->why, sizeof(b->why), "%c: %.40s", state_slot_letter(slot), reason);
+}
+
+static enum kb_err preflight(struct boot *b, int slot, char *reason)
+{
 	struct store_manifest m;
 	const struct state_slot *s = &b->rec.s.slot[slot];
 	int root = slot < (int)b->conf.nslots ? devices_root_class(&b->conf, (unsigned)slot) : -1;
@@ -189,6 +194,15 @@ static enum kb_err op_preflight(void *ctx, int slot, char *reason)
 		return KB_EFORMAT;
 	}
 	return KB_OK;
+}
+
+static enum kb_err op_preflight(void *ctx, int slot, char *reason)
+{
+	enum kb_err err = preflight(ctx, slot, reason);
+
+	if (err != KB_OK)
+		note_why(ctx, slot, reason);
+	return err;
 }
 
 static enum kb_err op_mount(void *ctx, int slot, char *reason)
@@ -216,7 +230,7 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 	if (err == KB_OK)
 		return KB_OK;
 	log_err("slot %c: %s", state_slot_letter(slot), reason);
-	snprintf(b->why, sizeof(b->why), "%c: %.40s", state_slot_letter(slot), reason);
+	note_why(b, slot, reason);
 	record_history(&b->rec, HISTORY_BOOT, slot, reason, "not booted");
 	return err;
 }
