@@ -1,0 +1,537 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A second reader of bundles, made from docs/FORMAT.md alone: it shares no code with Keelboot.
+
+Standard library, plus the `openssl` command (signatures) and the `zstd` command (chunks).
+
+Example: keelreader.py acme-2.1.keel --key release.pem --extract root=rootfs.ext4
+prints what is in the bundle as JSON, having checked all of it; exit code 1 and a line when it is
+refused.
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+KIB = 1024
+PAGE = 64 * KIB
+DOMAIN = b"keelboot bundle v1\0"
+FORMS = ["zero", "raw", "zstd", "copy", "patch"]
+INT64_MAX = (1 << 63) - 1
+
+
+class Refused(Exception):
+    """The bundle is not one, or not what was signed."""
+
+
+class Newer(Refused):
+    """The bundle is for a newer reader."""
+
+
+def must(condition: bool, why: str) -> None:
+    if not condition:
+        raise Refused(why)
+
+
+def sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+# ---------------------------------------------------------------- section 2: header
+
+class Header:
+    def __init__(self, raw: bytes):
+        must(len(raw) == 512 and raw[:8] == b"KEELBNDL", "no bundle")
+        must(struct.unpack_from("<I", raw, 508)[0] == crc32c(raw[:508]), "header damaged")
+        (version, min_reader, header_len, _compat, incompat, self.total_len, self.sig_cap,
+         self.manifest_len, self.manifest_off, self.tables_off, self.tables_len, self.payload_off,
+         self.payload_len, self.manifest_digest) = struct.unpack_from("<HHIQQQIIQQQQQ32s", raw, 8)
+        if min_reader > 1 or incompat:
+            raise Newer("made for a newer reader")
+        must(version >= 1 and min_reader == 1 and header_len == 512, "header: version")
+        must(not any(raw[120:508]), "header: reserved bytes")
+        must(self.sig_cap <= 128 * KIB and 1 <= self.manifest_len <= 64 * KIB, "header: limits")
+        must(self.manifest_off == 512 + self.sig_cap, "header: manifest_off")
+        must(self.tables_off == self.manifest_off + self.manifest_len, "header: tables_off")
+        must(self.payload_off == self.tables_off + self.tables_len, "header: payload_off")
+        must(self.total_len == self.payload_off + self.payload_len <= INT64_MAX,
+             "header: total_len")
+
+
+# ---------------------------------------------------------------- section 3: signatures
+
+def signatures(area: bytes):
+    """(algorithm, key id, signature) of each entry with tag 1."""
+    at, count, found = 0, 0, []
+    while len(area) - at >= 4:
+        tag, length = struct.unpack_from("<HH", area, at)
+        if tag == 0:
+            break
+        count += 1
+        must(count <= 64, "more than 64 signature entries")
+        value = area[at + 4:at + 4 + length]
+        must(len(value) == length, "a signature entry runs over the end")
+        if tag == 1:
+            must(length > 18 and value[1] == 0, "a signature entry is malformed")
+            found.append((value[0], value[2:18], value[18:]))
+        at += 4 + length
+    must(not any(area[at:]), "bytes behind the last signature")
+    return found
+
+
+class PublicKey:
+    PREFIXES = {  # SubjectPublicKeyInfo: what stands before the key itself
+        1: bytes.fromhex("302a300506032b6570032100"),
+        2: bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004"),
+    }
+
+    def __init__(self, path: Path):
+        self.path = path
+        text = path.read_text(encoding="ascii")
+        match = re.search("-----BEGIN PUBLIC KEY-----(.*?)-----END PUBLIC KEY-----", text, re.S)
+        must(match is not None, f"{path}: no public key")
+        der = base64.b64decode(match.group(1))
+        algorithms = [a for a, prefix in self.PREFIXES.items() if der.startswith(prefix)]
+        must(len(algorithms) == 1, f"{path}: neither Ed25519 nor P-256")
+        self.algorithm = algorithms[0]
+        self.id = sha256(der)[:16]
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        limits = {1: (64, 64), 2: (1, 80)}[self.algorithm]
+        if not limits[0] <= len(signature) <= limits[1]:
+            return False
+        with tempfile.TemporaryDirectory() as folder:
+            text, sig = Path(folder, "message"), Path(folder, "signature")
+            text.write_bytes(message)
+            sig.write_bytes(signature)
+            if self.algorithm == 1:
+                command = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", self.path,
+                           "-rawin", "-in", text, "-sigfile", sig]
+            else:
+                command = ["openssl", "dgst", "-sha256", "-verify", self.path, "-signature", sig,
+                           text]
+            return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def check_signature(header: bytes, area: bytes, keys: list) -> str:
+    """The name of the file of the key that signed."""
+    for algorithm, key_id, signature in signatures(area):
+        for key in keys:
+            if (key.id, key.algorithm) == (key_id, algorithm) and \
+                    key.verify(DOMAIN + header, signature):
+                return key.path.name
+    raise Refused("not signed by a trusted key")
+
+
+# ---------------------------------------------------------------- section 4: manifest
+
+def number(text: str, least: int, most: int = INT64_MAX) -> int:
+    must(re.fullmatch("0|[1-9][0-9]*", text) is not None, f"no number: {text}")
+    must(least <= int(text) <= most, f"out of range: {text}")
+    return int(text)
+
+
+def digest(text: str) -> bytes:
+    must(re.fullmatch("[0-9a-fA-F]{64}", text) is not None, f"no digest: {text}")
+    return bytes.fromhex(text)
+
+
+def pattern(regex: str):
+    def check(text: str) -> str:
+        must(re.fullmatch(regex, text) is not None, f"not allowed: {text}")
+        return text
+    return check
+
+
+def names(text: str) -> list:
+    found = text.split(",")
+    must(1 <= len(found) == len(set(found)), f"names: {text}")
+    return found
+
+
+def compatible(text: str) -> list:
+    found = names(text)
+    must(len(found) <= 8, "more than 8 compatible names")
+    for name in found:
+        pattern("[A-Za-z0-9._+-]{1,48}")(name)
+    return found
+
+
+def chunk_size(text: str) -> int:
+    size = number(text, 16 * KIB, 1024 * KIB)
+    must(size & size - 1 == 0, "chunk-size: no power of two")
+    return size
+
+
+def block_size(text: str) -> int:
+    size = number(text, 512, 65536)
+    must(size & size - 1 == 0, "verity: no power of two")
+    return size
+
+
+def image_size(text: str) -> int:
+    size = number(text, 4096)
+    must(size % 4096 == 0, "size: no multiple of 4096")
+    return size
+
+
+def hexadecimal(text: str) -> bytes:
+    must(re.fullmatch("([0-9a-fA-F]{2}){1,64}", text) is not None, f"not hexadecimal: {text}")
+    return bytes.fromhex(text)
+
+
+def major_minor(text: str) -> str:
+    pattern("[1-9][0-9]{0,4}[.](0|[1-9][0-9]{0,4})")(text)
+    if int(text.split(".", maxsplit=1)[0]) > 1:
+        raise Newer("the manifest is for a newer reader")
+    return text
+
+
+OFFSET = LENGTH = lambda text: number(text, 0)
+KEYS = {  # section: key: (required, reader of its value)
+    "bundle": {
+        "format": (True, major_minor), "compatible": (True, compatible),
+        "version": (True, pattern("[A-Za-z0-9._~^+-]{1,48}")),
+        "sequence": (True, lambda text: number(text, 1)), "floor": (True, OFFSET),
+        "allow-downgrade": (True, pattern("yes|no")), "build": (False, pattern(".{1,48}")),
+        "created": (False, pattern("[0-9:TZ-]{1,48}")),
+        "description": (False, pattern(".{1,160}"))},
+    "image": {
+        "size": (True, image_size), "chunk-size": (True, chunk_size),
+        "filesystem": (False, pattern("[A-Za-z0-9._-]{1,48}")), "digest": (True, digest),
+        "hashes-offset": (True, OFFSET), "hashes-length": (True, LENGTH),
+        "hashes-digest": (True, digest), "verity-root-hash": (False, hexadecimal),
+        "verity-algorithm": (False, pattern("sha256|sha512")),
+        "verity-data-block": (False, block_size), "verity-hash-block": (False, block_size),
+        "verity-salt": (False, hexadecimal), "verity-tree-offset": (False, OFFSET)},
+    "encoding": {
+        "image": (True, str), "kind": (True, str), "forms": (True, names),
+        "seed": (False, digest), "table-offset": (True, OFFSET), "table-length": (True, LENGTH),
+        "table-digest": (True, digest), "payload-offset": (True, OFFSET),
+        "payload-length": (True, LENGTH)},
+}
+
+
+class Manifest:
+    def __init__(self, data: bytes):
+        self.bundle, self.images, self.encodings = {}, {}, []
+        must(re.fullmatch(rb"([ -:<-~]{0,189}\n)*", data) is not None, "manifest: characters")
+        section = None
+        for line in data.decode("ascii").splitlines():
+            if line.startswith("["):
+                section = self.start(line)
+            elif line:
+                self.key(section, line)
+        must(self.images != {}, "no image")
+        for kind, values in self.sections():
+            self.finish(kind, values)
+        self.check()
+
+    def sections(self):
+        yield "bundle", self.bundle
+        yield from (("image", values) for values in self.images.values())
+        yield from (("encoding", values) for values in self.encodings)
+
+    def start(self, line: str):
+        if line == "[bundle]":
+            must(self.bundle == {}, "[bundle] twice")
+            return "bundle", self.bundle
+        match = re.fullmatch(r"\[image[.]([a-z0-9_][a-z0-9_-]{0,30})\]", line)
+        if match:
+            must(self.bundle != {} and not self.encodings, "images: wrong place")
+            must(match.group(1) not in self.images and len(self.images) < 4, "images")
+            return "image", self.images.setdefault(match.group(1), {})
+        must(line == f"[encoding.{len(self.encodings) + 1}]", f"unknown section {line}")
+        must(self.images != {} and len(self.encodings) < 16, "encodings: wrong place")
+        self.encodings.append({"unknown": False})
+        return "encoding", self.encodings[-1]
+
+    @staticmethod
+    def key(section, line: str) -> None:
+        match = re.fullmatch(r"([a-z][a-z0-9-]*)=([^ ].*[^ ]|[^ ])", line)
+        must(match is not None and section is not None, f"neither section nor key: {line}")
+        key, value = match.groups()
+        kind, values = section
+        if key.startswith("x-"):
+            return
+        if key not in KEYS[kind]:
+            must(kind == "encoding", f"unknown key {key}")
+            values["unknown"] = True
+            return
+        must(key not in values, f"{key} twice")
+        must(kind != "bundle" or values or key == "format", "[bundle] must begin with format")
+        values[key] = KEYS[kind][key][1](value)
+
+    @staticmethod
+    def finish(kind: str, values: dict) -> None:
+        for key, (required, _) in KEYS[kind].items():
+            must(not required or key in values, f"no {key}")
+        if kind == "encoding":
+            values["usable"] = values["kind"] in ("full", "seed") and set(values["forms"]) <= set(
+                FORMS)
+            if values["usable"]:
+                must(not values["unknown"], "unknown key in an encoding")
+                must(("seed" in values) == (values["kind"] == "seed"), "seed")
+                must(values["kind"] == "seed" or not {"copy", "patch"} & set(values["forms"]),
+                     "forms that need a seed")
+        verity = {key for key in values if key.startswith("verity-")} - {"verity-salt"}
+        must(len(verity) in (0, 5) and (verity or "verity-salt" not in values), "verity-")
+        if verity:
+            want = 32 if values["verity-algorithm"] == "sha256" else 64
+            must(len(values["verity-root-hash"]) == want, "verity-root-hash")
+            must(0 < values["verity-tree-offset"] < values["size"] and
+                 values["verity-tree-offset"] % values["verity-hash-block"] == 0,
+                 "verity-tree-offset")
+
+    def check(self) -> None:
+        must(self.bundle["floor"] <= self.bundle["sequence"], "floor above sequence")
+        places = list(self.images)
+        for encoding in self.encodings:
+            must(encoding["image"] in places, "encoding of no image")
+        order = [places.index(encoding["image"]) for encoding in self.encodings]
+        must(order == sorted(order), "encodings: order")
+        must(set(order) == set(range(len(places))), "an image without encoding")
+        self.tables_len = self.payload_len = 0
+        for name, image in self.images.items():
+            chunks = -(-image["size"] // image["chunk-size"])
+            must(chunks <= 1 << 22, "too many chunks")
+            must(image["hashes-length"] == 32 * (chunks + -(-chunks // 2048)), "hashes-length")
+            self.advance("tables_len", image["hashes-offset"], image["hashes-length"])
+            for encoding in self.encodings:
+                if encoding["image"] == name:
+                    self.advance("tables_len", encoding["table-offset"], encoding["table-length"])
+        for encoding in self.encodings:
+            self.advance("payload_len", encoding["payload-offset"], encoding["payload-length"])
+
+    def advance(self, what: str, offset: int, length: int) -> None:
+        must(offset == getattr(self, what), f"{what}: a gap or an overlap")
+        setattr(self, what, offset + length)
+
+    def release_id(self) -> bytes:
+        def n(value: int) -> bytes:
+            return struct.pack("<Q", value)
+
+        def s(text: str) -> bytes:
+            return n(len(text)) + text.encode("ascii")
+
+        out = b"keelboot release v1\0" + n(len(self.bundle["compatible"]))
+        out += b"".join(map(s, self.bundle["compatible"]))
+        out += s(self.bundle["version"]) + n(self.bundle["sequence"]) + n(len(self.images))
+        for name, image in self.images.items():
+            out += s(name) + n(image["size"]) + n(image["chunk-size"]) + image["hashes-digest"]
+        return sha256(out)
+
+
+# ---------------------------------------------------------------- section 5: tables
+
+def hash_table(tables: bytes, image: dict) -> list:
+    """The SHA-256 of each chunk."""
+    table = tables[image["hashes-offset"]:][:image["hashes-length"]]
+    chunks = -(-image["size"] // image["chunk-size"])
+    pages = -(-chunks // 2048)
+    must(sha256(table[:32 * pages]) == image["hashes-digest"], "list of hash pages damaged")
+    found = []
+    for i in range(pages):
+        page = table[32 * pages + i * PAGE:][:PAGE]
+        must(sha256(page) == table[32 * i:32 * i + 32], "a page of hashes damaged")
+        found += [page[at:at + 32] for at in range(0, len(page), 32)]
+    return found
+
+
+def varint(page: bytes, at: int):
+    value = shift = 0
+    while True:
+        must(at < len(page) and shift < 35, "varint runs over")
+        byte = page[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if not byte & 0x80:
+            break
+    must((byte != 0 or shift == 7) and value < 1 << 32, "varint not canonical")
+    return value, at
+
+
+def record_table(tables: bytes, encoding: dict) -> list:
+    """(form, stored length) of each chunk."""
+    table = tables[encoding["table-offset"]:][:encoding["table-length"]]
+    pages = -(-len(table) // (PAGE + 32))
+    must(0 < 32 * pages <= PAGE, "table of records: length")
+    must(sha256(table[:32 * pages]) == encoding["table-digest"], "list of record pages damaged")
+    found, payload = [], 0
+    for i in range(pages):
+        page = table[32 * pages + i * PAGE:][:PAGE]
+        must(sha256(page) == table[32 * i:32 * i + 32], "a page of records damaged")
+        must(len(page) > 16, "a page of records without records")
+        first, count, offset = struct.unpack_from("<IIQ", page)
+        must(first == len(found) and count > 0 and offset == payload, "page out of place")
+        at = 16
+        for _ in range(count):
+            must(at < len(page), "records run over")
+            form = page[at]
+            stored, at = varint(page, at + 1)
+            params, at = varint(page, at)
+            must(form < len(FORMS) and FORMS[form] in encoding["forms"], "unknown form")
+            must(params == 0, "parameters")
+            found.append((FORMS[form], stored))
+            payload += stored
+        must(at == len(page) if i + 1 == pages else not any(page[at:]), "bytes behind records")
+    must(payload == encoding["payload-length"], "payload-length")
+    return found
+
+
+# ---------------------------------------------------------------- section 6: payload
+
+def check_frame(data: bytes, plain: int) -> None:
+    """Exactly one zstd frame, without dictionary, with a small window (RFC 8878, 3.1.1)."""
+    must(data[:4] == b"\x28\xb5\x2f\xfd" and len(data) > 5, "no zstd frame")
+    descriptor, at = data[4], 5
+    single = descriptor & 0x20
+    must(descriptor & 0x0B == 0, "zstd: dictionary or reserved bit")
+    window = plain
+    if not single:
+        window = (1 << 10 + (data[at] >> 3)) * (8 + (data[at] & 7)) // 8
+        at += 1
+    size = [1 if single else 0, 2, 4, 8][descriptor >> 6]
+    content = int.from_bytes(data[at:at + size], "little") + (256 if size == 2 else 0)
+    must(size == 0 or content == plain, "zstd: content size")
+    must(window <= 2048 * KIB, "zstd: window")
+    at += size
+    last = False
+    while not last:
+        must(at + 3 <= len(data), "zstd: cut")
+        head = int.from_bytes(data[at:at + 3], "little")
+        last, kind, length = head & 1, head >> 1 & 3, head >> 3
+        must(kind != 3, "zstd: block type")
+        at += 3 + (1 if kind == 1 else length)
+    at += 4 if descriptor & 4 else 0
+    must(at == len(data), "zstd: not exactly one frame")
+
+
+def unzstd(frames: list, lengths: list) -> list:
+    """All frames at once: as one file they are the chunks one behind the other."""
+    for frame, length in zip(frames, lengths):
+        check_frame(frame, length)
+    if not frames:
+        return []
+    done = subprocess.run(["zstd", "-dcq", "--no-progress"], input=b"".join(frames),
+                          capture_output=True, check=False)
+    must(done.returncode == 0 and len(done.stdout) == sum(lengths), "zstd does not decode")
+    found, at = [], 0
+    for length in lengths:
+        found.append(done.stdout[at:at + length])
+        at += length
+    return found
+
+
+def decode(payload: bytes, image: dict, records: list) -> list:
+    """The plain chunks, unchecked."""
+    chunks, frames, places, at = [], [], [], 0
+    must(len(records) == -(-image["size"] // image["chunk-size"]), "number of records")
+    for i, (form, stored) in enumerate(records):
+        plain = min(image["chunk-size"], image["size"] - i * image["chunk-size"])
+        data = payload[at:at + stored]
+        at += stored
+        must({"zero": stored == 0, "raw": stored == plain,
+              "zstd": 0 < stored <= plain + 4096}.get(form, False), "stored length")
+        if form == "zstd":
+            places.append(i)
+            frames.append(data)
+        chunks.append(bytes(plain) if form == "zero" else data)
+    lengths = [min(image["chunk-size"], image["size"] - i * image["chunk-size"]) for i in places]
+    for i, data in zip(places, unzstd(frames, lengths)):
+        chunks[i] = data
+    return chunks
+
+
+def image_digest(data: bytes) -> bytes:
+    return sha256(b"".join(sha256(data[at:at + 16 * KIB]) for at in range(0, len(data), 16 * KIB)))
+
+
+# ---------------------------------------------------------------- the whole
+
+class Bundle:
+    def __init__(self, data: bytes, keys: list):
+        """Checks all but the payload. keys: list of PublicKey."""
+        self.data = data
+        self.header = head = Header(data[:512])
+        must(len(data) == head.total_len, "truncated, or bytes behind the end")
+        self.signer = check_signature(data[:512], data[512:512 + head.sig_cap], keys)
+        text = data[head.manifest_off:head.tables_off]
+        must(sha256(text) == head.manifest_digest, "manifest damaged")
+        self.manifest = Manifest(text)
+        must(self.manifest.tables_len == head.tables_len, "tables_len")
+        must(self.manifest.payload_len == head.payload_len, "payload_len")
+        self.tables = data[head.tables_off:head.payload_off]
+
+    def read_encoding(self, encoding: dict) -> bytes:
+        image = self.manifest.images[encoding["image"]]
+        start = self.header.payload_off + encoding["payload-offset"]
+        payload = self.data[start:start + encoding["payload-length"]]
+        hashes = hash_table(self.tables, image)
+        chunks = decode(payload, image, record_table(self.tables, encoding))
+        for i, (chunk, want) in enumerate(zip(chunks, hashes)):
+            must(sha256(chunk) == want, f"chunk {i} damaged")
+        data = b"".join(chunks)
+        must(image_digest(data) == image["digest"], "digest of the image")
+        return data
+
+    def read_image(self, name: str) -> bytes:
+        """The image, from the first encoding that this reader can use."""
+        for encoding in self.manifest.encodings:
+            if encoding["image"] == name and encoding["usable"] and encoding["kind"] == "full":
+                return self.read_encoding(encoding)
+        raise Newer(f"image {name}: no encoding of a known kind")
+
+    def summary(self) -> dict:
+        def plain(values: dict) -> dict:
+            return {key: value.hex() if isinstance(value, bytes) else value
+                    for key, value in values.items()}
+
+        return {"release": self.manifest.release_id().hex(), "signer": self.signer,
+                "bundle": plain(self.manifest.bundle),
+                "images": {name: plain(image) for name, image in self.manifest.images.items()},
+                "encodings": [plain(encoding) for encoding in self.manifest.encodings]}
+
+
+def read(path, key_paths) -> Bundle:
+    return Bundle(Path(path).read_bytes(), [PublicKey(Path(key)) for key in key_paths])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundle")
+    parser.add_argument("--key", action="append", default=[], metavar="FILE.pem", required=True)
+    parser.add_argument("--extract", action="append", default=[], metavar="CLASS=FILE")
+    args = parser.parse_args()
+    try:
+        bundle = read(args.bundle, args.key)
+        images = {name: bundle.read_image(name) for name in bundle.manifest.images}
+    except Refused as refusal:
+        print(f"{args.bundle}: {refusal}", file=sys.stderr)
+        return 1
+    for wanted in args.extract:
+        name, _, path = wanted.partition("=")
+        Path(path).write_bytes(images[name])
+    print(json.dumps(bundle.summary(), indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
