@@ -114,7 +114,7 @@ lint: all ## hold the sources to the style guide (LINT=check: only that check)
 	@tests/lint/lint.py $(addprefix --only ,$(LINT))
 
 print-cflags:
-	@printf '%s\n' '$(CPPFLAGS) $(ALL_CFLAGS)'
+	$(info $(CPPFLAGS) $(ALL_CFLAGS))@:
 
 compile_commands: ## write compile_commands.json, for clangd and the like
 	@$(MAKE) -s --no-print-directory print-cflags | tests/lint/compile_commands.py $(SRC) $(SIMSRC) \

@@ -79,9 +79,8 @@ static void defaults_are_those_of_the_header(void **state)
 	assert_string_equal(c.keyring, "/etc/keelboot/keys");
 }
 
-static void a_whole_file_is_read(void **state)
+static void parse_a_whole_file(void)
 {
-	(void)state;
 	parse("# what this device is\n"
 	      "[system]\n"
 	      "compatible = acme,roof-2\n"
@@ -123,6 +122,12 @@ static void a_whole_file_is_read(void **state)
 	      "[keyring]\n"
 	      "path=/keys\n",
 	      0);
+}
+
+static void a_whole_file_is_read(void **state)
+{
+	(void)state;
+	parse_a_whole_file();
 	assert_string_equal(c.compatible, "acme,roof-2");
 	assert_string_equal(c.disk, "*/mmc_host/mmc0/*");
 	assert_int_equal(c.count, CONF_COUNT_ALWAYS);

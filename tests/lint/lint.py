@@ -1,0 +1,76 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The style guide, made executable: one line FILE:LINE: MESSAGE for each thing that is not as it
+should be. `make lint` runs all checks; tests/test_lint.py plants a violation of each.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import object_checks
+import text_checks
+from tree import LintError, Tree
+
+TOP = Path(__file__).resolve().parent.parent.parent
+CHECKS = {
+    "warnings": object_checks.compilers,
+    "clang-format": text_checks.clang_format,
+    "shellcheck": text_checks.shellcheck,
+    "python": text_checks.python,
+    "function-length": text_checks.function_length,
+    "file-length": text_checks.file_length,
+    "exported-names": object_checks.exported_names,
+    "no-allocation": object_checks.process_1_allocates,
+    "include-direction": text_checks.include_direction,
+    "pure": object_checks.pure,
+    "unfinished": text_checks.unfinished,
+    "forbidden-c": text_checks.forbidden_c,
+    "licence": text_checks.licence,
+    "places": text_checks.places,
+    "unique-names": text_checks.unique_names,
+}
+
+
+def check(root: Path, names: list) -> dict:
+    """{check: messages}"""
+    tree = Tree(root)
+    try:
+        return {name: sorted(set(CHECKS[name](tree))) for name in names}
+    finally:
+        tree.close()
+
+
+def parse(argv: list) -> argparse.Namespace:
+    listing = "\n".join(f"  {name:<18} {function.__doc__.splitlines()[0]}"
+                        for name, function in CHECKS.items())
+    parser = argparse.ArgumentParser(
+        prog="tests/lint/lint.py", description=__doc__, epilog=f"checks:\n{listing}",
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", metavar="CHECK", choices=list(CHECKS),
+                        help="make this check; may be repeated")
+    parser.add_argument("--root", type=Path, default=TOP, help="another tree")
+    return parser.parse_args(argv)
+
+
+def main(argv=None) -> int:
+    args = parse(argv)
+    start = time.monotonic()
+    names = args.only or list(CHECKS)
+    try:
+        result = check(args.root, names)
+    except LintError as error:
+        print(f"lint: {error}", file=sys.stderr)
+        return 2
+    for name, messages in result.items():
+        for message in messages:
+            print(f"{message} [{name}]")
+    total = sum(map(len, result.values()))
+    print(f"lint: {len(names)} checks, {total or 'no'} complaint{'' if total == 1 else 's'} "
+          f"({time.monotonic() - start:.0f} s)")
+    return 1 if total else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that read the text of files."""
+
+import re
+from pathlib import PurePosixPath
+
+from tree import SHIPPED, run, without_comments
+
+COLUMNS = 100
+FUNCTION_LINES = 60
+FILE_LINES = 400
+LICENCE = "SPDX-License-Identifier: Apache-2.0"
+
+# What a folder's files may include, besides their own folder's.
+INCLUDES = {
+    "lib": (),
+    "selector": ("lib",),
+    "update": ("selector", "lib"),
+    "hooks": ("selector", "lib"),
+    "kernel-cmdline": ("selector", "lib"),
+    "initramfs": ("update", "hooks", "kernel-cmdline", "selector", "lib"),
+    "cli": ("update", "hooks", "kernel-cmdline", "selector", "lib"),
+}
+# Written in pieces, so that these files do not find themselves.
+UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b")
+PLACES = re.compile(
+    r"/work" r"/(main|shared)|/ro" r"ot/|/ho" r"me/[a-z]|/tmp" r"/(kb|bash_jobs)"
+    r"|https?://[^\s\"']*(registry|artifactory|nexus|proxy|mirror)"
+    r"|\b(pypi" r"\.org|npm" r"js|crates" r"\.io|docker" r"\.io|ghcr" r"\.io)|--index" r"-url")
+
+
+def find(tree, names, pattern, message: str) -> list:
+    """One message for each line in which the pattern is; {} in message is what was found."""
+    return [f"{name}:{number}: {message.format(match[0])}" for name in names
+            for number, line in enumerate(tree.lines(name), 1)
+            for match in [pattern.search(line)] if match]
+
+
+def clang_format(tree) -> list:
+    """C is formatted as .clang-format says."""
+    names = tree.sources(headers=True)
+    if not names:
+        return []
+    done = run(["clang-format", "--dry-run", "-Werror", "--ferror-limit=1", *names], tree.root)
+    return [line for line in done.stderr.splitlines() if ": error:" in line]
+
+
+def shellcheck(tree) -> list:
+    """Shell scripts pass shellcheck."""
+    names = tree.scripts("(ba|da|a)?sh")
+    if not names:
+        return []
+    return run(["shellcheck", "-f", "gcc", *names], tree.root).stdout.splitlines()
+
+
+def python(tree) -> list:
+    """Python passes pyflakes and has no line above 100 columns."""
+    names = tree.python()
+    done = run(["pyflakes3", *names], tree.root) if names else None
+    # pyflakes does not know flake8's "noqa"; a line that has it says why an import stands late.
+    found = done.stdout.splitlines() + done.stderr.splitlines() if done else []
+    return found + find(tree, names, re.compile(rf"^.{{{COLUMNS + 1},}}"),
+                        f"longer than {COLUMNS} columns")
+
+
+def function_length(tree) -> list:
+    """No function has more than 60 lines, comments included; lists of tests excepted."""
+    found = []
+    for name in tree.sources() + tree.python():
+        for function, first, last in tree.functions(name):
+            listing = name.startswith("tests/") and function == "main"
+            if last - first + 1 > FUNCTION_LINES and not listing:
+                found.append(f"{name}:{first}: {function} has {last - first + 1} lines, at most "
+                             f"{FUNCTION_LINES} are allowed")
+    return found
+
+
+def file_length(tree) -> list:
+    """No file that is shipped has more than 400 lines. Tests are lists, and may."""
+    found = []
+    for name in tree.sources(headers=True) + tree.python():
+        lines = tree.text(name).count("\n")
+        if lines > FILE_LINES and not name.startswith("tests/"):
+            found.append(f"{name}:{FILE_LINES + 1}: {lines} lines, at most {FILE_LINES} are "
+                         "allowed")
+    return found
+
+
+def include_direction(tree) -> list:
+    """initramfs, cli -> update, hooks, kernel-cmdline -> selector -> lib; full paths."""
+    found = []
+    for name in tree.sources(shipped=True, headers=True):
+        folder = name.split("/")[0]
+        for number, line in enumerate(tree.lines(name), 1):
+            match = re.match(r'\s*#\s*include\s+"([^"]*)"', line)
+            if not match:
+                continue
+            target = match[1].split("/")[0]
+            if target not in INCLUDES or "/" not in match[1]:
+                found.append(f'{name}:{number}: include "{match[1]}" by its path from the top')
+            elif target != folder and target not in INCLUDES[folder]:
+                found.append(f"{name}:{number}: {folder}/ may not include {match[1]}; it may "
+                             f"include {', '.join(INCLUDES[folder]) or 'nothing but itself'}")
+    return found
+
+
+def unfinished(tree) -> list:
+    """Nothing is left for later."""
+    return find(tree, [name for name in tree.files if name != "LICENSE"], UNFINISHED,
+                "{}: finish it, or write an issue")
+
+
+def forbidden_c(tree) -> list:
+    """No goto; no conditional compilation in a .c but lib/os_*.c."""
+    found = []
+    for name in tree.sources(headers=True):
+        conditional = name.endswith(".c") and not re.match(r"lib/os_\w*\.c$", name)
+        for number, line in enumerate(without_comments(tree.text(name)).split("\n"), 1):
+            if re.search(r"\bgoto\b", line):
+                found.append(f"{name}:{number}: goto; use TRY and KB_CLEANUP_FD")
+            if conditional and re.match(r"\s*#\s*(if|ifdef|ifndef|elif)\b", line):
+                found.append(f"{name}:{number}: conditional compilation belongs in lib/os_*.c")
+    return found
+
+
+def licence(tree) -> list:
+    """The licence stands in the first line, or behind '#!'."""
+    found = []
+    scripts = {name for name in tree.files if tree.text(name).startswith("#!")}
+    for name in sorted(set(tree.sources(headers=True)) | set(tree.python()) | scripts
+                       | ({"Makefile"} & set(tree.files))):
+        at = 1 if name in scripts else 0
+        lines = tree.lines(name)
+        if len(lines) <= at or LICENCE not in lines[at]:
+            found.append(f"{name}:{at + 1}: has to be: {LICENCE}")
+    return found
+
+
+def places(tree) -> list:
+    """No path of somebody's machine, no host of a package registry."""
+    return find(tree, [name for name in tree.files if name != "LICENSE"], PLACES,
+                "{}: exists only on somebody's machine")
+
+
+def unique_names(tree) -> list:
+    """No two shipped sources have one name: they meet in one archive, which keeps the last."""
+    seen, found = {}, []
+    for name in tree.sources(shipped=True):
+        base = PurePosixPath(name).name
+        if base in seen:
+            found.append(f"{name}:1: {seen[base]} has the same name")
+        seen.setdefault(base, name)
+    return found
+
+
+assert set(INCLUDES) == set(SHIPPED)

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every check of lint finds what it is there for: a violation is planted in a small tree that is
+clean, and the check has to name its file and line. A check that cannot fail is worth nothing."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TOP / "tests" / "lint"))
+
+import lint  # noqa: E402
+from tree import LintError, without_comments  # noqa: E402
+
+C = "/* SPDX-License-Identifier: Apache-2.0 */\n"
+HASH = "# SPDX-License-Identifier: Apache-2.0\n"
+CLEAN = {
+    "Makefile": HASH
+    + "print-cflags:\n\t@echo '-std=gnu11 -I. -Wall -Wextra -Wshadow -Wswitch-enum "
+                       "-Wvla -Wmissing-prototypes -O2'\n",
+    "lib/err.h": C + "#pragma once\n\nint err_text(int e);\n",
+    "lib/err.c": C + '#include "lib/err.h"\n\nint err_text(int e)\n{\n\treturn e + 1;\n}\n',
+    "selector/plan.h": C + '#pragma once\n\n#include "lib/err.h"\n\nint plan_make(int a);\n',
+    "selector/plan.c": C + '#include "selector/plan.h"\n\n#include <stdio.h>\n\n'
+                           'static const char *const names[] = { "a", "b" };\n\n'
+                           "int plan_make(int a)\n{\n\tchar b[8];\n\n"
+                           '\treturn snprintf(b, sizeof(b), "%s", names[err_text(a) & 1]);\n}\n',
+    "initramfs/init.c": C + '#include "selector/plan.h"\n\nint main(void)\n{\n'
+                            "\treturn plan_make(1);\n}\n",
+    "tests/tool.py": HASH + "import sys\nprint(sys.argv)\n",
+    "tests/tool": "#!/bin/sh\n" + HASH + 'echo "$1"\n',
+    "build/init.map": "Archive member included\n\nbuild/libkb.a(plan.o)\n"
+                      "                              build/obj/initramfs/init.o (plan_make)\n"
+                      "build/libkb.a(err.o)\n                build/libkb.a(plan.o) (err_text)\n\n"
+                      "Memory Configuration\n\nLOAD build/obj/initramfs/init.o\n",
+}
+
+
+def put(root: Path, name: str, text: str) -> None:
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text(text)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name, text in CLEAN.items():
+        put(tmp_path, name, text)
+    shutil.copy(TOP / ".clang-format", tmp_path)
+    return tmp_path
+
+
+def says(root: Path, check: str, *parts: str) -> None:
+    """One of the check's messages has all parts."""
+    messages = lint.check(root, [check])[check]
+    assert any(all(part in message for part in parts) for message in messages), messages
+
+
+def silent(root: Path, check: str) -> None:
+    assert lint.check(root, [check])[check] == []
+
+
+def append(root: Path, name: str, text: str) -> int:
+    """Adds text; returns the number of its first line."""
+    old = (root / name).read_text()
+    (root / name).write_text(old + text)
+    return old.count("\n") + 1
+
+
+def test_a_clean_tree_is_clean(tree):
+    assert {name: found for name, found in lint.check(tree, list(lint.CHECKS)).items()
+            if found} == {}
+
+
+def test_exit_code_and_form_of_messages(tree):
+    program = [TOP / "tests/lint/lint.py", "--root", tree]
+    assert subprocess.run(program, capture_output=True, check=False).returncode == 0
+    append(tree, "lib/err.c", "// TO" "DO\n")
+    done = subprocess.run([*program, "--only", "unfinished"], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 1
+    assert "lib/err.c:8: TO" "DO: " in done.stdout and "1 complaint " in done.stdout
+    assert subprocess.run([*program, "--only", "licence"], capture_output=True,
+                          check=False).returncode == 0
+    assert subprocess.run([*program, "--only", "nonsense"], capture_output=True,
+                          check=False).returncode != 0
+
+
+# ---------------------------------------------------------------- warnings
+
+@pytest.mark.parametrize("code, warning", [
+    ("static int unused;\n", "unused"),                                                 # both
+    ("int err_b(int n);\nint err_b(int n)\n{\n\tint a[n];\n\n\treturn a[0];\n}\n", "vla"),
+    ("int err_c(char *b, const char *s);\nint err_c(char *b, const char *s)\n{\n"       # gcc, -O2
+     '\tchar c[4];\n\t(void)s;\n\treturn __builtin_snprintf(c, 4, "%s", "longer") + b[0];\n}\n',
+     "truncat"),
+    ('int err_d(long n);\nint err_d(long n)\n{\n\treturn ("abc" + n)[0];\n}\n', "clang"),
+    ("int err_e(int n)\n{\n\treturn n;\n}\n", "prototype"),
+    ("nonsense\n", "error"),
+])
+def test_warnings(tree, code, warning):
+    append(tree, "lib/err.c", code)
+    if warning == "clang":      # gcc 12 says nothing about it
+        says(tree, "warnings", "lib/err.c:", "string-plus-int")
+    else:
+        says(tree, "warnings", "lib/err.c:", warning)
+
+
+def test_warnings_need_their_flags(tree):
+    put(tree, "Makefile", CLEAN["Makefile"].replace("-Wshadow", ""))
+    says(tree, "warnings", "Makefile:1", "lack -Wshadow")
+    put(tree, "Makefile", HASH)
+    with pytest.raises(LintError):
+        lint.check(tree, ["warnings"])
+
+
+# ---------------------------------------------------------------- text
+
+def test_clang_format(tree):
+    line = append(tree, "lib/err.h", "int  err_b(int e);\n")
+    says(tree, "clang-format", f"lib/err.h:{line}")
+
+
+def test_shellcheck(tree):
+    append(tree, "tests/tool", "echo $2\n")
+    says(tree, "shellcheck", "tests/tool:4:", "quote")
+    put(tree, "tests/other", "#!/usr/bin/env bash\n" + HASH + "cd $1\n")
+    says(tree, "shellcheck", "tests/other:3:")
+
+
+def test_python(tree):
+    append(tree, "tests/tool.py", "import os\n")
+    says(tree, "python", "tests/tool.py:4:", "imported but unused")
+    put(tree, "tests/script", "#!/usr/bin/python3\n" + HASH + "print(x)\n")
+    says(tree, "python", "tests/script:3:", "undefined name")
+    append(tree, "tests/tool.py", "#" + "x" * 100 + "\n")
+    says(tree, "python", "tests/tool.py:5:", "100 columns")
+
+
+def test_function_length(tree):
+    append(tree, "lib/err.c", "int err_b(int e);\nint err_b(int e)\n{\n" + "\te++;\n" * 56
+           + "\treturn e;\n}\n")
+    silent(tree, "function-length")
+    put(tree, "lib/err.c", CLEAN["lib/err.c"] + "int err_b(int e)\n{\n" + "\te++;\n" * 57
+        + "\treturn e;\n}\n")
+    says(tree, "function-length", "lib/err.c:8:", "err_b has 61 lines")
+    append(tree, "tests/tool.py", "\n\ndef f():\n" + "    print()\n" * 60)
+    says(tree, "function-length", "tests/tool.py:6:", "f has 61 lines")
+
+
+def test_file_length(tree):
+    append(tree, "lib/err.h", "\n" * (400 - CLEAN["lib/err.h"].count("\n")))
+    silent(tree, "file-length")
+    append(tree, "lib/err.h", "\n")
+    says(tree, "file-length", "lib/err.h:401:", "401 lines")
+
+
+@pytest.mark.parametrize("name, include", [
+    ("lib/err.c", "selector/plan.h"), ("selector/plan.c", "update/x.h"),
+    ("selector/plan.c", "kernel-cmdline/x.h"), ("update/x.c", "hooks/x.h"),
+    ("update/x.c", "initramfs/x.h"), ("hooks/x.c", "update/x.h"),
+    ("hooks/x.c", "kernel-cmdline/x.h"),
+    ("kernel-cmdline/x.c", "update/x.h"), ("initramfs/x.c", "cli/x.h"),
+    ("cli/x.c", "initramfs/x.h"),
+    ("cli/x.c", "tests/x.h"), ("cli/x.c", "x.h"), ("cli/x.h", "../lib/err.h"),
+])
+def test_include_direction(tree, name, include):
+    put(tree, name, C + f'#include "{include}"\n')
+    says(tree, "include-direction", f"{name}:2:", include)
+
+
+@pytest.mark.parametrize("name, include", [
+    ("initramfs/x.c", "update/x.h"), ("initramfs/x.c", "kernel-cmdline/x.h"),
+    ("cli/x.c", "hooks/x.h"),
+    ("hooks/x.c", "selector/plan.h"), ("update/x.c", "lib/err.h"), ("update/x.c", "update/x.h"),
+    ("tests/x.c", "cli/x.h"),
+])
+def test_include_direction_lets_pass(tree, name, include):
+    put(tree, name, C + f'#include "{include}"\n')
+    silent(tree, "include-direction")
+
+
+@pytest.mark.parametrize("word", ["TO" "DO", "FIX" "ME", "X" "XX", "HA" "CK"])
+def test_unfinished(tree, word):
+    line = append(tree, "lib/err.h", f"/* {word}: later */\n")
+    says(tree, "unfinished", f"lib/err.h:{line}:", word)
+    put(tree, "lib/err.h", "mktemp /tmp/a.X" "XXXXX\n")
+    silent(tree, "unfinished")
+
+
+def test_forbidden_c(tree):
+    line = append(tree, "lib/err.c", "void f(void)\n{\n\tgoto out;\nout:;\n}\n")
+    says(tree, "forbidden-c", f"lib/err.c:{line + 2}:", "goto")
+    for number, word in enumerate(("#ifdef X", "#if 0", "#ifndef X", "  # if X")):
+        put(tree, "lib/err.c", C + "\n" * number + word + "\n#endif\n")
+        says(tree, "forbidden-c", f"lib/err.c:{number + 2}:", "conditional")
+    (tree / "lib/err.c").rename(tree / "lib/os_err.c")
+    silent(tree, "forbidden-c")
+    put(tree, "lib/err.c", C + '/* goto\n#if 0 */ char a[] = "goto"; // goto\n')
+    silent(tree, "forbidden-c")
+
+
+def test_comments_are_blanked_in_place():
+    text = 'a /* x\ny */ "b/*" \'"\' // c\nd'
+    assert without_comments(text) == 'a \n "" \'\'  \nd'
+
+
+@pytest.mark.parametrize("name, text, line", [
+    ("lib/x.c", "int a;\n", 1), ("lib/x.h", "\n" + C, 1), ("tests/x.py", '"""x"""\n' + HASH, 1),
+    ("tests/x", "#!/bin/sh\necho\n", 2), ("Makefile", "all:\n", 1), ("lib/y.c", "", 1),
+])
+def test_licence(tree, name, text, line):
+    put(tree, name, text)
+    says(tree, "licence", f"{name}:{line}:")
+
+
+@pytest.mark.parametrize("text", [
+    "/work" "/main/x", "/ro" "ot/.config", "/ho" "me/anna", "https://registry.example.org/x",
+    "http://mirror.local/debian", "pypi" ".org", "--index" "-url",
+])
+def test_places(tree, text):
+    put(tree, "docs/x.md", f"first\nsee {text}\n")
+    says(tree, "places", "docs/x.md:2:")
+
+
+def test_places_lets_pass(tree):
+    put(tree, "docs/x.md", "/sysroot/etc https://www.kernel.org/doc /dev/vda /etc/keelboot\n")
+    silent(tree, "places")
+
+
+def test_unique_names(tree):
+    put(tree, "update/plan.c", C)
+    says(tree, "unique-names", "update/plan.c:1:", "selector/plan.c")
+    (tree / "update/plan.c").unlink()
+    put(tree, "tests/plan.c", C)
+    silent(tree, "unique-names")
+
+
+# ---------------------------------------------------------------- objects
+
+@pytest.mark.parametrize("code", ["int text_err(void)\n{\n\treturn 0;\n}\n", "int errors;\n",
+                                  "const char erratum[] = { 1 };\n",
+                                  "__attribute__((weak)) void error(void)\n{\n}\n"])
+def test_exported_names(tree, code):
+    line = append(tree, "lib/err.c", code)
+    says(tree, "exported-names", f"lib/err.c:{line}:", "call it err_")
+
+
+def test_exported_names_of_the_parts_of_a_header(tree):
+    put(tree, "lib/err_more.c", C + "void err_b(void)\n{\n}\n\nstatic int own;\n\n"
+                                    "void err_more_c(void)\n{\n\town++;\n}\n")
+    silent(tree, "exported-names")
+    put(tree, "lib/erro_more.c", C + "void err_b(void)\n{\n}\n")
+    says(tree, "exported-names", "lib/erro_more.c:2:", "call it erro_more_")
+
+
+@pytest.mark.parametrize("call", [
+    "malloc(8)", "calloc(1, 8)", "realloc((void *)8, 8)", 'strdup("x")', 'opendir("/")',
+    'popen("x", "r")', 'fopen("/x", "r")', 'setenv("a", "b", 1)', "getcwd(0, 0)",
+])
+def test_no_allocation(tree, call):
+    line = append(tree, "lib/err.c",
+                  "#include <dirent.h>\n#include <stdlib.h>\n#include <stdio.h>\n"
+                                     "#include <string.h>\n#include <unistd.h>\nlong err_b(void);\n"
+                                     f"long err_b(void)\n{{\n\treturn (long){call};\n}}\n") + 8
+    says(tree, "no-allocation", f"lib/err.c:{line}:", call.split("(")[0] + " allocates")
+
+
+def test_no_allocation_is_about_process_1_only(tree):
+    put(tree, "cli/big.c", C + "#include <stdlib.h>\nvoid *big(void)\n{\n\treturn malloc(8);\n}\n")
+    silent(tree, "no-allocation")
+    put(tree, "build/init.map", CLEAN["build/init.map"].replace("(err.o)", "(big.o)"))
+    says(tree, "no-allocation", "cli/big.c:5:")
+    put(tree, "initramfs/init.c", C + "#include <stdlib.h>\nint main(void)\n{\n"
+                                      "\treturn !malloc(8);\n}\n")
+    says(tree, "no-allocation", "initramfs/init.c:5:")
+
+
+@pytest.mark.parametrize("library", ["libcrypto.a(evp.o)", "libzstd.a(z.o)", "libblkid.a(p.o)"])
+def test_process_1_links_no_foreign_code(tree, library):
+    put(tree, "build/init.map", CLEAN["build/init.map"].replace(
+        "\nMemory", f"/usr/lib/x86_64-linux-gnu/{library}\n   build/libkb.a(err.o) (x)\n\nMemory"))
+    says(tree, "no-allocation", library.split("(")[0], "linked into /init")
+
+
+def test_no_allocation_needs_the_map(tree):
+    put(tree, "build/init.map", "Memory Configuration\n")
+    says(tree, "no-allocation", "none of our objects")
+    (tree / "build/init.map").unlink()
+    with pytest.raises(LintError):
+        lint.check(tree, ["no-allocation"])
+
+
+@pytest.mark.parametrize("header", ["<unistd.h>", "<fcntl.h>", "<sys/stat.h>", "<time.h>",
+                                    '"lib/os.h"', '"lib/log.h"', '"lib/bdev.h"', "<linux/fs.h>"])
+def test_pure_includes(tree, header):
+    put(tree, "selector/x.h", C + f"#include {header}\n")
+    says(tree, "pure", "selector/x.h:2:", header.strip('<>"'))
+    (tree / "selector/x.h").rename(tree / "selector/store_x.h")
+    silent(tree, "pure")
+    put(tree, "kernel-cmdline/x.h", C + f"#include {header}\n")
+    says(tree, "pure", "kernel-cmdline/x.h:2:")
+
+
+@pytest.mark.parametrize("variable", ["static int count;", "int plan_count;",
+                                      "static int count = 3;",
+                                      "static const char *more[] = { 0 };"])
+def test_pure_keeps_nothing(tree, variable):
+    name = variable.split("=")[0].replace("[]", "").split()[-1].strip("*;")
+    line = append(tree, "selector/plan.c",
+                  f"{variable}\nvoid *plan_x(void);\nvoid *plan_x(void)\n{{\n"
+                                           f"\treturn (void *)&{name};\n}}\n")
+    says(tree, "pure", f"selector/plan.c:{line}:", name)
+
+
+def test_pure_keeps_nothing_within_a_function(tree):
+    append(tree, "selector/plan.c",
+           "int plan_x(void);\nint plan_x(void)\n{\n\tstatic int calls;\n\n"
+                                    "\treturn ++calls;\n}\n")
+    says(tree, "pure", "selector/plan.c:17:", "calls")
+
+
+@pytest.mark.parametrize("call", ['printf("x %d", 1)', "log_line(1)", 'fputs("x", stderr)',
+                                  'getenv("X") != 0', "time(0) != 0", "bdev_flush()"])
+def test_pure_calls(tree, call):
+    line = append(tree, "selector/plan.c", "#include <stdlib.h>\nlong time(long *t);\n"
+                                           "int log_line(int l);\nint bdev_flush(void);\n"
+                                           "int plan_x(void);\nint plan_x(void)\n{\n"
+                                           f"\treturn {call};\n}}\n") + 7
+    says(tree, "pure", f"selector/plan.c:{line}:", call.split("(")[0])
+
+
+def test_every_check_has_a_test():
+    text = Path(__file__).read_text()
+    for name in lint.CHECKS:
+        assert f'says(tree, "{name}"' in text, name
