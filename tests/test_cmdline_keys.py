@@ -25,15 +25,16 @@ int main(void)
 HEAD = """\
 # Keys of the kernel command line
 
-Words are split and unquoted as the kernel does it: spaces separate, `"` groups (`"root=PARTLABEL=my root"` or
-`root="PARTLABEL=my root"`). In names `-` and `_` are the same. What follows a bare `--` is init's. Of several values for
-one key the last one counts. Nothing here can stop a boot: a bad value means the default and a warning in the log that
-names it, and so does a `keelboot.` key that is not in this table. The first 4096 bytes are read.
+Words are split and unquoted as the kernel does it: spaces separate, `"` groups
+(`"root=PARTLABEL=my root"` or `root="PARTLABEL=my root"`). In names `-` and `_` are the same. What
+follows a bare `--` is init's. Of several values for one key the last one counts. Nothing here can
+stop a boot: a bad value means the default and a warning in the log that names it, and a `keelboot.`
+key that is not in this table a warning. The first 4096 bytes are read.
 
 For yes and no, `1|yes|on|y` and `0|no|off|n` are taken, and the bare name is yes.
 
-This page is made from the table in `cmdline_keys.c` (`python3 tests/test_cmdline_keys.py --write`), and a test compares
-them.
+This page is made from the table in `cmdline_keys.c` (`python3 tests/test_cmdline_keys.py --write`),
+and a test compares them.
 
 """
 
@@ -63,7 +64,8 @@ def render(rows: list) -> str:
 
     ours = [row for row in rows if row[0].startswith("keelboot.")]
     kernels = [row for row in rows if not row[0].startswith("keelboot.")]
-    return HEAD + table("Keelboot's", ours) + "\n" + table("The kernel's, which Keelboot heeds", kernels)
+    return HEAD + table("Keelboot's", ours) + "\n" + table("The kernel's, which Keelboot heeds",
+                                                           kernels)
 
 
 def test_keys_page_equals_the_table():

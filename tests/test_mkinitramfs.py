@@ -40,7 +40,8 @@ def fake_kernel(folder: Path) -> Path:
     modules = folder / "lib" / "modules" / "1.2.3"
     data = {"kernel/a/base.ko": b"", "kernel/a/mid-dle.ko": b"", "kernel/fs/top.ko": b"",
             "kernel/w/watchdog.ko": b"", "kernel/w/softdog.ko": b"", "kernel/c/crc_generic.ko": b"",
-            "kernel/c/crc_fast.ko": b"", "kernel/c/late.ko": b"", "kernel/fs/ring1.ko": b"", "kernel/fs/ring2.ko": b""}
+            "kernel/c/crc_fast.ko": b"", "kernel/c/late.ko": b"", "kernel/fs/ring1.ko": b"",
+            "kernel/fs/ring2.ko": b""}
     for path in data:
         (modules / path).parent.mkdir(parents=True, exist_ok=True)
         (modules / path).write_bytes(b"\x7fELF" + path.encode())
@@ -57,7 +58,8 @@ def fake_kernel(folder: Path) -> Path:
         "softdep ring1 pre: ring2\nsoftdep ring2 pre: ring1\n")
     (modules / "modules.alias").write_text(
         "alias crypto-crc crc_fast\nalias crypto-crc crc_generic\nalias pci:v00008086d* top\n")
-    (modules / "modules.builtin").write_text("kernel/fs/ext4/ext4.ko\nkernel/drivers/virtio/virtio_pci.ko\n")
+    (modules / "modules.builtin").write_text(
+        "kernel/fs/ext4/ext4.ko\nkernel/drivers/virtio/virtio_pci.ko\n")
     return modules
 
 
@@ -69,8 +71,8 @@ def make(static, tmp_path):
         command = [PROGRAM, "-o", out]
         if base:
             command += ["--init", static / init, "--helper", static / "static"]
-        result = subprocess.run([str(word) for word in [*command, *options]], capture_output=True, text=True,
-                                env=dict(os.environ, **(env or {})), check=False)
+        result = subprocess.run([str(word) for word in [*command, *options]], capture_output=True,
+                                text=True, env=dict(os.environ, **(env or {})), check=False)
         assert result.returncode == expect, result.stderr
         assert "Traceback" not in result.stderr
         assert expect == 0 or not out.exists()
@@ -82,8 +84,8 @@ def make(static, tmp_path):
 def listing(image: Path) -> dict:
     """{path: (mode string, owner, group, size or device, date, target)}, as cpio has it."""
     env = dict(os.environ, TZ="UTC", LC_ALL="C")
-    text = subprocess.run(["cpio", "-itv", "--quiet"], stdin=open(image, "rb"), capture_output=True, text=True,
-                          env=env, check=True).stdout
+    text = subprocess.run(["cpio", "-itv", "--quiet"], stdin=open(image, "rb"), capture_output=True,
+                          text=True, env=env, check=True).stdout
     result = {}
     for line in text.splitlines():
         words = line.split()
@@ -110,7 +112,8 @@ def test_least_image(make):
     assert files["init"][0] == "-rwxr-xr-x"
     assert files["usr/lib/keelboot/keelboot-helper"][0] == "-rwxr-xr-x"
     assert files["dev/console"][0] == "crw-------" and files["dev/console"][3] == "5,1"
-    for folder in ("dev", "proc", "sys", "run", "sysroot", "tmp", "etc/keelboot", "usr/lib/keelboot"):
+    for folder in ("dev", "proc", "sys", "run", "sysroot", "tmp", "etc/keelboot",
+                   "usr/lib/keelboot"):
         assert files[folder][0] == "drwxr-xr-x"
     assert files["etc/keelboot/modules"][3] == "0"
     assert {entry[1:3] for entry in files.values()} == {("root", "root")}
@@ -130,7 +133,8 @@ def test_programs_are_stripped_and_still_run(make, static, tmp_path):
         bare.chmod(0o755)
         assert subprocess.run([bare], capture_output=True, check=True).stdout == b"hello\n"
     (tmp_path / "short").write_bytes(data[:3000])
-    assert "short: a damaged ELF file" in make("--init", tmp_path / "short", expect=1, name="x").stderr
+    assert "short: a damaged ELF file" in make("--init", tmp_path / "short", expect=1,
+                                               name="x").stderr
     (tmp_path / "short").write_text("#!/bin/sh\n")
     assert "short: not a program" in make("--init", tmp_path / "short", expect=1, name="x").stderr
 
@@ -144,15 +148,19 @@ def test_folders_come_before_what_is_in_them(make):
 
 def test_everything_of_a_device(make, static, tmp_path):
     (tmp_path / "system.conf").write_text("[system]\ncompatible=x\n")
-    for folder, name, text in (("conf.d", "10-a.conf", "[hooks]\n"), ("keys", "one.pem", KEY), ("keys", "note.txt", "x"),
+    for folder, name, text in (("conf.d", "10-a.conf", "[hooks]\n"), ("keys", "one.pem", KEY),
+                               ("keys", "note.txt", "x"),
                                ("hooks/post-mount.d", "10-check", "#!/bin/sh\nexit 0\n"),
-                               ("hooks/post-mount.d", "10-check~", "old"), ("tree/sub", "data", "1")):
+                               ("hooks/post-mount.d", "10-check~", "old"),
+                               ("tree/sub", "data", "1")):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / folder / name).write_text(text)
     (tmp_path / "hooks/post-mount.d/10-check").chmod(0o700)
-    image = make("--compress", "none", "--conf", tmp_path / "system.conf", "--conf-dir", tmp_path / "conf.d",
-                 "--keys", tmp_path / "keys", "--hooks", tmp_path / "hooks", "--busybox", "/bin/busybox",
-                 "--add", f"{static / 'static'}:/bin/tool", "--add", f"{tmp_path / 'tree'}:/opt").image
+    image = make("--compress", "none", "--conf", tmp_path / "system.conf",
+                 "--conf-dir", tmp_path / "conf.d", "--keys", tmp_path / "keys",
+                 "--hooks", tmp_path / "hooks", "--busybox", "/bin/busybox",
+                 "--add", f"{static / 'static'}:/bin/tool",
+                 "--add", f"{tmp_path / 'tree'}:/opt").image
     files = listing(image)
     assert content(image, "etc/keelboot/system.conf") == b"[system]\ncompatible=x\n"
     assert "etc/keelboot/system.conf.d/10-a.conf" in files
@@ -169,7 +177,8 @@ def test_everything_of_a_device(make, static, tmp_path):
 def test_two_builds_are_the_same_bytes(make, tmp_path, static):
     modules = fake_kernel(tmp_path)
     for form in kbcompress.FORMATS:
-        options = ("--compress", form, "--modules-dir", modules, "--module", "top", "--busybox", "/bin/busybox")
+        options = ("--compress", form, "--modules-dir", modules, "--module", "top", "--busybox",
+                   "/bin/busybox")
         first = make(*options, name=f"{form}.1").image.read_bytes()
         for path in [*modules.rglob("*"), *static.iterdir()]:
             os.utime(path, (1, 1))
@@ -186,8 +195,10 @@ def test_source_date_epoch(make):
 
 @pytest.mark.parametrize("form, unpack", [
     ("gzip", gzip.decompress), ("xz", lzma.decompress),
-    ("zstd", lambda data: subprocess.run(["zstd", "-dcq"], input=data, capture_output=True, check=True).stdout),
-    ("lz4", lambda data: subprocess.run(["lz4", "-dcq"], input=data, capture_output=True, check=True).stdout)])
+    ("zstd", lambda data: subprocess.run(["zstd", "-dcq"], input=data, capture_output=True,
+                                         check=True).stdout),
+    ("lz4", lambda data: subprocess.run(["lz4", "-dcq"], input=data, capture_output=True,
+                                        check=True).stdout)])
 def test_compressions_hold_the_same_archive(make, form, unpack):
     plain = make("--compress", "none", name="plain").image.read_bytes()
     packed = make("--compress", form).image.read_bytes()
@@ -196,7 +207,8 @@ def test_compressions_hold_the_same_archive(make, form, unpack):
 
 
 def test_compressions_are_ones_that_the_kernel_reads(make):
-    assert make("--compress", "lz4").image.read_bytes()[:4] == b"\x02\x21\x4c\x18"      # the legacy frame
+    packed = make("--compress", "lz4").image.read_bytes()
+    assert packed[:4] == b"\x02\x21\x4c\x18"      # the legacy frame
     packed = make("--compress", "xz").image.read_bytes()
     assert packed[6:8] == b"\x00\x01"       # stream flags: CRC32
     assert make("--compress", "gzip").image.read_bytes()[4:8] == bytes(4)       # no time in it
@@ -207,32 +219,35 @@ def test_compressions_are_ones_that_the_kernel_reads(make):
 # ---------------------------------------------------------------- modules
 
 def test_order_honours_dependencies_and_soft_dependencies(make, tmp_path):
-    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module", "top").image
-    # The generic of the two that provide crypto-crc; what the soft dependency "post" names, afterwards.
+    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module",
+                 "top").image
+    # The generic of the two that provide crypto-crc; what the soft dependency "post" names, last.
     assert order(image) == ["crc_generic", "base", "mid-dle", "top", "late"]
     assert content(image, "lib/modules/mid-dle.ko") == b"\x7fELFkernel/a/mid-dle.ko"
 
 
 def test_dash_and_underscore_are_the_same(make, tmp_path):
     modules = fake_kernel(tmp_path)
-    assert order(make("--compress", "none", "--modules-dir", modules, "--module", "mid_dle").image) == \
-        ["base", "mid-dle"]
+    image = make("--compress", "none", "--modules-dir", modules, "--module", "mid_dle").image
+    assert order(image) == ["base", "mid-dle"]
 
 
 def test_rings_of_soft_dependencies_end(make, tmp_path):
-    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module", "ring1").image
+    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module",
+                 "ring1").image
     assert sorted(order(image)) == ["ring1", "ring2"]
 
 
 def test_watchdogs_come_first_and_parameters_are_written(make, tmp_path):
-    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module-set", "ext4,softdog",
-                 "--module", "top", "--module", "softdog:soft_margin=30 x=1").image
+    image = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module-set",
+                 "ext4,softdog", "--module", "top", "--module", "softdog:soft_margin=30 x=1").image
     assert content(image, "etc/keelboot/modules").decode().splitlines()[:2] == \
         ["/lib/modules/watchdog.ko", "/lib/modules/softdog.ko soft_margin=30 x=1"]
 
 
 def test_a_set_takes_what_the_kernel_has(make, tmp_path):
-    result = make("-v", "--compress", "none", "--modules-dir", fake_kernel(tmp_path), "--module-set", "virtio,usb")
+    result = make("-v", "--compress", "none", "--modules-dir", fake_kernel(tmp_path),
+                  "--module-set", "virtio,usb")
     assert order(result.image) == []
     assert "virtio_blk (set virtio) is not in this kernel" in result.stderr
     assert "virtio_pci" not in result.stderr        # it is built in
@@ -240,7 +255,8 @@ def test_a_set_takes_what_the_kernel_has(make, tmp_path):
 
 @pytest.mark.parametrize("suffix, pack", [
     (".gz", gzip.compress), (".xz", lzma.compress),
-    (".zst", lambda data: subprocess.run(["zstd", "-qc"], input=data, capture_output=True, check=True).stdout)])
+    (".zst", lambda data: subprocess.run(["zstd", "-qc"], input=data, capture_output=True,
+                                         check=True).stdout)])
 def test_packed_modules_are_unpacked(make, tmp_path, suffix, pack):
     modules = fake_kernel(tmp_path)
     for path in list(modules.rglob("*.ko")):
@@ -249,7 +265,8 @@ def test_packed_modules_are_unpacked(make, tmp_path, suffix, pack):
     for name in ("modules.dep", "modules.builtin"):
         text = (modules / name).read_text()
         (modules / name).write_text(text.replace(".ko", ".ko" + suffix))
-    image = make("--compress", "none", "--modules-dir", modules, "--module", "top", "--module", "ext4").image
+    image = make("--compress", "none", "--modules-dir", modules, "--module", "top", "--module",
+                 "ext4").image
     assert order(image) == ["crc_generic", "base", "mid-dle", "top", "late"]
     assert content(image, "lib/modules/top.ko") == b"\x7fELFkernel/fs/top.ko"
 
@@ -268,7 +285,8 @@ def test_a_real_kernel(make):
     for name in loaded:
         for need in needs[name]:
             assert loaded.index(need) < loaded.index(name), f"{need} is needed by {name}"
-    for name in ("virtio_blk", "usb-storage", "sd_mod", "mmc_block", "nvme", "ext4", "vfat", "nls_cp437", "i6300esb"):
+    for name in ("virtio_blk", "usb-storage", "sd_mod", "mmc_block", "nvme", "ext4", "vfat",
+                 "nls_cp437", "i6300esb"):
         assert name in loaded
     assert loaded.index("crc32c_generic") < loaded.index("ext4")
     assert loaded.index("i6300esb") < loaded.index("virtio")
@@ -305,13 +323,15 @@ def test_folder_without_depmod(make, tmp_path):
 def test_module_file_that_is_missing_or_damaged(make, tmp_path):
     modules = fake_kernel(tmp_path)
     (modules / "kernel/a/base.ko").write_bytes(b"no")
-    assert "not a kernel module" in make("--modules-dir", modules, "--module", "top", expect=1).stderr
+    assert "not a kernel module" in make("--modules-dir", modules, "--module", "top",
+                                         expect=1).stderr
     (modules / "kernel/a/base.ko").unlink()
     result = make("--modules-dir", modules, "--module", "top", expect=1)
     assert "base.ko: No such file or directory" in result.stderr and "depmod" in result.stderr
 
 
-@pytest.mark.parametrize("option", ["--init", "--helper", "--conf", "--conf-dir", "--keys", "--hooks", "--busybox"])
+@pytest.mark.parametrize("option", ["--init", "--helper", "--conf", "--conf-dir", "--keys",
+                                    "--hooks", "--busybox"])
 def test_a_missing_input_is_named(make, option, tmp_path):
     assert f"{tmp_path / 'nowhere'}: " in make(option, tmp_path / "nowhere", expect=1).stderr
 
@@ -341,13 +361,15 @@ def test_hooks_that_cannot_run_are_refused(make, tmp_path, static):
     result = make("--hooks", tmp_path / "hooks", expect=1)
     assert "needs /bin/sh" in result.stderr and "--busybox" in result.stderr
     hook.write_text("#!/usr/bin/python3\n")
-    assert "needs /usr/bin/python3" in make("--hooks", tmp_path / "hooks", "--busybox", "/bin/busybox", expect=1).stderr
+    assert "needs /usr/bin/python3" in make("--hooks", tmp_path / "hooks", "--busybox",
+                                            "/bin/busybox", expect=1).stderr
     shutil.copy(static / "dynamic", hook)
     assert "check: needs /lib" in make("--hooks", tmp_path / "hooks", expect=1).stderr
     shutil.copy(static / "static", hook)
     make("--hooks", tmp_path / "hooks")
     shutil.copy(static / "static", tmp_path / "hooks/stray")
-    assert "stray: --hooks takes a folder of folders" in make("--hooks", tmp_path / "hooks", expect=1, name="y").stderr
+    assert "stray: --hooks takes a folder of folders" in make("--hooks", tmp_path / "hooks",
+                                                              expect=1, name="y").stderr
 
 
 def test_paths_stay_in_the_image(make, static):
@@ -363,13 +385,15 @@ def test_missing_compressor_names_its_package(make, tmp_path):
     (tmp_path / "bin").mkdir()
     for form, package in (("lz4", "lz4"), ("zstd", "zstd")):
         result = make("--compress", form, expect=1, env={"PATH": str(tmp_path / "bin")})
-        assert f"{form}: program not found" in result.stderr and f"apt-get install {package}" in result.stderr
+        assert f"{form}: program not found" in result.stderr
+        assert f"apt-get install {package}" in result.stderr
 
 
 def test_a_failure_leaves_the_old_image(make, tmp_path, static):
     out = make(name="kept").image
     before = out.read_bytes()
-    result = subprocess.run([PROGRAM, "-o", out, "--init", static / "dynamic", "--helper", static / "static"],
+    result = subprocess.run([PROGRAM, "-o", out, "--init", static / "dynamic", "--helper",
+                             static / "static"],
                             capture_output=True, check=False)
     assert result.returncode == 1 and out.read_bytes() == before
     result = make(expect=1, name="no/such/folder/x")
@@ -412,7 +436,8 @@ def test_interpreter_of_programs_of_other_machines():
             put(60 if wide else 48, 7, 4)
             bare = kbimage.strip(bytes(body))
             assert len(bare) == 158 and kbimage.interpreter(bare) == "/ld.so"
-            assert not any(bare[40 if wide else 32:][:word]) and not any(bare[60 if wide else 48:][:4])
+            assert not any(bare[40 if wide else 32:][:word])
+            assert not any(bare[60 if wide else 48:][:4])
             put(start, 1, 4)
             assert kbimage.interpreter(bytes(body)) == ""
     assert kbimage.interpreter(b"#! /bin/sh -e\nexit\n") == "/bin/sh"

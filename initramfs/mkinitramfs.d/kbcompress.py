@@ -8,7 +8,8 @@ import subprocess
 import zlib
 
 PACKAGES = {"lz4": "lz4", "zstd": "zstd"}       # program: Debian's package
-LEVELS = {"none": (0, 0, 0), "gzip": (1, 9, 9), "lz4": (1, 12, 12), "zstd": (1, 22, 19), "xz": (0, 9, 9)}
+LEVELS = {"none": (0, 0, 0), "gzip": (1, 9, 9), "lz4": (1, 12, 12), "zstd": (1, 22, 19),
+          "xz": (0, 9, 9)}
 FORMATS = tuple(LEVELS)
 ZSTD_WINDOW_LOG = 22    # 4 MiB; 8 MiB would save 0.1 % (docs/decisions/0002)
 
@@ -20,11 +21,12 @@ class CompressError(Exception):
 def _filter(command: list, data: bytes, what: str) -> bytes:
     program = command[0]
     if not shutil.which(program):
-        raise CompressError(f"{program}: program not found, needed {what}; it is in the package {PACKAGES[program]} "
-                            f"(apt-get install {PACKAGES[program]})")
+        raise CompressError(f"{program}: program not found, needed {what}; it is in the package "
+                            f"{PACKAGES[program]} (apt-get install {PACKAGES[program]})")
     result = subprocess.run(command, input=data, capture_output=True, check=False)
     if result.returncode != 0:
-        raise CompressError(f"{' '.join(command)}: {result.stderr.decode(errors='replace').strip()}")
+        raise CompressError(f"{' '.join(command)}: "
+                            f"{result.stderr.decode(errors='replace').strip()}")
     return result.stdout
 
 
@@ -39,18 +41,21 @@ def compress(data: bytes, form: str, level=None) -> bytes:
     if form == "gzip":
         return gzip.compress(data, level, mtime=0)
     if form == "xz":
-        # The kernel's decoder knows no check but CRC32, and allocates the dictionary: never more than is of use.
+        # The kernel's decoder knows no check but CRC32, and allocates the dictionary: never more
+        # than is of use.
         size = min(max(1 << (len(data) - 1).bit_length(), 1 << 16), 1 << 23)
-        filters = [{"id": lzma.FILTER_LZMA2, "preset": level | lzma.PRESET_EXTREME, "dict_size": size}]
+        filters = [{"id": lzma.FILTER_LZMA2, "preset": level | lzma.PRESET_EXTREME,
+                    "dict_size": size}]
         return lzma.compress(data, check=lzma.CHECK_CRC32, filters=filters)
     if form == "lz4":
         # -l: the legacy frame, the only one that the kernel knows.
         return _filter(["lz4", "-l", f"-{level}", "-q", "-c", "-"], data, "to compress with lz4")
-    # The kernel has to allocate the window beside the image, packed and unpacked: never more than is of use.
+    # The kernel has to allocate the window beside the image, packed and unpacked: never more than
+    # is of use.
     extra = ["--ultra"] if level > 19 else []
     window = min(max((len(data) - 1).bit_length(), 17), ZSTD_WINDOW_LOG)
-    return _filter(["zstd", *extra, f"-{level}", f"--zstd=wlog={window}", "-q", "-c", "--no-check", "-T1"], data,
-                   "to compress with zstd")
+    return _filter(["zstd", *extra, f"-{level}", f"--zstd=wlog={window}", "-q", "-c", "--no-check",
+                    "-T1"], data, "to compress with zstd")
 
 
 def decompress(data: bytes, name: str) -> bytes:

@@ -21,7 +21,8 @@ class Entry:
 
 
 class Archive:
-    """Collects entries by path (relative, without a leading '/'); folders above them come by themselves."""
+    """Collects entries by path (relative, without a leading '/'); folders above them come by
+    themselves."""
 
     def __init__(self, time: int):
         self.time = time
@@ -40,7 +41,8 @@ class Archive:
             if parent.parts:
                 above = self.entries.setdefault(str(parent), Entry(stat.S_IFDIR | 0o755))
                 if not stat.S_ISDIR(above.mode):
-                    raise ArchiveError(f"/{name}: /{parent} is not a folder but comes from {above.source}")
+                    raise ArchiveError(f"/{name}: /{parent} is not a folder but comes from "
+                                       f"{above.source}")
         self.entries[name] = entry
 
     def folder(self, path: str, mode: int = 0o755) -> None:
@@ -67,15 +69,17 @@ class Archive:
     def _record(self, inode: int, name: str, entry: Entry) -> bytes:
         encoded = name.encode() + b"\0"
         links = 2 if stat.S_ISDIR(entry.mode) else 1
-        fields = (inode, entry.mode, 0, 0, links, self.time, len(entry.data), 0, 0, *entry.device, len(encoded), 0)
+        fields = (inode, entry.mode, 0, 0, links, self.time, len(entry.data), 0, 0, *entry.device,
+                  len(encoded), 0)
         if max(fields) > 0xffffffff:
             raise ArchiveError(f"/{name}: larger than the cpio format allows")
         head = b"070701" + b"".join(b"%08X" % field for field in fields) + encoded
         return head + bytes(-len(head) % 4) + entry.data + bytes(-len(entry.data) % 4)
 
     def _place(self, name: str) -> tuple:
-        """Sorted by name as bytes, so that a folder comes before what is in it; but large programs last, side by
-        side: static ones share much of a C library, and only a compressor's window sees that."""
+        """Sorted by name as bytes, so that a folder comes before what is in it; but large programs
+        last, side by side: static ones share much of a C library, and only a compressor's window
+        sees that."""
         entry = self.entries[name]
         large = stat.S_ISREG(entry.mode) and bool(entry.mode & 0o100) and len(entry.data) >= LARGE
         return (large, -len(entry.data) if large else 0, name.encode())
@@ -83,7 +87,8 @@ class Archive:
     def pack(self) -> bytes:
         """The whole archive."""
         names = sorted(self.entries, key=self._place)
-        records = [self._record(inode, name, self.entries[name]) for inode, name in enumerate(names, 1)]
+        records = [self._record(inode, name, self.entries[name])
+                   for inode, name in enumerate(names, 1)]
         trailer = Archive(0)._record(0, "TRAILER!!!", Entry(0))
         body = b"".join(records) + trailer
         return body + bytes(-len(body) % 512)

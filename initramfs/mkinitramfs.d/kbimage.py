@@ -12,6 +12,7 @@ HELPER = "usr/lib/keelboot/keelboot-helper"
 CONF = "etc/keelboot/system.conf"
 HOOKS = "usr/lib/keelboot/hooks"
 STAGE = re.compile(r"^[a-z][a-z0-9-]*\.d$")
+KEYS = (b"PUBLIC KEY", b"CERTIFICATE")
 PT_INTERP = 3
 
 
@@ -27,30 +28,34 @@ def read(path: Path, what: str) -> bytes:
 
 
 def _segments(data: bytes) -> tuple:
-    """(where the program headers end, [(type, offset, length in the file)]) of an ELF file of any machine."""
+    """(where the program headers end, [(type, offset, length in the file)]) of an ELF file of any
+    machine."""
     wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
     start, = struct.unpack_from(order + ("Q" if wide else "I"), data, 32 if wide else 28)
     size, count = struct.unpack_from(order + "HH", data, 54 if wide else 42)
     form = order + ("I4xQ16xQ" if wide else "II8xI")
-    segments = [struct.unpack_from(form, data, at) for at in range(start, start + size * count, size)]
+    segments = [struct.unpack_from(form, data, at)
+                for at in range(start, start + size * count, size)]
     if any(offset + length > len(data) for _, offset, length in segments):
         raise struct.error("a segment behind the end of the file")
     return start + size * count, segments
 
 
 def strip(data: bytes) -> bytes:
-    """Without what is for linkers and debuggers: all that no segment covers. Their table is taken out of the header.
-    Needs no tool for the device's machine; the file that was built keeps it all."""
+    """Without what is for linkers and debuggers: all that no segment covers. Their table is taken
+    out of the header. Needs no tool for the device's machine; the file that was built keeps it."""
     wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
     headers_end, segments = _segments(data)
-    kept = bytearray(data[:max([headers_end] + [offset + length for _, offset, length in segments])])
-    struct.pack_into(order + ("Q" if wide else "I"), kept, 40 if wide else 32, 0)     # e_shoff
-    struct.pack_into(order + "HH", kept, 60 if wide else 48, 0, 0)                    # e_shnum, e_shstrndx
+    end = max([headers_end] + [offset + length for _, offset, length in segments])
+    kept = bytearray(data[:end])
+    # e_shoff; e_shnum and e_shstrndx
+    struct.pack_into(order + ("Q" if wide else "I"), kept, 40 if wide else 32, 0)
+    struct.pack_into(order + "HH", kept, 60 if wide else 48, 0, 0)
     return bytes(kept)
 
 
 def interpreter(data: bytes) -> str:
-    """The program that has to be there for this one to run: a script's, a dynamic ELF's; else ''."""
+    """What has to be there for this program to run: a script's, a dynamic ELF's; else ''."""
     if data[:2] == b"#!":
         words = data[2:].split(b"\n", 1)[0].split()
         return words[0].decode(errors="replace") if words else ""
@@ -92,9 +97,11 @@ class Image:
         if conf_dir:
             files = sorted(self._listing(conf_dir, "drop-ins").glob("*.conf"))
             for file in files:
-                self.archive.file(f"{CONF}.d/{file.name}", read(file, "a drop-in"), source=str(file))
+                self.archive.file(f"{CONF}.d/{file.name}", read(file, "a drop-in"),
+                                  source=str(file))
             if not files:
-                raise ImageError(f"{conf_dir}: no *.conf in it; leave --conf-dir out if there are no drop-ins")
+                raise ImageError(f"{conf_dir}: no *.conf in it; leave --conf-dir out if there are "
+                                 "no drop-ins")
 
     def keys(self, folder) -> int:
         """Public keys only: an initramfs is on every device, for everybody to read."""
@@ -102,9 +109,9 @@ class Image:
         for file in files:
             data = read(file, "a public key")
             if b"PRIVATE KEY" in data:
-                raise ImageError(f"{file}: a private key; it must never be on a device. Keep it elsewhere, and only "
-                                 "the public ones in --keys")
-            if b"-----BEGIN PUBLIC KEY-----" not in data and b"-----BEGIN CERTIFICATE-----" not in data:
+                raise ImageError(f"{file}: a private key; it must never be on a device. Keep it "
+                                 "elsewhere, and only the public ones in --keys")
+            if not any(b"-----BEGIN %b-----" % kind in data for kind in KEYS):
                 raise ImageError(f"{file}: not a public key in PEM (-----BEGIN PUBLIC KEY-----)")
             self.archive.file(f"etc/keelboot/keys/{file.name}", data, source=str(file))
         if not files:
@@ -116,12 +123,14 @@ class Image:
         count = 0
         for stage in sorted(self._listing(folder, "hooks").iterdir()):
             if not stage.is_dir() or not STAGE.match(stage.name):
-                raise ImageError(f"{stage}: --hooks takes a folder of folders such as post-mount.d/")
+                raise ImageError(f"{stage}: --hooks takes a folder of folders such as "
+                                 "post-mount.d/")
             for file in sorted(stage.iterdir()):
                 if file.name.startswith(".") or file.name.endswith("~"):
                     continue
                 if not file.is_file() or not os.access(file, os.X_OK):
-                    raise ImageError(f"{file}: not executable; chmod +x it, or take it out of {stage}")
+                    raise ImageError(f"{file}: not executable; chmod +x it, or take it out of "
+                                     f"{stage}")
                 self.program(f"{HOOKS}/{stage.name}/{file.name}", file, read(file, "a hook"))
                 count += 1
         return count
@@ -131,11 +140,12 @@ class Image:
         self.program("bin/busybox", source, read(source, "busybox"))
         applets, note = ["bin/sh"], ""
         try:
-            result = subprocess.run([str(Path(source).resolve()), "--list-full"], capture_output=True, text=True,
-                                    timeout=30, check=True)
+            result = subprocess.run([str(Path(source).resolve()), "--list-full"],
+                                    capture_output=True, text=True, timeout=30, check=True)
             applets += result.stdout.split()
         except (OSError, subprocess.SubprocessError):
-            note = f"{source} does not run here, so only the link /bin/sh was made; scripts use `busybox APPLET`"
+            note = (f"{source} does not run here, so only the link /bin/sh was made; scripts use "
+                    "`busybox APPLET`")
         for applet in applets:
             if not self.archive.has(applet):
                 self.archive.link(applet, "/bin/busybox", source=str(source))
@@ -166,10 +176,11 @@ class Image:
             needs = self._interpreter(source, data)
             if needs and not self.archive.has(needs):
                 shell = needs.rsplit("/", 1)[-1] in ("sh", "ash")
-                way = "give --busybox" if shell else "link it statically" if data[:4] == b"\x7fELF" else \
+                elf = data[:4] == b"\x7fELF"
+                way = "give --busybox" if shell else "link it statically" if elf else \
                     "write it for /bin/sh"
-                raise ImageError(f"{source}: needs {needs}, which is not in the image; {way}, or add it with "
-                                 f"--add FILE:{needs}")
+                raise ImageError(f"{source}: needs {needs}, which is not in the image; {way}, or "
+                                 f"add it with --add FILE:{needs}")
 
     @staticmethod
     def _interpreter(source, data: bytes) -> str:

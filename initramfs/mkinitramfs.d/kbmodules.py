@@ -122,7 +122,8 @@ class Modules:
                     visit(module)
             for needed in reversed(depends):
                 if normal(file_name(needed)) not in self.depends:
-                    raise ModuleError(f"{self.folder}/modules.dep: {path} needs {needed}, which it does not have")
+                    raise ModuleError(f"{self.folder}/modules.dep: {path} needs {needed}, which it "
+                                      "does not have")
                 visit(normal(file_name(needed)))
             result.append(path)
             for soft in post:
@@ -134,7 +135,8 @@ class Modules:
         return result
 
     def unknown(self, name: str) -> ModuleError:
-        near = difflib.get_close_matches(normal(name), [*self.depends, *self.builtin], n=4, cutoff=0.6)
+        near = difflib.get_close_matches(normal(name), [*self.depends, *self.builtin], n=4,
+                                         cutoff=0.6)
         hint = f"; near to it: {', '.join(sorted(near))}" if near else ""
         return ModuleError(f"module {name}: not in {self.folder}{hint}")
 
@@ -144,7 +146,8 @@ class Modules:
         try:
             data = full.read_bytes()
         except OSError as error:
-            raise ModuleError(f"{full}: {error.strerror}; modules.dep names it: run depmod again?") from None
+            raise ModuleError(f"{full}: {error.strerror}; modules.dep names it: run depmod "
+                              "again?") from None
         data = kbcompress.decompress(data, str(full))
         if data[:4] != b"\x7fELF":
             raise ModuleError(f"{full}: not a kernel module")
@@ -152,13 +155,14 @@ class Modules:
 
 
 def choose(modules: Modules, sets: list, explicit: list) -> tuple:
-    """(names in load order, notes). Sets in the order that is given, but those to load first; then what is named
-    singly. A name that no kernel could have meant is an error, one that this kernel lacks only when named singly."""
+    """(names in load order, notes). Sets in the order that is given, but those to load first; then
+    what is named singly. A module that this kernel lacks is an error only if named singly."""
     table = read_sets()
     for name in sets:
         if name not in table:
             near = difflib.get_close_matches(name, table, n=2, cutoff=0.5)
-            raise ModuleError(f"module set {name}: not known" + (f"; did you mean {near[0]}?" if near else "")
+            raise ModuleError(f"module set {name}: not known"
+                              + (f"; did you mean {near[0]}?" if near else "")
                               + f" There are: {', '.join(sorted(table))}")
     names, notes = [], []
     for name in sorted(sets, key=lambda name: not table[name][1]):
