@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Both slots are bad."""
+
+
+def test_slots_take_turns_after_growing_delays(bench):
+    disk = bench.disk("1.0 nomark", "2.0 nomark", bad="ab")
+    seen = []
+    with bench.machine(disk) as vm:
+        for number in (1, 2, 3):
+            vm.wait_boot(number)
+            match = vm.expect(r"no slot can be trusted; in (\d+) s slot (\w) is tried as a last")
+            vm.expect(rf"system [12]\.0 is up on slot {match[2]}", 90)
+            vm.expect(r"is ready")
+            seen.append((match[2], int(match[1])))
+            status = bench.status(vm)
+            assert status["booted"]["tier"] == "last-resort"
+            assert any("no slot is good or on trial" in line for line in status["warnings"])
+            vm.send("reboot")
+        assert [delay for _, delay in seen] == [5, 10, 20]
+        slots = [slot for slot, _ in seen]
+        assert slots[0] != slots[1] and slots[0] == slots[2]
+
+
+def test_stick_repairs(bench):
+    disk = bench.disk("1.0 hang", "2.0 hang", bad="ab")
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("3.0"))]) as vm:
+        slot = vm.expect(r"slot (\w) holds version 3\.0 on trial")[1]
+        text = bench.up(vm, "3.0", slot)
+        assert "as a last resort" not in text
+        status = bench.status(vm)
+        assert {"3.0"} == {s["version"] for s in status["slots"] if s["state"] == "good"}
+        assert bench.causes(vm) == []
+    assert bench.holds_release(disk, slot, "3.0")

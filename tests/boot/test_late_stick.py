@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stick that is not there when the machine is switched on."""
+
+
+def test_stick_that_comes_while_modules_load_is_taken(bench):
+    disk = bench.disk("1.0")
+    stick = bench.stick(bench.bundle("2.0"), plugged=False)
+    with bench.machine(disk, drives=[stick]) as vm:
+        vm.expect(r"keelboot: Keelboot")
+        vm.plug("stick")
+        text = bench.up(vm, "2.0", "b")
+        assert "slot b holds version 2.0 on trial" in text
+
+
+def test_stick_that_comes_later_belongs_to_the_running_system(bench):
+    disk = bench.disk("1.0")
+    stick = bench.stick(bench.bundle("2.0"), plugged=False)
+    with bench.machine(disk, drives=[stick]) as vm:
+        bench.up(vm, "1.0", "a")
+        before = bench.slots(disk)
+        vm.plug("stick")
+        vm.expect(r"\[sda\] Attached SCSI")
+        assert bench.slots(disk) == before
+        vm.send("reboot")
+        bench.up(vm, "2.0", "b")
+        assert bench.causes(vm) == ["guest"]
+
+
+def test_stick_with_the_devices_own_labels_is_not_taken_for_it(bench):
+    disk = bench.disk("1.0")
+    copy = bench.work / "copy.img"
+    copy.write_bytes(disk.read_bytes())
+    from drives import Drive
+    with bench.machine(disk, drives=[Drive(copy, bus="usb", name="copy")]) as vm:
+        bench.up(vm, "1.0", "a")
+        devices = bench.ask(vm, "cat /run/keelboot/devices")
+        assert "state /dev/vda1" in devices and "sd" not in devices
+        assert "copy" not in vm.writes()

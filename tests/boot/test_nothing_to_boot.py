@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No disk, or no system on it: the device says so, waits, and starts again. There is no shell."""
+
+import re
+
+
+def end_of(bench, vm) -> str:
+    vm.expect(r"keelboot: unable to boot: .*; restarting in 30 s")
+    vm.send("\nid")
+    boot = vm.wait_reset(60)
+    text = vm.boot_text(boot.number - 1)
+    assert boot.cause == "guest" and "uid=" not in text and "Kernel panic" not in text
+    started = vm.boots[-2].at
+    assert boot.at - started > 30, "never a tight loop"
+    return text
+
+
+def test_no_disk_at_all(bench):
+    with bench.machine(None, append="keelboot.timeout=2") as vm:
+        text = end_of(bench, vm)
+        assert "devices: no disk with PARTLABEL=keelboot-state and slots within 2 s" in text
+        assert re.search("a stick with a good bundle .* repairs this device", text)
+        vm.expect(r"keelboot: Keelboot")
+
+
+def test_no_slot_holds_a_system(bench):
+    disk = bench.disk("1.0", state=bench.device.state("--slots", "2", name="empty-state"),
+                      slots=(None, None))
+    with bench.machine(disk) as vm:
+        text = end_of(bench, vm)
+        assert "unable to boot: no slot can be booted" in text
+
+
+def test_device_without_any_system_is_filled_by_a_stick(bench):
+    disk = bench.disk("1.0", state=bench.device.state("--slots", "2", name="empty-state"),
+                      slots=(None, None))
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))]) as vm:
+        slot = vm.expect(r"slot (\w) holds version 2\.0 on trial")[1]
+        bench.up(vm, "2.0", slot)
+        assert bench.causes(vm) == []

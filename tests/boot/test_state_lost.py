@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The state partition is damaged, wiped, or cannot be written or read."""
+
+import random
+
+import pytest
+
+from drives import Fault
+from kbdisk import write_partition
+
+REGION = 64 * 4096              # a ring of cells
+APART = 8 << 20
+FILL = {"zeroes": bytes(REGION), "garbage": random.Random(1).randbytes(REGION)}
+
+
+@pytest.mark.parametrize("region, fill", [(0, "garbage"), (1, "zeroes")])
+def test_one_lost_region_is_survived_and_said(bench, region, fill):
+    disk = bench.disk("1.0", "2.0")
+    # One more record each, so that neither region holds everything alone.
+    write_partition(disk, "keelboot-state", FILL[fill], region * APART)
+    with bench.machine(disk) as vm:
+        text = bench.up(vm, "2.0", "b")
+        assert "made a new one" not in text
+        status = bench.status(vm)
+        assert [s["state"] for s in status["slots"]] == ["good", "good"]
+        assert bench.causes(vm) == []
+
+
+def test_both_lost_regions_are_rebuilt_from_the_slots_manifests(bench):
+    disk = bench.disk("1.0", "2.0")
+    for region in (0, 1):
+        write_partition(disk, "keelboot-state", FILL["garbage"], region * APART)
+    before = bench.slots(disk)
+    stick = bench.stick(bench.bundle("3.0"))
+    with bench.machine(disk, drives=[stick]) as vm:
+        vm.expect(r"keelboot: state: both regions are damaged; made a new one")
+        text = bench.up(vm, "2.0", "b")
+        assert "keelboot: slot b: 2.0, trial" in text, "the higher sequence goes first"
+        assert "3.0: not taken: the state was lost and made anew" in text
+        status = bench.status(vm)
+        assert status["slots"][1]["state"] == "good" and status["slots"][0]["version"] == "1.0"
+        assert "rebuilt" in [e["kind"] for e in bench.history(vm)]
+        assert bench.slots(disk) == before
+        # Marked good: updates come in again.
+        vm.send("reboot")
+        bench.up(vm, "3.0", "a")
+        assert bench.causes(vm) == ["guest"]
+
+
+def test_blank_state_partition_boots_whatever_mounts(bench):
+    disk = bench.disk("1.0", state=None)
+    with bench.machine(disk) as vm:
+        vm.expect(r"keelboot: state: the partition was never written; made a new one")
+        bench.up(vm, "1.0", "a")
+        status = bench.status(vm)
+        assert status["slots"][0]["state"] == "good" and status["slots"][1]["state"] == "empty"
+
+
+def state_fault(bench, disk, iotype) -> Fault:
+    offset, size = bench.partition(disk, "keelboot-state")
+    return Fault(iotype, offset, size)
+
+
+def test_unwritable_state_boots_the_good_slot_not_the_trial(bench):
+    disk = bench.disk("1.0", "2.0", good="a")
+    before = bench.slots(disk)
+    with bench.machine(disk, faults=[state_fault(bench, disk, "write")]) as vm:
+        vm.expect(r"keelboot: state: unable to write")
+        bench.up(vm, "1.0", "a")
+        boot = bench.boot_json(vm)
+        assert boot["state"] == "unwritable" and boot["token"] == 0
+        status, said = vm.shell("keelboot mark bad b")
+        assert status == 1, said
+        vm.send("reboot")
+        bench.up(vm, "1.0", "a")
+        assert bench.causes(vm) == ["guest"]
+    assert bench.slots(disk) == before
+
+
+def test_unreadable_state_boots_what_mounts(bench):
+    disk = bench.disk("1.0")
+    with bench.machine(disk, faults=[state_fault(bench, disk, "read")]) as vm:
+        vm.expect(r"keelboot: state: .*booting without")
+        bench.up(vm, "1.0", "a")
+        assert bench.boot_json(vm)["state"] == "missing"
+        assert "the state cannot be read" in vm.shell("keelboot status")[1]
+        assert bench.causes(vm) == []
