@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keelboot-apply as a process, on files: each `--source usb:` is a raw bundle. Mounts are tested in
+ * QEMU.
+ */
+#include "tests/unit/install_fixture.h"
+#include "initramfs/progress.h"
+#include "lib/log.h"
+#include "update/apply.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#define KIB  1024u
+#define SIZE (768 * KIB)
+#define PART (2048 * KIB)
+
+static char self[4096], dir[] = "/tmp/keelboot-apply-XXXXXX";
+static struct key_file key, stranger;
+static uint8_t image[SIZE], got[SIZE];
+static char logged[65536];
+static struct state state;
+static struct progress heard;
+static unsigned moves;
+
+static const char *path(const char *name)
+{
+	static char p[8][512];
+	static unsigned n;
+
+	n = (n + 1) % 8;
+	snprintf(p[n], sizeof(p[0]), "%s/%s", dir, name);
+	return p[n];
+}
+
+static void make_file(const char *name, uint64_t size)
+{
+	int fd = open(path(name), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	close(fd);
+}
+
+static void write_text(const char *name, const char *text)
+{
+	FILE *f = fopen(path(name), "we");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+/* ---------------------------------------------------------------- the device */
+
+static void with_store(void (*fn)(struct store *st), bool fresh)
+{
+	enum store_finding found;
+	struct bdev_file dev;
+	struct store st;
+
+	assert_int_equal(bdev_file_open(&dev, path("state"), BDEV_FILE_WRITE), KB_OK);
+	assert_int_equal(store_load(&st, &dev.bdev, &state, &found), KB_OK);
+	if (!fresh)
+		assert_int_equal(found, STORE_FOUND);
+	if (fn != NULL)
+		fn(&st);
+	bdev_file_close(&dev);
+}
+
+static void save(struct store *st)
+{
+	assert_int_equal(store_save(st, &state), KB_OK);
+}
+
+/* Slot a good with sequence 1, slot b empty. */
+static void begin(struct store *st)
+{
+	state_init(&state, 2);
+	state.slot[0].st = STATE_GOOD;
+	state.slot[0].ever_good = state.slot[0].has_release = true;
+	state.slot[0].sequence = 1;
+	state_set_text(state.slot[0].version, "1.0");
+	state.last = 0;
+	save(st);
+}
+
+static int set_up(void **ctx)
+{
+	(void)ctx;
+	make_file("state", STORE_MIN_SIZE);
+	make_file("a", PART);
+	make_file("b", PART);
+	write_text("etc/keelboot/system.conf", "[system]\ncompatible = box\n");
+	with_store(begin, true);
+	return 0;
+}
+
+static void make_bundle(const char *name, uint64_t sequence, const char *compatible,
+			const struct key_file *k)
+{
+	struct fixture_image im = { "root", image, SIZE, 64 * KIB, false };
+	struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .compatible = compatible, .sequence = sequence, .key = k
+	};
+	char version[16];
+	int fd, out = open(path(name), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ssize_t n;
+	static uint8_t buf[65536];
+
+	snprintf(version, sizeof(version), "%u.0", (unsigned)sequence);
+	b.version = version;
+	image[1000] = (uint8_t)sequence;
+	fd = fixture_make(&b);
+	lseek(fd, 0, SEEK_SET);
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		assert_int_equal(write(out, buf, (size_t)n), n);
+	close(fd);
+	close(out);
+}
+
+/* ---------------------------------------------------------------- running it */
+
+static void child(const int *pipe_fd, const char *const *more)
+{
+	const char *argv[64] = { "keelboot-apply", "--stderr",	  "--root",	 dir,
+				 "--state",	   path("state"), "--mountable", "1" };
+	int n = 8, log = open(path("log"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	char slot[2][600];
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(slot[i], sizeof(slot[0]), "%c:root=%s", 'a' + i, path(i ? "b" : "a"));
+		argv[n++] = "--slot";
+		argv[n++] = slot[i];
+	}
+	while (*more != NULL)
+		argv[n++] = *more++;
+	dup2(log, 2);
+	dup2(pipe_fd[1], 3);
+	log_set_level(LOG_LEVEL_INFO);
+	exit(apply_main(n, (char **)argv));
+}
+
+static void hear(int fd)
+{
+	char buf[256];
+	ssize_t n;
+
+	memset(&heard, 0, sizeof(heard));
+	moves = 0;
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		moves += progress_take(&heard, buf, (size_t)n);
+}
+
+static void read_log(void)
+{
+	FILE *f = fopen(path("log"), "re");
+
+	memset(logged, 0, sizeof(logged));
+	assert_non_null(f);
+	if (fread(logged, 1, sizeof(logged) - 1, f) == 0)
+		logged[0] = '\0';
+	fclose(f);
+}
+
+/* The exit code with these sources; NULL ends them. */
+static int apply_with(const char *const *more)
+{
+	int fds[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0)
+		child(fds, more);
+	close(fds[1]);
+	hear(fds[0]);
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	read_log();
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int apply_usb(const char *one, const char *two, const char *three)
+{
+	const char *names[] = { one, two, three };
+	static char source[3][600];
+	const char *more[8] = { NULL };
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 3 && names[i] != NULL; i++) {
+		snprintf(source[i], sizeof(source[0]), "usb:%s", path(names[i]));
+		more[n++] = "--source";
+		more[n++] = source[i];
+	}
+	return apply_with(more);
+}
+
+static void assert_logged(const char *text)
+{
+	if (strstr(logged, text) == NULL)
+		fail_msg("not in the log: %s\n%s", text, logged);
+}
+
+static void assert_slot_b(uint64_t sequence)
+{
+	int fd = open(path("b"), O_RDONLY | O_CLOEXEC);
+
+	with_store(NULL, false);
+	assert_int_equal(state.slot[1].st, STATE_TRIAL);
+	assert_int_equal(state.slot[1].sequence, sequence);
+	image[1000] = (uint8_t)sequence;
+	assert_int_equal(pread(fd, got, SIZE, 0), SIZE);
+	assert_memory_equal(got, image, SIZE);
+	close(fd);
+}
+
+static unsigned events;
+
+static bool count_event(void *ctx, const struct history_event *e)
+{
+	(void)ctx;
+	(void)e;
+	events++;
+	return true;
+}
+
+static void count_events(struct store *st)
+{
+	events = 0;
+	assert_int_equal(store_history_read(st, 0, count_event, NULL), KB_OK);
+}
+
+static void assert_nothing_written(uint64_t seq)
+{
+	int fd = open(path("b"), O_RDONLY | O_CLOEXEC);
+
+	with_store(NULL, false);
+	assert_int_equal(state.seq, seq);
+	assert_int_equal(state.slot[1].st, STATE_EMPTY);
+	assert_int_equal(lseek(fd, 0, SEEK_DATA), -1); /* still one hole */
+	close(fd);
+}
+
+static uint64_t sequence_of_state(void)
+{
+	with_store(NULL, false);
+	return state.seq;
+}
+
+static void flip(const char *name, off_t from_end)
+{
+	int fd = open(path(name), O_RDWR | O_CLOEXEC);
+
+	fixture_flip(fd, (uint64_t)(lseek(fd, 0, SEEK_END) - from_end));
+	close(fd);
+}
+
+/* ---------------------------------------------------------------- tests */
+
+static void installs_the_newest_and_names_the_others(void **ctx)
+{
+	(void)ctx;
+	make_bundle("two", 2, "box", &key);
+	make_bundle("five", 5, "box", &key);
+	make_bundle("three", 3, "box", &key);
+	assert_int_equal(apply_usb("two", "five", "three"), APPLY_INSTALLED);
+	assert_slot_b(5);
+	assert_logged("two: raw bundle: version 2.0: ignored: another one is newer");
+	assert_logged("three: raw bundle: version 3.0: ignored");
+	assert_logged("slot b holds version 5.0 on trial");
+	with_store(count_events, false);
+	assert_int_equal(events, 1);
+	assert_true(moves > 1);
+	/* The stick is left in. */
+	assert_int_equal(apply_usb("two", "five", "three"), APPLY_NOTHING);
+	assert_slot_b(5);
+	with_store(count_events, false);
+	assert_int_equal(events, 1);
+}
+
+static void what_is_not_for_us_is_named_and_costs_no_write(void **ctx)
+{
+	uint64_t seq = sequence_of_state();
+
+	(void)ctx;
+	make_bundle("foreign", 7, "fridge", &key);
+	make_bundle("unsigned", 8, "box", NULL);
+	make_bundle("stranger", 9, "box", &stranger);
+	assert_int_equal(apply_usb("foreign", "unsigned", "stranger"), APPLY_NOTHING);
+	assert_logged("it is for fridge, this device is box");
+	assert_logged("unsigned: raw bundle: refused: not signed by any of the 1 trusted key");
+	assert_logged("stranger: raw bundle: refused: not signed");
+	assert_nothing_written(seq);
+}
+
+static void older_releases_are_refused(void **ctx)
+{
+	uint64_t seq = sequence_of_state();
+
+	(void)ctx;
+	make_bundle("one", 1, "box", &key);
+	assert_int_equal(apply_usb("one", NULL, NULL), APPLY_NOTHING);
+	assert_logged("it is older than what this device may go back to");
+	assert_nothing_written(seq);
+}
+
+static void rubbish_and_absent_media_are_harmless(void **ctx)
+{
+	uint64_t seq = sequence_of_state();
+
+	(void)ctx;
+	write_text("rubbish", "KEEL");
+	make_file("zeroes", 64 * KIB);
+	assert_int_equal(apply_usb("rubbish", "zeroes", "nowhere"), APPLY_NOTHING);
+	assert_logged("nowhere: nothing is in it");
+	assert_nothing_written(seq);
+}
+
+static void every_truncation_is_refused(void **ctx)
+{
+	uint64_t seq = sequence_of_state();
+	struct stat st;
+
+	(void)ctx;
+	make_bundle("cut", 2, "box", &key);
+	assert_int_equal(stat(path("cut"), &st), 0);
+	for (off_t len = st.st_size - 1; len > 0; len = len * 2 / 3) {
+		assert_int_equal(truncate(path("cut"), len), 0);
+		assert_int_equal(apply_usb("cut", NULL, NULL), APPLY_NOTHING);
+	}
+	assert_nothing_written(seq);
+}
+
+static void a_damaged_one_makes_room_for_the_next(void **ctx)
+{
+	(void)ctx;
+	make_bundle("five", 5, "box", &key);
+	make_bundle("two", 2, "box", &key);
+	flip("five", 50);
+	assert_int_equal(apply_usb("two", "five", NULL), APPLY_INSTALLED);
+	assert_slot_b(2);
+	assert_logged("five: raw bundle: version 5.0: not installed");
+}
+
+static void a_damaged_one_alone_fails_and_is_told_once(void **ctx)
+{
+	uint64_t seq = sequence_of_state();
+
+	(void)ctx;
+	make_bundle("five", 5, "box", &key);
+	flip("five", 50);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(apply_usb("five", NULL, NULL), APPLY_FAILED);
+		assert_nothing_written(seq);
+		with_store(count_events, false);
+		assert_int_equal(events, 1);
+	}
+}
+
+static void bytes_behind_a_raw_bundle_are_ignored(void **ctx)
+{
+	int fd;
+
+	(void)ctx;
+	make_bundle("two", 2, "box", &key);
+	fd = open(path("two"), O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_int_equal(write(fd, image, 5000), 5000);
+	close(fd);
+	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_INSTALLED);
+	assert_slot_b(2);
+}
+
+static void a_state_that_is_blank_or_lost_stops_it(void **ctx)
+{
+	(void)ctx;
+	make_bundle("two", 2, "box", &key);
+	make_file("state", STORE_MIN_SIZE);
+	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_FAILED);
+	assert_logged("blank");
+	write_text("state", "");
+	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_FAILED);
+}
+
+static void without_keys_nothing_is_installed(void **ctx)
+{
+	uint64_t seq = sequence_of_state();
+
+	(void)ctx;
+	make_bundle("two", 2, "box", &key);
+	write_text("etc/keelboot/system.conf",
+		   "[system]\ncompatible = box\n[keyring]\npath = /nowhere\n");
+	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_FAILED);
+	assert_logged("no usable public key");
+	assert_nothing_written(seq);
+}
+
+static void stage(struct store *st)
+{
+	state.staged.source = STATE_SRC_DATA;
+	memset(state.staged.release, 0x42, STATE_ID_LEN);
+	save(st);
+}
+
+static void a_staged_copy_that_cannot_be_read_is_given_up(void **ctx)
+{
+	char source[600];
+	const char *const more[] = { "--source", source, NULL };
+
+	(void)ctx;
+	make_file("data", 64 * KIB);
+	snprintf(source, sizeof(source), "data:%s", path("data"));
+	assert_int_equal(apply_with(more), APPLY_NOTHING); /* nothing is staged */
+	with_store(stage, false);
+	for (unsigned i = 1; i < STATE_FAILS_LIMIT; i++) {
+		assert_int_equal(apply_with(more), APPLY_FAILED);
+		with_store(NULL, false);
+		assert_int_equal(state.staged.fails, i);
+	}
+	assert_int_equal(apply_with(more), APPLY_FAILED);
+	with_store(NULL, false);
+	assert_int_equal(state.staged.source, STATE_SRC_NONE);
+	assert_logged("stage it again");
+}
+
+static void refuses_options_that_make_no_sense(void **ctx)
+{
+	static const char *const bad[][4] = { { "--slot", "z:root=/dev/x", NULL },
+					      { "--slot", "a", NULL },
+					      { "--source", "floppy:/dev/fd0", NULL },
+					      { "--source", "usb:", NULL },
+					      { "--mountable", "many", NULL },
+					      { "--what", "ever", NULL },
+					      { "--state", NULL } };
+
+	(void)ctx;
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(apply_with(bad[i]), APPLY_USAGE);
+}
+
+/* ---------------------------------------------------------------- main */
+
+static bool make_dirs(void)
+{
+	static const char *const dirs[] = { "etc", "etc/keelboot", "etc/keelboot/keys" };
+	char pem[600];
+
+	for (unsigned i = 0; i < 3; i++)
+		if (mkdir(path(dirs[i]), 0700) < 0)
+			return false;
+	snprintf(pem, sizeof(pem), "%s", path("etc/keelboot/keys/k.pem"));
+	return key_file_generate(path("k"), KEYRING_ED25519, &key) == KB_OK &&
+	       key_file_generate(path("s"), KEYRING_ED25519, &stranger) == KB_OK &&
+	       rename(path("k.pem"), pem) == 0;
+}
+
+static void remove_dir(void)
+{
+	char cmd[64];
+
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	if (system(cmd) != 0)
+		fprintf(stderr, "unable to remove %s\n", dir);
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(f) cmocka_unit_test_setup(f, set_up)
+	const struct CMUnitTest tests[] = {
+		TEST(installs_the_newest_and_names_the_others),
+		TEST(what_is_not_for_us_is_named_and_costs_no_write),
+		TEST(older_releases_are_refused),
+		TEST(rubbish_and_absent_media_are_harmless),
+		TEST(every_truncation_is_refused),
+		TEST(a_damaged_one_makes_room_for_the_next),
+		TEST(a_damaged_one_alone_fails_and_is_told_once),
+		TEST(bytes_behind_a_raw_bundle_are_ignored),
+		TEST(a_state_that_is_blank_or_lost_stops_it),
+		TEST(without_keys_nothing_is_installed),
+		TEST(a_staged_copy_that_cannot_be_read_is_given_up),
+		TEST(refuses_options_that_make_no_sense),
+	};
+	ssize_t n;
+	int rc;
+
+	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
+		return decoder_main();
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n <= 0 || mkdtemp(dir) == NULL || setenv("KEELBOOT_HELPER", self, 1) < 0)
+		return 1;
+	log_set_level(0);
+	for (size_t i = 0; i < SIZE; i++)
+		image[i] = (uint8_t)(i * i >> 7 | 1);
+	if (!make_dirs())
+		return 1;
+	rc = cmocka_run_group_tests_name("apply", tests, NULL, NULL);
+	key_file_free(&key);
+	key_file_free(&stranger);
+	remove_dir();
+	return rc;
+}

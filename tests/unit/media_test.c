@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What needs a mount is tested in QEMU, with real sticks. */
+#include "update/media.h"
+#include "update/reader.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char dir[] = "/tmp/keelboot-media-XXXXXX";
+static const char *const fstypes[] = { "vfat", "exfat", NULL };
+
+static const char *path(const char *name)
+{
+	static char p[512];
+
+	snprintf(p, sizeof(p), "%s/%s", dir, name);
+	return p;
+}
+
+static void write_file(const char *name, const void *data, size_t len)
+{
+	int fd = open(path(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, len), len);
+	close(fd);
+}
+
+/* As it is after a mount. */
+static void open_folder(struct media *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->dev = -1;
+	m->folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(m->folder >= 0);
+}
+
+static void takes_only_names_of_bundles(void **state)
+{
+	(void)state;
+	assert_true(media_is_bundle("acme-2.0.keel"));
+	assert_true(media_is_bundle("ACME.KEEL"));
+	assert_false(media_is_bundle("._acme-2.0.keel"));
+	assert_false(media_is_bundle(".keel"));
+	assert_false(media_is_bundle("keel"));
+	assert_false(media_is_bundle("acme.keel.part"));
+	assert_false(media_is_bundle("acme.keel~"));
+	assert_false(media_is_bundle(""));
+}
+
+static void lists_every_name_once(void **state)
+{
+	static bool seen[500];
+	char name[MEDIA_NAME_MAX + 1];
+	struct media m;
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 500; i++) {
+		snprintf(name, sizeof(name), "%03u-%0100d.keel", i, 0);
+		write_file(name, "x", 1);
+	}
+	open_folder(&m);
+	while (media_next(&m, name) == KB_OK) {
+		unsigned i = (unsigned)atoi(name);
+
+		assert_true(i < 500 && !seen[i]);
+		seen[i] = true;
+		n++;
+		unlinkat(m.folder, name, 0);
+	}
+	assert_int_equal(n, 500);
+	media_close(&m);
+}
+
+static void opens_regular_files_only(void **state)
+{
+	struct media m;
+	int fd = -1;
+
+	(void)state;
+	write_file("a.keel", "x", 1);
+	assert_int_equal(symlink("/etc/passwd", path("link.keel")), 0);
+	assert_int_equal(mkdir(path("dir.keel"), 0700), 0);
+	assert_int_equal(mkfifo(path("fifo.keel"), 0600), 0);
+	open_folder(&m);
+	assert_int_equal(media_file(&m, "a.keel", &fd), KB_OK);
+	close(fd);
+	assert_int_equal(media_file(&m, "link.keel", &fd), KB_EINVAL);
+	assert_int_equal(media_file(&m, "dir.keel", &fd), KB_EINVAL);
+	assert_int_equal(media_file(&m, "fifo.keel", &fd), KB_EINVAL);
+	assert_int_equal(media_file(&m, "none.keel", &fd), KB_ENOENT);
+	unlinkat(m.folder, "a.keel", 0);
+	unlinkat(m.folder, "link.keel", 0);
+	unlinkat(m.folder, "fifo.keel", 0);
+	unlinkat(m.folder, "dir.keel", AT_REMOVEDIR);
+	media_close(&m);
+}
+
+static void takes_a_raw_bundle_without_a_mount(void **state)
+{
+	static uint8_t raw[8192];
+	struct reader_header h = { .sig_cap = 512, .manifest_len = 1, .manifest_off = 1024 };
+	struct media m;
+	int fd = -1;
+
+	(void)state;
+	reader_header_write(&h, raw);
+	write_file("raw", raw, sizeof(raw));
+	assert_int_equal(media_open(&m, path("raw"), true, fstypes, "keelboot"), KB_OK);
+	assert_true(m.raw);
+	assert_false(m.mounted);
+	assert_int_equal(media_file(&m, "", &fd), KB_OK);
+	close(fd);
+	media_close(&m);
+	assert_int_equal(m.dev, -1);
+	unlink(path("raw"));
+}
+
+static void says_what_is_not_there(void **state)
+{
+	struct media m;
+
+	(void)state;
+	assert_int_equal(media_open(&m, path("none"), true, fstypes, "keelboot"), KB_ENODEV);
+	write_file("short", "KEEL", 4);
+	assert_true(media_open(&m, path("short"), true, fstypes, "keelboot") != KB_OK);
+	assert_int_equal(m.dev, -1);
+	assert_int_equal(m.folder, -1);
+	unlink(path("short"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(takes_only_names_of_bundles),
+		cmocka_unit_test(lists_every_name_once),
+		cmocka_unit_test(opens_regular_files_only),
+		cmocka_unit_test(takes_a_raw_bundle_without_a_mount),
+		cmocka_unit_test(says_what_is_not_there),
+	};
+	int rc;
+
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	rc = cmocka_run_group_tests_name("media", tests, NULL, NULL);
+	rmdir(dir);
+	return rc;
+}
