@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Boots that look for an update: what apply may do to the boot, which is nothing. */
+#include "selector/plan.h"
+#include "selector/store_internal.h"
+#include "tests/trace/machine.h"
+
+#include <signal.h>
+
+#define APPLY "keelboot-apply"
+
+static const struct plan_release release = { .sequence = 30, .version = "3.0" };
+
+/* What keelboot-apply does to the state partition when it installs into slot b. */
+static void install(void *ctx, const char *const *argv)
+{
+	bool half = ctx != NULL;
+	enum store_finding found;
+	static struct state s;
+	struct store st;
+
+	(void)argv;
+	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
+	plan_begin(&s, 1);
+	assert_int_equal(store_save_both(&st, &s), KB_OK);
+	if (half)
+		return;
+	plan_end(&s, 1, &release, PLAN_AUTOMATIC);
+	assert_int_equal(store_save(&st, &s), KB_OK);
+}
+
+static struct os_sim_child apply(int exit_code)
+{
+	return (struct os_sim_child){
+		.argv0 = APPLY,
+		.duration_ms = 3000,
+		.status = exit_code << 8,
+		.say = { { 500, "P check 100 100\n", 0 }, { 1000, "P write 50 100\n", 0 } },
+	};
+}
+
+/* Slot a is good, b is empty, and something is staged. */
+static void stage(void)
+{
+	struct state s = machine_good();
+
+	s.slot[1] = (struct state_slot){ .st = STATE_EMPTY };
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(&s);
+}
+
+static void installed_update_is_booted(void **ctx)
+{
+	struct os_sim_child c = apply(0);
+	struct state after;
+
+	(void)ctx;
+	stage();
+	c.run = install;
+	os_sim_child(&c);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("apply_installs_then_boots_target");
+	assert_order("spawn " APPLY, "mount " SLOT_B_DEV);
+	assert_once("spawn " APPLY " --state /dev/vda1 --slot a:root=/dev/vda2 "
+		    "--slot b:root=/dev/vda3 --mountable 3 --source data:/dev/vda4");
+	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/vda"), 2);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_told("\"version\":\"3.0\"");
+	after = machine_get();
+	assert_int_equal(after.apply[STATE_SRC_DATA].count, 0);
+	assert_false(after.apply[STATE_SRC_DATA].open);
+	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
+}
+
+static int seen_count;
+static bool seen_open;
+
+static void look(void *ctx)
+{
+	struct state s = machine_get();
+
+	(void)ctx;
+	seen_count = s.apply[STATE_SRC_DATA].count;
+	seen_open = s.apply[STATE_SRC_DATA].open;
+}
+
+static void apply_is_counted_before_it_starts(void **ctx)
+{
+	struct os_sim_child c = apply(2);
+
+	(void)ctx;
+	stage();
+	os_sim_child(&c);
+	os_sim_at(700, look, NULL);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("apply_counted_before_spawn");
+	assert_order("flush " STATE_DEV, "spawn " APPLY);
+	assert_int_equal(seen_count, 1);
+	assert_true(seen_open);
+	assert_int_equal(machine_get().apply[STATE_SRC_DATA].count, 0);
+}
+
+static void apply_that_cannot_be_counted_is_not_started(void **ctx)
+{
+	(void)ctx;
+	stage();
+	os_sim_fail("flush " STATE_DEV, 1, KB_EIO);
+	os_sim_fail("flush " STATE_DEV, 2, KB_EIO);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("apply_not_counted_is_not_started");
+	assert_absent("spawn " APPLY);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	/* What landed of the count does not stand. */
+	bdev_sim_cut(&machine.state, 1);
+	assert_int_equal(machine_get().apply[STATE_SRC_DATA].count, 0);
+}
+
+static void source_that_takes_the_device_down_is_left_alone(void **ctx)
+{
+	struct os_sim_child hangs = { .argv0 = APPLY, .stuck = true, .hangs = true };
+
+	(void)ctx;
+	stage();
+	for (int i = 1; i <= STATE_APPLY_LIMIT; i++) {
+		os_sim_child(&hangs);
+		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+		assert_int_equal(machine_get().apply[STATE_SRC_DATA].count, i);
+		machine_restart();
+	}
+	os_sim_child(&hangs);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("apply_source_skipped_after_three");
+	assert_absent("spawn " APPLY);
+	assert_once("# update: source data took the device down 3 times");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	/* It stays so without another write for each boot. */
+	machine_restart();
+	os_sim_child(&hangs);
+	machine.state.ops = 0;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_int_equal(machine.state.ops, 0);
+}
+
+static void data_is_not_opened_when_nothing_is_staged(void **ctx)
+{
+	struct os_sim_child c = apply(0);
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_child(&c);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("staged_data_only_opened_when_state_says_so");
+	assert_absent("spawn " APPLY);
+	assert_absent("open /dev/vda4");
+	assert_int_equal(machine.state.ops, 0);
+}
+
+static void stalled_apply_is_killed(void **ctx)
+{
+	struct os_sim_child c = { .argv0 = APPLY, .hangs = true };
+
+	(void)ctx;
+	stage();
+	/* The same line again, a step back, rubbish: nothing of it is progress. */
+	c.say[0] = (struct os_sim_say){ 1000, "P write 50 100\n", 0 };
+	c.say[1] = (struct os_sim_say){ 10000, "P write 50 100\nP check 60 100\n", 0 };
+	c.say[2] = (struct os_sim_say){ 20000, "P write 999 100\n\xff\xfe P \n", 0 };
+	c.say[3] = (struct os_sim_say){ 30000, "P write 60 200\n", 0 };
+	os_sim_child(&c);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("apply_stalls_is_killed");
+	assert_order("kill " APPLY, "mount " SLOT_A_DEV);
+	/* 40 s after the only progress: two thirds of the watchdog's time. */
+	assert_in_range(os_now_ms(), 41000, 41600);
+	assert_int_equal(machine_get().apply[STATE_SRC_DATA].count, 0);
+}
+
+static void short_watchdog_does_not_come_before_the_kill(void **ctx)
+{
+	struct os_sim_child c = { .argv0 = APPLY, .hangs = true };
+
+	(void)ctx;
+	stage();
+	machine.conf = "[watchdog]\ntimeout=6\n";
+	os_sim_child(&c);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("apply_stalls_with_a_short_watchdog");
+	assert_in_range(os_now_ms(), 4000, 4600);
+}
+
+static void deadline_of_progress_may_be_shorter(void **ctx)
+{
+	struct os_sim_child c = { .argv0 = APPLY, .hangs = true };
+
+	(void)ctx;
+	stage();
+	os_sim_child(&c);
+	machine.conf = "[install]\nprogress-deadline=5\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("apply_progress_deadline");
+	assert_once("kill " APPLY);
+	assert_in_range(os_now_ms(), 5000, 5600);
+}
+
+static void copy_that_stalls_apply_is_dropped_in_the_end(void **ctx)
+{
+	struct os_sim_child c = { .argv0 = APPLY, .hangs = true };
+
+	(void)ctx;
+	stage();
+	for (int i = 1; i <= STATE_FAILS_LIMIT; i++) {
+		os_sim_child(&c);
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_once("kill " APPLY);
+		if (i == STATE_FAILS_LIMIT)
+			trace_expect("staged_copy_that_stalls_is_dropped");
+		machine_restart();
+	}
+	assert_int_equal(machine_get().staged.source, STATE_SRC_NONE);
+	os_sim_child(&c);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent("spawn " APPLY);
+	assert_int_equal(os_now_ms(), 0);
+}
+
+static void crash_of_apply_is_survived(void **ctx)
+{
+	struct os_sim_child c = apply(0);
+	char half = 1;
+
+	(void)ctx;
+	stage();
+	c.status = SIGSEGV;
+	c.run = install;
+	c.ctx = &half;
+	os_sim_child(&c);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("apply_crashes");
+	assert_once("# update: apply was ended by signal 11");
+	assert_absent("mount " SLOT_B_DEV);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	assert_int_equal(machine_get().slot[1].st, STATE_WRITING);
+}
+
+static void apply_that_cannot_be_killed_ends_in_a_restart(void **ctx)
+{
+	struct os_sim_child c = { .argv0 = APPLY, .hangs = true, .stuck = true };
+
+	(void)ctx;
+	stage();
+	os_sim_child(&c);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("apply_cannot_be_killed_restarts");
+	assert_absent("mount /dev/vda");
+	assert_order("kill " APPLY, "reboot");
+	assert_true(machine_get().apply[STATE_SRC_DATA].open);
+}
+
+static void apply_that_is_not_there_is_survived(void **ctx)
+{
+	(void)ctx;
+	stage();
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("apply_cannot_be_started");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+}
+
+static void install_and_lose(void *ctx, const char *const *argv)
+{
+	install(ctx, argv);
+	machine.state.dead[0].to = STORE_MIN_SIZE;
+	machine.state.dead[0].reads = true;
+}
+
+/* Apply has begun to write slot b, a trial until then; its state cannot be read any more. What it
+ * wrote is not hidden by an older story, and b is the last that would be booted. */
+static void state_that_is_lost_during_apply_is_not_written_over(void **ctx)
+{
+	struct os_sim_child c = apply(1);
+	struct state s = machine_trial();
+	char half = 1;
+
+	(void)ctx;
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(&s);
+	c.run = install_and_lose;
+	c.ctx = &half;
+	os_sim_child(&c);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("state_lost_during_apply");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_told("\"state\":\"missing\"");
+	bdev_sim_cut(&machine.state, 1);
+	assert_int_equal(machine_get().slot[1].st, STATE_WRITING);
+}
+
+static void stick_repairs_a_device_on_which_nothing_mounts(void **ctx)
+{
+	struct os_sim_child none = apply(2), fixes = apply(0);
+	struct os_sim_disk stick = machine_stick();
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	os_sim_disk(&stick);
+	os_sim_fail("mount /dev/vda", 1, KB_EMOUNT);
+	os_sim_fail("mount /dev/vda", 2, KB_EMOUNT);
+	none.times = 1;
+	fixes.arg = "--rescue";
+	fixes.run = install;
+	os_sim_child(&none);
+	os_sim_child(&fixes);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("rescue_from_a_stick");
+	assert_int_equal(os_sim_count("spawn " APPLY), 2);
+	machine_told("\"reason\":\"\"");
+	assert_once("spawn " APPLY " --state /dev/vda1 --slot a:root=/dev/vda2 "
+		    "--slot b:root=/dev/vda3 --mountable 3 --rescue --source usb:/dev/sda");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+}
+
+/* Power goes at each write of a boot that looks at a source: the count never stands still so that
+ * the source could be tried for ever, and the good slot boots after it. */
+static void cut_at_any_write_around_an_apply(void **ctx)
+{
+	(void)ctx;
+	for (unsigned cut = 1; cut <= 6; cut++) {
+		for (uint64_t seed = 0; seed < 8; seed++) {
+			struct os_sim_child c = apply(2);
+
+			machine_tear_down(NULL);
+			machine_set_up(NULL);
+			stage();
+			os_sim_child(&c);
+			machine.state.cut_at = cut;
+			assert_int_equal(machine_boot(), OS_SIM_EXEC);
+			bdev_sim_cut(&machine.state, seed);
+			os_sim_reset();
+			os_sim_child(&c);
+			assert_in_range(machine_get().apply[STATE_SRC_DATA].count, 0, 1);
+			assert_int_equal(machine_boot(), OS_SIM_EXEC);
+			assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(installed_update_is_booted),
+		T(apply_is_counted_before_it_starts),
+		T(apply_that_cannot_be_counted_is_not_started),
+		T(source_that_takes_the_device_down_is_left_alone),
+		T(data_is_not_opened_when_nothing_is_staged),
+		T(stalled_apply_is_killed),
+		T(short_watchdog_does_not_come_before_the_kill),
+		T(deadline_of_progress_may_be_shorter),
+		T(copy_that_stalls_apply_is_dropped_in_the_end),
+		T(crash_of_apply_is_survived),
+		T(apply_that_cannot_be_killed_ends_in_a_restart),
+		T(apply_that_is_not_there_is_survived),
+		T(state_that_is_lost_during_apply_is_not_written_over),
+		T(stick_repairs_a_device_on_which_nothing_mounts),
+		T(cut_at_any_write_around_an_apply),
+	};
+
+	return cmocka_run_group_tests_name("trace of the updates", tests, NULL, NULL);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The watchdog's part of a boot: armed first, fed where work is done, handed over last. */
+#include "hooks/hook.h"
+#include "tests/trace/machine.h"
+
+static void device_without_a_watchdog_boots(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.no_watchdog = true;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_int_equal(machine.state.writes, 1); /* the charge: nothing can tell a hang */
+	trace_expect("no_watchdog");
+	assert_once("# watchdog: none");
+	assert_in_range(os_now_ms(), 500, 600);
+	machine_told("\"watchdog\":{\"device\":\"\",\"timeout\":0}");
+}
+
+static void hand_over_is_the_last_thing_before_the_root(void **ctx)
+{
+	struct state s = machine_good();
+	const char *drop_in;
+
+	(void)ctx;
+	machine_put(&s);
+	machine.conf = "[watchdog]\ntimeout=90\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("watchdog_handover_order");
+	assert_order("watchdog /dev/watchdog0 90 s", "spawn keelboot-prober");
+	assert_order("mount " SLOT_A_DEV, "watchdog timeout 90 s");
+	assert_order("watchdog timeout 90 s", "write /run/systemd/system.conf.d/00-keelboot.conf");
+	assert_order("write /run/systemd/system.conf.d/00-keelboot.conf", "close watchdog");
+	assert_order("close watchdog", "switch_root");
+	drop_in = os_sim_text("/run/systemd/system.conf.d/00-keelboot.conf");
+	assert_non_null(strstr(drop_in, "RuntimeWatchdogSec=90s\n"));
+}
+
+static void command_line_sets_the_time_of_the_hand_over_too(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.cmdline = "keelboot.watchdog=/dev/watchdog0,240\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("watchdog_of_the_command_line");
+	assert_once("watchdog /dev/watchdog0 240 s");
+	assert_once("watchdog timeout 240 s");
+}
+
+static void off_is_off(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.cmdline = "keelboot.watchdog=off\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("watchdog_off");
+	assert_absent("watchdog");
+	assert_absent("write /run/systemd");
+}
+
+static void install_is_fed_on_progress_only(void **ctx)
+{
+	struct os_sim_child c = { .argv0 = "keelboot-apply", .duration_ms = 180000, .status = 512 };
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(&s);
+	/* Each step within the deadline of 40 s, and the whole far beyond the watchdog's 60 s. */
+	c.say[0] = (struct os_sim_say){ 30000, "P check 50 100\n", 0 };
+	c.say[1] = (struct os_sim_say){ 65000, "P check 100 100\n", 0 };
+	c.say[2] = (struct os_sim_say){ 100000, "P write 10 100\n", 0 };
+	c.say[3] = (struct os_sim_say){ 130000, "P write 90 100\n", 0 };
+	c.say[4] = (struct os_sim_say){ 160000, "P read-back 90 100\n", 0 };
+	os_sim_child(&c);
+	os_sim_log_level(LOG_LEVEL_INFO);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("watchdog_fed_on_progress_only");
+	assert_absent("kill");
+	assert_in_range(os_now_ms(), 180000, 180500);
+}
+
+/* Apply makes no progress and process 1 were to wait on: the simulated watchdog would fire, as it
+ * does here for a mount that never comes back. */
+static void mount_hangs(void *ctx)
+{
+	(void)ctx;
+	os_sim_advance(100000);
+}
+
+static void mount_that_never_returns_is_the_watchdogs(void **ctx)
+{
+	struct os_sim_child hook = { .argv0 = HOOK_DIR "/post-mount.d/10-x", .duration_ms = 10 };
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_exec(HOOK_DIR "/post-mount.d/10-x");
+	os_sim_child(&hook);
+	os_sim_at(5, mount_hangs, NULL);
+	assert_int_equal(machine_boot(), OS_SIM_WATCHDOG);
+	trace_expect("watchdog_ends_a_hang");
+	assert_once("WATCHDOG FIRES");
+	assert_absent("exec");
+	/* And the next boot knows: the trial was charged before. */
+	machine_restart();
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
+	assert_int_equal(machine_get().open, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(device_without_a_watchdog_boots),
+		T(hand_over_is_the_last_thing_before_the_root),
+		T(command_line_sets_the_time_of_the_hand_over_too),
+		T(off_is_off),
+		T(install_is_fed_on_progress_only),
+		T(mount_that_never_returns_is_the_watchdogs),
+	};
+
+	return cmocka_run_group_tests_name("trace of the watchdog", tests, NULL, NULL);
+}
