@@ -204,6 +204,14 @@ static void tell_missing(const struct devices *d, const struct conf *conf)
 	}
 }
 
+/* What came in time gets the time of its probers, which have a bound of their own. */
+static bool in_time(const struct probe *p, const struct devices_wait *wait, uint64_t waited)
+{
+	uint64_t limit = wait->timeout_s * UINT64_C(1000);
+
+	return waited < limit || (probe_pending(p) > 0 && waited < limit + REFRESH_MS);
+}
+
 enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *conf,
 			 const struct devices_wait *wait)
 {
@@ -213,16 +221,13 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	const struct probe_disk *disk = NULL;
 
 	probe_start(p);
-	while (waited < wait->timeout_s * UINT64_C(1000)) {
-		uint64_t left = wait->timeout_s * UINT64_C(1000) - waited;
-
+	while (in_time(p, wait, waited)) {
 		disk = pick_disk(p, conf, &points);
 		if (disk != NULL && points >= complete &&
 		    (!media || media_settled(p, conf, waited)))
 			break;
 		wait->idle(wait->ctx);
-		if (probe_step(p, left < STEP_MS / 5 ? (unsigned)left : STEP_MS / 5) ==
-		    KB_ETIMEDOUT)
+		if (probe_step(p, STEP_MS / 5) == KB_ETIMEDOUT)
 			log_debug("devices: waiting for disks");
 		waited = os_now_ms() - start;
 	}
