@@ -263,6 +263,7 @@ static enum kb_err choose_and_mount(struct boot *b)
 	const struct state_slot *s;
 	const char *version;
 
+	b->why[0] = '\0';
 	b->attempt.disk = b->rec.disk;
 	TRY(attempt_run(&b->attempt, &b->rec.s, &ops, b));
 	s = &b->rec.s.slot[b->attempt.chosen.slot];
@@ -274,7 +275,9 @@ static enum kb_err choose_and_mount(struct boot *b)
 	else
 		log_notice("slot %c: %s, %s", state_slot_letter(b->attempt.chosen.slot), version,
 			   state_st_name(s->st));
-	if (b->rec.s.seq != seq)
+	/* A good slot that boots as ever is no event, even where it is counted. */
+	if (b->rec.s.seq != seq &&
+	    (s->st != STATE_GOOD || b->why[0] != '\0' || b->attempt.chosen.tier != CHOOSE_NORMAL))
 		record_history(&b->rec, HISTORY_BOOT, b->attempt.chosen.slot, b->why,
 			       choose_tier_name(b->attempt.chosen.tier));
 	return KB_OK;

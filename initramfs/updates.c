@@ -137,8 +137,8 @@ static enum kb_err end_apply(struct boot *b, pid_t pid, bool ended, int *status)
 	return KB_ECHILD;
 }
 
-/* Runs apply. KB_OK: a slot was installed. KB_ENOENT: nothing to do. KB_ETIMEDOUT: it cannot even
- * be killed. */
+/* Runs apply. KB_OK: a slot was installed. KB_ENOENT: nothing to do. KB_EIO: it failed, and has
+ * noted why. KB_ECHILD: it crashed or stalled. KB_ETIMEDOUT: it cannot even be killed. */
 static enum kb_err run(struct boot *b, enum state_source src, bool rescue)
 {
 	static struct args args;
@@ -166,7 +166,16 @@ static enum kb_err run(struct boot *b, enum state_source src, bool rescue)
 		log_err("update: apply was ended by signal %d", WTERMSIG(status));
 	if (!WIFEXITED(status))
 		return KB_ECHILD;
-	return WEXITSTATUS(status) == 0 ? KB_OK : WEXITSTATUS(status) == 2 ? KB_ENOENT : KB_ECHILD;
+	switch (WEXITSTATUS(status)) {
+	case 0:
+		return KB_OK;
+	case 1:
+		return KB_EIO;
+	case 2:
+		return KB_ENOENT;
+	default:
+		return KB_ECHILD;
+	}
 }
 
 /* True if the source holds anything to look at; data is opened only when the state says that
@@ -177,6 +186,20 @@ static bool has_something(const struct boot *b, enum state_source src)
 		return b->cmd.media & CMDLINE_MEDIA_DATA && b->conf.data_enabled &&
 		       b->dev.data[0] != '\0' && b->rec.s.staged.source == STATE_SRC_DATA;
 	return b->cmd.media & CMDLINE_MEDIA_USB && b->conf.usb_enabled && b->dev.nmedia > 0;
+}
+
+/* A staged copy on which apply crashes or stalls is spent like one that cannot be read: else it
+ * would cost each boot that time, for ever. */
+static void spend_staged(struct record *r)
+{
+	bool dropped;
+
+	plan_staged_failed(&r->s, &dropped);
+	if (!dropped)
+		return;
+	log_warn("update: the staged copy is dropped: it took apply down %d times",
+		 STATE_FAILS_LIMIT);
+	record_history(r, HISTORY_REFUSED, STATE_NONE, "apply crashed or stalled on it", "data");
 }
 
 /*
@@ -215,6 +238,8 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, bool resc
 		log_err("update: unable to read the state again; going on with the one from "
 			"before, and without writing it");
 	plan_apply_end(&r->s, src);
+	if (err == KB_ECHILD && src == STATE_SRC_DATA)
+		spend_staged(r);
 	return err;
 }
 
