@@ -140,8 +140,9 @@ static void text_image(const struct manifest_image *im)
 
 	output_size(size, im->size);
 	bytes_hex(digest, im->digest, DIGEST_LEN);
-	printf("%-12s %s: %s, %s%s%u chunks of %u KiB%s\n", "image", im->name, size, im->filesystem,
-	       im->filesystem[0] != '\0' ? ", " : "", manifest_chunks(im), im->chunk >> 10,
+	printf("%-12s %s: %s, %s%s%u chunk%s of %u KiB%s\n", "image", im->name, size,
+	       im->filesystem, im->filesystem[0] != '\0' ? ", " : "", manifest_chunks(im),
+	       manifest_chunks(im) == 1 ? "" : "s", im->chunk >> 10,
 	       im->verity.present ? ", dm-verity" : "");
 	printf("%-12s digest %s\n", "", digest);
 }

@@ -72,7 +72,7 @@ enum kb_err key_file_load(struct key_file *k, const char *path)
 	fclose(f);
 	if (k->pkey == NULL) {
 		log_err("key %s: no private key in PEM form, or a wrong passphrase", path);
-		return KB_EFORMAT;
+		return KB_EINVAL;
 	}
 	err = derive_public(k, path);
 	if (err != KB_OK) {
@@ -80,8 +80,9 @@ enum kb_err key_file_load(struct key_file *k, const char *path)
 			"one",
 			path);
 		key_file_free(k);
+		return KB_EINVAL;
 	}
-	return err;
+	return KB_OK;
 }
 
 /* ---------------------------------------------------------------- making one */

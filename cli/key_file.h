@@ -20,7 +20,7 @@ enum kb_err key_file_generate(const char *base, enum keyring_alg alg,
 
 /*
  * Reads a private key (PEM; a passphrase is asked for on the terminal). KB_ENOENT, KB_EPERM,
- * KB_EFORMAT: none, or of a kind that bundles are not signed with. Failures are told.
+ * KB_EINVAL: none, or of a kind that bundles are not signed with. Failures are told.
  */
 enum kb_err key_file_load(struct key_file *k, const char *path) KB_MUST_CHECK;
 void key_file_free(struct key_file *k);

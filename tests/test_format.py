@@ -1,0 +1,539 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bundles and keys: what the command makes is read by a second reader, tests/format/keelreader.py,
+which was made from docs/FORMAT.md alone; and both refuse the same.
+
+Runs build/keelboot (KEELBOOT names another).
+"""
+import json
+import os
+import random
+import resource
+import signal
+import stat
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parent.parent
+FORMAT = TOP / "tests/format"
+KEELBOOT = os.environ.get("KEELBOOT", str(TOP / "build/keelboot"))
+OK, FAILURE, _NOTHING, USAGE, _REBOOT, VERIFY, INCOMPATIBLE = range(7)
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+sys.path.insert(0, str(FORMAT))
+import keelreader  # noqa: E402  pylint: disable=wrong-import-position
+
+
+def run(*args, env=None, limits=None, **kwargs):
+    environ = {"PATH": os.environ["PATH"], "LC_ALL": "C", **(env or {})}
+    return subprocess.run([KEELBOOT, *map(str, args)], env=environ, capture_output=True, text=True,
+                          timeout=300, check=False, preexec_fn=limits, **kwargs)
+
+
+def good(*args, **kwargs):
+    done = run(*args, **kwargs)
+    assert done.returncode == OK, done.stderr
+    return done
+
+
+def refused(code, *args, **kwargs):
+    """The message of a command that ends with this code."""
+    done = run(*args, **kwargs)
+    assert done.returncode == code, (args, done.returncode, done.stderr)
+    assert done.stderr.startswith("keelboot: "), done.stderr
+    assert done.stdout == ""
+    return done.stderr
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory):
+    """A folder with a.key, a.pem (Ed25519), b.key, b.pem (P-256)."""
+    folder = tmp_path_factory.mktemp("keys")
+    good("key", "generate", "-o", folder / "a")
+    good("key", "generate", "-o", folder / "b", "--type", "p256")
+    return folder
+
+
+def mixed(size, seed=1):
+    """Some text, some noise, and zeroes."""
+    rng = random.Random(seed)
+    data = bytearray(size)
+    for at in range(0, size, 50_000):
+        kind = rng.randrange(3)
+        piece = b"" if kind == 0 else rng.randbytes(40_000) if kind == 1 else b"text %d " % at * 4000
+        data[at:at + len(piece)] = piece
+    return bytes(data[:size])
+
+
+def padded(data):
+    return data + bytes(-len(data) % 4096)
+
+
+BASE = ["--compatible", "box", "--version", "2.0", "--sequence", "2", "--level", "3"]
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory, keys):
+    """A signed bundle of one image, and the image."""
+    folder = tmp_path_factory.mktemp("sample")
+    data = mixed(700_000)
+    (folder / "root.img").write_bytes(data)
+    good("bundle", "create", "-o", folder / "s.keel", *BASE, "--image", f"root={folder}/root.img",
+         "--chunk-size", "16K", "--sig-capacity", "1K", "--key", keys / "a.key")
+    return folder / "s.keel", padded(data)
+
+
+# ---------------------------------------------------------------- the second reader
+
+@pytest.mark.parametrize("name,options", [
+    ("ed25519", []), ("p256", []), ("ed25519", ["--compress", "none"]),
+    ("p256", ["--chunk-size", "16K", "--level", "19"]), ("ed25519", ["--chunk-size", "1M"]),
+    ("ed25519", ["--sig-capacity", "128K"]), ("ed25519", ["--threads", "7"]),
+])
+@pytest.mark.parametrize("size", [1, 4096, 256 * KIB, 1_234_567])
+def test_the_second_reader_reads_what_the_command_makes(tmp_path, keys, name, options, size):
+    key = keys / {"ed25519": "a", "p256": "b"}[name]
+    data = mixed(size, size)
+    (tmp_path / "root.img").write_bytes(data)
+    (tmp_path / "boot.img").write_bytes(data[::-1])
+    bundle = tmp_path / "x.keel"
+    good("bundle", "create", "-o", bundle, *BASE, "--image", f"root={tmp_path}/root.img,fs=ext4",
+         "--image", f"boot={tmp_path}/boot.img", "--key", f"{key}.key", *options)
+    read = keelreader.read(bundle, [f"{key}.pem"])
+    assert read.read_image("root") == padded(data)
+    assert read.read_image("boot") == padded(data[::-1])
+    assert read.manifest.images["root"]["filesystem"] == "ext4"
+    told = json.loads(good("bundle", "inspect", bundle, "--json", "--key", f"{key}.pem").stdout)
+    assert told["release"] == read.manifest.release_id().hex()
+    assert "good" in good("bundle", "verify", bundle, "--key", f"{key}.pem").stdout
+    good("bundle", "extract", bundle, "--key", f"{key}.pem", "--image", "boot", "-o",
+         tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == padded(data[::-1])
+
+
+def test_the_golden_bundle_stays_readable():
+    want = json.loads((FORMAT / "golden.json").read_text())
+    for key in "ed25519", "p256":
+        pem = FORMAT / f"golden-{key}.pem"
+        read = keelreader.read(FORMAT / "golden.keel", [pem])
+        for name in read.manifest.images:
+            read.read_image(name)
+        assert read.summary() == {**want, "signer": pem.name}
+        good("bundle", "verify", FORMAT / "golden.keel", "--key", pem)
+        told = json.loads(good("bundle", "inspect", FORMAT / "golden.keel", "--key", pem,
+                               "--json").stdout)
+        assert told["release"] == want["release"]
+        assert told["version"] == "1.0~golden"
+        assert [image["digest"] for image in told["images"]] == [
+            image["digest"] for image in want["images"].values()]
+
+
+def test_tables_of_many_pages(tmp_path, keys):
+    """45,056 chunks: 22 pages of hashes, 3 of records."""
+    with open(tmp_path / "big.img", "wb") as image:
+        image.truncate(704 * MIB)
+        for at in range(0, 704 * MIB, 48 * MIB):
+            image.seek(at + 5)
+            image.write(b"something")
+    bundle = tmp_path / "x.keel"
+    good("bundle", "create", "-o", bundle, *BASE, "--image", f"root={tmp_path}/big.img",
+         "--chunk-size", "16K", "--key", keys / "a.key")
+    read = keelreader.read(bundle, [keys / "a.pem"])
+    records = keelreader.record_table(read.tables, read.manifest.encodings[0])
+    hashes = keelreader.hash_table(read.tables, read.manifest.images["root"])
+    assert len(records) == len(hashes) == 45056
+    assert read.manifest.encodings[0]["table-length"] > 2 * 65536
+    assert [form for form, _ in records].count("zstd") == 15
+    good("bundle", "verify", bundle, "--key", keys / "a.pem")
+
+
+def test_a_huge_sparse_image_is_quick_and_small(tmp_path, keys):
+    def limits():
+        resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+        resource.setrlimit(resource.RLIMIT_AS, (256 * MIB, 256 * MIB))
+
+    with open(tmp_path / "huge.img", "wb") as image:
+        image.truncate(64 * GIB)
+        image.seek(40 * GIB)
+        image.write(b"here")
+    bundle = tmp_path / "x.keel"
+    good("bundle", "create", "-o", bundle, *BASE, "--image", f"root={tmp_path}/huge.img", "--key",
+         keys / "a.key", "--threads", "2", limits=limits)
+    assert bundle.stat().st_size < 10 * MIB
+    good("bundle", "verify", bundle, "--key", keys / "a.pem", limits=limits)
+    good("bundle", "extract", bundle, "--key", keys / "a.pem", "-o", tmp_path / "out",
+         limits=limits)
+    out = (tmp_path / "out").stat()
+    assert out.st_size == 64 * GIB and out.st_blocks * 512 < MIB
+
+
+# ---------------------------------------------------------------- damage
+
+def both_refuse(path, data, pem):
+    path.write_bytes(data)
+    message = refused(VERIFY, "bundle", "verify", path, "--key", pem)
+    with pytest.raises(keelreader.Refused):
+        keelreader.read(path, [pem]).read_image("root")
+    return message
+
+
+def test_one_flipped_bit_anywhere_is_refused_by_both(tmp_path, keys, sample):
+    data = bytearray(sample[0].read_bytes())
+    head = keelreader.Header(bytes(data[:512]))
+    rng = random.Random(7)
+    places = [0, 11, 100, 300, 511, 512, 520, 540, 600, 512 + head.sig_cap - 1]
+    for start, end in ((head.manifest_off, head.tables_off), (head.tables_off, head.payload_off),
+                       (head.payload_off, head.total_len)):
+        places += [start, end - 1] + [rng.randrange(start, end) for _ in range(10)]
+    for at in places:
+        data[at] ^= 1 << rng.randrange(8)
+        both_refuse(tmp_path / "flipped.keel", data, keys / "a.pem")
+        data[:] = sample[0].read_bytes()
+
+
+def test_truncated_and_prolonged_files_are_refused(tmp_path, keys, sample):
+    data = sample[0].read_bytes()
+    for length in (0, 1, 511, 512, 1000, 5000, len(data) // 2, len(data) - 1):
+        both_refuse(tmp_path / "x.keel", data[:length], keys / "a.pem")
+    assert "truncated" in both_refuse(tmp_path / "x.keel", data[:-1], keys / "a.pem")
+    assert "follow" in both_refuse(tmp_path / "x.keel", data + b"\0", keys / "a.pem")
+
+
+def test_parts_of_two_bundles_do_not_mix(tmp_path, keys, sample):
+    first = sample[0].read_bytes()
+    (tmp_path / "other.img").write_bytes(bytes(reversed(sample[1])))
+    good("bundle", "create", "-o", tmp_path / "o.keel", *BASE, "--image",
+         f"root={tmp_path}/other.img", "--chunk-size", "16K", "--sig-capacity", "1K", "--key",
+         keys / "a.key")
+    other = (tmp_path / "o.keel").read_bytes()
+    head = keelreader.Header(first[:512])
+    for cut in (512, head.manifest_off, head.tables_off, head.payload_off):
+        both_refuse(tmp_path / "x.keel", (first[:cut] + other[cut:])[:head.total_len],
+                    keys / "a.pem")
+
+
+# ---------------------------------------------------------------- bundles that create cannot make
+
+def forge(path, keys, manifest, tables, payload):
+    """A bundle of these parts, signed by a."""
+    text = manifest.encode()
+    fields = [512 + 1024, 512 + 1024 + len(text), len(tables),
+              512 + 1024 + len(text) + len(tables), len(payload)]
+    raw = struct.pack("<8sHHIQQQIIQQQQQ32s", b"KEELBNDL", 1, 1, 512, 0, 0, fields[3] + fields[4],
+                      1024, len(text), *fields, keelreader.sha256(text)).ljust(508, b"\0")
+    raw += struct.pack("<I", keelreader.crc32c(raw))
+    path.write_bytes(raw + bytes(1024) + text + tables + payload)
+    good("bundle", "sign", path, "--key", keys / "a.key")
+
+
+def forged_with_unknown(path, keys, sample, before):
+    """The sample, with an encoding of a kind that nobody knows before or behind the known one."""
+    read = keelreader.read(sample[0], [keys / "a.pem"])
+    image, known = read.manifest.images["root"], read.manifest.encodings[0]
+    text = sample[0].read_bytes()[read.header.manifest_off:read.header.tables_off].decode()
+    hashes = read.tables[:image["hashes-length"]]
+    table = read.tables[image["hashes-length"]:]
+    payload = sample[0].read_bytes()[read.header.payload_off:]
+    start = text.index("[encoding.1]")
+
+    def section(number, kind, extra, offset, length, at, stored, digest):
+        return (f"[encoding.{number}]\nimage=root\nkind={kind}\nforms={extra}\n"
+                f"table-offset={offset}\ntable-length={length}\ntable-digest={digest}\n"
+                f"payload-offset={at}\npayload-length={stored}\n")
+
+    here = len(hashes) + (5 if before else 0)
+    known_text = section(2 if before else 1, "full", "zero,raw,zstd", here, len(table),
+                         9 if before else 0, len(payload), known["table-digest"].hex())
+    unknown_text = section(1 if before else 2, "hologram", "light\nlaser=blue",
+                           len(hashes) + (0 if before else len(table)), 5,
+                           0 if before else len(payload), 9, "00" * 32)
+    if before:
+        forge(path, keys, text[:start] + unknown_text + known_text, hashes + b"12345" + table,
+              b"123456789" + payload)
+    else:
+        forge(path, keys, text[:start] + known_text + unknown_text, hashes + table + b"12345",
+              payload + b"123456789")
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_an_encoding_of_unknown_kind_is_passed_over(tmp_path, keys, sample, before):
+    path = tmp_path / "x.keel"
+    forged_with_unknown(path, keys, sample, before)
+    done = good("bundle", "verify", path, "--key", keys / "a.pem")
+    assert "not checked" in done.stderr
+    good("bundle", "extract", path, "--key", keys / "a.pem", "-o", tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == sample[1]
+    read = keelreader.read(path, [keys / "a.pem"])
+    assert read.read_image("root") == sample[1]
+    # It is the same release: only the way to obtain it is another.
+    assert read.manifest.release_id() == keelreader.read(
+        sample[0], [keys / "a.pem"]).manifest.release_id()
+
+
+def test_a_bundle_for_a_newer_reader_says_so(tmp_path, keys, sample):
+    data = bytearray(sample[0].read_bytes())
+    struct.pack_into("<Q", data, 24, 1)
+    struct.pack_into("<I", data, 508, keelreader.crc32c(bytes(data[:508])))
+    (tmp_path / "x.keel").write_bytes(data)
+    assert "newer" in refused(INCOMPATIBLE, "bundle", "verify", tmp_path / "x.keel", "--key",
+                              keys / "a.pem")
+    with pytest.raises(keelreader.Newer):
+        keelreader.read(tmp_path / "x.keel", [keys / "a.pem"])
+
+
+# ---------------------------------------------------------------- create
+
+def test_the_same_input_gives_the_same_bytes(tmp_path, keys, sample):
+    (tmp_path / "root.img").write_bytes(sample[1])
+    bundles = []
+    for threads in 1, 2, 9:
+        bundle = tmp_path / f"{threads}.keel"
+        good("bundle", "create", "-o", bundle, *BASE, "--image", f"root={tmp_path}/root.img",
+             "--key", keys / "a.key", "--threads", threads, "--chunk-size", "16K",
+             env={"SOURCE_DATE_EPOCH": "1700000000"})
+        bundles.append(bundle.read_bytes())
+    assert bundles[0] == bundles[1] == bundles[2]
+
+
+def test_a_recipe_says_the_same_as_options(tmp_path, keys, sample):
+    (tmp_path / "root.img").write_bytes(sample[1])
+    (tmp_path / "r.ini").write_text(
+        "; a recipe\n[bundle]\ncompatible = box,box-2\nversion = 1.0\nsequence = 3\nfloor = 1\n"
+        f"allow-downgrade = yes\ndescription = some text\nbuild = 9\nkey = {keys}/a.key\n"
+        "chunk-size = 64K\nlevel = 3\nsig-capacity = 2K\noutput = from-recipe.keel\n"
+        "[image.root]\nfile = root.img\nfilesystem = erofs\n")
+    epoch = {"SOURCE_DATE_EPOCH": "1"}
+    good("bundle", "create", tmp_path / "r.ini", "--version", "2.0", env=epoch)
+    good("bundle", "create", "-o", tmp_path / "o.keel", "--compatible", "box,box-2", "--version",
+         "2.0", "--sequence", "3", "--floor", "1", "--allow-downgrade", "yes", "--description",
+         "some text", "--build", "9", "--key", keys / "a.key", "--chunk-size", "64K", "--level",
+         "3", "--sig-capacity", "2K", "--image", f"root={tmp_path}/root.img,fs=erofs", env=epoch)
+    assert (tmp_path / "from-recipe.keel").read_bytes() == (tmp_path / "o.keel").read_bytes()
+
+
+@pytest.mark.parametrize("text,because", [
+    ("[bundle]\nvershun=1\n", "unknown key"), ("[bundle]\nversion=1 0\n", "not allowed"),
+    ("[bundel]\nversion=1\n", "unknown section"), ("[bundle\n", "line 1"),
+    ("[image.root]\nsize=4096\n", "unknown key"), ("[image.Root]\nfile=x\n", "a-z"),
+    ("[bundle]\nversion=1\nversion=2\n", "twice"), ("[bundle]\ncreated=2025\n", "unknown key"),
+    ("[bundle]\nversion=1\n  2\n", "indented"), ("[bundle]\nchunk-size=3K\n", "16K to 1M"),
+])
+def test_a_wrong_recipe_is_explained(tmp_path, text, because):
+    (tmp_path / "r.ini").write_text(text)
+    assert because in refused(USAGE, "bundle", "create", tmp_path / "r.ini", "-o",
+                              tmp_path / "x.keel")
+
+
+@pytest.mark.parametrize("without,because", [
+    ("--compatible", "--compatible"), ("--version", "--version"), ("--sequence", "--sequence"),
+    ("--image", "--image"), ("-o", "-o"),
+])
+def test_what_is_missing_is_named(tmp_path, without, because):
+    options = {"-o": tmp_path / "x.keel", "--compatible": "a", "--version": "1", "--sequence": "1",
+               "--image": "root=/dev/null"}
+    del options[without]
+    args = [word for pair in options.items() for word in pair]
+    assert because in refused(USAGE, "bundle", "create", *args)
+
+
+@pytest.mark.parametrize("option,value", [
+    ("--sequence", "0"), ("--sequence", "-1"), ("--sequence", "x"), ("--floor", "3"),
+    ("--chunk-size", "8K"), ("--chunk-size", "300K"), ("--chunk-size", "2M"), ("--level", "23"),
+    ("--level", "0"), ("--compress", "gzip"), ("--image", "root"), ("--image", "=x"),
+    ("--image", "../root=x"), ("--version", "1/2"), ("--compatible", "a,a"),
+    ("--compatible", "a b"), ("--description", "a;b"), ("--sig-capacity", "129K"),
+    ("--allow-downgrade", "maybe"), ("--threads", "0"), ("--frobnicate", "1"),
+])
+def test_bad_options_are_usage_errors(tmp_path, option, value):
+    message = refused(USAGE, "bundle", "create", "-o", tmp_path / "x.keel", "--compatible", "a",
+                      "--version", "1", "--sequence", "2", "--image", "root=x", option, value)
+    assert "--help" in message or "floor" in message
+
+
+@pytest.mark.parametrize("image,because", [
+    ("missing.img", "No such file"), ("empty.img", "empty"), (".", "neither a file"),
+])
+def test_images_that_cannot_be_read_leave_nothing_behind(tmp_path, image, because):
+    (tmp_path / "empty.img").write_bytes(b"")
+    assert because in refused(FAILURE, "bundle", "create", "-o", tmp_path / "x.keel", *BASE,
+                              "--image", f"root={tmp_path}/{image}")
+    assert sorted(os.listdir(tmp_path)) == ["empty.img"]
+
+
+def test_the_output_is_never_half_a_bundle(tmp_path, keys):
+    (tmp_path / "root.img").write_bytes(random.Random(1).randbytes(4 * MIB))
+    (tmp_path / "x.keel").write_bytes(b"the old one")
+
+    def limits():  # as if the disk were full
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, MIB))
+
+    args = ["bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image",
+            f"root={tmp_path}/root.img", "--key", keys / "a.key"]
+    refused(FAILURE, *args, limits=limits)
+    assert (tmp_path / "x.keel").read_bytes() == b"the old one"
+    assert sorted(os.listdir(tmp_path)) == ["root.img", "x.keel"]
+    good(*args)
+    assert (tmp_path / "x.keel").stat().st_size > 4 * MIB
+    assert not (tmp_path / "x.keel.tmp").exists()
+
+
+def test_an_image_is_not_overwritten_by_its_bundle(tmp_path):
+    image = tmp_path / "root.img"
+    image.write_bytes(b"precious")
+    assert "output" in refused(FAILURE, "bundle", "create", "-o", image, *BASE, "--image",
+                               f"root={image}")
+    assert image.read_bytes() == b"precious"
+
+
+def test_the_file_system_is_found(tmp_path):
+    image = tmp_path / "root.img"
+    with open(image, "wb") as out:
+        out.truncate(4 * MIB)
+    subprocess.run(["mke2fs", "-q", "-t", "ext2", image], check=True)
+    good("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image", f"root={image}")
+    told = json.loads(good("bundle", "inspect", tmp_path / "x.keel", "--json").stdout)
+    assert told["images"][0]["filesystem"] == "ext2"
+    assert told["signature_checked"] is False and told["signatures"] == []
+
+
+# ---------------------------------------------------------------- sign
+
+def test_signatures_are_added_and_each_is_enough(tmp_path, keys, sample):
+    path = tmp_path / "x.keel"
+    path.write_bytes(sample[0].read_bytes())
+    refused(VERIFY, "bundle", "verify", path, "--key", keys / "b.pem")
+    good("bundle", "sign", path, "--key", keys / "b.key")
+    for key in "a", "b":
+        good("bundle", "verify", path, "--key", keys / f"{key}.pem")
+        assert keelreader.read(path, [keys / f"{key}.pem"]).signer == f"{key}.pem"
+    one = path.read_bytes()
+    good("bundle", "sign", path, "--key", keys / "a.key")  # again: replaced
+    area = path.read_bytes()[512:1536]
+    assert len(keelreader.signatures(area)) == 2
+    assert one[1536:] == path.read_bytes()[1536:] and one[:512] == path.read_bytes()[:512]
+
+
+def test_signing_elsewhere_leaves_the_bundle_alone(tmp_path, keys, sample):
+    before = sample[0].read_bytes()
+    good("bundle", "sign", sample[0], "--key", keys / "b.key", "-o", tmp_path / "x.keel")
+    assert sample[0].read_bytes() == before
+    good("bundle", "verify", tmp_path / "x.keel", "--key", keys / "b.pem")
+
+
+def test_a_full_signature_area_is_said_and_nothing_is_lost(tmp_path, keys, sample):
+    path = tmp_path / "x.keel"
+    path.write_bytes(sample[0].read_bytes())
+    for i in range(12):
+        good("key", "generate", "-o", tmp_path / str(i))
+        before = path.read_bytes()
+        done = run("bundle", "sign", path, "--key", tmp_path / f"{i}.key")
+        if done.returncode != OK:
+            break
+    assert done.returncode == FAILURE and "--sig-capacity" in done.stderr
+    assert path.read_bytes() == before
+    good("bundle", "verify", path, "--key", keys / "a.pem")
+
+
+def test_an_unsigned_bundle_is_no_good(tmp_path, keys, sample):
+    (tmp_path / "root.img").write_bytes(sample[1])
+    done = good("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image",
+                f"root={tmp_path}/root.img")
+    assert "not signed" in done.stderr
+    refused(VERIFY, "bundle", "verify", tmp_path / "x.keel", "--key", keys / "a.pem")
+    refused(VERIFY, "bundle", "extract", tmp_path / "x.keel", "--key", keys / "a.pem", "-o",
+            tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert "signature not checked" in good("bundle", "inspect", tmp_path / "x.keel").stdout
+
+
+# ---------------------------------------------------------------- verify, inspect, extract
+
+def test_a_keyring_folder_does_as_well(tmp_path, keys, sample):
+    (tmp_path / "ring").mkdir()
+    message = refused(FAILURE, "bundle", "verify", sample[0], "--keys", tmp_path / "ring")
+    assert "no usable key" in message
+    for name in "a.pem", "b.pem":
+        (tmp_path / "ring" / name).write_bytes((keys / name).read_bytes())
+    assert "signed by a" in good("bundle", "verify", sample[0], "--keys", tmp_path / "ring").stdout
+
+
+def test_nothing_is_trusted_without_a_key(tmp_path, keys, sample):
+    assert "--key" in refused(USAGE, "bundle", "verify", sample[0])
+    assert "--key" in refused(USAGE, "bundle", "extract", sample[0], "-o", tmp_path / "x")
+    assert "PUBLIC KEY" in refused(FAILURE, "bundle", "verify", sample[0], "--key",
+                                   keys / "a.key")
+    refused(FAILURE, "bundle", "verify", sample[0], "--key", keys / "missing.pem")
+
+
+def test_a_damaged_chunk_is_not_extracted(tmp_path, keys, sample):
+    data = bytearray(sample[0].read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "x.keel").write_bytes(data)
+    message = refused(VERIFY, "bundle", "extract", tmp_path / "x.keel", "--key", keys / "a.pem",
+                      "-o", tmp_path / "out")
+    assert "chunk" in message
+    assert os.listdir(tmp_path) == ["x.keel"]
+
+
+def test_extract_names_what_it_lacks(tmp_path, keys, sample):
+    assert "inspect" in refused(FAILURE, "bundle", "extract", sample[0], "--key", keys / "a.pem",
+                                "--image", "boot", "-o", tmp_path / "x")
+    assert "regular" in refused(FAILURE, "bundle", "extract", sample[0], "--key", keys / "a.pem",
+                                "-o", "/dev/null")
+
+
+def test_help_has_an_example():
+    for verb in ["bundle"], ["key"], ["bundle", "create"], ["bundle", "sign"], \
+            ["bundle", "verify"], ["bundle", "inspect"], ["bundle", "extract"]:
+        done = good(*verb, "--help")
+        assert "Example:\n  keelboot " in done.stdout and done.stderr == ""
+    assert "did you mean" in refused(USAGE, "bundle", "verfy")
+
+
+# ---------------------------------------------------------------- keys
+
+def test_keys_are_secret_and_never_overwritten(tmp_path):
+    good("key", "generate", "-o", tmp_path / "k")
+    assert stat.S_IMODE((tmp_path / "k.key").stat().st_mode) == 0o600
+    before = (tmp_path / "k.key").read_bytes(), (tmp_path / "k.pem").read_bytes()
+    assert "never overwritten" in refused(FAILURE, "key", "generate", "-o", tmp_path / "k")
+    (tmp_path / "k.key").unlink()
+    refused(FAILURE, "key", "generate", "-o", tmp_path / "k")  # the public half is there
+    assert (tmp_path / "k.pem").read_bytes() == before[1]
+    assert not (tmp_path / "k.key").exists()
+
+
+def test_openssl_agrees_about_keys(keys):
+    for name, kind in ("a", "ed25519"), ("b", "ecdsa-p256"):
+        der = subprocess.run(["openssl", "pkey", "-in", keys / f"{name}.key", "-pubout", "-outform",
+                              "DER"], check=True, capture_output=True).stdout
+        key_id = keelreader.sha256(der)[:16].hex()
+        for half in "key", "pem":
+            told = good("key", "show", keys / f"{name}.{half}").stdout
+            assert kind in told and key_id in told
+
+
+def test_keys_of_openssl_sign(tmp_path, sample):
+    for i, kind in enumerate((["-algorithm", "ed25519"],
+                              ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])):
+        subprocess.run(["openssl", "genpkey", *kind, "-out", tmp_path / f"{i}.key"], check=True)
+        subprocess.run(["openssl", "pkey", "-in", tmp_path / f"{i}.key", "-pubout", "-out",
+                        tmp_path / f"{i}.pem"], check=True)
+        good("bundle", "sign", sample[0], "--key", tmp_path / f"{i}.key", "-o",
+             tmp_path / "x.keel")
+        good("bundle", "verify", tmp_path / "x.keel", "--key", tmp_path / f"{i}.pem")
+
+
+def test_other_kinds_of_keys_are_refused(tmp_path, sample):
+    for name, kind in (("rsa", ["-algorithm", "RSA"]),
+                       ("p384", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"])):
+        subprocess.run(["openssl", "genpkey", *kind, "-out", tmp_path / name], check=True,
+                       capture_output=True)
+        assert "P-256" in refused(FAILURE, "bundle", "sign", sample[0], "--key", tmp_path / name,
+                                  "-o", tmp_path / "x.keel")
+        assert not (tmp_path / "x.keel").exists()
+        refused(FAILURE, "key", "show", tmp_path / name)
