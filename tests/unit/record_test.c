@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state during the boot, on a simulated device: health, and what a save promises. */
+#include "tests/unit/states.h"
+
+#include "tests/sim/os_sim_here.h"
+
+#include "initramfs/record.h"
+#include "lib/log.h"
+#include "selector/store_internal.h"
+#include "tests/sim/bdev_sim.h"
+
+#define DEV  "/dev/vda1"
+#define BOTH 3 /* both slots are mountable */
+
+static struct bdev_sim disk;
+static struct record r;
+
+static int set_up(void **ctx)
+{
+	(void)ctx;
+	memset(&r, 0, sizeof(r));
+	os_sim_reset();
+	os_sim_log_level(LOG_LEVEL_WARNING);
+	bdev_sim_init(&disk, STORE_MIN_SIZE);
+	os_sim_bdev(DEV, &disk.bdev);
+	return 0;
+}
+
+static int tear_down(void **ctx)
+{
+	(void)ctx;
+	bdev_file_close(&r.file);
+	bdev_sim_free(&disk);
+	return 0;
+}
+
+static void put(struct state *s)
+{
+	enum store_finding found;
+	struct state old;
+	struct store st;
+
+	assert_int_equal(store_load(&st, &disk.bdev, &old, &found), KB_OK);
+	assert_int_equal(store_save_both(&st, s), KB_OK);
+	bdev_sim_cut(&disk, 1);
+}
+
+static struct state get(void)
+{
+	enum store_finding found;
+	struct state s;
+	struct store st;
+
+	assert_int_equal(store_load(&st, &disk.bdev, &s, &found), KB_OK);
+	assert_int_equal(found, STORE_FOUND);
+	return s;
+}
+
+static void a_valid_record_is_found_without_a_write(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	put(&s);
+	record_load(&r, DEV, 2, BOTH);
+	assert_int_equal(r.health, RECORD_FOUND);
+	assert_true(state_same(&r.s, &s));
+	assert_true(state_same(&r.disk, &s));
+	assert_int_equal(record_save(&r, &r.s), KB_OK);
+	assert_int_equal(disk.ops, 0);
+}
+
+static void a_blank_partition_gets_a_state_from_what_mounts(void **ctx)
+{
+	(void)ctx;
+	record_load(&r, DEV, 3, 2);
+	assert_int_equal(r.health, RECORD_BLANK);
+	assert_int_equal(get().nslots, 3);
+	assert_int_equal(get().slot[0].st, STATE_EMPTY);
+	assert_int_equal(get().slot[1].st, STATE_TRIAL);
+	assert_int_equal(get().pref, 1);
+	assert_true(state_same(&r.s, &r.disk));
+}
+
+static void a_lost_state_is_told_from_a_blank_one(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	put(&s);
+	for (int i = 0; i < 2; i++)
+		bdev_sim_scribble(&disk, STORE_REGION(i), (uint64_t)STORE_CELLS * STORE_CELL, 7);
+	record_load(&r, DEV, 2, BOTH);
+	assert_int_equal(r.health, RECORD_REBUILT);
+	assert_true(get().rebuilt);
+}
+
+static void a_new_state_that_cannot_be_saved_boots_and_is_saved_later(void **ctx)
+{
+	(void)ctx;
+	disk.fail_at = 1;
+	disk.fail_stays = true;
+	record_load(&r, DEV, 2, BOTH);
+	assert_int_equal(r.health, RECORD_UNWRITABLE);
+	assert_int_equal(r.s.slot[0].st, STATE_TRIAL);
+	disk.fail_at = 0;
+	assert_int_equal(record_save(&r, &r.s), KB_OK);
+	assert_int_equal(r.health, RECORD_FOUND);
+	assert_int_equal(get().slot[0].st, STATE_TRIAL);
+}
+
+static void without_a_partition_slots_are_unnamed_trials(void **ctx)
+{
+	(void)ctx;
+	record_load(&r, "", 3, BOTH);
+	assert_int_equal(r.health, RECORD_MISSING);
+	assert_int_equal(r.s.slot[0].st, STATE_TRIAL);
+	assert_int_equal(r.s.slot[0].tries, STATE_TRIES);
+	assert_int_equal(r.s.slot[2].st, STATE_EMPTY);
+	assert_int_equal(record_save(&r, &r.s), KB_ENODEV);
+	assert_int_equal(record_reload(&r), KB_ENODEV);
+	record_history(&r, HISTORY_BOOT, 0, "", "");
+	assert_int_equal(disk.ops, 0);
+}
+
+static void a_partition_that_does_not_open_or_is_too_small_is_as_missing(void **ctx)
+{
+	struct bdev_sim small;
+
+	(void)ctx;
+	record_load(&r, "/dev/vda9", 2, BOTH);
+	assert_int_equal(r.health, RECORD_MISSING);
+	bdev_sim_init(&small, STORE_MIN_SIZE - BDEV_ALIGN);
+	os_sim_bdev("/dev/vda2", &small.bdev);
+	record_load(&r, "/dev/vda2", 2, BOTH);
+	assert_int_equal(r.health, RECORD_MISSING);
+	assert_int_equal(small.ops, 0);
+	bdev_file_close(&r.file);
+	bdev_sim_free(&small);
+}
+
+static void a_read_only_partition_is_read(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	put(&s);
+	os_sim_fail("open " DEV " rw", 0, KB_EPERM);
+	record_load(&r, DEV, 2, BOTH);
+	assert_int_equal(r.health, RECORD_FOUND);
+	assert_int_equal(r.s.slot[0].st, STATE_GOOD);
+	r.s.floor = 5;
+	assert_int_not_equal(record_save(&r, &r.s), KB_OK);
+	assert_int_equal(r.health, RECORD_UNWRITABLE);
+}
+
+static void slots_that_the_configuration_adds_are_empty(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	put(&s);
+	record_load(&r, DEV, 4, 15);
+	assert_int_equal(r.s.nslots, 4);
+	assert_int_equal(r.s.slot[3].st, STATE_EMPTY);
+	assert_int_equal(record_reload(&r), KB_OK);
+	assert_int_equal(r.s.nslots, 4);
+	assert_int_equal(r.disk.nslots, 2);
+}
+
+static void after_a_failed_save_the_next_one_writes_even_what_was_there(void **ctx)
+{
+	struct state s, charged;
+
+	(void)ctx;
+	states_trial(&s);
+	put(&s);
+	record_load(&r, DEV, 2, BOTH);
+	charged = r.s;
+	charged.slot[1].tries--;
+	os_sim_fail("flush " DEV, 1, KB_EIO);
+	os_sim_fail("flush " DEV, 2, KB_EIO);
+	assert_int_equal(record_save(&r, &charged), KB_EIO);
+	assert_int_equal(r.health, RECORD_UNWRITABLE);
+	assert_int_equal(get().slot[1].tries, STATE_TRIES - 1); /* it landed */
+	assert_int_equal(record_save(&r, &r.s), KB_OK);
+	assert_int_equal(get().slot[1].tries, STATE_TRIES);
+	assert_int_equal(r.health, RECORD_FOUND);
+}
+
+static void what_another_process_wrote_is_loaded_and_written_behind(void **ctx)
+{
+	struct state s;
+	uint64_t seq;
+
+	(void)ctx;
+	states_fresh(&s);
+	put(&s);
+	record_load(&r, DEV, 2, BOTH);
+	s.floor = 9;
+	put(&s);
+	seq = get().seq;
+	assert_int_equal(record_reload(&r), KB_OK);
+	assert_int_equal(r.s.floor, 9);
+	r.s.floor = 10;
+	assert_int_equal(record_save(&r, &r.s), KB_OK);
+	assert_true(get().seq > seq);
+	assert_int_equal(get().floor, 10);
+}
+
+static void a_state_that_is_lost_meanwhile_is_not_written_over(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	put(&s);
+	record_load(&r, DEV, 2, BOTH);
+	disk.dead[0].to = STORE_MIN_SIZE;
+	disk.dead[0].reads = true;
+	assert_int_not_equal(record_reload(&r), KB_OK);
+	assert_int_equal(r.s.slot[0].st, STATE_GOOD);
+	r.s.floor = 3;
+	assert_int_equal(record_save(&r, &r.s), KB_ENODEV);
+	assert_int_equal(disk.ops, 0);
+}
+
+static void settling_rejects_a_trial_without_tries_and_tells(void **ctx)
+{
+	const struct reset_evidence ev = { .watchdog_fired = true };
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	s.slot[1].tries = 0;
+	put(&s);
+	record_load(&r, DEV, 2, BOTH);
+	os_sim_log_level(LOG_LEVEL_NOTICE);
+	record_settle(&r, &ev);
+	assert_int_equal(r.cause, RESET_CRASH);
+	assert_int_equal(r.s.slot[1].st, STATE_BAD);
+	assert_int_equal(os_sim_count("# slot b is rejected: crashed or hung"), 1);
+	assert_int_equal(get().slot[1].st, STATE_TRIAL); /* the next charge writes it */
+}
+
+static void every_health_has_a_name(void **ctx)
+{
+	static const char *const names[] = { "found", "blank", "rebuilt", "unwritable", "missing" };
+
+	(void)ctx;
+	for (unsigned i = 0; i < 5; i++)
+		assert_string_equal(record_health_name((enum record_health)i), names[i]);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(a_valid_record_is_found_without_a_write),
+		T(a_blank_partition_gets_a_state_from_what_mounts),
+		T(a_lost_state_is_told_from_a_blank_one),
+		T(a_new_state_that_cannot_be_saved_boots_and_is_saved_later),
+		T(without_a_partition_slots_are_unnamed_trials),
+		T(a_partition_that_does_not_open_or_is_too_small_is_as_missing),
+		T(a_read_only_partition_is_read),
+		T(slots_that_the_configuration_adds_are_empty),
+		T(after_a_failed_save_the_next_one_writes_even_what_was_there),
+		T(what_another_process_wrote_is_loaded_and_written_behind),
+		T(a_state_that_is_lost_meanwhile_is_not_written_over),
+		T(settling_rejects_a_trial_without_tries_and_tells),
+		T(every_health_has_a_name),
+	};
+
+	return cmocka_run_group_tests_name("record", tests, NULL, NULL);
+}
