@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the running system is told of its boot. */
+#include "tests/sim/os_sim_here.h"
+
+#include "initramfs/export.h"
+#include "lib/log.h"
+
+#include <json-c/json.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static struct boot b;
+
+static int booted(void **state)
+{
+	(void)state;
+	os_sim_reset();
+	os_sim_log_level(LOG_LEVEL_WARNING);
+	memset(&b, 0, sizeof(b));
+	conf_defaults(&b.conf);
+	state_init(&b.rec.s, 2);
+	b.rec.s.slot[1].st = STATE_TRIAL;
+	b.rec.s.slot[1].tries = 2;
+	snprintf(b.rec.s.slot[1].version, sizeof(b.rec.s.slot[1].version), "2.0");
+	snprintf(b.dev.disk, DEVICES_NAME, "/dev/vda");
+	snprintf(b.dev.state, DEVICES_NAME, "/dev/vda1");
+	snprintf(b.dev.slot[1].part[0], DEVICES_NAME, "/dev/vda3");
+	snprintf(b.wdt.dev, sizeof(b.wdt.dev), "/dev/watchdog0");
+	b.wdt.armed = true;
+	b.wdt.info.timeout_s = 60;
+	b.attempt.forced = STATE_NONE;
+	b.attempt.chosen = (struct choose_candidate){ .slot = 1, .tier = CHOOSE_NORMAL };
+	b.attempt.counted = true;
+	b.attempt.token = 37;
+	b.rec.cause = RESET_POWER;
+	return 0;
+}
+
+static const char *text_of(struct json_object *json, const char *key)
+{
+	return json_object_get_string(json_object_object_get(json, key));
+}
+
+static struct json_object *parsed(void)
+{
+	struct json_object *json = json_tokener_parse(os_sim_text("/run/keelboot/boot.json"));
+
+	assert_non_null(json);
+	return json;
+}
+
+static void the_files_are_those_of_the_page(void **state)
+{
+	(void)state;
+	export_write(&b);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	assert_string_equal(os_sim_text("/run/keelboot/token"), "b 37\n");
+	assert_string_equal(os_sim_text("/run/keelboot/devices"),
+			    "disk /dev/vda\nstate /dev/vda1\nslot b root /dev/vda3\n");
+}
+
+static void boot_json_is_json_with_every_field(void **state)
+{
+	struct json_object *json;
+
+	(void)state;
+	export_write(&b);
+	json = parsed();
+	assert_string_equal(text_of(json, "slot"), "b");
+	assert_string_equal(text_of(json, "tier"), "normal");
+	assert_string_equal(text_of(json, "status"), "trial");
+	assert_string_equal(text_of(json, "tries"), "2");
+	assert_string_equal(text_of(json, "token"), "37");
+	assert_string_equal(text_of(json, "counted"), "true");
+	assert_string_equal(text_of(json, "cause"), "power");
+	assert_string_equal(text_of(json, "version"), "2.0");
+	assert_string_equal(text_of(json, "state"), "found");
+	json_object_put(json);
+}
+
+static void a_forced_slot_is_told_as_forced(void **state)
+{
+	struct json_object *json;
+
+	(void)state;
+	b.attempt.forced = 1;
+	export_write(&b);
+	json = parsed();
+	assert_string_equal(text_of(json, "tier"), "forced");
+	json_object_put(json);
+}
+
+/* Whatever the command line and a release hold, the file stays JSON and whole. */
+static void no_text_breaks_the_json(void **state)
+{
+	struct json_object *json;
+
+	(void)state;
+	b.cmd.nwarnings = CMDLINE_WARNINGS_MAX;
+	for (unsigned i = 0; i < CMDLINE_WARNINGS_MAX; i++) {
+		memset(b.cmd.warning[i], i % 2 == 0 ? '"' : '\\', CMDLINE_TEXT_MAX);
+		b.cmd.warning[i][3] = '\x01';
+		b.cmd.warning[i][5] = (char)0xff;
+	}
+	memset(b.why, '"', STATE_STR_MAX);
+	memset(b.rec.s.slot[1].version, '\\', STATE_STR_MAX);
+	export_write(&b);
+	json = parsed();
+	assert_int_equal(json_object_array_length(json_object_object_get(json, "warnings")),
+			 CMDLINE_WARNINGS_MAX);
+	assert_int_equal(strlen(text_of(json, "reason")), STATE_STR_MAX);
+	json_object_put(json);
+}
+
+static void a_full_run_stops_nothing(void **state)
+{
+	(void)state;
+	os_sim_fail("write /run/keelboot", 0, KB_ENOSPC);
+	os_sim_fail("mkdir /run/keelboot", 0, KB_ENOSPC);
+	export_write(&b);
+	assert_int_equal(os_sim_count("# export: unable to write"), 4);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup(f, booted)
+	const struct CMUnitTest tests[] = {
+		T(the_files_are_those_of_the_page), T(boot_json_is_json_with_every_field),
+		T(a_forced_slot_is_told_as_forced), T(no_text_breaks_the_json),
+		T(a_full_run_stops_nothing),
+	};
+
+	return cmocka_run_group_tests_name("export", tests, NULL, NULL);
+}
