@@ -110,8 +110,10 @@ check: ## install what is missing, build, run every test; ends with "N passed, N
 	@tests/run $(SUITES)
 
 # ---------------------------------------------------------------- style
-lint: all ## hold the sources to the style guide (LINT=check: only that check)
-	@tests/lint/lint.py $(addprefix --only ,$(LINT))
+lint: ## hold the sources to the style guide (ONLY=check: only that check)
+	@qemu/deps check
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@tests/lint/lint.py $(addprefix --only ,$(ONLY))
 
 print-cflags:
 	$(info $(CPPFLAGS) $(ALL_CFLAGS))@:
