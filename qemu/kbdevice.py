@@ -14,11 +14,13 @@ from drives import Drive
 
 TOP = Path(__file__).resolve().parent.parent
 COMPATIBLE = "demo-board"
+MODULES = ("virtio", "usb", "sd", "nvme", "ext4", "vfat", "watchdog")
+FACTORY = ("--slots", "2", "--good", "a")
 CONF = """\
 # What this device is. `man 5 system.conf` lists every key.
 [system]
 compatible={compatible}
-# The i6300esb of QEMU tells a reset by the watchdog, but does not announce that it can. A good slot needs no counting then.
+# QEMU's i6300esb tells a reset by the watchdog, though it does not announce it: good slots need no counting.
 count={count}
 tries={tries}
 
@@ -144,7 +146,7 @@ class Device:
                 "--image", f"root={image}", "--key", self.key(), *options)
         return out
 
-    def initramfs(self, *options, name="initramfs", modules=("virtio", "usb", "sd", "nvme", "ext4", "vfat", "watchdog")) -> Path:
+    def initramfs(self, *options, name="initramfs", modules=MODULES) -> Path:
         """The initramfs with this device's system.conf and keys."""
         out = self.work / f"{name}.img"
         if not out.exists():
@@ -167,7 +169,7 @@ class Device:
         run(self.keelboot, "state", "init", *options, out)
         return out
 
-    def disk(self, a=None, b=None, *, state=("--slots", "2", "--good", "a"), data=None, name="disk", sector=512) -> Path:
+    def disk(self, a=None, b=None, *, state=FACTORY, data=None, name="disk", sector=512) -> Path:
         """A disk with state, data and two slots. a, b: images or None; state: options, a file, or None (blank)."""
         path = self.work / f"{name}.img"
         path.unlink(missing_ok=True)

@@ -12,7 +12,8 @@ PROGRAMS = ("init", "keelboot-helper", "keelboot")
 
 
 def readelf(option: str, name: str) -> str:
-    return subprocess.run(["readelf", "-W", option, str(TOP / "build" / name)], text=True, capture_output=True, check=True).stdout
+    return subprocess.run(["readelf", "-W", option, str(TOP / "build" / name)], text=True, capture_output=True,
+                          check=True).stdout
 
 
 def symbols(name: str) -> set:

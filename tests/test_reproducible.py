@@ -27,9 +27,9 @@ def builds(tmp_path_factory):
     for name in ("one", "another-folder"):
         tree = tmp_path_factory.mktemp(name) / "tree"
         tree.mkdir()
-        files = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP, check=True,
-                               capture_output=True).stdout.decode().split("\0")
-        for file in filter(None, files):
+        listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP,
+                                check=True, capture_output=True).stdout.decode()
+        for file in filter(None, listed.split("\0")):
             if file.split("/")[0] in ("tests", "docs", "qemu") or not (TOP / file).exists():
                 continue
             (tree / file).parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,6 @@ import argparse
 import json
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,7 +18,6 @@ TOP = Path(__file__).resolve().parents[2]
 BENCH = Path(__file__).resolve().parent
 sys.path.insert(0, str(TOP / "qemu"))
 
-import kbkernel                          # noqa: E402
 from kbdevice import Device, run         # noqa: E402
 
 SETS = ("virtio", "usb", "sd", "nvme", "ext4", "vfat", "watchdog")
@@ -70,7 +68,8 @@ def main() -> int:
         packed = {
             "keelboot": device.initramfs("--init", mark, "--add", f"{device.build / 'init'}:/init.measured",
                                          name="keelboot", modules=SETS),
-            "minimal": device.initramfs("--init", mark, "--add", f"{minimal}:/init.measured", name="minimal", modules=SETS),
+            "minimal": device.initramfs("--init", mark, "--add", f"{minimal}:/init.measured", name="minimal",
+                                        modules=SETS),
         }
         sizes = {"with modules": device.initramfs(name="whole", modules=SETS).stat().st_size,
                  "without modules": device.initramfs(name="bare", modules=()).stat().st_size}
