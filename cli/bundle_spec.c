@@ -104,7 +104,7 @@ const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *
 	if (strcmp(key, "output") == 0)
 		return set_path(s->output, dir, value);
 	if (strcmp(key, "format") == 0 || strcmp(key, "created") == 0)
-		return MANIFEST_UNKNOWN_KEY; /* not for people to say */
+		return manifest_unknown_key; /* not for people to say */
 	return manifest_bundle_key(&s->m, key, value);
 }
 
@@ -139,7 +139,7 @@ const char *bundle_spec_set_image(struct bundle_spec *s, const char *dir, const 
 	if (strcmp(key, "file") == 0)
 		return set_path(s->file[i], dir, value);
 	if (strcmp(key, "filesystem") != 0 && strncmp(key, "verity-", 7) != 0)
-		return MANIFEST_UNKNOWN_KEY; /* what is measured is not for people to say */
+		return manifest_unknown_key; /* what is measured is not for people to say */
 	return manifest_image_key(&s->m.image[i], key, value);
 }
 

@@ -27,7 +27,7 @@ void bundle_spec_default(struct bundle_spec *s);
 /*
  * Sets one thing by its name, as it stands in the [bundle] section of a recipe and, with "--", on
  * the command line. Paths are relative to dir ("" or "x/"). NULL, or what is wrong with the value;
- * MANIFEST_UNKNOWN_KEY.
+ * manifest_unknown_key.
  */
 const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *key,
 			    const char *value);

@@ -63,7 +63,7 @@ def mixed(size, seed=1):
     data = bytearray(size)
     for at in range(0, size, 50_000):
         kind = rng.randrange(3)
-        piece = b"" if kind == 0 else rng.randbytes(40_000) if kind == 1 else b"text %d " % at * 4000
+        piece = [b"", rng.randbytes(40_000), b"text %d " % at * 4000][kind]
         data[at:at + len(piece)] = piece
     return bytes(data[:size])
 

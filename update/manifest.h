@@ -106,9 +106,9 @@ enum kb_err manifest_parse(struct manifest *m, const char *text, size_t len, cha
 
 /*
  * Sets one key of [bundle] or of an [image.NAME] from its text, by the rules of manifest_parse().
- * NULL when it was taken; else what is wrong with the value, or MANIFEST_UNKNOWN_KEY itself.
+ * NULL when it was taken; else what is wrong with the value, or manifest_unknown_key itself.
  */
-extern const char MANIFEST_UNKNOWN_KEY[];
+extern const char manifest_unknown_key[];
 const char *manifest_bundle_key(struct manifest *m, const char *key, const char *value);
 const char *manifest_image_key(struct manifest_image *im, const char *key, const char *value);
 

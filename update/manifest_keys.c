@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const char MANIFEST_UNKNOWN_KEY[] = "unknown key";
+const char manifest_unknown_key[] = "unknown key";
 
 /* ---------------------------------------------------------------- [bundle] */
 
@@ -337,14 +337,14 @@ const char *manifest_bundle_key(struct manifest *m, const char *key, const char 
 {
 	int i = manifest_key_find(manifest_bundle_keys, key);
 
-	return i < 0 ? MANIFEST_UNKNOWN_KEY : manifest_bundle_keys[i].set(m, value);
+	return i < 0 ? manifest_unknown_key : manifest_bundle_keys[i].set(m, value);
 }
 
 const char *manifest_image_key(struct manifest_image *im, const char *key, const char *value)
 {
 	int i = manifest_key_find(manifest_image_keys, key);
 
-	return i < 0 ? MANIFEST_UNKNOWN_KEY : manifest_image_keys[i].set(im, value);
+	return i < 0 ? manifest_unknown_key : manifest_image_keys[i].set(im, value);
 }
 
 const char *manifest_check_name(const char *name)

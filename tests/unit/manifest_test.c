@@ -593,10 +593,10 @@ static void keys_are_set_one_by_one_by_the_same_rules(void **state)
 	assert_null(manifest_bundle_key(&m, "version", "3.0"));
 	assert_string_equal(m.version, "3.0");
 	assert_non_null(manifest_bundle_key(&m, "version", "3 0"));
-	assert_ptr_equal(manifest_bundle_key(&m, "vershun", "3"), MANIFEST_UNKNOWN_KEY);
+	assert_ptr_equal(manifest_bundle_key(&m, "vershun", "3"), manifest_unknown_key);
 	assert_null(manifest_image_key(&im, "filesystem", "erofs"));
 	assert_string_equal(im.filesystem, "erofs");
-	assert_ptr_equal(manifest_image_key(&im, "version", "3"), MANIFEST_UNKNOWN_KEY);
+	assert_ptr_equal(manifest_image_key(&im, "version", "3"), manifest_unknown_key);
 }
 
 int main(void)
