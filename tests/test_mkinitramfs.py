@@ -216,6 +216,20 @@ def test_compressions_are_ones_that_the_kernel_reads(make):
     assert "levels 1 to 9" in result.stderr
 
 
+@pytest.mark.parametrize("window", [128, 1024, 4096])
+def test_the_kernel_needs_no_more_memory_than_is_said(window):
+    data = PROGRAM.read_bytes() * 2000
+    packed = kbcompress.compress(data, "zstd", 1, window)
+    # RFC 8878, 3.1.1.1: no single segment, so a window descriptor follows; exponent and mantissa.
+    assert packed[4] & 0x20 == 0
+    assert packed[5] == (window.bit_length() - 1) << 3
+    packed = kbcompress.compress(data, "xz", 0, window)
+    # .xz specification, 5.3.1: the byte behind LZMA2's id and size; 12 bytes of stream header first.
+    assert packed[14:16] == b"\x21\x01" and packed[16] == 2 * (window.bit_length() - 3)
+    with pytest.raises(kbcompress.CompressError):
+        kbcompress.compress(data, "zstd", 1, 64)
+
+
 # ---------------------------------------------------------------- modules
 
 def test_order_honours_dependencies_and_soft_dependencies(make, tmp_path):

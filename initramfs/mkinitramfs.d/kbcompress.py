@@ -11,7 +11,9 @@ PACKAGES = {"lz4": "lz4", "zstd": "zstd"}       # program: Debian's package
 LEVELS = {"none": (0, 0, 0), "gzip": (1, 9, 9), "lz4": (1, 12, 12), "zstd": (1, 22, 19),
           "xz": (0, 9, 9)}
 FORMATS = tuple(LEVELS)
-ZSTD_WINDOW_LOG = 22    # 4 MiB; 8 MiB would save 0.1 % (docs/decisions/0002)
+# What the kernel allocates to unpack zstd or xz, in KiB. 8192 would save 0.1 %; 1024 costs 8 %, and
+# 3 MiB less of memory (docs/decisions/0002).
+WINDOW = 4096
 
 
 class CompressError(Exception):
@@ -30,7 +32,14 @@ def _filter(command: list, data: bytes, what: str) -> bytes:
     return result.stdout
 
 
-def compress(data: bytes, form: str, level=None) -> bytes:
+def window_log(data: bytes, window: int) -> int:
+    """The largest power of two that is not above window KiB and of use for this data."""
+    if not 128 <= window <= 65536:
+        raise CompressError(f"--window {window}: not from 128 to 65536 KiB")
+    return min(max((len(data) - 1).bit_length(), 17), (window * 1024).bit_length() - 1)
+
+
+def compress(data: bytes, form: str, level=None, window: int = WINDOW) -> bytes:
     """`level` None: the default, which is the smallest that is still reasonably quick to make."""
     low, high, default = LEVELS[form]
     level = default if level is None else level
@@ -41,21 +50,17 @@ def compress(data: bytes, form: str, level=None) -> bytes:
     if form == "gzip":
         return gzip.compress(data, level, mtime=0)
     if form == "xz":
-        # The kernel's decoder knows no check but CRC32, and allocates the dictionary: never more
-        # than is of use.
-        size = min(max(1 << (len(data) - 1).bit_length(), 1 << 16), 1 << 23)
+        # The kernel's decoder knows no check but CRC32.
         filters = [{"id": lzma.FILTER_LZMA2, "preset": level | lzma.PRESET_EXTREME,
-                    "dict_size": size}]
+                    "dict_size": 1 << window_log(data, window)}]
         return lzma.compress(data, check=lzma.CHECK_CRC32, filters=filters)
     if form == "lz4":
         # -l: the legacy frame, the only one that the kernel knows.
         return _filter(["lz4", "-l", f"-{level}", "-q", "-c", "-"], data, "to compress with lz4")
-    # The kernel has to allocate the window beside the image, packed and unpacked: never more than
-    # is of use.
+    # The kernel allocates the window beside the image, packed and unpacked.
+    options = [f"-{level}", f"--zstd=wlog={window_log(data, window)}", "--no-check", "-T1"]
     extra = ["--ultra"] if level > 19 else []
-    window = min(max((len(data) - 1).bit_length(), 17), ZSTD_WINDOW_LOG)
-    return _filter(["zstd", *extra, f"-{level}", f"--zstd=wlog={window}", "-q", "-c", "--no-check",
-                    "-T1"], data, "to compress with zstd")
+    return _filter(["zstd", *extra, *options, "-q", "-c"], data, "to compress with zstd")
 
 
 def decompress(data: bytes, name: str) -> bytes:
