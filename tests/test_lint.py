@@ -217,8 +217,8 @@ def test_licence(tree, name, text, line):
 
 
 @pytest.mark.parametrize("text", [
-    "/work" "/main/x", "/ro" "ot/.config", "/ho" "me/anna", "https://registry.example.org/x",
-    "http://mirror.local/debian", "pypi" ".org", "--index" "-url",
+    "/work" "/main/x", "/ro" "ot/.config", "/ho" "me/anna", "https:/" "/registry.example.org/x",
+    "http:/" "/mirror.local/debian", "pypi" ".org", "--index" "-url",
 ])
 def test_places(tree, text):
     put(tree, "docs/x.md", f"first\nsee {text}\n")
