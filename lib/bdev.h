@@ -65,6 +65,7 @@ struct bdev_file {
 	struct bdev bdev; /* first, so that a struct bdev * is one of these */
 	int fd;		  /* owned; -1 when closed */
 	bool block;	  /* a block device, not a file */
+	bool direct;	  /* reads and writes go past the page cache */
 };
 
 enum bdev_file_flags {

@@ -99,8 +99,11 @@ static enum kb_err file_zero(struct bdev *b, uint64_t off, uint64_t len)
 
 static enum kb_err file_drop_cache(struct bdev *b, uint64_t off, uint64_t len)
 {
-	int rc = posix_fadvise(self(b)->fd, (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
+	int rc;
 
+	if (self(b)->direct)
+		return KB_OK;
+	rc = posix_fadvise(self(b)->fd, (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
 	return rc == 0 ? KB_OK : err_errno(rc);
 }
 
@@ -117,7 +120,7 @@ static bool file_is_zero(struct bdev *b, uint64_t off, uint64_t len)
 static void file_prefetch(struct bdev *b, uint64_t off, uint64_t len)
 {
 	/* The kernel would fill the page cache with the zeroes of a hole. */
-	if (file_is_zero(b, off, len))
+	if (self(b)->direct || file_is_zero(b, off, len))
 		return;
 	(void)posix_fadvise(self(b)->fd, (off_t)off, (off_t)len, POSIX_FADV_WILLNEED);
 }
@@ -155,6 +158,7 @@ enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
 	 * special case. */
 	b->bdev.size = bytes - bytes % BDEV_ALIGN;
 	b->bdev.sector = (uint32_t)sector;
+	b->direct = fcntl(fd, F_GETFL) & O_DIRECT;
 	b->fd = fd;
 	return KB_OK;
 }

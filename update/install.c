@@ -103,7 +103,7 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 		TRY(install_write_chunk(j, &c));
 		install_job_tick(j, c.c.len);
 	}
-	return e == KB_ENOENT ? KB_OK : e;
+	return e == KB_ENOENT ? install_write_end(j) : e;
 }
 
 static enum kb_err write_all(struct install_job *j)

@@ -33,6 +33,8 @@ struct install_job {
 	bool sealed;
 	bool expect_same; /* the last chunk needed no write, so the next may not either */
 	bool warned;	  /* that the slot could not be read */
+	/* Zeroing that was put off, since devices like it in large pieces */
+	uint64_t zero_off, zero_len;
 	uint64_t done, total;
 	enum install_phase phase;
 	uint64_t told_ms;
@@ -66,6 +68,9 @@ bool install_write_has(void *job, const struct reader_chunk *c);
 /* Brings one chunk of j->now to the slot, as far as blocks differ. */
 enum kb_err install_write_chunk(struct install_job *j,
 				const struct install_pipe_chunk *pc) KB_MUST_CHECK;
+
+/* Behind the last chunk of a part: what was put off. */
+enum kb_err install_write_end(struct install_job *j) KB_MUST_CHECK;
 
 /* Clears old superblocks behind the image, and gives the rest back to the device. */
 enum kb_err install_write_rest(struct install_job *j, struct install_job_part *p) KB_MUST_CHECK;

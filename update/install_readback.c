@@ -73,10 +73,15 @@ static enum kb_err check_segment(struct install_readback *rb,
 	return KB_OK;
 }
 
-/* Checks the segment at work, and frees it. Called with the lock held. */
+static struct install_readback_segment *segment(struct install_readback *rb, unsigned n)
+{
+	return &rb->seg[n % INSTALL_READBACK_RING];
+}
+
+/* Checks the oldest segment, and frees it. Called with the lock held. */
 static void do_work(struct install_readback *rb)
 {
-	struct install_readback_segment *s = rb->work;
+	struct install_readback_segment *s = segment(rb, rb->read);
 	enum kb_err e;
 	uint64_t off;
 
@@ -89,7 +94,7 @@ static void do_work(struct install_readback *rb)
 	}
 	s->n = 0;
 	s->bytes = 0;
-	rb->work = NULL;
+	rb->read++;
 	pthread_cond_broadcast(&rb->changed);
 }
 
@@ -99,7 +104,7 @@ static void *thread_main(void *arg)
 
 	pthread_mutex_lock(&rb->lock);
 	while (!rb->quit) {
-		if (rb->work != NULL)
+		if (rb->read != rb->filled)
 			do_work(rb);
 		else
 			pthread_cond_wait(&rb->changed, &rb->lock);
@@ -155,19 +160,17 @@ static void wait_changed(struct install_readback *rb, unsigned timeout_ms)
 
 enum kb_err install_readback_push(struct install_readback *rb)
 {
-	struct install_readback_segment *s = &rb->seg[rb->filling];
 	enum kb_err e;
 
 	pthread_mutex_lock(&rb->lock);
-	if (s->n > 0) {
-		while (rb->work != NULL)
-			wait_changed(rb, 1000);
-		rb->work = s;
-		rb->filling ^= 1u;
+	if (segment(rb, rb->filled)->n > 0) {
+		rb->filled++;
 		if (rb->threaded)
 			pthread_cond_broadcast(&rb->changed);
 		else
 			do_work(rb);
+		while (rb->filled - rb->read == INSTALL_READBACK_RING)
+			wait_changed(rb, 1000);
 	}
 	e = rb->err;
 	pthread_mutex_unlock(&rb->lock);
@@ -177,13 +180,13 @@ enum kb_err install_readback_push(struct install_readback *rb)
 enum kb_err install_readback_add(struct install_readback *rb, struct bdev *dev, uint64_t off,
 				 uint32_t len, const uint8_t *hash, bool zero)
 {
-	struct install_readback_segment *s = &rb->seg[rb->filling];
+	struct install_readback_segment *s = segment(rb, rb->filled);
 	struct install_readback_item *it;
 
 	if (s->n > 0 && (s->dev != dev || s->n == INSTALL_READBACK_ITEMS ||
 			 s->bytes >= INSTALL_READBACK_BYTES)) {
 		TRY(install_readback_push(rb));
-		s = &rb->seg[rb->filling];
+		s = segment(rb, rb->filled);
 	}
 	s->dev = dev;
 	it = &s->item[s->n++];
@@ -200,10 +203,10 @@ enum kb_err install_readback_wait(struct install_readback *rb, unsigned timeout_
 	enum kb_err e;
 
 	pthread_mutex_lock(&rb->lock);
-	if (rb->work != NULL)
+	if (rb->read != rb->filled)
 		wait_changed(rb, timeout_ms);
 	*done = rb->done;
-	e = rb->err != KB_OK ? rb->err : rb->work != NULL ? KB_ETIMEDOUT : KB_OK;
+	e = rb->err != KB_OK ? rb->err : rb->read != rb->filled ? KB_ETIMEDOUT : KB_OK;
 	pthread_mutex_unlock(&rb->lock);
 	return e;
 }

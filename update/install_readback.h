@@ -14,6 +14,7 @@
  * worst of cards. */
 #define INSTALL_READBACK_BYTES (16u << 20)
 #define INSTALL_READBACK_ITEMS 512u
+#define INSTALL_READBACK_RING  4u /* segments: so far may the writer be ahead */
 
 struct install_readback_segment {
 	struct bdev *dev;
@@ -28,8 +29,7 @@ struct install_readback_segment {
 };
 
 struct install_readback {
-	struct install_readback_segment seg[2]; /* one fills while the other is read */
-	unsigned filling;
+	struct install_readback_segment seg[INSTALL_READBACK_RING];
 	uint64_t added; /* bytes, ever */
 	struct digest digest;
 	bool threaded, started;
@@ -37,7 +37,7 @@ struct install_readback {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	/* under lock */
-	struct install_readback_segment *work; /* NULL: idle */
+	unsigned filled, read; /* segments so far; they differ by less than the ring's size */
 	bool quit;
 	uint64_t done; /* bytes */
 	enum kb_err err;

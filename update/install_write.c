@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define ZERO_RUN      (64u << 10) /* shorter runs of zeroes are written like data */
+#define ZERO_MAX      (16u << 20) /* zeroed at once: a slow device writes them */
 #define DISCARD_ALIGN (1u << 20)
 #define DISCARD_PIECE (256u << 20) /* so that a slow device still shows progress */
 
@@ -70,20 +71,61 @@ static uint32_t run_length(const uint8_t *want, uint32_t at, uint32_t end, bool 
 	return i - at;
 }
 
+static enum kb_err lost_write(struct install_job *j)
+{
+	return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
+				"what was written does not come back from the medium (byte %llu): "
+				"the storage is failing",
+				(unsigned long long)j->rb.err_off);
+}
+
+static enum kb_err note_zeroed(struct install_job *j, uint64_t off, uint64_t len)
+{
+	while (len > 0) {
+		uint32_t n = len < MANIFEST_CHUNK_MAX ? (uint32_t)len : MANIFEST_CHUNK_MAX;
+
+		if (install_readback_add(&j->rb, j->now->raw, off, n, NULL, true) != KB_OK)
+			return lost_write(j);
+		off += n;
+		len -= n;
+	}
+	return KB_OK;
+}
+
+enum kb_err install_write_end(struct install_job *j)
+{
+	uint64_t off = j->zero_off, len = j->zero_len;
+
+	j->zero_len = 0;
+	if (len == 0)
+		return KB_OK;
+	if (bdev_zero(j->now->dev, off, len) != KB_OK)
+		return write_failed(j, off);
+	return note_zeroed(j, off, len);
+}
+
+static enum kb_err write_zeroes(struct install_job *j, uint64_t off, uint32_t len)
+{
+	if (len < ZERO_RUN) {
+		if (bdev_write(j->now->dev, off, zeroes, len) != KB_OK)
+			return write_failed(j, off);
+		return note_zeroed(j, off, len);
+	}
+	if (j->zero_off + j->zero_len != off || j->zero_len >= ZERO_MAX)
+		TRY(install_write_end(j));
+	if (j->zero_len == 0)
+		j->zero_off = off;
+	j->zero_len += len;
+	return KB_OK;
+}
+
+/* data NULL: zeroes. */
 static enum kb_err write_run(struct install_job *j, uint64_t off, const uint8_t *data, uint32_t len)
 {
-	enum kb_err e;
-
-	if (data != NULL)
-		e = bdev_write(j->now->dev, off, data, len);
-	else if (len >= ZERO_RUN)
-		e = bdev_zero(j->now->dev, off, len);
-	else
-		e = bdev_write(j->now->dev, off, zeroes, len);
-	if (e != KB_OK)
-		return write_failed(j, off);
 	j->in->bytes_written += len;
-	return KB_OK;
+	if (data == NULL)
+		return write_zeroes(j, off, len);
+	return bdev_write(j->now->dev, off, data, len) == KB_OK ? KB_OK : write_failed(j, off);
 }
 
 /* Writes the differing runs of a chunk, from byte `from` of it on. */
@@ -106,18 +148,14 @@ static enum kb_err write_runs(struct install_job *j, uint64_t off, uint32_t from
 	return KB_OK;
 }
 
-/* The chunk that begins under the seal is read back with the head, before that is written. */
+/* The chunk that begins under the seal is read back with the head, before that is written; zeroes
+ * were noted run by run. */
 static enum kb_err note_written(struct install_job *j, const struct reader_chunk *c, uint64_t off)
 {
-	bool zero = c->form == READER_ZERO;
-
-	if (off < INSTALL_SEAL)
+	if (off < INSTALL_SEAL || c->form == READER_ZERO)
 		return KB_OK;
-	if (install_readback_add(&j->rb, j->now->raw, off, c->len, c->hash, zero) != KB_OK)
-		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
-					"what was written does not come back from the medium (byte "
-					"%llu): the storage is failing",
-					(unsigned long long)j->rb.err_off);
+	if (install_readback_add(&j->rb, j->now->raw, off, c->len, c->hash, false) != KB_OK)
+		return lost_write(j);
 	return KB_OK;
 }
 
@@ -204,7 +242,5 @@ enum kb_err install_write_rest(struct install_job *j, struct install_job_part *p
 	if (clean)
 		return KB_OK;
 	TRY(write_run(j, from, NULL, len));
-	if (install_readback_add(&j->rb, p->raw, from, len, NULL, true) != KB_OK)
-		return write_failed(j, from);
-	return KB_OK;
+	return install_write_end(j);
 }
