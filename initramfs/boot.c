@@ -3,12 +3,13 @@
 
 #include "initramfs/export.h"
 #include "initramfs/modules.h"
+#include "initramfs/plain.h"
 #include "initramfs/root.h"
+#include "initramfs/settings.h"
 #include "initramfs/updates.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -44,50 +45,16 @@ static enum kb_err mount_early(void)
 	};
 
 	for (unsigned i = 0; i < sizeof(m) / sizeof(m[0]); i++) {
-		TRY(os_mkdir(m[i].target, 0755));
-		TRY(os_mount(m[i].type, m[i].target, m[i].type, m[i].flags, m[i].options));
+		enum kb_err err = os_mkdir(m[i].target, 0755);
+
+		if (err == KB_OK)
+			err = os_mount(m[i].type, m[i].target, m[i].type, m[i].flags, m[i].options);
+		/* Somebody mounted it before us; and without /run a slot can still be booted. */
+		if (err != KB_OK && err != KB_EBUSY && strcmp(m[i].target, "/run") != 0)
+			return err;
 	}
 	os_stdio();
 	return os_mkdir(ROOT_DIR, 0755);
-}
-
-/* A panic, which is also what the end of process 1 makes, has to restart the device; panic=0 says
- * otherwise. */
-static void set_panic(const struct boot *b)
-{
-	if (b->cmd.has_panic && b->cmd.panic == 0)
-		log_warn("panic=0: a kernel panic will hang until the watchdog fires");
-	else if (!b->cmd.has_panic && os_write_file("/proc/sys/kernel/panic", "10", 2) != KB_OK)
-		log_warn("unable to set the delay of a restart after a panic");
-}
-
-/* What the command line and system.conf say. Neither can fail: what is bad there is warned of, and
- * the default. */
-static void read_settings(struct boot *b)
-{
-	static char text[CMDLINE_MAX + 1];
-	static int kmsg = -1;
-	bool found;
-
-	if (os_open("/dev/kmsg", O_WRONLY, &kmsg) == KB_OK)
-		log_to(kmsg, 1);
-	/* Else the kernel drops what exceeds ten lines in five seconds: the end of the story.
-	 * printk.devkmsg= of the command line goes before it. */
-	if (os_write_file("/proc/sys/kernel/printk_devkmsg", "on\n", 3) != KB_OK)
-		log_debug("the kernel's log may drop lines of ours");
-	if (os_read_file("/proc/cmdline", text, sizeof(text), NULL) != KB_OK)
-		log_warn("unable to read /proc/cmdline; its defaults are used");
-	cmdline_parse(&b->cmd, text);
-	if (b->cmd.verbose)
-		log_set_level(LOG_LEVEL_DEBUG);
-	log_info("Keelboot " KB_VERSION);
-	for (unsigned i = 0; i < b->cmd.nwarnings; i++)
-		log_warn("%s", b->cmd.warning[i]);
-	set_panic(b);
-	conf_load(&b->conf, "", &found, NULL, NULL);
-	if (!found)
-		log_warn("no system.conf in the initramfs; its defaults are used");
-	modules_load(MODULES_LIST, text);
 }
 
 static unsigned watchdog_s(const struct boot *b)
@@ -96,15 +63,36 @@ static unsigned watchdog_s(const struct boot *b)
 					      : b->conf.watchdog_timeout_s;
 }
 
-static void arm_watchdog(struct boot *b)
+static const char *watchdog_dev(const struct boot *b)
 {
-	const char *dev = b->cmd.watchdog[0] != '\0' ? b->cmd.watchdog : b->conf.watchdog;
+	return b->cmd.watchdog[0] != '\0' ? b->cmd.watchdog : b->conf.watchdog;
+}
 
-	if (wdt_arm(&b->wdt, dev, watchdog_s(b), WATCHDOG_WAIT_MS) != KB_OK)
+static void arm_watchdog(struct boot *b, unsigned wait_ms)
+{
+	if (wdt_arm(&b->wdt, watchdog_dev(b), watchdog_s(b), wait_ms) != KB_OK)
 		return; /* said there; a device without one boots nevertheless */
 }
 
-static void hand_over_watchdog(struct boot *b)
+/* The list begins with the watchdog's modules: the loading of all others is covered already. */
+static void on_module(void *ctx)
+{
+	struct boot *b = ctx;
+
+	if (b->wdt.armed)
+		wdt_feed(&b->wdt);
+	else if (os_exists(watchdog_dev(b)))
+		arm_watchdog(b, 0);
+}
+
+static void load_modules(struct boot *b)
+{
+	modules_load(MODULES_LIST, b->cmdline, on_module, b);
+	if (!b->wdt.armed)
+		arm_watchdog(b, WATCHDOG_WAIT_MS);
+}
+
+void boot_hand_over_watchdog(struct boot *b)
 {
 	if (wdt_handover_system(&b->wdt, watchdog_s(b)) != KB_OK)
 		log_warn("watchdog: a hang of the system that is started will not be noticed");
@@ -168,6 +156,12 @@ static void note_why(struct boot *b, int slot, const char *reason)
 	snprintf(b->why, sizeof(b->why), "%c: %.40s", state_slot_letter(slot), reason);
 }
 
+static bool is_trusted(const struct state_slot *s)
+{
+	return (s->st == STATE_TRIAL && s->tries > 0) ||
+	       (s->st == STATE_GOOD && s->streak < STATE_STREAK_LIMIT);
+}
+
 static enum kb_err preflight(struct boot *b, int slot, char *reason)
 {
 	struct store_manifest m;
@@ -191,7 +185,8 @@ static enum kb_err preflight(struct boot *b, int slot, char *reason)
 	    memcmp(m.release, s->release, sizeof(m.release)) != 0) {
 		log_err("slot %c: its manifest is of another release", state_slot_letter(slot));
 		snprintf(reason, STATE_STR_MAX + 1, "manifest of another release");
-		return KB_EFORMAT;
+		/* Not to be trusted; but where nothing is, better than nothing. */
+		return is_trusted(s) ? KB_EFORMAT : KB_OK;
 	}
 	return KB_OK;
 }
@@ -305,8 +300,10 @@ enum kb_err boot(struct boot *b)
 	enum kb_err err;
 
 	TRY(mount_early());
-	read_settings(b);
-	arm_watchdog(b); /* from here on, hanging is rebooting */
+	settings_read(b);
+	load_modules(b); /* and arms the watchdog: from here on, hanging is rebooting */
+	if (!b->cmd.enable)
+		return plain_boot(b);
 	TRY(find_devices(b));
 	load_state(b);
 	if (!is_forced(b))
@@ -316,7 +313,7 @@ enum kb_err boot(struct boot *b)
 		err = choose_and_mount(b);
 	TRY(err);
 	export_write(b);
-	hand_over_watchdog(b);
+	boot_hand_over_watchdog(b);
 	err = root_enter(&root, b->argv, b->envp);
 	note_not_entered(b);
 	return err;
@@ -364,7 +361,7 @@ void boot_recover(struct boot *b, enum kb_err err)
 	unsigned seconds = recover_delay_s(err);
 
 	log_err("unable to boot: %s; restarting in %u s", err_text(err), seconds);
-	if (err == KB_ENOCAND || err == KB_ENODEV)
+	if (b->cmd.enable && (err == KB_ENOCAND || err == KB_ENODEV))
 		log_err("a stick with a good bundle in its folder keelboot/ repairs this device at "
 			"the next start");
 	wait_s(b, seconds);

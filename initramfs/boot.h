@@ -13,6 +13,7 @@
 struct boot {
 	char *const *argv; /* as the kernel gave them to us */
 	char *const *envp;
+	char cmdline[CMDLINE_MAX + 1]; /* as the kernel has it */
 	struct cmdline cmd;
 	struct conf conf;
 	struct wdt wdt;
@@ -34,6 +35,10 @@ enum kb_err boot(struct boot *b) KB_MUST_CHECK;
  * Returns only if the kernel refuses to reboot; the watchdog is left running for that.
  */
 void boot_recover(struct boot *b, enum kb_err err);
+
+/* Leaves the watchdog counting for the system that is started: the last thing before it is entered.
+ */
+void boot_hand_over_watchdog(struct boot *b);
 
 /* Feeds the watchdog: for everything that waits within a bound of its own. */
 void boot_idle(void *b);

@@ -3,6 +3,7 @@
 
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/util.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -160,24 +161,51 @@ static void take_media(struct devices *d, const struct probe *p)
 	}
 }
 
+/* Interfaces that a driver for USB storage is bound to: "1-1:1.0". */
+static unsigned sticks_on_bus(void)
+{
+	static const char *const drivers[] = { "/sys/bus/usb/drivers/usb-storage",
+					       "/sys/bus/usb/drivers/uas" };
+	static char names[16][64];
+	unsigned n, found = 0;
+
+	for (unsigned d = 0; d < KB_ARRAY_LEN(drivers); d++) {
+		if (os_list(drivers[d], names, KB_ARRAY_LEN(names), &n) != KB_OK)
+			continue;
+		for (unsigned i = 0; i < n; i++)
+			found += strchr(names[i], ':') != NULL; /* not "bind", "uevent", "module" */
+	}
+	return found;
+}
+
+/* Disks on USB, those of an empty card reader included. */
+static unsigned usb_disks(void)
+{
+	static char names[64][64];
+	char path[128], target[256];
+	unsigned n, found = 0;
+
+	if (os_list("/sys/class/block", names, KB_ARRAY_LEN(names), &n) != KB_OK)
+		return 0;
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "/sys/class/block/%s", names[i]);
+		if (os_readlink(path, target, sizeof(target)) != KB_OK ||
+		    strstr(target, "/usb") == NULL)
+			continue;
+		snprintf(path, sizeof(path), "/sys/class/block/%s/partition", names[i]);
+		found += !os_exists(path);
+	}
+	return found;
+}
+
 /* Sticks that the bus knows but that are no disks yet, or that a prober still looks at. */
 static bool stick_pending(const struct probe *p)
 {
-	static char names[16][64];
-	unsigned on_bus = 0, disks = 0;
-
-	if (os_list("/sys/bus/usb/drivers/usb-storage", names, 16, &on_bus) == KB_OK) {
-		unsigned n = on_bus;
-
-		for (unsigned i = 0; i < n; i++)
-			on_bus -= strchr(names[i], ':') == NULL; /* "bind", "uevent", "module" */
-	}
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
 		if (p->disk[i].state == PROBE_WAITING && p->disk[i].usb)
 			return true;
-		disks += p->disk[i].state != PROBE_FREE && p->disk[i].usb;
 	}
-	return on_bus > disks;
+	return sticks_on_bus() > usb_disks();
 }
 
 static bool media_settled(const struct probe *p, const struct conf *conf, uint64_t waited_ms)

@@ -133,7 +133,7 @@ static char *next_line(char **text)
 	return line;
 }
 
-unsigned modules_load(const char *list, const char *cmdline)
+unsigned modules_load(const char *list, const char *cmdline, void (*after)(void *ctx), void *ctx)
 {
 	static char text[LIST_MAX];
 	unsigned loaded = 0;
@@ -156,6 +156,8 @@ unsigned modules_load(const char *list, const char *cmdline)
 			*blank = '\0';
 		if (load(line, blank != NULL ? blank + 1 : "", cmdline))
 			loaded++;
+		if (after != NULL)
+			after(ctx);
 	}
 	return loaded;
 }

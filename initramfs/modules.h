@@ -20,10 +20,13 @@
  * and passed over: hardware that is not there is no error. Returns how many are loaded, those that
  * had been before included.
  *
+ * after (may be NULL) is called behind each: the watchdog's modules stand first in the list, and it
+ * can be armed before the next one is loaded.
+ *
  * watchdog.ko gets stop_on_reboot=0 unless list or command line say otherwise: a watchdog that is
  * stopped by a reboot does not cover a shutdown that hangs.
  */
-unsigned modules_load(const char *list, const char *cmdline);
+unsigned modules_load(const char *list, const char *cmdline, void (*after)(void *ctx), void *ctx);
 
 /*
  * Writes to out (of size bytes) the words `parameter=value` that cmdline has for the module whose

@@ -55,19 +55,25 @@ static enum kb_err check(const struct root *r, char *reason)
 	}
 	if (strcmp(init, wanted) != 0)
 		log_warn("root: init=%s cannot be started here; %s is", wanted, init);
+	if (r->env == NULL)
+		return KB_OK;
 	return hook_run_dir("post-mount", r->env, r->conf->hook_timeout_s, reason);
 }
 
 /* A file system of a type that is known, or else of one of the usual types. */
-static enum kb_err mount_any(const char *dev, const char *type, const char *options)
+static enum kb_err mount_any(const struct root *r, const char *dev, const char *type,
+			     const char *options)
 {
 	static const char *const usual[] = { "ext4", "squashfs", "erofs" };
+	/* A slot is read-only whatever the command line says: one that was written to is no longer
+	 * what was signed. */
+	unsigned long flags = r->writable ? 0 : MS_RDONLY;
 	enum kb_err err = KB_EMOUNT;
 
 	if (strcmp(type, "auto") != 0)
-		return os_mount(dev, ROOT_DIR, type, MS_RDONLY, options);
+		return os_mount(dev, ROOT_DIR, type, flags, options);
 	for (unsigned i = 0; i < KB_ARRAY_LEN(usual) && err != KB_OK; i++)
-		err = os_mount(dev, ROOT_DIR, usual[i], MS_RDONLY, options);
+		err = os_mount(dev, ROOT_DIR, usual[i], flags, options);
 	return err;
 }
 
@@ -78,7 +84,7 @@ static enum kb_err mount_any(const char *dev, const char *type, const char *opti
 static enum kb_err mount_root(const struct root *r, const char *dev, const char *probed)
 {
 	const char *type = mount_type(r, probed), *options = mount_options(r);
-	enum kb_err err = mount_any(dev, type, options);
+	enum kb_err err = mount_any(r, dev, type, options);
 
 	if (err == KB_OK)
 		return KB_OK;
@@ -88,15 +94,13 @@ static enum kb_err mount_root(const struct root *r, const char *dev, const char 
 		return err;
 	log_warn("root: trying %s as %s without options (rootfstype=, rootflags=, system.conf)",
 		 dev, probed);
-	return mount_any(dev, probed, NULL);
+	return mount_any(r, dev, probed, NULL);
 }
 
 enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype, char *reason)
 {
 	enum kb_err err;
 
-	/* Read-only whatever the command line says: a slot that was written to is no longer what
-	 * was signed. */
 	err = mount_root(r, dev, fstype);
 	if (err != KB_OK) {
 		snprintf(reason, STATE_STR_MAX + 1, "no mount: %.36s", err_text(err));

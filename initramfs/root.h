@@ -11,13 +11,14 @@
 struct root {
 	const struct conf *conf;
 	const struct cmdline *cmd;
-	const struct hook_env *env; /* what the post-mount checks are told */
+	const struct hook_env *env; /* what the post-mount checks are told; NULL: none are run */
+	bool writable;		    /* only for a root that is no slot: keelboot.enable=0 rw */
 };
 
 /*
- * Mounts dev of type fstype read-only on ROOT_DIR, makes sure that its init can be started, and
- * runs the post-mount checks. On failure nothing stays mounted and reason (STATE_STR_MAX + 1 bytes)
- * says why. KB_EMOUNT, KB_EEXEC (no init), KB_ECHECK.
+ * Mounts dev of type fstype on ROOT_DIR, read-only unless r->writable, makes sure that its init can
+ * be started, and runs the post-mount checks. On failure nothing stays mounted and reason
+ * (STATE_STR_MAX + 1 bytes) says why. KB_EMOUNT, KB_EEXEC (no init), KB_ECHECK.
  */
 enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype,
 		       char *reason) KB_MUST_CHECK;

@@ -252,7 +252,10 @@ const struct cmdline_key cmdline_keys[] = {
 	{ "rootwait", "", "", "Known, and without effect: devices are always waited for.",
 	  set_rootwait },
 	{ "ro", "", "ro", "Mounts the root read-only.", set_ro },
-	{ "rw", "", "ro", "Mounts the root read-write; the last of ro and rw counts.", set_rw },
+	{ "rw", "", "ro",
+	  "With keelboot.enable=0, mounts the root read-write; the last of ro and rw counts. A "
+	  "slot is always read-only.",
+	  set_rw },
 	{ "init", "PATH", "", "Program to start from the root, instead of system.conf's.",
 	  set_init },
 	{ "panic", "SECONDS", "",

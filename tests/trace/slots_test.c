@@ -223,11 +223,10 @@ static void root_that_cannot_be_entered_reboots(void **ctx)
 
 static void early_mount_that_fails_reboots(void **ctx)
 {
-	static const char *const mounts[] = { "mount proc", "mount sysfs", "mount devtmpfs",
-					      "mount tmpfs" };
+	static const char *const mounts[] = { "mount proc", "mount sysfs", "mount devtmpfs" };
 
 	(void)ctx;
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		struct state s = machine_good();
 
 		machine_tear_down(NULL);
@@ -238,6 +237,51 @@ static void early_mount_that_fails_reboots(void **ctx)
 		assert_in_range(os_now_ms(), 5000, 30000);
 	}
 	trace_expect("early_mount_fails_reboots");
+}
+
+/* What it has to say gets lost; the device does not. */
+static void boot_without_run_still_boots(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_fail("mount tmpfs", 0, KB_EIO);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("mount " SLOT_A_DEV);
+}
+
+static void what_is_mounted_already_is_no_failure(void **ctx)
+{
+	static const char *const mounts[] = { "mount proc", "mount sysfs", "mount devtmpfs",
+					      "mount tmpfs" };
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	for (unsigned i = 0; i < 4; i++)
+		os_sim_fail(mounts[i], 0, KB_EBUSY);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("mount " SLOT_A_DEV);
+}
+
+static void manifest_of_another_release_boots_when_nothing_else_does(void **ctx)
+{
+	const struct store_manifest m = { .sequence = 33, .version = "3.3", .len = 4 };
+	struct state s = machine_trial();
+	enum store_finding found;
+	struct store st;
+
+	(void)ctx;
+	s.slot[0].st = STATE_EMPTY;
+	s.slot[1].st = STATE_BAD;
+	s.slot[1].tries = 0;
+	machine_put(&s);
+	assert_int_equal(store_load(&st, &machine.state.bdev, &scratch, &found), KB_OK);
+	assert_int_equal(store_manifest_write(&st, 1, &m, "blob"), KB_OK);
+	bdev_sim_cut(&machine.state, 1);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("mount " SLOT_B_DEV);
 }
 
 static void kernel_that_refuses_to_reboot_gets_the_end_of_process_1(void **ctx)
@@ -268,6 +312,9 @@ int main(void)
 		T(init_that_does_not_start_reboots_and_costs_trust),
 		T(root_that_cannot_be_entered_reboots),
 		T(early_mount_that_fails_reboots),
+		T(boot_without_run_still_boots),
+		T(what_is_mounted_already_is_no_failure),
+		T(manifest_of_another_release_boots_when_nothing_else_does),
 		T(kernel_that_refuses_to_reboot_gets_the_end_of_process_1),
 	};
 

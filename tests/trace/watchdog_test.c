@@ -18,6 +18,19 @@ static void device_without_a_watchdog_boots(void **ctx)
 	machine_told("\"watchdog\":{\"device\":\"\",\"timeout\":0}");
 }
 
+static void watchdog_is_armed_before_the_other_modules_load(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_file("/etc/keelboot/modules",
+		    "/lib/modules/i6300esb.ko\n/lib/modules/xhci-hcd.ko\n");
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_order("finit_module /lib/modules/i6300esb.ko", "watchdog /dev/watchdog0");
+	assert_order("watchdog /dev/watchdog0", "finit_module /lib/modules/xhci-hcd.ko");
+}
+
 static void hand_over_is_the_last_thing_before_the_root(void **ctx)
 {
 	struct state s = machine_good();
@@ -117,6 +130,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(device_without_a_watchdog_boots),
+		T(watchdog_is_armed_before_the_other_modules_load),
 		T(hand_over_is_the_last_thing_before_the_root),
 		T(command_line_sets_the_time_of_the_hand_over_too),
 		T(off_is_off),

@@ -27,7 +27,7 @@ static void they_are_loaded_in_the_order_of_the_list(void **state)
 	(void)state;
 	os_sim_file(MODULES_LIST, "# a comment\n\n" M "virtio.ko\n" M
 				  "softdog.ko.xz soft_margin=30 soft_panic=1\n" M "usb-storage.ko");
-	assert_int_equal(modules_load(MODULES_LIST, ""), 3);
+	assert_int_equal(modules_load(MODULES_LIST, "", NULL, NULL), 3);
 	assert_string_equal(os_sim_trace(),
 			    "finit_module " M "virtio.ko\n"
 			    "finit_module " M "softdog.ko.xz soft_margin=30 soft_panic=1\n"
@@ -39,7 +39,7 @@ static void one_that_fails_is_passed_over(void **state)
 	(void)state;
 	os_sim_file(MODULES_LIST, M "none.ko\n" M "virtio.ko\n" M "usb-storage.ko\n");
 	os_sim_fail("finit_module " M "virtio.ko", 1, KB_ENODEV);
-	assert_int_equal(modules_load(MODULES_LIST, ""), 1);
+	assert_int_equal(modules_load(MODULES_LIST, "", NULL, NULL), 1);
 	assert_int_equal(os_sim_count("# module " M "none.ko: unable to load"), 1);
 	assert_int_equal(os_sim_count("# module " M "virtio.ko"), 0); /* no such hardware */
 	assert_int_equal(os_sim_count("finit_module " M "usb-storage.ko\n"), 1);
@@ -48,7 +48,7 @@ static void one_that_fails_is_passed_over(void **state)
 static void no_list_is_no_modules(void **state)
 {
 	(void)state;
-	assert_int_equal(modules_load(MODULES_LIST, ""), 0);
+	assert_int_equal(modules_load(MODULES_LIST, "", NULL, NULL), 0);
 	assert_string_equal(os_sim_trace(), "");
 }
 
@@ -57,7 +57,8 @@ static void the_command_line_comes_after_the_list(void **state)
 	(void)state;
 	os_sim_file(MODULES_LIST, M "usb-storage.ko delay_use=1\n");
 	assert_int_equal(modules_load(MODULES_LIST,
-				      "quiet usb_storage.delay_use=5 virtio.x=1 root=/dev/sda"),
+				      "quiet usb_storage.delay_use=5 virtio.x=1 root=/dev/sda",
+				      NULL, NULL),
 			 1);
 	assert_string_equal(os_sim_trace(),
 			    "finit_module " M "usb-storage.ko delay_use=1 delay_use=5\n");
@@ -67,11 +68,11 @@ static void the_watchdog_core_is_told_to_go_on_at_a_reboot(void **state)
 {
 	(void)state;
 	os_sim_file(MODULES_LIST, M "watchdog.ko\n");
-	assert_int_equal(modules_load(MODULES_LIST, ""), 1);
+	assert_int_equal(modules_load(MODULES_LIST, "", NULL, NULL), 1);
 	assert_int_equal(os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=0\n"), 1);
 	bare_machine(state);
 	os_sim_file(MODULES_LIST, M "watchdog.ko\n");
-	assert_int_equal(modules_load(MODULES_LIST, "watchdog.stop_on_reboot=1"), 1);
+	assert_int_equal(modules_load(MODULES_LIST, "watchdog.stop_on_reboot=1", NULL, NULL), 1);
 	assert_int_equal(os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=1\n"), 1);
 }
 
@@ -112,7 +113,7 @@ static void what_does_not_fit_is_left_out_whole(void **state)
 	memset(cmdline + 12, 'x', 2000);
 	cmdline[2012] = '\0';
 	os_sim_file(MODULES_LIST, M "usb-storage.ko a=1\n");
-	assert_int_equal(modules_load(MODULES_LIST, cmdline), 1);
+	assert_int_equal(modules_load(MODULES_LIST, cmdline, NULL, NULL), 1);
 	assert_int_equal(os_sim_count("finit_module " M "usb-storage.ko a=1\n"), 1);
 	assert_int_equal(os_sim_count("# module " M "usb-storage.ko: more than"), 1);
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/settings.h"
+
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <fcntl.h>
+
+/* A panic, which is also what the end of process 1 makes, has to restart the device; panic=0 says
+ * otherwise. */
+static void set_panic(const struct boot *b)
+{
+	if (b->cmd.has_panic && b->cmd.panic == 0)
+		log_warn("panic=0: a kernel panic will hang until the watchdog fires");
+	else if (!b->cmd.has_panic && os_write_file("/proc/sys/kernel/panic", "10", 2) != KB_OK)
+		log_warn("unable to set the delay of a restart after a panic");
+}
+
+void settings_read(struct boot *b)
+{
+	static int kmsg = -1;
+	bool found;
+
+	if (os_open("/dev/kmsg", O_WRONLY, &kmsg) == KB_OK)
+		log_to(kmsg, 1);
+	/* Else the kernel drops what exceeds ten lines in five seconds: the end of the story.
+	 * printk.devkmsg= of the command line goes before it. */
+	if (os_write_file("/proc/sys/kernel/printk_devkmsg", "on\n", 3) != KB_OK)
+		log_debug("the kernel's log may drop lines of ours");
+	if (os_read_file("/proc/cmdline", b->cmdline, sizeof(b->cmdline), NULL) != KB_OK)
+		log_warn("unable to read /proc/cmdline; its defaults are used");
+	cmdline_parse(&b->cmd, b->cmdline);
+	if (b->cmd.verbose)
+		log_set_level(LOG_LEVEL_DEBUG);
+	log_info("Keelboot " KB_VERSION);
+	for (unsigned i = 0; i < b->cmd.nwarnings; i++)
+		log_warn("%s", b->cmd.warning[i]);
+	set_panic(b);
+	conf_load(&b->conf, "", &found, NULL, NULL);
+	if (!found)
+		log_warn("no system.conf in the initramfs; its defaults are used");
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keelboot.enable=0: root= as it stands. */
+#include "tests/trace/machine.h"
+
+static void plain_root_is_mounted_and_nothing_counted(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.cmdline = "keelboot.enable=0 root=PARTLABEL=root-a quiet\n";
+	machine.state.writes = 0;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("plain_root");
+	assert_once("mount " SLOT_A_DEV " /sysroot ext4 ro");
+	assert_absent("spawn keelboot-apply");
+	assert_order("close watchdog", "switch_root");
+	assert_int_equal(machine.state.writes, 0);
+}
+
+static void plain_root_is_writable_only_if_asked(void **ctx)
+{
+	(void)ctx;
+	machine.cmdline = "keelboot.enable=0 root=" SLOT_B_DEV " ro rw\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent("mount " SLOT_B_DEV " /sysroot ext4 ro");
+	assert_once("mount " SLOT_B_DEV " /sysroot ext4");
+}
+
+static void plain_root_that_never_comes_reboots(void **ctx)
+{
+	(void)ctx;
+	machine.cmdline = "keelboot.enable=0 root=PARTLABEL=gone keelboot.timeout=3\n";
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("plain_root_never_comes");
+	assert_in_range(os_now_ms(), 33000, 40000);
+}
+
+static void plain_boot_without_root_says_so(void **ctx)
+{
+	(void)ctx;
+	machine.cmdline = "keelboot.enable=0\n";
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("plain_root_not_named");
+	assert_once("# keelboot.enable=0 needs root=");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(plain_root_is_mounted_and_nothing_counted),
+		T(plain_root_is_writable_only_if_asked),
+		T(plain_root_that_never_comes_reboots),
+		T(plain_boot_without_root_says_so),
+	};
+
+	return cmocka_run_group_tests_name("trace of a plain boot", tests, NULL, NULL);
+}
