@@ -161,8 +161,13 @@ static void write_image(struct sim_boot *b, int target, unsigned release, enum s
 
 static void check_accepted(const struct sim_boot *b, const struct state *s, unsigned release)
 {
+	const struct state_slot *last = s->last == STATE_NONE ? NULL : &s->slot[s->last];
 	unsigned bit = 1u << release;
 
+	if (last != NULL && last->st == STATE_GOOD && last->streak < STATE_STREAK_LIMIT &&
+	    sim_world_mountable(b->cfg, &b->w) >> s->last & 1 && last->has_release &&
+	    release <= last->sequence && !b->cfg->stick_downgrade)
+		sim_walk_violate("downgrade: what is not newer than what runs is installed", &b->w);
 	if (b->w.lost == 0 && b->w.failed & bit)
 		sim_walk_violate("I7: a release that failed is installed again by itself", &b->w);
 	if (b->w.lost == 0 && b->w.committed & bit)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * selector_sim [--small] [--story [NAME] | --walk [NUMBER]]
- * Tells all stories and walks all configurations; --small walks less, for the sanitizers.
+ * selector_sim [--small] [--stop] [--story [NAME] | --walk [NUMBER]]
+ * Tells all stories and walks all configurations. --small walks less, for the sanitizers; --stop
+ * ends at the first failure.
  */
 #include "tests/sim/selector_sim.h"
 
@@ -52,7 +53,6 @@ static unsigned starts_of(const struct sim_config *cfg, struct sim_world out[4])
 
 static const struct sim_config configs[] = {
 	{ .name = "hardware that tells", .count = RESET_COUNT_AUTO, .grace = 1, ROUND },
-	{ .name = "writes that fail", .count = RESET_COUNT_AUTO, .errors = true, ROUND },
 	{ .name = "says nothing, counts good slots",
 	  .says = SIM_SAYS_NOTHING,
 	  .count = RESET_COUNT_AUTO,
@@ -79,12 +79,6 @@ static const struct sim_config configs[] = {
 	  .installs = true,
 	  .decay = true },
 	{ .name = "all the grace", .nslots = 2, .grace = STATE_GRACE, .installs = true },
-	{ .name = "stick that works",
-	  .stick = { 2 },
-	  .stick_truth = { SIM_WORK },
-	  .losses = 1,
-	  .decay = true,
-	  STICK },
 	{ .name = "stick that hangs",
 	  .stick = { 2 },
 	  .stick_truth = { SIM_HANG },
@@ -113,6 +107,17 @@ static const struct sim_config configs[] = {
 	  .nslots = 2,
 	  .grace = 1,
 	  .count = RESET_COUNT_ALWAYS },
+	{ .name = "two on a stick, both work",
+	  .stick = { 3, 2 },
+	  .stick_truth = { SIM_WORK, SIM_WORK },
+	  STICK },
+	{ .name = "stick that works",
+	  .stick = { 2 },
+	  .stick_truth = { SIM_WORK },
+	  .losses = 1,
+	  .decay = true,
+	  STICK },
+	{ .name = "writes that fail", .count = RESET_COUNT_AUTO, .errors = true, ROUND },
 };
 
 static bool walk_one(const struct sim_config *full, bool small)
@@ -130,29 +135,53 @@ static bool walk_one(const struct sim_config *full, bool small)
 
 static int usage(void)
 {
-	fputs("usage: selector_sim [--small] [--story [NAME] | --walk [NUMBER]]\n", stderr);
+	fputs("usage: selector_sim [--small] [--stop] [--story [NAME] | --walk [NUMBER]]\n",
+	      stderr);
 	return 3;
+}
+
+struct options {
+	bool small, stop, stories, walks;
+	const char *which;
+};
+
+static bool parse(struct options *o, char **argv)
+{
+	*o = (struct options){ .stories = true, .walks = true };
+	for (; *argv != NULL; argv++) {
+		if (strcmp(*argv, "--small") == 0)
+			o->small = true;
+		else if (strcmp(*argv, "--stop") == 0)
+			o->stop = true;
+		else if (strcmp(*argv, "--story") == 0)
+			o->walks = false;
+		else if (strcmp(*argv, "--walk") == 0)
+			o->stories = false;
+		else if (**argv != '-' && o->stories != o->walks && o->which == NULL)
+			o->which = *argv;
+		else
+			return false;
+	}
+	return o->stories || o->walks;
 }
 
 int main(int argc, char **argv)
 {
-	bool small = argc > 1 && strcmp(argv[1], "--small") == 0;
-	const char *what = argc > 1 + small ? argv[1 + small] : NULL;
-	const char *which = argc > 2 + small ? argv[2 + small] : NULL;
-	bool stories = what == NULL || strcmp(what, "--story") == 0;
-	bool walks = what == NULL || strcmp(what, "--walk") == 0;
 	unsigned ran = 0, failed = 0;
+	struct options o;
 
-	if (!stories && !walks)
+	if (argc < 1 || !parse(&o, argv + 1))
 		return usage();
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (stories)
-		failed = sim_story(which, &ran);
-	for (unsigned i = 0; walks && i < KB_ARRAY_LEN(configs); i++) {
-		if (which != NULL && strtoul(which, NULL, 10) != i)
+	if (o.stories)
+		failed = sim_story(o.which, &ran);
+	for (unsigned i = 0; o.walks && i < KB_ARRAY_LEN(configs); i++) {
+		if (o.which != NULL && strtoul(o.which, NULL, 10) != i)
 			continue;
+		if (o.stop && failed > 0)
+			break;
 		ran++;
-		failed += !walk_one(&configs[i], small);
+		failed += !walk_one(&configs[i], o.small);
 	}
 	if (ran == 0)
 		return usage();
