@@ -335,6 +335,45 @@ static void passed_over_trial_is_charged_if_writing_works_again(void **ctx)
 	assert_int_equal(m.disk.slot[0].streak, 1);
 }
 
+static void slot_passed_over_twice_is_mounted_once(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fail_saves = ~0u, .mounts = { KB_EMOUNT, KB_EMOUNT } };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	s.oneshot = 1;
+	assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
+	assert_string_equal(m.trace, "failb failb fail. mounta failb mountb fail. ");
+}
+
+static void good_slot_that_failed_already_is_nothing_to_wait_for(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fail_saves = ~1u, .mounts = { KB_EMOUNT } };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	s.oneshot = 0; /* asked for, tried, and standing behind b once more */
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "save. mounta failb mountb ");
+}
+
+static void unfit_trial_without_tries_has_none_to_lose(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fit = { [1] = KB_EFORMAT, [0] = KB_EFORMAT } };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	s.slot[1].tries = 0;
+	assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
+	assert_int_equal(m.disk.slot[1].tries, 0);
+}
+
 static void only_trial_boots_though_it_can_not_be_charged(void **ctx)
 {
 	struct attempt a = plain();
@@ -510,6 +549,9 @@ int main(void)
 		cmocka_unit_test(oneshot_that_can_not_be_consumed_makes_way_too),
 		cmocka_unit_test(passed_over_trial_boots_uncounted_when_nothing_else_mounts),
 		cmocka_unit_test(passed_over_trial_is_charged_if_writing_works_again),
+		cmocka_unit_test(slot_passed_over_twice_is_mounted_once),
+		cmocka_unit_test(good_slot_that_failed_already_is_nothing_to_wait_for),
+		cmocka_unit_test(unfit_trial_without_tries_has_none_to_lose),
 		cmocka_unit_test(only_trial_boots_though_it_can_not_be_charged),
 		cmocka_unit_test(good_slot_boots_though_it_can_not_be_written),
 		cmocka_unit_test(last_resorts_wait_and_take_turns),

@@ -180,6 +180,18 @@ static void last_resort_is_remembered(void **ctx)
 	assert_int_equal(s.open, STATE_NONE);
 }
 
+static void last_resorts_in_a_row_are_counted_up_to_a_bound(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	for (int i = 1; i <= STATE_LR_COUNT_MAX + 2; i++) {
+		charge(&s, 0, CHOOSE_LAST_RESORT, false);
+		assert_int_equal(s.lr_count, i < STATE_LR_COUNT_MAX ? i : STATE_LR_COUNT_MAX);
+	}
+}
+
 static void oneshot_of_a_bad_slot_opens_and_leaves_last(void **ctx)
 {
 	struct state s;
@@ -368,6 +380,7 @@ int main(void)
 		cmocka_unit_test(charging_a_good_slot_changes_nothing),
 		cmocka_unit_test(a_good_slot_that_boots_becomes_last),
 		cmocka_unit_test(last_resort_is_remembered),
+		cmocka_unit_test(last_resorts_in_a_row_are_counted_up_to_a_bound),
 		cmocka_unit_test(oneshot_of_a_bad_slot_opens_and_leaves_last),
 		cmocka_unit_test(failure_is_recorded_and_closes_the_attempt),
 		cmocka_unit_test(protected_is_the_trusted_good_slot_that_mounts),

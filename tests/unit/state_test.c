@@ -44,6 +44,7 @@ static void fill(struct state *s)
 	s->pref = s->last = s->open = s->oneshot = s->lr = STATE_SLOTS_MAX - 1;
 	s->open_token = UINT64_MAX;
 	s->clean = true;
+	s->lr_count = STATE_LR_COUNT_MAX;
 	s->staged = (struct state_staged){ .source = STATE_SRC_COMMAND, .fails = 2 };
 	memset(s->staged.release, 0xab, STATE_ID_LEN);
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
@@ -95,6 +96,7 @@ static void everything_full_fits_and_comes_back(void **ctx)
 	assert_int_equal(r.staged.fails, 2);
 	assert_true(r.ps == s.ps && r.floor == s.floor && r.open_token == s.open_token);
 	assert_string_equal(r.disk, s.disk);
+	assert_int_equal(r.lr_count, STATE_LR_COUNT_MAX);
 	assert_true(r.clean && r.rebuilt && r.installs == STATE_INSTALLS_LIMIT);
 }
 

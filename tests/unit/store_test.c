@@ -683,6 +683,22 @@ static void manifest_goes_on_with_one_dead_copy(void **ctx)
 	}
 }
 
+static void manifest_that_lands_wrong_is_noticed(void **ctx)
+{
+	struct store_manifest m = manifest_of(4, 6000);
+	struct state s;
+
+	(void)ctx;
+	load(&disk, &s);
+	for (unsigned at = 1; at <= 4; at++) { /* two pages, the flush, the first page: copy 0 */
+		bdev_sim_cut(&disk, 1);
+		assert_int_equal(store_manifest_clear(&st, 0), KB_OK);
+		disk.flip_at = disk.ops + at;
+		assert_int_equal(store_manifest_write(&st, 0, &m, blob), KB_OK);
+		assert_int_equal(read_manifest(&disk, 0), 4); /* copy 1 */
+	}
+}
+
 static void stale_copy_that_can_not_be_changed_is_an_error(void **ctx)
 {
 	struct store_manifest m = manifest_of(4, 100);
@@ -932,6 +948,7 @@ int main(void)
 		T(cut_manifest_write_gives_old_or_new),
 		T(cut_manifest_clear_gives_old_or_none),
 		T(manifest_goes_on_with_one_dead_copy),
+		T(manifest_that_lands_wrong_is_noticed),
 		T(stale_copy_that_can_not_be_changed_is_an_error),
 		T(rebuilt_slots_are_trials),
 		T(rebuilding_from_nothing_gives_empty_slots),

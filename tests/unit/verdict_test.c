@@ -20,6 +20,7 @@ static void good_commits_a_trial(void **ctx)
 	s.installs = 5;
 	s.rebuilt = s.clean = true;
 	s.lr = 0;
+	s.lr_count = 3;
 	s.pref = 0;
 	assert_int_equal(verdict_good(&s, 1, 7, 2, &committed), KB_OK);
 	assert_true(committed);
@@ -28,7 +29,7 @@ static void good_commits_a_trial(void **ctx)
 	assert_true(s.slot[1].tries == 0 && s.slot[1].streak == 0);
 	assert_int_equal(s.slot[1].grace, STATE_GRACE);
 	assert_string_equal(s.slot[1].reason, "");
-	assert_true(s.pref == 1 && s.last == 1 && s.lr == STATE_NONE);
+	assert_true(s.pref == 1 && s.last == 1 && s.lr == STATE_NONE && s.lr_count == 0);
 	assert_true(s.open == STATE_NONE && s.open_token == 0 && !s.clean);
 	assert_false(state_is_rejected(&s, states_id(2)));
 	assert_true(state_is_rejected(&s, states_id(9)));
