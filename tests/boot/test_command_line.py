@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel command line cannot stop a boot."""
+
+import random
+
+
+def test_damaged_command_line_boots(bench):
+    disk = bench.disk("1.0")
+    noise = random.Random(7)
+    bad = ["keelboot.slot=zebra", "keelboot.timeout=-5", "keelboot.watchdog=/etc/passwd",
+           "keelboot.media=floppy", "keelboot.nonsense", "rootflags=", "root=PARTLABEL=nowhere"]
+    # x86 kernels take 2,047 bytes and do not start with more; over 32 words that they do not know
+    # they panic.
+    words = ["".join(noise.choice("abcxyz=.,-_%/\\:;") for _ in range(80)) for _ in range(20)]
+    line = f"{' '.join(bad + words)[:1950]} keelboot.log=\"unfinished"
+    with bench.machine(disk, append=line) as vm:
+        text = bench.up(vm, "1.0", "a")
+        for key in ("keelboot.slot", "keelboot.timeout", "keelboot.media", "keelboot.nonsense"):
+            assert key in text.split("Keelboot 0")[1], key
+        assert bench.boot_json(vm)["warnings"]
+        assert bench.causes(vm) == []
+
+
+def test_slot_of_the_command_line_is_booted_uncounted(bench):
+    disk = bench.disk("1.0 nomark", "2.0 nomark")
+    with bench.machine(disk, append="keelboot.slot=a") as vm:
+        bench.up(vm, "1.0", "a")
+        status = bench.status(vm)
+        assert status["booted"]["tier"] == "forced" and status["next"] == "b"
+        assert status["booted"]["token"] == 0
+        sequence = status["state"]["sequence"]
+    with bench.machine(disk) as vm:
+        bench.up(vm, "2.0", "b")
+        assert bench.status(vm)["state"]["sequence"] == sequence, "nothing was written"
+
+
+def test_media_that_are_switched_off_are_not_looked_at(bench):
+    disk = bench.disk("1.0")
+    before = bench.slots(disk)
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))],
+                       append="keelboot.media=data") as vm:
+        assert "looking at source" not in bench.up(vm, "1.0", "a")
+    assert bench.slots(disk) == before
