@@ -38,6 +38,8 @@ partition=PARTLABEL=data
 
 [source.usb]
 enabled=yes
+# A machine that is emulated without help of the processor is slow to find what is plugged in.
+settle=3s
 
 [watchdog]
 timeout={watchdog}
