@@ -140,12 +140,15 @@ install: all ## install below DESTDIR and PREFIX (default /usr)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/hooks $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
 	install -m 755 $(B)/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot
 	install -m 755 $(B)/init $(B)/keelboot-helper initramfs/mkinitramfs $(DESTDIR)$(LIBDIR)/
+	install -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d
+	install -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
 	for page in $(MANPAGES); do \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
 
 uninstall: ## remove what install put there (configuration and keys stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper mkinitramfs)
+	rm -rf $(DESTDIR)$(LIBDIR)/mkinitramfs.d
 	-rmdir $(DESTDIR)$(LIBDIR)/hooks $(DESTDIR)$(LIBDIR) 2>/dev/null
 	for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 

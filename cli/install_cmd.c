@@ -116,6 +116,7 @@ static void fill_job(struct install_args *in, const struct keyring *keys, int fd
 		.mode = PLAN_COMMAND,
 		.want = STATE_NONE,
 		.verify_first = d.conf.verify_first,
+		.tries = (uint8_t)d.conf.tries,
 		.helper = stage_helper(),
 		.progress = progress,
 		.ctx = &in->progress,

@@ -156,6 +156,9 @@ unsigned modules_load(const char *list, const char *cmdline, void (*after)(void 
 			*blank = '\0';
 		if (load(line, blank != NULL ? blank + 1 : "", cmdline))
 			loaded++;
+		/* Its file is of no use any more, and an install wants the memory. */
+		if (os_unlink(line) != KB_OK)
+			log_debug("module %s: its file stays", line);
 		if (after != NULL)
 			after(ctx);
 	}

@@ -20,6 +20,8 @@
  * and passed over: hardware that is not there is no error. Returns how many are loaded, those that
  * had been before included.
  *
+ * The files are deleted: an initramfs is memory, of which a small device has little to give.
+ *
  * after (may be NULL) is called behind each: the watchdog's modules stand first in the list, and it
  * can be armed before the next one is loaded.
  *

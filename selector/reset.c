@@ -70,7 +70,7 @@ static void settle_attempt(struct state_slot *t, enum reset_cause cause)
 
 	if (refund)
 		t->grace--;
-	if (t->st == STATE_TRIAL && refund && t->tries < STATE_TRIES)
+	if (t->st == STATE_TRIAL && refund && t->tries < STATE_TRIES_MAX)
 		t->tries++;
 	if (t->st == STATE_GOOD && !refund)
 		add_crash(t);

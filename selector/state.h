@@ -23,7 +23,8 @@
 #define STATE_PAYLOAD_MAX   4032 /* bytes of text that fit a cell of 4096 */
 #define STATE_NONE	    (-1) /* no slot */
 
-#define STATE_TRIES	   3 /* boots of a trial that may fail */
+#define STATE_TRIES	   3 /* boots of a trial that may fail, unless system.conf says otherwise */
+#define STATE_TRIES_MAX	   9
 #define STATE_GRACE	   5 /* boots of a trial that power cuts and orderly reboots do not cost */
 #define STATE_STREAK_LIMIT 3 /* crashes in a row after which a good slot is no longer trusted */
 #define STATE_APPLY_LIMIT \

@@ -119,7 +119,8 @@ static void get_staged(struct state *s, const struct text_line *l)
 		s->staged = g;
 }
 
-static void get_apply(struct state *s, const struct text_line *l, enum state_source src)
+/* "apply.SOURCE" */
+static void get_apply(struct state *s, const struct text_line *l)
 {
 	const char *pos = l->val, *end = l->val + l->val_len, *item = "";
 	uint64_t v[3] = { STATE_APPLY_LIMIT, STATE_GRACE, 1 };
@@ -128,32 +129,10 @@ static void get_apply(struct state *s, const struct text_line *l, enum state_sou
 
 	for (unsigned i = 0; i < 3 && next_item(&pos, end, &item, &len); i++)
 		text_number(&v[i], item, len, max[i], max[i]);
-	s->apply[src] = (struct state_apply){ (uint8_t)v[0], (uint8_t)v[1], v[2] == 1 };
-}
-
-static void get_apply_data(struct state *s, const struct text_line *l)
-{
-	get_apply(s, l, STATE_SRC_DATA);
-}
-
-static void get_apply_raw(struct state *s, const struct text_line *l)
-{
-	get_apply(s, l, STATE_SRC_RAW);
-}
-
-static void get_apply_sd(struct state *s, const struct text_line *l)
-{
-	get_apply(s, l, STATE_SRC_SD);
-}
-
-static void get_apply_usb(struct state *s, const struct text_line *l)
-{
-	get_apply(s, l, STATE_SRC_USB);
-}
-
-static void get_apply_command(struct state *s, const struct text_line *l)
-{
-	get_apply(s, l, STATE_SRC_COMMAND);
+	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
+		if (is_name(l->line + 6, l->key_len - 6, state_source_name((enum state_source)i)))
+			s->apply[i] =
+				(struct state_apply){ (uint8_t)v[0], (uint8_t)v[1], v[2] == 1 };
 }
 
 static void get_installs(struct state *s, const struct text_line *l)
@@ -212,26 +191,16 @@ static const struct {
 	bool core;
 	void (*get)(struct state *s, const struct text_line *l);
 } global_keys[] = {
-	{ "pref", true, get_pref },
-	{ "last", true, get_last },
-	{ "open", true, get_open },
-	{ "token", true, get_token },
-	{ "clean", true, get_clean },
-	{ "lr", true, get_lr },
-	{ "lr.count", false, get_lr_count },
-	{ "oneshot", false, get_oneshot },
-	{ "staged", false, get_staged },
-	{ "apply.data", false, get_apply_data },
-	{ "apply.raw", false, get_apply_raw },
-	{ "apply.sd", false, get_apply_sd },
-	{ "apply.usb", false, get_apply_usb },
-	{ "apply.command", false, get_apply_command },
-	{ "installs", false, get_installs },
-	{ "rebuilt", false, get_rebuilt },
-	{ "floor", false, get_floor },
-	{ "ps", false, get_ps },
-	{ "disk", false, get_disk },
-	{ "applied", false, get_applied },
+	{ "pref", true, get_pref },	     { "last", true, get_last },
+	{ "open", true, get_open },	     { "token", true, get_token },
+	{ "clean", true, get_clean },	     { "lr", true, get_lr },
+	{ "lr.count", false, get_lr_count }, { "oneshot", false, get_oneshot },
+	{ "staged", false, get_staged },     { "apply.data", false, get_apply },
+	{ "apply.raw", false, get_apply },   { "apply.sd", false, get_apply },
+	{ "apply.usb", false, get_apply },   { "apply.command", false, get_apply },
+	{ "installs", false, get_installs }, { "rebuilt", false, get_rebuilt },
+	{ "floor", false, get_floor },	     { "ps", false, get_ps },
+	{ "disk", false, get_disk },	     { "applied", false, get_applied },
 	{ "rejected", false, get_rejected },
 };
 
@@ -245,7 +214,7 @@ static void get_st(struct state_slot *t, const struct text_line *l)
 
 static void get_tries(struct state_slot *t, const struct text_line *l)
 {
-	t->tries = (uint8_t)number(l, STATE_TRIES, 0);
+	t->tries = (uint8_t)number(l, STATE_TRIES_MAX, 0);
 }
 
 static void get_grace(struct state_slot *t, const struct text_line *l)

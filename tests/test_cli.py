@@ -887,6 +887,15 @@ def test_install_writes_the_other_slot_and_the_next_boot_tries_it(ready, factory
     assert ready.json("status")["floor"] == 15
 
 
+def test_system_conf_says_how_many_tries_a_trial_has(ready, factory):
+    ready.configure("[system]\ntries=5\n")
+    ready("install", factory("2.0", 20))
+    assert ready.slot("b")["tries"] == 5
+    ready.boot("b")
+    ready("mark", "good")
+    assert ready.slot("b")["state"] == "good"
+
+
 def test_installing_it_again_writes_nothing(ready, factory):
     bundle = factory("2.0", 20)
     ready("install", bundle)

@@ -27,6 +27,7 @@ void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source
 		.mode = a->o.rescue ? PLAN_RESCUE : PLAN_AUTOMATIC,
 		.want = STATE_NONE,
 		.verify_first = kind != STATE_SRC_DATA && a->conf.verify_first,
+		.tries = (uint8_t)a->conf.tries,
 		.progress = apply_progress,
 	};
 	memcpy(a->job.slot, a->o.slot, sizeof(a->job.slot));

@@ -210,6 +210,7 @@ static enum kb_err install(struct apply_job *job)
 		.target = job->target,
 		.mode = job->mode,
 		.verify_first = job->verify_first,
+		.tries = job->tries,
 		.helper = helper_path(job),
 		.progress = job->progress,
 		.ctx = job->ctx,

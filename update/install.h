@@ -43,6 +43,7 @@ struct install {
 	int target;
 	enum plan_mode mode;
 	bool verify_first; /* check the whole payload before the first write */
+	uint8_t tries;	   /* of the trial: 1..STATE_TRIES_MAX; 0: STATE_TRIES */
 	unsigned nparts;
 	struct install_part part[MANIFEST_IMAGES_MAX];
 	const char *helper; /* path of keelboot-helper, for the decoder */

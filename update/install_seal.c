@@ -193,6 +193,8 @@ enum kb_err install_seal_commit(struct install_job *j)
 	before = *in->s;
 	if (e == KB_OK) {
 		plan_end(in->s, in->target, &in->r->release, in->mode);
+		if (in->tries != 0)
+			in->s->slot[in->target].tries = in->tries;
 		e = store_save(in->store, in->s);
 	}
 	if (e == KB_OK)

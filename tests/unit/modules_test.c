@@ -30,8 +30,11 @@ static void they_are_loaded_in_the_order_of_the_list(void **state)
 	assert_int_equal(modules_load(MODULES_LIST, "", NULL, NULL), 3);
 	assert_string_equal(os_sim_trace(),
 			    "finit_module " M "virtio.ko\n"
+			    "unlink " M "virtio.ko\n"
 			    "finit_module " M "softdog.ko.xz soft_margin=30 soft_panic=1\n"
-			    "finit_module " M "usb-storage.ko\n");
+			    "unlink " M "softdog.ko.xz\n"
+			    "finit_module " M "usb-storage.ko\n"
+			    "unlink " M "usb-storage.ko\n");
 }
 
 static void one_that_fails_is_passed_over(void **state)
@@ -61,7 +64,8 @@ static void the_command_line_comes_after_the_list(void **state)
 				      NULL, NULL),
 			 1);
 	assert_string_equal(os_sim_trace(),
-			    "finit_module " M "usb-storage.ko delay_use=1 delay_use=5\n");
+			    "finit_module " M "usb-storage.ko delay_use=1 delay_use=5\n"
+			    "unlink " M "usb-storage.ko\n");
 }
 
 static void the_watchdog_core_is_told_to_go_on_at_a_reboot(void **state)

@@ -113,9 +113,9 @@ static void refund_never_gives_more_than_the_full_tries(void **ctx)
 
 	(void)ctx;
 	states_open(&s);
-	s.slot[1].tries = STATE_TRIES;
+	s.slot[1].tries = STATE_TRIES_MAX;
 	reset_settle(&s, RESET_POWER);
-	assert_int_equal(s.slot[1].tries, STATE_TRIES);
+	assert_int_equal(s.slot[1].tries, STATE_TRIES_MAX);
 }
 
 static void trial_without_tries_becomes_bad_and_its_release_rejected(void **ctx)

@@ -232,7 +232,7 @@ static void bad_values_become_what_trusts_least(void **ctx)
 	assert_int_equal(s.slot[0].streak, STATE_STREAK_LIMIT);
 	assert_false(s.slot[0].has_release);
 	assert_true(s.slot[0].sequence == 0);
-	assert_int_equal(s.slot[1].tries, STATE_TRIES);
+	assert_int_equal(s.slot[1].tries, STATE_TRIES_MAX);
 	assert_int_equal(s.slot[1].grace, STATE_GRACE);
 	assert_int_equal(s.slot[1].streak, STATE_STREAK_LIMIT);
 	assert_int_equal(s.staged.source, STATE_SRC_NONE);
@@ -331,7 +331,7 @@ static void assert_sane(const struct state *s)
 	assert_in_range(s->lr + 1, 0, s->nslots);
 	assert_in_range(s->oneshot + 1, 0, s->nslots);
 	for (int i = 0; i < s->nslots; i++) {
-		assert_in_range(s->slot[i].tries, 0, STATE_TRIES);
+		assert_in_range(s->slot[i].tries, 0, STATE_TRIES_MAX);
 		assert_in_range(s->slot[i].grace, 0, STATE_GRACE);
 		assert_in_range(s->slot[i].streak, 0, STATE_STREAK_LIMIT);
 	}
