@@ -8,7 +8,7 @@
 int main(void)
 {
 	MARK("02");
-	write(1, "root init\n", 10);
-	reboot(RB_POWER_OFF);
+	if (write(1, "root init\n", 10) == 10)
+		reboot(RB_POWER_OFF);
 	return 1;
 }

@@ -29,7 +29,6 @@ int main(int argc, char **argv, char **envp)
 	FILE *list;
 
 	(void)argc;
-	(void)argv;
 	mount("proc", "/proc", "proc", 0, NULL);
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
@@ -48,6 +47,6 @@ int main(int argc, char **argv, char **envp)
 	mount("/run", "/sysroot/run", NULL, MS_MOVE, NULL);
 	if (chdir("/sysroot") != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0)
 		return 1;
-	execve("/sbin/init", (char *[]){ "/sbin/init", NULL }, envp);
+	execve("/sbin/init", argv, envp);
 	return 1;
 }
