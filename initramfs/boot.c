@@ -264,7 +264,7 @@ static enum kb_err choose_and_mount(struct boot *b)
 	s = &b->rec.s.slot[b->attempt.chosen.slot];
 	version = s->version[0] != '\0' ? s->version : "version not known";
 	if (s->st == STATE_TRIAL)
-		log_notice("slot %c: %s, trial, %u more tries%s",
+		log_notice("slot %c: %s, trial, tries left: %u%s",
 			   state_slot_letter(b->attempt.chosen.slot), version, s->tries,
 			   b->attempt.counted ? "" : " (uncounted)");
 	else

@@ -31,7 +31,6 @@ enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, en
 	va_start(ap, fmt);
 	vsnprintf(in->why, sizeof(in->why), fmt, ap);
 	va_end(ap);
-	log_err("install: slot %c: %s", state_slot_letter(in->target), in->why);
 	return e;
 }
 

@@ -6,7 +6,7 @@ def test_first_system_proves_itself_and_boots_again(bench):
     disk = bench.disk("1.0", good="")
     before = bench.slots(disk)
     with bench.machine(disk) as vm:
-        vm.expect(r"keelboot: slot a: 1\.0, trial, 2 more tries")
+        vm.expect(r"keelboot: slot a: 1\.0, trial, tries left: 2")
         bench.up(vm, "1.0", "a")
         status = bench.status(vm)
         assert status["booted"]["slot"] == "a" and status["booted"]["status"] == "trial"

@@ -8,7 +8,7 @@ def test_three_panics_then_the_old_system(bench):
     with bench.machine(disk, watchdog=False, append="panic=1") as vm:
         vm.expect(r"watchdog: none; a hang is not noticed")
         for tries in (2, 1, 0):
-            vm.expect(rf"keelboot: slot b: 2\.0, trial, {tries} more tries")
+            vm.expect(rf"keelboot: slot b: 2\.0, trial, tries left: {tries}")
             vm.expect(r"Kernel panic - not syncing: Attempted to kill init!")
             vm.wait_reset()
         vm.expect(r"keelboot: slot b is rejected: reset before it was marked good")

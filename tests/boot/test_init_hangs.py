@@ -10,7 +10,7 @@ def test_watchdog_ends_three_tries_and_the_old_system_comes_back(bench):
     with bench.machine(disk, drives=[bench.stick(bench.bundle("3.0 hang"))],
                        append=WATCHDOG) as vm:
         for tries in (2, 1, 0):
-            vm.expect(rf"keelboot: slot b: 3\.0, trial, {tries} more tries")
+            vm.expect(rf"keelboot: slot b: 3\.0, trial, tries left: {tries}")
             vm.expect(r"system 3\.0: init hangs")
             vm.wait_reset()
         vm.expect(r"keelboot: slot b is rejected: crashed or hung")

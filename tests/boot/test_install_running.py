@@ -11,7 +11,7 @@ def test_install_reboot_and_prove(bench):
         assert "2.0 is in slot b" in said and "Reboot to try it." in said
         assert bench.holds_release(disk, "b", "2.0")
         vm.send("reboot")
-        vm.expect(r"keelboot: slot b: 2\.0, trial, 2 more tries")
+        vm.expect(r"keelboot: slot b: 2\.0, trial, tries left: 2")
         text = bench.up(vm, "2.0", "b")
         assert "looking at source" not in text
         assert bench.status(vm)["slots"][1]["state"] == "good"

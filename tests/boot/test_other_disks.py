@@ -8,7 +8,7 @@ import pytest
 def test_system_disk_on_another_bus(bench, bus, name):
     disk = bench.disk("1.0", "2.0", good="a", size="256M")
     with bench.machine(disk, bus=bus, initrd=bench.device.initramfs()) as vm:
-        vm.expect(r"keelboot: slot b: 2\.0, trial, 2 more tries")
+        vm.expect(r"keelboot: slot b: 2\.0, trial, tries left: 2")
         bench.up(vm, "2.0", "b")
         devices = bench.ask(vm, "cat /run/keelboot/devices")
         assert f"disk {name}" in devices and f"state {name}p1" in devices

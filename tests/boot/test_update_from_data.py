@@ -15,7 +15,7 @@ def test_staged_update_is_applied_tried_and_kept(bench):
         vm.expect(r"update: looking at source data")
         vm.expect(r"version 2\.0 \(sequence 2\), signed by dev: to slot b")
         vm.expect(r"slot b holds version 2\.0 on trial")
-        vm.expect(r"keelboot: slot b: 2\.0, trial, 2 more tries")
+        vm.expect(r"keelboot: slot b: 2\.0, trial, tries left: 2")
         bench.up(vm, "2.0", "b")
         status = bench.status(vm)
         assert [slot["state"] for slot in status["slots"]] == ["good", "good"]
