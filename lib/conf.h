@@ -47,6 +47,13 @@ struct conf_slot {
 
 enum conf_count { CONF_COUNT_AUTO, CONF_COUNT_ALWAYS, CONF_COUNT_NEVER };
 
+/* Who feeds the watchdog once the real system runs. */
+enum conf_handover {
+	CONF_HANDOVER_SYSTEM,  /* the system; it counts until that opens it */
+	CONF_HANDOVER_KEEPER,  /* the guardian, for ever */
+	CONF_HANDOVER_RELEASE, /* nobody: it is stopped before a good slot is started */
+};
+
 struct conf {
 	/* [system] */
 	char compatible[CONF_NAME_MAX + 1]; /* what a bundle has to be for */
@@ -80,6 +87,7 @@ struct conf {
 	/* [watchdog] */
 	char watchdog[CONF_PATH_MAX + 1]; /* "/dev/watchdog0"; "off" */
 	uint32_t watchdog_timeout_s;	  /* 60 */
+	enum conf_handover handover;
 	/* [hooks] */
 	uint32_t hook_timeout_s; /* 10 */
 	/* [keyring] */
@@ -88,17 +96,18 @@ struct conf {
 
 /* How the value of a key is written, and in what it is kept. */
 enum conf_kind {
-	CONF_KIND_BOOL,	   /* bool: yes, no, 1, 0, true, false */
-	CONF_KIND_COUNT,   /* enum conf_count */
-	CONF_KIND_NUMBER,  /* uint32_t */
-	CONF_KIND_SECONDS, /* uint32_t: "30" or "30s" */
-	CONF_KIND_MS,	   /* uint32_t, milliseconds: "500ms", or seconds as above */
-	CONF_KIND_TEXT,	   /* text, and so are all below: anything, also nothing */
-	CONF_KIND_NAME,	   /* letters, digits, '.', '_', '-', '+', ',' */
-	CONF_KIND_PATH,	   /* absolute path without "..", */
-	CONF_KIND_SUBPATH, /* relative path without ".." */
-	CONF_KIND_SPEC,	   /* conf_spec */
-	CONF_KIND_DEVICE,  /* "off", or a path below /dev */
+	CONF_KIND_BOOL,	    /* bool: yes, no, 1, 0, true, false */
+	CONF_KIND_COUNT,    /* enum conf_count */
+	CONF_KIND_HANDOVER, /* enum conf_handover */
+	CONF_KIND_NUMBER,   /* uint32_t */
+	CONF_KIND_SECONDS,  /* uint32_t: "30" or "30s" */
+	CONF_KIND_MS,	    /* uint32_t, milliseconds: "500ms", or seconds as above */
+	CONF_KIND_TEXT,	    /* text, and so are all below: anything, also nothing */
+	CONF_KIND_NAME,	    /* letters, digits, '.', '_', '-', '+', ',' */
+	CONF_KIND_PATH,	    /* absolute path without "..", */
+	CONF_KIND_SUBPATH,  /* relative path without ".." */
+	CONF_KIND_SPEC,	    /* conf_spec */
+	CONF_KIND_DEVICE,   /* "off", or a path below /dev */
 };
 
 struct conf_key {

@@ -67,6 +67,11 @@ const struct conf_key conf_keys[] = {
 	{ "watchdog", "timeout", "SECONDS (1..65535)", "60",
 	  "Time after which the watchdog resets a machine that hangs.",
 	  NUMBER(SECONDS, watchdog_timeout_s, 1, 65535) },
+	{ "watchdog", "handover", "system|keeper|release", "system",
+	  "Who feeds the watchdog later: the system, Keelboot's guardian, or nobody once the slot "
+	  "is "
+	  "good.",
+	  NUMBER(HANDOVER, handover, 0, 0) },
 	{ "hooks", "timeout", "SECONDS (1..600)", "10",
 	  "A hook that runs longer is killed, and has failed.",
 	  NUMBER(SECONDS, hook_timeout_s, 1, 600) },
@@ -91,21 +96,44 @@ static enum kb_err set_bool(bool *out, const char *value)
 	return KB_EINVAL;
 }
 
+/* The index of value among three words; -1. */
+static int word_index(const char *const words[3], const char *value)
+{
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(value, words[i]) == 0)
+			return i;
+	}
+	return -1;
+}
+
 static enum kb_err set_count(enum conf_count *out, const char *value)
 {
-	static const char *const words[] = {
+	static const char *const words[3] = {
 		[CONF_COUNT_AUTO] = "auto",
 		[CONF_COUNT_ALWAYS] = "always",
 		[CONF_COUNT_NEVER] = "never",
 	};
+	int i = word_index(words, value);
 
-	for (int i = CONF_COUNT_AUTO; i <= CONF_COUNT_NEVER; i++) {
-		if (strcmp(value, words[i]) == 0) {
-			*out = (enum conf_count)i;
-			return KB_OK;
-		}
-	}
-	return KB_EINVAL;
+	if (i < 0)
+		return KB_EINVAL;
+	*out = (enum conf_count)i;
+	return KB_OK;
+}
+
+static enum kb_err set_handover(enum conf_handover *out, const char *value)
+{
+	static const char *const words[3] = {
+		[CONF_HANDOVER_SYSTEM] = "system",
+		[CONF_HANDOVER_KEEPER] = "keeper",
+		[CONF_HANDOVER_RELEASE] = "release",
+	};
+	int i = word_index(words, value);
+
+	if (i < 0)
+		return KB_EINVAL;
+	*out = (enum conf_handover)i;
+	return KB_OK;
 }
 
 /* How many of the unit that is kept one of the value's unit is; 0 for a unit that does not exist.
@@ -212,6 +240,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 		return strcmp(value, "off") == 0 || is_device(value);
 	case CONF_KIND_BOOL:
 	case CONF_KIND_COUNT:
+	case CONF_KIND_HANDOVER:
 	case CONF_KIND_NUMBER:
 	case CONF_KIND_SECONDS:
 	case CONF_KIND_MS:
@@ -237,6 +266,8 @@ enum kb_err conf_keys_set(struct conf *c, const struct conf_key *key, const char
 		return set_bool(out, value);
 	case CONF_KIND_COUNT:
 		return set_count(out, value);
+	case CONF_KIND_HANDOVER:
+		return set_handover(out, value);
 	case CONF_KIND_NUMBER:
 	case CONF_KIND_SECONDS:
 	case CONF_KIND_MS:

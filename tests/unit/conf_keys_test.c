@@ -100,6 +100,19 @@ static void counts(void **state)
 	assert_int_equal(set("system", "count", "sometimes"), KB_EINVAL);
 }
 
+static void handovers(void **state)
+{
+	(void)state;
+	assert_int_equal(set("watchdog", "handover", "keeper"), KB_OK);
+	assert_int_equal(c.handover, CONF_HANDOVER_KEEPER);
+	assert_int_equal(set("watchdog", "handover", "release"), KB_OK);
+	assert_int_equal(c.handover, CONF_HANDOVER_RELEASE);
+	assert_int_equal(set("watchdog", "handover", "nobody"), KB_EINVAL);
+	assert_int_equal(c.handover, CONF_HANDOVER_RELEASE);
+	assert_int_equal(set("watchdog", "handover", "system"), KB_OK);
+	assert_int_equal(c.handover, CONF_HANDOVER_SYSTEM);
+}
+
 static void times_have_units(void **state)
 {
 	(void)state;
@@ -214,6 +227,7 @@ int main(void)
 		cmocka_unit_test(every_text_stays_in_its_array),
 		cmocka_unit_test(booleans),
 		cmocka_unit_test(counts),
+		cmocka_unit_test(handovers),
 		cmocka_unit_test(times_have_units),
 		cmocka_unit_test(bad_numbers),
 		cmocka_unit_test(partitions),
