@@ -39,7 +39,7 @@ partition=PARTLABEL=data
 [source.usb]
 enabled=yes
 # A machine that is emulated without help of the processor is slow to find what is plugged in.
-settle=3s
+settle=2s
 
 [watchdog]
 timeout={watchdog}

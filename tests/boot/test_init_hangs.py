@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An update whose init hangs, on a stick that stays plugged in."""
 
-WATCHDOG = "keelboot.watchdog=/dev/watchdog0,8"
+WATCHDOG = "keelboot.watchdog=/dev/watchdog0,6"
 
 
 def test_watchdog_ends_three_tries_and_the_old_system_comes_back(bench):

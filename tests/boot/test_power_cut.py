@@ -26,7 +26,7 @@ def test_three_cuts_then_the_install_goes_on_where_it_was(bench):
     bench.bundle("2.0")
     at_first = wrong_blocks(bench, disk)
     # Slow enough for a middle.
-    with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))], bps=6 << 20) as vm:
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))], bps=8 << 20) as vm:
         for step in (r"writing, [2-9]\d %", r"writing, [6-9]\d %", r"reading back, [2-9]\d %"):
             vm.expect(f"update: {step}", 90)
             vm.power_cut()

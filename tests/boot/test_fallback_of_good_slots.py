@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A slot that was good once, and is no more."""
+
+WATCHDOG = "panic=0 keelboot.watchdog=/dev/watchdog0,8"
+
+
+def test_good_slot_that_crashes_three_times_in_a_row_is_left(bench):
+    disk = bench.disk("1.0 nomark", "2.0 nomark")
+    before = bench.slots(disk)
+    with bench.machine(disk, append=WATCHDOG) as vm:
+        for number in (1, 2, 3):
+            vm.wait_boot(number)
+            bench.up(vm, "2.0", "b")
+            vm.send("killall -9 watchdog; while pidof watchdog; do :; done; "
+                    "watchdog -F -T 4 -t 60 /dev/watchdog0 & "
+                    "until [ $(cat /sys/class/watchdog/watchdog0/timeout) = 4 ]; do :; done; "
+                    "echo c > /proc/sysrq-trigger")
+            vm.wait_reset()
+        bench.up(vm, "1.0", "a")
+        assert bench.causes(vm) == ["watchdog"] * 3
+        status = bench.status(vm)
+        assert status["booted"]["cause"] == "crash" and status["booted"]["slot"] == "a"
+        assert status["slots"][1]["state"] == "good" and status["slots"][1]["streak"] == 3
+    assert bench.slots(disk) == before
+
+
+def test_slot_that_a_person_marks_bad_is_left(bench):
+    disk = bench.disk("1.0", "2.0")
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))]) as vm:
+        bench.up(vm, "2.0", "b")
+        said = bench.ask(vm, 'keelboot mark bad --reason "modem does not register"')
+        assert "The next boot takes slot a (1.0)" in said
+        vm.send("reboot")
+        text = bench.up(vm, "1.0", "a")
+        assert "2.0: not taken: this release failed on this device before" in text
+        b = bench.status(vm)["slots"][1]
+        assert (b["state"], b["reason"]) == ("bad", "modem does not register")
+        assert bench.causes(vm) == ["guest"]

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The disk stops answering in the middle of an install."""
+
+
+def limit(vm, bps: int) -> None:
+    vm.qmp("qom-set", path="/objects/disk.limits", property="limits", value={"bps-total": bps})
+
+
+def test_install_without_progress_is_ended_and_later_finished(bench):
+    disk = bench.disk("1.0")
+    a = bench.slots(disk)["a"]
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))], bps=16 << 20,
+                       append="keelboot.watchdog=/dev/watchdog0,12") as vm:
+        vm.expect(r"update: (writing|reading back), [2-9]\d %")
+        limit(vm, 1)
+        # Two thirds of the watchdog's time: it is not fed by an apply that only pretends.
+        vm.expect(r"update: no progress for \d+ s while (writing|reading back); stopped")
+        # The kernel holds it, so it cannot be killed: the device restarts, if need be by force.
+        boot = vm.wait_reset(60)
+        limit(vm, 1 << 30)
+        assert boot.cause in ("guest", "watchdog")
+        vm.expect(r"slot b holds version 2\.0 on trial")
+        bench.up(vm, "2.0", "b")
+        assert len(vm.boots) == 2
+    assert bench.slots(disk)["a"] == a
+    assert bench.holds_release(disk, "b", "2.0")
