@@ -131,3 +131,45 @@ enum kb_err verdict_clean(struct state *s, int slot, uint64_t token)
 	s->clean = true;
 	return KB_OK;
 }
+
+static bool has_failed(const struct state *s, const struct state_slot *t)
+{
+	return t->st == STATE_BAD || (t->st == STATE_TRIAL && t->tries == 0) ||
+	       (t->st == STATE_GOOD && t->streak >= STATE_STREAK_LIMIT) ||
+	       (t->has_release && state_is_rejected(s, t->release));
+}
+
+/* Without this the choice would have no effect: only slots that are trusted boot for good. */
+static void give_another_chance(struct state_slot *t, uint8_t tries)
+{
+	t->streak = 0;
+	if (t->st == STATE_GOOD || (t->st == STATE_TRIAL && t->tries > 0))
+		return;
+	t->st = STATE_TRIAL;
+	t->tries = tries;
+	t->grace = STATE_GRACE;
+}
+
+enum kb_err verdict_switch(struct state *s, int slot, bool once, bool force, uint8_t tries)
+{
+	struct state_slot *t;
+
+	if (s->newer)
+		return KB_ENEWER;
+	if (!is_whole(s, slot))
+		return KB_EINVAL;
+	t = &s->slot[slot];
+	if (t->sequence < s->floor)
+		return KB_EDOWNGRADE;
+	if (has_failed(s, t) && !force)
+		return KB_EREJECTED;
+	if (once) {
+		s->oneshot = (int8_t)slot;
+		return KB_OK;
+	}
+	if (has_failed(s, t))
+		give_another_chance(t, tries);
+	s->pref = (int8_t)slot;
+	s->oneshot = STATE_NONE;
+	return KB_OK;
+}

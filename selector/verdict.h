@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verdict on a slot: mark good, mark bad, the clean mark. PURE; the caller loads under the
- * lock, and saves. */
+/* The verdict on a slot: mark good, mark bad, the clean mark; and a person's choice of a slot.
+ * PURE; the caller loads under the lock, and saves. */
 #pragma once
 
 #include "selector/state.h"
@@ -30,3 +30,16 @@ enum kb_err verdict_bad(struct state *s, int slot, const char *reason) KB_MUST_C
 /* An orderly reboot begins while this attempt is open. KB_ESTALE when the token is not that of the
  * open attempt. */
 enum kb_err verdict_clean(struct state *s, int slot, uint64_t token) KB_MUST_CHECK;
+
+/*
+ * Chooses slot for the boots to come, or with once for the next one alone; the later call counts:
+ * choosing for good forgets what was asked for once. force takes a slot that failed here: for good
+ * it goes on trial anew with `tries` tries; once, it boots as it is.
+ *
+ * In this order: KB_ENEWER: the record is a newer Keelboot's. KB_EINVAL: no such slot, or it is
+ * empty or writing. KB_EDOWNGRADE: its release is below the floor; force does not help.
+ * KB_EREJECTED, unless force: it is bad, its release was rejected, its tries are used up, or it
+ * crashed too often in a row as a good slot. s is unchanged then; it may be after KB_OK, too.
+ */
+enum kb_err verdict_switch(struct state *s, int slot, bool once, bool force,
+			   uint8_t tries) KB_MUST_CHECK;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/choose.h"
 #include "selector/verdict.h"
 #include "tests/unit/states.h"
 
@@ -246,6 +247,129 @@ static void clean_needs_the_open_attempt(void **ctx)
 	assert_int_equal(verdict_clean(&s, 0, 0), KB_ESTALE);
 }
 
+static void switch_prefers_a_slot_and_forgets_a_oneshot(void **ctx)
+{
+	struct choose_list list;
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_GOOD, 2);
+	s.oneshot = 0;
+	assert_int_equal(verdict_switch(&s, 1, false, false, 3), KB_OK);
+	assert_true(s.pref == 1 && s.oneshot == STATE_NONE);
+	choose_candidates(&s, &list);
+	assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_NORMAL);
+	assert_int_equal(s.slot[1].st, STATE_GOOD);
+}
+
+static void switch_once_is_for_one_boot(void **ctx)
+{
+	struct choose_list list;
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_TRIAL, 2);
+	assert_int_equal(verdict_switch(&s, 1, true, false, 3), KB_OK);
+	assert_true(s.pref == 0 && s.oneshot == 1);
+	choose_candidates(&s, &list);
+	assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_ONESHOT);
+	choose_charge(&s, &list.c[0], false);
+	choose_candidates(&s, &list);
+	assert_int_equal(list.c[0].slot, 0);
+}
+
+static void switch_to_the_preferred_slot_changes_nothing(void **ctx)
+{
+	struct state s, was;
+
+	(void)ctx;
+	states_fresh(&s);
+	was = s;
+	assert_int_equal(verdict_switch(&s, 0, false, false, 3), KB_OK);
+	assert_memory_equal(&s, &was, sizeof(s));
+}
+
+static void switch_never_takes_what_is_not_whole(void **ctx)
+{
+	struct state s, was;
+
+	(void)ctx;
+	states_fresh(&s);
+	was = s;
+	for (int force = 0; force < 2; force++) {
+		for (int once = 0; once < 2; once++) {
+			s.slot[1].st = STATE_EMPTY;
+			assert_int_equal(verdict_switch(&s, 1, once, force, 3), KB_EINVAL);
+			s.slot[1].st = STATE_WRITING;
+			assert_int_equal(verdict_switch(&s, 1, once, force, 3), KB_EINVAL);
+			assert_int_equal(verdict_switch(&s, 2, once, force, 3), KB_EINVAL);
+			assert_int_equal(verdict_switch(&s, STATE_NONE, once, force, 3), KB_EINVAL);
+			s.slot[1].st = STATE_EMPTY;
+			assert_memory_equal(&s, &was, sizeof(s));
+		}
+	}
+	s.newer = true;
+	assert_int_equal(verdict_switch(&s, 0, false, true, 3), KB_ENEWER);
+}
+
+static void switch_below_the_floor_is_refused_by_force_as_well(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_GOOD, 4);
+	s.floor = 5;
+	assert_int_equal(verdict_switch(&s, 1, true, true, 3), KB_EDOWNGRADE);
+	assert_int_equal(verdict_switch(&s, 1, false, true, 3), KB_EDOWNGRADE);
+	assert_true(s.pref == 0 && s.oneshot == STATE_NONE);
+	s.floor = 4;
+	assert_int_equal(verdict_switch(&s, 1, false, false, 3), KB_OK);
+}
+
+/* A slot that failed: refused; by force it boots, for good on a new trial that can end. */
+static void check_failed(const struct state *failed, enum state_st st)
+{
+	struct state s = *failed;
+	struct choose_list list;
+
+	assert_int_equal(verdict_switch(&s, 1, false, false, 3), KB_EREJECTED);
+	assert_int_equal(verdict_switch(&s, 1, true, false, 3), KB_EREJECTED);
+	assert_memory_equal(&s, failed, sizeof(s));
+	assert_int_equal(verdict_switch(&s, 1, true, true, 3), KB_OK);
+	assert_int_equal(s.slot[1].st, failed->slot[1].st);
+	choose_candidates(&s, &list);
+	assert_int_equal(list.c[0].slot, 1);
+	s = *failed;
+	assert_int_equal(verdict_switch(&s, 1, false, true, 2), KB_OK);
+	assert_int_equal(s.slot[1].st, st);
+	assert_int_equal(s.slot[1].tries, st == STATE_TRIAL ? 2 : 0);
+	assert_int_equal(s.slot[1].streak, 0);
+	choose_candidates(&s, &list);
+	assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_NORMAL);
+}
+
+static void switch_to_a_slot_that_failed_needs_force(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_BAD, 2);
+	check_failed(&s, STATE_TRIAL);
+	states_set(&s, 1, STATE_TRIAL, 2);
+	s.slot[1].tries = 0;
+	check_failed(&s, STATE_TRIAL);
+	states_set(&s, 1, STATE_GOOD, 2);
+	s.slot[1].streak = STATE_STREAK_LIMIT;
+	check_failed(&s, STATE_GOOD);
+	s.slot[1].streak = 0;
+	state_add_rejected(&s, states_id(2));
+	check_failed(&s, STATE_GOOD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +387,12 @@ int main(void)
 		cmocka_unit_test(bad_leaves_the_attempt_of_another_slot),
 		cmocka_unit_test(bad_prefers_the_trusted_that_proved_itself_last),
 		cmocka_unit_test(clean_needs_the_open_attempt),
+		cmocka_unit_test(switch_prefers_a_slot_and_forgets_a_oneshot),
+		cmocka_unit_test(switch_once_is_for_one_boot),
+		cmocka_unit_test(switch_to_the_preferred_slot_changes_nothing),
+		cmocka_unit_test(switch_never_takes_what_is_not_whole),
+		cmocka_unit_test(switch_below_the_floor_is_refused_by_force_as_well),
+		cmocka_unit_test(switch_to_a_slot_that_failed_needs_force),
 	};
 
 	return cmocka_run_group_tests_name("verdict", tests, NULL, NULL);
