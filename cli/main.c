@@ -60,6 +60,12 @@ static const struct verb verbs[] = {
 	  "back to. The next boot tries it. --reboot restarts the machine at once;\n"
 	  "--again takes a release although it failed on this device before.\n\n"
 	  "Example:  keelboot install release-2.0.keel --reboot\n" },
+	{ "switch", switch_cmd, NULL, "choose the slot that the next boots take",
+	  "Usage: keelboot switch [SLOT|other] [--once] [--force]\n\n"
+	  "Without SLOT, the other one of two. --once is for the next boot alone. A slot that\n"
+	  "failed here is taken only with --force: on a new trial, or, with --once, as it is.\n"
+	  "Nothing is rebooted.\n\n"
+	  "Example:  keelboot switch --once && reboot\n" },
 	{ "history", history_cmd, NULL, "what happened, newest first",
 	  "Usage: keelboot history [-n N] [--json]\n\n"
 	  "Installs, verdicts, and the boots that changed something; newest first.\n\n"

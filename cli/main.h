@@ -14,5 +14,6 @@ int mark_cmd(struct args *a, struct device_options *o);
 int stage_cmd(struct args *a, struct device_options *o);
 int unstage_cmd(struct args *a, struct device_options *o);
 int install_cmd(struct args *a, struct device_options *o);
+int switch_cmd(struct args *a, struct device_options *o);
 int history_cmd(struct args *a, struct device_options *o);
 int state_cmd(struct args *a, struct device_options *o);

@@ -201,8 +201,8 @@ def test_wrong_usage_names_the_way_out(args, says):
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("verb", ["status", "mark", "stage", "unstage", "install", "history",
-                                  "state", "bundle", "key"])
+@pytest.mark.parametrize("verb", ["status", "mark", "stage", "unstage", "install", "switch",
+                                  "history", "state", "bundle", "key"])
 def test_each_verb_has_help_with_an_example(verb):
     by_option, by_help = run(verb, "--help"), run("help", verb)
     assert by_option.returncode == by_help.returncode == OK
@@ -211,7 +211,8 @@ def test_each_verb_has_help_with_an_example(verb):
     assert max(map(len, by_option.stdout.splitlines())) <= 90
 
 
-@pytest.mark.parametrize("verb", ["status", "mark", "stage", "install", "history", "state"])
+@pytest.mark.parametrize("verb", ["status", "mark", "stage", "install", "switch", "history",
+                                  "state"])
 def test_the_man_page_has_every_option_of_the_help(verb):
     page = (TOP / "docs/man/keelboot.1").read_text()
     told = set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", run("help", verb).stdout))

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/main.h"
+
+#include "lib/log.h"
+#include "selector/verdict.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { ONCE = 1, FORCE };
+
+static const struct args_option table[] = {
+	{ "once", 0, false, ONCE },
+	{ "force", 0, false, FORCE },
+	{ .name = NULL },
+};
+
+struct switching {
+	const char *name; /* of the slot */
+	bool once, force;
+	int slot;
+	struct state before;
+};
+
+static int read_args(struct args *a, struct device_options *o, struct switching *w)
+{
+	int id;
+
+	a->tables[0] = table;
+	while ((id = device_options_next(a, o)) != ARGS_END) {
+		if (id == ONCE)
+			w->once = true;
+		else if (id == FORCE)
+			w->force = true;
+		else if (id != ARGS_OPERAND || w->name != NULL)
+			return args_wrong(a, id, "switch");
+		else
+			w->name = a->value;
+	}
+	if (w->name == NULL)
+		w->name = "other";
+	return OUTPUT_OK;
+}
+
+/* Why a slot does not count as trusted. */
+static const char *failure(const struct state_slot *t)
+{
+	if (t->st == STATE_BAD)
+		return t->reason[0] != '\0' ? t->reason : "it was rejected";
+	if (t->st == STATE_TRIAL && t->tries == 0)
+		return "its trial has no tries left";
+	if (t->st == STATE_GOOD && t->streak >= STATE_STREAK_LIMIT)
+		return "it crashed too often in a row";
+	return "its release was rejected on this device";
+}
+
+static void tell_refused(const struct device *d, const struct switching *w, enum kb_err e)
+{
+	const struct state_slot *t = &d->state.slot[w->slot];
+	char letter = state_slot_letter(w->slot);
+
+	if (e == KB_EINVAL)
+		log_err("slot %c is %s: there is nothing to boot; `keelboot install` a bundle",
+			letter, state_st_name(t->st));
+	else if (e == KB_EDOWNGRADE)
+		log_err("slot %c (sequence %" PRIu64 ") is below this device's floor, %" PRIu64
+			": it may not be chosen any more",
+			letter, t->sequence, d->state.floor);
+	else if (e == KB_EREJECTED)
+		log_err("slot %c failed here: %s; --force boots it nevertheless", letter,
+			failure(t));
+	else if (e == KB_ENEWER)
+		log_err("the state was written by a newer Keelboot; update this command first");
+	else
+		log_err("slot %c: cannot be chosen: %s", letter, err_text(e));
+}
+
+/* Changes d->state in memory. */
+static enum kb_err decide(struct device *d, struct switching *w)
+{
+	enum kb_err e;
+
+	TRY(device_slot(d, w->name, &w->slot));
+	w->before = d->state;
+	e = verdict_switch(&d->state, w->slot, w->once, w->force, (uint8_t)d->conf.tries);
+	if (e != KB_OK)
+		tell_refused(d, w, e);
+	return e;
+}
+
+static enum kb_err choose(struct device *d, struct switching *w, bool *changed)
+{
+	enum kb_err e;
+
+	TRY(device_open_state(d));
+	e = decide(d, w);
+	*changed = e == KB_OK && !state_same(&d->state, &w->before);
+	if (*changed)
+		e = device_save(d);
+	if (*changed && e == KB_OK)
+		device_history(d, HISTORY_STATE, w->slot,
+			       w->once ? "was chosen for one boot" : "was chosen", "command");
+	device_close(d);
+	return e;
+}
+
+static void print_result(const struct device *d, const struct switching *w, bool changed)
+{
+	const struct state *s = &d->state;
+	char text[80];
+
+	device_slot_text(s, w->slot, text, sizeof(text));
+	if (!changed) {
+		text[0] = 'S';
+		printf("%s is what the next boot takes already; nothing to change.\n", text);
+		return;
+	}
+	printf("The next boot takes %s%s.\n", text, w->once ? ", and only that one" : "");
+	if (w->before.slot[w->slot].st == STATE_BAD && !w->once)
+		printf("It is on trial: %u tries.\n", s->slot[w->slot].tries);
+	if (s->staged.source != STATE_SRC_NONE)
+		log_warn("an update is staged, and is installed first; `keelboot unstage` if it "
+			 "shall not be");
+	if (d->run_found && w->slot == d->booted)
+		return;
+	puts("Reboot to go there.");
+}
+
+int switch_cmd(struct args *a, struct device_options *o)
+{
+	static struct switching w;
+	static struct device d;
+	bool changed = false;
+	enum kb_err e;
+	int code = read_args(a, o, &w);
+
+	if (code != OUTPUT_OK)
+		return code;
+	device_init(&d, o);
+	e = choose(&d, &w, &changed);
+	if (e != KB_OK)
+		return output_exit_code(e);
+	print_result(&d, &w, changed);
+	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+}
