@@ -232,7 +232,7 @@ static void insert_name(char (*names)[NAME_SIZE], unsigned max, unsigned *n, con
 		return;
 	move = *n < max ? *n - at : max - 1 - at;
 	memmove(names[at + 1], names[at], (size_t)move * NAME_SIZE);
-	snprintf(names[at], NAME_SIZE, "%s", name);
+	snprintf(names[at], NAME_SIZE, "%.*s", NAME_SIZE - 1, name);
 	if (*n < max)
 		(*n)++;
 }

@@ -195,7 +195,7 @@ static enum kb_err list_insert(struct file_list *l, const char *name)
 		return KB_ENOSPC;
 	for (; i > 0 && strcmp(l->name[i - 1], name) > 0; i--)
 		memcpy(l->name[i], l->name[i - 1], FILE_NAME);
-	snprintf(l->name[i], FILE_NAME, "%s", name);
+	snprintf(l->name[i], FILE_NAME, "%.*s", FILE_NAME - 1, name);
 	l->n++;
 	return KB_OK;
 }
