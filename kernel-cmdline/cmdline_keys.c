@@ -253,8 +253,7 @@ const struct cmdline_key cmdline_keys[] = {
 	  set_rootwait },
 	{ "ro", "", "ro", "Mounts the root read-only.", set_ro },
 	{ "rw", "", "ro",
-	  "With keelboot.enable=0, mounts the root read-write; the last of ro and rw counts. A "
-	  "slot is always read-only.",
+	  "With keelboot.enable=0, mounts root= read-write; the last counts. Slots stay read-only.",
 	  set_rw },
 	{ "init", "PATH", "", "Program to start from the root, instead of system.conf's.",
 	  set_init },
