@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stick that is not there when the machine is switched on."""
 
+from drives import Drive
+
 
 def test_stick_that_comes_while_modules_load_is_taken(bench):
     disk = bench.disk("1.0")
@@ -30,7 +32,6 @@ def test_stick_with_the_devices_own_labels_is_not_taken_for_it(bench):
     disk = bench.disk("1.0")
     copy = bench.work / "copy.img"
     copy.write_bytes(disk.read_bytes())
-    from drives import Drive
     with bench.machine(disk, drives=[Drive(copy, bus="usb", name="copy")]) as vm:
         bench.up(vm, "1.0", "a")
         devices = bench.ask(vm, "cat /run/keelboot/devices")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stick with a folder keelboot/: the newest acceptable bundle counts, and what is ignored is said."""
+"""A stick with a folder keelboot/: the newest acceptable bundle counts, the rest is named."""
 
 
 def test_newest_bundle_of_the_folder_is_installed_and_litter_named(bench):
