@@ -115,7 +115,7 @@ static void fill_job(struct install_args *in, const struct keyring *keys, int fd
 		.source = STATE_SRC_COMMAND,
 		.mode = PLAN_COMMAND,
 		.want = STATE_NONE,
-		.verify_first = d.conf.verify_first,
+		.verify_first = d.conf.usb_verify_first,
 		.tries = (uint8_t)d.conf.tries,
 		.helper = stage_helper(),
 		.progress = progress,

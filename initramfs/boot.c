@@ -102,7 +102,7 @@ static enum kb_err find_devices(struct boot *b)
 {
 	const struct devices_wait wait = {
 		.timeout_s = b->cmd.timeout_s != 0 ? b->cmd.timeout_s : b->conf.timeout_s,
-		.media = (b->cmd.media & CMDLINE_MEDIA_USB) != 0,
+		.media = b->cmd.media,
 		.idle = boot_idle,
 		.ctx = b,
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/devices.h"
 
+#include "initramfs/sources.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
@@ -10,8 +11,6 @@
 #include <string.h>
 
 #define STEP_MS	   500
-/* A stick that was seen on the bus, but is no disk yet, gets so much longer than settle=. */
-#define STICK_MS   5000
 /* A prober and its second try. */
 #define REFRESH_MS (5u * PROBE_DEADLINE_MS)
 
@@ -135,86 +134,9 @@ static void take_disk(struct devices *d, const struct probe *p, const struct pro
 	snprintf(d->disk, sizeof(d->disk), "%s", disk->dev);
 	set_name(d->state, probe_find(p, disk, conf->state));
 	set_name(d->data, conf->data_enabled ? probe_find(p, disk, conf->data_part) : NULL);
+	set_name(d->raw, conf->raw_enabled ? probe_find(p, disk, conf->raw_part) : NULL);
 	for (unsigned i = 0; i < conf->nslots; i++)
 		take_slot(&d->slot[i], p, disk, &conf->slot[i]);
-}
-
-static void add_medium(struct devices *d, const char *dev)
-{
-	if (d->nmedia < DEVICES_MEDIA_MAX)
-		snprintf(d->media[d->nmedia++], DEVICES_NAME, "%s", dev);
-}
-
-/* Every disk on USB that is not ours, and its partitions: keelboot-apply finds out what they hold.
- */
-static void take_media(struct devices *d, const struct probe *p)
-{
-	d->nmedia = 0;
-	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
-		const struct probe_disk *disk = &p->disk[i];
-
-		if (!looked_at(disk) || !disk->usb || strcmp(disk->dev, d->disk) == 0)
-			continue;
-		add_medium(d, disk->dev);
-		for (unsigned n = 0; n < disk->n; n++)
-			add_medium(d, disk->part[n].dev);
-	}
-}
-
-/* Interfaces that a driver for USB storage is bound to: "1-1:1.0". */
-static unsigned sticks_on_bus(void)
-{
-	static const char *const drivers[] = { "/sys/bus/usb/drivers/usb-storage",
-					       "/sys/bus/usb/drivers/uas" };
-	static char names[16][64];
-	unsigned n, found = 0;
-
-	for (unsigned d = 0; d < KB_ARRAY_LEN(drivers); d++) {
-		if (os_list(drivers[d], names, KB_ARRAY_LEN(names), &n) != KB_OK)
-			continue;
-		for (unsigned i = 0; i < n; i++)
-			found += strchr(names[i], ':') != NULL; /* not "bind", "uevent", "module" */
-	}
-	return found;
-}
-
-/* Disks on USB, those of an empty card reader included. */
-static unsigned usb_disks(void)
-{
-	static char names[64][64];
-	char path[128], target[256];
-	unsigned n, found = 0;
-
-	if (os_list("/sys/class/block", names, KB_ARRAY_LEN(names), &n) != KB_OK)
-		return 0;
-	for (unsigned i = 0; i < n; i++) {
-		snprintf(path, sizeof(path), "/sys/class/block/%s", names[i]);
-		if (os_readlink(path, target, sizeof(target)) != KB_OK ||
-		    strstr(target, "/usb") == NULL)
-			continue;
-		snprintf(path, sizeof(path), "/sys/class/block/%s/partition", names[i]);
-		found += !os_exists(path);
-	}
-	return found;
-}
-
-/* Sticks that the bus knows but that are no disks yet, or that a prober still looks at. */
-static bool stick_pending(const struct probe *p)
-{
-	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
-		if (p->disk[i].state == PROBE_WAITING && p->disk[i].usb)
-			return true;
-	}
-	return sticks_on_bus() > usb_disks();
-}
-
-static bool media_settled(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
-{
-	if (!os_exists("/sys/bus/usb/devices/usb1"))
-		return true;
-	if (waited_ms < conf->usb_settle_ms)
-		return false;
-	return waited_ms >= conf->usb_settle_ms + STICK_MS || !stick_pending(p);
 }
 
 static void tell_missing(const struct devices *d, const struct conf *conf)
@@ -244,15 +166,14 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 			 const struct devices_wait *wait)
 {
 	unsigned complete = 2 * CONF_SLOTS_MAX + conf->nslots, points = 0;
-	bool media = wait->media && conf->usb_enabled;
+	unsigned media = sources_allowed(conf, wait->media);
 	uint64_t start = os_now_ms(), waited = 0;
 	const struct probe_disk *disk = NULL;
 
 	probe_start(p);
 	while (in_time(p, wait, waited)) {
 		disk = pick_disk(p, conf, &points);
-		if (disk != NULL && points >= complete &&
-		    (!media || media_settled(p, conf, waited)))
+		if (disk != NULL && points >= complete && sources_settled(p, conf, media, waited))
 			break;
 		wait->idle(wait->ctx);
 		if (probe_step(p, STEP_MS / 5) == KB_ETIMEDOUT)
@@ -267,8 +188,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 		return KB_ENODEV;
 	}
 	take_disk(d, p, disk, conf);
-	if (media)
-		take_media(d, p);
+	sources_take(d, p, media);
 	probe_stop(p);
 	if (points < complete)
 		tell_missing(d, conf);

@@ -21,15 +21,17 @@ struct devices_slot {
 
 struct devices {
 	char disk[DEVICES_NAME];
-	char state[DEVICES_NAME], data[DEVICES_NAME]; /* "" if absent */
+	char state[DEVICES_NAME], data[DEVICES_NAME], raw[DEVICES_NAME]; /* "" if absent */
 	struct devices_slot slot[CONF_SLOTS_MAX];
 	unsigned nmedia;
-	char media[DEVICES_MEDIA_MAX][DEVICES_NAME]; /* whole disks and partitions on USB */
+	char media[DEVICES_MEDIA_MAX][DEVICES_NAME]; /* whole disks and partitions: see sources.h
+						      */
+	bool medium_is_sd[DEVICES_MEDIA_MAX];	     /* else it is on USB */
 };
 
 struct devices_wait {
 	uint32_t timeout_s;	 /* for the disk with all its partitions */
-	bool media;		 /* also give USB sticks their settle time */
+	unsigned media;		 /* bits of enum cmdline_media: these get their settle time */
 	void (*idle)(void *ctx); /* called at least once a second */
 	void *ctx;
 };

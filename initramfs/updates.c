@@ -2,9 +2,12 @@
 #include "initramfs/updates.h"
 
 #include "initramfs/progress.h"
+#include "initramfs/sources.h"
+#include "initramfs/slot.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "selector/plan.h"
+#include "update/reader.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +16,7 @@
 /* Nobody's update takes longer, and an apply that was taken over may pretend to make progress. */
 #define APPLY_LIMIT_MS (4u * 3600 * 1000)
 #define EXIT_MS	       10000u /* from the end of its pipe to the end of apply */
-#define ARGS_MAX       80
+#define ARGS_MAX       128    /* eight slots of four partitions, all media, and the rest */
 #define ARG_LEN	       80
 
 struct args {
@@ -61,13 +64,16 @@ static void build_args(struct args *a, const struct boot *b, enum state_source s
 	add(a, "--mountable", spec);
 	if (rescue)
 		add(a, "--rescue", NULL);
-	if (src == STATE_SRC_DATA) {
-		snprintf(spec, sizeof(spec), "data:%s", b->dev.data);
+	if (src == STATE_SRC_DATA || src == STATE_SRC_RAW) {
+		snprintf(spec, sizeof(spec), "%s:%s", state_source_name(src),
+			 src == STATE_SRC_DATA ? b->dev.data : b->dev.raw);
 		add(a, "--source", spec);
 		return;
 	}
 	for (unsigned i = 0; i < b->dev.nmedia; i++) {
-		snprintf(spec, sizeof(spec), "usb:%s", b->dev.media[i]);
+		if (b->dev.medium_is_sd[i] != (src == STATE_SRC_SD))
+			continue;
+		snprintf(spec, sizeof(spec), "%s:%s", state_source_name(src), b->dev.media[i]);
 		add(a, "--source", spec);
 	}
 }
@@ -138,7 +144,8 @@ static enum kb_err end_apply(struct boot *b, pid_t pid, bool ended, int *status)
 }
 
 /* Runs apply. KB_OK: a slot was installed. KB_ENOENT: nothing to do. KB_EIO: it failed, and has
- * noted why. KB_ECHILD: it crashed or stalled. KB_ETIMEDOUT: it cannot even be killed. */
+ * noted why. KB_ECHILD: it crashed or stalled. KB_ETIMEDOUT: it cannot even be killed. KB_ECHECK:
+ * a pre-update hook said no; that it is asked after the count bounds what a hook can do, too. */
 static enum kb_err run(struct boot *b, enum state_source src, bool rescue)
 {
 	static struct args args;
@@ -149,6 +156,9 @@ static enum kb_err run(struct boot *b, enum state_source src, bool rescue)
 	pid_t pid;
 	bool ended;
 
+	/* A device that cannot boot has nothing to lose. */
+	if (!rescue)
+		TRY(slot_before_update(b, state_source_name(src)));
 	build_args(&args, b, src, rescue);
 	TRY(os_pipe(fds));
 	sp.fd3 = fds[1];
@@ -178,14 +188,37 @@ static enum kb_err run(struct boot *b, enum state_source src, bool rescue)
 	}
 }
 
+/* Looks before anything is counted, so that a boot without a bundle there writes nothing. */
+static bool holds_bundle(const char *dev)
+{
+	char raw[READER_HEADER_LEN + 1];
+	size_t len;
+
+	return dev[0] != '\0' && os_read_file(dev, raw, sizeof(raw), &len) == KB_OK &&
+	       len == READER_HEADER_LEN && reader_header_is((const uint8_t *)raw);
+}
+
 /* True if the source holds anything to look at; data is opened only when the state says that
  * something is staged. */
 static bool has_something(const struct boot *b, enum state_source src)
 {
-	if (src == STATE_SRC_DATA)
-		return b->cmd.media & CMDLINE_MEDIA_DATA && b->conf.data_enabled &&
-		       b->dev.data[0] != '\0' && b->rec.s.staged.source == STATE_SRC_DATA;
-	return b->cmd.media & CMDLINE_MEDIA_USB && b->conf.usb_enabled && b->dev.nmedia > 0;
+	unsigned allowed = sources_allowed(&b->conf, b->cmd.media);
+
+	switch (src) {
+	case STATE_SRC_DATA:
+		return allowed & CMDLINE_MEDIA_DATA && b->dev.data[0] != '\0' &&
+		       b->rec.s.staged.source == STATE_SRC_DATA;
+	case STATE_SRC_RAW:
+		return allowed & CMDLINE_MEDIA_RAW && holds_bundle(b->dev.raw);
+	case STATE_SRC_SD:
+		return allowed & CMDLINE_MEDIA_SD && sources_count(&b->dev, src) > 0;
+	case STATE_SRC_USB:
+		return allowed & CMDLINE_MEDIA_USB && sources_count(&b->dev, src) > 0;
+	case STATE_SRC_COMMAND:
+	case STATE_SRC_COUNT:
+		break;
+	}
+	return false;
 }
 
 /* A staged copy on which apply crashes or stalls is spent like one that cannot be read: else it
@@ -245,7 +278,9 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, bool resc
 
 bool updates_apply(struct boot *b, bool rescue)
 {
-	static const enum state_source order[] = { STATE_SRC_DATA, STATE_SRC_USB };
+	static const enum state_source order[] = { STATE_SRC_DATA, STATE_SRC_RAW, STATE_SRC_SD,
+						   STATE_SRC_USB };
+	enum kb_err err;
 
 	if (b->rec.health == RECORD_MISSING || b->rec.health == RECORD_UNWRITABLE)
 		return false;
@@ -253,8 +288,9 @@ bool updates_apply(struct boot *b, bool rescue)
 		if (!has_something(b, order[i]))
 			continue;
 		log_info("update: looking at source %s", state_source_name(order[i]));
-		if (apply_source(b, order[i], rescue) == KB_OK)
-			return true;
+		err = apply_source(b, order[i], rescue);
+		if (err == KB_OK || err == KB_ECHECK)
+			return err == KB_OK;
 	}
 	return false;
 }

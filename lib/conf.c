@@ -108,6 +108,8 @@ static const char *other_use(const struct conf *c, unsigned slot, unsigned cls, 
 		return "the state";
 	if (strcmp(part, c->data_part) == 0)
 		return "data";
+	if (strcmp(part, c->raw_part) == 0)
+		return "raw bundles";
 	for (unsigned i = 0; i <= slot; i++)
 		for (unsigned j = 0; j < (i == slot ? cls : c->slot[i].nclasses); j++)
 			if (strcmp(part, c->slot[i].cls[j].part) == 0)

@@ -45,6 +45,9 @@ struct conf_slot {
 	struct conf_class cls[CONF_CLASSES_MAX];
 };
 
+/* File systems that a removable medium may be mounted with. */
+enum conf_fs { CONF_FS_VFAT = 1, CONF_FS_EXFAT = 2 };
+
 enum conf_count { CONF_COUNT_AUTO, CONF_COUNT_ALWAYS, CONF_COUNT_NEVER };
 
 /* Who feeds the watchdog once the real system runs. */
@@ -78,10 +81,21 @@ struct conf {
 	char data_fstype[CONF_NAME_MAX + 1]; /* "ext4" */
 	char data_stage[CONF_PATH_MAX + 1]; /* folder inside the data partition: "keelboot/stage" */
 	char data_mount[CONF_PATH_MAX + 1]; /* where the running system has it: "/data" */
+	/* [source.raw] */
+	bool raw_enabled;
+	conf_spec raw_part; /* default "PARTLABEL=keelboot-stage" */
+	/* [source.sd] */
+	bool sd_enabled;
+	uint32_t sd_settle_ms; /* 500 */
+	bool sd_verify_first;
+	unsigned sd_filesystems; /* bits of enum conf_fs */
 	/* [source.usb] */
 	bool usb_enabled;
 	uint32_t usb_settle_ms; /* 500 */
-	bool verify_first;	/* [source.usb] verify-first=yes */
+	bool usb_verify_first;
+	unsigned usb_filesystems;
+	/* [rescue] */
+	uint32_t rescue_wait_s; /* 600 */
 	/* [install] */
 	uint32_t progress_deadline_s; /* apply is killed after so long without progress; 60 */
 	/* [watchdog] */
@@ -102,6 +116,7 @@ enum conf_kind {
 	CONF_KIND_NUMBER,   /* uint32_t */
 	CONF_KIND_SECONDS,  /* uint32_t: "30" or "30s" */
 	CONF_KIND_MS,	    /* uint32_t, milliseconds: "500ms", or seconds as above */
+	CONF_KIND_FS,	    /* unsigned, bits of enum conf_fs: "vfat,exfat", "none" */
 	CONF_KIND_TEXT,	    /* text, and so are all below: anything, also nothing */
 	CONF_KIND_NAME,	    /* letters, digits, '.', '_', '-', '+', ',' */
 	CONF_KIND_PATH,	    /* absolute path without "..", */

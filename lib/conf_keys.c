@@ -50,17 +50,42 @@ const struct conf_key conf_keys[] = {
 	  "Folder inside the data partition where bundles are staged.", TEXT(SUBPATH, data_stage) },
 	{ "source.data", "mount", "PATH", "/data",
 	  "Where the running system has the data partition mounted.", TEXT(PATH, data_mount) },
+	{ "source.raw", "enabled", "yes|no", "yes",
+	  "Whether an update may lie, as it is, on a partition of the device's own disk.",
+	  NUMBER(BOOL, raw_enabled, 0, 0) },
+	{ "source.raw", "partition", "PARTITION", "PARTLABEL=keelboot-stage",
+	  "The partition on which a bundle may lie from the first byte on; a bundle that is done "
+	  "with is erased there.",
+	  TEXT(SPEC, raw_part) },
+	{ "source.sd", "enabled", "yes|no", "yes",
+	  "Whether an update may come from an SD card that is not the device's own disk.",
+	  NUMBER(BOOL, sd_enabled, 0, 0) },
+	{ "source.sd", "settle", "TIME (0..60, or 500ms)", "500ms",
+	  "How long a boot waits for a card to show up, if there is a slot for one.",
+	  NUMBER(MS, sd_settle_ms, 0, MS_MAX) },
+	{ "source.sd", "verify-first", "yes|no", "yes",
+	  "Reads the whole bundle once before the first write, so that a bad card costs nothing.",
+	  NUMBER(BOOL, sd_verify_first, 0, 0) },
+	{ "source.sd", "filesystems", "none|LIST of vfat,exfat", "vfat,exfat",
+	  "File systems with which cards are mounted; whatever has another is ignored.",
+	  NUMBER(FS, sd_filesystems, 0, 0) },
 	{ "source.usb", "enabled", "yes|no", "yes", "Whether an update may come from a USB stick.",
 	  NUMBER(BOOL, usb_enabled, 0, 0) },
 	{ "source.usb", "settle", "TIME (0..60, or 500ms)", "500ms",
 	  "How long a boot waits for a stick to show up.", NUMBER(MS, usb_settle_ms, 0, MS_MAX) },
 	{ "source.usb", "verify-first", "yes|no", "yes",
 	  "Reads the whole bundle once before the first write, so that a bad stick costs nothing.",
-	  NUMBER(BOOL, verify_first, 0, 0) },
+	  NUMBER(BOOL, usb_verify_first, 0, 0) },
+	{ "source.usb", "filesystems", "none|LIST of vfat,exfat", "vfat,exfat",
+	  "File systems with which sticks are mounted; whatever has another is ignored.",
+	  NUMBER(FS, usb_filesystems, 0, 0) },
 	{ "install", "progress-deadline", "SECONDS (5..3600)", "60",
 	  "An install at boot that makes no progress for this time is stopped, and the boot goes "
 	  "on.",
 	  NUMBER(SECONDS, progress_deadline_s, 5, 3600) },
+	{ "rescue", "wait", "SECONDS (10..600)", "600",
+	  "How long a device on which nothing can be booted waits for a medium before it restarts.",
+	  NUMBER(SECONDS, rescue_wait_s, 10, 600) },
 	{ "watchdog", "device", "off|/dev/NAME", "/dev/watchdog0",
 	  "The watchdog to arm; keelboot.watchdog= of the kernel command line goes before it.",
 	  TEXT(DEVICE, watchdog) },
@@ -104,6 +129,28 @@ static int word_index(const char *const words[3], const char *value)
 			return i;
 	}
 	return -1;
+}
+
+static enum kb_err set_filesystems(unsigned *out, const char *value)
+{
+	static const struct {
+		const char *text;
+		unsigned bits;
+	} known[] = {
+		{ "none", 0 },
+		{ "vfat", CONF_FS_VFAT },
+		{ "exfat", CONF_FS_EXFAT },
+		{ "vfat,exfat", CONF_FS_VFAT | CONF_FS_EXFAT },
+		{ "exfat,vfat", CONF_FS_VFAT | CONF_FS_EXFAT },
+	};
+
+	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(known[i].text, value) != 0)
+			continue;
+		*out = known[i].bits;
+		return KB_OK;
+	}
+	return KB_EINVAL;
 }
 
 static enum kb_err set_count(enum conf_count *out, const char *value)
@@ -239,6 +286,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 	case CONF_KIND_DEVICE:
 		return strcmp(value, "off") == 0 || is_device(value);
 	case CONF_KIND_BOOL:
+	case CONF_KIND_FS:
 	case CONF_KIND_COUNT:
 	case CONF_KIND_HANDOVER:
 	case CONF_KIND_NUMBER:
@@ -264,6 +312,8 @@ enum kb_err conf_keys_set(struct conf *c, const struct conf_key *key, const char
 	switch (key->kind) {
 	case CONF_KIND_BOOL:
 		return set_bool(out, value);
+	case CONF_KIND_FS:
+		return set_filesystems(out, value);
 	case CONF_KIND_COUNT:
 		return set_count(out, value);
 	case CONF_KIND_HANDOVER:

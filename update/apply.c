@@ -12,6 +12,24 @@
 
 #define LOCK_MS 10000u
 
+/* `keelboot stage` has verified what lies on the data partition; nobody a raw one. */
+static bool verify_first(const struct apply *a, enum state_source kind)
+{
+	switch (kind) {
+	case STATE_SRC_SD:
+		return a->conf.sd_verify_first;
+	case STATE_SRC_USB:
+		return a->conf.usb_verify_first;
+	case STATE_SRC_RAW:
+		return true;
+	case STATE_SRC_DATA:
+	case STATE_SRC_COMMAND:
+	case STATE_SRC_COUNT:
+		break;
+	}
+	return false;
+}
+
 void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source kind, bool raw)
 {
 	a->job = (struct apply_job){
@@ -26,7 +44,7 @@ void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source
 		.source = kind,
 		.mode = a->o.rescue ? PLAN_RESCUE : PLAN_AUTOMATIC,
 		.want = STATE_NONE,
-		.verify_first = kind != STATE_SRC_DATA && a->conf.verify_first,
+		.verify_first = verify_first(a, kind),
 		.tries = (uint8_t)a->conf.tries,
 		.progress = apply_progress,
 	};
@@ -79,14 +97,18 @@ static int run(struct apply *a)
 {
 	if (media_private() != KB_OK)
 		log_warn("own mounts are refused: is this started by process 1?");
-	for (unsigned i = 0; i < a->o.nsources; i++)
-		if (a->o.source[i].kind == STATE_SRC_DATA) {
-			int rc = apply_staged_run(a, &a->o.source[i]);
+	for (unsigned i = 0; i < a->o.nsources; i++) {
+		const struct apply_source *src = &a->o.source[i];
+		int rc = APPLY_NOTHING;
 
-			if (rc != APPLY_NOTHING)
-				return rc;
-		}
-	return apply_usb_run(a);
+		if (src->kind == STATE_SRC_DATA)
+			rc = apply_staged_run(a, src);
+		else if (src->kind == STATE_SRC_RAW)
+			rc = apply_raw_run(a, src);
+		if (rc != APPLY_NOTHING)
+			return rc;
+	}
+	return apply_media_run(a);
 }
 
 int apply_main(int argc, char **argv)

@@ -11,7 +11,7 @@
 #define APPLY_CANDIDATES_MAX 16
 
 struct apply_source {
-	enum state_source kind; /* DATA or USB */
+	enum state_source kind; /* DATA, RAW, SD or USB */
 	char dev[APPLY_FILE_PATH_MAX + 1];
 };
 
@@ -57,10 +57,15 @@ void apply_progress_init(void);
 void apply_progress_span(uint64_t total, uint64_t given_up);
 void apply_progress(void *ctx, enum install_phase phase, uint64_t done, uint64_t total);
 
-/* The staged update on the data partition. Both return an exit code. */
+/* The staged update on the data partition. All three return an exit code. */
 int apply_staged_run(struct apply *a, const struct apply_source *src);
+/* A bundle on a raw stage partition. */
+int apply_raw_run(struct apply *a, const struct apply_source *src);
 /* Whatever lies on removable media. */
-int apply_usb_run(struct apply *a);
+int apply_media_run(struct apply *a);
+
+/* Whether a slot holds this release, and still has to prove it. */
+bool apply_staged_on_trial(const struct state *s, const uint8_t release[STATE_ID_LEN]);
 
 /* Fills a->job for a bundle at fd. `from` is for messages. */
 void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source kind, bool raw);

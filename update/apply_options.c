@@ -47,24 +47,22 @@ static bool take_slot(struct apply_options *o, const char *v)
 static bool take_source(struct apply_options *o, const char *v)
 {
 	struct apply_source *s = &o->source[o->nsources];
-	const char *dev;
 
 	if (o->nsources == APPLY_SOURCES_MAX) {
 		log_warn("--source: more than %d, ignored: %.64s", APPLY_SOURCES_MAX, v);
 		return true;
 	}
-	if (strncmp(v, "data:", 5) == 0) {
-		s->kind = STATE_SRC_DATA;
-		dev = v + 5;
-	} else if (strncmp(v, "usb:", 4) == 0) {
-		s->kind = STATE_SRC_USB;
-		dev = v + 4;
-	} else {
-		log_err("--source wants data:DEVICE or usb:DEVICE, not \"%.64s\"", v);
-		return false;
+	for (enum state_source k = STATE_SRC_DATA; k <= STATE_SRC_USB; k++) {
+		size_t n = strlen(state_source_name(k));
+
+		if (strncmp(v, state_source_name(k), n) != 0 || v[n] != ':')
+			continue;
+		s->kind = k;
+		o->nsources++;
+		return copy(s->dev, sizeof(s->dev), v + n + 1, "--source");
 	}
-	o->nsources++;
-	return copy(s->dev, sizeof(s->dev), dev, "--source");
+	log_err("--source wants data:, raw:, sd: or usb:DEVICE, not \"%.64s\"", v);
+	return false;
 }
 
 static bool take(struct apply_options *o, const char *name, const char *v)
@@ -111,6 +109,6 @@ bool apply_options_parse(struct apply_options *o, int argc, char **argv)
 	if (o->state[0] == '\0' || o->nsources == 0)
 		log_err("usage: keelboot-apply --state DEVICE --slot SLOT:CLASS=DEVICE… "
 			"[--mountable MASK] [--rescue] [--root DIR] [--stderr] "
-			"--source data:DEVICE|usb:DEVICE…");
+			"--source data|raw|sd|usb:DEVICE…");
 	return o->state[0] != '\0' && o->nsources > 0;
 }

@@ -58,7 +58,7 @@ static int unstage(struct apply *a)
 	return APPLY_NOTHING;
 }
 
-static bool on_trial(const struct state *s, const uint8_t release[STATE_ID_LEN])
+bool apply_staged_on_trial(const struct state *s, const uint8_t release[STATE_ID_LEN])
 {
 	for (unsigned i = 0; i < s->nslots; i++)
 		if (s->slot[i].st == STATE_TRIAL && s->slot[i].tries > 0 &&
@@ -75,7 +75,7 @@ static int settle(struct apply *a, enum kb_err e)
 		return copy_failed(a, a->job.why);
 	switch ((int)e) {
 	case KB_EAPPLIED:
-		if (on_trial(&a->state, a->state.staged.release))
+		if (apply_staged_on_trial(&a->state, a->state.staged.release))
 			return APPLY_NOTHING; /* mark good unstages it, and removes the file */
 		return unstage(a);
 	case KB_EREJECTED:

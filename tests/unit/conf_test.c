@@ -71,7 +71,7 @@ static void defaults_are_those_of_the_header(void **state)
 	assert_string_equal(c.data_mount, "/data");
 	assert_true(c.usb_enabled);
 	assert_int_equal(c.usb_settle_ms, 500);
-	assert_true(c.verify_first);
+	assert_true(c.usb_verify_first);
 	assert_int_equal(c.progress_deadline_s, 60);
 	assert_string_equal(c.watchdog, "/dev/watchdog0");
 	assert_int_equal(c.watchdog_timeout_s, 60);
@@ -152,7 +152,7 @@ static void a_whole_file_is_read(void **state)
 	assert_string_equal(c.data_mount, "/var");
 	assert_false(c.usb_enabled);
 	assert_int_equal(c.usb_settle_ms, 2000);
-	assert_false(c.verify_first);
+	assert_false(c.usb_verify_first);
 	assert_int_equal(c.progress_deadline_s, 120);
 	assert_string_equal(c.watchdog, "off");
 	assert_int_equal(c.watchdog_timeout_s, 15);

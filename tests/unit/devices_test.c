@@ -30,7 +30,7 @@ static int bare_machine(void **state)
 	os_sim_file("/sys/class/block/loop0/size", "0\n");
 	memset(&d, 0, sizeof(d));
 	conf_defaults(&conf);
-	wait_for = (struct devices_wait){ .timeout_s = 10, .media = true, .idle = idle };
+	wait_for = (struct devices_wait){ .timeout_s = 10, .media = CMDLINE_MEDIA_ALL, .idle = idle };
 	idles = 0;
 	return 0;
 }
@@ -213,7 +213,7 @@ static void who_wants_no_media_waits_for_none(void **state)
 	os_sim_disk(&vda);
 	os_sim_disk(&sda);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	wait_for.media = false;
+	wait_for.media = CMDLINE_MEDIA_NONE;
 	assert_int_equal(find_all(), KB_OK);
 	assert_int_equal(d.nmedia, 0);
 	assert_int_equal(os_now_ms(), 0);

@@ -12,12 +12,28 @@
 #include <stdio.h>
 #include <string.h>
 
-#define USB_FOLDER    "keelboot"
-#define USB_FILES_MAX 256u /* names that are looked at in one folder */
+#define FOLDER	   "keelboot"
+#define FILES_MAX  4096u /* names that are looked at in one folder */
+#define LITTER_MAX 20u	 /* of what is no bundle so many are named, the rest is counted */
 
-/* FAT is what sticks come with. A device maker's ext4 stick is refused on purpose: its parser is
- * ten times as large. */
-static const char *const fstypes[] = { "vfat", "exfat", NULL };
+/*
+ * What the medium may be mounted with: as system.conf says, and never anything but these two. FAT
+ * is what sticks come with; a device maker's ext4 stick is refused on purpose: its parser is ten
+ * times as large.
+ */
+static const char *const *filesystems(const struct apply *a, unsigned source)
+{
+	static const char *list[3];
+	unsigned n = 0, bits = a->o.source[source].kind == STATE_SRC_SD ? a->conf.sd_filesystems
+									: a->conf.usb_filesystems;
+
+	if (bits & CONF_FS_VFAT)
+		list[n++] = "vfat";
+	if (bits & CONF_FS_EXFAT)
+		list[n++] = "exfat";
+	list[n] = NULL;
+	return list;
+}
 
 /* Where a bundle is, for people. */
 static const char *place(const struct apply *a, unsigned source, const char *name)
@@ -27,20 +43,34 @@ static const char *place(const struct apply *a, unsigned source, const char *nam
 
 	util_print_safe(safe, sizeof(safe), name);
 	snprintf(text, sizeof(text), "%s%s%s", a->o.source[source].dev,
-		 name[0] != '\0' ? ": " USB_FOLDER "/" : ": raw bundle", safe);
+		 name[0] != '\0' ? ": " FOLDER "/" : ": raw bundle", safe);
 	return text;
+}
+
+/* A place for one more; when all are taken, that of the oldest release, if it is older still. */
+static struct apply_candidate *place_for(struct apply *a, uint64_t sequence)
+{
+	struct apply_candidate *oldest = &a->candidate[0];
+
+	if (a->ncandidates < APPLY_CANDIDATES_MAX)
+		return &a->candidate[a->ncandidates++];
+	for (unsigned i = 1; i < a->ncandidates; i++)
+		if (a->candidate[i].release.sequence < oldest->release.sequence)
+			oldest = &a->candidate[i];
+	return oldest->release.sequence < sequence ? oldest : NULL;
 }
 
 static void remember(struct apply *a, unsigned source, const char *name)
 {
-	struct apply_candidate *c;
+	struct apply_candidate *c = place_for(a, a->job.release.sequence);
 
-	if (a->ncandidates == APPLY_CANDIDATES_MAX) {
-		log_warn("%s: ignored: more than %d acceptable bundles", place(a, source, name),
-			 APPLY_CANDIDATES_MAX);
+	if (c == NULL || c->name[0] != '\0' || c->bytes != 0)
+		log_notice("%s: version %s: ignored: there are %d that are newer",
+			   place(a, c == NULL ? source : c->source, c == NULL ? name : c->name),
+			   c == NULL ? a->job.release.version : c->release.version,
+			   APPLY_CANDIDATES_MAX);
+	if (c == NULL)
 		return;
-	}
-	c = &a->candidate[a->ncandidates++];
 	*c = (struct apply_candidate){
 		.source = source,
 		.release = a->job.release,
@@ -59,7 +89,7 @@ static void look_at(struct apply *a, unsigned source, const char *name)
 			   e == KB_EINVAL ? "not a regular file" : err_text(e));
 		return;
 	}
-	apply_job_fill(a, fd, name, STATE_SRC_USB, a->media.raw);
+	apply_job_fill(a, fd, name, a->o.source[source].kind, a->media.raw);
 	e = apply_file_look(&a->job);
 	if (e == KB_OK)
 		remember(a, source, name);
@@ -74,25 +104,29 @@ static void look_through(struct apply *a, unsigned source)
 {
 	char name[MEDIA_NAME_MAX + 1];
 	enum kb_err e;
-	unsigned n = 0;
+	unsigned n = 0, litter = 0;
 
-	while ((e = media_next(&a->media, name)) == KB_OK && n++ < USB_FILES_MAX) {
+	while ((e = media_next(&a->media, name)) == KB_OK && n++ < FILES_MAX) {
 		if (media_is_bundle(name))
 			look_at(a, source, name);
-		else
+		else if (litter++ < LITTER_MAX)
 			log_info("%s: ignored: not named *" MEDIA_SUFFIX, place(a, source, name));
 	}
+	if (litter > LITTER_MAX)
+		log_info("%s: ignored: %u more that are not named *" MEDIA_SUFFIX,
+			 a->o.source[source].dev, litter - LITTER_MAX);
 	if (e == KB_OK)
-		log_warn("%s: only the first %u files of " USB_FOLDER "/ were looked at",
-			 a->o.source[source].dev, USB_FILES_MAX);
+		log_warn("%s: only the first %u files of " FOLDER "/ were looked at",
+			 a->o.source[source].dev, FILES_MAX);
 	else if (e != KB_ENOENT)
-		log_warn("%s: " USB_FOLDER "/ cannot be read to its end", a->o.source[source].dev);
+		log_warn("%s: " FOLDER "/ cannot be read to its end", a->o.source[source].dev);
 }
 
 static void look_into(struct apply *a, unsigned source)
 {
 	const char *dev = a->o.source[source].dev;
-	enum kb_err e = media_open(&a->media, dev, true, fstypes, USB_FOLDER);
+	const char *const *fs = filesystems(a, source);
+	enum kb_err e = media_open(&a->media, dev, true, fs, FOLDER);
 
 	switch ((int)e) {
 	case KB_OK:
@@ -101,10 +135,13 @@ static void look_into(struct apply *a, unsigned source)
 		log_info("%s: nothing is in it", dev);
 		return;
 	case KB_ENOENT:
-		log_info("%s: no folder " USB_FOLDER "/", dev);
+		log_info("%s: no folder " FOLDER "/", dev);
 		return;
 	case KB_EMOUNT:
-		log_info("%s: no raw bundle, and no file system of vfat, exfat", dev);
+		log_info("%s: ignored: no raw bundle%s%s%s%s", dev,
+			 fs[0] != NULL ? ", and no file system of " : "", fs[0] ? fs[0] : "",
+			 fs[0] != NULL && fs[1] != NULL ? ", " : "",
+			 fs[0] != NULL && fs[1] != NULL ? fs[1] : "");
 		return;
 	default:
 		log_warn("%s: cannot be looked at: %s", dev, err_text(e));
@@ -135,7 +172,7 @@ static enum kb_err install(struct apply *a, const struct apply_candidate *c)
 {
 	const char *dev = a->o.source[c->source].dev;
 	KB_CLEANUP_FD int fd = -1;
-	enum kb_err e = media_open(&a->media, dev, true, fstypes, USB_FOLDER);
+	enum kb_err e = media_open(&a->media, dev, true, filesystems(a, c->source), FOLDER);
 
 	if (e != KB_OK) {
 		log_err("%s: cannot be opened again: %s", dev, err_text(e));
@@ -143,7 +180,8 @@ static enum kb_err install(struct apply *a, const struct apply_candidate *c)
 	}
 	e = media_file(&a->media, c->name, &fd);
 	if (e == KB_OK) {
-		apply_job_fill(a, fd, place(a, c->source, c->name), STATE_SRC_USB, a->media.raw);
+		apply_job_fill(a, fd, place(a, c->source, c->name), a->o.source[c->source].kind,
+			       a->media.raw);
 		e = apply_file(&a->job);
 		if (e != KB_OK)
 			log_err("%s: version %s: not installed: %s", place(a, c->source, c->name),
@@ -164,13 +202,13 @@ static void name_the_others(const struct apply *a, const struct apply_candidate 
 	}
 }
 
-int apply_usb_run(struct apply *a)
+int apply_media_run(struct apply *a)
 {
 	uint64_t total = 0, given_up = 0;
 	struct apply_candidate *c;
 
 	for (unsigned i = 0; i < a->o.nsources; i++)
-		if (a->o.source[i].kind == STATE_SRC_USB)
+		if (a->o.source[i].kind == STATE_SRC_USB || a->o.source[i].kind == STATE_SRC_SD)
 			look_into(a, i);
 	for (unsigned i = 0; i < a->ncandidates; i++)
 		total += a->candidate[i].bytes;

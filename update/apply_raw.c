@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A raw stage partition: a bundle that the running system wrote to a partition of the device's own
+ * disk, from its first byte on. What can never be installed is erased there, by its header: else
+ * each boot would look at it again, and would have to count that.
+ */
+#include "update/apply_job.h"
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ERASE_LEN 4096
+
+static enum kb_err erase(const char *dev)
+{
+	static const uint8_t zero[ERASE_LEN];
+	KB_CLEANUP_FD int fd = open(dev, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0 || pwrite(fd, zero, sizeof(zero), 0) != (ssize_t)sizeof(zero) || fsync(fd) < 0)
+		return err_errno(errno);
+	return KB_OK;
+}
+
+static void done_with(struct apply *a, const char *dev)
+{
+	struct history_event ev = {
+		.time = (uint64_t)time(NULL),
+		.kind = HISTORY_REFUSED,
+		.slot = STATE_NONE,
+		.sequence = a->job.known ? a->job.release.sequence : 0,
+	};
+	enum kb_err e = erase(dev);
+
+	if (e != KB_OK) {
+		log_err("%s: %s; the bundle cannot be erased: %s", dev, a->job.why, err_text(e));
+		return;
+	}
+	log_notice("%s: %s; the bundle is erased", dev, a->job.why);
+	if (a->job.known)
+		state_set_text(ev.version, a->job.release.version);
+	state_set_text(ev.reason, a->job.why);
+	state_set_text(ev.detail, state_source_name(STATE_SRC_RAW));
+	if (store_history_add(&a->store, &ev) != KB_OK)
+		log_warn("the history cannot be written");
+}
+
+/* What becomes of it when it was not installed. */
+static int settle(struct apply *a, const char *dev, enum kb_err e)
+{
+	int rc = apply_file_copy_failed(&a->job, e) ? APPLY_FAILED : APPLY_NOTHING;
+
+	switch ((int)e) {
+	case KB_EAPPLIED:
+		if (!apply_staged_on_trial(&a->state, a->job.release.id))
+			done_with(a, dev);
+		return APPLY_NOTHING;
+	case KB_EREJECTED:
+	case KB_EDOWNGRADE:
+	case KB_ECOMPAT:
+		done_with(a, dev);
+		return APPLY_NOTHING;
+	case KB_EBUDGET:
+	case KB_EBUSY:
+	case KB_ENOTARGET:
+	case KB_ENEWER:
+		log_notice("%s: not now: %s", dev, a->job.why);
+		return APPLY_NOTHING;
+	case KB_EIO: /* the next boot may read it */
+		break;
+	default:
+		if (rc == APPLY_FAILED)
+			done_with(a, dev);
+	}
+	log_err("%s: %s", dev, a->job.why);
+	return APPLY_FAILED;
+}
+
+int apply_raw_run(struct apply *a, const struct apply_source *src)
+{
+	static const char *const none[] = { NULL };
+	enum kb_err e = media_open(&a->media, src->dev, true, none, "");
+
+	if (e == KB_EMOUNT)
+		return APPLY_NOTHING;
+	if (e != KB_OK) {
+		log_err("%s: cannot be opened: %s", src->dev, err_text(e));
+		return APPLY_FAILED;
+	}
+	apply_job_fill(a, a->media.dev, src->dev, STATE_SRC_RAW, true);
+	e = apply_file_look(&a->job);
+	if (e == KB_OK) {
+		apply_progress_span(a->job.image_bytes, 0);
+		e = apply_file(&a->job);
+	}
+	media_close(&a->media);
+	return e == KB_OK ? APPLY_INSTALLED : settle(a, src->dev, e);
+}
