@@ -31,22 +31,32 @@ enum kb_err bundle_open_key(struct bundle_open *b, const char *path)
 	return KB_OK;
 }
 
+static enum kb_err open_failed(const struct bundle_open *b)
+{
+	enum kb_err err = err_errno(errno);
+
+	log_err("%s: %s", b->path, strerror(errno));
+	return err;
+}
+
+/* Errors are told here. */
 static enum kb_err open_path(struct bundle_open *b, bool *raw, uint64_t *size)
 {
 	struct stat st;
 	off_t end;
 
-	b->fd = open(b->path, O_RDONLY | O_CLOEXEC);
+	b->fd = open(b->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (b->fd < 0 || fstat(b->fd, &st) != 0)
-		return err_errno(errno);
+		return open_failed(b);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
-		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+		log_err("%s: neither a file nor a block device; give the path of a bundle",
+			b->path);
 		return KB_EINVAL;
 	}
 	*raw = S_ISBLK(st.st_mode);
 	end = lseek(b->fd, 0, SEEK_END);
 	if (end < 0)
-		return err_errno(errno);
+		return open_failed(b);
 	*size = (uint64_t)end;
 	return KB_OK;
 }
@@ -61,7 +71,6 @@ enum kb_err bundle_open_file(struct bundle_open *b, const char *path)
 	b->fd = -1;
 	err = open_path(b, &raw, &size);
 	if (err != KB_OK) {
-		log_err("%s: %s", path, strerror(errno));
 		util_close(&b->fd);
 		return err;
 	}

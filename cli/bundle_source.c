@@ -38,7 +38,7 @@ enum kb_err bundle_source_open(struct bundle_source *s, const char *path)
 	enum kb_err err;
 
 	*s = (struct bundle_source){ .path = path };
-	s->fd = open(path, O_RDONLY | O_CLOEXEC);
+	s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (s->fd < 0) {
 		err = err_errno(errno);
 		log_err("image %s: %s", path, strerror(errno));

@@ -86,11 +86,12 @@ static enum kb_err take_slot(struct state_init *in, uint8_t *mask, const struct 
 	return KB_OK;
 }
 
-static enum kb_err take_number(uint64_t *out, const struct args *a, uint64_t max)
+static enum kb_err take_number(uint64_t *out, const struct args *a, uint64_t min, uint64_t max)
 {
-	if (bytes_decimal(out, a->value, max) == KB_OK)
+	if (bytes_decimal(out, a->value, max) == KB_OK && *out >= min)
 		return KB_OK;
-	log_err("--%s %s: not a number from 0 to %" PRIu64, a->option, a->value, max);
+	log_err("--%s %s: not a number from %" PRIu64 " to %" PRIu64, a->option, a->value, min,
+		max);
 	return KB_EINVAL;
 }
 
@@ -109,9 +110,9 @@ static enum kb_err take(struct init_args *in, int id, const struct args *a)
 
 	switch (id) {
 	case SLOTS:
-		TRY(take_number(&slots, a, STATE_SLOTS_MAX));
+		TRY(take_number(&slots, a, 1, STATE_SLOTS_MAX));
 		in->in.slots = (unsigned)slots;
-		return slots > 0 ? KB_OK : KB_EINVAL;
+		return KB_OK;
 	case GOOD:
 		return take_slot(&in->in, &in->in.good, a);
 	case TRIAL:
@@ -120,9 +121,9 @@ static enum kb_err take(struct init_args *in, int id, const struct args *a)
 		return take_version(in, a);
 	case SEQUENCE:
 		in->numbered = true;
-		return take_number(&in->sequence, a, INT64_MAX);
+		return take_number(&in->sequence, a, 0, INT64_MAX);
 	case FLOOR:
-		return take_number(&in->in.floor, a, INT64_MAX);
+		return take_number(&in->in.floor, a, 0, INT64_MAX);
 	case BUNDLE:
 		in->bundle = a->value;
 		return KB_OK;
@@ -173,7 +174,7 @@ static enum kb_err find_release(struct init_args *in)
 }
 
 /* A file that is not there yet, made in full: the state may be all that is in it. */
-static enum kb_err make_file(const struct device_options *o)
+static enum kb_err make_file(const struct device_options *o, bool *made)
 {
 	uint64_t end, size = o->size != 0 ? o->size : STORE_MIN_SIZE;
 	KB_CLEANUP_FD int fd = -1;
@@ -183,6 +184,7 @@ static enum kb_err make_file(const struct device_options *o)
 	if (__builtin_add_overflow(o->offset, size, &end) || end > INT64_MAX)
 		return KB_EINVAL;
 	fd = open(o->state, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	*made = fd >= 0;
 	if (fd < 0 || ftruncate(fd, (off_t)end) < 0) {
 		log_err("%s: cannot be made: %s", o->state, strerror(errno));
 		return err_errno(errno);
@@ -250,9 +252,20 @@ static enum kb_err write_state(struct device *d, const struct init_args *in)
 	return KB_OK;
 }
 
+static enum kb_err open_and_write(struct device *d, const struct init_args *in)
+{
+	enum kb_err e;
+
+	TRY(device_open_write(d));
+	e = write_state(d, in);
+	device_close(d);
+	return e;
+}
+
 int state_init_cmd(struct args *a, struct device_options *o)
 {
 	static struct device d;
+	bool made = false;
 	struct init_args in = { .in.first = STATE_NONE };
 	int code = read_args(a, o, &in);
 	enum kb_err e;
@@ -265,15 +278,14 @@ int state_init_cmd(struct args *a, struct device_options *o)
 	device_init(&d, o);
 	if (in.in.slots == 0)
 		in.in.slots = d.conf.nslots;
-	e = make_file(o);
+	e = make_file(o, &made);
 	if (e == KB_OK)
-		e = device_open_write(&d);
+		e = open_and_write(&d, &in);
+	/* A file without a state would be in the way of the next try. */
+	if (e != KB_OK && made)
+		unlink(o->state);
 	if (e != KB_OK)
 		return output_exit_code(e);
-	e = write_state(&d, &in);
-	device_close(&d);
-	if (e != KB_OK)
-		return OUTPUT_FAILURE;
 	printf("%s: first state written, %u slot%s, record %" PRIu64 ".\n", d.state_path,
 	       in.in.slots, in.in.slots == 1 ? "" : "s", d.state.seq);
 	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;

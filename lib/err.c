@@ -74,6 +74,7 @@ enum kb_err err_errno(int errnum)
 	case ETIMEDOUT:
 		return KB_ETIMEDOUT;
 	case EINVAL:
+	case EISDIR:
 	case ERANGE:
 		return KB_EINVAL;
 	case ENOSPC:

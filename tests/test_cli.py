@@ -188,6 +188,7 @@ def content(bundle):
     (["state"], "argument is missing"),
     (["state", "erase"], "neither show nor init"),
     (["state", "init", "--good", "z"], "not a slot"),
+    (["state", "init", "--slots", "0"], "not a number from 1 to 8"),
     (["state", "init", "--good", "a", "--version", ""], "not 1 to 48"),
     (["state", "init", "--version", "1.0"], "name the slot"),
     (["--slot", "a=/dev/x", "status"], "SLOT:CLASS=PATH"),
@@ -277,6 +278,19 @@ def test_init_refuses_what_is_neither_empty_nor_a_state(dev):
 def test_init_refuses_a_partition_that_is_too_small(dev):
     dev.state.write_bytes(bytes(MIB))
     assert "at least 16 MiB" in dev("state", "init", code=FAILURE).stderr
+
+
+def test_init_that_fails_leaves_no_file_behind(dev):
+    for wrong in (["--size", "1M"], ["--size", "8388607T"], ["--good", "a", "--trial", "a"]):
+        dev("state", "init", *wrong, code=FAILURE)
+        assert not dev.state.exists(), wrong
+    dev("state", "init")
+
+
+def test_a_directory_is_no_state_partition(dev):
+    for verb in (["state", "init"], ["state", "show"]):
+        assert "neither a block device nor a file" in run("--state", dev.path, *verb).stderr
+    assert dev.path.is_dir()
 
 
 def test_init_refuses_slots_that_are_not_there_or_named_twice(dev):

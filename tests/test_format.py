@@ -363,6 +363,13 @@ def test_images_that_cannot_be_read_leave_nothing_behind(tmp_path, image, becaus
     assert sorted(os.listdir(tmp_path)) == ["empty.img"]
 
 
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert "neither a file" in refused(FAILURE, "bundle", "create", "-o", tmp_path / "x.keel", *BASE,
+                                       "--image", f"root={tmp_path}/pipe")
+    assert "neither a file" in refused(FAILURE, "bundle", "inspect", tmp_path / "pipe")
+
+
 def test_the_output_is_never_half_a_bundle(tmp_path, keys):
     (tmp_path / "root.img").write_bytes(random.Random(1).randbytes(4 * MIB))
     (tmp_path / "x.keel").write_bytes(b"the old one")

@@ -60,7 +60,8 @@ static enum kb_err check_size(struct reader *r, uint64_t size)
 				      " belong to it; copy it again",
 				      size, want);
 	if (size > want && !r->raw)
-		return reader_io_fail(r, KB_EFORMAT, "%" PRIu64 " bytes follow its end",
+		return reader_io_fail(r, KB_EFORMAT,
+				      "%" PRIu64 " bytes follow its end; copy it again",
 				      size - want);
 	return KB_OK;
 }
