@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define ENV_MAX	   8
+#define ENV_MAX	   12
 #define ENV_LEN	   320
 #define LINE_LEN   240
 #define LINES_MAX  200 /* of one hook; a flood would push the boot out of the kernel's log */
@@ -19,6 +19,7 @@
 struct output {
 	const char *name;
 	char line[LINE_LEN];
+	char last[LINE_LEN]; /* the line before */
 	size_t len;
 	unsigned lines;
 };
@@ -49,6 +50,9 @@ static void make_vars(struct vars *vars, const char *stage, const struct hook_en
 	add_var(vars, "KEELBOOT_VERSION", env->version);
 	add_var(vars, "KEELBOOT_DEVICE", env->device);
 	add_var(vars, "KEELBOOT_ROOT", env->root);
+	add_var(vars, "KEELBOOT_DATA", env->data);
+	add_var(vars, "KEELBOOT_DATA_FILESYSTEM", env->data_fstype);
+	add_var(vars, "KEELBOOT_SOURCE", env->source);
 }
 
 static void end_line(struct output *o)
@@ -61,6 +65,8 @@ static void end_line(struct output *o)
 			 LINES_MAX);
 	if (o->len > 0 && o->lines <= LINES_MAX)
 		o->lines++;
+	if (o->len > 0)
+		memcpy(o->last, o->line, o->len + 1);
 	o->len = 0;
 }
 
@@ -155,7 +161,13 @@ static enum kb_err run(const char *dir, const char *name, const struct vars *var
 	char path[192];
 	const char *const argv[] = { path, NULL };
 	struct os_spawn sp = {
-		.path = path, .argv = argv, .envp = vars->v, .capture = true, .cpu_s = timeout_s
+		.path = path,
+		.argv = argv,
+		.envp = vars->v,
+		.capture = true,
+		.cpu_s = timeout_s,
+		.own_mounts = true,
+		.guest = true,
 	};
 	struct output out = { .name = name };
 	int fds[2], status = 0;
@@ -180,7 +192,10 @@ static enum kb_err run(const char *dir, const char *name, const struct vars *var
 	os_kill_begin(pid);
 	if (err == KB_ETIMEDOUT && os_wait(pid, 1000, &status) != KB_OK)
 		log_warn("hook %s: cannot be killed; left behind", name);
-	return verdict(reason, name, err, status);
+	err = verdict(reason, name, err, status);
+	if (err != KB_OK && env->said != NULL)
+		util_print_safe(env->said, HOOK_REASON_MAX + 1, out.last);
+	return err;
 }
 
 static bool is_hook(const char *dir, const char *name)

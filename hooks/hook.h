@@ -2,10 +2,10 @@
 /*
  * Hooks: executables that a device maker puts into /usr/lib/keelboot/hooks/STAGE.d of the
  * initramfs. A hook that fails stops the stage; what that means is the stage's business (a
- * post-mount hook rejects the slot).
+ * post-mount hook rejects the slot). docs/HOOKS.md is for those who write them.
  *
- * Each one runs as root with no argument, in its own session, without standard input, in "/", with
- * only the environment below. What it prints goes to the log, line by line.
+ * Each one runs as root with no argument, in its own session and mount namespace, without standard
+ * input, in "/", with only the environment below. What it prints goes to the log, line by line.
  *
  *   PATH              /usr/sbin:/usr/bin:/sbin:/bin
  *   KEELBOOT_STAGE    "post-mount"
@@ -14,6 +14,9 @@
  *   KEELBOOT_VERSION  of the release in the slot; may be empty
  *   KEELBOOT_DEVICE   "/dev/vda2", the partition of class root
  *   KEELBOOT_ROOT     where it is mounted, read-only; empty before that
+ *   KEELBOOT_DATA     "/dev/vda4", the data partition; empty without one
+ *   KEELBOOT_DATA_FILESYSTEM  "ext4": [source.data] filesystem=
+ *   KEELBOOT_SOURCE   "usb": where an update is about to be looked for (pre-update)
  */
 #pragma once
 
@@ -31,6 +34,11 @@ struct hook_env {
 	const char *version;
 	const char *device;
 	const char *root;
+	const char *data, *data_fstype;
+	const char *source;
+	/* Takes the last line that the failing hook printed (HOOK_REASON_MAX + 1 bytes, printable
+	 * ASCII), for the history; may be NULL. Untouched when nothing failed. */
+	char *said;
 	/* Called at least once a second while hooks run, to feed the watchdog; may be NULL. The
 	 * time of a stage is bounded by HOOK_MAX * timeout_s. */
 	void (*idle)(void *ctx);

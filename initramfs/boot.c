@@ -6,6 +6,7 @@
 #include "initramfs/plain.h"
 #include "initramfs/root.h"
 #include "initramfs/settings.h"
+#include "initramfs/slot.h"
 #include "initramfs/updates.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -202,31 +203,10 @@ static enum kb_err op_preflight(void *ctx, int slot, char *reason)
 
 static enum kb_err op_mount(void *ctx, int slot, char *reason)
 {
-	struct boot *b = ctx;
-	const struct devices_slot *d = &b->dev.slot[slot];
-	const char *dev = d->part[devices_root_class(&b->conf, (unsigned)slot)];
-	const struct state_slot *s = &b->rec.s.slot[slot];
-	const char name[2] = { state_slot_letter(slot), '\0' };
-	const struct hook_env env = {
-		.slot = name,
-		.status = state_st_name(s->st),
-		.version = s->version,
-		.device = dev,
-		.root = ROOT_DIR,
-		.idle = boot_idle,
-		.idle_ctx = b,
-	};
-	const struct root root = { .conf = &b->conf, .cmd = &b->cmd, .env = &env };
-	enum kb_err err;
+	enum kb_err err = slot_mount(ctx, slot, reason);
 
-	wdt_feed(&b->wdt);
-	err = root_mount(&root, dev, d->fstype, reason);
-	wdt_feed(&b->wdt);
-	if (err == KB_OK)
-		return KB_OK;
-	log_err("slot %c: %s", state_slot_letter(slot), reason);
-	note_why(b, slot, reason);
-	record_history(&b->rec, HISTORY_BOOT, slot, reason, "not booted");
+	if (err != KB_OK)
+		note_why(ctx, slot, reason);
 	return err;
 }
 
@@ -311,6 +291,8 @@ enum kb_err boot(struct boot *b)
 	err = choose_and_mount(b);
 	if (err == KB_ENOCAND && apply_updates(b, true))
 		err = choose_and_mount(b);
+	if (err == KB_ENOCAND)
+		slot_exhausted(b);
 	TRY(err);
 	export_write(b);
 	boot_hand_over_watchdog(b);

@@ -82,6 +82,8 @@ enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s) KB_MUST_CHECK;
 void os_reboot(void);
 
 /* ---------------------------------------------------------------- processes */
+#define OS_SPAWN_FILE_MAX (64u << 20) /* the initramfs is memory */
+
 struct os_spawn {
 	const char *path;
 	const char *const *argv; /* ended by NULL */
@@ -91,6 +93,9 @@ struct os_spawn {
 	bool capture; /* stdout and stderr go into fd3, which is then not open as descriptor 3; else
 			 to /dev/kmsg if this is process 1, else where ours go */
 	unsigned cpu_s; /* RLIMIT_CPU in seconds; 0: none */
+	/* Somebody else's program: it may write no file above OS_SPAWN_FILE_MAX, and when memory
+	 * runs out it is the one that is killed. */
+	bool guest;
 };
 /*
  * The child gets its own session, default signals, /dev/null as standard input, "/" as its folder,

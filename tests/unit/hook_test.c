@@ -145,6 +145,21 @@ static void a_long_line_is_split(void **state)
 	assert_int_equal(os_sim_count("# hook 10-a: xxx"), 3);
 }
 
+static void last_line_of_the_one_that_fails_is_kept(void **state)
+{
+	char said[HOOK_REASON_MAX + 1] = "untouched";
+
+	(void)state;
+	env.said = said;
+	add("10-a", (struct os_sim_child){ .say = { { 0, "fine\n", 0 } } });
+	assert_int_equal(hook_run_dir("post-mount", &env, 10, reason), KB_OK);
+	assert_string_equal(said, "untouched");
+	add("20-b", (struct os_sim_child){ .status = 1 << 8,
+					   .say = { { 0, "first\nno \x1b[1mlicence\n\n", 0 } } });
+	assert_int_equal(hook_run_dir("post-mount", &env, 10, reason), KB_ECHECK);
+	assert_string_equal(said, "no ?[1mlicence");
+}
+
 static void a_long_name_is_cut_so_that_the_cause_is_read(void **state)
 {
 	(void)state;
@@ -167,6 +182,7 @@ int main(void)
 		T(one_that_cannot_be_killed_is_left_behind),
 		T(a_flood_of_output_is_cut),
 		T(a_long_line_is_split),
+		T(last_line_of_the_one_that_fails_is_kept),
 		T(a_long_name_is_cut_so_that_the_cause_is_read),
 	};
 

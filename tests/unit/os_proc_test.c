@@ -76,6 +76,28 @@ static void captured_output_comes_from_both_streams(void **state)
 	os_close(&fd);
 }
 
+static void a_guest_writes_no_large_file_and_is_killed_first(void **state)
+{
+	const char *const argv[] = { "sh", "-c", "ulimit -f; cat /proc/self/oom_score_adj", NULL };
+	struct os_spawn sp = { .path = "/bin/sh", .argv = argv, .capture = true, .guest = true };
+	char buf[64], *end;
+	int fds[2], status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(os_pipe(fds), KB_OK);
+	sp.fd3 = fds[1];
+	assert_int_equal(os_spawn(&sp, &pid), KB_OK);
+	os_close(&fds[1]);
+	read_all(fds[0], buf, sizeof(buf));
+	/* In blocks of 512 or of 1024 bytes, as the shell likes. */
+	assert_true(strtol(buf, &end, 10) == OS_SPAWN_FILE_MAX / 512 ||
+		    strtol(buf, &end, 10) == OS_SPAWN_FILE_MAX / 1024);
+	assert_string_equal(end, "\n1000\n");
+	assert_int_equal(os_wait(pid, 5000, &status), KB_OK);
+	os_close(&fds[0]);
+}
+
 static void a_child_starts_clean(void **state)
 {
 	char buf[512];
@@ -267,6 +289,7 @@ int main(void)
 		cmocka_unit_test(a_child_says_something_on_descriptor_3_and_ends),
 		cmocka_unit_test(captured_output_comes_from_both_streams),
 		cmocka_unit_test(a_child_starts_clean),
+		cmocka_unit_test(a_guest_writes_no_large_file_and_is_killed_first),
 		cmocka_unit_test(a_program_that_is_not_there_is_told_at_once),
 		cmocka_unit_test(waiting_is_bounded_and_killing_reaches_the_session),
 		cmocka_unit_test(processor_time_is_limited),

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/slot.h"
+
+#include "hooks/hook.h"
+#include "initramfs/root.h"
+#include "lib/log.h"
+
+/* What every hook is told. said: HOOK_REASON_MAX + 1 bytes. */
+static struct hook_env hook_env(struct boot *b, char *said)
+{
+	said[0] = '\0';
+	return (struct hook_env){
+		.data = b->dev.data,
+		.data_fstype = b->conf.data_fstype,
+		.said = said,
+		.idle = boot_idle,
+		.idle_ctx = b,
+	};
+}
+
+static enum kb_err check_and_mount(struct boot *b, const struct hook_env *env, const char *fstype,
+				   char *reason)
+{
+	const struct root root = { .conf = &b->conf, .cmd = &b->cmd, .env = env };
+	struct hook_env before = *env;
+
+	before.root = "";
+	TRY(hook_run_dir("pre-mount", &before, b->conf.hook_timeout_s, reason));
+	wdt_feed(&b->wdt);
+	return root_mount(&root, env->device, fstype, reason);
+}
+
+enum kb_err slot_mount(struct boot *b, int slot, char *reason)
+{
+	const struct devices_slot *d = &b->dev.slot[slot];
+	const struct state_slot *s = &b->rec.s.slot[slot];
+	const char name[2] = { state_slot_letter(slot), '\0' };
+	char said[HOOK_REASON_MAX + 1];
+	struct hook_env env = hook_env(b, said);
+	enum kb_err err;
+
+	env.slot = name;
+	env.status = state_st_name(s->st);
+	env.version = s->version;
+	env.device = d->part[devices_root_class(&b->conf, (unsigned)slot)];
+	env.root = ROOT_DIR;
+	wdt_feed(&b->wdt);
+	err = check_and_mount(b, &env, d->fstype, reason);
+	wdt_feed(&b->wdt);
+	if (err == KB_OK)
+		return KB_OK;
+	log_err("slot %s: %s", name, reason);
+	record_history(&b->rec, HISTORY_BOOT, slot, reason, said[0] != '\0' ? said : "not booted");
+	return err;
+}
+
+enum kb_err slot_before_update(struct boot *b, const char *source)
+{
+	char said[HOOK_REASON_MAX + 1], reason[HOOK_REASON_MAX + 1];
+	struct hook_env env = hook_env(b, said);
+
+	env.source = source;
+	if (hook_run_dir("pre-update", &env, b->conf.hook_timeout_s, reason) == KB_OK)
+		return KB_OK;
+	log_warn("update: none in this boot: %s", reason);
+	record_history(&b->rec, HISTORY_REFUSED, STATE_NONE, reason, said);
+	return KB_ECHECK;
+}
+
+void slot_exhausted(struct boot *b)
+{
+	char said[HOOK_REASON_MAX + 1], reason[HOOK_REASON_MAX + 1];
+	struct hook_env env = hook_env(b, said);
+
+	if (hook_run_dir("exhausted", &env, b->conf.hook_timeout_s, reason) != KB_OK)
+		record_history(&b->rec, HISTORY_BOOT, STATE_NONE, reason, said);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a candidate goes through between its charge and the moment in which its root can be entered:
+ * the hooks before and after the mount. Also the stages that concern no slot.
+ */
+#pragma once
+
+#include "initramfs/boot.h"
+
+/* reason has room for STATE_STR_MAX + 1 bytes, and is untouched when nothing fails. */
+
+/*
+ * Runs pre-mount hooks, mounts the slot's root on ROOT_DIR, runs post-mount hooks. On failure
+ * nothing stays mounted, the log and the history have the reason. Errors as root_mount()'s.
+ */
+enum kb_err slot_mount(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
+
+/*
+ * pre-update: before apply is started for a source. KB_ECHECK: a hook said no; no update then in
+ * this boot. It has been told.
+ */
+enum kb_err slot_before_update(struct boot *b, const char *source) KB_MUST_CHECK;
+
+/* exhausted: no slot can be booted. What its hooks say changes nothing. */
+void slot_exhausted(struct boot *b);
