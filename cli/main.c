@@ -70,6 +70,11 @@ static const struct verb verbs[] = {
 	  "Usage: keelboot history [-n N] [--json]\n\n"
 	  "Installs, verdicts, and the boots that changed something; newest first.\n\n"
 	  "Example:  keelboot history -n 5\n" },
+	{ "check-config", check_config_cmd, NULL, "look for mistakes in system.conf",
+	  "Usage: keelboot check-config [FILE] [--json]\n\n"
+	  "Without FILE all that the boot would read: system.conf and its drop-ins. What a boot\n"
+	  "passes over with a warning is an error here: a key or a value that is not known.\n\n"
+	  "Example:  keelboot check-config ./system.conf\n" },
 	{ "state", state_cmd, NULL, "show the state record, or write a factory's first one",
 	  "Usage: keelboot state show [--json]\n"
 	  "       keelboot state init [FILE] [--slots N] [--good SLOT]... [--trial SLOT]...\n"
@@ -118,7 +123,7 @@ static void print_list(void)
 	puts("Usage: keelboot [VERB] [OPTIONS]\n\n"
 	     "Updates this device and chooses what it boots. Without a verb: status.\n");
 	for (size_t i = 0; i < KB_ARRAY_LEN(verbs); i++)
-		printf("  %-9s %s\n", verbs[i].name, verbs[i].what);
+		printf("  %-12s %s\n", verbs[i].name, verbs[i].what);
 	fputs(global_usage, stdout);
 	puts("\nExit: 0 ok, 1 failure, 2 nothing to do, 3 usage, 4 reboot needed,\n"
 	     "      5 verification failed, 6 incompatible, 7 busy. More: man keelboot");

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `keelboot check-config`: on the device what is wrong in system.conf is a warning; here an error.
+ */
+#include "cli/main.h"
+
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { JSON = 1 };
+
+static const struct args_option table[] = {
+	{ "json", 0, false, JSON },
+	{ .name = NULL },
+};
+
+struct checking {
+	const char *file; /* NULL: all of the device's */
+	bool json;
+	unsigned n;
+	json_object *list;
+};
+
+static void complain(void *ctx, const char *file, int line, const char *text)
+{
+	struct checking *c = ctx;
+	json_object *o;
+
+	c->n++;
+	if (!c->json && line > 0)
+		log_err("%s:%d: %s", file, line, text);
+	else if (!c->json)
+		log_err("%s: %s", file, text);
+	if (!c->json)
+		return;
+	o = json_object_new_object();
+	output_json_text(o, "file", file);
+	output_json_number(o, "line", (uint64_t)line);
+	output_json_text(o, "text", text);
+	output_json_append(c->list, o);
+}
+
+/* KB_ENOSPC: larger than size. */
+static enum kb_err read_all(const char *path, char *text, size_t size, size_t *len)
+{
+	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t n = 0;
+
+	*len = 0;
+	if (fd < 0)
+		return err_errno(errno);
+	while (*len < size && (n = read(fd, text + *len, size - *len)) > 0)
+		*len += (size_t)n;
+	if (n < 0)
+		return err_errno(errno);
+	return *len == size ? KB_ENOSPC : KB_OK;
+}
+
+static enum kb_err check_file(struct checking *c)
+{
+	static char text[CONF_FILE_MAX + 1];
+	static struct conf conf;
+	size_t len;
+	enum kb_err e = read_all(c->file, text, sizeof(text), &len);
+
+	if (e == KB_ENOSPC) {
+		complain(c, c->file, 0, "larger than 64 KiB; ignored");
+		return KB_OK;
+	}
+	if (e != KB_OK) {
+		log_err("%s: cannot be read: %s", c->file, err_text(e));
+		return e;
+	}
+	text[len] = '\0';
+	if (strlen(text) != len)
+		complain(c, c->file, 0, "holds NUL bytes: is it damaged?");
+	conf_defaults(&conf);
+	conf_parse(&conf, text, c->file, complain, c);
+	return KB_OK;
+}
+
+/* As the boot reads it, drop-ins and all; that one of the files may be absent is no complaint. */
+static void check_device(struct checking *c, const struct device_options *o)
+{
+	static struct conf conf;
+	bool found;
+
+	conf_load(&conf, o->conf_root, &found, complain, c);
+	if (!found)
+		complain(c, "system.conf", 0,
+			 "neither in /etc/keelboot nor in /usr/lib/keelboot; defaults are used");
+	if (conf.compatible[0] == '\0')
+		complain(c, "system.conf", 0,
+			 "[system] compatible= does not say what this device is: no bundle is "
+			 "installed");
+}
+
+static int report(struct checking *c)
+{
+	json_object *o;
+
+	if (!c->json) {
+		if (c->n == 0)
+			printf("%s: nothing to complain about.\n",
+			       c->file != NULL ? c->file : "system.conf");
+		if (output_flush() != KB_OK)
+			return OUTPUT_FAILURE;
+		return c->n == 0 ? OUTPUT_OK : OUTPUT_FAILURE;
+	}
+	o = output_json_new();
+	output_json_bool(o, "ok", c->n == 0);
+	output_json_add(o, "complaints", c->list);
+	if (output_json_print(o, false) != KB_OK)
+		return OUTPUT_FAILURE;
+	return c->n == 0 ? OUTPUT_OK : OUTPUT_FAILURE;
+}
+
+int check_config_cmd(struct args *a, struct device_options *o)
+{
+	struct checking c = { .list = NULL };
+	enum kb_err e = KB_OK;
+	int id;
+
+	a->tables[0] = table;
+	while ((id = device_options_next(a, o)) != ARGS_END) {
+		if (id == JSON)
+			c.json = true;
+		else if (id != ARGS_OPERAND || c.file != NULL)
+			return args_wrong(a, id, "check-config");
+		else
+			c.file = a->value;
+	}
+	if (c.json)
+		c.list = output_json_list();
+	if (c.file != NULL)
+		e = check_file(&c);
+	else
+		check_device(&c, o);
+	return e == KB_OK ? report(&c) : OUTPUT_FAILURE;
+}

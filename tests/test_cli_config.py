@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`keelboot check-config`, and the examples of system.conf."""
+import json
+
+import pytest
+from test_cli import FAILURE, OK, TOP, USAGE, make_device, run
+
+__all__ = ["make_device"]
+EXAMPLES = sorted((TOP / "docs/examples").glob("*.conf"))
+
+
+def check(path, text, code):
+    file = path / "system.conf"
+    file.write_text(text)
+    result = run("check-config", file)
+    assert result.returncode == code, result.stdout + result.stderr
+    return result
+
+
+def test_a_good_file_is_praised(tmp_path):
+    assert "nothing to complain about" in check(tmp_path, "[system]\ncompatible=x\n", OK).stdout
+
+
+@pytest.mark.parametrize("text, says", [
+    ("[system]\ncompatibel=x\n", "system.conf:2: [system] compatibel: no such key"),
+    ("[sytem]\ntries=3\n", "no such section"),
+    ("[system]\ntries=0\n", "NUMBER (1..9)"),
+    ("[system]\n\nnothing\n", "system.conf:3: neither [section] nor key=value"),
+    ("[slot.a]\nroot=sda1\n", "not of the form CLASS=PARTLABEL=x"),
+    ("[slot.a]\nboot=PARTLABEL=x\n", "no root="),
+    ("[slot.a]\nroot=PARTLABEL=data\n", "also the partition of data"),
+    ("[system]\ninit=" + "/x" * 200 + "\n", "longer than"),
+    ("[system]\ncompatible=x\0y\n", "NUL"),
+    ("#\n" * 40000, "larger than 64 KiB"),
+])
+def test_what_a_boot_passes_over_is_an_error_here(tmp_path, text, says):
+    assert says in check(tmp_path, text, FAILURE).stderr
+
+
+def test_complaints_in_json(tmp_path):
+    file = tmp_path / "system.conf"
+    file.write_text("[system]\ncompatible=x\nfoo=1\nbar=2\n")
+    result = run("check-config", "--json", file)
+    assert result.returncode == FAILURE and result.stderr == ""
+    told = json.loads(result.stdout)
+    assert (told["schema"], told["ok"]) == (1, False)
+    assert [(c["file"], c["line"]) for c in told["complaints"]] == [(str(file), 3), (str(file), 4)]
+    file.write_text("[system]\ncompatible=x\n")
+    assert json.loads(run("check-config", "--json", file).stdout)["ok"]
+
+
+def test_without_a_file_the_devices_own_with_its_drop_ins_is_checked(dev):
+    dev("check-config")
+    folder = dev.root / "usr/lib/keelboot/system.conf.d"
+    folder.mkdir(parents=True)
+    (folder / "10-x.conf").write_text("[system]\nno-such=1\n")
+    assert "10-x.conf:2:" in dev("check-config", code=FAILURE).stderr
+
+
+def test_a_device_that_does_not_say_what_it_is(dev):
+    (dev.root / "etc/keelboot/system.conf").write_text("")
+    assert "compatible=" in dev("check-config", code=FAILURE).stderr
+    (dev.root / "etc/keelboot/system.conf").unlink()
+    assert "defaults are used" in dev("check-config", code=FAILURE).stderr
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_the_examples_are_right(file):
+    result = run("check-config", file)
+    assert (result.returncode, result.stderr) == (OK, "")
+    assert "compatible=" in file.read_text()
+
+
+def test_there_are_three_examples():
+    assert len(EXAMPLES) == 3
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    assert "cannot be read" in run("check-config", tmp_path / "none.conf").stderr
+    assert run("check-config", tmp_path).returncode == FAILURE
+    assert run("check-config", "a", "b").returncode == USAGE

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The man pages say what the tables in the code say.
+
+`python3 tests/test_man_pages.py --write` writes the lists of keys in system.conf.5 and
+keelboot-init.8 anew from lib/conf_keys.c and kernel-cmdline/cmdline_keys.c; the text around them
+is written by hand. So is the list of options in keelboot-mkinitramfs.8, from the program's own help.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TOP / "tests"))
+
+import test_cmdline_keys  # noqa: E402
+
+MAN = TOP / "docs" / "man"
+KEELBOOT = os.environ.get("KEELBOOT", str(TOP / "build/keelboot"))
+BEGIN, END = '.\\" BEGIN KEYS: made from the code\n', '.\\" END KEYS\n'
+DUMP = r"""
+#include "lib/conf.h"
+#include <stdio.h>
+int main(void)
+{
+	for (const struct conf_key *k = conf_keys; k->section != NULL; k++)
+		printf("%s\t%s\t%s\t%s\t%s\n", k->section, k->key, k->values, k->def, k->meaning);
+	return 0;
+}
+"""
+# What stands as example where the default would teach nothing. Other keys show their default.
+EXAMPLES = {
+    ("system", "compatible"): "acme-gateway-2",
+    ("system", "disk"): "/devices/platform/soc/fe340000.mmc/*",
+    ("system", "count"): "always",
+    ("system", "timeout"): "60",
+    ("system", "commit-deadline"): "900",
+    ("system", "tries"): "5",
+    ("system", "init"): "/usr/lib/systemd/systemd",
+    ("system", "root-filesystem"): "squashfs",
+    ("system", "mount-options"): "noatime",
+    ("state", "partition"): "PARTUUID=5f0c6a2e-01",
+    ("source.data", "enabled"): "no",
+    ("source.data", "partition"): "LABEL=userdata",
+    ("source.data", "filesystem"): "f2fs",
+    ("source.data", "stage"): "updates",
+    ("source.data", "mount"): "/var/lib/device",
+    ("source.usb", "enabled"): "no",
+    ("source.usb", "settle"): "3",
+    ("install", "progress-deadline"): "120",
+    ("watchdog", "device"): "/dev/watchdog1",
+    ("watchdog", "timeout"): "30",
+    ("watchdog", "handover"): "keeper",
+    ("hooks", "timeout"): "30",
+    ("keyring", "path"): "/usr/share/acme/keys",
+}
+# For a key that has neither an example above nor a default: by how its values are described.
+SAMPLES = {"NAME": "name", "GLOB": "*", "OPTIONS": "noatime", "PATH": "/path", "FOLDER": "folder",
+           "PARTITION": "PARTLABEL=name"}
+
+
+def dump_conf() -> list:
+    """The rows of conf_keys, as the compiled code has them."""
+    with tempfile.TemporaryDirectory() as temp:
+        program = os.path.join(temp, "dump")
+        sources = [str(TOP / "lib" / name) for name in ("conf_keys.c", "bytes.c")]
+        subprocess.run(["cc", f"-I{TOP}", "-D_GNU_SOURCE", "-std=gnu11", "-x", "c", "-", *sources,
+                        "-o", program], input=DUMP, text=True, check=True)
+        output = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    return [line.split("\t") for line in output.splitlines()]
+
+
+def example(row: list) -> str:
+    section, key, values, default, _ = row
+    return EXAMPLES.get((section, key)) or default or SAMPLES.get(values.split(" ")[0], values)
+
+
+def mdoc(text: str) -> str:
+    """Text that no macro and no request can begin in."""
+    return text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("…", "...")
+
+
+def sentence_lines(text: str) -> str:
+    """A new sentence begins a new line, as mdoc wants it."""
+    return mdoc(text).replace(". ", ".\n") + "\n"
+
+
+def render_conf(rows: list) -> str:
+    out, section = "", None
+    for row in rows:
+        if row[0] != section:
+            out += ".El\n" if section else ""
+            section = row[0]
+            out += f".Ss [{section}]\n.Bl -tag -width 4n\n"
+        _, key, values, default, meaning = row
+        out += f".It Ic {mdoc(key)} Ns = Ns Ar {mdoc(values)}\n{sentence_lines(meaning)}"
+        out += f"Default: {mdoc(default) if default else 'none'}.\n"
+        out += f"Example:\n.Li {mdoc(key)}={mdoc(example(row))}\n"
+    return out + ".El\n"
+
+
+def render_cmdline(rows: list) -> str:
+    out = ""
+    for title, ours in (("Keelboot's keys", True), ("Keys of the kernel that are heeded", False)):
+        out += f".Ss {title}\n.Bl -tag -width 4n\n"
+        for name, values, default, meaning in rows:
+            if name.startswith("keelboot.") != ours:
+                continue
+            out += f".It Ic {mdoc(name)}{f' Ns = Ns Ar {mdoc(values)}' if values else ''}\n"
+            out += sentence_lines(meaning)
+            out += f"Default: {mdoc(default)}.\n" if default else ""
+        out += ".El\n"
+    return out
+
+
+def mkinitramfs_options() -> list:
+    """(letter, option, value, meaning) as the program's own help has them."""
+    done = subprocess.run([TOP / "initramfs/mkinitramfs", "--help"], capture_output=True,
+                          text=True, check=True, env={**os.environ, "COLUMNS": "1000"})
+    found = re.findall(r"^  (?:(-\w)(?: \S+)?, )?--([a-z-]+)(?: (\S+))?(?:  +|\n {10,})(\S.*)$",
+                       done.stdout, re.M)
+    # Where the programs lie is this checkout's affair.
+    return [(letter, name, value, text.replace(f"{TOP}/build", "/usr/lib/keelboot"))
+            for letter, name, value, text in found]
+
+
+def render_options(rows: list) -> str:
+    out = ".Bl -tag -width 4n\n"
+    for letter, name, value, text in rows:
+        out += f".It {f'Fl {letter[1:]} , ' if letter else ''}Fl -{name}"
+        out += f" Ar {mdoc(value.strip('{}').replace(',', ' | ') if '{' in value else value)}\n" \
+            if value else "\n"
+        out += mdoc(text) + "\n"
+    return out + ".El\n"
+
+
+PAGES = {
+    "keelboot-mkinitramfs.8": lambda: render_options(mkinitramfs_options()),
+    "system.conf.5": lambda: render_conf(dump_conf()),
+    "keelboot-init.8": lambda: render_cmdline(test_cmdline_keys.dump_table()),
+}
+
+
+def split(page: str) -> tuple:
+    text = (MAN / page).read_text()
+    before, rest = text.split(BEGIN)
+    keys, after = rest.split(END)
+    return before, keys, after
+
+
+def plain(page: str) -> str:
+    """The page as a person reads it."""
+    return subprocess.run(["groff", "-mandoc", "-Tascii", "-P-c", str(MAN / page)],
+                          capture_output=True, text=True, check=True).stdout
+
+
+def test_the_lists_of_keys_are_those_of_the_code():
+    for page, render in PAGES.items():
+        assert split(page)[1] == render(), \
+            f"{page} is behind the code: python3 tests/test_man_pages.py --write"
+
+
+def test_a_difference_is_noticed():
+    rows = dump_conf()
+    assert split("system.conf.5")[1] != render_conf(rows[1:])
+    rows[0][4] += "x"
+    assert split("system.conf.5")[1] != render_conf(rows)
+
+
+def test_every_example_is_a_good_value(tmp_path):
+    text, section = "", None
+    for row in dump_conf():
+        if row[0] != section:
+            section = row[0]
+            text += f"[{section}]\n"
+        text += f"{row[1]}={example(row)}\n"
+    file = tmp_path / "system.conf"
+    file.write_text(text)
+    result = subprocess.run([KEELBOOT, "check-config", file], capture_output=True, text=True,
+                            check=False)
+    assert result.returncode == 0, f"{result.stderr}\n{text}"
+
+
+def test_every_page_is_clean_mdoc():
+    for page in sorted(MAN.glob("*.[1578]")):
+        done = subprocess.run(["groff", "-mandoc", "-Tascii", "-ww", "-b", str(page)],
+                              capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), page
+
+
+def test_the_pages_name_each_other_rightly():
+    here = {page.name for page in MAN.glob("*.[1578]")}
+    others = {"reboot.8", "systemd.8", "cpio.5", "veritysetup.8", "systemd-system.conf.5",
+              "depmod.8"}
+    for page in here:
+        for name, number in re.findall(r"^\.Xr (\S+) (\d)", (MAN / page).read_text(), re.M):
+            assert f"{name}.{number}" in here | others, page
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--write"]:
+        sys.exit("usage: python3 tests/test_man_pages.py --write")
+    for name, make in PAGES.items():
+        head, _, tail = split(name)
+        (MAN / name).write_text(head + BEGIN + make() + END + tail)
