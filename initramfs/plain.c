@@ -41,6 +41,7 @@ enum kb_err plain_boot(struct boot *b)
 		return KB_ENODEV;
 	TRY(root_mount(&root, part->dev, part->fstype[0] != '\0' ? part->fstype : "auto", reason));
 	probe_stop(&b->probe);
+	wdt_decide(&b->wdt, b->conf.handover);
 	boot_hand_over_watchdog(b);
 	return root_enter(&root, b->argv, b->envp);
 }

@@ -1,35 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The hardware watchdog: armed first, fed on the way, handed to the system that is booted. */
+/* The hardware watchdog: armed first, fed on the way, handed to whoever feeds it later. */
 #pragma once
 
+#include "lib/conf.h"
 #include "lib/err.h"
 #include "lib/os.h"
 #include "selector/reset.h"
 
 #include <stdbool.h>
 
-#define WDT_REBOOT_S 300 /* what systemd is told to allow a shutdown (RebootWatchdogSec) */
+#define WDT_REBOOT_S	 300 /* what systemd is told to allow a shutdown (RebootWatchdogSec) */
+#define WDT_FINDINGS_MAX 4
 
 struct wdt {
 	int fd;	      /* meaningful only while armed */
 	bool armed;   /* it counts, and we feed it */
+	bool soft;    /* a timer of the kernel's own: no help against a kernel that hangs */
 	char dev[64]; /* "/dev/watchdog0"; "" : none */
 	struct os_wdt_info info;
+	enum conf_handover handover; /* what wdt_decide() made of the configuration */
+	bool kept; /* the guardian has a descriptor of its own, and feeds: see wdt_hand_over() */
+	const char *finding[WDT_FINDINGS_MAX]; /* for boot.json: what a person ought to mend */
+	unsigned nfindings;
 };
 
 /*
  * Opens and so starts the watchdog, with timeout_s or what the hardware takes instead.
  *
- * dev: "/dev/watchdog0"; "off": none is used; "": the first one there is. When dev is not there
- * within wait_ms (a module may create it late), the first other one is taken, with a warning.
- * Nothing here is fatal; each failure is logged with its way out. KB_OK: armed. KB_ENOENT: off.
- * KB_ENODEV: no watchdog. KB_EBUSY, KB_EIO: it would not open.
+ * dev: "/dev/watchdog0"; "off": none is used; "" or "auto": the first hardware there is, else a
+ * software one. When dev is not there within wait_ms (a module may create it late), another one is
+ * taken, with a warning. Nothing here is fatal; each failure is logged with its way out. KB_OK:
+ * armed. KB_ENOENT: off. KB_ENODEV: no watchdog. KB_EBUSY, KB_EIO: it would not open.
  *
  * Whether it goes on counting through a reboot and a kexec is decided when watchdog.ko is loaded
  * (modules.c sees to that) or by watchdog.stop_on_reboot=0 on the command line; a warning if not.
  */
 enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s,
 		    unsigned wait_ms) KB_MUST_CHECK;
+
+/* True if what dev asks for is there by now: for "auto" only hardware counts. */
+bool wdt_is_there(const char *dev);
 
 /* Starts its time again. Without effect when there is none. */
 void wdt_feed(struct wdt *w);
@@ -42,17 +52,36 @@ unsigned wdt_timeout_s(const struct wdt *w);
 enum kb_err wdt_set_timeout(struct wdt *w, unsigned timeout_s) KB_MUST_CHECK;
 
 /*
- * Mode `system`: leaves it counting for the system that is booted. The time until that system has
- * to open it becomes handover_s; a driver that would stop on close is made nowayout; systemd is
- * told in a drop-in in /run to feed it (RuntimeWatchdogSec= the timeout it was armed with). Then it
- * is closed without the magic character. Call it as the last thing before os_switch_root(): /dev,
- * /sys and /run have to be where they were.
+ * Settles w->handover by what is wanted and by what the driver can do, before anything is exported:
  *
- * KB_OK: it counts on, or there is none. KB_EPERM: the driver stops on close and cannot be made to
- * go on; a hang of the new system would not be noticed. Logged; not a reason to stop the boot.
+ * SYSTEM   the driver must not stop when it is closed: it announces the magic close, or is made
+ *	    nowayout through sysfs. If neither works, KEEPER, with a finding.
+ * KEEPER   as wanted.
+ * RELEASE  refused with nowayout: KEEPER, with a finding, since nobody else is going to feed it.
+ *
+ * The guardian feeds it if handover is KEEPER, on every boot; or RELEASE and the slot is on trial:
+ * then until the verdict, when it writes "V" and closes. It inherits w->fd, which stays open and
+ * armed; whoever starts it sets w->kept.
  */
-enum kb_err wdt_handover_system(struct wdt *w, unsigned handover_s) KB_MUST_CHECK;
+void wdt_decide(struct wdt *w, enum conf_handover wanted);
+
+/*
+ * The last thing before os_switch_root(): /dev, /sys and /run have to be where they were.
+ *
+ * kept: our descriptor is closed, and theirs counts. SYSTEM: the time until the system has to open
+ * it becomes handover_s, systemd is told in a drop-in in /run to feed it (RuntimeWatchdogSec= the
+ * timeout it was armed with), and it is closed without the magic character. RELEASE, or KEEPER
+ * without a guardian: it is stopped, if it can be stopped: a device where nobody feeds must not be
+ * reset for that.
+ *
+ * KB_OK: as the configuration wants it, or there is none. KB_EPERM: a hang of the new system would
+ * not be noticed, against the configuration. Logged; not a reason to stop the boot.
+ */
+enum kb_err wdt_hand_over(struct wdt *w, unsigned handover_s) KB_MUST_CHECK;
 
 /* What the watchdog knows of the last reset: watchdog_fired, power_cause, can_tell_watchdog. The
  * other fields stay. */
 void wdt_evidence(const struct wdt *w, struct reset_evidence *ev);
+
+/* Notes a finding, a text that stays; the ones that exceed the room are dropped. */
+void wdt_find(struct wdt *w, const char *finding);

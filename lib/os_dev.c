@@ -88,6 +88,14 @@ void os_wdt_ping(int fd)
 		return;
 }
 
+void os_wdt_release(int *fd)
+{
+	os_wdt_ping(*fd);
+	if (write(*fd, "V", 1) < 0)
+		os_wdt_ping(*fd); /* it will count on, from now */
+	util_close(fd);
+}
+
 enum kb_err os_uevent_open(int *fd)
 {
 	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = 1 };

@@ -35,6 +35,15 @@ static void it_is_armed_and_tells_what_it_took(void **state)
 	assert_string_equal(os_sim_trace(), "watchdog /dev/watchdog0 60 s\n");
 }
 
+static bool found(const char *what)
+{
+	for (unsigned i = 0; i < w.nfindings; i++) {
+		if (strstr(w.finding[i], what) != NULL)
+			return true;
+	}
+	return false;
+}
+
 static void hardware_with_a_limit_keeps_its_limit(void **state)
 {
 	struct os_wdt_info bcm = i6300esb;
@@ -44,6 +53,107 @@ static void hardware_with_a_limit_keeps_its_limit(void **state)
 	os_sim_watchdog("/dev/watchdog0", &bcm);
 	assert_int_equal(wdt_arm(&w, "", 60, 0), KB_OK);
 	assert_int_equal(wdt_timeout_s(&w), 15);
+	assert_int_equal(os_sim_count("# watchdog: /dev/watchdog0 counts 15 s, not 60 s"), 1);
+	assert_true(found("another timeout"));
+}
+
+static void a_timeout_that_is_rounded_is_no_finding(void **state)
+{
+	struct os_sim_wdt_quirks minutes = { .step_s = 16 };
+
+	(void)state;
+	os_sim_watchdog("/dev/watchdog0", &i6300esb);
+	os_sim_watchdog_quirks(&minutes);
+	assert_int_equal(wdt_arm(&w, "", 60, 0), KB_OK);
+	assert_int_equal(wdt_timeout_s(&w), 64);
+	assert_int_equal(w.nfindings, 0);
+	assert_int_equal(wdt_set_timeout(&w, 5), KB_OK);
+	assert_int_equal(wdt_timeout_s(&w), 16);
+}
+
+static void hardware_that_refuses_keeps_its_own(void **state)
+{
+	struct os_sim_wdt_quirks fixed = { .fixed_s = 4 };
+
+	(void)state;
+	os_sim_watchdog("/dev/watchdog0", &i6300esb);
+	os_sim_watchdog_quirks(&fixed);
+	assert_int_equal(wdt_arm(&w, "", 60, 0), KB_OK);
+	assert_int_equal(wdt_timeout_s(&w), 4);
+	assert_int_equal(wdt_set_timeout(&w, 300), KB_EINVAL);
+	assert_int_equal(wdt_timeout_s(&w), 4);
+	wdt_decide(&w, CONF_HANDOVER_SYSTEM);
+	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	assert_non_null(strstr(os_sim_trace(), "RuntimeWatchdogSec=4s"));
+}
+
+static void hardware_that_tells_nothing_is_fed_often(void **state)
+{
+	struct os_sim_wdt_quirks mute = { .fixed_s = 30, .tells_nothing = true };
+
+	(void)state;
+	os_sim_watchdog("/dev/watchdog0", &i6300esb);
+	os_sim_watchdog_quirks(&mute);
+	assert_int_equal(wdt_arm(&w, "", 60, 0), KB_OK);
+	assert_int_equal(wdt_timeout_s(&w), 0);
+	assert_int_equal(os_sim_count("# watchdog: /dev/watchdog0 takes no timeout"), 1);
+	wdt_decide(&w, CONF_HANDOVER_SYSTEM);
+	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	/* "0" would switch it off. */
+	assert_non_null(strstr(os_sim_trace(), "RuntimeWatchdogSec=10s"));
+}
+
+static void identity(const char *node, const char *text)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/class/watchdog/%s/identity", node);
+	os_sim_file(path, text);
+	snprintf(path, sizeof(path), "/dev/%s", node);
+	os_sim_file(path, "");
+}
+
+static void hardware_goes_before_software(void **state)
+{
+	(void)state;
+	os_sim_watchdog("/dev/watchdog1", &i6300esb);
+	identity("watchdog0", "Software Watchdog\n");
+	identity("watchdog1", "i6300ESB timer\n");
+	assert_true(wdt_is_there("auto"));
+	assert_int_equal(wdt_arm(&w, "auto", 60, 0), KB_OK);
+	assert_string_equal(w.dev, "/dev/watchdog1");
+	assert_false(w.soft);
+	assert_int_equal(w.nfindings, 0);
+}
+
+static void software_is_better_than_nothing(void **state)
+{
+	struct os_wdt_info soft = { .options = WDIOF_SETTIMEOUT | WDIOF_MAGICCLOSE,
+				    .identity = "Software Watchdog" };
+
+	(void)state;
+	os_sim_watchdog("/dev/watchdog0", &soft);
+	identity("watchdog0", "Software Watchdog\n");
+	assert_false(wdt_is_there("auto")); /* not worth it while other modules are to come */
+	assert_int_equal(wdt_arm(&w, "auto", 60, 500), KB_OK);
+	assert_int_equal(os_sim_now(), 0);
+	assert_true(w.soft);
+	assert_true(found("only a software one"));
+}
+
+static void the_configured_one_is_taken_whatever_it_is(void **state)
+{
+	struct os_wdt_info soft = { .options = WDIOF_SETTIMEOUT | WDIOF_MAGICCLOSE,
+				    .identity = "Software Watchdog" };
+
+	(void)state;
+	os_sim_watchdog("/dev/watchdog1", &soft);
+	identity("watchdog0", "i6300ESB timer\n");
+	identity("watchdog1", "Software Watchdog\n");
+	assert_true(wdt_is_there("/dev/watchdog1"));
+	assert_false(wdt_is_there("/dev/watchdog2"));
+	assert_int_equal(wdt_arm(&w, "/dev/watchdog1", 60, 0), KB_OK);
+	assert_string_equal(w.dev, "/dev/watchdog1");
 }
 
 static void off_is_off(void **state)
@@ -54,7 +164,7 @@ static void off_is_off(void **state)
 	assert_int_equal(wdt_timeout_s(&w), 0);
 	wdt_feed(&w);
 	assert_int_equal(wdt_set_timeout(&w, 5), KB_OK);
-	assert_int_equal(wdt_handover_system(&w, 60), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
 	assert_string_equal(os_sim_trace(), "");
 }
 
@@ -65,6 +175,7 @@ static void the_wait_for_a_node_is_bounded(void **state)
 	assert_in_range(os_sim_now(), 500, 520);
 	assert_int_equal(wdt_timeout_s(&w), 0);
 	assert_int_equal(os_sim_count("# watchdog: none"), 1);
+	assert_true(found("watchdog: none"));
 }
 
 static void node_appears(void *ctx)
@@ -119,6 +230,7 @@ static void a_kernel_that_would_stop_it_is_warned_of(void **state)
 	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "-1\n");
 	assert_int_equal(wdt_arm(&w, "", 60, 0), KB_OK);
 	assert_int_equal(os_sim_count("# watchdog: the kernel may stop it"), 1);
+	assert_true(found("stop it at a reboot"));
 }
 
 static void the_hand_over_leaves_it_counting_and_tells_systemd(void **state)
@@ -126,7 +238,7 @@ static void the_hand_over_leaves_it_counting_and_tells_systemd(void **state)
 	(void)state;
 	os_sim_watchdog("/dev/watchdog0", &i6300esb);
 	assert_int_equal(wdt_arm(&w, "", 60, 0), KB_OK);
-	assert_int_equal(wdt_handover_system(&w, 120), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 120), KB_OK);
 	assert_int_equal(wdt_timeout_s(&w), 0);
 	assert_string_equal(os_sim_trace(),
 			    "watchdog /dev/watchdog0 60 s\n"
@@ -142,29 +254,120 @@ static void the_hand_over_leaves_it_counting_and_tells_systemd(void **state)
 			    "close watchdog\n");
 }
 
+static const struct os_wdt_info simple = { .options = WDIOF_SETTIMEOUT };
+
+static void arm(const struct os_wdt_info *info, enum conf_handover wanted)
+{
+	os_sim_watchdog("/dev/watchdog0", info);
+	assert_int_equal(wdt_arm(&w, "/dev/watchdog0", 60, 0), KB_OK);
+	wdt_decide(&w, wanted);
+}
+
 static void a_driver_that_stops_on_close_is_made_to_go_on(void **state)
 {
-	struct os_wdt_info simple = { .options = WDIOF_SETTIMEOUT };
-
 	(void)state;
 	os_sim_watchdog("/dev/watchdog", &simple);
 	assert_int_equal(wdt_arm(&w, "/dev/watchdog", 60, 0), KB_OK);
-	assert_int_equal(wdt_handover_system(&w, 60), KB_OK);
+	wdt_decide(&w, CONF_HANDOVER_SYSTEM);
+	assert_int_equal(w.handover, CONF_HANDOVER_SYSTEM);
+	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
 	assert_int_equal(os_sim_count("write /sys/class/watchdog/watchdog0/nowayout 1"), 1);
+	assert_int_equal(os_sim_count("close watchdog"), 1);
+	assert_int_equal(w.nfindings, 0);
+}
+
+static void a_driver_that_is_nowayout_already_is_left_alone(void **state)
+{
+	(void)state;
+	os_sim_file("/sys/class/watchdog/watchdog0/nowayout", "1\n");
+	arm(&simple, CONF_HANDOVER_SYSTEM);
+	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	assert_int_equal(os_sim_count("write /sys/class/watchdog"), 0);
 	assert_int_equal(os_sim_count("close watchdog"), 1);
 }
 
-static void a_driver_that_cannot_go_on_is_told_and_still_handed_over(void **state)
+static void a_driver_that_cannot_go_on_is_for_the_guardian(void **state)
 {
-	struct os_wdt_info simple = { .options = WDIOF_SETTIMEOUT };
-
 	(void)state;
-	os_sim_watchdog("/dev/watchdog1", &simple);
-	os_sim_fail("write /sys/class/watchdog/watchdog1/nowayout", 0, KB_EPERM);
-	assert_int_equal(wdt_arm(&w, "/dev/watchdog1", 60, 0), KB_OK);
-	assert_int_equal(wdt_handover_system(&w, 60), KB_EPERM);
+	os_sim_fail("write /sys/class/watchdog/watchdog0/nowayout", 0, KB_EPERM);
+	arm(&simple, CONF_HANDOVER_SYSTEM);
+	assert_int_equal(w.handover, CONF_HANDOVER_KEEPER);
+	assert_true(w.armed);
+	assert_true(found("stops on close; handover=keeper is used"));
+	assert_int_equal(os_sim_count("# watchdog: /dev/watchdog0 stops when it is closed"), 1);
+	w.kept = true;
+	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
 	assert_int_equal(os_sim_count("close watchdog"), 1);
-	assert_int_equal(os_sim_count("# watchdog: /dev/watchdog1 stops when it is closed"), 1);
+	assert_int_equal(os_sim_count("watchdog release"), 0);
+	assert_int_equal(os_sim_count("write /run/systemd"), 0); /* it would get EBUSY */
+}
+
+static void a_keeper_has_it_and_no_time_is_set(void **state)
+{
+	(void)state;
+	arm(&i6300esb, CONF_HANDOVER_KEEPER);
+	assert_int_equal(w.handover, CONF_HANDOVER_KEEPER);
+	w.kept = true;
+	assert_int_equal(wdt_hand_over(&w, 120), KB_OK);
+	assert_false(w.armed);
+	assert_string_equal(os_sim_trace(), "watchdog /dev/watchdog0 60 s\nclose watchdog\n");
+}
+
+static void a_keeper_that_could_die_with_it_is_a_finding(void **state)
+{
+	(void)state;
+	os_sim_fail("write /sys/class/watchdog/watchdog0/nowayout", 0, KB_EPERM);
+	arm(&simple, CONF_HANDOVER_KEEPER);
+	assert_int_equal(w.handover, CONF_HANDOVER_KEEPER);
+	assert_true(found("stops when the guardian is killed"));
+}
+
+static void without_a_guardian_nobody_is_reset_for_not_feeding(void **state)
+{
+	(void)state;
+	arm(&i6300esb, CONF_HANDOVER_KEEPER);
+	assert_int_equal(wdt_hand_over(&w, 60), KB_EPERM);
+	assert_int_equal(os_sim_count("watchdog release"), 1);
+	assert_int_equal(os_sim_count("# watchdog: no guardian; /dev/watchdog0 is stopped"), 1);
+	assert_false(w.armed);
+}
+
+static void without_a_guardian_nowayout_is_left_to_the_system(void **state)
+{
+	(void)state;
+	os_sim_file("/sys/class/watchdog/watchdog0/nowayout", "1\n");
+	arm(&i6300esb, CONF_HANDOVER_KEEPER);
+	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	assert_int_equal(os_sim_count("watchdog release"), 0);
+	assert_int_equal(os_sim_count("write /run/systemd/system.conf.d"), 1);
+	assert_int_equal(os_sim_count("close watchdog"), 1);
+}
+
+static void release_stops_it(void **state)
+{
+	(void)state;
+	arm(&i6300esb, CONF_HANDOVER_RELEASE);
+	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	assert_string_equal(os_sim_trace(), "watchdog /dev/watchdog0 60 s\nwatchdog release\n");
+}
+
+static void release_of_a_trial_is_the_guardians(void **state)
+{
+	(void)state;
+	arm(&i6300esb, CONF_HANDOVER_RELEASE);
+	w.kept = true;
+	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	assert_string_equal(os_sim_trace(), "watchdog /dev/watchdog0 60 s\nclose watchdog\n");
+}
+
+static void release_is_refused_with_nowayout(void **state)
+{
+	(void)state;
+	os_sim_file("/sys/class/watchdog/watchdog0/nowayout", "1\n");
+	arm(&i6300esb, CONF_HANDOVER_RELEASE);
+	assert_int_equal(w.handover, CONF_HANDOVER_KEEPER);
+	assert_true(found("nowayout; handover=keeper is used, not release"));
+	assert_int_equal(os_sim_count("# watchdog: handover=release is refused"), 1);
 }
 
 static void a_run_that_cannot_be_written_stops_nothing(void **state)
@@ -174,7 +377,7 @@ static void a_run_that_cannot_be_written_stops_nothing(void **state)
 	os_sim_fail("mkdir /run/systemd", 0, KB_ENOSPC);
 	os_sim_fail("watchdog timeout", 0, KB_EINVAL);
 	assert_int_equal(wdt_arm(&w, "", 60, 0), KB_OK);
-	assert_int_equal(wdt_handover_system(&w, 120), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 120), KB_OK);
 	assert_int_equal(os_sim_count("close watchdog"), 1);
 }
 
@@ -201,6 +404,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(it_is_armed_and_tells_what_it_took),
 		T(hardware_with_a_limit_keeps_its_limit),
+		T(a_timeout_that_is_rounded_is_no_finding),
+		T(hardware_that_refuses_keeps_its_own),
+		T(hardware_that_tells_nothing_is_fed_often),
+		T(hardware_goes_before_software),
+		T(software_is_better_than_nothing),
+		T(the_configured_one_is_taken_whatever_it_is),
 		T(off_is_off),
 		T(the_wait_for_a_node_is_bounded),
 		T(a_late_node_is_waited_for),
@@ -210,7 +419,15 @@ int main(void)
 		T(a_kernel_that_would_stop_it_is_warned_of),
 		T(the_hand_over_leaves_it_counting_and_tells_systemd),
 		T(a_driver_that_stops_on_close_is_made_to_go_on),
-		T(a_driver_that_cannot_go_on_is_told_and_still_handed_over),
+		T(a_driver_that_is_nowayout_already_is_left_alone),
+		T(a_driver_that_cannot_go_on_is_for_the_guardian),
+		T(a_keeper_has_it_and_no_time_is_set),
+		T(a_keeper_that_could_die_with_it_is_a_finding),
+		T(without_a_guardian_nobody_is_reset_for_not_feeding),
+		T(without_a_guardian_nowayout_is_left_to_the_system),
+		T(release_stops_it),
+		T(release_of_a_trial_is_the_guardians),
+		T(release_is_refused_with_nowayout),
 		T(a_run_that_cannot_be_written_stops_nothing),
 		T(evidence_comes_from_the_hardware),
 	};
