@@ -328,6 +328,13 @@ static bool wdt_counts(void)
 {
 	return wdt.fd >= 0 && os_sim_fd_get(wdt.fd) != NULL &&
 	       os_sim_fd_get(wdt.fd)->kind == OS_SIM_FD_WDT;
+void os_wdt_release(int *fd)
+{
+	if (os_sim_call(KB_OK, "watchdog release") == KB_OK && *fd == wdt.fd)
+		wdt.fd = -1;
+	*fd = -1;
+}
+
 }
 
 uint64_t os_sim_wdt_next(void)
