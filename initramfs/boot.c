@@ -270,7 +270,6 @@ static void note_not_entered(struct boot *b)
 		return;
 	choose_failed(&b->rec.s, c, "init cannot be started");
 	if (record_save(&b->rec, &b->rec.s) != KB_OK)
-	watch(b);
 		return; /* said there */
 	record_history(&b->rec, HISTORY_BOOT, c->slot, "init cannot be started", "not booted");
 }
@@ -282,13 +281,13 @@ enum kb_err boot(struct boot *b)
 	struct root root = { .conf = &b->conf, .cmd = &b->cmd };
 	enum kb_err err;
 
-	wdt_decide(&b->wdt, b->conf.handover);
 	TRY(mount_early());
 	settings_read(b);
 	load_modules(b); /* and arms the watchdog: from here on, hanging is rebooting */
 	if (!b->cmd.enable)
 		return plain_boot(b);
 	TRY(find_devices(b));
+	watch(b);
 	load_state(b);
 	if (!is_forced(b))
 		apply_updates(b, false); /* may fail; the boot may not */
@@ -298,6 +297,7 @@ enum kb_err boot(struct boot *b)
 	if (err == KB_ENOCAND)
 		slot_exhausted(b);
 	TRY(err);
+	wdt_decide(&b->wdt, b->conf.handover);
 	export_write(b);
 	boot_hand_over_watchdog(b);
 	err = root_enter(&root, b->argv, b->envp);

@@ -270,11 +270,6 @@ void os_sim_watchdog(const char *dev, const struct os_wdt_info *info)
 	os_sim_file(dev, "");
 }
 
-enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_wdt_info *info)
-{
-	enum kb_err err = os_sim_call(strcmp(dev, wdt.dev) == 0 ? KB_OK : KB_ENODEV,
-				      "watchdog %s %u s", dev, timeout_s);
-
 void os_sim_watchdog_quirks(const struct os_sim_wdt_quirks *q)
 {
 	wdt.quirks = *q;
@@ -290,6 +285,11 @@ static unsigned wdt_takes(unsigned timeout_s)
 	return wdt.info.timeout_s != 0 && timeout_s > wdt.info.timeout_s ? wdt.info.timeout_s
 									 : timeout_s;
 }
+
+enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_wdt_info *info)
+{
+	enum kb_err err = os_sim_call(strcmp(dev, wdt.dev) == 0 ? KB_OK : KB_ENODEV,
+				      "watchdog %s %u s", dev, timeout_s);
 
 	*fd = -1;
 	memset(info, 0, sizeof(*info));
@@ -323,11 +323,6 @@ enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s)
 	return KB_OK;
 }
 
-/* A closed one goes on, but whoever opens it next is not part of the simulation. */
-static bool wdt_counts(void)
-{
-	return wdt.fd >= 0 && os_sim_fd_get(wdt.fd) != NULL &&
-	       os_sim_fd_get(wdt.fd)->kind == OS_SIM_FD_WDT;
 void os_wdt_release(int *fd)
 {
 	if (os_sim_call(KB_OK, "watchdog release") == KB_OK && *fd == wdt.fd)
@@ -335,6 +330,11 @@ void os_wdt_release(int *fd)
 	*fd = -1;
 }
 
+/* A closed one goes on, but whoever opens it next is not part of the simulation. */
+static bool wdt_counts(void)
+{
+	return wdt.fd >= 0 && os_sim_fd_get(wdt.fd) != NULL &&
+	       os_sim_fd_get(wdt.fd)->kind == OS_SIM_FD_WDT;
 }
 
 uint64_t os_sim_wdt_next(void)
