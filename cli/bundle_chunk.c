@@ -62,7 +62,8 @@ static enum kb_err hash_zeroes(struct bundle_chunk_coder *k, uint32_t len, uint8
 	return KB_OK;
 }
 
-enum kb_err bundle_chunk_hash(struct bundle_chunk_coder *k, struct bundle_chunk *c, bool zero)
+/* Fills c->hash and c->blocks. KB_EIO. */
+static enum kb_err hash_chunk(struct bundle_chunk_coder *k, struct bundle_chunk *c, bool zero)
 {
 	c->blocks_len = 0;
 	for (uint32_t at = 0; at < c->len; at += MANIFEST_DIGEST_BLOCK) {
@@ -91,7 +92,7 @@ enum kb_err bundle_chunk_encode(struct bundle_chunk_coder *k, struct bundle_chun
 	bool zero = c->hole || bytes_all(c->plain, c->len, 0);
 	size_t n;
 
-	TRY(bundle_chunk_hash(k, c, zero));
+	TRY(hash_chunk(k, c, zero));
 	if (zero) {
 		store(c, READER_ZERO, c->plain, 0);
 		return KB_OK;
@@ -135,6 +136,6 @@ enum kb_err bundle_chunk_decode(struct bundle_chunk_decoder *d, const struct rea
 		TRY(reader_stored(d->r, c, d->buf.spare));
 		TRY(decoder_zstd(d->buf.plain, c->len, d->buf.spare, c->stored));
 	}
-	TRY(bundle_chunk_hash(&d->hasher, &d->buf, d->buf.hole));
+	TRY(hash_chunk(&d->hasher, &d->buf, d->buf.hole));
 	return memcmp(d->buf.hash, c->hash, DIGEST_LEN) == 0 ? KB_OK : KB_EDIGEST;
 }

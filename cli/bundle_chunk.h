@@ -38,10 +38,6 @@ enum kb_err bundle_chunk_coder_init(struct bundle_chunk_coder *k, bool compress,
 				    int level) KB_MUST_CHECK;
 void bundle_chunk_coder_free(struct bundle_chunk_coder *k);
 
-/* Fills c->hash and c->blocks. KB_EIO. */
-enum kb_err bundle_chunk_hash(struct bundle_chunk_coder *k, struct bundle_chunk *c,
-			      bool zero) KB_MUST_CHECK;
-
 /* Hashes c and stores it in the smallest form. KB_EIO. */
 enum kb_err bundle_chunk_encode(struct bundle_chunk_coder *k, struct bundle_chunk *c) KB_MUST_CHECK;
 

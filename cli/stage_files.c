@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum kb_err stage_files_dir(const struct conf *c, char *path, size_t size)
+/* Path of the folder. KB_ENOSPC. */
+static enum kb_err stage_dir(const struct conf *c, char *path, size_t size)
 {
 	int n = snprintf(path, size, "%s/%s", c->data_mount, c->data_stage);
 
@@ -72,7 +73,7 @@ enum kb_err stage_files_make(const struct conf *c)
 			c->data_mount);
 		return KB_ENOENT;
 	}
-	TRY(stage_files_dir(c, path, sizeof(path)));
+	TRY(stage_dir(c, path, sizeof(path)));
 	snprintf(above, sizeof(above), "%s", c->data_mount);
 	for (char *p = path + base + 1;; p++) {
 		char end = *p;
@@ -94,7 +95,7 @@ enum kb_err stage_files_lock(const struct conf *c, unsigned wait_ms, int *fd)
 	KB_CLEANUP_FD int opened = -1;
 	enum kb_err e;
 
-	TRY(stage_files_dir(c, path, sizeof(path)));
+	TRY(stage_dir(c, path, sizeof(path)));
 	opened = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (opened < 0) {
 		log_err("%s: %s", path, strerror(errno));
@@ -126,7 +127,7 @@ void stage_files_clean(const struct conf *c, const uint8_t *keep)
 	struct dirent *entry;
 	DIR *dir;
 
-	if (stage_files_dir(c, path, sizeof(path)) != KB_OK || (dir = opendir(path)) == NULL)
+	if (stage_dir(c, path, sizeof(path)) != KB_OK || (dir = opendir(path)) == NULL)
 		return;
 	if (keep != NULL)
 		file_name(keep, kept);
@@ -154,6 +155,6 @@ enum kb_err stage_files_sync(const struct conf *c)
 {
 	char path[PATH_MAX];
 
-	TRY(stage_files_dir(c, path, sizeof(path)));
+	TRY(stage_dir(c, path, sizeof(path)));
 	return sync_dir(path);
 }

@@ -7,10 +7,7 @@
 
 #include <stddef.h>
 
-/* Path of the folder. KB_ENOSPC. */
-enum kb_err stage_files_dir(const struct conf *c, char *path, size_t size) KB_MUST_CHECK;
-
-/* Path of a release's file in it. KB_ENOSPC. */
+/* Path of a release's file in the stage folder. KB_ENOSPC. */
 enum kb_err stage_files_path(const struct conf *c, const uint8_t release[STATE_ID_LEN], char *path,
 			     size_t size) KB_MUST_CHECK;
 
