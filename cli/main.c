@@ -72,6 +72,11 @@ static const struct verb verbs[] = {
 	  "Example:  keelboot history -n 5\n" },
 	{ "check-config", check_config_cmd, NULL, "look for mistakes in system.conf",
 	  "Usage: keelboot check-config [FILE] [--json]\n\n"
+	{ "check", check_cmd, NULL, "run the health checks of this device",
+	  "Usage: keelboot check [--timeout SECONDS] [--json]\n\n"
+	  "Runs each program in /usr/lib/keelboot/check.d and /etc/keelboot/check.d, in the order\n"
+	  "of their names, and fails if one does. It gives no verdict on the slot.\n\n"
+	  "Example:  keelboot check && keelboot mark good\n" },
 	  "Without FILE all that the boot would read: system.conf and its drop-ins. What a boot\n"
 	  "passes over with a warning is an error here: a key or a value that is not known.\n\n"
 	  "Example:  keelboot check-config ./system.conf\n" },

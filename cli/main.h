@@ -16,5 +16,6 @@ int unstage_cmd(struct args *a, struct device_options *o);
 int install_cmd(struct args *a, struct device_options *o);
 int switch_cmd(struct args *a, struct device_options *o);
 int history_cmd(struct args *a, struct device_options *o);
+int check_cmd(struct args *a, struct device_options *o);
 int check_config_cmd(struct args *a, struct device_options *o);
 int state_cmd(struct args *a, struct device_options *o);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/status.h"
 
+#include "cli/boot_json.h"
 #include "cli/stage_files.h"
 #include "lib/os.h"
 #include "selector/plan.h"
@@ -24,12 +25,7 @@ static void warn(struct status *st, const char *fmt, ...)
 
 const char *status_boot_text(const struct status *st, const char *key)
 {
-	json_object *value;
-
-	if (st->boot == NULL || !json_object_object_get_ex(st->boot, key, &value) ||
-	    !json_object_is_type(value, json_type_string))
-		return "";
-	return json_object_get_string(value);
+	return boot_json_text(st->boot, key);
 }
 
 /* Boots are the background; what decided something is the news. */

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/boot_json.h"
 #include "cli/main.h"
 #include "cli/status.h"
-
-#include "lib/os.h"
-
-#include <stdio.h>
 
 enum { JSON = 1 };
 
@@ -12,23 +9,6 @@ static const struct args_option table[] = {
 	{ "json", 0, false, JSON },
 	{ .name = NULL },
 };
-
-static json_object *read_boot(const struct device_options *o)
-{
-	static char text[16384];
-	char path[DEVICE_PATH_MAX];
-	json_object *boot;
-
-	snprintf(path, sizeof(path), "%s/boot.json", o->run_dir);
-	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
-		return NULL;
-	boot = json_tokener_parse(text);
-	if (boot != NULL && !json_object_is_type(boot, json_type_object)) {
-		json_object_put(boot);
-		return NULL;
-	}
-	return boot;
-}
 
 int status_cmd(struct args *a, struct device_options *o)
 {
@@ -46,7 +26,7 @@ int status_cmd(struct args *a, struct device_options *o)
 		json = true;
 	}
 	device_init(&d, o);
-	boot = read_boot(o);
+	boot = boot_json_read(o);
 	status_collect(&st, &d, boot);
 	if (json) {
 		e = output_json_print(status_json(&st), false);

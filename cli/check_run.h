@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs one health check of the running system, within its time. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CHECK_RUN_SAID_MAX 160
+
+struct check_run_env {
+	int slot; /* that runs, or STATE_NONE */
+	const char *status, *version;
+	unsigned timeout_s;
+};
+
+struct check_run_result {
+	bool ok;
+	char what[32];			   /* "exit 1", "signal 9", "timed out", … */
+	char said[CHECK_RUN_SAID_MAX + 1]; /* the last line that it printed */
+	uint64_t ms;
+};
+
+/*
+ * Runs path without arguments, in a session of its own, with PATH, KEELBOOT_STAGE=check,
+ * KEELBOOT_SLOT, KEELBOOT_STATUS and KEELBOOT_VERSION. Its lines go to the log (-v shows them).
+ * What is left of it when it ends, or when its time is over, is killed.
+ */
+void check_run(const char *path, const struct check_run_env *env, struct check_run_result *r);
+
+/* Reads a --timeout of 1 to 3600 seconds; false: told. */
+bool check_run_timeout(const char *text, uint64_t *seconds);

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`keelboot check`: the health checks of the running system."""
+import os
+import time
+
+import pytest
+from test_cli import FAILURE, OK, USAGE, make_device, make_good, run
+
+__all__ = ["make_device", "make_good"]
+
+
+@pytest.fixture(name="check")
+def make_check(good):
+    """Puts a check into one of the folders."""
+    def put(name, body, folder="usr/lib", mode=0o755):
+        path = good.root / folder / "keelboot/check.d" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(mode)
+        return path
+    return put
+
+
+def test_without_checks_nothing_is_wrong(good):
+    result = good("check")
+    assert result.stdout == "" and "no checks" in result.stderr
+    assert good.json("check") == {"schema": 1, "ok": True, "checks": []}
+
+
+def test_all_run_in_order_and_one_that_fails_fails_all(good, check):
+    check("20-second", f"echo second >> {good.path}/ran; echo no modem >&2; exit 3")
+    check("10-first", f"echo first >> {good.path}/ran")
+    check("30-third", f"echo third >> {good.path}/ran", folder="etc")
+    result = good("check", code=FAILURE)
+    assert (good.path / "ran").read_text() == "first\nsecond\nthird\n"
+    assert result.stdout.splitlines() == [
+        "ok      10-first", "FAILED  20-second: exit 3", "        it said: no modem",
+        "ok      30-third", "1 of 3 checks failed."]
+    told = good.json("check", code=FAILURE)
+    assert not told["ok"]
+    assert [(c["name"], c["ok"], c["result"]) for c in told["checks"]] == [
+        ("10-first", True, "exit 0"), ("20-second", False, "exit 3"), ("30-third", True, "exit 0")]
+
+
+def test_it_changes_no_state(good, check):
+    check("10-bad", "exit 1")
+    before = good.state.read_bytes()
+    good("check", code=FAILURE)
+    assert good.state.read_bytes() == before
+
+
+def test_a_check_in_etc_takes_the_place_of_its_namesake(good, check):
+    check("10-modem", "exit 1")
+    check("10-modem", "exit 0", folder="etc")
+    assert [c["ok"] for c in good.json("check")["checks"]] == [True]
+
+
+def test_what_is_no_check(good, check):
+    check(".hidden", "exit 1")
+    check("10-old~", "exit 1")
+    good("check")
+    check("10-not-executable", "exit 0", mode=0o644)
+    assert "not an executable file" in good("check", code=FAILURE).stdout
+
+
+def test_a_check_that_hangs_is_ended_with_all_its_children(good, check):
+    check("10-hangs", f"sleep 300 & echo $! > {good.path}/child; wait")
+    begin = time.monotonic()
+    assert "timed out" in good("check", "--timeout", 1, code=FAILURE).stdout
+    assert time.monotonic() - begin < 20
+    child = int((good.path / "child").read_text())
+    for _ in range(100):
+        state = f"/proc/{child}/stat"
+        if not os.path.exists(state) or open(state, encoding="ascii").read().split()[2] == "Z":
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the child of the check still runs")
+
+
+def test_a_check_that_dies(good, check):
+    check("10-dies", "kill -SEGV $$")
+    assert "signal 11" in good("check", code=FAILURE).stdout
+
+
+def test_the_environment_is_told_and_no_more(good, check):
+    check("10-env", f"env | grep -v '^_=\\|^PWD=\\|^SHLVL=' | sort > {good.path}/env")
+    good.boot("a", token=0, status="good", version="1.0")
+    good("check", env={"SECRET": "x"})
+    assert (good.path / "env").read_text().splitlines() == [
+        "KEELBOOT_SLOT=a", "KEELBOOT_STAGE=check", "KEELBOOT_STATUS=good", "KEELBOOT_VERSION=1.0",
+        "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+
+
+def test_what_a_check_prints_cannot_reach_the_terminal(good, check):
+    check("10-evil", "printf '\\033[31mred\\007\\n'; exit 1")
+    result = good("check", code=FAILURE)
+    assert "\033" not in result.stdout + result.stderr and "?[31mred?" in result.stdout
+
+
+@pytest.mark.parametrize("args, code", [(["--timeout", "0"], USAGE), (["x"], USAGE), ([], OK)])
+def test_usage(tmp_path, args, code):
+    assert run("--conf-root", tmp_path, "check", *args).returncode == code
