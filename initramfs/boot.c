@@ -4,6 +4,7 @@
 #include "initramfs/export.h"
 #include "initramfs/modules.h"
 #include "initramfs/plain.h"
+#include "initramfs/rescue.h"
 #include "initramfs/root.h"
 #include "initramfs/settings.h"
 #include "initramfs/slot.h"
@@ -15,9 +16,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
-#define LAST_RESORT_DELAY_S 5 /* doubled with each last resort in a row, up to: */
-#define LAST_RESORT_MAX_S   600
-#define WATCHDOG_WAIT_MS    500
+#define WATCHDOG_WAIT_MS 500
 
 void boot_idle(void *b)
 {
@@ -71,33 +70,31 @@ static const char *watchdog_dev(const struct boot *b)
 
 static void arm_watchdog(struct boot *b, unsigned wait_ms)
 {
-	if (b->wdt.armed)
-		return;
 	if (wdt_arm(&b->wdt, watchdog_dev(b), watchdog_s(b), wait_ms) != KB_OK)
 		return; /* said there; a device without one boots nevertheless */
 }
 
-/* The list begins with the watchdog's modules: the loading of all others is covered already. And
- * its hardware may come late. */
-static void watch(void *ctx)
+/* The list begins with the watchdog's modules: the loading of all others is covered already. */
+static void on_module(void *ctx)
 {
 	struct boot *b = ctx;
 
 	if (b->wdt.armed)
 		wdt_feed(&b->wdt);
-	else if (wdt_is_there(watchdog_dev(b)))
+	else if (os_exists(watchdog_dev(b)))
 		arm_watchdog(b, 0);
 }
 
 static void load_modules(struct boot *b)
 {
-	modules_load(MODULES_LIST, b->cmdline, watch, b);
-	arm_watchdog(b, WATCHDOG_WAIT_MS);
+	modules_load(MODULES_LIST, b->cmdline, on_module, b);
+	if (!b->wdt.armed)
+		arm_watchdog(b, WATCHDOG_WAIT_MS);
 }
 
 void boot_hand_over_watchdog(struct boot *b)
 {
-	if (wdt_hand_over(&b->wdt, watchdog_s(b)) != KB_OK)
+	if (wdt_handover_system(&b->wdt, watchdog_s(b)) != KB_OK)
 		log_warn("watchdog: a hang of the system that is started will not be noticed");
 }
 
@@ -132,8 +129,7 @@ static bool is_forced(const struct boot *b)
 	return b->cmd.slot >= 0 && b->cmd.slot < (int)b->conf.nslots;
 }
 
-/* True if there is something new to boot. */
-static bool apply_updates(struct boot *b, bool rescue)
+bool boot_apply_updates(struct boot *b, bool rescue)
 {
 	const struct devices_wait wait = { .idle = boot_idle, .ctx = b };
 
@@ -212,29 +208,13 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 	return err;
 }
 
-static void op_last_resort_delay(void *ctx, int slot)
-{
-	struct boot *b = ctx;
-	unsigned seconds = LAST_RESORT_DELAY_S;
-
-	for (unsigned i = 0; i < b->rec.s.lr_count && seconds < LAST_RESORT_MAX_S; i++)
-		seconds *= 2;
-	if (seconds > LAST_RESORT_MAX_S)
-		seconds = LAST_RESORT_MAX_S;
-	log_warn("no slot can be trusted; in %u s slot %c is tried as a last resort (to repair: "
-		 "plug in a "
-		 "stick with a good bundle, and restart)",
-		 seconds, state_slot_letter(slot));
-	wait_s(b, seconds);
-}
-
 static enum kb_err choose_and_mount(struct boot *b)
 {
 	static const struct attempt_ops ops = {
 		.save = op_save,
 		.preflight = op_preflight,
 		.mount = op_mount,
-		.last_resort_delay = op_last_resort_delay,
+		.last_resort_delay = rescue_last_resort,
 	};
 	uint64_t seq = b->rec.s.seq;
 	const struct state_slot *s;
@@ -287,17 +267,15 @@ enum kb_err boot(struct boot *b)
 	if (!b->cmd.enable)
 		return plain_boot(b);
 	TRY(find_devices(b));
-	watch(b);
 	load_state(b);
 	if (!is_forced(b))
-		apply_updates(b, false); /* may fail; the boot may not */
+		boot_apply_updates(b, false); /* may fail; the boot may not */
 	err = choose_and_mount(b);
-	if (err == KB_ENOCAND && apply_updates(b, true))
-		err = choose_and_mount(b);
 	if (err == KB_ENOCAND)
 		slot_exhausted(b);
+	while (err == KB_ENOCAND && rescue_run(b))
+		err = choose_and_mount(b);
 	TRY(err);
-	wdt_decide(&b->wdt, b->conf.handover);
 	export_write(b);
 	boot_hand_over_watchdog(b);
 	err = root_enter(&root, b->argv, b->envp);
@@ -312,12 +290,12 @@ static unsigned recover_delay_s(enum kb_err err)
 	switch (err) {
 	case KB_ENODEV:
 	case KB_ETIMEDOUT:
-	case KB_ENOCAND:
 	case KB_EMOUNT:
 	case KB_ECHECK:
 	case KB_ENOENT:
 		return 30;
 	case KB_OK:
+	case KB_ENOCAND: /* rescue has waited */
 	case KB_EIO:
 	case KB_EINVAL:
 	case KB_EFORMAT:
@@ -347,7 +325,7 @@ void boot_recover(struct boot *b, enum kb_err err)
 	unsigned seconds = recover_delay_s(err);
 
 	log_err("unable to boot: %s; restarting in %u s", err_text(err), seconds);
-	if (b->cmd.enable && (err == KB_ENOCAND || err == KB_ENODEV))
+	if (b->cmd.enable && err == KB_ENODEV)
 		log_err("a stick with a good bundle in its folder keelboot/ repairs this device at "
 			"the next start");
 	wait_s(b, seconds);

@@ -5,6 +5,7 @@
 
 #include "initramfs/devices.h"
 #include "initramfs/record.h"
+#include "initramfs/rescue.h"
 #include "initramfs/wdt.h"
 #include "kernel-cmdline/cmdline.h"
 #include "lib/conf.h"
@@ -21,6 +22,7 @@ struct boot {
 	struct devices dev;
 	struct record rec;
 	struct attempt attempt;
+	struct rescue rescue;
 	char why[STATE_STR_MAX + 1]; /* why the slot is not the one that stood first */
 };
 
@@ -39,6 +41,10 @@ void boot_recover(struct boot *b, enum kb_err err);
 /* Leaves the watchdog counting for the system that is started: the last thing before it is entered.
  */
 void boot_hand_over_watchdog(struct boot *b);
+
+/* Lets keelboot-apply look through the sources: see updates_apply(). True: there is something new
+ * to boot. */
+bool boot_apply_updates(struct boot *b, bool rescue);
 
 /* Feeds the watchdog: for everything that waits within a bound of its own. */
 void boot_idle(void *b);

@@ -22,6 +22,11 @@ static bool is_good(const struct state *s, int slot)
 	return s->slot[slot].st == STATE_GOOD;
 }
 
+static bool is_whole(const struct state *s, int slot)
+{
+	return s->slot[slot].st != STATE_EMPTY && s->slot[slot].st != STATE_WRITING;
+}
+
 /* Makes *s durable, if that would change anything. */
 static enum kb_err save(struct run *r, struct state *s)
 {
@@ -56,12 +61,22 @@ static bool good_one_follows(const struct run *r, const struct choose_list *l, u
 	return false;
 }
 
+/* False: while it was waited the slot was given to an install, which did not end. */
+static bool delay(struct run *r, const struct choose_candidate *c)
+{
+	if (c->tier != CHOOSE_LAST_RESORT || r->ops->last_resort_delay == NULL)
+		return true;
+	r->ops->last_resort_delay(r->ctx, c->slot);
+	r->unsure = true; /* a medium that came may have changed the state */
+	return is_whole(r->s, c->slot);
+}
+
 /* Charges the candidate and mounts it. may_wait: there is something better to do when the charge
  * can not be written. */
 static enum step try_one(struct run *r, const struct choose_candidate *c, bool may_wait)
 {
 	char reason[STATE_STR_MAX + 1] = "";
-	struct state charged = *r->s;
+	struct state charged;
 	enum kb_err e = r->ops->preflight(r->ctx, c->slot, reason);
 
 	if (e == KB_ENODEV)
@@ -70,8 +85,9 @@ static enum step try_one(struct run *r, const struct choose_candidate *c, bool m
 		failed_preflight(r, c, reason);
 		return STEP_NEXT;
 	}
-	if (c->tier == CHOOSE_LAST_RESORT && r->ops->last_resort_delay != NULL)
-		r->ops->last_resort_delay(r->ctx, c->slot);
+	if (!delay(r, c))
+		return STEP_NEXT;
+	charged = *r->s;
 	choose_charge(&charged, c, r->a->charge_good);
 	r->a->counted = save(r, &charged) == KB_OK;
 	if (r->a->counted)
@@ -94,8 +110,7 @@ static bool try_forced(struct run *r)
 	char reason[STATE_STR_MAX + 1] = "";
 	int slot = r->a->forced;
 
-	if (slot < 0 || slot >= r->s->nslots || r->s->slot[slot].st == STATE_EMPTY ||
-	    r->s->slot[slot].st == STATE_WRITING)
+	if (slot < 0 || slot >= r->s->nslots || !is_whole(r->s, slot))
 		return false;
 	if (r->ops->preflight(r->ctx, slot, reason) != KB_OK ||
 	    r->ops->mount(r->ctx, slot, reason) != KB_OK)
@@ -112,7 +127,7 @@ static bool try_all(struct run *r, const struct choose_list *l)
 		const struct choose_candidate *c = &l->c[i];
 		bool risky = !is_good(r->s, c->slot) || c->tier == CHOOSE_ONESHOT;
 
-		if (r->failed >> c->slot & 1)
+		if (r->failed >> c->slot & 1 || !is_whole(r->s, c->slot))
 			continue;
 		switch (try_one(r, c, risky && good_one_follows(r, l, i))) {
 		case STEP_BOOTED:
@@ -144,8 +159,7 @@ enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt
 	if (try_forced(&r))
 		return KB_OK;
 	/* A oneshot of a slot that is not whole is an order that nobody can carry out. */
-	if (s->oneshot != STATE_NONE &&
-	    (s->slot[s->oneshot].st == STATE_EMPTY || s->slot[s->oneshot].st == STATE_WRITING))
+	if (s->oneshot != STATE_NONE && !is_whole(s, s->oneshot))
 		s->oneshot = STATE_NONE;
 	choose_candidates(s, &l);
 	if (try_all(&r, &l)) {

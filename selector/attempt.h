@@ -23,8 +23,8 @@ struct attempt_ops {
 	/* Opens, mounts and checks the slot. Any error: next candidate, with this reason. Undoes
 	 * what it did. */
 	enum kb_err (*mount)(void *ctx, int slot, char *reason);
-	/* Waits before a last resort, longer each time; never called for other tiers. May be NULL.
-	 */
+	/* Waits before a last resort, longer each time; never called for other tiers. May change
+	 * the state, durably, as an install does. May be NULL. */
 	void (*last_resort_delay)(void *ctx, int slot);
 };
 

@@ -59,7 +59,7 @@ enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enu
 		return KB_EAPPLIED;
 	if (goes_back(s, r, mode, spare))
 		return KB_EDOWNGRADE;
-	if (mode != PLAN_COMMAND && s->installs >= STATE_INSTALLS_LIMIT)
+	if (mode == PLAN_AUTOMATIC && s->installs >= STATE_INSTALLS_LIMIT)
 		return KB_EBUDGET;
 	if (mode == PLAN_AUTOMATIC && s->rebuilt && any_tries(s))
 		return KB_EBUSY;

@@ -15,8 +15,8 @@ struct plan_release {
 
 enum plan_mode {
 	PLAN_AUTOMATIC, /* at boot, from media or the stage folder */
-	PLAN_RESCUE, /* at boot, nothing mounts: the applied ledger and the rebuilt rule do not hold
-			back a repair */
+	PLAN_RESCUE, /* at boot, nothing mounts: the applied ledger, the budget and the rebuilt rule
+			do not hold back a repair */
 	PLAN_COMMAND, /* a person typed it: budgets, the applied ledger and the rule of the strictly
 			 newer sequence do not apply; the floor and rejections do */
 };
@@ -29,7 +29,8 @@ enum plan_mode {
  *                 is in the ledger. Rescue asks none of these: what is installed does not mount
  *   KB_EDOWNGRADE below the floor; or, automatically and without permission, not strictly newer
  *                 than the protected slot, which counts only while that slot is good
- *   KB_EBUDGET    8 installs since the last commit; not for a command
+ *   KB_EBUDGET    8 installs since the last commit; only automatically: where nothing mounts, a
+ *                 rescue that was refused for this would be the end of the device
  *   KB_EBUSY      the state was rebuilt and a trial still has tries; only automatically
  *   KB_ENOTARGET  no slot may be overwritten
  */

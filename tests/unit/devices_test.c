@@ -30,7 +30,8 @@ static int bare_machine(void **state)
 	os_sim_file("/sys/class/block/loop0/size", "0\n");
 	memset(&d, 0, sizeof(d));
 	conf_defaults(&conf);
-	wait_for = (struct devices_wait){ .timeout_s = 10, .media = CMDLINE_MEDIA_ALL, .idle = idle };
+	wait_for =
+		(struct devices_wait){ .timeout_s = 10, .media = CMDLINE_MEDIA_ALL, .idle = idle };
 	idles = 0;
 	return 0;
 }

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/rescue.h"
+
+#include "initramfs/boot.h"
+#include "initramfs/sources.h"
+#include "initramfs/updates.h"
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ROUND_S		    10 /* the first; each next one is twice as long */
+#define TELL_MS		    30000
+#define STEP_MS		    500
+#define LAST_RESORT_DELAY_S 5 /* doubled with each last resort in a row, up to: */
+#define LAST_RESORT_MAX_S   600
+#define HOPELESS_S	    60 /* where no medium can help, and only a restart may */
+
+static unsigned removable(const struct boot *b)
+{
+	return sources_allowed(&b->conf, b->cmd.media) & (CMDLINE_MEDIA_USB | CMDLINE_MEDIA_SD);
+}
+
+/* Why no medium could help, or NULL. */
+static const char *hopeless(const struct boot *b)
+{
+	if (b->rec.health == RECORD_MISSING)
+		return "no update can be installed, because there is no usable state partition "
+		       "(see "
+		       "docs/STATE.md)";
+	if (b->rec.health == RECORD_UNWRITABLE)
+		return "no update can be installed, because the state cannot be written";
+	if (removable(b) == 0)
+		return "no medium may be looked at (system.conf, keelboot.media=)";
+	return NULL;
+}
+
+static const char *media_name(const struct boot *b)
+{
+	switch (removable(b)) {
+	case CMDLINE_MEDIA_USB:
+		return "a USB stick";
+	case CMDLINE_MEDIA_SD:
+		return "an SD card";
+	default:
+		return "a USB stick or an SD card";
+	}
+}
+
+/*
+ * What is waited for, and how long: STATE_NONE for a restart, else for this slot as the last
+ * resort. On the console whatever `quiet` says: the person who stands before it needs this line.
+ */
+static void tell(const struct boot *b, int slot, uint64_t end_ms)
+{
+	uint64_t now = os_now_ms();
+	unsigned left = end_ms > now ? (unsigned)((end_ms - now + 999) / 1000) : 0;
+	const char *why = hopeless(b);
+	char end[64];
+
+	if (slot == STATE_NONE)
+		snprintf(end, sizeof(end), "restarting in %u s", left);
+	else
+		snprintf(end, sizeof(end), "slot %c is tried as a last resort in %u s",
+			 state_slot_letter(slot), left);
+	if (why != NULL)
+		log_err("rescue: %s; %s", why, end);
+	else
+		log_err("rescue: waiting for %s with a good bundle in its folder keelboot/; %s",
+			media_name(b), end);
+}
+
+/* ---------------------------------------------------------------- what is plugged in */
+
+struct media {
+	unsigned n;
+	char dev[DEVICES_MEDIA_MAX][DEVICES_NAME];
+};
+
+static void remember(struct media *m, const struct devices *d)
+{
+	m->n = d->nmedia;
+	memcpy(m->dev, d->media, sizeof(m->dev));
+}
+
+static bool has_new(const struct media *m, const struct devices *d)
+{
+	for (unsigned i = 0; i < d->nmedia; i++) {
+		bool known = false;
+
+		for (unsigned k = 0; k < m->n && !known; k++)
+			known = strcmp(m->dev[k], d->media[i]) == 0;
+		if (!known)
+			return true;
+	}
+	return false;
+}
+
+/* Waits until end_ms, or until a medium has come and its probers are done. True: one has come.
+ * goal_ms: what the person before the console is told that all this ends at. */
+static bool watch(struct boot *b, uint64_t end_ms, int slot, uint64_t goal_ms)
+{
+	static struct media known;
+	uint64_t told = os_now_ms();
+	bool came = false;
+
+	remember(&known, &b->dev);
+	probe_start(&b->probe);
+	while (!came && os_now_ms() < end_ms) {
+		boot_idle(b);
+		if (probe_step(&b->probe, STEP_MS) == KB_OK && probe_pending(&b->probe) == 0) {
+			sources_take(&b->dev, &b->probe, removable(b));
+			came = has_new(&known, &b->dev);
+			remember(&known, &b->dev);
+		}
+		if (os_now_ms() - told >= TELL_MS) {
+			tell(b, slot, goal_ms);
+			told = os_now_ms();
+		}
+	}
+	probe_stop(&b->probe);
+	return came;
+}
+
+/* ---------------------------------------------------------------- nothing mounts */
+
+static bool look(struct boot *b)
+{
+	return hopeless(b) == NULL && boot_apply_updates(b, true);
+}
+
+static void begin(struct boot *b)
+{
+	unsigned wait_s = b->conf.rescue_wait_s;
+
+	if (hopeless(b) != NULL && wait_s > HOPELESS_S)
+		wait_s = HOPELESS_S;
+	b->rescue.begun = true;
+	b->rescue.round_s = ROUND_S;
+	b->rescue.end_ms = os_now_ms() + wait_s * UINT64_C(1000);
+	log_err("rescue: no slot can be booted");
+}
+
+/* One round; true if something was installed in it. */
+static bool one_round(struct boot *b)
+{
+	uint64_t end = os_now_ms() + b->rescue.round_s * UINT64_C(1000);
+
+	if (end > b->rescue.end_ms)
+		end = b->rescue.end_ms;
+	tell(b, STATE_NONE, b->rescue.end_ms);
+	while (watch(b, end, STATE_NONE, b->rescue.end_ms)) {
+		log_notice("rescue: a medium has come");
+		if (look(b))
+			return true;
+	}
+	b->rescue.round_s *= 2;
+	/* What could not be read may be readable now; who has no medium is not asked again. */
+	return b->dev.nmedia > 0 && os_now_ms() < b->rescue.end_ms && look(b);
+}
+
+bool rescue_run(struct boot *b)
+{
+	if (!b->rescue.begun) {
+		begin(b);
+		if (look(b))
+			return true;
+	}
+	while (os_now_ms() < b->rescue.end_ms) {
+		if (one_round(b))
+			return true;
+	}
+	return false;
+}
+
+/* ---------------------------------------------------------------- the last resort */
+
+void rescue_last_resort(void *boot, int slot)
+{
+	struct boot *b = boot;
+	unsigned seconds = LAST_RESORT_DELAY_S;
+	uint64_t end;
+
+	for (unsigned i = 0; i < b->rec.s.lr_count && seconds < LAST_RESORT_MAX_S; i++)
+		seconds *= 2;
+	if (seconds > LAST_RESORT_MAX_S)
+		seconds = LAST_RESORT_MAX_S;
+	log_err("rescue: no slot can be trusted");
+	end = os_now_ms() + seconds * UINT64_C(1000);
+	tell(b, slot, end);
+	while (watch(b, end, slot, end)) {
+		log_notice("rescue: a medium has come");
+		if (!look(b))
+			continue;
+		log_notice("rescue: restarting into what was installed");
+		os_reboot();
+		return;
+	}
+}

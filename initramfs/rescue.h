@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a boot does when no slot can be trusted, or none mounts: it looks for a medium that repairs
+ * the device, and goes on looking while it waits. It never ends in a shell, nor in a loop without
+ * waits: the end of the wait is a restart.
+ */
+#pragma once
+
+#include "lib/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct boot;
+
+/* Of one boot; zeroed at its start. */
+struct rescue {
+	bool begun;
+	uint64_t end_ms;  /* os_now_ms() at which the device restarts */
+	unsigned round_s; /* length of the round under way */
+};
+
+/*
+ * Nothing mounts. Looks through all sources at once, then, in rounds that double, for media that
+ * come, and at the end of each round again at those that are there. True: something was installed
+ * since, so the choice of a slot has to be made anew; called again when that does not mount either,
+ * it goes on where it was. False: [rescue] wait= is over, and the boot has to end in a restart.
+ */
+bool rescue_run(struct boot *b);
+
+/*
+ * The wait before a last resort, longer each time; a medium that comes meanwhile, and repairs the
+ * device, ends it in a restart into what was installed. For struct attempt_ops.
+ */
+void rescue_last_resort(void *boot, int slot);

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Boots on which nothing mounts, or nothing can be trusted: what comes while the device waits. */
+#include "selector/plan.h"
+#include "selector/store_internal.h"
+#include "tests/trace/machine.h"
+
+#define APPLY "keelboot-apply"
+#define NODES "spawn " APPLY " --state /dev/vda1 --slot a:root=/dev/vda2 --slot b:root=/dev/vda3"
+
+static const struct plan_release release = { .sequence = 30, .version = "3.0" };
+
+/* What keelboot-apply does to the state when it installs into slot b: from now on it mounts. */
+static void install(void *ctx, const char *const *argv)
+{
+	static struct state s;
+	enum store_finding found;
+	struct store st;
+
+	(void)ctx;
+	(void)argv;
+	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
+	assert_int_equal(found, STORE_FOUND);
+	plan_begin(&s, 1);
+	assert_int_equal(store_save_both(&st, &s), KB_OK);
+	plan_end(&s, 1, &release, PLAN_RESCUE);
+	assert_int_equal(store_save(&st, &s), KB_OK);
+	os_sim_fs("/dev/vda3", "ext4");
+}
+
+/* The same, and the power is gone in the middle. */
+static void begin_install(void *ctx, const char *const *argv)
+{
+	static struct state s;
+	enum store_finding found;
+	struct store st;
+
+	(void)ctx;
+	(void)argv;
+	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
+	plan_begin(&s, 1);
+	assert_int_equal(store_save_both(&st, &s), KB_OK);
+}
+
+static struct os_sim_child apply(int exit_code, const char *arg)
+{
+	return (struct os_sim_child){
+		.argv0 = APPLY,
+		.arg = arg,
+		.duration_ms = 3000,
+		.status = exit_code << 8,
+		.say = { { 500, "P check 100 100\n", 0 }, { 1000, "P write 50 100\n", 0 } },
+	};
+}
+
+/* Slots that the prober finds whole and that do not mount nevertheless. */
+static void nothing_mounts(void)
+{
+	os_sim_fail("mount /dev/vda2", 0, KB_EMOUNT);
+	os_sim_fail("mount /dev/vda3", 1, KB_EMOUNT);
+}
+
+static void plug(unsigned at_ms)
+{
+	struct os_sim_disk stick = machine_stick();
+
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	stick.at_ms = at_ms;
+	os_sim_disk(&stick);
+}
+
+static void a_stick_that_comes_while_it_waits_repairs_and_boots_at_once(void **ctx)
+{
+	struct os_sim_child fixes = apply(0, "--rescue");
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	nothing_mounts();
+	plug(95000);
+	fixes.run = install;
+	os_sim_child(&fixes);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("rescue_by_a_stick_that_comes_later");
+	assert_once("# rescue: a medium has come");
+	assert_once(NODES " --mountable 3 --rescue --source usb:/dev/sda");
+	assert_in_range(os_now_ms(), 95000, 101000);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+}
+
+static void an_sd_card_does_it_too(void **ctx)
+{
+	struct os_sim_disk card = { .name = "mmcblk0",
+				    .path = "/devices/pci0/mmc_host/mmc0/mmc0:0001/block/mmcblk0",
+				    .size = 64 * MIB,
+				    .fstype = "vfat",
+				    .at_ms = 20000 };
+	struct os_sim_child fixes = apply(0, "--rescue");
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	nothing_mounts();
+	os_sim_disk(&card);
+	os_sim_file("/sys/class/block/mmcblk0/device/type", "SD\n");
+	fixes.run = install;
+	os_sim_child(&fixes);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("rescue_by_an_sd_card");
+	assert_once(NODES " --mountable 3 --rescue --source sd:/dev/mmcblk0");
+}
+
+/* Nothing acceptable on the first stick, then another one comes. */
+static void a_stick_that_does_not_help_is_followed_by_another(void **ctx)
+{
+	struct os_sim_child none = apply(2, "usb:/dev/sda"), fixes = apply(0, "usb:/dev/sdb");
+	struct os_sim_disk second = machine_stick();
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	nothing_mounts();
+	plug(12000);
+	second.name = "sdb";
+	second.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-2/host1/block/sdb";
+	second.at_ms = 55000;
+	os_sim_disk(&second);
+	os_sim_disk_gone("sda", 40000);
+	fixes.run = install;
+	os_sim_child(&none);
+	os_sim_child(&fixes);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("rescue_by_the_second_stick");
+	assert_int_equal(os_sim_count("# rescue: a medium has come"), 2);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+}
+
+/* What was installed does not mount either: the stick is not tried again and again. */
+static void an_install_that_does_not_mount_is_no_tight_loop(void **ctx)
+{
+	struct os_sim_child fixes = apply(0, "--rescue"), none = apply(2, NULL);
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
+	plug(0);
+	fixes.run = install;
+	os_sim_child(&fixes);
+	os_sim_child(&none);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("rescue_that_does_not_mount");
+	assert_in_range(os_sim_count("spawn " APPLY), 2, 9);
+	assert_true(os_now_ms() >= 600000);
+}
+
+static void without_a_state_partition_it_says_that_no_stick_helps(void **ctx)
+{
+	struct os_sim_child fixes = apply(0, NULL);
+
+	(void)ctx;
+	machine.no_state_bdev = true;
+	nothing_mounts();
+	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
+	plug(5000);
+	os_sim_child(&fixes);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("rescue_without_a_state_partition");
+	assert_absent("spawn " APPLY);
+	assert_in_range(os_sim_count("# rescue: no update can be installed, because there is no"),
+			2, 6);
+	assert_in_range(os_now_ms(), 60000, 67000);
+}
+
+static void a_lost_state_does_not_stop_it(void **ctx)
+{
+	struct os_sim_child fixes = apply(0, "--rescue");
+
+	(void)ctx; /* the state partition is blank */
+	nothing_mounts();
+	plug(30000);
+	fixes.run = install;
+	os_sim_child(&fixes);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("rescue_with_a_lost_state");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+}
+
+static void media_none_waits_and_restarts(void **ctx)
+{
+	struct os_sim_child fixes = apply(0, NULL);
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.cmdline = "keelboot.media=none\n";
+	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
+	plug(5000);
+	os_sim_child(&fixes);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("rescue_without_media");
+	assert_absent("spawn " APPLY);
+}
+
+static void the_wait_can_be_shorter(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.conf = "[rescue]\nwait=45\n";
+	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("rescue_with_a_short_wait");
+	assert_in_range(os_now_ms(), 45000, 51000);
+}
+
+static void a_short_watchdog_is_fed_while_it_waits(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.conf = "[watchdog]\ntimeout=2\n";
+	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("rescue_feeds_a_short_watchdog");
+}
+
+static void both_bad(void)
+{
+	struct state s = machine_good();
+
+	s.slot[0].st = s.slot[1].st = STATE_BAD;
+	s.lr_count = 3; /* 40 s */
+	machine_put(&s);
+}
+
+/* Both slots are bad, but mount: a stick that comes before the last resort goes before it. */
+static void a_stick_that_comes_before_a_last_resort_repairs(void **ctx)
+{
+	struct os_sim_child fixes = apply(0, "--rescue");
+
+	(void)ctx;
+	both_bad();
+	plug(21000);
+	fixes.run = install;
+	os_sim_child(&fixes);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("last_resort_gives_way_to_a_stick");
+	assert_absent("mount /dev/vda");
+	machine_restart();
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_told("\"status\":\"trial\"");
+}
+
+/* The install before a last resort fails in the middle: that slot is not booted half-written, and
+ * what is known of it is not overwritten by the charge of the other. */
+static void an_install_that_fails_before_a_last_resort_is_not_forgotten(void **ctx)
+{
+	struct os_sim_child fails = apply(1, "--rescue");
+
+	(void)ctx;
+	both_bad();
+	plug(21000);
+	fails.run = begin_install;
+	os_sim_child(&fails);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("last_resort_after_a_failed_install");
+	assert_absent("mount /dev/vda3");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	assert_int_equal(machine_get().slot[1].st, STATE_WRITING);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_stick_that_comes_while_it_waits_repairs_and_boots_at_once),
+		T(an_sd_card_does_it_too),
+		T(a_stick_that_does_not_help_is_followed_by_another),
+		T(an_install_that_does_not_mount_is_no_tight_loop),
+		T(without_a_state_partition_it_says_that_no_stick_helps),
+		T(a_lost_state_does_not_stop_it),
+		T(media_none_waits_and_restarts),
+		T(the_wait_can_be_shorter),
+		T(a_short_watchdog_is_fed_while_it_waits),
+		T(a_stick_that_comes_before_a_last_resort_repairs),
+		T(an_install_that_fails_before_a_last_resort_is_not_forgotten),
+	};
+
+	return cmocka_run_group_tests_name("trace of the rescue", tests, NULL, NULL);
+}
