@@ -70,31 +70,33 @@ static const char *watchdog_dev(const struct boot *b)
 
 static void arm_watchdog(struct boot *b, unsigned wait_ms)
 {
+	if (b->wdt.armed)
+		return;
 	if (wdt_arm(&b->wdt, watchdog_dev(b), watchdog_s(b), wait_ms) != KB_OK)
 		return; /* said there; a device without one boots nevertheless */
 }
 
-/* The list begins with the watchdog's modules: the loading of all others is covered already. */
-static void on_module(void *ctx)
+/* The list begins with the watchdog's modules: the loading of all others is covered already. And
+ * its hardware may come late. */
+static void watch(void *ctx)
 {
 	struct boot *b = ctx;
 
 	if (b->wdt.armed)
 		wdt_feed(&b->wdt);
-	else if (os_exists(watchdog_dev(b)))
+	else if (wdt_is_there(watchdog_dev(b)))
 		arm_watchdog(b, 0);
 }
 
 static void load_modules(struct boot *b)
 {
-	modules_load(MODULES_LIST, b->cmdline, on_module, b);
-	if (!b->wdt.armed)
-		arm_watchdog(b, WATCHDOG_WAIT_MS);
+	modules_load(MODULES_LIST, b->cmdline, watch, b);
+	arm_watchdog(b, WATCHDOG_WAIT_MS);
 }
 
 void boot_hand_over_watchdog(struct boot *b)
 {
-	if (wdt_handover_system(&b->wdt, watchdog_s(b)) != KB_OK)
+	if (wdt_hand_over(&b->wdt, watchdog_s(b)) != KB_OK)
 		log_warn("watchdog: a hang of the system that is started will not be noticed");
 }
 
@@ -267,6 +269,7 @@ enum kb_err boot(struct boot *b)
 	if (!b->cmd.enable)
 		return plain_boot(b);
 	TRY(find_devices(b));
+	watch(b);
 	load_state(b);
 	if (!is_forced(b))
 		boot_apply_updates(b, false); /* may fail; the boot may not */
@@ -276,6 +279,7 @@ enum kb_err boot(struct boot *b)
 	while (err == KB_ENOCAND && rescue_run(b))
 		err = choose_and_mount(b);
 	TRY(err);
+	wdt_decide(&b->wdt, b->conf.handover);
 	export_write(b);
 	boot_hand_over_watchdog(b);
 	err = root_enter(&root, b->argv, b->envp);

@@ -99,7 +99,7 @@ struct conf {
 	/* [install] */
 	uint32_t progress_deadline_s; /* apply is killed after so long without progress; 60 */
 	/* [watchdog] */
-	char watchdog[CONF_PATH_MAX + 1]; /* "/dev/watchdog0"; "off" */
+	char watchdog[CONF_PATH_MAX + 1]; /* "auto", "off", "/dev/watchdog0" */
 	uint32_t watchdog_timeout_s;	  /* 60 */
 	enum conf_handover handover;
 	/* [hooks] */
@@ -122,7 +122,7 @@ enum conf_kind {
 	CONF_KIND_PATH,	    /* absolute path without "..", */
 	CONF_KIND_SUBPATH,  /* relative path without ".." */
 	CONF_KIND_SPEC,	    /* conf_spec */
-	CONF_KIND_DEVICE,   /* "off", or a path below /dev */
+	CONF_KIND_DEVICE,   /* "auto", "off", or a path below /dev */
 };
 
 struct conf_key {

@@ -86,8 +86,9 @@ const struct conf_key conf_keys[] = {
 	{ "rescue", "wait", "SECONDS (10..600)", "600",
 	  "How long a device on which nothing can be booted waits for a medium before it restarts.",
 	  NUMBER(SECONDS, rescue_wait_s, 10, 600) },
-	{ "watchdog", "device", "off|/dev/NAME", "/dev/watchdog0",
-	  "The watchdog to arm; keelboot.watchdog= of the kernel command line goes before it.",
+	{ "watchdog", "device", "auto|off|/dev/NAME", "auto",
+	  "The watchdog to arm; auto: the first that is hardware. keelboot.watchdog= goes before "
+	  "it.",
 	  TEXT(DEVICE, watchdog) },
 	{ "watchdog", "timeout", "SECONDS (1..65535)", "60",
 	  "Time after which the watchdog resets a machine that hangs.",
@@ -284,7 +285,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 	case CONF_KIND_SPEC:
 		return conf_keys_is_spec(value);
 	case CONF_KIND_DEVICE:
-		return strcmp(value, "off") == 0 || is_device(value);
+		return strcmp(value, "auto") == 0 || strcmp(value, "off") == 0 || is_device(value);
 	case CONF_KIND_BOOL:
 	case CONF_KIND_FS:
 	case CONF_KIND_COUNT:

@@ -74,6 +74,8 @@ struct os_wdt_info {
 enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd,
 			struct os_wdt_info *info) KB_MUST_CHECK;
 void os_wdt_ping(int fd);
+/* Stops it by the magic character and closes it: it goes on nevertheless when it is nowayout. */
+void os_wdt_release(int *fd);
 /* *timeout_s: in what is wanted, out what the hardware took. */
 enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s) KB_MUST_CHECK;
 

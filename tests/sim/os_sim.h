@@ -86,6 +86,13 @@ void os_sim_bdev(const char *path, struct bdev *dev);
 void os_sim_watchdog(const char *dev, const struct os_wdt_info *info);
 
 /* ---------------------------------------------------------------- children */
+/* After that: how it is odd. A limit is info's timeout_s. */
+struct os_sim_wdt_quirks {
+	unsigned step_s;    /* rounds up to multiples of it */
+	unsigned fixed_s;   /* refuses every timeout; 0: does not */
+	bool tells_nothing; /* nor says what it has */
+};
+void os_sim_watchdog_quirks(const struct os_sim_wdt_quirks *q);
 struct os_sim_say {
 	unsigned at_ms; /* after the start */
 	const void *text;

@@ -36,6 +36,7 @@ static struct {
 	int fd; /* -1: closed */
 	unsigned timeout_s;
 	uint64_t fed;
+	struct os_sim_wdt_quirks quirks;
 } wdt;
 
 void os_sim_dev_reset(void)
@@ -269,6 +270,22 @@ void os_sim_watchdog(const char *dev, const struct os_wdt_info *info)
 	os_sim_file(dev, "");
 }
 
+void os_sim_watchdog_quirks(const struct os_sim_wdt_quirks *q)
+{
+	wdt.quirks = *q;
+}
+
+/* What the hardware makes of a time. */
+static unsigned wdt_takes(unsigned timeout_s)
+{
+	unsigned step = wdt.quirks.step_s;
+
+	if (step != 0)
+		timeout_s = (timeout_s + step - 1) / step * step;
+	return wdt.info.timeout_s != 0 && timeout_s > wdt.info.timeout_s ? wdt.info.timeout_s
+									 : timeout_s;
+}
+
 enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_wdt_info *info)
 {
 	enum kb_err err = os_sim_call(strcmp(dev, wdt.dev) == 0 ? KB_OK : KB_ENODEV,
@@ -280,10 +297,8 @@ enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_
 		return err;
 	*fd = wdt.fd = os_sim_fd_new(OS_SIM_FD_WDT);
 	*info = wdt.info;
-	/* Hardware with a limit takes the limit. */
-	if (info->timeout_s == 0 || timeout_s < info->timeout_s)
-		info->timeout_s = timeout_s;
-	wdt.timeout_s = info->timeout_s;
+	wdt.timeout_s = wdt.quirks.fixed_s != 0 ? wdt.quirks.fixed_s : wdt_takes(timeout_s);
+	info->timeout_s = wdt.quirks.tells_nothing ? 0 : wdt.timeout_s;
 	wdt.fed = os_sim_now();
 	return KB_OK;
 }
@@ -300,10 +315,19 @@ enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s)
 
 	if (err != KB_OK || fd != wdt.fd)
 		return err != KB_OK ? err : KB_EIO;
-	if (wdt.info.timeout_s != 0 && *timeout_s > wdt.info.timeout_s)
-		*timeout_s = wdt.info.timeout_s;
-	wdt.timeout_s = *timeout_s;
+	if (wdt.quirks.fixed_s != 0) {
+		errno = EOPNOTSUPP;
+		return KB_EINVAL;
+	}
+	wdt.timeout_s = *timeout_s = wdt_takes(*timeout_s);
 	return KB_OK;
+}
+
+void os_wdt_release(int *fd)
+{
+	if (os_sim_call(KB_OK, "watchdog release") == KB_OK && *fd == wdt.fd)
+		wdt.fd = -1;
+	*fd = -1;
 }
 
 /* A closed one goes on, but whoever opens it next is not part of the simulation. */

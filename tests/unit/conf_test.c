@@ -73,7 +73,7 @@ static void defaults_are_those_of_the_header(void **state)
 	assert_int_equal(c.usb_settle_ms, 500);
 	assert_true(c.usb_verify_first);
 	assert_int_equal(c.progress_deadline_s, 60);
-	assert_string_equal(c.watchdog, "/dev/watchdog0");
+	assert_string_equal(c.watchdog, "auto");
 	assert_int_equal(c.watchdog_timeout_s, 60);
 	assert_int_equal(c.hook_timeout_s, 10);
 	assert_string_equal(c.keyring, "/etc/keelboot/keys");
