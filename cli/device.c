@@ -44,19 +44,31 @@ static void read_boot(struct device *d)
 		d->token = 0;
 }
 
+static bool take_value(char *out, size_t size, const char *line, const char *key)
+{
+	size_t n = strlen(key);
+
+	if (strncmp(line, key, n) != 0)
+		return false;
+	snprintf(out, size, "%s", line + n);
+	return true;
+}
+
 /* One line of the file "devices": "state PATH", "data PATH", "slot a root PATH". */
 static void take_device_line(struct device *d, const char *line)
 {
 	struct device_part *p = &d->part[d->nparts];
 	char slot;
 
-	if (strncmp(line, "state ", 6) == 0) {
-		snprintf(d->state_path, sizeof(d->state_path), "%s", line + 6);
-	} else if (strncmp(line, "data ", 5) == 0) {
-		snprintf(d->data_path, sizeof(d->data_path), "%s", line + 5);
-	} else if (d->nparts < DEVICE_PARTS_MAX &&
-		   sscanf(line, "slot %c %31s %511[^\n]", &slot, p->cls, p->path) == 3 &&
-		   letter_slot(slot) != STATE_NONE) {
+	if (take_value(d->state_path, sizeof(d->state_path), line, "state ") ||
+	    take_value(d->data_path, sizeof(d->data_path), line, "data ") ||
+	    take_value(d->disk, sizeof(d->disk), line, "disk ") ||
+	    take_value(d->diskid, sizeof(d->diskid), line, "diskid ") ||
+	    take_value(d->equal, sizeof(d->equal), line, "ambiguous "))
+		return;
+	if (d->nparts < DEVICE_PARTS_MAX &&
+	    sscanf(line, "slot %c %31s %511[^\n]", &slot, p->cls, p->path) == 3 &&
+	    letter_slot(slot) != STATE_NONE) {
 		p->slot = (int8_t)letter_slot(slot);
 		d->nparts++;
 	}
@@ -106,6 +118,16 @@ enum kb_err device_slot_path(const struct device *d, int slot, const char *cls,
 	if (spec == NULL)
 		return KB_ENOENT;
 	return device_find(spec, "/dev/disk", "/sys/class/block", path, DEVICE_PATH_MAX);
+}
+
+enum kb_err device_may_install(const struct device *d)
+{
+	if (d->equal[0] == '\0' || d->opts->state != NULL)
+		return KB_OK;
+	log_err("%s and %s are both a whole device, and nothing says which is this one's: unplug "
+		"one, or set [system] disk= in system.conf of the initramfs",
+		d->disk, d->equal);
+	return KB_ENOTARGET;
 }
 
 static enum kb_err other_slot(const struct device *d, int *slot)

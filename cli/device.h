@@ -43,6 +43,8 @@ struct device {
 	bool run_found;
 	int booted; /* slot, or STATE_NONE */
 	uint64_t token;
+	char diskid[STATE_STR_MAX + 1];	 /* by what the disk is known again; "" when not known */
+	char disk[64], equal[64];	 /* which it is; another that may as well be it, or "" */
 	char data_path[DEVICE_PATH_MAX]; /* the data partition; "" when init did not see it */
 	unsigned nparts;
 	struct device_part part[DEVICE_PARTS_MAX];
@@ -97,6 +99,10 @@ enum kb_err device_need_state(const struct device *d) KB_MUST_CHECK;
  * or it cannot be known which.
  */
 enum kb_err device_slot(const struct device *d, const char *name, int *slot) KB_MUST_CHECK;
+
+/* KB_ENOTARGET, which it has told, when two disks are alike and nothing says which is the device's:
+ * what is installed could be on the one that does not boot next time. */
+enum kb_err device_may_install(const struct device *d) KB_MUST_CHECK;
 
 /* The partition of a class in a slot: from --slot, from init, by system.conf. KB_ENOENT, untold. */
 enum kb_err device_slot_path(const struct device *d, int slot, const char *cls,

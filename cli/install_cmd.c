@@ -160,6 +160,7 @@ static enum kb_err install(struct install_args *in)
 	enum kb_err e;
 
 	TRY(stage_open(in->file, &fd, &size));
+	TRY(device_may_install(&d));
 	if (d.conf.compatible[0] == '\0') {
 		log_err("system.conf does not say what this device is; set [system] compatible=");
 		return KB_EINVAL;

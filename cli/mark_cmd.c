@@ -94,6 +94,16 @@ static void tell_refused(const struct device *d, const struct mark *m, enum kb_e
 		log_err("slot %c: cannot be marked: %s", letter, err_text(e));
 }
 
+/*
+ * From its first commit on, the state knows its disk again; a copy of it on another disk names this
+ * one, and is known for a copy. Moved to another disk, it is that one's from the next commit on.
+ */
+static void bind_disk(struct device *d, const struct mark *m)
+{
+	if (m->committed && d->diskid[0] != '\0' && d->equal[0] == '\0' && d->opts->state == NULL)
+		state_set_text(d->state.disk, d->diskid);
+}
+
 /* Changes d->state in memory. */
 static enum kb_err decide(struct device *d, struct mark *m)
 {
@@ -107,6 +117,8 @@ static enum kb_err decide(struct device *d, struct mark *m)
 
 		e = verdict_good(&d->state, m->slot, token, trial ? mark_floor(d, m->slot) : 0,
 				 &m->committed);
+		if (e == KB_OK)
+			bind_disk(d, m);
 	} else if (d->state.slot[m->slot].st == STATE_BAD) {
 		e = KB_OK;
 	} else {

@@ -184,6 +184,7 @@ static enum kb_err stage(struct job *job, int fd, uint64_t size)
 	KB_CLEANUP_FD int folder = -1;
 	enum kb_err e;
 
+	TRY(device_may_install(&d));
 	TRY(look(job, fd, size));
 	TRY(check_data());
 	TRY(stage_files_make(&d.conf));

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/devices.h"
 
+#include "initramfs/devices_rank.h"
 #include "initramfs/sources.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,63 +46,6 @@ choose_mask devices_mountable(const struct devices *d, const struct conf *conf)
 	return mask;
 }
 
-static bool looked_at(const struct probe_disk *disk)
-{
-	return disk->state == PROBE_READY || disk->state == PROBE_UNREADABLE;
-}
-
-/* May slots and state live on this disk? A stick never, unless disk= names it. */
-static bool eligible(const struct conf *conf, const struct probe_disk *disk)
-{
-	if (!looked_at(disk))
-		return false;
-	if (conf->disk[0] != '\0')
-		return fnmatch(conf->disk, disk->path, 0) == 0;
-	return !disk->usb;
-}
-
-/* How much of the device is on this disk; the state counts more than all slots. */
-static unsigned score(const struct probe *p, const struct conf *conf, const struct probe_disk *disk)
-{
-	unsigned points = probe_find(p, disk, conf->state) != NULL ? 2 * CONF_SLOTS_MAX : 0;
-
-	for (unsigned i = 0; i < conf->nslots; i++) {
-		const char *part = conf_slot_part(conf, i, "root");
-
-		if (part != NULL && probe_find(p, disk, part) != NULL)
-			points++;
-	}
-	return points;
-}
-
-/* Fixed before removable, then the order of the buses. */
-static bool ranks_before(const struct probe_disk *a, const struct probe_disk *b)
-{
-	if (a->removable != b->removable)
-		return !a->removable;
-	return strcmp(a->path, b->path) < 0;
-}
-
-static const struct probe_disk *pick_disk(const struct probe *p, const struct conf *conf,
-					  unsigned *points)
-{
-	const struct probe_disk *best = NULL;
-
-	*points = 0;
-	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
-		const struct probe_disk *disk = &p->disk[i];
-		unsigned n = eligible(conf, disk) ? score(p, conf, disk) : 0;
-
-		if (n == 0)
-			continue;
-		if (best == NULL || n > *points || (n == *points && ranks_before(disk, best))) {
-			best = disk;
-			*points = n;
-		}
-	}
-	return best;
-}
-
 /* What a prober could not look into may be whole nevertheless: then mounting tells. */
 static void set_fstype(struct devices_slot *s, const struct probe_disk *disk,
 		       const struct prober_part *part)
@@ -132,6 +75,7 @@ static void take_disk(struct devices *d, const struct probe *p, const struct pro
 		      const struct conf *conf)
 {
 	snprintf(d->disk, sizeof(d->disk), "%s", disk->dev);
+	snprintf(d->diskid, sizeof(d->diskid), "%s", disk->id);
 	set_name(d->state, probe_find(p, disk, conf->state));
 	set_name(d->data, conf->data_enabled ? probe_find(p, disk, conf->data_part) : NULL);
 	set_name(d->raw, conf->raw_enabled ? probe_find(p, disk, conf->raw_part) : NULL);
@@ -154,6 +98,64 @@ static void tell_missing(const struct devices *d, const struct conf *conf)
 	}
 }
 
+static void tell_equal(struct devices *d, const struct devices_rank *r)
+{
+	d->equal[0] = '\0';
+	if (r->equal == NULL)
+		return;
+	snprintf(d->equal, sizeof(d->equal), "%s", r->equal->dev);
+	snprintf(d->warning, sizeof(d->warning),
+		 "%s and %s are both a whole device; %s is used, and nothing is installed until "
+		 "disk= of system.conf says which",
+		 r->disk->dev, r->equal->dev, r->disk->dev);
+	log_warn("devices: %s", d->warning);
+	log_warn("devices: %s is %s, %s; %s is %s, %s", r->disk->dev, r->disk->path, r->disk->id,
+		 r->equal->dev, r->equal->path, r->equal->id);
+}
+
+static void tell_copy(struct devices *d, const struct devices_rank *r, const char *pin)
+{
+	if (!r->copy)
+		return;
+	snprintf(d->warning, sizeof(d->warning),
+		 "the state on %s belongs to disk %s, which is not here; this one is %s", d->disk,
+		 pin, r->disk->id);
+	log_warn("devices: %s", d->warning);
+}
+
+static void tell(struct devices *d, const struct probe *p, const struct devices_rank *r,
+		 const struct conf *conf)
+{
+	const struct prober_part *state = probe_find(p, r->disk, conf->state);
+
+	d->warning[0] = '\0';
+	tell_copy(d, r, state != NULL ? state->pin : "");
+	tell_equal(d, r);
+	if (!r->complete)
+		tell_missing(d, conf);
+}
+
+static enum probe_worth worth(void *conf, const struct probe *p, const struct probe_disk *disk)
+{
+	return devices_rank_worth(p, conf, disk);
+}
+
+/*
+ * Whether nothing that may still come could be the better disk. Nobody waits for a disk that there
+ * need not be; but a copy waits for the one that it is a copy of as long as for any device, and an
+ * unbound one for those that are just being looked at.
+ */
+static bool decided(const struct devices_rank *r, const struct conf *conf, uint64_t waited)
+{
+	if (r->disk == NULL || !r->complete)
+		return false;
+	if (r->bound)
+		return true;
+	if (r->copy && conf->disk[0] == '\0')
+		return false;
+	return !r->more || waited >= PROBE_DEADLINE_MS;
+}
+
 /* What came in time gets the time of its probers, which have a bound of their own. */
 static bool in_time(const struct probe *p, const struct devices_wait *wait, uint64_t waited)
 {
@@ -165,33 +167,33 @@ static bool in_time(const struct probe *p, const struct devices_wait *wait, uint
 enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *conf,
 			 const struct devices_wait *wait)
 {
-	unsigned complete = 2 * CONF_SLOTS_MAX + conf->nslots, points = 0;
 	unsigned media = sources_allowed(conf, wait->media);
 	uint64_t start = os_now_ms(), waited = 0;
-	const struct probe_disk *disk = NULL;
+	struct devices_rank r;
 
+	p->worth = worth;
+	p->ctx = (void *)conf;
 	probe_start(p);
 	while (in_time(p, wait, waited)) {
-		disk = pick_disk(p, conf, &points);
-		if (disk != NULL && points >= complete && sources_settled(p, conf, media, waited))
+		devices_rank(&r, p, conf);
+		if (decided(&r, conf, waited) && sources_settled(p, conf, media, waited))
 			break;
 		wait->idle(wait->ctx);
 		if (probe_step(p, STEP_MS / 5) == KB_ETIMEDOUT)
 			log_debug("devices: waiting for disks");
 		waited = os_now_ms() - start;
 	}
-	disk = pick_disk(p, conf, &points);
-	if (disk == NULL) {
+	devices_rank(&r, p, conf);
+	if (r.disk == NULL) {
 		log_err("devices: no disk with %s and slots within %u s (system.conf: [state], "
-			"[slot.a], disk=)",
+			"[slot.a], disk=, usb-disk=)",
 			conf->state, wait->timeout_s);
 		return KB_ENODEV;
 	}
-	take_disk(d, p, disk, conf);
+	take_disk(d, p, r.disk, conf);
 	sources_take(d, p, media);
 	probe_stop(p);
-	if (points < complete)
-		tell_missing(d, conf);
+	tell(d, p, &r, conf);
 	return KB_OK;
 }
 
@@ -208,7 +210,8 @@ void devices_refresh(struct devices *d, struct probe *p, const struct conf *conf
 			log_debug("devices: waiting for %s", d->disk);
 	}
 	disk = probe_disk_by_dev(p, d->disk);
-	if (disk != NULL && disk->state == PROBE_READY)
+	/* Another one may have come under its name. */
+	if (disk != NULL && disk->state == PROBE_READY && strcmp(disk->id, d->diskid) == 0)
 		take_disk(d, p, disk, conf);
 	else
 		log_warn("devices: unable to look at %s again after the install", d->disk);

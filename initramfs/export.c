@@ -57,6 +57,9 @@ static void write_devices(const struct boot *b, struct text *t)
 {
 	t->len = 0;
 	put(t, "disk %s\n", b->dev.disk);
+	put(t, "diskid %s\n", b->dev.diskid);
+	if (b->dev.equal[0] != '\0')
+		put(t, "ambiguous %s\n", b->dev.equal);
 	if (b->dev.state[0] != '\0')
 		put(t, "state %s\n", b->dev.state);
 	if (b->dev.data[0] != '\0')
@@ -78,6 +81,24 @@ static const char *tier_name(const struct boot *b)
 		       : choose_tier_name(b->attempt.chosen.tier);
 }
 
+static void put_warnings(const struct boot *b, struct text *t)
+{
+	const char *comma = "";
+
+	for (unsigned i = 0; i < b->cmd.nwarnings; i++, comma = ",") {
+		put(t, "%s", comma);
+		put_string(t, b->cmd.warning[i]);
+	}
+	for (unsigned i = 0; i < b->wdt.nfindings; i++, comma = ",") {
+		put(t, "%s", comma);
+		put_string(t, b->wdt.finding[i]);
+	}
+	if (b->dev.warning[0] != '\0') {
+		put(t, "%s", comma);
+		put_string(t, b->dev.warning);
+	}
+}
+
 static void write_json(const struct boot *b, struct text *t)
 {
 	int slot = b->attempt.chosen.slot;
@@ -95,11 +116,9 @@ static void write_json(const struct boot *b, struct text *t)
 	put_string(t, b->why);
 	put(t, ",\"state\":\"%s\",\"watchdog\":{\"device\":", record_health_name(b->rec.health));
 	put_string(t, b->wdt.dev);
-	put(t, ",\"timeout\":%u},\"warnings\":[", wdt_timeout_s(&b->wdt));
-	for (unsigned i = 0; i < b->cmd.nwarnings; i++) {
-		put(t, "%s", i == 0 ? "" : ",");
-		put_string(t, b->cmd.warning[i]);
-	}
+	put(t, ",\"timeout\":%u},\"ambiguous\":%s,\"warnings\":[", wdt_timeout_s(&b->wdt),
+	    b->dev.equal[0] != '\0' ? "true" : "false");
+	put_warnings(b, t);
 	put(t, "]}\n");
 	save("boot.json", t);
 }

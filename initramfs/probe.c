@@ -3,6 +3,7 @@
 
 #include "initramfs/probe_job.h"
 #include "initramfs/probe_sysfs.h"
+#include "initramfs/probe_table.h"
 #include "initramfs/probe_uevent.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -16,28 +17,6 @@
 #define RESCAN_MS	 200 /* how often /sys is looked through when there are no uevents */
 #define CHANGES_MAX	 8 /* probers for a disk; one that says "changed" for ever is left alone */
 #define UEVENTS_PER_STEP 256
-
-static struct probe_disk *find_disk(struct probe *p, const char *name)
-{
-	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
-		if (p->disk[i].state != PROBE_FREE && strcmp(p->disk[i].dev + 5, name) == 0)
-			return &p->disk[i];
-	}
-	return NULL;
-}
-
-static struct probe_disk *free_disk(struct probe *p, const char *name)
-{
-	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
-		if (p->disk[i].state == PROBE_FREE)
-			return &p->disk[i];
-	}
-	if (!p->full)
-		log_warn("disks: more than %d; /dev/%s and further ones are not looked at",
-			 PROBE_DISKS_MAX, name);
-	p->full = true;
-	return NULL;
-}
 
 static void drop_disk(struct probe *p, struct probe_disk *d)
 {
@@ -64,9 +43,12 @@ static bool same_disk(const struct probe_disk *a, const struct probe_disk *b)
 static void take_disk(struct probe *p, const char *name, bool again)
 {
 	static struct probe_disk fresh; /* too large for a stack of process 1 */
-	struct probe_disk *d = find_disk(p, name);
-	bool there = probe_sysfs_read(&fresh, name);
+	struct probe_disk *d = probe_table_find(p, name);
+	bool there;
 
+	if (d == NULL && probe_table_passed(p, name))
+		return;
+	there = probe_sysfs_read(&fresh, name);
 	if (!there) {
 		if (d != NULL)
 			drop_disk(p, d);
@@ -83,7 +65,7 @@ static void take_disk(struct probe *p, const char *name, bool again)
 		fresh.changes = d->changes + 1;
 		fresh.seen_ms = d->seen_ms;
 	} else {
-		d = free_disk(p, name);
+		d = probe_table_place(p, &fresh);
 	}
 	if (d == NULL)
 		return;
@@ -117,10 +99,12 @@ static void scan(struct probe *p)
 
 static void handle(struct probe *p, const struct probe_uevent *e)
 {
-	struct probe_disk *d = find_disk(p, e->disk);
+	struct probe_disk *d = probe_table_find(p, e->disk);
 
 	if (probe_sysfs_ignored(e->disk))
 		return;
+	if (!e->partition)
+		probe_table_forget(p, e->disk);
 	if (!e->partition && e->action == PROBE_UEVENT_REMOVE) {
 		if (d != NULL)
 			drop_disk(p, d);
@@ -171,7 +155,8 @@ void probe_start(struct probe *p)
 		p->job[i].fd = -1;
 	}
 	p->uevent_fd = -1;
-	p->changed = p->full = false;
+	p->changed = false;
+	probe_table_start(p);
 	/* The socket first: what comes between is then seen twice rather than never. */
 	if (os_uevent_open(&p->uevent_fd) != KB_OK)
 		log_warn("disks: no uevents (%m); looking through " PROBE_SYSFS " instead");
@@ -216,6 +201,11 @@ enum kb_err probe_step(struct probe *p, unsigned timeout_ms)
 		now = os_now_ms();
 		await(p, p->changed || now >= end ? 0 : (unsigned)(end - now));
 		if (p->changed) {
+			/* One of those that had no place may have one now. */
+			if (p->full) {
+				p->full = false;
+				scan(p);
+			}
 			p->changed = false;
 			return KB_OK;
 		}

@@ -14,14 +14,16 @@
 
 #include "initramfs/prober.h"
 #include "lib/err.h"
+#include "selector/state.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PROBE_DISKS_MAX 16
-#define PROBE_JOBS_MAX	8 /* probers at the same time */
+#define PROBE_DISKS_MAX	 16
+#define PROBE_PASSED_MAX 48 /* disks that may lose their place in the table to others */
+#define PROBE_JOBS_MAX	 8  /* probers at the same time */
 #define PROBE_DEADLINE_MS \
 	5000 /* of a prober; the second and last one for a disk gets three times as long */
 #define PROBE_HELPER "/usr/lib/keelboot/keelboot-helper"
@@ -34,6 +36,14 @@ enum probe_state {
 			     systems */
 };
 
+/* What a disk is good for, from the least: more of them than there are places compete. */
+enum probe_worth {
+	PROBE_WORTH_NONE,    /* it was looked at, and has nothing that anybody wants */
+	PROBE_WORTH_MEDIUM,  /* it may carry an update */
+	PROBE_WORTH_UNKNOWN, /* not looked at yet */
+	PROBE_WORTH_OURS,    /* it has something of the device */
+};
+
 struct probe_disk {
 	enum probe_state state;
 	char dev[32];	/* "/dev/vda" */
@@ -44,9 +54,11 @@ struct probe_disk {
 			   go */
 	bool usb;	/* the path leads through a USB port */
 	bool sd;	/* an SD card (not eMMC) */
-	uint64_t seen_ms;	  /* os_now_ms() when it appeared */
-	bool has_table;		  /* it has partitions; else look at whole */
-	struct prober_part whole; /* the file system on the bare disk; dev and size always set */
+	char name[96];	/* its own: CID, WWID or serial number; "" when it has none */
+	char id[STATE_STR_MAX + 1]; /* by what it is known again: see probe_id.h */
+	uint64_t seen_ms;	    /* os_now_ms() when it appeared */
+	bool has_table;		    /* it has partitions; else look at whole */
+	struct prober_part whole;   /* the file system on the bare disk; dev and size always set */
 	unsigned n;
 	struct prober_part part[PROBER_PARTS_MAX]; /* by number */
 	unsigned tries;				   /* probers started since it changed */
@@ -71,7 +83,12 @@ struct probe {
 	int uevent_fd; /* -1: none; then /sys is looked through again and again */
 	uint64_t scanned_ms;
 	bool changed; /* since the last probe_step() returned */
-	bool full;    /* a disk had no place: said once */
+	bool full;    /* a disk has no place: /sys is looked through again when something changes */
+	bool full_told;
+	char passed[PROBE_PASSED_MAX][32]; /* lost their place: "sdx" */
+	/* Set before probe_start(), which leaves them alone. NULL: all are worth the same. */
+	enum probe_worth (*worth)(void *ctx, const struct probe *p, const struct probe_disk *d);
+	void *ctx;
 };
 
 /*

@@ -29,6 +29,7 @@ static bool part_ok(const struct prober_part *p)
 	return text_ok(p->dev, sizeof(p->dev)) && text_ok(p->partlabel, sizeof(p->partlabel)) &&
 	       text_ok(p->partuuid, sizeof(p->partuuid)) && text_ok(p->fstype, sizeof(p->fstype)) &&
 	       text_ok(p->label, sizeof(p->label)) && text_ok(p->uuid, sizeof(p->uuid)) &&
+	       text_ok(p->pin, sizeof(p->pin)) &&
 	       (p->dev[0] == '\0' ||
 		(strncmp(p->dev, "/dev/", 5) == 0 && strchr(p->dev + 5, '/') == NULL)) &&
 	       !__builtin_add_overflow(p->start, p->size, &end) && end <= INT64_MAX;
@@ -57,6 +58,7 @@ static void copy_file_system(struct prober_part *to, const struct prober_part *f
 	memcpy(to->fstype, from->fstype, sizeof(to->fstype));
 	memcpy(to->label, from->label, sizeof(to->label));
 	memcpy(to->uuid, from->uuid, sizeof(to->uuid));
+	memcpy(to->pin, from->pin, sizeof(to->pin));
 	to->flags = from->flags;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/probe_sysfs.h"
 
+#include "initramfs/probe_id.h"
 #include "lib/bytes.h"
 #include "lib/os.h"
 #include "lib/util.h"
@@ -130,6 +131,34 @@ static void read_kind(struct probe_disk *d, const char *name)
 	d->removable = read_number(name, "removable", 1) == 1 || d->sd;
 }
 
+/* What the hardware calls itself: eMMC and SD, NVMe, SCSI, virtio. */
+static void read_id(struct probe_disk *d, const char *name)
+{
+	static const struct {
+		const char *attr, *kind;
+	} own[] = {
+		{ "device/cid", "cid" },
+		{ "wwid", "wwid" },
+		{ "device/wwid", "wwid" },
+		{ "serial", "serial" },
+	};
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(own); i++) {
+		size_t len;
+
+		if (!read_attr(d->name, sizeof(d->name), name, own[i].attr))
+			continue;
+		for (len = strlen(d->name); len > 0 && d->name[len - 1] == ' '; len--)
+			d->name[len - 1] = '\0';
+		if (len == 0)
+			continue;
+		probe_id_hardware(d->id, own[i].kind, d->name);
+		return;
+	}
+	d->name[0] = '\0';
+	probe_id_path(d->id, d->path);
+}
+
 bool probe_sysfs_read(struct probe_disk *d, const char *name)
 {
 	char path[256], link[256];
@@ -152,6 +181,7 @@ bool probe_sysfs_read(struct probe_disk *d, const char *name)
 		return false;
 	snprintf(d->dev, sizeof(d->dev), "/dev/%.26s", name);
 	read_kind(d, name);
+	read_id(d, name);
 	read_parts(d, name);
 	snprintf(d->whole.dev, sizeof(d->whole.dev), "%s", d->dev);
 	d->whole.size = d->size;

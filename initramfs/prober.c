@@ -2,6 +2,7 @@
 #include "initramfs/prober.h"
 
 #include "initramfs/prober_blkid.h"
+#include "initramfs/prober_state.h"
 #include "lib/bytes.h"
 #include "lib/os.h"
 #include "lib/util.h"
@@ -32,6 +33,12 @@ static uint32_t steps(const struct look *l)
 	return l->a.n <= PROBER_PARTS_MAX ? l->a.n + 1 : 1;
 }
 
+static void work_on_part(int fd, struct prober_part *part)
+{
+	prober_blkid_part(fd, part);
+	prober_state_part(fd, part);
+}
+
 /* In the worker: everything from the step that the last worker did not survive on. Says a byte for
  * each step that is done. */
 static void work(struct look *l, int fd, const char *dev, int say)
@@ -40,7 +47,7 @@ static void work(struct look *l, int fd, const char *dev, int say)
 		if (l->step == 0)
 			prober_blkid_table(fd, dev, &l->a);
 		else
-			prober_blkid_part(fd, &l->a.part[l->step - 1]);
+			work_on_part(fd, &l->a.part[l->step - 1]);
 		l->step++;
 		if (write(say, "", 1) != 1)
 			return;
@@ -59,7 +66,7 @@ static void skip_step(struct look *l)
 	} else if (step <= PROBER_PARTS_MAX) {
 		struct prober_part *p = &l->a.part[step - 1];
 
-		p->fstype[0] = p->label[0] = p->uuid[0] = '\0';
+		p->fstype[0] = p->label[0] = p->uuid[0] = p->pin[0] = '\0';
 		p->flags |= PROBER_PART_UNREADABLE;
 	}
 	l->step = step + 1;

@@ -27,6 +27,7 @@ struct prober_part {
 	char fstype[24]; /* "ext4", "squashfs", "vfat", "crypto_LUKS", …; "" : nothing known */
 	char label[68];	 /* of the file system; "" too when it would not fit */
 	char uuid[40];	 /* of the file system */
+	char pin[52];	 /* of a state partition: the disk that its state is bound to */
 	uint64_t start;	 /* bytes from the start of the disk */
 	uint64_t size;	 /* bytes */
 	uint32_t number; /* 1..; 0: the whole disk */
@@ -35,6 +36,7 @@ struct prober_part {
 
 #define PROBER_PART_UNREADABLE 1u /* an I/O error, or looking at it took too long or crashed */
 #define PROBER_PART_AMBIGUOUS  2u /* several file systems leave their marks: fstype is "" */
+#define PROBER_PART_STATE      4u /* it holds a valid state record, of which pin is */
 
 struct prober_answer {
 	uint64_t magic;

@@ -284,6 +284,12 @@ bool updates_apply(struct boot *b, bool rescue)
 
 	if (b->rec.health == RECORD_MISSING || b->rec.health == RECORD_UNWRITABLE)
 		return false;
+	if (b->dev.equal[0] != '\0') {
+		log_warn("update: none as long as it is not known which of %s and %s is this "
+			 "device's",
+			 b->dev.disk, b->dev.equal);
+		return false;
+	}
 	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		if (!has_something(b, order[i]))
 			continue;

@@ -60,7 +60,8 @@ enum conf_handover {
 struct conf {
 	/* [system] */
 	char compatible[CONF_NAME_MAX + 1]; /* what a bundle has to be for */
-	char disk[CONF_SPEC_MAX + 1]; /* pins the disk: a glob over the sysfs path; "" ranks */
+	char disk[CONF_SPEC_MAX + 1]; /* pins the disk: a glob over its path or id; "" ranks */
+	bool usb_disk;		      /* the device's disk may be on USB */
 	enum conf_count count;
 	uint32_t timeout_s;	      /* how long to wait for devices; 30 */
 	uint32_t commit_deadline_s;   /* 300 */

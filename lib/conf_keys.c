@@ -17,8 +17,12 @@ const struct conf_key conf_keys[] = {
 	  "What this device is: only bundles that are for it are installed; without it, none.",
 	  TEXT(NAME, compatible) },
 	{ "system", "disk", "GLOB", "",
-	  "Pins the disk with slots and state, by its path in sysfs; without it disks are ranked.",
+	  "Pins the disk with slots and state, by its path in sysfs, or its CID, WWID or serial "
+	  "number; without it disks are ranked.",
 	  TEXT(TEXT, disk) },
+	{ "system", "usb-disk", "yes|no", "no",
+	  "Whether slots and state may be on a USB disk, for devices that have no other.",
+	  NUMBER(BOOL, usb_disk, 0, 0) },
 	{ "system", "count", "auto|always|never", "auto",
 	  "Whether boots of good slots are counted too: auto does it where no crash can be told.",
 	  NUMBER(COUNT, count, 0, 0) },

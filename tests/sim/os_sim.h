@@ -56,12 +56,14 @@ void os_sim_fs_file(const char *dev, const char *path, const char *text);
 /* ---------------------------------------------------------------- devices */
 struct os_sim_part {
 	const char *partlabel, *partuuid, *fstype, *label, *uuid; /* NULL: "" */
-	uint64_t size; /* bytes; they follow each other from 1 MiB on */
+	uint64_t size;	 /* bytes; they follow each other from 1 MiB on */
+	const char *pin; /* of a state partition: what the prober says that it is bound to */
 };
 
 struct os_sim_disk {
 	const char *name; /* "vda" */
 	const char *path; /* "/devices/…/block/vda"; NULL makes one up */
+	const char *wwid; /* NULL: none */
 	uint64_t size;
 	bool removable;
 	const char *fstype; /* on the bare disk, when there are no partitions */

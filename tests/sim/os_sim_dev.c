@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define UEVENTS_MAX 64
-#define DISKS_MAX   16
+#define DISKS_MAX   32
 #define SOCKETS	    8
 #define MIB	    (1ull << 20)
 
@@ -154,6 +154,10 @@ static void appear(void *ctx)
 	os_sim_link(dir, path);
 	put_number(dir, "size", k->d.size / 512);
 	put_number(dir, "removable", k->d.removable);
+	if (k->d.wwid != NULL) {
+		snprintf(path, sizeof(path), "%s/wwid", dir);
+		os_sim_file(path, k->d.wwid);
+	}
 	for (unsigned i = 0; i < k->answer.n; i++)
 		put_part(k, i);
 	if (os_sim_now() == 0)
@@ -183,6 +187,7 @@ static void build_part(struct disk *k, unsigned i, uint64_t *at)
 	set(p->fstype, sizeof(p->fstype), from->fstype);
 	set(p->label, sizeof(p->label), from->label);
 	set(p->uuid, sizeof(p->uuid), from->uuid);
+	set(p->pin, sizeof(p->pin), from->pin);
 	p->number = i + 1;
 	p->start = *at;
 	p->size = from->size;

@@ -177,6 +177,176 @@ static void late_stick_is_waited_for_while_it_settles(void **ctx)
 	assert_in_range(os_now_ms(), 2500, 3000);
 }
 
+#define CLONE_PATH "/devices/pci0000:00/0000:00:03.0/virtio0/block/vdb"
+
+/* Every byte of the device on another disk, in a port before it. */
+static struct os_sim_disk clone_of_the_device(void)
+{
+	struct os_sim_disk clone = machine.disk;
+
+	clone.name = "vdb";
+	clone.path = CLONE_PATH;
+	clone.wwid = NULL;
+	return clone;
+}
+
+static void bind_the_device(void)
+{
+	machine.disk.wwid = "eui.0025385c2140105d\n";
+	machine.disk.part[0].pin = "wwid-eui.0025385c2140105d";
+}
+
+static void copy_on_a_second_disk_is_left_alone(void **ctx)
+{
+	struct state s = machine_good();
+	struct os_sim_disk clone;
+
+	(void)ctx;
+	machine_put(&s);
+	bind_the_device();
+	machine.disk.prober_ms = 200;
+	clone = clone_of_the_device();
+	os_sim_disk(&clone);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("copy_on_second_disk");
+	assert_once("mount " SLOT_A_DEV);
+	machine_told("\"ambiguous\":false");
+}
+
+static void copy_on_a_stick_is_left_alone_where_usb_disks_are_allowed(void **ctx)
+{
+	struct os_sim_disk stick = machine_stick();
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	bind_the_device();
+	machine.conf = "[system]\ncompatible=trace\nusb-disk=yes\n[source.usb]\nenabled=no\n";
+	labels_of_the_device(&stick);
+	os_sim_disk(&stick);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("copy_on_stick_usb_disk");
+	assert_once("mount " SLOT_A_DEV);
+	assert_absent("mount /dev/sda");
+}
+
+static void two_equal_disks_boot_and_refuse_every_install(void **ctx)
+{
+	struct os_sim_child apply = { .argv0 = "keelboot-apply", .status = 0 };
+	struct os_sim_disk clone = clone_of_the_device(), stick = machine_stick();
+	struct state s = machine_good();
+
+	(void)ctx;
+	clone.path = "/devices/pci0000:00/0000:00:09.0/virtio2/block/vdb";
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(&s);
+	os_sim_disk(&clone);
+	os_sim_disk(&stick);
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	os_sim_child(&apply);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("two_equal_disks");
+	assert_absent("spawn keelboot-apply");
+	assert_int_equal(machine.state.ops, 0);
+	assert_once("mount " SLOT_A_DEV);
+	machine_told("\"ambiguous\":true");
+}
+
+static void disk_says_which_of_two_equal_ones(void **ctx)
+{
+	struct os_sim_disk clone = clone_of_the_device();
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.conf = "[system]\ndisk=*/0000:00:04.0/*\n";
+	os_sim_disk(&clone);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("disk_says_which");
+	machine_told("\"ambiguous\":false");
+}
+
+static void copy_alone_boots_when_its_original_has_not_come(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.disk.part[0].pin = "cid-150100424a545434520e1d2b7f9ac800";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("copy_alone");
+	assert_in_range(os_now_ms(), 30000, 30500);
+	machine_told("belongs to disk cid-150100424a545434520e1d2b7f9ac800");
+}
+
+static void disk_that_comes_after_20_s_costs_no_try(void **ctx)
+{
+	struct state s = machine_trial(), after;
+
+	(void)ctx;
+	machine_put(&s);
+	machine.disk.at_ms = 22000;
+	machine.conf = "[system]\ntimeout=40\n[watchdog]\ntimeout=5\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("disk_after_20_s");
+	assert_in_range(os_now_ms(), 22000, 22500);
+	after = machine_get();
+	assert_int_equal(after.slot[1].tries, s.slot[1].tries - 1); /* its own boot, no more */
+}
+
+static void disk_that_is_absent_for_a_boot_makes_no_slot_bad(void **ctx)
+{
+	struct state s = machine_trial(), after;
+
+	(void)ctx;
+	machine_put(&s);
+	machine.no_disk = true;
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	after = machine_get();
+	assert_true(state_same(&after, &s));
+}
+
+static void device_on_a_usb_disk_boots_where_it_is_allowed(void **ctx)
+{
+	struct os_sim_disk usb = machine_stick();
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	labels_of_the_device(&usb);
+	usb.removable = false;
+	usb.at_ms = 2000;
+	os_sim_bdev("/dev/sda1", &machine.state.bdev);
+	os_sim_fs_file("/dev/sda2", "/sbin/init", NULL);
+	os_sim_disk(&usb);
+	machine.no_disk = machine.no_state_bdev = true;
+	machine.conf = "[system]\nusb-disk=yes\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("device_on_usb_disk");
+	assert_once("mount /dev/sda2");
+}
+
+static void device_is_found_among_more_disks_than_the_table_holds(void **ctx)
+{
+	static char name[20][8], path[20][48];
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	for (unsigned i = 0; i < 20; i++) {
+		struct os_sim_disk k = { .size = 64 * MIB, .fstype = "ext4" };
+
+		snprintf(name[i], sizeof(name[i]), "sd%c", 'b' + (int)i);
+		snprintf(path[i], sizeof(path[i]), "/devices/pci0/%u/block/sd%c", i, 'b' + (int)i);
+		k.name = name[i];
+		k.path = path[i];
+		os_sim_disk(&k);
+	}
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("mount " SLOT_A_DEV);
+	assert_true(os_now_ms() < 2000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +360,15 @@ int main(void)
 		T(missing_prober_costs_no_boot),
 		T(slow_prober_after_a_late_disk_still_boots),
 		T(late_stick_is_waited_for_while_it_settles),
+		T(copy_on_a_second_disk_is_left_alone),
+		T(copy_on_a_stick_is_left_alone_where_usb_disks_are_allowed),
+		T(two_equal_disks_boot_and_refuse_every_install),
+		T(disk_says_which_of_two_equal_ones),
+		T(copy_alone_boots_when_its_original_has_not_come),
+		T(disk_that_comes_after_20_s_costs_no_try),
+		T(disk_that_is_absent_for_a_boot_makes_no_slot_bad),
+		T(device_on_a_usb_disk_boots_where_it_is_allowed),
+		T(device_is_found_among_more_disks_than_the_table_holds),
 	};
 
 	return cmocka_run_group_tests_name("trace of the devices", tests, NULL, NULL);

@@ -285,6 +285,279 @@ static void a_refresh_that_fails_changes_nothing(void **state)
 	assert_int_equal(os_sim_count("# devices: unable to look at /dev/vda again"), 1);
 }
 
+/* The first path is the original's; the second one sorts before it. */
+#define PORT_9 "/devices/pci0/9/block/vda"
+#define PORT_1 "/devices/pci0/1/block/vdb"
+
+static struct os_sim_disk with_id(const char *name, const char *path, const char *wwid,
+				  const char *pin)
+{
+	struct os_sim_disk k = disk(name, path, 4);
+
+	k.wwid = wwid;
+	k.part[0].pin = pin;
+	return k;
+}
+
+static void the_disk_that_its_state_is_bound_to_wins(void **state)
+{
+	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1");
+	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
+
+	(void)state;
+	own.prober_ms = 300; /* and slower */
+	os_sim_disk(&own);
+	os_sim_disk(&clone);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vda");
+	assert_string_equal(d.diskid, "wwid-eui.1");
+	assert_string_equal(d.equal, "");
+	assert_string_equal(d.warning, "");
+}
+
+static void a_disk_that_is_bound_is_taken_though_less_is_on_it(void **state)
+{
+	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1");
+	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
+
+	(void)state;
+	own.nparts = 2; /* the other slot is lost */
+	os_sim_disk(&own);
+	os_sim_disk(&clone);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vda");
+}
+
+static void a_copy_waits_for_its_original(void **state)
+{
+	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1");
+	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
+
+	(void)state;
+	own.at_ms = 7000;
+	os_sim_disk(&own);
+	os_sim_disk(&clone);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vda");
+	assert_in_range(os_now_ms(), 7000, 7200);
+}
+
+static void a_copy_whose_original_does_not_come_boots_and_says_so(void **state)
+{
+	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
+
+	(void)state;
+	os_sim_disk(&clone);
+	assert_int_equal(find_all(), KB_OK);
+	assert_in_range(os_now_ms(), 10000, 10200);
+	assert_string_equal(d.disk, "/dev/vdb");
+	assert_string_equal(d.equal, "");
+	assert_int_equal(
+		os_sim_count("# devices: the state on /dev/vdb belongs to disk wwid-eui.1"), 1);
+}
+
+static void disk_names_a_copy_at_once(void **state)
+{
+	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
+
+	(void)state;
+	os_sim_disk(&clone);
+	snprintf(conf.disk, sizeof(conf.disk), "%s", PORT_1);
+	assert_int_equal(find_all(), KB_OK);
+	assert_int_equal(os_now_ms(), 0);
+}
+
+static void a_disk_without_state_that_another_state_names_is_the_device(void **state)
+{
+	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", NULL);
+	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
+
+	(void)state;
+	os_sim_disk(&own); /* its record is damaged: the prober saw none */
+	os_sim_disk(&clone);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vda");
+}
+
+static void the_path_binds_where_the_hardware_has_no_name(void **state)
+{
+	struct os_sim_disk own = disk("vdc", "/devices/pci0/9/virtio3/block/vdc", 4);
+	struct os_sim_disk clone = disk("vdb", PORT_1, 4);
+
+	(void)state;
+	os_sim_disk(&own);
+	assert_int_equal(find_all(), KB_OK);
+	own.part[0].pin = clone.part[0].pin = d.diskid;
+	own.name = "vda"; /* another order of discovery */
+	own.path = "/devices/pci0/9/virtio1/block/vda";
+	os_sim_reset();
+	os_sim_disk(&own);
+	os_sim_disk(&clone);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vda");
+}
+
+static void two_equal_disks_are_told_of(void **state)
+{
+	struct os_sim_disk far = disk("vda", PORT_9, 4), near = disk("vdb", PORT_1, 4);
+
+	(void)state;
+	near.prober_ms = 400;
+	os_sim_disk(&far);
+	os_sim_disk(&near);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vdb");
+	assert_string_equal(d.equal, "/dev/vda");
+	assert_int_equal(os_sim_count("# devices: /dev/vdb and /dev/vda are both a whole device"),
+			 1);
+	assert_in_range(os_now_ms(), 400, 600);
+}
+
+static void a_second_disk_that_hangs_is_not_waited_for_long(void **state)
+{
+	struct os_sim_disk good = disk("vda", PORT_9, 4), bad = disk("vdb", PORT_1, 4);
+	struct os_sim_child hangs = { .argv0 = "keelboot-prober", .hangs = true };
+
+	(void)state;
+	bad.no_answer = true;
+	os_sim_disk(&good);
+	os_sim_disk(&bad);
+	os_sim_child(&hangs);
+	assert_int_equal(find_all(), KB_OK);
+	assert_in_range(os_now_ms(), 4900, 5300);
+	assert_string_equal(d.disk, "/dev/vda");
+}
+
+static void disk_tells_two_equal_ones_apart_also_by_their_own_name(void **state)
+{
+	struct os_sim_disk far = with_id("vda", PORT_9, "eui.1\n", NULL);
+	struct os_sim_disk near = with_id("vdb", PORT_1, "eui.2\n", NULL);
+
+	(void)state;
+	os_sim_disk(&far);
+	os_sim_disk(&near);
+	snprintf(conf.disk, sizeof(conf.disk), "eui.1");
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vda");
+	assert_string_equal(d.equal, "");
+}
+
+static void a_disk_that_lacks_something_is_no_equal(void **state)
+{
+	struct os_sim_disk far = disk("vda", PORT_9, 4), near = disk("vdb", PORT_1, 2);
+
+	(void)state;
+	os_sim_disk(&far);
+	os_sim_disk(&near);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vda");
+	assert_string_equal(d.equal, "");
+}
+
+static void a_card_is_no_equal_of_a_fixed_disk(void **state)
+{
+	struct os_sim_disk fixed = disk("vda", PORT_9, 4), card = disk("vdb", PORT_1, 4);
+
+	(void)state;
+	card.removable = true;
+	os_sim_disk(&fixed);
+	os_sim_disk(&card);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vda");
+	assert_string_equal(d.equal, "");
+}
+
+static void a_usb_disk_is_the_device_where_it_is_allowed(void **state)
+{
+	struct os_sim_disk sda = stick(0, 4);
+
+	(void)state;
+	os_sim_disk(&sda);
+	conf.usb_disk = true;
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/sda");
+	assert_int_equal(d.nmedia, 0);
+}
+
+static void also_there_what_is_not_on_usb_goes_before(void **state)
+{
+	struct os_sim_disk sda = stick(0, 4), card = disk("vdb", "/devices/z/block/vdb", 2);
+
+	(void)state;
+	card.removable = true;
+	os_sim_disk(&sda);
+	os_sim_disk(&card);
+	conf.usb_disk = true;
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vdb");
+}
+
+static void a_stick_with_the_state_of_the_device_is_a_medium(void **state)
+{
+	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1"), sda = stick(0, 4);
+
+	(void)state;
+	sda.part[0].pin = "wwid-eui.1";
+	os_sim_disk(&own);
+	os_sim_disk(&sda);
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vda");
+	assert_int_equal(d.nmedia, 5);
+}
+
+/* 13 disks of no use, on ports before that of the device. */
+static void put_useless(unsigned n)
+{
+	static char name[32][8], path[32][40];
+
+	for (unsigned i = 0; i < n; i++) {
+		struct os_sim_disk k = { .size = 64 * MIB, .fstype = "ext4" };
+
+		snprintf(name[i], sizeof(name[i]), "sd%c", 'a' + (int)i);
+		snprintf(path[i], sizeof(path[i]), "/devices/pci0/0/block/sd%c", 'a' + (int)i);
+		k.name = name[i];
+		k.path = path[i];
+		os_sim_disk(&k);
+	}
+}
+
+static void of_more_disks_than_the_table_holds_the_device_is_found(void **state)
+{
+	struct os_sim_disk own = disk("vda", PORT_9, 4);
+
+	(void)state;
+	put_useless(20);
+	os_sim_disk(&own);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vda");
+	assert_true(os_now_ms() < 1000);
+}
+
+static void sticks_do_not_crowd_out_the_device(void **state)
+{
+	static char name[24][8], path[24][64];
+	struct os_sim_disk own = disk("vda", PORT_9, 4);
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		struct os_sim_disk k = stick(0, 1);
+
+		snprintf(name[i], sizeof(name[i]), "sd%c", 'a' + (int)i);
+		snprintf(path[i], sizeof(path[i]), "/devices/pci0/usb1/1-%u/block/sd%c", i,
+			 'a' + (int)i);
+		k.name = name[i];
+		k.path = path[i];
+		os_sim_disk(&k);
+	}
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	own.at_ms = 3000;
+	os_sim_disk(&own);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vda");
+	assert_true(d.nmedia > 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, bare_machine)
@@ -304,6 +577,23 @@ int main(void)
 		T(a_slot_without_a_file_system_is_not_mountable),
 		T(many_partitions_of_sticks_do_not_overflow_the_media),
 		T(a_refresh_that_fails_changes_nothing),
+		T(the_disk_that_its_state_is_bound_to_wins),
+		T(a_disk_that_is_bound_is_taken_though_less_is_on_it),
+		T(a_copy_waits_for_its_original),
+		T(a_copy_whose_original_does_not_come_boots_and_says_so),
+		T(disk_names_a_copy_at_once),
+		T(a_disk_without_state_that_another_state_names_is_the_device),
+		T(the_path_binds_where_the_hardware_has_no_name),
+		T(two_equal_disks_are_told_of),
+		T(a_second_disk_that_hangs_is_not_waited_for_long),
+		T(disk_tells_two_equal_ones_apart_also_by_their_own_name),
+		T(a_disk_that_lacks_something_is_no_equal),
+		T(a_card_is_no_equal_of_a_fixed_disk),
+		T(a_usb_disk_is_the_device_where_it_is_allowed),
+		T(also_there_what_is_not_on_usb_goes_before),
+		T(a_stick_with_the_state_of_the_device_is_a_medium),
+		T(of_more_disks_than_the_table_holds_the_device_is_found),
+		T(sticks_do_not_crowd_out_the_device),
 	};
 
 	return cmocka_run_group_tests_name("devices", tests, NULL, NULL);

@@ -24,6 +24,7 @@ static int booted(void **state)
 	b.rec.s.slot[1].tries = 2;
 	snprintf(b.rec.s.slot[1].version, sizeof(b.rec.s.slot[1].version), "2.0");
 	snprintf(b.dev.disk, DEVICES_NAME, "/dev/vda");
+	snprintf(b.dev.diskid, sizeof(b.dev.diskid), "cid-1");
 	snprintf(b.dev.state, DEVICES_NAME, "/dev/vda1");
 	snprintf(b.dev.slot[1].part[0], DEVICES_NAME, "/dev/vda3");
 	snprintf(b.wdt.dev, sizeof(b.wdt.dev), "/dev/watchdog0");
@@ -56,8 +57,26 @@ static void the_files_are_those_of_the_page(void **state)
 	export_write(&b);
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 	assert_string_equal(os_sim_text("/run/keelboot/token"), "b 37\n");
+	assert_string_equal(
+		os_sim_text("/run/keelboot/devices"),
+		"disk /dev/vda\ndiskid cid-1\nstate /dev/vda1\nslot b root /dev/vda3\n");
+}
+
+static void a_second_disk_that_is_alike_is_told_of(void **state)
+{
+	struct json_object *json;
+
+	(void)state;
+	snprintf(b.dev.equal, DEVICES_NAME, "/dev/vdb");
+	snprintf(b.dev.warning, sizeof(b.dev.warning), "two \"disks\"");
+	export_write(&b);
 	assert_string_equal(os_sim_text("/run/keelboot/devices"),
-			    "disk /dev/vda\nstate /dev/vda1\nslot b root /dev/vda3\n");
+			    "disk /dev/vda\ndiskid cid-1\nambiguous /dev/vdb\n"
+			    "state /dev/vda1\nslot b root /dev/vda3\n");
+	json = parsed();
+	assert_string_equal(text_of(json, "ambiguous"), "true");
+	assert_string_equal(text_of(json, "warnings"), "[ \"two \\\"disks\\\"\" ]");
+	json_object_put(json);
 }
 
 static void boot_json_is_json_with_every_field(void **state)
@@ -126,8 +145,11 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, booted)
 	const struct CMUnitTest tests[] = {
-		T(the_files_are_those_of_the_page), T(boot_json_is_json_with_every_field),
-		T(a_forced_slot_is_told_as_forced), T(no_text_breaks_the_json),
+		T(the_files_are_those_of_the_page),
+		T(a_second_disk_that_is_alike_is_told_of),
+		T(boot_json_is_json_with_every_field),
+		T(a_forced_slot_is_told_as_forced),
+		T(no_text_breaks_the_json),
 		T(a_full_run_stops_nothing),
 	};
 

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose a state partition is, read from an image of a disk. */
+#include "initramfs/prober_state.h"
+
+#include "selector/store.h"
+#include "tests/unit/states.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define MIB (1ull << 20)
+
+static int fd;
+static struct prober_part part;
+
+/* A disk in memory whose partition at 1 MiB holds `s`; NULL: nothing. */
+static void make_disk(struct state *s)
+{
+	struct bdev_file file;
+	enum store_finding found;
+	struct state old;
+	struct store st;
+
+	fd = memfd_create("disk", 0);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, STORE_MIN_SIZE), 0);
+	if (s != NULL) {
+		assert_int_equal(bdev_file_from_fd(&file, fd), KB_OK);
+		assert_int_equal(store_load(&st, &file.bdev, &old, &found), KB_OK);
+		assert_int_equal(store_save_both(&st, s), KB_OK);
+	}
+	part = (struct prober_part){ .number = 1, .size = STORE_MIN_SIZE };
+}
+
+/* Moves what is there to 1 MiB, where a partition begins. */
+static void shift_disk(void)
+{
+	char *all = calloc(1, STORE_MIN_SIZE);
+
+	assert_non_null(all);
+	assert_int_equal(pread(fd, all, STORE_MIN_SIZE, 0), STORE_MIN_SIZE);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(pwrite(fd, all, STORE_MIN_SIZE, MIB), STORE_MIN_SIZE);
+	free(all);
+	part.start = MIB;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	close(fd);
+	return 0;
+}
+
+static struct state bound(const char *disk)
+{
+	struct state s;
+
+	states_fresh(&s);
+	state_set_text(s.disk, disk);
+	return s;
+}
+
+static void the_disk_that_it_is_bound_to_is_told(void **state)
+{
+	struct state s = bound("wwid-eui.0025385c2140105d");
+
+	(void)state;
+	make_disk(&s);
+	shift_disk();
+	prober_state_part(fd, &part);
+	assert_int_equal(part.flags, PROBER_PART_STATE);
+	assert_string_equal(part.pin, "wwid-eui.0025385c2140105d");
+}
+
+static void an_unbound_state_is_a_state(void **state)
+{
+	struct state s = bound("");
+
+	(void)state;
+	make_disk(&s);
+	prober_state_part(fd, &part);
+	assert_int_equal(part.flags, PROBER_PART_STATE);
+	assert_string_equal(part.pin, "");
+}
+
+static void one_dead_region_hides_nothing(void **state)
+{
+	struct state s = bound("cid-1");
+	char zero[4096] = { 0 };
+
+	(void)state;
+	make_disk(&s);
+	assert_int_equal(pwrite(fd, zero, sizeof(zero), 0), sizeof(zero));
+	prober_state_part(fd, &part);
+	assert_string_equal(part.pin, "cid-1");
+}
+
+static void what_is_no_state_tells_nothing(void **state)
+{
+	struct state s = bound("cid-1");
+	char junk[4096] = "KEELSTAT and nonsense";
+
+	(void)state;
+	make_disk(NULL);
+	prober_state_part(fd, &part);
+	assert_int_equal(part.flags, 0);
+	assert_int_equal(pwrite(fd, junk, sizeof(junk), 0), sizeof(junk));
+	prober_state_part(fd, &part);
+	assert_int_equal(part.flags, 0);
+	close(fd);
+	make_disk(&s);
+	part.size = STORE_MIN_SIZE - 4096;
+	prober_state_part(fd, &part);
+	assert_int_equal(part.flags, 0);
+	part.size = STORE_MIN_SIZE;
+	part.start = 64 * MIB; /* beyond the end */
+	prober_state_part(fd, &part);
+	assert_int_equal(part.flags, 0);
+	part.start = 0;
+	part.flags = PROBER_PART_UNREADABLE;
+	prober_state_part(fd, &part);
+	assert_string_equal(part.pin, "");
+}
+
+static void nothing_is_written(void **state)
+{
+	struct state s = bound("cid-1");
+	char link[64];
+	int ro;
+
+	(void)state;
+	make_disk(&s);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ro = open(link, O_RDONLY | O_CLOEXEC);
+	assert_true(ro >= 0);
+	prober_state_part(ro, &part);
+	close(ro);
+	assert_string_equal(part.pin, "cid-1");
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_teardown(f, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(the_disk_that_it_is_bound_to_is_told),
+		T(an_unbound_state_is_a_state),
+		T(one_dead_region_hides_nothing),
+		T(what_is_no_state_tells_nothing),
+		T(nothing_is_written),
+	};
+
+	return cmocka_run_group_tests_name("prober_state", tests, NULL, NULL);
+}
