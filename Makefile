@@ -30,14 +30,14 @@ endif
 
 # ---------------------------------------------------------------- what is built from what
 # Mains, and the real ends of the two seams, stand apart; every other object goes unchanged into both the product and the tests.
-MAINS   := initramfs/init.c initramfs/helper.c cli/main.c
-REAL    := lib/bdev_file.c lib/os_linux.c lib/os_proc.c lib/os_dev.c lib/os_root.c
+MAINS   := initramfs/init.c initramfs/helper.c initramfs/guardian_main.c cli/main.c
+REAL    := lib/bdev_file.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_dev.c lib/os_root.c
 SRC     := $(sort $(wildcard lib/*.c kernel-cmdline/*.c selector/*.c update/*.c hooks/*.c initramfs/*.c cli/*.c))
 LIBSRC  := $(filter-out $(MAINS) $(REAL),$(SRC))
 obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIBKB   := $(B)/libkb.a
 LIBREAL := $(B)/libreal.a
-PROGS   := $(B)/init $(B)/keelboot-helper $(B)/keelboot
+PROGS   := $(B)/init $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot
 
 CRYPTO  := -lcrypto -ldl -pthread
 INIT_LIBS   := -linih
@@ -45,7 +45,7 @@ HELPER_LIBS := -linih -lblkid $(CRYPTO) -lzstd
 CLI_LIBS    := -linih -ljson-c -lblkid $(CRYPTO) -lzstd
 TEST_LIBS   := -lcmocka $(CLI_LIBS)
 
-all: $(PROGS) ## build init, keelboot-helper and keelboot
+all: $(PROGS) ## build init, keelboot-helper, keelboot-guardian and keelboot
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -65,6 +65,9 @@ $(B)/init: $(B)/obj/initramfs/init.o $(LIBKB) $(LIBREAL)
 
 $(B)/keelboot-helper: $(B)/obj/initramfs/helper.o $(LIBKB) $(LIBREAL)
 	$(call link,$(HELPER_LIBS))
+
+$(B)/keelboot-guardian: $(B)/obj/initramfs/guardian_main.o $(LIBKB) $(LIBREAL)
+	$(call link,)
 
 $(B)/keelboot: $(B)/obj/cli/main.o $(LIBKB) $(LIBREAL)
 	$(call link,$(CLI_LIBS))
@@ -139,7 +142,7 @@ MANPAGES := $(wildcard docs/man/*.[1578])
 install: all ## install below DESTDIR and PREFIX (default /usr)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/hooks $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
 	install -m 755 $(B)/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot
-	install -m 755 $(B)/init $(B)/keelboot-helper initramfs/mkinitramfs $(DESTDIR)$(LIBDIR)/
+	install -m 755 $(B)/init $(B)/keelboot-helper $(B)/keelboot-guardian initramfs/mkinitramfs $(DESTDIR)$(LIBDIR)/
 	install -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d
 	install -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
 	for page in $(MANPAGES); do \
@@ -147,7 +150,7 @@ install: all ## install below DESTDIR and PREFIX (default /usr)
 
 uninstall: ## remove what install put there (configuration and keys stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper mkinitramfs)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian mkinitramfs)
 	rm -rf $(DESTDIR)$(LIBDIR)/mkinitramfs.d
 	-rmdir $(DESTDIR)$(LIBDIR)/hooks $(DESTDIR)$(LIBDIR) 2>/dev/null
 	for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
@@ -155,8 +158,8 @@ uninstall: ## remove what install put there (configuration and keys stay)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-clean: ## remove what was built (the unpacked kernel in build/kernel stays)
-	find build -mindepth 1 -maxdepth 1 ! -name kernel -exec rm -rf {} + 2>/dev/null || true
+clean: ## remove what was built (the kernel and the Debian roots that were unpacked stay)
+	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name debian -exec rm -rf {} + 2>/dev/null || true
 
 .PHONY: all tests san-tests check lint print-cflags compile_commands demo install uninstall help clean
 .DEFAULT_GOAL := all

@@ -39,9 +39,11 @@ static const struct verb verbs[] = {
 	  "what is staged, and how well the state record is. Writes nothing.\n\n"
 	  "Example:  keelboot status --json | jq -r .booted.slot\n" },
 	{ "mark", mark_cmd, NULL, "say that a slot is good or bad",
-	  "Usage: keelboot mark good|bad [booted|other|SLOT] [--reason TEXT]\n\n"
+	  "Usage: keelboot mark good|bad [booted|other|SLOT] [--reason TEXT]\n"
+	  "       keelboot mark clean\n\n"
 	  "good  keeps the slot: ends its trial, commits its release, raises the floor.\n"
 	  "bad   rejects the slot and its release; the next boot takes another slot.\n"
+	  "clean says that an orderly shutdown begins: no trial is held to its deadline then.\n"
 	  "Nothing to change is no failure. At most 48 letters of the reason are kept.\n\n"
 	  "Example:  keelboot mark bad --reason \"modem does not register\"\n" },
 	{ "stage", stage_cmd, NULL, "check a bundle and leave it for the next boot to install",
@@ -70,13 +72,13 @@ static const struct verb verbs[] = {
 	  "Usage: keelboot history [-n N] [--json]\n\n"
 	  "Installs, verdicts, and the boots that changed something; newest first.\n\n"
 	  "Example:  keelboot history -n 5\n" },
-	{ "check-config", check_config_cmd, NULL, "look for mistakes in system.conf",
-	  "Usage: keelboot check-config [FILE] [--json]\n\n"
 	{ "check", check_cmd, NULL, "run the health checks of this device",
 	  "Usage: keelboot check [--timeout SECONDS] [--json]\n\n"
 	  "Runs each program in /usr/lib/keelboot/check.d and /etc/keelboot/check.d, in the order\n"
 	  "of their names, and fails if one does. It gives no verdict on the slot.\n\n"
 	  "Example:  keelboot check && keelboot mark good\n" },
+	{ "check-config", check_config_cmd, NULL, "look for mistakes in system.conf",
+	  "Usage: keelboot check-config [FILE] [--json]\n\n"
 	  "Without FILE all that the boot would read: system.conf and its drop-ins. What a boot\n"
 	  "passes over with a warning is an error here: a key or a value that is not known.\n\n"
 	  "Example:  keelboot check-config ./system.conf\n" },

@@ -9,3 +9,12 @@
  * none, or when it is not that release's. Damage is told: the floor stays then.
  */
 uint64_t mark_floor(struct device *d, int slot);
+
+/* Has the guardian read the state again, since a verdict was written. No guardian: nothing. */
+void mark_guardian_nudge(const struct device *d);
+
+/*
+ * `keelboot mark clean`: an orderly shutdown begins. Notes that in the state if the attempt of this
+ * boot is open, and tells the guardian, which then never calls the slot bad. Returns an exit code.
+ */
+int mark_clean(const struct device_options *o);

@@ -19,6 +19,7 @@ static const struct args_option table[] = {
 
 struct mark {
 	bool good;
+	bool clean; /* no verdict: a shutdown begins */
 	const char *name; /* of the slot */
 	const char *reason;
 	int slot;
@@ -32,7 +33,10 @@ static bool take_operand(struct mark *m, bool *verdict, const char *word)
 		m->name = word;
 		return true;
 	}
-	if (*verdict || (strcmp(word, "good") != 0 && strcmp(word, "bad") != 0))
+	if (*verdict)
+		return false;
+	m->clean = strcmp(word, "clean") == 0;
+	if (!m->clean && strcmp(word, "good") != 0 && strcmp(word, "bad") != 0)
 		return false;
 	m->good = strcmp(word, "good") == 0;
 	*verdict = true;
@@ -52,15 +56,17 @@ static int read_args(struct args *a, struct device_options *o, struct mark *m)
 		else if (id != ARGS_OPERAND)
 			return OUTPUT_USAGE;
 		else if (!take_operand(m, &verdict, a->value) && !verdict) {
-			log_err("mark: \"%s\" is no verdict: good or bad", a->value);
+			log_err("mark: \"%s\" is no verdict: good, bad or clean", a->value);
 			return OUTPUT_USAGE;
 		} else if (m->name != NULL && a->value != m->name)
 			return args_wrong(a, ARGS_OPERAND, "mark");
 	}
 	if (!verdict)
 		return args_wrong(a, ARGS_END, "mark");
-	if (m->good && m->reason != NULL) {
-		log_err("mark good: takes no --reason");
+	if (m->clean && m->name != NULL)
+		return args_wrong(a, ARGS_OPERAND, "mark clean");
+	if ((m->good || m->clean) && m->reason != NULL) {
+		log_err("mark %s: takes no --reason", m->good ? "good" : "clean");
 		return OUTPUT_USAGE;
 	}
 	if (m->reason != NULL && strlen(m->reason) > STATE_STR_MAX)
@@ -144,6 +150,7 @@ static enum kb_err record(struct device *d, struct mark *m)
 		device_history(d, HISTORY_GOOD, m->slot, "", "committed");
 	else if (!m->good)
 		device_history(d, HISTORY_BAD, m->slot, d->state.slot[m->slot].reason, "command");
+	mark_guardian_nudge(d);
 	remove_staged(d, m);
 	return KB_OK;
 }
@@ -222,6 +229,8 @@ int mark_cmd(struct args *a, struct device_options *o)
 
 	if (code != OUTPUT_OK)
 		return code;
+	if (m.clean)
+		return mark_clean(o);
 	device_init(&d, o);
 	e = look(&d, &m, &changed);
 	if (e == KB_OK && changed)

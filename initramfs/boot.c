@@ -2,6 +2,7 @@
 #include "initramfs/boot.h"
 
 #include "initramfs/export.h"
+#include "initramfs/guard.h"
 #include "initramfs/modules.h"
 #include "initramfs/plain.h"
 #include "initramfs/rescue.h"
@@ -281,6 +282,7 @@ enum kb_err boot(struct boot *b)
 	TRY(err);
 	wdt_decide(&b->wdt, b->conf.handover);
 	export_write(b);
+	guard_start(b);
 	boot_hand_over_watchdog(b);
 	err = root_enter(&root, b->argv, b->envp);
 	note_not_entered(b);

@@ -122,6 +122,14 @@ enum kb_err os_pipe(int fds[2]) KB_MUST_CHECK; /* close-on-exec, reading end doe
 enum kb_err os_poll(const int *fds, bool *ready, unsigned n, unsigned timeout_ms) KB_MUST_CHECK;
 /* Reads what is there. *len 0 at the end. KB_EBUSY when nothing is there yet. */
 enum kb_err os_read(int fd, void *buf, size_t size, size_t *len) KB_MUST_CHECK;
+/*
+ * Starts a program that outlives this one and what it is: its own session, /dev/null as its
+ * standard descriptors, "/" as its folder, every signal blocked, no environment. fds[i] becomes
+ * descriptor 3 + i (-1: that one is closed), at most 16; all others are closed. KB_EEXEC when it
+ * cannot be started (errno says why). Nobody waits for it but whoever process 1 is by then.
+ */
+enum kb_err os_detach(const char *path, const char *const *argv, const int *fds, unsigned n,
+		      pid_t *pid) KB_MUST_CHECK;
 /* Replaces this process; PATH is not searched. Returns only on failure. */
 enum kb_err os_exec(const char *path, const char *const *argv,
 		    const char *const *envp) KB_MUST_CHECK;

@@ -159,7 +159,8 @@ class Device:
                 options = ("--modules-dir", kbkernel.get().modules, "--module-set", ",".join(modules), *options)
             sets = ("--modules-dir", kbkernel.get().modules, "--module-set", ",".join(modules)) if modules else ()
             run(TOP / "initramfs/mkinitramfs", "-o", out, "--init", self.build / "init", "--helper",
-                self.build / "keelboot-helper", "--conf", conf, "--keys", self.work / "keys", *sets, *options)
+                self.build / "keelboot-helper", "--guardian", self.build / "keelboot-guardian", "--conf", conf,
+                "--keys", self.work / "keys", *sets, *options)
         return out
 
     def state(self, *options, name="state") -> Path:

@@ -70,7 +70,8 @@ def make(static, tmp_path):
         out = tmp_path / name
         command = [PROGRAM, "-o", out]
         if base:
-            command += ["--init", static / init, "--helper", static / "static"]
+            command += ["--init", static / init, "--helper", static / "static",
+                        "--guardian", static / "static"]
         result = subprocess.run([str(word) for word in [*command, *options]], capture_output=True,
                                 text=True, env=dict(os.environ, **(env or {})), check=False)
         assert result.returncode == expect, result.stderr

@@ -45,7 +45,7 @@ def same(one: Path, other: Path) -> bool:
 
 
 def test_programs_are_the_same(builds):
-    for name in ("init", "keelboot-helper", "keelboot"):
+    for name in ("init", "keelboot-helper", "keelboot-guardian", "keelboot"):
         assert same(builds[0] / "build" / name, builds[1] / "build" / name), name
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 FOLDERS = ("dev", "proc", "sys", "run", "sysroot", "tmp", "etc/keelboot", "usr/lib/keelboot")
 HELPER = "usr/lib/keelboot/keelboot-helper"
+GUARDIAN = "usr/lib/keelboot/keelboot-guardian"
 CONF = "etc/keelboot/system.conf"
 HOOKS = "usr/lib/keelboot/hooks"
 STAGE = re.compile(r"^[a-z][a-z0-9-]*\.d$")
@@ -81,8 +82,8 @@ class Image:
         self.archive.file(path, data, executable=True, source=str(source))
         self.programs.append((path, str(source), data))
 
-    def init(self, source: Path, helper: Path) -> None:
-        for path, file in (("init", source), (HELPER, helper)):
+    def init(self, source: Path, helper: Path, guardian: Path) -> None:
+        for path, file in (("init", source), (HELPER, helper), (GUARDIAN, guardian)):
             data = read(file, "the program /" + path)
             if data[:4] != b"\x7fELF":
                 raise ImageError(f"{file}: not a program (ELF); /{path} must be one")

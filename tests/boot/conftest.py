@@ -23,7 +23,7 @@ from kbdevice import Device, run                                     # noqa: E40
 from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition     # noqa: E402
 
 CACHE = TOP / "build/boot-cache"
-PROGRAMS = ("init", "keelboot", "keelboot-helper")
+PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian")
 SOURCES = ("initramfs/mkinitramfs", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py",
            "tests/boot/conftest.py")
 # What QEMU's machine needs, and no more: modules are most of the time of a boot under TCG.

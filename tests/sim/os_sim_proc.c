@@ -92,6 +92,22 @@ enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid)
 	return KB_OK;
 }
 
+enum kb_err os_detach(const char *path, const char *const *argv, const int *fds, unsigned n,
+		      pid_t *pid)
+{
+	char args[512] = "", passed[32] = "";
+
+	(void)path;
+	for (unsigned i = 1; argv[i] != NULL; i++)
+		snprintf(args + strlen(args), sizeof(args) - strlen(args), " %s", argv[i]);
+	for (unsigned i = 0; i < n && i < sizeof(passed) - 1; i++)
+		passed[i] = fds[i] < 0 ? '-' : (char)('3' + i);
+	*pid = -1;
+	TRY(os_sim_call(KB_OK, "detach %s%s; descriptors %s", argv[0], args, passed));
+	*pid = FIRST_PID + PROCS_MAX;
+	return KB_OK;
+}
+
 static bool ends_by_itself(const struct proc *p)
 {
 	return p->ended == UINT64_MAX && !p->child->hangs;

@@ -163,6 +163,7 @@ static inline void machine_lay_out(void)
 	static const char *const dev[2] = { SLOT_A_DEV, SLOT_B_DEV };
 
 	os_sim_file("/proc/cmdline", machine.cmdline);
+	os_sim_file("/proc/sysrq-trigger", "");
 	os_sim_file("/proc/sys/kernel/panic", "0\n");
 	os_sim_file("/proc/sys/kernel/printk_devkmsg", "ratelimit\n");
 	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/guard.h"
+
+#include "initramfs/export.h"
+#include "initramfs/guardian.h"
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define AT(fd) ((fd)-GUARDIAN_FD_STATE)
+
+/* Another slot that a reboot could take, and that is worth more than a last resort. */
+static bool has_fallback(const struct boot *b)
+{
+	choose_mask mountable = devices_mountable(&b->dev, &b->conf);
+
+	for (int i = 0; i < b->rec.s.nslots; i++) {
+		const struct state_slot *s = &b->rec.s.slot[i];
+
+		if (i == b->attempt.chosen.slot || !(mountable >> i & 1))
+			continue;
+		if ((s->st == STATE_GOOD && s->streak < STATE_STREAK_LIMIT) ||
+		    (s->st == STATE_TRIAL && s->tries > 0))
+			return true;
+	}
+	return false;
+}
+
+static bool is_trial(const struct boot *b)
+{
+	const struct attempt *a = &b->attempt;
+
+	return a->counted && a->token != 0 && a->forced != a->chosen.slot &&
+	       b->rec.s.slot[a->chosen.slot].st == STATE_TRIAL && has_fallback(b);
+}
+
+static bool feeds(const struct boot *b, bool trial)
+{
+	return b->wdt.armed && (b->wdt.handover == CONF_HANDOVER_KEEPER ||
+				(b->wdt.handover == CONF_HANDOVER_RELEASE && trial));
+}
+
+static void open_at(int *fds, enum guardian_fd at, const char *path, int flags)
+{
+	if (os_open(path, flags, &fds[AT(at)]) != KB_OK)
+		log_warn("guardian: unable to open %s: %m; going on without", path);
+}
+
+static void write_pid(const char *path, pid_t pid)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d\n", (int)pid);
+
+	if (os_write_file(path, text, (size_t)len) != KB_OK)
+		log_warn("guardian: unable to write %s: %m", path);
+}
+
+static enum kb_err start(const struct boot *b, const int *fds, bool trial, bool feed, pid_t *pid)
+{
+	char slot[2] = { '-', '\0' }, token[24] = "0", deadline[16] = "0", watchdog[16] = "0";
+	/* "@" as in https://systemd.io/ROOT_STORAGE_DAEMONS/: systemd spares it when it kills. */
+	const char *const argv[] = {
+		"@keelboot-guardian",
+		slot,
+		token,
+		deadline,
+		watchdog,
+		b->wdt.handover == CONF_HANDOVER_RELEASE ? "release" : "keep",
+		NULL,
+	};
+
+	if (trial) {
+		slot[0] = state_slot_letter(b->attempt.chosen.slot);
+		snprintf(token, sizeof(token), "%" PRIu64, b->attempt.token);
+		snprintf(deadline, sizeof(deadline), "%" PRIu32, b->conf.commit_deadline_s);
+	}
+	if (feed) /* where the driver does not tell its timeout, feed often */
+		snprintf(watchdog, sizeof(watchdog), "%u",
+			 b->wdt.info.timeout_s != 0 ? b->wdt.info.timeout_s : 1);
+	return os_detach(GUARD_PROGRAM, argv, fds, AT(GUARDIAN_FD_END), pid);
+}
+
+void guard_start(struct boot *b)
+{
+	bool trial = is_trial(b), feed = feeds(b, trial);
+	int fds[AT(GUARDIAN_FD_END)] = { -1, -1, -1, -1, -1, -1 };
+	enum kb_err err;
+	pid_t pid;
+
+	if (!trial && !feed)
+		return;
+	/* The same open file as ours: that one is closed by the exec wakes nobody. */
+	fds[AT(GUARDIAN_FD_STATE)] = trial ? b->rec.file.fd : -1;
+	open_at(fds, GUARDIAN_FD_KMSG, "/dev/kmsg", O_WRONLY);
+	open_at(fds, GUARDIAN_FD_PROC, "/proc", O_RDONLY | O_DIRECTORY);
+	open_at(fds, GUARDIAN_FD_RUN, EXPORT_DIR, O_RDONLY | O_DIRECTORY);
+	open_at(fds, GUARDIAN_FD_SYSRQ, "/proc/sysrq-trigger", O_WRONLY);
+	fds[AT(GUARDIAN_FD_WATCHDOG)] = feed ? b->wdt.fd : -1;
+	err = start(b, fds, trial, feed, &pid);
+	for (int i = AT(GUARDIAN_FD_KMSG); i <= AT(GUARDIAN_FD_SYSRQ); i++)
+		os_close(&fds[i]);
+	if (err != KB_OK) {
+		log_err("guardian: unable to start %s: %m; a trial that never reports is left only "
+			"when it is restarted",
+			GUARD_PROGRAM);
+		return;
+	}
+	b->wdt.kept = feed;
+	write_pid(EXPORT_DIR "/" GUARDIAN_PID_FILE, pid);
+	if (os_mkdir(GUARD_OMIT_DIR, 0755) == KB_OK)
+		write_pid(GUARD_OMIT_DIR "/keelboot", pid);
+	if (trial)
+		log_info("guardian: slot %c has %u s to be marked good",
+			 state_slot_letter(b->attempt.chosen.slot), b->conf.commit_deadline_s);
+}

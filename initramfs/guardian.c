@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/guardian.h"
+
+#include "lib/bytes.h"
+#include "lib/log.h"
+#include "selector/state.h"
+
+#include <string.h>
+
+#define SECONDS_MAX 86400u
+
+static void tell(const struct guardian_setup *s, const struct guardian_plan *p,
+		 enum guardian_step step)
+{
+	char slot = s->attempt.slot == STATE_NONE ? '-' : state_slot_letter(s->attempt.slot);
+
+	if (step == GUARDIAN_ORDERLY)
+		log_notice("slot %c was not marked good within %u s%s; rebooting", slot,
+			   s->deadline_s, p->recorded ? ": it is bad" : "; not recorded");
+	else if (step == GUARDIAN_SYNC)
+		log_warn("the shutdown did not come to its end; forcing the reboot");
+	else if (step == GUARDIAN_KILL)
+		log_err("the disk does not answer; going on without it");
+	else if (step == GUARDIAN_END)
+		log_info("slot %c has its verdict; the guardian ends", slot);
+}
+
+static bool is_job(enum guardian_step step)
+{
+	return step == GUARDIAN_LOOK || step == GUARDIAN_RECORD || step == GUARDIAN_SYNC ||
+	       step == GUARDIAN_REBOOT;
+}
+
+void guardian_run(const struct guardian_setup *setup, const struct guardian_ops *ops, void *ctx)
+{
+	enum guardian_result result = GUARDIAN_FAILED;
+	struct guardian_plan p;
+
+	guardian_plan_start(&p, setup->deadline_s, setup->watchdog_s, setup->release,
+			    ops->now_ms(ctx));
+	for (;;) {
+		enum guardian_step step = guardian_plan_next(&p, ops->now_ms(ctx));
+		enum guardian_event e;
+
+		tell(setup, &p, step);
+		if (step == GUARDIAN_WAIT) {
+			uint32_t ms = guardian_plan_wait_ms(&p, ops->now_ms(ctx));
+
+			e = ops->wait(ctx, ms, &result);
+			guardian_plan_event(&p, e, result, ops->now_ms(ctx));
+		} else if (!is_job(step)) {
+			ops->act(ctx, step);
+		} else if (!ops->job(ctx, step)) {
+			guardian_plan_event(&p, GUARDIAN_DONE, GUARDIAN_FAILED, ops->now_ms(ctx));
+		}
+		if (step == GUARDIAN_END)
+			return;
+	}
+}
+
+static bool take_number(uint64_t *out, const char *text, uint64_t max)
+{
+	return bytes_decimal(out, text, max) == KB_OK;
+}
+
+bool guardian_args(struct guardian_setup *s, int argc, char *const *argv)
+{
+	uint64_t deadline, watchdog;
+
+	if (argc != 6 || argv[1][0] == '\0' || argv[1][1] != '\0' ||
+	    !take_number(&s->attempt.token, argv[2], UINT64_MAX) ||
+	    !take_number(&deadline, argv[3], SECONDS_MAX) ||
+	    !take_number(&watchdog, argv[4], SECONDS_MAX))
+		return false;
+	s->attempt.slot = argv[1][0] == '-' ? STATE_NONE : argv[1][0] - 'a';
+	if (s->attempt.slot != STATE_NONE &&
+	    (s->attempt.slot < 0 || s->attempt.slot >= STATE_SLOTS_MAX))
+		return false;
+	s->deadline_s = (uint32_t)deadline;
+	s->watchdog_s = (uint32_t)watchdog;
+	s->release = strcmp(argv[5], "release") == 0;
+	/* A deadline is for a trial, and without either there is nothing to do. */
+	if ((deadline != 0) != (s->attempt.slot != STATE_NONE && s->attempt.token != 0))
+		return false;
+	return deadline != 0 || (watchdog != 0 && !s->release);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guardian: a process that outlives the change of the root, and holds a trial to its deadline.
+ * What it decides is in guardian_plan.c; what it does goes through struct guardian_ops, which
+ * guardian_linux.c fills on a device, and a test with what it likes.
+ */
+#pragma once
+
+#include "initramfs/guardian_plan.h"
+#include "initramfs/guardian_record.h"
+
+/* Descriptors that process 1 opened for it: after the root has changed no path leads anywhere. */
+enum guardian_fd {
+	GUARDIAN_FD_STATE = 3,
+	GUARDIAN_FD_KMSG,
+	GUARDIAN_FD_PROC, /* the folder */
+	GUARDIAN_FD_RUN,  /* the folder /run/keelboot */
+	GUARDIAN_FD_SYSRQ,
+	GUARDIAN_FD_WATCHDOG, /* only when it feeds it */
+	GUARDIAN_FD_END,
+};
+
+#define GUARDIAN_PID_FILE  "guardian"			 /* in /run/keelboot */
+#define GUARDIAN_OMIT_FILE "../sendsigs.omit.d/keelboot" /* from there: sysvinit spares those */
+
+struct guardian_setup {
+	struct guardian_attempt attempt; /* slot STATE_NONE: there is no trial */
+	uint32_t deadline_s;		 /* 0: there is no trial */
+	uint32_t watchdog_s;		 /* timeout of the one to feed; 0: none */
+	bool release;			 /* stop it at the verdict; else it is fed for ever */
+};
+
+struct guardian_ops {
+	uint64_t (*now_ms)(void *ctx);
+	/* Waits up to ms for something to happen. *result only with GUARDIAN_DONE. */
+	enum guardian_event (*wait)(void *ctx, uint32_t ms, enum guardian_result *result);
+	/* Starts one of the jobs in a process of its own; false if that cannot be. */
+	bool (*job)(void *ctx, enum guardian_step job);
+	/* Does any other step; nothing in it may wait for a disk. */
+	void (*act)(void *ctx, enum guardian_step step);
+};
+
+/* Guards until there is nothing left to guard. */
+void guardian_run(const struct guardian_setup *setup, const struct guardian_ops *ops, void *ctx);
+
+/* argv: slot letter or "-", token, deadline in seconds, timeout of the watchdog in seconds, and
+ * "keep" or "release". False: not these. */
+bool guardian_args(struct guardian_setup *s, int argc, char *const *argv);

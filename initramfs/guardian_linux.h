@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The guardian's hands on a device. */
+#pragma once
+
+#include "initramfs/guardian.h"
+
+#include <sys/types.h>
+
+struct guardian_linux {
+	struct guardian_attempt attempt;
+	uint32_t watchdog_s;
+	bool release;
+	pid_t job; /* that runs; 0: none */
+};
+
+extern const struct guardian_ops guardian_linux_ops; /* ctx: struct guardian_linux */
+
+/* Memory, signals, out-of-memory killer, log. Call it first. Failures cost protection, no more. */
+void guardian_linux_init(void);
+
+/* True once process 1 is on its way down: systemd-shutdown, or sysvinit in runlevel 0 or 6. proc: a
+ * descriptor of /proc. */
+bool guardian_linux_shutting_down(int proc);
+
+/* How process 1 is asked to reboot: SIGINT, or what systemd has for it. run: a descriptor of
+ * /run/keelboot. */
+int guardian_linux_reboot_signal(int proc, int run);

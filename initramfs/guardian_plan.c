@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/guardian_plan.h"
+
+#define NEVER	    UINT64_MAX
+#define WAIT_MAX_MS 60000u
+#define FEED_MAX_MS 10000u
+#define SETTLE_MS   1000u  /* for what sysrq began */
+#define AGAIN_MS    10000u /* between two resets that did not help */
+#define MS(seconds) ((uint64_t)(seconds)*1000)
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+void guardian_plan_start(struct guardian_plan *p, uint32_t deadline_s, uint32_t watchdog_s,
+			 bool release, uint64_t now)
+{
+	*p = (struct guardian_plan){
+		.keeper = watchdog_s != 0 && !release,
+		.allowed_s = deadline_s,
+		.feed_ms = (uint32_t)min(MS(watchdog_s) / 4, FEED_MAX_MS),
+		.phase = deadline_s != 0 ? GUARDIAN_PHASE_WATCH : GUARDIAN_PHASE_KEEP,
+		.job = GUARDIAN_WAIT,
+		.next = GUARDIAN_WAIT,
+		.due = deadline_s != 0 ? now + MS(deadline_s) : NEVER,
+		.job_end = NEVER,
+		.feed_at = watchdog_s != 0 ? now : NEVER,
+	};
+}
+
+static void enter(struct guardian_plan *p, enum guardian_phase phase, enum guardian_step next,
+		  uint64_t due)
+{
+	p->phase = phase;
+	p->next = next;
+	p->due = due;
+}
+
+static void force(struct guardian_plan *p)
+{
+	p->feed_at = NEVER;
+	enter(p, GUARDIAN_PHASE_FORCE, GUARDIAN_SYNC, 0);
+}
+
+/* A shutdown that somebody else began: never a fault of the slot, but it has to come to its end. It
+ * gets the time that the start had. */
+static void told(struct guardian_plan *p, uint64_t now)
+{
+	uint64_t limit =
+		p->allowed_s > GUARDIAN_PLAN_GRACE_S ? p->allowed_s : GUARDIAN_PLAN_GRACE_S;
+
+	enter(p, GUARDIAN_PHASE_SHUTDOWN, GUARDIAN_WAIT, now + MS(limit));
+}
+
+static void closed(struct guardian_plan *p)
+{
+	if (p->keeper)
+		enter(p, GUARDIAN_PHASE_KEEP, GUARDIAN_WAIT, NEVER);
+	else
+		enter(p, GUARDIAN_PHASE_ENDED, GUARDIAN_END, 0);
+}
+
+/* A slot that cannot be told bad is still left: its try is used up. */
+static void recorded(struct guardian_plan *p, bool durable)
+{
+	p->recorded = durable;
+	p->feed_at = NEVER;
+	enter(p, GUARDIAN_PHASE_ORDERLY, GUARDIAN_ORDERLY, 0);
+}
+
+static void job_ended(struct guardian_plan *p, enum guardian_step job, enum guardian_result result,
+		      uint64_t now)
+{
+	p->job = GUARDIAN_WAIT;
+	p->job_end = NEVER;
+	if (p->phase == GUARDIAN_PHASE_FORCE) {
+		/* Whatever came of it; the next step is the stronger one. */
+		p->next = job == GUARDIAN_SYNC ? GUARDIAN_READ_ONLY : GUARDIAN_RESET;
+		p->due = now;
+		return;
+	}
+	/* What was recorded is done, even if a shutdown was announced meanwhile. */
+	if (job == GUARDIAN_RECORD && result == GUARDIAN_RECORDED)
+		recorded(p, true);
+	if (p->phase != GUARDIAN_PHASE_WATCH)
+		return;
+	if (result == GUARDIAN_CLOSED)
+		closed(p);
+	else if (result == GUARDIAN_CLEAN)
+		told(p, now);
+	else if (job == GUARDIAN_RECORD)
+		recorded(p, false);
+}
+
+void guardian_plan_event(struct guardian_plan *p, enum guardian_event e,
+			 enum guardian_result result, uint64_t now)
+{
+	if (e == GUARDIAN_NUDGED && p->phase == GUARDIAN_PHASE_WATCH)
+		p->nudged = true;
+	if (e == GUARDIAN_TOLD &&
+	    (p->phase == GUARDIAN_PHASE_WATCH || p->phase == GUARDIAN_PHASE_KEEP))
+		told(p, now);
+	if (e == GUARDIAN_DONE && p->job != GUARDIAN_WAIT)
+		job_ended(p, p->job, result, now);
+}
+
+static enum guardian_step begin(struct guardian_plan *p, enum guardian_step job, uint64_t now)
+{
+	p->job = job;
+	p->job_end = now + MS(GUARDIAN_PLAN_JOB_S);
+	return job;
+}
+
+static enum guardian_step next_forced(struct guardian_plan *p, uint64_t now)
+{
+	enum guardian_step step = p->next;
+
+	if (now < p->due)
+		return GUARDIAN_WAIT;
+	if (step == GUARDIAN_READ_ONLY) {
+		p->next = GUARDIAN_REBOOT;
+		p->due = now + SETTLE_MS;
+		return step;
+	}
+	if (step == GUARDIAN_RESET) {
+		p->due = now + AGAIN_MS;
+		return step;
+	}
+	return begin(p, step, now);
+}
+
+static enum guardian_step next_watching(struct guardian_plan *p, uint64_t now)
+{
+	if (now >= p->due)
+		return begin(p, GUARDIAN_RECORD, now);
+	if (!p->nudged)
+		return GUARDIAN_WAIT;
+	p->nudged = false;
+	return begin(p, GUARDIAN_LOOK, now);
+}
+
+enum guardian_step guardian_plan_next(struct guardian_plan *p, uint64_t now)
+{
+	if (now >= p->feed_at) {
+		p->feed_at = now + p->feed_ms;
+		return GUARDIAN_FEED;
+	}
+	if (p->job != GUARDIAN_WAIT) {
+		if (now < p->job_end)
+			return GUARDIAN_WAIT;
+		job_ended(p, p->job, GUARDIAN_FAILED, now);
+		return GUARDIAN_KILL;
+	}
+	switch (p->phase) {
+	case GUARDIAN_PHASE_WATCH:
+		return next_watching(p, now);
+	case GUARDIAN_PHASE_KEEP:
+		return GUARDIAN_WAIT;
+	case GUARDIAN_PHASE_ENDED:
+		return GUARDIAN_END;
+	case GUARDIAN_PHASE_FORCE:
+		return next_forced(p, now);
+	case GUARDIAN_PHASE_ORDERLY:
+		if (p->next == GUARDIAN_ORDERLY) {
+			enter(p, p->phase, GUARDIAN_WAIT, now + MS(GUARDIAN_PLAN_GRACE_S));
+			return GUARDIAN_ORDERLY;
+		}
+		break;
+	case GUARDIAN_PHASE_SHUTDOWN:
+		break;
+	}
+	if (now < p->due)
+		return GUARDIAN_WAIT;
+	force(p);
+	return next_forced(p, now);
+}
+
+uint32_t guardian_plan_wait_ms(const struct guardian_plan *p, uint64_t now)
+{
+	uint64_t at = min(p->feed_at, p->job != GUARDIAN_WAIT ? p->job_end : p->due);
+
+	return at <= now ? 0 : (uint32_t)min(at - now, WAIT_MAX_MS);
+}

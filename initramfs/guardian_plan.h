@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the guardian does, and when: events in, steps out. PURE; times are milliseconds of any clock
+ * that only goes forward.
+ *
+ *	WATCH -- deadline --> a job records the verdict --> ORDERLY -- grace --> FORCE
+ *	  |                                 `-- no longer open: KEEP or the end
+ *	  `-- told of a shutdown --> SHUTDOWN -- limit --> FORCE
+ *
+ * Everything that may wait for a disk is a job: a process of its own, one at a time, with a limit.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GUARDIAN_PLAN_GRACE_S  30 /* for a shutdown that the guardian asked for */
+#define GUARDIAN_PLAN_JOB_S    20 /* limit of one job */
+#define GUARDIAN_PLAN_MARGIN_S 30 /* how far the watchdog's timeout is above the grace */
+
+enum guardian_step {
+	GUARDIAN_WAIT,	    /* nothing is due */
+	GUARDIAN_FEED,	    /* the watchdog */
+	GUARDIAN_LOOK,	    /* job: is the attempt still open? */
+	GUARDIAN_RECORD,    /* job: record the verdict, if it is */
+	GUARDIAN_KILL,	    /* the job that runs: its time is over */
+	GUARDIAN_ORDERLY,   /* set the watchdog above the grace, ask process 1 to reboot */
+	GUARDIAN_SYNC,	    /* job: sync() */
+	GUARDIAN_READ_ONLY, /* all file systems, by sysrq */
+	GUARDIAN_REBOOT,    /* job: RB_AUTOBOOT */
+	GUARDIAN_RESET,	    /* by sysrq; again and again, should it not help */
+	GUARDIAN_END,
+};
+
+enum guardian_event {
+	GUARDIAN_TIME,	 /* nothing but time has passed */
+	GUARDIAN_NUDGED, /* somebody wrote a verdict */
+	GUARDIAN_TOLD,	 /* an orderly shutdown is under way */
+	GUARDIAN_DONE,	 /* the job ended, with a result */
+};
+
+/* How a job ended. */
+enum guardian_result {
+	GUARDIAN_FAILED,   /* not done, or not known */
+	GUARDIAN_OPEN,	   /* the attempt waits for its verdict */
+	GUARDIAN_CLOSED,   /* it has one, or another took its place: nothing of ours any more */
+	GUARDIAN_CLEAN,	   /* a shutdown is under way */
+	GUARDIAN_RECORDED, /* the verdict is durable: bad */
+};
+
+enum guardian_phase {
+	GUARDIAN_PHASE_WATCH,
+	GUARDIAN_PHASE_KEEP,
+	GUARDIAN_PHASE_SHUTDOWN,
+	GUARDIAN_PHASE_ORDERLY,
+	GUARDIAN_PHASE_FORCE,
+	GUARDIAN_PHASE_ENDED,
+};
+
+struct guardian_plan {
+	bool keeper;	    /* it feeds the watchdog for ever, and so never ends */
+	uint32_t allowed_s; /* the commit deadline */
+	uint32_t feed_ms;   /* between two feedings */
+	enum guardian_phase phase;
+	bool nudged;		 /* a look is due */
+	bool recorded;		 /* by us */
+	enum guardian_step job;	 /* that runs; GUARDIAN_WAIT: none */
+	enum guardian_step next; /* of what is left to do in the phase; GUARDIAN_WAIT: see due */
+	uint64_t due, job_end, feed_at;
+};
+
+/*
+ * deadline_s 0: there is no trial; only with a watchdog to keep. watchdog_s: the timeout of the
+ * watchdog to feed, 0 for none. release: only until the verdict; GUARDIAN_END releases it.
+ */
+void guardian_plan_start(struct guardian_plan *p, uint32_t deadline_s, uint32_t watchdog_s,
+			 bool release, uint64_t now);
+
+/* Takes in what happened. result counts only with GUARDIAN_DONE. */
+void guardian_plan_event(struct guardian_plan *p, enum guardian_event e,
+			 enum guardian_result result, uint64_t now);
+
+/* What to do now. A step is given once and counts as done; a job goes on until GUARDIAN_DONE, or
+ * until GUARDIAN_KILL was given, which ends it as GUARDIAN_FAILED. */
+enum guardian_step guardian_plan_next(struct guardian_plan *p, uint64_t now);
+
+/* How long nothing will be due, at most a minute. */
+uint32_t guardian_plan_wait_ms(const struct guardian_plan *p, uint64_t now);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When a boot starts the guardian, and with what. */
+#include "tests/trace/machine.h"
+
+#define STARTED "detach @keelboot-guardian"
+
+static void boot_trial(void)
+{
+	struct state s = machine_trial();
+
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+}
+
+static void boot_good(void)
+{
+	struct state s = machine_good();
+
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+}
+
+static void trial_gets_a_guardian(void **ctx)
+{
+	(void)ctx;
+	boot_trial();
+	trace_expect("guardian_of_a_trial");
+	assert_order("open " STATE_DEV, STARTED " b 3 300 0 keep; descriptors 34567-");
+	assert_order("write /run/keelboot/boot.json", STARTED);
+	assert_order(STARTED, "write /run/keelboot/guardian 164");
+	assert_order("write /run/sendsigs.omit.d/keelboot 164", "close watchdog");
+	assert_order("close watchdog", "switch_root");
+	assert_false(machine.boot.wdt.kept);
+}
+
+static void deadline_of_system_conf_is_passed_on(void **ctx)
+{
+	(void)ctx;
+	machine.conf = "[system]\ncompatible=trace\ncommit-deadline=20\n";
+	boot_trial();
+	assert_once(STARTED " b 3 20 0 keep");
+}
+
+static void good_slot_needs_none(void **ctx)
+{
+	(void)ctx;
+	boot_good();
+	assert_absent("detach");
+	assert_null(os_sim_text("/run/keelboot/guardian"));
+}
+
+static void counted_good_slot_needs_none(void **ctx)
+{
+	(void)ctx;
+	machine.conf = "[system]\ncompatible=trace\ncount=always\n";
+	boot_good();
+	assert_absent("detach");
+}
+
+static void trial_without_another_slot_is_not_held_to_a_deadline(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	s.slot[0].st = STATE_BAD;
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent("detach");
+	machine_restart();
+	s = machine_trial();
+	machine.disk.part[1].fstype = NULL; /* good, it says; but nothing is there to be booted */
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent("detach");
+}
+
+static void two_trials_are_something_to_fall_back_to(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	states_set(&s, 0, STATE_TRIAL, 10);
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once(STARTED " b 3 300");
+}
+
+static void forced_slot_is_not_held_to_a_deadline(void **ctx)
+{
+	(void)ctx;
+	machine.cmdline = "keelboot.slot=b\n";
+	boot_trial();
+	assert_absent("detach");
+}
+
+static void uncounted_trial_is_not_held_to_a_deadline(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	s.slot[0].st = STATE_TRIAL;
+	s.slot[0].tries = 3;
+	machine_put(&s);
+	os_sim_reset();
+	machine_lay_out();
+	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent("detach");
+}
+
+static void keeper_runs_on_every_boot(void **ctx)
+{
+	(void)ctx;
+	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";
+	boot_good();
+	trace_expect("guardian_keeps_the_watchdog");
+	assert_once(STARTED " - 0 0 60 keep; descriptors -45678");
+	assert_true(machine.boot.wdt.kept);
+}
+
+static void keeper_of_a_trial_has_the_deadline_too(void **ctx)
+{
+	(void)ctx;
+	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";
+	boot_trial();
+	assert_once(STARTED " b 3 300 60 keep; descriptors 345678");
+}
+
+static void release_feeds_a_trial_until_its_verdict(void **ctx)
+{
+	(void)ctx;
+	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
+	boot_trial();
+	assert_once(STARTED " b 3 300 60 release; descriptors 345678");
+	machine_restart();
+	boot_good();
+	assert_absent("detach");
+}
+
+static void keeper_without_a_watchdog_needs_no_guardian(void **ctx)
+{
+	(void)ctx;
+	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";
+	machine.no_watchdog = true;
+	boot_good();
+	assert_absent("detach");
+}
+
+static void guardian_that_cannot_be_started_does_not_stop_the_boot(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_fail("detach", 0, KB_EEXEC);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("guardian_cannot_be_started");
+	assert_once("# guardian: unable to start");
+	assert_false(machine.boot.wdt.kept);
+	assert_null(os_sim_text("/run/keelboot/guardian"));
+}
+
+static void kernel_without_sysrq_gets_a_guardian_all_the_same(void **ctx)
+{
+	(void)ctx;
+	os_sim_fail("open /proc/sysrq-trigger", 0, KB_EIO);
+	boot_trial();
+	assert_once(STARTED " b 3 300 0 keep; descriptors 3456--");
+}
+
+int main(void)
+{
+	const struct CMUnitTest guard[] = {
+		T(trial_gets_a_guardian),
+		T(deadline_of_system_conf_is_passed_on),
+		T(good_slot_needs_none),
+		T(counted_good_slot_needs_none),
+		T(trial_without_another_slot_is_not_held_to_a_deadline),
+		T(two_trials_are_something_to_fall_back_to),
+		T(forced_slot_is_not_held_to_a_deadline),
+		T(uncounted_trial_is_not_held_to_a_deadline),
+		T(keeper_runs_on_every_boot),
+		T(keeper_of_a_trial_has_the_deadline_too),
+		T(release_feeds_a_trial_until_its_verdict),
+		T(keeper_without_a_watchdog_needs_no_guardian),
+		T(guardian_that_cannot_be_started_does_not_stop_the_boot),
+		T(kernel_without_sysrq_gets_a_guardian_all_the_same),
+	};
+
+	return cmocka_run_group_tests(guard, NULL, NULL);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When the guardian does what. Times are seconds here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "initramfs/guardian_plan.h"
+
+#define S(seconds) ((uint64_t)(seconds)*1000)
+
+static struct guardian_plan plan;
+
+static int start(void **ctx)
+{
+	(void)ctx;
+	guardian_plan_start(&plan, 300, 0, false, S(100));
+	return 0;
+}
+
+static void expect(enum guardian_step step, uint64_t at)
+{
+	assert_int_equal(guardian_plan_next(&plan, at), step);
+}
+
+static void event(enum guardian_event e, uint64_t at)
+{
+	guardian_plan_event(&plan, e, GUARDIAN_FAILED, at);
+}
+
+static void done(enum guardian_result result, uint64_t at)
+{
+	guardian_plan_event(&plan, GUARDIAN_DONE, result, at);
+}
+
+static void nothing_is_due_before_the_deadline(void **ctx)
+{
+	(void)ctx;
+	expect(GUARDIAN_WAIT, S(100));
+	assert_int_equal(guardian_plan_wait_ms(&plan, S(100)), 60000);
+	assert_int_equal(guardian_plan_wait_ms(&plan, S(399)), 1000);
+	expect(GUARDIAN_WAIT, S(400) - 1);
+	expect(GUARDIAN_RECORD, S(400));
+	expect(GUARDIAN_WAIT, S(400));
+}
+
+static void recorded_slot_is_left_in_order_then_by_force(void **ctx)
+{
+	(void)ctx;
+	expect(GUARDIAN_RECORD, S(400));
+	done(GUARDIAN_RECORDED, S(401));
+	expect(GUARDIAN_ORDERLY, S(401));
+	assert_true(plan.recorded);
+	expect(GUARDIAN_WAIT, S(401));
+	assert_int_equal(guardian_plan_wait_ms(&plan, S(401)), S(30));
+	expect(GUARDIAN_SYNC, S(431));
+	done(GUARDIAN_FAILED, S(432));
+	expect(GUARDIAN_READ_ONLY, S(432));
+	expect(GUARDIAN_WAIT, S(432));
+	expect(GUARDIAN_REBOOT, S(433));
+	done(GUARDIAN_FAILED, S(433));
+	expect(GUARDIAN_RESET, S(433));
+	expect(GUARDIAN_WAIT, S(434));
+	expect(GUARDIAN_RESET, S(443));
+	expect(GUARDIAN_RESET, S(453));
+}
+
+static void every_job_has_a_limit(void **ctx)
+{
+	(void)ctx;
+	expect(GUARDIAN_RECORD, S(400));
+	expect(GUARDIAN_WAIT, S(420) - 1);
+	expect(GUARDIAN_KILL, S(420));
+	expect(GUARDIAN_ORDERLY, S(420));
+	assert_false(plan.recorded);
+	expect(GUARDIAN_SYNC, S(450));
+	expect(GUARDIAN_KILL, S(470));
+	expect(GUARDIAN_READ_ONLY, S(470));
+	expect(GUARDIAN_REBOOT, S(471));
+	expect(GUARDIAN_KILL, S(491));
+	expect(GUARDIAN_RESET, S(491));
+	done(GUARDIAN_RECORDED, S(492)); /* of a job that was killed: too late */
+	expect(GUARDIAN_WAIT, S(492));
+}
+
+static void verdict_ends_the_guardian(void **ctx)
+{
+	(void)ctx;
+	event(GUARDIAN_NUDGED, S(150));
+	expect(GUARDIAN_LOOK, S(150));
+	done(GUARDIAN_CLOSED, S(151));
+	expect(GUARDIAN_END, S(151));
+}
+
+static void verdict_at_the_deadline_ends_the_guardian(void **ctx)
+{
+	(void)ctx;
+	expect(GUARDIAN_RECORD, S(400));
+	done(GUARDIAN_CLOSED, S(401));
+	expect(GUARDIAN_END, S(401));
+}
+
+static void nudge_without_a_verdict_changes_nothing(void **ctx)
+{
+	(void)ctx;
+	event(GUARDIAN_NUDGED, S(150));
+	event(GUARDIAN_NUDGED, S(150));
+	expect(GUARDIAN_LOOK, S(150));
+	event(GUARDIAN_NUDGED, S(151)); /* during the look: it may have come too early */
+	expect(GUARDIAN_WAIT, S(151));
+	done(GUARDIAN_OPEN, S(152));
+	expect(GUARDIAN_LOOK, S(152));
+	done(GUARDIAN_FAILED, S(153));
+	expect(GUARDIAN_WAIT, S(153));
+	expect(GUARDIAN_RECORD, S(400));
+}
+
+static void look_that_hangs_does_not_move_the_deadline(void **ctx)
+{
+	(void)ctx;
+	event(GUARDIAN_NUDGED, S(399));
+	expect(GUARDIAN_LOOK, S(399));
+	expect(GUARDIAN_WAIT, S(401));
+	expect(GUARDIAN_KILL, S(419));
+	expect(GUARDIAN_RECORD, S(419));
+}
+
+static void announced_shutdown_is_never_recorded(void **ctx)
+{
+	(void)ctx;
+	event(GUARDIAN_TOLD, S(399));
+	expect(GUARDIAN_WAIT, S(500));
+	event(GUARDIAN_NUDGED, S(500));
+	expect(GUARDIAN_WAIT, S(699) - 1);
+	expect(GUARDIAN_SYNC, S(699)); /* but it must not hang */
+	assert_false(plan.recorded);
+}
+
+static void shutdown_seen_at_the_deadline_is_not_recorded(void **ctx)
+{
+	(void)ctx;
+	expect(GUARDIAN_RECORD, S(400));
+	done(GUARDIAN_CLEAN, S(400));
+	expect(GUARDIAN_WAIT, S(500));
+	expect(GUARDIAN_SYNC, S(700));
+}
+
+static void shutdown_has_the_grace_at_least(void **ctx)
+{
+	(void)ctx;
+	guardian_plan_start(&plan, 10, 0, false, S(100));
+	event(GUARDIAN_TOLD, S(105));
+	expect(GUARDIAN_WAIT, S(135) - 1);
+	expect(GUARDIAN_SYNC, S(135));
+}
+
+static void own_shutdown_is_no_news(void **ctx)
+{
+	(void)ctx;
+	expect(GUARDIAN_RECORD, S(400));
+	done(GUARDIAN_RECORDED, S(400));
+	expect(GUARDIAN_ORDERLY, S(400));
+	event(GUARDIAN_TOLD, S(401)); /* init sends everybody SIGTERM */
+	expect(GUARDIAN_SYNC, S(430));
+}
+
+static void record_that_won_against_an_announcement_stands(void **ctx)
+{
+	(void)ctx;
+	expect(GUARDIAN_RECORD, S(400));
+	event(GUARDIAN_TOLD, S(400));
+	done(GUARDIAN_RECORDED, S(401));
+	assert_true(plan.recorded);
+	expect(GUARDIAN_ORDERLY, S(401));
+	start(NULL);
+	expect(GUARDIAN_RECORD, S(400));
+	event(GUARDIAN_TOLD, S(400));
+	done(GUARDIAN_CLEAN, S(401));
+	expect(GUARDIAN_WAIT, S(699));
+	expect(GUARDIAN_SYNC, S(700));
+}
+
+static void keeper_feeds_for_ever(void **ctx)
+{
+	(void)ctx;
+	guardian_plan_start(&plan, 0, 20, false, S(100));
+	for (unsigned i = 0; i < 1000; i++) {
+		expect(GUARDIAN_FEED, S(100) + i * S(5));
+		expect(GUARDIAN_WAIT, S(100) + i * S(5));
+		assert_int_equal(guardian_plan_wait_ms(&plan, S(100) + i * S(5)), S(5));
+	}
+	event(GUARDIAN_NUDGED, S(9000));
+	expect(GUARDIAN_FEED, S(9000));
+	expect(GUARDIAN_WAIT, S(9000));
+}
+
+static void keeper_goes_on_after_the_verdict(void **ctx)
+{
+	(void)ctx;
+	guardian_plan_start(&plan, 300, 60, false, S(100));
+	expect(GUARDIAN_FEED, S(100));
+	event(GUARDIAN_NUDGED, S(101));
+	expect(GUARDIAN_LOOK, S(101));
+	expect(GUARDIAN_FEED, S(110)); /* also while a disk stalls */
+	done(GUARDIAN_CLOSED, S(111));
+	expect(GUARDIAN_WAIT, S(111));
+	expect(GUARDIAN_FEED, S(400));
+	expect(GUARDIAN_WAIT, S(400));
+}
+
+static void nobody_is_fed_once_the_reboot_has_begun(void **ctx)
+{
+	(void)ctx;
+	guardian_plan_start(&plan, 300, 60, false, S(100));
+	expect(GUARDIAN_FEED, S(400));
+	expect(GUARDIAN_RECORD, S(400));
+	expect(GUARDIAN_FEED, S(410));
+	done(GUARDIAN_RECORDED, S(411));
+	expect(GUARDIAN_ORDERLY, S(411));
+	expect(GUARDIAN_WAIT, S(440));
+	expect(GUARDIAN_SYNC, S(441));
+	expect(GUARDIAN_WAIT, S(450));
+}
+
+static void keeper_feeds_a_shutdown_up_to_its_limit(void **ctx)
+{
+	(void)ctx;
+	guardian_plan_start(&plan, 0, 60, false, S(100));
+	event(GUARDIAN_TOLD, S(100));
+	expect(GUARDIAN_FEED, S(100));
+	expect(GUARDIAN_FEED, S(129));
+	expect(GUARDIAN_SYNC, S(130));
+	expect(GUARDIAN_WAIT, S(145));
+}
+
+static void release_ends_with_the_verdict(void **ctx)
+{
+	(void)ctx;
+	guardian_plan_start(&plan, 300, 60, true, S(100));
+	expect(GUARDIAN_FEED, S(100));
+	event(GUARDIAN_NUDGED, S(101));
+	expect(GUARDIAN_LOOK, S(101));
+	done(GUARDIAN_CLOSED, S(102));
+	expect(GUARDIAN_END, S(102));
+}
+
+static void short_watchdog_is_fed_in_time(void **ctx)
+{
+	(void)ctx;
+	guardian_plan_start(&plan, 0, 1, false, 0);
+	expect(GUARDIAN_FEED, 0);
+	assert_int_equal(guardian_plan_wait_ms(&plan, 0), 250);
+}
+
+#define T(f) cmocka_unit_test_setup(f, start)
+
+int main(void)
+{
+	const struct CMUnitTest guardian_plan[] = {
+		T(nothing_is_due_before_the_deadline),
+		T(recorded_slot_is_left_in_order_then_by_force),
+		T(every_job_has_a_limit),
+		T(verdict_ends_the_guardian),
+		T(verdict_at_the_deadline_ends_the_guardian),
+		T(nudge_without_a_verdict_changes_nothing),
+		T(look_that_hangs_does_not_move_the_deadline),
+		T(announced_shutdown_is_never_recorded),
+		T(shutdown_seen_at_the_deadline_is_not_recorded),
+		T(shutdown_has_the_grace_at_least),
+		T(own_shutdown_is_no_news),
+		T(record_that_won_against_an_announcement_stands),
+		T(keeper_feeds_for_ever),
+		T(keeper_goes_on_after_the_verdict),
+		T(nobody_is_fed_once_the_reboot_has_begun),
+		T(keeper_feeds_a_shutdown_up_to_its_limit),
+		T(release_ends_with_the_verdict),
+		T(short_watchdog_is_fed_in_time),
+	};
+
+	return cmocka_run_group_tests(guardian_plan, NULL, NULL);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The guardian's verdict on a state partition (a file here), also against somebody else's. */
+#include "tests/unit/states.h"
+
+#include "initramfs/guardian_record.h"
+#include "lib/log.h"
+#include "selector/store.h"
+#include "selector/verdict.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROUNDS 400
+
+static char path[64];
+static int fd = -1;
+static struct guardian_attempt attempt;
+
+static void load(struct state *s, struct store *st)
+{
+	enum store_finding found;
+	static struct bdev_file file;
+
+	assert_int_equal(bdev_file_from_fd(&file, fd), KB_OK);
+	assert_int_equal(store_load(st, &file.bdev, s, &found), KB_OK);
+	assert_int_equal(found, STORE_FOUND);
+}
+
+/* A trial of slot b that is under way. */
+static int set_up(void **ctx)
+{
+	static struct bdev_file file;
+	enum store_finding found;
+	struct state s, none;
+	struct store st;
+
+	(void)ctx;
+	log_set_level(LOG_LEVEL_ERR - 1);
+	snprintf(path, sizeof(path), "/tmp/keelboot-guardian-XXXXXX");
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, STORE_MIN_SIZE), 0);
+	states_trial(&s);
+	s.open = 1;
+	s.open_token = 0;
+	assert_int_equal(bdev_file_from_fd(&file, fd), KB_OK);
+	assert_int_equal(store_load(&st, &file.bdev, &none, &found), KB_OK);
+	assert_int_equal(store_save(&st, &s), KB_OK);
+	attempt = (struct guardian_attempt){ .slot = 1, .token = s.open_token };
+	return 0;
+}
+
+static int tear_down(void **ctx)
+{
+	(void)ctx;
+	close(fd);
+	unlink(path);
+	return 0;
+}
+
+static bool keep_event(void *ctx, const struct history_event *e)
+{
+	*(struct history_event *)ctx = *e;
+	return false;
+}
+
+static void trial_becomes_bad_with_its_reason(void **ctx)
+{
+	struct history_event e = { .kind = HISTORY_STATE };
+	struct state s;
+	struct store st;
+
+	(void)ctx;
+	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_OPEN);
+	assert_int_equal(guardian_record_bad(fd, &attempt, 1234), GUARDIAN_RECORDED);
+	load(&s, &st);
+	assert_int_equal(s.slot[1].st, STATE_BAD);
+	assert_string_equal(s.slot[1].reason, "deadline");
+	assert_int_equal(s.open, STATE_NONE);
+	assert_int_equal(s.pref, 0);
+	assert_true(state_is_rejected(&s, s.slot[1].release));
+	assert_int_equal(store_history_read(&st, 1, keep_event, &e), KB_OK);
+	assert_int_equal(e.kind, HISTORY_BAD);
+	assert_int_equal(e.slot, 1);
+	assert_int_equal(e.time, 1234);
+	assert_string_equal(e.reason, "deadline");
+	assert_string_equal(e.detail, "guardian");
+	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_CLOSED);
+	assert_int_equal(guardian_record_bad(fd, &attempt, 1234), GUARDIAN_CLOSED);
+}
+
+static void other_attempt_is_left_alone(void **ctx)
+{
+	struct guardian_attempt other = attempt;
+	struct state before, after;
+	struct store st;
+
+	(void)ctx;
+	load(&before, &st);
+	other.token++;
+	assert_int_equal(guardian_record_bad(fd, &other, 0), GUARDIAN_CLOSED);
+	other = attempt;
+	other.slot = 0;
+	assert_int_equal(guardian_record_bad(fd, &other, 0), GUARDIAN_CLOSED);
+	load(&after, &st);
+	assert_int_equal(after.seq, before.seq);
+}
+
+static void announced_shutdown_is_not_held_against_it(void **ctx)
+{
+	struct state s;
+	struct store st;
+
+	(void)ctx;
+	load(&s, &st);
+	assert_int_equal(verdict_clean(&s, 1, attempt.token), KB_OK);
+	assert_int_equal(store_save(&st, &s), KB_OK);
+	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_CLEAN);
+	assert_int_equal(guardian_record_bad(fd, &attempt, 0), GUARDIAN_CLEAN);
+	load(&s, &st);
+	assert_int_equal(s.slot[1].st, STATE_TRIAL);
+}
+
+static void unreadable_state_is_a_failure(void **ctx)
+{
+	int pipes[2], null = open("/dev/null", O_RDWR);
+
+	(void)ctx;
+	assert_int_equal(pipe(pipes), 0);
+	assert_int_equal(guardian_record_look(pipes[0], &attempt), GUARDIAN_FAILED);
+	assert_int_equal(guardian_record_look(null, &attempt), GUARDIAN_FAILED);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(ftruncate(fd, STORE_MIN_SIZE), 0);
+	assert_int_equal(guardian_record_bad(fd, &attempt, 0), GUARDIAN_FAILED);
+	close(null);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+static void lock_is_given_back(void **ctx)
+{
+	int other = open(path, O_RDWR);
+
+	(void)ctx;
+	assert_int_equal(guardian_record_bad(fd, &attempt, 0), GUARDIAN_RECORDED);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+	close(other);
+}
+
+static void nothing_is_written_without_the_lock(void **ctx)
+{
+	int other = open(path, O_RDWR);
+	struct state s;
+	struct store st;
+
+	(void)ctx;
+	assert_int_equal(flock(other, LOCK_EX), 0);
+	assert_int_equal(guardian_record_bad(fd, &attempt, 0), GUARDIAN_FAILED);
+	load(&s, &st);
+	assert_int_equal(s.slot[1].st, STATE_TRIAL);
+	close(other);
+}
+
+/* As `keelboot mark good` does it, in another process with a descriptor of its own. */
+static int mark_good(volatile int *go)
+{
+	int own = open(path, O_RDWR);
+	bool committed;
+	static struct bdev_file file;
+	enum store_finding found;
+	static struct state s;
+	static struct store st;
+	enum kb_err e;
+
+	while (!*go)
+		;
+	if (own < 0 || store_lock(own, 5000) != KB_OK || bdev_file_from_fd(&file, own) != KB_OK ||
+	    store_load(&st, &file.bdev, &s, &found) != KB_OK || found != STORE_FOUND)
+		return 9;
+	e = verdict_good(&s, 1, attempt.token, 0, &committed);
+	if (e == KB_ESTALE)
+		return 1;
+	return e == KB_OK && committed && store_save(&st, &s) == KB_OK ? 0 : 9;
+}
+
+/* One of the two wins, both know which, and the state has the winner's word. */
+static void verdict_that_races_has_one_winner(void **ctx)
+{
+	volatile int *go =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned good = 0, bad = 0;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		enum guardian_result result;
+		struct state s;
+		struct store st;
+		int status;
+		pid_t pid;
+
+		set_up(ctx);
+		*go = 0;
+		pid = fork();
+		if (pid == 0)
+			_exit(mark_good(go));
+		*go = 1;
+		usleep(round * 7 % 400); /* who is first depends on the machine: try many ways */
+		result = guardian_record_bad(fd, &attempt, 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		load(&s, &st);
+		if (result == GUARDIAN_RECORDED) {
+			assert_int_equal(WEXITSTATUS(status), 1);
+			assert_int_equal(s.slot[1].st, STATE_BAD);
+			assert_int_equal(s.pref, 0);
+			bad++;
+		} else {
+			assert_int_equal(result, GUARDIAN_CLOSED);
+			assert_int_equal(WEXITSTATUS(status), 0);
+			assert_int_equal(s.slot[1].st, STATE_GOOD);
+			assert_int_equal(s.pref, 1);
+			good++;
+		}
+		assert_int_equal(s.open, STATE_NONE);
+		tear_down(ctx);
+	}
+	munmap((void *)go, 4096);
+	print_message("of %u races the command won %u, the guardian %u\n", ROUNDS, good, bad);
+	set_up(ctx);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest guardian_record[] = {
+		T(trial_becomes_bad_with_its_reason),
+		T(other_attempt_is_left_alone),
+		T(announced_shutdown_is_not_held_against_it),
+		T(unreadable_state_is_a_failure),
+		T(lock_is_given_back),
+		T(nothing_is_written_without_the_lock),
+		T(verdict_that_races_has_one_winner),
+	};
+
+	return cmocka_run_group_tests(guardian_record, NULL, NULL);
+}

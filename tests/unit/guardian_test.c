@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The guardian's loop, with hands that only take notes; and its arguments. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "initramfs/guardian.h"
+#include "lib/log.h"
+#include "selector/state.h"
+
+static struct fake {
+	uint64_t now;
+	char notes[512];
+	enum guardian_result record; /* what that job finds */
+	bool no_fork, looks;	     /* looks: a nudge comes at the first wait */
+	enum guardian_step job;
+} fake;
+
+static void note(const char *what)
+{
+	strncat(fake.notes, what, sizeof(fake.notes) - strlen(fake.notes) - 1);
+}
+
+static uint64_t now_ms(void *ctx)
+{
+	(void)ctx;
+	return fake.now;
+}
+
+static enum guardian_event wait_event(void *ctx, uint32_t ms, enum guardian_result *result)
+{
+	(void)ctx;
+	if (fake.job != GUARDIAN_WAIT) {
+		*result = fake.record;
+		fake.job = GUARDIAN_WAIT;
+		return GUARDIAN_DONE;
+	}
+	if (fake.looks) {
+		fake.looks = false;
+		return GUARDIAN_NUDGED;
+	}
+	assert_true(ms > 0); /* else the loop would be a busy one */
+	fake.now += ms;
+	return GUARDIAN_TIME;
+}
+
+static bool job(void *ctx, enum guardian_step step)
+{
+	static const char *const names[] = {
+		[GUARDIAN_LOOK] = "look ",
+		[GUARDIAN_RECORD] = "record ",
+		[GUARDIAN_SYNC] = "sync ",
+		[GUARDIAN_REBOOT] = "reboot ",
+	};
+
+	(void)ctx;
+	note(names[step]);
+	fake.job = fake.no_fork ? GUARDIAN_WAIT : step;
+	return !fake.no_fork;
+}
+
+static jmp_buf reset;
+
+static void act(void *ctx, enum guardian_step step)
+{
+	(void)ctx;
+	if (step == GUARDIAN_ORDERLY)
+		note("orderly ");
+	if (step == GUARDIAN_READ_ONLY)
+		note("read-only ");
+	if (step == GUARDIAN_END)
+		note("end");
+	if (step == GUARDIAN_RESET) {
+		note("reset");
+		longjmp(reset, 1);
+	}
+}
+
+static const struct guardian_ops ops = {
+	.now_ms = now_ms, .wait = wait_event, .job = job, .act = act
+};
+
+static const char *guard(void)
+{
+	const struct guardian_setup s = { .attempt = { .slot = 1, .token = 3 }, .deadline_s = 10 };
+
+	if (setjmp(reset) == 0)
+		guardian_run(&s, &ops, NULL);
+	return fake.notes;
+}
+
+static int set_up(void **ctx)
+{
+	(void)ctx;
+	memset(&fake, 0, sizeof(fake));
+	fake.record = GUARDIAN_RECORDED;
+	log_set_level(LOG_LEVEL_ERR);
+	return 0;
+}
+
+static void whole_way_to_the_reset(void **ctx)
+{
+	(void)ctx;
+	assert_string_equal(guard(), "record orderly sync read-only reboot reset");
+	assert_in_range(fake.now, 41000, 42000);
+}
+
+static void verdict_ends_it(void **ctx)
+{
+	(void)ctx;
+	fake.looks = true;
+	fake.record = GUARDIAN_CLOSED;
+	assert_string_equal(guard(), "look end");
+	assert_int_equal(fake.now, 0);
+}
+
+static void no_more_processes_is_no_way_out(void **ctx)
+{
+	(void)ctx;
+	fake.no_fork = true;
+	assert_string_equal(guard(), "record orderly sync read-only reboot reset");
+}
+
+static bool takes(const char *a, const char *b, const char *c, const char *d, const char *e)
+{
+	const char *argv[] = { "@keelboot-guardian", a, b, c, d, e, NULL };
+	struct guardian_setup s;
+
+	return guardian_args(&s, 6, (char *const *)argv);
+}
+
+static void arguments_are_checked(void **ctx)
+{
+	const char *argv[] = { "@g", "b", "37", "300", "60", "release", NULL };
+	struct guardian_setup s;
+
+	(void)ctx;
+	assert_true(guardian_args(&s, 6, (char *const *)argv));
+	assert_int_equal(s.attempt.slot, 1);
+	assert_int_equal(s.attempt.token, 37);
+	assert_int_equal(s.deadline_s, 300);
+	assert_int_equal(s.watchdog_s, 60);
+	assert_true(s.release);
+	assert_true(takes("-", "0", "0", "60", "keep"));
+	assert_true(takes("a", "1", "10", "0", "keep"));
+	assert_false(guardian_args(&s, 5, (char *const *)argv));
+	assert_false(takes("-", "0", "0", "0", "keep"));
+	assert_false(takes("-", "0", "0", "60", "release"));
+	assert_false(takes("-", "5", "10", "0", "keep"));
+	assert_false(takes("b", "0", "10", "0", "keep"));
+	assert_false(takes("b", "5", "0", "60", "keep"));
+	assert_false(takes("ba", "5", "10", "0", "keep"));
+	assert_false(takes("", "5", "10", "0", "keep"));
+	assert_false(takes("z", "5", "10", "0", "keep"));
+	assert_false(takes("b", "x", "10", "0", "keep"));
+	assert_false(takes("b", "5", "100000", "0", "keep"));
+	assert_false(takes("b", "5", "10", "-1", "keep"));
+}
+
+#define T(f) cmocka_unit_test_setup(f, set_up)
+
+int main(void)
+{
+	const struct CMUnitTest guardian[] = {
+		T(whole_way_to_the_reset),
+		T(verdict_ends_it),
+		T(no_more_processes_is_no_way_out),
+		T(arguments_are_checked),
+	};
+
+	return cmocka_run_group_tests(guardian, NULL, NULL);
+}
