@@ -116,13 +116,13 @@ static enum kb_err find_devices(struct boot *b)
 static void load_state(struct boot *b)
 {
 	choose_mask mountable = devices_mountable(&b->dev, &b->conf);
-	struct reset_evidence ev = { .orderly = false };
 
-	wdt_evidence(&b->wdt, &ev);
-	ev.orderly = !ev.watchdog_fired; /* an orderly reboot that hung was not one */
+	evidence_gather(&b->evidence, &b->wdt, b->conf.cookie);
 	record_load(&b->rec, b->dev.state, b->conf.nslots, mountable);
-	record_settle(&b->rec, &ev);
-	b->attempt.charge_good = reset_counts_good((enum reset_count)b->conf.count, &ev);
+	evidence_weigh(&b->evidence, &b->rec.s);
+	record_settle(&b->rec, &b->evidence.ev);
+	b->attempt.charge_good =
+		reset_counts_good((enum reset_count)b->conf.count, &b->evidence.ev);
 	b->attempt.forced = b->cmd.slot;
 }
 
@@ -280,6 +280,8 @@ enum kb_err boot(struct boot *b)
 	while (err == KB_ENOCAND && rescue_run(b))
 		err = choose_and_mount(b);
 	TRY(err);
+	if (!is_forced(b))
+		evidence_forget(&b->evidence);
 	wdt_decide(&b->wdt, b->conf.handover);
 	export_write(b);
 	guard_start(b);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "initramfs/devices.h"
+#include "initramfs/evidence.h"
 #include "initramfs/record.h"
 #include "initramfs/rescue.h"
 #include "initramfs/wdt.h"
@@ -20,6 +21,7 @@ struct boot {
 	struct wdt wdt;
 	struct probe probe;
 	struct devices dev;
+	struct evidence evidence;
 	struct record rec;
 	struct attempt attempt;
 	struct rescue rescue;

@@ -26,6 +26,11 @@ const struct conf_key conf_keys[] = {
 	{ "system", "count", "auto|always|never", "auto",
 	  "Whether boots of good slots are counted too: auto does it where no crash can be told.",
 	  NUMBER(COUNT, count, 0, 0) },
+	{ "system", "cookie", "auto|off|/dev/NAME", "auto",
+	  "Memory that outlives a reset but no power cut, to tell them apart: an mtd of the type "
+	  "ram; "
+	  "auto: ramoops.",
+	  TEXT(DEVICE, cookie) },
 	{ "system", "timeout", "SECONDS (1..3600)", "30", "How long a boot waits for its devices.",
 	  NUMBER(SECONDS, timeout_s, 1, 3600) },
 	{ "system", "commit-deadline", "SECONDS (10..86400)", "300",

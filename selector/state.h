@@ -103,7 +103,8 @@ struct state {
 	uint8_t installs; /* automatic installs since the last commit */
 	bool rebuilt;	  /* both regions were lost: no automatic install until a slot is good or no
 			     trial has tries */
-	uint64_t ps;	  /* hash of the last crash record seen in pstore; 0: none */
+	uint64_t ps;	  /* hash of the last panics seen in pstore; 0: none */
+	bool warm;	  /* memory was once found to outlive a reset of this device */
 	uint64_t floor;	  /* least sequence that may be installed */
 	char disk[STATE_STR_MAX + 1]; /* the disk bound at the first mark good; "" before */
 	uint8_t napplied, nrejected;

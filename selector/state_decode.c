@@ -152,6 +152,12 @@ static void get_floor(struct state *s, const struct text_line *l)
 	s->floor = number(l, UINT64_MAX - 1, UINT64_MAX);
 }
 
+/* A bad value: no power cut is told by it, so that nothing is excused. */
+static void get_warm(struct state *s, const struct text_line *l)
+{
+	s->warm = number(l, 1, 0) == 1;
+}
+
 static void get_ps(struct state *s, const struct text_line *l)
 {
 	uint8_t ps[sizeof(s->ps)];
@@ -200,8 +206,8 @@ static const struct {
 	{ "apply.usb", false, get_apply },   { "apply.command", false, get_apply },
 	{ "installs", false, get_installs }, { "rebuilt", false, get_rebuilt },
 	{ "floor", false, get_floor },	     { "ps", false, get_ps },
-	{ "disk", false, get_disk },	     { "applied", false, get_applied },
-	{ "rejected", false, get_rejected },
+	{ "warm", false, get_warm },	     { "disk", false, get_disk },
+	{ "applied", false, get_applied },   { "rejected", false, get_rejected },
 };
 
 static void get_st(struct state_slot *t, const struct text_line *l)

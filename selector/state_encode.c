@@ -132,6 +132,7 @@ static void put_rest(struct text_out *o, const struct state *s)
 		put_apply(o, &s->apply[i], (enum state_source)i);
 	put_number_if(o, "installs", s->installs);
 	put_number_if(o, "rebuilt", s->rebuilt);
+	put_number_if(o, "warm", s->warm);
 	put_number_if(o, "floor", s->floor);
 	if (s->ps != 0) {
 		bytes_put64(ps, __builtin_bswap64(s->ps));

@@ -52,6 +52,7 @@ static void fill(struct state *s)
 	s->installs = STATE_INSTALLS_LIMIT;
 	s->rebuilt = true;
 	s->ps = UINT64_MAX;
+	s->warm = true;
 	s->floor = UINT64_MAX - 2;
 	state_set_text(s->disk, all);
 }
@@ -97,7 +98,7 @@ static void everything_full_fits_and_comes_back(void **ctx)
 	assert_true(r.ps == s.ps && r.floor == s.floor && r.open_token == s.open_token);
 	assert_string_equal(r.disk, s.disk);
 	assert_int_equal(r.lr_count, STATE_LR_COUNT_MAX);
-	assert_true(r.clean && r.rebuilt && r.installs == STATE_INSTALLS_LIMIT);
+	assert_true(r.warm && r.clean && r.rebuilt && r.installs == STATE_INSTALLS_LIMIT);
 }
 
 static void text_is_readable(void **ctx)

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/evidence.h"
+
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#define BACKEND	   "/sys/module/pstore/parameters/backend"
+#define PMSG	   "/dev/pmsg0"
+#define COOKIE	   "Keelboot was here\n"
+#define COOKIE_LEN (sizeof(COOKIE) - 1)
+#define RECORD_MAX (16u << 10) /* bytes of a record that are looked at */
+#define PREFIX	   "dmesg-"
+
+/* ---------------------------------------------------------------- pstore */
+
+/* "Panic#1 Part1": the reason, which dump of that boot, and which part of it, newest first. */
+enum evidence_kind evidence_kind_of(const char *text)
+{
+	static const char panic[] = "Panic#", part[] = " Part1\n";
+	size_t digits;
+
+	if (strncmp(text, panic, strlen(panic)) != 0)
+		return EVIDENCE_OTHER;
+	text += strlen(panic);
+	digits = strspn(text, "0123456789");
+	if (digits == 0)
+		return EVIDENCE_OTHER;
+	return strncmp(text + digits, part, strlen(part)) == 0 ? EVIDENCE_PANIC
+							       : EVIDENCE_PANIC_MORE;
+}
+
+/* FNV-1a: tells records apart, and is no protection against anybody. */
+static uint64_t hash(const char *text, size_t len)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+/* The kernel shows "(null)" where there is none. */
+static bool has_backend(char *name, size_t size)
+{
+	if (os_read_file(BACKEND, name, size, NULL) != KB_OK)
+		return false;
+	name[strcspn(name, "\n")] = '\0';
+	return name[0] != '\0' && name[0] != '(';
+}
+
+static bool keep_copy(const char *name, const char *text, size_t len, size_t *kept)
+{
+	char path[96];
+
+	if (len > EVIDENCE_KEEP_MAX - *kept)
+		return false;
+	*kept += len;
+	snprintf(path, sizeof(path), EVIDENCE_KEEP "/%s", name);
+	return os_mkdir("/run/keelboot", 0755) == KB_OK && os_mkdir(EVIDENCE_KEEP, 0700) == KB_OK &&
+	       os_write_file(path, text, len) == KB_OK;
+}
+
+static void read_record(struct evidence *e, const char *name, size_t *kept)
+{
+	static char text[RECORD_MAX]; /* too large for a stack of process 1 */
+	char path[96];
+	size_t len;
+
+	snprintf(path, sizeof(path), EVIDENCE_PSTORE "/%s", name);
+	if (os_read_file(path, text, sizeof(text), &len) != KB_OK) {
+		log_warn("pstore: unable to read %s: %m", path);
+		return;
+	}
+	if (!keep_copy(name, text, len, kept))
+		log_debug("pstore: no copy of %s", name);
+	if (evidence_kind_of(text) != EVIDENCE_PANIC)
+		return;
+	log_notice("pstore: the kernel panicked (%s)", name);
+	/* In whatever order they come, and 0 is none. */
+	e->ps ^= hash(text, len);
+	if (e->ps == 0)
+		e->ps = 1;
+}
+
+static void read_pstore(struct evidence *e)
+{
+	static char names[EVIDENCE_RECORDS_MAX][64];
+	unsigned n = 0;
+	size_t kept = 0;
+	enum kb_err err = os_mount("pstore", EVIDENCE_PSTORE, "pstore",
+				   MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+
+	if ((err != KB_OK && err != KB_EBUSY) ||
+	    os_list(EVIDENCE_PSTORE, names, EVIDENCE_RECORDS_MAX, &n) != KB_OK) {
+		log_warn("pstore: unable to read " EVIDENCE_PSTORE ": %m");
+		return;
+	}
+	e->ev.can_tell_panic = true;
+	for (unsigned i = 0; i < n; i++) {
+		if (strncmp(names[i], "console-ramoops", 15) == 0)
+			e->cookie_found = true;
+		if (strncmp(names[i], PREFIX, strlen(PREFIX)) != 0)
+			continue;
+		memcpy(e->record[e->nrecords++], names[i], sizeof(names[i]));
+		read_record(e, names[i], &kept);
+	}
+}
+
+void evidence_forget(const struct evidence *e)
+{
+	for (unsigned i = 0; i < e->nrecords; i++) {
+		char path[96];
+
+		snprintf(path, sizeof(path), EVIDENCE_PSTORE "/%s", e->record[i]);
+		if (os_unlink(path) != KB_OK)
+			log_warn("pstore: unable to delete %s: %m", path);
+	}
+}
+
+/* ---------------------------------------------------------------- the cookie */
+
+static bool starts_with_cookie(const char *path)
+{
+	char text[COOKIE_LEN + 1];
+
+	return os_read_file(path, text, sizeof(text), NULL) == KB_OK && strcmp(text, COOKIE) == 0;
+}
+
+static void leave_cookie(const char *path)
+{
+	if (os_write_file(path, COOKIE, COOKIE_LEN) != KB_OK)
+		log_warn("cookie: unable to write to %s: %m", path);
+}
+
+/* What is in the console's or in our own part of ramoops was put there before the reset. */
+static void kernels_cookie(struct evidence *e, const char *backend)
+{
+	bool ramoops = strcmp(backend, "ramoops") == 0;
+
+	e->cookie_there = ramoops && (e->cookie_found || os_exists(PMSG));
+	if (!ramoops || !os_exists(PMSG))
+		return;
+	if (starts_with_cookie(EVIDENCE_PSTORE "/pmsg-ramoops-0"))
+		e->cookie_found = true;
+	leave_cookie(PMSG);
+}
+
+/* Nothing but memory is ever written to: a slip of the pen must not cost a flash. */
+static bool is_memory(const char *dev)
+{
+	char path[96], type[16];
+
+	snprintf(path, sizeof(path), "/sys/class/mtd/%.32s/type", strrchr(dev, '/') + 1);
+	return os_read_file(path, type, sizeof(type), NULL) == KB_OK && strcmp(type, "ram\n") == 0;
+}
+
+static void own_cookie(struct evidence *e, const char *dev)
+{
+	if (!is_memory(dev)) {
+		log_warn("cookie: %s is no memory (an mtd of the type ram); none is left there",
+			 dev);
+		return;
+	}
+	e->cookie_there = true;
+	e->cookie_found = starts_with_cookie(dev);
+	leave_cookie(dev);
+}
+
+void evidence_gather(struct evidence *e, const struct wdt *w, const char *cookie)
+{
+	char backend[32] = "";
+
+	memset(e, 0, sizeof(*e));
+	wdt_evidence(w, &e->ev);
+	if (has_backend(backend, sizeof(backend)))
+		read_pstore(e);
+	if (strcmp(cookie, "auto") == 0) {
+		kernels_cookie(e, backend);
+	} else {
+		e->cookie_found = false;
+		if (strcmp(cookie, "off") != 0)
+			own_cookie(e, cookie);
+	}
+}
+
+void evidence_weigh(struct evidence *e, struct state *s)
+{
+	e->ev.crash_record = e->ps != 0 && e->ps != s->ps;
+	if (e->ps != 0)
+		s->ps = e->ps;
+	e->ev.cookie_lost = s->warm && e->cookie_there && !e->cookie_found;
+	if (e->cookie_found)
+		s->warm = true;
+	/* A reboot that was orderly until it hung or panicked was not. */
+	e->ev.orderly = !e->ev.watchdog_fired && !e->ev.crash_record;
+}

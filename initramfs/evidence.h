@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is known of the last reset: the watchdog's status, crash records in pstore, and a cookie in
+ * memory that outlives a warm reset but not a power cut. docs/STATE.md has the table of what
+ * follows from it.
+ *
+ * Records are text of a kernel that was about to die, and a firmware's variables: nothing of them
+ * is believed but a known first line.
+ */
+#pragma once
+
+#include "initramfs/wdt.h"
+#include "selector/reset.h"
+
+#define EVIDENCE_PSTORE	     "/sys/fs/pstore"
+#define EVIDENCE_KEEP	     "/run/keelboot/crash" /* copies of the records, for the system */
+#define EVIDENCE_RECORDS_MAX 128
+#define EVIDENCE_KEEP_MAX    (256u << 10) /* bytes of all copies: /run is memory */
+
+struct evidence {
+	struct reset_evidence ev;
+	uint64_t ps;	   /* of all panics in pstore together; 0: there are none */
+	bool cookie_there; /* there is a memory for it */
+	bool cookie_found; /* and it held one */
+	unsigned nrecords; /* of crashes, survived ones too, and shutdowns */
+	char record[EVIDENCE_RECORDS_MAX][64];
+};
+
+/*
+ * Asks the watchdog, reads pstore (mounting it, if it has a back-end), and looks for the cookie,
+ * which is left anew. cookie: "auto", the kernel's own (/dev/pmsg0, or the console in ramoops);
+ * "off"; or /dev/mtdN of the type "ram". Never fails: what cannot be read says nothing.
+ */
+void evidence_gather(struct evidence *e, const struct wdt *w, const char *cookie);
+
+/*
+ * Compares that with what the state knows, and completes e->ev: a panic counts that s->ps has not
+ * seen; a missing cookie counts where s->warm tells that it was found once. Changes s in memory
+ * only. PURE.
+ */
+void evidence_weigh(struct evidence *e, struct state *s);
+
+/* Deletes the records that were read: to be called when what they meant is written. */
+void evidence_forget(const struct evidence *e);
+
+/* What the first line of a record is of. PURE. */
+enum evidence_kind {
+	EVIDENCE_OTHER,
+	EVIDENCE_PANIC,	     /* the newest part of a panic's record */
+	EVIDENCE_PANIC_MORE, /* an older part of it */
+};
+enum evidence_kind evidence_kind_of(const char *text);

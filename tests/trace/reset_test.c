@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a boot learns of the reset before it, and when it lets go of that. */
+#include "tests/trace/machine.h"
+
+#define RECORD "/sys/fs/pstore/dmesg-ramoops-0"
+#define PANIC  "Panic#1 Part1\n<0>[    4.2] Kernel panic - not syncing\n"
+
+static void has_pstore(const char *record)
+{
+	os_sim_file("/sys/module/pstore/parameters/backend", "ramoops\n");
+	os_sim_file("/sys/fs/pstore/.there", "");
+	if (record != NULL)
+		os_sim_file(RECORD, record);
+}
+
+static void panic_of_a_good_slot_is_written_before_its_record_goes(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	has_pstore(PANIC);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("panic_is_counted_once");
+	assert_order("write " STATE_DEV " at", "unlink " RECORD);
+	machine_told("\"cause\":\"crash\"");
+	s = machine_get();
+	assert_int_equal(s.slot[0].streak, 1);
+	assert_true(s.ps != 0);
+	/* Power went before the record was gone: the same panic does not count again. */
+	machine_restart();
+	has_pstore(PANIC);
+	machine.state.writes = 0;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_int_equal(machine_get().slot[0].streak, 1);
+	assert_int_equal(machine.state.writes, 0);
+	assert_once("unlink " RECORD);
+}
+
+static void healthy_boot_with_pstore_writes_nothing(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.watchdog.options &= ~(uint32_t)WDIOF_CARDRESET;
+	has_pstore(NULL);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_int_equal(machine.state.writes, 0);
+	assert_absent("unlink");
+}
+
+static void forced_slot_leaves_the_record_for_later(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.cmdline = "keelboot.slot=b\n";
+	has_pstore(PANIC);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent("unlink");
+	machine_restart();
+	machine.cmdline = "quiet\n";
+	has_pstore(PANIC);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_int_equal(machine_get().slot[0].streak, 1);
+}
+
+static void cut_of_a_trial_is_refunded_where_the_cookie_tells(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	s.warm = true;
+	machine_put(&s);
+	for (unsigned cut = 0; cut <= STATE_GRACE + 1; cut++) {
+		has_pstore(NULL);
+		os_sim_file("/dev/pmsg0", "");
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_once("write /dev/pmsg0");
+		s = machine_get();
+		assert_int_equal(s.slot[1].tries, STATE_TRIES - 1 - (cut > STATE_GRACE ? 1 : 0));
+		machine_restart();
+	}
+}
+
+static void cut_of_a_trial_costs_a_try_where_nothing_tells(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	for (unsigned cut = 0; cut < STATE_TRIES; cut++) {
+		has_pstore(NULL);
+		os_sim_file("/dev/pmsg0", ""); /* but never seen to outlive anything */
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1 - cut);
+		machine_restart();
+	}
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_int_equal(machine_get().slot[1].st, STATE_BAD);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(panic_of_a_good_slot_is_written_before_its_record_goes),
+		T(healthy_boot_with_pstore_writes_nothing),
+		T(forced_slot_leaves_the_record_for_later),
+		T(cut_of_a_trial_is_refunded_where_the_cookie_tells),
+		T(cut_of_a_trial_costs_a_try_where_nothing_tells),
+	};
+
+	return cmocka_run_group_tests_name("trace of a reset's cause", tests, NULL, NULL);
+}

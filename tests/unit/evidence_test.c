@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/os_sim_here.h"
+
+#include "initramfs/evidence.h"
+#include "lib/log.h"
+#include "tests/unit/states.h"
+
+#define BACKEND "/sys/module/pstore/parameters/backend"
+#define PANIC	"Panic#1 Part1\n<0>[    4.2] Kernel panic - not syncing: sysrq triggered crash\n"
+#define OOPS	"Oops#1 Part1\n<1>[    4.2] BUG: kernel NULL pointer dereference\n"
+#define COOKIE	"Keelboot was here\n"
+#define RECORD	EVIDENCE_PSTORE "/dmesg-ramoops-0"
+#define MTD	"/dev/mtd0"
+
+static struct evidence e;
+static struct state s;
+static const struct wdt no_watchdog;
+
+static int set_up(void **ctx)
+{
+	(void)ctx;
+	os_sim_reset();
+	os_sim_log_level(LOG_LEVEL_NOTICE);
+	os_sim_file(BACKEND, "ramoops\n");
+	os_sim_file(EVIDENCE_PSTORE "/.there", "");
+	states_fresh(&s);
+	return 0;
+}
+
+static void gather(const char *cookie)
+{
+	evidence_gather(&e, &no_watchdog, cookie);
+	evidence_weigh(&e, &s);
+}
+
+/* ---------------------------------------------------------------- pstore */
+
+static void only_the_newest_part_of_a_panic_tells(void **ctx)
+{
+	(void)ctx;
+	assert_int_equal(evidence_kind_of(PANIC), EVIDENCE_PANIC);
+	assert_int_equal(evidence_kind_of("Panic#12 Part1\n"), EVIDENCE_PANIC);
+	assert_int_equal(evidence_kind_of("Panic#1 Part2\n"), EVIDENCE_PANIC_MORE);
+	assert_int_equal(evidence_kind_of("Panic#1 Part10\n"), EVIDENCE_PANIC_MORE);
+	assert_int_equal(evidence_kind_of(OOPS), EVIDENCE_OTHER);
+	assert_int_equal(evidence_kind_of("Emergency#1 Part1\n"), EVIDENCE_OTHER);
+	assert_int_equal(evidence_kind_of("Shutdown#1 Part1\n"), EVIDENCE_OTHER);
+	assert_int_equal(evidence_kind_of("Panic# Part1\n"), EVIDENCE_OTHER);
+	assert_int_equal(evidence_kind_of("\nPanic#1 Part1\n"), EVIDENCE_OTHER);
+	assert_int_equal(evidence_kind_of("Panic#"), EVIDENCE_OTHER);
+	assert_int_equal(evidence_kind_of(""), EVIDENCE_OTHER);
+}
+
+static void no_back_end_no_mount(void **ctx)
+{
+	(void)ctx;
+	os_sim_file(BACKEND, "(null)\n");
+	os_sim_file(RECORD, PANIC);
+	gather("auto");
+	assert_false(e.ev.can_tell_panic || e.ev.crash_record);
+	assert_true(e.ev.orderly);
+	assert_string_equal(os_sim_trace(), "");
+	os_sim_remove(BACKEND);
+	gather("auto");
+	assert_false(e.ev.can_tell_panic);
+}
+
+static void panic_is_a_crash_once(void **ctx)
+{
+	(void)ctx;
+	os_sim_file(RECORD, PANIC);
+	gather("auto");
+	assert_true(e.ev.can_tell_panic && e.ev.crash_record && !e.ev.orderly);
+	assert_true(s.ps != 0 && s.ps == e.ps);
+	/* It could not be deleted: a firmware that keeps its variables. */
+	gather("auto");
+	assert_true(e.ev.can_tell_panic && !e.ev.crash_record && e.ev.orderly);
+	os_sim_file(RECORD, "Panic#1 Part1\n<0>[    9.9] Kernel panic - another\n");
+	gather("auto");
+	assert_true(e.ev.crash_record);
+}
+
+static void records_are_deleted_and_copies_stay(void **ctx)
+{
+	(void)ctx;
+	os_sim_file(RECORD, PANIC);
+	os_sim_file(EVIDENCE_PSTORE "/dmesg-ramoops-1", OOPS);
+	os_sim_file(EVIDENCE_PSTORE "/pmsg-ramoops-0", "somebody's");
+	gather("auto");
+	assert_int_equal(e.nrecords, 2);
+	assert_non_null(os_sim_text(RECORD)); /* not before what it means is written */
+	evidence_forget(&e);
+	assert_null(os_sim_text(RECORD));
+	assert_null(os_sim_text(EVIDENCE_PSTORE "/dmesg-ramoops-1"));
+	assert_non_null(os_sim_text(EVIDENCE_PSTORE "/pmsg-ramoops-0"));
+	assert_string_equal(os_sim_text(EVIDENCE_KEEP "/dmesg-ramoops-0"), PANIC);
+	assert_string_equal(os_sim_text(EVIDENCE_KEEP "/dmesg-ramoops-1"), OOPS);
+	gather("auto");
+	assert_false(e.ev.crash_record);
+	assert_true(s.ps != 0); /* and nothing is written for that */
+}
+
+static void oops_that_was_survived_is_no_crash(void **ctx)
+{
+	(void)ctx;
+	os_sim_file(RECORD, OOPS);
+	gather("auto");
+	assert_true(e.ev.can_tell_panic && !e.ev.crash_record && s.ps == 0);
+	os_sim_file(EVIDENCE_PSTORE "/dmesg-ramoops-1", "Panic#2 Part1\nfatal after all\n");
+	gather("auto");
+	assert_true(e.ev.crash_record);
+}
+
+static void parts_of_one_panic_count_once_in_any_order(void **ctx)
+{
+	uint64_t once;
+
+	(void)ctx;
+	os_sim_file(EVIDENCE_PSTORE "/dmesg-efi_pstore-170001", PANIC);
+	os_sim_file(EVIDENCE_PSTORE "/dmesg-efi_pstore-170002", "Panic#1 Part2\nolder\n");
+	gather("auto");
+	assert_int_equal(e.nrecords, 2);
+	once = s.ps;
+	os_sim_remove(EVIDENCE_PSTORE "/dmesg-efi_pstore-170002");
+	gather("auto");
+	assert_false(e.ev.crash_record);
+	assert_true(s.ps == once);
+}
+
+static void records_of_any_size_and_number_stay_within_bounds(void **ctx)
+{
+	static char big[40000];
+	char path[64];
+
+	(void)ctx;
+	memset(big, 'x', sizeof(big) - 1);
+	memcpy(big, PANIC, strlen(PANIC));
+	for (int i = 0; i < 200; i++) {
+		snprintf(path, sizeof(path), EVIDENCE_PSTORE "/dmesg-erst-%03d", i);
+		os_sim_file(path, i == 0 ? big : "Panic#1 Part2\n");
+	}
+	os_sim_log_level(LOG_LEVEL_WARNING);
+	gather("auto");
+	assert_true(e.ev.crash_record);
+	assert_in_range(e.nrecords, 100, EVIDENCE_RECORDS_MAX);
+	assert_in_range(strlen(os_sim_text(EVIDENCE_KEEP "/dmesg-erst-000")), 16000, 16384);
+	evidence_forget(&e);
+	gather("auto"); /* the rest */
+	assert_false(e.ev.crash_record);
+}
+
+static void pstore_that_cannot_be_mounted_says_nothing(void **ctx)
+{
+	(void)ctx;
+	os_sim_file(RECORD, PANIC);
+	os_sim_fail("mount pstore", 1, KB_EPERM);
+	gather("auto");
+	assert_false(e.ev.can_tell_panic || e.ev.crash_record);
+	os_sim_fail("mount pstore", 0, KB_EBUSY); /* somebody mounted it before us */
+	gather("auto");
+	assert_true(e.ev.crash_record);
+}
+
+/* ---------------------------------------------------------------- the cookie */
+
+static void cookie_tells_only_where_it_was_seen_to_outlive_a_reset(void **ctx)
+{
+	(void)ctx;
+	os_sim_file("/dev/pmsg0", "");
+	gather("auto"); /* the first boot */
+	assert_true(e.cookie_there && !e.cookie_found && !e.ev.cookie_lost && !s.warm);
+	assert_int_equal(os_sim_count("write /dev/pmsg0 Keelboot was here"), 1);
+	os_sim_file(EVIDENCE_PSTORE "/pmsg-ramoops-0", COOKIE); /* a warm reset */
+	gather("auto");
+	assert_true(e.cookie_found && !e.ev.cookie_lost && s.warm);
+	os_sim_remove(EVIDENCE_PSTORE "/pmsg-ramoops-0"); /* power was gone */
+	gather("auto");
+	assert_true(e.ev.cookie_lost && s.warm);
+	assert_int_equal(reset_classify(&s, &e.ev), RESET_POWER);
+	os_sim_remove("/dev/pmsg0"); /* a kernel without it */
+	gather("auto");
+	assert_false(e.ev.cookie_lost);
+}
+
+static void console_of_the_kernel_does_as_well(void **ctx)
+{
+	(void)ctx;
+	os_sim_file(EVIDENCE_PSTORE "/console-ramoops-0", "[    0.0] Linux version");
+	gather("auto");
+	assert_true(e.cookie_there && e.cookie_found && s.warm && e.nrecords == 0);
+}
+
+static void memory_of_its_own(void **ctx)
+{
+	(void)ctx;
+	os_sim_file(MTD, "\xa5\x5a garbage");
+	os_sim_file("/sys/class/mtd/mtd0/type", "ram\n");
+	gather(MTD);
+	assert_true(e.cookie_there && !e.cookie_found && !e.ev.cookie_lost);
+	assert_string_equal(os_sim_text(MTD), COOKIE);
+	gather(MTD);
+	assert_true(e.cookie_found && s.warm);
+	os_sim_file(MTD, "\xa5\x5a garbage");
+	gather(MTD);
+	assert_true(e.ev.cookie_lost);
+}
+
+static void nothing_but_memory_is_written_to(void **ctx)
+{
+	(void)ctx;
+	s.warm = true;
+	os_sim_file(MTD, "the boot loader");
+	os_sim_file("/sys/class/mtd/mtd0/type", "nor\n");
+	gather(MTD);
+	assert_string_equal(os_sim_text(MTD), "the boot loader");
+	assert_int_equal(os_sim_count("# cookie: /dev/mtd0 is no memory"), 1);
+	os_sim_file("/dev/vda", "disk");
+	gather("/dev/vda");
+	assert_string_equal(os_sim_text("/dev/vda"), "disk");
+	gather("off");
+	assert_false(e.cookie_there || e.ev.cookie_lost);
+	assert_int_equal(os_sim_count("write /dev"), 0);
+}
+
+/* ---------------------------------------------------------------- the tables of STATE.md */
+
+enum { W = 1, P = 2, C = 4, HARDWARE = 8 }; /* tells of watchdog, of panic, of power */
+
+static const struct happened {
+	const char *name;
+	bool clean, panic, fired, power;
+	const char *cause[HARDWARE]; /* by what the hardware tells */
+} happened[] = {
+	{ "power cut", .power = true,
+	  .cause = { "unknown", "unknown", "unknown", "unknown", "power", "power", "power",
+		     "power" } },
+	{ "hang, then the plug is pulled", .power = true,
+	  .cause = { "unknown", "unknown", "unknown", "unknown", "power", "power", "power",
+		     "power" } },
+	{ "hang, the watchdog fires", .fired = true,
+	  .cause = { "unknown", "crash", "unknown", "crash", "unknown", "crash", "unknown",
+		     "crash" } },
+	{ "panic, the kernel restarts", .panic = true,
+	  .cause = { "unknown", "unknown", "crash", "crash", "unknown", "unknown", "crash",
+		     "crash" } },
+	{ "panic, the watchdog fires", .panic = true, .fired = true,
+	  .cause = { "unknown", "crash", "crash", "crash", "unknown", "crash", "crash", "crash" } },
+	{ "panic, then the plug is pulled", .panic = true, .power = true,
+	  .cause = { "unknown", "unknown", "crash", "crash", "power", "power", "crash", "crash" } },
+	{ "orderly reboot, told to Keelboot", .clean = true,
+	  .cause = { "clean", "clean", "clean", "clean", "clean", "clean", "clean", "clean" } },
+	{ "the same, but it hangs, the watchdog fires", .clean = true, .fired = true,
+	  .cause = { "clean", "crash", "clean", "crash", "clean", "crash", "clean", "crash" } },
+	{ "the same, but the kernel panics", .clean = true, .panic = true,
+	  .cause = { "clean", "clean", "crash", "crash", "clean", "clean", "crash", "crash" } },
+	{ "orderly shutdown, told, and power off", .clean = true, .power = true,
+	  .cause = { "clean", "clean", "clean", "clean", "clean", "clean", "clean", "clean" } },
+	{ "reset button, or a reboot that was not told",
+	  .cause = { "unknown", "unknown", "unknown", "unknown", "unknown", "unknown", "unknown",
+		     "unknown" } },
+};
+
+/* What such hardware would show of it; a panic's record in a memory that lost its power is the
+ * case of a firmware's variables. */
+static enum reset_cause cause_of(const struct happened *h, int hardware)
+{
+	struct evidence seen = {
+		.ps = h->panic && hardware & P ? 0x1234 : 0,
+		.cookie_there = hardware & C,
+		.cookie_found = hardware & C && !h->power,
+		.ev = { .watchdog_fired = h->fired && hardware & W,
+			.can_tell_watchdog = hardware & W,
+			.can_tell_panic = hardware & P },
+	};
+
+	states_open(&s);
+	s.warm = hardware & C;
+	s.clean = h->clean;
+	evidence_weigh(&seen, &s);
+	return reset_classify(&s, &seen.ev);
+}
+
+static void doc_has(const char *row)
+{
+	static char doc[128 << 10];
+	FILE *f = fopen("docs/STATE.md", "r");
+	size_t len;
+
+	assert_non_null(f);
+	len = fread(doc, 1, sizeof(doc) - 1, f);
+	fclose(f);
+	doc[len] = '\0';
+	if (strstr(doc, row) == NULL)
+		fail_msg("docs/STATE.md has no row\n%s", row);
+}
+
+static void every_reset_on_every_hardware_is_a_row_of_the_page(void **ctx)
+{
+	(void)ctx;
+	for (unsigned i = 0; i < sizeof(happened) / sizeof(happened[0]); i++) {
+		char row[256];
+		int n = snprintf(row, sizeof(row), "| %s |", happened[i].name);
+
+		for (int hw = 0; hw < HARDWARE; hw++) {
+			const char *want = happened[i].cause[hw];
+
+			if (strcmp(reset_name(cause_of(&happened[i], hw)), want) != 0)
+				fail_msg("%s, hardware %d: not %s", happened[i].name, hw, want);
+			n += snprintf(row + n, sizeof(row) - (size_t)n, " %s |", want);
+		}
+		doc_has(row);
+	}
+}
+
+static void power_bits_of_the_watchdog_are_a_power_cut(void **ctx)
+{
+	struct evidence seen = { .ev = { .power_cause = true } };
+
+	(void)ctx;
+	states_open(&s);
+	evidence_weigh(&seen, &s);
+	assert_int_equal(reset_classify(&s, &seen.ev), RESET_POWER);
+	seen.ev.watchdog_fired = true;
+	assert_int_equal(reset_classify(&s, &seen.ev), RESET_CRASH);
+}
+
+static void every_way_to_count_is_a_row_of_the_page(void **ctx)
+{
+	static const char *const names[] = { "auto", "always", "never" };
+	static const bool want[3][4] = { { true, false, false, false },
+					 { true, true, true, true },
+					 { false, false, false, false } };
+
+	(void)ctx;
+	for (int count = RESET_COUNT_AUTO; count <= RESET_COUNT_NEVER; count++) {
+		char row[128];
+		int n = snprintf(row, sizeof(row), "| `count=%s` |", names[count]);
+
+		for (int hw = 0; hw < 4; hw++) {
+			const struct reset_evidence ev = { .can_tell_watchdog = hw & W,
+							   .can_tell_panic = hw & P };
+
+			assert_int_equal(reset_counts_good((enum reset_count)count, &ev),
+					 want[count][hw]);
+			n += snprintf(row + n, sizeof(row) - (size_t)n, " %s |",
+				      want[count][hw] ? "counted" : "not");
+		}
+		doc_has(row);
+	}
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup(f, set_up)
+	const struct CMUnitTest tests[] = {
+		T(only_the_newest_part_of_a_panic_tells),
+		T(no_back_end_no_mount),
+		T(panic_is_a_crash_once),
+		T(records_are_deleted_and_copies_stay),
+		T(oops_that_was_survived_is_no_crash),
+		T(parts_of_one_panic_count_once_in_any_order),
+		T(records_of_any_size_and_number_stay_within_bounds),
+		T(pstore_that_cannot_be_mounted_says_nothing),
+		T(cookie_tells_only_where_it_was_seen_to_outlive_a_reset),
+		T(console_of_the_kernel_does_as_well),
+		T(memory_of_its_own),
+		T(nothing_but_memory_is_written_to),
+		T(every_reset_on_every_hardware_is_a_row_of_the_page),
+		T(power_bits_of_the_watchdog_are_a_power_cut),
+		T(every_way_to_count_is_a_row_of_the_page),
+	};
+
+	return cmocka_run_group_tests_name("evidence", tests, NULL, NULL);
+}
