@@ -83,11 +83,13 @@ static bool child_fds(const struct os_spawn *sp, int fd3, bool of_init)
 
 static void default_signals(void)
 {
-	struct sigaction sa = { .sa_handler = SIG_DFL };
+	/* As the kernel has it: glibc's sigaction() refuses the two signals that it keeps for
+	 * itself, and those may be ignored as well. All zero is SIG_DFL. */
+	static const unsigned long kernel_sigaction[4];
 	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++)
-		sigaction(sig, &sa, NULL);
+		syscall(SYS_rt_sigaction, sig, kernel_sigaction, NULL, NSIG / 8);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
