@@ -36,6 +36,7 @@ EXAMPLES = {
     ("system", "compatible"): "acme-gateway-2",
     ("system", "disk"): "/devices/platform/soc/fe340000.mmc/*",
     ("system", "count"): "always",
+    ("system", "cookie"): "/dev/mtd0",
     ("system", "timeout"): "60",
     ("system", "commit-deadline"): "900",
     ("system", "tries"): "5",

@@ -16,6 +16,7 @@ static void device_without_a_watchdog_boots(void **ctx)
 	assert_once("# watchdog: none");
 	assert_in_range(os_now_ms(), 500, 600);
 	machine_told("\"watchdog\":{\"device\":\"\",\"timeout\":0}");
+	machine_told("\"watchdog: none; a hang is not noticed\"");
 }
 
 static void watchdog_is_armed_before_the_other_modules_load(void **ctx)
