@@ -181,6 +181,14 @@ class Bench:
         return self.device.initramfs("--module", "i6300esb", "--level", "3", *options, name=name,
                                      modules=modules)
 
+    def initramfs_with(self, *lines, name, modules=LEAN, conf=None) -> Path:
+        """One whose system.conf has these lines in [system]; or is `conf`."""
+        path = self.work / f"{name}.system.conf"
+        conf = conf or self.device.conf.replace("[system]\n", "\n".join(["[system]", *lines, ""]))
+        path.write_text(conf)
+        unique = hashlib.sha256(conf.encode()).hexdigest()[:12]
+        return self.initramfs("--conf", path, name=f"{name}-{unique}", modules=modules)
+
     def machine(self, disk, *, initrd=None, append="", **options):
         """The machine, switched off; its console is logged into the scenario's folder."""
         self.machines += 1
