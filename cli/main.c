@@ -77,6 +77,11 @@ static const struct verb verbs[] = {
 	  "Runs each program in /usr/lib/keelboot/check.d and /etc/keelboot/check.d, in the order\n"
 	  "of their names, and fails if one does. It gives no verdict on the slot.\n\n"
 	  "Example:  keelboot check && keelboot mark good\n" },
+	{ "doctor", doctor_cmd, NULL, "find what keeps this device from being safe",
+	  "Usage: keelboot doctor [--json] [--sys-root DIR]\n\n"
+	  "Looks at watchdog, kernel, state, slots, keys and staging, and says how to mend what\n"
+	  "it finds. Fails if one of the findings is an error. Writes nothing.\n\n"
+	  "Example:  keelboot doctor\n" },
 	{ "check-config", check_config_cmd, NULL, "look for mistakes in system.conf",
 	  "Usage: keelboot check-config [FILE] [--json]\n\n"
 	  "Without FILE all that the boot would read: system.conf and its drop-ins. What a boot\n"

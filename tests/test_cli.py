@@ -203,7 +203,8 @@ def test_wrong_usage_names_the_way_out(args, says):
 
 
 @pytest.mark.parametrize("verb", ["status", "mark", "stage", "unstage", "install", "switch",
-                                  "history", "check", "check-config", "state", "bundle", "key"])
+                                  "history", "check", "doctor", "check-config", "state", "bundle",
+                                  "key"])
 def test_each_verb_has_help_with_an_example(verb):
     by_option, by_help = run(verb, "--help"), run("help", verb)
     assert by_option.returncode == by_help.returncode == OK
@@ -213,7 +214,7 @@ def test_each_verb_has_help_with_an_example(verb):
 
 
 @pytest.mark.parametrize("verb", ["status", "mark", "stage", "install", "switch", "history",
-                                  "check", "check-config", "state"])
+                                  "check", "doctor", "check-config", "state"])
 def test_the_man_page_has_every_option_of_the_help(verb):
     page = (TOP / "docs/man/keelboot.1").read_text()
     told = set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", run("help", verb).stdout))
@@ -221,8 +222,8 @@ def test_the_man_page_has_every_option_of_the_help(verb):
     # Every option in the page is one that some verb takes.
     for option in set(re.findall(r"Fl -([a-z][a-z-]+)", page)):
         assert option == "help" or any(f"--{option}" in run("help", v).stdout
-                                       for v in ("mark", "install", "switch", "check", "state",
-                                                 "history"))
+                                       for v in ("mark", "install", "switch", "check", "doctor",
+                                                 "state", "history"))
 
 
 def test_help_lists_the_verbs_and_version_is_the_makefiles():

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/doctor.h"
+
+#include "lib/util.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct option {
+	const char *name; /* without CONFIG_ */
+	enum doctor_severity severity;
+	const char *why; /* what does not work without it */
+};
+
+static const struct option options[] = {
+	{ "BLK_DEV_INITRD", DOCTOR_ERROR, "there is no initramfs without it" },
+	{ "DEVTMPFS", DOCTOR_ERROR, "the boot finds no devices" },
+	{ "TMPFS", DOCTOR_ERROR, "the boot has no /run" },
+	{ "NAMESPACES", DOCTOR_ERROR, "media cannot be mounted apart from the rest" },
+	{ "SECCOMP_FILTER", DOCTOR_ERROR, "the decoder refuses to work: no bundle is installed" },
+	{ "MEMFD_CREATE", DOCTOR_ERROR, "the decoder refuses to work: no bundle is installed" },
+	{ "WATCHDOG", DOCTOR_ERROR, "there is no watchdog" },
+	{ "WATCHDOG_SYSFS", DOCTOR_NOTE, "the watchdog cannot be looked at" },
+	{ "PSTORE", DOCTOR_WARNING, "a panic cannot be told from a power cut" },
+	{ "MAGIC_SYSRQ", DOCTOR_WARNING, "the guardian has one way less to force a restart" },
+};
+
+static bool is_set(const char *text, const char *name)
+{
+	char line[64];
+	size_t len = (size_t)snprintf(line, sizeof(line), "CONFIG_%s=", name);
+
+	for (const char *at = strstr(text, line); at != NULL; at = strstr(at + 1, line))
+		if ((at == text || at[-1] == '\n') && (at[len] == 'y' || at[len] == 'm'))
+			return true;
+	return false;
+}
+
+static void check_options(struct doctor *doc)
+{
+	const char *text = doctor_config_text(doc);
+
+	if (text == NULL) {
+		doctor_find(
+			doc, DOCTOR_NOTE, "kernel-options-unknown",
+			"build the kernel with CONFIG_IKCONFIG_PROC=y",
+			"neither /proc/config.gz nor /boot/config-* of this kernel can be read");
+		return;
+	}
+	for (size_t i = 0; i < KB_ARRAY_LEN(options); i++) {
+		char fix[80];
+
+		if (is_set(text, options[i].name))
+			continue;
+		snprintf(fix, sizeof(fix), "build the kernel with CONFIG_%s=y", options[i].name);
+		doctor_find(doc, options[i].severity, "kernel-option", fix,
+			    "the kernel has no CONFIG_%s: %s", options[i].name, options[i].why);
+	}
+}
+
+static void check_panic(struct doctor *doc)
+{
+	char text[16];
+
+	if (!doctor_read(doc, "/proc/sys/kernel/panic", text, sizeof(text)))
+		return;
+	if (strcmp(text, "0") == 0)
+		doctor_find(doc, DOCTOR_ERROR, "panic-hangs",
+			    "add panic=10 to the kernel command line, and see that no sysctl sets "
+			    "kernel.panic to 0",
+			    "a panic of the kernel stops the machine for ever");
+	if (doctor_read(doc, "/proc/sys/kernel/panic_on_oops", text, sizeof(text)) &&
+	    strcmp(text, "0") == 0)
+		doctor_find(doc, DOCTOR_NOTE, "oops-survives",
+			    "add oops=panic to the kernel command line if a half-dead system is "
+			    "worse than a restart",
+			    "the kernel goes on after an oops");
+}
+
+static void check_command_line(struct doctor *doc)
+{
+	const struct cmdline *c = &doc->cmd;
+
+	for (unsigned i = 0; i < c->nwarnings; i++)
+		doctor_find(doc, DOCTOR_WARNING, "command-line",
+			    "correct it in the boot loader's configuration",
+			    "kernel command line: %.200s", c->warning[i]);
+	if (!c->enable)
+		doctor_find(doc, DOCTOR_ERROR, "command-line-disabled",
+			    "take keelboot.enable=0 off the kernel command line",
+			    "keelboot.enable=0: no update is applied, and nothing falls back");
+	if (c->slot >= 0)
+		doctor_find(doc, DOCTOR_ERROR, "command-line-slot",
+			    "take keelboot.slot= off the kernel command line; `keelboot switch` "
+			    "chooses a slot for good",
+			    "keelboot.slot=%c: each boot takes this slot, uncounted, and no update "
+			    "is applied",
+			    state_slot_letter(c->slot));
+	if (c->media == CMDLINE_MEDIA_NONE)
+		doctor_find(doc, DOCTOR_WARNING, "command-line-media",
+			    "take keelboot.media=none off the kernel command line",
+			    "keelboot.media=none: no boot looks for an update");
+}
+
+static void check_pstore(struct doctor *doc)
+{
+	char text[64];
+
+	if (doctor_read(doc, "/sys/module/pstore/parameters/backend", text, sizeof(text)) &&
+	    (text[0] == '\0' || strcmp(text, "(null)") == 0))
+		doctor_find(doc, DOCTOR_NOTE, "pstore-none",
+			    "reserve memory for ramoops, or load efi_pstore",
+			    "pstore has nowhere to keep the kernel's last words");
+}
+
+void doctor_kernel(struct doctor *doc)
+{
+	check_command_line(doc);
+	check_panic(doc);
+	check_options(doc);
+	check_pstore(doc);
+}

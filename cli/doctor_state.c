@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state partition: can it be read, what holds updates back, how worn it is, is the disk known.
+ */
+#include "cli/doctor.h"
+
+#include "lib/os.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Times that each cell may be written before it is worth a word: far from what any flash bears. */
+#define CELL_WRITES_MAX 1000
+
+static bool check_found(struct doctor *doc)
+{
+	const struct status *st = &doc->st;
+
+	if (st->opened != KB_OK)
+		doctor_find(doc, DOCTOR_ERROR, "state-missing",
+			    "name it in [state] partition= of system.conf; run this as root",
+			    "the state partition cannot be opened: nothing is counted");
+	else if (st->d->finding == STORE_BLANK)
+		doctor_find(doc, DOCTOR_ERROR, "state-blank",
+			    "boot with Keelboot once, or write it: keelboot state init",
+			    "the state partition was never written");
+	else if (st->d->finding == STORE_LOST)
+		doctor_find(doc, DOCTOR_ERROR, "state-lost",
+			    "reboot: the boot makes a new state from the slots",
+			    "both regions of the state are damaged");
+	return st->have_state;
+}
+
+static void check_regions(struct doctor *doc)
+{
+	for (int i = 0; i < 2; i++) {
+		if (doc->st.region[i] == STATUS_REGION_UNREADABLE)
+			doctor_find(doc, DOCTOR_ERROR, "state-region-unreadable",
+				    "save what is on the disk, and replace it",
+				    "region %d of the state cannot be read: the storage is failing",
+				    i + 1);
+		else if (doc->st.region[i] == STATUS_REGION_NO_RECORD)
+			doctor_find(doc, DOCTOR_WARNING, "state-region-empty",
+				    "nothing: the next write of the state puts a record there",
+				    "region %d of the state holds no valid record", i + 1);
+	}
+}
+
+static void check_wear(struct doctor *doc)
+{
+	uint64_t each = doc->d->state.seq / (2 * STORE_CELLS);
+
+	if (each > CELL_WRITES_MAX)
+		doctor_find(doc, DOCTOR_WARNING, "state-wear",
+			    "see `keelboot history` for what writes it so often; count=never or a "
+			    "watchdog that tells its resets saves two records at each boot",
+			    "the state was written %" PRIu64 " times, each cell about %" PRIu64
+			    " times",
+			    doc->d->state.seq, each);
+}
+
+static void check_holds(struct doctor *doc)
+{
+	const struct state *s = &doc->d->state;
+
+	if (s->newer)
+		doctor_find(doc, DOCTOR_WARNING, "state-newer", "update the keelboot command",
+			    "the state was written by a newer Keelboot: not all of it is "
+			    "understood");
+	if (s->rebuilt)
+		doctor_find(doc, DOCTOR_WARNING, "state-rebuilt", "keelboot mark good",
+			    "the state was lost and made anew: no update installs itself before a "
+			    "slot is good");
+	if (s->installs >= STATE_INSTALLS_LIMIT)
+		doctor_find(doc, DOCTOR_ERROR, "installs-exhausted", "keelboot mark good",
+			    "%d updates in turn did not prove themselves: no more install "
+			    "themselves",
+			    STATE_INSTALLS_LIMIT);
+	for (int src = 0; src < STATE_SRC_COUNT; src++)
+		if (plan_source_skipped(s, (enum state_source)src))
+			doctor_find(doc, DOCTOR_ERROR, "source-skipped",
+				    "look at the medium, then: keelboot mark good",
+				    "updates from source %s took the device down %d times: it is "
+				    "left alone",
+				    state_source_name((enum state_source)src), STATE_APPLY_LIMIT);
+}
+
+/* A line "KEY VALUE" of what the boot found. */
+static bool boot_device(const struct doctor *doc, const char *key, char *value, size_t size)
+{
+	static char text[32768];
+	char path[DEVICE_PATH_MAX];
+	char *rest = text, *line;
+	size_t len = strlen(key);
+
+	snprintf(path, sizeof(path), "%s/devices", doc->d->opts->run_dir);
+	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
+		return false;
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (strncmp(line, key, len) != 0 || line[len] != ' ')
+			continue;
+		snprintf(value, size, "%s", line + len + 1);
+		return true;
+	}
+	return false;
+}
+
+static void check_disk(struct doctor *doc)
+{
+	char id[DEVICE_PATH_MAX], other[DEVICE_PATH_MAX];
+
+	if (boot_device(doc, "ambiguous", other, sizeof(other)))
+		doctor_find(doc, DOCTOR_ERROR, "disk-ambiguous",
+			    "pin the right one: [system] disk= of system.conf",
+			    "another disk, %.100s, looks just like this device's: no update is "
+			    "installed",
+			    other);
+	if (doc->d->conf.disk[0] != '\0' || !doc->d->run_found)
+		return;
+	if (doc->d->state.disk[0] == '\0')
+		doctor_find(doc, DOCTOR_WARNING, "disk-not-pinned",
+			    "keelboot mark good binds it; or set [system] disk= of system.conf",
+			    "the state is bound to no disk yet: another one with the same labels "
+			    "could be taken for it");
+	else if (boot_device(doc, "diskid", id, sizeof(id)) &&
+		 strncmp(id, doc->d->state.disk, STATE_STR_MAX) != 0)
+		doctor_find(doc, DOCTOR_WARNING, "disk-moved",
+			    "if that is meant: keelboot mark good binds it anew",
+			    "the device runs from disk %.80s, and the state is bound to %.48s", id,
+			    doc->d->state.disk);
+}
+
+void doctor_state(struct doctor *doc)
+{
+	if (!check_found(doc))
+		return;
+	check_regions(doc);
+	check_wear(doc);
+	check_holds(doc);
+	check_disk(doc);
+}

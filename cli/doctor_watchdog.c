@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* By sysfs alone: to open a watchdog is to arm it, or to find it busy. */
+#include "cli/boot_json.h"
+#include "cli/doctor.h"
+
+#include "lib/bytes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NODES_MAX 8
+#define DROP_IN	  "/run/systemd/system.conf.d/00-keelboot.conf"
+#define FIX_MODULE                                                                    \
+	"pack the driver of the hardware's watchdog into the initramfs (mkinitramfs " \
+	"--module-set watchdog), or softdog"
+
+/* <linux/watchdog.h>, as the file "options" has them. */
+enum { MAGICCLOSE = 0x0100, CARDRESET = 0x0020 };
+
+static bool attribute(const struct doctor *doc, const char *node, const char *name, char *text,
+		      size_t size)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/class/watchdog/%s/%s", node, name);
+	return doctor_read(doc, path, text, size);
+}
+
+static bool has_node(const struct doctor *doc, const char *node)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/class/watchdog/%s", node);
+	return doctor_exists(doc, path);
+}
+
+/* The one that the boot armed. */
+static const char *armed_by_boot(const struct doctor *doc)
+{
+	json_object *wdt;
+
+	if (doc->st.boot == NULL || !json_object_object_get_ex(doc->st.boot, "watchdog", &wdt))
+		return NULL;
+	return boot_json_text(wdt, "device");
+}
+
+/* The name of the node to look at; false: there is none at all. */
+static bool pick(struct doctor *doc, const char *wanted, char *node, size_t size)
+{
+	const char *armed = armed_by_boot(doc);
+
+	if (strncmp(wanted, "/dev/", 5) != 0 && armed != NULL)
+		wanted = armed;
+	if (strncmp(wanted, "/dev/", 5) == 0) {
+		const char *name = strrchr(wanted, '/') + 1;
+
+		/* "/dev/watchdog" is the first one under its old name. */
+		snprintf(node, size, "%s", strcmp(name, "watchdog") == 0 ? "watchdog0" : name);
+		if (has_node(doc, node))
+			return true;
+	}
+	for (unsigned i = 0; i < NODES_MAX; i++) {
+		snprintf(node, size, "watchdog%u", i);
+		if (!has_node(doc, node))
+			continue;
+		if (strncmp(wanted, "/dev/", 5) == 0)
+			doctor_find(doc, DOCTOR_WARNING, "watchdog-other",
+				    "name the right one: [watchdog] device= of system.conf",
+				    "there is no %s; /dev/%s is used", wanted, node);
+		return true;
+	}
+	return false;
+}
+
+static bool keeper_runs(const struct doctor *doc)
+{
+	char path[DEVICE_PATH_MAX], proc[64], text[32];
+	struct doctor run = { .sys_root = "" };
+	uint64_t pid;
+
+	snprintf(path, sizeof(path), "%s/guardian", doc->d->opts->run_dir);
+	if (!doctor_read(&run, path, text, sizeof(text)) ||
+	    bytes_decimal(&pid, text, INT32_MAX) != KB_OK)
+		return false;
+	snprintf(proc, sizeof(proc), "/proc/%u", (unsigned)pid);
+	return doctor_exists(doc, proc);
+}
+
+/* Who has to feed it now, and whether that happens. */
+static void check_feeding(struct doctor *doc, const char *node)
+{
+	char state[16], nowayout[8];
+	bool known = attribute(doc, node, "state", state, sizeof(state));
+	bool idle = known && strcmp(state, "inactive") == 0;
+
+	switch (doc->d->conf.handover) {
+	case CONF_HANDOVER_SYSTEM:
+		if (idle)
+			doctor_find(doc, DOCTOR_ERROR, "watchdog-idle",
+				    "let the system feed it (systemd: RuntimeWatchdogSec=), or set "
+				    "[watchdog] handover=keeper",
+				    "/dev/%s does not count: a hang of the running system is not "
+				    "noticed",
+				    node);
+		if (doctor_exists(doc, "/run/systemd/system") && !doctor_exists(doc, DROP_IN))
+			doctor_find(doc, DOCTOR_WARNING, "watchdog-systemd",
+				    "boot with Keelboot's init, which writes it, or set "
+				    "RuntimeWatchdogSec= in systemd's system.conf",
+				    "systemd was not told of the watchdog: no %s", DROP_IN);
+		break;
+	case CONF_HANDOVER_KEEPER:
+		if (!keeper_runs(doc))
+			doctor_find(doc, DOCTOR_ERROR, "guardian-gone",
+				    "see the log for why it ended; does a script kill all "
+				    "processes?",
+				    "handover=keeper, but no guardian runs (%s/guardian): nobody "
+				    "feeds the watchdog",
+				    doc->d->opts->run_dir);
+		break;
+	case CONF_HANDOVER_RELEASE:
+		if (attribute(doc, node, "nowayout", nowayout, sizeof(nowayout)) &&
+		    strcmp(nowayout, "0") != 0)
+			doctor_find(doc, DOCTOR_ERROR, "watchdog-nowayout",
+				    "load its module without nowayout, or set [watchdog] "
+				    "handover=keeper",
+				    "handover=release, but /dev/%s cannot be stopped (nowayout)",
+				    node);
+		doctor_find(doc, DOCTOR_NOTE, "watchdog-released",
+			    "set [watchdog] handover=system or keeper to have it all the time",
+			    "handover=release: a hang of a good slot is not noticed");
+		break;
+	}
+}
+
+static void check_abilities(struct doctor *doc, const char *node)
+{
+	char identity[64], options[32], nowayout[8];
+	unsigned long bits;
+
+	if (!attribute(doc, node, "identity", identity, sizeof(identity))) {
+		doctor_find(doc, DOCTOR_NOTE, "watchdog-unseen",
+			    "build the kernel with CONFIG_WATCHDOG_SYSFS=y",
+			    "/dev/%s cannot be looked at without arming it", node);
+		return;
+	}
+	if (strcmp(identity, "Software Watchdog") == 0)
+		doctor_find(doc, DOCTOR_WARNING, "watchdog-software",
+			    "use the hardware's watchdog: pack its driver into the initramfs",
+			    "/dev/%s is softdog: no help when the kernel itself hangs", node);
+	if (!attribute(doc, node, "options", options, sizeof(options)))
+		return;
+	bits = strtoul(options, NULL, 0);
+	if (!(bits & MAGICCLOSE) && attribute(doc, node, "nowayout", nowayout, sizeof(nowayout)) &&
+	    strcmp(nowayout, "0") == 0)
+		doctor_find(doc, DOCTOR_WARNING, "watchdog-stops-on-close",
+			    "load its module with nowayout=1",
+			    "/dev/%s (%s) stops when whoever feeds it ends", node, identity);
+	if (!(bits & CARDRESET) && doc->d->conf.count == CONF_COUNT_AUTO)
+		doctor_find(doc, DOCTOR_NOTE, "watchdog-no-cause",
+			    "nothing needs to be done; pstore lets the kernel's panics be told, "
+			    "too",
+			    "/dev/%s (%s) cannot tell that it reset the machine", node, identity);
+}
+
+static void check_reboot(struct doctor *doc)
+{
+	char text[16];
+
+	if (doctor_read(doc, "/sys/module/watchdog/parameters/stop_on_reboot", text,
+			sizeof(text)) &&
+	    text[0] != '0' && text[0] != '-')
+		doctor_find(doc, DOCTOR_WARNING, "watchdog-stop-on-reboot",
+			    "add watchdog.stop_on_reboot=0 to the kernel command line",
+			    "the kernel stops the watchdog at a reboot: a shutdown that hangs is "
+			    "not noticed");
+}
+
+void doctor_watchdog(struct doctor *doc)
+{
+	const char *wanted =
+		doc->cmd.watchdog[0] != '\0' ? doc->cmd.watchdog : doc->d->conf.watchdog;
+	const char *armed = armed_by_boot(doc);
+	char node[64];
+
+	if (strcmp(wanted, "off") == 0) {
+		doctor_find(doc, DOCTOR_WARNING, "watchdog-off",
+			    "set [watchdog] device= of system.conf, and take keelboot.watchdog=off "
+			    "off the command line",
+			    "the watchdog is switched off: nothing ends a hang");
+		return;
+	}
+	if (!pick(doc, wanted, node, sizeof(node))) {
+		doctor_find(doc, DOCTOR_ERROR, "watchdog-none", FIX_MODULE,
+			    "there is no watchdog: nothing ends a hang");
+		return;
+	}
+	if (armed != NULL && armed[0] == '\0')
+		doctor_find(doc, DOCTOR_ERROR, "watchdog-late", FIX_MODULE,
+			    "/dev/%s is there now, but the boot had none: a trial that hangs early "
+			    "is not ended",
+			    node);
+	check_feeding(doc, node);
+	check_abilities(doc, node);
+	check_reboot(doc);
+}

@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`keelboot doctor`: a healthy device has no findings; each thing that is wrong has one of its own."""
+import gzip
+import json
+import re
+import struct
+
+import pytest
+from test_cli import (FAILURE, MIB, OK, REGIONS, TOP, crc32c, edit, make_device, make_factory,
+                      run)
+
+__all__ = ["make_device", "make_factory"]
+OPTIONS = ("BLK_DEV_INITRD", "DEVTMPFS", "TMPFS", "NAMESPACES", "SECCOMP_FILTER", "MEMFD_CREATE",
+           "WATCHDOG", "WATCHDOG_SYSFS", "PSTORE", "MAGIC_SYSRQ")
+WATCHDOG = "sys/class/watchdog/watchdog0"
+
+
+class Board:
+    """A device with a healthy kernel around it, in files."""
+
+    def __init__(self, dev):
+        self.dev = dev
+        self.sys = dev.path / "sys-root"
+        for path, text in {
+                "proc/cmdline": "root=keelboot panic=10 console=ttyS0",
+                "proc/sys/kernel/panic": "10",
+                "proc/sys/kernel/panic_on_oops": "1",
+                "proc/sys/kernel/osrelease": "6.1.0-test",
+                "proc/uptime": "100.00 90.00",
+                "boot/config-6.1.0-test": "".join(f"CONFIG_{o}=y\n" for o in OPTIONS),
+                "sys/module/watchdog/parameters/stop_on_reboot": "0",
+                "sys/module/pstore/parameters/backend": "ramoops",
+                f"{WATCHDOG}/identity": "iTCO_wdt",
+                f"{WATCHDOG}/state": "active",
+                f"{WATCHDOG}/nowayout": "0",
+                f"{WATCHDOG}/options": "0x81a0",
+        }.items():
+            self.put(path, text)
+        self.boot()
+
+    def put(self, path, text):
+        file = self.sys / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text + "\n")
+
+    def boot(self, slot="a", **boot):
+        boot.setdefault("watchdog", {"device": "/dev/watchdog0", "timeout": 60})
+        self.dev.boot(slot, **boot)
+
+    def findings(self, code=None):
+        result = run(*self.dev.options(), "doctor", "--sys-root", self.sys, "--json")
+        told = json.loads(result.stdout)
+        assert told["schema"] == 1
+        for f in told["findings"]:
+            assert f["text"] and f["fix"] and f["severity"] in ("note", "warning", "error")
+        errors = sum(f["severity"] == "error" for f in told["findings"])
+        assert errors == told["errors"]
+        assert result.returncode == (FAILURE if errors else OK)
+        assert code is None or result.returncode == code
+        return {(f["severity"], f["id"]) for f in told["findings"]}
+
+
+@pytest.fixture(name="board")
+def make_board(dev, factory):
+    """Two good slots, a key, a watchdog that the system feeds, a bound disk."""
+    (dev.root / "etc/keelboot/keys/release.pem").write_bytes(factory.public.read_bytes())
+    dev.init("--good", "a", "--good", "b", "--version", "1.0", "--sequence", 10)
+    edit(dev, disk="/devices/pci0000:00/nvme0")
+    return Board(dev)
+
+
+def test_a_healthy_device_has_no_findings(board):
+    assert board.findings(OK) == set()
+    result = run(*board.dev.options(), "doctor", "--sys-root", board.sys)
+    assert (result.returncode, result.stderr) == (OK, "")
+    assert result.stdout == "0 errors, 0 warnings, 0 notes.\n"
+
+
+def test_it_writes_nothing(board):
+    before = board.dev.state.read_bytes()
+    board.put("proc/sys/kernel/panic", "0")
+    board.findings(FAILURE)
+    assert board.dev.state.read_bytes() == before
+
+
+def test_a_finding_in_text_has_its_fix_below_and_errors_come_first(board):
+    board.put("proc/sys/kernel/panic", "0")
+    board.put("proc/sys/kernel/panic_on_oops", "0")
+    board.put(f"{WATCHDOG}/identity", "Software Watchdog")
+    result = run(*board.dev.options(), "doctor", "--sys-root", board.sys)
+    lines = result.stdout.splitlines()
+    assert result.returncode == FAILURE
+    assert re.match(r"error \[panic-hangs\]: ", lines[0]) and lines[1].startswith("    fix: add panic=10")
+    assert [line.split(" ")[0] for line in lines[0::2]] == ["error", "warning", "note", "1"]
+
+
+@pytest.mark.parametrize("path, text, severity, finding", [
+    ("proc/sys/kernel/panic", "0", "error", "panic-hangs"),
+    ("proc/sys/kernel/panic_on_oops", "0", "note", "oops-survives"),
+    ("proc/cmdline", "keelboot.enable=0", "error", "command-line-disabled"),
+    ("proc/cmdline", "keelboot.slot=b", "error", "command-line-slot"),
+    ("proc/cmdline", "keelboot.media=none", "warning", "command-line-media"),
+    ("proc/cmdline", "keelboot.slto=b", "warning", "command-line"),
+    ("proc/cmdline", "keelboot.watchdog=off", "warning", "watchdog-off"),
+    ("boot/config-6.1.0-test", "CONFIG_TMPFS=y", "error", "kernel-option"),
+    ("proc/sys/kernel/osrelease", "6.2", "note", "kernel-options-unknown"),
+    ("sys/module/pstore/parameters/backend", "(null)", "note", "pstore-none"),
+    ("sys/module/watchdog/parameters/stop_on_reboot", "1", "warning", "watchdog-stop-on-reboot"),
+    (f"{WATCHDOG}/state", "inactive", "error", "watchdog-idle"),
+    (f"{WATCHDOG}/identity", "Software Watchdog", "warning", "watchdog-software"),
+    (f"{WATCHDOG}/options", "0x8080", "note", "watchdog-no-cause"),
+    (f"{WATCHDOG}/options", "0x80a0", "warning", "watchdog-stops-on-close"),
+    ("run/systemd/system/x", "", "warning", "watchdog-systemd"),
+])
+def test_what_the_kernel_tells(board, path, text, severity, finding):
+    board.put(path, text)
+    assert (severity, finding) in board.findings()
+
+
+@pytest.mark.parametrize("extra, severity, finding", [
+    ("[watchdog]\ndevice=off\n", "warning", "watchdog-off"),
+    ("[watchdog]\ndevice=/dev/watchdog7\n", "warning", "watchdog-other"),
+    ("[watchdog]\nhandover=keeper\n", "error", "guardian-gone"),
+    ("[watchdog]\nhandover=release\n", "note", "watchdog-released"),
+    ("[keyring]\npath=/no/such\n", "error", "keys-none"),
+    ("[source.data]\nmount=/no/such\n", "error", "staging-missing"),
+    ("[slot.a]\nroot=PARTLABEL=x\n", "warning", "slot-count"),
+    ("[slot.a]\nroot=PARTLABEL=no-such-x\nboot=PARTLABEL=no-such-y\n", "error", "slot-partition"),
+    ("[source.data]\nenabled=no\n[source.usb]\nenabled=no\n[source.sd]\nenabled=no\n"
+     "[source.raw]\nenabled=no\n", "warning", "sources-none"),
+])
+def test_what_the_configuration_tells(board, extra, severity, finding):
+    board.dev.configure(extra)
+    assert (severity, finding) in board.findings()
+
+
+@pytest.mark.parametrize("lines, severity, finding", [
+    ({"rebuilt": 1}, "warning", "state-rebuilt"),
+    ({"min_reader": 2}, "warning", "state-newer"),
+    ({"disk": ""}, "warning", "disk-not-pinned"),
+    ({"a_streak": 2}, "warning", "slot-crashes"),
+    ({"b_st": "bad"}, "warning", "slots-no-fallback"),
+    ({"a_st": "bad", "b_st": "bad"}, "error", "slots-unusable"),
+    ({"apply_usb": "3,0,0"}, "error", "source-skipped"),
+    ({"installs": 8}, "error", "installs-exhausted"),
+    ({"staged": f"data,{'01' * 32},0"}, "error", "staged-missing"),
+])
+def test_what_the_state_tells(board, lines, severity, finding):
+    edit(board.dev, **lines)
+    assert (severity, finding) in board.findings()
+
+
+@pytest.mark.parametrize("regions, severity, finding", [((0,), "warning", "state-region-empty"),
+                                                        ((0, 1), "error", "state-lost")])
+def test_damaged_regions(board, regions, severity, finding):
+    board.dev.damage(*regions)
+    assert (severity, finding) in board.findings()
+
+
+def test_a_blank_state_and_none_at_all(board):
+    board.dev.state.write_bytes(bytes(16 * MIB))
+    assert ("error", "state-blank") in board.findings()
+    board.dev.state.unlink()
+    assert ("error", "state-missing") in board.findings()
+
+
+def test_no_watchdog_at_all_or_one_that_came_late(board):
+    board.boot(watchdog={"device": "", "timeout": 0})
+    assert ("error", "watchdog-late") in board.findings()
+    for file in (board.sys / WATCHDOG).iterdir():
+        file.unlink()
+    (board.sys / WATCHDOG).rmdir()
+    assert ("error", "watchdog-none") in board.findings()
+
+
+def test_a_watchdog_that_sysfs_does_not_show(board):
+    (board.sys / WATCHDOG / "identity").unlink()
+    assert ("note", "watchdog-unseen") in board.findings()
+
+
+def test_a_release_that_cannot_be(board):
+    board.dev.configure("[watchdog]\nhandover=release\n")
+    board.put(f"{WATCHDOG}/nowayout", "1")
+    assert ("error", "watchdog-nowayout") in board.findings()
+
+
+def test_a_keeper_that_runs_is_no_finding(board):
+    board.dev.configure("[watchdog]\nhandover=keeper\n")
+    (board.dev.run / "guardian").write_text("77\n")
+    assert ("error", "guardian-gone") in board.findings()
+    board.put("proc/77/stat", "")
+    assert board.findings() == set()
+
+
+def test_systemd_that_was_told_is_no_finding(board):
+    board.put("run/systemd/system/x", "")
+    board.put("run/systemd/system.conf.d/00-keelboot.conf", "[Manager]")
+    assert board.findings() == set()
+
+
+def test_kernel_options_are_read_from_proc_first(board):
+    (board.sys / "proc/config.gz").write_bytes(
+        gzip.compress("".join(f"CONFIG_{o}=m\n" for o in OPTIONS if o != "SECCOMP_FILTER").encode()
+                      + b"# CONFIG_SECCOMP_FILTER is not set\n" * 9000))
+    assert board.findings() == {("error", "kernel-option")}
+
+
+@pytest.mark.parametrize("name", ["dev", "acme-dev-2026", "Test.key", "demo_1"])
+def test_a_development_key_is_known_by_its_name(board, factory, name):
+    keys = board.dev.root / "etc/keelboot/keys"
+    (keys / "release.pem").unlink()
+    (keys / f"{name}.pem").write_bytes(factory.public.read_bytes())
+    assert board.findings() == {("warning", "key-development")}
+    (keys / f"{name}.pem").rename(keys / "acme-device-contest.pem")
+    assert board.findings() == set()
+
+
+def test_a_key_folder_that_others_may_write(board):
+    (board.dev.root / "etc/keelboot/keys").chmod(0o777)
+    assert ("error", "keys-writable") in board.findings()
+
+
+def test_a_device_without_a_name_or_a_configuration(board):
+    conf = board.dev.root / "etc/keelboot/system.conf"
+    conf.write_text("")
+    assert ("error", "conf-compatible") in board.findings()
+    conf.unlink()
+    assert ("error", "conf-missing") in board.findings()
+
+
+def test_a_system_that_keelboot_did_not_boot(board):
+    (board.dev.run / "slot").unlink()
+    assert ("error", "not-booted") in board.findings()
+
+
+def test_what_the_boot_said_is_passed_on(board):
+    board.boot(warnings=["the watchdog cannot count that long"])
+    assert ("warning", "boot-warned") in board.findings()
+
+
+def test_a_trial_that_could_not_be_counted(board):
+    board.boot(status="trial", counted=False)
+    assert ("error", "boot-not-counted") in board.findings()
+
+
+def test_two_equal_disks_and_one_that_moved(board):
+    (board.dev.run / "devices").write_text("disk /dev/sda\ndiskid /devices/other\nambiguous /dev/sdb\n")
+    assert {("error", "disk-ambiguous"), ("warning", "disk-moved")} <= board.findings()
+    (board.dev.run / "devices").write_text("disk /dev/sda\ndiskid /devices/pci0000:00/nvme0\n")
+    assert board.findings() == set()
+
+
+def test_slots_of_other_sizes(board):
+    for name, size in (("slot-a.img", 4096), ("slot-b.img", 8192)):
+        board.put(f"sys/class/block/{name}/size", str(size))
+    assert ("warning", "slot-sizes") in board.findings()
+
+
+def test_a_state_that_is_written_too_often(board):
+    image = bytearray(board.dev.state.read_bytes())
+    cells = [at + i * 4096 for at in REGIONS for i in range(64)]
+    for cell in (c for c in cells if image[c:c + 8] == b"KEELSTAT"):
+        length = struct.unpack_from("<I", image, cell + 12)[0]
+        struct.pack_into("<Q", image, cell + 24, 200000 + cell)
+        struct.pack_into("<I", image, cell + 32, 0)
+        struct.pack_into("<I", image, cell + 32, crc32c(image[cell:cell + 64 + length]))
+    board.dev.state.write_bytes(image)
+    assert board.findings() == {("warning", "state-wear")}
+
+
+def test_a_trial_past_its_deadline_means_that_nobody_marks_it(board):
+    edit(board.dev, a_st="trial", a_tries=2)
+    board.boot(status="trial")
+    assert ("error", "nobody-marks-good") not in board.findings()
+    board.put("proc/uptime", "301.5 1.0")
+    assert ("error", "nobody-marks-good") in board.findings()
+
+
+def test_every_finding_has_its_test():
+    source = "".join(file.read_text() for file in (TOP / "cli").glob("doctor_*.c"))
+    ids = set(re.findall(r'DOCTOR_(?:NOTE|WARNING|ERROR),\s+"([a-z-]+)"', source))
+    here = (TOP / "tests/test_cli_doctor.py").read_text()
+    assert len(ids) > 40
+    # These need a history or a disk that fails, which no file can show.
+    elsewhere = {"trials-fail", "history-unreadable", "state-region-unreadable", "staging-space"}
+    assert {i for i in ids if f'"error", "{i}"' not in here
+            and f'"warning", "{i}"' not in here and f'"note", "{i}"' not in here} == elsewhere
