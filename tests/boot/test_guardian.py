@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """A trial that nobody marks good is given up at its deadline, by the guardian: in order if process 1
-lets it, by force if not."""
+lets it, by force if not. The watchdog is given more time than all of that, so that it is seen who
+reboots."""
 
 import pytest
 
 DEADLINE = 10
-# init of a system that holds up whoever wants to stop it: no handler for the signals of init.
-DEAF = "#!/bin/sh\ntrap '' INT TERM USR1 USR2 QUIT\necho 'system {version}: init is deaf'\nwhile :; do sleep 1000; done\n"
+LATE = "keelboot.watchdog=/dev/watchdog0,240"
+GIVEN_UP = r"keelboot-guardian: slot b was not marked good within 10 s: it is bad; rebooting"
+FORCED = r"keelboot-guardian: the shutdown did not come to its end; forcing the reboot"
+# Stop scripts: what init runs at an orderly shutdown.
+STOP_HANGS = "#!/bin/sh\necho 'the shutdown hangs'\nsleep 1000\n"
+STOP_TOLD = "#!/bin/sh\nkeelboot mark clean && echo 'the shutdown hangs'\nsleep 1000\n"
 
 
 @pytest.fixture
 def image(bench):
     """An initramfs with a short deadline, and other settings."""
-    def make(*, name, deadline=DEADLINE, more=""):
+    def make(*, name="short", deadline=DEADLINE, more=""):
         dropins = bench.work / "dropins"
         dropins.mkdir()
         (dropins / "guardian.conf").write_text(f"[system]\ncommit-deadline={deadline}\n{more}")
@@ -20,39 +25,140 @@ def image(bench):
     return make
 
 
-def assert_given_up(bench, vm, *, reason="deadline"):
+def release_with(bench, version: str, stop: str) -> str:
+    """A release whose stop script is another."""
+    with bench.device.lock():
+        image = bench.device.system(version, "nomark", files={"etc/init.d/stop": stop})
+    bench.device.bundle(version, "nomark", image=image)
+    return f"{version} nomark"
+
+
+def slot_b(bench, vm) -> dict:
+    return bench.status(vm)["slots"][1]
+
+
+def assert_given_up(bench, vm):
     bench.up(vm, "1.0", "a")
-    status = bench.status(vm)
-    b = status["slots"][1]
-    assert (b["state"], b["reason"]) == ("bad", reason)
+    b = slot_b(bench, vm)
+    assert (b["state"], b["reason"]) == ("bad", "deadline")
     bad = next(event for event in bench.history(vm) if event["kind"] == "bad")
-    assert (bad["slot"], bad["reason"], bad["detail"]) == ("b", reason, "guardian")
+    assert (bad["slot"], bad["reason"], bad["detail"]) == ("b", "deadline", "guardian")
 
 
 def test_trial_that_nobody_marks_good_is_left_at_its_deadline(bench, image):
     disk = bench.disk("1.0", "2.0 nomark", good="a")
-    with bench.machine(disk, initrd=image(name="short")) as vm:
+    with bench.machine(disk, initrd=image()) as vm:
         vm.expect(r"keelboot: guardian: slot b has 10 s to be marked good")
         vm.expect(r"system 2\.0 is ready")
-        vm.expect(r"keelboot-guardian: slot b was not marked good within 10 s: it is bad; rebooting")
+        vm.expect(GIVEN_UP)
         vm.expect(r"The system is going down NOW")
         assert_given_up(bench, vm)
         assert bench.causes(vm) == ["guest"], "an orderly reboot, not the watchdog"
-        assert bench.ask(vm, "ls /run/keelboot/guardian 2>&1; true").endswith("No such file or directory\n")
+        assert FORCED not in vm.text
+        bench.ask(vm, "[ ! -e /run/keelboot/guardian ]")
 
 
 def test_guardian_ends_when_the_trial_is_marked_good(bench, image):
     disk = bench.disk("1.0", "2.0 nomark", good="a")
-    with bench.machine(disk, initrd=image(name="longer", deadline=60)) as vm:
+    with bench.machine(disk, initrd=image(name="long", deadline=600)) as vm:
         vm.expect(r"system 2\.0 is ready")
-        assert "keelboot-guardian" in bench.ask(vm, "ps w")
         pid = bench.ask(vm, "cat /run/keelboot/guardian").strip()
         assert bench.ask(vm, "cat /run/sendsigs.omit.d/keelboot").strip() == pid
+        assert bench.ask(vm, f"tr '\\0' ' ' < /proc/{pid}/cmdline; echo").startswith("@keelboot-guardian b ")
         assert bench.ask(vm, f"cat /proc/{pid}/oom_score_adj").strip() == "-1000"
         locked = bench.ask(vm, f"grep VmLck /proc/{pid}/status").split()
-        assert 0 < int(locked[1]) < 4096, "kB"
+        assert 0 < int(locked[1]) < 2048, "kB"
+        # It holds on to nothing of the root that it guards.
+        assert "sysroot" not in bench.ask(vm, f"ls -l /proc/{pid}/fd /proc/{pid}/root /proc/{pid}/cwd")
         bench.ask(vm, "keelboot mark good")
-        vm.expect(r"keelboot-guardian: slot b has its verdict; the guardian ends")
         bench.ask(vm, "sleep 1; [ ! -e /run/keelboot/guardian ] && [ ! -e /run/sendsigs.omit.d/keelboot ]"
                       f" && [ ! -e /proc/{pid} ]")
-        assert bench.status(vm)["slots"][1]["state"] == "good"
+        assert "slot b has its verdict; the guardian ends" in bench.ask(vm, "dmesg")
+        assert slot_b(bench, vm)["state"] == "good"
+
+
+def test_init_that_hangs_is_rebooted_by_force(bench, image):
+    disk = bench.disk("1.0", "3.0 hang", good="a")
+    with bench.machine(disk, initrd=image(), append=LATE) as vm:
+        vm.expect(r"system 3\.0: init hangs")
+        vm.expect(GIVEN_UP)
+        vm.expect(FORCED)
+        assert_given_up(bench, vm)
+        assert bench.causes(vm) == ["guest"]
+
+
+def test_shutdown_that_hangs_is_ended_by_force(bench, image):
+    disk = bench.disk("1.0", release_with(bench, "2.7", STOP_HANGS), good="a")
+    with bench.machine(disk, initrd=image(), append=LATE) as vm:
+        vm.expect(GIVEN_UP)
+        vm.expect(r"the shutdown hangs")
+        vm.expect(FORCED)
+        assert_given_up(bench, vm)
+        assert bench.causes(vm) == ["guest"]
+
+
+def test_shutdown_that_was_announced_is_never_held_against_the_slot(bench, image):
+    disk = bench.disk("1.0", release_with(bench, "2.8", STOP_TOLD), good="a")
+    with bench.machine(disk, initrd=image(), append=LATE) as vm:
+        vm.expect(r"system 2\.8 is ready")
+        vm.send("reboot")
+        vm.expect(r"the shutdown hangs")
+        vm.expect(FORCED, 90)           # far behind the deadline
+        vm.expect(r"system 2\.8 is up on slot b")
+        assert "was not marked good" not in vm.text
+        assert bench.causes(vm) == ["guest"]
+        vm.expect(r"system 2\.8 is ready")
+        bench.ask(vm, "keelboot mark good")
+        assert slot_b(bench, vm)["state"] == "good"
+        assert not [event for event in bench.history(vm) if event["kind"] == "bad"]
+
+
+def test_file_system_that_is_frozen_does_not_stop_the_reboot(bench, image):
+    disk = bench.disk("1.0", "2.0 nomark", good="a")
+    with bench.machine(disk, initrd=image(), append=LATE) as vm:
+        vm.expect(r"system 2\.0 is ready")
+        vm.send("dmesg -n 7; echo dirty > /data/x; fsfreeze -f /data && (echo more > /data/y &)")
+        vm.expect(GIVEN_UP)
+        assert_given_up(bench, vm)
+        assert bench.causes(vm) == ["guest"]
+
+
+def test_disk_that_stalls_is_rebooted_without_a_record(bench, image):
+    """The verdict cannot be written then; the try is used up all the same."""
+    disk = bench.disk("1.0", "2.0 nomark", good="a")
+    with bench.machine(disk, initrd=image(), append=LATE, bps=256 << 20) as vm:
+        vm.expect(r"system 2\.0 is ready")
+        vm.qmp("qom-set", path="/objects/disk.limits", property="limits", value={"bps-total": 1})
+        vm.expect(r"keelboot-guardian: the disk does not answer; going on without it", 90)
+        vm.expect(r"keelboot-guardian: slot b was not marked good within 10 s; not recorded; rebooting")
+        vm.wait_reset(120)
+        vm.qmp("qom-set", path="/objects/disk.limits", property="limits", value={"bps-total": 1 << 30})
+        vm.expect(r"slot b: 2\.0, trial, tries left: 1")
+        assert bench.causes(vm) == ["guest"]
+
+
+def test_keeper_feeds_the_watchdog_on_every_boot(bench, image):
+    """A system without a watchdog daemon; and when the guardian is killed, the watchdog is not."""
+    conf = "[watchdog]\nhandover=keeper\n"
+    disk = bench.disk("1.0", "2.0")
+    with bench.machine(disk, initrd=image(name="keeper", more=conf),
+                       append="keelboot.watchdog=/dev/watchdog0,8") as vm:
+        bench.up(vm, "1.0", "a")
+        pid = bench.ask(vm, "cat /run/keelboot/guardian").strip()
+        bench.ask(vm, "sleep 25; keelboot mark good")
+        assert bench.causes(vm) == []
+        vm.send(f"kill -9 {pid}")
+        vm.wait_reset()
+        bench.up(vm, "1.0", "a")
+        assert bench.causes(vm) == ["watchdog"]
+        assert "keelboot-guardian" in bench.ask(vm, "ps w")
+
+
+def test_keeper_holds_a_trial_to_its_deadline_too(bench, image):
+    conf = "[watchdog]\nhandover=keeper\n"
+    disk = bench.disk("1.0", "2.0 nomark", good="a")
+    with bench.machine(disk, initrd=image(name="keeper", more=conf)) as vm:
+        vm.expect(r"system 2\.0 is ready")
+        vm.expect(GIVEN_UP)
+        assert_given_up(bench, vm)
+        assert bench.causes(vm) == ["guest"]

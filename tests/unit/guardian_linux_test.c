@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The guardian's hands: what it hears, what process 1 is, and processes with a limit. */
+#include "tests/unit/states.h"
+
+#include "initramfs/guardian_linux.h"
+#include "lib/log.h"
+#include "selector/store.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static char dir[64], state_path[80];
+static struct guardian_linux hands;
+static enum guardian_result result;
+
+static const struct guardian_ops *ops = &guardian_linux_ops;
+
+static void put(const char *name, const char *text, size_t len)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, len), (ssize_t)len);
+	close(fd);
+}
+
+static void add_folder(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void put_state(void)
+{
+	static struct bdev_file file;
+	enum store_finding found;
+	struct state s, none;
+	struct store st;
+
+	assert_int_equal(ftruncate(GUARDIAN_FD_STATE, STORE_MIN_SIZE), 0);
+	states_trial(&s);
+	s.open = 1;
+	assert_int_equal(bdev_file_from_fd(&file, GUARDIAN_FD_STATE), KB_OK);
+	assert_int_equal(store_load(&st, &file.bdev, &none, &found), KB_OK);
+	assert_int_equal(store_save(&st, &s), KB_OK);
+	hands.attempt = (struct guardian_attempt){ .slot = 1, .token = s.open_token };
+}
+
+static int set_up(void **ctx)
+{
+	sigset_t all;
+	int fd;
+
+	(void)ctx;
+	log_set_level(LOG_LEVEL_ERR - 1);
+	memset(&hands, 0, sizeof(hands));
+	snprintf(dir, sizeof(dir), "/tmp/keelboot-hands-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	add_folder("1");
+	add_folder("keelboot");
+	snprintf(state_path, sizeof(state_path), "%s/state", dir);
+	fd = open(state_path, O_RDWR | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	if (fd != GUARDIAN_FD_STATE) {
+		assert_int_equal(dup2(fd, GUARDIAN_FD_STATE), GUARDIAN_FD_STATE);
+		close(fd);
+	}
+	fd = open(dir, O_RDONLY | O_DIRECTORY);
+	if (fd != GUARDIAN_FD_PROC) {
+		assert_int_equal(dup2(fd, GUARDIAN_FD_PROC), GUARDIAN_FD_PROC);
+		close(fd);
+	}
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	return 0;
+}
+
+static int tear_down(void **ctx)
+{
+	char command[128];
+
+	(void)ctx;
+	close(GUARDIAN_FD_STATE);
+	close(GUARDIAN_FD_PROC);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+static enum guardian_event hear(uint32_t ms)
+{
+	return ops->wait(&hands, ms, &result);
+}
+
+/* A child of somebody else may have ended too, which is nothing to us. */
+static enum guardian_event hear_more_than_time(void)
+{
+	for (unsigned i = 0; i < 20; i++) {
+		enum guardian_event e = hear(2000);
+
+		if (e != GUARDIAN_TIME)
+			return e;
+	}
+	return GUARDIAN_TIME;
+}
+
+static void signals_are_heard(void **ctx)
+{
+	(void)ctx;
+	assert_int_equal(hear(1), GUARDIAN_TIME);
+	kill(getpid(), SIGUSR1);
+	assert_int_equal(hear(5000), GUARDIAN_NUDGED);
+	kill(getpid(), SIGUSR2);
+	assert_int_equal(hear(5000), GUARDIAN_TOLD);
+	kill(getpid(), SIGTERM);
+	assert_int_equal(hear(5000), GUARDIAN_TOLD);
+	kill(getpid(), SIGHUP); /* stays where it is */
+	assert_int_equal(hear(1), GUARDIAN_TIME);
+}
+
+static void jobs_give_their_result(void **ctx)
+{
+	(void)ctx;
+	put_state();
+	assert_true(ops->job(&hands, GUARDIAN_LOOK));
+	assert_int_equal(hear_more_than_time(), GUARDIAN_DONE);
+	assert_int_equal(result, GUARDIAN_OPEN);
+	assert_int_equal(hands.job, 0);
+	assert_true(ops->job(&hands, GUARDIAN_RECORD));
+	assert_int_equal(hear_more_than_time(), GUARDIAN_DONE);
+	assert_int_equal(result, GUARDIAN_RECORDED);
+	assert_true(ops->job(&hands, GUARDIAN_LOOK));
+	assert_int_equal(hear_more_than_time(), GUARDIAN_DONE);
+	assert_int_equal(result, GUARDIAN_CLOSED);
+}
+
+static void shutdown_of_process_1_is_seen_before_the_record(void **ctx)
+{
+	(void)ctx;
+	put_state();
+	put("1/comm", "systemd-shutdow\n", 16);
+	assert_true(ops->job(&hands, GUARDIAN_RECORD));
+	assert_int_equal(hear_more_than_time(), GUARDIAN_DONE);
+	assert_int_equal(result, GUARDIAN_CLEAN);
+}
+
+static void signal_beside_the_end_of_a_job_is_not_lost(void **ctx)
+{
+	enum guardian_event first, second;
+
+	(void)ctx;
+	put_state();
+	assert_true(ops->job(&hands, GUARDIAN_LOOK));
+	usleep(300 * 1000);
+	kill(getpid(), SIGUSR1);
+	first = hear_more_than_time();
+	second = hear_more_than_time();
+	assert_int_equal(first, GUARDIAN_DONE);
+	assert_int_equal(second, GUARDIAN_NUDGED);
+}
+
+static void job_that_hangs_is_killed_and_leaves_no_lock(void **ctx)
+{
+	int other = open(state_path, O_RDWR);
+	pid_t pid;
+
+	(void)ctx;
+	put_state();
+	assert_int_equal(flock(other, LOCK_EX), 0);
+	assert_true(ops->job(&hands, GUARDIAN_RECORD));
+	pid = hands.job;
+	assert_int_equal(hear(300), GUARDIAN_TIME);
+	ops->act(&hands, GUARDIAN_KILL);
+	assert_int_equal(hands.job, 0);
+	assert_int_equal(hear(20000), GUARDIAN_TIME); /* its end is no result */
+	assert_int_equal(kill(pid, 0), -1);
+	assert_int_equal(flock(GUARDIAN_FD_STATE, LOCK_UN), 0);
+	close(other);
+}
+
+static bool shutting_down(const char *comm, const char *title, size_t len)
+{
+	put("1/comm", comm, strlen(comm));
+	put("1/cmdline", title, len);
+	return guardian_linux_shutting_down(GUARDIAN_FD_PROC);
+}
+
+static void process_1_on_its_way_down_is_known(void **ctx)
+{
+	(void)ctx;
+	assert_false(guardian_linux_shutting_down(GUARDIAN_FD_PROC));
+	assert_false(shutting_down("systemd\n", "/sbin/init\0single", 17));
+	assert_true(
+		shutting_down("systemd-shutdow\n", "/lib/systemd/systemd-shutdown\0reboot", 36));
+	assert_false(shutting_down("init\n", "init [2]\0\0\0", 11));
+	assert_true(shutting_down("init\n", "init [6]\0\0\0", 11));
+	assert_true(shutting_down("init\n", "init [0]\0\0\0", 11));
+}
+
+static int reboot_signal(const char *comm)
+{
+	char path[128];
+	int run, sig;
+
+	put("1/comm", comm, strlen(comm));
+	snprintf(path, sizeof(path), "%s/keelboot", dir);
+	run = open(path, O_RDONLY | O_DIRECTORY);
+	sig = guardian_linux_reboot_signal(GUARDIAN_FD_PROC, run);
+	close(run);
+	return sig;
+}
+
+static void systemd_has_a_signal_of_its_own(void **ctx)
+{
+	(void)ctx;
+	assert_int_equal(reboot_signal("init\n"), SIGINT);
+	assert_int_equal(reboot_signal("systemd\n"), SIGRTMIN + 5);
+	add_folder("systemd");
+	assert_int_equal(reboot_signal("init\n"), SIGINT); /* our own drop-in makes that folder */
+	add_folder("systemd/system");
+	assert_int_equal(reboot_signal("init\n"), SIGRTMIN + 5);
+}
+
+static void time_goes_on(void **ctx)
+{
+	uint64_t before = ops->now_ms(&hands);
+
+	(void)ctx;
+	usleep(20 * 1000);
+	assert_true(ops->now_ms(&hands) >= before + 19);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest guardian_linux[] = {
+		T(signals_are_heard),
+		T(jobs_give_their_result),
+		T(shutdown_of_process_1_is_seen_before_the_record),
+		T(signal_beside_the_end_of_a_job_is_not_lost),
+		T(job_that_hangs_is_killed_and_leaves_no_lock),
+		T(process_1_on_its_way_down_is_known),
+		T(systemd_has_a_signal_of_its_own),
+		T(time_goes_on),
+	};
+
+	return cmocka_run_group_tests(guardian_linux, NULL, NULL);
+}
