@@ -87,12 +87,16 @@ static const struct verb verbs[] = {
 	  "Without FILE all that the boot would read: system.conf and its drop-ins. What a boot\n"
 	  "passes over with a warning is an error here: a key or a value that is not known.\n\n"
 	  "Example:  keelboot check-config ./system.conf\n" },
-	{ "state", state_cmd, NULL, "show the state record, or write a factory's first one",
+	{ "state", state_cmd, NULL,
+	  "show or export the state record, or write a factory's first one",
 	  "Usage: keelboot state show [--json]\n"
+	  "       keelboot state export [FILE] [--text]\n"
 	  "       keelboot state init [FILE] [--slots N] [--good SLOT]... [--trial SLOT]...\n"
 	  "                           [--bundle FILE | --version V --sequence N]\n"
 	  "                           [--floor N] [--force]\n\n"
 	  "show  prints the record as it is on the medium.\n"
+	  "export  writes all that the partition knows into FILE, for support: record, history,\n"
+	  "      stored manifests and how this boot went, as JSON, or, with --text, as lines.\n"
 	  "init  writes the first state into FILE (or --state PATH), a partition, or an image of\n"
 	  "      one, or the part of a disk image that --offset and --size tell. A FILE that is\n"
 	  "      not there is made, with --size bytes (default 16M). A valid state is\n"

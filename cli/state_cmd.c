@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/main.h"
+#include "cli/state_export.h"
 #include "cli/state_init.h"
 #include "cli/state_json.h"
 
@@ -63,6 +64,8 @@ int state_cmd(struct args *a, struct device_options *o)
 		return show_cmd(a, o);
 	if (strcmp(a->value, "init") == 0)
 		return state_init_cmd(a, o);
-	log_err("state: \"%s\" is neither show nor init", a->value);
+	if (strcmp(a->value, "export") == 0)
+		return state_export_cmd(a, o);
+	log_err("state: \"%s\" is none of show, init and export", a->value);
 	return OUTPUT_USAGE;
 }

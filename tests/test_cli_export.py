@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`keelboot state export`: all that a device knows, for whoever has to help."""
+import json
+
+from test_cli import FAILURE, MIB, USAGE, make_device, make_factory, make_good, make_ready, run
+
+__all__ = ["make_device", "make_factory", "make_good", "make_ready"]
+
+
+def test_all_is_in_the_file(ready, factory):
+    ready("install", factory("2.0", 20))
+    ready("mark", "bad", "b", "--reason", "no network")
+    file = ready.path / "out.json"
+    assert ready("state", "export", file).stdout == ""
+    told = json.loads(file.read_text())
+    assert told["schema"] == 1 and told["store"]["finding"] == "found"
+    assert told["store"]["regions"] == ["ok", "ok"]
+    assert told["record"]["slots"][1]["reason"] == "no network"
+    assert "b.st=bad\n" in told["text"]
+    assert [m["version"] for m in told["manifests"]] == ["2.0"]
+    assert [e["kind"] for e in told["history"]] == ["bad", "install", "state"]
+    assert told["boot"]["slot"] == "a" and told["compatible"] == "test-board"
+
+
+def test_a_file_that_is_there_is_kept(good):
+    file = good.path / "out"
+    file.write_text("the only copy")
+    assert "File exists" in good("state", "export", file, code=FAILURE).stderr
+    assert file.read_text() == "the only copy"
+
+
+def test_text_is_the_record_with_the_history_behind_it(good):
+    text = good("state", "export", "--text").stdout
+    shown = good("state", "show").stdout.split("\n", 1)[1]
+    assert shown in text
+    assert "# 1 " in text and "the first state was written" in text
+
+
+def test_a_lost_state_is_exported_as_well(good):
+    good.damage(0, 1)
+    told = json.loads(good("state", "export").stdout)
+    assert told["store"]["finding"] == "lost" and told["record"] is None
+    assert told["history"]
+    assert "no valid record" in good("state", "export", "--text").stdout
+
+
+def test_a_blank_partition(dev):
+    dev.state.write_bytes(bytes(16 * MIB))
+    assert json.loads(dev("state", "export").stdout)["history"] == []
+
+
+def test_usage():
+    assert run("state", "export", "a", "b").returncode == USAGE
