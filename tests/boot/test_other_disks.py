@@ -1,17 +1,98 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The system disk is not always virtio."""
+"""The system disk is not always virtio, has not always a GPT, nor sectors of 512 bytes."""
 
 import pytest
 
+from drives import Drive
+from kbdisk import Disk, Ext4, read_partition
 
-@pytest.mark.parametrize("bus, name", [("nvme", "/dev/nvme0n1"), ("sd", "/dev/mmcblk0")])
-def test_system_disk_on_another_bus(bench, bus, name):
+PARTS = ("keelboot-state", "data", "root-a", "root-b")
+
+
+def make_disk(bench, name, *, size=None, **layout):
+    """A factory disk, 2.0 on trial in slot b, with another table or sectors; and its partitions."""
+    state, a, b = bench.factory("1.0", "2.0", good="a")
+    tree = bench.work / f"{name}-data"
+    tree.mkdir()
+    disk = Disk(size, seed=name, **layout)
+    sizes = ("16M", bench.device.data_size, bench.device.slot_size, bench.device.slot_size)
+    for part, bytes_, content in zip(PARTS, sizes, (state, Ext4(tree, label="data"), a, b)):
+        disk.add(part, bytes_, content)
+    path = bench.work / f"{name}.img"
+    return path, {part.name: part for part in disk.build(path)}
+
+
+def commits(bench, vm, name):
+    """2.0 boots, proves itself, and all that was used lies on the disk."""
+    vm.expect(r"keelboot: slot b: 2\.0, trial, tries left: 2")
+    bench.up(vm, "2.0", "b")
+    devices = bench.ask(vm, "cat /run/keelboot/devices").splitlines()
+    assert f"disk {name}" in devices
+    for line in devices:
+        assert name in line or line.startswith("diskid "), line
+    status = bench.status(vm)
+    assert status["slots"][1]["state"] == "good" and status["booted"]["counted"]
+    assert bench.causes(vm) == []
+    return devices
+
+
+@pytest.mark.parametrize("bus, name, known", [("nvme", "/dev/nvme0n1", "wwid-"),
+                                              ("sd", "/dev/mmcblk0", "cid-")])
+def test_system_disk_on_another_bus(bench, bus, name, known):
     disk = bench.disk("1.0", "2.0", good="a", size="256M")
     with bench.machine(disk, bus=bus, initrd=bench.device.initramfs()) as vm:
-        vm.expect(r"keelboot: slot b: 2\.0, trial, tries left: 2")
-        bench.up(vm, "2.0", "b")
-        devices = bench.ask(vm, "cat /run/keelboot/devices")
-        assert f"disk {name}" in devices and f"state {name}p1" in devices
-        status = bench.status(vm)
-        assert status["slots"][1]["state"] == "good" and status["booted"]["counted"]
-        assert bench.causes(vm) == []
+        devices = commits(bench, vm, name)
+        assert f"state {name}p1" in devices
+        assert any(line.startswith(f"diskid {known}") for line in devices)
+        # Bound at the commit, to what the hardware calls itself.
+        bound = next(line[7:] for line in devices if line.startswith("diskid "))
+        assert f"disk={bound}" in bench.ask(vm, "keelboot state show").splitlines()
+
+
+def test_device_that_has_only_a_usb_disk(bench):
+    disk = bench.disk("1.0", "2.0", good="a")
+    usb = bench.initramfs_with("usb-disk=yes", name="usb-disk")
+    stick = bench.stick(bench.bundle("3.0"))
+    own = Drive(disk, bus="usb", name="own")
+    with bench.machine(None, drives=[own], initrd=usb) as vm:
+        commits(bench, vm, "/dev/sda")
+        vm.power_cut()
+    with bench.machine(None, drives=[own, stick], initrd=usb) as vm:
+        bench.up(vm, "3.0", "a")
+        assert bench.status(vm)["slots"][0]["version"] == "3.0"
+
+
+def test_usb_disk_is_no_device_unless_that_is_allowed(bench):
+    disk = bench.disk("1.0")
+    own = Drive(disk, bus="usb", name="own")
+    with bench.machine(None, drives=[own], append="keelboot.timeout=5") as vm:
+        vm.expect(r"devices: no disk with PARTLABEL=keelboot-state .*usb-disk=")
+        assert vm.stats()["own"].writes == 0
+
+
+def test_disk_with_an_mbr_is_found_by_partuuid(bench):
+    disk, part = make_disk(bench, "mbr", table="mbr")
+    with open(disk, "rb") as file:
+        signature = int.from_bytes(file.read(444)[440:], "little")
+    assert signature != 0
+    conf = bench.device.conf
+    for name in PARTS:
+        # The kernel writes it in small letters; a person may not.
+        conf = conf.replace(f"PARTLABEL={name}", f"PARTUUID={signature:08X}-{part[name].number:02}")
+    assert "PARTLABEL" not in conf
+    with bench.machine(disk, initrd=bench.initramfs_with(name="mbr", conf=conf)) as vm:
+        devices = commits(bench, vm, "/dev/vda")
+        assert "slot b root /dev/vda4" in devices and "state /dev/vda1" in devices
+
+
+def test_disk_with_sectors_of_4096_bytes(bench):
+    disk, _ = make_disk(bench, "large", sector=4096)
+    drives = [Drive(disk, bus="nvme", name="own", sector=4096), bench.stick(bench.bundle("3.0"))]
+    a = read_partition(disk, "root-a", 0, 1 << 20)
+    with bench.machine(None, drives=drives, initrd=bench.device.initramfs()) as vm:
+        # The trial that is open gives way to what is newer; the protected slot is not touched.
+        vm.expect(r"slot b holds version 3\.0 on trial", 120)
+        bench.up(vm, "3.0", "b")
+        assert bench.ask(vm, "cat /sys/block/nvme0n1/queue/logical_block_size").strip() == "4096"
+        assert bench.status(vm)["slots"][1]["state"] == "good"
+    assert read_partition(disk, "root-a", 0, 1 << 20) == a

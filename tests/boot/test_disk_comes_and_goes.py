@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The device's disk is slow to come, is pulled out while the device boots, or has one slot that
+cannot be read."""
+
+import time
+
+from drives import Drive, Fault
+
+
+def test_slow_usb_disk_that_comes_after_20_s_costs_no_try(bench):
+    disk = bench.disk("1.0", "2.0", good="a")
+    own = Drive(disk, bus="usb", name="own", plugged=False)
+    initrd = bench.initramfs_with("usb-disk=yes", "timeout=120", name="slow-usb")
+    with bench.machine(None, drives=[own], usb=True, initrd=initrd) as vm:
+        vm.expect(r"Run /init as init process|keelboot", 90)
+        time.sleep(21)
+        vm.plug("own")
+        # The monotonic clock bounds the wait; the absent disk was no bad slot.
+        vm.expect(r"keelboot: slot b: 2\.0, trial, tries left: 2", 90)
+        bench.up(vm, "2.0", "b")
+        assert bench.causes(vm) == []
+
+
+def test_disk_that_is_pulled_out_during_the_boot_makes_no_slot_bad(bench):
+    disk = bench.disk("1.0", "2.0", good="a")
+    own = Drive(disk, bus="usb", name="own")
+    initrd = bench.initramfs_with("usb-disk=yes", "timeout=20", name="pulled-usb")
+    # An install gives the time to pull it out.
+    drives = [own, bench.stick(bench.bundle("3.0"))]
+    with bench.machine(None, drives=drives, initrd=initrd) as vm:
+        vm.expect(r"update: writing, [2-9]\d %", 120)
+        vm.unplug("own")
+        vm.expect(r"keelboot: unable to boot", 120)
+        vm.wait_boot(1)
+        vm.plug("own")
+        vm.expect(r"slot b holds version 3\.0 on trial", 180)
+        bench.up(vm, "3.0", "b")
+        slots = bench.status(vm)["slots"]
+        assert [slot["state"] for slot in slots] == ["good", "good"]
+        assert slots[0]["version"] == "1.0"
+
+
+def test_other_slot_that_cannot_be_read_does_not_block_the_good_one(bench):
+    disk = bench.disk("1.0", "2.0", good="a")
+    begin, _ = bench.partition(disk, "root-b")
+    with bench.machine(disk, faults=[Fault("read", begin, 4096)]) as vm:
+        said = bench.up(vm, "1.0", "a")
+        assert "slot b" in said
+        assert bench.boot_json(vm)["reason"].startswith("b: ")
+        assert bench.causes(vm) == []
