@@ -30,6 +30,47 @@ static uint64_t now_ms(void *ctx)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/* ---------------------------------------------------------------- what process 1 is */
+
+static void read_at(int dir, const char *name, char *buf, size_t size)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd >= 0 ? read(fd, buf, size - 1) : -1;
+
+	buf[n > 0 ? n : 0] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Touches no memory of process 1, which might have to come from a disk first. */
+static bool is_systemd_shutdown(int proc)
+{
+	char comm[32];
+
+	read_at(proc, "1/comm", comm, sizeof(comm));
+	return strncmp(comm, "systemd-shutdow", 15) == 0;
+}
+
+bool guardian_linux_shutting_down(int proc)
+{
+	char title[64];
+
+	if (is_systemd_shutdown(proc))
+		return true;
+	read_at(proc, "1/cmdline", title, sizeof(title));
+	return strstr(title, "init [0]") != NULL || strstr(title, "init [6]") != NULL;
+}
+
+int guardian_linux_reboot_signal(int proc, int run)
+{
+	char comm[32];
+
+	read_at(proc, "1/comm", comm, sizeof(comm));
+	if (strncmp(comm, "systemd", 7) == 0 || faccessat(run, "../systemd/system", F_OK, 0) == 0)
+		return SYSTEMD_REBOOT;
+	return SIGINT;
+}
+
 /* ---------------------------------------------------------------- what it hears */
 
 /* True when the job is among the children that ended. Killed ones end when their disk lets them. */
@@ -68,39 +109,9 @@ static enum guardian_event wait_event(void *ctx, uint32_t ms, enum guardian_resu
 									    : GUARDIAN_DONE;
 	if (sig == SIGUSR1)
 		return GUARDIAN_NUDGED;
-	return sig == SIGUSR2 || sig == SIGTERM ? GUARDIAN_TOLD : GUARDIAN_TIME;
-}
-
-/* ---------------------------------------------------------------- what process 1 is */
-
-static void read_at(int dir, const char *name, char *buf, size_t size)
-{
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	ssize_t n = fd >= 0 ? read(fd, buf, size - 1) : -1;
-
-	buf[n > 0 ? n : 0] = '\0';
-	if (fd >= 0)
-		close(fd);
-}
-
-bool guardian_linux_shutting_down(int proc)
-{
-	char comm[32], title[64];
-
-	read_at(proc, "1/comm", comm, sizeof(comm));
-	read_at(proc, "1/cmdline", title, sizeof(title));
-	return strncmp(comm, "systemd-shutdow", 15) == 0 || strstr(title, "init [0]") != NULL ||
-	       strstr(title, "init [6]") != NULL;
-}
-
-int guardian_linux_reboot_signal(int proc, int run)
-{
-	char comm[32];
-
-	read_at(proc, "1/comm", comm, sizeof(comm));
-	if (strncmp(comm, "systemd", 7) == 0 || faccessat(run, "../systemd/system", F_OK, 0) == 0)
-		return SYSTEMD_REBOOT;
-	return SIGINT;
+	if (sig == SIGUSR2 || sig == SIGTERM || is_systemd_shutdown(GUARDIAN_FD_PROC))
+		return GUARDIAN_TOLD;
+	return GUARDIAN_TIME;
 }
 
 /* ---------------------------------------------------------------- what it does */
