@@ -145,6 +145,7 @@ install: all ## install below DESTDIR and PREFIX (default /usr)
 	install -m 755 $(B)/init $(B)/keelboot-helper $(B)/keelboot-guardian initramfs/mkinitramfs $(DESTDIR)$(LIBDIR)/
 	install -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d
 	install -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
+	install -D -m 644 cli/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keelboot
 	for page in $(MANPAGES); do \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
 
@@ -152,6 +153,7 @@ uninstall: ## remove what install put there (configuration and keys stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian mkinitramfs)
 	rm -rf $(DESTDIR)$(LIBDIR)/mkinitramfs.d
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keelboot
 	-rmdir $(DESTDIR)$(LIBDIR)/hooks $(DESTDIR)$(LIBDIR) 2>/dev/null
 	for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 

@@ -139,7 +139,7 @@ static void print_list(void)
 	puts("Usage: keelboot [VERB] [OPTIONS]\n\n"
 	     "Updates this device and chooses what it boots. Without a verb: status.\n");
 	for (size_t i = 0; i < KB_ARRAY_LEN(verbs); i++)
-		printf("  %-12s %s\n", verbs[i].name, verbs[i].what);
+		printf("  %-13s %s\n", verbs[i].name, verbs[i].what);
 	fputs(global_usage, stdout);
 	puts("\nExit: 0 ok, 1 failure, 2 nothing to do, 3 usage, 4 reboot needed,\n"
 	     "      5 verification failed, 6 incompatible, 7 busy. More: man keelboot");

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""cli/completion.bash is made from the command's own help, and bash completes by it.
+
+`python3 tests/test_completion.py --write` writes it anew.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parent.parent
+KEELBOOT = os.environ.get("KEELBOOT", str(TOP / "build/keelboot"))
+FILE = TOP / "cli" / "completion.bash"
+HEAD = """\
+# SPDX-License-Identifier: Apache-2.0
+# Completion of keelboot(1) for bash. Made from the command's own help: tests/test_completion.py --write
+# shellcheck shell=bash disable=SC2207
+
+_keelboot_words() {
+	case $1 in
+"""
+TAIL = """\
+	esac
+}
+
+# Options whose value is the next word.
+_keelboot_takes_value() {
+	case $1 in
+@VALUES@) return 0 ;;
+	esac
+	return 1
+}
+
+_keelboot() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb='' i
+
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		if _keelboot_takes_value "${COMP_WORDS[i]}"; then
+			i=$((i + 1))
+		elif [[ ${COMP_WORDS[i]} != -* ]]; then
+			verb="$verb ${COMP_WORDS[i]}"
+			case $verb in
+			' bundle' | ' key') ;;
+			*) break ;;
+			esac
+		fi
+	done
+	COMPREPLY=()
+	if ! _keelboot_takes_value "$prev"; then
+		COMPREPLY=($(compgen -W "$(_keelboot_words "${verb# }")" -- "$cur"))
+	fi
+	if [[ ${#COMPREPLY[@]} -eq 0 && -n $verb ]] || _keelboot_takes_value "$prev"; then
+		compopt -o filenames 2>/dev/null
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+
+complete -F _keelboot keelboot
+"""
+
+
+def told(*args) -> str:
+    return subprocess.run([KEELBOOT, *args], capture_output=True, text=True, check=True).stdout
+
+
+def rows(text: str) -> list:
+    """The names in a list of verbs."""
+    return re.findall(r"^  ([a-z][a-z-]*)  +\S", text.split("\nEverywhere")[0], re.M)
+
+
+def options(text: str) -> list:
+    return sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text.split("\nEverywhere")[0])))
+
+
+def operands(verb: str, text: str) -> list:
+    """The literal words of the usage lines: "good|bad [booted|other|SLOT]"."""
+    usage = re.sub(r"--[a-z-]+(=\S+| [A-Z]+)?", "", text.split("\n\n")[0])
+    words = re.findall(r"[A-Za-z-]+", usage.replace("Usage: ", ""))
+    return sorted({w for w in words if re.fullmatch(r"[a-z]+(-[a-z]+)*", w)} - {"keelboot", verb})
+
+
+def valued() -> list:
+    """Options that take the next word, of the device verbs and everywhere."""
+    text = told("help") + "".join(told("help", verb) for verb in rows(told("help")))
+    text += "".join(told(verb, sub, "--help") for verb in ("bundle", "key")
+                    for sub in rows(told("help", verb)))
+    return sorted(set(re.findall(r"(--[a-z][a-z-]*) (?:[A-Z]|a:)", text)) | {"-n", "-o"})
+
+
+def render() -> str:
+    everywhere = options(told("help").split("\nEverywhere")[1]) + ["--help"]
+    table = {"": rows(told("help")) + everywhere}
+    for verb in rows(told("help")):
+        text = told("help", verb)
+        if verb in ("bundle", "key"):
+            names = rows(text)
+            table[verb] = names
+            for sub in names:
+                table[f"{verb} {sub}"] = options(told(verb, sub, "--help"))
+        elif verb == "help":
+            table[verb] = rows(told("help"))
+        else:
+            table[verb] = operands(verb, text) + options(text) + everywhere
+    cases = ""
+    for name, words in table.items():
+        label = f"'{name}'" if " " in name or not name else name
+        cases += f"\t{label}) echo {' '.join(dict.fromkeys(words))} ;;\n"
+    return HEAD + cases + TAIL.replace("@VALUES@", "\t" + " | ".join(valued()))
+
+
+def complete(*words) -> list:
+    """What bash offers for the last word."""
+    script = (f". '{FILE}'; COMP_WORDS=({' '.join(repr(w) for w in ('keelboot', *words))}); "
+              f"COMP_CWORD={len(words)}; _keelboot; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, cwd=TOP)
+    return done.stdout.split()
+
+
+def test_the_file_is_made_from_the_help():
+    assert FILE.read_text() == render(), "python3 tests/test_completion.py --write"
+
+
+@pytest.mark.parametrize("words, offers", [
+    (["st"], {"status", "stage", "state"}),
+    (["mark", ""], {"good", "bad", "booted", "other"}),
+    (["switch", "--o"], {"--once"}),
+    (["--state", "/dev/vda1", "install", "--a"], {"--again"}),
+    (["state", ""], {"show", "init", "export"}),
+    (["bundle", ""], {"create", "sign", "verify", "inspect", "extract"}),
+    (["bundle", "create", "--comp"], {"--compatible", "--compress"}),
+    (["stage", "README"], {"README.md"}),
+    (["--conf-root", "docs/ex"], {"docs/examples"}),
+    (["help", "doc"], {"doctor"}),
+])
+def test_bash_offers(words, offers):
+    assert offers <= set(complete(*words))
+
+
+def test_bash_offers_nothing_that_does_not_fit():
+    assert complete("switch", "--on") == ["--once"]
+    assert complete("frob") == []
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--write"]:
+        sys.exit("usage: python3 tests/test_completion.py --write")
+    FILE.write_text(render())
