@@ -28,7 +28,8 @@ static enum kb_err pair_one(struct install_job *j, unsigned image)
 					im->name);
 	if (im->size > part->dev->size)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ENOSPC,
-					"image %s is %" PRIu64 " bytes, its partition %" PRIu64,
+					"image %s is %" PRIu64 " bytes, its partition only %" PRIu64
+					": it was made for larger slots",
 					im->name, im->size, part->dev->size);
 	p->dev = part->dev;
 	p->raw = part->raw != NULL ? part->raw : part->dev;
