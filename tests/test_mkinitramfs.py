@@ -458,3 +458,24 @@ def test_interpreter_of_programs_of_other_machines():
     assert kbimage.interpreter(b"#! /bin/sh -e\nexit\n") == "/bin/sh"
     assert kbimage.interpreter(b"#!\n") == ""
     assert kbimage.interpreter(b"text") == ""
+
+
+def test_shipped_checks_come_with_what_they_need(make, tmp_path):
+    wanted = tmp_path / "list"
+    wanted.write_text("/usr/bin/app\n")
+    image = make("--compress", "none", "--check", "filesystem", "--check", f"required-files={wanted}",
+                 "--busybox", "/bin/busybox").image
+    files = listing(image)
+    assert files["usr/lib/keelboot/hooks/pre-mount.d/20-filesystem"][0] == "-rwxr-xr-x"
+    assert files["usr/lib/keelboot/hooks/post-mount.d/20-required-files"][0] == "-rwxr-xr-x"
+    assert files["usr/lib/keelboot/checks.sh"][0] == "-rw-r--r--"
+    assert content(image, "etc/keelboot/checks/required-files") == b"/usr/bin/app\n"
+    assert "etc/keelboot/checks/filesystem" not in files
+
+
+def test_checks_that_cannot_be_packed_are_refused(make):
+    assert "there are filesystem, free-space," in make("--check", "nonesuch", expect=1).stderr
+    assert "--check required-files=FILE" in make("--check", "required-files", expect=1).stderr
+    assert "give --busybox" in make("--check", "filesystem", expect=1).stderr
+    assert "/nonexistent: No such file" in make("--check", "free-space=/nonexistent",
+                                                expect=1).stderr

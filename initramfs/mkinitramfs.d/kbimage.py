@@ -14,6 +14,9 @@ CONF = "etc/keelboot/system.conf"
 HOOKS = "usr/lib/keelboot/hooks"
 STAGE = re.compile(r"^[a-z][a-z0-9-]*\.d$")
 KEYS = (b"PUBLIC KEY", b"CERTIFICATE")
+CHECK_CONF = "etc/keelboot/checks"
+CHECK_COMMON = "usr/lib/keelboot/checks.sh"
+CHECK_KEY = re.compile(r"^# (stage|order|conf): ([a-z0-9-]+)$", re.M)
 PT_INTERP = 3
 
 
@@ -26,6 +29,11 @@ def read(path: Path, what: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror}; needed as {what}") from None
+
+
+def shipped(folder: Path) -> list:
+    """The names of the checks that come with Keelboot."""
+    return sorted(file.name for file in Path(folder).glob("*") if file.suffix != ".sh")
 
 
 def _segments(data: bytes) -> tuple:
@@ -135,6 +143,26 @@ class Image:
                 self.program(f"{HOOKS}/{stage.name}/{file.name}", file, read(file, "a hook"))
                 count += 1
         return count
+
+    def check(self, folder: Path, what: str) -> None:
+        """NAME or NAME=FILE: a shipped check, where its head says that it belongs, with what it
+        shares with the others, and its settings."""
+        name, _, conf = what.partition("=")
+        if name not in shipped(folder):
+            raise ImageError(f"--check {name}: there is no such check; there are "
+                             f"{', '.join(shipped(folder))}")
+        data = read(folder / name, "a check")
+        head = dict(CHECK_KEY.findall(data.decode()))
+        if head.get("conf") == "required" and not conf:
+            raise ImageError(f"--check {name}: wants a file, as --check {name}=FILE; "
+                             f"{folder / name} says what stands in it")
+        self.program(f"{HOOKS}/{head['stage']}.d/{head['order']}-{name}", folder / name, data)
+        if not self.archive.has(CHECK_COMMON):
+            self.archive.file(CHECK_COMMON, read(folder / "common.sh", "the checks"),
+                              source=str(folder / "common.sh"))
+        if conf:
+            self.archive.file(f"{CHECK_CONF}/{name}", read(conf, f"settings of {name}"),
+                              source=conf)
 
     def busybox(self, source) -> str:
         """busybox, /bin/sh and a link for each applet. Returns a note, or ''."""
