@@ -4,6 +4,7 @@
 #include "cli/bundle_encode.h"
 #include "cli/bundle_output.h"
 #include "cli/bundle_progress.h"
+#include "cli/bundle_verity.h"
 #include "cli/key_file.h"
 #include "cli/output.h"
 #include "lib/log.h"
@@ -43,6 +44,10 @@ static enum kb_err open_source(struct build *b, unsigned i)
 		log_err("%s is the image and the output", s->path);
 		return KB_EINVAL;
 	}
+	if (im->filesystem[0] == '\0')
+		bundle_source_filesystem(s, im->filesystem, sizeof(im->filesystem));
+	if (b->s->verity && strcmp(im->name, "root") == 0)
+		TRY(bundle_verity_add(s, im, b->s->m.compatible[0]));
 	im->size = s->size;
 	im->chunk = b->s->chunk;
 	if (s->size / im->chunk >= MANIFEST_CHUNKS_MAX) {
@@ -51,8 +56,6 @@ static enum kb_err open_source(struct build *b, unsigned i)
 			s->path, im->chunk);
 		return KB_ENOSPC;
 	}
-	if (im->filesystem[0] == '\0')
-		bundle_source_filesystem(s, im->filesystem, sizeof(im->filesystem));
 	return KB_OK;
 }
 

@@ -28,6 +28,8 @@ static const char help[] =
 	"      --image CLASS=FILE[,fs=TYPE]   an image for a partition of the slot; repeat it\n"
 	"      --chunk-size SIZE     16K to 1M, a power of two (256K)\n"
 	"      --compress zstd|none  (zstd)\n"
+	"      --verity              a dm-verity tree behind the image root, and its root hash\n"
+	"                            in the manifest; in the recipe: verity=yes\n"
 	"      --level N             1 quick … 22 small (9)\n"
 	"      --threads N           that compress (one for each processor)\n"
 	"      --key FILE            private key to sign with; repeat it\n"
@@ -41,11 +43,12 @@ static const char help[] =
 	"  keelboot bundle create -o acme-2.1.keel --compatible acme-box --version 2.1 \\\n"
 	"      --sequence 21 --image root=rootfs.ext4 --key release.key\n";
 
-enum { OPT_HELP = 1, OPT_IMAGE, OPT_SET };
+enum { OPT_HELP = 1, OPT_IMAGE, OPT_SET, OPT_VERITY };
 
 static const struct args_option options[] = {
 	{ "help", 'h', false, OPT_HELP },
 	{ "image", 0, true, OPT_IMAGE },
+	{ "verity", 0, false, OPT_VERITY }, /* yes */
 	{ "output", 'o', true, OPT_SET },
 	{ "compatible", 0, true, OPT_SET },
 	{ "version", 0, true, OPT_SET },
@@ -103,12 +106,14 @@ static int set_options(struct bundle_spec *s, int argc, char **argv)
 	while ((opt = args_next(&a)) != ARGS_END) {
 		if (opt == ARGS_OPERAND)
 			continue;
-		if (opt == OPT_IMAGE)
+		if (opt == OPT_VERITY)
+			wrong = bundle_spec_set(s, "", "verity", "yes");
+		else if (opt == OPT_IMAGE)
 			wrong = bundle_spec_image_option(s, a.value);
 		else
 			wrong = bundle_spec_set(s, "", a.option, a.value);
 		if (wrong != NULL) {
-			log_err("--%s %s: %s", a.option, a.value, wrong);
+			log_err("--%s %s: %s", a.option, a.value != NULL ? a.value : "", wrong);
 			return usage();
 		}
 	}

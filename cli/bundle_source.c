@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,6 +54,8 @@ enum kb_err bundle_source_open(struct bundle_source *s, const char *path)
 void bundle_source_close(struct bundle_source *s)
 {
 	util_close(&s->fd);
+	free(s->tail);
+	s->tail = NULL;
 }
 
 /* Finds the first data at or behind off. Where holes cannot be told, all is data. */
@@ -88,6 +91,19 @@ static enum kb_err read_all(struct bundle_source *s, uint64_t off, uint8_t *buf,
 	return KB_OK;
 }
 
+/* What of the range lies behind the image proper. */
+static void copy_tail(const struct bundle_source *s, uint64_t off, uint8_t *buf, size_t len)
+{
+	uint64_t skip = off > s->tail_off ? off - s->tail_off : 0;
+	uint64_t at = off < s->tail_off ? s->tail_off - off : 0;
+	uint64_t n;
+
+	if (s->tail == NULL || at >= len || skip >= s->tail_len)
+		return;
+	n = s->tail_len - skip < len - at ? s->tail_len - skip : len - at;
+	memcpy(buf + at, s->tail + skip, (size_t)n);
+}
+
 enum kb_err bundle_source_read(struct bundle_source *s, uint64_t off, uint8_t *buf, size_t len,
 			       bool *hole)
 {
@@ -96,11 +112,22 @@ enum kb_err bundle_source_read(struct bundle_source *s, uint64_t off, uint8_t *b
 
 	if (off >= s->data_end)
 		find_data(s, off);
-	*hole = off + want <= s->data_start;
+	*hole = off + want <= s->data_start && (s->tail == NULL || off + len <= s->tail_off);
 	if (*hole)
 		return KB_OK;
 	memset(buf + want, 0, len - want);
-	return read_all(s, off, buf, want);
+	TRY(read_all(s, off, buf, want));
+	copy_tail(s, off, buf, len);
+	return KB_OK;
+}
+
+void bundle_source_append(struct bundle_source *s, uint8_t *tail, uint64_t len)
+{
+	s->tail = tail;
+	s->tail_off = s->size;
+	s->tail_len = len;
+	s->size += len;
+	s->data_start = s->data_end = 0;
 }
 
 void bundle_source_filesystem(const struct bundle_source *s, char *name, size_t size)

@@ -14,6 +14,8 @@ struct bundle_source {
 	uint64_t file_size;
 	uint64_t size;		       /* the image's: padded with zeroes to a multiple of 4096 */
 	uint64_t data_start, data_end; /* the next range that is no hole */
+	uint8_t *tail;		       /* stands behind the padding; NULL: nothing does */
+	uint64_t tail_off, tail_len;
 };
 
 /* Opens path, which is kept. Failures are told: KB_ENOENT, KB_EPERM, KB_EIO; KB_EINVAL: empty. */
@@ -26,6 +28,9 @@ void bundle_source_close(struct bundle_source *s);
  */
 enum kb_err bundle_source_read(struct bundle_source *s, uint64_t off, uint8_t *buf, size_t len,
 			       bool *hole) KB_MUST_CHECK;
+
+/* Puts bytes behind the image, which from now on is read from its beginning again. s frees them. */
+void bundle_source_append(struct bundle_source *s, uint8_t *tail, uint64_t len);
 
 /* The file system that libblkid finds in it; "" when it finds none, or more than one. */
 void bundle_source_filesystem(const struct bundle_source *s, char *name, size_t size);

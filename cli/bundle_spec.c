@@ -59,6 +59,12 @@ static const char *set_compress(struct bundle_spec *s, const char *value)
 	return s->compress || strcmp(value, "none") == 0 ? NULL : "want zstd or none";
 }
 
+static const char *set_verity(struct bundle_spec *s, const char *value)
+{
+	s->verity = strcmp(value, "yes") == 0;
+	return s->verity || strcmp(value, "no") == 0 ? NULL : "want yes or no";
+}
+
 static const char *set_level(struct bundle_spec *s, const char *value)
 {
 	uint64_t v;
@@ -93,6 +99,8 @@ const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *
 		return set_chunk(s, value);
 	if (strcmp(key, "compress") == 0)
 		return set_compress(s, value);
+	if (strcmp(key, "verity") == 0)
+		return set_verity(s, value);
 	if (strcmp(key, "level") == 0)
 		return set_level(s, value);
 	if (strcmp(key, "threads") == 0)

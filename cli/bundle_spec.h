@@ -14,6 +14,7 @@ struct bundle_spec {
 	char file[MANIFEST_IMAGES_MAX][BUNDLE_SPEC_PATH];
 	uint32_t chunk;
 	bool compress;
+	bool verity; /* of the image "root" */
 	int level;
 	unsigned threads; /* 0: as many as there are processors */
 	uint32_t sig_cap;
