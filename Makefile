@@ -31,7 +31,7 @@ endif
 # ---------------------------------------------------------------- what is built from what
 # Mains, and the real ends of the two seams, stand apart; every other object goes unchanged into both the product and the tests.
 MAINS   := initramfs/init.c initramfs/helper.c initramfs/guardian_main.c cli/main.c
-REAL    := lib/bdev_file.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_dev.c lib/os_root.c
+REAL    := lib/bdev_file.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_dev.c lib/os_dm.c lib/os_root.c
 SRC     := $(sort $(wildcard lib/*.c kernel-cmdline/*.c selector/*.c update/*.c hooks/*.c initramfs/*.c cli/*.c))
 LIBSRC  := $(filter-out $(MAINS) $(REAL),$(SRC))
 obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -146,13 +146,15 @@ install: all ## install below DESTDIR and PREFIX (default /usr)
 	install -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d
 	install -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
 	install -D -m 644 cli/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keelboot
+	install -d $(DESTDIR)$(LIBDIR)/checks
+	install -m 755 hooks/checks/* $(DESTDIR)$(LIBDIR)/checks/
 	for page in $(MANPAGES); do \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
 
 uninstall: ## remove what install put there (configuration and keys stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian mkinitramfs)
-	rm -rf $(DESTDIR)$(LIBDIR)/mkinitramfs.d
+	rm -rf $(DESTDIR)$(LIBDIR)/mkinitramfs.d $(DESTDIR)$(LIBDIR)/checks
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keelboot
 	-rmdir $(DESTDIR)$(LIBDIR)/hooks $(DESTDIR)$(LIBDIR) 2>/dev/null
 	for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done

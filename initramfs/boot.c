@@ -10,6 +10,7 @@
 #include "initramfs/settings.h"
 #include "initramfs/slot.h"
 #include "initramfs/updates.h"
+#include "initramfs/verify.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
@@ -158,16 +159,8 @@ static void note_why(struct boot *b, int slot, const char *reason)
 	snprintf(b->why, sizeof(b->why), "%c: %.40s", state_slot_letter(slot), reason);
 }
 
-static bool is_trusted(const struct state_slot *s)
-{
-	return (s->st == STATE_TRIAL && s->tries > 0) ||
-	       (s->st == STATE_GOOD && s->streak < STATE_STREAK_LIMIT);
-}
-
 static enum kb_err preflight(struct boot *b, int slot, char *reason)
 {
-	struct store_manifest m;
-	const struct state_slot *s = &b->rec.s.slot[slot];
 	int root = slot < (int)b->conf.nslots ? devices_root_class(&b->conf, (unsigned)slot) : -1;
 
 	if (root < 0 || b->dev.slot[slot].part[root][0] == '\0') {
@@ -182,15 +175,7 @@ static enum kb_err preflight(struct boot *b, int slot, char *reason)
 		snprintf(reason, STATE_STR_MAX + 1, "no file system");
 		return KB_EFORMAT;
 	}
-	if (s->has_release && b->rec.health != RECORD_MISSING &&
-	    store_manifest_read(&b->rec.store, slot, &m, NULL, 0) == KB_OK &&
-	    memcmp(m.release, s->release, sizeof(m.release)) != 0) {
-		log_err("slot %c: its manifest is of another release", state_slot_letter(slot));
-		snprintf(reason, STATE_STR_MAX + 1, "manifest of another release");
-		/* Not to be trusted; but where nothing is, better than nothing. */
-		return is_trusted(s) ? KB_EFORMAT : KB_OK;
-	}
-	return KB_OK;
+	return verify_manifest(b, slot, reason);
 }
 
 static enum kb_err op_preflight(void *ctx, int slot, char *reason)

@@ -11,6 +11,7 @@
 #include "kernel-cmdline/cmdline.h"
 #include "lib/conf.h"
 #include "selector/attempt.h"
+#include "update/verify_answer.h"
 
 struct boot {
 	char *const *argv; /* as the kernel gave them to us */
@@ -25,7 +26,8 @@ struct boot {
 	struct record rec;
 	struct attempt attempt;
 	struct rescue rescue;
-	char why[STATE_STR_MAX + 1]; /* why the slot is not the one that stood first */
+	struct verify_answer manifest; /* of the candidate; see verify.h */
+	char why[STATE_STR_MAX + 1];   /* why the slot is not the one that stood first */
 };
 
 /* The program that does what process 1 must not: probing, applying, decoding. */

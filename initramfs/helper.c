@@ -6,6 +6,7 @@
 #include "initramfs/prober.h"
 #include "update/apply.h"
 #include "update/decoder.h"
+#include "update/verify_slot.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,9 +28,12 @@ int main(int argc, char **argv)
 		return decoder_main();
 	if (strcmp(name, "keelboot-prober") == 0)
 		return prober_main(argc, argv);
+	if (strcmp(name, "keelboot-verify") == 0)
+		return verify_slot_main(argc, argv);
 	fprintf(stderr,
-		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-decoder or "
-		"keelboot-prober, and process 1 or the keelboot command starts it\n",
+		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-decoder, "
+		"keelboot-prober or keelboot-verify, and process 1 or the keelboot command starts "
+		"it\n",
 		name);
 	return 3;
 }

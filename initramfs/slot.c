@@ -3,6 +3,7 @@
 
 #include "hooks/hook.h"
 #include "initramfs/root.h"
+#include "initramfs/verity.h"
 #include "lib/log.h"
 
 /* What every hook is told. said: HOOK_REASON_MAX + 1 bytes. */
@@ -30,6 +31,23 @@ static enum kb_err check_and_mount(struct boot *b, const struct hook_env *env, c
 	return root_mount(&root, env->device, fstype, reason);
 }
 
+/* The same through dm-verity, when the slot's manifest has a root hash. */
+static enum kb_err open_and_mount(struct boot *b, struct hook_env *env, const char *fstype,
+				  char *reason)
+{
+	char node[OS_DM_NODE], slot = env->slot[0];
+	enum kb_err err;
+
+	if (b->manifest.verity == 0)
+		return check_and_mount(b, env, fstype, reason);
+	TRY(verity_open(&b->manifest, env->device, slot, node, reason));
+	env->device = node;
+	err = check_and_mount(b, env, fstype, reason);
+	if (err != KB_OK)
+		verity_close(slot);
+	return err;
+}
+
 enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 {
 	const struct devices_slot *d = &b->dev.slot[slot];
@@ -45,7 +63,7 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 	env.device = d->part[devices_root_class(&b->conf, (unsigned)slot)];
 	env.root = ROOT_DIR;
 	wdt_feed(&b->wdt);
-	err = check_and_mount(b, &env, d->fstype, reason);
+	err = open_and_mount(b, &env, d->fstype, reason);
 	wdt_feed(&b->wdt);
 	if (err == KB_OK)
 		return KB_OK;

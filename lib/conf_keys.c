@@ -39,6 +39,9 @@ const struct conf_key conf_keys[] = {
 	{ "system", "tries", "NUMBER (1..9)", "3",
 	  "How often a newly installed slot is started before it is given up.",
 	  NUMBER(NUMBER, tries, 1, 9) },
+	{ "system", "verify-slot", "never|boot", "never",
+	  "Whether the manifest of a slot on trial is verified again before each of its boots.",
+	  NUMBER(VERIFY, verify_slot, 0, 0) },
 	{ "system", "init", "PATH", "/sbin/init",
 	  "Program that is started from the root; init= of the kernel command line goes before it.",
 	  TEXT(PATH, init) },
@@ -193,6 +196,14 @@ static enum kb_err set_handover(enum conf_handover *out, const char *value)
 	return KB_OK;
 }
 
+static enum kb_err set_verify(enum conf_verify *out, const char *value)
+{
+	if (strcmp(value, "boot") != 0 && strcmp(value, "never") != 0)
+		return KB_EINVAL;
+	*out = value[0] == 'b' ? CONF_VERIFY_BOOT : CONF_VERIFY_NEVER;
+	return KB_OK;
+}
+
 /* How many of the unit that is kept one of the value's unit is; 0 for a unit that does not exist.
  */
 static uint32_t unit_factor(enum conf_kind kind, const char *unit)
@@ -299,6 +310,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 	case CONF_KIND_FS:
 	case CONF_KIND_COUNT:
 	case CONF_KIND_HANDOVER:
+	case CONF_KIND_VERIFY:
 	case CONF_KIND_NUMBER:
 	case CONF_KIND_SECONDS:
 	case CONF_KIND_MS:
@@ -328,6 +340,8 @@ enum kb_err conf_keys_set(struct conf *c, const struct conf_key *key, const char
 		return set_count(out, value);
 	case CONF_KIND_HANDOVER:
 		return set_handover(out, value);
+	case CONF_KIND_VERIFY:
+		return set_verify(out, value);
 	case CONF_KIND_NUMBER:
 	case CONF_KIND_SECONDS:
 	case CONF_KIND_MS:

@@ -145,5 +145,20 @@ enum kb_err os_uevent_read(int fd, char *buf, size_t size, size_t *len) KB_MUST_
  * /dev is there; also keeps others from getting those numbers. */
 void os_stdio(void);
 
+/* ---------------------------------------------------------------- device mapper */
+#define OS_DM_PARAMS 768
+#define OS_DM_NODE   32
+
+struct os_dm {
+	const char *name; /* of the mapped device */
+	const char *type; /* of its one target: "verity" */
+	const char *params;
+	uint64_t sectors; /* of 512 bytes */
+};
+/* Makes a read-only mapped device. node: "/dev/dm-0". Any error leaves nothing behind; KB_ENOENT:
+ * this kernel has no device mapper. */
+enum kb_err os_dm_open(const struct os_dm *dm, char node[OS_DM_NODE]) KB_MUST_CHECK;
+enum kb_err os_dm_close(const char *name) KB_MUST_CHECK; /* at once, or when nobody has it open */
+
 /* True when this is process 1. */
 bool os_is_init(void);

@@ -100,6 +100,17 @@ static void counts(void **state)
 	assert_int_equal(set("system", "count", "sometimes"), KB_EINVAL);
 }
 
+static void verify_slot_is_boot_or_never(void **state)
+{
+	(void)state;
+	assert_int_equal(set("system", "verify-slot", "boot"), KB_OK);
+	assert_int_equal(c.verify_slot, CONF_VERIFY_BOOT);
+	assert_int_equal(set("system", "verify-slot", "bool"), KB_EINVAL);
+	assert_int_equal(c.verify_slot, CONF_VERIFY_BOOT);
+	assert_int_equal(set("system", "verify-slot", "never"), KB_OK);
+	assert_int_equal(c.verify_slot, CONF_VERIFY_NEVER);
+}
+
 static void handovers(void **state)
 {
 	(void)state;
@@ -228,6 +239,7 @@ int main(void)
 		cmocka_unit_test(booleans),
 		cmocka_unit_test(counts),
 		cmocka_unit_test(handovers),
+		cmocka_unit_test(verify_slot_is_boot_or_never),
 		cmocka_unit_test(times_have_units),
 		cmocka_unit_test(bad_numbers),
 		cmocka_unit_test(partitions),

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/verify.h"
+
+#include "lib/log.h"
+#include "lib/os.h"
+#include "update/verify_slot.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define DEADLINE_MS 15000u
+#define STEP_MS	    500u
+#define EXIT_MS	    1000u
+
+static uint8_t blob[STORE_MANIFEST_MAX] __attribute__((aligned(BDEV_ALIGN)));
+
+static bool is_trusted(const struct state_slot *s)
+{
+	return (s->st == STATE_TRIAL && s->tries > 0) ||
+	       (s->st == STATE_GOOD && s->streak < STATE_STREAK_LIMIT);
+}
+
+/* Not a reader of manifests: only whether the helper, which is one, has to be asked. */
+static bool names_root_hash(size_t len)
+{
+	static const char key[] = "\nverity-root-hash=";
+
+	return memmem(blob, len, key, sizeof(key) - 1) != NULL;
+}
+
+/* Reads the answer, up to the end of the pipe. True: it is as long as it has to be. */
+static bool receive(struct boot *b, int fd)
+{
+	uint64_t end = os_now_ms() + DEADLINE_MS;
+	char *at = (char *)&b->manifest;
+	size_t used = 0, len;
+	bool ready;
+
+	while (os_now_ms() < end) {
+		enum kb_err err = os_poll(&fd, &ready, 1, STEP_MS);
+
+		wdt_feed(&b->wdt);
+		if (err == KB_ETIMEDOUT)
+			continue;
+		if (err == KB_OK && used == sizeof(b->manifest)) {
+			char more;
+
+			err = os_read(fd, &more, 1, &len);
+			if (err == KB_OK)
+				return len == 0;
+		} else if (err == KB_OK) {
+			err = os_read(fd, at + used, sizeof(b->manifest) - used, &len);
+			used += err == KB_OK ? len : 0;
+			if (err == KB_OK && len == 0)
+				return false;
+		}
+		if (err != KB_OK && err != KB_EBUSY)
+			return false;
+	}
+	return false;
+}
+
+/* Runs the helper. Its exit code; -1: it did not end well, or its answer is not one. */
+static int ask(struct boot *b, int slot)
+{
+	const char name[2] = { state_slot_letter(slot), '\0' };
+	const char *const argv[] = { "keelboot-verify", "--state", b->dev.state,
+				     "--slot",		name,	   NULL };
+	struct os_spawn sp = { .path = BOOT_HELPER, .argv = argv, .cpu_s = DEADLINE_MS / 1000 };
+	int fds[2], status = 0;
+	enum kb_err err;
+	bool whole;
+	pid_t pid;
+
+	if (os_pipe(fds) != KB_OK)
+		return -1;
+	sp.fd3 = fds[1];
+	err = os_spawn(&sp, &pid);
+	os_close(&fds[1]);
+	if (err != KB_OK) {
+		os_close(&fds[0]);
+		log_err("slot %s: unable to start %s: %m", name, BOOT_HELPER);
+		return -1;
+	}
+	whole = receive(b, fds[0]);
+	os_close(&fds[0]);
+	if (os_wait(pid, EXIT_MS, &status) != KB_OK) {
+		log_err("slot %s: keelboot-verify does not end", name);
+		if (os_kill(pid) != KB_OK)
+			log_warn("slot %s: keelboot-verify cannot be killed; left behind", name);
+		return -1;
+	}
+	if (!WIFEXITED(status))
+		return -1;
+	if (WEXITSTATUS(status) != VERIFY_SLOT_OK)
+		return WEXITSTATUS(status);
+	return whole && verify_answer_check(&b->manifest) == KB_OK ? VERIFY_SLOT_OK : -1;
+}
+
+static const char *verdict(const struct boot *b, const struct state_slot *s, int code)
+{
+	switch (code) {
+	case VERIFY_SLOT_OK:
+		if (memcmp(b->manifest.release, s->release, sizeof(s->release)) != 0)
+			return "manifest of another release";
+		return NULL;
+	case VERIFY_SLOT_UNVERIFIED:
+		return "manifest not verified";
+	case VERIFY_SLOT_FOREIGN:
+		return "manifest for another device";
+	default:
+		return "manifest cannot be verified";
+	}
+}
+
+static enum kb_err reject(const struct boot *b, int slot, const char *why, bool last_resort,
+			  char *reason)
+{
+	(void)b;
+	if (last_resort) {
+		log_warn("slot %c: %s; better than nothing", state_slot_letter(slot), why);
+		return KB_OK;
+	}
+	log_err("slot %c: %s", state_slot_letter(slot), why);
+	snprintf(reason, STATE_STR_MAX + 1, "%s", why);
+	return KB_EFORMAT;
+}
+
+enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
+{
+	const struct state_slot *s = &b->rec.s.slot[slot];
+	bool wanted = b->conf.verify_slot == CONF_VERIFY_BOOT && s->st == STATE_TRIAL;
+	struct store_manifest m = { .len = 0 };
+	enum kb_err err = KB_EBLANK;
+	const char *why;
+	bool verity;
+
+	memset(&b->manifest, 0, sizeof(b->manifest));
+	if (s->has_release && b->rec.health != RECORD_MISSING)
+		err = store_manifest_read(&b->rec.store, slot, &m, blob, sizeof(blob));
+	if (err == KB_OK && memcmp(m.release, s->release, sizeof(m.release)) != 0)
+		return reject(b, slot, "manifest of another release", !is_trusted(s), reason);
+	verity = err == KB_OK && names_root_hash(m.len);
+	if (!verity && !wanted)
+		return KB_OK;
+	why = err == KB_OK ? verdict(b, s, ask(b, slot)) : "no manifest to verify";
+	if (why == NULL)
+		return KB_OK;
+	memset(&b->manifest, 0, sizeof(b->manifest));
+	/* Where a root hash is named, nothing is mounted without it. */
+	return reject(b, slot, why, !verity && !is_trusted(s), reason);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the manifest of a slot is good for, before the slot is mounted. */
+#pragma once
+
+#include "initramfs/boot.h"
+
+/*
+ * Looks at the slot's manifest cell, and writes nothing. The helper verifies it again when the slot
+ * is a trial and [system] verify-slot=boot, and always when it names a dm-verity root hash:
+ * b->manifest is what it answered, with verity 0 when it was not asked.
+ *
+ * KB_OK: the slot may be tried. KB_EFORMAT: it may not; reason (STATE_STR_MAX + 1 bytes) says why.
+ * A slot that is not trusted any more passes without a root hash: better than nothing at all.
+ */
+enum kb_err verify_manifest(struct boot *b, int slot, char *reason) KB_MUST_CHECK;

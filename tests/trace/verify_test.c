@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Slots whose manifest is verified again, and roots behind dm-verity. */
+#include "tests/trace/machine.h"
+
+#include "update/verify_answer.h"
+
+#define VERIFY	     "spawn keelboot-verify"
+#define VERITY_CONF  "[system]\nverify-slot=boot\n"
+#define ROOT_HASH_16 "cccccccccccccccc"
+
+static struct verify_answer answer;
+
+/* The slot's manifest cell; its text names a root hash or does not. */
+static void put_manifest(int slot, const struct state *s, bool verity)
+{
+	const char *blob = verity ? "x\nverity-root-hash=cc\n" : "x\nno tree\n";
+	struct store_manifest m = { .sequence = s->slot[slot].sequence, .len = strlen(blob) };
+	enum store_finding found;
+	struct state old;
+	struct store st;
+
+	memcpy(m.release, s->slot[slot].release, sizeof(m.release));
+	assert_int_equal(store_load(&st, &machine.state.bdev, &old, &found), KB_OK);
+	assert_int_equal(store_manifest_write(&st, slot, &m, blob), KB_OK);
+	bdev_sim_cut(&machine.state, 1);
+}
+
+static void make_answer(const struct state *s, int slot, bool verity)
+{
+	memset(&answer, 0, sizeof(answer));
+	answer.magic = VERIFY_ANSWER_MAGIC;
+	memcpy(answer.release, s->slot[slot].release, sizeof(answer.release));
+	if (!verity)
+		return;
+	answer.verity = 1;
+	answer.data_block = answer.hash_block = 4096;
+	answer.image_size = 81 * 4096;
+	answer.tree_off = 80 * 4096;
+	snprintf(answer.algorithm, sizeof(answer.algorithm), "sha256");
+	memset(answer.root_hash, 'c', 64);
+	snprintf(answer.salt, sizeof(answer.salt), "-");
+}
+
+static void helper_answers(int exit_code)
+{
+	struct os_sim_child c = { .argv0 = "keelboot-verify", .status = exit_code << 8 };
+
+	if (exit_code == 0)
+		c.say[0] = (struct os_sim_say){ 0, &answer, sizeof(answer) };
+	os_sim_child(&c);
+}
+
+static void mapped_device(void)
+{
+	os_sim_file("/dev/dm-0", "");
+	os_sim_fs("/dev/dm-0", "ext4");
+	os_sim_fs_file("/dev/dm-0", "/sbin/init", NULL);
+}
+
+static void trial_is_verified_before_its_charge(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	put_manifest(1, &s, false);
+	machine.conf = VERITY_CONF;
+	make_answer(&s, 1, false);
+	helper_answers(0);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("trial_is_verified_again");
+	assert_order(VERIFY, "write " STATE_DEV);
+	assert_order(VERIFY, "mount " SLOT_B_DEV);
+	assert_absent("dm ");
+}
+
+static void good_slot_without_a_root_hash_costs_nothing(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	put_manifest(0, &s, false);
+	machine.conf = VERITY_CONF;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent(VERIFY);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	assert_int_equal(machine.state.ops, 0);
+}
+
+static void trial_that_cannot_be_verified_is_rejected(void **ctx)
+{
+	static const struct {
+		int code;
+		const char *reason;
+	} cases[] = { { 5, "manifest not verified" },
+		      { 6, "manifest for another device" },
+		      { 1, "manifest cannot be verified" } };
+	struct state s = machine_trial();
+
+	(void)ctx;
+	for (unsigned i = 0; i < 3; i++) {
+		machine_put(&s);
+		put_manifest(1, &s, false);
+		machine.conf = VERITY_CONF;
+		helper_answers(cases[i].code);
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_absent("mount " SLOT_B_DEV);
+		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+		assert_string_equal(machine_get().slot[1].reason, cases[i].reason);
+		assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
+		machine_restart();
+	}
+}
+
+static void helper_that_hangs_or_lies_rejects_the_trial(void **ctx)
+{
+	struct os_sim_child hangs = { .argv0 = "keelboot-verify", .hangs = true };
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	put_manifest(1, &s, false);
+	machine.conf = VERITY_CONF "[watchdog]\ntimeout=10\n";
+	os_sim_child(&hangs);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("verify_hangs_next_candidate");
+	assert_string_equal(machine_get().slot[1].reason, "manifest cannot be verified");
+	assert_in_range(os_now_ms(), 15000, 17000);
+	machine_restart();
+	machine_put(&s);
+	make_answer(&s, 1, true);
+	answer.root_hash[7] = ' ';
+	helper_answers(0);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_string_equal(machine_get().slot[1].reason, "manifest cannot be verified");
+	machine_restart();
+	machine_put(&s);
+	make_answer(&s, 0, false);
+	helper_answers(0);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_string_equal(machine_get().slot[1].reason, "manifest of another release");
+}
+
+static void good_slot_with_a_root_hash_boots_through_verity(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	put_manifest(0, &s, true);
+	make_answer(&s, 0, true);
+	helper_answers(0);
+	mapped_device();
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("good_slot_boots_through_verity");
+	assert_once("dm keelboot-root-a verity 640: 1 " SLOT_A_DEV " " SLOT_A_DEV
+		    " 4096 4096 80 80 sha256 " ROOT_HASH_16);
+	assert_once("mount /dev/dm-0 /sysroot ext4 ro");
+	assert_absent("mount " SLOT_A_DEV);
+	assert_int_equal(machine.state.ops, 0);
+}
+
+static void slot_that_verity_does_not_open_or_mount_is_left(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	put_manifest(0, &s, true);
+	make_answer(&s, 0, true);
+	helper_answers(0);
+	mapped_device();
+	os_sim_fail("dm keelboot-root-a", 0, KB_ENOENT);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("no_dm_verity_next_candidate");
+	assert_absent("mount " SLOT_A_DEV);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_restart();
+	machine_put(&s);
+	helper_answers(0);
+	mapped_device();
+	os_sim_fail("mount /dev/dm-0", 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("dm remove keelboot-root-a");
+	assert_order("dm remove keelboot-root-a", "mount " SLOT_B_DEV);
+}
+
+static void last_resort_never_mounts_a_verified_slot_without_verity(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.slot[0].st = s.slot[1].st = STATE_BAD;
+	machine_put(&s);
+	put_manifest(0, &s, true);
+	put_manifest(1, &s, false);
+	helper_answers(5);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent("mount " SLOT_A_DEV);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(trial_is_verified_before_its_charge),
+		T(good_slot_without_a_root_hash_costs_nothing),
+		T(trial_that_cannot_be_verified_is_rejected),
+		T(helper_that_hangs_or_lies_rejects_the_trial),
+		T(good_slot_with_a_root_hash_boots_through_verity),
+		T(slot_that_verity_does_not_open_or_mount_is_left),
+		T(last_resort_never_mounts_a_verified_slot_without_verity),
+	};
+
+	return cmocka_run_group_tests_name("trace of verified slots", tests, NULL, NULL);
+}
