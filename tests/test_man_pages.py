@@ -40,6 +40,7 @@ EXAMPLES = {
     ("system", "timeout"): "60",
     ("system", "commit-deadline"): "900",
     ("system", "tries"): "5",
+    ("system", "verify-slot"): "boot",
     ("system", "init"): "/usr/lib/systemd/systemd",
     ("system", "root-filesystem"): "squashfs",
     ("system", "mount-options"): "noatime",
