@@ -13,7 +13,7 @@
 #define PMSG	   "/dev/pmsg0"
 #define COOKIE	   "Keelboot was here\n"
 #define COOKIE_LEN (sizeof(COOKIE) - 1)
-#define RECORD_MAX (16u << 10) /* bytes of a record that are looked at */
+#define RECORD_MAX (64u << 10) /* bytes of a record, unpacked, that are looked at */
 #define PREFIX	   "dmesg-"
 
 /* ---------------------------------------------------------------- pstore */

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a boot knows of the reset before it: panics by pstore, power cuts by a cookie in memory that
+outlives a reset, and nothing where there is neither."""
+
+import json
+
+RESERVED = "memmap=0x100000$0xE000000"
+RAMOOPS = (f"panic=1 {RESERVED} ramoops.mem_address=0xE000000 ramoops.mem_size=0x100000"
+           " ramoops.record_size=0x4000")
+PHRAM = f"{RESERVED} phram.phram=cookie,0xE000000,0x10000"
+DISK = ("virtio", "ext4")
+PANIC = "(sleep 1; echo c > /proc/sysrq-trigger) &"
+
+
+def streak(bench, vm) -> int:
+    state = json.loads(bench.ask(vm, "keelboot state show --json"))
+    return state["slots"][0]["streak"]
+
+
+def test_panic_is_told_by_ramoops_and_counts_once(bench):
+    disk = bench.disk("1.0 nomark")
+    image = bench.initramfs(name="pstore", modules=(*DISK, "pstore"))
+    with bench.machine(disk, initrd=image, append=RAMOOPS) as vm:
+        bench.up(vm, "1.0", "a")
+        assert bench.boot_json(vm)["cause"] == "unknown"
+        for crashes in (1, 2):
+            vm.shell(PANIC)
+            vm.expect(r"sysrq triggered crash")
+            vm.wait_reset()
+            vm.expect(r"keelboot: pstore: the kernel panicked \(dmesg-ramoops-0\)")
+            bench.up(vm, "1.0", "a")
+            assert bench.boot_json(vm)["cause"] == "crash"
+            assert streak(bench, vm) == crashes
+            assert "sysrq triggered crash" in bench.ask(vm, "cat /run/keelboot/crash/dmesg-*")
+            assert bench.ask(vm, "ls /sys/fs/pstore").strip() == ""
+        vm.send("reboot -f")
+        vm.wait_reset()
+        bench.up(vm, "1.0", "a")
+        assert bench.boot_json(vm)["cause"] == "unknown"
+        assert streak(bench, vm) == 2
+        assert bench.causes(vm) == ["guest"] * 3
+
+
+def image_with_cookie(bench):
+    dropins = bench.work / "dropins"
+    dropins.mkdir()
+    (dropins / "cookie.conf").write_text("[system]\ncookie=/dev/mtd0\n")
+    return bench.initramfs("--conf-dir", dropins, "--module", "phram", name="cookie", modules=DISK)
+
+
+def tries_left(vm) -> int:
+    return int(vm.expect(r"keelboot: slot b: 2\.0, trial, tries left: (\d)")[1])
+
+
+def test_power_flicker_costs_a_trial_nothing_until_its_grace_is_gone(bench):
+    disk = bench.disk("1.0", "2.0 nomark", good="a")
+    with bench.machine(disk, initrd=image_with_cookie(bench), append=f"panic=1 {PHRAM}") as vm:
+        # Of a device that was never reset warm nobody knows that its memory outlives that.
+        assert tries_left(vm) == 2
+        bench.up(vm, "2.0", "b")
+        vm.send("reboot -f")
+        vm.wait_reset()
+        assert tries_left(vm) == 1, "nobody knows why it was reset, so it costs a try"
+        for _ in range(5):
+            vm.power_cut()
+            vm.start()
+            assert tries_left(vm) == 1
+            assert "cause of the reset: power" in vm.boot_text()
+        vm.power_cut()
+        vm.start()
+        assert tries_left(vm) == 0
+        vm.power_cut()
+        vm.start()
+        vm.expect(r"keelboot: slot b is rejected: power cut too often while on trial")
+        bench.up(vm, "1.0", "a")
+
+
+def test_power_cut_that_nothing_tells_costs_a_try(bench):
+    disk = bench.disk("1.0", "2.0 nomark", good="a")
+    with bench.machine(disk, initrd=bench.initramfs(name="disk", modules=DISK)) as vm:
+        for tries in (2, 1, 0):
+            assert tries_left(vm) == tries
+            vm.power_cut()
+            vm.start()
+        vm.expect(r"keelboot: slot b is rejected: reset before it was marked good")
+        bench.up(vm, "1.0", "a")
+        assert bench.boot_json(vm)["cause"] == "unknown"

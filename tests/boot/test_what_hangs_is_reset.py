@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel, process 1 and a hook hang while a slot on trial is checked: how long until the device
+is out of it. (An install that hangs: test_storage_hangs.py.)"""
+
+import stat
+import time
+
+import pytest
+
+WATCHDOG_S = 8
+HOOK_S = 4
+ONLY_B = '[ "$KEELBOOT_SLOT" = a ] && exit 0\n'
+HANGS = {
+    # With panic=0 nothing runs any more.
+    "kernel": "mount -t proc proc /proc 2>/dev/null\necho c > /proc/sysrq-trigger",
+    # Process 1 is frozen, wherever it is; all others run on.
+    "init": "mkdir -p /cg && mount -t cgroup2 none /cg && mkdir -p /cg/x\n"
+            "echo 1 > /cg/x/cgroup.procs && echo 'process 1 is frozen'\n"
+            "echo 1 > /cg/x/cgroup.freeze; sleep 1000",
+    "hook": "echo 'the hook hangs'; trap '' TERM; while :; do sleep 1000; done",
+}
+SAYS = {"kernel": r"sysrq triggered crash", "init": r"process 1 is frozen",
+        "hook": r"the hook hangs"}
+# For an emulated machine on a busy host.
+SLACK_S = 30
+
+
+@pytest.fixture
+def image(bench):
+    def make(name):
+        hook = bench.work / "hooks/post-mount.d/10-hang"
+        hook.parent.mkdir(parents=True)
+        hook.write_text(f"#!/bin/sh\n{ONLY_B}{HANGS[name]}\n")
+        hook.chmod(hook.stat().st_mode | stat.S_IXUSR)
+        dropins = bench.work / "dropins"
+        dropins.mkdir()
+        (dropins / "hooks.conf").write_text(f"[hooks]\ntimeout={HOOK_S}\n")
+        return bench.initramfs("--hooks", bench.work / "hooks", "--busybox", "/bin/busybox",
+                               "--conf-dir", dropins, name=f"hang-{name}",
+                               modules=("virtio", "ext4"))
+    return make
+
+
+def machine(bench, disk, image):
+    return bench.machine(disk, initrd=image,
+                         append=f"panic=0 keelboot.watchdog=/dev/watchdog0,{WATCHDOG_S}")
+
+
+@pytest.mark.parametrize("name", ["kernel", "init"])
+def test_watchdog_resets_a_kernel_and_an_init_that_hang(bench, image, name):
+    disk = bench.disk("1.0", "2.0", good="a")
+    with machine(bench, disk, image(name)) as vm:
+        for _ in range(3):
+            vm.expect(SAYS[name])
+            since = time.monotonic()
+            vm.wait_reset()
+            took = time.monotonic() - since
+            print(f"{name}: reset {took:.1f} s after it hung")
+            assert took < WATCHDOG_S + SLACK_S
+        vm.expect(r"keelboot: slot b is rejected: crashed or hung")
+        bench.up(vm, "1.0", "a")
+        assert bench.causes(vm) == ["watchdog"] * 3
+
+
+def test_hook_that_hangs_costs_its_time_and_no_reset(bench, image):
+    disk = bench.disk("1.0", "2.0", good="a")
+    with machine(bench, disk, image("hook")) as vm:
+        vm.expect(SAYS["hook"])
+        since = time.monotonic()
+        vm.expect(r"keelboot: hook 10-hang: timed out")
+        took = time.monotonic() - since
+        print(f"hook: killed after {took:.1f} s")
+        assert took < HOOK_S + SLACK_S
+        bench.up(vm, "1.0", "a")
+        assert bench.causes(vm) == []
