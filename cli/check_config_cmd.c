@@ -73,7 +73,8 @@ static enum kb_err check_file(struct checking *c)
 		return KB_OK;
 	}
 	if (e != KB_OK) {
-		log_err("%s: cannot be read: %s", c->file, err_text(e));
+		log_err("%s: cannot be read: %s", c->file,
+			e == KB_EINVAL ? "not a file" : err_text(e));
 		return e;
 	}
 	text[len] = '\0';
