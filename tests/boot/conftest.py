@@ -133,10 +133,11 @@ class Bench:
         new.rename(images[0])
 
     def disk(self, a="1.0", b=None, *, data=None, name="disk", state=..., slots=(..., ...),
-             size=None, **factory) -> Path:
+             size=None, extra=(), **factory) -> Path:
         """A disk in the scenario's own folder. a and b: what is installed ("3.0 hang"). state:
         another image of it, None for a blank one; slots: other content of a and b. data: {path:
-        file} for the data partition. good, bad: see factory()."""
+        file} for the data partition. extra: more partitions, (name, size, content). good, bad: see
+        factory()."""
         images = self.factory(a, b, **factory)
         tree = self.work / f"{name}-data"
         tree.mkdir()
@@ -148,6 +149,8 @@ class Bench:
         disk.add("data", self.device.data_size, Ext4(tree, label="data"))
         for letter, image, own in zip("ab", images[1:], slots):
             disk.add(f"root-{letter}", self.device.slot_size, image if own is ... else own)
+        for partition_ in extra:
+            disk.add(*partition_)
         path = self.work / f"{name}.img"
         disk.build(path)
         return path
@@ -161,6 +164,21 @@ class Bench:
         image = self.work / f"{name}.img"
         mkvfat(image, size + (40 << 20), content, label="STICK")
         return Drive(image, bus="usb", name=name, plugged=plugged)
+
+    def sd_card(self, *bundles, name="card", files=None) -> Drive:
+        """A card with vfat on the bare medium, like a stick; its size is a power of two."""
+        image = self.stick(*bundles, name=name, files=files).file
+        size = 1 << (image.stat().st_size - 1).bit_length()
+        with open(image, "ab") as file:
+            file.truncate(size)
+        return Drive(image, bus="sd", name=name)
+
+    def conf_initramfs(self, name: str, text: str, *options, modules=LEAN) -> Path:
+        """An initramfs with a drop-in to system.conf; the same name means the same text."""
+        folder = self.work / f"{name}.conf.d"
+        folder.mkdir(exist_ok=True)
+        (folder / "test.conf").write_text(text)
+        return self.initramfs("--conf-dir", folder, *options, name=name, modules=modules)
 
     def raw_stick(self, bundle, name="rawstick") -> Drive:
         """A stick without any file system: the bundle from its first byte on, garbage behind."""

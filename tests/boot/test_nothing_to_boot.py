@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No disk, or no system on it: the device says so, waits, and starts again. There is no shell."""
+"""No disk, or no system on it: the device says so, waits, and starts again. There is no shell. What
+a device does that has a disk, and nothing to boot on it: test_rescue_never_ends.py."""
 
 import re
 
@@ -21,14 +22,6 @@ def test_no_disk_at_all(bench):
         assert "devices: no disk with PARTLABEL=keelboot-state and slots within 2 s" in text
         assert re.search("a stick with a good bundle .* repairs this device", text)
         vm.expect(r"keelboot: Keelboot")
-
-
-def test_no_slot_holds_a_system(bench):
-    disk = bench.disk("1.0", state=bench.device.state("--slots", "2", name="empty-state"),
-                      slots=(None, None))
-    with bench.machine(disk) as vm:
-        text = end_of(bench, vm)
-        assert "unable to boot: no slot can be booted" in text
 
 
 def test_device_without_any_system_is_filled_by_a_stick(bench):

@@ -430,6 +430,140 @@ static void a_staged_copy_that_cannot_be_read_is_given_up(void **ctx)
 	assert_logged("stage it again");
 }
 
+static int apply_one(const char *kind, const char *name)
+{
+	char source[600];
+	const char *const more[] = { "--source", source, NULL };
+
+	snprintf(source, sizeof(source), "%s:%s", kind, path(name));
+	return apply_with(more);
+}
+
+static bool begins_with_bundle(const char *name)
+{
+	int fd = open(path(name), O_RDONLY | O_CLOEXEC);
+	char magic[8];
+
+	assert_int_equal(pread(fd, magic, sizeof(magic), 0), sizeof(magic));
+	close(fd);
+	return memcmp(magic, "KEELBNDL", sizeof(magic)) == 0;
+}
+
+static void commit(struct store *st)
+{
+	state_add_applied(&state, state.slot[1].release);
+	state.slot[1].st = STATE_GOOD;
+	state.last = 1;
+	save(st);
+}
+
+static void a_raw_partition_is_erased_once_its_release_is_proven(void **ctx)
+{
+	(void)ctx;
+	make_bundle("stage", 4, "box", &key);
+	assert_int_equal(apply_one("raw", "stage"), APPLY_INSTALLED);
+	assert_slot_b(4);
+	assert_int_equal(heard.phase, PROGRESS_READ_BACK);
+	/* On trial it stays: the slot may yet fail, and the state may yet be lost. */
+	assert_int_equal(apply_one("raw", "stage"), APPLY_NOTHING);
+	assert_true(begins_with_bundle("stage"));
+	with_store(commit, false);
+	assert_int_equal(apply_one("raw", "stage"), APPLY_NOTHING);
+	assert_logged("the bundle is erased");
+	assert_false(begins_with_bundle("stage"));
+	assert_int_equal(apply_one("raw", "stage"), APPLY_NOTHING);
+}
+
+static void a_raw_bundle_that_is_damaged_is_erased_and_told_once(void **ctx)
+{
+	uint64_t seq = sequence_of_state();
+
+	(void)ctx;
+	make_bundle("stage", 4, "box", &key);
+	flip("stage", 1000);
+	assert_int_equal(apply_one("raw", "stage"), APPLY_FAILED);
+	assert_false(begins_with_bundle("stage"));
+	assert_nothing_written(seq); /* it was verified first */
+	with_store(count_events, false);
+	assert_int_equal(events, 2); /* the install that failed, and the end of its bundle */
+	assert_int_equal(apply_one("raw", "stage"), APPLY_NOTHING);
+	with_store(count_events, false);
+	assert_int_equal(events, 2);
+}
+
+static void raw_bundles_that_are_not_for_us_are_erased(void **ctx)
+{
+	(void)ctx;
+	make_bundle("stage", 4, "toaster", &key);
+	assert_int_equal(apply_one("raw", "stage"), APPLY_NOTHING);
+	assert_false(begins_with_bundle("stage"));
+	make_bundle("stage", 4, "box", &stranger);
+	assert_int_equal(apply_one("raw", "stage"), APPLY_FAILED);
+	assert_false(begins_with_bundle("stage"));
+	make_bundle("stage", 1, "box", &key);
+	assert_int_equal(apply_one("raw", "stage"), APPLY_NOTHING);
+	assert_false(begins_with_bundle("stage"));
+}
+
+static void a_raw_bundle_for_which_there_is_no_slot_now_stays(void **ctx)
+{
+	(void)ctx;
+	make_bundle("stage", 4, "box", &key);
+	assert_int_equal(apply_one("raw", "stage"), APPLY_INSTALLED);
+	make_bundle("stage", 3, "box", &key);
+	assert_int_equal(apply_one("raw", "stage"), APPLY_NOTHING); /* b is on trial, and newer */
+	assert_true(begins_with_bundle("stage"));
+}
+
+static void a_card_is_looked_at_like_a_stick(void **ctx)
+{
+	(void)ctx;
+	make_bundle("card", 4, "box", &key);
+	assert_int_equal(apply_one("sd", "card"), APPLY_INSTALLED);
+	assert_slot_b(4);
+	assert_true(begins_with_bundle("card"));
+}
+
+/* Without it the first bytes are written before the flip is found. */
+static void verify_first_is_a_choice_for_each_kind(void **ctx)
+{
+	static const char off[] = "[system]\ncompatible = box\n[source.usb]\nverify-first = no\n";
+	uint64_t seq = sequence_of_state();
+
+	(void)ctx;
+	write_text("etc/keelboot/system.conf", off);
+	make_bundle("x", 4, "box", &key);
+	flip("x", 1000);
+	assert_int_equal(apply_one("sd", "x"), APPLY_FAILED);
+	assert_nothing_written(seq);
+	assert_int_equal(apply_one("usb", "x"), APPLY_FAILED);
+	with_store(NULL, false);
+	assert_int_equal(state.slot[1].st, STATE_WRITING);
+	assert_true(begins_with_bundle("x"));
+}
+
+static void of_many_acceptable_bundles_the_newest_is_kept(void **ctx)
+{
+	static char source[20][600];
+	const char *more[64] = { NULL };
+	unsigned n = 0;
+
+	(void)ctx;
+	for (unsigned i = 0; i < 20; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "many%u", i);
+		/* The newest comes last but one, behind more than there is room for. */
+		make_bundle(name, i == 18 ? 99 : 30 - i, "box", &key);
+		snprintf(source[i], sizeof(source[0]), "usb:%s", path(name));
+		more[n++] = "--source";
+		more[n++] = source[i];
+	}
+	assert_int_equal(apply_with(more), APPLY_INSTALLED);
+	assert_slot_b(99);
+	assert_logged("ignored: there are 16 that are newer");
+}
+
 static void refuses_options_that_make_no_sense(void **ctx)
 {
 	static const char *const bad[][4] = { { "--slot", "z:root=/dev/x", NULL },
@@ -485,6 +619,13 @@ int main(int argc, char **argv)
 		TEST(a_state_that_is_blank_or_lost_stops_it),
 		TEST(without_keys_nothing_is_installed),
 		TEST(a_staged_copy_that_cannot_be_read_is_given_up),
+		TEST(a_raw_partition_is_erased_once_its_release_is_proven),
+		TEST(a_raw_bundle_that_is_damaged_is_erased_and_told_once),
+		TEST(raw_bundles_that_are_not_for_us_are_erased),
+		TEST(a_raw_bundle_for_which_there_is_no_slot_now_stays),
+		TEST(a_card_is_looked_at_like_a_stick),
+		TEST(verify_first_is_a_choice_for_each_kind),
+		TEST(of_many_acceptable_bundles_the_newest_is_kept),
 		TEST(refuses_options_that_make_no_sense),
 	};
 	ssize_t n;

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stick that takes the kernel down whenever it is looked at: after three boots it is left alone."""
+
+import subprocess
+
+from conftest import LEAN
+
+# In place of keelboot-helper: it passes everything on, but who looks at a stick pulls the trigger.
+WRAPPER = """
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strncmp(argv[i], "usb:", 4) != 0)
+			continue;
+		int fd = open("/proc/sysrq-trigger", O_WRONLY);
+		while (write(fd, "c", 1) == 1)
+			;
+	}
+	execv("/usr/lib/keelboot/true-helper", argv);
+	return 127;
+}
+"""
+
+
+def crashing_initramfs(bench):
+    source, wrapper = bench.work / "wrapper.c", bench.work / "wrapper"
+    source.write_text(WRAPPER)
+    subprocess.run(["gcc", "-static", "-O1", "-o", wrapper, source], check=True)
+    helper = bench.device.build / "keelboot-helper"
+    return bench.device.initramfs("--module", "i6300esb", "--level", "3", "--helper", wrapper,
+                                  "--add", f"{helper}:/usr/lib/keelboot/true-helper",
+                                  name="crash", modules=LEAN)
+
+
+def test_three_panics_then_the_protected_slot(bench):
+    disk = bench.disk("1.0")
+    before = bench.slots(disk)
+    stick = bench.stick(bench.bundle("2.0"))
+    with bench.machine(disk, initrd=crashing_initramfs(bench), drives=[stick],
+                       append="panic=1") as vm:
+        for number in (2, 3, 4):
+            vm.expect(r"sysrq: Trigger a crash", 90)
+            vm.wait_boot(number)
+        text = bench.up(vm, "1.0", "a")
+        assert "source usb took the device down 3 times; skipped until a slot is marked good" in text
+        assert len(bench.causes(vm)) == 3
+        assert bench.status(vm)["slots"][0]["state"] == "good"
+    assert bench.slots(disk) == before

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A release that failed here (ZaparooProject/zaparoo-core#1334: three installs) is not installed again
+by itself, though the stick stays in; a newer one is."""
+
+
+def test_release_that_failed_is_not_installed_again(bench):
+    disk = bench.disk("1.0")
+    stick = bench.stick(bench.bundle("2.0 exit"))
+    newer = bench.stick(bench.bundle("3.0"), name="newer", plugged=False)
+    with bench.machine(disk, drives=[stick, newer], append="panic=1") as vm:
+        text = bench.up(vm, "1.0", "a", timeout=200)
+        assert "this release failed on this device before" in text
+        installs = [e for e in bench.history(vm) if e["kind"] == "install"]
+        assert [e["version"] for e in installs] == ["2.0"], "installed once"
+        vm.plug("newer")
+        vm.expect(r"\[sdb\] Attached SCSI", 60)
+        vm.send("reboot")
+        bench.up(vm, "3.0", "b")

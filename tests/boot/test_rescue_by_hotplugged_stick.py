@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing mounts; a stick that is plugged in while the device waits repairs it, without help."""
+
+GARBAGE = bytes(range(256)) * 4096
+
+
+def test_stick_repairs_the_device_at_once(bench):
+    state = bench.factory("1.0", "2.0")[0]
+    disk = bench.disk("1.0", "2.0", state=state, slots=(None, None))
+    stick = bench.stick(bench.bundle("2.0"), plugged=False)
+    with bench.machine(disk, drives=[stick]) as vm:
+        vm.expect(r"rescue: waiting for a USB stick or an SD card with a good bundle", 90)
+        vm.plug("stick")
+        vm.expect(r"rescue: a medium has come", 60)
+        slot = vm.expect(r"slot (\w) holds version 2\.0 on trial", 60)[1]
+        text = bench.up(vm, "2.0", slot)
+        assert "uid=" not in text
+        assert bench.causes(vm) == [], "no restart in between"
+        assert bench.status(vm)["booted"]["slot"] == slot
+
+
+def test_bad_stick_does_not_help_and_a_good_one_does(bench):
+    state = bench.factory("1.0", "2.0")[0]
+    disk = bench.disk("1.0", "2.0", state=state, slots=(None, None))
+    bad = bench.stick(bench.damaged(bench.bundle("3.0"), "bad.keel"), name="bad")
+    good = bench.stick(bench.bundle("3.0"), name="good", plugged=False)
+    with bench.machine(disk, drives=[bad, good]) as vm:
+        vm.expect(r"keelboot/bad\.keel: version 3\.0: not installed: ", 90)
+        vm.expect(r"rescue: waiting for ", 90)
+        vm.unplug("bad")
+        vm.plug("good")
+        slot = vm.expect(r"slot (\w) holds version 3\.0 on trial", 90)[1]
+        bench.up(vm, "3.0", slot)
+        assert bench.causes(vm) == []

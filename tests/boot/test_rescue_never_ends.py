@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing mounts and nobody comes: the device says what it waits for, restarts, and waits again."""
+
+import re
+
+import pytest
+
+
+@pytest.mark.parametrize("history", ["lost its systems", "never had one"])
+def test_it_tells_waits_and_restarts_again_and_again(bench, history):
+    state = bench.factory("1.0", "2.0")[0]
+    if history == "never had one":
+        state = bench.device.state("--slots", "2", name="empty-state")
+    disk = bench.disk("1.0", "2.0", state=state, slots=(None, None))
+    initrd = bench.conf_initramfs("short-rescue", "[rescue]\nwait=15\n")
+    with bench.machine(disk, initrd=initrd, append="quiet") as vm:
+        for number in (1, 2):
+            vm.expect(r"rescue: no slot can be booted", 90)
+            vm.send("\nid")
+            boot = vm.wait_boot(number + 1)
+            text = vm.boot_text(number)
+            waits = re.findall(r"rescue: waiting for .*; restarting in (\d+) s", text)
+            assert waits and int(waits[0]) == 15, text
+            assert "uid=" not in text and "Kernel panic" not in text
+            assert boot.cause == "guest" and boot.at - vm.boots[number - 1].at > 15, "never a tight loop"
+
+
+def test_without_a_state_partition_it_says_that_no_stick_helps(bench):
+    disk = bench.disk("1.0", slots=(None, None))
+    # The partition is there, under another name.
+    initrd = bench.conf_initramfs("other-state", "[state]\npartition=PARTLABEL=elsewhere\n"
+                                  "[system]\ntimeout=3\n")
+    stick = bench.stick(bench.bundle("2.0"))
+    with bench.machine(disk, initrd=initrd, drives=[stick]) as vm:
+        vm.expect(r"rescue: no update can be installed, because there is no usable state partition "
+                  r"\(see docs/STATE\.md\); restarting in \d+ s", 90)
+        assert "looking at source" not in vm.boot_text()

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The order of the sources, and what a boot does that finds nothing on them. */
+#include "selector/plan.h"
+#include "tests/trace/machine.h"
+
+#define APPLY "keelboot-apply"
+#define NODES "spawn " APPLY " --state /dev/vda1 --slot a:root=/dev/vda2 --slot b:root=/dev/vda3"
+
+static struct os_sim_child nothing_to_do(void)
+{
+	return (struct os_sim_child){ .argv0 = APPLY, .duration_ms = 100, .status = 2 << 8 };
+}
+
+static void write_header(void *ctx)
+{
+	static char header[513];
+
+	(void)ctx;
+	memset(header, ' ', sizeof(header) - 1);
+	memcpy(header, "KEELBNDL", 8);
+	os_sim_file("/dev/vda5", header);
+}
+
+static void add_raw_partition(bool with_bundle)
+{
+	machine.disk.nparts = 5;
+	machine.disk.part[4] =
+		(struct os_sim_part){ .partlabel = "keelboot-stage", .size = 64 * MIB };
+	if (with_bundle)
+		os_sim_at(1, write_header, NULL); /* once the disk has its nodes */
+}
+
+static void add_card(void)
+{
+	struct os_sim_disk card = { .name = "mmcblk0",
+				    .path = "/devices/pci0/mmc_host/mmc0/mmc0:0001/block/mmcblk0",
+				    .size = 64 * MIB,
+				    .fstype = "vfat" };
+
+	os_sim_disk(&card);
+	os_sim_file("/sys/class/block/mmcblk0/device/type", "SD\n");
+	os_sim_file("/sys/class/mmc_host/mmc0/device", "");
+}
+
+static void add_stick(void)
+{
+	struct os_sim_disk stick = machine_stick();
+
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	os_sim_disk(&stick);
+}
+
+/* Media of each kind; sd: what happens to who looks at the card. */
+static void plug_all(const struct os_sim_child *sd)
+{
+	struct os_sim_child c = nothing_to_do();
+
+	add_raw_partition(true);
+	add_card();
+	add_stick();
+	if (sd != NULL)
+		os_sim_child(sd);
+	os_sim_child(&c);
+}
+
+static void everything(bool staged)
+{
+	struct state s = machine_good();
+
+	if (staged)
+		s.staged.source = STATE_SRC_DATA;
+	machine_put(&s);
+	plug_all(NULL);
+}
+
+static void data_then_raw_then_sd_then_usb(void **ctx)
+{
+	(void)ctx;
+	everything(true);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("sources_in_their_order");
+	assert_int_equal(os_sim_count("spawn " APPLY), 4);
+	assert_order(NODES " --mountable 3 --source data:/dev/vda4",
+		     NODES " --mountable 3 --source raw:/dev/vda5");
+	assert_order(NODES " --mountable 3 --source raw:/dev/vda5",
+		     NODES " --mountable 3 --source sd:/dev/mmcblk0");
+	assert_order(NODES " --mountable 3 --source sd:/dev/mmcblk0",
+		     NODES " --mountable 3 --source usb:/dev/sda");
+}
+
+static void the_command_line_narrows_them(void **ctx)
+{
+	(void)ctx;
+	machine.cmdline = "keelboot.media=sd\n";
+	everything(true);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("sources_by_the_command_line");
+	assert_int_equal(os_sim_count("spawn " APPLY), 1);
+	assert_once(NODES " --mountable 3 --source sd:/dev/mmcblk0");
+}
+
+static void system_conf_narrows_them(void **ctx)
+{
+	(void)ctx;
+	machine.conf =
+		"[source.raw]\nenabled=no\n[source.sd]\nenabled=no\n[source.usb]\nenabled=no\n";
+	everything(true);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("sources_by_system_conf");
+	assert_int_equal(os_sim_count("spawn " APPLY), 1);
+	assert_once(NODES " --mountable 3 --source data:/dev/vda4");
+}
+
+static void a_raw_partition_without_a_bundle_costs_no_write(void **ctx)
+{
+	struct os_sim_child c = nothing_to_do();
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	add_raw_partition(false);
+	os_sim_child(&c);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("raw_partition_without_a_bundle");
+	assert_absent("spawn " APPLY);
+	assert_int_equal(machine.state.ops, 0);
+}
+
+/* Each has a count of its own: what one does to the device does not cost the others. */
+static void a_source_that_takes_the_device_down_does_not_cost_the_others(void **ctx)
+{
+	struct os_sim_child hangs = {
+		.argv0 = APPLY, .arg = "sd:/dev/mmcblk0", .stuck = true, .hangs = true
+	};
+
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	for (int i = 1; i <= STATE_APPLY_LIMIT; i++) {
+		plug_all(&hangs);
+		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+		assert_absent(NODES " --mountable 3 --source usb");
+		machine_restart();
+	}
+	plug_all(&hangs);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("source_skipped_others_not");
+	assert_once("# update: source sd took the device down 3 times");
+	assert_int_equal(os_sim_count("spawn " APPLY), 2);
+	assert_once(NODES " --mountable 3 --source usb:/dev/sda");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(data_then_raw_then_sd_then_usb),
+		T(the_command_line_narrows_them),
+		T(system_conf_narrows_them),
+		T(a_raw_partition_without_a_bundle_costs_no_write),
+		T(a_source_that_takes_the_device_down_does_not_cost_the_others),
+	};
+
+	return cmocka_run_group_tests_name("trace of the sources", tests, NULL, NULL);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which media there are, and how long they are waited for. */
+#include "tests/sim/os_sim_here.h"
+
+#include "initramfs/sources.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define HOST "/sys/class/mmc_host/mmc0/device"
+
+static struct probe p;
+static struct devices d;
+static struct conf conf;
+
+static int bare_machine(void **state)
+{
+	(void)state;
+	os_sim_reset();
+	memset(&p, 0, sizeof(p));
+	memset(&d, 0, sizeof(d));
+	conf_defaults(&conf);
+	return 0;
+}
+
+static struct probe_disk *add(unsigned at, const char *dev, unsigned parts, bool usb, bool sd)
+{
+	struct probe_disk *disk = &p.disk[at];
+
+	disk->state = PROBE_READY;
+	disk->usb = usb;
+	disk->sd = sd;
+	disk->n = parts;
+	snprintf(disk->dev, sizeof(disk->dev), "%s", dev);
+	for (unsigned i = 0; i < parts; i++)
+		snprintf(disk->part[i].dev, sizeof(disk->part[i].dev), "%.20sp%u", dev, i + 1);
+	return disk;
+}
+
+static void only_what_both_allow_is_allowed(void **state)
+{
+	(void)state;
+	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_ALL), CMDLINE_MEDIA_ALL);
+	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_NONE), 0);
+	conf.sd_enabled = conf.raw_enabled = false;
+	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_ALL),
+			 CMDLINE_MEDIA_DATA | CMDLINE_MEDIA_USB);
+	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_SD | CMDLINE_MEDIA_USB),
+			 CMDLINE_MEDIA_USB);
+	conf.usb_enabled = conf.data_enabled = false;
+	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_ALL), 0);
+}
+
+static void sticks_and_cards_are_told_apart(void **state)
+{
+	(void)state;
+	add(0, "/dev/vda", 4, false, false);
+	add(1, "/dev/sda", 1, true, false);
+	add(2, "/dev/mmcblk0", 2, false, true);
+	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
+	assert_int_equal(d.nmedia, 5);
+	assert_int_equal(sources_count(&d, STATE_SRC_USB), 2);
+	assert_int_equal(sources_count(&d, STATE_SRC_SD), 3);
+	assert_string_equal(d.media[0], "/dev/sda");
+	assert_string_equal(d.media[3], "/dev/mmcblk0p1");
+	sources_take(&d, &p, CMDLINE_MEDIA_SD);
+	assert_int_equal(d.nmedia, 3);
+	assert_int_equal(sources_count(&d, STATE_SRC_USB), 0);
+}
+
+static void the_devices_own_card_is_no_medium(void **state)
+{
+	(void)state;
+	add(0, "/dev/mmcblk0", 4, false, true);
+	add(1, "/dev/mmcblk1", 1, false, true);
+	snprintf(d.disk, sizeof(d.disk), "/dev/mmcblk0");
+	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
+	assert_int_equal(d.nmedia, 2);
+	assert_string_equal(d.media[0], "/dev/mmcblk1");
+}
+
+/* eMMC is a fixed disk; and what is not looked at yet is not offered. */
+static void what_is_fixed_or_not_ready_is_no_medium(void **state)
+{
+	(void)state;
+	add(0, "/dev/mmcblk0", 4, false, false);
+	add(1, "/dev/sda", 1, true, false)->state = PROBE_WAITING;
+	add(2, "/dev/sdb", 0, true, false)->state = PROBE_UNREADABLE;
+	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
+	assert_int_equal(d.nmedia, 1);
+	assert_string_equal(d.media[0], "/dev/sdb");
+}
+
+static void cards_are_waited_for_only_where_there_is_a_slot(void **state)
+{
+	(void)state;
+	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_ALL, 0));
+	os_sim_file(HOST, "");
+	assert_false(sources_settled(&p, &conf, CMDLINE_MEDIA_ALL, 499));
+	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_ALL, 500));
+	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_USB, 0));
+	conf.sd_settle_ms = 2000;
+	assert_false(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 1999));
+	conf.sd_settle_ms = 0;
+	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 0));
+}
+
+static void a_card_that_is_looked_at_is_waited_for_within_a_bound(void **state)
+{
+	(void)state;
+	os_sim_file(HOST, "");
+	add(0, "/dev/mmcblk0", 0, false, true)->state = PROBE_WAITING;
+	assert_false(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 5000));
+	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 5500));
+	p.disk[0].state = PROBE_READY;
+	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 500));
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, bare_machine)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(only_what_both_allow_is_allowed),
+		TEST(sticks_and_cards_are_told_apart),
+		TEST(the_devices_own_card_is_no_medium),
+		TEST(what_is_fixed_or_not_ready_is_no_medium),
+		TEST(cards_are_waited_for_only_where_there_is_a_slot),
+		TEST(a_card_that_is_looked_at_is_waited_for_within_a_bound),
+	};
+
+	return cmocka_run_group_tests_name("sources", tests, NULL, NULL);
+}
