@@ -124,6 +124,25 @@ static void handovers(void **state)
 	assert_int_equal(c.handover, CONF_HANDOVER_SYSTEM);
 }
 
+static void file_systems_of_media_are_two_or_none(void **state)
+{
+	static const char *const bad[] = { "",	    "ext4",	 "vfat,ext4", "vfat,",
+					   ",vfat", "vfat,vfat", "none,vfat", "VFAT" };
+
+	(void)state;
+	assert_int_equal(set("source.usb", "filesystems", "none"), KB_OK);
+	assert_int_equal(c.usb_filesystems, 0);
+	assert_int_equal(set("source.usb", "filesystems", "exfat"), KB_OK);
+	assert_int_equal(c.usb_filesystems, CONF_FS_EXFAT);
+	assert_int_equal(set("source.usb", "filesystems", "exfat,vfat"), KB_OK);
+	assert_int_equal(c.usb_filesystems, CONF_FS_VFAT | CONF_FS_EXFAT);
+	assert_int_equal(set("source.sd", "filesystems", "vfat"), KB_OK);
+	assert_int_equal(c.sd_filesystems, CONF_FS_VFAT);
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(set("source.usb", "filesystems", bad[i]), KB_EINVAL);
+	assert_int_equal(c.usb_filesystems, CONF_FS_VFAT | CONF_FS_EXFAT);
+}
+
 static void times_have_units(void **state)
 {
 	(void)state;
@@ -240,6 +259,7 @@ int main(void)
 		cmocka_unit_test(counts),
 		cmocka_unit_test(handovers),
 		cmocka_unit_test(verify_slot_is_boot_or_never),
+		cmocka_unit_test(file_systems_of_media_are_two_or_none),
 		cmocka_unit_test(times_have_units),
 		cmocka_unit_test(bad_numbers),
 		cmocka_unit_test(partitions),
