@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""keelboot-verify, as process 1 starts it, on the state partition of a device."""
+
+import os
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parent.parent
+KEELBOOT, HELPER = TOP / "build/keelboot", TOP / "build/keelboot-helper"
+# struct verify_answer
+ANSWER = struct.Struct("<Q32s4I2Q16s132s132s")
+MAGIC = int.from_bytes(b"KeelVER1", "little")
+
+
+def keelboot(*words):
+    env = {**os.environ, "KEELBOOT_HELPER": str(HELPER)}
+    subprocess.run([str(word) for word in (KEELBOOT, *words)], check=True, capture_output=True,
+                   env=env)
+
+
+@pytest.fixture
+def device(tmp_path):
+    """A root with system.conf and the key dev.pem, and make(options of bundle create): the state
+    partition of a device with that bundle in slot a."""
+    (tmp_path / "etc/keelboot/keys").mkdir(parents=True)
+    (tmp_path / "etc/keelboot/system.conf").write_text("[system]\ncompatible=box\n")
+    for name in ("dev", "other"):
+        keelboot("key", "generate", "-o", tmp_path / name)
+    shutil.copy(tmp_path / "dev.pem", tmp_path / "etc/keelboot/keys")
+    (tmp_path / "image").write_bytes(os.urandom(1 << 20))
+
+    def make(*options, key="dev", compatible="box"):
+        keelboot("bundle", "create", "-o", tmp_path / "out.keel", "--compatible", compatible,
+                 "--version", "1.0", "--sequence", "1", "--image", f"root={tmp_path / 'image'}",
+                 "--key", tmp_path / f"{key}.key", *options)
+        state = tmp_path / "state"
+        state.unlink(missing_ok=True)
+        keelboot("state", "init", state, "--slots", "2", "--trial", "a", "--bundle",
+                 tmp_path / "out.keel")
+        return state
+    return make
+
+
+def verify(state: Path, slot="a", root=None):
+    """(exit code, answer or None, messages)"""
+    ours, its = os.pipe()
+    os.set_inheritable(its, True)
+    # The shell makes it descriptor 3: it may be another here.
+    command = f'exec -a keelboot-verify {HELPER} "$@" 3>&{its}'
+    result = subprocess.run(["bash", "-c", command, "sh", "--state", state, "--slot", slot, "--root",
+                             root or state.parent], pass_fds=[its], text=True, capture_output=True)
+    os.close(its)
+    data = os.read(ours, 4096)
+    os.close(ours)
+    return result.returncode, ANSWER.unpack(data) if data else None, result.stderr
+
+
+def test_slot_of_a_trusted_bundle_passes(device):
+    code, answer, _ = verify(device())
+    assert code == 0
+    assert answer[0] == MAGIC
+    assert any(answer[1])
+    assert answer[2:] == (0, 0, 0, 0, 0, 0, bytes(16), bytes(132), bytes(132))
+
+
+def test_root_hash_is_passed_on(device):
+    code, answer, _ = verify(device("--verity"))
+    assert code == 0
+    assert answer[2:6] == (1, 4096, 4096, 0)
+    assert answer[7] == 1 << 20 and answer[6] == (1 << 20) + 4096 * 3
+    assert answer[8].rstrip(b"\0") == b"sha256"
+    assert len(answer[9].rstrip(b"\0")) == len(answer[10].rstrip(b"\0")) == 64
+
+
+def test_unknown_signer_is_refused(device):
+    code, answer, text = verify(device(key="other"))
+    assert (code, answer) == (5, None)
+    assert "manifest of slot a: not signed by any of the 1 trusted key" in text
+
+
+def test_bundle_for_another_device_is_refused(device):
+    code, answer, text = verify(device(compatible="crate"))
+    assert (code, answer) == (6, None)
+    assert 'for crate, and this device is "box"' in text
+
+
+def test_no_keys_and_no_manifest_are_refused(device, tmp_path):
+    state = device()
+    assert verify(state, "b")[:2] == (1, None)
+    (tmp_path / "etc/keelboot/keys/dev.pem").unlink()
+    code, answer, text = verify(state)
+    assert (code, answer) == (5, None)
+    assert "no usable public key" in text
+
+
+def test_one_damaged_copy_is_survived_and_two_are_refused(device):
+    state = device()
+    data = bytearray(state.read_bytes())
+    places = []
+    at = data.find(b"KEELSLOT")
+    while at >= 0:
+        places.append(at)
+        at = data.find(b"KEELSLOT", at + 1)
+    assert len(places) == 2
+    for place, wanted in zip(places, (0, 1)):
+        data[place + 4096 + 600] ^= 1
+        state.write_bytes(data)
+        assert verify(state)[0] == wanted
+
+
+@pytest.mark.parametrize("words", [[], ["--slot", "a"], ["--state", "/dev/null", "--slot", "z"],
+                                   ["--state", "/dev/null", "--slot"]])
+def test_usage(words):
+    result = subprocess.run(["keelboot-verify", *words], executable=HELPER, capture_output=True,
+                            text=True, check=False)
+    assert result.returncode == 3 and "usage:" in result.stderr
