@@ -13,6 +13,6 @@ def test_release_that_failed_is_not_installed_again(bench):
         installs = [e for e in bench.history(vm) if e["kind"] == "install"]
         assert [e["version"] for e in installs] == ["2.0"], "installed once"
         vm.plug("newer")
-        vm.expect(r"\[sdb\] Attached SCSI", 60)
+        bench.ask(vm, "until [ -e /sys/block/sdb ]; do sleep 1; done")
         vm.send("reboot")
         bench.up(vm, "3.0", "b")
