@@ -24,7 +24,8 @@ def test_slow_usb_disk_that_comes_after_20_s_costs_no_try(bench):
 def test_disk_that_is_pulled_out_during_the_boot_makes_no_slot_bad(bench):
     disk = bench.disk("1.0", "2.0", good="a")
     own = Drive(disk, bus="usb", name="own")
-    initrd = bench.initramfs_with("usb-disk=yes", "timeout=20", name="pulled-usb")
+    conf = bench.device.conf.replace("[system]\n", "[system]\nusb-disk=yes\ntimeout=20\n")
+    initrd = bench.initramfs_with(name="pulled-usb", conf=f"{conf}\n[rescue]\nwait=10\n")
     # An install gives the time to pull it out.
     drives = [own, bench.stick(bench.bundle("3.0"))]
     with bench.machine(None, drives=drives, initrd=initrd) as vm:
