@@ -19,7 +19,7 @@ static const struct args_option table[] = {
 
 struct mark {
 	bool good;
-	bool clean; /* no verdict: a shutdown begins */
+	bool clean;	  /* no verdict: a shutdown begins */
 	const char *name; /* of the slot */
 	const char *reason;
 	int slot;

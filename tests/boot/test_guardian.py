@@ -140,7 +140,7 @@ def test_disk_that_stalls_is_rebooted_without_a_record(bench, image):
 def test_keeper_feeds_the_watchdog_on_every_boot(bench, image):
     """A system without a watchdog daemon; and when the guardian is killed, the watchdog is not."""
     conf = "[watchdog]\nhandover=keeper\n"
-    disk = bench.disk("1.0", "2.0")
+    disk = bench.disk("1.0")
     with bench.machine(disk, initrd=image(name="keeper", more=conf),
                        append="keelboot.watchdog=/dev/watchdog0,8") as vm:
         bench.up(vm, "1.0", "a")
