@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The device maker's checks of a mounted slot, in the initramfs."""
 
+import hashlib
+import re
 import shutil
 import stat
 
@@ -30,6 +32,47 @@ def image(bench):
         return bench.initramfs("--hooks", hooks, "--busybox", "/bin/busybox", "--conf-dir", dropins,
                                name=f"hook-{name}")
     return make
+
+
+def stages(bench, **scripts):
+    """An initramfs with a hook 10-mine in each of these stages."""
+    for stage, text in scripts.items():
+        hook = bench.work / f"hooks/{stage.replace('_', '-')}.d/10-mine"
+        hook.parent.mkdir(parents=True)
+        hook.write_text(f"#!/bin/sh\n{text}\n")
+        hook.chmod(0o755)
+    name = hashlib.sha256(repr(scripts).encode()).hexdigest()[:12]
+    return bench.initramfs("--hooks", bench.work / "hooks", "--busybox", "/bin/busybox",
+                           name=f"stages-{name}")
+
+
+def test_hook_sees_its_environment_and_nothing_else(bench):
+    tell = "env | sort | sed 's/^/saw /'; mount -t tmpfs left /tmp; sleep 1000 & ulimit -f; echo end"
+    disk = bench.disk("1.0", "2.0", good="a")
+    with bench.machine(disk, initrd=stages(bench, pre_mount=tell, post_mount=tell)) as vm:
+        text = bench.up(vm, "2.0", "b")
+        saw = re.findall(r"keelboot: hook 10-mine: (?:saw )?(.*?)\r?$", text, re.M)
+        common = ["KEELBOOT_DATA=/dev/vda2", "KEELBOOT_DATA_FILESYSTEM=ext4",
+                  "KEELBOOT_DEVICE=/dev/vda4", "KEELBOOT_ROOT={root}", "KEELBOOT_SLOT=b",
+                  "KEELBOOT_SOURCE=", "KEELBOOT_STAGE={stage}", "KEELBOOT_STATUS=trial",
+                  "KEELBOOT_VERSION=2.0", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "PWD=/", "131072", "end"]
+        wanted = [line.format(stage=stage, root=root) for stage, root in
+                  (("pre-mount", ""), ("post-mount", "/sysroot")) for line in common]
+        assert [line for line in saw if not line.startswith(("SHLVL", "OLDPWD"))] == wanted
+        assert "left" not in bench.ask(vm, "cat /proc/mounts")
+        assert "sleep 1000" not in bench.ask(vm, "ps w")
+
+
+def test_hook_says_no_to_an_update_and_is_told_when_nothing_boots(bench):
+    disk = bench.disk("1.0", slots=(None, None))
+    initrd = stages(bench, pre_update='echo "no $KEELBOOT_SOURCE"; exit 3', exhausted="echo alas")
+    with bench.machine(disk, initrd=initrd, drives=[bench.stick(bench.bundle("2.0"))]) as vm:
+        vm.expect(r"keelboot: hook 10-mine: no usb")
+        vm.expect(r"keelboot: update: none in this boot: hook 10-mine: exit 3")
+        vm.expect(r"keelboot: hook 10-mine: alas")
+        # A device that cannot boot has nothing to lose: rescue does not ask again.
+        slot = vm.expect(r"slot (\w) holds version 2\.0 on trial", 180)[1]
+        bench.up(vm, "2.0", slot)
 
 
 def test_slot_that_a_check_rejects_is_passed_over_in_the_same_boot(bench, image):
