@@ -127,6 +127,15 @@ static enum kb_err reject(const struct boot *b, int slot, const char *why, bool 
 	return KB_EFORMAT;
 }
 
+/* A damaged block is a panic. Where only the watchdog tells of its resets a panic goes unnoticed,
+ * so that a good slot would be started for ever: its boots are counted then. */
+static void count_good(struct boot *b)
+{
+	if (b->manifest.verity != 0 && b->conf.count == CONF_COUNT_AUTO &&
+	    !b->evidence.ev.can_tell_panic)
+		b->attempt.charge_good = true;
+}
+
 enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 {
 	const struct state_slot *s = &b->rec.s.slot[slot];
@@ -145,8 +154,10 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	if (!verity && !wanted)
 		return KB_OK;
 	why = err == KB_OK ? verdict(b, s, ask(b, slot)) : "no manifest to verify";
-	if (why == NULL)
+	if (why == NULL) {
+		count_good(b);
 		return KB_OK;
+	}
 	memset(&b->manifest, 0, sizeof(b->manifest));
 	/* Where a root hash is named, nothing is mounted without it. */
 	return reject(b, slot, why, !verity && !is_trusted(s), reason);

@@ -77,7 +77,7 @@ def test_damaged_block_of_a_good_slot_leads_to_the_other_slot(bench, image):
     busybox = (bench.device.work / "root-5.0-ok/bin/busybox").read_bytes()
     at = read_partition(disk, "root-b").index(busybox[:4096])
     write_partition(disk, "root-b", b"\0" * 512, at + 512)
-    with bench.machine(disk, initrd=image("count", "[system]\ncount=always\n"),
+    with bench.machine(disk, initrd=image("count", "[system]\ncount=auto\n"),
                        append="panic=1") as vm:
         for number in range(3):
             vm.expect(r"keelboot: slot b: dm-verity on /dev/vda4")

@@ -148,6 +148,7 @@ static void good_slot_with_a_root_hash_boots_through_verity(void **ctx)
 
 	(void)ctx;
 	machine_put(&s);
+	machine.conf = "[system]\ncount=never\n";
 	put_manifest(0, &s, true);
 	make_answer(&s, 0, true);
 	helper_answers(0);
@@ -159,6 +160,27 @@ static void good_slot_with_a_root_hash_boots_through_verity(void **ctx)
 	assert_once("mount /dev/dm-0 /sysroot ext4 ro");
 	assert_absent("mount " SLOT_A_DEV);
 	assert_int_equal(machine.state.ops, 0);
+}
+
+static void panics_of_a_good_slot_behind_verity_lead_to_the_other_one(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	/* The watchdog tells of its own resets, and nothing of a panic. */
+	machine_put(&s);
+	put_manifest(0, &s, true);
+	make_answer(&s, 0, true);
+	for (unsigned i = 0; i < STATE_STREAK_LIMIT; i++) {
+		helper_answers(0);
+		mapped_device();
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_order("write " STATE_DEV, "mount /dev/dm-0");
+		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+		machine_restart();
+	}
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
 static void slot_that_verity_does_not_open_or_mount_is_left(void **ctx)
@@ -209,6 +231,7 @@ int main(void)
 		T(trial_that_cannot_be_verified_is_rejected),
 		T(helper_that_hangs_or_lies_rejects_the_trial),
 		T(good_slot_with_a_root_hash_boots_through_verity),
+		T(panics_of_a_good_slot_behind_verity_lead_to_the_other_one),
 		T(slot_that_verity_does_not_open_or_mount_is_left),
 		T(last_resort_never_mounts_a_verified_slot_without_verity),
 	};
