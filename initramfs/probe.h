@@ -8,7 +8,7 @@
  * When it crashes or hangs the disk keeps the kernel's partitions and their GPT names
  * (PROBE_UNREADABLE, after a second try), so that even then slots are found by PARTLABEL=.
  *
- * A struct probe is about half a megabyte: static, zeroed, and touched only as far as used.
+ * A struct probe is about 600 KiB: static, zeroed, and touched only as far as used.
  */
 #pragma once
 

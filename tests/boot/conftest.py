@@ -219,8 +219,9 @@ class Bench:
     @staticmethod
     def up(machine, version: str, slot: str, timeout: float = 90, fail: str = "") -> str:
         """Waits until a system says that it is up and ready; returns what this boot said."""
-        machine.expect(rf"^system {re.escape(version)} is up on slot {slot}$", timeout, fail)
-        machine.expect(rf"^system {re.escape(version)} is ready$", 60)
+        # A message of the kernel, or of the guardian, may share the line.
+        machine.expect(rf"system {re.escape(version)} is up on slot {slot}\b", timeout, fail)
+        machine.expect(rf"system {re.escape(version)} is ready", 60)
         return machine.boot_text()
 
     @staticmethod

@@ -96,3 +96,18 @@ def test_disk_with_sectors_of_4096_bytes(bench):
         assert bench.ask(vm, "cat /sys/block/nvme0n1/queue/logical_block_size").strip() == "4096"
         assert bench.status(vm)["slots"][1]["state"] == "good"
     assert read_partition(disk, "root-a", 0, 1 << 20) == a
+
+
+def test_image_that_is_larger_than_its_partition_is_refused_before_a_byte_is_written(bench):
+    image = bench.device.system("44.0", size="48M")
+    stick = bench.stick(bench.bundle("44.0", image=image))
+    disk = bench.disk("1.0", "2.0")
+    before = bench.slots(disk)
+    with bench.machine(disk, drives=[stick]) as vm:
+        vm.expect(r"not installed: .*root.* it was made for larger slots")
+        bench.up(vm, "2.0", "b")
+        assert [slot["state"] for slot in bench.status(vm)["slots"]] == ["good", "good"]
+        status, output = vm.shell("mkdir -p /run/m; mount -t vfat -o ro /dev/sda /run/m; "
+                                  "keelboot install /run/m/keelboot/44.0-ok.keel", 60)
+        assert status == 1 and "made for larger slots" in output, output
+    assert bench.slots(disk) == before

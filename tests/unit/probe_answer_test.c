@@ -28,6 +28,7 @@ static int good(void **state)
 					  .fstype = "ext4",
 					  .label = "l",
 					  .uuid = "u",
+					  .pin = "cid-1",
 					  .start = 8192,
 					  .size = 4096,
 					  .number = 2 };
@@ -80,14 +81,14 @@ static void every_string_has_to_end_and_be_printable(void **state)
 	static const size_t offsets[] = {
 		offsetof(struct prober_part, partlabel), offsetof(struct prober_part, partuuid),
 		offsetof(struct prober_part, fstype),	 offsetof(struct prober_part, label),
-		offsetof(struct prober_part, uuid),
+		offsetof(struct prober_part, uuid),	 offsetof(struct prober_part, pin),
 	};
 	static const size_t sizes[] = { sizeof(a.part[0].partlabel), sizeof(a.part[0].partuuid),
-					sizeof(a.part[0].fstype), sizeof(a.part[0].label),
-					sizeof(a.part[0].uuid) };
+					sizeof(a.part[0].fstype),    sizeof(a.part[0].label),
+					sizeof(a.part[0].uuid),	     sizeof(a.part[0].pin) };
 
 	(void)state;
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 6; i++) {
 		good(NULL);
 		memset((char *)&a.part[1] + offsets[i], 'x', sizes[i]);
 		assert_int_equal(check(), KB_EFORMAT);
@@ -166,6 +167,7 @@ static void the_kernel_says_where_and_the_answer_what(void **state)
 	assert_string_equal(d.part[1].partlabel, "root-a");
 	assert_string_equal(d.part[1].fstype, "ext4");
 	assert_string_equal(d.part[1].partuuid, "AB");
+	assert_string_equal(d.part[1].pin, "cid-1");
 	assert_int_equal(d.part[1].size, 2048);
 }
 
