@@ -3,6 +3,13 @@
 outlives a reset, and nothing where there is neither."""
 
 import json
+import shutil
+from pathlib import Path
+
+import kbkernel
+import pytest
+from drives import Drive
+from machine import Machine
 
 RESERVED = "memmap=0x100000$0xE000000"
 RAMOOPS = (f"panic=1 {RESERVED} ramoops.mem_address=0xE000000 ramoops.mem_size=0x100000"
@@ -39,6 +46,40 @@ def test_panic_is_told_by_ramoops_and_counts_once(bench):
         assert bench.boot_json(vm)["cause"] == "unknown"
         assert streak(bench, vm) == 2
         assert bench.causes(vm) == ["guest"] * 3
+
+
+OVMF = Path("/usr/share/OVMF/OVMF_CODE.fd")
+
+
+@pytest.mark.skipif(not OVMF.exists(), reason="package ovmf is not installed")
+def test_panic_is_told_by_the_variables_of_a_firmware(bench):
+    """efi-pstore: the record outlives a power cut as well."""
+    disk = bench.disk("1.0 nomark")
+    variables = bench.work / "variables.fd"
+    shutil.copy(OVMF.with_name("OVMF_VARS.fd"), variables)
+    flash = [f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF}",
+             f"if=pflash,format=raw,unit=1,file={variables}"]
+    extra = ["-machine", "q35", *(word for one in flash for word in ("-drive", one))]
+    image = bench.initramfs(name="pstore", modules=(*DISK, "pstore"))
+    with Machine(kbkernel.get().bzimage, image, "panic=1 loglevel=7", memory=512, firmware="",
+                 drives=[Drive(disk, name="disk")], watchdog=True, extra=extra,
+                 log=str(bench.work / "console.log")) as vm:
+        bench.up(vm, "1.0", "a", 150)
+        vm.shell(PANIC)
+        vm.expect(r"sysrq triggered crash")
+        vm.expect(r"Rebooting in 1 seconds")
+        vm.power_cut()
+        vm.start()
+        vm.expect(r"keelboot: pstore: the kernel panicked \(dmesg-efi", 150)
+        bench.up(vm, "1.0", "a")
+        assert bench.boot_json(vm)["cause"] == "crash"
+        assert streak(bench, vm) == 1
+        assert bench.ask(vm, "ls /sys/fs/pstore").strip() == ""
+        vm.power_cut()
+        vm.start()
+        bench.up(vm, "1.0", "a", 150)
+        assert bench.boot_json(vm)["cause"] == "unknown"
+        assert streak(bench, vm) == 1
 
 
 def image_with_cookie(bench):
