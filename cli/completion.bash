@@ -17,7 +17,7 @@ _keelboot_words() {
 	check-config) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	state) echo export init show --bundle --floor --force --good --json --offset --sequence --size --slots --state --text --trial --version --conf-root --run-dir --slot --verbose --wait --help ;;
 	bundle) echo create sign verify inspect extract ;;
-	'bundle create') echo --allow-downgrade --build --chunk-size --compatible --compress --description --floor --help --image --key --level --output --sequence --sig-capacity --threads --version ;;
+	'bundle create') echo --allow-downgrade --build --chunk-size --compatible --compress --description --floor --help --image --key --level --output --sequence --sig-capacity --threads --verity --version ;;
 	'bundle sign') echo --help --key --output ;;
 	'bundle verify') echo --help --key --keys ;;
 	'bundle inspect') echo --help --json --key --keys ;;
