@@ -32,6 +32,72 @@ static void watchdog_is_armed_before_the_other_modules_load(void **ctx)
 	assert_order("watchdog /dev/watchdog0", "finit_module /lib/modules/xhci-hcd.ko");
 }
 
+static void watchdog_appears(void *ctx)
+{
+	os_sim_watchdog("/dev/watchdog0", ctx);
+}
+
+static void watchdog_that_comes_with_the_devices_is_armed(void **ctx)
+{
+	struct os_wdt_info info = machine.watchdog;
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.no_watchdog = true;
+	machine.disk.at_ms = 3000;
+	info.bootstatus = WDIOF_CARDRESET;
+	os_sim_at(2000, watchdog_appears, &info);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("# watchdog: none");
+	assert_order("watchdog /dev/watchdog0 60 s", "mount " SLOT_A_DEV);
+	/* In time to be asked why the device was reset, and no warning any more. */
+	machine_told("\"cause\":\"crash\"");
+	machine_told("\"timeout\":60}");
+	machine_told("\"warnings\":[]");
+}
+
+static void driver_that_stops_on_close_is_told_in_the_verdict(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.watchdog.options = WDIOF_SETTIMEOUT | WDIOF_CARDRESET;
+	os_sim_fail("write /sys/class/watchdog/watchdog0/nowayout", 0, KB_EPERM);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("stops on close; handover=keeper is used");
+	assert_once("detach @keelboot-guardian");
+	assert_absent("watchdog release");
+	assert_absent("write /run/systemd");
+}
+
+static void without_its_guardian_it_is_stopped_so_that_nobody_is_reset(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.conf = "[watchdog]\nhandover=keeper\n";
+	os_sim_fail("detach", 0, KB_EEXEC);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("watchdog release");
+	assert_order("watchdog release", "switch_root");
+}
+
+static void release_stops_it_before_the_root_of_a_good_slot(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.conf = "[watchdog]\nhandover=release\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("watchdog release");
+	assert_order("watchdog release", "switch_root");
+	assert_absent("write /run/systemd");
+}
+
 static void hand_over_is_the_last_thing_before_the_root(void **ctx)
 {
 	struct state s = machine_good();
@@ -132,6 +198,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(device_without_a_watchdog_boots),
 		T(watchdog_is_armed_before_the_other_modules_load),
+		T(watchdog_that_comes_with_the_devices_is_armed),
+		T(driver_that_stops_on_close_is_told_in_the_verdict),
+		T(without_its_guardian_it_is_stopped_so_that_nobody_is_reset),
+		T(release_stops_it_before_the_root_of_a_good_slot),
 		T(hand_over_is_the_last_thing_before_the_root),
 		T(command_line_sets_the_time_of_the_hand_over_too),
 		T(off_is_off),
