@@ -97,12 +97,50 @@ static enum kb_err mount_root(const struct root *r, const char *dev, const char 
 	return mount_any(r, dev, probed, NULL);
 }
 
+static bool is_protected(const struct root *r)
+{
+	return r->env != NULL && r->conf->slots == CONF_SLOTS_READONLY;
+}
+
+/*
+ * Even a read-only mount writes: ext4 replays its journal, and notes errors. A slot has to stay
+ * what was signed, so its device is write-protected first. A journal that is not empty then keeps
+ * it from being mounted: somebody wrote to it. It is no longer what it was; but a slot that boots
+ * is better than none.
+ */
+static enum kb_err mount_protected(const struct root *r, const char *dev, const char *probed)
+{
+	enum kb_err err;
+
+	if (!is_protected(r))
+		return mount_root(r, dev, probed);
+	if (os_protect(dev, true) != KB_OK)
+		log_warn("root: unable to write-protect %s", dev);
+	err = mount_root(r, dev, probed);
+	if (err != KB_EPERM || strcmp(probed, "ext4") != 0)
+		return err;
+	err = os_mount(dev, ROOT_DIR, "ext4", MS_RDONLY, "noload");
+	if (err == KB_OK)
+		log_warn("root: %s was written to by somebody; mounted without its journal (if "
+			 "that is "
+			 "meant: [system] slots=writable)",
+			 dev);
+	return err;
+}
+
+static void unprotect(const struct root *r, const char *dev)
+{
+	if (is_protected(r) && os_protect(dev, false) != KB_OK)
+		log_warn("root: unable to lift the write-protection of %s", dev);
+}
+
 enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype, char *reason)
 {
 	enum kb_err err;
 
-	err = mount_root(r, dev, fstype);
+	err = mount_protected(r, dev, fstype);
 	if (err != KB_OK) {
+		unprotect(r, dev);
 		snprintf(reason, STATE_STR_MAX + 1, "no mount: %.36s", err_text(err));
 		return KB_EMOUNT;
 	}
@@ -111,6 +149,7 @@ enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype
 		return KB_OK;
 	if (os_umount(ROOT_DIR) != KB_OK)
 		log_warn("root: unable to unmount %s after a failed check", dev);
+	unprotect(r, dev);
 	return err;
 }
 

@@ -52,6 +52,7 @@ enum conf_count { CONF_COUNT_AUTO, CONF_COUNT_ALWAYS, CONF_COUNT_NEVER };
 
 /* Who feeds the watchdog once the real system runs. */
 enum conf_verify { CONF_VERIFY_NEVER, CONF_VERIFY_BOOT };
+enum conf_slots { CONF_SLOTS_READONLY, CONF_SLOTS_WRITABLE };
 
 enum conf_handover {
 	CONF_HANDOVER_SYSTEM,  /* the system; it counts until that opens it */
@@ -66,6 +67,7 @@ struct conf {
 	bool usb_disk;		      /* the device's disk may be on USB */
 	enum conf_count count;
 	enum conf_verify verify_slot;	/* whether a trial's manifest is verified again */
+	enum conf_slots slots;		/* may the running system write to its slot? */
 	char cookie[CONF_PATH_MAX + 1]; /* "auto", "off", "/dev/mtd0" */
 	uint32_t timeout_s;		/* how long to wait for devices; 30 */
 	uint32_t commit_deadline_s;	/* 300 */
@@ -119,6 +121,7 @@ enum conf_kind {
 	CONF_KIND_COUNT,    /* enum conf_count */
 	CONF_KIND_HANDOVER, /* enum conf_handover */
 	CONF_KIND_VERIFY,   /* enum conf_verify */
+	CONF_KIND_SLOTS,    /* enum conf_slots */
 	CONF_KIND_NUMBER,   /* uint32_t */
 	CONF_KIND_SECONDS,  /* uint32_t: "30" or "30s" */
 	CONF_KIND_MS,	    /* uint32_t, milliseconds: "500ms", or seconds as above */

@@ -42,6 +42,9 @@ const struct conf_key conf_keys[] = {
 	{ "system", "verify-slot", "never|boot", "never",
 	  "Whether the manifest of a slot on trial is verified again before each of its boots.",
 	  NUMBER(VERIFY, verify_slot, 0, 0) },
+	{ "system", "slots", "readonly|writable", "readonly",
+	  "readonly: the slot that runs is write-protected, and stays what was signed.",
+	  NUMBER(SLOTS, slots, 0, 0) },
 	{ "system", "init", "PATH", "/sbin/init",
 	  "Program that is started from the root; init= of the kernel command line goes before it.",
 	  TEXT(PATH, init) },
@@ -204,6 +207,14 @@ static enum kb_err set_verify(enum conf_verify *out, const char *value)
 	return KB_OK;
 }
 
+static enum kb_err set_slots(enum conf_slots *out, const char *value)
+{
+	if (strcmp(value, "readonly") != 0 && strcmp(value, "writable") != 0)
+		return KB_EINVAL;
+	*out = value[0] == 'w' ? CONF_SLOTS_WRITABLE : CONF_SLOTS_READONLY;
+	return KB_OK;
+}
+
 /* How many of the unit that is kept one of the value's unit is; 0 for a unit that does not exist.
  */
 static uint32_t unit_factor(enum conf_kind kind, const char *unit)
@@ -311,6 +322,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 	case CONF_KIND_COUNT:
 	case CONF_KIND_HANDOVER:
 	case CONF_KIND_VERIFY:
+	case CONF_KIND_SLOTS:
 	case CONF_KIND_NUMBER:
 	case CONF_KIND_SECONDS:
 	case CONF_KIND_MS:
@@ -342,6 +354,8 @@ enum kb_err conf_keys_set(struct conf *c, const struct conf_key *key, const char
 		return set_handover(out, value);
 	case CONF_KIND_VERIFY:
 		return set_verify(out, value);
+	case CONF_KIND_SLOTS:
+		return set_slots(out, value);
 	case CONF_KIND_NUMBER:
 	case CONF_KIND_SECONDS:
 	case CONF_KIND_MS:

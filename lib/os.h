@@ -50,6 +50,9 @@ enum kb_err os_free_space(const char *path, uint64_t *free_bytes, uint64_t *tota
  * KB_EMOUNT. */
 enum kb_err os_mount(const char *source, const char *target, const char *fstype,
 		     unsigned long flags, const char *options) KB_MUST_CHECK;
+/* Tells the kernel that nobody may write to a block device from now on, a file system that replays
+ * its journal included; or that they may again. */
+enum kb_err os_protect(const char *dev, bool on) KB_MUST_CHECK;
 enum kb_err os_umount(const char *target) KB_MUST_CHECK; /* MNT_DETACH when it is busy */
 /*
  * Moves /dev /proc /sys /run into target (those that are mounted and that target has a folder for;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/netlink.h>
 #include <linux/watchdog.h>
 #include <stdio.h>
@@ -46,6 +47,16 @@ enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s)
 	if (ioctl(fd, WDIOC_GETTIMEOUT, &seconds) < 0 || seconds <= 0)
 		return KB_OK; /* write-only drivers: it took what it was told */
 	*timeout_s = (unsigned)seconds;
+	return KB_OK;
+}
+
+enum kb_err os_protect(const char *dev, bool on)
+{
+	KB_CLEANUP_FD int fd = open(dev, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int readonly = on;
+
+	if (fd < 0 || ioctl(fd, BLKROSET, &readonly) < 0)
+		return err_errno(errno);
 	return KB_OK;
 }
 

@@ -141,6 +141,11 @@ enum kb_err os_mount(const char *source, const char *target, const char *fstype,
 	return err;
 }
 
+enum kb_err os_protect(const char *dev, bool on)
+{
+	return os_sim_call(KB_OK, "%s %s", on ? "protect" : "unprotect", dev);
+}
+
 enum kb_err os_umount(const char *target)
 {
 	enum kb_err err = os_sim_call(KB_OK, "umount %s", target);

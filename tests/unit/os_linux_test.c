@@ -94,7 +94,7 @@ static void a_missing_file_is_told_and_leaves_errno(void **state)
 	assert_int_equal(fd, -1);
 	assert_int_equal(os_unlink(at("none")), KB_ENOENT);
 	assert_false(os_exists(at("none")));
-	assert_int_equal(os_read_file(dir, buf, sizeof(buf), NULL), KB_EIO);
+	assert_int_equal(os_read_file(dir, buf, sizeof(buf), NULL), KB_EINVAL);
 }
 
 static void a_folder_that_is_there_is_no_error(void **state)

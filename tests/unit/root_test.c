@@ -37,8 +37,36 @@ static void it_is_mounted_read_only_even_with_rw(void **state)
 	(void)state;
 	cmdline_parse(&cmd, "rw");
 	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_OK);
-	assert_string_equal(os_sim_trace(), "mount /dev/vda2 /sysroot ext4 ro\n");
+	assert_string_equal(os_sim_trace(), "protect /dev/vda2\n"
+					    "mount /dev/vda2 /sysroot ext4 ro\n");
 	assert_string_equal(reason, "");
+}
+
+static void slot_that_may_be_written_is_not_protected(void **state)
+{
+	(void)state;
+	conf.slots = CONF_SLOTS_WRITABLE;
+	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_OK);
+	assert_string_equal(os_sim_trace(), "mount /dev/vda2 /sysroot ext4 ro\n");
+}
+
+/* ext4 would replay it into the slot; on a protected device it refuses. */
+static void slot_with_a_journal_boots_without_it_and_says_so(void **state)
+{
+	(void)state;
+	os_sim_fail("mount " DEV " /sysroot ext4 ro", 1, KB_EPERM);
+	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_OK);
+	assert_int_equal(os_sim_count("mount " DEV " /sysroot ext4 ro,noload"), 1);
+	assert_int_equal(os_sim_count("# root: " DEV " was written to by somebody"), 1);
+	assert_int_equal(os_sim_count("unprotect"), 0);
+}
+
+static void slot_that_fails_is_unprotected_again(void **state)
+{
+	(void)state;
+	os_sim_fail("mount " DEV, 0, KB_EMOUNT);
+	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_EMOUNT);
+	assert_int_equal(os_sim_count("unprotect " DEV), 1);
 }
 
 static void command_line_goes_before_system_conf(void **state)
@@ -48,7 +76,9 @@ static void command_line_goes_before_system_conf(void **state)
 	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_OK);
 	cmdline_parse(&cmd, "rootflags=data=ordered rootfstype=ext4");
 	assert_int_equal(root_mount(&root, DEV, "squashfs", reason), KB_OK);
-	assert_string_equal(os_sim_trace(), "mount /dev/vda2 /sysroot ext4 ro,noload\n"
+	assert_string_equal(os_sim_trace(), "protect /dev/vda2\n"
+					    "mount /dev/vda2 /sysroot ext4 ro,noload\n"
+					    "protect /dev/vda2\n"
 					    "mount /dev/vda2 /sysroot ext4 ro,data=ordered\n");
 }
 
@@ -146,6 +176,9 @@ int main(void)
 #define T(f) cmocka_unit_test_setup(f, slot_with_init)
 	const struct CMUnitTest tests[] = {
 		T(it_is_mounted_read_only_even_with_rw),
+		T(slot_that_may_be_written_is_not_protected),
+		T(slot_with_a_journal_boots_without_it_and_says_so),
+		T(slot_that_fails_is_unprotected_again),
 		T(command_line_goes_before_system_conf),
 		T(wrong_words_are_left_out_with_a_warning),
 		T(unknown_file_system_is_tried_as_the_usual_ones),
