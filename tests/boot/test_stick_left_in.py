@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nobody pulls the stick out."""
+"""Nobody pulls the stick out (gtxaspec/ingenic-u-boot-xburst1#3, lxc/incus-os#1251)."""
 
 
 def test_five_boots_install_once_and_hardly_write(bench):
