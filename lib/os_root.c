@@ -26,6 +26,7 @@ static enum kb_err mount_err(int errnum)
 		return KB_ENOENT;
 	case EPERM:
 	case EACCES:
+	case EROFS: /* also: a journal that cannot be replayed */
 		return KB_EPERM;
 	case EBUSY:
 		return KB_EBUSY;
