@@ -2,6 +2,7 @@
 #include "cli/main.h"
 #include "cli/stage.h"
 #include "cli/stage_files.h"
+#include "cli/stage_fits.h"
 
 #include "lib/log.h"
 #include "lib/os.h"
@@ -90,9 +91,11 @@ static enum kb_err accept(const struct job *job)
 	int target;
 	enum kb_err e = plan_accept(&d.state, &job->release, PLAN_AUTOMATIC, device_whole(&d.state),
 				    0, &target);
-	if (e != KB_OK)
+	if (e != KB_OK) {
 		stage_tell_refused(&d.state, &job->release, e);
-	return e;
+		return e;
+	}
+	return stage_fits(&d, &reader.m, target);
 }
 
 static enum kb_err accept_unlocked(const struct job *job)

@@ -904,6 +904,21 @@ def test_install_writes_the_other_slot_and_the_next_boot_tries_it(ready, factory
     assert ready.json("status")["floor"] == 15
 
 
+def test_stage_refuses_what_no_slot_can_hold(ready, factory):
+    bundle = factory("2.0", 20)
+    for file in ready.slots.values():
+        file.write_bytes(bytes(4096))
+    said = ready("stage", bundle, code=INCOMPATIBLE).stderr
+    assert "made for larger slots" in said
+    assert ready.json("status")["staged"] is None
+    assert not list(ready.data.rglob("*.keel*"))
+
+
+def test_stage_refuses_a_bundle_without_a_class_that_the_slot_needs(ready, factory):
+    ready.configure("[slot.a]\nroot=PARTLABEL=ra\nboot=PARTLABEL=ba\n[slot.b]\nroot=PARTLABEL=rb\nboot=PARTLABEL=bb\n")
+    assert "no image for boot" in ready("stage", factory("2.0", 20), code=INCOMPATIBLE).stderr
+
+
 def test_system_conf_says_how_many_tries_a_trial_has(ready, factory):
     ready.configure("[system]\ntries=5\n")
     ready("install", factory("2.0", 20))
