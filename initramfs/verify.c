@@ -114,10 +114,8 @@ static const char *verdict(const struct boot *b, const struct state_slot *s, int
 	}
 }
 
-static enum kb_err reject(const struct boot *b, int slot, const char *why, bool last_resort,
-			  char *reason)
+static enum kb_err reject(int slot, const char *why, bool last_resort, char *reason)
 {
-	(void)b;
 	if (last_resort) {
 		log_warn("slot %c: %s; better than nothing", state_slot_letter(slot), why);
 		return KB_OK;
@@ -125,15 +123,6 @@ static enum kb_err reject(const struct boot *b, int slot, const char *why, bool 
 	log_err("slot %c: %s", state_slot_letter(slot), why);
 	snprintf(reason, STATE_STR_MAX + 1, "%s", why);
 	return KB_EFORMAT;
-}
-
-/* A damaged block is a panic. Where only the watchdog tells of its resets a panic goes unnoticed,
- * so that a good slot would be started for ever: its boots are counted then. */
-static void count_good(struct boot *b)
-{
-	if (b->manifest.verity != 0 && b->conf.count == CONF_COUNT_AUTO &&
-	    !b->evidence.ev.can_tell_panic)
-		b->attempt.charge_good = true;
 }
 
 enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
@@ -149,16 +138,15 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	if (s->has_release && b->rec.health != RECORD_MISSING)
 		err = store_manifest_read(&b->rec.store, slot, &m, blob, sizeof(blob));
 	if (err == KB_OK && memcmp(m.release, s->release, sizeof(m.release)) != 0)
-		return reject(b, slot, "manifest of another release", !is_trusted(s), reason);
+		return reject(slot, "manifest of another release", !is_trusted(s), reason);
 	verity = err == KB_OK && names_root_hash(m.len);
 	if (!verity && !wanted)
 		return KB_OK;
 	why = err == KB_OK ? verdict(b, s, ask(b, slot)) : "no manifest to verify";
 	if (why == NULL) {
-		count_good(b);
 		return KB_OK;
 	}
 	memset(&b->manifest, 0, sizeof(b->manifest));
 	/* Where a root hash is named, nothing is mounted without it. */
-	return reject(b, slot, why, !verity && !is_trusted(s), reason);
+	return reject(slot, why, !verity && !is_trusted(s), reason);
 }

@@ -24,7 +24,8 @@ const struct conf_key conf_keys[] = {
 	  "Whether slots and state may be on a USB disk, for devices that have no other.",
 	  NUMBER(BOOL, usb_disk, 0, 0) },
 	{ "system", "count", "auto|always|never", "auto",
-	  "Whether boots of good slots are counted too: auto does it where no crash can be told.",
+	  "Whether boots of good slots are counted too: auto, unless hangs and panics are both "
+	  "told.",
 	  NUMBER(COUNT, count, 0, 0) },
 	{ "system", "cookie", "auto|off|/dev/NAME", "auto",
 	  "Memory that outlives a reset but no power cut, to tell them apart: an mtd of the type "

@@ -22,7 +22,9 @@ bool reset_counts_good(enum reset_count count, const struct reset_evidence *ev)
 	case RESET_COUNT_AUTO:
 		break;
 	}
-	return !ev->can_tell_watchdog && !ev->can_tell_panic;
+	/* What is not told is not noticed: a good slot that panics, or hangs, would never be left.
+	 */
+	return !ev->can_tell_watchdog || !ev->can_tell_panic;
 }
 
 const char *reset_name(enum reset_cause cause)

@@ -12,7 +12,7 @@ enum reset_cause {
 };
 
 enum reset_count {
-	RESET_COUNT_AUTO,   /* like ALWAYS where the hardware can tell nothing, else NEVER */
+	RESET_COUNT_AUTO,   /* like NEVER where hangs and panics would both be told, else ALWAYS */
 	RESET_COUNT_ALWAYS, /* good slots are charged too: two writes a boot, and a hang is noticed
 			       whatever the hardware */
 	RESET_COUNT_NEVER,

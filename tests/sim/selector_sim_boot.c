@@ -15,7 +15,7 @@ static struct reset_evidence evidence(const struct sim_config *cfg, enum sim_eve
 
 	switch (cfg->says) {
 	case SIM_SAYS_TRUTH:
-		ev.can_tell_watchdog = true;
+		ev.can_tell_watchdog = ev.can_tell_panic = true;
 		ev.watchdog_fired = event == SIM_CRASH;
 		ev.power_cause = event == SIM_POWER;
 		break;
@@ -23,7 +23,7 @@ static struct reset_evidence evidence(const struct sim_config *cfg, enum sim_eve
 		ev.power_cause = true;
 		break;
 	case SIM_SAYS_CRASH:
-		ev.watchdog_fired = ev.can_tell_watchdog = true;
+		ev.watchdog_fired = ev.can_tell_watchdog = ev.can_tell_panic = true;
 		break;
 	case SIM_SAYS_NOTHING:
 		ev.orderly = true; /* no loader that leaves a mark */

@@ -32,7 +32,7 @@
 
 static struct machine {
 	const char *cmdline, *conf; /* conf NULL: no system.conf */
-	bool no_disk, no_watchdog, no_state_bdev;
+	bool no_pstore, no_disk, no_watchdog, no_state_bdev;
 	const char *init[2]; /* of the slots; NULL: none */
 	struct os_wdt_info watchdog;
 	struct os_sim_disk disk;
@@ -168,6 +168,10 @@ static inline void machine_lay_out(void)
 	os_sim_file("/proc/sys/kernel/printk_devkmsg", "ratelimit\n");
 	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
 	os_sim_file("/sys/class/block/loop0/size", "0\n");
+	if (!machine.no_pstore) {
+		os_sim_file("/sys/module/pstore/parameters/backend", "ramoops\n");
+		os_sim_file("/sys/fs/pstore/.there", "");
+	}
 	if (!machine.no_watchdog)
 		os_sim_watchdog("/dev/watchdog0", &machine.watchdog);
 	if (!machine.no_disk)

@@ -43,11 +43,21 @@ static void healthy_boot_with_pstore_writes_nothing(void **ctx)
 
 	(void)ctx;
 	machine_put(&s);
-	machine.watchdog.options &= ~(uint32_t)WDIOF_CARDRESET;
 	has_pstore(NULL);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_int_equal(machine.state.writes, 0);
 	assert_absent("unlink");
+}
+
+static void pstore_alone_does_not_tell_a_hang_so_boots_are_counted(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.watchdog.options &= ~(uint32_t)WDIOF_CARDRESET;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_int_equal(machine.state.writes, 1);
 }
 
 static void forced_slot_leaves_the_record_for_later(void **ctx)
@@ -107,6 +117,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(panic_of_a_good_slot_is_written_before_its_record_goes),
 		T(healthy_boot_with_pstore_writes_nothing),
+		T(pstore_alone_does_not_tell_a_hang_so_boots_are_counted),
 		T(forced_slot_leaves_the_record_for_later),
 		T(cut_of_a_trial_is_refunded_where_the_cookie_tells),
 		T(cut_of_a_trial_costs_a_try_where_nothing_tells),

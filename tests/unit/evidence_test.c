@@ -327,7 +327,7 @@ static void power_bits_of_the_watchdog_are_a_power_cut(void **ctx)
 static void every_way_to_count_is_a_row_of_the_page(void **ctx)
 {
 	static const char *const names[] = { "auto", "always", "never" };
-	static const bool want[3][4] = { { true, false, false, false },
+	static const bool want[3][4] = { { true, true, true, false },
 					 { true, true, true, true },
 					 { false, false, false, false } };
 

@@ -39,7 +39,7 @@ static void crash_goes_before_power_and_power_before_unknown(void **ctx)
 	assert_int_equal(reset_classify(&s, &ev), RESET_CRASH);
 }
 
-static void auto_counts_good_slots_only_where_nothing_can_tell(void **ctx)
+static void auto_counts_good_slots_unless_all_is_told(void **ctx)
 {
 	struct reset_evidence ev = { 0 };
 
@@ -47,10 +47,12 @@ static void auto_counts_good_slots_only_where_nothing_can_tell(void **ctx)
 	assert_true(reset_counts_good(RESET_COUNT_AUTO, &ev));
 	assert_false(reset_counts_good(RESET_COUNT_NEVER, &ev));
 	ev.can_tell_panic = true;
+	assert_true(reset_counts_good(RESET_COUNT_AUTO, &ev)); /* a hang is not told */
+	ev = (struct reset_evidence){ .can_tell_watchdog = true };
+	assert_true(reset_counts_good(RESET_COUNT_AUTO, &ev)); /* a panic is not told */
+	ev.can_tell_panic = true;
 	assert_false(reset_counts_good(RESET_COUNT_AUTO, &ev));
 	assert_true(reset_counts_good(RESET_COUNT_ALWAYS, &ev));
-	ev = (struct reset_evidence){ .can_tell_watchdog = true };
-	assert_false(reset_counts_good(RESET_COUNT_AUTO, &ev));
 }
 
 static void trial_gets_its_try_back_when_the_reset_is_explained(void **ctx)
@@ -290,7 +292,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clean_mark_counts_only_with_an_open_attempt_and_an_orderly_reset),
 		cmocka_unit_test(crash_goes_before_power_and_power_before_unknown),
-		cmocka_unit_test(auto_counts_good_slots_only_where_nothing_can_tell),
+		cmocka_unit_test(auto_counts_good_slots_unless_all_is_told),
 		cmocka_unit_test(trial_gets_its_try_back_when_the_reset_is_explained),
 		cmocka_unit_test(trial_pays_when_the_reset_is_not_explained),
 		cmocka_unit_test(grace_ends),
