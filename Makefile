@@ -112,6 +112,9 @@ check: ## install what is missing, build, run every test; ends with "N passed, N
 	@qemu/kernel
 	@tests/run $(SUITES)
 
+check-long: ## make check, and the scenarios that take minutes: for a release
+	@$(MAKE) --no-print-directory check SUITES="unit trace san sim sim-san planted host boot boot-long"
+
 # ---------------------------------------------------------------- style
 lint: ## hold the sources to the style guide (ONLY=check: only that check)
 	@qemu/deps check
@@ -165,6 +168,6 @@ help: ## list the targets
 clean: ## remove what was built (the kernel and the Debian roots that were unpacked stay)
 	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name debian -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all tests san-tests check lint print-cflags compile_commands demo install uninstall help clean
+.PHONY: all tests san-tests check check-long lint print-cflags compile_commands demo install uninstall help clean
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

@@ -22,6 +22,14 @@ from drives import Drive                                             # noqa: E40
 from kbdevice import Device, run                                     # noqa: E402
 from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition     # noqa: E402
 
+# Scenarios that take minutes, or real systems: `make check-long` runs them, `make check` the others.
+LONG = ("both_exhausted_is_never_terminal", "checks", "copy_of_the_disk", "disk_comes_and_goes", "guardian_debian",
+        "guardian", "integrate", "marked_too_early", "reinstall_after_rollback_is_refused", "rescue_never_ends", "reset_cause",
+        "stick_pulled_mid_install", "verify_first", "watchdog_handover", "what_hangs_is_reset")
+# Of those files, what is quick and the heart of the matter.
+SHORT = ("test_trial_that_nobody_marks_good_is_left_at_its_deadline", "test_guardian_ends_when_the_trial_is_marked_good",
+         "test_panic_is_told_by_ramoops_and_counts_once", "test_update_that_is_right_passes_every_check",
+         "test_slot_that_lacks_a_required_file_is_passed_over")
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian")
 SOURCES = ("initramfs/mkinitramfs", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py",
@@ -265,6 +273,16 @@ class Bench:
     def partition(disk, name: str) -> tuple:
         """(offset, size) in bytes"""
         return partition(disk, name)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes minutes; part of make check-long")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem.removeprefix("test_") in LONG and item.originalname not in SHORT:
+            item.add_marker(pytest.mark.long)
 
 
 def forget_others(own: Path) -> None:
