@@ -6,6 +6,14 @@
 
 #include <fcntl.h>
 
+static void set_log_level(enum cmdline_log log)
+{
+	if (log == CMDLINE_LOG_DEBUG)
+		log_set_level(LOG_LEVEL_DEBUG);
+	else if (log == CMDLINE_LOG_QUIET)
+		log_set_level(LOG_LEVEL_NOTICE);
+}
+
 /* A panic, which is also what the end of process 1 makes, has to restart the device; panic=0 says
  * otherwise. */
 static void set_panic(const struct boot *b)
@@ -30,8 +38,7 @@ void settings_read(struct boot *b)
 	if (os_read_file("/proc/cmdline", b->cmdline, sizeof(b->cmdline), NULL) != KB_OK)
 		log_warn("unable to read /proc/cmdline; its defaults are used");
 	cmdline_parse(&b->cmd, b->cmdline);
-	if (b->cmd.verbose)
-		log_set_level(LOG_LEVEL_DEBUG);
+	set_log_level(b->cmd.log);
 	log_info("Keelboot " KB_VERSION);
 	for (unsigned i = 0; i < b->cmd.nwarnings; i++)
 		log_warn("%s", b->cmd.warning[i]);

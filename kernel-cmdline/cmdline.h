@@ -26,6 +26,12 @@ enum cmdline_media { /* bits of keelboot.media= */
 		     CMDLINE_MEDIA_ALL = 15,
 };
 
+enum cmdline_log {
+	CMDLINE_LOG_INFO = 0,
+	CMDLINE_LOG_DEBUG,
+	CMDLINE_LOG_QUIET, /* decisions and problems */
+};
+
 struct cmdline {
 	/* keelboot.* */
 	bool enable;	    /* keelboot.enable=0 boots root= untouched */
@@ -35,7 +41,7 @@ struct cmdline {
 	char watchdog[CMDLINE_TEXT_MAX +
 		      1];	     /* keelboot.watchdog=DEVICE|off; "" : as system.conf says */
 	uint32_t watchdog_timeout_s; /* keelboot.watchdog=DEVICE,SECONDS; 0 */
-	bool verbose;		     /* keelboot.log=debug */
+	enum cmdline_log log;	     /* keelboot.log= */
 	/* the kernel's own */
 	char root[CMDLINE_TEXT_MAX + 1];
 	char rootfstype[CMDLINE_TEXT_MAX + 1];

@@ -157,8 +157,20 @@ static bool set_watchdog(struct cmdline *c, const char *value)
 
 static bool set_log(struct cmdline *c, const char *value)
 {
-	c->verbose = value != NULL && strcmp(value, "debug") == 0;
-	return c->verbose || (value != NULL && strcmp(value, "info") == 0);
+	static const char *const words[] = {
+		[CMDLINE_LOG_INFO] = "info",
+		[CMDLINE_LOG_DEBUG] = "debug",
+		[CMDLINE_LOG_QUIET] = "quiet",
+	};
+
+	c->log = CMDLINE_LOG_INFO;
+	for (unsigned i = 0; value != NULL && i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(value, words[i]) == 0) {
+			c->log = (enum cmdline_log)i;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* ---------------------------------------------------------------- the kernel's own */
@@ -241,8 +253,8 @@ const struct cmdline_key cmdline_keys[] = {
 	{ "keelboot.watchdog", "off|/dev/NAME|/dev/NAME,SECONDS (1..65535)", "",
 	  "The watchdog to arm, and its time; without it [watchdog] of system.conf counts.",
 	  set_watchdog },
-	{ "keelboot.log", "info|debug", "info", "debug: also logs how each decision came about.",
-	  set_log },
+	{ "keelboot.log", "debug|info|quiet", "info",
+	  "What Keelboot logs: quiet only decisions and problems, debug every step.", set_log },
 	{ "root", "DEVICE", "", "What to mount with keelboot.enable=0; else the slot decides.",
 	  set_root },
 	{ "rootfstype", "NAME", "", "File system of the root; without it the prober tells.",

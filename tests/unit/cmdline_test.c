@@ -33,7 +33,7 @@ static void assert_defaults(void)
 	assert_int_equal(c.timeout_s, 0);
 	assert_string_equal(c.watchdog, "");
 	assert_int_equal(c.watchdog_timeout_s, 0);
-	assert_false(c.verbose);
+	assert_int_equal(c.log, CMDLINE_LOG_INFO);
 	assert_string_equal(c.root, "");
 	assert_string_equal(c.rootfstype, "");
 	assert_string_equal(c.rootflags, "");
@@ -76,7 +76,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(c.timeout_s, 7);
 	assert_string_equal(c.watchdog, "/dev/watchdog1");
 	assert_int_equal(c.watchdog_timeout_s, 20);
-	assert_true(c.verbose);
+	assert_int_equal(c.log, CMDLINE_LOG_DEBUG);
 	assert_string_equal(c.root, "/dev/vda2");
 	assert_string_equal(c.rootfstype, "ext4");
 	assert_string_equal(c.rootflags, "noatime,data=ordered");
@@ -86,6 +86,17 @@ static void every_key_is_read(void **state)
 	assert_true(c.has_panic);
 	assert_int_equal(c.panic, -1);
 	assert_true(c.quiet);
+}
+
+static void what_is_logged_has_three_levels(void **state)
+{
+	(void)state;
+	parse("keelboot.log=quiet", 0);
+	assert_int_equal(c.log, CMDLINE_LOG_QUIET);
+	parse("keelboot.log=quiet keelboot.log=info", 0);
+	assert_int_equal(c.log, CMDLINE_LOG_INFO);
+	parse("keelboot.log=info keelboot.log=debug", 0);
+	assert_int_equal(c.log, CMDLINE_LOG_DEBUG);
 }
 
 static void every_spelling_of_yes_and_no(void **state)
@@ -189,8 +200,9 @@ static void a_bad_value_is_the_default_and_is_named(void **state)
 		{ "keelboot.watchdog=/dev/watchdog0,0", ",0" },
 		{ "keelboot.watchdog=/dev/watchdog0,65536", ",65536" },
 		{ "keelboot.watchdog=off,3", "off,3" },
-		{ "keelboot.log=loud", "keelboot.log=loud: not one of info|debug" },
+		{ "keelboot.log=loud", "keelboot.log=loud: not one of debug|info|quiet" },
 		{ "keelboot.log", "keelboot.log: needs a value" },
+		{ "keelboot.log=", "keelboot.log=: not one of" },
 		{ "root", "root: needs a value: DEVICE" },
 		{ "root=", "root=: " },
 		{ "rootfstype=", "rootfstype" },
@@ -435,6 +447,7 @@ int main(void)
 		cmocka_unit_test(an_empty_line_is_all_defaults),
 		cmocka_unit_test(words_of_others_are_left_alone),
 		cmocka_unit_test(every_key_is_read),
+		cmocka_unit_test(what_is_logged_has_three_levels),
 		cmocka_unit_test(every_spelling_of_yes_and_no),
 		cmocka_unit_test(slots_are_a_to_h),
 		cmocka_unit_test(media_are_a_list),
