@@ -27,7 +27,7 @@ static enum kb_err pair_one(struct install_job *j, unsigned image)
 					"partition",
 					im->name);
 	if (im->size > part->dev->size)
-		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ENOSPC,
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
 					"image %s is %" PRIu64 " bytes, its partition only %" PRIu64
 					": it was made for larger slots",
 					im->name, im->size, part->dev->size);

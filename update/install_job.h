@@ -51,7 +51,7 @@ void install_job_tick(struct install_job *j, uint64_t bytes);
 
 /* ---------------------------------------------------------------- install_check.c: no writes */
 
-/* Pairs images and partitions. KB_ECOMPAT, KB_ENOSPC. */
+/* Pairs images and partitions. KB_ECOMPAT. */
 enum kb_err install_check_pair(struct install_job *j) KB_MUST_CHECK;
 
 /* All tables, or with verify_first the whole payload. */

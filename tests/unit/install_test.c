@@ -377,7 +377,7 @@ static void refuses_an_image_that_does_not_fit(void **ctx)
 	(void)ctx;
 	make(image, false, NULL);
 	root_dev.bdev.size = IMAGE - 4096;
-	assert_int_equal(install_run(&in), KB_ENOSPC);
+	assert_int_equal(install_run(&in), KB_ECOMPAT);
 	assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
 	assert_untouched();
 }
