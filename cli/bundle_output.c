@@ -16,7 +16,11 @@ static enum kb_err fail(const char *path)
 {
 	enum kb_err err = err_errno(errno);
 
-	log_err("%s: %s", path, strerror(errno));
+	if (err == KB_EPERM)
+		log_err("%s: %s; run as root, or choose another folder: -o FILE", path,
+			strerror(errno));
+	else
+		log_err("%s: %s", path, strerror(errno));
 	return err != KB_OK ? err : KB_EIO;
 }
 

@@ -65,7 +65,8 @@ enum kb_err key_file_load(struct key_file *k, const char *path)
 	memset(k, 0, sizeof(*k));
 	if (f == NULL) {
 		err = err_errno(errno);
-		log_err("key %s: %s", path, strerror(errno));
+		log_err("key %s: %s%s", path, strerror(errno),
+			err == KB_EPERM ? "; run as root, or as the user that the key is of" : "");
 		return err;
 	}
 	k->pkey = PEM_read_PrivateKey(f, NULL, NULL, NULL);
@@ -96,8 +97,11 @@ static enum kb_err new_file(const char *path, mode_t mode, FILE **f)
 		return KB_EBUSY;
 	}
 	if (fd < 0) {
-		log_err("%s: %s", path, strerror(errno));
-		return err_errno(errno);
+		enum kb_err err = err_errno(errno);
+
+		log_err("%s: %s%s", path, strerror(errno),
+			err == KB_EPERM ? "; run as root, or choose another folder: -o NAME" : "");
+		return err;
 	}
 	*f = fdopen(fd, "w");
 	if (*f == NULL) {

@@ -14,10 +14,10 @@
 
 static enum kb_err fail(const char *path, const char *what)
 {
-	int saved = errno;
+	enum kb_err e = err_errno(errno);
 
-	log_err("%s: %s: %s", path, what, strerror(saved));
-	return err_errno(saved);
+	log_err("%s: %s: %s%s", path, what, strerror(errno), e == KB_EPERM ? "; run as root" : "");
+	return e;
 }
 
 static enum kb_err write_all(int fd, const uint8_t *buf, size_t len)

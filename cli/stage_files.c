@@ -53,12 +53,16 @@ static enum kb_err sync_dir(const char *path)
 /* Makes one folder; `above` is the one that it is in, whose new entry has to be durable too. */
 static enum kb_err make_one(const char *path, const char *above)
 {
+	enum kb_err e;
+
 	if (mkdir(path, 0755) == 0)
 		return sync_dir(above);
 	if (errno == EEXIST)
 		return KB_OK;
-	log_err("%s: cannot be made: %s", path, strerror(errno));
-	return err_errno(errno);
+	e = err_errno(errno);
+	log_err("%s: cannot be made: %s%s", path, strerror(errno),
+		e == KB_EPERM ? "; run as root" : "");
+	return e;
 }
 
 enum kb_err stage_files_make(const struct conf *c)

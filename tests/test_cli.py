@@ -862,6 +862,18 @@ def test_staging_into_a_data_partition_that_is_not_there(ready, factory):
     assert not ready.data.exists()
 
 
+def test_staging_without_permission_says_the_way_out(ready, factory):
+    bundle = factory("2.0", 20)
+    for parent in [*list(bundle.parents)[:3], *list(ready.path.parents)[:3], ready.path]:
+        if os.geteuid() == 0 and str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    ready.state.chmod(0o666)
+    ready.data.chmod(0o555)
+    result = ready("stage", bundle, code=FAILURE, user=65534 if os.geteuid() == 0 else None)
+    assert "run as root" in result.stderr
+    assert not list(ready.data.iterdir())
+
+
 def test_staging_while_the_data_source_is_off(ready, factory):
     ready.configure("enabled=no\n")
     assert "turns the data partition off" in ready("stage", factory("2.0", 20), code=FAILURE).stderr

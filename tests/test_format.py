@@ -544,3 +544,30 @@ def test_other_kinds_of_keys_are_refused(tmp_path, sample):
                                   "-o", tmp_path / "x.keel")
         assert not (tmp_path / "x.keel").exists()
         refused(FAILURE, "key", "show", tmp_path / name)
+
+
+# ---------------------------------------------------------------- without permission
+
+@pytest.fixture
+def forbidden(tmp_path):
+    """A folder into which this user (root: nobody) may not write, and how to be that user."""
+    for parent in [tmp_path, *list(tmp_path.parents)[:2]]:
+        if os.geteuid() == 0 and str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    tmp_path.chmod(0o555)
+    return tmp_path, {"user": 65534 if os.geteuid() == 0 else None}
+
+
+def test_a_folder_that_may_not_be_written_says_the_way_out(forbidden, sample, keys):
+    folder, user = forbidden
+    bundle, _image = sample
+    for parent in [keys, bundle.parent]:
+        parent.chmod(0o755)
+    (keys / "a.key").chmod(0o644)
+    for args in [("key", "generate", "-o", folder / "x"),
+                 ("bundle", "sign", bundle, "--key", keys / "a.key", "-o", folder / "x"),
+                 ("bundle", "extract", bundle, "--key", keys / "a.pem", "-o", folder / "x")]:
+        said = refused(FAILURE, *args, **user)
+        assert "run as root, or choose another folder: -o " in said
+    (keys / "a.key").chmod(0o600)
+    assert not list(folder.iterdir())
