@@ -32,12 +32,12 @@ static const char help[] =
 	"Example:\n"
 	"  keelboot bundle extract acme-2.1.keel --key release.pem --image root -o rootfs.ext4\n";
 
-enum { OPT_HELP = 1, OPT_KEY, OPT_KEYS, OPT_IMAGE, OPT_OUTPUT };
+enum { OPT_IMAGE = 1, OPT_OUTPUT };
 
 static const struct args_option options[] = {
-	{ "help", 'h', false, OPT_HELP },    { "key", 0, true, OPT_KEY },
-	{ "keys", 0, true, OPT_KEYS },	     { "image", 0, true, OPT_IMAGE },
-	{ "output", 'o', true, OPT_OUTPUT }, { NULL, 0, false, 0 },
+	{ "image", 0, true, OPT_IMAGE },
+	{ "output", 'o', true, OPT_OUTPUT },
+	{ NULL, 0, false, 0 },
 };
 
 static struct bundle_open bundle;
@@ -45,61 +45,28 @@ static struct bundle_check check;
 static struct bundle_output out;
 
 struct wanted {
-	const char *path, *image, *output;
+	const char *image, *output;
 };
-
-static int usage(void)
-{
-	log_err("`keelboot bundle extract --help` shows how it is used");
-	return OUTPUT_USAGE;
-}
-
-/* KB_EINVAL: it is no use to go on; what is wrong was told. */
-static enum kb_err take_option(struct wanted *w, int opt, const char *value)
-{
-	if (opt == OPT_KEYS)
-		return bundle_open_keys(&bundle, value);
-	if (opt == OPT_KEY)
-		return bundle_open_key(&bundle, value);
-	if (opt == OPT_IMAGE)
-		w->image = value;
-	else if (opt == OPT_OUTPUT)
-		w->output = value;
-	else if (opt == ARGS_OPERAND && w->path == NULL)
-		w->path = value;
-	else
-		return KB_EINVAL;
-	return KB_OK;
-}
 
 /* -1: go on; else the exit code. */
 static int parse(struct wanted *w, int argc, char **argv)
 {
-	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { options } };
-	const char *missing = NULL;
-	int opt;
+	struct args a = {
+		.argc = argc, .argv = argv, .at = 1, .tables = { options, bundle_open_options }
+	};
+	int id, code = -1;
 
-	while ((opt = args_next(&a)) != ARGS_END) {
-		enum kb_err err;
-
-		if (opt == OPT_HELP) {
-			fputs(help, stdout);
-			return output_exit_code(output_flush());
-		}
-		err = take_option(w, opt, a.value);
-		if (err != KB_OK)
-			return err == KB_EINVAL ? usage() : OUTPUT_FAILURE;
+	while ((id = bundle_open_next(&bundle, &a, &code)) != ARGS_END) {
+		if (id == BUNDLE_OPEN_DONE)
+			return code;
+		*(id == OPT_IMAGE ? &w->image : &w->output) = a.value;
 	}
-	if (w->path == NULL)
-		missing = "which bundle?";
-	else if (w->output == NULL)
-		missing = "where to? give -o FILE";
-	else if (!bundle.have_keys)
-		missing = "signed by which key? give --keys DIR or --key FILE";
-	if (missing == NULL)
+	if (w->output != NULL && bundle.have_keys)
 		return -1;
-	log_err("bundle extract: %s", missing);
-	return usage();
+	log_err("bundle extract: %s",
+		w->output == NULL ? "where to? give -o FILE"
+				  : "signed by which key? give --keys DIR or --key FILE");
+	return bundle_open_usage(&bundle);
 }
 
 static enum kb_err find_image(const struct wanted *w, unsigned *image)
@@ -115,10 +82,10 @@ static enum kb_err find_image(const struct wanted *w, unsigned *image)
 			return KB_OK;
 	}
 	if (w->image != NULL)
-		log_err("%s has no image %s; `keelboot bundle inspect` lists them", w->path,
+		log_err("%s has no image %s; `keelboot bundle inspect` lists them", bundle.path,
 			w->image);
 	else
-		log_err("%s has %u images; say which with --image", w->path, m->nimages);
+		log_err("%s has %u images; say which with --image", bundle.path, m->nimages);
 	return KB_ENOENT;
 }
 
@@ -147,10 +114,10 @@ static enum kb_err extract(const struct wanted *w)
 	struct reader *r = &bundle.r;
 	unsigned image;
 
-	TRY(bundle_open_file(&bundle, w->path));
+	TRY(bundle_open_file(&bundle));
 	TRY(find_image(w, &image));
 	if (reader_pick_encoding(r, image, &enc) != KB_OK) {
-		log_err("%s: no encoding that this program can read; update Keelboot", w->path);
+		log_err("%s: no encoding that this program can read; update Keelboot", bundle.path);
 		return KB_ENEWER;
 	}
 	TRY(bundle_output_begin(&out, w->output));
@@ -160,7 +127,7 @@ static enum kb_err extract(const struct wanted *w)
 	}
 	check.chunk = write_chunk;
 	check.ctx = &r->m.image[image].chunk;
-	TRY(bundle_check_image(&check, r, w->path, image, enc));
+	TRY(bundle_check_image(&check, r, bundle.path, image, enc));
 	return bundle_output_commit(&out);
 }
 
@@ -170,9 +137,9 @@ int bundle_extract_main(int argc, char **argv)
 	enum kb_err err;
 	int code;
 
-	memset(&bundle, 0, sizeof(bundle));
+	bundle_open_init(&bundle, "extract", help);
 	memset(&check, 0, sizeof(check));
-	bundle.fd = out.fd = -1;
+	out.fd = -1;
 	code = parse(&w, argc, argv);
 	if (code < 0) {
 		err = extract(&w);

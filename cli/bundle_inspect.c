@@ -4,9 +4,6 @@
 #include "cli/bundle.h"
 #include "cli/bundle_report.h"
 #include "cli/output.h"
-#include "lib/log.h"
-
-#include <string.h>
 
 static const char help[] =
 	"Usage: keelboot bundle inspect BUNDLE [--keys DIR | --key FILE.pem] [--json]\n"
@@ -23,12 +20,9 @@ static const char help[] =
 	"Example:\n"
 	"  keelboot bundle inspect acme-2.1.keel --key release.pem\n";
 
-enum { OPT_HELP = 1, OPT_KEY, OPT_KEYS, OPT_JSON };
+enum { OPT_JSON = 1 };
 
 static const struct args_option options[] = {
-	{ "help", 'h', false, OPT_HELP },
-	{ "key", 0, true, OPT_KEY },
-	{ "keys", 0, true, OPT_KEYS },
 	{ "json", 0, false, OPT_JSON },
 	{ NULL, 0, false, 0 },
 };
@@ -36,47 +30,22 @@ static const struct args_option options[] = {
 static struct bundle_open bundle;
 static struct bundle_report report;
 
-static int usage(void)
-{
-	log_err("`keelboot bundle inspect --help` shows how it is used");
-	return OUTPUT_USAGE;
-}
-
 /* -1: go on; else the exit code. */
-static int parse(int argc, char **argv, const char **path, bool *json)
+static int parse(int argc, char **argv, bool *json)
 {
-	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { options } };
-	enum kb_err err = KB_OK;
-	int opt;
+	struct args a = {
+		.argc = argc, .argv = argv, .at = 1, .tables = { options, bundle_open_options }
+	};
+	int id, code = -1;
 
-	while ((opt = args_next(&a)) != ARGS_END) {
-		if (opt == OPT_HELP) {
-			fputs(help, stdout);
-			return output_exit_code(output_flush());
-		}
-		if (opt == OPT_KEYS)
-			err = bundle_open_keys(&bundle, a.value);
-		else if (opt == OPT_KEY)
-			err = bundle_open_key(&bundle, a.value);
-		else if (opt == OPT_JSON)
-			*json = true;
-		else if (opt == ARGS_OPERAND && *path == NULL)
-			*path = a.value;
-		else
-			return usage();
-		if (err != KB_OK)
-			return OUTPUT_FAILURE;
-	}
-	if (*path == NULL) {
-		log_err("bundle inspect: which bundle?");
-		return usage();
-	}
-	return -1;
+	while ((id = bundle_open_next(&bundle, &a, &code)) == OPT_JSON)
+		*json = true;
+	return id == ARGS_END ? -1 : code;
 }
 
-static enum kb_err inspect(const char *path, bool json)
+static enum kb_err inspect(bool json)
 {
-	TRY(bundle_open_file(&bundle, path));
+	TRY(bundle_open_file(&bundle));
 	TRY(bundle_report_collect(&report, &bundle));
 	if (json)
 		return bundle_report_json(&report);
@@ -86,15 +55,13 @@ static enum kb_err inspect(const char *path, bool json)
 
 int bundle_inspect_main(int argc, char **argv)
 {
-	const char *path = NULL;
 	bool json = false;
 	int code;
 
-	memset(&bundle, 0, sizeof(bundle));
-	bundle.fd = -1;
-	code = parse(argc, argv, &path, &json);
+	bundle_open_init(&bundle, "inspect", help);
+	code = parse(argc, argv, &json);
 	if (code < 0)
-		code = output_exit_code(inspect(path, json));
+		code = output_exit_code(inspect(json));
 	bundle_open_close(&bundle);
 	return code;
 }

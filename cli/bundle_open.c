@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle_open.h"
 
+#include "cli/output.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -10,14 +11,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum kb_err bundle_open_keys(struct bundle_open *b, const char *dir)
+enum { HELP = BUNDLE_OPEN_DONE + 1, KEY, KEYS };
+
+const struct args_option bundle_open_options[] = {
+	{ "help", 'h', false, HELP },
+	{ "key", 0, true, KEY },
+	{ "keys", 0, true, KEYS },
+	{ NULL, 0, false, 0 },
+};
+
+void bundle_open_init(struct bundle_open *b, const char *verb, const char *help)
+{
+	memset(b, 0, sizeof(*b));
+	b->verb = verb;
+	b->help = help;
+	b->fd = -1;
+}
+
+/* ---------------------------------------------------------------- arguments */
+
+static enum kb_err add_keys(struct bundle_open *b, const char *dir)
 {
 	TRY(keyring_load(&b->k, dir));
 	b->have_keys = true;
 	return KB_OK;
 }
 
-enum kb_err bundle_open_key(struct bundle_open *b, const char *path)
+static enum kb_err add_key(struct bundle_open *b, const char *path)
 {
 	enum kb_err err = keyring_add(&b->k, path);
 
@@ -30,6 +50,49 @@ enum kb_err bundle_open_key(struct bundle_open *b, const char *path)
 	b->have_keys = true;
 	return KB_OK;
 }
+
+int bundle_open_usage(const struct bundle_open *b)
+{
+	log_err("`keelboot bundle %s --help` shows how it is used", b->verb);
+	return OUTPUT_USAGE;
+}
+
+/* -1: it was dealt with; else the exit code. */
+static int take(struct bundle_open *b, int id, const char *value)
+{
+	if (id == KEYS)
+		return add_keys(b, value) == KB_OK ? -1 : OUTPUT_FAILURE;
+	if (id == KEY)
+		return add_key(b, value) == KB_OK ? -1 : OUTPUT_FAILURE;
+	if (id == HELP) {
+		fputs(b->help, stdout);
+		return output_exit_code(output_flush());
+	}
+	if (id != ARGS_OPERAND || b->path != NULL)
+		return bundle_open_usage(b);
+	b->path = value;
+	return -1;
+}
+
+int bundle_open_next(struct bundle_open *b, struct args *a, int *code)
+{
+	int id;
+
+	while ((id = args_next(a)) != ARGS_END) {
+		if (id > 0 && id < BUNDLE_OPEN_DONE)
+			return id;
+		*code = take(b, id, a->value);
+		if (*code >= 0)
+			return BUNDLE_OPEN_DONE;
+	}
+	if (b->path != NULL)
+		return ARGS_END;
+	log_err("bundle %s: which bundle?", b->verb);
+	*code = bundle_open_usage(b);
+	return BUNDLE_OPEN_DONE;
+}
+
+/* ---------------------------------------------------------------- the file */
 
 static enum kb_err open_failed(const struct bundle_open *b)
 {
@@ -61,13 +124,12 @@ static enum kb_err open_path(struct bundle_open *b, bool *raw, uint64_t *size)
 	return KB_OK;
 }
 
-enum kb_err bundle_open_file(struct bundle_open *b, const char *path)
+enum kb_err bundle_open_file(struct bundle_open *b)
 {
 	uint64_t size = 0;
 	bool raw = false;
 	enum kb_err err;
 
-	b->path = path;
 	b->fd = -1;
 	err = open_path(b, &raw, &size);
 	if (err != KB_OK) {
@@ -76,7 +138,7 @@ enum kb_err bundle_open_file(struct bundle_open *b, const char *path)
 	}
 	err = reader_open(&b->r, b->fd, raw, size, b->have_keys ? &b->k : NULL);
 	if (err != KB_OK) {
-		log_err("%s: %s", path, b->r.why);
+		log_err("%s: %s", b->path, b->r.why);
 		util_close(&b->fd);
 	}
 	return err;

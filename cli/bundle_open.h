@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening a bundle for the verbs that read one. */
+/* Arguments of the verbs that read one bundle, and opening it. */
 #pragma once
 
+#include "cli/args.h"
 #include "update/reader.h"
 
 struct bundle_open {
+	const char *verb; /* as inspect */
+	const char *help; /* for --help */
 	const char *path;
 	int fd;
 	bool have_keys; /* a keyring was given: k is what the signature was checked with */
@@ -12,18 +15,28 @@ struct bundle_open {
 	struct reader r;
 };
 
+/* Nothing is open, no key is there. */
+void bundle_open_init(struct bundle_open *b, const char *verb, const char *help);
+
+/* --help, --key, --keys: a table of the verb, beside its own. */
+extern const struct args_option bundle_open_options[];
+
 /*
- * Adds to the keyring: a folder (--keys), a file (--key). KB_ENOENT, KB_EFORMAT …, which they have
- * told.
+ * args_next() for the verb: its own options come back, a->value with them. Keys go to the keyring,
+ * the operand is path; ARGS_END is only reached with a path. BUNDLE_OPEN_DONE: there is nothing to
+ * do but to end with *code; what is wrong was told.
  */
-enum kb_err bundle_open_keys(struct bundle_open *b, const char *dir) KB_MUST_CHECK;
-enum kb_err bundle_open_key(struct bundle_open *b, const char *path) KB_MUST_CHECK;
+enum { BUNDLE_OPEN_DONE = 1000 };
+int bundle_open_next(struct bundle_open *b, struct args *a, int *code);
+
+/* Tells where the usage stands. The exit code for it. */
+int bundle_open_usage(const struct bundle_open *b);
 
 /*
  * Opens path: a file, or a device that begins with a bundle. Without keys the signature is not
  * checked. Errors as of reader_open() and open(), which it has told. bundle_open_close() is due
  * even then.
  */
-enum kb_err bundle_open_file(struct bundle_open *b, const char *path) KB_MUST_CHECK;
+enum kb_err bundle_open_file(struct bundle_open *b) KB_MUST_CHECK;
 
 void bundle_open_close(struct bundle_open *b);

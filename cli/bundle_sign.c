@@ -81,7 +81,8 @@ static enum kb_err write_bundle(struct sign *s)
 
 static enum kb_err sign_all(struct sign *s)
 {
-	TRY(bundle_open_file(&s->b, s->bundle));
+	s->b.path = s->bundle;
+	TRY(bundle_open_file(&s->b));
 	for (unsigned i = 0; i < s->nkeys; i++)
 		TRY(add_signature(s, s->key[i]));
 	return write_bundle(s);

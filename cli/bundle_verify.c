@@ -7,8 +7,6 @@
 #include "cli/output.h"
 #include "lib/log.h"
 
-#include <string.h>
-
 static const char help[] =
 	"Usage: keelboot bundle verify BUNDLE --keys DIR\n"
 	"       keelboot bundle verify BUNDLE --key FILE.pem\n"
@@ -24,59 +22,27 @@ static const char help[] =
 	"Example:\n"
 	"  keelboot bundle verify acme-2.1.keel --key release.pem\n";
 
-enum { OPT_HELP = 1, OPT_KEY, OPT_KEYS };
-
-static const struct args_option options[] = {
-	{ "help", 'h', false, OPT_HELP },
-	{ "key", 0, true, OPT_KEY },
-	{ "keys", 0, true, OPT_KEYS },
-	{ NULL, 0, false, 0 },
-};
-
 static struct bundle_open bundle;
 static struct bundle_check check;
 
-static int usage(void)
-{
-	log_err("`keelboot bundle verify --help` shows how it is used");
-	return OUTPUT_USAGE;
-}
-
 /* -1: go on; else the exit code. */
-static int parse(int argc, char **argv, const char **path)
+static int parse(int argc, char **argv)
 {
-	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { options } };
-	enum kb_err err = KB_OK;
-	int opt;
+	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { bundle_open_options } };
+	int code = -1;
 
-	while ((opt = args_next(&a)) != ARGS_END) {
-		if (opt == OPT_HELP) {
-			fputs(help, stdout);
-			return output_exit_code(output_flush());
-		}
-		if (opt == OPT_KEYS)
-			err = bundle_open_keys(&bundle, a.value);
-		else if (opt == OPT_KEY)
-			err = bundle_open_key(&bundle, a.value);
-		else if (opt == ARGS_OPERAND && *path == NULL)
-			*path = a.value;
-		else
-			return usage();
-		if (err != KB_OK)
-			return OUTPUT_FAILURE;
-	}
-	if (*path == NULL || !bundle.have_keys) {
-		log_err("bundle verify: %s",
-			*path == NULL ? "which bundle?"
-				      : "by which key? give --keys DIR or --key FILE");
-		return usage();
-	}
-	return -1;
+	if (bundle_open_next(&bundle, &a, &code) != ARGS_END)
+		return code;
+	if (bundle.have_keys)
+		return -1;
+	log_err("bundle verify: by which key? give --keys DIR or --key FILE");
+	return bundle_open_usage(&bundle);
 }
 
 /* All encodings that this program can read; each image needs one of them. */
-static enum kb_err verify_images(const char *path)
+static enum kb_err verify_images(void)
 {
+	const char *path = bundle.path;
 	struct reader *r = &bundle.r;
 	const struct manifest_encoding *enc;
 
@@ -99,29 +65,27 @@ static enum kb_err verify_images(const char *path)
 	return KB_OK;
 }
 
-static enum kb_err verify(const char *path)
+static enum kb_err verify(void)
 {
 	char size[OUTPUT_TIME_LEN];
 
-	TRY(bundle_open_file(&bundle, path));
-	TRY(verify_images(path));
+	TRY(bundle_open_file(&bundle));
+	TRY(verify_images());
 	output_size(size, bundle.r.h.total_len);
-	printf("%s: good; %s, version %s, %s, signed by %s\n", path, bundle.r.m.compatible[0],
-	       bundle.r.m.version, size, bundle.r.signer);
+	printf("%s: good; %s, version %s, %s, signed by %s\n", bundle.path,
+	       bundle.r.m.compatible[0], bundle.r.m.version, size, bundle.r.signer);
 	return KB_OK;
 }
 
 int bundle_verify_main(int argc, char **argv)
 {
-	const char *path = NULL;
 	enum kb_err err;
 	int code;
 
-	memset(&bundle, 0, sizeof(bundle));
-	bundle.fd = -1;
-	code = parse(argc, argv, &path);
+	bundle_open_init(&bundle, "verify", help);
+	code = parse(argc, argv);
 	if (code < 0) {
-		err = verify(path);
+		err = verify();
 		code = err != KB_OK ? output_exit_code(err) : output_exit_code(output_flush());
 	}
 	bundle_open_close(&bundle);
