@@ -136,8 +136,9 @@ static const char *find_image(struct bundle_spec *s, const char *name, unsigned 
 	return NULL;
 }
 
-const char *bundle_spec_set_image(struct bundle_spec *s, const char *dir, const char *name,
-				  const char *key, const char *value)
+/* A key of [image.NAME]; the image is made when it is not there yet. */
+static const char *set_image(struct bundle_spec *s, const char *dir, const char *name,
+			     const char *key, const char *value)
 {
 	unsigned i;
 	const char *wrong = find_image(s, name, &i);
@@ -166,11 +167,11 @@ const char *bundle_spec_image_option(struct bundle_spec *s, const char *value)
 		fs = p;
 	if (fs != NULL) {
 		*fs = '\0';
-		wrong = bundle_spec_set_image(s, "", name, "filesystem", fs + 4);
+		wrong = set_image(s, "", name, "filesystem", fs + 4);
 		if (wrong != NULL)
 			return wrong;
 	}
-	return bundle_spec_set_image(s, "", name, "file", path);
+	return set_image(s, "", name, "file", path);
 }
 
 /* ---------------------------------------------------------------- recipe */
@@ -198,7 +199,7 @@ static int recipe_key(void *ctx, const char *section, const char *key, const cha
 	else if (strcmp(section, "bundle") == 0)
 		wrong = bundle_spec_set(r->s, r->dir, key, value);
 	else if (strncmp(section, "image.", 6) == 0)
-		wrong = bundle_spec_set_image(r->s, r->dir, section + 6, key, value);
+		wrong = set_image(r->s, r->dir, section + 6, key, value);
 	else
 		wrong = "unknown section; want [bundle] and [image.CLASS]";
 	memcpy(r->before, now, sizeof(now));

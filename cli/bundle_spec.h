@@ -33,10 +33,6 @@ void bundle_spec_default(struct bundle_spec *s);
 const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *key,
 			    const char *value);
 
-/* The same for a key of [image.NAME]; *im is made when it is not there yet. */
-const char *bundle_spec_set_image(struct bundle_spec *s, const char *dir, const char *name,
-				  const char *key, const char *value);
-
 /* --image CLASS=FILE[,fs=TYPE]. NULL, or what is wrong. */
 const char *bundle_spec_image_option(struct bundle_spec *s, const char *value);
 

@@ -62,9 +62,6 @@ struct device {
 /* Options that nobody gave. */
 void device_options_default(struct device_options *o);
 
-/* Reads one --slot value, "a:root=/dev/vda2". KB_EINVAL, which it has told. */
-enum kb_err device_options_slot(struct device_options *o, const char *text) KB_MUST_CHECK;
-
 /*
  * args_next() for a verb: global options are taken into o on the way; what else it returns is the
  * verb's. a->tables[0] is the verb's own table.

@@ -14,7 +14,8 @@ void device_options_default(struct device_options *o)
 				      .lock_wait_ms = DEVICE_LOCK_WAIT_MS };
 }
 
-enum kb_err device_options_slot(struct device_options *o, const char *text)
+/* One --slot value, "a:root=/dev/vda2". KB_EINVAL, which it has told. */
+static enum kb_err set_slot(struct device_options *o, const char *text)
 {
 	struct device_part *p = &o->part[o->nparts];
 	const char *equals = strchr(text, '=');
@@ -94,7 +95,7 @@ static enum kb_err take(struct device_options *o, int id, const struct args *a)
 	case RUN_DIR:
 		return take_path(a->option, a->value, &o->run_dir);
 	case SLOT:
-		return device_options_slot(o, a->value);
+		return set_slot(o, a->value);
 	case OFFSET:
 		return take_bytes(a->option, a->value, &o->offset);
 	case SIZE:
