@@ -2,6 +2,7 @@
 /* The kernel seam on Linux: time, files, descriptors. */
 #include "lib/os.h"
 
+#include "lib/os_dirent.h"
 #include "lib/util.h"
 
 #include <errno.h>
@@ -237,15 +238,6 @@ static void insert_name(char (*names)[NAME_SIZE], unsigned max, unsigned *n, con
 		(*n)++;
 }
 
-/* As the kernel has it; glibc's readdir() allocates. */
-struct kernel_dirent {
-	uint64_t ino;
-	int64_t off;
-	uint16_t reclen;
-	uint8_t type;
-	char name[];
-};
-
 enum kb_err os_list(const char *path, char (*names)[NAME_SIZE], unsigned max, unsigned *n)
 {
 	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -262,7 +254,7 @@ enum kb_err os_list(const char *path, char (*names)[NAME_SIZE], unsigned max, un
 		if (got == 0)
 			return KB_OK;
 		for (long at = 0; at < got;) {
-			const struct kernel_dirent *d = (const void *)(buf + at);
+			const struct os_dirent *d = (const void *)(buf + at);
 
 			at += d->reclen;
 			if (strcmp(d->name, ".") == 0 || strcmp(d->name, "..") == 0 ||

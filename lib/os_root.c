@@ -2,6 +2,7 @@
 /* The kernel seam on Linux: mounts, and the step from the initramfs into the root. */
 #include "lib/os.h"
 
+#include "lib/os_dirent.h"
 #include "lib/os_root.h"
 #include "lib/util.h"
 
@@ -50,14 +51,6 @@ enum kb_err os_umount(const char *target)
 	return err_errno(errno);
 }
 
-struct kernel_dirent {
-	uint64_t ino;
-	int64_t off;
-	uint16_t reclen;
-	uint8_t type;
-	char name[];
-};
-
 static void empty_dir(int dir, dev_t dev, unsigned depth);
 
 /* A folder: what is in it, and then itself. True if it is gone. */
@@ -88,7 +81,7 @@ static int empty_some(int dir, dev_t dev, unsigned depth)
 	if (got <= 0)
 		return -1;
 	for (long at = 0; at < got;) {
-		const struct kernel_dirent *d = (const void *)(buf + at);
+		const struct os_dirent *d = (const void *)(buf + at);
 
 		at += d->reclen;
 		if (strcmp(d->name, ".") == 0 || strcmp(d->name, "..") == 0)
