@@ -412,7 +412,7 @@ def test_a_failure_leaves_the_old_image(make, tmp_path, static):
                             capture_output=True, check=False)
     assert result.returncode == 1 and out.read_bytes() == before
     result = make(expect=1, name="no/such/folder/x")
-    assert "No such file or directory" in result.stderr
+    assert f"{result.image}: its folder {result.image.parent} is not there" in result.stderr
     assert stat.S_IMODE(out.stat().st_mode) == 0o644 or os.umask(os.umask(0)) != 0o022
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
