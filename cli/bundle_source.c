@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle_source.h"
 
+#include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -14,6 +15,13 @@
 #include <unistd.h>
 
 #define ALIGN 4096u
+
+/* ext2, 3 and 4: the superblock, and what of it is looked at */
+#define EXT_SUPER	 1024
+#define EXT_MAGIC_AT	 56
+#define EXT_MAGIC	 0xef53
+#define EXT_INCOMPAT_AT	 96
+#define EXT_NEED_RECOVER 0x4u
 
 static enum kb_err find_size(struct bundle_source *s)
 {
@@ -34,6 +42,25 @@ static enum kb_err find_size(struct bundle_source *s)
 	return KB_OK;
 }
 
+/*
+ * A journal that has to be replayed was copied from a file system that was mounted. Read-only, as
+ * a slot is mounted, it would either be written by the replay, and then be no longer what was
+ * signed, or not mount at all.
+ */
+static enum kb_err check_journal(const struct bundle_source *s)
+{
+	uint8_t super[EXT_INCOMPAT_AT + 4];
+
+	if (pread(s->fd, super, sizeof(super), EXT_SUPER) != (ssize_t)sizeof(super) ||
+	    bytes_get16(super + EXT_MAGIC_AT) != EXT_MAGIC ||
+	    (bytes_get32(super + EXT_INCOMPAT_AT) & EXT_NEED_RECOVER) == 0)
+		return KB_OK;
+	log_err("image %s: its ext4 journal needs recovery: it is mounted, or was not unmounted; "
+		"unmount it (mount it once before, if it is not), or run `e2fsck -f` on it",
+		s->path);
+	return KB_EINVAL;
+}
+
 enum kb_err bundle_source_open(struct bundle_source *s, const char *path)
 {
 	enum kb_err err;
@@ -46,6 +73,8 @@ enum kb_err bundle_source_open(struct bundle_source *s, const char *path)
 		return err;
 	}
 	err = find_size(s);
+	if (err == KB_OK)
+		err = check_journal(s);
 	if (err != KB_OK)
 		bundle_source_close(s);
 	return err;

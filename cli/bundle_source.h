@@ -18,7 +18,10 @@ struct bundle_source {
 	uint64_t tail_off, tail_len;
 };
 
-/* Opens path, which is kept. Failures are told: KB_ENOENT, KB_EPERM, KB_EIO; KB_EINVAL: empty. */
+/*
+ * Opens path, which is kept. Failures are told: KB_ENOENT, KB_EPERM, KB_EIO; KB_EINVAL: empty, or
+ * ext4 whose journal needs recovery.
+ */
 enum kb_err bundle_source_open(struct bundle_source *s, const char *path) KB_MUST_CHECK;
 void bundle_source_close(struct bundle_source *s);
 

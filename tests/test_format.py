@@ -407,6 +407,21 @@ def test_the_file_system_is_found(tmp_path):
     assert told["signature_checked"] is False and told["signatures"] == []
 
 
+def test_an_ext4_image_whose_journal_needs_recovery_is_refused(tmp_path):
+    image = tmp_path / "root.ext4"
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", image, "8M"], check=True)
+    make = ("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image", f"root={image}")
+    good(*make)
+    (tmp_path / "x.keel").unlink()
+    subprocess.run(["debugfs", "-w", "-R", "feature needs_recovery", image], check=True,
+                   capture_output=True)
+    said = refused(FAILURE, *make)
+    assert f"{image}: its ext4 journal needs recovery" in said and "e2fsck -f" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["root.ext4"]
+    subprocess.run(["e2fsck", "-f", "-y", image], check=False, capture_output=True)
+    good(*make)
+
+
 # ---------------------------------------------------------------- sign
 
 def test_signatures_are_added_and_each_is_enough(tmp_path, keys, sample):
