@@ -85,6 +85,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="one more argument for QEMU (--qemu-arg=-snapshot)")
 
 
+def check(parser: argparse.ArgumentParser, args) -> None:
+    """Debian's kernel alone would only panic."""
+    if not (args.kernel or args.initrd or args.drives):
+        parser.error("nothing to boot: give --initrd FILE or --disk FILE, or a --kernel FILE that "
+                     "has its initramfs inside")
+
+
 def make(args, **more) -> Machine:
     """The machine that the arguments describe. Fetches Debian's kernel if none is named."""
     kernel = args.kernel or kbkernel.get().vmlinux
