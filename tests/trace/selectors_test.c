@@ -1,0 +1,774 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The 24 ways in which boot selectors failed those who relied on them, and what this one does
+ * instead: a test for each, in the order of docs/SCENARIOS.md, which says who was hit. The scenario
+ * in tests/boot that tells the same story in QEMU is named where there is one.
+ */
+#include "cli/device.h"
+#include "initramfs/guardian_plan.h"
+#include "selector/plan.h"
+#include "selector/store_internal.h"
+#include "selector/verdict.h"
+#include "tests/trace/machine.h"
+
+#define APPLY "keelboot-apply"
+
+static struct store store; /* after load() */
+
+static struct state load(void)
+{
+	enum store_finding found;
+	struct state s;
+
+	assert_int_equal(store_load(&store, &machine.state.bdev, &s, &found), KB_OK);
+	assert_int_equal(found, STORE_FOUND);
+	return s;
+}
+
+/* The device boots, and this slot runs. */
+static void boots(char slot)
+{
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_int_equal(os_sim_text("/run/keelboot/slot")[0], slot);
+}
+
+/* A reset after which the hardware tells this: bits of WDIOF_. */
+static void reset_by(uint32_t bootstatus)
+{
+	machine_restart();
+	machine.watchdog.bootstatus = bootstatus;
+}
+
+/* The plug, on a device whose memory would have outlived any other reset. */
+static void cut_and_boot(char slot)
+{
+	machine_restart();
+	os_sim_file("/dev/pmsg0", "");
+	boots(slot);
+}
+
+/* `keelboot mark good`, in the system that runs. */
+static void mark_good(int slot)
+{
+	struct state s = load();
+	bool committed;
+
+	assert_int_equal(verdict_good(&s, slot, s.open_token, 0, &committed), KB_OK);
+	assert_int_equal(store_save(&store, &s), KB_OK);
+}
+
+static void both_bad(void)
+{
+	struct state s = machine_good();
+
+	s.slot[0].st = s.slot[1].st = STATE_BAD;
+	machine_put(&s);
+}
+
+/* 1. tests/boot/test_both_exhausted_is_never_terminal.py */
+static void both_exhausted_never_ends(void **ctx)
+{
+	uint64_t waited = 0;
+
+	(void)ctx;
+	both_bad();
+	for (int i = 0; i < 24; i++) {
+		/* By turns, with more time for a stick each time, up to ten minutes. */
+		boots(i % 2 == 0 ? 'a' : 'b');
+		assert_true(os_now_ms() >= waited || waited >= 600000);
+		waited = os_now_ms();
+		assert_in_range(waited, 5000, 602000);
+		reset_by(WDIOF_CARDRESET);
+	}
+	/* Nor when nothing mounts at all: it waits, and begins again. */
+	for (int i = 0; i < 4; i++) {
+		os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
+		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+		machine_restart();
+	}
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+}
+
+/* 2. tests/boot/test_factory.py, test_switch.py */
+static void empty_b_is_no_trap(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	states_set(&s, 1, STATE_EMPTY, 0);
+	assert_int_equal(verdict_switch(&s, 1, false, true, STATE_TRIES), KB_EINVAL);
+	s.pref = 1; /* though somebody managed to prefer it */
+	machine_put(&s);
+	boots('a');
+	assert_int_equal(machine.state.ops, 0); /* it cost nothing */
+	/* The only system crashes for ever: b is still no way out, and a is not given up. */
+	for (int i = 0; i < 8; i++) {
+		reset_by(WDIOF_CARDRESET);
+		boots('a');
+		assert_absent("mount " SLOT_B_DEV);
+	}
+}
+
+/* 3. tests/boot/test_root_does_not_mount.py */
+static void failed_load_is_persisted(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	for (int left = STATE_TRIES - 1; left >= 0; left--) {
+		os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
+		boots('a');
+		/* Durable before the risk, so that it counts whatever the risk does. */
+		assert_order("flush " STATE_DEV, "mount " SLOT_B_DEV);
+		machine_restart();
+		assert_int_equal(machine_get().slot[1].tries, left);
+	}
+	boots('a');
+	assert_absent("mount " SLOT_B_DEV);
+	s = machine_get();
+	assert_int_equal(s.slot[1].st, STATE_BAD);
+	assert_true(state_is_rejected(&s, states_id(20)));
+}
+
+/* 4. tests/boot/test_state_lost.py */
+static void state_write_fails_boots_good(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
+	boots('a');
+	assert_absent("mount " SLOT_B_DEV);
+	machine_told("\"state\":\"unwritable\"");
+	/* It still boots when only the trial mounts; and says that nobody counted it. */
+	machine_restart();
+	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
+	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
+	boots('b');
+	assert_string_equal(os_sim_text("/run/keelboot/token"), "b 0\n");
+	machine_told("\"counted\":false");
+}
+
+/* 4, the other half: one copy takes no write any more, and must not pin the counters. */
+static void stale_copy_does_not_pin_the_counters(void **ctx)
+{
+	(void)ctx;
+	for (unsigned region = 0; region < 2; region++) {
+		struct state s = machine_trial();
+
+		machine_tear_down(NULL);
+		machine_set_up(NULL);
+		machine_put(&s);
+		for (int left = STATE_TRIES - 1; left >= 0; left--) {
+			machine.state.dead[0].from = STORE_REGION(region);
+			machine.state.dead[0].to = STORE_REGION(region) + STORE_REGION_APART;
+			machine.state.dead[0].writes = true;
+			boots('b');
+			machine_restart();
+			assert_int_equal(machine_get().slot[1].tries, left);
+		}
+		boots('a');
+	}
+}
+
+/* 5. tests/boot/test_init_exits.py */
+static void decision_is_never_bypassed(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	/* The preferred slot is in its last try, which ends here: settled first, ordered then. */
+	s.slot[1].tries = 0;
+	s.open = 1;
+	machine_put(&s);
+	boots('a');
+	assert_absent("mount " SLOT_B_DEV);
+	assert_int_equal(machine_get().slot[1].st, STATE_BAD);
+	/* Half an image, preferred and asked for: no order is above what a slot is. */
+	machine_restart();
+	s = machine_good();
+	states_set(&s, 1, STATE_WRITING, 0);
+	s.pref = s.oneshot = 1;
+	machine_put(&s);
+	boots('a');
+	assert_absent("mount " SLOT_B_DEV);
+}
+
+/* Every kind that a slot may be of. */
+static void set_kind(struct state *s, int slot, unsigned kind)
+{
+	static const enum state_st st[] = { STATE_EMPTY, STATE_WRITING, STATE_TRIAL, STATE_TRIAL,
+					    STATE_GOOD,	 STATE_GOOD,	STATE_BAD };
+
+	states_set(s, slot, st[kind], 10u + (unsigned)slot);
+	if (kind == 3)
+		s->slot[slot].tries = 0;
+	if (kind == 5)
+		s->slot[slot].streak = STATE_STREAK_LIMIT;
+}
+
+/* 6. Each pair of slots, each order: what the command says of the next boot, it does.
+ * tests/boot/test_switch.py */
+static void two_readers_agree(void **ctx)
+{
+	(void)ctx;
+	for (unsigned n = 0; n < 7 * 7 * 2; n++) {
+		struct state s = machine_good();
+		enum os_sim_end end;
+		int next;
+
+		machine_tear_down(NULL);
+		machine_set_up(NULL);
+		set_kind(&s, 0, n / 2 % 7);
+		set_kind(&s, 1, n / 14);
+		s.pref = (int8_t)(n % 2);
+		s.last = STATE_NONE;
+		machine_put(&s);
+		next = device_next_boot(&s);
+		end = machine_boot();
+		assert_int_equal(end, next == STATE_NONE ? OS_SIM_REBOOT : OS_SIM_EXEC);
+		if (next != STATE_NONE)
+			assert_int_equal(os_sim_text("/run/keelboot/slot")[0], 'a' + next);
+	}
+}
+
+static bool take_rejection(void *ctx, const struct history_event *e)
+{
+	*(unsigned *)ctx += e->kind == HISTORY_BAD && e->slot == 1;
+	return true;
+}
+
+/* 7. tests/boot/test_guardian.py; that doctor complains: tests/test_cli_doctor.py */
+static void nothing_marks_good_is_left_and_told(void **ctx)
+{
+	struct state s = machine_trial(), after;
+	unsigned rejections = 0;
+
+	(void)ctx;
+	machine_put(&s);
+	for (int i = 0; i < STATE_TRIES; i++) {
+		boots('b');
+		machine_told("\"status\":\"trial\"");
+		assert_once(
+			"detach @keelboot-guardian"); /* which waits for a verdict, not for ever */
+		machine_restart();
+	}
+	boots('a');
+	after = machine_get();
+	assert_int_equal(after.slot[1].st, STATE_BAD);
+	assert_string_equal(after.slot[1].reason, "reset before it was marked good");
+	assert_true(state_is_rejected(&after, states_id(20)));
+	assert_once("# slot b is rejected: reset before it was marked good");
+	load();
+	assert_int_equal(store_history_read(&store, 0, take_rejection, &rejections), KB_OK);
+	assert_int_equal(rejections, 1); /* what doctor goes by */
+}
+
+static enum kb_err swallow(struct bdev *b, uint64_t off, const void *buf, size_t len)
+{
+	(void)b;
+	(void)off;
+	(void)buf;
+	(void)len;
+	return KB_OK;
+}
+
+/* 8. tests/test_cli.py: the command ends with another code than 0. */
+static void mark_good_that_was_not_written_is_a_failure(void **ctx)
+{
+	struct bdev_ops lies = *machine.state.bdev.ops;
+	const struct bdev_ops *honest = machine.state.bdev.ops;
+	struct state s = machine_trial();
+	bool committed;
+
+	(void)ctx;
+	machine_put(&s);
+	boots('b');
+	s = load();
+	assert_int_equal(verdict_good(&s, 1, s.open_token, 0, &committed), KB_OK);
+	assert_true(committed);
+	lies.write = swallow; /* it says OK, and nothing has changed */
+	machine.state.bdev.ops = &lies;
+	assert_int_not_equal(store_save(&store, &s), KB_OK);
+	machine.state.bdev.ops = honest;
+	assert_int_equal(machine_get().slot[1].st, STATE_TRIAL);
+	/* The next try to say so is good: the failure has closed nothing. */
+	mark_good(1);
+	assert_int_equal(machine_get().slot[1].st, STATE_GOOD);
+}
+
+/* 9. tests/boot/test_marked_too_early.py has the soak time of the unit that marks. */
+static void marked_too_early_commits_nothing(void **ctx)
+{
+	struct state s = machine_trial();
+	uint64_t token;
+	bool committed;
+
+	(void)ctx;
+	machine_put(&s);
+	boots('b');
+	token = load().open_token;
+	reset_by(WDIOF_CARDRESET);
+	boots('b');
+	/* What the boot that crashed had to say comes too late: it is no verdict on this one. */
+	s = load();
+	assert_int_equal(verdict_good(&s, 1, token, 0, &committed), KB_ESTALE);
+	assert_int_equal(s.slot[1].tries, STATE_TRIES - 2);
+	/* And one that came too early is not for ever. */
+	mark_good(1);
+	for (int i = 0; i < STATE_STREAK_LIMIT; i++) {
+		assert_int_equal(machine_get().slot[1].st, STATE_GOOD);
+		reset_by(WDIOF_CARDRESET);
+		boots(i < STATE_STREAK_LIMIT - 1 ? 'b' : 'a');
+	}
+}
+
+/* 10. tests/boot/test_guardian.py, test_guardian_debian.py */
+static void unhealthy_system_is_rebooted_a_bounded_number_of_times(void **ctx)
+{
+	struct state s = machine_trial();
+	struct guardian_plan plan;
+
+	(void)ctx;
+	machine_put(&s);
+	boots('b');
+	assert_once("detach @keelboot-guardian b 3 300 0 keep"); /* token 3, 300 s */
+	guardian_plan_start(&plan, 300, 0, false, 0);
+	assert_int_equal(guardian_plan_next(&plan, 299999), GUARDIAN_WAIT);
+	assert_int_equal(guardian_plan_next(&plan, 300000), GUARDIAN_RECORD);
+	s = load();
+	assert_int_equal(verdict_bad(&s, 1, "deadline"), KB_OK);
+	assert_int_equal(store_save(&store, &s), KB_OK);
+	guardian_plan_event(&plan, GUARDIAN_DONE, GUARDIAN_RECORDED, 300100);
+	assert_int_equal(guardian_plan_next(&plan, 300100), GUARDIAN_ORDERLY);
+	/* What is wrong may lie on the data partition, and follow: nobody reboots the good slot. */
+	for (int i = 0; i < 3; i++) {
+		machine_restart();
+		boots('a');
+		assert_absent("detach");
+	}
+}
+
+/* 11. tests/boot/test_checks.py: the machines there have no network, and every check passes. */
+static void no_network_is_no_reason(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	boots('b');
+	/* All that was started are the probers of the disk, and then the guardian. */
+	assert_int_equal(os_sim_count("spawn "), os_sim_count("spawn keelboot-prober"));
+	mark_good(1);
+	machine_restart();
+	boots('b');
+	machine_told("\"status\":\"good\"");
+}
+
+/* 12. tests/boot/test_reset_cause.py */
+static void power_flicker_demotes_nothing(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.warm = true;
+	machine_put(&s);
+	for (int i = 0; i < 50; i++)
+		cut_and_boot('a');
+	assert_int_equal(machine.state.ops, 0);
+	s = machine_trial();
+	s.warm = true;
+	machine_put(&s);
+	cut_and_boot('b');
+	for (int i = 0; i < STATE_GRACE; i++) {
+		cut_and_boot('b');
+		assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
+	}
+	/* Bounded: the plug is also what people pull on a system that hangs. */
+	for (int i = 0; i < STATE_TRIES - 1; i++)
+		cut_and_boot('b');
+	cut_and_boot('a');
+}
+
+/* 13. tests/boot/test_guardian.py */
+static void orderly_early_reboot_is_not_counted(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	boots('b');
+	for (int i = 0; i < STATE_GRACE; i++) {
+		s = load();
+		assert_int_equal(verdict_clean(&s, 1, s.open_token), KB_OK); /* mark clean */
+		assert_int_equal(store_save(&store, &s), KB_OK);
+		machine_restart();
+		boots('b');
+		s = machine_get();
+		assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
+		assert_int_equal(s.slot[1].grace, STATE_GRACE - 1 - i);
+		assert_false(s.clean);
+	}
+}
+
+/* 14. tests/boot/test_switch.py */
+static void intent_outlives_a_power_cut(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	s = load();
+	assert_int_equal(verdict_switch(&s, 1, true, false, STATE_TRIES), KB_OK);
+	assert_int_equal(store_save(&store, &s), KB_OK);
+	machine.no_disk = true; /* power goes, and once more before the disk was there */
+	for (int i = 0; i < 2; i++) {
+		machine_restart();
+		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	}
+	machine.no_disk = false;
+	machine_restart();
+	boots('b');
+	machine_told("\"tier\":\"oneshot\"");
+	machine_restart();
+	boots('a'); /* once is once */
+	/* An intent whose slot is gone: dropped, and nothing is stuck. */
+	s = machine_good();
+	states_set(&s, 1, STATE_EMPTY, 0);
+	s.oneshot = 1;
+	for (int i = 0; i < 2; i++) {
+		machine_restart();
+		machine_put(&s);
+		boots('a');
+	}
+}
+
+/* 15. tests/boot/test_watchdog_handover.py, test_what_hangs_is_reset.py */
+static void watchdog_has_no_gap(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	boots('b');
+	assert_order("watchdog /dev/watchdog0 60 s", "spawn keelboot-prober");
+	assert_order("mount " SLOT_B_DEV, "close watchdog");
+	assert_order("close watchdog", "switch_root"); /* no magic: it goes on */
+	assert_absent("watchdog release");
+	/* A driver that would stop on close: it is kept open, in a process that feeds it. */
+	machine_restart();
+	machine.watchdog.options &= ~(uint32_t)WDIOF_MAGICCLOSE;
+	os_sim_fail("write /sys/class/watchdog/watchdog0/nowayout", 0, KB_EPERM);
+	boots('b');
+	machine_told("handover=keeper is used");
+	assert_absent("watchdog release");
+	/* Ten minutes of rescue: fed, though its time is one minute, and never disarmed. */
+	machine_restart();
+	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_true(os_now_ms() > 600000);
+	assert_absent("watchdog release");
+}
+
+/* 16. tests/boot/test_state_lost.py; the parser is fuzzed by tests/fuzz */
+static void corrupt_state_never_stops_a_boot(void **ctx)
+{
+	static const uint64_t ring = (uint64_t)STORE_CELLS * STORE_CELL;
+
+	(void)ctx;
+	assert_true(STORE_REGION_APART >= 4 * MIB); /* the erase groups of a card are below */
+	for (uint64_t seed = 1; seed <= 48; seed++) {
+		struct state s = machine_good();
+
+		machine_tear_down(NULL);
+		machine_set_up(NULL);
+		machine_put(&s);
+		/* One region or the other is rubbish: nothing is lost, nothing is written. */
+		bdev_sim_scribble(&machine.state, STORE_REGION(seed % 2), ring, seed);
+		boots('a');
+		assert_int_equal(machine.state.ops, 0);
+		machine_told("\"state\":\"found\"");
+		/* Some sectors, or all of both: it boots. */
+		bdev_sim_scribble(&machine.state, STORE_REGION((seed + 1) % 2),
+				  ring / (seed % 5 + 1), seed);
+		machine_restart();
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	}
+}
+
+/* 17. tests/boot/test_disk_comes_and_goes.py */
+static void other_slot_does_not_block_the_good_one(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EIO);
+	os_sim_fail("open " SLOT_B_DEV, 0, KB_EIO);
+	machine.disk.part[2].fstype = NULL;
+	boots('a');
+	assert_absent("mount " SLOT_B_DEV);
+	assert_int_equal(machine.state.ops, 0);
+	/* The running system's slot is gone altogether, and what is on trial is fine. */
+	machine_restart();
+	machine_defaults();
+	s = machine_trial();
+	machine_put(&s);
+	machine.disk.part[1].partlabel = "other";
+	boots('b');
+	assert_int_equal(machine_get().slot[0].st, STATE_GOOD);
+}
+
+static unsigned installs;
+
+/* What keelboot-apply does with the bundle on a stick, by the rules that it asks. */
+static void install_if_accepted(void *ctx, const char *const *argv)
+{
+	const struct plan_release *r = ctx;
+	struct state s = load();
+	int target;
+
+	(void)argv;
+	if (plan_accept(&s, r, PLAN_AUTOMATIC, 3, 0, &target) != KB_OK)
+		return;
+	plan_begin(&s, target);
+	assert_int_equal(store_save_both(&store, &s), KB_OK);
+	plan_end(&s, target, r, PLAN_AUTOMATIC);
+	assert_int_equal(store_save(&store, &s), KB_OK);
+	installs++;
+}
+
+static struct plan_release stick_release(uint8_t n)
+{
+	struct plan_release r = { .sequence = n, .version = "3.0" };
+
+	memcpy(r.id, states_id(n), sizeof(r.id));
+	return r;
+}
+
+/* Boots with a stick in that has this release. */
+static void boots_with_stick(struct plan_release *r, char slot)
+{
+	struct os_sim_child c = { .argv0 = APPLY, .duration_ms = 100, .ctx = r };
+	struct os_sim_disk stick = machine_stick();
+
+	c.run = install_if_accepted;
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	os_sim_disk(&stick);
+	os_sim_child(&c);
+	boots(slot);
+	assert_once("spawn " APPLY);
+	assert_absent("write /dev/sda");
+}
+
+/* 18. tests/boot/test_stick_left_in.py */
+static void stick_left_in_installs_once(void **ctx)
+{
+	struct plan_release r = stick_release(30);
+	struct state s = machine_good();
+
+	(void)ctx;
+	installs = 0;
+	machine_put(&s);
+	boots_with_stick(&r, 'b');
+	mark_good(1);
+	for (int i = 0; i < 5; i++) {
+		machine_restart();
+		boots_with_stick(&r, 'b');
+	}
+	assert_int_equal(installs, 1);
+	s = machine_get();
+	assert_true(state_is_applied(&s, r.id));
+	assert_int_equal(s.slot[0].st, STATE_GOOD);
+}
+
+/* 19. tests/boot/test_reinstall_after_rollback_is_refused.py */
+static void reinstall_after_rollback_is_refused(void **ctx)
+{
+	struct plan_release r = stick_release(30), fixed = stick_release(31);
+	struct state s = machine_good();
+	int target;
+
+	(void)ctx;
+	installs = 0;
+	machine_put(&s);
+	for (int i = 0; i < STATE_TRIES; i++) {
+		boots_with_stick(&r, 'b');
+		reset_by(WDIOF_CARDRESET);
+	}
+	for (int i = 0; i < 3; i++) {
+		boots_with_stick(&r, 'a');
+		reset_by(0);
+	}
+	assert_int_equal(installs, 1);
+	/* Not by hand either, unless told to (`install --again`); what repairs it is welcome. */
+	s = machine_get();
+	assert_int_equal(plan_accept(&s, &r, PLAN_COMMAND, 3, 1, &target), KB_EREJECTED);
+	boots_with_stick(&fixed, 'b');
+	assert_int_equal(installs, 2);
+}
+
+/* 20. tests/test_cli.py has the command on such a state. */
+static void state_of_a_newer_version_boots(void **ctx)
+{
+	struct plan_release r = stick_release(30);
+	struct state s = machine_trial();
+	int target;
+
+	(void)ctx;
+	s.format = s.min_reader = STATE_FORMAT + 1;
+	memcpy(s.extra, "future=1\n", 9);
+	s.extra_len = 9;
+	machine_put(&s);
+	for (int left = STATE_TRIES - 1; left >= 0; left--) {
+		boots('b');
+		machine_restart();
+		s = machine_get();
+		assert_int_equal(s.slot[1].tries, left);
+		assert_true(s.newer);
+		assert_int_equal(s.min_reader, STATE_FORMAT + 1);
+		assert_non_null(memmem(s.extra, s.extra_len, "future=1\n", 9));
+	}
+	boots('a');
+	assert_int_equal(plan_accept(&s, &r, PLAN_AUTOMATIC, 3, 1, &target), KB_ENEWER);
+}
+
+/* 21. tests/boot/test_copy_of_the_disk.py */
+static void duplicate_ids_do_not_decide(void **ctx)
+{
+	struct os_sim_disk stick = machine_stick();
+	struct os_sim_child apply = { .argv0 = APPLY, .status = 512 };
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	for (unsigned i = 1; i < 3; i++) {
+		machine.disk.part[i].partuuid = "5e1ec70e-0000-4000-8000-000000000001";
+		machine.disk.part[i].uuid = "5e1ec70e-1111-4000-8000-000000000001";
+		machine.disk.part[i].label = "root";
+	}
+	stick.nparts = machine.disk.nparts;
+	memcpy(stick.part, machine.disk.part, sizeof(stick.part));
+	stick.size = machine.disk.size;
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	os_sim_disk(&stick);
+	os_sim_child(&apply);
+	machine.disk.at_ms = 3000; /* the stick is there first */
+	boots('a');
+	assert_once("mount " SLOT_A_DEV);
+	assert_absent("mount /dev/sda");
+	assert_absent("open /dev/sda");
+}
+
+/* 22. tests/boot/test_disk_comes_and_goes.py, test_late_stick.py */
+static void slow_disk_is_waited_for_and_costs_nothing(void **ctx)
+{
+	struct state s = machine_trial(), after;
+
+	(void)ctx;
+	machine_put(&s);
+	machine.no_disk = true;
+	for (int i = 0; i < 2 * STATE_TRIES; i++) {
+		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+		assert_in_range(os_now_ms(), 60000, 61000); /* timeout=, then rescue's first */
+		machine_restart();
+	}
+	after = machine_get();
+	assert_true(state_same(&after, &s)); /* absent is not bad */
+	machine.no_disk = false;
+	machine.disk.at_ms = 22000;
+	boots('b');
+	assert_in_range(os_now_ms(), 22000, 22500); /* and no longer than it takes */
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
+}
+
+/* 23. tests/boot/test_switch.py, test_command_line.py */
+static void manual_choice_charges_what_boots(void **ctx)
+{
+	struct state s = machine_trial(), after;
+
+	(void)ctx;
+	s.oneshot = 0;
+	machine_put(&s);
+	boots('a');
+	after = machine_get();
+	assert_int_equal(after.slot[1].tries, STATE_TRIES);
+	assert_int_equal(after.open, STATE_NONE);
+	assert_int_equal(after.pref, 1);
+	machine_restart();
+	boots('b');
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
+	/* By hand at the console: nothing is charged, whoever boots. */
+	machine.cmdline = "keelboot.slot=a\n";
+	for (int i = 0; i < 3; i++) {
+		after = machine_get();
+		machine_restart();
+		machine.state.ops = 0;
+		boots('a');
+		assert_int_equal(machine.state.ops, 0);
+	}
+}
+
+/* 24. tests/boot/test_fallback_of_good_slots.py */
+static void good_is_not_for_ever(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	boots('a');
+	for (int i = 1; i < STATE_STREAK_LIMIT; i++) {
+		reset_by(WDIOF_CARDRESET);
+		boots('a');
+		assert_int_equal(machine_get().slot[0].streak, i);
+	}
+	reset_by(WDIOF_CARDRESET);
+	boots('b');
+	assert_int_equal(machine_get().slot[0].st, STATE_GOOD); /* but trusted no more */
+	/* The same where no hardware tells a crash from a reboot. */
+	machine_restart();
+	machine_defaults();
+	machine.no_pstore = machine.no_watchdog = true;
+	s = machine_good();
+	machine_put(&s);
+	for (int i = 0; i < STATE_STREAK_LIMIT; i++) {
+		boots('a');
+		machine_restart();
+	}
+	boots('b');
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(both_exhausted_never_ends),
+		T(empty_b_is_no_trap),
+		T(failed_load_is_persisted),
+		T(state_write_fails_boots_good),
+		T(stale_copy_does_not_pin_the_counters),
+		T(decision_is_never_bypassed),
+		T(two_readers_agree),
+		T(nothing_marks_good_is_left_and_told),
+		T(mark_good_that_was_not_written_is_a_failure),
+		T(marked_too_early_commits_nothing),
+		T(unhealthy_system_is_rebooted_a_bounded_number_of_times),
+		T(no_network_is_no_reason),
+		T(power_flicker_demotes_nothing),
+		T(orderly_early_reboot_is_not_counted),
+		T(intent_outlives_a_power_cut),
+		T(watchdog_has_no_gap),
+		T(corrupt_state_never_stops_a_boot),
+		T(other_slot_does_not_block_the_good_one),
+		T(stick_left_in_installs_once),
+		T(reinstall_after_rollback_is_refused),
+		T(state_of_a_newer_version_boots),
+		T(duplicate_ids_do_not_decide),
+		T(slow_disk_is_waited_for_and_costs_nothing),
+		T(manual_choice_charges_what_boots),
+		T(good_is_not_for_ever),
+	};
+
+	return cmocka_run_group_tests_name("trace of what failed others", tests, NULL, NULL);
+}
