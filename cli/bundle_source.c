@@ -43,9 +43,9 @@ static enum kb_err find_size(struct bundle_source *s)
 }
 
 /*
- * A journal that has to be replayed was copied from a file system that was mounted. Read-only, as
- * a slot is mounted, it would either be written by the replay, and then be no longer what was
- * signed, or not mount at all.
+ * A journal that has to be replayed: the image was copied from a file system that was mounted. A
+ * replay on the device would make it something else than what was signed, so that a boot mounts it
+ * without its journal, which may be in the middle of a change.
  */
 static enum kb_err check_journal(const struct bundle_source *s)
 {
