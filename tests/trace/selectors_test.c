@@ -330,6 +330,7 @@ static void unhealthy_system_is_rebooted_a_bounded_number_of_times(void **ctx)
 {
 	struct state s = machine_trial();
 	struct guardian_plan plan;
+	bool committed;
 
 	(void)ctx;
 	machine_put(&s);
@@ -341,6 +342,8 @@ static void unhealthy_system_is_rebooted_a_bounded_number_of_times(void **ctx)
 	s = load();
 	assert_int_equal(verdict_bad(&s, 1, "deadline"), KB_OK);
 	assert_int_equal(store_save(&store, &s), KB_OK);
+	/* Health that is reported after the deadline does not undo it. */
+	assert_int_equal(verdict_good(&s, 1, 3, 0, &committed), KB_ESTALE);
 	guardian_plan_event(&plan, GUARDIAN_DONE, GUARDIAN_RECORDED, 300100);
 	assert_int_equal(guardian_plan_next(&plan, 300100), GUARDIAN_ORDERLY);
 	/* What is wrong may lie on the data partition, and follow: nobody reboots the good slot. */
