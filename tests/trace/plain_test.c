@@ -45,6 +45,26 @@ static void plain_boot_without_root_says_so(void **ctx)
 	assert_once("# keelboot.enable=0 needs root=");
 }
 
+/* How a boot came to it is left out, what it decided and what is wrong is not. */
+static void quiet_log_tells_what_is_wrong_only(void **ctx)
+{
+	(void)ctx;
+	os_sim_log_level(LOG_LEVEL_DEBUG);
+	machine.cmdline = "keelboot.enable=0 keelboot.log=quiet\n";
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_absent("# Keelboot ");
+	assert_once("# keelboot.enable=0 needs root=");
+}
+
+static void log_of_a_boot_begins_with_the_version(void **ctx)
+{
+	(void)ctx;
+	os_sim_log_level(LOG_LEVEL_INFO);
+	machine.cmdline = "keelboot.enable=0 keelboot.log=info\n";
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_once("# Keelboot ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -52,6 +72,8 @@ int main(void)
 		T(plain_root_is_writable_only_if_asked),
 		T(plain_root_that_never_comes_reboots),
 		T(plain_boot_without_root_says_so),
+		T(quiet_log_tells_what_is_wrong_only),
+		T(log_of_a_boot_begins_with_the_version),
 	};
 
 	return cmocka_run_group_tests_name("trace of a plain boot", tests, NULL, NULL);
