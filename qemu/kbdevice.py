@@ -2,6 +2,7 @@
 """A whole device in a folder: key, systems, bundles, initramfs, disk. What the demo plays with, and a pattern
 for a device of your own."""
 
+import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -138,7 +139,10 @@ class Device:
 
     def bundle(self, version: str, kind: str = "ok", *, image=None, sequence=None, name="", options=()) -> Path:
         """A signed bundle of a system; the sequence defaults to the version's major number."""
-        out = self.work / f"{name or f'{version}-{kind}'}.keel"
+        asked = repr((version, kind, image, sequence, options)).encode()
+        folder = self.work / "bundles" / hashlib.sha256(asked).hexdigest()[:12]
+        folder.mkdir(parents=True, exist_ok=True)
+        out = folder / f"{name or f'{version}-{kind}'}.keel"
         if not out.exists():
             image = image or self.system(version, kind)
             sequence = int(version.split(".")[0]) if sequence is None else sequence
