@@ -319,8 +319,8 @@ void boot_recover(struct boot *b, enum kb_err err)
 
 	log_err("unable to boot: %s; restarting in %u s", err_text(err), seconds);
 	if (b->cmd.enable && err == KB_ENODEV)
-		log_err("a stick with a good bundle in its folder keelboot/ repairs this device at "
-			"the next start");
+		log_err("without its disk no stick can repair this device: look at its power, its "
+			"cable, and disk= of system.conf");
 	wait_s(b, seconds);
 	os_reboot();
 	log_err("the kernel refuses to restart; leaving it to a panic, and to the watchdog");
