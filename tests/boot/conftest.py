@@ -115,29 +115,32 @@ class Bench:
 
     def factory(self, a="1.0", b=None, *, good="ab", bad="") -> tuple:
         """Images of the state and both slots, as installing there and marking would leave them:
-        a, then b. What is not in `good` is on trial. They are made once."""
-        name = re.sub(r"[^\w.-]+", "_", f"factory-{a}-{b}-{good}-{bad}")
+        a, then b ("3.0 hang", or a bundle's path). What is not in `good` is on trial. They are
+        made once."""
+        bundle = self.bundle(b) if isinstance(b, str) else b
+        kind = f"{b.parent.name}-{b.stem}" if isinstance(b, Path) else b
+        name = re.sub(r"[^\w.-]+", "_", f"factory-{a}-{kind}-{good}-{bad}")
         images = [self.device.work / f"{name}-{part}.img" for part in ("state", "a", "b")]
-        self.bundle(a), b and self.bundle(b), self.device.conf_root
+        self.bundle(a), self.device.conf_root
         with open(self.device.work / "factory-lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not images[0].exists():
-                self._make_factory(images, (a, b), good, bad)
+                self._make_factory(images, a, bundle, good, bad)
         return images
 
-    def _make_factory(self, images: list, releases: list, good: str, bad: str) -> None:
+    def _make_factory(self, images: list, a: str, bundle, good: str, bad: str) -> None:
         new = self.device.work / "factory-state.new"
         new.unlink(missing_ok=True)
         self.command("state", "init", new, "--slots", "2", "--good" if "a" in good else "--trial",
-                     "a", "--bundle", self.bundle(releases[0]))
-        shutil.copy(self.device.system(*releases[0].split()), images[1])
+                     "a", "--bundle", self.bundle(a))
+        shutil.copy(self.device.system(*a.split()), images[1])
         for image in images[1:]:
             with open(image, "ab") as file:
                 file.truncate(parse_size(self.device.slot_size))
-        if releases[1]:
-            self.command("install", self.bundle(releases[1]), "--progress=none", "--state", new,
+        if bundle:
+            self.command("install", bundle, "--progress=none", "--state", new,
                          "--slot", f"b:root={images[2]}")
-        if releases[1] and "b" in good:
+        if bundle and "b" in good:
             self.command("mark", "good", "b", "--state", new)
         for letter in bad:
             self.command("mark", "bad", letter, "--reason", "bad for the test", "--state", new)
@@ -145,10 +148,9 @@ class Bench:
 
     def disk(self, a="1.0", b=None, *, data=None, name="disk", state=..., slots=(..., ...),
              size=None, extra=(), **factory) -> Path:
-        """A disk in the scenario's own folder. a and b: what is installed ("3.0 hang"). state:
+        """A disk in the scenario's own folder. a and b: what is installed, see factory(). state:
         another image of it, None for a blank one; slots: other content of a and b. data: {path:
-        file} for the data partition. extra: more partitions, (name, size, content). good, bad: see
-        factory()."""
+        file} for the data partition. extra: more partitions, (name, size, content). """
         images = self.factory(a, b, **factory)
         tree = self.work / f"{name}-data"
         tree.mkdir()

@@ -24,7 +24,7 @@ def image(bench):
 
 
 def verity_bundle(bench, version: str, filesystem: str = "ext4"):
-    """A bundle with a tree; factory() finds it under the version's name."""
+    """The path of a bundle with a hash tree."""
     with bench.device.lock():
         system = bench.device.system(version)
         tree = bench.device.work / f"root-{version}-ok"
@@ -47,8 +47,7 @@ def root_of(bench, vm) -> str:
 
 
 def test_slot_with_a_root_hash_boots_through_verity_on_trial_and_when_it_is_good(bench, image):
-    verity_bundle(bench, "5.0")
-    disk = bench.disk("1.0", "5.0", good="a")
+    disk = bench.disk("1.0", verity_bundle(bench, "5.0"), good="a")
     with bench.machine(disk, initrd=image("plain")) as vm:
         vm.expect(r"keelboot: slot b: dm-verity on /dev/vda4, root hash [0-9a-f]{16}")
         bench.up(vm, "5.0", "b")
@@ -63,8 +62,7 @@ def test_slot_with_a_root_hash_boots_through_verity_on_trial_and_when_it_is_good
 
 @pytest.mark.parametrize("version, filesystem", [("6.0", "squashfs"), ("7.0", "erofs")])
 def test_other_file_systems_boot_through_verity(bench, image, version, filesystem):
-    verity_bundle(bench, version, filesystem)
-    disk = bench.disk("1.0", version, good="a")
+    disk = bench.disk("1.0", verity_bundle(bench, version, filesystem), good="a")
     with bench.machine(disk, initrd=image("plain")) as vm:
         bench.up(vm, version, "b")
         assert root_of(bench, vm) == f"/dev/dm-0 {filesystem}"
@@ -72,8 +70,7 @@ def test_other_file_systems_boot_through_verity(bench, image, version, filesyste
 
 def test_damaged_block_of_a_good_slot_leads_to_the_other_slot(bench, image):
     """Each read of it is a panic; good slots are counted, so that three of them are the end."""
-    verity_bundle(bench, "5.0")
-    disk = bench.disk("1.0", "5.0")
+    disk = bench.disk("1.0", verity_bundle(bench, "5.0"))
     busybox = (bench.device.work / "root-5.0-ok/bin/busybox").read_bytes()
     at = read_partition(disk, "root-b").index(busybox[:4096])
     write_partition(disk, "root-b", b"\0" * 512, at + 512)
