@@ -138,16 +138,6 @@ static enum kb_err set_bool(bool *out, const char *value)
 	return KB_EINVAL;
 }
 
-/* The index of value among three words; -1. */
-static int word_index(const char *const words[3], const char *value)
-{
-	for (int i = 0; i < 3; i++) {
-		if (strcmp(value, words[i]) == 0)
-			return i;
-	}
-	return -1;
-}
-
 static enum kb_err set_filesystems(unsigned *out, const char *value)
 {
 	static const struct {
@@ -170,50 +160,34 @@ static enum kb_err set_filesystems(unsigned *out, const char *value)
 	return KB_EINVAL;
 }
 
-static enum kb_err set_count(enum conf_count *out, const char *value)
+/* The words of the kinds that are an enum; the index is the value. */
+static const char *const enum_words[][4] = {
+	[CONF_KIND_COUNT] = { [CONF_COUNT_AUTO] = "auto",
+			      [CONF_COUNT_ALWAYS] = "always",
+			      [CONF_COUNT_NEVER] = "never" },
+	[CONF_KIND_HANDOVER] = { [CONF_HANDOVER_SYSTEM] = "system",
+				 [CONF_HANDOVER_KEEPER] = "keeper",
+				 [CONF_HANDOVER_RELEASE] = "release" },
+	[CONF_KIND_VERIFY] = { [CONF_VERIFY_NEVER] = "never", [CONF_VERIFY_BOOT] = "boot" },
+	[CONF_KIND_SLOTS] = { [CONF_SLOTS_READONLY] = "readonly",
+			      [CONF_SLOTS_WRITABLE] = "writable" },
+};
+
+_Static_assert(sizeof(enum conf_count) == sizeof(unsigned) &&
+		       sizeof(enum conf_handover) == sizeof(unsigned) &&
+		       sizeof(enum conf_verify) == sizeof(unsigned) &&
+		       sizeof(enum conf_slots) == sizeof(unsigned),
+	       "set_word() writes enums as what they are: unsigned");
+
+static enum kb_err set_word(unsigned *out, enum conf_kind kind, const char *value)
 {
-	static const char *const words[3] = {
-		[CONF_COUNT_AUTO] = "auto",
-		[CONF_COUNT_ALWAYS] = "always",
-		[CONF_COUNT_NEVER] = "never",
-	};
-	int i = word_index(words, value);
-
-	if (i < 0)
-		return KB_EINVAL;
-	*out = (enum conf_count)i;
-	return KB_OK;
-}
-
-static enum kb_err set_handover(enum conf_handover *out, const char *value)
-{
-	static const char *const words[3] = {
-		[CONF_HANDOVER_SYSTEM] = "system",
-		[CONF_HANDOVER_KEEPER] = "keeper",
-		[CONF_HANDOVER_RELEASE] = "release",
-	};
-	int i = word_index(words, value);
-
-	if (i < 0)
-		return KB_EINVAL;
-	*out = (enum conf_handover)i;
-	return KB_OK;
-}
-
-static enum kb_err set_verify(enum conf_verify *out, const char *value)
-{
-	if (strcmp(value, "boot") != 0 && strcmp(value, "never") != 0)
-		return KB_EINVAL;
-	*out = value[0] == 'b' ? CONF_VERIFY_BOOT : CONF_VERIFY_NEVER;
-	return KB_OK;
-}
-
-static enum kb_err set_slots(enum conf_slots *out, const char *value)
-{
-	if (strcmp(value, "readonly") != 0 && strcmp(value, "writable") != 0)
-		return KB_EINVAL;
-	*out = value[0] == 'w' ? CONF_SLOTS_WRITABLE : CONF_SLOTS_READONLY;
-	return KB_OK;
+	for (unsigned i = 0; enum_words[kind][i] != NULL; i++) {
+		if (strcmp(value, enum_words[kind][i]) != 0)
+			continue;
+		*out = i;
+		return KB_OK;
+	}
+	return KB_EINVAL;
 }
 
 /* How many of the unit that is kept one of the value's unit is; 0 for a unit that does not exist.
@@ -350,13 +324,10 @@ enum kb_err conf_keys_set(struct conf *c, const struct conf_key *key, const char
 	case CONF_KIND_FS:
 		return set_filesystems(out, value);
 	case CONF_KIND_COUNT:
-		return set_count(out, value);
 	case CONF_KIND_HANDOVER:
-		return set_handover(out, value);
 	case CONF_KIND_VERIFY:
-		return set_verify(out, value);
 	case CONF_KIND_SLOTS:
-		return set_slots(out, value);
+		return set_word(out, key->kind, value);
 	case CONF_KIND_NUMBER:
 	case CONF_KIND_SECONDS:
 	case CONF_KIND_MS:

@@ -131,9 +131,54 @@ static enum kb_err open_manifest(struct reader *r)
 	return KB_OK;
 }
 
+/* ---------------------------------------------------------------- the release id */
+
+static enum kb_err add_number(struct digest *d, uint64_t v)
+{
+	uint8_t b[8];
+
+	bytes_put64(b, v);
+	return digest_add(d, b, sizeof(b));
+}
+
+static enum kb_err add_text(struct digest *d, const char *text)
+{
+	size_t len = strlen(text);
+
+	TRY(add_number(d, len));
+	return digest_add(d, text, len);
+}
+
+/*
+ * SHA-256 over what FORMAT.md lists, so that all forms of one release (full, delta, recompressed,
+ * signed again) share it.
+ */
+static enum kb_err release_id(struct digest *d, const struct manifest *m, uint8_t id[DIGEST_LEN])
+{
+	static const char domain[] = "keelboot release v1"; /* with its NUL */
+
+	TRY(digest_begin(d));
+	TRY(digest_add(d, domain, sizeof(domain)));
+	TRY(add_number(d, m->ncompatible));
+	for (unsigned i = 0; i < m->ncompatible; i++)
+		TRY(add_text(d, m->compatible[i]));
+	TRY(add_text(d, m->version));
+	TRY(add_number(d, m->sequence));
+	TRY(add_number(d, m->nimages));
+	for (unsigned i = 0; i < m->nimages; i++) {
+		TRY(add_text(d, m->image[i].name));
+		TRY(add_number(d, m->image[i].size));
+		TRY(add_number(d, m->image[i].chunk));
+		TRY(digest_add(d, m->image[i].hashes.digest, DIGEST_LEN));
+	}
+	return digest_end(d, id);
+}
+
+/* ---------------------------------------------------------------- opening it */
+
 static enum kb_err set_release(struct reader *r)
 {
-	if (reader_release_id(&r->digest, &r->m, r->release.id) != KB_OK)
+	if (release_id(&r->digest, &r->m, r->release.id) != KB_OK)
 		return reader_io_fail(r, KB_EIO, "SHA-256 failed");
 	r->release.sequence = r->m.sequence;
 	r->release.allow_downgrade = r->m.allow_downgrade;
@@ -167,43 +212,4 @@ enum kb_err reader_open(struct reader *r, int fd, bool raw, uint64_t size, const
 void reader_close(struct reader *r)
 {
 	digest_free(&r->digest);
-}
-
-/* ---------------------------------------------------------------- the release id */
-
-static enum kb_err add_number(struct digest *d, uint64_t v)
-{
-	uint8_t b[8];
-
-	bytes_put64(b, v);
-	return digest_add(d, b, sizeof(b));
-}
-
-static enum kb_err add_text(struct digest *d, const char *text)
-{
-	size_t len = strlen(text);
-
-	TRY(add_number(d, len));
-	return digest_add(d, text, len);
-}
-
-enum kb_err reader_release_id(struct digest *d, const struct manifest *m, uint8_t id[DIGEST_LEN])
-{
-	static const char domain[] = "keelboot release v1"; /* with its NUL */
-
-	TRY(digest_begin(d));
-	TRY(digest_add(d, domain, sizeof(domain)));
-	TRY(add_number(d, m->ncompatible));
-	for (unsigned i = 0; i < m->ncompatible; i++)
-		TRY(add_text(d, m->compatible[i]));
-	TRY(add_text(d, m->version));
-	TRY(add_number(d, m->sequence));
-	TRY(add_number(d, m->nimages));
-	for (unsigned i = 0; i < m->nimages; i++) {
-		TRY(add_text(d, m->image[i].name));
-		TRY(add_number(d, m->image[i].size));
-		TRY(add_number(d, m->image[i].chunk));
-		TRY(digest_add(d, m->image[i].hashes.digest, DIGEST_LEN));
-	}
-	return digest_end(d, id);
 }

@@ -94,13 +94,6 @@ struct reader_walk {
 };
 
 /*
- * The release id of a manifest: SHA-256 over what FORMAT.md lists, so that all forms of one release
- * (full, delta, recompressed, signed again) share it. KB_EIO.
- */
-enum kb_err reader_release_id(struct digest *d, const struct manifest *m,
-			      uint8_t id[DIGEST_LEN]) KB_MUST_CHECK;
-
-/*
  * The encoding of an image that this device can use: the first of kind full; the manifest says of
  * which forms, so that nothing is read for it. (Seeds come later.) KB_ENEWER: none is known.
  */
