@@ -31,6 +31,7 @@ struct devices {
 	char media[DEVICES_MEDIA_MAX][DEVICES_NAME]; /* whole disks and partitions: see sources.h
 						      */
 	bool medium_is_sd[DEVICES_MEDIA_MAX];	     /* else it is on USB */
+	bool media_full;			     /* there are more, and that was said */
 };
 
 struct devices_wait {

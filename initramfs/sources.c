@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/sources.h"
 
+#include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
 
@@ -109,8 +110,13 @@ bool sources_settled(const struct probe *p, const struct conf *conf, unsigned me
 
 static void add_medium(struct devices *d, const char *dev, bool sd)
 {
-	if (d->nmedia >= DEVICES_MEDIA_MAX)
+	if (d->nmedia >= DEVICES_MEDIA_MAX) {
+		if (!d->media_full)
+			log_warn("media: more than %d; %s and further ones are not looked at",
+				 DEVICES_MEDIA_MAX, dev);
+		d->media_full = true;
 		return;
+	}
 	d->medium_is_sd[d->nmedia] = sd;
 	snprintf(d->media[d->nmedia++], DEVICES_NAME, "%s", dev);
 }
@@ -129,6 +135,8 @@ void sources_take(struct devices *d, const struct probe *p, unsigned media)
 		for (unsigned n = 0; n < disk->n; n++)
 			add_medium(d, disk->part[n].dev, !disk->usb);
 	}
+	if (d->nmedia < DEVICES_MEDIA_MAX)
+		d->media_full = false;
 }
 
 unsigned sources_count(const struct devices *d, enum state_source src)

@@ -4,6 +4,7 @@ Slot b holds Debian on trial, slot a a good tiny system."""
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -24,11 +25,17 @@ UP = "[Unit]\nAfter=basic.target\n[Service]\nType=oneshot\nStandardOutput=tty\nT
 # What a test turns on by systemd.wants= of the kernel command line.
 HANG = "[Service]\nType=oneshot\nRemainAfterExit=yes\nTimeoutStopSec=infinity\nExecStart=/bin/true\n" \
        "ExecStop=/bin/sh -c 'echo the shutdown hangs >/dev/console; sleep 10000'\n"
+# What systemd itself says of the watchdog, and whether it has it open.
+ASK = "[Unit]\nAfter=basic.target\n[Service]\nType=oneshot\nStandardOutput=tty\nTTYPath=/dev/console\n" \
+      "ExecStart=/bin/sh -c 'systemctl show -p WatchdogDevice -p RuntimeWatchdogUSec -p RebootWatchdogUSec; " \
+      "systemd-analyze cat-config systemd/system.conf | grep -x \"# /.*/00-keelboot.conf\"; " \
+      "ls -l /proc/1/fd | grep -o watchdog0; cat /sys/class/watchdog/watchdog0/state; echo that was systemd'\n"
 SAY_UP = "#!/bin/sh\necho 'debian is up' >/dev/console\n"
 SAY_DOWN = "#!/bin/sh\ngrep -q kbhang /proc/cmdline || exit 0\necho 'the shutdown hangs' >/dev/console\n" \
            "sleep 10000\n"
 FILES = {
-    "systemd": {"etc/systemd/system/up.service": UP, "etc/systemd/system/hang.service": HANG},
+    "systemd": {"etc/systemd/system/up.service": UP, "etc/systemd/system/hang.service": HANG,
+                "etc/systemd/system/ask.service": ASK},
     "sysvinit": {"etc/up": SAY_UP, "etc/down": SAY_DOWN},
 }
 # Before and behind what Debian has in /etc/inittab.
@@ -79,12 +86,12 @@ def debian(bench):
 
 @pytest.fixture
 def machine(bench, debian):
-    def make(kind: str, append=""):
+    def make(kind: str, append="", late=LATE):
         dropins = bench.work / "dropins"
         dropins.mkdir()
         (dropins / "guardian.conf").write_text(f"[system]\ncommit-deadline={DEADLINE}\n")
         initrd = bench.initramfs("--conf-dir", dropins, name="guardian-debian")
-        return bench.machine(debian(kind), initrd=initrd, append=f"{LATE} {append}", memory=512)
+        return bench.machine(debian(kind), initrd=initrd, append=f"{late} {append}", memory=512)
     return make
 
 
@@ -119,4 +126,19 @@ def test_shutdown_that_hangs_is_ended_by_force(bench, machine, kind, append):
         vm.expect(GIVEN_UP, 240)
         vm.expect(r"the shutdown hangs", 60)
         vm.expect(FORCED, 90)
+        assert_given_up(bench, vm)
+
+
+def test_systemd_takes_the_watchdog_as_the_drop_in_says(bench, machine):
+    """handover=system: the time that the hardware counts already is systemd's, and systemd feeds it."""
+    with machine("systemd", "systemd.wants=ask.service", late="") as vm:
+        vm.expect(r"that was systemd", 240)
+        said = vm.boot_text()
+        assert re.search(r"^# /run/systemd/system\.conf\.d/00-keelboot\.conf\r?$", said, re.M)
+        for line in ("WatchdogDevice=/dev/watchdog0", f"RuntimeWatchdogUSec={bench.device.watchdog}s",
+                     "RebootWatchdogUSec=5min", "watchdog0", "active"):
+            assert re.search(rf"^{line}\r?$", said, re.M), line
+        # Longer than the watchdog's time, and it was not what ended it.
+        assert bench.device.watchdog < DEADLINE
+        vm.expect(GIVEN_UP, 240)
         assert_given_up(bench, vm)

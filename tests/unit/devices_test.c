@@ -3,6 +3,7 @@
 #include "tests/sim/os_sim_here.h"
 
 #include "initramfs/devices.h"
+#include "initramfs/sources.h"
 #include "lib/log.h"
 
 #include <setjmp.h>
@@ -269,6 +270,14 @@ static void many_partitions_of_sticks_do_not_overflow_the_media(void **state)
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	assert_int_equal(find_all(), KB_OK);
 	assert_int_equal(d.nmedia, DEVICES_MEDIA_MAX);
+	assert_int_equal(os_sim_count("# media: more than 16; /dev/sdb7 and further ones"), 1);
+	/* Said once, and again when there were fewer in between. */
+	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
+	assert_int_equal(os_sim_count("# media: more than 16"), 1);
+	sources_take(&d, &p, CMDLINE_MEDIA_SD);
+	assert_int_equal(d.nmedia, 0);
+	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
+	assert_int_equal(os_sim_count("# media: more than 16"), 2);
 }
 
 static void a_refresh_that_fails_changes_nothing(void **state)
