@@ -159,6 +159,18 @@ static void note_why(struct boot *b, int slot, const char *reason)
 	snprintf(b->why, sizeof(b->why), "%c: %.40s", state_slot_letter(slot), reason);
 }
 
+/* No candidate any more, and so passed over by nobody: the preferred slot that this boot found to
+ * be bad when it settled. */
+static void note_settled(struct boot *b)
+{
+	int slot = b->rec.turned_bad;
+
+	if (b->why[0] != '\0' || slot == STATE_NONE || slot == b->attempt.chosen.slot ||
+	    is_forced(b) || b->rec.s.slot[slot].st != STATE_BAD)
+		return;
+	note_why(b, slot, b->rec.s.slot[slot].reason);
+}
+
 static enum kb_err preflight(struct boot *b, int slot, char *reason)
 {
 	int root = slot < (int)b->conf.nslots ? devices_root_class(&b->conf, (unsigned)slot) : -1;
@@ -225,6 +237,7 @@ static enum kb_err choose_and_mount(struct boot *b)
 	    (s->st != STATE_GOOD || b->why[0] != '\0' || b->attempt.chosen.tier != CHOOSE_NORMAL))
 		record_history(&b->rec, HISTORY_BOOT, b->attempt.chosen.slot, b->why,
 			       choose_tier_name(b->attempt.chosen.tier));
+	note_settled(b); /* the history has it already */
 	return KB_OK;
 }
 
@@ -270,6 +283,7 @@ enum kb_err boot(struct boot *b)
 	wdt_decide(&b->wdt, b->conf.handover);
 	export_write(b);
 	guard_start(b);
+	export_boot(b);
 	boot_hand_over_watchdog(b);
 	err = root_enter(&root, b->argv, b->envp);
 	note_not_entered(b);

@@ -5,6 +5,7 @@
 
 #include "initramfs/devices.h"
 #include "initramfs/evidence.h"
+#include "initramfs/guard.h"
 #include "initramfs/record.h"
 #include "initramfs/rescue.h"
 #include "initramfs/wdt.h"
@@ -26,6 +27,7 @@ struct boot {
 	struct record rec;
 	struct attempt attempt;
 	struct rescue rescue;
+	struct guard guard;
 	struct verify_answer manifest; /* of the candidate; see verify.h */
 	char why[STATE_STR_MAX + 1];   /* why the slot is not the one that stood first */
 };

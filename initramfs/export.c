@@ -96,7 +96,36 @@ static void put_warnings(const struct boot *b, struct text *t)
 	if (b->dev.warning[0] != '\0') {
 		put(t, "%s", comma);
 		put_string(t, b->dev.warning);
+		comma = ",";
 	}
+	if (b->guard.failed)
+		put(t,
+		    "%s\"guardian: it could not be started; a trial that never reports is left "
+		    "only when it is restarted\"",
+		    comma);
+}
+
+static void put_watchdog(const struct boot *b, struct text *t)
+{
+	put(t, "\"watchdog\":{\"device\":");
+	put_string(t, b->wdt.dev);
+	put(t, ",\"timeout\":%u,\"handover\":\"%s\",\"feeder\":\"%s\"}", wdt_timeout_s(&b->wdt),
+	    wdt_handover_name(b->wdt.handover), wdt_feeder(&b->wdt));
+}
+
+/* "due" is in seconds of CLOCK_MONOTONIC, which has not stood still yet. */
+static void put_guardian(const struct boot *b, struct text *t)
+{
+	const struct guard *g = &b->guard;
+
+	if (g->pid == 0)
+		put(t, "\"guardian\":null");
+	else if (g->deadline_s == 0)
+		put(t, "\"guardian\":{\"pid\":%d,\"mode\":\"%s\",\"deadline\":null,\"due\":null}",
+		    (int)g->pid, g->mode);
+	else
+		put(t, "\"guardian\":{\"pid\":%d,\"mode\":\"%s\",\"deadline\":%u,\"due\":%llu}",
+		    (int)g->pid, g->mode, g->deadline_s, (unsigned long long)g->due_ms / 1000);
 }
 
 static void write_json(const struct boot *b, struct text *t)
@@ -114,10 +143,11 @@ static void write_json(const struct boot *b, struct text *t)
 	put_string(t, s->version);
 	put(t, ",\"reason\":");
 	put_string(t, b->why);
-	put(t, ",\"state\":\"%s\",\"watchdog\":{\"device\":", record_health_name(b->rec.health));
-	put_string(t, b->wdt.dev);
-	put(t, ",\"timeout\":%u},\"ambiguous\":%s,\"warnings\":[", wdt_timeout_s(&b->wdt),
-	    b->dev.equal[0] != '\0' ? "true" : "false");
+	put(t, ",\"state\":\"%s\",", record_health_name(b->rec.health));
+	put_watchdog(b, t);
+	put(t, ",");
+	put_guardian(b, t);
+	put(t, ",\"ambiguous\":%s,\"warnings\":[", b->dev.equal[0] != '\0' ? "true" : "false");
 	put_warnings(b, t);
 	put(t, "]}\n");
 	save("boot.json", t);
@@ -137,5 +167,11 @@ void export_write(const struct boot *b)
 	put(&t, "%c %llu\n", slot, (unsigned long long)b->attempt.token);
 	save("token", &t);
 	write_devices(b, &t);
+}
+
+void export_boot(const struct boot *b)
+{
+	static struct text t;
+
 	write_json(b, &t);
 }

@@ -6,5 +6,8 @@
 
 #define EXPORT_DIR "/run/keelboot"
 
-/* Writes slot, token, devices and boot.json. A failure is logged; the boot goes on without. */
+/* Writes slot, token and devices. A failure is logged; the boot goes on without. */
 void export_write(const struct boot *b);
+
+/* Writes boot.json, in the same way: when all is decided, and the guardian started. */
+void export_boot(const struct boot *b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/guard.h"
 
+#include "initramfs/boot.h"
 #include "initramfs/export.h"
 #include "initramfs/guardian.h"
 #include "lib/log.h"
@@ -83,6 +84,23 @@ static enum kb_err start(const struct boot *b, const int *fds, bool trial, bool 
 	return os_detach(GUARD_PROGRAM, argv, fds, AT(GUARDIAN_FD_END), pid);
 }
 
+static void note(struct boot *b, pid_t pid, bool trial)
+{
+	static const char *const modes[] = {
+		[CONF_HANDOVER_SYSTEM] = "trial",
+		[CONF_HANDOVER_KEEPER] = "keeper",
+		[CONF_HANDOVER_RELEASE] = "release",
+	};
+	uint32_t deadline_s = trial ? b->conf.commit_deadline_s : 0;
+
+	b->guard = (struct guard){
+		.pid = pid,
+		.mode = b->wdt.kept ? modes[b->wdt.handover] : "trial",
+		.deadline_s = deadline_s,
+		.due_ms = os_now_ms() + deadline_s * UINT64_C(1000),
+	};
+}
+
 void guard_start(struct boot *b)
 {
 	bool trial = is_trial(b), feed = feeds(b, trial);
@@ -106,9 +124,11 @@ void guard_start(struct boot *b)
 		log_err("guardian: unable to start %s: %m; a trial that never reports is left only "
 			"when it is restarted",
 			GUARD_PROGRAM);
+		b->guard.failed = true;
 		return;
 	}
 	b->wdt.kept = feed;
+	note(b, pid, trial);
 	write_pid(EXPORT_DIR "/" GUARDIAN_PID_FILE, pid);
 	if (os_mkdir(GUARD_OMIT_DIR, 0755) == KB_OK)
 		write_pid(GUARD_OMIT_DIR "/keelboot", pid);

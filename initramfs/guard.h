@@ -2,15 +2,28 @@
 /* Process 1's side of the guardian: whether there is one, and how it is started. */
 #pragma once
 
-#include "initramfs/boot.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct boot;
 
 #define GUARD_PROGRAM  "/usr/lib/keelboot/keelboot-guardian"
 #define GUARD_OMIT_DIR "/run/sendsigs.omit.d"
 
+/* Of one boot; zeroed at its start. */
+struct guard {
+	pid_t pid;	     /* 0: there is none */
+	bool failed;	     /* there ought to be one */
+	const char *mode;    /* "trial", "keeper" or "release": what it does after the verdict */
+	uint32_t deadline_s; /* 0: there is no trial */
+	uint64_t due_ms;     /* os_now_ms() at which the deadline passes */
+};
+
 /*
  * Starts the guardian if this boot needs one: a counted trial with something to fall back to, or
  * anything whose watchdog it has to feed. Call it behind export_write() and before any mount moves;
- * b->wdt.kept tells afterwards that it feeds. A boot without one goes on: the tries are counted
- * anyway.
+ * b->wdt.kept tells afterwards that it feeds, b->guard what it does. A boot without one goes on:
+ * the tries are counted anyway.
  */
 void guard_start(struct boot *b);

@@ -117,6 +117,7 @@ void record_settle(struct record *r, const struct reset_evidence *ev)
 {
 	int open = r->s.open;
 
+	r->turned_bad = STATE_NONE;
 	r->cause = reset_classify(&r->s, ev);
 	reset_settle(&r->s, r->cause);
 	if (open != STATE_NONE)
@@ -125,6 +126,8 @@ void record_settle(struct record *r, const struct reset_evidence *ev)
 	for (int i = 0; i < r->s.nslots; i++) {
 		if (r->s.slot[i].st != STATE_BAD || r->disk.slot[i].st == STATE_BAD)
 			continue;
+		if (i == r->s.pref)
+			r->turned_bad = i;
 		log_notice("slot %c is rejected: %s", state_slot_letter(i), r->s.slot[i].reason);
 		record_history(r, HISTORY_BAD, i, r->s.slot[i].reason, reset_name(r->cause));
 	}

@@ -24,6 +24,7 @@ struct record {
 	bool unsure;	   /* a save failed: `disk` may be there, or what was not to be */
 	enum record_health health;
 	enum reset_cause cause;
+	int turned_bad; /* when it was settled: the preferred slot, or STATE_NONE */
 };
 
 /*

@@ -79,6 +79,13 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted);
  */
 enum kb_err wdt_hand_over(struct wdt *w, unsigned handover_s) KB_MUST_CHECK;
 
+/* "system", "keeper", "release". */
+const char *wdt_handover_name(enum conf_handover handover);
+
+/* Who is going to feed it, once wdt_decide() and the guardian are done: "system", "guardian",
+ * "nobody". */
+const char *wdt_feeder(const struct wdt *w);
+
 /* What the watchdog knows of the last reset: watchdog_fired, power_cause, can_tell_watchdog. The
  * other fields stay. */
 void wdt_evidence(const struct wdt *w, struct reset_evidence *ev);

@@ -120,6 +120,28 @@ static enum kb_err without_guardian(struct wdt *w, unsigned handover_s)
 	return KB_EPERM;
 }
 
+const char *wdt_handover_name(enum conf_handover handover)
+{
+	static const char *const names[] = {
+		[CONF_HANDOVER_SYSTEM] = "system",
+		[CONF_HANDOVER_KEEPER] = "keeper",
+		[CONF_HANDOVER_RELEASE] = "release",
+	};
+
+	return names[handover];
+}
+
+const char *wdt_feeder(const struct wdt *w)
+{
+	if (!w->armed)
+		return "nobody";
+	if (w->kept)
+		return "guardian";
+	if (w->handover == CONF_HANDOVER_SYSTEM)
+		return "system";
+	return w->handover == CONF_HANDOVER_KEEPER && is_nowayout(w) ? "system" : "nobody";
+}
+
 enum kb_err wdt_hand_over(struct wdt *w, unsigned handover_s)
 {
 	enum kb_err err = KB_OK;

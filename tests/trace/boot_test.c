@@ -57,6 +57,7 @@ static void third_silent_boot_of_a_trial_falls_back(void **ctx)
 	trace_expect("third_silent_boot_of_a_trial_falls_back");
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 	machine_told("\"cause\":\"crash\"");
+	machine_told("\"reason\":\"b: crashed or hung\"");
 	assert_absent("mount " SLOT_B_DEV);
 	after = machine_get();
 	assert_int_equal(after.slot[1].st, STATE_BAD);
@@ -67,6 +68,40 @@ static void third_silent_boot_of_a_trial_falls_back(void **ctx)
 	machine.watchdog.bootstatus = 0;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_int_equal(machine.state.ops, 0);
+	machine_told("\"reason\":\"\"");
+}
+
+/* It is not told of as passed over: it is what boots. */
+static void trial_that_turns_bad_and_boots_as_a_last_resort_has_no_reason(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	s.slot[0].st = STATE_EMPTY;
+	s.slot[1].tries = 0;
+	s.open = 1;
+	s.open_token = 1;
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("# slot b is rejected: reset before it was marked good");
+	machine_told("\"slot\":\"b\",\"tier\":\"last-resort\",\"status\":\"bad\"");
+	machine_told("\"reason\":\"\"");
+}
+
+/* What is passed over in this boot is nearer to the matter than what was found when it settled. */
+static void reason_of_a_slot_passed_over_goes_before_that_of_one_that_turned_bad(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	s.slot[1].tries = 0;
+	s.open = 1;
+	s.open_token = 1;
+	machine_put(&s);
+	machine.disk.part[1].fstype = NULL;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("\"slot\":\"b\",\"tier\":\"last-resort\"");
+	machine_told("\"reason\":\"a: no file system\"");
 }
 
 static void forced_slot_writes_nothing(void **ctx)
@@ -208,6 +243,8 @@ int main(void)
 		T(healthy_boot_writes_nothing),
 		T(trial_is_charged_before_it_is_mounted),
 		T(third_silent_boot_of_a_trial_falls_back),
+		T(trial_that_turns_bad_and_boots_as_a_last_resort_has_no_reason),
+		T(reason_of_a_slot_passed_over_goes_before_that_of_one_that_turned_bad),
 		T(forced_slot_writes_nothing),
 		T(forced_slot_that_does_not_mount_is_left),
 		T(media_none_looks_at_no_medium),

@@ -26,7 +26,9 @@ static void trial_gets_a_guardian(void **ctx)
 	boot_trial();
 	trace_expect("guardian_of_a_trial");
 	assert_order("open " STATE_DEV, STARTED " b 3 300 0 keep; descriptors 34567-");
-	assert_order("write /run/keelboot/boot.json", STARTED);
+	assert_order("write /run/keelboot/devices", STARTED);
+	assert_order(STARTED, "write /run/keelboot/boot.json");
+	machine_told("\"guardian\":{\"pid\":164,\"mode\":\"trial\",\"deadline\":300,\"due\":300}");
 	assert_order(STARTED, "write /run/keelboot/guardian 164");
 	assert_order("write /run/sendsigs.omit.d/keelboot 164", "close watchdog");
 	assert_order("close watchdog", "switch_root");
@@ -47,6 +49,7 @@ static void good_slot_needs_none(void **ctx)
 	boot_good();
 	assert_absent("detach");
 	assert_null(os_sim_text("/run/keelboot/guardian"));
+	machine_told("\"guardian\":null");
 }
 
 static void counted_good_slot_needs_none(void **ctx)
@@ -116,6 +119,8 @@ static void keeper_runs_on_every_boot(void **ctx)
 	trace_expect("guardian_keeps_the_watchdog");
 	assert_once(STARTED " - 0 0 60 keep; descriptors -45678");
 	assert_true(machine.boot.wdt.kept);
+	machine_told("\"handover\":\"keeper\",\"feeder\":\"guardian\"},\"guardian\":{\"pid\":164,"
+		     "\"mode\":\"keeper\",\"deadline\":null,\"due\":null}");
 }
 
 static void keeper_of_a_trial_has_the_deadline_too(void **ctx)
@@ -124,6 +129,7 @@ static void keeper_of_a_trial_has_the_deadline_too(void **ctx)
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";
 	boot_trial();
 	assert_once(STARTED " b 3 300 60 keep; descriptors 345678");
+	machine_told("\"mode\":\"keeper\",\"deadline\":300,\"due\":300}");
 }
 
 static void release_feeds_a_trial_until_its_verdict(void **ctx)
@@ -132,6 +138,8 @@ static void release_feeds_a_trial_until_its_verdict(void **ctx)
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
 	boot_trial();
 	assert_once(STARTED " b 3 300 60 release; descriptors 345678");
+	machine_told("\"handover\":\"release\",\"feeder\":\"guardian\"},\"guardian\":{\"pid\":164,"
+		     "\"mode\":\"release\",\"deadline\":300,\"due\":300}");
 	machine_restart();
 	boot_good();
 	assert_absent("detach");
@@ -158,6 +166,8 @@ static void guardian_that_cannot_be_started_does_not_stop_the_boot(void **ctx)
 	assert_once("# guardian: unable to start");
 	assert_false(machine.boot.wdt.kept);
 	assert_null(os_sim_text("/run/keelboot/guardian"));
+	machine_told("\"guardian\":null");
+	machine_told("\"guardian: it could not be started; ");
 }
 
 static void kernel_without_sysrq_gets_a_guardian_all_the_same(void **ctx)

@@ -15,7 +15,8 @@ static void device_without_a_watchdog_boots(void **ctx)
 	trace_expect("no_watchdog");
 	assert_once("# watchdog: none");
 	assert_in_range(os_now_ms(), 500, 600);
-	machine_told("\"watchdog\":{\"device\":\"\",\"timeout\":0}");
+	machine_told("\"watchdog\":{\"device\":\"\",\"timeout\":0,\"handover\":\"system\","
+		     "\"feeder\":\"nobody\"}");
 	machine_told("\"watchdog: none; a hang is not noticed\"");
 }
 
@@ -53,7 +54,7 @@ static void watchdog_that_comes_with_the_devices_is_armed(void **ctx)
 	assert_order("watchdog /dev/watchdog0 60 s", "mount " SLOT_A_DEV);
 	/* In time to be asked why the device was reset, and no warning any more. */
 	machine_told("\"cause\":\"crash\"");
-	machine_told("\"timeout\":60}");
+	machine_told("\"timeout\":60,\"handover\":\"system\",\"feeder\":\"system\"}");
 	machine_told("\"warnings\":[]");
 }
 

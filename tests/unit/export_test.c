@@ -73,6 +73,7 @@ static void a_second_disk_that_is_alike_is_told_of(void **state)
 	assert_string_equal(os_sim_text("/run/keelboot/devices"),
 			    "disk /dev/vda\ndiskid cid-1\nambiguous /dev/vdb\n"
 			    "state /dev/vda1\nslot b root /dev/vda3\n");
+	export_boot(&b);
 	json = parsed();
 	assert_string_equal(text_of(json, "ambiguous"), "true");
 	assert_string_equal(text_of(json, "warnings"), "[ \"two \\\"disks\\\"\" ]");
@@ -84,7 +85,7 @@ static void boot_json_is_json_with_every_field(void **state)
 	struct json_object *json;
 
 	(void)state;
-	export_write(&b);
+	export_boot(&b);
 	json = parsed();
 	assert_string_equal(text_of(json, "slot"), "b");
 	assert_string_equal(text_of(json, "tier"), "normal");
@@ -98,13 +99,95 @@ static void boot_json_is_json_with_every_field(void **state)
 	json_object_put(json);
 }
 
+/* A member of an object that is a member. */
+static const char *text_in(struct json_object *json, const char *key, const char *inner)
+{
+	return text_of(json_object_object_get(json, key), inner);
+}
+
+static void watchdog_and_who_feeds_it_are_told(void **state)
+{
+	struct json_object *json;
+
+	(void)state;
+	export_boot(&b);
+	json = parsed();
+	assert_string_equal(text_in(json, "watchdog", "device"), "/dev/watchdog0");
+	assert_string_equal(text_in(json, "watchdog", "timeout"), "60");
+	assert_string_equal(text_in(json, "watchdog", "handover"), "system");
+	assert_string_equal(text_in(json, "watchdog", "feeder"), "system");
+	json_object_put(json);
+	b.wdt.handover = CONF_HANDOVER_RELEASE;
+	export_boot(&b);
+	json = parsed();
+	assert_string_equal(text_in(json, "watchdog", "handover"), "release");
+	assert_string_equal(text_in(json, "watchdog", "feeder"), "nobody");
+	json_object_put(json);
+	b.wdt.handover = CONF_HANDOVER_KEEPER; /* whose guardian did not start */
+	export_boot(&b);
+	json = parsed();
+	assert_string_equal(text_in(json, "watchdog", "feeder"), "nobody");
+	json_object_put(json);
+	os_sim_file("/sys/class/watchdog/watchdog0/nowayout", "1\n");
+	export_boot(&b);
+	json = parsed();
+	assert_string_equal(text_in(json, "watchdog", "feeder"), "system");
+	json_object_put(json);
+	b.wdt = (struct wdt){ .fd = -1 };
+	export_boot(&b);
+	json = parsed();
+	assert_string_equal(text_in(json, "watchdog", "device"), "");
+	assert_string_equal(text_in(json, "watchdog", "feeder"), "nobody");
+	json_object_put(json);
+}
+
+static void the_guardian_is_told(void **state)
+{
+	struct json_object *json;
+
+	(void)state;
+	export_boot(&b);
+	json = parsed();
+	assert_null(json_object_object_get(json, "guardian"));
+	json_object_put(json);
+	b.guard =
+		(struct guard){ .pid = 164, .mode = "trial", .deadline_s = 300, .due_ms = 312999 };
+	export_boot(&b);
+	json = parsed();
+	assert_string_equal(text_of(json, "guardian"), "{ \"pid\": 164, \"mode\": \"trial\", "
+						       "\"deadline\": 300, \"due\": 312 }");
+	json_object_put(json);
+	b.guard = (struct guard){ .pid = 164, .mode = "keeper", .due_ms = 12999 };
+	b.wdt.kept = true;
+	export_boot(&b);
+	json = parsed();
+	assert_string_equal(text_of(json, "guardian"), "{ \"pid\": 164, \"mode\": \"keeper\", "
+						       "\"deadline\": null, \"due\": null }");
+	assert_string_equal(text_in(json, "watchdog", "feeder"), "guardian");
+	json_object_put(json);
+}
+
+static void a_guardian_that_did_not_start_is_a_warning(void **state)
+{
+	struct json_object *json;
+
+	(void)state;
+	b.guard.failed = true;
+	snprintf(b.dev.warning, sizeof(b.dev.warning), "another one");
+	export_boot(&b);
+	json = parsed();
+	assert_int_equal(json_object_array_length(json_object_object_get(json, "warnings")), 2);
+	assert_non_null(strstr(text_of(json, "warnings"), "guardian: it could not be started"));
+	json_object_put(json);
+}
+
 static void a_forced_slot_is_told_as_forced(void **state)
 {
 	struct json_object *json;
 
 	(void)state;
 	b.attempt.forced = 1;
-	export_write(&b);
+	export_boot(&b);
 	json = parsed();
 	assert_string_equal(text_of(json, "tier"), "forced");
 	json_object_put(json);
@@ -124,7 +207,7 @@ static void no_text_breaks_the_json(void **state)
 	}
 	memset(b.why, '"', STATE_STR_MAX);
 	memset(b.rec.s.slot[1].version, '\\', STATE_STR_MAX);
-	export_write(&b);
+	export_boot(&b);
 	json = parsed();
 	assert_int_equal(json_object_array_length(json_object_object_get(json, "warnings")),
 			 CMDLINE_WARNINGS_MAX);
@@ -138,6 +221,7 @@ static void a_full_run_stops_nothing(void **state)
 	os_sim_fail("write /run/keelboot", 0, KB_ENOSPC);
 	os_sim_fail("mkdir /run/keelboot", 0, KB_ENOSPC);
 	export_write(&b);
+	export_boot(&b);
 	assert_int_equal(os_sim_count("# export: unable to write"), 4);
 }
 
@@ -148,6 +232,9 @@ int main(void)
 		T(the_files_are_those_of_the_page),
 		T(a_second_disk_that_is_alike_is_told_of),
 		T(boot_json_is_json_with_every_field),
+		T(watchdog_and_who_feeds_it_are_told),
+		T(the_guardian_is_told),
+		T(a_guardian_that_did_not_start_is_a_warning),
 		T(a_forced_slot_is_told_as_forced),
 		T(no_text_breaks_the_json),
 		T(a_full_run_stops_nothing),
