@@ -121,6 +121,26 @@ static void add_medium(struct devices *d, const char *dev, bool sd)
 	snprintf(d->media[d->nmedia++], DEVICES_NAME, "%s", dev);
 }
 
+/*
+ * A partition that begins where the bare disk does (what mkfs.vfat makes of a whole stick), or where
+ * another one does, is the same file system under a second name: the larger one is looked at.
+ */
+static bool is_second_name(const struct probe_disk *disk, unsigned n)
+{
+	const struct prober_part *part = &disk->part[n];
+
+	if (part->start == 0)
+		return true;
+	for (unsigned i = 0; i < disk->n; i++) {
+		const struct prober_part *other = &disk->part[i];
+
+		if (i != n && other->start == part->start &&
+		    (other->size > part->size || (other->size == part->size && i < n)))
+			return true;
+	}
+	return false;
+}
+
 void sources_take(struct devices *d, const struct probe *p, unsigned media)
 {
 	d->nmedia = 0;
@@ -132,8 +152,10 @@ void sources_take(struct devices *d, const struct probe *p, unsigned media)
 		if (!is_medium(disk, media) || strcmp(disk->dev, d->disk) == 0)
 			continue;
 		add_medium(d, disk->dev, !disk->usb);
-		for (unsigned n = 0; n < disk->n; n++)
-			add_medium(d, disk->part[n].dev, !disk->usb);
+		for (unsigned n = 0; n < disk->n; n++) {
+			if (!is_second_name(disk, n))
+				add_medium(d, disk->part[n].dev, !disk->usb);
+		}
 	}
 	if (d->nmedia < DEVICES_MEDIA_MAX)
 		d->media_full = false;

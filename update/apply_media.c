@@ -191,14 +191,32 @@ static enum kb_err install(struct apply *a, const struct apply_candidate *c)
 	return e;
 }
 
+/* Why c was not installed, though it could have been. */
+static const char *passed_over(const struct apply *a, const struct apply_candidate *c,
+			       const struct apply_candidate *taken)
+{
+	static char text[APPLY_FILE_PATH_MAX + MEDIA_NAME_MAX + 64];
+
+	if (memcmp(c->release.id, taken->release.id, sizeof(c->release.id)) == 0) {
+		snprintf(text, sizeof(text), "the same release was taken from %s",
+			 place(a, taken->source, taken->name));
+		return text;
+	}
+	return c->release.sequence < taken->release.sequence ? "another one is newer"
+							     : "another one is as new";
+}
+
 static void name_the_others(const struct apply *a, const struct apply_candidate *taken)
 {
 	for (unsigned i = 0; i < a->ncandidates; i++) {
 		const struct apply_candidate *c = &a->candidate[i];
+		const char *why;
 
-		if (c != taken && !c->tried)
-			log_notice("%s: version %s: ignored: %s", place(a, c->source, c->name),
-				   c->release.version, "another one is newer");
+		if (c == taken || c->tried)
+			continue;
+		why = passed_over(a, c, taken); /* before place() is used again */
+		log_notice("%s: version %s: ignored: %s", place(a, c->source, c->name),
+			   c->release.version, why);
 	}
 }
 

@@ -286,6 +286,17 @@ static void installs_the_newest_and_names_the_others(void **ctx)
 	assert_int_equal(events, 1);
 }
 
+static void same_release_twice_is_named_as_that(void **ctx)
+{
+	(void)ctx;
+	make_bundle("five", 5, "box", &key);
+	make_bundle("copy", 5, "box", &key);
+	assert_int_equal(apply_usb("five", "copy", NULL), APPLY_INSTALLED);
+	assert_slot_b(5);
+	assert_logged("copy: raw bundle: version 5.0: ignored: the same release was taken from ");
+	assert_logged("five: raw bundle");
+}
+
 static void what_is_not_for_us_is_named_and_costs_no_write(void **ctx)
 {
 	uint64_t seq = sequence_of_state();
@@ -609,6 +620,7 @@ int main(int argc, char **argv)
 #define TEST(f) cmocka_unit_test_setup(f, set_up)
 	const struct CMUnitTest tests[] = {
 		TEST(installs_the_newest_and_names_the_others),
+		TEST(same_release_twice_is_named_as_that),
 		TEST(what_is_not_for_us_is_named_and_costs_no_write),
 		TEST(older_releases_are_refused),
 		TEST(rubbish_and_absent_media_are_harmless),

@@ -36,8 +36,11 @@ static struct probe_disk *add(unsigned at, const char *dev, unsigned parts, bool
 	disk->sd = sd;
 	disk->n = parts;
 	snprintf(disk->dev, sizeof(disk->dev), "%s", dev);
-	for (unsigned i = 0; i < parts; i++)
+	for (unsigned i = 0; i < parts; i++) {
 		snprintf(disk->part[i].dev, sizeof(disk->part[i].dev), "%.20sp%u", dev, i + 1);
+		disk->part[i].start = (i + 1) * MIB;
+		disk->part[i].size = MIB;
+	}
 	return disk;
 }
 
@@ -81,6 +84,25 @@ static void the_devices_own_card_is_no_medium(void **state)
 	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
 	assert_int_equal(d.nmedia, 2);
 	assert_string_equal(d.media[0], "/dev/mmcblk1");
+}
+
+/* mkfs.vfat gives a whole stick a table with one partition that begins where the stick does. */
+static void the_same_file_system_is_one_medium(void **state)
+{
+	struct probe_disk *disk = add(0, "/dev/sda", 4, true, false);
+
+	(void)state;
+	disk->part[0].start = 0;
+	disk->part[1].start = disk->part[2].start = disk->part[3].start;
+	disk->part[2].size = 2 * MIB;
+	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
+	assert_int_equal(d.nmedia, 2);
+	assert_string_equal(d.media[0], "/dev/sda");
+	assert_string_equal(d.media[1], "/dev/sdap3");
+	disk->part[2].size = MIB;
+	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
+	assert_int_equal(d.nmedia, 2);
+	assert_string_equal(d.media[1], "/dev/sdap2");
 }
 
 /* eMMC is a fixed disk; and what is not looked at yet is not offered. */
@@ -128,6 +150,7 @@ int main(void)
 		TEST(only_what_both_allow_is_allowed),
 		TEST(sticks_and_cards_are_told_apart),
 		TEST(the_devices_own_card_is_no_medium),
+		TEST(the_same_file_system_is_one_medium),
 		TEST(what_is_fixed_or_not_ready_is_no_medium),
 		TEST(cards_are_waited_for_only_where_there_is_a_slot),
 		TEST(a_card_that_is_looked_at_is_waited_for_within_a_bound),
