@@ -44,6 +44,8 @@ static struct {
 	struct os_sim_fd fd[OS_SIM_FDS];
 } sim = { .log_fd = -1 };
 
+static enum kb_err (*on_call)(const char *call);
+
 static void die(const char *what)
 {
 	fprintf(stderr, "os_sim: %s\n%s", what, os_sim_trace());
@@ -149,6 +151,16 @@ void os_sim_fail(const char *prefix, unsigned nth, enum kb_err e)
 	r->err = e;
 }
 
+void os_sim_on_call(enum kb_err (*fn)(const char *call))
+{
+	on_call = fn;
+}
+
+enum kb_err os_sim_turn(const char *call)
+{
+	return on_call != NULL && sim.end == OS_SIM_RUNS ? on_call(call) : KB_OK;
+}
+
 static int errno_of(enum kb_err e)
 {
 	static const struct {
@@ -202,6 +214,11 @@ enum kb_err os_sim_call(enum kb_err natural, const char *fmt, ...)
 bool os_sim_over(void)
 {
 	return sim.end != OS_SIM_RUNS;
+}
+
+void os_sim_resume(void)
+{
+	sim.end = OS_SIM_RUNS;
 }
 
 void os_sim_finish(enum os_sim_end how)

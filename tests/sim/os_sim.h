@@ -40,6 +40,12 @@ void os_sim_advance(unsigned ms);
 void os_sim_at(unsigned at_ms, void (*fn)(void *ctx), void *ctx);
 /* The nth call (from 1; 0: each) whose line begins with prefix fails with e. */
 void os_sim_fail(const char *prefix, unsigned nth, enum kb_err e);
+/* Asked at the beginning of each call that can fail, those that only ask included, by the name that
+ * it has in lib/os.h without "os_": another answer than KB_OK is what it returns (false, where it
+ * returns bool), and nothing happens. fn sets errno. Stays through os_sim_reset(); NULL: none. */
+void os_sim_on_call(enum kb_err (*fn)(const char *call));
+/* After OS_SIM_EXEC: the system that was started goes on in the same world. */
+void os_sim_resume(void);
 
 /* ---------------------------------------------------------------- files */
 void os_sim_file(const char *path, const char *text);
@@ -84,6 +90,13 @@ void os_sim_uevent(const char *action, const char *devpath, const char *type);
 void os_sim_uevent_sockets(unsigned n);
 /* What bdev_file_open(path) opens. Borrowed. Reads are not traced; writes and flushes are. */
 void os_sim_bdev(const char *path, struct bdev *dev);
+/* What it opens instead with BDEV_FILE_DIRECT, after os_sim_bdev() for the same path. */
+void os_sim_bdev_direct(const char *path, struct bdev *dev);
+/* This process is another one than the one that is traced: a copy of it after fork(). Its devices
+ * are not traced, so it may have threads. */
+void os_sim_bdev_quiet(void);
+/* Asked whether what is on a device mounts at all, before its type is looked at. NULL: it does. */
+void os_sim_mounts(bool (*fn)(const char *dev));
 /* A watchdog with these properties; also makes its node. */
 void os_sim_watchdog(const char *dev, const struct os_wdt_info *info);
 
@@ -113,6 +126,7 @@ struct os_sim_child {
 	/* Called when it ends by itself, with its arguments: does to the fixture what it is for. */
 	void (*run)(void *ctx, const char *const *argv);
 	void *ctx;
+	const int *result; /* read after run(): its status instead of `status`; NULL: none */
 };
 
 /* The first that fits and has times left is taken. Without one, a program cannot be started. */

@@ -14,19 +14,22 @@
 
 static struct {
 	char path[64];
-	struct bdev *dev;
+	struct bdev *dev, *direct;
 } devs[DEVS_MAX];
 
 static struct open {
 	const struct bdev_file *file; /* NULL: free */
 	unsigned dev;
+	struct bdev *to;
 	bool write;
 } opens[OPEN_MAX];
+static bool quiet;
 
 void os_sim_bdev_reset(void)
 {
 	memset(devs, 0, sizeof(devs));
 	memset(opens, 0, sizeof(opens));
+	quiet = false;
 }
 
 void os_sim_bdev(const char *path, struct bdev *dev)
@@ -36,7 +39,20 @@ void os_sim_bdev(const char *path, struct bdev *dev)
 	while (i + 1 < DEVS_MAX && devs[i].dev != NULL && strcmp(devs[i].path, path) != 0)
 		i++;
 	snprintf(devs[i].path, sizeof(devs[i].path), "%s", path);
-	devs[i].dev = dev;
+	devs[i].dev = devs[i].direct = dev;
+}
+
+void os_sim_bdev_direct(const char *path, struct bdev *dev)
+{
+	for (unsigned i = 0; i < DEVS_MAX; i++) {
+		if (devs[i].dev != NULL && strcmp(devs[i].path, path) == 0)
+			devs[i].direct = dev;
+	}
+}
+
+void os_sim_bdev_quiet(void)
+{
+	quiet = true;
 }
 
 static struct open *find_open(const void *b)
@@ -52,18 +68,43 @@ static enum kb_err sim_read(struct bdev *b, uint64_t off, void *buf, size_t len)
 {
 	struct open *o = find_open(b);
 
-	return o == NULL || os_sim_over() ? KB_EIO : bdev_read(devs[o->dev].dev, off, buf, len);
+	return o == NULL || os_sim_over() ? KB_EIO : bdev_read(o->to, off, buf, len);
+}
+
+/* Whether a call that changes something may happen; a line of the trace. */
+static enum kb_err change(const struct open *o, const char *verb, uint64_t off, uint64_t len)
+{
+	if (o == NULL)
+		return KB_EIO;
+	if (quiet)
+		return o->write ? KB_OK : KB_EPERM;
+	return os_sim_call(o->write ? KB_OK : KB_EPERM, "%s %s at %llu KiB, %llu bytes", verb,
+			   devs[o->dev].path, (unsigned long long)off >> 10,
+			   (unsigned long long)len);
 }
 
 static enum kb_err sim_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
 {
 	struct open *o = find_open(b);
 
-	if (o == NULL)
-		return KB_EIO;
-	TRY(os_sim_call(o->write ? KB_OK : KB_EPERM, "write %s at %llu KiB, %zu bytes",
-			devs[o->dev].path, (unsigned long long)off >> 10, len));
-	return bdev_write(devs[o->dev].dev, off, buf, len);
+	TRY(change(o, "write", off, len));
+	return bdev_write(o->to, off, buf, len);
+}
+
+static enum kb_err sim_zero(struct bdev *b, uint64_t off, uint64_t len)
+{
+	struct open *o = find_open(b);
+
+	TRY(change(o, "zero", off, len));
+	return bdev_zero(o->to, off, len);
+}
+
+static enum kb_err sim_discard(struct bdev *b, uint64_t off, uint64_t len)
+{
+	struct open *o = find_open(b);
+
+	TRY(change(o, "discard", off, len));
+	return bdev_discard(o->to, off, len);
 }
 
 static enum kb_err sim_flush(struct bdev *b)
@@ -72,21 +113,24 @@ static enum kb_err sim_flush(struct bdev *b)
 
 	if (o == NULL)
 		return KB_EIO;
-	TRY(os_sim_call(KB_OK, "flush %s", devs[o->dev].path));
-	return bdev_flush(devs[o->dev].dev);
+	if (!quiet)
+		TRY(os_sim_call(KB_OK, "flush %s", devs[o->dev].path));
+	return bdev_flush(o->to);
 }
 
 static enum kb_err sim_drop_cache(struct bdev *b, uint64_t off, uint64_t len)
 {
 	struct open *o = find_open(b);
 
-	return o == NULL || os_sim_over() ? KB_EIO : bdev_drop_cache(devs[o->dev].dev, off, len);
+	return o == NULL || os_sim_over() ? KB_EIO : bdev_drop_cache(o->to, off, len);
 }
 
 static const struct bdev_ops sim_ops = {
 	.read = sim_read,
 	.write = sim_write,
 	.flush = sim_flush,
+	.zero = sim_zero,
+	.discard = sim_discard,
 	.drop_cache = sim_drop_cache,
 };
 
@@ -100,10 +144,12 @@ enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags
 		i++;
 	if (o == NULL)
 		return KB_EIO;
+	TRY(os_sim_turn("bdev_file_open"));
 	TRY(os_sim_call(i < DEVS_MAX ? KB_OK : KB_ENOENT, "open %s%s%s", path,
 			flags & BDEV_FILE_WRITE ? " rw" : " ro",
 			flags & BDEV_FILE_EXCL ? " excl" : ""));
 	*o = (struct open){ .file = b, .dev = i, .write = flags & BDEV_FILE_WRITE };
+	o->to = flags & BDEV_FILE_DIRECT ? devs[i].direct : devs[i].dev;
 	b->bdev = (struct bdev){ .ops = &sim_ops,
 				 .size = devs[i].dev->size,
 				 .sector = devs[i].dev->sector };

@@ -31,6 +31,7 @@ enum kb_err os_open(const char *path, int flags, int *fd)
 {
 	(void)flags;
 	*fd = -1;
+	TRY(os_sim_turn("open"));
 	if (!os_exists(path)) {
 		errno = ENOENT;
 		return KB_ENOENT;
@@ -62,6 +63,8 @@ void os_close(int *fd)
 
 enum kb_err os_pipe(int fds[2])
 {
+	fds[0] = fds[1] = -1;
+	TRY(os_sim_turn("pipe"));
 	fds[0] = os_sim_fd_new(OS_SIM_FD_READ);
 	fds[1] = os_sim_fd_new(OS_SIM_FD_WRITE);
 	os_sim_fd_get(fds[0])->peer = fds[1];
@@ -85,6 +88,9 @@ enum kb_err os_poll(const int *fds, bool *ready, unsigned n, unsigned timeout_ms
 	uint64_t end = os_sim_now() + timeout_ms;
 	bool any = false;
 
+	for (unsigned i = 0; i < n; i++)
+		ready[i] = false;
+	TRY(os_sim_turn("poll"));
 	os_sim_advance(0);
 	for (;;) {
 		for (unsigned i = 0; i < n; i++) {
@@ -132,10 +138,13 @@ static const char *flags_text(unsigned long flags)
 enum kb_err os_mount(const char *source, const char *target, const char *fstype,
 		     unsigned long flags, const char *options)
 {
-	enum kb_err err = os_sim_call(os_sim_check_mount(source, fstype), "mount %s %s %s %s%s%s",
-				      source, target, fstype, flags_text(flags),
-				      options != NULL ? "," : "", options != NULL ? options : "");
+	enum kb_err err;
 
+	TRY(os_sim_turn("mount"));
+	err = os_sim_call(os_sim_check_mount(source, fstype), "mount %s %s %s %s%s%s",
+			  source != NULL ? source : "none", target,
+			  fstype != NULL ? fstype : "none", flags_text(flags),
+			  options != NULL ? "," : "", options != NULL ? options : "");
 	if (err == KB_OK)
 		os_sim_do_mount(source, target);
 	return err;
@@ -143,13 +152,16 @@ enum kb_err os_mount(const char *source, const char *target, const char *fstype,
 
 enum kb_err os_protect(const char *dev, bool on)
 {
+	TRY(os_sim_turn("protect"));
 	return os_sim_call(KB_OK, "%s %s", on ? "protect" : "unprotect", dev);
 }
 
 enum kb_err os_umount(const char *target)
 {
-	enum kb_err err = os_sim_call(KB_OK, "umount %s", target);
+	enum kb_err err;
 
+	TRY(os_sim_turn("umount"));
+	err = os_sim_call(KB_OK, "umount %s", target);
 	if (err == KB_OK)
 		os_sim_remove(target);
 	return err;
@@ -157,8 +169,10 @@ enum kb_err os_umount(const char *target)
 
 enum kb_err os_switch_root(const char *target)
 {
-	enum kb_err err = os_sim_call(KB_OK, "switch_root %s", target);
+	enum kb_err err;
 
+	TRY(os_sim_turn("switch_root"));
+	err = os_sim_call(KB_OK, "switch_root %s", target);
 	if (err == KB_OK)
 		os_sim_do_switch_root(target);
 	return err;
@@ -167,6 +181,7 @@ enum kb_err os_switch_root(const char *target)
 /* ---------------------------------------------------------------- modules, ends */
 enum kb_err os_finit_module(const char *path, const char *params)
 {
+	TRY(os_sim_turn("finit_module"));
 	return os_sim_call(os_exists(path) ? KB_OK : KB_ENOENT, "finit_module %s%s%s", path,
 			   params[0] != '\0' ? " " : "", params);
 }
@@ -186,6 +201,7 @@ enum kb_err os_exec(const char *path, const char *const *argv, const char *const
 	char args[1024], env[2048];
 	enum kb_err err;
 
+	TRY(os_sim_turn("exec"));
 	join(args, sizeof(args), argv);
 	join(env, sizeof(env), envp);
 	err = os_sim_call(os_executable(path) ? KB_OK : KB_EEXEC, "exec %s:%s; env%s", path, args,
@@ -197,7 +213,7 @@ enum kb_err os_exec(const char *path, const char *const *argv, const char *const
 
 void os_reboot(void)
 {
-	if (os_sim_call(KB_OK, "reboot") == KB_OK)
+	if (os_sim_turn("reboot") == KB_OK && os_sim_call(KB_OK, "reboot") == KB_OK)
 		os_sim_finish(OS_SIM_REBOOT);
 }
 

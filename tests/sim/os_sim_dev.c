@@ -75,6 +75,7 @@ bool os_sim_uevent_pending(void)
 enum kb_err os_uevent_open(int *fd)
 {
 	*fd = -1;
+	TRY(os_sim_turn("uevent_open"));
 	if (sockets == 0) {
 		errno = EPROTONOSUPPORT;
 		return KB_EIO;
@@ -89,6 +90,7 @@ enum kb_err os_uevent_read(int fd, char *buf, size_t size, size_t *len)
 	const struct uevent *u = &uevent[uevent_first % UEVENTS_MAX];
 
 	*len = 0;
+	TRY(os_sim_turn("uevent_read"));
 	if (os_sim_fd_get(fd) == NULL || os_sim_over())
 		return KB_EIO;
 	if (nuevents == 0)
@@ -293,11 +295,13 @@ static unsigned wdt_takes(unsigned timeout_s)
 
 enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_wdt_info *info)
 {
-	enum kb_err err = os_sim_call(strcmp(dev, wdt.dev) == 0 ? KB_OK : KB_ENODEV,
-				      "watchdog %s %u s", dev, timeout_s);
+	enum kb_err err;
 
 	*fd = -1;
 	memset(info, 0, sizeof(*info));
+	TRY(os_sim_turn("wdt_open"));
+	err = os_sim_call(strcmp(dev, wdt.dev) == 0 ? KB_OK : KB_ENODEV, "watchdog %s %u s", dev,
+			  timeout_s);
 	if (err != KB_OK)
 		return err;
 	*fd = wdt.fd = os_sim_fd_new(OS_SIM_FD_WDT);
@@ -316,8 +320,10 @@ void os_wdt_ping(int fd)
 
 enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s)
 {
-	enum kb_err err = os_sim_call(KB_OK, "watchdog timeout %u s", *timeout_s);
+	enum kb_err err;
 
+	TRY(os_sim_turn("wdt_timeout"));
+	err = os_sim_call(KB_OK, "watchdog timeout %u s", *timeout_s);
 	if (err != KB_OK || fd != wdt.fd)
 		return err != KB_OK ? err : KB_EIO;
 	if (wdt.quirks.fixed_s != 0) {

@@ -24,6 +24,7 @@ struct fs {
 static struct file file[FILES_MAX];
 static struct fs fs[32];
 static unsigned nfs;
+static bool (*mounts)(const char *dev);
 
 static struct file *find(const char *path)
 {
@@ -128,6 +129,11 @@ void os_sim_fs(const char *dev, const char *fstype)
 	nfs++;
 }
 
+void os_sim_mounts(bool (*fn)(const char *dev))
+{
+	mounts = fn;
+}
+
 void os_sim_fs_file(const char *dev, const char *path, const char *text)
 {
 	struct file *f = new_file(path, text == NULL ? OS_SIM_EXECUTABLE : OS_SIM_TEXT,
@@ -145,6 +151,7 @@ enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
 	buf[0] = '\0';
 	if (len != NULL)
 		*len = 0;
+	TRY(os_sim_turn("read_file"));
 	if (f == NULL || f->kind == OS_SIM_FOLDER || os_sim_over())
 		return KB_ENOENT;
 	n = strlen(f->text) < size ? strlen(f->text) : size - 1;
@@ -173,6 +180,7 @@ enum kb_err os_write_file(const char *path, const char *text, size_t len)
 			*to++ = text[i];
 	}
 	*to = '\0';
+	TRY(os_sim_turn("write_file"));
 	err = os_sim_call(KB_OK, "write %s%s%s", path, lines > 1 ? "" : " ", shown);
 	if (err == KB_OK) {
 		char *copy = strndup(text, len);
@@ -189,6 +197,7 @@ enum kb_err os_mkdir(const char *path, unsigned mode)
 	enum kb_err err = f != NULL && f->kind != OS_SIM_FOLDER ? KB_EIO : KB_OK;
 
 	(void)mode;
+	TRY(os_sim_turn("mkdir"));
 	if (is_folder(path) || f != NULL)
 		return err;
 	err = os_sim_call(KB_OK, "mkdir %s", path);
@@ -199,8 +208,10 @@ enum kb_err os_mkdir(const char *path, unsigned mode)
 
 enum kb_err os_unlink(const char *path)
 {
-	enum kb_err err = os_sim_call(find(path) != NULL ? KB_OK : KB_ENOENT, "unlink %s", path);
+	enum kb_err err;
 
+	TRY(os_sim_turn("unlink"));
+	err = os_sim_call(find(path) != NULL ? KB_OK : KB_ENOENT, "unlink %s", path);
 	if (err == KB_OK)
 		drop(find(path));
 	return err;
@@ -208,14 +219,16 @@ enum kb_err os_unlink(const char *path)
 
 bool os_exists(const char *path)
 {
-	return !os_sim_over() && (find(path) != NULL || is_folder(path));
+	return os_sim_turn("exists") == KB_OK && !os_sim_over() &&
+	       (find(path) != NULL || is_folder(path));
 }
 
 bool os_executable(const char *path)
 {
 	struct file *f = find(path);
 
-	return !os_sim_over() && f != NULL && f->kind == OS_SIM_EXECUTABLE;
+	return os_sim_turn("executable") == KB_OK && !os_sim_over() && f != NULL &&
+	       f->kind == OS_SIM_EXECUTABLE;
 }
 
 bool os_executable_in(const char *root, const char *path)
@@ -238,6 +251,7 @@ enum kb_err os_readlink(const char *path, char *buf, size_t size)
 	struct file *f = find(path);
 
 	buf[0] = '\0';
+	TRY(os_sim_turn("readlink"));
 	if (f == NULL || os_sim_over())
 		return KB_ENOENT;
 	if (f->kind != OS_SIM_LINK_TO)
@@ -260,6 +274,7 @@ enum kb_err os_list(const char *path, char (*names)[NAME_LEN], unsigned max, uns
 	size_t len = strlen(path);
 
 	*n = 0;
+	TRY(os_sim_turn("list"));
 	if (os_sim_over() || (!is_folder(path) && find(path) == NULL))
 		return KB_ENOENT;
 	for (unsigned i = 0; i < FILES_MAX; i++) {
@@ -287,6 +302,7 @@ enum kb_err os_list(const char *path, char (*names)[NAME_LEN], unsigned max, uns
 enum kb_err os_free_space(const char *path, uint64_t *free_bytes, uint64_t *total)
 {
 	(void)path;
+	TRY(os_sim_turn("free_space"));
 	*free_bytes = 1ull << 30;
 	*total = 2ull << 30;
 	return KB_OK;
@@ -295,10 +311,12 @@ enum kb_err os_free_space(const char *path, uint64_t *free_bytes, uint64_t *tota
 /* ---------------------------------------------------------------- mounts */
 enum kb_err os_sim_check_mount(const char *source, const char *fstype)
 {
-	if (strncmp(source, "/dev/", 5) != 0)
+	if (source == NULL || strncmp(source, "/dev/", 5) != 0)
 		return KB_OK;
 	if (find(source) == NULL)
 		return KB_ENOENT;
+	if (mounts != NULL && !mounts(source))
+		return KB_EMOUNT;
 	for (unsigned i = 0; i < nfs; i++) {
 		if (strcmp(fs[i].dev, source) == 0)
 			return strcmp(fs[i].type, fstype) == 0 ? KB_OK : KB_EMOUNT;
@@ -311,7 +329,7 @@ void os_sim_do_mount(const char *source, const char *target)
 	char path[256];
 
 	for (unsigned i = 0; i < FILES_MAX; i++) {
-		if (file[i].dev[0] == '\0' || strcmp(file[i].dev, source) != 0)
+		if (source == NULL || file[i].dev[0] == '\0' || strcmp(file[i].dev, source) != 0)
 			continue;
 		snprintf(path, sizeof(path), "%s%s", target, file[i].path);
 		os_sim_put(path, file[i].kind, file[i].text);

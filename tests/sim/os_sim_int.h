@@ -26,6 +26,8 @@ struct os_sim_fd {
 /* One line of the trace; applies os_sim_fail(). Returns that error, or `natural`; sets errno. */
 enum kb_err os_sim_call(enum kb_err natural, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* What os_sim_on_call() has to say about a call. */
+enum kb_err os_sim_turn(const char *call);
 int os_sim_log_fd(void); /* a new descriptor of what stands for /dev/kmsg */
 bool os_sim_over(void);
 void os_sim_finish(enum os_sim_end how);

@@ -78,6 +78,7 @@ enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid)
 	for (unsigned i = 0; sp->argv[i] != NULL; i++)
 		snprintf(args + strlen(args), sizeof(args) - strlen(args), " %s", sp->argv[i]);
 	*pid = -1;
+	TRY(os_sim_turn("spawn"));
 	if (os_sim_call(c != NULL ? KB_OK : KB_EEXEC, "spawn%s", args) != KB_OK)
 		return KB_EEXEC;
 	if (nprocs == PROCS_MAX)
@@ -103,6 +104,7 @@ enum kb_err os_detach(const char *path, const char *const *argv, const int *fds,
 	for (unsigned i = 0; i < n && i < sizeof(passed) - 1; i++)
 		passed[i] = fds[i] < 0 ? '-' : (char)('3' + i);
 	*pid = -1;
+	TRY(os_sim_turn("detach"));
 	TRY(os_sim_call(KB_OK, "detach %s%s; descriptors %s", argv[0], args, passed));
 	*pid = FIRST_PID + PROCS_MAX;
 	return KB_OK;
@@ -144,6 +146,8 @@ void os_sim_procs_run(void)
 		p->status = p->child->status;
 		if (p->child->run != NULL)
 			p->child->run(p->child->ctx, (const char *const *)p->argv);
+		if (p->child->result != NULL)
+			p->status = *p->child->result;
 	}
 }
 
@@ -188,6 +192,7 @@ enum kb_err os_read(int fd, void *buf, size_t size, size_t *len)
 	struct os_sim_fd *f = os_sim_fd_get(fd);
 
 	*len = 0;
+	TRY(os_sim_turn("read"));
 	if (f == NULL || f->kind != OS_SIM_FD_READ || os_sim_over())
 		return KB_EIO;
 	if (f->proc < 0)
@@ -212,6 +217,7 @@ enum kb_err os_wait(pid_t pid, unsigned timeout_ms, int *status)
 	struct proc *p = by_pid(pid);
 
 	*status = 0;
+	TRY(os_sim_turn("wait"));
 	if (p == NULL || os_sim_over())
 		return KB_ECHILD;
 	os_sim_advance(0);
