@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/cut_image.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Memory that lives as long as the image. */
+struct cut_chunk {
+	struct cut_chunk *next;
+	uint8_t data[];
+};
+
+static void *must(void *p)
+{
+	if (p == NULL) {
+		fputs("cut_image: out of memory\n", stderr);
+		exit(1);
+	}
+	return p;
+}
+
+static void *keep(struct cut_image *im, size_t len)
+{
+	struct cut_chunk *c = must(calloc(1, sizeof(*c) + len));
+
+	c->next = im->chunks;
+	im->chunks = c;
+	return c->data;
+}
+
+static struct cut_place *add_place(struct cut_image *im, unsigned disk, uint64_t off, uint64_t len)
+{
+	if (im->n == im->room) {
+		im->room = im->room == 0 ? 64 : 2 * im->room;
+		im->place = must(realloc(im->place, im->room * sizeof(*im->place)));
+	}
+	im->place[im->n] = (struct cut_place){ .disk = disk, .off = off, .len = len, .n = 1 };
+	return &im->place[im->n++];
+}
+
+/* ---------------------------------------------------------------- from the disk's versions */
+
+/* The durable value of len bytes at off. */
+static void durable_value(const struct cut_disk *d, uint64_t off, uint64_t len, uint8_t *out)
+{
+	for (uint64_t at = 0; at < len; at += CUT_SECTOR)
+		cut_content_get(&d->durable, (off + at) / CUT_SECTOR, out + at);
+}
+
+static bool is_value(const uint8_t *value, const uint8_t *data, uint64_t len)
+{
+	if (value != NULL)
+		return memcmp(value, data, len) == 0;
+	for (uint64_t i = 0; i < len; i++)
+		if (data[i] != 0)
+			return false;
+	return true;
+}
+
+/* One more value of a place, unless it has it already. `durable` is value 0. A sector that cannot
+ * be read now has no value that is the same. */
+static void add_value(struct cut_image *im, struct cut_place *p, const uint8_t *durable,
+		      const uint8_t *data)
+{
+	static const uint8_t zeroes[BDEV_ALIGN];
+	const uint8_t *v = data != NULL ? data : zeroes;
+	bool bad = cut_content_is_bad(&im->disk[p->disk]->durable, p->off / CUT_SECTOR);
+
+	if (!bad && is_value(durable, v, p->len))
+		return;
+	for (unsigned i = 1; i < p->n; i++)
+		if (is_value(p->value[i], v, p->len))
+			return;
+	/* A power of two has room no longer. */
+	if ((p->n & (p->n - 1)) == 0) {
+		const uint8_t **more = keep(im, 2 * p->n * sizeof(*more));
+
+		for (unsigned i = 1; i < p->n; i++)
+			more[i] = p->value[i];
+		p->value = more;
+	}
+	p->value[p->n++] = data;
+}
+
+static bool is_trimmed(const struct cut_disk *d, uint64_t off)
+{
+	for (uint32_t i = 0; i < d->ntrims; i++)
+		if (off >= d->trim[i].off && off < d->trim[i].off + d->trim[i].len)
+			return true;
+	return false;
+}
+
+/* Versions of one sector, oldest first, as indices; they are linked from the newest on. */
+static unsigned chain(const struct cut_disk *d, uint64_t sector, uint32_t **list, unsigned *room)
+{
+	const struct cut_version *v = cut_disk_newest(d, sector);
+	unsigned n = 0;
+
+	while (v != NULL) {
+		if (n == *room) {
+			*room = *room == 0 ? 16 : 2 * *room;
+			*list = must(realloc(*list, *room * sizeof(**list)));
+		}
+		(*list)[n++] = (uint32_t)(v - d->version);
+		v = v->older == 0 ? NULL : &d->version[v->older - 1];
+	}
+	for (unsigned i = 0; i < n / 2; i++) {
+		uint32_t t = (*list)[i];
+
+		(*list)[i] = (*list)[n - 1 - i];
+		(*list)[n - 1 - i] = t;
+	}
+	return n;
+}
+
+static void take_sector(struct cut_image *im, unsigned disk, uint64_t sector)
+{
+	static uint32_t *list;
+	static unsigned room;
+	const struct cut_disk *d = im->disk[disk];
+	uint64_t off = sector * CUT_SECTOR;
+	struct cut_place *p = add_place(im, disk, off, CUT_SECTOR);
+	unsigned n = chain(d, sector, &list, &room);
+	uint8_t durable[CUT_SECTOR];
+
+	durable_value(d, off, CUT_SECTOR, durable);
+	for (unsigned i = 0; i < n; i++)
+		add_value(im, p, durable, d->version[list[i]].data);
+	if (!is_trimmed(d, off))
+		return;
+	add_value(im, p, durable, NULL);
+	add_value(im, p, durable, cut_content_garbage() + off % BDEV_ALIGN);
+}
+
+/* With physical sectors of 4 KiB, each operation makes one version of the whole of it. */
+static void take_page(struct cut_image *im, unsigned disk, uint64_t page)
+{
+	const struct cut_disk *d = im->disk[disk];
+	uint64_t off = page * BDEV_ALIGN, first = off / CUT_SECTOR;
+	struct cut_place *p = add_place(im, disk, off, BDEV_ALIGN);
+	uint8_t durable[BDEV_ALIGN], *now = keep(im, BDEV_ALIGN);
+	uint32_t op = 0;
+
+	durable_value(d, off, BDEV_ALIGN, durable);
+	memcpy(now, durable, BDEV_ALIGN);
+	for (uint32_t i = 0; i < d->nversions; i++) {
+		const struct cut_version *v = &d->version[i];
+		uint8_t *at = now + v->sector % 8 * CUT_SECTOR;
+
+		if (v->sector < first || v->sector >= first + 8)
+			continue;
+		if (op != 0 && v->op != op) {
+			uint8_t *next = keep(im, BDEV_ALIGN);
+
+			add_value(im, p, durable, now);
+			memcpy(next, now, BDEV_ALIGN);
+			at = next + v->sector % 8 * CUT_SECTOR;
+			now = next;
+		}
+		op = v->op;
+		if (v->data != NULL)
+			memcpy(at, v->data, CUT_SECTOR);
+		else
+			memset(at, 0, CUT_SECTOR);
+	}
+	add_value(im, p, durable, now);
+	if (is_trimmed(d, off)) {
+		add_value(im, p, durable, NULL);
+		add_value(im, p, durable, cut_content_garbage());
+	}
+}
+
+/* True if version i is the first of its place. */
+static bool is_first(const struct cut_disk *d, uint32_t i)
+{
+	const struct cut_version *v = &d->version[i];
+
+	if (d->unit == 1)
+		return v->older == 0;
+	for (uint64_t s = v->sector / 8 * 8; s < v->sector / 8 * 8 + 8; s++) {
+		const struct cut_version *w = cut_disk_newest(d, s);
+
+		while (w != NULL && w->older != 0)
+			w = &d->version[w->older - 1];
+		if (w != NULL && w < v)
+			return false;
+	}
+	return true;
+}
+
+static void take_disk(struct cut_image *im, unsigned disk)
+{
+	const struct cut_disk *d = im->disk[disk];
+
+	for (uint32_t i = 0; i < d->ntrims; i++) {
+		struct cut_place *p = add_place(im, disk, d->trim[i].off, d->trim[i].len);
+
+		p->trim = true;
+		p->n = 3;
+	}
+	for (uint32_t i = 0; i < d->nversions; i++) {
+		if (!is_first(d, i))
+			continue;
+		if (d->unit == 1)
+			take_sector(im, disk, d->version[i].sector);
+		else
+			take_page(im, disk, d->version[i].sector / 8);
+	}
+}
+
+void cut_image_take(struct cut_image *im, struct cut_disk *const *disks, unsigned ndisks)
+{
+	*im = (struct cut_image){ .ndisks = ndisks };
+	for (unsigned i = 0; i < ndisks; i++)
+		im->disk[i] = disks[i];
+	for (unsigned i = 0; i < ndisks; i++)
+		take_disk(im, i);
+	im->pick = must(calloc(im->n + 1, sizeof(*im->pick)));
+}
+
+void cut_image_free(struct cut_image *im)
+{
+	while (im->chunks != NULL) {
+		struct cut_chunk *next = im->chunks->next;
+
+		free(im->chunks);
+		im->chunks = next;
+	}
+	free(im->place);
+	free(im->pick);
+	*im = (struct cut_image){ .n = 0 };
+}
+
+/* ---------------------------------------------------------------- choosing */
+
+uint64_t cut_image_count(const struct cut_image *im)
+{
+	uint64_t all = 1, with = 0; /* with garbage in one of the places so far */
+
+	for (unsigned i = 0; i < im->n; i++) {
+		uint64_t n = im->place[i].n, garbage = im->place[i].trim ? 0 : 2;
+		uint64_t more;
+
+		if (__builtin_mul_overflow(with, n, &with) ||
+		    __builtin_mul_overflow(all, garbage, &more) ||
+		    __builtin_add_overflow(with, more, &with) ||
+		    __builtin_mul_overflow(all, n, &all))
+			return UINT64_MAX;
+	}
+	return __builtin_add_overflow(all, with, &all) ? UINT64_MAX : all;
+}
+
+void cut_image_first(struct cut_image *im)
+{
+	memset(im->pick, 0, im->n * sizeof(*im->pick));
+	im->garbage = CUT_GARBAGE_NONE;
+	im->garbage_at = 0;
+}
+
+/* The next combination of values; what is garbage has none. */
+static bool next_values(struct cut_image *im)
+{
+	for (unsigned i = 0; i < im->n; i++) {
+		if (im->garbage != CUT_GARBAGE_NONE && i == im->garbage_at)
+			continue;
+		if (++im->pick[i] < im->place[i].n)
+			return true;
+		im->pick[i] = 0;
+	}
+	return false;
+}
+
+bool cut_image_next(struct cut_image *im)
+{
+	if (next_values(im))
+		return true;
+	if (im->garbage == CUT_GARBAGE_DATA) {
+		im->garbage = CUT_GARBAGE_BAD;
+		return true;
+	}
+	if (im->garbage == CUT_GARBAGE_BAD)
+		im->garbage_at++;
+	while (im->garbage_at < im->n && im->place[im->garbage_at].trim)
+		im->garbage_at++;
+	im->garbage = CUT_GARBAGE_DATA;
+	return im->garbage_at < im->n;
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+	uint64_t z = *seed += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+static void choose_random(struct cut_image *im, uint64_t seed)
+{
+	for (unsigned i = 0; i < im->n; i++)
+		im->pick[i] = (unsigned)(next_random(&seed) % im->place[i].n);
+	if (next_random(&seed) % 4 != 0)
+		return;
+	im->garbage_at = (unsigned)(next_random(&seed) % im->n);
+	im->garbage = next_random(&seed) % 2 == 0 ? CUT_GARBAGE_DATA : CUT_GARBAGE_BAD;
+}
+
+void cut_image_choose(struct cut_image *im, enum cut_image_sort sort, uint64_t which)
+{
+	bool none = sort == CUT_IMAGE_NONE || sort == CUT_IMAGE_ONE_LANDED;
+	unsigned at;
+
+	cut_image_first(im);
+	if (im->n == 0)
+		return;
+	at = (unsigned)(which % im->n);
+	for (unsigned i = 0; i < im->n && !none; i++)
+		im->pick[i] = im->place[i].n - 1;
+	if (sort == CUT_IMAGE_ONE_MISSING)
+		im->pick[at] = 0;
+	else if (sort == CUT_IMAGE_ONE_LANDED)
+		im->pick[at] = im->place[at].n - 1;
+	else if (sort == CUT_IMAGE_ONE_GARBAGE || sort == CUT_IMAGE_ONE_BAD) {
+		im->garbage_at = at;
+		im->garbage = sort == CUT_IMAGE_ONE_BAD ? CUT_GARBAGE_BAD : CUT_GARBAGE_DATA;
+	} else if (sort == CUT_IMAGE_RANDOM) {
+		choose_random(im, which);
+	}
+	if (im->place[im->garbage_at].trim)
+		im->garbage = CUT_GARBAGE_NONE;
+}
+
+/* ---------------------------------------------------------------- the image itself */
+
+static void put_value(struct cut_content *out, const struct cut_place *p, const uint8_t *value)
+{
+	for (uint64_t at = 0; at < p->len; at += CUT_SECTOR)
+		cut_content_put(out, (p->off + at) / CUT_SECTOR, value != NULL ? value + at : NULL);
+}
+
+static void put_garbage(struct cut_content *out, const struct cut_place *p, bool bad)
+{
+	put_value(out, p, cut_content_garbage() + p->off % BDEV_ALIGN);
+	for (uint64_t at = 0; at < p->len && bad; at += CUT_SECTOR)
+		cut_content_set_bad(out, (p->off + at) / CUT_SECTOR);
+}
+
+/* Of what a discarded range would take along. */
+static void put_durable(struct cut_content *out, const struct cut_disk *d,
+			const struct cut_place *p)
+{
+	uint8_t data[CUT_SECTOR];
+
+	for (uint64_t at = 0; at < p->len; at += CUT_SECTOR) {
+		cut_content_get(&d->durable, (p->off + at) / CUT_SECTOR, data);
+		cut_content_put(out, (p->off + at) / CUT_SECTOR, data);
+	}
+}
+
+void cut_image_put(const struct cut_image *im, unsigned disk, struct cut_content *out)
+{
+	cut_content_copy(out, &im->disk[disk]->durable);
+	for (unsigned i = 0; i < im->n; i++) {
+		const struct cut_place *p = &im->place[i];
+
+		if (p->disk != disk)
+			continue;
+		if (im->garbage != CUT_GARBAGE_NONE && i == im->garbage_at)
+			put_garbage(out, p, im->garbage == CUT_GARBAGE_BAD);
+		else if (p->trim && im->pick[i] > 0)
+			cut_content_fill(out, p->off, p->len, im->pick[i] == 2);
+		else if (im->pick[i] > 0)
+			put_value(out, p, p->value[im->pick[i]]);
+		else if (!p->trim && is_trimmed(im->disk[disk], p->off))
+			put_durable(out, im->disk[disk], p);
+	}
+}
