@@ -22,6 +22,17 @@ json_object *boot_json_read(const struct device_options *o)
 	return boot;
 }
 
+bool boot_json_number(json_object *boot, const char *key, uint64_t *value)
+{
+	json_object *number;
+
+	if (boot == NULL || !json_object_object_get_ex(boot, key, &number) ||
+	    !json_object_is_type(number, json_type_int) || json_object_get_int64(number) < 0)
+		return false;
+	*value = (uint64_t)json_object_get_int64(number);
+	return true;
+}
+
 const char *boot_json_text(json_object *boot, const char *key)
 {
 	json_object *value;

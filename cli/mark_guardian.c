@@ -15,8 +15,7 @@
 
 #define PID_MAX 4194304 /* the kernel's own limit */
 
-/* The guardian's process: 0 if there is none, and a number that went to somebody else is none. */
-static pid_t find_guardian(const struct device *d)
+pid_t mark_guardian_find(const struct device *d)
 {
 	char path[DEVICE_PATH_MAX + 16], text[32];
 	uint64_t pid;
@@ -36,7 +35,7 @@ static pid_t find_guardian(const struct device *d)
 
 static void tell(const struct device *d, int sig)
 {
-	pid_t pid = find_guardian(d);
+	pid_t pid = mark_guardian_find(d);
 
 	if (pid > 0 && kill(pid, sig) < 0)
 		log_warn("unable to tell the guardian (process %d): %m", (int)pid);

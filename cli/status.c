@@ -10,9 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void warn(struct status *st, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void warn(struct status *st, const char *fmt, ...)
+void status_warn(struct status *st, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -43,7 +41,7 @@ static bool take_event(void *ctx, const struct history_event *e)
 static void collect_last(struct status *st)
 {
 	if (store_history_read(&st->d->store, 0, take_event, st) != KB_OK)
-		warn(st, "the history cannot be read");
+		status_warn(st, "the history cannot be read");
 }
 
 static void collect_regions(struct status *st)
@@ -55,15 +53,17 @@ static void collect_regions(struct status *st)
 				: store->has_record[i] ? STATUS_REGION_OK
 						       : STATUS_REGION_NO_RECORD;
 		if (st->region[i] == STATUS_REGION_UNREADABLE)
-			warn(st,
-			     "region %d of the state cannot be read: the storage is failing; both "
-			     "copies go into the other one",
-			     i + 1);
+			status_warn(st,
+				    "region %d of the state cannot be read: the storage is "
+				    "failing; both "
+				    "copies go into the other one",
+				    i + 1);
 		else if (st->region[i] == STATUS_REGION_NO_RECORD && st->have_state)
-			warn(st,
-			     "region %d of the state holds no valid record; the next write of the "
-			     "state puts one there",
-			     i + 1);
+			status_warn(st,
+				    "region %d of the state holds no valid record; the next write "
+				    "of the "
+				    "state puts one there",
+				    i + 1);
 	}
 }
 
@@ -78,10 +78,11 @@ static void collect_staged(struct status *st)
 		return;
 	st->have_staged_file = os_exists(st->staged_path);
 	if (!st->have_staged_file)
-		warn(st,
-		     "%s is staged but not there (is %s mounted?); `keelboot stage` it again, or "
-		     "`keelboot unstage`",
-		     st->staged_path, st->d->conf.data_mount);
+		status_warn(st,
+			    "%s is staged but not there (is %s mounted?); `keelboot stage` it "
+			    "again, or "
+			    "`keelboot unstage`",
+			    st->staged_path, st->d->conf.data_mount);
 }
 
 static void check_slots(struct status *st)
@@ -92,13 +93,15 @@ static void check_slots(struct status *st)
 	for (int i = 0; i < s->nslots; i++)
 		usable += s->slot[i].st == STATE_GOOD || s->slot[i].st == STATE_TRIAL;
 	if (usable == 0)
-		warn(st, "no slot is good or on trial: slots boot only as a last resort; install a "
-			 "bundle");
+		status_warn(
+			st,
+			"no slot is good or on trial: slots boot only as a last resort; install a "
+			"bundle");
 	else if (usable == 1)
-		warn(st, "there is no second slot to fall back to; install a bundle");
+		status_warn(st, "there is no second slot to fall back to; install a bundle");
 	if (st->d->run_found && st->d->booted >= s->nslots)
-		warn(st, "%s/slot names slot %c, but the state has %u slots", st->d->opts->run_dir,
-		     state_slot_letter(st->d->booted), s->nslots);
+		status_warn(st, "%s/slot names slot %c, but the state has %u slots",
+			    st->d->opts->run_dir, state_slot_letter(st->d->booted), s->nslots);
 }
 
 static void check_updates(struct status *st)
@@ -106,22 +109,27 @@ static void check_updates(struct status *st)
 	const struct state *s = &st->d->state;
 
 	if (s->newer)
-		warn(st, "the state was written by a newer Keelboot: only the slots' states are "
-			 "shown");
+		status_warn(st,
+			    "the state was written by a newer Keelboot: only the slots' states are "
+			    "shown");
 	if (s->rebuilt)
-		warn(st, "the state was lost and made anew: updates install themselves again once "
-			 "a slot is marked good");
+		status_warn(
+			st,
+			"the state was lost and made anew: updates install themselves again once "
+			"a slot is marked good");
 	if (s->installs >= STATE_INSTALLS_LIMIT)
-		warn(st,
-		     "%d updates in turn did not prove themselves: no more install themselves "
-		     "until a slot is marked good",
-		     STATE_INSTALLS_LIMIT);
+		status_warn(
+			st,
+			"%d updates in turn did not prove themselves: no more install themselves "
+			"until a slot is marked good",
+			STATE_INSTALLS_LIMIT);
 	for (int src = 0; src < STATE_SRC_COUNT; src++)
 		if (plan_source_skipped(s, (enum state_source)src))
-			warn(st,
-			     "updates from source %s took the device down %d times: it is left "
-			     "alone until a slot is marked good",
-			     state_source_name((enum state_source)src), STATE_APPLY_LIMIT);
+			status_warn(
+				st,
+				"updates from source %s took the device down %d times: it is left "
+				"alone until a slot is marked good",
+				state_source_name((enum state_source)src), STATE_APPLY_LIMIT);
 }
 
 static void check_boot(struct status *st)
@@ -130,30 +138,35 @@ static void check_boot(struct status *st)
 	json_object *list, *value;
 
 	if (!d->conf_found)
-		warn(st,
-		     "there is no system.conf in %s/etc/keelboot or %s/usr/lib/keelboot: defaults "
-		     "are "
-		     "used",
-		     d->opts->conf_root, d->opts->conf_root);
+		status_warn(st,
+			    "there is no system.conf in %s/etc/keelboot or %s/usr/lib/keelboot: "
+			    "defaults "
+			    "are "
+			    "used",
+			    d->opts->conf_root, d->opts->conf_root);
 	if (!d->run_found)
-		warn(st,
-		     "the running system was not booted by Keelboot (no %s/slot): its initramfs "
-		     "has to contain Keelboot's init",
-		     d->opts->run_dir);
+		status_warn(
+			st,
+			"the running system was not booted by Keelboot (no %s/slot): its initramfs "
+			"has to contain Keelboot's init",
+			d->opts->run_dir);
 	if (st->boot == NULL) {
 		if (d->run_found)
-			warn(st, "%s/boot.json cannot be read: how this boot went is not known",
-			     d->opts->run_dir);
+			status_warn(st,
+				    "%s/boot.json cannot be read: how this boot went is not known",
+				    d->opts->run_dir);
 		return;
 	}
 	if (json_object_object_get_ex(st->boot, "counted", &value) &&
 	    !json_object_get_boolean(value) && strcmp(status_boot_text(st, "status"), "trial") == 0)
-		warn(st, "this boot of a trial could not be counted: the state was not writable");
+		status_warn(
+			st,
+			"this boot of a trial could not be counted: the state was not writable");
 	if (!json_object_object_get_ex(st->boot, "warnings", &list) ||
 	    !json_object_is_type(list, json_type_array))
 		return;
 	for (size_t i = 0; i < json_object_array_length(list); i++)
-		warn(st, "%s", json_object_get_string(json_object_array_get_idx(list, i)));
+		status_warn(st, "%s", json_object_get_string(json_object_array_get_idx(list, i)));
 }
 
 void status_collect(struct status *st, struct device *d, json_object *boot)
@@ -166,6 +179,7 @@ void status_collect(struct status *st, struct device *d, json_object *boot)
 	st->opened = device_open(d);
 	st->have_state = st->opened == KB_OK && device_need_state(d) == KB_OK;
 	check_boot(st);
+	status_guard_collect(st);
 	if (st->opened != KB_OK)
 		return;
 	collect_regions(st);

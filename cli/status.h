@@ -10,6 +10,22 @@
 
 enum status_region { STATUS_REGION_OK, STATUS_REGION_NO_RECORD, STATUS_REGION_UNREADABLE };
 
+/* As boot.json has it, and what became of it. */
+struct status_guardian {
+	bool started; /* by this boot */
+	pid_t pid;    /* 0: it does not run (any more) */
+	char mode[16];
+	uint64_t deadline_s; /* 0: there is no trial */
+	bool waits;	     /* for the verdict: then left_s counts */
+	uint64_t left_s;
+};
+
+struct status_watchdog {
+	bool told; /* boot.json says something of it */
+	char device[64], handover[16], feeder[16];
+	uint64_t timeout_s;
+};
+
 struct status {
 	struct device *d;
 	enum kb_err opened; /* result of device_open() */
@@ -25,6 +41,8 @@ struct status {
 	unsigned nwarnings;
 	char warning[STATUS_WARNINGS_MAX][STATUS_WARNING_LEN];
 	json_object *boot; /* boot.json, or NULL; borrowed */
+	struct status_guardian guardian;
+	struct status_watchdog watchdog;
 };
 
 /* Fills st from d, which device_init() was called on. Never fails: what is missing is a warning. */
@@ -32,6 +50,14 @@ void status_collect(struct status *st, struct device *d, json_object *boot);
 
 /* A member of boot.json as text; "" when it is not there or no string. */
 const char *status_boot_text(const struct status *st, const char *key);
+
+/* Adds a warning; those that exceed the room are dropped. */
+void status_warn(struct status *st, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The part of it that is about guardian and watchdog: see above. */
+void status_guard_collect(struct status *st);
+void status_guard_text(const struct status *st);
+void status_guard_json(const struct status *st, json_object *o);
 
 void status_text(const struct status *st);
 

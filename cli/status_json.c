@@ -86,6 +86,7 @@ json_object *status_json(const struct status *st)
 	if (st->have_state)
 		output_json_number(o, "floor", st->d->state.floor);
 	output_json_text(o, "compatible", st->d->conf.compatible);
+	status_guard_json(st, o);
 	output_json_add(o, "state", store_json(st));
 	for (unsigned i = 0; i < st->nwarnings; i++)
 		output_json_append(warnings, json_object_new_string(st->warning[i]));

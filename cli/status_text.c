@@ -217,6 +217,7 @@ void status_text(const struct status *st)
 		       st->d->state.floor > 0 ? " (no lower sequence is installed)" : "");
 	}
 	print_state(st);
+	status_guard_text(st);
 	if (st->d->conf.compatible[0] != '\0')
 		printf("Compatible: %s\n", st->d->conf.compatible);
 	for (unsigned i = 0; i < st->nwarnings; i++)

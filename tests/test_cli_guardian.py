@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the command tells the guardian: a verdict was written, a shutdown begins."""
 
+import re
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
 from test_cli import FAILURE, USAGE, Device, edit
+
+TRIAL = {"mode": "trial", "deadline": 86400}
+WATCHDOG = {"device": "/dev/watchdog0", "timeout": 60, "handover": "system", "feeder": "system"}
 
 
 @pytest.fixture
@@ -119,3 +124,82 @@ def test_number_of_somebody_else_is_never_signalled(dev, text):
     finally:
         other.kill()
         other.wait()
+
+
+# ---------------------------------------------------------------- what status tells of it
+
+
+def told(dev, guardian=None, watchdog=None, left=80000, **boot):
+    """What status says, in JSON and in text, when the boot left that behind."""
+    if guardian is not None and guardian.get("deadline"):
+        guardian = {**guardian, "due": int(time.clock_gettime(time.CLOCK_MONOTONIC)) + left}
+    dev.boot("b", 7, status="trial", guardian=guardian, watchdog=watchdog or WATCHDOG, **boot)
+    return dev.json("status"), dev("status").stdout
+
+
+def test_status_tells_how_long_a_trial_has(dev, guardian):
+    facts, text = told(dev, {"pid": guardian.pid, **TRIAL})
+    assert facts["guardian"].pop("left") in range(70000, 80001)
+    assert facts["guardian"] == {"running": True, "pid": guardian.pid, **TRIAL}
+    assert facts["watchdog"] == WATCHDOG
+    assert re.search(r"^Guardian:   slot b has [78]\d{4} s left of 86400 s to be marked good$", text, re.M)
+    assert "\nWatchdog:   /dev/watchdog0, 60 s; the system feeds it (handover=system)\n" in text
+    assert facts["warnings"] == []
+
+
+def test_deadline_that_is_past_leaves_nothing(dev, guardian):
+    assert told(dev, {"pid": guardian.pid, **TRIAL}, left=-5)[0]["guardian"]["left"] == 0
+
+
+def test_status_tells_of_a_guardian_that_feeds(dev, guardian):
+    keeper = {**WATCHDOG, "handover": "keeper", "feeder": "guardian"}
+    facts, text = told(dev, {"pid": guardian.pid, "mode": "keeper", "deadline": 300}, keeper)
+    assert "\nGuardian:   feeds the watchdog; slot b has" in text
+    assert "; the guardian feeds it (handover=keeper)" in text
+    pid = (dev.run / "guardian").read_text()
+    (dev.run / "guardian").unlink()
+    dev("mark", "good")
+    (dev.run / "guardian").write_text(pid)
+    facts, text = told(dev, {"pid": guardian.pid, "mode": "keeper", "deadline": 300}, keeper)
+    assert facts["guardian"]["left"] is None and facts["watchdog"]["feeder"] == "guardian"
+    assert "\nGuardian:   feeds the watchdog\n" in text and facts["warnings"] == []
+
+
+def test_guardian_that_did_its_work_is_no_warning(dev):
+    dev("mark", "good")
+    release = {**WATCHDOG, "handover": "release", "feeder": "guardian"}
+    facts, text = told(dev, {"pid": 77, "mode": "release", "deadline": 300}, release)
+    assert facts["guardian"] == {"running": False, "pid": None, "mode": "release", "deadline": 300,
+                                 "left": None}
+    assert facts["watchdog"]["feeder"] == "nobody" and facts["warnings"] == []
+    assert "\nGuardian:   ended\n" in text and "; nobody feeds it (handover=release)" in text
+
+
+@pytest.mark.parametrize("mode, why", [("trial", "nothing holds this trial to its deadline"),
+                                       ("release", "nothing holds this trial to its deadline"),
+                                       ("keeper", "nobody feeds the watchdog")])
+def test_guardian_that_is_gone_before_its_time_is_a_warning(dev, mode, why):
+    facts, _ = told(dev, {"pid": 77, "mode": mode, "deadline": 300})
+    assert facts["warnings"] == [f"the guardian is gone: {why}"]
+
+
+def test_boot_without_a_guardian_or_a_watchdog(dev):
+    facts, text = told(dev, None, {"device": "", "timeout": 0, "handover": "system", "feeder": "nobody"})
+    assert facts["guardian"] is None
+    assert facts["watchdog"] == {"device": None, "timeout": 0, "handover": "system", "feeder": "nobody"}
+    assert "\nGuardian:   none\nWatchdog:   none\n" in text
+
+
+def test_init_that_is_older_says_nothing_of_them(dev):
+    facts, text = dev.json("status"), dev("status").stdout
+    assert facts["guardian"] is None and facts["watchdog"] is None
+    assert "Guardian:" not in text and "Watchdog:" not in text
+
+
+@pytest.mark.parametrize("guardian", [7, [], "x", {}, {"mode": 3, "deadline": -1, "due": "x"},
+                                      {"mode": "keeper", "deadline": 1e300, "due": 2 ** 70}])
+@pytest.mark.parametrize("watchdog", [7, None, {}, {"device": 7, "timeout": -1, "feeder": []}])
+def test_nothing_in_boot_json_stops_it(dev, guardian, watchdog):
+    dev.boot("b", 7, status="trial", guardian=guardian, watchdog=watchdog)
+    assert dev.json("status")["booted"]["slot"] == "b"
+    assert dev("status").stdout.startswith("Slot b runs")

@@ -70,9 +70,16 @@ def test_guardian_ends_when_the_trial_is_marked_good(bench, image):
         assert 0 < int(locked[1]) < 2048, "kB"
         # It holds on to nothing of the root that it guards.
         assert "sysroot" not in bench.ask(vm, f"ls -l /proc/{pid}/fd /proc/{pid}/root /proc/{pid}/cwd")
+        told = bench.status(vm)
+        assert 0 < told["guardian"].pop("left") <= 600
+        assert told["guardian"] == {"running": True, "pid": int(pid), "mode": "trial", "deadline": 600}
+        assert (told["watchdog"]["handover"], told["watchdog"]["feeder"]) == ("system", "system")
         bench.ask(vm, "keelboot mark good")
         bench.ask(vm, "sleep 1; [ ! -e /run/keelboot/guardian ] && [ ! -e /run/sendsigs.omit.d/keelboot ]"
                       f" && [ ! -e /proc/{pid} ]")
+        told = bench.status(vm)
+        assert not told["guardian"]["running"] and told["guardian"]["left"] is None
+        assert "guardian" not in str(told["warnings"])
         bench.ask(vm, "dmesg | grep -q 'slot b has its verdict; the guardian ends'")
         assert slot_b(bench, vm)["state"] == "good"
 

@@ -12,5 +12,7 @@ def test_three_kernel_crashes_then_the_old_system(bench):
             vm.wait_reset()
         bench.up(vm, "1.0", "a")
         assert bench.causes(vm) == ["guest"] * 3
-        assert bench.status(vm)["slots"][1]["state"] == "bad"
+        told = bench.status(vm)
+        assert told["slots"][1]["state"] == "bad"
+        assert told["booted"]["reason"] == "b: reset before it was marked good"
     assert bench.slots(disk) == before
