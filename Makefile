@@ -102,9 +102,9 @@ $(SIMS): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIM
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c)))
 
 tests: all $(UNIT) $(TRACE) $(SIMS) ## build all test programs
-	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory SAN=1 san-tests)
+	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory SAN=1 test-programs)
 
-san-tests: $(UNIT) $(TRACE) $(SIMS)
+test-programs: $(UNIT) $(TRACE) $(SIMS)
 
 check: ## install what is missing, build, run every test; ends with "N passed, N failed"
 	@qemu/deps check
@@ -114,6 +114,12 @@ check: ## install what is missing, build, run every test; ends with "N passed, N
 
 check-long: ## make check, and the scenarios that take minutes: for a release
 	@$(MAKE) --no-print-directory check SUITES="unit trace san sim sim-san planted host boot boot-long"
+
+mutants: ## plant bugs in the sources, one by one: each must turn a test red (build/report/mutants.json)
+	@qemu/deps check
+	@$(MAKE) --no-print-directory -j$$(nproc) all test-programs
+	@nice -n 10 tests/mutants/mutants.py
+	@nice -n 10 tests/mutants/sweep.py
 
 # ---------------------------------------------------------------- style
 lint: ## hold the sources to the style guide (ONLY=check: only that check)
@@ -168,6 +174,6 @@ help: ## list the targets
 clean: ## remove what was built (the kernel and the Debian roots that were unpacked stay)
 	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name debian -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all tests san-tests check check-long lint print-cflags compile_commands demo install uninstall help clean
+.PHONY: all tests test-programs check check-long mutants lint print-cflags compile_commands demo install uninstall help clean
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

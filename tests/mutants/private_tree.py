@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A private copy of the sources, built by their own Makefile, in which one file at a time is changed.
+
+Only the object of the changed file is compiled, and only the test that is asked for is linked.
+"""
+
+import fcntl
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "build/mutants"
+FOLDERS = ("cli", "hooks", "initramfs", "kernel-cmdline", "lib", "qemu", "selector", "tests", "update", "docs")
+BUILT = ("obj", "tests", "libkb.a", "libreal.a", "libsim.a", "init", "keelboot", "keelboot-helper", "keelboot-guardian")
+PROGRAMS = "test-programs"      # the Makefile's name for all tests, without the sanitizers
+PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+# A simulation is asked for little first, and for all only when that noticed nothing.
+RUNS = {"sim/selector_sim": (["--small", "--stop"], ["--stop"])}
+SMALL = {"sim/selector_sim": (["--small", "--stop"],)}
+WALL_SECONDS = 300      # for a test that sleeps for ever; one that spins is stopped by its own time
+
+
+class Red(Exception):
+    """What a test said when it failed."""
+
+
+def leave_out(folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if name == "__pycache__" or name.endswith(".pyc")}
+
+
+def limits(cpu: int):
+    """Soft limits only: the decoder sets its own, and may not raise a hard one."""
+    def apply() -> None:
+        for what, limit in ((resource.RLIMIT_CPU, cpu), (resource.RLIMIT_CORE, 0)):
+            resource.setrlimit(what, (limit, resource.getrlimit(what)[1]))
+    return apply
+
+
+def run(command: list, cwd: Path, wall: float, cpu: int = 3600) -> tuple[int, str]:
+    """Runs a command in a session of its own; what it leaves behind is ended with it."""
+    child = subprocess.Popen([str(c) for c in command], cwd=cwd, text=True, errors="replace", start_new_session=True,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             preexec_fn=limits(cpu))
+    try:
+        output, _ = child.communicate(timeout=wall)
+        status = child.returncode
+    except subprocess.TimeoutExpired:
+        status, output = -1, f"did not end within {wall:.0f} s"
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    if status == -1:
+        child.communicate()
+    return status, output
+
+
+def failed_cases(output: str) -> list[str]:
+    """The cases of a cmocka program that failed, or those of pytest."""
+    cases = re.findall(r"^\[  FAILED  \] (\w+)$", output, re.M) + re.findall(r"^FAILED \S+::(\S+)", output, re.M)
+    return list(dict.fromkeys(cases))
+
+
+def last_words(output: str) -> str:
+    """The line that says what was violated, for the report."""
+    for line in output.splitlines():
+        if "FAILED" in line or (": " in line and line.count(":") >= 2 and "states" not in line):
+            return line.strip()[:200]
+    return output.strip().splitlines()[-1][:200] if output.strip() else "no output"
+
+
+class Tree:
+    """One copy; `number` tells apart those that work side by side."""
+
+    def __init__(self, number: int):
+        self.top = WORK / str(number)
+
+    def sync(self) -> None:
+        """Makes the copy the same as the sources; what did not change keeps its time."""
+        self.top.mkdir(parents=True, exist_ok=True)
+        if not (self.top / "build").exists():
+            self.seed()
+        self.sync_file(ROOT / "Makefile", self.top / "Makefile")
+        for folder in FOLDERS:
+            self.sync_folder(ROOT / folder, self.top / folder)
+
+    def sync_folder(self, source: Path, target: Path) -> None:
+        target.mkdir(exist_ok=True)
+        names = sorted(os.listdir(source))
+        names = [name for name in names if name not in leave_out(str(source), names)]
+        for gone in set(os.listdir(target)) - set(names):
+            path = target / gone
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        for name in names:
+            here, there = source / name, target / name
+            if here.is_dir() and not here.is_symlink():
+                self.sync_folder(here, there)
+            else:
+                self.sync_file(here, there)
+
+    @staticmethod
+    def sync_file(source: Path, target: Path) -> None:
+        if source.is_symlink():
+            target.unlink(missing_ok=True)
+            target.symlink_to(os.readlink(source))
+        elif not target.exists():
+            shutil.copy2(source, target)        # its time says whether what was built is newer
+        elif target.read_bytes() != source.read_bytes():
+            shutil.copy(source, target)
+
+    def seed(self) -> None:
+        """Takes what is built already, with its times, so that only what is older is built again."""
+        (self.top / "build").mkdir()
+        for name in BUILT:
+            source, target = ROOT / "build" / name, self.top / "build" / name
+            if source.is_dir():
+                shutil.copytree(source, target)
+            elif source.exists():
+                shutil.copy2(source, target)
+
+    def make(self, *targets: str, jobs: int = 1) -> tuple[bool, str]:
+        status, output = run(["make", "--no-print-directory", f"-j{jobs}", *targets], self.top, 3600)
+        return status == 0, output
+
+    @staticmethod
+    def target(test: str) -> str:
+        return "all" if test.startswith("host/") else f"build/tests/{test}"
+
+    def command(self, test: str, arguments: list[str]) -> list:
+        if test.startswith("host/"):
+            return [*PYTEST, "tests/" + test.removeprefix("host/")]
+        return [self.top / "build/tests" / test, *arguments]
+
+    def code(self, obj: str) -> bytes:
+        """An object without what is for the debugger."""
+        bare = self.top / "build/bare.o"
+        status, output = run(["objcopy", "--strip-debug", obj, bare], self.top, 60)
+        return bare.read_bytes() if status == 0 else output.encode()
+
+    def test(self, test: str, cpu: int = 600, small: bool = False) -> float:
+        """Runs a test that is built; how long it took, or raises Red with its output."""
+        start = time.monotonic()
+        for arguments in (SMALL if small else RUNS).get(test, ([],)):
+            status, output = run(self.command(test, arguments), self.top, WALL_SECONDS, cpu)
+            if status != 0:
+                raise Red(f"exit {status}\n{output}")
+        return time.monotonic() - start
+
+    @contextmanager
+    def changed(self, texts: dict[str, str]):
+        """Files with another content, until the end of the block."""
+        saved = {}
+        for name, text in texts.items():
+            path, obj = self.top / name, self.top / "build/obj" / Path(name).with_suffix(".o")
+            stat = path.stat()
+            saved[name] = path.read_bytes(), stat, obj.read_bytes() if obj.exists() else None
+            path.write_text(text)
+        try:
+            yield
+        finally:
+            for name, (content, stat, built) in saved.items():
+                path, obj = self.top / name, self.top / "build/obj" / Path(name).with_suffix(".o")
+                path.write_bytes(content)
+                if name.endswith(".c") and built is not None:
+                    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+                    obj.write_bytes(built)      # newer than what was linked with the changed one
+
+
+def hold_alone() -> None:
+    """Waits until nobody else uses the copies; held until the program ends."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    lock = os.open(WORK / "lock", os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("another run uses build/mutants: waiting for its end", flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def prepare(jobs: int, targets: list[str]) -> list[Tree]:
+    """The copies, with everything built that the targets name. Ends the program if that fails."""
+    hold_alone()
+    trees = [Tree(number) for number in range(jobs)]
+    for tree in trees:
+        tree.sync()
+        built, output = tree.make(*targets, jobs=2)
+        if not built:
+            raise SystemExit(f"the sources as they are do not build:\n{output[-3000:]}")
+    return trees

@@ -1,0 +1,242 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Takes away, one by one, each call that flushes, saves or verifies and each early return on an error in selector/ and
+update/, and expects some test to notice.
+
+A mutation that does not compile, or whose object is the same as before, is none. The others run against the tests that
+are linked with their object, those of the same name first, until one is red. What survives has to be explained in
+survivors.txt, in blocks of three lines: file; function and line and what was taken away; why that does no harm.
+
+What was found out is kept in build/mutants/sweep.json: a kill for as long as the source and the test that killed stay
+as they are, a survivor for as long as the source and all its tests do. So it can be stopped, and goes on.
+
+Example: tests/mutants/sweep.py                            everything that is not known yet
+         tests/mutants/sweep.py --minutes 20               what can be done in 20 minutes
+         tests/mutants/sweep.py selector/store.c           one file
+         tests/mutants/sweep.py --list update/reader.c     only show the mutations
+"""
+
+import argparse
+import hashlib
+import json
+import queue
+import sys
+import threading
+import time
+from pathlib import Path
+
+import c_mutations
+import report
+from private_tree import PROGRAMS, ROOT, WORK, Red, Tree, failed_cases, last_words, prepare, run
+
+SWEPT = ("selector", "update")
+SIMULATIONS = ("sim/selector_sim",)
+CACHE = WORK / "sweep.json"
+EXPLANATIONS = Path(__file__).parent / "survivors.txt"
+GIVE_CPU = 20       # seconds, and four times what the test takes otherwise
+
+
+def digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+def test_source(test: str) -> str:
+    path = ROOT / "tests" / f"{test}.c"
+    return path.read_text() if path.exists() else ""
+
+
+class Mutant:
+    """One mutation of one file, by the text of its line: numbers of lines change too easily."""
+
+    def __init__(self, file: str, text: str, mutation: c_mutations.Mutation):
+        begin = text.rfind("\n", 0, mutation.start) + 1
+        self.file = file
+        self.content = text
+        self.mutated = text[:mutation.start] + mutation.new + text[mutation.end:]
+        self.number = text.count("\n", 0, mutation.start) + 1
+        self.line = text[begin:text.index("\n", mutation.start)].strip()
+        self.what = mutation.what
+        self.function = c_mutations.function(text, mutation.start)
+        self.key = digest(file, self.mutated)
+
+    def name(self) -> str:
+        return f"{self.file}:{self.number}: {self.function}: {self.line} [{self.what}]"
+
+    def label(self) -> tuple[str, str]:
+        return self.file, f"{self.function}: {self.line} [{self.what}]"
+
+
+def mutants_of(names: list[str]) -> list[Mutant]:
+    known = c_mutations.returns(ROOT)
+    found = []
+    for name in names:
+        text = (ROOT / name).read_text()
+        found += [Mutant(name, text, m) for m in c_mutations.find(text, known)]
+    return found
+
+
+def explanations() -> dict[tuple[str, str], str]:
+    """(file, line and what was taken away): why it does no harm."""
+    blocks = [block.strip().splitlines() for block in EXPLANATIONS.read_text().split("\n\n")]
+    return {(b[0].strip(), b[1].strip()): " ".join(line.strip() for line in b[2:])
+            for b in blocks if len(b) >= 3 and not b[0].startswith("#")}
+
+
+class Sweep:
+    """The work, its workers and what they know."""
+
+    def __init__(self, trees: list[Tree], deadline: float):
+        self.trees = trees
+        self.deadline = deadline
+        self.lock = threading.Lock()
+        self.known = json.loads(CACHE.read_text()) if CACHE.exists() else {}
+        self.tests = {}         # of each file: the tests that are linked with its object
+        self.seconds = {}       # of each test
+        self.kills = {}         # (file, test): how often
+        self.done = 0
+
+    def find_tests(self, files: list[str]) -> None:
+        """Which programs hold a function of the object, and how long they take. All have to be green as they are."""
+        tree = self.trees[0]
+        folder = tree.top / "build/tests"
+        tests = [f"{kind}/{p.stem}" for kind in ("unit", "trace") for p in sorted((ROOT / "tests" / kind).glob("*_test.c"))]
+        tests += SIMULATIONS
+        symbols = {test: set(self.defined(tree, folder / test)) for test in tests}
+        for file in files:
+            own = set(self.defined(tree, tree.top / "build/obj" / Path(file).with_suffix(".o")))
+            self.tests[file] = [test for test in tests if own & symbols[test]]
+        for test in sorted({t for ts in self.tests.values() for t in ts}):
+            try:
+                self.seconds[test] = tree.test(test, small=True)
+            except Red as red:
+                raise SystemExit(f"{test} is red without any mutation:\n{str(red)[-3000:]}") from red
+
+    @staticmethod
+    def defined(tree: Tree, path: Path) -> list[str]:
+        status, output = run(["nm", "--defined-only", "-g", path], tree.top, 60)
+        return [line.split()[-1] for line in output.splitlines() if " T " in line] if status == 0 else []
+
+    def order(self, file: str) -> list[str]:
+        """The most promising tests first: of the same name, then what has killed most here, then the quick ones."""
+        stem = Path(file).stem
+
+        def rank(test: str) -> tuple:
+            name = test.split("/")[1].removesuffix("_test")
+            same = name == stem or stem.startswith(name + "_")
+            return not same, -self.kills.get((file, test), 0), self.seconds[test]
+        return sorted(self.tests[file], key=rank)
+
+    def remembered(self, m: Mutant) -> dict | None:
+        entry = self.known.get(m.key)
+        if entry is None:
+            return None
+        tests = [entry["by"]] if entry["result"] == "killed" else self.tests[m.file]
+        return entry if entry["tests"] == digest(*map(test_source, tests)) else None
+
+    def try_one(self, tree: Tree, m: Mutant) -> dict:
+        obj = f"build/obj/{Path(m.file).with_suffix('.o')}"
+        before = tree.code(obj)
+        with tree.changed({m.file: m.mutated}):
+            built, _ = tree.make(obj)
+            if not built:
+                return {"result": "none", "why": "does not compile"}
+            if tree.code(obj) == before:
+                return {"result": "none", "why": "the same object"}
+            for test in self.order(m.file):
+                built, output = tree.make(tree.target(test))
+                if not built:
+                    return {"result": "none", "why": "does not link"}
+                try:
+                    tree.test(test, GIVE_CPU + 4 * int(self.seconds[test] + 1), small=True)
+                except Red as red:
+                    return {"result": "killed", "by": test, "cases": failed_cases(str(red))[:5],
+                            "words": last_words(str(red))}
+        return {"result": "survived"}
+
+    def keep(self, m: Mutant, entry: dict) -> None:
+        with self.lock:
+            tests = [entry["by"]] if entry["result"] == "killed" else self.tests[m.file]
+            self.known[m.key] = {**entry, "tests": digest(*map(test_source, tests)), "name": m.name()}
+            if entry["result"] == "killed":
+                self.kills[m.file, entry["by"]] = self.kills.get((m.file, entry["by"]), 0) + 1
+            self.done += 1
+            part = CACHE.with_suffix(".part")
+            part.write_text(json.dumps(self.known, indent=1))
+            part.replace(CACHE)
+
+    def work(self, tree: Tree, todo: queue.Queue, total: int) -> None:
+        while time.monotonic() < self.deadline:
+            try:
+                m = todo.get_nowait()
+            except queue.Empty:
+                return
+            entry = self.try_one(tree, m)
+            self.keep(m, entry)
+            said = {"killed": f"killed by {entry.get('by')}", "none": f"no mutant: {entry.get('why')}",
+                    "survived": "SURVIVED"}[entry["result"]]
+            print(f"[{self.done}/{total}] {m.name()}: {said}", flush=True)
+
+    def go(self, mutants: list[Mutant]) -> None:
+        todo = queue.Queue()
+        for m in mutants:
+            if self.remembered(m) is None:
+                todo.put(m)
+        total = todo.qsize()
+        print(f"sweep: {len(mutants)} mutations, {total} to be tried", flush=True)
+        workers = [threading.Thread(target=self.work, args=(tree, todo, total)) for tree in self.trees]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+
+def conclude(sweep: Sweep, mutants: list[Mutant], whole: bool) -> int:
+    """Writes the report; the number of survivors that nobody explained, and of what was not tried."""
+    why = explanations()
+    entries = [(m, sweep.remembered(m)) for m in mutants]
+    survived = [m for m, e in entries if e and e["result"] == "survived"]
+    open_ones = [m for m in survived if m.label() not in why]
+    killed = sum(1 for _, e in entries if e and e["result"] == "killed")
+    untried = sum(1 for _, e in entries if e is None)
+    if whole:
+        report.write(sweep={
+            "total": killed + len(survived), "killed": killed, "survived": [m.name() for m in open_ones],
+            "explained": [{"mutation": m.name(), "why": why[m.label()]} for m in survived if m.label() in why],
+            "not_mutants": sum(1 for _, e in entries if e and e["result"] == "none"), "untried": untried})
+        stale = set(why) - {m.label() for m in survived}
+        for file, label in sorted(stale) if not untried else []:
+            print(f"survivors.txt explains what does not survive (any more): {file}: {label}")
+    for m in open_ones:
+        print(f"SURVIVED {m.name()}")
+    print(f"sweep: {killed} killed, {len(survived) - len(open_ones)} explained, {untried} not tried, "
+          f"{len(open_ones)} survived")
+    return len(open_ones) + untried
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-j", type=int, default=2, metavar="JOBS")
+    parser.add_argument("--minutes", type=float, default=24 * 60, help="stop starting new ones then")
+    parser.add_argument("--fresh", action="store_true", help="forget what is known")
+    parser.add_argument("--list", action="store_true", help="show the mutations, try none")
+    parser.add_argument("files", nargs="*", help="default: all of " + ", ".join(f"{s}/" for s in SWEPT))
+    args = parser.parse_args()
+    files = args.files or [str(p.relative_to(ROOT)) for s in SWEPT for p in sorted((ROOT / s).glob("*.c"))]
+    mutants = mutants_of(files)
+    if args.list:
+        print("\n".join(m.name() for m in mutants))
+        return 0
+    if args.fresh:
+        CACHE.unlink(missing_ok=True)
+    trees = prepare(args.j, ["all", PROGRAMS])
+    sweep = Sweep(trees, time.monotonic() + args.minutes * 60)
+    sweep.find_tests(files)
+    try:
+        sweep.go(mutants)
+    except KeyboardInterrupt:
+        return 130
+    return 1 if conclude(sweep, mutants, not args.files) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
