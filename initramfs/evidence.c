@@ -3,6 +3,7 @@
 
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/util.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -122,6 +123,32 @@ void evidence_forget(const struct evidence *e)
 	}
 }
 
+/* ---------------------------------------------------------------- the boot loader */
+
+void evidence_boot_loader(struct reset_evidence *ev, const char *source)
+{
+	/* Cold start, supply, heat: not the slot's fault. What is not here (RST, EXT, JTAG, WKE,
+	 * unknown) may be anybody's. */
+	static const char *const power[] = { "POR", "BROWNOUT", "THERM" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(power); i++) {
+		if (strcmp(source, power[i]) == 0)
+			ev->power_cause = true;
+	}
+	if (strcmp(source, "WDG") == 0)
+		ev->loader_watchdog = true;
+}
+
+static void ask_boot_loader(struct evidence *e)
+{
+	char source[16];
+
+	if (os_read_file(EVIDENCE_LOADER, source, sizeof(source), NULL) != KB_OK)
+		return;
+	log_info("boot loader: it calls the reset %s", source);
+	evidence_boot_loader(&e->ev, source);
+}
+
 /* ---------------------------------------------------------------- the cookie */
 
 static bool starts_with_cookie(const char *path)
@@ -177,6 +204,7 @@ void evidence_gather(struct evidence *e, const struct wdt *w, const char *cookie
 
 	memset(e, 0, sizeof(*e));
 	wdt_evidence(w, &e->ev);
+	ask_boot_loader(e);
 	if (has_backend(backend, sizeof(backend)))
 		read_pstore(e);
 	if (strcmp(cookie, "auto") == 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is known of the last reset: the watchdog's status, crash records in pstore, and a cookie in
- * memory that outlives a warm reset but not a power cut. docs/STATE.md has the table of what
- * follows from it.
+ * What is known of the last reset: the watchdog's status, what the boot loader left in the device
+ * tree, crash records in pstore, and a cookie in memory that outlives a warm reset but not a power
+ * cut. docs/STATE.md has the table of what follows from it.
  *
  * Records are text of a kernel that was about to die, and a firmware's variables: nothing of them
  * is believed but a known first line.
@@ -14,6 +14,7 @@
 
 #define EVIDENCE_PSTORE	     "/sys/fs/pstore"
 #define EVIDENCE_KEEP	     "/run/keelboot/crash" /* copies of the records, for the system */
+#define EVIDENCE_LOADER	     "/proc/device-tree/chosen/reset-source"
 #define EVIDENCE_RECORDS_MAX 128
 #define EVIDENCE_KEEP_MAX    (256u << 10) /* bytes of all copies: /run is memory */
 
@@ -27,9 +28,10 @@ struct evidence {
 };
 
 /*
- * Asks the watchdog, reads pstore (mounting it, if it has a back-end), and looks for the cookie,
- * which is left anew. cookie: "auto", the kernel's own (/dev/pmsg0, or the console in ramoops);
- * "off"; or /dev/mtdN of the type "ram". Never fails: what cannot be read says nothing.
+ * Asks the watchdog and the device tree, reads pstore (mounting it, if it has a back-end), and
+ * looks for the cookie, which is left anew. cookie: "auto", the kernel's own (/dev/pmsg0, or the
+ * console in ramoops); "off"; or /dev/mtdN of the type "ram". Never fails: what cannot be read says
+ * nothing.
  */
 void evidence_gather(struct evidence *e, const struct wdt *w, const char *cookie);
 
@@ -42,6 +44,10 @@ void evidence_weigh(struct evidence *e, struct state *s);
 
 /* Deletes the records that were read: to be called when what they meant is written. */
 void evidence_forget(const struct evidence *e);
+
+/* Adds to ev what the boot loader calls the reset, in barebox's words: "POR", "WDG", … Others say
+ * nothing. PURE. */
+void evidence_boot_loader(struct reset_evidence *ev, const char *source);
 
 /* What the first line of a record is of. PURE. */
 enum evidence_kind {

@@ -5,7 +5,8 @@ enum reset_cause reset_classify(const struct state *s, const struct reset_eviden
 {
 	if (s->clean && s->open != STATE_NONE && ev->orderly)
 		return RESET_CLEAN;
-	if (ev->crash_record || ev->watchdog_fired)
+	if (ev->crash_record || ev->watchdog_fired ||
+	    (ev->loader_watchdog && s->open != STATE_NONE))
 		return RESET_CRASH;
 	if (ev->power_cause || ev->cookie_lost)
 		return RESET_POWER;

@@ -26,13 +26,20 @@ struct reset_evidence {
 	bool crash_record;	/* a crash record in pstore that the state has not seen (not of a
 				   survived oops) */
 	bool watchdog_fired;	/* WDIOC_GETBOOTSTATUS has WDIOF_CARDRESET */
+	bool loader_watchdog;	/* the boot loader says so; see reset_classify() */
 	bool power_cause;	/* WDIOF_POWERUNDER, or a power-on cause of the platform */
 	bool cookie_lost;	/* the ramoops cookie is gone though it survives a warm reset */
 	bool can_tell_watchdog; /* the driver announces WDIOF_CARDRESET */
 	bool can_tell_panic;	/* pstore has a back-end */
 };
 
-/* The first that applies: CLEAN, CRASH by pstore, CRASH by watchdog, POWER, else UNKNOWN. */
+/*
+ * The first that applies: CLEAN, CRASH by pstore, CRASH by watchdog, POWER, else UNKNOWN.
+ *
+ * Many a SoC reboots by its watchdog, and its boot loader calls every reboot that. So its word is
+ * believed of an open attempt only, where it costs no more than UNKNOWN, and does not make an
+ * orderly reboot any other: else a good slot would be left after three of them.
+ */
 enum reset_cause reset_classify(const struct state *s, const struct reset_evidence *ev);
 
 /* True if good slots are to be charged as well. */

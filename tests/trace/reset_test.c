@@ -3,6 +3,7 @@
 #include "tests/trace/machine.h"
 
 #define RECORD "/sys/fs/pstore/dmesg-ramoops-0"
+#define LOADER "/proc/device-tree/chosen/reset-source"
 #define PANIC  "Panic#1 Part1\n<0>[    4.2] Kernel panic - not syncing\n"
 
 static void has_pstore(const char *record)
@@ -112,6 +113,39 @@ static void cut_of_a_trial_costs_a_try_where_nothing_tells(void **ctx)
 	assert_int_equal(machine_get().slot[1].st, STATE_BAD);
 }
 
+static void cut_of_a_trial_is_refunded_where_the_boot_loader_tells(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	for (unsigned cut = 0; cut <= STATE_GRACE + 1; cut++) {
+		os_sim_file(LOADER, "POR");
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		machine_told("\"cause\":\"power\"");
+		s = machine_get();
+		assert_int_equal(s.slot[1].tries, STATE_TRIES - 1 - (cut > STATE_GRACE ? 1 : 0));
+		machine_restart();
+	}
+}
+
+/* A SoC whose every reboot is its watchdog's: the good slot stays as good as it is. */
+static void good_slot_bears_what_its_boot_loader_calls_a_watchdog(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	for (unsigned boot = 0; boot <= STATE_STREAK_LIMIT; boot++) {
+		os_sim_file(LOADER, "WDG");
+		machine.state.writes = 0;
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+		assert_int_equal(machine.state.writes, 0);
+		machine_restart();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +155,8 @@ int main(void)
 		T(forced_slot_leaves_the_record_for_later),
 		T(cut_of_a_trial_is_refunded_where_the_cookie_tells),
 		T(cut_of_a_trial_costs_a_try_where_nothing_tells),
+		T(cut_of_a_trial_is_refunded_where_the_boot_loader_tells),
+		T(good_slot_bears_what_its_boot_loader_calls_a_watchdog),
 	};
 
 	return cmocka_run_group_tests_name("trace of a reset's cause", tests, NULL, NULL);

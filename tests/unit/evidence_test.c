@@ -224,40 +224,54 @@ static void nothing_but_memory_is_written_to(void **ctx)
 
 /* ---------------------------------------------------------------- the tables of STATE.md */
 
-enum { W = 1, P = 2, C = 4, HARDWARE = 8 }; /* tells of watchdog, of panic, of power */
+enum {
+	W = 1,
+	P = 2,
+	C = 4,
+	HARDWARE = 8,
+	L = 8
+}; /* tells of watchdog, of panic, of power; loader */
 
 static const struct happened {
-	const char *name;
+	const char *name, *loader; /* what that calls it */
 	bool clean, panic, fired, power;
-	const char *cause[HARDWARE]; /* by what the hardware tells */
+	const char *cause[2 * HARDWARE]; /* by what the hardware tells, and then the loader too */
 } happened[] = {
-	{ "power cut", .power = true,
-	  .cause = { "unknown", "unknown", "unknown", "unknown", "power", "power", "power",
-		     "power" } },
-	{ "hang, then the plug is pulled", .power = true,
-	  .cause = { "unknown", "unknown", "unknown", "unknown", "power", "power", "power",
-		     "power" } },
-	{ "hang, the watchdog fires", .fired = true,
-	  .cause = { "unknown", "crash", "unknown", "crash", "unknown", "crash", "unknown",
+	{ "power cut", "POR", .power = true,
+	  .cause = { "unknown", "unknown", "unknown", "unknown", "power", "power", "power", "power",
+		     "power", "power", "power", "power", "power", "power", "power", "power" } },
+	{ "hang, then the plug is pulled", "POR", .power = true,
+	  .cause = { "unknown", "unknown", "unknown", "unknown", "power", "power", "power", "power",
+		     "power", "power", "power", "power", "power", "power", "power", "power" } },
+	{ "hang, the watchdog fires", "WDG", .fired = true,
+	  .cause = { "unknown", "crash", "unknown", "crash", "unknown", "crash", "unknown", "crash",
+		     "crash", "crash", "crash", "crash", "crash", "crash", "crash", "crash" } },
+	{ "panic, the kernel restarts", "RST", .panic = true,
+	  .cause = { "unknown", "unknown", "crash", "crash", "unknown", "unknown", "crash", "crash",
+		     "unknown", "unknown", "crash", "crash", "unknown", "unknown", "crash",
 		     "crash" } },
-	{ "panic, the kernel restarts", .panic = true,
-	  .cause = { "unknown", "unknown", "crash", "crash", "unknown", "unknown", "crash",
-		     "crash" } },
-	{ "panic, the watchdog fires", .panic = true, .fired = true,
-	  .cause = { "unknown", "crash", "crash", "crash", "unknown", "crash", "crash", "crash" } },
-	{ "panic, then the plug is pulled", .panic = true, .power = true,
-	  .cause = { "unknown", "unknown", "crash", "crash", "power", "power", "crash", "crash" } },
-	{ "orderly reboot, told to Keelboot", .clean = true,
-	  .cause = { "clean", "clean", "clean", "clean", "clean", "clean", "clean", "clean" } },
-	{ "the same, but it hangs, the watchdog fires", .clean = true, .fired = true,
-	  .cause = { "clean", "crash", "clean", "crash", "clean", "crash", "clean", "crash" } },
-	{ "the same, but the kernel panics", .clean = true, .panic = true,
-	  .cause = { "clean", "clean", "crash", "crash", "clean", "clean", "crash", "crash" } },
-	{ "orderly shutdown, told, and power off", .clean = true, .power = true,
-	  .cause = { "clean", "clean", "clean", "clean", "clean", "clean", "clean", "clean" } },
-	{ "reset button, or a reboot that was not told",
+	{ "panic, the watchdog fires", "WDG", .panic = true, .fired = true,
+	  .cause = { "unknown", "crash", "crash", "crash", "unknown", "crash", "crash", "crash",
+		     "crash", "crash", "crash", "crash", "crash", "crash", "crash", "crash" } },
+	{ "panic, then the plug is pulled", "POR", .panic = true, .power = true,
+	  .cause = { "unknown", "unknown", "crash", "crash", "power", "power", "crash", "crash",
+		     "power", "power", "crash", "crash", "power", "power", "crash", "crash" } },
+	{ "orderly reboot, told to Keelboot", "RST", .clean = true,
+	  .cause = { "clean", "clean", "clean", "clean", "clean", "clean", "clean", "clean",
+		     "clean", "clean", "clean", "clean", "clean", "clean", "clean", "clean" } },
+	{ "the same, but it hangs, the watchdog fires", "WDG", .clean = true, .fired = true,
+	  .cause = { "clean", "crash", "clean", "crash", "clean", "crash", "clean", "crash",
+		     "clean", "crash", "clean", "crash", "clean", "crash", "clean", "crash" } },
+	{ "the same, but the kernel panics", "RST", .clean = true, .panic = true,
+	  .cause = { "clean", "clean", "crash", "crash", "clean", "clean", "crash", "crash",
+		     "clean", "clean", "crash", "crash", "clean", "clean", "crash", "crash" } },
+	{ "orderly shutdown, told, and power off", "POR", .clean = true, .power = true,
+	  .cause = { "clean", "clean", "clean", "clean", "clean", "clean", "clean", "clean",
+		     "clean", "clean", "clean", "clean", "clean", "clean", "clean", "clean" } },
+	{ "reset button, or a reboot that was not told", "RST",
 	  .cause = { "unknown", "unknown", "unknown", "unknown", "unknown", "unknown", "unknown",
-		     "unknown" } },
+		     "unknown", "unknown", "unknown", "unknown", "unknown", "unknown", "unknown",
+		     "unknown", "unknown" } },
 };
 
 /* What such hardware would show of it; a panic's record in a memory that lost its power is the
@@ -273,6 +287,8 @@ static enum reset_cause cause_of(const struct happened *h, int hardware)
 			.can_tell_panic = hardware & P },
 	};
 
+	if (hardware & L)
+		evidence_boot_loader(&seen.ev, h->loader);
 	states_open(&s);
 	s.warm = hardware & C;
 	s.clean = h->clean;
@@ -294,22 +310,88 @@ static void doc_has(const char *row)
 		fail_msg("docs/STATE.md has no row\n%s", row);
 }
 
+static void check_row(const struct happened *h, int loader)
+{
+	char row[256];
+	int n = snprintf(row, sizeof(row), "| %s |", h->name);
+
+	for (int hw = loader; hw < loader + HARDWARE; hw++) {
+		if (strcmp(reset_name(cause_of(h, hw)), h->cause[hw]) != 0)
+			fail_msg("%s, hardware %d: not %s", h->name, hw, h->cause[hw]);
+		n += snprintf(row + n, sizeof(row) - (size_t)n, " %s |", h->cause[hw]);
+	}
+	doc_has(row);
+}
+
 static void every_reset_on_every_hardware_is_a_row_of_the_page(void **ctx)
 {
 	(void)ctx;
 	for (unsigned i = 0; i < sizeof(happened) / sizeof(happened[0]); i++) {
-		char row[256];
-		int n = snprintf(row, sizeof(row), "| %s |", happened[i].name);
+		check_row(&happened[i], 0);
+		check_row(&happened[i], L);
+	}
+}
 
-		for (int hw = 0; hw < HARDWARE; hw++) {
-			const char *want = happened[i].cause[hw];
+static void every_word_of_the_boot_loader_is_a_row_of_the_page(void **ctx)
+{
+	static const struct {
+		const char *word, *open, *closed;
+	} words[] = {
+		{ "POR", "power", "power" },	     { "BROWNOUT", "power", "power" },
+		{ "THERM", "power", "power" },	     { "WDG", "crash", "unknown" },
+		{ "RST", "unknown", "unknown" },     { "EXT", "unknown", "unknown" },
+		{ "JTAG", "unknown", "unknown" },    { "WKE", "unknown", "unknown" },
+		{ "unknown", "unknown", "unknown" },
+	};
+	char row[96];
 
-			if (strcmp(reset_name(cause_of(&happened[i], hw)), want) != 0)
-				fail_msg("%s, hardware %d: not %s", happened[i].name, hw, want);
-			n += snprintf(row + n, sizeof(row) - (size_t)n, " %s |", want);
-		}
+	(void)ctx;
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		os_sim_file(EVIDENCE_LOADER, words[i].word);
+		states_open(&s);
+		gather("off");
+		assert_string_equal(reset_name(reset_classify(&s, &e.ev)), words[i].open);
+		s.open = STATE_NONE;
+		assert_string_equal(reset_name(reset_classify(&s, &e.ev)), words[i].closed);
+		snprintf(row, sizeof(row), "| `%s` | %s | %s |", words[i].word, words[i].open,
+			 words[i].closed);
 		doc_has(row);
 	}
+}
+
+/* The boot loader, or whoever took its place, says what it likes. */
+static void what_is_no_word_of_the_boot_loader_says_nothing(void **ctx)
+{
+	static const char *const noise[] = {
+		"", "por", "POR ", "WDGX", "PORPORPORPORPORPORPORPOR", "\x01\x02%n%s", "\n"
+	};
+
+	(void)ctx;
+	for (unsigned i = 0; i < sizeof(noise) / sizeof(noise[0]); i++) {
+		os_sim_file(EVIDENCE_LOADER, noise[i]);
+		gather("off");
+		assert_false(e.ev.power_cause || e.ev.loader_watchdog);
+	}
+}
+
+/* A SoC that reboots by its watchdog: orderly reboots, as many as you like, cost nobody anything.
+ */
+static void boot_loader_that_calls_each_reboot_a_watchdogs_costs_no_slot_anything(void **ctx)
+{
+	struct state before;
+
+	(void)ctx;
+	os_sim_file(EVIDENCE_LOADER, "WDG");
+	states_set(&s, 0, STATE_GOOD, 10);
+	s.last = 0;
+	before = s;
+	gather("off");
+	reset_settle(&s, reset_classify(&s, &e.ev));
+	assert_memory_equal(&s, &before, sizeof(s));
+	states_open(&s);
+	s.clean = true;
+	gather("off");
+	assert_int_equal(reset_classify(&s, &e.ev), RESET_CLEAN);
 }
 
 static void power_bits_of_the_watchdog_are_a_power_cut(void **ctx)
@@ -366,6 +448,9 @@ int main(void)
 		T(memory_of_its_own),
 		T(nothing_but_memory_is_written_to),
 		T(every_reset_on_every_hardware_is_a_row_of_the_page),
+		T(every_word_of_the_boot_loader_is_a_row_of_the_page),
+		T(what_is_no_word_of_the_boot_loader_says_nothing),
+		T(boot_loader_that_calls_each_reboot_a_watchdogs_costs_no_slot_anything),
 		T(power_bits_of_the_watchdog_are_a_power_cut),
 		T(every_way_to_count_is_a_row_of_the_page),
 	};
