@@ -69,8 +69,11 @@ static enum kb_err find(struct checks *c)
 		}
 		for (unsigned i = 0; e == KB_OK && i < n; i++)
 			add(c, names[i], f);
-		if (n == CHECKS_MAX)
-			log_warn("%s: only its first %d entries are looked at", dir, CHECKS_MAX);
+		if (n == CHECKS_MAX) {
+			log_err("%s: has %d entries or more; put the checks into fewer files", dir,
+				CHECKS_MAX);
+			return KB_ENOSPC;
+		}
 	}
 	return KB_OK;
 }

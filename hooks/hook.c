@@ -214,20 +214,22 @@ static bool is_hook(const char *dir, const char *name)
 enum kb_err hook_run_dir(const char *stage, const struct hook_env *env, unsigned timeout_s,
 			 char *reason)
 {
-	char names[HOOK_MAX][64], dir[96];
+	char names[HOOK_MAX + 1][HOOK_NAME_MAX + 2], dir[96];
 	struct vars vars;
 	enum kb_err err;
 	unsigned n = 0;
 
 	snprintf(dir, sizeof(dir), HOOK_DIR "/%.40s.d", stage);
-	err = os_list(dir, names, HOOK_MAX, &n);
+	err = os_list(dir, names, KB_ARRAY_LEN(names), &n);
 	if (err == KB_ENOENT)
 		return KB_OK;
 	if (err != KB_OK)
 		return fail(reason, stage, "folder cannot be read");
-	if (n == HOOK_MAX)
-		log_warn("hooks: %s may have more than %d entries; later ones do not run", dir,
-			 HOOK_MAX);
+	if (n > HOOK_MAX)
+		return fail(reason, stage, "too many hooks");
+	for (unsigned i = 0; i < n; i++)
+		if (strlen(names[i]) > HOOK_NAME_MAX)
+			return fail(reason, names[i], "name too long");
 	make_vars(&vars, stage, env);
 	for (unsigned i = 0; i < n; i++) {
 		if (is_hook(dir, names[i]))

@@ -25,7 +25,8 @@
 
 #define HOOK_DIR	"/usr/lib/keelboot/hooks"
 #define HOOK_REASON_MAX STATE_STR_MAX
-#define HOOK_MAX	32 /* hooks of a stage */
+#define HOOK_MAX	32 /* files in the folder of a stage */
+#define HOOK_NAME_MAX	62 /* bytes of a hook's name */
 
 /* NULL is "". */
 struct hook_env {
@@ -50,9 +51,13 @@ struct hook_env {
  * '.' or end with '~' are ignored). Each may take timeout_s of time and of processor; its whole
  * session is killed then, and also whatever it leaves behind when it ends.
  *
+ * A folder with more than HOOK_MAX entries, or with a longer name than HOOK_NAME_MAX, is a failure,
+ * and nothing of it runs: a check that would be left out is not passed.
+ *
  * KB_OK: all succeeded, or there are none. Else the first failure, KB_ECHECK, with reason
  * (HOOK_REASON_MAX + 1 bytes; untouched on KB_OK): "hook NAME: exit 1", "hook NAME: signal 11",
- * "hook NAME: timed out", "hook NAME: cannot be started".
+ * "hook NAME: timed out", "hook NAME: cannot be started",
+ * "hook NAME: name too long", "hook STAGE: too many hooks".
  */
 enum kb_err hook_run_dir(const char *stage, const struct hook_env *env, unsigned timeout_s,
 			 char *reason) KB_MUST_CHECK;

@@ -40,7 +40,8 @@ bool os_executable_in(const char *root, const char *path);
 /* Where a symbolic link points; ended by NUL. KB_ENOENT, KB_EINVAL (no link), KB_ENOSPC. */
 enum kb_err os_readlink(const char *path, char *buf, size_t size) KB_MUST_CHECK;
 /* Fills names (each of 64 bytes) with the entries of a folder except "." and "..", sorted by name;
- * *n of them, at most max (then the first ones by name). Longer names are passed over. */
+ * *n of them, at most max (then the first ones by name). A longer name is cut: one of 63 bytes may
+ * be the beginning of another. */
 enum kb_err os_list(const char *path, char (*names)[64], unsigned max, unsigned *n) KB_MUST_CHECK;
 /* Bytes available to root / all, of the file system at path. */
 enum kb_err os_free_space(const char *path, uint64_t *free_bytes, uint64_t *total) KB_MUST_CHECK;

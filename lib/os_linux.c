@@ -257,10 +257,8 @@ enum kb_err os_list(const char *path, char (*names)[NAME_SIZE], unsigned max, un
 			const struct os_dirent *d = (const void *)(buf + at);
 
 			at += d->reclen;
-			if (strcmp(d->name, ".") == 0 || strcmp(d->name, "..") == 0 ||
-			    strlen(d->name) >= NAME_SIZE)
-				continue;
-			insert_name(names, max, n, d->name);
+			if (strcmp(d->name, ".") != 0 && strcmp(d->name, "..") != 0)
+				insert_name(names, max, n, d->name);
 		}
 	}
 }

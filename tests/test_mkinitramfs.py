@@ -383,8 +383,26 @@ def test_hooks_that_cannot_run_are_refused(make, tmp_path, static):
     shutil.copy(static / "static", hook)
     make("--hooks", tmp_path / "hooks")
     shutil.copy(static / "static", tmp_path / "hooks/stray")
-    assert "stray: --hooks takes a folder of folders" in make("--hooks", tmp_path / "hooks",
-                                                              expect=1, name="y").stderr
+    assert "stray: not a stage" in make("--hooks", tmp_path / "hooks", expect=1, name="y").stderr
+
+
+def test_hooks_that_would_be_left_out_are_refused(make, tmp_path, static):
+    """One more than a device runs, a longer name than it reads, a stage that it does not know."""
+    folder = tmp_path / "hooks/post-mount.d"
+    folder.mkdir(parents=True)
+    for number in range(32):
+        shutil.copy(static / "static", folder / f"{number:02}-check")
+    make("--hooks", tmp_path / "hooks")
+    shutil.copy(static / "static", folder / "99-check")
+    assert "at most 32 hooks" in make("--hooks", tmp_path / "hooks", expect=1, name="y").stderr
+    (folder / "99-check").unlink()
+    (folder / "00-check").rename(folder / ("n" * 62))
+    make("--hooks", tmp_path / "hooks", name="z")
+    (folder / ("n" * 62)).rename(folder / ("n" * 63))
+    assert "at most 62 bytes" in make("--hooks", tmp_path / "hooks", expect=1, name="y").stderr
+    folder.rename(tmp_path / "hooks/postmount.d")
+    result = make("--hooks", tmp_path / "hooks", expect=1, name="y")
+    assert "postmount.d: not a stage" in result.stderr and "post-mount.d" in result.stderr
 
 
 def test_paths_stay_in_the_image(make, static):

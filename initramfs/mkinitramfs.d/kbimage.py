@@ -12,7 +12,8 @@ HELPER = "usr/lib/keelboot/keelboot-helper"
 GUARDIAN = "usr/lib/keelboot/keelboot-guardian"
 CONF = "etc/keelboot/system.conf"
 HOOKS = "usr/lib/keelboot/hooks"
-STAGE = re.compile(r"^[a-z][a-z0-9-]*\.d$")
+STAGES = ("pre-update.d", "pre-mount.d", "post-mount.d", "exhausted.d")
+HOOK_MAX, HOOK_NAME_MAX = 32, 62        # of hooks/hook.h
 KEYS = (b"PUBLIC KEY", b"CERTIFICATE")
 CHECK_CONF = "etc/keelboot/checks"
 CHECK_COMMON = "usr/lib/keelboot/checks.sh"
@@ -128,21 +129,32 @@ class Image:
         return len(files)
 
     def hooks(self, folder) -> int:
-        """A folder with post-mount.d/ and the like in it."""
+        """A folder with folders of STAGES in it."""
         count = 0
         for stage in sorted(self._listing(folder, "hooks").iterdir()):
-            if not stage.is_dir() or not STAGE.match(stage.name):
-                raise ImageError(f"{stage}: --hooks takes a folder of folders such as "
-                                 "post-mount.d/")
+            if not stage.is_dir() or stage.name not in STAGES:
+                raise ImageError(f"{stage}: not a stage; --hooks takes a folder with these "
+                                 f"folders: {', '.join(STAGES)}")
             for file in sorted(stage.iterdir()):
                 if file.name.startswith(".") or file.name.endswith("~"):
                     continue
                 if not file.is_file() or not os.access(file, os.X_OK):
                     raise ImageError(f"{file}: not executable; chmod +x it, or take it out of "
                                      f"{stage}")
-                self.program(f"{HOOKS}/{stage.name}/{file.name}", file, read(file, "a hook"))
+                self._hook(stage.name, file.name, file, read(file, "a hook"))
                 count += 1
         return count
+
+    def _hook(self, stage: str, name: str, source: Path, data: bytes) -> None:
+        """The device would run nothing of a stage that breaks its bounds, and reject every slot."""
+        if len(os.fsencode(name)) > HOOK_NAME_MAX:
+            raise ImageError(f"{source}: a hook's name has at most {HOOK_NAME_MAX} bytes; give it "
+                             "a shorter one")
+        folder = f"{HOOKS}/{stage}/"
+        if sum(path.startswith(folder) for path, _, _ in self.programs) == HOOK_MAX:
+            raise ImageError(f"{source}: a stage has at most {HOOK_MAX} hooks; let one of {stage} "
+                             "call the others")
+        self.program(folder + name, source, data)
 
     def check(self, folder: Path, what: str) -> None:
         """NAME or NAME=FILE: a shipped check, where its head says that it belongs, with what it
@@ -156,7 +168,7 @@ class Image:
         if head.get("conf") == "required" and not conf:
             raise ImageError(f"--check {name}: wants a file, as --check {name}=FILE; "
                              f"{folder / name} says what stands in it")
-        self.program(f"{HOOKS}/{head['stage']}.d/{head['order']}-{name}", folder / name, data)
+        self._hook(f"{head['stage']}.d", f"{head['order']}-{name}", folder / name, data)
         if not self.archive.has(CHECK_COMMON):
             self.archive.file(CHECK_COMMON, read(folder / "common.sh", "the checks"),
                               source=str(folder / "common.sh"))

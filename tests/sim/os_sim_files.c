@@ -286,8 +286,10 @@ enum kb_err os_list(const char *path, char (*names)[NAME_LEN], unsigned max, uns
 		    file[i].path[len] != '/')
 			continue;
 		nlen = strcspn(name, "/");
-		if (nlen == 0 || nlen >= NAME_LEN)
+		if (nlen == 0)
 			continue;
+		if (nlen >= NAME_LEN)
+			nlen = NAME_LEN - 1;
 		for (unsigned k = 0; k < found && !twice; k++)
 			twice = strlen(all[k]) == nlen && memcmp(all[k], name, nlen) == 0;
 		if (!twice)

@@ -41,9 +41,9 @@ static int bare_machine(void **state)
 
 static void add(const char *name, struct os_sim_child c)
 {
-	static char paths[8][128];
+	static char paths[64][128];
 	static unsigned n;
-	char *path = paths[n++ % 8];
+	char *path = paths[n++ % 64];
 
 	snprintf(path, sizeof(paths[0]), D "/%s", name);
 	os_sim_exec(path);
@@ -59,6 +59,40 @@ static void no_folder_and_no_hooks_are_fine(void **state)
 	assert_int_equal(hook_run_dir("post-mount", &env, 10, reason), KB_OK);
 	assert_string_equal(reason, "untouched");
 	assert_int_equal(os_sim_count("spawn"), 0);
+}
+
+static void a_stage_that_cannot_run_whole_fails(void **state)
+{
+	char name[80];
+
+	(void)state;
+	for (unsigned i = 0; i < HOOK_MAX; i++) {
+		snprintf(name, sizeof(name), "%02u", i);
+		add(name, (struct os_sim_child){ 0 });
+	}
+	assert_int_equal(hook_run_dir("post-mount", &env, 10, reason), KB_OK);
+	assert_int_equal(os_sim_count("spawn"), HOOK_MAX);
+	add("99", (struct os_sim_child){ .status = 1 << 8 });
+	assert_int_equal(hook_run_dir("post-mount", &env, 10, reason), KB_ECHECK);
+	assert_string_equal(reason, "hook post-mount: too many hooks");
+	assert_int_equal(os_sim_count("spawn"), HOOK_MAX);
+}
+
+static void a_name_that_is_too_long_fails_the_stage(void **state)
+{
+	char name[64];
+
+	(void)state;
+	memset(name, 'n', 63);
+	name[HOOK_NAME_MAX] = '\0';
+	add(name, (struct os_sim_child){ 0 });
+	assert_int_equal(hook_run_dir("post-mount", &env, 10, reason), KB_OK);
+	name[HOOK_NAME_MAX] = 'n';
+	name[HOOK_NAME_MAX + 1] = '\0';
+	add(name, (struct os_sim_child){ .status = 1 << 8 });
+	assert_int_equal(hook_run_dir("post-mount", &env, 10, reason), KB_ECHECK);
+	assert_non_null(strstr(reason, ": name too long"));
+	assert_int_equal(os_sim_count("spawn"), 1);
 }
 
 static void they_run_in_the_order_of_their_names(void **state)
@@ -175,6 +209,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup(f, bare_machine)
 	const struct CMUnitTest tests[] = {
 		T(no_folder_and_no_hooks_are_fine),
+		T(a_stage_that_cannot_run_whole_fails),
+		T(a_name_that_is_too_long_fails_the_stage),
 		T(they_run_in_the_order_of_their_names),
 		T(the_first_failure_stops_the_stage),
 		T(a_signal_and_a_program_that_does_not_start_are_failures),
