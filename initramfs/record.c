@@ -86,10 +86,11 @@ void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask
 	enum kb_err err;
 
 	r->file.fd = -1;
+	r->dev = dev;
 	r->unsure = false;
 	if (dev[0] == '\0') {
-		log_err("state: no state partition on the disk; booting without (create one: see "
-			"docs/STATE.md)");
+		log_err("state: no state partition on the disk; booting without "
+			"(`keelboot state init` makes one)");
 		without_store(r, nslots, mountable);
 		return;
 	}
@@ -144,7 +145,8 @@ enum kb_err record_save(struct record *r, struct state *s)
 	r->unsure = true;
 	err = store_save(&r->store, s);
 	if (err != KB_OK) {
-		log_err("state: unable to write: %s", err_text(err));
+		log_err("state: unable to write to %s: %s; nothing is counted", r->dev,
+			err_text(err));
 		r->health = RECORD_UNWRITABLE;
 		return err;
 	}

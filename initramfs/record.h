@@ -18,6 +18,7 @@ enum record_health {
 
 struct record {
 	struct bdev_file file;
+	const char *dev; /* its path, for messages; the caller's */
 	struct store store;
 	struct state s;	   /* as this boot sees it: settled, charged */
 	struct state disk; /* as it was last known to be durable */
@@ -28,7 +29,7 @@ struct record {
 };
 
 /*
- * Opens the state partition dev ("" if there is none) and loads it. A blank or lost state is made
+ * Opens the state partition dev ("" if there is none), which has to stay, and loads it. A blank or lost state is made
  * anew from manifests and `mountable`, and saved. A partition that is read-only is read all the
  * same. Never fails: without a usable partition r->s is an unnamed trial for each mountable slot,
  * which cannot be saved.

@@ -27,10 +27,10 @@ static const char *hopeless(const struct boot *b)
 {
 	if (b->rec.health == RECORD_MISSING)
 		return "no update can be installed, because there is no usable state partition "
-		       "(see "
-		       "docs/STATE.md)";
+		       "(`keelboot state init` makes one)";
 	if (b->rec.health == RECORD_UNWRITABLE)
-		return "no update can be installed, because the state cannot be written";
+		return "no update can be installed, because the state cannot be written "
+		       "(a failing or write-protected disk)";
 	if (removable(b) == 0)
 		return "no medium may be looked at (system.conf, keelboot.media=)";
 	return NULL;

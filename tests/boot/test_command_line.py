@@ -2,6 +2,10 @@
 """The kernel command line cannot stop a boot."""
 
 import random
+import shutil
+
+from drives import Drive
+from kbdisk import read_partition
 
 
 def test_damaged_command_line_boots(bench):
@@ -19,6 +23,24 @@ def test_damaged_command_line_boots(bench):
             assert key in text.split("Keelboot 0")[1], key
         assert bench.boot_json(vm)["warnings"]
         assert bench.causes(vm) == []
+
+
+def test_switched_off_it_starts_root_as_it_stands(bench):
+    """No choice, no count; and a stick with a copy of the slot's label is not taken for it."""
+    disk = bench.disk("1.0", "2.0 nomark", good="a")
+    copy = bench.work / "copy.img"
+    shutil.copy(disk, copy)
+    before = read_partition(disk, "keelboot-state")
+    line = "keelboot.enable=0 root=PARTLABEL=root-b"
+    with bench.machine(disk, drives=[Drive(copy, bus="usb", name="copy")], append=line) as vm:
+        vm.expect(r"keelboot\.enable=0: no update, no choice of a slot")
+        vm.expect(r"system 2\.0 is ready")
+        assert bench.ask(vm, "cat /proc/mounts").count("/dev/vda4 / ") == 1
+    assert read_partition(disk, "keelboot-state") == before
+    with bench.machine(None, drives=[Drive(copy, bus="usb", name="copy")],
+                       append=f"{line} keelboot.timeout=3") as vm:
+        vm.expect(r"root=PARTLABEL=root-b was only on USB for 3 s; \[system\] usb-disk=yes")
+        vm.expect(r"unable to boot")
 
 
 def test_slot_of_the_command_line_is_booted_uncounted(bench):

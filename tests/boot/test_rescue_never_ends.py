@@ -34,5 +34,5 @@ def test_without_a_state_partition_it_says_that_no_stick_helps(bench):
     stick = bench.stick(bench.bundle("2.0"))
     with bench.machine(disk, initrd=initrd, drives=[stick]) as vm:
         vm.expect(r"rescue: no update can be installed, because there is no usable state partition "
-                  r"\(see docs/STATE\.md\); restarting in \d+ s", 90)
+                  r"\(`keelboot state init` makes one\); restarting in \d+ s", 90)
         assert "looking at source" not in vm.boot_text()

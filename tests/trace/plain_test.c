@@ -27,6 +27,33 @@ static void plain_root_is_writable_only_if_asked(void **ctx)
 	assert_once("mount " SLOT_B_DEV " /sysroot ext4");
 }
 
+/* A stick with a copy of the device's partitions is no device, here as everywhere. */
+static void plain_root_is_not_taken_from_a_stick(void **ctx)
+{
+	struct os_sim_disk stick = machine_stick();
+
+	(void)ctx;
+	os_sim_disk(&stick);
+	machine.cmdline = "keelboot.enable=0 root=/dev/sda keelboot.timeout=3\n";
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_absent("mount /dev/sda");
+	assert_once("# keelboot.enable=0: root=/dev/sda was only on USB for 3 s; "
+		    "[system] usb-disk=yes");
+}
+
+static void plain_root_on_usb_is_taken_if_allowed(void **ctx)
+{
+	struct os_sim_disk stick = machine_stick();
+
+	(void)ctx;
+	os_sim_disk(&stick);
+	os_sim_fs_file("/dev/sda", "/sbin/init", NULL);
+	machine.conf = "[system]\nusb-disk=yes\n";
+	machine.cmdline = "keelboot.enable=0 root=/dev/sda\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("mount /dev/sda /sysroot vfat ro");
+}
+
 static void plain_root_that_never_comes_reboots(void **ctx)
 {
 	(void)ctx;
@@ -70,6 +97,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(plain_root_is_mounted_and_nothing_counted),
 		T(plain_root_is_writable_only_if_asked),
+		T(plain_root_is_not_taken_from_a_stick),
+		T(plain_root_on_usb_is_taken_if_allowed),
 		T(plain_root_that_never_comes_reboots),
 		T(plain_boot_without_root_says_so),
 		T(quiet_log_tells_what_is_wrong_only),
