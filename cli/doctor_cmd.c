@@ -76,6 +76,7 @@ static void look(struct doctor *doc, json_object *boot)
 	doctor_kernel(doc);
 	doctor_state(doc);
 	doctor_slots(doc);
+	doctor_mounts(doc);
 	doctor_update(doc);
 }
 

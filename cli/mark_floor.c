@@ -1,63 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/device_manifest.h"
 #include "cli/mark.h"
 
 #include "lib/log.h"
-#include "update/reader.h"
-
-#include <string.h>
-
-static uint8_t blob[STORE_MANIFEST_MAX] __attribute__((aligned(BDEV_ALIGN)));
-static struct manifest manifest;
-
-static bool digest_fits(const struct reader_header *h)
-{
-	uint8_t found[DIGEST_LEN];
-	struct digest digest;
-	enum kb_err e;
-
-	if (digest_init(&digest) != KB_OK)
-		return false;
-	e = digest_buf(&digest, blob + h->manifest_off, h->manifest_len, found);
-	digest_free(&digest);
-	return e == KB_OK && memcmp(found, h->manifest_digest, DIGEST_LEN) == 0;
-}
-
-/*
- * It was verified when it was installed. Since then only the medium could change it, which its
- * digest tells; who can write the state partition on purpose can write the floor as well.
- */
-static enum kb_err parse(size_t len)
-{
-	struct reader_header h;
-	uint64_t end;
-	char why[160];
-
-	if (len < READER_HEADER_LEN)
-		return KB_EFORMAT;
-	TRY(reader_header_parse(&h, blob));
-	if (__builtin_add_overflow(h.manifest_off, h.manifest_len, &end) || end > len)
-		return KB_EFORMAT;
-	if (!digest_fits(&h))
-		return KB_EDIGEST;
-	return manifest_parse(&manifest, (const char *)blob + h.manifest_off, h.manifest_len, why,
-			      sizeof(why));
-}
 
 uint64_t mark_floor(struct device *d, int slot)
 {
-	const struct state_slot *s = &d->state.slot[slot];
-	struct store_manifest m;
-	enum kb_err e = store_manifest_read(&d->store, slot, &m, blob, sizeof(blob));
+	const struct manifest *m;
+	enum kb_err e = device_manifest_read(d, slot, &m);
 
-	if (e == KB_EBLANK)
-		return 0;
-	if (e == KB_OK && (!s->has_release || memcmp(m.release, s->release, STATE_ID_LEN) != 0))
-		return 0;
 	if (e == KB_OK)
-		e = parse(m.len);
-	if (e == KB_OK)
-		return manifest.floor;
-	log_warn("slot %c: its stored manifest cannot be used (%s): the rollback floor stays",
-		 state_slot_letter(slot), err_text(e));
+		return m->floor;
+	if (e != KB_EBLANK)
+		log_warn("slot %c: its stored manifest cannot be used (%s): the rollback floor "
+			 "stays",
+			 state_slot_letter(slot), err_text(e));
 	return 0;
 }

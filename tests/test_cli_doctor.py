@@ -3,7 +3,9 @@
 import gzip
 import json
 import re
+import shutil
 import struct
+import subprocess
 
 import pytest
 from test_cli import (FAILURE, MIB, OK, REGIONS, TOP, crc32c, edit, make_device, make_factory,
@@ -12,6 +14,7 @@ from test_cli import (FAILURE, MIB, OK, REGIONS, TOP, crc32c, edit, make_device,
 __all__ = ["make_device", "make_factory"]
 OPTIONS = ("BLK_DEV_INITRD", "DEVTMPFS", "TMPFS", "NAMESPACES", "SECCOMP_FILTER", "MEMFD_CREATE",
            "WATCHDOG", "WATCHDOG_SYSFS", "PSTORE", "MAGIC_SYSRQ")
+FILESYSTEMS = "nodev\tsysfs\n\text4\n\tvfat\nnodev\tpstore\n\texfat"
 WATCHDOG = "sys/class/watchdog/watchdog0"
 
 
@@ -27,6 +30,8 @@ class Board:
                 "proc/sys/kernel/panic_on_oops": "1",
                 "proc/sys/kernel/osrelease": "6.1.0-test",
                 "proc/uptime": "100.00 90.00",
+                "proc/filesystems": FILESYSTEMS,
+                "sys/module/dm_verity/parameters/prefetch_cluster": "262144",
                 "boot/config-6.1.0-test": "".join(f"CONFIG_{o}=y\n" for o in OPTIONS),
                 "sys/module/watchdog/parameters/stop_on_reboot": "0",
                 "sys/module/pstore/parameters/backend": "ramoops",
@@ -111,6 +116,8 @@ def test_a_finding_in_text_has_its_fix_below_and_errors_come_first(board):
     (f"{WATCHDOG}/options", "0x8080", "note", "watchdog-no-cause"),
     (f"{WATCHDOG}/options", "0x80a0", "warning", "watchdog-stops-on-close"),
     ("run/systemd/system/x", "", "warning", "watchdog-systemd"),
+    ("proc/filesystems", "\text4\n\tvfat", "warning", "kernel-filesystem"),
+    ("proc/filesystems", "nodev\text4\n\tvfat\n\texfat", "error", "kernel-filesystem"),
 ])
 def test_what_the_kernel_tells(board, path, text, severity, finding):
     board.put(path, text)
@@ -203,6 +210,84 @@ def test_kernel_options_are_read_from_proc_first(board):
         gzip.compress("".join(f"CONFIG_{o}=m\n" for o in OPTIONS if o != "SECCOMP_FILTER").encode()
                       + b"# CONFIG_SECCOMP_FILTER is not set\n" * 9000))
     assert board.findings() == {("error", "kernel-option")}
+
+
+@pytest.fixture(name="verified", scope="session")
+def make_verified(tmp_path_factory):
+    """A bundle of an ext4 behind dm-verity, and the key that it is signed with."""
+    path = tmp_path_factory.mktemp("verified")
+    image = path / "root.img"
+    with open(image, "wb") as file:
+        file.truncate(4 * MIB)
+    subprocess.run(["/usr/sbin/mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal", image], check=True)
+    run("key", "generate", "-o", path / "release")
+    result = run("bundle", "create", "-o", path / "out.keel", "--compatible", "test-board", "--version", "1.0",
+                 "--sequence", 10, "--image", f"root={image}", "--verity", "--key", path / "release.key")
+    assert result.returncode == OK, result.stderr
+    return path / "out.keel"
+
+
+def install(board, bundle):
+    """Slot a holds that bundle."""
+    shutil.copy(bundle.parent / "release.pem", board.dev.root / "etc/keelboot/keys/release.pem")
+    board.dev.init("--force", "--good", "a", "--bundle", bundle)
+    edit(board.dev, disk="/devices/pci0000:00/nvme0", b_st="good")
+
+
+def told(board, finding):
+    result = run(*board.dev.options(), "doctor", "--sys-root", board.sys, "--json")
+    return [f for f in json.loads(result.stdout)["findings"] if f["id"] == finding]
+
+
+def test_a_root_hash_wants_dm_verity(board, verified):
+    shutil.rmtree(board.sys / "sys/module/dm_verity")
+    assert board.findings() == set(), "no slot has one"
+    install(board, verified)
+    assert board.findings(FAILURE) == {("error", "kernel-dm-verity")}
+    finding, = told(board, "kernel-dm-verity")
+    assert finding["text"].startswith("slot a: ") and "--module-set verity" in finding["fix"]
+    assert "CONFIG_DM_VERITY=y" in finding["fix"]
+    board.put("sys/module/dm_verity/parameters/prefetch_cluster", "262144")
+    assert board.findings() == set()
+
+
+def test_a_slot_wants_the_file_system_that_its_manifest_names(board, verified):
+    board.dev.configure("[source.data]\nenabled=no\n")
+    board.put("proc/filesystems", "\tsquashfs\n\tvfat\n\texfat\n\text4x\n\tmyext4\nnodev\text3")
+    assert board.findings() == set(), "nothing tells what is in the slots"
+    install(board, verified)
+    finding, = told(board, "kernel-filesystem")
+    assert finding["text"] == "slot a: the kernel has no ext4: the slot does not mount"
+    assert finding["fix"] == ("pack its module into the initramfs (mkinitramfs --module-set ext4), or build the "
+                              "kernel with CONFIG_EXT4_FS=y")
+    # A slot that is not used wants nothing; what the configuration says goes before the manifest.
+    edit(board.dev, a_st="bad")
+    assert not told(board, "kernel-filesystem")
+    edit(board.dev, a_st="good")
+    board.dev.configure("[source.data]\nenabled=no\n[system]\nroot-filesystem=squashfs\n")
+    assert board.findings() == set()
+
+
+def test_a_file_system_that_mkinitramfs_has_no_set_for(board):
+    board.dev.configure("[source.data]\nfilesystem=f2fs\n[source.usb]\nfilesystems=none\n"
+                        "[source.sd]\nenabled=no\n")
+    board.put("proc/filesystems", "\text4")
+    finding, = told(board, "kernel-filesystem")
+    assert finding["severity"] == "error" and "mkinitramfs --module f2fs" in finding["fix"]
+
+
+def test_media_want_the_file_systems_of_the_configuration(board):
+    board.put("proc/filesystems", "\text4\n\tvfat")
+    assert [f["text"].split("]")[0] for f in told(board, "kernel-filesystem")] == ["[source.usb", "[source.sd"]
+    assert all("take it out of the configuration" in f["fix"] for f in told(board, "kernel-filesystem"))
+    board.dev.configure("[source.usb]\nfilesystems=vfat\n[source.sd]\nfilesystems=vfat\n")
+    assert board.findings() == set()
+
+
+def test_where_keelboot_did_not_boot_nobody_loaded_the_modules(board):
+    board.put("proc/filesystems", "nodev\tsysfs")
+    (board.dev.run / "slot").unlink()
+    assert not told(board, "kernel-filesystem")
 
 
 @pytest.mark.parametrize("name", ["dev", "acme-dev-2026", "Test.key", "demo_1"])
