@@ -8,6 +8,7 @@ import pytest
 from kbdevice import run
 from kbdisk import read_partition, write_partition
 
+DOCTOR = "keelboot doctor --json || true"
 VERITY = ("virtio", "usb", "ext4", "squashfs", "erofs", "vfat", "verity")
 
 
@@ -58,6 +59,18 @@ def test_slot_with_a_root_hash_boots_through_verity_on_trial_and_when_it_is_good
         vm.expect(r"keelboot: slot b: dm-verity on /dev/vda4")
         bench.up(vm, "5.0", "b")
         assert root_of(bench, vm) == "/dev/dm-0 ext4"
+        assert "kernel-dm-verity" not in bench.ask(vm, DOCTOR)
+
+
+def test_slot_with_a_root_hash_is_passed_over_without_dm_verity(bench):
+    """The lean initramfs has no module for it."""
+    disk = bench.disk("1.0", verity_bundle(bench, "5.0"))
+    with bench.machine(disk) as vm:
+        vm.expect(r"keelboot: slot b: unable to open /dev/vda4 through dm-verity: .*"
+                  r"mkinitramfs --module-set verity")
+        bench.up(vm, "1.0", "a")
+        assert bench.status(vm)["booted"]["reason"].startswith("b: no dm-verity")
+        assert '"kernel-dm-verity"' in bench.ask(vm, DOCTOR)
 
 
 @pytest.mark.parametrize("version, filesystem", [("6.0", "squashfs"), ("7.0", "erofs")])
