@@ -154,6 +154,9 @@ install: all ## install below DESTDIR and PREFIX (default /usr)
 	install -m 755 $(B)/init $(B)/keelboot-helper $(B)/keelboot-guardian initramfs/mkinitramfs $(DESTDIR)$(LIBDIR)/
 	install -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d
 	install -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
+	install -d $(DESTDIR)$(LIBDIR)/qemu
+	install -m 755 qemu/run qemu/bootloop qemu/kernel qemu/mkdisk $(DESTDIR)$(LIBDIR)/qemu/
+	install -m 644 qemu/*.py $(DESTDIR)$(LIBDIR)/qemu/
 	install -D -m 644 cli/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keelboot
 	install -d $(DESTDIR)$(LIBDIR)/checks
 	install -m 755 hooks/checks/* $(DESTDIR)$(LIBDIR)/checks/
@@ -163,7 +166,7 @@ install: all ## install below DESTDIR and PREFIX (default /usr)
 uninstall: ## remove what install put there (configuration and keys stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian mkinitramfs)
-	rm -rf $(DESTDIR)$(LIBDIR)/mkinitramfs.d $(DESTDIR)$(LIBDIR)/checks
+	rm -rf $(addprefix $(DESTDIR)$(LIBDIR)/,mkinitramfs.d checks qemu)
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keelboot
 	-rmdir $(DESTDIR)$(LIBDIR)/hooks $(DESTDIR)$(LIBDIR) 2>/dev/null
 	for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done

@@ -4,7 +4,7 @@
 
 _keelboot_words() {
 	case $1 in
-	'') echo status mark stage unstage install switch history check doctor check-config state bundle key version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	'') echo status mark stage unstage install switch history check doctor check-config state bundle key image version help --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	status) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	mark) echo bad booted clean good other --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	stage) echo --progress --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
@@ -25,8 +25,9 @@ _keelboot_words() {
 	key) echo generate show ;;
 	'key generate') echo --help --output --type ;;
 	'key show') echo --help --output --type ;;
+	image) echo boot build --conf --disk --help --initrd --keys --watchdog --conf-root --offset --run-dir --size --slot --state --verbose --wait ;;
 	version) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
-	help) echo status mark stage unstage install switch history check doctor check-config state bundle key version help ;;
+	help) echo status mark stage unstage install switch history check doctor check-config state bundle key image version help ;;
 	esac
 }
 

@@ -122,6 +122,7 @@ static void fill_job(struct install_args *in, const struct keyring *keys, int fd
 		.ctx = &in->progress,
 		.target = STATE_NONE,
 	};
+	snprintf(in->progress.file, sizeof(in->progress.file), "%s/progress", d.opts->run_dir);
 	add_parts();
 }
 

@@ -2,6 +2,7 @@
 #include "cli/main.h"
 
 #include "cli/bundle.h"
+#include "cli/image.h"
 #include "cli/key.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -106,6 +107,7 @@ static const struct verb verbs[] = {
 	  "              --good a --version 1.0 --sequence 10\n" },
 	{ "bundle", NULL, bundle_main, "make, sign, check and take apart bundles (host)", NULL },
 	{ "key", NULL, key_main, "make keys to sign bundles with (host)", NULL },
+	{ "image", NULL, image_main, "make an initramfs, and run it in QEMU (host)", NULL },
 	{ "version", version_cmd, NULL, "the version of this program",
 	  "Usage: keelboot version\n" },
 	{ "help", help_cmd, NULL, "this list, or the help of a verb",

@@ -63,6 +63,27 @@ static void show_json(const struct output_progress *p, uint64_t done, uint64_t t
 		return; /* told; the job goes on, whoever listens */
 }
 
+/* For whoever shows it on a screen of the device. Nothing depends on it, so no failure is told. */
+static void publish(struct output_progress *p, const char *phase, uint64_t done, uint64_t total)
+{
+	unsigned percent = percent_of(done, total);
+	char fresh[sizeof(p->file) + 4], line[160];
+	int len;
+
+	if (p->file[0] == '\0' || (p->published != NULL && p->published_percent == percent &&
+				   strcmp(p->published, phase) == 0))
+		return;
+	p->published = phase;
+	p->published_percent = percent;
+	len = snprintf(
+		line, sizeof(line),
+		"{\"schema\":1,\"phase\":\"%s\",\"percent\":%u,\"done\":%ju,\"total\":%ju}\n",
+		phase, percent, (uintmax_t)done, (uintmax_t)total);
+	snprintf(fresh, sizeof(fresh), "%s.new", p->file);
+	if (os_write_file(fresh, line, (size_t)len) == KB_OK)
+		(void)rename(fresh, p->file);
+}
+
 /* Whether it is time for another picture. */
 static bool is_due(const struct output_progress *p, unsigned percent, uint64_t now)
 {
@@ -97,6 +118,13 @@ static void show(struct output_progress *p, uint64_t done, uint64_t total)
 		fprintf(stderr, "%s %u%%\n", p->phase, percent);
 }
 
+static void close_bar(struct output_progress *p)
+{
+	if (p->bar_open)
+		fputc('\n', stderr);
+	p->bar_open = false;
+}
+
 void output_progress_step(struct output_progress *p, const char *phase, uint64_t done,
 			  uint64_t total)
 {
@@ -105,13 +133,14 @@ void output_progress_step(struct output_progress *p, const char *phase, uint64_t
 
 	if (p->mode == OUTPUT_PROGRESS_AUTO)
 		p->mode = isatty(STDERR_FILENO) ? OUTPUT_PROGRESS_BAR : OUTPUT_PROGRESS_LINES;
+	publish(p, phase, done, total);
 	if (p->mode == OUTPUT_PROGRESS_NONE || (!fresh && !is_due(p, percent_of(done, total), now)))
 		return;
 	/* A phase that another follows was done. */
 	if (fresh && p->phase != NULL && p->shown_percent < 100)
 		show(p, p->total, p->total);
 	if (fresh)
-		output_progress_end(p);
+		close_bar(p);
 	p->phase = phase;
 	p->shown_ms = now;
 	show(p, done, total);
@@ -119,9 +148,9 @@ void output_progress_step(struct output_progress *p, const char *phase, uint64_t
 
 void output_progress_end(struct output_progress *p)
 {
-	if (p->bar_open)
-		fputc('\n', stderr);
-	p->bar_open = false;
+	close_bar(p);
+	if (p->published != NULL && os_unlink(p->file) == KB_OK)
+		p->published = NULL;
 }
 
 void output_progress_result(json_object *o, int code)

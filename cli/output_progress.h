@@ -19,6 +19,11 @@ struct output_progress {
 	unsigned shown_percent;
 	uint64_t total; /* of the phase */
 	bool bar_open;	/* the cursor is behind a bar */
+	/* Where it stands for other programs to read: one line of JSON, replaced as a whole;
+	 * "" none. A folder that is not there is none, too. */
+	char file[256];
+	const char *published; /* the phase in the file; NULL: there is no file */
+	unsigned published_percent;
 };
 
 /* "auto", "bar", "plain", "json", "none". KB_EINVAL, which it has told. */
@@ -29,7 +34,7 @@ enum kb_err output_progress_parse(struct output_progress *p, const char *mode) K
 void output_progress_step(struct output_progress *p, const char *phase, uint64_t done,
 			  uint64_t total);
 
-/* Ends a bar, so that other lines can follow. */
+/* Ends a bar, so that other lines can follow, and removes the file. */
 void output_progress_end(struct output_progress *p);
 
 /*

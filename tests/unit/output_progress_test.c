@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/output_progress.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char dir[] = "/tmp/output_progress.XXXXXX";
+static struct output_progress p;
+
+static int set_up(void **state)
+{
+	(void)state;
+	strcpy(strchr(dir, '.'), ".XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	p = (struct output_progress){ .mode = OUTPUT_PROGRESS_NONE };
+	snprintf(p.file, sizeof(p.file), "%s/progress", dir);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	output_progress_end(&p);
+	return rmdir(dir); /* fails if something was left in it */
+}
+
+static const char *published(void)
+{
+	static char line[256];
+	int fd = open(p.file, O_RDONLY);
+	ssize_t len = fd < 0 ? 0 : read(fd, line, sizeof(line) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	line[len > 0 ? len : 0] = '\0';
+	return line;
+}
+
+static void others_can_read_how_far_it_is(void **state)
+{
+	(void)state;
+	output_progress_step(&p, "verify", 0, 1000);
+	assert_string_equal(published(), "{\"schema\":1,\"phase\":\"verify\",\"percent\":0,"
+					 "\"done\":0,\"total\":1000}\n");
+	output_progress_step(&p, "verify", 9, 1000); /* less than a percent further */
+	assert_non_null(strstr(published(), "\"done\":0,"));
+	output_progress_step(&p, "verify", 1000, 1000);
+	assert_non_null(strstr(published(), "\"percent\":100,\"done\":1000,"));
+	output_progress_step(&p, "write", 1000, 1000);
+	assert_non_null(strstr(published(), "\"phase\":\"write\",\"percent\":100,"));
+	output_progress_end(&p);
+	assert_string_equal(published(), "");
+}
+
+static void nothing_depends_on_its_folder(void **state)
+{
+	(void)state;
+	snprintf(p.file, sizeof(p.file), "%s/none/progress", dir);
+	output_progress_step(&p, "write", 1, 2);
+	output_progress_end(&p);
+	p.file[0] = '\0';
+	output_progress_step(&p, "write", 2, 2);
+	output_progress_end(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(others_can_read_how_far_it_is, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(nothing_depends_on_its_folder, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests_name("output_progress", tests, NULL, NULL);
+}
