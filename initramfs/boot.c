@@ -98,7 +98,7 @@ static void load_modules(struct boot *b)
 
 void boot_hand_over_watchdog(struct boot *b)
 {
-	if (wdt_hand_over(&b->wdt, watchdog_s(b)) != KB_OK)
+	if (wdt_hand_over(&b->wdt, watchdog_s(b), b->conf.shutdown_deadline_s) != KB_OK)
 		log_warn("watchdog: a hang of the system that is started will not be noticed");
 }
 

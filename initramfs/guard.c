@@ -62,17 +62,20 @@ static void write_pid(const char *path, pid_t pid)
 static enum kb_err start(const struct boot *b, const int *fds, bool trial, bool feed, pid_t *pid)
 {
 	char slot[2] = { '-', '\0' }, token[24] = "0", deadline[16] = "0", watchdog[16] = "0";
+	char shutdown[16];
 	/* "@" as in https://systemd.io/ROOT_STORAGE_DAEMONS/: systemd spares it when it kills. */
 	const char *const argv[] = {
 		"@keelboot-guardian",
 		slot,
 		token,
 		deadline,
+		shutdown,
 		watchdog,
 		b->wdt.handover == CONF_HANDOVER_RELEASE ? "release" : "keep",
 		NULL,
 	};
 
+	snprintf(shutdown, sizeof(shutdown), "%" PRIu32, b->conf.shutdown_deadline_s);
 	if (trial) {
 		slot[0] = state_slot_letter(b->attempt.chosen.slot);
 		snprintf(token, sizeof(token), "%" PRIu64, b->attempt.token);

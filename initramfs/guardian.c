@@ -16,7 +16,7 @@ static void tell(const struct guardian_setup *s, const struct guardian_plan *p,
 
 	if (step == GUARDIAN_ORDERLY)
 		log_notice("slot %c was not marked good within %u s%s; rebooting", slot,
-			   s->deadline_s, p->recorded ? ": it is bad" : "; not recorded");
+			   s->terms.deadline_s, p->recorded ? ": it is bad" : "; not recorded");
 	else if (step == GUARDIAN_SYNC)
 		log_warn("the shutdown did not come to its end; forcing the reboot");
 	else if (step == GUARDIAN_KILL)
@@ -36,8 +36,7 @@ void guardian_run(const struct guardian_setup *setup, const struct guardian_ops 
 	enum guardian_result result = GUARDIAN_FAILED;
 	struct guardian_plan p;
 
-	guardian_plan_start(&p, setup->deadline_s, setup->watchdog_s, setup->release,
-			    ops->now_ms(ctx));
+	guardian_plan_start(&p, &setup->terms, ops->now_ms(ctx));
 	for (;;) {
 		enum guardian_step step = guardian_plan_next(&p, ops->now_ms(ctx));
 		enum guardian_event e;
@@ -58,29 +57,32 @@ void guardian_run(const struct guardian_setup *setup, const struct guardian_ops 
 	}
 }
 
-static bool take_number(uint64_t *out, const char *text, uint64_t max)
+static bool take_seconds(uint32_t *out, const char *text)
 {
-	return bytes_decimal(out, text, max) == KB_OK;
+	uint64_t value;
+
+	if (bytes_decimal(&value, text, SECONDS_MAX) != KB_OK)
+		return false;
+	*out = (uint32_t)value;
+	return true;
 }
 
 bool guardian_args(struct guardian_setup *s, int argc, char *const *argv)
 {
-	uint64_t deadline, watchdog;
+	struct guardian_terms *t = &s->terms;
 
-	if (argc != 6 || argv[1][0] == '\0' || argv[1][1] != '\0' ||
-	    !take_number(&s->attempt.token, argv[2], UINT64_MAX) ||
-	    !take_number(&deadline, argv[3], SECONDS_MAX) ||
-	    !take_number(&watchdog, argv[4], SECONDS_MAX))
+	if (argc != 7 || argv[1][0] == '\0' || argv[1][1] != '\0' ||
+	    bytes_decimal(&s->attempt.token, argv[2], UINT64_MAX) != KB_OK ||
+	    !take_seconds(&t->deadline_s, argv[3]) || !take_seconds(&t->shutdown_s, argv[4]) ||
+	    !take_seconds(&t->watchdog_s, argv[5]))
 		return false;
 	s->attempt.slot = argv[1][0] == '-' ? STATE_NONE : argv[1][0] - 'a';
 	if (s->attempt.slot != STATE_NONE &&
 	    (s->attempt.slot < 0 || s->attempt.slot >= STATE_SLOTS_MAX))
 		return false;
-	s->deadline_s = (uint32_t)deadline;
-	s->watchdog_s = (uint32_t)watchdog;
-	s->release = strcmp(argv[5], "release") == 0;
+	t->release = strcmp(argv[6], "release") == 0;
 	/* A deadline is for a trial, and without either there is nothing to do. */
-	if ((deadline != 0) != (s->attempt.slot != STATE_NONE && s->attempt.token != 0))
+	if ((t->deadline_s != 0) != (s->attempt.slot != STATE_NONE && s->attempt.token != 0))
 		return false;
-	return deadline != 0 || (watchdog != 0 && !s->release);
+	return t->deadline_s != 0 || (t->watchdog_s != 0 && !t->release);
 }

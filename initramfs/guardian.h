@@ -25,9 +25,7 @@ enum guardian_fd {
 
 struct guardian_setup {
 	struct guardian_attempt attempt; /* slot STATE_NONE: there is no trial */
-	uint32_t deadline_s;		 /* 0: there is no trial */
-	uint32_t watchdog_s;		 /* timeout of the one to feed; 0: none */
-	bool release;			 /* stop it at the verdict; else it is fed for ever */
+	struct guardian_terms terms;
 };
 
 struct guardian_ops {
@@ -43,6 +41,6 @@ struct guardian_ops {
 /* Guards until there is nothing left to guard. */
 void guardian_run(const struct guardian_setup *setup, const struct guardian_ops *ops, void *ctx);
 
-/* argv: slot letter or "-", token, deadline in seconds, timeout of the watchdog in seconds, and
- * "keep" or "release". False: not these. */
+/* argv: slot letter or "-", token, then in seconds the deadline, the limit of a shutdown and the
+ * timeout of the watchdog, and "keep" or "release". False: not these. */
 bool guardian_args(struct guardian_setup *s, int argc, char *const *argv);

@@ -32,14 +32,16 @@ static uint64_t now_ms(void *ctx)
 
 /* ---------------------------------------------------------------- what process 1 is */
 
-static void read_at(int dir, const char *name, char *buf, size_t size)
+static size_t read_at(int dir, const char *name, char *buf, size_t size)
 {
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	ssize_t n = fd >= 0 ? read(fd, buf, size - 1) : -1;
+	size_t len = n > 0 ? (size_t)n : 0;
 
-	buf[n > 0 ? n : 0] = '\0';
+	buf[len] = '\0';
 	if (fd >= 0)
 		close(fd);
+	return len;
 }
 
 /* Touches no memory of process 1, which might have to come from a disk first. */
@@ -59,6 +61,16 @@ bool guardian_linux_shutting_down(int proc)
 		return true;
 	read_at(proc, "1/cmdline", title, sizeof(title));
 	return strstr(title, "init [0]") != NULL || strstr(title, "init [6]") != NULL;
+}
+
+bool guardian_linux_powering_off(int proc)
+{
+	char title[64];
+	size_t len = read_at(proc, "1/cmdline", title, sizeof(title)), verb = strlen(title) + 1;
+
+	if (strstr(title, "init [0]") != NULL)
+		return true;
+	return is_systemd_shutdown(proc) && verb < len && strcmp(title + verb, "poweroff") == 0;
 }
 
 int guardian_linux_reboot_signal(int proc, int run)
@@ -126,7 +138,8 @@ static enum guardian_result run_job(const struct guardian_linux *g, enum guardia
 			       : guardian_record_bad(GUARDIAN_FD_STATE, &g->attempt, os_time_s());
 	if (job == GUARDIAN_SYNC)
 		sync();
-	else if (reboot(RB_AUTOBOOT) < 0)
+	else if (reboot(guardian_linux_powering_off(GUARDIAN_FD_PROC) ? RB_POWER_OFF
+								      : RB_AUTOBOOT) < 0)
 		log_err("the kernel refuses to reboot: %m");
 	return GUARDIAN_FAILED;
 }

@@ -22,6 +22,10 @@ void guardian_linux_init(void);
  * descriptor of /proc. */
 bool guardian_linux_shutting_down(int proc);
 
+/* True if that way ends in a power-off, as far as it can be known: systemd tells only at its very
+ * end. Reads memory of process 1, which may have to come from a disk: for jobs. */
+bool guardian_linux_powering_off(int proc);
+
 /* How process 1 is asked to reboot: SIGINT, or what systemd has for it. run: a descriptor of
  * /run/keelboot. */
 int guardian_linux_reboot_signal(int proc, int run);

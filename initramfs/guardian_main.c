@@ -18,8 +18,8 @@ int main(int argc, char **argv)
 	guardian_linux_init();
 	hands = (struct guardian_linux){
 		.attempt = setup.attempt,
-		.watchdog_s = setup.watchdog_s,
-		.release = setup.release,
+		.watchdog_s = setup.terms.watchdog_s,
+		.release = setup.terms.release,
 	};
 	guardian_run(&setup, &guardian_linux_ops, &hands);
 	return 0;

@@ -13,19 +13,17 @@ static uint64_t min(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-void guardian_plan_start(struct guardian_plan *p, uint32_t deadline_s, uint32_t watchdog_s,
-			 bool release, uint64_t now)
+void guardian_plan_start(struct guardian_plan *p, const struct guardian_terms *terms, uint64_t now)
 {
 	*p = (struct guardian_plan){
-		.keeper = watchdog_s != 0 && !release,
-		.allowed_s = deadline_s,
-		.feed_ms = (uint32_t)min(MS(watchdog_s) / 4, FEED_MAX_MS),
-		.phase = deadline_s != 0 ? GUARDIAN_PHASE_WATCH : GUARDIAN_PHASE_KEEP,
+		.terms = *terms,
+		.feed_ms = (uint32_t)min(MS(terms->watchdog_s) / 4, FEED_MAX_MS),
+		.phase = terms->deadline_s != 0 ? GUARDIAN_PHASE_WATCH : GUARDIAN_PHASE_KEEP,
 		.job = GUARDIAN_WAIT,
 		.next = GUARDIAN_WAIT,
-		.due = deadline_s != 0 ? now + MS(deadline_s) : NEVER,
+		.due = terms->deadline_s != 0 ? now + MS(terms->deadline_s) : NEVER,
 		.job_end = NEVER,
-		.feed_at = watchdog_s != 0 ? now : NEVER,
+		.feed_at = terms->watchdog_s != 0 ? now : NEVER,
 	};
 }
 
@@ -43,19 +41,19 @@ static void force(struct guardian_plan *p)
 	enter(p, GUARDIAN_PHASE_FORCE, GUARDIAN_SYNC, 0);
 }
 
-/* A shutdown that somebody else began: never a fault of the slot, but it has to come to its end. It
- * gets the time that the start had. */
+/* A shutdown that somebody else began: never a fault of the slot, but it has to come to its end. */
 static void told(struct guardian_plan *p, uint64_t now)
 {
-	uint64_t limit =
-		p->allowed_s > GUARDIAN_PLAN_GRACE_S ? p->allowed_s : GUARDIAN_PLAN_GRACE_S;
+	uint32_t limit_s = p->terms.shutdown_s;
 
-	enter(p, GUARDIAN_PHASE_SHUTDOWN, GUARDIAN_WAIT, now + MS(limit));
+	if (limit_s < GUARDIAN_PLAN_GRACE_S)
+		limit_s = GUARDIAN_PLAN_GRACE_S;
+	enter(p, GUARDIAN_PHASE_SHUTDOWN, GUARDIAN_WAIT, now + MS(limit_s));
 }
 
 static void closed(struct guardian_plan *p)
 {
-	if (p->keeper)
+	if (p->terms.watchdog_s != 0 && !p->terms.release) /* fed for ever */
 		enter(p, GUARDIAN_PHASE_KEEP, GUARDIAN_WAIT, NEVER);
 	else
 		enter(p, GUARDIAN_PHASE_ENDED, GUARDIAN_END, 0);

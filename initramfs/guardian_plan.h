@@ -27,7 +27,7 @@ enum guardian_step {
 	GUARDIAN_ORDERLY,   /* set the watchdog above the grace, ask process 1 to reboot */
 	GUARDIAN_SYNC,	    /* job: sync() */
 	GUARDIAN_READ_ONLY, /* all file systems, by sysrq */
-	GUARDIAN_REBOOT,    /* job: RB_AUTOBOOT */
+	GUARDIAN_REBOOT,    /* job: RB_AUTOBOOT, or the power-off that was asked for */
 	GUARDIAN_RESET,	    /* by sysrq; again and again, should it not help */
 	GUARDIAN_END,
 };
@@ -57,10 +57,17 @@ enum guardian_phase {
 	GUARDIAN_PHASE_ENDED,
 };
 
+/* What it is held to, as process 1 passes it on. */
+struct guardian_terms {
+	uint32_t deadline_s; /* for a verdict; 0: there is no trial, only a watchdog to keep */
+	uint32_t shutdown_s; /* for a shutdown that somebody else began; the grace at least */
+	uint32_t watchdog_s; /* timeout of the one to feed; 0: none */
+	bool release;	     /* fed only until the verdict: GUARDIAN_END releases it */
+};
+
 struct guardian_plan {
-	bool keeper;	    /* it feeds the watchdog for ever, and so never ends */
-	uint32_t allowed_s; /* the commit deadline */
-	uint32_t feed_ms;   /* between two feedings */
+	struct guardian_terms terms;
+	uint32_t feed_ms; /* between two feedings */
 	enum guardian_phase phase;
 	bool nudged;		 /* a look is due */
 	bool recorded;		 /* by us */
@@ -69,12 +76,7 @@ struct guardian_plan {
 	uint64_t due, job_end, feed_at;
 };
 
-/*
- * deadline_s 0: there is no trial; only with a watchdog to keep. watchdog_s: the timeout of the
- * watchdog to feed, 0 for none. release: only until the verdict; GUARDIAN_END releases it.
- */
-void guardian_plan_start(struct guardian_plan *p, uint32_t deadline_s, uint32_t watchdog_s,
-			 bool release, uint64_t now);
+void guardian_plan_start(struct guardian_plan *p, const struct guardian_terms *terms, uint64_t now);
 
 /* Takes in what happened. result counts only with GUARDIAN_DONE. */
 void guardian_plan_event(struct guardian_plan *p, enum guardian_event e,

@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 
-#define WDT_REBOOT_S	 300 /* what systemd is told to allow a shutdown (RebootWatchdogSec) */
 #define WDT_FINDINGS_MAX 4
 
 struct wdt {
@@ -70,14 +69,14 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted);
  *
  * kept: our descriptor is closed, and theirs counts. SYSTEM: the time until the system has to open
  * it becomes handover_s, systemd is told in a drop-in in /run to feed it (RuntimeWatchdogSec= the
- * timeout it was armed with), and it is closed without the magic character. RELEASE, or KEEPER
- * without a guardian: it is stopped, if it can be stopped: a device where nobody feeds must not be
- * reset for that.
+ * timeout it was armed with, RebootWatchdogSec= shutdown_s), and it is closed without the magic
+ * character. RELEASE, or KEEPER without a guardian: it is stopped, if it can be stopped: a device
+ * where nobody feeds must not be reset for that.
  *
  * KB_OK: as the configuration wants it, or there is none. KB_EPERM: a hang of the new system would
  * not be noticed, against the configuration. Logged; not a reason to stop the boot.
  */
-enum kb_err wdt_hand_over(struct wdt *w, unsigned handover_s) KB_MUST_CHECK;
+enum kb_err wdt_hand_over(struct wdt *w, unsigned handover_s, unsigned shutdown_s) KB_MUST_CHECK;
 
 /* "system", "keeper", "release". */
 const char *wdt_handover_name(enum conf_handover handover);

@@ -73,7 +73,7 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted)
 }
 
 /* Tells systemd, if that is what is booted, to feed it and to keep it during a reboot. */
-static void write_drop_in(const struct wdt *w)
+static void write_drop_in(const struct wdt *w, unsigned shutdown_s)
 {
 	static const char *const dirs[] = { "/run/systemd", DROP_IN_DIR };
 	unsigned runtime_s = w->info.timeout_s != 0 ? w->info.timeout_s : UNKNOWN_TIMEOUT_S;
@@ -82,7 +82,7 @@ static void write_drop_in(const struct wdt *w)
 			   "# Written by keelboot: the watchdog was counting already.\n"
 			   "[Manager]\nWatchdogDevice=%s\nRuntimeWatchdogSec=%us\n"
 			   "RebootWatchdogSec=%us\n",
-			   w->dev, runtime_s, WDT_REBOOT_S);
+			   w->dev, runtime_s, shutdown_s);
 	enum kb_err err = KB_OK;
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(dirs) && err == KB_OK; i++)
@@ -94,26 +94,26 @@ static void write_drop_in(const struct wdt *w)
 			 "has to be told by system.conf");
 }
 
-static enum kb_err leave_to_system(struct wdt *w, unsigned handover_s)
+static enum kb_err leave_to_system(struct wdt *w, unsigned handover_s, unsigned shutdown_s)
 {
 	struct wdt armed = *w;
 
 	if (wdt_set_timeout(w, handover_s) != KB_OK)
 		log_warn("watchdog: unable to set %u s for the hand-over: %m; it stays at %u s",
 			 handover_s, w->info.timeout_s);
-	write_drop_in(&armed);
+	write_drop_in(&armed, shutdown_s);
 	os_wdt_ping(w->fd);
 	os_close(&w->fd);
 	return KB_OK;
 }
 
-static enum kb_err without_guardian(struct wdt *w, unsigned handover_s)
+static enum kb_err without_guardian(struct wdt *w, unsigned handover_s, unsigned shutdown_s)
 {
 	if (is_nowayout(w)) {
 		log_warn("watchdog: no guardian, and it cannot be stopped: the system has to feed "
 			 "it within %u s",
 			 handover_s);
-		return leave_to_system(w, handover_s);
+		return leave_to_system(w, handover_s, shutdown_s);
 	}
 	log_warn("watchdog: no guardian; %s is stopped, else the device would be reset", w->dev);
 	os_wdt_release(&w->fd);
@@ -142,7 +142,7 @@ const char *wdt_feeder(const struct wdt *w)
 	return w->handover == CONF_HANDOVER_KEEPER && is_nowayout(w) ? "system" : "nobody";
 }
 
-enum kb_err wdt_hand_over(struct wdt *w, unsigned handover_s)
+enum kb_err wdt_hand_over(struct wdt *w, unsigned handover_s, unsigned shutdown_s)
 {
 	enum kb_err err = KB_OK;
 
@@ -154,10 +154,10 @@ enum kb_err wdt_hand_over(struct wdt *w, unsigned handover_s)
 	} else {
 		switch (w->handover) {
 		case CONF_HANDOVER_SYSTEM:
-			err = leave_to_system(w, handover_s);
+			err = leave_to_system(w, handover_s, shutdown_s);
 			break;
 		case CONF_HANDOVER_KEEPER:
-			err = without_guardian(w, handover_s);
+			err = without_guardian(w, handover_s, shutdown_s);
 			break;
 		case CONF_HANDOVER_RELEASE:
 			log_info("watchdog: %s is stopped (handover=release)", w->dev);

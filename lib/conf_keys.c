@@ -37,6 +37,10 @@ const struct conf_key conf_keys[] = {
 	{ "system", "commit-deadline", "SECONDS (10..86400)", "300",
 	  "A trial that has not been marked good after this time is given up.",
 	  NUMBER(SECONDS, commit_deadline_s, 10, SECONDS_MAX) },
+	{ "system", "shutdown-deadline", "SECONDS (30..86400)", "300",
+	  "An orderly shutdown that takes longer is forced: by the guardian, and by the watchdog "
+	  "that systemd feeds (RebootWatchdogSec=).",
+	  NUMBER(SECONDS, shutdown_deadline_s, 30, SECONDS_MAX) },
 	{ "system", "tries", "NUMBER (1..9)", "3",
 	  "How often a newly installed slot is started before it is given up.",
 	  NUMBER(NUMBER, tries, 1, 9) },

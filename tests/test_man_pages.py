@@ -39,6 +39,7 @@ EXAMPLES = {
     ("system", "cookie"): "/dev/mtd0",
     ("system", "timeout"): "60",
     ("system", "commit-deadline"): "900",
+    ("system", "shutdown-deadline"): "120",
     ("system", "tries"): "5",
     ("system", "verify-slot"): "boot",
     ("system", "init"): "/usr/lib/systemd/systemd",

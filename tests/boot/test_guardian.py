@@ -12,15 +12,18 @@ FORCED = r"keelboot-guardian: the shutdown did not come to its end; forcing the 
 # Stop scripts: what init runs at an orderly shutdown.
 STOP_HANGS = "#!/bin/sh\necho 'the shutdown hangs'\nsleep 1000\n"
 STOP_TOLD = "#!/bin/sh\nkeelboot mark clean && echo 'the shutdown hangs'\nsleep 1000\n"
+STOP_SLOW = "#!/bin/sh\nkeelboot mark clean\necho 'the shutdown works for 45 s'\nsleep 45\n" \
+            "echo 'the shutdown is done'\n"
 
 
 @pytest.fixture
 def image(bench):
     """An initramfs with a short deadline, and other settings."""
-    def make(*, name="short", deadline=DEADLINE, more=""):
+    def make(*, name="short", deadline=DEADLINE, shutdown=30, more=""):
         dropins = bench.work / "dropins"
         dropins.mkdir()
-        (dropins / "guardian.conf").write_text(f"[system]\ncommit-deadline={deadline}\n{more}")
+        (dropins / "guardian.conf").write_text(f"[system]\ncommit-deadline={deadline}\n"
+                                               f"shutdown-deadline={shutdown}\n{more}")
         return bench.initramfs("--conf-dir", dropins, name=f"guardian-{name}")
     return make
 
@@ -159,6 +162,20 @@ def test_keeper_feeds_the_watchdog_on_every_boot(bench, image):
         bench.up(vm, "1.0", "a")
         assert bench.causes(vm) == ["watchdog"]
         assert "keelboot-guardian" in bench.ask(vm, "ps w")
+
+
+def test_keeper_leaves_a_slow_shutdown_its_time(bench, image):
+    """On a good slot, which has no deadline: 45 s of work are no reason to cut it off."""
+    conf = "[watchdog]\nhandover=keeper\n"
+    disk = bench.disk(release_with(bench, "2.9", STOP_SLOW))
+    with bench.machine(disk, initrd=image(name="slow", shutdown=300, more=conf),
+                       append="keelboot.watchdog=/dev/watchdog0,8") as vm:
+        bench.up(vm, "2.9", "a")
+        vm.send("reboot")
+        vm.expect(r"the shutdown works for 45 s")
+        vm.expect(r"the shutdown is done", 180)
+        bench.up(vm, "2.9", "a")
+        assert FORCED not in vm.text and bench.causes(vm) == ["guest"]
 
 
 def test_keeper_holds_a_trial_to_its_deadline_too(bench, image):

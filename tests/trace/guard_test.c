@@ -25,7 +25,7 @@ static void trial_gets_a_guardian(void **ctx)
 	(void)ctx;
 	boot_trial();
 	trace_expect("guardian_of_a_trial");
-	assert_order("open " STATE_DEV, STARTED " b 3 300 0 keep; descriptors 34567-");
+	assert_order("open " STATE_DEV, STARTED " b 3 300 300 0 keep; descriptors 34567-");
 	assert_order("write /run/keelboot/devices", STARTED);
 	assert_order(STARTED, "write /run/keelboot/boot.json");
 	machine_told("\"guardian\":{\"pid\":164,\"mode\":\"trial\",\"deadline\":300,\"due\":300}");
@@ -35,12 +35,12 @@ static void trial_gets_a_guardian(void **ctx)
 	assert_false(machine.boot.wdt.kept);
 }
 
-static void deadline_of_system_conf_is_passed_on(void **ctx)
+static void deadlines_of_system_conf_are_passed_on(void **ctx)
 {
 	(void)ctx;
-	machine.conf = "[system]\ncompatible=trace\ncommit-deadline=20\n";
+	machine.conf = "[system]\ncompatible=trace\ncommit-deadline=20\nshutdown-deadline=40\n";
 	boot_trial();
-	assert_once(STARTED " b 3 20 0 keep");
+	assert_once(STARTED " b 3 20 40 0 keep");
 }
 
 static void good_slot_needs_none(void **ctx)
@@ -85,7 +85,7 @@ static void two_trials_are_something_to_fall_back_to(void **ctx)
 	states_set(&s, 0, STATE_TRIAL, 10);
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_once(STARTED " b 3 300");
+	assert_once(STARTED " b 3 300 300");
 }
 
 static void forced_slot_is_not_held_to_a_deadline(void **ctx)
@@ -117,7 +117,7 @@ static void keeper_runs_on_every_boot(void **ctx)
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";
 	boot_good();
 	trace_expect("guardian_keeps_the_watchdog");
-	assert_once(STARTED " - 0 0 60 keep; descriptors -45678");
+	assert_once(STARTED " - 0 0 300 60 keep; descriptors -45678");
 	assert_true(machine.boot.wdt.kept);
 	machine_told("\"handover\":\"keeper\",\"feeder\":\"guardian\"},\"guardian\":{\"pid\":164,"
 		     "\"mode\":\"keeper\",\"deadline\":null,\"due\":null}");
@@ -128,7 +128,7 @@ static void keeper_of_a_trial_has_the_deadline_too(void **ctx)
 	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";
 	boot_trial();
-	assert_once(STARTED " b 3 300 60 keep; descriptors 345678");
+	assert_once(STARTED " b 3 300 300 60 keep; descriptors 345678");
 	machine_told("\"mode\":\"keeper\",\"deadline\":300,\"due\":300}");
 }
 
@@ -137,7 +137,7 @@ static void release_feeds_a_trial_until_its_verdict(void **ctx)
 	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
 	boot_trial();
-	assert_once(STARTED " b 3 300 60 release; descriptors 345678");
+	assert_once(STARTED " b 3 300 300 60 release; descriptors 345678");
 	machine_told("\"handover\":\"release\",\"feeder\":\"guardian\"},\"guardian\":{\"pid\":164,"
 		     "\"mode\":\"release\",\"deadline\":300,\"due\":300}");
 	machine_restart();
@@ -175,14 +175,14 @@ static void kernel_without_sysrq_gets_a_guardian_all_the_same(void **ctx)
 	(void)ctx;
 	os_sim_fail("open /proc/sysrq-trigger", 0, KB_EIO);
 	boot_trial();
-	assert_once(STARTED " b 3 300 0 keep; descriptors 3456--");
+	assert_once(STARTED " b 3 300 300 0 keep; descriptors 3456--");
 }
 
 int main(void)
 {
 	const struct CMUnitTest guard[] = {
 		T(trial_gets_a_guardian),
-		T(deadline_of_system_conf_is_passed_on),
+		T(deadlines_of_system_conf_are_passed_on),
 		T(good_slot_needs_none),
 		T(counted_good_slot_needs_none),
 		T(trial_without_another_slot_is_not_held_to_a_deadline),

@@ -210,6 +210,28 @@ static void process_1_on_its_way_down_is_known(void **ctx)
 	assert_true(shutting_down("init\n", "init [0]\0\0\0", 11));
 }
 
+static bool powering_off(const char *comm, const char *title, size_t len)
+{
+	put("1/comm", comm, strlen(comm));
+	put("1/cmdline", title, len);
+	return guardian_linux_powering_off(GUARDIAN_FD_PROC);
+}
+
+static void power_off_is_known_where_process_1_tells(void **ctx)
+{
+	static const char off[] = "/lib/systemd/systemd-shutdown\0poweroff\0--log-level\0006",
+			  reboot[] = "/lib/systemd/systemd-shutdown\0reboot\0poweroff";
+
+	(void)ctx;
+	assert_false(guardian_linux_powering_off(GUARDIAN_FD_PROC));
+	assert_true(powering_off("init\n", "init [0]\0\0\0", 11));
+	assert_false(powering_off("init\n", "init [6]\0\0\0", 11));
+	assert_true(powering_off("systemd-shutdow\n", off, sizeof(off)));
+	assert_false(powering_off("systemd-shutdow\n", reboot, sizeof(reboot)));
+	assert_false(powering_off("systemd-shutdow\n", "systemd-shutdown", 16));
+	assert_false(powering_off("init\n", "/sbin/init\0poweroff", 20));
+}
+
 static int reboot_signal(const char *comm)
 {
 	char path[128];
@@ -254,6 +276,7 @@ int main(void)
 		T(signal_beside_the_end_of_a_job_is_not_lost),
 		T(job_that_hangs_is_killed_and_leaves_no_lock),
 		T(process_1_on_its_way_down_is_known),
+		T(power_off_is_known_where_process_1_tells),
 		T(systemd_has_a_signal_of_its_own),
 		T(time_goes_on),
 	};

@@ -87,7 +87,8 @@ static const struct guardian_ops ops = {
 
 static const char *guard(void)
 {
-	const struct guardian_setup s = { .attempt = { .slot = 1, .token = 3 }, .deadline_s = 10 };
+	const struct guardian_setup s = { .attempt = { .slot = 1, .token = 3 },
+					  .terms = { .deadline_s = 10 } };
 
 	if (setjmp(reset) == 0)
 		guardian_run(&s, &ops, NULL);
@@ -128,27 +129,28 @@ static void no_more_processes_is_no_way_out(void **ctx)
 
 static bool takes(const char *a, const char *b, const char *c, const char *d, const char *e)
 {
-	const char *argv[] = { "@keelboot-guardian", a, b, c, d, e, NULL };
+	const char *argv[] = { "@keelboot-guardian", a, b, c, "90", d, e, NULL };
 	struct guardian_setup s;
 
-	return guardian_args(&s, 6, (char *const *)argv);
+	return guardian_args(&s, 7, (char *const *)argv);
 }
 
 static void arguments_are_checked(void **ctx)
 {
-	const char *argv[] = { "@g", "b", "37", "300", "60", "release", NULL };
+	const char *argv[] = { "@g", "b", "37", "300", "90", "60", "release", NULL };
 	struct guardian_setup s;
 
 	(void)ctx;
-	assert_true(guardian_args(&s, 6, (char *const *)argv));
+	assert_true(guardian_args(&s, 7, (char *const *)argv));
 	assert_int_equal(s.attempt.slot, 1);
 	assert_int_equal(s.attempt.token, 37);
-	assert_int_equal(s.deadline_s, 300);
-	assert_int_equal(s.watchdog_s, 60);
-	assert_true(s.release);
+	assert_int_equal(s.terms.deadline_s, 300);
+	assert_int_equal(s.terms.shutdown_s, 90);
+	assert_int_equal(s.terms.watchdog_s, 60);
+	assert_true(s.terms.release);
 	assert_true(takes("-", "0", "0", "60", "keep"));
 	assert_true(takes("a", "1", "10", "0", "keep"));
-	assert_false(guardian_args(&s, 5, (char *const *)argv));
+	assert_false(guardian_args(&s, 6, (char *const *)argv));
 	assert_false(takes("-", "0", "0", "0", "keep"));
 	assert_false(takes("-", "0", "0", "60", "release"));
 	assert_false(takes("-", "5", "10", "0", "keep"));

@@ -83,7 +83,7 @@ static void hardware_that_refuses_keeps_its_own(void **state)
 	assert_int_equal(wdt_set_timeout(&w, 300), KB_EINVAL);
 	assert_int_equal(wdt_timeout_s(&w), 4);
 	wdt_decide(&w, CONF_HANDOVER_SYSTEM);
-	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
 	assert_non_null(strstr(os_sim_trace(), "RuntimeWatchdogSec=4s"));
 }
 
@@ -98,7 +98,7 @@ static void hardware_that_tells_nothing_is_fed_often(void **state)
 	assert_int_equal(wdt_timeout_s(&w), 0);
 	assert_int_equal(os_sim_count("# watchdog: /dev/watchdog0 takes no timeout"), 1);
 	wdt_decide(&w, CONF_HANDOVER_SYSTEM);
-	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
 	/* "0" would switch it off. */
 	assert_non_null(strstr(os_sim_trace(), "RuntimeWatchdogSec=10s"));
 }
@@ -164,7 +164,7 @@ static void off_is_off(void **state)
 	assert_int_equal(wdt_timeout_s(&w), 0);
 	wdt_feed(&w);
 	assert_int_equal(wdt_set_timeout(&w, 5), KB_OK);
-	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
 	assert_string_equal(os_sim_trace(), "");
 }
 
@@ -238,7 +238,7 @@ static void the_hand_over_leaves_it_counting_and_tells_systemd(void **state)
 	(void)state;
 	os_sim_watchdog("/dev/watchdog0", &i6300esb);
 	assert_int_equal(wdt_arm(&w, "", 60, 0), KB_OK);
-	assert_int_equal(wdt_hand_over(&w, 120), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 120, 240), KB_OK);
 	assert_int_equal(wdt_timeout_s(&w), 0);
 	assert_string_equal(os_sim_trace(),
 			    "watchdog /dev/watchdog0 60 s\n"
@@ -250,7 +250,7 @@ static void the_hand_over_leaves_it_counting_and_tells_systemd(void **state)
 			    "    | [Manager]\n"
 			    "    | WatchdogDevice=/dev/watchdog0\n"
 			    "    | RuntimeWatchdogSec=60s\n"
-			    "    | RebootWatchdogSec=300s\n"
+			    "    | RebootWatchdogSec=240s\n"
 			    "close watchdog\n");
 }
 
@@ -270,7 +270,7 @@ static void a_driver_that_stops_on_close_is_made_to_go_on(void **state)
 	assert_int_equal(wdt_arm(&w, "/dev/watchdog", 60, 0), KB_OK);
 	wdt_decide(&w, CONF_HANDOVER_SYSTEM);
 	assert_int_equal(w.handover, CONF_HANDOVER_SYSTEM);
-	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
 	assert_int_equal(os_sim_count("write /sys/class/watchdog/watchdog0/nowayout 1"), 1);
 	assert_int_equal(os_sim_count("close watchdog"), 1);
 	assert_int_equal(w.nfindings, 0);
@@ -281,7 +281,7 @@ static void a_driver_that_is_nowayout_already_is_left_alone(void **state)
 	(void)state;
 	os_sim_file("/sys/class/watchdog/watchdog0/nowayout", "1\n");
 	arm(&simple, CONF_HANDOVER_SYSTEM);
-	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
 	assert_int_equal(os_sim_count("write /sys/class/watchdog"), 0);
 	assert_int_equal(os_sim_count("close watchdog"), 1);
 }
@@ -296,7 +296,7 @@ static void a_driver_that_cannot_go_on_is_for_the_guardian(void **state)
 	assert_true(found("stops on close; handover=keeper is used"));
 	assert_int_equal(os_sim_count("# watchdog: /dev/watchdog0 stops when it is closed"), 1);
 	w.kept = true;
-	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
 	assert_int_equal(os_sim_count("close watchdog"), 1);
 	assert_int_equal(os_sim_count("watchdog release"), 0);
 	assert_int_equal(os_sim_count("write /run/systemd"), 0); /* it would get EBUSY */
@@ -308,7 +308,7 @@ static void a_keeper_has_it_and_no_time_is_set(void **state)
 	arm(&i6300esb, CONF_HANDOVER_KEEPER);
 	assert_int_equal(w.handover, CONF_HANDOVER_KEEPER);
 	w.kept = true;
-	assert_int_equal(wdt_hand_over(&w, 120), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 120, 240), KB_OK);
 	assert_false(w.armed);
 	assert_string_equal(os_sim_trace(), "watchdog /dev/watchdog0 60 s\nclose watchdog\n");
 }
@@ -326,7 +326,7 @@ static void without_a_guardian_nobody_is_reset_for_not_feeding(void **state)
 {
 	(void)state;
 	arm(&i6300esb, CONF_HANDOVER_KEEPER);
-	assert_int_equal(wdt_hand_over(&w, 60), KB_EPERM);
+	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_EPERM);
 	assert_int_equal(os_sim_count("watchdog release"), 1);
 	assert_int_equal(os_sim_count("# watchdog: no guardian; /dev/watchdog0 is stopped"), 1);
 	assert_false(w.armed);
@@ -337,7 +337,7 @@ static void without_a_guardian_nowayout_is_left_to_the_system(void **state)
 	(void)state;
 	os_sim_file("/sys/class/watchdog/watchdog0/nowayout", "1\n");
 	arm(&i6300esb, CONF_HANDOVER_KEEPER);
-	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
 	assert_int_equal(os_sim_count("watchdog release"), 0);
 	assert_int_equal(os_sim_count("write /run/systemd/system.conf.d"), 1);
 	assert_int_equal(os_sim_count("close watchdog"), 1);
@@ -347,7 +347,7 @@ static void release_stops_it(void **state)
 {
 	(void)state;
 	arm(&i6300esb, CONF_HANDOVER_RELEASE);
-	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
 	assert_string_equal(os_sim_trace(), "watchdog /dev/watchdog0 60 s\nwatchdog release\n");
 }
 
@@ -356,7 +356,7 @@ static void release_of_a_trial_is_the_guardians(void **state)
 	(void)state;
 	arm(&i6300esb, CONF_HANDOVER_RELEASE);
 	w.kept = true;
-	assert_int_equal(wdt_hand_over(&w, 60), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
 	assert_string_equal(os_sim_trace(), "watchdog /dev/watchdog0 60 s\nclose watchdog\n");
 }
 
@@ -377,7 +377,7 @@ static void a_run_that_cannot_be_written_stops_nothing(void **state)
 	os_sim_fail("mkdir /run/systemd", 0, KB_ENOSPC);
 	os_sim_fail("watchdog timeout", 0, KB_EINVAL);
 	assert_int_equal(wdt_arm(&w, "", 60, 0), KB_OK);
-	assert_int_equal(wdt_hand_over(&w, 120), KB_OK);
+	assert_int_equal(wdt_hand_over(&w, 120, 240), KB_OK);
 	assert_int_equal(os_sim_count("close watchdog"), 1);
 }
 
