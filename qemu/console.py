@@ -2,6 +2,7 @@
 """What a machine says on its serial line: kept in memory, searched, written to a log file."""
 
 import codecs
+import os
 import re
 import threading
 import time
@@ -9,6 +10,8 @@ import time
 # A pattern that ends at the last character received may match a part of a word: what "slot=(\w+)"
 # found as "slot=b" may go on with "ad". It counts when nothing has followed for this long.
 SETTLE = 0.05
+# On a host that has too much to do: every wait may take so many times as long.
+PATIENCE = float(os.environ.get("KEELBOOT_PATIENCE", "1"))
 # Colours and questions to the terminal: busybox's shell asks for the cursor's position after each
 # prompt.
 ESCAPES = re.compile("\x1b(\\[[0-9;?]*[@-~]|[()][0-9A-B]|[=>78cDEHM])")
@@ -62,7 +65,7 @@ class Console:
     def wait_for(self, condition, timeout: float):
         """Waits until condition() is true, and returns its value; None after the timeout. The
         condition is called with the lock held."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         with self.changed:
             while True:
                 value = condition()
@@ -76,7 +79,7 @@ class Console:
         ExpectError on timeout, when `fail` matches first, or when ended() says why nothing more
         will come."""
         wanted, unwanted = re.compile(pattern, re.M), re.compile(fail, re.M) if fail else None
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         with self.changed:
             while True:
                 over = ended()      # asked first: what came before the end is still searched
@@ -94,7 +97,7 @@ class Console:
                     raise self._error(f"no {pattern!r}: {over}")
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise self._error(f"no {pattern!r} in {timeout:g} s")
+                    raise self._error(f"no {pattern!r} in {timeout * PATIENCE:g} s")
                 self.changed.wait(min(left, 1.0))
 
     def _grows(self, deadline: float) -> bool:
