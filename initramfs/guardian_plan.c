@@ -67,6 +67,13 @@ static void recorded(struct guardian_plan *p, bool durable)
 	enter(p, GUARDIAN_PHASE_ORDERLY, GUARDIAN_ORDERLY, 0);
 }
 
+/* Not yet on the way to a reboot of its own. An announced shutdown may have been called off: then
+ * the verdict ends it as ever. */
+static bool is_undecided(const struct guardian_plan *p)
+{
+	return p->phase == GUARDIAN_PHASE_WATCH || p->phase == GUARDIAN_PHASE_SHUTDOWN;
+}
+
 static void job_ended(struct guardian_plan *p, enum guardian_step job, enum guardian_result result,
 		      uint64_t now)
 {
@@ -81,11 +88,11 @@ static void job_ended(struct guardian_plan *p, enum guardian_step job, enum guar
 	/* What was recorded is done, even if a shutdown was announced meanwhile. */
 	if (job == GUARDIAN_RECORD && result == GUARDIAN_RECORDED)
 		recorded(p, true);
+	if (result == GUARDIAN_CLOSED && is_undecided(p))
+		closed(p);
 	if (p->phase != GUARDIAN_PHASE_WATCH)
 		return;
-	if (result == GUARDIAN_CLOSED)
-		closed(p);
-	else if (result == GUARDIAN_CLEAN)
+	if (result == GUARDIAN_CLEAN)
 		told(p, now);
 	else if (job == GUARDIAN_RECORD)
 		recorded(p, false);
@@ -94,7 +101,7 @@ static void job_ended(struct guardian_plan *p, enum guardian_step job, enum guar
 void guardian_plan_event(struct guardian_plan *p, enum guardian_event e,
 			 enum guardian_result result, uint64_t now)
 {
-	if (e == GUARDIAN_NUDGED && p->phase == GUARDIAN_PHASE_WATCH)
+	if (e == GUARDIAN_NUDGED && p->terms.deadline_s != 0 && is_undecided(p))
 		p->nudged = true;
 	if (e == GUARDIAN_TOLD &&
 	    (p->phase == GUARDIAN_PHASE_WATCH || p->phase == GUARDIAN_PHASE_KEEP))
@@ -128,10 +135,14 @@ static enum guardian_step next_forced(struct guardian_plan *p, uint64_t now)
 	return begin(p, step, now);
 }
 
-static enum guardian_step next_watching(struct guardian_plan *p, uint64_t now)
+static enum guardian_step next_undecided(struct guardian_plan *p, uint64_t now)
 {
-	if (now >= p->due)
+	if (now >= p->due && p->phase == GUARDIAN_PHASE_WATCH)
 		return begin(p, GUARDIAN_RECORD, now);
+	if (now >= p->due) {
+		force(p);
+		return next_forced(p, now);
+	}
 	if (!p->nudged)
 		return GUARDIAN_WAIT;
 	p->nudged = false;
@@ -152,7 +163,8 @@ enum guardian_step guardian_plan_next(struct guardian_plan *p, uint64_t now)
 	}
 	switch (p->phase) {
 	case GUARDIAN_PHASE_WATCH:
-		return next_watching(p, now);
+	case GUARDIAN_PHASE_SHUTDOWN:
+		return next_undecided(p, now);
 	case GUARDIAN_PHASE_KEEP:
 		return GUARDIAN_WAIT;
 	case GUARDIAN_PHASE_ENDED:
@@ -164,8 +176,6 @@ enum guardian_step guardian_plan_next(struct guardian_plan *p, uint64_t now)
 			enter(p, p->phase, GUARDIAN_WAIT, now + MS(GUARDIAN_PLAN_GRACE_S));
 			return GUARDIAN_ORDERLY;
 		}
-		break;
-	case GUARDIAN_PHASE_SHUTDOWN:
 		break;
 	}
 	if (now < p->due)

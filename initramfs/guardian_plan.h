@@ -6,6 +6,7 @@
  *	WATCH -- deadline --> a job records the verdict --> ORDERLY -- grace --> FORCE
  *	  |                                 `-- no longer open: KEEP or the end
  *	  `-- told of a shutdown --> SHUTDOWN -- limit --> FORCE
+ *	                                `-- a verdict after all: KEEP or the end
  *
  * Everything that may wait for a disk is a job: a process of its own, one at a time, with a limit.
  */

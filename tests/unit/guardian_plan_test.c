@@ -168,6 +168,64 @@ static void shutdown_has_the_grace_at_least(void **ctx)
 	expect(GUARDIAN_SYNC, S(135));
 }
 
+static void verdict_after_an_announcement_ends_the_guardian(void **ctx)
+{
+	(void)ctx;
+	event(GUARDIAN_TOLD, S(150));
+	event(GUARDIAN_NUDGED, S(151));
+	expect(GUARDIAN_LOOK, S(151));
+	done(GUARDIAN_CLEAN, S(151)); /* nothing new: the limit stands */
+	event(GUARDIAN_NUDGED, S(152));
+	expect(GUARDIAN_LOOK, S(152));
+	done(GUARDIAN_CLOSED, S(152));
+	expect(GUARDIAN_END, S(152));
+}
+
+static void verdict_after_an_announcement_leaves_the_keeper(void **ctx)
+{
+	(void)ctx;
+	begin(300, 60, false);
+	event(GUARDIAN_TOLD, S(150));
+	event(GUARDIAN_NUDGED, S(151));
+	expect(GUARDIAN_FEED, S(151));
+	expect(GUARDIAN_LOOK, S(151));
+	done(GUARDIAN_CLOSED, S(152));
+	expect(GUARDIAN_FEED, S(600)); /* far behind both limits */
+	expect(GUARDIAN_WAIT, S(600));
+	event(GUARDIAN_TOLD, S(601)); /* this time it is true */
+	expect(GUARDIAN_FEED, S(720));
+	expect(GUARDIAN_SYNC, S(721));
+}
+
+static void verdict_in_the_last_moment_ends_an_announced_shutdown(void **ctx)
+{
+	(void)ctx;
+	expect(GUARDIAN_RECORD, S(400));
+	event(GUARDIAN_TOLD, S(400));
+	done(GUARDIAN_CLOSED, S(401));
+	expect(GUARDIAN_END, S(401));
+}
+
+static void look_that_hangs_does_not_move_the_limit_of_a_shutdown(void **ctx)
+{
+	(void)ctx;
+	event(GUARDIAN_TOLD, S(150));
+	event(GUARDIAN_NUDGED, S(269));
+	expect(GUARDIAN_LOOK, S(269));
+	expect(GUARDIAN_KILL, S(289));
+	expect(GUARDIAN_SYNC, S(289));
+}
+
+static void keeper_of_a_good_slot_has_nothing_to_look_for(void **ctx)
+{
+	(void)ctx;
+	begin(0, 60, false);
+	event(GUARDIAN_TOLD, S(100));
+	event(GUARDIAN_NUDGED, S(101));
+	expect(GUARDIAN_FEED, S(101));
+	expect(GUARDIAN_WAIT, S(101));
+}
+
 static void own_shutdown_is_no_news(void **ctx)
 {
 	(void)ctx;
@@ -282,6 +340,11 @@ int main(void)
 		T(announced_shutdown_is_never_recorded),
 		T(shutdown_seen_at_the_deadline_is_not_recorded),
 		T(shutdown_has_the_grace_at_least),
+		T(verdict_after_an_announcement_ends_the_guardian),
+		T(verdict_after_an_announcement_leaves_the_keeper),
+		T(verdict_in_the_last_moment_ends_an_announced_shutdown),
+		T(look_that_hangs_does_not_move_the_limit_of_a_shutdown),
+		T(keeper_of_a_good_slot_has_nothing_to_look_for),
 		T(own_shutdown_is_no_news),
 		T(record_that_won_against_an_announcement_stands),
 		T(keeper_feeds_for_ever),
