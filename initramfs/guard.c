@@ -32,16 +32,22 @@ static bool has_fallback(const struct boot *b)
 
 static bool is_trial(const struct boot *b)
 {
-	const struct attempt *a = &b->attempt;
-
-	return a->counted && a->token != 0 && a->forced != a->chosen.slot &&
-	       b->rec.s.slot[a->chosen.slot].st == STATE_TRIAL && has_fallback(b);
+	return b->rec.s.slot[b->attempt.chosen.slot].st == STATE_TRIAL;
 }
 
-static bool feeds(const struct boot *b, bool trial)
+/* To its deadline: a trial that a reboot would leave for something better. */
+static bool is_held(const struct boot *b)
+{
+	const struct attempt *a = &b->attempt;
+
+	return is_trial(b) && a->counted && a->token != 0 && a->forced != a->chosen.slot &&
+	       has_fallback(b);
+}
+
+static bool feeds(const struct boot *b)
 {
 	return b->wdt.armed && (b->wdt.handover == CONF_HANDOVER_KEEPER ||
-				(b->wdt.handover == CONF_HANDOVER_RELEASE && trial));
+				(b->wdt.handover == CONF_HANDOVER_RELEASE && is_trial(b)));
 }
 
 static void open_at(int *fds, enum guardian_fd at, const char *path, int flags)
@@ -59,7 +65,7 @@ static void write_pid(const char *path, pid_t pid)
 		log_warn("guardian: unable to write %s: %m", path);
 }
 
-static enum kb_err start(const struct boot *b, const int *fds, bool trial, bool feed, pid_t *pid)
+static enum kb_err start(const struct boot *b, const int *fds, bool held, bool feed, pid_t *pid)
 {
 	char slot[2] = { '-', '\0' }, token[24] = "0", deadline[16] = "0", watchdog[16] = "0";
 	char shutdown[16];
@@ -76,25 +82,26 @@ static enum kb_err start(const struct boot *b, const int *fds, bool trial, bool 
 	};
 
 	snprintf(shutdown, sizeof(shutdown), "%" PRIu32, b->conf.shutdown_deadline_s);
-	if (trial) {
+	if (is_trial(b)) {
 		slot[0] = state_slot_letter(b->attempt.chosen.slot);
 		snprintf(token, sizeof(token), "%" PRIu64, b->attempt.token);
-		snprintf(deadline, sizeof(deadline), "%" PRIu32, b->conf.commit_deadline_s);
 	}
+	if (held)
+		snprintf(deadline, sizeof(deadline), "%" PRIu32, b->conf.commit_deadline_s);
 	if (feed) /* where the driver does not tell its timeout, feed often */
 		snprintf(watchdog, sizeof(watchdog), "%u",
 			 b->wdt.info.timeout_s != 0 ? b->wdt.info.timeout_s : 1);
 	return os_detach(GUARD_PROGRAM, argv, fds, AT(GUARDIAN_FD_END), pid);
 }
 
-static void note(struct boot *b, pid_t pid, bool trial)
+static void note(struct boot *b, pid_t pid, bool held)
 {
 	static const char *const modes[] = {
 		[CONF_HANDOVER_SYSTEM] = "trial",
 		[CONF_HANDOVER_KEEPER] = "keeper",
 		[CONF_HANDOVER_RELEASE] = "release",
 	};
-	uint32_t deadline_s = trial ? b->conf.commit_deadline_s : 0;
+	uint32_t deadline_s = held ? b->conf.commit_deadline_s : 0;
 
 	b->guard = (struct guard){
 		.pid = pid,
@@ -106,21 +113,21 @@ static void note(struct boot *b, pid_t pid, bool trial)
 
 void guard_start(struct boot *b)
 {
-	bool trial = is_trial(b), feed = feeds(b, trial);
+	bool held = is_held(b), feed = feeds(b);
 	int fds[AT(GUARDIAN_FD_END)] = { -1, -1, -1, -1, -1, -1 };
 	enum kb_err err;
 	pid_t pid;
 
-	if (!trial && !feed)
+	if (!held && !feed)
 		return;
 	/* The same open file as ours: that one is closed by the exec wakes nobody. */
-	fds[AT(GUARDIAN_FD_STATE)] = trial ? b->rec.file.fd : -1;
+	fds[AT(GUARDIAN_FD_STATE)] = is_trial(b) ? b->rec.file.fd : -1;
 	open_at(fds, GUARDIAN_FD_KMSG, "/dev/kmsg", O_WRONLY);
 	open_at(fds, GUARDIAN_FD_PROC, "/proc", O_RDONLY | O_DIRECTORY);
 	open_at(fds, GUARDIAN_FD_RUN, EXPORT_DIR, O_RDONLY | O_DIRECTORY);
 	open_at(fds, GUARDIAN_FD_SYSRQ, "/proc/sysrq-trigger", O_WRONLY);
 	fds[AT(GUARDIAN_FD_WATCHDOG)] = feed ? b->wdt.fd : -1;
-	err = start(b, fds, trial, feed, &pid);
+	err = start(b, fds, held, feed, &pid);
 	for (int i = AT(GUARDIAN_FD_KMSG); i <= AT(GUARDIAN_FD_SYSRQ); i++)
 		os_close(&fds[i]);
 	if (err != KB_OK) {
@@ -131,11 +138,11 @@ void guard_start(struct boot *b)
 		return;
 	}
 	b->wdt.kept = feed;
-	note(b, pid, trial);
+	note(b, pid, held);
 	write_pid(EXPORT_DIR "/" GUARDIAN_PID_FILE, pid);
 	if (os_mkdir(GUARD_OMIT_DIR, 0755) == KB_OK)
 		write_pid(GUARD_OMIT_DIR "/keelboot", pid);
-	if (trial)
+	if (held)
 		log_info("guardian: slot %c has %u s to be marked good",
 			 state_slot_letter(b->attempt.chosen.slot), b->conf.commit_deadline_s);
 }

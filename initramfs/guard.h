@@ -16,7 +16,7 @@ struct guard {
 	pid_t pid;	     /* 0: there is none */
 	bool failed;	     /* there ought to be one */
 	const char *mode;    /* "trial", "keeper" or "release": what it does after the verdict */
-	uint32_t deadline_s; /* 0: there is no trial */
+	uint32_t deadline_s; /* 0: not held to one */
 	uint64_t due_ms;     /* os_now_ms() at which the deadline passes */
 };
 

@@ -81,8 +81,11 @@ bool guardian_args(struct guardian_setup *s, int argc, char *const *argv)
 	    (s->attempt.slot < 0 || s->attempt.slot >= STATE_SLOTS_MAX))
 		return false;
 	t->release = strcmp(argv[6], "release") == 0;
-	/* A deadline is for a trial, and without either there is nothing to do. */
-	if ((t->deadline_s != 0) != (s->attempt.slot != STATE_NONE && s->attempt.token != 0))
+	t->trial = s->attempt.slot != STATE_NONE;
+	/* A deadline is for an attempt that was counted, a verdict for a trial; and without either
+	 * there is nothing to do. */
+	if ((t->deadline_s != 0 && s->attempt.token == 0) ||
+	    ((t->deadline_s != 0 || t->release) && !t->trial))
 		return false;
-	return t->deadline_s != 0 || (t->watchdog_s != 0 && !t->release);
+	return t->deadline_s != 0 || t->watchdog_s != 0;
 }

@@ -24,7 +24,7 @@ enum guardian_fd {
 #define GUARDIAN_OMIT_FILE "../sendsigs.omit.d/keelboot" /* from there: sysvinit spares those */
 
 struct guardian_setup {
-	struct guardian_attempt attempt; /* slot STATE_NONE: there is no trial */
+	struct guardian_attempt attempt; /* slot STATE_NONE: no trial; token 0: not counted */
 	struct guardian_terms terms;
 };
 

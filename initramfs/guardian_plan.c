@@ -18,7 +18,7 @@ void guardian_plan_start(struct guardian_plan *p, const struct guardian_terms *t
 	*p = (struct guardian_plan){
 		.terms = *terms,
 		.feed_ms = (uint32_t)min(MS(terms->watchdog_s) / 4, FEED_MAX_MS),
-		.phase = terms->deadline_s != 0 ? GUARDIAN_PHASE_WATCH : GUARDIAN_PHASE_KEEP,
+		.phase = terms->trial ? GUARDIAN_PHASE_WATCH : GUARDIAN_PHASE_KEEP,
 		.job = GUARDIAN_WAIT,
 		.next = GUARDIAN_WAIT,
 		.due = terms->deadline_s != 0 ? now + MS(terms->deadline_s) : NEVER,
@@ -101,7 +101,7 @@ static void job_ended(struct guardian_plan *p, enum guardian_step job, enum guar
 void guardian_plan_event(struct guardian_plan *p, enum guardian_event e,
 			 enum guardian_result result, uint64_t now)
 {
-	if (e == GUARDIAN_NUDGED && p->terms.deadline_s != 0 && is_undecided(p))
+	if (e == GUARDIAN_NUDGED && p->terms.trial && is_undecided(p))
 		p->nudged = true;
 	if (e == GUARDIAN_TOLD &&
 	    (p->phase == GUARDIAN_PHASE_WATCH || p->phase == GUARDIAN_PHASE_KEEP))

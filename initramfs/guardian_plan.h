@@ -60,7 +60,8 @@ enum guardian_phase {
 
 /* What it is held to, as process 1 passes it on. */
 struct guardian_terms {
-	uint32_t deadline_s; /* for a verdict; 0: there is no trial, only a watchdog to keep */
+	bool trial;	     /* a verdict is awaited; else there is only a watchdog to keep */
+	uint32_t deadline_s; /* for the verdict; 0: none, since there is nothing to fall back to */
 	uint32_t shutdown_s; /* for a shutdown that somebody else began; the grace at least */
 	uint32_t watchdog_s; /* timeout of the one to feed; 0: none */
 	bool release;	     /* fed only until the verdict: GUARDIAN_END releases it */

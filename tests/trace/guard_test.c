@@ -145,6 +145,32 @@ static void release_feeds_a_trial_until_its_verdict(void **ctx)
 	assert_absent("detach");
 }
 
+/* The factory's first boot. */
+static void release_feeds_a_trial_without_another_slot(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
+	s.slot[0].st = STATE_BAD;
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once(STARTED " b 3 0 300 60 release; descriptors 345678");
+	assert_absent("to be marked good");
+	assert_true(machine.boot.wdt.kept);
+	machine_told("\"handover\":\"release\",\"feeder\":\"guardian\"},\"guardian\":{\"pid\":164,"
+		     "\"mode\":\"release\",\"deadline\":null,\"due\":null}");
+}
+
+static void release_feeds_a_trial_that_somebody_forced(void **ctx)
+{
+	(void)ctx;
+	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
+	machine.cmdline = "keelboot.slot=b\n";
+	boot_trial();
+	assert_once(STARTED " b 0 0 300 60 release; descriptors 345678");
+}
+
 static void keeper_without_a_watchdog_needs_no_guardian(void **ctx)
 {
 	(void)ctx;
@@ -192,6 +218,8 @@ int main(void)
 		T(keeper_runs_on_every_boot),
 		T(keeper_of_a_trial_has_the_deadline_too),
 		T(release_feeds_a_trial_until_its_verdict),
+		T(release_feeds_a_trial_without_another_slot),
+		T(release_feeds_a_trial_that_somebody_forced),
 		T(keeper_without_a_watchdog_needs_no_guardian),
 		T(guardian_that_cannot_be_started_does_not_stop_the_boot),
 		T(kernel_without_sysrq_gets_a_guardian_all_the_same),

@@ -336,7 +336,7 @@ static void unhealthy_system_is_rebooted_a_bounded_number_of_times(void **ctx)
 	machine_put(&s);
 	boots('b');
 	assert_once("detach @keelboot-guardian b 3 300 300 0 keep"); /* token 3, 300 s */
-	guardian_plan_start(&plan, &(struct guardian_terms){ .deadline_s = 300 }, 0);
+	guardian_plan_start(&plan, &(struct guardian_terms){ .trial = true, .deadline_s = 300 }, 0);
 	assert_int_equal(guardian_plan_next(&plan, 299999), GUARDIAN_WAIT);
 	assert_int_equal(guardian_plan_next(&plan, 300000), GUARDIAN_RECORD);
 	s = load();

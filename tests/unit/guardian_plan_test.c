@@ -16,6 +16,7 @@ static struct guardian_plan plan;
 static void begin(uint32_t deadline_s, uint32_t watchdog_s, bool release)
 {
 	const struct guardian_terms terms = {
+		.trial = deadline_s != 0,
 		.deadline_s = deadline_s,
 		.shutdown_s = 120,
 		.watchdog_s = watchdog_s,
@@ -161,8 +162,10 @@ static void shutdown_seen_at_the_deadline_is_not_recorded(void **ctx)
 static void shutdown_has_the_grace_at_least(void **ctx)
 {
 	(void)ctx;
-	guardian_plan_start(&plan, &(struct guardian_terms){ .deadline_s = 300, .shutdown_s = 5 },
-			    S(100));
+	guardian_plan_start(
+		&plan,
+		&(struct guardian_terms){ .trial = true, .deadline_s = 300, .shutdown_s = 5 },
+		S(100));
 	event(GUARDIAN_TOLD, S(105));
 	expect(GUARDIAN_WAIT, S(135) - 1);
 	expect(GUARDIAN_SYNC, S(135));
@@ -317,6 +320,22 @@ static void release_ends_with_the_verdict(void **ctx)
 	expect(GUARDIAN_END, S(102));
 }
 
+static void release_of_a_trial_without_a_deadline_waits_for_the_verdict(void **ctx)
+{
+	const struct guardian_terms terms = { .trial = true, .watchdog_s = 60, .release = true };
+
+	(void)ctx;
+	guardian_plan_start(&plan, &terms, S(100));
+	for (unsigned i = 0; i < 1000; i++) {
+		expect(GUARDIAN_FEED, S(100) + i * S(10));
+		expect(GUARDIAN_WAIT, S(100) + i * S(10));
+	}
+	event(GUARDIAN_NUDGED, S(10091));
+	expect(GUARDIAN_LOOK, S(10091));
+	done(GUARDIAN_CLOSED, S(10092));
+	expect(GUARDIAN_END, S(10092));
+}
+
 static void short_watchdog_is_fed_in_time(void **ctx)
 {
 	(void)ctx;
@@ -352,6 +371,7 @@ int main(void)
 		T(nobody_is_fed_once_the_reboot_has_begun),
 		T(keeper_feeds_a_shutdown_up_to_its_limit),
 		T(release_ends_with_the_verdict),
+		T(release_of_a_trial_without_a_deadline_waits_for_the_verdict),
 		T(short_watchdog_is_fed_in_time),
 	};
 

@@ -88,7 +88,7 @@ static const struct guardian_ops ops = {
 static const char *guard(void)
 {
 	const struct guardian_setup s = { .attempt = { .slot = 1, .token = 3 },
-					  .terms = { .deadline_s = 10 } };
+					  .terms = { .trial = true, .deadline_s = 10 } };
 
 	if (setjmp(reset) == 0)
 		guardian_run(&s, &ops, NULL);
@@ -148,6 +148,7 @@ static void arguments_are_checked(void **ctx)
 	assert_int_equal(s.terms.shutdown_s, 90);
 	assert_int_equal(s.terms.watchdog_s, 60);
 	assert_true(s.terms.release);
+	assert_true(s.terms.trial);
 	assert_true(takes("-", "0", "0", "60", "keep"));
 	assert_true(takes("a", "1", "10", "0", "keep"));
 	assert_false(guardian_args(&s, 6, (char *const *)argv));
@@ -155,7 +156,10 @@ static void arguments_are_checked(void **ctx)
 	assert_false(takes("-", "0", "0", "60", "release"));
 	assert_false(takes("-", "5", "10", "0", "keep"));
 	assert_false(takes("b", "0", "10", "0", "keep"));
-	assert_false(takes("b", "5", "0", "60", "keep"));
+	assert_true(takes("b", "5", "0", "60", "release")); /* nothing to fall back to */
+	assert_true(takes("b", "0", "0", "60", "release")); /* not counted */
+	assert_true(takes("b", "5", "0", "60", "keep"));
+	assert_false(takes("b", "5", "0", "0", "keep"));
 	assert_false(takes("ba", "5", "10", "0", "keep"));
 	assert_false(takes("", "5", "10", "0", "keep"));
 	assert_false(takes("z", "5", "10", "0", "keep"));
