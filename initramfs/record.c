@@ -119,6 +119,7 @@ void record_settle(struct record *r, const struct reset_evidence *ev)
 	int open = r->s.open;
 
 	r->turned_bad = STATE_NONE;
+	r->untold = 0;
 	r->cause = reset_classify(&r->s, ev);
 	reset_settle(&r->s, r->cause);
 	if (open != STATE_NONE)
@@ -130,7 +131,20 @@ void record_settle(struct record *r, const struct reset_evidence *ev)
 		if (i == r->s.pref)
 			r->turned_bad = i;
 		log_notice("slot %c is rejected: %s", state_slot_letter(i), r->s.slot[i].reason);
-		record_history(r, HISTORY_BAD, i, r->s.slot[i].reason, reset_name(r->cause));
+		r->untold |= (choose_mask)(1u << i);
+	}
+}
+
+/* What the history says is so: a line is written when the state has it. */
+static void tell_rejected(struct record *r)
+{
+	choose_mask untold = r->untold;
+
+	r->untold = 0;
+	for (int i = 0; i < r->s.nslots; i++) {
+		if (untold >> i & 1)
+			record_history(r, HISTORY_BAD, i, r->s.slot[i].reason,
+				       reset_name(r->cause));
 	}
 }
 
@@ -154,6 +168,7 @@ enum kb_err record_save(struct record *r, struct state *s)
 	if (r->health == RECORD_UNWRITABLE)
 		r->health = RECORD_FOUND;
 	r->disk = *s;
+	tell_rejected(r);
 	return KB_OK;
 }
 

@@ -26,6 +26,7 @@ struct record {
 	enum record_health health;
 	enum reset_cause cause;
 	int turned_bad; /* when it was settled: the preferred slot, or STATE_NONE */
+	choose_mask untold; /* slots that it made bad; in the history once that is durable */
 };
 
 /*

@@ -247,6 +247,46 @@ static void settling_rejects_a_trial_without_tries_and_tells(void **ctx)
 	assert_int_equal(get().slot[1].st, STATE_TRIAL); /* the next charge writes it */
 }
 
+static bool count_event(void *ctx, const struct history_event *e)
+{
+	*(unsigned *)ctx += e->kind == HISTORY_BAD && e->slot == 1;
+	return true;
+}
+
+static unsigned rejections(void)
+{
+	unsigned n = 0;
+
+	assert_int_equal(store_history_read(&r.store, 0, count_event, &n), KB_OK);
+	return n;
+}
+
+/* Else a boot that dies in between tells it again, and one that is forced writes after all. */
+static void a_rejection_is_history_once_it_is_durable(void **ctx)
+{
+	const struct reset_evidence ev = { .watchdog_fired = true };
+	struct state s;
+
+	(void)ctx;
+	states_open(&s);
+	s.slot[1].tries = 0;
+	put(&s);
+	record_load(&r, DEV, 2, BOTH);
+	record_settle(&r, &ev);
+	assert_int_equal(disk.ops, 0);
+	disk.dead[0].from = 0;
+	disk.dead[0].to = STORE_MIN_SIZE;
+	disk.dead[0].writes = true;
+	assert_int_equal(record_save(&r, &r.s), KB_EIO);
+	assert_int_equal(rejections(), 0);
+	disk.dead[0].to = 0;
+	assert_int_equal(record_save(&r, &r.s), KB_OK);
+	assert_int_equal(rejections(), 1);
+	r.s.floor++;
+	assert_int_equal(record_save(&r, &r.s), KB_OK);
+	assert_int_equal(rejections(), 1);
+}
+
 static void every_health_has_a_name(void **ctx)
 {
 	static const char *const names[] = { "found", "blank", "rebuilt", "unwritable", "missing" };
@@ -272,6 +312,7 @@ int main(void)
 		T(what_another_process_wrote_is_loaded_and_written_behind),
 		T(a_state_that_is_lost_meanwhile_is_not_written_over),
 		T(settling_rejects_a_trial_without_tries_and_tells),
+		T(a_rejection_is_history_once_it_is_durable),
 		T(every_health_has_a_name),
 	};
 
