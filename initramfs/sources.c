@@ -122,8 +122,8 @@ static void add_medium(struct devices *d, const char *dev, bool sd)
 }
 
 /*
- * A partition that begins where the bare disk does (what mkfs.vfat makes of a whole stick), or where
- * another one does, is the same file system under a second name: the larger one is looked at.
+ * A partition that begins where the bare disk does (what mkfs.vfat makes of a whole stick), or
+ * where another one does, is the same file system under a second name: the larger one is looked at.
  */
 static bool is_second_name(const struct probe_disk *disk, unsigned n)
 {
