@@ -19,6 +19,7 @@
 #include <sys/mount.h>
 
 #define WATCHDOG_WAIT_MS 500
+#define DISK_WAIT_S	 30 /* for one that did not come within timeout= */
 
 void boot_idle(void *b)
 {
@@ -104,14 +105,27 @@ void boot_hand_over_watchdog(struct boot *b)
 
 static enum kb_err find_devices(struct boot *b)
 {
-	const struct devices_wait wait = {
+	struct devices_wait wait = {
 		.timeout_s = b->cmd.timeout_s != 0 ? b->cmd.timeout_s : b->conf.timeout_s,
 		.media = b->cmd.media,
 		.idle = boot_idle,
 		.ctx = b,
 	};
+	enum kb_err err = devices_find(&b->dev, &b->probe, &b->conf, &wait);
 
+	if (err != KB_ENODEV)
+		return err;
+	log_err("without its disk no stick can repair this device: look at its power, its cable, "
+		"and disk= of system.conf; restarting in %u s, if it does not come",
+		DISK_WAIT_S);
+	wait.timeout_s = DISK_WAIT_S;
 	return devices_find(&b->dev, &b->probe, &b->conf, &wait);
+}
+
+static void settle(struct boot *b)
+{
+	evidence_weigh(&b->evidence, &b->rec.s);
+	record_settle(&b->rec, &b->evidence.ev);
 }
 
 static void load_state(struct boot *b)
@@ -120,15 +134,22 @@ static void load_state(struct boot *b)
 
 	evidence_gather(&b->evidence, &b->wdt, b->conf.cookie);
 	record_load(&b->rec, b->dev.state, b->conf.nslots, mountable);
-	evidence_weigh(&b->evidence, &b->rec.s);
-	record_settle(&b->rec, &b->evidence.ev);
+	settle(b);
 	b->attempt.charge_good =
 		reset_counts_good((enum reset_count)b->conf.count, &b->evidence.ev);
 	b->attempt.forced = b->cmd.slot;
 }
 
+void boot_reload(struct boot *b)
+{
+	choose_mask mountable = devices_mountable(&b->dev, &b->conf);
+
+	if (record_return(&b->rec, b->dev.state, b->conf.nslots, mountable))
+		settle(b);
+}
+
 /* keelboot.slot= is for a person who looks for something: nothing may change under them. */
-static bool is_forced(const struct boot *b)
+bool boot_is_forced(const struct boot *b)
 {
 	return b->cmd.slot >= 0 && b->cmd.slot < (int)b->conf.nslots;
 }
@@ -166,7 +187,7 @@ static void note_settled(struct boot *b)
 	int slot = b->rec.turned_bad;
 
 	if (b->why[0] != '\0' || slot == STATE_NONE || slot == b->attempt.chosen.slot ||
-	    is_forced(b) || b->rec.s.slot[slot].st != STATE_BAD)
+	    boot_is_forced(b) || b->rec.s.slot[slot].st != STATE_BAD)
 		return;
 	note_why(b, slot, b->rec.s.slot[slot].reason);
 }
@@ -270,7 +291,7 @@ enum kb_err boot(struct boot *b)
 	TRY(find_devices(b));
 	watch(b);
 	load_state(b);
-	if (!is_forced(b))
+	if (!boot_is_forced(b))
 		boot_apply_updates(b, false); /* may fail; the boot may not */
 	err = choose_and_mount(b);
 	if (err == KB_ENOCAND)
@@ -278,7 +299,7 @@ enum kb_err boot(struct boot *b)
 	while (err == KB_ENOCAND && rescue_run(b))
 		err = choose_and_mount(b);
 	TRY(err);
-	if (!is_forced(b))
+	if (!boot_is_forced(b))
 		evidence_forget(&b->evidence);
 	wdt_decide(&b->wdt, b->conf.handover);
 	export_write(b);
@@ -329,12 +350,11 @@ static unsigned recover_delay_s(enum kb_err err)
 
 void boot_recover(struct boot *b, enum kb_err err)
 {
-	unsigned seconds = recover_delay_s(err);
+	/* A device whose disk does not come has waited already. */
+	bool waited = b->cmd.enable && err == KB_ENODEV;
+	unsigned seconds = waited ? 1 : recover_delay_s(err);
 
 	log_err("unable to boot: %s; restarting in %u s", err_text(err), seconds);
-	if (b->cmd.enable && err == KB_ENODEV)
-		log_err("without its disk no stick can repair this device: look at its power, its "
-			"cable, and disk= of system.conf");
 	wait_s(b, seconds);
 	os_reboot();
 	log_err("the kernel refuses to restart; leaving it to a panic, and to the watchdog");

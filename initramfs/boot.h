@@ -52,5 +52,11 @@ void boot_hand_over_watchdog(struct boot *b);
  * to boot. */
 bool boot_apply_updates(struct boot *b, bool rescue);
 
+/* Reads the state again, because the device's disk had gone and is back: see record_return(). */
+void boot_reload(struct boot *b);
+
+/* keelboot.slot= named a slot: nothing is counted, nothing installed. */
+bool boot_is_forced(const struct boot *b);
+
 /* Feeds the watchdog: for everything that waits within a bound of its own. */
 void boot_idle(void *b);

@@ -197,6 +197,33 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	return KB_OK;
 }
 
+static const struct probe_disk *disk_by_id(const struct probe *p, const char *id)
+{
+	for (unsigned i = 0; i < PROBE_DISKS_MAX && id[0] != '\0'; i++) {
+		if (p->disk[i].state != PROBE_FREE && strcmp(p->disk[i].id, id) == 0)
+			return &p->disk[i];
+	}
+	return NULL;
+}
+
+bool devices_returned(struct devices *d, const struct probe *p, const struct conf *conf, bool *gone)
+{
+	const struct probe_disk *disk = disk_by_id(p, d->diskid);
+	struct devices_rank r;
+
+	/* Who has its old one open keeps the name: it comes back under another one. */
+	if (disk == NULL || strcmp(disk->dev, d->disk) != 0)
+		*gone = true;
+	if (!*gone)
+		return false;
+	devices_rank(&r, p, conf);
+	if (r.disk == NULL || !r.complete || r.equal != NULL || (r.copy && conf->disk[0] == '\0'))
+		return false;
+	*gone = false;
+	take_disk(d, p, r.disk, conf);
+	return true;
+}
+
 void devices_refresh(struct devices *d, struct probe *p, const struct conf *conf,
 		     const struct devices_wait *wait)
 {

@@ -55,6 +55,15 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 void devices_refresh(struct devices *d, struct probe *p, const struct conf *conf,
 		     const struct devices_wait *wait);
 
+/*
+ * The device's disk may go, and come back under another name or in another port while a rescue
+ * waits. To be asked again and again when no prober is at work: gone keeps what was seen. True:
+ * there is one that is whole and that a boot would take at once; d names what is on it as
+ * devices_find() would.
+ */
+bool devices_returned(struct devices *d, const struct probe *p, const struct conf *conf,
+		      bool *gone) KB_MUST_CHECK;
+
 /* Index of class "root" of a slot, or -1. */
 int devices_root_class(const struct conf *conf, unsigned slot);
 

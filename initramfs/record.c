@@ -80,7 +80,7 @@ static enum kb_err open_file(struct record *r, const char *dev)
 	return bdev_file_open(&r->file, dev, BDEV_FILE_DIRECT);
 }
 
-void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable)
+static void load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable)
 {
 	enum store_finding found = STORE_LOST;
 	enum kb_err err;
@@ -112,6 +112,26 @@ void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask
 	add_slots(&r->s, nslots);
 	if (r->s.newer)
 		log_warn("state: written by a newer Keelboot; only its core is used");
+}
+
+void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable)
+{
+	load(r, dev, nslots, mountable);
+	r->loaded = r->s.seq;
+}
+
+bool record_return(struct record *r, const char *dev, unsigned nslots, choose_mask mountable)
+{
+	uint64_t loaded = r->loaded;
+
+	bdev_file_close(&r->file);
+	record_load(r, dev, nslots, mountable);
+	if (loaded == 0 || r->s.seq == loaded)
+		return true;
+	r->loaded = loaded;
+	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
+		r->s.apply[i].open = false;
+	return false;
 }
 
 void record_settle(struct record *r, const struct reset_evidence *ev)

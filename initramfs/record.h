@@ -25,17 +25,26 @@ struct record {
 	bool unsure;	   /* a save failed: `disk` may be there, or what was not to be */
 	enum record_health health;
 	enum reset_cause cause;
-	int turned_bad; /* when it was settled: the preferred slot, or STATE_NONE */
+	uint64_t loaded;    /* sequence of the record that this boot began with; 0: of none */
+	int turned_bad;	    /* when it was settled: the preferred slot, or STATE_NONE */
 	choose_mask untold; /* slots that it made bad; in the history once that is durable */
 };
 
 /*
- * Opens the state partition dev ("" if there is none), which has to stay, and loads it. A blank or lost state is made
- * anew from manifests and `mountable`, and saved. A partition that is read-only is read all the
- * same. Never fails: without a usable partition r->s is an unnamed trial for each mountable slot,
- * which cannot be saved.
+ * Opens the state partition dev ("" if there is none), which has to stay, and loads it. A blank or
+ * lost state is made anew from manifests and `mountable`, and saved. A partition that is read-only
+ * is read all the same. Never fails: without a usable partition r->s is an unnamed trial for each
+ * mountable slot, which cannot be saved.
  */
 void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable);
+
+/*
+ * The state partition had gone and is back as dev: loads it anew. What was saved in this boot
+ * stands; its applies are over, and stay counted. True: nothing was saved yet, so the reset has to
+ * be weighed and settled once more.
+ */
+bool record_return(struct record *r, const char *dev, unsigned nslots,
+		   choose_mask mountable) KB_MUST_CHECK;
 
 /* Classifies the reset and settles the attempt before; in memory only. */
 void record_settle(struct record *r, const struct reset_evidence *ev);

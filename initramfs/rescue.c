@@ -64,7 +64,9 @@ static void tell(const struct boot *b, int slot, uint64_t end_ms)
 	else
 		snprintf(end, sizeof(end), "slot %c is tried as a last resort in %u s",
 			 state_slot_letter(slot), left);
-	if (why != NULL)
+	if (b->rescue.gone)
+		log_err("rescue: waiting for %s, which is gone; %s", b->dev.disk, end);
+	else if (why != NULL)
 		log_err("rescue: %s; %s", why, end);
 	else
 		log_err("rescue: waiting for %s with a good bundle in its folder keelboot/; %s",
@@ -97,30 +99,54 @@ static bool has_new(const struct media *m, const struct devices *d)
 	return false;
 }
 
-/* Waits until end_ms, or until a medium has come and its probers are done. True: one has come.
+enum came { CAME_NOTHING, CAME_MEDIUM, CAME_DISK };
+
+/* What has come since, when no prober is at work. */
+static enum came look_around(struct boot *b, struct media *known)
+{
+	enum came came = CAME_NOTHING;
+
+	if (devices_returned(&b->dev, &b->probe, &b->conf, &b->rescue.gone))
+		came = CAME_DISK;
+	sources_take(&b->dev, &b->probe, removable(b));
+	if (came == CAME_NOTHING && has_new(known, &b->dev))
+		came = CAME_MEDIUM;
+	remember(known, &b->dev);
+	return came;
+}
+
+/* Waits until end_ms, or until a medium or the device's own disk has come and its probers are done.
  * goal_ms: what the person before the console is told that all this ends at. */
-static bool watch(struct boot *b, uint64_t end_ms, int slot, uint64_t goal_ms)
+static enum came watch(struct boot *b, uint64_t end_ms, int slot, uint64_t goal_ms)
 {
 	static struct media known;
 	uint64_t told = os_now_ms();
-	bool came = false;
+	enum came came = CAME_NOTHING;
+	bool gone = b->rescue.gone;
 
 	remember(&known, &b->dev);
 	probe_start(&b->probe);
-	while (!came && os_now_ms() < end_ms) {
+	while (came == CAME_NOTHING && os_now_ms() < end_ms) {
 		boot_idle(b);
-		if (probe_step(&b->probe, STEP_MS) == KB_OK && probe_pending(&b->probe) == 0) {
-			sources_take(&b->dev, &b->probe, removable(b));
-			came = has_new(&known, &b->dev);
-			remember(&known, &b->dev);
-		}
-		if (os_now_ms() - told >= TELL_MS) {
+		if (probe_step(&b->probe, STEP_MS) == KB_OK)
+			log_debug("rescue: something has changed");
+		if (probe_pending(&b->probe) == 0)
+			came = look_around(b, &known);
+		if (came == CAME_NOTHING &&
+		    (os_now_ms() - told >= TELL_MS || b->rescue.gone != gone)) {
 			tell(b, slot, goal_ms);
 			told = os_now_ms();
 		}
+		gone = b->rescue.gone;
 	}
 	probe_stop(&b->probe);
 	return came;
+}
+
+static void take_disk_back(struct boot *b)
+{
+	log_notice("rescue: the disk is back, as %s", b->dev.disk);
+	boot_reload(b);
 }
 
 /* ---------------------------------------------------------------- nothing mounts */
@@ -142,15 +168,28 @@ static void begin(struct boot *b)
 	log_err("rescue: no slot can be booted");
 }
 
-/* One round; true if something was installed in it. */
+/* With its disk the device is what it was: there is no rescue, as after a restart. */
+static void look_as_ever(struct boot *b)
+{
+	if (!boot_is_forced(b) && boot_apply_updates(b, false))
+		log_notice("rescue: an update was installed");
+}
+
+/* One round; true if something was installed in it, or the disk is back. */
 static bool one_round(struct boot *b)
 {
+	enum came came;
 	uint64_t end = os_now_ms() + b->rescue.round_s * UINT64_C(1000);
 
 	if (end > b->rescue.end_ms)
 		end = b->rescue.end_ms;
 	tell(b, STATE_NONE, b->rescue.end_ms);
-	while (watch(b, end, STATE_NONE, b->rescue.end_ms)) {
+	while ((came = watch(b, end, STATE_NONE, b->rescue.end_ms)) != CAME_NOTHING) {
+		if (came == CAME_DISK) {
+			take_disk_back(b);
+			look_as_ever(b);
+			return true;
+		}
 		log_notice("rescue: a medium has come");
 		if (look(b))
 			return true;
@@ -180,6 +219,7 @@ void rescue_last_resort(void *boot, int slot)
 {
 	struct boot *b = boot;
 	unsigned seconds = LAST_RESORT_DELAY_S;
+	enum came came;
 	uint64_t end;
 
 	for (unsigned i = 0; i < b->rec.s.lr_count && seconds < LAST_RESORT_MAX_S; i++)
@@ -189,7 +229,11 @@ void rescue_last_resort(void *boot, int slot)
 	log_err("rescue: no slot can be trusted");
 	end = os_now_ms() + seconds * UINT64_C(1000);
 	tell(b, slot, end);
-	while (watch(b, end, slot, end)) {
+	while ((came = watch(b, end, slot, end)) != CAME_NOTHING) {
+		if (came == CAME_DISK) {
+			take_disk_back(b);
+			continue;
+		}
 		log_notice("rescue: a medium has come");
 		if (!look(b))
 			continue;

@@ -16,6 +16,7 @@ struct boot;
 /* Of one boot; zeroed at its start. */
 struct rescue {
 	bool begun;
+	bool gone;	  /* the device's disk was not there when looked last */
 	uint64_t end_ms;  /* os_now_ms() at which the device restarts */
 	unsigned round_s; /* length of the round under way */
 };
@@ -23,8 +24,9 @@ struct rescue {
 /*
  * Nothing mounts. Looks through all sources at once, then, in rounds that double, for media that
  * come, and at the end of each round again at those that are there. True: something was installed
- * since, so the choice of a slot has to be made anew; called again when that does not mount either,
- * it goes on where it was. False: [rescue] wait= is over, and the boot has to end in a restart.
+ * since, or the device's disk, which had gone, is back, so the choice of a slot has to be made
+ * anew; called again when that does not mount either, it goes on where it was. False: [rescue]
+ * wait= is over, and the boot has to end in a restart.
  */
 bool rescue_run(struct boot *b);
 

@@ -4,6 +4,8 @@ cannot be read."""
 
 import time
 
+import pytest
+
 from drives import Drive, Fault
 
 
@@ -21,24 +23,40 @@ def test_slow_usb_disk_that_comes_after_20_s_costs_no_try(bench):
         assert bench.causes(vm) == []
 
 
-def test_disk_that_is_pulled_out_during_the_boot_makes_no_slot_bad(bench):
+@pytest.mark.parametrize("back", ["at once", "after the restart"])
+def test_disk_that_is_pulled_out_during_the_boot_makes_no_slot_bad(bench, back):
     disk = bench.disk("1.0", "2.0", good="a")
     own = Drive(disk, bus="usb", name="own")
     conf = bench.device.conf.replace("[system]\n", "[system]\nusb-disk=yes\ntimeout=20\n")
     initrd = bench.initramfs_with(name="pulled-usb", conf=f"{conf}\n[rescue]\nwait=10\n")
-    # An install gives the time to pull it out.
+    # The restart is waited for 10 s. An install gives the time to pull it out.
     drives = [own, bench.stick(bench.bundle("3.0"))]
     with bench.machine(None, drives=drives, initrd=initrd) as vm:
         vm.expect(r"update: writing, [2-9]\d %", 120)
         vm.unplug("own")
-        vm.expect(r"keelboot: unable to boot", 120)
-        vm.wait_boot(1)
-        vm.plug("own")
+        vm.expect(r"rescue: waiting for /dev/sd\w, which is gone", 120)
+        if back == "at once":
+            vm.plug("own")
+            vm.expect(r"rescue: the disk is back, as /dev/sd\w", 60)
+        else:
+            vm.expect(r"keelboot: unable to boot", 120)
+            vm.plug("own")
         vm.expect(r"slot b holds version 3\.0 on trial", 180)
         bench.up(vm, "3.0", "b")
         slots = bench.status(vm)["slots"]
         assert [slot["state"] for slot in slots] == ["good", "good"]
         assert slots[0]["version"] == "1.0"
+        assert bench.causes(vm) == ([] if back == "at once" else ["guest"])
+
+
+def test_disk_that_comes_after_its_time_is_taken_without_a_restart(bench):
+    own = Drive(bench.disk("1.0"), bus="usb", name="own", plugged=False)
+    initrd = bench.initramfs_with("usb-disk=yes", "timeout=5", name="later-usb")
+    with bench.machine(None, drives=[own], usb=True, initrd=initrd) as vm:
+        vm.expect(r"without its disk no stick can repair this device: .*; restarting in 30 s", 90)
+        vm.plug("own")
+        bench.up(vm, "1.0", "a")
+        assert bench.causes(vm) == []
 
 
 def test_other_slot_that_cannot_be_read_does_not_block_the_good_one(bench):

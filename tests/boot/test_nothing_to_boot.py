@@ -4,7 +4,7 @@ a device does that has a disk, and nothing to boot on it: test_rescue_never_ends
 
 
 def end_of(bench, vm) -> str:
-    vm.expect(r"keelboot: unable to boot: .*; restarting in 30 s")
+    vm.expect(r"keelboot: unable to boot: .*; restarting in 1 s")
     vm.send("\nid")
     boot = vm.wait_reset(60)
     text = vm.boot_text(boot.number - 1)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Boots whose disks are late, gone, odd, or somebody else's. */
+#include "initramfs/probe_id.h"
 #include "tests/trace/machine.h"
 
 #include <signal.h>
@@ -33,8 +34,20 @@ static void disk_that_never_comes_ends_in_a_restart(void **ctx)
 	machine.no_disk = true;
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	trace_expect("no_disk_restarts");
-	assert_in_range(os_now_ms(), 60000, 60500);
+	assert_in_range(os_now_ms(), 60000, 61500);
 	assert_absent("exec");
+}
+
+static void disk_that_comes_after_its_time_is_taken_nevertheless(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.disk.at_ms = 40000;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_in_range(os_now_ms(), 40000, 40500);
+	assert_once("mount " SLOT_A_DEV);
 }
 
 static void state_goes(void *ctx)
@@ -63,6 +76,137 @@ static void disk_that_vanishes_ends_in_a_restart(void **ctx)
 	trace_expect("disk_vanishes");
 	assert_absent("exec");
 	assert_once("reboot");
+}
+
+static void state_comes(void *ctx)
+{
+	(void)ctx;
+	machine.state.off = false;
+}
+
+/* vda is pulled out after 2 s, while an update is applied, and comes back after 20 s as vdb. */
+static void pull_out_and_plug_in(const struct state *was, const char *path)
+{
+	static struct os_sim_child apply = { .argv0 = "keelboot-apply",
+					     .duration_ms = 5000,
+					     .status = 512 };
+	struct os_sim_disk back = machine.disk;
+	struct state s = *was;
+
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(&s);
+	os_sim_child(&apply);
+	machine_lay_out();
+	machine.no_disk = machine.no_state_bdev = machine.no_watchdog = true;
+	machine.init[0] = machine.init[1] = NULL;
+	os_sim_disk_gone("vda", 2000);
+	os_sim_at(2000, state_goes, NULL);
+	back.name = "vdb";
+	back.path = path;
+	back.at_ms = 20000;
+	os_sim_disk(&back);
+	os_sim_at(20000, state_comes, NULL);
+	os_sim_bdev("/dev/vdb1", &machine.state.bdev);
+	os_sim_fs_file("/dev/vdb2", "/sbin/init", NULL);
+	os_sim_fs_file("/dev/vdb3", "/sbin/init", NULL);
+}
+
+#define VDB_PATH "/devices/pci0000:00/0000:00:04.0/virtio1/block/vdb"
+
+static void disk_that_comes_back_boots_without_a_restart(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	pull_out_and_plug_in(&s, VDB_PATH);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("disk_comes_back");
+	assert_once("mount /dev/vdb2");
+	assert_absent("reboot");
+	assert_in_range(os_now_ms(), 20000, 27000);
+	/* As after a restart, what it went in is tried once more. */
+	assert_int_equal(os_sim_count("spawn keelboot-apply"), 2);
+	s = machine_get();
+	assert_false(s.apply[STATE_SRC_DATA].open);
+	assert_int_equal(s.slot[0].st, STATE_GOOD);
+	assert_int_equal(s.slot[1].st, STATE_GOOD);
+}
+
+/* What the reset was is not settled a second time: the trial loses the try that its boot costs. */
+static void disk_that_comes_back_costs_a_trial_no_more_than_its_boot(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	s.open = 1;
+	s.open_token = 7;
+	s.slot[1].tries = 2;
+	pull_out_and_plug_in(&s, VDB_PATH);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("mount /dev/vdb3");
+	s = machine_get();
+	assert_int_equal(s.slot[1].tries, 1);
+	assert_int_equal(s.open, 1);
+}
+
+/* Nor does what takes the disk away each time do so for ever: it is counted as if it had taken the
+ * device down. */
+static void update_in_which_the_disk_goes_is_counted(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.apply[STATE_SRC_DATA].count = STATE_APPLY_LIMIT - 1;
+	pull_out_and_plug_in(&s, VDB_PATH);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("spawn keelboot-apply");
+	assert_once("# update: source data took the device down 3 times");
+}
+
+/* But of a state that this boot could not read, or not write, the reset is settled when it is back.
+ */
+static void disk_that_comes_back_unread_is_settled_then(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	s.open = 1;
+	s.open_token = 7;
+	s.slot[1].tries = 0;
+	pull_out_and_plug_in(&s, VDB_PATH);
+	machine.state.off = true;
+	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("# slot b is rejected: reset before it was marked good");
+	assert_once("mount /dev/vdb2");
+	assert_int_equal(machine_get().slot[1].st, STATE_BAD);
+}
+
+#define OTHER_PORT "/devices/pci0000:00/0000:00:09.0/virtio1/block/vdb"
+
+static void disk_that_comes_back_in_another_port_is_the_device(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	pull_out_and_plug_in(&s, OTHER_PORT);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("mount /dev/vdb2");
+}
+
+/* Its state names the disk that went: a restart waits for that one first. */
+static void copy_is_not_taken_for_the_disk_that_went(void **ctx)
+{
+	static char id[STATE_STR_MAX + 1];
+	struct state s = machine_good();
+
+	(void)ctx;
+	probe_id_path(id, VDA_PATH);
+	machine.disk.part[0].pin = id;
+	pull_out_and_plug_in(&s, OTHER_PORT);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_absent("mount /dev/vdb");
+	assert_absent("open /dev/vdb");
 }
 
 static void stick_with_the_same_labels_is_not_the_device(void **ctx)
@@ -352,6 +496,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(late_disk_is_waited_for),
 		T(disk_that_never_comes_ends_in_a_restart),
+		T(disk_that_comes_after_its_time_is_taken_nevertheless),
+		T(disk_that_comes_back_boots_without_a_restart),
+		T(disk_that_comes_back_costs_a_trial_no_more_than_its_boot),
+		T(disk_that_comes_back_unread_is_settled_then),
+		T(update_in_which_the_disk_goes_is_counted),
+		T(disk_that_comes_back_in_another_port_is_the_device),
+		T(copy_is_not_taken_for_the_disk_that_went),
 		T(disk_that_vanishes_ends_in_a_restart),
 		T(stick_with_the_same_labels_is_not_the_device),
 		T(stick_alone_is_not_the_device_either),
