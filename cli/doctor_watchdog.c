@@ -2,8 +2,7 @@
 /* By sysfs alone: to open a watchdog is to arm it, or to find it busy. */
 #include "cli/boot_json.h"
 #include "cli/doctor.h"
-
-#include "lib/bytes.h"
+#include "cli/mark.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,18 +72,40 @@ static bool pick(struct doctor *doc, const char *wanted, char *node, size_t size
 	return false;
 }
 
-static bool keeper_runs(const struct doctor *doc)
+/* What the boot made of the configuration, if it said so. */
+static enum conf_handover decided(const struct doctor *doc)
 {
-	char path[DEVICE_PATH_MAX], proc[64], text[32];
-	struct doctor run = { .sys_root = "" };
-	uint64_t pid;
+	static const struct {
+		const char *name;
+		enum conf_handover handover;
+	} names[] = {
+		{ "system", CONF_HANDOVER_SYSTEM },
+		{ "keeper", CONF_HANDOVER_KEEPER },
+		{ "release", CONF_HANDOVER_RELEASE },
+	};
 
-	snprintf(path, sizeof(path), "%s/guardian", doc->d->opts->run_dir);
-	if (!doctor_read(&run, path, text, sizeof(text)) ||
-	    bytes_decimal(&pid, text, INT32_MAX) != KB_OK)
-		return false;
-	snprintf(proc, sizeof(proc), "/proc/%u", (unsigned)pid);
-	return doctor_exists(doc, proc);
+	for (unsigned i = 0; i < 3; i++) {
+		if (strcmp(doc->st.watchdog.handover, names[i].name) == 0)
+			return names[i].handover;
+	}
+	return doc->d->conf.handover;
+}
+
+static void check_guardian(struct doctor *doc)
+{
+	const struct status_guardian *g = &doc->st.guardian;
+	const struct status_watchdog *w = &doc->st.watchdog;
+	bool nothing_to_feed = w->told && w->device[0] == '\0';
+	const char *missed = g->missed;
+
+	/* It may never have come to be, or nobody says. */
+	if (!g->started && !nothing_to_feed && decided(doc) == CONF_HANDOVER_KEEPER &&
+	    mark_guardian_find(doc->d) == 0)
+		missed = "it ought to feed the watchdog (handover=keeper)";
+	if (missed != NULL)
+		doctor_find(doc, DOCTOR_ERROR, "guardian-gone",
+			    "see the log for why it ended; does a script kill all processes?",
+			    "no guardian runs (%s/guardian): %s", doc->d->opts->run_dir, missed);
 }
 
 /* Who has to feed it now, and whether that happens. */
@@ -94,7 +115,7 @@ static void check_feeding(struct doctor *doc, const char *node)
 	bool known = attribute(doc, node, "state", state, sizeof(state));
 	bool idle = known && strcmp(state, "inactive") == 0;
 
-	switch (doc->d->conf.handover) {
+	switch (decided(doc)) {
 	case CONF_HANDOVER_SYSTEM:
 		if (idle)
 			doctor_find(doc, DOCTOR_ERROR, "watchdog-idle",
@@ -110,14 +131,7 @@ static void check_feeding(struct doctor *doc, const char *node)
 				    "systemd was not told of the watchdog: no %s", DROP_IN);
 		break;
 	case CONF_HANDOVER_KEEPER:
-		if (!keeper_runs(doc))
-			doctor_find(doc, DOCTOR_ERROR, "guardian-gone",
-				    "see the log for why it ended; does a script kill all "
-				    "processes?",
-				    "handover=keeper, but no guardian runs (%s/guardian): nobody "
-				    "feeds the watchdog",
-				    doc->d->opts->run_dir);
-		break;
+		break; /* the guardian's */
 	case CONF_HANDOVER_RELEASE:
 		if (attribute(doc, node, "nowayout", nowayout, sizeof(nowayout)) &&
 		    strcmp(nowayout, "0") != 0)
@@ -176,7 +190,7 @@ static void check_reboot(struct doctor *doc)
 			    "not noticed");
 }
 
-void doctor_watchdog(struct doctor *doc)
+static void check_device(struct doctor *doc)
 {
 	const char *wanted =
 		doc->cmd.watchdog[0] != '\0' ? doc->cmd.watchdog : doc->d->conf.watchdog;
@@ -203,4 +217,10 @@ void doctor_watchdog(struct doctor *doc)
 	check_feeding(doc, node);
 	check_abilities(doc, node);
 	check_reboot(doc);
+}
+
+void doctor_watchdog(struct doctor *doc)
+{
+	check_device(doc);
+	check_guardian(doc); /* a trial has one without any watchdog, too */
 }

@@ -15,9 +15,10 @@ struct status_guardian {
 	bool started; /* by this boot */
 	pid_t pid;    /* 0: it does not run (any more) */
 	char mode[16];
-	uint64_t deadline_s; /* 0: there is no trial */
+	uint64_t deadline_s; /* 0: none */
 	bool waits;	     /* for the verdict: then left_s counts */
 	uint64_t left_s;
+	const char *missed; /* what nobody does, since it ended before its time; or NULL */
 };
 
 struct status_watchdog {

@@ -36,6 +36,28 @@ static bool waits_for_verdict(const struct status *st)
 	       d->state.open_token == d->token;
 }
 
+static bool is_trial(const struct status *st)
+{
+	const struct device *d = st->d;
+
+	return st->have_state && d->run_found && d->booted < d->state.nslots &&
+	       d->state.slot[d->booted].st == STATE_TRIAL;
+}
+
+/* What a guardian that is gone would have to do. */
+static const char *left_undone(const struct status *st)
+{
+	const struct status_guardian *g = &st->guardian;
+
+	if (strcmp(g->mode, "keeper") == 0)
+		return "nobody feeds the watchdog";
+	if (g->deadline_s != 0 && waits_for_verdict(st))
+		return "nothing holds this trial to its deadline";
+	if (strcmp(g->mode, "release") == 0 && is_trial(st))
+		return "nobody feeds the watchdog";
+	return NULL;
+}
+
 static void collect_guardian(struct status *st, json_object *told)
 {
 	struct status_guardian *g = &st->guardian;
@@ -50,12 +72,10 @@ static void collect_guardian(struct status *st, json_object *told)
 	g->waits = g->pid != 0 && g->deadline_s != 0 && waits_for_verdict(st);
 	if (g->waits)
 		g->left_s = due > now ? due - now : 0;
-	if (g->pid != 0)
-		return;
-	if (strcmp(g->mode, "keeper") == 0)
-		status_warn(st, "the guardian is gone: nobody feeds the watchdog");
-	else if (g->deadline_s != 0 && waits_for_verdict(st))
-		status_warn(st, "the guardian is gone: nothing holds this trial to its deadline");
+	if (g->pid == 0)
+		g->missed = left_undone(st);
+	if (g->missed != NULL)
+		status_warn(st, "the guardian is gone: %s", g->missed);
 }
 
 static void collect_watchdog(struct status *st, json_object *told)

@@ -191,12 +191,77 @@ def test_a_release_that_cannot_be(board):
     assert ("error", "watchdog-nowayout") in board.findings()
 
 
-def test_a_keeper_that_runs_is_no_finding(board):
+@pytest.fixture(name="guardian")
+def make_guardian(board, tmp_path):
+    """A process of that name; boot.json as a boot leaves it that decided for `handover`."""
+    program = tmp_path / "keelboot-guardian"
+    shutil.copy("/bin/sleep", program)
+    process = subprocess.Popen([program, "600"])
+
+    def boot(handover, feeder="guardian", mode=None, deadline=None, **more):
+        (board.dev.run / "guardian").write_text(f"{process.pid}\n")
+        board.boot(watchdog={"device": "/dev/watchdog0", "timeout": 60, "handover": handover, "feeder": feeder},
+                   guardian=mode and {"pid": process.pid, "mode": mode, "deadline": deadline,
+                                      "due": deadline}, **more)
+    yield boot
+    process.kill()
+    process.wait()
+
+
+def gone(board):
+    (board.dev.run / "guardian").unlink()
+    return {finding for finding in board.findings() if finding[1] == "guardian-gone"}
+
+
+def test_a_keeper_that_runs_is_no_finding(board, guardian):
     board.dev.configure("[watchdog]\nhandover=keeper\n")
-    (board.dev.run / "guardian").write_text("77\n")
-    assert ("error", "guardian-gone") in board.findings()
-    board.put("proc/77/stat", "")
+    guardian("keeper", mode="keeper")
     assert board.findings() == set()
+    assert gone(board) == {("error", "guardian-gone")}
+
+
+def test_a_keeper_that_never_started_is_one(board):
+    board.boot(watchdog={"device": "/dev/watchdog0", "timeout": 60, "handover": "keeper", "feeder": "nobody"},
+               guardian=None)
+    assert board.findings() == {("error", "guardian-gone")}
+    board.boot(watchdog={"device": "", "timeout": 0, "handover": "keeper", "feeder": "nobody"}, guardian=None)
+    assert board.findings() == {("error", "watchdog-late")}, "there was nothing to feed"
+
+
+def test_a_number_of_somebody_else_is_no_guardian(board, guardian):
+    guardian("keeper", mode="keeper")
+    (board.dev.run / "guardian").write_text("1\n")
+    assert board.findings() == {("error", "guardian-gone")}
+
+
+def test_the_hand_over_that_the_boot_decided_counts(board, guardian):
+    """A driver that stops on close: system was wanted, keeper it is. A nowayout one: not release."""
+    board.put("run/systemd/system/x", "")
+    guardian("keeper", mode="keeper")
+    assert board.findings() == set(), "systemd need not be told of a watchdog that the guardian feeds"
+    assert gone(board)
+    board.dev.configure("[watchdog]\nhandover=release\n")
+    board.put(f"{WATCHDOG}/nowayout", "1")
+    guardian("keeper", mode="keeper")
+    assert board.findings() == set(), "a hang of a good slot is noticed"
+    board.dev.configure("[watchdog]\nhandover=keeper\n")
+    (board.dev.run / "guardian").unlink()
+    board.boot(watchdog={"device": "/dev/watchdog0", "timeout": 60, "handover": "system", "feeder": "system"},
+               guardian=None)
+    assert board.findings() == {("warning", "watchdog-systemd")}
+
+
+@pytest.mark.parametrize("handover, feeder, mode, deadline", [
+    ("system", "system", "trial", 300), ("release", "guardian", "release", 300),
+    ("release", "guardian", "release", None)])
+def test_a_trial_whose_guardian_is_gone(board, guardian, handover, feeder, mode, deadline):
+    edit(board.dev, a_st="trial", a_tries=2, open="a", token=7)
+    guardian(handover, feeder, mode, deadline, status="trial", token=7)
+    assert ("error", "guardian-gone") not in board.findings()
+    assert gone(board)
+    edit(board.dev, a_st="good", open="-", token=7)
+    guardian(handover, feeder, mode, deadline)
+    assert not gone(board), "it did its work"
 
 
 def test_systemd_that_was_told_is_no_finding(board):
