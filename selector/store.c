@@ -40,11 +40,23 @@ static enum kb_err open_cell(struct cell_info *info, const uint8_t *cell, int re
 	return KB_OK;
 }
 
-static void look_at(struct scan *sc, const uint8_t *cell, int region, unsigned index)
+static enum kb_err read_cell(struct bdev *dev, int region, unsigned index, uint8_t *cell)
+{
+	TRY(bdev_drop_cache(dev, cell_offset(region, index), STORE_CELL));
+	return bdev_read(dev, cell_offset(region, index), cell, STORE_CELL);
+}
+
+/*
+ * A cell that looks damaged is asked for once more: what only a read damaged must not bring back an
+ * older record, which the next save would put above it for good.
+ */
+static void look_at(struct bdev *dev, struct scan *sc, uint8_t *cell, int region, unsigned index)
 {
 	struct cell_info info;
 	enum kb_err e = open_cell(&info, cell, region, index);
 
+	if (e != KB_OK && e != KB_EBLANK && read_cell(dev, region, index, cell) == KB_OK)
+		e = open_cell(&info, cell, region, index);
 	sc->readable[region]++;
 	if (e == KB_OK)
 		sc->seq[region][index] = info.seq;
@@ -60,9 +72,8 @@ static void scan_region(struct bdev *dev, struct scan *sc, int region)
 		for (unsigned i = 0; i < SCAN_CELLS; i++) {
 			uint8_t *cell = chunk + (size_t)i * STORE_CELL;
 
-			if (whole ||
-			    bdev_read(dev, cell_offset(region, at + i), cell, STORE_CELL) == KB_OK)
-				look_at(sc, cell, region, at + i);
+			if (whole || read_cell(dev, region, at + i, cell) == KB_OK)
+				look_at(dev, sc, cell, region, at + i);
 		}
 	}
 }
@@ -78,13 +89,20 @@ static int newest_in(const struct scan *sc, int region)
 	return best;
 }
 
-/* Reads the record of a cell into s. */
+/* Opens the record of a cell in cell_back. */
+static enum kb_err open_record(struct bdev *dev, int region, unsigned index, struct cell_info *info)
+{
+	TRY(read_cell(dev, region, index, cell_back));
+	return open_cell(info, cell_back, region, index);
+}
+
+/* Reads the record of a cell, which was found valid, into s. */
 static enum kb_err read_record(struct bdev *dev, int region, unsigned index, struct state *s)
 {
 	struct cell_info info;
 
-	TRY(bdev_read(dev, cell_offset(region, index), cell_back, STORE_CELL));
-	TRY(open_cell(&info, cell_back, region, index));
+	if (open_record(dev, region, index, &info) != KB_OK)
+		TRY(open_record(dev, region, index, &info));
 	TRY(state_decode(s, (const char *)cell_back + CELL_HEADER, info.len, info.min_reader));
 	s->seq = info.seq;
 	s->format = info.format;

@@ -147,6 +147,57 @@ static void one_unreadable_cell_costs_that_cell_only(void **ctx)
 	assert_false(st.region_dead[1]);
 }
 
+/* The disk, with one read that fails, or is wrong, and would be right the next time. */
+static struct flaky {
+	struct bdev bdev;
+	unsigned reads, bad;
+	bool wrong;
+} flaky;
+
+static enum kb_err flaky_read(struct bdev *b, uint64_t off, void *buf, size_t len)
+{
+	struct flaky *f = (struct flaky *)b;
+	uint8_t *p = buf;
+
+	assert_int_equal(bdev_read(&disk.bdev, off, buf, len), KB_OK);
+	if (++f->reads != f->bad)
+		return KB_OK;
+	for (size_t at = 0; at < len; at += BDEV_ALIGN)
+		p[at + 100] ^= 1;
+	return f->wrong ? KB_OK : KB_EIO;
+}
+
+static unsigned load_flaky(unsigned bad, bool wrong, uint64_t *mark)
+{
+	static const struct bdev_ops ops = { .read = flaky_read };
+	struct state s;
+
+	flaky = (struct flaky){ .bdev = { .ops = &ops, .size = disk.bdev.size }, .bad = bad };
+	flaky.wrong = wrong;
+	assert_int_equal(store_load(&st, &flaky.bdev, &s, &found), KB_OK);
+	assert_int_equal(found, STORE_FOUND);
+	*mark = s.floor;
+	return flaky.reads;
+}
+
+/* Else the state goes back to the record before, for good: the next save goes over the newest. */
+static void read_that_fails_once_costs_no_record(void **ctx)
+{
+	unsigned reads;
+	uint64_t mark;
+
+	(void)ctx;
+	for (unsigned i = 1; i <= 5; i++)
+		save_mark(&disk, i);
+	reads = load_flaky(0, false, &mark);
+	for (unsigned bad = 1; bad <= reads; bad++) {
+		load_flaky(bad, false, &mark);
+		assert_int_equal(mark, 5);
+		load_flaky(bad, true, &mark);
+		assert_int_equal(mark, 5);
+	}
+}
+
 static void cell_in_a_wrong_place_is_not_believed(void **ctx)
 {
 	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
@@ -921,6 +972,7 @@ int main(void)
 		T(partition_may_not_be_too_small),
 		T(what_is_saved_is_loaded_through_many_rounds_of_both_rings),
 		T(one_unreadable_cell_costs_that_cell_only),
+		T(read_that_fails_once_costs_no_record),
 		T(cell_in_a_wrong_place_is_not_believed),
 		T(record_that_can_not_be_read_gives_way_to_an_older_one),
 		T(sequences_are_compared_in_64_bits),
