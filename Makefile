@@ -121,6 +121,15 @@ mutants: ## plant bugs in the sources, one by one: each must turn a test red (bu
 	@nice -n 10 tests/mutants/mutants.py
 	@nice -n 10 tests/mutants/sweep.py
 
+N    := 100
+SEED :=
+
+soak: ## N=100 cycles of updates, cuts, crashes and pulled sticks on one device in QEMU, from SEED=
+	@qemu/deps check
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@qemu/kernel
+	@tests/soak/soak -n $(N) $(addprefix --seed ,$(SEED))
+
 # ---------------------------------------------------------------- style
 lint: ## hold the sources to the style guide (ONLY=check: only that check)
 	@qemu/deps check
@@ -177,6 +186,6 @@ help: ## list the targets
 clean: ## remove what was built (the kernel and the Debian roots that were unpacked stay)
 	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name debian -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all tests test-programs check check-long mutants lint print-cflags compile_commands demo install uninstall help clean
+.PHONY: all tests test-programs check check-long mutants soak lint print-cflags compile_commands demo install uninstall help clean
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The closure over power cuts: life stories of a small device, told by the shipped objects on
+ * simulated disks, cut before and after every operation, and gone on with from every image that a
+ * cut may leave, until nothing new is found. docs/PROOF.md says how, and what is assumed.
+ */
+#pragma once
+
+#include "selector/state.h"
+#include "tests/sim/cut_image.h"
+
+#include <sys/types.h>
+
+#define POWERCUT_SLOTS	  2
+#define POWERCUT_RELEASES 3 /* 0 and 1 are installed in the beginning, 2 is the update */
+#define POWERCUT_NEW	  2
+#define POWERCUT_NONE	  (-1)
+
+enum powercut_disk { POWERCUT_STATE, POWERCUT_A, POWERCUT_B, POWERCUT_RAW, POWERCUT_DISKS };
+
+/* What the hardware tells at the next start. A watchdog's reset leaves its mark, memory outlives a
+ * warm reset; hardware that tells nothing makes all of them POWERCUT_UNKNOWN. */
+enum powercut_reset { POWERCUT_UNKNOWN, POWERCUT_POWER, POWERCUT_CRASH, POWERCUT_WARM };
+
+/* Programs that run in a process of their own. */
+enum powercut_program {
+	POWERCUT_BOOT,
+	POWERCUT_MARK_GOOD,
+	POWERCUT_MARK_BAD,
+	POWERCUT_MARK_CLEAN,
+	POWERCUT_INSTALL,
+	POWERCUT_SWITCH,
+	POWERCUT_PROGRAMS
+};
+
+/* What the release that a slot holds does once it runs. */
+enum powercut_behaviour {
+	POWERCUT_WORKS,	  /* it is marked good */
+	POWERCUT_CRASHES, /* the watchdog resets it, before it is marked good */
+	POWERCUT_HANGS,	  /* the same, and nothing tells of that */
+	POWERCUT_IS_BAD,  /* it marks itself bad */
+	POWERCUT_FLAKY,	  /* works or crashes */
+};
+
+/* What else may happen, at every point. */
+enum powercut_event {
+	POWERCUT_LOSES_REGION = 1, /* one ring of records is lost: either */
+	POWERCUT_LOSES_BOTH = 2,   /* both are, or all of the state partition */
+	POWERCUT_REBOOTS = 4,	   /* somebody reboots in an orderly way, before a verdict */
+	POWERCUT_ROLLS_BACK = 8,   /* somebody switches to the other slot, once */
+};
+
+struct powercut_story {
+	const char *name, *about;
+	unsigned w, c;	 /* differing sectors of a block, blocks of 16 KiB behind the head */
+	unsigned tail;	 /* KiB of the partition behind the image */
+	bool squashfs;	 /* the superblock is in sector 0, data follows at once; else as ext4 */
+	bool raw, stick; /* the update lies on a raw stage partition, on a stick */
+	bool command;	 /* the running system installs it */
+	bool blind;	 /* hardware that tells nothing of a reset */
+	bool half;	 /* slot b begins half written, state `writing` */
+	bool no_spare;	 /* slot b begins empty */
+	bool bad_spare;	 /* slot b begins bad, with another release */
+	bool both_bad;	 /* and so does slot a, which works nevertheless */
+	bool no_state;	 /* the state partition was never written */
+	unsigned unit;	 /* sectors of a physical one: 1, 8 */
+	enum cut_discarded discarded;
+	enum powercut_behaviour does; /* the update */
+	unsigned events;	      /* of enum powercut_event */
+	bool ends_old;		      /* must end with the old release, and the reason recorded */
+	unsigned boots;		      /* in that many at most, uninterrupted */
+};
+
+struct powercut_image {
+	struct cut_content disk[POWERCUT_DISKS];
+};
+
+/* What boot leaves in the run folder. */
+struct powercut_run {
+	char slot[8], token[32], devices[512];
+};
+
+/* One release: its image, and the bundle that brings it. */
+struct powercut_release {
+	uint8_t *data;
+	uint64_t size;
+	int bundle; /* a file in memory */
+	uint8_t id[STATE_ID_LEN];
+	uint8_t *blob; /* as the manifest cell has it */
+	size_t blob_len;
+	char version[16];
+	uint64_t sequence;
+};
+
+/* ---------------------------------------------------------------- powercut_media.c */
+extern struct powercut_release powercut_release[POWERCUT_RELEASES];
+/* Makes images, key and bundles of a story; keys in a folder that ends with the process. */
+void powercut_media_make(const struct powercut_story *s);
+const char *powercut_media_keyring(void);
+uint64_t powercut_media_slot_size(const struct powercut_story *s);
+/* The first image, and what it says: as a factory and its history would have left it. */
+void powercut_media_first(const struct powercut_story *s, struct powercut_image *im);
+
+/* ---------------------------------------------------------------- powercut_child.c */
+struct powercut_job {
+	const struct powercut_story *story;
+	enum powercut_program program;
+	enum powercut_reset reset; /* of a boot */
+	struct powercut_run run;   /* of the other programs */
+	unsigned cut_at;	   /* 0: none */
+	bool loud;		   /* its log goes to standard output */
+};
+
+enum powercut_end { POWERCUT_DIED, POWERCUT_EXEC, POWERCUT_REBOOT, POWERCUT_EXIT };
+
+/* One operation, as it was recorded. */
+struct powercut_op {
+	uint8_t kind, disk;
+	uint64_t off, len;
+	const uint8_t *data; /* in the log */
+};
+
+struct powercut_result {
+	enum powercut_end end;
+	int code;		 /* of a command; of a death: the signal */
+	struct powercut_run run; /* after a boot */
+	unsigned nops;
+};
+
+/* Runs a program in a process of its own on disks that durably hold the image. */
+void powercut_child_run(const struct powercut_job *job, const struct powercut_image *im,
+			struct powercut_result *out);
+/* The operations of the last run; the data stays until the next. */
+const struct powercut_op *powercut_child_ops(void);
+
+/* ---------------------------------------------------------------- powercut_view.c */
+/* The newest record of an image, as the checks and the hash need it. */
+struct powercut_view {
+	bool found, blank; /* blank: no cell was ever written */
+	uint64_t seq;
+	uint64_t hash; /* of its text, without absolute sequence numbers */
+	struct state s;
+};
+void powercut_view_read(const struct cut_content *state, struct powercut_view *v);
+/* A cell of the rings: false when it is no valid record. hash as in a view. */
+bool powercut_view_cell(const uint8_t *cell, unsigned region, unsigned index, uint64_t *seq,
+			uint64_t *hash);
+int powercut_view_release(const uint8_t id[STATE_ID_LEN]); /* or POWERCUT_NONE */
+/* Which release a slot's partition holds, byte for byte; POWERCUT_NONE. */
+int powercut_view_content(const struct cut_content *slot);
+bool powercut_view_mounts(const struct cut_content *slot);
+void powercut_view_print(const struct powercut_image *im);
+
+/* ---------------------------------------------------------------- powercut_hash.c */
+/*
+ * The canonical hash of an image: two images with the same one lead to the same stories. The
+ * argument is in docs/decisions/0019-the-closure-over-power-cuts.md.
+ */
+struct powercut_rings {
+	uint64_t seq[2], hash[2]; /* the newest record of each region; 0: none */
+	unsigned blank;		  /* cells */
+};
+uint64_t powercut_hash_image(const struct powercut_story *s, const struct powercut_image *im);
+/* What the pages of a disk add to it, and the records on it; those that skip (or NULL) names are
+ * left out. */
+uint64_t powercut_hash_clean(const struct cut_content *c, enum powercut_disk disk,
+			     struct powercut_rings *r,
+			     bool (*skip)(enum powercut_disk disk, uint64_t page));
+uint64_t powercut_hash_rings(const struct powercut_story *s, const struct powercut_rings *r);
+/* A cell's place; its record, as powercut_view_cell(). */
+uint64_t powercut_hash_cell(uint64_t page, unsigned *region, unsigned *index);
+bool powercut_hash_record(const uint8_t *cell, unsigned region, unsigned index, uint64_t *seq,
+			  uint64_t *hash);
+/* The page with the header that a page of a manifest cell stands behind; UINT64_MAX: it is none. */
+uint64_t powercut_hash_header_of(uint64_t page);
+bool powercut_hash_is_header(const uint8_t *page);
+/* What a page adds to it. `bad`: one of its sectors cannot be read. */
+uint64_t powercut_hash_page(enum powercut_disk disk, uint64_t page, const uint8_t *data, bool bad);
+/* The classes that the sectors of a page can tell apart: bit r: equal to release r's, bit 7: zero.
+ */
+unsigned powercut_hash_sector(enum powercut_disk disk, uint64_t sector, const uint8_t *data);
+uint64_t powercut_hash_mask(enum powercut_disk disk, uint64_t page, unsigned mask, bool bad);
+/* What kind of page it is. */
+enum powercut_page {
+	POWERCUT_PAGE_EXACT,  /* every difference counts */
+	POWERCUT_PAGE_MASKED, /* only whether it equals a known one */
+	POWERCUT_PAGE_RING,   /* a record */
+	POWERCUT_PAGE_IGNORED /* nothing that matters is ever read from it */
+};
+enum powercut_page powercut_hash_kind(enum powercut_disk disk, uint64_t page);

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What has to hold: on every image that a cut leaves, for every system that is entered, for every
+ * operation. I1 to I7 are those of docs/PROOF.md. */
+#include "tests/sim/powercut_walk.h"
+
+#include "selector/choose.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const verbs[] = { "written", "zeroed", "discarded", "flushed" };
+
+static char letter(int slot)
+{
+	return state_slot_letter(slot);
+}
+
+static const struct cut_content *slot_of(const struct powercut_image *im, int slot)
+{
+	return &im->disk[POWERCUT_A + slot];
+}
+
+/* ---------------------------------------------------------------- images */
+
+/* What the state calls whole is whole, byte for byte, and what it says that it is (I1, I6). */
+static void check_slot(struct powercut_walk *w, uint32_t i, const struct state *s, int slot)
+{
+	const struct cut_content *c = slot_of(w->node[i].im, slot);
+	const struct state_slot *t = &s->slot[slot];
+	int holds;
+
+	if (t->st != STATE_GOOD && !(t->st == STATE_TRIAL && t->tries > 0))
+		return;
+	if (!t->has_release && !powercut_view_mounts(c))
+		return;
+	holds = powercut_view_content(c);
+	if (holds == POWERCUT_NONE)
+		powercut_walk_fail(w, i, "slot %c is %s, and holds no whole release", letter(slot),
+				   state_st_name(t->st));
+	else if (t->has_release && powercut_view_release(t->release) != holds)
+		powercut_walk_fail(w, i, "slot %c is %s as %s, and holds %s", letter(slot),
+				   state_st_name(t->st), t->version,
+				   powercut_release[holds].version);
+}
+
+/* Something that boots is there, however the state reads (I5). */
+static void check_candidate(struct powercut_walk *w, uint32_t i, const struct powercut_view *v)
+{
+	for (int slot = 0; slot < POWERCUT_SLOTS; slot++) {
+		const struct cut_content *c = slot_of(w->node[i].im, slot);
+		bool bootable = !v->found || (v->s.slot[slot].st != STATE_EMPTY &&
+					      v->s.slot[slot].st != STATE_WRITING);
+
+		if (bootable && powercut_view_mounts(c) && powercut_view_content(c) >= 0)
+			return;
+	}
+	powercut_walk_fail(w, i, "no slot is left that boots");
+}
+
+/* The floor never falls, nor gets ahead of what is proven; what was rejected stays so. */
+static void check_memory(struct powercut_walk *w, uint32_t i, const struct powercut_view *v)
+{
+	struct powercut_node *n = &w->node[i];
+	const struct powercut_node *p =
+		n->parent != POWERCUT_WALK_NONE ? &w->node[n->parent] : NULL;
+	uint64_t proven = 1;
+
+	n->floor = (uint8_t)v->s.floor;
+	n->rejected = state_is_rejected(&v->s, powercut_release[POWERCUT_NEW].id);
+	n->tried = false;
+	for (int slot = 0; slot < POWERCUT_SLOTS; slot++) {
+		const struct state_slot *t = &v->s.slot[slot];
+
+		if (t->st == STATE_GOOD && t->sequence > proven)
+			proven = t->sequence;
+		n->tried |= t->st == STATE_TRIAL && t->has_release && t->tries > 0 &&
+			    powercut_view_release(t->release) == POWERCUT_NEW;
+	}
+	if (v->s.floor > proven)
+		powercut_walk_fail(w, i, "the floor is %llu, and nothing above %llu is proven",
+				   (unsigned long long)v->s.floor, (unsigned long long)proven);
+	if (p == NULL || n->lost)
+		return;
+	if (n->floor < p->floor)
+		powercut_walk_fail(w, i, "the floor has fallen from %u to %u", p->floor, n->floor);
+	if (p->rejected && n->tried && !p->tried)
+		powercut_walk_fail(w, i, "a rejected release is installed again");
+}
+
+void powercut_check_image(struct powercut_walk *w, uint32_t i)
+{
+	static struct powercut_view v;
+
+	powercut_view_read(&w->node[i].im->disk[POWERCUT_STATE], &v);
+	if (!v.found && !w->node[i].lost && !w->story->no_state)
+		powercut_walk_fail(w, i, "no valid record of the state is left");
+	check_candidate(w, i, &v);
+	if (!v.found)
+		return;
+	for (int slot = 0; slot < POWERCUT_SLOTS; slot++)
+		check_slot(w, i, &v.s, slot);
+	check_memory(w, i, &v);
+}
+
+/* ---------------------------------------------------------------- operations */
+
+/* A slot is touched only while both regions say that it is being written (I2). */
+void powercut_check_op(struct powercut_walk *w, uint32_t i, const struct powercut_op *op)
+{
+	static struct powercut_view v;
+	static uint64_t known;
+	const struct cut_content *state = &w->disk[POWERCUT_STATE].durable;
+	int slot = op->disk - POWERCUT_A;
+
+	if (op->kind == CUT_FLUSH || slot < 0 || slot >= POWERCUT_SLOTS)
+		return;
+	if (known != state->hash) {
+		powercut_view_read(state, &v);
+		known = state->hash;
+	}
+	if (v.found && v.s.slot[slot].st != STATE_WRITING)
+		powercut_walk_fail(w, i, "slot %c is %s while the state says %s", letter(slot),
+				   verbs[op->kind & 3], state_st_name(v.s.slot[slot].st));
+}
+
+/* ---------------------------------------------------------------- what is entered */
+
+static int slot_that_runs(const struct powercut_run *r)
+{
+	return r->slot[0] - 'a';
+}
+
+uint8_t powercut_check_trials(struct powercut_walk *w, uint32_t from, const struct powercut_run *r)
+{
+	static struct powercut_view v;
+	int slot = slot_that_runs(r);
+	bool any = false;
+
+	powercut_view_read(&w->disk[POWERCUT_STATE].durable, &v);
+	for (int k = 0; k < POWERCUT_SLOTS; k++)
+		any |= v.s.slot[k].st == STATE_TRIAL;
+	if (!v.found || !any || slot < 0 || slot >= POWERCUT_SLOTS)
+		return 0;
+	return (uint8_t)(w->node[from].trials + (v.s.slot[slot].st == STATE_TRIAL));
+}
+
+void powercut_check_entered(struct powercut_walk *w, uint32_t from, uint32_t to)
+{
+	unsigned most = STATE_TRIES + (w->story->blind ? 0 : STATE_GRACE);
+	int slot = to == POWERCUT_WALK_NONE || w->node[to].run == NULL
+			   ? POWERCUT_NONE
+			   : slot_that_runs(w->node[to].run);
+	int holds;
+
+	if (slot == POWERCUT_NONE) /* looked at before */
+		return;
+	if (slot < 0 || slot >= POWERCUT_SLOTS) {
+		powercut_walk_fail(w, from, "nobody knows which slot was entered");
+		return;
+	}
+	holds = powercut_view_content(slot_of(w->node[to].im, slot));
+	w->node[to].runs = (int8_t)holds;
+	if (holds == POWERCUT_NONE)
+		powercut_walk_fail(w, to, "slot %c is entered, and holds no whole release",
+				   letter(slot));
+	/* Each loss of the state gives every slot its tries anew. */
+	if (w->node[to].trials > most + (w->node[to].lost ? most : 0))
+		powercut_walk_fail(w, to, "a trial is booted for the %uth time",
+				   w->node[to].trials);
+}
+
+/* ---------------------------------------------------------------- what a system does */
+
+static bool knows_update(const struct state *s, int *trial)
+{
+	const uint8_t *id = powercut_release[POWERCUT_NEW].id;
+	bool known = state_is_rejected(s, id);
+
+	*trial = STATE_NONE;
+	for (int i = 0; i < POWERCUT_SLOTS; i++) {
+		const struct state_slot *t = &s->slot[i];
+
+		if (!t->has_release || memcmp(t->release, id, STATE_ID_LEN) != 0)
+			continue;
+		known = true;
+		if (t->st == STATE_TRIAL && t->tries > 0)
+			*trial = i;
+	}
+	return known;
+}
+
+static enum powercut_act update_acts(const struct powercut_story *s, const struct powercut_node *n,
+				     const struct state_slot *t)
+{
+	switch (s->does) {
+	case POWERCUT_CRASHES:
+		return POWERCUT_ACT_CRASH;
+	case POWERCUT_HANGS:
+		return POWERCUT_ACT_HANG;
+	case POWERCUT_IS_BAD:
+		return t->st == STATE_BAD ? POWERCUT_ACT_REBOOT : POWERCUT_ACT_BAD;
+	case POWERCUT_WORKS:
+	case POWERCUT_FLAKY:
+		break;
+	}
+	return n->marked ? POWERCUT_ACT_NOTHING : POWERCUT_ACT_GOOD;
+}
+
+static enum powercut_act old_acts(const struct powercut_story *s, const struct powercut_node *n,
+				  const struct state *st)
+{
+	int trial;
+
+	/* As its unit does at each boot. */
+	if (!n->marked)
+		return POWERCUT_ACT_GOOD;
+	if (!s->command)
+		return POWERCUT_ACT_NOTHING;
+	if (!knows_update(st, &trial))
+		return POWERCUT_ACT_INSTALL;
+	return trial != STATE_NONE && st->pref == trial ? POWERCUT_ACT_REBOOT
+							: POWERCUT_ACT_NOTHING;
+}
+
+static enum powercut_standing standing(const struct powercut_node *n, const struct state *s,
+				       int slot)
+{
+	const struct state_slot *t = &s->slot[slot];
+
+	if (t->st != STATE_GOOD || s->open != STATE_NONE)
+		return POWERCUT_UNDECIDED;
+	if (n->runs == POWERCUT_NEW)
+		return POWERCUT_COMMITTED;
+	if (n->switched || s->slot[1 - slot].st == STATE_GOOD)
+		return POWERCUT_WENT_BACK;
+	return state_is_rejected(s, powercut_release[POWERCUT_NEW].id) ? POWERCUT_REFUSED
+								       : POWERCUT_UNDECIDED;
+}
+
+unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_act *first,
+			     enum powercut_act also[3])
+{
+	static struct powercut_view v;
+	struct powercut_node *n = &w->node[i];
+	int slot = slot_that_runs(n->run);
+	const struct powercut_story *s = w->story;
+	unsigned more = 0;
+
+	powercut_view_read(&n->im->disk[POWERCUT_STATE], &v);
+	n->runs = (int8_t)powercut_view_content(slot_of(n->im, slot));
+	n->standing = standing(n, &v.s, slot);
+	if (n->switched && v.s.pref != slot)
+		*first = POWERCUT_ACT_REBOOT;
+	else if (n->runs == POWERCUT_NEW)
+		*first = update_acts(s, n, &v.s.slot[slot]);
+	else
+		*first = old_acts(s, n, &v.s);
+	if (s->does == POWERCUT_FLAKY && n->runs == POWERCUT_NEW && !n->marked)
+		also[more++] = POWERCUT_ACT_CRASH;
+	if (s->events & POWERCUT_REBOOTS && *first != POWERCUT_ACT_REBOOT)
+		also[more++] = POWERCUT_ACT_REBOOT;
+	if (s->events & POWERCUT_ROLLS_BACK && !n->switched && n->marked &&
+	    n->runs == POWERCUT_NEW && v.s.slot[1 - slot].st == STATE_GOOD)
+		also[more++] = POWERCUT_ACT_SWITCH;
+	return more;
+}

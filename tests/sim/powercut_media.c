@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images, key and bundles of a story, and what its disks hold in the beginning. */
+#include "tests/sim/powercut.h"
+
+#include "selector/store.h"
+#include "tests/unit/install_fixture.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#define CHUNK MANIFEST_CHUNK_MIN
+
+struct powercut_release powercut_release[POWERCUT_RELEASES];
+
+static char folder[] = "/tmp/powercut-XXXXXX";
+static char keyring[64];
+static struct key_file key;
+
+static void remove_folder(void)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/key.key", folder);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/keys/key.pem", folder);
+	unlink(path);
+	rmdir(keyring);
+	rmdir(folder);
+}
+
+static void make_key(void)
+{
+	char base[64], from[96], to[96];
+
+	if (keyring[0] != '\0')
+		return;
+	if (mkdtemp(folder) == NULL)
+		abort();
+	snprintf(keyring, sizeof(keyring), "%s/keys", folder);
+	snprintf(base, sizeof(base), "%s/key", folder);
+	if (mkdir(keyring, 0700) < 0)
+		abort();
+	fixture_ok(key_file_generate(base, KEYRING_ED25519, &key));
+	snprintf(from, sizeof(from), "%s/key.pem", folder);
+	snprintf(to, sizeof(to), "%s/key.pem", keyring);
+	if (rename(from, to) < 0)
+		abort();
+	atexit(remove_folder);
+}
+
+const char *powercut_media_keyring(void)
+{
+	return keyring;
+}
+
+/* ---------------------------------------------------------------- images */
+
+/* Something of its own for each release and sector, and never zero. */
+static void fill_sector(uint8_t *p, unsigned release, uint64_t sector)
+{
+	for (unsigned i = 0; i < CUT_SECTOR; i += 8) {
+		uint64_t v = (sector * 1000003 + i) * 0x9e3779b97f4a7c15u + release + 1;
+
+		memcpy(p + i, &v, sizeof(v));
+	}
+}
+
+/* n sectors of a block differ from release to release; the others are zero. */
+static void fill_block(uint8_t *data, unsigned release, uint64_t block, unsigned first, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		fill_sector(data + block * BDEV_ALIGN + (uint64_t)(first + i) * CUT_SECTOR, release,
+			    block * 8 + first + i);
+}
+
+/*
+ * The head: the block with the superblock, and one more; then c chunks with one block each. ext4
+ * has its superblock in sectors 2 and 3 of a block that holds nothing else; squashfs in sector 0 of
+ * a block that is full of data.
+ */
+static void make_image(const struct powercut_story *s, unsigned release)
+{
+	struct powercut_release *r = &powercut_release[release];
+
+	r->size = INSTALL_SEAL + (uint64_t)s->c * CHUNK;
+	r->data = calloc(1, r->size);
+	if (r->data == NULL)
+		abort();
+	fill_block(r->data, release, 0, s->squashfs ? 0 : 2, s->squashfs && s->w > 2 ? s->w : 2);
+	fill_block(r->data, release, 5, 1, s->w);
+	for (unsigned i = 0; i < s->c; i++)
+		fill_block(r->data, release, (INSTALL_SEAL + i * CHUNK) / BDEV_ALIGN + i % 4, i % 3,
+			   s->w);
+}
+
+static void make_bundle(unsigned release)
+{
+	struct powercut_release *r = &powercut_release[release];
+	static struct reader reader;
+	struct fixture_image im = {
+		.name = "root", .data = r->data, .size = r->size, .chunk = CHUNK, .raw = true
+	};
+	struct fixture_bundle b = { .image = &im, .nimages = 1, .key = &key };
+
+	snprintf(r->version, sizeof(r->version), "%u.0", release + 1);
+	r->sequence = b.sequence = release + 1;
+	b.version = r->version;
+	r->bundle = fixture_make(&b);
+	fixture_ok(reader_open(&reader, r->bundle, true, UINT32_MAX, &key.ring));
+	memcpy(r->id, reader.release.id, sizeof(r->id));
+	r->blob_len = READER_HEADER_LEN + reader.h.sig_cap + reader.h.manifest_len;
+	r->blob = malloc(r->blob_len);
+	memcpy(r->blob, reader.header, READER_HEADER_LEN);
+	memcpy(r->blob + READER_HEADER_LEN, reader.sig, reader.h.sig_cap);
+	memcpy(r->blob + READER_HEADER_LEN + reader.h.sig_cap, reader.text, reader.h.manifest_len);
+	reader_close(&reader);
+}
+
+void powercut_media_make(const struct powercut_story *s)
+{
+	make_key();
+	for (unsigned i = 0; i < POWERCUT_RELEASES; i++) {
+		if (powercut_release[i].data != NULL) {
+			free(powercut_release[i].data);
+			free(powercut_release[i].blob);
+			close(powercut_release[i].bundle);
+		}
+		make_image(s, i);
+		make_bundle(i);
+	}
+}
+
+uint64_t powercut_media_slot_size(const struct powercut_story *s)
+{
+	return INSTALL_SEAL + (uint64_t)s->c * CHUNK + (uint64_t)s->tail * 1024;
+}
+
+/* ---------------------------------------------------------------- the beginning */
+
+static void put_data(struct cut_content *c, const uint8_t *data, uint64_t len)
+{
+	uint8_t sector[CUT_SECTOR];
+
+	for (uint64_t at = 0; at < len; at += CUT_SECTOR) {
+		memset(sector, 0, sizeof(sector));
+		memcpy(sector, data + at, len - at < CUT_SECTOR ? len - at : CUT_SECTOR);
+		cut_content_put(c, at / CUT_SECTOR, sector);
+	}
+}
+
+static void set_slot(struct state *s, struct store *st, int slot, unsigned release,
+		     enum state_st as)
+{
+	const struct powercut_release *r = &powercut_release[release];
+	struct state_slot *t = &s->slot[slot];
+	struct store_manifest m = { .sequence = r->sequence, .floor = 1, .len = r->blob_len };
+
+	*t = (struct state_slot){ .st = as, .ever_good = as == STATE_GOOD };
+	t->grace = as == STATE_GOOD ? STATE_GRACE : 0;
+	t->has_release = true;
+	t->sequence = r->sequence;
+	memcpy(t->release, r->id, sizeof(t->release));
+	memcpy(m.release, r->id, sizeof(m.release));
+	state_set_text(t->version, r->version);
+	state_set_text(m.version, r->version);
+	if (as == STATE_BAD) {
+		state_set_text(t->reason, "failed before");
+		state_add_rejected(s, r->id);
+	} else {
+		state_add_applied(s, r->id);
+	}
+	fixture_ok(store_manifest_write(st, slot, &m, r->blob));
+}
+
+static void half_written(struct state *s, struct cut_content *slot)
+{
+	const uint8_t *data = powercut_release[POWERCUT_NEW].data;
+
+	s->slot[1] = (struct state_slot){ .st = STATE_WRITING };
+	for (uint64_t at = INSTALL_SEAL; at < INSTALL_SEAL + CHUNK; at += CUT_SECTOR)
+		cut_content_put(slot, at / CUT_SECTOR, data + at);
+	for (uint64_t at = 0; at < INSTALL_SEAL; at += CUT_SECTOR)
+		cut_content_put(slot, at / CUT_SECTOR, NULL);
+}
+
+static void write_state(const struct powercut_story *story, struct cut_disk *d,
+			struct powercut_image *im)
+{
+	enum store_finding found;
+	static struct state s;
+	struct store st;
+
+	fixture_ok(store_load(&st, &d->bdev, &s, &found));
+	state_init(&s, POWERCUT_SLOTS);
+	s.floor = 1;
+	s.warm = !story->blind;
+	set_slot(&s, &st, 0, 1, story->both_bad ? STATE_BAD : STATE_GOOD);
+	if (!story->no_spare && !story->half)
+		set_slot(&s, &st, 1, 0,
+			 story->bad_spare || story->both_bad ? STATE_BAD : STATE_GOOD);
+	if (story->half)
+		half_written(&s, &im->disk[POWERCUT_B]);
+	s.last = story->both_bad ? STATE_NONE : 0;
+	fixture_ok(store_save_both(&st, &s));
+	fixture_ok(bdev_flush(&d->bdev));
+}
+
+void powercut_media_first(const struct powercut_story *s, struct powercut_image *im)
+{
+	struct cut_power power;
+	struct cut_disk d;
+
+	cut_content_init(&im->disk[POWERCUT_STATE], STORE_MIN_SIZE, 0);
+	cut_content_init(&im->disk[POWERCUT_A], powercut_media_slot_size(s), 0);
+	cut_content_init(&im->disk[POWERCUT_B], powercut_media_slot_size(s), 0);
+	cut_content_init(&im->disk[POWERCUT_RAW], BDEV_ALIGN, 0);
+	put_data(&im->disk[POWERCUT_A], powercut_release[1].data, powercut_release[1].size);
+	if (!s->no_spare)
+		put_data(&im->disk[POWERCUT_B], powercut_release[0].data, powercut_release[0].size);
+	for (uint64_t at = powercut_release[0].size;
+	     s->tail > 0 && !s->no_spare && at < powercut_media_slot_size(s); at += BDEV_ALIGN * 64)
+		cut_content_put(&im->disk[POWERCUT_B], at / CUT_SECTOR, cut_content_garbage());
+	if (s->raw) {
+		uint8_t first[BDEV_ALIGN];
+
+		if (pread(powercut_release[POWERCUT_NEW].bundle, first, sizeof(first), 0) <
+		    (ssize_t)CUT_SECTOR)
+			abort();
+		put_data(&im->disk[POWERCUT_RAW], first, sizeof(first));
+	}
+	if (s->no_state)
+		return;
+	cut_power_init(&power);
+	cut_disk_init(&d, &power, STORE_MIN_SIZE);
+	write_state(s, &d, im);
+	cut_content_copy(&im->disk[POWERCUT_STATE], &d.durable);
+	cut_disk_free(&d);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an image says: its newest record, and what its slots hold byte for byte. */
+#include "tests/sim/powercut.h"
+
+#include "selector/cell.h"
+#include "selector/store_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char magic[CELL_MAGIC_LEN + 1] = "KEELSTAT";
+
+static uint64_t hash_text(const char *text, size_t len)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+/* Its meaning: a token says which record made the charge, and is only compared for being that. */
+static uint64_t hash_state(const struct state *s, uint64_t seq)
+{
+	static struct state c;
+	char text[STATE_PAYLOAD_MAX];
+	size_t len;
+
+	c = *s;
+	if (c.open_token != 0)
+		c.open_token = c.open_token == seq ? 2 : 1;
+	return state_encode(&c, text, sizeof(text), &len) == KB_OK ? hash_text(text, len) : 1;
+}
+
+static bool decode(const uint8_t *cell, unsigned region, unsigned index, struct state *s)
+{
+	struct cell_info info;
+
+	if (cell_open(&info, cell, magic, STORE_CELL) != KB_OK || info.region != region ||
+	    info.index != index || info.seq == 0 ||
+	    state_decode(s, (const char *)cell + CELL_HEADER, info.len, info.min_reader) != KB_OK)
+		return false;
+	s->seq = info.seq;
+	s->format = info.format;
+	return true;
+}
+
+bool powercut_view_cell(const uint8_t *cell, unsigned region, unsigned index, uint64_t *seq,
+			uint64_t *hash)
+{
+	static struct state s;
+
+	if (cell == NULL || !decode(cell, region, index, &s))
+		return false;
+	*seq = s.seq;
+	*hash = hash_state(&s, s.seq);
+	return true;
+}
+
+static bool page_is_bad(const struct cut_content *c, uint64_t page)
+{
+	for (unsigned i = 0; i < c->nbad; i++)
+		if (c->bad[i] / 8 == page)
+			return true;
+	return false;
+}
+
+void powercut_view_read(const struct cut_content *state, struct powercut_view *v)
+{
+	static struct state s;
+
+	memset(v, 0, sizeof(*v));
+	v->blank = state->hash == 0;
+	for (unsigned r = 0; r < 2; r++) {
+		for (unsigned i = 0; i < STORE_CELLS; i++) {
+			uint64_t page = STORE_REGION(r) / BDEV_ALIGN + i;
+			const uint8_t *cell = cut_content_page(state, page);
+
+			if (cell == NULL || page_is_bad(state, page) || !decode(cell, r, i, &s) ||
+			    s.seq <= v->seq)
+				continue;
+			v->found = true;
+			v->seq = s.seq;
+			v->s = s;
+		}
+	}
+	if (v->found)
+		v->hash = hash_state(&v->s, v->seq);
+}
+
+int powercut_view_release(const uint8_t id[STATE_ID_LEN])
+{
+	for (int i = 0; i < POWERCUT_RELEASES; i++)
+		if (memcmp(powercut_release[i].id, id, STATE_ID_LEN) == 0)
+			return i;
+	return POWERCUT_NONE;
+}
+
+static bool holds(const struct cut_content *slot, const struct powercut_release *r)
+{
+	uint8_t data[CUT_SECTOR];
+
+	for (uint64_t at = 0; at < r->size; at += CUT_SECTOR) {
+		cut_content_get(slot, at / CUT_SECTOR, data);
+		if (memcmp(data, r->data + at, CUT_SECTOR) != 0 ||
+		    cut_content_is_bad(slot, at / CUT_SECTOR))
+			return false;
+	}
+	return true;
+}
+
+int powercut_view_content(const struct cut_content *slot)
+{
+	for (int i = 0; i < POWERCUT_RELEASES; i++)
+		if (holds(slot, &powercut_release[i]))
+			return i;
+	return POWERCUT_NONE;
+}
+
+static bool sector_is(const struct cut_content *slot, const struct powercut_release *r,
+		      uint64_t sector)
+{
+	uint8_t data[CUT_SECTOR];
+
+	cut_content_get(slot, sector, data);
+	return memcmp(data, r->data + sector * CUT_SECTOR, CUT_SECTOR) == 0;
+}
+
+/*
+ * A file system is found, and mounts, where a whole superblock is, whatever else is there: that is
+ * the worst that can be. ext4's has a checksum over sectors 2 and 3; squashfs's is in sector 0. A
+ * block that cannot be read has none.
+ */
+bool powercut_view_mounts(const struct cut_content *slot)
+{
+	uint8_t zero[CUT_SECTOR] = { 0 };
+
+	if (page_is_bad(slot, 0))
+		return false;
+	for (unsigned i = 0; i < POWERCUT_RELEASES; i++) {
+		const struct powercut_release *r = &powercut_release[i];
+		bool squashfs = memcmp(r->data, zero, CUT_SECTOR) != 0;
+
+		if (squashfs ? sector_is(slot, r, 0)
+			     : sector_is(slot, r, 2) && sector_is(slot, r, 3))
+			return true;
+	}
+	return false;
+}
+
+static void print_state(const struct powercut_view *v)
+{
+	char text[STATE_PAYLOAD_MAX];
+	size_t len;
+
+	if (!v->found) {
+		printf("    state: none (%s)\n", v->blank ? "never written" : "lost");
+		return;
+	}
+	if (state_encode(&v->s, text, sizeof(text), &len) != KB_OK)
+		return;
+	printf("    state, record %llu:", (unsigned long long)v->seq);
+	for (size_t i = 0; i < len; i++)
+		putchar(text[i] == '\n' ? ' ' : text[i]);
+	putchar('\n');
+}
+
+void powercut_view_print(const struct powercut_image *im)
+{
+	static struct powercut_view v;
+
+	powercut_view_read(&im->disk[POWERCUT_STATE], &v);
+	print_state(&v);
+	for (unsigned i = 0; i < POWERCUT_SLOTS; i++) {
+		const struct cut_content *c = &im->disk[POWERCUT_A + i];
+		int r = powercut_view_content(c);
+
+		printf("    slot %c: %s%s\n", 'a' + (int)i,
+		       r == POWERCUT_NONE ? "no whole release" : powercut_release[r].version,
+		       powercut_view_mounts(c) ? ", mounts" : ", does not mount");
+	}
+}

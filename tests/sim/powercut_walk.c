@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/powercut_walk.h"
+
+#include "selector/store_internal.h"
+#include "tests/sim/powercut_child.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *must(void *p)
+{
+	if (p == NULL) {
+		fputs("powercut: out of memory\n", stderr);
+		exit(1);
+	}
+	return p;
+}
+
+void powercut_walk_fail(struct powercut_walk *w, uint32_t at, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (w->violation[0] != '\0')
+		return;
+	va_start(ap, fmt);
+	vsnprintf(w->violation, sizeof(w->violation), fmt, ap);
+	va_end(ap);
+	w->violation_at = at;
+}
+
+/* ---------------------------------------------------------------- nodes */
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	uint64_t z = a * 0x9e3779b97f4a7c15u + b + 0x632be59bd9b4e019u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+/* Which slot runs, and whether its token is that of the attempt under way. */
+static uint64_t run_key(const struct powercut_node *n)
+{
+	static struct powercut_view v;
+
+	if (n->run == NULL)
+		return 0;
+	powercut_view_read(&n->im->disk[POWERCUT_STATE], &v);
+	return 1u + (unsigned char)n->run->slot[0] * 2u +
+	       (v.found && v.s.open_token != 0 &&
+		strtoull(n->run->token + 1, NULL, 10) == v.s.open_token);
+}
+
+static uint64_t key_of(const struct powercut_node *n, uint64_t hash)
+{
+	uint64_t bits = n->up | n->lost << 1 | n->marked << 2 | n->switched << 3 |
+			(unsigned)n->trials << 4 | (unsigned)n->reset << 12;
+
+	return mix(mix(hash, bits), run_key(n)) | 1;
+}
+
+static uint32_t *slot_of(const struct powercut_walk *w, uint64_t key)
+{
+	uint32_t at = (uint32_t)(key >> 8) & (w->index_size - 1);
+
+	while (w->index[at] != 0 && w->node[w->index[at] - 1].key != key)
+		at = (at + 1) & (w->index_size - 1);
+	return &w->index[at];
+}
+
+uint32_t powercut_walk_find(const struct powercut_walk *w, uint64_t key)
+{
+	return *slot_of(w, key) - 1; /* 0 becomes POWERCUT_WALK_NONE */
+}
+
+static void grow(struct powercut_walk *w)
+{
+	w->room = w->room == 0 ? 4096 : 2 * w->room;
+	w->node = must(realloc(w->node, w->room * sizeof(*w->node)));
+	free(w->index);
+	w->index_size = 4 * w->room;
+	w->index = must(calloc(w->index_size, sizeof(*w->index)));
+	for (uint32_t i = 0; i < w->n; i++)
+		*slot_of(w, w->node[i].key) = i + 1;
+}
+
+static void free_image(struct powercut_image *im)
+{
+	if (im == NULL)
+		return;
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
+		cut_content_free(&im->disk[i]);
+	free(im);
+}
+
+static struct powercut_image *copy_image(const struct cut_disk *disk)
+{
+	struct powercut_image *im = must(calloc(1, sizeof(*im)));
+
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
+		cut_content_copy(&im->disk[i], &disk[i].durable);
+	return im;
+}
+
+/* The node itself, which is copied, when it is new; else the one that is there. Takes its image and
+ * run over. */
+static uint32_t add_node(struct powercut_walk *w, const struct powercut_node *n)
+{
+	uint32_t at = powercut_walk_find(w, n->key);
+
+	if (at != POWERCUT_WALK_NONE) {
+		free_image(n->im);
+		free(n->run);
+		return at;
+	}
+	if (w->n == w->room)
+		grow(w);
+	at = w->n++;
+	w->node[at] = *n;
+	w->node[at].next = POWERCUT_WALK_NONE;
+	w->node[at].nops = 0;
+	*slot_of(w, n->key) = at + 1;
+	w->images += !n->up;
+	if (n->cuts > w->max_cuts)
+		w->max_cuts = n->cuts;
+	powercut_check_image(w, at);
+	return at;
+}
+
+/* ---------------------------------------------------------------- cuts */
+
+struct at_cut {
+	struct powercut_walk *w;
+	uint32_t from;
+	struct powercut_node proto;
+};
+
+static void found(void *ctx, uint64_t hash, const struct cut_image *im)
+{
+	struct at_cut *a = ctx;
+	struct powercut_node n = a->proto;
+
+	n.key = key_of(&n, hash);
+	if (powercut_walk_find(a->w, n.key) != POWERCUT_WALK_NONE)
+		return;
+	n.im = must(calloc(1, sizeof(*n.im)));
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
+		cut_image_put(im, i, &n.im->disk[i]);
+	add_node(a->w, &n);
+}
+
+static enum powercut_reset seen(const struct powercut_walk *w, enum powercut_reset r)
+{
+	return w->story->blind ? POWERCUT_UNKNOWN : r;
+}
+
+/* A device without power that comes of a node. */
+static struct powercut_node dark(const struct powercut_walk *w, uint32_t from,
+				 enum powercut_reset r)
+{
+	const struct powercut_node *f = &w->node[from];
+
+	return (struct powercut_node){
+		.parent = from,
+		.reset = seen(w, r),
+		.lost = f->lost,
+		.switched = f->switched,
+		.trials = f->trials,
+		.cuts = (uint16_t)(f->cuts + (r == POWERCUT_POWER)),
+	};
+}
+
+/* All that the power may leave when it goes now, after `at` operations of the program. */
+static void cut_here(struct powercut_walk *w, uint32_t from, enum powercut_program program,
+		     unsigned at)
+{
+	struct at_cut a = { .w = w, .from = from, .proto = dark(w, from, POWERCUT_POWER) };
+
+	a.proto.program = program;
+	a.proto.cut_at = (uint16_t)at;
+	w->cut_points++;
+	powercut_cut_each(&w->cut, found, &a);
+}
+
+static void start_disks(struct powercut_walk *w, const struct powercut_image *im)
+{
+	cut_power_init(&w->power);
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
+		cut_disk_start(&w->disk[i], &im->disk[i]);
+}
+
+/* Does what a program has done to the disks, and cuts before and after each of it. */
+static void follow(struct powercut_walk *w, uint32_t from, enum powercut_program program,
+		   unsigned nops)
+{
+	const struct powercut_op *op = powercut_child_ops();
+
+	start_disks(w, w->node[from].im);
+	cut_here(w, from, program, 0);
+	for (unsigned i = 0; i < nops && w->violation[0] == '\0'; i++) {
+		powercut_check_op(w, from, &op[i]);
+		if (powercut_child_redo(w->disk, &op[i]) != KB_OK)
+			abort();
+		cut_here(w, from, program, i + 1);
+	}
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
+		if (w->disk[i].nversions > 0)
+			powercut_walk_fail(w, from,
+					   "a program ends, and what it wrote to disk %u "
+					   "is not flushed",
+					   i);
+}
+
+/* ---------------------------------------------------------------- programs */
+
+/* After a cut every call fails; that has to end, and must not crash. One cut of each node. */
+static void clean_up_run(struct powercut_walk *w, uint32_t i, struct powercut_job *job,
+			 unsigned nops)
+{
+	struct powercut_result r;
+
+	if (nops == 0)
+		return;
+	job->cut_at = 1 + (unsigned)(w->node[i].key >> 8) % nops;
+	powercut_child_run(job, w->node[i].im, &r);
+	w->reruns++;
+	if (r.end == POWERCUT_DIED)
+		powercut_walk_fail(w, i, "after a cut at operation %u the program %s (signal %d)",
+				   job->cut_at, r.code == 14 ? "hangs" : "crashes", r.code);
+	else if (r.nops != job->cut_at)
+		powercut_walk_fail(w, i, "cut at operation %u, %u operations are there",
+				   job->cut_at, r.nops);
+}
+
+static bool run(struct powercut_walk *w, uint32_t i, enum powercut_program program,
+		struct powercut_result *r)
+{
+	struct powercut_job job = {
+		.story = w->story,
+		.program = program,
+		.reset = w->node[i].reset,
+		.loud = w->loud,
+	};
+
+	if (w->node[i].run != NULL)
+		job.run = *w->node[i].run;
+	if (w->node[i].key % 4 == 3 && !w->loud) {
+		powercut_child_run(&job, w->node[i].im, r);
+		clean_up_run(w, i, &job, r->nops);
+		job.cut_at = 0;
+	}
+	powercut_child_run(&job, w->node[i].im, r);
+	w->runs++;
+	if (r->end != POWERCUT_DIED) {
+		follow(w, i, program, r->nops);
+		return w->violation[0] == '\0';
+	}
+	powercut_walk_fail(w, i, "the program %s (signal %d)", r->code == 14 ? "hangs" : "crashes",
+			   r->code);
+	return false;
+}
+
+static uint32_t ended(struct powercut_walk *w, struct powercut_node *n,
+		      enum powercut_program program)
+{
+	n->program = program;
+	n->program_ended = true;
+	n->im = copy_image(w->disk);
+	n->key = key_of(n, powercut_hash_image(w->story, n->im));
+	return add_node(w, n);
+}
+
+static void expand_dark(struct powercut_walk *w, uint32_t i)
+{
+	struct powercut_result r;
+	struct powercut_node n;
+	uint32_t next;
+
+	if (!run(w, i, POWERCUT_BOOT, &r))
+		return;
+	w->node[i].nops = r.nops;
+	if (r.end == POWERCUT_REBOOT) {
+		n = dark(w, i, POWERCUT_WARM);
+		next = ended(w, &n, POWERCUT_BOOT);
+	} else {
+		n = dark(w, i, POWERCUT_UNKNOWN);
+		n.up = true;
+		n.reset = POWERCUT_UNKNOWN;
+		n.run = must(malloc(sizeof(r.run)));
+		*n.run = r.run;
+		n.trials = powercut_check_trials(w, i, &r.run);
+		next = ended(w, &n, POWERCUT_BOOT);
+		powercut_check_entered(w, i, next);
+	}
+	w->node[i].next = next;
+}
+
+/* A program of the running system, which goes on behind it. */
+static uint32_t command(struct powercut_walk *w, uint32_t i, enum powercut_program program)
+{
+	struct powercut_result r;
+	struct powercut_node n;
+
+	if (!run(w, i, program, &r))
+		return POWERCUT_WALK_NONE;
+	n = dark(w, i, POWERCUT_UNKNOWN);
+	n.up = true;
+	n.reset = POWERCUT_UNKNOWN;
+	n.marked = program == POWERCUT_MARK_GOOD || w->node[i].marked;
+	n.switched = program == POWERCUT_SWITCH || w->node[i].switched;
+	n.run = must(malloc(sizeof(*n.run)));
+	*n.run = *w->node[i].run;
+	return ended(w, &n, program);
+}
+
+/* Without power, with what the disks hold now. */
+static uint32_t goes_down(struct powercut_walk *w, uint32_t i, enum powercut_reset r)
+{
+	struct powercut_node n = dark(w, i, r);
+
+	return ended(w, &n, POWERCUT_PROGRAMS);
+}
+
+static uint32_t reset(struct powercut_walk *w, uint32_t i, enum powercut_reset r)
+{
+	start_disks(w, w->node[i].im);
+	return goes_down(w, i, r);
+}
+
+/* ---------------------------------------------------------------- what a system does */
+
+static uint32_t act(struct powercut_walk *w, uint32_t i, enum powercut_act a)
+{
+	uint32_t to;
+
+	switch (a) {
+	case POWERCUT_ACT_GOOD:
+		return command(w, i, POWERCUT_MARK_GOOD);
+	case POWERCUT_ACT_BAD:
+		return command(w, i, POWERCUT_MARK_BAD);
+	case POWERCUT_ACT_INSTALL:
+		return command(w, i, POWERCUT_INSTALL);
+	case POWERCUT_ACT_SWITCH:
+		return command(w, i, POWERCUT_SWITCH);
+	case POWERCUT_ACT_REBOOT:
+		to = command(w, i, POWERCUT_MARK_CLEAN);
+		return to == POWERCUT_WALK_NONE ? to : goes_down(w, to, POWERCUT_WARM);
+	case POWERCUT_ACT_CRASH:
+		return reset(w, i, POWERCUT_CRASH);
+	case POWERCUT_ACT_HANG:
+	case POWERCUT_ACT_NOTHING:
+		break;
+	}
+	return reset(w, i, POWERCUT_WARM);
+}
+
+static void expand_up(struct powercut_walk *w, uint32_t i)
+{
+	enum powercut_act first, also[3];
+	unsigned n = powercut_check_acts(w, i, &first, also);
+	uint32_t next;
+
+	reset(w, i, POWERCUT_POWER);
+	for (unsigned k = 0; k < n && w->violation[0] == '\0'; k++)
+		act(w, i, also[k]);
+	if (w->violation[0] != '\0')
+		return;
+	w->node[i].wants_nothing = first == POWERCUT_ACT_NOTHING;
+	next = act(w, i, first);
+	w->node[i].next = next;
+}
+
+/* ---------------------------------------------------------------- what is lost beside */
+
+static void lose(struct powercut_walk *w, uint32_t i, unsigned what)
+{
+	struct powercut_node n = dark(w, i, w->node[i].reset);
+	struct cut_content *c;
+
+	n.cuts = w->node[i].cuts;
+	n.reset = w->node[i].reset;
+	n.lost = true;
+	n.program = POWERCUT_PROGRAMS;
+	start_disks(w, w->node[i].im);
+	c = &w->disk[POWERCUT_STATE].durable;
+	for (unsigned r = 0; r < 2; r++)
+		if (what >> r & 1)
+			cut_content_fill(c, STORE_REGION(r), (uint64_t)STORE_CELLS * STORE_CELL,
+					 true);
+	if (what & 4)
+		cut_content_fill(c, 0, c->size, what & 8);
+	ended(w, &n, POWERCUT_PROGRAMS);
+}
+
+static void lose_state(struct powercut_walk *w, uint32_t i)
+{
+	if (w->node[i].lost || w->node[i].up)
+		return;
+	if (w->story->events & POWERCUT_LOSES_REGION) {
+		lose(w, i, 1);
+		lose(w, i, 2);
+	}
+	if (w->story->events & POWERCUT_LOSES_BOTH) {
+		lose(w, i, 3);
+		lose(w, i, 4);
+		lose(w, i, 4 | 8);
+	}
+}
+
+/* ---------------------------------------------------------------- the walk */
+
+void powercut_walk_expand(struct powercut_walk *w, uint32_t i)
+{
+	lose_state(w, i);
+	if (w->node[i].up)
+		expand_up(w, i);
+	else
+		expand_dark(w, i);
+}
+
+void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s)
+{
+	struct powercut_node n = { .parent = POWERCUT_WALK_NONE, .program = POWERCUT_PROGRAMS };
+
+	memset(w, 0, sizeof(*w));
+	w->story = s;
+	cut_power_init(&w->power);
+	powercut_media_make(s);
+	n.im = must(calloc(1, sizeof(*n.im)));
+	powercut_media_first(s, n.im);
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
+		cut_disk_init(&w->disk[i], &w->power, n.im->disk[i].size);
+		w->disk[i].unit = s->unit == 8 ? 8 : 1;
+		w->disk[i].discarded = s->discarded;
+	}
+	w->cut = (struct powercut_cut){ .story = s, .disk = w->disk };
+	grow(w);
+	n.reset = seen(w, POWERCUT_WARM);
+	n.key = key_of(&n, powercut_hash_image(s, n.im));
+	add_node(w, &n);
+}
+
+void powercut_walk_run(struct powercut_walk *w)
+{
+	while (w->done < w->n && w->violation[0] == '\0' && (w->limit == 0 || w->n < w->limit)) {
+		uint32_t i = w->done++;
+
+		powercut_walk_expand(w, i);
+		free_image(w->node[i].im);
+		free(w->node[i].run);
+		w->node[i].im = NULL;
+		w->node[i].run = NULL;
+	}
+	if (w->violation[0] == '\0' && w->done == w->n)
+		powercut_check_endings(w);
+}
+
+void powercut_walk_end(struct powercut_walk *w)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		free_image(w->node[i].im);
+		free(w->node[i].run);
+	}
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
+		cut_disk_free(&w->disk[i]);
+	free(w->node);
+	free(w->index);
+}
