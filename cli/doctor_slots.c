@@ -31,6 +31,13 @@ static void check_booted(struct doctor *doc)
 		doctor_find(doc, DOCTOR_ERROR, "boot-not-counted",
 			    "see that the state partition can be written",
 			    "this boot of a trial could not be counted: it has no guardian");
+	if (doc->st.debug_shell)
+		doctor_find(
+			doc, DOCTOR_WARNING, "debug-shell",
+			"make it without mkinitramfs --debug-shell before the device leaves the "
+			"house",
+			"the initramfs has a debug shell: with keelboot.shell=1 whoever is at "
+			"the console is root");
 	if (!json_object_object_get_ex(doc->st.boot, "warnings", &value) ||
 	    !json_object_is_type(value, json_type_array))
 		return;

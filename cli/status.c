@@ -162,6 +162,10 @@ static void check_boot(struct status *st)
 		status_warn(
 			st,
 			"this boot of a trial could not be counted: the state was not writable");
+	st->debug_shell = json_object_object_get_ex(st->boot, "shell", &value) &&
+			  json_object_get_boolean(value);
+	if (st->debug_shell)
+		status_warn(st, "the initramfs has a debug shell: not for a release");
 	if (!json_object_object_get_ex(st->boot, "warnings", &list) ||
 	    !json_object_is_type(list, json_type_array))
 		return;

@@ -42,6 +42,7 @@ struct status {
 	unsigned nwarnings;
 	char warning[STATUS_WARNINGS_MAX][STATUS_WARNING_LEN];
 	json_object *boot; /* boot.json, or NULL; borrowed */
+	bool debug_shell;  /* the initramfs has one */
 	struct status_guardian guardian;
 	struct status_watchdog watchdog;
 };

@@ -299,6 +299,7 @@ enum kb_err boot(struct boot *b)
 	while (err == KB_ENOCAND && rescue_run(b))
 		err = choose_and_mount(b);
 	TRY(err);
+	shell_end(b); /* which a rescue may have opened */
 	if (!boot_is_forced(b))
 		evidence_forget(&b->evidence);
 	wdt_decide(&b->wdt, b->conf.handover);
@@ -355,7 +356,9 @@ void boot_recover(struct boot *b, enum kb_err err)
 	unsigned seconds = waited ? 1 : recover_delay_s(err);
 
 	log_err("unable to boot: %s; restarting in %u s", err_text(err), seconds);
+	shell_open(b);
 	wait_s(b, seconds);
+	shell_await(b);
 	os_reboot();
 	log_err("the kernel refuses to restart; leaving it to a panic, and to the watchdog");
 }

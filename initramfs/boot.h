@@ -8,6 +8,7 @@
 #include "initramfs/guard.h"
 #include "initramfs/record.h"
 #include "initramfs/rescue.h"
+#include "initramfs/shell.h"
 #include "initramfs/wdt.h"
 #include "kernel-cmdline/cmdline.h"
 #include "lib/conf.h"
@@ -28,6 +29,7 @@ struct boot {
 	struct attempt attempt;
 	struct rescue rescue;
 	struct guard guard;
+	struct shell shell;
 	struct verify_answer manifest; /* of the candidate; see verify.h */
 	char why[STATE_STR_MAX + 1];   /* why the slot is not the one that stood first */
 };

@@ -98,6 +98,11 @@ static void put_warnings(const struct boot *b, struct text *t)
 		put_string(t, b->dev.warning);
 		comma = ",";
 	}
+	if (shell_finding(b) != NULL) {
+		put(t, "%s", comma);
+		put_string(t, shell_finding(b));
+		comma = ",";
+	}
 	if (b->guard.failed)
 		put(t,
 		    "%s\"guardian: it could not be started; a trial that never reports is left "
@@ -147,7 +152,8 @@ static void write_json(const struct boot *b, struct text *t)
 	put_watchdog(b, t);
 	put(t, ",");
 	put_guardian(b, t);
-	put(t, ",\"ambiguous\":%s,\"warnings\":[", b->dev.equal[0] != '\0' ? "true" : "false");
+	put(t, ",\"ambiguous\":%s,%s\"warnings\":[", b->dev.equal[0] != '\0' ? "true" : "false",
+	    b->shell.packed ? "\"shell\":true," : "");
 	put_warnings(b, t);
 	put(t, "]}\n");
 	save("boot.json", t);

@@ -166,6 +166,7 @@ static void begin(struct boot *b)
 	b->rescue.round_s = ROUND_S;
 	b->rescue.end_ms = os_now_ms() + wait_s * UINT64_C(1000);
 	log_err("rescue: no slot can be booted");
+	shell_open(b);
 }
 
 /* With its disk the device is what it was: there is no rescue, as after a restart. */

@@ -43,6 +43,7 @@ void settings_read(struct boot *b)
 	for (unsigned i = 0; i < b->cmd.nwarnings; i++)
 		log_warn("%s", b->cmd.warning[i]);
 	set_panic(b);
+	shell_look(b);
 	conf_load(&b->conf, "", &found, NULL, NULL);
 	if (!found)
 		log_warn("no system.conf in the initramfs; its defaults are used");

@@ -173,6 +173,11 @@ static bool set_log(struct cmdline *c, const char *value)
 	return false;
 }
 
+static bool set_shell(struct cmdline *c, const char *value)
+{
+	return read_bool(&c->shell, value, false);
+}
+
 /* ---------------------------------------------------------------- the kernel's own */
 
 static bool set_root(struct cmdline *c, const char *value)
@@ -255,6 +260,10 @@ const struct cmdline_key cmdline_keys[] = {
 	  set_watchdog },
 	{ "keelboot.log", "debug|info|quiet", "info",
 	  "What Keelboot logs: quiet only decisions and problems, debug every step.", set_log },
+	{ "keelboot.shell", "0|1", "0",
+	  "1: a shell on the console where nothing boots, if mkinitramfs --debug-shell made the "
+	  "image.",
+	  set_shell },
 	{ "root", "DEVICE", "",
 	  "What to mount with keelboot.enable=0 (on USB: if usb-disk=yes); else the slot decides.",
 	  set_root },

@@ -98,15 +98,17 @@ struct os_spawn {
 	bool own_mounts;	 /* unshare(CLONE_NEWNS), with private propagation */
 	bool capture; /* stdout and stderr go into fd3, which is then not open as descriptor 3; else
 			 to /dev/kmsg if this is process 1, else where ours go */
-	unsigned cpu_s; /* RLIMIT_CPU in seconds; 0: none */
+	const char *tty; /* a terminal that becomes the child's own, and its descriptors 0 to 2;
+			    NULL: /dev/null is its standard input, as above */
+	unsigned cpu_s;	 /* RLIMIT_CPU in seconds; 0: none */
 	/* Somebody else's program: it may write no file above OS_SPAWN_FILE_MAX, and when memory
 	 * runs out it is the one that is killed. */
 	bool guest;
 };
 /*
- * The child gets its own session, default signals, /dev/null as standard input, "/" as its folder,
- * no other descriptors, PR_SET_PDEATHSIG, no core dumps. KB_EEXEC when it cannot be started (errno
- * says why). KB_EBUSY: too many children that nobody waited for.
+ * The child gets its own session, default signals, /dev/null as standard input (but see tty), "/"
+ * as its folder, no other descriptors, PR_SET_PDEATHSIG, no core dumps. KB_EEXEC when it cannot be
+ * started (errno says why). KB_EBUSY: too many children that nobody waited for.
  */
 enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid) KB_MUST_CHECK;
 /* Waits up to timeout_ms. KB_ETIMEDOUT: still running. *status as from waitpid(). KB_ECHILD: no

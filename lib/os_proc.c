@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/reboot.h>
@@ -59,11 +60,26 @@ static bool move_fd(int from, int to)
 	return dup2(from, to) == to;
 }
 
+/* Never waits for a modem that is not there. It becomes the session's, unless another has it. */
+static bool child_tty(const char *tty)
+{
+	int fd = open(tty, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || fcntl(fd, F_SETFL, O_RDWR) < 0)
+		return false;
+	ioctl(fd, TIOCSCTTY, 0);
+	return move_fd(fd, 0) && move_fd(fd, 1) && move_fd(fd, 2);
+}
+
 /* Descriptors 0 to 3; fd3 has been moved out of their way. */
 static bool child_fds(const struct os_spawn *sp, int fd3, bool of_init)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), out = -1;
 
+	if (sp->tty != NULL) {
+		close(3);
+		return child_tty(sp->tty) && (fd3 < 0 || move_fd(fd3, 3));
+	}
 	if (sp->capture)
 		out = fd3;
 	else if (of_init)

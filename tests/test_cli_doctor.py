@@ -388,6 +388,15 @@ def test_what_the_boot_said_is_passed_on(board):
     assert ("warning", "boot-warned") in board.findings()
 
 
+def test_an_initramfs_with_a_shell(board):
+    board.boot(shell=True)
+    assert board.findings(OK) == {("warning", "debug-shell")}
+    assert board.dev.json("status")["warnings"] == ["the initramfs has a debug shell: not for a release"]
+    for other in (False, "x", None, {}):
+        board.boot(shell=other)
+        assert ("warning", "debug-shell") not in board.findings() or other == "x"
+
+
 def test_a_trial_that_could_not_be_counted(board):
     board.boot(status="trial", counted=False)
     assert ("error", "boot-not-counted") in board.findings()

@@ -351,6 +351,25 @@ def test_a_missing_input_is_named(make, option, tmp_path):
     assert f"{tmp_path / 'nowhere'}: " in make(option, tmp_path / "nowhere", expect=1).stderr
 
 
+def test_debug_shell_is_packed_only_when_it_is_asked_for(make):
+    plain = make("--compress", "none", "--busybox", "/bin/busybox")
+    assert "etc/keelboot/debug-shell" not in listing(plain.image) and "shell" not in plain.stderr
+    debug = make("--compress", "none", "--busybox", "/bin/busybox", "--debug-shell")
+    files = listing(debug.image)
+    assert "etc/keelboot/debug-shell" in files and files["bin/sh"][5] == "/bin/busybox"
+    assert "never ship this image" in debug.stderr
+    assert debug.stdout.endswith("a DEBUG SHELL\n")
+
+
+def test_debug_shell_needs_busybox(make):
+    assert "--debug-shell needs --busybox" in make("--debug-shell", expect=3).stderr
+
+
+def test_marker_of_the_debug_shell_is_the_one_that_init_looks_for():
+    header = (TOP / "initramfs/shell.h").read_text()
+    assert f'#define SHELL_MARKER  "/{kbimage.DEBUG_SHELL}"' in header
+
+
 def test_dynamic_init_is_refused(make):
     result = make(init="dynamic", expect=1)
     assert "/dynamic: needs /lib" in result.stderr and "must be linked statically" in result.stderr

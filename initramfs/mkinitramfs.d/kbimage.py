@@ -11,6 +11,7 @@ FOLDERS = ("dev", "proc", "sys", "run", "sysroot", "tmp", "etc/keelboot", "usr/l
 HELPER = "usr/lib/keelboot/keelboot-helper"
 GUARDIAN = "usr/lib/keelboot/keelboot-guardian"
 CONF = "etc/keelboot/system.conf"
+DEBUG_SHELL = "etc/keelboot/debug-shell"     # SHELL_MARKER of initramfs/shell.h
 HOOKS = "usr/lib/keelboot/hooks"
 STAGES = ("pre-update.d", "pre-mount.d", "post-mount.d", "exhausted.d")
 HOOK_MAX, HOOK_NAME_MAX = 32, 62        # of hooks/hook.h

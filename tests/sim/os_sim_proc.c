@@ -77,6 +77,8 @@ enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid)
 
 	for (unsigned i = 0; sp->argv[i] != NULL; i++)
 		snprintf(args + strlen(args), sizeof(args) - strlen(args), " %s", sp->argv[i]);
+	if (sp->tty != NULL)
+		snprintf(args + strlen(args), sizeof(args) - strlen(args), "; on %s", sp->tty);
 	*pid = -1;
 	TRY(os_sim_turn("spawn"));
 	if (os_sim_call(c != NULL ? KB_OK : KB_EEXEC, "spawn%s", args) != KB_OK)

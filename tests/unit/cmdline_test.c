@@ -66,7 +66,8 @@ static void every_key_is_read(void **state)
 {
 	(void)state;
 	parse("keelboot.enable=0 keelboot.slot=b keelboot.media=usb,raw keelboot.timeout=7"
-	      " keelboot.watchdog=/dev/watchdog1,20 keelboot.log=debug root=/dev/vda2"
+	      " keelboot.watchdog=/dev/watchdog1,20 keelboot.log=debug keelboot.shell=1 "
+	      "root=/dev/vda2"
 	      " rootfstype=ext4 rootflags=noatime,data=ordered rootwait rw init=/bin/sh panic=-1 "
 	      "quiet\n",
 	      0);
@@ -77,6 +78,7 @@ static void every_key_is_read(void **state)
 	assert_string_equal(c.watchdog, "/dev/watchdog1");
 	assert_int_equal(c.watchdog_timeout_s, 20);
 	assert_int_equal(c.log, CMDLINE_LOG_DEBUG);
+	assert_true(c.shell);
 	assert_string_equal(c.root, "/dev/vda2");
 	assert_string_equal(c.rootfstype, "ext4");
 	assert_string_equal(c.rootflags, "noatime,data=ordered");
@@ -116,6 +118,8 @@ static void every_spelling_of_yes_and_no(void **state)
 	}
 	parse("keelboot.enable=0 keelboot.enable", 0);
 	assert_true(c.enable);
+	parse("keelboot.shell=1 keelboot.shell=/bin/sh", 1);
+	assert_false(c.shell);
 }
 
 static void slots_are_a_to_h(void **state)

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -96,6 +97,48 @@ static void a_guest_writes_no_large_file_and_is_killed_first(void **state)
 	assert_string_equal(end, "\n1000\n");
 	assert_int_equal(os_wait(pid, 5000, &status), KB_OK);
 	os_close(&fds[0]);
+}
+
+/* What it says on a terminal of its own, up to its end. */
+static void read_terminal(int fd, char *buf, size_t size)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	/* EIO: nobody has the other side open any more. */
+	while (used + 1 < size && (n = read(fd, buf + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	buf[used] = '\0';
+}
+
+static void a_child_with_a_terminal_has_it_for_itself(void **state)
+{
+	const char *const argv[] = {
+		"sh", "-c",
+		"read x; echo got $x >/dev/tty; [ -t 0 ] && [ -t 2 ] && echo t; "
+		"for n in 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$n ] && echo fd$n; done",
+		NULL
+	};
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), status;
+	struct os_spawn sp = { .path = "/bin/sh", .argv = argv, .fd3 = -1 };
+	char buf[256];
+	pid_t pid;
+
+	(void)state;
+	assert_true(master >= 0);
+	assert_int_equal(grantpt(master), 0);
+	assert_int_equal(unlockpt(master), 0);
+	sp.tty = ptsname(master);
+	assert_int_equal(os_spawn(&sp, &pid), KB_OK);
+	assert_int_equal(write(master, "hello\n", 6), 6);
+	read_terminal(master, buf, sizeof(buf));
+	assert_non_null(strstr(buf, "got hello\r\nt\r\n"));
+	assert_null(strstr(buf, "fd"));
+	assert_int_equal(os_wait(pid, 5000, &status), KB_OK);
+	close(master);
+	sp.tty = "/dev/no-such-terminal";
+	assert_int_equal(os_spawn(&sp, &pid), KB_EEXEC);
+	assert_int_equal(errno, ENOENT);
 }
 
 static void a_child_starts_clean(void **state)
@@ -289,6 +332,7 @@ int main(void)
 		cmocka_unit_test(a_child_says_something_on_descriptor_3_and_ends),
 		cmocka_unit_test(captured_output_comes_from_both_streams),
 		cmocka_unit_test(a_child_starts_clean),
+		cmocka_unit_test(a_child_with_a_terminal_has_it_for_itself),
 		cmocka_unit_test(a_guest_writes_no_large_file_and_is_killed_first),
 		cmocka_unit_test(a_program_that_is_not_there_is_told_at_once),
 		cmocka_unit_test(waiting_is_bounded_and_killing_reaches_the_session),

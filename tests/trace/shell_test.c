@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keelboot.shell=1: where there is a shell, and that nothing but a restart waits for it. */
+#include "tests/trace/machine.h"
+
+#define SHELL "spawn sh -i; on "
+
+static struct os_sim_child shell(unsigned duration_ms)
+{
+	return (struct os_sim_child){ .argv0 = "sh",
+				      .duration_ms = duration_ms,
+				      .hangs = duration_ms == 0 };
+}
+
+/* An initramfs of mkinitramfs --debug-shell, with the key. */
+static void debug_image(void)
+{
+	machine.cmdline = "console=tty0 console=ttyS0 keelboot.shell=1\n";
+	os_sim_file(SHELL_MARKER, "");
+	os_sim_file("/sys/class/tty/console/active", "tty0 ttyS0\n");
+	os_sim_file("/dev/ttyS0", "");
+}
+
+static void nothing_mounts(void)
+{
+	struct state s = machine_good();
+
+	machine_put(&s);
+	machine.conf = "[system]\ncompatible=trace\n[rescue]\nwait=20\n";
+	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
+}
+
+static void rescue_opens_a_shell_on_the_console_and_its_end_ends_the_wait(void **ctx)
+{
+	struct os_sim_child sh = shell(100000);
+
+	(void)ctx;
+	debug_image();
+	nothing_mounts();
+	os_sim_child(&sh);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("debug_shell_in_rescue");
+	assert_once(SHELL "/dev/ttyS0");
+	assert_order("# rescue: no slot can be booted", SHELL);
+	/* The rescue went on beside it: its 20 s, and what it waits for. */
+	assert_order(SHELL, "# rescue: waiting for");
+	assert_in_range(os_now_ms(), 100000, 106000);
+}
+
+static void shell_that_nobody_leaves_is_ended_and_the_device_restarts(void **ctx)
+{
+	struct os_sim_child sh = shell(0);
+
+	(void)ctx;
+	debug_image();
+	nothing_mounts();
+	os_sim_child(&sh);
+	/* The watchdog is fed all the time, else this would be its end. */
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_once(SHELL);
+	assert_order("# shell: its 30 min are over", "kill sh");
+	assert_order("kill sh", "reboot");
+	assert_in_range(os_now_ms(), SHELL_LIMIT_S * 1000u, SHELL_LIMIT_S * 1000u + 20000);
+}
+
+static void shell_that_was_left_is_not_opened_again(void **ctx)
+{
+	struct os_sim_child sh = shell(1000);
+
+	(void)ctx;
+	debug_image();
+	nothing_mounts();
+	os_sim_child(&sh);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_once(SHELL);
+	assert_in_range(os_now_ms(), 20000, 35000);
+}
+
+/* Slot b mounts at the second look, after a medium came: what was installed is booted at once. */
+static void slot_that_a_rescue_repaired_does_not_wait_for_the_shell(void **ctx)
+{
+	struct os_sim_child sh = shell(0), fixes = { .argv0 = "keelboot-apply", .duration_ms = 10 };
+	struct os_sim_disk stick = machine_stick();
+	struct state s = machine_good();
+
+	(void)ctx;
+	debug_image();
+	machine_put(&s);
+	os_sim_fail("mount /dev/vda2", 0, KB_EMOUNT);
+	os_sim_fail("mount /dev/vda3", 1, KB_EMOUNT);
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	stick.at_ms = 30000;
+	os_sim_disk(&stick);
+	os_sim_child(&sh);
+	os_sim_child(&fixes);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once(SHELL);
+	assert_order("kill sh", "switch_root");
+	assert_in_range(os_now_ms(), 30000, 40000);
+}
+
+static void device_without_its_disk_opens_one_before_it_restarts(void **ctx)
+{
+	struct os_sim_child sh = shell(5000);
+
+	(void)ctx;
+	debug_image();
+	machine.no_disk = true;
+	os_sim_child(&sh);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_order("# unable to boot:", SHELL "/dev/ttyS0");
+}
+
+static void console_without_a_terminal_of_its_own(void **ctx)
+{
+	struct os_sim_child sh = shell(1000);
+
+	(void)ctx;
+	debug_image();
+	os_sim_remove("/dev/ttyS0");
+	nothing_mounts();
+	os_sim_child(&sh);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_once(SHELL "/dev/console");
+}
+
+static void shell_that_cannot_be_started_stops_nothing(void **ctx)
+{
+	(void)ctx;
+	debug_image();
+	nothing_mounts();
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_once("# shell: unable to start /bin/sh on /dev/ttyS0");
+	assert_in_range(os_now_ms(), 20000, 35000);
+}
+
+static void healthy_boot_of_a_debug_image_only_warns(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	debug_image();
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("# this initramfs has a debug shell");
+	assert_absent(SHELL);
+	machine_told("\"shell\":true,\"warnings\":[]");
+}
+
+static void debug_image_without_the_key_has_no_shell(void **ctx)
+{
+	(void)ctx;
+	debug_image();
+	machine.cmdline = "keelboot.shell=0\n";
+	nothing_mounts();
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_absent(SHELL);
+}
+
+static void release_image_names_the_key_and_has_no_shell(void **ctx)
+{
+	struct os_sim_child sh = shell(0);
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine.cmdline = "keelboot.shell=1\n";
+	os_sim_exec(SHELL_PROGRAM); /* busybox, for hooks */
+	os_sim_child(&sh);
+	nothing_mounts();
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("no_debug_shell_in_a_release");
+	assert_once("# keelboot.shell=1: this initramfs has no shell; ignored");
+	assert_absent("spawn sh");
+	machine_restart();
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("\"warnings\":[\"keelboot.shell=1: this initramfs has no shell; ignored");
+	assert_null(strstr(os_sim_text("/run/keelboot/boot.json"), "\"shell\":"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(rescue_opens_a_shell_on_the_console_and_its_end_ends_the_wait),
+		T(shell_that_nobody_leaves_is_ended_and_the_device_restarts),
+		T(shell_that_was_left_is_not_opened_again),
+		T(slot_that_a_rescue_repaired_does_not_wait_for_the_shell),
+		T(device_without_its_disk_opens_one_before_it_restarts),
+		T(console_without_a_terminal_of_its_own),
+		T(shell_that_cannot_be_started_stops_nothing),
+		T(healthy_boot_of_a_debug_image_only_warns),
+		T(debug_image_without_the_key_has_no_shell),
+		T(release_image_names_the_key_and_has_no_shell),
+	};
+
+	return cmocka_run_group_tests_name("trace of the debug shell", tests, NULL, NULL);
+}
