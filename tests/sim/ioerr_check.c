@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/ioerr_check.h"
+
+#include "tests/sim/ioerr_content.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const uint8_t *ioerr_check_image(unsigned sequence)
+{
+	return ioerr_content_image(sequence);
+}
+
+size_t ioerr_check_image_len(void)
+{
+	return IOERR_CONTENT_IMAGE;
+}
+
+/* ---------------------------------------------------------------- after a boot */
+
+/* A device that does not boot anything says why, where a person sees it. */
+static bool told_why(const struct ioerr_world *w)
+{
+	static const char *const words[] = { "# unable to boot: ", "# rescue: ",
+					     "# update: apply cannot be stopped; restarting" };
+
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strstr(w->boot.trace, words[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* The attempt that a boot counted is on the medium: what is counted and lost never ends. */
+static void check_counted(struct ioerr_world *w)
+{
+	static struct state s;
+
+	if (!w->boot.counted || w->boot.token == 0 || w->boot.commanded)
+		return;
+	s = ioerr_world_get();
+	if (s.open != w->boot.slot || s.open_token != w->boot.token)
+		ioerr_world_fail(w, "slot %c runs as counted, and the state does not have it",
+				 state_slot_letter(w->boot.slot));
+}
+
+void ioerr_check_boot(const struct ioerr_story *story, struct ioerr_world *w)
+{
+	const unsigned *a = w->fault.count[IOERR_FAULT_SLOT_A];
+
+	if (a[IOERR_FAULT_WRITE] + a[IOERR_FAULT_DISCARD] > 0 ||
+	    (!story->a_broken && ioerr_world_holds(0, false) != IOERR_WORLD_NOW))
+		ioerr_world_fail(w, "slot a is written");
+	if (w->boot.died)
+		return;
+	if (w->boot.end != OS_SIM_EXEC && !told_why(w))
+		ioerr_world_fail(w, "does not boot, and says no reason");
+	if (w->boot.end == OS_SIM_EXEC)
+		check_counted(w);
+}
+
+/* ---------------------------------------------------------------- after a power cut */
+
+static bool has_new(const struct state *s)
+{
+	return s->slot[1].has_release && s->slot[1].sequence == IOERR_WORLD_NEW &&
+	       s->slot[1].st != STATE_EMPTY && s->slot[1].st != STATE_WRITING;
+}
+
+struct told {
+	struct ioerr_world *w;
+	const struct state *s;
+	bool newer[2]; /* of a slot: a later event has said something else */
+};
+
+static bool check_event(void *ctx, const struct history_event *e)
+{
+	struct told *t = ctx;
+	const struct state *s = t->s;
+	bool ok = true;
+
+	if (e->slot != 0 && e->slot != 1)
+		return true;
+	if (t->newer[e->slot])
+		return true;
+	switch (e->kind) {
+	case HISTORY_INSTALL:
+		ok = e->reason[0] != '\0' || has_new(s);
+		break;
+	case HISTORY_GOOD:
+		ok = s->slot[e->slot].st == STATE_GOOD;
+		break;
+	case HISTORY_BAD:
+		ok = s->slot[e->slot].st == STATE_BAD;
+		break;
+	case HISTORY_BOOT:
+	case HISTORY_REFUSED:
+	case HISTORY_REBUILT:
+	case HISTORY_STATE:
+	case HISTORY_KIND_COUNT:
+		return true;
+	}
+	t->newer[e->slot] = true;
+	if (!ok)
+		ioerr_world_fail(t->w, "the history has \"%s\" of slot %c, which is %s",
+				 history_kind_name(e->kind), state_slot_letter(e->slot),
+				 state_st_name(s->slot[e->slot].st));
+	return true;
+}
+
+static void check_history(struct ioerr_world *w, const struct state *s)
+{
+	struct told t = { .w = w, .s = s };
+	struct ioerr_disk_end look;
+	struct store st = { .region = -1 };
+
+	ioerr_disk_look(ioerr_world_disk(IOERR_FAULT_STATE), &look);
+	st.dev = &look.bdev;
+	if (store_history_read(&st, 0, check_event, &t) != KB_OK)
+		ioerr_world_fail(w, "the history cannot be read");
+}
+
+/* What the state says of the slots' content, which is what the next boot believes. */
+static void check_slots(struct ioerr_world *w, const struct state *s)
+{
+	for (int i = 0; i < 2; i++) {
+		const struct state_slot *t = &s->slot[i];
+		unsigned holds = ioerr_world_holds(i, true);
+
+		if (t->st == STATE_EMPTY || t->st == STATE_WRITING || !t->has_release ||
+		    holds == t->sequence)
+			continue;
+		if (holds == 0 && i == 0)
+			continue; /* where it was taken away: see a_broken */
+		ioerr_world_fail(w, "slot %c is %s with release %u, and holds %u",
+				 state_slot_letter(i), state_st_name(t->st), (unsigned)t->sequence,
+				 holds);
+	}
+}
+
+void ioerr_check_claims(struct ioerr_world *w)
+{
+	static struct state s;
+	enum ioerr_world_act act = w->boot.act;
+	int code = w->boot.command;
+
+	s = ioerr_world_get();
+	check_slots(w, &s);
+	check_history(w, &s);
+	if (w->boot.apply == 0 && (!has_new(&s) || ioerr_world_holds(1, true) != IOERR_WORLD_NEW))
+		ioerr_world_fail(w, "apply said that it has installed");
+	if (code != 0)
+		return;
+	if (act == IOERR_WORLD_GOOD && s.slot[w->boot.slot].st != STATE_GOOD)
+		ioerr_world_fail(w, "\"mark good\" said that slot %c is good, and it is %s",
+				 state_slot_letter(w->boot.slot),
+				 state_st_name(s.slot[w->boot.slot].st));
+	if (act == IOERR_WORLD_BAD && s.slot[w->boot.slot].st != STATE_BAD)
+		ioerr_world_fail(w, "\"mark bad\" said that slot %c is bad, and it is %s",
+				 state_slot_letter(w->boot.slot),
+				 state_st_name(s.slot[w->boot.slot].st));
+	if (act == IOERR_WORLD_INSTALL &&
+	    (!has_new(&s) || ioerr_world_holds(1, true) != IOERR_WORLD_NEW))
+		ioerr_world_fail(w, "\"install\" said that it has installed");
+}
+
+/* ---------------------------------------------------------------- in the end */
+
+struct reasons {
+	bool any;
+};
+
+static bool note_reason(void *ctx, const struct history_event *e)
+{
+	struct reasons *r = ctx;
+
+	r->any = r->any || ((e->kind == HISTORY_INSTALL || e->kind == HISTORY_REFUSED) &&
+			    e->reason[0] != '\0');
+	return true;
+}
+
+/* Why the update was given up is on record. */
+static bool has_reason(void)
+{
+	struct reasons r = { .any = false };
+	struct ioerr_disk_end look;
+	struct store st = { .region = -1 };
+
+	ioerr_disk_look(ioerr_world_disk(IOERR_FAULT_STATE), &look);
+	st.dev = &look.bdev;
+	return store_history_read(&st, 0, note_reason, &r) == KB_OK && r.any;
+}
+
+/* The goal is missed for a reason that a person finds, and what runs is whole and trusted. */
+static bool given_up(const struct ioerr_world *w, const struct state *s)
+{
+	const struct state_slot *b = &s->slot[1];
+
+	if (w->fault.fault.kind != IOERR_FAULT_EVER || s->staged.source != STATE_SRC_NONE)
+		return false;
+	return b->reason[0] != '\0' || s->slot[0].reason[0] != '\0' || has_reason();
+}
+
+bool ioerr_check_settled(const struct ioerr_story *story, struct ioerr_world *w,
+			 const struct state *before, const struct state *after)
+{
+	int slot = w->boot.slot;
+	unsigned holds;
+
+	if (w->boot.end != OS_SIM_EXEC || after->open != STATE_NONE ||
+	    after->slot[slot].st != STATE_GOOD || after->slot[1].st == STATE_TRIAL)
+		return false;
+	if (!w->stick && before->seq != after->seq)
+		return false;
+	holds = ioerr_world_holds(slot, true);
+	if (holds == story->goal && slot == after->pref && after->slot[1].st != STATE_WRITING)
+		return !story->rejects || after->slot[1].st == STATE_BAD;
+	return holds != 0 && given_up(w, after);
+}

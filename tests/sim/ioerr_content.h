@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is on the disks of ioerr_world.h: three images, a bundle with one of them, and the names of
+ * the devices, which no machine that runs this has. */
+#pragma once
+
+#include <stdint.h>
+
+#define IOERR_CONTENT_DISK   "vdq"
+#define IOERR_CONTENT_STATE  "/dev/vdq1"
+#define IOERR_CONTENT_SLOT_A "/dev/vdq2"
+#define IOERR_CONTENT_SLOT_B "/dev/vdq3"
+#define IOERR_CONTENT_DATA   "/dev/vdq4"
+#define IOERR_CONTENT_STICK  "sdq"
+
+#define IOERR_CONTENT_IMAGE (224u << 10)
+#define IOERR_CONTENT_SLOT  (4u << 20) /* so that there is something to discard and to clear */
+
+/* The image of a release, IOERR_CONTENT_IMAGE bytes. */
+const uint8_t *ioerr_content_image(unsigned sequence);
+/* system.conf. */
+const char *ioerr_content_conf(void);
+/* The bundle's path on this machine. */
+const char *ioerr_content_bundle(void);

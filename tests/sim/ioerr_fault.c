@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/ioerr_fault.h"
+
+#include "lib/util.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct ioerr_fault_shared *now;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static const char *const targets[] = {
+	"state", "slot-a", "slot-b", "slot-b-raw", "medium", "init", "apply", "command",
+};
+static const char *const ops[] = { "read", "write", "flush", "discard", "call", "alloc" };
+static const char *const kinds[] = {
+	"none", "fails", "lands", "short", "ever", "wrong", "lost", "drops", "dies", "dies-late",
+};
+static const struct {
+	int num;
+	const char *name;
+} errors[] = {
+	{ EIO, "EIO" },	      { ENOMEM, "ENOMEM" },	  { EINTR, "EINTR" },
+	{ EAGAIN, "EAGAIN" }, { ETIMEDOUT, "ETIMEDOUT" }, { ENOSPC, "ENOSPC" },
+	{ EPERM, "EPERM" },   { ENOENT, "ENOENT" },	  { EBUSY, "EBUSY" },
+	{ ECHILD, "ECHILD" }, { EINVAL, "EINVAL" },	  { ENODEV, "ENODEV" },
+};
+
+void ioerr_fault_use(struct ioerr_fault_shared *s)
+{
+	now = s;
+}
+
+void ioerr_fault_die(void)
+{
+	now->pid = (int)getpid();
+	syscall(SYS_kill, getpid(), SIGKILL);
+	for (;;)
+		pause();
+}
+
+/* True when this operation is the one, or comes after it and it is for ever. */
+static bool is_hit(enum ioerr_fault_target t, enum ioerr_fault_op op, const char *call)
+{
+	const struct ioerr_fault *f = &now->fault;
+	unsigned n = ++now->count[t][op];
+
+	if (f->kind == IOERR_FAULT_NONE || f->target != t)
+		return false;
+	if (f->op == op && f->n == n && !now->fired) {
+		now->fired = true;
+		if (call != NULL)
+			snprintf(now->call, sizeof(now->call), "%s", call);
+		return true;
+	}
+	return now->fired && f->kind == IOERR_FAULT_EVER &&
+	       (call == NULL ? op < IOERR_FAULT_CALL : strcmp(call, now->call) == 0);
+}
+
+static bool hit(enum ioerr_fault_target t, enum ioerr_fault_op op, const char *call)
+{
+	bool yes;
+
+	if (now == NULL || now->mended)
+		return false;
+	pthread_mutex_lock(&lock);
+	yes = is_hit(t, op, call);
+	pthread_mutex_unlock(&lock);
+	if (yes && now->fault.kind == IOERR_FAULT_DIES)
+		ioerr_fault_die();
+	return yes;
+}
+
+enum ioerr_fault_kind ioerr_fault_turn(enum ioerr_fault_target t, enum ioerr_fault_op op)
+{
+	return hit(t, op, NULL) ? now->fault.kind : IOERR_FAULT_NONE;
+}
+
+int ioerr_fault_call(enum ioerr_fault_target t, const char *call)
+{
+	return hit(t, IOERR_FAULT_CALL, call) ? now->fault.errnum : 0;
+}
+
+const char *ioerr_fault_target_name(enum ioerr_fault_target t)
+{
+	return targets[t];
+}
+
+const char *ioerr_fault_op_name(enum ioerr_fault_op op)
+{
+	return ops[op];
+}
+
+const char *ioerr_fault_kind_name(enum ioerr_fault_kind k)
+{
+	return kinds[k];
+}
+
+static const char *errno_name(int num)
+{
+	for (unsigned i = 0; i < KB_ARRAY_LEN(errors); i++) {
+		if (errors[i].num == num)
+			return errors[i].name;
+	}
+	return "-";
+}
+
+void ioerr_fault_text(const struct ioerr_fault *f, char *out, size_t size)
+{
+	snprintf(out, size, "%s %s %u %s %s", targets[f->target], ops[f->op], f->n, kinds[f->kind],
+		 errno_name(f->errnum));
+}
+
+static int index_of(const char *word, const char *const *names, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (strcmp(word, names[i]) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+bool ioerr_fault_parse(struct ioerr_fault *f, const char *text)
+{
+	char target[16], op[16], kind[16], error[16];
+	int t, o, k;
+
+	if (sscanf(text, "%15s %15s %u %15s %15s", target, op, &f->n, kind, error) != 5)
+		return false;
+	t = index_of(target, targets, KB_ARRAY_LEN(targets));
+	o = index_of(op, ops, KB_ARRAY_LEN(ops));
+	k = index_of(kind, kinds, KB_ARRAY_LEN(kinds));
+	if (t < 0 || o < 0 || k < 0)
+		return false;
+	f->target = (enum ioerr_fault_target)t;
+	f->op = (enum ioerr_fault_op)o;
+	f->kind = (enum ioerr_fault_kind)k;
+	f->errnum = 0;
+	for (unsigned i = 0; i < KB_ARRAY_LEN(errors); i++) {
+		if (strcmp(error, errors[i].name) == 0)
+			f->errnum = errors[i].num;
+	}
+	return true;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One thing that goes wrong: the n-th operation of one kind on one device, or the n-th call of one
+ * process. Counted in memory that all processes of a run share, so that it does not matter which of
+ * them comes to it. A device of any kind becomes one that fails by asking ioerr_fault_turn().
+ */
+#pragma once
+
+#include "lib/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum ioerr_fault_target {
+	IOERR_FAULT_STATE,
+	IOERR_FAULT_SLOT_A,
+	IOERR_FAULT_SLOT_B,
+	IOERR_FAULT_SLOT_B_RAW, /* the same, opened past the page cache */
+	IOERR_FAULT_MEDIUM,	/* the file that the bundle is read from */
+	IOERR_FAULT_INIT,	/* the calls of these three processes */
+	IOERR_FAULT_APPLY,
+	IOERR_FAULT_COMMAND,
+	IOERR_FAULT_TARGETS
+};
+
+enum ioerr_fault_op {
+	IOERR_FAULT_READ,
+	IOERR_FAULT_WRITE,
+	IOERR_FAULT_FLUSH,
+	IOERR_FAULT_DISCARD,
+	IOERR_FAULT_CALL,  /* of the kernel */
+	IOERR_FAULT_ALLOC, /* of memory, by OpenSSL: nothing else of ours allocates on a device */
+	IOERR_FAULT_OPS
+};
+
+enum ioerr_fault_kind {
+	IOERR_FAULT_NONE,
+	IOERR_FAULT_FAILS,    /* once; nothing of it happens */
+	IOERR_FAULT_LANDS,    /* says that it failed, and happened */
+	IOERR_FAULT_SHORT,    /* half of it happens */
+	IOERR_FAULT_EVER,     /* and everything after it on this device, or each such call */
+	IOERR_FAULT_WRONG,    /* other bytes; a read is right the next time */
+	IOERR_FAULT_LOST,     /* says that all went well, and nothing happened */
+	IOERR_FAULT_DROPS,    /* a flush that failed, and what it was for is gone */
+	IOERR_FAULT_DIES,     /* the process, before it */
+	IOERR_FAULT_DIES_LATE /* or after it */
+};
+
+struct ioerr_fault {
+	enum ioerr_fault_target target;
+	enum ioerr_fault_op op;
+	unsigned n; /* from 1 */
+	enum ioerr_fault_kind kind;
+	int errnum; /* of a call */
+};
+
+/* Shared by all processes of a run. */
+struct ioerr_fault_shared {
+	struct ioerr_fault fault;
+	bool mended; /* from now on nothing fails, and nothing is counted */
+	unsigned count[IOERR_FAULT_TARGETS][IOERR_FAULT_OPS];
+	bool fired;
+	char call[32]; /* that it fired at */
+	int pid;       /* of the process that has to die now, for those who wonder */
+};
+
+/* All later calls are about this run. */
+void ioerr_fault_use(struct ioerr_fault_shared *s);
+
+/* One more operation; what is to go wrong with it. IOERR_FAULT_DIES does not come back. May be
+ * called by threads. */
+enum ioerr_fault_kind ioerr_fault_turn(enum ioerr_fault_target t, enum ioerr_fault_op op);
+
+/* The same for a call by its name; the errno that it is to fail with, or 0. */
+int ioerr_fault_call(enum ioerr_fault_target t, const char *call);
+
+/* Ends this process as a crash would. */
+void ioerr_fault_die(void) __attribute__((noreturn));
+
+/* "slot-b write 17 fails", "init call 3 EIO". */
+void ioerr_fault_text(const struct ioerr_fault *f, char *out, size_t size);
+/* The reverse; false: it is none. */
+bool ioerr_fault_parse(struct ioerr_fault *f, const char *text);
+
+const char *ioerr_fault_target_name(enum ioerr_fault_target t);
+const char *ioerr_fault_op_name(enum ioerr_fault_op op);
+const char *ioerr_fault_kind_name(enum ioerr_fault_kind k);

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/ioerr_process.h"
+
+#include "cli/main.h"
+#include "lib/log.h"
+#include "tests/sim/ioerr_content.h"
+#include "update/apply.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define HANG_S	   60	    /* of real time: then it hangs */
+#define CALLS_MAX  400000u  /* of process 1: then it loops */
+#define BOOT_MS	   7200000u /* of virtual time: no wait is longer, all of them together */
+#define FAULT_MS   1	    /* that a call takes which fails: nothing is for nothing */
+#define CALL_NAMES 24
+
+enum ioerr_fault_target ioerr_world_process = IOERR_FAULT_TARGETS;
+
+static struct ioerr_world *world;
+static unsigned calls;
+
+/* ---------------------------------------------------------------- calls that fail */
+
+/* What the kernel's word for it becomes behind the seam: as the functions in lib/os_*.c have it. */
+static enum kb_err seam_error(const char *call, int errnum)
+{
+	if (strcmp(call, "mount") == 0)
+		return errnum == ENOENT	 ? KB_ENOENT
+		       : errnum == EPERM ? KB_EPERM
+		       : errnum == EBUSY ? KB_EBUSY
+					 : KB_EMOUNT;
+	if (strcmp(call, "exec") == 0 || strcmp(call, "detach") == 0)
+		return KB_EEXEC;
+	if (strcmp(call, "spawn") == 0)
+		return errnum == EBUSY ? KB_EBUSY : KB_EEXEC;
+	if (strcmp(call, "wait") == 0)
+		return errnum == ETIMEDOUT ? KB_ETIMEDOUT : KB_ECHILD;
+	if (strcmp(call, "uevent_read") == 0 && errnum == ENOMEM)
+		return KB_ENOSPC; /* ENOBUFS */
+	return err_errno(errnum);
+}
+
+static enum kb_err on_call(const char *call)
+{
+	int errnum;
+
+	if (ioerr_world_process == IOERR_FAULT_TARGETS)
+		return KB_OK;
+	if (++calls > CALLS_MAX) {
+		ioerr_world_fail(world, "loops: %u calls, the last one is %s", calls, call);
+		_exit(1);
+	}
+	errnum = ioerr_fault_call(ioerr_world_process, call);
+	if (errnum == 0)
+		return KB_OK;
+	if (ioerr_world_process == IOERR_FAULT_INIT)
+		os_sim_advance(FAULT_MS);
+	errno = errnum;
+	return seam_error(call, errnum);
+}
+
+/* ---------------------------------------------------------------- processes */
+
+static void take_trace(struct ioerr_world *w)
+{
+	const char *trace = os_sim_trace();
+	size_t len = strlen(trace);
+
+	if (len >= sizeof(w->boot.trace))
+		trace += len - sizeof(w->boot.trace) + 1;
+	snprintf(w->boot.trace, sizeof(w->boot.trace), "%s", trace);
+}
+
+static pid_t begin(struct ioerr_world *w, enum ioerr_fault_target who)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		abort();
+	if (pid > 0)
+		return pid;
+	alarm(HANG_S);
+	world = w;
+	ioerr_world_process = who;
+	calls = 0;
+	return 0;
+}
+
+/* How a process ended: its exit code; -1: it died as it was told. */
+static int end(struct ioerr_world *w, pid_t pid)
+{
+	const char *name;
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			abort();
+	}
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	if (WTERMSIG(status) == SIGKILL && w->fault.pid == (int)pid) {
+		w->fault.pid = 0;
+		return -1;
+	}
+	name = WTERMSIG(status) == SIGALRM ? "hangs" : strsignal(WTERMSIG(status));
+	ioerr_world_fail(w, "a process crashed or hangs: %s", name);
+	return 128;
+}
+
+void ioerr_world_boot(struct ioerr_world *w)
+{
+	pid_t pid;
+	int code;
+
+	w->boots++;
+	w->boot = (struct ioerr_world_boot){ .slot = STATE_NONE };
+	w->boot.apply = w->boot.command = IOERR_WORLD_NOT_RUN;
+	pid = begin(w, IOERR_FAULT_INIT);
+	if (pid == 0) {
+		os_sim_on_call(on_call);
+		ioerr_process_init(w);
+		take_trace(w);
+		_exit(0);
+	}
+	code = end(w, pid);
+	w->boot.died = code < 0;
+	if (code > 0)
+		ioerr_world_fail(w, "process 1 ended with %d", code);
+	if (w->boot.ms > BOOT_MS)
+		ioerr_world_fail(w, "the boot took %llu s", (unsigned long long)w->boot.ms / 1000);
+}
+
+/* ---------------------------------------------------------------- apply and the command */
+
+static void *failing_malloc(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (ioerr_world_process != IOERR_FAULT_TARGETS &&
+	    ioerr_fault_turn(ioerr_world_process, IOERR_FAULT_ALLOC) != IOERR_FAULT_NONE)
+		return NULL;
+	return malloc(n);
+}
+
+static void *failing_realloc(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (ioerr_world_process != IOERR_FAULT_TARGETS &&
+	    ioerr_fault_turn(ioerr_world_process, IOERR_FAULT_ALLOC) != IOERR_FAULT_NONE)
+		return NULL;
+	return realloc(p, n);
+}
+
+static void plain_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+void ioerr_process_memory(void)
+{
+	if (CRYPTO_set_mem_functions(failing_malloc, failing_realloc, plain_free) != 1)
+		abort();
+}
+
+static int apply_status;
+
+static void run_apply(void *ctx, const char *const *argv)
+{
+	struct ioerr_world *w = ctx;
+	pid_t pid = begin(w, IOERR_FAULT_APPLY);
+	int argc = 0, code;
+
+	if (pid == 0) {
+		os_sim_bdev_quiet();
+		while (argv[argc] != NULL)
+			argc++;
+		_exit(apply_main(argc, (char **)argv));
+	}
+	code = end(w, pid);
+	apply_status = code < 0 ? SIGKILL : code << 8;
+	w->boot.apply = code < 0 ? IOERR_WORLD_NOT_RUN : code;
+}
+
+void ioerr_process_apply_child(struct ioerr_world *w)
+{
+	const struct os_sim_child c = {
+		.argv0 = "keelboot-apply",
+		.say = { { 50, "P check 1 2\n", 0 }, { 100, "P write 1 2\n", 0 } },
+		.duration_ms = 200,
+		.run = run_apply,
+		.ctx = w,
+		.result = &apply_status,
+	};
+
+	os_sim_child(&c);
+}
+
+static int command(enum ioerr_world_act act)
+{
+	static struct device_options o;
+	char *const mark[] = { (char *)"mark", (char *)(act == IOERR_WORLD_GOOD ? "good" : "bad") };
+	char *const install[] = { (char *)"install", (char *)"--progress=none",
+				  (char *)ioerr_content_bundle() };
+	struct args a = { .at = 1 };
+
+	device_options_default(&o);
+	o.lock_wait_ms = 50;
+	a.argc = act == IOERR_WORLD_INSTALL ? 3 : 2;
+	a.argv = (char **)(act == IOERR_WORLD_INSTALL ? install : mark);
+	return act == IOERR_WORLD_INSTALL ? install_cmd(&a, &o) : mark_cmd(&a, &o);
+}
+
+void ioerr_process_command(struct ioerr_world *w)
+{
+	pid_t pid;
+
+	if (w->boot.act == IOERR_WORLD_IDLE)
+		return;
+	pid = begin(w, IOERR_FAULT_COMMAND);
+	if (pid == 0) {
+		os_sim_bdev_quiet();
+		dup2(3, 1); /* which is nowhere: see main() */
+		_exit(command(w->boot.act));
+	}
+	w->boot.command = end(w, pid);
+	w->boot.commanded = true;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/ioerr_story.h"
+
+#include "lib/util.h"
+#include "selector/store_internal.h"
+#include "tests/sim/ioerr_check.h"
+
+#include <linux/watchdog.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SETTLE_BOOTS 10
+
+/* ---------------------------------------------------------------- how they begin */
+
+static void healthy(struct ioerr_world *w)
+{
+	(void)w;
+}
+
+/* Slot b holds the new release, on trial. */
+static void put_trial(struct state *s, uint8_t tries)
+{
+	*s = ioerr_world_get();
+	ioerr_disk_put(ioerr_world_disk(IOERR_FAULT_SLOT_B), 0, ioerr_check_image(IOERR_WORLD_NEW),
+		       ioerr_check_image_len());
+	s->slot[1] = (struct state_slot){
+		.st = STATE_TRIAL, .tries = tries, .grace = STATE_GRACE, .has_release = true
+	};
+	s->slot[1].sequence = IOERR_WORLD_NEW;
+	memcpy(s->slot[1].release, ioerr_world_release(), STATE_ID_LEN);
+	state_set_text(s->slot[1].version, "2.0");
+	s->pref = 1;
+}
+
+static void trial(struct ioerr_world *w)
+{
+	static struct state s;
+
+	(void)w;
+	put_trial(&s, STATE_TRIES);
+	ioerr_world_put(&s);
+}
+
+/* Its last try is under way, and the watchdog fires. */
+static void failed_trial(struct ioerr_world *w)
+{
+	static struct state s;
+
+	put_trial(&s, 0);
+	s.open = 1;
+	ioerr_world_put(&s);
+	w->bootstatus = WDIOF_CARDRESET;
+}
+
+static void staged(struct ioerr_world *w)
+{
+	static struct state s;
+
+	(void)w;
+	s = ioerr_world_get();
+	s.staged.source = STATE_SRC_DATA;
+	memcpy(s.staged.release, ioerr_world_release(), STATE_ID_LEN);
+	ioerr_world_put(&s);
+}
+
+static void stick(struct ioerr_world *w)
+{
+	w->stick = true;
+}
+
+/* Nothing mounts; a stick comes after a while. */
+static void rescue(struct ioerr_world *w)
+{
+	static struct state s;
+
+	s = ioerr_world_get();
+	s.slot[1] = (struct state_slot){ .st = STATE_EMPTY };
+	ioerr_world_put(&s);
+	ioerr_world_unmountable(0);
+	ioerr_world_unmountable(1);
+	w->stick = true;
+	w->stick_ms = 30000;
+}
+
+/* Both regions of the state are lost. */
+static void lost(struct ioerr_world *w)
+{
+	static uint8_t garbage[STORE_CELLS * STORE_CELL];
+
+	(void)w;
+	memset(garbage, 0x5a, sizeof(garbage));
+	for (int r = 0; r < 2; r++)
+		ioerr_disk_put(ioerr_world_disk(IOERR_FAULT_STATE), STORE_REGION(r), garbage,
+			       sizeof(garbage));
+}
+
+#define NOW IOERR_WORLD_NOW
+#define NEW IOERR_WORLD_NEW
+
+const struct ioerr_story ioerr_story_all[] = {
+	{ .name = "healthy", healthy, 1, NOW },
+	{ .name = "trial", trial, 2, NEW },
+	{ .name = "mark-bad", trial, 2, NOW, .rejects = true },
+	{ .name = "rollback", failed_trial, 1, NOW, .rejects = true },
+	{ .name = "data", staged, 2, NEW },
+	{ .name = "stick", stick, 2, NEW },
+	{ .name = "install", healthy, 2, NEW, .installs = true },
+	{ .name = "rescue", rescue, 2, NEW, .a_broken = true },
+	{ .name = "rebuild", lost, 2, NOW },
+};
+const unsigned ioerr_story_count = KB_ARRAY_LEN(ioerr_story_all);
+
+/* ---------------------------------------------------------------- how they go */
+
+static bool is_lie(const struct ioerr_world *w)
+{
+	return w->fault.fault.kind == IOERR_FAULT_LOST && w->fault.fault.op == IOERR_FAULT_FLUSH;
+}
+
+/* A device that says that it has flushed can only be believed; so nothing may cut its power then.
+ */
+static void step(const struct ioerr_story *story, struct ioerr_world *w)
+{
+	ioerr_world_boot(w);
+	w->bootstatus = 0;
+	if (w->show)
+		printf("---- boot %u%s; apply: %d; command: %d\n%s", w->boots,
+		       w->fault.mended ? ", nothing fails any more" : "", w->boot.apply,
+		       w->boot.command, w->boot.trace);
+	ioerr_check_boot(story, w);
+	ioerr_world_restart(w, is_lie(w) && !w->fault.mended);
+	ioerr_check_claims(w);
+}
+
+static void settle(const struct ioerr_story *story, struct ioerr_world *w)
+{
+	static struct state before, after;
+
+	w->fault.mended = true;
+	for (unsigned i = 0; i < SETTLE_BOOTS && w->violation[0] == '\0'; i++) {
+		before = ioerr_world_get();
+		step(story, w);
+		after = ioerr_world_get();
+		if (ioerr_check_settled(story, w, &before, &after))
+			return;
+	}
+	ioerr_world_fail(w, "does not settle in %u boots", SETTLE_BOOTS);
+}
+
+void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w)
+{
+	w->fault.mended = true; /* nothing fails, or is counted, before it begins */
+	story->prepare(w);
+	w->fault.mended = false;
+	w->installs = story->installs;
+	w->rejects = story->rejects;
+	for (unsigned i = 0; i < story->boots && w->violation[0] == '\0'; i++)
+		step(story, w);
+	/* What is for ever stays for two boots more. */
+	for (unsigned i = 0; i < 2 && w->fault.fault.kind == IOERR_FAULT_EVER; i++)
+		step(story, w);
+	settle(story, w);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lives of a device in which one thing goes wrong. Each is played with a fault, then the fault is
+ * gone and the device has to settle; what may never be is checked after each boot.
+ */
+#pragma once
+
+#include "tests/sim/ioerr_world.h"
+
+struct ioerr_story {
+	const char *name;
+	void (*prepare)(struct ioerr_world *w); /* before anything can fail */
+	unsigned boots;				/* that are played with the fault */
+	unsigned goal;				/* the release that runs in the end */
+	bool installs, rejects;			/* see struct ioerr_world */
+	bool a_broken;				/* slot a does not mount */
+};
+
+extern const struct ioerr_story ioerr_story_all[];
+extern const unsigned ioerr_story_count;
+
+/* Plays one story. What was violated is in w->violation. */
+void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w);

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The device: what is on its disks, and how a boot of it goes. Its processes are in
+ * ioerr_process.c. */
+#include "tests/sim/ioerr_world.h"
+
+#include "tests/sim/ioerr_content.h"
+#include "tests/sim/ioerr_process.h"
+
+#include "initramfs/boot.h"
+#include "selector/store.h"
+
+#include <linux/watchdog.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define MIB   (1ull << 20)
+#define BLOCK 4096u
+
+static struct ioerr_disk state_disk, slot_disk[2];
+
+static const char *const slot_dev[2] = { IOERR_CONTENT_SLOT_A, IOERR_CONTENT_SLOT_B };
+
+struct ioerr_disk *ioerr_world_disk(enum ioerr_fault_target t)
+{
+	return t == IOERR_FAULT_STATE ? &state_disk : &slot_disk[t != IOERR_FAULT_SLOT_A];
+}
+
+/* ---------------------------------------------------------------- content */
+
+struct state ioerr_world_get(void)
+{
+	struct ioerr_disk_end look;
+	enum store_finding found;
+	static struct state s;
+	struct store st;
+
+	ioerr_disk_look(&state_disk, &look);
+	if (store_load(&st, &look.bdev, &s, &found) != KB_OK || found != STORE_FOUND)
+		state_init(&s, 2);
+	return s;
+}
+
+void ioerr_world_put(struct state *s)
+{
+	enum store_finding found;
+	struct state old;
+	struct store st;
+
+	if (store_load(&st, &state_disk.direct.bdev, &old, &found) != KB_OK ||
+	    store_save_both(&st, s) != KB_OK)
+		abort();
+	ioerr_disk_restart(&state_disk, true);
+}
+
+static void fill_slot(struct state *s, int slot, unsigned sequence)
+{
+	struct state_slot *t = &s->slot[slot];
+
+	*t = (struct state_slot){ .st = STATE_GOOD, .ever_good = true, .grace = STATE_GRACE };
+	t->has_release = true;
+	t->sequence = sequence;
+	memset(t->release, (int)sequence, sizeof(t->release));
+	snprintf(t->version, sizeof(t->version), "%u.%u", sequence / 10, sequence % 10);
+	ioerr_disk_put(&slot_disk[slot], 0, ioerr_content_image(sequence), IOERR_CONTENT_IMAGE);
+}
+
+unsigned ioerr_world_holds(int slot, bool durable)
+{
+	static const unsigned all[] = { IOERR_WORLD_OLD, IOERR_WORLD_NOW, IOERR_WORLD_NEW };
+	const uint8_t *p = durable ? slot_disk[slot].durable : slot_disk[slot].now;
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (memcmp(p, ioerr_content_image(all[i]), IOERR_CONTENT_IMAGE) == 0)
+			return all[i];
+	}
+	return 0;
+}
+
+void ioerr_world_unmountable(int slot)
+{
+	static const uint8_t zero[BLOCK];
+
+	ioerr_disk_put(&slot_disk[slot], 0, zero, sizeof(zero));
+}
+
+static bool mounts(const char *dev)
+{
+	static const uint8_t zero[BLOCK];
+
+	for (int i = 0; i < 2; i++) {
+		if (strcmp(dev, slot_dev[i]) == 0)
+			return memcmp(slot_disk[i].now, zero, BLOCK) != 0;
+	}
+	return true;
+}
+
+struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
+{
+	struct ioerr_world *w =
+		mmap(NULL, sizeof(*w), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct state s;
+
+	if (w == MAP_FAILED)
+		abort();
+	ioerr_fault_use(NULL);
+	ioerr_disk_init(&state_disk, STORE_MIN_SIZE, IOERR_FAULT_STATE, IOERR_FAULT_STATE);
+	ioerr_disk_init(&slot_disk[0], IOERR_CONTENT_SLOT, IOERR_FAULT_SLOT_A, IOERR_FAULT_SLOT_A);
+	ioerr_disk_init(&slot_disk[1], IOERR_CONTENT_SLOT, IOERR_FAULT_SLOT_B,
+			IOERR_FAULT_SLOT_B_RAW);
+	state_init(&s, 2);
+	fill_slot(&s, 0, IOERR_WORLD_NOW);
+	fill_slot(&s, 1, IOERR_WORLD_OLD);
+	s.last = 0;
+	ioerr_world_put(&s);
+	w->fault.fault = *f;
+	ioerr_fault_use(&w->fault);
+	return w;
+}
+
+void ioerr_world_end(struct ioerr_world *w)
+{
+	ioerr_fault_use(NULL);
+	ioerr_disk_free(&state_disk);
+	ioerr_disk_free(&slot_disk[0]);
+	ioerr_disk_free(&slot_disk[1]);
+	munmap(w, sizeof(*w));
+}
+
+void ioerr_world_fail(struct ioerr_world *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (w->violation[0] != '\0')
+		return;
+	va_start(ap, fmt);
+	vsnprintf(w->violation, sizeof(w->violation), fmt, ap);
+	va_end(ap);
+}
+
+/* ---------------------------------------------------------------- one boot */
+
+static const struct os_sim_disk disk = {
+	.name = IOERR_CONTENT_DISK,
+	.path = "/devices/pci0000:00/0000:00:04.0/virtio1/block/" IOERR_CONTENT_DISK,
+	.size = 512 * MIB,
+	.nparts = 4,
+	.part = { { .partlabel = "keelboot-state", .size = STORE_MIN_SIZE },
+		  { .partlabel = "root-a", .size = IOERR_CONTENT_SLOT, .fstype = "ext4" },
+		  { .partlabel = "root-b", .size = IOERR_CONTENT_SLOT, .fstype = "ext4" },
+		  { .partlabel = "data", .size = 64 * MIB, .fstype = "ext4" } },
+};
+
+static void plug(const struct ioerr_world *w)
+{
+	const struct os_sim_disk stick = {
+		.name = IOERR_CONTENT_STICK,
+		.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-1/host0/"
+			"block/" IOERR_CONTENT_STICK,
+		.size = 64 * MIB,
+		.removable = true,
+		.fstype = "vfat",
+		.at_ms = w->stick_ms,
+	};
+
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	os_sim_disk(&stick);
+}
+
+static void lay_out(const struct ioerr_world *w)
+{
+	const struct os_wdt_info wdt = {
+		.options =
+			WDIOF_SETTIMEOUT | WDIOF_KEEPALIVEPING | WDIOF_MAGICCLOSE | WDIOF_CARDRESET,
+		.bootstatus = (uint32_t)w->bootstatus,
+		.identity = "i6300ESB timer",
+	};
+
+	os_sim_file("/proc/cmdline", "console=ttyS0 quiet\n");
+	os_sim_file("/proc/sysrq-trigger", "");
+	os_sim_file("/proc/sys/kernel/panic", "0\n");
+	os_sim_file("/proc/sys/kernel/printk_devkmsg", "ratelimit\n");
+	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
+	os_sim_file("/sys/class/block/loop0/size", "0\n");
+	os_sim_file("/sys/module/pstore/parameters/backend", "ramoops\n");
+	os_sim_file("/sys/fs/pstore/.there", "");
+	os_sim_watchdog("/dev/watchdog0", &wdt);
+	os_sim_disk(&disk);
+	if (w->stick)
+		plug(w);
+	os_sim_mounts(mounts);
+	os_sim_bdev(IOERR_CONTENT_STATE, &state_disk.cached.bdev);
+	os_sim_bdev_direct(IOERR_CONTENT_STATE, &state_disk.direct.bdev);
+	for (int i = 0; i < 2; i++) {
+		os_sim_bdev(slot_dev[i], &slot_disk[i].cached.bdev);
+		os_sim_bdev_direct(slot_dev[i], &slot_disk[i].direct.bdev);
+		os_sim_fs_file(slot_dev[i], "/sbin/init", NULL);
+	}
+}
+
+/* What is entered has to be whole, and what the state says that it is. */
+static void check_entered(struct ioerr_world *w, const struct boot *b)
+{
+	int slot = b->attempt.chosen.slot;
+	unsigned holds = ioerr_world_holds(slot, false);
+
+	w->boot.slot = slot;
+	w->boot.counted = b->attempt.counted;
+	w->boot.token = b->attempt.token;
+	if (holds == 0)
+		ioerr_world_fail(w, "slot %c is entered, and is not whole",
+				 state_slot_letter(slot));
+	else if (b->rec.s.slot[slot].has_release && b->rec.s.slot[slot].sequence != holds)
+		ioerr_world_fail(w, "slot %c is entered as release %u, and holds %u",
+				 state_slot_letter(slot), (unsigned)b->rec.s.slot[slot].sequence,
+				 holds);
+	if (!os_sim_count("mount " IOERR_CONTENT_SLOT_A " /sysroot") &&
+	    !os_sim_count("mount " IOERR_CONTENT_SLOT_B " /sysroot"))
+		ioerr_world_fail(w, "something is entered that was not mounted");
+}
+
+static enum ioerr_world_act next_act(const struct ioerr_world *w)
+{
+	static struct state s;
+
+	s = ioerr_world_get();
+	if (w->boot.slot == 1)
+		return w->rejects && s.slot[1].st == STATE_TRIAL ? IOERR_WORLD_BAD
+								 : IOERR_WORLD_GOOD;
+	return w->installs && s.slot[1].sequence != IOERR_WORLD_NEW ? IOERR_WORLD_INSTALL
+								    : IOERR_WORLD_GOOD;
+}
+
+void ioerr_process_init(struct ioerr_world *w)
+{
+	static char *argv[] = { (char *)"/init", NULL };
+	static char *envp[] = { (char *)"HOME=/", NULL };
+	static struct boot b;
+
+	os_sim_reset();
+	lay_out(w);
+	ioerr_process_apply_child(w);
+	b.argv = argv;
+	b.envp = envp;
+	boot_recover(&b, boot(&b));
+	w->boot.end = os_sim_ended();
+	w->boot.ms = os_now_ms();
+	if (w->boot.end == OS_SIM_EXEC) {
+		check_entered(w, &b);
+		os_sim_resume();
+		w->boot.act = next_act(w);
+		ioerr_process_command(w);
+	}
+}
+
+void ioerr_world_restart(struct ioerr_world *w, bool keep)
+{
+	(void)w;
+	ioerr_disk_restart(&state_disk, keep);
+	ioerr_disk_restart(&slot_disk[0], keep);
+	ioerr_disk_restart(&slot_disk[1], keep);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole device for stories about faults: process 1 on the simulated kernel, keelboot-apply and
+ * the command as processes of their own, disks that all of them share, real bundles. What is linked
+ * is what ships; only the kernel is not real.
+ */
+#pragma once
+
+#include "selector/state.h"
+#include "tests/sim/ioerr_disk.h"
+#include "tests/sim/os_sim.h"
+
+/* What the system does that was booted. */
+enum ioerr_world_act {
+	IOERR_WORLD_IDLE,
+	IOERR_WORLD_GOOD,    /* keelboot mark good */
+	IOERR_WORLD_BAD,     /* keelboot mark bad */
+	IOERR_WORLD_INSTALL, /* keelboot install */
+};
+
+#define IOERR_WORLD_NOT_RUN (-1)
+#define IOERR_WORLD_TRACE   (96u << 10)
+
+/* Of the last boot. */
+struct ioerr_world_boot {
+	bool died; /* process 1 did, as it was told */
+	enum os_sim_end end;
+	int slot;    /* that was entered; STATE_NONE */
+	uint64_t ms; /* that it took */
+	bool counted;
+	uint64_t token;
+	enum ioerr_world_act act;
+	bool commanded;	    /* the command was run, whatever became of it */
+	int apply, command; /* exit codes; IOERR_WORLD_NOT_RUN, also when they died as told */
+	char trace[IOERR_WORLD_TRACE];
+};
+
+/* Shared by all processes of a run. */
+struct ioerr_world {
+	struct ioerr_fault_shared fault;
+	struct ioerr_world_boot boot;
+	unsigned boots;
+	bool show;	   /* print what each boot does */
+	bool stick;	   /* one is plugged in, with a bundle */
+	unsigned stick_ms; /* when */
+	/* What somebody does in the system that was booted: in slot a `keelboot install` as long as
+	 * it has not worked; in slot b `mark bad`, once. Else `mark good`, as a unit does at each
+	 * boot. */
+	bool installs, rejects;
+	int bootstatus;	     /* of the watchdog at the next boot */
+	char violation[400]; /* the first one; "" */
+};
+
+#define IOERR_WORLD_OLD 9  /* sequences of the releases: what slot b holds in the beginning, */
+#define IOERR_WORLD_NOW 10 /* what slot a holds, */
+#define IOERR_WORLD_NEW 20 /* and the bundle */
+
+/* Once: keys, images, bundle, in a folder of its own, which ioerr_world_remove() removes. */
+void ioerr_world_make(void);
+void ioerr_world_remove(void);
+/* The release id of the bundle. */
+const uint8_t *ioerr_world_release(void);
+/* Where keelboot-apply and the command find, under the name of a device or of a folder, what stands
+ * for it; path itself when nothing does. */
+const char *ioerr_world_path(const char *path);
+
+/* A device with slots a (NOW) and b (OLD), both good, and this to go wrong. */
+struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f);
+void ioerr_world_end(struct ioerr_world *w);
+
+/* Durably, past all faults. */
+struct state ioerr_world_get(void);
+void ioerr_world_put(struct state *s);
+struct ioerr_disk *ioerr_world_disk(enum ioerr_fault_target t);
+/* The sequence of the release that a slot holds, whole; 0: of none. durable: after a power cut. */
+unsigned ioerr_world_holds(int slot, bool durable);
+/* Takes the file system of a slot away: its first block. */
+void ioerr_world_unmountable(int slot);
+
+/* One boot, and what the system does then. */
+void ioerr_world_boot(struct ioerr_world *w);
+/* The power fails, or, with keep, does not: the next boot begins. */
+void ioerr_world_restart(struct ioerr_world *w, bool keep);
+
+/* Notes a violation; the first one stays. */
+void ioerr_world_fail(struct ioerr_world *w, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Which process this is: what its calls are counted as. */
+extern enum ioerr_fault_target ioerr_world_process;
