@@ -82,6 +82,7 @@ SIMSRC   := $(sort $(wildcard tests/sim/*.c))
 SIMMAINS := $(wildcard tests/sim/*_sim_main.c)
 SIMLIB   := $(B)/libsim.a
 SIMS     := $(patsubst tests/sim/%_main.c,$(B)/tests/sim/%,$(SIMMAINS))
+FILECUT  := $(B)/tests/sim/filecut_sim
 
 $(SIMLIB): $(call obj,$(filter-out $(SIMMAINS),$(SIMSRC)))
 	$(Q)rm -f $@ && ar rcsD $@ $^
@@ -95,9 +96,17 @@ $(TRACE): $(B)/tests/trace/%: $(B)/obj/tests/trace/%.o $(LIBKB) $(LIBREAL) $(SIM
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(LIBKB) $(SIMLIB) $(LIBREAL) $(LIBKB) $(TEST_LIBS)
 
-$(SIMS): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
+$(filter-out $(FILECUT),$(SIMS)): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(SIMLIB) $(LIBKB) $(SIMLIB) $(LIBREAL) $(TEST_LIBS)
+
+# This one takes the kernel seam from libreal, and sees every system call of the command that changes a file.
+comma := ,
+FILECUT_WRAP := open64 __open64_2 write pwrite64 fallocate64 fsync rename unlink unlinkat mkdir media_private os_mount \
+                os_umount os_mkdir
+$(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/bdev_sim.c) $(LIBKB) $(LIBREAL)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) $(addprefix -Wl$(comma)--wrap=,$(FILECUT_WRAP)) -o $@ $^ $(LIBKB) $(LIBREAL) $(TEST_LIBS)
 
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c)))
 

@@ -29,7 +29,7 @@ struct job {
 };
 
 /* Large, and one at a time. */
-static struct reader reader;
+static struct reader reader, copy; /* the file that was given; what lies in the stage folder */
 static struct device d;
 
 static int read_args(struct args *a, struct device_options *o, struct job *job)
@@ -78,11 +78,35 @@ static enum kb_err check_data(void)
 	return KB_ENOENT;
 }
 
+/* Whether the bundle at path is the one that was looked at, whole; name is for the messages. */
+static enum kb_err verify(const struct job *job, const char *path, const char *name,
+			  struct output_progress *p)
+{
+	KB_CLEANUP_FD int fd = -1;
+	uint64_t size;
+	enum kb_err e;
+
+	TRY(stage_open(path, &fd, &size));
+	TRY(stage_look(&copy, &d, &job->keys, fd, size, name));
+	e = KB_EDIGEST;
+	if (memcmp(copy.release.id, job->release.id, STATE_ID_LEN) == 0)
+		e = stage_verify(&copy, name, p);
+	else
+		log_err("%s: it is not %s any more", name, job->release.version);
+	reader_close(&copy);
+	return e;
+}
+
+/* A file that failed at a boot, or would, is made anew. */
 static bool is_staged(const struct job *job)
 {
-	return d.state.staged.source == STATE_SRC_DATA &&
-	       memcmp(d.state.staged.release, job->release.id, STATE_ID_LEN) == 0 &&
-	       os_exists(job->path);
+	struct output_progress none = { .mode = OUTPUT_PROGRESS_NONE };
+
+	if (d.state.staged.source != STATE_SRC_DATA ||
+	    memcmp(d.state.staged.release, job->release.id, STATE_ID_LEN) != 0 ||
+	    !os_exists(job->path))
+		return false;
+	return d.state.staged.fails == 0 && verify(job, job->path, job->path, &none) == KB_OK;
 }
 
 /* Would the next boot take it? Nothing is mounted then. */
@@ -131,31 +155,32 @@ static enum kb_err look(struct job *job, int fd, uint64_t size)
 }
 
 /* The copy is what the next boot reads: it is the copy that is verified, off the medium. */
-static enum kb_err verify_copy(struct job *job)
-{
-	KB_CLEANUP_FD int fd = -1;
-	uint64_t size;
-	enum kb_err e;
-
-	TRY(stage_open(job->part, &fd, &size));
-	TRY(stage_look(&reader, &d, &job->keys, fd, size, job->file));
-	e = KB_EDIGEST;
-	if (memcmp(reader.release.id, job->release.id, STATE_ID_LEN) == 0)
-		e = stage_verify(&reader, job->file, &job->progress);
-	else
-		log_err("%s: changed while it was copied; try again", job->file);
-	reader_close(&reader);
-	return e;
-}
-
 static enum kb_err make_copy(struct job *job, int fd, uint64_t size)
 {
 	TRY(stage_copy(fd, size, job->part, &job->progress));
-	TRY(verify_copy(job));
+	TRY(verify(job, job->part, job->file, &job->progress));
 	if (rename(job->part, job->path) == 0)
 		return stage_files_sync(&d.conf);
 	log_err("%s: cannot be made: %s", job->path, strerror(errno));
 	return KB_EIO;
+}
+
+/*
+ * What a power cut left in the folder takes the room that the copy needs. The state is read under
+ * the folder's lock, so nobody stages anything meanwhile.
+ */
+static enum kb_err remove_litter(void)
+{
+	const struct state_staged *staged = &d.state.staged;
+	enum kb_err e;
+
+	TRY(device_open(&d));
+	e = device_need_state(&d);
+	if (e == KB_OK)
+		stage_files_clean(&d.conf,
+				  staged->source == STATE_SRC_DATA ? staged->release : NULL);
+	device_close(&d);
+	return e;
 }
 
 static enum kb_err record(const struct job *job)
@@ -192,6 +217,7 @@ static enum kb_err stage(struct job *job, int fd, uint64_t size)
 	TRY(check_data());
 	TRY(stage_files_make(&d.conf));
 	TRY(stage_files_lock(&d.conf, d.opts->lock_wait_ms, &folder));
+	TRY(remove_litter());
 	e = make_copy(job, fd, size);
 	if (e != KB_OK && os_unlink(job->part) != KB_OK)
 		log_debug("%s: not removed", job->part);

@@ -68,8 +68,9 @@ static enum kb_err reserve(int fd, uint64_t size, const char *path)
 		return KB_OK;
 	if (errno != ENOSPC && errno != EDQUOT)
 		return fail(path, "cannot be written");
-	log_err("%s: no room for %llu KiB; free some on that file system", path,
-		(unsigned long long)(size / 1024));
+	log_err("%s: no room for %llu KiB; free some on that file system, or `keelboot unstage` "
+		"what is staged, if anything is",
+		path, (unsigned long long)(size / 1024));
 	return KB_ENOSPC;
 }
 

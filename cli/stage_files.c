@@ -50,15 +50,16 @@ static enum kb_err sync_dir(const char *path)
 	return KB_EIO;
 }
 
-/* Makes one folder; `above` is the one that it is in, whose new entry has to be durable too. */
+/*
+ * Makes one folder; `above` is the one that it is in, whose entry has to be durable too, also when
+ * the folder is there already: whoever made it may have been killed before that.
+ */
 static enum kb_err make_one(const char *path, const char *above)
 {
 	enum kb_err e;
 
-	if (mkdir(path, 0755) == 0)
+	if (mkdir(path, 0755) == 0 || errno == EEXIST)
 		return sync_dir(above);
-	if (errno == EEXIST)
-		return KB_OK;
 	e = err_errno(errno);
 	log_err("%s: cannot be made: %s%s", path, strerror(errno),
 		e == KB_EPERM ? "; run as root" : "");

@@ -760,6 +760,36 @@ def test_staging_it_again_after_the_file_was_lost_brings_it_back(ready, factory)
     assert path.read_bytes() == bundle.read_bytes()
 
 
+def test_staging_it_again_after_the_file_decayed_brings_it_back(ready, factory):
+    bundle = factory("2.0", 20)
+    ready("stage", bundle)
+    path = pathlib.Path(ready.json("status")["staged"]["path"])
+    for damaged in (bundle.read_bytes()[:-1], bundle.read_bytes()[:-1] + b"\xff", b""):
+        path.write_bytes(damaged)
+        ready("stage", bundle)
+        assert path.read_bytes() == bundle.read_bytes()
+
+
+def test_what_failed_at_a_boot_is_staged_anew(ready, factory):
+    bundle = factory("2.0", 20)
+    ready("stage", bundle)
+    release = ready.json("status")["staged"]["release"]
+    edit(ready, staged=f"data,{release},2")
+    assert ready.json("status")["staged"]["fails"] == 2
+    ready("stage", bundle)
+    assert ready.json("status")["staged"]["fails"] == 0
+
+
+def test_litter_of_a_power_cut_makes_room_before_anything_is_copied(ready, factory, tmp_path):
+    ready("stage", factory("2.0", 20))
+    [staged] = staged_files(ready)
+    for name in ("0123456789abcdef.keel", "0123456789abcdef.keel.part"):
+        (ready.data / "keelboot/stage" / name).write_bytes(b"half")
+    damaged = flip(factory("3.0", 30), tmp_path / "damaged.keel", -1)
+    ready("stage", damaged, code=VERIFY)
+    assert staged_files(ready) == [staged]
+
+
 def test_a_newer_staged_bundle_replaces_the_older_one(ready, factory):
     ready("stage", factory("2.0", 20))
     (ready.data / "keelboot/stage/0123456789abcdef.keel.part").write_bytes(b"half")

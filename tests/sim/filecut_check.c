@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/filecut_check.h"
+
+#include "cli/output.h"
+#include "tests/sim/filecut_world.h"
+#include "update/apply.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static char why[256];
+
+static bool is_staged(const struct state_staged *s, bool other)
+{
+	return s->source == STATE_SRC_DATA &&
+	       memcmp(s->release, filecut_world_release(other), STATE_ID_LEN) == 0;
+}
+
+/* The same update is staged, or none in both; how often it failed does not matter. */
+static bool same_staged(const struct state_staged *a, const struct state_staged *b)
+{
+	return a->source == b->source && memcmp(a->release, b->release, STATE_ID_LEN) == 0;
+}
+
+/* Nothing has happened yet. */
+static bool as_before(const struct filecut_image_state *st, const struct filecut_image_state *then)
+{
+	return same_staged(&st->staged, &then->staged) && st->st[1] == then->st[1];
+}
+
+static bool whole(const struct filecut_image *im, bool other)
+{
+	const struct filecut_image_file *f = filecut_image_find(im, filecut_world_path(other));
+
+	return f != NULL && !f->dir && f->blob == filecut_world_bundle(other);
+}
+
+static bool is_damaged(const struct filecut_image *im, bool other, uint32_t damaged)
+{
+	const struct filecut_image_file *f = filecut_image_find(im, filecut_world_path(other));
+
+	return damaged != 0 && f != NULL && f->blob == damaged;
+}
+
+/* Whether the state now is one that the verb may have led to; `after`: what it is to become. */
+static bool came_to_pass(const struct filecut_image_state *st, enum filecut_run_verb v)
+{
+	switch (v) {
+	case FILECUT_RUN_STAGE:
+		return is_staged(&st->staged, false);
+	case FILECUT_RUN_STAGE_OTHER:
+		return is_staged(&st->staged, true);
+	case FILECUT_RUN_UNSTAGE:
+		return st->staged.source == STATE_SRC_NONE;
+	case FILECUT_RUN_GOOD:
+		return st->st[1] == STATE_GOOD && st->staged.source == STATE_SRC_NONE;
+	case FILECUT_RUN_STATUS:
+	case FILECUT_RUN_APPLY:
+	case FILECUT_RUN_VERBS:
+		break;
+	}
+	return false;
+}
+
+const char *filecut_check_image(const struct filecut_image *im,
+				const struct filecut_check_rule *rule)
+{
+	const struct filecut_image_state *st = filecut_image_state(im);
+	bool done = came_to_pass(st, rule->verb);
+
+	if (st->found != STORE_FOUND)
+		return "the state is lost";
+	for (unsigned other = 0; other < 2; other++)
+		if (is_staged(&st->staged, other) && !whole(im, other) &&
+		    !is_damaged(im, other, rule->damaged))
+			return "the state says that a bundle is staged, and its file is not whole";
+	if (!done && !as_before(st, &rule->before) && !as_before(st, &rule->first))
+		return "what was staged before is lost, and what was to come is not there";
+	if (rule->ended && rule->code == OUTPUT_OK && !done)
+		return "the verb said that all went well, and it did not last";
+	return NULL;
+}
+
+/* ---------------------------------------------------------------- what becomes of it */
+
+static const char *wrong(const char *what, int code)
+{
+	snprintf(why, sizeof(why), "%s (exit %d)", what, code);
+	return why;
+}
+
+/* Nothing of ours but the staged file is in the folder, and nothing of others is gone. */
+static const char *litter(const struct filecut_image *from, const struct filecut_image *to,
+			  const char *kept)
+{
+	for (unsigned i = 0; i < to->nfiles; i++) {
+		const char *p = to->file[i].path;
+
+		if (strstr(p, ".keel") != NULL && strcmp(p, kept) != 0)
+			return "litter is left in the stage folder";
+	}
+	for (unsigned i = 0; i < from->nfiles; i++)
+		if (strstr(from->file[i].path, ".keel") == NULL &&
+		    filecut_image_find(to, from->file[i].path) == NULL)
+			return "a file of somebody else is gone";
+	return NULL;
+}
+
+static const char *check_stage(const struct filecut_image *from, const struct filecut_image *to,
+			       bool other, int code)
+{
+	const struct filecut_image_state *st = filecut_image_state(to);
+
+	/* The trial slot may hold that release, or one as new. */
+	if (st->st[1] == STATE_TRIAL && (code == OUTPUT_NOTHING || code == OUTPUT_FAILURE))
+		return NULL;
+	if (st->st[1] == STATE_GOOD && (code == OUTPUT_NOTHING || code == OUTPUT_INCOMPATIBLE))
+		return NULL;
+	if (code != OUTPUT_OK && code != OUTPUT_NOTHING)
+		return wrong("it cannot be staged", code);
+	if (!is_staged(&st->staged, other) || !whole(to, other))
+		return wrong("it is not staged afterwards", code);
+	return code == OUTPUT_OK ? litter(from, to, filecut_world_path(other)) : NULL;
+}
+
+static const char *check_unstage(const struct filecut_image *from, const struct filecut_image *to,
+				 int code)
+{
+	struct state_staged before = filecut_image_state(from)->staged;
+	const struct filecut_image_state *st = filecut_image_state(to);
+
+	if (code != (before.source == STATE_SRC_NONE ? OUTPUT_NOTHING : OUTPUT_OK))
+		return wrong("unstage failed", code);
+	if (st->staged.source != STATE_SRC_NONE)
+		return "it is staged still";
+	for (unsigned other = 0; other < 2; other++)
+		if (is_staged(&before, other) &&
+		    filecut_image_find(to, filecut_world_path(other)) != NULL)
+			return "the file of what is not staged any more is left";
+	return NULL;
+}
+
+static const char *check_good(const struct filecut_image *from, const struct filecut_image *to,
+			      int code)
+{
+	struct state_staged before = filecut_image_state(from)->staged;
+	const struct filecut_image_state *st = filecut_image_state(to);
+
+	if (code != OUTPUT_OK)
+		return wrong("the slot cannot be marked good", code);
+	if (st->st[1] != STATE_GOOD || st->staged.source != STATE_SRC_NONE)
+		return "it is not good, or still staged";
+	if (is_staged(&before, false) && filecut_image_find(to, filecut_world_path(false)) != NULL)
+		return "the file of what was committed is left";
+	return NULL;
+}
+
+/* The boot installs exactly what is staged, or what was damaged is not taken for whole. */
+static const char *check_apply(const struct filecut_image *from, const struct filecut_image *to,
+			       int code)
+{
+	struct filecut_image_state before = *filecut_image_state(from);
+	const struct filecut_image_state *st = filecut_image_state(to);
+
+	if (before.staged.source == STATE_SRC_NONE || before.st[1] == STATE_TRIAL)
+		return code == APPLY_NOTHING ? NULL : wrong("something was applied", code);
+	for (unsigned other = 0; other < 2; other++) {
+		if (!is_staged(&before.staged, other))
+			continue;
+		if (!whole(from, other))
+			return code == APPLY_FAILED && st->st[1] != STATE_TRIAL
+				       ? NULL
+				       : wrong("half a bundle was applied", code);
+		if (code != APPLY_INSTALLED || st->st[1] != STATE_TRIAL)
+			return wrong("the staged bundle is not installed", code);
+		if (!filecut_world_slot_b(other))
+			return "the slot does not hold what was staged";
+	}
+	return NULL;
+}
+
+const char *filecut_check_end(const struct filecut_image *from, const struct filecut_image *to,
+			      enum filecut_run_verb v, int code)
+{
+	if (code >= FILECUT_RUN_SIGNAL)
+		return wrong("it crashed", code);
+	switch (v) {
+	case FILECUT_RUN_STAGE:
+		return check_stage(from, to, false, code);
+	case FILECUT_RUN_STAGE_OTHER:
+		return check_stage(from, to, true, code);
+	case FILECUT_RUN_UNSTAGE:
+		return check_unstage(from, to, code);
+	case FILECUT_RUN_GOOD:
+		return check_good(from, to, code);
+	case FILECUT_RUN_STATUS:
+		return code == OUTPUT_OK ? NULL : wrong("status failed", code);
+	case FILECUT_RUN_APPLY:
+		return check_apply(from, to, code);
+	case FILECUT_RUN_VERBS:
+		break;
+	}
+	return "no such verb";
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/filecut_image.h"
+
+#include "lib/bytes.h"
+#include "lib/util.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS (1u << 16)
+#define ROOM	(1u << 20)
+
+struct blob {
+	uint64_t hash;
+	uint8_t *p;
+	size_t len;
+	uint32_t next; /* in its bucket; 0: none */
+};
+
+static struct blob *blobs; /* blobs[0] is not used */
+static uint32_t nblobs = 1, bucket[BUCKETS];
+
+static uint64_t hash_of(uint64_t h, const void *buf, size_t len)
+{
+	const uint8_t *p = buf;
+
+	for (; len >= 8; p += 8, len -= 8) {
+		uint64_t v;
+
+		memcpy(&v, p, 8);
+		h = (h ^ v) * 0x9e3779b97f4a7c15u;
+		h ^= h >> 29;
+	}
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * 0x100000001b3u;
+	return h ^ h >> 32;
+}
+
+uint32_t filecut_image_blob(const void *p, size_t len)
+{
+	uint64_t hash = hash_of(len + 1, p, len);
+	uint32_t *at = &bucket[hash % BUCKETS];
+	struct blob *b;
+
+	if (blobs == NULL)
+		blobs = malloc(ROOM * sizeof(*blobs));
+	for (uint32_t i = *at; i != 0; i = blobs[i].next)
+		if (blobs[i].hash == hash && blobs[i].len == len && memcmp(blobs[i].p, p, len) == 0)
+			return i;
+	if (blobs == NULL || nblobs == ROOM || (blobs[nblobs].p = malloc(len + 1)) == NULL) {
+		fputs("filecut: out of memory\n", stderr);
+		exit(1);
+	}
+	b = &blobs[nblobs];
+	memcpy(b->p, p, len);
+	b->len = len;
+	b->hash = hash;
+	b->next = *at;
+	*at = nblobs;
+	return nblobs++;
+}
+
+const uint8_t *filecut_image_bytes(uint32_t blob, size_t *len)
+{
+	*len = blobs[blob].len;
+	return blobs[blob].p;
+}
+
+static void too_much(void)
+{
+	fputs("filecut: an image has more files or cells than the model holds\n", stderr);
+	exit(1);
+}
+
+void filecut_image_add_file(struct filecut_image *im, const char *path, bool dir, uint32_t blob)
+{
+	unsigned at = im->nfiles;
+	struct filecut_image_file *f;
+
+	if (at == FILECUT_IMAGE_FILES || strlen(path) >= FILECUT_IMAGE_PATH)
+		too_much();
+	for (; at > 0 && strcmp(im->file[at - 1].path, path) > 0; at--)
+		im->file[at] = im->file[at - 1];
+	im->nfiles++;
+	f = &im->file[at];
+	memset(f, 0, sizeof(*f));
+	memcpy(f->path, path, strlen(path) + 1);
+	f->dir = dir;
+	f->blob = blob;
+}
+
+void filecut_image_add_cell(struct filecut_image *im, uint64_t off, uint32_t blob)
+{
+	unsigned at = im->ncells;
+
+	if (at == FILECUT_IMAGE_CELLS)
+		too_much();
+	for (; at > 0 && im->cell[at - 1].off > off; at--)
+		im->cell[at] = im->cell[at - 1];
+	im->ncells++;
+	im->cell[at] = (struct filecut_image_cell){ off, blob };
+}
+
+const struct filecut_image_file *filecut_image_find(const struct filecut_image *im,
+						    const char *path)
+{
+	for (unsigned i = 0; i < im->nfiles; i++)
+		if (strcmp(im->file[i].path, path) == 0)
+			return &im->file[i];
+	return NULL;
+}
+
+/* ---------------------------------------------------------------- the state in it */
+
+struct cells {
+	struct bdev bdev;
+	const struct filecut_image *im;
+};
+
+static enum kb_err cells_read(struct bdev *b, uint64_t off, void *buf, size_t len)
+{
+	const struct filecut_image *im = ((const struct cells *)(void *)b)->im;
+
+	memset(buf, 0, len);
+	for (unsigned i = 0; i < im->ncells; i++) {
+		const struct filecut_image_cell *c = &im->cell[i];
+		size_t n;
+		const uint8_t *p = filecut_image_bytes(c->blob, &n);
+
+		if (c->off >= off && c->off + n <= off + len)
+			memcpy((uint8_t *)buf + (c->off - off), p, n);
+	}
+	return KB_OK;
+}
+
+static enum kb_err cells_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
+{
+	(void)b;
+	(void)off;
+	(void)buf;
+	(void)len;
+	return KB_EPERM;
+}
+
+static enum kb_err cells_flush(struct bdev *b)
+{
+	(void)b;
+	return KB_OK;
+}
+
+static void load(const struct filecut_image *im, struct filecut_image_state *out)
+{
+	static const struct bdev_ops ops = {
+		.read = cells_read,
+		.write = cells_write,
+		.flush = cells_flush,
+	};
+	struct cells c = {
+		.bdev = { .ops = &ops, .size = STORE_MIN_SIZE, .sector = 512 },
+		.im = im,
+	};
+	static char text[STATE_PAYLOAD_MAX];
+	static struct state s;
+	struct store st;
+	size_t len = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (store_load(&st, &c.bdev, &s, &out->found) != KB_OK)
+		out->found = STORE_LOST;
+	if (out->found != STORE_FOUND || state_encode(&s, text, sizeof(text), &len) != KB_OK)
+		return;
+	out->staged = s.staged;
+	out->st[0] = s.slot[0].st;
+	out->st[1] = s.slot[1].st;
+	out->key = hash_of(1, text, len);
+}
+
+/* Images come in thousands with the same cells, so what was read is kept. */
+const struct filecut_image_state *filecut_image_state(const struct filecut_image *im)
+{
+	static struct {
+		uint64_t hash;
+		struct filecut_image_state state;
+	} known[4096];
+	uint64_t hash = hash_of(im->ncells, im->cell, im->ncells * sizeof(im->cell[0]));
+	unsigned at = hash % KB_ARRAY_LEN(known);
+
+	if (known[at].hash != hash)
+		load(im, &known[at].state);
+	known[at].hash = hash;
+	return &known[at].state;
+}
+
+bool filecut_image_is_named(const struct filecut_image_state *st, const char *path)
+{
+	char hex[2 * 8 + 1], named[FILECUT_IMAGE_PATH];
+
+	if (st->staged.source != STATE_SRC_DATA)
+		return false;
+	bytes_hex(hex, st->staged.release, 8);
+	snprintf(named, sizeof(named), "keelboot/stage/%s.keel", hex);
+	return strcmp(path, named) == 0;
+}
+
+uint64_t filecut_image_key(const struct filecut_image *im)
+{
+	const struct filecut_image_state *st = filecut_image_state(im);
+	uint64_t key = st->key + (uint64_t)st->found;
+
+	for (unsigned i = 0; i < im->nfiles; i++) {
+		const struct filecut_image_file *f = &im->file[i];
+		uint32_t blob = filecut_image_is_named(st, f->path) ? f->blob : 0;
+
+		key = hash_of(key + f->dir, f->path, sizeof(f->path));
+		key = hash_of(key, &blob, sizeof(blob));
+	}
+	return key;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/filecut_run.h"
+
+#include "cli/main.h"
+#include "lib/log.h"
+#include "lib/util.h"
+#include "tests/sim/filecut_world.h"
+#include "update/apply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct filecut_rec *rec;
+static char said[16384];
+
+const char *filecut_run_name(enum filecut_run_verb v)
+{
+	static const char *const name[FILECUT_RUN_VERBS] = { "stage", "stage-other", "unstage",
+							     "good",  "status",	     "apply" };
+
+	return name[v];
+}
+
+static void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	perror(what);
+	exit(1);
+}
+
+static int run_cmd(int (*cmd)(struct args *, struct device_options *), const char *operand)
+{
+	static char slot[2][600];
+	static const char *argv[20];
+	static struct device_options options;
+	struct args a = { .argv = (char **)argv, .at = 1 };
+	const char *const fixed[] = { "keelboot",
+				      "--state",
+				      filecut_world_at("state"),
+				      "--conf-root",
+				      filecut_world_at("root"),
+				      "--run-dir",
+				      filecut_world_at("run"),
+				      "--wait",
+				      "0" };
+	int n = (int)KB_ARRAY_LEN(fixed);
+
+	memcpy(argv, fixed, sizeof(fixed));
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(slot[i], sizeof(slot[0]), "%c:root=%s", 'a' + i,
+			 filecut_world_at(i ? "b" : "a"));
+		argv[n++] = "--slot";
+		argv[n++] = slot[i];
+	}
+	if (operand != NULL)
+		argv[n++] = operand;
+	a.argc = n;
+	device_options_default(&options);
+	return cmd(&a, &options);
+}
+
+static int run_apply(void)
+{
+	static char slot[2][600], source[600];
+	const char *argv[] = { "keelboot-apply", "--stderr",
+			       "--root",	 filecut_world_at("root"),
+			       "--state",	 filecut_world_at("state"),
+			       "--source",	 source,
+			       "--slot",	 slot[0],
+			       "--slot",	 slot[1] };
+
+	snprintf(source, sizeof(source), "data:%s", filecut_world_at("a"));
+	for (unsigned i = 0; i < 2; i++)
+		snprintf(slot[i], sizeof(slot[0]), "%c:root=%s", 'a' + i,
+			 filecut_world_at(i ? "b" : "a"));
+	return apply_main((int)KB_ARRAY_LEN(argv), (char **)argv);
+}
+
+static int run_verb(enum filecut_run_verb v)
+{
+	switch (v) {
+	case FILECUT_RUN_STAGE:
+		return run_cmd(stage_cmd, filecut_world_at("new.keel"));
+	case FILECUT_RUN_STAGE_OTHER:
+		return run_cmd(stage_cmd, filecut_world_at("other.keel"));
+	case FILECUT_RUN_UNSTAGE:
+		return run_cmd(unstage_cmd, NULL);
+	case FILECUT_RUN_GOOD:
+		return run_cmd(mark_cmd, "good");
+	case FILECUT_RUN_STATUS:
+		return run_cmd(status_cmd, NULL);
+	case FILECUT_RUN_APPLY:
+		return run_apply();
+	case FILECUT_RUN_VERBS:
+		break;
+	}
+	return 99;
+}
+
+static void child(enum filecut_run_verb v, const struct filecut_rec_plan *plan, int out)
+{
+	int code;
+
+	dup2(out, 1);
+	dup2(out, 2);
+	log_to(2, 0);
+	log_set_level(LOG_LEVEL_NOTICE);
+	filecut_rec_begin(rec, plan, filecut_world_at("data"), filecut_world_at("state"));
+	code = run_verb(v);
+	fflush(stdout);
+	_exit(code);
+}
+
+int filecut_run_do(enum filecut_run_verb v, const struct filecut_rec_plan *plan)
+{
+	int out = memfd_create("said", MFD_CLOEXEC), status = 0;
+	ssize_t n;
+	pid_t pid;
+
+	if (rec == NULL)
+		rec = filecut_rec_new();
+	must(out >= 0, "memfd");
+	fflush(stdout);
+	pid = fork();
+	must(pid >= 0, "fork");
+	if (pid == 0)
+		child(v, plan, out);
+	must(waitpid(pid, &status, 0) == pid, "waitpid");
+	n = pread(out, said, sizeof(said) - 1, 0);
+	said[n > 0 ? n : 0] = '\0';
+	close(out);
+	if (rec->odd != NULL) {
+		fprintf(stderr, "filecut: %s: %s, which the model does not know\n%s",
+			filecut_run_name(v), rec->odd, said);
+		exit(1);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : FILECUT_RUN_SIGNAL + WTERMSIG(status);
+}
+
+const struct filecut_rec *filecut_run_rec(void)
+{
+	return rec;
+}
+
+const char *filecut_run_said(void)
+{
+	return said;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs, each as a process of its own, with the objects that are linked into the product. */
+#pragma once
+
+#include "tests/sim/filecut_rec.h"
+
+enum filecut_run_verb {
+	FILECUT_RUN_STAGE,	 /* `keelboot stage` of the new release */
+	FILECUT_RUN_STAGE_OTHER, /* ... of another one, older, but newer than what runs */
+	FILECUT_RUN_UNSTAGE,
+	FILECUT_RUN_GOOD,   /* `keelboot mark good` */
+	FILECUT_RUN_STATUS, /* from here on: not cut, they are to tell */
+	FILECUT_RUN_APPLY,  /* the boot's look at the stage folder, and the install that follows */
+	FILECUT_RUN_VERBS,
+};
+
+#define FILECUT_RUN_SIGNAL 1000 /* + the signal's number: it crashed */
+
+const char *filecut_run_name(enum filecut_run_verb v);
+
+/* Runs it; exit code, or FILECUT_RUN_SIGNAL + n. */
+int filecut_run_do(enum filecut_run_verb v, const struct filecut_rec_plan *plan);
+/* What was recorded of it, and what it said. Until the next. */
+const struct filecut_rec *filecut_run_rec(void);
+const char *filecut_run_said(void);

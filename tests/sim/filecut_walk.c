@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/filecut_walk.h"
+
+#include "tests/sim/filecut_way.h"
+#include "tests/sim/filecut_world.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VIOLATIONS_SHOWN 5
+#define BUCKETS		 (1u << 16)
+
+struct found {
+	struct filecut_image im;
+	int parent; /* -1: the story begins there */
+	struct filecut_walk_step step;
+	unsigned depth;
+	uint64_t key;
+	int next; /* in its bucket */
+};
+
+struct walk {
+	const struct filecut_walk_story *story;
+	size_t block;
+	struct filecut_walk_count *count;
+	struct found *found;
+	unsigned nfound, room;
+	int bucket[BUCKETS];
+	/* the run that is being cut */
+	int from; /* index */
+	struct filecut_walk_step step;
+	struct filecut_check_rule rule;
+	struct filecut_fs fs;
+};
+
+static struct walk w;
+
+/* ---------------------------------------------------------------- what was found */
+
+static void show_way(int at)
+{
+	char text[128];
+
+	if (at < 0 || w.found[at].parent < 0)
+		return;
+	show_way(w.found[at].parent);
+	filecut_way_print(&w.found[at].step, text, sizeof(text));
+	printf("%s%s", w.found[w.found[at].parent].parent < 0 ? "" : "/", text);
+}
+
+static void violation(int at, const struct filecut_walk_step *last, const char *why)
+{
+	char text[128];
+
+	if (w.count->violations++ >= VIOLATIONS_SHOWN)
+		return;
+	printf("VIOLATION in story %s: %s\n  replay: build/tests/sim/filecut_sim --block %zu "
+	       "--replay %s ",
+	       w.story->name, why, w.block, w.story->name);
+	show_way(at);
+	if (last != NULL) {
+		filecut_way_print(last, text, sizeof(text));
+		printf("%s%s", at >= 0 && w.found[at].parent >= 0 ? "/" : "", text);
+	}
+	printf("\n");
+	fflush(stdout);
+}
+
+static bool is_known(uint64_t key)
+{
+	for (int i = w.bucket[key % BUCKETS]; i >= 0; i = w.found[i].next)
+		if (w.found[i].key == key)
+			return true;
+	return false;
+}
+
+static void push(const struct filecut_image *im, uint64_t key, int parent)
+{
+	struct found *f;
+
+	if (w.nfound == w.room) {
+		w.room = w.room == 0 ? 1024 : 2 * w.room;
+		w.found = realloc(w.found, w.room * sizeof(*w.found));
+		if (w.found == NULL) {
+			fputs("filecut: out of memory\n", stderr);
+			exit(1);
+		}
+	}
+	f = &w.found[w.nfound];
+	f->im = *im;
+	f->parent = parent;
+	f->step = w.step;
+	f->depth = parent < 0 ? 0 : w.found[parent].depth + 1;
+	f->key = key;
+	f->next = w.bucket[key % BUCKETS];
+	w.bucket[key % BUCKETS] = (int)w.nfound++;
+	if (f->depth > w.count->deepest)
+		w.count->deepest = f->depth;
+}
+
+/* ---------------------------------------------------------------- cutting a run */
+
+static void on_image(void *ctx, const struct filecut_image *im, uint64_t ordinal)
+{
+	const char *why = filecut_check_image(im, &w.rule);
+	uint64_t key;
+
+	(void)ctx;
+	w.step.ordinal = ordinal;
+	if (why != NULL)
+		violation(w.from, &w.step, why);
+	key = filecut_image_key(im);
+	if (why == NULL && !is_known(key))
+		push(im, key, w.from);
+}
+
+/* What the state does not name is never read: its content cannot matter, so images that differ in
+ * that alone are one. */
+static bool may_open(const struct filecut_rec_op *op)
+{
+	const struct filecut_image *im = &w.found[w.from].im;
+	int i = op->kind == FILECUT_REC_OPEN ? filecut_fs_loaded(&w.fs, op->ino) : -1;
+
+	return i < 0 || filecut_image_is_named(filecut_image_state(im), im->file[i].path);
+}
+
+/* Feeds the model with the operations of the last run, and cuts after each of them. The last cut is
+ * after the verb has returned. */
+static void cut_run(const struct filecut_rec *r, bool count, int code)
+{
+	unsigned points = 0;
+
+	for (unsigned i = 0; i < r->nops; i++) {
+		if (!may_open(&r->op[i]))
+			violation(w.from, &w.step, "a file is read that the state does not name");
+		if (!filecut_fs_do(&w.fs, r, &r->op[i])) {
+			printf("%s", filecut_run_said());
+			violation(w.from, &w.step, "the model cannot follow what was done");
+			return;
+		}
+		if (r->op[i].kind == FILECUT_REC_OPEN)
+			continue;
+		w.step.cut = ++points;
+		w.rule.ended = false;
+		if (!count)
+			continue;
+		w.count->raw_images += filecut_fs_cut(&w.fs, on_image, NULL);
+		w.count->cut_points++;
+	}
+	if (!count)
+		return;
+	w.step.cut = ++points;
+	w.rule.ended = true;
+	w.rule.code = code;
+	w.count->raw_images += filecut_fs_cut(&w.fs, on_image, NULL);
+	w.count->cut_points++;
+}
+
+/* What the model believes is what the folder holds: nothing was done unseen. */
+static void same_as_folder(struct filecut_image *now)
+{
+	static struct filecut_image is;
+
+	filecut_fs_now(&w.fs, now);
+	filecut_world_get(&is);
+	if (is.nfiles != now->nfiles ||
+	    memcmp(is.file, now->file, is.nfiles * sizeof(is.file[0])) != 0)
+		violation(w.from, &w.step, "the model and the folder differ");
+}
+
+static void begin_run(int from, const struct filecut_walk_step *step)
+{
+	const struct filecut_image *im = &w.found[from].im;
+
+	w.from = from;
+	w.step = *step;
+	w.rule = (struct filecut_check_rule){
+		.before = *filecut_image_state(im),
+		.verb = step->how == FILECUT_WALK_KILLED ? step->then : step->verb,
+	};
+	w.rule.first = w.rule.before;
+	if (w.story->damaged)
+		w.rule.damaged =
+			filecut_image_find(&w.found[0].im, filecut_world_path(false))->blob;
+	filecut_world_put(im, &w.fs, w.block);
+	filecut_world_booted(w.story->token);
+}
+
+/* One verb on one image: its end, and all its cuts. */
+static unsigned run_plain(int from, enum filecut_run_verb v)
+{
+	const struct filecut_walk_step step = { .verb = v };
+	const struct filecut_rec_plan plan = { .block = w.block, .room = w.story->room };
+	static struct filecut_image start, end;
+	unsigned points = 0;
+	const char *why;
+	int code;
+
+	begin_run(from, &step);
+	start = w.found[from].im;
+	code = filecut_run_do(v, &plan);
+	w.count->runs++;
+	for (unsigned i = 0; i < filecut_run_rec()->nops; i++)
+		points += filecut_run_rec()->op[i].kind != FILECUT_REC_OPEN;
+	if (v < FILECUT_RUN_STATUS) {
+		cut_run(filecut_run_rec(), true, code);
+		same_as_folder(&end);
+	} else {
+		for (unsigned i = 0; i < filecut_run_rec()->nops; i++)
+			if (!may_open(&filecut_run_rec()->op[i]))
+				violation(from, &step,
+					  "a file is read that the state does not name");
+		end = start;
+		filecut_world_cells(&end);
+	}
+	why = filecut_check_end(&start, &end, v, code);
+	if (why != NULL) {
+		violation(from, &step, why);
+		printf("%s", filecut_run_said());
+	}
+	return points;
+}
+
+/* Operation `at` of the verb fails; it goes on, and is cut. */
+static void run_failing(int from, enum filecut_run_verb v, unsigned at, enum filecut_walk_how how)
+{
+	const struct filecut_walk_step step = { .verb = v, .how = how, .at = at };
+	const struct filecut_rec_plan plan = { .fail_at = at,
+					       .error = how == FILECUT_WALK_EIO ? EIO : ENOSPC,
+					       .block = w.block,
+					       .room = w.story->room };
+	static struct filecut_image end;
+	int code;
+
+	begin_run(from, &step);
+	code = filecut_run_do(v, &plan);
+	w.count->runs++;
+	cut_run(filecut_run_rec(), true, code);
+	same_as_folder(&end);
+	if (code >= FILECUT_RUN_SIGNAL)
+		violation(from, &step, "it crashed");
+}
+
+/* The verb is killed before its operation `at`; then another one runs, and is cut. Nothing of the
+ * first is more durable than it was. */
+static void run_killed(int from, enum filecut_run_verb v, unsigned at, enum filecut_run_verb then)
+{
+	const struct filecut_walk_step step = {
+		.verb = v, .then = then, .how = FILECUT_WALK_KILLED, .at = at
+	};
+	struct filecut_rec_plan plan = { .kill_at = at, .block = w.block, .room = w.story->room };
+	static struct filecut_image start, end;
+	const char *why;
+	int code;
+
+	begin_run(from, &step);
+	filecut_run_do(v, &plan);
+	cut_run(filecut_run_rec(), false, 0);
+	filecut_fs_flush_state(&w.fs);
+	same_as_folder(&start);
+	w.rule.before = *filecut_image_state(&start);
+	plan.kill_at = 0;
+	code = filecut_run_do(then, &plan);
+	w.count->runs += 2;
+	cut_run(filecut_run_rec(), true, code);
+	same_as_folder(&end);
+	why = filecut_check_end(&start, &end, then, code);
+	if (why != NULL)
+		violation(from, &step, why);
+}
+
+/* ---------------------------------------------------------------- the walk */
+
+static bool has(enum filecut_run_verb v)
+{
+	return w.story->verbs & 1u << v;
+}
+
+static void disturb(int from, enum filecut_run_verb v, unsigned points)
+{
+	for (unsigned at = 1; at <= points; at++) {
+		run_failing(from, v, at, FILECUT_WALK_EIO);
+		run_failing(from, v, at, FILECUT_WALK_ENOSPC);
+		for (enum filecut_run_verb then = 0; then < FILECUT_RUN_STATUS; then++)
+			if (has(then))
+				run_killed(from, v, at, then);
+	}
+}
+
+void filecut_walk_run(const struct filecut_walk_story *s, size_t block, bool deep,
+		      struct filecut_walk_count *count)
+{
+	static struct filecut_image im;
+
+	memset(count, 0, sizeof(*count));
+	w.story = s;
+	w.block = block;
+	w.count = count;
+	w.nfound = 0;
+	for (unsigned i = 0; i < BUCKETS; i++)
+		w.bucket[i] = -1;
+	memset(&im, 0, sizeof(im));
+	s->make(&im);
+	push(&im, filecut_image_key(&im), -1);
+	for (unsigned i = 0; i < w.nfound && count->violations < VIOLATIONS_SHOWN; i++) {
+		run_plain((int)i, FILECUT_RUN_STATUS);
+		run_plain((int)i, FILECUT_RUN_APPLY);
+		for (enum filecut_run_verb v = 0; v < FILECUT_RUN_STATUS; v++) {
+			unsigned points = has(v) ? run_plain((int)i, v) : 0;
+
+			if (i == 0 || deep)
+				disturb((int)i, v, points);
+		}
+	}
+	count->distinct_images = w.nfound;
+}
+
+/* ---------------------------------------------------------------- replay */
+
+struct pick {
+	uint64_t want;
+	bool found;
+	struct filecut_image im;
+};
+
+static void on_pick(void *ctx, const struct filecut_image *im, uint64_t ordinal)
+{
+	struct pick *p = ctx;
+
+	if (ordinal != p->want)
+		return;
+	p->im = *im;
+	p->found = true;
+}
+
+/* Shows and follows what was recorded, up to the cut. */
+static void follow(unsigned cut)
+{
+	const struct filecut_rec *r = filecut_run_rec();
+	unsigned points = 0;
+
+	for (unsigned i = 0; i < r->nops; i++) {
+		if (r->op[i].kind != FILECUT_REC_OPEN && ++points > cut)
+			break;
+		filecut_way_show_op(points, &r->op[i]);
+		if (!filecut_fs_do(&w.fs, r, &r->op[i]))
+			printf("    the model cannot follow this\n");
+	}
+	printf("%s", filecut_run_said());
+}
+
+static bool replay_step(struct filecut_image *im, const struct filecut_walk_step *step)
+{
+	struct filecut_rec_plan plan = { .block = w.block, .room = w.story->room };
+	static struct pick pick;
+	int code;
+
+	if (step->how == FILECUT_WALK_KILLED)
+		plan.kill_at = step->at;
+	else if (step->how != FILECUT_WALK_PLAIN)
+		plan.fail_at = step->at;
+	plan.error = step->how == FILECUT_WALK_EIO ? EIO : ENOSPC;
+	filecut_world_put(im, &w.fs, w.block);
+	filecut_world_booted(w.story->token);
+	code = filecut_run_do(step->verb, &plan);
+	printf("%s: exit %d\n", filecut_run_name(step->verb), code);
+	if (step->how == FILECUT_WALK_KILLED) {
+		follow(UINT32_MAX);
+		filecut_fs_flush_state(&w.fs);
+		plan.kill_at = 0;
+		code = filecut_run_do(step->then, &plan);
+		printf("%s: exit %d\n", filecut_run_name(step->then), code);
+	}
+	follow(step->cut == 0 ? UINT32_MAX : step->cut);
+	if (step->cut == 0) {
+		filecut_fs_now(&w.fs, im);
+		filecut_way_show_image(im);
+		return true;
+	}
+	pick.want = step->ordinal;
+	pick.found = false;
+	printf("  power fails: image %llu of %llu\n", (unsigned long long)step->ordinal,
+	       (unsigned long long)filecut_fs_cut(&w.fs, on_pick, &pick));
+	*im = pick.im;
+	filecut_way_show_image(im);
+	return pick.found;
+}
+
+bool filecut_walk_replay(const struct filecut_walk_story *s, size_t block, const char *way)
+{
+	static struct filecut_image im;
+	struct filecut_walk_step step;
+
+	w.story = s;
+	w.block = block;
+	memset(&im, 0, sizeof(im));
+	s->make(&im);
+	printf("%s: %s\n", s->name, s->what);
+	filecut_way_show_image(&im);
+	while (*way != '\0') {
+		if (!filecut_way_parse(&way, &step) || !replay_step(&im, &step))
+			return false;
+	}
+	return true;
+}

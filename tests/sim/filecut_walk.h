@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All that cuts, also several in a row, may make of a story: breadth first over images that differ,
+ * each verb run on each of them and cut after each of its operations, until nothing new comes.
+ */
+#pragma once
+
+#include "tests/sim/filecut_check.h"
+#include "tests/sim/filecut_fs.h"
+
+struct filecut_walk_story {
+	const char *name, *what;
+	void (*make)(struct filecut_image *im); /* what there is to begin with */
+	unsigned verbs; /* mask of those that are run, 1 << FILECUT_RUN_… */
+	uint64_t token; /* of filecut_world_booted() */
+	size_t room;	/* bytes in the stage folder; 0: enough */
+	bool damaged;	/* the staged file is not whole to begin with */
+};
+
+/* How a verb ran before the cut. */
+enum filecut_walk_how {
+	FILECUT_WALK_PLAIN,
+	FILECUT_WALK_KILLED, /* before operation `at`; then the verb `then` ran, and was cut */
+	FILECUT_WALK_EIO,    /* operation `at` failed so; it went on, and was cut */
+	FILECUT_WALK_ENOSPC,
+};
+
+/* One step of the way to an image. */
+struct filecut_walk_step {
+	enum filecut_run_verb verb, then;
+	enum filecut_walk_how how;
+	unsigned at;
+	unsigned cut;	  /* after so many operations */
+	uint64_t ordinal; /* of the images that this cut may leave */
+};
+
+struct filecut_walk_count {
+	uint64_t cut_points, raw_images, distinct_images, runs;
+	unsigned deepest; /* cuts in a row that it took to reach the last new image */
+	unsigned violations;
+};
+
+/*
+ * Walks a story. deep: each operation is made to fail, and each process is killed, on all images,
+ * not only on the one that the story begins with. Violations are printed, with the command that
+ * replays the shortest way to each. */
+void filecut_walk_run(const struct filecut_walk_story *s, size_t block, bool deep,
+		      struct filecut_walk_count *count);
+
+/* Goes one way, "stage:12:3/unstage:4:0", and shows each step. False: there is no such way. */
+bool filecut_walk_replay(const struct filecut_walk_story *s, size_t block, const char *way);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A device in a folder: configuration, keys, two slots, the state partition and the data partition
+ * as a cut left them.
+ */
+#pragma once
+
+#include "tests/sim/filecut_fs.h"
+
+/* Makes the folder and the bundles. False after a message. */
+bool filecut_world_begin(void);
+void filecut_world_end(void);
+/* Path of something in the folder. Good for the next dozen calls. */
+const char *filecut_world_at(const char *name);
+
+/* The bundles, as the data partition should hold them, and the names for them there. */
+uint32_t filecut_world_bundle(bool other);
+const char *filecut_world_path(bool other);
+const uint8_t *filecut_world_release(bool other);
+
+/* The cells of a state partition that says s. Adds them to im. */
+void filecut_world_state(struct filecut_image *im, struct state *s);
+/* Makes im's cells what the state partition holds now. */
+void filecut_world_cells(struct filecut_image *im);
+/* Slot a is good and runs 1.0, slot b is empty. */
+void filecut_world_fresh(struct state *s);
+
+/* Makes the folder what im says, and fs a model of it. */
+void filecut_world_put(const struct filecut_image *im, struct filecut_fs *fs, size_t block);
+/* What the folder holds now, without the state. */
+void filecut_world_get(struct filecut_image *im);
+/* Slot b becomes empty. token: slot b runs, and mark good needs it; 0: slot a runs. */
+void filecut_world_booted(uint64_t token);
+
+/* Whether slot b holds the release's image. */
+bool filecut_world_slot_b(bool other);
