@@ -300,7 +300,7 @@ enum kb_err boot(struct boot *b)
 		err = choose_and_mount(b);
 	TRY(err);
 	shell_end(b); /* which a rescue may have opened */
-	if (!boot_is_forced(b))
+	if (b->attempt.counted) /* else what the records mean is not written yet */
 		evidence_forget(&b->evidence);
 	wdt_decide(&b->wdt, b->conf.handover);
 	export_write(b);

@@ -38,6 +38,24 @@ static void panic_of_a_good_slot_is_written_before_its_record_goes(void **ctx)
 	assert_once("unlink " RECORD);
 }
 
+static void panic_that_cannot_be_written_keeps_its_record(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	has_pstore(PANIC);
+	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent("unlink");
+	assert_int_equal(machine_get().slot[0].streak, 0);
+	machine_restart();
+	has_pstore(PANIC);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_int_equal(machine_get().slot[0].streak, 1);
+	assert_order("write " STATE_DEV " at", "unlink " RECORD);
+}
+
 static void healthy_boot_with_pstore_writes_nothing(void **ctx)
 {
 	struct state s = machine_good();
@@ -150,6 +168,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(panic_of_a_good_slot_is_written_before_its_record_goes),
+		T(panic_that_cannot_be_written_keeps_its_record),
 		T(healthy_boot_with_pstore_writes_nothing),
 		T(pstore_alone_does_not_tell_a_hang_so_boots_are_counted),
 		T(forced_slot_leaves_the_record_for_later),
