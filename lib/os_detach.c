@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel seam on Linux: a process that outlives the boot. */
 #include "lib/os.h"
-
+#include "lib/os_proc.h"
 #include "lib/util.h"
 
 #include <errno.h>
@@ -67,8 +67,7 @@ static void run(const char *path, const char *const *argv, const int *fds, unsig
 enum kb_err os_detach(const char *path, const char *const *argv, const int *fds, unsigned n,
 		      pid_t *pid)
 {
-	int fd[2], errnum = 0;
-	ssize_t got;
+	int fd[2], errnum;
 
 	*pid = -1;
 	if (n > FDS_MAX)
@@ -80,14 +79,13 @@ enum kb_err os_detach(const char *path, const char *const *argv, const int *fds,
 		run(path, argv, fds, n, fd[1]);
 	errnum = *pid < 0 ? errno : 0;
 	close(fd[1]);
-	do {
-		got = *pid > 0 ? read(fd[0], &errnum, sizeof(errnum)) : 0;
-	} while (got < 0 && errno == EINTR);
+	if (*pid > 0)
+		errnum = os_proc_started(fd[0]);
 	close(fd[0]);
 	if (*pid > 0 && errnum == 0)
 		return KB_OK;
 	if (*pid > 0)
-		waitpid(*pid, NULL, 0);
+		os_proc_discard(*pid);
 	*pid = -1;
 	errno = errnum;
 	return KB_EEXEC;

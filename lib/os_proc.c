@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel seam on Linux: starting, awaiting and ending processes. */
-#include "lib/os.h"
+#include "lib/os_proc.h"
 
+#include "lib/os.h"
 #include "lib/util.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@
 
 #define CHILDREN_MAX 32
 #define KILL_WAIT_MS 5000
+#define EXEC_WAIT_MS 10000 /* a program on a disk that stalls may never be read */
 #define SYNC_WAIT_MS 5000
 #define LAST_FD	     1024 /* to close, where the kernel has no close_range() */
 
@@ -166,16 +168,31 @@ static void run_child(const struct os_spawn *sp, pid_t parent, int err_fd)
 	_exit(127);
 }
 
-/* The errno of a child that could not start its program; 0 when it did. */
-static int exec_result(int fd)
+int os_proc_started(int fd)
 {
-	int errnum = 0;
-	ssize_t n;
+	uint64_t now = os_now_ms(), end = now + EXEC_WAIT_MS;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int errnum = 0, ready;
+	ssize_t n = 0;
 
 	do {
-		n = read(fd, &errnum, sizeof(errnum));
-	} while (n < 0 && errno == EINTR);
+		ready = poll(&p, 1, (int)(end - now));
+		if (ready > 0)
+			n = read(fd, &errnum, sizeof(errnum));
+		now = os_now_ms();
+	} while ((ready < 0 || n < 0) && errno == EINTR && now < end);
+	if (ready <= 0)
+		return ETIMEDOUT;
 	return n == (ssize_t)sizeof(errnum) ? errnum : 0;
+}
+
+void os_proc_discard(pid_t pid)
+{
+	uint64_t end = os_now_ms() + KILL_WAIT_MS;
+
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, WNOHANG) == 0 && os_now_ms() < end)
+		os_sleep_ms(5);
 }
 
 enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid)
@@ -196,16 +213,14 @@ enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid)
 	close(fds[1]);
 	if (*pid > 0) {
 		*c = (struct child){ .pid = *pid };
-		errnum = exec_result(fds[0]);
+		errnum = os_proc_started(fds[0]);
 	}
 	close(fds[0]);
 	if (*pid > 0 && errnum == 0)
 		return KB_OK;
 	if (*pid > 0) {
-		int status;
-
-		if (os_wait(*pid, KILL_WAIT_MS, &status) != KB_OK)
-			c->pid = 0;
+		os_proc_discard(*pid);
+		c->pid = 0;
 		*pid = -1;
 	}
 	errno = errnum;

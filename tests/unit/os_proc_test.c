@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -185,6 +186,52 @@ static void a_program_that_is_not_there_is_told_at_once(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left behind */
 }
 
+/* A program that somebody has a lease on is not opened until that one gives way: 45 s. */
+static int leased_program(char *path, size_t size)
+{
+	int fd;
+
+	snprintf(path, size, "/tmp/keelboot-leased-XXXXXX");
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "#!/bin/sh\n", 10), 10);
+	assert_int_equal(fchmod(fd, 0700), 0);
+	close(fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	signal(SIGIO, SIG_IGN); /* that somebody waits */
+	if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0)
+		return fd;
+	close(fd);
+	unlink(path);
+	print_message("no leases here: %s\n", strerror(errno));
+	skip();
+	return -1;
+}
+
+static void a_program_that_does_not_start_in_time_is_given_up(void **state)
+{
+	char path[64];
+	int lease = leased_program(path, sizeof(path));
+	const char *const argv[] = { "late", NULL };
+	struct os_spawn sp = { .path = path, .argv = argv, .fd3 = -1 };
+	uint64_t began = os_now_ms();
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(os_spawn(&sp, &pid), KB_EEXEC);
+	assert_int_equal(errno, ETIMEDOUT);
+	assert_int_equal(pid, -1);
+	assert_true(os_now_ms() - began >= 9999);
+	assert_int_equal(os_detach(path, argv, NULL, 0, &pid), KB_EEXEC);
+	assert_int_equal(errno, ETIMEDOUT);
+	assert_int_equal(pid, -1);
+	assert_true(os_now_ms() - began >= 19998);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left behind */
+	close(lease);
+	unlink(path);
+	signal(SIGIO, SIG_DFL);
+}
+
 static void waiting_is_bounded_and_killing_reaches_the_session(void **state)
 {
 	char buf[64];
@@ -335,6 +382,7 @@ int main(void)
 		cmocka_unit_test(a_child_with_a_terminal_has_it_for_itself),
 		cmocka_unit_test(a_guest_writes_no_large_file_and_is_killed_first),
 		cmocka_unit_test(a_program_that_is_not_there_is_told_at_once),
+		cmocka_unit_test(a_program_that_does_not_start_in_time_is_given_up),
 		cmocka_unit_test(waiting_is_bounded_and_killing_reaches_the_session),
 		cmocka_unit_test(processor_time_is_limited),
 		cmocka_unit_test(too_many_children_are_refused),
