@@ -6,23 +6,32 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-from test_cli import FAILURE, USAGE, Device, edit
+from test_cli import FAILURE, TOP, USAGE, Device, edit, run
 
 TRIAL = {"mode": "trial", "deadline": 86400}
 WATCHDOG = {"device": "/dev/watchdog0", "timeout": 60, "handover": "system", "feeder": "system"}
 
 
 @pytest.fixture
-def dev(tmp_path):
-    """The trial in slot b runs, its attempt is open under token 7."""
-    device = Device(tmp_path)
-    device.init("--slots", "2", "--good", "a", "--trial", "b")
-    edit(device, open="b", token=7)
-    device.boot("b", 7, status="trial")
-    return device
+def factory_trial():
+    """factory_trial(folder): the trial in slot b runs, its attempt is open under token 7."""
+    def make(path):
+        path.mkdir(exist_ok=True)
+        device = Device(path)
+        device.init("--slots", "2", "--good", "a", "--trial", "b")
+        edit(device, open="b", token=7)
+        device.boot("b", 7, status="trial")
+        return device
+    return make
+
+
+@pytest.fixture
+def dev(factory_trial, tmp_path):
+    return factory_trial(tmp_path)
 
 
 @pytest.fixture
@@ -124,6 +133,73 @@ def test_number_of_somebody_else_is_never_signalled(dev, text):
     finally:
         other.kill()
         other.wait()
+
+
+# ---------------------------------------------------------------- the real guardian, at its deadline
+
+
+class Race:
+    """keelboot-guardian itself, as the init of a process namespace of its own: what it does to process 1 and to
+    the machine stays in there."""
+
+    DEADLINE = 1
+
+    def __init__(self, dev, path):
+        (path / "proc/1").mkdir(parents=True)
+        (path / "proc/1/comm").write_text("init\n")
+        (path / "proc/1/cmdline").write_text("init\0")
+        self.log = path / "kmsg"
+        script = 'exec 3<>"$1" 4>>"$2" 5<"$3" 6<"$4" 7>/dev/null; shift 4; exec "$@"'
+        self.began = time.monotonic()
+        self.outer = subprocess.Popen(
+            ["sh", "-c", script, "sh", dev.state, self.log, path / "proc", dev.run, *NAMESPACE,
+             TOP / "build/keelboot-guardian", "b", "7", str(self.DEADLINE), "30", "0", "keep"],
+            stderr=subprocess.DEVNULL)
+        while not (children := Path(f"/proc/{self.outer.pid}/task/{self.outer.pid}/children").read_text()):
+            time.sleep(0.001)
+        (dev.run / "guardian").write_text(f"{children.strip()}\n")
+
+    def said(self, words) -> bool:
+        """True when it said so; False when it ended without."""
+        while self.outer.poll() is None and words not in self.log.read_text(errors="replace"):
+            time.sleep(0.01)
+        return words in self.log.read_text(errors="replace")
+
+    def close(self):
+        self.outer.kill()           # takes the namespace with it
+        self.outer.wait()
+
+
+NAMESPACE = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--"]
+
+
+def test_mark_good_against_the_real_guardian_at_its_deadline(factory_trial, tmp_path):
+    """Each round moves the command towards the moment in which the other one won, so that both win at some time;
+    whoever wins, all of them agree on it."""
+    if subprocess.run([*NAMESPACE, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("no namespaces here")
+    delay, step, winners = 0.8, 0.4, []
+    while len(winners) < 8 or (len(set(winners)) < 2 and len(winners) < 40):
+        dev = factory_trial(tmp_path / f"round-{len(winners)}")
+        race = Race(dev, dev.path)
+        try:
+            time.sleep(max(0, race.began + delay - time.monotonic()))
+            good = run(*dev.options(), "mark", "good").returncode == 0
+            b = dev.json("status")["slots"][1]
+            if good:
+                assert race.outer.wait(60) == 0 and race.said("slot b has its verdict")
+                assert b["state"] == "good" and "rebooting" not in race.log.read_text()
+            else:
+                assert race.said("slot b was not marked good within 1 s: it is bad; rebooting")
+                assert (b["state"], b["reason"]) == ("bad", "deadline")
+        finally:
+            race.close()
+        if winners and winners[-1] != good:
+            step = max(step / 2, 0.01)
+        delay = max(0, delay + (step if good else -step))
+        winners.append(good)
+    print("".join("cg"[not good] for good in winners), f"{delay:.3f}")
+    assert set(winners) == {True, False}
 
 
 # ---------------------------------------------------------------- what status tells of it
