@@ -7,8 +7,8 @@ A check that never fails proves nothing. Each planted/*.patch begins with
     name: what it breaks
     Killed by: unit/store_test some_case
 
-The test is tests/unit/store_test.c and the like, the simulation sim/selector_sim, or host/test_cli.py::some_test; the
-case is optional. The patch is applied to a private copy of the sources, only that test is built, and it has to fail, and
+The test is tests/unit/store_test.c and the like, the same with sanitizers (san/unit/store_test), the simulation
+sim/selector_sim, or host/test_cli.py::some_test; the case is optional. The patch is applied to a private copy of the sources, only that test is built, and it has to fail, and
 so does the case. A patch that does not apply any more, or does not compile, counts as a failure.
 
 Example: tests/mutants/mutants.py                     all of them
@@ -76,7 +76,7 @@ def plant(tree: Tree, patch: Patch) -> Verdict:
     if wrong:
         return Verdict(patch, False, wrong, [])
     with tree.changed(texts):
-        built, output = tree.make(tree.target(patch.test))
+        built, output = tree.build(patch.test)
         if not built:
             return Verdict(patch, False, "does not build: " + last_words(output), [])
         try:
@@ -100,7 +100,7 @@ def check_green(tree: Tree, tests: list[str]) -> None:
 
 def plant_all(patches: list[Patch], jobs: int) -> list[Verdict]:
     tests = sorted({patch.test for patch in patches})
-    trees = prepare(jobs, sorted({Tree.target(test) for test in tests}))
+    trees = prepare(jobs, tests)
     check_green(trees[0], tests)
     free, lock = list(trees), threading.Lock()
 

@@ -4,6 +4,7 @@
 Only the object of the changed file is compiled, and only the test that is asked for is linked.
 """
 
+import ctypes
 import fcntl
 import os
 import re
@@ -18,13 +19,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build/mutants"
 FOLDERS = ("cli", "hooks", "initramfs", "kernel-cmdline", "lib", "qemu", "selector", "tests", "update", "docs")
-BUILT = ("obj", "tests", "libkb.a", "libreal.a", "libsim.a", "init", "keelboot", "keelboot-helper", "keelboot-guardian")
-PROGRAMS = "test-programs"      # the Makefile's name for all tests, without the sanitizers
+BUILT = ("obj", "tests", "libkb.a", "libreal.a", "libsim.a", "init", "keelboot", "keelboot-helper", "keelboot-guardian",
+         "san/obj", "san/libkb.a", "san/libreal.a", "san/libsim.a")
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
 # A simulation is asked for little first, and for all only when that noticed nothing.
 RUNS = {"sim/selector_sim": (["--small", "--stop"], ["--stop"])}
 SMALL = {"sim/selector_sim": (["--small", "--stop"],)}
-WALL_SECONDS = 300      # for a test that sleeps for ever; one that spins is stopped by its own time
+LIBC = ctypes.CDLL(None)
+WALL_SECONDS = 150      # for a test that sleeps for ever; one that spins is stopped by its own time
 
 
 class Red(Exception):
@@ -36,8 +38,9 @@ def leave_out(folder: str, names: list[str]) -> set[str]:
 
 
 def limits(cpu: int):
-    """Soft limits only: the decoder sets its own, and may not raise a hard one."""
+    """Soft limits only: the decoder sets its own, and may not raise a hard one. And who runs it does not outlive us."""
     def apply() -> None:
+        LIBC.prctl(1, signal.SIGKILL)           # PR_SET_PDEATHSIG
         for what, limit in ((resource.RLIMIT_CPU, cpu), (resource.RLIMIT_CORE, 0)):
             resource.setrlimit(what, (limit, resource.getrlimit(what)[1]))
     return apply
@@ -74,6 +77,11 @@ def last_words(output: str) -> str:
         if "FAILED" in line or (": " in line and line.count(":") >= 2 and "states" not in line):
             return line.strip()[:200]
     return output.strip().splitlines()[-1][:200] if output.strip() else "no output"
+
+
+def program(test: str) -> Path:
+    """unit/NAME, trace/NAME and sim/NAME, and with san/ before it the same with the sanitizers."""
+    return Path("build/san/tests" if test.startswith("san/") else "build/tests") / test.removeprefix("san/")
 
 
 class Tree:
@@ -120,23 +128,27 @@ class Tree:
         (self.top / "build").mkdir()
         for name in BUILT:
             source, target = ROOT / "build" / name, self.top / "build" / name
+            target.parent.mkdir(exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, target)
             elif source.exists():
                 shutil.copy2(source, target)
 
-    def make(self, *targets: str, jobs: int = 1) -> tuple[bool, str]:
-        status, output = run(["make", "--no-print-directory", f"-j{jobs}", *targets], self.top, 3600)
+    def make(self, *targets: str, jobs: int = 1, san: bool = False) -> tuple[bool, str]:
+        command = ["make", "--no-print-directory", f"-j{jobs}", *(["SAN=1"] if san else []), *targets]
+        status, output = run(command, self.top, 3600)
         return status == 0, output
 
-    @staticmethod
-    def target(test: str) -> str:
-        return "all" if test.startswith("host/") else f"build/tests/{test}"
+    def build(self, test: str) -> tuple[bool, str]:
+        """Builds what a test is, or needs; and what make said."""
+        if test.startswith("host/"):
+            return self.make("all")
+        return self.make(str(program(test)), san=test.startswith("san/"))
 
     def command(self, test: str, arguments: list[str]) -> list:
         if test.startswith("host/"):
             return [*PYTEST, "tests/" + test.removeprefix("host/")]
-        return [self.top / "build/tests" / test, *arguments]
+        return [self.top / program(test), *arguments]
 
     def code(self, obj: str) -> bytes:
         """An object without what is for the debugger."""
@@ -153,24 +165,27 @@ class Tree:
                 raise Red(f"exit {status}\n{output}")
         return time.monotonic() - start
 
+    def objects(self, name: str) -> list[Path]:
+        obj = Path(name).with_suffix(".o")
+        return [path for path in (self.top / "build/obj" / obj, self.top / "build/san/obj" / obj) if path.exists()]
+
     @contextmanager
     def changed(self, texts: dict[str, str]):
         """Files with another content, until the end of the block."""
         saved = {}
         for name, text in texts.items():
-            path, obj = self.top / name, self.top / "build/obj" / Path(name).with_suffix(".o")
-            stat = path.stat()
-            saved[name] = path.read_bytes(), stat, obj.read_bytes() if obj.exists() else None
+            path = self.top / name
+            saved[name] = path.read_bytes(), path.stat(), {obj: obj.read_bytes() for obj in self.objects(name)}
             path.write_text(text)
         try:
             yield
         finally:
             for name, (content, stat, built) in saved.items():
-                path, obj = self.top / name, self.top / "build/obj" / Path(name).with_suffix(".o")
-                path.write_bytes(content)
-                if name.endswith(".c") and built is not None:
-                    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-                    obj.write_bytes(built)      # newer than what was linked with the changed one
+                (self.top / name).write_bytes(content)
+                if name.endswith(".c"):
+                    os.utime(self.top / name, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+                for obj, code in built.items() if name.endswith(".c") else []:
+                    obj.write_bytes(code)       # newer than what was linked with the changed one
 
 
 def hold_alone() -> None:
@@ -184,13 +199,17 @@ def hold_alone() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def prepare(jobs: int, targets: list[str]) -> list[Tree]:
-    """The copies, with everything built that the targets name. Ends the program if that fails."""
+def prepare(jobs: int, tests: list[str]) -> list[Tree]:
+    """The copies, with all these tests built. Ends the program if that fails."""
     hold_alone()
     trees = [Tree(number) for number in range(jobs)]
+    kinds = [[str(program(t)) for t in tests if not t.startswith(("host/", "san/"))],
+             [str(program(t)) for t in tests if t.startswith("san/")],
+             ["all"] if any(t.startswith("host/") for t in tests) else []]
     for tree in trees:
         tree.sync()
-        built, output = tree.make(*targets, jobs=2)
-        if not built:
-            raise SystemExit(f"the sources as they are do not build:\n{output[-3000:]}")
+        for number, targets in enumerate(kinds):
+            built, output = tree.make(*targets, jobs=2, san=number == 1) if targets else (True, "")
+            if not built:
+                raise SystemExit(f"the sources as they are do not build:\n{output[-3000:]}")
     return trees

@@ -4,7 +4,7 @@
 update/, and expects some test to notice.
 
 A mutation that does not compile, or whose object is the same as before, is none. The others run against the tests that
-are linked with their object, those of the same name first, until one is red. What survives has to be explained in
+are linked with their object, those of the same name first, until one is red; last against those with sanitizers. What survives has to be explained in
 survivors.txt, in blocks of three lines: file; function and line and what was taken away; why that does no harm.
 
 What was found out is kept in build/mutants/sweep.json: a kill for as long as the source and the test that killed stay
@@ -27,7 +27,7 @@ from pathlib import Path
 
 import c_mutations
 import report
-from private_tree import PROGRAMS, ROOT, WORK, Red, Tree, failed_cases, last_words, prepare, run
+from private_tree import ROOT, WORK, Red, Tree, failed_cases, last_words, prepare, program, run
 
 SWEPT = ("selector", "update")
 SIMULATIONS = ("sim/selector_sim",)
@@ -36,12 +36,27 @@ EXPLANATIONS = Path(__file__).parent / "survivors.txt"
 GIVE_CPU = 20       # seconds, and four times what the test takes otherwise
 
 
+def all_tests() -> list[str]:
+    names = [f"{kind}/{p.stem}" for kind in ("unit", "trace") for p in sorted((ROOT / "tests" / kind).glob("*_test.c"))]
+    return [*names, *SIMULATIONS]
+
+
+def is_namesake(test: str, file: str) -> bool:
+    """unit/store_test and unit/store_errors_test are of selector/store.c, and of selector/store_manifest.c."""
+    name, stem = test.rsplit("/", 1)[1].removesuffix("_test"), Path(file).stem
+    return name == stem or stem.startswith(name + "_") or name.startswith(stem + "_")
+
+
+def sanitized(file: str) -> list[str]:
+    return ["san/" + test for test in all_tests() if test.startswith("unit/") and is_namesake(test, file)]
+
+
 def digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
 def test_source(test: str) -> str:
-    path = ROOT / "tests" / f"{test}.c"
+    path = ROOT / "tests" / f"{test.removeprefix('san/')}.c"
     return path.read_text() if path.exists() else ""
 
 
@@ -98,13 +113,10 @@ class Sweep:
     def find_tests(self, files: list[str]) -> None:
         """Which programs hold a function of the object, and how long they take. All have to be green as they are."""
         tree = self.trees[0]
-        folder = tree.top / "build/tests"
-        tests = [f"{kind}/{p.stem}" for kind in ("unit", "trace") for p in sorted((ROOT / "tests" / kind).glob("*_test.c"))]
-        tests += SIMULATIONS
-        symbols = {test: set(self.defined(tree, folder / test)) for test in tests}
+        symbols = {test: set(self.defined(tree, program(test))) for test in all_tests()}
         for file in files:
-            own = set(self.defined(tree, tree.top / "build/obj" / Path(file).with_suffix(".o")))
-            self.tests[file] = [test for test in tests if own & symbols[test]]
+            own = set(self.defined(tree, Path("build/obj") / Path(file).with_suffix(".o")))
+            self.tests[file] = [test for test in symbols if own & symbols[test]] + sanitized(file)
         for test in sorted({t for ts in self.tests.values() for t in ts}):
             try:
                 self.seconds[test] = tree.test(test, small=True)
@@ -118,12 +130,9 @@ class Sweep:
 
     def order(self, file: str) -> list[str]:
         """The most promising tests first: of the same name, then what has killed most here, then the quick ones."""
-        stem = Path(file).stem
 
         def rank(test: str) -> tuple:
-            name = test.split("/")[1].removesuffix("_test")
-            same = name == stem or stem.startswith(name + "_")
-            return not same, -self.kills.get((file, test), 0), self.seconds[test]
+            return test.startswith("san/"), not is_namesake(test, file), -self.kills.get((file, test), 0), self.seconds[test]
         return sorted(self.tests[file], key=rank)
 
     def remembered(self, m: Mutant) -> dict | None:
@@ -143,7 +152,7 @@ class Sweep:
             if tree.code(obj) == before:
                 return {"result": "none", "why": "the same object"}
             for test in self.order(m.file):
-                built, output = tree.make(tree.target(test))
+                built, _ = tree.build(test)
                 if not built:
                     return {"result": "none", "why": "does not link"}
                 try:
@@ -228,7 +237,7 @@ def main() -> int:
         return 0
     if args.fresh:
         CACHE.unlink(missing_ok=True)
-    trees = prepare(args.j, ["all", PROGRAMS])
+    trees = prepare(args.j, all_tests() + sorted({t for file in files for t in sanitized(file)}))
     sweep = Sweep(trees, time.monotonic() + args.minutes * 60)
     sweep.find_tests(files)
     try:
