@@ -175,6 +175,25 @@ static void stalled_apply_is_killed(void **ctx)
 	assert_int_equal(machine_get().apply[STATE_SRC_DATA].count, 0);
 }
 
+/* Progress that never ends is none: four hours, and not the fifth. */
+static void apply_that_goes_on_for_ever_is_killed(void **ctx)
+{
+	static char line[6][32];
+	struct os_sim_child c = { .argv0 = APPLY, .hangs = true };
+
+	(void)ctx;
+	stage();
+	machine.conf = "[install]\nprogress-deadline=3600\n[watchdog]\ndevice=off\n";
+	for (unsigned i = 0; i < 6; i++) {
+		snprintf(line[i], sizeof(line[i]), "P write %u 100\n", i + 1);
+		c.say[i] = (struct os_sim_say){ (i + 1) * 3500u * 1000, line[i], 0 };
+	}
+	os_sim_child(&c);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("kill " APPLY);
+	assert_in_range(os_now_ms(), 4u * 3600 * 1000, 4u * 3600 * 1000 + 1000);
+}
+
 static void short_watchdog_does_not_come_before_the_kill(void **ctx)
 {
 	struct os_sim_child c = { .argv0 = APPLY, .hangs = true };
@@ -353,6 +372,7 @@ int main(void)
 		T(apply_that_cannot_be_counted_is_not_started),
 		T(source_that_takes_the_device_down_is_left_alone),
 		T(data_is_not_opened_when_nothing_is_staged),
+		T(apply_that_goes_on_for_ever_is_killed),
 		T(stalled_apply_is_killed),
 		T(short_watchdog_does_not_come_before_the_kill),
 		T(deadline_of_progress_may_be_shorter),

@@ -400,6 +400,50 @@ static void a_state_that_is_blank_or_lost_stops_it(void **ctx)
 	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_FAILED);
 }
 
+/* Somebody who holds the lock, and has another word for the state before it is given back. */
+static pid_t hold_lock(void)
+{
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct bdev_file file;
+		struct store st;
+		enum store_finding found;
+		struct state s;
+
+		if (bdev_file_open(&file, path("state"), BDEV_FILE_WRITE) != KB_OK ||
+		    store_lock(file.fd, 0) != KB_OK || write(ready[1], "", 1) != 1)
+			_exit(1);
+		usleep(700 * 1000);
+		if (store_load(&st, &file.bdev, &s, &found) != KB_OK)
+			_exit(1);
+		s.installs = STATE_INSTALLS_LIMIT;
+		_exit(store_save(&st, &s) == KB_OK ? 0 : 1);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static void state_is_read_under_its_lock(void **ctx)
+{
+	int status;
+	pid_t pid;
+
+	(void)ctx;
+	make_bundle("two", 2, "box", &key);
+	pid = hold_lock();
+	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_NOTHING);
+	assert_logged("too many updates");
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static void without_keys_nothing_is_installed(void **ctx)
 {
 	uint64_t seq = sequence_of_state();
@@ -629,6 +673,7 @@ int main(int argc, char **argv)
 		TEST(a_damaged_one_alone_fails_and_is_told_once),
 		TEST(bytes_behind_a_raw_bundle_are_ignored),
 		TEST(a_state_that_is_blank_or_lost_stops_it),
+		TEST(state_is_read_under_its_lock),
 		TEST(without_keys_nothing_is_installed),
 		TEST(a_staged_copy_that_cannot_be_read_is_given_up),
 		TEST(a_raw_partition_is_erased_once_its_release_is_proven),

@@ -102,6 +102,23 @@ static void a_file_that_shrank_is_an_error(void **state)
 	bdev_file_close(&f);
 }
 
+static void a_flush_that_fails_is_told(void **state)
+{
+	struct bdev_file f;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(bdev_file_open(&f, path, BDEV_FILE_WRITE), KB_OK);
+	assert_int_equal(bdev_flush(&f.bdev), KB_OK);
+	/* What cannot be made durable at all, in its place. */
+	assert_int_equal(pipe(fds), 0);
+	assert_true(dup2(fds[1], f.fd) == f.fd);
+	assert_int_equal(bdev_flush(&f.bdev), KB_EIO);
+	close(fds[0]);
+	close(fds[1]);
+	bdev_file_close(&f);
+}
+
 static void what_cannot_be_opened_is_told_apart(void **state)
 {
 	struct bdev_file f;
@@ -138,6 +155,7 @@ int main(void)
 		TEST(zeroes_keep_the_size),
 		TEST(a_file_that_was_opened_to_read_is_not_written),
 		TEST(a_file_that_shrank_is_an_error),
+		TEST(a_flush_that_fails_is_told),
 		TEST(what_cannot_be_opened_is_told_apart),
 		TEST(a_borrowed_descriptor_works),
 	};

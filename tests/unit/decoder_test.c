@@ -216,6 +216,34 @@ static void refuses_a_bomb(void **state)
 	assert_int_equal(once(packed, n, MANIFEST_CHUNK_MAX), KB_EFORMAT);
 }
 
+/* A frame that does not say how long its content is. */
+static uint32_t pack_unsized(uint8_t *dst, const uint8_t *src, size_t len)
+{
+	ZSTD_CCtx *c = ZSTD_createCCtx();
+	ZSTD_outBuffer o = { dst, MANIFEST_CHUNK_MAX, 0 };
+	ZSTD_inBuffer i = { src, len, 0 };
+
+	assert_true(ZSTD_compressStream2(c, &o, &i, ZSTD_e_flush) == 0);
+	assert_true(ZSTD_compressStream2(c, &o, &i, ZSTD_e_end) == 0);
+	ZSTD_freeCCtx(c);
+	return (uint32_t)o.pos;
+}
+
+static void content_of_unknown_length_is_measured(void **state)
+{
+	uint32_t n, m;
+
+	(void)state;
+	fill(plain, CHUNK, 5);
+	n = pack_unsized(packed, plain, CHUNK);
+	assert_int_equal(once(packed, n, CHUNK), KB_OK);
+	assert_int_equal(once(packed, n, CHUNK + 4096), KB_EFORMAT);
+	assert_int_equal(once(packed, n, CHUNK - 4096), KB_EFORMAT);
+	n = pack_unsized(packed, plain, CHUNK / 2);
+	m = pack_unsized(packed + n, plain + CHUNK / 2, CHUNK / 2);
+	assert_int_equal(once(packed, n + m, CHUNK), KB_EFORMAT);
+}
+
 static void refuses_a_window_above_2_mib(void **state)
 {
 	ZSTD_CCtx *c = ZSTD_createCCtx();
@@ -275,7 +303,34 @@ static void refuses_other_forms(void **state)
 	decoder_stop(&d);
 }
 
-static enum kb_err with_evil(const char *name)
+/* What a parent that was mistaken might ask: nothing outside the shared memory is touched. */
+static void refuses_requests_out_of_bounds(void **state)
+{
+	static const struct decoder_ask bad[] = {
+		{ DECODER_SLOTS, READER_ZSTD, 16, 4096 },
+		{ 100000, READER_ZSTD, 16, 4096 },
+		{ 0, READER_ZSTD, DECODER_WIRE_STORED_MAX + 1, 4096 },
+		{ 0, READER_ZSTD, 16, MANIFEST_CHUNK_MAX + 1 },
+		{ 0, READER_RAW, 16, 4096 },
+	};
+	struct decoder_answer a;
+	struct decoder d;
+
+	(void)state;
+	assert_int_equal(decoder_start(&d, self), KB_OK);
+	/* What would decode, if it were looked at. */
+	for (unsigned i = 0; i < DECODER_SLOTS; i++)
+		pack(d.shared + (size_t)i * DECODER_WIRE_AREA, plain, MANIFEST_CHUNK_MAX);
+	for (size_t i = 0; i < KB_ARRAY_LEN(bad); i++) {
+		send(d.sock, &bad[i], sizeof(bad[i]), 0);
+		assert_int_equal(recv(d.sock, &a, sizeof(a), 0), sizeof(a));
+		assert_int_equal(a.slot, bad[i].slot);
+		assert_int_equal(a.status, 1);
+	}
+	decoder_stop(&d);
+}
+
+static enum kb_err with_evil(const char *name, bool dead)
 {
 	struct decoder d;
 	enum kb_err e;
@@ -285,26 +340,56 @@ static enum kb_err with_evil(const char *name)
 		return e;
 	e = decoder_ask(&d, READER_ZSTD, 16, 4096);
 	if (e == KB_OK)
-		e = decoder_get(&d, out, 4096, 2000);
+		e = decoder_get(&d, out, 4096, dead ? 30000 : 1000);
+	/* One that is dead was reaped: silence alone proves nothing. */
+	assert_int_equal(d.pid == -1, dead);
 	decoder_stop(&d);
 	return e;
+}
+
+/* The first number behind a key of /proc/PID/status. */
+static unsigned long status_of(pid_t pid, const char *key)
+{
+	char path[64], text[4096] = "", *at;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	fd = open(path, O_RDONLY);
+	assert_true(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	at = strstr(text, key);
+	assert_non_null(at);
+	return strtoul(at + strlen(key), NULL, 0);
+}
+
+static void the_real_one_is_caged(void **state)
+{
+	struct decoder d;
+
+	(void)state;
+	assert_int_equal(decoder_start(&d, self), KB_OK);
+	assert_int_equal(status_of(d.pid, "\nSeccomp:\t"), 2); /* a filter */
+	assert_int_equal(status_of(d.pid, "\nNoNewPrivs:\t"), 1);
+	if (geteuid() == 0)
+		assert_int_equal(status_of(d.pid, "\nUid:\t"), 65534);
+	decoder_stop(&d);
 }
 
 static void is_killed_when_it_does_what_it_may_not(void **state)
 {
 	(void)state;
-	assert_int_equal(with_evil("evil-opens"), KB_ECHILD);
-	assert_int_equal(with_evil("evil-maps"), KB_ECHILD);
-	assert_int_equal(with_evil("evil-sends-elsewhere"), KB_ECHILD);
+	assert_int_equal(with_evil("evil-opens", true), KB_ECHILD);
+	assert_int_equal(with_evil("evil-maps", true), KB_ECHILD);
+	assert_int_equal(with_evil("evil-sends-elsewhere", true), KB_ECHILD);
 }
 
 static void its_death_and_its_nonsense_are_noticed(void **state)
 {
 	(void)state;
-	assert_int_equal(with_evil("evil-dies"), KB_ECHILD);
-	assert_int_equal(with_evil("evil-babbles"), KB_ECHILD);
-	assert_int_equal(with_evil("evil-wrong-slot"), KB_ECHILD);
-	assert_int_equal(with_evil("evil-sleeps"), KB_ECHILD);
+	assert_int_equal(with_evil("evil-dies", true), KB_ECHILD);
+	assert_int_equal(with_evil("evil-babbles", false), KB_ECHILD);
+	assert_int_equal(with_evil("evil-wrong-slot", false), KB_ECHILD);
+	assert_int_equal(with_evil("evil-sleeps", false), KB_ECHILD);
 }
 
 static void holds_no_rights(void **state)
@@ -312,7 +397,7 @@ static void holds_no_rights(void **state)
 	char expect[64];
 
 	(void)state;
-	assert_int_equal(with_evil("reports-rights"), KB_OK);
+	assert_int_equal(with_evil("reports-rights", false), KB_OK);
 	snprintf(expect, sizeof(expect), "uid %d gid %d open -1 shrunk -1 fork -1",
 		 geteuid() == 0 ? 65534 : (int)getuid(), geteuid() == 0 ? 65534 : (int)getgid());
 	assert_string_equal((char *)out, expect);
@@ -346,12 +431,15 @@ int main(int argc, char **argv)
 		cmocka_unit_test(refuses_wrong_lengths),
 		cmocka_unit_test(refuses_trailing_bytes_and_second_frames),
 		cmocka_unit_test(refuses_a_bomb),
+		cmocka_unit_test(content_of_unknown_length_is_measured),
 		cmocka_unit_test(refuses_a_window_above_2_mib),
 		cmocka_unit_test(survives_every_flipped_byte_of_a_small_frame),
 		cmocka_unit_test(refuses_other_forms),
+		cmocka_unit_test(refuses_requests_out_of_bounds),
 		cmocka_unit_test(is_killed_when_it_does_what_it_may_not),
 		cmocka_unit_test(its_death_and_its_nonsense_are_noticed),
 		cmocka_unit_test(holds_no_rights),
+		cmocka_unit_test(the_real_one_is_caged),
 		cmocka_unit_test(says_when_the_helper_cannot_be_run),
 	};
 	ssize_t n;

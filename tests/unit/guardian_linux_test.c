@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -256,6 +257,55 @@ static void systemd_has_a_signal_of_its_own(void **ctx)
 	assert_int_equal(reboot_signal("init\n"), SIGRTMIN + 5);
 }
 
+/* In a child: its descriptors are places that nobody else has here. */
+static void the_watchdog_is_stopped_only_where_that_is_asked(void **ctx)
+{
+	(void)ctx;
+	for (int release = 0; release < 2; release++) {
+		char got[8] = "";
+		int fds[2];
+		pid_t pid;
+
+		assert_int_equal(pipe(fds), 0);
+		pid = fork();
+		if (pid == 0) {
+			dup2(fds[1], GUARDIAN_FD_WATCHDOG);
+			hands.release = release;
+			ops->act(&hands, GUARDIAN_END);
+			_exit(0);
+		}
+		close(fds[1]);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		assert_int_equal(read(fds[0], got, sizeof(got)), release);
+		assert_string_equal(got, release ? "V" : "");
+		close(fds[0]);
+	}
+}
+
+static void signals_do_not_end_it(void **ctx)
+{
+	int status;
+	pid_t pid;
+
+	(void)ctx;
+	pid = fork();
+	if (pid == 0) {
+		static const int sent[] = { SIGTERM, SIGHUP,  SIGINT, SIGUSR1,
+					    SIGUSR2, SIGPIPE, SIGALRM };
+		sigset_t none;
+
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		guardian_linux_init();
+		for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
+			kill(getpid(), sent[i]);
+		_exit(42);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 42);
+}
+
 static void time_goes_on(void **ctx)
 {
 	uint64_t before = ops->now_ms(&hands);
@@ -278,6 +328,8 @@ int main(void)
 		T(process_1_on_its_way_down_is_known),
 		T(power_off_is_known_where_process_1_tells),
 		T(systemd_has_a_signal_of_its_own),
+		T(the_watchdog_is_stopped_only_where_that_is_asked),
+		T(signals_do_not_end_it),
 		T(time_goes_on),
 	};
 

@@ -12,7 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -317,6 +320,37 @@ static void a_tree_is_deleted_with_all_that_is_in_it(void **state)
 	assert_true(os_exists("/bin/sh"));
 }
 
+/* Devices, or a slot that could not be moved: what is mounted somewhere below is not ours. */
+static void what_is_mounted_in_it_is_not_emptied(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(mkdir(at("t"), 0755), 0);
+	assert_int_equal(mkdir(at("t/mounted"), 0755), 0);
+	put("t/ours", 0644);
+	pid = fork();
+	if (pid == 0) {
+		int fd = open(at("t"), O_RDONLY | O_DIRECTORY);
+
+		if (unshare(CLONE_NEWNS) < 0 ||
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		    mount("tmpfs", at("t/mounted"), "tmpfs", 0, NULL) < 0)
+			_exit(2);
+		put("t/mounted/theirs", 0644);
+		os_root_empty(fd);
+		_exit(os_exists(at("t/mounted/theirs")) && !os_exists(at("t/ours")) ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 2)
+		skip(); /* a container that may not mount */
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void a_tree_that_is_too_deep_stays_and_ends(void **state)
 {
 	char path[512] = "t";
@@ -360,6 +394,7 @@ int main(void)
 		T(devices_that_are_not_there_are_told),
 		T(nobody_but_the_kernel_is_heard_on_the_uevent_socket),
 		T(a_tree_is_deleted_with_all_that_is_in_it),
+		T(what_is_mounted_in_it_is_not_emptied),
 		T(a_tree_that_is_too_deep_stays_and_ends),
 	};
 

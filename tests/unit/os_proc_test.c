@@ -145,7 +145,7 @@ static void a_child_with_a_terminal_has_it_for_itself(void **state)
 static void a_child_starts_clean(void **state)
 {
 	char buf[512];
-	int fd, status, leak = dup(1);
+	int fd, status, leak = dup(1), high = fcntl(1, F_DUPFD, 9);
 	pid_t pid;
 
 	(void)state;
@@ -168,6 +168,33 @@ static void a_child_starts_clean(void **state)
 	signal(SIGPIPE, SIG_DFL);
 	os_close(&fd);
 	os_close(&leak);
+	os_close(&high);
+}
+
+/* Else a child that hangs would hold what it writes to beyond the death of who waits for it. */
+static void a_child_ends_with_its_parent(void **state)
+{
+	char buf[8];
+	int fds[2];
+	pid_t parent;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	parent = fork();
+	if (parent == 0) {
+		const char *const argv[] = { "sleep", "1000", NULL };
+		struct os_spawn sp = { .path = "/bin/sleep", .argv = argv, .fd3 = fds[1] };
+		pid_t pid;
+
+		_exit(os_spawn(&sp, &pid) == KB_OK ? 0 : 1);
+	}
+	close(fds[1]);
+	assert_int_equal(waitpid(parent, NULL, 0), parent);
+	/* The child has the pipe: its end is the end of the pipe. */
+	alarm(60);
+	assert_int_equal(read(fds[0], buf, sizeof(buf)), 0);
+	alarm(0);
+	close(fds[0]);
 }
 
 static void a_program_that_is_not_there_is_told_at_once(void **state)
@@ -381,6 +408,7 @@ int main(void)
 		cmocka_unit_test(a_child_starts_clean),
 		cmocka_unit_test(a_child_with_a_terminal_has_it_for_itself),
 		cmocka_unit_test(a_guest_writes_no_large_file_and_is_killed_first),
+		cmocka_unit_test(a_child_ends_with_its_parent),
 		cmocka_unit_test(a_program_that_is_not_there_is_told_at_once),
 		cmocka_unit_test(a_program_that_does_not_start_in_time_is_given_up),
 		cmocka_unit_test(waiting_is_bounded_and_killing_reaches_the_session),

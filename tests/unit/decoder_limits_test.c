@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is left to a process that gave up its privileges: it tells through the decoder's socket. */
+#include "update/decoder_limits.h"
+#include "update/decoder_wire.h"
+
+#include "lib/util.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define STRAY_FD 7
+
+struct report {
+	enum kb_err err;
+	int dumpable, death_signal, no_new_privs, stray, groups;
+	struct rlimit limit[7];
+	char status[3000];
+};
+
+static const struct {
+	int what;
+	rlim_t at_most;
+} limits[] = {
+	{ RLIMIT_AS, 64u << 20 }, { RLIMIT_CPU, 3600 }, { RLIMIT_FSIZE, 0 },   { RLIMIT_NPROC, 0 },
+	{ RLIMIT_CORE, 0 },	  { RLIMIT_NOFILE, 5 }, { RLIMIT_MEMLOCK, 0 },
+};
+
+static void look(struct report *r)
+{
+	int fd;
+
+	prctl(PR_GET_PDEATHSIG, &r->death_signal);
+	r->dumpable = prctl(PR_GET_DUMPABLE);
+	r->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+	r->stray = fcntl(STRAY_FD, F_GETFD);
+	r->groups = getgroups(0, NULL);
+	for (size_t i = 0; i < KB_ARRAY_LEN(limits); i++)
+		getrlimit((__rlimit_resource_t)limits[i].what, &r->limit[i]);
+	close(0); /* there is no place for another one */
+	fd = open("/proc/thread-self/status", O_RDONLY);
+	if (fd < 0 || read(fd, r->status, sizeof(r->status) - 1) < 0)
+		r->status[0] = '\0';
+}
+
+/* In a child, which was root in all but its user id if keep_caps. */
+static void give_up(struct report *r, bool keep_caps)
+{
+	int fds[2], status;
+	size_t got = 0;
+	ssize_t n;
+	pid_t pid;
+
+	memset(r, 0, sizeof(*r));
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		int out = fcntl(fds[1], F_DUPFD, 20), any = open("/dev/null", O_RDWR);
+
+		if (keep_caps)
+			prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+		dup2(any, STRAY_FD);
+		dup2(any, DECODER_WIRE_SHARED);
+		dup2(out, DECODER_WIRE_SOCK);
+		r->err = decoder_limits_privileges();
+		look(r);
+		if (write(DECODER_WIRE_SOCK, r, sizeof(*r)) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	close(fds[1]);
+	while (got < sizeof(*r) && (n = read(fds[0], (char *)r + got, sizeof(*r) - got)) > 0)
+		got += (size_t)n;
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(got, sizeof(*r));
+	assert_int_equal(r->err, KB_OK);
+}
+
+static unsigned long long in_status(const struct report *r, const char *key)
+{
+	const char *at = strstr(r->status, key);
+
+	assert_non_null(at);
+	return strtoull(at + strlen(key), NULL, 16);
+}
+
+static void nothing_is_left(void **state)
+{
+	struct report r;
+
+	(void)state;
+	give_up(&r, false);
+	assert_int_equal(r.dumpable, 0);
+	assert_int_equal(r.no_new_privs, 1);
+	assert_int_equal(r.death_signal, SIGKILL);
+	assert_int_equal(r.stray, -1);
+	for (size_t i = 0; i < KB_ARRAY_LEN(limits); i++) {
+		assert_true(r.limit[i].rlim_cur <= limits[i].at_most);
+		assert_true(r.limit[i].rlim_max <= limits[i].at_most);
+	}
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(r.groups, 0);
+	assert_true(in_status(&r, "\nUid:\t") == 0x65534);
+	assert_true(in_status(&r, "\nGid:\t") == 0x65534);
+}
+
+/* A change of user does not always take them along. */
+static void capabilities_go_by_themselves(void **state)
+{
+	static const char *const sets[] = { "\nCapInh:\t", "\nCapPrm:\t", "\nCapEff:\t",
+					    "\nCapBnd:\t", "\nCapAmb:\t" };
+	struct report r;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	for (int keep = 0; keep < 2; keep++) {
+		give_up(&r, keep);
+		for (size_t i = 0; i < KB_ARRAY_LEN(sets); i++)
+			assert_true(in_status(&r, sets[i]) == 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_left),
+		cmocka_unit_test(capabilities_go_by_themselves),
+	};
+
+	return cmocka_run_group_tests_name("decoder_limits", tests, NULL, NULL);
+}

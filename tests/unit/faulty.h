@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A device that fails where a test says so, behind a page cache: reads see what was written to it
+ * until the cache is dropped, and only then what the medium holds. It wraps any other device.
+ */
+#pragma once
+
+#include "lib/bdev.h"
+
+#include <string.h>
+
+#define FAULTY_PAGES 256u /* that the cache has room for */
+#define FAULTY_OPS   256u
+
+/* From the n-th operation of a kind on (from 1), so many of them. */
+struct faulty_when {
+	unsigned n, many;
+};
+
+struct faulty {
+	struct bdev bdev; /* first: a struct bdev * is one of these */
+	struct bdev *below;
+	/* what is to happen */
+	struct faulty_when fail_read, fail_write, fail_flush, fail_drop;
+	struct faulty_when flip_read;  /* comes back with one bit changed, this time */
+	struct faulty_when lose_write; /* says KB_OK, and only the cache has it */
+	/* what happened */
+	unsigned reads, writes, flushes, drops;
+	char op[FAULTY_OPS + 1]; /* in order: 'w', 'f' */
+	unsigned nops;
+	/* the cache */
+	bool cached;
+	struct {
+		uint64_t off;
+		uint8_t data[BDEV_ALIGN];
+	} page[FAULTY_PAGES];
+	unsigned npages;
+};
+
+static inline bool faulty_now(struct faulty_when when, unsigned n)
+{
+	return when.n != 0 && n >= when.n && n - when.n < when.many;
+}
+
+static inline void faulty_note(struct faulty *f, char op)
+{
+	if (f->nops < FAULTY_OPS)
+		f->op[f->nops++] = op;
+}
+
+static inline void faulty_forget(struct faulty *f, uint64_t off, uint64_t len)
+{
+	for (unsigned i = 0; i < f->npages; i++)
+		if (f->page[i].off >= off && f->page[i].off < off + len)
+			f->page[i--] = f->page[--f->npages];
+}
+
+static inline enum kb_err faulty_read(struct bdev *b, uint64_t off, void *buf, size_t len)
+{
+	struct faulty *f = (struct faulty *)b;
+	uint8_t *p = buf;
+
+	if (faulty_now(f->fail_read, ++f->reads))
+		return KB_EIO;
+	TRY(bdev_read(f->below, off, buf, len));
+	for (unsigned i = 0; i < f->npages; i++)
+		if (f->page[i].off >= off && f->page[i].off < off + len)
+			memcpy(p + (f->page[i].off - off), f->page[i].data, BDEV_ALIGN);
+	if (faulty_now(f->flip_read, f->reads))
+		p[len / 2] ^= 1;
+	return KB_OK;
+}
+
+static inline enum kb_err faulty_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
+{
+	struct faulty *f = (struct faulty *)b;
+	const uint8_t *p = buf;
+
+	faulty_note(f, 'w');
+	if (faulty_now(f->fail_write, ++f->writes))
+		return KB_EIO;
+	faulty_forget(f, off, len);
+	for (size_t at = 0; f->cached && at < len && f->npages < FAULTY_PAGES; at += BDEV_ALIGN) {
+		f->page[f->npages].off = off + at;
+		memcpy(f->page[f->npages++].data, p + at, BDEV_ALIGN);
+	}
+	return faulty_now(f->lose_write, f->writes) ? KB_OK : bdev_write(f->below, off, buf, len);
+}
+
+static inline enum kb_err faulty_flush(struct bdev *b)
+{
+	struct faulty *f = (struct faulty *)b;
+
+	faulty_note(f, 'f');
+	return faulty_now(f->fail_flush, ++f->flushes) ? KB_EIO : bdev_flush(f->below);
+}
+
+static inline enum kb_err faulty_drop(struct bdev *b, uint64_t off, uint64_t len)
+{
+	struct faulty *f = (struct faulty *)b;
+
+	if (faulty_now(f->fail_drop, ++f->drops))
+		return KB_EIO;
+	faulty_forget(f, off, len);
+	return KB_OK;
+}
+
+static inline void faulty_init(struct faulty *f, struct bdev *below)
+{
+	static const struct bdev_ops ops = {
+		.read = faulty_read,
+		.write = faulty_write,
+		.flush = faulty_flush,
+		.drop_cache = faulty_drop,
+	};
+
+	memset(f, 0, sizeof(*f));
+	f->bdev = *below;
+	f->bdev.ops = &ops;
+	f->below = below;
+	f->cached = true;
+}
