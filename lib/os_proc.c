@@ -137,6 +137,12 @@ static void limits(const struct os_spawn *sp)
 		be_guest();
 }
 
+/* The end of a child that cannot start its program. */
+__attribute__((noreturn)) static void say_errno(int fd)
+{
+	_exit(write(fd, &errno, sizeof(errno)) < 0 ? 126 : 127);
+}
+
 /* In the child. Only what is safe after fork(). is_init is process 1's: here getpid() is another.
  */
 static void run_child(const struct os_spawn *sp, pid_t parent, int err_fd)
@@ -145,7 +151,7 @@ static void run_child(const struct os_spawn *sp, pid_t parent, int err_fd)
 	int fd3 = -1, err = fcntl(err_fd, F_DUPFD_CLOEXEC, 10);
 
 	if (err < 0)
-		_exit(127);
+		say_errno(err_fd);
 	if (sp->fd3 >= 0)
 		fd3 = fcntl(sp->fd3, F_DUPFD_CLOEXEC, 10);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

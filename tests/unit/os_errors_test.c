@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The real ends of the two seams when the kernel fails: each call that they make fails once, with
+ * each error, or does only half. What comes of it is the error, or all of the effect; never half an
+ * effect that is called a success, a descriptor that stays open, or an endless loop.
+ */
+#include "lib/bdev.h"
+#include "lib/os.h"
+#include "lib/util.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define CALLS_MAX 5000
+
+/* ---------------------------------------------------------------- calls that fail */
+
+static struct {
+	bool on;
+	unsigned calls, nth;
+	int errnum; /* 0: only half of it is done, where there are halves */
+	bool fired;
+	char call[16];
+	long pid; /* of this process */
+	bool in_child;
+} fault;
+
+/* True: this call fails, and errno is set. */
+static bool fails(const char *call)
+{
+	if (!fault.on || (syscall(SYS_getpid) != fault.pid) != fault.in_child)
+		return false;
+	if (++fault.calls > CALLS_MAX) {
+		fprintf(stderr, "%s is called for ever\n", call);
+		abort();
+	}
+	if (fault.calls != fault.nth)
+		return false;
+	fault.fired = true;
+	snprintf(fault.call, sizeof(fault.call), "%s", call);
+	errno = fault.errnum;
+	return fault.errnum != 0;
+}
+
+static size_t half(size_t len)
+{
+	return fault.on && fault.calls == fault.nth && fault.errnum == 0 && len > 1 ? len / 2 : len;
+}
+
+#define DO(name, type, ...) (fails(#name) ? -1 : (type)syscall(SYS_##name, __VA_ARGS__))
+
+ssize_t read(int fd, void *buf, size_t len)
+{
+	return fails("read") ? -1 : syscall(SYS_read, fd, buf, half(len));
+}
+
+ssize_t __read_chk(int fd, void *buf, size_t len, size_t size);
+ssize_t __read_chk(int fd, void *buf, size_t len, size_t size)
+{
+	return read(fd, buf, len < size ? len : size);
+}
+
+ssize_t write(int fd, const void *buf, size_t len)
+{
+	return fails("write") ? -1 : syscall(SYS_write, fd, buf, half(len));
+}
+
+ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
+{
+	return fails("pread") ? -1 : syscall(SYS_pread64, fd, buf, half(len), off);
+}
+
+ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t off)
+{
+	return fails("pwrite") ? -1 : syscall(SYS_pwrite64, fd, buf, half(len), off);
+}
+
+int fsync(int fd)
+{
+	return DO(fsync, int, fd);
+}
+
+int open64(const char *path, int flags, ...)
+{
+	unsigned mode = 0;
+	va_list ap;
+
+	va_start(ap, flags);
+	if (flags & O_CREAT)
+		mode = va_arg(ap, unsigned);
+	va_end(ap);
+	return DO(openat, int, AT_FDCWD, path, flags, mode);
+}
+
+int __open64_2(const char *path, int flags);
+int __open64_2(const char *path, int flags)
+{
+	return open64(path, flags);
+}
+
+int pipe2(int fds[2], int flags)
+{
+	return DO(pipe2, int, fds, flags);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+	return DO(mkdirat, int, AT_FDCWD, path, mode);
+}
+
+int unlink(const char *path)
+{
+	return DO(unlinkat, int, AT_FDCWD, path, 0);
+}
+
+ssize_t readlink(const char *path, char *buf, size_t size)
+{
+	return DO(readlinkat, ssize_t, AT_FDCWD, path, buf, size);
+}
+
+int fcntl64(int fd, int cmd, ...)
+{
+	va_list ap;
+	long arg;
+
+	va_start(ap, cmd);
+	arg = va_arg(ap, long);
+	va_end(ap);
+	return DO(fcntl, int, fd, cmd, arg);
+}
+
+int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	const struct timespec ts = { timeout / 1000, timeout % 1000 * 1000000L };
+
+	return DO(ppoll, int, fds, n, timeout < 0 ? NULL : &ts, NULL, 8);
+}
+
+int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
+int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size)
+{
+	(void)size;
+	return poll(fds, n, timeout);
+}
+
+pid_t waitpid(pid_t pid, int *status, int options)
+{
+	return fails("waitpid") ? -1 : (pid_t)syscall(SYS_wait4, pid, status, options, NULL);
+}
+
+int socket(int domain, int type, int protocol)
+{
+	return DO(socket, int, domain, type, protocol);
+}
+
+int bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	return DO(bind, int, fd, addr, len);
+}
+
+ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	return DO(recvmsg, ssize_t, fd, msg, flags);
+}
+
+/* ---------------------------------------------------------------- what is tried */
+
+#define LEN (3u * BDEV_ALIGN)
+
+static char dir[64], path[128];
+static uint8_t data[LEN] __attribute__((aligned(BDEV_ALIGN)));
+static uint8_t back[LEN] __attribute__((aligned(BDEV_ALIGN)));
+
+/* Past the faults. */
+static size_t content(const char *name, void *buf, size_t size)
+{
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CLOEXEC, 0);
+	long n = fd < 0 ? 0 : syscall(SYS_read, fd, buf, size);
+
+	if (fd >= 0)
+		close(fd);
+	return n < 0 ? 0 : (size_t)n;
+}
+
+static enum kb_err try_write_file(void)
+{
+	enum kb_err e = os_write_file(path, (const char *)data, LEN);
+
+	if (e == KB_OK) {
+		assert_int_equal(content(path, back, LEN), LEN);
+		assert_memory_equal(back, data, LEN);
+	}
+	return e;
+}
+
+static enum kb_err try_read_file(void)
+{
+	char buf[LEN + 1];
+	size_t len;
+	enum kb_err e = os_read_file(path, buf, sizeof(buf), &len);
+
+	if (e != KB_OK) {
+		assert_int_equal(buf[0], 0);
+		return e;
+	}
+	assert_int_equal(len, LEN);
+	assert_memory_equal(buf, data, LEN);
+	return e;
+}
+
+static enum kb_err try_bdev(void)
+{
+	struct bdev_file f;
+	enum kb_err e = bdev_file_open(&f, path, BDEV_FILE_WRITE);
+
+	if (e != KB_OK) {
+		assert_int_equal(f.fd, -1);
+		return e;
+	}
+	e = bdev_write(&f.bdev, 0, data, LEN);
+	if (e == KB_OK)
+		e = bdev_flush(&f.bdev);
+	if (e == KB_OK)
+		e = bdev_read(&f.bdev, 0, back, LEN);
+	if (e == KB_OK) {
+		assert_memory_equal(back, data, LEN);
+		assert_int_equal(content(path, back, LEN), LEN);
+		assert_memory_equal(back, data, LEN);
+	}
+	bdev_file_close(&f);
+	return e;
+}
+
+static enum kb_err try_folders(void)
+{
+	char sub[160], link[160];
+	enum kb_err e;
+
+	snprintf(sub, sizeof(sub), "%s/sub", dir);
+	e = os_mkdir(sub, 0755);
+	if (e == KB_OK)
+		e = os_mkdir(sub, 0755);
+	if (e == KB_OK)
+		e = os_readlink("/proc/self/exe", link, sizeof(link));
+	if (e == KB_OK)
+		e = os_unlink(path);
+	if (e == KB_OK)
+		assert_false(os_exists(path));
+	rmdir(sub);
+	return e;
+}
+
+static enum kb_err try_pipe(void)
+{
+	bool ready = false;
+	char buf[8];
+	size_t len = 0;
+	int fds[2];
+	enum kb_err e = os_pipe(fds);
+
+	if (e != KB_OK) {
+		assert_int_equal(fds[0], -1);
+		assert_int_equal(fds[1], -1);
+		return e;
+	}
+	assert_int_equal(syscall(SYS_write, fds[1], "abcd", 4), 4);
+	e = os_poll(fds, &ready, 1, 1000);
+	if (e == KB_OK)
+		e = os_read(fds[0], buf, 4, &len);
+	if (e == KB_OK)
+		assert_true(ready && len > 0 && memcmp(buf, "abcd", len) == 0);
+	os_close(&fds[0]);
+	os_close(&fds[1]);
+	return e;
+}
+
+/* A child that starts is one that os_wait() knows; one that does not leaves nothing. */
+static enum kb_err try_spawn(void)
+{
+	static const char *const argv[] = { "true", NULL };
+	const struct os_spawn sp = { .path = "/bin/true", .argv = argv, .fd3 = -1 };
+	int status = -1;
+	pid_t pid;
+	enum kb_err e = os_spawn(&sp, &pid);
+
+	if (e != KB_OK) {
+		assert_int_equal(pid, -1);
+		return e;
+	}
+	e = os_wait(pid, 2000, &status);
+	if (e == KB_OK)
+		assert_int_equal(status, 0);
+	fault.on = false;
+	if (e != KB_OK)
+		assert_int_equal(os_kill(pid), KB_OK);
+	return e;
+}
+
+static enum kb_err try_uevents(void)
+{
+	char buf[512];
+	size_t len;
+	int fd;
+	enum kb_err e = os_uevent_open(&fd);
+
+	if (e != KB_OK) {
+		assert_int_equal(fd, -1);
+		return e;
+	}
+	e = os_uevent_read(fd, buf, sizeof(buf), &len);
+	os_close(&fd);
+	return e == KB_EBUSY ? KB_OK : e; /* nothing is plugged in just now */
+}
+
+/* ---------------------------------------------------------------- each call of it fails */
+
+static unsigned open_fds(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += syscall(SYS_fcntl, fd, F_GETFD, 0) >= 0;
+	return n;
+}
+
+static void prepare(void)
+{
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
+			      0600);
+
+	assert_int_equal(syscall(SYS_write, fd, data, LEN), LEN);
+	close(fd);
+}
+
+static enum kb_err run(enum kb_err (*try)(void), unsigned nth, int errnum, bool in_child)
+{
+	unsigned fds = open_fds();
+	enum kb_err e;
+
+	prepare();
+	memset(&fault, 0, sizeof(fault));
+	fault.pid = syscall(SYS_getpid);
+	fault.in_child = in_child;
+	fault.nth = nth;
+	fault.errnum = errnum;
+	fault.on = true;
+	e = try();
+	fault.on = false;
+	if (open_fds() != fds)
+		fail_msg("%s, call %u, errno %d: a descriptor stays open", fault.call, nth, errnum);
+	return e;
+}
+
+/* After a signal, and after half of it, these go on. */
+static bool goes_on(const char *call)
+{
+	static const char *const calls[] = { "read",  "write",	 "pread",  "pwrite",
+					     "ppoll", "waitpid", "recvmsg" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(calls); i++) {
+		if (strcmp(call, calls[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void each_call_fails(enum kb_err (*try)(void))
+{
+	static const int errors[] = { 0,      EIO,   ENOMEM, EINTR,	EAGAIN,
+				      ENOSPC, EPERM, EROFS,  ETIMEDOUT, ENFILE };
+	unsigned calls;
+
+	assert_int_equal(run(try, 0, EIO, false), KB_OK);
+	calls = fault.calls;
+	assert_true(calls > 0);
+	for (unsigned nth = 1; nth <= calls; nth++) {
+		for (unsigned i = 0; i < KB_ARRAY_LEN(errors); i++) {
+			enum kb_err e = run(try, nth, errors[i], false);
+
+			assert_true(fault.fired);
+			if (errors[i] == 0 || (errors[i] == EINTR && goes_on(fault.call))) {
+				if (e != KB_OK)
+					fail_msg("call %u, %s, errno %d: %s", nth, fault.call,
+						 errors[i], err_text(e));
+			}
+		}
+	}
+}
+
+static void a_file_is_written_whole_or_it_is_an_error(void **ctx)
+{
+	(void)ctx;
+	each_call_fails(try_write_file);
+}
+
+static void a_file_is_read_whole_or_it_is_an_error(void **ctx)
+{
+	(void)ctx;
+	each_call_fails(try_read_file);
+}
+
+static void a_device_is_written_and_read_whole_or_it_is_an_error(void **ctx)
+{
+	(void)ctx;
+	each_call_fails(try_bdev);
+}
+
+static void folders_and_links(void **ctx)
+{
+	(void)ctx;
+	each_call_fails(try_folders);
+}
+
+static void a_pipe_is_made_whole_and_read(void **ctx)
+{
+	(void)ctx;
+	each_call_fails(try_pipe);
+}
+
+static void a_child_is_known_or_was_never_there(void **ctx)
+{
+	(void)ctx;
+	each_call_fails(try_spawn);
+}
+
+/* Between fork and exec: a program that was not started is not said to run. */
+static void a_child_that_fails_before_its_program_says_so(void **ctx)
+{
+	static const int errors[] = { EIO, EMFILE, EINTR, EAGAIN };
+	unsigned failed = 0;
+
+	(void)ctx;
+	for (unsigned nth = 1; nth <= 24; nth++) {
+		for (unsigned i = 0; i < KB_ARRAY_LEN(errors); i++)
+			failed += run(try_spawn, nth, errors[i], true) != KB_OK;
+	}
+	assert_true(failed > 0);
+}
+
+static void uevents_are_heard_or_it_is_said(void **ctx)
+{
+	(void)ctx;
+	each_call_fails(try_uevents);
+}
+
+static int make_dir(void **ctx)
+{
+	(void)ctx;
+	for (unsigned i = 0; i < LEN; i++)
+		data[i] = (uint8_t)(i * 7 + i / 256 + 1);
+	snprintf(dir, sizeof(dir), "/tmp/keelboot-errors-XXXXXX");
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	snprintf(path, sizeof(path), "%s/file", dir);
+	return 0;
+}
+
+static int remove_dir(void **ctx)
+{
+	(void)ctx;
+	unlink(path);
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_file_is_written_whole_or_it_is_an_error),
+		cmocka_unit_test(a_file_is_read_whole_or_it_is_an_error),
+		cmocka_unit_test(a_device_is_written_and_read_whole_or_it_is_an_error),
+		cmocka_unit_test(folders_and_links),
+		cmocka_unit_test(a_pipe_is_made_whole_and_read),
+		cmocka_unit_test(a_child_is_known_or_was_never_there),
+		cmocka_unit_test(a_child_that_fails_before_its_program_says_so),
+		cmocka_unit_test(uevents_are_heard_or_it_is_said),
+	};
+
+	return cmocka_run_group_tests_name("os_errors", tests, make_dir, remove_dir);
+}
