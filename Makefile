@@ -83,6 +83,7 @@ SIMMAINS := $(wildcard tests/sim/*_sim_main.c)
 SIMLIB   := $(B)/libsim.a
 SIMS     := $(patsubst tests/sim/%_main.c,$(B)/tests/sim/%,$(SIMMAINS))
 FILECUT  := $(B)/tests/sim/filecut_sim
+LINEAR   := $(B)/tests/sim/linear_sim
 
 $(SIMLIB): $(call obj,$(filter-out $(SIMMAINS),$(SIMSRC)))
 	$(Q)rm -f $@ && ar rcsD $@ $^
@@ -96,11 +97,15 @@ $(TRACE): $(B)/tests/trace/%: $(B)/obj/tests/trace/%.o $(LIBKB) $(LIBREAL) $(SIM
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(LIBKB) $(SIMLIB) $(LIBREAL) $(LIBKB) $(TEST_LIBS)
 
-$(filter-out $(FILECUT),$(SIMS)): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
+$(filter-out $(FILECUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(SIMLIB) $(LIBKB) $(SIMLIB) $(LIBREAL) $(TEST_LIBS)
 
-# This one takes the kernel seam from libreal, and sees every system call of the command that changes a file.
+# These take the kernel seam from libreal: one starts decoders, one sees every system call that changes a file.
+$(LINEAR): $(call obj,tests/sim/linear_sim_main.c $(wildcard tests/sim/cut_*.c) tests/sim/bdev_sim.c) $(LIBKB) $(LIBREAL)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(LIBREAL) $(TEST_LIBS)
+
 comma := ,
 FILECUT_WRAP := open64 __open64_2 write pwrite64 fallocate64 fsync rename unlink unlinkat mkdir media_private os_mount \
                 os_umount os_mkdir
@@ -132,6 +137,13 @@ mutants: ## plant bugs in the sources, one by one: each must turn a test red (bu
 
 N    := 100
 SEED :=
+
+powercut-qemu: ## boot IMAGES=360 disks that power cuts in recorded updates leave, in QEMU, chosen by SEED=1
+	@qemu/deps check
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(B)/tests/sim/cutlog_sim
+	@qemu/kernel
+	@tests/boot/powercut_qemu.py $(addprefix --images ,$(IMAGES)) $(addprefix --seed ,$(SEED))
+.PHONY: powercut-qemu
 
 soak: ## N=100 cycles of updates, cuts, crashes and pulled sticks on one device in QEMU, from SEED=
 	@qemu/deps check

@@ -22,16 +22,18 @@ class LogError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """kind: write, flush, discard; offset and length in bytes on the disk; where its data is in the
-    log."""
+    """kind: write, flush, discard; offset and length in bytes on the disk; where the entry and its data are
+    in the log."""
     kind: str
     offset: int
     length: int
     data_at: int
+    at: int = 0
 
 
-def entries(log) -> list:
-    """All entries, in the order in which the disk got them."""
+def entries(log, tail: bool = False) -> list:
+    """All entries that the log counts, in the order in which the disk got them. tail: those behind them too,
+    which a killed QEMU had not counted yet (Drive.log_count)."""
     found = []
     with open(log, "rb") as file:
         head = file.read(28)
@@ -39,21 +41,21 @@ def entries(log) -> list:
             raise LogError(f"{log}: not a blklogwrites log")
         count, sector = struct.unpack_from("<QI", head, 16)
         position, end = sector, os.fstat(file.fileno()).st_size
-        for _ in range(count):
+        read = 0
+        while read < count or tail:
             file.seek(position)
             record = file.read(32)
-            if len(record) < 32:
-                raise LogError(f"{log}: says {count} entries, ends after {len(found)}")
-            first, sectors, flags, _ = struct.unpack("<QQQQ", record)
-            position += sector
+            first, sectors, flags, _ = struct.unpack("<QQQQ", record.ljust(32, b"\0"))
+            data = 0 if flags & (FLUSH | DISCARD | MARK) else sectors * sector
+            if len(record) < 32 or position + sector + data > end or not (flags or sectors):
+                if read < count:
+                    raise LogError(f"{log}: says {count} entries, ends in entry {read + 1}")
+                break
+            read += 1
             kind = "flush" if flags & FLUSH else "discard" if flags & DISCARD else "write"
-            if flags & MARK:
-                continue
-            found.append(Entry(kind, first * sector, sectors * sector, position))
-            if kind == "write":
-                position += sectors * sector
-            if position > end:
-                raise LogError(f"{log}: entry {len(found)} goes past the end of the log")
+            if not flags & MARK:
+                found.append(Entry(kind, first * sector, sectors * sector, position + sector, position))
+            position += sector + data
     return found
 
 

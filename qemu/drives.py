@@ -65,6 +65,8 @@ class Drive:
     faults      Fault(...), ...
     bps, iops   throttle to so many bytes or requests a second
     log         file for blklogwrites: every write, discard and flush in order (see blklog.py)
+    log_count   after how many entries the log's own count is brought up to date. A log that a
+                killed QEMU leaves goes on behind the count; one that a later start continues needs 1.
     durable     flushes reach the host's disk. Not needed against power_cut(), which is a SIGKILL:
                 the host's page cache survives that. Off by default, because a guest's fsync is then
                 quick.
@@ -81,6 +83,7 @@ class Drive:
     bps: int = 0
     iops: int = 0
     log: object = None
+    log_count: int = 1
     durable: bool = False
     sector: int = 512
     format: str = "raw"
@@ -157,7 +160,7 @@ class Drive:
         return [{"driver": "file", "filename": str(log), "cache": {"no-flush": True},
                  "node-name": f"{self.name}.log"},
                 {"driver": "blklogwrites", "file": f"{self.name}.image", "log": f"{self.name}.log",
-                 **how, "log-super-update-interval": 1, "discard": "unmap",
+                 **how, "log-super-update-interval": self.log_count, "discard": "unmap",
                  "node-name": f"{self.name}.writes"}]
 
     def device(self) -> dict:
