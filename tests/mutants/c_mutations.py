@@ -15,10 +15,11 @@ KNOWN = {"memcmp": "0", "CRYPTO_memcmp": "0", "flock": "0", "fsync": "0", "fdata
          "EVP_DigestVerify": "1", "EVP_DigestVerifyInit": "1", "bytes_all": "true"}
 KEYWORDS = {"if", "for", "while", "switch", "return", "sizeof", "TRY", "else", "do", "case"}
 WELL = {"enum kb_err": "KB_OK", "bool": "true", "void": "(void)0", "int": "0"}
-PROTOTYPE = re.compile(r"^(?:static |extern |inline |__attribute__\(\(.*?\)\) )*(enum kb_err|bool|void|int) (\w+)\(", re.M)
+PROTOTYPE = re.compile(r"^(?:static |extern |inline |__attribute__\(\(.*?\)\) )*(enum kb_err|bool|void|int) (\w+)\(",
+                       re.M)
 # What a statement returns that gives up; a bare `return;` does so too.
-ERROR = re.compile(r"^(?:|KB_E\w+|e|rc|err|error|wrong|-1|1|false|NULL|-errno|\".*|.*\bKB_E\w+.*|STATE_NONE|STEP_(?:NEXT|LATER)"
-                   r"|APPLY_(?:FAILED|NOTHING|USAGE)|VERIFY_SLOT_(?:UNVERIFIED|FOREIGN|FAILED|USAGE)"
+ERROR = re.compile(r"^(?:|KB_E\w+|e|rc|err|error|wrong|-1|1|false|NULL|-errno|\".*|.*\bKB_E\w+.*|STATE_NONE"
+                   r"|STEP_(?:NEXT|LATER)|APPLY_(?:FAILED|NOTHING|USAGE)|VERIFY_SLOT_(?:UNVERIFIED|FOREIGN|FAILED|USAGE)"
                    r"|\w*(?:fail|said|refuse|unread|err_|lost|bad)\w*\(.*|\w+\(.*\be\b.*\))$", re.S)
 # `e == KB_OK` as a step of a chain; one that ends a loop would only make it endless.
 CHAIN = re.compile(r"\b(?:e|err|saved|failure)(?:\[\w+\])? == KB_OK\b")

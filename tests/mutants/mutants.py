@@ -8,8 +8,8 @@ A check that never fails proves nothing. Each planted/*.patch begins with
     Killed by: unit/store_test some_case
 
 The test is tests/unit/store_test.c and the like, the same with sanitizers (san/unit/store_test), the simulation
-sim/selector_sim, or host/test_cli.py::some_test; the case is optional. The patch is applied to a private copy of the sources, only that test is built, and it has to fail, and
-so does the case. A patch that does not apply any more, or does not compile, counts as a failure.
+sim/selector_sim, or host/test_cli.py::some_test; the case is optional. The patch is applied to a private copy of the
+sources, only that test is built, and it has to fail, and so does the case. A patch that does not apply any more, or does not compile, counts as a failure.
 
 Example: tests/mutants/mutants.py                     all of them
          tests/mutants/mutants.py --quick             those that the selector's simulation has to notice
@@ -26,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import report
-from private_tree import ROOT, Red, Tree, failed_cases, last_words, prepare
+from private_tree import ROOT, Red, Tree, check_green, failed_cases, last_words, prepare
 
 PATCHES = Path(__file__).parent / "planted"
 QUICK = "sim/selector_sim"
@@ -54,7 +54,8 @@ class Patch:
                     return {}, f"does not apply: there is no {name} any more"
                 (Path(tmp) / name).parent.mkdir(parents=True, exist_ok=True)
                 (Path(tmp) / name).write_bytes((tree.top / name).read_bytes())
-            done = subprocess.run(["patch", "-p1", "-s", "-F0", "-i", self.path], cwd=tmp, capture_output=True, text=True)
+            done = subprocess.run(["patch", "-p1", "-s", "-F0", "-i", self.path], cwd=tmp, capture_output=True,
+                                  text=True)
             if done.returncode != 0 or not self.files:
                 return {}, "does not apply any more: " + " ".join(done.stdout.split())[:200]
             return {name: (Path(tmp) / name).read_text() for name in self.files}, ""
@@ -84,18 +85,10 @@ def plant(tree: Tree, patch: Patch) -> Verdict:
         except Red as red:
             cases = failed_cases(str(red))
             if patch.case and patch.case not in cases:
-                return Verdict(patch, False, f"{patch.test} went red, but not its {patch.case}: {' '.join(cases[:5])}", cases)
+                others = f"{patch.test} went red, but not its {patch.case}: {' '.join(cases[:5])}"
+                return Verdict(patch, False, others, cases)
             return Verdict(patch, True, last_words(str(red)), cases[:8])
     return Verdict(patch, False, f"SURVIVED: {patch.test} stayed green", [])
-
-
-def check_green(tree: Tree, tests: list[str]) -> None:
-    """A test that is red anyway would kill everything."""
-    for test in tests:
-        try:
-            tree.test(test, small=True)
-        except Red as red:
-            raise SystemExit(f"{test} is red without any mutation:\n{str(red)[-3000:]}") from red
 
 
 def plant_all(patches: list[Patch], jobs: int) -> list[Verdict]:

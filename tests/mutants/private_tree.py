@@ -6,6 +6,8 @@ Only the object of the changed file is compiled, and only the test that is asked
 
 import ctypes
 import fcntl
+import hashlib
+import json
 import os
 import re
 import resource
@@ -18,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build/mutants"
+GREEN = WORK / "green.json"     # seconds of the tests that were green, by the hash of their program
 FOLDERS = ("cli", "hooks", "initramfs", "kernel-cmdline", "lib", "qemu", "selector", "tests", "update", "docs")
 BUILT = ("obj", "tests", "libkb.a", "libreal.a", "libsim.a", "init", "keelboot", "keelboot-helper", "keelboot-guardian",
          "san/obj", "san/libkb.a", "san/libreal.a", "san/libsim.a")
@@ -186,6 +189,26 @@ class Tree:
                     os.utime(self.top / name, ns=(stat.st_atime_ns, stat.st_mtime_ns))
                 for obj, code in built.items() if name.endswith(".c") else []:
                     obj.write_bytes(code)       # newer than what was linked with the changed one
+
+
+def check_green(tree: Tree, tests: list[str]) -> dict[str, float]:
+    """The seconds that each test takes. One that is red anyway would kill everything: that ends the program. What was
+    green is not asked again, as long as its program is the same."""
+    known = json.loads(GREEN.read_text()) if GREEN.exists() else {}
+    seconds = {}
+    for test in tests:
+        path = tree.top / program(test)
+        key = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+        if key is None or key not in known:
+            try:
+                seconds[test] = tree.test(test, small=True)
+            except Red as red:
+                raise SystemExit(f"{test} is red without any mutation:\n{str(red)[-3000:]}") from red
+            if key is not None:
+                known[key] = seconds[test]
+                GREEN.write_text(json.dumps(known))
+        seconds.setdefault(test, known.get(key, 0.0))
+    return seconds
 
 
 def hold_alone() -> None:

@@ -4,8 +4,9 @@
 update/, and expects some test to notice.
 
 A mutation that does not compile, or whose object is the same as before, is none. The others run against the tests that
-are linked with their object, those of the same name first, until one is red; last against those with sanitizers. What survives has to be explained in
-survivors.txt, in blocks of three lines: file; function and line and what was taken away; why that does no harm.
+are linked with their object, those of the same name first, until one is red; last against those with sanitizers. What
+survives has to be explained in survivors.txt, in blocks of three lines: file; function and line and what was taken
+away; why that does no harm.
 
 What was found out is kept in build/mutants/sweep.json: a kill for as long as the source and the test that killed stay
 as they are, a survivor for as long as the source and all its tests do. So it can be stopped, and goes on.
@@ -27,18 +28,19 @@ from pathlib import Path
 
 import c_mutations
 import report
-from private_tree import ROOT, WORK, Red, Tree, failed_cases, last_words, prepare, program, run
+from private_tree import ROOT, WORK, Red, Tree, check_green, failed_cases, last_words, prepare, program, run
 
 SWEPT = ("selector", "update")
 SIMULATIONS = ("sim/selector_sim",)
 CACHE = WORK / "sweep.json"
 EXPLANATIONS = Path(__file__).parent / "survivors.txt"
+FIRST = 6           # tests of the first round
 GIVE_CPU = 20       # seconds, and four times what the test takes otherwise
 
 
 def all_tests() -> list[str]:
-    names = [f"{kind}/{p.stem}" for kind in ("unit", "trace") for p in sorted((ROOT / "tests" / kind).glob("*_test.c"))]
-    return [*names, *SIMULATIONS]
+    found = [path for kind in ("unit", "trace") for path in sorted((ROOT / "tests" / kind).glob("*_test.c"))]
+    return [*(f"{path.parent.name}/{path.stem}" for path in found), *SIMULATIONS]
 
 
 def is_namesake(test: str, file: str) -> bool:
@@ -108,7 +110,7 @@ class Sweep:
         self.tests = {}         # of each file: the tests that are linked with its object
         self.seconds = {}       # of each test
         self.kills = {}         # (file, test): how often
-        self.done = 0
+        self.done = self.total = 0
 
     def find_tests(self, files: list[str]) -> None:
         """Which programs hold a function of the object, and how long they take. All have to be green as they are."""
@@ -117,11 +119,7 @@ class Sweep:
         for file in files:
             own = set(self.defined(tree, Path("build/obj") / Path(file).with_suffix(".o")))
             self.tests[file] = [test for test in symbols if own & symbols[test]] + sanitized(file)
-        for test in sorted({t for ts in self.tests.values() for t in ts}):
-            try:
-                self.seconds[test] = tree.test(test, small=True)
-            except Red as red:
-                raise SystemExit(f"{test} is red without any mutation:\n{str(red)[-3000:]}") from red
+        self.seconds = check_green(tree, sorted({t for tests in self.tests.values() for t in tests}))
 
     @staticmethod
     def defined(tree: Tree, path: Path) -> list[str]:
@@ -142,7 +140,7 @@ class Sweep:
         tests = [entry["by"]] if entry["result"] == "killed" else self.tests[m.file]
         return entry if entry["tests"] == digest(*map(test_source, tests)) else None
 
-    def try_one(self, tree: Tree, m: Mutant) -> dict:
+    def try_one(self, tree: Tree, m: Mutant, tests: list[str]) -> dict:
         obj = f"build/obj/{Path(m.file).with_suffix('.o')}"
         before = tree.code(obj)
         with tree.changed({m.file: m.mutated}):
@@ -151,7 +149,7 @@ class Sweep:
                 return {"result": "none", "why": "does not compile"}
             if tree.code(obj) == before:
                 return {"result": "none", "why": "the same object"}
-            for test in self.order(m.file):
+            for test in tests:
                 built, _ = tree.build(test)
                 if not built:
                     return {"result": "none", "why": "does not link"}
@@ -173,30 +171,40 @@ class Sweep:
             part.write_text(json.dumps(self.known, indent=1))
             part.replace(CACHE)
 
-    def work(self, tree: Tree, todo: queue.Queue, total: int) -> None:
+    def work(self, tree: Tree, todo: queue.Queue, last: bool, late: list[Mutant]) -> None:
+        """First the tests that promise most; who survives them is late, and meets all others when the rest is done."""
         while time.monotonic() < self.deadline:
             try:
                 m = todo.get_nowait()
             except queue.Empty:
                 return
-            entry = self.try_one(tree, m)
+            tests = self.order(m.file)
+            entry = self.try_one(tree, m, tests if last else tests[:FIRST])
+            if entry["result"] == "survived" and not last and len(tests) > FIRST:
+                late.append(m)
+                print(f"[...] {m.name()}: survived {FIRST} tests", flush=True)
+                continue
             self.keep(m, entry)
             said = {"killed": f"killed by {entry.get('by')}", "none": f"no mutant: {entry.get('why')}",
                     "survived": "SURVIVED"}[entry["result"]]
-            print(f"[{self.done}/{total}] {m.name()}: {said}", flush=True)
+            print(f"[{self.done}/{self.total}] {m.name()}: {said}", flush=True)
 
-    def go(self, mutants: list[Mutant]) -> None:
-        todo = queue.Queue()
+    def round(self, mutants: list[Mutant], last: bool) -> list[Mutant]:
+        todo, late = queue.Queue(), []
         for m in mutants:
-            if self.remembered(m) is None:
-                todo.put(m)
-        total = todo.qsize()
-        print(f"sweep: {len(mutants)} mutations, {total} to be tried", flush=True)
-        workers = [threading.Thread(target=self.work, args=(tree, todo, total)) for tree in self.trees]
+            todo.put(m)
+        workers = [threading.Thread(target=self.work, args=(tree, todo, last, late)) for tree in self.trees]
         for worker in workers:
             worker.start()
         for worker in workers:
             worker.join()
+        return late
+
+    def go(self, mutants: list[Mutant]) -> None:
+        unknown = [m for m in mutants if self.remembered(m) is None]
+        self.total = len(unknown)
+        print(f"sweep: {len(mutants)} mutations, {self.total} to be tried", flush=True)
+        self.round(self.round(unknown, False), True)
 
 
 def conclude(sweep: Sweep, mutants: list[Mutant], whole: bool) -> int:
