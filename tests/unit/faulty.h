@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define FAULTY_PAGES 256u /* that the cache has room for */
+#define FAULTY_PAGES 1024u /* that the cache has room for */
 #define FAULTY_OPS   256u
 
 /* From the n-th operation of a kind on (from 1), so many of them. */

@@ -3,6 +3,7 @@
  * The engine on simulated devices, and on files. This test is its own decoder. Device 0 is the
  * state partition, device 1 the root partition of slot b, device 2 another one.
  */
+#include "tests/unit/faulty.h"
 #include "tests/unit/install_fixture.h"
 #include "lib/log.h"
 
@@ -543,6 +544,63 @@ static void a_lost_write_is_noticed(void **ctx)
 	}
 }
 
+/* A slot behind a page cache, as a running system has it: what was lost below it is in the cache.
+ */
+static struct faulty cached_dev;
+
+static void use_cached_dev(uint32_t chunk)
+{
+	const struct fixture_image im = { "root", image, IMAGE, chunk, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
+	};
+
+	free_devices();
+	new_devices();
+	new_install();
+	open_bundle(&b);
+	faulty_init(&cached_dev, &root_dev.bdev);
+	in.part[0].dev = &cached_dev.bdev;
+}
+
+static void every_lost_write_is_noticed_behind_a_page_cache(void **ctx)
+{
+	static const uint32_t chunks[] = { CHUNK, 512 * KIB };
+
+	(void)ctx;
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned n = 0;
+
+		do {
+			enum kb_err e;
+
+			use_cached_dev(chunks[i]);
+			cached_dev.lose_write = (struct faulty_when){ ++n, 1 };
+			e = install_run(&in);
+			in.part[0].dev = &root_dev.bdev;
+			if (e == KB_OK)
+				assert_installed(image);
+			else
+				assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
+		} while (cached_dev.writes >= n);
+		assert_true(n > 10);
+	}
+}
+
+static void what_a_killed_install_left_in_the_cache_is_not_there(void **ctx)
+{
+	static uint8_t whole[IMAGE] __attribute__((aligned(BDEV_ALIGN)));
+
+	(void)ctx;
+	use_cached_dev(CHUNK);
+	memcpy(whole, image, sizeof(whole));
+	cached_dev.lose_write = (struct faulty_when){ 1, 1 };
+	assert_int_equal(bdev_write(&cached_dev.bdev, 0, whole, sizeof(whole)), KB_OK);
+	assert_int_equal(install_run(&in), KB_OK);
+	in.part[0].dev = &root_dev.bdev;
+	assert_installed(image);
+}
+
 static void blocks_that_cannot_be_read_are_written_anew(void **ctx)
 {
 	(void)ctx;
@@ -876,6 +934,8 @@ int main(int argc, char **argv)
 		TEST(a_decoder_that_cannot_run_costs_nobody),
 		TEST(a_state_that_cannot_be_written_leaves_the_slot_alone),
 		TEST(a_lost_write_is_noticed),
+		TEST(every_lost_write_is_noticed_behind_a_page_cache),
+		TEST(what_a_killed_install_left_in_the_cache_is_not_there),
 		TEST(blocks_that_cannot_be_read_are_written_anew),
 		TEST(everything_in_its_order),
 		TEST(after_any_power_cut_it_goes_on_and_ends_well),

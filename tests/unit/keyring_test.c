@@ -379,10 +379,13 @@ static void each_failure_of_openssl_is_a_no(void **state)
 
 static void a_folder_is_loaded_in_order(void **state)
 {
+	struct key_file hidden;
+
 	(void)state;
 	put("15-junk.pem", "not a key\n");
 	put("00-notes.txt", "nor this\n");
-	put(".hidden.pem", "nor this\n");
+	assert_int_equal(key_file_generate(in_dir(".hidden"), KEYRING_ED25519, &hidden), KB_OK);
+	key_file_free(&hidden);
 	assert_int_equal(keyring_load(&ring, dir), KB_OK);
 	assert_int_equal(ring.n, 3);
 	assert_string_equal(ring.key[0].name, "10-ed");
@@ -468,12 +471,15 @@ static void other_kinds_of_keys_are_refused(void **state)
 
 static void a_point_off_the_curve_is_refused(void **state)
 {
-	uint8_t spki[91];
+	uint8_t spki[92] = { 0 };
 
 	(void)state;
-	memcpy(spki, ec.spki, sizeof(spki));
+	memcpy(spki, ed.spki, 44);
+	assert_int_equal(keyring_add_spki(&ring, spki, 45, "long"), KB_EFORMAT);
+	memcpy(spki, ec.spki, 91);
+	assert_int_equal(keyring_add_spki(&ring, spki, 92, "long"), KB_EFORMAT);
 	spki[90] ^= 1;
-	assert_int_equal(keyring_add_spki(&ring, spki, sizeof(spki), "off"), KB_EFORMAT);
+	assert_int_equal(keyring_add_spki(&ring, spki, 91, "off"), KB_EFORMAT);
 	assert_int_equal(keyring_add_spki(&ring, spki, 90, "short"), KB_EFORMAT);
 	assert_int_equal(ring.n, 0);
 }

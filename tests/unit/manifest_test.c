@@ -315,6 +315,16 @@ static void lines_have_one_shape(void **state)
 	refused("", "build=4711", line, "longer");
 }
 
+static void characters_are_printable_even_where_nobody_reads(void **state)
+{
+	static const char *const odd[] = { "\nx-a=\x01\n", "\nx-a=\x7f\n", "\nx-a=\xc3\xa4\n",
+					   "\nx-a=a;b\n",  "\nx-a=\tb\n",  "\r\n" };
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++)
+		refused("sequence=", "\n", odd[i], "printable");
+}
+
 static void a_nul_is_no_end(void **state)
 {
 	size_t len = strlen(good);
@@ -615,6 +625,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_encoding_is_not_written),
 		cmocka_unit_test(a_newer_format_is_told_from_a_bad_one),
 		cmocka_unit_test(lines_have_one_shape),
+		cmocka_unit_test(characters_are_printable_even_where_nobody_reads),
 		cmocka_unit_test(a_nul_is_no_end),
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(sections_have_their_order),

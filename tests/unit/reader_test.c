@@ -263,6 +263,16 @@ static void without_a_keyring_nothing_is_signed(void **state)
 	assert_int_equal(open_len(f.len, false, NULL), KB_EFORMAT);
 }
 
+static void nothing_is_read_of_a_manifest_that_nobody_signed(void **state)
+{
+	(void)state;
+	f.manifest[0] = '?';
+	fixture_seal_manifest(&f, &other);
+	assert_int_equal(open_it(), KB_ESIG);
+	fixture_seal_manifest(&f, &key);
+	assert_int_equal(open_it(), KB_EFORMAT);
+}
+
 static void another_key_does_not_do(void **state)
 {
 	(void)state;
@@ -773,6 +783,7 @@ int main(void)
 		TEST(capacities_are_limited),
 		TEST(a_signed_bundle_opens),
 		TEST(without_a_keyring_nothing_is_signed),
+		TEST(nothing_is_read_of_a_manifest_that_nobody_signed),
 		TEST(another_key_does_not_do),
 		TEST(one_of_two_signatures_is_enough),
 		TEST(every_truncation_is_refused),
