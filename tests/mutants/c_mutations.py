@@ -19,7 +19,8 @@ PROTOTYPE = re.compile(r"^(?:static |extern |inline |__attribute__\(\(.*?\)\) )*
                        re.M)
 # What a statement returns that gives up; a bare `return;` does so too.
 ERROR = re.compile(r"^(?:|KB_E\w+|e|rc|err|error|wrong|-1|1|false|NULL|-errno|\".*|.*\bKB_E\w+.*|STATE_NONE"
-                   r"|STEP_(?:NEXT|LATER)|APPLY_(?:FAILED|NOTHING|USAGE)|VERIFY_SLOT_(?:UNVERIFIED|FOREIGN|FAILED|USAGE)"
+                   r"|STEP_(?:NEXT|LATER)|APPLY_(?:FAILED|NOTHING|USAGE)"
+                   r"|VERIFY_SLOT_(?:UNVERIFIED|FOREIGN|FAILED|USAGE)"
                    r"|\w*(?:fail|said|refuse|unread|err_|lost|bad)\w*\(.*|\w+\(.*\be\b.*\))$", re.S)
 # `e == KB_OK` as a step of a chain; one that ends a loop would only make it endless.
 CHAIN = re.compile(r"\b(?:e|err|saved|failure)(?:\[\w+\])? == KB_OK\b")

@@ -9,7 +9,8 @@ A check that never fails proves nothing. Each planted/*.patch begins with
 
 The test is tests/unit/store_test.c and the like, the same with sanitizers (san/unit/store_test), the simulation
 sim/selector_sim, or host/test_cli.py::some_test; the case is optional. The patch is applied to a private copy of the
-sources, only that test is built, and it has to fail, and so does the case. A patch that does not apply any more, or does not compile, counts as a failure.
+sources, only that test is built, and it has to fail, and so does the case. A patch that does not
+apply any more, or does not compile, counts as a failure.
 
 Example: tests/mutants/mutants.py                     all of them
          tests/mutants/mutants.py --quick             those that the selector's simulation has to notice

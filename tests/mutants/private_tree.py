@@ -222,17 +222,24 @@ def hold_alone() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def prepare(jobs: int, tests: list[str]) -> list[Tree]:
-    """The copies, with all these tests built. Ends the program if that fails."""
-    hold_alone()
-    trees = [Tree(number) for number in range(jobs)]
+def build_all(tree: Tree, tests: list[str]) -> None:
+    """Builds all these tests. Ends the program if that fails."""
     kinds = [[str(program(t)) for t in tests if not t.startswith(("host/", "san/"))],
              [str(program(t)) for t in tests if t.startswith("san/")],
              ["all"] if any(t.startswith("host/") for t in tests) else []]
+    for number, targets in enumerate(kinds):
+        built, output = tree.make(*targets, jobs=2, san=number == 1) if targets else (True, "")
+        if not built:
+            raise SystemExit(f"the sources as they are do not build:\n{output[-3000:]}")
+
+
+def prepare(jobs: int, tests: list[str]) -> list[Tree]:
+    """The copies, with all these tests built."""
+    hold_alone()
+    trees = [Tree(number) for number in range(jobs)]
     for tree in trees:
+        if tree is not trees[0] and not tree.top.exists():
+            shutil.copytree(trees[0].top, tree.top, symlinks=True)
         tree.sync()
-        for number, targets in enumerate(kinds):
-            built, output = tree.make(*targets, jobs=2, san=number == 1) if targets else (True, "")
-            if not built:
-                raise SystemExit(f"the sources as they are do not build:\n{output[-3000:]}")
+        build_all(tree, tests)
     return trees

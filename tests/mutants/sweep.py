@@ -28,7 +28,7 @@ from pathlib import Path
 
 import c_mutations
 import report
-from private_tree import ROOT, WORK, Red, Tree, check_green, failed_cases, last_words, prepare, program, run
+from private_tree import ROOT, WORK, Red, Tree, build_all, check_green, failed_cases, last_words, prepare, program, run
 
 SWEPT = ("selector", "update")
 SIMULATIONS = ("sim/selector_sim",)
@@ -118,7 +118,7 @@ class Sweep:
         symbols = {test: set(self.defined(tree, program(test))) for test in all_tests()}
         for file in files:
             own = set(self.defined(tree, Path("build/obj") / Path(file).with_suffix(".o")))
-            self.tests[file] = [test for test in symbols if own & symbols[test]] + sanitized(file)
+            self.tests[file] = [test for test in symbols if own & symbols[test]]
         self.seconds = check_green(tree, sorted({t for tests in self.tests.values() for t in tests}))
 
     @staticmethod
@@ -130,14 +130,18 @@ class Sweep:
         """The most promising tests first: of the same name, then what has killed most here, then the quick ones."""
 
         def rank(test: str) -> tuple:
-            return test.startswith("san/"), not is_namesake(test, file), -self.kills.get((file, test), 0), self.seconds[test]
+            kills = self.kills.get((file, test), 0)
+            return test.startswith("san/"), not is_namesake(test, file), -kills, self.seconds[test]
         return sorted(self.tests[file], key=rank)
+
+    def plain(self, file: str) -> list[str]:
+        return [test for test in self.tests[file] if not test.startswith("san/")]
 
     def remembered(self, m: Mutant) -> dict | None:
         entry = self.known.get(m.key)
         if entry is None:
             return None
-        tests = [entry["by"]] if entry["result"] == "killed" else self.tests[m.file]
+        tests = [entry["by"]] if entry["result"] == "killed" else self.plain(m.file)
         return entry if entry["tests"] == digest(*map(test_source, tests)) else None
 
     def try_one(self, tree: Tree, m: Mutant, tests: list[str]) -> dict:
@@ -162,7 +166,7 @@ class Sweep:
 
     def keep(self, m: Mutant, entry: dict) -> None:
         with self.lock:
-            tests = [entry["by"]] if entry["result"] == "killed" else self.tests[m.file]
+            tests = [entry["by"]] if entry["result"] == "killed" else self.plain(m.file)
             self.known[m.key] = {**entry, "tests": digest(*map(test_source, tests)), "name": m.name()}
             if entry["result"] == "killed":
                 self.kills[m.file, entry["by"]] = self.kills.get((m.file, entry["by"]), 0) + 1
@@ -204,7 +208,19 @@ class Sweep:
         unknown = [m for m in mutants if self.remembered(m) is None]
         self.total = len(unknown)
         print(f"sweep: {len(mutants)} mutations, {self.total} to be tried", flush=True)
-        self.round(self.round(unknown, False), True)
+        late = self.round(unknown, False)
+        if late and time.monotonic() < self.deadline:
+            self.add_sanitized(sorted({m.file for m in late}))
+        self.round(late, True)
+
+    def add_sanitized(self, files: list[str]) -> None:
+        """For what no other test noticed; building them takes its time."""
+        for file in files:
+            self.tests[file] += sanitized(file)
+        tests = sorted({test for file in files for test in sanitized(file)})
+        for tree in self.trees:
+            build_all(tree, tests)
+        self.seconds |= check_green(self.trees[0], tests)
 
 
 def conclude(sweep: Sweep, mutants: list[Mutant], whole: bool) -> int:
@@ -245,7 +261,7 @@ def main() -> int:
         return 0
     if args.fresh:
         CACHE.unlink(missing_ok=True)
-    trees = prepare(args.j, all_tests() + sorted({t for file in files for t in sanitized(file)}))
+    trees = prepare(args.j, all_tests())
     sweep = Sweep(trees, time.monotonic() + args.minutes * 60)
     sweep.find_tests(files)
     try:
