@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The decoder ends, hangs or babbles at each point of its protocol, while an install is under way:
+ * before it has said that it is there, after each request, after each answer. This test is its own
+ * decoder; under other names it misbehaves. Time is not real where somebody waits for one that
+ * hangs.
+ */
+#include "tests/unit/install_fixture.h"
+#include "lib/log.h"
+#include "lib/util.h"
+#include "update/decoder_wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/auxv.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define KIB	  1024u
+#define CHUNK	  (16 * KIB)
+#define CHUNKS	  12u
+#define IMAGE	  (CHUNKS * CHUNK)
+#define PART	  (256 * KIB)
+#define REAL_MS	  150 /* that a wait really takes, at most */
+#define LONGEST_S 75  /* hello and one chunk have 10 s and 60 s */
+
+static char self[4096], dir[] = "/tmp/keelboot-deaths-XXXXXX";
+static uint8_t image[IMAGE], page[PART] __attribute__((aligned(BDEV_ALIGN)));
+
+/* ---------------------------------------------------------------- time */
+
+static uint64_t skipped_ms; /* that nobody has waited */
+
+int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	const struct timespec ts = { 0, (timeout > REAL_MS ? REAL_MS : timeout) * 1000000L };
+	long rc = syscall(SYS_ppoll, fds, n, timeout < 0 ? NULL : &ts, NULL, 8);
+
+	if (rc == 0 && timeout > REAL_MS)
+		skipped_ms += (uint64_t)(timeout - REAL_MS);
+	return (int)rc;
+}
+
+int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
+int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size)
+{
+	(void)size;
+	return poll(fds, n, timeout);
+}
+
+int nanosleep(const struct timespec *ts, struct timespec *rest)
+{
+	const struct timespec ms = { 0, 1000000 };
+
+	(void)rest;
+	skipped_ms += (uint64_t)ts->tv_sec * 1000 + (uint64_t)ts->tv_nsec / 1000000;
+	return (int)syscall(SYS_nanosleep, &ms, NULL);
+}
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	long rc = syscall(SYS_clock_gettime, id, ts);
+
+	ts->tv_sec += (time_t)(skipped_ms / 1000);
+	ts->tv_nsec += (long)(skipped_ms % 1000) * 1000000;
+	if (ts->tv_nsec >= 1000000000) {
+		ts->tv_sec++;
+		ts->tv_nsec -= 1000000000;
+	}
+	return (int)rc;
+}
+
+/* ---------------------------------------------------------------- decoders that misbehave */
+
+static void say(uint32_t slot, uint32_t status)
+{
+	const struct decoder_answer a = { slot, status };
+
+	send(DECODER_WIRE_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
+}
+
+static void hang(void)
+{
+	for (;;)
+		pause();
+}
+
+/* What is done instead of going on; what comes back goes on after all. */
+static void misbehave(const char *how, uint32_t slot)
+{
+	if (strcmp(how, "exit0") == 0)
+		_exit(0);
+	else if (strcmp(how, "exit7") == 0)
+		_exit(7);
+	else if (strcmp(how, "kill") == 0)
+		syscall(SYS_kill, getpid(), SIGKILL);
+	else if (strcmp(how, "segv") == 0)
+		syscall(SYS_kill, getpid(), SIGSEGV);
+	else if (strcmp(how, "hang") == 0)
+		hang();
+	else if (strcmp(how, "short") == 0)
+		send(DECODER_WIRE_SOCK, "ab", 2, MSG_NOSIGNAL);
+	else if (strcmp(how, "long") == 0)
+		send(DECODER_WIRE_SOCK, page, 4096, MSG_NOSIGNAL);
+	else if (strcmp(how, "empty") == 0)
+		send(DECODER_WIRE_SOCK, "", 0, MSG_NOSIGNAL);
+	else if (strcmp(how, "otherslot") == 0)
+		say(slot + 1, 0);
+	else if (strcmp(how, "oddstatus") == 0)
+		say(slot, 77);
+	else if (strcmp(how, "hello") == 0)
+		say(slot, DECODER_WIRE_HELLO);
+	else if (strcmp(how, "close") == 0)
+		close(DECODER_WIRE_SOCK), hang();
+	else if (strcmp(how, "lie") == 0)
+		say(slot, 0); /* without having decoded anything */
+	else if (strcmp(how, "flood") == 0)
+		for (int i = 0; i < 4000; i++)
+			send(DECODER_WIRE_SOCK, "abcdefgh", 8, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void decode(uint8_t *shared, const struct decoder_ask *q)
+{
+	uint8_t *area = shared + (size_t)q->slot * DECODER_WIRE_AREA;
+
+	ZSTD_decompress(area + DECODER_WIRE_STORED_MAX, q->plain, area, q->stored);
+}
+
+/* name: HOW-POINT-N: before hello (h), after the n-th request (r), after the n-th answer (a). */
+static int child_main(const char *name)
+{
+	uint8_t *shared = mmap(NULL, (size_t)DECODER_SLOTS * DECODER_WIRE_AREA,
+			       PROT_READ | PROT_WRITE, MAP_SHARED, DECODER_WIRE_SHARED, 0);
+	const char *base = strrchr(name, '/') + 1;
+	struct decoder_ask q = { 0 };
+	char how[32] = "", point = 0;
+	unsigned at = 0;
+
+	if (sscanf(base, "%31[a-z0-9]-%c-%u", how, &point, &at) != 3)
+		_exit(9);
+	if (point == 'h')
+		misbehave(how, 0);
+	say(0, DECODER_WIRE_HELLO);
+	for (unsigned n = 1; recv(DECODER_WIRE_SOCK, &q, sizeof(q), 0) == (ssize_t)sizeof(q); n++) {
+		if (point == 'r' && n == at)
+			misbehave(how, q.slot);
+		decode(shared, &q);
+		say(q.slot, 0);
+		if (point == 'a' && n == at)
+			misbehave(how, q.slot);
+	}
+	_exit(0);
+}
+
+/* ---------------------------------------------------------------- an install with such a one */
+
+static struct bdev_sim state_disk, slot_disk;
+static struct reader reader;
+static struct state state;
+static struct store store;
+static int bundle;
+
+static void begin(void)
+{
+	enum store_finding found;
+
+	bdev_sim_init(&state_disk, STORE_MIN_SIZE);
+	bdev_sim_init(&slot_disk, PART);
+	assert_int_equal(store_load(&store, &state_disk.bdev, &state, &found), KB_OK);
+	state_init(&state, 2);
+	state.slot[0].st = STATE_GOOD;
+	state.slot[0].ever_good = true;
+	assert_int_equal(store_save_both(&store, &state), KB_OK);
+}
+
+static unsigned open_fds(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static enum kb_err install(const char *name, bool verify_first)
+{
+	static struct install in;
+	static char path[4200];
+	enum kb_err e;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	unlink(path);
+	assert_int_equal(symlink(self, path), 0);
+	in = (struct install){ .r = &reader,
+			       .store = &store,
+			       .s = &state,
+			       .target = 1,
+			       .verify_first = verify_first,
+			       .nparts = 1,
+			       .helper = path };
+	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
+	in.part[0].dev = &slot_disk.bdev;
+	e = install_run(&in);
+	unlink(path);
+	if (e != KB_OK && in.why[0] == '\0')
+		fail_msg("%s: no reason is told", name);
+	return e;
+}
+
+/* What the medium and the state have after the power was cut. */
+static void check(const char *name, enum kb_err e, bool verify_first)
+{
+	enum store_finding found;
+	struct state s;
+	bool whole;
+
+	bdev_sim_cut(&state_disk, 0);
+	bdev_sim_cut(&slot_disk, 0);
+	assert_int_equal(bdev_read(&slot_disk.bdev, 0, page, PART), KB_OK);
+	whole = memcmp(page, image, IMAGE) == 0;
+	assert_int_equal(store_load(&store, &state_disk.bdev, &s, &found), KB_OK);
+	assert_int_equal(found, STORE_FOUND);
+	if (e == KB_OK && (!whole || s.slot[1].st != STATE_TRIAL))
+		fail_msg("%s: said to be installed", name);
+	if (e != KB_OK && s.slot[1].st != STATE_WRITING && s.slot[1].st != STATE_EMPTY)
+		fail_msg("%s: %s, and slot b is %s", name, err_text(e),
+			 state_st_name(s.slot[1].st));
+	if (e != KB_OK && verify_first && slot_disk.writes > 0)
+		fail_msg("%s: written before it was verified", name);
+}
+
+static void try(const char *how, char point, unsigned n, bool verify_first)
+{
+	unsigned fds = open_fds();
+	struct timespec from, to;
+	char name[64];
+	enum kb_err e;
+
+	snprintf(name, sizeof(name), "%s-%c-%u", how, point, n);
+	begin();
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	e = install(name, verify_first);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	if (to.tv_sec - from.tv_sec > LONGEST_S)
+		fail_msg("%s: takes %ld s", name, (long)(to.tv_sec - from.tv_sec));
+	if (open_fds() != fds)
+		fail_msg("%s: a descriptor stays open", name);
+	if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD)
+		fail_msg("%s: the decoder stays", name);
+	check(name, e, verify_first);
+	bdev_sim_free(&state_disk);
+	bdev_sim_free(&slot_disk);
+}
+
+static const char *const ends[] = { "exit0", "exit7", "kill",  "segv",	    "hang",
+				    "short", "long",  "empty", "otherslot", "oddstatus",
+				    "hello", "close", "lie",   "flood" };
+
+static void an_end_before_hello_is_no_install(void **ctx)
+{
+	(void)ctx;
+	for (unsigned i = 0; i < KB_ARRAY_LEN(ends); i++)
+		try(ends[i], 'h', 0, false);
+}
+
+static void at_each(char point, bool verify_first)
+{
+	/* The first ones, those around a full ring of requests, and the last ones. */
+	static const unsigned points[] = { 1,	       2,     DECODER_SLOTS, DECODER_SLOTS + 1,
+					   CHUNKS - 1, CHUNKS };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(ends); i++) {
+		for (unsigned k = 0; k < KB_ARRAY_LEN(points); k++)
+			try(ends[i], point, points[k], verify_first);
+	}
+}
+
+static void an_end_after_each_request_is_no_install(void **ctx)
+{
+	(void)ctx;
+	at_each('r', false);
+}
+
+static void an_end_after_each_answer_is_no_install_or_a_whole_one(void **ctx)
+{
+	(void)ctx;
+	at_each('a', false);
+}
+
+static void an_end_while_it_verifies_writes_nothing(void **ctx)
+{
+	(void)ctx;
+	at_each('r', true);
+}
+
+static void without_faults_it_installs(void **ctx)
+{
+	(void)ctx;
+	begin();
+	assert_int_equal(install("nothing-r-0", true), KB_OK);
+	check("none", KB_OK, true);
+	bdev_sim_free(&state_disk);
+	bdev_sim_free(&slot_disk);
+}
+
+static int make(void **ctx)
+{
+	const struct fixture_image im = { "root", image, IMAGE, CHUNK, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
+	};
+
+	(void)ctx;
+	for (unsigned i = 0; i < IMAGE; i++)
+		image[i] = (uint8_t)(i / 64 + i / CHUNK * 3 + 1);
+	bundle = fixture_make(&b);
+	return reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL) !=
+	       KB_OK;
+}
+
+static int clear(void **ctx)
+{
+	(void)ctx;
+	reader_close(&reader);
+	close(bundle);
+	return rmdir(dir);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_faults_it_installs),
+		cmocka_unit_test(an_end_before_hello_is_no_install),
+		cmocka_unit_test(an_end_after_each_request_is_no_install),
+		cmocka_unit_test(an_end_after_each_answer_is_no_install_or_a_whole_one),
+		cmocka_unit_test(an_end_while_it_verifies_writes_nothing),
+	};
+	ssize_t n;
+
+	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
+		return child_main((const char *)(uintptr_t)getauxval(AT_EXECFN));
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n <= 0 || mkdtemp(dir) == NULL)
+		return 1;
+	log_to(-1, 0);
+	return cmocka_run_group_tests_name("decoder_deaths", tests, make, clear);
+}
