@@ -44,13 +44,28 @@ static void check_counted(struct ioerr_world *w)
 				 state_slot_letter(w->boot.slot));
 }
 
-void ioerr_check_boot(const struct ioerr_story *story, struct ioerr_world *w)
+/* The slot that ran last is what the device would fall back to, unless nothing boots any more; the
+ * one that runs is in use. */
+static void check_written(struct ioerr_world *w, const unsigned before[2])
 {
-	const unsigned *a = w->fault.count[IOERR_FAULT_SLOT_A];
+	const unsigned *after = w->boot.slot == STATE_NONE ? w->fault.written : w->boot.written;
 
-	if (a[IOERR_FAULT_WRITE] + a[IOERR_FAULT_DISCARD] > 0 ||
-	    (!story->a_broken && ioerr_world_holds(0, false) != IOERR_WORLD_NOW))
-		ioerr_world_fail(w, "slot a is written");
+	if (strstr(w->boot.trace, "# rescue: no slot can be booted") != NULL)
+		w->entered = STATE_NONE;
+	if (w->entered != STATE_NONE && before[w->entered] != after[w->entered])
+		ioerr_world_fail(w, "slot %c, which ran last, is written",
+				 state_slot_letter(w->entered));
+	if (w->boot.slot != STATE_NONE &&
+	    w->fault.written[w->boot.slot] != w->boot.written[w->boot.slot])
+		ioerr_world_fail(w, "slot %c is written while it runs",
+				 state_slot_letter(w->boot.slot));
+	if (w->boot.slot != STATE_NONE)
+		w->entered = w->boot.slot;
+}
+
+void ioerr_check_boot(struct ioerr_world *w, const unsigned before[2])
+{
+	check_written(w, before);
 	if (w->boot.died)
 		return;
 	if (w->boot.end != OS_SIM_EXEC && !told_why(w))
@@ -61,10 +76,17 @@ void ioerr_check_boot(const struct ioerr_story *story, struct ioerr_world *w)
 
 /* ---------------------------------------------------------------- after a power cut */
 
+static bool is_new(const struct state *s, int slot)
+{
+	const struct state_slot *t = &s->slot[slot];
+
+	return t->has_release && t->sequence == IOERR_WORLD_NEW && t->st != STATE_EMPTY &&
+	       t->st != STATE_WRITING && ioerr_world_holds(slot, true) == IOERR_WORLD_NEW;
+}
+
 static bool has_new(const struct state *s)
 {
-	return s->slot[1].has_release && s->slot[1].sequence == IOERR_WORLD_NEW &&
-	       s->slot[1].st != STATE_EMPTY && s->slot[1].st != STATE_WRITING;
+	return is_new(s, 0) || is_new(s, 1);
 }
 
 struct told {
@@ -85,7 +107,7 @@ static bool check_event(void *ctx, const struct history_event *e)
 		return true;
 	switch (e->kind) {
 	case HISTORY_INSTALL:
-		ok = e->reason[0] != '\0' || has_new(s);
+		ok = e->reason[0] != '\0' || is_new(s, e->slot);
 		break;
 	case HISTORY_GOOD:
 		ok = s->slot[e->slot].st == STATE_GOOD;
@@ -147,7 +169,7 @@ void ioerr_check_claims(struct ioerr_world *w)
 	s = ioerr_world_get();
 	check_slots(w, &s);
 	check_history(w, &s);
-	if (w->boot.apply == 0 && (!has_new(&s) || ioerr_world_holds(1, true) != IOERR_WORLD_NEW))
+	if (w->boot.apply == 0 && !has_new(&s))
 		ioerr_world_fail(w, "apply said that it has installed");
 	if (code != 0)
 		return;
@@ -159,8 +181,7 @@ void ioerr_check_claims(struct ioerr_world *w)
 		ioerr_world_fail(w, "\"mark bad\" said that slot %c is bad, and it is %s",
 				 state_slot_letter(w->boot.slot),
 				 state_st_name(s.slot[w->boot.slot].st));
-	if (act == IOERR_WORLD_INSTALL &&
-	    (!has_new(&s) || ioerr_world_holds(1, true) != IOERR_WORLD_NEW))
+	if (act == IOERR_WORLD_INSTALL && !has_new(&s))
 		ioerr_world_fail(w, "\"install\" said that it has installed");
 }
 
@@ -194,11 +215,9 @@ static bool has_reason(void)
 /* The goal is missed for a reason that a person finds, and what runs is whole and trusted. */
 static bool given_up(const struct ioerr_world *w, const struct state *s)
 {
-	const struct state_slot *b = &s->slot[1];
-
 	if (w->fault.fault.kind != IOERR_FAULT_EVER || s->staged.source != STATE_SRC_NONE)
 		return false;
-	return b->reason[0] != '\0' || s->slot[0].reason[0] != '\0' || has_reason();
+	return s->slot[1].reason[0] != '\0' || s->slot[0].reason[0] != '\0' || has_reason();
 }
 
 bool ioerr_check_settled(const struct ioerr_story *story, struct ioerr_world *w,
@@ -208,12 +227,13 @@ bool ioerr_check_settled(const struct ioerr_story *story, struct ioerr_world *w,
 	unsigned holds;
 
 	if (w->boot.end != OS_SIM_EXEC || after->open != STATE_NONE ||
-	    after->slot[slot].st != STATE_GOOD || after->slot[1].st == STATE_TRIAL)
+	    after->slot[slot].st != STATE_GOOD || after->slot[1 - slot].st == STATE_TRIAL)
 		return false;
 	if (!w->stick && before->seq != after->seq)
 		return false;
 	holds = ioerr_world_holds(slot, true);
-	if (holds == story->goal && slot == after->pref && after->slot[1].st != STATE_WRITING)
+	if (holds == story->goal && slot == after->pref &&
+	    after->slot[1 - slot].st != STATE_WRITING)
 		return !story->rejects || after->slot[1].st == STATE_BAD;
 	return holds != 0 && given_up(w, after);
 }

@@ -8,8 +8,9 @@
 const uint8_t *ioerr_check_image(unsigned sequence);
 size_t ioerr_check_image_len(void);
 
-/* After a boot, while its power is still on. */
-void ioerr_check_boot(const struct ioerr_story *story, struct ioerr_world *w);
+/* After a boot, while its power is still on. before: how often the slots were changed until then.
+ */
+void ioerr_check_boot(struct ioerr_world *w, const unsigned before[2]);
 
 /* After the power was cut: that what was said to be so is so. */
 void ioerr_check_claims(struct ioerr_world *w);

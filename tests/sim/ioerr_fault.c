@@ -86,6 +86,12 @@ int ioerr_fault_call(enum ioerr_fault_target t, const char *call)
 	return hit(t, IOERR_FAULT_CALL, call) ? now->fault.errnum : 0;
 }
 
+void ioerr_fault_written(enum ioerr_fault_target t)
+{
+	if (now != NULL && (t == IOERR_FAULT_SLOT_A || t == IOERR_FAULT_SLOT_B))
+		now->written[t == IOERR_FAULT_SLOT_B]++;
+}
+
 const char *ioerr_fault_target_name(enum ioerr_fault_target t)
 {
 	return targets[t];

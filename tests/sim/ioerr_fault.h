@@ -59,6 +59,7 @@ struct ioerr_fault_shared {
 	struct ioerr_fault fault;
 	bool mended; /* from now on nothing fails, and nothing is counted */
 	unsigned count[IOERR_FAULT_TARGETS][IOERR_FAULT_OPS];
+	unsigned written[2]; /* times that something of a slot was changed */
 	bool fired;
 	char call[32]; /* that it fired at */
 	int pid;       /* of the process that has to die now, for those who wonder */
@@ -73,6 +74,9 @@ enum ioerr_fault_kind ioerr_fault_turn(enum ioerr_fault_target t, enum ioerr_fau
 
 /* The same for a call by its name; the errno that it is to fail with, or 0. */
 int ioerr_fault_call(enum ioerr_fault_target t, const char *call);
+
+/* Something of slot a or b is changed now, whatever the fault is. */
+void ioerr_fault_written(enum ioerr_fault_target t);
 
 /* Ends this process as a crash would. */
 void ioerr_fault_die(void) __attribute__((noreturn));

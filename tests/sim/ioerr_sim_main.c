@@ -4,7 +4,7 @@
  * or hangs, nothing half-written is booted, a committed slot is not written, nobody says that all
  * went well when it did not, and once the fault is gone the device settles.
  *
- * Usage: ioerr_sim [--small] [--story NAME] [--fault "TARGET OP N KIND ERRNO"] [--jobs N]
+ * Usage: ioerr_sim [--every N] [--story NAME] [--fault "TARGET OP N KIND ERRNO"] [--jobs N]
  * With --fault one run, whose boots are printed.
  */
 #include "tests/sim/ioerr_libc.h"
@@ -33,10 +33,10 @@ static const struct ioerr_story *find(const char *name)
 static bool read_args(struct ioerr_sweep *s, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--small") == 0)
-			s->every = 7;
-		else if (i + 1 == argc)
+		if (i + 1 == argc)
 			return false;
+		else if (strcmp(argv[i], "--every") == 0)
+			s->every = (unsigned)atoi(argv[++i]);
 		else if (strcmp(argv[i], "--story") == 0)
 			s->only = find(argv[++i]);
 		else if (strcmp(argv[i], "--jobs") == 0)
@@ -48,7 +48,7 @@ static bool read_args(struct ioerr_sweep *s, int argc, char **argv)
 		else
 			return false;
 	}
-	return !s->one || s->only != NULL;
+	return s->every > 0 && s->jobs > 0 && (!s->one || s->only != NULL);
 }
 
 int main(int argc, char **argv)
@@ -62,7 +62,7 @@ int main(int argc, char **argv)
 	ioerr_process_memory();
 	signal(SIGPIPE, SIG_IGN);
 	if (!read_args(&sweep, argc, argv)) {
-		fputs("usage: ioerr_sim [--small] [--story NAME [--fault \"TARGET OP N KIND "
+		fputs("usage: ioerr_sim [--every N] [--story NAME [--fault \"TARGET OP N KIND "
 		      "ERRNO\"]] [--jobs N] [--report FILE]\n",
 		      stderr);
 		return 3;

@@ -120,15 +120,18 @@ static bool is_lie(const struct ioerr_world *w)
 
 /* A device that says that it has flushed can only be believed; so nothing may cut its power then.
  */
-static void step(const struct ioerr_story *story, struct ioerr_world *w)
+static void step(struct ioerr_world *w)
 {
+	unsigned before[2];
+
+	memcpy(before, w->fault.written, sizeof(before));
 	ioerr_world_boot(w);
 	w->bootstatus = 0;
 	if (w->show)
 		printf("---- boot %u%s; apply: %d; command: %d\n%s", w->boots,
 		       w->fault.mended ? ", nothing fails any more" : "", w->boot.apply,
 		       w->boot.command, w->boot.trace);
-	ioerr_check_boot(story, w);
+	ioerr_check_boot(w, before);
 	ioerr_world_restart(w, is_lie(w) && !w->fault.mended);
 	ioerr_check_claims(w);
 }
@@ -140,7 +143,7 @@ static void settle(const struct ioerr_story *story, struct ioerr_world *w)
 	w->fault.mended = true;
 	for (unsigned i = 0; i < SETTLE_BOOTS && w->violation[0] == '\0'; i++) {
 		before = ioerr_world_get();
-		step(story, w);
+		step(w);
 		after = ioerr_world_get();
 		if (ioerr_check_settled(story, w, &before, &after))
 			return;
@@ -153,12 +156,10 @@ void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w)
 	w->fault.mended = true; /* nothing fails, or is counted, before it begins */
 	story->prepare(w);
 	w->fault.mended = false;
-	w->installs = story->installs;
-	w->rejects = story->rejects;
 	for (unsigned i = 0; i < story->boots && w->violation[0] == '\0'; i++)
-		step(story, w);
+		step(w);
 	/* What is for ever stays for two boots more. */
 	for (unsigned i = 0; i < 2 && w->fault.fault.kind == IOERR_FAULT_EVER; i++)
-		step(story, w);
+		step(w);
 	settle(story, w);
 }

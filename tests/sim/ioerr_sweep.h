@@ -5,7 +5,7 @@
 #include "tests/sim/ioerr_story.h"
 
 struct ioerr_sweep {
-	unsigned every; /* only each so many-th fault, and the first ones of each kind */
+	unsigned every; /* only one of so many faults; always the same ones */
 	unsigned jobs;
 	const struct ioerr_story *only; /* NULL: all */
 	bool one;			/* this fault alone */

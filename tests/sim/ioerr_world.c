@@ -207,6 +207,7 @@ static void check_entered(struct ioerr_world *w, const struct boot *b)
 	unsigned holds = ioerr_world_holds(slot, false);
 
 	w->boot.slot = slot;
+	memcpy(w->boot.written, w->fault.written, sizeof(w->boot.written));
 	w->boot.counted = b->attempt.counted;
 	w->boot.token = b->attempt.token;
 	if (holds == 0)
@@ -226,11 +227,11 @@ static enum ioerr_world_act next_act(const struct ioerr_world *w)
 	static struct state s;
 
 	s = ioerr_world_get();
-	if (w->boot.slot == 1)
-		return w->rejects && s.slot[1].st == STATE_TRIAL ? IOERR_WORLD_BAD
-								 : IOERR_WORLD_GOOD;
-	return w->installs && s.slot[1].sequence != IOERR_WORLD_NEW ? IOERR_WORLD_INSTALL
-								    : IOERR_WORLD_GOOD;
+	if (w->boot.slot == 1 && w->rejects)
+		return s.slot[1].st == STATE_TRIAL ? IOERR_WORLD_BAD : IOERR_WORLD_IDLE;
+	if (s.slot[0].sequence == IOERR_WORLD_NEW || s.slot[1].sequence == IOERR_WORLD_NEW)
+		return IOERR_WORLD_GOOD;
+	return w->installs ? IOERR_WORLD_INSTALL : IOERR_WORLD_GOOD;
 }
 
 void ioerr_process_init(struct ioerr_world *w)

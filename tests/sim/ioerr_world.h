@@ -25,8 +25,9 @@ enum ioerr_world_act {
 struct ioerr_world_boot {
 	bool died; /* process 1 did, as it was told */
 	enum os_sim_end end;
-	int slot;    /* that was entered; STATE_NONE */
-	uint64_t ms; /* that it took */
+	int slot;	     /* that was entered; STATE_NONE */
+	unsigned written[2]; /* changes of the slots before one was entered; all, if none was */
+	uint64_t ms;	     /* that it took */
 	bool counted;
 	uint64_t token;
 	enum ioerr_world_act act;
@@ -40,6 +41,7 @@ struct ioerr_world {
 	struct ioerr_fault_shared fault;
 	struct ioerr_world_boot boot;
 	unsigned boots;
+	int entered;	   /* the slot that ran last; STATE_NONE */
 	bool show;	   /* print what each boot does */
 	bool stick;	   /* one is plugged in, with a bundle */
 	unsigned stick_ms; /* when */
