@@ -151,6 +151,11 @@ soak: ## N=100 cycles of updates, cuts, crashes and pulled sticks on one device 
 	@qemu/kernel
 	@tests/soak/soak -n $(N) $(addprefix --seed ,$(SEED))
 
+powercut-real: ## cut one install of 512 MiB at each flush; writes build/report/powercut-real.json
+	@$(MAKE) --no-print-directory -j$$(nproc) $(LINEAR)
+	@mkdir -p $(B)/report
+	@$(LINEAR) --report $(B)/report/powercut-real.json
+
 # ---------------------------------------------------------------- style
 lint: ## hold the sources to the style guide (ONLY=check: only that check)
 	@qemu/deps check
@@ -207,6 +212,6 @@ help: ## list the targets
 clean: ## remove what was built (the kernel and the Debian roots that were unpacked stay)
 	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name debian -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all tests test-programs check check-long mutants soak lint print-cflags compile_commands demo install uninstall help clean
+.PHONY: powercut-real all tests test-programs check check-long mutants soak lint print-cflags compile_commands demo install uninstall help clean
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

@@ -152,7 +152,7 @@ static struct filecut_rec_op *begin(enum filecut_rec_kind kind)
 	points++;
 	if (points == plan.kill_at)
 		_exit(137);
-	if (points != plan.fail_at)
+	if (points != plan.fail_at || plan.lands)
 		return op;
 	op->failed = plan.error;
 	rec->nops++;
@@ -166,6 +166,16 @@ static int done(struct filecut_rec_op *op, int rc)
 	op->failed = rc < 0 ? errno : 0;
 	rec->nops++;
 	return rc;
+}
+
+/* The same, of the state: it may be told that it failed though it did not. */
+static int done_state(struct filecut_rec_op *op, int rc)
+{
+	done(op, rc);
+	if (!plan.lands || points < plan.fail_at)
+		return rc;
+	errno = plan.error;
+	return -1;
 }
 
 static void keep(struct filecut_rec_op *op, const void *buf, size_t len, uint64_t off)
@@ -268,7 +278,7 @@ ssize_t __wrap_pwrite64(int fd, const void *buf, size_t len, off_t off)
 	if (op == NULL)
 		return -1;
 	keep(op, buf, len, (uint64_t)off);
-	return done(op, (int)__real_pwrite64(fd, buf, len, off));
+	return done_state(op, (int)__real_pwrite64(fd, buf, len, off));
 }
 
 /* Bytes in the stage folder. */
@@ -321,7 +331,7 @@ int __wrap_fsync(int fd)
 	if (op == NULL)
 		return -1;
 	op->ino = ino_of(fd);
-	return done(op, 0);
+	return state ? done_state(op, 0) : done(op, 0);
 }
 
 /* ---------------------------------------------------------------- names */

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +54,7 @@ struct filecut_rec_plan {
 	unsigned kill_at; /* the process dies before this one */
 	unsigned fail_at; /* this one fails, with error ... */
 	int error;
+	bool lands;   /* it and all later writes of the state say that, but happen nevertheless */
 	size_t room;  /* bytes that the folder "keelboot/stage" may hold; 0: enough */
 	size_t block; /* a write to a file takes at most so many bytes; 0: all */
 };

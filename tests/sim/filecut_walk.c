@@ -228,7 +228,8 @@ static void run_failing(int from, enum filecut_run_verb v, unsigned at, enum fil
 {
 	const struct filecut_walk_step step = { .verb = v, .how = how, .at = at };
 	const struct filecut_rec_plan plan = { .fail_at = at,
-					       .error = how == FILECUT_WALK_EIO ? EIO : ENOSPC,
+					       .error = how == FILECUT_WALK_ENOSPC ? ENOSPC : EIO,
+					       .lands = how == FILECUT_WALK_LANDS,
 					       .block = w.block,
 					       .room = w.story->room };
 	static struct filecut_image end;
@@ -283,6 +284,7 @@ static void disturb(int from, enum filecut_run_verb v, unsigned points)
 	for (unsigned at = 1; at <= points; at++) {
 		run_failing(from, v, at, FILECUT_WALK_EIO);
 		run_failing(from, v, at, FILECUT_WALK_ENOSPC);
+		run_failing(from, v, at, FILECUT_WALK_LANDS);
 		for (enum filecut_run_verb then = 0; then < FILECUT_RUN_STATUS; then++)
 			if (has(then))
 				run_killed(from, v, at, then);
@@ -361,7 +363,8 @@ static bool replay_step(struct filecut_image *im, const struct filecut_walk_step
 		plan.kill_at = step->at;
 	else if (step->how != FILECUT_WALK_PLAIN)
 		plan.fail_at = step->at;
-	plan.error = step->how == FILECUT_WALK_EIO ? EIO : ENOSPC;
+	plan.error = step->how == FILECUT_WALK_ENOSPC ? ENOSPC : EIO;
+	plan.lands = step->how == FILECUT_WALK_LANDS;
 	filecut_world_put(im, &w.fs, w.block);
 	filecut_world_booted(w.story->token);
 	code = filecut_run_do(step->verb, &plan);

@@ -23,6 +23,7 @@ enum filecut_walk_how {
 	FILECUT_WALK_KILLED, /* before operation `at`; then the verb `then` ran, and was cut */
 	FILECUT_WALK_EIO,    /* operation `at` failed so; it went on, and was cut */
 	FILECUT_WALK_ENOSPC,
+	FILECUT_WALK_LANDS, /* from `at` on, each write of the state fails with EIO, and happens */
 };
 
 /* One step of the way to an image. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const how_name[] = { "", "+kill", "+eio", "+enospc" };
+static const char *const how_name[] = { "", "+kill", "+eio", "+enospc", "+lands" };
 
 void filecut_way_print(const struct filecut_walk_step *s, char *out, size_t size)
 {
@@ -64,7 +64,7 @@ bool filecut_way_parse(const char **way, struct filecut_walk_step *s)
 
 	memset(s, 0, sizeof(*s));
 	ok = take_verb(way, &s->verb);
-	for (unsigned how = 1; ok && how < 4; how++) {
+	for (unsigned how = 1; ok && how < 5; how++) {
 		if (!take(way, how_name[how]))
 			continue;
 		s->how = how;

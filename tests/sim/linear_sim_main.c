@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One install in real size, cut at each flush: an image of 512 MiB with all its 2048 chunks, each
+ * of which differs from what the slot holds. Before each flush the disks are looked at as a cut
+ * would leave them, in what stands for all the others: nothing of what is pending is there, all of
+ * it, all but the first, all but the last, all and one sector is garbage. From each of them the
+ * install is run again, to the end. `make powercut` does the same in small geometry with every
+ * image; this one sees the numbers that only size brings: segments of the read-back, pages of the
+ * index, the far ends of the partition.
+ *
+ *	linear_sim [--mib N] [--report FILE] [--replay EPOCH:IMAGE]
+ */
+#include "tests/unit/install_fixture.h"
+
+#include "lib/log.h"
+#include "lib/util.h"
+#include "tests/sim/cut_image.h"
+
+#include <inttypes.h>
+#include <sys/wait.h>
+
+#define MIB    ((uint64_t)1 << 20)
+#define CHUNK  (256u << 10)
+#define TARGET 1
+#define JOBS   2
+#define EPOCHS 512
+
+enum { STATE, SLOT, DISKS };
+
+static const struct {
+	enum cut_image_sort sort;
+	int which; /* -1: the last; else so many in a thousand of them all */
+	const char *name;
+} images[] = {
+	{ CUT_IMAGE_NONE, 0, "nothing landed" },
+	{ CUT_IMAGE_ALL, 0, "all landed" },
+	{ CUT_IMAGE_ONE_MISSING, 0, "the first is missing" },
+	{ CUT_IMAGE_ONE_MISSING, -1, "the last is missing" },
+	{ CUT_IMAGE_ONE_GARBAGE, 500, "one in the middle is garbage" },
+};
+
+struct device {
+	struct cut_power power;
+	struct cut_disk disk[DISKS];
+	struct store store;
+	struct state state;
+};
+
+static uint64_t size = 512u * MIB;
+static char folder[] = "/tmp/keelboot-linear-XXXXXX";
+static int bundle;
+static struct keyring keys;
+static struct reader reader;
+static struct device dev, again;
+static unsigned flush_op[EPOCHS], nflushes, epoch;
+static unsigned ended, failed, running, recovered;
+static int only_epoch = -1, only_image = -1;
+
+static void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	perror(what);
+	exit(1);
+}
+
+/* ---------------------------------------------------------------- what there is */
+
+/* One block of each chunk is not zero: at another place, and with other bytes, in each release. */
+static void fill_block(uint8_t *p, uint64_t chunk, unsigned release)
+{
+	for (unsigned i = 0; i < BDEV_ALIGN; i += 8) {
+		uint64_t v = (chunk * 2 + release + 1) * 0x9e3779b97f4a7c15u + i;
+
+		memcpy(p + i, &v, 8);
+	}
+}
+
+static uint64_t block_of(uint64_t chunk, unsigned release)
+{
+	return chunk * CHUNK + (release * 7 + chunk % 32) * BDEV_ALIGN;
+}
+
+static const char *in_folder(const char *name)
+{
+	static char p[4][128];
+	static unsigned n;
+
+	n = (n + 1) % 4;
+	snprintf(p[n], sizeof(p[0]), "%s/%s", folder, name);
+	return p[n];
+}
+
+static void make_bundle(void)
+{
+	uint8_t *data = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct fixture_image im = { "root", data, size, CHUNK, false };
+	struct fixture_bundle b = { .image = &im, .nimages = 1, .version = "2.0", .sequence = 2 };
+	struct key_file key;
+
+	must(data != MAP_FAILED && mkdtemp(folder) != NULL, folder);
+	fixture_ok(key_file_generate(in_folder("k"), KEYRING_ED25519, &key));
+	for (uint64_t i = 0; i < size / CHUNK; i++)
+		fill_block(data + block_of(i, 1), i, 1);
+	b.key = &key;
+	bundle = fixture_make(&b);
+	fixture_ok(keyring_load(&keys, folder));
+	munmap(data, size);
+	key_file_free(&key);
+	unlink(in_folder("k.key"));
+	unlink(in_folder("k.pem"));
+	rmdir(folder);
+}
+
+/* The slot with the older image, slot a good; both as the factory left them. */
+static void make_device(struct device *d)
+{
+	uint8_t block[BDEV_ALIGN];
+	enum store_finding found;
+
+	cut_power_init(&d->power);
+	cut_disk_init(&d->disk[STATE], &d->power, STORE_MIN_SIZE);
+	cut_disk_init(&d->disk[SLOT], &d->power, size + 8 * MIB);
+	for (uint64_t i = 0; i < size / CHUNK; i++) {
+		fill_block(block, i, 0);
+		for (unsigned s = 0; s < BDEV_ALIGN / CUT_SECTOR; s++)
+			cut_content_put(&d->disk[SLOT].durable, block_of(i, 0) / CUT_SECTOR + s,
+					block + s * CUT_SECTOR);
+	}
+	fixture_ok(store_load(&d->store, &d->disk[STATE].bdev, &d->state, &found));
+	state_init(&d->state, 2);
+	for (int i = 0; i < 2; i++) {
+		d->state.slot[i].st = STATE_GOOD;
+		d->state.slot[i].ever_good = d->state.slot[i].has_release = true;
+		d->state.slot[i].sequence = 1;
+		memset(d->state.slot[i].release, 0xa0 + i, STATE_ID_LEN);
+	}
+	d->state.pref = d->state.last = 0;
+	fixture_ok(store_save_both(&d->store, &d->state));
+}
+
+/* Whether it holds the release's image, to the byte. What is behind that is nobody's. */
+static bool holds(const struct cut_content *c, unsigned release)
+{
+	for (uint64_t page = 0; page < size / BDEV_ALIGN; page++) {
+		uint64_t chunk = page * BDEV_ALIGN / CHUNK;
+		const uint8_t *is = cut_content_page(c, page);
+		uint8_t want[BDEV_ALIGN] = { 0 };
+
+		if (page * BDEV_ALIGN == block_of(chunk, release))
+			fill_block(want, chunk, release);
+		else if (is == NULL)
+			continue;
+		if (is == NULL || memcmp(is, want, sizeof(want)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* ---------------------------------------------------------------- installing */
+
+/* With what the state partition says, as `keelboot install` and keelboot-apply do it. */
+static enum kb_err install(struct device *d, char *why, size_t len)
+{
+	static struct install in;
+	enum store_finding found;
+	enum kb_err e;
+	int target;
+
+	fixture_ok(store_load(&d->store, &d->disk[STATE].bdev, &d->state, &found));
+	if (found != STORE_FOUND) {
+		snprintf(why, len, "the state is lost");
+		return KB_EIO;
+	}
+	fixture_ok(
+		reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), &keys));
+	e = plan_accept(&d->state, &reader.release, PLAN_COMMAND, 3, 1, &target);
+	if (e == KB_OK) {
+		in = (struct install){
+			.r = &reader,
+			.store = &d->store,
+			.s = &d->state,
+			.target = target,
+			.mode = PLAN_COMMAND,
+			.nparts = 1,
+			.helper = "/proc/self/exe",
+		};
+		snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
+		in.part[0].dev = &d->disk[SLOT].bdev;
+		e = install_run(&in);
+	}
+	if (e != KB_OK)
+		snprintf(why, len, "%s: %s", err_text(e), in.why);
+	reader_close(&reader);
+	return e;
+}
+
+/* ---------------------------------------------------------------- one image */
+
+static const struct cut_content *newest(struct cut_disk *d)
+{
+	fixture_ok(cut_disk_flush(d));
+	return &d->durable;
+}
+
+/* NULL or what is wrong with what a cut left. Slot b begins good with the old image: it may be
+ * touched only after the state says `writing`. */
+static const char *look(struct device *d)
+{
+	const struct state_slot *s = &d->state.slot[TARGET];
+	enum store_finding found;
+
+	fixture_ok(store_load(&d->store, &d->disk[STATE].bdev, &d->state, &found));
+	if (found != STORE_FOUND)
+		return "the state is lost";
+	if (d->state.slot[0].st != STATE_GOOD)
+		return "the slot that runs is not good any more";
+	if (s->st == STATE_TRIAL && !holds(newest(&d->disk[SLOT]), 1))
+		return "half an image is on trial";
+	if (s->st == STATE_GOOD && !holds(newest(&d->disk[SLOT]), 0))
+		return "a good slot is not what it was";
+	if (s->st != STATE_GOOD && s->st != STATE_WRITING && s->st != STATE_TRIAL)
+		return "the slot is neither what it was, nor writing, nor on trial";
+	return NULL;
+}
+
+static const char *recover(struct cut_image *im)
+{
+	static char why[256];
+	const char *wrong;
+
+	cut_power_init(&again.power);
+	for (unsigned i = 0; i < DISKS; i++) {
+		struct cut_content c;
+
+		cut_content_init(&c, BDEV_ALIGN, 0);
+		cut_image_put(im, i, &c);
+		cut_disk_init(&again.disk[i], &again.power, c.size);
+		cut_disk_start(&again.disk[i], &c);
+		cut_content_free(&c);
+	}
+	wrong = look(&again);
+	if (wrong == NULL && again.state.slot[TARGET].st != STATE_TRIAL &&
+	    install(&again, why, sizeof(why)) != KB_OK)
+		wrong = why;
+	if (wrong == NULL)
+		wrong = look(&again);
+	if (wrong == NULL && again.state.slot[TARGET].st != STATE_TRIAL)
+		wrong = "it is not on trial in the end";
+	for (unsigned i = 0; i < DISKS; i++)
+		cut_disk_free(&again.disk[i]);
+	return wrong;
+}
+
+/* In a process of its own, with the disks as they are just before a flush. */
+static int try_images(void)
+{
+	struct cut_disk *const disks[DISKS] = { &dev.disk[STATE], &dev.disk[SLOT] };
+	struct cut_image im;
+	int bad = 0;
+
+	cut_image_take(&im, disks, DISKS);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(images); i++) {
+		uint64_t which = images[i].which < 0
+					 ? (im.n > 0 ? im.n - 1 : 0)
+					 : (uint64_t)im.n * (unsigned)images[i].which / 1000;
+		const char *wrong;
+
+		if ((im.n == 0 && i > 0) || (only_image >= 0 && (int)i != only_image))
+			continue;
+		cut_image_choose(&im, images[i].sort, which);
+		wrong = recover(&im);
+		if (wrong == NULL && only_image < 0)
+			continue;
+		printf("%s: %s; %u sectors pending, %s\n  replay: build/tests/sim/linear_sim --mib "
+		       "%" PRIu64 " --replay %u:%u\n",
+		       wrong == NULL ? "right" : "VIOLATION", wrong == NULL ? "settles" : wrong,
+		       im.n, images[i].name, size / MIB, epoch, i);
+		bad += wrong != NULL;
+	}
+	cut_image_free(&im);
+	fflush(stdout);
+	return bad > 100 ? 100 : bad;
+}
+
+/* ---------------------------------------------------------------- each flush */
+
+static void reap(unsigned left)
+{
+	int status;
+
+	while (running > left) {
+		must(wait(&status) > 0, "wait");
+		running--;
+		ended++;
+		failed += !WIFEXITED(status) ? 1 : (unsigned)WEXITSTATUS(status);
+	}
+}
+
+static void on_first(void *ctx, const struct cut_op *op)
+{
+	(void)ctx;
+	if (op->kind == CUT_FLUSH && nflushes < EPOCHS)
+		flush_op[nflushes++] = dev.power.ops;
+}
+
+/* The operation before a flush was issued: what is pending now is what the flush ends. */
+static void on_second(void *ctx, const struct cut_op *op)
+{
+	(void)ctx;
+	(void)op;
+	while (epoch < nflushes && flush_op[epoch] <= dev.power.ops)
+		epoch++;
+	if (epoch == nflushes || dev.power.ops != flush_op[epoch] - 1)
+		return;
+	if (only_epoch < 0 || (int)epoch == only_epoch) {
+		pid_t pid;
+
+		reap(JOBS - 1);
+		fflush(stdout);
+		pid = fork();
+		must(pid >= 0, "fork");
+		if (pid == 0) {
+			dev.power.watch = NULL;
+			_exit(try_images());
+		}
+		running++;
+		recovered += (unsigned)KB_ARRAY_LEN(images);
+	}
+}
+
+static bool run(void (*watch)(void *, const struct cut_op *))
+{
+	char why[256] = "";
+	bool ok;
+
+	make_device(&dev);
+	dev.power.ops = 0;
+	dev.power.watch = watch;
+	epoch = 0;
+	ok = install(&dev, why, sizeof(why)) == KB_OK && holds(newest(&dev.disk[SLOT]), 1) &&
+	     dev.state.slot[TARGET].st == STATE_TRIAL;
+	if (!ok)
+		printf("VIOLATION: an install without a cut fails: %s\n", why);
+	reap(0);
+	cut_disk_free(&dev.disk[STATE]);
+	cut_disk_free(&dev.disk[SLOT]);
+	return ok;
+}
+
+static void write_report(const char *file)
+{
+	FILE *f = fopen(file, "we");
+
+	must(f != NULL, file);
+	fprintf(f,
+		"{\"story\": \"install-real-size\", \"mib\": %" PRIu64 ", \"chunks\": %" PRIu64
+		", \"cut_points\": %u, \"raw_images\": %u, \"violations\": %u}\n",
+		size / MIB, size / CHUNK, nflushes, recovered, failed);
+	must(fclose(f) == 0, file);
+}
+
+int main(int argc, char **argv)
+{
+	const char *report = NULL;
+
+	if (strcmp(argv[0], "keelboot-decoder") == 0)
+		return decoder_main();
+	for (int i = 1; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], "--mib") == 0)
+			size = strtoull(argv[i + 1], NULL, 10) * MIB;
+		else if (strcmp(argv[i], "--report") == 0)
+			report = argv[i + 1];
+		else if (strcmp(argv[i], "--replay") != 0 ||
+			 sscanf(argv[i + 1], "%d:%d", &only_epoch, &only_image) != 2)
+			return 2;
+	}
+	log_set_level(0);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	make_bundle();
+	if (!run(on_first) || !run(on_second))
+		failed++;
+	if (report != NULL)
+		write_report(report);
+	printf("linear: %" PRIu64 " MiB, %" PRIu64 " chunks, %u flushes, %u images\n", size / MIB,
+	       size / CHUNK, nflushes, recovered);
+	printf("linear: %u passed, %u failed\n", ended - (failed < ended ? failed : ended), failed);
+	return failed == 0 ? 0 : 1;
+}
