@@ -12,6 +12,8 @@ struct machine {
 	unsigned saves;
 	uint64_t seq;
 	struct state disk;
+	struct state
+		*taken; /* during the delay the slot is given to an install, which does not end */
 	char trace[200];
 };
 
@@ -58,7 +60,11 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 
 static void op_delay(void *ctx, int slot)
 {
-	note(ctx, "delay", slot);
+	struct machine *m = ctx;
+
+	note(m, "delay", slot);
+	if (m->taken != NULL)
+		m->taken->slot[slot].st = STATE_WRITING;
 }
 
 static const struct attempt_ops ops = { op_save, op_preflight, op_mount, op_delay };
@@ -422,6 +428,21 @@ static void last_resorts_wait_and_take_turns(void **ctx)
 	assert_int_equal(a.chosen.tier, CHOOSE_LAST_RESORT);
 }
 
+static void slot_that_is_half_written_after_the_delay_is_not_mounted(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { 0 };
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_BAD, 2);
+	s.slot[0].streak = STATE_STREAK_LIMIT;
+	m.taken = &s;
+	assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
+	assert_null(strstr(m.trace, "mount"));
+}
+
 static void delay_is_optional(void **ctx)
 {
 	const struct attempt_ops quick = { op_save, op_preflight, op_mount, NULL };
@@ -555,6 +576,7 @@ int main(void)
 		cmocka_unit_test(only_trial_boots_though_it_can_not_be_charged),
 		cmocka_unit_test(good_slot_boots_though_it_can_not_be_written),
 		cmocka_unit_test(last_resorts_wait_and_take_turns),
+		cmocka_unit_test(slot_that_is_half_written_after_the_delay_is_not_mounted),
 		cmocka_unit_test(delay_is_optional),
 		cmocka_unit_test(nothing_mounts_and_that_is_written),
 		cmocka_unit_test(nothing_installed_writes_nothing),

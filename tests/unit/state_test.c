@@ -267,12 +267,31 @@ static void floor_that_is_no_number_becomes_what_is_installed(void **ctx)
 	assert_true(s.floor == 41);
 }
 
+static void what_is_not_there_has_no_line(void **ctx)
+{
+	char buf[STATE_PAYLOAD_MAX];
+	struct state s;
+	size_t len;
+
+	(void)ctx;
+	states_fresh(&s);
+	assert_int_equal(state_encode(&s, buf, sizeof(buf), &len), KB_OK);
+	assert_false(has_line(buf, len, "staged"));
+	assert_false(has_line(buf, len, "apply."));
+	assert_false(has_line(buf, len, "rejected"));
+}
+
 static void staged_needs_all_its_parts(void **ctx)
 {
 	char text[200];
 	struct state s;
 
 	(void)ctx;
+	read_text(&s, "nslots=1\nstaged=data,0123456789abcdef0123456789abcdef0123456789abcdef"
+		      "0123456789abcdeX,1");
+	assert_int_equal(s.staged.source, STATE_SRC_NONE);
+	read_text(&s, "nslots=1\nstaged=data,0123456789abcdef,1");
+	assert_int_equal(s.staged.source, STATE_SRC_NONE);
 	read_text(&s, "nslots=1\nstaged=data");
 	assert_int_equal(s.staged.source, STATE_SRC_NONE);
 	snprintf(text, sizeof(text), "nslots=1\nstaged=usb,%064d", 0);
@@ -455,6 +474,7 @@ int main(void)
 		cmocka_unit_test(bad_values_become_what_trusts_least),
 		cmocka_unit_test(missing_slot_lines_trust_least),
 		cmocka_unit_test(floor_that_is_no_number_becomes_what_is_installed),
+		cmocka_unit_test(what_is_not_there_has_no_line),
 		cmocka_unit_test(staged_needs_all_its_parts),
 		cmocka_unit_test(ledger_longer_than_ours_keeps_the_newest),
 		cmocka_unit_test(text_without_slots_is_refused),
