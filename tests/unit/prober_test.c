@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-enum mood { FINE, CRASH, HANG, SCRIBBLE };
+enum mood { FINE, CRASH, HANG, SCRIBBLE, TELL };
 
 static enum mood table_mood, part_mood[PROBER_PARTS_MAX + 1];
 static unsigned nparts;
@@ -40,6 +40,9 @@ void prober_blkid_part(int fd, struct prober_part *part)
 {
 	(void)fd;
 	snprintf(part->fstype, sizeof(part->fstype), "ext4");
+	if (part_mood[part->number] == TELL)
+		snprintf(part->label, sizeof(part->label), "%d %d %d", (int)getuid(),
+			 (int)getegid(), getgroups(0, NULL));
 	be(part_mood[part->number]);
 }
 
@@ -151,6 +154,37 @@ static void a_worker_that_was_taken_over_cannot_claim_more_than_fits(void **stat
 	assert_true(a.n <= PROBER_PARTS_MAX);
 }
 
+static void what_a_stranger_wrote_is_read_as_nobody(void **state)
+{
+	size_t got = 0;
+	int fds[2];
+	ssize_t n;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	nparts = 1;
+	part_mood[1] = TELL;
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		char *argv[] = { (char *)"keelboot-prober", (char *)"/dev/null", NULL };
+		int out = fcntl(fds[1], F_DUPFD, 10);
+
+		dup2(out, ANSWER_FD);
+		_exit(prober_main(2, argv));
+	}
+	close(fds[1]);
+	memset(&a, 0, sizeof(a));
+	while (got < sizeof(a) && (n = read(fds[0], (char *)&a + got, sizeof(a) - got)) > 0)
+		got += (size_t)n;
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(got, PROBER_ANSWER_LEN(1));
+	assert_string_equal(a.part[0].label, "65534 65534 0");
+}
+
 static void wrong_usage_exits_with_3(void **state)
 {
 	char *argv[] = { (char *)"keelboot-prober", (char *)"/x", (char *)"soon", NULL };
@@ -173,6 +207,7 @@ int main(void)
 		T(crashes_everywhere_still_give_the_table),
 		T(a_table_that_crashes_or_hangs_is_unreadable),
 		T(a_worker_that_was_taken_over_cannot_claim_more_than_fits),
+		T(what_a_stranger_wrote_is_read_as_nobody),
 		T(wrong_usage_exits_with_3),
 	};
 

@@ -602,6 +602,7 @@ static void stored_lengths_are_limited_and_exact(void **state)
 	assert_int_equal(with_one_record("\x02\x81\x40\x00", 4, 8193), KB_EFORMAT);
 	assert_int_equal(with_one_record("\x01\xff\x1f\x00", 4, 4095), KB_EFORMAT);
 	assert_int_equal(with_one_record("\x01\x80\x20\x00", 4, 4095), KB_EFORMAT);
+	assert_non_null(strstr(r.why, "the record of chunk 0")); /* before any of it is read */
 	assert_int_equal(with_one_record("\x01\x80\x20\x00", 4, 4097), KB_EFORMAT);
 	assert_int_equal(with_one_record("\x00\x00\x00", 3, 0), KB_OK);
 	assert_int_equal(with_one_record("\x00\x00\x00", 3, 1), KB_EFORMAT);
