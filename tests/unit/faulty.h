@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A device that fails where a test says so, behind a page cache: reads see what was written to it
- * until the cache is dropped, and only then what the medium holds. It wraps any other device.
+ * until the cache is dropped, and only then what the medium holds; and only what was flushed can be
+ * dropped. It wraps any other device.
  */
 #pragma once
 
@@ -32,6 +33,7 @@ struct faulty {
 	bool cached;
 	struct {
 		uint64_t off;
+		bool dirty;
 		uint8_t data[BDEV_ALIGN];
 	} page[FAULTY_PAGES];
 	unsigned npages;
@@ -48,10 +50,11 @@ static inline void faulty_note(struct faulty *f, char op)
 		f->op[f->nops++] = op;
 }
 
-static inline void faulty_forget(struct faulty *f, uint64_t off, uint64_t len)
+static inline void faulty_forget(struct faulty *f, uint64_t off, uint64_t len, bool dirty_too)
 {
 	for (unsigned i = 0; i < f->npages; i++)
-		if (f->page[i].off >= off && f->page[i].off < off + len)
+		if (f->page[i].off >= off && f->page[i].off < off + len &&
+		    (dirty_too || !f->page[i].dirty))
 			f->page[i--] = f->page[--f->npages];
 }
 
@@ -79,9 +82,10 @@ static inline enum kb_err faulty_write(struct bdev *b, uint64_t off, const void 
 	faulty_note(f, 'w');
 	if (faulty_now(f->fail_write, ++f->writes))
 		return KB_EIO;
-	faulty_forget(f, off, len);
+	faulty_forget(f, off, len, true);
 	for (size_t at = 0; f->cached && at < len && f->npages < FAULTY_PAGES; at += BDEV_ALIGN) {
 		f->page[f->npages].off = off + at;
+		f->page[f->npages].dirty = true;
 		memcpy(f->page[f->npages++].data, p + at, BDEV_ALIGN);
 	}
 	return faulty_now(f->lose_write, f->writes) ? KB_OK : bdev_write(f->below, off, buf, len);
@@ -92,7 +96,11 @@ static inline enum kb_err faulty_flush(struct bdev *b)
 	struct faulty *f = (struct faulty *)b;
 
 	faulty_note(f, 'f');
-	return faulty_now(f->fail_flush, ++f->flushes) ? KB_EIO : bdev_flush(f->below);
+	if (faulty_now(f->fail_flush, ++f->flushes))
+		return KB_EIO;
+	for (unsigned i = 0; i < f->npages; i++)
+		f->page[i].dirty = false;
+	return bdev_flush(f->below);
 }
 
 static inline enum kb_err faulty_drop(struct bdev *b, uint64_t off, uint64_t len)
@@ -101,7 +109,7 @@ static inline enum kb_err faulty_drop(struct bdev *b, uint64_t off, uint64_t len
 
 	if (faulty_now(f->fail_drop, ++f->drops))
 		return KB_EIO;
-	faulty_forget(f, off, len);
+	faulty_forget(f, off, len, false);
 	return KB_OK;
 }
 

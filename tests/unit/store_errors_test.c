@@ -234,7 +234,7 @@ static void copy_that_can_not_be_read_back_is_not_cleared(void **ctx)
 	dev.reads = dev.writes = 0;
 	dev.lose_write = (struct faulty_when){ 2, 1 };
 	dev.fail_read = (struct faulty_when){ 2, 1 };
-	faulty_forget(&dev, 0, dev.bdev.size);
+	faulty_forget(&dev, 0, dev.bdev.size, true);
 	dev.cached = false;
 	assert_int_equal(store_manifest_clear(&st, 0), KB_EIO);
 }
