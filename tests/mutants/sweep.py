@@ -35,7 +35,7 @@ SIMULATIONS = ("sim/selector_sim",)
 CACHE = WORK / "sweep.json"
 EXPLANATIONS = Path(__file__).parent / "survivors.txt"
 FIRST = 6           # tests of the first round
-GIVE_CPU = 20       # seconds, and four times what the test takes otherwise
+GIVE_CPU = 5        # seconds, and four times what the test takes otherwise
 
 
 def all_tests() -> list[str]:
