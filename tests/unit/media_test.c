@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What needs a mount is tested in QEMU, with real sticks. */
+#include "tests/sim/os_sim_here.h"
+
 #include "update/media.h"
 #include "update/reader.h"
 
@@ -126,6 +128,27 @@ static void takes_a_raw_bundle_without_a_mount(void **state)
 	unlink(path("raw"));
 }
 
+/* Whatever is on it: nothing of a stick is written, run, or a device. */
+static void mounts_read_only_and_believes_nothing(void **state)
+{
+	static const char *const one[][2] = { { "vfat" }, { "exfat" }, { "ext4" } };
+	char want[128];
+	struct media m;
+
+	(void)state;
+	write_file("stick", "x", 1);
+	for (unsigned i = 0; i < 3; i++) {
+		os_sim_reset();
+		/* The mount is simulated, so nothing is in it. */
+		assert_int_equal(media_open(&m, path("stick"), true, one[i], "x"), KB_ENOENT);
+		snprintf(want, sizeof(want), " " MEDIA_MOUNT " %s ro,nosuid,nodev,noexec\n",
+			 one[i][0]);
+		assert_non_null(strstr(os_sim_trace(), want));
+		assert_int_equal(os_sim_count("umount"), 1);
+	}
+	unlink(path("stick"));
+}
+
 static void says_what_is_not_there(void **state)
 {
 	struct media m;
@@ -146,6 +169,7 @@ int main(void)
 		cmocka_unit_test(lists_every_name_once),
 		cmocka_unit_test(opens_regular_files_only),
 		cmocka_unit_test(takes_a_raw_bundle_without_a_mount),
+		cmocka_unit_test(mounts_read_only_and_believes_nothing),
 		cmocka_unit_test(says_what_is_not_there),
 	};
 	int rc;

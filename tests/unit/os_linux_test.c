@@ -334,13 +334,14 @@ static void what_is_mounted_in_it_is_not_emptied(void **state)
 	put("t/ours", 0644);
 	pid = fork();
 	if (pid == 0) {
-		int fd = open(at("t"), O_RDONLY | O_DIRECTORY);
+		int fd;
 
 		if (unshare(CLONE_NEWNS) < 0 ||
 		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 		    mount("tmpfs", at("t/mounted"), "tmpfs", 0, NULL) < 0)
 			_exit(2);
 		put("t/mounted/theirs", 0644);
+		fd = open(at("t"), O_RDONLY | O_DIRECTORY); /* here, where that is mounted */
 		os_root_empty(fd);
 		_exit(os_exists(at("t/mounted/theirs")) && !os_exists(at("t/ours")) ? 0 : 1);
 	}
