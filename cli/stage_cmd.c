@@ -157,7 +157,7 @@ static enum kb_err look(struct job *job, int fd, uint64_t size)
 /* The copy is what the next boot reads: it is the copy that is verified, off the medium. */
 static enum kb_err make_copy(struct job *job, int fd, uint64_t size)
 {
-	TRY(stage_copy(fd, size, job->part, &job->progress));
+	TRY(stage_copy(fd, job->file, size, job->part, &job->progress));
 	TRY(verify(job, job->part, job->file, &job->progress));
 	if (rename(job->part, job->path) == 0)
 		return stage_files_sync(&d.conf);

@@ -35,7 +35,7 @@ static enum kb_err write_all(int fd, const uint8_t *buf, size_t len)
 	return KB_OK;
 }
 
-static enum kb_err copy(int from, uint64_t size, int to, const char *path,
+static enum kb_err copy(int from, const char *name, uint64_t size, int to, const char *path,
 			struct output_progress *p)
 {
 	static uint8_t buf[BUFFER];
@@ -48,7 +48,7 @@ static enum kb_err copy(int from, uint64_t size, int to, const char *path,
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			log_err("the bundle cannot be read at byte %llu: %s",
+			log_err("%s cannot be read at byte %llu: %s", name,
 				(unsigned long long)done,
 				n < 0 ? strerror(errno) : "it became shorter");
 			return KB_EIO;
@@ -74,7 +74,8 @@ static enum kb_err reserve(int fd, uint64_t size, const char *path)
 	return KB_ENOSPC;
 }
 
-enum kb_err stage_copy(int from, uint64_t size, const char *path, struct output_progress *p)
+enum kb_err stage_copy(int from, const char *name, uint64_t size, const char *path,
+		       struct output_progress *p)
 {
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err e;
@@ -85,7 +86,7 @@ enum kb_err stage_copy(int from, uint64_t size, const char *path, struct output_
 	if (fd < 0)
 		return fail(path, "cannot be made");
 	TRY(reserve(fd, size, path));
-	e = copy(from, size, fd, path, p);
+	e = copy(from, name, size, fd, path, p);
 	output_progress_end(p);
 	TRY(e);
 	if (fsync(fd) < 0)

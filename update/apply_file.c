@@ -179,6 +179,7 @@ static enum kb_err open_parts(struct apply_job *job, struct apply_devs *d, struc
 		d->n = i + 1;
 		TRY(open_part(job, &slot->part[i], &d->dev[i], &d->raw[i]));
 		snprintf(p->cls, sizeof(p->cls), "%s", slot->part[i].cls);
+		p->path = slot->part[i].path;
 		p->dev = &d->dev[i].bdev;
 		p->raw = &d->raw[i].bdev;
 		in->nparts = i + 1;

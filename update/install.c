@@ -23,15 +23,32 @@ enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, en
 			     const char *fmt, ...)
 {
 	struct install *in = j->in;
+	size_t n = 0;
 	va_list ap;
 
 	if (in->why[0] != '\0')
 		return e;
 	in->blame = blame;
+	if (blame == INSTALL_BLAME_TARGET)
+		n = (size_t)snprintf(in->why, sizeof(in->why),
+				     "slot %c: ", state_slot_letter(in->target));
 	va_start(ap, fmt);
-	vsnprintf(in->why, sizeof(in->why), fmt, ap);
+	vsnprintf(in->why + n, sizeof(in->why) - n, fmt, ap);
 	va_end(ap);
 	return e;
+}
+
+enum kb_err install_job_lost(struct install_job *j)
+{
+	const char *name = "its partition";
+
+	for (unsigned i = 0; i < j->nparts; i++)
+		if (j->part[i].raw == j->rb.err_dev)
+			name = j->part[i].name;
+	return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
+				"%s: what was written does not come back from the medium (byte "
+				"%llu): the storage is failing",
+				name, (unsigned long long)j->rb.err_off);
 }
 
 static void tell(struct install_job *j, bool now)
@@ -69,8 +86,8 @@ static enum kb_err look_afresh(struct install_job *j)
 		if (bdev_flush(p->dev) != KB_OK ||
 		    bdev_drop_cache(p->dev, 0, p->dev->size) != KB_OK)
 			return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
-						"its partition for %s cannot be flushed",
-						p->im->name);
+						"%s cannot be flushed: the storage is failing",
+						p->name);
 	}
 	return KB_OK;
 }
@@ -135,10 +152,7 @@ static enum kb_err read_back(struct install_job *j)
 		if (e == KB_OK)
 			return KB_OK;
 	}
-	return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
-				"what was written does not come back from the medium (byte %llu): "
-				"the storage is failing",
-				(unsigned long long)j->rb.err_off);
+	return install_job_lost(j);
 }
 
 /* The slot holds this release, and the state says so. */

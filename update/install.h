@@ -23,6 +23,7 @@ struct install_part {
 	 * read back through dev, by the caller's thread.
 	 */
 	struct bdev *raw;
+	const char *path; /* for messages, borrowed; NULL: the class is named */
 };
 
 /* Whose fault a failure was: it decides what it costs. */

@@ -34,6 +34,7 @@ static enum kb_err pair_one(struct install_job *j, unsigned image)
 	p->dev = part->dev;
 	p->raw = part->raw != NULL ? part->raw : part->dev;
 	p->im = im;
+	p->name = part->path != NULL ? part->path : im->name;
 	p->image = image;
 	p->head = heads[j->nparts];
 	if (reader_pick_encoding(j->in->r, image, &p->enc) != KB_OK)

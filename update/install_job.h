@@ -14,6 +14,7 @@
 struct install_job_part {
 	struct bdev *dev, *raw; /* raw: for reading back; dev when there is none */
 	const struct manifest_image *im;
+	const char *name; /* what failed, for messages: the device, or the class */
 	unsigned image;
 	const struct manifest_encoding *enc;
 	/* What the first bytes will be; written last. Valid once sealed. */
@@ -40,10 +41,14 @@ struct install_job {
 	uint64_t told_ms;
 };
 
-/* Notes what is wrong and whose fault it is, logs it, returns e. The first note stays. */
+/* Notes what is wrong and whose fault it is, returns e. The first note stays. Where the slot is to
+ * blame its letter goes in front. */
 enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, enum kb_err e,
 			     const char *fmt, ...)
 	__attribute__((format(printf, 4, 5))) KB_MUST_CHECK;
+
+/* The read-back found something else than what was written. */
+enum kb_err install_job_lost(struct install_job *j) KB_MUST_CHECK;
 
 /* Adds to the work done, and tells the caller now and then. */
 void install_job_phase(struct install_job *j, enum install_phase phase, uint64_t total);

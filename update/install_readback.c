@@ -90,6 +90,7 @@ static void do_work(struct install_readback *rb)
 	pthread_mutex_lock(&rb->lock);
 	if (e != KB_OK && rb->err == KB_OK) {
 		rb->err = KB_EIO;
+		rb->err_dev = s->dev;
 		rb->err_off = off;
 	}
 	s->n = 0;

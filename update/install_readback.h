@@ -41,6 +41,7 @@ struct install_readback {
 	bool quit;
 	uint64_t done; /* bytes */
 	enum kb_err err;
+	const struct bdev *err_dev;
 	uint64_t err_off;
 };
 

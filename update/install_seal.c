@@ -40,7 +40,8 @@ static enum kb_err close_state(struct install_job *j)
 	before.seq = in->s->seq;
 	*in->s = before;
 	return install_job_fail(j, INSTALL_BLAME_STATE, e,
-				"the state cannot be written, so the slot is left as it is");
+				"the state partition cannot be written, so the slot is left as "
+				"it is");
 }
 
 static enum kb_err put(struct install_job_part *p, uint64_t off, const uint8_t *data, size_t len)
@@ -70,7 +71,7 @@ static enum kb_err put_head(struct install_job *j, struct install_job_part *p, c
 		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
 					"the first blocks of %s cannot be written: the storage is "
 					"failing",
-					p->im->name);
+					p->name);
 	j->in->bytes_written += len;
 	return KB_OK;
 }
@@ -87,7 +88,8 @@ static enum kb_err seal_part(struct install_job *j, struct install_job_part *p)
 		return bdev_flush(p->dev) == KB_OK
 			       ? KB_OK
 			       : install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
-						  "%s cannot be flushed", p->im->name);
+						  "%s cannot be flushed: the storage is failing",
+						  p->name);
 	return put_head(j, p, zeroes, len, true);
 }
 
@@ -142,7 +144,7 @@ static enum kb_err check_heads(struct install_job *j, struct install_job_part *p
 	return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
 				"the first chunks of %s do not come back from the medium: the "
 				"storage is failing",
-				p->im->name);
+				p->name);
 }
 
 enum kb_err install_seal_open(struct install_job *j)
@@ -159,7 +161,7 @@ enum kb_err install_seal_open(struct install_job *j)
 		for (unsigned k = 0; k <= i; k++)
 			if (put_head(j, &j->part[k], zeroes, head_len(&j->part[k]), true) != KB_OK)
 				log_err("install: slot %c: %s could not be sealed again",
-					state_slot_letter(j->in->target), j->part[k].im->name);
+					state_slot_letter(j->in->target), j->part[k].name);
 		return e;
 	}
 	return KB_OK;
@@ -202,6 +204,6 @@ enum kb_err install_seal_commit(struct install_job *j)
 	before.seq = in->s->seq;
 	*in->s = before;
 	return install_job_fail(j, INSTALL_BLAME_STATE, e,
-				"the slot is whole, but the state cannot be written; the next "
-				"install will find it so");
+				"the slot is whole, but the state partition cannot be written; the "
+				"next install will find it so");
 }

@@ -57,7 +57,7 @@ static enum kb_err write_failed(struct install_job *j, uint64_t off)
 {
 	return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
 				"%s cannot be written at byte %llu: the storage is failing",
-				j->now->im->name, (unsigned long long)off);
+				j->now->name, (unsigned long long)off);
 }
 
 /* Bytes from `at` on, up to end, whose blocks all differ (or all do not) from what is wanted. */
@@ -71,21 +71,13 @@ static uint32_t run_length(const uint8_t *want, uint32_t at, uint32_t end, bool 
 	return i - at;
 }
 
-static enum kb_err lost_write(struct install_job *j)
-{
-	return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
-				"what was written does not come back from the medium (byte %llu): "
-				"the storage is failing",
-				(unsigned long long)j->rb.err_off);
-}
-
 static enum kb_err note_zeroed(struct install_job *j, uint64_t off, uint64_t len)
 {
 	while (len > 0) {
 		uint32_t n = len < MANIFEST_CHUNK_MAX ? (uint32_t)len : MANIFEST_CHUNK_MAX;
 
 		if (install_readback_add(&j->rb, j->now->raw, off, n, NULL, true) != KB_OK)
-			return lost_write(j);
+			return install_job_lost(j);
 		off += n;
 		len -= n;
 	}
@@ -155,7 +147,7 @@ static enum kb_err note_written(struct install_job *j, const struct reader_chunk
 	if (off < INSTALL_SEAL || c->form == READER_ZERO)
 		return KB_OK;
 	if (install_readback_add(&j->rb, j->now->raw, off, c->len, c->hash, false) != KB_OK)
-		return lost_write(j);
+		return install_job_lost(j);
 	return KB_OK;
 }
 

@@ -24,11 +24,13 @@ from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition    
 
 # Scenarios that take minutes, or real systems: `make check-long` runs them, `make check` the others.
 LONG = ("both_exhausted_is_never_terminal", "checks", "copy_of_the_disk", "debug_shell", "disk_comes_and_goes",
-        "guardian", "guardian_debian", "integrate", "marked_too_early",
+        "disk_errors", "guardian", "guardian_debian", "integrate", "marked_too_early",
         "reinstall_after_rollback_is_refused", "rescue_never_ends", "reset_cause",
         "stick_pulled_mid_install", "verify_first", "watchdog_handover", "what_hangs_is_reset")
 # Of those files, what is quick and the heart of the matter.
 SHORT = ("test_release_image_has_none_and_names_the_key",
+         "test_bundle_cannot_be_read_under_the_system",
+         "test_commit_that_cannot_be_written_is_no_commit",
          "test_trial_that_nobody_marks_good_is_left_at_its_deadline",
          "test_guardian_ends_when_the_trial_is_marked_good",
          "test_panic_is_told_by_ramoops_and_counts_once",

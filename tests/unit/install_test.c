@@ -148,6 +148,7 @@ static void new_install(void)
 			       .helper = self };
 	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
 	in.part[0].dev = &root_dev.bdev;
+	in.part[0].path = "/dev/vda4";
 }
 
 static int set_up(void **ctx)
@@ -537,6 +538,8 @@ static void a_lost_write_is_noticed(void **ctx)
 			continue;
 		assert_int_equal(install_run(&in), KB_EIO);
 		assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
+		assert_non_null(strstr(in.why, "slot b: "));
+		assert_non_null(strstr(in.why, "/dev/vda4"));
 		load();
 		assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
 		if (where[i] > 4096)

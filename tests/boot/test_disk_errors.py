@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads and writes fail under an update: on the state, on the slot, on the data partition, on the
+stick; at boot and under the running system. 2.0 runs from slot b, slot a holds 1.0, 3.0 comes."""
+
+import struct
+
+import pytest
+
+from drives import Drive, Fault
+from kbdisk import read_partition
+
+RING, CELL, APART = 64, 4096, 8 << 20
+
+
+class Update:
+    """A disk with 2.0, and 3.0 to come; what has to hold whatever fails."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.bundle = bench.bundle("3.0")
+        self.disk = bench.disk("1.0", "2.0", data={"3.0.keel": self.bundle})
+        self.before = bench.slots(self.disk)
+
+    def in_slot(self, iotype: str, where: str) -> Fault:
+        """In the first block, or in the last one that 3.0 changes."""
+        offset = 0
+        if where == "middle":
+            new = self.bench.device.system("3.0").read_bytes()
+            old = read_partition(self.disk, "root-a", 0, len(new))
+            offset = max(at for at in range(0, len(new), CELL) if new[at:at + CELL] != old[at:at + CELL])
+            assert offset > 1 << 20
+        return Fault(iotype, self.bench.partition(self.disk, "root-a")[0] + offset)
+
+    def saves_from(self, number: int) -> list:
+        """From the number-th save of the state on (1 is the next one), all fail."""
+        start = self.bench.partition(self.disk, "keelboot-state")[0]
+        newest = [self._newest(region) for region in (0, 1)]
+        # They alternate, beginning with the region that does not hold the newest record.
+        first = int(newest[0][0] > newest[1][0])
+        faults = []
+        for region, before in ((first, number // 2), (1 - first, (number - 1) // 2)):
+            cell = newest[region][1] + 1 + before
+            assert cell < RING
+            faults.append(Fault("write", start + region * APART + cell * CELL, (RING - cell) * CELL))
+        return faults
+
+    def _newest(self, region: int) -> tuple:
+        """(sequence, number) of the newest cell"""
+        ring = read_partition(self.disk, "keelboot-state", region * APART, RING * CELL)
+        return max((struct.unpack_from("<Q", ring, at + 24)[0], at // CELL)
+                   for at in range(0, len(ring), CELL) if ring[at:at + 8] == b"KEELSTAT")
+
+    def find(self, image, at: float = 0.6) -> int:
+        """Where in an image the middle of the bundle lies, in the last copy of it."""
+        data, disk = self.bundle.read_bytes(), image.read_bytes()
+        piece = int(len(data) * at) & ~511
+        found = disk.rfind(data[piece:piece + 512])
+        assert found >= 0
+        return found & ~4095
+
+    def old_boots(self, vm, *, touched: bool) -> dict:
+        """2.0 runs, its slot is what it was, and the other is whole or cannot be booted."""
+        text = self.bench.up(vm, "2.0", "b")
+        assert "keelboot: slot a:" not in text, "it is not even tried"
+        status = self.bench.status(vm)
+        self.unharmed(status["slots"], touched=touched)
+        return status
+
+    def unharmed(self, slots: list, *, touched: bool) -> None:
+        now = self.bench.slots(self.disk)
+        assert now["b"] == self.before["b"]
+        assert [s["state"] for s in slots] == ["writing" if touched else "good", "good"]
+        assert touched or now["a"] == self.before["a"]
+
+    def then_it_works(self, drives=()) -> None:
+        """What failed works again: the next boot takes the update."""
+        with self.bench.machine(self.disk, drives=drives) as vm:
+            self.bench.up(vm, "3.0", "a")
+            assert [s["state"] for s in self.bench.status(vm)["slots"]] == ["good", "good"]
+        assert self.bench.holds_release(self.disk, "a", "3.0")
+        assert self.bench.slots(self.disk)["b"] == self.before["b"]
+
+
+@pytest.fixture
+def update(bench):
+    return Update(bench)
+
+
+def staged(update) -> None:
+    """3.0 is staged, for the next boot."""
+    with update.bench.machine(update.disk) as vm:
+        update.bench.up(vm, "2.0", "b")
+        update.bench.ask(vm, "keelboot stage /data/3.0.keel --progress=none && rm /data/3.0.keel && "
+                             "umount /data && sync")
+    assert update.bench.slots(update.disk) == update.before
+
+
+# --- the state ----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("number, said, touched", [
+    (1, r"update: not looked at: what is not counted may be tried for ever", False),
+    (2, r"the state partition cannot be written, so the slot is left as it is", False),
+    (4, r"the slot is whole, but the state partition cannot be written", True),
+], ids=["count", "begin", "end"])
+def test_state_fails_in_an_apply(update, number, said, touched):
+    stick = update.bench.stick(update.bundle)
+    with update.bench.machine(update.disk, drives=[stick], faults=update.saves_from(number)) as vm:
+        vm.expect(said)
+        update.old_boots(vm, touched=touched)
+        assert vm.stats()["disk"].failed > 0
+    update.then_it_works([stick])
+
+
+def test_state_fails_at_the_charge_of_the_trial(update):
+    """What cannot be counted is not tried; once it can be, it is."""
+    stick = update.bench.stick(update.bundle)
+    with update.bench.machine(update.disk, drives=[stick], faults=update.saves_from(5)) as vm:
+        vm.expect(r"slot a holds version 3\.0 on trial")
+        vm.expect(r"keelboot: state: unable to write")
+        update.bench.up(vm, "2.0", "b")
+        assert [s["state"] for s in update.bench.status(vm)["slots"]] == ["trial", "good"]
+    update.then_it_works()
+
+
+@pytest.mark.parametrize("number, said, touched", [
+    (1, r"the state partition cannot be written, so the slot is left as it is", False),
+    (3, r"the slot is whole, but the state partition cannot be written", True),
+], ids=["begin", "end"])
+def test_state_fails_in_an_install_under_the_system(update, number, said, touched):
+    with update.bench.machine(update.disk, faults=update.saves_from(number)) as vm:
+        update.bench.up(vm, "2.0", "b")
+        status, output = vm.shell("keelboot install /data/3.0.keel --progress=none", 60)
+        assert status == 1 and said.replace("\\", "") in output, output
+        update.unharmed(update.bench.status(vm)["slots"], touched=touched)
+        vm.send("reboot")
+        update.old_boots(vm, touched=touched)
+
+
+def test_commit_that_cannot_be_written_is_no_commit(update):
+    stick = update.bench.stick(update.bundle)
+    with update.bench.machine(update.disk, drives=[stick], faults=update.saves_from(6)) as vm:
+        text = update.bench.up(vm, "3.0", "a")
+        assert "is good and committed" not in text
+        status, output = vm.shell("keelboot mark good")
+        assert status == 1 and "/dev/vda1" in output, output
+        assert [s["state"] for s in update.bench.status(vm)["slots"]] == ["trial", "good"]
+        # No boot of the trial can be counted any more, so there is none.
+        vm.send("reboot")
+        update.bench.up(vm, "2.0", "b")
+    assert update.bench.slots(update.disk)["b"] == update.before["b"]
+
+
+# --- the slot -----------------------------------------------------------------------------------
+
+SLOT_FAULTS = {
+    "seal": ("write", "first", r"the first blocks of /dev/vda3 cannot be written: the storage is failing"),
+    "middle": ("write", "middle", r"/dev/vda3: what was written does not come back from the medium"),
+    "read-back": ("read", "middle", r"/dev/vda3: what was written does not come back from the medium"),
+}
+
+
+@pytest.mark.parametrize("where", SLOT_FAULTS)
+def test_slot_fails_in_an_apply(update, where):
+    iotype, place, said = SLOT_FAULTS[where]
+    stick = update.bench.stick(update.bundle)
+    with update.bench.machine(update.disk, drives=[stick],
+                              faults=[update.in_slot(iotype, place)]) as vm:
+        vm.expect(rf"slot a: {said}")
+        update.old_boots(vm, touched=True)
+    update.then_it_works([stick])
+
+
+@pytest.mark.parametrize("where", SLOT_FAULTS)
+def test_slot_fails_in_an_install_under_the_system(update, where):
+    iotype, place, said = SLOT_FAULTS[where]
+    with update.bench.machine(update.disk, faults=[update.in_slot(iotype, place)]) as vm:
+        update.bench.up(vm, "2.0", "b")
+        vm.send("keelboot install /data/3.0.keel --progress=none; echo exit $?")
+        vm.expect(rf"slot a: {said}")
+        assert vm.expect(r"exit (\d)\n")[1] == "1"
+        update.unharmed(update.bench.status(vm)["slots"], touched=True)
+        vm.send("reboot")
+        update.old_boots(vm, touched=True)
+
+
+# --- the data partition -------------------------------------------------------------------------
+
+def test_staged_file_cannot_be_read_at_boot(update):
+    staged(update)
+    with update.bench.machine(update.disk, faults=[Fault("read", update.find(update.disk))]) as vm:
+        vm.expect(r"staged update: .*cannot be read.*failure 1 of 3 of this copy")
+        update.old_boots(vm, touched=True)
+    update.then_it_works()
+
+
+def test_bundle_cannot_be_read_under_the_system(update):
+    with update.bench.machine(update.disk, faults=[Fault("read", update.find(update.disk))]) as vm:
+        update.bench.up(vm, "2.0", "b")
+        for verb, touched in (("stage", False), ("install", True)):
+            status, output = vm.shell(f"keelboot {verb} /data/3.0.keel --progress=none", 60)
+            assert status == 1 and "/data/3.0.keel" in output and "cannot be read" in output, output
+            update.unharmed(update.bench.status(vm)["slots"], touched=touched)
+        assert update.bench.status(vm)["staged"] is None
+        vm.send("reboot")
+        update.old_boots(vm, touched=True)
+
+
+def test_nothing_is_staged_on_a_partition_that_cannot_be_written(update):
+    begin, size = update.bench.partition(update.disk, "data")
+    faults = [Fault("write", begin + (1 << 20), size - (1 << 20), step=64 << 10)]
+    with update.bench.machine(update.disk, faults=faults) as vm:
+        update.bench.up(vm, "2.0", "b")
+        status, output = vm.shell("keelboot stage /data/3.0.keel --progress=none", 60)
+        assert status == 1 and "/data/keelboot/stage" in output, output
+        assert update.bench.status(vm)["staged"] is None
+        vm.send("reboot -f")
+        update.old_boots(vm, touched=False)
+
+
+# --- the stick ----------------------------------------------------------------------------------
+
+def test_stick_cannot_be_read_at_boot(update):
+    """All of it is read before the first write, so it costs nothing."""
+    good = update.bench.stick(update.bundle)
+    bad = Drive(good.file, bus="usb", name="stick", faults=(Fault("read", update.find(good.file)),))
+    with update.bench.machine(update.disk, drives=[bad]) as vm:
+        vm.expect(r"/dev/sd\w.*3\.0-ok\.keel.*cannot be read: the medium is bad or gone", 120)
+        update.old_boots(vm, touched=False)
+    update.then_it_works([good])
+
+
+def test_stick_fails_in_an_install_under_the_system(update):
+    good = update.bench.stick(update.bundle)
+    bad = Drive(good.file, bus="usb", name="stick", plugged=False,
+                faults=(Fault("read", update.find(good.file)),))
+    with update.bench.machine(update.disk, drives=[bad]) as vm:
+        update.bench.up(vm, "2.0", "b")
+        vm.plug("stick")
+        update.bench.ask(vm, "until [ -b /dev/sda ]; do sleep 1; done; mount -t vfat /dev/sda /mnt")
+        status, output = vm.shell("keelboot install /mnt/keelboot/3.0-ok.keel --progress=none", 120)
+        assert status == 1 and "/mnt/keelboot/3.0-ok.keel" in output, output
+        assert "cannot be read" in output
+        update.unharmed(update.bench.status(vm)["slots"], touched=True)
+        vm.unplug("stick")
+        vm.send("reboot -f")
+        update.old_boots(vm, touched=True)
+
+
+def test_stick_that_fails_writes_is_as_good_as_any(update):
+    """Nothing is ever written to one."""
+    stick = update.bench.stick(update.bundle)
+    update.then_it_works([Drive(stick.file, bus="usb", name="stick", faults=(Fault("write"),))])
