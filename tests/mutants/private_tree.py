@@ -14,6 +14,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,22 +51,23 @@ def limits(cpu: int):
 
 
 def run(command: list, cwd: Path, wall: float, cpu: int = 3600) -> tuple[int, str]:
-    """Runs a command in a session of its own; what it leaves behind is ended with it."""
-    child = subprocess.Popen([str(c) for c in command], cwd=cwd, text=True, errors="replace", start_new_session=True,
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             preexec_fn=limits(cpu))
-    try:
-        output, _ = child.communicate(timeout=wall)
-        status = child.returncode
-    except subprocess.TimeoutExpired:
-        status, output = -1, f"did not end within {wall:.0f} s"
-    try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    if status == -1:
-        child.communicate()
-    return status, output
+    """Runs a command in a session of its own; what it leaves there is ended with it. It writes to a file: a pipe would
+    be held open by what it leaves elsewhere."""
+    with tempfile.TemporaryFile() as out:
+        child = subprocess.Popen([str(c) for c in command], cwd=cwd, start_new_session=True, preexec_fn=limits(cpu),
+                                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            status = child.wait(wall)
+        except subprocess.TimeoutExpired:
+            status = -1
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        child.wait()
+        out.seek(0)
+        output = out.read().decode(errors="replace")
+    return status, output if status != -1 else f"did not end within {wall:.0f} s\n{output}"
 
 
 def failed_cases(output: str) -> list[str]:

@@ -182,7 +182,7 @@ static void a_child_ends_with_its_parent(void **state)
 	assert_int_equal(pipe(fds), 0);
 	parent = fork();
 	if (parent == 0) {
-		const char *const argv[] = { "sleep", "1000", NULL };
+		const char *const argv[] = { "sleep", "100", NULL };
 		struct os_spawn sp = { .path = "/bin/sleep", .argv = argv, .fd3 = fds[1] };
 		pid_t pid;
 
