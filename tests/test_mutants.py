@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the sweep finds in a source to take away, and what planted bugs have to say of themselves."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent / "mutants"
+sys.path.insert(0, str(HERE))
+
+import c_mutations  # noqa: E402
+import mutants  # noqa: E402
+import sweep  # noqa: E402
+
+KNOWN = {"bdev_flush": "KB_OK", "is_valid": "true", "memcmp": "0"}
+SOURCE = '''/* TRY(in_a_comment()); */
+static const char text[] = "TRY(bdev_flush(d));";
+
+enum kb_err save_it(struct bdev *d, const void *a)
+{
+	enum kb_err e;
+
+	TRY(bdev_write(d,
+		       a));
+	TRY(bdev_flush(d));
+	if (!is_valid(a))
+		return KB_EFORMAT;
+	if (d->ready)
+		return KB_OK;
+	e = d->ops->flush(d);
+	if (e == KB_OK)
+		e = other(d);
+	while (e == KB_OK)
+		e = next(d);
+	if (e != KB_OK) {
+		log_err("TRY(again)");
+		return e;
+	}
+	return memcmp(a, d, 4) == 0 ? KB_OK : KB_EIO;
+}
+'''
+
+
+def changes() -> dict[int, list[tuple[str, str]]]:
+    """Line: what is taken away there, and the line as it is then."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    for m in c_mutations.find(SOURCE, KNOWN):
+        text = SOURCE[:m.start] + m.new + SOURCE[m.end:]
+        assert text.count("\n") == SOURCE.count("\n")
+        line = SOURCE.count("\n", 0, m.start)
+        found.setdefault(line + 1, []).append((m.what, text.splitlines()[line].strip()))
+    return found
+
+
+def test_each_safety_line_is_found_and_nothing_else():
+    assert changes() == {
+        8: [("error ignored", "(void)!(bdev_write(d,")],
+        10: [("error ignored", "(void)!(bdev_flush(d));"), ("no bdev_flush", "TRY(KB_OK);")],
+        11: [("return not taken", "if ((!is_valid(a)) && 0)"), ("no is_valid", "if (!true)")],
+        15: [("no flush", "e = KB_OK;")],
+        16: [("goes on after an error", "if ((e == KB_OK || 1))")],
+        20: [("return not taken", "if ((e != KB_OK) && 0) {")],
+        24: [("no memcmp", "return 0 == 0 ? KB_OK : KB_EIO;")],
+    }
+
+
+def test_a_place_knows_its_function():
+    assert c_mutations.function(SOURCE, SOURCE.index("bdev_write")) == "save_it"
+
+
+def test_a_survivor_without_a_reason_is_no_explanation(tmp_path, monkeypatch):
+    path = tmp_path / "survivors.txt"
+    path.write_text("# head\n\na.c\nf: TRY(x); [error ignored]\nit does\nno harm\n\nb.c\ng: y();\n")
+    monkeypatch.setattr(sweep, "EXPLANATIONS", path)
+    assert sweep.explanations() == {("a.c", "f: TRY(x); [error ignored]"): "it does no harm"}
+
+
+@pytest.mark.parametrize("text", ["other: what\nKilled by: unit/x\n", "bug: what\n--- a/x\n", "bug: what\nKilled by:\n"])
+def test_a_patch_says_what_it_breaks_and_who_notices(tmp_path, monkeypatch, text):
+    path = tmp_path / "bug.patch"
+    path.write_text(text)
+    monkeypatch.setattr(mutants, "ROOT", tmp_path)
+    with pytest.raises(SystemExit):
+        mutants.Patch(path)
+
+
+def test_every_planted_bug_names_a_test_that_there_is():
+    for path in sorted(mutants.PATCHES.glob("*.patch")):
+        patch = mutants.Patch(path)
+        name = patch.test.removeprefix("san/").removeprefix("host/").split("::")[0]
+        sources = [HERE.parent / f"{name}.c", HERE.parent / name, HERE.parent / f"{name}_main.c"]
+        assert any(source.exists() for source in sources), f"{patch.name}: no {patch.test}"
