@@ -84,7 +84,7 @@ const char *filecut_rec_name(enum filecut_rec_kind kind)
 
 static bool is_data(const char *path)
 {
-	size_t n = strlen(data_dir);
+	size_t n = rec != NULL ? strlen(data_dir) : 0;
 
 	return rec != NULL && strncmp(path, data_dir, n) == 0 &&
 	       (path[n] == '/' || path[n] == '\0');

@@ -33,7 +33,7 @@ static void must(bool ok, const char *what)
 	exit(1);
 }
 
-static int run_cmd(int (*cmd)(struct args *, struct device_options *), const char *operand)
+int filecut_run_cmd(filecut_run_cmd_fn cmd, const char *operand)
 {
 	static char slot[2][600];
 	static const char *argv[20];
@@ -64,7 +64,7 @@ static int run_cmd(int (*cmd)(struct args *, struct device_options *), const cha
 	return cmd(&a, &options);
 }
 
-static int run_apply(void)
+int filecut_run_apply(void)
 {
 	static char slot[2][600], source[600];
 	const char *argv[] = { "keelboot-apply", "--stderr",
@@ -81,28 +81,32 @@ static int run_apply(void)
 	return apply_main((int)KB_ARRAY_LEN(argv), (char **)argv);
 }
 
-static int run_verb(enum filecut_run_verb v)
+static int run_stage(void)
 {
-	switch (v) {
-	case FILECUT_RUN_STAGE:
-		return run_cmd(stage_cmd, filecut_world_at("new.keel"));
-	case FILECUT_RUN_STAGE_OTHER:
-		return run_cmd(stage_cmd, filecut_world_at("other.keel"));
-	case FILECUT_RUN_UNSTAGE:
-		return run_cmd(unstage_cmd, NULL);
-	case FILECUT_RUN_GOOD:
-		return run_cmd(mark_cmd, "good");
-	case FILECUT_RUN_STATUS:
-		return run_cmd(status_cmd, NULL);
-	case FILECUT_RUN_APPLY:
-		return run_apply();
-	case FILECUT_RUN_VERBS:
-		break;
-	}
-	return 99;
+	return filecut_run_cmd(stage_cmd, filecut_world_at("new.keel"));
 }
 
-static void child(enum filecut_run_verb v, const struct filecut_rec_plan *plan, int out)
+static int run_stage_other(void)
+{
+	return filecut_run_cmd(stage_cmd, filecut_world_at("other.keel"));
+}
+
+static int run_unstage(void)
+{
+	return filecut_run_cmd(unstage_cmd, NULL);
+}
+
+static int run_good(void)
+{
+	return filecut_run_cmd(mark_cmd, "good");
+}
+
+static int run_status(void)
+{
+	return filecut_run_cmd(status_cmd, NULL);
+}
+
+static void child(int (*program)(void), const struct filecut_rec_plan *plan, int out)
 {
 	int code;
 
@@ -111,12 +115,12 @@ static void child(enum filecut_run_verb v, const struct filecut_rec_plan *plan, 
 	log_to(2, 0);
 	log_set_level(LOG_LEVEL_NOTICE);
 	filecut_rec_begin(rec, plan, filecut_world_at("data"), filecut_world_at("state"));
-	code = run_verb(v);
+	code = program();
 	fflush(stdout);
 	_exit(code);
 }
 
-int filecut_run_do(enum filecut_run_verb v, const struct filecut_rec_plan *plan)
+int filecut_run_program(int (*program)(void), const struct filecut_rec_plan *plan)
 {
 	int out = memfd_create("said", MFD_CLOEXEC), status = 0;
 	ssize_t n;
@@ -129,17 +133,27 @@ int filecut_run_do(enum filecut_run_verb v, const struct filecut_rec_plan *plan)
 	pid = fork();
 	must(pid >= 0, "fork");
 	if (pid == 0)
-		child(v, plan, out);
+		child(program, plan, out);
 	must(waitpid(pid, &status, 0) == pid, "waitpid");
 	n = pread(out, said, sizeof(said) - 1, 0);
 	said[n > 0 ? n : 0] = '\0';
 	close(out);
 	if (rec->odd != NULL) {
-		fprintf(stderr, "filecut: %s: %s, which the model does not know\n%s",
-			filecut_run_name(v), rec->odd, said);
+		fprintf(stderr, "filecut: %s, which the model does not know\n%s", rec->odd, said);
 		exit(1);
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : FILECUT_RUN_SIGNAL + WTERMSIG(status);
+}
+
+int filecut_run_do(enum filecut_run_verb v, const struct filecut_rec_plan *plan)
+{
+	static int (*const program[FILECUT_RUN_VERBS])(void) = {
+		[FILECUT_RUN_STAGE] = run_stage,     [FILECUT_RUN_STAGE_OTHER] = run_stage_other,
+		[FILECUT_RUN_UNSTAGE] = run_unstage, [FILECUT_RUN_GOOD] = run_good,
+		[FILECUT_RUN_STATUS] = run_status,   [FILECUT_RUN_APPLY] = filecut_run_apply,
+	};
+
+	return filecut_run_program(program[v], plan);
 }
 
 const struct filecut_rec *filecut_run_rec(void)

@@ -2,6 +2,7 @@
 /* The verbs, each as a process of its own, with the objects that are linked into the product. */
 #pragma once
 
+#include "cli/device.h"
 #include "tests/sim/filecut_rec.h"
 
 enum filecut_run_verb {
@@ -17,6 +18,13 @@ enum filecut_run_verb {
 #define FILECUT_RUN_SIGNAL 1000 /* + the signal's number: it crashed */
 
 const char *filecut_run_name(enum filecut_run_verb v);
+
+/* What runs in the process: a command with the options of this device, and keelboot-apply. */
+typedef int (*filecut_run_cmd_fn)(struct args *, struct device_options *);
+int filecut_run_cmd(filecut_run_cmd_fn cmd, const char *operand);
+int filecut_run_apply(void);
+/* Any program, recorded. */
+int filecut_run_program(int (*program)(void), const struct filecut_rec_plan *plan);
 
 /* Runs it; exit code, or FILECUT_RUN_SIGNAL + n. */
 int filecut_run_do(enum filecut_run_verb v, const struct filecut_rec_plan *plan);

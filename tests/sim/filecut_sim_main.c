@@ -3,11 +3,13 @@
  * Proof that no power cut loses a staged update, or makes half a bundle of one: the shipped code of
  * `keelboot stage`, `unstage`, `mark good` and of the boot's look, on a file system that promises
  * as little as POSIX does. docs/decisions/0041 says what is assumed, and why the walk is complete.
+ * Then, what each command writes to the state partition.
  *
  *	filecut_sim [--block BYTES] [--deep] [--report FILE] [STORY…]
  *	filecut_sim --replay STORY WAY
  */
 #include "tests/sim/filecut_walk.h"
+#include "tests/sim/filecut_wear.h"
 #include "tests/sim/filecut_world.h"
 
 #include "lib/util.h"
@@ -258,6 +260,8 @@ static int walk(const struct options *o)
 		fflush(stdout);
 		*(c->violations == 0 ? &passed : &failed) += 1;
 	}
+	if (o->only == 0)
+		filecut_wear_run(&passed, &failed);
 	if (o->report != NULL && !write_report(o->report, o->block, count))
 		failed++;
 	printf("filecut: %u passed, %u failed\n", passed, failed);

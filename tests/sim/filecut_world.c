@@ -296,6 +296,11 @@ void filecut_world_booted(uint64_t token)
 	put_file("run/token", text, strlen(text), 0);
 }
 
+void filecut_world_fill_b(bool other)
+{
+	put_file("b", releases[other].image, IMAGE, SLOT);
+}
+
 bool filecut_world_slot_b(bool other)
 {
 	uint8_t buf[IMAGE];

@@ -32,5 +32,7 @@ void filecut_world_get(struct filecut_image *im);
 /* Slot b becomes empty. token: slot b runs, and mark good needs it; 0: slot a runs. */
 void filecut_world_booted(uint64_t token);
 
+/* Puts the release's image into slot b. */
+void filecut_world_fill_b(bool other);
 /* Whether slot b holds the release's image. */
 bool filecut_world_slot_b(bool other);

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/filecut_wear.h"
+
+#include "cli/main.h"
+#include "initramfs/guardian_record.h"
+#include "lib/util.h"
+#include "tests/sim/filecut_run.h"
+#include "tests/sim/filecut_world.h"
+#include "tests/sim/wear_table.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What the state says before the command. */
+enum before {
+	FRESH,	  /* slot a runs and is good, b is empty */
+	STAGED,	  /* and the new release is staged */
+	TRIAL,	  /* slot b runs on trial with it, not marked yet */
+	GOOD,	  /* slot b runs and is good */
+	COUNTED,  /* and was counted */
+	CRASHED,  /* slot b runs, is good, and crashed before */
+	BADSPARE, /* slot b holds another release, bad */
+};
+
+static int run_stage(void)
+{
+	return filecut_run_cmd(stage_cmd, filecut_world_at("new.keel"));
+}
+
+static int run_unstage(void)
+{
+	return filecut_run_cmd(unstage_cmd, NULL);
+}
+
+static int run_good(void)
+{
+	return filecut_run_cmd(mark_cmd, "good");
+}
+
+static int run_bad(void)
+{
+	return filecut_run_cmd(mark_cmd, "bad");
+}
+
+static int run_clean(void)
+{
+	return filecut_run_cmd(mark_cmd, "clean");
+}
+
+static int run_switch(void)
+{
+	return filecut_run_cmd(switch_cmd, "other");
+}
+
+static int run_install(void)
+{
+	return filecut_run_cmd(install_cmd, filecut_world_at("new.keel"));
+}
+
+static int run_status(void)
+{
+	return filecut_run_cmd(status_cmd, NULL);
+}
+
+static int run_doctor(void)
+{
+	return filecut_run_cmd(doctor_cmd, NULL) >= FILECUT_RUN_SIGNAL;
+}
+
+static int run_history(void)
+{
+	return filecut_run_cmd(history_cmd, NULL);
+}
+
+static int run_guardian(void)
+{
+	const struct guardian_attempt attempt = { .slot = 1, .token = 1 };
+	int fd = open(filecut_world_at("state"), O_RDWR | O_DSYNC | O_CLOEXEC);
+
+	return guardian_record_bad(fd, &attempt, 0) == GUARDIAN_RECORDED ? 0 : 1;
+}
+
+static const struct {
+	const char *row;
+	enum before before;
+	int (*program)(void);
+	int code;
+} paths[] = {
+	{ "`stage`", FRESH, run_stage, OUTPUT_OK },
+	{ "`stage` of what is staged", STAGED, run_stage, OUTPUT_NOTHING },
+	{ "`unstage`", STAGED, run_unstage, OUTPUT_OK },
+	{ "`unstage`, nothing is staged", FRESH, run_unstage, OUTPUT_NOTHING },
+	{ "`install`, or apply at a boot", FRESH, run_install, OUTPUT_OK },
+	{ "`install`, or apply at a boot", STAGED, filecut_run_apply, 0 },
+	{ "`install`, or apply at a boot", BADSPARE, run_install, OUTPUT_OK },
+	{ "`install` of what is installed", GOOD, run_install, OUTPUT_NOTHING },
+	{ "`mark good` of a trial", TRIAL, run_good, OUTPUT_OK },
+	{ "`mark good` of a good slot", GOOD, run_good, OUTPUT_OK },
+	{ "`mark good` of a good slot that was counted, or that crashed", COUNTED, run_good,
+	  OUTPUT_OK },
+	{ "`mark good` of a good slot that was counted, or that crashed", CRASHED, run_good,
+	  OUTPUT_OK },
+	{ "`mark bad`", TRIAL, run_bad, OUTPUT_OK },
+	{ "`mark bad`", GOOD, run_bad, OUTPUT_OK },
+	{ "`mark clean` of a trial, before an orderly reboot", TRIAL, run_clean, OUTPUT_OK },
+	{ "`mark clean` of a good slot", GOOD, run_clean, OUTPUT_OK },
+	{ "trial that misses its deadline, by the guardian", TRIAL, run_guardian, 0 },
+	{ "`switch`, to roll back", GOOD, run_switch, OUTPUT_OK },
+	{ "`status`, `history`, `doctor`", TRIAL, run_status, OUTPUT_OK },
+	{ "`status`, `history`, `doctor`", TRIAL, run_history, OUTPUT_OK },
+	{ "`status`, `history`, `doctor`", TRIAL, run_doctor, 0 },
+};
+
+static void fill_slot(struct state_slot *t, enum state_st st)
+{
+	t->st = st;
+	t->tries = st == STATE_TRIAL ? STATE_TRIES - 1 : 0;
+	t->grace = STATE_GRACE;
+	t->ever_good = st == STATE_GOOD;
+	t->has_release = true;
+	t->sequence = 3;
+	memcpy(t->release, filecut_world_release(false), STATE_ID_LEN);
+	state_set_text(t->version, "3.0");
+}
+
+static void make_state(enum before b, struct state *s)
+{
+	bool staged = b == STAGED || b == TRIAL;
+
+	filecut_world_fresh(s);
+	if (staged) {
+		s->staged.source = STATE_SRC_DATA;
+		memcpy(s->staged.release, filecut_world_release(false), STATE_ID_LEN);
+	}
+	if (b == FRESH || b == STAGED)
+		return;
+	fill_slot(&s->slot[1], b == TRIAL ? STATE_TRIAL : STATE_GOOD);
+	if (b == BADSPARE) {
+		s->slot[1].st = STATE_BAD;
+		memcpy(s->slot[1].release, filecut_world_release(true), STATE_ID_LEN);
+		s->slot[1].sequence = 2;
+		return;
+	}
+	s->pref = 1;
+	if (b != TRIAL)
+		s->last = 1;
+	if (b == TRIAL || b == COUNTED)
+		s->open = 1;
+	s->slot[1].streak = b == CRASHED ? 1 : 0;
+}
+
+static struct filecut_image make_image(enum before b)
+{
+	static struct filecut_image im;
+	struct state s;
+
+	memset(&im, 0, sizeof(im));
+	make_state(b, &s);
+	filecut_world_state(&im, &s);
+	filecut_image_add_file(&im, "keelboot", true, 0);
+	filecut_image_add_file(&im, "keelboot/stage", true, 0);
+	if (s.staged.source == STATE_SRC_DATA)
+		filecut_image_add_file(&im, filecut_world_path(false), false,
+				       filecut_world_bundle(false));
+	return im;
+}
+
+static const char *measure(struct wear_table *table, unsigned i)
+{
+	const struct filecut_image im = make_image(paths[i].before);
+	const struct filecut_rec_plan plan = { 0 };
+	struct wear_table_counts is = { 0 };
+	static char why[256];
+	int code;
+
+	filecut_world_put(&im, NULL, 0);
+	filecut_world_booted(paths[i].before >= TRIAL && paths[i].before <= CRASHED ? 1 : 0);
+	if (paths[i].before == GOOD)
+		filecut_world_fill_b(false);
+	code = filecut_run_program(paths[i].program, &plan);
+	for (unsigned k = 0; k < filecut_run_rec()->nops; k++)
+		if (filecut_run_rec()->op[k].kind == FILECUT_REC_CELL)
+			wear_table_count(&is, filecut_run_rec()->op[k].off);
+	if (code == paths[i].code)
+		return wear_table_check(table, paths[i].row, &is);
+	snprintf(why, sizeof(why), "%s: exit %d: %.160s", paths[i].row, code, filecut_run_said());
+	return why;
+}
+
+void filecut_wear_run(unsigned *passed, unsigned *failed)
+{
+	static struct wear_table table;
+	const char *left;
+
+	if (!wear_table_read(&table, "docs/STATE.md")) {
+		*failed += 1;
+		return;
+	}
+	for (unsigned i = 0; i < KB_ARRAY_LEN(paths); i++) {
+		const char *why = measure(&table, i);
+
+		*(why == NULL ? passed : failed) += 1;
+		if (why != NULL)
+			printf("WEAR: %s\n", why);
+	}
+	left = wear_table_left(&table, "command");
+	*failed += left != NULL;
+	if (left != NULL)
+		printf("WEAR: nothing measures \"%s\"\n", left);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table "Writes on each path" of docs/STATE.md, which tests hold the product to: what stands
+ * there is what is asserted, and each row has to be measured by the program that it names.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WEAR_TABLE_ROWS 64
+#define WEAR_TABLE_NAME 96
+
+/* Writes to the state partition, by their purpose. */
+struct wear_table_counts {
+	unsigned records, history, manifests;
+	unsigned others; /* nothing may be written there */
+};
+
+struct wear_table_row {
+	char name[WEAR_TABLE_NAME]; /* the path, as the table has it */
+	char by[16];		    /* who measures it: "boot", "command" */
+	struct wear_table_counts want;
+	bool measured;
+};
+
+struct wear_table {
+	unsigned n;
+	struct wear_table_row row[WEAR_TABLE_ROWS];
+};
+
+/* Reads the file, from the top of the tree. False after a message: there is no such table in it. */
+bool wear_table_read(struct wear_table *t, const char *file);
+
+/* Counts a write at this offset of the state partition. */
+void wear_table_count(struct wear_table_counts *c, uint64_t off);
+
+/* Compares what was measured with the row of that name. NULL, or what is wrong, until the next. */
+const char *wear_table_check(struct wear_table *t, const char *name,
+			     const struct wear_table_counts *is);
+
+/* A row of that program which nobody has measured; NULL: there is none. */
+const char *wear_table_left(const struct wear_table *t, const char *by);
