@@ -227,13 +227,13 @@ bool ioerr_check_settled(const struct ioerr_story *story, struct ioerr_world *w,
 	unsigned holds;
 
 	if (w->boot.end != OS_SIM_EXEC || after->open != STATE_NONE ||
-	    after->slot[slot].st != STATE_GOOD || after->slot[1 - slot].st == STATE_TRIAL)
+	    after->slot[slot].st != STATE_GOOD)
 		return false;
 	if (!w->stick && before->seq != after->seq)
 		return false;
 	holds = ioerr_world_holds(slot, true);
-	if (holds == story->goal && slot == after->pref &&
-	    after->slot[1 - slot].st != STATE_WRITING)
+	if (holds != 0 && (story->goal == IOERR_STORY_ANY || holds == story->goal) &&
+	    slot == after->pref && after->slot[1 - slot].st != STATE_WRITING)
 		return !story->rejects || after->slot[1].st == STATE_BAD;
 	return holds != 0 && given_up(w, after);
 }

@@ -107,7 +107,7 @@ const struct ioerr_story ioerr_story_all[] = {
 	{ .name = "stick", stick, 2, NEW },
 	{ .name = "install", healthy, 2, NEW, .installs = true },
 	{ .name = "rescue", rescue, 2, NEW, .a_broken = true },
-	{ .name = "rebuild", lost, 2, NOW },
+	{ .name = "rebuild", lost, 2, IOERR_STORY_ANY },
 };
 const unsigned ioerr_story_count = KB_ARRAY_LEN(ioerr_story_all);
 
@@ -155,6 +155,9 @@ void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w)
 {
 	w->fault.mended = true; /* nothing fails, or is counted, before it begins */
 	story->prepare(w);
+	w->installs = story->installs;
+	w->rejects = story->rejects;
+	w->entered = story->a_broken ? STATE_NONE : 0;
 	w->fault.mended = false;
 	for (unsigned i = 0; i < story->boots && w->violation[0] == '\0'; i++)
 		step(w);

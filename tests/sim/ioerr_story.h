@@ -7,6 +7,8 @@
 
 #include "tests/sim/ioerr_world.h"
 
+#define IOERR_STORY_ANY 0 /* any release that is whole */
+
 struct ioerr_story {
 	const char *name;
 	void (*prepare)(struct ioerr_world *w); /* before anything can fail */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -236,39 +237,66 @@ static bool sweep(const struct ioerr_sweep *s, const struct ioerr_story *story, 
 	return sh->violations == 0;
 }
 
-static int finish(FILE *out, unsigned passed, unsigned failed, unsigned faults)
+struct sum {
+	unsigned passed, failed, faults, violations;
+};
+
+static int finish(FILE *out, const struct ioerr_sweep *s, const struct sum *sum)
 {
 	if (out != NULL) {
-		fprintf(out, "\n  ],\n  \"faults\": %u,\n  \"failed_stories\": %u\n}\n", faults,
-			failed);
+		fprintf(out,
+			"\n  ],\n  \"faults\": %u,\n  \"violations\": %u,\n  \"every\": %u\n}\n",
+			sum->faults, sum->violations, s->every);
 		fclose(out);
 	}
-	printf("ioerr: %u faults; %u passed, %u failed\n", faults, passed, failed);
-	return failed > 0;
+	printf("ioerr: %u faults; %u passed, %u failed\n", sum->faults, sum->passed, sum->failed);
+	return sum->failed > 0;
+}
+
+/* NULL: none is wanted. */
+static FILE *open_report(const char *path)
+{
+	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+	char folder[256];
+	FILE *f;
+
+	if (path == NULL)
+		return NULL;
+	if (slash != NULL) {
+		snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+		if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+			perror(folder);
+	}
+	f = fopen(path, "w");
+	if (f == NULL) {
+		perror(path);
+		exit(1);
+	}
+	fputs("{\n  \"stories\": [", f);
+	return f;
 }
 
 int ioerr_sweep_run(const struct ioerr_sweep *s)
 {
 	struct shared *sh =
 		mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	unsigned passed = 0, failed = 0, faults = 0;
+	struct sum sum = { 0 };
 	FILE *out;
 
 	if (sh == MAP_FAILED)
 		return 1;
 	if (s->one)
 		return play(s->only, &s->fault, sh, NULL, true) ? 0 : 1;
-	out = s->report != NULL ? fopen(s->report, "w") : NULL;
-	if (out != NULL)
-		fputs("{\n  \"stories\": [", out);
+	out = open_report(s->report);
 	for (unsigned i = 0; i < ioerr_story_count; i++) {
 		if (s->only != NULL && s->only != &ioerr_story_all[i])
 			continue;
 		if (sweep(s, &ioerr_story_all[i], sh, out))
-			passed++;
+			sum.passed++;
 		else
-			failed++;
-		faults += total(sh);
+			sum.failed++;
+		sum.faults += total(sh);
+		sum.violations += sh->violations;
 	}
-	return finish(out, passed, failed, faults);
+	return finish(out, s, &sum);
 }
