@@ -343,7 +343,19 @@ static void large_chunks_that_cross_the_seal(void **ctx)
 	assert_installed(image);
 }
 
-static void slots_of_two_partitions(void **ctx)
+/* Its first write to a partition seals it. */
+static void assert_was_sealed(unsigned dev)
+{
+	for (unsigned i = 0; i < events.n; i++)
+		if (events.e[i].dev == dev && events.e[i].op == FIXTURE_WRITE) {
+			assert_true(events.e[i].zero);
+			assert_int_equal(events.e[i].off, 0);
+			return;
+		}
+	fail_msg("device %u was not sealed", dev);
+}
+
+static void open_two_partitions(void)
 {
 	const struct fixture_image im[2] = { { "boot", boot_image, sizeof(boot_image), CHUNK,
 					       false },
@@ -352,7 +364,6 @@ static void slots_of_two_partitions(void **ctx)
 		.image = im, .nimages = 2, .version = "2.0", .sequence = 2
 	};
 
-	(void)ctx;
 	in.nparts = 2;
 	snprintf(in.part[1].cls, sizeof(in.part[1].cls), "boot");
 	in.part[1].dev = &boot_dev.bdev;
@@ -360,16 +371,18 @@ static void slots_of_two_partitions(void **ctx)
 	put(&boot_dev, 0, boot_image, sizeof(boot_image));
 	open_bundle(&b);
 	forget_events();
+}
+
+static void slots_of_two_partitions(void **ctx)
+{
+	(void)ctx;
+	open_two_partitions();
 	assert_int_equal(install_run(&in), KB_OK);
 	assert_installed(image);
 	assert_memory_equal(content(&boot_dev, 0, sizeof(boot_image)), boot_image,
 			    sizeof(boot_image));
-	for (unsigned i = 0; i < events.n; i++)
-		if (events.e[i].dev == 2 && events.e[i].op == FIXTURE_WRITE) {
-			assert_true(events.e[i].zero);
-			return;
-		}
-	fail_msg("boot was not sealed");
+	assert_was_sealed(1);
+	assert_was_sealed(2);
 }
 
 /* ---------------------------------------------------------------- refused before any write */
@@ -588,6 +601,28 @@ static void every_lost_write_is_noticed_behind_a_page_cache(void **ctx)
 		} while (cached_dev.writes >= n);
 		assert_true(n > 10);
 	}
+}
+
+/* Of two heads one is written already when the other fails: neither may stay. */
+static void a_head_that_cannot_be_written_seals_all_of_the_slot_again(void **ctx)
+{
+	unsigned writes = 0;
+
+	(void)ctx;
+	for (unsigned round = 0; round < 2; round++) {
+		free_devices();
+		new_devices();
+		new_install();
+		open_two_partitions();
+		faulty_init(&cached_dev, &root_dev.bdev);
+		in.part[0].dev = &cached_dev.bdev;
+		if (round == 1) /* the last two writes are root's head, behind boot's */
+			cached_dev.fail_write = (struct faulty_when){ writes - 1, 1 };
+		assert_int_equal(install_run(&in), round == 0 ? KB_OK : KB_EIO);
+		writes = cached_dev.writes;
+	}
+	assert_sealed();
+	assert_true(bytes_all(content(&boot_dev, 0, INSTALL_SEAL), INSTALL_SEAL, 0));
 }
 
 static void what_a_killed_install_left_in_the_cache_is_not_there(void **ctx)
@@ -938,6 +973,7 @@ int main(int argc, char **argv)
 		TEST(a_state_that_cannot_be_written_leaves_the_slot_alone),
 		TEST(a_lost_write_is_noticed),
 		TEST(every_lost_write_is_noticed_behind_a_page_cache),
+		TEST(a_head_that_cannot_be_written_seals_all_of_the_slot_again),
 		TEST(what_a_killed_install_left_in_the_cache_is_not_there),
 		TEST(blocks_that_cannot_be_read_are_written_anew),
 		TEST(everything_in_its_order),
