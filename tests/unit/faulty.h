@@ -23,7 +23,7 @@ struct faulty {
 	struct bdev *below;
 	/* what is to happen */
 	struct faulty_when fail_read, fail_write, fail_flush, fail_drop;
-	struct faulty_when flip_read;  /* comes back with one bit changed, this time */
+	struct faulty_when flip_read;  /* comes back with one bit changed, into the cache too */
 	struct faulty_when lose_write; /* says KB_OK, and only the cache has it */
 	/* what happened */
 	unsigned reads, writes, flushes, drops;
@@ -58,6 +58,17 @@ static inline void faulty_forget(struct faulty *f, uint64_t off, uint64_t len, b
 			f->page[i--] = f->page[--f->npages];
 }
 
+/* The page at `at` of what was read from, or written to, off. */
+static inline void faulty_keep(struct faulty *f, uint64_t off, const uint8_t *p, size_t at,
+			       bool dirty)
+{
+	if (!f->cached || f->npages == FAULTY_PAGES)
+		return;
+	f->page[f->npages].off = off + at;
+	f->page[f->npages].dirty = dirty;
+	memcpy(f->page[f->npages++].data, p + at, BDEV_ALIGN);
+}
+
 static inline enum kb_err faulty_read(struct bdev *b, uint64_t off, void *buf, size_t len)
 {
 	struct faulty *f = (struct faulty *)b;
@@ -69,8 +80,11 @@ static inline enum kb_err faulty_read(struct bdev *b, uint64_t off, void *buf, s
 	for (unsigned i = 0; i < f->npages; i++)
 		if (f->page[i].off >= off && f->page[i].off < off + len)
 			memcpy(p + (f->page[i].off - off), f->page[i].data, BDEV_ALIGN);
-	if (faulty_now(f->flip_read, f->reads))
+	if (faulty_now(f->flip_read, f->reads)) {
 		p[len / 2] ^= 1;
+		faulty_forget(f, off + len / 2 / BDEV_ALIGN * BDEV_ALIGN, BDEV_ALIGN, true);
+		faulty_keep(f, off, p, len / 2 / BDEV_ALIGN * BDEV_ALIGN, false);
+	}
 	return KB_OK;
 }
 
@@ -83,11 +97,8 @@ static inline enum kb_err faulty_write(struct bdev *b, uint64_t off, const void 
 	if (faulty_now(f->fail_write, ++f->writes))
 		return KB_EIO;
 	faulty_forget(f, off, len, true);
-	for (size_t at = 0; f->cached && at < len && f->npages < FAULTY_PAGES; at += BDEV_ALIGN) {
-		f->page[f->npages].off = off + at;
-		f->page[f->npages].dirty = true;
-		memcpy(f->page[f->npages++].data, p + at, BDEV_ALIGN);
-	}
+	for (size_t at = 0; at < len; at += BDEV_ALIGN)
+		faulty_keep(f, off, p, at, true);
 	return faulty_now(f->lose_write, f->writes) ? KB_OK : bdev_write(f->below, off, buf, len);
 }
 

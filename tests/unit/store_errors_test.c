@@ -89,6 +89,21 @@ static void record_that_reads_wrong_once_found_gives_way(void **ctx)
 	assert_int_equal(load(&dev.bdev, &s), 2);
 }
 
+/* The first read of 16 cells changes the ninth: where the newest record is, after 17. */
+static void record_that_came_wrong_into_the_cache_is_read_past_it(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	for (uint64_t mark = 1; mark <= 17; mark++)
+		assert_int_equal(save(&dev.bdev, mark), KB_OK);
+	dev.reads = 0;
+	dev.flip_read = (struct faulty_when){ 1, 1 };
+	assert_int_equal(load(&dev.bdev, &s), 17);
+	assert_int_equal(st.region, 0);
+	assert_int_equal(st.cell, 8);
+}
+
 /* ---- writing */
 
 static void what_only_the_page_cache_has_is_not_saved(void **ctx)
@@ -275,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(record_that_fails_once_found_is_not_that_of_another_time),
 		T(record_that_reads_wrong_once_found_gives_way),
+		T(record_that_came_wrong_into_the_cache_is_read_past_it),
 		T(what_only_the_page_cache_has_is_not_saved),
 		T(cache_that_can_not_be_dropped_proves_nothing),
 		T(both_means_both),
