@@ -173,6 +173,19 @@ static void a_signature_of_a_trusted_key_is_valid(void **state)
 	}
 }
 
+/* As docs/FORMAT.md has it: whoever signs elsewhere signs these bytes. */
+static void what_is_signed_is_the_domain_and_the_whole_header(void **state)
+{
+	static const char domain[] = "keelboot bundle v1";
+	uint8_t out[KEYRING_SIGNED_LEN];
+
+	(void)state;
+	assert_int_equal(sizeof(out), sizeof(domain) + 512);
+	keyring_signed_bytes(out, header);
+	assert_memory_equal(out, domain, sizeof(domain));
+	assert_memory_equal(out + sizeof(domain), header, 512);
+}
+
 static void a_signature_of_another_key_is_none(void **state)
 {
 	(void)state;
@@ -518,6 +531,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_signature_of_a_trusted_key_is_valid),
+		TEST(what_is_signed_is_the_domain_and_the_whole_header),
 		TEST(a_signature_of_another_key_is_none),
 		TEST(no_signature_and_no_key_verify_nothing),
 		TEST(every_flipped_bit_of_the_header_breaks_it),
