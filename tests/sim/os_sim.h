@@ -82,6 +82,8 @@ struct os_sim_disk {
 
 /* Its nodes, its /sys, its uevents, its file systems, and what a prober says of it. */
 void os_sim_disk(const struct os_sim_disk *d);
+/* What its prober says from now on of the file system of a partition (from 0). */
+void os_sim_disk_type(const char *name, unsigned part, const char *fstype);
 /* Pulled out at that time. */
 void os_sim_disk_gone(const char *name, unsigned at_ms);
 /* A uevent as the kernel sends it. type "disk" or "partition". */
@@ -119,10 +121,11 @@ struct os_sim_child {
 	const char *arg;	  /* one of its arguments; NULL: any */
 	struct os_sim_say say[6]; /* on descriptor 3; up to the first NULL; texts are borrowed */
 	unsigned duration_ms;
-	int status;	/* as from waitpid(): exit code << 8, or a signal */
-	bool hangs;	/* never ends by itself */
-	bool stuck;	/* cannot even be killed */
-	unsigned times; /* that many starts; 0: any number */
+	int status;	    /* as from waitpid(): exit code << 8, or a signal */
+	bool hangs;	    /* never ends by itself */
+	unsigned closes_ms; /* closes descriptor 3 then; 0: when it ends */
+	bool stuck;	    /* cannot even be killed */
+	unsigned times;	    /* that many starts; 0: any number */
 	/* Called when it ends by itself, with its arguments: does to the fixture what it is for. */
 	void (*run)(void *ctx, const char *const *argv);
 	void *ctx;

@@ -117,6 +117,15 @@ static bool ends_by_itself(const struct proc *p)
 	return p->ended == UINT64_MAX && !p->child->hangs;
 }
 
+/* Nothing more comes from it. */
+static bool is_closed(const struct proc *p)
+{
+	const struct os_sim_child *c = p->child;
+
+	return p->ended != UINT64_MAX ||
+	       (c->closes_ms != 0 && os_sim_now() >= p->start + c->closes_ms);
+}
+
 uint64_t os_sim_procs_next(void)
 {
 	uint64_t next = UINT64_MAX;
@@ -127,6 +136,9 @@ uint64_t os_sim_procs_next(void)
 
 		if (ends_by_itself(p) && p->start + p->child->duration_ms < next)
 			next = p->start + p->child->duration_ms;
+		if (!is_closed(p) && p->child->closes_ms != 0 &&
+		    p->start + p->child->closes_ms < next)
+			next = p->start + p->child->closes_ms;
 		for (unsigned k = 0; k < 6 && s[k].text != NULL && p->ended == UINT64_MAX; k++) {
 			uint64_t at = p->start + s[k].at_ms;
 
@@ -185,8 +197,7 @@ bool os_sim_procs_readable(struct os_sim_fd *f)
 
 	if (f->proc < 0)
 		return f->peer < 0;
-	return said(&proc[f->proc], f->told, &c, 1, &got) > f->told ||
-	       proc[f->proc].ended != UINT64_MAX;
+	return said(&proc[f->proc], f->told, &c, 1, &got) > f->told || is_closed(&proc[f->proc]);
 }
 
 enum kb_err os_read(int fd, void *buf, size_t size, size_t *len)
@@ -201,7 +212,7 @@ enum kb_err os_read(int fd, void *buf, size_t size, size_t *len)
 		return f->peer < 0 ? KB_OK : KB_EBUSY;
 	said(&proc[f->proc], f->told, buf, size, len);
 	f->told += *len;
-	if (*len > 0 || (proc[f->proc].ended != UINT64_MAX && f->peer < 0))
+	if (*len > 0 || (is_closed(&proc[f->proc]) && f->peer < 0))
 		return KB_OK;
 	return KB_EBUSY;
 }
