@@ -55,7 +55,7 @@ class Patch:
                     return {}, f"does not apply: there is no {name} any more"
                 (Path(tmp) / name).parent.mkdir(parents=True, exist_ok=True)
                 (Path(tmp) / name).write_bytes((tree.top / name).read_bytes())
-            done = subprocess.run(["patch", "-p1", "-s", "-F0", "-i", self.path], cwd=tmp, capture_output=True,
+            done = subprocess.run(["patch", "-p1", "-s", "-F1", "-i", self.path], cwd=tmp, capture_output=True,
                                   text=True)
             if done.returncode != 0 or not self.files:
                 return {}, "does not apply any more: " + " ".join(done.stdout.split())[:200]
