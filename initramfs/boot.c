@@ -299,7 +299,7 @@ enum kb_err boot(struct boot *b)
 	while (err == KB_ENOCAND && rescue_run(b))
 		err = choose_and_mount(b);
 	TRY(err);
-	shell_end(b); /* which a rescue may have opened */
+	shell_end(b);		/* which a rescue may have opened */
 	if (b->attempt.counted) /* else what the records mean is not written yet */
 		evidence_forget(&b->evidence);
 	wdt_decide(&b->wdt, b->conf.handover);

@@ -132,7 +132,8 @@ enum kb_err os_read(int fd, void *buf, size_t size, size_t *len) KB_MUST_CHECK;
  * Starts a program that outlives this one and what it is: its own session, /dev/null as its
  * standard descriptors, "/" as its folder, every signal blocked, no environment. fds[i] becomes
  * descriptor 3 + i (-1: that one is closed), at most 16; all others are closed. KB_EEXEC when it
- * cannot be started, within 10 s (errno says why). Nobody waits for it but whoever process 1 is by then.
+ * cannot be started, within 10 s (errno says why). Nobody waits for it but whoever process 1 is by
+ * then.
  */
 enum kb_err os_detach(const char *path, const char *const *argv, const int *fds, unsigned n,
 		      pid_t *pid) KB_MUST_CHECK;
