@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -102,6 +104,23 @@ static void a_file_that_shrank_is_an_error(void **state)
 	bdev_file_close(&f);
 }
 
+static void a_write_that_ends_halfway_is_an_error(void **state)
+{
+	struct rlimit limit, old;
+	struct bdev_file f;
+
+	(void)state;
+	assert_int_equal(bdev_file_open(&f, path, BDEV_FILE_WRITE), KB_OK);
+	getrlimit(RLIMIT_FSIZE, &old);
+	limit = (struct rlimit){ 2 * BDEV_ALIGN, old.rlim_max };
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	assert_int_equal(bdev_write(&f.bdev, BDEV_ALIGN, buf, 2 * BDEV_ALIGN), KB_ENOSPC);
+	setrlimit(RLIMIT_FSIZE, &old);
+	assert_int_equal(bdev_write(&f.bdev, BDEV_ALIGN, buf, 2 * BDEV_ALIGN), KB_OK);
+	bdev_file_close(&f);
+}
+
 static void a_flush_that_fails_is_told(void **state)
 {
 	struct bdev_file f;
@@ -155,6 +174,7 @@ int main(void)
 		TEST(zeroes_keep_the_size),
 		TEST(a_file_that_was_opened_to_read_is_not_written),
 		TEST(a_file_that_shrank_is_an_error),
+		TEST(a_write_that_ends_halfway_is_an_error),
 		TEST(a_flush_that_fails_is_told),
 		TEST(what_cannot_be_opened_is_told_apart),
 		TEST(a_borrowed_descriptor_works),
