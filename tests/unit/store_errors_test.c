@@ -254,6 +254,19 @@ static void copy_that_can_not_be_read_back_is_not_cleared(void **ctx)
 	assert_int_equal(store_manifest_clear(&st, 0), KB_EIO);
 }
 
+static void manifest_whose_headers_are_damaged_is_not_blank(void **ctx)
+{
+	struct store_manifest m;
+	struct state s;
+
+	(void)ctx;
+	assert_int_equal(write_manifest(1), KB_OK);
+	for (int copy = 0; copy < 2; copy++)
+		bdev_sim_scribble(&disk, STORE_MANIFEST(copy, 0), 512, 1);
+	load(&dev.bdev, &s);
+	assert_int_equal(store_manifest_read(&st, 0, &m, NULL, 0), KB_EFORMAT);
+}
+
 static void manifest_that_can_not_be_read_is_no_other(void **ctx)
 {
 	static uint8_t got[BLOB_LEN];
@@ -301,6 +314,7 @@ int main(void)
 		T(blob_that_only_the_page_cache_has_is_not_written),
 		T(blob_that_can_not_be_read_back_is_not_written),
 		T(copy_that_can_not_be_read_back_is_not_cleared),
+		T(manifest_whose_headers_are_damaged_is_not_blank),
 		T(manifest_that_can_not_be_read_is_no_other),
 		T(event_that_only_the_page_cache_has_is_not_written),
 	};
