@@ -3,9 +3,13 @@
 #include "update/decoder_limits.h"
 #include "update/decoder_wire.h"
 
+#include "lib/log.h"
 #include "lib/util.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -133,12 +138,72 @@ static void capabilities_go_by_themselves(void **state)
 	}
 }
 
+/* From now on the kernel refuses this call; of prctl only one kind, unless kind is 0. */
+static bool refuse(int nr, int kind)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)nr, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)kind, 0, kind == 0 ? 0 : 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = KB_ARRAY_LEN(code), .filter = code };
+
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0;
+}
+
+/* Its exit status says what it made of that: 0 KB_OK, 1 KB_EPERM. */
+static int without(int nr, int kind, enum kb_err (*give_up_now)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (!refuse(nr, kind))
+			_exit(9);
+		_exit(give_up_now() == KB_EPERM);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void what_cannot_be_given_up_ends_it(void **state)
+{
+	static const struct {
+		int nr, kind;
+	} calls[] = {
+		{ SYS_prctl, PR_SET_NO_NEW_PRIVS },
+		{ SYS_prctl, PR_CAPBSET_DROP },
+		{ SYS_prctl, PR_SET_DUMPABLE },
+		{ SYS_prctl, PR_SET_PDEATHSIG },
+		{ SYS_setgroups, 0 },
+		{ SYS_setresgid, 0 },
+		{ SYS_setresuid, 0 },
+		{ SYS_capset, 0 },
+		{ SYS_prlimit64, 0 },
+	};
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(without(SYS_getpid, 0, decoder_limits_privileges), 0);
+	for (size_t i = 0; i < KB_ARRAY_LEN(calls); i++)
+		assert_int_equal(without(calls[i].nr, calls[i].kind, decoder_limits_privileges), 1);
+	assert_int_equal(without(SYS_prctl, PR_SET_SECCOMP, decoder_limits_syscalls), 1);
+	assert_int_equal(without(SYS_prctl, PR_GET_SECCOMP, decoder_limits_syscalls), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_left),
 		cmocka_unit_test(capabilities_go_by_themselves),
+		cmocka_unit_test(what_cannot_be_given_up_ends_it),
 	};
 
+	log_set_level(0);
 	return cmocka_run_group_tests_name("decoder_limits", tests, NULL, NULL);
 }
