@@ -219,7 +219,7 @@ struct options {
 
 static bool read_args(int argc, char **argv, struct options *o)
 {
-	*o = (struct options){ .block = 8192 };
+	*o = (struct options){ .block = 4096 };
 	for (int i = 1; i < argc; i++) {
 		const struct filecut_walk_story *s;
 
