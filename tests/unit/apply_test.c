@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -401,7 +402,7 @@ static void a_state_that_is_blank_or_lost_stops_it(void **ctx)
 }
 
 /* Somebody who holds the lock, and has another word for the state before it is given back. */
-static pid_t hold_lock(void)
+static pid_t hold_lock(unsigned ms)
 {
 	int ready[2];
 	pid_t pid;
@@ -418,7 +419,7 @@ static pid_t hold_lock(void)
 		if (bdev_file_open(&file, path("state"), BDEV_FILE_WRITE) != KB_OK ||
 		    store_lock(file.fd, 0) != KB_OK || write(ready[1], "", 1) != 1)
 			_exit(1);
-		usleep(700 * 1000);
+		usleep(ms * 1000);
 		if (store_load(&st, &file.bdev, &s, &found) != KB_OK)
 			_exit(1);
 		s.installs = STATE_INSTALLS_LIMIT;
@@ -437,11 +438,34 @@ static void state_is_read_under_its_lock(void **ctx)
 
 	(void)ctx;
 	make_bundle("two", 2, "box", &key);
-	pid = hold_lock();
+	pid = hold_lock(700);
 	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_NOTHING);
 	assert_logged("too many updates");
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void without_the_lock_nothing_is_installed(void **ctx)
+{
+	uint64_t seq = sequence_of_state();
+	pid_t pid;
+
+	(void)ctx;
+	make_bundle("two", 2, "box", &key);
+	pid = hold_lock(600 * 1000);
+	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_FAILED);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_nothing_written(seq);
+}
+
+static void without_a_name_no_update_is_for_this_device(void **ctx)
+{
+	(void)ctx;
+	make_bundle("two", 2, "box", &key);
+	write_text("etc/keelboot/system.conf", "[system]\ntimeout = 30\n");
+	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_FAILED);
+	assert_logged("no compatible= in it");
 }
 
 static void without_keys_nothing_is_installed(void **ctx)
@@ -674,6 +698,8 @@ int main(int argc, char **argv)
 		TEST(bytes_behind_a_raw_bundle_are_ignored),
 		TEST(a_state_that_is_blank_or_lost_stops_it),
 		TEST(state_is_read_under_its_lock),
+		TEST(without_the_lock_nothing_is_installed),
+		TEST(without_a_name_no_update_is_for_this_device),
 		TEST(without_keys_nothing_is_installed),
 		TEST(a_staged_copy_that_cannot_be_read_is_given_up),
 		TEST(a_raw_partition_is_erased_once_its_release_is_proven),
