@@ -151,6 +151,17 @@ soak: ## N=100 cycles of updates, cuts, crashes and pulled sticks on one device 
 	@qemu/kernel
 	@tests/soak/soak -n $(N) $(addprefix --seed ,$(SEED))
 
+# The closure over power cuts, in a geometry; the smallest is the suite `powercut` of make check.
+POWERCUT = @$(MAKE) --no-print-directory -j$$(nproc) $(B)/tests/sim/powercut_sim && mkdir -p $(B)/report && \
+	$(B)/tests/sim/powercut_sim --jobs $$(nproc) --report $(B)/report/powercut --size
+
+powercut: ## cut whole life stories before and after each write, as often as they like: build/report/powercut.*
+	$(POWERCUT) middle
+
+powercut-long: ## the same in a larger geometry, for a night
+	$(POWERCUT) long
+.PHONY: powercut powercut-long
+
 powercut-real: ## cut one install of 512 MiB at each flush; writes build/report/powercut-real.json
 	@$(MAKE) --no-print-directory -j$$(nproc) $(LINEAR)
 	@mkdir -p $(B)/report

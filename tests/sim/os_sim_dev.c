@@ -245,6 +245,15 @@ void os_sim_disk(const struct os_sim_disk *d)
 		os_sim_at(d->at_ms, appear, k);
 }
 
+void os_sim_disk_type(const char *name, unsigned part, const char *fstype)
+{
+	for (unsigned i = 0; i < ndisks; i++) {
+		if (strcmp(disks[i]->name, name) == 0)
+			set(disks[i]->answer.part[part].fstype,
+			    sizeof(disks[i]->answer.part[part].fstype), fstype);
+	}
+}
+
 static void vanish(void *ctx)
 {
 	const struct disk *k = ctx;

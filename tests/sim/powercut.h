@@ -63,6 +63,7 @@ struct powercut_story {
 	bool bad_spare;	 /* slot b begins bad, with another release */
 	bool both_bad;	 /* and so does slot a, which works nevertheless */
 	bool no_state;	 /* the state partition was never written */
+	bool heavy;	 /* not in the small geometry: the counts of an apply multiply everything */
 	unsigned unit;	 /* sectors of a physical one: 1, 8 */
 	enum cut_discarded discarded;
 	enum powercut_behaviour does; /* the update */
@@ -127,6 +128,13 @@ struct powercut_result {
 	unsigned nops;
 };
 
+#define POWERCUT_WORKERS 12
+/* The same in two parts, so that some run at once; powercut_child_run() is worker 0. */
+void powercut_child_submit(unsigned worker, const struct powercut_job *job,
+			   const struct powercut_image *im);
+void powercut_child_wait(unsigned worker, struct powercut_result *out);
+/* Before the first program of a story, after powercut_media_make(). */
+void powercut_child_begin(void);
 /* Runs a program in a process of its own on disks that durably hold the image. */
 void powercut_child_run(const struct powercut_job *job, const struct powercut_image *im,
 			struct powercut_result *out);
@@ -149,6 +157,8 @@ int powercut_view_release(const uint8_t id[STATE_ID_LEN]); /* or POWERCUT_NONE *
 /* Which release a slot's partition holds, byte for byte; POWERCUT_NONE. */
 int powercut_view_content(const struct cut_content *slot);
 bool powercut_view_mounts(const struct cut_content *slot);
+/* Whether a sector of its first block is garbage. */
+bool powercut_view_is_torn(const struct cut_content *slot);
 void powercut_view_print(const struct powercut_image *im);
 
 /* ---------------------------------------------------------------- powercut_hash.c */
@@ -156,9 +166,14 @@ void powercut_view_print(const struct powercut_image *im);
  * The canonical hash of an image: two images with the same one lead to the same stories. The
  * argument is in docs/decisions/0019-the-closure-over-power-cuts.md.
  */
+#define POWERCUT_CHUNKS 24
+#define POWERCUT_BAD	0x40
 struct powercut_rings {
 	uint64_t seq[2], hash[2]; /* the newest record of each region; 0: none */
 	unsigned blank;		  /* cells */
+	/* of each chunk of a slot, and of what is behind the image as one: bits that not all its
+	 * blocks have, and POWERCUT_BAD */
+	uint8_t chunk[POWERCUT_SLOTS][POWERCUT_CHUNKS];
 };
 uint64_t powercut_hash_image(const struct powercut_story *s, const struct powercut_image *im);
 /* What the pages of a disk add to it, and the records on it; those that skip (or NULL) names are
@@ -168,12 +183,24 @@ uint64_t powercut_hash_clean(const struct cut_content *c, enum powercut_disk dis
 			     bool (*skip)(enum powercut_disk disk, uint64_t page));
 uint64_t powercut_hash_rings(const struct powercut_story *s, const struct powercut_rings *r);
 /* A cell's place; its record, as powercut_view_cell(). */
-uint64_t powercut_hash_cell(uint64_t page, unsigned *region, unsigned *index);
+uint64_t powercut_map_cell(uint64_t page, unsigned *region, unsigned *index);
 bool powercut_hash_record(const uint8_t *cell, unsigned region, unsigned index, uint64_t *seq,
 			  uint64_t *hash);
 /* The page with the header that a page of a manifest cell stands behind; UINT64_MAX: it is none. */
-uint64_t powercut_hash_header_of(uint64_t page);
-bool powercut_hash_is_header(const uint8_t *page);
+uint64_t powercut_map_header_of(uint64_t page);
+bool powercut_map_is_header(const uint8_t *page);
+/* Once for each story. */
+void powercut_hash_begin(const struct powercut_story *s);
+bool powercut_hash_in_chunk(enum powercut_disk disk, uint64_t page);
+/* Takes a page of a chunk into account. */
+void powercut_hash_chunk(struct powercut_rings *r, enum powercut_disk disk, uint64_t page,
+			 unsigned mask, bool bad);
+/*
+ * A slot that the record says is being written: whatever in it is not the update's will be, and is
+ * never anything else again, so its blocks differ only in that.
+ */
+void powercut_hash_writing(unsigned slots); /* bits */
+unsigned powercut_hash_writing_of(const struct cut_content *state);
 /* What a page adds to it. `bad`: one of its sectors cannot be read. */
 uint64_t powercut_hash_page(enum powercut_disk disk, uint64_t page, const uint8_t *data, bool bad);
 /* The classes that the sectors of a page can tell apart: bit r: equal to release r's, bit 7: zero.
@@ -187,4 +214,11 @@ enum powercut_page {
 	POWERCUT_PAGE_RING,   /* a record */
 	POWERCUT_PAGE_IGNORED /* nothing that matters is ever read from it */
 };
-enum powercut_page powercut_hash_kind(enum powercut_disk disk, uint64_t page);
+
+/* ---------------------------------------------------------------- powercut_map.c */
+void powercut_map_begin(const struct powercut_story *s);
+/* The first block of a slot decides whether it mounts, and that is asked. */
+bool powercut_map_exact_first(void);
+enum powercut_page powercut_map_kind(enum powercut_disk disk, uint64_t page);
+/* Page of a slot's manifest cell (0: its header), or -1. */
+int powercut_map_manifest(uint64_t page, unsigned *slot);

@@ -31,7 +31,7 @@ static void check_slot(struct powercut_walk *w, uint32_t i, const struct state *
 
 	if (t->st != STATE_GOOD && !(t->st == STATE_TRIAL && t->tries > 0))
 		return;
-	if (!t->has_release && !powercut_view_mounts(c))
+	if (!t->has_release && (!powercut_view_mounts(c) || powercut_view_is_torn(c)))
 		return;
 	holds = powercut_view_content(c);
 	if (holds == POWERCUT_NONE)
@@ -160,11 +160,16 @@ void powercut_check_entered(struct powercut_walk *w, uint32_t from, uint32_t to)
 	}
 	holds = powercut_view_content(slot_of(w->node[to].im, slot));
 	w->node[to].runs = (int8_t)holds;
-	if (holds == POWERCUT_NONE)
+	if (holds == POWERCUT_NONE && w->node[to].lost &&
+	    powercut_view_is_torn(slot_of(w->node[to].im, slot)))
+		w->torn++;
+	else if (holds == POWERCUT_NONE)
 		powercut_walk_fail(w, to, "slot %c is entered, and holds no whole release",
 				   letter(slot));
-	/* Each loss of the state gives every slot its tries anew. */
-	if (w->node[to].trials > most + (w->node[to].lost ? most : 0))
+	/* A state that is made anew gives every slot its tries. */
+	if (w->node[to].lost || w->story->no_state)
+		most *= 1 + POWERCUT_SLOTS;
+	if (w->node[to].trials > most)
 		powercut_walk_fail(w, to, "a trial is booted for the %uth time",
 				   w->node[to].trials);
 }
@@ -231,6 +236,9 @@ static enum powercut_standing standing(const struct powercut_node *n, const stru
 		return POWERCUT_UNDECIDED;
 	if (n->runs == POWERCUT_NEW)
 		return POWERCUT_COMMITTED;
+	/* Proven, and then left because it went down too often: its streak says so. */
+	if (s->slot[1 - slot].st == STATE_GOOD && s->slot[1 - slot].streak >= STATE_STREAK_LIMIT)
+		return POWERCUT_REFUSED;
 	if (n->switched || s->slot[1 - slot].st == STATE_GOOD)
 		return POWERCUT_WENT_BACK;
 	return state_is_rejected(s, powercut_release[POWERCUT_NEW].id) ? POWERCUT_REFUSED

@@ -18,12 +18,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OPS_MAX	 4096u
-#define DATA_MAX (32u << 20)
-#define HANG_S	 60
+#define OPS_MAX	  4096u
+#define DATA_MAX  (32u << 20)
+#define PAGES_MAX 8192u
+#define HANG_S	  60
+
+struct sent_page {
+	uint32_t page;
+	uint8_t disk;
+	uint8_t data[BDEV_ALIGN];
+};
 
 /* Shared with the processes. */
 struct shared {
+	struct powercut_job job;
+	struct cut_content like[POWERCUT_DISKS]; /* size, blank, and what is bad */
+	unsigned npages;
+	struct sent_page page[PAGES_MAX];
+	int status;
 	struct powercut_result result;
 	size_t used; /* of data */
 	bool off;
@@ -31,7 +43,12 @@ struct shared {
 	uint8_t data[DATA_MAX];
 };
 
-static struct shared *shared;
+static struct starter {
+	struct shared *shared;
+	int to, from; /* pipes; 0: none */
+	pid_t pid;
+} starters[POWERCUT_WORKERS];
+static struct shared *shared; /* of the run that is looked at; in a program, its own */
 struct cut_power powercut_child_power;
 struct cut_disk powercut_child_disk[POWERCUT_DISKS];
 static const struct powercut_job *job;
@@ -65,6 +82,8 @@ static void watch(void *ctx, const struct cut_op *op)
 		shared->used += op->len;
 	}
 	shared->result.nops++;
+	shared->off |= powercut_child_power.cut_at != 0 &&
+		       powercut_child_power.ops == powercut_child_power.cut_at;
 }
 
 enum kb_err powercut_child_redo(struct cut_disk *disks, const struct powercut_op *op)
@@ -99,13 +118,9 @@ int powercut_child_process(int (*fn)(int argc, char **argv), const char *const *
 	if (pid < 0)
 		abort();
 	if (pid == 0) {
-		int code;
-
 		alarm(HANG_S);
 		os_sim_bdev_quiet();
-		code = fn(argc, (char **)argv);
-		shared->off = powercut_child_power.off;
-		_exit(code);
+		_exit(fn(argc, (char **)argv));
 	}
 	if (waitpid(pid, &status, 0) != pid)
 		abort();
@@ -114,7 +129,7 @@ int powercut_child_process(int (*fn)(int argc, char **argv), const char *const *
 		if (powercut_child_redo(powercut_child_disk, &shared->op[i]) != KB_OK)
 			break;
 	powercut_child_power.watch = watch;
-	powercut_child_power.off = shared->off;
+	powercut_child_power.off |= shared->off;
 	return status;
 }
 
@@ -129,6 +144,7 @@ static int raw_file(void)
 	off_t at = 0;
 	ssize_t n;
 
+	raw_fd = -1; /* an earlier one was closed, and its number may be this one's */
 	while ((n = pread(from, buf, sizeof(buf), at)) > 0) {
 		if (pwrite(fd, buf, (size_t)n, at) != n)
 			abort();
@@ -171,65 +187,150 @@ bool powercut_child_fsync(int fd)
 
 /* ---------------------------------------------------------------- processes */
 
-static void reap(pid_t pid, struct powercut_result *out)
+static void prepare(const struct powercut_job *j)
 {
-	int status;
-
-	if (waitpid(pid, &status, 0) != pid)
-		abort();
-	*out = shared->result;
-	if (WIFSIGNALED(status) || out->end == POWERCUT_DIED) {
-		out->end = POWERCUT_DIED;
-		out->code = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-	}
-}
-
-static void prepare(const struct powercut_job *j, const struct powercut_image *im)
-{
+	cut_power_init(&powercut_child_power);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
 		struct cut_disk *d = &powercut_child_disk[i];
+		const struct cut_content *like = &shared->like[i];
 
-		cut_disk_start(d, &im->disk[i]);
+		cut_disk_init(d, &powercut_child_power, like->size);
 		d->unit = j->story->unit == 8 ? 8 : 1;
 		d->discarded = j->story->discarded;
-		d->bdev.size = im->disk[i].size;
 		d->bdev.sector = j->story->unit == 8 ? BDEV_ALIGN : CUT_SECTOR;
 	}
-	cut_power_init(&powercut_child_power);
+	for (unsigned i = 0; i < shared->npages; i++) {
+		const struct sent_page *p = &shared->page[i];
+		struct cut_content *c = &powercut_child_disk[p->disk].durable;
+
+		for (unsigned k = 0; k < BDEV_ALIGN / CUT_SECTOR; k++)
+			cut_content_put(c, (uint64_t)p->page * 8 + k, p->data + k * CUT_SECTOR);
+	}
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
+		for (unsigned k = 0; k < shared->like[i].nbad; k++)
+			cut_content_set_bad(&powercut_child_disk[i].durable,
+					    shared->like[i].bad[k]);
 	powercut_child_power.cut_at = j->cut_at;
 	powercut_child_power.watch = watch;
 }
 
-static void init(void)
+static void run_one(void)
 {
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (shared == MAP_FAILED)
+	pid_t pid = fork();
+
+	if (pid < 0)
 		abort();
-	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		cut_disk_init(&powercut_child_disk[i], &powercut_child_power, BDEV_ALIGN);
+	if (pid == 0) {
+		alarm(HANG_S);
+		job = &shared->job;
+		prepare(job);
+		powercut_world_run(job, &shared->result);
+		_exit(0);
+	}
+	if (waitpid(pid, &shared->status, 0) != pid)
+		abort();
+}
+
+/*
+ * Processes that start the programs: small, since a fork of the explorer with all its images would
+ * take longer than the program. They end with the explorer.
+ */
+static void begin_starter(struct starter *st)
+{
+	int there[2], back[2];
+	char c;
+
+	if (pipe(there) < 0 || pipe(back) < 0)
+		abort();
+	fflush(NULL);
+	st->pid = fork();
+	if (st->pid < 0)
+		abort();
+	if (st->pid == 0) {
+		close(there[1]);
+		close(back[0]);
+		shared = st->shared;
+		while (read(there[0], &c, 1) == 1) {
+			run_one();
+			if (write(back[1], &c, 1) != 1)
+				break;
+		}
+		_exit(0);
+	}
+	close(there[0]);
+	close(back[1]);
+	fcntl(there[1], F_SETFD, FD_CLOEXEC);
+	st->to = there[1];
+	st->from = back[0];
+}
+
+void powercut_child_begin(void)
+{
+	for (unsigned i = 0; i < POWERCUT_WORKERS; i++) {
+		struct starter *st = &starters[i];
+
+		st->shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (st->shared == MAP_FAILED)
+			abort();
+		begin_starter(st);
+	}
+}
+
+static void send_image(const struct powercut_image *im)
+{
+	shared->npages = 0;
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
+		const struct cut_content *c = &im->disk[i];
+
+		shared->like[i] = *c;
+		for (uint64_t page = 0; page < c->size / BDEV_ALIGN; page++) {
+			const uint8_t *data = cut_content_page(c, page);
+
+			if (data == NULL)
+				continue;
+			if (shared->npages == PAGES_MAX)
+				abort();
+			shared->page[shared->npages].page = (uint32_t)page;
+			shared->page[shared->npages].disk = (uint8_t)i;
+			memcpy(shared->page[shared->npages++].data, data, BDEV_ALIGN);
+		}
+	}
+}
+
+void powercut_child_submit(unsigned worker, const struct powercut_job *j,
+			   const struct powercut_image *im)
+{
+	char c = 0;
+
+	shared = starters[worker].shared;
+	send_image(im);
+	shared->job = *j;
+	memset(&shared->result, 0, sizeof(shared->result));
+	shared->used = 0;
+	shared->off = false;
+	fflush(NULL);
+	if (write(starters[worker].to, &c, 1) != 1)
+		abort();
+}
+
+void powercut_child_wait(unsigned worker, struct powercut_result *out)
+{
+	char c;
+
+	if (read(starters[worker].from, &c, 1) != 1)
+		abort();
+	shared = starters[worker].shared;
+	*out = shared->result;
+	if (!WIFSIGNALED(shared->status) && out->end != POWERCUT_DIED)
+		return;
+	out->end = POWERCUT_DIED;
+	out->code = WIFSIGNALED(shared->status) ? WTERMSIG(shared->status) : 0;
 }
 
 void powercut_child_run(const struct powercut_job *j, const struct powercut_image *im,
 			struct powercut_result *out)
 {
-	pid_t pid;
-
-	if (shared == NULL)
-		init();
-	memset(&shared->result, 0, sizeof(shared->result));
-	shared->used = 0;
-	shared->off = false;
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		abort();
-	if (pid == 0) {
-		alarm(HANG_S);
-		job = j;
-		prepare(j, im);
-		powercut_world_run(j, &shared->result);
-		_exit(0);
-	}
-	reap(pid, out);
+	powercut_child_submit(0, j, im);
+	powercut_child_wait(0, out);
 }

@@ -3,16 +3,17 @@
 #include "tests/sim/powercut.h"
 
 #include "selector/store_internal.h"
+#include "update/install.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define PAGES(bytes)   ((uint64_t)(bytes) / BDEV_ALIGN)
-#define SECTORS	       (BDEV_ALIGN / CUT_SECTOR)
-#define MASK_ZERO      0x80u
-#define MASK_ALL       (MASK_ZERO | ((1u << POWERCUT_RELEASES) - 1))
-#define MANIFEST_MAGIC "KEELSLOT"
-#define MEMO	       (1u << 16)
+#define PAGES(bytes) ((uint64_t)(bytes) / BDEV_ALIGN)
+#define SECTORS	     (BDEV_ALIGN / CUT_SECTOR)
+#define MASK_ZERO    0x80u
+#define MASK_ALL     (MASK_ZERO | ((1u << POWERCUT_RELEASES) - 1))
+#define MEMO	     (1u << 16)
 
 enum class { CLASS_BAD = 0x100, CLASS_OTHER = 0x200, CLASS_SUPER = 0x1000 };
 
@@ -37,77 +38,12 @@ static uint64_t hash_bytes(const uint8_t *p, size_t len)
 	return mix(h, 1);
 }
 
-/* ---------------------------------------------------------------- the map */
+static uint64_t epoch; /* of the releases, which differ from story to story */
 
-struct place {
-	unsigned region; /* or copy */
-	uint64_t page;	 /* in it */
-};
-
-static struct place place_of(uint64_t page)
+void powercut_hash_begin(const struct powercut_story *s)
 {
-	uint64_t region = PAGES(STORE_REGION(1));
-
-	return (struct place){ .region = page >= region, .page = page % region };
-}
-
-static uint64_t manifests(void)
-{
-	return PAGES(STORE_MANIFEST(0, 0));
-}
-
-/* Page of a slot's manifest cell, or -1. */
-static int manifest_page(uint64_t page, unsigned *slot)
-{
-	struct place p = place_of(page);
-	uint64_t each = PAGES(STORE_MANIFEST_MAX);
-
-	if (p.page < manifests() || p.page >= manifests() + each * POWERCUT_SLOTS)
-		return -1;
-	*slot = (unsigned)((p.page - manifests()) / each);
-	return (int)((p.page - manifests()) % each);
-}
-
-enum powercut_page powercut_hash_kind(enum powercut_disk disk, uint64_t page)
-{
-	struct place p = place_of(page);
-	unsigned slot;
-	int at;
-
-	if (disk != POWERCUT_STATE)
-		return page == 0 || disk == POWERCUT_RAW ? POWERCUT_PAGE_EXACT
-							 : POWERCUT_PAGE_MASKED;
-	if (p.page < STORE_CELLS)
-		return POWERCUT_PAGE_RING;
-	at = manifest_page(page, &slot);
-	if (at >= 0)
-		return at == 0 ? POWERCUT_PAGE_EXACT : POWERCUT_PAGE_MASKED;
-	if (p.region == 0 && p.page >= PAGES(STORE_HISTORY) &&
-	    p.page < PAGES(STORE_HISTORY) + STORE_HISTORY_CELLS)
-		return POWERCUT_PAGE_IGNORED;
-	return POWERCUT_PAGE_EXACT;
-}
-
-uint64_t powercut_hash_cell(uint64_t page, unsigned *region, unsigned *index)
-{
-	struct place p = place_of(page);
-
-	*region = p.region;
-	*index = (unsigned)p.page;
-	return p.page;
-}
-
-uint64_t powercut_hash_header_of(uint64_t page)
-{
-	unsigned slot;
-	int at = manifest_page(page, &slot);
-
-	return at <= 0 ? UINT64_MAX : page - (uint64_t)at;
-}
-
-bool powercut_hash_is_header(const uint8_t *page)
-{
-	return page != NULL && memcmp(page, MANIFEST_MAGIC, 8) == 0;
+	epoch++;
+	powercut_map_begin(s);
 }
 
 /* ---------------------------------------------------------------- sectors */
@@ -128,7 +64,7 @@ unsigned powercut_hash_sector(enum powercut_disk disk, uint64_t sector, const ui
 	uint64_t page = sector / SECTORS, at = sector * CUT_SECTOR;
 
 	if (disk == POWERCUT_STATE) {
-		int blob = manifest_page(page, &slot);
+		int blob = powercut_map_manifest(page, &slot);
 
 		if (blob < 1)
 			return mask;
@@ -144,6 +80,26 @@ unsigned powercut_hash_sector(enum powercut_disk disk, uint64_t sector, const ui
 	return mask;
 }
 
+static unsigned writing;
+
+void powercut_hash_writing(unsigned slots)
+{
+	writing = slots;
+}
+
+static bool is_slot(enum powercut_disk disk)
+{
+	return disk == POWERCUT_A || disk == POWERCUT_B;
+}
+
+/* Of a slot that is being written: only what is the update's already, or zero under the seal. */
+static unsigned relevant(enum powercut_disk disk, uint64_t page, unsigned mask)
+{
+	if (powercut_map_exact_first() || !is_slot(disk) || !(writing >> (disk - POWERCUT_A) & 1))
+		return mask;
+	return mask & (1u << POWERCUT_NEW | (page < PAGES(INSTALL_SEAL) ? MASK_ZERO : 0));
+}
+
 uint64_t powercut_hash_mask(enum powercut_disk disk, uint64_t page, unsigned mask, bool bad)
 {
 	unsigned c = bad ? CLASS_BAD : mask == 0 ? CLASS_OTHER : mask;
@@ -151,14 +107,67 @@ uint64_t powercut_hash_mask(enum powercut_disk disk, uint64_t page, unsigned mas
 	return !bad && mask & MASK_ZERO ? 0 : mix((uint64_t)disk << 32 | page, c);
 }
 
+bool powercut_hash_in_chunk(enum powercut_disk disk, uint64_t page)
+{
+	return is_slot(disk) && powercut_map_kind(disk, page) == POWERCUT_PAGE_MASKED;
+}
+
+/* A chunk is right or not; whatever is not right in it, or cannot be read, is written. */
+void powercut_hash_chunk(struct powercut_rings *r, enum powercut_disk disk, uint64_t page,
+			 unsigned mask, bool bad)
+{
+	unsigned at =
+		page >= PAGES(powercut_release[0].size) ? POWERCUT_CHUNKS - 1 : (unsigned)page / 4;
+	uint8_t *c = &r->chunk[disk - POWERCUT_A][at];
+
+	if (at >= POWERCUT_CHUNKS)
+		abort();
+	*c |= (uint8_t)(MASK_ALL & ~relevant(disk, page, bad ? 0 : mask & MASK_ALL));
+	*c |= bad && page < PAGES(INSTALL_SEAL) ? POWERCUT_BAD : 0;
+}
+
+/*
+ * The head is sealed as one, and opened as one: whether all of it is zero, or a release's, is all
+ * that is asked of it. One that cannot be read whole costs what was found right in it before that.
+ */
+static uint64_t hash_chunks(const struct powercut_rings *r, unsigned slot)
+{
+	const uint8_t *c = r->chunk[slot];
+	unsigned head = PAGES(INSTALL_SEAL) / 4, differs = 0;
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < POWERCUT_CHUNKS; i++) {
+		if (i >= head)
+			sum += mix(slot << 8 | i, c[i]);
+		else
+			differs |= c[i];
+	}
+	if (differs & POWERCUT_BAD)
+		differs = POWERCUT_BAD << 4 | (c[0] & 1u << POWERCUT_NEW);
+	return sum + mix(slot, differs);
+}
+
 /* ---------------------------------------------------------------- pages */
 
 static unsigned mask_of(enum powercut_disk disk, uint64_t page, const uint8_t *data)
 {
-	unsigned mask = MASK_ALL;
+	static struct {
+		uint64_t key;
+		unsigned mask;
+	} memo[MEMO / 16];
+	static const uint8_t blank[BDEV_ALIGN];
+	uint64_t key = mix(data == NULL ? 1 : hash_bytes(data, BDEV_ALIGN),
+			   epoch << 40 | (uint64_t)disk << 32 | page);
+	unsigned mask = MASK_ALL, at = (unsigned)(key % (MEMO / 16));
 
+	if (memo[at].key == key)
+		return memo[at].mask;
+	memo[at].key = key;
+	if (data == NULL)
+		data = blank;
 	for (unsigned i = 0; i < SECTORS && mask != 0; i++)
 		mask &= powercut_hash_sector(disk, page * SECTORS + i, data + i * CUT_SECTOR);
+	memo[at].mask = mask;
 	return mask;
 }
 
@@ -193,14 +202,16 @@ static unsigned class_of_raw(const uint8_t *data)
 static uint64_t exact(enum powercut_disk disk, uint64_t page, const uint8_t *data)
 {
 	uint64_t where = (uint64_t)disk << 32 | page;
+	unsigned slot;
 
 	if (disk == POWERCUT_RAW)
 		return mix(where, class_of_raw(data));
 	if (disk != POWERCUT_STATE)
 		return mix(where, class_of_first(disk, data));
-	if (powercut_hash_is_header(data))
+	if (powercut_map_manifest(page, &slot) < 0)
 		return mix(where, hash_bytes(data, BDEV_ALIGN));
-	return mask_of(disk, page, data) & MASK_ZERO ? 0 : mix(where, CLASS_OTHER);
+	/* A manifest cell that is not valid is only ever asked whether it is. */
+	return powercut_map_is_header(data) ? mix(where, hash_bytes(data, BDEV_ALIGN)) : 0;
 }
 
 uint64_t powercut_hash_page(enum powercut_disk disk, uint64_t page, const uint8_t *data, bool bad)
@@ -209,8 +220,10 @@ uint64_t powercut_hash_page(enum powercut_disk disk, uint64_t page, const uint8_
 
 	if (data == NULL)
 		data = blank;
-	switch (powercut_hash_kind(disk, page)) {
+	switch (powercut_map_kind(disk, page)) {
 	case POWERCUT_PAGE_EXACT:
+		if (bad && disk == POWERCUT_STATE)
+			return 0;
 		return bad ? mix((uint64_t)disk << 32 | page, CLASS_BAD) : exact(disk, page, data);
 	case POWERCUT_PAGE_MASKED:
 		return powercut_hash_mask(disk, page, mask_of(disk, page, data), bad);
@@ -247,12 +260,14 @@ bool powercut_hash_record(const uint8_t *cell, unsigned region, unsigned index, 
 uint64_t powercut_hash_rings(const struct powercut_story *s, const struct powercut_rings *r)
 {
 	unsigned newest = r->seq[1] > r->seq[0], other = 1 - newest;
+	uint64_t slots = hash_chunks(r, 0) + hash_chunks(r, 1);
 
 	if (r->seq[newest] == 0)
-		return mix(7, r->blank == 2 * STORE_CELLS);
-	if (s->events & (POWERCUT_LOSES_REGION | POWERCUT_LOSES_BOTH))
-		return mix(r->hash[newest], mix(newest, r->seq[other] == 0 ? 0 : r->hash[other]));
-	return mix(r->hash[newest], 0);
+		return slots + mix(7, r->blank == 2 * STORE_CELLS);
+	if (s->events & POWERCUT_LOSES_REGION)
+		return slots +
+		       mix(r->hash[newest], mix(newest, r->seq[other] == 0 ? 0 : r->hash[other]));
+	return slots + mix(r->hash[newest], 0);
 }
 
 static bool page_is_bad(const struct cut_content *c, uint64_t page)
@@ -268,7 +283,7 @@ static void add_cell(struct powercut_rings *r, const uint8_t *cell, uint64_t pag
 	unsigned region, index;
 	uint64_t seq, hash;
 
-	powercut_hash_cell(page, &region, &index);
+	powercut_map_cell(page, &region, &index);
 	if (cell == NULL && !bad)
 		r->blank++;
 	if (cell == NULL || bad || !powercut_hash_record(cell, region, index, &seq, &hash) ||
@@ -282,10 +297,10 @@ static void add_cell(struct powercut_rings *r, const uint8_t *cell, uint64_t pag
 static bool counts(const struct cut_content *state, uint64_t page,
 		   bool (*skip)(enum powercut_disk disk, uint64_t page))
 {
-	uint64_t header = powercut_hash_header_of(page);
+	uint64_t header = powercut_map_header_of(page);
 
 	return header == UINT64_MAX || (skip != NULL && skip(POWERCUT_STATE, header)) ||
-	       powercut_hash_is_header(cut_content_page(state, header));
+	       powercut_map_is_header(cut_content_page(state, header));
 }
 
 uint64_t powercut_hash_clean(const struct cut_content *c, enum powercut_disk disk,
@@ -299,19 +314,32 @@ uint64_t powercut_hash_clean(const struct cut_content *c, enum powercut_disk dis
 		bool bad = c->nbad > 0 && page_is_bad(c, page);
 		enum powercut_page kind;
 
-		/* Blank ones add nothing, but for the first ones of slots. */
-		if (data == NULL && !bad && page > 0 &&
-		    (disk != POWERCUT_STATE || page % PAGES(STORE_REGION(1)) >= STORE_CELLS))
+		/* Blank ones add nothing, but in heads and rings. */
+		if (data == NULL && !bad &&
+		    (is_slot(disk) ? false : page % PAGES(STORE_REGION(1)) >= STORE_CELLS))
 			continue;
 		if (skip != NULL && skip(disk, page))
 			continue;
-		kind = powercut_hash_kind(disk, page);
+		kind = powercut_map_kind(disk, page);
 		if (kind == POWERCUT_PAGE_RING)
 			add_cell(r, data, page, bad);
+		else if (powercut_hash_in_chunk(disk, page))
+			powercut_hash_chunk(r, disk, page, mask_of(disk, page, data), bad);
 		else if (disk != POWERCUT_STATE || counts(c, page, skip))
 			sum += powercut_hash_page(disk, page, data, bad);
 	}
 	return sum;
+}
+
+unsigned powercut_hash_writing_of(const struct cut_content *state)
+{
+	static struct powercut_view v;
+	unsigned slots = 0;
+
+	powercut_view_read(state, &v);
+	for (int i = 0; v.found && i < POWERCUT_SLOTS; i++)
+		slots |= (v.s.slot[i].st == STATE_WRITING) << i;
+	return slots;
 }
 
 uint64_t powercut_hash_image(const struct powercut_story *s, const struct powercut_image *im)
@@ -319,6 +347,7 @@ uint64_t powercut_hash_image(const struct powercut_story *s, const struct powerc
 	struct powercut_rings r = { .blank = 0 };
 	uint64_t sum = 0;
 
+	powercut_hash_writing(powercut_hash_writing_of(&im->disk[POWERCUT_STATE]));
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		sum += powercut_hash_clean(&im->disk[i], (enum powercut_disk)i, &r, NULL);
 	return sum + powercut_hash_rings(s, &r);

@@ -148,6 +148,18 @@ bool powercut_view_mounts(const struct cut_content *slot)
 	return false;
 }
 
+bool powercut_view_is_torn(const struct cut_content *slot)
+{
+	uint8_t data[CUT_SECTOR];
+
+	for (unsigned i = 0; i < BDEV_ALIGN / CUT_SECTOR; i++) {
+		cut_content_get(slot, i, data);
+		if (memcmp(data, cut_content_garbage() + i * CUT_SECTOR, CUT_SECTOR) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void print_state(const struct powercut_view *v)
 {
 	char text[STATE_PAYLOAD_MAX];

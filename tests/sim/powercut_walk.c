@@ -1,134 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/powercut_walk.h"
+#include "tests/sim/powercut_node.h"
 
 #include "selector/store_internal.h"
 #include "tests/sim/powercut_child.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void *must(void *p)
-{
-	if (p == NULL) {
-		fputs("powercut: out of memory\n", stderr);
-		exit(1);
-	}
-	return p;
-}
-
-void powercut_walk_fail(struct powercut_walk *w, uint32_t at, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (w->violation[0] != '\0')
-		return;
-	va_start(ap, fmt);
-	vsnprintf(w->violation, sizeof(w->violation), fmt, ap);
-	va_end(ap);
-	w->violation_at = at;
-}
-
-/* ---------------------------------------------------------------- nodes */
-
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-	uint64_t z = a * 0x9e3779b97f4a7c15u + b + 0x632be59bd9b4e019u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-/* Which slot runs, and whether its token is that of the attempt under way. */
-static uint64_t run_key(const struct powercut_node *n)
-{
-	static struct powercut_view v;
-
-	if (n->run == NULL)
-		return 0;
-	powercut_view_read(&n->im->disk[POWERCUT_STATE], &v);
-	return 1u + (unsigned char)n->run->slot[0] * 2u +
-	       (v.found && v.s.open_token != 0 &&
-		strtoull(n->run->token + 1, NULL, 10) == v.s.open_token);
-}
-
-static uint64_t key_of(const struct powercut_node *n, uint64_t hash)
-{
-	uint64_t bits = n->up | n->lost << 1 | n->marked << 2 | n->switched << 3 |
-			(unsigned)n->trials << 4 | (unsigned)n->reset << 12;
-
-	return mix(mix(hash, bits), run_key(n)) | 1;
-}
-
-static uint32_t *slot_of(const struct powercut_walk *w, uint64_t key)
-{
-	uint32_t at = (uint32_t)(key >> 8) & (w->index_size - 1);
-
-	while (w->index[at] != 0 && w->node[w->index[at] - 1].key != key)
-		at = (at + 1) & (w->index_size - 1);
-	return &w->index[at];
-}
-
-uint32_t powercut_walk_find(const struct powercut_walk *w, uint64_t key)
-{
-	return *slot_of(w, key) - 1; /* 0 becomes POWERCUT_WALK_NONE */
-}
-
-static void grow(struct powercut_walk *w)
-{
-	w->room = w->room == 0 ? 4096 : 2 * w->room;
-	w->node = must(realloc(w->node, w->room * sizeof(*w->node)));
-	free(w->index);
-	w->index_size = 4 * w->room;
-	w->index = must(calloc(w->index_size, sizeof(*w->index)));
-	for (uint32_t i = 0; i < w->n; i++)
-		*slot_of(w, w->node[i].key) = i + 1;
-}
-
-static void free_image(struct powercut_image *im)
-{
-	if (im == NULL)
-		return;
-	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		cut_content_free(&im->disk[i]);
-	free(im);
-}
-
-static struct powercut_image *copy_image(const struct cut_disk *disk)
-{
-	struct powercut_image *im = must(calloc(1, sizeof(*im)));
-
-	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		cut_content_copy(&im->disk[i], &disk[i].durable);
-	return im;
-}
-
-/* The node itself, which is copied, when it is new; else the one that is there. Takes its image and
- * run over. */
-static uint32_t add_node(struct powercut_walk *w, const struct powercut_node *n)
-{
-	uint32_t at = powercut_walk_find(w, n->key);
-
-	if (at != POWERCUT_WALK_NONE) {
-		free_image(n->im);
-		free(n->run);
-		return at;
-	}
-	if (w->n == w->room)
-		grow(w);
-	at = w->n++;
-	w->node[at] = *n;
-	w->node[at].next = POWERCUT_WALK_NONE;
-	w->node[at].nops = 0;
-	*slot_of(w, n->key) = at + 1;
-	w->images += !n->up;
-	if (n->cuts > w->max_cuts)
-		w->max_cuts = n->cuts;
-	powercut_check_image(w, at);
-	return at;
-}
 
 /* ---------------------------------------------------------------- cuts */
 
@@ -143,13 +21,13 @@ static void found(void *ctx, uint64_t hash, const struct cut_image *im)
 	struct at_cut *a = ctx;
 	struct powercut_node n = a->proto;
 
-	n.key = key_of(&n, hash);
+	n.key = powercut_node_key_of(&n, hash);
 	if (powercut_walk_find(a->w, n.key) != POWERCUT_WALK_NONE)
 		return;
-	n.im = must(calloc(1, sizeof(*n.im)));
+	n.im = powercut_node_must(calloc(1, sizeof(*n.im)));
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		cut_image_put(im, i, &n.im->disk[i]);
-	add_node(a->w, &n);
+	powercut_node_add(a->w, &n);
 }
 
 static enum powercut_reset seen(const struct powercut_walk *w, enum powercut_reset r)
@@ -247,15 +125,19 @@ static bool run(struct powercut_walk *w, uint32_t i, enum powercut_program progr
 
 	if (w->node[i].run != NULL)
 		job.run = *w->node[i].run;
-	if (w->node[i].key % 4 == 3 && !w->loud) {
+	if (w->node[i].worker != 0)
+		powercut_child_wait(w->node[i].worker, r);
+	else
 		powercut_child_run(&job, w->node[i].im, r);
-		clean_up_run(w, i, &job, r->nops);
-		job.cut_at = 0;
-	}
-	powercut_child_run(&job, w->node[i].im, r);
+	w->busy[w->node[i].worker] = false;
+	w->node[i].worker = 0;
 	w->runs++;
 	if (r->end != POWERCUT_DIED) {
-		follow(w, i, program, r->nops);
+		unsigned nops = r->nops;
+
+		follow(w, i, program, nops);
+		if (w->violation[0] == '\0' && w->node[i].key % 8 == 3 && !w->loud)
+			clean_up_run(w, i, &job, nops);
 		return w->violation[0] == '\0';
 	}
 	powercut_walk_fail(w, i, "the program %s (signal %d)", r->code == 14 ? "hangs" : "crashes",
@@ -268,9 +150,9 @@ static uint32_t ended(struct powercut_walk *w, struct powercut_node *n,
 {
 	n->program = program;
 	n->program_ended = true;
-	n->im = copy_image(w->disk);
-	n->key = key_of(n, powercut_hash_image(w->story, n->im));
-	return add_node(w, n);
+	n->im = powercut_node_copy_image(w->disk);
+	n->key = powercut_node_key_of(n, powercut_hash_image(w->story, n->im));
+	return powercut_node_add(w, n);
 }
 
 static void expand_dark(struct powercut_walk *w, uint32_t i)
@@ -289,7 +171,7 @@ static void expand_dark(struct powercut_walk *w, uint32_t i)
 		n = dark(w, i, POWERCUT_UNKNOWN);
 		n.up = true;
 		n.reset = POWERCUT_UNKNOWN;
-		n.run = must(malloc(sizeof(r.run)));
+		n.run = powercut_node_must(malloc(sizeof(r.run)));
 		*n.run = r.run;
 		n.trials = powercut_check_trials(w, i, &r.run);
 		next = ended(w, &n, POWERCUT_BOOT);
@@ -311,7 +193,7 @@ static uint32_t command(struct powercut_walk *w, uint32_t i, enum powercut_progr
 	n.reset = POWERCUT_UNKNOWN;
 	n.marked = program == POWERCUT_MARK_GOOD || w->node[i].marked;
 	n.switched = program == POWERCUT_SWITCH || w->node[i].switched;
-	n.run = must(malloc(sizeof(*n.run)));
+	n.run = powercut_node_must(malloc(sizeof(*n.run)));
 	*n.run = *w->node[i].run;
 	return ended(w, &n, program);
 }
@@ -429,7 +311,9 @@ void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s
 	w->story = s;
 	cut_power_init(&w->power);
 	powercut_media_make(s);
-	n.im = must(calloc(1, sizeof(*n.im)));
+	powercut_child_begin();
+	powercut_hash_begin(s);
+	n.im = powercut_node_must(calloc(1, sizeof(*n.im)));
 	powercut_media_first(s, n.im);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
 		cut_disk_init(&w->disk[i], &w->power, n.im->disk[i].size);
@@ -437,10 +321,31 @@ void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s
 		w->disk[i].discarded = s->discarded;
 	}
 	w->cut = (struct powercut_cut){ .story = s, .disk = w->disk };
-	grow(w);
+	powercut_node_grow(w);
 	n.reset = seen(w, POWERCUT_WARM);
-	n.key = key_of(&n, powercut_hash_image(s, n.im));
-	add_node(w, &n);
+	n.key = powercut_node_key_of(&n, powercut_hash_image(s, n.im));
+	powercut_node_add(w, &n);
+}
+
+/* Boots from the nodes that come next begin already. */
+static void look_ahead(struct powercut_walk *w, uint32_t from)
+{
+	for (uint32_t i = from; i < w->n && i < from + 2 * POWERCUT_WORKERS; i++) {
+		struct powercut_job job = { .story = w->story,
+					    .program = POWERCUT_BOOT,
+					    .reset = w->node[i].reset };
+		unsigned k = 1;
+
+		if (w->node[i].up || w->node[i].worker != 0)
+			continue;
+		while (k < POWERCUT_WORKERS && w->busy[k])
+			k++;
+		if (k == POWERCUT_WORKERS)
+			return;
+		w->busy[k] = true;
+		w->node[i].worker = (uint8_t)k;
+		powercut_child_submit(k, &job, w->node[i].im);
+	}
 }
 
 void powercut_walk_run(struct powercut_walk *w)
@@ -448,8 +353,9 @@ void powercut_walk_run(struct powercut_walk *w)
 	while (w->done < w->n && w->violation[0] == '\0' && (w->limit == 0 || w->n < w->limit)) {
 		uint32_t i = w->done++;
 
+		look_ahead(w, i);
 		powercut_walk_expand(w, i);
-		free_image(w->node[i].im);
+		powercut_node_free_image(w->node[i].im);
 		free(w->node[i].run);
 		w->node[i].im = NULL;
 		w->node[i].run = NULL;
@@ -461,7 +367,7 @@ void powercut_walk_run(struct powercut_walk *w)
 void powercut_walk_end(struct powercut_walk *w)
 {
 	for (uint32_t i = 0; i < w->n; i++) {
-		free_image(w->node[i].im);
+		powercut_node_free_image(w->node[i].im);
 		free(w->node[i].run);
 	}
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)

@@ -44,6 +44,7 @@ struct powercut_node {
 	enum powercut_program program;
 	bool program_ended; /* else: */
 	uint16_t cut_at;    /* power went after so many operations of it */
+	uint8_t worker;	    /* that the boot from here has been given to; 0: none */
 	unsigned nops;	    /* of the boot from here, once it was looked at */
 	int8_t runs;	    /* release that runs; POWERCUT_NONE */
 	bool wants_nothing; /* the running system has nothing left to do */
@@ -65,8 +66,10 @@ struct powercut_walk {
 	struct powercut_cut cut;
 	struct cut_power power;
 	struct cut_disk disk[POWERCUT_DISKS];
+	bool busy[POWERCUT_WORKERS];
 	uint64_t cut_points, runs, images; /* different ones, without power */
-	uint64_t reruns;		   /* with a cut in the middle, for the clean-up */
+	uint64_t torn;	 /* systems entered that docs/PROOF.md makes an exception for */
+	uint64_t reruns; /* with a cut in the middle, for the clean-up */
 	unsigned max_cuts, max_boots;
 	unsigned given_up_at; /* cuts after which a good update was given up, at least; 0: never */
 	/* a violation: what is wrong, and where it was found */

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where on the disks things are, as far as the hash has to know. */
+#include "tests/sim/powercut.h"
+
+#include "selector/store_internal.h"
+
+#include <string.h>
+
+#define PAGES(bytes)   ((uint64_t)(bytes) / BDEV_ALIGN)
+#define MANIFEST_MAGIC "KEELSLOT"
+
+/* The record can be lost, and then it is the superblock that decides. */
+static bool exact_first;
+
+void powercut_map_begin(const struct powercut_story *s)
+{
+	exact_first = s->events & POWERCUT_LOSES_BOTH || s->no_state;
+}
+
+bool powercut_map_exact_first(void)
+{
+	return exact_first;
+}
+
+struct place {
+	unsigned region; /* or copy */
+	uint64_t page;	 /* in it */
+};
+
+static struct place place_of(uint64_t page)
+{
+	uint64_t region = PAGES(STORE_REGION(1));
+
+	return (struct place){ .region = page >= region, .page = page % region };
+}
+
+static uint64_t manifests(void)
+{
+	return PAGES(STORE_MANIFEST(0, 0));
+}
+
+/* Page of a slot's manifest cell, or -1. */
+int powercut_map_manifest(uint64_t page, unsigned *slot)
+{
+	struct place p = place_of(page);
+	uint64_t each = PAGES(STORE_MANIFEST_MAX);
+
+	if (p.page < manifests() || p.page >= manifests() + each * POWERCUT_SLOTS)
+		return -1;
+	*slot = (unsigned)((p.page - manifests()) / each);
+	return (int)((p.page - manifests()) % each);
+}
+
+enum powercut_page powercut_map_kind(enum powercut_disk disk, uint64_t page)
+{
+	struct place p = place_of(page);
+	unsigned slot;
+	int at;
+
+	if (disk != POWERCUT_STATE)
+		return disk == POWERCUT_RAW || (page == 0 && exact_first) ? POWERCUT_PAGE_EXACT
+									  : POWERCUT_PAGE_MASKED;
+	if (p.page < STORE_CELLS)
+		return POWERCUT_PAGE_RING;
+	at = powercut_map_manifest(page, &slot);
+	if (at >= 0)
+		return at == 0 ? POWERCUT_PAGE_EXACT : POWERCUT_PAGE_MASKED;
+	if (p.region == 0 && p.page >= PAGES(STORE_HISTORY) &&
+	    p.page < PAGES(STORE_HISTORY) + STORE_HISTORY_CELLS)
+		return POWERCUT_PAGE_IGNORED;
+	return POWERCUT_PAGE_EXACT;
+}
+
+uint64_t powercut_map_cell(uint64_t page, unsigned *region, unsigned *index)
+{
+	struct place p = place_of(page);
+
+	*region = p.region;
+	*index = (unsigned)p.page;
+	return p.page;
+}
+
+uint64_t powercut_map_header_of(uint64_t page)
+{
+	unsigned slot;
+	int at = powercut_map_manifest(page, &slot);
+
+	return at <= 0 ? UINT64_MAX : page - (uint64_t)at;
+}
+
+bool powercut_map_is_header(const uint8_t *page)
+{
+	static const uint8_t zero[BDEV_ALIGN - CUT_SECTOR];
+
+	/* The CRC is over all of it, and all of it behind the first sector is zero. */
+	return page != NULL && memcmp(page, MANIFEST_MAGIC, 8) == 0 &&
+	       memcmp(page + CUT_SECTOR, zero, sizeof(zero)) == 0;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The nodes of a walk: kept by their keys. */
+#include "tests/sim/powercut_node.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *powercut_node_must(void *p)
+{
+	if (p == NULL) {
+		fputs("powercut: out of memory\n", stderr);
+		exit(1);
+	}
+	return p;
+}
+
+void powercut_walk_fail(struct powercut_walk *w, uint32_t at, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (w->violation[0] != '\0')
+		return;
+	va_start(ap, fmt);
+	vsnprintf(w->violation, sizeof(w->violation), fmt, ap);
+	va_end(ap);
+	w->violation_at = at;
+}
+
+/* ---------------------------------------------------------------- nodes */
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	uint64_t z = a * 0x9e3779b97f4a7c15u + b + 0x632be59bd9b4e019u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+/* Which slot runs, and whether its token is that of the attempt under way. */
+static uint64_t run_key(const struct powercut_node *n)
+{
+	static struct powercut_view v;
+
+	if (n->run == NULL)
+		return 0;
+	powercut_view_read(&n->im->disk[POWERCUT_STATE], &v);
+	return 1u + (unsigned char)n->run->slot[0] * 2u +
+	       (v.found && v.s.open_token != 0 &&
+		strtoull(n->run->token + 1, NULL, 10) == v.s.open_token);
+}
+
+uint64_t powercut_node_key_of(const struct powercut_node *n, uint64_t hash)
+{
+	uint64_t bits = n->up | n->lost << 1 | n->marked << 2 | n->switched << 3 |
+			(unsigned)n->trials << 4 | (unsigned)n->reset << 12;
+
+	return mix(mix(hash, bits), run_key(n)) | 1;
+}
+
+static uint32_t *slot_of(const struct powercut_walk *w, uint64_t key)
+{
+	uint32_t at = (uint32_t)(key >> 8) & (w->index_size - 1);
+
+	while (w->index[at] != 0 && w->node[w->index[at] - 1].key != key)
+		at = (at + 1) & (w->index_size - 1);
+	return &w->index[at];
+}
+
+uint32_t powercut_walk_find(const struct powercut_walk *w, uint64_t key)
+{
+	return *slot_of(w, key) - 1; /* 0 becomes POWERCUT_WALK_NONE */
+}
+
+void powercut_node_grow(struct powercut_walk *w)
+{
+	w->room = w->room == 0 ? 4096 : 2 * w->room;
+	w->node = powercut_node_must(realloc(w->node, w->room * sizeof(*w->node)));
+	free(w->index);
+	w->index_size = 4 * w->room;
+	w->index = powercut_node_must(calloc(w->index_size, sizeof(*w->index)));
+	for (uint32_t i = 0; i < w->n; i++)
+		*slot_of(w, w->node[i].key) = i + 1;
+}
+
+void powercut_node_free_image(struct powercut_image *im)
+{
+	if (im == NULL)
+		return;
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
+		cut_content_free(&im->disk[i]);
+	free(im);
+}
+
+struct powercut_image *powercut_node_copy_image(const struct cut_disk *disk)
+{
+	struct powercut_image *im = powercut_node_must(calloc(1, sizeof(*im)));
+
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
+		cut_content_copy(&im->disk[i], &disk[i].durable);
+	return im;
+}
+
+/* The node itself, which is copied, when it is new; else the one that is there. Takes its image and
+ * run over. */
+uint32_t powercut_node_add(struct powercut_walk *w, const struct powercut_node *n)
+{
+	uint32_t at = powercut_walk_find(w, n->key);
+
+	if (at != POWERCUT_WALK_NONE) {
+		powercut_node_free_image(n->im);
+		free(n->run);
+		return at;
+	}
+	if (w->n == w->room)
+		powercut_node_grow(w);
+	at = w->n++;
+	w->node[at] = *n;
+	w->node[at].next = POWERCUT_WALK_NONE;
+	w->node[at].nops = 0;
+	*slot_of(w, n->key) = at + 1;
+	w->images += !n->up;
+	if (n->cuts > w->max_cuts)
+		w->max_cuts = n->cuts;
+	powercut_check_image(w, at);
+	return at;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one dirty page may become: its sectors combined, as far as the combinations differ. */
+#include "tests/sim/powercut_page.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMBOS_MAX 20000u
+
+void powercut_page_die(const char *what)
+{
+	fprintf(stderr, "powercut: %s: choose a smaller geometry\n", what);
+	abort();
+}
+
+static bool same_outcome(const struct powercut_outcome *a, const struct powercut_outcome *b)
+{
+	return a->adds == b->adds && a->seq == b->seq && a->record == b->record &&
+	       a->mask == b->mask && a->bad == b->bad;
+}
+
+/* What needs no garbage goes before the same that does. */
+static void add_outcome(struct powercut_dirty *g, const struct powercut_outcome *o)
+{
+	for (unsigned i = 0; i < g->n; i++) {
+		if (!same_outcome(&g->out[i], o))
+			continue;
+		if (g->out[i].garbage != CUT_GARBAGE_NONE && o->garbage == CUT_GARBAGE_NONE)
+			g->out[i] = *o;
+		return;
+	}
+	if (g->n == POWERCUT_PAGE_OUTCOMES)
+		powercut_page_die("too many outcomes of a page");
+	g->out[g->n++] = *o;
+}
+
+static const uint8_t *value_of(const struct cut_image *im, const struct cut_place *p, unsigned i,
+			       uint8_t *buf)
+{
+	static const uint8_t zero[BDEV_ALIGN];
+
+	if (i > 0)
+		return p->value[i] != NULL ? p->value[i] : zero;
+	for (uint64_t at = 0; at < p->len; at += CUT_SECTOR)
+		cut_content_get(&im->disk[p->disk]->durable, (p->off + at) / CUT_SECTOR, buf + at);
+	return buf;
+}
+
+static bool is_bad(const struct cut_content *c, uint64_t off, uint64_t len)
+{
+	for (uint64_t at = 0; c->nbad > 0 && at < len; at += CUT_SECTOR)
+		if (cut_content_is_bad(c, (off + at) / CUT_SECTOR))
+			return true;
+	return false;
+}
+
+static unsigned mask_of(enum powercut_disk disk, uint64_t off, const uint8_t *data, uint64_t len)
+{
+	unsigned mask = UINT32_MAX;
+
+	for (uint64_t at = 0; at < len; at += CUT_SECTOR)
+		mask &= powercut_hash_sector(disk, (off + at) / CUT_SECTOR, data + at);
+	return mask;
+}
+
+/* The sectors of the page that stay as they are. */
+static void begin_outcome(const struct cut_image *im, const struct powercut_dirty *g,
+			  struct powercut_outcome *o)
+{
+	const struct cut_content *c = &im->disk[g->disk]->durable;
+	uint8_t data[CUT_SECTOR];
+
+	*o = (struct powercut_outcome){ .mask = UINT32_MAX, .garbage_at = POWERCUT_PAGE_CLEAN };
+	for (uint64_t off = g->page * BDEV_ALIGN; off < (g->page + 1) * BDEV_ALIGN;
+	     off += CUT_SECTOR) {
+		bool dirty = false;
+
+		for (unsigned i = 0; i < g->nplaces; i++) {
+			const struct cut_place *p = &im->place[g->place[i]];
+
+			dirty |= off >= p->off && off < p->off + p->len;
+		}
+		if (dirty)
+			continue;
+		cut_content_get(c, off / CUT_SECTOR, data);
+		o->mask &= powercut_hash_sector(g->disk, off / CUT_SECTOR, data);
+		o->bad |= is_bad(c, off, CUT_SECTOR);
+	}
+}
+
+/* What adds the same is the same, for now. */
+static void merge(struct powercut_dirty *g)
+{
+	unsigned n = g->n;
+
+	g->n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct powercut_outcome o = g->out[i];
+
+		if (!powercut_hash_in_chunk(g->disk, g->page))
+			o.mask = o.bad = 0;
+		add_outcome(g, &o);
+	}
+}
+
+/* Place by place: only what the sectors so far are equal to is remembered of them. */
+void powercut_page_masked(const struct cut_image *im, struct powercut_dirty *g)
+{
+	static struct powercut_outcome was[POWERCUT_PAGE_OUTCOMES];
+	bool chunk = powercut_hash_in_chunk(g->disk, g->page);
+	uint8_t buf[BDEV_ALIGN];
+
+	begin_outcome(im, g, &g->out[0]);
+	g->n = 1;
+	for (unsigned k = 0; k < g->nplaces; k++) {
+		const struct cut_place *p = &im->place[g->place[k]];
+		unsigned nwas = g->n;
+
+		memcpy(was, g->out, nwas * sizeof(*was));
+		g->n = 0;
+		for (unsigned i = 0; i < nwas; i++) {
+			for (unsigned v = 0; v < p->n; v++) {
+				struct powercut_outcome o = was[i];
+
+				o.pick[k] = (uint8_t)v;
+				o.mask &= mask_of(g->disk, p->off, value_of(im, p, v, buf), p->len);
+				o.bad |= v == 0 &&
+					 is_bad(&im->disk[g->disk]->durable, p->off, p->len);
+				add_outcome(g, &o);
+			}
+			for (int bad = 0; bad < 2 && was[i].garbage == CUT_GARBAGE_NONE; bad++) {
+				struct powercut_outcome o = was[i];
+
+				o.mask = 0;
+				o.bad |= bad;
+				o.garbage_at = (uint8_t)k;
+				o.garbage = bad ? CUT_GARBAGE_BAD : CUT_GARBAGE_DATA;
+				add_outcome(g, &o);
+			}
+		}
+	}
+	for (unsigned i = 0; i < g->n; i++)
+		g->out[i].adds =
+			chunk ? 0
+			      : powercut_hash_mask(g->disk, g->page, g->out[i].mask, g->out[i].bad);
+	merge(g);
+}
+
+/* The class of one page whose bytes are given. */
+static void judge(struct powercut_dirty *g, struct powercut_outcome *o, const uint8_t *data,
+		  bool bad)
+{
+	unsigned region, index;
+
+	if (g->kind != POWERCUT_PAGE_RING) {
+		o->adds = powercut_hash_page(g->disk, g->page, data, bad);
+	} else if (!bad) {
+		powercut_map_cell(g->page, &region, &index);
+		if (!powercut_hash_record(data, region, index, &o->seq, &o->record))
+			o->seq = o->record = 0;
+	}
+	add_outcome(g, o);
+}
+
+/* The bytes of a page with these picks. */
+static bool build(const struct cut_image *im, const struct powercut_dirty *g,
+		  const struct powercut_outcome *o, uint8_t *data)
+{
+	const struct cut_content *c = &im->disk[g->disk]->durable;
+	uint8_t buf[BDEV_ALIGN];
+	bool bad = false;
+
+	for (unsigned i = 0; i < POWERCUT_PAGE_SECTORS; i++) {
+		cut_content_get(c, g->page * POWERCUT_PAGE_SECTORS + i, data + i * CUT_SECTOR);
+		bad |= c->nbad > 0 && cut_content_is_bad(c, g->page * POWERCUT_PAGE_SECTORS + i);
+	}
+	for (unsigned k = 0; k < g->nplaces; k++) {
+		const struct cut_place *p = &im->place[g->place[k]];
+		uint8_t *at = data + p->off % BDEV_ALIGN;
+
+		if (k == o->garbage_at)
+			memcpy(at, cut_content_garbage() + p->off % BDEV_ALIGN, p->len);
+		else
+			memcpy(at, value_of(im, p, o->pick[k], buf), p->len);
+	}
+	if (!bad || o->garbage == CUT_GARBAGE_BAD)
+		return o->garbage == CUT_GARBAGE_BAD;
+	for (unsigned i = 0; i < POWERCUT_PAGE_SECTORS; i++) {
+		uint64_t sector = g->page * POWERCUT_PAGE_SECTORS + i;
+		bool healed = false;
+
+		for (unsigned k = 0; k < g->nplaces; k++) {
+			const struct cut_place *p = &im->place[g->place[k]];
+
+			healed |= sector * CUT_SECTOR >= p->off &&
+				  sector * CUT_SECTOR < p->off + p->len &&
+				  (o->pick[k] > 0 || k == o->garbage_at);
+		}
+		if (!healed && cut_content_is_bad(c, sector))
+			return true;
+	}
+	return false;
+}
+
+/* The next combination of values of the places; false behind the last. */
+static bool next_picks(const struct cut_image *im, const struct powercut_dirty *g,
+		       struct powercut_outcome *o)
+{
+	for (unsigned k = 0; k < g->nplaces; k++) {
+		if (k == o->garbage_at)
+			continue;
+		if (++o->pick[k] < im->place[g->place[k]].n)
+			return true;
+		o->pick[k] = 0;
+	}
+	return false;
+}
+
+/* Each combination by itself. */
+void powercut_page_exact(const struct cut_image *im, struct powercut_dirty *g)
+{
+	static uint8_t data[BDEV_ALIGN];
+	unsigned combos = 1;
+
+	for (unsigned k = 0; k < g->nplaces; k++)
+		combos *= im->place[g->place[k]].n;
+	if (combos > COMBOS_MAX)
+		powercut_page_die("too many values in a page");
+	for (unsigned at = 0; at <= g->nplaces; at++) {
+		for (int bad = 0; bad < 2; bad++) {
+			struct powercut_outcome o = { .garbage_at = POWERCUT_PAGE_CLEAN };
+
+			if (at > 0) {
+				o.garbage_at = (uint8_t)(at - 1);
+				o.garbage = bad ? CUT_GARBAGE_BAD : CUT_GARBAGE_DATA;
+			} else if (bad) {
+				continue;
+			}
+			do {
+				struct powercut_outcome one = o;
+
+				judge(g, &one, data, build(im, g, &o, data));
+			} while (next_picks(im, g, &o));
+		}
+	}
+}

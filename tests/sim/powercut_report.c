@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/powercut_report.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAY_MAX 256
+
+static const char *const programs[] = {
+	[POWERCUT_BOOT] = "boot",
+	[POWERCUT_MARK_GOOD] = "keelboot mark good",
+	[POWERCUT_MARK_BAD] = "keelboot mark bad",
+	[POWERCUT_MARK_CLEAN] = "keelboot mark clean",
+	[POWERCUT_INSTALL] = "keelboot install",
+	[POWERCUT_SWITCH] = "keelboot switch other",
+	[POWERCUT_PROGRAMS] = "",
+};
+
+static const char *const resets[] = {
+	[POWERCUT_UNKNOWN] = "nothing tells why",
+	[POWERCUT_POWER] = "power cut",
+	[POWERCUT_CRASH] = "watchdog",
+	[POWERCUT_WARM] = "warm reset",
+};
+
+/* ---------------------------------------------------------------- the way to a node */
+
+static unsigned way_to(const struct powercut_walk *w, uint32_t at, uint32_t way[WAY_MAX])
+{
+	unsigned n = 0;
+
+	for (; at != POWERCUT_WALK_NONE && n < WAY_MAX; at = w->node[at].parent)
+		way[n++] = at;
+	for (unsigned i = 0; i < n / 2; i++) {
+		uint32_t t = way[i];
+
+		way[i] = way[n - 1 - i];
+		way[n - 1 - i] = t;
+	}
+	return n;
+}
+
+static void tell_step(char *to, size_t size, const struct powercut_node *n)
+{
+	const char *lost = n->lost ? ", the state was lost" : "";
+
+	if (n->parent == POWERCUT_WALK_NONE)
+		snprintf(to, size, "the beginning");
+	else if (n->program == POWERCUT_PROGRAMS && !n->up)
+		snprintf(to, size, "without power (%s)%s", resets[n->reset], lost);
+	else if (n->program_ended)
+		snprintf(to, size, "%s, to the end%s", programs[n->program],
+			 n->up ? "; its system runs" : "; restarted");
+	else
+		snprintf(to, size, "%s, cut after %u operations%s", programs[n->program], n->cut_at,
+			 lost);
+}
+
+__attribute__((format(printf, 2, 3))) static void put(struct powercut_line *l, const char *fmt, ...)
+{
+	size_t used = strlen(l->way);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(l->way + used, sizeof(l->way) - used, fmt, ap);
+	va_end(ap);
+}
+
+static void put_way(struct powercut_line *l, const struct powercut_walk *w)
+{
+	uint32_t way[WAY_MAX];
+	unsigned n = way_to(w, w->violation_at, way);
+	char step[160];
+
+	for (unsigned i = 0; i < n; i++) {
+		tell_step(step, sizeof(step), &w->node[way[i]]);
+		put(l, "  %2u. %s\n", i, step);
+	}
+	put(l, "  replay: --story %s --w %u --c %u --replay ", l->name, l->w, l->c);
+	for (unsigned i = 1; i < n; i++)
+		put(l, "%s%" PRIx64, i > 1 ? "," : "", w->node[way[i]].key);
+	put(l, "%s\n", n == 1 ? "0" : "");
+}
+
+void powercut_report_take(struct powercut_line *l, const struct powercut_walk *w, double seconds)
+{
+	const struct powercut_story *s = w->story;
+
+	snprintf(l->name, sizeof(l->name), "%s", s->name);
+	snprintf(l->about, sizeof(l->about), "%s", s->about);
+	l->w = s->w;
+	l->c = s->c;
+	l->unit = s->unit;
+	l->cut_points = w->cut_points;
+	l->raw = w->cut.raw;
+	l->images = w->images;
+	l->nodes = w->n;
+	l->runs = w->runs;
+	l->reruns = w->reruns;
+	l->cuts = w->max_cuts;
+	l->boots = w->max_boots;
+	l->given_up_at = w->given_up_at;
+	l->fixpoint = w->done == w->n;
+	l->seconds = seconds;
+	snprintf(l->violation, sizeof(l->violation), "%s", w->violation);
+	if (l->violation[0] != '\0')
+		put_way(l, w);
+	l->run = true;
+}
+
+/* ---------------------------------------------------------------- tables */
+
+static void put_cuts(FILE *f, const char *key, const struct powercut_line *l)
+{
+	if (l->fixpoint)
+		fprintf(f, "\"%s\": \"fixpoint\"", key);
+	else
+		fprintf(f, "\"%s\": %u", key, l->cuts);
+}
+
+static void sum_up(struct powercut_line *all, const struct powercut_line *l, unsigned n)
+{
+	memset(all, 0, sizeof(*all));
+	all->fixpoint = true;
+	for (unsigned i = 0; i < n; i++) {
+		if (!l[i].run)
+			continue;
+		all->cut_points += l[i].cut_points;
+		all->raw = all->raw > UINT64_MAX - l[i].raw ? UINT64_MAX : all->raw + l[i].raw;
+		all->images += l[i].images;
+		all->runs += l[i].runs;
+		all->unit += l[i].violation[0] != '\0'; /* violations */
+		all->c++;				/* stories */
+		all->fixpoint &= l[i].fixpoint;
+		all->cuts = l[i].cuts > all->cuts ? l[i].cuts : all->cuts;
+		all->seconds += l[i].seconds;
+	}
+}
+
+void powercut_report_json(FILE *f, const char *size, const struct powercut_line *l, unsigned n)
+{
+	struct powercut_line all;
+	const char *comma = "";
+
+	sum_up(&all, l, n);
+	fprintf(f,
+		"{\n\"size\": \"%s\", \"stories\": %u, \"cut_points\": %" PRIu64
+		", \"raw_images\": %" PRIu64 ", \"distinct_images\": %" PRIu64 ", ",
+		size, all.c, all.cut_points, all.raw, all.images);
+	put_cuts(f, "max_consecutive_cuts", &all);
+	fprintf(f, ", \"violations\": %u,\n\"per_story\": [", all.unit);
+	for (unsigned i = 0; i < n; i++) {
+		if (!l[i].run)
+			continue;
+		fprintf(f,
+			"%s\n  {\"story\": \"%s\", \"sectors\": %u, \"blocks\": %u, "
+			"\"physical_sector\": %u, \"cut_points\": %" PRIu64
+			", \"raw_images\": %" PRIu64 ", \"distinct_images\": %" PRIu64 ", ",
+			comma, l[i].name, l[i].w, l[i].c, l[i].unit * 512, l[i].cut_points,
+			l[i].raw, l[i].images);
+		put_cuts(f, "max_consecutive_cuts", &l[i]);
+		fprintf(f,
+			", \"longest_way_cuts\": %u, \"runs\": %" PRIu64 ", \"cut_runs\": %" PRIu64
+			", \"boots_to_settle\": %u, \"given_up_after_cuts\": %u, "
+			"\"seconds\": %.1f, \"violations\": %d}",
+			l[i].cuts, l[i].runs, l[i].reruns, l[i].boots, l[i].given_up_at,
+			l[i].seconds, l[i].violation[0] != '\0');
+		comma = ",";
+	}
+	fprintf(f, "\n]}\n");
+}
+
+void powercut_report_table(FILE *f, const char *size, const struct powercut_line *l, unsigned n)
+{
+	struct powercut_line all;
+
+	sum_up(&all, l, n);
+	fprintf(f, "Power cuts, geometry \"%s\"\n\n%-14s %3s %3s %9s %10s %12s %8s %9s %5s %6s\n",
+		size, "story", "w", "c", "programs", "cut points", "raw images", "distinct", "cuts",
+		"boots", "s");
+	for (unsigned i = 0; i < n; i++) {
+		if (!l[i].run)
+			continue;
+		fprintf(f,
+			"%-14s %3u %3u %9" PRIu64 " %10" PRIu64 " %12" PRIu64 " %8" PRIu64
+			" %9s %5u %6.0f  %s\n",
+			l[i].name, l[i].w, l[i].c, l[i].runs, l[i].cut_points, l[i].raw,
+			l[i].images, l[i].fixpoint ? "fixpoint" : "bounded", l[i].boots,
+			l[i].seconds, l[i].violation[0] != '\0' ? "VIOLATION" : l[i].about);
+	}
+	fprintf(f,
+		"%-14s %3s %3s %9" PRIu64 " %10" PRIu64 " %12" PRIu64 " %8" PRIu64
+		" %9s %5s %6.0f\n",
+		"all", "", "", all.runs, all.cut_points, all.raw, all.images,
+		all.fixpoint ? "fixpoint" : "bounded", "", all.seconds);
+	fprintf(f,
+		"\nw: sectors that differ in a block; c: blocks behind the head; boots: the most "
+		"that it takes\nto come to rest, left alone; fixpoint: any number of cuts one "
+		"after "
+		"the other.\n");
+}
+
+/* ---------------------------------------------------------------- a replay */
+
+bool powercut_report_replay(const struct powercut_story *s, const char *keys)
+{
+	static struct powercut_walk w;
+	uint32_t at = 0;
+	char step[160];
+	char *end;
+
+	powercut_walk_begin(&w, s);
+	w.loud = true;
+	printf("0. the beginning\n");
+	powercut_view_print(w.node[0].im);
+	for (unsigned i = 1; *keys != '\0'; i++) {
+		uint64_t key = strtoull(keys, &end, 16);
+
+		if (key == 0)
+			break;
+		powercut_walk_expand(&w, at);
+		at = powercut_walk_find(&w, key);
+		if (at == POWERCUT_WALK_NONE || w.node[at].im == NULL) {
+			printf("%u. %" PRIx64 " does not come of that\n", i, key);
+			return false;
+		}
+		tell_step(step, sizeof(step), &w.node[at]);
+		printf("%u. %s\n", i, step);
+		powercut_view_print(w.node[at].im);
+		keys = *end == ',' ? end + 1 : end;
+	}
+	printf("From here:\n");
+	powercut_walk_expand(&w, at);
+	if (w.violation[0] != '\0')
+		printf("VIOLATION: %s\n", w.violation);
+	powercut_walk_end(&w);
+	return true;
+}

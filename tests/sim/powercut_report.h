@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is told of a walk: to people, to programs, and the story of a violation. */
+#pragma once
+
+#include "tests/sim/powercut_walk.h"
+
+#include <stdio.h>
+
+/* Of one story; in memory that processes share. */
+struct powercut_line {
+	bool run;
+	char name[24], about[96];
+	unsigned w, c, unit;
+	uint64_t cut_points, raw, images, nodes, runs, reruns;
+	unsigned cuts, boots, given_up_at;
+	bool fixpoint;
+	double seconds;
+	char violation[256];
+	char way[4096]; /* of the violation, for people; and the option that replays it */
+};
+
+void powercut_report_take(struct powercut_line *l, const struct powercut_walk *w, double seconds);
+void powercut_report_json(FILE *f, const char *size, const struct powercut_line *l, unsigned n);
+void powercut_report_table(FILE *f, const char *size, const struct powercut_line *l, unsigned n);
+
+/* Goes one way through a story, node by node, and tells everything. keys: "1f2e,3d4c,...". False:
+ * there is no such way. */
+bool powercut_report_replay(const struct powercut_story *s, const char *keys);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life stories. Those of the common suite are in the smallest geometry in which every kind of
+ * write happens; those for a night have more sectors, blocks and events. */
+#include "tests/sim/powercut_story.h"
+
+#define BOOTS 6
+
+static const struct powercut_story stories[] = {
+	{ .name = "raw",
+	  .heavy = true,
+	  .about = "an update on the raw stage partition is applied at boot, tried, marked good",
+	  .raw = true },
+	{ .name = "stick",
+	  .heavy = true,
+	  .about = "the same from a stick that stays in",
+	  .stick = true },
+	{ .name = "command",
+	  .about = "the running system installs it; reboot, trial, mark good",
+	  .command = true },
+	{ .name = "crashes",
+	  .heavy = true,
+	  .about = "the update crashes until it is given up; it is never installed again",
+	  .raw = true,
+	  .does = POWERCUT_CRASHES,
+	  .ends_old = true },
+	{ .name = "is-bad",
+	  .about = "the update marks itself bad",
+	  .command = true,
+	  .does = POWERCUT_IS_BAD,
+	  .ends_old = true },
+	{ .name = "flaky",
+	  .about = "the update works or crashes",
+	  .command = true,
+	  .does = POWERCUT_FLAKY },
+	{ .name = "rollback",
+	  .about = "committed, then somebody goes back to the other slot",
+	  .command = true,
+	  .events = POWERCUT_ROLLS_BACK },
+	{ .name = "reboots",
+	  .about = "orderly reboots before the verdict",
+	  .command = true,
+	  .events = POWERCUT_REBOOTS },
+	{ .name = "bad-spare",
+	  .about = "installed over a slot that was rejected",
+	  .command = true,
+	  .bad_spare = true },
+	{ .name = "resume",
+	  .about = "slot b is half written from before: what is right is not written again",
+	  .command = true,
+	  .half = true },
+	{ .name = "both-bad",
+	  .about = "both slots were rejected; the one that works is marked good in the last resort",
+	  .command = true,
+	  .both_bad = true },
+	{ .name = "blind",
+	  .heavy = true,
+	  .about = "hardware that tells nothing of a reset; good slots are counted",
+	  .command = true,
+	  .blind = true },
+	{ .name = "lost-region",
+	  .heavy = true,
+	  .about = "one ring of records is lost at any point",
+	  .command = true,
+	  .events = POWERCUT_LOSES_REGION },
+	{ .name = "lost-state",
+	  .about = "both rings, or the whole state partition, are lost at any point of an install",
+	  .command = true,
+	  .events = POWERCUT_LOSES_BOTH },
+	{ .name = "lost-squashfs",
+	  .about = "the same with a file system whose first block is full of data",
+	  .command = true,
+	  .squashfs = true,
+	  .events = POWERCUT_LOSES_BOTH },
+	{ .name = "first-boot",
+	  .heavy = true,
+	  .about = "the state partition was never written: made from what the slots hold",
+	  .command = true,
+	  .no_state = true },
+	{ .name = "4k",
+	  .about = "physical sectors of 4 KiB: what is torn takes its neighbours along",
+	  .command = true,
+	  .unit = 8 },
+	{ .name = "4k-raw",
+	  .about = "the same, applied at boot",
+	  .heavy = true,
+	  .raw = true,
+	  .unit = 8 },
+	{ .name = "4k-lost-state",
+	  .about = "the same, and the state is lost at any point",
+	  .command = true,
+	  .unit = 8,
+	  .squashfs = true,
+	  .events = POWERCUT_LOSES_BOTH },
+	{ .name = "tail",
+	  .about = "what is behind the image is cleared and discarded",
+	  .command = true,
+	  .discarded = CUT_DISCARD_GARBAGE,
+	  .tail = 3072 },
+};
+
+const struct powercut_story *powercut_story_get(unsigned i, enum powercut_size size,
+						struct powercut_story *out)
+{
+	static const struct {
+		unsigned w, c;
+	} of[] = { { 2, 1 }, { 3, 2 }, { 6, 5 } };
+
+	if (i >= sizeof(stories) / sizeof(stories[0]))
+		return NULL;
+	*out = stories[i];
+	out->w = of[size].w;
+	out->c = of[size].c;
+	out->unit = out->unit == 0 ? 1 : out->unit;
+	/* A rebuilt state has to try the slots again before anything is installed. */
+	out->boots = BOOTS + STATE_TRIES;
+	return out;
+}
