@@ -76,6 +76,13 @@ static void check_holds(struct doctor *doc)
 			    "%d updates in turn did not prove themselves: no more install "
 			    "themselves",
 			    STATE_INSTALLS_LIMIT);
+	for (unsigned i = 0; i < s->nunwritable; i++)
+		if (s->unwritable[i].count >= STATE_FAILS_LIMIT)
+			doctor_find(doc, DOCTOR_ERROR, "slot-unwritable",
+				    "look at the disk; then: keelboot install --again FILE",
+				    "an update could not be written to its slot %d times: it does "
+				    "not install itself any more",
+				    STATE_FAILS_LIMIT);
 	for (int src = 0; src < STATE_SRC_COUNT; src++)
 		if (plan_source_skipped(s, (enum state_source)src))
 			doctor_find(doc, DOCTOR_ERROR, "source-skipped",

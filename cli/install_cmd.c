@@ -140,7 +140,9 @@ static enum kb_err run(struct install_args *in)
 {
 	enum kb_err e = apply_file_look(&job);
 
-	/* The rejection is forgotten with the first record that the install writes. */
+	/* What is forgotten, is so with the first record that the install writes. */
+	if (job.known && in->again)
+		state_del_unwritable(&d.state, job.release.id);
 	if (e == KB_EREJECTED && in->again) {
 		state_del_rejected(&d.state, job.release.id);
 		e = KB_OK;

@@ -61,7 +61,8 @@ static const struct verb verbs[] = {
 	  "                        [--progress=auto|bar|plain|json|none]\n\n"
 	  "Verifies FILE and writes it to the slot that is neither running nor needed to fall\n"
 	  "back to. The next boot tries it. --reboot restarts the machine at once;\n"
-	  "--again takes a release although it failed on this device before.\n\n"
+	  "--again takes a release although it failed on this device before, or could not be "
+	  "written.\n\n"
 	  "Example:  keelboot install release-2.0.keel --reboot\n" },
 	{ "switch", switch_cmd, NULL, "choose the slot that the next boots take",
 	  "Usage: keelboot switch [SLOT|other] [--once] [--force]\n\n"

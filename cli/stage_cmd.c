@@ -113,8 +113,12 @@ static bool is_staged(const struct job *job)
 static enum kb_err accept(const struct job *job)
 {
 	int target;
-	enum kb_err e = plan_accept(&d.state, &job->release, PLAN_AUTOMATIC, device_whole(&d.state),
-				    0, &target);
+	enum kb_err e;
+
+	/* A person asks for it anew; saved with what is staged. */
+	state_del_unwritable(&d.state, job->release.id);
+	e = plan_accept(&d.state, &job->release, PLAN_AUTOMATIC, device_whole(&d.state), 0,
+			&target);
 	if (e != KB_OK) {
 		stage_tell_refused(&d.state, &job->release, e);
 		return e;

@@ -62,6 +62,20 @@ static json_object *applies(const struct state *s)
 	return o;
 }
 
+static json_object *unwritable(const struct state *s)
+{
+	json_object *list = output_json_list();
+
+	for (unsigned i = 0; i < s->nunwritable; i++) {
+		json_object *one = json_object_new_object();
+
+		output_json_hex(one, "release", s->unwritable[i].release, STATE_LEDGER_ID_LEN);
+		output_json_number(one, "count", s->unwritable[i].count);
+		output_json_append(list, one);
+	}
+	return list;
+}
+
 json_object *state_json(const struct state *s)
 {
 	json_object *o = output_json_new(), *slots = output_json_list();
@@ -88,5 +102,6 @@ json_object *state_json(const struct state *s)
 	output_json_text(o, "disk", s->disk);
 	output_json_add(o, "applied", ledger(s->applied, s->napplied));
 	output_json_add(o, "rejected", ledger(s->rejected, s->nrejected));
+	output_json_add(o, "unwritable", unwritable(s));
 	return o;
 }

@@ -123,6 +123,13 @@ static void check_updates(struct status *st)
 			"%d updates in turn did not prove themselves: no more install themselves "
 			"until a slot is marked good",
 			STATE_INSTALLS_LIMIT);
+	for (unsigned i = 0; i < s->nunwritable; i++)
+		if (s->unwritable[i].count >= STATE_FAILS_LIMIT)
+			status_warn(st,
+				    "an update could not be written to its slot %d times: it does "
+				    "not install itself any more; `keelboot install --again` tries "
+				    "once more",
+				    STATE_FAILS_LIMIT);
 	for (int src = 0; src < STATE_SRC_COUNT; src++)
 		if (plan_source_skipped(s, (enum state_source)src))
 			status_warn(

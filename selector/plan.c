@@ -61,6 +61,8 @@ enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enu
 		return KB_EDOWNGRADE;
 	if (mode == PLAN_AUTOMATIC && s->installs >= STATE_INSTALLS_LIMIT)
 		return KB_EBUDGET;
+	if (mode == PLAN_AUTOMATIC && state_unwritable(s, r->id) >= STATE_FAILS_LIMIT)
+		return KB_EBUDGET;
 	if (mode == PLAN_AUTOMATIC && s->rebuilt && any_tries(s))
 		return KB_EBUSY;
 	*target = choose_target(s, mountable, mounted, r->sequence, mode == PLAN_RESCUE);
@@ -95,6 +97,7 @@ void plan_end(struct state *s, int target, const struct plan_release *r, enum pl
 {
 	struct state_slot *t = &s->slot[target];
 
+	state_del_unwritable(s, r->id);
 	*t = (struct state_slot){
 		.st = STATE_TRIAL,
 		.tries = STATE_TRIES,
@@ -107,6 +110,14 @@ void plan_end(struct state *s, int target, const struct plan_release *r, enum pl
 	s->pref = (int8_t)target;
 	if (mode != PLAN_COMMAND && s->installs < STATE_INSTALLS_LIMIT)
 		s->installs++;
+}
+
+bool plan_unwritable(struct state *s, const struct plan_release *r)
+{
+	if (s->newer || state_unwritable(s, r->id) >= STATE_FAILS_LIMIT)
+		return false;
+	state_add_unwritable(s, r->id, 1);
+	return true;
 }
 
 void plan_staged_failed(struct state *s, bool *dropped)

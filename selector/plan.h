@@ -29,7 +29,8 @@ enum plan_mode {
  *                 is in the ledger. Rescue asks none of these: what is installed does not mount
  *   KB_EDOWNGRADE below the floor; or, automatically and without permission, not strictly newer
  *                 than the protected slot, which counts only while that slot is good
- *   KB_EBUDGET    8 installs since the last commit; only automatically: where nothing mounts, a
+ *   KB_EBUDGET    8 installs since the last commit, or it could not be written to a slot
+ *                 STATE_FAILS_LIMIT times; only automatically: where nothing mounts, a
  *                 rescue that was refused for this would be the end of the device
  *   KB_EBUSY      the state was rebuilt and a trial still has tries; only automatically
  *   KB_ENOTARGET  no slot may be overwritten
@@ -46,6 +47,13 @@ void plan_begin(struct state *s, int target);
 /* The target is whole: trial with tries and grace, preferred; counts as an automatic install unless
  * mode is PLAN_COMMAND. */
 void plan_end(struct state *s, int target, const struct plan_release *r, enum plan_mode mode);
+
+/*
+ * An install of r at boot began and failed at the slot's own storage: neither the copy nor the
+ * release is to blame, but each boot would do it again. Counted up to STATE_FAILS_LIMIT; plan_end()
+ * of that release, a commit of any, or a person's order ends that. False: nothing has changed.
+ */
+bool plan_unwritable(struct state *s, const struct plan_release *r);
 
 /* The staged copy failed to verify or to read: one of its fails is spent; *dropped when that was
  * the last, and it is unstaged. */

@@ -119,3 +119,49 @@ void state_del_rejected(struct state *s, const uint8_t release[STATE_ID_LEN])
 {
 	ledger_remove(s->rejected, &s->nrejected, ledger_find(s->rejected, s->nrejected, release));
 }
+
+/* ---- what could not be written */
+
+static int unwritable_find(const struct state *s, const uint8_t *release)
+{
+	for (unsigned i = 0; i < s->nunwritable; i++)
+		if (memcmp(s->unwritable[i].release, release, STATE_LEDGER_ID_LEN) == 0)
+			return (int)i;
+	return -1;
+}
+
+static void unwritable_remove(struct state *s, int at)
+{
+	struct state_unwritable *u = s->unwritable;
+
+	if (at < 0)
+		return;
+	memmove(&u[at], &u[at + 1], (size_t)(s->nunwritable - at - 1) * sizeof(*u));
+	s->nunwritable--;
+	memset(&u[s->nunwritable], 0, sizeof(*u));
+}
+
+unsigned state_unwritable(const struct state *s, const uint8_t release[STATE_ID_LEN])
+{
+	int at = unwritable_find(s, release);
+
+	return at < 0 ? 0 : s->unwritable[at].count;
+}
+
+void state_add_unwritable(struct state *s, const uint8_t release[STATE_ID_LEN], unsigned count)
+{
+	struct state_unwritable *u;
+
+	count += state_unwritable(s, release);
+	unwritable_remove(s, unwritable_find(s, release));
+	if (s->nunwritable == STATE_UNWRITABLE_LEN)
+		unwritable_remove(s, 0);
+	u = &s->unwritable[s->nunwritable++];
+	memcpy(u->release, release, sizeof(u->release));
+	u->count = (uint8_t)(count < STATE_FAILS_LIMIT ? count : STATE_FAILS_LIMIT);
+}
+
+void state_del_unwritable(struct state *s, const uint8_t release[STATE_ID_LEN])
+{
+	unwritable_remove(s, unwritable_find(s, release));
+}

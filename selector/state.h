@@ -31,6 +31,7 @@
 	3 /* applies under way in which the device went down, then the source is skipped */
 #define STATE_LR_COUNT_MAX   16 /* counts no further: the delay has long reached its bound */
 #define STATE_FAILS_LIMIT    3	/* failures of one staged copy, then it is unstaged */
+#define STATE_UNWRITABLE_LEN 4	/* releases remembered that could not be written to a slot */
 #define STATE_INSTALLS_LIMIT 8	/* automatic installs between two commits */
 
 enum state_st {
@@ -80,6 +81,12 @@ struct state_staged {
 	uint8_t fails; /* times that this copy could not be read or verified */
 };
 
+/* A release whose automatic installs failed at the slot's own storage. */
+struct state_unwritable {
+	uint8_t release[STATE_LEDGER_ID_LEN];
+	uint8_t count; /* 1..STATE_FAILS_LIMIT */
+};
+
 struct state {
 	uint64_t seq;	 /* of the record this was read from; 0: of none. Not part of the text */
 	uint16_t format; /* of the record this was read from */
@@ -110,6 +117,8 @@ struct state {
 	uint8_t napplied, nrejected;
 	uint8_t applied[STATE_LEDGER_LEN][STATE_LEDGER_ID_LEN]; /* oldest first */
 	uint8_t rejected[STATE_LEDGER_LEN][STATE_LEDGER_ID_LEN];
+	uint8_t nunwritable;
+	struct state_unwritable unwritable[STATE_UNWRITABLE_LEN]; /* oldest first */
 
 	size_t extra_len; /* lines that we do not know, verbatim, each ended by '\n' */
 	char extra[STATE_PAYLOAD_MAX];
@@ -160,3 +169,10 @@ bool state_is_rejected(const struct state *s, const uint8_t release[STATE_ID_LEN
 void state_add_applied(struct state *s, const uint8_t release[STATE_ID_LEN]);
 void state_add_rejected(struct state *s, const uint8_t release[STATE_ID_LEN]);
 void state_del_rejected(struct state *s, const uint8_t release[STATE_ID_LEN]);
+
+/* How often the release could not be written to a slot, up to STATE_FAILS_LIMIT; counting one more
+ * moves it to the newest end, and the oldest falls out when there are STATE_UNWRITABLE_LEN others.
+ */
+unsigned state_unwritable(const struct state *s, const uint8_t release[STATE_ID_LEN]);
+void state_add_unwritable(struct state *s, const uint8_t release[STATE_ID_LEN], unsigned count);
+void state_del_unwritable(struct state *s, const uint8_t release[STATE_ID_LEN]);

@@ -26,20 +26,6 @@ static bool unhex(uint8_t *out, size_t len, const char *val, size_t val_len)
 	return bytes_unhex(out, len, hex) == KB_OK;
 }
 
-/* Cuts *val at the next comma; false at the end. */
-static bool next_item(const char **val, const char *end, const char **item, size_t *len)
-{
-	const char *comma;
-
-	if (*val > end)
-		return false;
-	comma = memchr(*val, ',', (size_t)(end - *val));
-	*item = *val;
-	*len = (size_t)((comma != NULL ? comma : end) - *val);
-	*val += *len + 1;
-	return true;
-}
-
 static bool is_name(const char *text, size_t len, const char *name)
 {
 	return strncmp(text, name, len) == 0 && name[len] == '\0';
@@ -104,14 +90,14 @@ static void get_staged(struct state *s, const struct text_line *l)
 	size_t len;
 
 	s->staged = g;
-	if (!next_item(&pos, end, &item, &len))
+	if (!text_item(&pos, end, &item, &len))
 		return;
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
 		if (is_name(item, len, state_source_name((enum state_source)i)))
 			g.source = (enum state_source)i;
-	if (!next_item(&pos, end, &item, &len) || !unhex(g.release, STATE_ID_LEN, item, len))
+	if (!text_item(&pos, end, &item, &len) || !unhex(g.release, STATE_ID_LEN, item, len))
 		return;
-	if (!next_item(&pos, end, &item, &len))
+	if (!text_item(&pos, end, &item, &len))
 		return;
 	text_number(&fails, item, len, STATE_FAILS_LIMIT, STATE_FAILS_LIMIT);
 	g.fails = (uint8_t)fails;
@@ -127,7 +113,7 @@ static void get_apply(struct state *s, const struct text_line *l)
 	static const uint64_t max[3] = { STATE_APPLY_LIMIT, STATE_GRACE, 1 };
 	size_t len = 0;
 
-	for (unsigned i = 0; i < 3 && next_item(&pos, end, &item, &len); i++)
+	for (unsigned i = 0; i < 3 && text_item(&pos, end, &item, &len); i++)
 		text_number(&v[i], item, len, max[i], max[i]);
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
 		if (is_name(l->line + 6, l->key_len - 6, state_source_name((enum state_source)i)))
@@ -177,7 +163,7 @@ static void get_ledger(struct state *s, const struct text_line *l,
 	uint8_t id[STATE_ID_LEN] = { 0 };
 	size_t len;
 
-	while (next_item(&pos, end, &item, &len))
+	while (text_item(&pos, end, &item, &len))
 		if (unhex(id, STATE_LEDGER_ID_LEN, item, len))
 			add(s, id);
 }
@@ -192,23 +178,52 @@ static void get_rejected(struct state *s, const struct text_line *l)
 	get_ledger(s, l, state_add_rejected);
 }
 
+/* A count that cannot be read is at its limit: a person has to ask for that release. */
+static void get_unwritable(struct state *s, const struct text_line *l)
+{
+	const char *pos = l->val, *end = l->val + l->val_len, *item;
+	const size_t hex = (size_t)2 * STATE_LEDGER_ID_LEN;
+	uint8_t id[STATE_ID_LEN] = { 0 };
+	uint64_t n;
+	size_t len;
+
+	while (text_item(&pos, end, &item, &len)) {
+		if (len <= hex || !unhex(id, STATE_LEDGER_ID_LEN, item, hex))
+			continue;
+		text_number(&n, item + hex + 1, len - hex - 1, STATE_FAILS_LIMIT,
+			    STATE_FAILS_LIMIT);
+		state_del_unwritable(s, id);
+		state_add_unwritable(s, id, n > 0 ? (unsigned)n : STATE_FAILS_LIMIT);
+	}
+}
+
 static const struct {
 	const char *name;
 	bool core;
 	void (*get)(struct state *s, const struct text_line *l);
-} global_keys[] = {
-	{ "pref", true, get_pref },	     { "last", true, get_last },
-	{ "open", true, get_open },	     { "token", true, get_token },
-	{ "clean", true, get_clean },	     { "lr", true, get_lr },
-	{ "lr.count", false, get_lr_count }, { "oneshot", false, get_oneshot },
-	{ "staged", false, get_staged },     { "apply.data", false, get_apply },
-	{ "apply.raw", false, get_apply },   { "apply.sd", false, get_apply },
-	{ "apply.usb", false, get_apply },   { "apply.command", false, get_apply },
-	{ "installs", false, get_installs }, { "rebuilt", false, get_rebuilt },
-	{ "floor", false, get_floor },	     { "ps", false, get_ps },
-	{ "warm", false, get_warm },	     { "disk", false, get_disk },
-	{ "applied", false, get_applied },   { "rejected", false, get_rejected },
-};
+} global_keys[] = { { "pref", true, get_pref },
+		    { "last", true, get_last },
+		    { "open", true, get_open },
+		    { "token", true, get_token },
+		    { "clean", true, get_clean },
+		    { "lr", true, get_lr },
+		    { "lr.count", false, get_lr_count },
+		    { "oneshot", false, get_oneshot },
+		    { "staged", false, get_staged },
+		    { "apply.data", false, get_apply },
+		    { "apply.raw", false, get_apply },
+		    { "apply.sd", false, get_apply },
+		    { "apply.usb", false, get_apply },
+		    { "apply.command", false, get_apply },
+		    { "installs", false, get_installs },
+		    { "rebuilt", false, get_rebuilt },
+		    { "floor", false, get_floor },
+		    { "ps", false, get_ps },
+		    { "warm", false, get_warm },
+		    { "disk", false, get_disk },
+		    { "applied", false, get_applied },
+		    { "rejected", false, get_rejected },
+		    { "unwritable", false, get_unwritable } };
 
 static void get_st(struct state_slot *t, const struct text_line *l)
 {

@@ -111,6 +111,24 @@ static void put_ledger(struct text_out *o, const char *key,
 		text_put(o, key, val);
 }
 
+/* "hex:count", commas between */
+static void put_unwritable(struct text_out *o, const struct state *s)
+{
+	char val[STATE_UNWRITABLE_LEN * (2 * STATE_LEDGER_ID_LEN + 8)];
+	size_t len = 0;
+
+	for (unsigned i = 0; i < s->nunwritable && i < STATE_UNWRITABLE_LEN; i++) {
+		if (i > 0)
+			val[len++] = ',';
+		bytes_hex(val + len, s->unwritable[i].release, STATE_LEDGER_ID_LEN);
+		len += (size_t)2 * STATE_LEDGER_ID_LEN;
+		val[len++] = ':';
+		len += text_decimal(val + len, s->unwritable[i].count);
+	}
+	if (len > 0)
+		text_put(o, "unwritable", val);
+}
+
 static void put_number_if(struct text_out *o, const char *key, uint64_t v)
 {
 	if (v != 0)
@@ -143,6 +161,7 @@ static void put_rest(struct text_out *o, const struct state *s)
 		text_put(o, "disk", s->disk);
 	put_ledger(o, "applied", s->applied, s->napplied);
 	put_ledger(o, "rejected", s->rejected, s->nrejected);
+	put_unwritable(o, s);
 }
 
 enum kb_err state_encode(const struct state *s, char *buf, size_t size, size_t *len)

@@ -75,6 +75,19 @@ bool text_is(const struct text_line *l, const char *key)
 	return strncmp(l->line, key, l->key_len) == 0 && key[l->key_len] == '\0';
 }
 
+bool text_item(const char **val, const char *end, const char **item, size_t *len)
+{
+	const char *comma;
+
+	if (*val > end)
+		return false;
+	comma = memchr(*val, ',', (size_t)(end - *val));
+	*item = *val;
+	*len = (size_t)((comma != NULL ? comma : end) - *val);
+	*val += *len + 1;
+	return true;
+}
+
 void text_number(uint64_t *out, const char *val, size_t len, uint64_t max, uint64_t bad)
 {
 	uint64_t v = 0;

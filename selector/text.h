@@ -39,6 +39,9 @@ bool text_next(const char **pos, const char *end, struct text_line *l);
 /* True when the key of l is key. */
 bool text_is(const struct text_line *l, const char *key);
 
+/* Cuts the next item, up to a comma, from *val, which moves behind it. False at the end. */
+bool text_item(const char **val, const char *end, const char **item, size_t *len);
+
 /* Reads a decimal number from a value; on any error *out is `bad`, above max it is max. */
 void text_number(uint64_t *out, const char *val, size_t len, uint64_t max, uint64_t bad);
 

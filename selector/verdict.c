@@ -42,6 +42,8 @@ static void commit(struct state *s, const struct state_slot *t, uint64_t floor)
 	}
 	if (floor > s->floor)
 		s->floor = floor;
+	memset(s->unwritable, 0, sizeof(s->unwritable));
+	s->nunwritable = 0;
 }
 
 static bool is_preferable(const struct state_slot *t)

@@ -13,10 +13,10 @@
  * Clears counters (a good slot has all its grace) and the attempt, sets `last`, deletes the
  * rejection of its release, clears the apply counts, the install budget and `rebuilt`. A slot that
  * was not good commits: its release joins the applied ledger, the floor rises to floor_of_release
- * (never above the release's own sequence), a staged copy of it is unstaged; *committed becomes
- * true. pref becomes the slot if it was a trial, or if the preferred slot is neither good nor a
- * trial. KB_EINVAL: the slot is empty or writing. s may come out unchanged: then there is nothing
- * to write.
+ * (never above the release's own sequence), a staged copy of it is unstaged, what could not be
+ * written is forgotten; *committed becomes true. pref becomes the slot if it was a trial, or if the
+ * preferred slot is neither good nor a trial. KB_EINVAL: the slot is empty or writing. s may come
+ * out unchanged: then there is nothing to write.
  */
 enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t floor_of_release,
 			 bool *committed) KB_MUST_CHECK;

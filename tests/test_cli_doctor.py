@@ -150,6 +150,7 @@ def test_what_the_configuration_tells(board, extra, severity, finding):
     ({"a_st": "bad", "b_st": "bad"}, "error", "slots-unusable"),
     ({"apply_usb": "3,0,0"}, "error", "source-skipped"),
     ({"installs": 8}, "error", "installs-exhausted"),
+    ({"unwritable": f"{'01' * 16}:3"}, "error", "slot-unwritable"),
     ({"staged": f"data,{'01' * 32},0"}, "error", "staged-missing"),
 ])
 def test_what_the_state_tells(board, lines, severity, finding):

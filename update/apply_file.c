@@ -73,7 +73,7 @@ static enum kb_err open_bundle(struct apply_job *job)
 	return KB_OK;
 }
 
-static const char *refusal(enum kb_err e)
+static const char *refusal(const struct apply_job *job, enum kb_err e)
 {
 	switch ((int)e) {
 	case KB_EAPPLIED:
@@ -83,6 +83,9 @@ static const char *refusal(enum kb_err e)
 	case KB_EDOWNGRADE:
 		return "it is older than what this device may go back to";
 	case KB_EBUDGET:
+		if (state_unwritable(job->state, job->release.id) >= STATE_FAILS_LIMIT)
+			return "its slot's storage failed each time; `keelboot install --again` "
+			       "tries once more";
 		return "too many updates were installed since one was last marked good";
 	case KB_EBUSY:
 		return "the state was lost and made anew; first a slot has to be marked good";
@@ -109,7 +112,7 @@ static enum kb_err choose(struct apply_job *job)
 		return fail(job, e, "slot %c is in use, or is the one to fall back to",
 			    state_slot_letter(job->want));
 	if (e != KB_OK)
-		return fail(job, e, "%s", refusal(e));
+		return fail(job, e, "%s", refusal(job, e));
 	return KB_OK;
 }
 
@@ -223,7 +226,7 @@ static enum kb_err install(struct apply_job *job)
 		job->bytes_written = in.bytes_written;
 		job->bytes_skipped = in.bytes_skipped;
 		if (e != KB_OK)
-			fail(job, e, "%s", in.why[0] != '\0' ? in.why : refusal(e));
+			fail(job, e, "%s", in.why[0] != '\0' ? in.why : refusal(job, e));
 	}
 	close_parts(&devs);
 	return e;
@@ -248,6 +251,23 @@ static bool told_already(struct apply_job *job, const struct history_event *ev)
 
 	return store_history_read(job->store, RECENT_EVENTS, same_event, &want) == KB_OK &&
 	       want == NULL;
+}
+
+/*
+ * The slot's own storage failed, and the slot stays `writing`: another boot goes on with it, but
+ * not each one for ever. What ended without coming here, by a power cut or because the medium was
+ * pulled out, costs nothing. A record that cannot be written is one try more.
+ */
+static void count_failure(struct apply_job *job, enum kb_err e)
+{
+	if (job->mode != PLAN_AUTOMATIC || e != KB_EIO || job->blame != INSTALL_BLAME_TARGET ||
+	    !plan_unwritable(job->state, &job->release))
+		return;
+	if (store_save(job->store, job->state) != KB_OK)
+		log_warn("that it failed cannot be noted: the state cannot be written");
+	log_warn("slot %c: its storage failed, %u of %d times for this release",
+		 state_slot_letter(job->target), state_unwritable(job->state, job->release.id),
+		 STATE_FAILS_LIMIT);
 }
 
 /* Written for what was tried; what was refused at a look is not, so that a stick that is left in
@@ -279,6 +299,7 @@ enum kb_err apply_file(struct apply_job *job)
 			   job->name, job->release.version, job->release.sequence, reader.signer,
 			   state_slot_letter(job->target));
 		e = install(job);
+		count_failure(job, e);
 		if (e != KB_EAPPLIED)
 			record(job, e);
 	}

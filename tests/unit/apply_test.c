@@ -204,6 +204,16 @@ static int apply_usb(const char *one, const char *two, const char *three)
 	return apply_with(more);
 }
 
+/* As when nothing mounts. */
+static int apply_rescue(const char *name)
+{
+	static char source[600];
+	const char *more[] = { "--rescue", "--source", source, NULL };
+
+	snprintf(source, sizeof(source), "usb:%s", path(name));
+	return apply_with(more);
+}
+
 static void assert_logged(const char *text)
 {
 	if (strstr(logged, text) == NULL)
@@ -296,6 +306,72 @@ static void same_release_twice_is_named_as_that(void **ctx)
 	assert_slot_b(5);
 	assert_logged("copy: raw bundle: version 5.0: ignored: the same release was taken from ");
 	assert_logged("five: raw bundle");
+}
+
+/* A slot that can be opened, but takes no write. */
+static int make_slot_b_refuse(void)
+{
+	char link[64];
+	int fd = memfd_create("slot", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, PART), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)getpid(), fd);
+	unlink(path("b"));
+	assert_int_equal(symlink(link, path("b")), 0);
+	return fd;
+}
+
+static void slot_that_cannot_be_written_is_left_alone_after_three_times(void **ctx)
+{
+	int fd = make_slot_b_refuse();
+	uint64_t seq;
+
+	(void)ctx;
+	make_bundle("five", 5, "box", &key);
+	for (unsigned i = 1; i <= STATE_FAILS_LIMIT; i++) {
+		assert_int_equal(apply_usb("five", NULL, NULL), APPLY_FAILED);
+		with_store(NULL, false);
+		assert_int_equal(state.nunwritable, 1);
+		assert_int_equal(state.unwritable[0].count, i);
+		assert_int_equal(state.slot[1].st, STATE_WRITING);
+	}
+	seq = state.seq;
+	assert_int_equal(apply_usb("five", NULL, NULL), APPLY_NOTHING);
+	assert_logged("version 5.0: not taken: its slot's storage failed each time");
+	assert_int_equal(sequence_of_state(), seq);
+	/* Another release is another try. */
+	make_bundle("six", 6, "box", &key);
+	assert_int_equal(apply_usb("five", "six", NULL), APPLY_FAILED);
+	with_store(NULL, false);
+	assert_int_equal(state.nunwritable, 2);
+	/* A device that cannot boot has nothing to lose; and its storage may have recovered. */
+	unlink(path("b"));
+	make_file("b", PART);
+	assert_int_equal(apply_rescue("five"), APPLY_INSTALLED);
+	with_store(NULL, false);
+	assert_int_equal(state.nunwritable, 1);
+	assert_slot_b(5);
+	close(fd);
+}
+
+/* Pulled out, or cut off: the release is as good as before. */
+static void medium_that_ends_in_the_middle_costs_nothing(void **ctx)
+{
+	(void)ctx;
+	write_text("etc/keelboot/system.conf",
+		   "[system]\ncompatible = box\n[source.usb]\nverify-first = no\n");
+	for (int i = 0; i < STATE_FAILS_LIMIT + 1; i++) {
+		make_bundle("five", 5, "box", &key);
+		flip("five", 100);
+		assert_int_equal(apply_usb("five", NULL, NULL), APPLY_FAILED);
+	}
+	with_store(NULL, false);
+	assert_int_equal(state.slot[1].st, STATE_WRITING);
+	assert_int_equal(state.nunwritable, 0);
+	make_bundle("five", 5, "box", &key);
+	assert_int_equal(apply_usb("five", NULL, NULL), APPLY_INSTALLED);
 }
 
 static void what_is_not_for_us_is_named_and_costs_no_write(void **ctx)
@@ -689,6 +765,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(installs_the_newest_and_names_the_others),
 		TEST(same_release_twice_is_named_as_that),
+		TEST(slot_that_cannot_be_written_is_left_alone_after_three_times),
+		TEST(medium_that_ends_in_the_middle_costs_nothing),
 		TEST(what_is_not_for_us_is_named_and_costs_no_write),
 		TEST(older_releases_are_refused),
 		TEST(rubbish_and_absent_media_are_harmless),

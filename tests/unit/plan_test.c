@@ -282,6 +282,30 @@ static void ending_makes_a_preferred_trial(void **ctx)
 	assert_int_equal(s.installs, 1);
 }
 
+static void release_whose_slot_cannot_be_written_is_not_tried_for_ever(void **ctx)
+{
+	struct plan_release r = release(9, 9), other = release(8, 9);
+	struct state s;
+	int target;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 0, STATE_GOOD, 1);
+	s.last = 0;
+	for (int i = 0; i < STATE_FAILS_LIMIT; i++) {
+		assert_int_equal(accept_mode(&s, r, PLAN_AUTOMATIC, &target), KB_OK);
+		assert_true(plan_unwritable(&s, &r));
+	}
+	assert_false(plan_unwritable(&s, &r));
+	assert_int_equal(accept_mode(&s, r, PLAN_AUTOMATIC, &target), KB_EBUDGET);
+	assert_int_equal(accept_mode(&s, r, PLAN_COMMAND, &target), KB_OK);
+	assert_int_equal(accept_mode(&s, r, PLAN_RESCUE, &target), KB_OK);
+	assert_int_equal(accept_mode(&s, other, PLAN_AUTOMATIC, &target), KB_OK);
+	assert_false(state_is_rejected(&s, r.id)); /* it did nothing wrong */
+	plan_end(&s, 1, &r, PLAN_COMMAND);
+	assert_int_equal(state_unwritable(&s, r.id), 0);
+}
+
 static void staged_copy_is_dropped_at_its_third_failure(void **ctx)
 {
 	struct state s;
@@ -381,6 +405,7 @@ int main(void)
 		cmocka_unit_test(beginning_leaves_what_belongs_to_other_slots),
 		cmocka_unit_test(interrupted_install_finds_its_slot_again),
 		cmocka_unit_test(ending_makes_a_preferred_trial),
+		cmocka_unit_test(release_whose_slot_cannot_be_written_is_not_tried_for_ever),
 		cmocka_unit_test(staged_copy_is_dropped_at_its_third_failure),
 		cmocka_unit_test(source_that_takes_the_device_down_is_skipped_until_a_slot_is_good),
 		cmocka_unit_test(applies_that_end_cost_nothing),

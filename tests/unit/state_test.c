@@ -41,6 +41,8 @@ static void fill(struct state *s)
 		state_add_applied(s, states_id((uint8_t)(100 + i)));
 		state_add_rejected(s, states_id((uint8_t)(200 + i)));
 	}
+	for (int i = 0; i < STATE_UNWRITABLE_LEN; i++)
+		state_add_unwritable(s, states_id((uint8_t)(50 + i)), STATE_FAILS_LIMIT);
 	s->pref = s->last = s->open = s->oneshot = s->lr = STATE_SLOTS_MAX - 1;
 	s->open_token = UINT64_MAX;
 	s->clean = true;
@@ -93,12 +95,62 @@ static void everything_full_fits_and_comes_back(void **ctx)
 	assert_memory_equal(r.apply, s.apply, sizeof(s.apply));
 	assert_memory_equal(r.applied, s.applied, sizeof(s.applied));
 	assert_memory_equal(r.rejected, s.rejected, sizeof(s.rejected));
+	assert_int_equal(r.nunwritable, STATE_UNWRITABLE_LEN);
+	assert_memory_equal(r.unwritable, s.unwritable, sizeof(s.unwritable));
 	assert_memory_equal(r.staged.release, s.staged.release, STATE_ID_LEN);
 	assert_int_equal(r.staged.fails, 2);
 	assert_true(r.ps == s.ps && r.floor == s.floor && r.open_token == s.open_token);
 	assert_string_equal(r.disk, s.disk);
 	assert_int_equal(r.lr_count, STATE_LR_COUNT_MAX);
 	assert_true(r.warm && r.clean && r.rebuilt && r.installs == STATE_INSTALLS_LIMIT);
+}
+
+static void what_could_not_be_written_is_counted_up_to_its_limit(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 2);
+	assert_int_equal(state_unwritable(&s, states_id(1)), 0);
+	for (unsigned i = 1; i <= STATE_FAILS_LIMIT + 1; i++) {
+		state_add_unwritable(&s, states_id(1), 1);
+		assert_int_equal(state_unwritable(&s, states_id(1)),
+				 i < STATE_FAILS_LIMIT ? i : STATE_FAILS_LIMIT);
+	}
+	assert_int_equal(s.nunwritable, 1);
+	for (unsigned i = 2; i <= STATE_UNWRITABLE_LEN; i++)
+		state_add_unwritable(&s, states_id((uint8_t)i), 1);
+	state_add_unwritable(&s, states_id(1), 1); /* the newest again */
+	state_add_unwritable(&s, states_id(99), 1);
+	assert_int_equal(s.nunwritable, STATE_UNWRITABLE_LEN);
+	assert_int_equal(state_unwritable(&s, states_id(2)), 0);
+	assert_int_equal(state_unwritable(&s, states_id(1)), STATE_FAILS_LIMIT);
+	state_del_unwritable(&s, states_id(1));
+	state_del_unwritable(&s, states_id(1));
+	assert_int_equal(s.nunwritable, STATE_UNWRITABLE_LEN - 1);
+	assert_int_equal(state_unwritable(&s, states_id(1)), 0);
+}
+
+/* A count that cannot be read bars the release until a person asks for it, and nothing else. */
+static void what_could_not_be_written_is_read_with_care(void **ctx)
+{
+#define ID(c) c c c c c c c c c c c c c c c c
+	static const char text[] = "nslots=2\nunwritable=" ID("11") ":2," ID("22") ":x,junk," ID(
+		"33") ":0," ID("44") ":200," ID("55") "," ID("11") ":1\n";
+	uint8_t id[STATE_ID_LEN] = { 0 };
+	struct state s;
+
+	(void)ctx;
+	assert_int_equal(state_decode(&s, text, strlen(text), STATE_FORMAT), KB_OK);
+	assert_int_equal(s.nunwritable, 4);
+	memset(id, 0x11, sizeof(id));
+	assert_int_equal(state_unwritable(&s, id), 1);
+	for (int i = 2; i <= 4; i++) {
+		memset(id, 0x11 * i, sizeof(id));
+		assert_int_equal(state_unwritable(&s, id), STATE_FAILS_LIMIT);
+	}
+	memset(id, 0x55, sizeof(id));
+	assert_int_equal(state_unwritable(&s, id), 0);
 }
 
 static void text_is_readable(void **ctx)
@@ -465,6 +517,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fresh_state_has_empty_slots_and_prefers_the_first),
 		cmocka_unit_test(everything_full_fits_and_comes_back),
+		cmocka_unit_test(what_could_not_be_written_is_counted_up_to_its_limit),
+		cmocka_unit_test(what_could_not_be_written_is_read_with_care),
 		cmocka_unit_test(text_is_readable),
 		cmocka_unit_test(too_small_a_buffer_is_an_error),
 		cmocka_unit_test(unknown_lines_survive_verbatim),

@@ -18,6 +18,7 @@ static void good_commits_a_trial(void **ctx)
 	s.staged.source = STATE_SRC_DATA;
 	memcpy(s.staged.release, states_id(2), STATE_ID_LEN);
 	s.apply[STATE_SRC_USB].count = STATE_APPLY_LIMIT;
+	state_add_unwritable(&s, states_id(5), STATE_FAILS_LIMIT);
 	s.installs = 5;
 	s.rebuilt = s.clean = true;
 	s.lr = 0;
@@ -40,6 +41,21 @@ static void good_commits_a_trial(void **ctx)
 	assert_true(s.installs == 0 && !s.rebuilt);
 	assert_true(s.floor == 2);
 	assert_int_equal(s.slot[0].st, STATE_GOOD);
+	assert_int_equal(s.nunwritable, 0);
+}
+
+/* Else the old system, healthy as it is, would lift the bound at each boot. */
+static void only_a_commit_forgets_what_could_not_be_written(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 0, STATE_GOOD, 1);
+	state_add_unwritable(&s, states_id(5), STATE_FAILS_LIMIT);
+	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	assert_false(committed);
+	assert_int_equal(state_unwritable(&s, states_id(5)), STATE_FAILS_LIMIT);
 }
 
 static void floor_only_rises_and_never_above_the_release(void **ctx)
@@ -374,6 +390,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_commits_a_trial),
+		cmocka_unit_test(only_a_commit_forgets_what_could_not_be_written),
 		cmocka_unit_test(floor_only_rises_and_never_above_the_release),
 		cmocka_unit_test(other_staged_release_stays_staged),
 		cmocka_unit_test(healthy_good_slot_stays_byte_for_byte),
