@@ -49,6 +49,8 @@ def test_the_page_leads_to_the_first_update(tmp_path):
         assert status == 0 and "Slot a runs 1.0, which is good." in said
         status, said = vm.shell("keelboot doctor", 60)
         assert status == 0 and "0 errors" in said, said
+        status, said = vm.shell("/etc/init.d/stop", 60)
+        assert status == 0, said
         vm.plug("stick")
         vm.send("reboot")
         expect_block(vm, update)
