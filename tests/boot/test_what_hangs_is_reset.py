@@ -23,6 +23,8 @@ SAYS = {"kernel": r"sysrq triggered crash", "init": r"process 1 is frozen",
         "hook": r"the hook hangs"}
 # For an emulated machine on a busy host.
 SLACK_S = 30
+# Far from the 8 s on either side, and below the 30 s that the device has without the command line.
+AT_LEAST_S, AT_MOST_S = 4, 25
 
 
 @pytest.fixture
@@ -49,14 +51,17 @@ def machine(bench, disk, image):
 @pytest.mark.parametrize("name", ["kernel", "init"])
 def test_watchdog_resets_a_kernel_and_an_init_that_hang(bench, image, name):
     disk = bench.disk("1.0", "2.0", good="a")
+    took = []
+    assert AT_MOST_S < bench.device.watchdog
     with machine(bench, disk, image(name)) as vm:
         for _ in range(3):
             vm.expect(SAYS[name])
             since = time.monotonic()
             vm.wait_reset()
-            took = time.monotonic() - since
-            print(f"{name}: reset {took:.1f} s after it hung")
-            assert took < WATCHDOG_S + SLACK_S
+            took.append(time.monotonic() - since)
+            print(f"{name}: reset {took[-1]:.1f} s after it hung")
+        # The watchdog counts the machine's own time; what this end makes of it may be late, once.
+        assert AT_LEAST_S < sorted(took)[1] < AT_MOST_S
         vm.expect(r"keelboot: slot b is rejected: crashed or hung")
         bench.up(vm, "1.0", "a")
         assert bench.causes(vm) == ["watchdog"] * 3
