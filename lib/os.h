@@ -108,7 +108,7 @@ struct os_spawn {
 /*
  * The child gets its own session, default signals, /dev/null as standard input (but see tty), "/"
  * as its folder, no other descriptors, PR_SET_PDEATHSIG, no core dumps. KB_EEXEC when it cannot be
- * started (errno says why). KB_EBUSY: too many children that nobody waited for.
+ * started, within 10 s (errno says why). KB_EBUSY: too many children that nobody waited for.
  */
 enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid) KB_MUST_CHECK;
 /* Waits up to timeout_ms. KB_ETIMEDOUT: still running. *status as from waitpid(). KB_ECHILD: no
