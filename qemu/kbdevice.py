@@ -159,8 +159,6 @@ class Device:
             conf = self.work / f"{name}.conf"
             conf.write_text(self.conf)
             self.key()
-            if modules:
-                options = ("--modules-dir", kbkernel.get().modules, "--module-set", ",".join(modules), *options)
             sets = ("--modules-dir", kbkernel.get().modules, "--module-set", ",".join(modules)) if modules else ()
             run(TOP / "initramfs/mkinitramfs", "-o", out, "--init", self.build / "init", "--helper",
                 self.build / "keelboot-helper", "--guardian", self.build / "keelboot-guardian", "--conf", conf,
