@@ -102,6 +102,9 @@ void os_sim_mounts(bool (*fn)(const char *dev));
 /* A watchdog with these properties; also makes its node. */
 void os_sim_watchdog(const char *dev, const struct os_wdt_info *info);
 
+/* The longest time, in milliseconds, for which it was not fed since os_sim_reset(). */
+uint64_t os_sim_watchdog_pause(void);
+
 /* ---------------------------------------------------------------- children */
 /* After that: how it is odd. A limit is info's timeout_s. */
 struct os_sim_wdt_quirks {

@@ -37,6 +37,7 @@ static struct {
 	unsigned timeout_s;
 	uint64_t fed;
 	struct os_sim_wdt_quirks quirks;
+	uint64_t pause; /* the longest between two feeds */
 } wdt;
 
 void os_sim_dev_reset(void)
@@ -323,8 +324,16 @@ enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_
 
 void os_wdt_ping(int fd)
 {
-	if (fd == wdt.fd)
-		wdt.fed = os_sim_now();
+	if (fd != wdt.fd)
+		return;
+	if (os_sim_now() - wdt.fed > wdt.pause)
+		wdt.pause = os_sim_now() - wdt.fed;
+	wdt.fed = os_sim_now();
+}
+
+uint64_t os_sim_watchdog_pause(void)
+{
+	return wdt.pause;
 }
 
 enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s)

@@ -5,6 +5,7 @@
  */
 #include "tests/unit/install_fixture.h"
 #include "initramfs/progress.h"
+#include "lib/conf.h"
 #include "lib/log.h"
 #include "update/apply.h"
 
@@ -544,6 +545,22 @@ static void without_a_name_no_update_is_for_this_device(void **ctx)
 	assert_logged("no compatible= in it");
 }
 
+/* Neither bundle is at fault when the slot is: the second one is not tried. */
+static void a_slot_that_cannot_be_opened_is_no_bundles_fault(void **ctx)
+{
+	const char *at;
+
+	(void)ctx;
+	make_bundle("two", 2, "box", &key);
+	make_bundle("three", 3, "box", &key);
+	assert_int_equal(unlink(path("b")), 0);
+	assert_int_equal(apply_usb("two", "three", NULL), APPLY_FAILED);
+	at = strstr(logged, "cannot be opened");
+	assert_non_null(at);
+	assert_null(strstr(at + 1, "cannot be opened"));
+	assert_null(strstr(logged, "no such partition"));
+}
+
 static void without_keys_nothing_is_installed(void **ctx)
 {
 	uint64_t seq = sequence_of_state();
@@ -719,19 +736,29 @@ static void of_many_acceptable_bundles_the_newest_is_kept(void **ctx)
 	assert_logged("ignored: there are 16 that are newer");
 }
 
+#define LONG_CLASS \
+	"a:a-class-whose-name-is-longer-than-there-is-room-for-in-the-name-of-a-class=/dev/x"
+
 static void refuses_options_that_make_no_sense(void **ctx)
 {
-	static const char *const bad[][4] = { { "--slot", "z:root=/dev/x", NULL },
-					      { "--slot", "a", NULL },
-					      { "--source", "floppy:/dev/fd0", NULL },
-					      { "--source", "usb:", NULL },
-					      { "--mountable", "many", NULL },
-					      { "--what", "ever", NULL },
-					      { "--state", NULL } };
+	const char *many[2 * CONF_CLASSES_MAX + 1] = { NULL }; /* beside the one that is there */
+	static const char *const bad[][4] = {
+		{ "--slot", "z:root=/dev/x", NULL }, { "--slot", "a", NULL },
+		{ "--slot", "A:root=/dev/x", NULL }, { "--slot", "a-root=/dev/x", NULL },
+		{ "--slot", "a:root", NULL },	     { "--slot", "a:=/dev/x", NULL },
+		{ "--slot", LONG_CLASS, NULL },	     { "--source", "floppy:/dev/fd0", NULL },
+		{ "--source", "usb:", NULL },	     { "--mountable", "many", NULL },
+		{ "--what", "ever", NULL },	     { "--state", NULL }
+	};
 
 	(void)ctx;
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(apply_with(bad[i]), APPLY_USAGE);
+	for (unsigned i = 0; i < CONF_CLASSES_MAX; i++) {
+		many[2 * i] = "--slot";
+		many[2 * i + 1] = "a:more=/dev/x";
+	}
+	assert_int_equal(apply_with(many), APPLY_USAGE);
 }
 
 /* ---------------------------------------------------------------- main */
@@ -778,6 +805,7 @@ int main(int argc, char **argv)
 		TEST(state_is_read_under_its_lock),
 		TEST(without_the_lock_nothing_is_installed),
 		TEST(without_a_name_no_update_is_for_this_device),
+		TEST(a_slot_that_cannot_be_opened_is_no_bundles_fault),
 		TEST(without_keys_nothing_is_installed),
 		TEST(a_staged_copy_that_cannot_be_read_is_given_up),
 		TEST(a_raw_partition_is_erased_once_its_release_is_proven),
