@@ -184,9 +184,9 @@ class Sweep:
                 return
             tests = self.order(m.file)
             entry = self.try_one(tree, m, tests if last else tests[:FIRST])
-            if entry["result"] == "survived" and not last and len(tests) > FIRST:
+            if entry["result"] == "survived" and not last and (len(tests) > FIRST or sanitized(m.file)):
                 late.append(m)
-                print(f"[...] {m.name()}: survived {FIRST} tests", flush=True)
+                print(f"[...] {m.name()}: survived {len(tests[:FIRST])} tests", flush=True)
                 continue
             self.keep(m, entry)
             said = {"killed": f"killed by {entry.get('by')}", "none": f"no mutant: {entry.get('why')}",
