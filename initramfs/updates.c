@@ -235,6 +235,20 @@ static void spend_staged(struct record *r)
 	record_history(r, HISTORY_REFUSED, STATE_NONE, "apply crashed or stalled on it", "data");
 }
 
+/* A slot holds something to try that it did not hold. */
+static bool has_installed(const struct state_slot *was, const struct state *s)
+{
+	for (unsigned i = 0; i < s->nslots; i++) {
+		const struct state_slot *t = &s->slot[i];
+
+		if (t->st == STATE_TRIAL &&
+		    (was[i].st != STATE_TRIAL || was[i].tries != t->tries ||
+		     memcmp(was[i].release, t->release, sizeof(t->release)) != 0))
+			return true;
+	}
+	return false;
+}
+
 /*
  * One source: counted durably before its media are opened, so that one that takes the kernel down
  * is left alone after STATE_APPLY_LIMIT boots whatever the hardware says about the cause.
@@ -243,6 +257,7 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, bool resc
 {
 	struct record *r = &b->rec;
 	struct state_apply before = r->s.apply[src];
+	static struct state_slot was[STATE_SLOTS_MAX];
 	enum kb_err err;
 
 	if (!plan_apply_begin(&r->s, src)) {
@@ -260,6 +275,7 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, bool resc
 		TRY(record_save(r, &r->s));
 		return err;
 	}
+	memcpy(was, r->s.slot, sizeof(was));
 	err = run(b, src, rescue);
 	if (err == KB_ETIMEDOUT) {
 		/* It still writes, perhaps. Only a reset ends that; the count above bounds how
@@ -267,9 +283,13 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, bool resc
 		log_err("update: apply cannot be stopped; restarting");
 		os_reboot();
 	}
-	if (record_reload(r) != KB_OK)
+	if (record_reload(r) != KB_OK) {
 		log_err("update: unable to read the state again; going on with the one from "
 			"before, and without writing it");
+	} else if (err == KB_OK && !has_installed(was, &r->s)) {
+		log_err("update: apply says that it has installed, and the state has no trial");
+		err = KB_ECHILD;
+	}
 	plan_apply_end(&r->s, src);
 	if (err == KB_ECHILD && src == STATE_SRC_DATA)
 		spend_staged(r);

@@ -131,7 +131,8 @@ static void check_boot(unsigned end, enum effect effect)
 		fail_msg("%s: an apply is open that is not", what);
 	/* Who crashes or stalls costs the staged copy a failure; who says what failed has noted it.
 	 */
-	if (effect != WHOLE && (ends[end].hangs || ends[end].status & 0x7f) &&
+	if (effect != WHOLE &&
+	    (ends[end].hangs || ends[end].status == 0 || ends[end].status & 0x7f) &&
 	    after.staged.fails != 1)
 		fail_msg("%s: %u failures of the copy", what, after.staged.fails);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keelboot.shell=1: where there is a shell, and that nothing but a restart waits for it. */
+#include "selector/plan.h"
 #include "tests/trace/machine.h"
 
 #define SHELL "spawn sh -i; on "
@@ -75,6 +76,21 @@ static void shell_that_was_left_is_not_opened_again(void **ctx)
 	assert_in_range(os_now_ms(), 20000, 35000);
 }
 
+static void install(void *ctx, const char *const *argv)
+{
+	static const struct plan_release release = { .sequence = 30, .version = "3.0" };
+	enum store_finding found;
+	static struct state s;
+	struct store st;
+
+	(void)ctx;
+	(void)argv;
+	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
+	plan_begin(&s, 1);
+	plan_end(&s, 1, &release, PLAN_RESCUE);
+	assert_int_equal(store_save(&st, &s), KB_OK);
+}
+
 /* Slot b mounts at the second look, after a medium came: what was installed is booted at once. */
 static void slot_that_a_rescue_repaired_does_not_wait_for_the_shell(void **ctx)
 {
@@ -91,6 +107,7 @@ static void slot_that_a_rescue_repaired_does_not_wait_for_the_shell(void **ctx)
 	stick.at_ms = 30000;
 	os_sim_disk(&stick);
 	os_sim_child(&sh);
+	fixes.run = install;
 	os_sim_child(&fixes);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once(SHELL);
