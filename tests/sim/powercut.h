@@ -164,7 +164,7 @@ void powercut_view_print(const struct powercut_image *im);
 /* ---------------------------------------------------------------- powercut_hash.c */
 /*
  * The canonical hash of an image: two images with the same one lead to the same stories. The
- * argument is in docs/decisions/0019-the-closure-over-power-cuts.md.
+ * argument is in docs/decisions/0042-the-closure-over-power-cuts.md.
  */
 #define POWERCUT_CHUNKS 24
 #define POWERCUT_BAD	0x40
