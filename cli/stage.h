@@ -29,6 +29,9 @@ enum kb_err stage_verify(struct reader *r, const char *name,
 enum kb_err stage_copy(int fd, const char *from, uint64_t size, const char *path,
 		       struct output_progress *p) KB_MUST_CHECK;
 
+/* What can be done about an error of the data partition: behind a message, or "". */
+const char *stage_hint(int error);
+
 /* Says why plan_accept() did not take release r, and what can be done. */
 void stage_tell_refused(const struct state *s, const struct plan_release *r, enum kb_err e);
 

@@ -171,9 +171,10 @@ static enum kb_err make_copy(struct job *job, int fd, uint64_t size)
 
 /*
  * What a power cut left in the folder takes the room that the copy needs. The state is read under
- * the folder's lock, so nobody stages anything meanwhile.
+ * the folder's lock, so nobody stages anything meanwhile. The file that was given may lie there,
+ * and be the only one of its owner: it goes when it is staged.
  */
-static enum kb_err remove_litter(void)
+static enum kb_err remove_litter(int given)
 {
 	const struct state_staged *staged = &d.state.staged;
 	enum kb_err e;
@@ -182,7 +183,7 @@ static enum kb_err remove_litter(void)
 	e = device_need_state(&d);
 	if (e == KB_OK)
 		stage_files_clean(&d.conf,
-				  staged->source == STATE_SRC_DATA ? staged->release : NULL);
+				  staged->source == STATE_SRC_DATA ? staged->release : NULL, given);
 	device_close(&d);
 	return e;
 }
@@ -205,7 +206,7 @@ static enum kb_err record(const struct job *job)
 	if (e == KB_OK) {
 		device_history_release(&d, HISTORY_STATE, &job->release, "staged for the next boot",
 				       "");
-		stage_files_clean(&d.conf, job->release.id);
+		stage_files_clean(&d.conf, job->release.id, -1);
 	}
 	device_close(&d);
 	return e;
@@ -221,7 +222,7 @@ static enum kb_err stage(struct job *job, int fd, uint64_t size)
 	TRY(check_data());
 	TRY(stage_files_make(&d.conf));
 	TRY(stage_files_lock(&d.conf, d.opts->lock_wait_ms, &folder));
-	TRY(remove_litter());
+	TRY(remove_litter(fd));
 	e = make_copy(job, fd, size);
 	if (e != KB_OK && os_unlink(job->part) != KB_OK)
 		log_debug("%s: not removed", job->part);

@@ -12,12 +12,22 @@
 
 #define BUFFER (1u << 20)
 
+const char *stage_hint(int error)
+{
+	if (error == EROFS)
+		return "; mount it read-write";
+	if (error == ENOSPC || error == EDQUOT)
+		return "; free some on that file system, or `keelboot unstage` what is staged, if "
+		       "anything is";
+	return err_errno(error) == KB_EPERM ? "; run as root" : "";
+}
+
 static enum kb_err fail(const char *path, const char *what)
 {
-	enum kb_err e = err_errno(errno);
+	int error = errno;
 
-	log_err("%s: %s: %s%s", path, what, strerror(errno), e == KB_EPERM ? "; run as root" : "");
-	return e;
+	log_err("%s: %s: %s%s", path, what, strerror(error), stage_hint(error));
+	return err_errno(error);
 }
 
 static enum kb_err write_all(int fd, const uint8_t *buf, size_t len)
@@ -68,9 +78,8 @@ static enum kb_err reserve(int fd, uint64_t size, const char *path)
 		return KB_OK;
 	if (errno != ENOSPC && errno != EDQUOT)
 		return fail(path, "cannot be written");
-	log_err("%s: no room for %llu KiB; free some on that file system, or `keelboot unstage` "
-		"what is staged, if anything is",
-		path, (unsigned long long)(size / 1024));
+	log_err("%s: no room for %llu KiB%s", path, (unsigned long long)(size / 1024),
+		stage_hint(errno));
 	return KB_ENOSPC;
 }
 

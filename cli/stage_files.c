@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/stage_files.h"
 
+#include "cli/stage.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -61,8 +62,7 @@ static enum kb_err make_one(const char *path, const char *above)
 	if (mkdir(path, 0755) == 0 || errno == EEXIST)
 		return sync_dir(above);
 	e = err_errno(errno);
-	log_err("%s: cannot be made: %s%s", path, strerror(errno),
-		e == KB_EPERM ? "; run as root" : "");
+	log_err("%s: cannot be made: %s%s", path, strerror(errno), stage_hint(errno));
 	return e;
 }
 
@@ -126,7 +126,15 @@ static bool is_ours(const char *name)
 	       (len > 10 && strcmp(name + len - 10, ".keel.part") == 0);
 }
 
-void stage_files_clean(const struct conf *c, const uint8_t *keep)
+static bool is_same(int dir, const char *name, int fd)
+{
+	struct stat a, b;
+
+	return fd >= 0 && fstat(fd, &a) == 0 && fstatat(dir, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+void stage_files_clean(const struct conf *c, const uint8_t *keep, int spare)
 {
 	char path[PATH_MAX], kept[32] = "";
 	struct dirent *entry;
@@ -137,7 +145,8 @@ void stage_files_clean(const struct conf *c, const uint8_t *keep)
 	if (keep != NULL)
 		file_name(keep, kept);
 	while ((entry = readdir(dir)) != NULL) {
-		if (!is_ours(entry->d_name) || strcmp(entry->d_name, kept) == 0)
+		if (!is_ours(entry->d_name) || strcmp(entry->d_name, kept) == 0 ||
+		    is_same(dirfd(dir), entry->d_name, spare))
 			continue;
 		if (unlinkat(dirfd(dir), entry->d_name, 0) < 0)
 			log_warn("%s/%s: cannot be removed: %s; it only takes room", path,

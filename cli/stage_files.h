@@ -24,8 +24,9 @@ enum kb_err stage_files_make(const struct conf *c) KB_MUST_CHECK;
  */
 enum kb_err stage_files_lock(const struct conf *c, unsigned wait_ms, int *fd) KB_MUST_CHECK;
 
-/* Removes *.keel and *.part except the file of `keep` (NULL: none is kept); tells what remains. */
-void stage_files_clean(const struct conf *c, const uint8_t *keep);
+/* Removes *.keel and *.part except the file of `keep` (NULL: none is kept), and the file that is
+ * open as `spare` (-1: none), if that lies there; tells what remains. */
+void stage_files_clean(const struct conf *c, const uint8_t *keep, int spare);
 
 /* Removes a release's file, if it is there; tells when it remains. */
 void stage_files_remove(const struct conf *c, const uint8_t release[STATE_ID_LEN]);

@@ -790,6 +790,42 @@ def test_litter_of_a_power_cut_makes_room_before_anything_is_copied(ready, facto
     assert staged_files(ready) == [staged]
 
 
+def test_a_bundle_that_lies_in_the_stage_folder_is_kept_until_it_is_staged(ready, factory):
+    folder = ready.data / "keelboot/stage"
+    folder.mkdir(parents=True)
+    flip(factory("3.0", 30), folder / "mine.keel", -1)
+    ready("stage", folder / "mine.keel", code=VERIFY)
+    assert staged_files(ready) == ["mine.keel"]
+    (folder / "mine.keel").write_bytes(factory("3.0", 30).read_bytes())
+    ready("stage", folder / "mine.keel")
+    assert staged_files(ready) == [ready.json("status")["staged"]["release"][:16] + ".keel"]
+
+
+def small_file_system(dev, size, *options):
+    """The data partition becomes one of that size, where that may be mounted."""
+    command = ["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *options]), "none", dev.data]
+    if subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        pytest.skip("nothing may be mounted here")
+
+
+def test_no_room_for_a_copy_says_how_to_get_some(ready, factory):
+    small_file_system(ready, MIB)
+    try:
+        said = ready("stage", factory("2.0", 20), code=FAILURE).stderr
+        assert "no room for" in said and "keelboot unstage" in said
+        assert staged_files(ready) == [] and ready.json("status")["staged"] is None
+    finally:
+        subprocess.run(["umount", ready.data], check=True)
+
+
+def test_a_data_partition_that_is_read_only_is_named_as_that(ready, factory):
+    small_file_system(ready, MIB, "ro")
+    try:
+        assert "mount it read-write" in ready("stage", factory("2.0", 20), code=FAILURE).stderr
+    finally:
+        subprocess.run(["umount", ready.data], check=True)
+
+
 def test_a_newer_staged_bundle_replaces_the_older_one(ready, factory):
     ready("stage", factory("2.0", 20))
     (ready.data / "keelboot/stage/0123456789abcdef.keel.part").write_bytes(b"half")
