@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define ERASE_LEN 4096
+#define ROUNDS	  2 /* looks at it before it is found damaged, and erased */
 
 static enum kb_err erase(const char *dev)
 {
@@ -79,23 +80,53 @@ static int settle(struct apply *a, const char *dev, enum kb_err e)
 	return APPLY_FAILED;
 }
 
-int apply_raw_run(struct apply *a, const struct apply_source *src)
+/* One look at what lies there, and the install. *opened: it could be looked at. */
+static enum kb_err try(struct apply *a, const struct apply_source *src, unsigned round,
+		       bool *opened)
 {
 	static const char *const none[] = { NULL };
 	enum kb_err e = media_open(&a->media, src->dev, true, none, "");
 
-	if (e == KB_EMOUNT)
-		return APPLY_NOTHING;
-	if (e != KB_OK) {
-		log_err("%s: cannot be opened: %s", src->dev, err_text(e));
-		return APPLY_FAILED;
-	}
+	*opened = e == KB_OK;
+	if (e != KB_OK)
+		return e;
+	posix_fadvise(a->media.dev, 0, 0, POSIX_FADV_DONTNEED);
 	apply_job_fill(a, a->media.dev, src->dev, STATE_SRC_RAW, true);
 	e = apply_file_look(&a->job);
 	if (e == KB_OK) {
-		apply_progress_span(a->job.image_bytes, 0);
+		apply_progress_span(ROUNDS * a->job.image_bytes, round * a->job.image_bytes);
 		e = apply_file(&a->job);
 	}
 	media_close(&a->media);
-	return e == KB_OK ? APPLY_INSTALLED : settle(a, src->dev, e);
+	return e;
+}
+
+/* Whether it is at fault for good: it may have been read wrong, or the decoder been killed to get
+ * its memory. */
+static bool looks_damaged(const struct apply *a, enum kb_err e)
+{
+	return apply_file_copy_failed(&a->job, e) && e != KB_EIO && e != KB_ECOMPAT;
+}
+
+int apply_raw_run(struct apply *a, const struct apply_source *src)
+{
+	enum kb_err e = KB_OK;
+	bool opened;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		e = try(a, src, round, &opened);
+		if (!opened && e == KB_EMOUNT && round == 0)
+			return APPLY_NOTHING;
+		if (!opened) {
+			log_err("%s: cannot be opened: %s", src->dev, err_text(e));
+			return APPLY_FAILED;
+		}
+		if (e == KB_OK)
+			return APPLY_INSTALLED;
+		if (!looks_damaged(a, e))
+			break;
+		if (round + 1 < ROUNDS)
+			log_warn("%s: %s; read once more", src->dev, a->job.why);
+	}
+	return settle(a, src->dev, e);
 }
