@@ -20,8 +20,10 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -403,6 +405,38 @@ static void holds_no_rights(void **state)
 	assert_string_equal((char *)out, expect);
 }
 
+/* In a child with so little of one thing: it has to fail, whole, and not to crash. */
+static void starved(int what, rlim_t limit)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct rlimit r = { limit, limit };
+		struct decoder d;
+		enum kb_err e;
+
+		setrlimit((__rlimit_resource_t)what, &r);
+		e = decoder_start(&d, self);
+		decoder_stop(&d);
+		_exit(e == KB_EIO || e == KB_EEXEC ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void without_memory_or_descriptors_it_does_not_start(void **state)
+{
+	int first = dup(0);
+
+	(void)state;
+	close(first);
+	for (int more = 0; more < 3; more++)
+		starved(RLIMIT_NOFILE, (rlim_t)(first + more));
+	starved(RLIMIT_AS, 1u << 20);
+}
+
 static void says_when_the_helper_cannot_be_run(void **state)
 {
 	struct decoder d;
@@ -440,6 +474,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(its_death_and_its_nonsense_are_noticed),
 		cmocka_unit_test(holds_no_rights),
 		cmocka_unit_test(the_real_one_is_caged),
+		cmocka_unit_test(without_memory_or_descriptors_it_does_not_start),
 		cmocka_unit_test(says_when_the_helper_cannot_be_run),
 	};
 	ssize_t n;

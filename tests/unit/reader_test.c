@@ -2,6 +2,7 @@
 #include "tests/unit/bundle_fixture.h"
 
 #include "lib/log.h"
+#include "lib/util.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -261,6 +262,23 @@ static void without_a_keyring_nothing_is_signed(void **state)
 	shut();
 	f.file[512 + f.sig_cap - 1] = 1;
 	assert_int_equal(open_len(f.len, false, NULL), KB_EFORMAT);
+}
+
+/* Signed or not: where its parts lie decides how much is read into which memory. */
+static void a_signed_header_whose_parts_do_not_fit_is_refused(void **state)
+{
+	static const unsigned at[] = { 32, 48, 56, 64, 72, 80 }; /* total, offsets, lengths */
+
+	(void)state;
+	for (unsigned i = 0; i < KB_ARRAY_LEN(at); i++) {
+		setup(NULL);
+		bytes_put64(f.header + at[i], bytes_get64(f.header + at[i]) + 1);
+		bytes_put32(f.header + 508, bytes_crc32c(0, f.header, 508));
+		fixture_sign(&f, &key);
+		fixture_join(&f);
+		assert_int_equal(open_it(), KB_EFORMAT);
+		assert_non_null(strstr(r.why, "its header is damaged"));
+	}
 }
 
 static void nothing_is_read_of_a_manifest_that_nobody_signed(void **state)
@@ -784,6 +802,7 @@ int main(void)
 		TEST(capacities_are_limited),
 		TEST(a_signed_bundle_opens),
 		TEST(without_a_keyring_nothing_is_signed),
+		TEST(a_signed_header_whose_parts_do_not_fit_is_refused),
 		TEST(nothing_is_read_of_a_manifest_that_nobody_signed),
 		TEST(another_key_does_not_do),
 		TEST(one_of_two_signatures_is_enough),
