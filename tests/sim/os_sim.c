@@ -32,7 +32,6 @@ struct event {
 };
 
 static struct {
-	char trace[TRACE_MAX];
 	size_t len;
 	int log_fd, log_level;
 	off_t log_read;
@@ -42,6 +41,7 @@ static struct {
 	struct rule rule[RULES_MAX];
 	struct event event[EVENTS_MAX];
 	struct os_sim_fd fd[OS_SIM_FDS];
+	char trace[TRACE_MAX]; /* last: only its beginning is cleared */
 } sim = { .log_fd = -1 };
 
 static enum kb_err (*on_call)(const char *call);
@@ -103,7 +103,7 @@ void os_sim_reset(void)
 {
 	if (sim.log_fd >= 0)
 		close(sim.log_fd);
-	memset(&sim, 0, sizeof(sim));
+	memset(&sim, 0, offsetof(typeof(sim), trace) + 1);
 	sim.log_fd = memfd_create("log", MFD_CLOEXEC);
 	sim.log_level = LOG_LEVEL_NOTICE;
 	os_sim_files_reset();

@@ -22,13 +22,14 @@ struct fs {
 };
 
 static struct file file[FILES_MAX];
+static unsigned top; /* all behind are free */
 static struct fs fs[32];
 static unsigned nfs;
 static bool (*mounts)(const char *dev);
 
 static struct file *find(const char *path)
 {
-	for (unsigned i = 0; i < FILES_MAX; i++) {
+	for (unsigned i = 0; i < top; i++) {
 		if (file[i].path[0] != '\0' && file[i].dev[0] == '\0' &&
 		    strcmp(file[i].path, path) == 0)
 			return &file[i];
@@ -48,7 +49,7 @@ static bool is_folder(const char *path)
 {
 	size_t len = strlen(path);
 
-	for (unsigned i = 0; i < FILES_MAX; i++) {
+	for (unsigned i = 0; i < top; i++) {
 		if (file[i].dev[0] == '\0' && strncmp(file[i].path, path, len) == 0 &&
 		    file[i].path[len] == '/')
 			return true;
@@ -68,6 +69,7 @@ static struct file *new_file(const char *path, enum os_sim_file_kind kind, const
 		if (file[i].path[0] != '\0')
 			continue;
 		snprintf(file[i].path, sizeof(file[i].path), "%s", path);
+		top = i < top ? top : i + 1;
 		file[i].kind = kind;
 		file[i].text = strdup(text);
 		return &file[i];
@@ -87,9 +89,9 @@ void os_sim_put(const char *path, enum os_sim_file_kind kind, const char *text)
 
 void os_sim_files_reset(void)
 {
-	for (unsigned i = 0; i < FILES_MAX; i++)
+	for (unsigned i = 0; i < top; i++)
 		drop(&file[i]);
-	nfs = 0;
+	nfs = top = 0;
 }
 
 void os_sim_file(const char *path, const char *text)
@@ -109,7 +111,7 @@ void os_sim_link(const char *path, const char *target)
 
 void os_sim_remove(const char *path)
 {
-	for (unsigned i = 0; i < FILES_MAX; i++) {
+	for (unsigned i = 0; i < top; i++) {
 		if (file[i].path[0] != '\0' && file[i].dev[0] == '\0' && below(file[i].path, path))
 			drop(&file[i]);
 	}
@@ -277,7 +279,7 @@ enum kb_err os_list(const char *path, char (*names)[NAME_LEN], unsigned max, uns
 	TRY(os_sim_turn("list"));
 	if (os_sim_over() || (!is_folder(path) && find(path) == NULL))
 		return KB_ENOENT;
-	for (unsigned i = 0; i < FILES_MAX; i++) {
+	for (unsigned i = 0; i < top; i++) {
 		const char *name = file[i].path + len + 1;
 		size_t nlen;
 		bool twice = false;
@@ -330,7 +332,7 @@ void os_sim_do_mount(const char *source, const char *target)
 {
 	char path[256];
 
-	for (unsigned i = 0; i < FILES_MAX; i++) {
+	for (unsigned i = 0; i < top; i++) {
 		if (source == NULL || file[i].dev[0] == '\0' || strcmp(file[i].dev, source) != 0)
 			continue;
 		snprintf(path, sizeof(path), "%s%s", target, file[i].path);
@@ -342,7 +344,7 @@ void os_sim_do_switch_root(const char *target)
 {
 	static const char *const stay[] = { "/dev", "/proc", "/sys", "/run" };
 
-	for (unsigned i = 0; i < FILES_MAX; i++) {
+	for (unsigned i = 0; i < top; i++) {
 		struct file *f = &file[i];
 		bool moved = false;
 
