@@ -76,7 +76,16 @@ def test_a_survivor_without_a_reason_is_no_explanation(tmp_path, monkeypatch):
     assert sweep.explanations() == {("a.c", "f: TRY(x); [error ignored]"): "it does no harm"}
 
 
-@pytest.mark.parametrize("text", ["other: what\nKilled by: unit/x\n", "bug: what\n--- a/x\n", "bug: what\nKilled by:\n"])
+def test_an_explanation_may_be_of_several_lines(monkeypatch):
+    text = "enum kb_err f(void)\n{\n\tTRY(digest_add(d, x));\n\treturn KB_OK;\n}\n"
+    m = sweep.Mutant("a.c", text, c_mutations.find(text, {})[0])
+    assert sweep.explanation({("a.c", "f: TRY(digest_*); [error ignored]"): "why"}, m)
+    assert not sweep.explanation({("a.c", "f: TRY(other_*); [error ignored]"): "why"}, m)
+    assert not sweep.explanation({("b.c", m.label()[1]): "why"}, m)
+
+
+@pytest.mark.parametrize("text", ["other: what\nKilled by: unit/x\n", "bug: what\n--- a/x\n",
+                                  "bug: what\nKilled by:\n"])
 def test_a_patch_says_what_it_breaks_and_who_notices(tmp_path, monkeypatch, text):
     path = tmp_path / "bug.patch"
     path.write_text(text)

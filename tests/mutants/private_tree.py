@@ -27,8 +27,10 @@ BUILT = ("obj", "tests", "libkb.a", "libreal.a", "libsim.a", "init", "keelboot",
          "san/obj", "san/libkb.a", "san/libreal.a", "san/libsim.a")
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
 # A simulation is asked for little first, and for all only when that noticed nothing.
-RUNS = {"sim/selector_sim": (["--small", "--stop"], ["--stop"])}
-SMALL = {"sim/selector_sim": (["--small", "--stop"],)}
+RUNS = {"sim/selector_sim": (["--small", "--stop"], ["--stop"]),
+        "sim/ioerr_sim": (["--every", "8", "--jobs", "1"],),
+        "sim/powercut_sim": (["--jobs", "1"],)}
+SMALL = {**RUNS, "sim/selector_sim": (["--small", "--stop"],)}
 LIBC = ctypes.CDLL(None)
 WALL_SECONDS = 150      # for a test that sleeps for ever; one that spins is stopped by its own time
 

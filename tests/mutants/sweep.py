@@ -21,6 +21,7 @@ import argparse
 import hashlib
 import json
 import queue
+import re
 import sys
 import threading
 import time
@@ -32,6 +33,7 @@ from private_tree import ROOT, WORK, Red, Tree, build_all, check_green, failed_c
 
 SWEPT = ("selector", "update")
 SIMULATIONS = ("sim/selector_sim",)
+WALKS = ("sim/filecut_sim", "sim/ioerr_sim", "sim/powercut_sim")    # a minute each, so only where asked for
 CACHE = WORK / "sweep.json"
 EXPLANATIONS = Path(__file__).parent / "survivors.txt"
 FIRST = 6           # tests of the first round
@@ -93,18 +95,29 @@ def mutants_of(names: list[str]) -> list[Mutant]:
 
 
 def explanations() -> dict[tuple[str, str], str]:
-    """(file, line and what was taken away): why it does no harm."""
+    """(file, line and what was taken away): why it does no harm. A * in the line stands for anything."""
     blocks = [block.strip().splitlines() for block in EXPLANATIONS.read_text().split("\n\n")]
     return {(b[0].strip(), b[1].strip()): " ".join(line.strip() for line in b[2:])
             for b in blocks if len(b) >= 3 and not b[0].startswith("#")}
 
 
+def explanation(why: dict[tuple[str, str], str], m: Mutant) -> tuple[str, str] | None:
+    """The one that fits."""
+    file, label = m.label()
+    for known_file, line in why:
+        pattern = ".*".join(map(re.escape, line.split("*")))
+        if known_file == file and re.fullmatch(pattern, label):
+            return known_file, line
+    return None
+
+
 class Sweep:
     """The work, its workers and what they know."""
 
-    def __init__(self, trees: list[Tree], deadline: float):
+    def __init__(self, trees: list[Tree], deadline: float, walks: tuple[str, ...]):
         self.trees = trees
         self.deadline = deadline
+        self.walks = walks
         self.lock = threading.Lock()
         self.known = json.loads(CACHE.read_text()) if CACHE.exists() else {}
         self.tests = {}         # of each file: the tests that are linked with its object
@@ -131,11 +144,11 @@ class Sweep:
 
         def rank(test: str) -> tuple:
             kills = self.kills.get((file, test), 0)
-            return test.startswith("san/"), not is_namesake(test, file), -kills, self.seconds[test]
+            return test in WALKS, test.startswith("san/"), not is_namesake(test, file), -kills, self.seconds[test]
         return sorted(self.tests[file], key=rank)
 
     def plain(self, file: str) -> list[str]:
-        return [test for test in self.tests[file] if not test.startswith("san/")]
+        return [test for test in self.tests[file] if not test.startswith("san/") and test not in WALKS]
 
     def remembered(self, m: Mutant) -> dict | None:
         entry = self.known.get(m.key)
@@ -184,7 +197,7 @@ class Sweep:
                 return
             tests = self.order(m.file)
             entry = self.try_one(tree, m, tests if last else tests[:FIRST])
-            if entry["result"] == "survived" and not last and (len(tests) > FIRST or sanitized(m.file)):
+            if entry["result"] == "survived" and not last:
                 late.append(m)
                 print(f"[...] {m.name()}: survived {len(tests[:FIRST])} tests", flush=True)
                 continue
@@ -210,14 +223,14 @@ class Sweep:
         print(f"sweep: {len(mutants)} mutations, {self.total} to be tried", flush=True)
         late = self.round(unknown, False)
         if late and time.monotonic() < self.deadline:
-            self.add_sanitized(sorted({m.file for m in late}))
+            self.add_slow(sorted({m.file for m in late}))
         self.round(late, True)
 
-    def add_sanitized(self, files: list[str]) -> None:
-        """For what no other test noticed; building them takes its time."""
+    def add_slow(self, files: list[str]) -> None:
+        """The sanitizers and the walks, for what no other test noticed; building and running them takes its time."""
         for file in files:
-            self.tests[file] += sanitized(file)
-        tests = sorted({test for file in files for test in sanitized(file)})
+            self.tests[file] += [*sanitized(file), *self.walks]
+        tests = sorted({*self.walks, *(test for file in files for test in sanitized(file))})
         for tree in self.trees:
             build_all(tree, tests)
         self.seconds |= check_green(self.trees[0], tests)
@@ -228,15 +241,16 @@ def conclude(sweep: Sweep, mutants: list[Mutant], whole: bool) -> int:
     why = explanations()
     entries = [(m, sweep.remembered(m)) for m in mutants]
     survived = [m for m, e in entries if e and e["result"] == "survived"]
-    open_ones = [m for m in survived if m.label() not in why]
+    fits = {m.key: explanation(why, m) for m in survived}
+    open_ones = [m for m in survived if fits[m.key] is None]
     killed = sum(1 for _, e in entries if e and e["result"] == "killed")
     untried = sum(1 for _, e in entries if e is None)
     if whole:
         report.write(sweep={
             "total": killed + len(survived), "killed": killed, "survived": [m.name() for m in open_ones],
-            "explained": [{"mutation": m.name(), "why": why[m.label()]} for m in survived if m.label() in why],
+            "explained": [{"mutation": m.name(), "why": why[fits[m.key]]} for m in survived if fits[m.key]],
             "not_mutants": sum(1 for _, e in entries if e and e["result"] == "none"), "untried": untried})
-        stale = set(why) - {m.label() for m in survived}
+        stale = set(why) - set(fits.values())
         for file, label in sorted(stale) if not untried else []:
             print(f"survivors.txt explains what does not survive (any more): {file}: {label}")
     for m in open_ones:
@@ -250,6 +264,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-j", type=int, default=2, metavar="JOBS")
     parser.add_argument("--minutes", type=float, default=24 * 60, help="stop starting new ones then")
+    parser.add_argument("--thorough", action="store_true", help="survivors also meet " + ", ".join(WALKS))
     parser.add_argument("--fresh", action="store_true", help="forget what is known")
     parser.add_argument("--list", action="store_true", help="show the mutations, try none")
     parser.add_argument("files", nargs="*", help="default: all of " + ", ".join(f"{s}/" for s in SWEPT))
@@ -262,7 +277,7 @@ def main() -> int:
     if args.fresh:
         CACHE.unlink(missing_ok=True)
     trees = prepare(args.j, all_tests())
-    sweep = Sweep(trees, time.monotonic() + args.minutes * 60)
+    sweep = Sweep(trees, time.monotonic() + args.minutes * 60, WALKS if args.thorough else ())
     sweep.find_tests(files)
     try:
         sweep.go(mutants)
