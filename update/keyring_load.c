@@ -136,9 +136,11 @@ static enum kb_err read_text(const char *path, char text[KEYRING_PEM_MAX + 1])
 
 	if (fd < 0)
 		return err_errno(errno);
-	n = read(fd, text, KEYRING_PEM_MAX + 1);
+	do {
+		n = read(fd, text, KEYRING_PEM_MAX + 1);
+	} while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return KB_EIO;
+		return err_errno(errno);
 	if (n > (ssize_t)KEYRING_PEM_MAX)
 		return KB_EFORMAT;
 	text[n] = '\0';
@@ -209,12 +211,20 @@ static enum kb_err list_folder(struct file_list *l, const char *dir)
 	l->n = 0;
 	if (d == NULL)
 		return err_errno(errno);
-	while (err == KB_OK && (de = readdir(d)) != NULL) {
+	while (err == KB_OK && (errno = 0, de = readdir(d)) != NULL) {
 		if (is_pem(de->d_name))
 			err = list_insert(l, de->d_name);
 	}
+	if (err == KB_OK)
+		err = err_errno(errno);
 	closedir(d);
 	return err;
+}
+
+/* A key that could be read another time: without it, what it signed would not be signed. */
+static bool is_fault(enum kb_err err)
+{
+	return err == KB_EIO || err == KB_EBUSY || err == KB_ETIMEDOUT;
 }
 
 static enum kb_err add_entry(struct keyring *k, const char *dir, const char *file)
@@ -226,7 +236,7 @@ static enum kb_err add_entry(struct keyring *k, const char *dir, const char *fil
 		err = KB_EINVAL;
 	else
 		err = keyring_add(k, path);
-	if (err == KB_ENOSPC)
+	if (err == KB_ENOSPC || is_fault(err))
 		return err;
 	if (err != KB_OK)
 		log_warn("keyring: %s/%s passed over: %s; want a PEM \"PUBLIC KEY\", Ed25519 or "

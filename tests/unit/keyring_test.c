@@ -4,7 +4,9 @@
 #include "lib/log.h"
 #include "update/keyring.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -49,6 +52,32 @@ int EVP_DigestVerify(EVP_MD_CTX *ctx, const unsigned char *sig, size_t siglen,
 			 size_t))dlsym(RTLD_NEXT, "EVP_DigestVerify");
 
 	return verify_result != 1 ? verify_result : real(ctx, sig, siglen, tbs, tbslen);
+}
+
+/* ---------------------------------------------------------------- the kernel, made to fail */
+
+static unsigned calls, fail_call; /* this one of the two, from 1 */
+static int fail_errno;
+
+static bool fails(void)
+{
+	if (fail_call == 0 || ++calls != fail_call)
+		return false;
+	errno = fail_errno;
+	return true;
+}
+
+struct dirent64 *readdir64(DIR *d)
+{
+	struct dirent64 *(*real)(DIR *) =
+		(struct dirent64 * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir64");
+
+	return fails() ? NULL : real(d);
+}
+
+ssize_t read(int fd, void *buf, size_t len)
+{
+	return fails() ? -1 : syscall(SYS_read, fd, buf, len);
 }
 
 /* ---------------------------------------------------------------- fixture */
@@ -408,6 +437,32 @@ static void a_folder_is_loaded_in_order(void **state)
 	unlink(in_dir("15-junk.pem"));
 }
 
+/* Without one of its keys, what that one signed is "not signed", and a good update is lost. */
+static void a_keyring_that_cannot_be_read_whole_is_not_loaded(void **state)
+{
+	static const int errors[] = { EIO, ENOMEM, EINTR };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		fail_errno = errors[i];
+		for (fail_call = 1;; fail_call++) {
+			enum kb_err e;
+
+			calls = 0;
+			e = keyring_load(&ring, dir);
+			if (e == KB_OK)
+				assert_int_equal(ring.n, 3);
+			else
+				assert_int_equal(e, KB_EIO);
+			if (calls < fail_call)
+				break;
+			if (e == KB_OK)
+				assert_int_equal(fail_errno, EINTR);
+		}
+		fail_call = 0;
+	}
+}
+
 static void an_empty_or_missing_keyring_fails_closed(void **state)
 {
 	(void)state;
@@ -549,6 +604,7 @@ int main(void)
 		TEST(an_empty_or_missing_keyring_fails_closed),
 		TEST(the_id_is_the_hash_of_the_public_key),
 		TEST(the_same_key_twice_is_one),
+		TEST(a_keyring_that_cannot_be_read_whole_is_not_loaded),
 		TEST(a_full_keyring_says_so),
 		TEST(other_kinds_of_keys_are_refused),
 		TEST(a_point_off_the_curve_is_refused),
