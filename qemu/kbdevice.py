@@ -197,6 +197,8 @@ class Device:
                 faults=(), bps=0, **options) -> Machine:
         """The device, switched off: use it in a `with`. disk None: it has none."""
         own = [Drive(disk, bus=bus, name="disk", faults=tuple(faults), bps=bps)] if disk else []
-        return Machine(kbkernel.get().vmlinux, initrd or self.initramfs(), f"quiet loglevel=6 {append}".strip(),
+        # A host that is busy delays QEMU's timer so much that the kernel takes it for broken, and panics.
+        return Machine(kbkernel.get().vmlinux, initrd or self.initramfs(),
+                       f"quiet no_timer_check loglevel=6 {append}".strip(),
                        drives=[*own, *drives], memory=memory, watchdog=watchdog,
                        log=log or os.path.join(self.work, "console.log"), **options)

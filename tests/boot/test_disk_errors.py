@@ -10,6 +10,11 @@ from drives import Drive, Fault
 from kbdisk import read_partition
 
 RING, CELL, APART = 64, 4096, 8 << 20
+PATIENCE = 240          # seconds: for a host that has other things to do
+
+# Without this all of a bundle is read before the first write.
+AT_ONCE = ("cp -a /etc/keelboot /tmp/conf && sed 's/^\\[source.usb\\]/&\\nverify-first=no/' /etc/keelboot/system.conf "
+           "> /tmp/conf/system.conf && mount --bind /tmp/conf /etc/keelboot")
 
 
 class Update:
@@ -60,7 +65,7 @@ class Update:
 
     def old_boots(self, vm, *, touched: bool) -> dict:
         """2.0 runs, its slot is what it was, and the other is whole or cannot be booted."""
-        text = self.bench.up(vm, "2.0", "b")
+        text = self.bench.up(vm, "2.0", "b", PATIENCE)
         assert "keelboot: slot a:" not in text, "it is not even tried"
         status = self.bench.status(vm)
         self.unharmed(status["slots"], touched=touched)
@@ -75,7 +80,7 @@ class Update:
     def then_it_works(self, drives=()) -> None:
         """What failed works again: the next boot takes the update."""
         with self.bench.machine(self.disk, drives=drives) as vm:
-            self.bench.up(vm, "3.0", "a")
+            self.bench.up(vm, "3.0", "a", PATIENCE)
             assert [s["state"] for s in self.bench.status(vm)["slots"]] == ["good", "good"]
         assert self.bench.holds_release(self.disk, "a", "3.0")
         assert self.bench.slots(self.disk)["b"] == self.before["b"]
@@ -89,9 +94,9 @@ def update(bench):
 def staged(update) -> None:
     """3.0 is staged, for the next boot."""
     with update.bench.machine(update.disk) as vm:
-        update.bench.up(vm, "2.0", "b")
+        update.bench.up(vm, "2.0", "b", PATIENCE)
         update.bench.ask(vm, "keelboot stage /data/3.0.keel --progress=none && rm /data/3.0.keel && "
-                             "umount /data && sync")
+                             "umount /data && sync", PATIENCE)
     assert update.bench.slots(update.disk) == update.before
 
 
@@ -105,7 +110,7 @@ def staged(update) -> None:
 def test_state_fails_in_an_apply(update, number, said, touched):
     stick = update.bench.stick(update.bundle)
     with update.bench.machine(update.disk, drives=[stick], faults=update.saves_from(number)) as vm:
-        vm.expect(said)
+        vm.expect(said, PATIENCE)
         update.old_boots(vm, touched=touched)
         assert vm.stats()["disk"].failed > 0
     update.then_it_works([stick])
@@ -115,9 +120,9 @@ def test_state_fails_at_the_charge_of_the_trial(update):
     """What cannot be counted is not tried; once it can be, it is."""
     stick = update.bench.stick(update.bundle)
     with update.bench.machine(update.disk, drives=[stick], faults=update.saves_from(5)) as vm:
-        vm.expect(r"slot a holds version 3\.0 on trial")
-        vm.expect(r"keelboot: state: unable to write")
-        update.bench.up(vm, "2.0", "b")
+        vm.expect(r"slot a holds version 3\.0 on trial", PATIENCE)
+        vm.expect(r"keelboot: state: unable to write", PATIENCE)
+        update.bench.up(vm, "2.0", "b", PATIENCE)
         assert [s["state"] for s in update.bench.status(vm)["slots"]] == ["trial", "good"]
     update.then_it_works()
 
@@ -128,8 +133,8 @@ def test_state_fails_at_the_charge_of_the_trial(update):
 ], ids=["begin", "end"])
 def test_state_fails_in_an_install_under_the_system(update, number, said, touched):
     with update.bench.machine(update.disk, faults=update.saves_from(number)) as vm:
-        update.bench.up(vm, "2.0", "b")
-        status, output = vm.shell("keelboot install /data/3.0.keel --progress=none", 60)
+        update.bench.up(vm, "2.0", "b", PATIENCE)
+        status, output = vm.shell("keelboot install /data/3.0.keel --progress=none", PATIENCE)
         assert status == 1 and said.replace("\\", "") in output, output
         update.unharmed(update.bench.status(vm)["slots"], touched=touched)
         vm.send("reboot")
@@ -139,14 +144,14 @@ def test_state_fails_in_an_install_under_the_system(update, number, said, touche
 def test_commit_that_cannot_be_written_is_no_commit(update):
     stick = update.bench.stick(update.bundle)
     with update.bench.machine(update.disk, drives=[stick], faults=update.saves_from(6)) as vm:
-        text = update.bench.up(vm, "3.0", "a")
+        text = update.bench.up(vm, "3.0", "a", PATIENCE)
         assert "is good and committed" not in text
         status, output = vm.shell("keelboot mark good")
         assert status == 1 and "/dev/vda1" in output, output
         assert [s["state"] for s in update.bench.status(vm)["slots"]] == ["trial", "good"]
         # No boot of the trial can be counted any more, so there is none.
         vm.send("reboot")
-        update.bench.up(vm, "2.0", "b")
+        update.bench.up(vm, "2.0", "b", PATIENCE)
     assert update.bench.slots(update.disk)["b"] == update.before["b"]
 
 
@@ -165,7 +170,7 @@ def test_slot_fails_in_an_apply(update, where):
     stick = update.bench.stick(update.bundle)
     with update.bench.machine(update.disk, drives=[stick],
                               faults=[update.in_slot(iotype, place)]) as vm:
-        vm.expect(rf"slot a: {said}")
+        vm.expect(rf"slot a: {said}", PATIENCE)
         update.old_boots(vm, touched=True)
     update.then_it_works([stick])
 
@@ -174,10 +179,10 @@ def test_slot_fails_in_an_apply(update, where):
 def test_slot_fails_in_an_install_under_the_system(update, where):
     iotype, place, said = SLOT_FAULTS[where]
     with update.bench.machine(update.disk, faults=[update.in_slot(iotype, place)]) as vm:
-        update.bench.up(vm, "2.0", "b")
+        update.bench.up(vm, "2.0", "b", PATIENCE)
         vm.send("keelboot install /data/3.0.keel --progress=none; echo exit $?")
-        vm.expect(rf"slot a: {said}")
-        assert vm.expect(r"exit (\d)\n")[1] == "1"
+        vm.expect(rf"slot a: {said}", PATIENCE)
+        assert vm.expect(r"exit (\d)\n", PATIENCE)[1] == "1"
         update.unharmed(update.bench.status(vm)["slots"], touched=True)
         vm.send("reboot")
         update.old_boots(vm, touched=True)
@@ -188,16 +193,21 @@ def test_slot_fails_in_an_install_under_the_system(update, where):
 def test_staged_file_cannot_be_read_at_boot(update):
     staged(update)
     with update.bench.machine(update.disk, faults=[Fault("read", update.find(update.disk))]) as vm:
-        vm.expect(r"staged update: .*cannot be read.*failure 1 of 3 of this copy")
+        vm.expect(r"staged update: .*cannot be read.*failure 1 of 3 of this copy", PATIENCE)
         update.old_boots(vm, touched=True)
     update.then_it_works()
 
 
 def test_bundle_cannot_be_read_under_the_system(update):
     with update.bench.machine(update.disk, faults=[Fault("read", update.find(update.disk))]) as vm:
-        update.bench.up(vm, "2.0", "b")
-        for verb, touched in (("stage", False), ("install", True)):
-            status, output = vm.shell(f"keelboot {verb} /data/3.0.keel --progress=none", 60)
+        update.bench.up(vm, "2.0", "b", PATIENCE)
+        for verb in ("stage", "install", "at once"):
+            if verb == "at once":
+                update.bench.ask(vm, AT_ONCE)
+                verb, touched = "install", True
+            else:
+                touched = False
+            status, output = vm.shell(f"keelboot {verb} /data/3.0.keel --progress=none", PATIENCE)
             assert status == 1 and "/data/3.0.keel" in output and "cannot be read" in output, output
             update.unharmed(update.bench.status(vm)["slots"], touched=touched)
         assert update.bench.status(vm)["staged"] is None
@@ -209,8 +219,8 @@ def test_nothing_is_staged_on_a_partition_that_cannot_be_written(update):
     begin, size = update.bench.partition(update.disk, "data")
     faults = [Fault("write", begin + (1 << 20), size - (1 << 20), step=64 << 10)]
     with update.bench.machine(update.disk, faults=faults) as vm:
-        update.bench.up(vm, "2.0", "b")
-        status, output = vm.shell("keelboot stage /data/3.0.keel --progress=none", 60)
+        update.bench.up(vm, "2.0", "b", PATIENCE)
+        status, output = vm.shell("keelboot stage /data/3.0.keel --progress=none", PATIENCE)
         assert status == 1 and "/data/keelboot/stage" in output, output
         assert update.bench.status(vm)["staged"] is None
         vm.send("reboot -f")
@@ -224,7 +234,7 @@ def test_stick_cannot_be_read_at_boot(update):
     good = update.bench.stick(update.bundle)
     bad = Drive(good.file, bus="usb", name="stick", faults=(Fault("read", update.find(good.file)),))
     with update.bench.machine(update.disk, drives=[bad]) as vm:
-        vm.expect(r"/dev/sd\w.*3\.0-ok\.keel.*cannot be read: the medium is bad or gone", 120)
+        vm.expect(r"/dev/sd\w.*3\.0-ok\.keel.*cannot be read: the medium is bad or gone", PATIENCE)
         update.old_boots(vm, touched=False)
     update.then_it_works([good])
 
@@ -234,10 +244,11 @@ def test_stick_fails_in_an_install_under_the_system(update):
     bad = Drive(good.file, bus="usb", name="stick", plugged=False,
                 faults=(Fault("read", update.find(good.file)),))
     with update.bench.machine(update.disk, drives=[bad]) as vm:
-        update.bench.up(vm, "2.0", "b")
+        update.bench.up(vm, "2.0", "b", PATIENCE)
         vm.plug("stick")
-        update.bench.ask(vm, "until [ -b /dev/sda ]; do sleep 1; done; mount -t vfat /dev/sda /mnt")
-        status, output = vm.shell("keelboot install /mnt/keelboot/3.0-ok.keel --progress=none", 120)
+        update.bench.ask(vm, AT_ONCE)
+        update.bench.ask(vm, "until [ -b /dev/sda ]; do sleep 1; done; mount -t vfat /dev/sda /mnt", PATIENCE)
+        status, output = vm.shell("keelboot install /mnt/keelboot/3.0-ok.keel --progress=none", PATIENCE)
         assert status == 1 and "/mnt/keelboot/3.0-ok.keel" in output, output
         assert "cannot be read" in output
         update.unharmed(update.bench.status(vm)["slots"], touched=True)
