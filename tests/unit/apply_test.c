@@ -7,13 +7,16 @@
 #include "initramfs/progress.h"
 #include "lib/conf.h"
 #include "lib/log.h"
+#include "lib/os.h"
 #include "update/apply.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -777,6 +780,153 @@ static void of_many_acceptable_bundles_the_newest_is_kept(void **ctx)
 	assert_logged("ignored: there are 16 that are newer");
 }
 
+/* ---------------------------------------------------------------- the staged copy */
+
+/* The data partition is a folder here, and its mount a bind: instead of os_root.c's. */
+static bool data_mounts;
+
+enum kb_err os_mount(const char *source, const char *target, const char *fstype,
+		     unsigned long flags, const char *options)
+{
+	(void)fstype;
+	if (source == NULL)
+		return mount(NULL, target, NULL, flags, options) == 0 ? KB_OK : KB_EMOUNT;
+	if (!data_mounts || strcmp(source, path("data")) != 0)
+		return KB_EMOUNT;
+	return mount(path("mnt"), target, NULL, MS_BIND, NULL) == 0 ? KB_OK : KB_EMOUNT;
+}
+
+enum kb_err os_umount(const char *target)
+{
+	return umount2(target, MNT_DETACH) == 0 ? KB_OK : KB_EIO;
+}
+
+static uint8_t staged_id[STATE_ID_LEN];
+
+static void stage_id(struct store *st)
+{
+	state.staged = (struct state_staged){ .source = STATE_SRC_DATA };
+	memcpy(state.staged.release, staged_id, STATE_ID_LEN);
+	save(st);
+}
+
+/* `name` lies where the release that is staged belongs; that is its own, or the one of `as`. */
+static const char *put_staged(const char *name, const char *as)
+{
+	static struct reader r;
+	static char file[64];
+	struct stat st;
+	int fd = open(path(as), O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(reader_open(&r, fd, false, (uint64_t)st.st_size, NULL), KB_OK);
+	memcpy(staged_id, r.release.id, sizeof(staged_id));
+	reader_close(&r);
+	close(fd);
+	mkdir(path("mnt"), 0700);
+	mkdir(path("mnt/keelboot"), 0700);
+	memcpy(file, "mnt/keelboot/", 13);
+	bytes_hex(file + 13, staged_id, 8);
+	memcpy(file + 13 + 16, ".keel", 6);
+	assert_int_equal(rename(path(name), path(file)), 0);
+	with_store(stage_id, false);
+	return file;
+}
+
+static int apply_staged(void)
+{
+	int rc;
+
+	make_file("data", 4096);
+	data_mounts = true;
+	rc = apply_one("data", "data");
+	data_mounts = false;
+	with_store(NULL, false);
+	return rc;
+}
+
+/* Not in every container. */
+static bool may_mount(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWNS) < 0 ||
+		      mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0);
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void use_stage_folder(void)
+{
+	if (!may_mount())
+		skip();
+	write_text("etc/keelboot/system.conf",
+		   "[system]\ncompatible = box\n[source.data]\nstage = keelboot\n");
+}
+
+static void a_staged_copy_is_installed(void **ctx)
+{
+	(void)ctx;
+	use_stage_folder();
+	make_bundle("two", 2, "box", &key);
+	put_staged("two", "two");
+	assert_int_equal(apply_staged(), APPLY_INSTALLED);
+	assert_slot_b(2);
+	/* It stays until its trial is marked good, and is not installed again. */
+	assert_int_equal(apply_staged(), APPLY_NOTHING);
+	assert_int_equal(state.staged.source, STATE_SRC_DATA);
+	assert_int_equal(state.staged.fails, 0);
+}
+
+static void a_staged_copy_that_fails_costs_the_copy(void **ctx)
+{
+	const char *file;
+
+	(void)ctx;
+	use_stage_folder();
+	make_bundle("two", 2, "box", &key);
+	make_bundle("three", 3, "box", &key);
+	file = put_staged("three", "two"); /* another release under its name */
+	assert_int_equal(apply_staged(), APPLY_FAILED);
+	assert_logged("another release");
+	assert_int_equal(state.staged.fails, 1);
+	assert_int_equal(state.slot[1].st, STATE_EMPTY);
+	unlink(path(file));
+	assert_int_equal(apply_staged(), APPLY_FAILED);
+	assert_logged("its file is gone");
+	assert_int_equal(state.staged.fails, 2);
+	assert_int_equal(state.nrejected, 0);
+	make_bundle("two", 2, "box", &key);
+	flip("two", 1);
+	put_staged("two", "two");
+	assert_int_equal(apply_staged(), APPLY_FAILED);
+	assert_int_equal(state.staged.fails, 1);
+	assert_int_equal(state.nrejected, 0);
+}
+
+static void reject_staged(struct store *st)
+{
+	state_add_rejected(&state, staged_id);
+	save(st);
+}
+
+static void a_staged_copy_that_can_never_be_taken_is_unstaged(void **ctx)
+{
+	(void)ctx;
+	use_stage_folder();
+	make_bundle("two", 2, "box", &key);
+	put_staged("two", "two");
+	with_store(reject_staged, false);
+	assert_int_equal(apply_staged(), APPLY_NOTHING);
+	assert_int_equal(state.staged.source, STATE_SRC_NONE);
+	make_bundle("two", 2, "another-box", &key);
+	put_staged("two", "two");
+	assert_int_equal(apply_staged(), APPLY_NOTHING);
+	assert_int_equal(state.staged.source, STATE_SRC_NONE);
+	assert_int_equal(state.slot[1].st, STATE_EMPTY);
+}
+
 #define LONG_CLASS \
 	"a:a-class-whose-name-is-longer-than-there-is-room-for-in-the-name-of-a-class=/dev/x"
 
@@ -857,6 +1007,9 @@ int main(int argc, char **argv)
 		TEST(a_card_is_looked_at_like_a_stick),
 		TEST(verify_first_is_a_choice_for_each_kind),
 		TEST(of_many_acceptable_bundles_the_newest_is_kept),
+		TEST(a_staged_copy_is_installed),
+		TEST(a_staged_copy_that_fails_costs_the_copy),
+		TEST(a_staged_copy_that_can_never_be_taken_is_unstaged),
 		TEST(refuses_options_that_make_no_sense),
 	};
 	ssize_t n;
