@@ -215,7 +215,7 @@ static bool has_reason(void)
 /* The goal is missed for a reason that a person finds, and what runs is whole and trusted. */
 static bool given_up(const struct ioerr_world *w, const struct state *s)
 {
-	if (w->fault.fault.kind != IOERR_FAULT_EVER || s->staged.source != STATE_SRC_NONE)
+	if (w->fault.fault.kind != IOERR_FAULT_EVER)
 		return false;
 	return s->slot[1].reason[0] != '\0' || s->slot[0].reason[0] != '\0' || has_reason();
 }
@@ -229,9 +229,10 @@ bool ioerr_check_settled(const struct ioerr_story *story, struct ioerr_world *w,
 	if (w->boot.end != OS_SIM_EXEC || after->open != STATE_NONE ||
 	    after->slot[slot].st != STATE_GOOD)
 		return false;
-	if (!w->stick && before->seq != after->seq)
-		return false;
 	holds = ioerr_world_holds(slot, true);
+	/* What stays staged, or plugged in, is looked at in each boot, and that is counted. */
+	if (!w->stick && after->staged.source == STATE_SRC_NONE && before->seq != after->seq)
+		return false;
 	if (holds != 0 && (story->goal == IOERR_STORY_ANY || holds == story->goal) &&
 	    slot == after->pref && after->slot[1 - slot].st != STATE_WRITING)
 		return !story->rejects || after->slot[1].st == STATE_BAD;
