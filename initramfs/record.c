@@ -69,6 +69,16 @@ static void rebuild(struct record *r, unsigned nslots, choose_mask mountable, bo
 	record_history(r, HISTORY_REBUILT, STATE_NONE, lost ? "both regions damaged" : "blank", "");
 }
 
+/* It was made anew in a boot that saw none of the slots, and now some are there. */
+static bool is_of_nothing(const struct state *s, choose_mask mountable)
+{
+	bool empty = true;
+
+	for (unsigned i = 0; i < s->nslots; i++)
+		empty = empty && s->slot[i].st == STATE_EMPTY;
+	return s->rebuilt && empty && mountable != 0;
+}
+
 /* A medium that has become read-only for good still tells which slot is the good one. */
 static enum kb_err open_file(struct record *r, const char *dev)
 {
@@ -102,9 +112,9 @@ static void load(struct record *r, const char *dev, unsigned nslots, choose_mask
 		without_store(r, nslots, mountable);
 		return;
 	}
-	if (found != STORE_FOUND) {
+	if (found != STORE_FOUND || is_of_nothing(&r->s, mountable)) {
 		r->disk = (struct state){ .seq = 0 };
-		rebuild(r, nslots, mountable, found == STORE_LOST);
+		rebuild(r, nslots, mountable, found != STORE_BLANK);
 		return;
 	}
 	r->health = RECORD_FOUND;

@@ -247,6 +247,23 @@ static void settling_rejects_a_trial_without_tries_and_tells(void **ctx)
 	assert_int_equal(get().slot[1].st, STATE_TRIAL); /* the next charge writes it */
 }
 
+/* Else a device whose slots could not be seen in the boot that lost its state never boots again. */
+static void a_state_made_of_nothing_is_made_anew_when_slots_are_seen(void **ctx)
+{
+	(void)ctx;
+	record_load(&r, DEV, 2, 0);
+	assert_int_equal(get().slot[0].st, STATE_EMPTY);
+	assert_int_equal(get().slot[1].st, STATE_EMPTY);
+	bdev_file_close(&r.file);
+	record_load(&r, DEV, 2, 0);
+	assert_int_equal(r.health, RECORD_FOUND);
+	bdev_file_close(&r.file);
+	record_load(&r, DEV, 2, BOTH);
+	assert_int_equal(r.health, RECORD_REBUILT);
+	assert_int_equal(get().slot[0].st, STATE_TRIAL);
+	assert_int_equal(get().slot[1].st, STATE_TRIAL);
+}
+
 static bool count_event(void *ctx, const struct history_event *e)
 {
 	*(unsigned *)ctx += e->kind == HISTORY_BAD && e->slot == 1;
@@ -312,6 +329,7 @@ int main(void)
 		T(what_another_process_wrote_is_loaded_and_written_behind),
 		T(a_state_that_is_lost_meanwhile_is_not_written_over),
 		T(settling_rejects_a_trial_without_tries_and_tells),
+		T(a_state_made_of_nothing_is_made_anew_when_slots_are_seen),
 		T(a_rejection_is_history_once_it_is_durable),
 		T(every_health_has_a_name),
 	};
