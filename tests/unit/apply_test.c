@@ -154,6 +154,8 @@ ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t size)
 	return pread64(fd, buf, len < size ? len : size, off);
 }
 
+static bool lacks_b; /* no partition of slot b is found */
+
 static void child(const int *pipe_fd, const char *const *more)
 {
 	const char *argv[64] = { "keelboot-apply", "--stderr",	  "--root",	 dir,
@@ -161,7 +163,7 @@ static void child(const int *pipe_fd, const char *const *more)
 	int n = 8, log = open(path("log"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	char slot[2][600];
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < (lacks_b ? 1 : 2); i++) {
 		snprintf(slot[i], sizeof(slot[0]), "%c:root=%s", 'a' + i, path(i ? "b" : "a"));
 		argv[n++] = "--slot";
 		argv[n++] = slot[i];
@@ -587,6 +589,16 @@ static void a_slot_that_cannot_be_opened_is_no_bundles_fault(void **ctx)
 	assert_null(strstr(logged, "no such partition"));
 }
 
+static void a_slot_that_is_not_there_is_no_bundles_fault(void **ctx)
+{
+	(void)ctx;
+	make_bundle("two", 2, "box", &key);
+	lacks_b = true;
+	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_FAILED);
+	lacks_b = false;
+	assert_logged("no partition of slot b");
+}
+
 static void without_keys_nothing_is_installed(void **ctx)
 {
 	uint64_t seq = sequence_of_state();
@@ -997,6 +1009,7 @@ int main(int argc, char **argv)
 		TEST(without_the_lock_nothing_is_installed),
 		TEST(without_a_name_no_update_is_for_this_device),
 		TEST(a_slot_that_cannot_be_opened_is_no_bundles_fault),
+		TEST(a_slot_that_is_not_there_is_no_bundles_fault),
 		TEST(without_keys_nothing_is_installed),
 		TEST(a_staged_copy_that_cannot_be_read_is_given_up),
 		TEST(a_raw_partition_is_erased_once_its_release_is_proven),
