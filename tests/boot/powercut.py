@@ -281,7 +281,8 @@ class Lab:
         entries = blklog.entries(first.log, tail=True)
         # The largest epoch is that in which the slot is written.
         ends = [i for i, entry in enumerate(entries) if entry.kind == "flush"]
-        size, end = max((entries[b].at - entries[a].at, b) for a, b in zip(ends, ends[1:]) if entries[a].at > first.kept)
+        size, end = max((entries[b].at - entries[a].at, b) for a, b in zip(ends, ends[1:])
+                        if entries[a].at > first.kept)
         self.image(Cut("staged", "epoch", end, "random", 1), before)
         vm, made = self._start(name, before, bps=8 << 20)
         before.unlink()
@@ -319,11 +320,26 @@ class Lab:
         entries = blklog.entries(made.log, tail=True)
         return made.kept < NEVER and all(entry.at >= made.kept for entry in entries[cut.entries:])
 
+    def check(self, image: Path) -> None:
+        """Before anything is booted: what the state calls good, or on trial, is whole; Wrong if not."""
+        offset, size = partition(image, "keelboot-state")
+        state = json.loads(self.command("state", "show", "--json", "--state", image, "--offset", offset,
+                                        "--size", size))
+        self._intact(image, state["slots"])
+        if not any(slot["state"] == "good" for slot in state["slots"]):
+            raise Wrong(f"no slot is good: {json.dumps(state['slots'])}")
+
+    def _intact(self, image: Path, slots: list) -> None:
+        for slot in slots:
+            if slot["state"] in ("good", "trial") and not self.holds(image, slot["slot"], slot["version"]):
+                raise Wrong(f"slot {slot['slot']} is {slot['state']} and does not hold {slot['version']}")
+
     # --- … booted --------------------------------------------------------------
 
     def settle(self, image: Path, kept: bool, bad=(), console=None) -> Outcome:
         """Boots a disk (and changes it) until the device is at rest. kept: that has to be with NEW.
         Wrong says what is not as promised."""
+        self.check(image)
         with self.machine(image, console=console, bad=bad) as vm:
             status, boots = self._rest(vm)
             text = vm.text
@@ -360,11 +376,8 @@ class Lab:
         if slot["state"] != "good" or not slot["preferred"]:
             raise Wrong(f"slot {slot['slot']} runs, and is {slot['state']}")
         if slot["version"] not in ((NEW,) if kept else (OLD, NEW)):
-            raise Wrong(f"{slot['version']} runs" + (f", the update that was promised is lost" if kept else ""))
-        for slot in status["slots"]:
-            # What is marked good holds what was signed, byte for byte.
-            if slot["state"] == "good" and not self.holds(image, slot["slot"], slot["version"]):
-                raise Wrong(f"slot {slot['slot']} is good and does not hold {slot['version']}")
+            raise Wrong(f"{slot['version']} runs" + (", the update that was promised is lost" if kept else ""))
+        self._intact(image, status["slots"])
 
     def holds(self, disk: Path, slot: str, version: str) -> bool:
         data = self.system(version).read_bytes()
