@@ -6,6 +6,7 @@
 #include "update/install_job.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
+#include "lib/util.h"
 
 #include <string.h>
 
@@ -53,6 +54,40 @@ static enum kb_err put(struct install_job_part *p, uint64_t off, const uint8_t *
 	return memcmp(scratch, data, len) == 0 ? KB_OK : KB_EIO;
 }
 
+/* Where superblocks begin: squashfs and others at 0, ext4, erofs and f2fs at 1024. */
+static const size_t marks[] = { 0, 1024 };
+#define MARK 512u /* bytes of a sector: no write leaves part of one */
+
+/*
+ * The first block, when there was a superblock in it and no more shall be (closing), or the other
+ * way round. A cut may leave any of its sectors as they were: so the sector with the superblock
+ * goes by itself, before anything else, and comes by itself, after everything else.
+ */
+static enum kb_err put_first(struct install_job_part *p, const uint8_t *data, bool closing)
+{
+	static uint8_t block[INSTALL_BLOCK] __attribute__((aligned(BDEV_ALIGN)));
+
+	if (!closing) {
+		memcpy(block, data, sizeof(block));
+		for (unsigned i = 0; i < KB_ARRAY_LEN(marks); i++)
+			memset(block + marks[i], 0, MARK);
+		if (!bytes_all(block, sizeof(block), 0)) /* as the seal has left it */
+			TRY(put(p, 0, block, sizeof(block)));
+	} else if (bdev_read(p->dev, 0, block, sizeof(block)) != KB_OK) {
+		return put(p, 0, data, INSTALL_BLOCK); /* nothing mounts what cannot be read */
+	}
+	for (unsigned i = 0; i < KB_ARRAY_LEN(marks); i++) {
+		size_t at = marks[closing ? i : KB_ARRAY_LEN(marks) - 1 - i];
+
+		if (memcmp(block + at, data + at, MARK) == 0)
+			continue;
+		memcpy(block + at, data + at, MARK);
+		TRY(put(p, 0, block, sizeof(block)));
+	}
+	return closing && memcmp(block, data, sizeof(block)) != 0 ? put(p, 0, data, INSTALL_BLOCK)
+								  : KB_OK;
+}
+
 /*
  * Writes a head and makes sure that the medium has it. Its first block, which is where nearly every
  * file system has its superblock, is what goes first and comes last.
@@ -61,12 +96,12 @@ static enum kb_err put_head(struct install_job *j, struct install_job_part *p, c
 			    size_t len, bool closing)
 {
 	size_t first = INSTALL_BLOCK;
-	enum kb_err e = closing ? put(p, 0, data, first) : KB_OK;
+	enum kb_err e = closing ? put_first(p, data, true) : KB_OK;
 
 	if (e == KB_OK && len > first)
 		e = put(p, first, data + first, len - first);
 	if (e == KB_OK && !closing)
-		e = put(p, 0, data, first);
+		e = put_first(p, data, false);
 	if (e != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
 					"the first blocks of %s cannot be written: the storage is "
