@@ -69,6 +69,7 @@ struct powercut_story {
 	enum powercut_behaviour does; /* the update */
 	unsigned events;	      /* of enum powercut_event */
 	bool ends_old;		      /* must end with the old release, and the reason recorded */
+	unsigned limit;		      /* of the nodes that are looked at; 0: to the fixpoint */
 	unsigned boots;		      /* in that many at most, uninterrupted */
 };
 

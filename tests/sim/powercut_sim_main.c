@@ -35,7 +35,7 @@ static void run_story(const struct powercut_story *s, struct powercut_line *l)
 	double begun = seconds();
 
 	powercut_walk_begin(&w, s);
-	w.limit = opt.limit;
+	w.limit = opt.limit != 0 ? opt.limit : s->limit;
 	powercut_walk_run(&w);
 	powercut_report_take(l, &w, seconds() - begun);
 	powercut_walk_end(&w);

@@ -4,6 +4,7 @@
 #include "tests/sim/powercut_story.h"
 
 #define BOOTS 6
+#define LIMIT 8000 /* nodes */
 
 static const struct powercut_story stories[] = {
 	{ .name = "raw",
@@ -106,7 +107,7 @@ const struct powercut_story *powercut_story_get(unsigned i, enum powercut_size s
 {
 	static const struct {
 		unsigned w, c;
-	} of[] = { { 2, 1 }, { 3, 2 }, { 6, 5 } };
+	} of[] = { { 2, 1 }, { 3, 4 }, { 6, 8 } };
 
 	if (i >= sizeof(stories) / sizeof(stories[0]))
 		return NULL;
@@ -114,6 +115,9 @@ const struct powercut_story *powercut_story_get(unsigned i, enum powercut_size s
 	out->w = of[size].w;
 	out->c = of[size].c;
 	out->unit = out->unit == 0 ? 1 : out->unit;
+	/* What a lost state multiplies is left to the night. */
+	if (size != POWERCUT_LONG && out->events & POWERCUT_LOSES_BOTH)
+		out->limit = LIMIT;
 	/* A rebuilt state has to try the slots again before anything is installed. */
 	out->boots = BOOTS + STATE_TRIES;
 	return out;
