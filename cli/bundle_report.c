@@ -221,18 +221,25 @@ static json_object *json_compatible(const struct manifest *m)
 	return all;
 }
 
-static void json_bundle(json_object *o, const struct bundle_report *p)
+void bundle_report_json_release(json_object *o, const struct reader *r)
 {
-	const struct manifest *m = &p->b->r.m;
+	const struct manifest *m = &r->m;
 
-	output_json_text(o, "bundle", p->b->path);
-	output_json_number(o, "size", p->b->r.h.total_len);
-	output_json_hex(o, "release", p->b->r.release.id, DIGEST_LEN);
+	output_json_number(o, "size", r->h.total_len);
+	output_json_hex(o, "release", r->release.id, DIGEST_LEN);
 	output_json_add(o, "compatible", json_compatible(m));
 	output_json_text(o, "version", m->version);
 	output_json_number(o, "sequence", m->sequence);
 	output_json_number(o, "floor", m->floor);
 	output_json_bool(o, "allow_downgrade", m->allow_downgrade);
+}
+
+static void json_bundle(json_object *o, const struct bundle_report *p)
+{
+	const struct manifest *m = &p->b->r.m;
+
+	output_json_text(o, "bundle", p->b->path);
+	bundle_report_json_release(o, &p->b->r);
 	output_json_text(o, "created", m->created[0] != '\0' ? m->created : NULL);
 	output_json_text(o, "build", m->build[0] != '\0' ? m->build : NULL);
 	output_json_text(o, "description", m->description[0] != '\0' ? m->description : NULL);

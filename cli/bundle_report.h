@@ -4,6 +4,8 @@
 
 #include "cli/bundle_open.h"
 
+#include <json-c/json.h>
+
 #define BUNDLE_REPORT_FORMS 5
 
 struct bundle_report_encoding {
@@ -21,6 +23,10 @@ struct bundle_report {
 enum kb_err bundle_report_collect(struct bundle_report *p, struct bundle_open *b) KB_MUST_CHECK;
 
 void bundle_report_text(const struct bundle_report *p);
+
+/* Adds which release it is: size, release, compatible, version, sequence, floor,
+ * allow_downgrade. */
+void bundle_report_json_release(json_object *o, const struct reader *r);
 
 /* Prints it. KB_EIO. */
 enum kb_err bundle_report_json(const struct bundle_report *p) KB_MUST_CHECK;

@@ -4,17 +4,19 @@
 #include "cli/bundle.h"
 #include "cli/bundle_check.h"
 #include "cli/bundle_open.h"
+#include "cli/bundle_report.h"
 #include "cli/output.h"
 #include "lib/log.h"
 
 static const char help[] =
-	"Usage: keelboot bundle verify BUNDLE --keys DIR\n"
-	"       keelboot bundle verify BUNDLE --key FILE.pem\n"
+	"Usage: keelboot bundle verify BUNDLE --keys DIR [--json]\n"
+	"       keelboot bundle verify BUNDLE --key FILE.pem [--json]\n"
 	"\n"
 	"Checks the signature by a public key, then every chunk of every image. Exit code 5: it\n"
 	"is not what was signed, or by nobody of these.\n"
 	"\n"
 	"Options:\n"
+	"      --json        for programs, also when it is not good\n"
 	"      --keys DIR    folder of public keys (*.pem), as on a device\n"
 	"      --key FILE    a public key; repeat it\n"
 	"  -h, --help        this text\n"
@@ -22,16 +24,27 @@ static const char help[] =
 	"Example:\n"
 	"  keelboot bundle verify acme-2.1.keel --key release.pem\n";
 
+enum { OPT_JSON = 1 };
+
+static const struct args_option options[] = {
+	{ "json", 0, false, OPT_JSON },
+	{ NULL, 0, false, 0 },
+};
+
 static struct bundle_open bundle;
 static struct bundle_check check;
 
 /* -1: go on; else the exit code. */
-static int parse(int argc, char **argv)
+static int parse(int argc, char **argv, bool *json)
 {
-	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { bundle_open_options } };
-	int code = -1;
+	struct args a = {
+		.argc = argc, .argv = argv, .at = 1, .tables = { options, bundle_open_options }
+	};
+	int id, code = -1;
 
-	if (bundle_open_next(&bundle, &a, &code) != ARGS_END)
+	while ((id = bundle_open_next(&bundle, &a, &code)) == OPT_JSON)
+		*json = true;
+	if (id != ARGS_END)
 		return code;
 	if (bundle.have_keys)
 		return -1;
@@ -67,26 +80,51 @@ static enum kb_err verify_images(void)
 
 static enum kb_err verify(void)
 {
+	TRY(bundle_open_file(&bundle));
+	return verify_images();
+}
+
+static enum kb_err print_text(void)
+{
 	char size[OUTPUT_TIME_LEN];
 
-	TRY(bundle_open_file(&bundle));
-	TRY(verify_images());
 	output_size(size, bundle.r.h.total_len);
 	printf("%s: good; %s, version %s, %s, signed by %s\n", bundle.path,
 	       bundle.r.m.compatible[0], bundle.r.m.version, size, bundle.r.signer);
-	return KB_OK;
+	return output_flush();
+}
+
+/* Which release it is stands there only if all of it is what was signed. */
+static enum kb_err print_json(enum kb_err err)
+{
+	json_object *o = output_json_new();
+
+	output_json_text(o, "bundle", bundle.path);
+	output_json_bool(o, "good", err == KB_OK);
+	output_json_number(o, "exit", (uint64_t)output_exit_code(err));
+	output_json_text(o, "error", err == KB_OK ? NULL : err_text(err));
+	if (err == KB_OK) {
+		bundle_report_json_release(o, &bundle.r);
+		output_json_text(o, "signer", bundle.r.signer);
+	}
+	return output_json_print(o, false);
 }
 
 int bundle_verify_main(int argc, char **argv)
 {
-	enum kb_err err;
+	enum kb_err err, printed = KB_OK;
+	bool json = false;
 	int code;
 
 	bundle_open_init(&bundle, "verify", help);
-	code = parse(argc, argv);
+	code = parse(argc, argv, &json);
 	if (code < 0) {
 		err = verify();
-		code = err != KB_OK ? output_exit_code(err) : output_exit_code(output_flush());
+		if (json)
+			printed = print_json(err);
+		else if (err == KB_OK)
+			printed = print_text();
+		code = output_exit_code(err != KB_OK ? err : printed);
 	}
 	bundle_open_close(&bundle);
 	return code;

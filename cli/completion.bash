@@ -19,12 +19,12 @@ _keelboot_words() {
 	bundle) echo create sign verify inspect extract ;;
 	'bundle create') echo --allow-downgrade --build --chunk-size --compatible --compress --description --floor --help --image --key --level --output --sequence --sig-capacity --threads --verity --version ;;
 	'bundle sign') echo --help --key --output ;;
-	'bundle verify') echo --help --key --keys ;;
+	'bundle verify') echo --help --json --key --keys ;;
 	'bundle inspect') echo --help --json --key --keys ;;
 	'bundle extract') echo --help --image --key --keys --output ;;
 	key) echo generate show ;;
-	'key generate') echo --help --output --type ;;
-	'key show') echo --help --output --type ;;
+	'key generate') echo --help --json --output --type ;;
+	'key show') echo --help --json --output --type ;;
 	image) echo boot build --conf --disk --help --initrd --keys --watchdog --conf-root --offset --run-dir --size --slot --state --verbose --wait ;;
 	version) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	help) echo status mark stage unstage install switch history check doctor check-config state bundle key image version help ;;

@@ -13,7 +13,7 @@
 
 static const char help[] =
 	"Usage: keelboot key generate -o NAME [--type ed25519|p256]\n"
-	"       keelboot key show FILE...\n"
+	"       keelboot key show FILE... [--json]\n"
 	"\n"
 	"  generate  make a key pair: NAME.key signs bundles (keep it secret), NAME.pem goes\n"
 	"            into the device's keyring; neither file is ever overwritten\n"
@@ -22,18 +22,20 @@ static const char help[] =
 	"Options:\n"
 	"  -o, --output NAME   where to write: NAME.key and NAME.pem\n"
 	"      --type TYPE     ed25519 (default) or p256 (ECDSA on P-256 with SHA-256)\n"
+	"      --json          show: for programs\n"
 	"  -h, --help          this text\n"
 	"\n"
 	"Example:\n"
 	"  keelboot key generate -o release-2026\n"
 	"  cp release-2026.pem /etc/keelboot/keys/\n";
 
-enum { OPT_HELP = 1, OPT_OUTPUT, OPT_TYPE };
+enum { OPT_HELP = 1, OPT_OUTPUT, OPT_TYPE, OPT_JSON };
 
 static const struct args_option options[] = {
 	{ "help", 'h', false, OPT_HELP },
 	{ "output", 'o', true, OPT_OUTPUT },
 	{ "type", 0, true, OPT_TYPE },
+	{ "json", 0, false, OPT_JSON },
 	{ NULL, 0, false, 0 },
 };
 
@@ -80,8 +82,39 @@ static int generate(const char *base, const char *type)
 	return output_exit_code(output_flush());
 }
 
+/* On a list of JSON, or as a line where there is none. */
+static void show_key(json_object *list, const char *path, const struct keyring_key *key,
+		     const char *half)
+{
+	json_object *o;
+
+	if (list == NULL) {
+		print_key(path, key, half);
+		return;
+	}
+	o = json_object_new_object();
+	output_json_text(o, "file", path);
+	output_json_text(o, "half", half);
+	output_json_text(o, "algorithm", keyring_alg_name(key->alg));
+	output_json_hex(o, "id", key->id, KEYRING_ID_LEN);
+	output_json_append(list, o);
+}
+
+static int show_failure(json_object *list, const char *path, enum kb_err err)
+{
+	json_object *o;
+
+	if (list != NULL) {
+		o = json_object_new_object();
+		output_json_text(o, "file", path);
+		output_json_text(o, "error", err_text(err));
+		output_json_append(list, o);
+	}
+	return OUTPUT_FAILURE;
+}
+
 /* A public key is tried first: it is what most people have. */
-static int show_one(const char *path)
+static int show_one(json_object *list, const char *path)
 {
 	static struct keyring ring;
 	struct key_file k;
@@ -90,37 +123,49 @@ static int show_one(const char *path)
 	memset(&ring, 0, sizeof(ring));
 	err = keyring_add(&ring, path);
 	if (err == KB_OK) {
-		print_key(path, &ring.key[0], "public");
+		show_key(list, path, &ring.key[0], "public");
 		keyring_free(&ring);
 		return OUTPUT_OK;
 	}
 	err = key_file_load(&k, path);
 	if (err != KB_OK)
-		return OUTPUT_FAILURE;
-	print_key(path, key_file_public(&k), "private");
+		return show_failure(list, path, err);
+	show_key(list, path, key_file_public(&k), "private");
 	key_file_free(&k);
 	return OUTPUT_OK;
 }
 
-static int show(char **files, unsigned n)
+static int show(char **files, unsigned n, bool json)
 {
+	json_object *list = NULL, *o;
+	enum kb_err printed;
 	int code = OUTPUT_OK;
 
 	if (n == 0) {
 		log_err("key show: which file?");
 		return usage();
 	}
+	if (json)
+		list = output_json_list();
 	for (unsigned i = 0; i < n; i++) {
-		if (show_one(files[i]) != OUTPUT_OK)
+		if (show_one(list, files[i]) != OUTPUT_OK)
 			code = OUTPUT_FAILURE;
 	}
-	return code != OUTPUT_OK ? code : output_exit_code(output_flush());
+	if (json) {
+		o = output_json_new();
+		output_json_add(o, "keys", list);
+		printed = output_json_print(o, false);
+	} else {
+		printed = output_flush();
+	}
+	return code != OUTPUT_OK ? code : output_exit_code(printed);
 }
 
 int key_main(int argc, char **argv)
 {
 	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { options } };
 	const char *output = NULL, *type = NULL, *verb;
+	bool json = false;
 	unsigned n = 0;
 	int opt;
 
@@ -135,14 +180,16 @@ int key_main(int argc, char **argv)
 			output = a.value;
 		else if (opt == OPT_TYPE)
 			type = a.value;
+		else if (opt == OPT_JSON)
+			json = true;
 		else
 			argv[n++] = (char *)a.value; /* operands move to the front */
 	}
 	verb = n > 0 ? argv[0] : "";
-	if (strcmp(verb, "generate") == 0 && n == 1)
+	if (strcmp(verb, "generate") == 0 && n == 1 && !json)
 		return generate(output, type);
 	if (strcmp(verb, "show") == 0 && output == NULL && type == NULL)
-		return show(argv + 1, n - 1);
+		return show(argv + 1, n - 1, json);
 	log_err(n == 0 ? "key: generate or show?" : "key %s: not understood", verb);
 	return usage();
 }

@@ -561,6 +561,56 @@ def test_other_kinds_of_keys_are_refused(tmp_path, sample):
         refused(FAILURE, "key", "show", tmp_path / name)
 
 
+# ---------------------------------------------------------------- for programs
+
+def document(done):
+    data = json.loads(done.stdout)
+    assert data["schema"] == 1
+    return data
+
+
+def test_verify_tells_programs_what_it_found(keys, sample):
+    bundle, _image = sample
+    told = document(good("bundle", "verify", bundle, "--key", keys / "a.pem", "--json"))
+    assert (told["bundle"], told["good"], told["exit"], told["error"]) == \
+        (str(bundle), True, OK, None)
+    assert told["signer"] == "a"
+    seen = document(good("bundle", "inspect", bundle, "--json"))
+    for name in ("size", "release", "compatible", "version", "sequence", "floor",
+                 "allow_downgrade"):
+        assert told[name] == seen[name], name
+
+
+def test_verify_tells_programs_what_is_wrong(tmp_path, keys, sample):
+    damaged = tmp_path / "x.keel"
+    data = bytearray(sample[0].read_bytes())
+    data[-5000] ^= 1
+    damaged.write_bytes(data)
+    for bundle, key, code in ((damaged, "a.pem", VERIFY), (sample[0], "b.pem", VERIFY),
+                              (tmp_path / "missing", "a.pem", FAILURE)):
+        done = run("bundle", "verify", bundle, "--key", keys / key, "--json")
+        told = document(done)
+        assert (done.returncode, told["good"], told["exit"]) == (code, False, code)
+        assert told["error"] and "version" not in told and "signer" not in told
+        assert done.stderr.startswith("keelboot: ")
+
+
+def test_show_tells_programs_of_keys(tmp_path, keys):
+    files = [str(keys / name) for name in ("a.pem", "b.key")]
+    told = document(good("key", "show", *files, "--json"))["keys"]
+    assert [(key["file"], key["half"], key["algorithm"]) for key in told] == \
+        [(files[0], "public", "ed25519"), (files[1], "private", "ecdsa-p256")]
+    text = good("key", "show", *files).stdout
+    assert all(len(key["id"]) == 32 and key["id"] in text for key in told)
+    done = run("key", "show", tmp_path / "none", files[0], "--json")
+    assert done.returncode == FAILURE
+    bad, well = document(done)["keys"]
+    assert (bad["file"], set(bad)) == (str(tmp_path / "none"), {"file", "error"})
+    assert well == told[0]
+    refused(USAGE, "key", "generate", "-o", tmp_path / "k", "--json")
+    refused(USAGE, "key", "show", "--json")
+
+
 # ---------------------------------------------------------------- without permission
 
 @pytest.fixture
