@@ -19,6 +19,7 @@ sys.path.insert(0, str(TOP / "qemu"))
 sys.path.insert(0, str(TOP / "initramfs" / "mkinitramfs.d"))
 
 import kbcompress  # noqa: E402
+import kbconf  # noqa: E402
 import kbimage  # noqa: E402
 import kbkernel  # noqa: E402
 
@@ -173,6 +174,123 @@ def test_everything_of_a_device(make, static, tmp_path):
     assert files["bin/tool"][0] == "-rwxr-xr-x"
     assert files["opt/sub/data"][0] == "-rw-r--r--"
     assert sum(entry[5] == "/bin/busybox" for entry in files.values()) > 100
+
+
+# ---------------------------------------------------------------- where the keys go
+
+KEYRING = r"""
+#include "lib/conf.h"
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+	static struct conf c;
+	bool found;
+
+	for (int i = 1; i < argc; i++) {
+		conf_load(&c, argv[i], &found, NULL, NULL);
+		puts(c.keyring);
+	}
+	return 0;
+}
+"""
+LONG_LINE = "#" * 30 + "x" * 190
+# What stands in system.conf, or {name: text} with drop-ins; the device's own reader has the answer.
+CONFS = [
+    "", "[keyring]\npath=/a\n", "[keyring]\npath=/a\npath=/b", "[keyring]\npath : /a b \r\n",
+    "\ufeff[keyring]\npath=/a\n", "x\n\ufeff[keyring]\npath=/a\n", "path=/a\n[keyring]\n",
+    "[keyring]\n# path=/a\n;path=/b\n  path=/c ; why\n", "[keyring]\npath=/a;b #c\n",
+    "[keyring]\npath= ;/a\n", "[keyring]\npath=;/a\n", "[keyring]\npath\n=/a\n",
+    "[keyring]path=/a\n",
+    "[keyring]\npath ;=/a\n", "[keyring] ; why\npath=/a\n", "[keyring ;x]\npath=/a\n",
+    "[keyring]\n[other ;x]\npath=/a\n", "[ keyring ]\npath=/a\n", "[keyring\npath=/a\n",
+    "[keyring]\n[other\npath=/a\n", "\t [keyring]\n\tpath=/a\n\t\t/b\n", "[Keyring]\npath=/a\n",
+    "[keyring]\nPath=/a\n", "[keyring]\npath=/a\n[keyring]\npath=/b\n[system]\npath=/c\n",
+    f"[keyring]\npath=/a ;{LONG_LINE}\n", f"[keyring]\npath=/a\n[x{LONG_LINE}]\npath=/b\n",
+    "[keyring]\npath=/a\0path=/b\n", "[keyring]\npath=/a\npath=\npath=/\npath=b\npath=/b/../c\n",
+    "[keyring]\npath=/a\npath=/\u00e4\n", "[keyring]\npath=/" + "a" * 126,
+    "[keyring]\npath=/" + "a" * 127,
+    "[keyring]\npath=\"/a\"\n", "[keyring]\npath=/a%(x)s=y:z\n", "[keyring]\rpath=/a\n",
+    "[]\n[[keyring]]\npath=/a",
+    {"system.conf": "[keyring]\npath=/a\n", "system.conf.d/10.conf": "[keyring]\npath=/b\n",
+     "system.conf.d/9.conf": "[keyring]\npath=/c\n"},
+    {"system.conf.d/10.conf": "[keyring]\npath=/b\n",
+     "system.conf.d/.20.conf": "[keyring]\npath=/c\n",
+     "system.conf.d/30.txt": "[keyring]\npath=/d\n", "system.conf.d/.conf": "[keyring]\npath=/e\n",
+     "system.conf.d/" + "n" * 59 + ".conf": "[keyring]\npath=/f\n"},
+    {"system.conf": "#" * 65537, "system.conf.d/10.conf": "#\n" * 32760 + "[keyring]\npath=/a\n"},
+    {"system.conf": "#\n" * 32758 + "[keyring]\npath=/a\n"},
+    {"/system.conf": "[keyring]\npath=/a\n"},
+    {"/system.conf": "[keyring]\npath=/a\n", "system.conf": "x"},
+    {"/system.conf": "[keyring]\npath=/a\n", "system.conf": "#" * 65537},
+    {"/system.conf.d/10.conf": "[keyring]\npath=/a\n", "system.conf.d/10.conf": ""},
+    {"/system.conf.d/20.conf": "[keyring]\npath=/a\n",
+     "system.conf.d/10.conf": "[keyring]\npath=/b\n"},
+    {f"system.conf.d/{n}.conf": f"[keyring]\npath=/{n}\n" for n in range(10, 45)},
+]
+
+
+def packed_files(conf) -> dict:
+    """As a device has them: {path: text}. A name that begins with "/" is one of /usr."""
+    conf = {"system.conf": conf} if isinstance(conf, str) else conf
+    return {("usr/lib/keelboot" if name.startswith("/") else "etc/keelboot/") + name: text.encode()
+            for name, text in conf.items()}
+
+
+def device_keyrings(roots: list, folder: Path) -> list:
+    """[keyring] path= as the shipped objects read it below each of the roots."""
+    objects = [TOP / "build/libkb.a", TOP / "build/libreal.a", TOP / "build/libkb.a"]
+    subprocess.run(["cc", f"-I{TOP}", "-D_GNU_SOURCE", "-x", "c", "-", "-x", "none", *objects,
+                    "-linih", "-o", folder / "keyring"], input=KEYRING, text=True, check=True)
+    return subprocess.run([folder / "keyring", *roots], capture_output=True, text=True,
+                          check=True).stdout.splitlines()
+
+
+def test_the_configuration_is_read_as_the_device_reads_it(tmp_path):
+    roots = [tmp_path / f"root-{number}" for number in range(len(CONFS))]
+    for root, conf in zip(roots, CONFS):
+        for name, data in packed_files(conf).items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(data)
+    for conf, wanted in zip(CONFS, device_keyrings(roots, tmp_path), strict=True):
+        assert kbconf.keyring(packed_files(conf)) == wanted, conf
+
+
+def key_of(make, tmp_path, *options) -> list:
+    """Where the image has the key."""
+    (tmp_path / "keys").mkdir(exist_ok=True)
+    (tmp_path / "keys/acme.pem").write_text(KEY)
+    image = make("--compress", "none", "--keys", tmp_path / "keys", *options).image
+    return [name for name in listing(image) if name.endswith("acme.pem")]
+
+
+@pytest.mark.parametrize("example", sorted((TOP / "docs/examples").glob("*.conf")),
+                         ids=lambda file: file.stem)
+def test_a_device_finds_the_key_where_its_configuration_says(make, tmp_path, example):
+    places = key_of(make, tmp_path, "--conf", example)
+    (tmp_path / "root/etc/keelboot").mkdir(parents=True)
+    shutil.copy(example, tmp_path / "root/etc/keelboot/system.conf")
+    assert [f"/{place}" for place in places] == \
+        [f"{folder}/acme.pem" for folder in device_keyrings([tmp_path / "root"], tmp_path)]
+
+
+def test_drop_ins_and_added_files_say_where_keys_go_too(make, tmp_path):
+    conf, folder = tmp_path / "system.conf", tmp_path / "conf.d"
+    conf.write_text("[keyring]\npath=/one\n")
+    folder.mkdir()
+    (folder / "10-a.conf").write_text("[keyring]\npath=/two\n")
+    assert key_of(make, tmp_path) == ["etc/keelboot/keys/acme.pem"]
+    assert key_of(make, tmp_path, "--conf", conf, "--conf-dir", folder) == ["two/acme.pem"]
+    assert key_of(make, tmp_path, "--add", f"{conf}:/usr/lib/keelboot/system.conf") == \
+        ["one/acme.pem"]
+
+
+def test_keys_that_a_mount_would_hide_are_refused(make, tmp_path):
+    conf = tmp_path / "system.conf"
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys/acme.pem").write_text(KEY)
+    conf.write_text("[keyring]\npath=/run/keys\n")
+    assert "[keyring] path=/run/keys: nothing that is packed can be seen below /run" in \
+        make("--conf", conf, "--keys", tmp_path / "keys", expect=1).stderr
 
 
 def test_two_builds_are_the_same_bytes(make, tmp_path, static):

@@ -66,6 +66,11 @@ class Archive:
             path = str(PurePosixPath("/" + path.strip("/")).parent / entry.data.decode())
         return False
 
+    def texts(self) -> dict:
+        """{path: content} of all files."""
+        return {path: entry.data for path, entry in self.entries.items()
+                if stat.S_ISREG(entry.mode)}
+
     def _record(self, inode: int, name: str, entry: Entry) -> bytes:
         encoded = name.encode() + b"\0"
         links = 2 if stat.S_ISDIR(entry.mode) else 1

@@ -5,7 +5,9 @@ import os
 import re
 import struct
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+import kbconf
 
 FOLDERS = ("dev", "proc", "sys", "run", "sysroot", "tmp", "etc/keelboot", "usr/lib/keelboot")
 HELPER = "usr/lib/keelboot/keelboot-helper"
@@ -20,6 +22,7 @@ CHECK_CONF = "etc/keelboot/checks"
 CHECK_COMMON = "usr/lib/keelboot/checks.sh"
 CHECK_KEY = re.compile(r"^# (stage|order|conf): ([a-z0-9-]+)$", re.M)
 PT_INTERP = 3
+MOUNTED = ("dev", "proc", "sys", "run", "sysroot")      # init mounts over what is there
 
 
 class ImageError(Exception):
@@ -115,7 +118,9 @@ class Image:
                                  "no drop-ins")
 
     def keys(self, folder) -> int:
-        """Public keys only: an initramfs is on every device, for everybody to read."""
+        """To where the packed configuration looks for them. Public keys only: an initramfs is on
+        every device, for everybody to read."""
+        target = self._keyring()
         files = sorted(self._listing(folder, "the keyring").glob("*.pem"))
         for file in files:
             data = read(file, "a public key")
@@ -124,10 +129,18 @@ class Image:
                                  "elsewhere, and only the public ones in --keys")
             if not any(b"-----BEGIN %b-----" % kind in data for kind in KEYS):
                 raise ImageError(f"{file}: not a public key in PEM (-----BEGIN PUBLIC KEY-----)")
-            self.archive.file(f"etc/keelboot/keys/{file.name}", data, source=str(file))
+            self.archive.file(f"{target}/{file.name}", data, source=str(file))
         if not files:
             raise ImageError(f"{folder}: no *.pem in it; without a key no update would be accepted")
         return len(files)
+
+    def _keyring(self) -> str:
+        target = kbconf.keyring(self.archive.texts())
+        parts = PurePosixPath(target).parts
+        if len(parts) > 1 and parts[1] in MOUNTED:
+            raise ImageError(f"[keyring] path={target}: nothing that is packed can be seen below "
+                             f"/{parts[1]} at boot; name another folder in system.conf")
+        return target
 
     def hooks(self, folder) -> int:
         """A folder with folders of STAGES in it."""
