@@ -127,7 +127,8 @@ def show(told: dict) -> None:
         print(f"{name:<8} {row['images']:7d} {row['settled']:8d} {row['new']:5d} {row['old']:5d}   {STRATA[name]}")
     print(f"boots until settled: {told['boots']}; why: {told['reasons']}")
     print(f"powercut-qemu: {told['entries']} entries, {told['images']} images, {told['settled']} settled, "
-          f"{told['checked_only']} more checked, {told['violations']} violations, seed {told['seeds'][0]}, {told['seconds']} s")
+          f"{told['checked_only']} more checked, {told['violations']} violations, seed {told['seeds'][0]}, "
+          f"{told['seconds']} s")
 
 
 def parse() -> argparse.Namespace:
