@@ -2,6 +2,7 @@
 /* `keelboot check-config`: on the device what is wrong in system.conf is a warning; here an error.
  */
 #include "cli/main.h"
+#include "cli/stall.h"
 
 #include "lib/log.h"
 #include "lib/util.h"
@@ -45,6 +46,21 @@ static void complain(void *ctx, const char *file, int line, const char *text)
 	output_json_append(c->list, o);
 }
 
+/* What each value by itself does not show. */
+static void check_whole(struct checking *c, const struct conf *conf, const char *file)
+{
+	char text[256];
+
+	if (strcmp(conf->watchdog, "off") == 0 || !stall_is_cut(conf, conf->watchdog_timeout_s))
+		return;
+	snprintf(text, sizeof(text),
+		 "[install] progress-deadline=%u: with [watchdog] timeout=%u an install is stopped "
+		 "after %u s; set timeout=%u or more, or a shorter progress-deadline",
+		 conf->progress_deadline_s, conf->watchdog_timeout_s,
+		 stall_most_s(conf->watchdog_timeout_s), stall_timeout_s(conf));
+	complain(c, file, 0, text);
+}
+
 /* KB_ENOSPC: larger than size. */
 static enum kb_err read_all(const char *path, char *text, size_t size, size_t *len)
 {
@@ -82,6 +98,9 @@ static enum kb_err check_file(struct checking *c)
 		complain(c, c->file, 0, "holds NUL bytes: is it damaged?");
 	conf_defaults(&conf);
 	conf_parse(&conf, text, c->file, complain, c);
+	/* A drop-in alone does not say what the others do; it does not name the device, either. */
+	if (conf.compatible[0] != '\0')
+		check_whole(c, &conf, c->file);
 	return KB_OK;
 }
 
@@ -99,6 +118,7 @@ static void check_device(struct checking *c, const struct device_options *o)
 		complain(c, "system.conf", 0,
 			 "[system] compatible= does not say what this device is: no bundle is "
 			 "installed");
+	check_whole(c, &conf, "system.conf");
 }
 
 static int report(struct checking *c)

@@ -3,6 +3,7 @@
 #include "cli/boot_json.h"
 #include "cli/doctor.h"
 #include "cli/mark.h"
+#include "cli/stall.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,8 +220,28 @@ static void check_device(struct doctor *doc)
 	check_reboot(doc);
 }
 
+/* With what the hardware took, if the boot said so: that may be another timeout. */
+static void check_stall(struct doctor *doc)
+{
+	const struct status_watchdog *w = &doc->st.watchdog;
+	const struct conf *c = &doc->d->conf;
+	uint32_t timeout = w->told ? (uint32_t)w->timeout_s : c->watchdog_timeout_s;
+
+	if (w->told ? w->device[0] == '\0' : strcmp(c->watchdog, "off") == 0)
+		return;
+	if (stall_is_cut(c, timeout))
+		doctor_find(doc, DOCTOR_WARNING, "progress-deadline",
+			    "set a longer [watchdog] timeout=, if the hardware has one, or a "
+			    "shorter progress-deadline=",
+			    "progress-deadline=%u needs a watchdog of %u s: with %u s an install "
+			    "is stopped after %u s without progress",
+			    c->progress_deadline_s, stall_timeout_s(c), timeout,
+			    stall_most_s(timeout));
+}
+
 void doctor_watchdog(struct doctor *doc)
 {
 	check_device(doc);
 	check_guardian(doc); /* a trial has one without any watchdog, too */
+	check_stall(doc);
 }

@@ -101,7 +101,8 @@ const struct conf_key conf_keys[] = {
 	  NUMBER(FS, usb_filesystems, 0, 0) },
 	{ "install", "progress-deadline", "SECONDS (5..3600)", "60",
 	  "An install at boot that makes no progress for this time is stopped, and the boot goes "
-	  "on.",
+	  "on. It is never longer than two thirds of the watchdog's timeout: 40 s with the "
+	  "defaults.",
 	  NUMBER(SECONDS, progress_deadline_s, 5, 3600) },
 	{ "rescue", "wait", "SECONDS (10..600)", "600",
 	  "How long a device on which nothing can be booted waits for a medium before it restarts.",

@@ -32,9 +32,25 @@ def test_a_good_file_is_praised(tmp_path):
     ("[system]\ninit=" + "/x" * 200 + "\n", "longer than"),
     ("[system]\ncompatible=x\0y\n", "NUL"),
     ("#\n" * 40000, "larger than 64 KiB"),
+    ("[system]\ncompatible=x\n[install]\nprogress-deadline=41\n",
+     "with [watchdog] timeout=60 an install is stopped after 40 s; set timeout=62 or more"),
+    ("[system]\ncompatible=x\n[install]\nprogress-deadline=120\n[watchdog]\ntimeout=179\n",
+     "stopped after 119 s; set timeout=180 or more"),
 ])
 def test_what_a_boot_passes_over_is_an_error_here(tmp_path, text, says):
     assert says in check(tmp_path, text, FAILURE).stderr
+
+
+@pytest.mark.parametrize("text", [
+    "[system]\ncompatible=x\n[watchdog]\ntimeout=15\n",
+    "[system]\ncompatible=x\n[install]\nprogress-deadline=40\n",
+    "[system]\ncompatible=x\n[install]\nprogress-deadline=120\n[watchdog]\ntimeout=180\n",
+    "[system]\ncompatible=x\n[install]\nprogress-deadline=120\n[watchdog]\ndevice=off\n",
+    "[install]\nprogress-deadline=120\n",
+])
+def test_a_deadline_that_counts_or_that_nobody_chose_is_fine(tmp_path, text):
+    """A drop-in, which does not name the device, leaves the watchdog to the other files."""
+    check(tmp_path, text, OK)
 
 
 def test_complaints_in_json(tmp_path):
@@ -55,6 +71,15 @@ def test_without_a_file_the_devices_own_with_its_drop_ins_is_checked(dev):
     folder.mkdir(parents=True)
     (folder / "10-x.conf").write_text("[system]\nno-such=1\n")
     assert "10-x.conf:2:" in dev("check-config", code=FAILURE).stderr
+
+
+def test_a_drop_in_is_seen_with_the_rest(dev):
+    folder = dev.root / "etc/keelboot/system.conf.d"
+    folder.mkdir(parents=True)
+    (folder / "10-x.conf").write_text("[install]\nprogress-deadline=120\n")
+    assert "progress-deadline=120" in dev("check-config", code=FAILURE).stderr
+    (folder / "20-x.conf").write_text("[watchdog]\ntimeout=180\n")
+    dev("check-config")
 
 
 def test_a_device_that_does_not_say_what_it_is(dev):

@@ -129,6 +129,7 @@ def test_what_the_kernel_tells(board, path, text, severity, finding):
     ("[watchdog]\ndevice=/dev/watchdog7\n", "warning", "watchdog-other"),
     ("[watchdog]\nhandover=keeper\n", "error", "guardian-gone"),
     ("[watchdog]\nhandover=release\n", "note", "watchdog-released"),
+    ("[install]\nprogress-deadline=41\n", "warning", "progress-deadline"),
     ("[keyring]\npath=/no/such\n", "error", "keys-none"),
     ("[source.data]\nmount=/no/such\n", "error", "staging-missing"),
     ("[slot.a]\nroot=PARTLABEL=x\n", "warning", "slot-count"),
@@ -184,6 +185,16 @@ def test_no_watchdog_at_all_or_one_that_came_late(board):
 def test_a_watchdog_that_sysfs_does_not_show(board):
     (board.sys / WATCHDOG / "identity").unlink()
     assert ("note", "watchdog-unseen") in board.findings()
+
+
+def test_what_the_hardware_counts_bounds_the_deadline_of_progress(board):
+    board.dev.configure("[install]\nprogress-deadline=120\n[watchdog]\ntimeout=180\n")
+    board.boot(watchdog={"device": "/dev/watchdog0", "timeout": 180})
+    assert board.findings(OK) == set()
+    board.boot(watchdog={"device": "/dev/watchdog0", "timeout": 15})
+    assert ("warning", "progress-deadline") in board.findings(OK)
+    board.boot(watchdog={"device": "", "timeout": 0})
+    assert ("warning", "progress-deadline") not in board.findings()
 
 
 def test_a_release_that_cannot_be(board):

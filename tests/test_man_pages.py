@@ -53,7 +53,7 @@ EXAMPLES = {
     ("source.data", "mount"): "/var/lib/device",
     ("source.usb", "enabled"): "no",
     ("source.usb", "settle"): "3",
-    ("install", "progress-deadline"): "120",
+    ("install", "progress-deadline"): "20",
     ("watchdog", "device"): "/dev/watchdog1",
     ("watchdog", "timeout"): "30",
     ("watchdog", "handover"): "keeper",
