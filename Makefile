@@ -127,7 +127,7 @@ check: ## install what is missing, build, run every test; ends with "N passed, N
 	@tests/run $(SUITES)
 
 check-long: ## make check, and the scenarios that take minutes: for a release
-	@$(MAKE) --no-print-directory check SUITES="unit trace san sim sim-san ioerr ioerr-san planted host boot boot-long"
+	@$(MAKE) --no-print-directory check SUITES=--long
 
 mutants: ## plant bugs in the sources, one by one: each must turn a test red (build/report/mutants.json)
 	@qemu/deps check
