@@ -36,12 +36,12 @@ static bool waits_for_verdict(const struct status *st)
 	       d->state.open_token == d->token;
 }
 
-static bool is_trial(const struct status *st)
+static bool is_not_good(const struct status *st)
 {
 	const struct device *d = st->d;
 
 	return st->have_state && d->run_found && d->booted < d->state.nslots &&
-	       d->state.slot[d->booted].st == STATE_TRIAL;
+	       d->state.slot[d->booted].st != STATE_GOOD;
 }
 
 /* What a guardian that is gone would have to do. */
@@ -53,7 +53,7 @@ static const char *left_undone(const struct status *st)
 		return "nobody feeds the watchdog";
 	if (g->deadline_s != 0 && waits_for_verdict(st))
 		return "nothing holds this trial to its deadline";
-	if (strcmp(g->mode, "release") == 0 && is_trial(st))
+	if (strcmp(g->mode, "release") == 0 && is_not_good(st))
 		return "nobody feeds the watchdog";
 	return NULL;
 }

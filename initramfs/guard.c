@@ -44,10 +44,22 @@ static bool is_held(const struct boot *b)
 	       has_fallback(b);
 }
 
+/* Released once the slot is good, and this one is not: a trial, or bad and a last resort. */
+static bool is_not_released(const struct boot *b)
+{
+	return b->wdt.handover == CONF_HANDOVER_RELEASE &&
+	       b->rec.s.slot[b->attempt.chosen.slot].st != STATE_GOOD;
+}
+
+/* The verdict changes what it does. */
+static bool awaits_verdict(const struct boot *b)
+{
+	return is_trial(b) || is_not_released(b);
+}
+
 static bool feeds(const struct boot *b)
 {
-	return b->wdt.armed && (b->wdt.handover == CONF_HANDOVER_KEEPER ||
-				(b->wdt.handover == CONF_HANDOVER_RELEASE && is_trial(b)));
+	return b->wdt.armed && (b->wdt.handover == CONF_HANDOVER_KEEPER || is_not_released(b));
 }
 
 static void open_at(int *fds, enum guardian_fd at, const char *path, int flags)
@@ -82,7 +94,7 @@ static enum kb_err start(const struct boot *b, const int *fds, bool held, bool f
 	};
 
 	snprintf(shutdown, sizeof(shutdown), "%" PRIu32, b->conf.shutdown_deadline_s);
-	if (is_trial(b)) {
+	if (awaits_verdict(b)) {
 		slot[0] = state_slot_letter(b->attempt.chosen.slot);
 		snprintf(token, sizeof(token), "%" PRIu64, b->attempt.token);
 	}
@@ -121,7 +133,7 @@ void guard_start(struct boot *b)
 	if (!held && !feed)
 		return;
 	/* The same open file as ours: that one is closed by the exec wakes nobody. */
-	fds[AT(GUARDIAN_FD_STATE)] = is_trial(b) ? b->rec.file.fd : -1;
+	fds[AT(GUARDIAN_FD_STATE)] = awaits_verdict(b) ? b->rec.file.fd : -1;
 	open_at(fds, GUARDIAN_FD_KMSG, "/dev/kmsg", O_WRONLY);
 	open_at(fds, GUARDIAN_FD_PROC, "/proc", O_RDONLY | O_DIRECTORY);
 	open_at(fds, GUARDIAN_FD_RUN, EXPORT_DIR, O_RDONLY | O_DIRECTORY);

@@ -51,9 +51,10 @@ static void told(struct guardian_plan *p, uint64_t now)
 	enter(p, GUARDIAN_PHASE_SHUTDOWN, GUARDIAN_WAIT, now + MS(limit_s));
 }
 
-static void closed(struct guardian_plan *p)
+/* A bad slot is not let go: the reboot that follows may hang. */
+static void closed(struct guardian_plan *p, bool good)
 {
-	if (p->terms.watchdog_s != 0 && !p->terms.release) /* fed for ever */
+	if (p->terms.watchdog_s != 0 && !(p->terms.release && good)) /* fed for ever */
 		enter(p, GUARDIAN_PHASE_KEEP, GUARDIAN_WAIT, NEVER);
 	else
 		enter(p, GUARDIAN_PHASE_ENDED, GUARDIAN_END, 0);
@@ -68,10 +69,11 @@ static void recorded(struct guardian_plan *p, bool durable)
 }
 
 /* Not yet on the way to a reboot of its own. An announced shutdown may have been called off: then
- * the verdict ends it as ever. */
+ * the verdict ends it as ever. With release a slot that turned bad may still turn good. */
 static bool is_undecided(const struct guardian_plan *p)
 {
-	return p->phase == GUARDIAN_PHASE_WATCH || p->phase == GUARDIAN_PHASE_SHUTDOWN;
+	return p->phase == GUARDIAN_PHASE_WATCH || p->phase == GUARDIAN_PHASE_SHUTDOWN ||
+	       (p->phase == GUARDIAN_PHASE_KEEP && p->terms.release);
 }
 
 static void job_ended(struct guardian_plan *p, enum guardian_step job, enum guardian_result result,
@@ -88,8 +90,8 @@ static void job_ended(struct guardian_plan *p, enum guardian_step job, enum guar
 	/* What was recorded is done, even if a shutdown was announced meanwhile. */
 	if (job == GUARDIAN_RECORD && result == GUARDIAN_RECORDED)
 		recorded(p, true);
-	if (result == GUARDIAN_CLOSED && is_undecided(p))
-		closed(p);
+	if ((result == GUARDIAN_CLOSED || result == GUARDIAN_GOOD) && is_undecided(p))
+		closed(p, result == GUARDIAN_GOOD);
 	if (p->phase != GUARDIAN_PHASE_WATCH)
 		return;
 	if (result == GUARDIAN_CLEAN)
@@ -164,9 +166,8 @@ enum guardian_step guardian_plan_next(struct guardian_plan *p, uint64_t now)
 	switch (p->phase) {
 	case GUARDIAN_PHASE_WATCH:
 	case GUARDIAN_PHASE_SHUTDOWN:
-		return next_undecided(p, now);
 	case GUARDIAN_PHASE_KEEP:
-		return GUARDIAN_WAIT;
+		return next_undecided(p, now);
 	case GUARDIAN_PHASE_ENDED:
 		return GUARDIAN_END;
 	case GUARDIAN_PHASE_FORCE:

@@ -44,7 +44,8 @@ enum guardian_event {
 enum guardian_result {
 	GUARDIAN_FAILED,   /* not done, or not known */
 	GUARDIAN_OPEN,	   /* the attempt waits for its verdict */
-	GUARDIAN_CLOSED,   /* it has one, or another took its place: nothing of ours any more */
+	GUARDIAN_CLOSED,   /* it has one, or another took its place; the slot is not good */
+	GUARDIAN_GOOD,	   /* the same, and the slot is good now */
 	GUARDIAN_CLEAN,	   /* a shutdown is under way */
 	GUARDIAN_RECORDED, /* the verdict is durable: bad */
 };
@@ -60,11 +61,11 @@ enum guardian_phase {
 
 /* What it is held to, as process 1 passes it on. */
 struct guardian_terms {
-	bool trial;	     /* a verdict is awaited; else there is only a watchdog to keep */
+	bool trial;	     /* a verdict matters; else there is only a watchdog to keep */
 	uint32_t deadline_s; /* for the verdict; 0: none, since there is nothing to fall back to */
 	uint32_t shutdown_s; /* for a shutdown that somebody else began; the grace at least */
 	uint32_t watchdog_s; /* timeout of the one to feed; 0: none */
-	bool release;	     /* fed only until the verdict: GUARDIAN_END releases it */
+	bool release;	     /* fed only until the slot is good: GUARDIAN_END releases it */
 };
 
 struct guardian_plan {

@@ -14,6 +14,11 @@ static struct state state;
 static struct store store;
 static struct bdev_file file;
 
+static bool is_good(int slot)
+{
+	return slot >= 0 && slot < state.nslots && state.slot[slot].st == STATE_GOOD;
+}
+
 static enum guardian_result load(int fd, const struct guardian_attempt *a)
 {
 	enum store_finding found = STORE_LOST;
@@ -28,7 +33,7 @@ static enum guardian_result load(int fd, const struct guardian_attempt *a)
 		return GUARDIAN_FAILED;
 	}
 	if (state.open != a->slot || state.open_token != a->token)
-		return GUARDIAN_CLOSED;
+		return is_good(a->slot) ? GUARDIAN_GOOD : GUARDIAN_CLOSED;
 	return state.clean ? GUARDIAN_CLEAN : GUARDIAN_OPEN;
 }
 

@@ -58,9 +58,9 @@ enum kb_err wdt_set_timeout(struct wdt *w, unsigned timeout_s) KB_MUST_CHECK;
  * KEEPER   as wanted.
  * RELEASE  refused with nowayout: KEEPER, with a finding, since nobody else is going to feed it.
  *
- * The guardian feeds it if handover is KEEPER, on every boot; or RELEASE and the slot is on trial:
- * then until the verdict, when it writes "V" and closes. It inherits w->fd, which stays open and
- * armed; whoever starts it sets w->kept.
+ * The guardian feeds it if handover is KEEPER, on every boot; or RELEASE and the slot is not good:
+ * then until it is, when it writes "V" and closes. It inherits w->fd, which stays open and armed;
+ * whoever starts it sets w->kept.
  */
 void wdt_decide(struct wdt *w, enum conf_handover wanted);
 

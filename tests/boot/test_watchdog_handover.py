@@ -52,6 +52,20 @@ def test_release_stops_it_when_a_trial_is_marked_good(bench):
         assert bench.ask(vm, f"sleep 2; {STATE}").strip() == "inactive"
 
 
+def test_release_keeps_it_when_a_trial_is_marked_bad(bench):
+    """The reboot that follows may hang: never disarmed on failure."""
+    disk = bench.disk("1.0", unfed(bench, "2.6", "nomark"), good="a")
+    with bench.machine(disk, initrd=image(bench, "release")) as vm:
+        bench.up(vm, "2.6", "b")
+        bench.ask(vm, "keelboot mark bad")
+        assert bench.ask(vm, f"sleep 2; {STATE}").strip() == "active"
+        sits_out(bench, vm)
+        vm.send("kill -STOP $(cat /run/keelboot/guardian)")
+        vm.wait_reset()
+        bench.up(vm, "1.0", "a")
+        assert bench.causes(vm) == ["watchdog"]
+
+
 def test_release_is_refused_where_it_cannot_be_stopped(bench):
     disk = bench.disk(unfed(bench, "1.6"))
     with bench.machine(disk, initrd=image(bench, "release"), append=NOWAYOUT) as vm:

@@ -171,6 +171,27 @@ static void release_feeds_a_trial_that_somebody_forced(void **ctx)
 	assert_once(STARTED " b 0 0 300 60 release; descriptors 345678");
 }
 
+/* "Never disarm on failure": it is booted since nothing else is left. */
+static void release_feeds_a_bad_slot(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
+	s.slot[0].st = s.slot[1].st = STATE_BAD;
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once(STARTED " a 3 0 300 60 release; descriptors 345678");
+	assert_absent("# watchdog: /dev/watchdog0 is stopped");
+	assert_true(machine.boot.wdt.kept);
+	machine_told("\"handover\":\"release\",\"feeder\":\"guardian\"},\"guardian\":{\"pid\":");
+	machine_restart();
+	machine.conf = "[system]\ncompatible=trace\n"; /* nor is it held to a deadline */
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent("detach");
+}
+
 static void keeper_without_a_watchdog_needs_no_guardian(void **ctx)
 {
 	(void)ctx;
@@ -220,6 +241,7 @@ int main(void)
 		T(release_feeds_a_trial_until_its_verdict),
 		T(release_feeds_a_trial_without_another_slot),
 		T(release_feeds_a_trial_that_somebody_forced),
+		T(release_feeds_a_bad_slot),
 		T(keeper_without_a_watchdog_needs_no_guardian),
 		T(guardian_that_cannot_be_started_does_not_stop_the_boot),
 		T(kernel_without_sysrq_gets_a_guardian_all_the_same),

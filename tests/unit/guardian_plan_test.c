@@ -105,6 +105,11 @@ static void verdict_ends_the_guardian(void **ctx)
 	expect(GUARDIAN_LOOK, S(150));
 	done(GUARDIAN_CLOSED, S(151));
 	expect(GUARDIAN_END, S(151));
+	start(NULL);
+	event(GUARDIAN_NUDGED, S(150));
+	expect(GUARDIAN_LOOK, S(150));
+	done(GUARDIAN_GOOD, S(151));
+	expect(GUARDIAN_END, S(151));
 }
 
 static void verdict_at_the_deadline_ends_the_guardian(void **ctx)
@@ -277,8 +282,10 @@ static void keeper_goes_on_after_the_verdict(void **ctx)
 	event(GUARDIAN_NUDGED, S(101));
 	expect(GUARDIAN_LOOK, S(101));
 	expect(GUARDIAN_FEED, S(110)); /* also while a disk stalls */
-	done(GUARDIAN_CLOSED, S(111));
+	done(GUARDIAN_GOOD, S(111));
 	expect(GUARDIAN_WAIT, S(111));
+	event(GUARDIAN_NUDGED, S(112)); /* nothing that it could hear changes anything */
+	expect(GUARDIAN_WAIT, S(112));
 	expect(GUARDIAN_FEED, S(400));
 	expect(GUARDIAN_WAIT, S(400));
 }
@@ -309,7 +316,19 @@ static void keeper_feeds_a_shutdown_up_to_its_limit(void **ctx)
 	expect(GUARDIAN_WAIT, S(235));
 }
 
-static void release_ends_with_the_verdict(void **ctx)
+static void release_ends_once_the_slot_is_good(void **ctx)
+{
+	(void)ctx;
+	begin(300, 60, true);
+	expect(GUARDIAN_FEED, S(100));
+	event(GUARDIAN_NUDGED, S(101));
+	expect(GUARDIAN_LOOK, S(101));
+	done(GUARDIAN_GOOD, S(102));
+	expect(GUARDIAN_END, S(102));
+}
+
+/* The reboot that follows may hang. */
+static void release_keeps_the_watchdog_of_a_slot_that_turned_bad(void **ctx)
 {
 	(void)ctx;
 	begin(300, 60, true);
@@ -317,7 +336,53 @@ static void release_ends_with_the_verdict(void **ctx)
 	event(GUARDIAN_NUDGED, S(101));
 	expect(GUARDIAN_LOOK, S(101));
 	done(GUARDIAN_CLOSED, S(102));
-	expect(GUARDIAN_END, S(102));
+	expect(GUARDIAN_WAIT, S(102));
+	expect(GUARDIAN_FEED, S(110));
+	expect(GUARDIAN_FEED, S(1000)); /* the deadline is over with the attempt */
+	expect(GUARDIAN_WAIT, S(1000));
+	event(GUARDIAN_TOLD, S(1000));
+	expect(GUARDIAN_FEED, S(1119));
+	expect(GUARDIAN_WAIT, S(1119));
+	expect(GUARDIAN_SYNC, S(1120));
+	expect(GUARDIAN_WAIT, S(1130)); /* and is not fed any more */
+}
+
+static void release_at_the_deadline_looks_at_the_verdict(void **ctx)
+{
+	(void)ctx;
+	begin(300, 60, true);
+	expect(GUARDIAN_FEED, S(400));
+	expect(GUARDIAN_RECORD, S(400));
+	done(GUARDIAN_CLOSED, S(401));
+	expect(GUARDIAN_WAIT, S(401));
+	begin(300, 60, true);
+	expect(GUARDIAN_FEED, S(400));
+	expect(GUARDIAN_RECORD, S(400));
+	done(GUARDIAN_GOOD, S(401));
+	expect(GUARDIAN_END, S(401));
+}
+
+/* Somebody thought better of it; and again. */
+static void release_of_a_bad_slot_waits_for_it_to_be_good(void **ctx)
+{
+	(void)ctx;
+	begin(300, 60, true);
+	expect(GUARDIAN_FEED, S(100));
+	event(GUARDIAN_NUDGED, S(101));
+	expect(GUARDIAN_LOOK, S(101));
+	done(GUARDIAN_CLOSED, S(102));
+	event(GUARDIAN_NUDGED, S(103));
+	expect(GUARDIAN_LOOK, S(103));
+	done(GUARDIAN_FAILED, S(104));
+	expect(GUARDIAN_WAIT, S(104));
+	event(GUARDIAN_NUDGED, S(105));
+	expect(GUARDIAN_LOOK, S(105));
+	done(GUARDIAN_OPEN, S(106));
+	expect(GUARDIAN_WAIT, S(106));
+	event(GUARDIAN_NUDGED, S(107));
+	expect(GUARDIAN_LOOK, S(107));
+	done(GUARDIAN_GOOD, S(108));
+	expect(GUARDIAN_END, S(108));
 }
 
 static void release_of_a_trial_without_a_deadline_waits_for_the_verdict(void **ctx)
@@ -332,7 +397,7 @@ static void release_of_a_trial_without_a_deadline_waits_for_the_verdict(void **c
 	}
 	event(GUARDIAN_NUDGED, S(10091));
 	expect(GUARDIAN_LOOK, S(10091));
-	done(GUARDIAN_CLOSED, S(10092));
+	done(GUARDIAN_GOOD, S(10092));
 	expect(GUARDIAN_END, S(10092));
 }
 
@@ -370,7 +435,10 @@ int main(void)
 		T(keeper_goes_on_after_the_verdict),
 		T(nobody_is_fed_once_the_reboot_has_begun),
 		T(keeper_feeds_a_shutdown_up_to_its_limit),
-		T(release_ends_with_the_verdict),
+		T(release_ends_once_the_slot_is_good),
+		T(release_keeps_the_watchdog_of_a_slot_that_turned_bad),
+		T(release_at_the_deadline_looks_at_the_verdict),
+		T(release_of_a_bad_slot_waits_for_it_to_be_good),
 		T(release_of_a_trial_without_a_deadline_waits_for_the_verdict),
 		T(short_watchdog_is_fed_in_time),
 	};

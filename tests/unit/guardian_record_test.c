@@ -95,6 +95,60 @@ static void trial_becomes_bad_with_its_reason(void **ctx)
 	assert_int_equal(guardian_record_bad(fd, &attempt, 1234), GUARDIAN_CLOSED);
 }
 
+static void good(void)
+{
+	struct state s;
+	struct store st;
+	bool committed;
+
+	load(&s, &st);
+	assert_int_equal(verdict_good(&s, 1, s.open_token, 0, &committed), KB_OK);
+	assert_int_equal(store_save(&st, &s), KB_OK);
+}
+
+static void slot_that_is_good_now_is_told_from_a_bad_one(void **ctx)
+{
+	struct state s;
+	struct store st;
+
+	(void)ctx;
+	good();
+	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_GOOD);
+	assert_int_equal(guardian_record_bad(fd, &attempt, 0), GUARDIAN_GOOD);
+	load(&s, &st);
+	assert_int_equal(s.slot[1].st, STATE_GOOD);
+	assert_int_equal(verdict_bad(&s, 1, "user"), KB_OK);
+	assert_int_equal(store_save(&st, &s), KB_OK);
+	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_CLOSED);
+}
+
+/* A slot that was booted as a last resort; nothing was counted. */
+static void bad_slot_without_an_attempt_can_become_good(void **ctx)
+{
+	struct state s;
+	struct store st;
+
+	(void)ctx;
+	load(&s, &st);
+	assert_int_equal(verdict_bad(&s, 1, "user"), KB_OK);
+	assert_int_equal(store_save(&st, &s), KB_OK);
+	attempt.token = 0;
+	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_CLOSED);
+	good();
+	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_GOOD);
+}
+
+static void attempt_of_a_slot_that_is_not_there_is_not_good(void **ctx)
+{
+	struct state s;
+	struct store st;
+
+	(void)ctx;
+	load(&s, &st);
+	attempt.slot = s.nslots;
+	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_CLOSED);
+}
+
 static void other_attempt_is_left_alone(void **ctx)
 {
 	struct guardian_attempt other = attempt;
@@ -107,7 +161,7 @@ static void other_attempt_is_left_alone(void **ctx)
 	assert_int_equal(guardian_record_bad(fd, &other, 0), GUARDIAN_CLOSED);
 	other = attempt;
 	other.slot = 0;
-	assert_int_equal(guardian_record_bad(fd, &other, 0), GUARDIAN_CLOSED);
+	assert_int_equal(guardian_record_bad(fd, &other, 0), GUARDIAN_GOOD);
 	load(&after, &st);
 	assert_int_equal(after.seq, before.seq);
 }
@@ -228,7 +282,7 @@ static void verdict_that_races_has_one_winner(void **ctx)
 			assert_int_equal(s.pref, 0);
 			bad++;
 		} else {
-			assert_int_equal(result, GUARDIAN_CLOSED);
+			assert_int_equal(result, GUARDIAN_GOOD);
 			assert_int_equal(WEXITSTATUS(status), 0);
 			assert_int_equal(s.slot[1].st, STATE_GOOD);
 			assert_int_equal(s.pref, 1);
@@ -249,6 +303,9 @@ int main(void)
 {
 	const struct CMUnitTest guardian_record[] = {
 		T(trial_becomes_bad_with_its_reason),
+		T(slot_that_is_good_now_is_told_from_a_bad_one),
+		T(bad_slot_without_an_attempt_can_become_good),
+		T(attempt_of_a_slot_that_is_not_there_is_not_good),
 		T(other_attempt_is_left_alone),
 		T(announced_shutdown_is_not_held_against_it),
 		T(unreadable_state_is_a_failure),
