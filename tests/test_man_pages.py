@@ -3,15 +3,19 @@
 
 `python3 tests/test_man_pages.py --write` writes the lists of keys in system.conf.5 and
 keelboot-init.8 anew from lib/conf_keys.c and kernel-cmdline/cmdline_keys.c; the text around them
-is written by hand. So is the list of options in keelboot-mkinitramfs.8, from the program's own help.
+is written by hand. So are the lists of options in keelboot-mkinitramfs.8, keelboot-bundle.1 and
+keelboot-key.1, from the programs' own help.
 """
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import pytest
 
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "tests"))
@@ -136,22 +140,49 @@ def render_options(rows: list) -> str:
         out += f".It {f'Fl {letter[1:]} , ' if letter else ''}Fl -{name}"
         out += f" Ar {mdoc(value.strip('{}').replace(',', ' | ') if '{' in value else value)}\n" \
             if value else "\n"
-        out += mdoc(text) + "\n"
+        out += sentence_lines(text)
     return out + ".El\n"
 
 
+def command_options(*verb) -> list:
+    """(names, meaning) as the help of one of the command's verbs has them."""
+    told = subprocess.run([KEELBOOT, *verb, "--help"], capture_output=True, text=True, check=True)
+    rows = []
+    for line in told.stdout.split("\nOptions:\n")[1].split("\n\n")[0].splitlines():
+        if re.match(r" {2,6}-", line):
+            rows.append(re.split(r"  +", line.strip(), maxsplit=1))
+        else:
+            rows[-1][1] += " " + line.strip()
+    return rows
+
+
+def render_command(rows: list) -> str:
+    out = ".Bl -tag -width 4n\n"
+    for names, text in rows:
+        items = [re.sub(r"^-(\S+) ?(.*)", lambda m: f"Fl {m[1]}" + (f" Ar {mdoc(m[2])}" if m[2] else ""),
+                        name) for name in names.split(", ")]
+        out += f".It {' , '.join(items)}\n{mdoc(text)}\n"
+    return out + ".El\n"
+
+
+def of_command(*verbs) -> list:
+    return [render_command(command_options(*verb.split())) for verb in verbs]
+
+
+# The lists of each page, in their order.
 PAGES = {
-    "keelboot-mkinitramfs.8": lambda: render_options(mkinitramfs_options()),
-    "system.conf.5": lambda: render_conf(dump_conf()),
-    "keelboot-init.8": lambda: render_cmdline(test_cmdline_keys.dump_table()),
+    "keelboot-bundle.1": lambda: of_command(
+        *(f"bundle {verb}" for verb in ("create", "sign", "verify", "inspect", "extract"))),
+    "keelboot-key.1": lambda: of_command("key"),
+    "keelboot-mkinitramfs.8": lambda: [render_options(mkinitramfs_options())],
+    "system.conf.5": lambda: [render_conf(dump_conf())],
+    "keelboot-init.8": lambda: [render_cmdline(test_cmdline_keys.dump_table())],
 }
 
 
-def split(page: str) -> tuple:
-    text = (MAN / page).read_text()
-    before, rest = text.split(BEGIN)
-    keys, after = rest.split(END)
-    return before, keys, after
+def split(page: str) -> list:
+    """What stands around and in the lists: text, list, text, list, text."""
+    return re.split(f"{re.escape(BEGIN)}(.*?){re.escape(END)}", (MAN / page).read_text(), flags=re.S)
 
 
 def plain(page: str) -> str:
@@ -162,7 +193,7 @@ def plain(page: str) -> str:
 
 def test_the_lists_of_keys_are_those_of_the_code():
     for page, render in PAGES.items():
-        assert split(page)[1] == render(), \
+        assert split(page)[1::2] == render(), \
             f"{page} is behind the code: python3 tests/test_man_pages.py --write"
 
 
@@ -194,10 +225,39 @@ def test_every_page_is_clean_mdoc():
         assert (done.returncode, done.stderr) == (0, ""), page
 
 
+def test_mandoc_has_no_complaint():
+    if shutil.which("mandoc") is None:
+        pytest.skip("no mandoc here")
+    pages = sorted(map(str, MAN.glob("*.[1578]")))
+    done = subprocess.run(["mandoc", "-Tlint", "-Wwarning", *pages], capture_output=True, text=True,
+                          check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_every_verb_has_a_synopsis():
+    """`keelboot help` lists them; those with verbs of their own have their pages."""
+    synopsis = (MAN / "keelboot.1").read_text().split(".Sh SYNOPSIS\n")[1].split(".Sh ")[0]
+    told = subprocess.run([KEELBOOT, "help"], capture_output=True, text=True, check=True).stdout
+    verbs = re.findall(r"^  ([a-z][a-z-]*)  +\S", told.split("\nEverywhere")[0], re.M)
+    assert len(verbs) > 10
+    for verb in verbs:
+        assert re.search(rf"^\.(Cm|Op Cm) (\w+ \| )?{verb}\b", synopsis, re.M), verb
+
+
+def test_the_page_of_hooks_knows_every_check_and_variable():
+    text = (MAN / "keelboot-hooks.7").read_text()
+    checks = {path.name for path in (TOP / "hooks" / "checks").iterdir()} - {"common.sh"}
+    assert set(re.findall(r"^\.It Cm (\S+)$", text, re.M)) == checks
+    told = (TOP / "docs" / "HOOKS.md").read_text()
+    variables = set(re.findall(r"`(KEELBOOT_\w+)`", told))
+    assert "KEELBOOT_SLOT" in variables
+    assert set(re.findall(r"^\.It Ev (KEELBOOT_\w+)$", text, re.M)) == variables
+
+
 def test_the_pages_name_each_other_rightly():
     here = {page.name for page in MAN.glob("*.[1578]")}
     others = {"reboot.8", "systemd.8", "cpio.5", "veritysetup.8", "systemd-system.conf.5",
-              "depmod.8"}
+              "depmod.8", "openssl.1"}
     for page in here:
         for name, number in re.findall(r"^\.Xr (\S+) (\d)", (MAN / page).read_text(), re.M):
             assert f"{name}.{number}" in here | others, page
@@ -207,5 +267,8 @@ if __name__ == "__main__":
     if sys.argv[1:] != ["--write"]:
         sys.exit("usage: python3 tests/test_man_pages.py --write")
     for name, make in PAGES.items():
-        head, _, tail = split(name)
-        (MAN / name).write_text(head + BEGIN + make() + END + tail)
+        parts = split(name)
+        lists = make()
+        assert len(parts) == 2 * len(lists) + 1, name
+        parts[1::2] = [BEGIN + one + END for one in lists]
+        (MAN / name).write_text("".join(parts))
