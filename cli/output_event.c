@@ -56,11 +56,23 @@ static void detail_of(char *out, size_t size, const struct history_event *e, con
 	snprintf(out, size, " (%s%s)", from, e->detail);
 }
 
-/* A boot with a reason is one that failed before its init ran, or one that took its place. */
+/* "b: no mount": of the slot that stood before. */
+static bool names_a_slot(const char *reason)
+{
+	return reason[0] != '\0' && strncmp(reason + 1, ": ", 2) == 0;
+}
+
+/* A boot with a reason is one that failed before its init ran, or one that took its place, or one
+ * that a last resort took all the same. */
 static void boot_sentence(char out[OUTPUT_LINE_LEN], const struct history_event *e, const char *who)
 {
 	if (strcmp(e->detail, "not booted") == 0)
 		snprintf(out, OUTPUT_LINE_LEN, "%scould not be booted: %s", who, e->reason);
+	else if (strcmp(e->detail, "booted all the same") == 0)
+		snprintf(out, OUTPUT_LINE_LEN, "%swas booted all the same: %s", who, e->reason);
+	else if (e->reason[0] != '\0' && !names_a_slot(e->reason))
+		snprintf(out, OUTPUT_LINE_LEN, "%scould not be booted: %s (%s)", who, e->reason,
+			 e->detail);
 	else if (e->reason[0] != '\0')
 		snprintf(out, OUTPUT_LINE_LEN, "%swas booted instead of slot %s", who, e->reason);
 	else if (e->detail[0] != '\0' && strcmp(e->detail, choose_tier_name(CHOOSE_NORMAL)) != 0)

@@ -211,8 +211,8 @@ static bool is_hook(const char *dir, const char *name)
 	return false;
 }
 
-enum kb_err hook_run_dir(const char *stage, const struct hook_env *env, unsigned timeout_s,
-			 char *reason)
+static enum kb_err run_dir(const char *stage, const struct hook_env *env, unsigned timeout_s,
+			   char *reason)
 {
 	char names[HOOK_MAX + 1][HOOK_NAME_MAX + 2], dir[96];
 	struct vars vars;
@@ -236,4 +236,16 @@ enum kb_err hook_run_dir(const char *stage, const struct hook_env *env, unsigned
 			TRY(run(dir, names[i], &vars, env, timeout_s, reason));
 	}
 	return KB_OK;
+}
+
+enum kb_err hook_run_dir(const char *stage, const struct hook_env *env, unsigned timeout_s,
+			 char *reason)
+{
+	char why[HOOK_REASON_MAX + 1] = "";
+	enum kb_err err = run_dir(stage, env, timeout_s, why);
+
+	if (err == KB_OK || (env->overrule != NULL && env->overrule(env, why)))
+		return KB_OK;
+	memcpy(reason, why, sizeof(why));
+	return err;
 }

@@ -44,6 +44,9 @@ struct hook_env {
 	 * time of a stage is bounded by HOOK_MAX * timeout_s. */
 	void (*idle)(void *ctx);
 	void *idle_ctx;
+	/* Asked when a stage has failed: true takes it as passed, which is told there. May be NULL.
+	 */
+	bool (*overrule)(const struct hook_env *env, const char *reason);
 };
 
 /*
@@ -54,10 +57,10 @@ struct hook_env {
  * A folder with more than HOOK_MAX entries, or with a longer name than HOOK_NAME_MAX, is a failure,
  * and nothing of it runs: a check that would be left out is not passed.
  *
- * KB_OK: all succeeded, or there are none. Else the first failure, KB_ECHECK, with reason
- * (HOOK_REASON_MAX + 1 bytes; untouched on KB_OK): "hook NAME: exit 1", "hook NAME: signal 11",
- * "hook NAME: timed out", "hook NAME: cannot be started",
- * "hook NAME: name too long", "hook STAGE: too many hooks".
+ * KB_OK: all succeeded, or there are none, or env->overrule took it so. Else the first failure,
+ * KB_ECHECK, with reason (HOOK_REASON_MAX + 1 bytes; untouched on KB_OK): "hook NAME: exit 1",
+ * "hook NAME: signal 11", "hook NAME: timed out", "hook NAME: cannot be started", "hook NAME: name
+ * too long", "hook STAGE: too many hooks".
  */
 enum kb_err hook_run_dir(const char *stage, const struct hook_env *env, unsigned timeout_s,
 			 char *reason) KB_MUST_CHECK;

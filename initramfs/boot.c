@@ -229,7 +229,13 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 	return err;
 }
 
-static enum kb_err choose_and_mount(struct boot *b)
+/* Else each boot would reject the same slots, and none come to a last resort. */
+static bool is_kept(const struct record *r)
+{
+	return r->health != RECORD_UNWRITABLE && r->health != RECORD_MISSING;
+}
+
+static enum kb_err attempt(struct boot *b)
 {
 	static const struct attempt_ops ops = {
 		.save = op_save,
@@ -237,13 +243,26 @@ static enum kb_err choose_and_mount(struct boot *b)
 		.mount = op_mount,
 		.last_resort_delay = rescue_last_resort,
 	};
+	enum kb_err err;
+
+	b->attempt.disk = b->rec.disk;
+	err = attempt_run(&b->attempt, &b->rec.s, &ops, b);
+	if (err != KB_ENOCAND || !b->rejected || b->lenient || is_kept(&b->rec))
+		return err;
+	log_warn("the state cannot be written: slots that were rejected are tried all the same");
+	b->lenient = true;
+	b->attempt.disk = b->rec.disk;
+	return attempt_run(&b->attempt, &b->rec.s, &ops, b);
+}
+
+static enum kb_err choose_and_mount(struct boot *b)
+{
 	uint64_t seq = b->rec.s.seq;
 	const struct state_slot *s;
 	const char *version;
 
 	b->why[0] = '\0';
-	b->attempt.disk = b->rec.disk;
-	TRY(attempt_run(&b->attempt, &b->rec.s, &ops, b));
+	TRY(attempt(b));
 	s = &b->rec.s.slot[b->attempt.chosen.slot];
 	version = s->version[0] != '\0' ? s->version : "version not known";
 	if (s->st == STATE_TRIAL)

@@ -15,6 +15,8 @@
 #include "selector/attempt.h"
 #include "update/verify_answer.h"
 
+#define BOOT_DESPITE_MAX 3 /* its manifest, a check before the mount, one after it */
+
 struct boot {
 	char *const *argv; /* as the kernel gave them to us */
 	char *const *envp;
@@ -32,6 +34,10 @@ struct boot {
 	struct shell shell;
 	struct verify_answer manifest; /* of the candidate; see verify.h */
 	char why[STATE_STR_MAX + 1];   /* why the slot is not the one that stood first */
+	bool rejected; /* a slot that might have booted: by a check, or for its manifest */
+	bool lenient;  /* it may not be again: no later boot would come to a last resort */
+	char despite[BOOT_DESPITE_MAX][STATE_STR_MAX + 1]; /* what the candidate is tried despite */
+	unsigned ndespite;
 };
 
 /* The program that does what process 1 must not: probing, applying, decoding. */

@@ -81,6 +81,16 @@ static const char *tier_name(const struct boot *b)
 		       : choose_tier_name(b->attempt.chosen.tier);
 }
 
+static void put_despite(const struct boot *b, const char *why, const char *comma, struct text *t)
+{
+	char line[STATE_STR_MAX + 48];
+
+	snprintf(line, sizeof(line), "slot %c: %s; it was booted all the same",
+		 state_slot_letter(b->attempt.chosen.slot), why);
+	put(t, "%s", comma);
+	put_string(t, line);
+}
+
 static void put_warnings(const struct boot *b, struct text *t)
 {
 	const char *comma = "";
@@ -103,6 +113,8 @@ static void put_warnings(const struct boot *b, struct text *t)
 		put_string(t, shell_finding(b));
 		comma = ",";
 	}
+	for (unsigned i = 0; i < b->ndespite; i++, comma = ",")
+		put_despite(b, b->despite[i], comma, t);
 	if (b->guard.failed)
 		put(t,
 		    "%s\"guardian: it could not be started; a trial that never reports is left "

@@ -19,6 +19,23 @@ static struct hook_env hook_env(struct boot *b, char *said)
 	};
 }
 
+static bool is_last_resort(const struct boot *b)
+{
+	return b->lenient || b->attempt.chosen.tier == CHOOSE_LAST_RESORT;
+}
+
+/* A device that is up can be repaired; one that waits for a better slot cannot. */
+static bool overrule(const struct hook_env *env, const char *reason)
+{
+	struct boot *b = env->idle_ctx;
+
+	if (is_last_resort(b))
+		slot_despite(b, b->attempt.chosen.slot, reason);
+	else
+		b->rejected = true;
+	return is_last_resort(b);
+}
+
 static enum kb_err check_and_mount(struct boot *b, const struct hook_env *env, const char *fstype,
 				   char *reason)
 {
@@ -48,6 +65,22 @@ static enum kb_err open_and_mount(struct boot *b, struct hook_env *env, const ch
 	return err;
 }
 
+void slot_despite(struct boot *b, int slot, const char *why)
+{
+	log_warn("slot %c: %s; better than nothing", state_slot_letter(slot), why);
+	if (b->ndespite < BOOT_DESPITE_MAX)
+		state_set_text(b->despite[b->ndespite++], why);
+}
+
+/* keelboot.slot= writes nothing. */
+static void tell_despite(struct boot *b, int slot)
+{
+	if (!is_last_resort(b) || boot_is_forced(b))
+		return;
+	for (unsigned i = 0; i < b->ndespite; i++)
+		record_history(&b->rec, HISTORY_BOOT, slot, b->despite[i], "booted all the same");
+}
+
 enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 {
 	const struct devices_slot *d = &b->dev.slot[slot];
@@ -62,11 +95,14 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 	env.version = s->version;
 	env.device = d->part[devices_root_class(&b->conf, (unsigned)slot)];
 	env.root = ROOT_DIR;
+	env.overrule = overrule;
 	wdt_feed(&b->wdt);
 	err = open_and_mount(b, &env, d->fstype, reason);
 	wdt_feed(&b->wdt);
-	if (err == KB_OK)
+	if (err == KB_OK) {
+		tell_despite(b, slot);
 		return KB_OK;
+	}
 	log_err("slot %s: %s", name, reason);
 	record_history(&b->rec, HISTORY_BOOT, slot, reason, said[0] != '\0' ? said : "not booted");
 	return err;

@@ -11,9 +11,14 @@
 
 /*
  * Runs pre-mount hooks, mounts the slot's root on ROOT_DIR, runs post-mount hooks. On failure
- * nothing stays mounted, the log and the history have the reason. Errors as root_mount()'s.
+ * nothing stays mounted, the log and the history have the reason. Errors as root_mount()'s. In the
+ * last resort a hook that fails is told of by slot_despite(), and rejects nothing.
  */
 enum kb_err slot_mount(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
+
+/* Notes what the candidate is tried despite: for the log and boot.json, and for the history if it
+ * is a last resort and mounts. */
+void slot_despite(struct boot *b, int slot, const char *why);
 
 /*
  * pre-update: before apply is started for a source. KB_ECHECK: a hook said no; no update then in

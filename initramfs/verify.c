@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/verify.h"
 
+#include "initramfs/slot.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "update/verify_slot.h"
@@ -114,12 +115,13 @@ static const char *verdict(const struct boot *b, const struct state_slot *s, int
 	}
 }
 
-static enum kb_err reject(int slot, const char *why, bool last_resort, char *reason)
+static enum kb_err reject(struct boot *b, int slot, const char *why, bool last_resort, char *reason)
 {
 	if (last_resort) {
-		log_warn("slot %c: %s; better than nothing", state_slot_letter(slot), why);
+		slot_despite(b, slot, why);
 		return KB_OK;
 	}
+	b->rejected = true;
 	log_err("slot %c: %s", state_slot_letter(slot), why);
 	snprintf(reason, STATE_STR_MAX + 1, "%s", why);
 	return KB_EFORMAT;
@@ -132,13 +134,17 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	struct store_manifest m = { .len = 0 };
 	enum kb_err err = KB_EBLANK;
 	const char *why;
-	bool verity;
+	bool verity, last_resort = b->lenient || !is_trusted(s);
 
+	b->ndespite = 0;
 	memset(&b->manifest, 0, sizeof(b->manifest));
 	if (s->has_release && b->rec.health != RECORD_MISSING)
 		err = store_manifest_read(&b->rec.store, slot, &m, blob, sizeof(blob));
 	if (err == KB_OK && memcmp(m.release, s->release, sizeof(m.release)) != 0)
-		return reject(slot, "manifest of another release", !is_trusted(s), reason);
+		return reject(b, slot, "manifest of another release", last_resort, reason);
+	/* It may have named a root hash. */
+	if (err != KB_OK && err != KB_EBLANK && store_manifest_lost(&b->rec.store, slot))
+		return reject(b, slot, "manifest lost", last_resort, reason);
 	verity = err == KB_OK && names_root_hash(m.len);
 	if (!verity && !wanted)
 		return KB_OK;
@@ -148,5 +154,5 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	}
 	memset(&b->manifest, 0, sizeof(b->manifest));
 	/* Where a root hash is named, nothing is mounted without it. */
-	return reject(slot, why, !verity && !is_trusted(s), reason);
+	return reject(b, slot, why, !verity && last_resort, reason);
 }

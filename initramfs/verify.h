@@ -10,7 +10,8 @@
  * b->manifest is what it answered, with verity 0 when it was not asked.
  *
  * KB_OK: the slot may be tried. KB_EFORMAT: it may not; reason (STATE_STR_MAX + 1 bytes) says why.
- * A slot that is not trusted any more passes without a root hash: better than nothing at all. With
+ * One whose manifest is lost may have had a root hash, and may not be tried. A slot that is not
+ * trusted any more passes without a root hash, as slot_despite() tells: better than nothing. With
  * a root hash, count=auto and nothing that tells a panic, b->attempt counts good slots from now on.
  */
 enum kb_err verify_manifest(struct boot *b, int slot, char *reason) KB_MUST_CHECK;

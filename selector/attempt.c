@@ -17,6 +17,8 @@ enum step {
 	STEP_BOOTED, /* mounted */
 };
 
+static const struct choose_candidate nobody = { .slot = STATE_NONE, .tier = CHOOSE_NORMAL };
+
 static bool is_good(const struct state *s, int slot)
 {
 	return s->slot[slot].st == STATE_GOOD;
@@ -94,11 +96,11 @@ static enum step try_one(struct run *r, const struct choose_candidate *c, bool m
 		*r->s = charged;
 	else if (may_wait)
 		return STEP_LATER;
+	r->a->chosen = *c;
 	e = r->ops->mount(r->ctx, c->slot, reason);
-	if (e == KB_OK) {
-		r->a->chosen = *c;
+	if (e == KB_OK)
 		return STEP_BOOTED;
-	}
+	r->a->chosen = nobody;
 	choose_failed(r->s, c, reason);
 	r->failed |= (choose_mask)(1u << c->slot);
 	return STEP_NEXT;
@@ -112,11 +114,13 @@ static bool try_forced(struct run *r)
 
 	if (slot < 0 || slot >= r->s->nslots || !is_whole(r->s, slot))
 		return false;
-	if (r->ops->preflight(r->ctx, slot, reason) != KB_OK ||
-	    r->ops->mount(r->ctx, slot, reason) != KB_OK)
+	if (r->ops->preflight(r->ctx, slot, reason) != KB_OK)
 		return false;
 	r->a->chosen = (struct choose_candidate){ .slot = (int8_t)slot, .tier = CHOOSE_ONESHOT };
-	return true;
+	if (r->ops->mount(r->ctx, slot, reason) == KB_OK)
+		return true;
+	r->a->chosen = nobody;
+	return false;
 }
 
 static bool try_all(struct run *r, const struct choose_list *l)
@@ -153,7 +157,7 @@ enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt
 	struct choose_list l;
 	enum kb_err saved;
 
-	a->chosen = (struct choose_candidate){ .slot = STATE_NONE, .tier = CHOOSE_NORMAL };
+	a->chosen = nobody;
 	a->counted = false;
 	a->token = 0;
 	if (try_forced(&r))

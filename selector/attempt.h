@@ -33,7 +33,7 @@ struct attempt {
 	int forced; /* keelboot.slot=: this slot first, uncounted and unwritten; or STATE_NONE */
 	struct state disk; /* the state as it was last known to be durable */
 	/* results */
-	struct choose_candidate chosen;
+	struct choose_candidate chosen; /* while ops->mount runs: the one that it is about */
 	bool counted;	/* the state on disk knows of this boot: verdicts are possible, a guardian
 			   makes sense */
 	uint64_t token; /* s->open_token when counted and an attempt is open, else 0 */

@@ -80,6 +80,10 @@ enum kb_err store_manifest_clear(struct store *st, int slot) KB_MUST_CHECK;
 enum kb_err store_manifest_read(struct store *st, int slot, struct store_manifest *m, void *blob,
 				size_t size) KB_MUST_CHECK;
 
+/* True if the slot had a manifest and no copy of it can be read any more. A copy that is blank says
+ * that there was none: an install writes both. */
+bool store_manifest_lost(struct store *st, int slot);
+
 /*
  * A new state after both regions were lost: a slot with a valid manifest cell, or with a bit in
  * `mountable`, becomes a trial; the floor is the highest of the cells; s->rebuilt. Not written.

@@ -174,13 +174,11 @@ enum kb_err store_manifest_clear(struct store *st, int slot)
 	return cleared > 0 ? KB_OK : failure;
 }
 
-enum kb_err store_manifest_read(struct store *st, int slot, struct store_manifest *m, void *blob,
-				size_t size)
+static enum kb_err read_either(struct store *st, int slot, struct store_manifest *m, void *blob,
+			       size_t size)
 {
 	enum kb_err e[2];
 
-	if (!is_slot(slot))
-		return KB_EINVAL;
 	for (int copy = 0; copy < 2; copy++) {
 		e[copy] = read_copy(st, slot, copy, m, blob, size);
 		if (e[copy] == KB_OK || e[copy] == KB_ENOSPC)
@@ -188,4 +186,31 @@ enum kb_err store_manifest_read(struct store *st, int slot, struct store_manifes
 	}
 	/* One copy that is damaged says more than one that was cleared. */
 	return e[0] == KB_EBLANK ? e[1] : e[0];
+}
+
+/* What only a read damaged must not cost a slot its boot: both are asked for once more. */
+enum kb_err store_manifest_read(struct store *st, int slot, struct store_manifest *m, void *blob,
+				size_t size)
+{
+	enum kb_err e;
+
+	if (!is_slot(slot))
+		return KB_EINVAL;
+	e = read_either(st, slot, m, blob, size);
+	if (e == KB_OK || e == KB_EBLANK || e == KB_ENOSPC)
+		return e;
+	return read_either(st, slot, m, blob, size);
+}
+
+bool store_manifest_lost(struct store *st, int slot)
+{
+	struct store_manifest m;
+
+	for (int copy = 0; copy < 2; copy++) {
+		enum kb_err e = read_copy(st, slot, copy, &m, NULL, 0);
+
+		if (e == KB_OK || e == KB_EBLANK)
+			return false;
+	}
+	return true;
 }

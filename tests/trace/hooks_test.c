@@ -8,14 +8,17 @@
 
 static struct {
 	unsigned n;
-	char last[160];
+	char last[160], before[160];
 } events;
 
 static bool note_event(void *ctx, const struct history_event *e)
 {
+	char *const text[] = { events.last, events.before };
+
 	(void)ctx;
-	if (events.n++ == 0)
-		snprintf(events.last, sizeof(events.last), "%s; %s", e->reason, e->detail);
+	if (events.n < 2)
+		snprintf(text[events.n], sizeof(events.last), "%s; %s", e->reason, e->detail);
+	events.n++;
 	return true;
 }
 
@@ -134,6 +137,106 @@ static void exhausted_hook_runs_when_nothing_mounts(void **ctx)
 	assert_once("spawn " HOOK("exhausted"));
 }
 
+/* A check that is wrong on this device must not be its end. */
+static void check_that_rejects_both_slots_is_overruled_in_the_last_resort(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	for (unsigned i = 0; i < STATE_STREAK_LIMIT; i++) {
+		hook(HOOK("post-mount"), 1, "no licence\n");
+		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+		assert_string_equal(newest_event(), "hook 50-mine: exit 1; no licence");
+		machine_restart();
+	}
+	hook(HOOK("post-mount"), 1, "no licence\n");
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("check_overruled_in_the_last_resort");
+	assert_absent("umount /sysroot");
+	assert_once("# slot a: hook 50-mine: exit 1; better than nothing");
+	machine_told("\"tier\":\"last-resort\"");
+	machine_told("\"slot a: hook 50-mine: exit 1; it was booted all the same\"");
+	newest_event();
+	assert_int_equal(events.n, 2 * STATE_STREAK_LIMIT + 2);
+	assert_string_equal(events.before, "hook 50-mine: exit 1; booted all the same");
+	assert_string_equal(events.last, "; last-resort");
+}
+
+static void both_stages_are_overruled_and_told(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.slot[0].st = s.slot[1].st = STATE_BAD;
+	machine_put(&s);
+	hook(HOOK("pre-mount"), 1, NULL);
+	os_sim_exec(HOOK("post-mount"));
+	os_sim_child(&(struct os_sim_child){ .argv0 = HOOK("post-mount"), .status = 2 << 8 });
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("\"slot a: hook 50-mine: exit 1; it was booted all the same\","
+		     "\"slot a: hook 50-mine: exit 2; it was booted all the same\"");
+	newest_event();
+	assert_int_equal(events.n, 3);
+}
+
+/* What fails for another reason than a check fails in the last resort too, and is not told as
+ * booted. */
+static void overruled_slot_that_does_not_mount_is_left(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.slot[0].st = s.slot[1].st = STATE_BAD;
+	machine_put(&s);
+	hook(HOOK("pre-mount"), 1, NULL);
+	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_told("\"warnings\":[\"slot b: hook 50-mine: exit 1; it was booted all the same\"]");
+}
+
+/* No boot could learn from the one before that only the last resort is left. */
+static void check_that_rejects_both_slots_is_overruled_where_nothing_can_be_written(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.state.dead[0].to = machine.state.bdev.size;
+	machine.state.dead[0].writes = true;
+	hook(HOOK("post-mount"), 1, NULL);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("check_overruled_state_unwritable");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	machine_told("\"slot a: hook 50-mine: exit 1; it was booted all the same\"");
+	machine_restart();
+	machine.no_state_bdev = true;
+	machine.disk.part[0].partlabel = "other";
+	hook(HOOK("pre-mount"), 1, NULL);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("\"slot a: hook 50-mine: exit 1; it was booted all the same\"");
+}
+
+/* What can be written is no reason to boot what a check rejects: rescue first. */
+static void other_slot_goes_before_one_that_is_overruled(void **ctx)
+{
+	struct os_sim_child fails = { .argv0 = HOOK("post-mount"), .status = 1 << 8, .times = 1 };
+	struct os_sim_child passes = { .argv0 = HOOK("post-mount") };
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.state.dead[0].to = machine.state.bdev.size;
+	machine.state.dead[0].writes = true;
+	os_sim_exec(HOOK("post-mount"));
+	os_sim_child(&fails);
+	os_sim_child(&passes);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	assert_null(strstr(os_sim_text("/run/keelboot/boot.json"), "all the same"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +245,11 @@ int main(void)
 		T(pre_update_hook_that_fails_keeps_apply_from_starting),
 		T(pre_update_hook_that_passes_lets_apply_start),
 		T(exhausted_hook_runs_when_nothing_mounts),
+		T(check_that_rejects_both_slots_is_overruled_in_the_last_resort),
+		T(both_stages_are_overruled_and_told),
+		T(overruled_slot_that_does_not_mount_is_left),
+		T(check_that_rejects_both_slots_is_overruled_where_nothing_can_be_written),
+		T(other_slot_goes_before_one_that_is_overruled),
 	};
 
 	return cmocka_run_group_tests_name("trace of hooks", tests, NULL, NULL);

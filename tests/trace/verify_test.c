@@ -2,6 +2,7 @@
 /* Slots whose manifest is verified again, and roots behind dm-verity. */
 #include "tests/trace/machine.h"
 
+#include "selector/store_internal.h"
 #include "update/verify_answer.h"
 
 #define VERIFY	     "spawn keelboot-verify"
@@ -224,6 +225,130 @@ static void last_resort_never_mounts_a_verified_slot_without_verity(void **ctx)
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
+static void damage_manifest(int slot, int copy)
+{
+	bdev_sim_scribble(&machine.state, STORE_MANIFEST(copy, slot), 512, 7);
+}
+
+/* Nobody knows any more whether it had a root hash. */
+static void slot_whose_manifest_is_lost_is_passed_over(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	put_manifest(0, &s, true);
+	damage_manifest(0, 0);
+	damage_manifest(0, 1);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("manifest_lost_next_candidate");
+	assert_absent("mount " SLOT_A_DEV);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_told("\"reason\":\"a: manifest lost\"");
+	machine_restart();
+	machine_put(&s);
+	put_manifest(0, &s, true);
+	damage_manifest(0, 0);
+	machine.state.dead[0].from = STORE_MANIFEST(1, 0);
+	machine.state.dead[0].to = STORE_MANIFEST(1, 1);
+	machine.state.dead[0].reads = true;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	machine_told("\"reason\":\"a: manifest lost\"");
+}
+
+static void trial_whose_manifest_is_lost_is_refused_with_verify_slot(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	put_manifest(1, &s, false);
+	damage_manifest(1, 0);
+	damage_manifest(1, 1);
+	machine.conf = VERITY_CONF;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent("mount " SLOT_B_DEV);
+	assert_string_equal(machine_get().slot[1].reason, "manifest lost");
+	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
+}
+
+static void one_damaged_copy_of_a_manifest_costs_nothing(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	for (int copy = 0; copy < 2; copy++) {
+		machine_put(&s);
+		put_manifest(0, &s, true);
+		damage_manifest(0, copy);
+		make_answer(&s, 0, true);
+		helper_answers(0);
+		mapped_device();
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_once("mount /dev/dm-0 /sysroot ext4 ro");
+		machine_restart();
+	}
+}
+
+/* A factory image that was laid down without a bundle. */
+static void slot_that_never_had_a_manifest_boots(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	for (int copy = 0; copy < 2; copy++) {
+		machine_put(&s);
+		damage_manifest(0, copy);
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+		machine_tear_down(NULL);
+		machine_set_up(NULL);
+	}
+}
+
+static void last_resort_boots_a_slot_whose_manifest_is_lost(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.slot[0].st = s.slot[1].st = STATE_BAD;
+	machine_put(&s);
+	put_manifest(0, &s, true);
+	damage_manifest(0, 0);
+	damage_manifest(0, 1);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("manifest_lost_last_resort");
+	assert_once("mount " SLOT_A_DEV);
+	machine_told("\"slot a: manifest lost; it was booted all the same\"");
+}
+
+/* Three boots of a device with one slot, and then the last resort; at once if none can be counted. */
+static void device_whose_manifests_are_all_lost_comes_up(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.slot[1].st = STATE_EMPTY;
+	machine_put(&s);
+	put_manifest(0, &s, true);
+	damage_manifest(0, 0);
+	damage_manifest(0, 1);
+	for (unsigned i = 0; i < STATE_STREAK_LIMIT; i++) {
+		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+		machine_restart();
+	}
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("\"tier\":\"last-resort\"");
+	machine_restart();
+	s.slot[0].streak = 0;
+	machine_put(&s);
+	machine.state.dead[0].to = machine.state.bdev.size;
+	machine.state.dead[0].writes = true;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("\"slot a: manifest lost; it was booted all the same\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +360,12 @@ int main(void)
 		T(panics_of_a_good_slot_behind_verity_lead_to_the_other_one),
 		T(slot_that_verity_does_not_open_or_mount_is_left),
 		T(last_resort_never_mounts_a_verified_slot_without_verity),
+		T(slot_whose_manifest_is_lost_is_passed_over),
+		T(trial_whose_manifest_is_lost_is_refused_with_verify_slot),
+		T(one_damaged_copy_of_a_manifest_costs_nothing),
+		T(slot_that_never_had_a_manifest_boots),
+		T(last_resort_boots_a_slot_whose_manifest_is_lost),
+		T(device_whose_manifests_are_all_lost_comes_up),
 	};
 
 	return cmocka_run_group_tests_name("trace of verified slots", tests, NULL, NULL);

@@ -110,6 +110,11 @@ static void boots_tell_failures_and_stand_ins(void **unused)
 			    "1.0 in slot a was booted");
 	assert_string_equal(sentence(HISTORY_BOOT, 0, "1.0", "", "last-resort"),
 			    "1.0 in slot a was booted (last-resort)");
+	assert_string_equal(sentence(HISTORY_BOOT, 1, "2.0", "hook 20-mine: exit 1", "no licence"),
+			    "2.0 in slot b could not be booted: hook 20-mine: exit 1 (no licence)");
+	assert_string_equal(
+		sentence(HISTORY_BOOT, 1, "2.0", "manifest lost", "booted all the same"),
+		"2.0 in slot b was booted all the same: manifest lost");
 	assert_string_equal(sentence(HISTORY_BOOT, 1, "2.0", "no file system", "not booted"),
 			    "2.0 in slot b could not be booted: no file system");
 	assert_string_equal(sentence(HISTORY_BOOT, 0, "1.0", "b: no file system", "normal"),

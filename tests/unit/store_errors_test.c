@@ -267,6 +267,26 @@ static void manifest_whose_headers_are_damaged_is_not_blank(void **ctx)
 	assert_int_equal(store_manifest_read(&st, 0, &m, NULL, 0), KB_EFORMAT);
 }
 
+static void manifest_is_lost_when_neither_copy_is_whole_or_blank(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	assert_int_equal(write_manifest(1), KB_OK);
+	load(&dev.bdev, &s);
+	assert_false(store_manifest_lost(&st, 0));
+	assert_false(store_manifest_lost(&st, 1));
+	for (int copy = 0; copy < 2; copy++) {
+		bdev_sim_scribble(&disk, STORE_MANIFEST(copy, 0), 512, 1);
+		bdev_sim_scribble(&disk, STORE_MANIFEST(copy, 1), 512, 1);
+		assert_int_equal(store_manifest_lost(&st, 0), copy == 1);
+		assert_int_equal(store_manifest_lost(&st, 1), copy == 1);
+	}
+	assert_int_equal(store_manifest_clear(&st, 0), KB_OK);
+	bdev_sim_scribble(&disk, STORE_MANIFEST(1, 0), 512, 1);
+	assert_false(store_manifest_lost(&st, 0));
+}
+
 static void manifest_that_can_not_be_read_is_no_other(void **ctx)
 {
 	static uint8_t got[BLOB_LEN];
@@ -315,6 +335,7 @@ int main(void)
 		T(blob_that_can_not_be_read_back_is_not_written),
 		T(copy_that_can_not_be_read_back_is_not_cleared),
 		T(manifest_whose_headers_are_damaged_is_not_blank),
+		T(manifest_is_lost_when_neither_copy_is_whole_or_blank),
 		T(manifest_that_can_not_be_read_is_no_other),
 		T(event_that_only_the_page_cache_has_is_not_written),
 	};
