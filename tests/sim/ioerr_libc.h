@@ -6,6 +6,9 @@
  */
 #pragma once
 
+/* With it the C library's headers have bodies of their own for some of these. */
+#undef _FORTIFY_SOURCE
+
 #include "lib/conf.h"
 #include "tests/sim/ioerr_content.h"
 #include "tests/sim/ioerr_world.h"
