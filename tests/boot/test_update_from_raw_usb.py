@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stick without any file system: the bundle begins at its first byte."""
+"""A stick without any file system: the bundle begins at its first byte. The keys are in a folder of the vendor's."""
 
 
 def test_bundle_on_the_bare_stick_is_installed(bench):
     disk = bench.disk("1.0")
-    with bench.machine(disk, drives=[bench.raw_stick(bench.bundle("2.0"))]) as vm:
+    keys = bench.conf_initramfs("keyring", "[keyring]\npath=/usr/share/acme/update-keys\n")
+    with bench.machine(disk, initrd=keys, drives=[bench.raw_stick(bench.bundle("2.0"))]) as vm:
         text = bench.up(vm, "2.0", "b")
         assert "raw bundle: version 2.0 (sequence 2), signed by dev: to slot b" in text
         assert bench.status(vm)["slots"][1]["state"] == "good"
