@@ -323,7 +323,8 @@ static void last_resort_boots_a_slot_whose_manifest_is_lost(void **ctx)
 	machine_told("\"slot a: manifest lost; it was booted all the same\"");
 }
 
-/* Three boots of a device with one slot, and then the last resort; at once if none can be counted. */
+/* Three boots of a device with one slot, and then the last resort; at once if none can be counted.
+ */
 static void device_whose_manifests_are_all_lost_comes_up(void **ctx)
 {
 	struct state s = machine_good();
