@@ -249,6 +249,17 @@ static bool has_installed(const struct state_slot *was, const struct state *s)
 	return false;
 }
 
+static void log_skipped(const struct state *s, enum state_source src)
+{
+	if (s->newer)
+		log_warn("update: source %s skipped: the state was written by a newer Keelboot",
+			 state_source_name(src));
+	else
+		log_warn("update: source %s took the device down %d times; skipped until a slot is "
+			 "marked good",
+			 state_source_name(src), STATE_APPLY_LIMIT);
+}
+
 /*
  * One source: counted durably before its media are opened, so that one that takes the kernel down
  * is left alone after STATE_APPLY_LIMIT boots whatever the hardware says about the cause.
@@ -261,9 +272,7 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, bool resc
 	enum kb_err err;
 
 	if (!plan_apply_begin(&r->s, src)) {
-		log_warn("update: source %s took the device down %d times; skipped until a slot is "
-			 "marked good",
-			 state_source_name(src), STATE_APPLY_LIMIT);
+		log_skipped(&r->s, src);
 		return KB_ENOENT;
 	}
 	err = record_save(r, &r->s);

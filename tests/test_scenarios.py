@@ -9,7 +9,7 @@ import pytest
 TOP = Path(__file__).resolve().parent.parent
 PAGE = TOP / "docs" / "SCENARIOS.md"
 TESTS = (TOP / "tests" / "trace" / "selectors_test.c").read_text()
-LINK = re.compile(r"\[([^]]+)\]\(\.\./([^)#]+)\)")
+SCENARIO = re.compile(r"\[([^]]+)\]\(\.\./([^)#]+)\) `(test_\w+)`")
 
 
 def rows() -> list:
@@ -33,9 +33,9 @@ def test_row_names_a_test_and_a_scenario(row):
     # Defined under its number, and in the list of those that run.
     assert re.search(rf"^/\* {row[0]}\. [^/]*(?:/[^/]+)*?\*/\nstatic void {name}\(void \*\*ctx\)$", TESTS, re.M)
     assert f"T({name})," in TESTS
-    text, path = LINK.fullmatch(row[4]).groups()
-    assert Path(path).name == text
-    assert re.search(r"^def test_", (TOP / path).read_text(), re.M)
+    text, path, function = SCENARIO.fullmatch(row[4]).groups()
+    assert Path(path).name == text and path.startswith("tests/boot/")
+    assert re.search(rf"^def {function}\(", (TOP / path).read_text(), re.M), function
 
 
 def test_files_that_the_tests_mention_exist():

@@ -173,7 +173,7 @@ static void stale_copy_does_not_pin_the_counters(void **ctx)
 	}
 }
 
-/* 5. tests/boot/test_init_exits.py */
+/* 5. tests/boot/test_prepared_states.py, test_init_exits.py */
 static void decision_is_never_bypassed(void **ctx)
 {
 	struct state s = machine_trial();
@@ -275,7 +275,7 @@ static enum kb_err swallow(struct bdev *b, uint64_t off, const void *buf, size_t
 	return KB_OK;
 }
 
-/* 8. tests/test_cli.py: the command ends with another code than 0. */
+/* 8. tests/boot/test_disk_errors.py; tests/test_cli.py: the exit code is not 0. */
 static void mark_good_that_was_not_written_is_a_failure(void **ctx)
 {
 	struct bdev_ops lies = *machine.state.bdev.ops;
@@ -448,7 +448,7 @@ static void intent_outlives_a_power_cut(void **ctx)
 	}
 }
 
-/* 15. tests/boot/test_watchdog_handover.py, test_what_hangs_is_reset.py */
+/* 15. tests/boot/test_init_hangs.py, test_watchdog_handover.py, test_what_hangs_is_reset.py */
 static void watchdog_has_no_gap(void **ctx)
 {
 	struct state s = machine_trial();
@@ -613,9 +613,10 @@ static void reinstall_after_rollback_is_refused(void **ctx)
 	assert_int_equal(installs, 2);
 }
 
-/* 20. tests/test_cli.py has the command on such a state. */
+/* 20. tests/boot/test_prepared_states.py; tests/test_cli.py has the command on such a state. */
 static void state_of_a_newer_version_boots(void **ctx)
 {
+	struct os_sim_disk stick = machine_stick();
 	struct plan_release r = stick_release(30);
 	struct state s = machine_trial();
 	int target;
@@ -634,7 +635,10 @@ static void state_of_a_newer_version_boots(void **ctx)
 		assert_int_equal(s.min_reader, STATE_FORMAT + 1);
 		assert_non_null(memmem(s.extra, s.extra_len, "future=1\n", 9));
 	}
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	os_sim_disk(&stick);
 	boots('a');
+	assert_absent("spawn " APPLY);
 	assert_int_equal(plan_accept(&s, &r, PLAN_AUTOMATIC, 3, 1, &target), KB_ENEWER);
 }
 
