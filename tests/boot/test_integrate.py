@@ -39,7 +39,10 @@ def expect_block(machine, text: str) -> None:
 
 def test_the_page_leads_to_the_first_update(tmp_path):
     follow(tmp_path)
-    (append,), (first, update) = blocks("cmdline"), blocks("console")
+    (append,), (first, update, bad) = blocks("cmdline"), blocks("console")
+    (stage,) = blocks("device")
+    # What brings the third bundle to the device, in place of a network; no folder that is looked into.
+    subprocess.run(["mcopy", "-i", tmp_path / "stick.img", tmp_path / "acme-3.0.keel", "::"], check=True)
     stick = Drive(tmp_path / "stick.img", bus="usb", name="stick", plugged=False)
     with Machine(kbkernel.get().vmlinux, tmp_path / "initramfs.img", append.strip() + " loglevel=7",
                  drives=(Drive(tmp_path / "disk.img", bus="nvme"), stick), watchdog=True, usb=True,
@@ -49,6 +52,7 @@ def test_the_page_leads_to_the_first_update(tmp_path):
         assert status == 0 and "Slot a runs 1.0, which is good." in said
         status, said = vm.shell("keelboot doctor", 60)
         assert status == 0 and "0 errors" in said, said
+        # Init runs it too, and nobody sees its exit code.
         status, said = vm.shell("/etc/init.d/stop", 60)
         assert status == 0, said
         vm.plug("stick")
@@ -56,6 +60,14 @@ def test_the_page_leads_to_the_first_update(tmp_path):
         expect_block(vm, update)
         status, said = vm.shell("dmesg -n 1; keelboot status", 60)
         assert status == 0 and "Slot b runs 2.0, which is good." in said
+        status, said = vm.shell("mkdir /tmp/stick && mount -t vfat -o ro /dev/sda /tmp/stick && "
+                                "cp /tmp/stick/acme-3.0.keel /srv/ && umount /tmp/stick", 60)
+        assert status == 0, said
+        vm.send(stage.strip())
+        expect_block(vm, bad)
+        status, said = vm.shell("dmesg -n 1; keelboot status", 60)
+        assert status == 0 and "Slot b runs 2.0, which is good." in said
+        assert "3.0" in said and "bad" in said
     for image in tmp_path.glob("*.img"):
         image.unlink()
     shutil.rmtree(tmp_path / "rootfs")
