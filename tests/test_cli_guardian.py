@@ -259,6 +259,13 @@ def test_guardian_that_is_gone_before_its_time_is_a_warning(dev, mode, why):
     assert facts["warnings"] == [f"the guardian is gone: {why}"]
 
 
+def test_guardian_of_a_bad_slot_that_is_gone_is_a_warning(dev):
+    """handover=release: it goes on feeding until the slot is good."""
+    dev("mark", "bad")
+    facts, _ = told(dev, {"pid": 77, "mode": "release", "deadline": None})
+    assert "the guardian is gone: nobody feeds the watchdog" in facts["warnings"]
+
+
 def test_boot_without_a_guardian_or_a_watchdog(dev):
     facts, text = told(dev, None, {"device": "", "timeout": 0, "handover": "system", "feeder": "nobody"})
     assert facts["guardian"] is None

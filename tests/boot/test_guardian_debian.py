@@ -64,6 +64,9 @@ SAY_UP = "#!/bin/sh\necho 'debian is up' >/dev/console\nfor n in 0 6; do\n" \
 SAY_DOWN = "#!/bin/sh\nkeelboot mark clean\n" \
            "grep -q kbslow /proc/cmdline && /etc/work\n" \
            "grep -q kbhang /proc/cmdline || exit 0\necho 'the shutdown hangs' >/dev/console\nsleep 10000\n"
+# Before everything else that sysvinit starts.
+SAY_STUCK = "#!/bin/sh\ngrep -q kbstuck /proc/cmdline || exit 0\n" \
+            "echo 'the start hangs' >/dev/console\nsleep 10000\n"
 
 
 def clean_unit() -> str:
@@ -76,10 +79,10 @@ def clean_unit() -> str:
 FILES = {
     "systemd": {**{f"etc/systemd/system/{name}.service": text for name, text in UNITS.items()},
                 "etc/systemd/system/keelboot-clean.service": clean_unit(), "etc/work": WORK},
-    "sysvinit": {"etc/up": SAY_UP, "etc/down": SAY_DOWN, "etc/work": WORK},
+    "sysvinit": {"etc/up": SAY_UP, "etc/down": SAY_DOWN, "etc/stuck": SAY_STUCK, "etc/work": WORK},
 }
 # Before and behind what Debian has in /etc/inittab.
-INITTAB = ("dn:06:wait:/etc/down\n", "up:2:once:/etc/up\n")
+INITTAB = ("dn:06:wait:/etc/down\nst::sysinit:/etc/stuck\n", "up:2:once:/etc/up\n")
 WANTS = "etc/systemd/system/multi-user.target.wants"
 LINKS = {"systemd": {f"{WANTS}/{name}.service": f"../{name}.service" for name in ("up", "keelboot-clean")},
          "sysvinit": {}}
@@ -219,12 +222,13 @@ def test_maintainer_who_isolates_rescue_target_announces_no_shutdown(bench, mach
         assert FORCED not in vm.text
 
 
-# ---------------------------------------------------------------- what hangs on a systemd root
+# ---------------------------------------------------------------- what hangs on such a root
 
 
-def test_start_of_systemd_that_hangs_is_left(bench, machine):
-    """A unit that sysinit.target waits for, for ever: nothing else of the system comes up."""
-    with machine("systemd", "systemd.wants=stuck.service") as vm:
+@pytest.mark.parametrize("kind, append", [("systemd", "systemd.wants=stuck.service"), ("sysvinit", "kbstuck")])
+def test_start_that_hangs_is_left(bench, machine, kind, append):
+    """What sysinit.target, or sysvinit itself, waits for, for ever: nothing else of the system comes up."""
+    with machine(kind, append) as vm:
         vm.expect(r"the start hangs", 240)
         vm.expect(GIVEN_UP, 240)
         assert "debian is up" not in vm.text
