@@ -454,6 +454,7 @@ static void a_keyring_that_cannot_be_read_whole_is_not_loaded(void **state)
 				assert_int_equal(ring.n, 3);
 			else
 				assert_int_equal(e, KB_EIO);
+			keyring_free(&ring);
 			if (calls < fail_call)
 				break;
 			if (e == KB_OK)
