@@ -109,8 +109,7 @@ def test_slot_that_lacks_a_required_file_is_passed_over(bench, image):
 def test_slot_that_holds_another_version_than_its_release_is_passed_over(bench, image):
     with bench.device.lock():
         other = bench.device.system("2.0")
-    bench.device.bundle("2.7", image=other)
-    disk = bench.disk("1.0", "2.7", good="a")
+    disk = bench.disk("1.0", bench.device.bundle("2.7", image=other), good="a")
     with bench.machine(disk, initrd=image("os-release")) as vm:
         vm.expect(r"hook 10-os-release: VERSION=2.0")
         bench.up(vm, "1.0", "a")
