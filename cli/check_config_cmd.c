@@ -2,9 +2,9 @@
 /* `keelboot check-config`: on the device what is wrong in system.conf is a warning; here an error.
  */
 #include "cli/main.h"
-#include "cli/stall.h"
 
 #include "lib/log.h"
+#include "lib/stall.h"
 #include "lib/util.h"
 
 #include <errno.h>
@@ -57,7 +57,8 @@ static void check_whole(struct checking *c, const struct conf *conf, const char 
 		 "[install] progress-deadline=%u: with [watchdog] timeout=%u an install is stopped "
 		 "after %u s; set timeout=%u or more, or a shorter progress-deadline",
 		 conf->progress_deadline_s, conf->watchdog_timeout_s,
-		 stall_most_s(conf->watchdog_timeout_s), stall_timeout_s(conf));
+		 (unsigned)(stall_limit_ms(conf, conf->watchdog_timeout_s) / 1000),
+		 stall_timeout_s(conf));
 	complain(c, file, 0, text);
 }
 

@@ -3,7 +3,8 @@
 #include "cli/boot_json.h"
 #include "cli/doctor.h"
 #include "cli/mark.h"
-#include "cli/stall.h"
+
+#include "lib/stall.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,7 +237,7 @@ static void check_stall(struct doctor *doc)
 			    "progress-deadline=%u needs a watchdog of %u s: with %u s an install "
 			    "is stopped after %u s without progress",
 			    c->progress_deadline_s, stall_timeout_s(c), timeout,
-			    stall_most_s(timeout));
+			    (unsigned)(stall_limit_ms(c, timeout) / 1000));
 }
 
 void doctor_watchdog(struct doctor *doc)

@@ -6,6 +6,7 @@
 #include "initramfs/slot.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/stall.h"
 #include "selector/plan.h"
 #include "update/reader.h"
 
@@ -78,27 +79,18 @@ static void build_args(struct args *a, const struct boot *b, enum state_source s
 	}
 }
 
-/* An apply that is stuck has to be killed before the watchdog, which it does not get fed, kills us
- * all. */
-static uint64_t stall_limit_ms(const struct boot *b)
-{
-	uint64_t ms = (uint64_t)b->conf.progress_deadline_s * 1000;
-	uint64_t bound = wdt_timeout_s(&b->wdt) * UINT64_C(1000) * 2 / 3;
-
-	return bound != 0 && bound < ms ? bound : ms;
-}
-
 /* Follows the child until its pipe is closed, it stalls, or takes too long. True if it ended by
  * itself. */
 static bool follow(struct boot *b, int fd, struct progress *p)
 {
 	uint64_t start = os_now_ms(), moved = start, now = start;
+	uint64_t limit = stall_limit_ms(&b->conf, wdt_timeout_s(&b->wdt));
 	unsigned told = 0;
 	char buf[256];
 	size_t len;
 	bool ready;
 
-	while (now - moved < stall_limit_ms(b) && now - start < APPLY_LIMIT_MS) {
+	while (now - moved < limit && now - start < APPLY_LIMIT_MS) {
 		enum kb_err err = os_poll(&fd, &ready, 1, 500);
 
 		now = os_now_ms();
@@ -128,7 +120,7 @@ static bool follow(struct boot *b, int fd, struct progress *p)
  * timeout does not come before the bound of the step. KB_ETIMEDOUT: it cannot even be killed. */
 static enum kb_err end_apply(struct boot *b, pid_t pid, bool ended, int *status)
 {
-	uint64_t limit = stall_limit_ms(b);
+	uint64_t limit = stall_limit_ms(&b->conf, wdt_timeout_s(&b->wdt));
 	enum kb_err err = KB_ETIMEDOUT;
 
 	wdt_feed(&b->wdt);

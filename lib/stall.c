@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/stall.h"
+#include "lib/stall.h"
 
-uint32_t stall_most_s(uint32_t timeout_s)
+uint64_t stall_limit_ms(const struct conf *c, uint32_t timeout_s)
 {
-	return (uint32_t)((uint64_t)timeout_s * 2 / 3);
+	uint64_t ms = c->progress_deadline_s * UINT64_C(1000);
+	uint64_t bound = timeout_s * UINT64_C(1000) * 2 / 3;
+
+	return bound != 0 && bound < ms ? bound : ms;
 }
 
 uint32_t stall_timeout_s(const struct conf *c)
