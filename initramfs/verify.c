@@ -149,9 +149,8 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	if (!verity && !wanted)
 		return KB_OK;
 	why = err == KB_OK ? verdict(b, s, ask(b, slot)) : "no manifest to verify";
-	if (why == NULL) {
+	if (why == NULL)
 		return KB_OK;
-	}
 	memset(&b->manifest, 0, sizeof(b->manifest));
 	/* Where a root hash is named, nothing is mounted without it. */
 	return reject(b, slot, why, !verity && last_resort, reason);

@@ -50,10 +50,10 @@ enum conf_fs { CONF_FS_VFAT = 1, CONF_FS_EXFAT = 2 };
 
 enum conf_count { CONF_COUNT_AUTO, CONF_COUNT_ALWAYS, CONF_COUNT_NEVER };
 
-/* Who feeds the watchdog once the real system runs. */
 enum conf_verify { CONF_VERIFY_NEVER, CONF_VERIFY_BOOT };
 enum conf_slots { CONF_SLOTS_READONLY, CONF_SLOTS_WRITABLE };
 
+/* Who feeds the watchdog once the real system runs. */
 enum conf_handover {
 	CONF_HANDOVER_SYSTEM,  /* the system; it counts until that opens it */
 	CONF_HANDOVER_KEEPER,  /* the guardian, for ever */

@@ -18,9 +18,10 @@ from pathlib import Path
 
 PACKAGE = "linux-image-amd64"
 HERE = Path(__file__).resolve().parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keelboot"
+CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
 # In a source tree beside what is built there; installed, in the user's cache.
-DEFAULT_DIR = (HERE.parent / "build" if (HERE.parent / "Makefile").exists() else CACHE) / "kernel"
+DEFAULT_DIR = (HERE.parent / "build" if (HERE.parent / "Makefile").exists()
+               else Path(CACHE, "keelboot")) / "kernel"
 # An ordinary user's PATH on Debian has no sbin, where depmod lives.
 ENV = dict(os.environ, LC_ALL="C",
            PATH=os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin")
