@@ -80,7 +80,7 @@ static void scan(struct probe *p)
 	unsigned n = 0;
 
 	p->scanned_ms = os_now_ms();
-	if (os_list(PROBE_SYSFS, names, BLOCKS_MAX, &n) != KB_OK) {
+	if (probe_sysfs_list(PROBE_SYSFS, names, BLOCKS_MAX, &n) != KB_OK) {
 		log_err("disks: unable to read " PROBE_SYSFS ": %m; is /sys mounted?");
 		return;
 	}

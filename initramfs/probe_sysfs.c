@@ -29,13 +29,36 @@ bool probe_sysfs_ignored(const char *name)
 		(strstr(name, "boot") != NULL || strstr(name, "rpmb") != NULL));
 }
 
+/* What is there, and cannot be read, is asked for once more: a partition that is not seen is a slot
+ * that is not booted. */
+static enum kb_err read_file(const char *path, char *out, size_t size)
+{
+	enum kb_err err = os_read_file(path, out, size, NULL);
+
+	return err == KB_OK || err == KB_ENOENT ? err : os_read_file(path, out, size, NULL);
+}
+
+enum kb_err probe_sysfs_list(const char *path, char (*names)[64], unsigned max, unsigned *n)
+{
+	enum kb_err err = os_list(path, names, max, n);
+
+	return err == KB_OK || err == KB_ENOENT ? err : os_list(path, names, max, n);
+}
+
+static enum kb_err read_link(const char *path, char *out, size_t size)
+{
+	enum kb_err err = os_readlink(path, out, size);
+
+	return err == KB_OK || err == KB_ENOENT ? err : os_readlink(path, out, size);
+}
+
 /* One attribute below /sys/class/block/DISK[/PART], without the newline. False: it is not there. */
 static bool read_attr(char *out, size_t size, const char *disk, const char *attr)
 {
 	char path[256];
 
 	if (snprintf(path, sizeof(path), PROBE_SYSFS "/%s/%s", disk, attr) >= (int)sizeof(path) ||
-	    os_read_file(path, out, size, NULL) != KB_OK)
+	    read_file(path, out, size) != KB_OK)
 		return false;
 	out[strcspn(out, "\n")] = '\0';
 	return true;
@@ -58,7 +81,7 @@ static void read_partname(struct prober_part *part, const char *disk, const char
 	const char *at;
 
 	snprintf(path, sizeof(path), PROBE_SYSFS "/%.60s/%.60s/uevent", disk, name);
-	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
+	if (read_file(path, text, sizeof(text)) != KB_OK)
 		return;
 	at = strncmp(text, "PARTNAME=", 9) == 0 ? text - 1 : strstr(text, "\nPARTNAME=");
 	if (at == NULL)
@@ -111,7 +134,7 @@ static void read_parts(struct probe_disk *d, const char *name)
 	unsigned n;
 
 	snprintf(path, sizeof(path), PROBE_SYSFS "/%s", name);
-	if (os_list(path, entries, ENTRIES_MAX, &n) != KB_OK)
+	if (probe_sysfs_list(path, entries, ENTRIES_MAX, &n) != KB_OK)
 		return;
 	for (unsigned i = 0; i < n; i++) {
 		if (strncmp(entries[i], name, strlen(name)) == 0 &&
@@ -170,7 +193,7 @@ bool probe_sysfs_read(struct probe_disk *d, const char *name)
 	if (os_exists(path) || read_number(name, "hidden", 1) == 1)
 		return false;
 	snprintf(path, sizeof(path), PROBE_SYSFS "/%s", name);
-	if (os_readlink(path, link, sizeof(link)) != KB_OK)
+	if (read_link(path, link, sizeof(link)) != KB_OK)
 		return false;
 	memset(d, 0, sizeof(*d));
 	while (strncmp(at, "../", 3) == 0)

@@ -10,6 +10,10 @@
  * areas of eMMC. */
 bool probe_sysfs_ignored(const char *name);
 
+/* os_list(), once more when it fails. */
+enum kb_err probe_sysfs_list(const char *path, char (*names)[64], unsigned max,
+			     unsigned *n) KB_MUST_CHECK;
+
 /*
  * Fills *d (all of it) for the whole disk `name`, partitions included. False: it is not a disk that
  * is looked at, it is gone, or it has no medium.

@@ -190,16 +190,30 @@ static bool holds_bundle(const char *dev)
 	       len == READER_HEADER_LEN && reader_header_is((const uint8_t *)raw);
 }
 
+/* The state alone says what there is, and whether it could be installed: else each boot would count
+ * an apply that ends with "not now". */
+static bool has_staged(const struct boot *b, bool rescue)
+{
+	const struct state *s = &b->rec.s;
+
+	if (s->staged.source != STATE_SRC_DATA || b->dev.data[0] == '\0')
+		return false;
+	if (rescue || !plan_over_budget(s, s->staged.release))
+		return true;
+	log_notice("update: the staged one is left alone: too many installs, or failures to write "
+		   "it; `keelboot mark good` or `keelboot install` ends that");
+	return false;
+}
+
 /* True if the source holds anything to look at; data is opened only when the state says that
  * something is staged. */
-static bool has_something(const struct boot *b, enum state_source src)
+static bool has_something(const struct boot *b, enum state_source src, bool rescue)
 {
 	unsigned allowed = sources_allowed(&b->conf, b->cmd.media);
 
 	switch (src) {
 	case STATE_SRC_DATA:
-		return allowed & CMDLINE_MEDIA_DATA && b->dev.data[0] != '\0' &&
-		       b->rec.s.staged.source == STATE_SRC_DATA;
+		return allowed & CMDLINE_MEDIA_DATA && has_staged(b, rescue);
 	case STATE_SRC_RAW:
 		return allowed & CMDLINE_MEDIA_RAW && holds_bundle(b->dev.raw);
 	case STATE_SRC_SD:
@@ -312,7 +326,7 @@ bool updates_apply(struct boot *b, bool rescue)
 		return false;
 	}
 	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		if (!has_something(b, order[i]))
+		if (!has_something(b, order[i], rescue))
 			continue;
 		log_info("update: looking at source %s", state_source_name(order[i]));
 		err = apply_source(b, order[i], rescue);

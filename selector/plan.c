@@ -45,6 +45,12 @@ static bool any_tries(const struct state *s)
 	return false;
 }
 
+bool plan_over_budget(const struct state *s, const uint8_t release[STATE_ID_LEN])
+{
+	return s->installs >= STATE_INSTALLS_LIMIT ||
+	       state_unwritable(s, release) >= STATE_FAILS_LIMIT;
+}
+
 enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enum plan_mode mode,
 			choose_mask mountable, choose_mask mounted, int *target)
 {
@@ -59,9 +65,7 @@ enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enu
 		return KB_EAPPLIED;
 	if (goes_back(s, r, mode, spare))
 		return KB_EDOWNGRADE;
-	if (mode == PLAN_AUTOMATIC && s->installs >= STATE_INSTALLS_LIMIT)
-		return KB_EBUDGET;
-	if (mode == PLAN_AUTOMATIC && state_unwritable(s, r->id) >= STATE_FAILS_LIMIT)
+	if (mode == PLAN_AUTOMATIC && plan_over_budget(s, r->id))
 		return KB_EBUDGET;
 	if (mode == PLAN_AUTOMATIC && s->rebuilt && any_tries(s))
 		return KB_EBUSY;

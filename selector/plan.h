@@ -38,6 +38,10 @@ enum plan_mode {
 enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enum plan_mode mode,
 			choose_mask mountable, choose_mask mounted, int *target) KB_MUST_CHECK;
 
+/* Nothing but a commit or a person's order lets this release be installed automatically: looking at
+ * it would cost each boot, for nothing. */
+bool plan_over_budget(const struct state *s, const uint8_t release[STATE_ID_LEN]);
+
 /*
  * The target holds half an image from here on: state `writing`, release forgotten, no longer
  * preferred, asked for, or blamed; an attempt of it is closed. Goes to both regions.

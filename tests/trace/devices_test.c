@@ -491,6 +491,38 @@ static void device_is_found_among_more_disks_than_the_table_holds(void **ctx)
 	assert_true(os_now_ms() < 2000);
 }
 
+static unsigned reads, read_that_fails;
+
+static enum kb_err fail_one_read(const char *call)
+{
+	if (strcmp(call, "read_file") != 0 && strcmp(call, "list") != 0 &&
+	    strcmp(call, "readlink") != 0)
+		return KB_OK;
+	return ++reads == read_that_fails ? KB_EIO : KB_OK;
+}
+
+/* Each file, link and folder that this boot reads fails once, in a boot of its own. */
+static void one_failed_read_hides_no_slot(void **ctx)
+{
+	struct state s = machine_good();
+	unsigned all;
+
+	(void)ctx;
+	os_sim_on_call(fail_one_read);
+	for (read_that_fails = 0, all = 0; read_that_fails <= all; read_that_fails++) {
+		bdev_sim_free(&machine.state);
+		machine_set_up(ctx);
+		machine_put(&s);
+		reads = 0;
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		all = read_that_fails == 0 ? reads : all;
+		if (strcmp(os_sim_text("/run/keelboot/slot"), "a\n") != 0)
+			fail_msg("read %u of %u:\n%s", read_that_fails, all, os_sim_trace());
+	}
+	os_sim_on_call(NULL);
+	assert_true(all > 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -520,6 +552,7 @@ int main(void)
 		T(disk_that_is_absent_for_a_boot_makes_no_slot_bad),
 		T(device_on_a_usb_disk_boots_where_it_is_allowed),
 		T(device_is_found_among_more_disks_than_the_table_holds),
+		T(one_failed_read_hides_no_slot),
 	};
 
 	return cmocka_run_group_tests_name("trace of the devices", tests, NULL, NULL);

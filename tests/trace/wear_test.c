@@ -209,6 +209,19 @@ static void left_alone(void **ctx)
 	costs("a source that took the device down three times", OS_SIM_EXEC);
 }
 
+static void over_budget(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.staged.source = STATE_SRC_DATA;
+	s.installs = STATE_INSTALLS_LIMIT;
+	from(s);
+	costs("a staged update that was installed, or failed to be written, too often",
+	      OS_SIM_EXEC);
+	machine_told("\"slot\":\"a\"");
+}
+
 static void rescue(void **ctx)
 {
 	(void)ctx;
@@ -360,6 +373,7 @@ int main(void)
 		T(opening),
 		T(stick),
 		T(left_alone),
+		T(over_budget),
 		T(rescue),
 		T(rescue_again),
 		T(forced),
