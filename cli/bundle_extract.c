@@ -27,6 +27,7 @@ static const char help[] =
 	"  -o, --output FILE   appears when it is whole\n"
 	"      --keys DIR      folder of public keys (*.pem), as on a device\n"
 	"      --key FILE      a public key; repeat it\n"
+	"      --signatures-required N   by so many of these keys (1)\n"
 	"  -h, --help          this text\n"
 	"\n"
 	"Example:\n"

@@ -15,6 +15,7 @@ static const char help[] =
 	"      --json        for programs\n"
 	"      --keys DIR    folder of public keys (*.pem), as on a device\n"
 	"      --key FILE    a public key; repeat it\n"
+	"      --signatures-required N   by so many of these keys (1)\n"
 	"  -h, --help        this text\n"
 	"\n"
 	"Example:\n"

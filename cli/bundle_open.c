@@ -2,6 +2,7 @@
 #include "cli/bundle_open.h"
 
 #include "cli/output.h"
+#include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -11,12 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HELP = BUNDLE_OPEN_DONE + 1, KEY, KEYS };
+enum { HELP = BUNDLE_OPEN_DONE + 1, KEY, KEYS, REQUIRED };
 
 const struct args_option bundle_open_options[] = {
-	{ "help", 'h', false, HELP },
-	{ "key", 0, true, KEY },
-	{ "keys", 0, true, KEYS },
+	{ "help", 'h', false, HELP }, { "key", 0, true, KEY },
+	{ "keys", 0, true, KEYS },    { "signatures-required", 0, true, REQUIRED },
 	{ NULL, 0, false, 0 },
 };
 
@@ -57,6 +57,18 @@ int bundle_open_usage(const struct bundle_open *b)
 	return OUTPUT_USAGE;
 }
 
+static int set_required(struct bundle_open *b, const char *value)
+{
+	uint64_t n;
+
+	if (bytes_decimal(&n, value, KEYRING_KEYS_MAX) != KB_OK || n == 0) {
+		log_err("--signatures-required %.20s: want 1 to %d", value, KEYRING_KEYS_MAX);
+		return bundle_open_usage(b);
+	}
+	b->required = (unsigned)n;
+	return -1;
+}
+
 /* -1: it was dealt with; else the exit code. */
 static int take(struct bundle_open *b, int id, const char *value)
 {
@@ -64,6 +76,8 @@ static int take(struct bundle_open *b, int id, const char *value)
 		return add_keys(b, value) == KB_OK ? -1 : OUTPUT_FAILURE;
 	if (id == KEY)
 		return add_key(b, value) == KB_OK ? -1 : OUTPUT_FAILURE;
+	if (id == REQUIRED)
+		return set_required(b, value);
 	if (id == HELP) {
 		fputs(b->help, stdout);
 		return output_exit_code(output_flush());
@@ -131,6 +145,7 @@ enum kb_err bundle_open_file(struct bundle_open *b)
 	enum kb_err err;
 
 	b->fd = -1;
+	b->k.required = b->required;
 	err = open_path(b, &raw, &size);
 	if (err != KB_OK) {
 		util_close(&b->fd);

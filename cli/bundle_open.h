@@ -12,13 +12,14 @@ struct bundle_open {
 	int fd;
 	bool have_keys; /* a keyring was given: k is what the signature was checked with */
 	struct keyring k;
+	unsigned required; /* signatures by so many of them; 0: one */
 	struct reader r;
 };
 
 /* Nothing is open, no key is there. */
 void bundle_open_init(struct bundle_open *b, const char *verb, const char *help);
 
-/* --help, --key, --keys: a table of the verb, beside its own. */
+/* --help, --key, --keys, --signatures-required: a table of the verb, beside its own. */
 extern const struct args_option bundle_open_options[];
 
 /*

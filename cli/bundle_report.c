@@ -82,12 +82,18 @@ static void text_signatures(const struct bundle_report *p)
 
 	for (; next_signature(p, &pos, &e); n++) {
 		const struct keyring_key *key = keyring_find(&p->b->k, e.value + 2);
+		const struct keyring_key *old = keyring_find_retired(&p->b->k, e.value + 2);
 		char id[2 * KEYRING_ID_LEN + 1];
 
 		bytes_hex(id, e.value + 2, KEYRING_ID_LEN);
 		printf("%-12s %s by key %s%s%s\n", n == 0 ? "signatures" : "",
-		       keyring_alg_name(e.value[0]), id, key != NULL ? ", named " : "",
-		       key != NULL ? key->name : "");
+		       keyring_alg_name(e.value[0]), id,
+		       key != NULL   ? ", named "
+		       : old != NULL ? ", retired, named "
+				     : "",
+		       key != NULL   ? key->name
+		       : old != NULL ? old->name
+				     : "");
 	}
 	if (n == 0)
 		line("signatures", "none: no device takes it");
@@ -174,6 +180,8 @@ static json_object *json_signatures(const struct bundle_report *p)
 		output_json_text(o, "algorithm", keyring_alg_name(e.value[0]));
 		output_json_hex(o, "key", e.value + 2, KEYRING_ID_LEN);
 		output_json_text(o, "name", key != NULL ? key->name : NULL);
+		if (keyring_find_retired(&p->b->k, e.value + 2) != NULL)
+			output_json_bool(o, "retired", true);
 		json_object_array_add(all, o);
 	}
 	return all;

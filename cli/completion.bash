@@ -19,9 +19,9 @@ _keelboot_words() {
 	bundle) echo create sign verify inspect extract ;;
 	'bundle create') echo --allow-downgrade --build --chunk-size --compatible --compress --description --floor --help --image --key --level --output --sequence --sig-capacity --threads --verity --version ;;
 	'bundle sign') echo --help --key --output ;;
-	'bundle verify') echo --help --json --key --keys ;;
-	'bundle inspect') echo --help --json --key --keys ;;
-	'bundle extract') echo --help --image --key --keys --output ;;
+	'bundle verify') echo --help --json --key --keys --signatures-required ;;
+	'bundle inspect') echo --help --json --key --keys --signatures-required ;;
+	'bundle extract') echo --help --image --key --keys --output --signatures-required ;;
 	key) echo generate show ;;
 	'key generate') echo --help --json --output --type ;;
 	'key show') echo --help --json --output --type ;;
@@ -34,7 +34,7 @@ _keelboot_words() {
 # Options whose value is the next word.
 _keelboot_takes_value() {
 	case $1 in
-	--build | --bundle | --chunk-size | --compatible | --conf-root | --description | --floor | --good | --image | --key | --keys | --level | --offset | --output | --reason | --run-dir | --sequence | --sig-capacity | --size | --slot | --slots | --state | --sys-root | --threads | --timeout | --trial | --type | --version | --wait | -n | -o) return 0 ;;
+	--build | --bundle | --chunk-size | --compatible | --conf-root | --description | --floor | --good | --image | --key | --keys | --level | --offset | --output | --reason | --run-dir | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --state | --sys-root | --threads | --timeout | --trial | --type | --version | --wait | -n | -o) return 0 ;;
 	esac
 	return 1
 }

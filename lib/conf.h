@@ -114,6 +114,7 @@ struct conf {
 	uint32_t hook_timeout_s; /* 10 */
 	/* [keyring] */
 	char keyring[CONF_PATH_MAX + 1]; /* "/etc/keelboot/keys" */
+	uint32_t signatures_required;	 /* by different keys: 1..16 */
 };
 
 /* How the value of a key is written, and in what it is kept. */

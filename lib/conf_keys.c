@@ -125,6 +125,9 @@ const struct conf_key conf_keys[] = {
 	{ "keyring", "path", "PATH", "/etc/keelboot/keys",
 	  "Folder with the public keys, *.pem, that bundles have to be signed with.",
 	  TEXT(PATH, keyring) },
+	{ "keyring", "signatures-required", "NUMBER (1..16)", "1",
+	  "How many of these keys must have signed a bundle; one that signed twice counts once.",
+	  NUMBER(NUMBER, signatures_required, 1, 16) },
 	{ NULL, NULL, NULL, NULL, NULL, CONF_KIND_BOOL, 0, 0, 0 },
 };
 

@@ -284,6 +284,19 @@ def test_drop_ins_and_added_files_say_where_keys_go_too(make, tmp_path):
         ["one/acme.pem"]
 
 
+def test_retired_keys_are_packed_beside_the_others(make, tmp_path):
+    retired = tmp_path / "keys/retired.d"
+    retired.mkdir(parents=True)
+    (retired / "why.txt").write_text("lost")
+    (retired / "old.pem").write_text("hello")
+    (tmp_path / "keys/acme.pem").write_text(KEY)
+    assert "old.pem: not a public key" in make("--keys", tmp_path / "keys", expect=1).stderr
+    (retired / "old.pem").write_text(KEY)
+    image = make("--compress", "none", "--keys", tmp_path / "keys").image
+    assert [name for name in listing(image) if name.endswith(".pem")] == \
+        ["etc/keelboot/keys/acme.pem", "etc/keelboot/keys/retired.d/old.pem"]
+
+
 def test_keys_that_a_mount_would_hide_are_refused(make, tmp_path):
     conf = tmp_path / "system.conf"
     (tmp_path / "keys").mkdir()

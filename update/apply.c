@@ -63,7 +63,7 @@ static bool load_configuration(struct apply *a)
 		return false;
 	}
 	snprintf(keyring, sizeof(keyring), "%s%s", a->o.root, a->conf.keyring);
-	if (keyring_load(&a->keys, keyring) != KB_OK) {
+	if (keyring_open(&a->keys, keyring, a->conf.signatures_required) != KB_OK) {
 		log_err("no usable public key in %s: nothing can be verified, so nothing is "
 			"installed",
 			keyring);

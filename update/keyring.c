@@ -7,6 +7,7 @@
 
 #include <openssl/evp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 const char *keyring_alg_name(unsigned alg)
@@ -18,13 +19,25 @@ const char *keyring_alg_name(unsigned alg)
 	return "unknown";
 }
 
-const struct keyring_key *keyring_find(const struct keyring *k, const uint8_t id[KEYRING_ID_LEN])
+static const struct keyring_key *find(const struct keyring_key *key, unsigned n,
+				      const uint8_t id[KEYRING_ID_LEN])
 {
-	for (unsigned i = 0; i < k->n; i++) {
-		if (memcmp(k->key[i].id, id, KEYRING_ID_LEN) == 0)
-			return &k->key[i];
+	for (unsigned i = 0; i < n; i++) {
+		if (memcmp(key[i].id, id, KEYRING_ID_LEN) == 0)
+			return &key[i];
 	}
 	return NULL;
+}
+
+const struct keyring_key *keyring_find(const struct keyring *k, const uint8_t id[KEYRING_ID_LEN])
+{
+	return find(k->key, k->n, id);
+}
+
+const struct keyring_key *keyring_find_retired(const struct keyring *k,
+					       const uint8_t id[KEYRING_ID_LEN])
+{
+	return find(k->retired, k->nretired, id);
 }
 
 void keyring_signed_bytes(uint8_t out[KEYRING_SIGNED_LEN], const uint8_t header[512])
@@ -72,19 +85,17 @@ static bool signature_is_valid(const struct keyring_key *key, const uint8_t *sig
 	return EVP_DigestVerify(c.p, sig, len, data, size) == 1;
 }
 
-static bool entry_is_valid(const struct keyring *k, const struct keyring_entry *e,
-			   const uint8_t data[KEYRING_SIGNED_LEN], const struct keyring_key **key)
+/* key: that of the entry's id, or NULL. */
+static bool entry_is_valid(const struct keyring_key *key, const struct keyring_entry *e,
+			   const uint8_t data[KEYRING_SIGNED_LEN])
 {
 	size_t len = e->len - (size_t)KEYRING_SIG_HEAD;
 
-	if (e->tag != KEYRING_TAG_SIGNATURE)
+	if (key == NULL || e->value[0] != (uint8_t)key->alg)
 		return false;
-	*key = keyring_find(k, e->value + 2);
-	if (*key == NULL || e->value[0] != (uint8_t)(*key)->alg)
+	if (key->alg == KEYRING_ED25519 ? len != 64 : len > KEYRING_SIG_MAX)
 		return false;
-	if ((*key)->alg == KEYRING_ED25519 ? len != 64 : len > KEYRING_SIG_MAX)
-		return false;
-	return signature_is_valid(*key, e->value + KEYRING_SIG_HEAD, len, data, KEYRING_SIGNED_LEN);
+	return signature_is_valid(key, e->value + KEYRING_SIG_HEAD, len, data, KEYRING_SIGNED_LEN);
 }
 
 /* The whole area is looked at first: what is malformed anywhere is not trusted anywhere. */
@@ -102,23 +113,82 @@ static enum kb_err check_area(const uint8_t *area, size_t cap)
 	return KB_EFORMAT;
 }
 
-enum kb_err keyring_verify(const struct keyring *k, const uint8_t *header, const uint8_t *area,
-			   size_t cap, const struct keyring_key **signer)
+static void count(const struct keyring *k, const struct keyring_key *key, struct keyring_verdict *v)
 {
+	uint32_t bit = 1u << (unsigned)(key - k->key);
+
+	if (v->signers & bit)
+		return;
+	v->signers |= bit;
+	v->valid++;
+	if (v->signer == NULL)
+		v->signer = key;
+}
+
+/* Only the message depends on it. */
+static void look_for_retired(const struct keyring *k, const uint8_t *data, const uint8_t *area,
+			     size_t cap, struct keyring_verdict *v)
+{
+	struct keyring_entry e;
+	size_t pos = 0;
+
+	while (v->retired == NULL && keyring_next(area, cap, &pos, &e) == KB_OK) {
+		const struct keyring_key *key;
+
+		if (e.tag != KEYRING_TAG_SIGNATURE)
+			continue;
+		key = keyring_find_retired(k, e.value + 2);
+		if (entry_is_valid(key, &e, data))
+			v->retired = key;
+	}
+}
+
+enum kb_err keyring_check(const struct keyring *k, const uint8_t *header, const uint8_t *area,
+			  size_t cap, struct keyring_verdict *v)
+{
+	unsigned required = k->required > 0 ? k->required : 1;
 	uint8_t data[KEYRING_SIGNED_LEN];
 	struct keyring_entry e;
 	size_t pos = 0;
 
-	*signer = NULL;
+	*v = (struct keyring_verdict){ 0 };
 	TRY(check_area(area, cap));
 	keyring_signed_bytes(data, header);
 	while (keyring_next(area, cap, &pos, &e) == KB_OK) {
 		const struct keyring_key *key;
 
-		if (entry_is_valid(k, &e, data, &key)) {
-			*signer = key;
+		if (e.tag != KEYRING_TAG_SIGNATURE)
+			continue;
+		key = keyring_find(k, e.value + 2);
+		if (!entry_is_valid(key, &e, data))
+			continue;
+		count(k, key, v);
+		if (v->valid >= required)
 			return KB_OK;
-		}
 	}
+	look_for_retired(k, data, area, cap, v);
 	return KB_ESIG;
+}
+
+enum kb_err keyring_verify(const struct keyring *k, const uint8_t *header, const uint8_t *area,
+			   size_t cap, const struct keyring_key **signer)
+{
+	struct keyring_verdict v;
+	enum kb_err err = keyring_check(k, header, area, cap, &v);
+
+	*signer = err == KB_OK ? v.signer : NULL;
+	return err;
+}
+
+void keyring_signers(const struct keyring *k, const struct keyring_verdict *v, char *out,
+		     size_t size)
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < k->n && len < size; i++) {
+		if (v->signers >> i & 1)
+			len += (size_t)snprintf(out + len, size - len, "%s%s", len > 0 ? ", " : "",
+						k->key[i].name);
+	}
 }

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Key files. There are exactly two forms of a SubjectPublicKeyInfo that are taken, each a fixed
- * prefix and the key itself, so that no general ASN.1 or PEM reader is needed (and none of their
- * surprises is had: passphrase prompts, other curves, explicit parameters, compressed points).
- */
+/* Folders of key files, and the keys as OpenSSL wants them. */
 #include "lib/log.h"
 #include "lib/util.h"
 #include "update/digest.h"
@@ -19,23 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#define PEM_BEGIN "-----BEGIN PUBLIC KEY-----"
-#define PEM_END	  "-----END PUBLIC KEY-----"
-
-static const uint8_t prefix_ed25519[12] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
-					    0x2b, 0x65, 0x70, 0x03, 0x21, 0x00 };
-
-/* id-ecPublicKey, prime256v1, a bit string that begins with 04: an uncompressed point. */
-static const uint8_t prefix_p256[27] = { 0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
-					 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
-					 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04 };
-
-static bool starts_with(const uint8_t *spki, size_t len, size_t want, const uint8_t *prefix,
-			size_t n)
-{
-	return len == want && memcmp(spki, prefix, n) == 0;
-}
 
 static void *pkey_p256(const uint8_t *point, size_t len)
 {
@@ -58,15 +37,12 @@ static void *pkey_p256(const uint8_t *point, size_t len)
 
 static enum kb_err key_from_spki(struct keyring_key *key, const uint8_t *spki, size_t len)
 {
-	if (starts_with(spki, len, 44, prefix_ed25519, sizeof(prefix_ed25519))) {
-		key->alg = KEYRING_ED25519;
-		key->pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, spki + 12, 32);
-	} else if (starts_with(spki, len, 91, prefix_p256, sizeof(prefix_p256))) {
-		key->alg = KEYRING_ECDSA_P256;
-		key->pkey = pkey_p256(spki + 26, 65);
-	} else {
-		return KB_EFORMAT;
-	}
+	TRY(keyring_pem_alg(spki, len, &key->alg));
+	if (key->alg == KEYRING_ED25519)
+		key->pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL,
+							spki + KEYRING_PEM_ED25519_AT, 32);
+	else
+		key->pkey = pkey_p256(spki + KEYRING_PEM_P256_AT, 65);
 	return key->pkey != NULL ? KB_OK : KB_EFORMAT;
 }
 
@@ -83,49 +59,47 @@ static enum kb_err spki_id(uint8_t id[KEYRING_ID_LEN], const uint8_t *spki, size
 	return err;
 }
 
+static enum kb_err make_key(struct keyring_key *key, const uint8_t *spki, size_t len,
+			    const char *name)
+{
+	memset(key, 0, sizeof(*key));
+	TRY(key_from_spki(key, spki, len));
+	key->published = keyring_pem_published(spki, len);
+	util_print_safe(key->name, sizeof(key->name), name);
+	return KB_OK;
+}
+
 enum kb_err keyring_add_spki(struct keyring *k, const uint8_t *spki, size_t len, const char *name)
 {
-	struct keyring_key *key = &k->key[k->n];
 	uint8_t id[KEYRING_ID_LEN];
 
 	TRY(spki_id(id, spki, len));
 	if (keyring_find(k, id) != NULL)
 		return KB_OK;
+	if (keyring_find_retired(k, id) != NULL) {
+		log_warn("keyring: %s is a retired key, and not trusted", name);
+		return KB_OK;
+	}
 	if (k->n == KEYRING_KEYS_MAX)
 		return KB_ENOSPC;
-	memset(key, 0, sizeof(*key));
-	TRY(key_from_spki(key, spki, len));
-	memcpy(key->id, id, sizeof(id));
-	util_print_safe(key->name, sizeof(key->name), name);
+	TRY(make_key(&k->key[k->n], spki, len, name));
+	memcpy(k->key[k->n].id, id, sizeof(id));
 	k->n++;
 	return KB_OK;
 }
 
-/* The bytes between the first pair of lines; blank space among the base64 is skipped. */
-static enum kb_err pem_decode(const char *text, uint8_t spki[KEYRING_SPKI_MAX], size_t *len)
+static enum kb_err retire_spki(struct keyring *k, const uint8_t *spki, size_t len, const char *name)
 {
-	const char *p = strstr(text, PEM_BEGIN), *end = strstr(text, PEM_END);
-	uint8_t b64[128], out[96];
-	size_t n = 0;
-	int got;
+	uint8_t id[KEYRING_ID_LEN];
 
-	if (p == NULL || end == NULL || end < p)
-		return KB_EFORMAT;
-	for (p += strlen(PEM_BEGIN); p < end; p++) {
-		if (strchr(" \t\r\n", *p) != NULL)
-			continue;
-		if (n == sizeof(b64))
-			return KB_EFORMAT;
-		b64[n++] = (uint8_t)*p;
-	}
-	got = n % 4 == 0 ? EVP_DecodeBlock(out, b64, (int)n) : -1;
-	/* EVP_DecodeBlock() counts the padding as bytes. */
-	for (size_t i = n; i > 0 && got > 0 && b64[i - 1] == '='; i--)
-		got--;
-	if (got <= 0 || got > (int)KEYRING_SPKI_MAX)
-		return KB_EFORMAT;
-	memcpy(spki, out, (size_t)got);
-	*len = (size_t)got;
+	TRY(spki_id(id, spki, len));
+	if (keyring_find_retired(k, id) != NULL)
+		return KB_OK;
+	if (k->nretired == KEYRING_KEYS_MAX)
+		return KB_ENOSPC;
+	TRY(make_key(&k->retired[k->nretired], spki, len, name));
+	memcpy(k->retired[k->nretired].id, id, sizeof(id));
+	k->nretired++;
 	return KB_OK;
 }
 
@@ -157,17 +131,26 @@ static void base_name(char *out, size_t size, const char *path)
 	snprintf(out, size, "%.*s", (int)(len < size ? len : size - 1), name);
 }
 
-enum kb_err keyring_add(struct keyring *k, const char *path)
+typedef enum kb_err (*add_fn)(struct keyring *k, const uint8_t *spki, size_t len, const char *name);
+
+static enum kb_err add_file(struct keyring *k, const char *path, add_fn add)
 {
 	char text[KEYRING_PEM_MAX + 1], name[64];
 	uint8_t spki[KEYRING_SPKI_MAX];
 	size_t len;
 
 	TRY(read_text(path, text));
-	TRY(pem_decode(text, spki, &len));
+	TRY(keyring_pem_decode(text, spki, &len));
 	base_name(name, sizeof(name), path);
-	return keyring_add_spki(k, spki, len, name);
+	return add(k, spki, len, name);
 }
+
+enum kb_err keyring_add(struct keyring *k, const char *path)
+{
+	return add_file(k, path, keyring_add_spki);
+}
+
+/* ---------------------------------------------------------------- folders */
 
 #define FILES_MAX 64u /* *.pem files in a folder */
 #define FILE_NAME 64u
@@ -176,13 +159,6 @@ struct file_list {
 	unsigned n;
 	char name[FILES_MAX][FILE_NAME];
 };
-
-static bool is_pem(const char *name)
-{
-	size_t len = strlen(name);
-
-	return name[0] != '.' && len > 4 && strcmp(name + len - 4, ".pem") == 0;
-}
 
 /* Kept in order as it grows. */
 static enum kb_err list_insert(struct file_list *l, const char *name)
@@ -212,7 +188,7 @@ static enum kb_err list_folder(struct file_list *l, const char *dir)
 	if (d == NULL)
 		return err_errno(errno);
 	while (err == KB_OK && (errno = 0, de = readdir(d)) != NULL) {
-		if (is_pem(de->d_name))
+		if (keyring_pem_is_name(de->d_name))
 			err = list_insert(l, de->d_name);
 	}
 	if (err == KB_OK)
@@ -227,7 +203,7 @@ static bool is_fault(enum kb_err err)
 	return err == KB_EIO || err == KB_EBUSY || err == KB_ETIMEDOUT;
 }
 
-static enum kb_err add_entry(struct keyring *k, const char *dir, const char *file)
+static enum kb_err add_entry(struct keyring *k, const char *dir, const char *file, add_fn add)
 {
 	char path[4096];
 	enum kb_err err;
@@ -235,7 +211,7 @@ static enum kb_err add_entry(struct keyring *k, const char *dir, const char *fil
 	if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path))
 		err = KB_EINVAL;
 	else
-		err = keyring_add(k, path);
+		err = add_file(k, path, add);
 	if (err == KB_ENOSPC || is_fault(err))
 		return err;
 	if (err != KB_OK)
@@ -245,15 +221,36 @@ static enum kb_err add_entry(struct keyring *k, const char *dir, const char *fil
 	return KB_OK;
 }
 
-enum kb_err keyring_load(struct keyring *k, const char *dir)
+static enum kb_err add_folder(struct keyring *k, const char *dir, add_fn add)
 {
 	struct file_list list;
+
+	TRY(list_folder(&list, dir));
+	for (unsigned i = 0; i < list.n; i++)
+		TRY(add_entry(k, dir, list.name[i], add));
+	return KB_OK;
+}
+
+/* Before the others, so that none of them is trusted that is among these too. */
+static enum kb_err load_retired(struct keyring *k, const char *dir)
+{
+	char path[4096];
+	enum kb_err err;
+
+	if (snprintf(path, sizeof(path), "%s/" KEYRING_RETIRED_DIR, dir) >= (int)sizeof(path))
+		return KB_EINVAL;
+	err = add_folder(k, path, retire_spki);
+	return err == KB_ENOENT ? KB_OK : err;
+}
+
+enum kb_err keyring_load(struct keyring *k, const char *dir)
+{
 	enum kb_err err;
 
 	memset(k, 0, sizeof(*k));
-	err = list_folder(&list, dir);
-	for (unsigned i = 0; err == KB_OK && i < list.n; i++)
-		err = add_entry(k, dir, list.name[i]);
+	err = load_retired(k, dir);
+	if (err == KB_OK)
+		err = add_folder(k, dir, keyring_add_spki);
 	if (err == KB_OK && k->n == 0)
 		err = KB_ENOENT;
 	if (err == KB_ENOSPC)
@@ -270,9 +267,24 @@ enum kb_err keyring_load(struct keyring *k, const char *dir)
 	return err;
 }
 
+enum kb_err keyring_open(struct keyring *k, const char *dir, unsigned required)
+{
+	TRY(keyring_load(k, dir));
+	k->required = required;
+	if (required <= k->n)
+		return KB_OK;
+	log_err("keyring %s: signatures-required=%u, and only %u key%s: no bundle can be verified; "
+		"put more public keys (*.pem) there",
+		dir, required, k->n, k->n == 1 ? "" : "s");
+	keyring_free(k);
+	return KB_EINVAL;
+}
+
 void keyring_free(struct keyring *k)
 {
 	for (unsigned i = 0; i < k->n; i++)
 		EVP_PKEY_free(k->key[i].pkey);
+	for (unsigned i = 0; i < k->nretired; i++)
+		EVP_PKEY_free(k->retired[i].pkey);
 	memset(k, 0, sizeof(*k));
 }

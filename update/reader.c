@@ -96,22 +96,36 @@ static enum kb_err check_form(struct reader *r)
 	return KB_OK;
 }
 
+static enum kb_err not_trusted(struct reader *r, const struct keyring *k,
+			       const struct keyring_verdict *v)
+{
+	if (v->retired != NULL)
+		return reader_io_fail(r, KB_ESIG,
+				      "signed by the retired key \"%.40s\"; this "
+				      "device trusts it no more",
+				      v->retired->name);
+	if (v->valid > 0)
+		return reader_io_fail(r, KB_ESIG,
+				      "signed by %u trusted key%s (%.40s), and %u "
+				      "have to",
+				      v->valid, v->valid == 1 ? "" : "s", r->signer, k->required);
+	return reader_io_fail(r, KB_ESIG, "not signed by any of the %u trusted key%s", k->n,
+			      k->n == 1 ? "" : "s");
+}
+
 static enum kb_err open_signature(struct reader *r, const struct keyring *k)
 {
-	const struct keyring_key *signer;
+	struct keyring_verdict v;
 	enum kb_err err;
 
 	TRY(read_part(r, "its signature area", READER_HEADER_LEN, r->sig, r->h.sig_cap));
 	if (k == NULL)
 		return check_form(r);
-	err = keyring_verify(k, r->header, r->sig, r->h.sig_cap, &signer);
+	err = keyring_check(k, r->header, r->sig, r->h.sig_cap, &v);
 	if (err == KB_EFORMAT)
 		return reader_io_fail(r, err, "its signature area is damaged");
-	if (err != KB_OK)
-		return reader_io_fail(r, err, "not signed by any of the %u trusted key%s", k->n,
-				      k->n == 1 ? "" : "s");
-	snprintf(r->signer, sizeof(r->signer), "%s", signer->name);
-	return KB_OK;
+	keyring_signers(k, &v, r->signer, sizeof(r->signer));
+	return err == KB_OK ? KB_OK : not_trusted(r, k, &v);
 }
 
 static enum kb_err open_manifest(struct reader *r)

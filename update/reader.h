@@ -45,7 +45,7 @@ struct reader {
 	char text[MANIFEST_MAX]; /* the manifest as it was signed */
 	struct manifest m;
 	struct plan_release release; /* id etc., of the manifest */
-	char signer[64];
+	char signer[64];	     /* who signed, "a, b" if more had to */
 	struct digest digest;
 	char why[160]; /* after a failure: what is wrong, for a person */
 };

@@ -59,7 +59,7 @@ static int load(struct verify *v)
 
 	conf_load(&v->conf, v->root, &any, NULL, NULL);
 	snprintf(keyring, sizeof(keyring), "%s%s", v->root, v->conf.keyring);
-	if (keyring_load(&v->keys, keyring) != KB_OK) {
+	if (keyring_open(&v->keys, keyring, v->conf.signatures_required) != KB_OK) {
 		log_err("no usable public key in %s: nothing can be verified", keyring);
 		return VERIFY_SLOT_UNVERIFIED;
 	}

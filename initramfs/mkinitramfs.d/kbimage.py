@@ -18,6 +18,7 @@ HOOKS = "usr/lib/keelboot/hooks"
 STAGES = ("pre-update.d", "pre-mount.d", "post-mount.d", "exhausted.d")
 HOOK_MAX, HOOK_NAME_MAX = 32, 62        # of hooks/hook.h
 KEYS = (b"PUBLIC KEY", b"CERTIFICATE")
+RETIRED = "retired.d"                        # KEYRING_RETIRED_DIR of update/keyring_pem.h
 CHECK_CONF = "etc/keelboot/checks"
 CHECK_COMMON = "usr/lib/keelboot/checks.sh"
 CHECK_KEY = re.compile(r"^# (stage|order|conf): ([a-z0-9-]+)$", re.M)
@@ -121,6 +122,14 @@ class Image:
         """To where the packed configuration looks for them. Public keys only: an initramfs is on
         every device, for everybody to read."""
         target = self._keyring()
+        count = self._key_files(folder, target)
+        if not count:
+            raise ImageError(f"{folder}: no *.pem in it; without a key no update would be accepted")
+        if (Path(folder) / RETIRED).exists():
+            self._key_files(Path(folder) / RETIRED, f"{target}/{RETIRED}")
+        return count
+
+    def _key_files(self, folder, target: str) -> int:
         files = sorted(self._listing(folder, "the keyring").glob("*.pem"))
         for file in files:
             data = read(file, "a public key")
@@ -130,8 +139,6 @@ class Image:
             if not any(b"-----BEGIN %b-----" % kind in data for kind in KEYS):
                 raise ImageError(f"{file}: not a public key in PEM (-----BEGIN PUBLIC KEY-----)")
             self.archive.file(f"{target}/{file.name}", data, source=str(file))
-        if not files:
-            raise ImageError(f"{folder}: no *.pem in it; without a key no update would be accepted")
         return len(files)
 
     def _keyring(self) -> str:

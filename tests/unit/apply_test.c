@@ -619,6 +619,38 @@ static void stage(struct store *st)
 	save(st);
 }
 
+/* Of several keys: one that is retired, and how many have to sign. */
+static void what_the_keyring_asks_for_is_asked_for(void **ctx)
+{
+	static const char conf[] =
+		"[system]\ncompatible = box\n[keyring]\nsignatures-required=%s\n";
+	char text[128], cmd[1024];
+
+	(void)ctx;
+	make_bundle("two", 2, "box", &key);
+	snprintf(text, sizeof(text), conf, "2");
+	write_text("etc/keelboot/system.conf", text);
+	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_FAILED);
+	assert_logged("signatures-required=2, and only 1 key: no bundle can be verified");
+	snprintf(cmd, sizeof(cmd), "cp %s %s", path("s.pem"), path("etc/keelboot/keys/second.pem"));
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_NOTHING);
+	assert_logged("signed by 1 trusted key (k), and 2 have to");
+	snprintf(text, sizeof(text), conf, "1");
+	write_text("etc/keelboot/system.conf", text);
+	assert_int_equal(mkdir(path("etc/keelboot/keys/retired.d"), 0755), 0);
+	snprintf(cmd, sizeof(cmd), "cp %s %s", path("etc/keelboot/keys/k.pem"),
+		 path("etc/keelboot/keys/retired.d/vendor-2020.pem"));
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_NOTHING);
+	assert_logged("signed by the retired key \"vendor-2020\"; this device trusts it no more");
+	snprintf(cmd, sizeof(cmd), "rm -r %s %s", path("etc/keelboot/keys/retired.d"),
+		 path("etc/keelboot/keys/second.pem"));
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_INSTALLED);
+	assert_slot_b(2);
+}
+
 static void a_staged_copy_that_cannot_be_read_is_given_up(void **ctx)
 {
 	char source[600];
@@ -1011,6 +1043,7 @@ int main(int argc, char **argv)
 		TEST(a_slot_that_cannot_be_opened_is_no_bundles_fault),
 		TEST(a_slot_that_is_not_there_is_no_bundles_fault),
 		TEST(without_keys_nothing_is_installed),
+		TEST(what_the_keyring_asks_for_is_asked_for),
 		TEST(a_staged_copy_that_cannot_be_read_is_given_up),
 		TEST(a_raw_partition_is_erased_once_its_release_is_proven),
 		TEST(a_raw_bundle_that_is_damaged_is_erased_and_told_once),

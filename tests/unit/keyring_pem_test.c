@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update/keyring_pem.h"
+
+#include "lib/bytes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define BEGIN "-----BEGIN PUBLIC KEY-----\n"
+#define END   "-----END PUBLIC KEY-----\n"
+
+static uint8_t spki[KEYRING_SPKI_MAX];
+static size_t len;
+
+static enum kb_err decode(const char *body)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), BEGIN "%s\n" END, body);
+	return keyring_pem_decode(text, spki, &len);
+}
+
+/* RFC 4648, section 10. */
+static void base64_of_each_length(void **state)
+{
+	static const char *const vectors[][2] = {
+		{ "Zg==", "f" },
+		{ "Zm8=", "fo" },
+		{ "Zm9v", "foo" },
+		{ "Zm9vYg==", "foob" },
+		{ "Zm9vYmE=", "fooba" },
+		{ "Zm9vYmFy", "foobar" },
+		{ "Z m9v\r\nYm\tFy", "foobar" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+		assert_int_equal(decode(vectors[i][0]), KB_OK);
+		assert_int_equal(len, strlen(vectors[i][1]));
+		assert_memory_equal(spki, vectors[i][1], len);
+	}
+}
+
+static void what_is_no_base64_is_refused(void **state)
+{
+	static const char *const bad[] = {
+		"",	"Z",	    "Zg",	"Zg=",	"Zg===", "====",  "=g==", "Z===",
+		"Zg=v", "Zg==Zm9v", "Zm9v====", "Zm-v", "Zm_v",	 "Zm9v!", "Zh==", /* bits that no
+										     byte has */
+		"Zm9=", "Zm9v\x80", "Zm9v=",
+	};
+	char text[512] = "";
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(decode(bad[i]), KB_EFORMAT);
+	assert_int_equal(keyring_pem_decode("", spki, &len), KB_EFORMAT);
+	assert_int_equal(keyring_pem_decode(BEGIN "Zm9v\n", spki, &len), KB_EFORMAT);
+	assert_int_equal(keyring_pem_decode(END BEGIN, spki, &len), KB_EFORMAT);
+	/* One byte more than the longest key; exactly that is fine. */
+	for (unsigned i = 0; i < 30; i++)
+		memcpy(text + 4 * i, "AAAA", 5);
+	strcpy(text + 120, "AA==");
+	assert_int_equal(decode(text), KB_OK);
+	assert_int_equal(len, KEYRING_SPKI_MAX);
+	strcpy(text + 120, "AAA=");
+	assert_int_equal(decode(text), KB_EFORMAT);
+}
+
+static void names_of_key_files(void **state)
+{
+	(void)state;
+	assert_true(keyring_pem_is_name("a.pem"));
+	assert_false(keyring_pem_is_name(".pem"));
+	assert_false(keyring_pem_is_name(".a.pem"));
+	assert_false(keyring_pem_is_name("a.pem.bak"));
+	assert_false(keyring_pem_is_name("apem"));
+	assert_false(keyring_pem_is_name(""));
+}
+
+static const char ed25519_head[] = "302a300506032b6570032100";
+static const char p256_head[] = "3059301306072a8648ce3d020106082a8648ce3d03010703420004";
+
+static const char *published(const char *head, const char *key)
+{
+	char hex[2 * KEYRING_SPKI_MAX + 1];
+
+	snprintf(hex, sizeof(hex), "%s%s", head, key);
+	len = strlen(hex) / 2;
+	assert_int_equal(bytes_unhex(spki, len, hex), KB_OK);
+	return keyring_pem_published(spki, len);
+}
+
+static void published_keys_are_known(void **state)
+{
+	/* RFC 8032 section 7.1, test 1; RFC 6979 appendix A.2.5. */
+	static const char test1[] =
+		"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+	static const char ux[] = "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6";
+	static const char uy[] = "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
+	char point[129], mirrored[129];
+
+	(void)state;
+	assert_string_equal(published(ed25519_head, test1), "RFC 8032 test 1");
+	snprintf(point, sizeof(point), "%s%s", ux, uy);
+	assert_string_equal(published(p256_head, point), "RFC 6979 A.2.5");
+	/* Whoever has one private half has its negative as well. */
+	snprintf(mirrored, sizeof(mirrored), "%s%s", ux,
+		 "86fc01eef74743675be51616a9d7439b0d0e4df4d28160ae885c3d6b2bb9dd66");
+	assert_string_equal(published(p256_head, mirrored), "RFC 6979 A.2.5");
+	/* The same bytes as a key of the other kind, another key, and no key. */
+	assert_null(published(ed25519_head, ux));
+	assert_null(published(ed25519_head,
+			      "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511b"));
+	assert_null(keyring_pem_published(spki, 43));
+	assert_null(keyring_pem_published(spki, 0));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(base64_of_each_length),
+		cmocka_unit_test(what_is_no_base64_is_refused),
+		cmocka_unit_test(names_of_key_files),
+		cmocka_unit_test(published_keys_are_known),
+	};
+
+	return cmocka_run_group_tests_name("keyring_pem", tests, NULL, NULL);
+}
