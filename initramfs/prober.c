@@ -2,6 +2,7 @@
 #include "initramfs/prober.h"
 
 #include "initramfs/prober_blkid.h"
+#include "initramfs/prober_cage.h"
 #include "initramfs/prober_state.h"
 #include "lib/bytes.h"
 #include "lib/os.h"
@@ -9,18 +10,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define BUDGET_MS 4000
 #define ANSWER_FD 3
-#define NOBODY	  65534
 
 /* Shared with the worker. Step 0 is the table, step i the partition i - 1. */
 struct look {
@@ -100,18 +98,19 @@ static void follow(int fd, uint64_t end, unsigned step_ms)
 
 /* One worker, from step l->step on. */
 static enum kb_err run_worker(struct look *l, int fd, const char *dev, uint64_t end,
-			      unsigned step_ms)
+			      unsigned budget_ms)
 {
+	unsigned step_ms = l->step == 0 ? budget_ms / 2 : budget_ms / 4;
 	int fds[2], status;
 	pid_t pid;
 
 	TRY(os_pipe(fds));
 	pid = fork();
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		/* A worker that the kernel holds must not hold the pipe to process 1 open. */
-		if (fd != ANSWER_FD && fds[1] != ANSWER_FD)
-			close(ANSWER_FD);
+		/* All descriptors but two are gone then: a worker that the kernel holds must not
+		 * hold the pipe to process 1 open. */
+		if (prober_cage_worker(fd, fds[1], budget_ms) != KB_OK)
+			_exit(1);
 		work(l, fd, dev, fds[1]);
 		_exit(0);
 	}
@@ -139,9 +138,7 @@ void prober_look(int fd, const char *dev, unsigned budget_ms, struct prober_answ
 	if (l == MAP_FAILED)
 		return;
 	while (l->step < steps(l)) {
-		if (left_ms(end) == 0 ||
-		    run_worker(l, fd, dev, end, l->step == 0 ? budget_ms / 2 : budget_ms / 4) !=
-			    KB_OK ||
+		if (left_ms(end) == 0 || run_worker(l, fd, dev, end, budget_ms) != KB_OK ||
 		    l->step < steps(l))
 			skip_step(l);
 	}
@@ -152,21 +149,12 @@ void prober_look(int fd, const char *dev, unsigned budget_ms, struct prober_answ
 	munmap(l, sizeof(*l));
 }
 
-/* From here on a stranger's bytes are read: nothing but the open descriptors is left to take over.
- */
-static void give_up_privileges(void)
+static void be_the_first_to_go(void)
 {
-	static const char first[] = "1000"; /* to go when memory runs out */
+	static const char first[] = "1000"; /* when memory runs out */
 
 	if (os_write_file("/proc/self/oom_score_adj", first, sizeof(first) - 1) != KB_OK)
 		errno = 0; /* only a wish */
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (geteuid() != 0)
-		return;
-	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-	    setresuid(NOBODY, NOBODY, NOBODY) < 0)
-		_exit(1);
-	prctl(PR_SET_PDEATHSIG, SIGKILL); /* which the change of user has cleared */
 }
 
 static bool write_all(int fd, const void *buf, size_t len)
@@ -206,7 +194,9 @@ int prober_main(int argc, char **argv)
 	}
 	/* Partitions have caches of their own: after an install that of the whole disk is stale. */
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	give_up_privileges();
+	be_the_first_to_go();
+	if (prober_cage_enter(fd, ANSWER_FD, (unsigned)budget) != KB_OK)
+		return 1;
 	prober_look(fd, argv[1], (unsigned)budget, &a);
 	close(fd);
 	return write_all(ANSWER_FD, &a, PROBER_ANSWER_LEN(a.n)) ? 0 : 1;

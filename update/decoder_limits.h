@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What takes a process every right but computing, and talking on one socket. */
+/* What takes the decoder every right but computing, and talking on one socket. */
 #pragma once
 
 #include "lib/err.h"
 
-#include <linux/audit.h>
-
-#if defined(__x86_64__)
-#define DECODER_LIMITS_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define DECODER_LIMITS_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "decoder_limits.h: add the AUDIT_ARCH_* of this processor, if it is little-endian"
-#endif
-
 /*
- * Gives up, for good: capabilities (the bounding set too), user and groups when root, new
- * privileges, descriptors but 0-2, DECODER_WIRE_SOCK and DECODER_WIRE_SHARED, memory, files,
- * processes; dies with its parent. Logs what cannot be given up: KB_EPERM.
+ * Enters the cage (lib/cage.h) with the descriptors 0-2, DECODER_WIRE_SOCK and DECODER_WIRE_SHARED.
+ * Logs what cannot be given up: KB_EPERM.
  */
 enum kb_err decoder_limits_privileges(void) KB_MUST_CHECK;
 

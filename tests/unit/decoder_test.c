@@ -9,6 +9,7 @@
 #include "update/decoder_wire.h"
 #include "update/decoder_zstd.h"
 #include "lib/bytes.h"
+#include "lib/cage.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -373,7 +374,7 @@ static void the_real_one_is_caged(void **state)
 	assert_int_equal(status_of(d.pid, "\nSeccomp:\t"), 2); /* a filter */
 	assert_int_equal(status_of(d.pid, "\nNoNewPrivs:\t"), 1);
 	if (geteuid() == 0)
-		assert_int_equal(status_of(d.pid, "\nUid:\t"), 65534);
+		assert_int_equal(status_of(d.pid, "\nUid:\t"), CAGE_USER_DECODER);
 	decoder_stop(&d);
 }
 
@@ -401,7 +402,8 @@ static void holds_no_rights(void **state)
 	(void)state;
 	assert_int_equal(with_evil("reports-rights", false), KB_OK);
 	snprintf(expect, sizeof(expect), "uid %d gid %d open -1 shrunk -1 fork -1",
-		 geteuid() == 0 ? 65534 : (int)getuid(), geteuid() == 0 ? 65534 : (int)getgid());
+		 geteuid() == 0 ? (int)CAGE_USER_DECODER : (int)getuid(),
+		 geteuid() == 0 ? (int)CAGE_USER_DECODER : (int)getgid());
 	assert_string_equal((char *)out, expect);
 }
 

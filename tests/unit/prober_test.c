@@ -2,25 +2,31 @@
 /* The prober's two processes, with a libblkid that crashes and hangs where a test wants it.
  * prober_blkid_test.c has the real one. */
 #include "initramfs/prober.c"
+#include "lib/cage.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <cmocka.h>
 
-enum mood { FINE, CRASH, HANG, SCRIBBLE, TELL };
+enum mood { FINE, CRASH, HANG, SCRIBBLE, SYSCALL };
 
 static enum mood table_mood, part_mood[PROBER_PARTS_MAX + 1];
 static unsigned nparts;
 
+/* A worker may not even sleep: what it does besides reading and computing is its end. */
 static void be(enum mood mood)
 {
-	if (mood == CRASH) {
-		signal(SIGSEGV, SIG_DFL); /* not the sanitizer's */
-		raise(SIGSEGV);
-	}
+	if (mood == CRASH)
+		__builtin_trap();
+	else if (mood == SYSCALL)
+		(void)syscall(SYS_getpid);
 	while (mood == HANG)
-		pause();
+		__asm__ volatile("" ::: "memory");
 }
 
 void prober_blkid_table(int fd, const char *dev, struct prober_answer *a)
@@ -40,9 +46,6 @@ void prober_blkid_part(int fd, struct prober_part *part)
 {
 	(void)fd;
 	snprintf(part->fstype, sizeof(part->fstype), "ext4");
-	if (part_mood[part->number] == TELL)
-		snprintf(part->label, sizeof(part->label), "%d %d %d", (int)getuid(),
-			 (int)getegid(), getgroups(0, NULL));
 	be(part_mood[part->number]);
 }
 
@@ -154,35 +157,159 @@ static void a_worker_that_was_taken_over_cannot_claim_more_than_fits(void **stat
 	assert_true(a.n <= PROBER_PARTS_MAX);
 }
 
-static void what_a_stranger_wrote_is_read_as_nobody(void **state)
+static void a_call_that_is_not_allowed_hides_no_other_partition(void **state)
 {
-	size_t got = 0;
+	(void)state;
+	part_mood[3] = SYSCALL;
+	look(4000);
+	assert_all_but(3);
+	table_mood = SYSCALL;
+	look(4000);
+	assert_int_equal(a.n, 0);
+	assert_true(a.flags & PROBER_TABLE_UNREADABLE);
+}
+
+/* The whole of a file of /proc/PID. */
+static bool proc_read(pid_t pid, const char *file, char *buf, size_t size)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	return os_read_file(path, buf, size, NULL) == KB_OK && buf[0] != '\0';
+}
+
+/* The child of a process that has one; within some seconds. */
+static pid_t child_of(pid_t pid)
+{
+	char file[64], text[64];
+
+	snprintf(file, sizeof(file), "task/%d/children", (int)pid);
+	for (int i = 0; i < 2000; i++) {
+		if (proc_read(pid, file, text, sizeof(text)) && atoi(text) > 0)
+			return (pid_t)atoi(text);
+		os_sleep_ms(5);
+	}
+	return -1;
+}
+
+static unsigned long long number_of(const char *text, const char *key, int base)
+{
+	const char *at = strstr(text, key);
+
+	assert_non_null(at);
+	return strtoull(at + strlen(key), NULL, base);
+}
+
+static void assert_caged(pid_t pid, bool filter)
+{
+	static const char *const sets[] = { "\nCapInh:\t", "\nCapPrm:\t", "\nCapEff:\t",
+					    "\nCapBnd:\t", "\nCapAmb:\t" };
+	char status[4096];
+
+	/* It is on its way into the cage. */
+	for (int i = 0; i < 2000; i++) {
+		assert_true(proc_read(pid, "status", status, sizeof(status)));
+		if (number_of(status, "\nSeccomp:\t", 10) == (filter ? 2 : 0) &&
+		    number_of(status, "\nUid:\t", 10) == CAGE_USER_PROBER)
+			break;
+		os_sleep_ms(5);
+	}
+	assert_int_equal(number_of(status, "\nUid:\t", 10), CAGE_USER_PROBER);
+	assert_int_equal(number_of(status, "\nGid:\t", 10), CAGE_USER_PROBER);
+	assert_int_equal(number_of(status, "\nNoNewPrivs:\t", 10), 1);
+	assert_int_equal(number_of(status, "\nSeccomp:\t", 10), filter ? 2 : 0);
+	for (size_t i = 0; i < KB_ARRAY_LEN(sets); i++)
+		assert_true(number_of(status, sets[i], 16) == 0);
+}
+
+static unsigned open_files(pid_t pid)
+{
+	char path[64];
+	static char names[64][64];
+	unsigned n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	assert_int_equal(os_list(path, names, 64, &n), KB_OK);
+	return n;
+}
+
+static void assert_root_is_gone(pid_t pid)
+{
+	char path[64], to[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
+	assert_int_equal(os_readlink(path, to, sizeof(to)), KB_OK);
+	assert_non_null(strstr(to, "(deleted)"));
+}
+
+static void a_stranger_is_read_in_a_cage(void **state)
+{
 	int fds[2];
-	ssize_t n;
-	pid_t pid;
+	pid_t pid, worker;
 
 	(void)state;
 	if (geteuid() != 0)
 		skip();
 	nparts = 1;
-	part_mood[1] = TELL;
+	part_mood[1] = HANG;
 	assert_int_equal(pipe(fds), 0);
 	pid = fork();
 	if (pid == 0) {
-		char *argv[] = { (char *)"keelboot-prober", (char *)"/dev/null", NULL };
+		char *argv[] = { (char *)"keelboot-prober", (char *)"/dev/null", (char *)"60000",
+				 NULL };
 		int out = fcntl(fds[1], F_DUPFD, 10);
 
 		dup2(out, ANSWER_FD);
-		_exit(prober_main(2, argv));
+		_exit(prober_main(3, argv));
 	}
 	close(fds[1]);
-	memset(&a, 0, sizeof(a));
-	while (got < sizeof(a) && (n = read(fds[0], (char *)&a + got, sizeof(a) - got)) > 0)
-		got += (size_t)n;
-	close(fds[0]);
+	worker = child_of(pid);
+	assert_true(worker > 0);
+	assert_caged(pid, false);
+	assert_caged(worker, true);
+	assert_root_is_gone(worker);
+	assert_int_equal(open_files(worker), 2); /* the device, and where it says how far it is */
+	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(got, PROBER_ANSWER_LEN(1));
-	assert_string_equal(a.part[0].label, "65534 65534 0");
+	for (int i = 0; i < 2000 && kill(worker, 0) == 0; i++)
+		os_sleep_ms(5);
+	assert_true(kill(worker, 0) < 0); /* it does not outlive who asked */
+	close(fds[0]);
+}
+
+/* Its worker finds what a kernel without CONFIG_SECCOMP_FILTER finds. */
+static bool lose_filters(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_SECCOMP, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = KB_ARRAY_LEN(code), .filter = code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0;
+}
+
+static void a_kernel_without_filters_has_its_disks_read_nevertheless(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		if (!lose_filters())
+			_exit(2);
+		part_mood[2] = SYSCALL; /* nobody minds there */
+		prober_look(-1, "/dev/x", 20000, &a);
+		_exit(a.n != 4 || strcmp(a.part[1].fstype, "ext4") != 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void wrong_usage_exits_with_3(void **state)
@@ -207,7 +334,9 @@ int main(void)
 		T(crashes_everywhere_still_give_the_table),
 		T(a_table_that_crashes_or_hangs_is_unreadable),
 		T(a_worker_that_was_taken_over_cannot_claim_more_than_fits),
-		T(what_a_stranger_wrote_is_read_as_nobody),
+		T(a_call_that_is_not_allowed_hides_no_other_partition),
+		T(a_stranger_is_read_in_a_cage),
+		T(a_kernel_without_filters_has_its_disks_read_nevertheless),
 		T(wrong_usage_exits_with_3),
 	};
 

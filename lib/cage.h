@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cage of a process that reads what a stranger wrote: first every right goes, for good, then
+ * every system call but those of a list. A process enters it by itself, when it holds open what it
+ * works on.
+ */
+#pragma once
+
+#include "lib/err.h"
+
+#include <linux/audit.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__x86_64__)
+#define CAGE_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define CAGE_ARCH AUDIT_ARCH_AARCH64
+#else
+#error "cage.h: add the AUDIT_ARCH_* of this processor, if it is little-endian"
+#endif
+
+/* The sanitizers reserve terabytes of addresses, and use none of them; and they make calls of their
+ * own, for which there is a rule. */
+#if defined(__SANITIZE_ADDRESS__)
+#define CAGE_MEMORY(bytes) UINT64_MAX
+#define CAGE_SANITIZER	   { SYS_sigaltstack, CAGE_ALWAYS, 0, 0 },
+#else
+#define CAGE_MEMORY(bytes) (bytes)
+#define CAGE_SANITIZER
+#endif
+
+/* Users of their own, which nobody else has: what one of them is taken over for cannot even send a
+ * signal to another. */
+#define CAGE_USER_DECODER 65532u
+#define CAGE_USER_PROBER  65533u
+
+#define CAGE_KEEP_MAX  6u
+#define CAGE_RULES_MAX 48u
+
+struct cage {
+	const char *who; /* begins the messages: "decoder" */
+	unsigned user;	 /* that root becomes; its group has the same number */
+	uint64_t memory; /* bytes of addresses: CAGE_MEMORY() */
+	unsigned cpu_s;
+	unsigned processes; /* of this user, this one included; 0: it cannot fork */
+	unsigned files;	    /* descriptors have to be below this number from now on */
+	unsigned nkeep;
+	int keep[CAGE_KEEP_MAX]; /* the descriptors that stay open, ascending */
+};
+
+/*
+ * Gives up, for good: all descriptors but some, the file system (the root becomes a folder that is
+ * deleted already), new privileges, capabilities (the bounding set too), user and groups when root,
+ * files to write, core dumps, locked memory, and what struct cage bounds; cannot be traced; dies
+ * with its parent. Logs what cannot be given up: KB_EPERM; nothing may be read then.
+ */
+enum kb_err cage_enter(const struct cage *c) KB_MUST_CHECK;
+
+enum cage_when {
+	CAGE_ALWAYS,
+	CAGE_EQUAL,   /* if the argument is the value; several such rules for a call are an "or" */
+	CAGE_WITHOUT, /* if the argument has none of the value's bits */
+	CAGE_ABSENT,  /* not made, but answered: there is no such file */
+};
+
+struct cage_rule {
+	long call; /* SYS_* */
+	enum cage_when when;
+	unsigned arg; /* from 0; its lower half, which is all that an int is */
+	uint32_t value;
+};
+
+/*
+ * From now on the kernel kills this process for every system call that no rule allows. To be called
+ * after cage_enter(). KB_ENOENT: this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER);
+ * KB_EPERM: it has them, and refuses. Logs nothing: there may be no descriptor to log to.
+ */
+enum kb_err cage_filter(const struct cage_rule *rules, size_t n) KB_MUST_CHECK;

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules into a program for the kernel's filter of system calls. */
+#include "lib/cage.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+
+#define AROUND_LEN 5u /* instructions before and behind all rules */
+#define RULE_LEN   5u /* of one rule, at most */
+
+#define NR			offsetof(struct seccomp_data, nr)
+#define ARCH			offsetof(struct seccomp_data, arch)
+/* Both supported processors are little-endian: the lower half comes first. */
+#define ARG(n)			((uint32_t)(offsetof(struct seccomp_data, args) + 8u * (n)))
+#define LOAD(at)		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at)
+#define RETURN(v)		BPF_STMT(BPF_RET | BPF_K, v)
+/* Goes on with the next instruction if the condition holds, else behind `n` of them. */
+#define ELSE_SKIP(op, value, n) BPF_JUMP(BPF_JMP | (op) | BPF_K, value, 0, n)
+#define IF_SKIP(op, value, n)	BPF_JUMP(BPF_JMP | (op) | BPF_K, value, n, 0)
+
+struct program {
+	unsigned short len;
+	struct sock_filter code[AROUND_LEN + CAGE_RULES_MAX * RULE_LEN];
+};
+
+static void add(struct program *p, struct sock_filter f)
+{
+	p->code[p->len++] = f;
+}
+
+/* The number of the call is loaded before each rule, and behind it. */
+static void add_rule(struct program *p, const struct cage_rule *r)
+{
+	const struct sock_filter equal = ELSE_SKIP(BPF_JEQ, r->value, 1);
+	const struct sock_filter without = IF_SKIP(BPF_JSET, r->value, 1);
+
+	if (r->when == CAGE_ALWAYS || r->when == CAGE_ABSENT) {
+		add(p, (struct sock_filter)ELSE_SKIP(BPF_JEQ, (uint32_t)r->call, 1));
+		add(p, (struct sock_filter)RETURN(r->when == CAGE_ALWAYS
+							  ? SECCOMP_RET_ALLOW
+							  : SECCOMP_RET_ERRNO | ENOENT));
+		return;
+	}
+	add(p, (struct sock_filter)ELSE_SKIP(BPF_JEQ, (uint32_t)r->call, RULE_LEN - 1));
+	add(p, (struct sock_filter)LOAD(ARG(r->arg)));
+	add(p, r->when == CAGE_EQUAL ? equal : without);
+	add(p, (struct sock_filter)RETURN(SECCOMP_RET_ALLOW));
+	add(p, (struct sock_filter)LOAD(NR));
+}
+
+enum kb_err cage_filter(const struct cage_rule *rules, size_t n)
+{
+	struct program p = { .len = 0 };
+	struct sock_fprog prog = { .filter = p.code };
+
+	if (n > CAGE_RULES_MAX)
+		return KB_EPERM;
+	add(&p, (struct sock_filter)LOAD(ARCH));
+	add(&p, (struct sock_filter)IF_SKIP(BPF_JEQ, CAGE_ARCH, 1));
+	add(&p, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
+	add(&p, (struct sock_filter)LOAD(NR));
+	for (size_t i = 0; i < n; i++)
+		add_rule(&p, &rules[i]);
+	add(&p, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
+	prog.len = p.len;
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0)
+		return KB_OK;
+	return errno == EINVAL || errno == ENOSYS ? KB_ENOENT : KB_EPERM;
+}

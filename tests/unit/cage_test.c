@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a process can still do in the cage. Each case happens in a child, which tells by its end, or
+ * by what it writes. */
+#include "lib/cage.h"
+
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MIB  (1ull << 20)
+#define USER 65531u
+
+static const struct cage plain = {
+	.who = "test",
+	.user = USER,
+	.memory = CAGE_MEMORY(256 * MIB),
+	.cpu_s = 60,
+	.files = 8,
+	.nkeep = 4,
+	.keep = { 0, 1, 2, 5 },
+};
+
+static const struct cage_rule rules[] = {
+	{ SYS_exit_group, CAGE_ALWAYS, 0, 0 },	  { SYS_getppid, CAGE_ALWAYS, 0, 0 },
+	{ SYS_write, CAGE_EQUAL, 0, 1 },	  { SYS_write, CAGE_EQUAL, 0, 2 },
+	{ SYS_mmap, CAGE_WITHOUT, 2, PROT_EXEC }, { SYS_openat, CAGE_ABSENT, 0, 0 },
+	{ SYS_uname, CAGE_ALWAYS, 0, 0 },	  CAGE_SANITIZER
+};
+
+/* How a child ends that does this: its wait status. */
+static int end_of(void (*fn)(const void *arg), const void *arg)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		fn(arg);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void must(bool what, int otherwise)
+{
+	if (!what)
+		_exit(otherwise);
+}
+
+static void cage(void)
+{
+	must(cage_enter(&plain) == KB_OK, 101);
+}
+
+static void assert_fine(int status)
+{
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* ---------------------------------------------------------------- rights */
+
+static void look_around(const void *arg)
+{
+	struct stat st;
+
+	(void)arg;
+	cage();
+	must(stat("/etc", &st) < 0 && errno == ENOENT, 1);
+	must(stat("/proc/self", &st) < 0 && errno == ENOENT, 2);
+	must(open("/x", O_WRONLY | O_CREAT, 0600) < 0, 3);
+	must(mkdir("/x", 0700) < 0, 4);
+	must(chdir("..") == 0 && stat("etc", &st) < 0 && errno == ENOENT, 5);
+	must(stat("/", &st) == 0 && st.st_nlink == 0, 6); /* deleted already */
+}
+
+static void its_root_is_empty(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_fine(end_of(look_around, NULL));
+}
+
+static void leaves_nothing_behind(void **state)
+{
+	char name[64];
+	struct stat st;
+
+	(void)state;
+	snprintf(name, sizeof(name), "ls -A /run /tmp /dev/shm | grep -q keelboot-cage");
+	assert_int_not_equal(system(name), 0);
+	assert_int_equal(stat("/", &st), 0);
+}
+
+static void count_files(const void *arg)
+{
+	(void)arg;
+	for (int fd = 3; fd <= 40; fd++)
+		must(dup2(2, fd) == fd, 1);
+	cage();
+	for (int fd = 0; fd <= 40; fd++)
+		must((fcntl(fd, F_GETFD) >= 0) == (fd <= 2 || fd == 5), 10 + fd);
+}
+
+static void only_what_is_kept_stays_open(void **state)
+{
+	(void)state;
+	assert_fine(end_of(count_files, NULL));
+}
+
+static void be_somebody(const void *arg)
+{
+	uid_t u[3];
+	gid_t g[3];
+
+	(void)arg;
+	cage();
+	must(getresuid(&u[0], &u[1], &u[2]) == 0 && getresgid(&g[0], &g[1], &g[2]) == 0, 1);
+	for (int i = 0; i < 3; i++)
+		must(u[i] == USER && g[i] == USER, 2);
+	must(getgroups(0, NULL) == 0, 3);
+	must(setuid(0) < 0 && setgid(0) < 0 && chroot("/") < 0, 4);
+	must(unshare(CLONE_NEWNS) < 0, 5);
+}
+
+static void root_becomes_a_user_of_its_own(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_fine(end_of(be_somebody, NULL));
+}
+
+static void take_more(const void *arg)
+{
+	struct rlimit r;
+
+	(void)arg;
+	cage();
+	must(prctl(PR_GET_DUMPABLE) == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1, 1);
+	must(dup(2) >= 0, 2);
+	while (dup(2) >= 0)
+		;
+	must(errno == EMFILE, 3);
+	must(getrlimit(RLIMIT_FSIZE, &r) == 0 && r.rlim_max == 0, 4);
+	must(getrlimit(RLIMIT_CORE, &r) == 0 && r.rlim_max == 0, 5);
+	must(getrlimit(RLIMIT_MEMLOCK, &r) == 0 && r.rlim_max == 0, 6);
+	must(getrlimit(RLIMIT_NPROC, &r) == 0 && r.rlim_max == 0, 7);
+	if (geteuid() == USER)
+		must(fork() < 0 && errno == EAGAIN, 8);
+	if (CAGE_MEMORY(0) == 0)
+		must(mmap(NULL, 512 * MIB, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+			     MAP_FAILED,
+		     9);
+}
+
+static void nothing_can_be_had_without_end(void **state)
+{
+	(void)state;
+	assert_fine(end_of(take_more, NULL));
+}
+
+/* Ends by itself when it has had far too much. */
+static void think_for_ever(const void *arg)
+{
+	struct cage c = plain;
+	struct timespec used = { 0 };
+
+	(void)arg;
+	c.cpu_s = 1;
+	must(cage_enter(&c) == KB_OK, 101);
+	while (used.tv_sec < 8)
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+}
+
+static void thinking_has_an_end(void **state)
+{
+	int status = end_of(think_for_ever, NULL);
+
+	(void)state;
+	assert_true(WIFSIGNALED(status));
+	assert_true(WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGXCPU);
+}
+
+static void limits_that_are_lower_stay(void **state)
+{
+	struct rlimit r;
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		r.rlim_cur = r.rlim_max = 7;
+		must(setrlimit(RLIMIT_NOFILE, &r) == 0, 1);
+		cage();
+		must(getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_max == 7, 2);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_fine(status);
+}
+
+/* The middle one ends while the last one sleeps: the pipe that both hold is closed soon. */
+static void dies_with_its_parent(void **state)
+{
+	struct pollfd p;
+	int fds[2];
+	pid_t pid;
+	char c;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		must(dup2(fds[1], 5) == 5, 1);
+		if (fork() == 0) {
+			cage();
+			must(write(5, "x", 1) == 1, 1);
+			for (;;)
+				pause();
+		}
+		for (;;)
+			pause();
+	}
+	close(fds[1]);
+	assert_int_equal(read(fds[0], &c, 1), 1);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	p = (struct pollfd){ .fd = fds[0], .events = POLLIN };
+	assert_int_equal(poll(&p, 1, 30000), 1);
+	assert_int_equal(read(fds[0], &c, 1), 0);
+	close(fds[0]);
+}
+
+/* ---------------------------------------------------------------- system calls */
+
+static void filtered(void)
+{
+	cage();
+	must(cage_filter(rules, KB_ARRAY_LEN(rules)) == KB_OK, 102);
+}
+
+static void call(const void *arg)
+{
+	const long *c = arg;
+
+	filtered();
+	syscall(c[0], c[1], c[2], c[3], c[4], c[5], c[6]);
+}
+
+static void what_no_rule_allows_kills(void **state)
+{
+	static const long calls[][7] = {
+		{ SYS_getpid },
+		{ SYS_clone, SIGCHLD },
+		{ SYS_execve },
+		{ SYS_socket, AF_INET, SOCK_STREAM },
+		{ SYS_kill, 0, 0 },
+		{ SYS_ptrace },
+		{ SYS_mount },
+		{ SYS_unshare, CLONE_NEWUSER },
+		{ SYS_setresuid },
+		{ SYS_prctl, PR_SET_DUMPABLE, 1 },
+		{ SYS_ioctl, 0 },
+		{ SYS_openat2 },
+		{ SYS_nanosleep },
+		{ SYS_write, 5 },
+		{ SYS_write, 0 },
+		{ SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1 },
+		/* The numbers of another calling convention of the same processor. */
+		{ 0x40000000 + SYS_exit_group },
+		{ -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < KB_ARRAY_LEN(calls); i++) {
+		int status = end_of(call, calls[i]);
+
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+			fail_msg("call %ld: status %#x", calls[i][0], (unsigned)status);
+	}
+}
+
+static void do_what_is_allowed(const void *arg)
+{
+	(void)arg;
+	filtered();
+	must(syscall(SYS_getppid) >= 0, 1);
+	must(syscall(SYS_write, 1, "", 0) == 0, 2);
+	must(syscall(SYS_write, 2, "", 0) == 0, 3);
+	must(syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		     0) != -1,
+	     4);
+	must(syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY) == -1 && errno == ENOENT, 5);
+	must(syscall(SYS_uname, NULL) == -1 && errno == EFAULT, 6);
+}
+
+static void what_a_rule_allows_goes(void **state)
+{
+	(void)state;
+	assert_fine(end_of(do_what_is_allowed, NULL));
+}
+
+/* As a kernel that lacks what PR_SET_SECCOMP wants: it says so with this errno. */
+static void without_filters(const void *arg)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_SECCOMP, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)*(const int *)arg),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = KB_ARRAY_LEN(code), .filter = code };
+
+	cage();
+	must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0, 1);
+	_exit(cage_filter(rules, KB_ARRAY_LEN(rules)) == KB_ENOENT ? 40 : 50);
+}
+
+static void a_kernel_without_filters_is_told_from_one_that_refuses(void **state)
+{
+	static const int none = EINVAL, denied = EACCES;
+
+	(void)state;
+	assert_int_equal(WEXITSTATUS(end_of(without_filters, &none)), 40);
+	assert_int_equal(WEXITSTATUS(end_of(without_filters, &denied)), 50);
+}
+
+static void more_rules_than_fit_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(cage_filter(rules, CAGE_RULES_MAX + 1), KB_EPERM);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(its_root_is_empty),
+		cmocka_unit_test(only_what_is_kept_stays_open),
+		cmocka_unit_test(root_becomes_a_user_of_its_own),
+		cmocka_unit_test(nothing_can_be_had_without_end),
+		cmocka_unit_test(thinking_has_an_end),
+		cmocka_unit_test(limits_that_are_lower_stay),
+		cmocka_unit_test(dies_with_its_parent),
+		cmocka_unit_test(what_no_rule_allows_kills),
+		cmocka_unit_test(what_a_rule_allows_goes),
+		cmocka_unit_test(a_kernel_without_filters_is_told_from_one_that_refuses),
+		cmocka_unit_test(more_rules_than_fit_are_refused),
+		cmocka_unit_test(leaves_nothing_behind),
+	};
+
+	log_set_level(0);
+	return cmocka_run_group_tests_name("cage", tests, NULL, NULL);
+}
