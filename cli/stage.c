@@ -140,6 +140,13 @@ static void tell_rejected(const struct state *s, const struct plan_release *r)
 {
 	const char *why = "";
 
+	if (!state_is_rejected(s, r->id)) {
+		log_err("%s (sequence %" PRIu64 "): so many releases failed here that only those "
+			"above sequence %" PRIu64 " are taken by themselves; `keelboot install` "
+			"takes this one",
+			r->version, r->sequence, s->forgotten_max);
+		return;
+	}
 	for (int i = 0; i < s->nslots; i++)
 		if (s->slot[i].has_release && memcmp(s->slot[i].release, r->id, STATE_ID_LEN) == 0)
 			why = s->slot[i].reason;

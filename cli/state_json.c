@@ -102,6 +102,8 @@ json_object *state_json(const struct state *s)
 	output_json_text(o, "disk", s->disk);
 	output_json_add(o, "applied", ledger(s->applied, s->napplied));
 	output_json_add(o, "rejected", ledger(s->rejected, s->nrejected));
+	output_json_number(o, "rejected_max", s->rejected_max);
+	output_json_number(o, "forgotten_max", s->forgotten_max);
 	output_json_add(o, "unwritable", unwritable(s));
 	return o;
 }

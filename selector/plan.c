@@ -63,6 +63,8 @@ enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enu
 		return KB_EREJECTED;
 	if (is_applied(s, r, mode, spare))
 		return KB_EAPPLIED;
+	if (mode == PLAN_AUTOMATIC && s->forgotten_max != 0 && r->sequence <= s->forgotten_max)
+		return KB_EREJECTED;
 	if (goes_back(s, r, mode, spare))
 		return KB_EDOWNGRADE;
 	if (mode == PLAN_AUTOMATIC && plan_over_budget(s, r->id))

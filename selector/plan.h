@@ -24,7 +24,8 @@ enum plan_mode {
 /*
  * Whether r may be installed now, and where. KB_OK; else why not, in this order:
  *   KB_ENEWER     the record is a newer Keelboot's: ledgers and floor are not understood
- *   KB_EREJECTED  it failed here before
+ *   KB_EREJECTED  it failed here before; or, automatically, its sequence is not above all that
+ *                 failed here when one of them had to be forgotten
  *   KB_EAPPLIED   it is in the protected slot or in a trial with tries left; or, automatically, it
  *                 is in the ledger. Rescue asks none of these: what is installed does not mount
  *   KB_EDOWNGRADE below the floor; or, automatically and without permission, not strictly newer

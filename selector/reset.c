@@ -111,8 +111,7 @@ static void settle_exhausted(struct state *s)
 		t->st = STATE_BAD;
 		if (t->reason[0] == '\0')
 			state_set_text(t->reason, "no tries left");
-		if (t->has_release)
-			state_add_rejected(s, t->release);
+		state_reject(s, t);
 	}
 }
 

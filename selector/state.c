@@ -120,6 +120,17 @@ void state_del_rejected(struct state *s, const uint8_t release[STATE_ID_LEN])
 	ledger_remove(s->rejected, &s->nrejected, ledger_find(s->rejected, s->nrejected, release));
 }
 
+void state_reject(struct state *s, const struct state_slot *t)
+{
+	if (!t->has_release)
+		return;
+	if (s->nrejected == STATE_LEDGER_LEN && !state_is_rejected(s, t->release))
+		s->forgotten_max = s->rejected_max;
+	if (t->sequence > s->rejected_max)
+		s->rejected_max = t->sequence;
+	state_add_rejected(s, t->release);
+}
+
 /* ---- what could not be written */
 
 static int unwritable_find(const struct state *s, const uint8_t *release)

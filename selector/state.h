@@ -117,6 +117,8 @@ struct state {
 	uint8_t napplied, nrejected;
 	uint8_t applied[STATE_LEDGER_LEN][STATE_LEDGER_ID_LEN]; /* oldest first */
 	uint8_t rejected[STATE_LEDGER_LEN][STATE_LEDGER_ID_LEN];
+	uint64_t rejected_max;	/* highest sequence that was ever rejected */
+	uint64_t forgotten_max; /* the same of what may have fallen out of `rejected` */
 	uint8_t nunwritable;
 	struct state_unwritable unwritable[STATE_UNWRITABLE_LEN]; /* oldest first */
 
@@ -169,6 +171,13 @@ bool state_is_rejected(const struct state *s, const uint8_t release[STATE_ID_LEN
 void state_add_applied(struct state *s, const uint8_t release[STATE_ID_LEN]);
 void state_add_rejected(struct state *s, const uint8_t release[STATE_ID_LEN]);
 void state_del_rejected(struct state *s, const uint8_t release[STATE_ID_LEN]);
+
+/*
+ * The release of a slot, if it has one, failed. When the ledger is full this makes room in it; then
+ * nothing up to the highest sequence that failed so far is installed automatically any more: one of
+ * them is not remembered by its id.
+ */
+void state_reject(struct state *s, const struct state_slot *t);
 
 /* How often the release could not be written to a slot, up to STATE_FAILS_LIMIT; counting one more
  * moves it to the newest end, and the oldest falls out when there are STATE_UNWRITABLE_LEN others.

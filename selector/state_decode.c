@@ -131,11 +131,17 @@ static void get_rebuilt(struct state *s, const struct text_line *l)
 	s->rebuilt = number(l, 1, 1) == 1;
 }
 
-/* A floor that is no number must not open the way back, nor bar every release for ever: the caller
+/* One that is no number must not open the way back, nor bar every release for ever: the caller
  * raises it to what is installed. */
-static void get_floor(struct state *s, const struct text_line *l)
+static void get_limit(struct state *s, const struct text_line *l)
 {
-	s->floor = number(l, UINT64_MAX - 1, UINT64_MAX);
+	uint64_t *v = &s->floor;
+
+	if (l->line[0] == 'r')
+		v = &s->rejected_max;
+	else if (l->line[1] == 'o')
+		v = &s->forgotten_max;
+	*v = number(l, UINT64_MAX - 1, UINT64_MAX);
 }
 
 /* A bad value: no power cut is told by it, so that nothing is excused. */
@@ -156,8 +162,7 @@ static void get_disk(struct state *s, const struct text_line *l)
 	text_copy(s->disk, sizeof(s->disk), l->val, l->val_len);
 }
 
-static void get_ledger(struct state *s, const struct text_line *l,
-		       void (*add)(struct state *s, const uint8_t release[STATE_ID_LEN]))
+static void get_ledger(struct state *s, const struct text_line *l)
 {
 	const char *pos = l->val, *end = l->val + l->val_len, *item;
 	uint8_t id[STATE_ID_LEN] = { 0 };
@@ -165,17 +170,7 @@ static void get_ledger(struct state *s, const struct text_line *l,
 
 	while (text_item(&pos, end, &item, &len))
 		if (unhex(id, STATE_LEDGER_ID_LEN, item, len))
-			add(s, id);
-}
-
-static void get_applied(struct state *s, const struct text_line *l)
-{
-	get_ledger(s, l, state_add_applied);
-}
-
-static void get_rejected(struct state *s, const struct text_line *l)
-{
-	get_ledger(s, l, state_add_rejected);
+			(l->line[0] == 'a' ? state_add_applied : state_add_rejected)(s, id);
 }
 
 /* A count that cannot be read is at its limit: a person has to ask for that release. */
@@ -218,12 +213,14 @@ static const struct {
 	{ "apply.command", false, get_apply },
 	{ "installs", false, get_installs },
 	{ "rebuilt", false, get_rebuilt },
-	{ "floor", false, get_floor },
+	{ "floor", false, get_limit },
 	{ "ps", false, get_ps },
 	{ "warm", false, get_warm },
 	{ "disk", false, get_disk },
-	{ "applied", false, get_applied },
-	{ "rejected", false, get_rejected },
+	{ "applied", false, get_ledger },
+	{ "rejected", false, get_ledger },
+	{ "rejected.max", false, get_limit },
+	{ "forgotten.max", false, get_limit },
 	{ "unwritable", false, get_unwritable },
 };
 
@@ -348,6 +345,16 @@ static unsigned find_nslots(const char *buf, size_t len)
 	return (unsigned)n;
 }
 
+static void need_number(const struct state *s, uint64_t *v)
+{
+	if (*v != UINT64_MAX)
+		return;
+	*v = 0;
+	for (unsigned i = 0; i < s->nslots; i++)
+		if (s->slot[i].sequence > *v)
+			*v = s->slot[i].sequence;
+}
+
 /* What follows from the values together. */
 static void make_whole(struct state *s)
 {
@@ -364,12 +371,9 @@ static void make_whole(struct state *s)
 			t->sequence = 0;
 		}
 	}
-	if (s->floor != UINT64_MAX)
-		return;
-	s->floor = 0;
-	for (unsigned i = 0; i < s->nslots; i++)
-		if (s->slot[i].sequence > s->floor)
-			s->floor = s->slot[i].sequence;
+	need_number(s, &s->floor);
+	need_number(s, &s->rejected_max);
+	need_number(s, &s->forgotten_max);
 }
 
 enum kb_err state_decode(struct state *s, const char *buf, size_t len, uint16_t min_reader)

@@ -161,6 +161,8 @@ static void put_rest(struct text_out *o, const struct state *s)
 		text_put(o, "disk", s->disk);
 	put_ledger(o, "applied", s->applied, s->napplied);
 	put_ledger(o, "rejected", s->rejected, s->nrejected);
+	put_number_if(o, "rejected.max", s->rejected_max);
+	put_number_if(o, "forgotten.max", s->forgotten_max);
 	put_unwritable(o, s);
 }
 

@@ -116,8 +116,7 @@ enum kb_err verdict_bad(struct state *s, int slot, const char *reason)
 	t->grace = 0;
 	t->streak = 0;
 	state_set_text(t->reason, reason);
-	if (t->has_release)
-		state_add_rejected(s, t->release);
+	state_reject(s, t);
 	if (s->open == slot)
 		close_attempt(s);
 	other = other_good(s, slot);

@@ -79,6 +79,9 @@ static const char *refusal(const struct apply_job *job, enum kb_err e)
 	case KB_EAPPLIED:
 		return "this release is installed, or was before";
 	case KB_EREJECTED:
+		if (!state_is_rejected(job->state, job->release.id))
+			return "so many releases failed here that only newer ones are taken by "
+			       "themselves; `keelboot install` takes this one";
 		return "this release failed on this device before";
 	case KB_EDOWNGRADE:
 		return "it is older than what this device may go back to";

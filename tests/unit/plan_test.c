@@ -104,6 +104,23 @@ static void rejected_release_stays_out_in_every_mode(void **ctx)
 	assert_int_equal(target, STATE_NONE);
 }
 
+static void what_had_to_be_forgotten_needs_a_person_or_a_rescue(void **ctx)
+{
+	struct state s;
+	int target;
+
+	(void)ctx;
+	states_fresh(&s);
+	s.forgotten_max = 9;
+	assert_int_equal(accept(&s, 9, 9), KB_EREJECTED);
+	assert_int_equal(accept(&s, 8, 8), KB_EREJECTED);
+	assert_int_equal(accept(&s, 10, 10), KB_OK);
+	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_COMMAND, &target), KB_OK);
+	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target), KB_OK);
+	state_add_applied(&s, states_id(9)); /* the order: applied is more to the point */
+	assert_int_equal(accept(&s, 9, 9), KB_EAPPLIED);
+}
+
 static void applied_ledger_holds_back_what_nobody_asked_for(void **ctx)
 {
 	struct state s;
@@ -394,6 +411,7 @@ int main(void)
 		cmocka_unit_test(only_a_good_protected_slot_holds_the_sequence),
 		cmocka_unit_test(floor_holds_in_every_mode),
 		cmocka_unit_test(rejected_release_stays_out_in_every_mode),
+		cmocka_unit_test(what_had_to_be_forgotten_needs_a_person_or_a_rescue),
 		cmocka_unit_test(applied_ledger_holds_back_what_nobody_asked_for),
 		cmocka_unit_test(release_that_runs_is_applied),
 		cmocka_unit_test(release_on_trial_is_applied_while_it_has_tries),

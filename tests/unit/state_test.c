@@ -55,7 +55,7 @@ static void fill(struct state *s)
 	s->rebuilt = true;
 	s->ps = UINT64_MAX;
 	s->warm = true;
-	s->floor = UINT64_MAX - 2;
+	s->floor = s->rejected_max = s->forgotten_max = UINT64_MAX - 2;
 	state_set_text(s->disk, all);
 }
 
@@ -100,9 +100,40 @@ static void everything_full_fits_and_comes_back(void **ctx)
 	assert_memory_equal(r.staged.release, s.staged.release, STATE_ID_LEN);
 	assert_int_equal(r.staged.fails, 2);
 	assert_true(r.ps == s.ps && r.floor == s.floor && r.open_token == s.open_token);
+	assert_true(r.rejected_max == s.rejected_max && r.forgotten_max == s.forgotten_max);
 	assert_string_equal(r.disk, s.disk);
 	assert_int_equal(r.lr_count, STATE_LR_COUNT_MAX);
 	assert_true(r.warm && r.clean && r.rebuilt && r.installs == STATE_INSTALLS_LIMIT);
+}
+
+/* Nine in turn make no room for the first. */
+static void what_falls_out_of_the_rejected_is_remembered_by_its_sequence(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 2);
+	states_set(&s, 0, STATE_EMPTY, 0);
+	state_reject(&s, &s.slot[0]); /* has no release */
+	assert_int_equal(s.nrejected, 0);
+	for (unsigned i = 0; i < STATE_LEDGER_LEN; i++) {
+		/* The first has the highest sequence. */
+		states_set(&s, 1, STATE_TRIAL, 30 - i);
+		state_reject(&s, &s.slot[1]);
+		state_reject(&s, &s.slot[1]);
+	}
+	assert_int_equal(s.nrejected, STATE_LEDGER_LEN);
+	assert_int_equal(s.rejected_max, 30);
+	assert_int_equal(s.forgotten_max, 0);
+	states_set(&s, 1, STATE_TRIAL, 10);
+	state_reject(&s, &s.slot[1]);
+	assert_int_equal(s.forgotten_max, 30);
+	assert_false(state_is_rejected(&s, states_id(30)));
+	assert_true(state_is_rejected(&s, states_id(10)));
+	states_set(&s, 1, STATE_TRIAL, 40);
+	state_reject(&s, &s.slot[1]);
+	assert_int_equal(s.rejected_max, 40);
+	assert_int_equal(s.forgotten_max, 30); /* 40 itself is known by its id */
 }
 
 static void what_could_not_be_written_is_counted_up_to_its_limit(void **ctx)
@@ -310,13 +341,14 @@ static void floor_that_is_no_number_becomes_what_is_installed(void **ctx)
 {
 	static const char text[] =
 		"nslots=2\na.st=good\nfloor=99999999999999999999999\n"
+		"rejected.max=\nforgotten.max=?\n"
 		"a.release=0000000000000000000000000000000000000000000000000000000000000000\n"
 		"a.sequence=41\n";
 	struct state s;
 
 	(void)ctx;
 	read_text(&s, text);
-	assert_true(s.floor == 41);
+	assert_true(s.floor == 41 && s.rejected_max == 41 && s.forgotten_max == 41);
 }
 
 static void what_is_not_there_has_no_line(void **ctx)
@@ -517,6 +549,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fresh_state_has_empty_slots_and_prefers_the_first),
 		cmocka_unit_test(everything_full_fits_and_comes_back),
+		cmocka_unit_test(what_falls_out_of_the_rejected_is_remembered_by_its_sequence),
 		cmocka_unit_test(what_could_not_be_written_is_counted_up_to_its_limit),
 		cmocka_unit_test(what_could_not_be_written_is_read_with_care),
 		cmocka_unit_test(text_is_readable),
