@@ -3,6 +3,7 @@
  */
 #include "cli/main.h"
 
+#include "kernel-cmdline/cmdline.h"
 #include "lib/log.h"
 #include "lib/stall.h"
 #include "lib/util.h"
@@ -44,6 +45,27 @@ static void complain(void *ctx, const char *file, int line, const char *text)
 	output_json_number(o, "line", (uint64_t)line);
 	output_json_text(o, "text", text);
 	output_json_append(c->list, o);
+}
+
+static void check_command_line(struct checking *c, const char *keys, const char *file)
+{
+	char text[256];
+	size_t len;
+
+	if (strcmp(keys, "all") == 0 || strcmp(keys, "none") == 0)
+		return;
+	for (;; keys += len + 1) {
+		len = strcspn(keys, ",");
+		if (!cmdline_is_key(keys, len)) {
+			snprintf(text, sizeof(text),
+				 "[system] command-line=: %.*s: no such key; keelboot-init(8) has "
+				 "them all",
+				 (int)len, keys);
+			complain(c, file, 0, text);
+		}
+		if (keys[len] == '\0')
+			return;
+	}
 }
 
 /* What each value by itself does not show. */
@@ -99,6 +121,7 @@ static enum kb_err check_file(struct checking *c)
 		complain(c, c->file, 0, "holds NUL bytes: is it damaged?");
 	conf_defaults(&conf);
 	conf_parse(&conf, text, c->file, complain, c);
+	check_command_line(c, conf.command_line, c->file);
 	/* A drop-in alone does not say what the others do; it does not name the device, either. */
 	if (conf.compatible[0] != '\0')
 		check_whole(c, &conf, c->file);
@@ -119,6 +142,7 @@ static void check_device(struct checking *c, const struct device_options *o)
 		complain(c, "system.conf", 0,
 			 "[system] compatible= does not say what this device is: no bundle is "
 			 "installed");
+	check_command_line(c, conf.command_line, "system.conf");
 	check_whole(c, &conf, "system.conf");
 }
 

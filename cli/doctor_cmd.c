@@ -71,7 +71,7 @@ static void look(struct doctor *doc, json_object *boot)
 
 	status_collect(&doc->st, doc->d, boot);
 	(void)doctor_read(doc, "/proc/cmdline", text, sizeof(text));
-	cmdline_parse(&doc->cmd, text);
+	cmdline_parse_heeded(&doc->cmd, text, doc->d->conf.command_line);
 	doctor_watchdog(doc);
 	doctor_kernel(doc);
 	doctor_state(doc);

@@ -5,6 +5,7 @@
 #include "lib/os.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 static void set_log_level(enum cmdline_log log)
 {
@@ -12,6 +13,8 @@ static void set_log_level(enum cmdline_log log)
 		log_set_level(LOG_LEVEL_DEBUG);
 	else if (log == CMDLINE_LOG_QUIET)
 		log_set_level(LOG_LEVEL_NOTICE);
+	else
+		log_set_level(LOG_LEVEL_INFO);
 }
 
 /* A panic, which is also what the end of process 1 makes, has to restart the device; panic=0 says
@@ -22,6 +25,22 @@ static void set_panic(const struct boot *b)
 		log_warn("panic=0: a kernel panic will hang until the watchdog fires");
 	else if (!b->cmd.has_panic && os_write_file("/proc/sys/kernel/panic", "10", 2) != KB_OK)
 		log_warn("unable to set the delay of a restart after a panic");
+}
+
+/* The kernel gives words that it does not know to init: as arguments, or as its environment. */
+static void read_command_line(struct boot *b)
+{
+	static char *argv[] = { (char *)"init", NULL };
+	static char *envp[] = { (char *)"HOME=/", (char *)"TERM=linux", NULL };
+
+	cmdline_parse_heeded(&b->cmd, b->cmdline, b->conf.command_line);
+	if (strcmp(b->conf.command_line, "all") != 0) {
+		b->argv = argv;
+		b->envp = envp;
+	}
+	set_log_level(b->cmd.log);
+	for (unsigned i = 0; i < b->cmd.nwarnings; i++)
+		log_warn("%s", b->cmd.warning[i]);
 }
 
 void settings_read(struct boot *b)
@@ -38,13 +57,12 @@ void settings_read(struct boot *b)
 	if (os_read_file("/proc/cmdline", b->cmdline, sizeof(b->cmdline), NULL) != KB_OK)
 		log_warn("unable to read /proc/cmdline; its defaults are used");
 	cmdline_parse(&b->cmd, b->cmdline);
-	set_log_level(b->cmd.log);
+	set_log_level(b->cmd.log); /* also for what system.conf may have to be told */
 	log_info("Keelboot " KB_VERSION);
-	for (unsigned i = 0; i < b->cmd.nwarnings; i++)
-		log_warn("%s", b->cmd.warning[i]);
-	set_panic(b);
-	shell_look(b);
 	conf_load(&b->conf, "", &found, NULL, NULL);
 	if (!found)
 		log_warn("no system.conf in the initramfs; its defaults are used");
+	read_command_line(b);
+	set_panic(b);
+	shell_look(b);
 }

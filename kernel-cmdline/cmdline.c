@@ -23,15 +23,34 @@ static char *skip_spaces(char *s)
 	return s;
 }
 
-static bool equal_names(const char *a, const char *b)
+/* Of b only len bytes. */
+static bool equal_names(const char *a, const char *b, size_t len)
 {
-	for (; *a != '\0' && *b != '\0'; a++, b++) {
-		char x = *a == '-' ? '_' : *a, y = *b == '-' ? '_' : *b;
+	size_t i;
+
+	for (i = 0; a[i] != '\0' && i < len; i++) {
+		char x = a[i] == '-' ? '_' : a[i], y = b[i] == '-' ? '_' : b[i];
 
 		if (x != y)
 			return false;
 	}
-	return *a == *b;
+	return a[i] == '\0' && i == len;
+}
+
+/* Whether name stands in a list with commas; "all" is every one. */
+static bool is_among(const char *list, const char *name)
+{
+	if (strcmp(list, "all") == 0)
+		return true;
+	for (;;) {
+		size_t len = strcspn(list, ",");
+
+		if (equal_names(name, list, len))
+			return true;
+		if (list[len] == '\0')
+			return false;
+		list += len + 1;
+	}
 }
 
 static void warn(struct cmdline *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -106,14 +125,17 @@ static void bad_value(struct cmdline *c, const struct cmdline_key *key, const ch
 		     key->values);
 }
 
-static void apply(struct cmdline *c, const struct word *w)
+static void apply(struct cmdline *c, const struct word *w, const char *heeded)
 {
 	static const char prefix[] = "keelboot.";
 
 	for (const struct cmdline_key *key = cmdline_keys; key->name != NULL; key++) {
-		if (!equal_names(key->name, w->name))
+		if (!equal_names(key->name, w->name, strlen(w->name)))
 			continue;
-		if (!key->set(c, w->value))
+		if (!is_among(heeded, key->name))
+			warn(c, "%s: not heeded: [system] command-line= does not name it",
+			     key->name);
+		else if (!key->set(c, w->value))
 			bad_value(c, key, w->value);
 		return;
 	}
@@ -138,7 +160,21 @@ static bool copy_text(struct cmdline *c, char *buf, const char *text)
 	return cut && !is_space(text[len]);
 }
 
+bool cmdline_is_key(const char *name, size_t len)
+{
+	for (const struct cmdline_key *key = cmdline_keys; key->name != NULL; key++) {
+		if (equal_names(key->name, name, len))
+			return true;
+	}
+	return false;
+}
+
 void cmdline_parse(struct cmdline *c, const char *text)
+{
+	cmdline_parse_heeded(c, text, "all");
+}
+
+void cmdline_parse_heeded(struct cmdline *c, const char *text, const char *heeded)
 {
 	char buf[CMDLINE_MAX + 1], *s, *end;
 	bool cut;
@@ -157,6 +193,6 @@ void cmdline_parse(struct cmdline *c, const char *text)
 		s = take_word(s, &w);
 		if (w.value == NULL && strcmp(w.name, "--") == 0)
 			return;
-		apply(c, &w);
+		apply(c, &w, heeded);
 	}
 }

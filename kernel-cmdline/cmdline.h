@@ -78,3 +78,13 @@ extern const struct cmdline_key cmdline_keys[];
  * bytes of the command line: log_line() makes it safe to print.
  */
 void cmdline_parse(struct cmdline *c, const char *text);
+
+/*
+ * The same for a device that does not trust its command line: only the keys in `heeded`, "all",
+ * "none", or names with commas between them ([system] command-line= of system.conf), are read. The
+ * others of cmdline_keys keep their defaults, and are named in a warning.
+ */
+void cmdline_parse_heeded(struct cmdline *c, const char *text, const char *heeded);
+
+/* Whether one of cmdline_keys has this name, which need not end after len bytes. */
+bool cmdline_is_key(const char *name, size_t len);

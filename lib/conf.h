@@ -66,14 +66,15 @@ struct conf {
 	char disk[CONF_SPEC_MAX + 1]; /* pins the disk: a glob over its path or id; "" ranks */
 	bool usb_disk;		      /* the device's disk may be on USB */
 	enum conf_count count;
-	enum conf_verify verify_slot;	/* whether a trial's manifest is verified again */
-	enum conf_slots slots;		/* may the running system write to its slot? */
-	char cookie[CONF_PATH_MAX + 1]; /* "auto", "off", "/dev/mtd0" */
-	uint32_t timeout_s;		/* how long to wait for devices; 30 */
-	uint32_t commit_deadline_s;	/* 300 */
-	uint32_t shutdown_deadline_s;	/* 300 */
-	uint32_t tries;			/* boots of a trial: 1..9, default 3 */
-	char init[CONF_PATH_MAX + 1];	/* init of the root; "/sbin/init" */
+	enum conf_verify verify_slot;	      /* whether a trial's manifest is verified again */
+	enum conf_slots slots;		      /* may the running system write to its slot? */
+	char cookie[CONF_PATH_MAX + 1];	      /* "auto", "off", "/dev/mtd0" */
+	uint32_t timeout_s;		      /* how long to wait for devices; 30 */
+	uint32_t commit_deadline_s;	      /* 300 */
+	uint32_t shutdown_deadline_s;	      /* 300 */
+	uint32_t tries;			      /* boots of a trial: 1..9, default 3 */
+	char init[CONF_PATH_MAX + 1];	      /* init of the root; "/sbin/init" */
+	char command_line[CONF_SPEC_MAX + 1]; /* keys of the kernel's that are heeded; "all" */
 	/* [state] */
 	conf_spec state; /* default "PARTLABEL=keelboot-state" */
 	/* [slot.a] … [slot.h]: keys are classes, values partitions */

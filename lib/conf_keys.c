@@ -58,6 +58,10 @@ const struct conf_key conf_keys[] = {
 	{ "system", "mount-options", "OPTIONS", "",
 	  "Options to mount the root with; rootflags= of the kernel command line goes before it.",
 	  TEXT(TEXT, mount_options) },
+	{ "system", "command-line", "all|none|LIST of keys", "all",
+	  "Keys of the kernel command line that are heeded, for a device that does not trust it; "
+	  "the others are ignored with a warning.",
+	  TEXT(NAME, command_line) },
 	{ "state", "partition", "PARTITION", "PARTLABEL=keelboot-state",
 	  "Partition that holds the state.", TEXT(SPEC, state) },
 	{ "source.data", "enabled", "yes|no", "yes",

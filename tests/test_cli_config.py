@@ -18,12 +18,15 @@ def check(path, text, code):
 
 
 def test_a_good_file_is_praised(tmp_path):
+    check(tmp_path, "[system]\ncommand-line=none\n", OK)
+    check(tmp_path, "[system]\ncommand-line=quiet,ro,keelboot.log\n", OK)
     assert "nothing to complain about" in check(tmp_path, "[system]\ncompatible=x\n", OK).stdout
 
 
 @pytest.mark.parametrize("text, says", [
     ("[system]\ncompatibel=x\n", "system.conf:2: [system] compatibel: no such key"),
     ("[sytem]\ntries=3\n", "no such section"),
+    ("[system]\ncommand-line=quiet,keelboot.slots\n", "command-line=: keelboot.slots: no such key; keelboot-init(8)"),
     ("[system]\ntries=0\n", "NUMBER (1..9)"),
     ("[system]\n\nnothing\n", "system.conf:3: neither [section] nor key=value"),
     ("[slot.a]\nroot=sda1\n", "not of the form CLASS=PARTLABEL=x"),

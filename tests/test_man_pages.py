@@ -47,6 +47,7 @@ EXAMPLES = {
     ("system", "tries"): "5",
     ("system", "verify-slot"): "boot",
     ("system", "init"): "/usr/lib/systemd/systemd",
+    ("system", "command-line"): "quiet,panic,keelboot.log",
     ("system", "root-filesystem"): "squashfs",
     ("system", "mount-options"): "noatime",
     ("state", "partition"): "PARTUUID=5f0c6a2e-01",

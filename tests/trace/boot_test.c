@@ -237,6 +237,24 @@ static void init_gets_the_kernels_arguments_and_may_be_another(void **ctx)
 	assert_once("exec /usr/lib/systemd/systemd: /usr/lib/systemd/systemd single; env HOME=/");
 }
 
+static void command_line_that_is_not_trusted_chooses_nothing(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.conf = "[system]\ncompatible=trace\ncommand-line=quiet,keelboot.log\n";
+	machine.cmdline = "keelboot.enable=0 root=/dev/sda1 init=/bin/sh keelboot.slot=b "
+			  "keelboot.watchdog=off panic=0 rootflags=evil keelboot.shell=1 quiet\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("command_line_not_trusted");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	assert_once("exec /sbin/init: /sbin/init; env HOME=/ TERM=linux\n");
+	assert_once("watchdog /dev/watchdog0");
+	assert_once("write /proc/sys/kernel/panic 10");
+	assert_once("# init: not heeded: [system] command-line= does not name it");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +271,7 @@ int main(void)
 		T(garbage_command_line_boots),
 		T(panic_restarts_unless_told_otherwise),
 		T(init_gets_the_kernels_arguments_and_may_be_another),
+		T(command_line_that_is_not_trusted_chooses_nothing),
 	};
 
 	return cmocka_run_group_tests_name("trace of a boot", tests, NULL, NULL);

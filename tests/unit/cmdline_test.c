@@ -261,12 +261,12 @@ static void a_bad_last_one_is_the_default(void **state)
 static void dash_and_underscore_are_one_in_names(void **state)
 {
 	(void)state;
-	assert_true(equal_names("keelboot.a-b_c", "keelboot.a_b-c"));
-	assert_true(equal_names("--", "__"));
-	assert_false(equal_names("keelboot.a-b", "keelboot.ab"));
-	assert_false(equal_names("keelboot.a-", "keelboot.a"));
-	assert_false(equal_names("keelboot.a", "keelboot.a_"));
-	assert_false(equal_names("a.b", "a-b"));
+	assert_true(equal_names("keelboot.a-b_c", "keelboot.a_b-c", strlen("keelboot.a_b-c")));
+	assert_true(equal_names("--", "__", strlen("__")));
+	assert_false(equal_names("keelboot.a-b", "keelboot.ab", strlen("keelboot.ab")));
+	assert_false(equal_names("keelboot.a-", "keelboot.a", strlen("keelboot.a")));
+	assert_false(equal_names("keelboot.a", "keelboot.a_", strlen("keelboot.a_")));
+	assert_false(equal_names("a.b", "a-b", strlen("a-b")));
 	/* In values they differ. */
 	parse("root=/dev/a-b_c", 0);
 	assert_string_equal(c.root, "/dev/a-b_c");
@@ -445,6 +445,40 @@ static void garbage_never_leaves_its_bounds(void **state)
 	}
 }
 
+static void only_what_is_heeded_is_read(void **state)
+{
+	static const char text[] = "root=/dev/sda1 init=/bin/sh keelboot.slot=b keelboot.log=debug "
+				   "quiet panic=0 console=ttyS0";
+
+	(void)state;
+	cmdline_parse_heeded(&c, text, "all");
+	assert_int_equal(c.nwarnings, 0);
+	assert_string_equal(c.init, "/bin/sh");
+	cmdline_parse_heeded(&c, text, "none");
+	assert_defaults();
+	assert_int_equal(c.nwarnings, 6);
+	assert_string_equal(c.warning[1],
+			    "init: not heeded: [system] command-line= does not name it");
+	cmdline_parse_heeded(&c, text, "keelboot.log,quiet");
+	assert_int_equal(c.nwarnings, 4);
+	assert_int_equal(c.log, CMDLINE_LOG_DEBUG);
+	assert_true(c.quiet);
+	assert_string_equal(c.init, "");
+	assert_int_equal(c.slot, -1);
+	/* A part of a name is no name. */
+	cmdline_parse_heeded(&c, text, "keelboot.slo,keelboot.slots,ini,,init2");
+	assert_defaults();
+}
+
+static void keys_are_known_by_their_whole_name(void **state)
+{
+	(void)state;
+	assert_true(cmdline_is_key("keelboot.slot,quiet", 13));
+	assert_false(cmdline_is_key("keelboot.slot", 12));
+	assert_false(cmdline_is_key("keelboot.slots", 14));
+	assert_false(cmdline_is_key("", 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,6 +492,8 @@ int main(void)
 		cmocka_unit_test(watchdog_forms),
 		cmocka_unit_test(panic_is_what_the_kernel_reads),
 		cmocka_unit_test(a_bad_value_is_the_default_and_is_named),
+		cmocka_unit_test(only_what_is_heeded_is_read),
+		cmocka_unit_test(keys_are_known_by_their_whole_name),
 		cmocka_unit_test(the_last_one_wins),
 		cmocka_unit_test(a_bad_last_one_is_the_default),
 		cmocka_unit_test(dash_and_underscore_are_one_in_names),

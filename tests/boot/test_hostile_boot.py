@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a stranger can hand to a boot: a command line, odd devices on USB, files that look like hooks,
+a state partition full of lies. It boots its own slot, and runs nothing of theirs."""
+
+import random
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from test_cli import edit                # noqa: E402
+
+LOCKED = "command-line=panic,keelboot.log"
+EVIL_LINE = ("keelboot.enable=0 root=/dev/sda init=/bin/sh keelboot.slot=b keelboot.watchdog=off "
+             "keelboot.shell=1 rootflags=evil single LD_PRELOAD=/evil.so")
+HOOK = "#!/bin/sh\necho EVIL-HOOK-RAN >/dev/console\nexit 1\n"
+# Where Keelboot's own hooks and settings lie in its initramfs, and where people may look for a folder of them.
+PLACES = ("usr/lib/keelboot/hooks/post-mount.d", "etc/keelboot/hooks/post-mount.d", "keelboot/hooks/post-mount.d",
+          "keelboot/post-mount.d", "keelboot/pre-update.d")
+
+
+def test_t39_t41_command_line_and_hooks_of_strangers_do_nothing(bench):
+    hook = bench.work / "10-evil"
+    hook.write_text(HOOK)
+    hook.chmod(0o755)
+    files = {f"{place}/{hook.name}": hook for place in PLACES}
+    disk = bench.disk("1.0", "2.0", data=files)
+    stick = bench.stick(files={**files, "keelboot/system.conf": hook})
+    initrd = bench.initramfs_with(LOCKED, name="locked")
+    with bench.machine(disk, initrd=initrd, drives=[stick], append=EVIL_LINE) as vm:
+        text = bench.up(vm, "2.0", "b")
+        assert "init: not heeded: [system] command-line= does not name it" in text
+        assert "EVIL-HOOK-RAN" not in text
+        assert bench.ask(vm, "tr '\\0' ' ' </proc/1/cmdline").split()[1:] in ([], ["init"])
+        assert "LD_PRELOAD" not in bench.ask(vm, "tr '\\0' ' ' </proc/1/environ")
+        assert bench.status(vm)["booted"]["tier"] == "normal"
+        assert bench.boot_json(vm)["watchdog"]["device"] == "/dev/watchdog0"
+
+
+def test_t28_only_mass_storage_is_driven_on_usb(bench):
+    """A keyboard and a network card that a stick pretends to be find no driver."""
+    disk = bench.disk("1.0")
+    bad_usb = ["-device", "usb-kbd,bus=xhci.0", "-device", "usb-mouse,bus=xhci.0",
+               "-netdev", "user,id=evil,restrict=on", "-device", "usb-net,netdev=evil,bus=xhci.0"]
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))], extra=bad_usb) as vm:
+        bench.up(vm, "2.0", "b")
+        assert bench.ask(vm, "cat /sys/bus/usb/devices/*/bInterfaceClass").split().count("03") == 2
+        drivers = bench.ask(vm, "ls /sys/bus/usb/drivers").split()
+        assert sorted(set(drivers) - {"hub", "usb", "usbfs", "uas", "usb-storage"}) == []
+        assert bench.ask(vm, "ls /sys/class/net").split() in ([], ["lo"])
+        assert "USB" not in bench.ask(vm, "cat /proc/bus/input/devices")
+
+
+def garbage(state: Path) -> None:
+    state.write_bytes(random.Random(34).randbytes(state.stat().st_size))
+
+
+def forged(state: Path) -> None:
+    """A record with a good checksum, whose every word is a lie."""
+    huge = 2 ** 64 - 1
+    edit(SimpleNamespace(state=state), sequence=huge, floor=huge, installs=huge, pref="z", open="h", oneshot="q",
+         a_tries=huge, a_streak=-1, b_st="good", b_release="../../etc/shadow", disk="/dev/sda", root="/dev/sda",
+         keyring="/evil", staged="usb:/dev/sda", staged_release="f" * 64, a_reason="\x1b[2J\x1b]0;evil\x07" + "A" * 900)
+
+
+def silent(state: Path) -> None:
+    """Well formed, and forged so that the slot that works is never to be booted again."""
+    edit(SimpleNamespace(state=state), a_st="bad", a_reason="x", b_st="good", b_version="9.9", pref="b", b_tries=9)
+
+
+@pytest.mark.parametrize("lie", (garbage, forged, silent))
+def test_t34_state_of_a_stranger_boots_what_is_there(bench, lie):
+    state = bench.work / "state.img"
+    shutil.copy(bench.factory("1.0")[0], state)
+    lie(state)
+    disk = bench.disk("1.0", state=state)
+    before = bench.slots(disk)
+    with bench.machine(disk) as vm:
+        vm.expect(r"Keelboot 0")
+        text = bench.up(vm, "1.0", "a", timeout=150)
+        assert "\x1b" not in text.split("Keelboot 0")[1].split("system 1.0")[0], "nothing escapes to a terminal"
+        bench.ask(vm, "keelboot status; keelboot history; keelboot doctor || true")
+        assert bench.causes(vm) == []
+    assert bench.slots(disk) == before
