@@ -116,6 +116,7 @@ static void fill_job(struct install_args *in, const struct keyring *keys, int fd
 		.mode = PLAN_COMMAND,
 		.want = STATE_NONE,
 		.verify_first = d.conf.usb_verify_first,
+		.max_jump = d.conf.max_jump,
 		.tries = (uint8_t)d.conf.tries,
 		.helper = stage_helper(),
 		.progress = progress,
@@ -130,7 +131,7 @@ static void tell(const struct install_args *in, enum kb_err e)
 {
 	/* What the state says of a release that is genuine, it says better. */
 	if (job.known && (e == KB_EAPPLIED || e == KB_EREJECTED || e == KB_EDOWNGRADE ||
-			  e == KB_ENOTARGET || e == KB_ENEWER))
+			  e == KB_EAHEAD || e == KB_ENOTARGET || e == KB_ENEWER))
 		stage_tell_refused(&d.state, &job.release, e);
 	else
 		log_err("%s: %s", in->file, job.why[0] != '\0' ? job.why : err_text(e));

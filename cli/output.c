@@ -24,6 +24,7 @@ int output_exit_code(enum kb_err e)
 		return OUTPUT_VERIFY;
 	case KB_ECOMPAT:
 	case KB_EDOWNGRADE:
+	case KB_EAHEAD:
 	case KB_EREJECTED:
 	case KB_ENEWER:
 		return OUTPUT_INCOMPATIBLE;

@@ -169,6 +169,11 @@ void stage_tell_refused(const struct state *s, const struct plan_release *r, enu
 		log_err("%s (sequence %" PRIu64 ") is not newer than what is installed; "
 			"`keelboot install` goes back",
 			r->version, r->sequence);
+	else if (e == KB_EAHEAD)
+		log_err("%s (sequence %" PRIu64 ") is too far ahead of what proved itself here: "
+			"once it is committed, no lower one is newer; if it shall be, set "
+			"[install] max-sequence-jump= of system.conf, in the initramfs too",
+			r->version, r->sequence);
 	else if (e == KB_EBUDGET)
 		log_err("%d updates in turn did not prove themselves; `keelboot mark good` a slot "
 			"first",

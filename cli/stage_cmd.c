@@ -119,6 +119,8 @@ static enum kb_err accept(const struct job *job)
 	state_del_unwritable(&d.state, job->release.id);
 	e = plan_accept(&d.state, &job->release, PLAN_AUTOMATIC, device_whole(&d.state), 0,
 			&target);
+	if (e == KB_OK)
+		e = plan_ahead(&d.state, &job->release, d.conf.max_jump);
 	if (e != KB_OK) {
 		stage_tell_refused(&d.state, &job->release, e);
 		return e;

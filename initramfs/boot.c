@@ -353,6 +353,7 @@ static unsigned recover_delay_s(enum kb_err err)
 	case KB_EDIGEST:
 	case KB_ECOMPAT:
 	case KB_EDOWNGRADE:
+	case KB_EAHEAD:
 	case KB_EREJECTED:
 	case KB_EAPPLIED:
 	case KB_EBUDGET:

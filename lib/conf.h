@@ -107,6 +107,7 @@ struct conf {
 	uint32_t rescue_wait_s; /* 600 */
 	/* [install] */
 	uint32_t progress_deadline_s; /* apply is killed after so long without progress; 60 */
+	uint64_t max_jump; /* by so much a bundle's sequence may be ahead; 0: without a bound */
 	/* [watchdog] */
 	char watchdog[CONF_PATH_MAX + 1]; /* "auto", "off", "/dev/watchdog0" */
 	uint32_t watchdog_timeout_s;	  /* 60 */
@@ -126,6 +127,7 @@ enum conf_kind {
 	CONF_KIND_VERIFY,   /* enum conf_verify */
 	CONF_KIND_SLOTS,    /* enum conf_slots */
 	CONF_KIND_NUMBER,   /* uint32_t */
+	CONF_KIND_JUMP,	    /* uint64_t: "none", which is 0, or a number up to 2^63 - 1 */
 	CONF_KIND_SECONDS,  /* uint32_t: "30" or "30s" */
 	CONF_KIND_MS,	    /* uint32_t, milliseconds: "500ms", or seconds as above */
 	CONF_KIND_FS,	    /* unsigned, bits of enum conf_fs: "vfat,exfat", "none" */

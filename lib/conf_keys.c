@@ -108,6 +108,10 @@ const struct conf_key conf_keys[] = {
 	  "on. It is never longer than two thirds of the watchdog's timeout: 40 s with the "
 	  "defaults.",
 	  NUMBER(SECONDS, progress_deadline_s, 5, 3600) },
+	{ "install", "max-sequence-jump", "NUMBER|none", "1000000000000",
+	  "A bundle whose sequence is ahead of all that this device has by more than this is "
+	  "refused: one with the highest there is would keep every later one out.",
+	  NUMBER(JUMP, max_jump, 0, 0) },
 	{ "rescue", "wait", "SECONDS (10..600)", "600",
 	  "How long a device on which nothing can be booted waits for a medium before it restarts.",
 	  NUMBER(SECONDS, rescue_wait_s, 10, 600) },
@@ -235,6 +239,16 @@ static enum kb_err set_number(uint32_t *out, const struct conf_key *key, const c
 	return KB_OK;
 }
 
+static enum kb_err set_jump(uint64_t *out, const char *value)
+{
+	uint64_t v = 0;
+
+	if (strcmp(value, "none") != 0 && (bytes_decimal(&v, value, INT64_MAX) != KB_OK || v == 0))
+		return KB_EINVAL;
+	*out = v;
+	return KB_OK;
+}
+
 /* ---------------------------------------------------------------- texts */
 
 static bool is_printable(const char *value)
@@ -311,6 +325,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 	case CONF_KIND_VERIFY:
 	case CONF_KIND_SLOTS:
 	case CONF_KIND_NUMBER:
+	case CONF_KIND_JUMP:
 	case CONF_KIND_SECONDS:
 	case CONF_KIND_MS:
 		break;
@@ -340,6 +355,8 @@ enum kb_err conf_keys_set(struct conf *c, const struct conf_key *key, const char
 	case CONF_KIND_VERIFY:
 	case CONF_KIND_SLOTS:
 		return set_word(out, key->kind, value);
+	case CONF_KIND_JUMP:
+		return set_jump(out, value);
 	case CONF_KIND_NUMBER:
 	case CONF_KIND_SECONDS:
 	case CONF_KIND_MS:

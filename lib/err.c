@@ -30,6 +30,8 @@ const char *err_text(enum kb_err e)
 		return "made for another device";
 	case KB_EDOWNGRADE:
 		return "not newer than what is installed";
+	case KB_EAHEAD:
+		return "too far ahead of what is installed";
 	case KB_EREJECTED:
 		return "this release failed here before";
 	case KB_EAPPLIED:

@@ -25,6 +25,7 @@ enum kb_err {
 	KB_ECOMPAT, /* made for another device: ignore the bundle */
 	KB_EDOWNGRADE, /* below the rollback floor, or not newer than what runs: ignore the bundle
 			*/
+	KB_EAHEAD,     /* a sequence that would keep all later releases out: ignore the bundle */
 	KB_EREJECTED,  /* this release failed here before: ignore the bundle */
 	KB_EAPPLIED,   /* this release is installed or was applied: nothing to do */
 	KB_EBUDGET, /* too many automatic installs, or too many failures of this copy: ignore it */

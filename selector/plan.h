@@ -44,6 +44,15 @@ enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enu
 bool plan_over_budget(const struct state *s, const uint8_t release[STATE_ID_LEN]);
 
 /*
+ * Whether r is too far ahead: a release with the highest sequence there is, once committed, would
+ * keep every later one out. max: by so much it may exceed the highest sequence that proved itself
+ * here, the floor included; 0: there is no bound. Where nothing is known, half of all numbers are
+ * too far. KB_EAHEAD. To be asked after plan_accept(), which has more to say.
+ */
+enum kb_err plan_ahead(const struct state *s, const struct plan_release *r,
+		       uint64_t max) KB_MUST_CHECK;
+
+/*
  * The target holds half an image from here on: state `writing`, release forgotten, no longer
  * preferred, asked for, or blamed; an attempt of it is closed. Goes to both regions.
  */

@@ -45,6 +45,7 @@ void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source
 		.mode = a->o.rescue ? PLAN_RESCUE : PLAN_AUTOMATIC,
 		.want = STATE_NONE,
 		.verify_first = verify_first(a, kind),
+		.max_jump = a->conf.max_jump,
 		.tries = (uint8_t)a->conf.tries,
 		.progress = apply_progress,
 	};

@@ -85,6 +85,9 @@ static const char *refusal(const struct apply_job *job, enum kb_err e)
 		return "this release failed on this device before";
 	case KB_EDOWNGRADE:
 		return "it is older than what this device may go back to";
+	case KB_EAHEAD:
+		return "its sequence is too far ahead of what proved itself here; "
+		       "max-sequence-jump= of system.conf";
 	case KB_EBUDGET:
 		if (state_unwritable(job->state, job->release.id) >= STATE_FAILS_LIMIT)
 			return "its slot's storage failed each time; `keelboot install --again` "
@@ -114,6 +117,8 @@ static enum kb_err choose(struct apply_job *job)
 	if (e == KB_ENOTARGET && job->want != STATE_NONE)
 		return fail(job, e, "slot %c is in use, or is the one to fall back to",
 			    state_slot_letter(job->want));
+	if (e == KB_OK)
+		e = plan_ahead(job->state, &job->release, job->max_jump);
 	if (e != KB_OK)
 		return fail(job, e, "%s", refusal(job, e));
 	return KB_OK;

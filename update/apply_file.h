@@ -48,6 +48,7 @@ struct apply_job {
 	enum plan_mode mode;
 	int want; /* only this slot may be the target; STATE_NONE: plan_accept()'s choice */
 	bool verify_first;
+	uint64_t max_jump;  /* system.conf: see plan_ahead() */
 	uint8_t tries;	    /* of the trial: system.conf; 0: STATE_TRIES */
 	const char *helper; /* path of keelboot-helper; NULL: $KEELBOOT_HELPER, else its usual place
 			     */

@@ -61,6 +61,7 @@ static int settle(struct apply *a, const char *dev, enum kb_err e)
 		return APPLY_NOTHING;
 	case KB_EREJECTED:
 	case KB_EDOWNGRADE:
+	case KB_EAHEAD:
 	case KB_ECOMPAT:
 		done_with(a, dev);
 		return APPLY_NOTHING;

@@ -80,6 +80,7 @@ static int settle(struct apply *a, enum kb_err e)
 		return unstage(a);
 	case KB_EREJECTED:
 	case KB_EDOWNGRADE:
+	case KB_EAHEAD:
 	case KB_ECOMPAT:
 		return unstage(a);
 	case KB_EBUDGET:

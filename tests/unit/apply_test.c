@@ -429,6 +429,27 @@ static void older_releases_are_refused(void **ctx)
 	assert_nothing_written(seq);
 }
 
+/* A release with the last number there is would be the last one: it makes room for one in bounds.
+ */
+static void a_release_too_far_ahead_is_refused(void **ctx)
+{
+	uint64_t seq = sequence_of_state();
+
+	(void)ctx;
+	make_bundle("last", INT64_MAX, "box", &key);
+	assert_int_equal(apply_usb("last", NULL, NULL), APPLY_NOTHING);
+	assert_logged("its sequence is too far ahead of what proved itself here");
+	assert_nothing_written(seq);
+	make_bundle("two", 2, "box", &key);
+	assert_int_equal(apply_usb("last", "two", NULL), APPLY_INSTALLED);
+	assert_slot_b(2);
+	set_up(NULL);
+	write_text("etc/keelboot/system.conf",
+		   "[system]\ncompatible = box\n[install]\nmax-sequence-jump=none\n");
+	assert_int_equal(apply_usb("last", NULL, NULL), APPLY_INSTALLED);
+	assert_slot_b(INT64_MAX);
+}
+
 static void rubbish_and_absent_media_are_harmless(void **ctx)
 {
 	uint64_t seq = sequence_of_state();
@@ -1031,6 +1052,7 @@ int main(int argc, char **argv)
 		TEST(medium_that_ends_in_the_middle_costs_nothing),
 		TEST(what_is_not_for_us_is_named_and_costs_no_write),
 		TEST(older_releases_are_refused),
+		TEST(a_release_too_far_ahead_is_refused),
 		TEST(rubbish_and_absent_media_are_harmless),
 		TEST(every_truncation_is_refused),
 		TEST(a_damaged_one_makes_room_for_the_next),

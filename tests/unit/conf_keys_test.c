@@ -41,6 +41,22 @@ static void every_key_is_fit_for_people(void **state)
 	}
 }
 
+static void jump_is_a_number_or_none(void **state)
+{
+	static const char *const bad[] = {
+		"", "0", "-1", "1s", "None", "9223372036854775808", "1 "
+	};
+
+	(void)state;
+	assert_int_equal(set("install", "max-sequence-jump", "9223372036854775807"), KB_OK);
+	assert_int_equal(c.max_jump, INT64_MAX);
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(set("install", "max-sequence-jump", bad[i]), KB_EINVAL);
+	assert_int_equal(c.max_jump, INT64_MAX);
+	assert_int_equal(set("install", "max-sequence-jump", "none"), KB_OK);
+	assert_int_equal(c.max_jump, 0);
+}
+
 static void every_text_stays_in_its_array(void **state)
 {
 	char longest[300];
@@ -254,6 +270,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_default_is_a_value),
 		cmocka_unit_test(every_key_is_fit_for_people),
+		cmocka_unit_test(jump_is_a_number_or_none),
 		cmocka_unit_test(every_text_stays_in_its_array),
 		cmocka_unit_test(booleans),
 		cmocka_unit_test(counts),

@@ -85,6 +85,32 @@ static void names_of_key_files(void **state)
 static const char ed25519_head[] = "302a300506032b6570032100";
 static const char p256_head[] = "3059301306072a8648ce3d020106082a8648ce3d03010703420004";
 
+/* A key of another kind differs in its head, by however little. */
+static void every_bit_of_the_head_counts(void **state)
+{
+	const char *const heads[] = { ed25519_head, p256_head };
+	const size_t lens[] = { 44, 91 };
+	enum keyring_alg alg;
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		size_t head = strlen(heads[k]) / 2;
+
+		memset(spki, 7, sizeof(spki));
+		assert_int_equal(bytes_unhex(spki, head, heads[k]), KB_OK);
+		assert_int_equal(keyring_pem_alg(spki, lens[k], &alg), KB_OK);
+		assert_int_equal(alg, k == 0 ? KEYRING_ED25519 : KEYRING_ECDSA_P256);
+		for (size_t i = 0; i < KEYRING_SPKI_MAX; i++)
+			if (i != lens[k])
+				assert_int_equal(keyring_pem_alg(spki, i, &alg), KB_EFORMAT);
+		for (size_t bit = 0; bit < 8 * head; bit++) {
+			spki[bit / 8] ^= (uint8_t)(1 << bit % 8);
+			assert_int_equal(keyring_pem_alg(spki, lens[k], &alg), KB_EFORMAT);
+			spki[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		}
+	}
+}
+
 static const char *published(const char *head, const char *key)
 {
 	char hex[2 * KEYRING_SPKI_MAX + 1];
@@ -126,6 +152,7 @@ int main(void)
 		cmocka_unit_test(base64_of_each_length),
 		cmocka_unit_test(what_is_no_base64_is_refused),
 		cmocka_unit_test(names_of_key_files),
+		cmocka_unit_test(every_bit_of_the_head_counts),
 		cmocka_unit_test(published_keys_are_known),
 	};
 
