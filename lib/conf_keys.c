@@ -91,7 +91,9 @@ const struct conf_key conf_keys[] = {
 	  "Reads the whole bundle once before the first write, so that a bad card costs nothing.",
 	  NUMBER(BOOL, sd_verify_first, 0, 0) },
 	{ "source.sd", "filesystems", "none|LIST of vfat,exfat", "vfat,exfat",
-	  "File systems with which cards are mounted; whatever has another is ignored.",
+	  "File systems with which cards are mounted; whatever has another is ignored. none: no "
+	  "file "
+	  "system is ever mounted, only a bundle that lies raw on the medium is taken.",
 	  NUMBER(FS, sd_filesystems, 0, 0) },
 	{ "source.usb", "enabled", "yes|no", "yes", "Whether an update may come from a USB stick.",
 	  NUMBER(BOOL, usb_enabled, 0, 0) },
@@ -101,7 +103,9 @@ const struct conf_key conf_keys[] = {
 	  "Reads the whole bundle once before the first write, so that a bad stick costs nothing.",
 	  NUMBER(BOOL, usb_verify_first, 0, 0) },
 	{ "source.usb", "filesystems", "none|LIST of vfat,exfat", "vfat,exfat",
-	  "File systems with which sticks are mounted; whatever has another is ignored.",
+	  "File systems with which sticks are mounted; whatever has another is ignored. none: no "
+	  "file "
+	  "system is ever mounted, only a bundle that lies raw on the medium is taken.",
 	  NUMBER(FS, usb_filesystems, 0, 0) },
 	{ "install", "progress-deadline", "SECONDS (5..3600)", "60",
 	  "An install at boot that makes no progress for this time is stopped, and the boot goes "

@@ -14,6 +14,7 @@
 
 #define FOLDER	   "keelboot"
 #define FILES_MAX  4096u /* names that are looked at in one folder */
+#define OPENED_MAX 256u	 /* bundles that are opened in it: each costs a walk through the folder */
 #define LITTER_MAX 20u	 /* of what is no bundle so many are named, the rest is counted */
 
 /*
@@ -104,9 +105,11 @@ static void look_through(struct apply *a, unsigned source)
 {
 	char name[MEDIA_NAME_MAX + 1];
 	enum kb_err e;
-	unsigned n = 0, litter = 0;
+	unsigned n = 0, opened = 0, litter = 0;
 
 	while ((e = media_next(&a->media, name)) == KB_OK && n++ < FILES_MAX) {
+		if (media_is_bundle(name) && opened++ == OPENED_MAX)
+			break;
 		if (media_is_bundle(name))
 			look_at(a, source, name);
 		else if (litter++ < LITTER_MAX)
@@ -116,8 +119,9 @@ static void look_through(struct apply *a, unsigned source)
 		log_info("%s: ignored: %u more that are not named *" MEDIA_SUFFIX,
 			 a->o.source[source].dev, litter - LITTER_MAX);
 	if (e == KB_OK)
-		log_warn("%s: only the first %u files of " FOLDER "/ were looked at",
-			 a->o.source[source].dev, FILES_MAX);
+		log_warn("%s: only the first %u files, and %u bundles, of " FOLDER
+			 "/ are looked at",
+			 a->o.source[source].dev, FILES_MAX, OPENED_MAX);
 	else if (e != KB_ENOENT)
 		log_warn("%s: " FOLDER "/ cannot be read to its end", a->o.source[source].dev);
 }
@@ -138,10 +142,13 @@ static void look_into(struct apply *a, unsigned source)
 		log_info("%s: no folder " FOLDER "/", dev);
 		return;
 	case KB_EMOUNT:
-		log_info("%s: ignored: no raw bundle%s%s%s%s", dev,
-			 fs[0] != NULL ? ", and no file system of " : "", fs[0] ? fs[0] : "",
-			 fs[0] != NULL && fs[1] != NULL ? ", " : "",
-			 fs[0] != NULL && fs[1] != NULL ? fs[1] : "");
+		if (fs[0] == NULL)
+			log_info("%s: ignored: no raw bundle, and none is mounted "
+				 "(filesystems=none)",
+				 dev);
+		else
+			log_info("%s: ignored: no raw bundle, and no file system of %s%s%s", dev,
+				 fs[0], fs[1] != NULL ? ", " : "", fs[1] != NULL ? fs[1] : "");
 		return;
 	default:
 		log_warn("%s: cannot be looked at: %s", dev, err_text(e));

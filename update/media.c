@@ -15,7 +15,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FLAGS (MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC)
+#define FLAGS		(MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC)
+/* Kernels before 5.10 do not know it, and pass over it. */
+#define STRANGERS_FLAGS (FLAGS | MS_NOSYMFOLLOW)
 
 enum kb_err media_private(void)
 {
@@ -46,21 +48,24 @@ static const char *second_try(const char *fstype)
 	return strcmp(fstype, "ext4") == 0 ? "noload" : NULL;
 }
 
-static enum kb_err mount_one(const char *dev, const char *fstype)
+static enum kb_err mount_one(const char *dev, const char *fstype, unsigned long flags)
 {
-	enum kb_err e = os_mount(dev, MEDIA_MOUNT, fstype, FLAGS, NULL);
+	enum kb_err e = os_mount(dev, MEDIA_MOUNT, fstype, flags, NULL);
 
 	if (e != KB_OK && second_try(fstype) != NULL)
-		e = os_mount(dev, MEDIA_MOUNT, fstype, FLAGS, second_try(fstype));
+		e = os_mount(dev, MEDIA_MOUNT, fstype, flags, second_try(fstype));
 	return e;
 }
 
-static enum kb_err mount_any(struct media *m, const char *dev, const char *const *fstypes)
+static enum kb_err mount_any(struct media *m, const char *dev, const char *const *fstypes,
+			     unsigned long flags)
 {
+	if (fstypes[0] == NULL)
+		return KB_EMOUNT;
 	TRY(os_mkdir("/run/keelboot", 0755));
 	TRY(os_mkdir(MEDIA_MOUNT, 0700));
 	for (unsigned i = 0; fstypes[i] != NULL; i++) {
-		if (mount_one(dev, fstypes[i]) == KB_OK) {
+		if (mount_one(dev, fstypes[i], flags) == KB_OK) {
 			m->mounted = true;
 			return KB_OK;
 		}
@@ -94,7 +99,7 @@ enum kb_err media_open(struct media *m, const char *dev, bool raw_too, const cha
 		return KB_OK;
 	}
 	util_close(&m->dev);
-	e = mount_any(m, dev, fstypes);
+	e = mount_any(m, dev, fstypes, raw_too ? STRANGERS_FLAGS : FLAGS);
 	if (e == KB_OK)
 		e = open_folder(m, folder);
 	if (e != KB_OK)
@@ -136,6 +141,12 @@ enum kb_err media_file(const struct media *m, const char *name, int *fd)
 		*fd = fcntl(m->dev, F_DUPFD_CLOEXEC, 0);
 		return *fd >= 0 ? KB_OK : err_errno(errno);
 	}
+	/* Before it is opened, which is all that some devices and pipes wait for; and again, for
+	 * what the file system says the second time. */
+	if (fstatat(m->folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(errno);
+	if (!S_ISREG(st.st_mode))
+		return KB_EINVAL;
 	f = openat(m->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (f < 0)
 		return errno == ELOOP ? KB_EINVAL : err_errno(errno);

@@ -113,15 +113,11 @@ static const char *flags_text(unsigned long flags)
 		unsigned long flag;
 		const char *name;
 	} names[] = {
-		{ MS_NOSUID, "nosuid" },
-		{ MS_NODEV, "nodev" },
-		{ MS_NOEXEC, "noexec" },
-		{ MS_REMOUNT, "remount" },
-		{ MS_BIND, "bind" },
-		{ MS_MOVE, "move" },
-		{ MS_NOATIME, "noatime" },
-		{ MS_RELATIME, "relatime" },
-		{ MS_STRICTATIME, "strictatime" },
+		{ MS_NOSUID, "nosuid" },     { MS_NODEV, "nodev" },
+		{ MS_NOEXEC, "noexec" },     { MS_NOSYMFOLLOW, "nosymfollow" },
+		{ MS_REMOUNT, "remount" },   { MS_BIND, "bind" },
+		{ MS_MOVE, "move" },	     { MS_NOATIME, "noatime" },
+		{ MS_RELATIME, "relatime" }, { MS_STRICTATIME, "strictatime" },
 	};
 	static char out[128];
 

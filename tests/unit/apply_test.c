@@ -856,6 +856,7 @@ enum kb_err os_mount(const char *source, const char *target, const char *fstype,
 	(void)fstype;
 	if (source == NULL)
 		return mount(NULL, target, NULL, flags, options) == 0 ? KB_OK : KB_EMOUNT;
+	fprintf(stderr, "asked to mount %s\n", source);
 	if (!data_mounts || strcmp(source, path("data")) != 0)
 		return KB_EMOUNT;
 	return mount(path("mnt"), target, NULL, MS_BIND, NULL) == 0 ? KB_OK : KB_EMOUNT;
@@ -867,6 +868,24 @@ enum kb_err os_umount(const char *target)
 }
 
 static uint8_t staged_id[STATE_ID_LEN];
+
+/* Threat 25: raw bundles only, for those who want no kernel file system on a stranger's stick. */
+static void with_filesystems_none_no_stick_is_mounted(void **ctx)
+{
+	(void)ctx;
+	make_file("stick", 65536);
+	assert_int_equal(apply_usb("stick", NULL, NULL), APPLY_NOTHING);
+	assert_logged("asked to mount");
+	write_text("etc/keelboot/system.conf",
+		   "[system]\ncompatible = box\n[source.usb]\nfilesystems = none\n");
+	assert_int_equal(apply_usb("stick", NULL, NULL), APPLY_NOTHING);
+	assert_null(strstr(logged, "asked to mount"));
+	assert_logged("stick: ignored: no raw bundle, and none is mounted (filesystems=none)");
+	make_bundle("two", 2, "box", &key);
+	assert_int_equal(apply_usb("stick", "two", NULL), APPLY_INSTALLED);
+	assert_null(strstr(logged, "asked to mount"));
+	assert_slot_b(2);
+}
 
 static void stage_id(struct store *st)
 {
@@ -1075,6 +1094,7 @@ int main(int argc, char **argv)
 		TEST(a_card_is_looked_at_like_a_stick),
 		TEST(verify_first_is_a_choice_for_each_kind),
 		TEST(of_many_acceptable_bundles_the_newest_is_kept),
+		TEST(with_filesystems_none_no_stick_is_mounted),
 		TEST(a_staged_copy_is_installed),
 		TEST(a_staged_copy_that_fails_costs_the_copy),
 		TEST(a_staged_copy_that_can_never_be_taken_is_unstaged),

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -141,12 +142,66 @@ static void mounts_read_only_and_believes_nothing(void **state)
 		os_sim_reset();
 		/* The mount is simulated, so nothing is in it. */
 		assert_int_equal(media_open(&m, path("stick"), true, one[i], "x"), KB_ENOENT);
-		snprintf(want, sizeof(want), " " MEDIA_MOUNT " %s ro,nosuid,nodev,noexec\n",
-			 one[i][0]);
+		snprintf(want, sizeof(want),
+			 " " MEDIA_MOUNT " %s ro,nosuid,nodev,noexec,nosymfollow\n", one[i][0]);
 		assert_non_null(strstr(os_sim_trace(), want));
 		assert_int_equal(os_sim_count("umount"), 1);
 	}
 	unlink(path("stick"));
+}
+
+/* What is our own partition's may have links. */
+static void links_of_the_data_partition_are_its_own(void **state)
+{
+	static const char *const ext4[] = { "ext4", NULL };
+	struct media m;
+
+	(void)state;
+	write_file("part", "x", 1);
+	os_sim_reset();
+	assert_int_equal(media_open(&m, path("part"), false, ext4, "x"), KB_ENOENT);
+	assert_non_null(strstr(os_sim_trace(), " ext4 ro,nosuid,nodev,noexec\n"));
+	unlink(path("part"));
+}
+
+static void with_an_empty_list_nothing_is_mounted(void **state)
+{
+	static const char *const none[] = { NULL };
+	static uint8_t raw[8192];
+	struct reader_header h = { .sig_cap = 512, .manifest_len = 1, .manifest_off = 1024 };
+	struct media m;
+
+	(void)state;
+	write_file("stick", "x", 1);
+	os_sim_reset();
+	assert_int_equal(media_open(&m, path("stick"), true, none, "x"), KB_EMOUNT);
+	assert_int_equal(os_sim_count("mount"), 0);
+	assert_int_equal(os_sim_count("mkdir"), 0);
+	reader_header_write(&h, raw);
+	write_file("stick", raw, sizeof(raw));
+	assert_int_equal(media_open(&m, path("stick"), true, none, "x"), KB_OK);
+	assert_true(m.raw);
+	media_close(&m);
+	assert_int_equal(os_sim_count("mount"), 0);
+	unlink(path("stick"));
+}
+
+/* A device whose driver would be heard of: there is none with this number. */
+static void devices_are_not_even_opened(void **state)
+{
+	struct media m;
+	int fd = -1;
+
+	(void)state;
+	if (mknod(path("device.keel"), S_IFCHR | 0600, makedev(4095, 4095)) < 0 ||
+	    mknod(path("disk.keel"), S_IFBLK | 0600, makedev(4095, 4095)) < 0)
+		skip();
+	open_folder(&m);
+	assert_int_equal(media_file(&m, "device.keel", &fd), KB_EINVAL);
+	assert_int_equal(media_file(&m, "disk.keel", &fd), KB_EINVAL);
+	unlinkat(m.folder, "device.keel", 0);
+	unlinkat(m.folder, "disk.keel", 0);
+	media_close(&m);
 }
 
 static void says_what_is_not_there(void **state)
@@ -170,6 +225,9 @@ int main(void)
 		cmocka_unit_test(opens_regular_files_only),
 		cmocka_unit_test(takes_a_raw_bundle_without_a_mount),
 		cmocka_unit_test(mounts_read_only_and_believes_nothing),
+		cmocka_unit_test(links_of_the_data_partition_are_its_own),
+		cmocka_unit_test(with_an_empty_list_nothing_is_mounted),
+		cmocka_unit_test(devices_are_not_even_opened),
 		cmocka_unit_test(says_what_is_not_there),
 	};
 	int rc;

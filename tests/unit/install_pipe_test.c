@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A decoder that was taken over writes at the worst time: between the copy and the digest, and
+ * after the digest. What it does is done by digest_buf() here, which knows when that is.
+ */
+#define digest_buf watched_digest_buf
+#include "update/install_pipe.c"
+#undef digest_buf
+
+enum kb_err digest_buf(struct digest *d, const void *p, size_t len, uint8_t out[DIGEST_LEN]);
+
+#include "tests/unit/install_fixture.h"
+#include "lib/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define CHUNK  16384u
+#define CHUNKS 9u
+
+static uint8_t image[CHUNK * CHUNKS];
+static struct install_pipe *under_attack;
+static unsigned digests;
+
+/* All of what a decoder can write to. */
+static void overwrite(const struct install_pipe *p, uint8_t with)
+{
+	if (p != NULL && p->decoding)
+		memset(p->dec.shared, with, (size_t)DECODER_SLOTS * p->dec.area);
+}
+
+/* Each answer is awaited before: what was asked for later is not in the way then. */
+enum kb_err watched_digest_buf(struct digest *d, const void *p, size_t len, uint8_t out[DIGEST_LEN])
+{
+	enum kb_err e;
+
+	overwrite(under_attack, 0xee);
+	e = digest_buf(d, p, len, out);
+	overwrite(under_attack, 0x11);
+	digests++;
+	return e;
+}
+
+/* One chunk in flight at a time, so that nothing but the answer is overwritten. */
+static void what_the_decoder_does_later_changes_nothing(void **state)
+{
+	const struct fixture_image im = { "root", image, sizeof(image), CHUNK, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
+	};
+	static struct reader reader;
+	static struct install_pipe p;
+	struct install_pipe_chunk c;
+	struct digest digest;
+	int fd = fixture_make(&b);
+
+	(void)state;
+	assert_int_equal(digest_init(&digest), KB_OK);
+	assert_int_equal(reader_open(&reader, fd, false, (uint64_t)lseek(fd, 0, SEEK_END), NULL),
+			 KB_OK);
+	p = (struct install_pipe){ .r = &reader, .helper = "/proc/self/exe", .digest = &digest };
+	for (unsigned i = 0; i < CHUNKS; i++) {
+		under_attack = NULL;
+		install_pipe_close(&p);
+		assert_int_equal(install_pipe_begin(&p, 0, &reader.m.encoding[0]), KB_OK);
+		for (unsigned k = 0; k < i; k++)
+			assert_int_equal(reader_walk_next(&p.walk, &c.c), KB_OK);
+		under_attack = &p;
+		assert_int_equal(install_pipe_next(&p, &c), KB_OK);
+		overwrite(&p, 0x77); /* and while it is written to the slot */
+		assert_int_equal(c.c.index, i);
+		assert_memory_equal(c.plain, image + i * CHUNK, CHUNK);
+	}
+	assert_true(digests >= CHUNKS);
+	install_pipe_close(&p);
+	reader_close(&reader);
+	digest_free(&digest);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_the_decoder_does_later_changes_nothing),
+	};
+
+	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
+		return decoder_main();
+	for (unsigned i = 0; i < sizeof(image); i++)
+		image[i] = (uint8_t)(i / 64 + i / CHUNK * 3 + 1);
+	log_set_level(LOG_LEVEL_ERR);
+	return cmocka_run_group_tests_name("install_pipe", tests, NULL, NULL);
+}
