@@ -989,6 +989,60 @@ static void a_staged_copy_that_fails_costs_the_copy(void **ctx)
 	assert_int_equal(state.nrejected, 0);
 }
 
+static void a_stage_folder_that_is_gone_costs_the_copy(void **ctx)
+{
+	(void)ctx;
+	use_stage_folder();
+	make_bundle("two", 2, "box", &key);
+	put_staged("two", "two");
+	assert_int_equal(rename(path("mnt/keelboot"), path("mnt/elsewhere")), 0);
+	assert_int_equal(apply_staged(), APPLY_FAILED);
+	assert_int_equal(rename(path("mnt/elsewhere"), path("mnt/keelboot")), 0);
+	assert_logged("the stage folder is gone");
+	assert_int_equal(state.staged.fails, 1);
+	assert_int_equal(apply_staged(), APPLY_INSTALLED);
+}
+
+/* The copy cannot be blamed: it was not looked at. */
+static void a_data_partition_that_is_absent_costs_nothing(void **ctx)
+{
+	(void)ctx;
+	use_stage_folder();
+	make_bundle("two", 2, "box", &key);
+	put_staged("two", "two");
+	unlink(path("data"));
+	assert_int_equal(apply_one("data", "data"), APPLY_FAILED);
+	assert_logged("cannot be opened");
+	with_store(NULL, false);
+	assert_int_equal(state.staged.source, STATE_SRC_DATA);
+	assert_int_equal(state.staged.fails, 0);
+	assert_int_equal(state.slot[1].st, STATE_EMPTY);
+}
+
+/* Slot a has what is staged, slot b something else. */
+static void hold_staged(struct store *st)
+{
+	memcpy(state.slot[0].release, staged_id, STATE_ID_LEN);
+	state.slot[1].st = STATE_TRIAL;
+	state.slot[1].tries = 2;
+	state.slot[1].has_release = true;
+	memset(state.slot[1].release, 0x5a, STATE_ID_LEN);
+	state_set_text(state.slot[1].version, "9.0");
+	save(st);
+}
+
+static void a_trial_of_another_release_keeps_no_copy(void **ctx)
+{
+	(void)ctx;
+	use_stage_folder();
+	make_bundle("two", 2, "box", &key);
+	put_staged("two", "two");
+	with_store(hold_staged, false);
+	assert_int_equal(apply_staged(), APPLY_NOTHING);
+	assert_int_equal(state.staged.source, STATE_SRC_NONE);
+	assert_int_equal(state.slot[1].st, STATE_TRIAL);
+}
+
 static void reject_staged(struct store *st)
 {
 	state_add_rejected(&state, staged_id);
@@ -1014,6 +1068,17 @@ static void a_staged_copy_that_can_never_be_taken_is_unstaged(void **ctx)
 #define LONG_CLASS \
 	"a:a-class-whose-name-is-longer-than-there-is-room-for-in-the-name-of-a-class=/dev/x"
 
+/* With what a run needs beside them: it is for them that it is refused. */
+static void assert_refused(const char *const *options)
+{
+	const char *more[2 * CONF_CLASSES_MAX + 3] = { "--source", "usb:/nowhere" };
+
+	for (unsigned i = 0; options[i] != NULL; i++)
+		more[2 + i] = options[i];
+	assert_int_equal(apply_with(more), APPLY_USAGE);
+	assert_null(strstr(logged, "usage:"));
+}
+
 static void refuses_options_that_make_no_sense(void **ctx)
 {
 	const char *many[2 * CONF_CLASSES_MAX + 1] = { NULL }; /* beside the one that is there */
@@ -1028,12 +1093,14 @@ static void refuses_options_that_make_no_sense(void **ctx)
 
 	(void)ctx;
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(apply_with(bad[i]), APPLY_USAGE);
+		assert_refused(bad[i]);
 	for (unsigned i = 0; i < CONF_CLASSES_MAX; i++) {
 		many[2 * i] = "--slot";
 		many[2 * i + 1] = "a:more=/dev/x";
 	}
-	assert_int_equal(apply_with(many), APPLY_USAGE);
+	assert_refused(many);
+	assert_int_equal(apply_with(&many[2 * CONF_CLASSES_MAX]), APPLY_USAGE);
+	assert_logged("usage:");
 }
 
 /* ---------------------------------------------------------------- main */
@@ -1097,6 +1164,9 @@ int main(int argc, char **argv)
 		TEST(with_filesystems_none_no_stick_is_mounted),
 		TEST(a_staged_copy_is_installed),
 		TEST(a_staged_copy_that_fails_costs_the_copy),
+		TEST(a_stage_folder_that_is_gone_costs_the_copy),
+		TEST(a_data_partition_that_is_absent_costs_nothing),
+		TEST(a_trial_of_another_release_keeps_no_copy),
 		TEST(a_staged_copy_that_can_never_be_taken_is_unstaged),
 		TEST(refuses_options_that_make_no_sense),
 	};
