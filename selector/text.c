@@ -72,7 +72,8 @@ bool text_next(const char **pos, const char *end, struct text_line *l)
 
 bool text_is(const struct text_line *l, const char *key)
 {
-	return strncmp(l->line, key, l->key_len) == 0 && key[l->key_len] == '\0';
+	/* By its length: a line may hold a NUL, behind which strncmp() would not look. */
+	return l->key_len == strlen(key) && memcmp(l->line, key, l->key_len) == 0;
 }
 
 bool text_item(const char **val, const char *end, const char **item, size_t *len)

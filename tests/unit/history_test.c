@@ -130,6 +130,23 @@ static void hostile_cells_are_harmless(void **ctx)
 	}
 }
 
+/* A NUL in a key ends no comparison early: it would go on behind the end of our own word. */
+static void key_with_a_nul_is_no_key(void **ctx)
+{
+	static const char text[] = "slot\0=b\nsequence\0 and much more that goes on=7\n";
+	struct cell_info info = { .format = 1, .min_reader = 1, .size = HISTORY_CELL, .seq = 1 };
+	struct history_event e;
+
+	(void)ctx;
+	memset(cell, 0, sizeof(cell));
+	info.len = sizeof(text) - 1;
+	memcpy(cell + CELL_HEADER, text, info.len);
+	cell_seal(cell, "KEELHIST", &info);
+	assert_int_equal(history_decode(&e, cell), KB_OK);
+	assert_int_equal(e.slot, STATE_NONE);
+	assert_int_equal(e.sequence, 0);
+}
+
 static void kinds_have_names(void **ctx)
 {
 	(void)ctx;
@@ -147,6 +164,7 @@ int main(void)
 		cmocka_unit_test(strange_values_become_harmless),
 		cmocka_unit_test(header_must_agree_with_the_cell),
 		cmocka_unit_test(hostile_cells_are_harmless),
+		cmocka_unit_test(key_with_a_nul_is_no_key),
 		cmocka_unit_test(kinds_have_names),
 	};
 
