@@ -9,15 +9,20 @@ A check that never fails proves nothing. Each planted/*.patch begins with
 
 The test is tests/unit/store_test.c and the like, the same with sanitizers (san/unit/store_test), the simulation
 sim/selector_sim, or host/test_cli.py::some_test; the case is optional. The patch is applied to a private copy of the
-sources, only that test is built, and it has to fail, and so does the case. A patch that does not
-apply any more, or does not compile, counts as a failure.
+sources, only that test is built, and it has to fail, and so does the case, which runs alone where that is possible.
+A patch that does not apply any more, or does not compile, counts as a failure.
 
-Example: tests/mutants/mutants.py                     all of them
+What was killed is kept in build/mutants/planted.json, for as long as the patch, the files that it changes and its test
+stay as they are: a run of all of them can be stopped, and goes on.
+
+Example: tests/mutants/mutants.py                     all of them that are not known yet
+         tests/mutants/mutants.py --fresh             all of them
          tests/mutants/mutants.py --quick             those that the selector's simulation has to notice
          tests/mutants/mutants.py seal-left-out       one, by its name
 """
 
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -27,10 +32,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import report
-from private_tree import ROOT, Red, Tree, check_green, failed_cases, last_words, prepare
+from private_tree import ROOT, WORK, Red, Tree, case_source, check_green, digest, failed_cases, green_alone, last_words
+from private_tree import prepare
 
 PATCHES = Path(__file__).parent / "planted"
 QUICK = "sim/selector_sim"
+CACHE = WORK / "planted.json"
+COSTS = 3           # seconds of processor time for one, as a rule
 HEADER = re.compile(r"^(?P<name>[a-z0-9-]+): (?P<what>.+)\nKilled by: (?P<test>\S+)(?: (?P<case>\S+))?\n")
 
 
@@ -46,6 +54,12 @@ class Patch:
         self.path = path
         self.name, self.what, self.test, self.case = match["name"], match["what"], match["test"], match["case"]
         self.files = re.findall(r"^\+\+\+ b/(\S+)", text, re.M)
+        self.text = text
+
+    def key(self) -> str:
+        """Changes when anything changes that its verdict rests on."""
+        there = [path.read_text() for path in (ROOT / name for name in self.files) if path.exists()]
+        return digest(self.text, *there, case_source(self.test, [self.case] if self.case else []))
 
     def apply(self, tree: Tree) -> tuple[dict[str, str], str]:
         """The files as the patch leaves them, and an empty text; or why it does not apply."""
@@ -73,7 +87,7 @@ class Verdict:
                 "cases": self.cases, "words": self.words}
 
 
-def plant(tree: Tree, patch: Patch) -> Verdict:
+def plant(tree: Tree, patch: Patch, alone: bool) -> Verdict:
     texts, wrong = patch.apply(tree)
     if wrong:
         return Verdict(patch, False, wrong, [])
@@ -82,30 +96,57 @@ def plant(tree: Tree, patch: Patch) -> Verdict:
         if not built:
             return Verdict(patch, False, "does not build: " + last_words(output), [])
         try:
-            tree.test(patch.test)
+            if alone:
+                tree.test(patch.test, case=patch.case)
         except Red as red:
-            cases = failed_cases(str(red))
-            if patch.case and patch.case not in cases:
-                others = f"{patch.test} went red, but not its {patch.case}: {' '.join(cases[:5])}"
-                return Verdict(patch, False, others, cases)
-            return Verdict(patch, True, last_words(str(red)), cases[:8])
+            return Verdict(patch, True, last_words(str(red)), [patch.case])
+        return whole(tree, patch)
+
+
+def whole(tree: Tree, patch: Patch) -> Verdict:
+    """What all of the test says of the bug that is planted."""
+    try:
+        tree.test(patch.test)
+    except Red as red:
+        cases = failed_cases(str(red))
+        if patch.case and patch.case not in cases:
+            others = f"{patch.test} went red, but not its {patch.case}: {' '.join(cases[:5])}"
+            return Verdict(patch, False, others, cases)
+        return Verdict(patch, True, last_words(str(red)), cases[:8])
     return Verdict(patch, False, f"SURVIVED: {patch.test} stayed green", [])
 
 
+def known() -> dict[str, dict]:
+    return json.loads(CACHE.read_text()) if CACHE.exists() else {}
+
+
+def remember(verdict: Verdict) -> None:
+    """Kills only."""
+    if verdict.killed:
+        part = CACHE.with_suffix(".part")
+        part.write_text(json.dumps({**known(), verdict.patch.key(): verdict.entry()}, indent=1))
+        part.replace(CACHE)
+
+
 def plant_all(patches: list[Patch], jobs: int) -> list[Verdict]:
+    minutes = len(patches) * COSTS // 60 + 1
+    print(f"planted: {len(patches)} to be tried, about {minutes} minutes of processor time", flush=True)
     tests = sorted({patch.test for patch in patches})
     trees = prepare(jobs, tests)
-    check_green(trees[0], tests)
+    cases = check_green(trees[0], tests)
+    alone = {p.name: p.case in cases[p.test] and green_alone(trees[0], p.test, p.case) for p in patches}
     free, lock = list(trees), threading.Lock()
 
     def one(patch: Patch) -> Verdict:
         with lock:
             tree = free.pop()
         try:
-            verdict = plant(tree, patch)
+            verdict = plant(tree, patch, alone[patch.name])
         finally:
             with lock:
                 free.append(tree)
+        with lock:
+            remember(verdict)
         print(f"{'killed  ' if verdict.killed else 'SURVIVED'} {patch.name}: {patch.test}: {verdict.words}", flush=True)
         return verdict
 
@@ -113,10 +154,19 @@ def plant_all(patches: list[Patch], jobs: int) -> list[Verdict]:
         return list(pool.map(one, patches))
 
 
+def verdicts_of(patches: list[Patch], jobs: int, cached: dict[str, dict]) -> list[Verdict]:
+    """What is known, and the rest planted now."""
+    entries = {patch.name: cached.get(patch.key()) for patch in patches}
+    rest = [patch for patch in patches if entries[patch.name] is None]
+    now = {verdict.patch.name: verdict for verdict in (plant_all(rest, jobs) if rest else [])}
+    return [now.get(p.name) or Verdict(p, True, entries[p.name]["words"], entries[p.name]["cases"]) for p in patches]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-j", type=int, default=2, metavar="JOBS")
     parser.add_argument("--quick", action="store_true", help=f"only those killed by {QUICK}")
+    parser.add_argument("--fresh", action="store_true", help="forget what is known")
     parser.add_argument("names", nargs="*", help="patches to plant; default: all")
     args = parser.parse_args()
     patches = [Patch(path) for path in sorted(PATCHES.glob("*.patch"))]
@@ -124,7 +174,9 @@ def main() -> int:
     if unknown:
         parser.error(f"no patch {sorted(unknown)[0]} in {PATCHES.relative_to(ROOT)}/")
     patches = [p for p in patches if (not args.names or p.name in args.names) and (not args.quick or p.test == QUICK)]
-    verdicts = plant_all(patches, args.j)
+    if args.fresh:
+        CACHE.unlink(missing_ok=True)
+    verdicts = verdicts_of(patches, args.j, {} if args.names or args.quick else known())
     killed = sum(verdict.killed for verdict in verdicts)
     if not args.names and not args.quick:
         report.write(planted=len(verdicts), killed=killed, survived=len(verdicts) - killed,

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A private copy of the sources, built by their own Makefile, in which one file at a time is changed.
 
-Only the object of the changed file is compiled, and only the test that is asked for is linked.
+Only the object of the changed file is compiled, and only the test that is asked for is linked. Of a cmocka program
+one case can be run alone (one_case.c).
 """
 
 import ctypes
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -22,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build/mutants"
 GREEN = WORK / "green.json"     # seconds of the tests that were green, by the hash of their program
+FILES = ("Makefile", "README.md")
 FOLDERS = ("cli", "hooks", "initramfs", "kernel-cmdline", "lib", "qemu", "selector", "tests", "update", "docs")
 BUILT = ("obj", "tests", "libkb.a", "libreal.a", "libsim.a", "init", "keelboot", "keelboot-helper", "keelboot-guardian",
          "san/obj", "san/libkb.a", "san/libreal.a", "san/libsim.a")
@@ -32,7 +35,10 @@ RUNS = {"sim/selector_sim": (["--small", "--stop"], ["--stop"]),
         "sim/powercut_sim": (["--jobs", "1"],)}
 SMALL = {**RUNS, "sim/selector_sim": (["--small", "--stop"],)}
 LIBC = ctypes.CDLL(None)
-WALL_SECONDS = 150      # for a test that sleeps for ever; one that spins is stopped by its own time
+WALL_SECONDS = 120      # and so many times what the test takes: for one that sleeps for ever; one that spins is
+WALL_TIMES = 20         # stopped by its own time
+ONE_CASE = WORK / "one_case.so"
+CASE_TIME = re.compile(r'<testcase name="(\w+)" time="([\d.]+)"')
 
 
 class Red(Exception):
@@ -52,12 +58,13 @@ def limits(cpu: int):
     return apply
 
 
-def run(command: list, cwd: Path, wall: float, cpu: int = 3600) -> tuple[int, str]:
+def run(command: list, cwd: Path, wall: float, cpu: int = 3600, env: dict | None = None) -> tuple[int, str]:
     """Runs a command in a session of its own; what it leaves there is ended with it. It writes to a file: a pipe would
     be held open by what it leaves elsewhere."""
     with tempfile.TemporaryFile() as out:
-        child = subprocess.Popen([str(c) for c in command], cwd=cwd, start_new_session=True, preexec_fn=limits(cpu),
-                                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        child = subprocess.Popen([str(c) for c in command], cwd=cwd, env={**os.environ, **(env or {})},
+                                 start_new_session=True, preexec_fn=limits(cpu), stdin=subprocess.DEVNULL, stdout=out,
+                                 stderr=subprocess.STDOUT)
         try:
             status = child.wait(wall)
         except subprocess.TimeoutExpired:
@@ -86,6 +93,24 @@ def last_words(output: str) -> str:
     return output.strip().splitlines()[-1][:200] if output.strip() else "no output"
 
 
+def digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+@functools.cache
+def test_source(test: str) -> str:
+    stem = ROOT / "tests" / test.removeprefix("san/").partition("::")[0]
+    paths = [Path(f"{stem}.c"), Path(f"{stem}_main.c"), stem]
+    return next((path.read_text() for path in paths if path.is_file()), "")
+
+
+def case_source(test: str, cases: list[str]) -> str:
+    """The function of the first case, or all there is."""
+    text = test_source(test)
+    found = re.search(rf"^static void {cases[0]}\(.*?^}}", text, re.M | re.S) if cases else None
+    return found[0] if found else text
+
+
 def program(test: str) -> Path:
     """unit/NAME, trace/NAME and sim/NAME, and with san/ before it the same with the sanitizers."""
     return Path("build/san/tests" if test.startswith("san/") else "build/tests") / test.removeprefix("san/")
@@ -102,7 +127,8 @@ class Tree:
         self.top.mkdir(parents=True, exist_ok=True)
         if not (self.top / "build").exists():
             self.seed()
-        self.sync_file(ROOT / "Makefile", self.top / "Makefile")
+        for name in FILES:
+            self.sync_file(ROOT / name, self.top / name)
         for folder in FOLDERS:
             self.sync_folder(ROOT / folder, self.top / folder)
 
@@ -163,14 +189,49 @@ class Tree:
         status, output = run(["objcopy", "--strip-debug", obj, bare], self.top, 60)
         return bare.read_bytes() if status == 0 else output.encode()
 
-    def test(self, test: str, cpu: int = 600, small: bool = False) -> float:
-        """Runs a test that is built; how long it took, or raises Red with its output."""
-        start = time.monotonic()
+    def test(self, test: str, cpu: int = 600, small: bool = False, case: str | None = None, usual: float = 60) -> str:
+        """Runs a test that is built, or one case of it; what it said, or raises Red with that. It takes some seconds
+        as a rule."""
+        said = ""
         for arguments in (SMALL if small else RUNS).get(test, ([],)):
-            status, output = run(self.command(test, arguments), self.top, WALL_SECONDS, cpu)
-            if status != 0:
-                raise Red(f"exit {status}\n{output}")
-        return time.monotonic() - start
+            said += self.attempt(self.command(test, arguments), cpu, case, usual)
+        return said
+
+    def attempt(self, command: list, cpu: int, case: str | None = None, usual: float = 60, xml: bool = False) -> str:
+        env = {"LD_PRELOAD": str(ONE_CASE), "ONE_CASE": case} if case else {}
+        env |= {"CMOCKA_MESSAGE_OUTPUT": "XML"} if xml else {}
+        status, output = run(command, self.top, WALL_SECONDS + WALL_TIMES * usual, cpu, env)
+        if status != 0:
+            raise Red(f"exit {status}\n{output}")
+        return output
+
+    def cases(self, test: str) -> dict[str, float]:
+        """The seconds that each case of a test takes, all of them green, or raises Red; of a simulation all in one."""
+        if test in RUNS or test.startswith(("host/", "sim/")):
+            start = time.monotonic()
+            self.test(test, small=True)
+            return {"": time.monotonic() - start}
+        try:
+            output, took = self.times(test)
+        except Red:
+            self.test(test)                     # says what failed in words; and nothing, if it was the load
+            output, took = self.times(test)
+        found = {name: float(seconds) for name, seconds in CASE_TIME.findall(output)}
+        wrong = max(1, sum(found.values()) / took)          # cmocka's clock jumps where a test forks
+        return {name: seconds / wrong for name, seconds in found.items()} or {"": took}
+
+    def times(self, test: str) -> tuple[str, float]:
+        start = time.monotonic()
+        return self.attempt(self.command(test, []), 600, xml=True), time.monotonic() - start
+
+    def recipe(self, target: str, newer: str, san: bool = False) -> str:
+        """The command by which make would build a target, were `newer` the only thing that changed."""
+        command = ["make", "-n", "V=1", "--no-print-directory", *(["SAN=1"] if san else []), "-W", newer, target]
+        output = run(command, self.top, 600)[1]
+        lines = [line for line in output.splitlines() if f" -o {target} " in line]
+        if len(lines) != 1:
+            raise SystemExit(f"make does not say how it builds {target}:\n{output[-2000:]}")
+        return lines[0]
 
     def objects(self, name: str) -> list[Path]:
         obj = Path(name).with_suffix(".o")
@@ -195,24 +256,39 @@ class Tree:
                     obj.write_bytes(code)       # newer than what was linked with the changed one
 
 
-def check_green(tree: Tree, tests: list[str]) -> dict[str, float]:
-    """The seconds that each test takes. One that is red anyway would kill everything: that ends the program. What was
-    green is not asked again, as long as its program is the same."""
+def check_green(tree: Tree, tests: list[str]) -> dict[str, dict[str, float]]:
+    """The seconds that each case of each test takes. One that is red anyway would kill everything: that ends the
+    program. What was green is not asked again, as long as its program is the same."""
     known = json.loads(GREEN.read_text()) if GREEN.exists() else {}
-    seconds = {}
+    found = {}
     for test in tests:
         path = tree.top / program(test)
         key = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
-        if key is None or key not in known:
-            try:
-                seconds[test] = tree.test(test, small=True)
-            except Red as red:
-                raise SystemExit(f"{test} is red without any mutation:\n{str(red)[-3000:]}") from red
-            if key is not None:
-                known[key] = seconds[test]
-                GREEN.write_text(json.dumps(known))
-        seconds.setdefault(test, known.get(key, 0.0))
-    return seconds
+        if key is not None and isinstance(known.get(key), dict):
+            found[test] = known[key]
+            continue
+        try:
+            found[test] = tree.cases(test)
+        except Red as red:
+            raise SystemExit(f"{test} is red without any mutation:\n{str(red)[-3000:]}") from red
+        if key is not None:
+            known[key] = found[test]
+            GREEN.write_text(json.dumps(known))
+    return found
+
+
+def green_alone(tree: Tree, test: str, case: str) -> bool:
+    """Whether a case is green when it runs alone, without any mutation."""
+    known = json.loads(GREEN.read_text()) if GREEN.exists() else {}
+    key = hashlib.sha256((tree.top / program(test)).read_bytes()).hexdigest() + " " + case
+    if key not in known:
+        try:
+            tree.test(test, case=case)
+            known[key] = True
+        except Red:
+            known[key] = False
+        GREEN.write_text(json.dumps(known))
+    return known[key]
 
 
 def hold_alone() -> None:
@@ -224,6 +300,12 @@ def hold_alone() -> None:
     except BlockingIOError:
         print("another run uses build/mutants: waiting for its end", flush=True)
         fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def build_one_case() -> None:
+    """What lets a cmocka program run one of its cases."""
+    source = ROOT / "tests/mutants/one_case.c"
+    subprocess.run(["cc", "-O2", "-Wall", "-shared", "-fPIC", "-o", ONE_CASE, source], check=True)
 
 
 def build_all(tree: Tree, tests: list[str]) -> None:
@@ -240,6 +322,7 @@ def build_all(tree: Tree, tests: list[str]) -> None:
 def prepare(jobs: int, tests: list[str]) -> list[Tree]:
     """The copies, with all these tests built."""
     hold_alone()
+    build_one_case()
     trees = [Tree(number) for number in range(jobs)]
     for tree in trees:
         if tree is not trees[0] and not tree.top.exists():

@@ -3,22 +3,25 @@
 """Takes away, one by one, each call that flushes, saves or verifies and each early return on an error in selector/ and
 update/, and expects some test to notice.
 
-A mutation that does not compile, or whose object is the same as before, is none. The others run against the tests that
-are linked with their object, those of the same name first, until one is red; last against those with sanitizers. What
-survives has to be explained in survivors.txt, in blocks of three lines: file; function and line and what was taken
-away; why that does no harm.
+A mutation that does not compile, or whose object is the same as before, is none. The others meet first the cases that
+killed their neighbours, then the tests of the same name, one case after the other until one is red, then all that are
+linked with their object, last those with sanitizers. What survives has to be explained in survivors.txt, in blocks of
+three lines: file; function and line and what was taken away; why that does no harm. What is explained meets no more
+than the tests of its name, but for --thorough.
 
-What was found out is kept in build/mutants/sweep.json: a kill for as long as the source and the test that killed stay
-as they are, a survivor for as long as the source and all its tests do. So it can be stopped, and goes on.
+What was found out is kept in build/mutants/sweep.json: a kill for as long as the function and the case that killed
+stay as they are, a survivor for as long as the function and all its tests do, or it is explained. So it can be stopped,
+and goes on. Where a function or a case changed, the case that killed before is asked first.
 
 Example: tests/mutants/sweep.py                            everything that is not known yet
          tests/mutants/sweep.py --minutes 20               what can be done in 20 minutes
          tests/mutants/sweep.py selector/store.c           one file
          tests/mutants/sweep.py --list update/reader.c     only show the mutations
+         tests/mutants/sweep.py --fresh                    everything anew
 """
 
 import argparse
-import hashlib
+import collections
 import json
 import queue
 import re
@@ -29,15 +32,19 @@ from pathlib import Path
 
 import c_mutations
 import report
-from private_tree import ROOT, WORK, Red, Tree, build_all, check_green, failed_cases, last_words, prepare, program, run
+from bench import Bench, Piece
+from private_tree import ROOT, RUNS, SMALL, WORK, Red, Tree, build_all, case_source, check_green, digest, failed_cases
+from private_tree import green_alone, last_words, prepare, program, run, test_source
 
 SWEPT = ("selector", "update")
 SIMULATIONS = ("sim/selector_sim",)
 WALKS = ("sim/filecut_sim", "sim/ioerr_sim", "sim/powercut_sim")    # a minute each, so only where asked for
 CACHE = WORK / "sweep.json"
 EXPLANATIONS = Path(__file__).parent / "survivors.txt"
-FIRST = 6           # tests of the first round
+COSTS = 4           # seconds of processor time for one mutation, as a rule
+RECENT = 8          # so many cases that killed neighbours come first
 GIVE_CPU = 5        # seconds, and four times what the test takes otherwise
+Shot = tuple[str, str]      # a test, and one of its cases, or "" for all of it
 
 
 def all_tests() -> list[str]:
@@ -55,28 +62,22 @@ def sanitized(file: str) -> list[str]:
     return ["san/" + test for test in all_tests() if test.startswith("unit/") and is_namesake(test, file)]
 
 
-def digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-
-
-def test_source(test: str) -> str:
-    path = ROOT / "tests" / f"{test.removeprefix('san/')}.c"
-    return path.read_text() if path.exists() else ""
-
-
 class Mutant:
-    """One mutation of one file, by the text of its line: numbers of lines change too easily."""
+    """One mutation of one file. It is known by its function as it is then and what stands around the functions of the
+    file: numbers of lines change too easily."""
 
-    def __init__(self, file: str, text: str, mutation: c_mutations.Mutation):
+    def __init__(self, file: str, text: str, mutation: c_mutations.Mutation, bodies: list[tuple[int, int]]):
         begin = text.rfind("\n", 0, mutation.start) + 1
+        body = next((a, b) for a, b in bodies if a < mutation.start < b)
+        around = "".join(text[a:b] for a, b in zip([0, *(b for _, b in bodies)], [*(a for a, _ in bodies), len(text)]))
         self.file = file
-        self.content = text
         self.mutated = text[:mutation.start] + mutation.new + text[mutation.end:]
         self.number = text.count("\n", 0, mutation.start) + 1
         self.line = text[begin:text.index("\n", mutation.start)].strip()
         self.what = mutation.what
         self.function = c_mutations.function(text, mutation.start)
-        self.key = digest(file, self.mutated)
+        self.key = digest(file, self.function, around, text[body[0]:mutation.start], mutation.new,
+                          text[mutation.end:body[1]])
 
     def name(self) -> str:
         return f"{self.file}:{self.number}: {self.function}: {self.line} [{self.what}]"
@@ -90,7 +91,8 @@ def mutants_of(names: list[str]) -> list[Mutant]:
     found = []
     for name in names:
         text = (ROOT / name).read_text()
-        found += [Mutant(name, text, m) for m in c_mutations.find(text, known)]
+        bodies = c_mutations.bodies(c_mutations.blanked(text))
+        found += [Mutant(name, text, m, bodies) for m in c_mutations.find(text, known)]
     return found
 
 
@@ -112,105 +114,140 @@ def explanation(why: dict[tuple[str, str], str], m: Mutant) -> tuple[str, str] |
 
 
 class Sweep:
-    """The work, its workers and what they know."""
+    """The work, and what is known."""
 
-    def __init__(self, trees: list[Tree], deadline: float, walks: tuple[str, ...]):
-        self.trees = trees
+    def __init__(self, tree: Tree, jobs: int, deadline: float, walks: tuple[str, ...]):
+        self.tree = tree
+        self.bench = Bench(tree)
+        self.jobs = jobs
         self.deadline = deadline
         self.walks = walks
         self.lock = threading.Lock()
         self.known = json.loads(CACHE.read_text()) if CACHE.exists() else {}
+        self.why = explanations()
         self.tests = {}         # of each file: the tests that are linked with its object
-        self.seconds = {}       # of each test
-        self.kills = {}         # (file, test): how often
+        self.cases = {}         # of each test: the seconds of its cases
+        self.kills = {}         # of each file: how often each shot killed there
+        self.hints = {}         # of each label: the shot that killed it in another state of the sources
+        self.code = {}          # of each file: what it compiles to
         self.done = self.total = 0
+        for entry in self.known.values():
+            self.learn(entry)
+
+    def learn(self, entry: dict) -> None:
+        if entry["result"] == "killed":
+            shot = entry["by"], (entry.get("cases") or [""])[0]
+            file, _, label = entry["name"].split(":", 2)
+            self.hints[file, label.strip()] = shot
+            self.kills.setdefault(file, collections.Counter())[shot] += 1
 
     def find_tests(self, files: list[str]) -> None:
         """Which programs hold a function of the object, and how long they take. All have to be green as they are."""
-        tree = self.trees[0]
-        symbols = {test: set(self.defined(tree, program(test))) for test in all_tests()}
+        symbols = {test: set(self.defined(self.tree, program(test))) for test in all_tests()}
         for file in files:
-            own = set(self.defined(tree, Path("build/obj") / Path(file).with_suffix(".o")))
+            own = set(self.defined(self.tree, Path("build/obj") / Path(file).with_suffix(".o")))
             self.tests[file] = [test for test in symbols if own & symbols[test]]
-        self.seconds = check_green(tree, sorted({t for tests in self.tests.values() for t in tests}))
+        self.cases = check_green(self.tree, sorted({t for tests in self.tests.values() for t in tests}))
+        for file in files:
+            with Piece(self.bench, file, (ROOT / file).read_text()) as piece:
+                self.code[file] = Bench.code(piece.object())
 
     @staticmethod
     def defined(tree: Tree, path: Path) -> list[str]:
         status, output = run(["nm", "--defined-only", "-g", path], tree.top, 60)
         return [line.split()[-1] for line in output.splitlines() if " T " in line] if status == 0 else []
 
-    def order(self, file: str) -> list[str]:
-        """The most promising tests first: of the same name, then what has killed most here, then the quick ones."""
+    def seconds(self, test: str) -> float:
+        return sum(self.cases[test].values())
 
-        def rank(test: str) -> tuple:
-            kills = self.kills.get((file, test), 0)
-            return test in WALKS, test.startswith("san/"), not is_namesake(test, file), -kills, self.seconds[test]
-        return sorted(self.tests[file], key=rank)
+    def shots(self, m: Mutant) -> tuple[list[Shot], list[Shot]]:
+        """What is most promising first: the case that killed it once, those that killed most here, the cases of the
+        tests of the same name. And all others."""
+        first = [self.hints[m.label()]] if m.label() in self.hints else []
+        first += [shot for shot, _ in self.kills.get(m.file, collections.Counter()).most_common(RECENT)]
+        first = [(test, case) for test, case in first if test in self.tests[m.file] and case in self.cases[test]]
+        names = [test for test in self.tests[m.file] if is_namesake(test, m.file) and test not in RUNS]
+        ours = [(seconds, test, case) for test in names for case, seconds in self.cases[test].items()]
+        first += [(test, case) for _, test, case in sorted(ours)]
+        others = [test for test in self.tests[m.file] if test not in names]
+        others.sort(key=lambda test: (test in WALKS, test.startswith("san/"), self.seconds(test)))
+        return list(dict.fromkeys(first)), [(test, "") for test in others]
 
     def plain(self, file: str) -> list[str]:
         return [test for test in self.tests[file] if not test.startswith("san/") and test not in WALKS]
 
     def remembered(self, m: Mutant) -> dict | None:
         entry = self.known.get(m.key)
-        if entry is None:
-            return None
-        tests = [entry["by"]] if entry["result"] == "killed" else self.plain(m.file)
-        return entry if entry["tests"] == digest(*map(test_source, tests)) else None
+        if entry is None or (entry["result"] == "survived" and explanation(self.why, m)):
+            return entry
+        return entry if entry["tests"] == self.tests_digest(m, entry) else None
 
-    def try_one(self, tree: Tree, m: Mutant, tests: list[str]) -> dict:
-        obj = f"build/obj/{Path(m.file).with_suffix('.o')}"
-        before = tree.code(obj)
-        with tree.changed({m.file: m.mutated}):
-            built, _ = tree.make(obj)
-            if not built:
+    def tests_digest(self, m: Mutant, entry: dict) -> str:
+        if entry["result"] == "killed":
+            return digest(case_source(entry["by"], entry.get("cases")))
+        return digest(*map(test_source, self.plain(m.file))) if entry["result"] == "survived" else ""
+
+    def try_one(self, m: Mutant, shots: list[Shot]) -> dict:
+        with Piece(self.bench, m.file, m.mutated) as piece:
+            obj = piece.object()
+            if obj is None:
                 return {"result": "none", "why": "does not compile"}
-            if tree.code(obj) == before:
+            if Bench.code(obj) == self.code[m.file]:
                 return {"result": "none", "why": "the same object"}
-            for test in tests:
-                built, _ = tree.build(test)
-                if not built:
+            for test, case in shots:
+                path = piece.program(test)
+                if path is None:
                     return {"result": "none", "why": "does not link"}
                 try:
-                    tree.test(test, GIVE_CPU + 4 * int(self.seconds[test] + 1), small=True)
+                    self.shoot(path, test, case)
                 except Red as red:
-                    return {"result": "killed", "by": test, "cases": failed_cases(str(red))[:5],
-                            "words": last_words(str(red))}
+                    if case and not self.is_green(test, case):
+                        continue
+                    cases = failed_cases(str(red)) or ([case] if case else [])
+                    return {"result": "killed", "by": test, "cases": cases[:5], "words": last_words(str(red))}
         return {"result": "survived"}
+
+    def shoot(self, path: Path, test: str, case: str) -> None:
+        usual = self.cases[test][case] if case else self.seconds(test)
+        for arguments in SMALL.get(test, ([],)):
+            self.tree.attempt([path, *arguments], GIVE_CPU + 4 * int(usual + 1), case, usual)
+
+    def is_green(self, test: str, case: str) -> bool:
+        with self.lock:
+            return green_alone(self.tree, test, case)
 
     def keep(self, m: Mutant, entry: dict) -> None:
         with self.lock:
-            tests = [entry["by"]] if entry["result"] == "killed" else self.plain(m.file)
-            self.known[m.key] = {**entry, "tests": digest(*map(test_source, tests)), "name": m.name()}
-            if entry["result"] == "killed":
-                self.kills[m.file, entry["by"]] = self.kills.get((m.file, entry["by"]), 0) + 1
+            entry = {**entry, "tests": self.tests_digest(m, entry), "name": m.name()}
+            self.known[m.key] = entry
+            self.learn(entry)
             self.done += 1
             part = CACHE.with_suffix(".part")
             part.write_text(json.dumps(self.known, indent=1))
             part.replace(CACHE)
 
-    def work(self, tree: Tree, todo: queue.Queue, last: bool, late: list[Mutant]) -> None:
-        """First the tests that promise most; who survives them is late, and meets all others when the rest is done."""
+    def work(self, todo: queue.Queue, last: bool, late: list[Mutant]) -> None:
+        """First the shots that promise most; who survives them is late, and meets the others when the rest is done."""
         while time.monotonic() < self.deadline:
             try:
                 m = todo.get_nowait()
             except queue.Empty:
                 return
-            tests = self.order(m.file)
-            entry = self.try_one(tree, m, tests if last else tests[:FIRST])
-            if entry["result"] == "survived" and not last:
+            entry = self.try_one(m, self.shots(m)[last])
+            if entry["result"] == "survived" and not last and (self.walks or not explanation(self.why, m)):
                 late.append(m)
-                print(f"[...] {m.name()}: survived {len(tests[:FIRST])} tests", flush=True)
+                print(f"[...] {m.name()}: survived the tests of its name", flush=True)
                 continue
             self.keep(m, entry)
-            said = {"killed": f"killed by {entry.get('by')}", "none": f"no mutant: {entry.get('why')}",
-                    "survived": "SURVIVED"}[entry["result"]]
+            said = {"killed": f"killed by {entry.get('by')} {' '.join(entry.get('cases', []))}",
+                    "none": f"no mutant: {entry.get('why')}", "survived": "SURVIVED"}[entry["result"]]
             print(f"[{self.done}/{self.total}] {m.name()}: {said}", flush=True)
 
     def round(self, mutants: list[Mutant], last: bool) -> list[Mutant]:
         todo, late = queue.Queue(), []
         for m in mutants:
             todo.put(m)
-        workers = [threading.Thread(target=self.work, args=(tree, todo, last, late)) for tree in self.trees]
+        workers = [threading.Thread(target=self.work, args=(todo, last, late)) for _ in range(self.jobs)]
         for worker in workers:
             worker.start()
         for worker in workers:
@@ -220,7 +257,9 @@ class Sweep:
     def go(self, mutants: list[Mutant]) -> None:
         unknown = [m for m in mutants if self.remembered(m) is None]
         self.total = len(unknown)
-        print(f"sweep: {len(mutants)} mutations, {self.total} to be tried", flush=True)
+        minutes = self.total * COSTS // 60 + 1
+        print(f"sweep: {len(mutants)} mutations, {self.total} to be tried, about {minutes} minutes of processor time; "
+              "it can be stopped, and goes on", flush=True)
         late = self.round(unknown, False)
         if late and time.monotonic() < self.deadline:
             self.add_slow(sorted({m.file for m in late}))
@@ -231,14 +270,13 @@ class Sweep:
         for file in files:
             self.tests[file] += [*sanitized(file), *self.walks]
         tests = sorted({*self.walks, *(test for file in files for test in sanitized(file))})
-        for tree in self.trees:
-            build_all(tree, tests)
-        self.seconds |= check_green(self.trees[0], tests)
+        build_all(self.tree, tests)
+        self.cases |= check_green(self.tree, tests)
 
 
 def conclude(sweep: Sweep, mutants: list[Mutant], whole: bool) -> int:
     """Writes the report; the number of survivors that nobody explained, and of what was not tried."""
-    why = explanations()
+    why = sweep.why
     entries = [(m, sweep.remembered(m)) for m in mutants]
     survived = [m for m, e in entries if e and e["result"] == "survived"]
     fits = {m.key: explanation(why, m) for m in survived}
@@ -276,8 +314,8 @@ def main() -> int:
         return 0
     if args.fresh:
         CACHE.unlink(missing_ok=True)
-    trees = prepare(args.j, all_tests())
-    sweep = Sweep(trees, time.monotonic() + args.minutes * 60, WALKS if args.thorough else ())
+    deadline = time.monotonic() + args.minutes * 60
+    sweep = Sweep(prepare(1, all_tests())[0], args.j, deadline, WALKS if args.thorough else ())
     sweep.find_tests(files)
     try:
         sweep.go(mutants)
