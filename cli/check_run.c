@@ -127,6 +127,7 @@ static void run_spawned(struct running *run, const struct os_spawn *sp, int fds[
 void check_run(const char *path, const struct check_run_env *env, struct check_run_result *r)
 {
 	char slot[32], status[48], version[96];
+	const char letter[2] = { env->slot != STATE_NONE ? state_slot_letter(env->slot) : '\0' };
 	const char *const argv[] = { path, NULL };
 	const char *const envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
 				     "KEELBOOT_STAGE=check",
@@ -142,8 +143,7 @@ void check_run(const char *path, const struct check_run_env *env, struct check_r
 	int fds[2];
 
 	*r = (struct check_run_result){ .ok = false };
-	snprintf(slot, sizeof(slot), "KEELBOOT_SLOT=%.1s",
-		 env->slot != STATE_NONE ? (char[2]){ state_slot_letter(env->slot) } : "");
+	snprintf(slot, sizeof(slot), "KEELBOOT_SLOT=%.1s", letter);
 	snprintf(status, sizeof(status), "KEELBOOT_STATUS=%.16s", env->status);
 	snprintf(version, sizeof(version), "KEELBOOT_VERSION=%.48s", env->version);
 	if (!os_executable(path)) {

@@ -34,9 +34,8 @@ enum kb_err stage_open(const char *file, int *fd, uint64_t *size)
 		log_err("%s: not a file; give the path of a .keel file", file);
 		return KB_EINVAL;
 	}
-	*fd = opened;
+	*fd = util_take(&opened);
 	*size = (uint64_t)st.st_size;
-	opened = -1;
 	return KB_OK;
 }
 

@@ -113,8 +113,7 @@ enum kb_err stage_files_lock(const struct conf *c, unsigned wait_ms, int *fd)
 	else if (e != KB_OK)
 		log_err("%s: cannot be locked: %s", path, err_text(e));
 	TRY(e);
-	*fd = opened;
-	opened = -1;
+	*fd = util_take(&opened);
 	return KB_OK;
 }
 

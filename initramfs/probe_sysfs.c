@@ -81,9 +81,10 @@ static void read_partname(struct prober_part *part, const char *disk, const char
 	const char *at;
 
 	snprintf(path, sizeof(path), PROBE_SYSFS "/%.60s/%.60s/uevent", disk, name);
-	if (read_file(path, text, sizeof(text)) != KB_OK)
+	text[0] = '\n'; /* so that each line, the first too, begins behind one */
+	if (read_file(path, text + 1, sizeof(text) - 1) != KB_OK)
 		return;
-	at = strncmp(text, "PARTNAME=", 9) == 0 ? text - 1 : strstr(text, "\nPARTNAME=");
+	at = strstr(text, "\nPARTNAME=");
 	if (at == NULL)
 		return;
 	at += 10;

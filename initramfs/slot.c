@@ -49,17 +49,18 @@ static enum kb_err check_and_mount(struct boot *b, const struct hook_env *env, c
 }
 
 /* The same through dm-verity, when the slot's manifest has a root hash. */
-static enum kb_err open_and_mount(struct boot *b, struct hook_env *env, const char *fstype,
+static enum kb_err open_and_mount(struct boot *b, const struct hook_env *env, const char *fstype,
 				  char *reason)
 {
 	char node[OS_DM_NODE], slot = env->slot[0];
+	struct hook_env through = *env;
 	enum kb_err err;
 
 	if (b->manifest.verity == 0)
 		return check_and_mount(b, env, fstype, reason);
 	TRY(verity_open(&b->manifest, env->device, slot, node, reason));
-	env->device = node;
-	err = check_and_mount(b, env, fstype, reason);
+	through.device = node;
+	err = check_and_mount(b, &through, fstype, reason);
 	if (err != KB_OK)
 		verity_close(slot);
 	return err;

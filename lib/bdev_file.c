@@ -179,7 +179,7 @@ enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags
 	if (fd < 0)
 		return err_errno(errno);
 	TRY(bdev_file_from_fd(b, fd));
-	fd = -1;
+	util_take(&fd);
 	return KB_OK;
 }
 

@@ -80,6 +80,7 @@ static bool child_fds(const struct os_spawn *sp, int fd3, bool of_init)
 
 	if (sp->tty != NULL) {
 		close(3);
+		/* lint: resourceLeak: closed by exec, or by the end of the process */
 		return child_tty(sp->tty) && (fd3 < 0 || move_fd(fd3, 3));
 	}
 	if (sp->capture)
@@ -89,6 +90,7 @@ static bool child_fds(const struct os_spawn *sp, int fd3, bool of_init)
 	if (sp->capture && out < 0)
 		out = null;
 	if (out >= 0 && (!move_fd(out, 1) || !move_fd(out, 2)))
+		/* lint: resourceLeak: closed by the end of the process */
 		return false;
 	if (null >= 0 && !move_fd(null, 0))
 		return false;
@@ -313,12 +315,14 @@ static long session_of(const char *pid_name)
 void os_kill_begin(pid_t pid)
 {
 	static char names[1024][64]; /* more processes than that no boot has */
+	struct child *c;
 	unsigned n;
 
 	if (pid <= 1)
 		return;
+	c = find_child(pid);
 	kill(-pid, SIGKILL);
-	if (find_child(pid) != NULL && !find_child(pid)->done)
+	if (c != NULL && !c->done)
 		kill(pid, SIGKILL);
 	/* Those of the session that made process groups of their own. */
 	if (os_list("/proc", names, KB_ARRAY_LEN(names), &n) != KB_OK)

@@ -14,6 +14,14 @@ void util_close(int *fd)
 	errno = saved;
 }
 
+int util_take(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
 void util_print_safe(char *dst, size_t size, const char *src)
 {
 	size_t i = 0;

@@ -212,9 +212,10 @@ static const char *helper_path(const struct apply_job *job)
 static enum kb_err install(struct apply_job *job)
 {
 	static struct install in;
-	struct apply_devs devs = { 0 };
+	static struct apply_devs devs; /* as in, which points into it */
 	enum kb_err e;
 
+	devs = (struct apply_devs){ 0 };
 	in = (struct install){
 		.r = &reader,
 		.store = job->store,

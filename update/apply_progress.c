@@ -21,7 +21,8 @@ void apply_progress_init(void)
 	struct stat st;
 
 	heard = fstat(PROGRESS_FD, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
-	/* Else something of ours would be opened at this number, and be written to. */
+	/* Else something of ours would be opened at this number, and be written to. It stays open.
+	 * lint: leakReturnValNotUsed: that is what it is opened for */
 	while (!heard && fstat(PROGRESS_FD, &st) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) >= 0)
 		;
 }

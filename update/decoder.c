@@ -35,8 +35,7 @@ static enum kb_err make_shared(struct decoder *d, int *out)
 		return KB_EIO;
 	}
 	d->shared = p;
-	*out = fd;
-	fd = -1;
+	*out = util_take(&fd);
 	return KB_OK;
 }
 

@@ -61,6 +61,7 @@ int decoder_main(void)
 	}
 	if (decoder_zstd_init() != KB_OK) {
 		log_err("decoder: this libzstd needs more memory than it is given");
+		/* lint: memleak: mapped to the end of the process */
 		return 1;
 	}
 	if (decoder_limits_privileges() != KB_OK || decoder_limits_syscalls() != KB_OK)

@@ -154,8 +154,7 @@ enum kb_err media_file(const struct media *m, const char *name, int *fd)
 		return err_errno(errno);
 	if (!S_ISREG(st.st_mode))
 		return KB_EINVAL;
-	*fd = f;
-	f = -1;
+	*fd = util_take(&f);
 	return KB_OK;
 }
 

@@ -28,6 +28,22 @@ static void a_descriptor_is_closed_at_the_end_of_its_scope(void **state)
 	assert_int_equal(errno, EBADF);
 }
 
+static int give_away(void)
+{
+	KB_CLEANUP_FD int fd = open("/dev/null", O_RDONLY);
+
+	return util_take(&fd);
+}
+
+static void a_descriptor_that_is_given_away_stays_open(void **state)
+{
+	int fd = give_away();
+
+	(void)state;
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	assert_int_equal(close(fd), 0);
+}
+
 static void closing_keeps_errno(void **state)
 {
 	int bad = 9999;
@@ -89,6 +105,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_descriptor_is_closed_at_the_end_of_its_scope),
+		cmocka_unit_test(a_descriptor_that_is_given_away_stays_open),
 		cmocka_unit_test(closing_keeps_errno),
 		cmocka_unit_test(a_closed_descriptor_is_not_closed_again),
 		cmocka_unit_test(what_cannot_be_printed_is_replaced),
