@@ -11,6 +11,7 @@ sys.path.insert(0, str(HERE))
 
 import c_mutations  # noqa: E402
 import mutants  # noqa: E402
+import private_tree  # noqa: E402
 import sweep  # noqa: E402
 
 KNOWN = {"bdev_flush": "KB_OK", "is_valid": "true", "memcmp": "0"}
@@ -76,12 +77,34 @@ def test_a_survivor_without_a_reason_is_no_explanation(tmp_path, monkeypatch):
     assert sweep.explanations() == {("a.c", "f: TRY(x); [error ignored]"): "it does no harm"}
 
 
-def test_an_explanation_may_be_of_several_lines(monkeypatch):
-    text = "enum kb_err f(void)\n{\n\tTRY(digest_add(d, x));\n\treturn KB_OK;\n}\n"
-    m = sweep.Mutant("a.c", text, c_mutations.find(text, {})[0])
+TEXT = "enum kb_err f(void)\n{\n\tTRY(digest_add(d, x));\n\treturn KB_OK;\n}\n"
+
+
+def first_mutant(text: str) -> sweep.Mutant:
+    return sweep.Mutant("a.c", text, c_mutations.find(text, {})[0], c_mutations.bodies(c_mutations.blanked(text)))
+
+
+def test_an_explanation_may_be_of_several_lines():
+    m = first_mutant(TEXT)
     assert sweep.explanation({("a.c", "f: TRY(digest_*); [error ignored]"): "why"}, m)
     assert not sweep.explanation({("a.c", "f: TRY(other_*); [error ignored]"): "why"}, m)
     assert not sweep.explanation({("b.c", m.label()[1]): "why"}, m)
+
+
+def test_a_mutation_is_known_by_its_function():
+    key = first_mutant(TEXT).key
+    other = "\nint g(void)\n{\n\treturn 1;\n}\n"
+    assert first_mutant(TEXT + other).key == first_mutant(TEXT + other.replace("1", "2")).key != key
+    assert first_mutant("\n" + TEXT).key != key
+    assert first_mutant(TEXT.replace("return KB_OK", "return KB_EIO")).key != key
+
+
+def test_what_is_known_rests_on_the_case_alone(monkeypatch):
+    text = "static int n = 1;\n\nstatic void one(void **s)\n{\n\tn = 2;\n}\n"
+    monkeypatch.setattr(private_tree, "test_source", lambda test: text)
+    assert private_tree.case_source("unit/x_test", ["one"]) == text[text.index("static void"):-1]
+    assert private_tree.case_source("unit/x_test", ["another"]) == text
+    assert private_tree.case_source("unit/x_test", []) == text
 
 
 @pytest.mark.parametrize("text", ["other: what\nKilled by: unit/x\n", "bug: what\n--- a/x\n",
