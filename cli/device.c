@@ -11,14 +11,17 @@
 #include <string.h>
 
 /* A file of the run folder; "" when it is not there. */
-static void read_run(const struct device *d, const char *name, char *text, size_t size)
+static void read_run(struct device *d, const char *name, char *text, size_t size)
 {
 	char path[DEVICE_PATH_MAX];
+	enum kb_err e = KB_ENOSPC;
 
-	text[0] = '\0';
-	if (snprintf(path, sizeof(path), "%s/%s", d->opts->run_dir, name) >= (int)sizeof(path) ||
-	    os_read_file(path, text, size, NULL) != KB_OK)
+	if (snprintf(path, sizeof(path), "%s/%s", d->opts->run_dir, name) < (int)sizeof(path))
+		e = os_read_file(path, text, size, NULL);
+	if (e != KB_OK)
 		text[0] = '\0';
+	if (e != KB_OK && e != KB_ENOENT)
+		d->run_err = e;
 }
 
 static int letter_slot(char c)
@@ -32,6 +35,7 @@ static void read_boot(struct device *d)
 	char text[64];
 
 	d->booted = STATE_NONE;
+	d->run_err = KB_OK;
 	read_run(d, "slot", text, sizeof(text));
 	text[strcspn(text, "\n")] = '\0';
 	if (text[0] != '\0' && text[1] == '\0')

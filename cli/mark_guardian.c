@@ -81,10 +81,15 @@ int mark_clean(const struct device_options *o)
 	enum kb_err e;
 
 	device_init(&d, o);
-	if (!d.run_found)
+	if (!d.run_found && d.run_err == KB_OK)
 		return OUTPUT_OK;
-	e = write_clean(&d);
+	e = d.run_found ? write_clean(&d) : KB_OK;
 	/* In this order: once the flag is there, no deadline is held against the slot. */
 	tell(&d, SIGUSR2);
+	if (e == KB_OK && d.run_err != KB_OK) {
+		log_err("%s cannot be read: %s; the shutdown is not noted", o->run_dir,
+			err_text(d.run_err));
+		e = d.run_err;
+	}
 	return e == KB_OK ? OUTPUT_OK : output_exit_code(e);
 }

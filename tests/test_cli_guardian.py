@@ -110,6 +110,15 @@ def test_mark_clean_outside_of_keelboot_is_nothing(dev):
     assert not clean(dev)
 
 
+@pytest.mark.parametrize("name", ["slot", "token"])
+def test_mark_clean_that_cannot_read_what_the_boot_left_fails_and_still_tells(dev, guardian, name):
+    (dev.run / name).unlink()
+    (dev.run / name).mkdir()
+    result = dev("mark", "clean", code=FAILURE)
+    assert f"{dev.run} cannot be read" in result.stderr
+    assert guardian.wait(30) == -signal.SIGUSR2
+
+
 def test_mark_clean_that_cannot_read_the_state_fails_and_still_tells(dev, guardian):
     dev.state.unlink()
     dev("mark", "clean", code=FAILURE)
