@@ -41,7 +41,7 @@ struct device {
 
 	/* what init left; run_found: the running system was booted by Keelboot */
 	bool run_found;
-	enum kb_err run_err; /* what of it is there, and cannot be read; KB_OK: nothing */
+	enum kb_err run_err; /* of what is there, and cannot be read */
 	int booted; /* slot, or STATE_NONE */
 	uint64_t token;
 	char diskid[STATE_STR_MAX + 1];	 /* by what the disk is known again; "" when not known */
