@@ -42,7 +42,7 @@ struct device {
 	/* what init left; run_found: the running system was booted by Keelboot */
 	bool run_found;
 	enum kb_err run_err; /* of what is there, and cannot be read */
-	int booted; /* slot, or STATE_NONE */
+	int booted;	     /* slot, or STATE_NONE */
 	uint64_t token;
 	char diskid[STATE_STR_MAX + 1];	 /* by what the disk is known again; "" when not known */
 	char disk[64], equal[64];	 /* which it is; another that may as well be it, or "" */
