@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was built is hardened as it should be, and process 1 links only what it may."""
 
+import functools
 import re
 import subprocess
 from pathlib import Path
@@ -14,6 +15,12 @@ PROGRAMS = ("init", "keelboot-helper", "keelboot-guardian", "keelboot")
 def readelf(option: str, name: str) -> str:
     return subprocess.run(["readelf", "-W", option, str(TOP / "build" / name)], text=True, capture_output=True,
                           check=True).stdout
+
+
+@functools.lru_cache(maxsize=None)
+def disassembled(name: str) -> str:
+    return subprocess.run(["objdump", "-d", "--no-show-raw-insn", str(TOP / "build" / name)], text=True,
+                          capture_output=True, check=True).stdout
 
 
 def symbols(name: str) -> set:
@@ -36,6 +43,39 @@ def test_has_full_relro_and_no_executable_stack(name):
     stack = re.search(r"GNU_STACK.*?\s(RWE|RW)\s", headers)
     assert stack and stack[1] == "RW"
     assert not re.search(r"LOAD.*\sRWE\s", headers)
+    # Code is mapped with nothing else, and no relocation writes into it.
+    assert len(re.findall(r"LOAD.*\sR E\s", headers)) == 1
+    text = re.search(r"LOAD.*\sR E\s", headers).start()
+    assert re.search(r"LOAD.*\sR\s", headers[:text]) and re.search(r"LOAD.*\sR\s", headers[text:])
+    assert "TEXTREL" not in readelf("-d", name)
+
+
+COMPILED_WITH = {"-fPIE", "-fstack-protector-strong", "-fstack-clash-protection", "-ftrivial-auto-var-init=zero",
+                 "-fno-strict-overflow", "-fno-delete-null-pointer-checks", "-fcf-protection=full"}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_source_was_compiled_with_every_hardening(name):
+    """By what the compiler notes in the debugging information, which only our own objects have."""
+    listed = subprocess.run(["readelf", "--debug-dump=info", "--dwarf-depth=1", str(TOP / "build" / name)], text=True,
+                            capture_output=True, check=True).stdout
+    units = re.findall(r"DW_AT_producer\s*:.*?: (GNU C\S* .*)", listed)
+    assert len(units) > 5
+    for flags in units:
+        assert COMPILED_WITH <= set(flags.split()), flags
+
+
+def test_fortify_is_at_its_highest():
+    flags = subprocess.run(["make", "-s", "print-cflags"], cwd=TOP, text=True, capture_output=True, check=True).stdout
+    assert "-D_FORTIFY_SOURCE=3" in flags.split()
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_our_own_functions_begin_with_a_landing_pad(name):
+    code = disassembled(name)
+    first = dict(re.findall(r"^[0-9a-f]+ <(.+)>:\n\s*[0-9a-f]+:\s+(\w+)", code, re.MULTILINE))
+    mine = [function for function in ours() if function in first]
+    assert mine and [function for function in mine if first[function] != "endbr64"] == []
 
 
 def ours() -> set:
@@ -47,14 +87,10 @@ def ours() -> set:
 
 def callers(name: str, callee: str) -> set:
     """Functions of a program that call what matches."""
-    code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", str(TOP / "build" / name)], text=True,
-                          capture_output=True, check=True).stdout
     function, found = "", set()
-    for line in code.splitlines():
-        title = re.match(r"[0-9a-f]+ <(.+)>:$", line)
-        if title:
-            function = title[1]
-        elif re.search(rf"<{callee}>$", line):
+    for title, _ in re.findall(rf"^[0-9a-f]+ <(.+)>:$|<({callee})>$", disassembled(name), re.MULTILINE):
+        function = title or function
+        if not title:
             found.add(function)
     return found
 

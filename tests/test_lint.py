@@ -12,6 +12,7 @@ import pytest
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "tests" / "lint"))
 
+import analysis  # noqa: E402
 import lint  # noqa: E402
 from tree import LintError, without_comments  # noqa: E402
 
@@ -330,6 +331,84 @@ def test_pure_calls(tree, call):
                                            "int plan_x(void);\nint plan_x(void)\n{\n"
                                            f"\treturn {call};\n}}\n") + 7
     says(tree, "pure", f"selector/plan.c:{line}:", call.split("(")[0])
+
+
+# ---------------------------------------------------------------- analyzers
+
+HEAP = "#include <stdlib.h>\n"
+# Source, the id of the finding, and the line of the source that it is found in.
+FOUND = {
+    "gcc-analyzer": (HEAP + "int err_b(void);\nint err_b(void)\n{\n\tint *p = malloc(sizeof(int));\n\n"
+                     "\tfree(p);\n\tfree(p);\n\treturn 0;\n}\n", "-Wanalyzer-double-free", 8),
+    "clang-analyzer": ("int err_b(int n);\nint err_b(int n)\n{\n\tint *p = n > 3 ? &n : 0;\n\n"
+                       "\treturn *p;\n}\n", "core.NullDereference", 6),
+    "cppcheck": ("int err_b(int n);\nint err_b(int n)\n{\n\tint a[4] = { 0 };\n\n\treturn n > 2 ? a[4] : 0;\n}\n",
+                 "arrayIndexOutOfBounds", 6),
+}
+
+
+def finding(tree, check: str) -> tuple:
+    """Plants the finding; (file and line as lint names them, number of the line, id)"""
+    source, ident, line = FOUND[check]
+    number = append(tree, "lib/err.c", source) + line - 1
+    return f"lib/err.c:{number}:", number, ident
+
+
+def insert(root: Path, name: str, number: int, text: str) -> None:
+    lines = (root / name).read_text().split("\n")
+    lines.insert(number - 1, text)
+    (root / name).write_text("\n".join(lines))
+
+
+def test_gcc_analyzer(tree):
+    at, _, ident = finding(tree, "gcc-analyzer")
+    says(tree, "gcc-analyzer", at, ident)
+
+
+def test_clang_analyzer(tree):
+    at, _, ident = finding(tree, "clang-analyzer")
+    says(tree, "clang-analyzer", at, ident)
+
+
+def test_cppcheck(tree):
+    at, _, ident = finding(tree, "cppcheck")
+    says(tree, "cppcheck", at, ident)
+
+
+@pytest.mark.parametrize("check", FOUND)
+def test_a_finding_is_silenced_with_a_reason_and_no_longer_than_it_is_there(tree, check):
+    _, number, ident = finding(tree, check)
+    insert(tree, "lib/err.c", number, f"\t/* lint: {ident}: planted by a test,\n\t * of lint */")
+    silent(tree, check)
+    text = (tree / "lib/err.c").read_text()
+    put(tree, "lib/err.c", text.replace(f"{ident}: planted by a test,", ident))
+    says(tree, check, f"lib/err.c:{number}:", "without a reason")
+    put(tree, "lib/err.c", CLEAN["lib/err.c"] + f"/* lint: {ident}: it was here once */\n")
+    says(tree, check, "lib/err.c:8:", "not found there any more")
+
+
+def test_what_cppcheck_does_not_know_of_cleanup_is_no_finding(tree):
+    put(tree, "lib/util.h", C + "#pragma once\n\nvoid util_close(int *fd);\n\n"
+        "#define KB_CLEANUP_FD __attribute__((cleanup(util_close)))\n")
+    opens = ('#include "lib/util.h"\n\n#include <fcntl.h>\n\nint err_b(void);\nint err_b(void)\n{\n'
+             '\tKB_CLEANUP_FD int fd = open("/", O_RDONLY);\n\n\treturn fd < 0;\n}\n')
+    append(tree, "lib/err.c", opens)
+    silent(tree, "cppcheck")
+    put(tree, "lib/err.c", (tree / "lib/err.c").read_text().replace("KB_CLEANUP_FD int", "int"))
+    says(tree, "cppcheck", "lib/err.c:", "resourceLeak")
+
+
+def test_what_was_found_is_remembered_until_the_source_or_a_header_changes(tree, monkeypatch):
+    at, _, ident = finding(tree, "cppcheck")
+    says(tree, "cppcheck", at, ident)
+    calls = []
+    real = analysis.run
+    monkeypatch.setattr(analysis, "run", lambda command, *rest: calls.append(command[-1]) or real(command, *rest))
+    says(tree, "cppcheck", at, ident)
+    assert calls == ["--version"]
+    append(tree, "lib/err.h", "int err_c(int e);\n")
+    says(tree, "cppcheck", at, ident)
+    assert calls[1:] == ["--version", "initramfs/init.c", "lib/err.c", "selector/plan.c"]
 
 
 def test_every_check_has_a_test():

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import analysis
 import object_checks
 import text_checks
 from tree import LintError, Tree
@@ -30,6 +31,9 @@ CHECKS = {
     "licence": text_checks.licence,
     "places": text_checks.places,
     "unique-names": text_checks.unique_names,
+    "gcc-analyzer": analysis.gcc,
+    "clang-analyzer": analysis.clang,
+    "cppcheck": analysis.cppcheck,
 }
 
 
