@@ -128,7 +128,7 @@ test-programs: $(UNIT) $(TRACE) $(SIMS)
 
 check: ## install what is missing, build, run every test; ends with "N passed, N failed"
 	@qemu/deps check
-	@$(MAKE) --no-print-directory -j$$(nproc) tests
+	@$(MAKE) --no-print-directory -j$$(nproc) tests fuzz-programs
 	@qemu/kernel
 	@tests/run $(SUITES)
 
@@ -140,6 +140,8 @@ mutants: ## plant bugs in the sources, one by one: each must turn a test red (bu
 	@$(MAKE) --no-print-directory -j$$(nproc) all test-programs
 	@nice -n 10 tests/mutants/mutants.py
 	@nice -n 10 tests/mutants/sweep.py
+
+include tests/fuzz/fuzz.mk
 
 N    := 100
 SEED :=
@@ -226,8 +228,9 @@ uninstall: ## remove what install put there (configuration and keys stay)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-clean: ## remove what was built (the kernel and the Debian roots that were unpacked stay)
-	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name debian -exec rm -rf {} + 2>/dev/null || true
+clean: ## remove what was built (the kernel, Debian roots that were unpacked, and what fuzzing has found out stay)
+	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name debian ! -name fuzz -exec rm -rf {} + 2>/dev/null || true
+	rm -rf build/fuzz/bin build/fuzz/cov
 
 .PHONY: powercut-real all tests test-programs check check-long mutants soak lint print-cflags compile_commands demo install uninstall help clean
 .DEFAULT_GOAL := all

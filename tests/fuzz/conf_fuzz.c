@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * system.conf and its drop-ins: texts with a NUL between them, given to the parser one after the
+ * other, or as files.
+ */
+#include "lib/conf.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_dir.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXTS_MAX 6u
+
+static unsigned warnings, lines;
+
+static void warned(void *ctx, const char *file, int line, const char *text)
+{
+	(void)ctx;
+	warnings++;
+	FUZZ_CHECK(file != NULL && line >= 0 && fuzz_ended(text, 256) && text[0] != '\0');
+}
+
+/* ---------------------------------------------------------------- bounds */
+
+static const void *member(const struct conf *c, const struct conf_key *key)
+{
+	return (const char *)c + key->offset;
+}
+
+static bool is_number(enum conf_kind kind)
+{
+	return kind == CONF_KIND_NUMBER || kind == CONF_KIND_SECONDS || kind == CONF_KIND_MS;
+}
+
+static bool is_word(enum conf_kind kind)
+{
+	return kind == CONF_KIND_COUNT || kind == CONF_KIND_HANDOVER || kind == CONF_KIND_VERIFY ||
+	       kind == CONF_KIND_SLOTS;
+}
+
+/* "auto|always|never" 1: "always". False: there is no such word. */
+static bool word_of(char *out, size_t size, const char *values, unsigned n)
+{
+	for (; n > 0; n--) {
+		values = strchr(values, '|');
+		if (values == NULL)
+			return false;
+		values++;
+	}
+	return snprintf(out, size, "%.*s", (int)strcspn(values, "|"), values) < (int)size;
+}
+
+static bool is_safe_path(const char *text)
+{
+	size_t len = strlen(text);
+
+	return strstr(text, "/../") == NULL && strncmp(text, "../", 3) != 0 &&
+	       strcmp(text, "..") != 0 && (len < 3 || strcmp(text + len - 3, "/..") != 0);
+}
+
+static void check_text(const struct conf_key *key, const char *text)
+{
+	FUZZ_CHECK(fuzz_printable(text, key->max + 1u));
+	if (key->kind == CONF_KIND_PATH)
+		FUZZ_CHECK(text[0] == '/' && is_safe_path(text));
+	if (key->kind == CONF_KIND_SUBPATH)
+		FUZZ_CHECK(text[0] != '/' && text[0] != '\0' && is_safe_path(text));
+	if (key->kind == CONF_KIND_SPEC)
+		FUZZ_CHECK(conf_keys_is_spec(text));
+	if (key->kind == CONF_KIND_DEVICE)
+		FUZZ_CHECK(strcmp(text, "auto") == 0 || strcmp(text, "off") == 0 ||
+			   (strncmp(text, "/dev/", 5) == 0 && is_safe_path(text)));
+	if (key->kind == CONF_KIND_NAME)
+		FUZZ_CHECK(strpbrk(text, " /=;[]") == NULL);
+}
+
+static void check_key(const struct conf *c, const struct conf_key *key)
+{
+	const void *p = member(c, key);
+	char word[32];
+
+	if (key->kind == CONF_KIND_BOOL)
+		FUZZ_CHECK(*(const uint8_t *)p <= 1);
+	else if (key->kind == CONF_KIND_FS)
+		FUZZ_CHECK((*(const unsigned *)p & ~(CONF_FS_VFAT | CONF_FS_EXFAT)) == 0);
+	else if (key->kind == CONF_KIND_JUMP)
+		FUZZ_CHECK(*(const uint64_t *)p <= INT64_MAX);
+	else if (is_number(key->kind))
+		FUZZ_CHECK(*(const uint32_t *)p >= key->min && *(const uint32_t *)p <= key->max);
+	else if (is_word(key->kind))
+		FUZZ_CHECK(word_of(word, sizeof(word), key->values, *(const unsigned *)p));
+	else
+		check_text(key, p);
+}
+
+/* No partition is used twice: an install would destroy what is there. */
+static void check_part(const struct conf *c, unsigned slot, unsigned cls)
+{
+	const char *part = c->slot[slot].cls[cls].part;
+
+	FUZZ_CHECK(conf_keys_is_spec(part) && strcmp(part, c->state) != 0);
+	FUZZ_CHECK(strcmp(part, c->data_part) != 0 && strcmp(part, c->raw_part) != 0);
+	for (unsigned i = 0; i < slot; i++)
+		for (unsigned k = 0; k < c->slot[i].nclasses; k++)
+			FUZZ_CHECK(strcmp(part, c->slot[i].cls[k].part) != 0);
+	for (unsigned k = 0; k < cls; k++)
+		FUZZ_CHECK(strcmp(part, c->slot[slot].cls[k].part) != 0);
+}
+
+static void check_bounds(const struct conf *c)
+{
+	for (const struct conf_key *key = conf_keys; key->section != NULL; key++)
+		check_key(c, key);
+	FUZZ_CHECK(c->nslots >= 1 && c->nslots <= CONF_SLOTS_MAX);
+	FUZZ_CHECK(conf_slot_part(c, c->nslots, "root") == NULL);
+	for (unsigned i = 0; i < c->nslots; i++) {
+		FUZZ_CHECK(c->slot[i].nclasses >= 1 && c->slot[i].nclasses <= CONF_CLASSES_MAX);
+		FUZZ_CHECK(conf_slot_part(c, i, "root") != NULL);
+		for (unsigned k = 0; c->slots_given && k < c->slot[i].nclasses; k++)
+			check_part(c, i, k);
+	}
+}
+
+/* ---------------------------------------------------------------- round trip */
+
+static int put_value(char *out, size_t size, const struct conf *c, const struct conf_key *key)
+{
+	static const char *const fs[] = { "none", "vfat", "exfat", "vfat,exfat" };
+	const void *p = member(c, key);
+	const char *unit = key->kind == CONF_KIND_MS	    ? "ms"
+			   : key->kind == CONF_KIND_SECONDS ? "s"
+							    : "";
+
+	if (key->kind == CONF_KIND_BOOL)
+		return snprintf(out, size, "%s", *(const bool *)p ? "yes" : "no");
+	if (key->kind == CONF_KIND_FS)
+		return snprintf(out, size, "%s", fs[*(const unsigned *)p]);
+	if (key->kind == CONF_KIND_JUMP && *(const uint64_t *)p == 0)
+		return snprintf(out, size, "none");
+	if (key->kind == CONF_KIND_JUMP)
+		return snprintf(out, size, "%llu", (unsigned long long)*(const uint64_t *)p);
+	if (is_number(key->kind))
+		return snprintf(out, size, "%u%s", *(const uint32_t *)p, unit);
+	if (is_word(key->kind))
+		return (int)word_of(out, size, key->values, *(const unsigned *)p);
+	return snprintf(out, size, "%s", (const char *)p);
+}
+
+/* All that was understood, as a file that says the same. */
+static void write_conf(const struct conf *c, char *text, size_t size)
+{
+	size_t n = 0;
+
+	for (const struct conf_key *key = conf_keys; key->section != NULL; key++) {
+		char value[160];
+
+		put_value(value, sizeof(value), c, key);
+		if (value[0] != '\0')
+			n += (size_t)snprintf(text + n, size - n, "[%s]\n%s=%s\n", key->section,
+					      key->key, value);
+	}
+	for (unsigned i = 0; c->slots_given && i < c->nslots; i++) {
+		n += (size_t)snprintf(text + n, size - n, "[slot.%c]\n", (char)('a' + i));
+		for (unsigned k = 0; k < c->slot[i].nclasses; k++)
+			n += (size_t)snprintf(text + n, size - n, "%s=%s\n", c->slot[i].cls[k].name,
+					      c->slot[i].cls[k].part);
+	}
+	FUZZ_CHECK(n < size);
+}
+
+static bool same(const struct conf *a, const struct conf *b)
+{
+	for (const struct conf_key *key = conf_keys; key->section != NULL; key++) {
+		char va[160], vb[160];
+
+		put_value(va, sizeof(va), a, key);
+		put_value(vb, sizeof(vb), b, key);
+		if (strcmp(va, vb) != 0)
+			return false;
+	}
+	for (unsigned i = 0; i < a->nslots; i++)
+		for (unsigned k = 0; k < a->slot[i].nclasses; k++) {
+			const char *part = conf_slot_part(b, i, a->slot[i].cls[k].name);
+
+			if (part == NULL || strcmp(part, a->slot[i].cls[k].part) != 0)
+				return false;
+		}
+	return a->nslots == b->nslots;
+}
+
+static void check_round_trip(const struct conf *c)
+{
+	static char text[1 << 15];
+	static struct conf again;
+
+	write_conf(c, text, sizeof(text));
+	conf_defaults(&again);
+	warnings = 0;
+	conf_parse(&again, text, "text", warned, NULL);
+	FUZZ_CHECK(warnings == 0 && same(c, &again));
+	/* Once more changes nothing. */
+	conf_parse(&again, text, "text", NULL, NULL);
+	FUZZ_CHECK(same(c, &again));
+}
+
+/* ---------------------------------------------------------------- the run */
+
+static const char *const names[TEXTS_MAX] = {
+	"etc/keelboot/system.conf",
+	"usr/lib/keelboot/system.conf",
+	"usr/lib/keelboot/system.conf.d/10-a.conf",
+	"etc/keelboot/system.conf.d/20-b.conf",
+	"usr/lib/keelboot/system.conf.d/20-b.conf",
+	"etc/keelboot/system.conf.d/30-c.conf",
+};
+
+static void make_folders(void)
+{
+	static const char *const folders[] = {
+		"etc",	   "etc/keelboot",     "etc/keelboot/system.conf.d",	"usr",
+		"usr/lib", "usr/lib/keelboot", "usr/lib/keelboot/system.conf.d"
+	};
+	static bool made;
+
+	for (unsigned i = 0; !made && i < sizeof(folders) / sizeof(folders[0]); i++)
+		fuzz_dir_make(folders[i]);
+	made = true;
+}
+
+static unsigned lines_of(const char *text)
+{
+	unsigned n = 1;
+
+	for (; *text != '\0'; text++)
+		n += *text == '\n';
+	return n;
+}
+
+static void parse_texts(struct conf *c, struct fuzz_in *in, bool files)
+{
+	conf_defaults(c);
+	for (unsigned i = 0; i < TEXTS_MAX && in->left > 0; i++) {
+		char *text = fuzz_string(in->p, in->left);
+		size_t got;
+
+		lines += lines_of(text);
+		if (files)
+			fuzz_dir_put(names[i], text, strlen(text));
+		else
+			conf_parse(c, text, names[i], warned, NULL);
+		if (!files)
+			check_bounds(c);
+		fuzz_take(in, strlen(text) + 1, &got);
+		free(text);
+	}
+}
+
+void fuzz_one(const uint8_t *data, size_t size)
+{
+	struct fuzz_in in = { data, size };
+	uint8_t how = fuzz_u8(&in);
+	static struct conf c, before;
+	bool found;
+
+	warnings = lines = 0;
+	if (how == 0x01) {
+		make_folders();
+		fuzz_dir_clear();
+		parse_texts(&c, &in, true);
+		conf_load(&c, fuzz_dir(), &found, warned, NULL);
+	} else {
+		parse_texts(&c, &in, false);
+	}
+	check_bounds(&c);
+	/* A complaint for each line, and some for each file. */
+	FUZZ_CHECK(warnings <= lines + 4 * TEXTS_MAX);
+	before = c;
+	check_round_trip(&before);
+	FUZZ_CHECK(same(&c, &before));
+}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# The fuzz targets: tests/fuzz/NAME_fuzz.c, each with the shipped parsers, compiled by clang with libFuzzer's
+# instrumentation and the sanitizers; and once more for coverage. Their state (grown corpora, totals) is in build/fuzz.
+
+FUZZ_CC     := clang-14
+FUZZ_DIR    := build/fuzz
+FUZZ_NAMES  := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
+# Those that repair what they mutate.
+FUZZ_FIXING := $(patsubst tests/fuzz/%_fuzz.c,%,$(shell grep -ls '^size_t fuzz_fix' tests/fuzz/*_fuzz.c))
+
+# The parsers, and what they need: nothing that starts processes, mounts, or writes to devices.
+FUZZ_SRC := $(addprefix lib/,bdev.c bytes.c conf.c conf_keys.c conf_load.c err.c log.c util.c) \
+            $(wildcard kernel-cmdline/*.c) \
+            $(addprefix selector/,cell.c history.c state.c state_decode.c state_encode.c store.c store_history.c text.c) \
+            $(filter-out update/decoder_limits.c,$(wildcard update/decoder*.c)) \
+            $(wildcard update/keyring*.c update/manifest*.c update/reader*.c) \
+            $(addprefix update/,digest.c install_pipe.c verify_answer.c) \
+            $(addprefix initramfs/,modules.c probe_answer.c probe_uevent.c progress.c) \
+            cli/bundle_table.c \
+            $(filter-out %_fuzz.c tests/fuzz/fuzz.c tests/fuzz/fuzz_mutate.c,$(wildcard tests/fuzz/*.c))
+
+FUZZ_CFLAGS   = -std=gnu11 $(CPPFLAGS) $(WARN) -g -fno-omit-frame-pointer -MMD -MP
+FUZZ_SANITIZE := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_COVERAGE := -O0 -fprofile-instr-generate -fcoverage-mapping
+FUZZ_LINK     := -fsanitize=fuzzer,address,undefined
+FUZZ_LIBS     := -linih -lcrypto -lzstd
+
+# $(1): folder below build/fuzz; $(2): flags to compile with; $(3): to link with
+define fuzz_rules
+$(FUZZ_DIR)/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(Q)$(FUZZ_CC) $$(FUZZ_CFLAGS) $(2) -c -o $$@ $$<
+
+# The decoder's main() runs inside of its target: its end, and what it maps, are the target's to see.
+$(FUZZ_DIR)/$(1)/update/decoder_main.o: update/decoder_main.c
+	@mkdir -p $$(@D)
+	$$(Q)$(FUZZ_CC) $$(FUZZ_CFLAGS) $(2) -c -o $$@ $$<
+	$$(Q)objcopy --redefine-sym _exit=fuzz_exit --redefine-sym mmap64=fuzz_mmap $$@
+
+$(FUZZ_DIR)/$(1)/libfuzz.a: $$(patsubst %.c,$(FUZZ_DIR)/$(1)/%.o,$$(FUZZ_SRC))
+	$$(Q)rm -f $$@ && ar rcsD $$@ $$^
+
+$$(FUZZ_NAMES:%=$(FUZZ_DIR)/$(1)/%_fuzz): $(FUZZ_DIR)/$(1)/%_fuzz: $(FUZZ_DIR)/$(1)/tests/fuzz/%_fuzz.o \
+		$(FUZZ_DIR)/$(1)/tests/fuzz/fuzz.o $(FUZZ_DIR)/$(1)/tests/fuzz/fuzz_mutate.o $(FUZZ_DIR)/$(1)/libfuzz.a
+	$$(Q)$(FUZZ_CC) $(3) -o $$@ $$< $(FUZZ_DIR)/$(1)/tests/fuzz/fuzz.o \
+		$$(if $$(filter $$*,$$(FUZZ_FIXING)),$(FUZZ_DIR)/$(1)/tests/fuzz/fuzz_mutate.o) \
+		$(FUZZ_DIR)/$(1)/libfuzz.a $$(FUZZ_LIBS)
+
+-include $$(patsubst %.c,$(FUZZ_DIR)/$(1)/%.d,$$(FUZZ_SRC) $$(wildcard tests/fuzz/*.c))
+endef
+
+$(eval $(call fuzz_rules,bin,$$(FUZZ_SANITIZE),$$(FUZZ_LINK)))
+$(eval $(call fuzz_rules,cov,$$(FUZZ_COVERAGE),-fsanitize=fuzzer -fprofile-instr-generate))
+
+fuzz-programs: $(FUZZ_NAMES:%=$(FUZZ_DIR)/bin/%_fuzz)
+fuzz-coverage-programs: $(FUZZ_NAMES:%=$(FUZZ_DIR)/cov/%_fuzz)
+
+SECONDS := 60
+TARGETS :=
+
+fuzz: ## fuzz each parser for SECONDS=60 of processor time (TARGETS="conf state": only these); build/report/fuzz.json
+	@qemu/deps check
+	@nice -n 15 $(MAKE) --no-print-directory -j$$(nproc) fuzz-programs
+	@nice -n 15 tests/fuzz/run --seconds $(SECONDS) $(TARGETS)
+
+fuzz-coverage: ## lines of the parsers that the committed corpora reach: above 95 % of each; build/report/fuzz-coverage.json
+	@qemu/deps check
+	@nice -n 15 $(MAKE) --no-print-directory -j$$(nproc) fuzz-coverage-programs
+	@tests/fuzz/coverage
+
+.PHONY: fuzz fuzz-programs fuzz-coverage fuzz-coverage-programs

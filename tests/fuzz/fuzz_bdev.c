@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fuzz/fuzz_bdev.h"
+
+#include <string.h>
+
+#define SIZE (16u << 20)
+
+static uint8_t *find(struct fuzz_bdev *d, uint64_t off)
+{
+	for (unsigned i = 0; i < d->ncells; i++)
+		if (d->off[i] == off)
+			return d->cell[i];
+	return NULL;
+}
+
+uint8_t *fuzz_bdev_cell(struct fuzz_bdev *d, uint64_t off)
+{
+	uint8_t *cell = find(d, off);
+
+	if (cell != NULL || d->ncells == FUZZ_BDEV_CELLS)
+		return cell;
+	d->off[d->ncells] = off;
+	cell = d->cell[d->ncells++];
+	memset(cell, d->blank, BDEV_ALIGN);
+	return cell;
+}
+
+static enum kb_err mem_read(struct bdev *b, uint64_t off, void *buf, size_t len)
+{
+	struct fuzz_bdev *d = (struct fuzz_bdev *)b;
+
+	if (off < d->dead_to && off + len > d->dead_from)
+		return KB_EIO;
+	memset(buf, d->blank, len);
+	for (unsigned i = 0; i < d->ncells; i++)
+		if (d->off[i] >= off && d->off[i] < off + len)
+			memcpy((uint8_t *)buf + (d->off[i] - off), d->cell[i], BDEV_ALIGN);
+	return KB_OK;
+}
+
+static enum kb_err mem_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
+{
+	for (size_t at = 0; at < len; at += BDEV_ALIGN) {
+		uint8_t *cell = fuzz_bdev_cell((struct fuzz_bdev *)b, off + at);
+
+		if (cell == NULL)
+			return KB_EIO;
+		memcpy(cell, (const uint8_t *)buf + at, BDEV_ALIGN);
+	}
+	return KB_OK;
+}
+
+static enum kb_err mem_flush(struct bdev *b)
+{
+	(void)b;
+	return KB_OK;
+}
+
+static const struct bdev_ops ops = { .read = mem_read, .write = mem_write, .flush = mem_flush };
+
+void fuzz_bdev_init(struct fuzz_bdev *d, uint8_t blank)
+{
+	d->bdev = (struct bdev){ .ops = &ops, .size = SIZE, .sector = 4096 };
+	d->blank = blank;
+	d->ncells = 0;
+	d->dead_from = d->dead_to = 0;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The list of modules and the kernel command line, from which their parameters come. This file is
+ * the kernel's side of the os seam: it says which modules load, and looks at what it is asked.
+ */
+#include "initramfs/modules.h"
+#include "lib/os.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+	char *list, *cmdline;
+	unsigned asked, loaded, unlinked, after;
+	uint8_t fails; /* every so many; 0: none */
+	bool no_list;
+} s;
+
+enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
+{
+	FUZZ_CHECK(strcmp(path, MODULES_LIST) == 0);
+	if (s.no_list)
+		return KB_ENOENT;
+	*len = strnlen(s.list, size - 1);
+	memcpy(buf, s.list, *len);
+	buf[*len] = '\0';
+	return KB_OK;
+}
+
+enum kb_err os_finit_module(const char *path, const char *params)
+{
+	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+
+	FUZZ_CHECK(path[0] != '#' && strpbrk(path, " \n") == NULL);
+	FUZZ_CHECK(strlen(params) < MODULES_PARAMS_MAX && strchr(params, '\n') == NULL);
+	/* A watchdog that a reboot stops would not cover a shutdown; unless somebody wants that. */
+	if (strncmp(name, "watchdog.ko", 11) == 0 && strlen(s.list) + strlen(s.cmdline) < 900)
+		FUZZ_CHECK(strstr(params, "stop_on_reboot") != NULL);
+	s.asked++;
+	if (s.fails != 0 && s.asked % s.fails == 0) {
+		errno = s.asked % 2 != 0 ? ENODEV : EINVAL;
+		return KB_EIO;
+	}
+	s.loaded++;
+	return KB_OK;
+}
+
+enum kb_err os_unlink(const char *path)
+{
+	FUZZ_CHECK(path[0] != '#' && strpbrk(path, " \n") == NULL);
+	s.unlinked++;
+	return s.unlinked % 5 == 0 ? KB_ENOENT : KB_OK;
+}
+
+static void after(void *ctx)
+{
+	FUZZ_CHECK(ctx == &s);
+	s.after++;
+}
+
+static unsigned lines_of(const char *text)
+{
+	unsigned n = 1;
+
+	for (; *text != '\0'; text++)
+		n += *text == '\n';
+	return n;
+}
+
+/* Into a buffer of any size: what is there is ended, and each of its words is of the command line.
+ */
+static void check_params(const char *path, size_t size)
+{
+	char *out = malloc(size), *whole = malloc(strlen(s.cmdline) + 2);
+	bool all;
+
+	FUZZ_CHECK(out != NULL && whole != NULL);
+	all = modules_params(out, size, path, s.cmdline);
+	FUZZ_CHECK(fuzz_ended(out, size));
+	FUZZ_CHECK(modules_params(whole, strlen(s.cmdline) + 2, path, s.cmdline));
+	FUZZ_CHECK(strlen(whole) <= strlen(s.cmdline));
+	FUZZ_CHECK(!all || strcmp(out, whole) == 0);
+	FUZZ_CHECK(all || strlen(whole) > strlen(out));
+	free(out);
+	free(whole);
+}
+
+/* The word that asks for a parameter arrives as that parameter. */
+static void check_round_trip(const char *value)
+{
+	char text[200], out[200];
+
+	if (strlen(value) > 90 || value[0] == '\0' || strpbrk(value, " \t\n\"") != NULL)
+		return;
+	snprintf(text, sizeof(text), "quiet usb_storage.quirks=%s x.y=1", value);
+	FUZZ_CHECK(modules_params(out, sizeof(out), "/lib/usb-storage.ko.xz", text));
+	snprintf(text, sizeof(text), "quirks=%s", value);
+	FUZZ_CHECK(strcmp(out, text) == 0);
+}
+
+void fuzz_one(const uint8_t *data, size_t size)
+{
+	struct fuzz_in in = { data, size };
+	uint8_t how = fuzz_u8(&in), room = fuzz_u8(&in);
+	const uint8_t *nul = in.left > 0 ? memchr(in.p, 0, in.left) : NULL;
+	size_t first = nul != NULL ? (size_t)(nul - in.p) : in.left, got;
+
+	memset(&s, 0, sizeof(s));
+	s.fails = how % 8;
+	s.no_list = how == 0xff;
+	s.cmdline = fuzz_string(in.p, first);
+	fuzz_take(&in, nul != NULL ? first + 1 : first, &got);
+	s.list = fuzz_string(in.p, in.left);
+	FUZZ_CHECK(modules_load(MODULES_LIST, s.cmdline, how & 0x80 ? after : NULL, &s) ==
+		   s.loaded);
+	FUZZ_CHECK(s.asked <= lines_of(s.list) && s.asked == s.unlinked);
+	FUZZ_CHECK(s.after == (how & 0x80 ? s.asked : 0));
+	check_params("/lib/modules/usb-storage.ko", 1u + room);
+	check_params(s.list, 1u + room);
+	check_round_trip(s.cmdline);
+	free(s.cmdline);
+	free(s.list);
+}
