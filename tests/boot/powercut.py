@@ -225,7 +225,7 @@ class Lab:
     def machine(self, disk, *, log=None, bps=0, console=None, bad=()) -> Machine:
         faults = tuple(Fault("read", offset, 512) for offset in bad)
         drive = Drive(disk, name="disk", log=log, log_count=ONLY_FLUSHES, bps=bps, faults=faults)
-        return Machine(kbkernel.get().vmlinux, self.initramfs(), "quiet no_timer_check loglevel=7 panic=1",
+        return Machine(kbkernel.get().vmlinux, self.initramfs(), "quiet no_timer_check norandmaps loglevel=7 panic=1",
                        drives=[drive], log=console)
 
     # --- recordings -----------------------------------------------------------------------------
