@@ -42,6 +42,7 @@ WALKS = ("sim/filecut_sim", "sim/ioerr_sim", "sim/powercut_sim")    # a minute e
 CACHE = WORK / "sweep.json"
 EXPLANATIONS = Path(__file__).parent / "survivors.txt"
 COSTS = 4           # seconds of processor time for one mutation, as a rule
+QUICK = 2           # seconds of a test that is run whole
 RECENT = 8          # so many cases that killed neighbours come first
 GIVE_CPU = 5        # seconds, and four times what the test takes otherwise
 Shot = tuple[str, str]      # a test, and one of its cases, or "" for all of it
@@ -143,31 +144,45 @@ class Sweep:
 
     def find_tests(self, files: list[str]) -> None:
         """Which programs hold a function of the object, and how long they take. All have to be green as they are."""
-        symbols = {test: set(self.defined(self.tree, program(test))) for test in all_tests()}
-        for file in files:
-            own = set(self.defined(self.tree, Path("build/obj") / Path(file).with_suffix(".o")))
-            self.tests[file] = [test for test in symbols if own & symbols[test]]
+        objects = {file: str(Path("build/obj") / Path(file).with_suffix(".o")) for file in files}
+        programs = {test: str(program(test)) for test in all_tests()}
+        symbols = self.functions([*objects.values(), *programs.values()])
+        for file, obj in objects.items():
+            self.tests[file] = [test for test, path in programs.items() if symbols[obj] & symbols[path]]
         self.cases = check_green(self.tree, sorted({t for tests in self.tests.values() for t in tests}))
-        for file in files:
-            with Piece(self.bench, file, (ROOT / file).read_text()) as piece:
-                self.code[file] = Bench.code(piece.object())
 
-    @staticmethod
-    def defined(tree: Tree, path: Path) -> list[str]:
-        status, output = run(["nm", "--defined-only", "-g", path], tree.top, 60)
-        return [line.split()[-1] for line in output.splitlines() if " T " in line] if status == 0 else []
+    def functions(self, paths: list[str]) -> dict[str, set[str]]:
+        """What each of them defines for others."""
+        found = {path: set() for path in paths}
+        for line in run(["nm", "-A", "--defined-only", "-g", *paths], self.tree.top, 600)[1].splitlines():
+            path, _, rest = line.partition(":")
+            if " T " in rest:
+                found[path].add(rest.split()[-1])
+        return found
+
+    def unchanged(self, file: str) -> bytes:
+        """What a file compiles to as it is."""
+        if file not in self.code:
+            with Piece(self.bench, file, (self.tree.top / file).read_text()) as piece:
+                self.code[file] = Bench.code(piece.object())
+        return self.code[file]
 
     def seconds(self, test: str) -> float:
         return sum(self.cases[test].values())
+
+    def pieces(self, test: str) -> dict[str, float]:
+        """The cases of a test, or all of it where that is quick."""
+        whole = self.seconds(test)
+        return {"": whole} if whole <= QUICK else self.cases[test]
 
     def shots(self, m: Mutant) -> tuple[list[Shot], list[Shot]]:
         """What is most promising first: the case that killed it once, those that killed most here, the cases of the
         tests of the same name. And all others."""
         first = [self.hints[m.label()]] if m.label() in self.hints else []
         first += [shot for shot, _ in self.kills.get(m.file, collections.Counter()).most_common(RECENT)]
-        first = [(test, case) for test, case in first if test in self.tests[m.file] and case in self.cases[test]]
+        first = [shot for shot in first if shot[0] in self.tests[m.file] and shot[1] in {"", *self.cases[shot[0]]}]
         names = [test for test in self.tests[m.file] if is_namesake(test, m.file) and test not in RUNS]
-        ours = [(seconds, test, case) for test in names for case, seconds in self.cases[test].items()]
+        ours = [(seconds, test, case) for test in names for case, seconds in self.pieces(test).items()]
         first += [(test, case) for _, test, case in sorted(ours)]
         others = [test for test in self.tests[m.file] if test not in names]
         others.sort(key=lambda test: (test in WALKS, test.startswith("san/"), self.seconds(test)))
@@ -192,7 +207,7 @@ class Sweep:
             obj = piece.object()
             if obj is None:
                 return {"result": "none", "why": "does not compile"}
-            if Bench.code(obj) == self.code[m.file]:
+            if Bench.code(obj) == self.unchanged(m.file):
                 return {"result": "none", "why": "the same object"}
             for test, case in shots:
                 path = piece.program(test)
@@ -208,7 +223,7 @@ class Sweep:
         return {"result": "survived"}
 
     def shoot(self, path: Path, test: str, case: str) -> None:
-        usual = self.cases[test][case] if case else self.seconds(test)
+        usual = self.cases[test].get(case, 0) if case else self.seconds(test)
         for arguments in SMALL.get(test, ([],)):
             self.tree.attempt([path, *arguments], GIVE_CPU + 4 * int(usual + 1), case, usual)
 
