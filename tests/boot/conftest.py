@@ -24,7 +24,7 @@ from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition    
 
 # Scenarios that take minutes, or real systems: `make check-long` runs them, `make check` the others.
 LONG = ("both_exhausted_is_never_terminal", "checks", "copy_of_the_disk", "debug_shell", "disk_comes_and_goes",
-        "disk_errors", "guardian", "guardian_debian", "integrate", "marked_too_early",
+        "disk_errors", "evil_sticks", "guardian", "guardian_debian", "integrate", "marked_too_early",
         "reinstall_after_rollback_is_refused", "rescue_never_ends", "reset_cause",
         "slot_that_cannot_be_written", "stick_pulled_mid_install", "verify_first", "watchdog_handover",
         "what_hangs_is_reset")
@@ -36,7 +36,8 @@ SHORT = ("test_release_image_has_none_and_names_the_key",
          "test_guardian_ends_when_the_trial_is_marked_good",
          "test_panic_is_told_by_ramoops_and_counts_once",
          "test_update_that_is_right_passes_every_check",
-         "test_slot_that_lacks_a_required_file_is_passed_over")
+         "test_slot_that_lacks_a_required_file_is_passed_over",
+         "test_with_filesystems_none_only_a_raw_bundle_is_taken")
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian")
 SOURCES = ("initramfs/mkinitramfs", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py",
@@ -286,6 +287,7 @@ class Bench:
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes minutes; part of make check-long")
+    config.addinivalue_line("markers", "threat(number): a test of this threat; see tests/hostile/threats.py")
 
 
 def pytest_collection_modifyitems(items):

@@ -3,6 +3,7 @@
 
 import subprocess
 
+import pytest
 from conftest import LEAN
 
 # In place of keelboot-helper: it passes everything on, but who looks at a stick pulls the trigger.
@@ -36,6 +37,7 @@ def crashing_initramfs(bench):
                                   name="crash", modules=LEAN)
 
 
+@pytest.mark.threat(25)
 def test_three_panics_then_the_protected_slot(bench):
     disk = bench.disk("1.0")
     before = bench.slots(disk)

@@ -273,6 +273,32 @@ static void a_prober_that_crashes_is_tried_once_more(void **state)
 	probe_stop(&p);
 }
 
+/* Threat 26: a stick on which the prober does what it may not, each time: SIGSYS. */
+static void a_prober_that_its_cage_kills_costs_one_disk_its_answer(void **state)
+{
+	struct os_sim_disk d = vda(), s = stick(0);
+	struct os_sim_child killed = {
+		.argv0 = "keelboot-prober", .arg = "/dev/sda", .duration_ms = 5, .status = SIGSYS
+	};
+
+	(void)state;
+	s.no_answer = true;
+	os_sim_disk(&d);
+	os_sim_disk(&s);
+	os_sim_child(&killed);
+	probe_start(&p);
+	settle();
+	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_READY);
+	assert_string_equal(probe_find(&p, NULL, "PARTLABEL=root-a")->fstype, "ext4");
+	assert_int_equal(probe_disk_by_dev(&p, "/dev/sda")->state, PROBE_UNREADABLE);
+	assert_int_equal(probe_pending(&p), 0);
+	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/sda"), 2);
+	assert_int_equal(os_sim_count("# disk /dev/sda: cannot be looked at: the prober was ended "
+				      "by signal 31"),
+			 2);
+	probe_stop(&p);
+}
+
 static void a_prober_that_lies_is_not_believed(void **state)
 {
 	static struct prober_answer lie;
@@ -483,6 +509,7 @@ int main(void)
 		T(more_disks_than_probers_wait_for_their_turn),
 		T(a_prober_that_hangs_leaves_the_kernels_names),
 		T(a_prober_that_crashes_is_tried_once_more),
+		T(a_prober_that_its_cage_kills_costs_one_disk_its_answer),
 		T(a_prober_that_lies_is_not_believed),
 		T(an_answer_in_pieces_is_put_together),
 		T(a_missing_helper_still_leaves_the_kernels_names),
