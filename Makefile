@@ -206,6 +206,7 @@ install: all ## install below DESTDIR and PREFIX (default /usr)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/hooks $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
 	install -m 755 $(B)/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot
 	install -m 755 $(B)/init $(B)/keelboot-helper $(B)/keelboot-guardian initramfs/mkinitramfs $(DESTDIR)$(LIBDIR)/
+	install -m 755 cli/keelboot-pkcs11 $(DESTDIR)$(LIBDIR)/keelboot-pkcs11
 	install -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d
 	install -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
 	install -d $(DESTDIR)$(LIBDIR)/qemu

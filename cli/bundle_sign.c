@@ -6,37 +6,49 @@
 #include "cli/bundle_output.h"
 #include "cli/key_file.h"
 #include "cli/output.h"
+#include "lib/bytes.h"
 #include "lib/log.h"
+#include "lib/os.h"
 
 #include <string.h>
 
 #define KEYS_MAX 8
 
 static const char help[] =
-	"Usage: keelboot bundle sign BUNDLE --key FILE [--key FILE]...\n"
+	"Usage: keelboot bundle sign BUNDLE --key FILE|URI [--key FILE|URI]...\n"
+	"       keelboot bundle sign BUNDLE --emit-digest FILE\n"
+	"       keelboot bundle sign BUNDLE --attach FILE --key PUBLIC.pem\n"
 	"\n"
 	"Adds a signature by each private key. Signatures of other keys stay valid; one of the\n"
 	"same key is replaced. The bundle is replaced as a whole, or left as it is.\n"
 	"\n"
+	"Where the key is on a machine without Keelboot: --emit-digest writes what has to be\n"
+	"signed (531 bytes, and prints their SHA-256), openssl signs it there, --attach checks\n"
+	"the signature and adds it.\n"
+	"\n"
 	"Options:\n"
-	"      --key FILE      private key (PEM)\n"
-	"  -o, --output FILE   write there and leave BUNDLE alone\n"
-	"  -h, --help          this text\n"
+	"      --key FILE|URI       private key: PEM, or pkcs11:… for one in a token\n"
+	"      --emit-digest FILE   write what a signature covers; BUNDLE stays as it is\n"
+	"      --attach FILE        a signature of that, by the public key (PEM) of --key\n"
+	"  -o, --output FILE        write there and leave BUNDLE alone\n"
+	"  -h, --help               this text\n"
 	"\n"
 	"Example:\n"
-	"  keelboot bundle sign acme-2.1.keel --key customer.key\n";
+	"  keelboot bundle sign acme-2.1.keel --emit-digest acme-2.1.tbs\n"
+	"  openssl pkeyutl -sign -rawin -inkey ed25519.key -in acme-2.1.tbs -out acme-2.1.sig\n"
+	"  openssl dgst -sha256 -sign p256.key -out acme-2.1.sig acme-2.1.tbs\n"
+	"  keelboot bundle sign acme-2.1.keel --attach acme-2.1.sig --key p256.pem\n";
 
-enum { OPT_HELP = 1, OPT_KEY, OPT_OUTPUT };
+enum { OPT_HELP = 1, OPT_KEY, OPT_OUTPUT, OPT_EMIT, OPT_ATTACH };
 
 static const struct args_option options[] = {
-	{ "help", 'h', false, OPT_HELP },
-	{ "key", 0, true, OPT_KEY },
-	{ "output", 'o', true, OPT_OUTPUT },
-	{ NULL, 0, false, 0 },
+	{ "help", 'h', false, OPT_HELP },     { "key", 0, true, OPT_KEY },
+	{ "emit-digest", 0, true, OPT_EMIT }, { "attach", 0, true, OPT_ATTACH },
+	{ "output", 'o', true, OPT_OUTPUT },  { NULL, 0, false, 0 },
 };
 
 struct sign {
-	const char *bundle, *output;
+	const char *bundle, *output, *emit, *attach;
 	unsigned nkeys;
 	const char *key[KEYS_MAX];
 	struct bundle_open b;
@@ -49,6 +61,17 @@ static int usage(void)
 	return OUTPUT_USAGE;
 }
 
+static enum kb_err tell(const struct sign *s, const char *what, const char *path, enum kb_err err)
+{
+	if (err == KB_ENOSPC)
+		log_err("%s: no room for another signature; make the bundle again with a larger "
+			"--sig-capacity",
+			s->bundle);
+	else if (err != KB_OK)
+		log_err("%s: unable to %s %s: %s", s->bundle, what, path, err_text(err));
+	return err;
+}
+
 static enum kb_err add_signature(struct sign *s, const char *path)
 {
 	struct reader *r = &s->b.r;
@@ -58,12 +81,56 @@ static enum kb_err add_signature(struct sign *s, const char *path)
 	TRY(key_file_load(&k, path));
 	err = key_file_sign(&k, r->header, r->sig, r->h.sig_cap);
 	key_file_free(&k);
-	if (err == KB_ENOSPC)
-		log_err("%s: no room for another signature; make the bundle again with a larger "
-			"--sig-capacity",
-			s->bundle);
-	else if (err != KB_OK)
-		log_err("%s: unable to sign with %s: %s", s->bundle, path, err_text(err));
+	return tell(s, "sign with", path, err);
+}
+
+/* ---------------------------------------------------------------- signed elsewhere */
+
+static enum kb_err emit(struct sign *s)
+{
+	uint8_t data[KEYRING_SIGNED_LEN], digest[DIGEST_LEN];
+	char hex[2 * DIGEST_LEN + 1];
+
+	keyring_signed_bytes(data, s->b.r.header);
+	TRY(digest_buf(&s->b.r.digest, data, sizeof(data), digest));
+	TRY(bundle_output_begin(&s->out, s->emit));
+	TRY(bundle_output_write(&s->out, data, sizeof(data)));
+	TRY(bundle_output_commit(&s->out));
+	bytes_hex(hex, digest, DIGEST_LEN);
+	printf("%s  %s\n", hex, s->emit); /* as sha256sum has it */
+	return KB_OK;
+}
+
+static enum kb_err read_signature(const char *path, uint8_t *sig, size_t size, size_t *len)
+{
+	enum kb_err err = os_read_file(path, (char *)sig, size, len);
+
+	if (err != KB_OK)
+		log_err("%s: %s", path, err_text(err));
+	return err;
+}
+
+/* The reader of files would cut what is too long: so the room is a byte more than there may be. */
+static enum kb_err attach(struct sign *s, const char *path)
+{
+	uint8_t sig[KEYRING_SIG_MAX + 2];
+	struct reader *r = &s->b.r;
+	enum kb_err err;
+	size_t len;
+
+	TRY(read_signature(s->attach, sig, sizeof(sig), &len));
+	err = keyring_add(&s->b.k, path);
+	if (err != KB_OK) {
+		log_err("key %s: %s; --attach wants the public half (.pem) of the key that signed",
+			path, err_text(err));
+		return err;
+	}
+	err = key_file_attach(&s->b.k, r->header, r->sig, r->h.sig_cap, sig, len);
+	if (err != KB_ESIG)
+		return tell(s, "attach", s->attach, err);
+	log_err("%s: no signature of this bundle by %s; was it made of what --emit-digest wrote? "
+		"keelboot-bundle(1) has the commands",
+		s->attach, path);
 	return err;
 }
 
@@ -83,9 +150,24 @@ static enum kb_err sign_all(struct sign *s)
 {
 	s->b.path = s->bundle;
 	TRY(bundle_open_file(&s->b));
-	for (unsigned i = 0; i < s->nkeys; i++)
+	if (s->emit != NULL)
+		return emit(s);
+	if (s->attach != NULL)
+		TRY(attach(s, s->key[0]));
+	for (unsigned i = 0; i < s->nkeys && s->attach == NULL; i++)
 		TRY(add_signature(s, s->key[i]));
 	return write_bundle(s);
+}
+
+static const char *missing(const struct sign *s)
+{
+	if (s->bundle == NULL)
+		return "which bundle?";
+	if (s->emit != NULL && (s->attach != NULL || s->nkeys > 0 || s->output != NULL))
+		return "--emit-digest stands alone: it signs nothing";
+	if (s->attach != NULL && s->nkeys != 1)
+		return "--attach wants one --key: the public half of the key that signed";
+	return s->emit == NULL && s->nkeys == 0 ? "with which key? give --key FILE" : NULL;
 }
 
 /* -1: go on; else the exit code. */
@@ -101,6 +183,10 @@ static int parse(struct sign *s, int argc, char **argv)
 		}
 		if (opt == OPT_OUTPUT)
 			s->output = a.value;
+		else if (opt == OPT_EMIT)
+			s->emit = a.value;
+		else if (opt == OPT_ATTACH)
+			s->attach = a.value;
 		else if (opt == OPT_KEY && s->nkeys < KEYS_MAX)
 			s->key[s->nkeys++] = a.value;
 		else if (opt == ARGS_OPERAND && s->bundle == NULL)
@@ -108,9 +194,8 @@ static int parse(struct sign *s, int argc, char **argv)
 		else
 			return usage();
 	}
-	if (s->bundle == NULL || s->nkeys == 0) {
-		log_err("bundle sign: %s",
-			s->bundle == NULL ? "which bundle?" : "with which key? give --key FILE");
+	if (missing(s) != NULL) {
+		log_err("bundle sign: %s", missing(s));
 		return usage();
 	}
 	if (s->output == NULL)
@@ -130,7 +215,7 @@ int bundle_sign_main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	err = sign_all(&s);
-	if (err == KB_OK)
+	if (err == KB_OK && s.emit == NULL)
 		printf("%s: signed\n", s.output);
 	bundle_output_abort(&s.out);
 	bundle_open_close(&s.b);

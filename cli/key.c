@@ -4,6 +4,7 @@
 
 #include "cli/args.h"
 #include "cli/key_file.h"
+#include "cli/key_token.h"
 #include "cli/output.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
@@ -44,7 +45,9 @@ static void print_key(const char *path, const struct keyring_key *key, const cha
 	char id[2 * KEYRING_ID_LEN + 1];
 
 	bytes_hex(id, key->id, KEYRING_ID_LEN);
-	printf("%s: %s %s key, id %s\n", path, keyring_alg_name(key->alg), half, id);
+	printf("%s: %s %s key, id %s%s%s\n", path, keyring_alg_name(key->alg), half, id,
+	       key->published != NULL ? "; published, for tests only: " : "",
+	       key->published != NULL ? key->published : "");
 }
 
 static int usage(void)
@@ -97,6 +100,8 @@ static void show_key(json_object *list, const char *path, const struct keyring_k
 	output_json_text(o, "half", half);
 	output_json_text(o, "algorithm", keyring_alg_name(key->alg));
 	output_json_hex(o, "id", key->id, KEYRING_ID_LEN);
+	if (key->published != NULL)
+		output_json_text(o, "published", key->published);
 	output_json_append(list, o);
 }
 
@@ -121,7 +126,7 @@ static int show_one(json_object *list, const char *path)
 	enum kb_err err;
 
 	memset(&ring, 0, sizeof(ring));
-	err = keyring_add(&ring, path);
+	err = key_token_is_uri(path) ? KB_ENOENT : keyring_add(&ring, path);
 	if (err == KB_OK) {
 		show_key(list, path, &ring.key[0], "public");
 		keyring_free(&ring);

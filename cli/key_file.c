@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/key_file.h"
 
+#include "cli/key_token.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -8,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/core_names.h>
+#include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -57,12 +59,27 @@ static enum kb_err derive_public(struct key_file *k, const char *path)
 	return err;
 }
 
-enum kb_err key_file_load(struct key_file *k, const char *path)
+static enum kb_err load_token(struct key_file *k, const char *uri)
 {
-	FILE *f = fopen(path, "re");
 	enum kb_err err;
 
+	k->uri = uri;
+	TRY(key_token_public(uri, k->spki, &k->spki_len));
+	err = keyring_add_spki(&k->ring, k->spki, k->spki_len, "token");
+	if (err != KB_OK)
+		log_err("%s: neither Ed25519 nor ECDSA P-256", uri);
+	return err;
+}
+
+enum kb_err key_file_load(struct key_file *k, const char *path)
+{
+	enum kb_err err;
+	FILE *f;
+
 	memset(k, 0, sizeof(*k));
+	if (key_token_is_uri(path))
+		return load_token(k, path);
+	f = fopen(path, "re");
 	if (f == NULL) {
 		err = err_errno(errno);
 		log_err("key %s: %s%s", path, strerror(errno),
@@ -208,50 +225,106 @@ static enum kb_err copy_others(struct area_out *o, const struct keyring_key *key
 	}
 }
 
-static enum kb_err make_signature(const struct key_file *k, const uint8_t header[512],
-				  uint8_t value[KEYRING_SIG_HEAD + KEYRING_SIG_MAX], uint16_t *len)
+struct signature {
+	size_t len;
+	uint8_t buf[KEYRING_SIG_MAX];
+};
+
+/* Tokens give the two numbers of ECDSA as they are; a bundle has them in DER. */
+static enum kb_err to_der(const uint8_t raw[64], struct signature *sig)
 {
-	const struct keyring_key *key = key_file_public(k);
-	const EVP_MD *md = key->alg == KEYRING_ED25519 ? NULL : EVP_sha256();
+	ECDSA_SIG *pair = ECDSA_SIG_new();
+	BIGNUM *r = BN_bin2bn(raw, 32, NULL), *s = BN_bin2bn(raw + 32, 32, NULL);
+	uint8_t *out = sig->buf;
+	int len = -1;
+
+	if (pair != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(pair, r, s) == 1) {
+		r = s = NULL; /* pair's now; 72 bytes at most */
+		len = i2d_ECDSA_SIG(pair, &out);
+	}
+	BN_free(r);
+	BN_free(s);
+	ECDSA_SIG_free(pair);
+	sig->len = len > 0 ? (size_t)len : 0;
+	return len > 0 ? KB_OK : KB_EIO;
+}
+
+static enum kb_err sign_here(const struct key_file *k, const uint8_t *data, struct signature *sig)
+{
+	const EVP_MD *md = key_file_public(k)->alg == KEYRING_ED25519 ? NULL : EVP_sha256();
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	uint8_t data[KEYRING_SIGNED_LEN];
-	size_t n = KEYRING_SIG_MAX;
 	bool ok;
 
-	keyring_signed_bytes(data, header);
-	value[0] = (uint8_t)key->alg;
-	value[1] = 0;
-	memcpy(value + 2, key->id, KEYRING_ID_LEN);
+	sig->len = sizeof(sig->buf);
 	ok = ctx != NULL && EVP_DigestSignInit(ctx, NULL, md, NULL, k->pkey) == 1 &&
-	     EVP_DigestSign(ctx, value + KEYRING_SIG_HEAD, &n, data, sizeof(data)) == 1;
+	     EVP_DigestSign(ctx, sig->buf, &sig->len, data, KEYRING_SIGNED_LEN) == 1;
 	EVP_MD_CTX_free(ctx);
-	if (!ok)
-		return KB_EIO;
-	*len = (uint16_t)(KEYRING_SIG_HEAD + n);
+	return ok ? KB_OK : KB_EIO;
+}
+
+static enum kb_err sign_in_token(const struct key_file *k, const uint8_t *data,
+				 struct signature *sig)
+{
+	uint8_t raw[64];
+
+	TRY(key_token_sign(k->uri, data, KEYRING_SIGNED_LEN, raw));
+	if (key_file_public(k)->alg == KEYRING_ECDSA_P256)
+		return to_der(raw, sig);
+	memcpy(sig->buf, raw, sizeof(raw));
+	sig->len = sizeof(raw);
 	return KB_OK;
 }
 
-enum kb_err key_file_sign(const struct key_file *k, const uint8_t header[512], uint8_t *area,
-			  size_t cap)
+/* In the place of an earlier one by the same key, behind all others. */
+static enum kb_err put(const struct keyring *ring, const uint8_t header[512], uint8_t *area,
+		       size_t cap, const struct signature *sig)
 {
 	static struct area_out o;
-	uint8_t value[KEYRING_SIG_HEAD + KEYRING_SIG_MAX];
-	const struct keyring_key *signer;
-	uint16_t len;
+	const struct keyring_key *key = &ring->key[0], *signer;
+	uint8_t value[KEYRING_SIG_HEAD + KEYRING_SIG_MAX] = { (uint8_t)key->alg };
 	unsigned n;
 
 	memset(&o, 0, sizeof(o));
 	o.cap = cap;
 	if (cap > sizeof(o.buf))
 		return KB_EINVAL;
-	TRY(copy_others(&o, key_file_public(k), area, &n));
+	TRY(copy_others(&o, key, area, &n));
 	if (n >= KEYRING_ENTRIES_MAX)
 		return KB_ENOSPC;
-	TRY(make_signature(k, header, value, &len));
-	TRY(append(&o, KEYRING_TAG_SIGNATURE, value, len));
+	memcpy(value + 2, key->id, KEYRING_ID_LEN);
+	memcpy(value + KEYRING_SIG_HEAD, sig->buf, sig->len);
+	TRY(append(&o, KEYRING_TAG_SIGNATURE, value, (uint16_t)(KEYRING_SIG_HEAD + sig->len)));
 	/* Never hand out what a device would refuse. */
-	if (keyring_verify(&k->ring, header, o.buf, cap, &signer) != KB_OK)
-		return KB_EIO;
+	TRY(keyring_verify(ring, header, o.buf, cap, &signer));
 	memcpy(area, o.buf, cap);
 	return KB_OK;
+}
+
+enum kb_err key_file_sign(const struct key_file *k, const uint8_t header[512], uint8_t *area,
+			  size_t cap)
+{
+	uint8_t data[KEYRING_SIGNED_LEN];
+	struct signature sig;
+	enum kb_err err;
+
+	keyring_signed_bytes(data, header);
+	TRY(k->uri != NULL ? sign_in_token(k, data, &sig) : sign_here(k, data, &sig));
+	err = put(&k->ring, header, area, cap, &sig);
+	return err == KB_ESIG ? KB_EIO : err;
+}
+
+enum kb_err key_file_attach(const struct keyring *ring, const uint8_t header[512], uint8_t *area,
+			    size_t cap, const uint8_t *bytes, size_t len)
+{
+	struct signature sig = { .len = len };
+	enum kb_err err;
+
+	if (len == 0 || len > sizeof(sig.buf))
+		return KB_ESIG;
+	memcpy(sig.buf, bytes, len);
+	err = put(ring, header, area, cap, &sig);
+	if (err != KB_ESIG || ring->key[0].alg != KEYRING_ECDSA_P256 || len != 64)
+		return err;
+	TRY(to_der(bytes, &sig));
+	return put(ring, header, area, cap, &sig);
 }

@@ -5,7 +5,8 @@
 #include "update/keyring.h"
 
 struct key_file {
-	void *pkey;	     /* EVP_PKEY with the private half */
+	void *pkey;	     /* EVP_PKEY with the private half; NULL for one in a token */
+	const char *uri;     /* of that; borrowed */
 	struct keyring ring; /* the public half of it, as the only key */
 	uint8_t spki[KEYRING_SPKI_MAX];
 	size_t spki_len;
@@ -19,8 +20,9 @@ enum kb_err key_file_generate(const char *base, enum keyring_alg alg,
 			      struct key_file *k) KB_MUST_CHECK;
 
 /*
- * Reads a private key (PEM; a passphrase is asked for on the terminal). KB_ENOENT, KB_EPERM,
- * KB_EINVAL: none, or of a kind that bundles are not signed with. Failures are told.
+ * Reads a private key (PEM; a passphrase is asked for on the terminal), or finds one in a token
+ * (path is a PKCS#11 URI, which has to outlive k). KB_ENOENT, KB_EPERM, KB_EINVAL: none, or of a
+ * kind that bundles are not signed with; KB_EEXEC, KB_ECHILD: the token. Failures are told.
  */
 enum kb_err key_file_load(struct key_file *k, const char *path) KB_MUST_CHECK;
 void key_file_free(struct key_file *k);
@@ -34,3 +36,11 @@ const struct keyring_key *key_file_public(const struct key_file *k);
  */
 enum kb_err key_file_sign(const struct key_file *k, const uint8_t header[512], uint8_t *area,
 			  size_t cap) KB_MUST_CHECK;
+
+/*
+ * The same with a signature that was made elsewhere, by the first key of `ring`: 64 bytes of
+ * Ed25519, ECDSA in DER or as 64 bytes r and s. KB_ESIG: it is not of this header by this key; area
+ * stays then.
+ */
+enum kb_err key_file_attach(const struct keyring *ring, const uint8_t header[512], uint8_t *area,
+			    size_t cap, const uint8_t *sig, size_t len) KB_MUST_CHECK;

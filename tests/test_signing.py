@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signing where the private key is not in a file beside Keelboot: on a machine that has only openssl, and in a
+token (PKCS#11, with softhsm2 for one)."""
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from test_cli import FAILURE, OK, TOP, USAGE, VERIFY, run
+
+TOOL = TOP / "cli/keelboot-pkcs11"
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+PIN = "2468"
+KINDS = ("ed25519", "p256")
+
+
+def openssl(*args, **options):
+    return subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True, **options).stdout
+
+
+def make_key(path: Path, kind: str) -> None:
+    how = ("-algorithm", "ed25519") if kind == "ed25519" else ("-algorithm", "EC", "-pkeyopt",
+                                                               "ec_paramgen_curve:P-256")
+    openssl("genpkey", *how, "-out", path.with_suffix(".key"))
+    openssl("pkey", "-in", path.with_suffix(".key"), "-pubout", "-out", path.with_suffix(".pem"))
+
+
+@pytest.fixture(name="keys", scope="module")
+def make_keys(tmp_path_factory):
+    """Keys that openssl made, NAME.key and NAME.pem."""
+    folder = tmp_path_factory.mktemp("keys")
+    for kind in KINDS:
+        make_key(folder / kind, kind)
+        make_key(folder / f"other-{kind}", kind)
+    return folder
+
+
+@pytest.fixture(name="bundle")
+def make_bundle(tmp_path):
+    """One that nobody signed yet."""
+    image = tmp_path / "root.img"
+    image.write_bytes(os.urandom(8192))
+    path = tmp_path / "out.keel"
+    result = run("bundle", "create", "-o", path, "--compatible", "x", "--version", "1", "--sequence", 1,
+                 "--image", f"root={image}", "--sig-capacity", 512)
+    assert result.returncode == OK, result.stderr
+    return path
+
+
+def verify(bundle, *public, required=1):
+    args = [arg for key in public for arg in ("--key", key)]
+    return run("bundle", "verify", bundle, *args, "--signatures-required", required).returncode
+
+
+def emit(bundle):
+    """The file of what has to be signed."""
+    path = bundle.with_suffix(".tbs")
+    result = run("bundle", "sign", bundle, "--emit-digest", path)
+    assert result.returncode == OK, result.stderr
+    return path
+
+
+def sign(keys, kind, tbs):
+    """As keelboot-bundle(1) has it."""
+    out = tbs.with_name(f"{kind}.sig")
+    if "ed25519" in kind:
+        openssl("pkeyutl", "-sign", "-rawin", "-inkey", keys / f"{kind}.key", "-in", tbs, "-out", out)
+    else:
+        openssl("dgst", "-sha256", "-sign", keys / f"{kind}.key", "-out", out, tbs)
+    return out
+
+
+# ---------------------------------------------------------------- a machine without Keelboot
+
+
+def test_what_is_emitted_is_what_the_format_says_and_is_named_by_its_sha256(bundle):
+    before = bundle.read_bytes()
+    path = bundle.with_suffix(".tbs")
+    result = run("bundle", "sign", bundle, "--emit-digest", path)
+    data = path.read_bytes()
+    assert data == b"keelboot bundle v1\0" + before[:512]
+    assert result.stdout == f"{hashlib.sha256(data).hexdigest()}  {path}\n"
+    assert bundle.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_openssl_signs_and_it_is_attached(bundle, keys, kind):
+    signature = sign(keys, kind, emit(bundle))
+    assert verify(bundle, keys / f"{kind}.pem") == VERIFY
+    result = run("bundle", "sign", bundle, "--attach", signature, "--key", keys / f"{kind}.pem")
+    assert (result.returncode, result.stdout) == (OK, f"{bundle}: signed\n"), result.stderr
+    assert verify(bundle, keys / f"{kind}.pem") == OK
+    once = bundle.read_bytes()
+    assert run("bundle", "sign", bundle, "--attach", signature, "--key", keys / f"{kind}.pem").returncode == OK
+    assert bundle.read_bytes() == once, "the same key's signature is replaced"
+
+
+def test_signatures_made_apart_count_together(bundle, keys):
+    tbs = emit(bundle)
+    for kind in KINDS:
+        result = run("bundle", "sign", bundle, "--attach", sign(keys, kind, tbs), "--key", keys / f"{kind}.pem")
+        assert result.returncode == OK, result.stderr
+    public = [keys / f"{kind}.pem" for kind in KINDS]
+    assert verify(bundle, *public, required=2) == OK
+    assert verify(bundle, public[0], keys / "other-p256.pem", required=2) == VERIFY
+
+
+def test_a_signature_of_p256_may_be_two_plain_numbers(bundle, keys):
+    """As tokens give it: both have to become the same DER."""
+    signature = sign(keys, "p256", emit(bundle))
+    der = signature.read_bytes()
+    r, rest = der[4:4 + der[3]], der[4 + der[3]:]
+    s = rest[2:2 + rest[1]]
+    signature.write_bytes(r[-32:].rjust(32, b"\0") + s[-32:].rjust(32, b"\0"))
+    result = run("bundle", "sign", bundle, "--attach", signature, "--key", keys / "p256.pem")
+    assert result.returncode == OK, result.stderr
+    assert der in bundle.read_bytes()[:1024]
+    assert verify(bundle, keys / "p256.pem") == OK
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_signature_of_it_is_not_attached(bundle, keys, kind, tmp_path):
+    tbs, before = emit(bundle), bundle.read_bytes()
+    good = sign(keys, kind, tbs).read_bytes()
+    other = tmp_path / "other.tbs"
+    other.write_bytes(tbs.read_bytes()[:-1] + b"\1")
+    bad = [b"", good[:-1], good + b"\0", bytes(64), b"x" * 81, b"x" * 1000,
+           sign(keys, f"other-{kind}", tbs).read_bytes(), sign(keys, kind, other).read_bytes(),
+           sign(keys, KINDS[kind == "ed25519"], tbs).read_bytes()]
+    for text in bad:
+        (tmp_path / "bad.sig").write_bytes(text)
+        result = run("bundle", "sign", bundle, "--attach", tmp_path / "bad.sig", "--key", keys / f"{kind}.pem")
+        assert result.returncode == VERIFY and "no signature of this bundle by" in result.stderr, text
+        assert bundle.read_bytes() == before
+
+
+def test_wrong_use_says_what_is_missing(bundle, keys, tmp_path):
+    public, private = keys / "p256.pem", keys / "p256.key"
+    for args, says in (
+            (("--attach", "x"), "--attach wants one --key"),
+            (("--attach", "x", "--key", public, "--key", public), "--attach wants one --key"),
+            (("--emit-digest", "x", "--key", private), "--emit-digest stands alone"),
+            (("--emit-digest", "x", "--attach", "y"), "--emit-digest stands alone"),
+            ((), "with which key?")):
+        result = run("bundle", "sign", bundle, *args)
+        assert result.returncode == USAGE and says in result.stderr
+    result = run("bundle", "sign", bundle, "--attach", tmp_path / "none", "--key", public)
+    assert result.returncode == FAILURE and "none: not found" in result.stderr
+    (tmp_path / "sig").write_bytes(bytes(64))
+    result = run("bundle", "sign", bundle, "--attach", tmp_path / "sig", "--key", private)
+    assert result.returncode != OK and "wants the public half" in result.stderr
+
+
+# ---------------------------------------------------------------- a token
+
+
+@pytest.fixture(name="token", scope="module")
+def make_token(tmp_path_factory, keys):
+    """The environment of a token in software, with a key of each kind and one that bundles are not signed with."""
+    folder = tmp_path_factory.mktemp("token")
+    (folder / "tokens").mkdir()
+    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\n")
+    (folder / "pin").write_text(PIN + "\n")
+    env = {"SOFTHSM2_CONF": str(folder / "softhsm2.conf"), "KEELBOOT_PKCS11": str(TOOL)}
+
+    def softhsm(*args):
+        subprocess.run(["softhsm2-util", *map(str, args)], env={**os.environ, **env}, check=True, capture_output=True)
+
+    softhsm("--init-token", "--free", "--label", "release", "--pin", PIN, "--so-pin", "13579")
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384", "-out", folder / "p384.key")
+    for number, (label, file) in enumerate((("ed25519", keys / "ed25519.key"), ("p256", keys / "p256.key"),
+                                            ("p384", folder / "p384.key"), ("twin", keys / "other-p256.key"),
+                                            ("twin", keys / "other-ed25519.key"))):
+        softhsm("--import", file, "--token", "release", "--label", label, "--id", f"0{number}", "--pin", PIN)
+    return {**env, "PIN_FILE": str(folder / "pin")}
+
+
+def uri(token, key, pin=True, module=MODULE):
+    return f"pkcs11:token=release;{key}?module-path={module}" + (f"&pin-source=file:{token['PIN_FILE']}" if pin else "")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_key_in_a_token_signs(bundle, keys, token, kind):
+    result = run("bundle", "sign", bundle, "--key", uri(token, f"object={kind}"), env=token)
+    assert result.returncode == OK, result.stderr
+    assert verify(bundle, keys / f"{kind}.pem") == OK
+    shown = run("key", "show", uri(token, f"object={kind}"), env=token)
+    same = run("key", "show", keys / f"{kind}.pem")
+    assert shown.stdout.split("id ")[1] == same.stdout.split("id ")[1]
+
+
+def test_bundles_are_created_with_keys_in_tokens(tmp_path, keys, token):
+    (tmp_path / "root.img").write_bytes(bytes(4096))
+    result = run("bundle", "create", "-o", tmp_path / "out.keel", "--compatible", "x", "--version", "1", "--sequence",
+                 1, "--image", f"root={tmp_path}/root.img", "--key", uri(token, "id=%00"), "--key",
+                 uri(token, "id=%01"), env=token)
+    assert result.returncode == OK and "2 signatures" in result.stdout, result.stderr
+    assert verify(tmp_path / "out.keel", keys / "ed25519.pem", keys / "p256.pem", required=2) == OK
+
+
+def test_signatures_of_a_token_are_right_each_time(keys, token):
+    """Numbers of ECDSA that begin with zeroes or a high bit: DER is not always as long."""
+    env = {**os.environ, **token}
+    for i in range(20):
+        data = os.urandom(531)
+        raw = subprocess.run([TOOL, "sign", uri(token, "object=p256")], input=data, env=env, check=True,
+                             capture_output=True).stdout
+        assert len(raw) == 64, i
+
+
+@pytest.mark.parametrize("key, environ, says", [
+    ("object=nobody", {}, "no public key of that name"),
+    ("object=twin", {}, "several public keys of that name: say which one, id="),
+    ("object=p384", {}, "neither Ed25519 nor on P-256"),
+    ("serial=1;object=p256", {}, "no token fits"),
+    ("", {}, "the URI names no key"),
+    ("object=p256", {"PIN_FILE": "/no/such"}, "pin-source=/no/such: No such file"),
+])
+def test_what_is_wrong_with_a_token_is_said(bundle, token, key, environ, says):
+    before = bundle.read_bytes()
+    result = run("bundle", "sign", bundle, "--key", uri({**token, **environ}, key), env=token)
+    assert result.returncode == FAILURE and says in result.stderr
+    assert bundle.read_bytes() == before
+
+
+def test_wrong_pin_missing_module_and_missing_tool(bundle, token, tmp_path):
+    (tmp_path / "pin").write_text("0000")
+    wrong = run("bundle", "sign", bundle, "--key", uri({"PIN_FILE": tmp_path / "pin"}, "object=p256"), env=token)
+    assert wrong.returncode == FAILURE and "the token refuses the PIN" in wrong.stderr
+    none = run("bundle", "sign", bundle, "--key", uri(token, "object=p256", module="/no/such.so"), env=token)
+    assert none.returncode == FAILURE and "/no/such.so: cannot be loaded as a PKCS#11 module" in none.stderr
+    tool = run("bundle", "sign", bundle, "--key", uri(token, "object=p256"), env={"KEELBOOT_PKCS11": "/no/such"})
+    assert tool.returncode == FAILURE and "/no/such: No such file or directory" in tool.stderr
+    pin = run("bundle", "sign", bundle, "--key", uri(token, "object=p256", pin=False),
+              env={**token, "KEELBOOT_PIN": PIN})
+    assert pin.returncode == OK, pin.stderr
+
+
+@pytest.mark.parametrize("says, script", [
+    ("helper process failed", "exit 1"), ("malformed", "head -c 1000 /dev/zero"), ("neither Ed25519", "printf junk"),
+    ("neither Ed25519", "exit 0"), ("helper process failed", "kill -9 $$")])
+def test_tool_that_misbehaves_signs_nothing(bundle, tmp_path, says, script):
+    tool, before = tmp_path / "tool", bundle.read_bytes()
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    result = run("bundle", "sign", bundle, "--key", "pkcs11:object=x", env={"KEELBOOT_PKCS11": str(tool)})
+    assert result.returncode != OK
+    assert says in result.stderr or not result.stderr, result.stderr
+    assert bundle.read_bytes() == before
+
+
+def test_tool_whose_signature_is_not_of_its_key_signs_nothing(bundle, tmp_path, keys):
+    tool, before = tmp_path / "tool", bundle.read_bytes()
+    openssl("pkey", "-pubin", "-in", keys / "p256.pem", "-outform", "DER", "-pubout", "-out", tmp_path / "der")
+    tool.write_text(f"#!/bin/sh\n[ \"$1\" = sign ] && exec head -c 64 /dev/urandom\nexec cat {tmp_path}/der\n")
+    tool.chmod(0o755)
+    result = run("bundle", "sign", bundle, "--key", "pkcs11:object=x", env={"KEELBOOT_PKCS11": str(tool)})
+    assert result.returncode == FAILURE and "unable to sign with pkcs11:object=x" in result.stderr
+    assert bundle.read_bytes() == before
+
+
+# ---------------------------------------------------------------- keys that are published
+
+
+def test_example_keys_are_known_to_be_published():
+    """docs/examples/keys: the private halves are there, so the public ones have to be known."""
+    folder = TOP / "docs/examples/keys"
+    private = sorted(folder.glob("*.key"))
+    assert len(private) == 2
+    for file in private:
+        shown = run("key", "show", file, file.with_suffix(".pem"))
+        lines = shown.stdout.splitlines()
+        assert lines[0].split("id ")[1].split()[0] == lines[1].split("id ")[1].split()[0]
+        assert all("published" in line for line in lines), shown.stdout
+
+
+def test_no_private_key_but_those_is_in_the_tree():
+    if not (TOP / ".git").exists():
+        pytest.skip("not a checkout")
+    found = subprocess.run(["git", "-C", TOP, "grep", "-lI", "^-----BEGIN.*PRIVATE KEY-----$"], capture_output=True,
+                           text=True, check=False).stdout.split()
+    assert all(name.startswith("docs/examples/keys/") for name in found), found
