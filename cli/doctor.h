@@ -48,6 +48,7 @@ void doctor_state(struct doctor *doc);
 void doctor_slots(struct doctor *doc);
 void doctor_mounts(struct doctor *doc);
 void doctor_update(struct doctor *doc);
+void doctor_keys(struct doctor *doc);
 
 /*
  * The options of the running kernel, ended by NUL: /proc/config.gz, else /boot/config-VERSION. NULL

@@ -5,6 +5,7 @@
 #include "cli/stage_files.h"
 #include "lib/os.h"
 #include "selector/plan.h"
+#include "update/keyring_survey.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -180,6 +181,23 @@ static void check_boot(struct status *st)
 		status_warn(st, "%s", json_object_get_string(json_object_array_get_idx(list, i)));
 }
 
+/* Anybody can sign with such a key: more than a warning of `doctor`, which few people run. */
+static void check_keys(struct status *st)
+{
+	static struct keyring_survey keys;
+	const struct keyring_survey_key *key;
+	char dir[DEVICE_PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%s%s", st->d->opts->conf_root, st->d->conf.keyring);
+	keyring_survey_read(&keys, dir);
+	key = keyring_survey_published(&keys);
+	if (key != NULL)
+		status_warn(st,
+			    "%.80s/%.63s is %s, which is published: this device takes updates from "
+			    "anybody",
+			    dir, key->name, key->published);
+}
+
 void status_collect(struct status *st, struct device *d, json_object *boot)
 {
 	memset(st, 0, sizeof(*st));
@@ -189,6 +207,7 @@ void status_collect(struct status *st, struct device *d, json_object *boot)
 	st->next = STATE_NONE;
 	st->opened = device_open(d);
 	st->have_state = st->opened == KB_OK && device_need_state(d) == KB_OK;
+	check_keys(st);
 	check_boot(st);
 	status_guard_collect(st);
 	if (st->opened != KB_OK)

@@ -13,6 +13,7 @@
 #include "kernel-cmdline/cmdline.h"
 #include "lib/conf.h"
 #include "selector/attempt.h"
+#include "update/keyring_survey.h"
 #include "update/verify_answer.h"
 
 #define BOOT_DESPITE_MAX 3 /* its manifest, a check before the mount, one after it */
@@ -23,6 +24,7 @@ struct boot {
 	char cmdline[CMDLINE_MAX + 1]; /* as the kernel has it */
 	struct cmdline cmd;
 	struct conf conf;
+	struct keyring_survey keys; /* of this image */
 	struct wdt wdt;
 	struct probe probe;
 	struct devices dev;

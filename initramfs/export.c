@@ -91,9 +91,52 @@ static void put_despite(const struct boot *b, const char *why, const char *comma
 	put_string(t, line);
 }
 
+/* Their marks: `keelboot doctor` compares them with the keys of the running system. */
+static void put_marks(struct text *t, const char *what, const struct keyring_survey_key *key,
+		      unsigned n)
+{
+	put(t, "\"%s\":[", what);
+	for (unsigned i = 0; i < n; i++)
+		put(t, "%s\"%08x\"", i > 0 ? "," : "", key[i].mark);
+	put(t, "]");
+}
+
+static void put_keys(const struct boot *b, struct text *t)
+{
+	const struct keyring_survey *k = &b->keys;
+
+	if (k->ntrusted + k->nretired == 0)
+		return;
+	put(t, "\"keys\":{");
+	put_marks(t, "trusted", k->trusted, k->ntrusted);
+	put(t, ",");
+	put_marks(t, "retired", k->retired, k->nretired);
+	if (keyring_survey_published(k) != NULL) {
+		put(t, ",\"published\":");
+		put_string(t, keyring_survey_published(k)->published);
+	}
+	put(t, "},");
+}
+
+static bool put_published(const struct boot *b, const char *comma, struct text *t)
+{
+	const struct keyring_survey_key *key = keyring_survey_published(&b->keys);
+	char line[192];
+
+	if (key == NULL)
+		return false;
+	snprintf(line, sizeof(line),
+		 "the initramfs trusts %s, which is %s: it is published, and this device takes "
+		 "updates from anybody",
+		 key->name, key->published);
+	put(t, "%s", comma);
+	put_string(t, line);
+	return true;
+}
+
 static void put_warnings(const struct boot *b, struct text *t)
 {
-	const char *comma = "";
+	const char *comma = put_published(b, "", t) ? "," : "";
 
 	for (unsigned i = 0; i < b->cmd.nwarnings; i++, comma = ",") {
 		put(t, "%s", comma);
@@ -164,7 +207,9 @@ static void write_json(const struct boot *b, struct text *t)
 	put_watchdog(b, t);
 	put(t, ",");
 	put_guardian(b, t);
-	put(t, ",\"ambiguous\":%s,%s\"warnings\":[", b->dev.equal[0] != '\0' ? "true" : "false",
+	put(t, ",");
+	put_keys(b, t);
+	put(t, "\"ambiguous\":%s,%s\"warnings\":[", b->dev.equal[0] != '\0' ? "true" : "false",
 	    b->shell.packed ? "\"shell\":true," : "");
 	put_warnings(b, t);
 	put(t, "]}\n");

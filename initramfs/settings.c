@@ -43,6 +43,19 @@ static void read_command_line(struct boot *b)
 		log_warn("%s", b->cmd.warning[i]);
 }
 
+/* Nothing depends on it: apply reads the keys that it trusts itself. */
+static void look_at_keys(struct boot *b)
+{
+	const struct keyring_survey_key *key;
+
+	keyring_survey_read(&b->keys, b->conf.keyring);
+	key = keyring_survey_published(&b->keys);
+	if (key != NULL)
+		log_err("INSECURE: this device takes updates from anybody: its key %s is %s, which "
+			"is published",
+			key->name, key->published);
+}
+
 void settings_read(struct boot *b)
 {
 	static int kmsg = -1;
@@ -62,6 +75,7 @@ void settings_read(struct boot *b)
 	conf_load(&b->conf, "", &found, NULL, NULL);
 	if (!found)
 		log_warn("no system.conf in the initramfs; its defaults are used");
+	look_at_keys(b);
 	read_command_line(b);
 	set_panic(b);
 	shell_look(b);

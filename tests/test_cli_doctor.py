@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`keelboot doctor`: a healthy device has no findings; each thing that is wrong has one of its own."""
+import base64
 import gzip
 import json
 import re
@@ -48,7 +49,13 @@ class Board:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text + "\n")
 
+    def marks(self, folder=""):
+        """What init says of the keys, if the initramfs has the same as the running system."""
+        files = sorted((self.dev.root / "etc/keelboot/keys" / folder).glob("*.pem"))
+        return [f"{crc32c(base64.b64decode(b''.join(file.read_bytes().splitlines()[1:-1]))):08x}" for file in files]
+
     def boot(self, slot="a", **boot):
+        boot.setdefault("keys", {"trusted": self.marks(), "retired": self.marks("retired.d")})
         boot.setdefault("watchdog", {"device": "/dev/watchdog0", "timeout": 60})
         self.dev.boot(slot, **boot)
 
@@ -307,6 +314,7 @@ def make_verified(tmp_path_factory):
 def install(board, bundle):
     """Slot a holds that bundle."""
     shutil.copy(bundle.parent / "release.pem", board.dev.root / "etc/keelboot/keys/release.pem")
+    board.boot()
     board.dev.init("--force", "--good", "a", "--bundle", bundle)
     edit(board.dev, disk="/devices/pci0000:00/nvme0", b_st="good")
 
@@ -375,6 +383,52 @@ def test_a_development_key_is_known_by_its_name(board, factory, name):
     assert board.findings() == {("warning", "key-development")}
     (keys / f"{name}.pem").rename(keys / "acme-device-contest.pem")
     assert board.findings() == set()
+
+
+def test_keys_of_the_initramfs_are_compared_with_those_of_the_system(board, factory):
+    keys = board.dev.root / "etc/keelboot/keys"
+    second = keys / "second.pem"
+    shutil.copy(factory.public.with_name("stranger.pem"), second)
+    finding, = told(board, "keys-initramfs")
+    assert "keys/second.pem: no boot takes what it signed" in finding["text"]
+    assert "mkinitramfs --keys" in finding["fix"]
+    board.boot()
+    assert board.findings() == set()
+    second.unlink()
+    finding, = told(board, "keys-initramfs")
+    assert "trusts 1 key(s) that" in finding["text"]
+    (keys / "retired.d").mkdir()
+    shutil.copy(factory.public.with_name("stranger.pem"), keys / "retired.d/old.pem")
+    finding, = told(board, "keys-retired")
+    assert finding["text"] == "the initramfs still trusts old.pem, which is retired"
+    board.boot()
+    assert board.findings() == set()
+    board.boot(keys=None)
+    facts = json.loads((board.dev.run / "boot.json").read_text())
+    del facts["keys"]
+    (board.dev.run / "boot.json").write_text(json.dumps(facts))
+    assert board.findings() == {("error", "keys-initramfs-none")}
+
+
+def test_fewer_keys_than_must_sign(board):
+    board.dev.configure("[keyring]\nsignatures-required=2\n")
+    assert board.findings() == {("error", "keys-too-few")}
+
+
+@pytest.mark.parametrize("name", ["development", "development-p256"])
+def test_a_published_key_is_known_under_any_name(board, name):
+    """docs/examples/keys: everybody can sign for this device."""
+    shutil.copy(TOP / f"docs/examples/keys/{name}.pem", board.dev.root / "etc/keelboot/keys/release.pem")
+    board.boot()
+    assert board.findings() == {("error", "key-published")}
+    status = board.dev("status").stdout
+    assert "release.pem is the development key of Keelboot's examples, which is published" in status
+    assert any("takes updates from anybody" in text for text in board.dev.json("status")["warnings"])
+
+
+def test_a_published_key_in_the_initramfs_alone(board):
+    board.boot(keys={"trusted": [*board.marks(), "00000000"], "retired": [], "published": "an example"})
+    assert board.findings() == {("error", "key-published"), ("warning", "keys-initramfs")}
 
 
 def test_a_key_folder_that_others_may_write(board):

@@ -259,6 +259,7 @@ static void load(unsigned i, enum standing standing)
 
 /* ---------------------------------------------------------------- tests */
 
+/* Threats 10, 14: a key fixes its algorithm, and only a trusted one signs. */
 static void each_key_and_signature_and_standing(void **state)
 {
 	unsigned cases = 0, accepted = 0, told_retired = 0;
@@ -326,8 +327,8 @@ static unsigned bits(unsigned set)
 	return n;
 }
 
-/* Every set of trusted keys, every set of signers, each of which signs once, twice or three times,
- * and every number that may be required. */
+/* Threat 10: every set of trusted keys, every set of signers, each of which signs once, twice or
+ * three times, and every number that may be required. */
 static void each_threshold(void **state)
 {
 	struct made m[NKEYS];
@@ -363,7 +364,7 @@ static void each_threshold(void **state)
 	}
 }
 
-/* One key under two names, in the keyring and in the signature area, is one key. */
+/* Threat 10: one key under two names, in the keyring and in the signature area, is one key. */
 static void a_key_under_two_names_counts_once(void **state)
 {
 	struct keyring_verdict v;

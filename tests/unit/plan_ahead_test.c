@@ -82,8 +82,8 @@ static void no_bound_and_no_overflow(void **state)
 	assert_int_equal(ahead(INT64_MAX, MAX), KB_OK);
 }
 
-/* Whoever can sign one release cannot end the numbers with it: each commit moves the bound by no
- * more than max, so that a release behind it is always possible. */
+/* Threat 17: whoever can sign one release cannot end the numbers with it: each commit moves the
+ * bound by no more than max, so that a release behind it is always possible. */
 static void commits_in_turn_move_it_by_no_more_than_max(void **state)
 {
 	uint64_t sequence = 1;

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of the running system, and whether the initramfs has the same. */
+#include "cli/doctor.h"
+
+#include "lib/util.h"
+#include "update/keyring.h"
+#include "update/keyring_survey.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+static const char *const development[] = { "dev",  "devel",   "development", "demo",
+					   "test", "testing", "example",     "sample" };
+
+/* As a word of its own: "dev", "acme-dev-2026", "test1", but neither "device" nor "contest". */
+static bool is_development(const char *name)
+{
+	while (*name != '\0') {
+		size_t len = strcspn(name, "-_.0123456789");
+
+		for (size_t i = 0; i < KB_ARRAY_LEN(development); i++)
+			if (strlen(development[i]) == len &&
+			    strncasecmp(name, development[i], len) == 0)
+				return true;
+		name += name[len] != '\0' ? len + 1 : len;
+	}
+	return false;
+}
+
+static void check_folder(struct doctor *doc, const char *dir)
+{
+	struct stat st;
+
+	if (stat(dir, &st) == 0 && ((st.st_mode & 022) != 0 || st.st_uid != 0))
+		doctor_find(doc, DOCTOR_ERROR, "keys-writable", "chown root, chmod go-w",
+			    "others than root may put keys into %s", dir);
+}
+
+static void check_key(struct doctor *doc, const char *dir, const struct keyring_key *key)
+{
+	if (key->published != NULL)
+		doctor_find(doc, DOCTOR_ERROR, "key-published",
+			    "make one of your own: keelboot key generate; and take this one out, "
+			    "of the initramfs too",
+			    "%.100s/%.63s.pem is %s, which is published: this device takes updates "
+			    "from anybody",
+			    dir, key->name, key->published);
+	else if (is_development(key->name))
+		doctor_find(doc, DOCTOR_WARNING, "key-development",
+			    "take it off devices that leave the house",
+			    "%s/%s.pem is a development key by its name", dir, key->name);
+}
+
+/* ---------------------------------------------------------------- those of the initramfs */
+
+static bool lists(json_object *keys, const char *which, uint32_t mark)
+{
+	json_object *list;
+	char hex[9];
+
+	snprintf(hex, sizeof(hex), "%08x", mark);
+	if (!json_object_object_get_ex(keys, which, &list) ||
+	    !json_object_is_type(list, json_type_array))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		const char *one = json_object_get_string(json_object_array_get_idx(list, i));
+
+		if (one != NULL && strcmp(one, hex) == 0)
+			return true;
+	}
+	return false;
+}
+
+static unsigned count(json_object *keys, const char *which)
+{
+	json_object *list;
+
+	if (!json_object_object_get_ex(keys, which, &list) ||
+	    !json_object_is_type(list, json_type_array))
+		return 0;
+	return (unsigned)json_object_array_length(list);
+}
+
+static void compare(struct doctor *doc, const char *dir, json_object *keys)
+{
+	static const char fix[] = "make the initramfs anew from this folder: mkinitramfs --keys; "
+				  "and install it";
+	static struct keyring_survey here;
+	unsigned known = 0;
+
+	keyring_survey_read(&here, dir);
+	for (unsigned i = 0; i < here.ntrusted; i++) {
+		if (lists(keys, "trusted", here.trusted[i].mark))
+			known++;
+		else
+			doctor_find(doc, DOCTOR_WARNING, "keys-initramfs", fix,
+				    "the initramfs does not trust %.150s/%.63s: no boot takes what "
+				    "it signed",
+				    dir, here.trusted[i].name);
+	}
+	for (unsigned i = 0; i < here.nretired; i++) {
+		if (!lists(keys, "trusted", here.retired[i].mark))
+			continue;
+		known++;
+		doctor_find(doc, DOCTOR_ERROR, "keys-retired", fix,
+			    "the initramfs still trusts %.63s, which is retired",
+			    here.retired[i].name);
+	}
+	if (known < count(keys, "trusted"))
+		doctor_find(doc, DOCTOR_WARNING, "keys-initramfs", fix,
+			    "the initramfs trusts %u key(s) that %.150s does not have",
+			    count(keys, "trusted") - known, dir);
+}
+
+/* What boot.json says of them: see initramfs/export.c. */
+static void check_initramfs(struct doctor *doc, const char *dir)
+{
+	json_object *keys, *published;
+
+	if (doc->st.boot == NULL || !doc->d->run_found)
+		return;
+	if (!json_object_object_get_ex(doc->st.boot, "keys", &keys)) {
+		doctor_find(doc, DOCTOR_ERROR, "keys-initramfs-none",
+			    "make it with mkinitramfs --keys, and install it",
+			    "the initramfs has no key: no boot takes an update, from wherever it "
+			    "comes");
+		return;
+	}
+	if (json_object_object_get_ex(keys, "published", &published))
+		doctor_find(doc, DOCTOR_ERROR, "key-published",
+			    "make the initramfs anew with a key of your own: mkinitramfs --keys",
+			    "the initramfs trusts %.100s, which is published: this device takes "
+			    "updates from anybody",
+			    json_object_get_string(published));
+	compare(doc, dir, keys);
+}
+
+void doctor_keys(struct doctor *doc)
+{
+	static struct keyring keys;
+	char dir[DEVICE_PATH_MAX];
+	unsigned required = doc->d->conf.signatures_required;
+	enum kb_err e;
+
+	snprintf(dir, sizeof(dir), "%s%s", doc->d->opts->conf_root, doc->d->conf.keyring);
+	e = keyring_load(&keys, dir);
+	if (e != KB_OK) {
+		doctor_find(doc, DOCTOR_ERROR, "keys-none",
+			    "put the public key (*.pem) of `keelboot key generate` there, and "
+			    "into the initramfs",
+			    "%s: no key can be used: no bundle is trusted", dir);
+		return;
+	}
+	check_folder(doc, dir);
+	if (keys.n < required)
+		doctor_find(doc, DOCTOR_ERROR, "keys-too-few",
+			    "put the other public keys there, or lower [keyring] "
+			    "signatures-required=",
+			    "%.150s has %u keys, and %u have to sign: no bundle is trusted", dir,
+			    keys.n, required);
+	for (unsigned i = 0; i < keys.n; i++)
+		check_key(doc, dir, &keys.key[i]);
+	check_initramfs(doc, dir);
+	keyring_free(&keys);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What process 1 says of the keys that its image has. */
+#include "tests/trace/machine.h"
+
+#define KEYS	  "/etc/keelboot/keys/"
+#define PEM(text) "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA" text "\n-----END PUBLIC KEY-----\n"
+
+/* docs/examples/keys/development.pem; and two that nobody has published. */
+static const char development[] = PEM("8g2FincI2OSb79FBSzON32KwhfUJizzIbB4eBsupHhs=");
+static const char one[] = PEM("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+static const char two[] = PEM("AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+
+static void boot_good(void)
+{
+	struct state s = machine_good();
+
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+}
+
+static unsigned marks(const char *which)
+{
+	const char *json = os_sim_text("/run/keelboot/boot.json"), *at = strstr(json, which), *end;
+	unsigned quotes = 0;
+
+	assert_non_null(at);
+	at = strchr(at, '[');
+	end = strchr(at, ']');
+	for (; at < end; at++)
+		quotes += *at == '"';
+	return quotes / 2;
+}
+
+/* Threat 10: a device that anybody can update says so on its console at each boot. */
+static void published_key_is_an_error_on_the_console_and_a_warning_for_the_system(void **ctx)
+{
+	(void)ctx;
+	os_sim_file(KEYS "release.pem", development);
+	boot_good();
+	assert_once("# INSECURE: this device takes updates from anybody: its key release.pem is "
+		    "the development key of Keelboot's examples");
+	machine_told("\"published\":\"the development key of Keelboot's examples\"");
+	machine_told("\"warnings\":[\"the initramfs trusts release.pem, which is the development "
+		     "key");
+	assert_int_equal(marks("\"trusted\""), 1);
+}
+
+static void keys_of_ones_own_are_told_by_their_marks(void **ctx)
+{
+	(void)ctx;
+	os_sim_file(KEYS "a.pem", one);
+	os_sim_file(KEYS "b.pem", two);
+	os_sim_file(KEYS "same-again.pem", one);
+	os_sim_file(KEYS "notes.txt", two);
+	os_sim_file(KEYS "junk.pem", "no key");
+	boot_good();
+	assert_absent("# INSECURE");
+	assert_int_equal(marks("\"trusted\""), 2);
+	assert_int_equal(marks("\"retired\""), 0);
+	machine_told("\"warnings\":[]");
+}
+
+/* One that is retired is trusted by nobody, wherever it also lies. */
+static void retired_published_key_is_no_danger(void **ctx)
+{
+	(void)ctx;
+	os_sim_file(KEYS "a.pem", one);
+	os_sim_file(KEYS "old.pem", development);
+	os_sim_file(KEYS "retired.d/old.pem", development);
+	boot_good();
+	assert_absent("# INSECURE");
+	assert_int_equal(marks("\"trusted\""), 1);
+	assert_int_equal(marks("\"retired\""), 1);
+}
+
+static void image_without_keys_says_nothing_of_them(void **ctx)
+{
+	(void)ctx;
+	boot_good();
+	assert_null(strstr(os_sim_text("/run/keelboot/boot.json"), "\"keys\""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(published_key_is_an_error_on_the_console_and_a_warning_for_the_system),
+		T(keys_of_ones_own_are_told_by_their_marks),
+		T(retired_published_key_is_no_danger),
+		T(image_without_keys_says_nothing_of_them),
+	};
+
+	return cmocka_run_group_tests_name("trace of the keys", tests, NULL, NULL);
+}
