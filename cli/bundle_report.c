@@ -4,8 +4,10 @@
 #include "cli/output.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
+#include "lib/util.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 static enum kb_err count_forms(struct bundle_report *p, struct reader *r, unsigned i)
@@ -106,11 +108,12 @@ static void text_signatures(const struct bundle_report *p)
 static void text_bundle(const struct bundle_report *p)
 {
 	const struct manifest *m = &p->b->r.m;
-	char id[2 * DIGEST_LEN + 1], size[OUTPUT_TIME_LEN];
+	char id[2 * DIGEST_LEN + 1], size[OUTPUT_TIME_LEN], path[PATH_MAX];
 
 	output_size(size, p->b->r.h.total_len);
 	bytes_hex(id, p->b->r.release.id, DIGEST_LEN);
-	printf("%-12s %s, %s, format %u.%u\n", "bundle", p->b->path, size, m->format_major,
+	util_print_safe(path, sizeof(path), p->b->path);
+	printf("%-12s %s, %s, format %u.%u\n", "bundle", path, size, m->format_major,
 	       m->format_minor);
 	line("version", m->version);
 	printf("%-12s %" PRIu64 "%s", "sequence", m->sequence,

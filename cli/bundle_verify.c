@@ -7,6 +7,9 @@
 #include "cli/bundle_report.h"
 #include "cli/output.h"
 #include "lib/log.h"
+#include "lib/util.h"
+
+#include <limits.h>
 
 static const char help[] =
 	"Usage: keelboot bundle verify BUNDLE --keys DIR [--json]\n"
@@ -87,11 +90,12 @@ static enum kb_err verify(void)
 
 static enum kb_err print_text(void)
 {
-	char size[OUTPUT_TIME_LEN];
+	char size[OUTPUT_TIME_LEN], path[PATH_MAX];
 
 	output_size(size, bundle.r.h.total_len);
-	printf("%s: good; %s, version %s, %s, signed by %s\n", bundle.path,
-	       bundle.r.m.compatible[0], bundle.r.m.version, size, bundle.r.signer);
+	util_print_safe(path, sizeof(path), bundle.path);
+	printf("%s: good; %s, version %s, %s, signed by %s\n", path, bundle.r.m.compatible[0],
+	       bundle.r.m.version, size, bundle.r.signer);
 	return output_flush();
 }
 

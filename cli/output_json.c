@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A document with a part missing would be a lie: without memory the command ends. */
 static void need(const void *p)
@@ -23,6 +24,44 @@ void output_json_add(json_object *o, const char *key, json_object *value)
 		need(NULL);
 }
 
+/* Bytes of the character at p, 0 when it is no UTF-8, or one that a terminal obeys. */
+static size_t character(const unsigned char *p)
+{
+	static const uint32_t least[] = { 0x20, 0x80, 0x800, 0x10000 };
+	size_t more = p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 1 : p[0] < 0xf0 ? 2 : 3;
+	uint32_t code = more == 0 ? p[0] : p[0] & (0x3fu >> more);
+
+	for (size_t i = 1; i <= more; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (p[i] & 0x3f);
+	}
+	if (p[0] >= 0xf8 || code < least[more] || (code >= 0x7f && code < 0xa0) ||
+	    code > 0x10ffff || (code >= 0xd800 && code < 0xe000) || (more == 0 && p[0] >= 0x80))
+		return 0;
+	return more + 1;
+}
+
+/* A string of a stranger's, the name of a file for instance: what json-c would print as it is, and
+ * no reader or terminal should get to see, is replaced. */
+static json_object *string(const char *text)
+{
+	unsigned char *copy = (unsigned char *)strdup(text);
+	json_object *value;
+	size_t n;
+
+	need(copy);
+	for (unsigned char *p = copy; *p != '\0'; p += n) {
+		n = character(p);
+		if (n == 0 && *p >= 0x7f)
+			*p = '?';
+		n = n == 0 ? 1 : n;
+	}
+	value = json_object_new_string((const char *)copy);
+	free(copy);
+	return value;
+}
+
 json_object *output_json_new(void)
 {
 	json_object *o = json_object_new_object();
@@ -34,7 +73,7 @@ json_object *output_json_new(void)
 
 void output_json_text(json_object *o, const char *key, const char *text)
 {
-	json_object *value = text != NULL ? json_object_new_string(text) : NULL;
+	json_object *value = text != NULL ? string(text) : NULL;
 
 	if (text != NULL)
 		need(value);

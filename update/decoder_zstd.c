@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <zstd.h>
 
+/* Bits of a frame's descriptor (RFC 8878, 3.1.1.1): the size of that field, or a single segment. */
+#define SAYS_CONTENT_SIZE 0xe0u
+
 /* zstd 1.5 needs about 160 KiB; newer ones may want a little more. */
 static alignas(64) uint8_t workspace[256u << 10];
 static ZSTD_DCtx *dctx;
@@ -23,6 +26,7 @@ enum kb_err decoder_zstd_init(void)
  */
 static enum kb_err check_frame(const void *src, size_t stored, size_t plain)
 {
+	const uint8_t *descriptor = (const uint8_t *)src + 4;
 	ZSTD_frameHeader fh;
 
 	if (ZSTD_getFrameHeader(&fh, src, stored) != 0)
@@ -31,7 +35,8 @@ static enum kb_err check_frame(const void *src, size_t stored, size_t plain)
 		return KB_EFORMAT;
 	if (fh.windowSize > 1ull << DECODER_ZSTD_WINDOW_LOG)
 		return KB_EFORMAT;
-	if (fh.frameContentSize != ZSTD_CONTENTSIZE_UNKNOWN && fh.frameContentSize != plain)
+	/* 2^64 - 1, told, looks like ZSTD_CONTENTSIZE_UNKNOWN. */
+	if ((*descriptor & SAYS_CONTENT_SIZE) != 0 && fh.frameContentSize != plain)
 		return KB_EFORMAT;
 	if (ZSTD_findFrameCompressedSize(src, stored) != stored)
 		return KB_EFORMAT;

@@ -247,6 +247,21 @@ static void content_of_unknown_length_is_measured(void **state)
 	assert_int_equal(once(packed, n + m, CHUNK), KB_EFORMAT);
 }
 
+/* The largest there is has the value by which libzstd says "unknown". */
+static void content_size_that_is_told_has_to_be_right(void **state)
+{
+	/* magic, descriptor, window of 2 MiB, content size, one block of 16 KiB of a byte */
+	static const uint8_t frame[] = { 0x28, 0xb5, 0x2f, 0xfd, 0xc0, 0x58, 0xff, 0xff, 0xff,
+					 0xff, 0xff, 0xff, 0xff, 0xff, 0x03, 0x00, 0x02, 0x00 };
+	static const uint8_t right[8] = { 0x00, 0x40 };
+
+	(void)state;
+	memcpy(packed, frame, sizeof(frame));
+	assert_int_equal(once(packed, sizeof(frame), 16384), KB_EFORMAT);
+	memcpy(packed + 6, right, sizeof(right));
+	assert_int_equal(once(packed, sizeof(frame), 16384), KB_OK);
+}
+
 static void refuses_a_window_above_2_mib(void **state)
 {
 	ZSTD_CCtx *c = ZSTD_createCCtx();
@@ -468,6 +483,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(refuses_trailing_bytes_and_second_frames),
 		cmocka_unit_test(refuses_a_bomb),
 		cmocka_unit_test(content_of_unknown_length_is_measured),
+		cmocka_unit_test(content_size_that_is_told_has_to_be_right),
 		cmocka_unit_test(refuses_a_window_above_2_mib),
 		cmocka_unit_test(survives_every_flipped_byte_of_a_small_frame),
 		cmocka_unit_test(refuses_other_forms),

@@ -150,6 +150,37 @@ static void json_keeps_large_numbers_and_missing_slots(void **unused)
 	json_object_put(o);
 }
 
+/* Names of files are whatever a stick has. */
+static void json_is_utf_8_without_controls_whatever_a_name_is(void **unused)
+{
+	static const struct {
+		const char *given, *want;
+	} name[] = {
+		{ "plain \"quoted\"", "plain \"quoted\"" },
+		{ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x9a\xa2", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x9a\xa2" },
+		{ "\xff\xfez", "??z" },
+		{ "\x80\xbf", "??" },
+		{ "\xc3", "?" },
+		{ "\xe2\x82", "??" },
+		{ "\xe2\x82z", "??z" },
+		{ "\xc0\xaf", "??" },			   /* longer than it need be */
+		{ "\xed\xa0\x80", "???" },		   /* half of a pair */
+		{ "\xf4\x90\x80\x80", "????" },		   /* beyond the last */
+		{ "\xfc\x80\x80\x80", "????" },		   /* of five bytes and more */
+		{ "\x7f\xc2\x9b\xc2\xa0", "???\xc2\xa0" }, /* what a terminal obeys */
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
+		json_object *o = output_json_new(), *value;
+
+		output_json_text(o, "name", name[i].given);
+		assert_true(json_object_object_get_ex(o, "name", &value));
+		assert_string_equal(json_object_get_string(value), name[i].want);
+		json_object_put(o);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest output_tests[] = {
@@ -161,6 +192,7 @@ int main(void)
 		cmocka_unit_test(boots_tell_failures_and_stand_ins),
 		cmocka_unit_test(the_longest_event_fits),
 		cmocka_unit_test(json_keeps_large_numbers_and_missing_slots),
+		cmocka_unit_test(json_is_utf_8_without_controls_whatever_a_name_is),
 	};
 
 	return cmocka_run_group_tests_name("output", output_tests, NULL, NULL);
