@@ -121,10 +121,12 @@ $(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c 
 
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c)))
 
-tests: all $(UNIT) $(TRACE) $(SIMS) ## build all test programs
+include tests/hostile/hostile.mk
+
+tests: all $(UNIT) $(TRACE) $(SIMS) $(HOSTILE) ## build all test programs
 	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory SAN=1 test-programs)
 
-test-programs: $(UNIT) $(TRACE) $(SIMS)
+test-programs: $(UNIT) $(TRACE) $(SIMS) $(HOSTILE)
 
 check: ## install what is missing, build, run every test; ends with "N passed, N failed"
 	@qemu/deps check

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Old releases, releases for others, releases that failed: what a device remembers, and what it does not."""
+import re
+
+import pytest
+
+from hostile import FAILURE, INCOMPATIBLE, INSTALLED, KEELBOOT, NOTHING, OK, VERIFY, Forge, flipped, start
+
+
+def release(target, keys, image, version, sequence, **how):
+    lines = {"bundle version": version, "bundle sequence": sequence, **how.pop("lines", {})}
+    return Forge(keys, image, lines=lines, **how).write(target.path / f"{version}.keel")
+
+
+# ---------------------------------------------------------------- threat 16
+
+
+@pytest.mark.parametrize("sequence, says", [(9, "not newer"), (10, "not newer"), (1, "not newer")])
+def test_t16_old_release_is_not_installed_by_itself(target, keys, image, sequence, says):
+    bundle = release(target, keys, image, "0.9", sequence)
+    target.refuses(bundle, INCOMPATIBLE, f"0.9 (sequence {sequence}) is {says} than what is installed; `keelboot "
+                   "install` goes back", verbs=("stage",))
+    target.apply_refuses(bundle, "version 0.9: not taken: it is older than what this device may go back to")
+
+
+def test_t16_below_the_floor_not_even_a_person(target, keys, image, cases):
+    """Not by `install`, not by --again, not by a rescue, not with the signer's permission to go back."""
+    target("state", "init", "--force", "--slots", 2, "--good", "a", "--version", "1.0", "--sequence", 10, "--floor", 10)
+    target.remember()
+    permitted = {"bundle allow-downgrade": "yes"}
+    for lines in {}, permitted:
+        bundle = release(target, keys, image, "0.9", 9, lines=lines)
+        says = "0.9 (sequence 9) is below this device's floor, 10: it may not be installed any more"
+        target.refuses(bundle, INCOMPATIBLE, says)
+        assert target.go("install", "--again", bundle).code == INCOMPATIBLE
+        target.untouched()
+        for rescue in False, True:
+            assert target.apply(bundle, rescue=rescue).code == NOTHING
+            target.untouched()
+    cases(10)
+
+
+def test_t16_going_back_takes_the_signers_permission_or_a_persons_order(target, keys, image):
+    bundle = release(target, keys, image, "0.9", 9, lines={"bundle allow-downgrade": "yes"})
+    assert target.apply(bundle).code == INSTALLED
+    assert target.slot("b")["sequence"] == 9
+
+
+# ---------------------------------------------------------------- threat 17
+
+
+def test_t17_floor_moves_on_commit_only(target, keys, image):
+    """A release far ahead that is installed, fails, and is left: the device takes the next honest one."""
+    bundle = release(target, keys, image, "9.0", 1000, lines={"bundle floor": 1000})
+    target.installs(bundle, image)
+    assert target.json("status")["floor"] == 0
+    target("mark", "bad", "b", "--reason", "it was a trap")
+    assert target.json("status")["floor"] == 0
+    honest = release(target, keys, bytes(reversed(image)), "2.0", 20)
+    target.installs(honest, bytes(reversed(image)))
+    target.boot("b")
+    target("mark", "good")
+    assert target.json("status")["floor"] == 0
+
+
+def test_t17_floor_never_leads_its_own_release(target, keys, image):
+    bad = release(target, keys, image, "2.0", 20, lines={"bundle floor": 21})
+    target.refuses(bad, VERIFY, "BUNDLE: manifest line 8: [bundle] floor: above sequence")
+
+
+# ---------------------------------------------------------------- threat 19
+
+
+@pytest.mark.parametrize("names", ["other-board", "test-boar", "test-board2", "TEST-BOARD", "test_board",
+                                   "test-board.", "a,b,c,d,e,f,g,h"])
+def test_t19_other_models(target, keys, image, names):
+    """Names are equal or they are not; nobody's option overrides that."""
+    bad = release(target, keys, image, "2.0", 20, lines={"bundle compatible": names})
+    first = names.split(",")[0]
+    others = " and others" if "," in names else ""
+    target.refuses(bad, INCOMPATIBLE, f'BUNDLE: made for "{first}"{others}, this device is "test-board"',
+                   verbs=("stage",))
+    says = f"it is for {first}{others}, this device is test-board"
+    target.refuses(bad, INCOMPATIBLE, f"BUNDLE: {says}", verbs=("install",))
+    assert target.go("install", "--again", bad).code == INCOMPATIBLE
+    target.untouched()
+    assert target.apply(bad, rescue=True).code == NOTHING
+    target.untouched()
+
+
+@pytest.mark.parametrize("names", ["", ",", "test-board,", ",test-board", "test-board,test-board", "test-board x",
+                                   "*", "test-*", "a" * 49, ",".join("abcdefghi")])
+def test_t19_lists_of_models_that_are_none(target, keys, image, names):
+    bad = release(target, keys, image, "2.0", 20, lines={"bundle compatible": names})
+    result = target.go("install", bad, "--progress=none")
+    assert result.code == VERIFY and "[bundle] compatible: " in result.last, result.err
+    target.untouched()
+
+
+def test_t19_device_that_does_not_know_what_it_is_takes_nothing(target, genuine):
+    (target.root / "etc/keelboot/system.conf").write_text(f"[source.data]\nmount={target.data}\n")
+    target.refuses(genuine, FAILURE, "system.conf does not say what this device is; set [system] compatible=")
+    assert b"no update can be for this device" in target.apply(genuine).err
+    target.untouched()
+
+
+# ---------------------------------------------------------------- threat 20
+
+
+@pytest.mark.parametrize("created", [None, "1970-01-01T00:00:00Z", "2038-01-19T03:14:08Z", "2106-02-07T06:28:16Z",
+                                     "9999-12-31T23:59:59Z", "0000-00-00T99:99:99Z"])
+def test_t20_no_time_decides_anything(target, keys, image, created):
+    """`created` is for people, whatever it says; there is no clock in the rules."""
+    lines = {"bundle created": created} if created else {}
+    target.installs(release(target, keys, image, "2.0", 20, lines=lines), image)
+
+
+def test_t20_history_of_a_device_without_a_clock(target, keys, genuine, image):
+    """Nothing but what people read has a time in it."""
+    target.installs(genuine, image)
+    text = target("state", "show").stdout
+    assert not re.search(r"19[67]\d-|20\d\d-|time", text)
+
+
+# ---------------------------------------------------------------- beyond the list
+
+
+def test_damaged_copies_do_not_poison_the_genuine_one(target, keys, genuine, image, cases):
+    """Ten boots with a damaged copy of a release, one with a sound one, verified first or not."""
+    data = genuine.read_bytes()
+    bad = target.path / "damaged.keel"
+    for first in "yes", "no":
+        target.configure(f"[source.usb]\nverify-first={first}\n")
+        for i in range(10):
+            bad.write_bytes(flipped(data, len(data) - 1 - 97 * i))
+            assert target.apply(bad).code == 1
+    shown = target.json("state", "show")
+    assert (shown["rejected"], shown["applied"], shown["installs"], shown["unwritable"]) == ([], [], 0, [])
+    assert target.apply(bad, genuine).code == INSTALLED
+    assert target.slots["b"].read_bytes()[:len(image)] == image
+    cases(21)
+
+
+def test_nine_rejected_releases_make_no_room_for_the_first(target, keys, image, cases):
+    """Installed by themselves, rejected, a commit of the good slot between them: then all nine again, on one stick."""
+    stick = []
+    for i in range(9):
+        bundle = release(target, keys, image + bytes([i]) * 4096, f"2.{i}", 20 + i)
+        stick.append(bundle)
+        assert target.apply(bundle).code == INSTALLED
+        target("mark", "bad", "b", "--reason", "it does not work")
+        target("mark", "good")
+    assert len(target.json("state", "show")["rejected"]) == 8
+    target.remember()
+    for bundle in stick:
+        result = target.apply(bundle)
+        assert result.code == NOTHING
+        assert (b"so many releases failed here that only newer ones are taken by themselves" in result.err) == \
+            (bundle == stick[0]), result.err
+        target.untouched()
+    assert target.apply(*stick).code == NOTHING
+    result = target.go("stage", stick[0], "--progress=none")
+    assert (result.code, result.last) == (
+        INCOMPATIBLE, "2.0 (sequence 20): so many releases failed here that only those above sequence 27 are taken by "
+        "themselves; `keelboot install` takes this one")
+    target.untouched()
+    # The mended release, and a person's order, are taken as ever.
+    target.installs(stick[0], image)
+    target("mark", "bad", "b")
+    assert target.apply(release(target, keys, image, "3.0", 40)).code == INSTALLED
+    cases(30)
+
+
+def test_other_forms_of_a_rejected_release_stay_rejected(target, keys, image, tmp_path, cases):
+    """Signed by somebody else, with another capacity, with other extra keys, chunks stored in another way."""
+    first = Forge(keys, image).write(tmp_path / "first.keel")
+    target.installs(first, image)
+    target("mark", "bad", "b", "--reason", "no network")
+    target.remember()
+    forms = {
+        "signed by another": Forge(keys, image, signed=["second"]),
+        "signed twice": Forge(keys, image, signed=["second", "signer"]),
+        "another capacity": Forge(keys, image, cap=8192),
+        "another text": Forge(keys, image, lines={"bundle description": "all is well now", "bundle build": "77"}),
+        "another date": Forge(keys, image, lines={"bundle created": "2031-01-01T00:00:00Z"}),
+        "other extras": Forge(keys, image, more=b"x-again=yes\n"),
+        "another floor": Forge(keys, image, lines={"bundle floor": 1}),
+        "permission to go back": Forge(keys, image, lines={"bundle allow-downgrade": "yes"}),
+        "another minor format": Forge(keys, image, lines={"bundle format": "1.9"}),
+        "another file system's name": Forge(keys, image, lines={"image.root filesystem": "ext4"}),
+        "other forms named": Forge(keys, image, lines={"encoding.1 forms": "raw"}),
+    }
+    for name, forge in forms.items():
+        bundle = forge.write(tmp_path / "again.keel")
+        target.refuses(bundle, INCOMPATIBLE, "2.0 failed on this device before: no network; `keelboot install --again` "
+                       "tries it once more", verbs=("install",))
+        assert target.apply(bundle, rescue=True).code == NOTHING, name
+        target.untouched()
+    cases(2 * len(forms))
+
+
+def test_recompressed_release_stays_rejected(target, keys, image, tmp_path):
+    (tmp_path / "root.img").write_bytes(image)
+
+    def create(name, *options):
+        assert start([KEELBOOT, "bundle", "create", "-o", tmp_path / name, "--compatible", "test-board", "--version",
+                      "2.0", "--sequence", 20, "--image", f"root={tmp_path}/root.img", "--chunk-size", "16K", "--key",
+                      keys.private("signer"), *options]).code == OK
+        return tmp_path / name
+
+    target.installs(create("a.keel", "--compress", "none"), image)
+    target("mark", "bad", "b", "--reason", "no network")
+    target.remember()
+    for level in 1, 19:
+        target.refuses(create(f"{level}.keel", "--level", level), INCOMPATIBLE,
+                       "2.0 failed on this device before: no network; `keelboot install --again` tries it once more")

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Media that lie, end, come back as something else; bundles that are made to cost."""
+import ctypes
+import ctypes.util
+import json
+import os
+import struct
+
+import pytest
+
+from hostile import (CHUNK, HELPER, KEELBOOT, MIB, OK, VERIFY, Forge, driver, flipped, start)
+
+# ---------------------------------------------------------------- threats 21, 22
+
+
+@pytest.mark.threat(21, 22, 2, 9)
+@pytest.mark.parametrize("verify_first", [True, False])
+def test_t21_each_read_in_turn_gives_something_else(tmp_path, keys, image, cases, verify_first):
+    """Eight ways to lie, at each of the reads of an install: what lands is one of the signed images, whole, or
+    nothing is ever booted; no block of the slot is anything that nobody signed."""
+    other = bytes(reversed(image))
+    for name, content, version in (("one", image, "2.0"), ("two", other, "3.0")):
+        (tmp_path / name).write_bytes(content)
+        Forge(keys, content, lines={"bundle version": version}).write(tmp_path / f"{name}.keel")
+    lines = driver("lie", HELPER, keys.ring, tmp_path / "one.keel", tmp_path / "one", tmp_path / "two.keel",
+                   tmp_path / "two", *(["verify-first"] if verify_first else []))
+    assert [line for line in lines if line[0] == "WRONG"] == []
+    assert len(lines) == 8 and all(int(line[0]) >= 12 for line in lines)
+    installed = {line[2]: int(line[1]) for line in lines}
+    for way in ("the first byte differs", "the last byte differs", "a read ends in the middle", "a read fails",
+                "the medium is gone"):
+        assert installed[way] == 0, way
+    cases(sum(int(line[0]) for line in lines))
+
+
+def test_t22_medium_that_ends_while_it_is_written(target, keys, genuine, image, cases):
+    """The file becomes shorter between two installs: the first leaves half of it, the next one goes on."""
+    target.configure("[source.usb]\nverify-first=no\n")
+    data = genuine.read_bytes()
+    bad = target.path / "bad.keel"
+    for cut in (1, CHUNK, len(data) // 2):
+        bad.write_bytes(flipped(data, len(data) - cut))
+        assert target.apply(bad).code == 1
+        target.only_signed(image)
+        assert target.slot("b")["state"] == "writing"
+        assert target.json("status")["next"] == "a"
+    assert target.apply(genuine).code == 0
+    assert target.slots["b"].read_bytes()[:len(image)] == image
+    cases(4)
+
+
+# ---------------------------------------------------------------- threat 36
+
+
+def test_t36_resume_with_another_bundle(target, keys, image, cases):
+    """Whatever half of what was left there: the next install ends with its own image, byte for byte."""
+    target.configure("[source.usb]\nverify-first=no\n")
+    others = [bytes(reversed(image)), image[:CHUNK] + b"z" * (len(image) - CHUNK), b"q" * 4096]
+    bundles = []
+    for i, content in enumerate([image, *others]):
+        bundles.append(Forge(keys, content, lines={"bundle version": f"{i + 2}.0", "bundle sequence": 20 + i}))
+    tried = 0
+    for half, whole in (0, 1), (1, 2), (2, 0), (0, 3), (3, 0):
+        data = bundles[half].data()
+        bad = target.path / "half.keel"
+        bad.write_bytes(flipped(data, len(data) - 1))
+        assert target.go("install", bad, "--progress=none").code == VERIFY
+        good = bundles[whole].write(target.path / "whole.keel")
+        want = [image, *others][whole]
+        target.installs(good, want)
+        rest = target.slots["b"].read_bytes()[len(want):]
+        assert not any(block in data for block in (rest[at:at + 4096] for at in range(0, len(rest), 4096))
+                       if block.strip(b"\0\xb5")), "something of the other one is left behind it"
+        tried += 1
+        target.begin()
+        target.slots["b"].write_bytes(target.before["b"])
+    cases(tried)
+
+
+# ---------------------------------------------------------------- threat 31
+
+ZSTD = ctypes.CDLL(ctypes.util.find_library("zstd") or "libzstd.so.1")
+ZSTD.ZSTD_compress.restype = ZSTD.ZSTD_compress2.restype = ZSTD.ZSTD_compressBound.restype = ctypes.c_size_t
+ZSTD.ZSTD_createCCtx.restype = ctypes.c_void_p
+WINDOW_LOG, CHECKSUM, CONTENT_SIZE = 101, 201, 200
+
+
+def compressed(data: bytes, **parameters) -> bytes:
+    context = ctypes.c_void_p(ZSTD.ZSTD_createCCtx())
+    for name, value in parameters.items():
+        ZSTD.ZSTD_CCtx_setParameter(context, globals()[name], value)
+    out = ctypes.create_string_buffer(len(data) + 65536)
+    size = ZSTD.ZSTD_compress2(context, out, ctypes.c_size_t(len(out)), data, ctypes.c_size_t(len(data)))
+    ZSTD.ZSTD_freeCCtx(context)
+    assert size < len(out)
+    return out.raw[:size]
+
+
+def frame(descriptor: int, rest: bytes) -> bytes:
+    return b"\x28\xb5\x2f\xfd" + bytes([descriptor]) + rest
+
+
+def rle(byte: bytes, size: int, last: bool = True) -> bytes:
+    return struct.pack("<I", size << 3 | 2 | last)[:3] + byte
+
+
+PLAIN = b"\0" * CHUNK
+BOMBS = {
+    "a thousand times as much": compressed(bytes(16 * MIB)),
+    "one byte more": compressed(bytes(CHUNK + 1)),
+    "one byte less": compressed(bytes(CHUNK - 1)),
+    "blocks without end": frame(0, b"\x58" + rle(b"\0", 128 * 1024, False) * 1000 + rle(b"\0", 1)),
+    "content size of 2^64 - 1": frame(0xc0, b"\x58" + b"\xff" * 8 + rle(b"\0", CHUNK)),
+    "content size of nearly nothing": frame(0x60, struct.pack("<H", 0) + rle(b"\0", CHUNK)),
+    "a window of 4 MiB": frame(0, b"\x60" + rle(b"\0", CHUNK)),
+    "a window of 128 MiB": frame(0, b"\x88" + rle(b"\0", CHUNK)),
+    "the largest window there is": frame(0, b"\xff" + rle(b"\0", CHUNK)),
+    "two frames": compressed(bytes(8192)) * 2,
+    "a skippable frame first": struct.pack("<II", 0x184d2a50, 4) + b"skip" + compressed(PLAIN),
+    "a skippable frame alone": struct.pack("<II", 0x184d2a50, 4) + b"skip",
+    "a skippable frame of 4 GiB": struct.pack("<II", 0x184d2a50, 2 ** 32 - 1) + b"skip",
+    "a dictionary": frame(1, b"\x58\x07" + rle(b"\0", CHUNK)),
+    "a reserved bit": frame(8, b"\x58" + rle(b"\0", CHUNK)),
+    "a reserved block": frame(0, b"\x58" + struct.pack("<I", CHUNK << 3 | 7)[:3]),
+    "a wrong checksum": flipped(compressed(PLAIN, CHECKSUM=1), -1 % len(compressed(PLAIN, CHECKSUM=1))),
+    "nothing but a magic": b"\x28\xb5\x2f\xfd",
+    "an older format": b"\x27\xb5\x2f\xfd" + bytes(20),
+    "rubbish": bytes(range(1, 200)),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_t31_bombs(target, keys, image, name):
+    """Chunk 1 is a bomb; its hash is that of the plain bytes it stands for. `install` and `bundle verify` have no
+    more memory for it than for any other, and the slot is as it was."""
+    forge = Forge(keys, image[:CHUNK] + PLAIN + image[:4096])
+    chunks = [forge.chunks[0], (2, BOMBS[name], PLAIN), forge.chunks[2]]
+    bad = Forge(keys, forge.image, chunks).write(target.path / "bad.keel")
+    target.refuses(bad, VERIFY, "BUNDLE: image root: chunk 1 cannot be decoded: the bundle is damaged",
+                   verbs=("install",))
+    result = start([KEELBOOT, "bundle", "verify", bad, "--key", keys.public("signer")])
+    assert result.code == VERIFY and "chunk 1" in result.last and result.memory < 96 * MIB, result.err
+
+
+@pytest.mark.parametrize("parameters", [{}, {"WINDOW_LOG": 21}, {"CHECKSUM": 1}, {"CONTENT_SIZE": 0}])
+def test_t31_frames_that_are_allowed(target, keys, image, parameters):
+    forge = Forge(keys, image)
+    chunks = [(2, compressed(plain, **parameters), plain) for _, _, plain in forge.chunks]
+    target.installs(Forge(keys, image, chunks).write(target.path / "good.keel"), image)
+
+
+# ---------------------------------------------------------------- threat 32
+
+
+@pytest.mark.parametrize("name", ["../root", "/etc/passwd", "root/../x", ".", "..", "a.b", "-root", "r" * 32, "",
+                                  "Root", "ro%2fot", "root\\x"])
+def test_t32_names_of_images_are_no_paths(target, keys, image, name):
+    forge = Forge(keys, image)
+    text = forge.manifest(forge.hash_table(), forge.record_table(), b"".join(s for _, s, _ in forge.chunks))
+    text = text.replace(b"[image.root]", b"[image." + name.encode() + b"]").replace(
+        b"image=root", b"image=" + name.encode())
+    bad = Forge(keys, image, manifest=text).write(target.path / "bad.keel")
+    result = target.go("install", bad, "--progress=none")
+    assert result.code == VERIFY and "name not " in result.last, result.err
+    target.untouched()
+    out = target.path / "extracted"
+    assert start([KEELBOOT, "bundle", "extract", bad, "--key", keys.public("signer"), "-o", out]).code == VERIFY
+    assert not out.exists()
+
+
+def test_t32_stage_follows_no_link_out_of_its_folder(target, genuine, image):
+    """Somebody who may write to the data partition put a link where the copy is made."""
+    victim = target.path / "victim"
+    victim.write_bytes(b"precious")
+    folder = target.data / "keelboot/stage"
+    folder.mkdir(parents=True)
+    told = start([KEELBOOT, "bundle", "inspect", genuine, "--json"])
+    name = json.loads(told.out)["release"][:16] + ".keel"
+    for path in (name, f"{name}.part"):
+        os.symlink(victim, folder / path)
+    assert target.go("stage", genuine, "--progress=none").code == OK
+    assert victim.read_bytes() == b"precious"
+    assert not (folder / name).is_symlink() and (folder / name).read_bytes() == genuine.read_bytes()

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A device on which one hostile bundle after the other is installed, by the shipped objects, in one
+ * process: thousands of cases in seconds. Slot a runs and is good, slot b is the target; both hold
+ * a pattern that no bundle has, and the state lies in memory, where each write is counted.
+ */
+#pragma once
+
+#include "update/apply_file.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WORLD_SLOT (64u << 10) /* bytes of a slot */
+#define WORLD_FILL 0xb5	       /* what the target holds before */
+
+struct world_verdict {
+	enum kb_err err;
+	enum install_blame blame;
+	bool known;	    /* its signature was good */
+	bool slot_written;  /* a byte of the target differs from what was there */
+	bool other_written; /* the slot that runs: never */
+	bool state_written;
+	bool on_trial; /* the state says that the target can be booted */
+	char why[160];
+};
+
+/* helper: keelboot-helper, for the decoder. Ends the process when something is missing. */
+void world_begin(const char *helper, bool verify_first);
+
+/* The keys of a folder; anew for each call. The error of keyring_load(). */
+enum kb_err world_keys(const char *dir) KB_MUST_CHECK;
+
+/* One install, on a device that was never installed on. raw: fd stands for a device, so that what
+ * follows the bundle does not matter. */
+struct world_verdict world_try(int fd, bool raw);
+
+/* What the target holds now. */
+const uint8_t *world_slot(void);
+
+/* True if every 4 KiB of the target are as before, zero, or as in one of the n images. */
+bool world_holds_only(const uint8_t *const *image, const uint64_t *size, unsigned n);
+
+/* A file, whole, in memory that stays. */
+uint8_t *world_read_file(const char *path, uint64_t *size);
+
+/* An unnamed file with that content. */
+int world_memfd(const void *data, uint64_t size);
+
+/* Ends the process with a message when ok is false: the test itself is at fault. */
+void world_must(bool ok, const char *what);
