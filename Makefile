@@ -177,6 +177,13 @@ powercut-real: ## cut one install of 512 MiB at each flush; writes build/report/
 	@mkdir -p $(B)/report
 	@$(LINEAR) --report $(B)/report/powercut-real.json
 
+ioerr: ## fail each operation of each story, once and for ever: build/report/ioerr.json (EVERY=10 SEED=3: a part)
+	@$(MAKE) --no-print-directory -j$$(nproc) $(B)/tests/sim/ioerr_sim
+	@mkdir -p $(B)/report
+	@$(B)/tests/sim/ioerr_sim --jobs $$(nproc) --report $(B)/report/ioerr.json $(addprefix --every ,$(EVERY)) \
+		$(addprefix --seed ,$(SEED))
+.PHONY: ioerr
+
 # ---------------------------------------------------------------- style
 lint: ## hold the sources to the style guide (ONLY=check: only that check)
 	@qemu/deps check

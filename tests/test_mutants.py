@@ -13,6 +13,7 @@ import c_mutations  # noqa: E402
 import mutants  # noqa: E402
 import private_tree  # noqa: E402
 import sweep  # noqa: E402
+import switches  # noqa: E402
 
 KNOWN = {"bdev_flush": "KB_OK", "is_valid": "true", "memcmp": "0"}
 SOURCE = '''/* TRY(in_a_comment()); */
@@ -64,6 +65,19 @@ def test_each_safety_line_is_found_and_nothing_else():
         20: [("return not taken", "if ((e != KB_OK) && 0) {")],
         24: [("no memcmp", "return 0 == 0 ? KB_OK : KB_EIO;")],
     }
+
+
+def test_each_has_a_switch_of_its_own_also_inside_another():
+    text = switches.switched(SOURCE, dict(enumerate(c_mutations.find(SOURCE, KNOWN), 1)))
+    lines = dict(enumerate((line.strip() for line in text.splitlines()), 1))
+    assert text.count("\n") == SOURCE.count("\n")
+    assert lines[8] == "TRY(kb_mutant_try(1, bdev_write(d,"
+    assert lines[10] == "TRY(kb_mutant_try(2, (KB_MUTANT(3) ? KB_OK : bdev_flush(d))));"
+    assert lines[11] == "if ((!(KB_MUTANT(5) ? true : is_valid(a))) && !KB_MUTANT(4))"
+    assert lines[15] == "e = (KB_MUTANT(6) ? KB_OK : d->ops->flush(d));"
+    assert lines[16] == "if ((e == KB_OK || KB_MUTANT(7)))"
+    assert lines[20] == "if ((e != KB_OK) && !KB_MUTANT(8)) {"
+    assert lines[24] == "return (KB_MUTANT(9) ? 0 : memcmp(a, d, 4)) == 0 ? KB_OK : KB_EIO;"
 
 
 def test_a_place_knows_its_function():

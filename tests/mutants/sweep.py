@@ -3,7 +3,8 @@
 """Takes away, one by one, each call that flushes, saves or verifies and each early return on an error in selector/ and
 update/, and expects some test to notice.
 
-A mutation that does not compile, or whose object is the same as before, is none. The others meet first the cases that
+All mutations of a source are compiled at once, each behind a switch (switches.py). One that does not compile, or whose
+object is the same as before, is none. The others meet first the cases that
 killed their neighbours, then the tests of the same name, one case after the other until one is red, then all that are
 linked with their object, last those with sanitizers. What survives has to be explained in survivors.txt, in blocks of
 three lines: file; function and line and what was taken away; why that does no harm. What is explained meets no more
@@ -34,14 +35,15 @@ import c_mutations
 import report
 from bench import Bench, Piece
 from private_tree import ROOT, RUNS, SMALL, WORK, Red, Tree, build_all, case_source, check_green, digest, failed_cases
-from private_tree import green_alone, last_words, prepare, program, run, test_source
+from private_tree import last_words, prepare, program, run, test_source
+from switches import Board
 
 SWEPT = ("selector", "update")
 SIMULATIONS = ("sim/selector_sim",)
 WALKS = ("sim/filecut_sim", "sim/ioerr_sim", "sim/powercut_sim")    # a minute each, so only where asked for
 CACHE = WORK / "sweep.json"
 EXPLANATIONS = Path(__file__).parent / "survivors.txt"
-COSTS = 4           # seconds of processor time for one mutation, as a rule
+COSTS = 1           # second of processor time for one mutation, as a rule
 QUICK = 2           # seconds of a test that is run whole
 RECENT = 8          # so many cases that killed neighbours come first
 GIVE_CPU = 5        # seconds, and four times what the test takes otherwise
@@ -67,11 +69,12 @@ class Mutant:
     """One mutation of one file. It is known by its function as it is then and what stands around the functions of the
     file: numbers of lines change too easily."""
 
-    def __init__(self, file: str, text: str, mutation: c_mutations.Mutation, bodies: list[tuple[int, int]]):
+    def __init__(self, file: str, text: str, mutation: c_mutations.Mutation, bodies: list[tuple[int, int]],
+                 switch: int = 1):
         begin = text.rfind("\n", 0, mutation.start) + 1
         body = next((a, b) for a, b in bodies if a < mutation.start < b)
         around = "".join(text[a:b] for a, b in zip([0, *(b for _, b in bodies)], [*(a for a, _ in bodies), len(text)]))
-        self.file = file
+        self.file, self.switch = file, switch
         self.mutated = text[:mutation.start] + mutation.new + text[mutation.end:]
         self.number = text.count("\n", 0, mutation.start) + 1
         self.line = text[begin:text.index("\n", mutation.start)].strip()
@@ -93,7 +96,7 @@ def mutants_of(names: list[str]) -> list[Mutant]:
     for name in names:
         text = (ROOT / name).read_text()
         bodies = c_mutations.bodies(c_mutations.blanked(text))
-        found += [Mutant(name, text, m, bodies) for m in c_mutations.find(text, known)]
+        found += [Mutant(name, text, m, bodies, n) for n, m in enumerate(c_mutations.find(text, known), 1)]
     return found
 
 
@@ -130,7 +133,8 @@ class Sweep:
         self.cases = {}         # of each test: the seconds of its cases
         self.kills = {}         # of each file: how often each shot killed there
         self.hints = {}         # of each label: the shot that killed it in another state of the sources
-        self.code = {}          # of each file: what it compiles to
+        self.boards = {}        # of some files: their programs with switches
+        self.sound = {}         # (file, shot): whether it is green with all switches off
         self.done = self.total = 0
         for entry in self.known.values():
             self.learn(entry)
@@ -159,13 +163,6 @@ class Sweep:
             if " T " in rest:
                 found[path].add(rest.split()[-1])
         return found
-
-    def unchanged(self, file: str) -> bytes:
-        """What a file compiles to as it is."""
-        if file not in self.code:
-            with Piece(self.bench, file, (self.tree.top / file).read_text()) as piece:
-                self.code[file] = Bench.code(piece.object())
-        return self.code[file]
 
     def seconds(self, test: str) -> float:
         return sum(self.cases[test].values())
@@ -202,34 +199,59 @@ class Sweep:
             return digest(case_source(entry["by"], entry.get("cases")))
         return digest(*map(test_source, self.plain(m.file))) if entry["result"] == "survived" else ""
 
-    def try_one(self, m: Mutant, shots: list[Shot]) -> dict:
-        with Piece(self.bench, m.file, m.mutated) as piece:
-            obj = piece.object()
-            if obj is None:
-                return {"result": "none", "why": "does not compile"}
-            if Bench.code(obj) == self.unchanged(m.file):
-                return {"result": "none", "why": "the same object"}
-            for test, case in shots:
-                path = piece.program(test)
-                if path is None:
-                    return {"result": "none", "why": "does not link"}
-                try:
-                    self.shoot(path, test, case)
-                except Red as red:
-                    if case and not self.is_green(test, case):
-                        continue
-                    cases = failed_cases(str(red)) or ([case] if case else [])
-                    return {"result": "killed", "by": test, "cases": cases[:5], "words": last_words(str(red))}
-        return {"result": "survived"}
-
-    def shoot(self, path: Path, test: str, case: str) -> None:
-        usual = self.cases[test].get(case, 0) if case else self.seconds(test)
-        for arguments in SMALL.get(test, ([],)):
-            self.tree.attempt([path, *arguments], GIVE_CPU + 4 * int(usual + 1), case, usual)
-
-    def is_green(self, test: str, case: str) -> bool:
+    def board(self, file: str) -> Board:
+        """A few are kept."""
         with self.lock:
-            return green_alone(self.tree, test, case)
+            if file not in self.boards:
+                if len(self.boards) > 2 * self.jobs:
+                    self.boards.pop(next(iter(self.boards))).close()
+                text = (self.tree.top / file).read_text()
+                mutations = c_mutations.find(text, c_mutations.returns(self.tree.top))
+                self.boards[file] = Board(self.bench, file, text, mutations)
+            return self.boards[file]
+
+    def none(self, m: Mutant) -> str:
+        """Why it is no mutant, if so."""
+        text = (self.tree.top / m.file).read_text()
+        with Piece(self.bench, m.file, text) as before, Piece(self.bench, m.file, m.mutated) as piece:
+            if piece.object() is None:
+                return "does not compile"
+            return "the same object" if Bench.code(piece.object()) == Bench.code(before.object()) else ""
+
+    def try_one(self, m: Mutant, shots: list[Shot]) -> dict:
+        board = self.board(m.file)
+        if m.switch not in board.mutations:
+            return {"result": "none", "why": "does not compile"}
+        for shot in shots:
+            red = self.shoot(board, m.switch, shot)
+            if red and self.is_sound(board, m.file, shot):
+                cases = failed_cases(red) or ([shot[1]] if shot[1] else [])
+                return {"result": "killed", "by": shot[0], "cases": cases[:5], "words": last_words(red)}
+        why = self.none(m)
+        return {"result": "none", "why": why} if why else {"result": "survived"}
+
+    def is_sound(self, board: Board, file: str, shot: Shot) -> bool:
+        with self.lock:
+            known = self.sound.get((file, shot))
+        if known is None:
+            known = self.sound[file, shot] = not self.shoot(board, 0, shot)
+        return known
+
+    def shoot(self, board: Board, number: int, shot: Shot) -> str:
+        """What the shot says if it is red."""
+        test, case = shot
+        folder = board.program(test, number)
+        if folder is None:
+            raise SystemExit(f"{test} does not link with switches")
+        usual = self.cases[test].get(case, 0) if case else self.seconds(test)
+        with folder as name:
+            path = next(Path(name).iterdir())
+            for arguments in SMALL.get(test, ([],)):
+                try:
+                    self.tree.attempt([path, *arguments], GIVE_CPU + 4 * int(usual + 1), case, usual)
+                except Red as red:
+                    return str(red)
+        return ""
 
     def keep(self, m: Mutant, entry: dict) -> None:
         with self.lock:
