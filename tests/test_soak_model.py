@@ -13,10 +13,10 @@ sys.path.insert(0, str(SOAK))
 from model import Difference, Model, Plan, plan  # noqa: E402
 
 
-def status(version, *, state="good", floor=0, finding="found"):
-    return {"booted": {"slot": "a"}, "floor": floor, "state": {"finding": finding},
-            "slots": [{"slot": "a", "version": version, "state": state},
-                      {"slot": "b", "version": "0.9", "state": "good"}]}
+def status(version, *, state="good", floor=0, finding="found", other="0.9"):
+    slots = [{"slot": letter, "version": release, "state": verdict, "sequence": int(float(release)), "ever_good": True}
+             for letter, release, verdict in (("a", version, state), ("b", other, "good"))]
+    return {"booted": {"slot": "a"}, "floor": floor, "state": {"finding": finding}, "slots": slots}
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def device():
     (status("2.0", state="bad", floor=1), "its slot is bad"),
     (status("2.0", floor=1, finding="rebuilt"), "the state is rebuilt"),
     (status("2.0", floor=0), "the floor fell"),
-    (status("2.0", floor=3), "above what runs"),
+    (status("2.0", floor=3), "above what proved itself"),
 ])
 def test_each_difference_is_seen(device, wrong, says):
     with pytest.raises(Difference, match=says):
@@ -47,6 +47,11 @@ def test_a_release_that_failed_never_comes_back(device):
 def test_what_holds_is_taken_over(device):
     device.settled(Plan(1, "stage", "ok"), status("2.0", floor=2), {"2.0"})
     assert (device.running, device.floor) == ("2.0", 2)
+
+
+def test_what_is_fallen_back_to_may_be_below_the_floor(device):
+    device.settled(Plan(1, "mark bad"), status("1.0", floor=2, other="2.0"), {"1.0"})
+    assert (device.running, device.floor) == ("1.0", 2)
 
 
 @pytest.mark.parametrize("p, taken, wanted", [

@@ -62,6 +62,7 @@ class Model:
     sequences: dict = field(default_factory=dict)   # of each release that was ever offered
     banned: set = field(default_factory=set)        # releases that failed here, and what is not genuine
     floor: int = 0
+    proved: int = 0                                 # the highest sequence that was ever good
 
     def wanted(self, p: Plan, version: str, taken, other: str) -> set:
         """The versions that may be up at the end of the cycle. taken: whether the command succeeded, None when
@@ -92,8 +93,10 @@ class Model:
             raise Difference(f"the state is {status['state']['finding']}")
         if status["floor"] < self.floor:
             raise Difference(f"the floor fell from {self.floor} to {status['floor']}")
-        if status["floor"] > self.sequences[version]:
-            raise Difference(f"the floor {status['floor']} is above what runs")
+        # What runs may be below: a floor bars installs, and not the slot that is there to fall back to.
+        self.proved = max(self.proved, *(slot.get("sequence", 0) for slot in status["slots"] if slot["ever_good"]))
+        if status["floor"] > self.proved:
+            raise Difference(f"the floor {status['floor']} is above what proved itself")
         self.floor, self.running = status["floor"], version
 
     def offered(self, version: str, sequence: int, sound: bool) -> None:
