@@ -7,6 +7,7 @@
 
 #define LEAF_PAGES 256u
 #define PAGE_SECTS (BDEV_ALIGN / CUT_SECTOR)
+#define LANES	   8u /* side by side, so that none waits for another's product */
 
 struct cut_leaf {
 	unsigned refs;
@@ -48,6 +49,11 @@ static struct cut_page *constant_page(bool garbage)
 const uint8_t *cut_content_garbage(void)
 {
 	return constant_page(true)->data;
+}
+
+const uint8_t *cut_content_zeroes(void)
+{
+	return constant_page(false)->data;
 }
 
 void cut_content_init(struct cut_content *c, uint64_t size, uint8_t blank)
@@ -118,16 +124,36 @@ static uint8_t *own_page(struct cut_content *c, uint64_t page)
 {
 	struct cut_page **at = &own_leaf(c, page)->page[page % LEAF_PAGES], *p = *at;
 
-	if (p != NULL && p->refs == 1)
+	if (p != NULL && p->refs == 1) {
+		p->key = 0;
 		return p->data;
+	}
 	*at = must(malloc(sizeof(**at)));
 	(*at)->refs = 1;
+	(*at)->key = 0;
 	if (p != NULL)
 		memcpy((*at)->data, p->data, BDEV_ALIGN);
 	else
 		memset((*at)->data, c->blank, BDEV_ALIGN);
 	put_page(p);
 	return (*at)->data;
+}
+
+struct cut_page *cut_content_constant(const uint8_t *data)
+{
+	for (unsigned garbage = 0; garbage < 2; garbage++)
+		if (data == constant_page(garbage)->data)
+			return constant_page(garbage);
+	return NULL;
+}
+
+void cut_content_share(struct cut_content *c, uint64_t page, struct cut_page *p)
+{
+	struct cut_page **at = &own_leaf(c, page)->page[page % LEAF_PAGES];
+
+	put_page(*at);
+	p->refs++;
+	*at = p;
 }
 
 const uint8_t *cut_content_page(const struct cut_content *c, uint64_t page)
@@ -148,21 +174,52 @@ void cut_content_get(const struct cut_content *c, uint64_t sector, uint8_t data[
 		memset(data, c->blank, CUT_SECTOR);
 }
 
+uint64_t cut_content_key(const uint8_t *data, size_t len)
+{
+	uint64_t h[LANES], word, all = len;
+
+	for (unsigned k = 0; k < LANES; k++)
+		h[k] = k;
+	for (size_t i = 0; i < len; i += LANES * sizeof(word)) {
+		for (unsigned k = 0; k < LANES; k++) {
+			memcpy(&word, data + i + k * sizeof(word), sizeof(word));
+			h[k] = (h[k] ^ word) * 0xff51afd7ed558ccdu;
+			h[k] ^= h[k] >> 29;
+		}
+	}
+	for (unsigned k = 0; k < LANES; k++)
+		all = mix(all + h[k]);
+	return all | 1;
+}
+
+uint64_t cut_content_page_key(const struct cut_content *c, uint64_t page)
+{
+	const struct cut_leaf *l = c->leaf[page / LEAF_PAGES];
+	struct cut_page *p = l == NULL ? NULL : l->page[page % LEAF_PAGES];
+
+	if (p == NULL && c->blank != 0)
+		return c->blank;
+	if (p == NULL)
+		p = constant_page(false);
+	if (p->key == 0)
+		p->key = cut_content_key(p->data, BDEV_ALIGN);
+	return p->key;
+}
+
+static bool is_blank(const struct cut_content *c, const uint8_t *data)
+{
+	return data[0] == c->blank && memcmp(data, data + 1, CUT_SECTOR - 1) == 0;
+}
+
+/* The hash of a sector with that key. */
+static uint64_t placed(uint64_t key, uint64_t sector)
+{
+	return mix(key + sector * 0x9e3779b97f4a7c15u);
+}
+
 uint64_t cut_content_hash(const struct cut_content *c, uint64_t sector, const uint8_t *data)
 {
-	uint64_t h = sector * 0x9e3779b97f4a7c15u + 1, word;
-	bool blank = true;
-
-	for (unsigned i = 0; blank && i < CUT_SECTOR; i++)
-		blank = data[i] == c->blank;
-	if (blank)
-		return 0;
-	for (unsigned i = 0; i < CUT_SECTOR; i += sizeof(word)) {
-		memcpy(&word, data + i, sizeof(word));
-		h = (h ^ word) * 0xff51afd7ed558ccdu;
-		h ^= h >> 29;
-	}
-	return mix(h);
+	return is_blank(c, data) ? 0 : placed(cut_content_key(data, CUT_SECTOR), sector);
 }
 
 uint64_t cut_content_hash_bad(uint64_t sector)
@@ -224,14 +281,21 @@ static uint64_t page_hash(const struct cut_content *c, uint64_t page, const uint
 void cut_content_fill(struct cut_content *c, uint64_t off, uint64_t len, bool garbage)
 {
 	struct cut_page *with = constant_page(garbage);
+	uint64_t key[PAGE_SECTS]; /* 0: blank */
 
+	for (unsigned i = 0; i < PAGE_SECTS; i++) {
+		const uint8_t *data = with->data + i * CUT_SECTOR;
+
+		key[i] = is_blank(c, data) ? 0 : cut_content_key(data, CUT_SECTOR);
+	}
 	for (uint64_t page = off / BDEV_ALIGN; page < (off + len) / BDEV_ALIGN; page++) {
 		struct cut_page **at = &own_leaf(c, page)->page[page % LEAF_PAGES];
 
 		for (unsigned i = 0; c->nbad > 0 && i < PAGE_SECTS; i++)
 			heal(c, page * PAGE_SECTS + i);
-		c->hash += page_hash(c, page, with->data) -
-			   page_hash(c, page, *at != NULL ? (*at)->data : NULL);
+		for (unsigned i = 0; i < PAGE_SECTS; i++)
+			c->hash += key[i] != 0 ? placed(key[i], page * PAGE_SECTS + i) : 0;
+		c->hash -= page_hash(c, page, *at != NULL ? (*at)->data : NULL);
 		put_page(*at);
 		with->refs++;
 		*at = with;

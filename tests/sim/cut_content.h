@@ -12,6 +12,7 @@
 
 struct cut_page {
 	unsigned refs;
+	uint64_t key; /* cut_content_key() of the data; 0: not known */
 	uint8_t data[BDEV_ALIGN];
 };
 
@@ -37,6 +38,11 @@ void cut_content_copy(struct cut_content *dst, const struct cut_content *src);
 void cut_content_get(const struct cut_content *c, uint64_t sector, uint8_t data[CUT_SECTOR]);
 /* A page of BDEV_ALIGN bytes; NULL: blank. Borrowed until the next change. */
 const uint8_t *cut_content_page(const struct cut_content *c, uint64_t page);
+/* The page of these data, if it is one of those that cut_content_fill() uses; else NULL. */
+struct cut_page *cut_content_constant(const uint8_t *data);
+/* Makes p the page, without a copy; its owner keeps a reference. The hash is the caller's to set.
+ */
+void cut_content_share(struct cut_content *c, uint64_t page, struct cut_page *p);
 /* data NULL: zeroes. Heals the sector. */
 void cut_content_put(struct cut_content *c, uint64_t sector, const uint8_t *data);
 /* Fills whole pages with one value of garbage, or with zeroes, at no cost in memory. */
@@ -44,9 +50,16 @@ void cut_content_fill(struct cut_content *c, uint64_t off, uint64_t len, bool ga
 void cut_content_set_bad(struct cut_content *c, uint64_t sector);
 bool cut_content_is_bad(const struct cut_content *c, uint64_t sector);
 
+/* A hash of bytes, wherever they stand; len is a multiple of 64. Never 0. */
+uint64_t cut_content_key(const uint8_t *data, size_t len);
+/* That of a page, which is kept beside it. A page that is blank, with what is not zero, has a
+ * number of its own. */
+uint64_t cut_content_page_key(const struct cut_content *c, uint64_t page);
+
 /* What a sector adds to the hash of the content; 0 for a blank one. */
 uint64_t cut_content_hash(const struct cut_content *c, uint64_t sector, const uint8_t *data);
 uint64_t cut_content_hash_bad(uint64_t sector); /* in addition, when it cannot be read */
 
 /* The bytes that stand for garbage: the same ones each time, and like nothing that is written. */
 const uint8_t *cut_content_garbage(void);
+const uint8_t *cut_content_zeroes(void); /* a page */

@@ -40,6 +40,7 @@ enum powercut_behaviour {
 	POWERCUT_HANGS,	  /* the same, and nothing tells of that */
 	POWERCUT_IS_BAD,  /* it marks itself bad */
 	POWERCUT_FLAKY,	  /* works or crashes */
+	POWERCUT_PANICS,  /* the kernel panics when its file system is mounted */
 };
 
 /* What else may happen, at every point. */
@@ -129,7 +130,7 @@ struct powercut_result {
 	unsigned nops;
 };
 
-#define POWERCUT_WORKERS 12
+#define POWERCUT_WORKERS 24
 /* The same in two parts, so that some run at once; powercut_child_run() is worker 0. */
 void powercut_child_submit(unsigned worker, const struct powercut_job *job,
 			   const struct powercut_image *im);
@@ -158,8 +159,9 @@ int powercut_view_release(const uint8_t id[STATE_ID_LEN]); /* or POWERCUT_NONE *
 /* Which release a slot's partition holds, byte for byte; POWERCUT_NONE. */
 int powercut_view_content(const struct cut_content *slot);
 bool powercut_view_mounts(const struct cut_content *slot);
-/* Whether a sector of its first block is garbage. */
-bool powercut_view_is_torn(const struct cut_content *slot);
+/* The same, with garbage in its first block as well: the exception that docs/PROOF.md makes.
+ * healed: or with zeroes, where something could not be read before. */
+int powercut_view_torn(const struct cut_content *slot, bool healed);
 void powercut_view_print(const struct powercut_image *im);
 
 /* ---------------------------------------------------------------- powercut_hash.c */
@@ -175,18 +177,20 @@ struct powercut_rings {
 	/* of each chunk of a slot, and of what is behind the image as one: bits that not all its
 	 * blocks have, and POWERCUT_BAD */
 	uint8_t chunk[POWERCUT_SLOTS][POWERCUT_CHUNKS];
+	bool old[POWERCUT_SLOTS]; /* its first block shows another release than the update */
 };
 uint64_t powercut_hash_image(const struct powercut_story *s, const struct powercut_image *im);
-/* What the pages of a disk add to it, and the records on it; those that skip (or NULL) names are
- * left out. */
+/* What the pages of a disk add to it, and the records on it: of all pages, or of those that are not
+ * dirty. What stands behind a dirty header counts in any case. dirty: NULL: none is. */
 uint64_t powercut_hash_clean(const struct cut_content *c, enum powercut_disk disk,
 			     struct powercut_rings *r,
-			     bool (*skip)(enum powercut_disk disk, uint64_t page));
+			     bool (*dirty)(enum powercut_disk disk, uint64_t page), bool all);
+bool powercut_hash_is_blank(uint64_t content); /* its key: a page of zeroes */
 uint64_t powercut_hash_rings(const struct powercut_story *s, const struct powercut_rings *r);
 /* A cell's place; its record, as powercut_view_cell(). */
 uint64_t powercut_map_cell(uint64_t page, unsigned *region, unsigned *index);
-bool powercut_hash_record(const uint8_t *cell, unsigned region, unsigned index, uint64_t *seq,
-			  uint64_t *hash);
+bool powercut_hash_record(const uint8_t *cell, uint64_t content, unsigned region, unsigned index,
+			  uint64_t *seq, uint64_t *hash);
 /* The page with the header that a page of a manifest cell stands behind; UINT64_MAX: it is none. */
 uint64_t powercut_map_header_of(uint64_t page);
 bool powercut_map_is_header(const uint8_t *page);
@@ -197,13 +201,18 @@ bool powercut_hash_in_chunk(enum powercut_disk disk, uint64_t page);
 void powercut_hash_chunk(struct powercut_rings *r, enum powercut_disk disk, uint64_t page,
 			 unsigned mask, bool bad);
 /*
- * A slot that the record says is being written: whatever in it is not the update's will be, and is
- * never anything else again, so its blocks differ only in that.
+ * A slot that will be the update or nothing (the record says that it is being written; or, where
+ * the record may be lost, no other release's superblock is left): whatever in it is not the
+ * update's will be, and is never anything else again, so its blocks differ only in that.
  */
-void powercut_hash_writing(unsigned slots); /* bits */
-unsigned powercut_hash_writing_of(const struct cut_content *state);
-/* What a page adds to it. `bad`: one of its sectors cannot be read. */
-uint64_t powercut_hash_page(enum powercut_disk disk, uint64_t page, const uint8_t *data, bool bad);
+void powercut_hash_fold(unsigned slots); /* bits; for the calls that follow */
+unsigned powercut_hash_writing(const struct cut_content *state);
+/* Of the classes of a page, those that count. */
+unsigned powercut_hash_relevant(enum powercut_disk disk, uint64_t page, unsigned mask);
+/* What a page adds to it. content: cut_content_key() of the data. bad: which of its sectors
+ * cannot be read. */
+uint64_t powercut_hash_page(enum powercut_disk disk, uint64_t page, const uint8_t *data,
+			    uint64_t content, unsigned bad);
 /* The classes that the sectors of a page can tell apart: bit r: equal to release r's, bit 7: zero.
  */
 unsigned powercut_hash_sector(enum powercut_disk disk, uint64_t sector, const uint8_t *data);
@@ -215,6 +224,13 @@ enum powercut_page {
 	POWERCUT_PAGE_RING,   /* a record */
 	POWERCUT_PAGE_IGNORED /* nothing that matters is ever read from it */
 };
+
+/* ---------------------------------------------------------------- powercut_first.c */
+/* The class of a slot's first block; bad: which of its sectors cannot be read. */
+uint64_t powercut_first_class(const uint8_t *data, unsigned bad);
+/* Whose superblock it shows, all of it: bits of releases. NULL: a blank block. */
+unsigned powercut_first_shows(const uint8_t *data);
+#define POWERCUT_OLD (((1u << POWERCUT_RELEASES) - 1) & ~(1u << POWERCUT_NEW))
 
 /* ---------------------------------------------------------------- powercut_map.c */
 void powercut_map_begin(const struct powercut_story *s);

@@ -20,6 +20,29 @@ static const struct cut_content *slot_of(const struct powercut_image *im, int sl
 	return &im->disk[POWERCUT_A + slot];
 }
 
+/* ---------------------------------------------------------------- the exception */
+
+uint8_t powercut_check_hurt(const struct powercut_walk *w, uint32_t i)
+{
+	unsigned hurt = 0;
+
+	for (int slot = 0; powercut_map_exact_first() && slot < POWERCUT_SLOTS; slot++) {
+		const struct cut_content *c = slot_of(w->node[i].im, slot);
+		bool bad = w->node[i].hurt >> slot & 1;
+
+		for (unsigned k = 0; k < c->nbad; k++)
+			bad |= c->bad[k] < BDEV_ALIGN / CUT_SECTOR;
+		if (bad && powercut_first_shows(cut_content_page(c, 0)) != 0)
+			hurt |= 1u << slot;
+	}
+	return (uint8_t)hurt;
+}
+
+static bool is_hurt(const struct powercut_walk *w, uint32_t i, int slot)
+{
+	return w->node[i].hurt >> slot & 1;
+}
+
 /* ---------------------------------------------------------------- images */
 
 /* What the state calls whole is whole, byte for byte, and what it says that it is (I1, I6). */
@@ -31,7 +54,8 @@ static void check_slot(struct powercut_walk *w, uint32_t i, const struct state *
 
 	if (t->st != STATE_GOOD && !(t->st == STATE_TRIAL && t->tries > 0))
 		return;
-	if (!t->has_release && (!powercut_view_mounts(c) || powercut_view_is_torn(c)))
+	if (!t->has_release &&
+	    (!powercut_view_mounts(c) || powercut_view_torn(c, is_hurt(w, i, slot)) >= 0))
 		return;
 	holds = powercut_view_content(c);
 	if (holds == POWERCUT_NONE)
@@ -51,7 +75,10 @@ static void check_candidate(struct powercut_walk *w, uint32_t i, const struct po
 		bool bootable = !v->found || (v->s.slot[slot].st != STATE_EMPTY &&
 					      v->s.slot[slot].st != STATE_WRITING);
 
-		if (bootable && powercut_view_mounts(c) && powercut_view_content(c) >= 0)
+		if (!bootable || !powercut_view_mounts(c))
+			continue;
+		if (powercut_view_content(c) >= 0 ||
+		    (w->node[i].lost && powercut_view_torn(c, is_hurt(w, i, slot)) >= 0))
 			return;
 	}
 	powercut_walk_fail(w, i, "no slot is left that boots");
@@ -161,7 +188,7 @@ void powercut_check_entered(struct powercut_walk *w, uint32_t from, uint32_t to)
 	holds = powercut_view_content(slot_of(w->node[to].im, slot));
 	w->node[to].runs = (int8_t)holds;
 	if (holds == POWERCUT_NONE && w->node[to].lost &&
-	    powercut_view_is_torn(slot_of(w->node[to].im, slot)))
+	    powercut_view_torn(slot_of(w->node[to].im, slot), is_hurt(w, to, slot)) >= 0)
 		w->torn++;
 	else if (holds == POWERCUT_NONE)
 		powercut_walk_fail(w, to, "slot %c is entered, and holds no whole release",
@@ -206,6 +233,7 @@ static enum powercut_act update_acts(const struct powercut_story *s, const struc
 		return t->st == STATE_BAD ? POWERCUT_ACT_REBOOT : POWERCUT_ACT_BAD;
 	case POWERCUT_WORKS:
 	case POWERCUT_FLAKY:
+	case POWERCUT_PANICS: /* it does not come to that */
 		break;
 	}
 	return n->marked ? POWERCUT_ACT_NOTHING : POWERCUT_ACT_GOOD;

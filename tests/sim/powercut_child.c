@@ -24,9 +24,9 @@
 #define HANG_S	  60
 
 struct sent_page {
-	uint32_t page;
+	uint32_t at;
 	uint8_t disk;
-	uint8_t data[BDEV_ALIGN];
+	bool constant, garbage; /* one of cut_content_fill()'s; else the next of shared->page */
 };
 
 /* Shared with the processes. */
@@ -34,7 +34,8 @@ struct shared {
 	struct powercut_job job;
 	struct cut_content like[POWERCUT_DISKS]; /* size, blank, and what is bad */
 	unsigned npages;
-	struct sent_page page[PAGES_MAX];
+	struct sent_page sent[PAGES_MAX];
+	struct cut_page page[PAGES_MAX]; /* the programs read them where they are */
 	int status;
 	struct powercut_result result;
 	size_t used; /* of data */
@@ -189,6 +190,8 @@ bool powercut_child_fsync(int fd)
 
 static void prepare(const struct powercut_job *j)
 {
+	struct cut_page *page = shared->page;
+
 	cut_power_init(&powercut_child_power);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
 		struct cut_disk *d = &powercut_child_disk[i];
@@ -200,16 +203,21 @@ static void prepare(const struct powercut_job *j)
 		d->bdev.sector = j->story->unit == 8 ? BDEV_ALIGN : CUT_SECTOR;
 	}
 	for (unsigned i = 0; i < shared->npages; i++) {
-		const struct sent_page *p = &shared->page[i];
-		struct cut_content *c = &powercut_child_disk[p->disk].durable;
+		const struct sent_page *p = &shared->sent[i];
+		struct cut_page *is =
+			!p->constant ? page++
+				     : cut_content_constant(p->garbage ? cut_content_garbage()
+								       : cut_content_zeroes());
 
-		for (unsigned k = 0; k < BDEV_ALIGN / CUT_SECTOR; k++)
-			cut_content_put(c, (uint64_t)p->page * 8 + k, p->data + k * CUT_SECTOR);
+		cut_content_share(&powercut_child_disk[p->disk].durable, p->at, is);
 	}
-	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		for (unsigned k = 0; k < shared->like[i].nbad; k++)
-			cut_content_set_bad(&powercut_child_disk[i].durable,
-					    shared->like[i].bad[k]);
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
+		struct cut_content *c = &powercut_child_disk[i].durable;
+
+		c->hash = shared->like[i].hash;
+		c->nbad = shared->like[i].nbad;
+		memcpy(c->bad, shared->like[i].bad, sizeof(c->bad));
+	}
 	powercut_child_power.cut_at = j->cut_at;
 	powercut_child_power.watch = watch;
 }
@@ -277,8 +285,29 @@ void powercut_child_begin(void)
 	}
 }
 
+static void send_page(unsigned disk, uint64_t page, const uint8_t *data, struct cut_page **next)
+{
+	struct sent_page *p = &shared->sent[shared->npages];
+
+	if (shared->npages++ == PAGES_MAX)
+		abort();
+	*p = (struct sent_page){
+		.at = (uint32_t)page,
+		.disk = (uint8_t)disk,
+		.constant = cut_content_constant(data) != NULL,
+		.garbage = data == cut_content_garbage(),
+	};
+	if (p->constant)
+		return;
+	(*next)->refs = 1;
+	(*next)->key = 0;
+	memcpy((*next)++->data, data, BDEV_ALIGN);
+}
+
 static void send_image(const struct powercut_image *im)
 {
+	struct cut_page *next = shared->page;
+
 	shared->npages = 0;
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
 		const struct cut_content *c = &im->disk[i];
@@ -287,13 +316,8 @@ static void send_image(const struct powercut_image *im)
 		for (uint64_t page = 0; page < c->size / BDEV_ALIGN; page++) {
 			const uint8_t *data = cut_content_page(c, page);
 
-			if (data == NULL)
-				continue;
-			if (shared->npages == PAGES_MAX)
-				abort();
-			shared->page[shared->npages].page = (uint32_t)page;
-			shared->page[shared->npages].disk = (uint8_t)i;
-			memcpy(shared->page[shared->npages++].data, data, BDEV_ALIGN);
+			if (data != NULL)
+				send_page(i, page, data, &next);
 		}
 	}
 }

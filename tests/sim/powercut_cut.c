@@ -110,25 +110,41 @@ static void combine(const struct leaf *l, unsigned i, uint64_t sum, struct power
 		choose(l, g, o);
 		if (g->kind == POWERCUT_PAGE_RING) {
 			powercut_map_cell(g->page, &region, &index);
+			more.blank += o->blank;
 			if (o->seq > more.seq[region]) {
 				more.seq[region] = o->seq;
 				more.hash[region] = o->record;
 			}
 		}
-		if (powercut_hash_in_chunk(g->disk, g->page))
+		if (g->page == 0 && (g->disk == POWERCUT_A || g->disk == POWERCUT_B))
+			more.old[g->disk - POWERCUT_A] = o->old;
+		if (o->chunk)
 			powercut_hash_chunk(&more, g->disk, g->page, o->mask, o->bad);
 		combine(l, i + 1, sum + o->adds, more);
 		l->im->garbage = garbage;
 	}
 }
 
-/* Which slots the record says are being written; none, as long as the record itself is in doubt. */
-static unsigned writing(const struct powercut_cut *c)
+/* Which slots will be the update or nothing, in all of the images; none, as long as that is in
+ * doubt. */
+static unsigned folded(const struct powercut_cut *c)
 {
+	unsigned slots = 0;
+
+	for (unsigned i = 0; i < POWERCUT_SLOTS; i++) {
+		enum powercut_disk disk = (enum powercut_disk)(POWERCUT_A + i);
+
+		if (!is_dirty(disk, 0) &&
+		    !(powercut_first_shows(cut_content_page(&c->disk[disk].durable, 0)) &
+		      POWERCUT_OLD))
+			slots |= 1u << i;
+	}
+	if (powercut_map_exact_first())
+		return slots;
 	for (unsigned i = 0; i < npages; i++)
 		if (pages[i].kind == POWERCUT_PAGE_RING)
 			return 0;
-	return powercut_hash_writing_of(&c->disk[POWERCUT_STATE].durable);
+	return powercut_hash_writing(&c->disk[POWERCUT_STATE].durable);
 }
 
 /* What the clean pages add; the records in clean cells. */
@@ -138,7 +154,7 @@ static uint64_t clean_part(struct powercut_cut *c, struct powercut_rings *rings)
 
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		sum += powercut_hash_clean(&c->disk[i].durable, (enum powercut_disk)i, rings,
-					   is_dirty);
+					   is_dirty, false);
 	return sum;
 }
 
@@ -156,7 +172,7 @@ void powercut_cut_each(struct powercut_cut *c, powercut_cut_fn *fn, void *ctx)
 	count = cut_image_count(&im);
 	c->raw = c->raw > UINT64_MAX - count ? UINT64_MAX : c->raw + count;
 	collect(c, &im);
-	powercut_hash_writing(writing(c));
+	powercut_hash_fold(folded(c));
 	for (unsigned i = 0; i < npages; i++) {
 		if (pages[i].ignored)
 			continue;
@@ -171,4 +187,26 @@ void powercut_cut_each(struct powercut_cut *c, powercut_cut_fn *fn, void *ctx)
 	sum = clean_part(c, &rings);
 	combine(&l, 0, sum, rings);
 	cut_image_free(&im);
+}
+
+uint64_t powercut_cut_sample(struct powercut_cut *c, uint64_t seed, struct powercut_image *out)
+{
+	struct cut_disk *disks[POWERCUT_DISKS];
+	struct powercut_rings rings = { .blank = 0 };
+	struct cut_image im;
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
+		disks[i] = &c->disk[i];
+	cut_image_take(&im, disks, POWERCUT_DISKS);
+	collect(c, &im);
+	powercut_hash_fold(folded(c));
+	cut_image_choose(&im, (enum cut_image_sort)(seed % (CUT_IMAGE_RANDOM + 1)), seed >> 8);
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
+		cut_image_put(&im, i, &out->disk[i]);
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
+		sum += powercut_hash_clean(&out->disk[i], (enum powercut_disk)i, &rings, is_dirty,
+					   true);
+	cut_image_free(&im);
+	return sum + powercut_hash_rings(c->story, &rings);
 }

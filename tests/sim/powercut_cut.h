@@ -17,3 +17,6 @@ struct powercut_cut {
 /* fn is called with the canonical hash of each image; `im` has it chosen. */
 typedef void powercut_cut_fn(void *ctx, uint64_t hash, const struct cut_image *im);
 void powercut_cut_each(struct powercut_cut *c, powercut_cut_fn *fn, void *ctx);
+/* One raw image of this cut, by a seed, as it is; and the hash that its class was called back with.
+ */
+uint64_t powercut_cut_sample(struct powercut_cut *c, uint64_t seed, struct powercut_image *out);

@@ -15,7 +15,7 @@
 #define MASK_ALL     (MASK_ZERO | ((1u << POWERCUT_RELEASES) - 1))
 #define MEMO	     (1u << 16)
 
-enum class { CLASS_BAD = 0x100, CLASS_OTHER = 0x200, CLASS_SUPER = 0x1000 };
+enum class { CLASS_BAD = 0x100, CLASS_OTHER = 0x200 };
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -24,18 +24,6 @@ static uint64_t mix(uint64_t a, uint64_t b)
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
 	return z ^ z >> 31;
-}
-
-static uint64_t hash_bytes(const uint8_t *p, size_t len)
-{
-	uint64_t h = len, word;
-
-	for (size_t i = 0; i < len; i += sizeof(word)) {
-		memcpy(&word, p + i, sizeof(word));
-		h = (h ^ word) * 0xff51afd7ed558ccdu;
-		h ^= h >> 29;
-	}
-	return mix(h, 1);
 }
 
 static uint64_t epoch; /* of the releases, which differ from story to story */
@@ -80,11 +68,11 @@ unsigned powercut_hash_sector(enum powercut_disk disk, uint64_t sector, const ui
 	return mask;
 }
 
-static unsigned writing;
+static unsigned folded;
 
-void powercut_hash_writing(unsigned slots)
+void powercut_hash_fold(unsigned slots)
 {
-	writing = slots;
+	folded = slots;
 }
 
 static bool is_slot(enum powercut_disk disk)
@@ -92,12 +80,19 @@ static bool is_slot(enum powercut_disk disk)
 	return disk == POWERCUT_A || disk == POWERCUT_B;
 }
 
-/* Of a slot that is being written: only what is the update's already, or zero under the seal. */
-static unsigned relevant(enum powercut_disk disk, uint64_t page, unsigned mask)
+/* Of a slot that will be the update or nothing: what is the update's already, and zero under the
+ * seal. */
+static unsigned of_update(bool head)
 {
-	if (powercut_map_exact_first() || !is_slot(disk) || !(writing >> (disk - POWERCUT_A) & 1))
+	return 1u << POWERCUT_NEW | (head ? MASK_ZERO : 0);
+}
+
+unsigned powercut_hash_relevant(enum powercut_disk disk, uint64_t page, unsigned mask)
+{
+	mask &= MASK_ALL;
+	if (!is_slot(disk) || !(folded >> (disk - POWERCUT_A) & 1))
 		return mask;
-	return mask & (1u << POWERCUT_NEW | (page < PAGES(INSTALL_SEAL) ? MASK_ZERO : 0));
+	return mask & of_update(page < PAGES(INSTALL_SEAL));
 }
 
 uint64_t powercut_hash_mask(enum powercut_disk disk, uint64_t page, unsigned mask, bool bad)
@@ -122,7 +117,7 @@ void powercut_hash_chunk(struct powercut_rings *r, enum powercut_disk disk, uint
 
 	if (at >= POWERCUT_CHUNKS)
 		abort();
-	*c |= (uint8_t)(MASK_ALL & ~relevant(disk, page, bad ? 0 : mask & MASK_ALL));
+	*c |= (uint8_t)(MASK_ALL & ~powercut_hash_relevant(disk, page, bad ? 0 : mask));
 	*c |= bad && page < PAGES(INSTALL_SEAL) ? POWERCUT_BAD : 0;
 }
 
@@ -133,14 +128,16 @@ void powercut_hash_chunk(struct powercut_rings *r, enum powercut_disk disk, uint
 static uint64_t hash_chunks(const struct powercut_rings *r, unsigned slot)
 {
 	const uint8_t *c = r->chunk[slot];
+	bool fold = powercut_map_exact_first() && !r->old[slot];
 	unsigned head = PAGES(INSTALL_SEAL) / 4, differs = 0;
+	unsigned never = fold ? MASK_ALL & ~of_update(false) : 0;
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < POWERCUT_CHUNKS; i++) {
 		if (i >= head)
-			sum += mix(slot << 8 | i, c[i]);
+			sum += mix(slot << 8 | i, c[i] | never);
 		else
-			differs |= c[i];
+			differs |= c[i] | (never & ~MASK_ZERO);
 	}
 	if (differs & POWERCUT_BAD)
 		differs = POWERCUT_BAD << 4 | (c[0] & 1u << POWERCUT_NEW);
@@ -149,15 +146,16 @@ static uint64_t hash_chunks(const struct powercut_rings *r, unsigned slot)
 
 /* ---------------------------------------------------------------- pages */
 
-static unsigned mask_of(enum powercut_disk disk, uint64_t page, const uint8_t *data)
+/* content: cut_content_key() of the data. */
+static unsigned mask_of(enum powercut_disk disk, uint64_t page, const uint8_t *data,
+			uint64_t content)
 {
 	static struct {
 		uint64_t key;
 		unsigned mask;
 	} memo[MEMO / 16];
 	static const uint8_t blank[BDEV_ALIGN];
-	uint64_t key = mix(data == NULL ? 1 : hash_bytes(data, BDEV_ALIGN),
-			   epoch << 40 | (uint64_t)disk << 32 | page);
+	uint64_t key = mix(content, epoch << 40 | (uint64_t)disk << 32 | page);
 	unsigned mask = MASK_ALL, at = (unsigned)(key % (MEMO / 16));
 
 	if (memo[at].key == key)
@@ -169,17 +167,6 @@ static unsigned mask_of(enum powercut_disk disk, uint64_t page, const uint8_t *d
 		mask &= powercut_hash_sector(disk, page * SECTORS + i, data + i * CUT_SECTOR);
 	memo[at].mask = mask;
 	return mask;
-}
-
-/* The first block of a slot: what it equals, and whose superblock it shows. */
-static unsigned class_of_first(enum powercut_disk disk, const uint8_t *data)
-{
-	bool squashfs = powercut_hash_sector(disk, 0, powercut_release[0].data) < MASK_ZERO;
-	unsigned super = MASK_ALL;
-
-	for (unsigned i = squashfs ? 0 : 2; i < (squashfs ? 1u : 4u); i++)
-		super &= powercut_hash_sector(disk, i, data + i * CUT_SECTOR);
-	return mask_of(disk, 0, data) | CLASS_SUPER * super;
 }
 
 /* A raw stage partition: the bundle, or one that will be refused, or none. */
@@ -199,22 +186,26 @@ static unsigned class_of_raw(const uint8_t *data)
 	return memcmp(data, first, sizeof(first)) == 0 ? 2 : 3;
 }
 
-static uint64_t exact(enum powercut_disk disk, uint64_t page, const uint8_t *data)
+static uint64_t exact(enum powercut_disk disk, uint64_t page, const uint8_t *data, uint64_t content,
+		      unsigned bad)
 {
 	uint64_t where = (uint64_t)disk << 32 | page;
 	unsigned slot;
 
 	if (disk == POWERCUT_RAW)
-		return mix(where, class_of_raw(data));
+		return mix(where, bad != 0 ? CLASS_BAD : class_of_raw(data));
 	if (disk != POWERCUT_STATE)
-		return mix(where, class_of_first(disk, data));
+		return mix(where, powercut_first_class(data, bad));
+	if (bad != 0)
+		return 0;
 	if (powercut_map_manifest(page, &slot) < 0)
-		return mix(where, hash_bytes(data, BDEV_ALIGN));
+		return mix(where, content);
 	/* A manifest cell that is not valid is only ever asked whether it is. */
-	return powercut_map_is_header(data) ? mix(where, hash_bytes(data, BDEV_ALIGN)) : 0;
+	return powercut_map_is_header(data) ? mix(where, content) : 0;
 }
 
-uint64_t powercut_hash_page(enum powercut_disk disk, uint64_t page, const uint8_t *data, bool bad)
+uint64_t powercut_hash_page(enum powercut_disk disk, uint64_t page, const uint8_t *data,
+			    uint64_t content, unsigned bad)
 {
 	static const uint8_t blank[BDEV_ALIGN];
 
@@ -222,11 +213,9 @@ uint64_t powercut_hash_page(enum powercut_disk disk, uint64_t page, const uint8_
 		data = blank;
 	switch (powercut_map_kind(disk, page)) {
 	case POWERCUT_PAGE_EXACT:
-		if (bad && disk == POWERCUT_STATE)
-			return 0;
-		return bad ? mix((uint64_t)disk << 32 | page, CLASS_BAD) : exact(disk, page, data);
+		return exact(disk, page, data, content, bad);
 	case POWERCUT_PAGE_MASKED:
-		return powercut_hash_mask(disk, page, mask_of(disk, page, data), bad);
+		return powercut_hash_mask(disk, page, mask_of(disk, page, data, content), bad != 0);
 	case POWERCUT_PAGE_RING:
 	case POWERCUT_PAGE_IGNORED:
 		break;
@@ -237,14 +226,14 @@ uint64_t powercut_hash_page(enum powercut_disk disk, uint64_t page, const uint8_
 /* ---------------------------------------------------------------- records */
 
 /* Decoding each cell anew would take most of the time. */
-bool powercut_hash_record(const uint8_t *cell, unsigned region, unsigned index, uint64_t *seq,
-			  uint64_t *hash)
+bool powercut_hash_record(const uint8_t *cell, uint64_t content, unsigned region, unsigned index,
+			  uint64_t *seq, uint64_t *hash)
 {
 	static struct {
 		uint64_t key, seq, hash;
 		bool valid;
 	} memo[MEMO];
-	uint64_t key = mix(hash_bytes(cell, BDEV_ALIGN), region << 8 | index);
+	uint64_t key = mix(content, region << 8 | index);
 	unsigned at = (unsigned)(key % MEMO);
 
 	if (memo[at].key != key) {
@@ -270,23 +259,36 @@ uint64_t powercut_hash_rings(const struct powercut_story *s, const struct powerc
 	return slots + mix(r->hash[newest], 0);
 }
 
-static bool page_is_bad(const struct cut_content *c, uint64_t page)
+/* Which of its sectors cannot be read. */
+static unsigned bad_of(const struct cut_content *c, uint64_t page)
 {
+	unsigned bad = 0;
+
 	for (unsigned i = 0; i < c->nbad; i++)
 		if (c->bad[i] / SECTORS == page)
-			return true;
-	return false;
+			bad |= 1u << c->bad[i] % SECTORS;
+	return bad;
 }
 
-static void add_cell(struct powercut_rings *r, const uint8_t *cell, uint64_t page, bool bad)
+bool powercut_hash_is_blank(uint64_t content)
+{
+	static uint64_t blank;
+
+	if (blank == 0)
+		blank = cut_content_key(cut_content_zeroes(), BDEV_ALIGN);
+	return content == blank;
+}
+
+static void add_cell(struct powercut_rings *r, const uint8_t *cell, uint64_t content, uint64_t page,
+		     bool bad)
 {
 	unsigned region, index;
 	uint64_t seq, hash;
 
 	powercut_map_cell(page, &region, &index);
-	if (cell == NULL && !bad)
-		r->blank++;
-	if (cell == NULL || bad || !powercut_hash_record(cell, region, index, &seq, &hash) ||
+	r->blank += !bad && powercut_hash_is_blank(content);
+	if (cell == NULL || bad ||
+	    !powercut_hash_record(cell, content, region, index, &seq, &hash) ||
 	    seq <= r->seq[region])
 		return;
 	r->seq[region] = seq;
@@ -295,43 +297,52 @@ static void add_cell(struct powercut_rings *r, const uint8_t *cell, uint64_t pag
 
 /* What stands behind a header that is none is never looked at. */
 static bool counts(const struct cut_content *state, uint64_t page,
-		   bool (*skip)(enum powercut_disk disk, uint64_t page))
+		   bool (*dirty)(enum powercut_disk disk, uint64_t page))
 {
 	uint64_t header = powercut_map_header_of(page);
 
-	return header == UINT64_MAX || (skip != NULL && skip(POWERCUT_STATE, header)) ||
+	return header == UINT64_MAX || (dirty != NULL && dirty(POWERCUT_STATE, header)) ||
 	       powercut_map_is_header(cut_content_page(state, header));
 }
 
 uint64_t powercut_hash_clean(const struct cut_content *c, enum powercut_disk disk,
 			     struct powercut_rings *r,
-			     bool (*skip)(enum powercut_disk disk, uint64_t page))
+			     bool (*dirty)(enum powercut_disk disk, uint64_t page), bool all)
 {
 	uint64_t sum = 0;
+	unsigned shows = 0;
 
 	for (uint64_t page = 0; page < PAGES(c->size); page++) {
 		const uint8_t *data = cut_content_page(c, page);
-		bool bad = c->nbad > 0 && page_is_bad(c, page);
+		unsigned bad = bad_of(c, page);
 		enum powercut_page kind;
+		uint64_t content;
 
 		/* Blank ones add nothing, but in heads and rings. */
-		if (data == NULL && !bad &&
+		if (data == NULL && bad == 0 &&
 		    (is_slot(disk) ? false : page % PAGES(STORE_REGION(1)) >= STORE_CELLS))
 			continue;
-		if (skip != NULL && skip(disk, page))
+		if (!all && dirty(disk, page))
 			continue;
 		kind = powercut_map_kind(disk, page);
+		content = cut_content_page_key(c, page);
+		if (page == 0 && is_slot(disk))
+			shows = powercut_first_shows(data);
+		if (page == 0 && is_slot(disk))
+			r->old[disk - POWERCUT_A] = (shows & POWERCUT_OLD) != 0;
 		if (kind == POWERCUT_PAGE_RING)
-			add_cell(r, data, page, bad);
-		else if (powercut_hash_in_chunk(disk, page))
-			powercut_hash_chunk(r, disk, page, mask_of(disk, page, data), bad);
-		else if (disk != POWERCUT_STATE || counts(c, page, skip))
-			sum += powercut_hash_page(disk, page, data, bad);
+			add_cell(r, data, content, page, bad != 0);
+		else if (powercut_hash_in_chunk(disk, page) ||
+			 (page == 0 && is_slot(disk) && shows == 0))
+			powercut_hash_chunk(r, disk, page, mask_of(disk, page, data, content),
+					    bad != 0);
+		else if (disk != POWERCUT_STATE || counts(c, page, dirty))
+			sum += powercut_hash_page(disk, page, data, content, bad);
 	}
 	return sum;
 }
 
-unsigned powercut_hash_writing_of(const struct cut_content *state)
+unsigned powercut_hash_writing(const struct cut_content *state)
 {
 	static struct powercut_view v;
 	unsigned slots = 0;
@@ -347,8 +358,9 @@ uint64_t powercut_hash_image(const struct powercut_story *s, const struct powerc
 	struct powercut_rings r = { .blank = 0 };
 	uint64_t sum = 0;
 
-	powercut_hash_writing(powercut_hash_writing_of(&im->disk[POWERCUT_STATE]));
+	powercut_hash_fold(
+		powercut_map_exact_first() ? 0 : powercut_hash_writing(&im->disk[POWERCUT_STATE]));
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		sum += powercut_hash_clean(&im->disk[i], (enum powercut_disk)i, &r, NULL);
+		sum += powercut_hash_clean(&im->disk[i], (enum powercut_disk)i, &r, NULL, true);
 	return sum + powercut_hash_rings(s, &r);
 }

@@ -55,7 +55,8 @@ static uint64_t run_key(const struct powercut_node *n)
 uint64_t powercut_node_key_of(const struct powercut_node *n, uint64_t hash)
 {
 	uint64_t bits = n->up | n->lost << 1 | n->marked << 2 | n->switched << 3 |
-			(unsigned)n->trials << 4 | (unsigned)n->reset << 12;
+			(unsigned)n->trials << 4 | (unsigned)n->reset << 12 |
+			(unsigned)n->hurt << 16;
 
 	return mix(mix(hash, bits), run_key(n)) | 1;
 }
@@ -103,6 +104,21 @@ struct powercut_image *powercut_node_copy_image(const struct cut_disk *disk)
 	return im;
 }
 
+/* A shorter way to a node that was not looked at yet. */
+static void shorten(struct powercut_walk *w, uint32_t at, const struct powercut_node *n)
+{
+	struct powercut_node *is = &w->node[at];
+
+	if (is->im == NULL || n->cuts >= is->cuts)
+		return;
+	is->cuts = n->cuts;
+	is->parent = n->parent;
+	is->program = n->program;
+	is->program_ended = n->program_ended;
+	is->cut_at = n->cut_at;
+	powercut_queue_put(w, at);
+}
+
 /* The node itself, which is copied, when it is new; else the one that is there. Takes its image and
  * run over. */
 uint32_t powercut_node_add(struct powercut_walk *w, const struct powercut_node *n)
@@ -110,9 +126,17 @@ uint32_t powercut_node_add(struct powercut_walk *w, const struct powercut_node *
 	uint32_t at = powercut_walk_find(w, n->key);
 
 	if (at != POWERCUT_WALK_NONE) {
+		shorten(w, at, n);
 		powercut_node_free_image(n->im);
 		free(n->run);
 		return at;
+	}
+	if (w->apart.playing) {
+		powercut_walk_fail(w, n->parent,
+				   "played apart, it leads to what was not looked at");
+		powercut_node_free_image(n->im);
+		free(n->run);
+		return POWERCUT_WALK_NONE;
 	}
 	if (w->n == w->room)
 		powercut_node_grow(w);
@@ -120,10 +144,10 @@ uint32_t powercut_node_add(struct powercut_walk *w, const struct powercut_node *
 	w->node[at] = *n;
 	w->node[at].next = POWERCUT_WALK_NONE;
 	w->node[at].nops = 0;
+	w->node[at].passes_hurt = powercut_check_hurt(w, at);
 	*slot_of(w, n->key) = at + 1;
 	w->images += !n->up;
-	if (n->cuts > w->max_cuts)
-		w->max_cuts = n->cuts;
+	powercut_queue_put(w, at);
 	powercut_check_image(w, at);
 	return at;
 }

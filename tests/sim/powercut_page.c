@@ -2,6 +2,8 @@
 /* What one dirty page may become: its sectors combined, as far as the combinations differ. */
 #include "tests/sim/powercut_page.h"
 
+#include "update/install.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +19,8 @@ void powercut_page_die(const char *what)
 static bool same_outcome(const struct powercut_outcome *a, const struct powercut_outcome *b)
 {
 	return a->adds == b->adds && a->seq == b->seq && a->record == b->record &&
-	       a->mask == b->mask && a->bad == b->bad;
+	       a->blank == b->blank && a->mask == b->mask && a->bad == b->bad &&
+	       a->chunk == b->chunk && a->old == b->old;
 }
 
 /* What needs no garbage goes before the same that does. */
@@ -71,7 +74,9 @@ static void begin_outcome(const struct cut_image *im, const struct powercut_dirt
 	const struct cut_content *c = &im->disk[g->disk]->durable;
 	uint8_t data[CUT_SECTOR];
 
-	*o = (struct powercut_outcome){ .mask = UINT32_MAX, .garbage_at = POWERCUT_PAGE_CLEAN };
+	*o = (struct powercut_outcome){ .mask = UINT32_MAX,
+					.chunk = powercut_hash_in_chunk(g->disk, g->page),
+					.garbage_at = POWERCUT_PAGE_CLEAN };
 	for (uint64_t off = g->page * BDEV_ALIGN; off < (g->page + 1) * BDEV_ALIGN;
 	     off += CUT_SECTOR) {
 		bool dirty = false;
@@ -98,8 +103,12 @@ static void merge(struct powercut_dirty *g)
 	for (unsigned i = 0; i < n; i++) {
 		struct powercut_outcome o = g->out[i];
 
-		if (!powercut_hash_in_chunk(g->disk, g->page))
+		if (!o.chunk) {
 			o.mask = o.bad = 0;
+		} else {
+			o.mask = powercut_hash_relevant(g->disk, g->page, o.bad ? 0 : o.mask);
+			o.bad &= g->page < INSTALL_SEAL / BDEV_ALIGN;
+		}
 		add_outcome(g, &o);
 	}
 }
@@ -149,31 +158,47 @@ void powercut_page_masked(const struct cut_image *im, struct powercut_dirty *g)
 
 /* The class of one page whose bytes are given. */
 static void judge(struct powercut_dirty *g, struct powercut_outcome *o, const uint8_t *data,
-		  bool bad)
+		  unsigned bad)
 {
-	unsigned region, index;
+	uint64_t content = cut_content_key(data, BDEV_ALIGN);
+	bool first = g->disk != POWERCUT_STATE && g->disk != POWERCUT_RAW && g->page == 0;
+	unsigned region, index, shows = first ? powercut_first_shows(data) : 0;
 
-	if (g->kind != POWERCUT_PAGE_RING) {
-		o->adds = powercut_hash_page(g->disk, g->page, data, bad);
-	} else if (!bad) {
+	if (first && shows == 0) {
+		o->mask = powercut_hash_relevant(g->disk, 0,
+						 bad ? 0 : mask_of(g->disk, 0, data, BDEV_ALIGN));
+		o->bad = bad != 0;
+		o->chunk = true;
+	} else if (g->kind != POWERCUT_PAGE_RING) {
+		o->adds = powercut_hash_page(g->disk, g->page, data, content, bad);
+		o->old = (shows & POWERCUT_OLD) != 0;
+	} else if (bad == 0) {
+		o->blank = powercut_hash_is_blank(content);
 		powercut_map_cell(g->page, &region, &index);
-		if (!powercut_hash_record(data, region, index, &o->seq, &o->record))
+		if (!powercut_hash_record(data, content, region, index, &o->seq, &o->record))
 			o->seq = o->record = 0;
 	}
 	add_outcome(g, o);
 }
 
-/* The bytes of a page with these picks. */
-static bool build(const struct cut_image *im, const struct powercut_dirty *g,
-		  const struct powercut_outcome *o, uint8_t *data)
+/* Which sectors of the page a place takes. */
+static unsigned sectors_of(const struct cut_place *p)
+{
+	return ((1u << p->len / CUT_SECTOR) - 1) << p->off % BDEV_ALIGN / CUT_SECTOR;
+}
+
+/* The bytes of a page with these picks; and which of its sectors cannot be read. */
+static unsigned build(const struct cut_image *im, const struct powercut_dirty *g,
+		      const struct powercut_outcome *o, uint8_t *data)
 {
 	const struct cut_content *c = &im->disk[g->disk]->durable;
 	uint8_t buf[BDEV_ALIGN];
-	bool bad = false;
+	unsigned bad = 0;
 
 	for (unsigned i = 0; i < POWERCUT_PAGE_SECTORS; i++) {
 		cut_content_get(c, g->page * POWERCUT_PAGE_SECTORS + i, data + i * CUT_SECTOR);
-		bad |= c->nbad > 0 && cut_content_is_bad(c, g->page * POWERCUT_PAGE_SECTORS + i);
+		if (c->nbad > 0 && cut_content_is_bad(c, g->page * POWERCUT_PAGE_SECTORS + i))
+			bad |= 1u << i;
 	}
 	for (unsigned k = 0; k < g->nplaces; k++) {
 		const struct cut_place *p = &im->place[g->place[k]];
@@ -183,24 +208,12 @@ static bool build(const struct cut_image *im, const struct powercut_dirty *g,
 			memcpy(at, cut_content_garbage() + p->off % BDEV_ALIGN, p->len);
 		else
 			memcpy(at, value_of(im, p, o->pick[k], buf), p->len);
+		if (k == o->garbage_at || o->pick[k] > 0)
+			bad &= ~sectors_of(p);
+		if (k == o->garbage_at && o->garbage == CUT_GARBAGE_BAD)
+			bad |= sectors_of(p);
 	}
-	if (!bad || o->garbage == CUT_GARBAGE_BAD)
-		return o->garbage == CUT_GARBAGE_BAD;
-	for (unsigned i = 0; i < POWERCUT_PAGE_SECTORS; i++) {
-		uint64_t sector = g->page * POWERCUT_PAGE_SECTORS + i;
-		bool healed = false;
-
-		for (unsigned k = 0; k < g->nplaces; k++) {
-			const struct cut_place *p = &im->place[g->place[k]];
-
-			healed |= sector * CUT_SECTOR >= p->off &&
-				  sector * CUT_SECTOR < p->off + p->len &&
-				  (o->pick[k] > 0 || k == o->garbage_at);
-		}
-		if (!healed && cut_content_is_bad(c, sector))
-			return true;
-	}
-	return false;
+	return bad;
 }
 
 /* The next combination of values of the places; false behind the last. */

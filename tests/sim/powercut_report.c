@@ -103,6 +103,10 @@ void powercut_report_take(struct powercut_line *l, const struct powercut_walk *w
 	l->boots = w->max_boots;
 	l->given_up_at = w->given_up_at;
 	l->fixpoint = w->done == w->n;
+	/* All that fewer cuts lead to was looked at, and gone on with from there. */
+	l->complete = w->at > 0 ? w->at - 1 : 0;
+	l->apart = w->apart.played;
+	l->torn = w->torn;
 	l->seconds = seconds;
 	snprintf(l->violation, sizeof(l->violation), "%s", w->violation);
 	if (l->violation[0] != '\0')
@@ -117,7 +121,7 @@ static void put_cuts(FILE *f, const char *key, const struct powercut_line *l)
 	if (l->fixpoint)
 		fprintf(f, "\"%s\": \"fixpoint\"", key);
 	else
-		fprintf(f, "\"%s\": %u", key, l->cuts);
+		fprintf(f, "\"%s\": %u", key, l->complete);
 }
 
 static void sum_up(struct powercut_line *all, const struct powercut_line *l, unsigned n)
@@ -133,6 +137,8 @@ static void sum_up(struct powercut_line *all, const struct powercut_line *l, uns
 		all->runs += l[i].runs;
 		all->unit += l[i].violation[0] != '\0'; /* violations */
 		all->c++;				/* stories */
+		if (!l[i].fixpoint && (all->fixpoint || l[i].complete < all->complete))
+			all->complete = l[i].complete;
 		all->fixpoint &= l[i].fixpoint;
 		all->cuts = l[i].cuts > all->cuts ? l[i].cuts : all->cuts;
 		all->seconds += l[i].seconds;

@@ -13,6 +13,9 @@ struct powercut_line {
 	unsigned w, c, unit;
 	uint64_t cut_points, raw, images, nodes, runs, reruns;
 	unsigned cuts, boots, given_up_at;
+	unsigned complete; /* without a fixpoint: every story with so many cuts was looked at */
+	unsigned apart;	   /* images played apart */
+	uint64_t torn;	   /* systems that the exception was made for */
 	bool fixpoint;
 	double seconds;
 	char violation[256];

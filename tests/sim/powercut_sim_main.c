@@ -5,6 +5,7 @@
 #include "tests/sim/powercut_story.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,13 +14,14 @@
 #define STORIES_MAX 48
 
 static const char *const sizes[] = { "small", "middle", "long" };
+static const unsigned apart[] = { 20, 100, POWERCUT_APART_MAX }; /* images that are played apart */
 
 static struct options {
 	enum powercut_size size;
 	const char *story, *replay, *report;
-	unsigned w, c, jobs;
-	uint64_t limit;
-} opt = { .jobs = 1 };
+	unsigned w, c, jobs, apart;
+	uint64_t limit, seed;
+} opt = { .jobs = 1, .apart = UINT32_MAX, .seed = 1 };
 
 static double seconds(void)
 {
@@ -36,6 +38,8 @@ static void run_story(const struct powercut_story *s, struct powercut_line *l)
 
 	powercut_walk_begin(&w, s);
 	w.limit = opt.limit != 0 ? opt.limit : s->limit;
+	w.apart.most = opt.apart < POWERCUT_APART_MAX ? opt.apart : apart[opt.size];
+	w.apart.seed = opt.seed;
 	powercut_walk_run(&w);
 	powercut_report_take(l, &w, seconds() - begun);
 	powercut_walk_end(&w);
@@ -107,6 +111,15 @@ static unsigned tell_violations(const struct powercut_line *line, unsigned n, un
 	return bad;
 }
 
+static unsigned played(const struct powercut_line *line, unsigned n)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		sum += line[i].apart;
+	return sum;
+}
+
 static void write_reports(const struct powercut_line *line, unsigned n)
 {
 	char path[256];
@@ -161,6 +174,12 @@ static bool take(int c)
 	case 'j':
 		opt.jobs = (unsigned)strtoul(optarg, NULL, 10);
 		return opt.jobs > 0;
+	case 'a':
+		opt.apart = (unsigned)strtoul(optarg, NULL, 10);
+		return true;
+	case 'e':
+		opt.seed = strtoull(optarg, NULL, 10);
+		return true;
 	case 'l':
 		opt.limit = strtoull(optarg, NULL, 10);
 		return true;
@@ -174,7 +193,8 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "size", 1, NULL, 'z' },   { "story", 1, NULL, 's' }, { "replay", 1, NULL, 'r' },
 		{ "report", 1, NULL, 'o' }, { "w", 1, NULL, 'w' },     { "c", 1, NULL, 'c' },
-		{ "jobs", 1, NULL, 'j' },   { "limit", 1, NULL, 'l' }, { NULL, 0, NULL, 0 },
+		{ "jobs", 1, NULL, 'j' },   { "limit", 1, NULL, 'l' }, { "apart", 1, NULL, 'a' },
+		{ "seed", 1, NULL, 'e' },   { NULL, 0, NULL, 0 },
 	};
 	struct powercut_line *line;
 	unsigned n, good = 0, bad;
@@ -185,8 +205,8 @@ int main(int argc, char **argv)
 			continue;
 		fprintf(stderr,
 			"usage: powercut_sim [--size small|middle|long] [--story NAME] [--w N] "
-			"[--c N] [--jobs N]\n                    [--limit IMAGES] [--report PATH] "
-			"[--replay KEYS]\n");
+			"[--c N] [--jobs N]\n                    [--limit IMAGES] [--apart IMAGES] "
+			"[--seed N] [--report PATH] [--replay KEYS]\n");
 		return 3;
 	}
 	if (opt.replay != NULL)
@@ -200,6 +220,7 @@ int main(int argc, char **argv)
 	printf("\n");
 	powercut_report_table(stdout, sizes[opt.size], line, n);
 	bad = tell_violations(line, n, &good);
+	printf("powercut: %u images played apart, seed %" PRIu64 "\n", played(line, n), opt.seed);
 	printf("powercut: %u passed, %u failed\n", good, bad);
 	return bad > 0;
 }

@@ -96,25 +96,52 @@ int powercut_view_release(const uint8_t id[STATE_ID_LEN])
 	return POWERCUT_NONE;
 }
 
-static bool holds(const struct cut_content *slot, const struct powercut_release *r)
+static bool is_garbage(const uint8_t *data, uint64_t sector)
+{
+	return memcmp(data, cut_content_garbage() + sector % 8 * CUT_SECTOR, CUT_SECTOR) == 0;
+}
+
+/* Whether a sector of the first block may be so in one that is torn. */
+static bool may_be(const uint8_t *data, uint64_t sector, bool healed)
+{
+	return is_garbage(data, sector) ||
+	       (healed && memcmp(data, cut_content_zeroes(), CUT_SECTOR) == 0);
+}
+
+/* torn: but for garbage in its first block; healed: or what was written over it. */
+static bool holds(const struct cut_content *slot, const struct powercut_release *r, bool torn,
+		  bool healed)
 {
 	uint8_t data[CUT_SECTOR];
 
 	for (uint64_t at = 0; at < r->size; at += CUT_SECTOR) {
-		cut_content_get(slot, at / CUT_SECTOR, data);
-		if (memcmp(data, r->data + at, CUT_SECTOR) != 0 ||
-		    cut_content_is_bad(slot, at / CUT_SECTOR))
+		uint64_t sector = at / CUT_SECTOR;
+
+		cut_content_get(slot, sector, data);
+		if (torn && at < BDEV_ALIGN && may_be(data, sector, healed))
+			continue;
+		if (memcmp(data, r->data + at, CUT_SECTOR) != 0 || cut_content_is_bad(slot, sector))
 			return false;
 	}
 	return true;
 }
 
-int powercut_view_content(const struct cut_content *slot)
+static int find(const struct cut_content *slot, bool torn, bool healed)
 {
 	for (int i = 0; i < POWERCUT_RELEASES; i++)
-		if (holds(slot, &powercut_release[i]))
+		if (holds(slot, &powercut_release[i], torn, healed))
 			return i;
 	return POWERCUT_NONE;
+}
+
+int powercut_view_content(const struct cut_content *slot)
+{
+	return find(slot, false, false);
+}
+
+int powercut_view_torn(const struct cut_content *slot, bool healed)
+{
+	return find(slot, true, healed);
 }
 
 static bool sector_is(const struct cut_content *slot, const struct powercut_release *r,
@@ -148,18 +175,6 @@ bool powercut_view_mounts(const struct cut_content *slot)
 	return false;
 }
 
-bool powercut_view_is_torn(const struct cut_content *slot)
-{
-	uint8_t data[CUT_SECTOR];
-
-	for (unsigned i = 0; i < BDEV_ALIGN / CUT_SECTOR; i++) {
-		cut_content_get(slot, i, data);
-		if (memcmp(data, cut_content_garbage() + i * CUT_SECTOR, CUT_SECTOR) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void print_state(const struct powercut_view *v)
 {
 	char text[STATE_PAYLOAD_MAX];
@@ -188,7 +203,9 @@ void powercut_view_print(const struct powercut_image *im)
 		int r = powercut_view_content(c);
 
 		printf("    slot %c: %s%s\n", 'a' + (int)i,
-		       r == POWERCUT_NONE ? "no whole release" : powercut_release[r].version,
+		       r == POWERCUT_NONE
+			       ? powercut_view_torn(c, false) < 0 ? "no whole release" : "torn"
+			       : powercut_release[r].version,
 		       powercut_view_mounts(c) ? ", mounts" : ", does not mount");
 	}
 }

@@ -24,6 +24,13 @@ static void found(void *ctx, uint64_t hash, const struct cut_image *im)
 	n.key = powercut_node_key_of(&n, hash);
 	if (powercut_walk_find(a->w, n.key) != POWERCUT_WALK_NONE)
 		return;
+	if (a->w->apart.playing) {
+		powercut_walk_fail(a->w, a->from,
+				   "played apart, a cut after %u operations leads to what was not "
+				   "looked at",
+				   n.cut_at);
+		return;
+	}
 	n.im = powercut_node_must(calloc(1, sizeof(*n.im)));
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		cut_image_put(im, i, &n.im->disk[i]);
@@ -40,6 +47,8 @@ static struct powercut_node dark(const struct powercut_walk *w, uint32_t from,
 				 enum powercut_reset r)
 {
 	const struct powercut_node *f = &w->node[from];
+	/* Who reboots before the verdict costs a trial what a cut does. */
+	bool asked = r == POWERCUT_WARM && f->up && w->story->events & POWERCUT_REBOOTS;
 
 	return (struct powercut_node){
 		.parent = from,
@@ -47,7 +56,8 @@ static struct powercut_node dark(const struct powercut_walk *w, uint32_t from,
 		.lost = f->lost,
 		.switched = f->switched,
 		.trials = f->trials,
-		.cuts = (uint16_t)(f->cuts + (r == POWERCUT_POWER)),
+		.hurt = f->passes_hurt,
+		.cuts = (uint16_t)(f->cuts + (r == POWERCUT_POWER || asked)),
 	};
 }
 
@@ -61,6 +71,7 @@ static void cut_here(struct powercut_walk *w, uint32_t from, enum powercut_progr
 	a.proto.cut_at = (uint16_t)at;
 	w->cut_points++;
 	powercut_cut_each(&w->cut, found, &a);
+	powercut_apart_offer(w, &a.proto);
 }
 
 static void start_disks(struct powercut_walk *w, const struct powercut_image *im)
@@ -113,8 +124,8 @@ static void clean_up_run(struct powercut_walk *w, uint32_t i, struct powercut_jo
 				   job->cut_at, r.nops);
 }
 
-static bool run(struct powercut_walk *w, uint32_t i, enum powercut_program program,
-		struct powercut_result *r)
+struct powercut_job powercut_walk_job(const struct powercut_walk *w, uint32_t i,
+				      enum powercut_program program)
 {
 	struct powercut_job job = {
 		.story = w->story,
@@ -125,12 +136,22 @@ static bool run(struct powercut_walk *w, uint32_t i, enum powercut_program progr
 
 	if (w->node[i].run != NULL)
 		job.run = *w->node[i].run;
-	if (w->node[i].worker != 0)
-		powercut_child_wait(w->node[i].worker, r);
-	else
+	return job;
+}
+
+static bool run(struct powercut_walk *w, uint32_t i, enum powercut_program program,
+		struct powercut_result *r)
+{
+	struct powercut_job job = powercut_walk_job(w, i, program);
+	uint8_t worker = w->node[i].worker;
+
+	if (worker != 0 && w->node[i].ahead == program) {
+		powercut_child_wait(worker, r);
+		w->busy[worker] = false;
+		w->node[i].worker = 0;
+	} else {
 		powercut_child_run(&job, w->node[i].im, r);
-	w->busy[w->node[i].worker] = false;
-	w->node[i].worker = 0;
+	}
 	w->runs++;
 	if (r->end != POWERCUT_DIED) {
 		unsigned nops = r->nops;
@@ -165,7 +186,7 @@ static void expand_dark(struct powercut_walk *w, uint32_t i)
 		return;
 	w->node[i].nops = r.nops;
 	if (r.end == POWERCUT_REBOOT) {
-		n = dark(w, i, POWERCUT_WARM);
+		n = dark(w, i, r.code == POWERCUT_CRASH ? POWERCUT_CRASH : POWERCUT_WARM);
 		next = ended(w, &n, POWERCUT_BOOT);
 	} else {
 		n = dark(w, i, POWERCUT_UNKNOWN);
@@ -327,33 +348,15 @@ void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s
 	powercut_node_add(w, &n);
 }
 
-/* Boots from the nodes that come next begin already. */
-static void look_ahead(struct powercut_walk *w, uint32_t from)
-{
-	for (uint32_t i = from; i < w->n && i < from + 2 * POWERCUT_WORKERS; i++) {
-		struct powercut_job job = { .story = w->story,
-					    .program = POWERCUT_BOOT,
-					    .reset = w->node[i].reset };
-		unsigned k = 1;
-
-		if (w->node[i].up || w->node[i].worker != 0)
-			continue;
-		while (k < POWERCUT_WORKERS && w->busy[k])
-			k++;
-		if (k == POWERCUT_WORKERS)
-			return;
-		w->busy[k] = true;
-		w->node[i].worker = (uint8_t)k;
-		powercut_child_submit(k, &job, w->node[i].im);
-	}
-}
-
 void powercut_walk_run(struct powercut_walk *w)
 {
-	while (w->done < w->n && w->violation[0] == '\0' && (w->limit == 0 || w->n < w->limit)) {
-		uint32_t i = w->done++;
+	uint32_t i = 0;
 
-		look_ahead(w, i);
+	while (w->violation[0] == '\0' && (w->limit == 0 || w->n < w->limit) &&
+	       (i = powercut_queue_next(w)) != POWERCUT_WALK_NONE) {
+		w->done++;
+		w->max_cuts = w->node[i].cuts;
+		powercut_queue_look_ahead(w);
 		powercut_walk_expand(w, i);
 		powercut_node_free_image(w->node[i].im);
 		free(w->node[i].run);
@@ -362,6 +365,8 @@ void powercut_walk_run(struct powercut_walk *w)
 	}
 	if (w->violation[0] == '\0' && w->done == w->n)
 		powercut_check_endings(w);
+	if (w->violation[0] == '\0')
+		powercut_apart_play(w);
 }
 
 void powercut_walk_end(struct powercut_walk *w)
@@ -372,6 +377,8 @@ void powercut_walk_end(struct powercut_walk *w)
 	}
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		cut_disk_free(&w->disk[i]);
+	powercut_queue_free(w);
+	powercut_apart_free(w);
 	free(w->node);
 	free(w->index);
 }

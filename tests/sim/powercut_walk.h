@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The graph of a story. A node is a device without power, or one whose system runs, with all that
- * matters for what comes; each is looked at once. Nodes are found breadth first, so the first way
- * to one is a shortest.
+ * matters for what comes; each is looked at once. Nodes are found breadth first over the cuts, so
+ * the way to one has as few as can be.
  */
 #pragma once
 
@@ -38,13 +38,18 @@ struct powercut_node {
 	bool lost;		   /* the state was lost on the way: once */
 	bool marked;		   /* the running system has marked itself good, or tried */
 	bool switched;		   /* somebody went back: once */
-	uint8_t trials;		   /* boots of a trial that was not marked good, in a row */
-	uint16_t cuts;		   /* on the way that was found first */
+	/* slots in whose first block something could not be read, as bits; what comes of it
+	 * inherits */
+	uint8_t hurt, passes_hurt;
+	uint8_t trials; /* boots of a trial that was not marked good, in a row */
+	uint16_t cuts;	/* on the way that was found first */
 	/* how it came about */
 	enum powercut_program program;
 	bool program_ended; /* else: */
 	uint16_t cut_at;    /* power went after so many operations of it */
-	uint8_t worker;	    /* that the boot from here has been given to; 0: none */
+	uint8_t worker;	    /* that has been given the program `ahead` already; 0: none */
+	bool asked;	    /* whether one could be */
+	enum powercut_program ahead;
 	unsigned nops;	    /* of the boot from here, once it was looked at */
 	int8_t runs;	    /* release that runs; POWERCUT_NONE */
 	bool wants_nothing; /* the running system has nothing left to do */
@@ -58,10 +63,31 @@ struct powercut_node {
 	struct powercut_run *run;
 };
 
+/* The nodes that so many cuts lead to, as far as they are known. */
+#define POWERCUT_LEVELS 256u
+struct powercut_level {
+	uint32_t *node, n, room, done;
+};
+
+/* Images that are played apart from the node that they are taken for. */
+#define POWERCUT_APART_MAX 1000u
+struct powercut_apart {
+	unsigned most; /* of them; 0: none */
+	uint64_t seed, seen;
+	bool playing; /* then nothing may be new */
+	unsigned n, played;
+	struct powercut_apart_one {
+		struct powercut_node n;
+		uint32_t is;
+	} one[POWERCUT_APART_MAX];
+};
+
 struct powercut_walk {
 	const struct powercut_story *story;
 	struct powercut_node *node;
 	uint32_t n, room, done;
+	struct powercut_level level[POWERCUT_LEVELS];
+	unsigned at;		     /* the level that is being looked at: all before it are done */
 	uint32_t *index, index_size; /* hash table of keys, + 1 */
 	struct powercut_cut cut;
 	struct cut_power power;
@@ -75,6 +101,7 @@ struct powercut_walk {
 	/* a violation: what is wrong, and where it was found */
 	char violation[256];
 	uint32_t violation_at;
+	struct powercut_apart apart;
 	/* a replay: prints everything */
 	bool loud;
 	uint64_t seek; /* key of the node that is being looked for; 0: none */
@@ -87,15 +114,33 @@ void powercut_walk_end(struct powercut_walk *w);
 void powercut_walk_run(struct powercut_walk *w);
 /* Looks at one node: its children are there afterwards. */
 void powercut_walk_expand(struct powercut_walk *w, uint32_t i);
+/* What a program gets to know. */
+struct powercut_job powercut_walk_job(const struct powercut_walk *w, uint32_t i,
+				      enum powercut_program program);
 /* The node with that key, or POWERCUT_WALK_NONE. */
 uint32_t powercut_walk_find(const struct powercut_walk *w, uint64_t key);
 /* Notes what is wrong; the first stays. */
 void powercut_walk_fail(struct powercut_walk *w, uint32_t at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* powercut_queue.c: in which order nodes are looked at. */
+void powercut_queue_put(struct powercut_walk *w, uint32_t i);
+uint32_t powercut_queue_next(struct powercut_walk *w); /* POWERCUT_WALK_NONE: all were */
+/* The programs of the nodes that come next begin already. */
+void powercut_queue_look_ahead(struct powercut_walk *w);
+void powercut_queue_free(struct powercut_walk *w);
+
+/* powercut_apart.c: offer a cut, whose classes are all there; play those that were kept. */
+void powercut_apart_offer(struct powercut_walk *w, const struct powercut_node *proto);
+void powercut_apart_play(struct powercut_walk *w);
+void powercut_apart_free(struct powercut_walk *w);
+
 /* powercut_check.c: the invariants. */
 /* Of an image that a cut has left. */
 void powercut_check_image(struct powercut_walk *w, uint32_t i);
+/* Slots whose first block shows a superblock, and in which something cannot be read, or could not
+ * before: what a node inherits. Only where the state may be lost. */
+uint8_t powercut_check_hurt(const struct powercut_walk *w, uint32_t i);
 /* The boots of a trial so far, with this one. */
 uint8_t powercut_check_trials(struct powercut_walk *w, uint32_t from, const struct powercut_run *r);
 /* What a running system does first; and what it may do as well: how many. */

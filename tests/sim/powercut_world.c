@@ -20,6 +20,8 @@
 
 static const char *const slot_dev[POWERCUT_SLOTS] = { POWERCUT_CHILD_A, POWERCUT_CHILD_B };
 static int apply_status;
+static struct powercut_result *world_result;
+static bool panics;
 
 const char *powercut_world_conf(void)
 {
@@ -52,11 +54,33 @@ static bool mounts_now(unsigned slot)
 	return is;
 }
 
+/* The process ends where the kernel does, and the watchdog restarts the device. */
+static void panic(void)
+{
+	world_result->end = POWERCUT_REBOOT;
+	world_result->code = POWERCUT_CRASH;
+	fflush(stdout);
+	_exit(0);
+}
+
+static bool holds_update(unsigned slot)
+{
+	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+	struct bdev *b = &powercut_child_disk[POWERCUT_A + slot].bdev;
+
+	return bdev_read(b, 0, block, sizeof(block)) == KB_OK &&
+	       memcmp(block, powercut_release[POWERCUT_NEW].data, sizeof(block)) == 0;
+}
+
 static bool mounts(const char *dev)
 {
-	for (unsigned i = 0; i < POWERCUT_SLOTS; i++)
-		if (strcmp(dev, slot_dev[i]) == 0)
-			return mounts_now(i);
+	for (unsigned i = 0; i < POWERCUT_SLOTS; i++) {
+		if (strcmp(dev, slot_dev[i]) != 0)
+			continue;
+		if (panics && holds_update(i))
+			panic();
+		return mounts_now(i);
+	}
 	return true;
 }
 
@@ -225,6 +249,8 @@ void powercut_world_run(const struct powercut_job *j, struct powercut_result *ou
 {
 	int shown = dup(1);
 
+	world_result = out;
+	panics = j->story->does == POWERCUT_PANICS;
 	lay_out(j);
 	if (j->program == POWERCUT_BOOT) {
 		run_boot(out);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Images that are taken for one another, played apart. The walk goes on from one image of each
+ * class; here, any raw images that cuts have left (some, by a seed) go on themselves. Each has to
+ * be of a class that was looked at; so has all that comes of it; and left alone it leads to the
+ * same.
+ */
+#include "tests/sim/powercut_node.h"
+
+#include <stdlib.h>
+
+static uint64_t next_random(uint64_t *seed)
+{
+	uint64_t z = *seed += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+static void take(struct powercut_walk *w, const struct powercut_node *proto, unsigned k)
+{
+	struct powercut_apart_one *one = &w->apart.one[k];
+	uint64_t seed = next_random(&w->apart.seed);
+
+	powercut_node_free_image(one->n.im);
+	one->n = *proto;
+	one->n.im = powercut_node_must(calloc(1, sizeof(*one->n.im)));
+	one->n.key = powercut_node_key_of(&one->n, powercut_cut_sample(&w->cut, seed, one->n.im));
+	one->is = powercut_walk_find(w, one->n.key);
+	if (one->is == POWERCUT_WALK_NONE)
+		powercut_walk_fail(w, proto->parent,
+				   "a cut after %u operations leaves an image that is of no class",
+				   proto->cut_at);
+}
+
+/* Each cut has the same chance to be among those that are kept. */
+void powercut_apart_offer(struct powercut_walk *w, const struct powercut_node *proto)
+{
+	struct powercut_apart *a = &w->apart;
+	uint64_t k = a->seen++;
+
+	if (a->most == 0 || a->playing)
+		return;
+	if (k >= a->most)
+		k = next_random(&a->seed) % a->seen;
+	else
+		a->n = (unsigned)k + 1;
+	if (k < a->most)
+		take(w, proto, (unsigned)k);
+}
+
+static void play(struct powercut_walk *w, struct powercut_apart_one *one)
+{
+	uint32_t at = w->n; /* behind the last node, and none itself */
+
+	if (w->n == w->room)
+		powercut_node_grow(w);
+	if (w->node[one->is].im != NULL) /* not looked at: the walk was stopped */
+		return;
+	w->node[at] = one->n;
+	w->node[at].next = POWERCUT_WALK_NONE;
+	w->node[at].passes_hurt = powercut_check_hurt(w, at);
+	powercut_check_image(w, at);
+	powercut_walk_expand(w, at);
+	if (w->violation[0] == '\0' && w->node[at].next != w->node[one->is].next)
+		powercut_walk_fail(w, at, "played apart, an image leads to another end");
+	w->apart.played++;
+}
+
+void powercut_apart_play(struct powercut_walk *w)
+{
+	struct powercut_walk was = *w;
+
+	w->apart.playing = true;
+	for (unsigned i = 0; i < w->apart.n && w->violation[0] == '\0'; i++)
+		play(w, &w->apart.one[i]);
+	w->apart.playing = false;
+	w->cut_points = was.cut_points;
+	w->cut.raw = was.cut.raw;
+	w->runs = was.runs;
+	w->reruns = was.reruns;
+}
+
+void powercut_apart_free(struct powercut_walk *w)
+{
+	for (unsigned i = 0; i < w->apart.n; i++)
+		powercut_node_free_image(w->apart.one[i].n.im);
+}
