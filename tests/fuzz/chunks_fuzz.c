@@ -6,11 +6,13 @@
  */
 #include "cli/bundle_table.h"
 #include "lib/bytes.h"
+#include "lib/util.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_bundle.h"
 #include "update/decoder_wire.h"
 #include "update/install_pipe.h"
 
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -153,9 +155,15 @@ static bool on_chunk(void *ctx, const struct reader_chunk *c)
 	plain_of(c->index, out);
 	if (act == ACT_OTHER_BYTES)
 		out[s.c[c->index].fill] ^= 1;
-	if (act == ACT_ENDS)
+	if (act == ACT_ENDS && s.c[c->index].fill & 1) {
+		close(peer);
+		peer = -1;
+	} else if (act == ACT_ENDS) {
 		shutdown(peer, SHUT_WR);
-	else if (act == ACT_SHORT || act == ACT_LONG)
+	}
+	if (act == ACT_ENDS)
+		return false;
+	if (act == ACT_SHORT || act == ACT_LONG)
 		say(slot, 0, act == ACT_SHORT ? 7 : 12);
 	else
 		say(slot + (act == ACT_OTHER_SLOT),
@@ -221,6 +229,35 @@ static enum kb_err go(const struct manifest_encoding *enc)
 	return e;
 }
 
+/* A walk that is given up: the next one does not hear the answers that are still on their way. */
+static void check_again(const struct manifest_encoding *enc)
+{
+	struct install_pipe_chunk out;
+	enum kb_err e = install_pipe_begin(&pipe_, 0, enc);
+
+	if (e != KB_OK || install_pipe_next(&pipe_, &out) != KB_OK ||
+	    pipe_.dec.asked == pipe_.dec.answered)
+		return;
+	/* The descriptor and the memory are this file's to keep. */
+	pipe_.dec.sock = fcntl(pipe_.dec.sock, F_DUPFD_CLOEXEC, 3);
+	pipe_.dec.shared = NULL;
+	FUZZ_CHECK(install_pipe_begin(&pipe_, 0, enc) == KB_OK && !pipe_.decoding);
+	FUZZ_CHECK(pipe_.dec.sock == -1);
+}
+
+/* What the caller may not ask for; and a decoder that says nothing. */
+static void check_misuse(struct decoder *d)
+{
+	static uint8_t out[64];
+
+	FUZZ_CHECK(decoder_ask(d, READER_ZSTD, DECODER_WIRE_STORED_MAX + 1, 1) == KB_EINVAL);
+	FUZZ_CHECK(decoder_ask(d, READER_ZSTD, 1, MANIFEST_CHUNK_MAX + 1) == KB_EINVAL);
+	if (d->asked == d->answered)
+		FUZZ_CHECK(decoder_get(d, out, 1, 0) == KB_EINVAL);
+	if (d->asked == d->answered && decoder_ask(d, READER_ZSTD, 1, 1) == KB_OK)
+		FUZZ_CHECK(decoder_get(d, out, 1, 0) != KB_EINVAL);
+}
+
 void fuzz_one(const uint8_t *data, size_t size)
 {
 	struct fuzz_in in = { data, size };
@@ -228,7 +265,7 @@ void fuzz_one(const uint8_t *data, size_t size)
 	const struct manifest_encoding *enc;
 	uint64_t len;
 	enum kb_err e;
-	int fd = make_bundle(&in, &len);
+	int fd = make_bundle(&in, &len), sock;
 
 	FUZZ_CHECK(len > 0);
 	FUZZ_CHECK(reader_open(&reader, fd, false, len, fuzz_bundle_keys()) == KB_OK);
@@ -241,12 +278,19 @@ void fuzz_one(const uint8_t *data, size_t size)
 	pipe_.digest = &digest;
 	pipe_.have = on_chunk;
 	start_decoder();
+	sock = pipe_.dec.sock;
 	if (how & 1) /* the medium is gone */
-		FUZZ_CHECK(ftruncate(fd, (off_t)(len - 1 - how / 2)) == 0);
-	e = go(enc);
-	if (!(how & 1))
-		FUZZ_CHECK(!s.honest || e == KB_ENOENT);
-	close(pipe_.dec.sock);
-	close(peer);
+		FUZZ_CHECK(ftruncate(fd, (off_t)(len - 1 - how / 4)) == 0);
+	if (how == 0x80) /* with its tables */
+		FUZZ_CHECK(ftruncate(fd, (off_t)reader.h.tables_off + 40) == 0);
+	if (how & 2) {
+		check_again(enc);
+	} else {
+		e = go(enc);
+		FUZZ_CHECK((how & 1) || how == 0x80 || !s.honest || e == KB_ENOENT);
+		check_misuse(&pipe_.dec);
+	}
+	close(sock);
+	util_close(&peer);
 	reader_close(&reader);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * system.conf and its drop-ins: texts with a NUL between them, given to the parser one after the
- * other, or as files.
+ * other, or as files; or as many drop-ins; or the whole input as one file, NULs and all.
  */
 #include "lib/conf.h"
 #include "tests/fuzz/fuzz.h"
@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXTS_MAX 6u
+#define TEXTS_MAX   6u
+#define DROPINS_MAX 40u
+#define LONG_NAME   "0123456789012345678901234567890123456789012345678901234567890123456789"
 
 static unsigned warnings, lines;
 
@@ -238,23 +240,84 @@ static unsigned lines_of(const char *text)
 	return n;
 }
 
-static void parse_texts(struct conf *c, struct fuzz_in *in, bool files)
+/* The next text, to be freed. */
+static char *take_text(struct fuzz_in *in)
+{
+	char *text = fuzz_string(in->p, in->left);
+	size_t got;
+
+	lines += lines_of(text);
+	fuzz_take(in, strlen(text) + 1, &got);
+	return text;
+}
+
+static void parse_texts(struct conf *c, struct fuzz_in *in)
 {
 	conf_defaults(c);
 	for (unsigned i = 0; i < TEXTS_MAX && in->left > 0; i++) {
-		char *text = fuzz_string(in->p, in->left);
-		size_t got;
+		char *text = take_text(in);
 
-		lines += lines_of(text);
-		if (files)
-			fuzz_dir_put(names[i], text, strlen(text));
-		else
-			conf_parse(c, text, names[i], warned, NULL);
-		if (!files)
-			check_bounds(c);
-		fuzz_take(in, strlen(text) + 1, &got);
+		conf_parse(c, text, names[i], warned, NULL);
+		check_bounds(c);
 		free(text);
 	}
+}
+
+/* An empty text is a file that is not there. */
+static void put_files(struct fuzz_in *in)
+{
+	for (unsigned i = 0; i < TEXTS_MAX && in->left > 0; i++) {
+		char *text = take_text(in);
+
+		if (text[0] != '\0')
+			fuzz_dir_put(names[i], text, strlen(text));
+		free(text);
+	}
+}
+
+/* By its first byte a text goes before the others, or has a name that is too long. */
+static void put_dropins(struct fuzz_in *in)
+{
+	char name[128];
+
+	for (unsigned i = 0; i < DROPINS_MAX && in->left > 0; i++) {
+		char *text = take_text(in);
+
+		snprintf(name, sizeof(name), "etc/keelboot/system.conf.d/%c%02u%s%s",
+			 text[0] == '#' ? 'a' : 'b', i, text[0] == ';' ? LONG_NAME : "",
+			 text[0] == '!' ? "" : ".conf");
+		fuzz_dir_put(name, text, strlen(text));
+		free(text);
+	}
+}
+
+/* With a first byte of 0xff it is longer than a configuration may be. */
+static void put_one(struct fuzz_in *in)
+{
+	static char text[CONF_FILE_MAX + 100];
+	size_t len = in->left < CONF_FILE_MAX ? in->left : CONF_FILE_MAX;
+
+	memset(text, '\n', sizeof(text));
+	if (len > 0)
+		memcpy(text, in->p, len);
+	lines += sizeof(text);
+	fuzz_dir_put(names[0], text, (uint8_t)text[0] == 0xff ? sizeof(text) : len);
+}
+
+/* how: bit 1 has the warnings logged, the others choose. */
+static void load_files(struct conf *c, struct fuzz_in *in, uint8_t how)
+{
+	bool found;
+
+	make_folders();
+	fuzz_dir_clear();
+	if (how & 4)
+		put_dropins(in);
+	else if (how & 8)
+		put_one(in);
+	else
+		put_files(in);
+	conf_load(c, fuzz_dir(), &found, how & 2 ? NULL : warned, NULL);
 }
 
 void fuzz_one(const uint8_t *data, size_t size)
@@ -262,20 +325,15 @@ void fuzz_one(const uint8_t *data, size_t size)
 	struct fuzz_in in = { data, size };
 	uint8_t how = fuzz_u8(&in);
 	static struct conf c, before;
-	bool found;
 
 	warnings = lines = 0;
-	if (how == 0x01) {
-		make_folders();
-		fuzz_dir_clear();
-		parse_texts(&c, &in, true);
-		conf_load(&c, fuzz_dir(), &found, warned, NULL);
-	} else {
-		parse_texts(&c, &in, false);
-	}
+	if (how < 0x10 && how & 1)
+		load_files(&c, &in, how);
+	else
+		parse_texts(&c, &in);
 	check_bounds(&c);
 	/* A complaint for each line, and some for each file. */
-	FUZZ_CHECK(warnings <= lines + 4 * TEXTS_MAX);
+	FUZZ_CHECK(warnings <= lines + 4 * DROPINS_MAX);
 	before = c;
 	check_round_trip(&before);
 	FUZZ_CHECK(same(&c, &before));

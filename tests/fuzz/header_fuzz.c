@@ -83,6 +83,29 @@ static void check_open(const uint8_t *data, size_t size, const struct keyring *k
 	reader_close(&r);
 }
 
+/* The same keys, where both have to sign; and where the one that did is retired. */
+static void check_refused(const uint8_t *data, size_t size)
+{
+	static struct reader r;
+	struct keyring two = *fuzz_bundle_keys(), retired = two;
+	int fd = fuzz_bundle_fd(data, size);
+
+	two.required = 2;
+	FUZZ_CHECK(reader_open(&r, fd, false, size, &two) != KB_OK);
+	FUZZ_CHECK(r.why[0] != '\0' && fuzz_printable(r.why, sizeof(r.why)));
+	retired.nretired = 1;
+	retired.retired[0] = retired.key[0];
+	retired.key[0] = retired.key[1];
+	retired.n = 1;
+	FUZZ_CHECK(reader_open(&r, fd, false, size, &retired) != KB_OK);
+	FUZZ_CHECK(r.why[0] != '\0' && fuzz_printable(r.why, sizeof(r.why)));
+	/* A medium that is shorter than it says. */
+	if (reader_open(&r, fd, true, INT64_MAX, &two) == KB_OK)
+		reader_close(&r);
+	if (reader_open(&r, fd, true, INT64_MAX, NULL) == KB_OK)
+		reader_close(&r);
+}
+
 void fuzz_one(const uint8_t *data, size_t size)
 {
 	uint8_t raw[READER_HEADER_LEN] = { 0 };
@@ -91,6 +114,8 @@ void fuzz_one(const uint8_t *data, size_t size)
 		memcpy(raw, data, size < sizeof(raw) ? size : sizeof(raw));
 	check_header(raw);
 	check_open(data, size, fuzz_bundle_keys());
-	if (size > READER_HEADER_LEN)
-		check_open(data, size, NULL);
+	if (size <= READER_HEADER_LEN)
+		return;
+	check_open(data, size, NULL);
+	check_refused(data, size);
 }

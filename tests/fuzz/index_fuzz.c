@@ -58,6 +58,7 @@ static void take_pages(struct index *x, struct fuzz_in *in)
 static enum kb_err start(const struct index *x, bool sign)
 {
 	const struct manifest_encoding *enc;
+	struct manifest_encoding other;
 	struct fuzz_image im = { .size = (uint64_t)(x->nchunks - 1) * CHUNK + x->last,
 				 .chunk = CHUNK,
 				 .hashes = hashes,
@@ -85,6 +86,9 @@ static enum kb_err start(const struct index *x, bool sign)
 	if (x->cut)
 		FUZZ_CHECK(ftruncate(fd, (off_t)(off + (x->harm != 0 ? 0 : len / 2))) == 0);
 	memset(&walk, 0xa5, sizeof(walk));
+	other = *enc;
+	other.kind = MANIFEST_ENC_SEED;
+	FUZZ_CHECK(reader_walk_begin(&walk, &reader, 0, &other) == KB_ENEWER);
 	return reader_walk_begin(&walk, &reader, 0, enc);
 }
 

@@ -207,12 +207,40 @@ static void check_round_trip(const struct manifest *m)
 	FUZZ_CHECK(manifest_write(m, more, len, &len2) == KB_ENOSPC);
 }
 
+/* The lines by themselves, as the builder sets what its specification says. */
+static void check_keys(const uint8_t *data, size_t size)
+{
+	char *copy = fuzz_string(data, size), *line = copy;
+	static struct manifest m;
+
+	memset(&m, 0, sizeof(m));
+	for (unsigned i = 0; i < 24 && line != NULL; i++) {
+		char *next = strchr(line, '\n'), *value;
+		const char *wrong, *image;
+
+		if (next != NULL)
+			*next++ = '\0';
+		value = strchr(line, '=');
+		if (value != NULL) {
+			*value++ = '\0';
+			wrong = manifest_bundle_key(&m, line, value);
+			image = manifest_image_key(&m.image[0], line, value);
+			FUZZ_CHECK(wrong == manifest_unknown_key || image == manifest_unknown_key);
+			FUZZ_CHECK(wrong == NULL || fuzz_printable(wrong, 100));
+			FUZZ_CHECK(fuzz_printable(m.description, sizeof(m.description)));
+		}
+		line = next;
+	}
+	free(copy);
+}
+
 void fuzz_one(const uint8_t *data, size_t size)
 {
 	static struct manifest m;
 	char why[160], small[8];
 	enum kb_err e;
 
+	check_keys(data, size);
 	memset(&m, 0xa5, sizeof(m));
 	memset(why, 0xa5, sizeof(why));
 	why[0] = '\0';
