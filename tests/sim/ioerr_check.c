@@ -3,6 +3,7 @@
 
 #include "tests/sim/ioerr_content.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,18 @@ const uint8_t *ioerr_check_image(unsigned sequence)
 size_t ioerr_check_image_len(void)
 {
 	return IOERR_CONTENT_IMAGE;
+}
+
+/*
+ * Where boots could read only a part of the state, and write to it, they went on from an older
+ * record than the newest, or from none; nobody could know. What is entered is whole even so, and
+ * what is counted on it.
+ */
+static bool is_older(const struct ioerr_world *w)
+{
+	const struct ioerr_fault *f = &w->fault.fault;
+
+	return f->target == IOERR_FAULT_STATE && f->op == IOERR_FAULT_READ && f->again;
 }
 
 /* ---------------------------------------------------------------- after a boot */
@@ -36,7 +49,7 @@ static void check_counted(struct ioerr_world *w)
 {
 	static struct state s;
 
-	if (!w->boot.counted || w->boot.token == 0 || w->boot.commanded)
+	if (!w->boot.counted || w->boot.token == 0 || w->boot.commanded || w->guard.started)
 		return;
 	s = ioerr_world_get();
 	if (s.open != w->boot.slot || s.open_token != w->boot.token)
@@ -72,6 +85,75 @@ void ioerr_check_boot(struct ioerr_world *w, const unsigned before[2])
 		ioerr_world_fail(w, "does not boot, and says no reason");
 	if (w->boot.end == OS_SIM_EXEC)
 		check_counted(w);
+}
+
+/* ---------------------------------------------------------------- the guardian */
+
+#define DEADLINE_MS (IOERR_WORLD_DEADLINE_S * 1000u)
+#define ORDERLY_MS  21000u /* longest job, and something for calls that fail */
+#define FORCED_MS   75000u /* and the grace, a job, and what is between two resets */
+
+static void guardian_fail(struct ioerr_world *w, const char *what, uint64_t ms)
+{
+	ioerr_world_fail(w, "%s, after %llu s", what, (unsigned long long)ms / 1000);
+}
+
+/* A system that is well, or on its way down, is left alone: a shutdown is not a bad slot. */
+static void check_left_alone(struct ioerr_world *w)
+{
+	const struct ioerr_world_guard *g = &w->guard;
+	const struct ioerr_fault *f = &w->fault.fault;
+	/* Without a file of the boot it is no boot of Keelboot's. */
+	bool told =
+		w->boot.command == 0 && (f->target != IOERR_FAULT_COMMAND || f->errnum != ENOENT);
+
+	/* One that cannot read the state for good knows no verdict; then a reboot in order is
+	 * what is safe. The watchdog is fed as long as the guardian lives. */
+	if (g->script == IOERR_WORLD_VERDICT && told && g->asked_ms != 0 &&
+	    (w->fault.mended || !ioerr_fault_is_for_ever(f)))
+		guardian_fail(w, "the guardian restarts a system that is good", g->asked_ms);
+	if (g->script == IOERR_WORLD_VERDICT && told && g->forced_ms != 0)
+		guardian_fail(w, "the guardian resets a system that is good", g->forced_ms);
+	if (g->script == IOERR_WORLD_SHUTDOWN && (told || w->boot.act == IOERR_WORLD_IDLE) &&
+	    (g->asked_ms != 0 || g->forced_ms != 0))
+		guardian_fail(w, "the guardian disturbs a shutdown", g->asked_ms + g->forced_ms);
+	if (g->fired && !g->died && told && g->asked_ms == 0)
+		guardian_fail(w, "the watchdog fires, and the guardian lives", 0);
+	if (g->asked_ms != 0 && g->asked_ms < DEADLINE_MS)
+		guardian_fail(w, "the guardian restarts before the deadline", g->asked_ms);
+}
+
+static void check_ended(struct ioerr_world *w)
+{
+	const struct ioerr_world_guard *g = &w->guard;
+	bool out = g->died || g->fired || w->boot.commanded;
+
+	if (g->script == IOERR_WORLD_SILENT && !out &&
+	    (g->asked_ms == 0 || g->asked_ms > DEADLINE_MS + ORDERLY_MS) && g->forced_ms == 0)
+		guardian_fail(w, "a silent trial is not left", g->down_ms);
+	if (g->script == IOERR_WORLD_STUCK && !out &&
+	    (g->forced_ms == 0 || g->forced_ms > DEADLINE_MS + ORDERLY_MS + FORCED_MS))
+		guardian_fail(w, "a stuck trial is not left", g->forced_ms);
+	out = g->died || g->fired || w->boot.command != 0;
+	if (g->script == IOERR_WORLD_HANGING && !out &&
+	    (g->forced_ms == 0 || g->forced_ms > 2 * DEADLINE_MS + FORCED_MS))
+		guardian_fail(w, "a shutdown that hangs is not ended", g->forced_ms);
+}
+
+void ioerr_check_guardian(struct ioerr_world *w)
+{
+	static struct state s;
+
+	if (!w->guard.started || w->boot.died)
+		return;
+	check_left_alone(w);
+	check_ended(w);
+	s = ioerr_world_get();
+	if ((w->boot.act == IOERR_WORLD_CLEAN || w->boot.act == IOERR_WORLD_GOOD) &&
+	    w->boot.command == 0 && s.slot[w->boot.slot].st == STATE_BAD)
+		ioerr_world_fail(w, "the guardian found slot %c bad after %s",
+				 state_slot_letter(w->boot.slot),
+				 w->boot.act == IOERR_WORLD_CLEAN ? "a shutdown" : "its verdict");
 }
 
 /* ---------------------------------------------------------------- after a power cut */
@@ -110,10 +192,10 @@ static bool check_event(void *ctx, const struct history_event *e)
 		ok = e->reason[0] != '\0' || is_new(s, e->slot);
 		break;
 	case HISTORY_GOOD:
-		ok = s->slot[e->slot].st == STATE_GOOD;
+		ok = s->slot[e->slot].st == STATE_GOOD || is_older(t->w);
 		break;
 	case HISTORY_BAD:
-		ok = s->slot[e->slot].st == STATE_BAD;
+		ok = s->slot[e->slot].st == STATE_BAD || is_older(t->w);
 		break;
 	case HISTORY_BOOT:
 	case HISTORY_REFUSED:
@@ -181,6 +263,10 @@ void ioerr_check_claims(struct ioerr_world *w)
 		ioerr_world_fail(w, "\"mark bad\" said that slot %c is bad, and it is %s",
 				 state_slot_letter(w->boot.slot),
 				 state_st_name(s.slot[w->boot.slot].st));
+	/* Nor could it know that what it read is not the newest. */
+	if (act == IOERR_WORLD_CLEAN && s.open == w->boot.slot && !s.clean &&
+	    (w->fault.fault.target != IOERR_FAULT_STATE || w->fault.fault.op != IOERR_FAULT_READ))
+		ioerr_world_fail(w, "\"mark clean\" said that it is on record");
 	if (act == IOERR_WORLD_INSTALL && !has_new(&s))
 		ioerr_world_fail(w, "\"install\" said that it has installed");
 }
@@ -215,7 +301,7 @@ static bool has_reason(void)
 /* The goal is missed for a reason that a person finds, and what runs is whole and trusted. */
 static bool given_up(const struct ioerr_world *w, const struct state *s)
 {
-	if (w->fault.fault.kind != IOERR_FAULT_EVER)
+	if (!ioerr_fault_is_for_ever(&w->fault.fault) && !w->unsaid)
 		return false;
 	return s->slot[1].reason[0] != '\0' || s->slot[0].reason[0] != '\0' || has_reason();
 }
@@ -230,11 +316,14 @@ bool ioerr_check_settled(const struct ioerr_story *story, struct ioerr_world *w,
 	    after->slot[slot].st != STATE_GOOD)
 		return false;
 	holds = ioerr_world_holds(slot, true);
-	/* What stays staged, or plugged in, is looked at in each boot, and that is counted. */
-	if (!w->stick && after->staged.source == STATE_SRC_NONE && before->seq != after->seq)
+	/* What stays staged, plugged in, or on a raw partition, is looked at in each boot, and that
+	 * is counted. */
+	if (!w->stick && !ioerr_world_has_raw(w) && after->staged.source == STATE_SRC_NONE &&
+	    before->seq != after->seq)
 		return false;
 	if (holds != 0 && (story->goal == IOERR_STORY_ANY || holds == story->goal) &&
-	    slot == after->pref && after->slot[1 - slot].st != STATE_WRITING)
-		return !story->rejects || after->slot[1].st == STATE_BAD;
-	return holds != 0 && given_up(w, after);
+	    slot == after->pref && after->slot[1 - slot].st != STATE_WRITING &&
+	    (!story->rejects || after->slot[1].st == STATE_BAD))
+		return true;
+	return holds != 0 && (given_up(w, after) || is_older(w));
 }

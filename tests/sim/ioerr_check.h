@@ -12,6 +12,9 @@ size_t ioerr_check_image_len(void);
  */
 void ioerr_check_boot(struct ioerr_world *w, const unsigned before[2]);
 
+/* What the guardian has made of what the system did. */
+void ioerr_check_guardian(struct ioerr_world *w);
+
 /* After the power was cut: that what was said to be so is so. */
 void ioerr_check_claims(struct ioerr_world *w);
 

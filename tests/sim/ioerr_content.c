@@ -12,11 +12,12 @@
 
 static uint8_t image[3][IOERR_CONTENT_IMAGE];
 static char top[] = "/tmp/keelboot-ioerr-XXXXXX";
-static char conf[512], bundle[PATH_SIZE];
+static char conf[2][512], bundle[PATH_SIZE];
+static bool keeper;
 static uint8_t release[STATE_ID_LEN];
 static char mounted[PATH_SIZE]; /* what was opened as a medium last */
 
-static const char *path(const char *name)
+const char *ioerr_content_path(const char *name)
 {
 	static char p[4][PATH_SIZE];
 	static unsigned n;
@@ -33,7 +34,12 @@ const uint8_t *ioerr_content_image(unsigned sequence)
 
 const char *ioerr_content_conf(void)
 {
-	return conf;
+	return conf[keeper];
+}
+
+void ioerr_content_keeper(bool on)
+{
+	keeper = on;
 }
 
 const char *ioerr_content_bundle(void)
@@ -62,7 +68,7 @@ static void make_images(void)
 
 static void make_folder(const char *name)
 {
-	if (mkdir(path(name), 0755) < 0)
+	if (mkdir(ioerr_content_path(name), 0755) < 0)
 		abort();
 }
 
@@ -81,20 +87,32 @@ static void copy_to(int from, const char *to)
 	close(fd);
 }
 
+/* Each third chunk is not compressed. */
+static void twist(struct fixture_chunk *c)
+{
+	if (c->form != READER_ZSTD || c->index % 3 != 0)
+		return;
+	c->form = READER_RAW;
+	c->nstored = c->len;
+	memcpy(c->stored, image[2] + c->index * CHUNK, c->len);
+}
+
 static void make_bundle(void)
 {
-	static struct fixture_image im = { "root", NULL, IOERR_CONTENT_IMAGE, CHUNK, true };
+	static struct fixture_image im = { "root", NULL, IOERR_CONTENT_IMAGE, CHUNK, false };
 	static struct key_file key;
-	struct fixture_bundle b = {
-		.image = &im, .nimages = 1, .version = "2.0", .sequence = IOERR_WORLD_NEW
-	};
+	struct fixture_bundle b = { .image = &im,
+				    .nimages = 1,
+				    .version = "2.0",
+				    .sequence = IOERR_WORLD_NEW,
+				    .twist = twist };
 	static struct reader r;
 	char name[64];
 	struct stat st;
 	int fd;
 
 	im.data = image[2];
-	fixture_ok(key_file_generate(path("keys/key"), KEYRING_ED25519, &key));
+	fixture_ok(key_file_generate(ioerr_content_path("keys/key"), KEYRING_ED25519, &key));
 	b.key = &key;
 	fd = fixture_make(&b);
 	if (fstat(fd, &st) < 0)
@@ -105,30 +123,47 @@ static void make_bundle(void)
 	bytes_hex(name, release, 8);
 	snprintf(bundle, sizeof(bundle), "%s/data/keelboot/stage/%s.keel", top, name);
 	copy_to(fd, bundle);
-	copy_to(fd, path("stick/keelboot/update.keel"));
+	copy_to(fd, ioerr_content_path("stick/keelboot/update.keel"));
 	close(fd);
 	key_file_free(&key);
+}
+
+static void put_text(const char *name, const char *text)
+{
+	int fd = open(ioerr_content_path(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		abort();
+	close(fd);
 }
 
 void ioerr_world_make(void)
 {
 	static const char *const folders[] = { "keys",		"data",
 					       "data/keelboot", "data/keelboot/stage",
-					       "stick",		"stick/keelboot" };
+					       "stick",		"stick/keelboot",
+					       "run",		"proc",
+					       "proc/1",	"proc/self" };
 	int fd;
 
 	if (mkdtemp(top) == NULL)
 		abort();
 	for (unsigned i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
 		make_folder(folders[i]);
-	fd = open(path("node"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(ioerr_content_path("node"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, 4096) < 0)
 		abort();
 	close(fd);
-	snprintf(
-		conf, sizeof(conf),
-		"[system]\ncompatible=box\n[keyring]\npath=%s/keys\n[source.data]\nmount=%s/none\n",
-		top, top);
+	put_text("proc/1/comm", "init\n");
+	put_text("proc/1/cmdline", "init [2]");
+	put_text("proc/self/oom_score_adj", "0\n");
+	for (int i = 0; i < 2; i++)
+		snprintf(conf[i], sizeof(conf[i]),
+			 "[system]\ncompatible=box\ncommit-deadline=%u\nshutdown-deadline=%u\n"
+			 "[keyring]\npath=%s/keys\n[source.data]\nmount=%s/none\n[watchdog]\n"
+			 "handover=%s\n",
+			 IOERR_WORLD_DEADLINE_S, IOERR_WORLD_DEADLINE_S, top, top,
+			 i ? "keeper" : "system");
 	make_images();
 	make_bundle();
 }
@@ -142,14 +177,59 @@ void ioerr_world_remove(void)
 		fprintf(stderr, "%s stays\n", top);
 }
 
+/* ---------------------------------------------------------------- media */
+
+static int raw = -1; /* what stands for the raw stage partition */
+
+void ioerr_content_raw(bool on)
+{
+	int fd = open(bundle, O_RDONLY | O_CLOEXEC);
+	static uint8_t buf[BDEV_ALIGN];
+	off_t at = 0;
+	ssize_t n;
+
+	if (raw >= 0)
+		close(raw);
+	raw = on ? memfd_create("raw", 0) : -1;
+	while (on && (n = pread(fd, buf, sizeof(buf), at)) > 0) {
+		if (pwrite(raw, buf, (size_t)n, at) != n)
+			abort();
+		at += n;
+	}
+	close(fd);
+}
+
+void ioerr_content_raw_first(uint8_t *first, bool put)
+{
+	if (raw >= 0 && (put ? pwrite(raw, first, BDEV_ALIGN, 0)
+			     : pread(raw, first, BDEV_ALIGN, 0)) != BDEV_ALIGN)
+		abort();
+}
+
+enum ioerr_fault_target ioerr_world_medium(void)
+{
+	if (strcmp(mounted, IOERR_CONTENT_RAW) == 0)
+		return IOERR_FAULT_RAW;
+	return strcmp(mounted, "/dev/" IOERR_CONTENT_STICK) == 0 ? IOERR_FAULT_STICK
+								 : IOERR_FAULT_DATA;
+}
+
 const char *ioerr_world_path(const char *name)
 {
+	static char raw_path[32];
+
 	if (strcmp(name, IOERR_CONTENT_DATA) == 0 ||
 	    strcmp(name, "/dev/" IOERR_CONTENT_STICK) == 0) {
 		snprintf(mounted, sizeof(mounted), "%s", name);
-		return path("node");
+		return ioerr_content_path("node");
+	}
+	if (strcmp(name, IOERR_CONTENT_RAW) == 0 && raw >= 0) {
+		snprintf(mounted, sizeof(mounted), "%s", name);
+		snprintf(raw_path, sizeof(raw_path), "/proc/self/fd/%d", raw);
+		return raw_path;
 	}
 	if (strcmp(name, "/run/keelboot/media") == 0)
-		return path(strcmp(mounted, IOERR_CONTENT_DATA) == 0 ? "data" : "stick");
-	return strcmp(name, "/dev/kmsg") == 0 ? path("none") : name;
+		return ioerr_content_path(strcmp(mounted, IOERR_CONTENT_DATA) == 0 ? "data"
+										   : "stick");
+	return strcmp(name, "/dev/kmsg") == 0 ? ioerr_content_path("none") : name;
 }

@@ -3,6 +3,7 @@
  * the devices, which no machine that runs this has. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define IOERR_CONTENT_DISK   "vdq"
@@ -10,6 +11,7 @@
 #define IOERR_CONTENT_SLOT_A "/dev/vdq2"
 #define IOERR_CONTENT_SLOT_B "/dev/vdq3"
 #define IOERR_CONTENT_DATA   "/dev/vdq4"
+#define IOERR_CONTENT_RAW    "/dev/vdq5"
 #define IOERR_CONTENT_STICK  "sdq"
 
 #define IOERR_CONTENT_IMAGE (224u << 10)
@@ -19,5 +21,13 @@
 const uint8_t *ioerr_content_image(unsigned sequence);
 /* system.conf. */
 const char *ioerr_content_conf(void);
+/* A raw stage partition with the bundle, or none; and its first BDEV_ALIGN bytes, read or written
+ * past all faults. */
+void ioerr_content_raw(bool on);
+void ioerr_content_raw_first(uint8_t *first, bool put);
+/* From now on the guardian feeds the watchdog, or the system does. */
+void ioerr_content_keeper(bool on);
 /* The bundle's path on this machine. */
 const char *ioerr_content_bundle(void);
+/* Of something in the folder that all of this is in; valid for four calls. */
+const char *ioerr_content_path(const char *name);

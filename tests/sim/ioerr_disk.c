@@ -63,32 +63,24 @@ static void sync_pages(struct ioerr_disk *d, uint8_t *to, const uint8_t *from)
 
 static void forget(struct ioerr_disk *d, uint64_t off, uint64_t len)
 {
-	if (d->lost_len == 0 || off >= d->lost_off + d->lost_len || d->lost_off >= off + len)
-		return;
-	free(d->lost);
-	d->lost = NULL;
-	d->lost_len = 0;
+	memset(d->is_lost + off / PAGE, 0, len / PAGE);
 }
 
 static void remember(struct ioerr_disk *d, uint64_t off, const uint8_t *data, uint64_t len)
 {
-	forget(d, 0, d->size);
-	d->lost = calloc(1, len);
-	if (d->lost == NULL)
-		exit(1);
+	memset(d->is_lost + off / PAGE, 1, len / PAGE);
 	if (data != NULL)
-		memcpy(d->lost, data, len);
-	d->lost_off = off;
-	d->lost_len = len;
+		memcpy(d->lost + off, data, len);
+	else
+		memset(d->lost + off, 0, len);
 }
 
 static void overlay(const struct ioerr_disk *d, uint64_t off, uint8_t *buf, uint64_t len)
 {
-	uint64_t from = off > d->lost_off ? off : d->lost_off;
-	uint64_t a = off + len, b = d->lost_off + d->lost_len, to = a < b ? a : b;
-
-	if (d->lost_len > 0 && from < to)
-		memcpy(buf + (from - off), d->lost + (from - d->lost_off), to - from);
+	for (uint64_t at = 0; at < len; at += PAGE) {
+		if (d->is_lost[(off + at) / PAGE])
+			memcpy(buf + at, d->lost + off + at, PAGE);
+	}
 }
 
 /* ---------------------------------------------------------------- operations */
@@ -225,6 +217,8 @@ void ioerr_disk_init(struct ioerr_disk *d, uint64_t size, enum ioerr_fault_targe
 	d->durable = shared(size);
 	d->dirty = shared(size / PAGE);
 	d->used = shared(size / PAGE);
+	d->is_lost = shared(size / PAGE);
+	d->lost = shared(size);
 	make_end(d, &d->cached, cached, true);
 	make_end(d, &d->direct, direct, false);
 }
@@ -235,7 +229,8 @@ void ioerr_disk_free(struct ioerr_disk *d)
 	munmap(d->durable, (size_t)d->size);
 	munmap(d->dirty, (size_t)(d->size / PAGE));
 	munmap(d->used, (size_t)(d->size / PAGE));
-	free(d->lost);
+	munmap(d->is_lost, (size_t)(d->size / PAGE));
+	munmap(d->lost, (size_t)d->size);
 }
 
 void ioerr_disk_put(struct ioerr_disk *d, uint64_t off, const void *data, size_t len)

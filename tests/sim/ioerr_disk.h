@@ -25,9 +25,9 @@ struct ioerr_disk {
 	uint8_t *dirty;		/* shared; a byte for each page: not flushed */
 	uint8_t *used;		/* the same: ever written, all others are zero */
 	uint64_t size;
-	/* a write that the medium has lost, and the page cache has not */
-	uint64_t lost_off, lost_len;
-	uint8_t *lost;
+	/* What the medium has lost of what was written, and the page cache has not: a byte for
+	 * each page that there is, and the pages. Shared. */
+	uint8_t *is_lost, *lost;
 };
 
 /* Shared memory for it, all zero. Ends the process when there is none. */

@@ -15,7 +15,8 @@ static struct ioerr_fault_shared *now;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *const targets[] = {
-	"state", "slot-a", "slot-b", "slot-b-raw", "medium", "init", "apply", "command",
+	"state", "slot-a", "slot-b", "slot-b-raw", "data",    "stick",
+	"raw",	 "init",   "apply",  "decoder",	   "command", "guardian",
 };
 static const char *const ops[] = { "read", "write", "flush", "discard", "call", "alloc" };
 static const char *const kinds[] = {
@@ -44,22 +45,54 @@ void ioerr_fault_die(void)
 		pause();
 }
 
+void ioerr_fault_fork_begin(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void ioerr_fault_fork_end(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+/* Two ways to open one device. */
+static enum ioerr_fault_target device(enum ioerr_fault_target t)
+{
+	return t == IOERR_FAULT_SLOT_B_RAW ? IOERR_FAULT_SLOT_B : t;
+}
+
+bool ioerr_fault_is_for_ever(const struct ioerr_fault *f)
+{
+	return f->kind == IOERR_FAULT_EVER || f->again;
+}
+
+static bool is_hit_later(enum ioerr_fault_target t, enum ioerr_fault_op op, const char *call)
+{
+	const struct ioerr_fault *f = &now->fault;
+
+	if (!ioerr_fault_is_for_ever(f))
+		return false;
+	if (call != NULL)
+		return f->target == t && f->op == op && strcmp(call, now->call) == 0;
+	return op < IOERR_FAULT_CALL && device(f->target) == device(t) &&
+	       (!f->again || f->op == op);
+}
+
 /* True when this operation is the one, or comes after it and it is for ever. */
 static bool is_hit(enum ioerr_fault_target t, enum ioerr_fault_op op, const char *call)
 {
 	const struct ioerr_fault *f = &now->fault;
 	unsigned n = ++now->count[t][op];
 
-	if (f->kind == IOERR_FAULT_NONE || f->target != t)
+	if (f->kind == IOERR_FAULT_NONE)
 		return false;
-	if (f->op == op && f->n == n && !now->fired) {
+	if (f->target == t && f->op == op && f->n == n && !now->fired) {
 		now->fired = true;
 		if (call != NULL)
 			snprintf(now->call, sizeof(now->call), "%s", call);
 		return true;
 	}
-	return now->fired && f->kind == IOERR_FAULT_EVER &&
-	       (call == NULL ? op < IOERR_FAULT_CALL : strcmp(call, now->call) == 0);
+	return now->fired && is_hit_later(t, op, call);
 }
 
 static bool hit(enum ioerr_fault_target t, enum ioerr_fault_op op, const char *call)
@@ -118,8 +151,8 @@ static const char *errno_name(int num)
 
 void ioerr_fault_text(const struct ioerr_fault *f, char *out, size_t size)
 {
-	snprintf(out, size, "%s %s %u %s %s", targets[f->target], ops[f->op], f->n, kinds[f->kind],
-		 errno_name(f->errnum));
+	snprintf(out, size, "%s %s %u %s%s %s", targets[f->target], ops[f->op], f->n,
+		 f->again ? "ever-" : "", kinds[f->kind], errno_name(f->errnum));
 }
 
 static int index_of(const char *word, const char *const *names, unsigned n)
@@ -133,14 +166,15 @@ static int index_of(const char *word, const char *const *names, unsigned n)
 
 bool ioerr_fault_parse(struct ioerr_fault *f, const char *text)
 {
-	char target[16], op[16], kind[16], error[16];
+	char target[16], op[16], kind[24], error[16];
 	int t, o, k;
 
-	if (sscanf(text, "%15s %15s %u %15s %15s", target, op, &f->n, kind, error) != 5)
+	if (sscanf(text, "%15s %15s %u %23s %15s", target, op, &f->n, kind, error) != 5)
 		return false;
 	t = index_of(target, targets, KB_ARRAY_LEN(targets));
 	o = index_of(op, ops, KB_ARRAY_LEN(ops));
-	k = index_of(kind, kinds, KB_ARRAY_LEN(kinds));
+	f->again = strncmp(kind, "ever-", 5) == 0;
+	k = index_of(kind + (f->again ? 5 : 0), kinds, KB_ARRAY_LEN(kinds));
 	if (t < 0 || o < 0 || k < 0)
 		return false;
 	f->target = (enum ioerr_fault_target)t;

@@ -16,10 +16,14 @@ enum ioerr_fault_target {
 	IOERR_FAULT_SLOT_A,
 	IOERR_FAULT_SLOT_B,
 	IOERR_FAULT_SLOT_B_RAW, /* the same, opened past the page cache */
-	IOERR_FAULT_MEDIUM,	/* the file that the bundle is read from */
-	IOERR_FAULT_INIT,	/* the calls of these three processes */
+	IOERR_FAULT_DATA,	/* files on the data partition */
+	IOERR_FAULT_STICK,	/* the file that is read from a stick */
+	IOERR_FAULT_RAW,	/* the raw stage partition */
+	IOERR_FAULT_INIT,	/* the calls of these processes */
 	IOERR_FAULT_APPLY,
+	IOERR_FAULT_DECODER,
 	IOERR_FAULT_COMMAND,
+	IOERR_FAULT_GUARDIAN,
 	IOERR_FAULT_TARGETS
 };
 
@@ -35,15 +39,16 @@ enum ioerr_fault_op {
 
 enum ioerr_fault_kind {
 	IOERR_FAULT_NONE,
-	IOERR_FAULT_FAILS,    /* once; nothing of it happens */
-	IOERR_FAULT_LANDS,    /* says that it failed, and happened */
-	IOERR_FAULT_SHORT,    /* half of it happens */
-	IOERR_FAULT_EVER,     /* and everything after it on this device, or each such call */
-	IOERR_FAULT_WRONG,    /* other bytes; a read is right the next time */
-	IOERR_FAULT_LOST,     /* says that all went well, and nothing happened */
-	IOERR_FAULT_DROPS,    /* a flush that failed, and what it was for is gone */
-	IOERR_FAULT_DIES,     /* the process, before it */
-	IOERR_FAULT_DIES_LATE /* or after it */
+	IOERR_FAULT_FAILS,     /* once; nothing of it happens */
+	IOERR_FAULT_LANDS,     /* says that it failed, and happened */
+	IOERR_FAULT_SHORT,     /* half of it happens */
+	IOERR_FAULT_EVER,      /* fails, and all after it on this device, or each such call */
+	IOERR_FAULT_WRONG,     /* other bytes; a read is right the next time */
+	IOERR_FAULT_LOST,      /* says that all went well, and nothing happened */
+	IOERR_FAULT_DROPS,     /* a flush that failed, and what it was for is gone */
+	IOERR_FAULT_DIES,      /* the process, before it */
+	IOERR_FAULT_DIES_LATE, /* or after it */
+	IOERR_FAULT_KINDS
 };
 
 struct ioerr_fault {
@@ -52,6 +57,7 @@ struct ioerr_fault {
 	unsigned n; /* from 1 */
 	enum ioerr_fault_kind kind;
 	int errnum; /* of a call */
+	bool again; /* each such operation from then on */
 };
 
 /* Shared by all processes of a run. */
@@ -68,6 +74,10 @@ struct ioerr_fault_shared {
 /* All later calls are about this run. */
 void ioerr_fault_use(struct ioerr_fault_shared *s);
 
+/* fork() of a process that has threads: none of them is in here meanwhile. */
+void ioerr_fault_fork_begin(void);
+void ioerr_fault_fork_end(void);
+
 /* One more operation; what is to go wrong with it. IOERR_FAULT_DIES does not come back. May be
  * called by threads. */
 enum ioerr_fault_kind ioerr_fault_turn(enum ioerr_fault_target t, enum ioerr_fault_op op);
@@ -81,7 +91,10 @@ void ioerr_fault_written(enum ioerr_fault_target t);
 /* Ends this process as a crash would. */
 void ioerr_fault_die(void) __attribute__((noreturn));
 
-/* "slot-b write 17 fails", "init call 3 EIO". */
+/* It does not go away by itself. */
+bool ioerr_fault_is_for_ever(const struct ioerr_fault *f);
+
+/* "slot-b write 17 ever-lost -", "init call 3 fails EIO". */
 void ioerr_fault_text(const struct ioerr_fault *f, char *out, size_t size);
 /* The reverse; false: it is none. */
 bool ioerr_fault_parse(struct ioerr_fault *f, const char *text);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The C library's calls of keelboot-apply and of the command, in front of the C library: where the
- * devices and folders of ioerr_world.h lie on this machine, and where calls fail. Only for the one
- * program that is made for it: whoever links this has these instead of the real ones.
+ * The C library's calls of keelboot-apply, its decoder, the command and the guardian, in front of
+ * the C library: where the devices and folders of ioerr_world.h lie on this machine, and where
+ * calls fail. Only for the one program that is made for it: whoever links this has these instead of
+ * the real ones.
  */
 #pragma once
 
@@ -11,13 +12,17 @@
 
 #include "lib/conf.h"
 #include "tests/sim/ioerr_content.h"
+#include "tests/sim/ioerr_guardian.h"
 #include "tests/sim/ioerr_world.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -33,8 +38,8 @@ void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn,
 
 static bool ioerr_libc_ours(void)
 {
-	return ioerr_world_process == IOERR_FAULT_APPLY ||
-	       ioerr_world_process == IOERR_FAULT_COMMAND;
+	return ioerr_world_process != IOERR_FAULT_INIT &&
+	       ioerr_world_process != IOERR_FAULT_TARGETS;
 }
 
 static bool ioerr_libc_fails(const char *call)
@@ -45,6 +50,13 @@ static bool ioerr_libc_fails(const char *call)
 		errno = errnum;
 	return errnum != 0;
 }
+
+/* The C library's own. */
+#define IOERR_LIBC_REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
+
+/* A call that does nothing else but what the kernel does. */
+#define IOERR_LIBC_DO(name, type, ...) \
+	(ioerr_libc_fails(#name) ? -1 : (type)syscall(SYS_##name, __VA_ARGS__))
 
 static int ioerr_libc_open(int dir, const char *path, int flags, va_list ap)
 {
@@ -102,7 +114,7 @@ ssize_t pread64(int fd, void *buf, size_t len, off64_t off);
 ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
 {
 	enum ioerr_fault_kind k = ioerr_libc_ours()
-					  ? ioerr_fault_turn(IOERR_FAULT_MEDIUM, IOERR_FAULT_READ)
+					  ? ioerr_fault_turn(ioerr_world_medium(), IOERR_FAULT_READ)
 					  : IOERR_FAULT_NONE;
 	ssize_t n;
 
@@ -139,9 +151,157 @@ ssize_t __read_chk(int fd, void *buf, size_t len, size_t size)
 	return read(fd, buf, len < size ? len : size);
 }
 
+/* Only media are written by these two. */
+static ssize_t ioerr_libc_write(int fd, const void *buf, size_t len, off64_t off)
+{
+	enum ioerr_fault_kind k = ioerr_fault_turn(ioerr_world_medium(), IOERR_FAULT_WRITE);
+	static char wrong[64 << 10];
+	ssize_t n = (ssize_t)len;
+
+	errno = EIO;
+	if (k == IOERR_FAULT_FAILS || k == IOERR_FAULT_EVER)
+		return -1;
+	if (k == IOERR_FAULT_SHORT && len > 1)
+		len /= 2;
+	if (k == IOERR_FAULT_WRONG && len <= sizeof(wrong)) {
+		memcpy(wrong, buf, len);
+		wrong[len / 2] = (char)(wrong[len / 2] ^ 0x10);
+		buf = wrong;
+	}
+	if (k == IOERR_FAULT_LOST && off < 0)
+		return lseek(fd, n, SEEK_CUR) < 0 ? -1 : n;
+	if (k != IOERR_FAULT_LOST)
+		n = off < 0 ? syscall(SYS_write, fd, buf, len)
+			    : syscall(SYS_pwrite64, fd, buf, len, off);
+	if (k == IOERR_FAULT_DIES_LATE)
+		ioerr_fault_die();
+	return k == IOERR_FAULT_LANDS ? -1 : n;
+}
+
+ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t off);
+ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t off)
+{
+	if (!ioerr_libc_ours())
+		return syscall(SYS_pwrite64, fd, buf, len, off);
+	return ioerr_libc_fails("pwrite") ? -1 : ioerr_libc_write(fd, buf, len, off);
+}
+
+int fsync(int fd)
+{
+	enum ioerr_fault_kind k = IOERR_FAULT_NONE;
+
+	if (!ioerr_libc_ours())
+		return (int)syscall(SYS_fsync, fd);
+	if (ioerr_libc_fails("fsync"))
+		return -1;
+	k = ioerr_fault_turn(ioerr_world_medium(), IOERR_FAULT_FLUSH);
+	errno = EIO;
+	if (k == IOERR_FAULT_DROPS)
+		ioerr_world_media_cut();
+	if (k == IOERR_FAULT_FAILS || k == IOERR_FAULT_EVER || k == IOERR_FAULT_DROPS)
+		return -1;
+	if (k != IOERR_FAULT_LOST)
+		ioerr_world_media_flush();
+	if (k == IOERR_FAULT_DIES_LATE)
+		ioerr_fault_die();
+	return k == IOERR_FAULT_LANDS ? -1 : 0;
+}
+
+/* Logs, progress, what the guardian asks of the kernel. */
+ssize_t write(int fd, const void *buf, size_t len)
+{
+	if (ioerr_libc_fails("write"))
+		return -1;
+	if (ioerr_world_process == IOERR_FAULT_GUARDIAN && ioerr_guardian_write(fd, buf, len))
+		return (ssize_t)len;
+	return syscall(SYS_write, fd, buf, len);
+}
+
+/* ---------------------------------------------------------------- files and memory */
+
 int flock(int fd, int how)
 {
-	return ioerr_libc_fails("flock") ? -1 : (int)syscall(SYS_flock, fd, how);
+	return IOERR_LIBC_DO(flock, int, fd, how);
+}
+
+int fstat64(int fd, struct stat64 *st)
+{
+	return ioerr_libc_fails("fstat") ? -1 : IOERR_LIBC_REAL(fstat64)(fd, st);
+}
+
+int fcntl64(int fd, int cmd, ...)
+{
+	va_list ap;
+	long arg;
+
+	va_start(ap, cmd);
+	arg = va_arg(ap, long);
+	va_end(ap);
+	return IOERR_LIBC_DO(fcntl, int, fd, cmd, arg);
+}
+
+int faccessat(int dir, const char *path, int mode, int flags)
+{
+	(void)flags;
+	return IOERR_LIBC_DO(faccessat, int, dir, path, mode);
+}
+
+int unlinkat(int dir, const char *path, int flags)
+{
+	return IOERR_LIBC_DO(unlinkat, int, dir, path, flags);
+}
+
+int posix_fadvise64(int fd, off64_t off, off64_t len, int advice)
+{
+	return ioerr_libc_fails("fadvise") ? errno
+					   : IOERR_LIBC_REAL(posix_fadvise64)(fd, off, len, advice);
+}
+
+DIR *opendir(const char *path)
+{
+	return ioerr_libc_fails("opendir") ? NULL : IOERR_LIBC_REAL(opendir)(path);
+}
+
+struct dirent64 *readdir64(DIR *dir)
+{
+	return ioerr_libc_fails("readdir") ? NULL : IOERR_LIBC_REAL(readdir64)(dir);
+}
+
+/* Media are listed by it. */
+long syscall(long number, ...)
+{
+	long a[6];
+	va_list ap;
+
+	if (number == SYS_getdents64 && ioerr_libc_fails("getdents"))
+		return -1;
+	va_start(ap, number);
+	for (unsigned i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	return IOERR_LIBC_REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+int memfd_create(const char *name, unsigned flags)
+{
+	return IOERR_LIBC_DO(memfd_create, int, name, flags);
+}
+
+int ftruncate64(int fd, off64_t len)
+{
+	return IOERR_LIBC_DO(ftruncate, int, fd, len);
+}
+
+void *mmap64(void *at, size_t len, int prot, int flags, int fd, off64_t off)
+{
+	return ioerr_libc_fails("mmap") ? MAP_FAILED
+					: IOERR_LIBC_REAL(mmap64)(at, len, prot, flags, fd, off);
+}
+
+int mlockall(int flags)
+{
+	(void)flags;
+	return ioerr_libc_fails("mlockall") ? -1 : 0;
 }
 
 /* Mounts and folders are the simulation's. */

@@ -13,13 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HANG_S	   60	    /* of real time: then it hangs */
 #define CALLS_MAX  400000u  /* of process 1: then it loops */
 #define BOOT_MS	   7200000u /* of virtual time: no wait is longer, all of them together */
 #define FAULT_MS   1	    /* that a call takes which fails: nothing is for nothing */
+#define TIMEOUT_MS 100	    /* or one that waits */
 #define CALL_NAMES 24
 
 enum ioerr_fault_target ioerr_world_process = IOERR_FAULT_TARGETS;
@@ -48,6 +49,18 @@ static enum kb_err seam_error(const char *call, int errnum)
 	return err_errno(errnum);
 }
 
+/* That uevents were lost the kernel says once. */
+static bool is_told_already(const char *call, int errnum)
+{
+	static bool told;
+	bool was = told;
+
+	if (errnum != ENOSPC || strcmp(call, "uevent_read") != 0)
+		return false;
+	told = true;
+	return was;
+}
+
 static enum kb_err on_call(const char *call)
 {
 	int errnum;
@@ -59,10 +72,10 @@ static enum kb_err on_call(const char *call)
 		_exit(1);
 	}
 	errnum = ioerr_fault_call(ioerr_world_process, call);
-	if (errnum == 0)
+	if (errnum == 0 || is_told_already(call, errnum))
 		return KB_OK;
 	if (ioerr_world_process == IOERR_FAULT_INIT)
-		os_sim_advance(FAULT_MS);
+		os_sim_advance(errnum == ETIMEDOUT ? TIMEOUT_MS : FAULT_MS);
 	errno = errnum;
 	return seam_error(call, errnum);
 }
@@ -79,7 +92,7 @@ static void take_trace(struct ioerr_world *w)
 	snprintf(w->boot.trace, sizeof(w->boot.trace), "%s", trace);
 }
 
-static pid_t begin(struct ioerr_world *w, enum ioerr_fault_target who)
+pid_t ioerr_process_begin(struct ioerr_world *w, enum ioerr_fault_target who)
 {
 	pid_t pid;
 
@@ -89,15 +102,14 @@ static pid_t begin(struct ioerr_world *w, enum ioerr_fault_target who)
 		abort();
 	if (pid > 0)
 		return pid;
-	alarm(HANG_S);
+	alarm(IOERR_WORLD_HANG_S);
 	world = w;
 	ioerr_world_process = who;
 	calls = 0;
 	return 0;
 }
 
-/* How a process ended: its exit code; -1: it died as it was told. */
-static int end(struct ioerr_world *w, pid_t pid)
+int ioerr_process_end(struct ioerr_world *w, pid_t pid)
 {
 	const char *name;
 	int status;
@@ -125,14 +137,14 @@ void ioerr_world_boot(struct ioerr_world *w)
 	w->boots++;
 	w->boot = (struct ioerr_world_boot){ .slot = STATE_NONE };
 	w->boot.apply = w->boot.command = IOERR_WORLD_NOT_RUN;
-	pid = begin(w, IOERR_FAULT_INIT);
+	pid = ioerr_process_begin(w, IOERR_FAULT_INIT);
 	if (pid == 0) {
 		os_sim_on_call(on_call);
 		ioerr_process_init(w);
 		take_trace(w);
 		_exit(0);
 	}
-	code = end(w, pid);
+	code = ioerr_process_end(w, pid);
 	w->boot.died = code < 0;
 	if (code > 0)
 		ioerr_world_fail(w, "process 1 ended with %d", code);
@@ -180,7 +192,7 @@ static int apply_status;
 static void run_apply(void *ctx, const char *const *argv)
 {
 	struct ioerr_world *w = ctx;
-	pid_t pid = begin(w, IOERR_FAULT_APPLY);
+	pid_t pid = ioerr_process_begin(w, IOERR_FAULT_APPLY);
 	int argc = 0, code;
 
 	if (pid == 0) {
@@ -189,7 +201,7 @@ static void run_apply(void *ctx, const char *const *argv)
 			argc++;
 		_exit(apply_main(argc, (char **)argv));
 	}
-	code = end(w, pid);
+	code = ioerr_process_end(w, pid);
 	apply_status = code < 0 ? SIGKILL : code << 8;
 	w->boot.apply = code < 0 ? IOERR_WORLD_NOT_RUN : code;
 }
@@ -210,17 +222,25 @@ void ioerr_process_apply_child(struct ioerr_world *w)
 
 static int command(enum ioerr_world_act act)
 {
+	static const char *const verdicts[] = {
+		[IOERR_WORLD_GOOD] = "good",
+		[IOERR_WORLD_BAD] = "bad",
+		[IOERR_WORLD_CLEAN] = "clean",
+	};
 	static struct device_options o;
-	char *const mark[] = { (char *)"mark", (char *)(act == IOERR_WORLD_GOOD ? "good" : "bad") };
-	char *const install[] = { (char *)"install", (char *)"--progress=none",
-				  (char *)ioerr_content_bundle() };
+	char *install[] = { (char *)"install", (char *)"--progress=none",
+			    (char *)ioerr_content_bundle() };
+	char *mark[] = { (char *)"mark", NULL };
 	struct args a = { .at = 1 };
 
 	device_options_default(&o);
 	o.lock_wait_ms = 50;
 	a.argc = act == IOERR_WORLD_INSTALL ? 3 : 2;
-	a.argv = (char **)(act == IOERR_WORLD_INSTALL ? install : mark);
-	return act == IOERR_WORLD_INSTALL ? install_cmd(&a, &o) : mark_cmd(&a, &o);
+	a.argv = act == IOERR_WORLD_INSTALL ? install : mark;
+	if (act == IOERR_WORLD_INSTALL)
+		return install_cmd(&a, &o);
+	mark[1] = (char *)verdicts[act];
+	return mark_cmd(&a, &o);
 }
 
 void ioerr_process_command(struct ioerr_world *w)
@@ -229,12 +249,12 @@ void ioerr_process_command(struct ioerr_world *w)
 
 	if (w->boot.act == IOERR_WORLD_IDLE)
 		return;
-	pid = begin(w, IOERR_FAULT_COMMAND);
+	pid = ioerr_process_begin(w, IOERR_FAULT_COMMAND);
 	if (pid == 0) {
 		os_sim_bdev_quiet();
-		dup2(3, 1); /* which is nowhere: see main() */
+		syscall(SYS_dup3, 3, 1, 0); /* which is nowhere: see main() */
 		_exit(command(w->boot.act));
 	}
-	w->boot.command = end(w, pid);
+	w->boot.command = ioerr_process_end(w, pid);
 	w->boot.commanded = true;
 }

@@ -4,11 +4,17 @@
 
 #include "tests/sim/ioerr_world.h"
 
+#include <sys/types.h>
+
 /* Process 1, and what runs after it. In a process of its own. */
 void ioerr_process_init(struct ioerr_world *w);
 /* Makes the simulation start keelboot-apply for what it is. */
 void ioerr_process_apply_child(struct ioerr_world *w);
 /* The command of the system that was booted. */
+void ioerr_process_command(struct ioerr_world *w);
+/* A process of the run; 0: this is it. */
+pid_t ioerr_process_begin(struct ioerr_world *w, enum ioerr_fault_target who);
+/* How it ended: its exit code; -1: it died as it was told. */
+int ioerr_process_end(struct ioerr_world *w, pid_t pid);
 /* Before anything else uses OpenSSL: its memory can fail too. */
 void ioerr_process_memory(void);
-void ioerr_process_command(struct ioerr_world *w);

@@ -4,10 +4,13 @@
  * or hangs, nothing half-written is booted, a committed slot is not written, nobody says that all
  * went well when it did not, and once the fault is gone the device settles.
  *
- * Usage: ioerr_sim [--every N] [--story NAME] [--fault "TARGET OP N KIND ERRNO"] [--jobs N]
+ * Usage: ioerr_sim [--every N [--seed N]] [--story NAME [--fault "TARGET OP N KIND ERRNO"]]
+ *                  [--jobs N] [--report FILE]
  * With --fault one run, whose boots are printed.
  */
+#include "initramfs/guardian.h"
 #include "tests/sim/ioerr_libc.h"
+#include "tests/sim/ioerr_libc_proc.h"
 #include "tests/sim/ioerr_process.h"
 #include "tests/sim/ioerr_sweep.h"
 
@@ -37,6 +40,8 @@ static bool read_args(struct ioerr_sweep *s, int argc, char **argv)
 			return false;
 		else if (strcmp(argv[i], "--every") == 0)
 			s->every = (unsigned)atoi(argv[++i]);
+		else if (strcmp(argv[i], "--seed") == 0)
+			s->seed = (unsigned)atoi(argv[++i]);
 		else if (strcmp(argv[i], "--story") == 0)
 			s->only = find(argv[++i]);
 		else if (strcmp(argv[i], "--jobs") == 0)
@@ -56,13 +61,15 @@ int main(int argc, char **argv)
 	static struct ioerr_sweep sweep = { .every = 1, .jobs = 2 };
 	int rc;
 
-	/* Descriptor 3 is where apply tells its progress, if that is a pipe: here it is none. */
-	while (open("/dev/null", O_RDWR) < 3)
+	/* 3 is where apply tells its progress, if that is a pipe: here it is none. The others are
+	 * those that a guardian has. */
+	while (open("/dev/null", O_RDWR) < GUARDIAN_FD_END)
 		;
 	ioerr_process_memory();
 	signal(SIGPIPE, SIG_IGN);
 	if (!read_args(&sweep, argc, argv)) {
-		fputs("usage: ioerr_sim [--every N] [--story NAME [--fault \"TARGET OP N KIND "
+		fputs("usage: ioerr_sim [--every N [--seed N]] [--story NAME [--fault \"TARGET OP "
+		      "N KIND "
 		      "ERRNO\"]] [--jobs N] [--report FILE]\n",
 		      stderr);
 		return 3;

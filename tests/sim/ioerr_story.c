@@ -4,6 +4,7 @@
 #include "lib/util.h"
 #include "selector/store_internal.h"
 #include "tests/sim/ioerr_check.h"
+#include "tests/sim/ioerr_content.h"
 
 #include <linux/watchdog.h>
 #include <stdio.h>
@@ -69,6 +70,13 @@ static void stick(struct ioerr_world *w)
 	w->stick = true;
 }
 
+static void raw(struct ioerr_world *w)
+{
+	w->raw = true;
+	ioerr_content_raw(true);
+	ioerr_world_media_flush();
+}
+
 /* Nothing mounts; a stick comes after a while. */
 static void rescue(struct ioerr_world *w)
 {
@@ -98,6 +106,8 @@ static void lost(struct ioerr_world *w)
 #define NOW IOERR_WORLD_NOW
 #define NEW IOERR_WORLD_NEW
 
+#define GUARD(s) .guarded = true, .script = IOERR_WORLD_##s
+
 const struct ioerr_story ioerr_story_all[] = {
 	{ .name = "healthy", healthy, 1, NOW },
 	{ .name = "trial", trial, 2, NEW },
@@ -105,9 +115,15 @@ const struct ioerr_story ioerr_story_all[] = {
 	{ .name = "rollback", failed_trial, 1, NOW, .rejects = true },
 	{ .name = "data", staged, 2, NEW },
 	{ .name = "stick", stick, 2, NEW },
+	{ .name = "raw", raw, 3, NEW },
 	{ .name = "install", healthy, 2, NEW, .installs = true },
 	{ .name = "rescue", rescue, 2, NEW, .a_broken = true },
 	{ .name = "rebuild", lost, 2, IOERR_STORY_ANY },
+	{ .name = "guarded", trial, 2, NEW, GUARD(VERDICT) },
+	{ .name = "shutdown", trial, 2, NEW, GUARD(SHUTDOWN), .narrow = true },
+	{ .name = "hanging", trial, 2, NEW, GUARD(HANGING), .narrow = true },
+	{ .name = "silent", trial, 2, NOW, GUARD(SILENT), .narrow = true, .rejects = true },
+	{ .name = "stuck", trial, 2, NOW, GUARD(STUCK), .narrow = true, .rejects = true },
 };
 const unsigned ioerr_story_count = KB_ARRAY_LEN(ioerr_story_all);
 
@@ -131,7 +147,20 @@ static void step(struct ioerr_world *w)
 		printf("---- boot %u%s; apply: %d; command: %d\n%s", w->boots,
 		       w->fault.mended ? ", nothing fails any more" : "", w->boot.apply,
 		       w->boot.command, w->boot.trace);
+	if (w->show && w->guard.started)
+		printf("---- the guardian: asks at %llu s, resets at %llu s; down at %llu s; the "
+		       "watchdog %s\n",
+		       (unsigned long long)w->guard.asked_ms / 1000,
+		       (unsigned long long)w->guard.forced_ms / 1000,
+		       (unsigned long long)w->guard.down_ms / 1000,
+		       w->guard.fired ? "fires" : "does not fire");
 	ioerr_check_boot(w, before);
+	ioerr_check_guardian(w);
+	w->unsaid = w->unsaid || (w->guard.started && w->boot.command != 0);
+	/* After a shutdown that was clean, or hung, the next boot says that it is good. */
+	if (w->guard.started &&
+	    (w->guard.script == IOERR_WORLD_SHUTDOWN || w->guard.script == IOERR_WORLD_HANGING))
+		w->script = IOERR_WORLD_VERDICT;
 	ioerr_world_restart(w, is_lie(w) && !w->fault.mended);
 	ioerr_check_claims(w);
 }
@@ -154,15 +183,19 @@ static void settle(const struct ioerr_story *story, struct ioerr_world *w)
 void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w)
 {
 	w->fault.mended = true; /* nothing fails, or is counted, before it begins */
+	ioerr_content_raw(false);
 	story->prepare(w);
 	w->installs = story->installs;
 	w->rejects = story->rejects;
+	w->guarded = story->guarded;
+	w->script = story->script;
+	ioerr_content_keeper(story->guarded);
 	w->entered = story->a_broken ? STATE_NONE : 0;
 	w->fault.mended = false;
 	for (unsigned i = 0; i < story->boots && w->violation[0] == '\0'; i++)
 		step(w);
 	/* What is for ever stays for two boots more. */
-	for (unsigned i = 0; i < 2 && w->fault.fault.kind == IOERR_FAULT_EVER; i++)
+	for (unsigned i = 0; i < 2 && ioerr_fault_is_for_ever(&w->fault.fault); i++)
 		step(w);
 	settle(story, w);
 }

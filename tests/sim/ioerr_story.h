@@ -16,6 +16,9 @@ struct ioerr_story {
 	unsigned goal;				/* the release that runs in the end */
 	bool installs, rejects;			/* see struct ioerr_world */
 	bool a_broken;				/* slot a does not mount */
+	bool guarded;
+	enum ioerr_world_script script;
+	bool narrow; /* only what the guardian and the command meet fails */
 };
 
 extern const struct ioerr_story ioerr_story_all[];

@@ -12,15 +12,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FAULTS_MAX 20000
-#define SHOWN	   8 /* violations of a story that are printed */
-#define KINDS	   16
+#define FAULTS_MAX 60000
+#define SHOWN	   8  /* violations of a story that are printed */
+#define STEPS	   20 /* of progress, in a story */
 
 /* What the processes of a sweep share. */
 struct shared {
 	unsigned next; /* fault to take */
-	unsigned runs[KINDS], violations, silent, boots;
-	unsigned most_boots;
+	unsigned runs[2][IOERR_FAULT_KINDS], where[IOERR_FAULT_TARGETS][IOERR_FAULT_OPS];
+	unsigned violations, silent, boots;
 };
 
 struct plan {
@@ -62,7 +62,8 @@ static bool play(const struct ioerr_story *story, const struct ioerr_fault *f, s
 	if (ok && show)
 		printf("nothing is violated; the fault came: %s\n", w->fault.fired ? "yes" : "no");
 	if (sh != NULL) {
-		__atomic_add_fetch(&sh->runs[f->kind], 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&sh->runs[f->again][f->kind], 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&sh->where[f->target][f->op], 1, __ATOMIC_RELAXED);
 		__atomic_add_fetch(&sh->boots, w->boots, __ATOMIC_RELAXED);
 		if (!w->fault.fired)
 			__atomic_add_fetch(&sh->silent, 1, __ATOMIC_RELAXED);
@@ -73,68 +74,93 @@ static bool play(const struct ioerr_story *story, const struct ioerr_fault *f, s
 
 /* ---------------------------------------------------------------- which faults */
 
-static void add(enum ioerr_fault_target t, enum ioerr_fault_op op, unsigned n,
-		enum ioerr_fault_kind kind, int errnum)
+static void add(const struct ioerr_fault *f)
 {
 	if (plan.n == FAULTS_MAX) {
 		fputs("ioerr_sweep: too many faults\n", stderr);
 		exit(1);
 	}
-	plan.fault[plan.n++] = (struct ioerr_fault){ t, op, n, kind, errnum };
+	plan.fault[plan.n++] = *f;
+}
+
+#define BIT(kind) (1u << IOERR_FAULT_##kind)
+
+/* What can go wrong with an operation of a device; and what from then on with each such one. A
+ * device that is gone fails all of them: IOERR_FAULT_EVER. */
+static const struct {
+	unsigned once, again;
+} kinds[IOERR_FAULT_OPS] = {
+	[IOERR_FAULT_READ] = { BIT(FAILS) | BIT(SHORT) | BIT(EVER) | BIT(WRONG) | BIT(DIES),
+			       BIT(FAILS) | BIT(WRONG) },
+	[IOERR_FAULT_WRITE] = { BIT(FAILS) | BIT(LANDS) | BIT(SHORT) | BIT(EVER) | BIT(WRONG) |
+					BIT(LOST) | BIT(DIES) | BIT(DIES_LATE),
+				BIT(FAILS) | BIT(SHORT) | BIT(WRONG) | BIT(LOST) },
+	[IOERR_FAULT_FLUSH] = { BIT(FAILS) | BIT(LANDS) | BIT(EVER) | BIT(LOST) | BIT(DROPS) |
+					BIT(DIES) | BIT(DIES_LATE),
+				BIT(FAILS) | BIT(LOST) | BIT(DROPS) },
+	[IOERR_FAULT_DISCARD] = { BIT(FAILS) | BIT(LANDS) | BIT(EVER) | BIT(LOST) | BIT(DIES) |
+					  BIT(DIES_LATE),
+				  BIT(FAILS) | BIT(LOST) },
+	[IOERR_FAULT_ALLOC] = { BIT(FAILS), BIT(FAILS) },
+};
+
+static bool is_file(enum ioerr_fault_target t)
+{
+	return t == IOERR_FAULT_DATA || t == IOERR_FAULT_STICK || t == IOERR_FAULT_RAW;
 }
 
 static void add_device(enum ioerr_fault_target t, enum ioerr_fault_op op, unsigned n)
 {
-	static const struct {
-		enum ioerr_fault_op op;
-		enum ioerr_fault_kind kind[8];
-	} table[] = {
-		{ IOERR_FAULT_READ,
-		  { IOERR_FAULT_FAILS, IOERR_FAULT_SHORT, IOERR_FAULT_EVER, IOERR_FAULT_WRONG,
-		    IOERR_FAULT_DIES } },
-		{ IOERR_FAULT_WRITE,
-		  { IOERR_FAULT_FAILS, IOERR_FAULT_LANDS, IOERR_FAULT_SHORT, IOERR_FAULT_EVER,
-		    IOERR_FAULT_WRONG, IOERR_FAULT_LOST, IOERR_FAULT_DIES,
-		    IOERR_FAULT_DIES_LATE } },
-		{ IOERR_FAULT_FLUSH,
-		  { IOERR_FAULT_FAILS, IOERR_FAULT_LANDS, IOERR_FAULT_EVER, IOERR_FAULT_LOST,
-		    IOERR_FAULT_DROPS, IOERR_FAULT_DIES, IOERR_FAULT_DIES_LATE } },
-		{ IOERR_FAULT_DISCARD,
-		  { IOERR_FAULT_FAILS, IOERR_FAULT_LANDS, IOERR_FAULT_EVER, IOERR_FAULT_LOST,
-		    IOERR_FAULT_DIES, IOERR_FAULT_DIES_LATE } },
-	};
+	unsigned once = kinds[op].once;
 
-	for (unsigned i = 0; i < KB_ARRAY_LEN(table); i++) {
-		for (unsigned k = 0; k < 8 && table[i].op == op; k++) {
-			if (table[i].kind[k] != IOERR_FAULT_NONE)
-				add(t, op, n, table[i].kind[k], 0);
-		}
+	if (is_file(t) && op == IOERR_FAULT_READ)
+		once |= BIT(LOST); /* the end of the file, where there is none */
+	for (unsigned k = 1; k < IOERR_FAULT_KINDS; k++) {
+		struct ioerr_fault f = { t, op, n, (enum ioerr_fault_kind)k, 0, false };
+
+		if (once >> k & 1)
+			add(&f);
+		f.again = true;
+		if (kinds[op].again >> k & 1)
+			add(&f);
 	}
-	if (op == IOERR_FAULT_ALLOC)
-		add(t, op, n, IOERR_FAULT_FAILS, 0);
-	if (t == IOERR_FAULT_MEDIUM)
-		add(t, op, n, IOERR_FAULT_LOST, 0);
 }
 
 static void add_call(enum ioerr_fault_target t, unsigned n)
 {
-	static const int errors[] = { EIO,    ENOMEM, EINTR,  EAGAIN, ETIMEDOUT,
-				      ENOSPC, EPERM,  ENOENT, EINVAL };
+	/* Process 1 sees ENOMEM and EINTR as it sees EIO: lib/os_*.c has no other word. */
+	static const int init[] = { EIO, EAGAIN, ETIMEDOUT, ENOSPC, EPERM, ENOENT, EINVAL },
+			 others[] = { EIO, EAGAIN, ETIMEDOUT, ENOSPC, ENOENT, ENOMEM, EINTR };
+	static const int stay[] = { EIO, ETIMEDOUT };
+	const int *errors = t == IOERR_FAULT_INIT ? init : others;
+	struct ioerr_fault f = { t, IOERR_FAULT_CALL, n, IOERR_FAULT_DIES, 0, false };
 
-	for (unsigned i = 0; i < KB_ARRAY_LEN(errors); i++) {
-		/* Process 1 sees ENOMEM and EINTR as it sees EIO: lib/os_*.c has no other word. */
-		if (t != IOERR_FAULT_INIT || (errors[i] != ENOMEM && errors[i] != EINTR))
-			add(t, IOERR_FAULT_CALL, n, IOERR_FAULT_FAILS, errors[i]);
+	add(&f);
+	f.kind = IOERR_FAULT_FAILS;
+	for (unsigned i = 0; i < KB_ARRAY_LEN(init); i++) {
+		f.errnum = errors[i];
+		add(&f);
 	}
-	add(t, IOERR_FAULT_CALL, n, IOERR_FAULT_EVER, EIO);
-	add(t, IOERR_FAULT_CALL, n, IOERR_FAULT_DIES, 0);
+	f.kind = IOERR_FAULT_EVER;
+	for (unsigned i = 0; i < KB_ARRAY_LEN(stay); i++) {
+		f.errnum = stay[i];
+		add(&f);
+	}
 }
 
-static void make_plan(const unsigned count[IOERR_FAULT_TARGETS][IOERR_FAULT_OPS])
+/* Of some stories the rest is another one's. */
+static bool is_part(const struct ioerr_story *story, int t)
+{
+	return !story->narrow || t == IOERR_FAULT_STATE || t == IOERR_FAULT_COMMAND ||
+	       t == IOERR_FAULT_GUARDIAN;
+}
+
+static void make_plan(const struct ioerr_story *story,
+		      const unsigned count[IOERR_FAULT_TARGETS][IOERR_FAULT_OPS])
 {
 	plan.n = 0;
 	for (int t = 0; t < IOERR_FAULT_TARGETS; t++) {
-		for (int op = 0; op < IOERR_FAULT_OPS; op++) {
+		for (int op = 0; op < IOERR_FAULT_OPS && is_part(story, t); op++) {
 			for (unsigned n = 1; n <= count[t][op]; n++) {
 				if (op == IOERR_FAULT_CALL)
 					add_call((enum ioerr_fault_target)t, n);
@@ -149,9 +175,17 @@ static void make_plan(const unsigned count[IOERR_FAULT_TARGETS][IOERR_FAULT_OPS]
 /* ---------------------------------------------------------------- all of them */
 
 /* The kinds of faults follow each other in a fixed order, so these are not evenly spaced. */
-static bool is_taken(unsigned i, unsigned every)
+static bool is_taken(const struct ioerr_sweep *s, unsigned i)
 {
-	return (i * 2654435761u >> 8) % every == 0;
+	return ((i + s->seed * 40503u) * 2654435761u >> 8) % s->every == 0;
+}
+
+static void show_progress(const struct ioerr_story *story, unsigned i, const struct shared *sh)
+{
+	if (plan.n < STEPS || i % (plan.n / STEPS) != 0 || !isatty(2))
+		return;
+	fprintf(stderr, "\r  %-10s %3u %% of %u faults, %u violations ", story->name,
+		i * 100 / plan.n, plan.n, sh->violations);
 }
 
 static void work(const struct ioerr_sweep *s, const struct ioerr_story *story, struct shared *sh)
@@ -161,7 +195,8 @@ static void work(const struct ioerr_sweep *s, const struct ioerr_story *story, s
 
 		if (i >= plan.n)
 			_exit(0);
-		if (is_taken(i, s->every))
+		show_progress(story, i, sh);
+		if (is_taken(s, i))
 			play(story, &plan.fault[i], sh, NULL, false);
 	}
 }
@@ -190,28 +225,43 @@ static unsigned total(const struct shared *sh)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < KINDS; i++)
-		n += sh->runs[i];
+	for (unsigned i = 0; i < IOERR_FAULT_KINDS; i++)
+		n += sh->runs[0][i] + sh->runs[1][i];
 	return n;
+}
+
+static void report_number(FILE *f, const char **comma, const char *a, const char *b, unsigned n)
+{
+	if (n == 0)
+		return;
+	fprintf(f, "%s\"%s%s\": %u", *comma, a, b, n);
+	*comma = ", ";
 }
 
 static void report(FILE *f, const struct ioerr_story *story, const struct shared *sh)
 {
 	const char *comma = "";
+	char op[16];
 
 	if (f == NULL)
 		return;
 	fprintf(f,
-		"%s\n    {\"name\": \"%s\", \"faults\": %u, \"boots\": %u, \"violations\": %u, "
-		"\"kinds\": {",
-		story == ioerr_story_all ? "" : ",", story->name, total(sh), sh->boots,
+		"%s\n    {\"name\": \"%s\", \"faults\": %u, \"not_reached\": %u, "
+		"\"boots\": %u, \"violations\": %u,\n     \"kinds\": {",
+		story == ioerr_story_all ? "" : ",", story->name, total(sh), sh->silent, sh->boots,
 		sh->violations);
-	for (unsigned i = 1; i < KINDS; i++) {
-		if (sh->runs[i] == 0)
-			continue;
-		fprintf(f, "%s\"%s\": %u", comma, ioerr_fault_kind_name((enum ioerr_fault_kind)i),
-			sh->runs[i]);
-		comma = ", ";
+	for (unsigned i = 1; i < 2 * IOERR_FAULT_KINDS; i++)
+		report_number(f, &comma, i % 2 ? "ever-" : "",
+			      ioerr_fault_kind_name((enum ioerr_fault_kind)(i / 2)),
+			      sh->runs[i % 2][i / 2]);
+	comma = "";
+	fputs("},\n     \"where\": {", f);
+	for (unsigned i = 0; i < IOERR_FAULT_TARGETS * IOERR_FAULT_OPS; i++) {
+		unsigned t = i / IOERR_FAULT_OPS, o = i % IOERR_FAULT_OPS;
+
+		snprintf(op, sizeof(op), " %s", ioerr_fault_op_name((enum ioerr_fault_op)o));
+		report_number(f, &comma, ioerr_fault_target_name((enum ioerr_fault_target)t), op,
+			      sh->where[t][o]);
 	}
 	fputs("}}", f);
 }
@@ -226,12 +276,14 @@ static bool sweep(const struct ioerr_sweep *s, const struct ioerr_story *story, 
 	memset(sh, 0, sizeof(*sh));
 	if (!play(story, &none, sh, count, false))
 		return false;
-	make_plan(count);
+	make_plan(story, count);
 	memset(sh, 0, sizeof(*sh));
 	if (!run_jobs(s, story, sh))
 		sh->violations++;
-	printf("  %-10s %6u faults, %6u boots, %u violations\n", story->name, total(sh), sh->boots,
-	       sh->violations);
+	if (isatty(2))
+		fputs("\r", stderr);
+	printf("  %-10s %6u of %6u faults, %6u boots, %u violations\n", story->name, total(sh),
+	       plan.n, sh->boots, sh->violations);
 	fflush(stdout);
 	report(out, story, sh);
 	return sh->violations == 0;
@@ -245,10 +297,13 @@ static int finish(FILE *out, const struct ioerr_sweep *s, const struct sum *sum)
 {
 	if (out != NULL) {
 		fprintf(out,
-			"\n  ],\n  \"faults\": %u,\n  \"violations\": %u,\n  \"every\": %u\n}\n",
-			sum->faults, sum->violations, s->every);
+			"\n  ],\n  \"faults\": %u,\n  \"violations\": %u,\n  \"every\": %u,\n  "
+			"\"seed\": %u\n}\n",
+			sum->faults, sum->violations, s->every, s->seed);
 		fclose(out);
 	}
+	if (s->every > 1)
+		printf("one in %u, --seed %u\n", s->every, s->seed);
 	printf("ioerr: %u faults; %u passed, %u failed\n", sum->faults, sum->passed, sum->failed);
 	return sum->failed > 0;
 }

@@ -5,6 +5,7 @@
 #include "tests/sim/ioerr_story.h"
 
 struct ioerr_sweep {
+	unsigned seed;	/* which of them */
 	unsigned every; /* only one of so many faults; always the same ones */
 	unsigned jobs;
 	const struct ioerr_story *only; /* NULL: all */

@@ -4,10 +4,12 @@
 #include "tests/sim/ioerr_world.h"
 
 #include "tests/sim/ioerr_content.h"
+#include "tests/sim/ioerr_guardian.h"
 #include "tests/sim/ioerr_process.h"
 
 #include "initramfs/boot.h"
 #include "selector/store.h"
+#include "update/reader.h"
 
 #include <linux/watchdog.h>
 #include <stdarg.h>
@@ -53,6 +55,19 @@ void ioerr_world_put(struct state *s)
 	    store_save_both(&st, s) != KB_OK)
 		abort();
 	ioerr_disk_restart(&state_disk, true);
+}
+
+/* Of media nothing but a raw one's first block is written. */
+static struct ioerr_world *media;
+
+void ioerr_world_media_flush(void)
+{
+	ioerr_content_raw_first(media->raw_durable, false);
+}
+
+void ioerr_world_media_cut(void)
+{
+	ioerr_content_raw_first(media->raw_durable, true);
 }
 
 static void fill_slot(struct state *s, int slot, unsigned sequence)
@@ -116,6 +131,7 @@ struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
 	s.last = 0;
 	ioerr_world_put(&s);
 	w->fault.fault = *f;
+	media = w;
 	ioerr_fault_use(&w->fault);
 	return w;
 }
@@ -142,15 +158,15 @@ void ioerr_world_fail(struct ioerr_world *w, const char *fmt, ...)
 
 /* ---------------------------------------------------------------- one boot */
 
-static const struct os_sim_disk disk = {
+static struct os_sim_disk disk = {
 	.name = IOERR_CONTENT_DISK,
 	.path = "/devices/pci0000:00/0000:00:04.0/virtio1/block/" IOERR_CONTENT_DISK,
 	.size = 512 * MIB,
-	.nparts = 4,
 	.part = { { .partlabel = "keelboot-state", .size = STORE_MIN_SIZE },
 		  { .partlabel = "root-a", .size = IOERR_CONTENT_SLOT, .fstype = "ext4" },
 		  { .partlabel = "root-b", .size = IOERR_CONTENT_SLOT, .fstype = "ext4" },
-		  { .partlabel = "data", .size = 64 * MIB, .fstype = "ext4" } },
+		  { .partlabel = "data", .size = 64 * MIB, .fstype = "ext4" },
+		  { .partlabel = "keelboot-stage", .size = 8 * MIB } },
 };
 
 static void plug(const struct ioerr_world *w)
@@ -167,6 +183,32 @@ static void plug(const struct ioerr_world *w)
 
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	os_sim_disk(&stick);
+}
+
+bool ioerr_world_has_raw(const struct ioerr_world *w)
+{
+	uint8_t first[BLOCK];
+
+	if (!w->raw)
+		return false;
+	ioerr_content_raw_first(first, false);
+	return reader_header_is(first);
+}
+
+/* The first sector of a raw stage partition, as far as the boot looks at it. */
+static void lay_out_raw(const struct ioerr_world *w)
+{
+	char text[READER_HEADER_LEN + 1];
+	uint8_t first[BLOCK];
+
+	if (!ioerr_world_has_raw(w))
+		return;
+	ioerr_content_raw_first(first, false);
+	memset(text, 'x', sizeof(text));
+	text[READER_HEADER_LEN] = '\0';
+	for (unsigned i = 0; i < 8 && first[i] != 0; i++)
+		text[i] = (char)first[i];
+	os_sim_file(IOERR_CONTENT_RAW, text);
 }
 
 static void lay_out(const struct ioerr_world *w)
@@ -187,9 +229,11 @@ static void lay_out(const struct ioerr_world *w)
 	os_sim_file("/sys/module/pstore/parameters/backend", "ramoops\n");
 	os_sim_file("/sys/fs/pstore/.there", "");
 	os_sim_watchdog("/dev/watchdog0", &wdt);
+	disk.nparts = w->raw ? 5 : 4;
 	os_sim_disk(&disk);
 	if (w->stick)
 		plug(w);
+	lay_out_raw(w);
 	os_sim_mounts(mounts);
 	os_sim_bdev(IOERR_CONTENT_STATE, &state_disk.cached.bdev);
 	os_sim_bdev_direct(IOERR_CONTENT_STATE, &state_disk.direct.bdev);
@@ -227,6 +271,12 @@ static enum ioerr_world_act next_act(const struct ioerr_world *w)
 	static struct state s;
 
 	s = ioerr_world_get();
+	if (w->guarded && w->boot.slot == 1 && s.slot[1].st == STATE_TRIAL) {
+		if (w->script == IOERR_WORLD_SILENT || w->script == IOERR_WORLD_STUCK)
+			return IOERR_WORLD_IDLE;
+		if (w->script != IOERR_WORLD_VERDICT)
+			return IOERR_WORLD_CLEAN;
+	}
 	if (w->boot.slot == 1 && w->rejects)
 		return s.slot[1].st == STATE_TRIAL ? IOERR_WORLD_BAD : IOERR_WORLD_IDLE;
 	if (s.slot[0].sequence == IOERR_WORLD_NEW || s.slot[1].sequence == IOERR_WORLD_NEW)
@@ -252,13 +302,18 @@ void ioerr_process_init(struct ioerr_world *w)
 		check_entered(w, &b);
 		os_sim_resume();
 		w->boot.act = next_act(w);
-		ioerr_process_command(w);
+		if (!ioerr_guardian_run(w) || (w->guard.died && !w->boot.commanded))
+			ioerr_process_command(w);
 	}
 }
 
 void ioerr_world_restart(struct ioerr_world *w, bool keep)
 {
-	(void)w;
+	if (keep)
+		ioerr_world_media_flush();
+	else
+		ioerr_world_media_cut();
+	w->guard.started = false;
 	ioerr_disk_restart(&state_disk, keep);
 	ioerr_disk_restart(&slot_disk[0], keep);
 	ioerr_disk_restart(&slot_disk[1], keep);

@@ -16,6 +16,31 @@ enum ioerr_world_act {
 	IOERR_WORLD_GOOD,    /* keelboot mark good */
 	IOERR_WORLD_BAD,     /* keelboot mark bad */
 	IOERR_WORLD_INSTALL, /* keelboot install */
+	IOERR_WORLD_CLEAN,   /* keelboot mark clean: a shutdown begins */
+};
+
+/* What the system does that a guardian watches. */
+enum ioerr_world_script {
+	IOERR_WORLD_VERDICT,  /* it marks itself good */
+	IOERR_WORLD_SHUTDOWN, /* one begins in order before the deadline, and ends behind it */
+	IOERR_WORLD_HANGING,  /* one begins, and never ends */
+	IOERR_WORLD_SILENT,   /* says nothing, and shuts down when it is asked */
+	IOERR_WORLD_STUCK,    /* says nothing, and does nothing */
+};
+
+#define IOERR_WORLD_DEADLINE_S	60 /* of a trial, and of a shutdown */
+#define IOERR_WORLD_HANGS_AT_MS 20000u
+#define IOERR_WORLD_HORIZON_MS	600000u /* then the power fails */
+#define IOERR_WORLD_HANG_S	60	/* of real time: then a process hangs */
+
+/* Of the guardian of the last boot, in milliseconds since it began; 0: did not happen. */
+struct ioerr_world_guard {
+	enum ioerr_world_script script;
+	bool started, died;
+	bool fired; /* the watchdog */
+	uint64_t asked_ms, forced_ms, down_ms;
+	unsigned pending; /* signals */
+	int pid;
 };
 
 #define IOERR_WORLD_NOT_RUN (-1)
@@ -40,17 +65,23 @@ struct ioerr_world_boot {
 struct ioerr_world {
 	struct ioerr_fault_shared fault;
 	struct ioerr_world_boot boot;
+	struct ioerr_world_guard guard;
 	unsigned boots;
-	int entered;	   /* the slot that ran last; STATE_NONE */
-	bool show;	   /* print what each boot does */
-	bool stick;	   /* one is plugged in, with a bundle */
-	unsigned stick_ms; /* when */
+	int entered;			/* the slot that ran last; STATE_NONE */
+	bool show;			/* print what each boot does */
+	bool stick;			/* one is plugged in, with a bundle */
+	bool raw;			/* a bundle lies on the raw stage partition */
+	bool guarded;			/* there is a guardian, which feeds the watchdog too */
+	enum ioerr_world_script script; /* of a trial; a system that is good says so */
+	unsigned stick_ms;		/* when */
 	/* What somebody does in the system that was booted: in slot a `keelboot install` as long as
 	 * it has not worked; in slot b `mark bad`, once. Else `mark good`, as a unit does at each
 	 * boot. */
 	bool installs, rejects;
-	int bootstatus;	     /* of the watchdog at the next boot */
-	char violation[400]; /* the first one; "" */
+	bool unsaid;	/* a trial's command has failed, so nobody has said that it is good */
+	int bootstatus; /* of the watchdog at the next boot */
+	uint8_t raw_durable[BDEV_ALIGN]; /* the first bytes of the raw stage partition */
+	char violation[400];		 /* the first one; "" */
 };
 
 #define IOERR_WORLD_OLD 9  /* sequences of the releases: what slot b holds in the beginning, */
@@ -65,6 +96,13 @@ const uint8_t *ioerr_world_release(void);
 /* Where keelboot-apply and the command find, under the name of a device or of a folder, what stands
  * for it; path itself when nothing does. */
 const char *ioerr_world_path(const char *path);
+/* Where what is read or written by files is. */
+enum ioerr_fault_target ioerr_world_medium(void);
+/* A bundle lies on the raw stage partition. */
+bool ioerr_world_has_raw(const struct ioerr_world *w);
+/* What was written to media is durable from now on; or is gone. */
+void ioerr_world_media_flush(void);
+void ioerr_world_media_cut(void);
 
 /* A device with slots a (NOW) and b (OLD), both good, and this to go wrong. */
 struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f);

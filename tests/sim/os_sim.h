@@ -94,6 +94,9 @@ void os_sim_uevent_sockets(unsigned n);
 void os_sim_bdev(const char *path, struct bdev *dev);
 /* What it opens instead with BDEV_FILE_DIRECT, after os_sim_bdev() for the same path. */
 void os_sim_bdev_direct(const char *path, struct bdev *dev);
+/* What bdev_file_from_fd(fd) opens, for writing and past the page cache: the same as by that path.
+ */
+void os_sim_bdev_fd(int fd, const char *path);
 /* This process is another one than the one that is traced: a copy of it after fork(). Its devices
  * are not traced, so it may have threads. */
 void os_sim_bdev_quiet(void);
@@ -102,6 +105,8 @@ void os_sim_mounts(bool (*fn)(const char *dev));
 /* A watchdog with these properties; also makes its node. */
 void os_sim_watchdog(const char *dev, const struct os_wdt_info *info);
 
+/* Somebody else has it open now, as fd, and has just fed it. */
+void os_sim_watchdog_held(int fd);
 /* The longest time, in milliseconds, for which it was not fed since os_sim_reset(). */
 uint64_t os_sim_watchdog_pause(void);
 

@@ -23,12 +23,17 @@ static struct open {
 	struct bdev *to;
 	bool write;
 } opens[OPEN_MAX];
+static struct {
+	int fd; /* 0: none */
+	unsigned dev;
+} by_fd;
 static bool quiet;
 
 void os_sim_bdev_reset(void)
 {
 	memset(devs, 0, sizeof(devs));
 	memset(opens, 0, sizeof(opens));
+	memset(&by_fd, 0, sizeof(by_fd));
 	quiet = false;
 }
 
@@ -47,6 +52,14 @@ void os_sim_bdev_direct(const char *path, struct bdev *dev)
 	for (unsigned i = 0; i < DEVS_MAX; i++) {
 		if (devs[i].dev != NULL && strcmp(devs[i].path, path) == 0)
 			devs[i].direct = dev;
+	}
+}
+
+void os_sim_bdev_fd(int fd, const char *path)
+{
+	for (unsigned i = 0; i < DEVS_MAX; i++) {
+		if (devs[i].dev != NULL && strcmp(devs[i].path, path) == 0)
+			by_fd = (typeof(by_fd)){ fd, i };
 	}
 }
 
@@ -161,9 +174,20 @@ enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags
 
 enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
 {
-	(void)fd;
+	struct open *o = find_open(b) != NULL ? find_open(b) : find_open(NULL);
+
 	*b = (struct bdev_file){ .fd = -1 };
-	return KB_EINVAL;
+	TRY(os_sim_turn("bdev_file_from_fd"));
+	if (fd != by_fd.fd || by_fd.fd == 0 || o == NULL)
+		return KB_EINVAL;
+	*o = (struct open){ .file = b, .dev = by_fd.dev, .write = true };
+	o->to = devs[o->dev].direct;
+	b->bdev = (struct bdev){ .ops = &sim_ops,
+				 .size = devs[o->dev].dev->size,
+				 .sector = devs[o->dev].dev->sector };
+	b->fd = fd;
+	b->block = true;
+	return KB_OK;
 }
 
 void bdev_file_close(struct bdev_file *b)

@@ -33,7 +33,8 @@ static unsigned ndisks;
 static struct {
 	char dev[64];
 	struct os_wdt_info info;
-	int fd; /* -1: closed */
+	int fd;	   /* -1: closed */
+	bool held; /* by another process, which has it as fd */
 	unsigned timeout_s;
 	uint64_t fed;
 	struct os_sim_wdt_quirks quirks;
@@ -331,6 +332,13 @@ void os_wdt_ping(int fd)
 	wdt.fed = os_sim_now();
 }
 
+void os_sim_watchdog_held(int fd)
+{
+	wdt.fd = fd;
+	wdt.held = true;
+	wdt.fed = os_sim_now();
+}
+
 uint64_t os_sim_watchdog_pause(void)
 {
 	return wdt.pause;
@@ -354,16 +362,18 @@ enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s)
 
 void os_wdt_release(int *fd)
 {
-	if (os_sim_call(KB_OK, "watchdog release") == KB_OK && *fd == wdt.fd)
+	if (os_sim_call(KB_OK, "watchdog release") == KB_OK && *fd == wdt.fd) {
 		wdt.fd = -1;
+		wdt.held = false;
+	}
 	*fd = -1;
 }
 
 /* A closed one goes on, but whoever opens it next is not part of the simulation. */
 static bool wdt_counts(void)
 {
-	return wdt.fd >= 0 && os_sim_fd_get(wdt.fd) != NULL &&
-	       os_sim_fd_get(wdt.fd)->kind == OS_SIM_FD_WDT;
+	return wdt.held || (wdt.fd >= 0 && os_sim_fd_get(wdt.fd) != NULL &&
+			    os_sim_fd_get(wdt.fd)->kind == OS_SIM_FD_WDT);
 }
 
 uint64_t os_sim_wdt_next(void)

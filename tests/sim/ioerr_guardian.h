@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guardian beside a system that was booted: the program that ships, in a process of its own, on
+ * the simulation's time. What the system does meanwhile is a script: a verdict, a shutdown, one
+ * that hangs, or nothing at all.
+ */
+#pragma once
+
+#include "tests/sim/ioerr_world.h"
+
+#include <signal.h>
+#include <sys/types.h>
+#include <time.h>
+
+/* If a guardian was started: what it and the system do until the machine is down, or until nothing
+ * is left to wait for. False: there is none. */
+bool ioerr_guardian_run(struct ioerr_world *w);
+
+/* What its calls do. */
+void ioerr_guardian_clock(struct timespec *ts);
+int ioerr_guardian_wait(const sigset_t *set, const struct timespec *ts);
+void ioerr_guardian_pass(unsigned ms);
+/* False: nothing that the simulation stands for. */
+bool ioerr_guardian_kill(pid_t pid, int sig);
+bool ioerr_guardian_write(int fd, const void *buf, size_t len);
+void ioerr_guardian_reset(int how);
