@@ -304,7 +304,7 @@ enum kb_err key_file_sign(const struct key_file *k, const uint8_t header[512], u
 			  size_t cap)
 {
 	uint8_t data[KEYRING_SIGNED_LEN];
-	struct signature sig;
+	struct signature sig = { .len = 0 };
 	enum kb_err err;
 
 	keyring_signed_bytes(data, header);
