@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which keys a device trusts, which it trusts no more, and how many of them must have signed."""
+import itertools
+import shutil
+
+import pytest
+
+from hostile import FAILURE, INSTALLED, KEELBOOT, NOTHING, OK, VERIFY, Forge, start
+
+NAMES = ("signer", "second", "stranger")        # Ed25519, P-256, Ed25519
+
+
+def ring(target, trusted, retired=()):
+    """The keyring of the device anew: files that are named as the keys."""
+    folder = target.root / "etc/keelboot/keys"
+    shutil.rmtree(folder)
+    folder.mkdir()
+    for name in trusted:
+        shutil.copy(target.keys.public(name), folder / f"{name}.pem")
+    if retired:
+        (folder / "retired.d").mkdir()
+    for name in retired:
+        shutil.copy(target.keys.public(name), folder / f"retired.d/{name}-2020.pem")
+    return folder
+
+
+def signed(target, keys, image, *names):
+    return Forge(keys, image, signed=list(names)).write(target.path / f"by-{'-'.join(names)}.keel")
+
+
+# ---------------------------------------------------------------- threat 10
+
+
+@pytest.mark.parametrize("name", ["signer", "second"])
+@pytest.mark.parametrize("still_there", [False, True])
+def test_t10_retired_key_signs_nothing_and_is_named(target, keys, image, name, still_there, cases):
+    """Also when nobody took it away from the others; for every way by which a bundle comes in."""
+    others = [other for other in ("signer", "second") if other != name]
+    folder = ring(target, [*others, *([name] if still_there else [])], [name])
+    bundle = signed(target, keys, image, name)
+    says = f'signed by the retired key "{name}-2020"; this device trusts it no more'
+    target.refuses(bundle, VERIFY, f"BUNDLE: {says}")
+    target.apply_refuses(bundle, f"refused: {says}")
+    assert target.apply(bundle, rescue=True).code == NOTHING
+    target.untouched()
+    assert target.go("install", "--again", bundle).code == VERIFY
+    target.untouched()
+    for verb in "verify", "inspect", "extract":
+        extra = ["-o", target.path / "out"] if verb == "extract" else []
+        result = start([KEELBOOT, "bundle", verb, bundle, "--keys", folder, *extra])
+        assert (result.code, result.last) == (VERIFY, f"{bundle}: {says}")
+    cases(7)
+    # What another key signed too is as good as ever.
+    target.installs(signed(target, keys, image, name, *others), image)
+
+
+def test_t10_nobody_is_accused_of_a_signature_that_is_none(target, keys, image):
+    """An entry that only names the retired key, with another's signature: it is of nobody."""
+    ring(target, ["second"], ["signer"])
+
+    def area(header):
+        other = keys.entry("stranger", header)
+        return other[:6] + keys.entry("signer", header)[6:22] + other[22:]
+
+    bundle = Forge(keys, image, area=area).write(target.path / "accused.keel")
+    target.refuses(bundle, VERIFY, "BUNDLE: not signed by any of the 1 trusted key")
+
+
+def test_t10_keyring_of_retired_keys_alone_trusts_nothing(target, keys, image):
+    folder = ring(target, [], ["signer"])
+    bundle = signed(target, keys, image, "signer")
+    target.refuses(bundle, FAILURE, f"{folder}: no public key (*.pem) is there, so no bundle can be trusted")
+    assert target.apply(bundle).code == 1
+    target.untouched()
+
+
+def test_t10_so_many_different_keys_must_have_signed(tmp_path, keys, image, cases):
+    """Every set of signers, in every order and with each signing twice, against every keyring and number."""
+    n = 0
+    bundles = {}
+    for count in range(len(NAMES) + 1):
+        for signers in itertools.permutations(NAMES, count):
+            for times in 1, 2:
+                path = tmp_path / f"{'-'.join(signers)}-{times}.keel"
+                bundles[signers, times] = Forge(keys, image, signed=list(signers) * times, cap=2048).write(path)
+    for trusted in (("signer",), ("signer", "second"), NAMES):
+        public = [arg for name in trusted for arg in ("--key", keys.public(name))]
+        for required in range(1, len(trusted) + 2):
+            for (signers, _), bundle in bundles.items():
+                good = len(set(signers) & set(trusted)) >= required
+                result = start([KEELBOOT, "bundle", "inspect", bundle, *public, "--signatures-required", str(required)])
+                assert result.code == (OK if good else VERIFY), (signers, trusted, required, result.err)
+                n += 1
+    cases(n)
+
+
+def test_t10_one_key_under_two_names_is_one(target, keys, image):
+    folder = ring(target, ["signer", "second"])
+    shutil.copy(keys.public("signer"), folder / "another.pem")
+    target.configure("[keyring]\nsignatures-required=2\n")
+    bundle = signed(target, keys, image, "signer", "signer")
+    says = "signed by 1 trusted key (another), and 2 have to"
+    target.refuses(bundle, VERIFY, f"BUNDLE: {says}")
+    target.apply_refuses(bundle, f"refused: {says}")
+    assert target.apply(signed(target, keys, image, "second", "signer")).code == INSTALLED
+
+
+def test_t10_number_that_no_keyring_reaches_refuses_all(target, keys, image):
+    folder = ring(target, ["signer", "second"], ["second"])     # one of the two is left
+    target.configure("[keyring]\nsignatures-required=2\n")
+    bundle = signed(target, keys, image, "signer", "second")
+    target.refuses(bundle, FAILURE, f"keyring {folder}: signatures-required=2, and only 1 key: no bundle can be "
+                   "verified; put more public keys (*.pem) there")
+    assert target.apply(bundle).code == 1
+    target.untouched()
