@@ -303,6 +303,24 @@ static void manifest_that_can_not_be_read_is_no_other(void **ctx)
 	}
 }
 
+/* Both copies at once, as where a cable is loose for a moment. */
+static void manifest_that_can_not_be_read_once_is_read(void **ctx)
+{
+	static uint8_t got[BLOB_LEN];
+	struct store_manifest m;
+	struct state s;
+
+	(void)ctx;
+	assert_int_equal(write_manifest(1), KB_OK);
+	load(&dev.bdev, &s);
+	for (unsigned failures = 0; failures <= 2; failures += 2) {
+		dev.reads = 0;
+		dev.fail_read = (struct faulty_when){ 1, failures };
+		assert_int_equal(store_manifest_read(&st, 0, &m, got, sizeof(got)), KB_OK);
+		assert_int_equal(dev.reads, failures + 1 + BLOB_LEN / BDEV_ALIGN);
+	}
+}
+
 /* ---- history */
 
 static void event_that_only_the_page_cache_has_is_not_written(void **ctx)
@@ -337,6 +355,7 @@ int main(void)
 		T(manifest_whose_headers_are_damaged_is_not_blank),
 		T(manifest_is_lost_when_neither_copy_is_whole_or_blank),
 		T(manifest_that_can_not_be_read_is_no_other),
+		T(manifest_that_can_not_be_read_once_is_read),
 		T(event_that_only_the_page_cache_has_is_not_written),
 	};
 
