@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sticks whose file systems somebody damaged where the kernel looks, at once and in turn: each boot comes up on its
+slot, and a good stick is taken after all of them. SEED= chooses others."""
+
+import os
+import sys
+
+import pytest
+from conftest import LEAN, TOP
+from drives import Drive
+from kbdisk import mkvfat
+from kbexfat import mkexfat
+
+sys.path.insert(0, str(TOP / "tests/hostile"))
+
+from evil_images import evil, exfat_as_folder, exfat_crowd           # noqa: E402
+
+SEED = int(os.environ.get("SEED", "1"))
+MODULES = (*LEAN, "exfat")
+LONGEST = 180                   # seconds for a boot with such sticks, where one without takes 15
+
+
+def good_images(bench) -> dict:
+    """What they were made of carries what is installed already: only the file system is in the way."""
+    bundle = bench.bundle("1.0")
+    size = bundle.stat().st_size + (20 << 20)
+    vfat, exfat = bench.work / "good-vfat.img", bench.work / "good-exfat.img"
+    files = {"keelboot/1.0.keel": bundle, "keelboot/readme.txt": b"x", "other/file": b"y" * 9000}
+    mkvfat(vfat, size >> 20 << 20, files)
+    mkexfat(exfat, size, files)
+    return {"vfat": vfat.read_bytes(), "exfat": exfat.read_bytes()}
+
+
+def stick(bench, name, data) -> Drive:
+    image = bench.work / f"{name}.img"
+    image.write_bytes(data + bytes(-len(data) % 512))
+    return Drive(image, bus="usb", name=name)
+
+
+def comes_up(bench, disk, initrd, drives) -> str:
+    """A boot with these sticks; what it said."""
+    with bench.machine(disk, initrd=initrd, drives=drives) as vm:
+        text = bench.up(vm, "1.0", "a", LONGEST)
+        assert bench.causes(vm) == [], "it restarted on the way"
+        assert not set(vm.writes()) & {drive.name for drive in drives}
+    assert "Oops" not in text and "BUG:" not in text, text
+    return text
+
+
+KINDS = ("vfat", "exfat", "vfat", "exfat")
+
+
+@pytest.mark.threat(25)
+def test_damaged_file_systems_at_once(bench):
+    disk, initrd, good = bench.disk("1.0"), bench.initramfs(name="exfat", modules=MODULES), good_images(bench)
+    before = bench.slots(disk)
+    sticks = [stick(bench, f"{kind}-{SEED + i}", evil(kind, good[kind], SEED + i)) for i, kind in enumerate(KINDS)]
+    text = comes_up(bench, disk, initrd, sticks)
+    assert text.count("disk /dev/sd") >= len(KINDS)
+    assert bench.slots(disk) == before
+
+
+@pytest.mark.threat(25)
+def test_damaged_file_systems_in_turn_and_then_a_good_one(bench):
+    disk, initrd, good = bench.disk("1.0"), bench.initramfs(name="exfat", modules=MODULES), good_images(bench)
+    before = bench.slots(disk)
+    sticks = [stick(bench, f"{kind}-{SEED + 4 + i}", evil(kind, good[kind], SEED + 4 + i))
+              for i, kind in enumerate(KINDS)]
+    for one in sticks:
+        comes_up(bench, disk, initrd, [one])
+    assert bench.slots(disk) == before
+    with bench.machine(disk, initrd=initrd, drives=[*sticks[:2], bench.stick(bench.bundle("2.0"))]) as vm:
+        assert "slot b holds version 2.0 on trial" in bench.up(vm, "2.0", "b", LONGEST)
+
+
+@pytest.mark.threat(25)
+def test_folder_of_a_million_names(bench):
+    """96 MiB of them. What lies behind the names that are looked at is not found, and the boot goes on."""
+    disk, initrd = bench.disk("1.0"), bench.initramfs(name="exfat", modules=MODULES)
+    image = bench.work / "crowd.img"
+    mkexfat(image, "160M", {"keelboot": exfat_crowd("holiday.jpg", 1_000_000)})
+    crowd = stick(bench, "crowd", exfat_as_folder(image.read_bytes(), "keelboot"))
+    text = comes_up(bench, disk, initrd, [crowd])
+    assert "only the first 4096 files, and 256 bundles, of keelboot/ are looked at" in text
+    assert text.count("holiday.jpg: ignored") == 20
+
+
+@pytest.mark.threat(25)
+def test_with_filesystems_none_only_a_raw_bundle_is_taken(bench):
+    """The newer bundle lies in a file system, which nobody asked for."""
+    disk = bench.disk("1.0")
+    initrd = bench.conf_initramfs("none", "[source.usb]\nfilesystems=none\n")
+    drives = [bench.stick(bench.bundle("3.0")), bench.raw_stick(bench.bundle("2.0"))]
+    with bench.machine(disk, initrd=initrd, drives=drives) as vm:
+        text = bench.up(vm, "2.0", "b")
+        assert "ignored: no raw bundle, and none is mounted (filesystems=none)" in text
+        assert "FAT-fs (sd" not in text and "slot b holds version 2.0 on trial" in text
+        assert not {"stick", "rawstick"} & set(vm.writes())
+        assert bench.causes(vm) == []

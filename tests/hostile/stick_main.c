@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keelboot-apply, but the kernel's file system on a stick is a folder ($STICK_FOLDER): whatever can
+ * lie in a folder lies on the stick then, fifos and devices too. The flags of the mount are those
+ * that were asked for. Each mount is told on standard error: "mount DEVICE TYPE FLAGS".
+ */
+#include "lib/os.h"
+#include "update/apply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+
+enum kb_err __real_os_mount(const char *source, const char *target, const char *fstype,
+			    unsigned long flags, const char *options);
+enum kb_err __wrap_os_mount(const char *source, const char *target, const char *fstype,
+			    unsigned long flags, const char *options);
+
+enum kb_err __wrap_os_mount(const char *source, const char *target, const char *fstype,
+			    unsigned long flags, const char *options)
+{
+	const char *folder = getenv("STICK_FOLDER");
+
+	if (source == NULL)
+		return __real_os_mount(source, target, fstype, flags, options);
+	fprintf(stderr, "mount %s %s %#lx\n", source, fstype, flags);
+	if (folder == NULL || strcmp(fstype, "vfat") != 0)
+		return KB_EMOUNT;
+	if (mount(folder, target, NULL, MS_BIND, NULL) < 0)
+		return KB_EMOUNT;
+	return mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0 ? KB_EMOUNT
+										 : KB_OK;
+}
+
+int main(int argc, char **argv)
+{
+	return apply_main(argc, argv);
+}

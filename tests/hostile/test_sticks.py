@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sticks whose file system was mounted, and on which lies what no honest person put there; and files that change while
+they are read. keelboot-apply is the shipped one; only the mount is a folder (stick_main.c)."""
+import fcntl
+import os
+import re
+import signal
+import stat
+import subprocess
+import time
+
+import pytest
+from hostile import CHUNK, CONTROL, FAILED, HELPER, INSTALLED, KIB, MIB, NOTHING, TOP, Forge, flipped, start
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a mount")
+STICK = TOP / "build/tests/hostile/stick"
+FLAGS = 0x1 | 0x2 | 0x4 | 0x8 | 0x100             # ro, nosuid, nodev, noexec, nosymfollow
+
+
+@pytest.fixture(name="folder")
+def make_folder(tmp_path):
+    folder = tmp_path / "stick"
+    (folder / "keelboot").mkdir(parents=True)
+    return folder
+
+
+def command(target) -> list:
+    device = target.path / "sdx"
+    device.write_bytes(bytes(64 * KIB))
+    options = ["keelboot-apply", "--stderr", "--root", target.root, "--state", target.state, "--mountable", "1",
+               "--source", f"usb:{device}"]
+    for name, file in target.slots.items():
+        options += ["--slot", f"{name}:root={file}"]
+    return options
+
+
+def apply(target, folder, timeout=60):
+    result = start(command(target), timeout, executable=STICK, env={"STICK_FOLDER": str(folder)})
+    assert not CONTROL.search(result.err), "a terminal would obey this"
+    return result.code, result.err.decode("ascii")
+
+
+def held(target, image) -> bool:
+    return target.slots["b"].read_bytes()[:len(image)] == image
+
+
+# ---------------------------------------------------------------- what lies there
+
+
+@pytest.mark.threat(25, 32)
+def test_t25_stick_is_mounted_with_nothing_but_reading(target, folder, genuine, image):
+    os.link(genuine, folder / "keelboot/good.keel")
+    code, said = apply(target, folder)
+    assert code == INSTALLED and held(target, image)
+    asked = re.findall(r"^mount \S+ (\w+) (0x\w+)$", said, re.M)
+    assert asked and {(kind, int(flags, 16)) for kind, flags in asked} == {("vfat", FLAGS)}
+    assert not os.path.ismount("/run/keelboot/media"), "the mount is apply's own"
+
+
+def test_t25_filesystems_none_mounts_nothing(target, folder, genuine, image):
+    os.link(genuine, folder / "keelboot/good.keel")
+    target.configure("[source.usb]\nfilesystems=none\n")
+    code, said = apply(target, folder)
+    assert code == NOTHING and "mount " not in said.replace("is mounted", "")
+    assert "ignored: no raw bundle, and none is mounted (filesystems=none)" in said
+    target.untouched()
+    assert target.apply(genuine).code == INSTALLED          # raw
+
+
+def odd_things(folder, genuine) -> dict:
+    """name: what the log has to say of it"""
+    at = folder / "keelboot"
+    os.mkfifo(at / "fifo.keel")
+    os.mknod(at / "char.keel", stat.S_IFCHR | 0o600, os.makedev(1, 5))      # zeroes without end
+    os.mknod(at / "block.keel", stat.S_IFBLK | 0o600, os.makedev(4095, 1))
+    (at / "folder.keel").mkdir()
+    (at / "link.keel").symlink_to(genuine)
+    (at / "loop.keel").symlink_to("loop.keel")
+    (at / "zero.keel").symlink_to("/dev/zero")
+    (at / "up.keel").symlink_to("../../../../../../etc/passwd")
+    (at / "empty.keel").touch()
+    (at / "short.keel").write_bytes(genuine.read_bytes()[:511])
+    with open(at / "huge.keel", "wb") as file:
+        file.write(genuine.read_bytes())
+        file.truncate(8 << 40)
+    with open(at / "hole.keel", "wb") as file:
+        file.truncate(1 << 40)
+    irregular = "not a regular file"
+    return {"fifo": irregular, "char": irregular, "block": irregular, "folder": irregular, "link": irregular,
+            "loop": irregular, "zero": irregular, "up": irregular, "empty": "shorter than the header",
+            "short": "shorter than the header", "huge": "bytes follow its end", "hole": "no bundle"}
+
+
+def test_t32_odd_files_are_named_and_passed_over(target, folder, genuine, image, cases):
+    odd = odd_things(folder, genuine)
+    code, said = apply(target, folder)
+    assert code == NOTHING, said
+    for name, why in odd.items():
+        assert re.search(rf"keelboot/{name}\.keel: (ignored|refused): .*{why}", said), (name, said)
+    target.untouched()
+    os.link(genuine, folder / "keelboot/zz.keel")
+    code, said = apply(target, folder)
+    assert code == INSTALLED and held(target, image), said
+    cases(2 * len(odd))
+
+
+@pytest.mark.parametrize("what", ["link", "file", "fifo", "nothing", "device"])
+def test_t32_folder_that_is_none(target, folder, genuine, what):
+    at = folder / "keelboot"
+    at.rmdir()
+    if what == "link":
+        (folder / "elsewhere").mkdir()
+        os.link(genuine, folder / "elsewhere/good.keel")
+        at.symlink_to("elsewhere")
+    elif what == "file":
+        at.write_bytes(genuine.read_bytes())
+    elif what == "fifo":
+        os.mkfifo(at)
+    elif what == "device":
+        os.mknod(at, stat.S_IFCHR | 0o600, os.makedev(1, 5))
+    code, said = apply(target, folder)
+    assert code == NOTHING and "no folder keelboot/" in said, said
+    target.untouched()
+
+
+def test_t33_names_that_a_terminal_obeys(target, folder, genuine, image, cases):
+    names = [b"\x1b[2J\x1b]0;owned\x07.keel", b"line\nbreak: slot a is bad.keel", b"\r\x1b[1A\x1b[2K.keel",
+             b"%s%n%n.keel", b"\xff\xfe\xc3\x28.keel", b"\x9b31m.keel", b"\xe2\x80\xae.keel", b"x" * 250 + b".keel",
+             b"\x7f\x08\x08.keel", b"\x1b[8m litter", b"<6>not a bundle", b"-rf.keel", b" .keel"]
+    for name in names:
+        with open(os.fsencode(folder) + b"/keelboot/" + name, "wb") as file:
+            file.write(b"no bundle\n\x1b[31m")
+    os.link(genuine, folder / "keelboot/good.keel")
+    code, said = apply(target, folder)
+    assert code == INSTALLED and held(target, image)
+    assert all(line.startswith(("keelboot-apply: ", "mount ")) for line in said.splitlines()), said
+    assert said.count("ignored: ") + said.count("refused: ") >= len(names)
+    cases(len(names))
+
+
+@pytest.mark.threat(22, 25)
+def test_t25_crowds_cost_a_bounded_time(target, folder, genuine, image, cases):
+    """Names beyond a bound are not looked at, bundles beyond a bound not opened; what is looked at is still taken."""
+    at = folder / "keelboot"
+    (at / "0").touch()
+    for i in range(5000):
+        os.link(at / "0", at / f"holiday-{i:05}.jpg")
+    code, said = apply(target, folder)
+    assert code == NOTHING and "only the first 4096 files, and 256 bundles, of keelboot/ are looked at" in said
+    assert len(said) < 10000, "the log is flooded"
+    target.untouched()
+    for entry in at.iterdir():
+        entry.unlink()
+    other = at / "other.keel"
+    other.write_bytes(flipped(genuine.read_bytes(), 20))
+    for i in range(700):
+        os.link(other, at / f"{i:05}.keel")
+    code, said = apply(target, folder)
+    assert code == NOTHING and said.count(".keel: refused: ") == 256
+    target.untouched()
+    cases(2)
+
+
+# ---------------------------------------------------------------- what changes while it is read
+
+
+class Reader:
+    """keelboot-apply on a stick, which stands still when it says that it has come to a phase."""
+
+    def __init__(self, target, folder, phase):
+        self.out, into = os.pipe()
+        self.log = open(target.path / "log", "w+b")
+        environ = {"PATH": os.environ["PATH"], "KEELBOOT_HELPER": HELPER, "STICK_FOLDER": str(folder)}
+        self.child = subprocess.Popen([str(part) for part in command(target)], executable=STICK, env=environ,
+                                      stderr=self.log, close_fds=False, preexec_fn=lambda: os.dup2(into, 3))
+        os.close(into)
+        self.heard = b""
+        while f"P {phase} ".encode() not in self.heard:
+            block = os.read(self.out, 4096)
+            assert block, f"it ended before {phase}: {self.heard}"
+            self.heard += block
+        self.child.send_signal(signal.SIGSTOP)
+
+    def hear(self):
+        try:
+            self.heard += os.read(self.out, 65536)
+        except BlockingIOError:
+            pass
+
+    def end(self):
+        """(exit code, log)"""
+        self.child.send_signal(signal.SIGCONT)
+        fcntl.fcntl(self.out, fcntl.F_SETFL, os.O_NONBLOCK)
+        limit = time.monotonic() + 60
+        while self.child.poll() is None:
+            assert time.monotonic() < limit, "hangs"
+            self.hear()
+            time.sleep(0.01)
+        self.hear()
+        os.close(self.out)
+        self.log.seek(0)
+        return self.child.returncode, self.log.read().decode("ascii")
+
+
+def grows(path, data):
+    with open(path, "ab") as file:
+        file.write(os.urandom(64 * KIB))
+
+
+def shrinks(path, data):
+    os.truncate(path, len(data) * 2 // 3)
+
+
+def vanishes(path, data):
+    path.unlink()
+
+
+def is_replaced(path, data):
+    new = path.with_name("new")
+    new.write_bytes(os.urandom(len(data)))
+    new.rename(path)
+
+
+def becomes_a_fifo(path, data):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def changes(path, data):
+    with open(path, "r+b") as file:
+        for at in range(len(data) // 2, len(data), 64 * KIB):
+            file.seek(at)
+            file.write(b"not what was signed")
+
+
+def has_another_header(path, data):
+    with open(path, "r+b") as file:
+        file.write(bytes(512))
+
+
+# What is open stays open: these have to end well. The others may not.
+HARMLESS = (grows, vanishes, is_replaced, becomes_a_fifo, has_another_header)
+REFUSED = (shrinks, changes)
+
+
+@pytest.mark.threat(21, 22)
+@pytest.mark.parametrize("verify_first", [True, False])
+@pytest.mark.parametrize("way", [*HARMLESS, *REFUSED])
+def test_t22_file_that_changes_while_it_is_read(target, folder, keys, way, verify_first):
+    image = os.urandom(100 * CHUNK)
+    for name, file in target.slots.items():
+        file.write_bytes(b"\xb5" * (2 * MIB))
+        target.before[name] = file.read_bytes()
+    target.configure(f"[source.usb]\nverify-first={'yes' if verify_first else 'no'}\n")
+    path = Forge(keys, image).write(folder / "keelboot/update.keel")
+    data = path.read_bytes()
+    reader = Reader(target, folder, "check" if verify_first else "write")
+    way(path, data)
+    code, said = reader.end()
+    assert not CONTROL.search(said.encode())
+    target.only_signed(image)
+    if way in HARMLESS:
+        assert code == INSTALLED and held(target, image), said
+        return
+    if code == INSTALLED:                       # it was quicker
+        assert held(target, image), said
+        return
+    assert code == FAILED, said
+    assert re.search(r"chunk \d+ (is not what was signed|cannot be read)", said), said
+    assert target.slot("b")["state"] != "trial"
+    if b"P write" not in reader.heard:          # it had not been verified whole by then
+        target.untouched(but_state=True)
+    for entry in (folder / "keelboot").iterdir():
+        entry.unlink()
+    path.write_bytes(data)                      # the genuine one is taken after it
+    code, said = apply(target, folder)
+    assert code == INSTALLED and held(target, image), said
