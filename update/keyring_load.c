@@ -152,8 +152,8 @@ enum kb_err keyring_add(struct keyring *k, const char *path)
 
 /* ---------------------------------------------------------------- folders */
 
-#define FILES_MAX 64u /* *.pem files in a folder */
-#define FILE_NAME 64u
+#define FILES_MAX 64u  /* *.pem files in a folder */
+#define FILE_NAME 256u /* no file system has longer ones */
 
 struct file_list {
 	unsigned n;
@@ -165,11 +165,7 @@ static enum kb_err list_insert(struct file_list *l, const char *name)
 {
 	unsigned i = l->n;
 
-	if (strlen(name) >= FILE_NAME) {
-		log_warn("keyring: %s passed over: its name is too long", name);
-		return KB_OK;
-	}
-	if (l->n == FILES_MAX)
+	if (l->n == FILES_MAX || strlen(name) >= FILE_NAME)
 		return KB_ENOSPC;
 	for (; i > 0 && strcmp(l->name[i - 1], name) > 0; i--)
 		memcpy(l->name[i], l->name[i - 1], FILE_NAME);
@@ -212,12 +208,17 @@ static enum kb_err add_entry(struct keyring *k, const char *dir, const char *fil
 		err = KB_EINVAL;
 	else
 		err = add_file(k, path, add);
-	if (err == KB_ENOSPC || is_fault(err))
+	if (err == KB_OK || err == KB_ENOSPC || is_fault(err))
 		return err;
-	if (err != KB_OK)
-		log_warn("keyring: %s/%s passed over: %s; want a PEM \"PUBLIC KEY\", Ed25519 or "
-			 "P-256",
-			 dir, file, err_text(err));
+	if (add == retire_spki) {
+		/* To pass it over would be to trust it on, should it be among the others too. */
+		log_err("keyring: %s/%s: %s; as long as it cannot be told which key is retired, "
+			"none is trusted: mend this file, or remove it",
+			dir, file, err_text(err));
+		return KB_EFORMAT;
+	}
+	log_warn("keyring: %s/%s passed over: %s; want a PEM \"PUBLIC KEY\", Ed25519 or P-256", dir,
+		 file, err_text(err));
 	return KB_OK;
 }
 

@@ -226,6 +226,33 @@ def test_t15_each_call_of_openssl_fails_in_turn(tmp_path, keys, image, cases, ve
     cases(sum(int(line[0]) for line in lines))
 
 
+@pytest.mark.threat(10)
+def test_t15_retired_key_stays_retired_whatever_fails(tmp_path, keys, image, cases):
+    """It lies among the trusted ones too: only retired.d keeps it from being one."""
+    ring = tmp_path / "ring"
+    (ring / "retired.d").mkdir(parents=True)
+    for folder, names in ((ring, ("signer", "stranger", "foreign")), (ring / "retired.d", ("stranger", "foreign"))):
+        for name in names:
+            (folder / f"{name}.pem").write_bytes(keys.public(name).read_bytes())
+    (tmp_path / "image").write_bytes(image)
+    genuine = Forge(keys, image).write(tmp_path / "genuine")
+    retired = Forge(keys, image, signed=["stranger", "foreign"]).write(tmp_path / "retired")
+    lines = driver("fail", HELPER, ring, tmp_path / "image", genuine, retired, "verify-first")
+    assert [line for line in lines if line[0] == "WRONG"] == []
+    assert [int(line[1]) > 0 for line in lines] == [True, False]
+    cases(sum(int(line[0]) for line in lines))
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", b"-----BEGIN PUBLIC KEY-----\n!!\n-----END PUBLIC KEY-----\n"])
+def test_t10_retired_key_that_cannot_be_read_leaves_none_trusted(target, genuine, content):
+    folder = target.root / "etc/keelboot/keys"
+    (folder / "retired.d").mkdir()
+    (folder / "retired.d/old.pem").write_bytes(content)
+    target.refuses(genuine, VERIFY, f"{folder}: the keys cannot be read: malformed or damaged data")
+    assert b"nothing can be verified, so nothing is installed" in target.apply(genuine).err
+    target.untouched()
+
+
 def test_t15_every_call_that_verifies_is_among_them():
     """What update/ wants of OpenSSL, but for what cannot fail."""
     wanted = set()

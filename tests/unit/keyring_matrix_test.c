@@ -407,6 +407,38 @@ static void a_ring_with_fewer_keys_than_must_sign_is_refused(void **state)
 	assert_int_equal(ring.nretired, 1);
 }
 
+/* Threats 10, 15: what cannot be read of the retired keys does not make them trusted again. */
+static void a_retired_key_that_cannot_be_read_leaves_none_trusted(void **state)
+{
+	static const char *const spoil[] = {
+		"echo rubbish > %s/ring/retired.d/key-0.pem",
+		": > %s/ring/retired.d/key-0.pem",
+		"cd %s/ring/retired.d && ln -sf nowhere key-0.pem",
+		"cd %s/ring/retired.d && rm key-0.pem && mkdir key-0.pem",
+	};
+	char path[96], cmd[160];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(spoil) / sizeof(spoil[0]); i++) {
+		load(0, KNOWN_AND_RETIRED);
+		keyring_free(&ring);
+		snprintf(cmd, sizeof(cmd), spoil[i], dir);
+		assert_int_equal(system(cmd), 0);
+		snprintf(path, sizeof(path), "%s/ring", dir);
+		assert_int_equal(keyring_load(&ring, path), KB_EFORMAT);
+		assert_int_equal(ring.n, 0);
+	}
+	/* However long its name is. */
+	load(0, KNOWN_AND_RETIRED);
+	keyring_free(&ring);
+	snprintf(cmd, sizeof(cmd), "cd %s/ring/retired.d && mv key-0.pem $(printf %%0200d 0).pem",
+		 dir);
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(keyring_load(&ring, path), KB_OK);
+	assert_int_equal(ring.n, 1);
+	assert_int_equal(ring.nretired, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +447,7 @@ int main(void)
 		cmocka_unit_test(each_threshold),
 		cmocka_unit_test(a_key_under_two_names_counts_once),
 		cmocka_unit_test(a_ring_with_fewer_keys_than_must_sign_is_refused),
+		cmocka_unit_test(a_retired_key_that_cannot_be_read_leaves_none_trusted),
 	};
 
 	return cmocka_run_group_tests_name("keyring_matrix", tests, setup_all, teardown_all);
