@@ -8,7 +8,8 @@ A check that never fails proves nothing. Each planted/*.patch begins with
     Killed by: unit/store_test some_case
 
 The test is tests/unit/store_test.c and the like, the same with sanitizers (san/unit/store_test), the simulation
-sim/selector_sim, or host/test_cli.py::some_test; the case is optional. The patch is applied to a private copy of the
+sim/selector_sim, sim/powercut_sim with one of its stories, or host/test_cli.py::some_test; the case is
+optional. The patch is applied to a private copy of the
 sources, only that test is built, and it has to fail, and so does the case, which runs alone where that is possible.
 A patch that does not apply any more, or does not compile, counts as a failure.
 
@@ -37,6 +38,7 @@ from private_tree import prepare
 
 PATCHES = Path(__file__).parent / "planted"
 QUICK = "sim/selector_sim"
+STORIES = "sim/powercut_sim"        # its cases are stories, each of which can be run alone
 CACHE = WORK / "planted.json"
 COSTS = 3           # seconds of processor time for one, as a rule
 HEADER = re.compile(r"^(?P<name>[a-z0-9-]+): (?P<what>.+)\nKilled by: (?P<test>\S+)(?: (?P<case>\S+))?\n")
@@ -106,7 +108,10 @@ def plant(tree: Tree, patch: Patch, alone: bool) -> Verdict:
 def whole(tree: Tree, patch: Patch) -> Verdict:
     """What all of the test says of the bug that is planted."""
     try:
-        tree.test(patch.test)
+        if patch.test == STORIES and patch.case:
+            tree.story(patch.case)
+        else:
+            tree.test(patch.test)
     except Red as red:
         cases = failed_cases(str(red))
         if patch.case and patch.case not in cases:

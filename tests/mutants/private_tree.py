@@ -80,8 +80,9 @@ def run(command: list, cwd: Path, wall: float, cpu: int = 3600, env: dict | None
 
 
 def failed_cases(output: str) -> list[str]:
-    """The cases of a cmocka program that failed, or those of pytest."""
+    """The cases of a cmocka program that failed, those of pytest, or stories."""
     cases = re.findall(r"^\[  FAILED  \] (\w+)$", output, re.M) + re.findall(r"^FAILED \S+::(\S+)", output, re.M)
+    cases += re.findall(r"^story (\S+): ", output, re.M)       # of sim/powercut_sim
     return list(dict.fromkeys(cases))
 
 
@@ -188,6 +189,10 @@ class Tree:
         bare = self.top / "build/bare.o"
         status, output = run(["objcopy", "--strip-debug", obj, bare], self.top, 60)
         return bare.read_bytes() if status == 0 else output.encode()
+
+    def story(self, name: str) -> str:
+        """Runs one story of sim/powercut_sim in its smallest geometry: what it said, or raises Red with that."""
+        return self.attempt(self.command("sim/powercut_sim", ["--story", name]), 600)
 
     def test(self, test: str, cpu: int = 600, small: bool = False, case: str | None = None, usual: float = 60) -> str:
         """Runs a test that is built, or one case of it; what it said, or raises Red with that. It takes some seconds
