@@ -184,6 +184,11 @@ ioerr: ## fail each operation of each story, once and for ever: build/report/ioe
 		$(addprefix --seed ,$(SEED))
 .PHONY: ioerr
 
+proof: ## prove the record's codec and the arithmetic of chunks (build/report/proof.json)
+	@qemu/deps proof
+	@tests/proof/prove.py
+.PHONY: proof
+
 # ---------------------------------------------------------------- style
 lint: ## hold the sources to the style guide (ONLY=check: only that check)
 	@qemu/deps check
