@@ -15,10 +15,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEYRING_SPKI_MAX    91u		/* bytes of a SubjectPublicKeyInfo */
-#define KEYRING_PEM_MAX	    4096u	/* bytes of a key file */
-#define KEYRING_RETIRED_DIR "retired.d" /* in the keyring's folder: keys that are trusted no more \
-					 */
+#define KEYRING_SPKI_MAX 91u   /* bytes of a SubjectPublicKeyInfo */
+#define KEYRING_PEM_MAX	 4096u /* bytes of a key file */
+#define KEYRING_RETIRED_DIR                                                   \
+	"retired.d" /* in the keyring's folder: keys that are trusted no more \
+		     */
 
 /* The numbers stand in the signature area: docs/FORMAT.md. */
 enum keyring_alg { KEYRING_ED25519 = 1, KEYRING_ECDSA_P256 = 2 };

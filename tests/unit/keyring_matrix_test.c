@@ -142,6 +142,16 @@ static void make_raw(struct made *m)
 	ECDSA_SIG_free(sig);
 }
 
+/* The algorithm that a signature says to be of. */
+static uint8_t claimed(enum sig kind, uint8_t true_one)
+{
+	if (kind == SIG_OTHER_ALGORITHM)
+		return (uint8_t)(3 - true_one);
+	if (kind == SIG_ALGORITHM_0)
+		return 0;
+	return kind == SIG_ALGORITHM_3 ? 3 : 255;
+}
+
 /* False: there is no such signature of this kind of key. */
 static bool make(enum sig kind, unsigned i, struct made *m)
 {
@@ -157,16 +167,10 @@ static bool make(enum sig kind, unsigned i, struct made *m)
 	sign_right(k, data, m);
 	switch (kind) {
 	case SIG_OTHER_ALGORITHM:
-		m->value[0] = (uint8_t)(3 - m->value[0]);
-		break;
 	case SIG_ALGORITHM_0:
-		m->value[0] = 0;
-		break;
 	case SIG_ALGORITHM_3:
-		m->value[0] = 3;
-		break;
 	case SIG_ALGORITHM_255:
-		m->value[0] = 255;
+		m->value[0] = claimed(kind, m->value[0]);
 		break;
 	case SIG_OF_OTHER_KIND:
 		sign_right(&key[i ^ 1], data, m);
