@@ -194,10 +194,8 @@ static bool make(enum sig kind, unsigned i, struct made *m)
 		raw_sign(k, is_ed25519(k) ? NULL : EVP_sha256(), header, sizeof(header), m);
 		break;
 	case SIG_SHORT:
-		m->len--;
-		break;
 	case SIG_LONG:
-		m->len++;
+		m->len = kind == SIG_LONG ? m->len + 1 : m->len - 1;
 		break;
 	case SIG_ZEROES:
 		memset(sig_of(m), 0, m->len);
