@@ -8,7 +8,7 @@ object is the same as before, is none. The others meet first the cases that
 killed their neighbours, then the tests of the same name, one case after the other until one is red, then all that are
 linked with their object, last those with sanitizers. What survives has to be explained in survivors.txt, in blocks of
 three lines: file; function and line and what was taken away; why that does no harm. What is explained meets no more
-than the tests of its name, but for --thorough.
+than the cases that killed its neighbours, but for --thorough.
 
 What was found out is kept in build/mutants/sweep.json: a kill for as long as the function and the case that killed
 stay as they are, a survivor for as long as the function and all its tests do, or it is explained. So it can be stopped,
@@ -166,6 +166,9 @@ class Sweep:
     def seconds(self, test: str) -> float:
         return sum(self.cases[test].values())
 
+    def namesakes(self, file: str) -> list[str]:
+        return [test for test in self.tests[file] if is_namesake(test, file) and test not in RUNS]
+
     def pieces(self, test: str) -> dict[str, float]:
         """The cases of a test, or all of it where that is quick."""
         whole = self.seconds(test)
@@ -177,7 +180,9 @@ class Sweep:
         first = [self.hints[m.label()]] if m.label() in self.hints else []
         first += [shot for shot, _ in self.kills.get(m.file, collections.Counter()).most_common(RECENT)]
         first = [shot for shot in first if shot[0] in self.tests[m.file] and shot[1] in {"", *self.cases[shot[0]]}]
-        names = [test for test in self.tests[m.file] if is_namesake(test, m.file) and test not in RUNS]
+        names = self.namesakes(m.file)
+        if explanation(self.why, m) and not self.walks:
+            return list(dict.fromkeys(first)), []
         ours = [(seconds, test, case) for test in names for case, seconds in self.pieces(test).items()]
         first += [(test, case) for _, test, case in sorted(ours)]
         others = [test for test in self.tests[m.file] if test not in names]
@@ -292,6 +297,7 @@ class Sweep:
 
     def go(self, mutants: list[Mutant]) -> None:
         unknown = [m for m in mutants if self.remembered(m) is None]
+        unknown.sort(key=lambda m: sum(map(self.seconds, self.namesakes(m.file))))      # the quick ones first
         self.total = len(unknown)
         minutes = self.total * COSTS // 60 + 1
         print(f"sweep: {len(mutants)} mutations, {self.total} to be tried, about {minutes} minutes of processor time; "
