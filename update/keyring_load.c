@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void *pkey_p256(const uint8_t *point, size_t len)
@@ -237,11 +238,15 @@ static enum kb_err load_retired(struct keyring *k, const char *dir)
 {
 	char path[4096];
 	enum kb_err err;
+	struct stat st;
 
 	if (snprintf(path, sizeof(path), "%s/" KEYRING_RETIRED_DIR, dir) >= (int)sizeof(path))
 		return KB_EINVAL;
 	err = add_folder(k, path, retire_spki);
-	return err == KB_ENOENT ? KB_OK : err;
+	if (err != KB_ENOENT)
+		return err;
+	/* Something of that name that is no folder was meant to be one. */
+	return lstat(path, &st) == 0 ? KB_EFORMAT : KB_OK;
 }
 
 enum kb_err keyring_load(struct keyring *k, const char *dir)

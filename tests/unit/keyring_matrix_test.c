@@ -417,6 +417,8 @@ static void a_retired_key_that_cannot_be_read_leaves_none_trusted(void **state)
 		": > %s/ring/retired.d/key-0.pem",
 		"cd %s/ring/retired.d && ln -sf nowhere key-0.pem",
 		"cd %s/ring/retired.d && rm key-0.pem && mkdir key-0.pem",
+		"cd %s/ring && rm -r retired.d && : > retired.d",
+		"cd %s/ring && rm -r retired.d && ln -s nowhere retired.d",
 	};
 	char path[96], cmd[160];
 
