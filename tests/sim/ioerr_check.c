@@ -189,7 +189,7 @@ static bool check_event(void *ctx, const struct history_event *e)
 		return true;
 	switch (e->kind) {
 	case HISTORY_INSTALL:
-		ok = e->reason[0] != '\0' || is_new(s, e->slot);
+		ok = e->reason[0] != '\0' || is_new(s, e->slot) || is_older(t->w);
 		break;
 	case HISTORY_GOOD:
 		ok = s->slot[e->slot].st == STATE_GOOD || is_older(t->w);
