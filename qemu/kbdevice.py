@@ -197,9 +197,9 @@ class Device:
                 faults=(), bps=0, **options) -> Machine:
         """The device, switched off: use it in a `with`. disk None: it has none."""
         own = [Drive(disk, bus=bus, name="disk", faults=tuple(faults), bps=bps)] if disk else []
-        # no_timer_check: a host that is busy delays QEMU's timer so much that the kernel takes it for broken, and panics.
-        # norandmaps: TCG translates code once for each address that it runs at. A page of libc that hundreds of processes
-        # had at random ones takes QEMU minutes to forget, when the boot after a reset clears it.
+        # no_timer_check: a host that is busy delays QEMU's timer so much that the kernel takes it for broken, and
+        # panics. norandmaps: TCG translates code once for each address that it runs at. A page of libc that hundreds of
+        # processes had at random ones takes QEMU minutes to forget, when the boot after a reset clears it.
         return Machine(kbkernel.get().vmlinux, initrd or self.initramfs(),
                        f"quiet no_timer_check norandmaps loglevel=6 {append}".strip(),
                        drives=[*own, *drives], memory=memory, watchdog=watchdog,
