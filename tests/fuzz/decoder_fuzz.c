@@ -3,7 +3,7 @@
  * The decoder's own side: requests of any kind, and any stored bytes. The shipped decoder_main()
  * runs in this process, so its cage is left out here and its end is caught.
  */
-#include "lib/bytes.h"
+#define ZSTD_STATIC_LINKING_ONLY /* ZSTD_getFrameHeader */
 #include "tests/fuzz/fuzz.h"
 #include "update/decoder.h"
 #include "update/decoder_limits.h"
@@ -127,6 +127,16 @@ static void send_requests(struct fuzz_in *in)
 	shutdown(s.parent, s.deaf ? SHUT_RDWR : SHUT_WR);
 }
 
+/* One frame, to the last byte, that any decoder reads in little memory. */
+static void check_frame(const uint8_t *p, size_t len)
+{
+	ZSTD_frameHeader h;
+
+	FUZZ_CHECK(ZSTD_findFrameCompressedSize(p, len) == len);
+	FUZZ_CHECK(ZSTD_getFrameHeader(&h, p, len) == 0 && h.frameType == ZSTD_frame);
+	FUZZ_CHECK(h.dictID == 0 && h.windowSize <= 1ull << DECODER_ZSTD_WINDOW_LOG);
+}
+
 /* What zstd itself makes of it. */
 static void check_decoded(const struct decoder_ask *q)
 {
@@ -136,6 +146,7 @@ static void check_decoded(const struct decoder_ask *q)
 	FUZZ_CHECK(q->stored <= DECODER_WIRE_STORED_MAX && q->plain <= MANIFEST_CHUNK_MAX);
 	FUZZ_CHECK(ZSTD_decompress(want, q->plain, input_of(q->slot), q->stored) == q->plain);
 	FUZZ_CHECK(memcmp(want, output_of(q->slot), q->plain) == 0);
+	check_frame(input_of(q->slot), q->stored);
 	free(want);
 }
 

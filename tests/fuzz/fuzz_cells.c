@@ -53,7 +53,11 @@ bool fuzz_cells_seal(const struct fuzz_cell *c, const char *magic, uint8_t *cell
 		bytes_put32(cell + 16, 2 * SIZE);
 	if (c->harm == HARM_LEN)
 		bytes_put32(cell + 12, SIZE - CELL_HEADER + 1);
-	if (c->harm == HARM_SIZE || c->harm == HARM_LEN) /* with a checksum that is right */
+	/* With a checksum that would be right: over the byte behind the cell too. */
+	if (c->harm == HARM_SIZE)
 		cell_put_crc(cell, bytes_crc32c(cell_crc_start(cell), cell + CELL_HEADER, c->len));
+	if (c->harm == HARM_LEN)
+		cell_put_crc(cell, bytes_crc32c(cell_crc_start(cell), cell + CELL_HEADER,
+						SIZE - CELL_HEADER + 1));
 	return c->harm == HARM_NONE || c->harm >= HARM_KINDS;
 }
