@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keelboot-verify as a process, on the manifest that a slot's install left in the state. */
+#include "tests/unit/install_fixture.h"
+#include "lib/log.h"
+#include "update/verify_slot.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#define SIZE (256u * 1024)
+
+static char dir[] = "/tmp/keelboot-verify-XXXXXX";
+static struct key_file key, stranger;
+static uint8_t image[SIZE];
+static uint8_t blob[STORE_MANIFEST_MAX] __attribute__((aligned(BDEV_ALIGN)));
+static struct store_manifest cell;
+static struct reader reader;
+static struct state state;
+static struct verify_answer answer;
+static ssize_t answered;
+
+static const char *path(const char *name)
+{
+	static char p[4][256];
+	static unsigned n;
+
+	n = (n + 1) % 4;
+	snprintf(p[n], sizeof(p[0]), "%s/%s", dir, name);
+	return p[n];
+}
+
+static void write_text(const char *name, const char *text)
+{
+	FILE *f = fopen(path(name), "we");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+/* ---------------------------------------------------------------- the state */
+
+static void with_store(void (*fn)(struct store *st))
+{
+	enum store_finding found;
+	struct bdev_file dev;
+	struct store st;
+
+	assert_int_equal(bdev_file_open(&dev, path("state"), BDEV_FILE_WRITE), KB_OK);
+	assert_int_equal(store_load(&st, &dev.bdev, &state, &found), KB_OK);
+	fn(&st);
+	bdev_file_close(&dev);
+}
+
+/* Slot b holds the release of the manifest. */
+static void begin(struct store *st)
+{
+	state_init(&state, 2);
+	state.slot[1].st = STATE_GOOD;
+	state.slot[1].has_release = true;
+	memcpy(state.slot[1].release, reader.release.id, STATE_ID_LEN);
+	assert_int_equal(store_save(st, &state), KB_OK);
+}
+
+static void put_manifest(struct store *st)
+{
+	assert_int_equal(store_manifest_write(st, 1, &cell, blob), KB_OK);
+}
+
+static void forget_release(struct store *st)
+{
+	state.slot[1].release[0] ^= 1;
+	assert_int_equal(store_save(st, &state), KB_OK);
+}
+
+static void make_manifest(const char *compatible, const struct key_file *k)
+{
+	struct fixture_image im = { "root", image, SIZE, 64 * 1024, false };
+	struct fixture_bundle b = { .image = &im,
+				    .nimages = 1,
+				    .version = "2.0",
+				    .compatible = compatible,
+				    .sequence = 2,
+				    .key = k };
+	int fd = fixture_make(&b);
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(reader_open(&reader, fd, false, (uint64_t)st.st_size, NULL), KB_OK);
+	cell = (struct store_manifest){ .sequence = 2 };
+	cell.len = (size_t)reader.h.manifest_off + reader.h.manifest_len;
+	memcpy(cell.release, reader.release.id, sizeof(cell.release));
+	assert_int_equal(pread(fd, blob, cell.len, 0), (ssize_t)cell.len);
+	reader_close(&reader);
+	close(fd);
+}
+
+static int set_up(void **ctx)
+{
+	int fd = open(path("state"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	(void)ctx;
+	assert_int_equal(ftruncate(fd, (off_t)STORE_MIN_SIZE), 0);
+	close(fd);
+	write_text("etc/keelboot/system.conf", "[system]\ncompatible = box\n");
+	make_manifest("box", &key);
+	with_store(begin);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- running it */
+
+static int run(const char *slot, bool heard)
+{
+	char state_path[256];
+	const char *argv[] = { "keelboot-verify", "--state", state_path, "--slot", slot,
+			       "--root",	  dir };
+	int fds[2], status;
+	pid_t pid;
+
+	snprintf(state_path, sizeof(state_path), "%s", path("state"));
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(fds[0]);
+		dup2(fds[1], 100);
+		dup2(100, 3);
+		close(100);
+		if (!heard)
+			close(3);
+		exit(verify_slot_main(7, (char **)argv));
+	}
+	close(fds[1]);
+	memset(&answer, 0, sizeof(answer));
+	answered = read(fds[0], &answer, sizeof(answer));
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void assert_refused(int code)
+{
+	assert_int_equal(run("b", true), code);
+	assert_int_equal(answered, 0);
+}
+
+static void what_is_signed_for_this_device_is_answered(void **ctx)
+{
+	(void)ctx;
+	with_store(put_manifest);
+	assert_int_equal(run("b", true), VERIFY_SLOT_OK);
+	assert_int_equal(answered, sizeof(answer));
+	assert_int_equal(verify_answer_check(&answer), KB_OK);
+	assert_memory_equal(answer.release, cell.release, sizeof(answer.release));
+	assert_int_equal(answer.verity, 0);
+}
+
+static void what_a_stranger_signed_is_not_verified(void **ctx)
+{
+	(void)ctx;
+	make_manifest("box", &stranger);
+	with_store(put_manifest);
+	assert_refused(VERIFY_SLOT_UNVERIFIED);
+	make_manifest("box", NULL);
+	with_store(put_manifest);
+	assert_refused(VERIFY_SLOT_UNVERIFIED);
+}
+
+/* Written so by somebody who may write the state: its own checksum is right. */
+static void what_was_changed_is_not_verified(void **ctx)
+{
+	size_t at[] = { 100, cell.len - 2 };
+
+	(void)ctx;
+	for (unsigned i = 0; i < 2; i++) {
+		blob[at[i]] ^= 1;
+		with_store(put_manifest);
+		blob[at[i]] ^= 1;
+		assert_refused(VERIFY_SLOT_UNVERIFIED);
+	}
+}
+
+static void what_is_for_another_device_is_foreign(void **ctx)
+{
+	(void)ctx;
+	make_manifest("another-box", &key);
+	with_store(begin);
+	with_store(put_manifest);
+	assert_refused(VERIFY_SLOT_FOREIGN);
+}
+
+/* One that was signed once, put under another slot's name. */
+static void what_is_of_another_release_is_not_verified(void **ctx)
+{
+	(void)ctx;
+	with_store(put_manifest);
+	with_store(forget_release);
+	assert_refused(VERIFY_SLOT_UNVERIFIED);
+}
+
+static void what_is_not_there_fails(void **ctx)
+{
+	(void)ctx;
+	assert_refused(VERIFY_SLOT_FAILED);
+	unlink(path("state"));
+	assert_refused(VERIFY_SLOT_FAILED);
+}
+
+static void without_keys_nothing_is_verified(void **ctx)
+{
+	(void)ctx;
+	with_store(put_manifest);
+	write_text("etc/keelboot/system.conf",
+		   "[system]\ncompatible = box\n[keyring]\npath = /nowhere\n");
+	assert_refused(VERIFY_SLOT_UNVERIFIED);
+}
+
+static void an_answer_that_nobody_takes_is_a_failure(void **ctx)
+{
+	(void)ctx;
+	with_store(put_manifest);
+	assert_int_equal(run("b", false), VERIFY_SLOT_FAILED);
+}
+
+static void a_slot_that_cannot_be_is_refused(void **ctx)
+{
+	(void)ctx;
+	with_store(put_manifest);
+	assert_int_equal(run("z", true), VERIFY_SLOT_USAGE);
+	assert_int_equal(run("bb", true), VERIFY_SLOT_USAGE);
+	assert_int_equal(answered, 0);
+}
+
+/* ---------------------------------------------------------------- main */
+
+static bool make_dirs(void)
+{
+	static const char *const dirs[] = { "etc", "etc/keelboot", "etc/keelboot/keys" };
+
+	for (unsigned i = 0; i < 3; i++)
+		if (mkdir(path(dirs[i]), 0700) < 0)
+			return false;
+	return key_file_generate(path("k"), KEYRING_ED25519, &key) == KB_OK &&
+	       key_file_generate(path("s"), KEYRING_ED25519, &stranger) == KB_OK &&
+	       rename(path("k.pem"), path("etc/keelboot/keys/k.pem")) == 0;
+}
+
+static void remove_dir(void)
+{
+	char cmd[64];
+
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	if (system(cmd) != 0)
+		fprintf(stderr, "unable to remove %s\n", dir);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup(f, set_up)
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_signed_for_this_device_is_answered),
+		TEST(what_a_stranger_signed_is_not_verified),
+		TEST(what_was_changed_is_not_verified),
+		TEST(what_is_for_another_device_is_foreign),
+		TEST(what_is_of_another_release_is_not_verified),
+		TEST(what_is_not_there_fails),
+		TEST(without_keys_nothing_is_verified),
+		TEST(an_answer_that_nobody_takes_is_a_failure),
+		TEST(a_slot_that_cannot_be_is_refused),
+	};
+	int rc;
+
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	log_set_level(0);
+	for (size_t i = 0; i < SIZE; i++)
+		image[i] = (uint8_t)(i * i >> 7 | 1);
+	if (!make_dirs())
+		return 1;
+	rc = cmocka_run_group_tests_name("verify_slot", tests, NULL, NULL);
+	key_file_free(&key);
+	key_file_free(&stranger);
+	remove_dir();
+	return rc;
+}
