@@ -14,6 +14,7 @@ json_object *boot_json_read(const struct device_options *o)
 	snprintf(path, sizeof(path), "%s/boot.json", o->run_dir);
 	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
 		return NULL;
+	/* bound: a text of 16 KiB at most; json-c nests no deeper than 32 */
 	boot = json_tokener_parse(text);
 	if (boot != NULL && !json_object_is_type(boot, json_type_object)) {
 		json_object_put(boot);

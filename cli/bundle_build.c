@@ -33,6 +33,16 @@ struct build {
 
 /* ---------------------------------------------------------------- before */
 
+/* Also before a tree is made: the memory for it goes with the size. */
+static enum kb_err check_size(const struct bundle_source *s, const struct manifest_image *im)
+{
+	if (s->size / im->chunk < MANIFEST_CHUNKS_MAX)
+		return KB_OK;
+	log_err("image %s: too large for chunks of %u bytes; a larger --chunk-size would do",
+		s->path, im->chunk);
+	return KB_ENOSPC;
+}
+
 static enum kb_err open_source(struct build *b, unsigned i)
 {
 	struct manifest_image *im = &b->s->m.image[i];
@@ -46,17 +56,12 @@ static enum kb_err open_source(struct build *b, unsigned i)
 	}
 	if (im->filesystem[0] == '\0')
 		bundle_source_filesystem(s, im->filesystem, sizeof(im->filesystem));
+	im->chunk = b->s->chunk;
+	TRY(check_size(s, im));
 	if (b->s->verity && strcmp(im->name, "root") == 0)
 		TRY(bundle_verity_add(s, im, b->s->m.compatible[0]));
 	im->size = s->size;
-	im->chunk = b->s->chunk;
-	if (s->size / im->chunk >= MANIFEST_CHUNKS_MAX) {
-		log_err("image %s: too large for chunks of %u bytes; a larger --chunk-size would "
-			"do",
-			s->path, im->chunk);
-		return KB_ENOSPC;
-	}
-	return KB_OK;
+	return check_size(s, im);
 }
 
 /* Everything that can go wrong early does, before minutes of compressing. */

@@ -10,7 +10,9 @@
 
 enum kb_err bundle_chunk_alloc(struct bundle_chunk *c, uint32_t len)
 {
+	/* bound: MANIFEST_CHUNK_MAX, for at most JOBS_MAX chunks */
 	c->plain = malloc(len);
+	/* bound: the same, and READER_STORED_MORE */
 	c->spare = malloc(ZSTD_compressBound(len) + READER_STORED_MORE);
 	return c->plain != NULL && c->spare != NULL ? KB_OK : KB_ENOSPC;
 }

@@ -205,6 +205,7 @@ static enum kb_err run_threads(struct work *w)
 
 enum kb_err bundle_encode_run(struct bundle_encode *e)
 {
+	/* bound: one struct */
 	struct work *w = calloc(1, sizeof(*w));
 	enum kb_err err = w != NULL ? KB_OK : KB_ENOSPC;
 

@@ -15,6 +15,8 @@ static enum kb_err grow(struct bundle_table *t, size_t more)
 		room *= 2;
 	if (room == t->room)
 		return KB_OK;
+	/* bound: MANIFEST_CHUNKS_MAX hashes, 128 MiB, or records of 8 bytes; twice that while it
+	 * grows */
 	p = realloc(t->pages, room);
 	if (p == NULL)
 		return KB_ENOSPC;
@@ -78,6 +80,7 @@ enum kb_err bundle_table_record(struct bundle_table *t, uint32_t index, uint64_t
 enum kb_err bundle_table_end(struct bundle_table *t, struct digest *d, struct manifest_table *out)
 {
 	t->npages = (unsigned)((t->len + READER_PAGE - 1) / READER_PAGE);
+	/* bound: a digest for each page of the above */
 	t->list = calloc(t->npages, DIGEST_LEN);
 	if (t->list == NULL)
 		return KB_ENOSPC;

@@ -49,6 +49,7 @@ static enum kb_err lay_out(struct tree *t)
 	}
 	if (t->nlevels == 0 || n != 1)
 		return KB_EINVAL;
+	/* bound: a 127th of the image, whose size has passed check_size() of bundle_build.c */
 	t->bytes = calloc((size_t)t->total, BLOCK);
 	return t->bytes != NULL ? KB_OK : KB_ENOSPC;
 }

@@ -46,6 +46,7 @@ static size_t character(const unsigned char *p)
  * no reader or terminal should get to see, is replaced. */
 static json_object *string(const char *text)
 {
+	/* bound: a text of an output, at most PATH_MAX */
 	unsigned char *copy = (unsigned char *)strdup(text);
 	json_object *value;
 	size_t n;

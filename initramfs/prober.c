@@ -129,6 +129,7 @@ static enum kb_err run_worker(struct look *l, int fd, const char *dev, uint64_t 
 void prober_look(int fd, const char *dev, unsigned budget_ms, struct prober_answer *a)
 {
 	struct look *l =
+		/* bound: one struct */
 		mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	uint64_t end = os_now_ms() + budget_ms;
 

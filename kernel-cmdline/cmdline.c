@@ -28,7 +28,7 @@ static bool equal_names(const char *a, const char *b, size_t len)
 {
 	size_t i;
 
-	for (i = 0; a[i] != '\0' && i < len; i++) {
+	for (i = 0; i < len && a[i] != '\0'; i++) {
 		char x = a[i] == '-' ? '_' : a[i], y = b[i] == '-' ? '_' : b[i];
 
 		if (x != y)

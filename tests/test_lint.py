@@ -333,6 +333,23 @@ def test_pure_calls(tree, call):
     says(tree, "pure", f"selector/plan.c:{line}:", call.split("(")[0])
 
 
+# ---------------------------------------------------------------- memory
+
+@pytest.mark.parametrize("call", ["malloc(n)", "calloc(n, 2)", "realloc(0, n)", "strdup(s)"])
+def test_an_allocation_says_what_bounds_it(tree, call):
+    head = "void *err_b(unsigned n, const char *s)"
+    code = f"{head};\n{head}\n{{\n\treturn {call};\n}}\n"
+    line = append(tree, "lib/err.c", code) + 3
+    says(tree, "bounded", f"lib/err.c:{line}:", call.split("(")[0])
+    insert(tree, "lib/err.c", line, "\t/* bound: n is at most 12 */")
+    silent(tree, "bounded")
+
+
+def test_the_stack_is_not_allocated_from(tree):
+    line = append(tree, "lib/err.c", "\t/* bound: nothing helps it */\n\tchar *p = alloca(3);\n") + 1
+    says(tree, "bounded", f"lib/err.c:{line}:", "alloca")
+
+
 # ---------------------------------------------------------------- analyzers
 
 HEAP = "#include <stdlib.h>\n"

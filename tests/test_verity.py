@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import resource
 import subprocess
 from pathlib import Path
 
@@ -107,3 +108,17 @@ def test_recipe_says_it_too_and_not_twice(tmp_path):
     recipe.write_text(f"[bundle]\nverity=maybe\n[image.root]\nfile={image}\n")
     assert "want yes or no" in keelboot("bundle", "create", recipe, "-o", tmp_path / "x.keel",
                                         expect=3).stderr
+
+
+def test_no_memory_is_asked_for_an_image_that_no_bundle_can_hold(tmp_path):
+    """A tree is a 127th of its image, and was made before anybody looked at the size."""
+    image = tmp_path / "huge.img"
+    with image.open("wb") as file:
+        file.truncate(65 << 30)
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (256 << 20, hard))       # for what is started from here
+    try:
+        failed = create(tmp_path, image, "--verity", "--chunk-size", "16K", expect=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    assert "too large for chunks of 16384 bytes" in failed.stderr

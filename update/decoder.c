@@ -29,6 +29,7 @@ static enum kb_err make_shared(struct decoder *d, int *out)
 		log_err("unable to make memory for the decoder: %s", strerror(errno));
 		return KB_EIO;
 	}
+	/* bound: DECODER_SLOTS areas, 8 MiB and a little, whatever the bundle says */
 	p = mmap(NULL, DECODER_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED) {
 		log_err("unable to map memory for the decoder: %s", strerror(errno));

@@ -54,6 +54,7 @@ int decoder_main(void)
 	int rc;
 
 	log_set_name("keelboot-decoder");
+	/* bound: as the parent has it */
 	shared = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, DECODER_WIRE_SHARED, 0);
 	if (shared == MAP_FAILED) {
 		log_err("decoder: unable to map the shared memory: is it started by hand?");

@@ -79,7 +79,8 @@ TOOLS = {
         # readdir_r() is what nobody should use any more.
         ["cppcheck", "-q", "--enable=warning,portability,performance", "--library=posix,gnu", "--std=c11",
          "--suppress=readdirCalled",
-         "--platform=unix64", "-D__linux__", "-D__x86_64__", "--template={file}:{line}:{column}: {message} [{id}]", "--template-location="],
+         "--platform=unix64", "-D__linux__", "-D__x86_64__",
+         "--template={file}:{line}:{column}: {message} [{id}]", "--template-location="],
         r"(?P<file>[^:]+):(?P<line>\d+):\d+: (?P<text>.*) \[(?P<id>\w+)\]$",
         r"\w+$"),
 }

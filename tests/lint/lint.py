@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import analysis
+import bounds
 import object_checks
 import text_checks
 from tree import LintError, Tree
@@ -31,6 +32,7 @@ CHECKS = {
     "licence": text_checks.licence,
     "places": text_checks.places,
     "unique-names": text_checks.unique_names,
+    "bounded": bounds.bounded,
     "gcc-analyzer": analysis.gcc,
     "clang-analyzer": analysis.clang,
     "cppcheck": analysis.cppcheck,

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The proof of the record's codec holds, and would not hold for a codec with a mistake. (That of the chunks needs
+Frama-C: `make proof`.)"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TOP / "tests" / "proof"))
+
+import prove  # noqa: E402
+
+
+def test_the_codec_is_proven():
+    result = prove.codec(900)
+    assert result["ok"] and result["wrong"] == 0 and result["cases"] > 3_000_000
+
+
+@pytest.mark.parametrize("name, right, mistaken", [
+    ("selector/state_decode.c", "number(l, STATE_TRIES_MAX, 0)", "number(l, STATE_TRIES_MAX - 1, 0)"),
+    ("selector/state_encode.c", 'put_number_if(o, "lr.count"', 'put_number_if(o, "lr.count."'),
+    ("selector/text.c", "l->line_len = (size_t)(stop - *pos) + (nl != NULL);",
+     "l->line_len = (size_t)(stop - *pos) + 1;"),
+])
+def test_a_mistake_in_the_codec_is_found(tmp_path, name, right, mistaken):
+    for folder in ("lib", "selector"):
+        shutil.copytree(TOP / folder, tmp_path / folder)
+    source = (tmp_path / name).read_text()
+    assert source.count(right) == 1
+    (tmp_path / name).write_text(source.replace(right, mistaken))
+    assert not prove.codec(900, tmp_path)["ok"]
