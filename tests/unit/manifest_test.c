@@ -364,6 +364,7 @@ static void sections_have_their_order(void **state)
 	refused("", "[image.boot]", "[image.../boot]", "name");
 	refused("", "[image.boot]", "[image.-boot]", "name");
 	refused("", "[image.boot]", "[image.a123456789012345678901234567890x]", "name");
+	refused("", "[image.root]", "[encoding.1]", "come after images");
 	refused("", "[encoding.1]", "[encoding.2]", "want [encoding.1]");
 	refused("", "[encoding.1]", "[encoding.01]", "want [encoding.1]");
 	refused("", "[encoding.2]", "[encoding.1]", "want [encoding.2]");
@@ -546,6 +547,19 @@ static void parts_lie_one_behind_the_other(void **state)
 		"not where");
 }
 
+/* What follows it takes its place. */
+static void hashes_lie_nowhere_else(void **state)
+{
+	char *t = (char *)with("[image.boot]", "hashes-offset=310", "hashes-offset=500");
+	char *table = strstr(t, "table-offset=374");
+
+	(void)state;
+	assert_non_null(table);
+	memcpy(table, "table-offset=310", 16);
+	assert_int_equal(parse(t), KB_EFORMAT);
+	assert_non_null(strstr(why, "not where they belong"));
+}
+
 /* Up to the limits, and one more. */
 static void counts_are_limited(void **state)
 {
@@ -596,10 +610,14 @@ static void messages_are_safe_to_print(void **state)
 
 static void keys_are_set_one_by_one_by_the_same_rules(void **state)
 {
+	static const char *const bad[] = { "", "47;11", "47\t11", "47\x7f", " 4711", "4711 " };
 	struct manifest_image im = { .size = 0 };
 
 	(void)state;
 	memset(&m, 0, sizeof(m));
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_non_null(manifest_bundle_key(&m, "build", bad[i]));
+	assert_string_equal(m.build, "");
 	assert_null(manifest_bundle_key(&m, "version", "3.0"));
 	assert_string_equal(m.version, "3.0");
 	assert_non_null(manifest_bundle_key(&m, "version", "3 0"));
@@ -639,6 +657,7 @@ int main(void)
 		cmocka_unit_test(encodings_fit_their_images),
 		cmocka_unit_test(an_image_without_encoding_is_refused),
 		cmocka_unit_test(parts_lie_one_behind_the_other),
+		cmocka_unit_test(hashes_lie_nowhere_else),
 		cmocka_unit_test(counts_are_limited),
 		cmocka_unit_test(too_many_images_are_refused),
 		cmocka_unit_test(messages_are_safe_to_print),
