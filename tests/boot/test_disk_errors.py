@@ -116,6 +116,16 @@ def test_state_fails_in_an_apply(update, number, said, touched):
     update.then_it_works([stick])
 
 
+def test_no_flush_comes_through(update):
+    """The medium takes every write and confirms none: what cannot be made durable is not begun."""
+    stick = update.bench.stick(update.bundle)
+    with update.bench.machine(update.disk, drives=[stick], faults=[Fault("flush")]) as vm:
+        vm.expect(r"update: not looked at: what is not counted may be tried for ever", PATIENCE)
+        update.old_boots(vm, touched=False)
+        status, output = vm.shell("keelboot mark bad a", PATIENCE)
+        assert status == 1, output
+
+
 def test_state_fails_at_the_charge_of_the_trial(update):
     """What cannot be counted is not tried; once it can be, it is."""
     stick = update.bench.stick(update.bundle)
