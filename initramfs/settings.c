@@ -39,6 +39,10 @@ static void read_command_line(struct boot *b)
 		b->envp = envp;
 	}
 	set_log_level(b->cmd.log);
+	if (!b->cmd.enable && b->conf.verify_slot == CONF_VERIFY_ALWAYS) {
+		log_warn("keelboot.enable=0: not heeded with [system] verify-slot=always");
+		b->cmd.enable = true;
+	}
 	for (unsigned i = 0; i < b->cmd.nwarnings; i++)
 		log_warn("%s", b->cmd.warning[i]);
 }

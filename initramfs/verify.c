@@ -130,11 +130,12 @@ static enum kb_err reject(struct boot *b, int slot, const char *why, bool last_r
 enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 {
 	const struct state_slot *s = &b->rec.s.slot[slot];
-	bool wanted = b->conf.verify_slot == CONF_VERIFY_BOOT && s->st == STATE_TRIAL;
+	bool always = b->conf.verify_slot == CONF_VERIFY_ALWAYS;
+	bool wanted = always || (b->conf.verify_slot == CONF_VERIFY_BOOT && s->st == STATE_TRIAL);
 	struct store_manifest m = { .len = 0 };
 	enum kb_err err = KB_EBLANK;
 	const char *why;
-	bool verity, last_resort = b->lenient || !is_trusted(s);
+	bool verity, last_resort = !always && (b->lenient || !is_trusted(s));
 
 	b->ndespite = 0;
 	memset(&b->manifest, 0, sizeof(b->manifest));
@@ -149,6 +150,8 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	if (!verity && !wanted)
 		return KB_OK;
 	why = err == KB_OK ? verdict(b, s, ask(b, slot)) : "no manifest to verify";
+	if (why == NULL && always && b->manifest.verity == 0)
+		why = "no root hash in its manifest";
 	if (why == NULL)
 		return KB_OK;
 	memset(&b->manifest, 0, sizeof(b->manifest));

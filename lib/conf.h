@@ -50,7 +50,11 @@ enum conf_fs { CONF_FS_VFAT = 1, CONF_FS_EXFAT = 2 };
 
 enum conf_count { CONF_COUNT_AUTO, CONF_COUNT_ALWAYS, CONF_COUNT_NEVER };
 
-enum conf_verify { CONF_VERIFY_NEVER, CONF_VERIFY_BOOT };
+enum conf_verify {
+	CONF_VERIFY_NEVER,
+	CONF_VERIFY_BOOT,   /* trials, before each of their boots */
+	CONF_VERIFY_ALWAYS, /* nothing but what dm-verity checks against a signed root hash */
+};
 enum conf_slots { CONF_SLOTS_READONLY, CONF_SLOTS_WRITABLE };
 
 /* Who feeds the watchdog once the real system runs. */
@@ -66,7 +70,7 @@ struct conf {
 	char disk[CONF_SPEC_MAX + 1]; /* pins the disk: a glob over its path or id; "" ranks */
 	bool usb_disk;		      /* the device's disk may be on USB */
 	enum conf_count count;
-	enum conf_verify verify_slot;	      /* whether a trial's manifest is verified again */
+	enum conf_verify verify_slot;	      /* whether a slot's manifest is verified again */
 	enum conf_slots slots;		      /* may the running system write to its slot? */
 	char cookie[CONF_PATH_MAX + 1];	      /* "auto", "off", "/dev/mtd0" */
 	uint32_t timeout_s;		      /* how long to wait for devices; 30 */

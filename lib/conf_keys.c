@@ -44,8 +44,11 @@ const struct conf_key conf_keys[] = {
 	{ "system", "tries", "NUMBER (1..9)", "3",
 	  "How often a newly installed slot is started before it is given up.",
 	  NUMBER(NUMBER, tries, 1, 9) },
-	{ "system", "verify-slot", "never|boot", "never",
-	  "Whether the manifest of a slot on trial is verified again before each of its boots.",
+	{ "system", "verify-slot", "never|boot|always", "never",
+	  "boot: the manifest of a slot on trial is verified again before each of its boots. "
+	  "always: "
+	  "nothing is booted, not even as a last resort, but what dm-verity checks against a root "
+	  "hash that a trusted key signed.",
 	  NUMBER(VERIFY, verify_slot, 0, 0) },
 	{ "system", "slots", "readonly|writable", "readonly",
 	  "readonly: the slot that runs is write-protected, and stays what was signed.",
@@ -188,7 +191,9 @@ static const char *const enum_words[][4] = {
 	[CONF_KIND_HANDOVER] = { [CONF_HANDOVER_SYSTEM] = "system",
 				 [CONF_HANDOVER_KEEPER] = "keeper",
 				 [CONF_HANDOVER_RELEASE] = "release" },
-	[CONF_KIND_VERIFY] = { [CONF_VERIFY_NEVER] = "never", [CONF_VERIFY_BOOT] = "boot" },
+	[CONF_KIND_VERIFY] = { [CONF_VERIFY_NEVER] = "never",
+			       [CONF_VERIFY_BOOT] = "boot",
+			       [CONF_VERIFY_ALWAYS] = "always" },
 	[CONF_KIND_SLOTS] = { [CONF_SLOTS_READONLY] = "readonly",
 			      [CONF_SLOTS_WRITABLE] = "writable" },
 };

@@ -1,62 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slots whose manifest is verified again, and roots behind dm-verity. */
-#include "tests/trace/machine.h"
-
-#include "selector/store_internal.h"
-#include "update/verify_answer.h"
-
-#define VERIFY	     "spawn keelboot-verify"
-#define VERITY_CONF  "[system]\nverify-slot=boot\n"
-#define ROOT_HASH_16 "cccccccccccccccc"
-
-static struct verify_answer answer;
-
-/* The slot's manifest cell; its text names a root hash or does not. */
-static void put_manifest(int slot, const struct state *s, bool verity)
-{
-	const char *blob = verity ? "x\nverity-root-hash=cc\n" : "x\nno tree\n";
-	struct store_manifest m = { .sequence = s->slot[slot].sequence, .len = strlen(blob) };
-	enum store_finding found;
-	struct state old;
-	struct store st;
-
-	memcpy(m.release, s->slot[slot].release, sizeof(m.release));
-	assert_int_equal(store_load(&st, &machine.state.bdev, &old, &found), KB_OK);
-	assert_int_equal(store_manifest_write(&st, slot, &m, blob), KB_OK);
-	bdev_sim_cut(&machine.state, 1);
-}
-
-static void make_answer(const struct state *s, int slot, bool verity)
-{
-	memset(&answer, 0, sizeof(answer));
-	answer.magic = VERIFY_ANSWER_MAGIC;
-	memcpy(answer.release, s->slot[slot].release, sizeof(answer.release));
-	if (!verity)
-		return;
-	answer.verity = 1;
-	answer.data_block = answer.hash_block = 4096;
-	answer.image_size = 81 * 4096;
-	answer.tree_off = 80 * 4096;
-	snprintf(answer.algorithm, sizeof(answer.algorithm), "sha256");
-	memset(answer.root_hash, 'c', 64);
-	snprintf(answer.salt, sizeof(answer.salt), "-");
-}
-
-static void helper_answers(int exit_code)
-{
-	struct os_sim_child c = { .argv0 = "keelboot-verify", .status = exit_code << 8 };
-
-	if (exit_code == 0)
-		c.say[0] = (struct os_sim_say){ 0, &answer, sizeof(answer) };
-	os_sim_child(&c);
-}
-
-static void mapped_device(void)
-{
-	os_sim_file("/dev/dm-0", "");
-	os_sim_fs("/dev/dm-0", "ext4");
-	os_sim_fs_file("/dev/dm-0", "/sbin/init", NULL);
-}
+#include "tests/trace/verified.h"
 
 static void trial_is_verified_before_its_charge(void **ctx)
 {

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verify-slot=always: a disk that a stranger can write to boots nothing of his. */
+#include "tests/trace/verified.h"
+
+#define ALWAYS_CONF "[system]\nverify-slot=always\n"
+
+/* Threats 23, 24: whoever can write to the disk can make a manifest, a release, or the whole state
+ * be gone. */
+static void with_always_nothing_boots_without_a_signed_root_hash(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine.conf = ALWAYS_CONF;
+	machine_put(&s);
+	put_manifest(0, &s, false);
+	make_answer(&s, 0, false);
+	helper_answers(0);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("verify_always_and_no_root_hash");
+	assert_absent("mount " SLOT_A_DEV);
+	assert_absent("mount " SLOT_B_DEV);
+	machine_restart();
+	s.slot[0].has_release = s.slot[1].has_release = false;
+	s.slot[0].st = s.slot[1].st = STATE_BAD;
+	machine_put(&s);
+	machine.cmdline = "keelboot.enable=0 root=" SLOT_A_DEV "\n";
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_once("# keelboot.enable=0: not heeded with [system] verify-slot=always");
+	assert_absent("mount " SLOT_A_DEV);
+	machine_restart();
+	bdev_sim_scribble(&machine.state, 0, STORE_MIN_SIZE, 7);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_absent("mount " SLOT_A_DEV);
+	assert_absent("mount " SLOT_B_DEV);
+}
+
+static void with_always_a_slot_with_a_signed_root_hash_boots(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine.conf = ALWAYS_CONF;
+	machine_put(&s);
+	put_manifest(0, &s, true);
+	make_answer(&s, 0, true);
+	helper_answers(0);
+	mapped_device();
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_order(VERIFY, "mount /dev/dm-0");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(with_always_nothing_boots_without_a_signed_root_hash),
+		T(with_always_a_slot_with_a_signed_root_hash_boots),
+	};
+
+	return cmocka_run_group_tests_name("trace of verify-slot=always", tests, NULL, NULL);
+}
