@@ -152,9 +152,10 @@ struct powercut_view {
 	struct state s;
 };
 void powercut_view_read(const struct cut_content *state, struct powercut_view *v);
-/* A cell of the rings: false when it is no valid record. hash as in a view. */
+/* A cell of the rings: false when it is no valid record. hash as in a view; writing: slots, as
+ * bits. */
 bool powercut_view_cell(const uint8_t *cell, unsigned region, unsigned index, uint64_t *seq,
-			uint64_t *hash);
+			uint64_t *hash, unsigned *writing);
 int powercut_view_release(const uint8_t id[STATE_ID_LEN]); /* or POWERCUT_NONE */
 /* Which release a slot's partition holds, byte for byte; POWERCUT_NONE. */
 int powercut_view_content(const struct cut_content *slot);
@@ -173,6 +174,7 @@ void powercut_view_print(const struct powercut_image *im);
 #define POWERCUT_BAD	0x40
 struct powercut_rings {
 	uint64_t seq[2], hash[2]; /* the newest record of each region; 0: none */
+	unsigned writing[2];	  /* slots that it says are being written */
 	unsigned blank;		  /* cells */
 	/* of each chunk of a slot, and of what is behind the image as one: bits that not all its
 	 * blocks have, and POWERCUT_BAD */
@@ -190,7 +192,7 @@ uint64_t powercut_hash_rings(const struct powercut_story *s, const struct powerc
 /* A cell's place; its record, as powercut_view_cell(). */
 uint64_t powercut_map_cell(uint64_t page, unsigned *region, unsigned *index);
 bool powercut_hash_record(const uint8_t *cell, uint64_t content, unsigned region, unsigned index,
-			  uint64_t *seq, uint64_t *hash);
+			  uint64_t *seq, uint64_t *hash, unsigned *writing);
 /* The page with the header that a page of a manifest cell stands behind; UINT64_MAX: it is none. */
 uint64_t powercut_map_header_of(uint64_t page);
 bool powercut_map_is_header(const uint8_t *page);

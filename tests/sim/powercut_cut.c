@@ -114,6 +114,7 @@ static void combine(const struct leaf *l, unsigned i, uint64_t sum, struct power
 			if (o->seq > more.seq[region]) {
 				more.seq[region] = o->seq;
 				more.hash[region] = o->record;
+				more.writing[region] = o->writing;
 			}
 		}
 		if (g->page == 0 && (g->disk == POWERCUT_A || g->disk == POWERCUT_B))

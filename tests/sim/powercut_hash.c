@@ -125,10 +125,9 @@ void powercut_hash_chunk(struct powercut_rings *r, enum powercut_disk disk, uint
  * The head is sealed as one, and opened as one: whether all of it is zero, or a release's, is all
  * that is asked of it. One that cannot be read whole costs what was found right in it before that.
  */
-static uint64_t hash_chunks(const struct powercut_rings *r, unsigned slot)
+static uint64_t hash_chunks(const struct powercut_rings *r, unsigned slot, bool fold)
 {
 	const uint8_t *c = r->chunk[slot];
-	bool fold = powercut_map_exact_first() && !r->old[slot];
 	unsigned head = PAGES(INSTALL_SEAL) / 4, differs = 0;
 	unsigned never = fold ? MASK_ALL & ~of_update(false) : 0;
 	uint64_t sum = 0;
@@ -227,10 +226,11 @@ uint64_t powercut_hash_page(enum powercut_disk disk, uint64_t page, const uint8_
 
 /* Decoding each cell anew would take most of the time. */
 bool powercut_hash_record(const uint8_t *cell, uint64_t content, unsigned region, unsigned index,
-			  uint64_t *seq, uint64_t *hash)
+			  uint64_t *seq, uint64_t *hash, unsigned *writing)
 {
 	static struct {
 		uint64_t key, seq, hash;
+		unsigned writing;
 		bool valid;
 	} memo[MEMO];
 	uint64_t key = mix(content, region << 8 | index);
@@ -238,18 +238,24 @@ bool powercut_hash_record(const uint8_t *cell, uint64_t content, unsigned region
 
 	if (memo[at].key != key) {
 		memo[at].key = key;
-		memo[at].valid =
-			powercut_view_cell(cell, region, index, &memo[at].seq, &memo[at].hash);
+		memo[at].valid = powercut_view_cell(cell, region, index, &memo[at].seq,
+						    &memo[at].hash, &memo[at].writing);
 	}
 	*seq = memo[at].seq;
 	*hash = memo[at].hash;
+	*writing = memo[at].writing;
 	return memo[at].valid;
 }
 
 uint64_t powercut_hash_rings(const struct powercut_story *s, const struct powercut_rings *r)
 {
 	unsigned newest = r->seq[1] > r->seq[0], other = 1 - newest;
-	uint64_t slots = hash_chunks(r, 0) + hash_chunks(r, 1);
+	unsigned writing = r->seq[newest] == 0 ? 0 : r->writing[newest];
+	uint64_t slots = 0;
+
+	for (unsigned i = 0; i < POWERCUT_SLOTS; i++)
+		slots += hash_chunks(
+			r, i, powercut_map_exact_first() ? !r->old[i] : (writing >> i & 1) != 0);
 
 	if (r->seq[newest] == 0)
 		return slots + mix(7, r->blank == 2 * STORE_CELLS);
@@ -284,15 +290,17 @@ static void add_cell(struct powercut_rings *r, const uint8_t *cell, uint64_t con
 {
 	unsigned region, index;
 	uint64_t seq, hash;
+	unsigned writing;
 
 	powercut_map_cell(page, &region, &index);
 	r->blank += !bad && powercut_hash_is_blank(content);
 	if (cell == NULL || bad ||
-	    !powercut_hash_record(cell, content, region, index, &seq, &hash) ||
+	    !powercut_hash_record(cell, content, region, index, &seq, &hash, &writing) ||
 	    seq <= r->seq[region])
 		return;
 	r->seq[region] = seq;
 	r->hash[region] = hash;
+	r->writing[region] = writing;
 }
 
 /* What stands behind a header that is none is never looked at. */

@@ -175,7 +175,8 @@ static void judge(struct powercut_dirty *g, struct powercut_outcome *o, const ui
 	} else if (bad == 0) {
 		o->blank = powercut_hash_is_blank(content);
 		powercut_map_cell(g->page, &region, &index);
-		if (!powercut_hash_record(data, content, region, index, &o->seq, &o->record))
+		if (!powercut_hash_record(data, content, region, index, &o->seq, &o->record,
+					  &o->writing))
 			o->seq = o->record = 0;
 	}
 	add_outcome(g, o);

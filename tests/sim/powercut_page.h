@@ -11,6 +11,7 @@
 struct powercut_outcome {
 	uint64_t adds;
 	uint64_t seq, record; /* of a cell of the rings; seq 0: no valid record */
+	unsigned writing;     /* slots that the record says are being written */
 	bool blank;	      /* a cell that nothing was written to */
 	unsigned mask;
 	bool bad;

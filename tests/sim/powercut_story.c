@@ -4,7 +4,7 @@
 #include "tests/sim/powercut_story.h"
 
 #define BOOTS 6
-#define LIMIT 8000 /* nodes */
+#define LIMIT 120000 /* nodes */
 
 static const struct powercut_story stories[] = {
 	{ .name = "raw",
@@ -113,16 +113,17 @@ const struct powercut_story *powercut_story_get(unsigned i, enum powercut_size s
 	static const struct {
 		unsigned w, c;
 	} of[] = { { 2, 1 }, { 3, 4 }, { 6, 8 } };
+	unsigned at;
 
 	if (i >= sizeof(stories) / sizeof(stories[0]))
 		return NULL;
 	*out = stories[i];
-	out->w = of[size].w;
-	out->c = of[size].c;
+	/* What is in a slot is multiplied by all that a state that was lost may be again. */
+	at = size - (out->events & POWERCUT_LOSES_BOTH && size != POWERCUT_SMALL);
+	out->w = of[at].w;
+	out->c = of[at].c;
 	out->unit = out->unit == 0 ? 1 : out->unit;
-	/* What a lost state multiplies is left to the night. */
-	if (size != POWERCUT_LONG && out->events & POWERCUT_LOSES_BOTH)
-		out->limit = LIMIT;
+	out->limit = size == POWERCUT_LONG ? 0 : LIMIT;
 	/* A rebuilt state has to try the slots again before anything is installed. */
 	out->boots = BOOTS + STATE_TRIES;
 	return out;

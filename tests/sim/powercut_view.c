@@ -46,14 +46,18 @@ static bool decode(const uint8_t *cell, unsigned region, unsigned index, struct 
 }
 
 bool powercut_view_cell(const uint8_t *cell, unsigned region, unsigned index, uint64_t *seq,
-			uint64_t *hash)
+			uint64_t *hash, unsigned *writing)
 {
 	static struct state s;
+
+	*writing = 0;
 
 	if (cell == NULL || !decode(cell, region, index, &s))
 		return false;
 	*seq = s.seq;
 	*hash = hash_state(&s, s.seq);
+	for (unsigned i = 0; i < POWERCUT_SLOTS; i++)
+		*writing |= (unsigned)(s.slot[i].st == STATE_WRITING) << i;
 	return true;
 }
 
