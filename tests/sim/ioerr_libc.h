@@ -36,13 +36,15 @@ void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn,
 	*found = true;
 }
 
-static bool ioerr_libc_ours(void)
+bool ioerr_libc_ours(void);
+bool ioerr_libc_ours(void)
 {
 	return ioerr_world_process != IOERR_FAULT_INIT &&
 	       ioerr_world_process != IOERR_FAULT_TARGETS;
 }
 
-static bool ioerr_libc_fails(const char *call)
+bool ioerr_libc_fails(const char *call);
+bool ioerr_libc_fails(const char *call)
 {
 	int errnum = ioerr_libc_ours() ? ioerr_fault_call(ioerr_world_process, call) : 0;
 
