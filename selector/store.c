@@ -109,23 +109,31 @@ static enum kb_err read_record(struct bdev *dev, int region, unsigned index, str
 	return KB_OK;
 }
 
-static bool pick_newest(struct store *st, struct scan *sc, struct state *s)
+/* KB_OK; KB_ENOENT: no record is valid; KB_EIO: what the scan found valid cannot be read any more,
+ * which does not make it lost. */
+static enum kb_err pick_newest(struct store *st, struct scan *sc, struct state *s)
 {
+	enum kb_err none = KB_ENOENT;
+
 	for (;;) {
 		int cell[2] = { newest_in(sc, 0), newest_in(sc, 1) };
+		enum kb_err e;
 		int r;
 
 		if (cell[0] < 0 && cell[1] < 0)
-			return false;
+			return none;
 		if (cell[0] < 0 || cell[1] < 0)
 			r = cell[0] < 0;
 		else
 			r = sc->seq[1][cell[1]] > sc->seq[0][cell[0]];
-		if (read_record(st->dev, r, (unsigned)cell[r], s) == KB_OK) {
+		e = read_record(st->dev, r, (unsigned)cell[r], s);
+		if (e == KB_OK) {
 			st->region = r;
 			st->cell = cell[r];
-			return true;
+			return KB_OK;
 		}
+		if (e == KB_EIO)
+			none = KB_EIO;
 		sc->seq[r][cell[r]] = 0;
 	}
 }
@@ -134,6 +142,7 @@ enum kb_err store_load(struct store *st, struct bdev *dev, struct state *s,
 		       enum store_finding *found)
 {
 	static struct scan sc;
+	enum kb_err e;
 
 	*st = (struct store){ .dev = dev, .region = -1, .cell = -1 };
 	sc = (struct scan){ 0 };
@@ -154,11 +163,12 @@ enum kb_err store_load(struct store *st, struct bdev *dev, struct state *s,
 	}
 	if (st->region_dead[0] && st->region_dead[1])
 		return KB_EIO;
-	if (pick_newest(st, &sc, s))
-		*found = STORE_FOUND;
-	else
+	e = pick_newest(st, &sc, s);
+	if (e == KB_ENOENT)
 		*found = sc.blank == 2 * STORE_CELLS ? STORE_BLANK : STORE_LOST;
-	return KB_OK;
+	else
+		*found = STORE_FOUND;
+	return e == KB_ENOENT ? KB_OK : e;
 }
 
 enum kb_err store_write_durably(struct bdev *dev, uint64_t off, const void *buf, void *scratch,

@@ -37,7 +37,8 @@ enum store_finding {
 /*
  * Reads both regions and picks the valid record with the highest sequence. Never repairs, never
  * writes. KB_OK with *found; s is filled only when STORE_FOUND (s->newer may be set). KB_EINVAL:
- * the partition is too small. KB_EIO only when nothing at all could be read.
+ * the partition is too small. KB_EIO when nothing at all could be read, or no record that was valid
+ * a moment ago.
  */
 enum kb_err store_load(struct store *st, struct bdev *dev, struct state *s,
 		       enum store_finding *found) KB_MUST_CHECK;

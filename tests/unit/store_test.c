@@ -151,7 +151,7 @@ static void one_unreadable_cell_costs_that_cell_only(void **ctx)
 static struct flaky {
 	struct bdev bdev;
 	unsigned reads, bad;
-	bool wrong;
+	bool wrong, stays; /* it is wrong; every read after it fails as well */
 } flaky;
 
 static enum kb_err flaky_read(struct bdev *b, uint64_t off, void *buf, size_t len)
@@ -160,7 +160,7 @@ static enum kb_err flaky_read(struct bdev *b, uint64_t off, void *buf, size_t le
 	uint8_t *p = buf;
 
 	assert_int_equal(bdev_read(&disk.bdev, off, buf, len), KB_OK);
-	if (++f->reads != f->bad)
+	if (++f->reads != f->bad && !(f->stays && f->bad != 0 && f->reads > f->bad))
 		return KB_OK;
 	for (size_t at = 0; at < len; at += BDEV_ALIGN)
 		p[at + 100] ^= 1;
@@ -196,6 +196,31 @@ static void read_that_fails_once_costs_no_record(void **ctx)
 		load_flaky(bad, true, &mark);
 		assert_int_equal(mark, 5);
 	}
+}
+
+/* Else process 1 would write a state that it made anew over one that is there. */
+static void state_that_was_there_and_cannot_be_read_any_more_is_not_lost(void **ctx)
+{
+	static const struct bdev_ops ops = { .read = flaky_read };
+	unsigned reads, errors = 0;
+	struct state s;
+	uint64_t mark;
+
+	(void)ctx;
+	for (unsigned i = 1; i <= 5; i++)
+		save_mark(&disk, i);
+	reads = load_flaky(0, false, &mark);
+	for (unsigned bad = 1; bad <= reads; bad++) {
+		enum kb_err e;
+
+		flaky = (struct flaky){ .bdev = { .ops = &ops, .size = disk.bdev.size } };
+		flaky.bad = bad;
+		flaky.stays = true;
+		e = store_load(&st, &flaky.bdev, &s, &found);
+		errors += e == KB_EIO;
+		assert_true(e == KB_EIO || (e == KB_OK && found == STORE_FOUND));
+	}
+	assert_true(errors >= 2);
 }
 
 static void cell_in_a_wrong_place_is_not_believed(void **ctx)
@@ -973,6 +998,7 @@ int main(void)
 		T(what_is_saved_is_loaded_through_many_rounds_of_both_rings),
 		T(one_unreadable_cell_costs_that_cell_only),
 		T(read_that_fails_once_costs_no_record),
+		T(state_that_was_there_and_cannot_be_read_any_more_is_not_lost),
 		T(cell_in_a_wrong_place_is_not_believed),
 		T(record_that_can_not_be_read_gives_way_to_an_older_one),
 		T(sequences_are_compared_in_64_bits),
