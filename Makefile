@@ -121,7 +121,7 @@ $(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c 
 
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c)))
 
-include tests/hostile/hostile.mk
+-include tests/hostile/hostile.mk
 
 tests: all $(UNIT) $(TRACE) $(SIMS) $(HOSTILE) ## build all test programs
 	$(Q)$(if $(SAN),,$(MAKE) --no-print-directory SAN=1 test-programs)
@@ -143,7 +143,7 @@ mutants: ## plant bugs in the sources, one by one: each must turn a test red (bu
 	@nice -n 10 tests/mutants/mutants.py
 	@nice -n 10 tests/mutants/sweep.py
 
-include tests/fuzz/fuzz.mk
+-include tests/fuzz/fuzz.mk
 
 N    := 100
 SEED :=

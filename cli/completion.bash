@@ -18,7 +18,7 @@ _keelboot_words() {
 	state) echo export init show --bundle --floor --force --good --json --offset --sequence --size --slots --state --text --trial --version --conf-root --run-dir --slot --verbose --wait --help ;;
 	bundle) echo create sign verify inspect extract ;;
 	'bundle create') echo --allow-downgrade --build --chunk-size --compatible --compress --description --floor --help --image --key --level --output --sequence --sig-capacity --threads --verity --version ;;
-	'bundle sign') echo --help --key --output ;;
+	'bundle sign') echo --attach --emit-digest --help --key --output ;;
 	'bundle verify') echo --help --json --key --keys --signatures-required ;;
 	'bundle inspect') echo --help --json --key --keys --signatures-required ;;
 	'bundle extract') echo --help --image --key --keys --output --signatures-required ;;
@@ -34,7 +34,7 @@ _keelboot_words() {
 # Options whose value is the next word.
 _keelboot_takes_value() {
 	case $1 in
-	--build | --bundle | --chunk-size | --compatible | --conf-root | --description | --floor | --good | --image | --key | --keys | --level | --offset | --output | --reason | --run-dir | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --state | --sys-root | --threads | --timeout | --trial | --type | --version | --wait | -n | -o) return 0 ;;
+	--attach | --build | --bundle | --chunk-size | --compatible | --conf-root | --description | --emit-digest | --floor | --good | --image | --key | --keys | --level | --offset | --output | --reason | --run-dir | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --state | --sys-root | --threads | --timeout | --trial | --type | --version | --wait | -n | -o) return 0 ;;
 	esac
 	return 1
 }

@@ -401,6 +401,7 @@ def test_keys_of_the_initramfs_are_compared_with_those_of_the_system(board, fact
     shutil.copy(factory.public.with_name("stranger.pem"), keys / "retired.d/old.pem")
     finding, = told(board, "keys-retired")
     assert finding["text"] == "the initramfs still trusts old.pem, which is retired"
+    assert ("error", "keys-retired") in board.findings()
     board.boot()
     assert board.findings() == set()
     board.boot(keys=None)

@@ -41,16 +41,17 @@ class Result:
         return lines[-1].partition(": ")[2] if lines else ""
 
 
-def start(command: list, timeout: float = 600, env=None, **options) -> Result:
+def start(command: list, timeout: float = 600, env=None, executable=None, **options) -> Result:
     """Runs a program to its end, which has to come by itself: no signal, no hang, no growth."""
     environ = {"PATH": os.environ["PATH"], "KEELBOOT_HELPER": HELPER, **(env or {})}
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = subprocess.Popen([os.fsencode(str(part)) if not isinstance(part, bytes) else part for part in command],
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.NamedTemporaryFile() as peak:
+        whole = [TOP / "build/tests/hostile/peak", peak.name, executable or command[0], *command]
+        child = subprocess.Popen([os.fsencode(str(part)) if not isinstance(part, bytes) else part for part in whole],
                                  stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environ, **options)
         end = time.monotonic() + timeout
         pid = 0
         while pid == 0:
-            pid, status, usage = os.wait4(child.pid, os.WNOHANG)
+            pid, status = os.waitpid(child.pid, os.WNOHANG)
             if pid == 0 and time.monotonic() > end:
                 child.kill()
                 child.wait()
@@ -59,7 +60,7 @@ def start(command: list, timeout: float = 600, env=None, **options) -> Result:
         child.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
-        result = Result(child.returncode, out.read(), err.read(), usage.ru_maxrss * KIB)
+        result = Result(child.returncode, out.read(), err.read(), int(peak.read() or 0) * KIB)
     assert result.code >= 0, f"{command}: killed by signal {-result.code}\n{result.err!r}"
     return result
 

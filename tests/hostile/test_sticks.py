@@ -269,7 +269,7 @@ def test_t22_file_that_changes_while_it_is_read(target, folder, keys, way, verif
     assert re.search(r"chunk \d+ (is not what was signed|cannot be read)", said), said
     assert target.slot("b")["state"] != "trial"
     if b"P write" not in reader.heard:          # it had not been verified whole by then
-        target.untouched(but_state=True)
+        target.untouched()
     for entry in (folder / "keelboot").iterdir():
         entry.unlink()
     path.write_bytes(data)                      # the genuine one is taken after it
