@@ -109,8 +109,9 @@ static enum kb_err not_trusted(struct reader *r, const struct keyring *k,
 				      "signed by %u trusted key%s (%.40s), and %u "
 				      "have to",
 				      v->valid, v->valid == 1 ? "" : "s", r->signer, k->required);
-	return reader_io_fail(r, KB_ESIG, "not signed by any of the %u trusted key%s", k->n,
-			      k->n == 1 ? "" : "s");
+	if (k->n == 1)
+		return reader_io_fail(r, KB_ESIG, "not signed by the one trusted key");
+	return reader_io_fail(r, KB_ESIG, "not signed by any of the %u trusted keys", k->n);
 }
 
 static enum kb_err open_signature(struct reader *r, const struct keyring *k)

@@ -55,7 +55,7 @@ REFUSED = {
     truncated: r"bad\.keel: refused: ",
     wrong_compatible: r"other\.keel: version 2\.0: not taken: it is for another-board, "
                       r"this device is demo-board",
-    foreign_key: r"bad\.keel: refused: not signed by any of the 1 trusted key",
+    foreign_key: r"bad\.keel: refused: not signed by the one trusted key",
     damaged_signature: r"bad\.keel: refused: ",
     not_newer: r"1\.0-nomark\.keel: version 1\.0: not taken: it is older than what this device",
     garbage: r"bad\.keel: refused: no bundle, or its header is damaged",

@@ -105,7 +105,7 @@ def test_trial_whose_manifest_no_trusted_key_signed_is_rejected(bench, image):
     run(bench.device.keelboot, "key", "generate", "-o", bench.work / "other")
     (bench.work / "other.pem").rename(keys / "other.pem")
     with bench.machine(disk, initrd=image("foreign", "", "--keys", keys)) as vm:
-        vm.expect(r"keelboot-verify: manifest of slot b: not signed by any of the 1 trusted key")
+        vm.expect(r"keelboot-verify: manifest of slot b: not signed by the one trusted key")
         vm.expect(r"keelboot: slot b: manifest not verified")
         bench.up(vm, "1.0", "a")
         assert bench.boot_json(vm)["reason"] == "b: manifest not verified"

@@ -104,7 +104,7 @@ def test_t10_every_set_of_signatures_against_every_keyring(tmp_path, keys, image
 def test_t10_key_that_was_taken_away_is_trusted_no_more(target, keys, genuine, image):
     """Threat 10 with a device whose keyring changes: `install` reads it anew each time."""
     (target.root / "etc/keelboot/keys/signer.pem").unlink()
-    target.refuses(genuine, VERIFY, "BUNDLE: not signed by any of the 1 trusted key")
+    target.refuses(genuine, VERIFY, "BUNDLE: not signed by the one trusted key")
     both = Forge(keys, image, signed=["signer", "second"]).write(target.path / "both.keel")
     target.installs(both, image)
 

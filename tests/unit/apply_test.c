@@ -413,7 +413,7 @@ static void what_is_not_for_us_is_named_and_costs_no_write(void **ctx)
 	make_bundle("stranger", 9, "box", &stranger);
 	assert_int_equal(apply_usb("foreign", "unsigned", "stranger"), APPLY_NOTHING);
 	assert_logged("it is for fridge, this device is box");
-	assert_logged("unsigned: raw bundle: refused: not signed by any of the 1 trusted key");
+	assert_logged("unsigned: raw bundle: refused: not signed by the one trusted key");
 	assert_logged("stranger: raw bundle: refused: not signed");
 	assert_nothing_written(seq);
 }
