@@ -172,8 +172,11 @@ static bool set_key(struct parse *p, const char *section, const char *name, cons
 			continue;
 		if (conf_keys_set(p->c, key, value) == KB_OK)
 			return true;
-		complain(p, p->line, "[%s] %s=%.64s: not of the form %s; ignored", section, name,
-			 value, key->values);
+		complain(p, p->line, "[%s] %s=%.64s: not of the form %s; %s%s", section, name,
+			 value, key->values, key->bad == NULL ? "ignored" : "taken for ",
+			 key->bad == NULL ? "" : key->bad);
+		if (key->bad != NULL && conf_keys_set(p->c, key, key->bad) != KB_OK)
+			continue; /* cannot be: a unit test sets them all */
 		return false;
 	}
 	complain(p, p->line, "[%.48s] %.48s: %s; ignored", section, name,

@@ -6,7 +6,8 @@
  * overriding single keys; of two with one name, that of /etc counts.
  *
  * A bad value is ignored with a warning: what an earlier file or the default says stays. So is an
- * unknown key. A bad file never stops a boot.
+ * unknown key. Where a key decides what is trusted, a bad value is taken for the one that trusts
+ * least. A bad file never stops a boot.
  *
  * The format is inih's: [section], key=value, '#' or ';' begins a comment line, " ;" a comment
  * behind a value. A line has at most CONF_LINE_MAX bytes.
@@ -151,6 +152,8 @@ struct conf_key {
 	enum conf_kind kind;
 	size_t offset;	   /* in struct conf */
 	uint32_t min, max; /* of numbers, in the unit that is kept; max of texts: bytes */
+	/* What a bad value is taken for, where it decides what is trusted; NULL: it is ignored. */
+	const char *bad;
 };
 
 /* Every key but those of [slot.X]; ended by a NULL section. The man page is checked against it. */

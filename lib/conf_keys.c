@@ -8,9 +8,14 @@
 #define MS_MAX	    60000
 #define SECONDS_MAX 86400
 
-/* kind, member, min, max of a number; or of a text, whose max is its array. */
-#define NUMBER(kind, member, min, max) CONF_KIND_##kind, offsetof(struct conf, member), min, max
-#define TEXT(kind, member)	       NUMBER(kind, member, 0, sizeof(((struct conf *)0)->member) - 1)
+/* kind, member, min, max of a number, what a bad value is taken for; or of a text, whose max is its
+ * array. */
+#define STRICT(kind, member, min, max, bad) \
+	CONF_KIND_##kind, offsetof(struct conf, member), min, max, bad
+#define NUMBER(kind, member, min, max) STRICT(kind, member, min, max, NULL)
+#define TEXT(kind, member)	       STRICT_TEXT(kind, member, NULL)
+#define STRICT_TEXT(kind, member, bad) \
+	STRICT(kind, member, 0, sizeof(((struct conf *)0)->member) - 1, bad)
 
 const struct conf_key conf_keys[] = {
 	{ "system", "compatible", "NAME", "",
@@ -64,7 +69,7 @@ const struct conf_key conf_keys[] = {
 	{ "system", "command-line", "all|none|LIST of keys", "all",
 	  "Keys of the kernel command line that are heeded, for a device that does not trust it; "
 	  "the others are ignored with a warning.",
-	  TEXT(NAME, command_line) },
+	  STRICT_TEXT(NAME, command_line, "none") },
 	{ "state", "partition", "PARTITION", "PARTLABEL=keelboot-state",
 	  "Partition that holds the state.", TEXT(SPEC, state) },
 	{ "source.data", "enabled", "yes|no", "yes",
@@ -97,7 +102,7 @@ const struct conf_key conf_keys[] = {
 	  "File systems with which cards are mounted; whatever has another is ignored. none: no "
 	  "file "
 	  "system is ever mounted, only a bundle that lies raw on the medium is taken.",
-	  NUMBER(FS, sd_filesystems, 0, 0) },
+	  STRICT(FS, sd_filesystems, 0, 0, "none") },
 	{ "source.usb", "enabled", "yes|no", "yes", "Whether an update may come from a USB stick.",
 	  NUMBER(BOOL, usb_enabled, 0, 0) },
 	{ "source.usb", "settle", "TIME (0..60, or 500ms)", "500ms",
@@ -109,7 +114,7 @@ const struct conf_key conf_keys[] = {
 	  "File systems with which sticks are mounted; whatever has another is ignored. none: no "
 	  "file "
 	  "system is ever mounted, only a bundle that lies raw on the medium is taken.",
-	  NUMBER(FS, usb_filesystems, 0, 0) },
+	  STRICT(FS, usb_filesystems, 0, 0, "none") },
 	{ "install", "progress-deadline", "SECONDS (5..3600)", "60",
 	  "An install at boot that makes no progress for this time is stopped, and the boot goes "
 	  "on. It is never longer than two thirds of the watchdog's timeout: 40 s with the "
@@ -142,8 +147,8 @@ const struct conf_key conf_keys[] = {
 	  TEXT(PATH, keyring) },
 	{ "keyring", "signatures-required", "NUMBER (1..16)", "1",
 	  "How many of these keys must have signed a bundle; one that signed twice counts once.",
-	  NUMBER(NUMBER, signatures_required, 1, 16) },
-	{ NULL, NULL, NULL, NULL, NULL, CONF_KIND_BOOL, 0, 0, 0 },
+	  STRICT(NUMBER, signatures_required, 1, 16, "16") },
+	{ NULL, NULL, NULL, NULL, NULL, CONF_KIND_BOOL, 0, 0, 0, NULL },
 };
 
 /* ---------------------------------------------------------------- numbers */

@@ -184,6 +184,28 @@ static void a_bad_value_leaves_what_was(void **state)
 	assert_said(1, "5: [state] partition=x: not of the form PARTITION");
 }
 
+static void a_bad_value_that_decides_what_is_trusted_trusts_least(void **state)
+{
+	unsigned strict = 0;
+
+	(void)state;
+	parse("[keyring]\nsignatures-required=two\n[source.usb]\nfilesystems=non\n"
+	      "[source.sd]\nfilesystems=vfat, ext4\n[system]\ncommand-line=quiet panic\n",
+	      4);
+	assert_int_equal(c.signatures_required, 16);
+	assert_int_equal(c.usb_filesystems, 0);
+	assert_int_equal(c.sd_filesystems, 0);
+	assert_string_equal(c.command_line, "none");
+	assert_said(0, "signatures-required=two: not of the form NUMBER (1..16); taken for 16");
+	for (const struct conf_key *key = conf_keys; key->section != NULL; key++) {
+		if (key->bad == NULL)
+			continue;
+		strict++;
+		assert_int_equal(conf_keys_set(&c, key, key->bad), KB_OK);
+	}
+	assert_int_equal(strict, 4);
+}
+
 static void what_nobody_knows_is_named(void **state)
 {
 	(void)state;
@@ -435,6 +457,7 @@ int main(void)
 		cmocka_unit_test(a_whole_file_is_read),
 		cmocka_unit_test(a_later_text_overrides_single_keys),
 		cmocka_unit_test(a_bad_value_leaves_what_was),
+		cmocka_unit_test(a_bad_value_that_decides_what_is_trusted_trusts_least),
 		cmocka_unit_test(what_nobody_knows_is_named),
 		cmocka_unit_test(lines_that_say_nothing_are_named),
 		cmocka_unit_test(a_heading_without_an_end_takes_its_keys_with_it),
