@@ -225,7 +225,8 @@ int __wrap_open64(const char *path, int flags, ...)
 		path = data_dir;
 	if (!is_data(path)) {
 		fd = __real_open64(path, flags & ~(O_DIRECT | O_DSYNC), mode);
-		if (is_state_fd(fd) && (flags & O_ACCMODE) != O_RDONLY && !(flags & O_DSYNC))
+		if (fd >= 0 && is_state_fd(fd) && (flags & O_ACCMODE) != O_RDONLY &&
+		    !(flags & O_DSYNC))
 			rec->odd = "the state is opened without O_DSYNC";
 		return fd;
 	}
