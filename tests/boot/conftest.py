@@ -26,8 +26,8 @@ from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition    
 LONG = ("both_exhausted_is_never_terminal", "checks", "copy_of_the_disk", "debug_shell", "disk_comes_and_goes",
         "disk_errors", "evil_sticks", "guardian", "guardian_debian", "integrate", "marked_too_early",
         "reinstall_after_rollback_is_refused", "rescue_never_ends", "reset_cause",
-        "slot_that_cannot_be_written", "stick_pulled_mid_install", "verify_first", "watchdog_handover",
-        "what_hangs_is_reset")
+        "slot_that_cannot_be_written", "stick_pulled_mid_install", "thousand_files", "verify_first",
+        "watchdog_handover", "what_hangs_is_reset")
 # Of those files, what is quick and the heart of the matter.
 SHORT = ("test_release_image_has_none_and_names_the_key",
          "test_bundle_cannot_be_read_under_the_system",

@@ -72,7 +72,7 @@ def silent(state: Path) -> None:
     edit(SimpleNamespace(state=state), a_st="bad", a_reason="x", b_st="good", b_version="9.9", pref="b", b_tries=9)
 
 
-@pytest.mark.parametrize("lie", (garbage, forged, silent))
+@pytest.mark.parametrize("lie", (garbage, pytest.param(forged, marks=pytest.mark.long), silent))
 def test_t34_state_of_a_stranger_boots_what_is_there(bench, lie):
     state = bench.work / "state.img"
     shutil.copy(bench.factory("1.0")[0], state)

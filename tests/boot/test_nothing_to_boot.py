@@ -2,6 +2,8 @@
 """No disk, or no system on it: the device says so, waits, and starts again. There is no shell. What
 a device does that has a disk, and nothing to boot on it: test_rescue_never_ends.py."""
 
+import pytest
+
 
 def end_of(bench, vm) -> str:
     vm.expect(r"keelboot: unable to boot: .*; restarting in 1 s")
@@ -14,6 +16,7 @@ def end_of(bench, vm) -> str:
     return text
 
 
+@pytest.mark.long
 def test_no_disk_at_all(bench):
     with bench.machine(None, append="keelboot.timeout=2") as vm:
         text = end_of(bench, vm)
