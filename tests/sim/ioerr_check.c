@@ -98,14 +98,21 @@ static void guardian_fail(struct ioerr_world *w, const char *what, uint64_t ms)
 	ioerr_world_fail(w, "%s, after %llu s", what, (unsigned long long)ms / 1000);
 }
 
+/* The command said that it told the guardian. Without a file of the boot it is no boot of
+ * Keelboot's. */
+static bool was_told(const struct ioerr_world *w)
+{
+	const struct ioerr_fault *f = &w->fault.fault;
+
+	return w->boot.command == 0 && (f->target != IOERR_FAULT_COMMAND || f->errnum != ENOENT);
+}
+
 /* A system that is well, or on its way down, is left alone: a shutdown is not a bad slot. */
 static void check_left_alone(struct ioerr_world *w)
 {
 	const struct ioerr_world_guard *g = &w->guard;
 	const struct ioerr_fault *f = &w->fault.fault;
-	/* Without a file of the boot it is no boot of Keelboot's. */
-	bool told =
-		w->boot.command == 0 && (f->target != IOERR_FAULT_COMMAND || f->errnum != ENOENT);
+	bool told = was_told(w);
 
 	/* One that cannot read the state for good knows no verdict; then a reboot in order is
 	 * what is safe. The watchdog is fed as long as the guardian lives. */
@@ -149,8 +156,8 @@ void ioerr_check_guardian(struct ioerr_world *w)
 	check_left_alone(w);
 	check_ended(w);
 	s = ioerr_world_get();
-	if ((w->boot.act == IOERR_WORLD_CLEAN || w->boot.act == IOERR_WORLD_GOOD) &&
-	    w->boot.command == 0 && s.slot[w->boot.slot].st == STATE_BAD)
+	if ((w->boot.act == IOERR_WORLD_CLEAN || w->boot.act == IOERR_WORLD_GOOD) && was_told(w) &&
+	    s.slot[w->boot.slot].st == STATE_BAD)
 		ioerr_world_fail(w, "the guardian found slot %c bad after %s",
 				 state_slot_letter(w->boot.slot),
 				 w->boot.act == IOERR_WORLD_CLEAN ? "a shutdown" : "its verdict");
@@ -301,7 +308,7 @@ static bool has_reason(void)
 /* The goal is missed for a reason that a person finds, and what runs is whole and trusted. */
 static bool given_up(const struct ioerr_world *w, const struct state *s)
 {
-	if (!ioerr_fault_is_for_ever(&w->fault.fault) && !w->unsaid)
+	if (!ioerr_fault_is_for_ever(&w->fault.fault) && !w->unsaid && was_told(w))
 		return false;
 	return s->slot[1].reason[0] != '\0' || s->slot[0].reason[0] != '\0' || has_reason();
 }
