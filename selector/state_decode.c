@@ -137,9 +137,9 @@ static void get_limit(struct state *s, const struct text_line *l)
 {
 	uint64_t *v = &s->floor;
 
-	if (l->line[0] == 'r')
+	if (text_is(l, "rejected.max"))
 		v = &s->rejected_max;
-	else if (l->line[1] == 'o')
+	else if (text_is(l, "forgotten.max"))
 		v = &s->forgotten_max;
 	*v = number(l, UINT64_MAX - 1, UINT64_MAX);
 }
@@ -170,7 +170,7 @@ static void get_ledger(struct state *s, const struct text_line *l)
 
 	while (text_item(&pos, end, &item, &len))
 		if (unhex(id, STATE_LEDGER_ID_LEN, item, len))
-			(l->line[0] == 'a' ? state_add_applied : state_add_rejected)(s, id);
+			(text_is(l, "applied") ? state_add_applied : state_add_rejected)(s, id);
 }
 
 /* A count that cannot be read is at its limit: a person has to ask for that release. */
