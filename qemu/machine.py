@@ -12,6 +12,7 @@ All times are monotonic, in seconds. QEMU is killed when the block is left, what
 import ctypes
 import json
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -33,6 +34,7 @@ __all__ = ["Machine", "MachineError", "Drive", "Fault", "Boot", "Stats", "Expect
 
 
 SECOND_RESET = 0.7      # seconds
+KERNEL_LINES = r"(?:\[ *\d+\.\d{6}\][^\n]*\n)*"     # they may come between any two characters
 
 
 class MachineError(Exception):
@@ -329,12 +331,15 @@ class Machine(Disks):
 
     def shell(self, command: str, timeout: float = 30.0) -> tuple:
         """Runs a command in the shell on the serial console; returns (exit status, output). The
-        quotes keep the echo of what is typed from looking like the answer."""
-        self.send(f'echo "<"{id(self)}; {command}\necho "$?>"{id(self)}')
-        match = self.expect(rf"(?s)<{id(self)}\n(.*?)(\d+)>{id(self)}\n", timeout)
-        echo = f'"$?>"{id(self)}'
-        lines = [line for line in match.group(1).split("\n") if echo not in line]
-        return int(match.group(2)), "\n".join(lines)
+        quotes keep the echo of what is typed from looking like the answer; the braces make the
+        shell read all of it before it runs any, or the echo of the second line lands in the output
+        of the first. A message of the kernel may stand in the middle of a mark."""
+        def mark(text):
+            return "".join(KERNEL_LINES + re.escape(char) for char in text)
+        self.send(f'{{ echo "<"{id(self)}; {command}\n}}; echo "$?>"{id(self)}')
+        match = self.expect(
+            r"(?s)" + mark(f"<{id(self)}\n") + r"(.*?)(\d+)" + mark(f">{id(self)}\n"), timeout)
+        return int(match.group(2)), match.group(1)
 
     def qmp(self, command: str, **arguments):
         """One QMP command; what it returns. QmpError if QEMU refuses."""
