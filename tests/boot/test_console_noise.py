@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The harness itself: what a command answers is found although the kernel writes to the same console."""
 
 
