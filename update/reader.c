@@ -71,13 +71,13 @@ static enum kb_err open_header(struct reader *r, uint64_t size)
 	enum kb_err err;
 
 	if (size < READER_HEADER_LEN)
-		return reader_io_fail(r, KB_EFORMAT, "shorter than the header of a bundle");
+		return reader_io_fail(r, KB_EFORMAT, "shorter than the header of a bundle; copy it again");
 	TRY(read_part(r, "its header", 0, r->header, READER_HEADER_LEN));
 	err = reader_header_parse(&r->h, r->header);
 	if (err == KB_ENEWER)
 		return reader_io_fail(r, err, "made for a newer Keelboot; update Keelboot first");
 	if (err != KB_OK)
-		return reader_io_fail(r, err, "no bundle, or its header is damaged");
+		return reader_io_fail(r, err, "no bundle, or its header is damaged; copy it again");
 	return check_size(r, size);
 }
 
@@ -92,7 +92,7 @@ static enum kb_err check_form(struct reader *r)
 		err = keyring_next(r->sig, r->h.sig_cap, &pos, &e);
 	while (err == KB_OK);
 	if (err != KB_ENOENT)
-		return reader_io_fail(r, KB_EFORMAT, "its signature area is damaged");
+		return reader_io_fail(r, KB_EFORMAT, "its signature area is damaged; copy it again");
 	return KB_OK;
 }
 
@@ -124,7 +124,7 @@ static enum kb_err open_signature(struct reader *r, const struct keyring *k)
 		return check_form(r);
 	err = keyring_check(k, r->header, r->sig, r->h.sig_cap, &v);
 	if (err == KB_EFORMAT)
-		return reader_io_fail(r, err, "its signature area is damaged");
+		return reader_io_fail(r, err, "its signature area is damaged; copy it again");
 	keyring_signers(k, &v, r->signer, sizeof(r->signer));
 	return err == KB_OK ? KB_OK : not_trusted(r, k, &v);
 }

@@ -86,3 +86,20 @@ def test_t34_state_of_a_stranger_boots_what_is_there(bench, lie):
         bench.ask(vm, "keelboot status; keelboot history; keelboot doctor || true")
         assert bench.causes(vm) == []
     assert bench.slots(disk) == before
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("clock", ("1970-01-01T00:00:00", "2106-02-07T06:28:14"), ids=("1970", "2106"))
+def test_t20_a_wrong_clock_changes_nothing(bench, clock):
+    """Installed, tried, committed and, from the same stick, not once more: whatever the clock says. 2106 passes the
+    end of 32 bits while the machine boots."""
+    disk, stick = bench.disk("1.0", b=None), bench.stick(bench.bundle("2.0"))
+    with bench.machine(disk, drives=[stick], extra=["-rtc", f"base={clock}"]) as vm:
+        bench.up(vm, "2.0", "b")
+        assert bench.ask(vm, "date +%Y").strip() == clock[:4]
+        vm.send("reboot -f")
+        vm.wait_boot(2)
+        text = bench.up(vm, "2.0", "b")
+        assert "keelboot: slot b: 2.0, good" in text
+        kinds = [event["kind"] for event in bench.history(vm)]
+        assert kinds.count("install") == 1 and kinds.count("good") == 1

@@ -6,8 +6,8 @@ import pytest
 
 from hostile import CHUNK, FAILURE, HELPER, OK, VERIFY, Forge, driver, flipped, start, KEELBOOT
 
-HEADER = "no bundle, or its header is damaged"
-AREA = "its signature area is damaged"
+HEADER = "no bundle, or its header is damaged; copy it again"
+AREA = "its signature area is damaged; copy it again"
 UNSIGNED = "not signed by any of the # trusted keys"
 NEWER = "made for a newer Keelboot; update Keelboot first"
 MANIFEST = "its manifest is damaged; copy it again"
@@ -160,7 +160,7 @@ def test_t06_every_length(files, keys, cases, kind):
     found = judged(driver("bend", HELPER, keys.ring, files / "small.keel", files / "small", "cut", 0, parts.size,
                           kind, "verify-first"))
     assert found == {
-        (FORMAT, "", "shorter than the header of a bundle"): 512,
+        (FORMAT, "", "shorter than the header of a bundle; copy it again"): 512,
         (FORMAT, "", "truncated: # bytes are there, # belong to it; copy it again"): parts.size - 512}
     cases(parts.size)
 

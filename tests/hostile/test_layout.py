@@ -8,7 +8,7 @@ import pytest
 
 from hostile import CHUNK, GIB, KEELBOOT, MIB, OK, VERIFY, INCOMPATIBLE, Forge, flipped, start, varint
 
-DAMAGED = "BUNDLE: no bundle, or its header is damaged"
+DAMAGED = "BUNDLE: no bundle, or its header is damaged; copy it again"
 LENGTHS = "BUNDLE: its header and its manifest differ about lengths"
 
 

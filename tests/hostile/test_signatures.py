@@ -12,7 +12,7 @@ from hostile import (FAILURE, HELPER, KEELBOOT, OK, TOP, VERIFY, Forge, driver, 
                      signature_entry, start)
 
 UNSIGNED = "BUNDLE: not signed by any of the 2 trusted keys"
-AREA = "BUNDLE: its signature area is damaged"
+AREA = "BUNDLE: its signature area is damaged; copy it again"
 
 
 # ---------------------------------------------------------------- threat 3

@@ -16,6 +16,8 @@
 #define POWERCUT_NEW	  2
 #define POWERCUT_NONE	  (-1)
 
+/* RAW: its first block; of a data partition, the one sector that says whether the staged file is
+ * there. */
 enum powercut_disk { POWERCUT_STATE, POWERCUT_A, POWERCUT_B, POWERCUT_RAW, POWERCUT_DISKS };
 
 /* What the hardware tells at the next start. A watchdog's reset leaves its mark, memory outlives a
@@ -57,6 +59,7 @@ struct powercut_story {
 	unsigned tail;	 /* KiB of the partition behind the image */
 	bool squashfs;	 /* the superblock is in sector 0, data follows at once; else as ext4 */
 	bool raw, stick; /* the update lies on a raw stage partition, on a stick */
+	bool data;	 /* it is staged on the data partition */
 	bool command;	 /* the running system installs it */
 	bool blind;	 /* hardware that tells nothing of a reset */
 	bool half;	 /* slot b begins half written, state `writing` */
@@ -100,6 +103,8 @@ extern struct powercut_release powercut_release[POWERCUT_RELEASES];
 /* Makes images, key and bundles of a story; keys in a folder that ends with the process. */
 void powercut_media_make(const struct powercut_story *s);
 const char *powercut_media_keyring(void);
+/* What the data partition holds, as a folder: with the staged file, or without. */
+const char *powercut_media_data(bool staged);
 uint64_t powercut_media_slot_size(const struct powercut_story *s);
 /* The first image, and what it says: as a factory and its history would have left it. */
 void powercut_media_first(const struct powercut_story *s, struct powercut_image *im);

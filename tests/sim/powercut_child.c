@@ -8,6 +8,8 @@
 #include "tests/sim/powercut_child.h"
 
 #include "tests/sim/os_sim_int.h"
+#include "update/media.h"
+#include "update/reader.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -160,11 +162,23 @@ static int raw_file(void)
 	return -1;
 }
 
+static bool staged_is_there(void)
+{
+	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+
+	return bdev_read(&powercut_child_disk[POWERCUT_RAW].bdev, 0, block, sizeof(block)) ==
+		       KB_OK &&
+	       reader_header_is(block);
+}
+
 int powercut_child_open(const char *path, int flags)
 {
-	(void)flags;
 	if (job == NULL)
 		return -2;
+	if (job->story->data && strcmp(path, MEDIA_MOUNT) == 0)
+		return open(powercut_media_data(staged_is_there()), flags);
+	if (job->story->data && strcmp(path, POWERCUT_CHILD_RAW) == 0)
+		return open("/dev/null", flags);
 	if (strcmp(path, "/dev/kmsg") == 0)
 		return os_sim_log_fd();
 	if (strcmp(path, POWERCUT_CHILD_RAW) == 0)
@@ -178,6 +192,22 @@ bool powercut_child_pwrite(int fd, const void *buf, size_t len, off_t off)
 {
 	return raw_fd < 0 || fd != raw_fd ||
 	       cut_disk_write(&powercut_child_disk[POWERCUT_RAW], (uint64_t)off, buf, len) == KB_OK;
+}
+
+/*
+ * A name in a journalled file system: there or gone, never half. Nobody waits for it to be durable;
+ * here it is as soon as the next operation, which leaves no fewer images: nothing is written after it.
+ */
+bool powercut_child_unlink(const char *path)
+{
+	static const uint8_t gone[CUT_SECTOR] __attribute__((aligned(BDEV_ALIGN)));
+	struct cut_disk *d = &powercut_child_disk[POWERCUT_RAW];
+
+	if (job == NULL || !job->story->data || strstr(path, ".keel") == NULL)
+		return false;
+	if (cut_disk_write(d, 0, gone, sizeof(gone)) == KB_OK)
+		(void)!cut_disk_flush(d);
+	return true;
 }
 
 bool powercut_child_fsync(int fd)

@@ -30,3 +30,4 @@ const char *powercut_world_conf(void);
 int powercut_child_open(const char *path, int flags);
 bool powercut_child_pwrite(int fd, const void *buf, size_t len, off_t off);
 bool powercut_child_fsync(int fd);
+bool powercut_child_unlink(const char *path); /* false: not ours */

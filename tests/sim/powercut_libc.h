@@ -69,6 +69,11 @@ int fsync(int fd)
 	return -1;
 }
 
+int unlink(const char *path)
+{
+	return powercut_child_unlink(path) ? 0 : (int)syscall(SYS_unlink, path);
+}
+
 /* Mounts and folders are the simulation's; time stands still. */
 int unshare(int flags);
 int unshare(int flags)

@@ -2,6 +2,7 @@
 /* Images, key and bundles of a story, and what its disks hold in the beginning. */
 #include "tests/sim/powercut.h"
 
+#include "lib/bytes.h"
 #include "selector/store.h"
 #include "tests/unit/install_fixture.h"
 
@@ -17,16 +18,43 @@ static char folder[] = "/tmp/powercut-XXXXXX";
 static char keyring[64];
 static struct key_file key;
 
+static const char *const folders[] = { "staged", "staged/keelboot", "staged/keelboot/stage",
+				       "gone",	 "gone/keelboot",   "gone/keelboot/stage" };
+static char staged[128]; /* the file; "": there is none */
+
+/* rmdir() is the simulation's. */
+static void remove_dir(const char *path)
+{
+	(void)unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+}
+
+static void make_folders(void)
+{
+	char path[128];
+
+	for (unsigned i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, folders[i]);
+		if (mkdir(path, 0700) < 0)
+			abort();
+	}
+}
+
 static void remove_folder(void)
 {
-	char path[96];
+	char path[128];
 
+	if (staged[0] != '\0')
+		unlink(staged);
+	for (unsigned i = sizeof(folders) / sizeof(folders[0]); i-- > 0;) {
+		snprintf(path, sizeof(path), "%s/%s", folder, folders[i]);
+		remove_dir(path);
+	}
 	snprintf(path, sizeof(path), "%s/key.key", folder);
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/keys/key.pem", folder);
 	unlink(path);
-	rmdir(keyring);
-	rmdir(folder);
+	remove_dir(keyring);
+	remove_dir(folder);
 }
 
 /* Always the same, so that all images are, and a replay finds them again. It protects nothing. */
@@ -58,6 +86,7 @@ static void make_key(void)
 	snprintf(path, sizeof(path), "%s/key.key", folder);
 	put_pem(path, "PRIVATE", private_key);
 	fixture_ok(key_file_load(&key, path));
+	make_folders();
 	snprintf(path, sizeof(path), "%s/key.pem", keyring);
 	put_pem(path, "PUBLIC", public_key);
 	atexit(remove_folder);
@@ -66,6 +95,37 @@ static void make_key(void)
 const char *powercut_media_keyring(void)
 {
 	return keyring;
+}
+
+const char *powercut_media_data(bool is_staged)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, is_staged ? "staged" : "gone");
+	return path;
+}
+
+/* The update, as `keelboot stage` leaves it. */
+static void make_staged(void)
+{
+	const struct powercut_release *r = &powercut_release[POWERCUT_NEW];
+	uint8_t buf[BDEV_ALIGN];
+	char name[17];
+	off_t at = 0;
+	ssize_t n;
+	int fd;
+
+	if (staged[0] != '\0')
+		unlink(staged);
+	bytes_hex(name, r->id, 8);
+	snprintf(staged, sizeof(staged), "%s/staged/keelboot/stage/%s.keel", folder, name);
+	fd = open(staged, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		abort();
+	for (; (n = pread(r->bundle, buf, sizeof(buf), at)) > 0; at += n)
+		if (write(fd, buf, (size_t)n) != n)
+			abort();
+	close(fd);
 }
 
 /* ---------------------------------------------------------------- images */
@@ -143,6 +203,7 @@ void powercut_media_make(const struct powercut_story *s)
 		make_image(s, i);
 		make_bundle(i);
 	}
+	make_staged();
 }
 
 uint64_t powercut_media_slot_size(const struct powercut_story *s)
@@ -216,6 +277,10 @@ static void write_state(const struct powercut_story *story, struct cut_disk *d,
 	if (story->half)
 		half_written(&s, &im->disk[POWERCUT_B]);
 	s.last = story->both_bad ? STATE_NONE : 0;
+	if (story->data) {
+		s.staged.source = STATE_SRC_DATA;
+		memcpy(s.staged.release, powercut_release[POWERCUT_NEW].id, STATE_ID_LEN);
+	}
 	fixture_ok(store_save_both(&st, &s));
 	fixture_ok(bdev_flush(&d->bdev));
 }
@@ -243,6 +308,8 @@ void powercut_media_first(const struct powercut_story *s, struct powercut_image 
 			abort();
 		put_data(&im->disk[POWERCUT_RAW], first, sizeof(first));
 	}
+	if (s->data)
+		put_data(&im->disk[POWERCUT_RAW], powercut_release[POWERCUT_NEW].blob, CUT_SECTOR);
 	if (s->no_state)
 		return;
 	cut_power_init(&power);

@@ -21,16 +21,16 @@
 static const char *const slot_dev[POWERCUT_SLOTS] = { POWERCUT_CHILD_A, POWERCUT_CHILD_B };
 static int apply_status;
 static struct powercut_result *world_result;
-static bool panics;
+static const struct powercut_story *story;
 
 const char *powercut_world_conf(void)
 {
 	static char text[512];
 
 	snprintf(text, sizeof(text),
-		 "[system]\ncompatible=box\n[keyring]\npath=%s\n[source.data]\nenabled=no\n"
+		 "[system]\ncompatible=box\n[keyring]\npath=%s\n[source.data]\nenabled=%s\n"
 		 "[source.sd]\nenabled=no\n",
-		 powercut_media_keyring());
+		 powercut_media_keyring(), story->data ? "yes" : "no");
 	return text;
 }
 
@@ -77,7 +77,7 @@ static bool mounts(const char *dev)
 	for (unsigned i = 0; i < POWERCUT_SLOTS; i++) {
 		if (strcmp(dev, slot_dev[i]) != 0)
 			continue;
-		if (panics && holds_update(i))
+		if (story->does == POWERCUT_PANICS && holds_update(i))
 			panic();
 		return mounts_now(i);
 	}
@@ -105,11 +105,13 @@ static void lay_out_disk(const struct powercut_story *s)
 		.name = POWERCUT_CHILD_DISK,
 		.path = "/devices/pci0000:00/0000:00:04.0/virtio1/block/" POWERCUT_CHILD_DISK,
 		.size = 64 * MIB,
-		.nparts = s->raw ? 4 : 3,
+		.nparts = s->raw || s->data ? 4 : 3,
 		.part = { { .partlabel = "keelboot-state", .size = STORE_MIN_SIZE },
 			  { .partlabel = "root-a", .fstype = "ext4" },
 			  { .partlabel = "root-b", .fstype = "ext4" },
-			  { .partlabel = "keelboot-stage", .size = 8 * MIB } },
+			  { .partlabel = s->data ? "data" : "keelboot-stage",
+			    .fstype = s->data ? "ext4" : NULL,
+			    .size = 8 * MIB } },
 	};
 	struct os_sim_disk stick = {
 		.name = "kbsim1",
@@ -250,7 +252,7 @@ void powercut_world_run(const struct powercut_job *j, struct powercut_result *ou
 	int shown = dup(1);
 
 	world_result = out;
-	panics = j->story->does == POWERCUT_PANICS;
+	story = j->story;
 	lay_out(j);
 	if (j->program == POWERCUT_BOOT) {
 		run_boot(out);
