@@ -137,11 +137,11 @@ check: ## install what is missing, build, run every test; ends with "N passed, N
 check-long: ## make check, and the scenarios that take minutes: for a release
 	@$(MAKE) --no-print-directory check SUITES=--long
 
-mutants: ## plant bugs in the sources, one by one: each must turn a test red (build/report/mutants.json)
+mutants: ## plant bugs in the sources, one by one: each must turn a test red (FRESH=1: also what is known, for a release)
 	@qemu/deps check
 	@$(MAKE) --no-print-directory -j$$(nproc) all test-programs
-	@nice -n 10 tests/mutants/mutants.py
-	@nice -n 10 tests/mutants/sweep.py
+	@nice -n 10 tests/mutants/mutants.py $(if $(FRESH),--fresh)
+	@nice -n 10 tests/mutants/sweep.py $(if $(FRESH),--fresh)
 
 -include tests/fuzz/fuzz.mk
 

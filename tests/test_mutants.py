@@ -9,6 +9,7 @@ import pytest
 HERE = Path(__file__).parent / "mutants"
 sys.path.insert(0, str(HERE))
 
+import basis  # noqa: E402
 import c_mutations  # noqa: E402
 import mutants  # noqa: E402
 import private_tree  # noqa: E402
@@ -113,12 +114,94 @@ def test_a_mutation_is_known_by_its_function():
     assert first_mutant(TEXT.replace("return KB_OK", "return KB_EIO")).key != key
 
 
-def test_what_is_known_rests_on_the_case_alone(monkeypatch):
-    text = "static int n = 1;\n\nstatic void one(void **s)\n{\n\tn = 2;\n}\n"
-    monkeypatch.setattr(private_tree, "test_source", lambda test: text)
-    assert private_tree.case_source("unit/x_test", ["one"]) == text[text.index("static void"):-1]
-    assert private_tree.case_source("unit/x_test", ["another"]) == text
-    assert private_tree.case_source("unit/x_test", []) == text
+CASES = """#include "tests/unit/fix.h"
+
+static int n = 1;
+
+static void one(void **s)
+{
+\tn = 2;
+}
+
+static void two(void **s)
+{
+\tn = 3;
+}
+
+int main(void)
+{
+\treturn run(one, two);
+}
+"""
+
+
+@pytest.fixture(name="tests")
+def make_tests(tmp_path, monkeypatch):
+    """A tree of tests; what x_test's case one rests on, after a file of it has changed."""
+    files = {"unit/x_test.c": CASES, "unit/fix.h": '#include "tests/sim/dev_sim.h"\n', "unit/other_test.c": "",
+             "sim/dev_sim.h": "", "sim/dev_sim_cut.c": "a", "sim/far.c": "", "trace/machine.h": "",
+             "sim/deep_sim_main.c": '#include "tests/sim/deep_sim.h"\n', "sim/deep_sim.h": "", "sim/deep_check.c": ""}
+    for name, text in files.items():
+        (tmp_path / "tests" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tests" / name).write_text(text)
+    monkeypatch.setattr(basis, "ROOT", tmp_path)
+
+    def rests_on(test: str, case: str | None, name: str = "", old: str = "", new: str = "changed") -> str:
+        path = tmp_path / "tests" / name
+        kept = path.read_text() if name else ""
+        if name:
+            path.write_text(kept.replace(old, new) if old else new)
+        basis.shared.cache_clear()
+        found = basis.basis(test, case)
+        if name:
+            path.write_text(kept)
+        return found
+    return rests_on
+
+
+def test_what_is_known_rests_on_the_case_and_what_it_shares_with_others(tests):
+    key = tests("unit/x_test", "one")
+    assert key == tests("unit/x_test", "one", "unit/x_test.c", "n = 3", "n = 4")
+    assert key == tests("unit/x_test", "one", "unit/x_test.c", "run(one, two)", "run(one)")
+    assert key != tests("unit/x_test", "one", "unit/x_test.c", "n = 2", "n = 4")
+    assert key != tests("unit/x_test", "one", "unit/x_test.c", "n = 1", "n = 0")
+    assert key != tests("unit/x_test", "two")
+    everything = tests("unit/x_test", None)
+    assert everything != tests("unit/x_test", None, "unit/x_test.c", "n = 3", "n = 4")
+
+
+@pytest.mark.parametrize("name", ["unit/fix.h", "sim/dev_sim.h", "sim/dev_sim_cut.c"])
+def test_what_is_known_rests_on_what_the_test_is_made_with(tests, name):
+    assert tests("unit/x_test", "one") != tests("unit/x_test", "one", name)
+
+
+@pytest.mark.parametrize("name", ["sim/far.c", "unit/other_test.c", "trace/machine.h"])
+def test_what_is_known_does_not_rest_on_what_belongs_to_others(tests, name):
+    assert tests("unit/x_test", "one") == tests("unit/x_test", "one", name)
+
+
+def test_a_simulation_rests_on_all_files_of_its_name(tests):
+    assert tests("sim/deep_sim", "story") != tests("sim/deep_sim", "story", "sim/deep_check.c")
+    assert tests("sim/deep_sim", "story") == tests("sim/deep_sim", "story", "sim/far.c")
+
+
+def test_a_weakened_check_of_a_simulation_makes_what_it_killed_unknown():
+    names = {path.name for path in basis.made_with(basis.source("sim/powercut_sim"))}
+    assert {"powercut_check.c", "powercut_walk.c", "install_fixture.h", "os_sim_files.c", "cut_disk.c"} <= names
+
+
+def test_several_tests_may_have_to_notice(tmp_path):
+    path = tmp_path / "bug.patch"
+    path.write_text("bug: what\nKilled by: unit/x_test one\nKilled by: sim/ioerr_sim data --every 20\n--- a/x\n")
+    first, second = mutants.Patch(path, 0).killer, mutants.Patch(path, 1).killer
+    assert (first.test, first.case, first.options) == ("unit/x_test", "one", [])
+    assert (second.test, second.case, second.options) == ("sim/ioerr_sim", "data", ["--every", "20"])
+
+
+def test_a_story_counts_as_red_only_where_it_was_violated():
+    again = 'data: state read 1 fails - (): x\n  again: ioerr_sim --story data --fault "state read 1 fails -"\n'
+    assert private_tree.failed_cases(again) == ["data"]
+    assert private_tree.failed_cases("no story data; there are: healthy\n") == []
 
 
 @pytest.mark.parametrize("text", ["other: what\nKilled by: unit/x\n", "bug: what\n--- a/x\n",
@@ -132,8 +215,5 @@ def test_a_patch_says_what_it_breaks_and_who_notices(tmp_path, monkeypatch, text
 
 
 def test_every_planted_bug_names_a_test_that_there_is():
-    for path in sorted(mutants.PATCHES.glob("*.patch")):
-        patch = mutants.Patch(path)
-        name = patch.test.removeprefix("san/").removeprefix("host/").split("::")[0]
-        sources = [HERE.parent / f"{name}.c", HERE.parent / name, HERE.parent / f"{name}_main.c"]
-        assert any(source.exists() for source in sources), f"{patch.name}: no {patch.test}"
+    for patch in mutants.all_patches():
+        assert basis.source(patch.killer.test), f"{patch.name}: no {patch.killer.test}"

@@ -7,7 +7,6 @@ one case can be run alone (one_case.c).
 
 import ctypes
 import fcntl
-import functools
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,7 +82,8 @@ def run(command: list, cwd: Path, wall: float, cpu: int = 3600, env: dict | None
 def failed_cases(output: str) -> list[str]:
     """The cases of a cmocka program that failed, those of pytest, or stories."""
     cases = re.findall(r"^\[  FAILED  \] (\w+)$", output, re.M) + re.findall(r"^FAILED \S+::(\S+)", output, re.M)
-    cases += re.findall(r"^story (\S+): ", output, re.M)       # of sim/powercut_sim
+    cases += re.findall(r"^story (\S+): ", output, re.M)                                # of sim/powercut_sim
+    cases += re.findall(r"^  again: ioerr_sim --story (\S+)", output, re.M)
     return list(dict.fromkeys(cases))
 
 
@@ -96,20 +97,6 @@ def last_words(output: str) -> str:
 
 def digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-
-
-@functools.cache
-def test_source(test: str) -> str:
-    stem = ROOT / "tests" / test.removeprefix("san/").partition("::")[0]
-    paths = [Path(f"{stem}.c"), Path(f"{stem}_main.c"), stem]
-    return next((path.read_text() for path in paths if path.is_file()), "")
-
-
-def case_source(test: str, cases: list[str]) -> str:
-    """The function of the first case, or all there is."""
-    text = test_source(test)
-    found = re.search(rf"^static void {cases[0]}\(.*?^}}", text, re.M | re.S) if cases else None
-    return found[0] if found else text
 
 
 def program(test: str) -> Path:
@@ -190,9 +177,9 @@ class Tree:
         status, output = run(["objcopy", "--strip-debug", obj, bare], self.top, 60)
         return bare.read_bytes() if status == 0 else output.encode()
 
-    def story(self, name: str) -> str:
-        """Runs one story of sim/powercut_sim in its smallest geometry: what it said, or raises Red with that."""
-        return self.attempt(self.command("sim/powercut_sim", ["--story", name]), 600)
+    def story(self, test: str, name: str | None, options: list[str]) -> str:
+        """Runs one story of a simulation, or the simulation with these options: what it said, or raises Red."""
+        return self.attempt(self.command(test, [*(["--story", name] if name else []), *options]), 600)
 
     def test(self, test: str, cpu: int = 600, small: bool = False, case: str | None = None, usual: float = 60) -> str:
         """Runs a test that is built, or one case of it; what it said, or raises Red with that. It takes some seconds
@@ -282,13 +269,13 @@ def check_green(tree: Tree, tests: list[str]) -> dict[str, dict[str, float]]:
     return found
 
 
-def green_alone(tree: Tree, test: str, case: str) -> bool:
-    """Whether a case is green when it runs alone, without any mutation."""
+def is_green(tree: Tree, test: str, label: str, attempt: Callable[[], str]) -> bool:
+    """Whether a part of a test is green by itself, without any mutation; label: what tells it from the other parts."""
     known = json.loads(GREEN.read_text()) if GREEN.exists() else {}
-    key = hashlib.sha256((tree.top / program(test)).read_bytes()).hexdigest() + " " + case
+    key = hashlib.sha256((tree.top / program(test)).read_bytes()).hexdigest() + " " + label
     if key not in known:
         try:
-            tree.test(test, case=case)
+            attempt()
             known[key] = True
         except Red:
             known[key] = False

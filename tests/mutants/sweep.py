@@ -10,9 +10,10 @@ linked with their object, last those with sanitizers. What survives has to be ex
 three lines: file; function and line and what was taken away; why that does no harm. What is explained meets no more
 than the cases that killed its neighbours, but for --thorough.
 
-What was found out is kept in build/mutants/sweep.json: a kill for as long as the function and the case that killed
-stay as they are, a survivor for as long as the function and all its tests do, or it is explained. So it can be stopped,
-and goes on. Where a function or a case changed, the case that killed before is asked first.
+What was found out is kept in build/mutants/sweep.json: a kill for as long as the function and the case that killed, with
+all that it is made with (basis.py), stay as they are, a survivor for as long as the function and all its tests do, or
+it is explained. So it can be stopped, and goes on. Where one of these changed, the case that killed before is asked
+first.
 
 Example: tests/mutants/sweep.py                            everything that is not known yet
          tests/mutants/sweep.py --minutes 20               what can be done in 20 minutes
@@ -33,9 +34,10 @@ from pathlib import Path
 
 import c_mutations
 import report
+from basis import basis
 from bench import Bench, Piece
-from private_tree import ROOT, RUNS, SMALL, WORK, Red, Tree, build_all, case_source, check_green, digest, failed_cases
-from private_tree import last_words, prepare, program, run, test_source
+from private_tree import ROOT, RUNS, SMALL, WORK, Red, Tree, build_all, check_green, digest, failed_cases
+from private_tree import last_words, prepare, program, run
 from switches import Board
 
 SWEPT = ("selector", "update")
@@ -200,8 +202,8 @@ class Sweep:
 
     def tests_digest(self, m: Mutant, entry: dict) -> str:
         if entry["result"] == "killed":
-            return digest(case_source(entry["by"], entry.get("cases")))
-        return digest(*map(test_source, self.plain(m.file))) if entry["result"] == "survived" else ""
+            return basis(entry["by"], (entry.get("cases") or [None])[0])
+        return digest(*(basis(test, None) for test in self.plain(m.file))) if entry["result"] == "survived" else ""
 
     def board(self, file: str) -> Board:
         """A few are kept."""
