@@ -241,8 +241,8 @@ static void check_slots(struct ioerr_world *w, const struct state *s)
 		if (t->st == STATE_EMPTY || t->st == STATE_WRITING || !t->has_release ||
 		    holds == t->sequence)
 			continue;
-		if (holds == 0 && i == 0)
-			continue; /* where it was taken away: see a_broken */
+		if (holds == 0 && i == 0 && w->a_broken)
+			continue;
 		ioerr_world_fail(w, "slot %c is %s with release %u, and holds %u",
 				 state_slot_letter(i), state_st_name(t->st), (unsigned)t->sequence,
 				 holds);

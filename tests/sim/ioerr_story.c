@@ -187,6 +187,7 @@ void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w)
 	story->prepare(w);
 	w->installs = story->installs;
 	w->rejects = story->rejects;
+	w->a_broken = story->a_broken;
 	w->guarded = story->guarded;
 	w->script = story->script;
 	ioerr_content_keeper(story->guarded);

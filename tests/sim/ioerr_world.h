@@ -71,6 +71,7 @@ struct ioerr_world {
 	bool show;			/* print what each boot does */
 	bool stick;			/* one is plugged in, with a bundle */
 	bool raw;			/* a bundle lies on the raw stage partition */
+	bool a_broken;			/* slot a does not mount, though the state calls it good */
 	bool guarded;			/* there is a guardian, which feeds the watchdog too */
 	enum ioerr_world_script script; /* of a trial; a system that is good says so */
 	unsigned stick_ms;		/* when */
