@@ -27,6 +27,7 @@ from powercut import RECORDINGS, STRATA, Cut, Lab, Wrong, plan, spread          
 WORK = TOP / "build/powercut-qemu"
 REPORT = TOP / "build/report/powercut-qemu.json"
 JOBS = 2
+ENOUGH = 200        # images that are booted, unless fewer were asked for
 
 
 class Tally:
@@ -133,7 +134,8 @@ def show(told: dict) -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=360, help="at most so many (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=360, help="at most so many (default: %(default)s); from "
+                        f"{ENOUGH} on it is an error if fewer than that settle")
     parser.add_argument("--seed", type=int, default=1, help="of the choice (default: %(default)s)")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of recordings (default: build/powercut-qemu)")
     parser.add_argument("--no-rest", dest="rest", action="store_false", help="do not look at the other images")
@@ -168,6 +170,9 @@ def main() -> int:
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(told, indent=1) + "\n")
     show(told)
+    if args.images >= ENOUGH > told["settled"]:         # equal images count once, so fewer may be left
+        print(f"powercut-qemu: only {told['settled']} images settled, of {ENOUGH} at least")
+        return 1
     return 1 if told["violations"] or told["settled"] + told["checked_only"] == 0 else 0
 
 

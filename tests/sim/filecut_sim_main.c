@@ -164,14 +164,25 @@ static const struct filecut_walk_story *find(const char *name)
 	return NULL;
 }
 
+/* What follows an image that is wrong was not looked at; fewest cuts come first. */
+static const char *cuts(const struct filecut_walk_count *c)
+{
+	static char text[16];
+
+	if (c->violations == 0)
+		return "\"fixpoint\"";
+	snprintf(text, sizeof(text), "%u", c->whole);
+	return text;
+}
+
 static void print_story(FILE *f, const char *name, const struct filecut_walk_count *c)
 {
 	fprintf(f,
 		"    {\"story\": \"%s\", \"cut_points\": %" PRIu64 ", \"raw_images\": %" PRIu64
-		", \"distinct_images\": %" PRIu64 ", \"max_consecutive_cuts\": \"fixpoint\""
+		", \"distinct_images\": %" PRIu64 ", \"max_consecutive_cuts\": %s"
 		", \"deepest_new_image\": %u, \"runs\": %" PRIu64 ", \"violations\": %u}",
-		name, c->cut_points, c->raw_images, c->distinct_images, c->deepest, c->runs,
-		c->violations);
+		name, c->cut_points, c->raw_images, c->distinct_images, cuts(c), c->deepest,
+		c->runs, c->violations);
 }
 
 static void add(struct filecut_walk_count *sum, const struct filecut_walk_count *c)
@@ -180,6 +191,8 @@ static void add(struct filecut_walk_count *sum, const struct filecut_walk_count 
 	sum->raw_images += c->raw_images;
 	sum->distinct_images += c->distinct_images;
 	sum->runs += c->runs;
+	if (c->violations > 0 && (sum->violations == 0 || c->whole < sum->whole))
+		sum->whole = c->whole;
 	sum->violations += c->violations;
 	if (c->deepest > sum->deepest)
 		sum->deepest = c->deepest;
@@ -188,25 +201,32 @@ static void add(struct filecut_walk_count *sum, const struct filecut_walk_count 
 static bool write_report(const char *file, size_t block, const struct filecut_walk_count *c)
 {
 	struct filecut_walk_count sum = { 0 };
+	const char *comma = "";
+	unsigned told = 0;
 	FILE *f = fopen(file, "we");
 
 	if (f == NULL) {
 		perror(file);
 		return false;
 	}
-	for (unsigned i = 0; i < KB_ARRAY_LEN(stories); i++)
+	for (unsigned i = 0; i < KB_ARRAY_LEN(stories); i++) {
 		add(&sum, &c[i]);
+		told += c[i].runs > 0;
+	}
 	fprintf(f,
-		"{\n  \"stories\": %zu, \"cut_points\": %" PRIu64 ", \"raw_images\": %" PRIu64
-		", \"distinct_images\": %" PRIu64 ",\n  \"max_consecutive_cuts\": \"fixpoint\""
+		"{\n  \"stories\": %u, \"cut_points\": %" PRIu64 ", \"raw_images\": %" PRIu64
+		", \"distinct_images\": %" PRIu64 ",\n  \"max_consecutive_cuts\": %s"
 		", \"violations\": %u, \"block\": %zu,\n  \"per_story\": [\n",
-		KB_ARRAY_LEN(stories), sum.cut_points, sum.raw_images, sum.distinct_images,
+		told, sum.cut_points, sum.raw_images, sum.distinct_images, cuts(&sum),
 		sum.violations, block);
 	for (unsigned i = 0; i < KB_ARRAY_LEN(stories); i++) {
+		if (c[i].runs == 0)
+			continue;
+		fputs(comma, f);
 		print_story(f, stories[i].name, &c[i]);
-		fputs(i + 1 < KB_ARRAY_LEN(stories) ? ",\n" : "\n", f);
+		comma = ",\n";
 	}
-	fputs("  ]\n}\n", f);
+	fputs("\n  ]\n}\n", f);
 	return fclose(f) == 0;
 }
 

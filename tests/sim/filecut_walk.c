@@ -54,6 +54,8 @@ static void violation(int at, const struct filecut_walk_step *last, const char *
 {
 	char text[128];
 
+	if (w.count->violations == 0)
+		w.count->whole = at < 0 ? 0 : w.found[at].depth;
 	if (w.count->violations++ >= VIOLATIONS_SHOWN)
 		return;
 	printf("VIOLATION in story %s: %s\n  replay: build/tests/sim/filecut_sim --block %zu "

@@ -39,6 +39,7 @@ struct filecut_walk_count {
 	uint64_t cut_points, raw_images, distinct_images, runs;
 	unsigned deepest; /* cuts in a row that it took to reach the last new image */
 	unsigned violations;
+	unsigned whole; /* with one: all ways with so many cuts in a row were looked at */
 };
 
 /*
