@@ -21,6 +21,8 @@ int __wrap_open64(const char *path, int flags, ...);
 int __wrap___open64_2(const char *path, int flags);
 ssize_t __real_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_write(int fd, const void *buf, size_t len);
+ssize_t __real_pread64(int fd, void *buf, size_t len, off_t off);
+ssize_t __wrap_pread64(int fd, void *buf, size_t len, off_t off);
 ssize_t __real_pwrite64(int fd, const void *buf, size_t len, off_t off);
 ssize_t __wrap_pwrite64(int fd, const void *buf, size_t len, off_t off);
 int __real_fallocate64(int fd, int mode, off_t off, off_t len);
@@ -63,6 +65,7 @@ void filecut_rec_begin(struct filecut_rec *r, const struct filecut_rec_plan *p, 
 {
 	r->nops = 0;
 	r->used = 0;
+	memset(r->contents, 0, sizeof(r->contents));
 	r->odd = NULL;
 	plan = *p;
 	points = 0;
@@ -90,19 +93,27 @@ static bool is_data(const char *path)
 	       (path[n] == '/' || path[n] == '\0');
 }
 
-static bool is_data_fd(int fd)
+static const char *path_of(int fd)
 {
-	char link[64], path[4096];
+	static char path[4096];
+	char link[64];
 	ssize_t n;
 
-	if (rec == NULL)
-		return false;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, path, sizeof(path) - 1);
-	if (n < 0)
-		return false;
-	path[n] = '\0';
-	return is_data(path);
+	path[n < 0 ? 0 : n] = '\0';
+	return path;
+}
+
+static bool is_data_fd(int fd)
+{
+	return rec != NULL && is_data(path_of(fd));
+}
+
+/* One that is given to a verb, or one in the stage folder. */
+static bool is_bundle_fd(int fd)
+{
+	return rec != NULL && strstr(path_of(fd), ".keel") != NULL;
 }
 
 static bool is_state_fd(int fd)
@@ -249,9 +260,49 @@ int __wrap___open64_2(const char *path, int flags)
 	return __wrap_open64(path, flags);
 }
 
+/* What goes wrong with this read or write of what a bundle holds. */
+static enum filecut_fault_kind content_turn(bool write)
+{
+	const struct filecut_fault *f = &plan.fault;
+	unsigned n = ++rec->contents[write];
+
+	if (f->kind == FILECUT_FAULT_NONE || f->write != write)
+		return FILECUT_FAULT_NONE;
+	return n == f->at || (f->again && n > f->at) ? f->kind : FILECUT_FAULT_NONE;
+}
+
+ssize_t __wrap_pread64(int fd, void *buf, size_t len, off_t off)
+{
+	enum filecut_fault_kind k = is_bundle_fd(fd) ? content_turn(false) : FILECUT_FAULT_NONE;
+	ssize_t n;
+
+	errno = EIO;
+	if (k == FILECUT_FAULT_FAILS || k == FILECUT_FAULT_LOST)
+		return k == FILECUT_FAULT_FAILS ? -1 : 0;
+	n = __real_pread64(fd, buf, k == FILECUT_FAULT_SHORT && len > 1 ? len / 2 : len, off);
+	if (k == FILECUT_FAULT_WRONG && n > 0)
+		((uint8_t *)buf)[n / 2] ^= 0x10;
+	return n;
+}
+
+/* What arrives of a write in its place. */
+static const void *damaged(enum filecut_fault_kind k, const void *buf, size_t len)
+{
+	static uint8_t other[FILECUT_REC_DATA];
+
+	if (k != FILECUT_FAULT_WRONG && k != FILECUT_FAULT_LOST)
+		return buf;
+	memset(other, 0, len);
+	if (k == FILECUT_FAULT_WRONG)
+		memcpy(other, buf, len);
+	other[len / 2] ^= k == FILECUT_FAULT_WRONG ? 0x10 : 0;
+	return other;
+}
+
 ssize_t __wrap_write(int fd, const void *buf, size_t len)
 {
 	struct filecut_rec_op *op;
+	enum filecut_fault_kind k;
 	off_t at;
 
 	if (!is_data_fd(fd))
@@ -259,8 +310,15 @@ ssize_t __wrap_write(int fd, const void *buf, size_t len)
 	op = begin(FILECUT_REC_WRITE);
 	if (op == NULL)
 		return -1;
+	k = content_turn(true);
+	errno = EIO;
+	if (k == FILECUT_FAULT_FAILS)
+		return done(op, -1);
 	if (plan.block > 0 && len > plan.block)
 		len = plan.block;
+	if (k == FILECUT_FAULT_SHORT && len > 1)
+		len /= 2;
+	buf = damaged(k, buf, len);
 	at = lseek(fd, 0, SEEK_CUR);
 	op->ino = ino_of(fd);
 	keep(op, buf, len, (uint64_t)at);

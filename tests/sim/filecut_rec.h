@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "tests/sim/filecut_fault.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,7 +43,8 @@ struct filecut_rec_op {
 struct filecut_rec {
 	unsigned nops;
 	size_t used;
-	const char *odd; /* something that the model does not know: a fixed text */
+	unsigned contents[2]; /* reads, and writes, of what bundles hold */
+	const char *odd;      /* something that the model does not know: a fixed text */
 	struct filecut_rec_op op[FILECUT_REC_OPS];
 	uint8_t data[FILECUT_REC_DATA];
 };
@@ -57,6 +60,7 @@ struct filecut_rec_plan {
 	bool lands;   /* it and all later writes of the state say that, but happen nevertheless */
 	size_t room;  /* bytes that the folder "keelboot/stage" may hold; 0: enough */
 	size_t block; /* a write to a file takes at most so many bytes; 0: all */
+	struct filecut_fault fault;
 };
 
 /*

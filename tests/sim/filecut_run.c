@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define HANG_S 120 /* of real time: then it hangs */
+
 static struct filecut_rec *rec;
 static char said[16384];
 
@@ -115,6 +117,7 @@ static void child(int (*program)(void), const struct filecut_rec_plan *plan, int
 	log_to(2, 0);
 	log_set_level(LOG_LEVEL_NOTICE);
 	filecut_rec_begin(rec, plan, filecut_world_at("data"), filecut_world_at("state"));
+	alarm(HANG_S);
 	code = program();
 	fflush(stdout);
 	_exit(code);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/filecut_walk.h"
 
+#include "lib/util.h"
 #include "tests/sim/filecut_way.h"
 #include "tests/sim/filecut_world.h"
 
@@ -225,25 +226,41 @@ static unsigned run_plain(int from, enum filecut_run_verb v)
 	return points;
 }
 
-/* Operation `at` of the verb fails; it goes on, and is cut. */
-static void run_failing(int from, enum filecut_run_verb v, unsigned at, enum filecut_walk_how how)
+/* What a step that is no plain one asks of the process. */
+static struct filecut_rec_plan plan_of(const struct filecut_walk_step *step)
 {
-	const struct filecut_walk_step step = { .verb = v, .how = how, .at = at };
-	const struct filecut_rec_plan plan = { .fail_at = at,
-					       .error = how == FILECUT_WALK_ENOSPC ? ENOSPC : EIO,
-					       .lands = how == FILECUT_WALK_LANDS,
-					       .block = w.block,
-					       .room = w.story->room };
-	static struct filecut_image end;
+	struct filecut_rec_plan plan = { .block = w.block, .room = w.story->room };
+
+	if (step->how == FILECUT_WALK_KILLED)
+		plan.kill_at = step->at;
+	else
+		plan.fail_at = step->at;
+	plan.error = step->how == FILECUT_WALK_ENOSPC ? ENOSPC : EIO;
+	plan.lands = step->how == FILECUT_WALK_LANDS;
+	plan.fault = step->fault;
+	return plan;
+}
+
+/* Something fails in the verb; it goes on, and is cut. */
+static void run_failing(int from, const struct filecut_walk_step *step)
+{
+	const struct filecut_rec_plan plan = plan_of(step);
+	static struct filecut_image start, end;
+	const char *why = NULL;
 	int code;
 
-	begin_run(from, &step);
-	code = filecut_run_do(v, &plan);
+	begin_run(from, step);
+	start = w.found[from].im;
+	code = filecut_run_do(step->verb, &plan);
 	w.count->runs++;
 	cut_run(filecut_run_rec(), true, code);
 	same_as_folder(&end);
-	if (code >= FILECUT_RUN_SIGNAL)
-		violation(from, &step, "it crashed");
+	if (step->fault.kind == FILECUT_FAULT_SHORT) /* which is none: the rest is asked for */
+		why = filecut_check_end(&start, &end, step->verb, code);
+	else if (code >= FILECUT_RUN_SIGNAL)
+		why = "it crashed, or hung";
+	if (why != NULL)
+		violation(from, step, why);
 }
 
 /* The verb is killed before its operation `at`; then another one runs, and is cut. Nothing of the
@@ -253,7 +270,7 @@ static void run_killed(int from, enum filecut_run_verb v, unsigned at, enum file
 	const struct filecut_walk_step step = {
 		.verb = v, .then = then, .how = FILECUT_WALK_KILLED, .at = at
 	};
-	struct filecut_rec_plan plan = { .kill_at = at, .block = w.block, .room = w.story->room };
+	struct filecut_rec_plan plan = plan_of(&step);
 	static struct filecut_image start, end;
 	const char *why;
 	int code;
@@ -283,13 +300,30 @@ static bool has(enum filecut_run_verb v)
 
 static void disturb(int from, enum filecut_run_verb v, unsigned points)
 {
+	static const enum filecut_walk_how fails[] = { FILECUT_WALK_EIO, FILECUT_WALK_ENOSPC,
+						       FILECUT_WALK_LANDS };
+
 	for (unsigned at = 1; at <= points; at++) {
-		run_failing(from, v, at, FILECUT_WALK_EIO);
-		run_failing(from, v, at, FILECUT_WALK_ENOSPC);
-		run_failing(from, v, at, FILECUT_WALK_LANDS);
+		for (unsigned i = 0; i < KB_ARRAY_LEN(fails); i++)
+			run_failing(from, &(struct filecut_walk_step){
+						  .verb = v, .how = fails[i], .at = at });
 		for (enum filecut_run_verb then = 0; then < FILECUT_RUN_STATUS; then++)
 			if (has(then))
 				run_killed(from, v, at, then);
+	}
+}
+
+/* Each read and write of what a bundle holds goes wrong, once and from then on. contents: how many
+ * there were of them. */
+static void spoil(int from, enum filecut_run_verb v, const unsigned contents[2])
+{
+	struct filecut_walk_step step = { .verb = v, .how = FILECUT_WALK_FAULT };
+
+	while (filecut_fault_next(&step.fault)) {
+		for (unsigned at = 1; at <= contents[step.fault.write]; at++) {
+			step.fault.at = at;
+			run_failing(from, &step);
+		}
 	}
 }
 
@@ -312,10 +346,13 @@ void filecut_walk_run(const struct filecut_walk_story *s, size_t block, bool dee
 		run_plain((int)i, FILECUT_RUN_STATUS);
 		run_plain((int)i, FILECUT_RUN_APPLY);
 		for (enum filecut_run_verb v = 0; v < FILECUT_RUN_STATUS; v++) {
-			unsigned points = has(v) ? run_plain((int)i, v) : 0;
+			unsigned points = has(v) ? run_plain((int)i, v) : 0, contents[2];
 
-			if (i == 0 || deep)
-				disturb((int)i, v, points);
+			if (points == 0 || (i > 0 && !deep))
+				continue;
+			memcpy(contents, filecut_run_rec()->contents, sizeof(contents));
+			disturb((int)i, v, points);
+			spoil((int)i, v, contents);
 		}
 	}
 	count->distinct_images = w.nfound;
@@ -357,16 +394,10 @@ static void follow(unsigned cut)
 
 static bool replay_step(struct filecut_image *im, const struct filecut_walk_step *step)
 {
-	struct filecut_rec_plan plan = { .block = w.block, .room = w.story->room };
+	struct filecut_rec_plan plan = plan_of(step);
 	static struct pick pick;
 	int code;
 
-	if (step->how == FILECUT_WALK_KILLED)
-		plan.kill_at = step->at;
-	else if (step->how != FILECUT_WALK_PLAIN)
-		plan.fail_at = step->at;
-	plan.error = step->how == FILECUT_WALK_ENOSPC ? ENOSPC : EIO;
-	plan.lands = step->how == FILECUT_WALK_LANDS;
 	filecut_world_put(im, &w.fs, w.block);
 	filecut_world_booted(w.story->token);
 	code = filecut_run_do(step->verb, &plan);

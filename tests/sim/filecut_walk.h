@@ -24,6 +24,7 @@ enum filecut_walk_how {
 	FILECUT_WALK_EIO,    /* operation `at` failed so; it went on, and was cut */
 	FILECUT_WALK_ENOSPC,
 	FILECUT_WALK_LANDS, /* from `at` on, each write of the state fails with EIO, and happens */
+	FILECUT_WALK_FAULT, /* `fault` came to pass; it went on, and was cut */
 };
 
 /* One step of the way to an image. */
@@ -31,6 +32,7 @@ struct filecut_walk_step {
 	enum filecut_run_verb verb, then;
 	enum filecut_walk_how how;
 	unsigned at;
+	struct filecut_fault fault;
 	unsigned cut;	  /* after so many operations */
 	uint64_t ordinal; /* of the images that this cut may leave */
 };

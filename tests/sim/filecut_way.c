@@ -9,16 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const how_name[] = { "", "+kill", "+eio", "+enospc", "+lands" };
+static const char *const how_name[] = { "", "+kill", "+eio", "+enospc", "+lands", "+" };
 
 void filecut_way_print(const struct filecut_walk_step *s, char *out, size_t size)
 {
-	char how[64] = "";
+	char how[64] = "+";
 
 	if (s->how == FILECUT_WALK_KILLED)
 		snprintf(how, sizeof(how), "+kill%u+%s", s->at, filecut_run_name(s->then));
+	else if (s->how == FILECUT_WALK_FAULT)
+		filecut_fault_print(&s->fault, how + 1, sizeof(how) - 1);
 	else if (s->how != FILECUT_WALK_PLAIN)
 		snprintf(how, sizeof(how), "%s%u", how_name[s->how], s->at);
+	else
+		how[0] = '\0';
 	snprintf(out, size, "%s%s:%u:%" PRIu64, filecut_run_name(s->verb), how, s->cut, s->ordinal);
 }
 
@@ -64,11 +68,14 @@ bool filecut_way_parse(const char **way, struct filecut_walk_step *s)
 
 	memset(s, 0, sizeof(*s));
 	ok = take_verb(way, &s->verb);
-	for (unsigned how = 1; ok && how < 5; how++) {
-		if (!take(way, how_name[how]))
+	for (unsigned how = 1; ok && how <= FILECUT_WALK_FAULT; how++) {
+		if (s->how != FILECUT_WALK_PLAIN || !take(way, how_name[how]))
 			continue;
 		s->how = how;
-		s->at = (unsigned)take_number(way);
+		if (s->how == FILECUT_WALK_FAULT)
+			ok = filecut_fault_parse(way, &s->fault);
+		else
+			s->at = (unsigned)take_number(way);
 		if (s->how == FILECUT_WALK_KILLED)
 			ok = take(way, "+") && take_verb(way, &s->then);
 	}
