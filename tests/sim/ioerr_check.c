@@ -274,6 +274,8 @@ void ioerr_check_claims(struct ioerr_world *w)
 	if (act == IOERR_WORLD_CLEAN && s.open == w->boot.slot && !s.clean &&
 	    (w->fault.fault.target != IOERR_FAULT_STATE || w->fault.fault.op != IOERR_FAULT_READ))
 		ioerr_world_fail(w, "\"mark clean\" said that it is on record");
+	if (act == IOERR_WORLD_SWITCH && s.pref != 1)
+		ioerr_world_fail(w, "\"switch\" said that slot b is next, and it is not");
 	if (act == IOERR_WORLD_INSTALL && !has_new(&s))
 		ioerr_world_fail(w, "\"install\" said that it has installed");
 }

@@ -228,6 +228,7 @@ static int command(enum ioerr_world_act act)
 		[IOERR_WORLD_CLEAN] = "clean",
 	};
 	static struct device_options o;
+	char *other[] = { (char *)"switch", (char *)"other" };
 	char *install[] = { (char *)"install", (char *)"--progress=none",
 			    (char *)ioerr_content_bundle() };
 	char *mark[] = { (char *)"mark", NULL };
@@ -239,6 +240,10 @@ static int command(enum ioerr_world_act act)
 	a.argv = act == IOERR_WORLD_INSTALL ? install : mark;
 	if (act == IOERR_WORLD_INSTALL)
 		return install_cmd(&a, &o);
+	if (act == IOERR_WORLD_SWITCH) {
+		a.argv = other;
+		return switch_cmd(&a, &o);
+	}
 	mark[1] = (char *)verdicts[act];
 	return mark_cmd(&a, &o);
 }

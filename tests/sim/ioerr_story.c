@@ -117,6 +117,7 @@ const struct ioerr_story ioerr_story_all[] = {
 	{ .name = "stick", stick, 2, NEW },
 	{ .name = "raw", raw, 3, NEW },
 	{ .name = "install", healthy, 2, NEW, .installs = true },
+	{ .name = "switch", healthy, 2, IOERR_WORLD_OLD, .switches = true, .narrow = true },
 	{ .name = "rescue", rescue, 2, NEW, .a_broken = true },
 	{ .name = "rebuild", lost, 2, IOERR_STORY_ANY },
 	{ .name = "guarded", trial, 2, NEW, GUARD(VERDICT) },
@@ -186,6 +187,7 @@ void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w)
 	ioerr_content_raw(false);
 	story->prepare(w);
 	w->installs = story->installs;
+	w->switches = story->switches;
 	w->rejects = story->rejects;
 	w->a_broken = story->a_broken;
 	w->guarded = story->guarded;

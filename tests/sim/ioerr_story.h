@@ -14,11 +14,11 @@ struct ioerr_story {
 	void (*prepare)(struct ioerr_world *w); /* before anything can fail */
 	unsigned boots;				/* that are played with the fault */
 	unsigned goal;				/* the release that runs in the end */
-	bool installs, rejects;			/* see struct ioerr_world */
+	bool installs, switches, rejects;	/* see struct ioerr_world */
 	bool a_broken;				/* slot a does not mount */
 	bool guarded;
 	enum ioerr_world_script script;
-	bool narrow; /* only what the guardian and the command meet fails */
+	bool narrow; /* only the state, and what the guardian and the command call, fails */
 };
 
 extern const struct ioerr_story ioerr_story_all[];

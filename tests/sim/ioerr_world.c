@@ -277,6 +277,8 @@ static enum ioerr_world_act next_act(const struct ioerr_world *w)
 		if (w->script != IOERR_WORLD_VERDICT)
 			return IOERR_WORLD_CLEAN;
 	}
+	if (w->boot.slot == 0 && w->switches)
+		return IOERR_WORLD_SWITCH;
 	if (w->boot.slot == 1 && w->rejects)
 		return s.slot[1].st == STATE_TRIAL ? IOERR_WORLD_BAD : IOERR_WORLD_IDLE;
 	if (s.slot[0].sequence == IOERR_WORLD_NEW || s.slot[1].sequence == IOERR_WORLD_NEW)

@@ -17,6 +17,7 @@ enum ioerr_world_act {
 	IOERR_WORLD_BAD,     /* keelboot mark bad */
 	IOERR_WORLD_INSTALL, /* keelboot install */
 	IOERR_WORLD_CLEAN,   /* keelboot mark clean: a shutdown begins */
+	IOERR_WORLD_SWITCH,  /* keelboot switch other */
 };
 
 /* What the system does that a guardian watches. */
@@ -76,9 +77,9 @@ struct ioerr_world {
 	enum ioerr_world_script script; /* of a trial; a system that is good says so */
 	unsigned stick_ms;		/* when */
 	/* What somebody does in the system that was booted: in slot a `keelboot install` as long as
-	 * it has not worked; in slot b `mark bad`, once. Else `mark good`, as a unit does at each
-	 * boot. */
-	bool installs, rejects;
+	 * it has not worked, or `switch`; in slot b `mark bad`, once. Else `mark good`, as a unit
+	 * does at each boot. */
+	bool installs, switches, rejects;
 	bool unsaid;	/* a trial's command has failed, so nobody has said that it is good */
 	int bootstatus; /* of the watchdog at the next boot */
 	uint8_t raw_durable[BDEV_ALIGN]; /* the first bytes of the raw stage partition */
