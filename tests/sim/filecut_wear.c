@@ -181,7 +181,8 @@ static const char *measure(struct wear_table *table, unsigned i)
 	code = filecut_run_program(paths[i].program, &plan);
 	for (unsigned k = 0; k < filecut_run_rec()->nops; k++)
 		if (filecut_run_rec()->op[k].kind == FILECUT_REC_CELL)
-			wear_table_count(&is, filecut_run_rec()->op[k].off);
+			wear_table_count(&is, "write", filecut_run_rec()->op[k].off,
+					 filecut_run_rec()->op[k].len);
 	if (code == paths[i].code)
 		return wear_table_check(table, paths[i].row, &is);
 	snprintf(why, sizeof(why), "%s: exit %d: %.160s", paths[i].row, code, filecut_run_said());

@@ -111,7 +111,7 @@ static enum kb_err put(struct bdev *b, uint64_t off, const uint8_t *data, uint64
 	struct ioerr_disk *d = e->disk;
 	enum ioerr_fault_kind k = ioerr_fault_turn(e->target, IOERR_FAULT_WRITE);
 
-	ioerr_fault_written(e->target);
+	ioerr_fault_written(e->target, data != NULL ? "write" : "zero", off, len);
 	if (k == IOERR_FAULT_FAILS || k == IOERR_FAULT_EVER)
 		return KB_EIO;
 	if (k == IOERR_FAULT_LOST) {
@@ -169,7 +169,7 @@ static enum kb_err disk_discard(struct bdev *b, uint64_t off, uint64_t len)
 	enum ioerr_fault_kind k = ioerr_fault_turn(e->target, IOERR_FAULT_DISCARD);
 	uint8_t page[PAGE];
 
-	ioerr_fault_written(e->target);
+	ioerr_fault_written(e->target, "discard", off, len);
 	if (k == IOERR_FAULT_FAILS || k == IOERR_FAULT_EVER)
 		return KB_EIO;
 	memset(page, GARBAGE, sizeof(page));

@@ -119,10 +119,12 @@ int ioerr_fault_call(enum ioerr_fault_target t, const char *call)
 	return hit(t, IOERR_FAULT_CALL, call) ? now->fault.errnum : 0;
 }
 
-void ioerr_fault_written(enum ioerr_fault_target t)
+void ioerr_fault_written(enum ioerr_fault_target t, const char *verb, uint64_t off, uint64_t len)
 {
 	if (now != NULL && (t == IOERR_FAULT_SLOT_A || t == IOERR_FAULT_SLOT_B))
 		now->written[t == IOERR_FAULT_SLOT_B]++;
+	if (now != NULL && t == IOERR_FAULT_STATE)
+		wear_table_count(&now->wear, verb, off, len);
 }
 
 const char *ioerr_fault_target_name(enum ioerr_fault_target t)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "lib/err.h"
+#include "tests/sim/wear_table.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,7 +66,8 @@ struct ioerr_fault_shared {
 	struct ioerr_fault fault;
 	bool mended; /* from now on nothing fails, and nothing is counted */
 	unsigned count[IOERR_FAULT_TARGETS][IOERR_FAULT_OPS];
-	unsigned written[2]; /* times that something of a slot was changed */
+	unsigned written[2];	       /* times that something of a slot was changed */
+	struct wear_table_counts wear; /* writes to the state partition in this boot */
 	bool fired;
 	char call[32]; /* that it fired at */
 	int pid;       /* of the process that has to die now, for those who wonder */
@@ -85,8 +87,8 @@ enum ioerr_fault_kind ioerr_fault_turn(enum ioerr_fault_target t, enum ioerr_fau
 /* The same for a call by its name; the errno that it is to fail with, or 0. */
 int ioerr_fault_call(enum ioerr_fault_target t, const char *call);
 
-/* Something of slot a or b is changed now, whatever the fault is. */
-void ioerr_fault_written(enum ioerr_fault_target t);
+/* Something of a device is changed now, whatever the fault is. verb: "write", "zero", "discard". */
+void ioerr_fault_written(enum ioerr_fault_target t, const char *verb, uint64_t off, uint64_t len);
 
 /* Ends this process as a crash would. */
 void ioerr_fault_die(void) __attribute__((noreturn));

@@ -137,6 +137,7 @@ void ioerr_world_boot(struct ioerr_world *w)
 	w->boots++;
 	w->boot = (struct ioerr_world_boot){ .slot = STATE_NONE };
 	w->boot.apply = w->boot.command = IOERR_WORLD_NOT_RUN;
+	w->fault.wear = (struct wear_table_counts){ 0 };
 	pid = ioerr_process_begin(w, IOERR_FAULT_INIT);
 	if (pid == 0) {
 		os_sim_on_call(on_call);

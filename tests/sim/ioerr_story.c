@@ -181,7 +181,7 @@ static void settle(const struct ioerr_story *story, struct ioerr_world *w)
 	ioerr_world_fail(w, "does not settle in %u boots", SETTLE_BOOTS);
 }
 
-void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w)
+void ioerr_story_begin(const struct ioerr_story *story, struct ioerr_world *w)
 {
 	w->fault.mended = true; /* nothing fails, or is counted, before it begins */
 	ioerr_content_raw(false);
@@ -195,6 +195,11 @@ void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w)
 	ioerr_content_keeper(story->guarded);
 	w->entered = story->a_broken ? STATE_NONE : 0;
 	w->fault.mended = false;
+}
+
+void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w)
+{
+	ioerr_story_begin(story, w);
 	for (unsigned i = 0; i < story->boots && w->violation[0] == '\0'; i++)
 		step(w);
 	/* What is for ever stays for two boots more. */

@@ -24,5 +24,7 @@ struct ioerr_story {
 extern const struct ioerr_story ioerr_story_all[];
 extern const unsigned ioerr_story_count;
 
+/* The device as a story begins, before its first boot. */
+void ioerr_story_begin(const struct ioerr_story *story, struct ioerr_world *w);
 /* Plays one story. What was violated is in w->violation. */
 void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w);

@@ -2,6 +2,7 @@
 #include "tests/sim/ioerr_sweep.h"
 
 #include "lib/util.h"
+#include "tests/sim/ioerr_wear.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -343,6 +344,8 @@ int ioerr_sweep_run(const struct ioerr_sweep *s)
 	if (s->one)
 		return play(s->only, &s->fault, sh, NULL, true) ? 0 : 1;
 	out = open_report(s->report);
+	if (s->only == NULL)
+		ioerr_wear_run(&sum.passed, &sum.failed);
 	for (unsigned i = 0; i < ioerr_story_count; i++) {
 		if (s->only != NULL && s->only != &ioerr_story_all[i])
 			continue;

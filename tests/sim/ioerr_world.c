@@ -252,6 +252,7 @@ static void check_entered(struct ioerr_world *w, const struct boot *b)
 
 	w->boot.slot = slot;
 	memcpy(w->boot.written, w->fault.written, sizeof(w->boot.written));
+	w->boot.wear = w->fault.wear;
 	w->boot.counted = b->attempt.counted;
 	w->boot.token = b->attempt.token;
 	if (holds == 0)

@@ -53,7 +53,8 @@ struct ioerr_world_boot {
 	enum os_sim_end end;
 	int slot;	     /* that was entered; STATE_NONE */
 	unsigned written[2]; /* changes of the slots before one was entered; all, if none was */
-	uint64_t ms;	     /* that it took */
+	struct wear_table_counts wear; /* the same of the state partition */
+	uint64_t ms;		       /* that it took */
 	bool counted;
 	uint64_t token;
 	enum ioerr_world_act act;

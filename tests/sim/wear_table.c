@@ -50,10 +50,14 @@ bool wear_table_read(struct wear_table *t, const char *file)
 	return t->n > 0;
 }
 
-void wear_table_count(struct wear_table_counts *c, uint64_t off)
+void wear_table_count(struct wear_table_counts *c, const char *verb, uint64_t off, uint64_t len)
 {
 	uint64_t ring = (uint64_t)STORE_CELLS * STORE_CELL;
 
+	if (strcmp(verb, "write") != 0 || len != STORE_CELL) {
+		c->others++;
+		return;
+	}
 	for (unsigned i = 0; i < 2; i++) {
 		if (off >= STORE_REGION(i) && off < STORE_REGION(i) + ring) {
 			c->records++;
@@ -87,8 +91,8 @@ const char *wear_table_check(struct wear_table *t, const char *name,
 			return NULL;
 		snprintf(
 			why, sizeof(why),
-			"%s: %u records, %u events, %u writes of manifest cells, %u of others; the "
-			"table says %u, %u, %u",
+			"%s: %u records, %u events, %u writes of manifest cells, %u other changes; "
+			"the table says %u, %u, %u",
 			name, is->records, is->history, is->manifests, is->others, r->want.records,
 			r->want.history, r->want.manifests);
 		return why;

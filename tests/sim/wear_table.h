@@ -14,12 +14,12 @@
 /* Writes to the state partition, by their purpose. */
 struct wear_table_counts {
 	unsigned records, history, manifests;
-	unsigned others; /* nothing may be written there */
+	unsigned others; /* anything else is changed: none may be */
 };
 
 struct wear_table_row {
 	char name[WEAR_TABLE_NAME]; /* the path, as the table has it */
-	char by[16];		    /* who measures it: "boot", "command" */
+	char by[16];		    /* who measures it: "boot", "command", "device" */
 	struct wear_table_counts want;
 	bool measured;
 };
@@ -32,8 +32,8 @@ struct wear_table {
 /* Reads the file, from the top of the tree. False after a message: there is no such table in it. */
 bool wear_table_read(struct wear_table *t, const char *file);
 
-/* Counts a write at this offset of the state partition. */
-void wear_table_count(struct wear_table_counts *c, uint64_t off);
+/* Counts a change of the state partition: verb is "write", "zero" or "discard". */
+void wear_table_count(struct wear_table_counts *c, const char *verb, uint64_t off, uint64_t len);
 
 /* Compares what was measured with the row of that name. NULL, or what is wrong, until the next. */
 const char *wear_table_check(struct wear_table *t, const char *name,

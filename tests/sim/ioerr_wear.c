@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/ioerr_wear.h"
+
+#include "lib/util.h"
+#include "tests/sim/ioerr_story.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *row, *story, *fault; /* NULL: none */
+	bool installs;
+} paths[] = {
+	{ "healthy boot, no slot is written either", "healthy", NULL, false },
+	{ "boot that installs from the stage folder, and enters it", "data", NULL, true },
+	{ "boot that installs from a stick, and enters it", "stick", NULL, true },
+	{ "boot that installs from a raw stage partition, and enters it", "raw", NULL, true },
+	{ "boot whose install the slot's own storage ends", "data", "slot-b write 1 ever-fails -",
+	  false },
+};
+
+static const struct ioerr_story *find(const char *name)
+{
+	for (unsigned i = 0; i < ioerr_story_count; i++)
+		if (strcmp(ioerr_story_all[i].name, name) == 0)
+			return &ioerr_story_all[i];
+	abort();
+}
+
+static const char *measure(struct wear_table *table, unsigned i)
+{
+	struct ioerr_fault f = { .kind = IOERR_FAULT_NONE };
+	struct ioerr_world *w;
+	const char *why;
+
+	if (paths[i].fault != NULL && !ioerr_fault_parse(&f, paths[i].fault))
+		abort();
+	w = ioerr_world_begin(&f);
+	ioerr_story_begin(find(paths[i].story), w);
+	ioerr_world_boot(w);
+	if (w->violation[0] != '\0' || w->boot.slot != (paths[i].installs ? 1 : 0))
+		why = "it does not go as it should";
+	else if (w->boot.written[0] != 0 ||
+		 (w->boot.written[1] != 0 && !paths[i].installs && paths[i].fault == NULL))
+		why = "a slot is written";
+	else
+		why = wear_table_check(table, paths[i].row, &w->boot.wear);
+	ioerr_world_end(w);
+	return why;
+}
+
+void ioerr_wear_run(unsigned *passed, unsigned *failed)
+{
+	static struct wear_table table;
+	const char *left;
+
+	if (!wear_table_read(&table, "docs/STATE.md")) {
+		*failed += 1;
+		return;
+	}
+	for (unsigned i = 0; i < KB_ARRAY_LEN(paths); i++) {
+		const char *why = measure(&table, i);
+
+		*(why == NULL ? passed : failed) += 1;
+		if (why != NULL)
+			printf("WEAR: %s: %s\n", paths[i].row, why);
+	}
+	left = wear_table_left(&table, "device");
+	*failed += left != NULL;
+	if (left != NULL)
+		printf("WEAR: nothing measures \"%s\"\n", left);
+}
