@@ -40,6 +40,14 @@ enum kb_err save_it(struct bdev *d, const void *a)
 		log_err("TRY(again)");
 		return e;
 	}
+	while (d->more) {
+		if (e < 0) {
+			d->n++;
+			continue;
+		}
+		if (d->n == 3)
+			break;
+	}
 	return memcmp(a, d, 4) == 0 ? KB_OK : KB_EIO;
 }
 '''
@@ -64,7 +72,8 @@ def test_each_safety_line_is_found_and_nothing_else():
         15: [("no flush", "e = KB_OK;")],
         16: [("goes on after an error", "if ((e == KB_OK || 1))")],
         20: [("return not taken", "if ((e != KB_OK) && 0) {")],
-        24: [("no memcmp", "return 0 == 0 ? KB_OK : KB_EIO;")],
+        25: [("jump not taken", "if ((e < 0) && 0) {")],
+        32: [("no memcmp", "return 0 == 0 ? KB_OK : KB_EIO;")],
     }
 
 
@@ -78,7 +87,8 @@ def test_each_has_a_switch_of_its_own_also_inside_another():
     assert lines[15] == "e = (KB_MUTANT(6) ? KB_OK : d->ops->flush(d));"
     assert lines[16] == "if ((e == KB_OK || KB_MUTANT(7)))"
     assert lines[20] == "if ((e != KB_OK) && !KB_MUTANT(8)) {"
-    assert lines[24] == "return (KB_MUTANT(9) ? 0 : memcmp(a, d, 4)) == 0 ? KB_OK : KB_EIO;"
+    assert lines[25] == "if ((e < 0) && !KB_MUTANT(9)) {"
+    assert lines[32] == "return (KB_MUTANT(10) ? 0 : memcmp(a, d, 4)) == 0 ? KB_OK : KB_EIO;"
 
 
 def test_a_place_knows_its_function():

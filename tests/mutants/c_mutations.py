@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds in a C source what the sweep takes away: calls that flush, save or verify, and early returns on error.
+"""Finds in a C source what the sweep takes away: calls that flush, save or verify, and ways out that an error takes.
 
 Works on the text, as clang-format leaves it: comments, strings and directives are blanked first, so that places are
 those of the source. A change keeps the number of lines.
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # Calls that make durable, or that check; those of libc and OpenSSL with what they return when all is well.
-NAMES = re.compile(r"flush|sync|save|verif|check|durabl|drop_cache|read_?back|seal|_lock$|compare|same|valid|refuse")
+NAMES = re.compile(r"flush|sync|save|verif|check|durabl|drop_cache|read_?back|seal|_lock$|compare|same|valid|refuse"
+                   r"|manifest_(?:write|clear)$|history_add$")
 KNOWN = {"memcmp": "0", "CRYPTO_memcmp": "0", "flock": "0", "fsync": "0", "fdatasync": "0",
          "EVP_DigestVerify": "1", "EVP_DigestVerifyInit": "1", "bytes_all": "true"}
 KEYWORDS = {"if", "for", "while", "switch", "return", "sizeof", "TRY", "else", "do", "case"}
@@ -22,6 +23,9 @@ ERROR = re.compile(r"^(?:|KB_E\w+|e|rc|err|error|wrong|-1|1|false|NULL|-errno|\"
                    r"|STEP_(?:NEXT|LATER)|APPLY_(?:FAILED|NOTHING|USAGE)"
                    r"|VERIFY_SLOT_(?:UNVERIFIED|FOREIGN|FAILED|USAGE)"
                    r"|\w*(?:fail|said|refuse|unread|err_|lost|bad)\w*\(.*|\w+\(.*\be\b.*\))$", re.S)
+# A loop is left, or goes on with its next turn, because something went wrong: an error, or what is asked is not so.
+JUMP = re.compile(r"(?:break|continue|goto \w+);$")
+WRONG = re.compile(r"\bKB_\w+|< 0\b|\berrno\b|!\w+\(")
 # `e == KB_OK` as a step of a chain; one that ends a loop would only make it endless.
 CHAIN = re.compile(r"\b(?:e|err|saved|failure)(?:\[\w+\])? == KB_OK\b")
 
@@ -132,6 +136,25 @@ def skipped_returns(text: str, mask: str) -> list[Mutation]:
     return found
 
 
+def last_statement(mask: str, at: int) -> str:
+    """The statement at `at`; of a block the last line."""
+    at += len(mask[at:]) - len(mask[at:].lstrip())
+    if mask[at] == "{":
+        return mask[at + 1:closing(mask, at)].strip().rpartition("\n")[2].strip()
+    return mask[at:mask.index(";", at) + 1]
+
+
+def skipped_jumps(text: str, mask: str) -> list[Mutation]:
+    """`if (e != KB_OK) continue;`: asked, but never taken."""
+    found = []
+    for m in re.finditer(r"\bif \(", mask):
+        opened = m.end() - 1
+        end = closing(mask, opened)
+        if JUMP.fullmatch(last_statement(mask, end + 1)) and WRONG.search(mask[opened:end]):
+            found.append(Mutation(opened, end + 1, f"(({text[opened + 1:end]}) && 0)", "jump not taken"))
+    return found
+
+
 def chains(text: str, mask: str) -> list[Mutation]:
     """`if (e == KB_OK) e = …`: the step is made although one before it failed."""
     found = []
@@ -146,6 +169,7 @@ def find(text: str, known: dict[str, str]) -> list[Mutation]:
     """All mutations of a source, in the order of the text."""
     mask = blanked(text)
     inside = bodies(mask)
-    found = calls(text, mask, known) + ignored_tries(text, mask) + skipped_returns(text, mask) + chains(text, mask)
+    found = (calls(text, mask, known) + ignored_tries(text, mask) + skipped_returns(text, mask)
+             + skipped_jumps(text, mask) + chains(text, mask))
     return sorted((m for m in found if any(a < m.start and m.end <= b for a, b in inside)),
                   key=lambda m: (m.start, m.what))

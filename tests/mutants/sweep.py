@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Takes away, one by one, each call that flushes, saves or verifies and each early return on an error in selector/ and
+"""Takes away, one by one, each call that flushes, saves or verifies and each way out on an error in selector/ and
 update/, and expects some test to notice.
 
 All mutations of a source are compiled at once, each behind a switch (switches.py). One that does not compile, or whose

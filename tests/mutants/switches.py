@@ -30,7 +30,7 @@ def switch(m: c_mutations.Mutation, number: int) -> tuple[int, int, str, str]:
     on = f"KB_MUTANT({number})"
     if m.what == "error ignored":
         return m.start + len("TRY("), m.end, f"kb_mutant_try({number}, ", ")"
-    if m.what == "return not taken":
+    if m.what in ("return not taken", "jump not taken"):
         return m.start + 1, m.end - 1, "(", f") && !{on}"
     if m.what == "goes on after an error":
         return m.start, m.end, "(", f" || {on})"
