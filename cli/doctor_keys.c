@@ -142,14 +142,16 @@ void doctor_keys(struct doctor *doc)
 	static struct keyring keys;
 	char dir[DEVICE_PATH_MAX];
 	unsigned required = doc->d->conf.signatures_required;
+	const char *fix = "put the public key (*.pem) of `keelboot key generate` there, and into "
+			  "the initramfs";
 	enum kb_err e;
 
 	snprintf(dir, sizeof(dir), "%s%s", doc->d->opts->conf_root, doc->d->conf.keyring);
 	e = keyring_load(&keys, dir);
 	if (e != KB_OK) {
-		doctor_find(doc, DOCTOR_ERROR, "keys-none",
-			    "put the public key (*.pem) of `keelboot key generate` there, and "
-			    "into the initramfs",
+		if (e == KB_EFORMAT)
+			fix = "take out of its " KEYRING_RETIRED_DIR " all that is no public key";
+		doctor_find(doc, DOCTOR_ERROR, "keys-none", fix,
 			    "%s: no key can be used: no bundle is trusted", dir);
 		return;
 	}

@@ -143,7 +143,9 @@ const struct conf_key conf_keys[] = {
 	  "A hook that runs longer is killed, and has failed.",
 	  NUMBER(SECONDS, hook_timeout_s, 1, 600) },
 	{ "keyring", "path", "PATH", "/etc/keelboot/keys",
-	  "Folder with the public keys, *.pem, that bundles have to be signed with.",
+	  "Folder with the public keys, *.pem, that bundles have to be signed with. All that is in "
+	  "its subfolder retired.d is keys that are trusted no more; if one of them cannot be "
+	  "read, none is trusted.",
 	  TEXT(PATH, keyring) },
 	{ "keyring", "signatures-required", "NUMBER (1..16)", "1",
 	  "How many of these keys must have signed a bundle; one that signed twice counts once.",

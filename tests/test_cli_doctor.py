@@ -404,6 +404,12 @@ def test_keys_of_the_initramfs_are_compared_with_those_of_the_system(board, fact
     assert ("error", "keys-retired") in board.findings()
     board.boot()
     assert board.findings() == set()
+    (keys / "retired.d/why.txt").write_text("lost in 2020")
+    finding, = told(board, "keys-none")
+    assert finding["fix"] == "take out of its retired.d all that is no public key"
+    (keys / "retired.d/why.txt").unlink()
+    (keys / "retired.d/old.pem").rename(keys / "retired.d/old.pub")
+    assert board.findings() == set()
     board.boot(keys=None)
     facts = json.loads((board.dev.run / "boot.json").read_text())
     del facts["keys"]

@@ -287,14 +287,17 @@ def test_drop_ins_and_added_files_say_where_keys_go_too(make, tmp_path):
 def test_retired_keys_are_packed_beside_the_others(make, tmp_path):
     retired = tmp_path / "keys/retired.d"
     retired.mkdir(parents=True)
-    (retired / "why.txt").write_text("lost")
-    (retired / "old.pem").write_text("hello")
     (tmp_path / "keys/acme.pem").write_text(KEY)
-    assert "old.pem: not a public key" in make("--keys", tmp_path / "keys", expect=1).stderr
+    (tmp_path / "keys/why.txt").write_text("lost")
+    for name in "old.pem", "why.txt", ".keep":      # on the device any of them would leave no key trusted
+        (retired / name).write_text("lost")
+        assert f"{name}: not a public key" in make("--keys", tmp_path / "keys", expect=1).stderr
+        (retired / name).unlink()
     (retired / "old.pem").write_text(KEY)
+    (retired / "older.pub").write_text(KEY)
     image = make("--compress", "none", "--keys", tmp_path / "keys").image
-    assert [name for name in listing(image) if name.endswith(".pem")] == \
-        ["etc/keelboot/keys/acme.pem", "etc/keelboot/keys/retired.d/old.pem"]
+    assert [name for name in listing(image) if "/keys/" in name and not name.endswith(".d")] == \
+        [f"etc/keelboot/keys/{name}" for name in ("acme.pem", "retired.d/old.pem", "retired.d/older.pub")]
 
 
 def test_keys_that_a_mount_would_hide_are_refused(make, tmp_path):

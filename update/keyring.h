@@ -58,11 +58,11 @@ struct keyring_entry {
 };
 
 /*
- * Loads every *.pem of a folder, in the order of names, and before them those of its subfolder
- * retired.d, which there need not be. A key that is retired is not trusted, also when it is in
- * both. A file that is no usable public key is logged and passed over. KB_ENOENT: no folder, or no
- * key in it: nothing can be verified then, and nothing is (fail closed). KB_ENOSPC: more than
- * KEYRING_KEYS_MAX.
+ * Loads every *.pem of a folder, in the order of names, and before them all that is in its
+ * subfolder retired.d, which there need not be. A key that is retired is not trusted, also when it
+ * is in both. A *.pem that is no usable public key is logged and passed over; KB_EFORMAT: there is
+ * one in retired.d, or anything else that is none. KB_ENOENT: no folder, or no key in it: nothing
+ * can be verified then, and nothing is (fail closed). KB_ENOSPC: more than KEYRING_KEYS_MAX.
  */
 enum kb_err keyring_load(struct keyring *k, const char *dir) KB_MUST_CHECK;
 

@@ -153,7 +153,7 @@ enum kb_err keyring_add(struct keyring *k, const char *path)
 
 /* ---------------------------------------------------------------- folders */
 
-#define FILES_MAX 64u  /* *.pem files in a folder */
+#define FILES_MAX 64u  /* keys in a folder */
 #define FILE_NAME 256u /* no file system has longer ones */
 
 struct file_list {
@@ -175,7 +175,16 @@ static enum kb_err list_insert(struct file_list *l, const char *name)
 	return KB_OK;
 }
 
-static enum kb_err list_folder(struct file_list *l, const char *dir)
+/* Trusted is only what is named as a key; retired is all that lies there, however it is named: to
+ * pass one over would be to trust it on. */
+static bool is_entry(const char *name, add_fn add)
+{
+	if (add == retire_spki)
+		return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+	return keyring_pem_is_name(name);
+}
+
+static enum kb_err list_folder(struct file_list *l, const char *dir, add_fn add)
 {
 	DIR *d = opendir(dir);
 	const struct dirent *de;
@@ -185,7 +194,7 @@ static enum kb_err list_folder(struct file_list *l, const char *dir)
 	if (d == NULL)
 		return err_errno(errno);
 	while (err == KB_OK && (errno = 0, de = readdir(d)) != NULL) {
-		if (keyring_pem_is_name(de->d_name))
+		if (is_entry(de->d_name, add))
 			err = list_insert(l, de->d_name);
 	}
 	if (err == KB_OK)
@@ -213,8 +222,8 @@ static enum kb_err add_entry(struct keyring *k, const char *dir, const char *fil
 		return err;
 	if (add == retire_spki) {
 		/* To pass it over would be to trust it on, should it be among the others too. */
-		log_err("keyring: %s/%s: %s; as long as it cannot be told which key is retired, "
-			"none is trusted: mend this file, or remove it",
+		log_err("keyring: %s/%s: no public key: %s; as long as it cannot be told which key "
+			"is retired, none is trusted: mend it, or take it out of that folder",
 			dir, file, err_text(err));
 		return KB_EFORMAT;
 	}
@@ -227,7 +236,7 @@ static enum kb_err add_folder(struct keyring *k, const char *dir, add_fn add)
 {
 	struct file_list list;
 
-	TRY(list_folder(&list, dir));
+	TRY(list_folder(&list, dir, add));
 	for (unsigned i = 0; i < list.n; i++)
 		TRY(add_entry(k, dir, list.name[i], add));
 	return KB_OK;

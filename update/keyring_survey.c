@@ -36,35 +36,59 @@ static enum kb_err read_key(const char *dir, const char *file, struct keyring_su
 	return KB_OK;
 }
 
-/* Those of one folder that are not among the `not` first of `but`. */
-static unsigned read_folder(const char *dir, struct keyring_survey_key *out,
-			    const struct keyring_survey_key *but, unsigned not )
+static char names[FILES_MAX + 1][64];
+
+static void read_trusted(struct keyring_survey *s, const char *dir)
 {
-	static char names[FILES_MAX][64];
-	unsigned n, count = 0;
+	unsigned n;
 
 	if (os_list(dir, names, FILES_MAX, &n) != KB_OK)
-		return 0;
-	for (unsigned i = 0; i < n && count < KEYRING_SURVEY_MAX; i++) {
+		return;
+	for (unsigned i = 0; i < n && s->ntrusted < KEYRING_SURVEY_MAX; i++) {
 		struct keyring_survey_key key;
 
-		if (!keyring_pem_is_name(names[i]) || read_key(dir, names[i], &key) != KB_OK ||
-		    has(out, count, key.mark) || has(but, not, key.mark))
-			continue;
-		out[count++] = key;
+		if (keyring_pem_is_name(names[i]) && read_key(dir, names[i], &key) == KB_OK &&
+		    !has(s->trusted, s->ntrusted, key.mark) &&
+		    !has(s->retired, s->nretired, key.mark))
+			s->trusted[s->ntrusted++] = key;
 	}
-	return count;
+}
+
+/* All that lies there is a key, or it cannot be told which ones are trusted no more. */
+static enum kb_err read_retired(struct keyring_survey *s, const char *dir)
+{
+	char path[256], target[2];
+	enum kb_err err;
+	unsigned n;
+
+	if (snprintf(path, sizeof(path), "%s/" KEYRING_RETIRED_DIR, dir) >= (int)sizeof(path))
+		return KB_EINVAL;
+	err = os_list(path, names, FILES_MAX + 1, &n);
+	if (err == KB_ENOENT) /* unless something else has its name */
+		return os_readlink(path, target, sizeof(target)) == KB_ENOENT ? KB_OK : KB_EFORMAT;
+	if (err == KB_OK && n > FILES_MAX)
+		err = KB_ENOSPC;
+	TRY(err);
+	for (unsigned i = 0; i < n; i++) {
+		struct keyring_survey_key key;
+
+		TRY(read_key(path, names[i], &key));
+		if (has(s->retired, s->nretired, key.mark))
+			continue;
+		if (s->nretired == KEYRING_SURVEY_MAX)
+			return KB_ENOSPC;
+		s->retired[s->nretired++] = key;
+	}
+	return KB_OK;
 }
 
 void keyring_survey_read(struct keyring_survey *s, const char *dir)
 {
-	char retired[256];
-
 	memset(s, 0, sizeof(*s));
-	if (snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, dir) <
-	    (int)sizeof(retired))
-		s->nretired = read_folder(retired, s->retired, NULL, 0);
-	s->ntrusted = read_folder(dir, s->trusted, s->retired, s->nretired);
+	if (read_retired(s, dir) == KB_OK)
+		read_trusted(s, dir);
+	else
+		memset(s, 0, sizeof(*s));
 }
 
 const struct keyring_survey_key *keyring_survey_published(const struct keyring_survey *s)

@@ -22,8 +22,11 @@ struct keyring_survey {
 	struct keyring_survey_key trusted[KEYRING_SURVEY_MAX], retired[KEYRING_SURVEY_MAX];
 };
 
-/* Fills s: each key once, in the order of its files' names, by the rules of keyring_load(). What
- * cannot be read is left out. */
+/*
+ * Fills s: each key once, in the order of its files' names, by the rules of keyring_load(). What
+ * cannot be read is left out, or leaves none at all, if it is in retired.d. One whose name is
+ * longer than 62 characters cannot be read here.
+ */
 void keyring_survey_read(struct keyring_survey *s, const char *dir);
 
 /* A trusted key that is published, or NULL. */

@@ -17,7 +17,6 @@ DEBUG_SHELL = "etc/keelboot/debug-shell"     # SHELL_MARKER of initramfs/shell.h
 HOOKS = "usr/lib/keelboot/hooks"
 STAGES = ("pre-update.d", "pre-mount.d", "post-mount.d", "exhausted.d")
 HOOK_MAX, HOOK_NAME_MAX = 32, 62        # of hooks/hook.h
-KEYS = (b"PUBLIC KEY", b"CERTIFICATE")
 RETIRED = "retired.d"                        # KEYRING_RETIRED_DIR of update/keyring_pem.h
 CHECK_CONF = "etc/keelboot/checks"
 CHECK_COMMON = "usr/lib/keelboot/checks.sh"
@@ -122,24 +121,24 @@ class Image:
         """To where the packed configuration looks for them. Public keys only: an initramfs is on
         every device, for everybody to read."""
         target = self._keyring()
-        count = self._key_files(folder, target)
-        if not count:
+        files = sorted(self._listing(folder, "the keyring").glob("[!.]*.pem"))
+        if not files:
             raise ImageError(f"{folder}: no *.pem in it; without a key no update would be accepted")
-        if (Path(folder) / RETIRED).exists():
-            self._key_files(Path(folder) / RETIRED, f"{target}/{RETIRED}")
-        return count
+        self._key_files(files, target)
+        retired = Path(folder) / RETIRED
+        if os.path.lexists(retired):        # whatever its name: what is no key there leaves none trusted
+            self._key_files(sorted(self._listing(retired, "retired keys").iterdir()), f"{target}/{RETIRED}")
+        return len(files)
 
-    def _key_files(self, folder, target: str) -> int:
-        files = sorted(self._listing(folder, "the keyring").glob("*.pem"))
+    def _key_files(self, files: list, target: str) -> None:
         for file in files:
             data = read(file, "a public key")
             if b"PRIVATE KEY" in data:
                 raise ImageError(f"{file}: a private key; it must never be on a device. Keep it "
                                  "elsewhere, and only the public ones in --keys")
-            if not any(b"-----BEGIN %b-----" % kind in data for kind in KEYS):
+            if b"-----BEGIN PUBLIC KEY-----" not in data:
                 raise ImageError(f"{file}: not a public key in PEM (-----BEGIN PUBLIC KEY-----)")
             self.archive.file(f"{target}/{file.name}", data, source=str(file))
-        return len(files)
 
     def _keyring(self) -> str:
         target = kbconf.keyring(self.archive.texts())

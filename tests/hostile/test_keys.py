@@ -54,6 +54,37 @@ def test_t10_retired_key_signs_nothing_and_is_named(target, keys, image, name, s
     target.installs(signed(target, keys, image, name, *others), image)
 
 
+def test_t10_retired_key_is_one_whatever_its_file_is_called(target, keys, image, cases):
+    told = {"old.pem": "old", ".old.pem": ".old", "\u2026": "???"}
+    names = ["old.pub", "old.PEM", "old.pem.bak", "old", "...", "-", "o ld", *told]
+    bundle = signed(target, keys, image, "signer")
+    for name in names:
+        folder = ring(target, ["signer", "second"], ["signer"])
+        (folder / "retired.d/signer-2020.pem").rename(folder / "retired.d" / name)
+        says = f'BUNDLE: signed by the retired key "{told.get(name, name)}"; this device trusts it no more'
+        target.refuses(bundle, VERIFY, says)
+        assert target.apply(bundle).code == NOTHING
+        target.untouched()
+    cases(3 * len(names))
+
+
+def test_t10_what_is_no_key_among_the_retired_leaves_none_trusted(target, keys, image, cases):
+    """It may have been meant to be one."""
+    bundle = signed(target, keys, image, "second")
+    for name in "why.txt", ".keep", "older", "link":
+        path = ring(target, ["signer", "second"], ["signer"]) / "retired.d" / name
+        if name == "older":
+            path.mkdir()
+        elif name == "link":
+            path.symlink_to("nowhere")
+        else:
+            path.write_text("lost in 2020")
+        target.refuses(bundle, VERIFY, f"{path.parents[1]}: the keys cannot be read: malformed or damaged data")
+        assert target.apply(bundle).code == 1
+        target.untouched()
+    cases(12)
+
+
 def test_t10_nobody_is_accused_of_a_signature_that_is_none(target, keys, image):
     """An entry that only names the retired key, with another's signature: it is of nobody."""
     ring(target, ["second"], ["signer"])

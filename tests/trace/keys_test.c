@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What process 1 says of the keys that its image has. */
+#include "lib/util.h"
 #include "tests/trace/machine.h"
 
 #define KEYS	  "/etc/keelboot/keys/"
@@ -73,6 +74,31 @@ static void retired_published_key_is_no_danger(void **ctx)
 	assert_int_equal(marks("\"retired\""), 1);
 }
 
+/* However its file is called; and what is no key there leaves none trusted: see keyring_load(). */
+static void all_that_is_among_the_retired_counts(void **ctx)
+{
+	static const char *const spoil[] = { "retired.d/why.txt", "retired.d/.keep" };
+	char path[64];
+
+	(void)ctx;
+	os_sim_file(KEYS "a.pem", one);
+	os_sim_file(KEYS "old.pem", development);
+	os_sim_file(KEYS "retired.d/old.pub", development);
+	boot_good();
+	assert_absent("# INSECURE");
+	assert_int_equal(marks("\"trusted\""), 1);
+	assert_int_equal(marks("\"retired\""), 1);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(spoil); i++) {
+		assert_int_equal(machine_tear_down(ctx), 0);
+		assert_int_equal(machine_set_up(ctx), 0);
+		os_sim_file(KEYS "a.pem", one);
+		snprintf(path, sizeof(path), KEYS "%s", spoil[i]);
+		os_sim_file(path, "lost in 2020");
+		boot_good();
+		assert_null(strstr(os_sim_text("/run/keelboot/boot.json"), "\"keys\""));
+	}
+}
+
 static void image_without_keys_says_nothing_of_them(void **ctx)
 {
 	(void)ctx;
@@ -86,6 +112,7 @@ int main(void)
 		T(published_key_is_an_error_on_the_console_and_a_warning_for_the_system),
 		T(keys_of_ones_own_are_told_by_their_marks),
 		T(retired_published_key_is_no_danger),
+		T(all_that_is_among_the_retired_counts),
 		T(image_without_keys_says_nothing_of_them),
 	};
 

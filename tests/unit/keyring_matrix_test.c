@@ -7,6 +7,7 @@
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "update/keyring.h"
+#include "update/keyring_survey.h"
 
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
@@ -419,7 +420,16 @@ static void a_retired_key_that_cannot_be_read_leaves_none_trusted(void **state)
 		"cd %s/ring/retired.d && rm key-0.pem && mkdir key-0.pem",
 		"cd %s/ring && rm -r retired.d && : > retired.d",
 		"cd %s/ring && rm -r retired.d && ln -s nowhere retired.d",
+		"echo lost in 2020 > %s/ring/retired.d/why.txt",
+		": > %s/ring/retired.d/.hidden",
+		"mkdir %s/ring/retired.d/older",
 	};
+	/* Whatever they are called. */
+	static const char *const rename[] = {
+		"key-0.pub", "key-0.pem.old", ".key-0.pem", "key-0", "...", "$(printf %0200d 0).pem"
+	};
+	static struct keyring_survey survey;
+	bool long_name;
 	char path[96], cmd[160];
 
 	(void)state;
@@ -431,16 +441,24 @@ static void a_retired_key_that_cannot_be_read_leaves_none_trusted(void **state)
 		snprintf(path, sizeof(path), "%s/ring", dir);
 		assert_int_equal(keyring_load(&ring, path), KB_EFORMAT);
 		assert_int_equal(ring.n, 0);
+		keyring_survey_read(&survey, path);
+		assert_int_equal(survey.ntrusted, 0);
 	}
-	/* However long its name is. */
-	load(0, KNOWN_AND_RETIRED);
-	keyring_free(&ring);
-	snprintf(cmd, sizeof(cmd), "cd %s/ring/retired.d && mv key-0.pem $(printf %%0200d 0).pem",
-		 dir);
-	assert_int_equal(system(cmd), 0);
-	assert_int_equal(keyring_load(&ring, path), KB_OK);
-	assert_int_equal(ring.n, 1);
-	assert_int_equal(ring.nretired, 1);
+	for (unsigned i = 0; i < sizeof(rename) / sizeof(rename[0]); i++) {
+		load(0, KNOWN_AND_RETIRED);
+		keyring_free(&ring);
+		snprintf(cmd, sizeof(cmd), "cd %s/ring/retired.d && mv key-0.pem %s", dir,
+			 rename[i]);
+		assert_int_equal(system(cmd), 0);
+		assert_int_equal(keyring_load(&ring, path), KB_OK);
+		assert_int_equal(ring.n, 1);
+		assert_int_equal(ring.nretired, 1);
+		keyring_survey_read(&survey, path);
+		long_name =
+			rename[i][0] == '$'; /* of which the survey says that it cannot read it */
+		assert_int_equal(survey.ntrusted, long_name ? 0 : 1);
+		assert_int_equal(survey.nretired, long_name ? 0 : 1);
+	}
 }
 
 int main(void)
