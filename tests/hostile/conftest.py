@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures, and the report of `make hostile`: build/report/hostile.json."""
-import json
 import sys
 from pathlib import Path
 
@@ -8,10 +7,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import threats                                                       # noqa: E402
-from hostile import Forge, Keys, Target                         # noqa: E402
-
-REPORT = Path(__file__).resolve().parents[2] / "build/report/hostile.json"
+import proven                                                        # noqa: E402
+from hostile import Forge, Keys, Target                              # noqa: E402
 
 
 @pytest.fixture
@@ -44,39 +41,35 @@ def genuine(tmp_path, keys, image):
 # ---------------------------------------------------------------- the report
 
 
-class Report:
-    """Collects results where the session is run from, also with several workers."""
+class Reporter:
+    """Collects results where the session is run from, also with several workers. Only a session of the whole folder
+    writes the report."""
 
-    def __init__(self):
-        self.tests = {}
+    def __init__(self, config):
+        self.config, self.run, self.facts = config, proven.Run(), None
 
     def pytest_runtest_logreport(self, report):
-        if "tests/hostile/" not in report.nodeid:
-            return
-        test = self.tests.setdefault(report.nodeid, {"cases": 1, "passed": True})
-        test["passed"] &= not report.failed
-        for name, value in report.user_properties:
-            if name == "cases" and report.when == "call":
-                test["cases"] = value
+        self.run.add(report)
 
-    def pytest_sessionfinish(self):
-        if not self.tests:
+    def pytest_sessionfinish(self, session, exitstatus):
+        options = self.config.option
+        picked = options.keyword or options.markexpr or options.deselect or any("::" in arg for arg in self.config.args)
+        if picked or exitstatus not in (0, 1) or not self.run.is_whole():
             return
-        rows = []
-        for number, names in sorted(threats.collect().items()):
-            ours = {name: test for name, test in self.tests.items()
-                    if any(name.split("[")[0].endswith(known) for known in names)}
-            rows.append({"number": number, "title": threats.THREATS[number], "tests": names,
-                         "cases": sum(test["cases"] for test in ours.values())})
-        REPORT.parent.mkdir(parents=True, exist_ok=True)
-        REPORT.write_text(json.dumps({
-            "cases": sum(test["cases"] for test in self.tests.values()),
-            "passed": sum(test["cases"] for test in self.tests.values() if test["passed"]),
-            "failed": sorted(name for name, test in self.tests.items() if not test["passed"]),
-            "later": sorted(threats.later()), "threats": rows,
-            "beyond": [{"title": title, "tests": tests} for title, tests in threats.BEYOND.items()]}, indent=1) + "\n")
+        self.facts = self.run.facts()
+        proven.write(self.facts)
+        if self.facts["skipped"] and self.config.getoption("no_skips"):
+            session.exitstatus = 1
+
+    def pytest_terminal_summary(self, terminalreporter):
+        for line in proven.told(self.facts) if self.facts else ():
+            terminalreporter.write_line(line)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--no-skips", action="store_true", help="a whole run of tests/hostile fails if a test is skipped")
 
 
 def pytest_sessionstart(session):
     if not hasattr(session.config, "workerinput"):
-        session.config.pluginmanager.register(Report(), "keelboot-hostile-report")
+        session.config.pluginmanager.register(Reporter(session.config), "keelboot-hostile-report")

@@ -13,6 +13,7 @@ $(HOSTILE): $(B)/tests/hostile/%: $(call obj,tests/hostile/world.c) $(B)/obj/tes
 
 hostile: ## hostile bundles, sticks and media, by the number of the threat: build/report/hostile.json
 	@qemu/deps check
-	@$(MAKE) --no-print-directory -j$$(nproc) all $(HOSTILE)
-	@tests/run hostile
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(HOSTILE) \
+		$(addprefix $(B)/,$(shell tests/hostile/threats.py --programs))
+	@tests/run hostile -- --no-skips
 .PHONY: hostile

@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each of the threats has its tests, or stands in docs/SECURITY.md among what is not promised, with the reason."""
+import os
+import re
+import subprocess
+import sys
+
+import proven
+import pytest
 import threats
+
+PROGRAMS = threats.programs()
 
 
 def test_each_threat_has_a_test_or_a_reason():
@@ -23,3 +32,88 @@ def test_the_page_has_the_table():
     text = threats.PAGE.read_text()
     between = text.partition(threats.BEGIN)[2].partition(threats.END)[0]
     assert threats.HEADING in text and between.strip() == threats.table().strip()
+
+
+@pytest.mark.parametrize("program", sorted(PROGRAMS))
+def test_c_tests_of_the_table_pass(program, record_property):
+    done = subprocess.run([threats.TOP / "build" / program], cwd=threats.TOP, capture_output=True, text=True,
+                          errors="replace", check=False)
+    passed = re.findall(r"^\[       OK \] (\w+)", done.stdout + done.stderr, re.M)
+    results = {f"{program}.c::{name}": "this run" if name in passed else "failed" for name in PROGRAMS[program]}
+    record_property("also", results)
+    assert done.returncode == 0 and "failed" not in results.values(), (results, done.stdout, done.stderr)
+
+
+# ---------------------------------------------------------------- the report of what is proven
+
+
+class Said:
+    """A report of pytest."""
+
+    def __init__(self, name, outcome="passed", when="call", **properties):
+        self.nodeid, self.outcome, self.when = f"tests/hostile/{name}", outcome, when
+        self.passed, self.user_properties = outcome == "passed", list(properties.items())
+
+
+def run_of(*said) -> proven.Run:
+    run = proven.Run()
+    for one in said:
+        run.add(one)
+    return run
+
+
+def test_row_is_proven_when_all_its_tests_passed():
+    run = run_of(Said("test_a.py::test_x[1]", cases=5), Said("test_a.py::test_x[2]", cases=2),
+                 Said("test_a.py::test_y", "skipped", "setup"), Said("test_a.py::test_z", "failed", cases=3),
+                 Said("test_a.py::test_c", also={"tests/unit/c_test.c::one": "this run"}))
+    before = {"tests/boot/test_b.py::test_b": "earlier runs"}
+    x, y, z = (f"tests/hostile/test_a.py::test_{name}" for name in "xyz")
+    one, b = "tests/unit/c_test.c::one", "tests/boot/test_b.py::test_b"
+    for names, result, passed, failed in [
+            ([x], "this run", 7, 0), ([x, one], "this run", 7, 0), ([x, one, b], "earlier runs", 7, 0),
+            ([x, b, "tests/boot/test_b.py::test_c"], "not run", 7, 0), ([x, y, b], "skipped", 7, 0),
+            ([x, y, z], "failed", 7, 3), ([y], "skipped", 0, 0), ([], "not promised", 0, 0)]:
+        row = run.row("title", names, before)
+        assert (row["proven"], row["passed"], row["failed"]) == (result, passed, failed), names
+
+
+def test_error_before_or_after_a_test_is_a_failure():
+    for when in "setup", "teardown":
+        run = run_of(Said("test_a.py::test_x"), Said("test_a.py::test_x", "failed", when))
+        assert run.named("failed") == ["tests/hostile/test_a.py::test_x"] and run.cases("this run") == 0
+
+
+def test_earlier_runs_count_while_the_programs_are_the_same(tmp_path, monkeypatch):
+    program, report = tmp_path / "init", tmp_path / "boot.xml"
+    monkeypatch.setattr(proven, "PROGRAMS", [program, tmp_path / "missing"])
+    monkeypatch.setattr(proven, "EARLIER", [tmp_path / "missing.xml", report])
+    report.write_text("""<testsuites><testsuite><testcase classname="tests.boot.test_a" name="test_x[1]"/>
+        <testcase classname="tests.boot.test_a" name="test_x[2]"><failure/></testcase>
+        <testcase classname="tests.boot.test_a" name="test_y"><skipped/></testcase>
+        <testcase classname="tests.test_b" name="test_z"/></testsuite></testsuites>""")
+    program.write_bytes(b"")
+    os.utime(program, (1, 1))
+    assert proven.earlier() == {"tests/boot/test_a.py::test_x": "failed", "tests/boot/test_a.py::test_y": "skipped",
+                                "tests/test_b.py::test_z": "earlier runs"}
+    os.utime(report, (0, 0))
+    assert proven.earlier() == {}
+
+
+@pytest.mark.parametrize("chosen", [["-k", "numbers_are_those", "tests/hostile"],
+                                    ["tests/hostile/test_names.py", "--co"],
+                                    ["tests/hostile/test_threats.py::test_what_is_named_is_there"]])
+def test_run_of_a_part_writes_no_report(tmp_path, chosen):
+    code = f"import pathlib, sys, pytest; sys.path.insert(0, 'tests/hostile'); import proven; " \
+           f"proven.REPORT = pathlib.Path({str(tmp_path / 'report')!r}); sys.exit(pytest.main({chosen!r}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=threats.TOP, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert not (tmp_path / "report").exists()
+
+
+def test_whole_run_is_told_from_a_part():
+    names = [f"tests/hostile/{path.name}::{name}" for path in (threats.TOP / "tests/hostile").glob("test_*.py")
+             for name in re.findall(r"^def (test_\w+)", path.read_text(), re.M)]
+    run = run_of(*(Said(name.removeprefix("tests/hostile/")) for name in names))
+    assert run.is_whole() and set(run.facts()["rows"]) == set(proven.HOW)
+    run.tests.popitem()
+    assert not run.is_whole()

@@ -7,6 +7,7 @@ that begins with "Threat 7:" (several: "Threats 7, 29:"); or ELSEWHERE below nam
 
 Example: tests/hostile/threats.py            the table, as docs/SECURITY.md has it
          tests/hostile/threats.py --write    puts it there
+         tests/hostile/threats.py --programs   the programs with the C tests that it names
 """
 import ast
 import re
@@ -179,6 +180,22 @@ def collect() -> dict:
     return {number: list(dict.fromkeys(tests)) for number, tests in found.items()}
 
 
+def everywhere() -> list:
+    """All tests that a row names."""
+    beyond = [f"tests/{test}" for tests in BEYOND.values() for test in tests]
+    return sorted({test for tests in collect().values() for test in tests}.union(beyond))
+
+
+def programs() -> dict:
+    """{program of C tests, in the folder of a build: the tests in it that a row names}."""
+    found = {}
+    for test in everywhere():
+        path, _, name = test.partition("::")
+        if path.endswith(".c"):
+            found.setdefault(path.removesuffix(".c"), []).append(name)
+    return found
+
+
 def later() -> set:
     """The numbers in the first column of the table of what is not promised, or comes later."""
     text = PAGE.read_text() if PAGE.exists() else ""
@@ -213,5 +230,7 @@ def write() -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--write"]:
         write()
+    elif sys.argv[1:] == ["--programs"]:
+        print(" ".join(programs()))
     else:
         print(table(), end="")
