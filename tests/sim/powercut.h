@@ -154,6 +154,7 @@ struct powercut_view {
 	bool found, blank; /* blank: no cell was ever written */
 	uint64_t seq;
 	uint64_t hash; /* of its text, without absolute sequence numbers */
+	unsigned writing[2]; /* slots that the newest record of each region says are being written */
 	struct state s;
 };
 void powercut_view_read(const struct cut_content *state, struct powercut_view *v);

@@ -62,6 +62,7 @@ static void play(struct powercut_walk *w, struct powercut_apart_one *one)
 	w->node[at].next = POWERCUT_WALK_NONE;
 	w->node[at].passes_hurt = powercut_check_hurt(w, at);
 	powercut_check_image(w, at);
+	powercut_check_edge(w, one->n.parent, at, one->n.program);
 	powercut_walk_expand(w, at);
 	if (w->violation[0] == '\0' && w->node[at].next != w->node[one->is].next)
 		powercut_walk_fail(w, at, "played apart, an image leads to another end");

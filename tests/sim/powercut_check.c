@@ -78,40 +78,16 @@ static void check_candidate(struct powercut_walk *w, uint32_t i, const struct po
 		if (!bootable || !powercut_view_mounts(c))
 			continue;
 		if (powercut_view_content(c) >= 0 ||
-		    (w->node[i].lost && powercut_view_torn(c, is_hurt(w, i, slot)) >= 0))
+		    (w->node[i].lost_all && powercut_view_torn(c, is_hurt(w, i, slot)) >= 0))
 			return;
 	}
 	powercut_walk_fail(w, i, "no slot is left that boots");
 }
 
-/* The floor never falls, nor gets ahead of what is proven; what was rejected stays so. */
-static void check_memory(struct powercut_walk *w, uint32_t i, const struct powercut_view *v)
+/* The story took the state away, or began without one. */
+static bool may_be_without(const struct powercut_walk *w, uint32_t i)
 {
-	struct powercut_node *n = &w->node[i];
-	const struct powercut_node *p =
-		n->parent != POWERCUT_WALK_NONE ? &w->node[n->parent] : NULL;
-	uint64_t proven = 1;
-
-	n->floor = (uint8_t)v->s.floor;
-	n->rejected = state_is_rejected(&v->s, powercut_release[POWERCUT_NEW].id);
-	n->tried = false;
-	for (int slot = 0; slot < POWERCUT_SLOTS; slot++) {
-		const struct state_slot *t = &v->s.slot[slot];
-
-		if (t->st == STATE_GOOD && t->sequence > proven)
-			proven = t->sequence;
-		n->tried |= t->st == STATE_TRIAL && t->has_release && t->tries > 0 &&
-			    powercut_view_release(t->release) == POWERCUT_NEW;
-	}
-	if (v->s.floor > proven)
-		powercut_walk_fail(w, i, "the floor is %llu, and nothing above %llu is proven",
-				   (unsigned long long)v->s.floor, (unsigned long long)proven);
-	if (p == NULL || n->lost)
-		return;
-	if (n->floor < p->floor)
-		powercut_walk_fail(w, i, "the floor has fallen from %u to %u", p->floor, n->floor);
-	if (p->rejected && n->tried && !p->tried)
-		powercut_walk_fail(w, i, "a rejected release is installed again");
+	return w->node[i].lost_all || w->story->no_state;
 }
 
 void powercut_check_image(struct powercut_walk *w, uint32_t i)
@@ -119,19 +95,22 @@ void powercut_check_image(struct powercut_walk *w, uint32_t i)
 	static struct powercut_view v;
 
 	powercut_view_read(&w->node[i].im->disk[POWERCUT_STATE], &v);
-	if (!v.found && !w->node[i].lost && !w->story->no_state)
+	powercut_check_record(w, i, &v);
+	if (!v.found && !may_be_without(w, i))
 		powercut_walk_fail(w, i, "no valid record of the state is left");
 	check_candidate(w, i, &v);
 	if (!v.found)
 		return;
 	for (int slot = 0; slot < POWERCUT_SLOTS; slot++)
 		check_slot(w, i, &v.s, slot);
-	check_memory(w, i, &v);
 }
 
 /* ---------------------------------------------------------------- operations */
 
-/* A slot is touched only while both regions say that it is being written (I2). */
+/*
+ * A slot is touched only while both regions say that it is being written (I2): whichever of them is
+ * lost, the other says so. A state that was lost is there again before a slot is.
+ */
 void powercut_check_op(struct powercut_walk *w, uint32_t i, const struct powercut_op *op)
 {
 	static struct powercut_view v;
@@ -145,9 +124,15 @@ void powercut_check_op(struct powercut_walk *w, uint32_t i, const struct powercu
 		powercut_view_read(state, &v);
 		known = state->hash;
 	}
-	if (v.found && v.s.slot[slot].st != STATE_WRITING)
+	if (!v.found)
+		powercut_walk_fail(w, i, "slot %c is %s without a valid record of the state",
+				   letter(slot), verbs[op->kind & 3]);
+	else if (v.s.slot[slot].st != STATE_WRITING)
 		powercut_walk_fail(w, i, "slot %c is %s while the state says %s", letter(slot),
 				   verbs[op->kind & 3], state_st_name(v.s.slot[slot].st));
+	else if (!(v.writing[0] & v.writing[1] & 1u << slot))
+		powercut_walk_fail(w, i, "slot %c is %s, and one region does not say so",
+				   letter(slot), verbs[op->kind & 3]);
 }
 
 /* ---------------------------------------------------------------- what is entered */
@@ -187,15 +172,18 @@ void powercut_check_entered(struct powercut_walk *w, uint32_t from, uint32_t to)
 	}
 	holds = powercut_view_content(slot_of(w->node[to].im, slot));
 	w->node[to].runs = (int8_t)holds;
-	if (holds == POWERCUT_NONE && w->node[to].lost &&
+	if (holds == POWERCUT_NONE && w->node[to].lost_all &&
 	    powercut_view_torn(slot_of(w->node[to].im, slot), is_hurt(w, to, slot)) >= 0)
 		w->torn++;
 	else if (holds == POWERCUT_NONE)
 		powercut_walk_fail(w, to, "slot %c is entered, and holds no whole release",
 				   letter(slot));
-	/* A state that is made anew gives every slot its tries. */
-	if (w->node[to].lost || w->story->no_state)
+	/* A state that is made anew gives every slot its tries; a lost region can take the last
+	 * charge with it. */
+	if (may_be_without(w, to))
 		most *= 1 + POWERCUT_SLOTS;
+	else if (w->node[to].lost)
+		most++;
 	if (w->node[to].trials > most)
 		powercut_walk_fail(w, to, "a trial is booted for the %uth time",
 				   w->node[to].trials);

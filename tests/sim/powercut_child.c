@@ -196,7 +196,8 @@ bool powercut_child_pwrite(int fd, const void *buf, size_t len, off_t off)
 
 /*
  * A name in a journalled file system: there or gone, never half. Nobody waits for it to be durable;
- * here it is as soon as the next operation, which leaves no fewer images: nothing is written after it.
+ * here it is as soon as the next operation, which leaves no fewer images: nothing is written after
+ * it.
  */
 bool powercut_child_unlink(const char *path)
 {

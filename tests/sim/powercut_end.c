@@ -87,7 +87,7 @@ static void check_given_up(struct powercut_walk *w, const struct end *end, uint3
 {
 	const struct powercut_node *n = &w->node[i];
 
-	if (w->story->does != POWERCUT_WORKS || w->story->ends_old || n->lost ||
+	if (w->story->does != POWERCUT_WORKS || w->story->ends_old || n->lost_all ||
 	    w->story->events & POWERCUT_ROLLS_BACK || end[i].standing == POWERCUT_COMMITTED)
 		return;
 	if (w->given_up_at == 0 || n->cuts < w->given_up_at)

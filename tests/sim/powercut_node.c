@@ -56,7 +56,7 @@ uint64_t powercut_node_key_of(const struct powercut_node *n, uint64_t hash)
 {
 	uint64_t bits = n->up | n->lost << 1 | n->marked << 2 | n->switched << 3 |
 			(unsigned)n->trials << 4 | (unsigned)n->reset << 12 |
-			(unsigned)n->hurt << 16;
+			(unsigned)n->hurt << 16 | (unsigned)n->lost_all << 20;
 
 	return mix(mix(hash, bits), run_key(n)) | 1;
 }
@@ -126,6 +126,8 @@ uint32_t powercut_node_add(struct powercut_walk *w, const struct powercut_node *
 	uint32_t at = powercut_walk_find(w, n->key);
 
 	if (at != POWERCUT_WALK_NONE) {
+		if (n->parent != POWERCUT_WALK_NONE)
+			powercut_check_edge(w, n->parent, at, n->program);
 		shorten(w, at, n);
 		powercut_node_free_image(n->im);
 		free(n->run);
@@ -149,5 +151,7 @@ uint32_t powercut_node_add(struct powercut_walk *w, const struct powercut_node *
 	w->images += !n->up;
 	powercut_queue_put(w, at);
 	powercut_check_image(w, at);
+	if (n->parent != POWERCUT_WALK_NONE)
+		powercut_check_edge(w, n->parent, at, n->program);
 	return at;
 }

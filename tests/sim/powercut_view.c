@@ -45,19 +45,26 @@ static bool decode(const uint8_t *cell, unsigned region, unsigned index, struct 
 	return true;
 }
 
+static unsigned writing_in(const struct state *s)
+{
+	unsigned slots = 0;
+
+	for (unsigned i = 0; i < POWERCUT_SLOTS; i++)
+		slots |= (unsigned)(s->slot[i].st == STATE_WRITING) << i;
+	return slots;
+}
+
 bool powercut_view_cell(const uint8_t *cell, unsigned region, unsigned index, uint64_t *seq,
 			uint64_t *hash, unsigned *writing)
 {
 	static struct state s;
 
 	*writing = 0;
-
 	if (cell == NULL || !decode(cell, region, index, &s))
 		return false;
 	*seq = s.seq;
 	*hash = hash_state(&s, s.seq);
-	for (unsigned i = 0; i < POWERCUT_SLOTS; i++)
-		*writing |= (unsigned)(s.slot[i].st == STATE_WRITING) << i;
+	*writing = writing_in(&s);
 	return true;
 }
 
@@ -76,12 +83,18 @@ void powercut_view_read(const struct cut_content *state, struct powercut_view *v
 	memset(v, 0, sizeof(*v));
 	v->blank = state->hash == 0;
 	for (unsigned r = 0; r < 2; r++) {
+		uint64_t newest = 0;
+
 		for (unsigned i = 0; i < STORE_CELLS; i++) {
 			uint64_t page = STORE_REGION(r) / BDEV_ALIGN + i;
 			const uint8_t *cell = cut_content_page(state, page);
 
 			if (cell == NULL || page_is_bad(state, page) || !decode(cell, r, i, &s) ||
-			    s.seq <= v->seq)
+			    s.seq <= newest)
+				continue;
+			newest = s.seq;
+			v->writing[r] = writing_in(&s);
+			if (s.seq <= v->seq)
 				continue;
 			v->found = true;
 			v->seq = s.seq;

@@ -20,10 +20,14 @@ static void found(void *ctx, uint64_t hash, const struct cut_image *im)
 {
 	struct at_cut *a = ctx;
 	struct powercut_node n = a->proto;
+	uint32_t is;
 
 	n.key = powercut_node_key_of(&n, hash);
-	if (powercut_walk_find(a->w, n.key) != POWERCUT_WALK_NONE)
+	is = powercut_walk_find(a->w, n.key);
+	if (is != POWERCUT_WALK_NONE) {
+		powercut_check_edge(a->w, a->from, is, n.program);
 		return;
+	}
 	if (a->w->apart.playing) {
 		powercut_walk_fail(a->w, a->from,
 				   "played apart, a cut after %u operations leads to what was not "
@@ -54,6 +58,7 @@ static struct powercut_node dark(const struct powercut_walk *w, uint32_t from,
 		.parent = from,
 		.reset = seen(w, r),
 		.lost = f->lost,
+		.lost_all = f->lost_all,
 		.switched = f->switched,
 		.trials = f->trials,
 		.hurt = f->passes_hurt,
@@ -286,6 +291,7 @@ static void lose(struct powercut_walk *w, uint32_t i, unsigned what)
 	n.cuts = w->node[i].cuts;
 	n.reset = w->node[i].reset;
 	n.lost = true;
+	n.lost_all = (what & 3) != 1 && (what & 3) != 2;
 	n.program = POWERCUT_PROGRAMS;
 	start_disks(w, w->node[i].im);
 	c = &w->disk[POWERCUT_STATE].durable;

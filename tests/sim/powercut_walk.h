@@ -9,6 +9,7 @@
 #include "tests/sim/powercut_cut.h"
 
 #define POWERCUT_WALK_NONE UINT32_MAX
+#define POWERCUT_NO_TRIAL  UINT8_MAX
 
 enum powercut_act {
 	POWERCUT_ACT_NOTHING, /* and one day it is restarted */
@@ -35,7 +36,8 @@ struct powercut_node {
 	uint32_t next;	 /* what comes of it when nothing happens; POWERCUT_WALK_NONE: not known */
 	bool up;	 /* its system runs; else it is without power */
 	enum powercut_reset reset; /* that the next boot sees */
-	bool lost;		   /* the state was lost on the way: once */
+	bool lost;		   /* of the state, something was lost on the way: once */
+	bool lost_all;		   /* and that was both regions, or all of it */
 	bool marked;		   /* the running system has marked itself good, or tried */
 	bool switched;		   /* somebody went back: once */
 	/* slots in whose first block something could not be read, as bits; what comes of it
@@ -55,9 +57,12 @@ struct powercut_node {
 	bool wants_nothing; /* the running system has nothing left to do */
 	enum powercut_standing standing;
 	/* of the record, once the node is there */
+	bool found; /* there is one */
 	uint8_t floor;
-	bool rejected; /* the update */
-	bool tried;    /* a slot holds the update on trial */
+	bool rejected;		       /* the update */
+	bool tried;		       /* a slot holds the update on trial */
+	int8_t open;		       /* slot of the attempt under way, or STATE_NONE */
+	uint8_t tries[POWERCUT_SLOTS]; /* of a trial; POWERCUT_NO_TRIAL */
 	/* NULL once it was looked at */
 	struct powercut_image *im;
 	struct powercut_run *run;
@@ -141,6 +146,12 @@ void powercut_check_image(struct powercut_walk *w, uint32_t i);
 /* Slots whose first block shows a superblock, and in which something cannot be read, or could not
  * before: what a node inherits. Only where the state may be lost. */
 uint8_t powercut_check_hurt(const struct powercut_walk *w, uint32_t i);
+/* powercut_edge.c: fills what a node knows of its record; v is what its image says. */
+void powercut_check_record(struct powercut_walk *w, uint32_t i, const struct powercut_view *v);
+/* From one image to what has come of it, by a cut in that program or by its end: each time that it
+ * is found, also when it is known. */
+void powercut_check_edge(struct powercut_walk *w, uint32_t from, uint32_t to,
+			 enum powercut_program program);
 /* The boots of a trial so far, with this one. */
 uint8_t powercut_check_trials(struct powercut_walk *w, uint32_t from, const struct powercut_run *r);
 /* What a running system does first; and what it may do as well: how many. */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What has to hold from one image to the next: of each way by which one comes of the other, since
+ * most lead to a node that is there already. I7 and I8 are those of docs/PROOF.md.
+ */
+#include "tests/sim/powercut_walk.h"
+
+#include <string.h>
+
+void powercut_check_record(struct powercut_walk *w, uint32_t i, const struct powercut_view *v)
+{
+	struct powercut_node *n = &w->node[i];
+	uint64_t proven = 1;
+
+	n->found = v->found;
+	n->floor = 0;
+	n->rejected = n->tried = false;
+	n->open = STATE_NONE;
+	memset(n->tries, POWERCUT_NO_TRIAL, sizeof(n->tries));
+	if (!v->found)
+		return;
+	n->floor = (uint8_t)v->s.floor;
+	n->rejected = state_is_rejected(&v->s, powercut_release[POWERCUT_NEW].id);
+	n->open = v->s.open;
+	for (int slot = 0; slot < POWERCUT_SLOTS; slot++) {
+		const struct state_slot *t = &v->s.slot[slot];
+
+		if (t->st == STATE_GOOD && t->sequence > proven)
+			proven = t->sequence;
+		if (t->st != STATE_TRIAL)
+			continue;
+		n->tries[slot] = t->tries;
+		n->tried |= t->has_release && t->tries > 0 &&
+			    powercut_view_release(t->release) == POWERCUT_NEW;
+	}
+	if (v->s.floor > proven)
+		powercut_walk_fail(w, i, "the floor is %llu, and nothing above %llu is proven",
+				   (unsigned long long)v->s.floor, (unsigned long long)proven);
+}
+
+/* A boot settles the attempt that was under way, and charges its own: no other slot's tries. */
+static void check_tries(struct powercut_walk *w, uint32_t at, const struct powercut_node *p,
+			const struct powercut_node *n)
+{
+	for (int slot = 0; slot < POWERCUT_SLOTS; slot++) {
+		if (p->tries[slot] == POWERCUT_NO_TRIAL || n->tries[slot] == POWERCUT_NO_TRIAL ||
+		    p->open == slot || n->open == slot || p->tries[slot] == n->tries[slot])
+			continue;
+		powercut_walk_fail(w, at,
+				   "a boot that has nothing to do with slot %c changes its "
+				   "tries from %u to %u",
+				   state_slot_letter(slot), p->tries[slot], n->tries[slot]);
+	}
+}
+
+void powercut_check_edge(struct powercut_walk *w, uint32_t from, uint32_t to,
+			 enum powercut_program program)
+{
+	const struct powercut_node *p = &w->node[from], *n = &w->node[to];
+	/* The way to a node that was there already is another one. */
+	uint32_t at = n->parent == from ? to : from;
+
+	if (p->lost != n->lost) /* what was lost was not kept */
+		return;
+	if (p->found && !n->found)
+		powercut_walk_fail(w, at, "there was a record of the state, and none is left");
+	if (n->floor < p->floor)
+		powercut_walk_fail(w, at, "the floor has fallen from %u to %u", p->floor, n->floor);
+	if (p->rejected && n->tried && !p->tried)
+		powercut_walk_fail(w, at, "a rejected release is installed again");
+	if (program == POWERCUT_BOOT)
+		check_tries(w, at, p, n);
+}
