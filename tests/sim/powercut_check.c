@@ -271,6 +271,7 @@ unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_
 	unsigned more = 0;
 
 	powercut_view_read(&n->im->disk[POWERCUT_STATE], &v);
+	n->slot = (int8_t)slot;
 	n->runs = (int8_t)powercut_view_content(slot_of(n->im, slot));
 	n->standing = standing(n, &v.s, slot);
 	if (n->switched && v.s.pref != slot)

@@ -10,30 +10,60 @@ struct end {
 	uint8_t seen;	  /* 1: on the way that is being followed; 2: known */
 };
 
+/* ---------------------------------------------------------------- the circle */
+
+/* What a device at rest still writes, in operations (a record is a write and a flush): as the table
+ * in docs/STATE.md has it. */
+static bool is_quiet(const struct powercut_story *s, const struct powercut_node *n)
+{
+	/* A good slot is charged at each boot, and called good in each. */
+	if (s->blind)
+		return n->nops == (n->up && n->marked ? 0 : 2);
+	/* Looking at a stick that is left in costs two records, unless it took the device down too
+	 * often to be looked at. */
+	if (s->stick && !n->up)
+		return n->nops == 4 || n->nops == 0;
+	return n->nops == 0;
+}
+
+/* Of a node in the circle: as the one before it that was up. */
+static void check_member(struct powercut_walk *w, uint32_t i, uint32_t *up)
+{
+	const struct powercut_node *n = &w->node[i];
+	const struct powercut_node *was = *up != POWERCUT_WALK_NONE ? &w->node[*up] : NULL;
+
+	if (!is_quiet(w->story, n))
+		powercut_walk_fail(w, i, "it is settled, and each time does %u operations",
+				   n->nops);
+	if (n->touches)
+		powercut_walk_fail(w, i, "it is settled, and a slot is written each time");
+	/* What is counted is under way until it is called good. */
+	if (!n->up || (w->story->blind && !n->marked))
+		return;
+	if (was != NULL && was->slot != n->slot)
+		powercut_walk_fail(w, i, "left alone, it goes to and fro between the slots");
+	if (was != NULL && was->standing != n->standing)
+		powercut_walk_fail(w, i, "left alone, the update is settled now so, now so");
+	*up = i;
+}
+
 /* The circle that a way ends in: the same system, boot after boot, and nothing is written. */
 static enum powercut_standing check_circle(struct powercut_walk *w, uint32_t at)
 {
-	enum powercut_standing is = POWERCUT_UNDECIDED;
+	uint32_t i = at, up = POWERCUT_WALK_NONE;
 	bool settled = false;
-	uint32_t i = at;
 
 	do {
-		const struct powercut_node *n = &w->node[i];
-
-		if (n->up && n->wants_nothing) {
-			settled = true;
-			is = n->standing;
-		}
-		/* A stick that is left in costs its count; what tells nothing, the charge. */
-		if (!n->up && n->nops > 0 && !w->story->blind && !w->story->stick)
-			powercut_walk_fail(w, i, "it is settled, and each boot does %u operations",
-					   n->nops);
-		i = n->next;
+		settled |= w->node[i].up && w->node[i].wants_nothing;
+		check_member(w, i, &up);
+		i = w->node[i].next;
 	} while (i != at);
 	if (!settled)
 		powercut_walk_fail(w, at, "left alone, it never comes to rest");
-	return is;
+	return up == POWERCUT_WALK_NONE ? POWERCUT_UNDECIDED : w->node[up].standing;
 }
+
+/* ---------------------------------------------------------------- the way there */
 
 static bool is_right(const struct powercut_story *s, enum powercut_standing is)
 {
@@ -96,7 +126,39 @@ static void check_given_up(struct powercut_walk *w, const struct end *end, uint3
 		powercut_walk_fail(w, i, "a good update is given up after %u cuts", n->cuts);
 }
 
-void powercut_check_endings(struct powercut_walk *w)
+/* From a walk that was stopped, too: what its frontier leads to is followed, without cuts. */
+void powercut_end_settle(struct powercut_walk *w)
+{
+	w->uncut = true;
+	for (uint32_t i = 0; i < w->n && w->violation[0] == '\0'; i++) {
+		uint32_t at = i;
+
+		while (w->node[at].looked && w->violation[0] == '\0') {
+			at = w->node[at].next;
+			if (at == POWERCUT_WALK_NONE || w->node[at].looked)
+				break;
+			powercut_walk_expand(w, at);
+			powercut_walk_leave(w, at);
+		}
+	}
+	w->uncut = false;
+}
+
+static void check_end(struct powercut_walk *w, const struct end *end, uint32_t i)
+{
+	if (end[i].boots > w->max_boots)
+		w->max_boots = end[i].boots;
+	if (!is_right(w->story, end[i].standing))
+		powercut_walk_fail(w, i, "left alone, it ends with the update %s",
+				   end[i].standing == POWERCUT_COMMITTED
+					   ? "committed, which is not to be"
+					   : "neither committed nor refused");
+	if (end[i].boots > w->story->boots)
+		powercut_walk_fail(w, i, "left alone, it needs %u boots", end[i].boots);
+	check_given_up(w, end, i);
+}
+
+void powercut_end_check(struct powercut_walk *w)
 {
 	struct end *end = calloc(w->n, sizeof(*end));
 	uint32_t *way = calloc(w->n + 1, sizeof(*way));
@@ -104,20 +166,13 @@ void powercut_check_endings(struct powercut_walk *w)
 	if (end == NULL || way == NULL)
 		abort();
 	for (uint32_t i = 0; i < w->n && w->violation[0] == '\0'; i++) {
+		if (!w->node[i].looked)
+			continue;
 		settle(w, end, i, way);
-		if (end[i].boots > w->max_boots)
-			w->max_boots = end[i].boots;
-		if (w->violation[0] != '\0')
-			break;
-		if (!is_right(w->story, end[i].standing))
-			powercut_walk_fail(w, i, "left alone, it ends with the update %s",
-					   end[i].standing == POWERCUT_COMMITTED
-						   ? "committed, which is not to be"
-						   : "neither committed nor refused");
-		if (end[i].boots > w->story->boots)
-			powercut_walk_fail(w, i, "left alone, it needs %u boots", end[i].boots);
-		check_given_up(w, end, i);
+		if (w->violation[0] == '\0')
+			check_end(w, end, i);
 	}
+	w->endings = true;
 	free(end);
 	free(way);
 }

@@ -102,7 +102,8 @@ void powercut_report_take(struct powercut_line *l, const struct powercut_walk *w
 	l->cuts = w->max_cuts;
 	l->boots = w->max_boots;
 	l->given_up_at = w->given_up_at;
-	l->fixpoint = w->done == w->n;
+	l->fixpoint = w->fixpoint;
+	l->endings = w->endings;
 	/* All that fewer cuts lead to was looked at, and gone on with from there. */
 	l->complete = w->at > 0 ? w->at - 1 : 0;
 	l->apart = w->apart.played;
@@ -169,10 +170,11 @@ void powercut_report_json(FILE *f, const char *size, const struct powercut_line 
 		put_cuts(f, "max_consecutive_cuts", &l[i]);
 		fprintf(f,
 			", \"longest_way_cuts\": %u, \"runs\": %" PRIu64 ", \"cut_runs\": %" PRIu64
-			", \"boots_to_settle\": %u, \"given_up_after_cuts\": %u, "
+			", \"endings_checked\": %s, \"boots_to_settle\": %u, "
+			"\"given_up_after_cuts\": %u, "
 			"\"seconds\": %.1f, \"violations\": %d}",
-			l[i].cuts, l[i].runs, l[i].reruns, l[i].boots, l[i].given_up_at,
-			l[i].seconds, l[i].violation[0] != '\0');
+			l[i].cuts, l[i].runs, l[i].reruns, l[i].endings ? "true" : "false",
+			l[i].boots, l[i].given_up_at, l[i].seconds, l[i].violation[0] != '\0');
 		comma = ",";
 	}
 	fprintf(f, "\n]}\n");

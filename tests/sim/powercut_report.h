@@ -16,7 +16,7 @@ struct powercut_line {
 	unsigned complete; /* without a fixpoint: every story with so many cuts was looked at */
 	unsigned apart;	   /* images played apart */
 	uint64_t torn;	   /* systems that the exception was made for */
-	bool fixpoint;
+	bool fixpoint, endings; /* endings: from everywhere it was seen where it comes to rest */
 	double seconds;
 	char violation[256];
 	char way[4096]; /* of the violation, for people; and the option that replays it */

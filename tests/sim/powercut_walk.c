@@ -8,106 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---------------------------------------------------------------- cuts */
-
-struct at_cut {
-	struct powercut_walk *w;
-	uint32_t from;
-	struct powercut_node proto;
-};
-
-static void found(void *ctx, uint64_t hash, const struct cut_image *im)
-{
-	struct at_cut *a = ctx;
-	struct powercut_node n = a->proto;
-	uint32_t is;
-
-	n.key = powercut_node_key_of(&n, hash);
-	is = powercut_walk_find(a->w, n.key);
-	if (is != POWERCUT_WALK_NONE) {
-		powercut_check_edge(a->w, a->from, is, n.program);
-		return;
-	}
-	if (a->w->apart.playing) {
-		powercut_walk_fail(a->w, a->from,
-				   "played apart, a cut after %u operations leads to what was not "
-				   "looked at",
-				   n.cut_at);
-		return;
-	}
-	n.im = powercut_node_must(calloc(1, sizeof(*n.im)));
-	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		cut_image_put(im, i, &n.im->disk[i]);
-	powercut_node_add(a->w, &n);
-}
-
-static enum powercut_reset seen(const struct powercut_walk *w, enum powercut_reset r)
-{
-	return w->story->blind ? POWERCUT_UNKNOWN : r;
-}
-
-/* A device without power that comes of a node. */
-static struct powercut_node dark(const struct powercut_walk *w, uint32_t from,
-				 enum powercut_reset r)
-{
-	const struct powercut_node *f = &w->node[from];
-	/* Who reboots before the verdict costs a trial what a cut does. */
-	bool asked = r == POWERCUT_WARM && f->up && w->story->events & POWERCUT_REBOOTS;
-
-	return (struct powercut_node){
-		.parent = from,
-		.reset = seen(w, r),
-		.lost = f->lost,
-		.lost_all = f->lost_all,
-		.switched = f->switched,
-		.trials = f->trials,
-		.hurt = f->passes_hurt,
-		.cuts = (uint16_t)(f->cuts + (r == POWERCUT_POWER || asked)),
-	};
-}
-
-/* All that the power may leave when it goes now, after `at` operations of the program. */
-static void cut_here(struct powercut_walk *w, uint32_t from, enum powercut_program program,
-		     unsigned at)
-{
-	struct at_cut a = { .w = w, .from = from, .proto = dark(w, from, POWERCUT_POWER) };
-
-	a.proto.program = program;
-	a.proto.cut_at = (uint16_t)at;
-	w->cut_points++;
-	powercut_cut_each(&w->cut, found, &a);
-	powercut_apart_offer(w, &a.proto);
-}
-
-static void start_disks(struct powercut_walk *w, const struct powercut_image *im)
-{
-	cut_power_init(&w->power);
-	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		cut_disk_start(&w->disk[i], &im->disk[i]);
-}
-
-/* Does what a program has done to the disks, and cuts before and after each of it. */
-static void follow(struct powercut_walk *w, uint32_t from, enum powercut_program program,
-		   unsigned nops)
-{
-	const struct powercut_op *op = powercut_child_ops();
-
-	start_disks(w, w->node[from].im);
-	cut_here(w, from, program, 0);
-	for (unsigned i = 0; i < nops && w->violation[0] == '\0'; i++) {
-		powercut_check_op(w, from, &op[i]);
-		if (powercut_child_redo(w->disk, &op[i]) != KB_OK)
-			abort();
-		cut_here(w, from, program, i + 1);
-	}
-	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		if (w->disk[i].nversions > 0)
-			powercut_walk_fail(w, from,
-					   "a program ends, and what it wrote to disk %u "
-					   "is not flushed",
-					   i);
-}
-
 /* ---------------------------------------------------------------- programs */
 
 /* After a cut every call fails; that has to end, and must not crash. One cut of each node. */
@@ -161,7 +61,9 @@ static bool run(struct powercut_walk *w, uint32_t i, enum powercut_program progr
 	if (r->end != POWERCUT_DIED) {
 		unsigned nops = r->nops;
 
-		follow(w, i, program, nops);
+		w->node[i].nops = nops;
+		w->node[i].touches = false;
+		powercut_follow(w, i, program, nops);
 		if (w->violation[0] == '\0' && w->node[i].key % 8 == 3 && !w->loud)
 			clean_up_run(w, i, &job, nops);
 		return w->violation[0] == '\0';
@@ -189,12 +91,12 @@ static void expand_dark(struct powercut_walk *w, uint32_t i)
 
 	if (!run(w, i, POWERCUT_BOOT, &r))
 		return;
-	w->node[i].nops = r.nops;
 	if (r.end == POWERCUT_REBOOT) {
-		n = dark(w, i, r.code == POWERCUT_CRASH ? POWERCUT_CRASH : POWERCUT_WARM);
+		n = powercut_follow_dark(w, i,
+					 r.code == POWERCUT_CRASH ? POWERCUT_CRASH : POWERCUT_WARM);
 		next = ended(w, &n, POWERCUT_BOOT);
 	} else {
-		n = dark(w, i, POWERCUT_UNKNOWN);
+		n = powercut_follow_dark(w, i, POWERCUT_UNKNOWN);
 		n.up = true;
 		n.reset = POWERCUT_UNKNOWN;
 		n.run = powercut_node_must(malloc(sizeof(r.run)));
@@ -214,7 +116,7 @@ static uint32_t command(struct powercut_walk *w, uint32_t i, enum powercut_progr
 
 	if (!run(w, i, program, &r))
 		return POWERCUT_WALK_NONE;
-	n = dark(w, i, POWERCUT_UNKNOWN);
+	n = powercut_follow_dark(w, i, POWERCUT_UNKNOWN);
 	n.up = true;
 	n.reset = POWERCUT_UNKNOWN;
 	n.marked = program == POWERCUT_MARK_GOOD || w->node[i].marked;
@@ -227,14 +129,14 @@ static uint32_t command(struct powercut_walk *w, uint32_t i, enum powercut_progr
 /* Without power, with what the disks hold now. */
 static uint32_t goes_down(struct powercut_walk *w, uint32_t i, enum powercut_reset r)
 {
-	struct powercut_node n = dark(w, i, r);
+	struct powercut_node n = powercut_follow_dark(w, i, r);
 
 	return ended(w, &n, POWERCUT_PROGRAMS);
 }
 
 static uint32_t reset(struct powercut_walk *w, uint32_t i, enum powercut_reset r)
 {
-	start_disks(w, w->node[i].im);
+	powercut_follow_start(w, w->node[i].im);
 	return goes_down(w, i, r);
 }
 
@@ -271,11 +173,14 @@ static void expand_up(struct powercut_walk *w, uint32_t i)
 	unsigned n = powercut_check_acts(w, i, &first, also);
 	uint32_t next;
 
-	reset(w, i, POWERCUT_POWER);
-	for (unsigned k = 0; k < n && w->violation[0] == '\0'; k++)
+	if (!w->uncut)
+		reset(w, i, POWERCUT_POWER);
+	for (unsigned k = 0; k < n && !w->uncut && w->violation[0] == '\0'; k++)
 		act(w, i, also[k]);
 	if (w->violation[0] != '\0')
 		return;
+	w->node[i].nops = 0;
+	w->node[i].touches = false;
 	w->node[i].wants_nothing = first == POWERCUT_ACT_NOTHING;
 	next = act(w, i, first);
 	w->node[i].next = next;
@@ -285,7 +190,7 @@ static void expand_up(struct powercut_walk *w, uint32_t i)
 
 static void lose(struct powercut_walk *w, uint32_t i, unsigned what)
 {
-	struct powercut_node n = dark(w, i, w->node[i].reset);
+	struct powercut_node n = powercut_follow_dark(w, i, w->node[i].reset);
 	struct cut_content *c;
 
 	n.cuts = w->node[i].cuts;
@@ -293,7 +198,7 @@ static void lose(struct powercut_walk *w, uint32_t i, unsigned what)
 	n.lost = true;
 	n.lost_all = (what & 3) != 1 && (what & 3) != 2;
 	n.program = POWERCUT_PROGRAMS;
-	start_disks(w, w->node[i].im);
+	powercut_follow_start(w, w->node[i].im);
 	c = &w->disk[POWERCUT_STATE].durable;
 	for (unsigned r = 0; r < 2; r++)
 		if (what >> r & 1)
@@ -306,7 +211,7 @@ static void lose(struct powercut_walk *w, uint32_t i, unsigned what)
 
 static void lose_state(struct powercut_walk *w, uint32_t i)
 {
-	if (w->node[i].lost || w->node[i].up)
+	if (w->node[i].lost || w->node[i].up || w->uncut)
 		return;
 	if (w->story->events & POWERCUT_LOSES_REGION) {
 		lose(w, i, 1);
@@ -328,6 +233,15 @@ void powercut_walk_expand(struct powercut_walk *w, uint32_t i)
 		expand_up(w, i);
 	else
 		expand_dark(w, i);
+	w->node[i].looked = true;
+}
+
+void powercut_walk_leave(struct powercut_walk *w, uint32_t i)
+{
+	powercut_node_free_image(w->node[i].im);
+	free(w->node[i].run);
+	w->node[i].im = NULL;
+	w->node[i].run = NULL;
 }
 
 void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s)
@@ -349,7 +263,7 @@ void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s
 	}
 	w->cut = (struct powercut_cut){ .story = s, .disk = w->disk };
 	powercut_node_grow(w);
-	n.reset = seen(w, POWERCUT_WARM);
+	n.reset = s->blind ? POWERCUT_UNKNOWN : POWERCUT_WARM;
 	n.key = powercut_node_key_of(&n, powercut_hash_image(s, n.im));
 	powercut_node_add(w, &n);
 }
@@ -364,23 +278,21 @@ void powercut_walk_run(struct powercut_walk *w)
 		w->max_cuts = w->node[i].cuts;
 		powercut_queue_look_ahead(w);
 		powercut_walk_expand(w, i);
-		powercut_node_free_image(w->node[i].im);
-		free(w->node[i].run);
-		w->node[i].im = NULL;
-		w->node[i].run = NULL;
+		powercut_walk_leave(w, i);
 	}
-	if (w->violation[0] == '\0' && w->done == w->n)
-		powercut_check_endings(w);
+	w->fixpoint = w->done == w->n;
 	if (w->violation[0] == '\0')
 		powercut_apart_play(w);
+	if (w->violation[0] == '\0')
+		powercut_end_settle(w);
+	if (w->violation[0] == '\0')
+		powercut_end_check(w);
 }
 
 void powercut_walk_end(struct powercut_walk *w)
 {
-	for (uint32_t i = 0; i < w->n; i++) {
-		powercut_node_free_image(w->node[i].im);
-		free(w->node[i].run);
-	}
+	for (uint32_t i = 0; i < w->n; i++)
+		powercut_walk_leave(w, i);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		cut_disk_free(&w->disk[i]);
 	powercut_queue_free(w);

@@ -52,8 +52,10 @@ struct powercut_node {
 	uint8_t worker;	    /* that has been given the program `ahead` already; 0: none */
 	bool asked;	    /* whether one could be */
 	enum powercut_program ahead;
-	unsigned nops;	    /* of the boot from here, once it was looked at */
-	int8_t runs;	    /* release that runs; POWERCUT_NONE */
+	bool looked;	    /* at it: what follows is known */
+	unsigned nops;	    /* of what leads to `next` */
+	bool touches;	    /* one of them is on a slot */
+	int8_t slot, runs;  /* that runs, and its release; POWERCUT_NONE */
 	bool wants_nothing; /* the running system has nothing left to do */
 	enum powercut_standing standing;
 	/* of the record, once the node is there */
@@ -107,6 +109,9 @@ struct powercut_walk {
 	char violation[256];
 	uint32_t violation_at;
 	struct powercut_apart apart;
+	bool uncut;    /* only what comes of a node when nothing happens is looked at */
+	bool fixpoint; /* nothing new was found any more */
+	bool endings;  /* were looked at, from everywhere */
 	/* a replay: prints everything */
 	bool loud;
 	uint64_t seek; /* key of the node that is being looked for; 0: none */
@@ -119,6 +124,8 @@ void powercut_walk_end(struct powercut_walk *w);
 void powercut_walk_run(struct powercut_walk *w);
 /* Looks at one node: its children are there afterwards. */
 void powercut_walk_expand(struct powercut_walk *w, uint32_t i);
+/* Once it was looked at and is not asked for any more: its image is not needed. */
+void powercut_walk_leave(struct powercut_walk *w, uint32_t i);
 /* What a program gets to know. */
 struct powercut_job powercut_walk_job(const struct powercut_walk *w, uint32_t i,
 				      enum powercut_program program);
@@ -161,5 +168,7 @@ unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_
 void powercut_check_entered(struct powercut_walk *w, uint32_t from, uint32_t to);
 /* Before the operation op is done to the disks: may it be? */
 void powercut_check_op(struct powercut_walk *w, uint32_t i, const struct powercut_op *op);
+/* powercut_end.c: goes on from what was looked at, left alone, as far as that is not known. */
+void powercut_end_settle(struct powercut_walk *w);
 /* From each node on, left alone: where it ends, and after how many boots. */
-void powercut_check_endings(struct powercut_walk *w);
+void powercut_end_check(struct powercut_walk *w);
