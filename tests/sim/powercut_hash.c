@@ -195,12 +195,13 @@ static uint64_t exact(enum powercut_disk disk, uint64_t page, const uint8_t *dat
 		return mix(where, bad != 0 ? CLASS_BAD : class_of_raw(data));
 	if (disk != POWERCUT_STATE)
 		return mix(where, powercut_first_class(data, bad));
-	if (bad != 0)
-		return 0;
 	if (powercut_map_manifest(page, &slot) < 0)
-		return mix(where, content);
-	/* A manifest cell that is not valid is only ever asked whether it is. */
-	return powercut_map_is_header(data) ? mix(where, content) : 0;
+		return bad != 0 ? 0 : mix(where, content);
+	/* A manifest cell that is not valid is one that was cleared, or one that was damaged: a
+	 * trial whose manifest was damaged is refused, without one it is not. */
+	if (bad == 0 && (powercut_map_is_header(data) || powercut_hash_is_blank(content)))
+		return powercut_map_is_header(data) ? mix(where, content) : 0;
+	return mix(where, CLASS_BAD);
 }
 
 uint64_t powercut_hash_page(enum powercut_disk disk, uint64_t page, const uint8_t *data,
