@@ -166,7 +166,8 @@ int powercut_view_release(const uint8_t id[STATE_ID_LEN]); /* or POWERCUT_NONE *
 /* Which release a slot's partition holds, byte for byte; POWERCUT_NONE. */
 int powercut_view_content(const struct cut_content *slot);
 bool powercut_view_mounts(const struct cut_content *slot);
-/* The same, with garbage in its first block as well: the exception that docs/PROOF.md makes.
+/* The same, with garbage in its first block as well: the exception that
+ * decision 0042 makes.
  * healed: or with zeroes, where something could not be read before. */
 int powercut_view_torn(const struct cut_content *slot, bool healed);
 void powercut_view_print(const struct powercut_image *im);

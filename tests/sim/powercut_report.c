@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAY_MAX 256
+#define WAY_MAX 1024
 
 static const char *const programs[] = {
 	[POWERCUT_BOOT] = "boot",
@@ -42,7 +42,7 @@ static unsigned way_to(const struct powercut_walk *w, uint32_t at, uint32_t way[
 	return n;
 }
 
-static void tell_step(char *to, size_t size, const struct powercut_node *n)
+void powercut_report_step(char *to, size_t size, const struct powercut_node *n)
 {
 	const char *lost = n->lost ? ", the state was lost" : "";
 
@@ -68,20 +68,46 @@ __attribute__((format(printf, 2, 3))) static void put(struct powercut_line *l, c
 	va_end(ap);
 }
 
+static void put_replay(struct powercut_line *l, const struct powercut_walk *w, const uint32_t *way,
+		       unsigned n)
+{
+	const struct powercut_draw *d = &w->apart.now;
+	const char *comma = "";
+
+	put(l, "  replay: build/tests/sim/powercut_sim --story %s --w %u --c %u --replay ", l->name,
+	    l->w, l->c);
+	for (unsigned i = 1; i < n; i++) {
+		put(l, "%s%" PRIx64, comma, w->node[way[i]].key);
+		comma = ",";
+	}
+	if (d->is)
+		put(l, "%s~%u:%u:%" PRIx64, comma, d->program, d->cut_at, d->seed);
+	else if (n == 1)
+		put(l, "0");
+	put(l, "\n");
+}
+
+/* What was drawn stands for itself: the way is that to the node whose program was cut. */
 static void put_way(struct powercut_line *l, const struct powercut_walk *w)
 {
-	uint32_t way[WAY_MAX];
-	unsigned n = way_to(w, w->violation_at, way);
+	static uint32_t way[WAY_MAX];
+	const struct powercut_draw *d = &w->apart.now;
+	unsigned n = way_to(w, d->is ? d->from : w->violation_at, way);
 	char step[160];
 
 	for (unsigned i = 0; i < n; i++) {
-		tell_step(step, sizeof(step), &w->node[way[i]]);
+		powercut_report_step(step, sizeof(step), &w->node[way[i]]);
 		put(l, "  %2u. %s\n", i, step);
 	}
-	put(l, "  replay: --story %s --w %u --c %u --replay ", l->name, l->w, l->c);
-	for (unsigned i = 1; i < n; i++)
-		put(l, "%s%" PRIx64, i > 1 ? "," : "", w->node[way[i]].key);
-	put(l, "%s\n", n == 1 ? "0" : "");
+	if (d->is)
+		put(l, "  %2u. %s, cut after %u operations: an image drawn by seed %" PRIx64 "\n",
+		    n, programs[d->program], d->cut_at, d->seed);
+	put_replay(l, w, way, n);
+	/* Half a command would replay something else. */
+	if (strlen(l->way) + 1 < sizeof(l->way) && w->node[way[0]].parent == POWERCUT_WALK_NONE)
+		return;
+	snprintf(l->way, sizeof(l->way), "  the way has more than %u steps, and is not told\n",
+		 n - 1);
 }
 
 void powercut_report_take(struct powercut_line *l, const struct powercut_walk *w, double seconds)
@@ -130,25 +156,46 @@ static void sum_up(struct powercut_line *all, const struct powercut_line *l, uns
 	memset(all, 0, sizeof(*all));
 	all->fixpoint = true;
 	for (unsigned i = 0; i < n; i++) {
-		if (!l[i].run)
+		if (l[i].name[0] == '\0')
 			continue;
 		all->cut_points += l[i].cut_points;
 		all->raw = all->raw > UINT64_MAX - l[i].raw ? UINT64_MAX : all->raw + l[i].raw;
 		all->images += l[i].images;
 		all->runs += l[i].runs;
-		all->unit += l[i].violation[0] != '\0'; /* violations */
-		all->c++;				/* stories */
+		all->unit += !l[i].run || l[i].violation[0] != '\0'; /* violations */
+		all->c++;					     /* stories */
 		if (!l[i].fixpoint && (all->fixpoint || l[i].complete < all->complete))
 			all->complete = l[i].complete;
 		all->fixpoint &= l[i].fixpoint;
 		all->cuts = l[i].cuts > all->cuts ? l[i].cuts : all->cuts;
 		all->seconds += l[i].seconds;
+		all->apart += l[i].apart;
+		all->torn += l[i].torn;
 	}
 }
 
-void powercut_report_json(FILE *f, const char *size, const struct powercut_line *l, unsigned n)
+static void put_story(FILE *f, const struct powercut_line *l)
 {
-	struct powercut_line all;
+	fprintf(f,
+		"{\"story\": \"%s\", \"sectors\": %u, \"blocks\": %u, "
+		"\"physical_sector\": %u, \"cut_points\": %" PRIu64 ", \"raw_images\": %" PRIu64
+		", \"distinct_images\": %" PRIu64 ", ",
+		l->name, l->w, l->c, l->unit * 512, l->cut_points, l->raw, l->images);
+	put_cuts(f, "max_consecutive_cuts", l);
+	fprintf(f,
+		", \"bounded\": %s, \"longest_way_cuts\": %u, \"runs\": %" PRIu64
+		", \"cut_runs\": %" PRIu64 ", \"played_apart\": %u, \"torn_systems\": %" PRIu64
+		", \"endings_checked\": %s, \"boots_to_settle\": %u, \"given_up_after_cuts\": %u, "
+		"\"seconds\": %.1f, \"died\": %s, \"violations\": %d}",
+		l->fixpoint ? "false" : "true", l->cuts, l->runs, l->reruns, l->apart, l->torn,
+		l->endings ? "true" : "false", l->boots, l->given_up_at, l->seconds,
+		l->run ? "false" : "true", !l->run || l->violation[0] != '\0');
+}
+
+void powercut_report_json(FILE *f, const char *size, uint64_t seed, const struct powercut_line *l,
+			  unsigned n)
+{
+	static struct powercut_line all;
 	const char *comma = "";
 
 	sum_up(&all, l, n);
@@ -157,47 +204,46 @@ void powercut_report_json(FILE *f, const char *size, const struct powercut_line 
 		", \"raw_images\": %" PRIu64 ", \"distinct_images\": %" PRIu64 ", ",
 		size, all.c, all.cut_points, all.raw, all.images);
 	put_cuts(f, "max_consecutive_cuts", &all);
-	fprintf(f, ", \"violations\": %u,\n\"per_story\": [", all.unit);
+	fprintf(f,
+		", \"played_apart\": %u, \"seed\": %" PRIu64 ", \"torn_systems\": %" PRIu64
+		", \"violations\": %u,\n\"per_story\": [",
+		all.apart, seed, all.torn, all.unit);
 	for (unsigned i = 0; i < n; i++) {
-		if (!l[i].run)
+		if (l[i].name[0] == '\0')
 			continue;
-		fprintf(f,
-			"%s\n  {\"story\": \"%s\", \"sectors\": %u, \"blocks\": %u, "
-			"\"physical_sector\": %u, \"cut_points\": %" PRIu64
-			", \"raw_images\": %" PRIu64 ", \"distinct_images\": %" PRIu64 ", ",
-			comma, l[i].name, l[i].w, l[i].c, l[i].unit * 512, l[i].cut_points,
-			l[i].raw, l[i].images);
-		put_cuts(f, "max_consecutive_cuts", &l[i]);
-		fprintf(f,
-			", \"longest_way_cuts\": %u, \"runs\": %" PRIu64 ", \"cut_runs\": %" PRIu64
-			", \"endings_checked\": %s, \"boots_to_settle\": %u, "
-			"\"given_up_after_cuts\": %u, "
-			"\"seconds\": %.1f, \"violations\": %d}",
-			l[i].cuts, l[i].runs, l[i].reruns, l[i].endings ? "true" : "false",
-			l[i].boots, l[i].given_up_at, l[i].seconds, l[i].violation[0] != '\0');
+		fprintf(f, "%s\n  ", comma);
+		put_story(f, &l[i]);
 		comma = ",";
 	}
 	fprintf(f, "\n]}\n");
 }
 
-void powercut_report_table(FILE *f, const char *size, const struct powercut_line *l, unsigned n)
+static const char *verdict(const struct powercut_line *l)
 {
-	struct powercut_line all;
+	return !l->run ? "ITS EXPLORER DIED" : l->violation[0] != '\0' ? "VIOLATION" : l->about;
+}
+
+static void put_row(FILE *f, const struct powercut_line *l)
+{
+	fprintf(f,
+		"%-14s %3u %3u %9" PRIu64 " %10" PRIu64 " %12" PRIu64 " %8" PRIu64
+		" %9s %5u %6.0f  %s\n",
+		l->name, l->w, l->c, l->runs, l->cut_points, l->raw, l->images,
+		l->fixpoint ? "fixpoint" : "bounded", l->boots, l->seconds, verdict(l));
+}
+
+void powercut_report_table(FILE *f, const char *size, uint64_t seed, const struct powercut_line *l,
+			   unsigned n)
+{
+	static struct powercut_line all;
 
 	sum_up(&all, l, n);
 	fprintf(f, "Power cuts, geometry \"%s\"\n\n%-14s %3s %3s %9s %10s %12s %8s %9s %5s %6s\n",
 		size, "story", "w", "c", "programs", "cut points", "raw images", "distinct", "cuts",
 		"boots", "s");
-	for (unsigned i = 0; i < n; i++) {
-		if (!l[i].run)
-			continue;
-		fprintf(f,
-			"%-14s %3u %3u %9" PRIu64 " %10" PRIu64 " %12" PRIu64 " %8" PRIu64
-			" %9s %5u %6.0f  %s\n",
-			l[i].name, l[i].w, l[i].c, l[i].runs, l[i].cut_points, l[i].raw,
-			l[i].images, l[i].fixpoint ? "fixpoint" : "bounded", l[i].boots,
-			l[i].seconds, l[i].violation[0] != '\0' ? "VIOLATION" : l[i].about);
-	}
+	for (unsigned i = 0; i < n; i++)
+		if (l[i].name[0] != '\0')
+			put_row(f, &l[i]);
 	fprintf(f,
 		"%-14s %3s %3s %9" PRIu64 " %10" PRIu64 " %12" PRIu64 " %8" PRIu64
 		" %9s %5s %6.0f\n",
@@ -206,43 +252,7 @@ void powercut_report_table(FILE *f, const char *size, const struct powercut_line
 	fprintf(f,
 		"\nw: sectors that differ in a block; c: blocks behind the head; boots: the most "
 		"that it takes\nto come to rest, left alone; fixpoint: any number of cuts one "
-		"after "
-		"the other.\n");
-}
-
-/* ---------------------------------------------------------------- a replay */
-
-bool powercut_report_replay(const struct powercut_story *s, const char *keys)
-{
-	static struct powercut_walk w;
-	uint32_t at = 0;
-	char step[160];
-	char *end;
-
-	powercut_walk_begin(&w, s);
-	w.loud = true;
-	printf("0. the beginning\n");
-	powercut_view_print(w.node[0].im);
-	for (unsigned i = 1; *keys != '\0'; i++) {
-		uint64_t key = strtoull(keys, &end, 16);
-
-		if (key == 0)
-			break;
-		powercut_walk_expand(&w, at);
-		at = powercut_walk_find(&w, key);
-		if (at == POWERCUT_WALK_NONE || w.node[at].im == NULL) {
-			printf("%u. %" PRIx64 " does not come of that\n", i, key);
-			return false;
-		}
-		tell_step(step, sizeof(step), &w.node[at]);
-		printf("%u. %s\n", i, step);
-		powercut_view_print(w.node[at].im);
-		keys = *end == ',' ? end + 1 : end;
-	}
-	printf("From here:\n");
-	powercut_walk_expand(&w, at);
-	if (w.violation[0] != '\0')
-		printf("VIOLATION: %s\n", w.violation);
-	powercut_walk_end(&w);
-	return true;
+		"after the other.\n%u images were played apart, seed %" PRIu64 "; %" PRIu64
+		" systems were entered that decision 0042 excepts.\n",
+		all.apart, seed, all.torn);
 }

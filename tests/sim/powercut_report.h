@@ -8,7 +8,7 @@
 
 /* Of one story; in memory that processes share. */
 struct powercut_line {
-	bool run;
+	bool run; /* to its end, or to a violation; else its explorer died */
 	char name[24], about[96];
 	unsigned w, c, unit;
 	uint64_t cut_points, raw, images, nodes, runs, reruns;
@@ -19,13 +19,21 @@ struct powercut_line {
 	bool fixpoint, endings; /* endings: from everywhere it was seen where it comes to rest */
 	double seconds;
 	char violation[256];
-	char way[4096]; /* of the violation, for people; and the option that replays it */
+	char way[128 << 10]; /* of the violation, for people; and the command that replays it */
 };
 
 void powercut_report_take(struct powercut_line *l, const struct powercut_walk *w, double seconds);
-void powercut_report_json(FILE *f, const char *size, const struct powercut_line *l, unsigned n);
-void powercut_report_table(FILE *f, const char *size, const struct powercut_line *l, unsigned n);
+/* Lines without a name are of no story. seed: of what is played apart. */
+void powercut_report_json(FILE *f, const char *size, uint64_t seed, const struct powercut_line *l,
+			  unsigned n);
+void powercut_report_table(FILE *f, const char *size, uint64_t seed, const struct powercut_line *l,
+			   unsigned n);
+/* What a node came about by, in words. */
+void powercut_report_step(char *to, size_t size, const struct powercut_node *n);
 
-/* Goes one way through a story, node by node, and tells everything. keys: "1f2e,3d4c,...". False:
- * there is no such way. */
-bool powercut_report_replay(const struct powercut_story *s, const char *keys);
+/*
+ * powercut_replay.c: goes one way through a story, node by node, and on to where it comes to rest,
+ * and tells everything. keys: "1f2e,3d4c,...", as a violation prints them. 0: all is well; 1: a
+ * violation; 2: there is no such way.
+ */
+int powercut_replay(const struct powercut_story *s, const char *keys);

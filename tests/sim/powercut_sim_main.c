@@ -111,15 +111,6 @@ static unsigned tell_violations(const struct powercut_line *line, unsigned n, un
 	return bad;
 }
 
-static unsigned played(const struct powercut_line *line, unsigned n)
-{
-	unsigned sum = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		sum += line[i].apart;
-	return sum;
-}
-
 static void write_reports(const struct powercut_line *line, unsigned n)
 {
 	char path[256];
@@ -132,7 +123,8 @@ static void write_reports(const struct powercut_line *line, unsigned n)
 			perror(path);
 			continue;
 		}
-		(table ? powercut_report_table : powercut_report_json)(f, sizes[opt.size], line, n);
+		(table ? powercut_report_table : powercut_report_json)(f, sizes[opt.size], opt.seed,
+								       line, n);
 		fclose(f);
 	}
 }
@@ -143,7 +135,7 @@ static int replay(void)
 
 	for (unsigned i = 0; opt.story != NULL && story(i, &s) != NULL; i++)
 		if (wanted(&s))
-			return powercut_report_replay(&s, opt.replay) ? 0 : 1;
+			return powercut_replay(&s, opt.replay);
 	fprintf(stderr, "powercut: --replay needs --story NAME\n");
 	return 3;
 }
@@ -218,9 +210,8 @@ int main(int argc, char **argv)
 	n = run_all(line);
 	write_reports(line, n);
 	printf("\n");
-	powercut_report_table(stdout, sizes[opt.size], line, n);
+	powercut_report_table(stdout, sizes[opt.size], opt.seed, line, n);
 	bad = tell_violations(line, n, &good);
-	printf("powercut: %u images played apart, seed %" PRIu64 "\n", played(line, n), opt.seed);
 	printf("powercut: %u passed, %u failed\n", good, bad);
 	return bad > 0;
 }

@@ -18,6 +18,7 @@ static void clean_up_run(struct powercut_walk *w, uint32_t i, struct powercut_jo
 
 	if (nops == 0)
 		return;
+	job->loud = false;
 	job->cut_at = 1 + (unsigned)(w->node[i].key >> 8) % nops;
 	powercut_child_run(job, w->node[i].im, &r);
 	w->reruns++;
@@ -64,7 +65,7 @@ static bool run(struct powercut_walk *w, uint32_t i, enum powercut_program progr
 		w->node[i].nops = nops;
 		w->node[i].touches = false;
 		powercut_follow(w, i, program, nops);
-		if (w->violation[0] == '\0' && w->node[i].key % 8 == 3 && !w->loud)
+		if (w->violation[0] == '\0' && w->node[i].key % 8 == 3)
 			clean_up_run(w, i, &job, nops);
 		return w->violation[0] == '\0';
 	}

@@ -78,6 +78,13 @@ struct powercut_level {
 
 /* Images that are played apart from the node that they are taken for. */
 #define POWERCUT_APART_MAX 1000u
+struct powercut_draw {
+	bool is;       /* there is one */
+	uint32_t from; /* the node whose program was cut */
+	enum powercut_program program;
+	unsigned cut_at;
+	uint64_t seed; /* powercut_cut_sample()'s */
+};
 struct powercut_apart {
 	unsigned most; /* of them; 0: none */
 	uint64_t seed, seen;
@@ -86,7 +93,10 @@ struct powercut_apart {
 	struct powercut_apart_one {
 		struct powercut_node n;
 		uint32_t is;
+		struct powercut_draw draw;
 	} one[POWERCUT_APART_MAX];
+	struct powercut_draw now;    /* what a violation is of */
+	struct powercut_draw wanted; /* by a replay: that one, and no other */
 };
 
 struct powercut_walk {
@@ -101,7 +111,7 @@ struct powercut_walk {
 	struct cut_disk disk[POWERCUT_DISKS];
 	bool busy[POWERCUT_WORKERS];
 	uint64_t cut_points, runs, images; /* different ones, without power */
-	uint64_t torn;	 /* systems entered that docs/PROOF.md makes an exception for */
+	uint64_t torn;	 /* systems entered that decision 0042 makes an exception for */
 	uint64_t reruns; /* with a cut in the middle, for the clean-up */
 	unsigned max_cuts, max_boots;
 	unsigned given_up_at; /* cuts after which a good update was given up, at least; 0: never */
@@ -145,6 +155,8 @@ void powercut_queue_free(struct powercut_walk *w);
 /* powercut_apart.c: offer a cut, whose classes are all there; play those that were kept. */
 void powercut_apart_offer(struct powercut_walk *w, const struct powercut_node *proto);
 void powercut_apart_play(struct powercut_walk *w);
+/* What a replay wanted to be drawn, which was offered; and the class that it is of. */
+void powercut_apart_replay(struct powercut_walk *w);
 void powercut_apart_free(struct powercut_walk *w);
 
 /* powercut_check.c: the invariants. */
