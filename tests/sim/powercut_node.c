@@ -104,8 +104,8 @@ struct powercut_image *powercut_node_copy_image(const struct cut_disk *disk)
 	return im;
 }
 
-/* A shorter way to a node that was not looked at yet. */
-static void shorten(struct powercut_walk *w, uint32_t at, const struct powercut_node *n)
+/* A shorter way to a node that was not looked at yet: it is that of the way's own image. */
+static void shorten(struct powercut_walk *w, uint32_t at, struct powercut_node *n)
 {
 	struct powercut_node *is = &w->node[at];
 
@@ -116,12 +116,23 @@ static void shorten(struct powercut_walk *w, uint32_t at, const struct powercut_
 	is->program = n->program;
 	is->program_ended = n->program_ended;
 	is->cut_at = n->cut_at;
+	/* Else a replay of the shorter way would go on from another image than the walk. Nothing
+	 * was begun of it: only nodes of the level that is looked at are begun. */
+	if (is->worker != 0)
+		abort();
+	powercut_walk_leave(w, at);
+	is->im = n->im;
+	is->run = n->run;
+	is->passes_hurt = powercut_check_hurt(w, at);
 	powercut_queue_put(w, at);
+	powercut_check_image(w, at);
+	n->im = NULL;
+	n->run = NULL;
 }
 
 /* The node itself, which is copied, when it is new; else the one that is there. Takes its image and
  * run over. */
-uint32_t powercut_node_add(struct powercut_walk *w, const struct powercut_node *n)
+uint32_t powercut_node_add(struct powercut_walk *w, struct powercut_node *n)
 {
 	uint32_t at = powercut_walk_find(w, n->key);
 

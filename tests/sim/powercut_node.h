@@ -9,7 +9,7 @@ void *powercut_node_must(void *p);
 uint64_t powercut_node_key_of(const struct powercut_node *n, uint64_t hash);
 /* The node itself, which is copied, when it is new; else the one that is there. Takes its image and
  * run over. */
-uint32_t powercut_node_add(struct powercut_walk *w, const struct powercut_node *n);
+uint32_t powercut_node_add(struct powercut_walk *w, struct powercut_node *n);
 /* Makes room for more. */
 void powercut_node_grow(struct powercut_walk *w);
 struct powercut_image *powercut_node_copy_image(const struct cut_disk *disk);
