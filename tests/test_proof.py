@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The proof of the record's codec holds, and would not hold for a codec with a mistake. (That of the chunks needs
-Frama-C: `make proof`.)"""
+"""The proofs of the record's codec and of a table's numbers hold, and would not hold with a mistake. (That of the
+chunks needs Frama-C: `make proof`.)"""
 
 import shutil
 import sys
@@ -32,3 +32,24 @@ def test_a_mistake_in_the_codec_is_found(tmp_path, name, right, mistaken):
     assert source.count(right) == 1
     (tmp_path / name).write_text(source.replace(right, mistaken))
     assert not prove.codec(900, tmp_path)["ok"]
+
+
+def test_the_numbers_of_a_table_are_proven():
+    result = prove.varint(900)
+    assert result["ok"] and result["wrong"] == 0 and result["cases"] > 500_000_000
+
+
+@pytest.mark.parametrize("name, right, mistaken", [
+    ("update/reader_walk.c", "(b == 0 && shift > 0) ||", ""),
+    ("update/reader_walk.c", "|| v > UINT32_MAX", ""),
+    ("update/reader_walk.c", "shift < 35", "shift < 28"),
+    ("update/reader_walk.c", "shift < 35 && w->enc_pos < w->enc_page_len", "shift < 35"),
+    ("cli/bundle_table.c", "v >= 0x80; v >>= 7", "v > 0x80; v >>= 7"),
+])
+def test_a_mistake_in_a_number_is_found(tmp_path, name, right, mistaken):
+    for folder in ("lib", "selector", "update", "cli"):
+        shutil.copytree(TOP / folder, tmp_path / folder)
+    source = (tmp_path / name).read_text()
+    assert source.count(right) == 1
+    (tmp_path / name).write_text(source.replace(right, mistaken))
+    assert not prove.varint(900, tmp_path)["ok"]
