@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The numbers in a table of records, by trying all there is: each string of up to four bytes, and of
- * five where the first three are at an end of their range, up to the end of a page. What is read is
- * what the rule says, and what the writer writes for it; all else is refused.
+ * The numbers in a table of records, by trying all there is: each string of up to four bytes, and
+ * of five where the first three are at an end of their range, up to the end of a page. What is read
+ * is what the rule says, and what the writer writes for it; all else is refused.
  */
 #include "cli/bundle_table.c"
 #include "update/reader_walk.c"
@@ -68,7 +68,7 @@ static void try_all(uint8_t *s, unsigned at, unsigned len)
 	}
 	if (len == LONGEST && at == 3 && !at_an_end(s, 3))
 		return;
-	for (unsigned b = 0; b < 256; b++) {
+	for (unsigned b = 0; b < 256 && wrong == 0; b++) {
 		s[at] = (uint8_t)b;
 		try_all(s, at + 1, len);
 		/* What follows the end of a number is not its own: one such byte is enough. */
@@ -81,7 +81,7 @@ int main(void)
 {
 	uint8_t s[LONGEST];
 
-	for (unsigned len = 0; len <= LONGEST; len++)
+	for (unsigned len = LONGEST + 1; len-- > 0;)
 		try_all(s, 0, len);
 	printf("varint: %" PRIu64 " cases, %" PRIu64 " wrong\n", cases, wrong);
 	return wrong == 0 ? 0 : 1;
