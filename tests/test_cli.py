@@ -94,15 +94,20 @@ def crc32c(data):
     return crc ^ 0xffffffff
 
 
-def edit(dev, min_reader=1, **changes):
-    """Rewrites the newest record in place, with lines changed or added, "_" for "." in keys."""
-    image = bytearray(dev.state.read_bytes())
+def newest_record(image) -> tuple:
+    """(where it begins, its lines), of a state partition."""
     cells = [at + i * 4096 for at in REGIONS for i in range(64)]
     newest = max((c for c in cells if image[c:c + 8] == b"KEELSTAT"),
                  key=lambda c: struct.unpack_from("<Q", image, c + 24))
     length = struct.unpack_from("<I", image, newest + 12)[0]
     text = bytes(image[newest + 64:newest + 64 + length]).decode()
-    lines = dict(line.split("=", 1) for line in text.splitlines())
+    return newest, dict(line.split("=", 1) for line in text.splitlines())
+
+
+def edit(dev, min_reader=1, **changes):
+    """Rewrites the newest record in place, with lines changed or added, "_" for "." in keys."""
+    image = bytearray(dev.state.read_bytes())
+    newest, lines = newest_record(image)
     lines.update({key.replace("_", "."): str(value) for key, value in changes.items()})
     payload = "".join(f"{key}={value}\n" for key, value in lines.items()).encode()
     image[newest + 64:newest + 4096] = payload.ljust(4096 - 64, b"\0")

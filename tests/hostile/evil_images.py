@@ -2,7 +2,8 @@
 """File systems as somebody would make them who wants to break the kernel, or libblkid: good images, damaged where their
 readers look. The same kind and seed give the same image.
 
-Example: evil("vfat", good, 17)     the 17th damaged form of a good vfat image
+Example: evil("vfat", good, 17)           the 17th damaged form of a good vfat image
+         evil("vfat-files", good, 17)     of one whose superblock stays as it is, so that it is mounted
 """
 import random
 import struct
@@ -195,6 +196,15 @@ def exfat(image: Image) -> None:
     image.dice.choice(ways)(image)
 
 
+def exfat_bitmap(image: Image) -> None:
+    """What is read after the superblock was believed: the map of free clusters, too small or gone."""
+    for at in Heap(image).entries():
+        if image.data[at] == 0x81 and image.dice.random() < 0.5:
+            image.put(at + 24, "Q", image.dice.choice((0, 1, 7, 64)))
+        elif image.data[at] == 0x81:
+            image.data[at] = 0xa1
+
+
 def rotate_add(data: bytes, skip=()) -> int:
     total = 0
     for at, byte in enumerate(data):
@@ -255,7 +265,14 @@ def superblock(kind: str):
     return damage
 
 
-KINDS = {"vfat": vfat, "exfat": exfat, **{kind: superblock(kind) for kind in SUPERBLOCKS}}
+def files(*ways):
+    return lambda image: image.dice.choice(ways)(image)
+
+
+# A kind, or a part of one behind its superblock.
+KINDS = {"vfat": vfat, "vfat-files": files(vfat_loop, vfat_entry), "exfat": exfat,
+         "exfat-files": files(exfat_entry, exfat_loop), "exfat-bitmap": exfat_bitmap,
+         **{kind: superblock(kind) for kind in SUPERBLOCKS}}
 
 
 def evil(kind: str, good: bytes, seed: int) -> bytes:
@@ -264,6 +281,6 @@ def evil(kind: str, good: bytes, seed: int) -> bytes:
     image = Image(good, dice)
     for _ in range(dice.choice((1, 1, 2, 3, 5, 8))):
         KINDS[kind](image)
-    if dice.random() < 0.1:
+    if "-" not in kind and dice.random() < 0.1:
         image.cut()
     return bytes(image.data)

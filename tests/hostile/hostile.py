@@ -15,7 +15,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests"), str(TOP / "tests/format")]
 
 import keelreader                                                    # noqa: E402
-from test_cli import Device                                          # noqa: E402
+from test_cli import Device, newest_record                           # noqa: E402
 
 KEELBOOT = os.environ.get("KEELBOOT", str(TOP / "build/keelboot"))
 HELPER = os.environ.get("KEELBOOT_HELPER", str(TOP / "build/keelboot-helper"))
@@ -251,8 +251,16 @@ class Target(Device):
             return sha256(b"".join(os.pread(file.fileno(), size, at) for at, size in self.RECORDS))
 
     def remember(self) -> None:
+        """What is to stay as it is: whatever is refused from now on, the next boot is of the slot that it is of now."""
         self.before = {name: file.read_bytes() for name, file in self.slots.items()}
         self.known = self.records()
+        self.runs = newest_record(self.state.read_bytes())[1]["pref"]
+        self.old_system_boots()
+
+    def old_system_boots(self) -> None:
+        """By the record: its slot is good, the one that is booted next, and nothing else was asked for."""
+        lines = newest_record(self.state.read_bytes())[1]
+        assert lines["pref"] == self.runs and lines[f"{self.runs}.st"] == "good" and not lines.get("oneshot"), lines
 
     def go(self, *args, **options) -> Result:
         """A verb of the command."""
@@ -270,7 +278,7 @@ class Target(Device):
         return start(command, executable=HELPER, **options)
 
     def untouched(self) -> None:
-        """Not a byte of either slot; the state as it was, the history aside."""
+        """Not a byte of either slot; the state as it was, the history aside, so the old system boots as before."""
         for name, file in self.slots.items():
             assert file.read_bytes() == self.before[name], f"slot {name} was written to"
         assert self.records() == self.known, "the state was written"
@@ -283,6 +291,7 @@ class Target(Device):
         for at in range(0, len(now), 4096):
             block = now[at:at + 4096]
             assert block in (self.before["b"][at:at + 4096], bytes(4096), *(image[at:at + 4096] for image in images))
+        self.old_system_boots()
 
     def refuses(self, bundle, code: int, says: str, verbs=("install", "stage")) -> None:
         """Each verb ends with this code and this line, in which BUNDLE is the file; nothing was written."""

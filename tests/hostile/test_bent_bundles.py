@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from hostile import CHUNK, FAILURE, HELPER, OK, VERIFY, Forge, driver, flipped, start, KEELBOOT
+from hostile import CHUNK, FAILURE, HELPER, OK, VERIFY, Forge, driver, flipped, keelreader, start, KEELBOOT
 
 HEADER = "no bundle, or its header is damaged; copy it again"
 AREA = "its signature area is damaged; copy it again"
@@ -179,6 +179,12 @@ def test_t06_what_follows_the_end(target, genuine, image, cases):
 # ---------------------------------------------------------------- the shipped programs
 
 
+def chunks(bundle, keys) -> list:
+    """(form, stored length) of each chunk of the one image, by the reader that is written after docs/FORMAT.md."""
+    read = keelreader.read(bundle, [keys.public("signer")])
+    return keelreader.record_table(read.tables, read.manifest.encodings[0])
+
+
 def test_t01_first_middle_and_last_byte_of_each_chunk(target, keys, image, tmp_path, cases):
     """By the programs as they ship, raw and compressed chunks."""
     (tmp_path / "i.img").write_bytes(image)
@@ -188,17 +194,22 @@ def test_t01_first_middle_and_last_byte_of_each_chunk(target, keys, image, tmp_p
         assert start([KEELBOOT, "bundle", "create", "-o", bundle, "--compatible", "test-board", "--version", "2.0",
                       "--sequence", 20, "--level", 3, "--chunk-size", "16K", "--compress", compress, "--image",
                       f"root={tmp_path}/i.img", "--key", keys.private("signer")]).code == OK
-        data, parts = bundle.read_bytes(), Parts(bundle)
-        stored = [(parts.payload, min(CHUNK, parts.size - parts.payload)), (parts.size - 100, 100)]
-        for at, length in stored:
-            for place in at, at + length // 2, at + length - 1:
+        data, at = bundle.read_bytes(), Parts(bundle).payload
+        stored = chunks(bundle, keys)
+        assert len(stored) == -(-len(image) // CHUNK) > 2
+        for number, (form, length) in enumerate(stored):
+            assert form == {"none": "raw", "zstd": "zstd"}[compress] and length > 5
+            for place in {at, at + length // 4, at + length // 2, at + length - 1}:
                 bad = tmp_path / "bad.keel"
                 bad.write_bytes(flipped(data, place))
                 result = target.go("install", bad, "--progress=none")
-                assert result.code == VERIFY and "the bundle is damaged" in result.last, result.err
-                assert result.last.startswith(f"{bad}: image root: chunk ")
+                assert result.code == VERIFY and result.last in (
+                    f"{bad}: image root: chunk {number} {why}: the bundle is damaged"
+                    for why in ("is not what was signed", "cannot be decoded")), result.err
                 target.untouched()
                 tried += 1
+            at += length
+        assert at == len(data)
     # Nobody holds it against the release.
     target.installs(bundle, image)
     cases(tried + 1)
