@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from hostile import FAILURE, INCOMPATIBLE, INSTALLED, KEELBOOT, NOTHING, OK, VERIFY, Forge, flipped, start
+from hostile import (FAILURE, INCOMPATIBLE, INSTALLED, KEELBOOT, NOTHING, OK, VERIFY, Forge, flipped, keelreader,
+                     start)
 
 
 def release(target, keys, image, version, sequence, **how):
@@ -199,18 +200,45 @@ def test_other_forms_of_a_rejected_release_stay_rejected(target, keys, image, tm
     cases(2 * len(forms))
 
 
-def test_recompressed_release_stays_rejected(target, keys, image, tmp_path):
+@pytest.fixture
+def create(keys, image, tmp_path):
+    """Bundles of 2.0, by the shipped command."""
     (tmp_path / "root.img").write_bytes(image)
 
-    def create(name, *options):
-        assert start([KEELBOOT, "bundle", "create", "-o", tmp_path / name, "--compatible", "test-board", "--version",
-                      "2.0", "--sequence", 20, "--image", f"root={tmp_path}/root.img", "--chunk-size", "16K", "--key",
-                      keys.private("signer"), *options]).code == OK
+    def made(name, *options, compatible="test-board,other", version="2.0", sequence=20, chunk="16K"):
+        assert start([KEELBOOT, "bundle", "create", "-o", tmp_path / name, "--compatible", compatible, "--version",
+                      version, "--sequence", sequence, "--image", f"root={tmp_path}/root.img", "--chunk-size", chunk,
+                      "--key", keys.private("signer"), *options]).code == OK
         return tmp_path / name
+    return made
 
+
+def test_recompressed_release_stays_rejected(target, image, create):
     target.installs(create("a.keel", "--compress", "none"), image)
     target("mark", "bad", "b", "--reason", "no network")
     target.remember()
     for level in 1, 19:
         target.refuses(create(f"{level}.keel", "--level", level), INCOMPATIBLE,
                        "2.0 failed on this device before: no network; `keelboot install --again` tries it once more")
+
+
+def test_same_image_under_another_name_number_or_cut_is_another_release(target, keys, image, create):
+    """What docs/FORMAT.md, section 7, puts into the id, its signer can change: the rejected one comes back as another,
+    and gets its own tries (docs/SECURITY.md, "Not promised")."""
+    def id_of(bundle):
+        return keelreader.read(bundle, [keys.public("signer")]).manifest.release_id()
+
+    first = create("first.keel")
+    others = [create("cut.keel", chunk="32K"), create("order.keel", compatible="other,test-board"),
+              create("fewer.keel", compatible="test-board"), create("version.keel", version="2.0.1"),
+              create("number.keel", sequence=21)]
+    assert id_of(first) == id_of(create("again.keel", "--level", 19)) and len({*map(id_of, [first, *others])}) == 6
+    target.installs(first, image)
+    target("mark", "bad", "b", "--reason", "no network")
+    target.remember()
+    assert target.apply(first).code == NOTHING
+    target.untouched()
+    for bundle in others:
+        assert target.apply(bundle).code == INSTALLED, bundle
+        target("mark", "bad", "b", "--reason", "no network")
+        assert target.apply(first, *others[:others.index(bundle) + 1]).code == NOTHING, "each is rejected for itself"
