@@ -4,6 +4,7 @@
 #include "cli/doctor.h"
 
 #include "lib/os.h"
+#include "lib/util.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -112,6 +113,53 @@ static bool boot_device(const struct doctor *doc, const char *key, char *value, 
 	return false;
 }
 
+/* Where what the kernel counts in the order of discovery begins: before it stands what the board is
+ * built like, and that alone names a place. */
+static bool is_counted(const char *part)
+{
+	static const char *const counted[] = { "mmc_host/", "nvme/", "host", "virtio", "block/" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(counted); i++) {
+		if (strncmp(part, counted[i], strlen(counted[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The value of disk= for a disk "/dev/x". False: sysfs does not know it. */
+static bool path_glob(const struct doctor *doc, const char *dev, char *glob, size_t size)
+{
+	char path[DEVICE_PATH_MAX], link[DEVICE_PATH_MAX], *at;
+
+	snprintf(path, sizeof(path), "%s/sys/class/block/%.60s", doc->sys_root,
+		 dev + (strncmp(dev, "/dev/", 5) == 0 ? 5 : 0));
+	if (os_readlink(path, link, sizeof(link)) != KB_OK ||
+	    (at = strstr(link, "/devices/")) == NULL)
+		return false;
+	for (char *part = at + 1; (part = strchr(part, '/')) != NULL;) {
+		if (is_counted(++part)) {
+			*part = '\0';
+			break;
+		}
+	}
+	return snprintf(glob, size, "%s*", at) < (int)size;
+}
+
+static void check_pin(struct doctor *doc)
+{
+	char dev[DEVICE_PATH_MAX], glob[160], fix[DOCTOR_TEXT_LEN];
+
+	if (!boot_device(doc, "disk", dev, sizeof(dev)))
+		return;
+	if (!path_glob(doc, dev, glob, sizeof(glob)))
+		snprintf(glob, sizeof(glob), "(its path in /sys)");
+	snprintf(fix, sizeof(fix), "[system] of system.conf in the initramfs: disk=%s", glob);
+	doctor_find(doc, DOCTOR_WARNING, "disk-not-pinned", fix,
+		    "no disk= says where this device's disk, %.60s, is: a second one of its kind "
+		    "with the same labels could be taken for it",
+		    dev);
+}
+
 static void check_disk(struct doctor *doc)
 {
 	char id[DEVICE_PATH_MAX], other[DEVICE_PATH_MAX];
@@ -124,13 +172,9 @@ static void check_disk(struct doctor *doc)
 			    other);
 	if (doc->d->conf.disk[0] != '\0' || !doc->d->run_found)
 		return;
-	if (doc->d->state.disk[0] == '\0')
-		doctor_find(doc, DOCTOR_WARNING, "disk-not-pinned",
-			    "keelboot mark good binds it; or set [system] disk= of system.conf",
-			    "the state is bound to no disk yet: another one with the same labels "
-			    "could be taken for it");
-	else if (boot_device(doc, "diskid", id, sizeof(id)) &&
-		 strncmp(id, doc->d->state.disk, STATE_STR_MAX) != 0)
+	check_pin(doc);
+	if (doc->d->state.disk[0] != '\0' && boot_device(doc, "diskid", id, sizeof(id)) &&
+	    strncmp(id, doc->d->state.disk, STATE_STR_MAX) != 0)
 		doctor_find(doc, DOCTOR_WARNING, "disk-moved",
 			    "if that is meant: keelboot mark good binds it anew",
 			    "the device runs from disk %.80s, and the state is bound to %.48s", id,

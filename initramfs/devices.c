@@ -76,6 +76,7 @@ static void take_disk(struct devices *d, const struct probe *p, const struct pro
 {
 	snprintf(d->disk, sizeof(d->disk), "%s", disk->dev);
 	snprintf(d->diskid, sizeof(d->diskid), "%s", disk->id);
+	d->firm = devices_rank_firm(conf, disk);
 	set_name(d->state, probe_find(p, disk, conf->state));
 	set_name(d->data, conf->data_enabled ? probe_find(p, disk, conf->data_part) : NULL);
 	set_name(d->raw, conf->raw_enabled ? probe_find(p, disk, conf->raw_part) : NULL);
@@ -129,6 +130,11 @@ static void tell(struct devices *d, const struct probe *p, const struct devices_
 	const struct prober_part *state = probe_find(p, r->disk, conf->state);
 
 	d->warning[0] = '\0';
+	if (!r->firm)
+		log_notice("devices: %s can be pulled out; it is used as there is no fixed disk "
+			   "with anything of this device, and waits %u s for one unless disk= of "
+			   "system.conf names its path, %s",
+			   d->disk, PROBE_DEADLINE_MS / 1000, r->disk->path);
 	tell_copy(d, r, state != NULL ? state->pin : "");
 	tell_equal(d, r);
 	if (!r->complete)
@@ -142,18 +148,17 @@ static enum probe_worth worth(void *conf, const struct probe *p, const struct pr
 
 /*
  * Whether nothing that may still come could be the better disk. Nobody waits for a disk that there
- * need not be; but a copy waits for the one that it is a copy of as long as for any device, and an
- * unbound one for those that are just being looked at.
+ * need not be; but what a stranger may have plugged in waits for one that is fixed, a copy for the
+ * one that it is a copy of as long as for any device, and all for those that are just being looked
+ * at.
  */
 static bool decided(const struct devices_rank *r, const struct conf *conf, uint64_t waited)
 {
 	if (r->disk == NULL || !r->complete)
 		return false;
-	if (r->bound)
-		return true;
 	if (r->copy && conf->disk[0] == '\0')
 		return false;
-	return !r->more || waited >= PROBE_DEADLINE_MS;
+	return (r->firm && !r->more) || waited >= PROBE_DEADLINE_MS;
 }
 
 /* What came in time gets the time of its probers, which have a bound of their own. */
@@ -218,6 +223,9 @@ bool devices_returned(struct devices *d, const struct probe *p, const struct con
 		return false;
 	devices_rank(&r, p, conf);
 	if (r.disk == NULL || !r.complete || r.equal != NULL || (r.copy && conf->disk[0] == '\0'))
+		return false;
+	/* A card is not the fixed disk that went. */
+	if (d->firm && !r.firm)
 		return false;
 	*gone = false;
 	take_disk(d, p, r.disk, conf);

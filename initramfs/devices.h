@@ -22,9 +22,10 @@ struct devices_slot {
 struct devices {
 	char disk[DEVICES_NAME];
 	char diskid[STATE_STR_MAX + 1]; /* by what it is known again; what the state is bound to */
-	char equal[DEVICES_NAME];	/* a disk that cannot be told from it: then nothing may be
-					   installed; "" : there is none */
-	char warning[256];		/* of the choice of the disk; "" : none */
+	bool firm;		  /* fixed, or named by its path: no stranger's (devices_rank.h) */
+	char equal[DEVICES_NAME]; /* a disk that cannot be told from it: then nothing may be
+				     installed; "" : there is none */
+	char warning[256];	  /* of the choice of the disk; "" : none */
 	char state[DEVICES_NAME], data[DEVICES_NAME], raw[DEVICES_NAME]; /* "" if absent */
 	struct devices_slot slot[CONF_SLOTS_MAX];
 	unsigned nmedia;

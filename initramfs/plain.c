@@ -1,46 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/plain.h"
 
+#include "initramfs/devices_rank.h"
 #include "initramfs/root.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
 #define STEP_MS 100
 
-/* What root= names, on a disk that may be the device's: a stick with the same label is not.
- * *on_usb: it is only there. */
-static const struct prober_part *find(const struct boot *b, bool *on_usb)
+struct found {
+	const struct prober_part *part; /* what root= names; NULL: nothing does */
+	const struct probe_disk *disk;	/* where it is */
+	bool on_usb;			/* it is there too, or only there */
+};
+
+/* On a disk that may be the device's: a stick with the same label is not, and a card is only where
+ * no fixed disk has it. */
+static struct found find(const struct boot *b)
 {
-	*on_usb = false;
+	struct found f = { .part = NULL };
+
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
 		const struct probe_disk *disk = &b->probe.disk[i];
 		const struct prober_part *part = probe_find(&b->probe, disk, b->cmd.root);
 
-		if (part != NULL && (b->conf.usb_disk || !disk->usb))
-			return part;
-		*on_usb |= part != NULL;
+		if (part == NULL)
+			continue;
+		if (disk->usb && !b->conf.usb_disk) {
+			f.on_usb = true;
+			continue;
+		}
+		if (f.part != NULL && devices_rank_kind(disk) <= devices_rank_kind(f.disk))
+			continue;
+		f.part = part;
+		f.disk = disk;
 	}
-	return NULL;
+	return f;
+}
+
+/* As for the device's disk: what can be plugged in waits for what cannot. */
+static bool is_decided(const struct boot *b, const struct found *f, uint64_t waited)
+{
+	return f->part != NULL &&
+	       (devices_rank_firm(&b->conf, f->disk) || waited >= PROBE_DEADLINE_MS);
 }
 
 static const struct prober_part *wait_for(struct boot *b)
 {
 	uint32_t timeout_s = b->cmd.timeout_s != 0 ? b->cmd.timeout_s : b->conf.timeout_s;
-	uint64_t end = os_now_ms() + timeout_s * UINT64_C(1000);
-	const struct prober_part *part;
-	bool on_usb;
+	uint64_t start = os_now_ms(), end = start + timeout_s * UINT64_C(1000);
+	struct found f;
 
 	probe_start(&b->probe);
-	while ((part = find(b, &on_usb)) == NULL && os_now_ms() < end) {
+	for (f = find(b); !is_decided(b, &f, os_now_ms() - start) && os_now_ms() < end;
+	     f = find(b)) {
 		boot_idle(b);
 		if (probe_step(&b->probe, STEP_MS) == KB_ETIMEDOUT)
 			log_debug("waiting for %s", b->cmd.root);
 	}
-	if (part == NULL)
+	if (f.part == NULL)
 		log_err("keelboot.enable=0: root=%s %s %u s%s", b->cmd.root,
-			on_usb ? "was only on USB for" : "did not appear within", timeout_s,
-			on_usb ? "; [system] usb-disk=yes allows that" : "");
-	return part;
+			f.on_usb ? "was only on USB for" : "did not appear within", timeout_s,
+			f.on_usb ? "; [system] usb-disk=yes allows that" : "");
+	return f.part;
 }
 
 enum kb_err plain_boot(struct boot *b)

@@ -50,8 +50,8 @@ struct probe_disk {
 	char path[256]; /* sysfs path behind /sys: "/devices/pci0000:00/…/block/vda"; for ranking
 			   and for disk= */
 	uint64_t size;	/* bytes */
-	bool removable; /* sysfs says so, or it is an SD card: the medium, or the disk itself, may
-			   go */
+	bool removable; /* sysfs says so, of it or of the slot of an MMC card, or it is an SD card:
+			   the medium, or the disk itself, may go */
 	bool usb;	/* the path leads through a USB port */
 	bool sd;	/* an SD card (not eMMC) */
 	char name[96];	/* its own: CID, WWID or serial number; "" when it has none */

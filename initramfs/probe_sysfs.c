@@ -147,12 +147,16 @@ static void read_parts(struct probe_disk *d, const char *name)
 
 static void read_kind(struct probe_disk *d, const char *name)
 {
-	char type[16];
+	char text[16];
 
 	d->usb = strstr(d->path, "/usb") != NULL;
-	d->sd = strncmp(name, "mmcblk", 6) == 0 &&
-		read_attr(type, sizeof(type), name, "device/type") && strcmp(type, "SD") == 0;
-	d->removable = read_number(name, "removable", 1) == 1 || d->sd;
+	d->removable = read_number(name, "removable", 1) == 1;
+	if (strncmp(name, "mmcblk", 6) != 0)
+		return;
+	d->sd = read_attr(text, sizeof(text), name, "device/type") && strcmp(text, "SD") == 0;
+	/* An MMC card in a slot for cards is no eMMC. Linux tells since 6.6. */
+	d->removable |= d->sd || (read_attr(text, sizeof(text), name, "device/removable") &&
+				  strcmp(text, "removable") == 0);
 }
 
 /* What the hardware calls itself: eMMC and SD, NVMe, SCSI, virtio. */

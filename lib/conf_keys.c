@@ -22,8 +22,10 @@ const struct conf_key conf_keys[] = {
 	  "What this device is: only bundles that are for it are installed; without it, none.",
 	  TEXT(NAME, compatible) },
 	{ "system", "disk", "GLOB", "",
-	  "Pins the disk with slots and state, by its path in sysfs, or its CID, WWID or serial "
-	  "number; without it disks are ranked.",
+	  "Pins the disk with slots and state: by its path in sysfs, which is the board's word, or "
+	  "by its CID, WWID or serial number, which any disk can claim. A USB disk needs "
+	  "usb-disk=yes too, unless the path names its port (/usb). Without it disks are ranked, "
+	  "and a card or a USB disk waits 5 s for a fixed one.",
 	  TEXT(TEXT, disk) },
 	{ "system", "usb-disk", "yes|no", "no",
 	  "Whether slots and state may be on a USB disk, for devices that have no other.",

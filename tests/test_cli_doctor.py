@@ -152,7 +152,6 @@ def test_what_the_configuration_tells(board, extra, severity, finding):
 @pytest.mark.parametrize("lines, severity, finding", [
     ({"rebuilt": 1}, "warning", "state-rebuilt"),
     ({"min_reader": 2}, "warning", "state-newer"),
-    ({"disk": ""}, "warning", "disk-not-pinned"),
     ({"a_streak": 2}, "warning", "slot-crashes"),
     ({"b_st": "bad"}, "warning", "slots-no-fallback"),
     ({"a_st": "bad", "b_st": "bad"}, "error", "slots-unusable"),
@@ -478,7 +477,30 @@ def test_a_trial_that_could_not_be_counted(board):
 def test_two_equal_disks_and_one_that_moved(board):
     (board.dev.run / "devices").write_text("disk /dev/sda\ndiskid /devices/other\nambiguous /dev/sdb\n")
     assert {("error", "disk-ambiguous"), ("warning", "disk-moved")} <= board.findings()
+    board.dev.configure("[system]\ndisk=/devices/pci0000:00/*\n")
     (board.dev.run / "devices").write_text("disk /dev/sda\ndiskid /devices/pci0000:00/nvme0\n")
+    assert board.findings() == set()
+
+
+@pytest.mark.parametrize("path, line", [
+    ("devices/platform/soc/fe340000.mmc/mmc_host/mmc0/mmc0:0001/block/mmcblk0", "/devices/platform/soc/fe340000.mmc/*"),
+    ("devices/pci0000:00/0000:00:1d.0/nvme/nvme0/nvme0n1", "/devices/pci0000:00/0000:00:1d.0/*"),
+    ("devices/pci0000:00/0000:00:04.0/virtio1/block/vda", "/devices/pci0000:00/0000:00:04.0/*"),
+    ("devices/pci0000:00/0000:00:1f.2/ata3/host2/target2:0:0/2:0:0:0/block/sda",
+     "/devices/pci0000:00/0000:00:1f.2/ata3/*"),
+    ("devices/pci0/usb1/1-1/1-1.2/1-1.2:1.0/host0/target0:0:0/0:0:0:0/block/sdb",
+     "/devices/pci0/usb1/1-1/1-1.2/1-1.2:1.0/*"),
+])
+def test_a_disk_that_nobody_pinned_is_told_with_the_line_that_pins_it(board, path, line):
+    name = path.rsplit("/", 1)[1]
+    (board.dev.run / "devices").write_text(f"disk /dev/{name}\ndiskid /devices/pci0000:00/nvme0\n")
+    assert told(board, "disk-not-pinned")[0]["fix"].endswith("disk=(its path in /sys)")
+    link = board.sys / "sys/class/block" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(f"../../{path}")
+    assert board.findings(OK) == {("warning", "disk-not-pinned")}
+    assert told(board, "disk-not-pinned")[0]["fix"].endswith(f" disk={line}")
+    board.dev.configure(f"[system]\ndisk={line}\n")
     assert board.findings() == set()
 
 

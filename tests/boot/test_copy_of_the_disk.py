@@ -4,6 +4,7 @@
 import hashlib
 import shutil
 
+from conftest import LEAN
 from drives import Drive
 
 
@@ -38,6 +39,24 @@ def test_stick_that_duplicates_every_id_is_left_alone(bench):
         assert not bench.boot_json(vm)["ambiguous"]
         assert vm.stats()["stick"].writes == 0
     assert digest(stick) == before
+
+
+def test_t27_card_of_a_stranger_that_is_bound_to_itself_is_left_alone(bench):
+    """Labels, state, slots, all of them good, on a port of its own; and the device is not bound yet."""
+    modules = bench.initramfs(name="sd", modules=(*LEAN, "sd"))
+    card = bench.disk("2.0", "3.0", good="a", size="256M", name="card")
+    with bench.machine(card, bus="sd", initrd=modules) as vm:
+        vm.expect(r"devices: /dev/mmcblk0 can be pulled out", 60)
+        bench.up(vm, "3.0", "b")
+        assert "disk=cid-" in bench.ask(vm, "keelboot state show"), "the commit bound it"
+    before = digest(card)
+    disk = bench.disk("1.0")
+    with bench.machine(disk, drives=[Drive(card, bus="sd", name="card")], initrd=modules) as vm:
+        bench.up(vm, "1.0", "a")
+        assert booted_from(bench, vm)["disk"] == "/dev/vda"
+        assert not bench.boot_json(vm)["ambiguous"]
+        assert vm.stats()["card"].writes == 0
+    assert digest(card) == before
 
 
 def test_second_disk_that_is_a_copy_is_known_for_one(bench):

@@ -85,7 +85,7 @@ static void state_comes(void *ctx)
 }
 
 /* vda is pulled out after 2 s, while an update is applied, and comes back after 20 s as vdb. */
-static void pull_out_and_plug_in(const struct state *was, const char *path)
+static void pull_out_and_plug(const struct state *was, const char *path, bool card)
 {
 	static struct os_sim_child apply = { .argv0 = "keelboot-apply",
 					     .duration_ms = 5000,
@@ -103,12 +103,18 @@ static void pull_out_and_plug_in(const struct state *was, const char *path)
 	os_sim_at(2000, state_goes, NULL);
 	back.name = "vdb";
 	back.path = path;
+	back.removable = card;
 	back.at_ms = 20000;
 	os_sim_disk(&back);
 	os_sim_at(20000, state_comes, NULL);
 	os_sim_bdev("/dev/vdb1", &machine.state.bdev);
 	os_sim_fs_file("/dev/vdb2", "/sbin/init", NULL);
 	os_sim_fs_file("/dev/vdb3", "/sbin/init", NULL);
+}
+
+static void pull_out_and_plug_in(const struct state *was, const char *path)
+{
+	pull_out_and_plug(was, path, false);
 }
 
 #define VDB_PATH "/devices/pci0000:00/0000:00:04.0/virtio1/block/vdb"
@@ -204,6 +210,18 @@ static void copy_is_not_taken_for_the_disk_that_went(void **ctx)
 	probe_id_path(id, VDA_PATH);
 	machine.disk.part[0].pin = id;
 	pull_out_and_plug_in(&s, OTHER_PORT);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_absent("mount /dev/vdb");
+	assert_absent("open /dev/vdb");
+}
+
+/* Threat 27: nor is a card, whatever its state says. */
+static void card_is_not_taken_for_the_disk_that_went(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	pull_out_and_plug(&s, OTHER_PORT, true);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_absent("mount /dev/vdb");
 	assert_absent("open /dev/vdb");
@@ -536,6 +554,7 @@ int main(void)
 		T(disk_that_comes_back_in_another_port_is_the_device),
 		T(copy_is_not_taken_for_the_disk_that_went),
 		T(disk_that_vanishes_ends_in_a_restart),
+		T(card_is_not_taken_for_the_disk_that_went),
 		T(stick_with_the_same_labels_is_not_the_device),
 		T(stick_alone_is_not_the_device_either),
 		T(crashing_prober_costs_no_boot),

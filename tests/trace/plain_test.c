@@ -41,6 +41,33 @@ static void plain_root_is_not_taken_from_a_stick(void **ctx)
 		    "[system] usb-disk=yes");
 }
 
+/* Threat 27: nor from a card, as long as the device may still have it. */
+static void plain_root_is_not_taken_from_a_card(void **ctx)
+{
+	struct os_sim_disk card = machine.disk;
+
+	(void)ctx;
+	card.name = "vdb";
+	card.path = "/devices/pci0000:00/0000:00:01.0/virtio0/block/vdb";
+	card.removable = true;
+	os_sim_disk(&card);
+	machine.disk.at_ms = 3000;
+	machine.cmdline = "keelboot.enable=0 root=PARTLABEL=root-a\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("mount " SLOT_A_DEV " /sysroot ext4 ro");
+	assert_absent("mount /dev/vdb");
+}
+
+static void plain_root_on_a_card_is_taken_where_nothing_else_has_it(void **ctx)
+{
+	(void)ctx;
+	machine.disk.removable = true;
+	machine.cmdline = "keelboot.enable=0 root=PARTLABEL=root-a\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("mount " SLOT_A_DEV " /sysroot ext4 ro");
+	assert_in_range(os_now_ms(), 5000, 5200);
+}
+
 static void plain_root_on_usb_is_taken_if_allowed(void **ctx)
 {
 	struct os_sim_disk stick = machine_stick();
@@ -98,6 +125,8 @@ int main(void)
 		T(plain_root_is_mounted_and_nothing_counted),
 		T(plain_root_is_writable_only_if_asked),
 		T(plain_root_is_not_taken_from_a_stick),
+		T(plain_root_is_not_taken_from_a_card),
+		T(plain_root_on_a_card_is_taken_where_nothing_else_has_it),
 		T(plain_root_on_usb_is_taken_if_allowed),
 		T(plain_root_that_never_comes_reboots),
 		T(plain_boot_without_root_says_so),

@@ -515,6 +515,156 @@ static void a_stick_with_the_state_of_the_device_is_a_medium(void **state)
 	assert_int_equal(d.nmedia, 5);
 }
 
+/* On the first path of all, and bound to what it calls itself. */
+#define CARD_PATH "/devices/a.mmc/mmc_host/mmc0/mmc0:0001/block/mmcblk0"
+
+static struct os_sim_disk card_of_a_stranger(const char *type)
+{
+	struct os_sim_disk k = with_id("mmcblk0", CARD_PATH, "eui.6\n", "wwid-eui.6");
+
+	os_sim_file("/sys/class/block/mmcblk0/device/type", type);
+	conf.sd_enabled = false; /* nobody waits for cards as media */
+	return k;
+}
+
+/* Threat 27: a card with the labels, and a state that says that it is the device's disk. */
+static void a_card_that_claims_to_be_the_device_is_left_alone(void **state)
+{
+	struct os_sim_disk card = card_of_a_stranger("SD\n");
+
+	(void)state;
+	for (unsigned bound = 0; bound < 2; bound++) {
+		struct os_sim_disk own =
+			with_id("vda", PORT_9, "eui.1\n", bound == 1 ? "wwid-eui.1" : NULL);
+
+		os_sim_reset();
+		card = card_of_a_stranger("SD\n");
+		os_sim_disk(&card);
+		os_sim_disk(&own);
+		assert_int_equal(find_all(), KB_OK);
+		assert_string_equal(d.disk, "/dev/vda");
+		assert_string_equal(d.equal, "");
+		assert_int_equal(os_now_ms(), 0);
+	}
+}
+
+/* Threat 27: nor because the device's own disk takes its time, or lacks something. */
+static void a_card_is_not_quicker_than_the_disk_of_the_device(void **state)
+{
+	struct os_sim_disk card = card_of_a_stranger("SD\n");
+	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", NULL);
+
+	(void)state;
+	own.at_ms = 4000;
+	own.prober_ms = 500;
+	own.nparts = 2; /* the other slot is lost */
+	os_sim_disk(&card);
+	os_sim_disk(&own);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vda");
+}
+
+/* Threat 27: what is no "SD" is a card too, in a slot for cards. */
+static void an_mmc_card_is_no_emmc(void **state)
+{
+	struct os_sim_disk card = card_of_a_stranger("MMC\n");
+	struct os_sim_disk own = with_id("mmcblk1", PORT_9, "eui.1\n", NULL);
+
+	(void)state;
+	os_sim_file("/sys/class/block/mmcblk0/device/removable", "removable\n");
+	os_sim_file("/sys/class/block/mmcblk1/device/type", "MMC\n");
+	os_sim_file("/sys/class/block/mmcblk1/device/removable", "fixed\n");
+	os_sim_disk(&card);
+	os_sim_disk(&own);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/mmcblk1");
+	assert_int_equal(os_now_ms(), 0);
+}
+
+/* And an eMMC whose slot nobody declared to be fixed is before a card of the type SD. */
+static void an_emmc_in_a_slot_that_says_removable_is_before_a_card(void **state)
+{
+	struct os_sim_disk card = card_of_a_stranger("SD\n");
+	struct os_sim_disk own = with_id("mmcblk1", PORT_9, "eui.1\n", NULL);
+
+	(void)state;
+	os_sim_file("/sys/class/block/mmcblk1/device/type", "MMC\n");
+	os_sim_file("/sys/class/block/mmcblk1/device/removable", "removable\n");
+	os_sim_disk(&card);
+	os_sim_disk(&own);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/mmcblk1");
+}
+
+static void a_device_on_a_card_boots_and_at_once_where_disk_names_its_path(void **state)
+{
+	struct os_sim_disk card = card_of_a_stranger("SD\n");
+
+	(void)state;
+	os_sim_disk(&card);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/mmcblk0");
+	assert_in_range(os_now_ms(), 5000, 5200);
+	os_sim_reset();
+	card = card_of_a_stranger("SD\n");
+	os_sim_disk(&card);
+	snprintf(conf.disk, sizeof(conf.disk), "/devices/a.mmc/*");
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/mmcblk0");
+	assert_int_equal(os_now_ms(), 0);
+}
+
+/* A name can be forged: it takes away no wait, and no ban. */
+static void a_disk_that_has_the_name_of_the_device_waits_for_a_fixed_one(void **state)
+{
+	struct os_sim_disk card = card_of_a_stranger("SD\n");
+	struct os_sim_disk own = with_id("vda", PORT_9, "eui.6\n", NULL);
+
+	(void)state;
+	own.at_ms = 3000;
+	os_sim_disk(&card);
+	os_sim_disk(&own);
+	snprintf(conf.disk, sizeof(conf.disk), "eui.6");
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/vda");
+}
+
+static void a_stick_that_has_the_name_of_the_device_is_left_alone(void **state)
+{
+	struct os_sim_disk sda = stick(0, 4);
+
+	(void)state;
+	sda.wwid = "eui.1\n";
+	os_sim_disk(&sda);
+	snprintf(conf.disk, sizeof(conf.disk), "eui.*");
+	assert_int_equal(find_all(), KB_ENODEV);
+	probe_stop(&p);
+	/* Nor is it in a port that was meant. */
+	snprintf(conf.disk, sizeof(conf.disk), "/devices/pci0/*");
+	assert_int_equal(find_all(), KB_ENODEV);
+	probe_stop(&p);
+	snprintf(conf.disk, sizeof(conf.disk), "eui.*");
+	conf.usb_disk = true;
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/sda");
+}
+
+/* Two fixed ones: a person has to say which. */
+static void a_fixed_disk_that_is_bound_to_itself_is_told_of(void **state)
+{
+	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", NULL);
+	struct os_sim_disk other = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.2");
+
+	(void)state;
+	own.prober_ms = 400;
+	os_sim_disk(&own);
+	os_sim_disk(&other);
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_not_equal(d.equal, "");
+	assert_int_equal(os_sim_count("# devices: /dev/vdb and /dev/vda are both a whole device"),
+			 1);
+}
+
 /* 13 disks of no use, on ports before that of the device. */
 static void put_useless(unsigned n)
 {
@@ -601,6 +751,14 @@ int main(void)
 		T(a_usb_disk_is_the_device_where_it_is_allowed),
 		T(also_there_what_is_not_on_usb_goes_before),
 		T(a_stick_with_the_state_of_the_device_is_a_medium),
+		T(a_card_that_claims_to_be_the_device_is_left_alone),
+		T(a_card_is_not_quicker_than_the_disk_of_the_device),
+		T(an_mmc_card_is_no_emmc),
+		T(an_emmc_in_a_slot_that_says_removable_is_before_a_card),
+		T(a_device_on_a_card_boots_and_at_once_where_disk_names_its_path),
+		T(a_disk_that_has_the_name_of_the_device_waits_for_a_fixed_one),
+		T(a_stick_that_has_the_name_of_the_device_is_left_alone),
+		T(a_fixed_disk_that_is_bound_to_itself_is_told_of),
 		T(of_more_disks_than_the_table_holds_the_device_is_found),
 		T(sticks_do_not_crowd_out_the_device),
 	};
