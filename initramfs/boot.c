@@ -235,6 +235,15 @@ static bool is_kept(const struct record *r)
 	return r->health != RECORD_UNWRITABLE && r->health != RECORD_MISSING;
 }
 
+/* Not when a check or a manifest stood against a slot: with the state that would be forgotten, and
+ * each boot that says so leads to a last resort. With verify-slot=always none does. */
+static bool renew(struct boot *b)
+{
+	if (boot_is_forced(b) || (b->rejected && b->conf.verify_slot != CONF_VERIFY_ALWAYS))
+		return false;
+	return record_renew(&b->rec, b->conf.nslots, devices_seen(&b->dev, &b->conf));
+}
+
 static enum kb_err attempt(struct boot *b)
 {
 	static const struct attempt_ops ops = {
@@ -247,6 +256,10 @@ static enum kb_err attempt(struct boot *b)
 
 	b->attempt.disk = b->rec.disk;
 	err = attempt_run(&b->attempt, &b->rec.s, &ops, b);
+	if (err == KB_ENOCAND && renew(b)) {
+		b->attempt.disk = b->rec.disk;
+		err = attempt_run(&b->attempt, &b->rec.s, &ops, b);
+	}
 	if (err != KB_ENOCAND || !b->rejected || b->lenient || is_kept(&b->rec))
 		return err;
 	log_warn("the state cannot be written: slots that were rejected are tried all the same");

@@ -32,15 +32,24 @@ int devices_root_class(const struct conf *conf, unsigned slot)
 	return -1;
 }
 
-choose_mask devices_mountable(const struct devices *d, const struct conf *conf)
+choose_mask devices_seen(const struct devices *d, const struct conf *conf)
 {
 	choose_mask mask = 0;
+
+	for (unsigned i = 0; i < conf->nslots; i++)
+		if (d->slot[i].fstype[0] != '\0')
+			mask |= (choose_mask)(1u << i);
+	return mask;
+}
+
+choose_mask devices_mountable(const struct devices *d, const struct conf *conf)
+{
+	choose_mask mask = devices_seen(d, conf);
 
 	for (unsigned i = 0; i < conf->nslots; i++) {
 		int root = devices_root_class(conf, i);
 
-		if (root >= 0 && d->slot[i].part[root][0] != '\0' &&
-		    (d->slot[i].fstype[0] != '\0' || conf->fstype[0] != '\0'))
+		if (root >= 0 && d->slot[i].part[root][0] != '\0' && conf->fstype[0] != '\0')
 			mask |= (choose_mask)(1u << i);
 	}
 	return mask;

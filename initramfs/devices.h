@@ -68,5 +68,8 @@ bool devices_returned(struct devices *d, const struct probe *p, const struct con
 /* Index of class "root" of a slot, or -1. */
 int devices_root_class(const struct conf *conf, unsigned slot);
 
-/* The slots with a file system that may be mounted. */
+/* The slots whose root seems to hold a file system. */
+choose_mask devices_seen(const struct devices *d, const struct conf *conf);
+
+/* The same, and those that root-filesystem= says to have one. */
 choose_mask devices_mountable(const struct devices *d, const struct conf *conf);

@@ -46,18 +46,19 @@ static void add_slots(struct state *s, unsigned nslots)
 	}
 }
 
-static void rebuild(struct record *r, unsigned nslots, choose_mask mountable, bool lost)
+static void rebuild(struct record *r, unsigned nslots, choose_mask mountable,
+		    enum record_health health, const char *why)
 {
 	enum kb_err err = store_rebuild(&r->store, nslots, mountable, &r->s);
 
+	r->disk = (struct state){ .seq = 0 };
 	if (err != KB_OK) {
 		log_err("state: unable to make a new one: %s; booting without", err_text(err));
 		without_store(r, nslots, mountable);
 		return;
 	}
-	r->health = lost ? RECORD_REBUILT : RECORD_BLANK;
-	log_warn("state: %s; made a new one from what the slots hold",
-		 lost ? "both regions are damaged" : "the partition was never written");
+	r->health = health;
+	log_warn("state: %s; made a new one from what the slots hold", why);
 	err = store_save_both(&r->store, &r->s);
 	if (err != KB_OK) {
 		log_err("state: unable to save the new one: %s", err_text(err));
@@ -66,17 +67,30 @@ static void rebuild(struct record *r, unsigned nslots, choose_mask mountable, bo
 		return;
 	}
 	r->disk = r->s;
-	record_history(r, HISTORY_REBUILT, STATE_NONE, lost ? "both regions damaged" : "blank", "");
+	record_history(r, HISTORY_REBUILT, STATE_NONE, why, "");
 }
 
-/* It was made anew in a boot that saw none of the slots, and now some are there. */
-static bool is_of_nothing(const struct state *s, choose_mask mountable)
+/* The slots that the record does not let boot: as it has them, they hold nothing, or half an image.
+ */
+static choose_mask held_back(const struct state *s, unsigned nslots)
 {
-	bool empty = true;
+	choose_mask mask = 0;
 
-	for (unsigned i = 0; i < s->nslots; i++)
-		empty = empty && s->slot[i].st == STATE_EMPTY;
-	return s->rebuilt && empty && mountable != 0;
+	for (unsigned i = 0; i < nslots; i++)
+		if (i >= s->nslots || s->slot[i].st == STATE_EMPTY ||
+		    s->slot[i].st == STATE_WRITING)
+			mask |= (choose_mask)(1u << i);
+	return mask;
+}
+
+/*
+ * It lets no slot boot, and something is there: it was made anew in a boot that saw none of the
+ * slots, or somebody forged it. A slot under install has no superblock, so that what can be mounted
+ * is whole (decisions 20 and 54).
+ */
+static bool is_of_nothing(const struct state *s, unsigned nslots, choose_mask mountable)
+{
+	return mountable != 0 && held_back(s, nslots) == (1u << nslots) - 1;
 }
 
 /* A medium that has become read-only for good still tells which slot is the good one. */
@@ -112,9 +126,16 @@ static void load(struct record *r, const char *dev, unsigned nslots, choose_mask
 		without_store(r, nslots, mountable);
 		return;
 	}
-	if (found != STORE_FOUND || is_of_nothing(&r->s, mountable)) {
-		r->disk = (struct state){ .seq = 0 };
-		rebuild(r, nslots, mountable, found != STORE_BLANK);
+	if (found == STORE_BLANK) {
+		rebuild(r, nslots, mountable, RECORD_BLANK, "the partition was never written");
+		return;
+	}
+	if (found == STORE_LOST) {
+		rebuild(r, nslots, mountable, RECORD_REBUILT, "both regions are damaged");
+		return;
+	}
+	if (is_of_nothing(&r->s, nslots, mountable)) {
+		rebuild(r, nslots, mountable, RECORD_REBUILT, "it has no slot that may boot");
 		return;
 	}
 	r->health = RECORD_FOUND;
@@ -142,6 +163,16 @@ bool record_return(struct record *r, const char *dev, unsigned nslots, choose_ma
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
 		r->s.apply[i].open = false;
 	return false;
+}
+
+bool record_renew(struct record *r, unsigned nslots, choose_mask seen)
+{
+	if (r->health == RECORD_MISSING || r->health == RECORD_UNWRITABLE)
+		return false;
+	if (!r->s.newer && (held_back(&r->s, nslots) & seen) == 0)
+		return false;
+	rebuild(r, nslots, seen, RECORD_REBUILT, "nothing boots by it");
+	return true;
 }
 
 void record_settle(struct record *r, const struct reset_evidence *ev)

@@ -32,7 +32,8 @@ struct record {
 
 /*
  * Opens the state partition dev ("" if there is none), which has to stay, and loads it. A blank or
- * lost state is made anew from manifests and `mountable`, and saved. A partition that is read-only
+ * lost state is made anew from manifests and `mountable`, and saved; so is one that lets no slot
+ * boot at all, when there is something to mount. A partition that is read-only
  * is read all the same. Never fails: without a usable partition r->s is an unnamed trial for each
  * mountable slot, which cannot be saved.
  */
@@ -45,6 +46,14 @@ void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask
  */
 bool record_return(struct record *r, const char *dev, unsigned nslots,
 		   choose_mask mountable) KB_MUST_CHECK;
+
+/*
+ * Nothing could be booted by this record, not even as a last resort, and it may be its fault: it
+ * holds back a slot on which a file system was `seen`, or it is a newer Keelboot's, of which only
+ * the core is understood. Then it is as good as lost: made anew, as by record_load(). False: it is
+ * not to blame, or could not be written.
+ */
+bool record_renew(struct record *r, unsigned nslots, choose_mask seen) KB_MUST_CHECK;
 
 /* Classifies the reset and settles the attempt before; in memory only. */
 void record_settle(struct record *r, const struct reset_evidence *ev);

@@ -135,7 +135,7 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	struct store_manifest m = { .len = 0 };
 	enum kb_err err = KB_EBLANK;
 	const char *why;
-	bool verity, last_resort = !always && (b->lenient || !is_trusted(s));
+	bool last_resort = !always && (b->lenient || !is_trusted(s));
 
 	b->ndespite = 0;
 	memset(&b->manifest, 0, sizeof(b->manifest));
@@ -146,8 +146,7 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	/* It may have named a root hash. */
 	if (err != KB_OK && err != KB_EBLANK && store_manifest_lost(&b->rec.store, slot))
 		return reject(b, slot, "manifest lost", last_resort, reason);
-	verity = err == KB_OK && names_root_hash(m.len);
-	if (!verity && !wanted)
+	if (!wanted && (err != KB_OK || !names_root_hash(m.len)))
 		return KB_OK;
 	why = err == KB_OK ? verdict(b, s, ask(b, slot)) : "no manifest to verify";
 	if (why == NULL && always && b->manifest.verity == 0)
@@ -155,6 +154,6 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	if (why == NULL)
 		return KB_OK;
 	memset(&b->manifest, 0, sizeof(b->manifest));
-	/* Where a root hash is named, nothing is mounted without it. */
-	return reject(b, slot, why, !verity && last_resort, reason);
+	/* A root hash that nobody signed binds nobody: who wrote it could have left it out. */
+	return reject(b, slot, why, last_resort, reason);
 }

@@ -11,7 +11,8 @@
  *
  * KB_OK: the slot may be tried. KB_EFORMAT: it may not; reason (STATE_STR_MAX + 1 bytes) says why.
  * One whose manifest is lost may have had a root hash, and may not be tried. A slot that is not
- * trusted any more passes without a root hash, as slot_despite() tells: better than nothing. With
+ * trusted any more passes as it is, as slot_despite() tells, unless verify-slot=always: better than
+ * nothing; only a root hash that somebody signed is one that it needs. With
  * a root hash, count=auto and nothing that tells a panic, b->attempt counts good slots from now on.
  */
 enum kb_err verify_manifest(struct boot *b, int slot, char *reason) KB_MUST_CHECK;

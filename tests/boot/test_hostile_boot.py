@@ -4,6 +4,7 @@ a state partition full of lies. It boots its own slot, and runs nothing of their
 
 import random
 import shutil
+import struct
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from test_cli import edit                # noqa: E402
+from test_cli import crc32c, edit        # noqa: E402
 
 LOCKED = "command-line=panic,keelboot.log"
 EVIL_LINE = ("keelboot.enable=0 root=/dev/sda init=/bin/sh keelboot.slot=b keelboot.watchdog=off "
@@ -72,7 +73,42 @@ def silent(state: Path) -> None:
     edit(SimpleNamespace(state=state), a_st="bad", a_reason="x", b_st="good", b_version="9.9", pref="b", b_tries=9)
 
 
-@pytest.mark.parametrize("lie", (garbage, pytest.param(forged, marks=pytest.mark.long), silent))
+def nothing(state: Path) -> None:
+    """Neither slot is whole, and nothing may be installed either."""
+    edit(SimpleNamespace(state=state), a_st="writing", b_st="empty", floor=2 ** 64 - 2, apply_usb="3,0,0", apply_sd="3,0,0")
+
+
+def held_back(state: Path) -> None:
+    """The slot that works is under install, and the one that is empty may boot."""
+    edit(SimpleNamespace(state=state), a_st="writing", b_st="bad", b_streak=3, pref="b")
+
+
+def newer(state: Path) -> None:
+    edit(SimpleNamespace(state=state), min_reader=99, a_st="empty", b_st="writing", floor=2 ** 64 - 2)
+
+
+def root_hash(state: Path) -> None:
+    """The manifests that tell what a slot is name a root hash, and nobody signed them."""
+    edit(SimpleNamespace(state=state), a_st="bad", a_streak=3)
+    image, forged_cells = bytearray(state.read_bytes()), 0
+    at = image.find(b"KEELSLOT")
+    while at >= 0:
+        page, length = image[at:at + 4096], int.from_bytes(image[at + 12:at + 16], "little")
+        blob = bytes(image[at + 4096:at + 4096 + length]).replace(b"\n[", b"\nverity-root-hash=00\n[", 1)
+        struct.pack_into("<I", page, 12, len(blob))
+        struct.pack_into("<I", page, 32, 0)
+        struct.pack_into("<I", page, 32, crc32c(page + blob))
+        image[at:at + 4096 + len(blob)] = page + blob
+        at, forged_cells = image.find(b"KEELSLOT", at + 1), forged_cells + 1
+    assert forged_cells == 2 and b"verity-root-hash=00" in image
+    state.write_bytes(image)
+
+
+LONG = {forged, held_back, newer, root_hash}
+
+
+@pytest.mark.parametrize("lie", [pytest.param(lie, marks=pytest.mark.long) if lie in LONG else lie for lie in
+                                 (garbage, forged, silent, nothing, held_back, newer, root_hash)])
 def test_t34_state_of_a_stranger_boots_what_is_there(bench, lie):
     state = bench.work / "state.img"
     shutil.copy(bench.factory("1.0")[0], state)

@@ -203,6 +203,8 @@ static void set_kind(struct state *s, int slot, unsigned kind)
 					    STATE_GOOD,	 STATE_GOOD,	STATE_BAD };
 
 	states_set(s, slot, st[kind], 10u + (unsigned)slot);
+	if (kind < 2)
+		machine.disk.part[1 + slot].fstype = NULL; /* as the seal leaves it */
 	if (kind == 3)
 		s->slot[slot].tries = 0;
 	if (kind == 5)

@@ -54,6 +54,60 @@ static void both_lost_regions_are_rebuilt_from_manifests(void **ctx)
 	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
 }
 
+/* Threat 34: whoever writes the state partition says that nothing whole is in the slots. */
+static void state_that_lets_nothing_boot_boots_what_is_there(void **ctx)
+{
+	static const enum state_st st[] = { STATE_EMPTY, STATE_WRITING };
+	struct state s;
+
+	(void)ctx;
+	for (unsigned n = 0; n < 4; n++) {
+		s = machine_good();
+		s.slot[0].st = st[n & 1];
+		s.slot[1].st = st[n >> 1];
+		s.floor = UINT64_MAX;
+		machine_put(&s);
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		machine_told("\"state\":\"rebuilt\"");
+		assert_in_range(os_now_ms(), 0, 1000);
+		assert_int_equal(machine_get().floor, 0);
+		machine_tear_down(NULL);
+		machine_set_up(NULL);
+	}
+}
+
+/* Threat 34: the one that works is held back, and the other one, which may boot, does not mount. */
+static void state_that_holds_back_the_slot_that_works_boots_it(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	states_set(&s, 0, STATE_WRITING, 0);
+	s.slot[1].st = STATE_BAD;
+	machine_put(&s);
+	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("state_holds_back_the_slot_that_works");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+}
+
+/* An install that was cut has sealed its slot: that one is not taken, and the state stays. */
+static void slot_under_install_is_never_booted_when_the_other_one_does_not_mount(void **ctx)
+{
+	struct state s = machine_good(), after;
+
+	(void)ctx;
+	states_set(&s, 0, STATE_WRITING, 0);
+	machine_put(&s);
+	machine.disk.part[1].fstype = NULL;
+	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_absent("mount " SLOT_A_DEV);
+	after = machine_get();
+	assert_false(after.rebuilt);
+	assert_int_equal(after.slot[0].st, STATE_WRITING);
+}
+
 static void one_lost_region_is_no_news(void **ctx)
 {
 	struct state s = machine_good();
@@ -222,6 +276,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(blank_state_is_made_from_the_slots),
 		T(both_lost_regions_are_rebuilt_from_manifests),
+		T(state_that_lets_nothing_boot_boots_what_is_there),
+		T(state_that_holds_back_the_slot_that_works_boots_it),
+		T(slot_under_install_is_never_booted_when_the_other_one_does_not_mount),
 		T(one_lost_region_is_no_news),
 		T(missing_state_partition_boots_uncounted),
 		T(state_that_cannot_be_read_boots_uncounted),

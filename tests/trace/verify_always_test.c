@@ -51,11 +51,32 @@ static void with_always_a_slot_with_a_signed_root_hash_boots(void **ctx)
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 }
 
+/* Threat 34: a record of a newer Keelboot tells of no release, so nothing could ever boot by it. */
+static void with_always_a_record_of_a_newer_keelboot_does_not_stop_the_boot(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine.conf = ALWAYS_CONF;
+	put_manifest(0, &s, true);
+	make_answer(&s, 0, true);
+	s.newer = true;
+	s.min_reader = STATE_FORMAT + 1;
+	machine_put(&s);
+	helper_answers(0);
+	mapped_device();
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("mount /dev/dm-0 /sysroot ext4 ro");
+	assert_absent("mount " SLOT_B_DEV);
+	machine_told("\"state\":\"rebuilt\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(with_always_nothing_boots_without_a_signed_root_hash),
 		T(with_always_a_slot_with_a_signed_root_hash_boots),
+		T(with_always_a_record_of_a_newer_keelboot_does_not_stop_the_boot),
 	};
 
 	return cmocka_run_group_tests_name("trace of verify-slot=always", tests, NULL, NULL);

@@ -163,10 +163,55 @@ static void last_resort_never_mounts_a_verified_slot_without_verity(void **ctx)
 	machine_put(&s);
 	put_manifest(0, &s, true);
 	put_manifest(1, &s, false);
-	helper_answers(5);
+	make_answer(&s, 0, true);
+	helper_answers(0);
+	mapped_device();
+	os_sim_fail("dm keelboot-root-a", 0, KB_ENOENT);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_absent("mount " SLOT_A_DEV);
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+}
+
+/* Threat 34: whoever writes the state partition can write a root hash into each cell, which nobody
+ * signed, or only for another device. */
+static void root_hash_that_nobody_signed_does_not_stop_the_boot(void **ctx)
+{
+	static const int codes[] = { 1, 5, 6 };
+	struct state s = machine_good();
+
+	(void)ctx;
+	for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		s.slot[0].st = s.slot[1].st = STATE_BAD;
+		machine_put(&s);
+		put_manifest(0, &s, true);
+		put_manifest(1, &s, true);
+		helper_answers(codes[i]);
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_once("mount " SLOT_A_DEV);
+		machine_told("it was booted all the same");
+		machine_tear_down(NULL);
+		machine_set_up(NULL);
+	}
+}
+
+/* Nor does it where the slots are good: after three boots each. */
+static void root_hash_that_nobody_signed_costs_good_slots_their_trust_first(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	put_manifest(0, &s, true);
+	put_manifest(1, &s, true);
+	for (unsigned i = 0; i < STATE_STREAK_LIMIT; i++) {
+		helper_answers(5);
+		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+		assert_absent("mount " SLOT_A_DEV);
+		machine_restart();
+	}
+	helper_answers(5);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("\"tier\":\"last-resort\"");
 }
 
 static void damage_manifest(int slot, int copy)
@@ -305,6 +350,8 @@ int main(void)
 		T(panics_of_a_good_slot_behind_verity_lead_to_the_other_one),
 		T(slot_that_verity_does_not_open_or_mount_is_left),
 		T(last_resort_never_mounts_a_verified_slot_without_verity),
+		T(root_hash_that_nobody_signed_does_not_stop_the_boot),
+		T(root_hash_that_nobody_signed_costs_good_slots_their_trust_first),
 		T(slot_whose_manifest_is_lost_is_passed_over),
 		T(trial_whose_manifest_is_lost_is_refused_with_verify_slot),
 		T(one_damaged_copy_of_a_manifest_costs_nothing),

@@ -279,6 +279,81 @@ static unsigned rejections(void)
 }
 
 /* Else a boot that dies in between tells it again, and one that is forced writes after all. */
+/* Threat 34: a record that says of each slot that nothing, or half an image, is there. */
+static void a_state_that_lets_nothing_boot_is_made_anew(void **ctx)
+{
+	static const enum state_st st[] = { STATE_EMPTY, STATE_WRITING };
+	struct state s;
+
+	(void)ctx;
+	for (unsigned n = 0; n < 8; n++) {
+		tear_down(NULL);
+		set_up(NULL);
+		states_fresh(&s);
+		s.slot[0].st = st[n & 1];
+		s.slot[1].st = st[n >> 1 & 1];
+		s.newer = n >> 2;
+		s.min_reader = s.newer ? STATE_FORMAT + 1 : s.min_reader;
+		s.floor = UINT64_MAX;
+		put(&s);
+		/* With nothing to mount it stands: an install at its work has sealed the slot. */
+		record_load(&r, DEV, 2, 0);
+		assert_int_equal(r.health, RECORD_FOUND);
+		bdev_file_close(&r.file);
+		record_load(&r, DEV, 2, 2);
+		assert_int_equal(r.health, RECORD_REBUILT);
+		assert_int_equal(r.s.slot[0].st, STATE_EMPTY);
+		assert_int_equal(r.s.slot[1].st, STATE_TRIAL);
+		assert_int_equal(r.s.floor, 0);
+		assert_true(get().rebuilt && !get().newer);
+	}
+}
+
+/* More slots than there are hide nothing. */
+static void a_state_with_a_slot_that_is_not_there_is_made_anew_too(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	s.nslots = 3;
+	s.slot[0].st = s.slot[1].st = STATE_WRITING;
+	s.slot[2].st = STATE_BAD;
+	put(&s);
+	record_load(&r, DEV, 2, BOTH);
+	assert_int_equal(r.health, RECORD_REBUILT);
+}
+
+static void a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	s.slot[0].st = STATE_WRITING;
+	put(&s);
+	record_load(&r, DEV, 2, BOTH);
+	assert_false(record_renew(&r, 2, 2)); /* nothing was seen on the one that it holds back */
+	assert_int_equal(disk.ops, 0);
+	assert_true(record_renew(&r, 2, 1));
+	assert_int_equal(r.health, RECORD_REBUILT);
+	assert_int_equal(get().slot[0].st, STATE_TRIAL);
+	assert_int_equal(get().slot[1].st, STATE_EMPTY);
+	assert_false(record_renew(&r, 2, 1)); /* it holds back nothing any more */
+	bdev_file_close(&r.file);
+	states_trial(&s);
+	s.newer = true;
+	s.min_reader = STATE_FORMAT + 1;
+	put(&s);
+	record_load(&r, DEV, 2, BOTH);
+	assert_true(r.s.newer);
+	assert_true(record_renew(&r, 2, 0));
+	assert_false(get().newer);
+	r.health = RECORD_UNWRITABLE;
+	r.s.newer = true;
+	assert_false(record_renew(&r, 2, BOTH));
+}
+
 static void a_rejection_is_history_once_it_is_durable(void **ctx)
 {
 	const struct reset_evidence ev = { .watchdog_fired = true };
@@ -330,6 +405,9 @@ int main(void)
 		T(a_state_that_is_lost_meanwhile_is_not_written_over),
 		T(settling_rejects_a_trial_without_tries_and_tells),
 		T(a_state_made_of_nothing_is_made_anew_when_slots_are_seen),
+		T(a_state_that_lets_nothing_boot_is_made_anew),
+		T(a_state_with_a_slot_that_is_not_there_is_made_anew_too),
+		T(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault),
 		T(a_rejection_is_history_once_it_is_durable),
 		T(every_health_has_a_name),
 	};
