@@ -51,6 +51,7 @@ enum powercut_event {
 	POWERCUT_LOSES_BOTH = 2,   /* both are, or all of the state partition */
 	POWERCUT_REBOOTS = 4,	   /* somebody reboots in an orderly way, before a verdict */
 	POWERCUT_ROLLS_BACK = 8,   /* somebody switches to the other slot, once */
+	POWERCUT_RESETS = 16,	   /* the watchdog resets it, or it panics: the disks keep their power */
 };
 
 struct powercut_story {
@@ -142,6 +143,9 @@ void powercut_child_submit(unsigned worker, const struct powercut_job *job,
 void powercut_child_wait(unsigned worker, struct powercut_result *out);
 /* Before the first program of a story, after powercut_media_make(). */
 void powercut_child_begin(void);
+/* Behind the last one: the processes that started them are waited for, and what they used is
+ * counted. */
+void powercut_child_end(void);
 /* Runs a program in a process of its own on disks that durably hold the image. */
 void powercut_child_run(const struct powercut_job *job, const struct powercut_image *im,
 			struct powercut_result *out);

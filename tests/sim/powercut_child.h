@@ -14,6 +14,7 @@
 
 extern struct cut_power powercut_child_power;
 extern struct cut_disk powercut_child_disk[POWERCUT_DISKS];
+extern const struct powercut_job *powercut_child_job; /* NULL: this is no program */
 
 /* One recorded operation, on disks that stand for the recorded ones. */
 enum kb_err powercut_child_redo(struct cut_disk *disks, const struct powercut_op *op) KB_MUST_CHECK;
@@ -26,7 +27,8 @@ int powercut_child_process(int (*fn)(int argc, char **argv), const char *const *
 void powercut_world_run(const struct powercut_job *j, struct powercut_result *out);
 const char *powercut_world_conf(void);
 
-/* For the C library's calls, which powercut_sim_main.c stands in front of. -2: not ours. */
+/* powercut_files.c: for the C library's calls, which powercut_sim_main.c stands in front of. -2:
+ * not ours. */
 int powercut_child_open(const char *path, int flags);
 bool powercut_child_pwrite(int fd, const void *buf, size_t len, off_t off);
 bool powercut_child_fsync(int fd);

@@ -296,6 +296,7 @@ void powercut_walk_end(struct powercut_walk *w)
 		powercut_walk_leave(w, i);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		cut_disk_free(&w->disk[i]);
+	powercut_child_end();
 	powercut_queue_free(w);
 	powercut_apart_free(w);
 	free(w->node);
