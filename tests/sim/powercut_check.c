@@ -107,11 +107,20 @@ void powercut_check_image(struct powercut_walk *w, uint32_t i)
 
 /* ---------------------------------------------------------------- operations */
 
+static bool has_tries(const struct state *s)
+{
+	for (int slot = 0; slot < POWERCUT_SLOTS; slot++)
+		if (s->slot[slot].st == STATE_TRIAL && s->slot[slot].tries > 0)
+			return true;
+	return false;
+}
+
 /*
  * A slot is touched only while both regions say that it is being written (I2): whichever of them is
  * lost, the other says so. A state that was lost is there again before a slot is.
  */
-void powercut_check_op(struct powercut_walk *w, uint32_t i, const struct powercut_op *op)
+void powercut_check_op(struct powercut_walk *w, uint32_t i, enum powercut_program program,
+		       const struct powercut_op *op)
 {
 	static struct powercut_view v;
 	static uint64_t known;
@@ -132,6 +141,11 @@ void powercut_check_op(struct powercut_walk *w, uint32_t i, const struct powercu
 				   verbs[op->kind & 3], state_st_name(v.s.slot[slot].st));
 	else if (!(v.writing[0] & v.writing[1] & 1u << slot))
 		powercut_walk_fail(w, i, "slot %c is %s, and one region does not say so",
+				   letter(slot), verbs[op->kind & 3]);
+	if (program == POWERCUT_BOOT && v.found && v.s.rebuilt && has_tries(&v.s))
+		powercut_walk_fail(w, i,
+				   "slot %c is %s by itself while a slot of a rebuilt state "
+				   "is still to be tried",
 				   letter(slot), verbs[op->kind & 3]);
 }
 
@@ -257,6 +271,10 @@ static enum powercut_standing standing(const struct powercut_node *n, const stru
 		return POWERCUT_REFUSED;
 	if (n->switched || s->slot[1 - slot].st == STATE_GOOD)
 		return POWERCUT_WENT_BACK;
+	/* Its source took the device down too often: the state says so as well. */
+	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
+		if (s->apply[i].count >= STATE_APPLY_LIMIT)
+			return POWERCUT_REFUSED;
 	return state_is_rejected(s, powercut_release[POWERCUT_NEW].id) ? POWERCUT_REFUSED
 								       : POWERCUT_UNDECIDED;
 }

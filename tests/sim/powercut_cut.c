@@ -170,6 +170,9 @@ void powercut_cut_each(struct powercut_cut *c, powercut_cut_fn *fn, void *ctx)
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		disks[i] = &c->disk[i];
 	cut_image_take(&im, disks, POWERCUT_DISKS);
+	/* What of a discarded range is left is the story's to say. */
+	for (unsigned i = 0; i < im.n; i++)
+		im.place[i].n = im.place[i].trim ? 1 : im.place[i].n;
 	count = cut_image_count(&im);
 	c->raw = c->raw > UINT64_MAX - count ? UINT64_MAX : c->raw + count;
 	collect(c, &im);
@@ -182,9 +185,8 @@ void powercut_cut_each(struct powercut_cut *c, powercut_cut_fn *fn, void *ctx)
 		else
 			powercut_page_exact(&im, &pages[i]);
 	}
-	/* What is discarded is garbage, which is the worst that it can be. */
 	for (unsigned i = 0; i < im.n; i++)
-		im.pick[i] = im.place[i].trim ? 2 : 0;
+		im.pick[i] = im.place[i].trim ? (unsigned)c->story->discarded : 0;
 	sum = clean_part(c, &rings);
 	combine(&l, 0, sum, rings);
 	cut_image_free(&im);

@@ -5,6 +5,10 @@
  */
 #include "tests/sim/powercut_walk.h"
 
+#include "lib/bytes.h"
+#include "selector/cell.h"
+#include "selector/store_internal.h"
+
 #include <string.h>
 
 void powercut_check_record(struct powercut_walk *w, uint32_t i, const struct powercut_view *v)
@@ -30,6 +34,8 @@ void powercut_check_record(struct powercut_walk *w, uint32_t i, const struct pow
 		if (t->st != STATE_TRIAL)
 			continue;
 		n->tries[slot] = t->tries;
+		n->holds[slot] = (int8_t)(t->has_release ? powercut_view_release(t->release)
+							 : POWERCUT_NONE);
 		n->tried |= t->has_release && t->tries > 0 &&
 			    powercut_view_release(t->release) == POWERCUT_NEW;
 	}
@@ -38,18 +44,76 @@ void powercut_check_record(struct powercut_walk *w, uint32_t i, const struct pow
 				   (unsigned long long)v->s.floor, (unsigned long long)proven);
 }
 
-/* A boot settles the attempt that was under way, and charges its own: no other slot's tries. */
+/* A boot settles the attempt that was under way, and charges its own: no other slot's tries,
+ * unless it installs something else there. */
 static void check_tries(struct powercut_walk *w, uint32_t at, const struct powercut_node *p,
 			const struct powercut_node *n)
 {
 	for (int slot = 0; slot < POWERCUT_SLOTS; slot++) {
 		if (p->tries[slot] == POWERCUT_NO_TRIAL || n->tries[slot] == POWERCUT_NO_TRIAL ||
-		    p->open == slot || n->open == slot || p->tries[slot] == n->tries[slot])
+		    p->holds[slot] != n->holds[slot] || p->open == slot || n->open == slot ||
+		    p->tries[slot] == n->tries[slot])
 			continue;
 		powercut_walk_fail(w, at,
 				   "a boot that has nothing to do with slot %c changes its "
 				   "tries from %u to %u",
 				   state_slot_letter(slot), p->tries[slot], n->tries[slot]);
+	}
+}
+
+/* ---------------------------------------------------------------- a state that is made anew */
+
+#define AT_FLOOR 104 /* in a manifest cell: docs/STATE.md */
+
+/* Whether a manifest cell holds a release's bundle, whole. */
+static bool is_whole(const struct cut_content *state, uint64_t off,
+		     const struct powercut_release *r)
+{
+	uint8_t data[CUT_SECTOR], want[CUT_SECTOR];
+
+	for (uint64_t at = 0; at < r->blob_len; at += CUT_SECTOR) {
+		uint64_t sector = (off + BDEV_ALIGN + at) / CUT_SECTOR;
+		uint64_t n = r->blob_len - at < CUT_SECTOR ? r->blob_len - at : CUT_SECTOR;
+
+		memset(want, 0, sizeof(want));
+		memcpy(want, r->blob + at, n);
+		cut_content_get(state, sector, data);
+		if (cut_content_is_bad(state, sector) || memcmp(data, want, n) != 0)
+			return false;
+	}
+	return true;
+}
+
+static uint64_t floor_of(const struct cut_content *state, uint64_t off)
+{
+	uint8_t first[CUT_SECTOR];
+	int r;
+
+	for (uint64_t at = 0; at < BDEV_ALIGN; at += CUT_SECTOR)
+		if (cut_content_is_bad(state, (off + at) / CUT_SECTOR))
+			return 0;
+	if (!powercut_map_is_header(cut_content_page(state, off / BDEV_ALIGN)))
+		return 0;
+	cut_content_get(state, off / CUT_SECTOR, first);
+	r = powercut_view_release(first + CELL_HEADER);
+	return r >= 0 && is_whole(state, off, &powercut_release[r]) ? bytes_get64(first + AT_FLOOR)
+								    : 0;
+}
+
+/* What the manifest cells remember of the floor is not forgotten with the records. */
+static void check_rebuilt(struct powercut_walk *w, uint32_t at, const struct cut_content *state,
+			  unsigned floor)
+{
+	for (int copy = 0; copy < 2; copy++) {
+		for (int slot = 0; slot < POWERCUT_SLOTS; slot++) {
+			uint64_t is = floor_of(state, STORE_MANIFEST(copy, slot));
+
+			if (floor < is)
+				powercut_walk_fail(w, at,
+						   "the state is made anew with the floor %u,"
+						   " and a manifest cell has %llu",
+						   floor, (unsigned long long)is);
+		}
 	}
 }
 
@@ -70,4 +134,6 @@ void powercut_check_edge(struct powercut_walk *w, uint32_t from, uint32_t to,
 		powercut_walk_fail(w, at, "a rejected release is installed again");
 	if (program == POWERCUT_BOOT)
 		check_tries(w, at, p, n);
+	if (!p->found && n->found && p->im != NULL)
+		check_rebuilt(w, at, &p->im->disk[POWERCUT_STATE], n->floor);
 }

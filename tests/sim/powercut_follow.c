@@ -62,6 +62,28 @@ struct powercut_node powercut_follow_dark(const struct powercut_walk *w, uint32_
 	};
 }
 
+/* A reset, or a panic, after `at` operations of the program: what the disks were told, they have.
+ */
+static void reset_here(struct powercut_walk *w, uint32_t from, enum powercut_program program,
+		       unsigned at)
+{
+	struct powercut_node n = powercut_follow_dark(w, from, POWERCUT_CRASH);
+	uint32_t is;
+
+	n.program = program;
+	n.cut_at = (uint16_t)at;
+	n.cuts = (uint16_t)(w->node[from].cuts + 1);
+	n.im = powercut_node_must(calloc(1, sizeof(*n.im)));
+	n.key = powercut_node_key_of(&n, powercut_cut_sample(&w->cut, CUT_IMAGE_ALL, n.im));
+	is = powercut_walk_find(w, n.key);
+	if (is == POWERCUT_WALK_NONE) {
+		powercut_node_add(w, &n);
+		return;
+	}
+	powercut_check_edge(w, from, is, program);
+	powercut_node_free_image(n.im);
+}
+
 /* All that the power may leave when it goes now, after `at` operations of the program. */
 static void cut_here(struct powercut_walk *w, uint32_t from, enum powercut_program program,
 		     unsigned at)
@@ -77,6 +99,8 @@ static void cut_here(struct powercut_walk *w, uint32_t from, enum powercut_progr
 	w->cut_points++;
 	powercut_cut_each(&w->cut, found, &a);
 	powercut_apart_offer(w, &a.proto);
+	if (w->story->events & POWERCUT_RESETS)
+		reset_here(w, from, program, at);
 }
 
 void powercut_follow_start(struct powercut_walk *w, const struct powercut_image *im)
@@ -94,7 +118,7 @@ void powercut_follow(struct powercut_walk *w, uint32_t from, enum powercut_progr
 	powercut_follow_start(w, w->node[from].im);
 	cut_here(w, from, program, 0);
 	for (unsigned i = 0; i < nops && w->violation[0] == '\0'; i++) {
-		powercut_check_op(w, from, &op[i]);
+		powercut_check_op(w, from, program, &op[i]);
 		w->node[from].touches |= op[i].disk == POWERCUT_A || op[i].disk == POWERCUT_B;
 		if (powercut_child_redo(w->disk, &op[i]) != KB_OK)
 			abort();

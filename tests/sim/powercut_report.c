@@ -54,8 +54,8 @@ void powercut_report_step(char *to, size_t size, const struct powercut_node *n)
 		snprintf(to, size, "%s, to the end%s", programs[n->program],
 			 n->up ? "; its system runs" : "; restarted");
 	else
-		snprintf(to, size, "%s, cut after %u operations%s", programs[n->program], n->cut_at,
-			 lost);
+		snprintf(to, size, "%s, %s after %u operations%s", programs[n->program],
+			 n->reset == POWERCUT_CRASH ? "reset" : "cut", n->cut_at, lost);
 }
 
 __attribute__((format(printf, 2, 3))) static void put(struct powercut_line *l, const char *fmt, ...)

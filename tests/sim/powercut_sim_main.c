@@ -111,6 +111,28 @@ static unsigned tell_violations(const struct powercut_line *line, unsigned n, un
 	return bad;
 }
 
+/* What `make powercut` is for: a story that is lost, or a geometry that shrinks, is noticed. */
+#define LEAST_CUT_POINTS 200000u
+#define LEAST_IMAGES	 2000000u
+
+static bool is_enough(const struct powercut_line *line, unsigned n)
+{
+	uint64_t cut_points = 0, raw = 0;
+
+	if (opt.size == POWERCUT_SMALL || opt.story != NULL || opt.limit + opt.w + opt.c > 0)
+		return true;
+	for (unsigned i = 0; i < n; i++) {
+		cut_points += line[i].cut_points;
+		raw = raw > UINT64_MAX - line[i].raw ? UINT64_MAX : raw + line[i].raw;
+	}
+	if (cut_points >= LEAST_CUT_POINTS && raw >= LEAST_IMAGES)
+		return true;
+	printf("\nall stories: %" PRIu64 " cut points and %" PRIu64
+	       " raw images; there have to be %u and %u\n",
+	       cut_points, raw, LEAST_CUT_POINTS, LEAST_IMAGES);
+	return false;
+}
+
 static void write_reports(const struct powercut_line *line, unsigned n)
 {
 	char path[256];
@@ -211,7 +233,7 @@ int main(int argc, char **argv)
 	write_reports(line, n);
 	printf("\n");
 	powercut_report_table(stdout, sizes[opt.size], opt.seed, line, n);
-	bad = tell_violations(line, n, &good);
+	bad = tell_violations(line, n, &good) + !is_enough(line, n);
 	printf("powercut: %u passed, %u failed\n", good, bad);
 	return bad > 0;
 }

@@ -38,6 +38,11 @@ static const struct powercut_story stories[] = {
 	  .command = true,
 	  .does = POWERCUT_PANICS,
 	  .ends_old = true },
+	{ .name = "hangs",
+	  .about = "the update hangs, and nothing tells of that, until it is given up",
+	  .command = true,
+	  .does = POWERCUT_HANGS,
+	  .ends_old = true },
 	{ .name = "flaky",
 	  .about = "the update works or crashes",
 	  .command = true,
@@ -54,6 +59,10 @@ static const struct powercut_story stories[] = {
 	  .about = "installed over a slot that was rejected",
 	  .command = true,
 	  .bad_spare = true },
+	{ .name = "first-update",
+	  .about = "installed into a slot that nothing was ever written to",
+	  .command = true,
+	  .no_spare = true },
 	{ .name = "resume",
 	  .about = "slot b is half written from before: what is right is not written again",
 	  .command = true,
@@ -105,10 +114,38 @@ static const struct powercut_story stories[] = {
 	  .squashfs = true,
 	  .events = POWERCUT_LOSES_BOTH },
 	{ .name = "tail",
-	  .about = "what is behind the image is cleared and discarded",
+	  .about = "what is behind the image is cleared and discarded, and reads as garbage",
 	  .command = true,
 	  .discarded = CUT_DISCARD_GARBAGE,
 	  .tail = 3072 },
+	{ .name = "tail-kept",
+	  .heavy = true,
+	  .about = "the same, and what is discarded reads as before",
+	  .command = true,
+	  .discarded = CUT_DISCARD_OLD,
+	  .tail = 3072 },
+	{ .name = "tail-zeroes",
+	  .heavy = true,
+	  .about = "the same, and what is discarded reads as zeroes",
+	  .command = true,
+	  .discarded = CUT_DISCARD_ZEROES,
+	  .tail = 3072 },
+	{ .name = "resets",
+	  .heavy = true,
+	  .about = "the watchdog resets the device at any point, or the power goes",
+	  .command = true,
+	  .events = POWERCUT_RESETS },
+	{ .name = "raw-resets",
+	  .heavy = true,
+	  .about = "the same, and the update is applied at boot",
+	  .raw = true,
+	  .events = POWERCUT_RESETS },
+	{ .name = "raw-lost",
+	  .heavy = true,
+	  .about = "the update lies on the raw stage partition, and the state is lost at any point",
+	  .raw = true,
+	  .events = POWERCUT_LOSES_BOTH,
+	  .limit = 12000 },
 };
 
 const struct powercut_story *powercut_story_get(unsigned i, enum powercut_size size,
@@ -123,11 +160,12 @@ const struct powercut_story *powercut_story_get(unsigned i, enum powercut_size s
 		return NULL;
 	*out = stories[i];
 	/* What is in a slot is multiplied by all that a state that was lost may be again. */
-	at = size - (out->events & POWERCUT_LOSES_BOTH && size != POWERCUT_SMALL);
+	at = size -
+	     (out->events & (POWERCUT_LOSES_BOTH | POWERCUT_RESETS) && size != POWERCUT_SMALL);
 	out->w = of[at].w;
 	out->c = of[at].c;
 	out->unit = out->unit == 0 ? 1 : out->unit;
-	out->limit = size == POWERCUT_LONG ? 0 : LIMIT;
+	out->limit = size == POWERCUT_LONG ? 0 : out->limit != 0 ? out->limit : LIMIT;
 	/* A rebuilt state has to try the slots again before anything is installed. */
 	out->boots = BOOTS + STATE_TRIES;
 	return out;

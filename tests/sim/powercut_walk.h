@@ -65,6 +65,7 @@ struct powercut_node {
 	bool tried;		       /* a slot holds the update on trial */
 	int8_t open;		       /* slot of the attempt under way, or STATE_NONE */
 	uint8_t tries[POWERCUT_SLOTS]; /* of a trial; POWERCUT_NO_TRIAL */
+	int8_t holds[POWERCUT_SLOTS];  /* the release of such a slot, as the record has it */
 	/* NULL once it was looked at */
 	struct powercut_image *im;
 	struct powercut_run *run;
@@ -179,7 +180,8 @@ unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_
 /* Of the system that is entered: fills what the node says of that. */
 void powercut_check_entered(struct powercut_walk *w, uint32_t from, uint32_t to);
 /* Before the operation op is done to the disks: may it be? */
-void powercut_check_op(struct powercut_walk *w, uint32_t i, const struct powercut_op *op);
+void powercut_check_op(struct powercut_walk *w, uint32_t i, enum powercut_program program,
+		       const struct powercut_op *op);
 /* powercut_end.c: goes on from what was looked at, left alone, as far as that is not known. */
 void powercut_end_settle(struct powercut_walk *w);
 /* From each node on, left alone: where it ends, and after how many boots. */
