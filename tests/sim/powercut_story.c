@@ -39,6 +39,7 @@ static const struct powercut_story stories[] = {
 	  .does = POWERCUT_PANICS,
 	  .ends_old = true },
 	{ .name = "hangs",
+	  .heavy = true,
 	  .about = "the update hangs, and nothing tells of that, until it is given up",
 	  .command = true,
 	  .does = POWERCUT_HANGS,
