@@ -51,7 +51,7 @@ enum powercut_event {
 	POWERCUT_LOSES_BOTH = 2,   /* both are, or all of the state partition */
 	POWERCUT_REBOOTS = 4,	   /* somebody reboots in an orderly way, before a verdict */
 	POWERCUT_ROLLS_BACK = 8,   /* somebody switches to the other slot, once */
-	POWERCUT_RESETS = 16,	   /* the watchdog resets it, or it panics: the disks keep their power */
+	POWERCUT_RESETS = 16,	   /* it crashes: the disks keep their power */
 };
 
 struct powercut_story {
@@ -157,8 +157,8 @@ const struct powercut_op *powercut_child_ops(void);
 struct powercut_view {
 	bool found, blank; /* blank: no cell was ever written */
 	uint64_t seq;
-	uint64_t hash; /* of its text, without absolute sequence numbers */
-	unsigned writing[2]; /* slots that the newest record of each region says are being written */
+	uint64_t hash;	     /* of its text, without absolute sequence numbers */
+	unsigned writing[2]; /* slots that each region says are being written */
 	struct state s;
 };
 void powercut_view_read(const struct cut_content *state, struct powercut_view *v);

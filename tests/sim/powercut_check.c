@@ -271,6 +271,11 @@ static enum powercut_standing standing(const struct powercut_node *n, const stru
 		return POWERCUT_REFUSED;
 	if (n->switched || s->slot[1 - slot].st == STATE_GOOD)
 		return POWERCUT_WENT_BACK;
+	/* Both were tried anew, since nothing was left that said which is the newer; where its
+	 * source has been emptied since, nobody installs the update again. The state says why. */
+	if (n->lost_all && s->slot[1 - slot].st == STATE_TRIAL &&
+	    s->slot[1 - slot].reason[0] != '\0')
+		return POWERCUT_REFUSED;
 	/* Its source took the device down too often: the state says so as well. */
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
 		if (s->apply[i].count >= STATE_APPLY_LIMIT)
