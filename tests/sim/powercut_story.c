@@ -141,13 +141,13 @@ static const struct powercut_story stories[] = {
 	  .about = "the same, and the update is applied at boot",
 	  .raw = true,
 	  .events = POWERCUT_RESETS,
-	  .limit = 12000 },
+	  .limit = 6000 },
 	{ .name = "raw-lost",
 	  .heavy = true,
 	  .about = "the update lies on the raw stage partition, and the state is lost at any point",
 	  .raw = true,
 	  .events = POWERCUT_LOSES_BOTH,
-	  .limit = 12000 },
+	  .limit = 6000 },
 };
 
 const struct powercut_story *powercut_story_get(unsigned i, enum powercut_size size,
