@@ -15,8 +15,9 @@ struct plan_release {
 
 enum plan_mode {
 	PLAN_AUTOMATIC, /* at boot, from media or the stage folder */
-	PLAN_RESCUE, /* at boot, nothing mounts: the applied ledger, the budget and the rebuilt rule
-			do not hold back a repair */
+	PLAN_RESCUE,	/* at boot, nothing mounts: neither the applied ledger, nor the budget, nor
+			   the rebuilt rule, nor what is installed holds back a repair; the floor
+			   does as far as it is signed, which the caller sees to */
 	PLAN_COMMAND, /* a person typed it: budgets, the applied ledger and the rule of the strictly
 			 newer sequence do not apply; the floor and rejections do */
 };
@@ -47,7 +48,8 @@ bool plan_over_budget(const struct state *s, const uint8_t release[STATE_ID_LEN]
  * Whether r is too far ahead: a release with the highest sequence there is, once committed, would
  * keep every later one out. max: by so much it may exceed the highest sequence that proved itself
  * here, the floor included; 0: there is no bound. Where nothing is known, half of all numbers are
- * too far. KB_EAHEAD. To be asked after plan_accept(), which has more to say.
+ * too far. KB_EAHEAD. In rescue nothing is: an empty s. To be asked after plan_accept(), which has
+ * more to say.
  */
 enum kb_err plan_ahead(const struct state *s, const struct plan_release *r,
 		       uint64_t max) KB_MUST_CHECK;

@@ -3,8 +3,10 @@
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
+#include "update/signed_floor.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,6 +96,19 @@ static bool load_state(struct apply *a)
 	return false;
 }
 
+/* Nobody signed the state. Where nothing boots, what it says must not keep out the repair. */
+static void believe_signed_floor(struct apply *a)
+{
+	uint64_t floor = signed_floor(&a->store, &a->keys, a->conf.compatible);
+
+	if (a->state.floor <= floor)
+		return;
+	log_warn("the state has the floor %" PRIu64 ", and no signed manifest of a slot one above "
+		 "%" PRIu64 ": in rescue that holds",
+		 a->state.floor, floor);
+	a->state.floor = floor;
+}
+
 static int run(struct apply *a)
 {
 	if (media_private() != KB_OK)
@@ -128,8 +143,11 @@ int apply_main(int argc, char **argv)
 	if (kmsg >= 0)
 		log_to(kmsg, 1);
 	a.dev.fd = -1;
-	if (load_configuration(&a) && load_state(&a))
+	if (load_configuration(&a) && load_state(&a)) {
+		if (a.o.rescue)
+			believe_signed_floor(&a);
 		rc = run(&a);
+	}
 	keyring_free(&a.keys);
 	bdev_file_close(&a.dev);
 	log_to(2, 0);

@@ -106,6 +106,7 @@ static const char *refusal(const struct apply_job *job, enum kb_err e)
 
 static enum kb_err choose(struct apply_job *job)
 {
+	static const struct state nothing; /* in rescue what the state says proves nothing */
 	choose_mask mounted = job->mounted;
 	enum kb_err e;
 
@@ -118,7 +119,8 @@ static enum kb_err choose(struct apply_job *job)
 		return fail(job, e, "slot %c is in use, or is the one to fall back to",
 			    state_slot_letter(job->want));
 	if (e == KB_OK)
-		e = plan_ahead(job->state, &job->release, job->max_jump);
+		e = plan_ahead(job->mode == PLAN_RESCUE ? &nothing : job->state, &job->release,
+			       job->max_jump);
 	if (e != KB_OK)
 		return fail(job, e, "%s", refusal(job, e));
 	return KB_OK;

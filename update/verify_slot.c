@@ -7,13 +7,12 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "selector/store.h"
-#include "update/reader.h"
+#include "update/signed_floor.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define ANSWER_FD 3
@@ -75,23 +74,13 @@ static int load(struct verify *v)
 	return VERIFY_SLOT_FAILED;
 }
 
-/* The reader wants a descriptor: that of a copy in memory, as long as a bundle may be. */
-static enum kb_err open_blob(struct verify *v)
-{
-	KB_CLEANUP_FD int fd = memfd_create("manifest", MFD_CLOEXEC);
-
-	if (fd < 0 || write(fd, v->blob, v->cell.len) != (ssize_t)v->cell.len)
-		return KB_EIO;
-	return reader_open(&v->reader, fd, true, INT64_MAX, &v->keys);
-}
-
 static int check(struct verify *v)
 {
 	const struct state_slot *s = &v->s.slot[v->slot];
 	const struct reader *r = &v->reader;
 	char name = state_slot_letter(v->slot);
 
-	if (open_blob(v) != KB_OK) {
+	if (signed_floor_open(&v->reader, v->blob, v->cell.len, &v->keys) != KB_OK) {
 		log_err("manifest of slot %c: %s", name, r->why);
 		return VERIFY_SLOT_UNVERIFIED;
 	}

@@ -108,13 +108,18 @@ static int set_up(void **ctx)
 	return 0;
 }
 
+static uint64_t floor_of_bundles;
+
 static void make_bundle(const char *name, uint64_t sequence, const char *compatible,
 			const struct key_file *k)
 {
 	struct fixture_image im = { "root", image, SIZE, 64 * KIB, false };
-	struct fixture_bundle b = {
-		.image = &im, .nimages = 1, .compatible = compatible, .sequence = sequence, .key = k
-	};
+	struct fixture_bundle b = { .image = &im,
+				    .nimages = 1,
+				    .compatible = compatible,
+				    .sequence = sequence,
+				    .key = k,
+				    .floor = floor_of_bundles };
 	char version[16];
 	int fd, out = open(path(name), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	ssize_t n;
@@ -383,6 +388,107 @@ static void slot_that_cannot_be_written_is_left_alone_after_three_times(void **c
 	assert_int_equal(state.nunwritable, 1);
 	assert_slot_b(5);
 	close(fd);
+}
+
+/* ---- rescue, and a state that nobody signed */
+
+static uint64_t floor_of_state;
+
+static void put_floor(struct store *st)
+{
+	state.floor = floor_of_state;
+	save(st);
+}
+
+static const char *cell_from;
+
+/* Slot a's manifest is that of this bundle. */
+static void put_cell(struct store *st)
+{
+	static uint8_t blob[STORE_MANIFEST_MAX] __attribute__((aligned(BDEV_ALIGN)));
+	static struct reader r;
+	struct store_manifest cell = { .sequence = 1 };
+	int fd = open(path(cell_from), O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(reader_open(&r, fd, false, (uint64_t)lseek(fd, 0, SEEK_END), NULL), KB_OK);
+	cell.len = (size_t)r.h.manifest_off + r.h.manifest_len;
+	assert_int_equal(pread(fd, blob, cell.len, 0), (ssize_t)cell.len);
+	reader_close(&r);
+	close(fd);
+	assert_int_equal(store_manifest_write(st, 0, &cell, blob), KB_OK);
+}
+
+static void rescue_world(uint64_t of_state, const char *compatible, const struct key_file *k)
+{
+	set_up(NULL);
+	floor_of_bundles = 3;
+	make_bundle("own", 3, compatible, k);
+	floor_of_bundles = 0;
+	cell_from = "own";
+	with_store(put_cell, false);
+	floor_of_state = of_state;
+	with_store(put_floor, false);
+	make_bundle("two", 2, "box", &key);
+	make_bundle("five", 5, "box", &key);
+}
+
+/* Threats 16, 34: a floor that somebody forged keeps no repair out; one that is signed holds there
+ * as well. */
+static void rescue_goes_by_the_floor_that_is_signed(void **ctx)
+{
+	uint64_t seq;
+
+	(void)ctx;
+	rescue_world(1000, "box", &key);
+	assert_int_equal(apply_usb("five", NULL, NULL), APPLY_NOTHING);
+	assert_logged("it is older than what this device may go back to");
+	seq = sequence_of_state();
+	assert_int_equal(apply_rescue("two"), APPLY_NOTHING);
+	assert_logged("the state has the floor 1000, and no signed manifest of a slot one above 3");
+	assert_logged("it is older than what this device may go back to");
+	assert_nothing_written(seq);
+	assert_int_equal(apply_rescue("five"), APPLY_INSTALLED);
+	assert_slot_b(5);
+	assert_int_equal(state.floor, 3);
+}
+
+static void rescue_heeds_no_floor_that_others_signed(void **ctx)
+{
+	(void)ctx;
+	rescue_world(1000, "box", &stranger);
+	assert_int_equal(apply_rescue("two"), APPLY_INSTALLED);
+	rescue_world(1000, "box", NULL);
+	assert_int_equal(apply_rescue("two"), APPLY_INSTALLED);
+	rescue_world(1000, "fridge", &key);
+	assert_int_equal(apply_rescue("two"), APPLY_INSTALLED);
+	assert_slot_b(2);
+	assert_int_equal(state.floor, 0);
+}
+
+/* The floor of a release that nobody has marked good yet. */
+static void rescue_raises_no_floor(void **ctx)
+{
+	(void)ctx;
+	rescue_world(1, "box", &key);
+	assert_int_equal(apply_rescue("two"), APPLY_INSTALLED);
+	assert_slot_b(2);
+	assert_int_equal(state.floor, 1);
+}
+
+/* Threat 17: what proved itself here is only what the state says; the end of the numbers is not. */
+static void rescue_takes_a_sequence_that_is_far_from_what_the_state_says(void **ctx)
+{
+	const uint64_t far = UINT64_C(1000000000000000);
+
+	(void)ctx;
+	make_bundle("far", far, "box", &key);
+	assert_int_equal(apply_usb("far", NULL, NULL), APPLY_NOTHING);
+	assert_logged("its sequence is too far ahead");
+	make_bundle("end", INT64_MAX, "box", &key);
+	assert_int_equal(apply_rescue("end"), APPLY_NOTHING);
+	assert_logged("its sequence is too far ahead");
+	assert_int_equal(apply_rescue("far"), APPLY_INSTALLED);
+	assert_slot_b(far);
 }
 
 /* Pulled out, or cut off: the release is as good as before. */
@@ -1135,6 +1241,10 @@ int main(int argc, char **argv)
 		TEST(installs_the_newest_and_names_the_others),
 		TEST(same_release_twice_is_named_as_that),
 		TEST(slot_that_cannot_be_written_is_left_alone_after_three_times),
+		TEST(rescue_goes_by_the_floor_that_is_signed),
+		TEST(rescue_heeds_no_floor_that_others_signed),
+		TEST(rescue_raises_no_floor),
+		TEST(rescue_takes_a_sequence_that_is_far_from_what_the_state_says),
 		TEST(medium_that_ends_in_the_middle_costs_nothing),
 		TEST(what_is_not_for_us_is_named_and_costs_no_write),
 		TEST(older_releases_are_refused),

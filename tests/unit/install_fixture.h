@@ -37,7 +37,7 @@ struct fixture_bundle {
 	const struct fixture_image *image;
 	unsigned nimages;
 	const char *version, *compatible;
-	uint64_t sequence;
+	uint64_t sequence, floor;
 	const struct key_file *key;		/* NULL: not signed */
 	void (*twist)(struct fixture_chunk *c); /* or NULL */
 };
@@ -112,6 +112,7 @@ static inline int fixture_make(const struct fixture_bundle *b)
 		 b->compatible != NULL ? b->compatible : "box");
 	snprintf(m.version, sizeof(m.version), "%s", b->version);
 	m.sequence = b->sequence;
+	m.floor = b->floor;
 	m.nimages = m.nencodings = b->nimages;
 	for (unsigned i = 0; i < b->nimages; i++) {
 		const struct fixture_image *im = &b->image[i];

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the manifests in the state partition vouch for, of which only they are signed. */
+#pragma once
+
+#include "selector/store.h"
+#include "update/keyring.h"
+#include "update/reader.h"
+
+/*
+ * As reader_open(), of a slot's manifest cell that store_manifest_read() gave. Close it in any
+ * case.
+ */
+enum kb_err signed_floor_open(struct reader *r, const void *blob, size_t len,
+			      const struct keyring *keys) KB_MUST_CHECK;
+
+/*
+ * The highest floor that a slot's manifest names, of those that trusted keys signed for this
+ * device; 0: of none.
+ */
+uint64_t signed_floor(struct store *st, const struct keyring *keys, const char *compatible);
