@@ -125,12 +125,13 @@ def test_t34_state_of_a_stranger_boots_what_is_there(bench, lie):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("clock", ("1970-01-01T00:00:00", "2106-02-07T06:28:14"), ids=("1970", "2106"))
+@pytest.mark.parametrize("clock", ("1970-01-01T00:00:00", "2038-01-19T03:14:06"), ids=("1970", "2038"))
 def test_t20_a_wrong_clock_changes_nothing(bench, clock):
-    """Installed, tried, committed and, from the same stick, not once more: whatever the clock says. 2106 passes the
-    end of 32 bits while the machine boots."""
+    """Installed, tried, committed and, from the same stick, not once more: whatever the clock says. 2038 passes the
+    end of 31 bits while the machine boots. (Later than 2069 the kernel does not believe this machine's clock; and by
+    the host's clock, QEMU gets no further than 68 years from today.)"""
     disk, stick = bench.disk("1.0", b=None), bench.stick(bench.bundle("2.0"))
-    with bench.machine(disk, drives=[stick], extra=["-rtc", f"base={clock}"]) as vm:
+    with bench.machine(disk, drives=[stick], extra=["-rtc", f"base={clock},clock=vm"]) as vm:
         bench.up(vm, "2.0", "b")
         assert bench.ask(vm, "date +%Y").strip() == clock[:4]
         vm.send("reboot -f")
