@@ -89,6 +89,9 @@ def failed_cases(output: str) -> list[str]:
 
 def last_words(output: str) -> str:
     """The line that says what was violated, for the report."""
+    simulation = re.search(r"^(?:VIOLATION|story \S+: ).*", output, re.M)
+    if simulation:
+        return simulation[0][:200]
     for line in output.splitlines():
         if "FAILED" in line or (": " in line and line.count(":") >= 2 and "states" not in line):
             return line.strip()[:200]
