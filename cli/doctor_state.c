@@ -87,7 +87,9 @@ static void check_holds(struct doctor *doc)
 	for (int src = 0; src < STATE_SRC_COUNT; src++)
 		if (plan_source_skipped(s, (enum state_source)src))
 			doctor_find(doc, DOCTOR_ERROR, "source-skipped",
-				    "look at the medium, then: keelboot mark good",
+				    plan_apply_forgivable(s, (enum state_source)src)
+					    ? "look at the medium, then: keelboot mark good"
+					    : "take the medium out, and restart",
 				    "updates from source %s took the device down %d times: it is "
 				    "left alone",
 				    state_source_name((enum state_source)src), STATE_APPLY_LIMIT);

@@ -136,8 +136,11 @@ static void check_updates(struct status *st)
 			status_warn(
 				st,
 				"updates from source %s took the device down %d times: it is left "
-				"alone until a slot is marked good",
-				state_source_name((enum state_source)src), STATE_APPLY_LIMIT);
+				"alone until %s",
+				state_source_name((enum state_source)src), STATE_APPLY_LIMIT,
+				plan_apply_forgivable(s, (enum state_source)src)
+					? "a slot is marked good"
+					: "the device starts without it");
 }
 
 static void check_boot(struct status *st)

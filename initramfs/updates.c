@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/updates.h"
 
+#include "initramfs/oops.h"
 #include "initramfs/progress.h"
 #include "initramfs/sources.h"
 #include "initramfs/slot.h"
@@ -227,8 +228,8 @@ static bool has_something(const struct boot *b, enum state_source src, bool resc
 	return false;
 }
 
-/* A staged copy on which apply crashes or stalls is spent like one that cannot be read: else it
- * would cost each boot that time, for ever. */
+/* A staged copy on which apply crashes or stalls is spent like one that cannot be read; what is
+ * staged after it is another copy, and not to blame. */
 static void spend_staged(struct record *r)
 {
 	bool dropped;
@@ -236,6 +237,7 @@ static void spend_staged(struct record *r)
 	plan_staged_failed(&r->s, &dropped);
 	if (!dropped)
 		return;
+	plan_apply_end(&r->s, STATE_SRC_DATA);
 	log_warn("update: the staged copy is dropped: it took apply down %d times",
 		 STATE_FAILS_LIMIT);
 	record_history(r, HISTORY_REFUSED, STATE_NONE, "apply crashed or stalled on it", "data");
@@ -255,20 +257,63 @@ static bool has_installed(const struct state_slot *was, const struct state *s)
 	return false;
 }
 
+static bool is_removable(enum state_source src)
+{
+	return src == STATE_SRC_SD || src == STATE_SRC_USB;
+}
+
 static void log_skipped(const struct state *s, enum state_source src)
 {
 	if (s->newer)
 		log_warn("update: source %s skipped: the state was written by a newer Keelboot",
 			 state_source_name(src));
 	else
-		log_warn("update: source %s took the device down %d times; skipped until a slot is "
-			 "marked good",
-			 state_source_name(src), STATE_APPLY_LIMIT);
+		log_warn("update: source %s took %s down %d times; skipped until %s",
+			 state_source_name(src),
+			 s->apply[src].grace == STATE_APPLY_DIED ? "apply" : "the device",
+			 STATE_APPLY_LIMIT,
+			 plan_apply_forgivable(s, src)
+				 ? "a slot is marked good"
+				 : "the device starts without it, or an update is committed");
+}
+
+/* The medium that took apply down was taken out: the next one is not to blame. */
+static void forget_what_is_gone(struct boot *b, enum state_source src)
+{
+	struct state *s = &b->rec.s;
+
+	if (!is_removable(src) || s->apply[src].count == 0 || sources_count(&b->dev, src) > 0)
+		return;
+	log_notice("update: nothing is in source %s; what it did before is forgotten",
+		   state_source_name(src));
+	plan_apply_end(s, src);
 }
 
 /*
- * One source: counted durably before its media are opened, so that one that takes the kernel down
- * is left alone after STATE_APPLY_LIMIT boots whatever the hardware says about the cause.
+ * Apply crashed, stalled or took too long: that costs this boot its time, and would cost each one
+ * that as long as the medium is there. So it counts like one that took the device down; but not in
+ * a rescue, which has no other boot to hold up, and no other way to a good medium.
+ */
+static void settle_death(struct record *r, enum state_source src, struct state_apply before,
+			 bool rescue)
+{
+	if (!rescue) {
+		plan_apply_died(&r->s, src);
+		log_warn("update: source %s: apply did not end by itself, %u of %d times in a row",
+			 state_source_name(src), r->s.apply[src].count, STATE_APPLY_LIMIT);
+	} else {
+		r->s.apply[src] = before;
+		r->s.apply[src].open = false;
+		if (record_save(r, &r->s) != KB_OK)
+			log_warn("update: that it counts no more could not be written");
+	}
+	if (src == STATE_SRC_DATA)
+		spend_staged(r);
+}
+
+/*
+ * One source: counted durably before its media are opened, so that one that takes the kernel down,
+ * or apply, is left alone after STATE_APPLY_LIMIT boots whatever the hardware says about the cause.
  */
 static enum kb_err apply_source(struct boot *b, enum state_source src, bool rescue)
 {
@@ -291,7 +336,9 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, bool resc
 		return err;
 	}
 	memcpy(was, r->s.slot, sizeof(was));
+	oops_panics(b);
 	err = run(b, src, rescue);
+	oops_as_before();
 	if (err == KB_ETIMEDOUT) {
 		/* It still writes, perhaps. Only a reset ends that; the count above bounds how
 		 * often. */
@@ -305,9 +352,10 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, bool resc
 		log_err("update: apply says that it has installed, and the state has no trial");
 		err = KB_ECHILD;
 	}
-	plan_apply_end(&r->s, src);
-	if (err == KB_ECHILD && src == STATE_SRC_DATA)
-		spend_staged(r);
+	if (err == KB_ECHILD)
+		settle_death(r, src, before, rescue);
+	else
+		plan_apply_end(&r->s, src);
 	return err;
 }
 
@@ -326,8 +374,10 @@ bool updates_apply(struct boot *b, bool rescue)
 		return false;
 	}
 	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		if (!has_something(b, order[i], rescue))
+		if (!has_something(b, order[i], rescue)) {
+			forget_what_is_gone(b, order[i]);
 			continue;
+		}
 		log_info("update: looking at source %s", state_source_name(order[i]));
 		err = apply_source(b, order[i], rescue);
 		if (err == KB_OK || err == KB_ECHECK)

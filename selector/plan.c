@@ -159,3 +159,15 @@ void plan_apply_end(struct state *s, enum state_source src)
 {
 	s->apply[src] = (struct state_apply){ 0 };
 }
+
+void plan_apply_died(struct state *s, enum state_source src)
+{
+	s->apply[src].open = false;
+	s->apply[src].grace = STATE_APPLY_DIED;
+}
+
+bool plan_apply_forgivable(const struct state *s, enum state_source src)
+{
+	return s->apply[src].grace != STATE_APPLY_DIED ||
+	       (src != STATE_SRC_SD && src != STATE_SRC_USB);
+}

@@ -75,8 +75,8 @@ bool plan_unwritable(struct state *s, const struct plan_release *r);
  * the last, and it is unstaged. */
 void plan_staged_failed(struct state *s, bool *dropped);
 
-/* A source is skipped: STATE_APPLY_LIMIT applies from it took the device down; until the next mark
- * good. */
+/* A source is skipped: STATE_APPLY_LIMIT applies from it in a row took the device down, or died;
+ * until a commit, until plan_apply_end(), because it is empty, or: */
 bool plan_source_skipped(const struct state *s, enum state_source src);
 
 /*
@@ -87,5 +87,16 @@ bool plan_source_skipped(const struct state *s, enum state_source src);
  */
 bool plan_apply_begin(struct state *s, enum state_source src);
 
-/* It came back, whatever its result: the device survived it. */
+/* It ended by itself, whatever its result; or there is nothing in src that it could look at. */
 void plan_apply_end(struct state *s, enum state_source src);
+
+/* It crashed, or had to be killed: the device survived it, and the count stays. */
+void plan_apply_died(struct state *s, enum state_source src);
+
+/*
+ * True: any mark good lifts its count. A source that took the device down: the system that runs
+ * again says so. What lies in data and raw: that system wrote it, and can take it away. But not a
+ * medium on which apply died and the boot went on: it may be left in, and the old system, healthy
+ * as it is, would lift its count in each of those boots.
+ */
+bool plan_apply_forgivable(const struct state *s, enum state_source src);

@@ -25,6 +25,7 @@
 
 #define STATE_TRIES	   3 /* boots of a trial that may fail, unless system.conf says otherwise */
 #define STATE_TRIES_MAX	   9
+#define STATE_APPLY_DIED   (STATE_GRACE + 1) /* in place of an apply's grace: nothing excuses it */
 #define STATE_GRACE	   5 /* boots of a trial that power cuts and orderly reboots do not cost */
 #define STATE_STREAK_LIMIT 3 /* crashes in a row after which a good slot is no longer trusted */
 #define STATE_APPLY_LIMIT \
@@ -70,8 +71,9 @@ struct state_slot {
 /* Counted like the tries of a slot: spent durably before the media are opened, given back when a
  * power cut or an orderly reboot explains what happened, as long as there is grace. */
 struct state_apply {
-	uint8_t count; /* applies that did not come back, the one under way included */
-	uint8_t grace; /* of those, how many were explained and so are not in count any more */
+	uint8_t count; /* applies that did not end by themselves, the one under way included */
+	uint8_t grace; /* how many were explained, and so are not in count any more; or
+			  STATE_APPLY_DIED: the device survived one of them, and apply did not */
 	bool open;     /* one is under way */
 };
 

@@ -109,8 +109,8 @@ static void get_staged(struct state *s, const struct text_line *l)
 static void get_apply(struct state *s, const struct text_line *l)
 {
 	const char *pos = l->val, *end = l->val + l->val_len, *item = "";
-	uint64_t v[3] = { STATE_APPLY_LIMIT, STATE_GRACE, 1 };
-	static const uint64_t max[3] = { STATE_APPLY_LIMIT, STATE_GRACE, 1 };
+	uint64_t v[3] = { STATE_APPLY_LIMIT, STATE_APPLY_DIED, 1 };
+	static const uint64_t max[3] = { STATE_APPLY_LIMIT, STATE_APPLY_DIED, 1 };
 	size_t len = 0;
 
 	for (unsigned i = 0; i < 3 && text_item(&pos, end, &item, &len); i++)

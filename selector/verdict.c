@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selector/verdict.h"
 
+#include "selector/plan.h"
+
 #include <string.h>
 
 static bool is_whole(const struct state *s, int slot)
@@ -29,6 +31,14 @@ static void unstage(struct state *s, const uint8_t *release)
 	    memcmp(s->staged.release, release, STATE_ID_LEN) != 0)
 		return;
 	s->staged = (struct state_staged){ .source = STATE_SRC_NONE };
+}
+
+static void forgive_applies(struct state *s, bool committed)
+{
+	for (unsigned i = 0; i < STATE_SRC_COUNT; i++) {
+		if (committed || plan_apply_forgivable(s, (enum state_source)i))
+			s->apply[i] = (struct state_apply){ 0 };
+	}
 }
 
 static void commit(struct state *s, const struct state_slot *t, uint64_t floor)
@@ -80,7 +90,7 @@ enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t flo
 	s->last = (int8_t)slot;
 	s->lr = STATE_NONE;
 	s->lr_count = 0;
-	memset(s->apply, 0, sizeof(s->apply));
+	forgive_applies(s, *committed);
 	s->installs = 0;
 	s->rebuilt = false;
 	return KB_OK;

@@ -62,7 +62,7 @@ static bool within(const struct state *s)
 	}
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
 		ok = ok && s->apply[i].count <= STATE_APPLY_LIMIT &&
-		     s->apply[i].grace <= STATE_GRACE;
+		     s->apply[i].grace <= STATE_APPLY_DIED;
 	return ok;
 }
 
@@ -298,7 +298,7 @@ static void largest(void)
 	memset(s.disk, 'd', STATE_STR_MAX);
 	s.staged.source = STATE_SRC_COMMAND;
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
-		s.apply[i] = (struct state_apply){ STATE_APPLY_LIMIT, STATE_GRACE, true };
+		s.apply[i] = (struct state_apply){ STATE_APPLY_LIMIT, STATE_APPLY_DIED, true };
 	there_and_back(&s);
 }
 

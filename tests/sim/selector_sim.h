@@ -50,7 +50,7 @@ struct sim_world {
 	uint8_t fresh;	       /* slot of the image that was installed last and never was good */
 	uint8_t run;	       /* boots of it in a row */
 	uint8_t lost, decayed; /* faults used up */
-	uint8_t killed;	       /* boots in a row that an apply ended */
+	uint8_t killed;	       /* boots in a row that an apply ended; or in which it died */
 	/* what a bystander knows, to hold the ledgers against */
 	uint8_t failed, committed; /* bit n: release n failed its trial / was marked good */
 	uint8_t top;		   /* highest sequence that was ever marked good */
@@ -77,7 +77,8 @@ struct sim_config {
 	/* a stick that is always in: its releases, newest first; 0 ends */
 	uint8_t stick[2];
 	enum sim_truth stick_truth[2];
-	bool stick_kills; /* applying takes the kernel down */
+	bool stick_kills;  /* applying takes the kernel down */
+	bool stick_stalls; /* apply does not end by itself, and the boot goes on */
 	bool stick_downgrade;
 };
 
@@ -116,6 +117,7 @@ struct sim_boot {
 	unsigned writes;
 	choose_mask tried;
 	bool killed; /* the apply took it down */
+	bool died;   /* apply did not end by itself */
 	bool booted;
 };
 

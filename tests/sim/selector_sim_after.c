@@ -146,6 +146,8 @@ static void mark_good(const struct sim_boot *b, const struct sim_world *before,
 	if (verdict_good(&is, k, b->a.token, floor, &committed) != KB_OK)
 		return;
 	check_good_is_quiet(b, before, &was, &is, k);
+	if (committed)
+		w.killed = 0;
 	if (committed && is.slot[k].has_release) {
 		w.committed |= (uint8_t)(1u << is.slot[k].sequence);
 		w.failed &= (uint8_t) ~(1u << is.slot[k].sequence);
@@ -231,7 +233,9 @@ void sim_after(const struct sim_boot *b, const struct sim_world *before)
 	if (w.fresh == k)
 		check_run(b, before, k, run);
 	w.run = (uint8_t)(run > 12 ? 12 : run);
-	w.killed = 0;
+	w.killed = b->cfg->stick_stalls ? (uint8_t)(w.killed + b->died) : 0;
+	if (w.killed > STATE_APPLY_LIMIT * (1 + w.lost))
+		sim_walk_violate("I9: one stick holds up boot after boot", &w);
 	w.event = 0;
 	if (!is_new(b, &w, k))
 		return;

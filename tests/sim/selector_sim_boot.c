@@ -205,6 +205,11 @@ static void apply(struct sim_boot *b, struct state *s)
 		return;
 	if (op_save(b, s) != KB_OK)
 		return;
+	if (b->cfg->stick_stalls) {
+		b->died = true;
+		plan_apply_died(s, STATE_SRC_USB);
+		return;
+	}
 	if (b->cfg->stick_kills) {
 		b->killed = true;
 		b->w.killed++;
@@ -265,7 +270,7 @@ void sim_boot_run(struct sim_boot *b)
 	static struct state s;
 
 	b->at = b->writes = b->tried = 0;
-	b->killed = b->booted = false;
+	b->killed = b->died = b->booted = false;
 	b->a.forced = STATE_NONE;
 	b->a.charge_good = reset_counts_good(b->cfg->count, &ev);
 	if (b->w.new.flags & SIM_F_LOST) {

@@ -165,6 +165,7 @@ static inline void machine_lay_out(void)
 	os_sim_file("/proc/cmdline", machine.cmdline);
 	os_sim_file("/proc/sysrq-trigger", "");
 	os_sim_file("/proc/sys/kernel/panic", "0\n");
+	os_sim_file("/proc/sys/kernel/panic_on_oops", "0\n");
 	os_sim_file("/proc/sys/kernel/printk_devkmsg", "ratelimit\n");
 	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
 	os_sim_file("/sys/class/block/loop0/size", "0\n");

@@ -529,6 +529,8 @@ static void other_slot_does_not_block_the_good_one(void **ctx)
 static unsigned installs;
 
 /* What keelboot-apply does with the bundle on a stick, by the rules that it asks. */
+static int apply_status;
+
 static void install_if_accepted(void *ctx, const char *const *argv)
 {
 	const struct plan_release *r = ctx;
@@ -536,6 +538,7 @@ static void install_if_accepted(void *ctx, const char *const *argv)
 	int target;
 
 	(void)argv;
+	apply_status = 2 << 8;
 	if (plan_accept(&s, r, PLAN_AUTOMATIC, 3, 0, &target) != KB_OK)
 		return;
 	plan_begin(&s, target);
@@ -543,6 +546,7 @@ static void install_if_accepted(void *ctx, const char *const *argv)
 	plan_end(&s, target, r, PLAN_AUTOMATIC);
 	assert_int_equal(store_save(&store, &s), KB_OK);
 	installs++;
+	apply_status = 0;
 }
 
 static struct plan_release stick_release(uint8_t n)
@@ -556,7 +560,9 @@ static struct plan_release stick_release(uint8_t n)
 /* Boots with a stick in that has this release. */
 static void boots_with_stick(struct plan_release *r, char slot)
 {
-	struct os_sim_child c = { .argv0 = APPLY, .duration_ms = 100, .ctx = r };
+	struct os_sim_child c = {
+		.argv0 = APPLY, .duration_ms = 100, .ctx = r, .result = &apply_status
+	};
 	struct os_sim_disk stick = machine_stick();
 
 	c.run = install_if_accepted;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Boots that look for an update: what apply may do to the boot, which is nothing. */
 #include "selector/plan.h"
+#include "selector/verdict.h"
+#include "lib/util.h"
 #include "selector/store_internal.h"
 #include "tests/trace/machine.h"
 
@@ -174,7 +176,8 @@ static void stalled_apply_is_killed(void **ctx)
 	assert_in_range(os_now_ms(), 41000, 41600);
 	/* Nothing but progress feeds it: if the kill hung too, it would be the end. */
 	assert_in_range(os_sim_watchdog_pause(), 40000, 41000);
-	assert_int_equal(machine_get().apply[STATE_SRC_DATA].count, 0);
+	assert_int_equal(machine_get().apply[STATE_SRC_DATA].count, 1);
+	assert_false(machine_get().apply[STATE_SRC_DATA].open);
 }
 
 /* Progress that never ends is none: four hours, and not the fifth. */
@@ -242,6 +245,156 @@ static void copy_that_stalls_apply_is_dropped_in_the_end(void **ctx)
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_absent("spawn " APPLY);
 	assert_int_equal(os_now_ms(), 0);
+	/* What is staged then is looked at. */
+	assert_int_equal(machine_get().apply[STATE_SRC_DATA].count, 0);
+}
+
+/* ---------------------------------------------------------------- a stick that stays in */
+
+static char forever[6][32];
+
+/* Ways in which apply does not end by itself. */
+static const struct os_sim_child deaths[] = {
+	{ .argv0 = APPLY, .duration_ms = 3000, .status = SIGSEGV },
+	{ .argv0 = APPLY, .duration_ms = 3000, .status = SIGKILL },
+	{ .argv0 = APPLY, .duration_ms = 3000, .status = 127 << 8 },
+	{ .argv0 = APPLY, .duration_ms = 3000, .status = 0 }, /* and no slot is on trial */
+	{ .argv0 = APPLY, .hangs = true },
+	{ .argv0 = APPLY,
+	  .hangs = true,
+	  .say = { { 3500u * 1000, forever[0], 0 },
+		   { 7000u * 1000, forever[1], 0 },
+		   { 10500u * 1000, forever[2], 0 },
+		   { 14000u * 1000, forever[3], 0 } } },
+};
+
+static void plug(const struct os_sim_child *c)
+{
+	struct os_sim_disk stick = machine_stick();
+
+	machine_restart();
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	os_sim_disk(&stick);
+	os_sim_child(c);
+}
+
+static enum os_sim_end boot_with_stick(const struct os_sim_child *c)
+{
+	plug(c);
+	return machine_boot();
+}
+
+/* As a service does in each boot of a healthy system. */
+static void mark_good(void)
+{
+	struct state s = machine_get();
+	bool committed;
+
+	assert_int_equal(verdict_good(&s, 0, s.open_token, 0, &committed), KB_OK);
+	assert_false(committed);
+	machine_put(&s);
+}
+
+static void check_skipped(const struct os_sim_child *c)
+{
+	assert_int_equal(boot_with_stick(c), OS_SIM_EXEC);
+	assert_absent("spawn " APPLY);
+	assert_once("# update: source usb took apply down 3 times");
+	mark_good();
+	machine.state.ops = 0;
+	assert_int_equal(boot_with_stick(c), OS_SIM_EXEC);
+	assert_absent("spawn " APPLY);
+	assert_int_equal(machine.state.ops, 0);
+}
+
+static void stick_on_which_apply_dies_is_left_alone_in_the_end(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine.conf = "[system]\ncount=never\n[install]\nprogress-deadline=3600\n"
+		       "[watchdog]\ndevice=off\n";
+	for (unsigned i = 0; i < 4; i++)
+		snprintf(forever[i], sizeof(forever[i]), "P write %u 100\n", i + 1);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(deaths); i++) {
+		machine_put(&s);
+		for (int n = 1; n <= STATE_APPLY_LIMIT; n++) {
+			assert_int_equal(boot_with_stick(&deaths[i]), OS_SIM_EXEC);
+			assert_once("spawn " APPLY);
+			assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+			assert_int_equal(machine_get().apply[STATE_SRC_USB].count, n);
+			assert_false(machine_get().apply[STATE_SRC_USB].open);
+			mark_good();
+		}
+		check_skipped(&deaths[i]);
+		/* Another stick gets its chance when this one was taken out. */
+		machine_restart();
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_int_equal(machine_get().apply[STATE_SRC_USB].count, 0);
+		assert_int_equal(boot_with_stick(&deaths[i]), OS_SIM_EXEC);
+		assert_once("spawn " APPLY);
+	}
+}
+
+/* Pulled out in the middle, refused, or nothing on it: apply says so, and that costs nothing. */
+static void stick_that_apply_is_done_with_is_not_counted(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	for (int code = 1; code <= 2; code++) {
+		const struct os_sim_child ends = apply(code);
+
+		s.apply[STATE_SRC_USB].count = STATE_APPLY_LIMIT - 1;
+		machine_put(&s);
+		assert_int_equal(boot_with_stick(&ends), OS_SIM_EXEC);
+		assert_int_equal(machine_get().apply[STATE_SRC_USB].count, 0);
+	}
+}
+
+/* Nothing else could boot, and the next stick is the only way out. */
+static void rescue_counts_no_stick_on_which_apply_dies(void **ctx)
+{
+	struct state s = machine_good();
+	struct os_sim_child c = apply(2), dies = deaths[0];
+
+	(void)ctx;
+	machine_put(&s);
+	c.times = 1;
+	plug(&c);
+	dies.arg = "--rescue";
+	os_sim_child(&dies);
+	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
+	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_in_range(os_sim_count("spawn " APPLY), STATE_APPLY_LIMIT + 1, 20);
+	assert_int_equal(machine_get().apply[STATE_SRC_USB].count, 0);
+	assert_false(machine_get().apply[STATE_SRC_USB].open);
+}
+
+/* ---------------------------------------------------------------- an oops */
+
+#define OOPS "write /proc/sys/kernel/panic_on_oops "
+
+static void oops_is_a_panic_as_long_as_apply_runs(void **ctx)
+{
+	struct state s = machine_good();
+	const struct os_sim_child c = apply(1);
+
+	(void)ctx;
+	machine_put(&s);
+	assert_int_equal(boot_with_stick(&c), OS_SIM_EXEC);
+	assert_order(OOPS "1", "spawn " APPLY);
+	assert_order("spawn " APPLY, OOPS "0");
+	assert_order(OOPS "0", "mount " SLOT_A_DEV);
+	machine_restart();
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_absent(OOPS);
+	/* A panic that hangs is worse than an oops that is survived. */
+	machine.cmdline = "panic=0\n";
+	assert_int_equal(boot_with_stick(&c), OS_SIM_EXEC);
+	assert_once("spawn " APPLY);
+	assert_absent(OOPS);
 }
 
 static void crash_of_apply_is_survived(void **ctx)
@@ -379,6 +532,10 @@ int main(void)
 		T(short_watchdog_does_not_come_before_the_kill),
 		T(deadline_of_progress_may_be_shorter),
 		T(copy_that_stalls_apply_is_dropped_in_the_end),
+		T(stick_on_which_apply_dies_is_left_alone_in_the_end),
+		T(stick_that_apply_is_done_with_is_not_counted),
+		T(rescue_counts_no_stick_on_which_apply_dies),
+		T(oops_is_a_panic_as_long_as_apply_runs),
 		T(crash_of_apply_is_survived),
 		T(apply_that_cannot_be_killed_ends_in_a_restart),
 		T(apply_that_is_not_there_is_survived),

@@ -205,6 +205,29 @@ static void stick(void **ctx)
 	costs("looking at a medium, a raw bundle or the stage folder", OS_SIM_EXEC);
 }
 
+static void dies(void **ctx)
+{
+	const struct os_sim_child crashes = { .argv0 = "keelboot-apply", .status = 11 };
+	struct os_sim_disk usb = machine_stick();
+
+	(void)ctx;
+	from(machine_good());
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	os_sim_disk(&usb);
+	os_sim_child(&crashes);
+	costs("looking at a medium on which apply crashes or stalls", OS_SIM_EXEC);
+}
+
+static void taken_out(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.apply[STATE_SRC_USB].count = STATE_APPLY_LIMIT;
+	from(s);
+	costs("first boot without a medium that was counted", OS_SIM_EXEC);
+}
+
 static void left_alone(void **ctx)
 {
 	struct state s = machine_good();
@@ -379,6 +402,8 @@ int main(void)
 		T(last_resort),
 		T(opening),
 		T(stick),
+		T(dies),
+		T(taken_out),
 		T(left_alone),
 		T(over_budget),
 		T(rescue),

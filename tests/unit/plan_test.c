@@ -373,6 +373,27 @@ static void source_that_takes_the_device_down_is_skipped_until_a_slot_is_good(vo
 	assert_true(plan_apply_begin(&s, STATE_SRC_USB));
 }
 
+static void apply_that_died_is_not_excused(void **ctx)
+{
+	struct state s;
+	bool committed;
+
+	(void)ctx;
+	states_fresh(&s);
+	for (int i = 1; i <= STATE_APPLY_LIMIT; i++) {
+		assert_true(plan_apply_begin(&s, STATE_SRC_SD));
+		plan_apply_died(&s, STATE_SRC_SD);
+		assert_int_equal(s.apply[STATE_SRC_SD].count, i);
+		reset_settle(&s, RESET_POWER); /* what ended is over */
+		assert_int_equal(s.apply[STATE_SRC_SD].count, i);
+	}
+	assert_true(plan_source_skipped(&s, STATE_SRC_SD));
+	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	assert_true(plan_source_skipped(&s, STATE_SRC_SD));
+	plan_apply_end(&s, STATE_SRC_SD);
+	assert_false(plan_source_skipped(&s, STATE_SRC_SD));
+}
+
 static void applies_that_end_cost_nothing(void **ctx)
 {
 	struct state s, was;
@@ -426,6 +447,7 @@ int main(void)
 		cmocka_unit_test(release_whose_slot_cannot_be_written_is_not_tried_for_ever),
 		cmocka_unit_test(staged_copy_is_dropped_at_its_third_failure),
 		cmocka_unit_test(source_that_takes_the_device_down_is_skipped_until_a_slot_is_good),
+		cmocka_unit_test(apply_that_died_is_not_excused),
 		cmocka_unit_test(applies_that_end_cost_nothing),
 		cmocka_unit_test(power_cuts_during_applies_are_bounded_too),
 	};

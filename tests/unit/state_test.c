@@ -50,7 +50,7 @@ static void fill(struct state *s)
 	s->staged = (struct state_staged){ .source = STATE_SRC_COMMAND, .fails = 2 };
 	memset(s->staged.release, 0xab, STATE_ID_LEN);
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
-		s->apply[i] = (struct state_apply){ STATE_APPLY_LIMIT, STATE_GRACE, true };
+		s->apply[i] = (struct state_apply){ STATE_APPLY_LIMIT, STATE_APPLY_DIED, true };
 	s->installs = STATE_INSTALLS_LIMIT;
 	s->rebuilt = true;
 	s->ps = UINT64_MAX;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selector/choose.h"
+#include "selector/plan.h"
 #include "selector/verdict.h"
 #include "tests/unit/states.h"
 
@@ -42,6 +43,27 @@ static void good_commits_a_trial(void **ctx)
 	assert_true(s.floor == 2);
 	assert_int_equal(s.slot[0].st, STATE_GOOD);
 	assert_int_equal(s.nunwritable, 0);
+}
+
+static void only_a_commit_forgives_a_medium_that_may_be_left_in(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 0, STATE_GOOD, 1);
+	for (unsigned i = 0; i < STATE_SRC_COUNT; i++) {
+		s.apply[i].count = 2;
+		plan_apply_died(&s, (enum state_source)i);
+	}
+	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	assert_false(committed);
+	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
+		assert_int_equal(s.apply[i].count, i == STATE_SRC_SD || i == STATE_SRC_USB ? 2 : 0);
+	s.slot[0].st = STATE_TRIAL;
+	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	assert_true(committed);
+	assert_true(s.apply[STATE_SRC_USB].count == 0 && s.apply[STATE_SRC_USB].grace == 0);
 }
 
 /* Else the old system, healthy as it is, would lift the bound at each boot. */
@@ -390,6 +412,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_commits_a_trial),
+		cmocka_unit_test(only_a_commit_forgives_a_medium_that_may_be_left_in),
 		cmocka_unit_test(only_a_commit_forgets_what_could_not_be_written),
 		cmocka_unit_test(floor_only_rises_and_never_above_the_release),
 		cmocka_unit_test(other_staged_release_stays_staged),

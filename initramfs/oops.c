@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/oops.h"
+
+#include "lib/log.h"
+#include "lib/os.h"
+
+#define FILE_NAME "/proc/sys/kernel/panic_on_oops"
+
+static char before[16];
+static size_t before_len;
+
+void oops_panics(const struct boot *b)
+{
+	before_len = 0;
+	if (b->cmd.has_panic && b->cmd.panic == 0)
+		return;
+	if (os_read_file(FILE_NAME, before, sizeof(before), &before_len) != KB_OK)
+		return; /* a kernel that has no such setting */
+	if (os_write_file(FILE_NAME, "1", 1) != KB_OK)
+		log_warn("unable to make an oops of the kernel a panic while media are read");
+}
+
+void oops_as_before(void)
+{
+	if (before_len > 0 && os_write_file(FILE_NAME, before, before_len) != KB_OK)
+		log_warn("unable to set again what an oops of the kernel does");
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an oops of the kernel does while a stranger's medium is read. The kernel's default is to
+ * kill whom it met and go on, with what that one had locked locked for ever; whoever boots a system
+ * on such a kernel has one that fails later, for no reason that anybody could see.
+ */
+#pragma once
+
+#include "initramfs/boot.h"
+
+/* From now on an oops is a panic, which restarts the device: it counts as what it is. Not with
+ * panic=0 on the command line, where somebody wants to look at it. */
+void oops_panics(const struct boot *b);
+
+/* As it was before: whether the system's own drivers may oops is not ours to say. */
+void oops_as_before(void);
