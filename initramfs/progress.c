@@ -2,6 +2,7 @@
 #include "initramfs/progress.h"
 
 #include "lib/bytes.h"
+#include "update/apply.h"
 
 #include <string.h>
 
@@ -10,6 +11,8 @@ const char *progress_phase_name(enum progress_phase phase)
 	switch (phase) {
 	case PROGRESS_NONE:
 		return "starting";
+	case PROGRESS_LOOK:
+		return "looking at media";
 	case PROGRESS_CHECK:
 		return "checking";
 	case PROGRESS_WRITE:
@@ -31,6 +34,8 @@ unsigned progress_percent(const struct progress *p)
 
 static enum progress_phase phase_by_name(const char *name)
 {
+	if (strcmp(name, "look") == 0)
+		return PROGRESS_LOOK;
 	if (strcmp(name, "check") == 0)
 		return PROGRESS_CHECK;
 	if (strcmp(name, "write") == 0)
@@ -57,18 +62,20 @@ static char *word(char **line)
 static bool take_line(struct progress *p, char *line)
 {
 	enum progress_phase phase;
-	uint64_t done, total;
+	uint64_t n, done, total;
 
-	if (strcmp(word(&line), "P") != 0)
+	if (strcmp(word(&line), "P") != 0 ||
+	    bytes_decimal(&n, word(&line), APPLY_CANDIDATES_MAX) != KB_OK || n < p->candidate)
 		return false;
 	phase = phase_by_name(word(&line));
-	if (phase == PROGRESS_NONE || phase < p->phase)
+	if (phase == PROGRESS_NONE || (n == p->candidate && phase < p->phase))
 		return false;
 	if (bytes_decimal(&done, word(&line), UINT64_MAX) != KB_OK ||
 	    bytes_decimal(&total, word(&line), UINT64_MAX) != KB_OK || done > total)
 		return false;
-	if (phase == p->phase && (done <= p->done || total != p->total))
+	if (n == p->candidate && phase == p->phase && (done <= p->done || total != p->total))
 		return false;
+	p->candidate = (unsigned)n;
 	p->phase = phase;
 	p->done = done;
 	p->total = total;

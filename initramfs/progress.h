@@ -2,7 +2,8 @@
 /*
  * What keelboot-apply says of its progress, as process 1 hears it. PURE. The process at the other
  * end reads a stranger's bundle, so nothing that it says is believed beyond "it moved": phases only
- * go forward, numbers only grow.
+ * go forward, numbers only grow; another bundle begins anew, so many times as there may be bundles.
+ * update/apply.h has the lines.
  */
 #pragma once
 
@@ -12,11 +13,18 @@
 
 #define PROGRESS_LINE_MAX 80
 
-enum progress_phase { PROGRESS_NONE, PROGRESS_CHECK, PROGRESS_WRITE, PROGRESS_READ_BACK };
+enum progress_phase {
+	PROGRESS_NONE,
+	PROGRESS_LOOK,
+	PROGRESS_CHECK,
+	PROGRESS_WRITE,
+	PROGRESS_READ_BACK
+};
 
 struct progress {
+	unsigned candidate; /* number of the bundle, up to APPLY_CANDIDATES_MAX */
 	enum progress_phase phase;
-	uint64_t done, total; /* bytes of this phase */
+	uint64_t done, total; /* of this phase: bytes, or looks */
 	size_t len;	      /* of the line that is not complete yet */
 	char line[PROGRESS_LINE_MAX];
 	bool garbage; /* the line is too long; skipped up to its end */
@@ -28,5 +36,5 @@ bool progress_take(struct progress *p, const char *buf, size_t len);
 /* 0..100 of this phase. */
 unsigned progress_percent(const struct progress *p);
 
-/* "checking", "writing", "reading back"; "starting". */
+/* "looking at media", "checking", "writing", "reading back"; "starting". */
 const char *progress_phase_name(enum progress_phase phase);

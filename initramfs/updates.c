@@ -86,7 +86,7 @@ static bool follow(struct boot *b, int fd, struct progress *p)
 {
 	uint64_t start = os_now_ms(), moved = start, now = start;
 	uint64_t limit = stall_limit_ms(&b->conf, wdt_timeout_s(&b->wdt));
-	unsigned told = 0;
+	unsigned told = 0, tell;
 	char buf[256];
 	size_t len;
 	bool ready;
@@ -106,8 +106,9 @@ static bool follow(struct boot *b, int fd, struct progress *p)
 			continue;
 		moved = now;
 		wdt_feed(&b->wdt);
-		if (p->phase * 1000 + progress_percent(p) / 20 * 20 != told) {
-			told = p->phase * 1000 + progress_percent(p) / 20 * 20;
+		tell = (p->candidate * 8 + p->phase) * 1000 + progress_percent(p) / 20 * 20;
+		if (p->phase != PROGRESS_LOOK && tell != told) {
+			told = tell;
 			log_info("update: %s, %u %%", progress_phase_name(p->phase),
 				 progress_percent(p));
 		}

@@ -64,8 +64,6 @@ static enum kb_err open_bundle(struct apply_job *job)
 	job->blame = INSTALL_BLAME_NONE;
 	job->release = reader.release;
 	job->known = true;
-	for (unsigned i = 0; i < reader.m.nimages; i++)
-		job->image_bytes += reader.m.image[i].size;
 	if (!manifest_is_for(&reader.m, job->compatible))
 		return fail(job, KB_ECOMPAT, "it is for %s%s, this device is %s",
 			    reader.m.compatible[0], reader.m.ncompatible > 1 ? " and others" : "",
@@ -129,7 +127,6 @@ static enum kb_err choose(struct apply_job *job)
 static enum kb_err look(struct apply_job *job)
 {
 	job->known = false;
-	job->image_bytes = 0;
 	job->target = STATE_NONE;
 	job->blame = INSTALL_BLAME_NONE;
 	job->bytes_written = job->bytes_skipped = 0;

@@ -58,7 +58,6 @@ struct apply_job {
 	/* results */
 	struct plan_release release; /* valid once `known` */
 	bool known;		     /* the bundle's signature was good */
-	uint64_t image_bytes;	     /* of all its images */
 	int target;		     /* or STATE_NONE */
 	enum install_blame blame;    /* whose fault a failure was */
 	uint64_t bytes_written, bytes_skipped;

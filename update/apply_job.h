@@ -7,8 +7,8 @@
 #include "update/apply_file.h"
 #include "update/media.h"
 
-#define APPLY_SOURCES_MAX    32
-#define APPLY_CANDIDATES_MAX 16
+#define APPLY_SOURCES_MAX 32
+#define APPLY_OPENED_MAX  256u /* bundles of one folder: each costs a walk through it */
 
 struct apply_source {
 	enum state_source kind; /* DATA, RAW, SD or USB */
@@ -34,7 +34,6 @@ struct apply_candidate {
 	unsigned source;	       /* index */
 	char name[MEDIA_NAME_MAX + 1]; /* of the file; "" for a raw medium */
 	struct plan_release release;
-	uint64_t bytes; /* of its images */
 	bool tried;
 };
 
@@ -53,8 +52,10 @@ struct apply {
 
 /* The line of progress for process 1, on descriptor 3 if that is a pipe or socket. */
 void apply_progress_init(void);
-/* Bytes of all images that may be worked on; and of those that were given up. */
-void apply_progress_span(uint64_t total, uint64_t given_up);
+/* A medium, or a bundle on it, was looked at. */
+void apply_progress_look(void);
+/* From now on another bundle is worked on, or the same anew. */
+void apply_progress_next(void);
 void apply_progress(void *ctx, enum install_phase phase, uint64_t done, uint64_t total);
 
 /* The staged update on the data partition. All three return an exit code. */

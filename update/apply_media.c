@@ -14,7 +14,6 @@
 
 #define FOLDER	   "keelboot"
 #define FILES_MAX  4096u /* names that are looked at in one folder */
-#define OPENED_MAX 256u	 /* bundles that are opened in it: each costs a walk through the folder */
 #define LITTER_MAX 20u	 /* of what is no bundle so many are named, the rest is counted */
 
 /*
@@ -63,9 +62,10 @@ static struct apply_candidate *place_for(struct apply *a, uint64_t sequence)
 
 static void remember(struct apply *a, unsigned source, const char *name)
 {
+	bool full = a->ncandidates == APPLY_CANDIDATES_MAX;
 	struct apply_candidate *c = place_for(a, a->job.release.sequence);
 
-	if (c == NULL || c->name[0] != '\0' || c->bytes != 0)
+	if (full)
 		log_notice("%s: version %s: ignored: there are %d that are newer",
 			   place(a, c == NULL ? source : c->source, c == NULL ? name : c->name),
 			   c == NULL ? a->job.release.version : c->release.version,
@@ -75,7 +75,6 @@ static void remember(struct apply *a, unsigned source, const char *name)
 	*c = (struct apply_candidate){
 		.source = source,
 		.release = a->job.release,
-		.bytes = a->job.image_bytes,
 	};
 	snprintf(c->name, sizeof(c->name), "%s", name);
 }
@@ -85,6 +84,7 @@ static void look_at(struct apply *a, unsigned source, const char *name)
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err e = media_file(&a->media, name, &fd);
 
+	apply_progress_look();
 	if (e != KB_OK) {
 		log_notice("%s: ignored: %s", place(a, source, name),
 			   e == KB_EINVAL ? "not a regular file" : err_text(e));
@@ -108,7 +108,7 @@ static void look_through(struct apply *a, unsigned source)
 	unsigned n = 0, opened = 0, litter = 0;
 
 	while ((e = media_next(&a->media, name)) == KB_OK && n++ < FILES_MAX) {
-		if (media_is_bundle(name) && opened++ == OPENED_MAX)
+		if (media_is_bundle(name) && opened++ == APPLY_OPENED_MAX)
 			break;
 		if (media_is_bundle(name))
 			look_at(a, source, name);
@@ -121,7 +121,7 @@ static void look_through(struct apply *a, unsigned source)
 	if (e == KB_OK)
 		log_warn("%s: only the first %u files, and %u bundles, of " FOLDER
 			 "/ are looked at",
-			 a->o.source[source].dev, FILES_MAX, OPENED_MAX);
+			 a->o.source[source].dev, FILES_MAX, APPLY_OPENED_MAX);
 	else if (e != KB_ENOENT)
 		log_warn("%s: " FOLDER "/ cannot be read to its end", a->o.source[source].dev);
 }
@@ -132,6 +132,7 @@ static void look_into(struct apply *a, unsigned source)
 	const char *const *fs = filesystems(a, source);
 	enum kb_err e = media_open(&a->media, dev, true, fs, FOLDER);
 
+	apply_progress_look();
 	switch ((int)e) {
 	case KB_OK:
 		break;
@@ -229,16 +230,13 @@ static void name_the_others(const struct apply *a, const struct apply_candidate 
 
 int apply_media_run(struct apply *a)
 {
-	uint64_t total = 0, given_up = 0;
 	struct apply_candidate *c;
 
 	for (unsigned i = 0; i < a->o.nsources; i++)
 		if (a->o.source[i].kind == STATE_SRC_USB || a->o.source[i].kind == STATE_SRC_SD)
 			look_into(a, i);
-	for (unsigned i = 0; i < a->ncandidates; i++)
-		total += a->candidate[i].bytes;
 	while ((c = newest(a)) != NULL) {
-		apply_progress_span(total, given_up);
+		apply_progress_next();
 		c->tried = true;
 		if (install(a, c) == KB_OK) {
 			name_the_others(a, c);
@@ -247,7 +245,6 @@ int apply_media_run(struct apply *a)
 		/* Only a bundle that is at fault makes room for the next one. */
 		if (a->job.blame != INSTALL_BLAME_BUNDLE)
 			return APPLY_FAILED;
-		given_up += c->bytes;
 	}
 	return a->ncandidates > 0 ? APPLY_FAILED : APPLY_NOTHING;
 }

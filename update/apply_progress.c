@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What process 1 hears. Within a phase the total has to stay and the bytes done have to grow, also
- * when one bundle after another is tried: so the total is that of all of them.
- */
+/* What process 1 hears: see apply.h. */
 #include "update/apply_job.h"
 
 #include <fcntl.h>
@@ -12,9 +9,11 @@
 #include <unistd.h>
 
 #define PROGRESS_FD 3
+#define LOOKS_MAX   (APPLY_SOURCES_MAX * (1u + APPLY_OPENED_MAX))
 
 static bool heard;
-static uint64_t span, behind;
+static unsigned candidate;
+static uint64_t looks;
 
 void apply_progress_init(void)
 {
@@ -25,12 +24,6 @@ void apply_progress_init(void)
 	 * lint: leakReturnValNotUsed: that is what it is opened for */
 	while (!heard && fstat(PROGRESS_FD, &st) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) >= 0)
 		;
-}
-
-void apply_progress_span(uint64_t total, uint64_t given_up)
-{
-	span = total;
-	behind = given_up;
 }
 
 static const char *phase_name(enum install_phase phase)
@@ -48,21 +41,33 @@ static const char *phase_name(enum install_phase phase)
 	return NULL;
 }
 
+static void tell(const char *phase, uint64_t done, uint64_t total)
+{
+	char line[80];
+	int n = snprintf(line, sizeof(line), "P %u %s %" PRIu64 " %" PRIu64 "\n", candidate, phase,
+			 done, total);
+
+	/* A reader that is gone has given us up; it kills us if it wants us gone too. */
+	if (heard && n > 0 && n < (int)sizeof(line) && write(PROGRESS_FD, line, (size_t)n) < 0)
+		heard = false;
+}
+
+void apply_progress_look(void)
+{
+	if (candidate == 0 && looks < LOOKS_MAX)
+		tell("look", ++looks, LOOKS_MAX);
+}
+
+void apply_progress_next(void)
+{
+	candidate++;
+}
+
 void apply_progress(void *ctx, enum install_phase phase, uint64_t done, uint64_t total)
 {
 	const char *name = phase_name(phase);
-	char line[80];
-	int n;
 
 	(void)ctx;
-	if (!heard || name == NULL)
-		return;
-	if (phase == INSTALL_CHECK && span > 0) {
-		done += behind;
-		total = span;
-	}
-	n = snprintf(line, sizeof(line), "P %s %" PRIu64 " %" PRIu64 "\n", name, done, total);
-	/* A reader that is gone has given us up; it kills us if it wants us gone too. */
-	if (n > 0 && n < (int)sizeof(line) && write(PROGRESS_FD, line, (size_t)n) < 0)
-		heard = false;
+	if (name != NULL)
+		tell(name, done, total);
 }

@@ -82,8 +82,7 @@ static int settle(struct apply *a, const char *dev, enum kb_err e)
 }
 
 /* One look at what lies there, and the install. *opened: it could be looked at. */
-static enum kb_err try(struct apply *a, const struct apply_source *src, unsigned round,
-		       bool *opened)
+static enum kb_err try(struct apply *a, const struct apply_source *src, bool *opened)
 {
 	static const char *const none[] = { NULL };
 	enum kb_err e = media_open(&a->media, src->dev, true, none, "");
@@ -95,7 +94,7 @@ static enum kb_err try(struct apply *a, const struct apply_source *src, unsigned
 	apply_job_fill(a, a->media.dev, src->dev, STATE_SRC_RAW, true);
 	e = apply_file_look(&a->job);
 	if (e == KB_OK) {
-		apply_progress_span(ROUNDS * a->job.image_bytes, round * a->job.image_bytes);
+		apply_progress_next();
 		e = apply_file(&a->job);
 	}
 	media_close(&a->media);
@@ -115,7 +114,7 @@ int apply_raw_run(struct apply *a, const struct apply_source *src)
 	bool opened;
 
 	for (unsigned round = 0; round < ROUNDS; round++) {
-		e = try(a, src, round, &opened);
+		e = try(a, src, &opened);
 		if (!opened && e == KB_EMOUNT && round == 0)
 			return APPLY_NOTHING;
 		if (!opened) {

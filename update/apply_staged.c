@@ -108,7 +108,7 @@ static int install(struct apply *a, const char *name)
 		return copy_failed(a, "its file holds another release");
 	if (e != KB_OK)
 		return settle(a, e);
-	apply_progress_span(a->job.image_bytes, 0);
+	apply_progress_next();
 	e = apply_file(&a->job);
 	return e == KB_OK ? APPLY_INSTALLED : settle(a, e);
 }

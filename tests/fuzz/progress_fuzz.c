@@ -2,12 +2,14 @@
 /* What keelboot-apply writes to process 1's pipe, in pieces of any size. */
 #include "initramfs/progress.h"
 #include "tests/fuzz/fuzz.h"
+#include "update/apply.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static void check_bounds(const struct progress *p)
 {
+	FUZZ_CHECK(p->candidate <= APPLY_CANDIDATES_MAX);
 	FUZZ_CHECK(p->phase <= PROGRESS_READ_BACK && p->done <= p->total);
 	FUZZ_CHECK(p->len < sizeof(p->line));
 	FUZZ_CHECK(progress_percent(p) <= 100);
@@ -16,9 +18,11 @@ static void check_bounds(const struct progress *p)
 	FUZZ_CHECK(progress_phase_name(p->phase)[0] != '\0');
 }
 
-/* Forward only: by phase, then by bytes of an unchanged total. */
+/* Forward only: by bundle, by phase, then by bytes of an unchanged total. */
 static bool is_forward(const struct progress *a, const struct progress *b)
 {
+	if (b->candidate != a->candidate)
+		return b->candidate > a->candidate;
 	return b->phase > a->phase ||
 	       (b->phase == a->phase && b->done > a->done && b->total == a->total);
 }
@@ -30,24 +34,26 @@ static bool take(struct progress *p, const void *buf, size_t len)
 
 	check_bounds(p);
 	FUZZ_CHECK(moved == is_forward(&before, p));
-	FUZZ_CHECK(moved || (before.phase == p->phase && before.done == p->done));
+	FUZZ_CHECK(moved || (before.candidate == p->candidate && before.phase == p->phase &&
+			     before.done == p->done));
 	return moved;
 }
 
 /* A line as keelboot-apply writes it says what it says. */
 static void check_round_trip(const struct progress *p)
 {
-	static const char *const words[] = { "", "check", "write", "read-back" };
+	static const char *const words[] = { "", "look", "check", "write", "read-back" };
 	struct progress again = { 0 };
 	char line[PROGRESS_LINE_MAX];
 	int n;
 
 	if (p->phase == PROGRESS_NONE || p->done == 0)
 		return;
-	n = snprintf(line, sizeof(line), "P %s %llu %llu\n", words[p->phase],
+	n = snprintf(line, sizeof(line), "P %u %s %llu %llu\n", p->candidate, words[p->phase],
 		     (unsigned long long)p->done, (unsigned long long)p->total);
 	FUZZ_CHECK(progress_take(&again, line, (size_t)n));
-	FUZZ_CHECK(again.phase == p->phase && again.done == p->done && again.total == p->total);
+	FUZZ_CHECK(again.candidate == p->candidate && again.phase == p->phase &&
+		   again.done == p->done && again.total == p->total);
 }
 
 void fuzz_one(const uint8_t *data, size_t size)

@@ -175,7 +175,7 @@ class Reader:
                                       stderr=self.log, close_fds=False, preexec_fn=lambda: os.dup2(into, 3))
         os.close(into)
         self.heard = b""
-        while f"P {phase} ".encode() not in self.heard:
+        while f"P 1 {phase} ".encode() not in self.heard:
             block = os.read(self.out, 4096)
             assert block, f"it ended before {phase}: {self.heard}"
             self.heard += block
@@ -268,7 +268,7 @@ def test_t22_file_that_changes_while_it_is_read(target, folder, keys, way, verif
     assert code == FAILED, said
     assert re.search(r"chunk \d+ (is not what was signed|cannot be read)", said), said
     assert target.slot("b")["state"] != "trial"
-    if b"P write" not in reader.heard:          # it had not been verified whole by then
+    if b"P 1 write" not in reader.heard:          # it had not been verified whole by then
         target.untouched()
     for entry in (folder / "keelboot").iterdir():
         entry.unlink()

@@ -211,7 +211,7 @@ void ioerr_process_apply_child(struct ioerr_world *w)
 {
 	const struct os_sim_child c = {
 		.argv0 = "keelboot-apply",
-		.say = { { 50, "P check 1 2\n", 0 }, { 100, "P write 1 2\n", 0 } },
+		.say = { { 50, "P 1 check 1 2\n", 0 }, { 100, "P 1 write 1 2\n", 0 } },
 		.duration_ms = 200,
 		.run = run_apply,
 		.ctx = w,

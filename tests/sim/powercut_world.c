@@ -167,7 +167,7 @@ static void lay_out(const struct powercut_job *j)
 {
 	const struct os_sim_child apply = {
 		.argv0 = "keelboot-apply",
-		.say = { { 50, "P check 1 2\n", 0 }, { 100, "P write 1 2\n", 0 } },
+		.say = { { 50, "P 1 check 1 2\n", 0 }, { 100, "P 1 write 1 2\n", 0 } },
 		.duration_ms = 200,
 		.run = run_apply,
 		.result = &apply_status,

@@ -48,7 +48,7 @@ static struct os_sim_child apply(int exit_code, const char *arg)
 		.arg = arg,
 		.duration_ms = 3000,
 		.status = exit_code << 8,
-		.say = { { 500, "P check 100 100\n", 0 }, { 1000, "P write 50 100\n", 0 } },
+		.say = { { 500, "P 1 check 100 100\n", 0 }, { 1000, "P 1 write 50 100\n", 0 } },
 	};
 }
 

@@ -36,7 +36,7 @@ static struct os_sim_child apply(int exit_code)
 		.argv0 = APPLY,
 		.duration_ms = 3000,
 		.status = exit_code << 8,
-		.say = { { 500, "P check 100 100\n", 0 }, { 1000, "P write 50 100\n", 0 } },
+		.say = { { 500, "P 1 check 100 100\n", 0 }, { 1000, "P 1 write 50 100\n", 0 } },
 	};
 }
 
@@ -164,10 +164,10 @@ static void stalled_apply_is_killed(void **ctx)
 	(void)ctx;
 	stage();
 	/* The same line again, a step back, rubbish: nothing of it is progress. */
-	c.say[0] = (struct os_sim_say){ 1000, "P write 50 100\n", 0 };
-	c.say[1] = (struct os_sim_say){ 10000, "P write 50 100\nP check 60 100\n", 0 };
-	c.say[2] = (struct os_sim_say){ 20000, "P write 999 100\n\xff\xfe P \n", 0 };
-	c.say[3] = (struct os_sim_say){ 30000, "P write 60 200\n", 0 };
+	c.say[0] = (struct os_sim_say){ 1000, "P 1 write 50 100\n", 0 };
+	c.say[1] = (struct os_sim_say){ 10000, "P 1 write 50 100\nP 1 check 60 100\n", 0 };
+	c.say[2] = (struct os_sim_say){ 20000, "P 1 write 999 100\n\xff\xfe P \n", 0 };
+	c.say[3] = (struct os_sim_say){ 30000, "P 1 write 60 200\n", 0 };
 	os_sim_child(&c);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("apply_stalls_is_killed");
@@ -180,6 +180,26 @@ static void stalled_apply_is_killed(void **ctx)
 	assert_false(machine_get().apply[STATE_SRC_DATA].open);
 }
 
+/* The first bundle turned out damaged while it was written; the next one is checked and written. */
+static void second_bundle_has_its_time(void **ctx)
+{
+	struct os_sim_child c = { .argv0 = APPLY, .duration_ms = 160000, .status = 1 << 8 };
+
+	(void)ctx;
+	stage();
+	c.say[0] = (struct os_sim_say){ 1000, "P 0 look 1 8224\nP 1 write 900 1000\n", 0 };
+	c.say[1] = (struct os_sim_say){ 35000, "P 2 check 10 3000\n", 0 };
+	c.say[2] = (struct os_sim_say){ 70000, "P 2 check 3000 3000\n", 0 };
+	c.say[3] = (struct os_sim_say){ 105000, "P 2 write 10 2000\n", 0 };
+	c.say[4] = (struct os_sim_say){ 140000, "P 2 write 100 2000\n", 0 };
+	os_sim_child(&c);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	trace_expect("apply_goes_on_to_the_next_bundle");
+	assert_absent("kill " APPLY);
+	assert_int_equal(os_sim_count("WATCHDOG FIRES"), 0);
+	assert_in_range(os_now_ms(), 160000, 160600);
+}
+
 /* Progress that never ends is none: four hours, and not the fifth. */
 static void apply_that_goes_on_for_ever_is_killed(void **ctx)
 {
@@ -190,7 +210,7 @@ static void apply_that_goes_on_for_ever_is_killed(void **ctx)
 	stage();
 	machine.conf = "[install]\nprogress-deadline=3600\n[watchdog]\ndevice=off\n";
 	for (unsigned i = 0; i < 6; i++) {
-		snprintf(line[i], sizeof(line[i]), "P write %u 100\n", i + 1);
+		snprintf(line[i], sizeof(line[i]), "P 1 write %u 100\n", i + 1);
 		c.say[i] = (struct os_sim_say){ (i + 1) * 3500u * 1000, line[i], 0 };
 	}
 	os_sim_child(&c);
@@ -315,7 +335,7 @@ static void stick_on_which_apply_dies_is_left_alone_in_the_end(void **ctx)
 	machine.conf = "[system]\ncount=never\n[install]\nprogress-deadline=3600\n"
 		       "[watchdog]\ndevice=off\n";
 	for (unsigned i = 0; i < 4; i++)
-		snprintf(forever[i], sizeof(forever[i]), "P write %u 100\n", i + 1);
+		snprintf(forever[i], sizeof(forever[i]), "P 1 write %u 100\n", i + 1);
 	for (unsigned i = 0; i < KB_ARRAY_LEN(deaths); i++) {
 		machine_put(&s);
 		for (int n = 1; n <= STATE_APPLY_LIMIT; n++) {
@@ -529,6 +549,7 @@ int main(void)
 		T(data_is_not_opened_when_nothing_is_staged),
 		T(apply_that_goes_on_for_ever_is_killed),
 		T(stalled_apply_is_killed),
+		T(second_bundle_has_its_time),
 		T(short_watchdog_does_not_come_before_the_kill),
 		T(deadline_of_progress_may_be_shorter),
 		T(copy_that_stalls_apply_is_dropped_in_the_end),

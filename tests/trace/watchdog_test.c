@@ -153,11 +153,11 @@ static void install_is_fed_on_progress_only(void **ctx)
 	s.staged.source = STATE_SRC_DATA;
 	machine_put(&s);
 	/* Each step within the deadline of 40 s, and the whole far beyond the watchdog's 60 s. */
-	c.say[0] = (struct os_sim_say){ 30000, "P check 50 100\n", 0 };
-	c.say[1] = (struct os_sim_say){ 65000, "P check 100 100\n", 0 };
-	c.say[2] = (struct os_sim_say){ 100000, "P write 10 100\n", 0 };
-	c.say[3] = (struct os_sim_say){ 130000, "P write 90 100\n", 0 };
-	c.say[4] = (struct os_sim_say){ 160000, "P read-back 90 100\n", 0 };
+	c.say[0] = (struct os_sim_say){ 30000, "P 1 check 50 100\n", 0 };
+	c.say[1] = (struct os_sim_say){ 65000, "P 1 check 100 100\n", 0 };
+	c.say[2] = (struct os_sim_say){ 100000, "P 1 write 10 100\n", 0 };
+	c.say[3] = (struct os_sim_say){ 130000, "P 1 write 90 100\n", 0 };
+	c.say[4] = (struct os_sim_say){ 160000, "P 1 read-back 90 100\n", 0 };
 	os_sim_child(&c);
 	os_sim_log_level(LOG_LEVEL_INFO);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);

@@ -929,6 +929,22 @@ static void verify_first_is_a_choice_for_each_kind(void **ctx)
 	assert_true(begins_with_bundle("x"));
 }
 
+/* Process 1 would take its check, and the bytes that it writes, for a step back. */
+static void the_bundle_behind_a_damaged_one_is_heard(void **ctx)
+{
+	(void)ctx;
+	write_text("etc/keelboot/system.conf",
+		   "[system]\ncompatible = box\n[source.usb]\nverify-first = no\n");
+	make_bundle("five", 5, "box", &key);
+	make_bundle("two", 2, "box", &key);
+	flip("five", 1000);
+	assert_int_equal(apply_usb("five", "two", NULL), APPLY_INSTALLED);
+	assert_slot_b(2);
+	assert_int_equal(heard.candidate, 2);
+	assert_int_equal(heard.phase, PROGRESS_READ_BACK);
+	assert_int_equal(heard.done, heard.total);
+}
+
 static void of_many_acceptable_bundles_the_newest_is_kept(void **ctx)
 {
 	static char source[20][600];
@@ -1252,6 +1268,7 @@ int main(int argc, char **argv)
 		TEST(rubbish_and_absent_media_are_harmless),
 		TEST(every_truncation_is_refused),
 		TEST(a_damaged_one_makes_room_for_the_next),
+		TEST(the_bundle_behind_a_damaged_one_is_heard),
 		TEST(a_damaged_one_alone_fails_and_is_told_once),
 		TEST(bytes_behind_a_raw_bundle_are_ignored),
 		TEST(a_state_that_is_blank_or_lost_stops_it),
