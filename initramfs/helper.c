@@ -5,6 +5,7 @@
  */
 #include "initramfs/prober.h"
 #include "update/apply.h"
+#include "update/apply_cage.h"
 #include "update/decoder.h"
 #include "update/verify_slot.h"
 
@@ -23,7 +24,7 @@ int main(int argc, char **argv)
 	const char *name = argc > 0 ? base_name(argv[0]) : "";
 
 	if (strcmp(name, "keelboot-apply") == 0)
-		return apply_main(argc, argv);
+		return apply_cage_enter() == KB_OK ? apply_main(argc, argv) : APPLY_FAILED;
 	if (strcmp(name, "keelboot-decoder") == 0)
 		return decoder_main();
 	if (strcmp(name, "keelboot-prober") == 0)

@@ -19,9 +19,9 @@
 
 #define LAST_FD 4096 /* to close, where the kernel has no close_range() */
 
-static enum kb_err refused(const struct cage *c, const char *what)
+static enum kb_err refused(const char *who, const char *what)
 {
-	log_err("%s: unable to %s: %s; nothing is read with rights", c->who, what, strerror(errno));
+	log_err("%s: unable to %s: %s; nothing is read with rights", who, what, strerror(errno));
 	return KB_EPERM;
 }
 
@@ -72,40 +72,49 @@ static enum kb_err empty_root(const struct cage *c)
 		if (vanish_below(places[i]))
 			return KB_OK;
 	}
-	return refused(c, "leave the file system");
+	return refused(c->who, "leave the file system");
 }
 
 /* Only root has a bounding set to lose; without CAP_SETPCAP, no_new_privs makes it meaningless. */
-static enum kb_err drop_bounding(const struct cage *c)
+static enum kb_err drop_bounding(const char *who, uint64_t keep)
 {
 	int has;
 
 	for (int cap = 0; (has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0)) >= 0; cap++) {
+		if (cap < 64 && keep >> cap & 1)
+			continue;
 		if (has > 0 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EPERM)
-			return refused(c, "drop the bounding set");
+			return refused(who, "drop the bounding set");
 	}
 	return KB_OK;
 }
 
-static enum kb_err drop_capabilities(const struct cage *c)
+static enum kb_err drop_capabilities(const char *who, uint64_t keep)
 {
 	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { { 0 }, { 0 } };
+	struct __user_cap_data_struct has[2];
 
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* absent before Linux 4.3 */
-	if (syscall(SYS_capset, &hdr, none) < 0)
-		return refused(c, "drop capabilities");
+	if (syscall(SYS_capget, &hdr, has) < 0)
+		return refused(who, "see its capabilities");
+	for (int i = 0; i < 2; i++) {
+		has[i].permitted &= (uint32_t)(keep >> 32 * i);
+		has[i].effective = has[i].permitted;
+		has[i].inheritable = 0;
+	}
+	if (syscall(SYS_capset, &hdr, has) < 0)
+		return refused(who, "drop capabilities");
 	return KB_OK;
 }
 
 static enum kb_err drop_user(const struct cage *c)
 {
 	if (setgroups(0, NULL) < 0)
-		return refused(c, "drop groups");
+		return refused(c->who, "drop groups");
 	if (setresgid(c->user, c->user, c->user) < 0)
-		return refused(c, "change its group");
+		return refused(c->who, "change its group");
 	if (setresuid(c->user, c->user, c->user) < 0)
-		return refused(c, "change its user");
+		return refused(c->who, "change its user");
 	return KB_OK;
 }
 
@@ -121,12 +130,23 @@ static bool lower(int what, rlim_t max)
 	return setrlimit((__rlimit_resource_t)what, &r) == 0;
 }
 
-static enum kb_err set_limits(const struct cage *c)
+struct limit {
+	int what;
+	rlim_t max;
+};
+
+static enum kb_err set_limits(const char *who, const struct limit *limit, size_t n)
 {
-	const struct {
-		int what;
-		rlim_t max;
-	} limit[] = {
+	for (size_t i = 0; i < n; i++) {
+		if (!lower(limit[i].what, limit[i].max))
+			return refused(who, "limit itself");
+	}
+	return KB_OK;
+}
+
+static enum kb_err limit_all(const struct cage *c)
+{
+	const struct limit limit[] = {
 		{ RLIMIT_AS, c->memory },
 		{ RLIMIT_CPU, c->cpu_s },
 		{ RLIMIT_NPROC, c->processes },
@@ -137,11 +157,7 @@ static enum kb_err set_limits(const struct cage *c)
 		{ RLIMIT_MSGQUEUE, 0 },
 	};
 
-	for (size_t i = 0; i < KB_ARRAY_LEN(limit); i++) {
-		if (!lower(limit[i].what, limit[i].max))
-			return refused(c, "limit itself");
-	}
-	return KB_OK;
+	return set_limits(c->who, limit, KB_ARRAY_LEN(limit));
 }
 
 enum kb_err cage_enter(const struct cage *c)
@@ -152,16 +168,33 @@ enum kb_err cage_enter(const struct cage *c)
 	if (root)
 		TRY(empty_root(c));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return refused(c, "give up new privileges");
-	TRY(drop_bounding(c));
+		return refused(c->who, "give up new privileges");
+	TRY(drop_bounding(c->who, 0));
 	if (root)
 		TRY(drop_user(c));
-	TRY(drop_capabilities(c));
-	TRY(set_limits(c));
+	TRY(drop_capabilities(c->who, 0));
+	TRY(limit_all(c));
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return refused(c, "hide its memory");
+		return refused(c->who, "hide its memory");
 	/* After the change of user, which would clear it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		return refused(c, "tie itself to its parent");
+		return refused(c->who, "tie itself to its parent");
+	return KB_OK;
+}
+
+enum kb_err cage_enter_open(const struct cage_open *c)
+{
+	const struct limit limit[] = {
+		{ RLIMIT_AS, c->memory }, { RLIMIT_NOFILE, c->files }, { RLIMIT_CORE, 0 },
+		{ RLIMIT_MEMLOCK, 0 },	  { RLIMIT_MSGQUEUE, 0 },
+	};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return refused(c->who, "give up new privileges");
+	TRY(drop_bounding(c->who, c->capabilities));
+	TRY(drop_capabilities(c->who, c->capabilities));
+	TRY(set_limits(c->who, limit, KB_ARRAY_LEN(limit)));
+	if (!CAGE_TRACED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return refused(c->who, "hide its memory");
 	return KB_OK;
 }

@@ -25,9 +25,11 @@
 #if defined(__SANITIZE_ADDRESS__)
 #define CAGE_MEMORY(bytes) UINT64_MAX
 #define CAGE_SANITIZER	   { SYS_sigaltstack, CAGE_ALWAYS, 0, 0 },
+#define CAGE_TRACED	   true /* at its end, by the one that looks for leaks */
 #else
 #define CAGE_MEMORY(bytes) (bytes)
 #define CAGE_SANITIZER
+#define CAGE_TRACED false
 #endif
 
 /* Users of their own, which nobody else has: what one of them is taken over for cannot even send a
@@ -36,7 +38,7 @@
 #define CAGE_USER_PROBER  65533u
 
 #define CAGE_KEEP_MAX  6u
-#define CAGE_RULES_MAX 48u
+#define CAGE_RULES_MAX 96u
 
 struct cage {
 	const char *who; /* begins the messages: "decoder" */
@@ -57,11 +59,29 @@ struct cage {
  */
 enum kb_err cage_enter(const struct cage *c) KB_MUST_CHECK;
 
+/* A looser one, for a process that cannot do without rights. */
+struct cage_open {
+	const char *who;
+	uint64_t capabilities; /* 1 << CAP_*: those that it keeps, if it has them */
+	uint64_t memory;       /* bytes of addresses: CAGE_MEMORY() */
+	unsigned files;	       /* descriptors have to be below this number from now on */
+};
+
+/*
+ * Gives up, for good: new privileges, all other capabilities (in the bounding set too, so that no
+ * program that it starts gets them back), core dumps, locked memory, and what struct cage_open
+ * bounds; cannot be traced. User, file system and descriptors stay. The number of processes is
+ * bounded for no root, and a size of files for no disk, so they are not here. Logs what cannot be
+ * given up: KB_EPERM.
+ */
+enum kb_err cage_enter_open(const struct cage_open *c) KB_MUST_CHECK;
+
 enum cage_when {
 	CAGE_ALWAYS,
 	CAGE_EQUAL,   /* if the argument is the value; several such rules for a call are an "or" */
 	CAGE_WITHOUT, /* if the argument has none of the value's bits */
-	CAGE_ABSENT,  /* not made, but answered: there is no such file */
+	CAGE_ABSENT,  /* not made, but answered: by the errno `value`, or ENOENT if that is 0 */
+	CAGE_NEVER,   /* kills, whatever follows */
 };
 
 struct cage_rule {
@@ -77,3 +97,7 @@ struct cage_rule {
  * KB_EPERM: it has them, and refuses. Logs nothing: there may be no descriptor to log to.
  */
 enum kb_err cage_filter(const struct cage_rule *rules, size_t n) KB_MUST_CHECK;
+
+/* The other way round: a call that no rule is about is allowed. Those of another calling convention
+ * of this processor kill nevertheless: they have other numbers. */
+enum kb_err cage_forbid(const struct cage_rule *rules, size_t n) KB_MUST_CHECK;

@@ -7,7 +7,7 @@
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 
-#define AROUND_LEN 5u /* instructions before and behind all rules */
+#define AROUND_LEN 7u /* instructions before and behind all rules */
 #define RULE_LEN   5u /* of one rule, at most */
 
 #define NR			offsetof(struct seccomp_data, nr)
@@ -20,6 +20,9 @@
 #define ELSE_SKIP(op, value, n) BPF_JUMP(BPF_JMP | (op) | BPF_K, value, 0, n)
 #define IF_SKIP(op, value, n)	BPF_JUMP(BPF_JMP | (op) | BPF_K, value, n, 0)
 
+/* The numbers of x32, on the same processor and by the same AUDIT_ARCH_*. */
+#define OTHER_CALLS 0x40000000u
+
 struct program {
 	unsigned short len;
 	struct sock_filter code[AROUND_LEN + CAGE_RULES_MAX * RULE_LEN];
@@ -30,17 +33,24 @@ static void add(struct program *p, struct sock_filter f)
 	p->code[p->len++] = f;
 }
 
+static uint32_t answer(const struct cage_rule *r)
+{
+	if (r->when == CAGE_ALWAYS)
+		return SECCOMP_RET_ALLOW;
+	if (r->when == CAGE_NEVER)
+		return SECCOMP_RET_KILL_PROCESS;
+	return SECCOMP_RET_ERRNO | (r->value != 0 ? r->value : ENOENT);
+}
+
 /* The number of the call is loaded before each rule, and behind it. */
 static void add_rule(struct program *p, const struct cage_rule *r)
 {
 	const struct sock_filter equal = ELSE_SKIP(BPF_JEQ, r->value, 1);
 	const struct sock_filter without = IF_SKIP(BPF_JSET, r->value, 1);
 
-	if (r->when == CAGE_ALWAYS || r->when == CAGE_ABSENT) {
+	if (r->when == CAGE_ALWAYS || r->when == CAGE_ABSENT || r->when == CAGE_NEVER) {
 		add(p, (struct sock_filter)ELSE_SKIP(BPF_JEQ, (uint32_t)r->call, 1));
-		add(p, (struct sock_filter)RETURN(r->when == CAGE_ALWAYS
-							  ? SECCOMP_RET_ALLOW
-							  : SECCOMP_RET_ERRNO | ENOENT));
+		add(p, (struct sock_filter)RETURN(answer(r)));
 		return;
 	}
 	add(p, (struct sock_filter)ELSE_SKIP(BPF_JEQ, (uint32_t)r->call, RULE_LEN - 1));
@@ -50,7 +60,7 @@ static void add_rule(struct program *p, const struct cage_rule *r)
 	add(p, (struct sock_filter)LOAD(NR));
 }
 
-enum kb_err cage_filter(const struct cage_rule *rules, size_t n)
+static enum kb_err install(const struct cage_rule *rules, size_t n, uint32_t otherwise)
 {
 	struct program p = { .len = 0 };
 	struct sock_fprog prog = { .filter = p.code };
@@ -61,11 +71,23 @@ enum kb_err cage_filter(const struct cage_rule *rules, size_t n)
 	add(&p, (struct sock_filter)IF_SKIP(BPF_JEQ, CAGE_ARCH, 1));
 	add(&p, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
 	add(&p, (struct sock_filter)LOAD(NR));
+	add(&p, (struct sock_filter)ELSE_SKIP(BPF_JGE, OTHER_CALLS, 1));
+	add(&p, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
 	for (size_t i = 0; i < n; i++)
 		add_rule(&p, &rules[i]);
-	add(&p, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
+	add(&p, (struct sock_filter)RETURN(otherwise));
 	prog.len = p.len;
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0)
 		return KB_OK;
 	return errno == EINVAL || errno == ENOSYS ? KB_ENOENT : KB_EPERM;
+}
+
+enum kb_err cage_filter(const struct cage_rule *rules, size_t n)
+{
+	return install(rules, n, SECCOMP_RET_KILL_PROCESS);
+}
+
+enum kb_err cage_forbid(const struct cage_rule *rules, size_t n)
+{
+	return install(rules, n, SECCOMP_RET_ALLOW);
 }

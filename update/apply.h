@@ -19,5 +19,6 @@
  */
 #define APPLY_CANDIDATES_MAX 16
 
-/* argv[1..] are the options: see apply_options.c. */
+/* argv[1..] are the options: see apply_options.c. The caller has mounts of its own, and is in
+ * apply_cage_enter()'s cage. */
 int apply_main(int argc, char **argv);

@@ -15,10 +15,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FLAGS		(MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC)
-/* Kernels before 5.10 do not know it, and pass over it. */
-#define STRANGERS_FLAGS (FLAGS | MS_NOSYMFOLLOW)
-
 enum kb_err media_private(void)
 {
 	if (unshare(CLONE_NEWNS) < 0)
@@ -99,7 +95,7 @@ enum kb_err media_open(struct media *m, const char *dev, bool raw_too, const cha
 		return KB_OK;
 	}
 	util_close(&m->dev);
-	e = mount_any(m, dev, fstypes, raw_too ? STRANGERS_FLAGS : FLAGS);
+	e = mount_any(m, dev, fstypes, raw_too ? MEDIA_FLAGS_STRANGERS : MEDIA_FLAGS);
 	if (e == KB_OK)
 		e = open_folder(m, folder);
 	if (e != KB_OK)

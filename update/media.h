@@ -10,10 +10,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mount.h>
 
-#define MEDIA_MOUNT    "/run/keelboot/media"
-#define MEDIA_NAME_MAX 255
-#define MEDIA_SUFFIX   ".keel"
+#define MEDIA_MOUNT	      "/run/keelboot/media"
+#define MEDIA_FLAGS	      (MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC)
+/* Kernels before 5.10 do not know the last one, and pass over it. */
+#define MEDIA_FLAGS_STRANGERS (MEDIA_FLAGS | MS_NOSYMFOLLOW)
+#define MEDIA_NAME_MAX	      255
+#define MEDIA_SUFFIX	      ".keel"
 
 struct media {
 	bool raw;   /* dev itself holds a bundle; folder is -1 */
@@ -25,7 +29,7 @@ struct media {
 	uint8_t entries[8192] __attribute__((aligned(8)));
 };
 
-/* Detaches this process's mounts from everybody else's. Without it nothing is mounted. */
+/* Detaches this process's mounts from everybody else's: before anything is mounted. */
 enum kb_err media_private(void) KB_MUST_CHECK;
 
 /*

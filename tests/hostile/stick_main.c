@@ -6,6 +6,7 @@
  */
 #include "lib/os.h"
 #include "update/apply.h"
+#include "update/media.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,5 +36,5 @@ enum kb_err __wrap_os_mount(const char *source, const char *target, const char *
 
 int main(int argc, char **argv)
 {
-	return apply_main(argc, argv);
+	return media_private() == KB_OK ? apply_main(argc, argv) : APPLY_FAILED;
 }

@@ -83,6 +83,7 @@ ELSEWHERE = {
     "boot/test_exfat_stick.py::test_file_system_that_is_not_on_the_list_is_never_mounted": (25,),
     "boot/test_crash_stick_is_skipped.py::test_three_panics_then_the_protected_slot": (25,),
     "unit/media_test.c::with_an_empty_list_nothing_is_mounted": (25,),
+    "unit/apply_cage_test.c::what_an_exploit_would_call_kills": (25,),
     "unit/cage_test.c::what_no_rule_allows_kills": (26,),
     "unit/cage_test.c::nothing_can_be_had_without_end": (26, 31),
     "boot/test_copy_of_the_disk.py::test_stick_that_duplicates_every_id_is_left_alone": (27,),

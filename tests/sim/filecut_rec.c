@@ -36,7 +36,6 @@ int __real_unlinkat(int dir, const char *name, int flags);
 int __wrap_unlinkat(int dir, const char *name, int flags);
 int __real_mkdir(const char *path, mode_t mode);
 int __wrap_mkdir(const char *path, mode_t mode);
-enum kb_err __wrap_media_private(void);
 enum kb_err __wrap_os_mount(const char *source, const char *target, const char *fstype,
 			    unsigned long flags, const char *options);
 enum kb_err __wrap_os_umount(const char *target);
@@ -456,11 +455,6 @@ int __wrap_mkdir(const char *path, mode_t mode)
 }
 
 /* ---------------------------------------------------------------- the boot's mount */
-
-enum kb_err __wrap_media_private(void)
-{
-	return KB_OK;
-}
 
 enum kb_err __wrap_os_mount(const char *source, const char *target, const char *fstype,
 			    unsigned long flags, const char *options)

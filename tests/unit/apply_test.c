@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "lib/os.h"
 #include "update/apply.h"
+#include "update/media.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -159,6 +160,7 @@ ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t size)
 	return pread64(fd, buf, len < size ? len : size, off);
 }
 
+static bool data_mounts;
 static bool lacks_b; /* no partition of slot b is found */
 
 static void child(const int *pipe_fd, const char *const *more)
@@ -178,6 +180,8 @@ static void child(const int *pipe_fd, const char *const *more)
 	dup2(log, 2);
 	dup2(pipe_fd[1], 3);
 	log_set_level(LOG_LEVEL_INFO);
+	if (media_private() != KB_OK)
+		data_mounts = false;
 	in_apply = true;
 	exit(apply_main(n, (char **)argv));
 }
@@ -970,8 +974,6 @@ static void of_many_acceptable_bundles_the_newest_is_kept(void **ctx)
 /* ---------------------------------------------------------------- the staged copy */
 
 /* The data partition is a folder here, and its mount a bind: instead of os_root.c's. */
-static bool data_mounts;
-
 enum kb_err os_mount(const char *source, const char *target, const char *fstype,
 		     unsigned long flags, const char *options)
 {

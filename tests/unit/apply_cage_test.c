@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What keelboot-apply can still do in its cage, and what kills it. Each case happens in a child. */
+#include "update/apply_cage.h"
+
+#include "lib/cage.h"
+#include "lib/log.h"
+#include "lib/util.h"
+#include "update/decoder.h"
+#include "update/media.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char self[4096];
+
+static void must(bool what, int otherwise)
+{
+	if (!what)
+		_exit(otherwise);
+}
+
+/* How a child in the cage ends that does this: its wait status. */
+static int end_of(void (*fn)(const long *arg), const long *arg)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		must(apply_cage_enter() == KB_OK, 101);
+		fn(arg);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void assert_fine(int status)
+{
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* ---------------------------------------------------------------- what kills */
+
+static void call(const long *c)
+{
+	syscall(c[0], c[1], c[2], c[3], c[4], c[5], c[6]);
+}
+
+static const long deadly[][7] = {
+	{ SYS_mount, 0, 0, 0, 0 },
+	{ SYS_mount, 0, 0, 0, MS_BIND },
+	{ SYS_mount, 0, 0, 0, MS_RDONLY },
+	{ SYS_mount, 0, 0, 0, MS_REMOUNT | MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC },
+	{ SYS_mount, 0, 0, 0, MS_RDONLY | MS_NODEV | MS_NOSUID },
+	{ SYS_mount, 0, 0, 0, MS_REC | MS_SHARED },
+	{ SYS_pivot_root },
+	{ SYS_swapon },
+	{ SYS_open_tree },
+	{ SYS_move_mount },
+	{ SYS_fsopen },
+	{ SYS_fsconfig },
+	{ SYS_fsmount },
+	{ SYS_fspick },
+	{ 442 /* mount_setattr */ },
+	{ SYS_unshare, CLONE_NEWNS },
+	{ SYS_setns },
+	{ SYS_clone, SIGCHLD | CLONE_NEWUSER },
+	{ SYS_clone, SIGCHLD | CLONE_NEWNS },
+	{ SYS_clone, SIGCHLD | CLONE_NEWPID },
+	{ SYS_process_vm_readv },
+	{ SYS_process_vm_writev },
+	{ SYS_pidfd_getfd },
+	{ SYS_init_module },
+	{ SYS_finit_module },
+	{ SYS_delete_module },
+	{ SYS_kexec_load },
+	{ SYS_kexec_file_load },
+	{ SYS_reboot },
+	{ SYS_bpf },
+	{ SYS_perf_event_open },
+	{ SYS_userfaultfd },
+	{ SYS_io_uring_setup },
+	{ SYS_add_key },
+	{ SYS_keyctl },
+	{ SYS_socket, AF_INET, SOCK_STREAM },
+	{ SYS_socket, AF_NETLINK, SOCK_RAW },
+	{ SYS_connect },
+	{ SYS_mknodat },
+	{ SYS_open_by_handle_at },
+	{ SYS_clock_settime },
+	/* The numbers of another calling convention of the same processor. */
+	{ 0x40000000 + SYS_ptrace },
+	{ 0x40000000 + SYS_getpid },
+};
+
+static void what_an_exploit_would_call_kills(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < KB_ARRAY_LEN(deadly); i++) {
+		int status = end_of(call, deadly[i]);
+
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+			fail_msg("call %ld (%#lx, …): status %#x", deadly[i][0], deadly[i][1],
+				 (unsigned)status);
+	}
+}
+
+static void tracing_kills(void **state)
+{
+	static const long ptrace_call[7] = { SYS_ptrace };
+	int status;
+
+	(void)state;
+	if (CAGE_TRACED)
+		skip();
+	status = end_of(call, ptrace_call);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+}
+
+/* A child, and whatever it starts, is in the cage too. */
+static void exec_mount(const long *arg)
+{
+	(void)arg;
+	execl("/bin/sh", "sh", "-c", "unshare -m true 2>/dev/null; exit $?", NULL);
+}
+
+static void nobody_gets_out_by_another_program(void **state)
+{
+	static const char probe[] = "unshare -m true 2>/dev/null";
+
+	int status;
+
+	(void)state;
+	if (geteuid() != 0 || system(probe) != 0)
+		skip();
+	status = end_of(exec_mount, NULL); /* the shell, or its own end if it needs no child */
+	assert_true(WIFSIGNALED(status) ? WTERMSIG(status) == SIGSYS
+					: WEXITSTATUS(status) == 128 + SIGSYS);
+}
+
+/* ---------------------------------------------------------------- what is left */
+
+static bool status_says(const char *line)
+{
+	char text[8192];
+	FILE *f = fopen("/proc/self/status", "re");
+	size_t n = f != NULL ? fread(text, 1, sizeof(text) - 1, f) : 0;
+
+	text[n] = '\0';
+	if (f != NULL)
+		fclose(f);
+	return strstr(text, line) != NULL;
+}
+
+static void look(const long *arg)
+{
+	struct rlimit r;
+
+	(void)arg;
+	must(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1, 1);
+	must(CAGE_TRACED || prctl(PR_GET_DUMPABLE) == 0, 2);
+	must(getrlimit(RLIMIT_CORE, &r) == 0 && r.rlim_max == 0, 3);
+	must(getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_max == 64, 4);
+	must(CAGE_TRACED || (getrlimit(RLIMIT_AS, &r) == 0 && r.rlim_max == 512u << 20), 5);
+	must(status_says("CapInh:\t0000000000000000\n"), 6);
+	if (geteuid() ==
+	    0) { /* SYS_ADMIN, SYS_CHROOT, SETPCAP, SETUID, SETGID, KILL, DAC_READ_SEARCH */
+		must(status_says("CapPrm:\t00000000002401e4\n"), 7);
+		must(status_says("CapEff:\t00000000002401e4\n"), 8);
+		must(status_says("CapBnd:\t00000000002401e4\n"), 9);
+	}
+}
+
+static void rights_that_it_does_not_need_are_gone(void **state)
+{
+	(void)state;
+	assert_fine(end_of(look, NULL));
+}
+
+/* A program gets no right back by being root's. */
+static void exec_look(const long *arg)
+{
+	(void)arg;
+	execl("/bin/grep", "grep", "-q", "CapEff:\t00000000002401e4", "/proc/self/status", NULL);
+}
+
+static void nor_do_they_come_back_by_exec(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_fine(end_of(exec_look, NULL));
+}
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+static void work(const long *arg)
+{
+	static const char at[] = "/nonexistent-keelboot";
+	pthread_t t;
+	int pair[2];
+
+	(void)arg;
+	must(pthread_create(&t, NULL, nothing, NULL) == 0 && pthread_join(t, NULL) == 0, 1);
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0, 2);
+	must(mount("none", at, "vfat", MEDIA_FLAGS_STRANGERS, NULL) < 0 && errno != ENOSYS, 3);
+	must(mount("none", at, "ext4", MEDIA_FLAGS, NULL) < 0, 4);
+	must(umount2(at, 0) < 0, 5);
+}
+
+static void what_apply_does_goes(void **state)
+{
+	(void)state;
+	assert_fine(end_of(work, NULL));
+}
+
+/* It enters its own cage, and can be ended, though it is another user by then. */
+static void decode(const long *arg)
+{
+	struct decoder d;
+	pid_t pid;
+
+	(void)arg;
+	must(decoder_start(&d, self) == KB_OK, 1);
+	pid = d.pid;
+	must(kill(pid, 0) == 0, 2);
+	decoder_stop(&d);
+	must(kill(pid, 0) < 0 && errno == ESRCH, 3);
+}
+
+static void the_decoder_starts_and_ends(void **state)
+{
+	(void)state;
+	assert_fine(end_of(decode, NULL));
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_an_exploit_would_call_kills),
+		cmocka_unit_test(tracing_kills),
+		cmocka_unit_test(nobody_gets_out_by_another_program),
+		cmocka_unit_test(rights_that_it_does_not_need_are_gone),
+		cmocka_unit_test(nor_do_they_come_back_by_exec),
+		cmocka_unit_test(what_apply_does_goes),
+		cmocka_unit_test(the_decoder_starts_and_ends),
+	};
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
+		return decoder_main();
+	if (n <= 0)
+		return 1;
+	log_set_level(0);
+	return cmocka_run_group_tests_name("apply_cage", tests, NULL, NULL);
+}
