@@ -14,7 +14,7 @@
 #include <linux/fs.h>
 #include <time.h>
 
-#define RECENT_EVENTS 8u
+#define RECENT_EVENTS 16u /* what two kinds of media can fail with, and more */
 
 static struct reader reader;
 
@@ -278,6 +278,14 @@ static void count_failure(struct apply_job *job, enum kb_err e)
 		 STATE_FAILS_LIMIT);
 }
 
+static void tell(struct apply_job *job, const struct history_event *ev, bool once)
+{
+	if (once && told_already(job, ev))
+		return;
+	if (store_history_add(job->store, ev) != KB_OK)
+		log_warn("the history cannot be written");
+}
+
 /* Written for what was tried; what was refused at a look is not, so that a stick that is left in
  * costs no write at each boot. */
 static void record(struct apply_job *job, enum kb_err e)
@@ -292,10 +300,21 @@ static void record(struct apply_job *job, enum kb_err e)
 	state_set_text(ev.version, job->release.version);
 	state_set_text(ev.reason, e == KB_OK ? "" : job->why);
 	state_set_text(ev.detail, state_source_name(job->source));
-	if (e != KB_OK && told_already(job, &ev))
-		return;
-	if (store_history_add(job->store, &ev) != KB_OK)
-		log_warn("the history cannot be written");
+	if (e == KB_OK || !job->untold)
+		tell(job, &ev, e != KB_OK);
+}
+
+void apply_file_tell_more(struct apply_job *job, unsigned n)
+{
+	struct history_event ev = {
+		.time = (uint64_t)time(NULL),
+		.kind = HISTORY_REFUSED,
+		.slot = STATE_NONE,
+	};
+
+	snprintf(ev.reason, sizeof(ev.reason), "%u more bundles failed", n);
+	state_set_text(ev.detail, state_source_name(job->source));
+	tell(job, &ev, true);
 }
 
 enum kb_err apply_file(struct apply_job *job)

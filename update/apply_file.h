@@ -48,6 +48,7 @@ struct apply_job {
 	enum plan_mode mode;
 	int want; /* only this slot may be the target; STATE_NONE: plan_accept()'s choice */
 	bool verify_first;
+	bool untold;	    /* a failure does not go into the history: apply_file_tell_more() */
 	uint64_t max_jump;  /* system.conf: see plan_ahead() */
 	uint8_t tries;	    /* of the trial: system.conf; 0: STATE_TRIES */
 	const char *helper; /* path of keelboot-helper; NULL: $KEELBOOT_HELPER, else its usual place
@@ -80,6 +81,10 @@ enum kb_err apply_file_look(struct apply_job *job) KB_MUST_CHECK;
  * target is in use.
  */
 enum kb_err apply_file(struct apply_job *job) KB_MUST_CHECK;
+
+/* One event for n more that failed: a stick full of damaged bundles is not to write its way through
+ * the history at each boot. */
+void apply_file_tell_more(struct apply_job *job, unsigned n);
 
 /* True when an error is one that spends the budget of a staged copy: it did not verify, or could
  * not be read. */

@@ -46,7 +46,7 @@ struct apply {
 	struct state state;
 	struct apply_job job;
 	struct media media;
-	unsigned ncandidates;
+	unsigned ncandidates, nfailed; /* nfailed of them were tried, and at fault */
 	struct apply_candidate candidate[APPLY_CANDIDATES_MAX];
 };
 

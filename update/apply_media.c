@@ -12,9 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FOLDER	   "keelboot"
-#define FILES_MAX  4096u /* names that are looked at in one folder */
-#define LITTER_MAX 20u	 /* of what is no bundle so many are named, the rest is counted */
+#define FOLDER	      "keelboot"
+#define FILES_MAX     4096u /* names that are looked at in one folder */
+#define FAILURES_TOLD 4u    /* in the history, the rest by their number */
+#define LITTER_MAX    20u   /* of what is no bundle so many are named, the rest is counted */
 
 /*
  * What the medium may be mounted with: as system.conf says, and never anything but these two. FAT
@@ -182,14 +183,20 @@ static enum kb_err install(struct apply *a, const struct apply_candidate *c)
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err e = media_open(&a->media, dev, true, filesystems(a, c->source), FOLDER);
 
+	/* What is not there any more is to blame, and no reason to leave the next one alone. */
+	a->job.blame = INSTALL_BLAME_BUNDLE;
 	if (e != KB_OK) {
 		log_err("%s: cannot be opened again: %s", dev, err_text(e));
 		return e;
 	}
 	e = media_file(&a->media, c->name, &fd);
-	if (e == KB_OK) {
+	if (e != KB_OK) {
+		log_err("%s: cannot be opened again: %s", place(a, c->source, c->name),
+			err_text(e));
+	} else {
 		apply_job_fill(a, fd, place(a, c->source, c->name), a->o.source[c->source].kind,
 			       a->media.raw);
+		a->job.untold = a->nfailed >= FAILURES_TOLD;
 		e = apply_file(&a->job);
 		if (e != KB_OK)
 			log_err("%s: version %s: not installed: %s", place(a, c->source, c->name),
@@ -228,13 +235,11 @@ static void name_the_others(const struct apply *a, const struct apply_candidate 
 	}
 }
 
-int apply_media_run(struct apply *a)
+/* One after the other, until one is installed, or it is not a bundle's fault that none is. */
+static int install_newest(struct apply *a)
 {
 	struct apply_candidate *c;
 
-	for (unsigned i = 0; i < a->o.nsources; i++)
-		if (a->o.source[i].kind == STATE_SRC_USB || a->o.source[i].kind == STATE_SRC_SD)
-			look_into(a, i);
 	while ((c = newest(a)) != NULL) {
 		apply_progress_next();
 		c->tried = true;
@@ -245,6 +250,20 @@ int apply_media_run(struct apply *a)
 		/* Only a bundle that is at fault makes room for the next one. */
 		if (a->job.blame != INSTALL_BLAME_BUNDLE)
 			return APPLY_FAILED;
+		a->nfailed++;
 	}
 	return a->ncandidates > 0 ? APPLY_FAILED : APPLY_NOTHING;
+}
+
+int apply_media_run(struct apply *a)
+{
+	int rc;
+
+	for (unsigned i = 0; i < a->o.nsources; i++)
+		if (a->o.source[i].kind == STATE_SRC_USB || a->o.source[i].kind == STATE_SRC_SD)
+			look_into(a, i);
+	rc = install_newest(a);
+	if (a->nfailed > FAILURES_TOLD)
+		apply_file_tell_more(&a->job, a->nfailed - FAILURES_TOLD);
+	return rc;
 }

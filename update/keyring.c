@@ -85,16 +85,20 @@ static bool signature_is_valid(const struct keyring_key *key, const uint8_t *sig
 	return EVP_DigestVerify(c.p, sig, len, data, size) == 1;
 }
 
-/* key: that of the entry's id, or NULL. */
+/* key: that of the entry's id, or NULL. *tried: how often it was asked for this area. Ids are
+ * public, so anybody can fill an area with entries that name it. */
 static bool entry_is_valid(const struct keyring_key *key, const struct keyring_entry *e,
-			   const uint8_t data[KEYRING_SIGNED_LEN])
+			   const uint8_t data[KEYRING_SIGNED_LEN], uint8_t *tried)
 {
 	size_t len = e->len - (size_t)KEYRING_SIG_HEAD;
 
-	if (key == NULL || e->value[0] != (uint8_t)key->alg)
+	if (e->value[0] != (uint8_t)key->alg)
 		return false;
 	if (key->alg == KEYRING_ED25519 ? len != 64 : len > KEYRING_SIG_MAX)
 		return false;
+	if (*tried == KEYRING_TRIES)
+		return false;
+	(*tried)++;
 	return signature_is_valid(key, e->value + KEYRING_SIG_HEAD, len, data, KEYRING_SIGNED_LEN);
 }
 
@@ -129,6 +133,7 @@ static void count(const struct keyring *k, const struct keyring_key *key, struct
 static void look_for_retired(const struct keyring *k, const uint8_t *data, const uint8_t *area,
 			     size_t cap, struct keyring_verdict *v)
 {
+	uint8_t tried[KEYRING_KEYS_MAX] = { 0 };
 	struct keyring_entry e;
 	size_t pos = 0;
 
@@ -138,7 +143,7 @@ static void look_for_retired(const struct keyring *k, const uint8_t *data, const
 		if (e.tag != KEYRING_TAG_SIGNATURE)
 			continue;
 		key = keyring_find_retired(k, e.value + 2);
-		if (entry_is_valid(key, &e, data))
+		if (key != NULL && entry_is_valid(key, &e, data, &tried[key - k->retired]))
 			v->retired = key;
 	}
 }
@@ -147,7 +152,7 @@ enum kb_err keyring_check(const struct keyring *k, const uint8_t *header, const 
 			  size_t cap, struct keyring_verdict *v)
 {
 	unsigned required = k->required > 0 ? k->required : 1;
-	uint8_t data[KEYRING_SIGNED_LEN];
+	uint8_t data[KEYRING_SIGNED_LEN], tried[KEYRING_KEYS_MAX] = { 0 };
 	struct keyring_entry e;
 	size_t pos = 0;
 
@@ -160,7 +165,7 @@ enum kb_err keyring_check(const struct keyring *k, const uint8_t *header, const 
 		if (e.tag != KEYRING_TAG_SIGNATURE)
 			continue;
 		key = keyring_find(k, e.value + 2);
-		if (!entry_is_valid(key, &e, data))
+		if (key == NULL || !entry_is_valid(key, &e, data, &tried[key - k->key]))
 			continue;
 		count(k, key, v);
 		if (v->valid >= required)

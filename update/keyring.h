@@ -24,6 +24,7 @@
 #define KEYRING_SIG_HEAD      18u /* bytes before the signature proper in such an entry */
 #define KEYRING_SIG_MAX	      80u /* bytes of a signature proper: 64, or up to 72 of DER */
 #define KEYRING_ENTRIES_MAX   64u /* entries in an area, so that checking it takes a bounded time */
+#define KEYRING_TRIES	      2u  /* of them are verified for one key: an honest signer makes one */
 
 struct keyring_key {
 	enum keyring_alg alg;
@@ -109,9 +110,10 @@ void keyring_signed_bytes(uint8_t out[KEYRING_SIGNED_LEN], const uint8_t header[
 /*
  * Checks the signature area of a bundle over header (512 bytes). KB_OK when as many different keys
  * of k as it requires have made a valid signature; however often one of them signed, it is one key.
- * Entries of unknown tags, keys or algorithms are passed over; an entry whose algorithm is not that
- * of its key is none. The whole area must be well-formed TLV and zero after its last entry:
- * KB_EFORMAT. KB_ESIG otherwise. *v is filled in any case.
+ * Entries of unknown tags, keys or algorithms are passed over, and those of a key beyond the first
+ * KEYRING_TRIES that could be its; an entry whose algorithm is not that of its key is none. The
+ * whole area must be well-formed TLV and zero after its last entry: KB_EFORMAT. KB_ESIG otherwise.
+ * *v is filled in any case.
  */
 enum kb_err keyring_check(const struct keyring *k, const uint8_t *header, const uint8_t *area,
 			  size_t cap, struct keyring_verdict *v) KB_MUST_CHECK;

@@ -161,6 +161,38 @@ def test_t25_crowds_cost_a_bounded_time(target, folder, genuine, image, cases):
     cases(2)
 
 
+def verified(said) -> int:
+    return int(re.search(r"^verified (\d+)$", said, re.M)[1])
+
+
+@pytest.mark.threat(22, 25)
+def test_t25_forged_signatures_cost_a_bounded_time(target, folder, genuine, image, cases):
+    """256 bundles, each of which names the trusted key 64 times: it is asked twice for each. Then the genuine one is
+    taken, and each look was progress, so that nobody took it for a stall."""
+    at, data = folder / "keelboot", bytearray(genuine.read_bytes())
+    length = 4 + int.from_bytes(data[514:516], "little")
+    forged = flipped(bytes(data[512:512 + length]), length - 1)
+    data[512:512 + 64 * length] = 64 * forged
+    (at / "0.keel").write_bytes(data)
+    for i in range(1, 255):
+        os.link(at / "0.keel", at / f"{i:03}.keel")
+    os.link(genuine, at / "genuine.keel")
+    looks, into = os.pipe()
+    with open(target.path / "log", "w+b") as log:
+        environ = {"PATH": os.environ["PATH"], "KEELBOOT_HELPER": HELPER, "STICK_FOLDER": str(folder)}
+        child = subprocess.Popen([str(part) for part in command(target)], executable=STICK, env=environ, stderr=log,
+                                 close_fds=False, preexec_fn=lambda: os.dup2(into, 3))
+        os.close(into)
+        with open(looks, "rb") as pipe:
+            heard = pipe.read()
+        assert child.wait(60) == INSTALLED and held(target, image)
+        log.seek(0)
+        said = log.read().decode("ascii")
+    assert verified(said) <= 255 * 2 + 2 and said.count(".keel: refused: ") == 255
+    assert heard.count(b"P 0 look ") == 1 + 256
+    cases(256)
+
+
 # ---------------------------------------------------------------- what changes while it is read
 
 

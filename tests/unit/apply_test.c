@@ -142,6 +142,18 @@ static void make_bundle(const char *name, uint64_t sequence, const char *compati
 static unsigned wrong_read; /* this one of apply's, from 1, gives other bytes; 0: none */
 static bool in_apply;
 
+/* The first of these is removed when the second is read; "": none. */
+static char pulled[2][600];
+
+static void pull(int fd)
+{
+	struct stat is, second;
+
+	if (pulled[0][0] != '\0' && fstat(fd, &is) == 0 && stat(pulled[1], &second) == 0 &&
+	    is.st_ino == second.st_ino)
+		unlink(pulled[0]);
+}
+
 /* In front of the C library's: apply reads bundles by it, and, in this test, its devices. */
 ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
 {
@@ -149,6 +161,8 @@ ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
 	ssize_t n = syscall(SYS_pread64, fd, buf, len, off);
 	bool bundle = in_apply && !(fcntl(fd, F_GETFL) & O_ACCMODE) && len % BDEV_ALIGN != 0;
 
+	if (in_apply)
+		pull(fd);
 	if (bundle && ++reads == wrong_read && n > 0)
 		((char *)buf)[n / 2] = (char)(((char *)buf)[n / 2] ^ 1);
 	return n;
@@ -611,6 +625,44 @@ static void a_damaged_one_alone_fails_and_is_told_once(void **ctx)
 		with_store(count_events, false);
 		assert_int_equal(events, 1);
 	}
+}
+
+static void many_damaged_ones_are_told_in_few_lines(void **ctx)
+{
+	static char source[9][600];
+	const char *more[32] = { NULL };
+	uint64_t seq = sequence_of_state();
+	char name[16];
+
+	(void)ctx;
+	for (unsigned i = 0; i < 9; i++) {
+		snprintf(name, sizeof(name), "m%u", i);
+		make_bundle(name, i + 2, "box", &key);
+		flip(name, 50);
+		snprintf(source[i], sizeof(source[0]), "usb:%s", path(name));
+		more[2 * i] = "--source";
+		more[2 * i + 1] = source[i];
+	}
+	for (unsigned boot = 0; boot < 3; boot++) {
+		assert_int_equal(apply_with(more), APPLY_FAILED);
+		assert_nothing_written(seq);
+		with_store(count_events, false);
+		assert_int_equal(events, 5); /* the newest four, and one for the other five */
+	}
+}
+
+/* Pulled out after the look, while another stick is in that would do. */
+static void a_stick_that_is_gone_makes_room_for_the_next(void **ctx)
+{
+	(void)ctx;
+	make_bundle("five", 5, "box", &key);
+	make_bundle("two", 2, "box", &key);
+	snprintf(pulled[0], sizeof(pulled[0]), "%s", path("five"));
+	snprintf(pulled[1], sizeof(pulled[1]), "%s", path("two"));
+	assert_int_equal(apply_usb("five", "two", NULL), APPLY_INSTALLED);
+	pulled[0][0] = '\0';
+	assert_logged("five: cannot be opened again");
+	assert_slot_b(2);
 }
 
 static void bytes_behind_a_raw_bundle_are_ignored(void **ctx)
@@ -1271,6 +1323,8 @@ int main(int argc, char **argv)
 		TEST(every_truncation_is_refused),
 		TEST(a_damaged_one_makes_room_for_the_next),
 		TEST(the_bundle_behind_a_damaged_one_is_heard),
+		TEST(many_damaged_ones_are_told_in_few_lines),
+		TEST(a_stick_that_is_gone_makes_room_for_the_next),
 		TEST(a_damaged_one_alone_fails_and_is_told_once),
 		TEST(bytes_behind_a_raw_bundle_are_ignored),
 		TEST(a_state_that_is_blank_or_lost_stops_it),

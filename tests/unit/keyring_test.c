@@ -305,6 +305,34 @@ static void signing_again_replaces(void **state)
 	assert_int_equal(verify(), KB_OK);
 }
 
+/* Ids are public: who fills an area with entries that name a key gets it asked twice, not 64 times. */
+static void a_key_is_asked_a_bounded_number_of_times(void **state)
+{
+	static const struct key_file *const both[] = { &ed, &ec };
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		uint8_t good[4 + KEYRING_SIG_HEAD + KEYRING_SIG_MAX], bad[sizeof(good)];
+		size_t len;
+
+		memset(area, 0, CAP);
+		sign(both[k]);
+		len = area_end();
+		memcpy(good, area, len);
+		memcpy(bad, good, len);
+		bad[len - 1] ^= 1;
+		trust(both[k], "it");
+		for (unsigned before = 0; before < 5; before++) {
+			memset(area, 0, CAP);
+			for (unsigned i = 0; i < before; i++)
+				memcpy(area + i * len, bad, len);
+			memcpy(area + before * len, good, len);
+			assert_int_equal(verify(), before < KEYRING_TRIES ? KB_OK : KB_ESIG);
+		}
+		keyring_free(&ring);
+	}
+}
+
 static void signing_stops_at_the_capacity(void **state)
 {
 	uint8_t small[2 * (4 + KEYRING_SIG_HEAD + 64)] = { 0 }, before[sizeof(small)];
@@ -594,6 +622,7 @@ int main(void)
 		TEST(every_flipped_bit_of_the_entry_breaks_it),
 		TEST(two_signatures_each_by_itself),
 		TEST(signing_again_replaces),
+		TEST(a_key_is_asked_a_bounded_number_of_times),
 		TEST(signing_stops_at_the_capacity),
 		TEST(unknown_tags_and_algorithms_are_passed_over),
 		TEST(the_key_fixes_the_algorithm),
