@@ -11,11 +11,21 @@
 #include <linux/audit.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 
+#ifndef SYS_mount_setattr /* Linux 5.12 */
+#define SYS_mount_setattr 442
+#endif
+
+/* CAGE_PROCESSOR: calls that only some have, and that no caged process makes. */
 #if defined(__x86_64__)
 #define CAGE_ARCH AUDIT_ARCH_X86_64
+#define CAGE_PROCESSOR                                                    \
+	{ SYS_ioperm, CAGE_NEVER, 0, 0 }, { SYS_iopl, CAGE_NEVER, 0, 0 }, \
+		{ SYS_mknod, CAGE_NEVER, 0, 0 }, { SYS_modify_ldt, CAGE_NEVER, 0, 0 },
 #elif defined(__aarch64__)
 #define CAGE_ARCH AUDIT_ARCH_AARCH64
+#define CAGE_PROCESSOR
 #else
 #error "cage.h: add the AUDIT_ARCH_* of this processor, if it is little-endian"
 #endif

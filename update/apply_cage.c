@@ -14,10 +14,6 @@
 #define MEMORY (512ull << 20) /* of addresses: two threads, each with a stack and a heap */
 #define FILES  64u	      /* the state, both ends of each partition of a slot, the bundle */
 
-#ifndef SYS_mount_setattr /* Linux 5.12 */
-#define SYS_mount_setattr 442
-#endif
-
 #define RIGHT(cap) (1ull << (cap))
 
 /* For itself: to mount, to flush a disk, to read what a user of the running system has staged, to
@@ -99,13 +95,7 @@ static const struct cage_rule rules[] = {
 	KILLS(SYS_listen),
 	KILLS(SYS_accept),
 	KILLS(SYS_accept4),
-#if defined(__x86_64__)
-	KILLS(SYS_ioperm),
-	KILLS(SYS_iopl),
-	KILLS(SYS_mknod),
-	KILLS(SYS_modify_ldt),
-#endif
-	{ SYS_ptrace, CAGE_TRACED ? CAGE_ALWAYS : CAGE_NEVER, 0, 0 },
+	CAGE_PROCESSOR{ SYS_ptrace, CAGE_TRACED ? CAGE_ALWAYS : CAGE_NEVER, 0, 0 },
 };
 
 /* Whoever may not detach its mounts may not mount either: then it is nothing that is missing. */

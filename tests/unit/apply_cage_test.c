@@ -81,7 +81,7 @@ static const long deadly[][7] = {
 	{ SYS_fsconfig },
 	{ SYS_fsmount },
 	{ SYS_fspick },
-	{ 442 /* mount_setattr */ },
+	{ SYS_mount_setattr },
 	{ SYS_unshare, CLONE_NEWNS },
 	{ SYS_setns },
 	{ SYS_clone, SIGCHLD | CLONE_NEWUSER },

@@ -305,7 +305,7 @@ static void signing_again_replaces(void **state)
 	assert_int_equal(verify(), KB_OK);
 }
 
-/* Ids are public: who fills an area with entries that name a key gets it asked twice, not 64 times. */
+/* Ids are public: who fills an area with entries that name a key gets it asked twice. */
 static void a_key_is_asked_a_bounded_number_of_times(void **state)
 {
 	static const struct key_file *const both[] = { &ed, &ec };
