@@ -7,7 +7,6 @@ suites of whole folders left, as long as the programs that they tried are those 
 import ast
 import json
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import threats
 
