@@ -249,7 +249,9 @@ static void check_entered(struct ioerr_world *w, const struct boot *b)
 {
 	int slot = b->attempt.chosen.slot;
 	unsigned holds = ioerr_world_holds(slot, false);
+	static struct state s;
 
+	s = ioerr_world_get();
 	w->boot.slot = slot;
 	memcpy(w->boot.written, w->fault.written, sizeof(w->boot.written));
 	w->boot.wear = w->fault.wear;
@@ -262,6 +264,10 @@ static void check_entered(struct ioerr_world *w, const struct boot *b)
 		ioerr_world_fail(w, "slot %c is entered as release %u, and holds %u",
 				 state_slot_letter(slot), (unsigned)b->rec.s.slot[slot].sequence,
 				 holds);
+	if (!b->attempt.counted && !w->a_broken && s.slot[slot].st == STATE_TRIAL &&
+	    s.slot[1 - slot].st == STATE_GOOD)
+		ioerr_world_fail(w, "slot %c is tried and not counted, though a good one is there",
+				 state_slot_letter(slot));
 	if (!os_sim_count("mount " IOERR_CONTENT_SLOT_A " /sysroot") &&
 	    !os_sim_count("mount " IOERR_CONTENT_SLOT_B " /sysroot"))
 		ioerr_world_fail(w, "something is entered that was not mounted");
