@@ -20,14 +20,16 @@ static bool has(const struct keyring_survey_key *key, unsigned n, uint32_t mark)
 
 static enum kb_err read_key(const char *dir, const char *file, struct keyring_survey_key *key)
 {
-	char path[256], text[KEYRING_PEM_MAX + 1];
+	char path[256], text[KEYRING_PEM_MAX + 2];
 	uint8_t spki[KEYRING_SPKI_MAX];
 	enum keyring_alg alg;
-	size_t len;
+	size_t n, len;
 
 	if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path))
 		return KB_ENOSPC;
-	TRY(os_read_file(path, text, sizeof(text), NULL));
+	TRY(os_read_file(path, text, sizeof(text), &n));
+	if (n > KEYRING_PEM_MAX)
+		return KB_EFORMAT;
 	TRY(keyring_pem_decode(text, spki, &len));
 	TRY(keyring_pem_alg(spki, len, &alg));
 	key->mark = bytes_crc32c(0, spki, len);

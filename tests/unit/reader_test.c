@@ -4,8 +4,11 @@
 #include "lib/log.h"
 #include "lib/util.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -392,6 +395,36 @@ static void a_file_that_cannot_be_read_is_an_io_error(void **state)
 	assert_int_equal(reader_open(&r, fds[0], false, f.len, &key.ring), KB_EIO);
 	close(fds[0]);
 	close(fds[1]);
+}
+
+static unsigned preads, interrupted; /* this one, from 1; 0: none */
+
+/* In front of the C library's: the reader reads by it. */
+ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
+{
+	if (++preads != interrupted)
+		return syscall(SYS_pread64, fd, buf, len, off);
+	errno = EINTR;
+	return -1;
+}
+
+ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t size);
+ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t size)
+{
+	return pread64(fd, buf, len < size ? len : size, off);
+}
+
+static void a_read_that_a_signal_interrupts_is_made_again(void **state)
+{
+	(void)state;
+	interrupted = preads = 0;
+	assert_int_equal(open_and_walk(), KB_OK);
+	for (unsigned n = preads; n > 0; n--) {
+		interrupted = n;
+		preads = 0;
+		assert_int_equal(open_and_walk(), KB_OK);
+	}
+	interrupted = 0;
 }
 
 static void the_release_id_is_that_of_the_release(void **state)
@@ -812,6 +845,7 @@ int main(void)
 		TEST(a_manifest_that_is_wrong_but_signed_is_refused),
 		TEST(header_and_manifest_agree_about_lengths),
 		TEST(a_file_that_cannot_be_read_is_an_io_error),
+		TEST(a_read_that_a_signal_interrupts_is_made_again),
 		TEST(the_release_id_is_that_of_the_release),
 		TEST(the_release_id_depends_on_all_it_should),
 		TEST(chunks_come_in_order_with_all_that_belongs_to_them),
