@@ -71,7 +71,8 @@ static enum kb_err open_header(struct reader *r, uint64_t size)
 	enum kb_err err;
 
 	if (size < READER_HEADER_LEN)
-		return reader_io_fail(r, KB_EFORMAT, "shorter than the header of a bundle; copy it again");
+		return reader_io_fail(r, KB_EFORMAT,
+				      "shorter than the header of a bundle; copy it again");
 	TRY(read_part(r, "its header", 0, r->header, READER_HEADER_LEN));
 	err = reader_header_parse(&r->h, r->header);
 	if (err == KB_ENEWER)
@@ -92,7 +93,8 @@ static enum kb_err check_form(struct reader *r)
 		err = keyring_next(r->sig, r->h.sig_cap, &pos, &e);
 	while (err == KB_OK);
 	if (err != KB_ENOENT)
-		return reader_io_fail(r, KB_EFORMAT, "its signature area is damaged; copy it again");
+		return reader_io_fail(r, KB_EFORMAT,
+				      "its signature area is damaged; copy it again");
 	return KB_OK;
 }
 

@@ -75,7 +75,8 @@ def silent(state: Path) -> None:
 
 def nothing(state: Path) -> None:
     """Neither slot is whole, and nothing may be installed either."""
-    edit(SimpleNamespace(state=state), a_st="writing", b_st="empty", floor=2 ** 64 - 2, apply_usb="3,0,0", apply_sd="3,0,0")
+    edit(SimpleNamespace(state=state), a_st="writing", b_st="empty", floor=2 ** 64 - 2, apply_usb="3,0,0",
+         apply_sd="3,0,0")
 
 
 def held_back(state: Path) -> None:

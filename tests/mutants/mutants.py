@@ -194,7 +194,8 @@ def plant_all(patches: list[Patch], jobs: int) -> list[Verdict]:
                 free.append(tree)
         with lock:
             remember(verdict)
-        print(f"{'killed  ' if verdict.killed else 'SURVIVED'} {patch.name}: {patch.killer}: {verdict.words}", flush=True)
+        word = "killed  " if verdict.killed else "SURVIVED"
+        print(f"{word} {patch.name}: {patch.killer}: {verdict.words}", flush=True)
         return verdict
 
     with ThreadPoolExecutor(jobs) as pool:

@@ -10,10 +10,10 @@ linked with their object, last those with sanitizers. What survives has to be ex
 three lines: file; function and line and what was taken away; why that does no harm. What is explained meets no more
 than the cases that killed its neighbours, but for --thorough.
 
-What was found out is kept in build/mutants/sweep.json: a kill for as long as the function and the case that killed, with
-all that it is made with (basis.py), stay as they are, a survivor for as long as the function and all its tests do, or
-it is explained. So it can be stopped, and goes on. Where one of these changed, the case that killed before is asked
-first.
+What was found out is kept in build/mutants/sweep.json: a kill for as long as the function and the case that killed,
+with all that it is made with (basis.py), stay as they are, a survivor for as long as the function and all its tests
+do, or it is explained. So it can be stopped, and goes on. Where one of these changed, the case that killed before is
+asked first.
 
 Example: tests/mutants/sweep.py                            everything that is not known yet
          tests/mutants/sweep.py --minutes 20               what can be done in 20 minutes

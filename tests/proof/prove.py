@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Proves what can be proven of the record's codec and of the arithmetic of chunks; writes build/report/proof.json.
 
-The codec, and the numbers of a table, are proven by trying all there is (codec_proof.c, varint_proof.c), the arithmetic by Frama-C's WP and Z3, for every value
-(layout_proof.c). docs/PROOF.md says what that shows.
+The codec, and the numbers of a table, are proven by trying all there is (codec_proof.c, varint_proof.c), the
+arithmetic by Frama-C's WP and Z3, for every value (layout_proof.c). docs/PROOF.md says what that shows.
 """
 
 import argparse
