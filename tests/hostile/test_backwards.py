@@ -40,8 +40,9 @@ def test_t17_sequence_that_would_end_the_numbers_is_refused(target, keys, image,
             "one is newer; if it shall be, set [install] max-sequence-jump= of system.conf, in the initramfs too")
     target.refuses(bundle, INCOMPATIBLE, says)
     target.apply_refuses(bundle, f"version 9.0: not taken: {TOO_FAR}")
-    assert target.apply(bundle, rescue=True).code == NOTHING
-    target.untouched()
+    if sequence > LAST // 2:    # what proved itself is the state's word, which counts for nothing where nothing boots
+        assert target.apply(bundle, rescue=True).code == NOTHING
+        target.untouched()
     assert target.go("install", "--again", bundle).code == INCOMPATIBLE
     target.untouched()
     cases(5)

@@ -26,7 +26,8 @@ def test_t16_old_release_is_not_installed_by_itself(target, keys, image, sequenc
 
 def test_t16_below_the_floor_not_even_a_person(target, keys, image, cases):
     """Not by `install`, not by --again, not by a rescue, not with the signer's permission to go back."""
-    target("state", "init", "--force", "--slots", 2, "--good", "a", "--version", "1.0", "--sequence", 10, "--floor", 10)
+    own = release(target, keys, image, "1.0", 10, lines={"bundle floor": 10})
+    target("state", "init", "--force", "--slots", 2, "--good", "a", "--bundle", own, "--floor", 10)
     target.remember()
     permitted = {"bundle allow-downgrade": "yes"}
     for lines in {}, permitted:
@@ -39,6 +40,20 @@ def test_t16_below_the_floor_not_even_a_person(target, keys, image, cases):
             assert target.apply(bundle, rescue=rescue).code == NOTHING
             target.untouched()
     cases(10)
+
+
+def test_t16_a_rescue_goes_by_the_floor_that_somebody_signed(target, keys, image):
+    """The state's own word is a stranger's: neither keeps it the repair out, nor does it open the way behind a floor
+    that a trusted key signed."""
+    own = release(target, keys, image, "1.0", 10, lines={"bundle floor": 10})
+    target("state", "init", "--force", "--slots", 2, "--good", "a", "--bundle", own, "--floor", 1 << 60)
+    target.remember()
+    assert target.apply(release(target, keys, image, "0.9", 9), rescue=True).code == NOTHING
+    target.untouched()
+    newer = release(target, keys, image, "1.1", 11)
+    assert target.apply(newer).code == NOTHING
+    target.untouched()
+    assert target.apply(newer, rescue=True).code == INSTALLED
 
 
 def test_t16_going_back_takes_the_signers_permission_or_a_persons_order(target, keys, image):
