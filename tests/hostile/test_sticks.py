@@ -133,7 +133,7 @@ def test_t33_names_that_a_terminal_obeys(target, folder, genuine, image, cases):
     os.link(genuine, folder / "keelboot/good.keel")
     code, said = apply(target, folder)
     assert code == INSTALLED and held(target, image)
-    assert all(line.startswith(("keelboot-apply: ", "mount ")) for line in said.splitlines()), said
+    assert all(line.startswith(("keelboot-apply: ", "mount ", "verified ")) for line in said.splitlines()), said
     assert said.count("ignored: ") + said.count("refused: ") >= len(names)
     cases(len(names))
 
