@@ -940,6 +940,7 @@ static void raw_bundles_that_are_not_for_us_are_erased(void **ctx)
 	make_bundle("stage", 4, "toaster", &key);
 	assert_int_equal(apply_one("raw", "stage"), APPLY_NOTHING);
 	assert_false(begins_with_bundle("stage"));
+	assert_null(strstr(logged, "read once more")); /* it was read right */
 	make_bundle("stage", 4, "box", &stranger);
 	assert_int_equal(apply_one("raw", "stage"), APPLY_FAILED);
 	assert_false(begins_with_bundle("stage"));
@@ -1152,10 +1153,14 @@ static void a_staged_copy_that_fails_costs_the_copy(void **ctx)
 	assert_logged("another release");
 	assert_int_equal(state.staged.fails, 1);
 	assert_int_equal(state.slot[1].st, STATE_EMPTY);
+	with_store(count_events, false);
+	assert_int_equal(events, 1);
 	unlink(path(file));
 	assert_int_equal(apply_staged(), APPLY_FAILED);
 	assert_logged("its file is gone");
 	assert_int_equal(state.staged.fails, 2);
+	with_store(count_events, false);
+	assert_int_equal(events, 2);
 	assert_int_equal(state.nrejected, 0);
 	make_bundle("two", 2, "box", &key);
 	flip("two", 1);
