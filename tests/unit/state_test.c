@@ -303,7 +303,7 @@ static void bad_values_become_what_trusts_least(void **ctx)
 		"a.st=superb\na.tries=-1\na.grace=\na.streak=none\na.ever=2\na.release=00\n"
 		"a.sequence=5\nb.st=trial\nb.tries=200\nb.grace=99\nb.streak=77\n"
 		"staged=moon,00,1\napply.usb=x,y,z\ninstalls=many\nrebuilt=?\nps=12\n"
-		"applied=zz,,\n";
+		"applied=zz,,\nunwritable=zz,zz:1,:,\n";
 	struct state s;
 
 	(void)ctx;
@@ -323,7 +323,7 @@ static void bad_values_become_what_trusts_least(void **ctx)
 	assert_int_equal(s.apply[STATE_SRC_USB].count, STATE_APPLY_LIMIT);
 	assert_int_equal(s.apply[STATE_SRC_SD].count, 0);
 	assert_int_equal(s.installs, STATE_INSTALLS_LIMIT);
-	assert_true(s.rebuilt && s.ps == 0 && s.napplied == 0);
+	assert_true(s.rebuilt && s.ps == 0 && s.napplied == 0 && s.nunwritable == 0);
 }
 
 static void missing_slot_lines_trust_least(void **ctx)

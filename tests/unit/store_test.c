@@ -79,6 +79,7 @@ static void new_partition_is_blank(void **ctx)
 	(void)ctx;
 	load(&disk, &s);
 	assert_int_equal(found, STORE_BLANK);
+	assert_false(st.has_record[0] || st.has_record[1]);
 	disk.blank = 0xff;
 	load(&disk, &s);
 	assert_int_equal(found, STORE_BLANK);
