@@ -285,8 +285,8 @@ class Target(Device):
         assert not list(self.data.rglob("*.keel*")), "something was staged"
 
     def only_signed(self, *images: bytes) -> None:
-        """The slot that runs is as it was, and boots next, unless the other one holds an image to its end; it holds what
-        it held, zeroes, or blocks of the images."""
+        """The slot that runs is as it was, and boots next, unless the other one holds an image to its end; that one
+        holds what it held, zeroes, or blocks of the images."""
         assert self.slots["a"].read_bytes() == self.before["a"]
         now = self.slots["b"].read_bytes()
         for at in range(0, len(now), 4096):
