@@ -18,8 +18,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MIB   (1ull << 20)
-#define BLOCK 4096u
+#define MIB    (1ull << 20)
+#define BLOCK  4096u
+#define SECTOR 512
 
 static struct ioerr_disk state_disk, slot_disk[2];
 
@@ -101,13 +102,15 @@ void ioerr_world_unmountable(int slot)
 	ioerr_disk_put(&slot_disk[slot], 0, zero, sizeof(zero));
 }
 
+/* The superblock is the first sector, as squashfs has it: what the seal takes first and brings
+ * last. */
 static bool mounts(const char *dev)
 {
-	static const uint8_t zero[BLOCK];
+	static const uint8_t zero[SECTOR];
 
 	for (int i = 0; i < 2; i++) {
 		if (strcmp(dev, slot_dev[i]) == 0)
-			return memcmp(slot_disk[i].now, zero, BLOCK) != 0;
+			return memcmp(slot_disk[i].now, zero, SECTOR) != 0;
 	}
 	return true;
 }
