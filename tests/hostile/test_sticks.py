@@ -179,7 +179,8 @@ def test_t25_forged_signatures_cost_a_bounded_time(target, folder, genuine, imag
     os.link(genuine, at / "genuine.keel")
     looks, into = os.pipe()
     with open(target.path / "log", "w+b") as log:
-        environ = {"PATH": os.environ["PATH"], "KEELBOOT_HELPER": HELPER, "STICK_FOLDER": str(folder)}
+        environ = {"PATH": os.environ["PATH"], "KEELBOOT_HELPER": HELPER, "STICK_FOLDER": str(folder),
+                   "STICK_COUNT": "yes"}
         child = subprocess.Popen([str(part) for part in command(target)], executable=STICK, env=environ, stderr=log,
                                  close_fds=False, preexec_fn=lambda: os.dup2(into, 3))
         os.close(into)
