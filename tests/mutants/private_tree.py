@@ -89,7 +89,7 @@ def failed_cases(output: str) -> list[str]:
 
 def last_words(output: str) -> str:
     """The line that says what was violated, for the report."""
-    simulation = re.search(r"^(?:VIOLATION|story \S+: ).*", output, re.M)
+    simulation = re.search(r"^(?:VIOLATION|story \S+: (?!ok$)).*", output, re.M)
     if simulation:
         return simulation[0][:200]
     for line in output.splitlines():
