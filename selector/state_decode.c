@@ -351,8 +351,8 @@ static void need_number(const struct state *s, uint64_t *v)
 		return;
 	*v = 0;
 	for (unsigned i = 0; i < s->nslots; i++)
-		if (s->slot[i].sequence > *v)
-			*v = s->slot[i].sequence;
+		if (s->slot[i].sequence > *v && s->slot[i].sequence <= INT64_MAX)
+			*v = s->slot[i].sequence; /* no release has a higher one */
 }
 
 /* What follows from the values together. */

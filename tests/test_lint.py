@@ -425,7 +425,7 @@ def test_what_was_found_is_remembered_until_the_source_or_a_header_changes(tree,
     assert calls == ["--version"]
     append(tree, "lib/err.h", "int err_c(int e);\n")
     says(tree, "cppcheck", at, ident)
-    assert calls[1:] == ["--version", "initramfs/init.c", "lib/err.c", "selector/plan.c"]
+    assert sorted(calls[1:]) == ["--version", "initramfs/init.c", "lib/err.c", "selector/plan.c"]
 
 
 def test_every_check_has_a_test():

@@ -343,11 +343,14 @@ static void floor_that_is_no_number_becomes_what_is_installed(void **ctx)
 		"nslots=2\na.st=good\nfloor=99999999999999999999999\n"
 		"rejected.max=\nforgotten.max=?\n"
 		"a.release=0000000000000000000000000000000000000000000000000000000000000000\n"
-		"a.sequence=41\n";
+		"a.sequence=41\n"
+		"b.release=1111111111111111111111111111111111111111111111111111111111111111\n"
+		"b.sequence=18446744073709551615\n";
 	struct state s;
 
 	(void)ctx;
 	read_text(&s, text);
+	assert_true(s.slot[1].has_release && s.slot[1].sequence == UINT64_MAX);
 	assert_true(s.floor == 41 && s.rejected_max == 41 && s.forgotten_max == 41);
 }
 
