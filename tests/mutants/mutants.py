@@ -46,6 +46,7 @@ STORIES = ("sim/powercut_sim", "sim/ioerr_sim")     # their cases are stories, e
 HOURS = "sim/powercut_sim"  # its heavy stories take so long where nothing is wrong: they are `make powercut`'s
 CACHE = WORK / "planted.json"
 COSTS = 3           # seconds of processor time for one, as a rule
+CASE_CPU = 60       # seconds of processor time: whoever spins that long in one case hangs
 HEADER = re.compile(r"^(?P<name>[a-z0-9-]+): (?P<what>.+)\n(?P<killers>(?:Killed by: \S.*\n)+)")
 
 
@@ -127,7 +128,7 @@ def plant(tree: Tree, patch: Patch, alone: bool) -> Verdict:
             return Verdict(patch, False, "does not build: " + last_words(output), [])
         try:
             if alone:
-                tree.test(killer.test, case=killer.case)
+                tree.test(killer.test, cpu=CASE_CPU, case=killer.case)
         except Red as red:
             return Verdict(patch, True, last_words(str(red)), [killer.case])
         return whole(tree, patch)
