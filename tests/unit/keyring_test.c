@@ -402,6 +402,23 @@ static void a_malformed_area_is_refused_whole(void **state)
 	assert_int_equal(verify(), KB_EFORMAT);
 }
 
+static void an_entry_ends_with_the_area(void **state)
+{
+	uint8_t room[64] = { 0 };
+	struct keyring_entry e;
+	size_t pos = 0;
+
+	(void)state;
+	bytes_put16(room, 99);
+	bytes_put16(room + 2, 13);
+	assert_int_equal(keyring_next(room, 16, &pos, &e), KB_EFORMAT);
+	assert_int_equal(pos, 0);
+	bytes_put16(room + 2, 12);
+	assert_int_equal(keyring_next(room, 16, &pos, &e), KB_OK);
+	assert_int_equal(pos, 16);
+	assert_int_equal(keyring_next(room, 16, &pos, &e), KB_ENOENT);
+}
+
 static void an_area_with_too_many_entries_is_refused(void **state)
 {
 	(void)state;
@@ -627,6 +644,7 @@ int main(void)
 		TEST(unknown_tags_and_algorithms_are_passed_over),
 		TEST(the_key_fixes_the_algorithm),
 		TEST(a_malformed_area_is_refused_whole),
+		TEST(an_entry_ends_with_the_area),
 		TEST(an_area_with_too_many_entries_is_refused),
 		TEST(small_and_empty_areas),
 		TEST(each_failure_of_openssl_is_a_no),
