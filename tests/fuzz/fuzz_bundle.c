@@ -212,7 +212,7 @@ size_t fuzz_bundle_fix(uint8_t *data, size_t size, size_t max, unsigned level)
 	if (level > 1 && (uint64_t)READER_HEADER_LEN + cap + len <= size)
 		sha256(data + READER_HEADER_LEN + cap, len, data + 88);
 	fix_crc(data);
-	if (level > 1 && cap >= FUZZ_BUNDLE_ENTRY && READER_HEADER_LEN + cap <= size) {
+	if (level > 1 && cap >= FUZZ_BUNDLE_ENTRY && (uint64_t)READER_HEADER_LEN + cap <= size) {
 		memset(data + READER_HEADER_LEN, 0, cap);
 		fuzz_bundle_sign(data, data + READER_HEADER_LEN);
 	}
