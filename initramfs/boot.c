@@ -130,10 +130,9 @@ static void settle(struct boot *b)
 
 static void load_state(struct boot *b)
 {
-	choose_mask mountable = devices_mountable(&b->dev, &b->conf);
-
 	evidence_gather(&b->evidence, &b->wdt, b->conf.cookie);
-	record_load(&b->rec, b->dev.state, b->conf.nslots, mountable);
+	record_load(&b->rec, b->dev.state, b->conf.nslots, devices_mountable(&b->dev, &b->conf),
+		    devices_seen(&b->dev, &b->conf));
 	settle(b);
 	b->attempt.charge_good =
 		reset_counts_good((enum reset_count)b->conf.count, &b->evidence.ev);
@@ -142,9 +141,8 @@ static void load_state(struct boot *b)
 
 void boot_reload(struct boot *b)
 {
-	choose_mask mountable = devices_mountable(&b->dev, &b->conf);
-
-	if (record_return(&b->rec, b->dev.state, b->conf.nslots, mountable))
+	if (record_return(&b->rec, b->dev.state, b->conf.nslots,
+			  devices_mountable(&b->dev, &b->conf), devices_seen(&b->dev, &b->conf)))
 		settle(b);
 }
 

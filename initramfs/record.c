@@ -85,12 +85,19 @@ static choose_mask held_back(const struct state *s, unsigned nslots)
 
 /*
  * It lets no slot boot, and something is there: it was made anew in a boot that saw none of the
- * slots, or somebody forged it. A slot under install has no superblock, so that what can be mounted
- * is whole (decisions 20 and 54).
+ * slots, or somebody forged it. A slot under install has no superblock, so that what is seen is
+ * whole (decisions 20 and 54); root-filesystem= names such a slot mountable all the same, which is
+ * heeded only where no install is under way.
  */
-static bool is_of_nothing(const struct state *s, unsigned nslots, choose_mask mountable)
+static bool is_of_nothing(const struct state *s, unsigned nslots, choose_mask mountable,
+			  choose_mask seen)
 {
-	return mountable != 0 && held_back(s, nslots) == (1u << nslots) - 1;
+	bool writing = false;
+
+	for (unsigned i = 0; i < s->nslots; i++)
+		writing |= s->slot[i].st == STATE_WRITING;
+	return held_back(s, nslots) == (1u << nslots) - 1 &&
+	       (seen != 0 || (mountable != 0 && s->rebuilt && !writing));
 }
 
 /* A medium that has become read-only for good still tells which slot is the good one. */
@@ -104,7 +111,8 @@ static enum kb_err open_file(struct record *r, const char *dev)
 	return bdev_file_open(&r->file, dev, BDEV_FILE_DIRECT);
 }
 
-static void load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable)
+static void load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable,
+		 choose_mask seen)
 {
 	enum store_finding found = STORE_LOST;
 	enum kb_err err;
@@ -134,7 +142,7 @@ static void load(struct record *r, const char *dev, unsigned nslots, choose_mask
 		rebuild(r, nslots, mountable, RECORD_REBUILT, "both regions are damaged");
 		return;
 	}
-	if (is_of_nothing(&r->s, nslots, mountable)) {
+	if (is_of_nothing(&r->s, nslots, mountable, seen)) {
 		rebuild(r, nslots, mountable, RECORD_REBUILT, "it has no slot that may boot");
 		return;
 	}
@@ -145,18 +153,20 @@ static void load(struct record *r, const char *dev, unsigned nslots, choose_mask
 		log_warn("state: written by a newer Keelboot; only its core is used");
 }
 
-void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable)
+void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable,
+		 choose_mask seen)
 {
-	load(r, dev, nslots, mountable);
+	load(r, dev, nslots, mountable, seen);
 	r->loaded = r->s.seq;
 }
 
-bool record_return(struct record *r, const char *dev, unsigned nslots, choose_mask mountable)
+bool record_return(struct record *r, const char *dev, unsigned nslots, choose_mask mountable,
+		   choose_mask seen)
 {
 	uint64_t loaded = r->loaded;
 
 	bdev_file_close(&r->file);
-	record_load(r, dev, nslots, mountable);
+	record_load(r, dev, nslots, mountable, seen);
 	if (loaded == 0 || r->s.seq == loaded)
 		return true;
 	r->loaded = loaded;

@@ -33,19 +33,20 @@ struct record {
 /*
  * Opens the state partition dev ("" if there is none), which has to stay, and loads it. A blank or
  * lost state is made anew from manifests and `mountable`, and saved; so is one that lets no slot
- * boot at all, when there is something to mount. A partition that is read-only
- * is read all the same. Never fails: without a usable partition r->s is an unnamed trial for each
- * mountable slot, which cannot be saved.
+ * boot at all, when a file system was `seen` on one, which is a part of `mountable`. A partition
+ * that is read-only is read all the same. Never fails: without a usable partition r->s is an
+ * unnamed trial for each mountable slot, which cannot be saved.
  */
-void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable);
+void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable,
+		 choose_mask seen);
 
 /*
  * The state partition had gone and is back as dev: loads it anew. What was saved in this boot
  * stands; its applies are over, and stay counted. True: nothing was saved yet, so the reset has to
  * be weighed and settled once more.
  */
-bool record_return(struct record *r, const char *dev, unsigned nslots,
-		   choose_mask mountable) KB_MUST_CHECK;
+bool record_return(struct record *r, const char *dev, unsigned nslots, choose_mask mountable,
+		   choose_mask seen) KB_MUST_CHECK;
 
 /*
  * Nothing could be booted by this record, not even as a last resort, and it may be its fault: it

@@ -63,7 +63,7 @@ static void a_valid_record_is_found_without_a_write(void **ctx)
 	(void)ctx;
 	states_trial(&s);
 	put(&s);
-	record_load(&r, DEV, 2, BOTH);
+	record_load(&r, DEV, 2, BOTH, BOTH);
 	assert_int_equal(r.health, RECORD_FOUND);
 	assert_true(state_same(&r.s, &s));
 	assert_true(state_same(&r.disk, &s));
@@ -74,7 +74,7 @@ static void a_valid_record_is_found_without_a_write(void **ctx)
 static void a_blank_partition_gets_a_state_from_what_mounts(void **ctx)
 {
 	(void)ctx;
-	record_load(&r, DEV, 3, 2);
+	record_load(&r, DEV, 3, 2, 2);
 	assert_int_equal(r.health, RECORD_BLANK);
 	assert_int_equal(get().nslots, 3);
 	assert_int_equal(get().slot[0].st, STATE_EMPTY);
@@ -92,7 +92,7 @@ static void a_lost_state_is_told_from_a_blank_one(void **ctx)
 	put(&s);
 	for (int i = 0; i < 2; i++)
 		bdev_sim_scribble(&disk, STORE_REGION(i), (uint64_t)STORE_CELLS * STORE_CELL, 7);
-	record_load(&r, DEV, 2, BOTH);
+	record_load(&r, DEV, 2, BOTH, BOTH);
 	assert_int_equal(r.health, RECORD_REBUILT);
 	assert_true(get().rebuilt);
 }
@@ -102,7 +102,7 @@ static void a_new_state_that_cannot_be_saved_boots_and_is_saved_later(void **ctx
 	(void)ctx;
 	disk.fail_at = 1;
 	disk.fail_stays = true;
-	record_load(&r, DEV, 2, BOTH);
+	record_load(&r, DEV, 2, BOTH, BOTH);
 	assert_int_equal(r.health, RECORD_UNWRITABLE);
 	assert_int_equal(r.s.slot[0].st, STATE_TRIAL);
 	disk.fail_at = 0;
@@ -114,7 +114,7 @@ static void a_new_state_that_cannot_be_saved_boots_and_is_saved_later(void **ctx
 static void without_a_partition_slots_are_unnamed_trials(void **ctx)
 {
 	(void)ctx;
-	record_load(&r, "", 3, BOTH);
+	record_load(&r, "", 3, BOTH, BOTH);
 	assert_int_equal(r.health, RECORD_MISSING);
 	assert_int_equal(r.s.slot[0].st, STATE_TRIAL);
 	assert_int_equal(r.s.slot[0].tries, STATE_TRIES);
@@ -130,11 +130,11 @@ static void a_partition_that_does_not_open_or_is_too_small_is_as_missing(void **
 	struct bdev_sim small;
 
 	(void)ctx;
-	record_load(&r, "/dev/vda9", 2, BOTH);
+	record_load(&r, "/dev/vda9", 2, BOTH, BOTH);
 	assert_int_equal(r.health, RECORD_MISSING);
 	bdev_sim_init(&small, STORE_MIN_SIZE - BDEV_ALIGN);
 	os_sim_bdev("/dev/vda2", &small.bdev);
-	record_load(&r, "/dev/vda2", 2, BOTH);
+	record_load(&r, "/dev/vda2", 2, BOTH, BOTH);
 	assert_int_equal(r.health, RECORD_MISSING);
 	assert_int_equal(small.ops, 0);
 	bdev_file_close(&r.file);
@@ -149,7 +149,7 @@ static void a_read_only_partition_is_read(void **ctx)
 	states_fresh(&s);
 	put(&s);
 	os_sim_fail("open " DEV " rw", 0, KB_EPERM);
-	record_load(&r, DEV, 2, BOTH);
+	record_load(&r, DEV, 2, BOTH, BOTH);
 	assert_int_equal(r.health, RECORD_FOUND);
 	assert_int_equal(r.s.slot[0].st, STATE_GOOD);
 	r.s.floor = 5;
@@ -164,7 +164,7 @@ static void slots_that_the_configuration_adds_are_empty(void **ctx)
 	(void)ctx;
 	states_fresh(&s);
 	put(&s);
-	record_load(&r, DEV, 4, 15);
+	record_load(&r, DEV, 4, 15, 15);
 	assert_int_equal(r.s.nslots, 4);
 	assert_int_equal(r.s.slot[3].st, STATE_EMPTY);
 	assert_int_equal(record_reload(&r), KB_OK);
@@ -179,7 +179,7 @@ static void after_a_failed_save_the_next_one_writes_even_what_was_there(void **c
 	(void)ctx;
 	states_trial(&s);
 	put(&s);
-	record_load(&r, DEV, 2, BOTH);
+	record_load(&r, DEV, 2, BOTH, BOTH);
 	charged = r.s;
 	charged.slot[1].tries--;
 	os_sim_fail("flush " DEV, 1, KB_EIO);
@@ -200,7 +200,7 @@ static void what_another_process_wrote_is_loaded_and_written_behind(void **ctx)
 	(void)ctx;
 	states_fresh(&s);
 	put(&s);
-	record_load(&r, DEV, 2, BOTH);
+	record_load(&r, DEV, 2, BOTH, BOTH);
 	s.floor = 9;
 	put(&s);
 	seq = get().seq;
@@ -219,7 +219,7 @@ static void a_state_that_is_lost_meanwhile_is_not_written_over(void **ctx)
 	(void)ctx;
 	states_fresh(&s);
 	put(&s);
-	record_load(&r, DEV, 2, BOTH);
+	record_load(&r, DEV, 2, BOTH, BOTH);
 	disk.dead[0].to = STORE_MIN_SIZE;
 	disk.dead[0].reads = true;
 	assert_int_not_equal(record_reload(&r), KB_OK);
@@ -238,7 +238,7 @@ static void settling_rejects_a_trial_without_tries_and_tells(void **ctx)
 	states_open(&s);
 	s.slot[1].tries = 0;
 	put(&s);
-	record_load(&r, DEV, 2, BOTH);
+	record_load(&r, DEV, 2, BOTH, BOTH);
 	os_sim_log_level(LOG_LEVEL_NOTICE);
 	record_settle(&r, &ev);
 	assert_int_equal(r.cause, RESET_CRASH);
@@ -251,14 +251,14 @@ static void settling_rejects_a_trial_without_tries_and_tells(void **ctx)
 static void a_state_made_of_nothing_is_made_anew_when_slots_are_seen(void **ctx)
 {
 	(void)ctx;
-	record_load(&r, DEV, 2, 0);
+	record_load(&r, DEV, 2, 0, 0);
 	assert_int_equal(get().slot[0].st, STATE_EMPTY);
 	assert_int_equal(get().slot[1].st, STATE_EMPTY);
 	bdev_file_close(&r.file);
-	record_load(&r, DEV, 2, 0);
+	record_load(&r, DEV, 2, 0, 0);
 	assert_int_equal(r.health, RECORD_FOUND);
 	bdev_file_close(&r.file);
-	record_load(&r, DEV, 2, BOTH);
+	record_load(&r, DEV, 2, BOTH, BOTH);
 	assert_int_equal(r.health, RECORD_REBUILT);
 	assert_int_equal(get().slot[0].st, STATE_TRIAL);
 	assert_int_equal(get().slot[1].st, STATE_TRIAL);
@@ -297,16 +297,49 @@ static void a_state_that_lets_nothing_boot_is_made_anew(void **ctx)
 		s.floor = UINT64_MAX;
 		put(&s);
 		/* With nothing to mount it stands: an install at its work has sealed the slot. */
-		record_load(&r, DEV, 2, 0);
+		record_load(&r, DEV, 2, 0, 0);
 		assert_int_equal(r.health, RECORD_FOUND);
 		bdev_file_close(&r.file);
-		record_load(&r, DEV, 2, 2);
+		record_load(&r, DEV, 2, 2, 2);
 		assert_int_equal(r.health, RECORD_REBUILT);
 		assert_int_equal(r.s.slot[0].st, STATE_EMPTY);
 		assert_int_equal(r.s.slot[1].st, STATE_TRIAL);
 		assert_int_equal(r.s.floor, 0);
 		assert_true(get().rebuilt && !get().newer);
 	}
+}
+
+/* root-filesystem= names a slot mountable that an install has sealed: the record of it stays. */
+static void a_state_with_a_slot_being_written_stays_when_only_a_name_is_there(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	s.slot[0].st = STATE_WRITING;
+	s.slot[1].st = STATE_EMPTY;
+	s.rebuilt = true;
+	s.floor = 7;
+	put(&s);
+	record_load(&r, DEV, 2, BOTH, 0);
+	assert_int_equal(r.health, RECORD_FOUND);
+	assert_int_equal(get().slot[0].st, STATE_WRITING);
+	assert_int_equal(get().floor, 7);
+	bdev_file_close(&r.file);
+	record_load(&r, DEV, 2, BOTH, 1);
+	assert_int_equal(r.health, RECORD_REBUILT);
+}
+
+/* A boot that saw nothing made it; where no install is under way, a name is worth a try. */
+static void a_state_made_of_nothing_is_made_anew_for_a_name_too(void **ctx)
+{
+	(void)ctx;
+	record_load(&r, DEV, 2, 0, 0);
+	assert_int_equal(get().slot[0].st, STATE_EMPTY);
+	bdev_file_close(&r.file);
+	record_load(&r, DEV, 2, BOTH, 0);
+	assert_int_equal(r.health, RECORD_REBUILT);
+	assert_int_equal(get().slot[0].st, STATE_TRIAL);
 }
 
 /* More slots than there are hide nothing. */
@@ -320,7 +353,7 @@ static void a_state_with_a_slot_that_is_not_there_is_made_anew_too(void **ctx)
 	s.slot[0].st = s.slot[1].st = STATE_WRITING;
 	s.slot[2].st = STATE_BAD;
 	put(&s);
-	record_load(&r, DEV, 2, BOTH);
+	record_load(&r, DEV, 2, BOTH, BOTH);
 	assert_int_equal(r.health, RECORD_REBUILT);
 }
 
@@ -332,7 +365,7 @@ static void a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault(voi
 	states_trial(&s);
 	s.slot[0].st = STATE_WRITING;
 	put(&s);
-	record_load(&r, DEV, 2, BOTH);
+	record_load(&r, DEV, 2, BOTH, BOTH);
 	assert_false(record_renew(&r, 2, 2)); /* nothing was seen on the one that it holds back */
 	assert_int_equal(disk.ops, 0);
 	assert_true(record_renew(&r, 2, 1));
@@ -345,7 +378,7 @@ static void a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault(voi
 	s.newer = true;
 	s.min_reader = STATE_FORMAT + 1;
 	put(&s);
-	record_load(&r, DEV, 2, BOTH);
+	record_load(&r, DEV, 2, BOTH, BOTH);
 	assert_true(r.s.newer);
 	assert_true(record_renew(&r, 2, 0));
 	assert_false(get().newer);
@@ -363,7 +396,7 @@ static void a_rejection_is_history_once_it_is_durable(void **ctx)
 	states_open(&s);
 	s.slot[1].tries = 0;
 	put(&s);
-	record_load(&r, DEV, 2, BOTH);
+	record_load(&r, DEV, 2, BOTH, BOTH);
 	record_settle(&r, &ev);
 	assert_int_equal(disk.ops, 0);
 	disk.dead[0].from = 0;
@@ -407,6 +440,8 @@ int main(void)
 		T(a_state_made_of_nothing_is_made_anew_when_slots_are_seen),
 		T(a_state_that_lets_nothing_boot_is_made_anew),
 		T(a_state_with_a_slot_that_is_not_there_is_made_anew_too),
+		T(a_state_with_a_slot_being_written_stays_when_only_a_name_is_there),
+		T(a_state_made_of_nothing_is_made_anew_for_a_name_too),
 		T(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault),
 		T(a_rejection_is_history_once_it_is_durable),
 		T(every_health_has_a_name),
