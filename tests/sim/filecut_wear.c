@@ -191,22 +191,5 @@ static const char *measure(struct wear_table *table, unsigned i)
 
 void filecut_wear_run(unsigned *passed, unsigned *failed)
 {
-	static struct wear_table table;
-	const char *left;
-
-	if (!wear_table_read(&table, "docs/STATE.md")) {
-		*failed += 1;
-		return;
-	}
-	for (unsigned i = 0; i < KB_ARRAY_LEN(paths); i++) {
-		const char *why = measure(&table, i);
-
-		*(why == NULL ? passed : failed) += 1;
-		if (why != NULL)
-			printf("WEAR: %s\n", why);
-	}
-	left = wear_table_left(&table, "command");
-	*failed += left != NULL;
-	if (left != NULL)
-		printf("WEAR: nothing measures \"%s\"\n", left);
+	wear_table_run("command", measure, KB_ARRAY_LEN(paths), passed, failed);
 }

@@ -28,9 +28,16 @@ static const struct ioerr_story *find(const char *name)
 	abort();
 }
 
+static const char *wrong(char *text, size_t size, const char *row, const char *what)
+{
+	snprintf(text, size, "%s: %s", row, what);
+	return text;
+}
+
 static const char *measure(struct wear_table *table, unsigned i)
 {
 	struct ioerr_fault f = { .kind = IOERR_FAULT_NONE };
+	static char text[256];
 	struct ioerr_world *w;
 	const char *why;
 
@@ -40,10 +47,10 @@ static const char *measure(struct wear_table *table, unsigned i)
 	ioerr_story_begin(find(paths[i].story), w);
 	ioerr_world_boot(w);
 	if (w->violation[0] != '\0' || w->boot.slot != (paths[i].installs ? 1 : 0))
-		why = "it does not go as it should";
+		why = wrong(text, sizeof(text), paths[i].row, "it does not go as it should");
 	else if (w->boot.written[0] != 0 ||
 		 (w->boot.written[1] != 0 && !paths[i].installs && paths[i].fault == NULL))
-		why = "a slot is written";
+		why = wrong(text, sizeof(text), paths[i].row, "a slot is written");
 	else
 		why = wear_table_check(table, paths[i].row, &w->boot.wear);
 	ioerr_world_end(w);
@@ -52,22 +59,5 @@ static const char *measure(struct wear_table *table, unsigned i)
 
 void ioerr_wear_run(unsigned *passed, unsigned *failed)
 {
-	static struct wear_table table;
-	const char *left;
-
-	if (!wear_table_read(&table, "docs/STATE.md")) {
-		*failed += 1;
-		return;
-	}
-	for (unsigned i = 0; i < KB_ARRAY_LEN(paths); i++) {
-		const char *why = measure(&table, i);
-
-		*(why == NULL ? passed : failed) += 1;
-		if (why != NULL)
-			printf("WEAR: %s: %s\n", paths[i].row, why);
-	}
-	left = wear_table_left(&table, "device");
-	*failed += left != NULL;
-	if (left != NULL)
-		printf("WEAR: nothing measures \"%s\"\n", left);
+	wear_table_run("device", measure, KB_ARRAY_LEN(paths), passed, failed);
 }

@@ -108,3 +108,26 @@ const char *wear_table_left(const struct wear_table *t, const char *by)
 			return t->row[i].name;
 	return NULL;
 }
+
+void wear_table_run(const char *by, wear_table_measure *measure, unsigned n, unsigned *passed,
+		    unsigned *failed)
+{
+	static struct wear_table table;
+	const char *left;
+
+	if (!wear_table_read(&table, "docs/STATE.md")) {
+		*failed += 1;
+		return;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const char *why = measure(&table, i);
+
+		*(why == NULL ? passed : failed) += 1;
+		if (why != NULL)
+			printf("WEAR: %s\n", why);
+	}
+	left = wear_table_left(&table, by);
+	*failed += left != NULL;
+	if (left != NULL)
+		printf("WEAR: nothing measures \"%s\"\n", left);
+}

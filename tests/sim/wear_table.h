@@ -41,3 +41,13 @@ const char *wear_table_check(struct wear_table *t, const char *name,
 
 /* A row of that program which nobody has measured; NULL: there is none. */
 const char *wear_table_left(const struct wear_table *t, const char *by);
+
+/* Takes one path, and compares: NULL, or what is wrong, with the name of the row. */
+typedef const char *wear_table_measure(struct wear_table *t, unsigned path);
+
+/*
+ * Measures n paths against the table of docs/STATE.md, and asks that no row of that program is left
+ * over. Adds to passed and failed, and prints what is wrong.
+ */
+void wear_table_run(const char *by, wear_table_measure *measure, unsigned n, unsigned *passed,
+		    unsigned *failed);
