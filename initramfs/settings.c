@@ -27,6 +27,18 @@ static void set_panic(const struct boot *b)
 		log_warn("unable to set the delay of a restart after a panic");
 }
 
+/* Without the newline that the kernel puts behind it: within an open quote that would belong to the
+ * last word. */
+static void load_command_line(struct boot *b)
+{
+	size_t len;
+
+	if (os_read_file("/proc/cmdline", b->cmdline, sizeof(b->cmdline), &len) != KB_OK)
+		log_warn("unable to read /proc/cmdline; its defaults are used");
+	else if (len > 0 && b->cmdline[len - 1] == '\n')
+		b->cmdline[len - 1] = '\0';
+}
+
 /* The kernel gives words that it does not know to init: as arguments, or as its environment. */
 static void read_command_line(struct boot *b)
 {
@@ -71,8 +83,7 @@ void settings_read(struct boot *b)
 	 * printk.devkmsg= of the command line goes before it. */
 	if (os_write_file("/proc/sys/kernel/printk_devkmsg", "on\n", 3) != KB_OK)
 		log_debug("the kernel's log may drop lines of ours");
-	if (os_read_file("/proc/cmdline", b->cmdline, sizeof(b->cmdline), NULL) != KB_OK)
-		log_warn("unable to read /proc/cmdline; its defaults are used");
+	load_command_line(b);
 	cmdline_parse(&b->cmd, b->cmdline);
 	set_log_level(b->cmd.log); /* also for what system.conf may have to be told */
 	log_info("Keelboot " KB_VERSION);

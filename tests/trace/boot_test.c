@@ -203,6 +203,19 @@ static void garbage_command_line_boots(void **ctx)
 	assert_once("exec /sbin/init: /sbin/init");
 }
 
+static void open_quote_does_not_take_the_end_of_the_line(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_file("/etc/keelboot/modules", "/lib/modules/usb-storage.ko\n");
+	machine.cmdline = "quiet usb-storage.quirks=\"1:2:u\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("finit_module /lib/modules/usb-storage.ko quirks=\"1:2:u");
+	assert_absent("finit_module /lib/modules/usb-storage.ko quirks=\"1:2:u\n");
+}
+
 static void panic_restarts_unless_told_otherwise(void **ctx)
 {
 	struct state s = machine_good();
@@ -269,6 +282,7 @@ int main(void)
 		T(bad_system_conf_boots),
 		T(no_system_conf_boots),
 		T(garbage_command_line_boots),
+		T(open_quote_does_not_take_the_end_of_the_line),
 		T(panic_restarts_unless_told_otherwise),
 		T(init_gets_the_kernels_arguments_and_may_be_another),
 		T(command_line_that_is_not_trusted_chooses_nothing),
