@@ -227,12 +227,6 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 	return err;
 }
 
-/* Else each boot would reject the same slots, and none come to a last resort. */
-static bool is_kept(const struct record *r)
-{
-	return r->health != RECORD_UNWRITABLE && r->health != RECORD_MISSING;
-}
-
 /* Not when a check or a manifest stood against a slot: with the state that would be forgotten, and
  * each boot that says so leads to a last resort. With verify-slot=always none does. */
 static bool renew(struct boot *b)
@@ -242,6 +236,16 @@ static bool renew(struct boot *b)
 	return record_renew(&b->rec, b->conf.nslots, devices_seen(&b->dev, &b->conf));
 }
 
+/* When nothing can be counted: else each boot would reject the same slots, and none come to a last
+ * resort. */
+static bool op_relents(void *ctx)
+{
+	const struct boot *b = ctx;
+	bool counts = b->rec.health != RECORD_UNWRITABLE && b->rec.health != RECORD_MISSING;
+
+	return b->rejected && !b->lenient && !counts;
+}
+
 static enum kb_err attempt(struct boot *b)
 {
 	static const struct attempt_ops ops = {
@@ -249,6 +253,7 @@ static enum kb_err attempt(struct boot *b)
 		.preflight = op_preflight,
 		.mount = op_mount,
 		.last_resort_delay = rescue_last_resort,
+		.relents = op_relents,
 	};
 	enum kb_err err;
 
@@ -258,7 +263,7 @@ static enum kb_err attempt(struct boot *b)
 		b->attempt.disk = b->rec.disk;
 		err = attempt_run(&b->attempt, &b->rec.s, &ops, b);
 	}
-	if (err != KB_ENOCAND || !b->rejected || b->lenient || is_kept(&b->rec))
+	if (err != KB_ENOCAND || !op_relents(b))
 		return err;
 	log_warn("the state cannot be written: slots that were rejected are tried all the same");
 	b->lenient = true;

@@ -13,7 +13,7 @@ struct run {
 
 enum step {
 	STEP_NEXT,   /* this one is out */
-	STEP_LATER,  /* could not be charged: only if nothing else mounts */
+	STEP_LATER,  /* could not be charged: only if nothing else mounts, or will */
 	STEP_BOOTED, /* mounted */
 };
 
@@ -63,6 +63,18 @@ static bool good_one_follows(const struct run *r, const struct choose_list *l, u
 	return false;
 }
 
+/* A good one failed, and is taken if everything begins anew: that is better than to boot this one
+ * uncounted, again and again. */
+static bool good_one_comes_back(const struct run *r, const struct choose_candidate *c)
+{
+	if (is_good(r->s, c->slot) || r->ops->relents == NULL || !r->ops->relents(r->ctx))
+		return false;
+	for (int i = 0; i < r->s->nslots; i++)
+		if (is_good(r->s, i) && r->failed >> i & 1)
+			return true;
+	return false;
+}
+
 /* False: while it was waited the slot was given to an install, which did not end. */
 static bool delay(struct run *r, const struct choose_candidate *c)
 {
@@ -94,7 +106,7 @@ static enum step try_one(struct run *r, const struct choose_candidate *c, bool m
 	r->a->counted = save(r, &charged) == KB_OK;
 	if (r->a->counted)
 		*r->s = charged;
-	else if (may_wait)
+	else if (may_wait || good_one_comes_back(r, c))
 		return STEP_LATER;
 	r->a->chosen = *c;
 	e = r->ops->mount(r->ctx, c->slot, reason);
@@ -144,7 +156,7 @@ static bool try_all(struct run *r, const struct choose_list *l)
 		}
 	}
 	for (unsigned i = 0; i < later.n; i++)
-		if (!(r->failed >> later.c[i].slot & 1) &&
+		if (!(r->failed >> later.c[i].slot & 1) && !good_one_comes_back(r, &later.c[i]) &&
 		    try_one(r, &later.c[i], false) == STEP_BOOTED)
 			return true;
 	return false;

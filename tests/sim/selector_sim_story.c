@@ -55,7 +55,7 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 	return d->truth[slot] == SIM_NOMNT ? KB_EMOUNT : KB_OK;
 }
 
-static const struct attempt_ops ops = { op_save, op_preflight, op_mount, NULL };
+static const struct attempt_ops ops = { op_save, op_preflight, op_mount, NULL, NULL };
 
 static choose_mask mountable(const struct device *d)
 {

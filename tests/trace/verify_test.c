@@ -339,6 +339,32 @@ static void device_whose_manifests_are_all_lost_comes_up(void **ctx)
 	machine_told("\"slot a: manifest lost; it was booted all the same\"");
 }
 
+/* A state that can be read in part, and not be written: nothing is counted, so what was rejected
+ * would boot for ever beside the slot that is good. */
+static void good_slot_without_its_manifest_goes_before_what_cannot_be_counted(void **ctx)
+{
+	static const enum state_st st[] = { STATE_TRIAL, STATE_BAD };
+
+	(void)ctx;
+	for (unsigned i = 0; i < 2; i++) {
+		struct state s = machine_trial();
+
+		s.slot[1].st = st[i];
+		machine_put(&s);
+		put_manifest(0, &s, true);
+		damage_manifest(0, 0);
+		damage_manifest(0, 1);
+		machine.state.dead[0].to = machine.state.bdev.size;
+		machine.state.dead[0].writes = true;
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+		machine_told("\"slot a: manifest lost; it was booted all the same\"");
+		assert_absent("mount " SLOT_B_DEV);
+		machine_tear_down(NULL);
+		machine_set_up(NULL);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +384,7 @@ int main(void)
 		T(slot_that_never_had_a_manifest_boots),
 		T(last_resort_boots_a_slot_whose_manifest_is_lost),
 		T(device_whose_manifests_are_all_lost_comes_up),
+		T(good_slot_without_its_manifest_goes_before_what_cannot_be_counted),
 	};
 
 	return cmocka_run_group_tests_name("trace of verified slots", tests, NULL, NULL);

@@ -14,6 +14,7 @@ struct machine {
 	struct state disk;
 	struct state
 		*taken; /* during the delay the slot is given to an install, which does not end */
+	bool relents;
 	char trace[200];
 };
 
@@ -67,7 +68,14 @@ static void op_delay(void *ctx, int slot)
 		m->taken->slot[slot].st = STATE_WRITING;
 }
 
-static const struct attempt_ops ops = { op_save, op_preflight, op_mount, op_delay };
+static bool op_relents(void *ctx)
+{
+	const struct machine *m = ctx;
+
+	return m->relents;
+}
+
+static const struct attempt_ops ops = { op_save, op_preflight, op_mount, op_delay, op_relents };
 
 /* Boots s, of which the disk holds the same. */
 static enum kb_err run(struct machine *m, struct attempt *a, struct state *s)
@@ -443,9 +451,56 @@ static void slot_that_is_half_written_after_the_delay_is_not_mounted(void **ctx)
 	assert_null(strstr(m.trace, "mount"));
 }
 
+/* Else it boots again and again, and nobody counts: not before a good one had its second chance. */
+static void what_cannot_be_counted_waits_for_a_good_slot_that_comes_back(void **ctx)
+{
+	static const struct {
+		enum state_st st;
+		const char *first, *second;
+	} cases[] = {
+		{ STATE_TRIAL, "failb fail. ", "failb fail. mounta " },
+		{ STATE_BAD, "delayb failb fail. ", "mounta " },
+	};
+
+	(void)ctx;
+	for (unsigned i = 0; i < 2; i++) {
+		struct attempt a = plain();
+		struct machine m = { .fit = { KB_EFORMAT }, .fail_saves = ~0u, .relents = true };
+		struct state s;
+
+		states_trial(&s);
+		s.slot[1].st = cases[i].st;
+		assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
+		assert_string_equal(m.trace, cases[i].first);
+		m = (struct machine){ .fail_saves = ~0u };
+		states_trial(&s);
+		s.slot[1].st = cases[i].st;
+		assert_int_equal(run(&m, &a, &s), KB_OK);
+		assert_string_equal(m.trace, cases[i].second);
+	}
+}
+
+/* And where that one does not come back, what is left is better than nothing. */
+static void what_cannot_be_counted_boots_when_no_good_slot_comes_back(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { .fit = { KB_EFORMAT }, .fail_saves = ~0u };
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_int_equal(a.chosen.slot, 1);
+	assert_false(a.counted);
+	m = (struct machine){ .mounts = { [1] = KB_EMOUNT }, .fail_saves = ~0u, .relents = true };
+	states_trial(&s);
+	assert_int_equal(run(&m, &a, &s), KB_OK); /* a good one is not held up by a bad one */
+	assert_int_equal(a.chosen.slot, 0);
+}
+
 static void delay_is_optional(void **ctx)
 {
-	const struct attempt_ops quick = { op_save, op_preflight, op_mount, NULL };
+	const struct attempt_ops quick = { op_save, op_preflight, op_mount, NULL, NULL };
 	struct attempt a = plain();
 	struct machine m = { 0 };
 	struct state s;
@@ -577,6 +632,8 @@ int main(void)
 		cmocka_unit_test(good_slot_boots_though_it_can_not_be_written),
 		cmocka_unit_test(last_resorts_wait_and_take_turns),
 		cmocka_unit_test(slot_that_is_half_written_after_the_delay_is_not_mounted),
+		cmocka_unit_test(what_cannot_be_counted_waits_for_a_good_slot_that_comes_back),
+		cmocka_unit_test(what_cannot_be_counted_boots_when_no_good_slot_comes_back),
 		cmocka_unit_test(delay_is_optional),
 		cmocka_unit_test(nothing_mounts_and_that_is_written),
 		cmocka_unit_test(nothing_installed_writes_nothing),
