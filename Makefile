@@ -148,7 +148,7 @@ mutants: ## plant bugs in the sources, one by one: each must turn a test red (FR
 N    := 100
 SEED :=
 
-powercut-qemu: ## boot IMAGES=360 disks that power cuts in recorded updates leave, in QEMU, chosen by SEED=1
+powercut-qemu: ## boot IMAGES=240 disks that power cuts in recorded updates leave, in QEMU, chosen by SEED=1
 	@qemu/deps check
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(B)/tests/sim/cutlog_sim
 	@qemu/kernel
