@@ -58,14 +58,21 @@ static enum kb_err put(struct install_job_part *p, uint64_t off, const uint8_t *
 static const size_t marks[] = { 0, 1024 };
 #define MARK 512u /* bytes of a sector: no write leaves part of one */
 
+static enum kb_err first_of(enum kb_err one, enum kb_err other)
+{
+	return one != KB_OK ? one : other;
+}
+
 /*
  * The first block, when there was a superblock in it and no more shall be (closing), or the other
  * way round. A cut may leave any of its sectors as they were: so the sector with the superblock
- * goes by itself, before anything else, and comes by itself, after everything else.
+ * goes by itself, before anything else, and comes by itself, after everything else. Where one does
+ * not go as it should, the others go all the same: it may be theirs that mounts.
  */
 static enum kb_err put_first(struct install_job_part *p, const uint8_t *data, bool closing)
 {
 	static uint8_t block[INSTALL_BLOCK] __attribute__((aligned(BDEV_ALIGN)));
+	enum kb_err e = KB_OK;
 
 	if (!closing) {
 		memcpy(block, data, sizeof(block));
@@ -82,10 +89,13 @@ static enum kb_err put_first(struct install_job_part *p, const uint8_t *data, bo
 		if (memcmp(block + at, data + at, MARK) == 0)
 			continue;
 		memcpy(block + at, data + at, MARK);
-		TRY(put(p, 0, block, sizeof(block)));
+		e = first_of(e, put(p, 0, block, sizeof(block)));
+		if (e != KB_OK && !closing)
+			return e;
 	}
-	return closing && memcmp(block, data, sizeof(block)) != 0 ? put(p, 0, data, INSTALL_BLOCK)
-								  : KB_OK;
+	if (closing && memcmp(block, data, sizeof(block)) != 0)
+		e = first_of(e, put(p, 0, data, INSTALL_BLOCK));
+	return e;
 }
 
 /*
@@ -98,8 +108,8 @@ static enum kb_err put_head(struct install_job *j, struct install_job_part *p, c
 	size_t first = INSTALL_BLOCK;
 	enum kb_err e = closing ? put_first(p, data, true) : KB_OK;
 
-	if (e == KB_OK && len > first)
-		e = put(p, first, data + first, len - first);
+	if ((e == KB_OK || closing) && len > first)
+		e = first_of(e, put(p, first, data + first, len - first));
 	if (e == KB_OK && !closing)
 		e = put_first(p, data, false);
 	if (e != KB_OK)

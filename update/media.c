@@ -167,5 +167,5 @@ void media_close(struct media *m)
 	util_close(&m->dev);
 	if (m->mounted && os_umount(MEDIA_MOUNT) == KB_OK)
 		m->mounted = false;
-	rmdir(MEDIA_MOUNT);
+	/* The folder stays: another one of us, with mounts of its own, may be about to use it. */
 }

@@ -205,6 +205,7 @@ static void run_apply(void *ctx, const char *const *argv)
 	code = ioerr_process_end(w, pid);
 	apply_status = code < 0 ? SIGKILL : code << 8;
 	w->boot.apply = code < 0 ? IOERR_WORLD_NOT_RUN : code;
+	ioerr_world_look(w);
 }
 
 void ioerr_process_apply_child(struct ioerr_world *w)

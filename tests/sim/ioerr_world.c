@@ -18,9 +18,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MIB    (1ull << 20)
-#define BLOCK  4096u
-#define SECTOR 512
+#define MIB	   (1ull << 20)
+#define BLOCK	   4096u
+#define SUPERBLOCK 64 /* bytes of it, from the first on */
 
 static struct ioerr_disk state_disk, slot_disk[2];
 
@@ -103,16 +103,30 @@ void ioerr_world_unmountable(int slot)
 }
 
 /* The superblock is the first sector, as squashfs has it: what the seal takes first and brings
- * last. */
+ * last. One byte that came wrong into a sector of zeroes makes none. */
+static bool mounts_now(int slot)
+{
+	static const uint8_t zero[SUPERBLOCK];
+
+	return memcmp(slot_disk[slot].now, zero, sizeof(zero)) != 0;
+}
+
 static bool mounts(const char *dev)
 {
-	static const uint8_t zero[SECTOR];
-
 	for (int i = 0; i < 2; i++) {
 		if (strcmp(dev, slot_dev[i]) == 0)
-			return memcmp(slot_disk[i].now, zero, SECTOR) != 0;
+			return mounts_now(i);
 	}
 	return true;
+}
+
+void ioerr_world_look(const struct ioerr_world *w)
+{
+	for (int i = 0; i < 2; i++) {
+		bool seen = mounts_now(i) || (i == 0 && w->a_broken);
+
+		os_sim_disk_type(IOERR_CONTENT_DISK, 1 + (unsigned)i, seen ? "ext4" : "");
+	}
 }
 
 struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
@@ -234,6 +248,7 @@ static void lay_out(const struct ioerr_world *w)
 	os_sim_watchdog("/dev/watchdog0", &wdt);
 	disk.nparts = w->raw ? 5 : 4;
 	os_sim_disk(&disk);
+	ioerr_world_look(w);
 	if (w->stick)
 		plug(w);
 	lay_out_raw(w);

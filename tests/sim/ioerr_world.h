@@ -117,6 +117,8 @@ void ioerr_world_put(struct state *s);
 struct ioerr_disk *ioerr_world_disk(enum ioerr_fault_target t);
 /* The sequence of the release that a slot holds, whole; 0: of none. durable: after a power cut. */
 unsigned ioerr_world_holds(int slot, bool durable);
+/* What a prober sees in the slots from now on; in a broken slot a, a file system all the same. */
+void ioerr_world_look(const struct ioerr_world *w);
 /* Takes the file system of a slot away: its first block. */
 void ioerr_world_unmountable(int slot);
 

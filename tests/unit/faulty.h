@@ -25,6 +25,7 @@ struct faulty {
 	struct faulty_when fail_read, fail_write, fail_flush, fail_drop;
 	struct faulty_when flip_read;  /* comes back with one bit changed, into the cache too */
 	struct faulty_when lose_write; /* says KB_OK, and only the cache has it */
+	struct faulty_when flip_write; /* says KB_OK, and its first sector lands with another bit */
 	/* what happened */
 	unsigned reads, writes, flushes, drops;
 	char op[FAULTY_OPS + 1]; /* in order: 'w', 'f' */
@@ -88,6 +89,15 @@ static inline enum kb_err faulty_read(struct bdev *b, uint64_t off, void *buf, s
 	return KB_OK;
 }
 
+static inline enum kb_err faulty_flip(struct faulty *f, uint64_t off, const uint8_t *p)
+{
+	static uint8_t page[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+
+	memcpy(page, p, sizeof(page));
+	page[100] ^= 0x10;
+	return bdev_write(f->below, off, page, sizeof(page));
+}
+
 static inline enum kb_err faulty_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
 {
 	struct faulty *f = (struct faulty *)b;
@@ -99,7 +109,10 @@ static inline enum kb_err faulty_write(struct bdev *b, uint64_t off, const void 
 	faulty_forget(f, off, len, true);
 	for (size_t at = 0; at < len; at += BDEV_ALIGN)
 		faulty_keep(f, off, p, at, true);
-	return faulty_now(f->lose_write, f->writes) ? KB_OK : bdev_write(f->below, off, buf, len);
+	if (faulty_now(f->lose_write, f->writes))
+		return KB_OK;
+	TRY(bdev_write(f->below, off, buf, len));
+	return faulty_now(f->flip_write, f->writes) ? faulty_flip(f, off, p) : KB_OK;
 }
 
 static inline enum kb_err faulty_flush(struct bdev *b)

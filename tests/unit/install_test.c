@@ -625,6 +625,30 @@ static void a_head_that_cannot_be_written_seals_all_of_the_slot_again(void **ctx
 	assert_true(bytes_all(content(&boot_dev, 0, INSTALL_SEAL), INSTALL_SEAL, 0));
 }
 
+/* No write comes out as it should any more, and the slot cannot be sealed again. At least no
+ * superblock may stay, of whichever kind: a state that gets lost would have it booted. */
+static void storage_that_writes_wrong_leaves_no_superblock(void **ctx)
+{
+	unsigned writes = 0;
+
+	(void)ctx;
+	for (unsigned round = 0; round < 3; round++) {
+		use_cached_dev(CHUNK);
+		if (round > 0)
+			cached_dev.flip_write = (struct faulty_when){ writes - (round - 1), 99 };
+		assert_int_equal(install_run(&in), round == 0 ? KB_OK : KB_EIO);
+		writes = round == 0 ? cached_dev.writes : writes;
+		in.part[0].dev = &root_dev.bdev;
+		if (round > 0) {
+			const uint8_t *first = content(&root_dev, 0, BDEV_ALIGN);
+
+			assert_true(bytes_all(first, 100, 0));
+			assert_true(bytes_all(first + 1024, 512, 0));
+			assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
+		}
+	}
+}
+
 static void what_a_killed_install_left_in_the_cache_is_not_there(void **ctx)
 {
 	static uint8_t whole[IMAGE] __attribute__((aligned(BDEV_ALIGN)));
@@ -1010,6 +1034,7 @@ int main(int argc, char **argv)
 		TEST(a_lost_write_is_noticed),
 		TEST(every_lost_write_is_noticed_behind_a_page_cache),
 		TEST(a_head_that_cannot_be_written_seals_all_of_the_slot_again),
+		TEST(storage_that_writes_wrong_leaves_no_superblock),
 		TEST(what_a_killed_install_left_in_the_cache_is_not_there),
 		TEST(blocks_that_cannot_be_read_are_written_anew),
 		TEST(everything_in_its_order),
