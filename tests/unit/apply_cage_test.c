@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -257,6 +259,56 @@ static void the_decoder_starts_and_ends(void **state)
 	assert_fine(end_of(decode, NULL));
 }
 
+/* ---------------------------------------------------------------- what cannot be entered */
+
+static void refuse(long number)
+{
+	const struct cage_rule rule = { number, CAGE_ABSENT, 0, EPERM };
+
+	must(cage_forbid(&rule, 1) == KB_OK, 102);
+}
+
+/* Filters, until there is no room for another: the kernel counts their instructions. */
+static void fill_up(void)
+{
+	static struct sock_filter code[4096];
+	struct sock_fprog prog = { .len = KB_ARRAY_LEN(code), .filter = code };
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(code); i++)
+		code[i] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	for (; prog.len > 8; prog.len /= 2)
+		while (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0)
+			;
+}
+
+/* Its exit status where something is missing: 0 if it was not entered. */
+static int end_without(long number)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (number >= 0)
+			refuse(number);
+		else
+			fill_up();
+		_exit(apply_cage_enter() == KB_EPERM ? 0 : 103);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+/* Whatever cannot be given up: nothing is read then. */
+static void half_a_cage_is_none(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_fine(end_without(SYS_unshare));
+	assert_fine(end_without(SYS_capset));
+	assert_fine(end_without(-1));
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +317,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(nobody_gets_out_by_another_program),
 		cmocka_unit_test(rights_that_it_does_not_need_are_gone),
 		cmocka_unit_test(nor_do_they_come_back_by_exec),
+		cmocka_unit_test(half_a_cage_is_none),
 		cmocka_unit_test(what_apply_does_goes),
 		cmocka_unit_test(the_decoder_starts_and_ends),
 	};
