@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #define BLOCKS_MAX	 512 /* entries of /sys/class/block, loop and ram devices included */
+#define POLL_FAILED_MS	 100u
 #define RESCAN_MS	 200 /* how often /sys is looked through when there are no uevents */
 #define CHANGES_MAX	 8 /* probers for a disk; one that says "changed" for ever is left alone */
 #define UEVENTS_PER_STEP 256
@@ -170,6 +171,7 @@ static void await(struct probe *p, unsigned wait_ms)
 	int fds[PROBE_JOBS_MAX + 1] = { p->uevent_fd };
 	bool ready[PROBE_JOBS_MAX + 1] = { false };
 	uint64_t now = os_now_ms();
+	enum kb_err err;
 
 	if (p->uevent_fd < 0 && wait_ms > RESCAN_MS)
 		wait_ms = RESCAN_MS;
@@ -182,12 +184,14 @@ static void await(struct probe *p, unsigned wait_ms)
 		else if (j->pid > 0 && j->deadline_ms - now < wait_ms)
 			wait_ms = (unsigned)(j->deadline_ms - now);
 	}
-	if (os_poll(fds, ready, PROBE_JOBS_MAX + 1, wait_ms) == KB_OK) {
-		for (unsigned i = 0; i < PROBE_JOBS_MAX; i++) {
-			if (ready[i + 1])
-				probe_job_read(p, &p->job[i]);
-		}
+	err = os_poll(fds, ready, PROBE_JOBS_MAX + 1, wait_ms);
+	for (unsigned i = 0; i < PROBE_JOBS_MAX && err == KB_OK; i++) {
+		if (ready[i + 1])
+			probe_job_read(p, &p->job[i]);
 	}
+	/* Who waits for minutes does not do so in a busy loop. */
+	if (err != KB_OK && err != KB_ETIMEDOUT)
+		os_sleep_ms(wait_ms < POLL_FAILED_MS ? wait_ms : POLL_FAILED_MS);
 	probe_job_expire(p);
 }
 

@@ -271,7 +271,7 @@ void ioerr_check_claims(struct ioerr_world *w)
 				 state_slot_letter(w->boot.slot),
 				 state_st_name(s.slot[w->boot.slot].st));
 	/* Nor could it know that what it read is not the newest. */
-	if (act == IOERR_WORLD_CLEAN && s.open == w->boot.slot && !s.clean &&
+	if (act == IOERR_WORLD_CLEAN && was_told(w) && s.open == w->boot.slot && !s.clean &&
 	    (w->fault.fault.target != IOERR_FAULT_STATE || w->fault.fault.op != IOERR_FAULT_READ))
 		ioerr_world_fail(w, "\"mark clean\" said that it is on record");
 	if (act == IOERR_WORLD_SWITCH && s.pref != 1)
