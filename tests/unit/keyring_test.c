@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -333,6 +334,36 @@ static void a_key_is_asked_a_bounded_number_of_times(void **state)
 	}
 }
 
+/* So whoever fills an area with what cannot be its signature does not keep it from being asked. */
+static void an_entry_of_no_length_of_its_algorithm_is_no_try(void **state)
+{
+	static const struct key_file *const both[] = { &ed, &ec };
+	static const uint16_t lengths[][2] = { { 63, 65 }, { KEYRING_SIG_MAX + 1, 1000 } };
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		uint8_t value[KEYRING_SIG_HEAD + 1000] = { (uint8_t)key_file_public(both[k])->alg };
+		uint8_t alone[256] = { 0 };
+		struct keyring_entry e;
+		size_t pos = 0;
+
+		memcpy(value + 2, key_file_public(both[k])->id, KEYRING_ID_LEN);
+		memset(area, 0, CAP);
+		for (unsigned i = 0; i < KEYRING_TRIES; i++)
+			for (unsigned l = 0; l < 2; l++)
+				add_entry(KEYRING_TAG_SIGNATURE, value,
+					  (uint16_t)(KEYRING_SIG_HEAD + lengths[k][l]));
+		trust(both[k], "it");
+		assert_int_equal(verify(), KB_ESIG);
+		/* By itself: among the others it would replace one of them. */
+		assert_int_equal(key_file_sign(both[k], header, alone, sizeof(alone)), KB_OK);
+		assert_int_equal(keyring_next(alone, sizeof(alone), &pos, &e), KB_OK);
+		add_entry(e.tag, e.value, e.len);
+		assert_int_equal(verify(), KB_OK);
+		keyring_free(&ring);
+	}
+}
+
 static void signing_stops_at_the_capacity(void **state)
 {
 	uint8_t small[2 * (4 + KEYRING_SIG_HEAD + 64)] = { 0 }, before[sizeof(small)];
@@ -460,6 +491,15 @@ static void each_failure_of_openssl_is_a_no(void **state)
 	assert_int_equal(verify(), KB_ESIG);
 	fail_md_new = 0;
 	assert_int_equal(verify(), KB_OK);
+}
+
+static void each_algorithm_has_its_name(void **state)
+{
+	(void)state;
+	assert_string_equal(keyring_alg_name(KEYRING_ED25519), "ed25519");
+	assert_string_equal(keyring_alg_name(KEYRING_ECDSA_P256), "ecdsa-p256");
+	assert_string_equal(keyring_alg_name(0), "unknown");
+	assert_string_equal(keyring_alg_name(3), "unknown");
 }
 
 /* ---------------------------------------------------------------- key files */
@@ -616,14 +656,126 @@ static void damaged_key_files_are_refused(void **state)
 		put("cut", part);
 		assert_int_equal(keyring_add(&ring, in_dir("cut")), KB_EFORMAT);
 	}
+	/* A whole key, and blank space behind it: one byte too many. */
 	memset(big, '\n', sizeof(big) - 1);
+	memcpy(big, text, len);
 	big[sizeof(big) - 1] = '\0';
 	put("big", big);
 	assert_int_equal(keyring_add(&ring, in_dir("big")), KB_EFORMAT);
+	assert_int_equal(ring.n, 0);
+	big[KEYRING_PEM_MAX] = '\0';
+	put("big", big);
+	assert_int_equal(keyring_add(&ring, in_dir("big")), KB_OK);
+	assert_int_equal(ring.n, 1);
 	put("wrong", "-----BEGIN PUBLIC KEY-----\n!!!!\n-----END PUBLIC KEY-----\n");
 	assert_int_equal(keyring_add(&ring, in_dir("wrong")), KB_EFORMAT);
 	put("order", "-----END PUBLIC KEY-----\n-----BEGIN PUBLIC KEY-----\n");
 	assert_int_equal(keyring_add(&ring, in_dir("order")), KB_EFORMAT);
+}
+
+/* ---------------------------------------------------------------- limits of a folder */
+
+static void link_key(const char *name)
+{
+	assert_int_equal(link(in_dir("10-ed.pem"), in_dir(name)), 0);
+}
+
+/* Of a folder that is read in part, the part left out may be a retired key. */
+static void a_folder_with_too_many_files_is_not_loaded_in_part(void **state)
+{
+	static const char *const folders[] = { "many", "few/" KEYRING_RETIRED_DIR };
+	char name[32];
+
+	(void)state;
+	assert_int_equal(mkdir(in_dir("many"), 0755), 0);
+	assert_int_equal(mkdir(in_dir("few"), 0755), 0);
+	assert_int_equal(mkdir(in_dir(folders[1]), 0755), 0);
+	write_public("few/other.pem", EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
+	for (unsigned f = 0; f < 2; f++) {
+		const char *ring_dir = f == 0 ? "many" : "few";
+
+		for (unsigned i = 0; i < 65; i++) {
+			assert_int_equal(ring.n, 0);
+			snprintf(name, sizeof(name), "%s/%02u.pem", folders[f], i);
+			link_key(name);
+			assert_int_equal(keyring_load(&ring, in_dir(ring_dir)),
+					 i < 64 ? KB_OK : KB_ENOSPC);
+			assert_int_equal(ring.n, i < 64);
+			keyring_free(&ring);
+		}
+	}
+}
+
+static void a_keyring_with_too_many_retired_keys_trusts_none(void **state)
+{
+	char name[32];
+
+	(void)state;
+	assert_int_equal(mkdir(in_dir("old"), 0755), 0);
+	assert_int_equal(mkdir(in_dir("old/" KEYRING_RETIRED_DIR), 0755), 0);
+	link_key("old/it.pem");
+	for (unsigned i = 0; i <= KEYRING_KEYS_MAX; i++) {
+		bool fits = i < KEYRING_KEYS_MAX;
+
+		snprintf(name, sizeof(name), "old/" KEYRING_RETIRED_DIR "/%u", i);
+		write_public(name, EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
+		assert_int_equal(keyring_load(&ring, in_dir("old")), fits ? KB_OK : KB_ENOSPC);
+		assert_int_equal(ring.n, fits ? 1 : 0);
+		assert_int_equal(ring.nretired, fits ? i + 1 : 0);
+		keyring_free(&ring);
+	}
+}
+
+static void a_full_keyring_has_room_for_what_is_no_key(void **state)
+{
+	char name[32];
+
+	(void)state;
+	assert_int_equal(mkdir(in_dir("full"), 0755), 0);
+	for (unsigned i = 0; i < KEYRING_KEYS_MAX; i++) {
+		snprintf(name, sizeof(name), "full/%02u.pem", i);
+		write_public(name, EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
+	}
+	put("full/last.pem", "not a key\n");
+	assert_int_equal(keyring_load(&ring, in_dir("full")), KB_OK);
+	assert_int_equal(ring.n, KEYRING_KEYS_MAX);
+	write_public("full/more.pem", EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
+	keyring_free(&ring);
+	assert_int_equal(keyring_load(&ring, in_dir("full")), KB_ENOSPC);
+	assert_int_equal(ring.n, 0);
+}
+
+/* The path of its retired.d is too long by one byte, those of its keys are not. */
+static void a_folder_whose_retired_keys_have_no_path_is_not_loaded(void **state)
+{
+	char deep[4096], key[4096], *end = deep + sprintf(deep, "%s", dir);
+	const size_t want = sizeof(deep) - strlen("/" KEYRING_RETIRED_DIR);
+	int fd;
+
+	(void)state;
+	while (end < deep + want) {
+		int left = (int)(deep + want - end), n = left > 102 ? 100 : left - 1;
+
+		end += sprintf(end, "/%.*d", n, 0);
+		assert_int_equal(mkdir(deep, 0755), 0);
+	}
+	fd = open(deep, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(mkdirat(fd, KEYRING_RETIRED_DIR, 0755), 0);
+	assert_int_equal(linkat(AT_FDCWD, in_dir("10-ed.pem"), fd, KEYRING_RETIRED_DIR "/a", 0), 0);
+	assert_int_equal(linkat(AT_FDCWD, in_dir("10-ed.pem"), fd, "a.pem", 0), 0);
+	close(fd);
+	assert_true(snprintf(key, sizeof(key), "%s/a.pem", deep) < (int)sizeof(key));
+	assert_int_equal(access(key, R_OK), 0);
+	assert_int_equal(keyring_load(&ring, deep), KB_EINVAL);
+	assert_int_equal(ring.n, 0);
+}
+
+static void what_is_not_loaded_is_not_opened(void **state)
+{
+	(void)state;
+	for (unsigned required = 0; required <= 2; required++)
+		assert_int_equal(keyring_open(&ring, in_dir("nowhere"), required), KB_ENOENT);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -640,6 +792,7 @@ int main(void)
 		TEST(two_signatures_each_by_itself),
 		TEST(signing_again_replaces),
 		TEST(a_key_is_asked_a_bounded_number_of_times),
+		TEST(an_entry_of_no_length_of_its_algorithm_is_no_try),
 		TEST(signing_stops_at_the_capacity),
 		TEST(unknown_tags_and_algorithms_are_passed_over),
 		TEST(the_key_fixes_the_algorithm),
@@ -648,6 +801,7 @@ int main(void)
 		TEST(an_area_with_too_many_entries_is_refused),
 		TEST(small_and_empty_areas),
 		TEST(each_failure_of_openssl_is_a_no),
+		TEST(each_algorithm_has_its_name),
 		TEST(a_folder_is_loaded_in_order),
 		TEST(an_empty_or_missing_keyring_fails_closed),
 		TEST(the_id_is_the_hash_of_the_public_key),
@@ -657,6 +811,11 @@ int main(void)
 		TEST(other_kinds_of_keys_are_refused),
 		TEST(a_point_off_the_curve_is_refused),
 		TEST(damaged_key_files_are_refused),
+		TEST(a_folder_with_too_many_files_is_not_loaded_in_part),
+		TEST(a_keyring_with_too_many_retired_keys_trusts_none),
+		TEST(a_full_keyring_has_room_for_what_is_no_key),
+		TEST(a_folder_whose_retired_keys_have_no_path_is_not_loaded),
+		TEST(what_is_not_loaded_is_not_opened),
 	};
 
 	return cmocka_run_group_tests_name("keyring", tests, setup_all, teardown_all);
