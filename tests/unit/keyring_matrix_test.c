@@ -423,6 +423,10 @@ static void a_retired_key_that_cannot_be_read_leaves_none_trusted(void **state)
 		"echo lost in 2020 > %s/ring/retired.d/why.txt",
 		": > %s/ring/retired.d/.hidden",
 		"mkdir %s/ring/retired.d/older",
+		/* A key of X25519. */
+		"echo '-----BEGIN PUBLIC KEY-----\n"
+		"MCowBQYDK2VuAyEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+		"-----END PUBLIC KEY-----' > %s/ring/retired.d/key-0.pem",
 	};
 	/* Whatever they are called. */
 	static const char *const rename[] = {
@@ -430,7 +434,7 @@ static void a_retired_key_that_cannot_be_read_leaves_none_trusted(void **state)
 	};
 	static struct keyring_survey survey;
 	bool long_name;
-	char path[96], cmd[160];
+	char path[96], cmd[256];
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(spoil) / sizeof(spoil[0]); i++) {
