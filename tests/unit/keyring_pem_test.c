@@ -60,6 +60,7 @@ static void what_is_no_base64_is_refused(void **state)
 		assert_int_equal(decode(bad[i]), KB_EFORMAT);
 	assert_int_equal(keyring_pem_decode("", spki, &len), KB_EFORMAT);
 	assert_int_equal(keyring_pem_decode(BEGIN "Zm9v\n", spki, &len), KB_EFORMAT);
+	assert_int_equal(keyring_pem_decode("Zm9v\n" END, spki, &len), KB_EFORMAT);
 	assert_int_equal(keyring_pem_decode(END BEGIN, spki, &len), KB_EFORMAT);
 	/* One byte more than the longest key; exactly that is fine. */
 	for (unsigned i = 0; i < 30; i++)
