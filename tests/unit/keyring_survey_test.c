@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/keyring_survey.h"
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <setjmp.h>
@@ -10,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -17,6 +20,26 @@
 #define ED25519 0x70 /* the last byte of the algorithm's name */
 #define X25519	0x6e
 #define PATH	400
+
+static unsigned lists, fail_list; /* this one fails, from 1 */
+
+/* os_list() asks so; the C library itself does not. */
+long syscall(long number, ...)
+{
+	long (*real)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+	long arg[6];
+	va_list ap;
+
+	va_start(ap, number);
+	for (unsigned i = 0; i < 6; i++)
+		arg[i] = va_arg(ap, long);
+	va_end(ap);
+	if (number == SYS_getdents64 && ++lists == fail_list) {
+		errno = EIO;
+		return -1;
+	}
+	return real(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+}
 
 static char dir[] = "/tmp/keelboot-survey-XXXXXX";
 static struct keyring_survey s;
@@ -120,21 +143,107 @@ static void what_is_no_key_is_left_out(void **ctx)
 	assert_int_equal(s.ntrusted, 0);
 }
 
-static void a_path_that_is_too_long_is_not_read_in_part(void **ctx)
+/* A folder of keys whose path has so many bytes. */
+static void make_deep(char deep[PATH], int len)
 {
-	char deep[PATH], *end = deep + sprintf(deep, "%s", dir);
+	char *end = deep + sprintf(deep, "%s", dir);
 
-	(void)ctx;
-	while (end < deep + 253) {
-		int left = (int)(deep + 253 - end), n = left > 102 ? 100 : left - 1;
+	while (end < deep + len) {
+		int left = (int)(deep + len - end), n = left > 102 ? 100 : left - 1;
 
 		end += sprintf(end, "/%.*d", n, 0);
 		make_folder(deep);
 	}
-	write_file(deep, "k", pem(ED25519, 1, ""), 0); /* 255 bytes of path */
-	write_file(deep, "k.pem", pem(ED25519, 2, ""), 0);
+}
+
+static void a_path_that_is_too_long_is_not_read_in_part(void **ctx)
+{
+	char deep[PATH];
+
+	(void)ctx;
+	make_deep(deep, 245);
+	write_file(deep, "123456789", pem(ED25519, 1, ""), 0); /* 255 bytes of path */
+	write_file(deep, "123456789.pem", pem(ED25519, 2, ""), 0);
+	write_file(deep, "a.pem", pem(ED25519, 3, ""), 0);
+	keyring_survey_read(&s, deep);
+	assert_int_equal(s.ntrusted, 1);
+	assert_string_equal(s.trusted[0].name, "a.pem");
+}
+
+static void a_folder_whose_retired_keys_have_no_path_has_no_keys(void **ctx)
+{
+	char deep[PATH], retired[PATH + 16];
+
+	(void)ctx;
+	make_deep(deep, 246);
+	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, deep);
+	assert_int_equal(strlen(retired), 256);
+	make_folder(retired);
+	write_file(retired, "a.pem", pem(ED25519, 1, ""), 0);
+	write_file(deep, "a.pem", pem(ED25519, 1, ""), 0);
 	keyring_survey_read(&s, deep);
 	assert_int_equal(s.ntrusted, 0);
+}
+
+/* One of those that do not fit may be of a key that is trusted too. */
+static void with_too_many_retired_files_no_key_is_told(void **ctx)
+{
+	char retired[PATH], name[16];
+
+	(void)ctx;
+	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, dir);
+	make_folder(retired);
+	write_file(dir, "a.pem", pem(ED25519, 1, ""), 0);
+	for (unsigned i = 1; i <= 65; i++) {
+		snprintf(name, sizeof(name), "%u.pem", i);
+		write_file(retired, name, pem(ED25519, 2, ""), 0);
+		keyring_survey_read(&s, dir);
+		assert_int_equal(s.ntrusted, i <= 64);
+		assert_int_equal(s.nretired, i <= 64);
+	}
+}
+
+static void with_too_many_retired_keys_no_key_is_told(void **ctx)
+{
+	char retired[PATH], name[16];
+
+	(void)ctx;
+	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, dir);
+	make_folder(retired);
+	write_file(dir, "a.pem", pem(ED25519, 200, ""), 0);
+	for (unsigned i = 1; i <= KEYRING_SURVEY_MAX + 1; i++) {
+		snprintf(name, sizeof(name), "%u.pem", i);
+		write_file(retired, name, pem(ED25519, (uint8_t)i, ""), 0);
+		keyring_survey_read(&s, dir);
+		assert_int_equal(s.ntrusted, i <= KEYRING_SURVEY_MAX);
+		assert_int_equal(s.nretired, i <= KEYRING_SURVEY_MAX ? i : 0);
+	}
+}
+
+/* What there is of it may be the lesser part. */
+static void a_folder_that_cannot_be_listed_whole_has_no_keys(void **ctx)
+{
+	char retired[PATH];
+	unsigned last;
+
+	(void)ctx;
+	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, dir);
+	make_folder(retired);
+	write_file(dir, "a.pem", pem(ED25519, 1, ""), 0);
+	write_file(dir, "b.pem", pem(ED25519, 2, ""), 0);
+	write_file(retired, "old.pem", pem(ED25519, 1, ""), 0);
+	lists = 0;
+	keyring_survey_read(&s, dir);
+	assert_int_equal(s.ntrusted, 1);
+	last = lists;
+	assert_int_equal(last, 4); /* of each folder, what is in it and that there is no more */
+	for (fail_list = 1; fail_list <= last; fail_list++) {
+		lists = 0;
+		keyring_survey_read(&s, dir);
+		assert_int_equal(s.ntrusted, 0);
+		assert_int_equal(s.nretired, fail_list > 2);
+	}
+	fail_list = 0;
 }
 
 static void a_folder_that_is_not_there_has_no_keys(void **ctx)
@@ -153,6 +262,10 @@ int main(void)
 		TEST(a_key_that_is_retired_is_not_trusted),
 		TEST(what_is_no_key_is_left_out),
 		TEST(a_path_that_is_too_long_is_not_read_in_part),
+		TEST(a_folder_whose_retired_keys_have_no_path_has_no_keys),
+		TEST(with_too_many_retired_files_no_key_is_told),
+		TEST(with_too_many_retired_keys_no_key_is_told),
+		TEST(a_folder_that_cannot_be_listed_whole_has_no_keys),
 		TEST(a_folder_that_is_not_there_has_no_keys),
 	};
 
