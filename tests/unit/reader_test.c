@@ -539,6 +539,29 @@ static void every_flipped_byte_of_the_tables_is_found(void **state)
 	assert_int_equal(open_and_walk(), KB_OK);
 }
 
+/* Only the lists are signed: what is as it says itself, down to its own list, is still another. */
+static void pages_that_agree_with_nothing_but_their_own_list_are_refused(void **state)
+{
+	(void)state;
+	f.hashes[5] ^= 1;
+	fixture_lists(&f);
+	fixture_join(&f);
+	assert_int_equal(open_and_walk(), KB_EDIGEST);
+	assert_non_null(strstr(r.why, "the list of its hash pages"));
+	setup(NULL);
+	/* Chunks 2 and 5, 02 07 00 and 02 0a 00: another border between their stored bytes. */
+	f.records[READER_PAGE_HEAD + 2 * 3 + 1]++;
+	f.records[READER_PAGE_HEAD + 5 * 3 + 1]--;
+	fixture_lists(&f);
+	fixture_join(&f);
+	assert_int_equal(open_and_walk(), KB_EDIGEST);
+	assert_non_null(strstr(r.why, "the list of its record pages"));
+	/* Nothing else is wrong with either. */
+	f.hashes[5] ^= 1;
+	fixture_seal(&f, &key);
+	assert_int_equal(open_and_walk(), KB_OK);
+}
+
 static void pages_that_changed_places_are_found(void **state)
 {
 	static uint8_t page[READER_PAGE];
@@ -636,6 +659,8 @@ static void varints_have_one_spelling(void **state)
 	assert_int_equal(with_one_record("\x01\x80\x20\x00", 4, 4096), KB_OK);
 	assert_int_equal(with_one_record("\x01\x80\xa0\x00\x00", 5, 4096), KB_EFORMAT);
 	assert_int_equal(with_one_record("\x01\x80\xa0\x80\x80\x00\x00", 7, 4096), KB_EFORMAT);
+	assert_int_equal(with_one_record("\x00\x80\x00\x00", 4, 0), KB_EFORMAT); /* of nothing */
+	assert_int_equal(with_one_record("\x00\x00\x80\x00", 4, 0), KB_EFORMAT);
 	assert_int_equal(with_one_record("\x01\x80\x20\x80\x00", 5, 4096), KB_EFORMAT);
 	assert_int_equal(with_one_record("\x01\x80\xa0\x80\x80\x10\x00", 7, 4096), KB_EFORMAT);
 	assert_int_equal(with_one_record("\x01\x80\xa0\x80\x80\x80\x00\x00", 8, 4096), KB_EFORMAT);
@@ -680,11 +705,15 @@ static void tables_of_a_wrong_length_are_refused(void **state)
 	bytes_put64(f.records + READER_PAGE + 8, f.payload_len);
 	fixture_seal(&f, &key);
 	assert_int_equal(open_and_walk(), KB_EFORMAT);
-	/* A page too few. */
+	/* A page too few; nor is there one behind the last, where that ends with its records. */
 	fixture_begin(&f, 40, 20);
 	f.records_len = READER_PAGE;
 	fixture_seal(&f, &key);
 	assert_int_equal(open_and_walk(), KB_EFORMAT);
+	f.records_len = READER_PAGE_HEAD + 20 * 3;
+	fixture_seal(&f, &key);
+	assert_int_equal(open_and_walk(), KB_EFORMAT);
+	assert_non_null(strstr(r.why, "records are missing"));
 	/* No page; a page that is nothing but a head; half a head. */
 	for (size_t len = 0; len <= READER_PAGE_HEAD; len++) {
 		fixture_begin(&f, 1, 1);
@@ -700,6 +729,73 @@ static void tables_of_a_wrong_length_are_refused(void **state)
 	fixture_manifest(&f);
 	fixture_seal_manifest(&f, &key);
 	assert_int_equal(open_and_walk(), KB_EFORMAT);
+}
+
+/* A table of records of so many pages, all of it zero, in a file that has all of it. */
+static enum kb_err with_pages(uint64_t pages)
+{
+	uint64_t len = pages * (READER_PAGE + DIGEST_LEN);
+	uint8_t *list = calloc(pages, DIGEST_LEN);
+	char digest[65];
+	enum kb_err e;
+	uint32_t n;
+	int fd;
+
+	assert_non_null(list);
+	setup(NULL);
+	fixture_hex(digest, list, pages * DIGEST_LEN);
+	free(list);
+	f.manifest_len = (size_t)(strstr(f.manifest, "table-length=") - f.manifest);
+	f.manifest_len += (size_t)sprintf(f.manifest + f.manifest_len,
+					  "table-length=%llu\ntable-digest=%s\npayload-offset=0\n"
+					  "payload-length=%zu\n",
+					  (unsigned long long)len, digest, f.payload_len);
+	fixture_header(&f);
+	f.h.tables_len = f.list_len[0] + f.hashes_len + len;
+	f.h.payload_off = f.h.tables_off + f.h.tables_len;
+	f.h.total_len = f.h.payload_off + f.h.payload_len;
+	reader_header_write(&f.h, f.header);
+	fixture_sign(&f, &key);
+	fixture_join(&f);
+	fd = fixture_fd(f.file, f.h.tables_off + f.list_len[0] + f.hashes_len);
+	assert_int_equal(ftruncate(fd, (off_t)f.h.total_len), 0);
+	assert_int_equal(reader_open(&r, fd, false, f.h.total_len, &key.ring), KB_OK);
+	e = walk_all(&n);
+	shut();
+	return e;
+}
+
+/* The list of pages is read into memory of a fixed size, whatever was signed. */
+static void a_table_with_more_pages_than_its_list_has_room_for_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(with_pages(READER_PAGE / DIGEST_LEN), KB_EDIGEST); /* of the first page */
+	assert_non_null(strstr(r.why, "a page of its records"));
+	assert_int_equal(with_pages(READER_PAGE / DIGEST_LEN + 1), KB_EFORMAT);
+	assert_non_null(strstr(r.why, "a wrong length"));
+	assert_int_equal(with_pages(1u << 20), KB_EFORMAT); /* more than all of a walk's memory */
+	assert_non_null(strstr(r.why, "a wrong length"));
+}
+
+/* A page that is full of records, and its head counts one more: there is no byte of it. */
+static void a_record_behind_the_end_of_a_full_page_is_refused(void **state)
+{
+	const uint32_t n = (READER_PAGE - READER_PAGE_HEAD) / 3 + 1; /* zero chunks, 00 00 00 */
+
+	(void)state;
+	fixture_begin(&f, 1, 1);
+	f.nchunks = n;
+	f.size = (uint64_t)n * FIXTURE_CHUNK;
+	for (uint32_t i = 0; i < n; i++)
+		fixture_hash(i, f.hashes + (size_t)i * DIGEST_LEN);
+	f.hashes_len = (size_t)n * DIGEST_LEN;
+	memset(f.records, 0, READER_PAGE);
+	bytes_put32(f.records + 4, n);
+	f.records_len = READER_PAGE;
+	f.payload_len = 0;
+	fixture_seal(&f, &key);
+	assert_int_equal(open_and_walk(), KB_EFORMAT);
+	assert_non_null(strstr(r.why, "the record of chunk 21840 is invalid"));
 }
 
 static void a_file_that_shrinks_under_us_is_an_io_error(void **state)
@@ -851,6 +947,7 @@ int main(void)
 		TEST(chunks_come_in_order_with_all_that_belongs_to_them),
 		TEST(many_pages_of_both_kinds),
 		TEST(every_flipped_byte_of_the_tables_is_found),
+		TEST(pages_that_agree_with_nothing_but_their_own_list_are_refused),
 		TEST(pages_that_changed_places_are_found),
 		TEST(page_heads_are_checked),
 		TEST(records_are_checked),
@@ -858,6 +955,8 @@ int main(void)
 		TEST(stored_lengths_are_limited_and_exact),
 		TEST(a_form_that_the_manifest_does_not_name_is_refused),
 		TEST(tables_of_a_wrong_length_are_refused),
+		TEST(a_table_with_more_pages_than_its_list_has_room_for_is_refused),
+		TEST(a_record_behind_the_end_of_a_full_page_is_refused),
 		TEST(a_file_that_shrinks_under_us_is_an_io_error),
 		TEST(an_encoding_of_unknown_kind_is_passed_over),
 		TEST(a_bundle_with_nothing_but_unknown_encodings_is_newer),
