@@ -625,6 +625,52 @@ static void a_head_that_cannot_be_written_seals_all_of_the_slot_again(void **ctx
 	assert_true(bytes_all(content(&boot_dev, 0, INSTALL_SEAL), INSTALL_SEAL, 0));
 }
 
+/* Root's head fails, and then boot cannot be sealed again: what began it is what is told. */
+static void the_first_cause_is_the_one_that_is_told(void **ctx)
+{
+	static struct faulty other;
+	unsigned writes = 0, others = 0;
+
+	(void)ctx;
+	for (unsigned round = 0; round < 2; round++) {
+		free_devices();
+		new_devices();
+		new_install();
+		open_two_partitions();
+		faulty_init(&cached_dev, &root_dev.bdev);
+		faulty_init(&other, &boot_dev.bdev);
+		in.part[0].dev = &cached_dev.bdev;
+		in.part[1].dev = &other.bdev;
+		if (round == 1) {
+			cached_dev.fail_write = (struct faulty_when){ writes - 1, 1 };
+			other.fail_write = (struct faulty_when){ others + 1, 99 };
+		}
+		assert_int_equal(install_run(&in), round == 0 ? KB_OK : KB_EIO);
+		writes = cached_dev.writes;
+		others = round == 0 ? other.writes : others;
+	}
+	assert_true(other.writes > others);
+	assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
+	assert_string_equal(in.why, "slot b: the first blocks of /dev/vda4 cannot be written: the "
+				    "storage is failing");
+}
+
+static void a_slot_that_cannot_be_looked_at_afresh_is_left_alone(void **ctx)
+{
+	(void)ctx;
+	for (unsigned i = 0; i < 2; i++) {
+		use_cached_dev(CHUNK);
+		*(i == 0 ? &cached_dev.fail_flush : &cached_dev.fail_drop) =
+			(struct faulty_when){ 1, 1 };
+		assert_int_equal(install_run(&in), KB_EIO);
+		assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
+		assert_non_null(strstr(in.why, "slot b: /dev/vda4 cannot be flushed"));
+		assert_untouched();
+		load();
+		assert_int_equal(state.slot[TARGET].st, STATE_GOOD);
+	}
+}
+
 /* No write comes out as it should any more, and the slot cannot be sealed again. At least no
  * superblock may stay, of whichever kind: a state that gets lost would have it booted. */
 static void storage_that_writes_wrong_leaves_no_superblock(void **ctx)
@@ -1034,6 +1080,8 @@ int main(int argc, char **argv)
 		TEST(a_lost_write_is_noticed),
 		TEST(every_lost_write_is_noticed_behind_a_page_cache),
 		TEST(a_head_that_cannot_be_written_seals_all_of_the_slot_again),
+		TEST(the_first_cause_is_the_one_that_is_told),
+		TEST(a_slot_that_cannot_be_looked_at_afresh_is_left_alone),
 		TEST(storage_that_writes_wrong_leaves_no_superblock),
 		TEST(what_a_killed_install_left_in_the_cache_is_not_there),
 		TEST(blocks_that_cannot_be_read_are_written_anew),
