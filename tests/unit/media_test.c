@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -104,6 +105,41 @@ static void opens_regular_files_only(void **state)
 	assert_int_equal(media_file(&m, "none.keel", &fd), KB_ENOENT);
 	unlinkat(m.folder, "a.keel", 0);
 	unlinkat(m.folder, "link.keel", 0);
+	unlinkat(m.folder, "fifo.keel", 0);
+	unlinkat(m.folder, "dir.keel", AT_REMOVEDIR);
+	media_close(&m);
+}
+
+static bool lies; /* what is asked for by name is a regular file, whatever it is */
+
+/* In front of the C library's: by it media_file() looks before it opens. */
+int fstatat64(int folder, const char *name, struct stat64 *st, int flags)
+{
+	int rc = (int)syscall(SYS_newfstatat, folder, name, st, flags);
+
+	if (rc == 0 && lies)
+		st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) | S_IFREG;
+	return rc;
+}
+
+/* A file system made by a stranger may answer as it likes, and a folder may change under us. */
+static void what_is_no_file_once_it_is_open_is_refused(void **state)
+{
+	enum kb_err fifo, folder;
+	struct media m;
+	int fd = -1;
+
+	(void)state;
+	assert_int_equal(mkfifo(path("fifo.keel"), 0600), 0);
+	assert_int_equal(mkdir(path("dir.keel"), 0700), 0);
+	open_folder(&m);
+	lies = true;
+	fifo = media_file(&m, "fifo.keel", &fd);
+	folder = media_file(&m, "dir.keel", &fd);
+	lies = false;
+	assert_int_equal(fifo, KB_EINVAL);
+	assert_int_equal(folder, KB_EINVAL);
+	assert_int_equal(fd, -1);
 	unlinkat(m.folder, "fifo.keel", 0);
 	unlinkat(m.folder, "dir.keel", AT_REMOVEDIR);
 	media_close(&m);
@@ -223,6 +259,7 @@ int main(void)
 		cmocka_unit_test(takes_only_names_of_bundles),
 		cmocka_unit_test(lists_every_name_once),
 		cmocka_unit_test(opens_regular_files_only),
+		cmocka_unit_test(what_is_no_file_once_it_is_open_is_refused),
 		cmocka_unit_test(takes_a_raw_bundle_without_a_mount),
 		cmocka_unit_test(mounts_read_only_and_believes_nothing),
 		cmocka_unit_test(links_of_the_data_partition_are_its_own),
