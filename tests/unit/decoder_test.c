@@ -13,7 +13,9 @@
 #include "lib/log.h"
 #include "lib/util.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -208,6 +210,37 @@ static void refuses_trailing_bytes_and_second_frames(void **state)
 	assert_int_equal(once(packed, n + m, CHUNK), KB_EFORMAT);
 }
 
+/* It is whole, and decodes to as much as is wanted: nothing. */
+static void refuses_a_skippable_frame_alone(void **state)
+{
+	uint32_t n = (uint32_t)ZSTD_writeSkippableFrame(packed, sizeof(packed), "", 0, 0);
+
+	(void)state;
+	assert_int_equal(n, 8);
+	assert_int_equal(once(packed, n, 0), KB_EFORMAT);
+}
+
+/* Here, so that the sanitizers see it. */
+static void reads_nothing_behind_a_header_that_is_cut(void **state)
+{
+	uint32_t n;
+
+	(void)state;
+	fill(plain, CHUNK, 1);
+	n = pack(packed, plain, CHUNK);
+	assert_int_equal(decoder_zstd(out, CHUNK, packed, n), KB_EINVAL); /* before its time */
+	assert_int_equal(decoder_zstd_init(), KB_OK);
+	assert_int_equal(decoder_zstd(out, CHUNK, packed, n), KB_OK);
+	for (size_t len = 1; len < 8; len++) {
+		uint8_t *cut = malloc(len);
+
+		assert_non_null(cut);
+		memcpy(cut, packed, len);
+		assert_int_equal(decoder_zstd(out, CHUNK, cut, len), KB_EFORMAT);
+		free(cut);
+	}
+}
+
 static void refuses_a_bomb(void **state)
 {
 	static uint8_t zeroes[64u << 20];
@@ -348,6 +381,87 @@ static void refuses_requests_out_of_bounds(void **state)
 	decoder_stop(&d);
 }
 
+static void ends_when_a_request_is_cut(void **state)
+{
+	static const struct decoder_ask q = { 0, READER_ZSTD, 16, 4096 };
+	struct decoder_answer a;
+	struct decoder d;
+
+	(void)state;
+	assert_int_equal(decoder_start(&d, self), KB_OK);
+	assert_int_equal(send(d.sock, &q, sizeof(q) - 1, 0), sizeof(q) - 1);
+	assert_int_equal(recv(d.sock, &a, sizeof(a), 0), 0);
+	decoder_stop(&d);
+}
+
+static void ends_when_nobody_hears_its_answer(void **state)
+{
+	struct decoder d;
+	struct pollfd p;
+
+	(void)state;
+	assert_int_equal(decoder_start(&d, self), KB_OK);
+	assert_int_equal(shutdown(d.sock, SHUT_RD), 0);
+	assert_int_equal(decoder_ask(&d, READER_ZSTD, 16, 4096), KB_OK);
+	p = (struct pollfd){ .fd = d.sock };
+	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_true(p.revents & POLLHUP);
+	decoder_stop(&d);
+}
+
+static bool no_context;
+
+/* In front of libzstd's: one that needs more memory than it is given. */
+ZSTD_DCtx *ZSTD_initStaticDCtx(void *workspace, size_t size)
+{
+	ZSTD_DCtx *(*real)(void *, size_t);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "ZSTD_initStaticDCtx");
+	return no_context ? NULL : real(workspace, size);
+}
+
+/* A decoder with this as the memory that it shares: it has to end by itself. */
+static void says_no_hello(int shared)
+{
+	struct decoder_answer a;
+	int pair[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	assert_true(shared >= 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	pid = fork();
+	if (pid == 0) {
+		int sock = fcntl(pair[1], F_DUPFD, 16);
+
+		shared = fcntl(shared, F_DUPFD, 16);
+		dup2(sock, DECODER_WIRE_SOCK);
+		dup2(shared, DECODER_WIRE_SHARED);
+		_exit(decoder_main());
+	}
+	close(pair[1]);
+	close(shared);
+	n = recv(pair[0], &a, sizeof(a), 0);
+	close(pair[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(n, 0);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+}
+
+static void without_shared_memory_or_a_context_it_says_no_hello(void **state)
+{
+	int fd;
+
+	(void)state;
+	says_no_hello(open("/dev/null", O_RDWR | O_CLOEXEC));
+	fd = memfd_create("shared", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, (off_t)DECODER_SLOTS * DECODER_WIRE_AREA), 0);
+	no_context = true;
+	says_no_hello(fd);
+	no_context = false;
+}
+
 static enum kb_err with_evil(const char *name, bool dead)
 {
 	struct decoder d;
@@ -481,6 +595,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(decodes_the_largest_chunk),
 		cmocka_unit_test(refuses_wrong_lengths),
 		cmocka_unit_test(refuses_trailing_bytes_and_second_frames),
+		cmocka_unit_test(refuses_a_skippable_frame_alone),
+		cmocka_unit_test(reads_nothing_behind_a_header_that_is_cut),
 		cmocka_unit_test(refuses_a_bomb),
 		cmocka_unit_test(content_of_unknown_length_is_measured),
 		cmocka_unit_test(content_size_that_is_told_has_to_be_right),
@@ -488,6 +604,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(survives_every_flipped_byte_of_a_small_frame),
 		cmocka_unit_test(refuses_other_forms),
 		cmocka_unit_test(refuses_requests_out_of_bounds),
+		cmocka_unit_test(ends_when_a_request_is_cut),
+		cmocka_unit_test(ends_when_nobody_hears_its_answer),
+		cmocka_unit_test(without_shared_memory_or_a_context_it_says_no_hello),
 		cmocka_unit_test(is_killed_when_it_does_what_it_may_not),
 		cmocka_unit_test(its_death_and_its_nonsense_are_noticed),
 		cmocka_unit_test(holds_no_rights),
