@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <stdbool.h>
@@ -36,15 +37,29 @@ static void *pkey_p256(const uint8_t *point, size_t len)
 	return pkey;
 }
 
+/* No key at all, or none for want of memory: only what OpenSSL says of the curve is the key's. */
+static enum kb_err why_no_key(void)
+{
+	bool curve = false, memory = false;
+	unsigned long e;
+
+	while ((e = ERR_get_error()) != 0) {
+		curve |= ERR_GET_LIB(e) == ERR_LIB_EC;
+		memory |= ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE;
+	}
+	return curve && !memory ? KB_EFORMAT : KB_EIO;
+}
+
 static enum kb_err key_from_spki(struct keyring_key *key, const uint8_t *spki, size_t len)
 {
 	TRY(keyring_pem_alg(spki, len, &key->alg));
+	ERR_clear_error();
 	if (key->alg == KEYRING_ED25519)
 		key->pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL,
 							spki + KEYRING_PEM_ED25519_AT, 32);
 	else
 		key->pkey = pkey_p256(spki + KEYRING_PEM_P256_AT, 65);
-	return key->pkey != NULL ? KB_OK : KB_EFORMAT;
+	return key->pkey != NULL ? KB_OK : why_no_key();
 }
 
 static enum kb_err spki_id(uint8_t id[KEYRING_ID_LEN], const uint8_t *spki, size_t len)
@@ -73,7 +88,9 @@ static enum kb_err make_key(struct keyring_key *key, const uint8_t *spki, size_t
 enum kb_err keyring_add_spki(struct keyring *k, const uint8_t *spki, size_t len, const char *name)
 {
 	uint8_t id[KEYRING_ID_LEN];
+	enum keyring_alg alg;
 
+	TRY(keyring_pem_alg(spki, len, &alg)); /* what is no key takes no room */
 	TRY(spki_id(id, spki, len));
 	if (keyring_find(k, id) != NULL)
 		return KB_OK;

@@ -6,6 +6,7 @@ one case can be run alone (one_case.c).
 """
 
 import ctypes
+import errno
 import fcntl
 import hashlib
 import json
@@ -58,13 +59,25 @@ def limits(cpu: int):
     return apply
 
 
+def start(command: list, **options) -> subprocess.Popen:
+    """A program that was written a moment ago is busy for as long as another thread's child, between its fork and its
+    exec, holds what it was written through."""
+    for _ in range(100):
+        try:
+            return subprocess.Popen(command, **options)
+        except OSError as error:
+            if error.errno != errno.ETXTBSY:
+                raise
+            time.sleep(0.05)
+    return subprocess.Popen(command, **options)
+
+
 def run(command: list, cwd: Path, wall: float, cpu: int = 3600, env: dict | None = None) -> tuple[int, str]:
     """Runs a command in a session of its own; what it leaves there is ended with it. It writes to a file: a pipe would
     be held open by what it leaves elsewhere."""
     with tempfile.TemporaryFile() as out:
-        child = subprocess.Popen([str(c) for c in command], cwd=cwd, env={**os.environ, **(env or {})},
-                                 start_new_session=True, preexec_fn=limits(cpu), stdin=subprocess.DEVNULL, stdout=out,
-                                 stderr=subprocess.STDOUT)
+        child = start([str(c) for c in command], cwd=cwd, env={**os.environ, **(env or {})}, start_new_session=True,
+                      preexec_fn=limits(cpu), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
         try:
             status = child.wait(wall)
         except subprocess.TimeoutExpired:

@@ -737,6 +737,7 @@ static void a_full_keyring_has_room_for_what_is_no_key(void **state)
 		write_public(name, EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
 	}
 	put("full/last.pem", "not a key\n");
+	write_public("full/last2.pem", EVP_PKEY_Q_keygen(NULL, NULL, "X25519"));
 	assert_int_equal(keyring_load(&ring, in_dir("full")), KB_OK);
 	assert_int_equal(ring.n, KEYRING_KEYS_MAX);
 	write_public("full/more.pem", EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
