@@ -8,6 +8,7 @@
 #include "lib/conf.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "selector/store_internal.h"
 #include "update/apply.h"
 #include "update/media.h"
 
@@ -419,8 +420,9 @@ static void put_floor(struct store *st)
 }
 
 static const char *cell_from;
+static int cell_slot;
 
-/* Slot a's manifest is that of this bundle. */
+/* The manifest of cell_slot is that of this bundle. */
 static void put_cell(struct store *st)
 {
 	static uint8_t blob[STORE_MANIFEST_MAX] __attribute__((aligned(BDEV_ALIGN)));
@@ -433,7 +435,7 @@ static void put_cell(struct store *st)
 	assert_int_equal(pread(fd, blob, cell.len, 0), (ssize_t)cell.len);
 	reader_close(&r);
 	close(fd);
-	assert_int_equal(store_manifest_write(st, 0, &cell, blob), KB_OK);
+	assert_int_equal(store_manifest_write(st, cell_slot, &cell, blob), KB_OK);
 }
 
 static void rescue_world(uint64_t of_state, const char *compatible, const struct key_file *k)
@@ -491,6 +493,38 @@ static void rescue_raises_no_floor(void **ctx)
 	assert_int_equal(apply_rescue("two"), APPLY_INSTALLED);
 	assert_slot_b(2);
 	assert_int_equal(state.floor, 1);
+}
+
+/* Its manifest is all there, in both copies, and neither is one that was written to its end. */
+static void damage_cell(struct store *st)
+{
+	static uint8_t first[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+
+	for (int copy = 0; copy < 2; copy++) {
+		uint64_t off = STORE_MANIFEST(copy, cell_slot);
+
+		assert_int_equal(bdev_read(st->dev, off, first, sizeof(first)), KB_OK);
+		first[sizeof(first) - 1] ^= 1;
+		assert_int_equal(bdev_write(st->dev, off, first, sizeof(first)), KB_OK);
+	}
+}
+
+static void rescue_heeds_no_floor_of_a_damaged_cell(void **ctx)
+{
+	(void)ctx;
+	rescue_world(1000, "box", &key);
+	floor_of_bundles = 5;
+	make_bundle("next", 5, "box", &key);
+	floor_of_bundles = 0;
+	cell_from = "next";
+	cell_slot = 1;
+	with_store(put_cell, false);
+	with_store(damage_cell, false);
+	cell_slot = 0;
+	make_bundle("four", 4, "box", &key);
+	assert_int_equal(apply_rescue("four"), APPLY_INSTALLED);
+	assert_logged("no signed manifest of a slot one above 3");
+	assert_slot_b(4);
 }
 
 /* Threat 17: what proved itself here is only what the state says; the end of the numbers is not. */
@@ -1318,6 +1352,7 @@ int main(int argc, char **argv)
 		TEST(slot_that_cannot_be_written_is_left_alone_after_three_times),
 		TEST(rescue_goes_by_the_floor_that_is_signed),
 		TEST(rescue_heeds_no_floor_that_others_signed),
+		TEST(rescue_heeds_no_floor_of_a_damaged_cell),
 		TEST(rescue_raises_no_floor),
 		TEST(rescue_takes_a_sequence_that_is_far_from_what_the_state_says),
 		TEST(medium_that_ends_in_the_middle_costs_nothing),
