@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine where something fails at one point, for every point: the medium, SHA-256, a thread.
+ * What is not known to have reached the slot is not believed, and what was not begun is not told.
+ */
+#include "tests/unit/faulty.h"
+#include "tests/unit/install_fixture.h"
+#include "lib/log.h"
+#include "update/install_readback.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <openssl/evp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define KIB    1024u
+#define CHUNK  (16 * KIB)
+#define IMAGE  (640 * KIB)
+#define PART   (2048 * KIB)
+#define BOOT   (256 * KIB)
+#define TARGET 1
+
+static struct bdev_sim state_disk, root_disk, boot_disk;
+static struct faulty dev, raw, boot; /* raw: root_disk once more, for reading back */
+static struct state state;
+static struct store store;
+static struct reader reader;
+static struct install in;
+static int bundle = -1;
+static uint8_t image[IMAGE], other_image[IMAGE], before[PART], boot_image[64 * KIB];
+static uint8_t page[PART] __attribute__((aligned(BDEV_ALIGN)));
+
+/* ---------------------------------------------------------------- what is made to fail */
+
+static unsigned fail_new, fail_final; /* from now on the n-th call; 0: none */
+static bool fail_thread;
+
+EVP_MD_CTX *EVP_MD_CTX_new(void)
+{
+	EVP_MD_CTX *(*real)(void) = (EVP_MD_CTX * (*)(void)) dlsym(RTLD_NEXT, "EVP_MD_CTX_new");
+
+	return fail_new != 0 && --fail_new == 0 ? NULL : real();
+}
+
+static enum install_phase phase, failed_phase;
+static unsigned phases; /* a bit for each that was told */
+static uint64_t total[INSTALL_DONE + 1];
+
+/* Worst of all: the right hash is there, and the call says that it is not. */
+int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *md, unsigned int *s)
+{
+	int (*real)(EVP_MD_CTX *, unsigned char *, unsigned int *) =
+		(int (*)(EVP_MD_CTX *, unsigned char *, unsigned int *))dlsym(RTLD_NEXT,
+									      "EVP_DigestFinal_ex");
+	int rc = real(ctx, md, s);
+
+	if (fail_final == 0 || --fail_final != 0)
+		return rc;
+	failed_phase = phase;
+	return 0;
+}
+
+int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg)
+{
+	int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
+		(int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(
+			RTLD_NEXT, "pthread_create");
+
+	return fail_thread ? EAGAIN : real(t, a, f, arg);
+}
+
+/* ---------------------------------------------------------------- setting up */
+
+static void fill(uint8_t *p, size_t len, unsigned seed)
+{
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 1103515245u + 12345u;
+		p[i] = (uint8_t)(seed >> 24 & 0x1f) + 1;
+	}
+}
+
+/* Nothing is compressed: no decoder is needed. */
+static int bundle_of(const uint8_t *root, unsigned nimages, uint64_t sequence)
+{
+	const struct fixture_image im[2] = { { "root", root, IMAGE, CHUNK, true },
+					     { "boot", boot_image, sizeof(boot_image), CHUNK,
+					       true } };
+	const struct fixture_bundle b = {
+		.image = im, .nimages = nimages, .version = "2.0", .sequence = sequence
+	};
+
+	return fixture_make(&b);
+}
+
+static void open_bundle(int fd)
+{
+	if (bundle >= 0) {
+		reader_close(&reader);
+		close(bundle);
+	}
+	bundle = fd;
+	assert_int_equal(
+		reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL),
+		KB_OK);
+}
+
+static void progress(void *ctx, enum install_phase now, uint64_t done, uint64_t all)
+{
+	(void)ctx;
+	(void)done;
+	phase = now;
+	phases |= 1u << now;
+	total[now] = all;
+}
+
+static void put(struct bdev_sim *d, const void *data, size_t len)
+{
+	memcpy(page, data, len);
+	assert_int_equal(bdev_write(&d->bdev, 0, page, len), KB_OK);
+	assert_int_equal(bdev_flush(&d->bdev), KB_OK);
+}
+
+/* Slot a is good; slot b holds an older release, good too. */
+static void new_install(void)
+{
+	enum store_finding found;
+
+	assert_int_equal(store_load(&store, &state_disk.bdev, &state, &found), KB_OK);
+	state_init(&state, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		state.slot[i].st = STATE_GOOD;
+		state.slot[i].ever_good = state.slot[i].has_release = true;
+		state.slot[i].sequence = 1;
+		memset(state.slot[i].release, 0x11, STATE_ID_LEN);
+	}
+	state.last = 0;
+	assert_int_equal(store_save_both(&store, &state), KB_OK);
+	put(&root_disk, before, sizeof(before));
+	put(&boot_disk, before, BOOT);
+	faulty_init(&dev, &root_disk.bdev);
+	faulty_init(&raw, &root_disk.bdev);
+	faulty_init(&boot, &boot_disk.bdev);
+	in = (struct install){ .r = &reader,
+			       .store = &store,
+			       .s = &state,
+			       .target = TARGET,
+			       .mode = PLAN_COMMAND,
+			       .nparts = 1,
+			       .part = { { .cls = "root", .dev = &dev.bdev },
+					 { .cls = "boot", .dev = &boot.bdev } },
+			       .helper = "/nowhere",
+			       .progress = progress };
+	phases = 0;
+	phase = INSTALL_CHECK;
+}
+
+static int set_up(void **ctx)
+{
+	(void)ctx;
+	fill(image, IMAGE, 1);
+	memset(image + 256 * KIB, 0, 128 * KIB);
+	memcpy(other_image, image, IMAGE);
+	other_image[200 * KIB] ^= 0x80;
+	fill(before, sizeof(before), 9);
+	fill(boot_image, sizeof(boot_image), 5);
+	bdev_sim_init(&state_disk, STORE_MIN_SIZE);
+	bdev_sim_init(&root_disk, PART);
+	bdev_sim_init(&boot_disk, BOOT);
+	new_install();
+	open_bundle(bundle_of(image, 1, 2));
+	return 0;
+}
+
+static int tear_down(void **ctx)
+{
+	(void)ctx;
+	fail_new = fail_final = 0;
+	fail_thread = false;
+	bdev_sim_free(&state_disk);
+	bdev_sim_free(&root_disk);
+	bdev_sim_free(&boot_disk);
+	return 0;
+}
+
+static const uint8_t *content(size_t len)
+{
+	assert_int_equal(bdev_read(&root_disk.bdev, 0, page, len), KB_OK);
+	return page;
+}
+
+static void load(void)
+{
+	enum store_finding found;
+
+	assert_int_equal(store_load(&store, &state_disk.bdev, &state, &found), KB_OK);
+	assert_int_equal(found, STORE_FOUND);
+}
+
+static void assert_untouched(void)
+{
+	assert_int_equal(dev.writes, 0);
+	assert_int_equal(in.bytes_written, 0);
+	load();
+	assert_int_equal(state.slot[TARGET].st, STATE_GOOD);
+	assert_int_equal(state.slot[TARGET].sequence, 1);
+	assert_false(phases & 1u << INSTALL_DONE);
+}
+
+static void assert_installed(void)
+{
+	assert_memory_equal(content(PART), image, IMAGE);
+	assert_true(bytes_all(page + PART - INSTALL_TAIL, INSTALL_TAIL, 0));
+	load();
+	assert_int_equal(state.slot[TARGET].st, STATE_TRIAL);
+	assert_memory_equal(state.slot[TARGET].release, reader.release.id, STATE_ID_LEN);
+	assert_int_equal(in.blame, INSTALL_BLAME_NONE);
+	assert_string_equal(in.why, "");
+	assert_true(phases & 1u << INSTALL_DONE);
+}
+
+/* The slot failed: it was not begun, or no superblock is there (of those that begin at 0, and those
+ * at 1024), and the state says so too. */
+static void assert_slot_failed(enum kb_err e)
+{
+	assert_int_equal(e, KB_EIO);
+	assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
+	assert_non_null(strstr(in.why, "slot b: "));
+	if (dev.writes == 0) {
+		assert_untouched();
+		return;
+	}
+	assert_true(bytes_all(content(4096), 512, 0));
+	assert_true(bytes_all(page + 1024, 512, 0));
+	load();
+	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
+	assert_false(phases & 1u << INSTALL_DONE);
+}
+
+/* ---------------------------------------------------------------- the slot's partitions */
+
+/* The n-th call of a kind fails, for every n: how often that was. */
+static unsigned each_fails(struct faulty_when *when, const unsigned *calls, bool threaded)
+{
+	unsigned n = 0;
+
+	for (;;) {
+		enum kb_err e;
+
+		new_install();
+		in.part[0].raw = threaded ? &raw.bdev : NULL;
+		*when = (struct faulty_when){ ++n, 1 };
+		e = install_run(&in);
+		if (*calls < n) {
+			assert_int_equal(e, KB_OK);
+			assert_installed();
+			return n - 1;
+		}
+		assert_slot_failed(e);
+	}
+}
+
+static void any_write_flush_or_drop_that_fails_leaves_the_slot_sealed(void **ctx)
+{
+	(void)ctx;
+	assert_true(each_fails(&dev.fail_write, &dev.writes, false) > 5);
+	assert_true(each_fails(&dev.fail_flush, &dev.flushes, false) > 5);
+	assert_true(each_fails(&dev.fail_drop, &dev.drops, false) > 5);
+}
+
+/* Through raw nothing is read but what has to be there. */
+static void whatever_cannot_be_read_back_by_the_thread_leaves_the_slot_sealed(void **ctx)
+{
+	(void)ctx;
+	assert_true(each_fails(&raw.fail_read, &raw.reads, true) > 5);
+	assert_true(each_fails(&raw.flip_read, &raw.reads, true) > 5);
+	assert_true(each_fails(&raw.fail_flush, &raw.flushes, true) > 0);
+	assert_true(each_fails(&raw.fail_drop, &raw.drops, true) > 1);
+}
+
+static void any_read_that_fails_does_no_harm(void **ctx)
+{
+	unsigned n = 0;
+
+	(void)ctx;
+	do {
+		enum kb_err e;
+
+		new_install();
+		dev.fail_read = (struct faulty_when){ ++n, 1 };
+		e = install_run(&in);
+		if (e == KB_OK)
+			assert_installed();
+		else
+			assert_slot_failed(e);
+	} while (dev.reads >= n);
+	assert_true(n > 20);
+}
+
+/* ---------------------------------------------------------------- what the bundle may not do */
+
+static void an_image_without_a_partition_of_its_own_is_refused(void **ctx)
+{
+	(void)ctx;
+	open_bundle(bundle_of(image, 2, 2));
+	assert_int_equal(install_run(&in), KB_ECOMPAT);
+	assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
+	assert_untouched();
+}
+
+static void an_image_in_no_known_encoding_needs_a_newer_keelboot(void **ctx)
+{
+	(void)ctx;
+	reader.m.encoding[0].kind = MANIFEST_ENC_UNKNOWN;
+	assert_int_equal(install_run(&in), KB_ENEWER);
+	assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
+	assert_untouched();
+}
+
+/* The same blocks, and another name for them: the state has to have it. */
+static void the_same_content_as_another_release_is_recorded(void **ctx)
+{
+	(void)ctx;
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_installed();
+	open_bundle(bundle_of(image, 1, 3));
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_installed();
+	assert_int_equal(state.slot[TARGET].sequence, 3);
+	assert_int_equal(install_run(&in), KB_EAPPLIED);
+}
+
+/* The tables and the payload become those of another bundle, which nobody signed. */
+static void exchange(void *ctx, enum install_phase now, uint64_t done, uint64_t all)
+{
+	static uint8_t tables[2 * IMAGE];
+	uint64_t from = reader.h.tables_off;
+	ssize_t len = (ssize_t)(reader.h.total_len - from);
+	int fd;
+
+	progress(ctx, now, done, all);
+	if (now != INSTALL_WRITE || done != 0)
+		return;
+	fd = bundle_of(other_image, 1, 2);
+	assert_int_equal(lseek(fd, 0, SEEK_END), reader.h.total_len);
+	assert_int_equal(pread(fd, tables, sizeof(tables), (off_t)from), len);
+	assert_int_equal(pwrite(bundle, tables, (size_t)len, (off_t)from), len);
+	close(fd);
+}
+
+static void a_medium_that_is_exchanged_behind_the_check_is_noticed(void **ctx)
+{
+	(void)ctx;
+	for (unsigned i = 0; i < 2; i++) {
+		open_bundle(bundle_of(image, 1, 2));
+		new_install();
+		in.verify_first = i == 1;
+		in.progress = exchange;
+		assert_int_equal(install_run(&in), KB_EDIGEST);
+		assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
+		assert_untouched();
+	}
+}
+
+/* ---------------------------------------------------------------- SHA-256 and the thread */
+
+static void a_hash_that_fails_is_not_believed(void **ctx)
+{
+	unsigned checked = 0, n = 0;
+
+	(void)ctx;
+	do {
+		enum kb_err e;
+
+		new_install();
+		in.verify_first = true;
+		fail_final = ++n;
+		e = install_run(&in);
+		if (fail_final != 0)
+			break;
+		if (failed_phase == INSTALL_CHECK) {
+			assert_int_equal(e, KB_EIO);
+			assert_untouched();
+			checked++;
+		} else if (e == KB_OK) {
+			assert_installed(); /* it only looked for what need not be written */
+		} else {
+			assert_int_equal(e, KB_EIO);
+			load();
+			assert_int_equal(state.slot[TARGET].st,
+					 dev.writes > 0 ? STATE_WRITING : STATE_GOOD);
+		}
+	} while (n < 1000);
+	assert_true(checked > IMAGE / CHUNK);
+	assert_true(n > 2 * checked && n < 1000);
+	fail_final = 0;
+	assert_installed();
+}
+
+/* Of the engine's two contexts each. */
+static void without_memory_for_sha_256_nothing_begins(void **ctx)
+{
+	(void)ctx;
+	for (unsigned i = 0; i < 4; i++) {
+		new_install();
+		in.part[0].raw = i >= 2 ? &raw.bdev : NULL;
+		fail_new = 1 + i % 2;
+		assert_int_equal(install_run(&in), KB_EIO);
+		assert_int_equal(fail_new, 0);
+		assert_int_equal(in.blame, INSTALL_BLAME_NONE);
+		assert_untouched();
+	}
+}
+
+static void without_a_thread_nothing_begins(void **ctx)
+{
+	static struct install_readback rb;
+
+	(void)ctx;
+	fail_thread = true;
+	assert_int_equal(install_readback_begin(&rb, true), KB_EIO);
+	install_readback_end(&rb);
+	in.part[0].raw = &raw.bdev;
+	assert_int_equal(install_run(&in), KB_EIO);
+	assert_int_equal(in.blame, INSTALL_BLAME_NONE);
+	assert_untouched();
+}
+
+static unsigned threads(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	unsigned n = 0;
+
+	assert_non_null(d);
+	for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d))
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+/* One that was joined may be listed for a moment more. */
+static void assert_threads(unsigned want)
+{
+	for (unsigned i = 0; i < 200 && threads() != want; i++)
+		usleep(10000);
+	assert_int_equal(threads(), want);
+}
+
+static void the_thread_ends_with_the_install(void **ctx)
+{
+	unsigned want = threads();
+
+	(void)ctx;
+	for (unsigned i = 0; i < 2; i++) {
+		new_install();
+		in.part[0].raw = &raw.bdev;
+		raw.fail_flush = (struct faulty_when){ i, 1 };
+		assert_int_equal(install_run(&in), i == 0 ? KB_OK : KB_EIO);
+		assert_threads(want);
+	}
+}
+
+/* ---------------------------------------------------------------- reading back, by itself */
+
+static struct install_readback rb;
+
+static enum kb_err add(struct faulty *d, uint64_t off, bool zero)
+{
+	static const uint8_t wrong[DIGEST_LEN] = { 1 };
+
+	return install_readback_add(&rb, &d->bdev, off, 4096, wrong, zero);
+}
+
+static void blank(struct bdev_sim *d, size_t len)
+{
+	static const uint8_t zeroes[PART];
+
+	put(d, zeroes, len);
+}
+
+/* Where zeroes were read before, and where they are not: the buffer has them still. */
+static void what_was_read_before_is_not_taken_for_what_cannot_be_read(void **ctx)
+{
+	(void)ctx;
+	blank(&root_disk, PART);
+	assert_int_equal(install_readback_begin(&rb, false), KB_OK);
+	assert_int_equal(add(&dev, 0, true), KB_OK);
+	assert_int_equal(install_readback_push(&rb), KB_OK);
+	dev.fail_read = (struct faulty_when){ dev.reads + 1, 1 };
+	assert_int_equal(add(&dev, 8192, true), KB_OK);
+	assert_int_equal(install_readback_push(&rb), KB_EIO);
+	assert_ptr_equal(rb.err_dev, &dev.bdev);
+	assert_int_equal(rb.err_off, 8192);
+	install_readback_end(&rb);
+}
+
+static void a_right_hash_of_a_call_that_failed_is_not_believed(void **ctx)
+{
+	struct digest d;
+	uint8_t hash[DIGEST_LEN];
+
+	(void)ctx;
+	assert_int_equal(digest_init(&d), KB_OK);
+	assert_int_equal(digest_buf(&d, before, 4096, hash), KB_OK);
+	digest_free(&d);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(install_readback_begin(&rb, false), KB_OK);
+		assert_int_equal(install_readback_add(&rb, &dev.bdev, 0, 4096, hash, false), KB_OK);
+		fail_final = i;
+		assert_int_equal(install_readback_push(&rb), i == 0 ? KB_OK : KB_EIO);
+		install_readback_end(&rb);
+	}
+}
+
+/* The first device's blocks are wrong, those at the same place of the other are right. */
+static void each_device_answers_for_its_own_blocks(void **ctx)
+{
+	(void)ctx;
+	blank(&boot_disk, BOOT);
+	assert_int_equal(install_readback_begin(&rb, false), KB_OK);
+	assert_int_equal(add(&dev, 4096, true), KB_OK);
+	/* Told at once: there is no point in writing on. */
+	assert_int_equal(add(&boot, 4096, true), KB_EIO);
+	assert_int_equal(install_readback_push(&rb), KB_EIO);
+	assert_ptr_equal(rb.err_dev, &dev.bdev);
+	install_readback_end(&rb);
+}
+
+static void a_segment_takes_what_it_has_room_for(void **ctx)
+{
+	uint64_t done;
+
+	(void)ctx;
+	blank(&root_disk, PART);
+	assert_int_equal(install_readback_begin(&rb, false), KB_OK);
+	for (unsigned i = 0; i <= INSTALL_READBACK_ITEMS; i++) {
+		assert_true(i == 0 || rb.seg[rb.filled].n <= INSTALL_READBACK_ITEMS);
+		assert_int_equal(add(&dev, i % 2 * 8192, true), KB_OK);
+	}
+	assert_int_equal(install_readback_wait(&rb, 0, &done), KB_OK);
+	assert_int_equal(done, INSTALL_READBACK_ITEMS * 4096);
+	install_readback_end(&rb);
+}
+
+/* Boot was read back when root's turn came: at the end only the last part's tail is left. */
+static void what_was_read_back_already_is_not_told_as_work_to_do(void **ctx)
+{
+	(void)ctx;
+	open_bundle(bundle_of(image, 2, 2));
+	in.nparts = 2;
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_installed();
+	assert_int_equal(total[INSTALL_READ_BACK], BOOT - sizeof(boot_image));
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(any_write_flush_or_drop_that_fails_leaves_the_slot_sealed),
+		TEST(whatever_cannot_be_read_back_by_the_thread_leaves_the_slot_sealed),
+		TEST(any_read_that_fails_does_no_harm),
+		TEST(an_image_without_a_partition_of_its_own_is_refused),
+		TEST(an_image_in_no_known_encoding_needs_a_newer_keelboot),
+		TEST(the_same_content_as_another_release_is_recorded),
+		TEST(a_medium_that_is_exchanged_behind_the_check_is_noticed),
+		TEST(a_hash_that_fails_is_not_believed),
+		TEST(without_memory_for_sha_256_nothing_begins),
+		TEST(without_a_thread_nothing_begins),
+		TEST(the_thread_ends_with_the_install),
+		TEST(what_was_read_before_is_not_taken_for_what_cannot_be_read),
+		TEST(a_right_hash_of_a_call_that_failed_is_not_believed),
+		TEST(each_device_answers_for_its_own_blocks),
+		TEST(a_segment_takes_what_it_has_room_for),
+		TEST(what_was_read_back_already_is_not_told_as_work_to_do),
+	};
+
+	log_set_level(0);
+	return cmocka_run_group_tests_name("install_errors", tests, NULL, NULL);
+}
