@@ -22,10 +22,12 @@
 
 /* Two of Ed25519, and that of RFC 6979 A.2.5. Not made here: OpenSSL takes another allocator only
  * before it has done anything. */
+#define P256                                                                                   \
+	"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYP7UuiVanTHJYet0xjVtaMBJuJI7Yfps5mliLmDyn7Z5A/4Q" \
+	"CLi8maQa6elWKLxk8vGyDC1+n1F3o8KU1EYimQ=="
 static const char *const keys[] = {
 	"MCowBQYDK2VwAyEAAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
-	"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYP7UuiVanTHJYet0xjVtaMBJuJI7Yfps5mliLmDyn7Z5A/4Q"
-	"CLi8maQa6elWKLxk8vGyDC1+n1F3o8KU1EYimQ==",
+	P256,
 	"MCowBQYDK2VwAyEAAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=",
 };
 #define NKEYS KB_ARRAY_LEN(keys)
