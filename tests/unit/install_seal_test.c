@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is believed of a slot when its storage fails once, anywhere in an install. Nothing here is
+ * compressed, so no decoder is needed. Boot is sealed first, and is sound; root is what fails.
+ */
+#include "tests/unit/faulty.h"
+#include "tests/unit/install_fixture.h"
+#include "lib/log.h"
+#include "selector/store_internal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define KIB    1024u
+#define IMAGE  (704 * KIB)
+#define PART   (2048 * KIB)
+#define BOOT   (256 * KIB)
+#define TARGET 1
+
+/* An image, and the slot that it goes to. */
+struct scene {
+	uint32_t chunk, size;
+	uint64_t part;
+	uint64_t zero_from, zero_to; /* of the image */
+	bool no_superblock;	     /* where one would be in the image, there is nothing */
+	bool tail_is_clean;
+	bool head_is_clean;
+};
+
+static const struct scene scenes[] = {
+	/* Two runs of zeroes that are zeroed as one piece each, the first put off until the next.
+	 */
+	{ .chunk = 64 * KIB, .size = IMAGE, .part = PART, .zero_from = 256 * KIB },
+	{ .chunk = 16 * KIB, .size = 256 * KIB, .part = PART, .no_superblock = true },
+	/* One chunk that begins under the seal, and nothing else to be written behind it. */
+	{ .chunk = 512 * KIB,
+	  .size = 512 * KIB,
+	  .part = PART,
+	  .zero_from = 128 * KIB,
+	  .zero_to = 512 * KIB,
+	  .tail_is_clean = true },
+	/* Behind the image there is less than is worth zeroing. */
+	{ .chunk = 16 * KIB, .size = 256 * KIB, .part = (256 + 32) * KIB },
+};
+
+#define SCENES (sizeof(scenes) / sizeof(scenes[0]))
+#define ACROSS (&scenes[2])
+
+static struct fixture_log events;
+static struct fixture_dev state_dev, root_dev, boot_dev;
+static struct faulty root, state_faulty;
+static struct state state;
+static struct store store;
+static struct reader reader;
+static struct install in;
+static int bundle = -1;
+static uint8_t image[IMAGE], before[PART], boot_image[16 * KIB];
+static uint8_t page[PART] __attribute__((aligned(BDEV_ALIGN)));
+
+/* ---------------------------------------------------------------- setting up */
+
+static void fill(uint8_t *p, size_t len, unsigned seed)
+{
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 1103515245u + 12345u;
+		p[i] = (uint8_t)(seed >> 24 & 0x1f) + 1;
+	}
+}
+
+static void fill_images(const struct scene *s)
+{
+	fill(image, sizeof(image), 1);
+	fill(boot_image, sizeof(boot_image), 5);
+	fill(before, sizeof(before), 9);
+	if (s->zero_to > 0) {
+		memset(image + s->zero_from, 0, s->zero_to - s->zero_from);
+	} else if (s->zero_from > 0) {
+		memset(image + s->zero_from, 0, 128 * KIB);
+		memset(image + s->zero_from + 256 * KIB, 0, 128 * KIB);
+	}
+	if (s->no_superblock) {
+		memset(image, 0, 512);
+		memset(image + 1024, 0, 512);
+	}
+	if (s->tail_is_clean)
+		memset(before + s->size, 0, sizeof(before) - s->size);
+	if (s->head_is_clean)
+		memset(before, 0, INSTALL_SEAL);
+}
+
+static void put(struct fixture_dev *d, uint64_t off, const void *data, size_t len)
+{
+	memcpy(page, data, len);
+	assert_int_equal(bdev_write(&d->sim.bdev, off, page, len), KB_OK);
+	assert_int_equal(bdev_flush(&d->sim.bdev), KB_OK);
+}
+
+static const uint8_t *content(struct fixture_dev *d, uint64_t off, size_t len)
+{
+	assert_int_equal(bdev_read(&d->sim.bdev, off, page, len), KB_OK);
+	return page;
+}
+
+static void forget_events(void)
+{
+	events.n = events.cut_at = 0;
+	events.off = false;
+}
+
+/* twist: see the fixture; only for root. */
+static void open_bundle(const struct scene *s, void (*twist)(struct fixture_chunk *))
+{
+	const struct fixture_image im[2] = {
+		{ "boot", boot_image, sizeof(boot_image), 16 * KIB, true },
+		{ "root", image, s->size, s->chunk, true },
+	};
+	const struct fixture_bundle b = {
+		.image = im, .nimages = 2, .version = "2.0", .sequence = 2, .twist = twist
+	};
+
+	if (bundle >= 0) {
+		reader_close(&reader);
+		close(bundle);
+	}
+	bundle = fixture_make(&b);
+	assert_int_equal(
+		reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL),
+		KB_OK);
+}
+
+/* Slot a is good; slot b holds an older release, good too, with its manifest. */
+static void set_up_state(void)
+{
+	struct store_manifest m = { .sequence = 1, .version = "1.0", .len = 512 };
+	enum store_finding found;
+
+	assert_int_equal(store_load(&store, &state_faulty.bdev, &state, &found), KB_OK);
+	state_init(&state, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		state.slot[i].st = STATE_GOOD;
+		state.slot[i].ever_good = state.slot[i].has_release = true;
+		state.slot[i].sequence = 1;
+		state_set_text(state.slot[i].version, "1.0");
+		memset(state.slot[i].release, 0x11, STATE_ID_LEN);
+	}
+	state.last = 0;
+	memset(m.release, 0x11, sizeof(m.release));
+	memset(page, 0x77, 512);
+	assert_int_equal(store_manifest_write(&store, TARGET, &m, page), KB_OK);
+	assert_int_equal(store_save_both(&store, &state), KB_OK);
+}
+
+static void free_devices(void)
+{
+	bdev_sim_free(&state_dev.sim);
+	bdev_sim_free(&root_dev.sim);
+	bdev_sim_free(&boot_dev.sim);
+}
+
+static void new_install(void)
+{
+	in = (struct install){ .r = &reader,
+			       .store = &store,
+			       .s = &state,
+			       .target = TARGET,
+			       .mode = PLAN_COMMAND,
+			       .nparts = 2,
+			       .helper = "/nowhere" };
+	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "boot");
+	in.part[0].dev = &boot_dev.bdev;
+	snprintf(in.part[1].cls, sizeof(in.part[1].cls), "root");
+	in.part[1].dev = &root.bdev;
+}
+
+/* As it was before the install, with devices that do not fail yet. The bundle stays. */
+static void begin(const struct scene *s)
+{
+	free_devices();
+	fixture_dev_init(&state_dev, &events, 0, STORE_MIN_SIZE);
+	fixture_dev_init(&root_dev, &events, 1, s->part);
+	fixture_dev_init(&boot_dev, &events, 2, BOOT);
+	forget_events();
+	faulty_init(&state_faulty, &state_dev.bdev);
+	set_up_state();
+	put(&root_dev, 0, before, s->part);
+	faulty_init(&state_faulty, &state_dev.bdev);
+	faulty_init(&root, &root_dev.bdev);
+	new_install();
+	forget_events();
+}
+
+static void play(const struct scene *s)
+{
+	fill_images(s);
+	open_bundle(s, NULL);
+	begin(s);
+}
+
+static int set_up(void **ctx)
+{
+	(void)ctx;
+	play(&scenes[0]);
+	return 0;
+}
+
+static int tear_down(void **ctx)
+{
+	(void)ctx;
+	free_devices();
+	return 0;
+}
+
+/* The power goes, and what was not flushed with it; then the state is what the medium has. */
+static void cut_power(void)
+{
+	enum store_finding found;
+
+	bdev_sim_cut(&state_dev.sim, 0);
+	bdev_sim_cut(&root_dev.sim, 0);
+	bdev_sim_cut(&boot_dev.sim, 0);
+	forget_events();
+	assert_int_equal(store_load(&store, &state_dev.bdev, &state, &found), KB_OK);
+	assert_int_equal(found, STORE_FOUND);
+}
+
+static void assert_installed(const struct scene *s)
+{
+	struct store_manifest m;
+	const uint8_t *now;
+
+	cut_power();
+	now = content(&root_dev, 0, s->part);
+	assert_memory_equal(now, image, s->size);
+	for (uint64_t i = s->part > INSTALL_TAIL ? s->part - INSTALL_TAIL : s->size; i < s->part;
+	     i += BDEV_ALIGN)
+		assert_true(bytes_all(now + i, BDEV_ALIGN, 0));
+	assert_int_equal(state.slot[TARGET].st, STATE_TRIAL);
+	assert_memory_equal(state.slot[TARGET].release, reader.release.id, STATE_ID_LEN);
+	assert_int_equal(store_manifest_read(&store, TARGET, &m, NULL, 0), KB_OK);
+	assert_memory_equal(m.release, reader.release.id, STATE_ID_LEN);
+}
+
+static void assert_writing(void)
+{
+	struct store_manifest m;
+
+	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
+	assert_int_equal(state.pref, 0);
+	assert_int_equal(store_manifest_read(&store, TARGET, &m, NULL, 0), KB_EBLANK);
+}
+
+/* The slot is to blame, and either is as it was, or nothing says that it can be booted. */
+static void assert_given_up(const struct scene *s)
+{
+	bool touched = fixture_writes(&events, 1) > 0;
+	const uint8_t *now;
+
+	assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
+	cut_power();
+	if (state.slot[TARGET].st == STATE_GOOD) {
+		assert_false(touched);
+		assert_memory_equal(content(&root_dev, 0, s->part), before, s->part);
+		return;
+	}
+	assert_writing();
+	now = content(&root_dev, 0, BDEV_ALIGN);
+	assert_true(bytes_all(now, 512, 0));
+	assert_true(bytes_all(now + 1024, 512, 0));
+}
+
+/* ---------------------------------------------------------------- one failure */
+
+/* Every operation of a kind is one that counts: none of them may fail unnoticed. */
+static void any_of_them_ends_it(struct faulty_when *when, const unsigned *count)
+{
+	for (unsigned i = 0; i < SCENES; i++) {
+		const struct scene *s = &scenes[i];
+		unsigned n = 0;
+
+		play(s);
+		assert_int_equal(install_run(&in), KB_OK);
+		for (unsigned total = *count; n < total;) {
+			begin(s);
+			*when = (struct faulty_when){ ++n, 1 };
+			assert_int_equal(install_run(&in), KB_EIO);
+			assert_given_up(s);
+		}
+		assert_true(n > 0);
+	}
+}
+
+static void a_write_that_fails_ends_it(void **ctx)
+{
+	(void)ctx;
+	any_of_them_ends_it(&root.fail_write, &root.writes);
+}
+
+static void a_write_that_is_lost_ends_it(void **ctx)
+{
+	(void)ctx;
+	any_of_them_ends_it(&root.lose_write, &root.writes);
+}
+
+/* After one that failed, the next says KB_OK of what was lost. */
+static void a_flush_that_fails_ends_it(void **ctx)
+{
+	(void)ctx;
+	any_of_them_ends_it(&root.fail_flush, &root.flushes);
+}
+
+/* What is read then may be only what the cache has. */
+static void a_cache_that_cannot_be_dropped_ends_it(void **ctx)
+{
+	(void)ctx;
+	any_of_them_ends_it(&root.fail_drop, &root.drops);
+}
+
+/* A block that cannot be read may be written anew; what was written and cannot be read is not
+ * there. */
+static void a_read_that_fails_proves_nothing(void **ctx)
+{
+	(void)ctx;
+	for (unsigned i = 0; i < SCENES; i++) {
+		const struct scene *s = &scenes[i];
+		unsigned n = 0;
+
+		play(s);
+		do {
+			begin(s);
+			root.fail_read = (struct faulty_when){ ++n, 1 };
+			if (install_run(&in) == KB_OK)
+				assert_installed(s);
+			else
+				assert_given_up(s);
+		} while (root.reads >= n);
+		assert_true(n > 10);
+	}
+}
+
+/* The read that would have found it out fails: a buffer may still have what was expected, from boot
+ * or from the install before. */
+static void a_write_that_is_lost_and_cannot_be_read_ends_it(void **ctx)
+{
+	unsigned writes, reads;
+
+	(void)ctx;
+	play(ACROSS);
+	assert_int_equal(install_run(&in), KB_OK);
+	writes = root.writes;
+	reads = root.reads;
+	for (unsigned w = 1; w <= writes; w++) {
+		for (unsigned n = 1; n <= reads; n++) {
+			begin(ACROSS);
+			root.lose_write = (struct faulty_when){ w, 1 };
+			root.fail_read = (struct faulty_when){ n, 1 };
+			if (install_run(&in) == KB_OK) {
+				/* That write was none of the seal, and either was not made, or was
+				 * one of zeroes over zeroes, since the tail could not be read. */
+				assert_true(w > 4);
+				assert_installed(ACROSS);
+				continue;
+			}
+			assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
+			cut_power();
+			assert_writing();
+		}
+	}
+}
+
+/* The first flush is for looking at the slot; the second makes sure of its seal, although that
+ * needs no write. */
+static void a_seal_that_is_there_is_flushed_before_anything_is_written(void **ctx)
+{
+	struct scene s = scenes[0];
+
+	(void)ctx;
+	s.head_is_clean = true;
+	play(&s);
+	root.fail_flush = (struct faulty_when){ 2, 1 };
+	assert_int_equal(install_run(&in), KB_EIO);
+	assert_string_equal(in.why, "slot b: root cannot be flushed: the storage is failing");
+	assert_int_equal(root.writes, 0);
+	assert_given_up(&s);
+}
+
+/* ---------------------------------------------------------------- the first block */
+
+/* Of the first block's superblock at `at`, when it stands there: only the other one may differ. */
+static void assert_all_around(const uint8_t *now, const uint8_t *wanted)
+{
+	if (memcmp(now + 1024, wanted + 1024, 512) == 0)
+		assert_memory_equal(now + 512, wanted + 512, BDEV_ALIGN - 512);
+	if (memcmp(now, wanted, 512) == 0)
+		assert_memory_equal(now, wanted, BDEV_ALIGN);
+}
+
+/* A cut may tear the block into sectors. The seal takes the superblock at 0 and then the one at
+ * 1024 before all else; in the end all else is there before the one at 1024, and then that at 0. */
+static void no_superblock_stands_before_the_rest_of_its_block(void **ctx)
+{
+	const struct scene *s = &scenes[3];
+	unsigned total;
+
+	(void)ctx;
+	play(s);
+	assert_int_equal(install_run(&in), KB_OK);
+	total = events.n;
+	for (unsigned cut = 1; cut <= total; cut++) {
+		for (unsigned seed = 5; seed < 21; seed++) {
+			begin(s);
+			events.cut_at = cut;
+			assert_true(install_run(&in) != KB_OK || cut == total);
+			bdev_sim_cut(&root_dev.sim, seed * 4 + 1); /* none torn inside */
+			content(&root_dev, 0, BDEV_ALIGN);
+			assert_all_around(page, image);
+			assert_all_around(page, before);
+		}
+	}
+}
+
+/* ---------------------------------------------------------------- the state */
+
+/* Of both copies, where the state is, but not the manifests. */
+static void no_state_can_be_written(void)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		state_dev.sim.dead[i].from = STORE_REGION(i);
+		state_dev.sim.dead[i].to = STORE_MANIFEST(i, 0);
+		state_dev.sim.dead[i].writes = true;
+	}
+}
+
+static void a_slot_that_cannot_be_said_to_be_written_is_left_alone(void **ctx)
+{
+	(void)ctx;
+	no_state_can_be_written();
+	assert_int_equal(install_run(&in), KB_EIO);
+	assert_int_equal(in.blame, INSTALL_BLAME_STATE);
+	assert_int_equal(root.writes, 0);
+	assert_int_equal(fixture_writes(&events, 2), 0);
+	assert_int_equal(state.slot[TARGET].st, STATE_GOOD);
+}
+
+/* The same when the image is right, and only an old superblock behind it has to go. */
+static void a_tail_is_not_called_clean_when_the_seal_fails(void **ctx)
+{
+	(void)ctx;
+	assert_int_equal(install_run(&in), KB_OK);
+	put(&root_dev, PART - 64 * KIB, before, BDEV_ALIGN);
+	faulty_init(&root, &root_dev.bdev);
+	no_state_can_be_written();
+	assert_int_equal(install_run(&in), KB_EIO);
+	assert_int_equal(in.blame, INSTALL_BLAME_STATE);
+	assert_int_equal(root.writes, 0);
+}
+
+/* Two failures in a row cost a manifest both its copies: then it is not on trial without one. */
+static void a_slot_is_on_trial_only_with_its_manifest(void **ctx)
+{
+	unsigned n = 0, failed = 0;
+
+	(void)ctx;
+	do {
+		begin(&scenes[0]);
+		state_faulty.fail_write = (struct faulty_when){ ++n, 2 };
+		if (install_run(&in) == KB_OK) {
+			assert_installed(&scenes[0]);
+			continue;
+		}
+		failed++;
+		assert_int_equal(in.blame, INSTALL_BLAME_STATE);
+		assert_true(state.slot[TARGET].st != STATE_TRIAL);
+		cut_power();
+		if (state.slot[TARGET].st == STATE_TRIAL)
+			assert_installed(&scenes[0]);
+	} while (state_faulty.writes >= n);
+	assert_true(failed > 2);
+}
+
+/* ---------------------------------------------------------------- what is under the seal */
+
+static void twist_stored_zeroes(struct fixture_chunk *c)
+{
+	if (c->image != 1 || c->index != 6)
+		return;
+	assert_int_equal(c->form, READER_ZERO);
+	c->form = READER_RAW;
+	c->nstored = c->len;
+	memset(c->stored, 0, c->len);
+}
+
+/* The seal holds what such a chunk does, but it is none of the image. */
+static void zeroes_that_are_stored_are_not_found_in_the_seal(void **ctx)
+{
+	const struct scene s = { .chunk = 16 * KIB,
+				 .size = 256 * KIB,
+				 .part = PART,
+				 .zero_from = 96 * KIB,
+				 .zero_to = 112 * KIB };
+
+	(void)ctx;
+	fill_images(&s);
+	open_bundle(&s, twist_stored_zeroes);
+	begin(&s);
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_installed(&s);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_write_that_fails_ends_it),
+		TEST(a_write_that_is_lost_ends_it),
+		TEST(a_flush_that_fails_ends_it),
+		TEST(a_cache_that_cannot_be_dropped_ends_it),
+		TEST(a_read_that_fails_proves_nothing),
+		TEST(a_write_that_is_lost_and_cannot_be_read_ends_it),
+		TEST(a_seal_that_is_there_is_flushed_before_anything_is_written),
+		TEST(no_superblock_stands_before_the_rest_of_its_block),
+		TEST(a_slot_that_cannot_be_said_to_be_written_is_left_alone),
+		TEST(a_tail_is_not_called_clean_when_the_seal_fails),
+		TEST(a_slot_is_on_trial_only_with_its_manifest),
+		TEST(zeroes_that_are_stored_are_not_found_in_the_seal),
+	};
+
+	log_set_level(0);
+	return cmocka_run_group_tests_name("install_seal", tests, NULL, NULL);
+}
