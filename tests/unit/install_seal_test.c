@@ -186,6 +186,7 @@ static void begin(const struct scene *s)
 	faulty_init(&state_faulty, &state_dev.bdev);
 	set_up_state();
 	put(&root_dev, 0, before, s->part);
+	put(&boot_dev, 0, before, BOOT);
 	faulty_init(&state_faulty, &state_dev.bdev);
 	faulty_init(&root, &root_dev.bdev);
 	new_install();
@@ -353,6 +354,8 @@ static void a_write_that_is_lost_and_cannot_be_read_ends_it(void **ctx)
 	reads = root.reads;
 	for (unsigned w = 1; w <= writes; w++) {
 		for (unsigned n = 1; n <= reads; n++) {
+			begin(ACROSS);
+			assert_int_equal(install_run(&in), KB_OK);
 			begin(ACROSS);
 			root.lose_write = (struct faulty_when){ w, 1 };
 			root.fail_read = (struct faulty_when){ n, 1 };
