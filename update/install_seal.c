@@ -108,7 +108,7 @@ static enum kb_err put_head(struct install_job *j, struct install_job_part *p, c
 	size_t first = INSTALL_BLOCK;
 	enum kb_err e = closing ? put_first(p, data, true) : KB_OK;
 
-	if ((e == KB_OK || closing) && len > first)
+	if (len > first)
 		e = first_of(e, put(p, first, data + first, len - first));
 	if (e == KB_OK && !closing)
 		e = put_first(p, data, false);
