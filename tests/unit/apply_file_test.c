@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one bundle is refused for, and in which words; keelboot-apply as a whole is apply_test.c's.
+ */
+#include "update/apply_file.h"
+
+#include "lib/log.h"
+#include "tests/unit/install_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define SIZE (64u * 1024)
+
+static uint8_t image[SIZE];
+static struct state state;
+static struct store store;
+static struct bdev_sim disk;
+static struct apply_job job;
+
+static int set_up(void **ctx)
+{
+	const struct fixture_image im = { "root", image, SIZE, 64 * 1024, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "5.0", .compatible = "box", .sequence = 5
+	};
+
+	enum store_finding found;
+
+	(void)ctx;
+	memset(image, 'x', sizeof(image));
+	bdev_sim_init(&disk, STORE_MIN_SIZE);
+	state_init(&state, 2);
+	state.slot[0].st = STATE_GOOD;
+	state.last = 0;
+	fixture_ok(store_load(&store, &disk.bdev, &(struct state){ .seq = 0 }, &found));
+	fixture_ok(store_save(&store, &state));
+	job = (struct apply_job){
+		.fd = fixture_make(&b),
+		.name = "bundle",
+		.compatible = "box",
+		.store = &store,
+		.state = &state,
+		.mountable = 1,
+		.mode = PLAN_AUTOMATIC,
+		.want = STATE_NONE,
+	};
+	return 0;
+}
+
+static int tear_down(void **ctx)
+{
+	(void)ctx;
+	close(job.fd);
+	bdev_sim_free(&disk);
+	return 0;
+}
+
+static void assert_why(const char *text)
+{
+	if (strstr(job.why, text) == NULL)
+		fail_msg("not said: %s\n%s", text, job.why);
+}
+
+static void what_fits_has_a_target(void **ctx)
+{
+	(void)ctx;
+	assert_int_equal(apply_file_look(&job), KB_OK);
+	assert_int_equal(job.target, 1);
+	assert_true(job.known && job.release.sequence == 5);
+}
+
+/* Else it would be written to a slot before the first one. */
+static void what_is_refused_at_the_look_is_not_installed(void **ctx)
+{
+	unsigned ops = disk.ops;
+
+	(void)ctx;
+	job.compatible = "another";
+	assert_int_equal(apply_file(&job), KB_ECOMPAT);
+	assert_int_equal(job.target, STATE_NONE);
+	assert_why("it is for box, this device is another");
+	assert_int_equal(disk.ops, ops);
+}
+
+/* Two reasons for one error, and two ways out. */
+static void what_failed_here_and_what_is_barred_by_others_have_their_own_words(void **ctx)
+{
+	(void)ctx;
+	state.forgotten_max = 9;
+	assert_int_equal(apply_file_look(&job), KB_EREJECTED);
+	assert_why("so many releases failed here that only newer ones are taken");
+	state.slot[1].has_release = true;
+	state.slot[1].sequence = 5;
+	memcpy(state.slot[1].release, job.release.id, STATE_ID_LEN);
+	state_reject(&state, &state.slot[1]);
+	assert_int_equal(apply_file_look(&job), KB_EREJECTED);
+	assert_why("this release failed on this device before");
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(what_fits_has_a_target),
+		TEST(what_is_refused_at_the_look_is_not_installed),
+		TEST(what_failed_here_and_what_is_barred_by_others_have_their_own_words),
+	};
+
+	log_set_level(0);
+	return cmocka_run_group_tests_name("apply_file", tests, NULL, NULL);
+}
