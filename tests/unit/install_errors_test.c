@@ -79,14 +79,6 @@ int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), vo
 
 /* ---------------------------------------------------------------- setting up */
 
-static void fill(uint8_t *p, size_t len, unsigned seed)
-{
-	for (size_t i = 0; i < len; i++) {
-		seed = seed * 1103515245u + 12345u;
-		p[i] = (uint8_t)(seed >> 24 & 0x1f) + 1;
-	}
-}
-
 /* Nothing is compressed: no decoder is needed. */
 static int bundle_of(const uint8_t *root, unsigned nimages, uint64_t sequence)
 {
@@ -134,14 +126,7 @@ static void new_install(void)
 	enum store_finding found;
 
 	assert_int_equal(store_load(&store, &state_disk.bdev, &state, &found), KB_OK);
-	state_init(&state, 2);
-	for (unsigned i = 0; i < 2; i++) {
-		state.slot[i].st = STATE_GOOD;
-		state.slot[i].ever_good = state.slot[i].has_release = true;
-		state.slot[i].sequence = 1;
-		memset(state.slot[i].release, 0x11, STATE_ID_LEN);
-	}
-	state.last = 0;
+	fixture_good_slots(&state);
 	assert_int_equal(store_save_both(&store, &state), KB_OK);
 	put(&root_disk, before, sizeof(before));
 	put(&boot_disk, before, BOOT);
@@ -165,12 +150,12 @@ static void new_install(void)
 static int set_up(void **ctx)
 {
 	(void)ctx;
-	fill(image, IMAGE, 1);
+	fixture_fill(image, IMAGE, 1);
 	memset(image + 256 * KIB, 0, 128 * KIB);
 	memcpy(other_image, image, IMAGE);
 	other_image[200 * KIB] ^= 0x80;
-	fill(before, sizeof(before), 9);
-	fill(boot_image, sizeof(boot_image), 5);
+	fixture_fill(before, sizeof(before), 9);
+	fixture_fill(boot_image, sizeof(boot_image), 5);
 	bdev_sim_init(&state_disk, STORE_MIN_SIZE);
 	bdev_sim_init(&root_disk, PART);
 	bdev_sim_init(&boot_disk, BOOT);

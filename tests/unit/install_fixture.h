@@ -42,6 +42,29 @@ struct fixture_bundle {
 	void (*twist)(struct fixture_chunk *c); /* or NULL */
 };
 
+/* Bytes that zstd has something to do with, and none of which is 0. */
+static inline void fixture_fill(uint8_t *p, size_t len, unsigned seed)
+{
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 1103515245u + 12345u;
+		p[i] = (uint8_t)(seed >> 24 & 0x1f) + 1;
+	}
+}
+
+/* Two slots that are good, both with an older release. */
+static inline void fixture_good_slots(struct state *s)
+{
+	state_init(s, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		s->slot[i].st = STATE_GOOD;
+		s->slot[i].ever_good = s->slot[i].has_release = true;
+		s->slot[i].sequence = 1;
+		state_set_text(s->slot[i].version, "1.0");
+		memset(s->slot[i].release, 0x11, STATE_ID_LEN);
+	}
+	s->last = 0;
+}
+
 static inline void fixture_ok(enum kb_err e)
 {
 	if (e != KB_OK) {

@@ -62,19 +62,11 @@ static uint8_t page[PART] __attribute__((aligned(BDEV_ALIGN)));
 
 /* ---------------------------------------------------------------- setting up */
 
-static void fill(uint8_t *p, size_t len, unsigned seed)
-{
-	for (size_t i = 0; i < len; i++) {
-		seed = seed * 1103515245u + 12345u;
-		p[i] = (uint8_t)(seed >> 24 & 0x1f) + 1;
-	}
-}
-
 static void fill_images(const struct scene *s)
 {
-	fill(image, sizeof(image), 1);
-	fill(boot_image, sizeof(boot_image), 5);
-	fill(before, sizeof(before), 9);
+	fixture_fill(image, sizeof(image), 1);
+	fixture_fill(boot_image, sizeof(boot_image), 5);
+	fixture_fill(before, sizeof(before), 9);
 	if (s->zero_to > 0) {
 		memset(image + s->zero_from, 0, s->zero_to - s->zero_from);
 	} else if (s->zero_from > 0) {
@@ -138,15 +130,7 @@ static void set_up_state(void)
 	enum store_finding found;
 
 	assert_int_equal(store_load(&store, &state_faulty.bdev, &state, &found), KB_OK);
-	state_init(&state, 2);
-	for (unsigned i = 0; i < 2; i++) {
-		state.slot[i].st = STATE_GOOD;
-		state.slot[i].ever_good = state.slot[i].has_release = true;
-		state.slot[i].sequence = 1;
-		state_set_text(state.slot[i].version, "1.0");
-		memset(state.slot[i].release, 0x11, STATE_ID_LEN);
-	}
-	state.last = 0;
+	fixture_good_slots(&state);
 	memset(m.release, 0x11, sizeof(m.release));
 	memset(page, 0x77, 512);
 	assert_int_equal(store_manifest_write(&store, TARGET, &m, page), KB_OK);

@@ -37,14 +37,6 @@ static uint8_t page[PART] __attribute__((aligned(BDEV_ALIGN)));
 
 /* ---------------------------------------------------------------- setting up */
 
-static void fill(uint8_t *p, size_t len, unsigned seed)
-{
-	for (size_t i = 0; i < len; i++) {
-		seed = seed * 1103515245u + 12345u;
-		p[i] = (uint8_t)(seed >> 24 & 0x1f) + 1;
-	}
-}
-
 static void open_bundle(const struct fixture_bundle *b)
 {
 	if (bundle >= 0) {
@@ -104,15 +96,7 @@ static void set_up_state(void)
 	enum store_finding found;
 
 	assert_int_equal(store_load(&store, &state_dev.bdev, &state, &found), KB_OK);
-	state_init(&state, 2);
-	for (unsigned i = 0; i < 2; i++) {
-		state.slot[i].st = STATE_GOOD;
-		state.slot[i].ever_good = state.slot[i].has_release = true;
-		state.slot[i].sequence = 1;
-		state_set_text(state.slot[i].version, "1.0");
-		memset(state.slot[i].release, 0x11, STATE_ID_LEN);
-	}
-	state.last = 0;
+	fixture_good_slots(&state);
 	memset(m.release, 0x11, sizeof(m.release));
 	memset(page, 0x77, 512);
 	assert_int_equal(store_manifest_write(&store, TARGET, &m, page), KB_OK);
@@ -154,12 +138,12 @@ static void new_install(void)
 static int set_up(void **ctx)
 {
 	(void)ctx;
-	fill(image, IMAGE, 1);
+	fixture_fill(image, IMAGE, 1);
 	memset(image + 256 * KIB, 0, 128 * KIB);
 	memset(image + 500 * KIB, 0, 5 * KIB);
 	memcpy(image2, image, IMAGE);
-	fill(before, sizeof(before), 9);
-	fill(boot_image, sizeof(boot_image), 5);
+	fixture_fill(before, sizeof(before), 9);
+	fixture_fill(boot_image, sizeof(boot_image), 5);
 	new_devices();
 	new_install();
 	return 0;
@@ -266,7 +250,7 @@ static void only_blocks_that_differ_are_written(void **ctx)
 	image2[200 * KIB + 5] ^= 1;
 	image2[400 * KIB] ^= 1;
 	image2[405 * KIB] ^= 1;
-	fill(image2 + 300 * KIB, 20 * KIB, 3);
+	fixture_fill(image2 + 300 * KIB, 20 * KIB, 3);
 	memset(image2 + 452 * KIB, 0, 8 * KIB);
 	make(image2, false, NULL);
 	forget_events();
@@ -981,7 +965,7 @@ static void a_thread_reads_back(void **ctx)
 	uint8_t *back;
 
 	(void)ctx;
-	fill(big, sizeof(big), 4);
+	fixture_fill(big, sizeof(big), 4);
 	memset(big + (20u << 20), 0, 3u << 20);
 	open_bundle(&b);
 	open_files(sizeof(big) + (3u << 20));
