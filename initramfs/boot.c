@@ -233,11 +233,11 @@ static bool renew(struct boot *b)
 {
 	if (boot_is_forced(b) || (b->rejected && b->conf.verify_slot != CONF_VERIFY_ALWAYS))
 		return false;
-	return record_renew(&b->rec, b->conf.nslots, devices_seen(&b->dev, &b->conf));
+	return record_renew(&b->rec, b->conf.nslots, devices_mountable(&b->dev, &b->conf),
+			    devices_seen(&b->dev, &b->conf));
 }
 
-/* When nothing can be counted: else each boot would reject the same slots, and none come to a last
- * resort. */
+/* Nothing can be counted: each boot would reject the same slots, and no last resort come. */
 static bool op_relents(void *ctx)
 {
 	const struct boot *b = ctx;

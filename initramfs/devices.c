@@ -37,19 +37,20 @@ choose_mask devices_seen(const struct devices *d, const struct conf *conf)
 	choose_mask mask = 0;
 
 	for (unsigned i = 0; i < conf->nslots; i++)
-		if (d->slot[i].fstype[0] != '\0')
+		if (d->slot[i].seen)
 			mask |= (choose_mask)(1u << i);
 	return mask;
 }
 
 choose_mask devices_mountable(const struct devices *d, const struct conf *conf)
 {
-	choose_mask mask = devices_seen(d, conf);
+	choose_mask mask = 0;
 
 	for (unsigned i = 0; i < conf->nslots; i++) {
 		int root = devices_root_class(conf, i);
+		bool there = root >= 0 && d->slot[i].part[root][0] != '\0';
 
-		if (root >= 0 && d->slot[i].part[root][0] != '\0' && conf->fstype[0] != '\0')
+		if (d->slot[i].fstype[0] != '\0' || (there && conf->fstype[0] != '\0'))
 			mask |= (choose_mask)(1u << i);
 	}
 	return mask;
@@ -59,10 +60,12 @@ choose_mask devices_mountable(const struct devices *d, const struct conf *conf)
 static void set_fstype(struct devices_slot *s, const struct probe_disk *disk,
 		       const struct prober_part *part)
 {
-	bool unsure = disk->state == PROBE_UNREADABLE ||
-		      part->flags & (PROBER_PART_UNREADABLE | PROBER_PART_AMBIGUOUS);
+	bool ambiguous = part->flags & PROBER_PART_AMBIGUOUS;
+	bool unsure = ambiguous || disk->state == PROBE_UNREADABLE ||
+		      part->flags & PROBER_PART_UNREADABLE;
 	const char *type = part->fstype[0] == '\0' && unsure ? DEVICES_FSTYPE_UNSURE : part->fstype;
 
+	s->seen = part->fstype[0] != '\0' || ambiguous;
 	snprintf(s->fstype, sizeof(s->fstype), "%s", type);
 }
 

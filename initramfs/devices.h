@@ -16,6 +16,7 @@ struct devices_slot {
 	char part[CONF_CLASSES_MAX]
 		 [DEVICES_NAME];   /* "/dev/vda2" for each class of system.conf; "" if absent */
 	char fstype[DEVICES_NAME]; /* of its root; "" if there is no file system */
+	bool seen;		   /* a file system: the prober could look, and there is one */
 	uint64_t size;		   /* bytes of its root */
 };
 
@@ -68,8 +69,9 @@ bool devices_returned(struct devices *d, const struct probe *p, const struct con
 /* Index of class "root" of a slot, or -1. */
 int devices_root_class(const struct conf *conf, unsigned slot);
 
-/* The slots whose root seems to hold a file system. */
+/* The slots on whose root the prober saw a file system. */
 choose_mask devices_seen(const struct devices *d, const struct conf *conf);
 
-/* The same, and those that root-filesystem= says to have one. */
+/* The same, those into which it could not look, and those that root-filesystem= says to have one.
+ */
 choose_mask devices_mountable(const struct devices *d, const struct conf *conf);

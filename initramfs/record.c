@@ -175,13 +175,13 @@ bool record_return(struct record *r, const char *dev, unsigned nslots, choose_ma
 	return false;
 }
 
-bool record_renew(struct record *r, unsigned nslots, choose_mask seen)
+bool record_renew(struct record *r, unsigned nslots, choose_mask mountable, choose_mask seen)
 {
 	if (r->health == RECORD_MISSING || r->health == RECORD_UNWRITABLE)
 		return false;
 	if (!r->s.newer && (held_back(&r->s, nslots) & seen) == 0)
 		return false;
-	rebuild(r, nslots, seen, RECORD_REBUILT, "nothing boots by it");
+	rebuild(r, nslots, mountable, RECORD_REBUILT, "nothing boots by it");
 	return true;
 }
 

@@ -54,7 +54,8 @@ bool record_return(struct record *r, const char *dev, unsigned nslots, choose_ma
  * the core is understood. Then it is as good as lost: made anew, as by record_load(). False: it is
  * not to blame, or could not be written.
  */
-bool record_renew(struct record *r, unsigned nslots, choose_mask seen) KB_MUST_CHECK;
+bool record_renew(struct record *r, unsigned nslots, choose_mask mountable,
+		  choose_mask seen) KB_MUST_CHECK;
 
 /* Classifies the reset and settles the attempt before; in memory only. */
 void record_settle(struct record *r, const struct reset_evidence *ev);

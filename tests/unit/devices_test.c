@@ -234,6 +234,7 @@ static void a_slot_that_the_prober_could_not_read_is_tried_all_the_same(void **s
 	assert_string_equal(d.slot[0].part[0], "/dev/vda2");
 	assert_string_equal(d.slot[0].fstype, DEVICES_FSTYPE_UNSURE);
 	assert_int_equal(devices_mountable(&d, &conf), 3);
+	assert_int_equal(devices_seen(&d, &conf), 0); /* no reason to doubt a record */
 }
 
 static void a_slot_without_a_file_system_is_not_mountable(void **state)
@@ -247,6 +248,7 @@ static void a_slot_without_a_file_system_is_not_mountable(void **state)
 	assert_int_equal(devices_mountable(&d, &conf), 2);
 	snprintf(conf.fstype, sizeof(conf.fstype), "erofs");
 	assert_int_equal(devices_mountable(&d, &conf), 3);
+	assert_int_equal(devices_seen(&d, &conf), 2);
 }
 
 static void many_partitions_of_sticks_do_not_overflow_the_media(void **state)

@@ -366,13 +366,14 @@ static void a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault(voi
 	s.slot[0].st = STATE_WRITING;
 	put(&s);
 	record_load(&r, DEV, 2, BOTH, BOTH);
-	assert_false(record_renew(&r, 2, 2)); /* nothing was seen on the one that it holds back */
+	assert_false(
+		record_renew(&r, 2, BOTH, 2)); /* nothing was seen on the one that it holds back */
 	assert_int_equal(disk.ops, 0);
-	assert_true(record_renew(&r, 2, 1));
+	assert_true(record_renew(&r, 2, 1, 1));
 	assert_int_equal(r.health, RECORD_REBUILT);
 	assert_int_equal(get().slot[0].st, STATE_TRIAL);
 	assert_int_equal(get().slot[1].st, STATE_EMPTY);
-	assert_false(record_renew(&r, 2, 1)); /* it holds back nothing any more */
+	assert_false(record_renew(&r, 2, 1, 1)); /* it holds back nothing any more */
 	bdev_file_close(&r.file);
 	states_trial(&s);
 	s.newer = true;
@@ -380,11 +381,12 @@ static void a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault(voi
 	put(&s);
 	record_load(&r, DEV, 2, BOTH, BOTH);
 	assert_true(r.s.newer);
-	assert_true(record_renew(&r, 2, 0));
+	assert_true(record_renew(&r, 2, BOTH, 0));
 	assert_false(get().newer);
+	assert_int_equal(get().slot[0].st, STATE_TRIAL); /* what could not be looked into, too */
 	r.health = RECORD_UNWRITABLE;
 	r.s.newer = true;
-	assert_false(record_renew(&r, 2, BOTH));
+	assert_false(record_renew(&r, 2, BOTH, BOTH));
 }
 
 static void a_rejection_is_history_once_it_is_durable(void **ctx)
