@@ -50,9 +50,8 @@ static enum kb_err why_no_key(void)
 	return curve && !memory ? KB_EFORMAT : KB_EIO;
 }
 
-static enum kb_err key_from_spki(struct keyring_key *key, const uint8_t *spki, size_t len)
+static enum kb_err key_from_spki(struct keyring_key *key, const uint8_t *spki)
 {
-	TRY(keyring_pem_alg(spki, len, &key->alg));
 	ERR_clear_error();
 	if (key->alg == KEYRING_ED25519)
 		key->pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL,
@@ -76,10 +75,11 @@ static enum kb_err spki_id(uint8_t id[KEYRING_ID_LEN], const uint8_t *spki, size
 }
 
 static enum kb_err make_key(struct keyring_key *key, const uint8_t *spki, size_t len,
-			    const char *name)
+			    enum keyring_alg alg, const char *name)
 {
 	memset(key, 0, sizeof(*key));
-	TRY(key_from_spki(key, spki, len));
+	key->alg = alg;
+	TRY(key_from_spki(key, spki));
 	key->published = keyring_pem_published(spki, len);
 	util_print_safe(key->name, sizeof(key->name), name);
 	return KB_OK;
@@ -100,7 +100,7 @@ enum kb_err keyring_add_spki(struct keyring *k, const uint8_t *spki, size_t len,
 	}
 	if (k->n == KEYRING_KEYS_MAX)
 		return KB_ENOSPC;
-	TRY(make_key(&k->key[k->n], spki, len, name));
+	TRY(make_key(&k->key[k->n], spki, len, alg, name));
 	memcpy(k->key[k->n].id, id, sizeof(id));
 	k->n++;
 	return KB_OK;
@@ -109,13 +109,15 @@ enum kb_err keyring_add_spki(struct keyring *k, const uint8_t *spki, size_t len,
 static enum kb_err retire_spki(struct keyring *k, const uint8_t *spki, size_t len, const char *name)
 {
 	uint8_t id[KEYRING_ID_LEN];
+	enum keyring_alg alg;
 
+	TRY(keyring_pem_alg(spki, len, &alg));
 	TRY(spki_id(id, spki, len));
 	if (keyring_find_retired(k, id) != NULL)
 		return KB_OK;
 	if (k->nretired == KEYRING_KEYS_MAX)
 		return KB_ENOSPC;
-	TRY(make_key(&k->retired[k->nretired], spki, len, name));
+	TRY(make_key(&k->retired[k->nretired], spki, len, alg, name));
 	memcpy(k->retired[k->nretired].id, id, sizeof(id));
 	k->nretired++;
 	return KB_OK;

@@ -427,6 +427,11 @@ static void a_retired_key_that_cannot_be_read_leaves_none_trusted(void **state)
 		"echo '-----BEGIN PUBLIC KEY-----\n"
 		"MCowBQYDK2VuAyEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
 		"-----END PUBLIC KEY-----' > %s/ring/retired.d/key-0.pem",
+		/* A point of P-256 that is said to lie on another curve. */
+		"echo '-----BEGIN PUBLIC KEY-----\n"
+		"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQYDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n"
+		"6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n"
+		"-----END PUBLIC KEY-----' > %s/ring/retired.d/key-0.pem",
 	};
 	/* Whatever they are called. */
 	static const char *const rename[] = {
@@ -434,7 +439,7 @@ static void a_retired_key_that_cannot_be_read_leaves_none_trusted(void **state)
 	};
 	static struct keyring_survey survey;
 	bool long_name;
-	char path[96], cmd[256];
+	char path[96], cmd[320];
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(spoil) / sizeof(spoil[0]); i++) {
