@@ -408,6 +408,32 @@ static void no_superblock_stands_before_the_rest_of_its_block(void **ctx)
 	}
 }
 
+/* The same when a write of it fails: what was missed does not come with the other superblock. */
+static void no_superblock_follows_one_that_failed(void **ctx)
+{
+	const struct scene *s = &scenes[3];
+	unsigned writes, total;
+
+	(void)ctx;
+	play(s);
+	assert_int_equal(install_run(&in), KB_OK);
+	writes = root.writes;
+	total = events.n;
+	for (unsigned w = writes - 2; w <= writes; w++) {
+		for (unsigned cut = 1; cut <= total; cut++) {
+			for (unsigned seed = 5; seed < 21; seed++) {
+				begin(s);
+				root.fail_write = (struct faulty_when){ w, 1 };
+				events.cut_at = cut;
+				assert_int_equal(install_run(&in), KB_EIO);
+				bdev_sim_cut(&root_dev.sim, seed * 4 + 1);
+				content(&root_dev, 0, BDEV_ALIGN);
+				assert_all_around(page, image);
+			}
+		}
+	}
+}
+
 /* ---------------------------------------------------------------- the state */
 
 /* Of both copies, where the state is, but not the manifests. */
@@ -508,6 +534,7 @@ int main(void)
 		TEST(a_write_that_is_lost_and_cannot_be_read_ends_it),
 		TEST(a_seal_that_is_there_is_flushed_before_anything_is_written),
 		TEST(no_superblock_stands_before_the_rest_of_its_block),
+		TEST(no_superblock_follows_one_that_failed),
 		TEST(a_slot_that_cannot_be_said_to_be_written_is_left_alone),
 		TEST(a_tail_is_not_called_clean_when_the_seal_fails),
 		TEST(a_slot_is_on_trial_only_with_its_manifest),
