@@ -2,6 +2,7 @@
 """What the sweep finds in a source to take away, and what planted bugs have to say of themselves."""
 
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -227,3 +228,28 @@ def test_a_patch_says_what_it_breaks_and_who_notices(tmp_path, monkeypatch, text
 def test_every_planted_bug_names_a_test_that_there_is():
     for patch in mutants.all_patches():
         assert basis.source(patch.killer.test), f"{patch.name}: no {patch.killer.test}"
+
+
+class NoBoard:
+    def __init__(self, _bench, file, _text, _mutations):
+        self.file, self.closed = file, False
+
+    def close(self):
+        self.closed = True
+
+
+def test_a_board_that_a_thread_works_with_stays(monkeypatch, tmp_path):
+    monkeypatch.setattr(sweep, "CACHE", tmp_path / "none")
+    monkeypatch.setattr(sweep, "Board", NoBoard)
+    monkeypatch.setattr(sweep, "Bench", lambda tree: None)
+    monkeypatch.setattr(c_mutations, "returns", lambda top: {})
+    for i in range(5):
+        (tmp_path / f"{i}.c").write_text("")
+    one = sweep.Sweep(types.SimpleNamespace(top=tmp_path), 1, 0, ())
+    with one.board("0.c") as held:
+        for i in range(1, 5):
+            with one.board(f"{i}.c"):
+                pass
+        assert not held.closed and len(one.boards) == 3
+    with one.board("1.c"):
+        assert held.closed

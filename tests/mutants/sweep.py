@@ -24,6 +24,7 @@ Example: tests/mutants/sweep.py                            everything that is no
 
 import argparse
 import collections
+import contextlib
 import json
 import queue
 import re
@@ -135,6 +136,7 @@ class Sweep:
         self.kills = {}         # of each file: how often each shot killed there
         self.hints = {}         # of each label: the shot that killed it in another state of the sources
         self.boards = {}        # of some files: their programs with switches
+        self.users = collections.Counter()      # of each file: who works with its board now
         self.sound = {}         # (file, shot): whether it is green with all switches off
         self.done = self.total = 0
         for entry in self.known.values():
@@ -207,16 +209,23 @@ class Sweep:
             return basis(entry["by"], (entry.get("cases") or [None])[0])
         return digest(*(basis(test, None) for test in self.plain(m.file))) if entry["result"] == "survived" else ""
 
-    def board(self, file: str) -> Board:
-        """A few are kept."""
+    @contextlib.contextmanager
+    def board(self, file: str):
+        """A few are kept; one that somebody works with is."""
         with self.lock:
             if file not in self.boards:
                 if len(self.boards) > 2 * self.jobs:
-                    self.boards.pop(next(iter(self.boards))).close()
+                    self.boards.pop(next(name for name in self.boards if not self.users[name])).close()
                 text = (self.tree.top / file).read_text()
                 mutations = c_mutations.find(text, c_mutations.returns(self.tree.top))
                 self.boards[file] = Board(self.bench, file, text, mutations)
-            return self.boards[file]
+            self.users[file] += 1
+            board = self.boards[file]
+        try:
+            yield board
+        finally:
+            with self.lock:
+                self.users[file] -= 1
 
     def none(self, m: Mutant) -> str:
         """Why it is no mutant, if so."""
@@ -227,7 +236,10 @@ class Sweep:
             return "the same object" if Bench.code(piece.object()) == Bench.code(before.object()) else ""
 
     def try_one(self, m: Mutant, shots: list[Shot]) -> dict:
-        board = self.board(m.file)
+        with self.board(m.file) as board:
+            return self.try_on(board, m, shots)
+
+    def try_on(self, board: Board, m: Mutant, shots: list[Shot]) -> dict:
         if m.switch not in board.mutations:
             return {"result": "none", "why": "does not compile"}
         for shot in shots:
