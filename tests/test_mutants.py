@@ -2,6 +2,7 @@
 """What the sweep finds in a source to take away, and what planted bugs have to say of themselves."""
 
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -253,3 +254,19 @@ def test_a_board_that_a_thread_works_with_stays(monkeypatch, tmp_path):
         assert not held.closed and len(one.boards) == 3
     with one.board("1.c"):
         assert held.closed
+
+
+def test_a_test_that_includes_the_source_is_not_linked_with_its_object():
+    assert sweep.includes("unit/install_pipe_test", "update/install_pipe.c")
+    assert not sweep.includes("unit/install_pipe_test", "update/install.c")
+    assert "san/unit/install_pipe_test" not in sweep.sanitized("update/install_pipe.c")
+
+
+def test_what_a_thread_dies_of_ends_the_sweep(monkeypatch, tmp_path):
+    monkeypatch.setattr(sweep, "CACHE", tmp_path / "none")
+    monkeypatch.setattr(sweep, "Bench", lambda tree: None)
+    one = sweep.Sweep(None, 2, time.monotonic() + 60, ())
+    monkeypatch.setattr(one, "shots", lambda m: [[], []])
+    monkeypatch.setattr(one, "try_one", lambda m, shots: sys.exit("does not link"))
+    with pytest.raises(SystemExit, match="does not link"):
+        one.round([first_mutant(TEXT)], False)

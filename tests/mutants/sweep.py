@@ -31,6 +31,7 @@ import re
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import c_mutations
@@ -63,8 +64,15 @@ def is_namesake(test: str, file: str) -> bool:
     return test.rsplit("/", 1)[1].split("_")[0] == Path(file).stem.split("_")[0]
 
 
+def includes(test: str, file: str) -> bool:
+    """It has the source in itself, and so not the object."""
+    source = ROOT / "tests" / f"{test}.c"
+    return source.exists() and f'#include "{file}"' in source.read_text()
+
+
 def sanitized(file: str) -> list[str]:
-    return ["san/" + test for test in all_tests() if test.startswith("unit/") and is_namesake(test, file)]
+    return ["san/" + test for test in all_tests()
+            if test.startswith("unit/") and is_namesake(test, file) and not includes(test, file)]
 
 
 class Mutant:
@@ -155,7 +163,8 @@ class Sweep:
         programs = {test: str(program(test)) for test in all_tests()}
         symbols = self.functions([*objects.values(), *programs.values()])
         for file, obj in objects.items():
-            self.tests[file] = [test for test, path in programs.items() if symbols[obj] & symbols[path]]
+            self.tests[file] = [test for test, path in programs.items()
+                                if symbols[obj] & symbols[path] and not includes(test, file)]
         self.cases = check_green(self.tree, sorted({t for tests in self.tests.values() for t in tests}))
 
     def functions(self, paths: list[str]) -> dict[str, set[str]]:
@@ -304,11 +313,9 @@ class Sweep:
         todo, late = queue.Queue(), []
         for m in mutants:
             todo.put(m)
-        workers = [threading.Thread(target=self.work, args=(todo, last, late)) for _ in range(self.jobs)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+        with ThreadPoolExecutor(self.jobs) as pool:
+            for worker in [pool.submit(self.work, todo, last, late) for _ in range(self.jobs)]:
+                worker.result()     # or what it died of
         return late
 
     def go(self, mutants: list[Mutant]) -> None:

@@ -470,6 +470,26 @@ static void a_retired_key_that_cannot_be_read_leaves_none_trusted(void **state)
 	}
 }
 
+/* Only OpenSSL can tell; process 1 believes it to be a key. */
+static void a_retired_key_beside_the_curve_leaves_none_trusted(void **state)
+{
+	char path[96], cmd[320];
+
+	(void)state;
+	load(0, KNOWN_AND_RETIRED);
+	keyring_free(&ring);
+	snprintf(cmd, sizeof(cmd),
+		 "echo '-----BEGIN PUBLIC KEY-----\n"
+		 "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n"
+		 "6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9A==\n"
+		 "-----END PUBLIC KEY-----' > %s/ring/retired.d/key-0.pem",
+		 dir);
+	assert_int_equal(system(cmd), 0);
+	snprintf(path, sizeof(path), "%s/ring", dir);
+	assert_int_equal(keyring_load(&ring, path), KB_EFORMAT);
+	assert_int_equal(ring.n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -479,6 +499,7 @@ int main(void)
 		cmocka_unit_test(a_key_under_two_names_counts_once),
 		cmocka_unit_test(a_ring_with_fewer_keys_than_must_sign_is_refused),
 		cmocka_unit_test(a_retired_key_that_cannot_be_read_leaves_none_trusted),
+		cmocka_unit_test(a_retired_key_beside_the_curve_leaves_none_trusted),
 	};
 
 	return cmocka_run_group_tests_name("keyring_matrix", tests, setup_all, teardown_all);
