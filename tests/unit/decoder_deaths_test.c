@@ -79,6 +79,19 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 	return (int)rc;
 }
 
+/* ---------------------------------------------------------------- a request that is not taken */
+
+static unsigned sends, refused; /* this one, from 1; 0: none */
+
+ssize_t send(int fd, const void *p, size_t len, int flags)
+{
+	if (++sends == refused) {
+		errno = ENOBUFS;
+		return -1;
+	}
+	return syscall(SYS_sendto, fd, p, len, flags, NULL, 0);
+}
+
 /* ---------------------------------------------------------------- decoders that misbehave */
 
 static void say(uint32_t slot, uint32_t status)
@@ -298,6 +311,22 @@ static void an_end_while_it_verifies_writes_nothing(void **ctx)
 	at_each('r', true);
 }
 
+/* The answer to the next one would be taken for its own, and the bundle for a damaged one. */
+static void a_request_that_is_not_taken_ends_it(void **ctx)
+{
+	(void)ctx;
+	for (unsigned n = 1; n <= CHUNKS; n++) {
+		begin();
+		sends = 0;
+		refused = n;
+		assert_int_equal(install("nothing-r-0", false), KB_ECHILD);
+		refused = 0;
+		check("not taken", KB_ECHILD, false);
+		bdev_sim_free(&state_disk);
+		bdev_sim_free(&slot_disk);
+	}
+}
+
 static void without_faults_it_installs(void **ctx)
 {
 	(void)ctx;
@@ -334,6 +363,7 @@ static int clear(void **ctx)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_request_that_is_not_taken_ends_it),
 		cmocka_unit_test(without_faults_it_installs),
 		cmocka_unit_test(an_end_before_hello_is_no_install),
 		cmocka_unit_test(an_end_after_each_request_is_no_install),

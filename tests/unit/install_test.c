@@ -414,6 +414,23 @@ static void a_flipped_byte_is_found_before_the_first_write(void **ctx)
 	assert_untouched();
 }
 
+/* It was there when the bundle was opened. It is the medium that is told of, not the bundle. */
+static void a_chunk_that_cannot_be_read_is_not_called_damaged(void **ctx)
+{
+	static const bool raw[] = { false, true };
+
+	(void)ctx;
+	for (unsigned i = 0; i < 2; i++) {
+		make(image, raw[i], NULL);
+		assert_int_equal(ftruncate(bundle, lseek(bundle, 0, SEEK_END) - 1), 0);
+		in.verify_first = true;
+		assert_int_equal(install_run(&in), KB_EIO);
+		assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
+		assert_non_null(strstr(in.why, "cannot be read: the medium is bad or gone"));
+		assert_untouched();
+	}
+}
+
 static void a_flipped_byte_leaves_the_slot_sealed_and_is_repaired(void **ctx)
 {
 	enum kb_err e;
@@ -1055,6 +1072,7 @@ int main(int argc, char **argv)
 		TEST(refuses_an_image_that_does_not_fit),
 		TEST(refuses_other_classes),
 		TEST(a_flipped_byte_is_found_before_the_first_write),
+		TEST(a_chunk_that_cannot_be_read_is_not_called_damaged),
 		TEST(a_flipped_byte_leaves_the_slot_sealed_and_is_repaired),
 		TEST(a_flipped_byte_of_a_table_is_found_before_the_first_write),
 		TEST(refuses_signed_nonsense),
