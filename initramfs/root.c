@@ -79,18 +79,20 @@ static enum kb_err mount_any(const struct root *r, const char *dev, const char *
 
 /*
  * As command line and system.conf say; when that fails, as the prober says and without options,
- * because a wrong word in either must not stop a boot.
+ * because a wrong word in either must not stop a boot. A type like tmpfs mounts, and is another
+ * file system than the slot's: it has no init.
  */
 static enum kb_err mount_root(const struct root *r, const char *dev, const char *probed)
 {
 	const char *type = mount_type(r, probed), *options = mount_options(r);
+	bool other = probed[0] != '\0' && (strcmp(type, probed) != 0 || options != NULL);
 	enum kb_err err = mount_any(r, dev, type, options);
 
-	if (err == KB_OK)
+	if (err == KB_OK && (!other || find_init(r) != NULL || os_umount(ROOT_DIR) != KB_OK))
 		return KB_OK;
 	log_err("root: unable to mount %s (%s%s%s): %s", dev, type, options != NULL ? ", " : "",
-		options != NULL ? options : "", err_text(err));
-	if (probed[0] == '\0' || (strcmp(type, probed) == 0 && options == NULL))
+		options != NULL ? options : "", err != KB_OK ? err_text(err) : "no init in it");
+	if (!other)
 		return err;
 	log_warn("root: trying %s as %s without options (rootfstype=, rootflags=, system.conf)",
 		 dev, probed);

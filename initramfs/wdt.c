@@ -96,6 +96,27 @@ static void check_timeout(struct wdt *w, unsigned wanted_s)
 		wdt_find(w, "watchdog: the hardware has another timeout than [watchdog] timeout=");
 }
 
+static void tell_other(struct wdt *w, const char *named)
+{
+	log_warn("watchdog: no %s; %s is used", named, w->dev);
+	wdt_find(w, "watchdog: not the one that [watchdog] device= names");
+}
+
+/* What is named and is none, or is taken, is as good as not there. */
+static enum kb_err open_it(struct wdt *w, unsigned timeout_s, const char *named)
+{
+	enum kb_err err = os_wdt_open(w->dev, timeout_s, &w->fd, &w->info);
+	char other[sizeof(w->dev)];
+
+	if (err == KB_OK || named == NULL || !find_any(other, sizeof(other)) ||
+	    strcmp(other, w->dev) == 0)
+		return err;
+	log_err("watchdog: unable to open %s: %s", w->dev, err_text(err));
+	memcpy(w->dev, other, sizeof(other));
+	tell_other(w, named);
+	return os_wdt_open(w->dev, timeout_s, &w->fd, &w->info);
+}
+
 enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned wait_ms)
 {
 	enum kb_err err;
@@ -113,13 +134,12 @@ enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned
 		wdt_find(w, "watchdog: none; a hang is not noticed");
 		return KB_ENODEV;
 	}
-	if (!is_auto(dev) && strcmp(w->dev, dev) != 0) {
-		log_warn("watchdog: no %s; %s is used", dev, w->dev);
-		wdt_find(w, "watchdog: not the one that [watchdog] device= names");
-	}
-	err = os_wdt_open(w->dev, timeout_s, &w->fd, &w->info);
+	if (!is_auto(dev) && strcmp(w->dev, dev) != 0)
+		tell_other(w, dev);
+	err = open_it(w, timeout_s, is_auto(dev) ? NULL : dev);
 	if (err != KB_OK) {
-		log_err("watchdog: unable to open %s: %m; a hang is not noticed", w->dev);
+		log_err("watchdog: unable to open %s: %s; a hang is not noticed", w->dev,
+			err_text(err));
 		wdt_find(w, "watchdog: it cannot be opened; a hang is not noticed");
 		return err;
 	}

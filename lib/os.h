@@ -74,7 +74,8 @@ struct os_wdt_info {
 	char identity[33];
 };
 /* Opens (which starts) a watchdog and sets its timeout. *fd stays open; os_close() leaves it
- * counting unless the driver stops on close (no WDIOF_MAGICCLOSE, not nowayout). */
+ * counting unless the driver stops on close (no WDIOF_MAGICCLOSE, not nowayout). KB_EINVAL: it is
+ * no watchdog; nothing was written to it. */
 enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd,
 			struct os_wdt_info *info) KB_MUST_CHECK;
 void os_wdt_ping(int fd);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -60,22 +61,37 @@ enum kb_err os_protect(const char *dev, bool on)
 	return KB_OK;
 }
 
-enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_wdt_info *info)
+/* A path may come from the command line, and what is written to a watchdog would destroy a disk. */
+static enum kb_err open_watchdog(const char *dev, int *fd, struct os_wdt_info *info)
 {
 	struct watchdog_info wi = { .options = 0 };
-	int boot = 0, seconds = 0;
+	char identity[sizeof(wi.identity) + 1] = "";
+	struct stat st;
 
-	memset(info, 0, sizeof(*info));
-	*fd = open(dev, O_WRONLY | O_CLOEXEC);
+	if (stat(dev, &st) != 0)
+		return err_errno(errno);
+	if (!S_ISCHR(st.st_mode))
+		return KB_EINVAL;
+	*fd = open(dev, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
 	if (*fd < 0)
 		return err_errno(errno);
-	if (ioctl(*fd, WDIOC_GETSUPPORT, &wi) == 0) {
-		char identity[sizeof(wi.identity) + 1] = "";
-
-		memcpy(identity, wi.identity, sizeof(wi.identity));
-		util_print_safe(info->identity, sizeof(info->identity), identity);
-		info->options = wi.options;
+	if (ioctl(*fd, WDIOC_GETSUPPORT, &wi) != 0) {
+		util_close(fd);
+		return KB_EINVAL;
 	}
+	memcpy(identity, wi.identity, sizeof(wi.identity));
+	util_print_safe(info->identity, sizeof(info->identity), identity);
+	info->options = wi.options;
+	return KB_OK;
+}
+
+enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_wdt_info *info)
+{
+	int boot = 0, seconds = 0;
+
+	*fd = -1;
+	memset(info, 0, sizeof(*info));
+	TRY(open_watchdog(dev, fd, info));
 	if (ioctl(*fd, WDIOC_GETBOOTSTATUS, &boot) == 0)
 		info->bootstatus = (uint32_t)boot;
 	info->timeout_s = timeout_s;

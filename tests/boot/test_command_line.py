@@ -25,6 +25,18 @@ def test_damaged_command_line_boots(bench):
         assert bench.causes(vm) == []
 
 
+def test_words_that_are_taken_and_wrong_stop_no_boot(bench):
+    """tmpfs mounts, and is not the slot; a disk is no watchdog, and stays as it is."""
+    disk = bench.disk("1.0", good="a")
+    before = read_partition(disk, "root-a")
+    with bench.machine(disk, append="rootfstype=tmpfs keelboot.watchdog=/dev/vda3") as vm:
+        text = bench.up(vm, "1.0", "a")
+        assert "unable to mount /dev/vda3 (tmpfs): no init in it" in text
+        assert "unable to open /dev/vda3" in text
+        assert bench.boot_json(vm)["watchdog"]["device"] != "/dev/vda3"
+    assert read_partition(disk, "root-a") == before
+
+
 def test_switched_off_it_starts_root_as_it_stands(bench):
     """No choice, no count; and a stick with a copy of the slot's label is not taken for it."""
     disk = bench.disk("1.0", "2.0 nomark", good="a")

@@ -141,7 +141,7 @@ enum kb_err os_mount(const char *source, const char *target, const char *fstype,
 			  source != NULL ? source : "none", target,
 			  fstype != NULL ? fstype : "none", flags_text(flags),
 			  options != NULL ? "," : "", options != NULL ? options : "");
-	if (err == KB_OK)
+	if (err == KB_OK && (fstype == NULL || strcmp(fstype, "tmpfs") != 0))
 		os_sim_do_mount(source, target);
 	return err;
 }

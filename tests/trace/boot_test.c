@@ -203,6 +203,27 @@ static void garbage_command_line_boots(void **ctx)
 	assert_once("exec /sbin/init: /sbin/init");
 }
 
+/* Each of these once kept all slots from booting, or had them written to. */
+static void words_that_are_taken_and_wrong_stop_no_boot(void **ctx)
+{
+	static const char *const lines[] = {
+		"rootfstype=tmpfs", "rootfstype=tmpfs rootflags=size=1k",
+		"rootfstype=nosuchfs rootflags=%//,,=", "keelboot.watchdog=/dev/vda3"
+	};
+
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		machine_restart();
+		machine.cmdline = lines[i];
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+		assert_int_equal(machine.state.ops, 0);
+	}
+}
+
 static void open_quote_does_not_take_the_end_of_the_line(void **ctx)
 {
 	struct state s = machine_good();
@@ -282,6 +303,7 @@ int main(void)
 		T(bad_system_conf_boots),
 		T(no_system_conf_boots),
 		T(garbage_command_line_boots),
+		T(words_that_are_taken_and_wrong_stop_no_boot),
 		T(open_quote_does_not_take_the_end_of_the_line),
 		T(panic_restarts_unless_told_otherwise),
 		T(init_gets_the_kernels_arguments_and_may_be_another),

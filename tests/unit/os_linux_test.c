@@ -274,6 +274,25 @@ static void devices_that_are_not_there_are_told(void **state)
 	assert_false(os_is_init());
 }
 
+/* keelboot.watchdog= may name anything: a disk, a file, a terminal. Not a byte is written to it. */
+static void what_is_no_watchdog_is_not_written_to(void **state)
+{
+	struct os_wdt_info info;
+	char text[16];
+	size_t len;
+	int fd;
+
+	(void)state;
+	put("disk", 0644);
+	assert_int_equal(os_wdt_open(at("disk"), 60, &fd, &info), KB_EINVAL);
+	assert_int_equal(fd, -1);
+	assert_int_equal(os_read_file(at("disk"), text, sizeof(text), &len), KB_OK);
+	assert_int_equal(len, 0);
+	assert_int_equal(os_wdt_open("/dev/null", 60, &fd, &info), KB_EINVAL);
+	assert_int_equal(fd, -1);
+	assert_int_equal(os_wdt_open(at("."), 60, &fd, &info), KB_EINVAL);
+}
+
 static void nobody_but_the_kernel_is_heard_on_the_uevent_socket(void **state)
 {
 	static char buf[8192];
@@ -393,6 +412,7 @@ int main(void)
 		T(the_clock_runs_and_sleep_sleeps),
 		T(free_space_is_told),
 		T(devices_that_are_not_there_are_told),
+		T(what_is_no_watchdog_is_not_written_to),
 		T(nobody_but_the_kernel_is_heard_on_the_uevent_socket),
 		T(a_tree_is_deleted_with_all_that_is_in_it),
 		T(what_is_mounted_in_it_is_not_emptied),

@@ -91,6 +91,22 @@ static void wrong_words_are_left_out_with_a_warning(void **state)
 	assert_int_equal(os_sim_count("mount "), 2);
 }
 
+/* It mounts: an empty file system, which has no init. */
+static void a_word_that_mounts_something_else_is_left_out_too(void **state)
+{
+	(void)state;
+	cmdline_parse(&cmd, "rootfstype=tmpfs");
+	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_OK);
+	assert_string_equal(os_sim_trace(),
+			    "protect /dev/vda2\n"
+			    "mount /dev/vda2 /sysroot tmpfs ro\n"
+			    "umount /sysroot\n"
+			    "# root: unable to mount /dev/vda2 (tmpfs): no init in it\n"
+			    "# root: trying /dev/vda2 as ext4 without options "
+			    "(rootfstype=, rootflags=, system.conf)\n"
+			    "mount /dev/vda2 /sysroot ext4 ro\n");
+}
+
 static void unknown_file_system_is_tried_as_the_usual_ones(void **state)
 {
 	(void)state;
@@ -181,6 +197,7 @@ int main(void)
 		T(slot_that_fails_is_unprotected_again),
 		T(command_line_goes_before_system_conf),
 		T(wrong_words_are_left_out_with_a_warning),
+		T(a_word_that_mounts_something_else_is_left_out_too),
 		T(unknown_file_system_is_tried_as_the_usual_ones),
 		T(what_does_not_mount_says_why),
 		T(root_without_init_is_unmounted),

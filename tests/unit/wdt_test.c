@@ -201,6 +201,20 @@ static void another_one_is_better_than_none(void **state)
 	assert_int_equal(os_sim_count("# watchdog: no /dev/watchdog7; /dev/watchdog1 is used"), 1);
 }
 
+/* A disk, say: lib/os refuses it. */
+static void what_is_named_and_is_no_watchdog_is_left_for_one_that_is(void **state)
+{
+	(void)state;
+	os_sim_watchdog("/dev/watchdog0", &i6300esb);
+	os_sim_file("/dev/vda3", "a slot");
+	os_sim_fail("watchdog", 1, KB_EINVAL);
+	assert_int_equal(wdt_arm(&w, "/dev/vda3", 60, 0), KB_OK);
+	assert_true(w.armed);
+	assert_string_equal(w.dev, "/dev/watchdog0");
+	assert_int_equal(os_sim_count("# watchdog: no /dev/vda3; /dev/watchdog0 is used"), 1);
+	assert_true(found("not the one"));
+}
+
 static void one_that_does_not_open_is_told(void **state)
 {
 	(void)state;
@@ -414,6 +428,7 @@ int main(void)
 		T(the_wait_for_a_node_is_bounded),
 		T(a_late_node_is_waited_for),
 		T(another_one_is_better_than_none),
+		T(what_is_named_and_is_no_watchdog_is_left_for_one_that_is),
 		T(one_that_does_not_open_is_told),
 		T(who_does_not_feed_is_reset),
 		T(a_kernel_that_would_stop_it_is_warned_of),
