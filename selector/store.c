@@ -96,6 +96,25 @@ static enum kb_err open_record(struct bdev *dev, int region, unsigned index, str
 	return open_cell(info, cell_back, region, index);
 }
 
+/*
+ * The cell behind the newest is asked for once more: a record that came back blank, or as what
+ * stood there before, would bring back the one before it, for good.
+ */
+static void look_behind(struct store *st, struct scan *sc, int region)
+{
+	for (unsigned i = 0; i < STORE_CELLS; i++) {
+		unsigned at = (unsigned)st->next[region];
+		struct cell_info info;
+
+		if (open_record(st->dev, region, at, &info) != KB_OK ||
+		    (st->has_record[region] && info.seq <= sc->seq[region][newest_in(sc, region)]))
+			return;
+		sc->seq[region][at] = info.seq;
+		st->has_record[region] = true;
+		st->next[region] = (int)((at + 1) % STORE_CELLS);
+	}
+}
+
 /* Reads the record of a cell, which was found valid, into s. */
 static enum kb_err read_record(struct bdev *dev, int region, unsigned index, struct state *s)
 {
@@ -154,10 +173,12 @@ enum kb_err store_load(struct store *st, struct bdev *dev, struct state *s,
 		scan_region(dev, &sc, r);
 		newest = newest_in(&sc, r);
 		st->region_dead[r] = sc.readable[r] == 0;
+		st->has_record[r] = newest >= 0;
+		st->next[r] = (newest + 1) % (int)STORE_CELLS;
+		look_behind(st, &sc, r);
+		newest = newest_in(&sc, r);
 		if (newest < 0)
 			continue;
-		st->has_record[r] = true;
-		st->next[r] = (newest + 1) % (int)STORE_CELLS;
 		if (sc.seq[r][newest] > st->seq)
 			st->seq = sc.seq[r][newest];
 	}
@@ -237,11 +258,53 @@ static enum kb_err save_in(struct store *st, struct state *s, int region)
 	return KB_OK;
 }
 
+/* What cannot be cleared and reads as no record is as good. */
+static enum kb_err clear_cell(struct store *st, int region, unsigned index)
+{
+	struct cell_info info;
+	enum kb_err e;
+
+	memset(cell_out, 0, sizeof(cell_out));
+	e = store_write_durably(st->dev, cell_offset(region, index), cell_out, cell_back,
+				STORE_CELL);
+	if (e == KB_OK || read_cell(st->dev, region, index, cell_back) != KB_OK)
+		return e;
+	return open_cell(&info, cell_back, region, index) == KB_OK ? e : KB_OK;
+}
+
+/*
+ * Sequences have come to their end, which takes a forger: they begin anew, at 1. The newest record
+ * stands until s is there, and all others are gone before, so that a cut leaves one or the other.
+ */
+static enum kb_err save_anew(struct store *st, struct state *s)
+{
+	int region = st->region, cell = st->cell;
+	int other = region < 0 ? st->region_dead[0] : 1 - region;
+	enum kb_err e;
+
+	for (int r = 0; r < 2; r++)
+		for (int i = 0; i < (int)STORE_CELLS && !st->region_dead[r]; i++)
+			if (r != region || i != cell)
+				TRY(clear_cell(st, r, (unsigned)i));
+	st->seq = 0;
+	e = save_in(st, s, st->region_dead[other] ? 1 - other : other);
+	if (e == KB_OK && region >= 0)
+		e = clear_cell(st, region, (unsigned)cell);
+	if (e == KB_OK)
+		return KB_OK;
+	st->seq = UINT64_MAX;
+	st->region = region;
+	st->cell = cell;
+	return e;
+}
+
 enum kb_err store_save(struct store *st, struct state *s)
 {
 	int r = st->region < 0 ? 0 : 1 - st->region;
 	enum kb_err e;
 
+	if (st->seq == UINT64_MAX)
+		return save_anew(st, s);
 	if (st->region_dead[r])
 		return save_in(st, s, 1 - r);
 	e = save_in(st, s, r);

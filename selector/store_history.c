@@ -46,6 +46,16 @@ static uint64_t find_newest(struct bdev *dev)
 	return newest;
 }
 
+/* Numbers have come to their end, which takes a forger: they begin anew. */
+static enum kb_err begin_anew(struct store *st)
+{
+	memset(cells, 0, sizeof(cells));
+	for (unsigned at = 0; at < STORE_HISTORY_CELLS; at += SCAN_CELLS)
+		TRY(bdev_write(st->dev, offset(at), cells, sizeof(cells)));
+	st->history_n = 0;
+	return bdev_flush(st->dev);
+}
+
 enum kb_err store_history_add(struct store *st, const struct history_event *e)
 {
 	struct history_event numbered = *e;
@@ -53,7 +63,7 @@ enum kb_err store_history_add(struct store *st, const struct history_event *e)
 	if (st->history_n == 0)
 		st->history_n = find_newest(st->dev);
 	if (st->history_n == UINT64_MAX)
-		return KB_ENOSPC;
+		TRY(begin_anew(st));
 	numbered.n = ++st->history_n;
 	history_encode(&numbered, out);
 	return store_write_durably(st->dev, offset(place(numbered.n)), out, cells, HISTORY_CELL);

@@ -104,14 +104,16 @@ def newest_record(image) -> tuple:
     return newest, dict(line.split("=", 1) for line in text.splitlines())
 
 
-def edit(dev, min_reader=1, **changes):
-    """Rewrites the newest record in place, with lines changed or added, "_" for "." in keys."""
+def edit(dev, min_reader=1, seq=None, **changes):
+    """Rewrites the newest record in place, with lines changed or added, "_" for "." in keys; seq: of its cell."""
     image = bytearray(dev.state.read_bytes())
     newest, lines = newest_record(image)
     lines.update({key.replace("_", "."): str(value) for key, value in changes.items()})
     payload = "".join(f"{key}={value}\n" for key, value in lines.items()).encode()
     image[newest + 64:newest + 4096] = payload.ljust(4096 - 64, b"\0")
     struct.pack_into("<HI", image, newest + 10, min_reader, len(payload))
+    if seq is not None:
+        struct.pack_into("<Q", image, newest + 24, seq)
     struct.pack_into("<I", image, newest + 32, 0)
     crc = crc32c(image[newest:newest + 64 + len(payload)])
     struct.pack_into("<I", image, newest + 32, crc)

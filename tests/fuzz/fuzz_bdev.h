@@ -7,7 +7,7 @@
 
 #include "lib/bdev.h"
 
-#define FUZZ_BDEV_CELLS 16u
+#define FUZZ_BDEV_CELLS 160u
 
 struct fuzz_bdev {
 	struct bdev bdev; /* first */

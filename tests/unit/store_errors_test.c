@@ -11,7 +11,7 @@
 	{              \
 		1, ~0u \
 	}
-#define SCAN_READS 8u /* of both regions, by 16 cells */
+#define SCAN_READS 10u /* of both regions, by 16 cells, and of the cell behind the newest */
 
 static struct bdev_sim disk, other_disk;
 static struct faulty dev;
@@ -102,6 +102,23 @@ static void record_that_came_wrong_into_the_cache_is_read_past_it(void **ctx)
 	assert_int_equal(load(&dev.bdev, &s), 17);
 	assert_int_equal(st.region, 0);
 	assert_int_equal(st.cell, 8);
+}
+
+/* Nothing is written where nothing seems to be: the older record would be the newest for good. */
+static void record_that_came_back_blank_is_asked_for_again(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	for (uint64_t mark = 1; mark <= 2 * STORE_CELLS + 40; mark++) {
+		assert_int_equal(save(&dev.bdev, mark), KB_OK);
+		for (unsigned n = 1; n <= SCAN_READS; n++) {
+			faulty_init(&dev, &disk.bdev);
+			dev.blank_read = (struct faulty_when){ n, 1 };
+			assert_int_equal(load(&dev.bdev, &s), mark);
+		}
+		faulty_init(&dev, &disk.bdev);
+	}
 }
 
 /* ---- writing */
@@ -342,6 +359,7 @@ int main(void)
 		T(record_that_fails_once_found_is_not_that_of_another_time),
 		T(record_that_reads_wrong_once_found_gives_way),
 		T(record_that_came_wrong_into_the_cache_is_read_past_it),
+		T(record_that_came_back_blank_is_asked_for_again),
 		T(what_only_the_page_cache_has_is_not_saved),
 		T(cache_that_can_not_be_dropped_proves_nothing),
 		T(both_means_both),

@@ -285,15 +285,64 @@ static void sequences_are_compared_in_64_bits(void **ctx)
 	assert_true(loaded_mark(&disk) == 2);
 }
 
-static void sequence_that_has_no_successor_can_not_be_saved_over(void **ctx)
+/* Only somebody who forges a record gets there; what it says holds, and all goes on. */
+static void forge_the_last_sequence(void)
+{
+	put_record(0, 5, UINT64_MAX, 1, "nslots=2\nfloor=1\n");
+	put_record(0, 7, UINT64_MAX - 1, 1, "nslots=2\nfloor=3\n");
+	put_record(1, 5, UINT64_MAX - 2, 1, "nslots=2\nfloor=4\n");
+	put_record(1, 6, 12, 1, "nslots=2\nfloor=5\n");
+}
+
+static void sequences_begin_anew_at_their_end(void **ctx)
 {
 	struct state s;
 
 	(void)ctx;
-	put_record(0, 0, UINT64_MAX, 1, "nslots=2\nfloor=1\n");
+	forge_the_last_sequence();
 	load(&disk, &s);
-	assert_int_equal(store_save(&st, &s), KB_ENOSPC);
+	s.open = 1;
+	s.open_token = 0;
+	for (uint64_t n = 10; n < 20; n++) {
+		s.floor = n;
+		assert_int_equal(store_save(&st, &s), KB_OK);
+		assert_int_equal(s.seq, n - 9);
+		assert_true(loaded_mark(&disk) == n);
+	}
+	assert_int_equal(s.open_token, 1);
+	lose_region(&disk, st.region, false);
+	assert_true(loaded_mark(&disk) == 18);
+}
+
+/* It is not taken for the newest for ever because it cannot be read as a record. */
+static void last_sequence_without_a_record_stops_nothing(void **ctx)
+{
+	(void)ctx;
+	put_record(0, 5, UINT64_MAX, 1, "nonsense\n");
+	save_mark(&disk, 2);
+	assert_true(loaded_mark(&disk) == 2);
+	put_record(1, 9, UINT64_MAX, 1, "nonsense\n");
+	save_mark(&disk, 3);
+	assert_true(loaded_mark(&disk) == 3);
+}
+
+static void cell_that_can_not_be_cleared_is_no_success(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	forge_the_last_sequence();
+	load(&disk, &s);
+	disk.dead[0].from = STORE_REGION(0) + 5 * STORE_CELL;
+	disk.dead[0].to = disk.dead[0].from + STORE_CELL;
+	disk.dead[0].writes = true;
+	s.floor = 10;
+	assert_int_equal(store_save(&st, &s), KB_EIO);
+	assert_int_equal(store_save(&st, &s), KB_EIO);
 	assert_true(loaded_mark(&disk) == 1);
+	disk.dead[0].writes = false;
+	save_mark(&disk, 10);
+	assert_true(loaded_mark(&disk) == 10);
 }
 
 static void newer_record_keeps_its_format_and_lines(void **ctx)
@@ -433,6 +482,13 @@ static void assert_every_cut(enum kb_err (*op)(struct store *, struct state *), 
 			save_mark(&trial_disk, old + 2);
 			assert_true(loaded_mark(&trial_disk) == old + 2);
 		}
+}
+
+static void cut_while_sequences_begin_anew_gives_old_or_new(void **ctx)
+{
+	(void)ctx;
+	forge_the_last_sequence();
+	assert_every_cut(store_save, 1);
 }
 
 static void cut_save_gives_old_or_new(void **ctx)
@@ -949,7 +1005,7 @@ static void cut_event_loses_that_event_only(void **ctx)
 		}
 }
 
-static void history_that_has_no_next_number_is_full(void **ctx)
+static void history_that_has_no_next_number_begins_anew(void **ctx)
 {
 	struct history_event e = { .slot = 0 };
 	struct state s;
@@ -958,9 +1014,12 @@ static void history_that_has_no_next_number_is_full(void **ctx)
 	load(&disk, &s);
 	st.history_n = UINT64_MAX - 1;
 	assert_int_equal(store_history_add(&st, &e), KB_OK);
-	assert_int_equal(store_history_add(&st, &e), KB_ENOSPC);
+	assert_int_equal(store_history_add(&st, &e), KB_OK);
 	load(&disk, &s);
-	assert_int_equal(store_history_add(&st, &e), KB_ENOSPC);
+	assert_int_equal(store_history_add(&st, &e), KB_OK);
+	read_history(0);
+	assert_int_equal(ntold, 2);
+	assert_int_equal(told[0], 2);
 }
 
 /* ---- lock */
@@ -1003,7 +1062,10 @@ int main(void)
 		T(cell_in_a_wrong_place_is_not_believed),
 		T(record_that_can_not_be_read_gives_way_to_an_older_one),
 		T(sequences_are_compared_in_64_bits),
-		T(sequence_that_has_no_successor_can_not_be_saved_over),
+		T(sequences_begin_anew_at_their_end),
+		T(cut_while_sequences_begin_anew_gives_old_or_new),
+		T(last_sequence_without_a_record_stops_nothing),
+		T(cell_that_can_not_be_cleared_is_no_success),
 		T(newer_record_keeps_its_format_and_lines),
 		T(open_token_is_the_sequence_of_the_charge),
 		T(save_costs_one_write_and_one_flush),
@@ -1035,7 +1097,7 @@ int main(void)
 		T(history_is_told_newest_first),
 		T(damaged_event_is_left_out),
 		T(cut_event_loses_that_event_only),
-		T(history_that_has_no_next_number_is_full),
+		T(history_that_has_no_next_number_begins_anew),
 		T(lock_is_waited_for_and_given_up),
 	};
 
