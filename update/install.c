@@ -169,12 +169,11 @@ static enum kb_err run(struct install_job *j)
 	TRY(install_check_pair(j));
 	TRY(install_check_all(j));
 	TRY(write_all(j));
+	TRY(read_back(j));
 	if (!j->sealed && is_known(j->in))
 		return KB_EAPPLIED;
-	if (j->sealed) {
-		TRY(read_back(j));
+	if (j->sealed)
 		TRY(install_seal_open(j));
-	}
 	return install_seal_commit(j);
 }
 

@@ -67,12 +67,14 @@ static enum kb_err first_of(enum kb_err one, enum kb_err other)
  * The first block, when there was a superblock in it and no more shall be (closing), or the other
  * way round. A cut may leave any of its sectors as they were: so the sector with the superblock
  * goes by itself, before anything else, and comes by itself, after everything else. Where one does
- * not go as it should, the others go all the same: it may be theirs that mounts.
+ * not go as it should, the others go all the same: it may be theirs that mounts. What seems to be
+ * gone already is put away once more: one read is no proof.
  */
 static enum kb_err put_first(struct install_job_part *p, const uint8_t *data, bool closing)
 {
 	static uint8_t block[INSTALL_BLOCK] __attribute__((aligned(BDEV_ALIGN)));
 	enum kb_err e = KB_OK;
+	bool some = false;
 
 	if (!closing) {
 		memcpy(block, data, sizeof(block));
@@ -89,11 +91,12 @@ static enum kb_err put_first(struct install_job_part *p, const uint8_t *data, bo
 		if (memcmp(block + at, data + at, MARK) == 0)
 			continue;
 		memcpy(block + at, data + at, MARK);
+		some = true;
 		e = first_of(e, put(p, 0, block, sizeof(block)));
 		if (e != KB_OK && !closing)
 			return e;
 	}
-	if (closing && memcmp(block, data, sizeof(block)) != 0)
+	if (closing && (!some || memcmp(block, data, sizeof(block)) != 0))
 		e = first_of(e, put(p, 0, data, INSTALL_BLOCK));
 	return e;
 }
@@ -121,21 +124,31 @@ static enum kb_err put_head(struct install_job *j, struct install_job_part *p, c
 	return KB_OK;
 }
 
+/* Sealed already, and durably so; by a read of its own, since one is no proof. */
+static enum kb_err is_sealed(struct install_job_part *p, size_t len, bool *sealed)
+{
+	*sealed = false;
+	if (!bytes_all(p->head, len, 0))
+		return KB_OK;
+	TRY(bdev_flush(p->dev));
+	*sealed = bdev_drop_cache(p->dev, 0, len) == KB_OK &&
+		  bdev_read(p->raw, 0, scratch, len) == KB_OK && bytes_all(scratch, len, 0);
+	return KB_OK;
+}
+
 static enum kb_err seal_part(struct install_job *j, struct install_job_part *p)
 {
 	size_t len = head_len(p);
+	bool sealed = false;
 
 	/* What cannot be read was not found to be right either: all of it will be obtained. */
 	memset(p->head, 0, INSTALL_SEAL);
 	if (bdev_read(p->dev, 0, p->head, len) != KB_OK)
 		memset(p->head, 0, INSTALL_SEAL);
-	else if (bytes_all(p->head, len, 0))
-		return bdev_flush(p->dev) == KB_OK
-			       ? KB_OK
-			       : install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
-						  "%s cannot be flushed: the storage is failing",
-						  p->name);
-	return put_head(j, p, zeroes, len, true);
+	else if (is_sealed(p, len, &sealed) != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
+					"%s cannot be flushed: the storage is failing", p->name);
+	return sealed ? KB_OK : put_head(j, p, zeroes, len, true);
 }
 
 enum kb_err install_seal_close(struct install_job *j)

@@ -131,6 +131,8 @@ static enum kb_err write_runs(struct install_job *j, uint64_t off, uint32_t from
 		uint32_t diff;
 
 		j->in->bytes_skipped += same;
+		if (plain == NULL)
+			TRY(note_zeroed(j, off + at, same));
 		at += same;
 		diff = known ? run_length(plain, at, len, true) : len - at;
 		if (diff > 0)
@@ -194,7 +196,8 @@ enum kb_err install_write_chunk(struct install_job *j, const struct install_pipe
 		install_seal_keep(j->now, off, pc->plain, pc->c.len);
 	if (same) {
 		j->in->bytes_skipped += pc->c.len;
-		return KB_OK;
+		/* There is no hash that says so, and a lazy medium reads as zeroes once. */
+		return pc->c.form == READER_ZERO ? note_zeroed(j, off, pc->c.len) : KB_OK;
 	}
 	if (off < INSTALL_SEAL)
 		from = INSTALL_SEAL - off < pc->c.len ? (uint32_t)(INSTALL_SEAL - off) : pc->c.len;
@@ -228,11 +231,10 @@ enum kb_err install_write_rest(struct install_job *j, struct install_job_part *p
 	j->now = p;
 	if (!clean)
 		TRY(install_seal_close(j));
-	if (!j->sealed)
-		return KB_OK;
-	discard(j, p, p->im->size, from);
+	if (j->sealed)
+		discard(j, p, p->im->size, from);
 	if (clean)
-		return KB_OK;
+		return note_zeroed(j, from, len);
 	TRY(write_run(j, from, NULL, len));
 	return install_write_end(j);
 }

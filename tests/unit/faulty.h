@@ -25,6 +25,7 @@ struct faulty {
 	struct faulty_when fail_read, fail_write, fail_flush, fail_drop;
 	struct faulty_when flip_read;  /* comes back with one bit changed, into the cache too */
 	struct faulty_when blank_read; /* comes back as zeroes, into the cache too */
+	size_t blank_skip;	       /* but for so many bytes, that are right */
 	struct faulty_when lose_write; /* says KB_OK, and only the cache has it */
 	struct faulty_when flip_write; /* says KB_OK, and its first sector lands with another bit */
 	/* what happened */
@@ -83,9 +84,11 @@ static inline enum kb_err faulty_read(struct bdev *b, uint64_t off, void *buf, s
 		if (f->page[i].off >= off && f->page[i].off < off + len)
 			memcpy(p + (f->page[i].off - off), f->page[i].data, BDEV_ALIGN);
 	if (faulty_now(f->blank_read, f->reads)) {
-		memset(p, 0, len);
-		faulty_forget(f, off, len, true);
-		for (size_t at = 0; at < len; at += BDEV_ALIGN)
+		size_t skip = f->blank_skip < len ? f->blank_skip : 0;
+
+		memset(p + skip, 0, len - skip);
+		faulty_forget(f, off + skip, len - skip, true);
+		for (size_t at = skip; at < len; at += BDEV_ALIGN)
 			faulty_keep(f, off, p, at, false);
 	}
 	if (faulty_now(f->flip_read, f->reads)) {

@@ -325,6 +325,60 @@ static void a_read_that_fails_proves_nothing(void **ctx)
 	}
 }
 
+/* As lazy cards do. What is to be zero is not zero because one read says so; nor is it sealed. */
+static void a_read_that_comes_back_blank_proves_nothing(void **ctx)
+{
+	static const size_t skips[] = { 0, BDEV_ALIGN };
+
+	(void)ctx;
+	for (unsigned i = 0; i < SCENES * 2; i++) {
+		const struct scene *s = &scenes[i / 2];
+		unsigned n = 0;
+
+		play(s);
+		do {
+			begin(s);
+			root.blank_read = (struct faulty_when){ ++n, 1 };
+			root.blank_skip = skips[i % 2];
+			if (install_run(&in) == KB_OK)
+				assert_installed(s);
+			else
+				assert_given_up(s);
+		} while (root.reads >= n);
+		assert_true(n > 10);
+	}
+}
+
+/* Cut anywhere, where both copies of the state are lost as well, no old superblock stands before
+ * anything new. */
+static void a_slot_that_seems_to_be_sealed_is(void **ctx)
+{
+	const struct scene *s = &scenes[3];
+	unsigned total;
+
+	(void)ctx;
+	play(s);
+	assert_int_equal(install_run(&in), KB_OK);
+	total = events.n;
+	for (unsigned n = 1; n <= 24; n++) {
+		for (unsigned cut = 1; cut <= total; cut++) {
+			begin(s);
+			root.blank_read = (struct faulty_when){ n, 1 };
+			events.cut_at = cut;
+			if (install_run(&in) == KB_OK)
+				break;
+			bdev_sim_cut(&root_dev.sim, 1);
+			content(&root_dev, 0, BDEV_ALIGN);
+			if (memcmp(page + 1024, before + 1024, 512) != 0 &&
+			    memcmp(page, before, 512) != 0)
+				continue;
+			content(&root_dev, 0, s->part);
+			assert_memory_equal(page + BDEV_ALIGN, before + BDEV_ALIGN,
+					    s->part - BDEV_ALIGN);
+		}
+	}
+}
+
 /* The read that would have found it out fails: a buffer may still have what was expected, from boot
  * or from the install before. */
 static void a_write_that_is_lost_and_cannot_be_read_ends_it(void **ctx)
@@ -531,6 +585,8 @@ int main(void)
 		TEST(a_flush_that_fails_ends_it),
 		TEST(a_cache_that_cannot_be_dropped_ends_it),
 		TEST(a_read_that_fails_proves_nothing),
+		TEST(a_read_that_comes_back_blank_proves_nothing),
+		TEST(a_slot_that_seems_to_be_sealed_is),
 		TEST(a_write_that_is_lost_and_cannot_be_read_ends_it),
 		TEST(a_seal_that_is_there_is_flushed_before_anything_is_written),
 		TEST(no_superblock_stands_before_the_rest_of_its_block),
