@@ -202,7 +202,7 @@ int choose_target(const struct state *s, choose_mask mountable, choose_mask moun
 
 		if (i == spare || is_in(mounted, i))
 			continue;
-		if (has_tries(t) && t->has_release && sequence <= t->sequence)
+		if (!rescue && has_tries(t) && t->has_release && sequence <= t->sequence)
 			continue;
 		if (best == STATE_NONE || target_rank(s, i) < target_rank(s, best))
 			best = i;

@@ -340,6 +340,18 @@ static void among_equals_the_distrusted_then_the_unpreferred_goes(void **ctx)
 	assert_int_equal(choose_target(&s, ALL, 0, 9, false), 0);
 }
 
+/* It was tried in this boot, and did not mount: the same release may repair it. */
+static void rescue_takes_a_trial_for_any_release(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_trial(&s);
+	s.slot[1].sequence = UINT64_MAX - 1;
+	assert_int_equal(choose_target(&s, ALL, 0, 1, false), STATE_NONE);
+	assert_int_equal(choose_target(&s, ALL, 0, 1, true), 1);
+}
+
 static void rescue_may_take_the_protected_slot_if_it_is_all_there_is(void **ctx)
 {
 	struct state s;
@@ -390,6 +402,7 @@ int main(void)
 		cmocka_unit_test(target_is_never_mounted_or_protected),
 		cmocka_unit_test(trial_with_tries_gives_way_to_a_newer_release_only),
 		cmocka_unit_test(among_equals_the_distrusted_then_the_unpreferred_goes),
+		cmocka_unit_test(rescue_takes_a_trial_for_any_release),
 		cmocka_unit_test(rescue_may_take_the_protected_slot_if_it_is_all_there_is),
 		cmocka_unit_test(tiers_have_names),
 	};
