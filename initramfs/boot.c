@@ -321,8 +321,8 @@ enum kb_err boot(struct boot *b)
 	TRY(mount_early());
 	settings_read(b);
 	load_modules(b); /* and arms the watchdog: from here on, hanging is rebooting */
-	if (!b->cmd.enable)
-		return plain_boot(b);
+	if (!b->cmd.enable && plain_mount(b))
+		return plain_enter(b);
 	TRY(find_devices(b));
 	watch(b);
 	load_state(b);
@@ -388,8 +388,7 @@ static unsigned recover_delay_s(enum kb_err err)
 void boot_recover(struct boot *b, enum kb_err err)
 {
 	/* A device whose disk does not come has waited already. */
-	bool waited = b->cmd.enable && err == KB_ENODEV;
-	unsigned seconds = waited ? 1 : recover_delay_s(err);
+	unsigned seconds = err == KB_ENODEV ? 1 : recover_delay_s(err);
 
 	log_err("unable to boot: %s; restarting in %u s", err_text(err), seconds);
 	shell_open(b);

@@ -65,22 +65,42 @@ static const struct prober_part *wait_for(struct boot *b)
 	return f.part;
 }
 
-enum kb_err plain_boot(struct boot *b)
+static struct root plain_root(const struct boot *b)
 {
-	const struct root root = { .conf = &b->conf, .cmd = &b->cmd, .writable = b->cmd.rw };
-	const struct prober_part *part;
+	return (struct root){ .conf = &b->conf, .cmd = &b->cmd, .writable = b->cmd.rw };
+}
+
+static bool mount_it(struct boot *b)
+{
+	const struct root root = plain_root(b);
+	const struct prober_part *part = wait_for(b);
 	char reason[STATE_STR_MAX + 1];
+
+	return part != NULL &&
+	       root_mount(&root, part->dev, part->fstype[0] != '\0' ? part->fstype : "auto",
+			  reason) == KB_OK;
+}
+
+bool plain_mount(struct boot *b)
+{
+	bool mounted;
 
 	log_notice("keelboot.enable=0: no update, no choice of a slot");
 	if (b->cmd.root[0] == '\0') {
-		log_err("keelboot.enable=0 needs root= on the kernel command line");
-		return KB_EINVAL;
+		log_err("keelboot.enable=0 needs root= on the kernel command line; booting a slot");
+		return false;
 	}
-	part = wait_for(b);
-	if (part == NULL)
-		return KB_ENODEV;
-	TRY(root_mount(&root, part->dev, part->fstype[0] != '\0' ? part->fstype : "auto", reason));
+	mounted = mount_it(b);
 	probe_stop(&b->probe);
+	if (!mounted)
+		log_err("keelboot.enable=0: nothing to start; booting a slot");
+	return mounted;
+}
+
+enum kb_err plain_enter(struct boot *b)
+{
+	const struct root root = plain_root(b);
+
 	wdt_decide(&b->wdt, b->conf.handover);
 	boot_hand_over_watchdog(b);
 	return root_enter(&root, b->argv, b->envp);

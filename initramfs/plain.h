@@ -5,8 +5,11 @@
 #include "initramfs/boot.h"
 
 /*
- * Waits for root=, mounts it (read-only unless the command line says rw) and becomes its init. No
- * state is read or written, no update looked at, nothing counted. Returns only on failure.
- * KB_EINVAL: no root=. KB_ENODEV: it did not appear.
+ * Waits for root= and mounts it, read-only unless the command line says rw. No state is read or
+ * written, no update looked at, nothing counted. False: there is no root= or it does not mount,
+ * which was said. A wrong word stops no boot: the slots are there.
  */
-enum kb_err plain_boot(struct boot *b) KB_MUST_CHECK;
+bool plain_mount(struct boot *b) KB_MUST_CHECK;
+
+/* Becomes the init of what plain_mount() mounted. Returns only on failure. */
+enum kb_err plain_enter(struct boot *b) KB_MUST_CHECK;
