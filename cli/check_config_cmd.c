@@ -47,6 +47,13 @@ static void complain(void *ctx, const char *file, int line, const char *text)
 	output_json_append(c->list, o);
 }
 
+/* A key that init reads, or MODULE.PARAMETER. */
+static bool may_be_key(const char *name, size_t len)
+{
+	return cmdline_is_key(name, len) ||
+	       (memchr(name, '.', len) != NULL && strncmp(name, "keelboot.", 9) != 0);
+}
+
 static void check_command_line(struct checking *c, const char *keys, const char *file)
 {
 	char text[256];
@@ -56,7 +63,7 @@ static void check_command_line(struct checking *c, const char *keys, const char 
 		return;
 	for (;; keys += len + 1) {
 		len = strcspn(keys, ",");
-		if (!cmdline_is_key(keys, len)) {
+		if (!may_be_key(keys, len)) {
 			snprintf(text, sizeof(text),
 				 "[system] command-line=: %.*s: no such key; keelboot-init(8) has "
 				 "them all",

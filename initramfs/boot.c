@@ -93,7 +93,7 @@ static void watch(void *ctx)
 
 static void load_modules(struct boot *b)
 {
-	modules_load(MODULES_LIST, b->cmdline, watch, b);
+	modules_load(MODULES_LIST, b->cmdline, b->conf.command_line, watch, b);
 	arm_watchdog(b, WATCHDOG_WAIT_MS);
 }
 

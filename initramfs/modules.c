@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/modules.h"
 
+#include "kernel-cmdline/cmdline.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
@@ -9,7 +10,7 @@
 #include <string.h>
 
 #define LIST_MAX (64u << 10)
-#define BLANKS	 " \t\n"
+#define BLANKS	 " \t\n\v\f\r\xa0" /* the kernel's isspace() */
 
 static char same(char c)
 {
@@ -50,20 +51,32 @@ static const char *parameter_of(const char *word, const char *end, const char *n
 	return word + len + 1;
 }
 
-static bool append(char *out, size_t size, const char *text, size_t len)
+static bool append(char *out, size_t size, const char *quote, const char *text, size_t len)
 {
-	size_t used = strlen(out);
+	size_t used = strlen(out), blank = used > 0, quotes = strlen(quote);
 
-	if (used + len + 2 > size)
+	if (used + blank + quotes + len >= size)
 		return false;
-	if (used > 0)
-		out[used++] = ' ';
-	memcpy(out + used, text, len);
-	out[used + len] = '\0';
+	memcpy(out + used, " ", blank);
+	memcpy(out + used + blank, quote, quotes);
+	memcpy(out + used + blank + quotes, text, len);
+	out[used + blank + quotes + len] = '\0';
 	return true;
 }
 
-bool modules_params(char *out, size_t size, const char *path, const char *cmdline)
+static bool is_heeded(const char *heeded, const char *word, const char *end)
+{
+	const char *equals = memchr(word, '=', (size_t)(end - word));
+	size_t len = (size_t)((equals != NULL ? equals : end) - word);
+
+	if (cmdline_is_heeded(heeded, word, len))
+		return true;
+	log_warn("%.*s: not heeded: [system] command-line= does not name it", (int)len, word);
+	return false;
+}
+
+bool modules_params(char *out, size_t size, const char *path, const char *cmdline,
+		    const char *heeded)
 {
 	size_t len;
 	const char *name = module_name(path, &len), *end;
@@ -71,49 +84,61 @@ bool modules_params(char *out, size_t size, const char *path, const char *cmdlin
 
 	out[0] = '\0';
 	for (const char *s = cmdline; *s != '\0'; s = end + strspn(end, BLANKS)) {
-		const char *param, *last;
+		const char *param, *quote = "";
 
-		end = last = word_end(s);
+		end = word_end(s);
 		/* What follows a bare "--" is init's. */
 		if (end - s == 2 && memcmp(s, "--", 2) == 0)
 			break;
-		/* The quotes may also stand around the whole word. */
+		/* The quotes may also stand around the whole word: then they stay there, or
+		 * its value would become words of its own. */
 		if (*s == '"') {
 			s++;
-			last -= last > s && last[-1] == '"';
+			quote = "\"";
 		}
-		param = parameter_of(s, last, name, len);
-		if (param != NULL)
-			whole = append(out, size, param, (size_t)(last - param)) && whole;
+		param = parameter_of(s, end, name, len);
+		if (param != NULL && is_heeded(heeded, s, end))
+			whole = append(out, size, quote, param, (size_t)(end - param)) && whole;
 	}
 	return whole;
 }
 
-/* True for watchdog.ko when neither side has said anything about it. */
-static bool wants_to_go_on(const char *path, const char *params)
+/* True for watchdog.ko when the list says nothing about it. */
+static bool wants_to_go_on(const char *path, const char *listed)
 {
 	size_t len;
 	const char *name = module_name(path, &len);
 
 	return len == 8 && memcmp(name, "watchdog", 8) == 0 &&
-	       strstr(params, "stop_on_reboot") == NULL;
+	       strstr(listed, "stop_on_reboot") == NULL;
 }
 
-static bool load(const char *path, const char *listed, const char *cmdline)
+static bool load(const char *path, const char *listed, const char *cmdline, const char *heeded)
 {
 	char params[MODULES_PARAMS_MAX] = "", own[MODULES_PARAMS_MAX];
-	bool whole = append(params, sizeof(params), listed, strlen(listed));
+	bool whole = append(params, sizeof(params), "", listed, strlen(listed));
+	size_t packed;
 
-	whole = modules_params(own, sizeof(own), path, cmdline) && whole;
+	if (wants_to_go_on(path, listed))
+		whole = append(params, sizeof(params), "", "stop_on_reboot=0", 16) && whole;
+	packed = strlen(params);
+	whole = modules_params(own, sizeof(own), path, cmdline, heeded) && whole;
 	if (own[0] != '\0')
-		whole = append(params, sizeof(params), own, strlen(own)) && whole;
-	if (wants_to_go_on(path, params))
-		whole = append(params, sizeof(params), "stop_on_reboot=0", 16) && whole;
+		whole = append(params, sizeof(params), "", own, strlen(own)) && whole;
 	if (!whole)
 		log_warn("module %s: more than %d bytes of parameters; some are left out", path,
 			 MODULES_PARAMS_MAX);
 	if (os_finit_module(path, params) == KB_OK)
 		return true;
+	/* A typing error must not cost the disk. */
+	if (params[packed] != '\0') {
+		log_warn("module %s: unable to load with %s of the kernel command line: %m; "
+			 "loading it without",
+			 path, own);
+		params[packed] = '\0';
+		if (os_finit_module(path, params) == KB_OK)
+			return true;
+	}
 	if (errno == ENODEV)
 		log_info("module %s: its hardware is not here", path);
 	else
@@ -133,7 +158,8 @@ static char *next_line(char **text)
 	return line;
 }
 
-unsigned modules_load(const char *list, const char *cmdline, void (*after)(void *ctx), void *ctx)
+unsigned modules_load(const char *list, const char *cmdline, const char *heeded,
+		      void (*after)(void *ctx), void *ctx)
 {
 	static char text[LIST_MAX];
 	unsigned loaded = 0;
@@ -154,7 +180,7 @@ unsigned modules_load(const char *list, const char *cmdline, void (*after)(void 
 			continue;
 		if (blank != NULL)
 			*blank = '\0';
-		if (load(line, blank != NULL ? blank + 1 : "", cmdline))
+		if (load(line, blank != NULL ? blank + 1 : "", cmdline, heeded))
 			loaded++;
 		/* Its file is of no use any more, and an install wants the memory. */
 		if (os_unlink(line) != KB_OK)

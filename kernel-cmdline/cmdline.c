@@ -23,33 +23,31 @@ static char *skip_spaces(char *s)
 	return s;
 }
 
-/* Of b only len bytes. */
-static bool equal_names(const char *a, const char *b, size_t len)
+static bool equal_names(const char *a, size_t alen, const char *b, size_t blen)
 {
-	size_t i;
-
-	for (i = 0; i < len && a[i] != '\0'; i++) {
+	if (alen != blen)
+		return false;
+	for (size_t i = 0; i < alen; i++) {
 		char x = a[i] == '-' ? '_' : a[i], y = b[i] == '-' ? '_' : b[i];
 
 		if (x != y)
 			return false;
 	}
-	return a[i] == '\0' && i == len;
+	return true;
 }
 
-/* Whether name stands in a list with commas; "all" is every one. */
-static bool is_among(const char *list, const char *name)
+bool cmdline_is_heeded(const char *heeded, const char *name, size_t len)
 {
-	if (strcmp(list, "all") == 0)
+	if (strcmp(heeded, "all") == 0)
 		return true;
 	for (;;) {
-		size_t len = strcspn(list, ",");
+		size_t n = strcspn(heeded, ",");
 
-		if (equal_names(name, list, len))
+		if (equal_names(name, len, heeded, n))
 			return true;
-		if (list[len] == '\0')
+		if (heeded[n] == '\0')
 			return false;
-		list += len + 1;
+		heeded += n + 1;
 	}
 }
 
@@ -130,9 +128,9 @@ static void apply(struct cmdline *c, const struct word *w, const char *heeded)
 	static const char prefix[] = "keelboot.";
 
 	for (const struct cmdline_key *key = cmdline_keys; key->name != NULL; key++) {
-		if (!equal_names(key->name, w->name, strlen(w->name)))
+		if (!equal_names(key->name, strlen(key->name), w->name, strlen(w->name)))
 			continue;
-		if (!is_among(heeded, key->name))
+		if (!cmdline_is_heeded(heeded, key->name, strlen(key->name)))
 			warn(c, "%s: not heeded: [system] command-line= does not name it",
 			     key->name);
 		else if (!key->set(c, w->value))
@@ -163,7 +161,7 @@ static bool copy_text(struct cmdline *c, char *buf, const char *text)
 bool cmdline_is_key(const char *name, size_t len)
 {
 	for (const struct cmdline_key *key = cmdline_keys; key->name != NULL; key++) {
-		if (equal_names(key->name, name, len))
+		if (equal_names(key->name, strlen(key->name), name, len))
 			return true;
 	}
 	return false;

@@ -86,5 +86,8 @@ void cmdline_parse(struct cmdline *c, const char *text);
  */
 void cmdline_parse_heeded(struct cmdline *c, const char *text, const char *heeded);
 
+/* Whether the list `heeded` names the key, which need not end after len bytes. */
+bool cmdline_is_heeded(const char *heeded, const char *name, size_t len);
+
 /* Whether one of cmdline_keys has this name, which need not end after len bytes. */
 bool cmdline_is_key(const char *name, size_t len);

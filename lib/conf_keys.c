@@ -70,7 +70,8 @@ const struct conf_key conf_keys[] = {
 	  TEXT(TEXT, mount_options) },
 	{ "system", "command-line", "all|none|LIST of keys", "all",
 	  "Keys of the kernel command line that are heeded, for a device that does not trust it; "
-	  "the others are ignored with a warning.",
+	  "the others are ignored with a warning. A parameter of a module that init loads is the "
+	  "key MODULE.PARAMETER.",
 	  STRICT_TEXT(NAME, command_line, "none") },
 	{ "state", "partition", "PARTITION", "PARTLABEL=keelboot-state",
 	  "Partition that holds the state.", TEXT(SPEC, state) },

@@ -20,6 +20,7 @@ def check(path, text, code):
 def test_a_good_file_is_praised(tmp_path):
     check(tmp_path, "[system]\ncommand-line=none\n", OK)
     check(tmp_path, "[system]\ncommand-line=quiet,ro,keelboot.log\n", OK)
+    check(tmp_path, "[system]\ncommand-line=quiet,virtio_blk.queue_depth\n", OK)
     assert "nothing to complain about" in check(tmp_path, "[system]\ncompatible=x\n", OK).stdout
 
 

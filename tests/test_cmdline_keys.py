@@ -31,6 +31,9 @@ follows a bare `--` is init's. Of several values for one key the last one counts
 stop a boot: a bad value means the default and a warning in the log that names it, and a `keelboot.`
 key that is not in this table a warning. The first 4096 bytes are read.
 
+`MODULE.PARAMETER=VALUE` reaches a module that init loads, unless `[system] command-line=` of
+system.conf has a list without `MODULE.PARAMETER`; a module that refuses it is loaded without it.
+
 For yes and no, `1|yes|on|y` and `0|no|off|n` are taken, and the bare name is yes.
 
 This page is made from the table in `cmdline_keys.c` (`python3 tests/test_cmdline_keys.py --write`),

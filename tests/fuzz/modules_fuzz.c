@@ -15,8 +15,9 @@
 static struct {
 	char *list, *cmdline;
 	unsigned asked, loaded, unlinked, after;
-	uint8_t fails; /* every so many; 0: none */
-	bool no_list;
+	uint8_t fails;	       /* every so many; 0: none */
+	bool no_list, refused; /* the module that was asked for last */
+	char params[MODULES_PARAMS_MAX];
 } s;
 
 enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
@@ -41,8 +42,14 @@ enum kb_err os_finit_module(const char *path, const char *params)
 	/* A watchdog that a reboot stops would not cover a shutdown; unless somebody wants that. */
 	if (strncmp(name, "watchdog.ko", 11) == 0 && strlen(s.list) + strlen(s.cmdline) < 900)
 		FUZZ_CHECK(strstr(params, "stop_on_reboot") != NULL);
+	/* The second time with what the first one began with, and less. */
+	if (s.refused)
+		FUZZ_CHECK(strlen(params) < strlen(s.params) &&
+			   strncmp(s.params, params, strlen(params)) == 0);
+	memcpy(s.params, params, strlen(params) + 1);
 	s.asked++;
-	if (s.fails != 0 && s.asked % s.fails == 0) {
+	s.refused = s.fails != 0 && s.asked % s.fails == 0;
+	if (s.refused) {
 		errno = s.asked % 2 != 0 ? ENODEV : EINVAL;
 		return KB_EIO;
 	}
@@ -54,6 +61,7 @@ enum kb_err os_unlink(const char *path)
 {
 	FUZZ_CHECK(path[0] != '#' && strpbrk(path, " \n") == NULL);
 	s.unlinked++;
+	s.refused = false;
 	return s.unlinked % 5 == 0 ? KB_ENOENT : KB_OK;
 }
 
@@ -80,9 +88,10 @@ static void check_params(const char *path, size_t size)
 	bool all;
 
 	FUZZ_CHECK(out != NULL && whole != NULL);
-	all = modules_params(out, size, path, s.cmdline);
+	FUZZ_CHECK(modules_params(out, size, path, s.cmdline, "none") && out[0] == '\0');
+	all = modules_params(out, size, path, s.cmdline, "all");
 	FUZZ_CHECK(fuzz_ended(out, size));
-	FUZZ_CHECK(modules_params(whole, strlen(s.cmdline) + 2, path, s.cmdline));
+	FUZZ_CHECK(modules_params(whole, strlen(s.cmdline) + 2, path, s.cmdline, "all"));
 	FUZZ_CHECK(strlen(whole) <= strlen(s.cmdline));
 	FUZZ_CHECK(!all || strcmp(out, whole) == 0);
 	FUZZ_CHECK(all || strlen(whole) > strlen(out));
@@ -95,16 +104,18 @@ static void check_round_trip(const char *value)
 {
 	char text[200], out[200];
 
-	if (strlen(value) > 90 || value[0] == '\0' || strpbrk(value, " \t\n\"") != NULL)
+	if (strlen(value) > 90 || value[0] == '\0' || strpbrk(value, " \t\n\v\f\r\xa0\"") != NULL)
 		return;
 	snprintf(text, sizeof(text), "quiet usb_storage.quirks=%s x.y=1", value);
-	FUZZ_CHECK(modules_params(out, sizeof(out), "/lib/usb-storage.ko.xz", text));
+	FUZZ_CHECK(modules_params(out, sizeof(out), "/lib/usb-storage.ko.xz", text,
+				  "quiet,usb-storage.quirks"));
 	snprintf(text, sizeof(text), "quirks=%s", value);
 	FUZZ_CHECK(strcmp(out, text) == 0);
 }
 
 void fuzz_one(const uint8_t *data, size_t size)
 {
+	static const char *const heeded[] = { "all", "none", "usb_storage.quirks,a.b", "" };
 	struct fuzz_in in = { data, size };
 	uint8_t how = fuzz_u8(&in), room = fuzz_u8(&in);
 	const uint8_t *nul = in.left > 0 ? memchr(in.p, 0, in.left) : NULL;
@@ -116,10 +127,11 @@ void fuzz_one(const uint8_t *data, size_t size)
 	s.cmdline = fuzz_string(in.p, first);
 	fuzz_take(&in, nul != NULL ? first + 1 : first, &got);
 	s.list = fuzz_string(in.p, in.left);
-	FUZZ_CHECK(modules_load(MODULES_LIST, s.cmdline, how & 0x80 ? after : NULL, &s) ==
-		   s.loaded);
-	FUZZ_CHECK(s.asked <= lines_of(s.list) && s.asked == s.unlinked);
-	FUZZ_CHECK(s.after == (how & 0x80 ? s.asked : 0));
+	FUZZ_CHECK(modules_load(MODULES_LIST, s.cmdline, heeded[how >> 3 & 3],
+				how & 0x80 ? after : NULL, &s) == s.loaded);
+	FUZZ_CHECK(s.unlinked <= lines_of(s.list));
+	FUZZ_CHECK(s.unlinked <= s.asked && s.asked <= 2 * s.unlinked);
+	FUZZ_CHECK(s.after == (how & 0x80 ? s.unlinked : 0));
 	check_params("/lib/modules/usb-storage.ko", 1u + room);
 	check_params(s.list, 1u + room);
 	check_round_trip(s.cmdline);

@@ -279,7 +279,10 @@ static void command_line_that_is_not_trusted_chooses_nothing(void **ctx)
 	machine_put(&s);
 	machine.conf = "[system]\ncompatible=trace\ncommand-line=quiet,keelboot.log\n";
 	machine.cmdline = "keelboot.enable=0 root=/dev/sda1 init=/bin/sh keelboot.slot=b "
-			  "keelboot.watchdog=off panic=0 rootflags=evil keelboot.shell=1 quiet\n";
+			  "keelboot.watchdog=off panic=0 rootflags=evil keelboot.shell=1 "
+			  "virtio_blk.queue_depth=x quiet\n";
+	os_sim_file("/etc/keelboot/modules", "/lib/modules/virtio_blk.ko\n");
+	os_sim_file("/lib/modules/virtio_blk.ko", "");
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("command_line_not_trusted");
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
@@ -287,6 +290,7 @@ static void command_line_that_is_not_trusted_chooses_nothing(void **ctx)
 	assert_once("watchdog /dev/watchdog0");
 	assert_once("write /proc/sys/kernel/panic 10");
 	assert_once("# init: not heeded: [system] command-line= does not name it");
+	assert_once("finit_module /lib/modules/virtio_blk.ko\n");
 }
 
 int main(void)

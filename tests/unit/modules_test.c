@@ -27,7 +27,7 @@ static void they_are_loaded_in_the_order_of_the_list(void **state)
 	(void)state;
 	os_sim_file(MODULES_LIST, "# a comment\n\n" M "virtio.ko\n" M
 				  "softdog.ko.xz soft_margin=30 soft_panic=1\n" M "usb-storage.ko");
-	assert_int_equal(modules_load(MODULES_LIST, "", NULL, NULL), 3);
+	assert_int_equal(modules_load(MODULES_LIST, "", "all", NULL, NULL), 3);
 	assert_string_equal(os_sim_trace(),
 			    "finit_module " M "virtio.ko\n"
 			    "unlink " M "virtio.ko\n"
@@ -42,7 +42,7 @@ static void one_that_fails_is_passed_over(void **state)
 	(void)state;
 	os_sim_file(MODULES_LIST, M "none.ko\n" M "virtio.ko\n" M "usb-storage.ko\n");
 	os_sim_fail("finit_module " M "virtio.ko", 1, KB_ENODEV);
-	assert_int_equal(modules_load(MODULES_LIST, "", NULL, NULL), 1);
+	assert_int_equal(modules_load(MODULES_LIST, "", "all", NULL, NULL), 1);
 	assert_int_equal(os_sim_count("# module " M "none.ko: unable to load"), 1);
 	assert_int_equal(os_sim_count("# module " M "virtio.ko"), 0); /* no such hardware */
 	assert_int_equal(os_sim_count("finit_module " M "usb-storage.ko\n"), 1);
@@ -51,7 +51,7 @@ static void one_that_fails_is_passed_over(void **state)
 static void no_list_is_no_modules(void **state)
 {
 	(void)state;
-	assert_int_equal(modules_load(MODULES_LIST, "", NULL, NULL), 0);
+	assert_int_equal(modules_load(MODULES_LIST, "", "all", NULL, NULL), 0);
 	assert_string_equal(os_sim_trace(), "");
 }
 
@@ -61,7 +61,7 @@ static void the_command_line_comes_after_the_list(void **state)
 	os_sim_file(MODULES_LIST, M "usb-storage.ko delay_use=1\n");
 	assert_int_equal(modules_load(MODULES_LIST,
 				      "quiet usb_storage.delay_use=5 virtio.x=1 root=/dev/sda",
-				      NULL, NULL),
+				      "all", NULL, NULL),
 			 1);
 	assert_string_equal(os_sim_trace(),
 			    "finit_module " M "usb-storage.ko delay_use=1 delay_use=5\n"
@@ -72,12 +72,15 @@ static void the_watchdog_core_is_told_to_go_on_at_a_reboot(void **state)
 {
 	(void)state;
 	os_sim_file(MODULES_LIST, M "watchdog.ko\n");
-	assert_int_equal(modules_load(MODULES_LIST, "", NULL, NULL), 1);
+	assert_int_equal(modules_load(MODULES_LIST, "", "all", NULL, NULL), 1);
 	assert_int_equal(os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=0\n"), 1);
 	bare_machine(state);
 	os_sim_file(MODULES_LIST, M "watchdog.ko\n");
-	assert_int_equal(modules_load(MODULES_LIST, "watchdog.stop_on_reboot=1", NULL, NULL), 1);
-	assert_int_equal(os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=1\n"), 1);
+	assert_int_equal(modules_load(MODULES_LIST, "watchdog.stop_on_reboot=1", "all", NULL, NULL),
+			 1);
+	assert_int_equal(os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=0 "
+				      "stop_on_reboot=1\n"),
+			 1);
 }
 
 static void words_of_the_command_line_find_their_module(void **state)
@@ -90,9 +93,14 @@ static void words_of_the_command_line_find_their_module(void **state)
 		{ "usb_storage.delay_use=5", "delay_use=5" },
 		{ "  usb_storage.a=1\tusb-storage.b=2\nusb_storage.c ", "a=1 b=2 c" },
 		{ "usb_storage.quirks=\"a b\" x", "quirks=\"a b\"" },
-		{ "\"usb_storage.quirks=a b\" x", "quirks=a b" },
+		{ "\"usb_storage.quirks=a b\" x", "\"quirks=a b\"" },
 		{ "usb_storage.a=1 -- usb_storage.b=2", "a=1" },
 		{ "usb_storage=1 usb_storage. usb_storagex.a=1 xusb_storage.a=1 usb.a=1", "" },
+		{ "\"usb_storage.a=1 b=2", "\"a=1 b=2" },
+		/* As the kernel has blanks; 0xa0 is Latin-1's no-break space. */
+		{ "usb_storage.a=1\vx\fusb_storage.b=2\rx\xa0usb_storage.c=3\xa0"
+		  "d=4",
+		  "a=1 b=2 c=3" },
 		{ "\"", "" },
 		{ "usb_storage.a=\"", "a=\"" },
 	};
@@ -100,8 +108,8 @@ static void words_of_the_command_line_find_their_module(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_true(
-			modules_params(out, sizeof(out), M "usb-storage.ko.xz", cases[i].cmdline));
+		assert_true(modules_params(out, sizeof(out), M "usb-storage.ko.xz",
+					   cases[i].cmdline, "all"));
 		assert_string_equal(out, cases[i].params);
 	}
 }
@@ -112,14 +120,72 @@ static void what_does_not_fit_is_left_out_whole(void **state)
 				      "usb_storage.c=3";
 
 	(void)state;
-	assert_false(modules_params(out, sizeof(out), "usb-storage.ko", cmdline));
+	assert_false(modules_params(out, sizeof(out), "usb-storage.ko", cmdline, "all"));
 	assert_string_equal(out, "a=1 c=3");
 	memset(cmdline + 12, 'x', 2000);
 	cmdline[2012] = '\0';
 	os_sim_file(MODULES_LIST, M "usb-storage.ko a=1\n");
-	assert_int_equal(modules_load(MODULES_LIST, cmdline, NULL, NULL), 1);
+	assert_int_equal(modules_load(MODULES_LIST, cmdline, "all", NULL, NULL), 1);
 	assert_int_equal(os_sim_count("finit_module " M "usb-storage.ko a=1\n"), 1);
 	assert_int_equal(os_sim_count("# module " M "usb-storage.ko: more than"), 1);
+}
+
+static void a_module_that_refuses_words_of_the_line_is_loaded_without(void **state)
+{
+	(void)state;
+	os_sim_file(MODULES_LIST, M "virtio.ko a=1\n" M "watchdog.ko\n");
+	os_sim_fail("finit_module " M "virtio.ko a=1 queue=x", 1, KB_EINVAL);
+	os_sim_fail("finit_module " M "watchdog.ko stop_on_reboot=0 y", 1, KB_EINVAL);
+	assert_int_equal(
+		modules_load(MODULES_LIST, "virtio.queue=x watchdog.y virtio.z", "all", NULL, NULL),
+		2);
+	assert_int_equal(os_sim_count("finit_module " M "virtio.ko a=1 queue=x z"), 1);
+	assert_int_equal(os_sim_count("finit_module " M "virtio.ko a=1\n"), 1);
+	assert_int_equal(os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=0\n"), 1);
+	assert_int_equal(os_sim_count("# module " M "virtio.ko: unable to load with queue=x z of "
+				      "the kernel command line"),
+			 1);
+	/* Nor is it tried for ever. */
+	bare_machine(state);
+	os_sim_file(MODULES_LIST, M "virtio.ko a=1\n");
+	os_sim_fail("finit_module " M "virtio.ko", 0, KB_EINVAL);
+	assert_int_equal(modules_load(MODULES_LIST, "virtio.queue=x", "all", NULL, NULL), 0);
+	assert_int_equal(os_sim_count("finit_module"), 2);
+	assert_int_equal(os_sim_count("# module " M "virtio.ko: unable to load"), 2);
+}
+
+static void only_words_that_system_conf_names_reach_a_module(void **state)
+{
+	static const struct {
+		const char *heeded, *cmdline, *params;
+	} cases[] = {
+		{ "none", "usb_storage.a=1 usb_storage.b", "" },
+		{ "quiet,usb-storage", "usb_storage.a=1", "" },
+		{ "quiet,usb-storage.a", "usb_storage.a=1 usb_storage.b=2", "a=1" },
+		{ "usb_storage.a-b,panic", "usb-storage.a_b=1 usb-storage.a=1", "a_b=1" },
+		{ "usb_storage.a", "usb_storage.ab=1 usb_storage.=1 usb_storage.a", "a" },
+		{ "a", "usb_storage.a=1", "" },
+		/* What is named cannot bring in another. */
+		{ "usb_storage.a", "\"usb_storage.a=1 b=2\"", "\"a=1 b=2\"" },
+		{ "usb_storage.a",
+		  "usb_storage.a=1\xa0"
+		  "b=2",
+		  "a=1" },
+	};
+	char out[64];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_true(modules_params(out, sizeof(out), M "usb-storage.ko", cases[i].cmdline,
+					   cases[i].heeded));
+		assert_string_equal(out, cases[i].params);
+	}
+	os_sim_file(MODULES_LIST, M "virtio.ko\n");
+	assert_int_equal(modules_load(MODULES_LIST, "virtio.queue=x", "none", NULL, NULL), 1);
+	assert_int_equal(os_sim_count("finit_module " M "virtio.ko\n"), 1);
+	assert_int_equal(os_sim_count("# virtio.queue: not heeded: [system] command-line= does "
+				      "not name it"),
+			 1);
 }
 
 int main(void)
@@ -133,6 +199,8 @@ int main(void)
 		T(the_watchdog_core_is_told_to_go_on_at_a_reboot),
 		T(words_of_the_command_line_find_their_module),
 		T(what_does_not_fit_is_left_out_whole),
+		T(a_module_that_refuses_words_of_the_line_is_loaded_without),
+		T(only_words_that_system_conf_names_reach_a_module),
 	};
 
 	return cmocka_run_group_tests_name("modules", tests, NULL, NULL);
