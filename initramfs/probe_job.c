@@ -14,6 +14,7 @@
 #define EXIT_MS	      1000 /* from the answer to the end of the process */
 #define STATUS_MS     100  /* from the end of its pipe to the end of the process */
 #define KILL_EVERY_MS 2000
+#define KEPT	      2 /* jobs for better disks: as many as one of these may need */
 
 /* From now on the process is only waited for. */
 static void detach(struct probe_job *j, unsigned grace_ms)
@@ -88,17 +89,41 @@ static void start_one(struct probe *p, struct probe_job *j, int index)
 	j->deadline_ms = os_now_ms() + deadline;
 }
 
+static unsigned busy(const struct probe *p)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PROBE_JOBS_MAX; i++)
+		n += p->job[i].pid != 0;
+	return n;
+}
+
+/*
+ * How many jobs there are for a disk like this one. A prober that the kernel holds, as long as a
+ * medium does not answer, keeps its job when it was given up: so what can be plugged in never gets
+ * the last ones, and what is not the device's disk by system.conf those before them neither.
+ */
+static unsigned room(const struct probe *p, const struct probe_disk *d)
+{
+	unsigned n = PROBE_JOBS_MAX;
+
+	if (d->usb || d->sd || d->removable)
+		n -= KEPT;
+	if (p->worth != NULL && p->worth(p->ctx, p, d) < PROBE_WORTH_UNKNOWN)
+		n -= KEPT;
+	return n;
+}
+
+/* Those with the most room go first. */
 void probe_job_start(struct probe *p)
 {
-	for (int i = 0; i < PROBE_DISKS_MAX; i++) {
-		struct probe_job *j;
+	for (unsigned most = PROBE_JOBS_MAX; most >= PROBE_JOBS_MAX - 2 * KEPT; most -= KEPT) {
+		for (int i = 0; i < PROBE_DISKS_MAX && busy(p) < most; i++) {
+			const struct probe_disk *d = &p->disk[i];
 
-		if (p->disk[i].state == PROBE_FREE || !p->disk[i].queued)
-			continue;
-		j = free_job(p);
-		if (j == NULL)
-			return;
-		start_one(p, j, i);
+			if (d->state != PROBE_FREE && d->queued && room(p, d) == most)
+				start_one(p, free_job(p), i);
+		}
 	}
 }
 

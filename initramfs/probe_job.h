@@ -5,7 +5,8 @@
 
 #include "initramfs/probe.h"
 
-/* Starts probers for the disks that want one, as long as there is room. */
+/* Starts probers for the disks that want one, as long as there is room: for what may be the
+ * device's own first. */
 void probe_job_start(struct probe *p);
 
 /* Reads what a prober has sent; takes in the answer when it is complete. */

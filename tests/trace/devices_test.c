@@ -292,6 +292,37 @@ static void hanging_prober_costs_time_but_no_boot(void **ctx)
 	assert_in_range(os_now_ms(), 20000, 21000);
 }
 
+/* Eight LUNs of a stranger's, whose probers the kernel holds for ever, before the disk is there. */
+static void media_whose_probers_hang_cost_no_boot(void **ctx)
+{
+	static char names[8][8], paths[8][96], devs[8][16];
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.disk.at_ms = 1500;
+	for (unsigned i = 0; i < 8; i++) {
+		struct os_sim_disk stick = { .name = names[i],
+					     .path = paths[i],
+					     .no_answer = true };
+		struct os_sim_child stuck = {
+			.argv0 = PROBER, .arg = devs[i], .hangs = true, .stuck = true
+		};
+
+		snprintf(names[i], sizeof(names[i]), "sd%c", (char)('a' + i));
+		snprintf(paths[i], sizeof(paths[i]), "/devices/usb1/1-1/host0/block/%s", names[i]);
+		snprintf(devs[i], sizeof(devs[i]), "/dev/%s", names[i]);
+		stick.size = 64ull << 20;
+		os_sim_disk(&stick);
+		os_sim_child(&stuck);
+	}
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	assert_int_equal(machine.state.ops, 0);
+	assert_in_range(os_now_ms(), 1500, 15000);
+}
+
 static void missing_prober_costs_no_boot(void **ctx)
 {
 	struct state s = machine_trial();
@@ -559,6 +590,7 @@ int main(void)
 		T(stick_alone_is_not_the_device_either),
 		T(crashing_prober_costs_no_boot),
 		T(hanging_prober_costs_time_but_no_boot),
+		T(media_whose_probers_hang_cost_no_boot),
 		T(missing_prober_costs_no_boot),
 		T(slow_prober_after_a_late_disk_still_boots),
 		T(late_stick_is_waited_for_while_it_settles),

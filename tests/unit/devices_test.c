@@ -583,6 +583,37 @@ static void an_mmc_card_is_no_emmc(void **state)
 	assert_int_equal(os_now_ms(), 0);
 }
 
+/* Where the device's own disk can be pulled out, it has no less room than a fixed one. */
+static void media_whose_probers_hang_do_not_keep_a_card_from_being_found(void **state)
+{
+	static char names[8][8], paths[8][96], nodes[8][16];
+	struct os_sim_disk card = card_of_a_stranger("SD\n");
+
+	(void)state;
+	card.part[0].pin = NULL;
+	card.at_ms = 6000;
+	os_sim_disk(&card);
+	for (unsigned i = 0; i < 8; i++) {
+		struct os_sim_disk s = stick(0, 4);
+		struct os_sim_child stuck = {
+			.argv0 = "keelboot-prober", .arg = nodes[i], .hangs = true, .stuck = true
+		};
+
+		snprintf(names[i], sizeof(names[i]), "sd%c", (char)('a' + i));
+		snprintf(paths[i], sizeof(paths[i]), "/devices/usb1/1-1/block/%s", names[i]);
+		snprintf(nodes[i], sizeof(nodes[i]), "/dev/%s", names[i]);
+		s.name = names[i];
+		s.path = paths[i];
+		s.no_answer = true;
+		os_sim_disk(&s);
+		os_sim_child(&stuck);
+	}
+	snprintf(conf.disk, sizeof(conf.disk), "/devices/a.mmc/*");
+	assert_int_equal(find_all(), KB_OK);
+	assert_string_equal(d.disk, "/dev/mmcblk0");
+	assert_in_range(os_now_ms(), 6000, 6500);
+}
+
 /* And an eMMC whose slot nobody declared to be fixed is before a card of the type SD. */
 static void an_emmc_in_a_slot_that_says_removable_is_before_a_card(void **state)
 {
@@ -756,6 +787,7 @@ int main(void)
 		T(a_card_that_claims_to_be_the_device_is_left_alone),
 		T(a_card_is_not_quicker_than_the_disk_of_the_device),
 		T(an_mmc_card_is_no_emmc),
+		T(media_whose_probers_hang_do_not_keep_a_card_from_being_found),
 		T(an_emmc_in_a_slot_that_says_removable_is_before_a_card),
 		T(a_device_on_a_card_boots_and_at_once_where_disk_names_its_path),
 		T(a_disk_that_has_the_name_of_the_device_waits_for_a_fixed_one),

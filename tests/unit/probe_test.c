@@ -210,6 +210,7 @@ static void more_disks_than_probers_wait_for_their_turn(void **state)
 		snprintf(names[i], sizeof(names[i]), "sd%c", (char)('a' + i));
 		s.name = names[i];
 		s.path = NULL;
+		s.removable = false;
 		s.prober_ms = 100;
 		os_sim_disk(&s);
 	}
@@ -220,6 +221,59 @@ static void more_disks_than_probers_wait_for_their_turn(void **state)
 	for (unsigned i = 0; i < 12; i++)
 		ready += p.disk[i].state == PROBE_READY;
 	assert_int_equal(ready, 12);
+	probe_stop(&p);
+}
+
+/* As many LUNs as a stranger's card reader claims to have, and nothing ends their probers. */
+static void stuck_sticks(unsigned n)
+{
+	static char names[16][8], paths[16][96], nodes[16][16];
+
+	for (unsigned i = 0; i < n; i++) {
+		struct os_sim_disk s = stick(0);
+		struct os_sim_child stuck = {
+			.argv0 = "keelboot-prober", .arg = nodes[i], .hangs = true, .stuck = true
+		};
+
+		snprintf(names[i], sizeof(names[i]), "sd%c", (char)('a' + i));
+		snprintf(paths[i], sizeof(paths[i]), "/devices/usb1/1-1/host0/block/%s", names[i]);
+		snprintf(nodes[i], sizeof(nodes[i]), "/dev/%s", names[i]);
+		s.name = names[i];
+		s.path = paths[i];
+		s.no_answer = true;
+		os_sim_disk(&s);
+		os_sim_child(&stuck);
+	}
+}
+
+static void probers_that_nothing_ends_leave_room_for_a_fixed_disk(void **state)
+{
+	struct os_sim_disk d = vda();
+
+	(void)state;
+	d.at_ms = 12000; /* all have been given up, and wait for their second prober */
+	os_sim_disk(&d);
+	stuck_sticks(10);
+	probe_start(&p);
+	while (os_sim_now() < 11999)
+		(void)!probe_step(&p, 11999 - (unsigned)os_sim_now());
+	assert_int_equal(os_sim_count("spawn"), 6);
+	assert_int_equal(probe_step(&p, 100), KB_OK);
+	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_READY);
+	probe_stop(&p);
+}
+
+static void a_fixed_disk_is_looked_at_first(void **state)
+{
+	struct os_sim_disk d = vda();
+
+	(void)state;
+	stuck_sticks(10);
+	os_sim_disk(&d);
+	probe_start(&p);
+	assert_int_equal(os_sim_count("spawn"), 6);
+	assert_ptr_equal(strstr(os_sim_trace(), "spawn"),
+			 strstr(os_sim_trace(), "spawn keelboot-prober /dev/vda"));
 	probe_stop(&p);
 }
 
@@ -507,6 +561,8 @@ int main(void)
 		T(a_late_disk_with_partitions_is_looked_at_once),
 		T(probers_work_side_by_side),
 		T(more_disks_than_probers_wait_for_their_turn),
+		T(probers_that_nothing_ends_leave_room_for_a_fixed_disk),
+		T(a_fixed_disk_is_looked_at_first),
 		T(a_prober_that_hangs_leaves_the_kernels_names),
 		T(a_prober_that_crashes_is_tried_once_more),
 		T(a_prober_that_its_cage_kills_costs_one_disk_its_answer),
