@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define BLOCKS_MAX	 512 /* entries of /sys/class/block, loop and ram devices included */
+#define BLOCKS_MAX	 512 /* entries of /sys/block, loop and ram devices included */
 #define POLL_FAILED_MS	 100u
 #define RESCAN_MS	 200 /* how often /sys is looked through when there are no uevents */
 #define CHANGES_MAX	 8 /* probers for a disk; one that says "changed" for ever is left alone */
@@ -74,15 +74,16 @@ static void take_disk(struct probe *p, const char *name, bool again)
 	*d = fresh;
 }
 
-/* Everything that is there, and nothing that is not. */
+/* Everything that is there, and nothing that is not. A disk that is not listed is looked for by its
+ * name: a list that is full says nothing of it. */
 static void scan(struct probe *p)
 {
 	static char names[BLOCKS_MAX][64];
 	unsigned n = 0;
 
 	p->scanned_ms = os_now_ms();
-	if (probe_sysfs_list(PROBE_SYSFS, names, BLOCKS_MAX, &n) != KB_OK) {
-		log_err("disks: unable to read " PROBE_SYSFS ": %m; is /sys mounted?");
+	if (probe_sysfs_list(PROBE_SYSFS_DISKS, names, BLOCKS_MAX, &n) != KB_OK) {
+		log_err("disks: unable to read " PROBE_SYSFS_DISKS ": %m; is /sys mounted?");
 		return;
 	}
 	for (unsigned i = 0; i < n; i++)
@@ -94,7 +95,7 @@ static void scan(struct probe *p)
 		for (unsigned k = 0; k < n && !there; k++)
 			there = strcmp(names[k], d->dev + 5) == 0;
 		if (d->state != PROBE_FREE && !there)
-			drop_disk(p, d);
+			take_disk(p, d->dev + 5, false);
 	}
 }
 
@@ -133,10 +134,10 @@ static void take_uevents(struct probe *p)
 		if (err == KB_EBUSY)
 			return;
 		if (err == KB_ENOSPC) {
-			log_warn("disks: uevents were lost; looking through " PROBE_SYSFS);
+			log_warn("disks: uevents were lost; looking through " PROBE_SYSFS_DISKS);
 			scan(p);
 		} else if (err != KB_OK) {
-			log_err("disks: no more uevents (%m); looking through " PROBE_SYSFS
+			log_err("disks: no more uevents (%m); looking through " PROBE_SYSFS_DISKS
 				" instead");
 			os_close(&p->uevent_fd);
 			return;
@@ -160,7 +161,7 @@ void probe_start(struct probe *p)
 	probe_table_start(p);
 	/* The socket first: what comes between is then seen twice rather than never. */
 	if (os_uevent_open(&p->uevent_fd) != KB_OK)
-		log_warn("disks: no uevents (%m); looking through " PROBE_SYSFS " instead");
+		log_warn("disks: no uevents (%m); looking through " PROBE_SYSFS_DISKS " instead");
 	scan(p);
 	probe_job_start(p);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The disks that are there, as process 1 sees them: found in /sys/class/block, followed by uevents,
+ * The disks that are there, as process 1 sees them: found in /sys/block, followed by uevents,
  * and looked at by one prober process for each, several side by side.
  *
  * Which partitions a disk has, where they begin and how large they are is the kernel's word, since

@@ -5,6 +5,8 @@
 #include "initramfs/probe.h"
 
 #define PROBE_SYSFS "/sys/class/block"
+#define PROBE_SYSFS_DISKS \
+	"/sys/block" /* the same without partitions, of which there may be any number */
 
 /* True for names that are never the device's disk or a stick: loop, ram, dm-, sr, …, and the boot
  * areas of eMMC. */

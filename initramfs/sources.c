@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/sources.h"
 
+#include "initramfs/probe_sysfs.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
@@ -48,15 +49,12 @@ static unsigned usb_disks(void)
 	char path[128], target[256];
 	unsigned n, found = 0;
 
-	if (os_list("/sys/class/block", names, KB_ARRAY_LEN(names), &n) != KB_OK)
+	if (os_list(PROBE_SYSFS_DISKS, names, KB_ARRAY_LEN(names), &n) != KB_OK)
 		return 0;
 	for (unsigned i = 0; i < n; i++) {
-		snprintf(path, sizeof(path), "/sys/class/block/%s", names[i]);
-		if (os_readlink(path, target, sizeof(target)) != KB_OK ||
-		    strstr(target, "/usb") == NULL)
-			continue;
-		snprintf(path, sizeof(path), "/sys/class/block/%s/partition", names[i]);
-		found += !os_exists(path);
+		snprintf(path, sizeof(path), PROBE_SYSFS_DISKS "/%s", names[i]);
+		found += os_readlink(path, target, sizeof(target)) == KB_OK &&
+			 strstr(target, "/usb") != NULL;
 	}
 	return found;
 }

@@ -157,6 +157,9 @@ static void appear(void *ctx)
 	snprintf(path, sizeof(path), "../..%s", k->path);
 	os_sim_link(dir, path);
 	put_number(dir, "size", k->d.size / 512);
+	snprintf(dir, sizeof(dir), "/sys/block/%s", k->name);
+	os_sim_link(dir, path + 3);
+	snprintf(dir, sizeof(dir), "/sys/class/block/%s", k->name);
 	put_number(dir, "removable", k->d.removable);
 	if (k->d.wwid != NULL) {
 		snprintf(path, sizeof(path), "%s/wwid", dir);
@@ -262,6 +265,8 @@ static void vanish(void *ctx)
 	char path[128];
 
 	snprintf(path, sizeof(path), "/sys/class/block/%s", k->name);
+	os_sim_remove(path);
+	snprintf(path, sizeof(path), "/sys/block/%s", k->name);
 	os_sim_remove(path);
 	os_sim_remove(k->answer.whole.dev);
 	for (unsigned i = 0; i < k->answer.n; i++) {

@@ -181,6 +181,7 @@ static void lay_out(const struct powercut_job *j)
 	os_sim_file("/proc/sys/kernel/printk_devkmsg", "ratelimit\n");
 	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
 	os_sim_file("/sys/class/block/loop0/size", "0\n");
+	os_sim_link("/sys/block/loop0", "../devices/virtual/block/loop0");
 	lay_out_hardware(j);
 	os_sim_bdev(POWERCUT_CHILD_STATE, &powercut_child_disk[POWERCUT_STATE].bdev);
 	os_sim_bdev(POWERCUT_CHILD_A, &powercut_child_disk[POWERCUT_A].bdev);

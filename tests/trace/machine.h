@@ -169,6 +169,7 @@ static inline void machine_lay_out(void)
 	os_sim_file("/proc/sys/kernel/printk_devkmsg", "ratelimit\n");
 	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
 	os_sim_file("/sys/class/block/loop0/size", "0\n");
+	os_sim_link("/sys/block/loop0", "../devices/virtual/block/loop0");
 	if (!machine.no_pstore) {
 		os_sim_file("/sys/module/pstore/parameters/backend", "ramoops\n");
 		os_sim_file("/sys/fs/pstore/.there", "");

@@ -29,6 +29,7 @@ static int bare_machine(void **state)
 	os_sim_reset();
 	os_sim_log_level(LOG_LEVEL_WARNING);
 	os_sim_file("/sys/class/block/loop0/size", "0\n");
+	os_sim_link("/sys/block/loop0", "../devices/virtual/block/loop0");
 	memset(&d, 0, sizeof(d));
 	conf_defaults(&conf);
 	wait_for =

@@ -49,6 +49,7 @@ static int bare_machine(void **state)
 	(void)state;
 	os_sim_reset();
 	os_sim_file("/sys/class/block/loop0/size", "0\n");
+	os_sim_link("/sys/block/loop0", "../devices/virtual/block/loop0");
 	os_sim_link("/sys/class/block/loop0", "../../devices/virtual/block/loop0");
 	os_sim_log_level(LOG_LEVEL_WARNING);
 	return 0;
@@ -497,6 +498,8 @@ static void what_is_no_disk_is_ignored(void **state)
 	for (unsigned i = 0; i < KB_ARRAY_LEN(names); i++) {
 		snprintf(path, sizeof(path), "/sys/class/block/%s", names[i]);
 		os_sim_link(path, "../../devices/x");
+		snprintf(path, sizeof(path), "/sys/block/%s", names[i]);
+		os_sim_link(path, "../devices/x");
 		snprintf(path, sizeof(path), "/sys/class/block/%s/size", names[i]);
 		os_sim_file(path, "4096\n");
 	}
@@ -506,12 +509,59 @@ static void what_is_no_disk_is_ignored(void **state)
 	probe_stop(&p);
 }
 
+static void any_number_of_partitions_hides_no_disk(void **state)
+{
+	struct os_sim_disk d = vda();
+	char path[96];
+
+	(void)state;
+	os_sim_disk(&d);
+	for (unsigned i = 1; i <= 520; i++) {
+		snprintf(path, sizeof(path), "/sys/class/block/sda%u/partition", i);
+		os_sim_file(path, "1\n");
+	}
+	probe_start(&p);
+	settle();
+	assert_non_null(probe_disk_by_dev(&p, "/dev/vda"));
+	probe_stop(&p);
+}
+
+static void crowd(void *ctx)
+{
+	char path[96];
+
+	(void)ctx;
+	for (unsigned i = 0; i < 520; i++) {
+		snprintf(path, sizeof(path), "/sys/block/aaa%u", i);
+		os_sim_link(path, "../devices/x");
+	}
+}
+
+static void a_list_that_is_full_drops_only_what_is_gone(void **state)
+{
+	struct os_sim_disk d = vda();
+
+	(void)state;
+	os_sim_uevent_sockets(0); /* so that all is listed again and again */
+	os_sim_disk(&d);
+	os_sim_at(500, crowd, NULL);
+	os_sim_disk_gone("vda", 2000);
+	probe_start(&p);
+	assert_int_equal(probe_step(&p, 100), KB_OK);
+	assert_int_equal(probe_step(&p, 1400), KB_ETIMEDOUT);
+	assert_non_null(probe_disk_by_dev(&p, "/dev/vda"));
+	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	assert_null(probe_disk_by_dev(&p, "/dev/vda"));
+	probe_stop(&p);
+}
+
 static void a_card_reader_without_a_card_is_no_disk_until_it_has_one(void **state)
 {
 	static char path[] = "/devices/usb1/block/sdb";
 
 	(void)state;
 	os_sim_link("/sys/class/block/sdb", "../../devices/usb1/block/sdb");
+	os_sim_link("/sys/block/sdb", "../devices/usb1/block/sdb");
 	os_sim_file("/sys/class/block/sdb/size", "0\n");
 	probe_start(&p);
 	assert_int_equal(probe_step(&p, 100), KB_ETIMEDOUT);
@@ -574,6 +624,8 @@ int main(void)
 		T(a_disk_that_changes_for_ever_is_left_alone),
 		T(without_uevents_sys_is_looked_through),
 		T(what_is_no_disk_is_ignored),
+		T(any_number_of_partitions_hides_no_disk),
+		T(a_list_that_is_full_drops_only_what_is_gone),
 		T(a_card_reader_without_a_card_is_no_disk_until_it_has_one),
 		T(no_sys_at_all_is_no_reason_to_crash),
 		T(stopping_ends_what_is_under_way),
