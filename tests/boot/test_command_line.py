@@ -37,6 +37,14 @@ def test_words_that_are_taken_and_wrong_stop_no_boot(bench):
     assert read_partition(disk, "root-a") == before
 
 
+def test_parameter_that_a_module_refuses_costs_no_disk(bench):
+    disk = bench.disk("1.0")
+    with bench.machine(disk, append="virtio_blk.queue_depth=x") as vm:
+        text = bench.up(vm, "1.0", "a")
+        assert "virtio_blk.ko: unable to load with queue_depth=x of the kernel command line" in text
+        assert bench.causes(vm) == []
+
+
 def test_switched_off_it_starts_root_as_it_stands(bench):
     """No choice, no count; and a stick with a copy of the slot's label is not taken for it."""
     disk = bench.disk("1.0", "2.0 nomark", good="a")
