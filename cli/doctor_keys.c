@@ -150,7 +150,8 @@ void doctor_keys(struct doctor *doc)
 	e = keyring_load(&keys, dir);
 	if (e != KB_OK) {
 		if (e == KB_EFORMAT)
-			fix = "take out of its " KEYRING_RETIRED_DIR " all that is no public key";
+			fix = "take out of its " KEYRING_RETIRED_DIR " all that is no public key, "
+			      "and put each key into a file of its own";
 		doctor_find(doc, DOCTOR_ERROR, "keys-none", fix,
 			    "%s: no key can be used: no bundle is trusted", dir);
 		return;

@@ -515,6 +515,8 @@ def test_private_key_is_refused(make, tmp_path):
     assert "a.pem: a private key" in make("--keys", tmp_path / "keys", expect=1).stderr
     (tmp_path / "keys/a.pem").write_text("hello")
     assert "not a public key" in make("--keys", tmp_path / "keys", expect=1).stderr
+    (tmp_path / "keys/a.pem").write_text(KEY + KEY)
+    assert "a.pem: more than one key" in make("--keys", tmp_path / "keys", expect=1).stderr
     (tmp_path / "keys/a.pem").unlink()
     assert "no *.pem" in make("--keys", tmp_path / "keys", expect=1).stderr
 

@@ -135,8 +135,8 @@ static enum kb_err read_text(const char *path, char text[KEYRING_PEM_MAX + 1])
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_errno(errno);
-	if (n > (ssize_t)KEYRING_PEM_MAX)
-		return KB_EFORMAT;
+	if (n > (ssize_t)KEYRING_PEM_MAX || memchr(text, '\0', (size_t)n) != NULL)
+		return KB_EFORMAT; /* behind a NUL nobody would look for another key */
 	text[n] = '\0';
 	return KB_OK;
 }
@@ -241,13 +241,16 @@ static enum kb_err add_entry(struct keyring *k, const char *dir, const char *fil
 		return err;
 	if (add == retire_spki) {
 		/* To pass it over would be to trust it on, should it be among the others too. */
-		log_err("keyring: %s/%s: no public key: %s; as long as it cannot be told which key "
-			"is retired, none is trusted: mend it, or take it out of that folder",
+		log_err("keyring: %s/%s: not one public key: %s; as long as it cannot be told "
+			"which "
+			"key is retired, none is trusted: put each key into a file of its own, and "
+			"take out of that folder what is none",
 			dir, file, err_text(err));
 		return KB_EFORMAT;
 	}
-	log_warn("keyring: %s/%s passed over: %s; want a PEM \"PUBLIC KEY\", Ed25519 or P-256", dir,
-		 file, err_text(err));
+	log_warn("keyring: %s/%s passed over: %s; want one PEM \"PUBLIC KEY\", Ed25519 or P-256, "
+		 "in each file",
+		 dir, file, err_text(err));
 	return KB_OK;
 }
 

@@ -80,12 +80,22 @@ static enum kb_err take(struct base64 *b, char c)
 	return ++b->n == 4 ? end_group(b) : KB_OK;
 }
 
+/* A second key would be left as it was: trusted, if the file is to retire them both. Half of one,
+ * or another thing in PEM, may have been meant to be one. */
+static bool has_more(const char *text, const char *begin, const char *end)
+{
+	static const char any_begin[] = "-----BEGIN", any_end[] = "-----END";
+
+	return strstr(text, any_begin) != begin || strstr(begin + 1, any_begin) != NULL ||
+	       strstr(text, any_end) != end || strstr(end + 1, any_end) != NULL;
+}
+
 enum kb_err keyring_pem_decode(const char *text, uint8_t spki[KEYRING_SPKI_MAX], size_t *len)
 {
 	const char *p = strstr(text, PEM_BEGIN), *end = strstr(text, PEM_END);
 	struct base64 b = { .out = spki, .size = KEYRING_SPKI_MAX };
 
-	if (p == NULL || end == NULL || end < p)
+	if (p == NULL || end == NULL || end < p || has_more(text, p, end))
 		return KB_EFORMAT;
 	for (p += strlen(PEM_BEGIN); p < end; p++) {
 		enum kb_err err = strchr(" \t\r\n", *p) != NULL ? KB_OK : take(&b, *p);

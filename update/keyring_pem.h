@@ -29,8 +29,8 @@ enum keyring_alg { KEYRING_ED25519 = 1, KEYRING_ECDSA_P256 = 2 };
 #define KEYRING_PEM_P256_AT    26u /* 65 bytes, the first of which is 04: an uncompressed point */
 
 /*
- * The bytes between the first pair of PUBLIC KEY lines of a text that is ended by NUL. Strict
- * base64, with blank space anywhere in it. KB_EFORMAT.
+ * The bytes between the PUBLIC KEY lines of a text that is ended by NUL. Strict base64, with blank
+ * space anywhere in it. KB_EFORMAT; also of a text with more than one key.
  */
 enum kb_err keyring_pem_decode(const char *text, uint8_t spki[KEYRING_SPKI_MAX],
 			       size_t *len) KB_MUST_CHECK;

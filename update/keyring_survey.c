@@ -28,7 +28,7 @@ static enum kb_err read_key(const char *dir, const char *file, struct keyring_su
 	if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path))
 		return KB_ENOSPC;
 	TRY(os_read_file(path, text, sizeof(text), &n));
-	if (n > KEYRING_PEM_MAX)
+	if (n > KEYRING_PEM_MAX || memchr(text, '\0', n) != NULL)
 		return KB_EFORMAT;
 	TRY(keyring_pem_decode(text, spki, &len));
 	TRY(keyring_pem_alg(spki, len, &alg));

@@ -138,6 +138,8 @@ class Image:
                                  "elsewhere, and only the public ones in --keys")
             if b"-----BEGIN PUBLIC KEY-----" not in data:
                 raise ImageError(f"{file}: not a public key in PEM (-----BEGIN PUBLIC KEY-----)")
+            if data.count(b"-----BEGIN") > 1:   # no device would read it
+                raise ImageError(f"{file}: more than one key; put each into a file of its own")
             self.archive.file(f"{target}/{file.name}", data, source=str(file))
 
     def _keyring(self) -> str:

@@ -85,6 +85,24 @@ def test_t10_what_is_no_key_among_the_retired_leaves_none_trusted(target, keys, 
     cases(12)
 
 
+def test_t10_two_keys_in_one_file_are_none(target, keys, image, cases):
+    """Retired was the first of them, and the second trusted on."""
+    bundle = signed(target, keys, image, "signer")
+    two = keys.public("second").read_bytes() + keys.public("signer").read_bytes()
+    path = ring(target, ["signer"], ["second"]) / "retired.d/second-2020.pem"
+    path.write_bytes(two)
+    target.refuses(bundle, VERIFY, f"{path.parents[1]}: the keys cannot be read: malformed or damaged data")
+    assert target.apply(bundle).code == 1
+    target.untouched()
+    # Among the trusted ones neither counts.
+    folder = ring(target, ["second"])
+    (folder / "both.pem").write_bytes(two)
+    target.refuses(bundle, VERIFY, "BUNDLE: not signed by the one trusted key")
+    assert target.apply(bundle).code == NOTHING
+    target.untouched()
+    cases(4)
+
+
 def test_t10_nobody_is_accused_of_a_signature_that_is_none(target, keys, image):
     """An entry that only names the retired key, with another's signature: it is of nobody."""
     ring(target, ["second"], ["signer"])

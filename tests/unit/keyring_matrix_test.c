@@ -423,6 +423,9 @@ static void a_retired_key_that_cannot_be_read_leaves_none_trusted(void **state)
 		"echo lost in 2020 > %s/ring/retired.d/why.txt",
 		": > %s/ring/retired.d/.hidden",
 		"mkdir %s/ring/retired.d/older",
+		/* Two keys, of which only the first would be retired. */
+		"cd %s && cat 1.pem 0.pem > ring/retired.d/key-0.pem",
+		"cd %s && (cat 1.pem; printf '\\0'; cat 0.pem) > ring/retired.d/key-0.pem",
 		/* A key of X25519. */
 		"echo '-----BEGIN PUBLIC KEY-----\n"
 		"MCowBQYDK2VuAyEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"

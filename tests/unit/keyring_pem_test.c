@@ -72,6 +72,27 @@ static void what_is_no_base64_is_refused(void **state)
 	assert_int_equal(decode(text), KB_EFORMAT);
 }
 
+/* Of two keys one would be left as it was: trusted, if the file is to retire them. */
+static void more_than_one_key_is_refused(void **state)
+{
+	static const char *const more[] = {
+		BEGIN "Zm9v\n" END BEGIN "Zm9v\n" END,
+		BEGIN "Zm9v\n-----END PUBLIC KEY-----" BEGIN "Zm9v\n" END,
+		BEGIN "Zm9v\n" END BEGIN,
+		BEGIN "Zm9v\n" END "Zm9v\n" END, /* the line before it was damaged */
+		BEGIN "Zm9v\n" END "-----BEGIN CERTIFICATE-----\n",
+		"-----BEGIN CERTIFICATE-----\nZm9v\n" BEGIN "Zm9v\n" END,
+		BEGIN "Zm9v\n" END "-----END CERTIFICATE-----\n",
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(more) / sizeof(more[0]); i++)
+		assert_int_equal(keyring_pem_decode(more[i], spki, &len), KB_EFORMAT);
+	/* What is said of a key around it is none. */
+	assert_int_equal(keyring_pem_decode("ours\n" BEGIN "Zm9v\n" END "until 2030\n", spki, &len),
+			 KB_OK);
+}
+
 static void names_of_key_files(void **state)
 {
 	(void)state;
@@ -152,6 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(base64_of_each_length),
 		cmocka_unit_test(what_is_no_base64_is_refused),
+		cmocka_unit_test(more_than_one_key_is_refused),
 		cmocka_unit_test(names_of_key_files),
 		cmocka_unit_test(every_bit_of_the_head_counts),
 		cmocka_unit_test(published_keys_are_known),
