@@ -113,8 +113,8 @@ $(LINEAR): $(call obj,tests/sim/linear_sim_main.c $(wildcard tests/sim/cut_*.c) 
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(LIBREAL) $(TEST_LIBS)
 
 comma := ,
-FILECUT_WRAP := open64 __open64_2 pread64 write pwrite64 fallocate64 fsync rename unlink unlinkat mkdir os_mount \
-                os_umount os_mkdir
+FILECUT_WRAP := open64 __open64_2 openat64 __openat64_2 pread64 write pwrite64 fallocate64 fsync rename renameat unlink \
+                unlinkat mkdir mkdirat os_mount os_umount os_mkdir
 $(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c tests/sim/bdev_sim.c) $(LIBKB) $(LIBREAL)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) $(addprefix -Wl$(comma)--wrap=,$(FILECUT_WRAP)) -o $@ $^ $(LIBKB) $(LIBREAL) $(TEST_LIBS)

@@ -24,9 +24,10 @@ enum kb_err stage_look(struct reader *r, const struct device *d, const struct ke
 enum kb_err stage_verify(struct reader *r, const char *name,
 			 struct output_progress *p) KB_MUST_CHECK;
 
-/* Copies the size bytes of `from` (a file called `name`) into a new file at path, durably; drops it
- * from the page cache. KB_ENOSPC, KB_EIO, KB_EPERM; told. What was made is left. */
-enum kb_err stage_copy(int from, const char *name, uint64_t size, const char *path,
+/* Copies the size bytes of `from` (a file called `name`) into a new file at path, which is in the
+ * stage folder `dir`, durably; drops it from the page cache. KB_ENOSPC, KB_EIO, KB_EPERM; told.
+ * What was made is left. */
+enum kb_err stage_copy(int from, const char *name, uint64_t size, int dir, const char *path,
 		       struct output_progress *p) KB_MUST_CHECK;
 
 /* What can be done about an error of the data partition: behind a message, or "". */

@@ -5,13 +5,13 @@
 #include "cli/stage_fits.h"
 
 #include "lib/log.h"
-#include "lib/os.h"
 #include "lib/util.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { PROGRESS = 1 };
 
@@ -25,6 +25,7 @@ struct job {
 	struct output_progress progress;
 	struct keyring keys;
 	struct plan_release release;
+	int dir; /* the stage folder */
 	char path[DEVICE_PATH_MAX], part[DEVICE_PATH_MAX];
 };
 
@@ -78,16 +79,22 @@ static enum kb_err check_data(void)
 	return KB_ENOENT;
 }
 
-/* Whether the bundle at path is the one that was looked at, whole; name is for the messages. */
+/* Whether the bundle at path, in the stage folder, is the one that was looked at, whole; name is
+ * for the messages. */
 static enum kb_err verify(const struct job *job, const char *path, const char *name,
 			  struct output_progress *p)
 {
 	KB_CLEANUP_FD int fd = -1;
-	uint64_t size;
-	enum kb_err e;
+	enum kb_err e = stage_files_open(&d.conf, path, &fd);
+	struct stat st;
 
-	TRY(stage_open(path, &fd, &size));
-	TRY(stage_look(&copy, &d, &job->keys, fd, size, name));
+	if (e == KB_OK && fstat(fd, &st) < 0)
+		e = err_errno(errno);
+	if (e != KB_OK) {
+		log_err("%s: %s", path, err_text(e));
+		return e;
+	}
+	TRY(stage_look(&copy, &d, &job->keys, fd, (uint64_t)st.st_size, name));
 	e = KB_EDIGEST;
 	if (memcmp(copy.release.id, job->release.id, STATE_ID_LEN) == 0)
 		e = stage_verify(&copy, name, p);
@@ -104,7 +111,7 @@ static bool is_staged(const struct job *job)
 
 	if (d.state.staged.source != STATE_SRC_DATA ||
 	    memcmp(d.state.staged.release, job->release.id, STATE_ID_LEN) != 0 ||
-	    !os_exists(job->path))
+	    !stage_files_exists(&d.conf, job->path))
 		return false;
 	return d.state.staged.fails == 0 && verify(job, job->path, job->path, &none) == KB_OK;
 }
@@ -163,12 +170,9 @@ static enum kb_err look(struct job *job, int fd, uint64_t size)
 /* The copy is what the next boot reads: it is the copy that is verified, off the medium. */
 static enum kb_err make_copy(struct job *job, int fd, uint64_t size)
 {
-	TRY(stage_copy(fd, job->file, size, job->part, &job->progress));
+	TRY(stage_copy(fd, job->file, size, job->dir, job->part, &job->progress));
 	TRY(verify(job, job->part, job->file, &job->progress));
-	if (rename(job->part, job->path) == 0)
-		return stage_files_sync(&d.conf);
-	log_err("%s: cannot be made: %s", job->path, strerror(errno));
-	return KB_EIO;
+	return stage_files_rename(job->dir, job->part, job->path);
 }
 
 /*
@@ -176,7 +180,7 @@ static enum kb_err make_copy(struct job *job, int fd, uint64_t size)
  * the folder's lock, so nobody stages anything meanwhile. The file that was given may lie there,
  * and be the only one of its owner: it goes when it is staged.
  */
-static enum kb_err remove_litter(int given)
+static enum kb_err remove_litter(const struct job *job, int given)
 {
 	const struct state_staged *staged = &d.state.staged;
 	enum kb_err e;
@@ -184,7 +188,7 @@ static enum kb_err remove_litter(int given)
 	TRY(device_open(&d));
 	e = device_need_state(&d);
 	if (e == KB_OK)
-		stage_files_clean(&d.conf,
+		stage_files_clean(job->dir, &d.conf,
 				  staged->source == STATE_SRC_DATA ? staged->release : NULL, given);
 	device_close(&d);
 	return e;
@@ -196,7 +200,7 @@ static enum kb_err record(const struct job *job)
 
 	TRY(device_open_state(&d));
 	e = accept(job);
-	if (e == KB_OK && !os_exists(job->path)) {
+	if (e == KB_OK && !stage_files_exists(&d.conf, job->path)) {
 		log_err("%s was removed meanwhile; try again", job->path);
 		e = KB_ENOENT;
 	}
@@ -208,7 +212,7 @@ static enum kb_err record(const struct job *job)
 	if (e == KB_OK) {
 		device_history_release(&d, HISTORY_STATE, &job->release, "staged for the next boot",
 				       "");
-		stage_files_clean(&d.conf, job->release.id, -1);
+		stage_files_clean(job->dir, &d.conf, job->release.id, -1);
 	}
 	device_close(&d);
 	return e;
@@ -216,17 +220,15 @@ static enum kb_err record(const struct job *job)
 
 static enum kb_err stage(struct job *job, int fd, uint64_t size)
 {
-	KB_CLEANUP_FD int folder = -1;
 	enum kb_err e;
 
 	TRY(device_may_install(&d));
 	TRY(look(job, fd, size));
 	TRY(check_data());
-	TRY(stage_files_make(&d.conf));
-	TRY(stage_files_lock(&d.conf, d.opts->lock_wait_ms, &folder));
-	TRY(remove_litter(fd));
+	TRY(stage_files_make(&d.conf, d.opts->lock_wait_ms, &job->dir));
+	TRY(remove_litter(job, fd));
 	e = make_copy(job, fd, size);
-	if (e != KB_OK && os_unlink(job->part) != KB_OK)
+	if (e != KB_OK && unlinkat(job->dir, stage_files_name(job->part), 0) < 0)
 		log_debug("%s: not removed", job->part);
 	TRY(e);
 	e = record(job);
@@ -261,7 +263,7 @@ static void print_result(const struct job *job, enum kb_err e)
 
 int stage_cmd(struct args *a, struct device_options *o)
 {
-	static struct job job;
+	static struct job job = { .dir = -1 };
 	KB_CLEANUP_FD int fd = -1;
 	uint64_t size;
 	enum kb_err e;
@@ -275,6 +277,7 @@ int stage_cmd(struct args *a, struct device_options *o)
 		e = stage_keys(&d, &job.keys);
 	if (e == KB_OK)
 		e = stage(&job, fd, size);
+	util_close(&job.dir);
 	keyring_free(&job.keys);
 	print_result(&job, e);
 	if (e == KB_OK)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/stage.h"
+#include "cli/stage_files.h"
 
 #include "lib/log.h"
 #include "lib/util.h"
@@ -83,15 +84,16 @@ static enum kb_err reserve(int fd, uint64_t size, const char *path)
 	return KB_ENOSPC;
 }
 
-enum kb_err stage_copy(int from, const char *name, uint64_t size, const char *path,
+enum kb_err stage_copy(int from, const char *name, uint64_t size, int dir, const char *path,
 		       struct output_progress *p)
 {
+	const char *file = stage_files_name(path);
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err e;
 
-	if (unlink(path) < 0 && errno != ENOENT)
+	if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
 		return fail(path, "cannot be replaced");
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	fd = openat(dir, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return fail(path, "cannot be made");
 	TRY(reserve(fd, size, path));

@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "selector/store.h"
+#include "update/media.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,14 +16,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* Path of the folder. KB_ENOSPC. */
-static enum kb_err stage_dir(const struct conf *c, char *path, size_t size)
-{
-	int n = snprintf(path, size, "%s/%s", c->data_mount, c->data_stage);
-
-	return n > 0 && (size_t)n < size ? KB_OK : KB_ENOSPC;
-}
 
 static void file_name(const uint8_t release[STATE_ID_LEN], char out[32])
 {
@@ -41,71 +34,74 @@ enum kb_err stage_files_path(const struct conf *c, const uint8_t release[STATE_I
 	return n > 0 && (size_t)n < size ? KB_OK : KB_ENOSPC;
 }
 
-static enum kb_err sync_dir(const char *path)
+const char *stage_files_name(const char *path)
 {
-	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return strrchr(path, '/') + 1;
+}
 
-	if (fd >= 0 && fsync(fd) == 0)
+static enum kb_err sync_dir(int dir, const char *path)
+{
+	if (fsync(dir) == 0)
 		return KB_OK;
 	log_err("%s: cannot be made durable: %s", path, strerror(errno));
 	return KB_EIO;
 }
 
+static const char no_folder[] =
+	"no folder, and what is a link is not followed; remove it, or set [source.data] stage= in "
+	"system.conf, in the initramfs too";
+
 /*
- * Makes one folder; `above` is the one that it is in, whose entry has to be durable too, also when
- * the folder is there already: whoever made it may have been killed before that.
+ * Makes one folder in `above`, whose entry has to be durable too, also when the folder is there
+ * already: whoever made it may have been killed before that.
  */
-static enum kb_err make_one(const char *path, const char *above)
+static enum kb_err make_one(int above, const char *name, const char *path)
 {
 	enum kb_err e;
 
-	if (mkdir(path, 0755) == 0 || errno == EEXIST)
-		return sync_dir(above);
+	if (mkdirat(above, name, 0755) == 0 || errno == EEXIST)
+		return sync_dir(above, path);
 	e = err_errno(errno);
 	log_err("%s: cannot be made: %s%s", path, strerror(errno), stage_hint(errno));
 	return e;
 }
 
-enum kb_err stage_files_make(const struct conf *c)
+/* Opens the folder; make: makes what is missing, and tells errors. path: how far it came. */
+static enum kb_err walk(const struct conf *c, bool make, int *dir, char path[PATH_MAX])
 {
-	char path[PATH_MAX], above[PATH_MAX];
-	size_t base = strlen(c->data_mount);
-	struct stat st;
+	KB_CLEANUP_FD int at = open(c->data_mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	size_t len = (size_t)snprintf(path, PATH_MAX, "%s", c->data_mount);
+	const char *rest = c->data_stage;
+	char name[MEDIA_NAME_MAX + 1];
+	enum kb_err e = KB_OK;
 
-	if (stat(c->data_mount, &st) < 0 || !S_ISDIR(st.st_mode)) {
-		log_err("%s: no such folder; mount the data partition there, or set [source.data] "
-			"mount= in system.conf",
-			c->data_mount);
+	if (at < 0) {
+		if (make)
+			log_err("%s: no such folder; mount the data partition there, or set "
+				"[source.data] mount= in system.conf",
+				path);
 		return KB_ENOENT;
 	}
-	TRY(stage_dir(c, path, sizeof(path)));
-	snprintf(above, sizeof(above), "%s", c->data_mount);
-	for (char *p = path + base + 1;; p++) {
-		char end = *p;
-
-		if (end != '/' && end != '\0')
-			continue;
-		*p = '\0';
-		TRY(make_one(path, above));
-		snprintf(above, sizeof(above), "%s", path);
-		if (end == '\0')
-			return KB_OK;
-		*p = end;
+	while (media_part(&rest, name)) {
+		len += (size_t)snprintf(path + len, PATH_MAX - len, "/%s", name);
+		if (make)
+			TRY(make_one(at, name, path));
+		e = media_enter(&at, name);
+		if (e != KB_OK && make)
+			log_err("%s: %s", path, e == KB_EINVAL ? no_folder : err_text(e));
+		TRY(e);
 	}
+	*dir = util_take(&at);
+	return KB_OK;
 }
 
-enum kb_err stage_files_lock(const struct conf *c, unsigned wait_ms, int *fd)
+enum kb_err stage_files_make(const struct conf *c, unsigned wait_ms, int *dir)
 {
-	char path[PATH_MAX];
 	KB_CLEANUP_FD int opened = -1;
+	char path[PATH_MAX];
 	enum kb_err e;
 
-	TRY(stage_dir(c, path, sizeof(path)));
-	opened = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (opened < 0) {
-		log_err("%s: %s", path, strerror(errno));
-		return err_errno(errno);
-	}
+	TRY(walk(c, true, &opened, path));
 	e = store_lock(opened, wait_ms);
 	if (e == KB_EBUSY)
 		log_err("%s: another `keelboot stage` is under way; try again when it has ended",
@@ -113,8 +109,27 @@ enum kb_err stage_files_lock(const struct conf *c, unsigned wait_ms, int *fd)
 	else if (e != KB_OK)
 		log_err("%s: cannot be locked: %s", path, err_text(e));
 	TRY(e);
-	*fd = util_take(&opened);
+	*dir = util_take(&opened);
 	return KB_OK;
+}
+
+enum kb_err stage_files_open(const struct conf *c, const char *path, int *fd)
+{
+	struct media m = { .folder = -1 };
+	char folder[PATH_MAX];
+	enum kb_err e;
+
+	TRY(walk(c, false, &m.folder, folder));
+	e = media_file(&m, stage_files_name(path), fd);
+	util_close(&m.folder);
+	return e;
+}
+
+bool stage_files_exists(const struct conf *c, const char *path)
+{
+	KB_CLEANUP_FD int fd = -1;
+
+	return stage_files_open(c, path, &fd) == KB_OK;
 }
 
 static bool is_ours(const char *name)
@@ -133,41 +148,53 @@ static bool is_same(int dir, const char *name, int fd)
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-void stage_files_clean(const struct conf *c, const uint8_t *keep, int spare)
+void stage_files_clean(int dir, const struct conf *c, const uint8_t *keep, int spare)
 {
-	char path[PATH_MAX], kept[32] = "";
+	/* Of its own, since it has a place of its own in the list. */
+	int list = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = list >= 0 ? fdopendir(list) : NULL;
 	struct dirent *entry;
-	DIR *dir;
+	char kept[32] = "";
 
-	if (stage_dir(c, path, sizeof(path)) != KB_OK || (dir = opendir(path)) == NULL)
+	if (d == NULL) {
+		util_close(&list);
 		return;
+	}
 	if (keep != NULL)
 		file_name(keep, kept);
-	while ((entry = readdir(dir)) != NULL) {
+	while ((entry = readdir(d)) != NULL) {
 		if (!is_ours(entry->d_name) || strcmp(entry->d_name, kept) == 0 ||
-		    is_same(dirfd(dir), entry->d_name, spare))
+		    is_same(dir, entry->d_name, spare))
 			continue;
-		if (unlinkat(dirfd(dir), entry->d_name, 0) < 0)
-			log_warn("%s/%s: cannot be removed: %s; it only takes room", path,
-				 entry->d_name, strerror(errno));
+		if (unlinkat(dir, entry->d_name, 0) < 0)
+			log_warn("%s/%s/%s: cannot be removed: %s; it only takes room",
+				 c->data_mount, c->data_stage, entry->d_name, strerror(errno));
 	}
-	closedir(dir);
+	closedir(d);
 }
 
 void stage_files_remove(const struct conf *c, const uint8_t release[STATE_ID_LEN])
 {
-	char path[PATH_MAX];
+	KB_CLEANUP_FD int dir = -1;
+	char path[PATH_MAX], name[32];
+	enum kb_err e = walk(c, false, &dir, path);
 
-	if (stage_files_path(c, release, path, sizeof(path)) != KB_OK)
+	if (e == KB_ENOENT)
 		return;
-	if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
-		log_warn("%s: cannot be removed: %s; it only takes room", path, strerror(errno));
+	if (e != KB_OK) {
+		log_warn("%s: %s", path, e == KB_EINVAL ? no_folder : err_text(e));
+		return;
+	}
+	file_name(release, name);
+	if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
+		log_warn("%s/%s: cannot be removed: %s; it only takes room", path, name,
+			 strerror(errno));
 }
 
-enum kb_err stage_files_sync(const struct conf *c)
+enum kb_err stage_files_rename(int dir, const char *part, const char *path)
 {
-	char path[PATH_MAX];
-
-	TRY(stage_dir(c, path, sizeof(path)));
-	return sync_dir(path);
+	if (renameat(dir, stage_files_name(part), dir, stage_files_name(path)) == 0)
+		return sync_dir(dir, path);
+	log_err("%s: cannot be made: %s", path, strerror(errno));
+	return KB_EIO;
 }

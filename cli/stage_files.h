@@ -5,31 +5,40 @@
 #include "lib/conf.h"
 #include "selector/state.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* Path of a release's file in the stage folder. KB_ENOSPC. */
+/*
+ * No link below data_mount is followed: whoever could write to the data partition would have root
+ * write and remove files elsewhere.
+ */
+
+/* Path of a release's file in the stage folder, for messages. KB_ENOSPC. */
 enum kb_err stage_files_path(const struct conf *c, const uint8_t release[STATE_ID_LEN], char *path,
 			     size_t size) KB_MUST_CHECK;
 
 /*
  * Makes the folder and what is missing above it, but never data_mount itself: where that is not
- * mounted, nothing may be written to the slot instead. KB_ENOENT, KB_EPERM, KB_ENOSPC, KB_EIO,
- * which it has told.
+ * mounted, nothing may be written to the slot instead. Opens it; then waits for other commands that
+ * work in it, and keeps them out while *dir is open. KB_ENOENT, KB_EPERM, KB_ENOSPC, KB_EBUSY,
+ * KB_EIO, which it has told.
  */
-enum kb_err stage_files_make(const struct conf *c) KB_MUST_CHECK;
+enum kb_err stage_files_make(const struct conf *c, unsigned wait_ms, int *dir) KB_MUST_CHECK;
 
-/*
- * Waits for other commands that work in the folder, which has to be there, and keeps them out while
- * *fd is open. KB_EBUSY, KB_EIO; told.
- */
-enum kb_err stage_files_lock(const struct conf *c, unsigned wait_ms, int *fd) KB_MUST_CHECK;
+/* Name of the file at path, which is stage_files_path()'s, in the folder. */
+const char *stage_files_name(const char *path);
+
+/* Opens a file in the folder for reading. KB_ENOENT; KB_EINVAL: no file, or a link; KB_EIO. */
+enum kb_err stage_files_open(const struct conf *c, const char *path, int *fd) KB_MUST_CHECK;
+
+bool stage_files_exists(const struct conf *c, const char *path);
 
 /* Removes *.keel and *.part except the file of `keep` (NULL: none is kept), and the file that is
  * open as `spare` (-1: none), if that lies there; tells what remains. */
-void stage_files_clean(const struct conf *c, const uint8_t *keep, int spare);
+void stage_files_clean(int dir, const struct conf *c, const uint8_t *keep, int spare);
 
 /* Removes a release's file, if it is there; tells when it remains. */
 void stage_files_remove(const struct conf *c, const uint8_t release[STATE_ID_LEN]);
 
-/* Makes the names in the folder durable. KB_EIO, which it has told. */
-enum kb_err stage_files_sync(const struct conf *c) KB_MUST_CHECK;
+/* Gives the file that was written as part the name of path, durably. KB_EIO, which it has told. */
+enum kb_err stage_files_rename(int dir, const char *part, const char *path) KB_MUST_CHECK;

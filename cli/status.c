@@ -3,7 +3,6 @@
 
 #include "cli/boot_json.h"
 #include "cli/stage_files.h"
-#include "lib/os.h"
 #include "selector/plan.h"
 #include "update/keyring_survey.h"
 
@@ -77,7 +76,7 @@ static void collect_staged(struct status *st)
 	if (stage_files_path(&st->d->conf, staged->release, st->staged_path,
 			     sizeof(st->staged_path)) != KB_OK)
 		return;
-	st->have_staged_file = os_exists(st->staged_path);
+	st->have_staged_file = stage_files_exists(&st->d->conf, st->staged_path);
 	if (!st->have_staged_file)
 		status_warn(st,
 			    "%s is staged but not there (is %s mounted?); `keelboot stage` it "

@@ -69,16 +69,46 @@ static enum kb_err mount_any(struct media *m, const char *dev, const char *const
 	return KB_EMOUNT;
 }
 
+bool media_part(const char **path, char name[MEDIA_NAME_MAX + 1])
+{
+	size_t len;
+
+	*path += strspn(*path, "/");
+	len = strcspn(*path, "/");
+	if (len > MEDIA_NAME_MAX) /* there is no such file; nor is there one without a name */
+		len = 0;
+	memcpy(name, *path, len);
+	name[len] = '\0';
+	*path += len;
+	return len > 0;
+}
+
+enum kb_err media_enter(int *dir, const char *name)
+{
+	int fd = openat(*dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOTDIR || errno == ELOOP ? KB_EINVAL : err_errno(errno);
+	util_close(dir);
+	*dir = fd;
+	return KB_OK;
+}
+
 static enum kb_err open_folder(struct media *m, const char *folder)
 {
-	KB_CLEANUP_FD int top = open(MEDIA_MOUNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	KB_CLEANUP_FD int at = open(MEDIA_MOUNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[MEDIA_NAME_MAX + 1];
 
-	if (top < 0)
+	if (at < 0)
 		return err_errno(errno);
-	m->folder = openat(top, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (m->folder >= 0)
-		return KB_OK;
-	return errno == ENOTDIR || errno == ELOOP ? KB_ENOENT : err_errno(errno);
+	while (media_part(&folder, name)) {
+		enum kb_err e = media_enter(&at, name);
+
+		if (e != KB_OK)
+			return e == KB_EINVAL ? KB_ENOENT : e;
+	}
+	m->folder = util_take(&at);
+	return KB_OK;
 }
 
 enum kb_err media_open(struct media *m, const char *dev, bool raw_too, const char *const *fstypes,

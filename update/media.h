@@ -43,6 +43,15 @@ enum kb_err media_private(void) KB_MUST_CHECK;
 enum kb_err media_open(struct media *m, const char *dev, bool raw_too, const char *const *fstypes,
 		       const char *folder) KB_MUST_CHECK;
 
+/* The first name of a path that is below a folder, which is taken off it. False: none is left. */
+bool media_part(const char **path, char name[MEDIA_NAME_MAX + 1]);
+
+/*
+ * Opens the folder `name` of *dir, and closes *dir for it. No link is followed: who wrote to a file
+ * system elsewhere does not lead us out of it. KB_ENOENT; KB_EINVAL: no folder, or a link.
+ */
+enum kb_err media_enter(int *dir, const char *name) KB_MUST_CHECK;
+
 /* The next name in the folder, except "." and ".."; KB_ENOENT at the end. */
 enum kb_err media_next(struct media *m, char name[MEDIA_NAME_MAX + 1]) KB_MUST_CHECK;
 

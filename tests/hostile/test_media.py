@@ -4,11 +4,12 @@ import ctypes
 import ctypes.util
 import json
 import os
+import shutil
 import struct
 
 import pytest
 
-from hostile import (CHUNK, HELPER, KEELBOOT, MIB, OK, VERIFY, Forge, driver, flipped, start)
+from hostile import (CHUNK, FAILURE, HELPER, KEELBOOT, MIB, OK, VERIFY, Forge, driver, flipped, start)
 
 # ---------------------------------------------------------------- threats 21, 22
 
@@ -181,3 +182,46 @@ def test_t32_stage_follows_no_link_out_of_its_folder(target, genuine, image):
     assert target.go("stage", genuine, "--progress=none").code == OK
     assert victim.read_bytes() == b"precious"
     assert not (folder / name).is_symlink() and (folder / name).read_bytes() == genuine.read_bytes()
+
+
+def victims(target, name):
+    """Somewhere else, with files that are called like ours."""
+    victim = target.path / "victim"
+    (victim / "stage").mkdir(parents=True)
+    for path in (victim, victim / "stage"):
+        for file in (name, f"{name}.part", "precious.keel"):
+            (path / file).write_bytes(b"precious")
+    return victim, {path: path.read_bytes() for path in victim.rglob("*.keel*")}
+
+
+@pytest.mark.parametrize("link", ["keelboot", "keelboot/stage"])
+def test_t32_link_in_place_of_the_stage_folder(target, genuine, link, cases):
+    """Put there by somebody who wrote to the data partition elsewhere: every verb that works in the folder stays out."""
+    told = start([KEELBOOT, "bundle", "inspect", genuine, "--json"])
+    name = json.loads(told.out)["release"][:16] + ".keel"
+    victim, before = victims(target, name)
+
+    def unharmed():
+        assert {path: path.read_bytes() for path in victim.rglob("*.keel*")} == before
+
+    at = target.data / link
+    at.parent.mkdir(exist_ok=True)
+    at.symlink_to(victim)
+    result = target.go("stage", genuine, "--progress=none")
+    assert result.code == FAILURE and f"{at}: no folder, and what is a link is not followed; remove it" in result.last
+    unharmed()
+    target.untouched()
+    # The link came after the update was staged: the state says that there is something to remove.
+    for verb in ("unstage",), ("mark", "good"):
+        at.unlink()
+        assert target.go("stage", genuine, "--progress=none").code == OK
+        shutil.rmtree(at)
+        at.symlink_to(victim)
+        if verb[0] == "mark":       # which it does when what is staged was installed
+            assert target.go("install", genuine, "--progress=none").code == OK
+            target.boot("b", version="2.0")
+        result = target.go(*verb)
+        assert result.code == OK, result.err
+        assert f"{at}: no folder, and what is a link is not followed" in result.err.decode()
+        unharmed()
+    cases(3)

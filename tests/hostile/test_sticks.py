@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from hostile import CHUNK, CONTROL, FAILED, HELPER, INSTALLED, KIB, MIB, NOTHING, TOP, Forge, flipped, start
+from hostile import CHUNK, CONTROL, FAILED, HELPER, INSTALLED, KIB, MIB, NOTHING, OK, TOP, Forge, flipped, start
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a mount")
 STICK = TOP / "build/tests/hostile/stick"
@@ -121,6 +121,23 @@ def test_t32_folder_that_is_none(target, folder, genuine, what):
     code, said = apply(target, folder)
     assert code == NOTHING and "no folder keelboot/" in said, said
     target.untouched()
+
+
+@pytest.mark.parametrize("link", ["keelboot", "keelboot/stage"])
+def test_t32_boot_follows_no_link_to_a_staged_copy(target, genuine, image, link):
+    """Neither to the whole stage folder nor to what it is in."""
+    target.configure("filesystem=vfat\n")
+    assert target.go("stage", genuine, "--progress=none").code == OK
+    at, device = target.data / link, target.path / "sdx"
+    at.rename(target.data / "elsewhere")
+    at.symlink_to(target.data / "elsewhere")
+    whole = [f"data:{device}" if part == f"usb:{device}" else part for part in command(target)]
+    result = start(whole, executable=STICK, env={"STICK_FOLDER": str(target.data)})
+    assert result.code == FAILED and b"the stage folder is gone" in result.err, result.err
+    at.unlink()
+    (target.data / "elsewhere").rename(at)
+    assert start(whole, executable=STICK, env={"STICK_FOLDER": str(target.data)}).code == INSTALLED
+    assert held(target, image)
 
 
 def test_t33_names_that_a_terminal_obeys(target, folder, genuine, image, cases):

@@ -91,6 +91,7 @@ ELSEWHERE = {
     "boot/test_late_stick.py::test_stick_with_the_devices_own_labels_is_not_taken_for_it": (27,),
     "unit/media_test.c::mounts_read_only_and_believes_nothing": (32,),
     "unit/media_test.c::opens_regular_files_only": (32,),
+    "unit/media_test.c::goes_down_a_path_and_follows_no_link": (32,),
     "boot/test_mac_litter.py::test_litter_is_named_and_never_opened": (33,),
     "boot/test_state_lost.py::test_both_lost_regions_are_rebuilt_from_the_slots_manifests": (34,),
     "boot/test_prepared_states.py::test_state_of_a_newer_keelboot_boots_counts_and_takes_no_update": (34,),

@@ -19,6 +19,9 @@
 int __real_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...);
 int __wrap___open64_2(const char *path, int flags);
+int __real_openat64(int dir, const char *path, int flags, ...);
+int __wrap_openat64(int dir, const char *path, int flags, ...);
+int __wrap___openat64_2(int dir, const char *path, int flags);
 ssize_t __real_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_write(int fd, const void *buf, size_t len);
 ssize_t __real_pread64(int fd, void *buf, size_t len, off_t off);
@@ -30,12 +33,16 @@ int __wrap_fallocate64(int fd, int mode, off_t off, off_t len);
 int __wrap_fsync(int fd);
 int __real_rename(const char *from, const char *to);
 int __wrap_rename(const char *from, const char *to);
+int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int __real_unlink(const char *path);
 int __wrap_unlink(const char *path);
 int __real_unlinkat(int dir, const char *name, int flags);
 int __wrap_unlinkat(int dir, const char *name, int flags);
 int __real_mkdir(const char *path, mode_t mode);
 int __wrap_mkdir(const char *path, mode_t mode);
+int __real_mkdirat(int dir, const char *name, mode_t mode);
+int __wrap_mkdirat(int dir, const char *name, mode_t mode);
 enum kb_err __wrap_os_mount(const char *source, const char *target, const char *fstype,
 			    unsigned long flags, const char *options);
 enum kb_err __wrap_os_umount(const char *target);
@@ -259,6 +266,36 @@ int __wrap___open64_2(const char *path, int flags)
 	return __wrap_open64(path, flags);
 }
 
+/* Of a name in a folder of the data partition, its path. */
+static const char *path_in(int dir, const char *name, char path[4096])
+{
+	int n = snprintf(path, 4096, "%s/%s", path_of(dir), name);
+
+	if (n >= 4096)
+		rec->odd = "a path is too long";
+	return path;
+}
+
+int __wrap_openat64(int dir, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	char whole[4096];
+	va_list ap;
+
+	va_start(ap, flags);
+	if (flags & O_CREAT)
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	if (!is_data_fd(dir))
+		return __real_openat64(dir, path, flags, mode);
+	return __wrap_open64(path_in(dir, path, whole), flags, mode);
+}
+
+int __wrap___openat64_2(int dir, const char *path, int flags)
+{
+	return __wrap_openat64(dir, path, flags);
+}
+
 /* What goes wrong with this read or write of what a bundle holds. */
 static enum filecut_fault_kind content_turn(bool write)
 {
@@ -409,6 +446,15 @@ int __wrap_rename(const char *from, const char *to)
 	return done(op, __real_rename(from, to));
 }
 
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+	char old[4096], new[4096];
+
+	if (!is_data_fd(from_dir) && !is_data_fd(to_dir))
+		return __real_renameat(from_dir, from, to_dir, to);
+	return __wrap_rename(path_in(from_dir, from, old), path_in(to_dir, to, new));
+}
+
 int __wrap_unlink(const char *path)
 {
 	struct filecut_rec_op *op;
@@ -452,6 +498,15 @@ int __wrap_mkdir(const char *path, mode_t mode)
 	if (rc == 0 && stat(path, &st) == 0)
 		op->ino = st.st_ino;
 	return done(op, rc);
+}
+
+int __wrap_mkdirat(int dir, const char *name, mode_t mode)
+{
+	char path[4096];
+
+	if (!is_data_fd(dir))
+		return __real_mkdirat(dir, name, mode);
+	return __wrap_mkdir(path_in(dir, name, path), mode);
 }
 
 /* ---------------------------------------------------------------- the boot's mount */

@@ -110,6 +110,43 @@ static void opens_regular_files_only(void **state)
 	media_close(&m);
 }
 
+/* Whoever wrote to the file system elsewhere would lead us out of it, root's commands too. */
+static void goes_down_a_path_and_follows_no_link(void **state)
+{
+	const char *rest = "a//b/";
+	char name[MEDIA_NAME_MAX + 1], longer[MEDIA_NAME_MAX + 2];
+	int base, at;
+
+	(void)state;
+	assert_int_equal(mkdir(path("a"), 0700), 0);
+	assert_int_equal(mkdir(path("a/b"), 0700), 0);
+	assert_int_equal(symlink("a", path("link")), 0);
+	write_file("file", "x", 1);
+	base = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	at = openat(base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(media_enter(&at, "none"), KB_ENOENT);
+	assert_int_equal(media_enter(&at, "link"), KB_EINVAL);
+	assert_int_equal(media_enter(&at, "file"), KB_EINVAL);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(media_part(&rest, name));
+		assert_string_equal(name, i == 0 ? "a" : "b");
+		assert_int_equal(media_enter(&at, name), KB_OK);
+	}
+	assert_false(media_part(&rest, name));
+	assert_int_equal(fcntl(at, F_GETFD), FD_CLOEXEC);
+	close(at);
+	memset(longer, 'x', sizeof(longer));
+	longer[MEDIA_NAME_MAX] = '\0';
+	rest = longer;
+	assert_true(media_part(&rest, name));
+	assert_int_equal(strlen(name), MEDIA_NAME_MAX);
+	unlinkat(base, "file", 0);
+	unlinkat(base, "link", 0);
+	unlinkat(base, "a/b", AT_REMOVEDIR);
+	unlinkat(base, "a", AT_REMOVEDIR);
+	close(base);
+}
+
 static bool lies; /* what is asked for by name is a regular file, whatever it is */
 
 /* In front of the C library's: by it media_file() looks before it opens. */
@@ -259,6 +296,7 @@ int main(void)
 		cmocka_unit_test(takes_only_names_of_bundles),
 		cmocka_unit_test(lists_every_name_once),
 		cmocka_unit_test(opens_regular_files_only),
+		cmocka_unit_test(goes_down_a_path_and_follows_no_link),
 		cmocka_unit_test(what_is_no_file_once_it_is_open_is_refused),
 		cmocka_unit_test(takes_a_raw_bundle_without_a_mount),
 		cmocka_unit_test(mounts_read_only_and_believes_nothing),
