@@ -17,8 +17,9 @@
 
 /* Nobody's update takes longer, and an apply that was taken over may pretend to make progress. */
 #define APPLY_LIMIT_MS (4u * 3600 * 1000)
-#define EXIT_MS	       10000u /* from the end of its pipe to the end of apply */
-#define ARGS_MAX       128    /* eight slots of four partitions, all media, and the rest */
+#define LOOK_LIMIT_MS  120000u /* of looking at a source, before anything is installed */
+#define EXIT_MS	       10000u  /* from the end of its pipe to the end of apply */
+#define ARGS_MAX       128     /* eight slots of four partitions, all media, and the rest */
 #define ARG_LEN	       80
 
 struct args {
@@ -80,9 +81,17 @@ static void build_args(struct args *a, const struct boot *b, enum state_source s
 	}
 }
 
-/* Follows the child until its pipe is closed, it stalls, or takes too long. True if it ended by
- * itself. */
-static bool follow(struct boot *b, int fd, struct progress *p)
+/* For all of apply. Looks, each a little short of a stall, would hold up every boot; a rescue holds
+ * up none, and the good stick may be the one behind. */
+static uint64_t whole_limit_ms(const struct progress *p, uint64_t stall, bool rescue)
+{
+	if (rescue || p->candidate > 0)
+		return APPLY_LIMIT_MS;
+	return stall > LOOK_LIMIT_MS ? stall : LOOK_LIMIT_MS;
+}
+
+/* Follows the child until its pipe is closed. False: it stalls, or takes too long. */
+static bool follow(struct boot *b, int fd, struct progress *p, bool rescue)
 {
 	uint64_t start = os_now_ms(), moved = start, now = start;
 	uint64_t limit = stall_limit_ms(&b->conf, wdt_timeout_s(&b->wdt));
@@ -91,7 +100,7 @@ static bool follow(struct boot *b, int fd, struct progress *p)
 	size_t len;
 	bool ready;
 
-	while (now - moved < limit && now - start < APPLY_LIMIT_MS) {
+	while (now - moved < limit && now - start < whole_limit_ms(p, limit, rescue)) {
 		enum kb_err err = os_poll(&fd, &ready, 1, 500);
 
 		now = os_now_ms();
@@ -113,8 +122,11 @@ static bool follow(struct boot *b, int fd, struct progress *p)
 				 progress_percent(p));
 		}
 	}
-	log_err("update: no progress for %u s while %s; stopped", (unsigned)((now - moved) / 1000),
-		progress_phase_name(p->phase));
+	if (now - moved >= limit)
+		log_err("update: no progress for %u s while %s; stopped",
+			(unsigned)((now - moved) / 1000), progress_phase_name(p->phase));
+	else
+		log_err("update: %s for too long; stopped", progress_phase_name(p->phase));
 	return false;
 }
 
@@ -163,7 +175,7 @@ static enum kb_err run(struct boot *b, enum state_source src, bool rescue)
 		log_err("update: unable to start %s: %s", BOOT_HELPER, err_text(err));
 		return err;
 	}
-	ended = follow(b, fds[0], &p);
+	ended = follow(b, fds[0], &p, rescue);
 	os_close(&fds[0]);
 	TRY(end_apply(b, pid, ended, &status));
 	if (WIFSIGNALED(status))

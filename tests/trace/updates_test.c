@@ -356,6 +356,85 @@ static void stick_on_which_apply_dies_is_left_alone_in_the_end(void **ctx)
 	}
 }
 
+/* A stick that dies slowly. Each look takes a little less than what counts as a stall, and at the
+ * end apply says that there is nothing. */
+static struct os_sim_child slow_looks(unsigned duration_ms)
+{
+	static char line[6][32];
+	struct os_sim_child c = { .argv0 = APPLY, .duration_ms = duration_ms, .status = 2 << 8 };
+
+	for (unsigned i = 0; i < 6; i++) {
+		snprintf(line[i], sizeof(line[i]), "P 0 look %u 8224\n", i + 1);
+		c.say[i] = (struct os_sim_say){ (i + 1) * 39000, line[i], 0 };
+	}
+	return c;
+}
+
+/* Threat 22: bounded like one on which apply stalls. */
+static void stick_that_is_looked_at_for_too_long_is_left_alone_in_the_end(void **ctx)
+{
+	const struct os_sim_child slow = slow_looks(240000), quick = slow_looks(119000);
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	for (int n = 1; n <= STATE_APPLY_LIMIT; n++) {
+		assert_int_equal(boot_with_stick(&slow), OS_SIM_EXEC);
+		assert_once("kill " APPLY);
+		assert_once("# update: looking at media for too long; stopped");
+		assert_in_range(os_now_ms(), 120000, 121500);
+		assert_int_equal(os_sim_count("WATCHDOG FIRES"), 0);
+		assert_int_equal(machine_get().apply[STATE_SRC_USB].count, n);
+		mark_good();
+	}
+	check_skipped(&slow);
+	/* One that is done before that costs nothing. */
+	machine_put(&s);
+	assert_int_equal(boot_with_stick(&quick), OS_SIM_EXEC);
+	assert_absent("kill " APPLY);
+	assert_int_equal(machine_get().apply[STATE_SRC_USB].count, 0);
+}
+
+/* Only looking is bounded so: an install that was found at last goes on as long as it moves. A
+ * longer progress-deadline= is a person's word for how long one step may take. */
+static void what_was_found_after_a_long_look_has_its_time(void **ctx)
+{
+	struct os_sim_child c = slow_looks(230000), alone = { .argv0 = APPLY, .status = 2 << 8 };
+	struct state s = machine_good();
+
+	(void)ctx;
+	c.say[3] = (struct os_sim_say){ 119000, "P 1 check 10 3000\n", 0 };
+	c.say[4] = (struct os_sim_say){ 158000, "P 1 check 20 3000\n", 0 };
+	c.say[5] = (struct os_sim_say){ 197000, "P 1 check 30 3000\n", 0 };
+	machine_put(&s);
+	assert_int_equal(boot_with_stick(&c), OS_SIM_EXEC);
+	assert_absent("kill " APPLY);
+	assert_in_range(os_now_ms(), 230000, 231500);
+	alone.duration_ms = 290000;
+	machine.conf = "[install]\nprogress-deadline=300\n[watchdog]\ndevice=off\n";
+	assert_int_equal(boot_with_stick(&alone), OS_SIM_EXEC);
+	assert_absent("kill " APPLY);
+}
+
+/* No boot is held up, and the good stick may be the one behind. */
+static void rescue_looks_as_long_as_it_takes(void **ctx)
+{
+	struct os_sim_child first = slow_looks(1000), slow = slow_looks(230000);
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	first.times = 1;
+	plug(&first);
+	slow.arg = "--rescue";
+	os_sim_child(&slow);
+	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
+	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_in_range(os_sim_count("spawn " APPLY), 2, 20);
+	assert_absent("kill " APPLY);
+}
+
 /* Pulled out in the middle, refused, or nothing on it: apply says so, and that costs nothing. */
 static void stick_that_apply_is_done_with_is_not_counted(void **ctx)
 {
@@ -554,6 +633,9 @@ int main(void)
 		T(deadline_of_progress_may_be_shorter),
 		T(copy_that_stalls_apply_is_dropped_in_the_end),
 		T(stick_on_which_apply_dies_is_left_alone_in_the_end),
+		T(stick_that_is_looked_at_for_too_long_is_left_alone_in_the_end),
+		T(what_was_found_after_a_long_look_has_its_time),
+		T(rescue_looks_as_long_as_it_takes),
 		T(stick_that_apply_is_done_with_is_not_counted),
 		T(rescue_counts_no_stick_on_which_apply_dies),
 		T(oops_is_a_panic_as_long_as_apply_runs),
