@@ -244,8 +244,8 @@ static bool set_quiet(struct cmdline *c, const char *value)
 
 const struct cmdline_key cmdline_keys[] = {
 	{ "keelboot.enable", "0|1", "1",
-	  "0: no update and no choice of a slot; root= is mounted and started as it stands. "
-	  "Where it does not mount, as 1.",
+	  "0: no update and no choice of a slot; root= is started as it stands, if it mounts; else "
+	  "as 1.",
 	  set_enable },
 	{ "keelboot.slot", "a|b|c|d|e|f|g|h", "",
 	  "Boots this slot, this time only; the boot is not counted and has no guardian.",
