@@ -7,7 +7,8 @@
 #include <sys/mman.h>
 
 #define PAGE	    BDEV_ALIGN
-#define WRONG_BYTE  100 /* of each page that comes or goes wrong */
+#define WRONG_BYTE  100	 /* of each page that comes or goes wrong */
+#define ERASED	    0xff /* flash that holds nothing */
 #define GARBAGE	    0xdb
 #define GARBAGE_GAP (64u << 10) /* a page of garbage in each such piece of what was discarded */
 
@@ -99,6 +100,8 @@ static enum kb_err disk_read(struct bdev *b, uint64_t off, void *buf, size_t len
 		overlay(e->disk, off, buf, len);
 	for (size_t at = 0; at < len && k == IOERR_FAULT_WRONG; at += PAGE)
 		((uint8_t *)buf)[at + WRONG_BYTE] ^= 0x10;
+	if (k == IOERR_FAULT_ZEROES || k == IOERR_FAULT_ONES)
+		memset(buf, k == IOERR_FAULT_ZEROES ? 0 : ERASED, len);
 	if (k == IOERR_FAULT_DIES_LATE)
 		ioerr_fault_die();
 	return KB_OK;

@@ -20,7 +20,8 @@ static const char *const targets[] = {
 };
 static const char *const ops[] = { "read", "write", "flush", "discard", "call", "alloc" };
 static const char *const kinds[] = {
-	"none", "fails", "lands", "short", "ever", "wrong", "lost", "drops", "dies", "dies-late",
+	"none",	  "fails", "lands", "short", "ever", "wrong",
+	"zeroes", "ones",  "lost",  "drops", "dies", "dies-late",
 };
 static const struct {
 	int num;

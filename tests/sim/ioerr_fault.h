@@ -45,6 +45,8 @@ enum ioerr_fault_kind {
 	IOERR_FAULT_SHORT,     /* half of it happens */
 	IOERR_FAULT_EVER,      /* fails, and all after it on this device, or each such call */
 	IOERR_FAULT_WRONG,     /* other bytes; a read is right the next time */
+	IOERR_FAULT_ZEROES,    /* a read that gives nothing but zeroes, as a lazy card does */
+	IOERR_FAULT_ONES,      /* or but 0xff, as erased flash does */
 	IOERR_FAULT_LOST,      /* says that all went well, and nothing happened */
 	IOERR_FAULT_DROPS,     /* a flush that failed, and what it was for is gone */
 	IOERR_FAULT_DIES,      /* the process, before it */

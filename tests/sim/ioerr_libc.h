@@ -129,6 +129,8 @@ ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
 	n = syscall(SYS_pread64, fd, buf, k == IOERR_FAULT_SHORT && len > 1 ? len / 2 : len, off);
 	if (k == IOERR_FAULT_WRONG && n > 0)
 		((char *)buf)[n / 2] = (char)(((char *)buf)[n / 2] ^ 0x10);
+	if (k == IOERR_FAULT_ZEROES && n > 0)
+		memset(buf, 0, (size_t)n);
 	if (k == IOERR_FAULT_LOST)
 		return 0; /* the end of the file, where there is none */
 	if (k == IOERR_FAULT_DIES_LATE)

@@ -91,7 +91,8 @@ static void add(const struct ioerr_fault *f)
 static const struct {
 	unsigned once, again;
 } kinds[IOERR_FAULT_OPS] = {
-	[IOERR_FAULT_READ] = { BIT(FAILS) | BIT(SHORT) | BIT(EVER) | BIT(WRONG) | BIT(DIES),
+	[IOERR_FAULT_READ] = { BIT(FAILS) | BIT(SHORT) | BIT(EVER) | BIT(WRONG) | BIT(ZEROES) |
+				       BIT(DIES),
 			       BIT(FAILS) | BIT(WRONG) },
 	[IOERR_FAULT_WRITE] = { BIT(FAILS) | BIT(LANDS) | BIT(SHORT) | BIT(EVER) | BIT(WRONG) |
 					BIT(LOST) | BIT(DIES) | BIT(DIES_LATE),
@@ -112,8 +113,13 @@ static bool is_file(enum ioerr_fault_target t)
 
 static void add_device(enum ioerr_fault_target t, enum ioerr_fault_op op, unsigned n)
 {
-	unsigned once = kinds[op].once;
+	unsigned once = kinds[op].once, again = kinds[op].again;
 
+	/* Only of the state it matters whether nothing at all is there, or something damaged. */
+	if (t == IOERR_FAULT_STATE && op == IOERR_FAULT_READ) {
+		once |= BIT(ONES);
+		again |= BIT(ZEROES) | BIT(ONES);
+	}
 	if (is_file(t) && op == IOERR_FAULT_READ)
 		once |= BIT(LOST); /* the end of the file, where there is none */
 	for (unsigned k = 1; k < IOERR_FAULT_KINDS; k++) {
@@ -122,7 +128,7 @@ static void add_device(enum ioerr_fault_target t, enum ioerr_fault_op op, unsign
 		if (once >> k & 1)
 			add(&f);
 		f.again = true;
-		if (kinds[op].again >> k & 1)
+		if (again >> k & 1)
 			add(&f);
 	}
 }
