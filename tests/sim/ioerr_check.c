@@ -76,11 +76,20 @@ static void check_written(struct ioerr_world *w, const unsigned before[2])
 		w->entered = w->boot.slot;
 }
 
+/* Something mounts, whatever disks and state do (DESIGN I2): only where process 1 itself is hindered
+ * may nothing boot. */
+static bool has_to_boot(const struct ioerr_world *w)
+{
+	return !w->a_broken && (w->fault.mended || w->fault.fault.target != IOERR_FAULT_INIT);
+}
+
 void ioerr_check_boot(struct ioerr_world *w, const unsigned before[2])
 {
 	check_written(w, before);
 	if (w->boot.died)
 		return;
+	if (w->boot.end != OS_SIM_EXEC && has_to_boot(w))
+		ioerr_world_fail(w, "a slot mounts, and nothing boots");
 	if (w->boot.end != OS_SIM_EXEC && !told_why(w))
 		ioerr_world_fail(w, "does not boot, and says no reason");
 	if (w->boot.end == OS_SIM_EXEC)
