@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What has to hold: on every image that a cut leaves, for every system that is entered, for every
- * operation. I1 to I7 are those of docs/PROOF.md. */
+ * operation. I1 to I9 are those of docs/PROOF.md. */
 #include "tests/sim/powercut_walk.h"
 
 #include "selector/choose.h"
@@ -45,7 +45,7 @@ static bool is_hurt(const struct powercut_walk *w, uint32_t i, int slot)
 
 /* ---------------------------------------------------------------- images */
 
-/* What the state calls whole is whole, byte for byte, and what it says that it is (I1, I6). */
+/* What the state calls whole is whole, byte for byte, and what it says that it is (I6, I7). */
 static void check_slot(struct powercut_walk *w, uint32_t i, const struct state *s, int slot)
 {
 	const struct cut_content *c = slot_of(w->node[i].im, slot);
@@ -116,7 +116,7 @@ static bool has_tries(const struct state *s)
 }
 
 /*
- * A slot is touched only while both regions say that it is being written (I2): whichever of them is
+ * A slot is touched only while both regions say that it is being written (I6): whichever of them is
  * lost, the other says so. A state that was lost is there again before a slot is.
  */
 void powercut_check_op(struct powercut_walk *w, uint32_t i, enum powercut_program program,
