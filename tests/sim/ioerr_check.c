@@ -76,8 +76,8 @@ static void check_written(struct ioerr_world *w, const unsigned before[2])
 		w->entered = w->boot.slot;
 }
 
-/* Something mounts, whatever disks and state do (DESIGN I2): only where process 1 itself is hindered
- * may nothing boot. */
+/* Something mounts, whatever disks and state do: only where process 1 itself is hindered may
+ * nothing boot (I2). */
 static bool has_to_boot(const struct ioerr_world *w)
 {
 	return !w->a_broken && (w->fault.mended || w->fault.fault.target != IOERR_FAULT_INIT);
