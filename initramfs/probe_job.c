@@ -120,9 +120,10 @@ void probe_job_start(struct probe *p)
 	for (unsigned most = PROBE_JOBS_MAX; most >= PROBE_JOBS_MAX - 2 * KEPT; most -= KEPT) {
 		for (int i = 0; i < PROBE_DISKS_MAX && busy(p) < most; i++) {
 			const struct probe_disk *d = &p->disk[i];
+			struct probe_job *j = free_job(p);
 
-			if (d->state != PROBE_FREE && d->queued && room(p, d) == most)
-				start_one(p, free_job(p), i);
+			if (j != NULL && d->state != PROBE_FREE && d->queued && room(p, d) == most)
+				start_one(p, j, i);
 		}
 	}
 }

@@ -405,7 +405,8 @@ def test_keys_of_the_initramfs_are_compared_with_those_of_the_system(board, fact
     assert board.findings() == set()
     (keys / "retired.d/why.txt").write_text("lost in 2020")
     finding, = told(board, "keys-none")
-    assert finding["fix"] == "take out of its retired.d all that is no public key, and put each key into a file of its own"
+    assert finding["fix"] == ("take out of its retired.d all that is no public key, "
+                              "and put each key into a file of its own")
     (keys / "retired.d/why.txt").unlink()
     (keys / "retired.d/old.pem").rename(keys / "retired.d/old.pub")
     assert board.findings() == set()

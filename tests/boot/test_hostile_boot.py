@@ -63,14 +63,16 @@ def garbage(state: Path) -> None:
 def forged(state: Path) -> None:
     """A record with a good checksum, whose every word is a lie."""
     huge = 2 ** 64 - 1
-    edit(SimpleNamespace(state=state), seq=huge, sequence=huge, floor=huge, installs=huge, pref="z", open="h", oneshot="q",
-         a_tries=huge, a_streak=-1, b_st="good", b_release="../../etc/shadow", disk="/dev/sda", root="/dev/sda",
-         keyring="/evil", staged="usb:/dev/sda", staged_release="f" * 64, a_reason="\x1b[2J\x1b]0;evil\x07" + "A" * 900)
+    edit(SimpleNamespace(state=state), seq=huge, sequence=huge, floor=huge, installs=huge, pref="z", open="h",
+         oneshot="q", a_tries=huge, a_streak=-1, b_st="good", b_release="../../etc/shadow", disk="/dev/sda",
+         root="/dev/sda", keyring="/evil", staged="usb:/dev/sda", staged_release="f" * 64,
+         a_reason="\x1b[2J\x1b]0;evil\x07" + "A" * 900)
 
 
 def silent(state: Path) -> None:
     """Well formed, and forged so that the slot that works is never to be booted again, and nothing to be counted."""
-    edit(SimpleNamespace(state=state), seq=2 ** 64 - 1, a_st="bad", a_reason="x", b_st="good", b_version="9.9", pref="b", b_tries=9)
+    edit(SimpleNamespace(state=state), seq=2 ** 64 - 1, a_st="bad", a_reason="x", b_st="good", b_version="9.9",
+         pref="b", b_tries=9)
 
 
 def nothing(state: Path) -> None:

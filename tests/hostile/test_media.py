@@ -196,7 +196,7 @@ def victims(target, name):
 
 @pytest.mark.parametrize("link", ["keelboot", "keelboot/stage"])
 def test_t32_link_in_place_of_the_stage_folder(target, genuine, link, cases):
-    """Put there by somebody who wrote to the data partition elsewhere: every verb that works in the folder stays out."""
+    """Put there by who wrote to the data partition elsewhere: every verb that works in the folder stays out."""
     told = start([KEELBOOT, "bundle", "inspect", genuine, "--json"])
     name = json.loads(told.out)["release"][:16] + ".keel"
     victim, before = victims(target, name)

@@ -436,12 +436,7 @@ static void a_retired_key_that_cannot_be_read_leaves_none_trusted(void **state)
 		"6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n"
 		"-----END PUBLIC KEY-----' > %s/ring/retired.d/key-0.pem",
 	};
-	/* Whatever they are called. */
-	static const char *const rename[] = {
-		"key-0.pub", "key-0.pem.old", ".key-0.pem", "key-0", "...", "$(printf %0200d 0).pem"
-	};
 	static struct keyring_survey survey;
-	bool long_name;
 	char path[96], cmd[320];
 
 	(void)state;
@@ -456,6 +451,19 @@ static void a_retired_key_that_cannot_be_read_leaves_none_trusted(void **state)
 		keyring_survey_read(&survey, path);
 		assert_int_equal(survey.ntrusted, 0);
 	}
+}
+
+static void a_retired_key_is_retired_whatever_its_file_is_called(void **state)
+{
+	static const char *const rename[] = {
+		"key-0.pub", "key-0.pem.old", ".key-0.pem", "key-0", "...", "$(printf %0200d 0).pem"
+	};
+	static struct keyring_survey survey;
+	bool long_name;
+	char path[96], cmd[320];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/ring", dir);
 	for (unsigned i = 0; i < sizeof(rename) / sizeof(rename[0]); i++) {
 		load(0, KNOWN_AND_RETIRED);
 		keyring_free(&ring);
@@ -502,6 +510,7 @@ int main(void)
 		cmocka_unit_test(a_key_under_two_names_counts_once),
 		cmocka_unit_test(a_ring_with_fewer_keys_than_must_sign_is_refused),
 		cmocka_unit_test(a_retired_key_that_cannot_be_read_leaves_none_trusted),
+		cmocka_unit_test(a_retired_key_is_retired_whatever_its_file_is_called),
 		cmocka_unit_test(a_retired_key_beside_the_curve_leaves_none_trusted),
 	};
 
