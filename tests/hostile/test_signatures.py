@@ -157,7 +157,7 @@ def test_t14_keys_of_other_kinds_are_no_keys(target, genuine, make):
         (folder / f"{name}.pem").unlink()
     result = target.go("install", genuine, "--progress=none")
     assert result.code == FAILURE
-    assert f"{folder}/weak.pem passed over: malformed or damaged data; want a PEM" in result.err.decode()
+    assert f"{folder}/weak.pem passed over: malformed or damaged data; want one PEM" in result.err.decode()
     target.untouched()
 
 
