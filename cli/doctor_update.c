@@ -2,7 +2,6 @@
 /* What an update needs: a name, keys (doctor_keys.c), and room where it is staged. */
 #include "cli/doctor.h"
 
-#include "cli/stage_files.h"
 #include "lib/os.h"
 
 #define ROOM_MIN (64u << 20) /* bytes: where nothing tells how large a bundle is */

@@ -352,7 +352,8 @@ enum kb_err boot(struct boot *b)
 static unsigned recover_delay_s(enum kb_err err)
 {
 	switch (err) {
-	case KB_ENODEV:
+	case KB_ENODEV: /* the disk, for which was waited already */
+		return 1;
 	case KB_ETIMEDOUT:
 	case KB_EMOUNT:
 	case KB_ECHECK:
@@ -387,8 +388,7 @@ static unsigned recover_delay_s(enum kb_err err)
 
 void boot_recover(struct boot *b, enum kb_err err)
 {
-	/* A device whose disk does not come has waited already. */
-	unsigned seconds = err == KB_ENODEV ? 1 : recover_delay_s(err);
+	unsigned seconds = recover_delay_s(err);
 
 	log_err("unable to boot: %s; restarting in %u s", err_text(err), seconds);
 	shell_open(b);

@@ -72,7 +72,7 @@ static enum kb_err open_watchdog(const char *dev, int *fd, struct os_wdt_info *i
 		return err_errno(errno);
 	if (!S_ISCHR(st.st_mode))
 		return KB_EINVAL;
-	*fd = open(dev, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+	*fd = open(dev, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (*fd < 0)
 		return err_errno(errno);
 	if (ioctl(*fd, WDIOC_GETSUPPORT, &wi) != 0) {

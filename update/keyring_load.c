@@ -242,9 +242,8 @@ static enum kb_err add_entry(struct keyring *k, const char *dir, const char *fil
 	if (add == retire_spki) {
 		/* To pass it over would be to trust it on, should it be among the others too. */
 		log_err("keyring: %s/%s: not one public key: %s; as long as it cannot be told "
-			"which "
-			"key is retired, none is trusted: put each key into a file of its own, and "
-			"take out of that folder what is none",
+			"which key is retired, none is trusted: put each key into a file of its "
+			"own, and take out of that folder what is none",
 			dir, file, err_text(err));
 		return KB_EFORMAT;
 	}

@@ -106,6 +106,7 @@ class PublicKey:
         text = path.read_text(encoding="ascii")
         match = re.search("-----BEGIN PUBLIC KEY-----(.*?)-----END PUBLIC KEY-----", text, re.S)
         must(match is not None, f"{path}: no public key")
+        must(text.count("-----BEGIN") == text.count("-----END") == 1, f"{path}: more than one key")
         der = base64.b64decode(match.group(1))
         algorithms = [a for a, prefix in self.PREFIXES.items() if der.startswith(prefix)]
         must(len(algorithms) == 1, f"{path}: neither Ed25519 nor P-256")

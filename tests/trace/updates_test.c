@@ -416,6 +416,18 @@ static void what_was_found_after_a_long_look_has_its_time(void **ctx)
 	assert_absent("kill " APPLY);
 }
 
+/* No slot mounts: apply is as `before` once, and as `then` in the rescue, which finds nothing. */
+static void rescue_with_stick(struct os_sim_child *before, struct os_sim_child *then)
+{
+	before->times = 1;
+	plug(before);
+	then->arg = "--rescue";
+	os_sim_child(then);
+	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
+	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+}
+
 /* No boot is held up, and the good stick may be the one behind. */
 static void rescue_looks_as_long_as_it_takes(void **ctx)
 {
@@ -424,13 +436,7 @@ static void rescue_looks_as_long_as_it_takes(void **ctx)
 
 	(void)ctx;
 	machine_put(&s);
-	first.times = 1;
-	plug(&first);
-	slow.arg = "--rescue";
-	os_sim_child(&slow);
-	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
-	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	rescue_with_stick(&first, &slow);
 	assert_in_range(os_sim_count("spawn " APPLY), 2, 20);
 	assert_absent("kill " APPLY);
 }
@@ -459,13 +465,7 @@ static void rescue_counts_no_stick_on_which_apply_dies(void **ctx)
 
 	(void)ctx;
 	machine_put(&s);
-	c.times = 1;
-	plug(&c);
-	dies.arg = "--rescue";
-	os_sim_child(&dies);
-	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
-	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
-	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	rescue_with_stick(&c, &dies);
 	assert_in_range(os_sim_count("spawn " APPLY), STATE_APPLY_LIMIT + 1, 20);
 	assert_int_equal(machine_get().apply[STATE_SRC_USB].count, 0);
 	assert_false(machine_get().apply[STATE_SRC_USB].open);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which disk is the device's, and how long it is waited for. */
 #include "tests/sim/os_sim_here.h"
+#include "tests/unit/stuck_sticks.h"
 
 #include "initramfs/devices.h"
 #include "initramfs/sources.h"
@@ -587,28 +588,13 @@ static void an_mmc_card_is_no_emmc(void **state)
 /* Where the device's own disk can be pulled out, it has no less room than a fixed one. */
 static void media_whose_probers_hang_do_not_keep_a_card_from_being_found(void **state)
 {
-	static char names[8][8], paths[8][96], nodes[8][16];
 	struct os_sim_disk card = card_of_a_stranger("SD\n");
 
 	(void)state;
 	card.part[0].pin = NULL;
 	card.at_ms = 6000;
 	os_sim_disk(&card);
-	for (unsigned i = 0; i < 8; i++) {
-		struct os_sim_disk s = stick(0, 4);
-		struct os_sim_child stuck = {
-			.argv0 = "keelboot-prober", .arg = nodes[i], .hangs = true, .stuck = true
-		};
-
-		snprintf(names[i], sizeof(names[i]), "sd%c", (char)('a' + i));
-		snprintf(paths[i], sizeof(paths[i]), "/devices/usb1/1-1/block/%s", names[i]);
-		snprintf(nodes[i], sizeof(nodes[i]), "/dev/%s", names[i]);
-		s.name = names[i];
-		s.path = paths[i];
-		s.no_answer = true;
-		os_sim_disk(&s);
-		os_sim_child(&stuck);
-	}
+	stuck_sticks(stick(0, 4), 8);
 	snprintf(conf.disk, sizeof(conf.disk), "/devices/a.mmc/*");
 	assert_int_equal(find_all(), KB_OK);
 	assert_string_equal(d.disk, "/dev/mmcblk0");

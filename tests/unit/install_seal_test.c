@@ -303,11 +303,9 @@ static void a_cache_that_cannot_be_dropped_ends_it(void **ctx)
 	any_of_them_ends_it(&root.fail_drop, &root.drops);
 }
 
-/* A block that cannot be read may be written anew; what was written and cannot be read is not
- * there. */
-static void a_read_that_fails_proves_nothing(void **ctx)
+/* One read of an install goes wrong, each in turn: what is said to be installed is. */
+static void any_of_the_reads_proves_nothing(struct faulty_when *when, size_t skip)
 {
-	(void)ctx;
 	for (unsigned i = 0; i < SCENES; i++) {
 		const struct scene *s = &scenes[i];
 		unsigned n = 0;
@@ -315,7 +313,8 @@ static void a_read_that_fails_proves_nothing(void **ctx)
 		play(s);
 		do {
 			begin(s);
-			root.fail_read = (struct faulty_when){ ++n, 1 };
+			*when = (struct faulty_when){ ++n, 1 };
+			root.blank_skip = skip;
 			if (install_run(&in) == KB_OK)
 				assert_installed(s);
 			else
@@ -325,28 +324,20 @@ static void a_read_that_fails_proves_nothing(void **ctx)
 	}
 }
 
+/* A block that cannot be read may be written anew; what was written and cannot be read is not
+ * there. */
+static void a_read_that_fails_proves_nothing(void **ctx)
+{
+	(void)ctx;
+	any_of_the_reads_proves_nothing(&root.fail_read, 0);
+}
+
 /* As lazy cards do. What is to be zero is not zero because one read says so; nor is it sealed. */
 static void a_read_that_comes_back_blank_proves_nothing(void **ctx)
 {
-	static const size_t skips[] = { 0, BDEV_ALIGN };
-
 	(void)ctx;
-	for (unsigned i = 0; i < SCENES * 2; i++) {
-		const struct scene *s = &scenes[i / 2];
-		unsigned n = 0;
-
-		play(s);
-		do {
-			begin(s);
-			root.blank_read = (struct faulty_when){ ++n, 1 };
-			root.blank_skip = skips[i % 2];
-			if (install_run(&in) == KB_OK)
-				assert_installed(s);
-			else
-				assert_given_up(s);
-		} while (root.reads >= n);
-		assert_true(n > 10);
-	}
+	any_of_the_reads_proves_nothing(&root.blank_read, 0);
+	any_of_the_reads_proves_nothing(&root.blank_read, BDEV_ALIGN);
 }
 
 /* Cut anywhere, where both copies of the state are lost as well, no old superblock stands before

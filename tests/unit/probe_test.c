@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of disks, on a simulated kernel. */
 #include "tests/sim/os_sim_here.h"
+#include "tests/unit/stuck_sticks.h"
 
 #include "initramfs/probe.h"
 #include "lib/log.h"
@@ -225,28 +226,6 @@ static void more_disks_than_probers_wait_for_their_turn(void **state)
 	probe_stop(&p);
 }
 
-/* As many LUNs as a stranger's card reader claims to have, and nothing ends their probers. */
-static void stuck_sticks(unsigned n)
-{
-	static char names[16][8], paths[16][96], nodes[16][16];
-
-	for (unsigned i = 0; i < n; i++) {
-		struct os_sim_disk s = stick(0);
-		struct os_sim_child stuck = {
-			.argv0 = "keelboot-prober", .arg = nodes[i], .hangs = true, .stuck = true
-		};
-
-		snprintf(names[i], sizeof(names[i]), "sd%c", (char)('a' + i));
-		snprintf(paths[i], sizeof(paths[i]), "/devices/usb1/1-1/host0/block/%s", names[i]);
-		snprintf(nodes[i], sizeof(nodes[i]), "/dev/%s", names[i]);
-		s.name = names[i];
-		s.path = paths[i];
-		s.no_answer = true;
-		os_sim_disk(&s);
-		os_sim_child(&stuck);
-	}
-}
-
 static void probers_that_nothing_ends_leave_room_for_a_fixed_disk(void **state)
 {
 	struct os_sim_disk d = vda();
@@ -254,7 +233,7 @@ static void probers_that_nothing_ends_leave_room_for_a_fixed_disk(void **state)
 	(void)state;
 	d.at_ms = 12000; /* all have been given up, and wait for their second prober */
 	os_sim_disk(&d);
-	stuck_sticks(10);
+	stuck_sticks(stick(0), 10);
 	probe_start(&p);
 	while (os_sim_now() < 11999)
 		(void)!probe_step(&p, 11999 - (unsigned)os_sim_now());
@@ -269,7 +248,7 @@ static void a_fixed_disk_is_looked_at_first(void **state)
 	struct os_sim_disk d = vda();
 
 	(void)state;
-	stuck_sticks(10);
+	stuck_sticks(stick(0), 10);
 	os_sim_disk(&d);
 	probe_start(&p);
 	assert_int_equal(os_sim_count("spawn"), 6);
