@@ -49,8 +49,11 @@ enum kb_err install_check_pair(struct install_job *j)
 {
 	const struct manifest *m = &j->in->r->m;
 
-	for (unsigned i = 0; i < m->nimages; i++)
-		TRY(pair_one(j, i));
+	/* Root comes first: the seal goes by this order. */
+	for (unsigned root = 0; root < 2; root++)
+		for (unsigned i = 0; i < m->nimages; i++)
+			if ((strcmp(m->image[i].name, "root") != 0) == root)
+				TRY(pair_one(j, i));
 	for (unsigned i = 0; i < j->in->nparts; i++) {
 		bool found = false;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The seal: from before the first write to a slot until all of it was read back, nothing says that
- * the slot can be booted: neither the state, nor the manifest cell, nor a superblock.
+ * the slot can be booted: neither the state, nor the manifest cell, nor a superblock. Of several
+ * partitions root's goes first and comes last: where it stands, the others are whole.
  */
 #include "update/install_job.h"
 #include "lib/bytes.h"
@@ -209,14 +210,14 @@ enum kb_err install_seal_open(struct install_job *j)
 {
 	for (unsigned i = 0; i < j->nparts; i++)
 		TRY(check_heads(j, &j->part[i]));
-	for (unsigned i = 0; i < j->nparts; i++) {
+	for (unsigned i = j->nparts; i-- > 0;) {
 		struct install_job_part *p = &j->part[i];
 		enum kb_err e = put_head(j, p, p->head, head_used(p), false);
 
 		if (e == KB_OK)
 			continue;
 		/* It may be there all the same, and must not look whole if the state gets lost. */
-		for (unsigned k = 0; k <= i; k++)
+		for (unsigned k = i; k < j->nparts; k++)
 			if (put_head(j, &j->part[k], zeroes, head_len(&j->part[k]), true) != KB_OK)
 				log_err("install: slot %c: %s could not be sealed again",
 					state_slot_letter(j->in->target), j->part[k].name);

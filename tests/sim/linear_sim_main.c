@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One install in real size, cut at each flush: an image of 512 MiB with all its 2048 chunks, each
- * of which differs from what the slot holds. Before each flush the disks are looked at as a cut
- * would leave them, in what stands for all the others: nothing of what is pending is there, all of
- * it, all but the first, all but the last, all and one sector is garbage. From each of them whose
- * slot is not on trial yet the install is run again, to the end. `make powercut` does the same in
- *small geometry with every image; this one sees the numbers that only size brings: segments of the
- *read-back, pages of the index, the far ends of the partition.
+ * One install in real size, cut at each flush: a root of 512 MiB with all its 2048 chunks, and a
+ * partition beside it with an eighth of that; each chunk differs from what the slot holds. Before
+ * each flush the disks are looked at as a cut would leave them, in what stands for all the others:
+ * nothing of what is pending is there, all of it, all but the first, all but the last, all and one
+ * sector is garbage. From each of them whose slot is not on trial yet the install is run again, to
+ * the end. `make powercut` does the same in small geometry with every image; this one sees the
+ * numbers that only size brings: segments of the read-back, pages of the index, the far ends of the
+ * partitions; and that a root whose superblock stands has whole partitions beside it.
  *
  *	linear_sim [--mib N] [--report FILE] [--replay EPOCH:IMAGE]
  */
@@ -25,7 +26,7 @@
 #define JOBS   2
 #define EPOCHS 512
 
-enum { STATE, SLOT, DISKS };
+enum { STATE, ROOT, BOOT, DISKS };
 
 static const struct {
 	enum cut_image_sort sort;
@@ -46,7 +47,11 @@ struct device {
 	struct state state;
 };
 
-static uint64_t size = 512u * MIB;
+static struct {
+	const char *name;
+	uint64_t size;
+} part[DISKS] = { [ROOT] = { "root", 512 * MIB }, [BOOT] = { "boot", 64 * MIB } };
+
 static char folder[] = "/tmp/keelboot-linear-XXXXXX";
 static int bundle;
 static struct keyring keys;
@@ -70,11 +75,12 @@ static void must(bool ok, const char *what)
 
 /* ---------------------------------------------------------------- what there is */
 
-/* One block of each chunk is not zero: at another place, and with other bytes, in each release. */
-static void fill_block(uint8_t *p, uint64_t chunk, unsigned release)
+/* One block of each chunk is not zero: at another place, and with other bytes, in each release;
+ * that of the first, which has the superblock, always at its place. */
+static void fill_block(uint8_t *p, unsigned disk, uint64_t chunk, unsigned release)
 {
 	for (unsigned i = 0; i < BDEV_ALIGN; i += 8) {
-		uint64_t v = (chunk * 2 + release + 1) * 0x9e3779b97f4a7c15u + i;
+		uint64_t v = ((chunk * DISKS + disk) * 2 + release + 1) * 0x9e3779b97f4a7c15u + i;
 
 		memcpy(p + i, &v, 8);
 	}
@@ -82,7 +88,7 @@ static void fill_block(uint8_t *p, uint64_t chunk, unsigned release)
 
 static uint64_t block_of(uint64_t chunk, unsigned release)
 {
-	return chunk * CHUNK + (release * 7 + chunk % 32) * BDEV_ALIGN;
+	return chunk == 0 ? 0 : chunk * CHUNK + (release * 7 + chunk % 32) * BDEV_ALIGN;
 }
 
 static const char *in_folder(const char *name)
@@ -95,42 +101,63 @@ static const char *in_folder(const char *name)
 	return p[n];
 }
 
+static uint8_t *make_image(unsigned disk)
+{
+	uint8_t *data = mmap(NULL, part[disk].size, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	must(data != MAP_FAILED, "memory");
+	for (uint64_t i = 0; i < part[disk].size / CHUNK; i++)
+		fill_block(data + block_of(i, 1), disk, i, 1);
+	return data;
+}
+
 static void make_bundle(void)
 {
-	uint8_t *data = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	struct fixture_image im = { "root", data, size, CHUNK, false };
-	struct fixture_bundle b = { .image = &im, .nimages = 1, .version = "2.0", .sequence = 2 };
+	struct fixture_image im[DISKS - ROOT];
+	struct fixture_bundle b = {
+		.image = im, .nimages = DISKS - ROOT, .version = "2.0", .sequence = 2
+	};
 	struct key_file key;
 
-	must(data != MAP_FAILED && mkdtemp(folder) != NULL, folder);
+	for (unsigned i = ROOT; i < DISKS; i++)
+		im[i - ROOT] = (struct fixture_image){ part[i].name, make_image(i), part[i].size,
+						       CHUNK, false };
+	must(mkdtemp(folder) != NULL, folder);
 	fixture_ok(key_file_generate(in_folder("k"), KEYRING_ED25519, &key));
-	for (uint64_t i = 0; i < size / CHUNK; i++)
-		fill_block(data + block_of(i, 1), i, 1);
 	b.key = &key;
 	bundle = fixture_make(&b);
 	fixture_ok(keyring_load(&keys, folder));
-	munmap(data, size);
+	for (unsigned i = ROOT; i < DISKS; i++)
+		munmap((void *)im[i - ROOT].data, part[i].size);
 	key_file_free(&key);
 	unlink(in_folder("k.key"));
 	unlink(in_folder("k.pem"));
 	rmdir(folder);
 }
 
+static void put_old(struct cut_disk *d, unsigned disk)
+{
+	uint8_t block[BDEV_ALIGN];
+
+	for (uint64_t i = 0; i < part[disk].size / CHUNK; i++) {
+		fill_block(block, disk, i, 0);
+		for (unsigned s = 0; s < BDEV_ALIGN / CUT_SECTOR; s++)
+			cut_content_put(&d->durable, block_of(i, 0) / CUT_SECTOR + s,
+					block + s * CUT_SECTOR);
+	}
+}
+
 /* The slot with the older image, slot a good; both as the factory left them. */
 static void make_device(struct device *d)
 {
-	uint8_t block[BDEV_ALIGN];
 	enum store_finding found;
 
 	cut_power_init(&d->power);
 	cut_disk_init(&d->disk[STATE], &d->power, STORE_MIN_SIZE);
-	cut_disk_init(&d->disk[SLOT], &d->power, size + 8 * MIB);
-	for (uint64_t i = 0; i < size / CHUNK; i++) {
-		fill_block(block, i, 0);
-		for (unsigned s = 0; s < BDEV_ALIGN / CUT_SECTOR; s++)
-			cut_content_put(&d->disk[SLOT].durable, block_of(i, 0) / CUT_SECTOR + s,
-					block + s * CUT_SECTOR);
+	for (unsigned i = ROOT; i < DISKS; i++) {
+		cut_disk_init(&d->disk[i], &d->power, part[i].size + 8 * MIB);
+		put_old(&d->disk[i], i);
 	}
 	fixture_ok(store_load(&d->store, &d->disk[STATE].bdev, &d->state, &found));
 	state_init(&d->state, 2);
@@ -145,21 +172,45 @@ static void make_device(struct device *d)
 }
 
 /* Whether it holds the release's image, to the byte. What is behind that is nobody's. */
-static bool holds(const struct cut_content *c, unsigned release)
+static bool part_holds(const struct cut_content *c, unsigned disk, unsigned release)
 {
-	for (uint64_t page = 0; page < size / BDEV_ALIGN; page++) {
+	for (uint64_t page = 0; page < part[disk].size / BDEV_ALIGN; page++) {
 		uint64_t chunk = page * BDEV_ALIGN / CHUNK;
 		const uint8_t *is = cut_content_page(c, page);
 		uint8_t want[BDEV_ALIGN] = { 0 };
 
 		if (page * BDEV_ALIGN == block_of(chunk, release))
-			fill_block(want, chunk, release);
+			fill_block(want, disk, chunk, release);
 		else if (is == NULL)
 			continue;
 		if (is == NULL || memcmp(is, want, sizeof(want)) != 0)
 			return false;
 	}
 	return true;
+}
+
+static const struct cut_content *newest(struct cut_disk *d)
+{
+	fixture_ok(cut_disk_flush(d));
+	return &d->durable;
+}
+
+static bool holds(struct device *d, unsigned release)
+{
+	for (unsigned i = ROOT; i < DISKS; i++)
+		if (!part_holds(newest(&d->disk[i]), i, release))
+			return false;
+	return true;
+}
+
+/* Root mounts, as far as its first block decides. */
+static bool shows(struct device *d, unsigned release)
+{
+	const uint8_t *is = cut_content_page(newest(&d->disk[ROOT]), 0);
+	uint8_t want[BDEV_ALIGN];
+
+	fill_block(want, ROOT, 0, release);
+	return is != NULL && memcmp(is, want, sizeof(want)) == 0;
 }
 
 /* ---------------------------------------------------------------- installing */
@@ -187,11 +238,13 @@ static enum kb_err install(struct device *d, char *why, size_t len)
 			.s = &d->state,
 			.target = target,
 			.mode = PLAN_COMMAND,
-			.nparts = 1,
+			.nparts = DISKS - ROOT,
 			.helper = "/proc/self/exe",
 		};
-		snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
-		in.part[0].dev = &d->disk[SLOT].bdev;
+		for (unsigned i = ROOT; i < DISKS; i++) {
+			snprintf(in.part[i - ROOT].cls, sizeof(in.part[0].cls), "%s", part[i].name);
+			in.part[i - ROOT].dev = &d->disk[i].bdev;
+		}
 		e = install_run(&in);
 	}
 	if (e != KB_OK)
@@ -201,12 +254,6 @@ static enum kb_err install(struct device *d, char *why, size_t len)
 }
 
 /* ---------------------------------------------------------------- one image */
-
-static const struct cut_content *newest(struct cut_disk *d)
-{
-	fixture_ok(cut_disk_flush(d));
-	return &d->durable;
-}
 
 /* NULL or what is wrong with what a cut left. Slot b begins good with the old image: it may be
  * touched only after the state says `writing`. */
@@ -220,12 +267,16 @@ static const char *look(struct device *d)
 		return "the state is lost";
 	if (d->state.slot[0].st != STATE_GOOD)
 		return "the slot that runs is not good any more";
-	if (s->st == STATE_TRIAL && !holds(newest(&d->disk[SLOT]), 1))
+	if (s->st == STATE_TRIAL && !holds(d, 1))
 		return "half an image is on trial";
-	if (s->st == STATE_GOOD && !holds(newest(&d->disk[SLOT]), 0))
+	if (s->st == STATE_GOOD && !holds(d, 0))
 		return "a good slot is not what it was";
 	if (s->st != STATE_GOOD && s->st != STATE_WRITING && s->st != STATE_TRIAL)
 		return "the slot is neither what it was, nor writing, nor on trial";
+	/* Were the state lost as well, that would boot. */
+	for (unsigned release = 0; release < 2; release++)
+		if (shows(d, release) && !holds(d, release))
+			return "root mounts, and not all of the slot is whole";
 	return NULL;
 }
 
@@ -261,7 +312,8 @@ static const char *recover(struct cut_image *im)
 /* In a process of its own, with the disks as they are just before a flush. */
 static int try_images(void)
 {
-	struct cut_disk *const disks[DISKS] = { &dev.disk[STATE], &dev.disk[SLOT] };
+	struct cut_disk *const disks[DISKS] = { &dev.disk[STATE], &dev.disk[ROOT],
+						&dev.disk[BOOT] };
 	struct cut_image im;
 	int bad = 0;
 
@@ -283,7 +335,7 @@ static int try_images(void)
 		printf("%s: %s; %u sectors pending, %s\n  replay: build/tests/sim/linear_sim --mib "
 		       "%" PRIu64 " --replay %u:%u\n",
 		       wrong == NULL ? "right" : "VIOLATION", wrong == NULL ? "settles" : wrong,
-		       im.n, images[i].name, size / MIB, epoch, i);
+		       im.n, images[i].name, part[ROOT].size / MIB, epoch, i);
 		bad += wrong != NULL;
 	}
 	cut_image_free(&im);
@@ -353,14 +405,19 @@ static bool run(void (*watch)(void *, const struct cut_op *))
 	epoch = 0;
 	if (watch == on_second)
 		look_before_flush(); /* the install may begin with one */
-	ok = install(&dev, why, sizeof(why)) == KB_OK && holds(newest(&dev.disk[SLOT]), 1) &&
+	ok = install(&dev, why, sizeof(why)) == KB_OK && holds(&dev, 1) &&
 	     dev.state.slot[TARGET].st == STATE_TRIAL;
 	if (!ok)
 		printf("VIOLATION: an install without a cut fails: %s\n", why);
 	reap(0);
-	cut_disk_free(&dev.disk[STATE]);
-	cut_disk_free(&dev.disk[SLOT]);
+	for (unsigned i = 0; i < DISKS; i++)
+		cut_disk_free(&dev.disk[i]);
 	return ok;
+}
+
+static uint64_t chunks(void)
+{
+	return (part[ROOT].size + part[BOOT].size) / CHUNK;
 }
 
 static void write_report(const char *file)
@@ -372,8 +429,8 @@ static void write_report(const char *file)
 		"{\"story\": \"install-real-size\", \"mib\": %" PRIu64 ", \"chunks\": %" PRIu64
 		", \"cut_points\": %u, \"raw_images\": %u, \"nothing_pending\": %u, "
 		"\"installs\": %u, \"violations\": %u}\n",
-		size / MIB, size / CHUNK, nflushes, tried->images, tried->empty, tried->installs,
-		failed);
+		part[ROOT].size / MIB, chunks(), nflushes, tried->images, tried->empty,
+		tried->installs, failed);
 	must(fclose(f) == 0, file);
 }
 
@@ -384,13 +441,15 @@ int main(int argc, char **argv)
 	if (strcmp(argv[0], "keelboot-decoder") == 0)
 		return decoder_main();
 	for (int i = 1; i + 1 < argc; i += 2) {
-		if (strcmp(argv[i], "--mib") == 0)
-			size = strtoull(argv[i + 1], NULL, 10) * MIB;
-		else if (strcmp(argv[i], "--report") == 0)
+		if (strcmp(argv[i], "--mib") == 0) {
+			part[ROOT].size = strtoull(argv[i + 1], NULL, 10) * MIB;
+			part[BOOT].size = part[ROOT].size / 8;
+		} else if (strcmp(argv[i], "--report") == 0) {
 			report = argv[i + 1];
-		else if (strcmp(argv[i], "--replay") != 0 ||
-			 sscanf(argv[i + 1], "%d:%d", &only_epoch, &only_image) != 2)
+		} else if (strcmp(argv[i], "--replay") != 0 ||
+			   sscanf(argv[i + 1], "%d:%d", &only_epoch, &only_image) != 2) {
 			return 2;
+		}
 	}
 	tried = mmap(NULL, sizeof(*tried), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		     0);
@@ -404,7 +463,7 @@ int main(int argc, char **argv)
 		write_report(report);
 	printf("linear: %" PRIu64 " MiB, %" PRIu64 " chunks, %u flushes, %u images, %u installs "
 	       "again\n",
-	       size / MIB, size / CHUNK, nflushes, tried->images, tried->installs);
+	       part[ROOT].size / MIB, chunks(), nflushes, tried->images, tried->installs);
 	printf("linear: %u passed, %u failed\n", ended - (failed < ended ? failed : ended), failed);
 	return failed == 0 ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is believed of a slot when its storage fails once, anywhere in an install. Nothing here is
- * compressed, so no decoder is needed. Boot is sealed first, and is sound; root is what fails.
+ * compressed, so no decoder is needed. Boot is sound; root is what fails.
  */
 #include "tests/unit/faulty.h"
 #include "tests/unit/install_fixture.h"

@@ -339,11 +339,11 @@ static void assert_was_sealed(unsigned dev)
 	fail_msg("device %u was not sealed", dev);
 }
 
-static void open_two_partitions(void)
+static void open_two_partitions(bool root_first)
 {
-	const struct fixture_image im[2] = { { "boot", boot_image, sizeof(boot_image), CHUNK,
-					       false },
-					     { "root", image, IMAGE, CHUNK, false } };
+	const struct fixture_image boot = { "boot", boot_image, sizeof(boot_image), CHUNK, false };
+	const struct fixture_image root = { "root", image, IMAGE, CHUNK, false };
+	const struct fixture_image im[2] = { root_first ? root : boot, root_first ? boot : root };
 	const struct fixture_bundle b = {
 		.image = im, .nimages = 2, .version = "2.0", .sequence = 2
 	};
@@ -360,13 +360,37 @@ static void open_two_partitions(void)
 static void slots_of_two_partitions(void **ctx)
 {
 	(void)ctx;
-	open_two_partitions();
+	open_two_partitions(false);
 	assert_int_equal(install_run(&in), KB_OK);
 	assert_installed(image);
 	assert_memory_equal(content(&boot_dev, 0, sizeof(boot_image)), boot_image,
 			    sizeof(boot_image));
 	assert_was_sealed(1);
 	assert_was_sealed(2);
+}
+
+/* So that a root that mounts has whole partitions beside it, whatever a cut takes: in whichever
+ * order the bundle and the slot name them. */
+static void root_is_sealed_first_and_opened_last(void **ctx)
+{
+	(void)ctx;
+	for (unsigned order = 0; order < 2; order++) {
+		unsigned first = 0, last = 0; /* which device is written */
+
+		free_devices();
+		new_devices();
+		new_install();
+		open_two_partitions(order == 1);
+		assert_int_equal(install_run(&in), KB_OK);
+		for (unsigned i = 0; i < events.n; i++)
+			if (events.e[i].dev != 0 && events.e[i].op == FIXTURE_WRITE) {
+				first = first == 0 ? events.e[i].dev : first;
+				last = events.e[i].dev;
+			}
+		assert_int_equal(first, 1);
+		assert_int_equal(last, 1);
+		assert_was_sealed(2);
+	}
 }
 
 /* ---------------------------------------------------------------- refused before any write */
@@ -614,7 +638,7 @@ static void a_head_that_cannot_be_written_seals_all_of_the_slot_again(void **ctx
 		free_devices();
 		new_devices();
 		new_install();
-		open_two_partitions();
+		open_two_partitions(false);
 		faulty_init(&cached_dev, &root_dev.bdev);
 		in.part[0].dev = &cached_dev.bdev;
 		if (round == 1) /* the last two writes are root's head, behind boot's */
@@ -637,7 +661,7 @@ static void the_first_cause_is_the_one_that_is_told(void **ctx)
 		free_devices();
 		new_devices();
 		new_install();
-		open_two_partitions();
+		open_two_partitions(false);
 		faulty_init(&cached_dev, &root_dev.bdev);
 		faulty_init(&other, &boot_dev.bdev);
 		in.part[0].dev = &cached_dev.bdev;
@@ -1069,6 +1093,7 @@ int main(int argc, char **argv)
 		TEST(an_image_smaller_than_the_seal),
 		TEST(large_chunks_that_cross_the_seal),
 		TEST(slots_of_two_partitions),
+		TEST(root_is_sealed_first_and_opened_last),
 		TEST(refuses_an_image_that_does_not_fit),
 		TEST(refuses_other_classes),
 		TEST(a_flipped_byte_is_found_before_the_first_write),
