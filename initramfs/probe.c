@@ -70,7 +70,7 @@ static void take_disk(struct probe *p, const char *name, bool again)
 	}
 	if (d == NULL)
 		return;
-	fresh.queued = true;
+	probe_job_queue(&fresh);
 	*d = fresh;
 }
 
@@ -171,20 +171,13 @@ static void await(struct probe *p, unsigned wait_ms)
 {
 	int fds[PROBE_JOBS_MAX + 1] = { p->uevent_fd };
 	bool ready[PROBE_JOBS_MAX + 1] = { false };
-	uint64_t now = os_now_ms();
 	enum kb_err err;
 
 	if (p->uevent_fd < 0 && wait_ms > RESCAN_MS)
 		wait_ms = RESCAN_MS;
-	for (unsigned i = 0; i < PROBE_JOBS_MAX; i++) {
-		const struct probe_job *j = &p->job[i];
-
-		fds[i + 1] = j->fd;
-		if (j->pid > 0 && j->deadline_ms <= now)
-			wait_ms = 0;
-		else if (j->pid > 0 && j->deadline_ms - now < wait_ms)
-			wait_ms = (unsigned)(j->deadline_ms - now);
-	}
+	wait_ms = probe_job_wait(p, wait_ms);
+	for (unsigned i = 0; i < PROBE_JOBS_MAX; i++)
+		fds[i + 1] = p->job[i].fd;
 	err = os_poll(fds, ready, PROBE_JOBS_MAX + 1, wait_ms);
 	for (unsigned i = 0; i < PROBE_JOBS_MAX && err == KB_OK; i++) {
 		if (ready[i + 1])

@@ -64,6 +64,7 @@ struct probe_disk {
 	unsigned tries;				   /* probers started since it changed */
 	unsigned changes;			   /* how often it was not what it was */
 	bool queued;				   /* wants a prober */
+	uint64_t queued_ms;			   /* since then */
 };
 
 /* A prober at work. Private. */
@@ -71,6 +72,7 @@ struct probe_job {
 	pid_t pid; /* 0: free */
 	int fd;
 	int disk; /* index; -1: its disk is gone, or it was given up: only to be reaped */
+	int of;	  /* the same while the process is there; -1: that disk is gone */
 	uint64_t deadline_ms;
 	size_t len;
 	struct prober_answer answer;

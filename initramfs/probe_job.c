@@ -14,7 +14,8 @@
 #define EXIT_MS	      1000 /* from the answer to the end of the process */
 #define STATUS_MS     100  /* from the end of its pipe to the end of the process */
 #define KILL_EVERY_MS 2000
-#define KEPT	      2 /* jobs for better disks: as many as one of these may need */
+#define KEPT	      2			       /* jobs for better disks */
+#define QUEUE_MS      (3u * PROBE_DEADLINE_MS) /* that a disk waits for a prober */
 
 /* From now on the process is only waited for. */
 static void detach(struct probe_job *j, unsigned grace_ms)
@@ -32,14 +33,31 @@ static void reap(struct probe_job *j)
 		j->pid = 0;
 }
 
+static void kill_one(struct probe_job *j)
+{
+	int status;
+
+	os_kill_begin(j->pid);
+	if (os_wait(j->pid, STATUS_MS, &status) == KB_OK)
+		j->pid = 0;
+	detach(j, KILL_EVERY_MS);
+}
+
+void probe_job_queue(struct probe_disk *d)
+{
+	d->queued = true;
+	d->queued_ms = os_now_ms();
+}
+
 /* A disk that is to be tried again is still waited for. */
 static void give_up(struct probe *p, struct probe_disk *d, const char *why)
 {
-	d->queued = d->tries < TRIES;
-	if (d->queued) {
+	if (!d->queued && d->tries < TRIES) {
 		log_warn("disk %s: cannot be looked at: %s; once more", d->dev, why);
+		probe_job_queue(d);
 		return;
 	}
+	d->queued = false;
 	log_warn("disk %s: cannot be looked at: %s; only the names that the kernel has for its "
 		 "partitions are known",
 		 d->dev, why);
@@ -84,7 +102,7 @@ static void start_one(struct probe *p, struct probe_job *j, int index)
 		return;
 	}
 	j->fd = fds[0];
-	j->disk = index;
+	j->disk = j->of = index;
 	j->len = 0;
 	j->deadline_ms = os_now_ms() + deadline;
 }
@@ -98,10 +116,20 @@ static unsigned busy(const struct probe *p)
 	return n;
 }
 
+/* A prober that the kernel holds, as long as a medium does not answer, keeps its job when it was
+ * given up. Its disk gets no second one beside it. */
+static bool is_held(const struct probe *p, int index)
+{
+	for (unsigned i = 0; i < PROBE_JOBS_MAX; i++)
+		if (p->job[i].pid != 0 && p->job[i].of == index)
+			return true;
+	return false;
+}
+
 /*
- * How many jobs there are for a disk like this one. A prober that the kernel holds, as long as a
- * medium does not answer, keeps its job when it was given up: so what can be plugged in never gets
- * the last ones, and what is not the device's disk by system.conf those before them neither.
+ * How many jobs there are for a disk like this one. Some may be held for ever: so what can be
+ * plugged in never gets the last ones, and what is not the device's disk by system.conf those
+ * before them neither.
  */
 static unsigned room(const struct probe *p, const struct probe_disk *d)
 {
@@ -122,7 +150,8 @@ void probe_job_start(struct probe *p)
 			const struct probe_disk *d = &p->disk[i];
 			struct probe_job *j = free_job(p);
 
-			if (j != NULL && d->state != PROBE_FREE && d->queued && room(p, d) == most)
+			if (j != NULL && d->state != PROBE_FREE && d->queued && !is_held(p, i) &&
+			    room(p, d) == most)
 				start_one(p, j, i);
 		}
 	}
@@ -134,16 +163,16 @@ static void take_answer(struct probe *p, struct probe_job *j)
 	const struct prober_answer *a = &j->answer;
 
 	if (probe_answer_check(a, j->len) != KB_OK) {
-		os_kill_begin(j->pid);
-		detach(j, KILL_EVERY_MS);
+		kill_one(j);
 		give_up(p, d, "the prober's answer is malformed");
 		return;
 	}
-	detach(j, EXIT_MS);
 	if (a->flags & PROBER_TABLE_UNREADABLE) {
+		kill_one(j);
 		give_up(p, d, "its partition table cannot be read");
 		return;
 	}
+	detach(j, EXIT_MS);
 	probe_answer_merge(d, a);
 	d->state = PROBE_READY;
 	p->changed = true;
@@ -209,16 +238,44 @@ void probe_job_expire(struct probe *p)
 			reap(j);
 		if (j->pid == 0 || now < j->deadline_ms)
 			continue;
-		os_kill_begin(j->pid);
 		if (j->disk >= 0) {
 			struct probe_disk *d = &p->disk[j->disk];
 
-			detach(j, KILL_EVERY_MS);
+			kill_one(j);
 			give_up(p, d, "no answer in time");
 		} else {
+			os_kill_begin(j->pid);
 			j->deadline_ms = now + KILL_EVERY_MS;
 		}
 	}
+	now = os_now_ms();
+	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
+		struct probe_disk *d = &p->disk[i];
+
+		if (d->state != PROBE_FREE && d->queued && now >= d->queued_ms + QUEUE_MS)
+			give_up(p, d,
+				d->tries > 0 ? "its prober cannot be ended" : "no prober is free");
+	}
+}
+
+static unsigned nearer(uint64_t now, uint64_t then, unsigned wait_ms)
+{
+	if (then <= now)
+		return 0;
+	return then - now < wait_ms ? (unsigned)(then - now) : wait_ms;
+}
+
+unsigned probe_job_wait(const struct probe *p, unsigned wait_ms)
+{
+	uint64_t now = os_now_ms();
+
+	for (unsigned i = 0; i < PROBE_JOBS_MAX; i++)
+		if (p->job[i].pid > 0)
+			wait_ms = nearer(now, p->job[i].deadline_ms, wait_ms);
+	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++)
+		if (p->disk[i].state != PROBE_FREE && p->disk[i].queued)
+			wait_ms = nearer(now, p->disk[i].queued_ms + QUEUE_MS, wait_ms);
+	return wait_ms;
 }
 
 void probe_job_cancel(struct probe *p, const struct probe_disk *d)
@@ -226,7 +283,10 @@ void probe_job_cancel(struct probe *p, const struct probe_disk *d)
 	for (unsigned i = 0; i < PROBE_JOBS_MAX; i++) {
 		struct probe_job *j = &p->job[i];
 
-		if (j->pid == 0 || j->disk < 0 || &p->disk[j->disk] != d)
+		if (j->pid == 0 || j->of < 0 || &p->disk[j->of] != d)
+			continue;
+		j->of = -1; /* its place may be another's */
+		if (j->disk < 0)
 			continue;
 		os_kill_begin(j->pid);
 		detach(j, KILL_EVERY_MS);

@@ -9,6 +9,12 @@
  * device's own first. */
 void probe_job_start(struct probe *p);
 
+/* The disk wants a prober; where none can be had for three times the deadline it is unreadable. */
+void probe_job_queue(struct probe_disk *d);
+
+/* wait_ms, or less: until the next of these deadlines. */
+unsigned probe_job_wait(const struct probe *p, unsigned wait_ms);
+
 /* Reads what a prober has sent; takes in the answer when it is complete. */
 void probe_job_read(struct probe *p, struct probe_job *j);
 

@@ -198,6 +198,9 @@ static enum kb_err install(struct apply *a, const struct apply_candidate *c)
 			       a->media.raw);
 		a->job.untold = a->nfailed >= FAILURES_TOLD;
 		e = apply_file(&a->job);
+		/* In rescue, what is there already did not mount. */
+		if (e == KB_EAPPLIED && a->o.rescue)
+			a->job.blame = INSTALL_BLAME_BUNDLE;
 		if (e != KB_OK)
 			log_err("%s: version %s: not installed: %s", place(a, c->source, c->name),
 				c->release.version, a->job.why);

@@ -2,6 +2,7 @@
 /* Boots whose disks are late, gone, odd, or somebody else's. */
 #include "initramfs/probe_id.h"
 #include "tests/trace/machine.h"
+#include "tests/unit/stuck_sticks.h"
 
 #include <signal.h>
 
@@ -136,6 +137,21 @@ static void disk_that_comes_back_boots_without_a_restart(void **ctx)
 	assert_false(s.apply[STATE_SRC_DATA].open);
 	assert_int_equal(s.slot[0].st, STATE_GOOD);
 	assert_int_equal(s.slot[1].st, STATE_GOOD);
+}
+
+/* Nor do slots of a card reader that hang keep it from being seen. */
+static void disk_that_comes_back_is_seen_beside_media_that_hang(void **ctx)
+{
+	struct os_sim_disk hangs = machine_stick();
+	struct state s = machine_good();
+
+	(void)ctx;
+	pull_out_and_plug_in(&s, VDB_PATH);
+	hangs.at_ms = 8000;
+	stuck_sticks(hangs, 8);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("mount /dev/vdb2");
+	assert_in_range(os_now_ms(), 20000, 75000);
 }
 
 /* What the reset was is not settled a second time: the trial loses the try that its boot costs. */
@@ -579,6 +595,7 @@ int main(void)
 		T(disk_that_never_comes_ends_in_a_restart),
 		T(disk_that_comes_after_its_time_is_taken_nevertheless),
 		T(disk_that_comes_back_boots_without_a_restart),
+		T(disk_that_comes_back_is_seen_beside_media_that_hang),
 		T(disk_that_comes_back_costs_a_trial_no_more_than_its_boot),
 		T(disk_that_comes_back_unread_is_settled_then),
 		T(update_in_which_the_disk_goes_is_counted),

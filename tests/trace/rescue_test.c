@@ -3,6 +3,7 @@
 #include "selector/plan.h"
 #include "selector/store_internal.h"
 #include "tests/trace/machine.h"
+#include "tests/unit/stuck_sticks.h"
 
 #define APPLY "keelboot-apply"
 #define NODES "spawn " APPLY " --state /dev/vda1 --slot a:root=/dev/vda2 --slot b:root=/dev/vda3"
@@ -132,6 +133,32 @@ static void a_stick_that_does_not_help_is_followed_by_another(void **ctx)
 	trace_expect("rescue_by_the_second_stick");
 	assert_int_equal(os_sim_count("# rescue: a medium has come"), 2);
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+}
+
+/* A card reader whose slots hang, as many as one claims to have, hides no good stick. */
+static void media_that_hang_hide_no_stick(void **ctx)
+{
+	for (unsigned n = 2; n <= 8; n += 2) {
+		struct os_sim_child fixes = apply(0, "usb:/dev/sdx");
+		struct os_sim_disk hangs = machine_stick(), good = machine_stick();
+		struct state s = machine_good();
+
+		machine_tear_down(ctx);
+		assert_int_equal(machine_set_up(ctx), 0);
+		machine_put(&s);
+		nothing_mounts();
+		os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+		hangs.at_ms = 12000;
+		stuck_sticks(hangs, n);
+		good.name = "sdx";
+		good.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-2/host9/block/sdx";
+		good.at_ms = 95000;
+		os_sim_disk(&good);
+		fixes.run = install;
+		os_sim_child(&fixes);
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	}
 }
 
 /* What was installed does not mount either: the stick is not tried again and again. */
@@ -278,6 +305,7 @@ int main(void)
 		T(a_stick_that_comes_while_it_waits_repairs_and_boots_at_once),
 		T(an_sd_card_does_it_too),
 		T(a_stick_that_does_not_help_is_followed_by_another),
+		T(media_that_hang_hide_no_stick),
 		T(an_install_that_does_not_mount_is_no_tight_loop),
 		T(without_a_state_partition_it_says_that_no_stick_helps),
 		T(a_lost_state_does_not_stop_it),

@@ -257,14 +257,24 @@ static int apply_usb(const char *one, const char *two, const char *three)
 	return apply_with(more);
 }
 
-/* As when nothing mounts. */
+/* As when nothing mounts. other: or NULL. */
+static int apply_rescue_of(const char *name, const char *other)
+{
+	static char source[2][600];
+	const char *more[] = { "--rescue", "--source", source[0], NULL, NULL, NULL };
+
+	snprintf(source[0], sizeof(source[0]), "usb:%s", path(name));
+	if (other != NULL) {
+		snprintf(source[1], sizeof(source[1]), "usb:%s", path(other));
+		more[3] = "--source";
+		more[4] = source[1];
+	}
+	return apply_with(more);
+}
+
 static int apply_rescue(const char *name)
 {
-	static char source[600];
-	const char *more[] = { "--rescue", "--source", source, NULL };
-
-	snprintf(source, sizeof(source), "usb:%s", path(name));
-	return apply_with(more);
+	return apply_rescue_of(name, NULL);
 }
 
 static void assert_logged(const char *text)
@@ -525,6 +535,20 @@ static void rescue_heeds_no_floor_of_a_damaged_cell(void **ctx)
 	assert_int_equal(apply_rescue("four"), APPLY_INSTALLED);
 	assert_logged("no signed manifest of a slot one above 3");
 	assert_slot_b(4);
+}
+
+/* What was installed in this rescue, or before, did not mount: the next best gets its turn at once. */
+static void rescue_goes_on_behind_what_is_there_already(void **ctx)
+{
+	(void)ctx;
+	rescue_world(1, "box", &key);
+	assert_int_equal(apply_rescue("five"), APPLY_INSTALLED);
+	assert_slot_b(5);
+	assert_int_equal(apply_rescue("five"), APPLY_FAILED);
+	assert_logged("this release is installed, or was before");
+	assert_slot_b(5);
+	assert_int_equal(apply_rescue_of("five", "two"), APPLY_INSTALLED);
+	assert_slot_b(2);
 }
 
 /* Threat 17: what proved itself here is only what the state says; the end of the numbers is not. */
@@ -1352,6 +1376,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(rescue_heeds_no_floor_that_others_signed),
 	TEST(rescue_heeds_no_floor_of_a_damaged_cell),
 	TEST(rescue_raises_no_floor),
+	TEST(rescue_goes_on_behind_what_is_there_already),
 	TEST(rescue_takes_a_sequence_that_is_far_from_what_the_state_says),
 	TEST(medium_that_ends_in_the_middle_costs_nothing),
 	TEST(what_is_not_for_us_is_named_and_costs_no_write),

@@ -257,6 +257,41 @@ static void a_fixed_disk_is_looked_at_first(void **state)
 	probe_stop(&p);
 }
 
+/* Who waits until nobody is looked at any more does not wait for ever. */
+static void what_finds_no_prober_is_given_up(void **state)
+{
+	(void)state;
+	stuck_sticks(stick(0), 10);
+	probe_start(&p);
+	while (probe_pending(&p) > 0 && os_sim_now() < 60000)
+		(void)!probe_step(&p, 60000 - (unsigned)os_sim_now());
+	assert_in_range(os_sim_now(), 3 * PROBE_DEADLINE_MS, 5 * PROBE_DEADLINE_MS);
+	assert_int_equal(os_sim_count("spawn"), 6); /* none gets a second one beside the first */
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(p.disk[i].state, PROBE_UNREADABLE);
+	probe_stop(&p);
+}
+
+/* One that takes the place of one whose prober is still held. */
+static void a_disk_in_the_place_of_one_that_hung_is_looked_at(void **state)
+{
+	struct os_sim_disk next = stick(0);
+
+	(void)state;
+	stuck_sticks(stick(0), 1);
+	next.at_ms = 8000;
+	os_sim_disk(&next);
+	os_sim_disk_gone("sda", 7000);
+	probe_start(&p);
+	while (os_sim_now() < 7100)
+		(void)!probe_step(&p, 100);
+	assert_int_equal(os_sim_count("spawn"), 1);
+	while (os_sim_now() < 8100)
+		(void)!probe_step(&p, 100);
+	assert_int_equal(os_sim_count("spawn"), 2);
+	probe_stop(&p);
+}
+
 static void a_prober_that_hangs_leaves_the_kernels_names(void **state)
 {
 	struct os_sim_disk d = vda(), s = stick(0);
@@ -592,6 +627,8 @@ int main(void)
 		T(more_disks_than_probers_wait_for_their_turn),
 		T(probers_that_nothing_ends_leave_room_for_a_fixed_disk),
 		T(a_fixed_disk_is_looked_at_first),
+		T(what_finds_no_prober_is_given_up),
+		T(a_disk_in_the_place_of_one_that_hung_is_looked_at),
 		T(a_prober_that_hangs_leaves_the_kernels_names),
 		T(a_prober_that_crashes_is_tried_once_more),
 		T(a_prober_that_its_cage_kills_costs_one_disk_its_answer),
