@@ -258,6 +258,19 @@ static enum kb_err save_in(struct store *st, struct state *s, int region)
 	return KB_OK;
 }
 
+static enum kb_err save_next(struct store *st, struct state *s)
+{
+	int r = st->region < 0 ? 0 : 1 - st->region;
+	enum kb_err e;
+
+	if (st->region_dead[r])
+		return save_in(st, s, 1 - r);
+	e = save_in(st, s, r);
+	if (e == KB_OK || st->region_dead[1 - r])
+		return e;
+	return save_in(st, s, 1 - r);
+}
+
 /* What cannot be cleared and reads as no record is as good. */
 static enum kb_err clear_cell(struct store *st, int region, unsigned index)
 {
@@ -273,21 +286,24 @@ static enum kb_err clear_cell(struct store *st, int region, unsigned index)
 }
 
 /*
- * Sequences have come to their end, which takes a forger: they begin anew, at 1. The newest record
- * stands until s is there, and all others are gone before, so that a cut leaves one or the other.
+ * Sequences have come to their end, which takes a forger: they begin anew, where no device gets by
+ * itself, so that what cannot be read now, and may be later, is older. The newest record stands
+ * until s is there, and all others are gone before, so that a cut leaves one or the other.
  */
 static enum kb_err save_anew(struct store *st, struct state *s)
 {
+	const uint64_t seq = s->seq, token = s->open_token;
 	int region = st->region, cell = st->cell;
-	int other = region < 0 ? st->region_dead[0] : 1 - region;
 	enum kb_err e;
 
 	for (int r = 0; r < 2; r++)
 		for (int i = 0; i < (int)STORE_CELLS && !st->region_dead[r]; i++)
-			if (r != region || i != cell)
-				TRY(clear_cell(st, r, (unsigned)i));
-	st->seq = 0;
-	e = save_in(st, s, st->region_dead[other] ? 1 - other : other);
+			if ((r != region || i != cell) &&
+			    clear_cell(st, r, (unsigned)i) != KB_OK &&
+			    read_cell(st->dev, r, (unsigned)i, cell_back) == KB_OK)
+				return KB_EIO;
+	st->seq = STORE_SEQ_ANEW;
+	e = save_next(st, s);
 	if (e == KB_OK && region >= 0)
 		e = clear_cell(st, region, (unsigned)cell);
 	if (e == KB_OK)
@@ -295,22 +311,14 @@ static enum kb_err save_anew(struct store *st, struct state *s)
 	st->seq = UINT64_MAX;
 	st->region = region;
 	st->cell = cell;
+	s->seq = seq;
+	s->open_token = token;
 	return e;
 }
 
 enum kb_err store_save(struct store *st, struct state *s)
 {
-	int r = st->region < 0 ? 0 : 1 - st->region;
-	enum kb_err e;
-
-	if (st->seq == UINT64_MAX)
-		return save_anew(st, s);
-	if (st->region_dead[r])
-		return save_in(st, s, 1 - r);
-	e = save_in(st, s, r);
-	if (e == KB_OK || st->region_dead[1 - r])
-		return e;
-	return save_in(st, s, 1 - r);
+	return st->seq == UINT64_MAX ? save_anew(st, s) : save_next(st, s);
 }
 
 enum kb_err store_save_both(struct store *st, struct state *s)

@@ -8,6 +8,7 @@
 #define STORE_MANIFEST(copy, i) (STORE_REGION(copy) + (1u << 20) + (uint64_t)(i)*STORE_MANIFEST_MAX)
 #define STORE_HISTORY		((uint64_t)3 << 20)
 #define STORE_HISTORY_CELLS	256u
+#define STORE_SEQ_ANEW		(UINT64_C(1) << 62) /* behind UINT64_MAX; no device counts that far */
 
 /* Writes len bytes (a multiple of BDEV_ALIGN), flushes, and compares what the medium gives back,
  * through scratch of the same size. KB_EIO when it differs. */

@@ -306,12 +306,36 @@ static void sequences_begin_anew_at_their_end(void **ctx)
 	for (uint64_t n = 10; n < 20; n++) {
 		s.floor = n;
 		assert_int_equal(store_save(&st, &s), KB_OK);
-		assert_int_equal(s.seq, n - 9);
+		assert_true(s.seq == STORE_SEQ_ANEW + n - 9);
 		assert_true(loaded_mark(&disk) == n);
 	}
-	assert_int_equal(s.open_token, 1);
+	assert_true(s.open_token == STORE_SEQ_ANEW + 1);
 	lose_region(&disk, st.region, false);
 	assert_true(loaded_mark(&disk) == 18);
+}
+
+/* What could not be cleared because it could not be read is not the newest when it can. */
+static void region_that_comes_back_is_older_than_what_began_anew(void **ctx)
+{
+	(void)ctx;
+	put_record(0, 5, UINT64_MAX, 1, "nslots=2\nfloor=1\n");
+	put_record(1, 5, 500, 1, "nslots=2\nfloor=4\n");
+	lose_region(&disk, 1, true);
+	save_mark(&disk, 10);
+	disk.dead[1].reads = disk.dead[1].writes = false;
+	assert_true(loaded_mark(&disk) == 10);
+}
+
+/* Nor do cells that are dead, among them the one that would be written. */
+static void dead_cells_keep_no_sequence_at_its_end(void **ctx)
+{
+	(void)ctx;
+	forge_the_last_sequence();
+	disk.dead[0].from = STORE_REGION(1) + 6 * STORE_CELL;
+	disk.dead[0].to = STORE_REGION(1) + 20 * STORE_CELL;
+	disk.dead[0].reads = disk.dead[0].writes = true;
+	save_mark(&disk, 10);
+	assert_true(loaded_mark(&disk) == 10);
 }
 
 /* It is not taken for the newest for ever because it cannot be read as a record. */
@@ -337,7 +361,10 @@ static void cell_that_can_not_be_cleared_is_no_success(void **ctx)
 	disk.dead[0].to = disk.dead[0].from + STORE_CELL;
 	disk.dead[0].writes = true;
 	s.floor = 10;
+	s.open = 1;
+	s.open_token = 0;
 	assert_int_equal(store_save(&st, &s), KB_EIO);
+	assert_true(s.seq == UINT64_MAX && s.open_token == 0);
 	assert_int_equal(store_save(&st, &s), KB_EIO);
 	assert_true(loaded_mark(&disk) == 1);
 	disk.dead[0].writes = false;
@@ -1063,6 +1090,8 @@ int main(void)
 		T(record_that_can_not_be_read_gives_way_to_an_older_one),
 		T(sequences_are_compared_in_64_bits),
 		T(sequences_begin_anew_at_their_end),
+		T(region_that_comes_back_is_older_than_what_began_anew),
+		T(dead_cells_keep_no_sequence_at_its_end),
 		T(cut_while_sequences_begin_anew_gives_old_or_new),
 		T(last_sequence_without_a_record_stops_nothing),
 		T(cell_that_can_not_be_cleared_is_no_success),
