@@ -130,6 +130,8 @@ def test_no_flush_comes_through(update):
         update.old_boots(vm, touched=False)
         status, output = vm.shell("keelboot mark bad a", PATIENCE)
         assert status == 1, output
+        # Nor does a stage: the kernel does not even mount the data partition to be written.
+        assert vm.shell("grep -q ' /data ' /proc/mounts", PATIENCE)[0] == 1
 
 
 def test_state_fails_at_the_charge_of_the_trial(update):

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -277,6 +278,21 @@ static void run(char *argv[])
 		pass_to(NEVER);
 }
 
+/* With the machine all of its processes end. A job that lived on would do in the next boot what it
+ * was to do in this one. */
+static bool end_all(struct ioerr_world *w, pid_t pid)
+{
+	siginfo_t si;
+	int code;
+
+	syscall(SYS_waitid, P_PID, pid, &si, WEXITED | WNOWAIT, NULL);
+	syscall(SYS_kill, -pid, SIGKILL);
+	code = ioerr_process_end(w, pid);
+	while (syscall(SYS_wait4, -pid, NULL, 0, NULL) > 0)
+		continue;
+	return code < 0;
+}
+
 bool ioerr_guardian_run(struct ioerr_world *w)
 {
 	char *argv[ARGS + 1], path[64];
@@ -294,11 +310,15 @@ bool ioerr_guardian_run(struct ioerr_world *w)
 				    : "0");
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)w->guard.pid);
 	os_sim_file(path, "keelboot-guardi\n");
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		abort();
 	pid = ioerr_process_begin(w, IOERR_FAULT_GUARDIAN);
 	if (pid == 0) {
+		if (setpgid(0, 0) < 0)
+			abort();
 		lay_out(argv);
 		run(argv);
 	}
-	w->guard.died = ioerr_process_end(w, pid) < 0;
+	w->guard.died = end_all(w, pid);
 	return true;
 }

@@ -4,7 +4,8 @@
 #include "tests/sim/powercut_story.h"
 
 #define BOOTS 6
-#define LIMIT 35000 /* nodes: all stories in eight minutes */
+#define LIMIT	   35000  /* nodes: all stories in eight minutes */
+#define LONG_LIMIT 200000 /* in a night */
 
 static const struct powercut_story stories[] = {
 	{ .name = "raw",
@@ -16,7 +17,6 @@ static const struct powercut_story stories[] = {
 	  .about = "the same from a stick that stays in",
 	  .stick = true },
 	{ .name = "staged",
-	  .heavy = true,
 	  .about = "the same from a file on the data partition, which goes when it is good",
 	  .data = true },
 	{ .name = "command",
@@ -78,7 +78,6 @@ static const struct powercut_story stories[] = {
 	  .command = true,
 	  .blind = true },
 	{ .name = "lost-region",
-	  .heavy = true,
 	  .about = "one ring of records is lost at any point",
 	  .command = true,
 	  .events = POWERCUT_LOSES_REGION },
@@ -167,7 +166,10 @@ const struct powercut_story *powercut_story_get(unsigned i, enum powercut_size s
 	out->w = of[at].w;
 	out->c = of[at].c;
 	out->unit = out->unit == 0 ? 1 : out->unit;
-	out->limit = size == POWERCUT_LONG ? 0 : out->limit != 0 ? out->limit : LIMIT;
+	if (size == POWERCUT_LONG)
+		out->limit = LONG_LIMIT;
+	else if (out->limit == 0)
+		out->limit = LIMIT;
 	/* A rebuilt state has to try the slots again before anything is installed. */
 	out->boots = BOOTS + STATE_TRIES;
 	return out;
