@@ -3,7 +3,7 @@
  * write happens; those for a night have more sectors, blocks and events. */
 #include "tests/sim/powercut_story.h"
 
-#define BOOTS 6
+#define BOOTS	   6
 #define LIMIT	   35000  /* nodes: all stories in eight minutes */
 #define LONG_LIMIT 200000 /* in a night */
 
