@@ -20,10 +20,13 @@ sys.path.insert(0, str(TOP / "initramfs" / "mkinitramfs.d"))
 
 import kbcompress  # noqa: E402
 import kbconf  # noqa: E402
+import kbcpio  # noqa: E402
 import kbimage  # noqa: E402
 import kbkernel  # noqa: E402
 
-KEY = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n"
+KEY = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAEUZSbjJrgnwXLuMHkHmdtVMnVutSBZKha9lDNQaRvGQ=\n-----END PUBLIC KEY-----\n"
+P256 = KEY.replace(KEY.split("\n")[1], """MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEGj6XSMRNUZpw00owd+1R5REs2Hv/
+njY0s31GGnrXOsANXAdCn1MDb8w6EVPgEW6Rf8rlCznlee35wEu6Q4s5bQ==""")
 
 
 @pytest.fixture(scope="session")
@@ -291,7 +294,7 @@ def test_retired_keys_are_packed_beside_the_others(make, tmp_path):
     (tmp_path / "keys/why.txt").write_text("lost")
     for name in "old.pem", "why.txt", ".keep":      # on the device any of them would leave no key trusted
         (retired / name).write_text("lost")
-        assert f"{name}: not a public key" in make("--keys", tmp_path / "keys", expect=1).stderr
+        assert f"{name}: not one public key" in make("--keys", tmp_path / "keys", expect=1).stderr
         (retired / name).unlink()
     (retired / "old.pem").write_text(KEY)
     (retired / "older.pub").write_text(KEY)
@@ -514,11 +517,36 @@ def test_private_key_is_refused(make, tmp_path):
     (tmp_path / "keys/a.pem").write_text(KEY.replace("PUBLIC", "PRIVATE"))
     assert "a.pem: a private key" in make("--keys", tmp_path / "keys", expect=1).stderr
     (tmp_path / "keys/a.pem").write_text("hello")
-    assert "not a public key" in make("--keys", tmp_path / "keys", expect=1).stderr
-    (tmp_path / "keys/a.pem").write_text(KEY + KEY)
-    assert "a.pem: more than one key" in make("--keys", tmp_path / "keys", expect=1).stderr
+    assert "not one public key" in make("--keys", tmp_path / "keys", expect=1).stderr
     (tmp_path / "keys/a.pem").unlink()
     assert "no *.pem" in make("--keys", tmp_path / "keys", expect=1).stderr
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(kbimage.ImageError) as error:
+        kbimage.Image(kbcpio.Archive(0)).keys(folder)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("folder", ["", "retired.d"])
+def test_key_file_that_the_device_refuses_is_refused(tmp_path, folder):
+    """What update/keyring_pem.c and keyring_load.c refuse: in retired.d it would leave no key trusted."""
+    file = tmp_path / folder / "a.pem"
+    file.parent.mkdir(exist_ok=True)
+    (tmp_path / "b.pem").write_text(KEY)
+    end = "-----END PUBLIC KEY-----\n"
+    for text in (KEY + KEY, KEY + "\0" + KEY, KEY + end, end + KEY, KEY + "-----END",
+                 KEY.replace("-----END", "-----BEGIN\n-----END")):
+        file.write_text(text)
+        assert "a.pem: more than one key" in refused(tmp_path)
+    for text in (KEY + "\0", KEY.replace("MCow", "MCo\0w"), KEY + " " * 4096, KEY.replace(end, ""), KEY.replace("MCow", "MDow"),
+                 KEY.replace("GQ=", "GR="), KEY.replace("GQ=", "=GQ="), KEY.replace("EUZS", "EUZSEUZS"), KEY.replace("EUZS", "EU-S"),
+                 P256.replace("QgAE", "QgAD"), P256.replace("bQ==", "bR=="), P256.replace("bQ==", "bQA=")):
+        file.write_text(text)
+        assert "a.pem: not one public key" in refused(tmp_path)
+    for text in "why\n" + KEY + "how\n", KEY.replace("EUZS", " E\tU\r\n\nZS"), P256, KEY + " " * (4096 - len(KEY)):
+        file.write_text(text)
+        kbimage.Image(kbcpio.Archive(0)).keys(tmp_path)
 
 
 def test_hooks_that_cannot_run_are_refused(make, tmp_path, static):

@@ -18,6 +18,11 @@ HOOKS = "usr/lib/keelboot/hooks"
 STAGES = ("pre-update.d", "pre-mount.d", "post-mount.d", "exhausted.d")
 HOOK_MAX, HOOK_NAME_MAX = 32, 62        # of hooks/hook.h
 RETIRED = "retired.d"                        # KEYRING_RETIRED_DIR of update/keyring_pem.h
+KEY_FILE_MAX = 4096                          # KEYRING_PEM_MAX
+KEY_FILE = re.compile(rb"-----BEGIN PUBLIC KEY-----([^-]*)-----END PUBLIC KEY-----")
+# Ed25519 and P-256: a prefix each, and in the last digit no bit that no byte has.
+KEY = re.compile(rb"MCowBQYDK2VwAyEA[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=|"
+                 rb"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE[A-Za-z0-9+/]{85}[AQgw]==")
 CHECK_CONF = "etc/keelboot/checks"
 CHECK_COMMON = "usr/lib/keelboot/checks.sh"
 CHECK_KEY = re.compile(r"^# (stage|order|conf): ([a-z0-9-]+)$", re.M)
@@ -131,15 +136,19 @@ class Image:
         return len(files)
 
     def _key_files(self, files: list, target: str) -> None:
+        """Refuses what the device does: see keyring_pem_decode(), and read_text() of keyring_load.c."""
         for file in files:
             data = read(file, "a public key")
             if b"PRIVATE KEY" in data:
                 raise ImageError(f"{file}: a private key; it must never be on a device. Keep it "
                                  "elsewhere, and only the public ones in --keys")
-            if b"-----BEGIN PUBLIC KEY-----" not in data:
-                raise ImageError(f"{file}: not a public key in PEM (-----BEGIN PUBLIC KEY-----)")
-            if data.count(b"-----BEGIN") > 1:   # no device would read it
+            if data.count(b"-----BEGIN") > 1 or data.count(b"-----END") > 1:
                 raise ImageError(f"{file}: more than one key; put each into a file of its own")
+            pem = KEY_FILE.search(data)
+            if b"\0" in data or len(data) > KEY_FILE_MAX or not pem or \
+                    not KEY.fullmatch(pem[1].translate(None, b" \t\r\n")):
+                raise ImageError(f"{file}: not one public key in PEM (-----BEGIN PUBLIC KEY-----), "
+                                 "Ed25519 or P-256")
             self.archive.file(f"{target}/{file.name}", data, source=str(file))
 
     def _keyring(self) -> str:
