@@ -12,6 +12,8 @@
 #define SOFTWARE      "Software Watchdog"
 #define STOP_PARAM    "/sys/module/watchdog/parameters/stop_on_reboot"
 
+enum { HARDWARE_END = NODES_MAX, SOFTWARE_END = 2 * NODES_MAX, CANDIDATES };
+
 void wdt_find(struct wdt *w, const char *finding)
 {
 	if (w->nfindings < WDT_FINDINGS_MAX)
@@ -33,29 +35,31 @@ static bool is_software(unsigned i)
 	       strncmp(identity, SOFTWARE, strlen(SOFTWARE)) == 0;
 }
 
-static bool find_first(char *out, size_t size, bool software)
+/* Candidates are numbered in the order in which they are taken. True if the nth is there. */
+static bool candidate(unsigned n, char *out, size_t size)
 {
-	for (unsigned i = 0; i < NODES_MAX; i++) {
-		snprintf(out, size, "/dev/watchdog%u", i);
-		if (os_exists(out) && is_software(i) == software)
+	if (n == SOFTWARE_END) {
+		snprintf(out, size, "/dev/watchdog");
+		return os_exists(out);
+	}
+	snprintf(out, size, "/dev/watchdog%u", n % NODES_MAX);
+	return os_exists(out) && is_software(n % NODES_MAX) == (n >= HARDWARE_END);
+}
+
+static bool find_any(char *out, size_t size, unsigned end)
+{
+	for (unsigned n = 0; n < end; n++) {
+		if (candidate(n, out, size))
 			return true;
 	}
 	return false;
-}
-
-static bool find_any(char *out, size_t size)
-{
-	if (find_first(out, size, false) || find_first(out, size, true))
-		return true;
-	snprintf(out, size, "/dev/watchdog");
-	return os_exists(out);
 }
 
 bool wdt_is_there(const char *dev)
 {
 	char path[64];
 
-	return is_auto(dev) ? find_first(path, sizeof(path), false) : os_exists(dev);
+	return is_auto(dev) ? find_any(path, sizeof(path), HARDWARE_END) : os_exists(dev);
 }
 
 static bool await_node(char *out, size_t size, const char *wanted, unsigned wait_ms)
@@ -63,9 +67,9 @@ static bool await_node(char *out, size_t size, const char *wanted, unsigned wait
 	uint64_t end = os_now_ms() + wait_ms;
 
 	snprintf(out, size, "%s", wanted);
-	while (is_auto(wanted) ? !find_any(out, size) : !os_exists(out)) {
+	while (is_auto(wanted) ? !find_any(out, size, CANDIDATES) : !os_exists(out)) {
 		if (os_now_ms() >= end)
-			return find_any(out, size);
+			return find_any(out, size, CANDIDATES);
 		os_sleep_ms(LOOK_EVERY_MS);
 	}
 	return true;
@@ -102,19 +106,21 @@ static void tell_other(struct wdt *w, const char *named)
 	wdt_find(w, "watchdog: not the one that [watchdog] device= names");
 }
 
-/* What is named and is none, or is taken, is as good as not there. */
-static enum kb_err open_it(struct wdt *w, unsigned timeout_s, const char *named)
+/* What is none, or is taken, is as good as not there. */
+static enum kb_err open_it(struct wdt *w, unsigned timeout_s)
 {
 	enum kb_err err = os_wdt_open(w->dev, timeout_s, &w->fd, &w->info);
-	char other[sizeof(w->dev)];
+	char first[sizeof(w->dev)], other[sizeof(w->dev)];
 
-	if (err == KB_OK || named == NULL || !find_any(other, sizeof(other)) ||
-	    strcmp(other, w->dev) == 0)
-		return err;
-	log_err("watchdog: unable to open %s: %s", w->dev, err_text(err));
-	memcpy(w->dev, other, sizeof(other));
-	tell_other(w, named);
-	return os_wdt_open(w->dev, timeout_s, &w->fd, &w->info);
+	memcpy(first, w->dev, sizeof(first));
+	for (unsigned n = 0; err != KB_OK && n < CANDIDATES; n++) {
+		if (!candidate(n, other, sizeof(other)) || strcmp(other, first) == 0)
+			continue;
+		log_err("watchdog: unable to open %s: %s", w->dev, err_text(err));
+		memcpy(w->dev, other, sizeof(other));
+		err = os_wdt_open(w->dev, timeout_s, &w->fd, &w->info);
+	}
+	return err;
 }
 
 enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned wait_ms)
@@ -134,9 +140,7 @@ enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned
 		wdt_find(w, "watchdog: none; a hang is not noticed");
 		return KB_ENODEV;
 	}
-	if (!is_auto(dev) && strcmp(w->dev, dev) != 0)
-		tell_other(w, dev);
-	err = open_it(w, timeout_s, is_auto(dev) ? NULL : dev);
+	err = open_it(w, timeout_s);
 	if (err != KB_OK) {
 		log_err("watchdog: unable to open %s: %s; a hang is not noticed", w->dev,
 			err_text(err));
@@ -144,6 +148,8 @@ enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned
 		return err;
 	}
 	w->armed = true;
+	if (!is_auto(dev) && strcmp(w->dev, dev) != 0)
+		tell_other(w, dev);
 	w->soft = strcmp(w->info.identity, SOFTWARE) == 0;
 	log_info("watchdog: %s (%s), %u s", w->dev, w->info.identity, w->info.timeout_s);
 	if (w->soft)

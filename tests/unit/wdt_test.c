@@ -15,6 +15,11 @@ static const struct os_wdt_info i6300esb = {
 	.identity = "i6300ESB timer",
 };
 
+static const struct os_wdt_info simple = { .options = WDIOF_SETTIMEOUT };
+
+static const struct os_wdt_info softdog = { .options = WDIOF_SETTIMEOUT | WDIOF_MAGICCLOSE,
+					    .identity = "Software Watchdog" };
+
 static int bare_machine(void **state)
 {
 	(void)state;
@@ -122,17 +127,15 @@ static void hardware_goes_before_software(void **state)
 	assert_true(wdt_is_there("auto"));
 	assert_int_equal(wdt_arm(&w, "auto", 60, 0), KB_OK);
 	assert_string_equal(w.dev, "/dev/watchdog1");
+	assert_int_equal(os_sim_count("watchdog /dev/watchdog0"), 0);
 	assert_false(w.soft);
 	assert_int_equal(w.nfindings, 0);
 }
 
 static void software_is_better_than_nothing(void **state)
 {
-	struct os_wdt_info soft = { .options = WDIOF_SETTIMEOUT | WDIOF_MAGICCLOSE,
-				    .identity = "Software Watchdog" };
-
 	(void)state;
-	os_sim_watchdog("/dev/watchdog0", &soft);
+	os_sim_watchdog("/dev/watchdog0", &softdog);
 	identity("watchdog0", "Software Watchdog\n");
 	assert_false(wdt_is_there("auto")); /* not worth it while other modules are to come */
 	assert_int_equal(wdt_arm(&w, "auto", 60, 500), KB_OK);
@@ -143,11 +146,8 @@ static void software_is_better_than_nothing(void **state)
 
 static void the_configured_one_is_taken_whatever_it_is(void **state)
 {
-	struct os_wdt_info soft = { .options = WDIOF_SETTIMEOUT | WDIOF_MAGICCLOSE,
-				    .identity = "Software Watchdog" };
-
 	(void)state;
-	os_sim_watchdog("/dev/watchdog1", &soft);
+	os_sim_watchdog("/dev/watchdog1", &softdog);
 	identity("watchdog0", "i6300ESB timer\n");
 	identity("watchdog1", "Software Watchdog\n");
 	assert_true(wdt_is_there("/dev/watchdog1"));
@@ -215,6 +215,55 @@ static void what_is_named_and_is_no_watchdog_is_left_for_one_that_is(void **stat
 	assert_true(found("not the one"));
 }
 
+/* Only the one of os_sim_watchdog() opens; the others are taken. */
+static void one_that_is_taken_is_left_for_the_next(void **state)
+{
+	static const char *const named[] = { "/dev/watchdog0", "/dev/watchdog", "auto" };
+
+	for (unsigned i = 0; i < 3; i++) {
+		bare_machine(state);
+		identity("watchdog", "");
+		identity("watchdog0", "i6300ESB timer\n");
+		identity("watchdog1", "Software Watchdog\n");
+		identity("watchdog2", "iTCO_wdt\n");
+		os_sim_watchdog("/dev/watchdog2", &i6300esb);
+		assert_int_equal(wdt_arm(&w, named[i], 60, 0), KB_OK);
+		assert_true(w.armed);
+		assert_string_equal(w.dev, "/dev/watchdog2");
+		assert_int_equal(os_sim_count("watchdog /dev/watchdog1"), 0);
+		assert_int_equal(os_sim_count("watchdog /dev/watchdog0"), 1);
+		assert_int_equal(os_sim_count("# watchdog: unable to open /dev/watchdog0"), 1);
+		assert_int_equal(found("not the one"), i < 2);
+	}
+}
+
+static void one_that_is_taken_is_left_for_software_in_the_end(void **state)
+{
+	(void)state;
+	identity("watchdog0", "Software Watchdog\n");
+	identity("watchdog1", "i6300ESB timer\n");
+	os_sim_watchdog("/dev/watchdog0", &softdog);
+	assert_int_equal(wdt_arm(&w, "/dev/watchdog1", 60, 0), KB_OK);
+	assert_string_equal(w.dev, "/dev/watchdog0");
+	assert_true(w.soft && found("only a software one") && found("not the one"));
+}
+
+static void each_one_is_tried_once(void **state)
+{
+	(void)state;
+	identity("watchdog0", "i6300ESB timer\n");
+	identity("watchdog1", "Software Watchdog\n");
+	os_sim_watchdog("/dev/watchdog", &simple);
+	os_sim_fail("watchdog", 0, KB_EBUSY);
+	assert_int_equal(wdt_arm(&w, "/dev/watchdog0", 60, 0), KB_EBUSY);
+	assert_false(w.armed);
+	assert_int_equal(os_sim_count("watchdog "), 3);
+	assert_int_equal(os_sim_count("# watchdog: unable to open"), 3);
+	assert_int_equal(os_sim_count("# watchdog: unable to open /dev/watchdog: busy; a hang"), 1);
+	assert_int_equal(w.nfindings, 1);
+	assert_true(found("cannot be opened"));
+}
+
 static void one_that_does_not_open_is_told(void **state)
 {
 	(void)state;
@@ -267,8 +316,6 @@ static void the_hand_over_leaves_it_counting_and_tells_systemd(void **state)
 			    "    | RebootWatchdogSec=240s\n"
 			    "close watchdog\n");
 }
-
-static const struct os_wdt_info simple = { .options = WDIOF_SETTIMEOUT };
 
 static void arm(const struct os_wdt_info *info, enum conf_handover wanted)
 {
@@ -429,6 +476,9 @@ int main(void)
 		T(a_late_node_is_waited_for),
 		T(another_one_is_better_than_none),
 		T(what_is_named_and_is_no_watchdog_is_left_for_one_that_is),
+		T(one_that_is_taken_is_left_for_the_next),
+		T(one_that_is_taken_is_left_for_software_in_the_end),
+		T(each_one_is_tried_once),
 		T(one_that_does_not_open_is_told),
 		T(who_does_not_feed_is_reset),
 		T(a_kernel_that_would_stop_it_is_warned_of),
