@@ -71,30 +71,21 @@ static const char *watchdog_dev(const struct boot *b)
 	return b->cmd.watchdog[0] != '\0' ? b->cmd.watchdog : b->conf.watchdog;
 }
 
-static void arm_watchdog(struct boot *b, unsigned wait_ms)
-{
-	if (b->wdt.armed)
-		return;
-	if (wdt_arm(&b->wdt, watchdog_dev(b), watchdog_s(b), wait_ms) != KB_OK)
-		return; /* said there; a device without one boots nevertheless */
-}
-
 /* The list begins with the watchdog's modules: the loading of all others is covered already. And
  * its hardware may come late. */
 static void watch(void *ctx)
 {
 	struct boot *b = ctx;
 
-	if (b->wdt.armed)
-		wdt_feed(&b->wdt);
-	else if (wdt_is_there(watchdog_dev(b)))
-		arm_watchdog(b, 0);
+	wdt_watch(&b->wdt, watchdog_dev(b), watchdog_s(b));
 }
 
 static void load_modules(struct boot *b)
 {
 	modules_load(MODULES_LIST, b->cmdline, b->conf.command_line, watch, b);
-	arm_watchdog(b, WATCHDOG_WAIT_MS);
+	if (!b->wdt.armed &&
+	    wdt_arm(&b->wdt, watchdog_dev(b), watchdog_s(b), WATCHDOG_WAIT_MS) != KB_OK)
+		return; /* said there; a device without one boots nevertheless */
 }
 
 void boot_hand_over_watchdog(struct boot *b)

@@ -55,11 +55,13 @@ static bool find_any(char *out, size_t size, unsigned end)
 	return false;
 }
 
-bool wdt_is_there(const char *dev)
+/* Where nothing is named, or what is named was refused, hardware: its module may be the next. */
+static bool find_wanted(const struct wdt *w, char *out, size_t size, const char *dev)
 {
-	char path[64];
-
-	return is_auto(dev) ? find_any(path, sizeof(path), HARDWARE_END) : os_exists(dev);
+	if (is_auto(dev) || w->refused)
+		return find_any(out, size, HARDWARE_END);
+	snprintf(out, size, "%s", dev);
+	return os_exists(out);
 }
 
 static bool await_node(char *out, size_t size, const char *wanted, unsigned wait_ms)
@@ -106,27 +108,51 @@ static void tell_other(struct wdt *w, const char *named)
 	wdt_find(w, "watchdog: not the one that [watchdog] device= names");
 }
 
-/* What is none, or is taken, is as good as not there. */
-static enum kb_err open_it(struct wdt *w, unsigned timeout_s)
+/* What is none, or is taken, is as good as not there: the next of the candidates before end. */
+static enum kb_err open_it(struct wdt *w, unsigned timeout_s, unsigned end)
 {
 	enum kb_err err = os_wdt_open(w->dev, timeout_s, &w->fd, &w->info);
 	char first[sizeof(w->dev)], other[sizeof(w->dev)];
 
 	memcpy(first, w->dev, sizeof(first));
-	for (unsigned n = 0; err != KB_OK && n < CANDIDATES; n++) {
+	for (unsigned n = 0; err != KB_OK && n < end; n++) {
 		if (!candidate(n, other, sizeof(other)) || strcmp(other, first) == 0)
 			continue;
-		log_err("watchdog: unable to open %s: %s", w->dev, err_text(err));
+		if (!w->refused)
+			log_err("watchdog: unable to open %s: %s", w->dev, err_text(err));
 		memcpy(w->dev, other, sizeof(other));
 		err = os_wdt_open(w->dev, timeout_s, &w->fd, &w->info);
 	}
 	return err;
 }
 
+static enum kb_err arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned end)
+{
+	enum kb_err err = open_it(w, timeout_s, end);
+
+	w->nfindings = 0;
+	if (err != KB_OK) {
+		if (!w->refused)
+			log_err("watchdog: unable to open %s: %s; a hang is not noticed", w->dev,
+				err_text(err));
+		wdt_find(w, "watchdog: it cannot be opened; a hang is not noticed");
+		w->refused = true;
+		return err;
+	}
+	w->armed = true;
+	if (!is_auto(dev) && strcmp(w->dev, dev) != 0)
+		tell_other(w, dev);
+	w->soft = strcmp(w->info.identity, SOFTWARE) == 0;
+	log_info("watchdog: %s (%s), %u s", w->dev, w->info.identity, w->info.timeout_s);
+	if (w->soft)
+		wdt_find(w, "watchdog: only a software one; a kernel that hangs is not noticed");
+	check_timeout(w, timeout_s);
+	check_stop_on_reboot(w);
+	return KB_OK;
+}
+
 enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned wait_ms)
 {
-	enum kb_err err;
-
 	memset(w, 0, sizeof(*w));
 	w->fd = -1;
 	if (strcmp(dev, "off") == 0) {
@@ -140,23 +166,22 @@ enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned
 		wdt_find(w, "watchdog: none; a hang is not noticed");
 		return KB_ENODEV;
 	}
-	err = open_it(w, timeout_s);
-	if (err != KB_OK) {
-		log_err("watchdog: unable to open %s: %s; a hang is not noticed", w->dev,
-			err_text(err));
-		wdt_find(w, "watchdog: it cannot be opened; a hang is not noticed");
-		return err;
+	return arm(w, dev, timeout_s, CANDIDATES);
+}
+
+void wdt_watch(struct wdt *w, const char *dev, unsigned timeout_s)
+{
+	char node[sizeof(w->dev)];
+
+	if (w->armed) {
+		wdt_feed(w);
+		return;
 	}
-	w->armed = true;
-	if (!is_auto(dev) && strcmp(w->dev, dev) != 0)
-		tell_other(w, dev);
-	w->soft = strcmp(w->info.identity, SOFTWARE) == 0;
-	log_info("watchdog: %s (%s), %u s", w->dev, w->info.identity, w->info.timeout_s);
-	if (w->soft)
-		wdt_find(w, "watchdog: only a software one; a kernel that hangs is not noticed");
-	check_timeout(w, timeout_s);
-	check_stop_on_reboot(w);
-	return KB_OK;
+	if (!find_wanted(w, node, sizeof(node), dev))
+		return;
+	memcpy(w->dev, node, sizeof(node));
+	if (arm(w, dev, timeout_s, HARDWARE_END) != KB_OK)
+		return; /* said there */
 }
 
 void wdt_feed(struct wdt *w)

@@ -14,6 +14,7 @@
 struct wdt {
 	int fd;	      /* meaningful only while armed */
 	bool armed;   /* it counts, and we feed it */
+	bool refused; /* what there was cannot be opened, which has been said */
 	bool soft;    /* a timer of the kernel's own: no help against a kernel that hangs */
 	char dev[64]; /* "/dev/watchdog0"; "" : none */
 	struct os_wdt_info info;
@@ -38,8 +39,13 @@ struct wdt {
 enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s,
 		    unsigned wait_ms) KB_MUST_CHECK;
 
-/* True if what dev asks for is there by now: for "auto" only hardware counts. */
-bool wdt_is_there(const char *dev);
+/*
+ * While modules are loaded and devices awaited: feeds; or arms what dev asks for if it is there by
+ * now, without waiting. For "auto" that is hardware, and also where what is named could not be
+ * opened, which is said once. Other software than what is named, and silence, are for wdt_arm() in
+ * the end.
+ */
+void wdt_watch(struct wdt *w, const char *dev, unsigned timeout_s);
 
 /* Starts its time again. Without effect when there is none. */
 void wdt_feed(struct wdt *w);

@@ -33,6 +33,35 @@ static void watchdog_is_armed_before_the_other_modules_load(void **ctx)
 	assert_order("watchdog /dev/watchdog0", "finit_module /lib/modules/xhci-hcd.ko");
 }
 
+/* Hardware may come with the next module; and nobody reads the same line once for each of them. */
+static void what_is_named_and_is_no_watchdog_waits_for_hardware_and_is_told_twice(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.cmdline = "keelboot.watchdog=/dev/null\n";
+	strcpy(machine.watchdog.identity, "Software Watchdog");
+	os_sim_file("/dev/null", "");
+	os_sim_file("/sys/class/watchdog/watchdog0/identity", "Software Watchdog\n");
+	os_sim_file("/etc/keelboot/modules",
+		    "/lib/modules/a.ko\n/lib/modules/b.ko\n/lib/modules/c.ko\n");
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_order("finit_module /lib/modules/c.ko", "watchdog /dev/watchdog0");
+	assert_int_equal(os_sim_count("watchdog /dev/null"), 2);
+	assert_int_equal(os_sim_count("# watchdog: unable to open /dev/null"), 2);
+	machine_told("not the one");
+
+	machine_restart();
+	machine.no_watchdog = true;
+	os_sim_file("/dev/null", "");
+	os_sim_file("/etc/keelboot/modules",
+		    "/lib/modules/a.ko\n/lib/modules/b.ko\n/lib/modules/c.ko\n");
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_int_equal(os_sim_count("# watchdog: unable to open /dev/null"), 2);
+	machine_told("\"watchdog: it cannot be opened; a hang is not noticed\"");
+}
+
 static void watchdog_appears(void *ctx)
 {
 	os_sim_watchdog("/dev/watchdog0", ctx);
@@ -199,6 +228,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(device_without_a_watchdog_boots),
 		T(watchdog_is_armed_before_the_other_modules_load),
+		T(what_is_named_and_is_no_watchdog_waits_for_hardware_and_is_told_twice),
 		T(watchdog_that_comes_with_the_devices_is_armed),
 		T(driver_that_stops_on_close_is_told_in_the_verdict),
 		T(without_its_guardian_it_is_stopped_so_that_nobody_is_reset),

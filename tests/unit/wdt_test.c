@@ -23,6 +23,7 @@ static const struct os_wdt_info softdog = { .options = WDIOF_SETTIMEOUT | WDIOF_
 static int bare_machine(void **state)
 {
 	(void)state;
+	memset(&w, 0, sizeof(w));
 	os_sim_reset();
 	os_sim_log_level(LOG_LEVEL_WARNING);
 	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
@@ -124,7 +125,8 @@ static void hardware_goes_before_software(void **state)
 	os_sim_watchdog("/dev/watchdog1", &i6300esb);
 	identity("watchdog0", "Software Watchdog\n");
 	identity("watchdog1", "i6300ESB timer\n");
-	assert_true(wdt_is_there("auto"));
+	wdt_watch(&w, "auto", 60);
+	assert_true(w.armed);
 	assert_int_equal(wdt_arm(&w, "auto", 60, 0), KB_OK);
 	assert_string_equal(w.dev, "/dev/watchdog1");
 	assert_int_equal(os_sim_count("watchdog /dev/watchdog0"), 0);
@@ -137,7 +139,9 @@ static void software_is_better_than_nothing(void **state)
 	(void)state;
 	os_sim_watchdog("/dev/watchdog0", &softdog);
 	identity("watchdog0", "Software Watchdog\n");
-	assert_false(wdt_is_there("auto")); /* not worth it while other modules are to come */
+	wdt_watch(&w, "auto", 60);
+	assert_false(w.armed); /* not worth it while other modules are to come */
+	assert_string_equal(w.dev, "");
 	assert_int_equal(wdt_arm(&w, "auto", 60, 500), KB_OK);
 	assert_int_equal(os_sim_now(), 0);
 	assert_true(w.soft);
@@ -150,9 +154,9 @@ static void the_configured_one_is_taken_whatever_it_is(void **state)
 	os_sim_watchdog("/dev/watchdog1", &softdog);
 	identity("watchdog0", "i6300ESB timer\n");
 	identity("watchdog1", "Software Watchdog\n");
-	assert_true(wdt_is_there("/dev/watchdog1"));
-	assert_false(wdt_is_there("/dev/watchdog2"));
-	assert_int_equal(wdt_arm(&w, "/dev/watchdog1", 60, 0), KB_OK);
+	wdt_watch(&w, "/dev/watchdog2", 60);
+	assert_string_equal(os_sim_trace(), "");
+	wdt_watch(&w, "/dev/watchdog1", 60);
 	assert_string_equal(w.dev, "/dev/watchdog1");
 }
 
@@ -262,6 +266,36 @@ static void each_one_is_tried_once(void **state)
 	assert_int_equal(os_sim_count("# watchdog: unable to open /dev/watchdog: busy; a hang"), 1);
 	assert_int_equal(w.nfindings, 1);
 	assert_true(found("cannot be opened"));
+}
+
+/* The hardware's module is behind softdog in the list. */
+static void what_is_refused_gives_way_to_hardware_alone_while_modules_come(void **state)
+{
+	static const char *const named[] = { "/dev/null", "/dev/watchdog0", "/dev/watchdog" };
+
+	for (unsigned i = 0; i < 3; i++) {
+		bare_machine(state);
+		os_sim_file("/dev/null", "");
+		identity("watchdog", "");
+		identity("watchdog0", "i6300ESB timer\n");
+		wdt_watch(&w, named[i], 60);
+		assert_int_equal(os_sim_count("# watchdog: unable to open"), i == 1 ? 1 : 2);
+		identity("watchdog1", "Software Watchdog\n");
+		os_sim_watchdog("/dev/watchdog1", &softdog);
+		for (unsigned modules = 0; modules < 3; modules++)
+			wdt_watch(&w, named[i], 60);
+		assert_false(w.armed);
+		assert_int_equal(os_sim_count("watchdog /dev/watchdog1"), 0);
+		assert_int_equal(os_sim_count("# watchdog: "), i == 1 ? 1 : 2);
+		identity("watchdog2", "iTCO_wdt\n");
+		os_sim_watchdog("/dev/watchdog2", &i6300esb);
+		wdt_watch(&w, named[i], 60);
+		assert_true(w.armed);
+		assert_string_equal(w.dev, "/dev/watchdog2");
+		assert_true(found("not the one") && w.nfindings == 1);
+		wdt_watch(&w, named[i], 60);
+		assert_int_equal(os_sim_count("watchdog /dev/watchdog2"), 1);
+	}
 }
 
 static void one_that_does_not_open_is_told(void **state)
@@ -479,6 +513,7 @@ int main(void)
 		T(one_that_is_taken_is_left_for_the_next),
 		T(one_that_is_taken_is_left_for_software_in_the_end),
 		T(each_one_is_tried_once),
+		T(what_is_refused_gives_way_to_hardware_alone_while_modules_come),
 		T(one_that_does_not_open_is_told),
 		T(who_does_not_feed_is_reset),
 		T(a_kernel_that_would_stop_it_is_warned_of),
