@@ -53,8 +53,10 @@ static enum kb_err mount_early(void)
 		if (err == KB_OK)
 			err = os_mount(m[i].type, m[i].target, m[i].type, m[i].flags, m[i].options);
 		/* Somebody mounted it before us; and without /run a slot can still be booted. */
-		if (err != KB_OK && err != KB_EBUSY && strcmp(m[i].target, "/run") != 0)
-			return err;
+		if (err != KB_OK && err != KB_EBUSY && strcmp(m[i].target, "/run") != 0) {
+			log_err("unable to mount %s: %s", m[i].target, err_text(err));
+			return KB_EMOUNT; /* not KB_ENODEV: for no disk was waited */
+		}
 	}
 	os_stdio();
 	return os_mkdir(ROOT_DIR, 0755);
@@ -343,7 +345,7 @@ enum kb_err boot(struct boot *b)
 static unsigned recover_delay_s(enum kb_err err)
 {
 	switch (err) {
-	case KB_ENODEV: /* the disk, for which was waited already */
+	case KB_ENODEV: /* from find_devices(), which has waited already */
 		return 1;
 	case KB_ETIMEDOUT:
 	case KB_EMOUNT:

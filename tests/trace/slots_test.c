@@ -244,6 +244,19 @@ static void early_mount_that_fails_reboots(void **ctx)
 	trace_expect("early_mount_fails_reboots");
 }
 
+/* A kernel without devtmpfs says that there is no such device; for no disk was waited yet. */
+static void kernel_without_devtmpfs_is_not_restarted_at_once(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	os_sim_fail("mount devtmpfs", 0, KB_ENODEV);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_in_range(os_now_ms(), 30000, 30999);
+	assert_once("# unable to mount /dev: no such device");
+}
+
 /* What it has to say gets lost; the device does not. */
 static void boot_without_run_still_boots(void **ctx)
 {
@@ -317,6 +330,7 @@ int main(void)
 		T(init_that_does_not_start_reboots_and_costs_trust),
 		T(root_that_cannot_be_entered_reboots),
 		T(early_mount_that_fails_reboots),
+		T(kernel_without_devtmpfs_is_not_restarted_at_once),
 		T(boot_without_run_still_boots),
 		T(what_is_mounted_already_is_no_failure),
 		T(manifest_of_another_release_boots_when_nothing_else_does),
