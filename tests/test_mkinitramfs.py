@@ -549,6 +549,18 @@ def test_key_file_that_the_device_refuses_is_refused(tmp_path, folder):
         kbimage.Image(kbcpio.Archive(0)).keys(tmp_path)
 
 
+@pytest.mark.parametrize("folder", ["", "retired.d"])
+def test_more_keys_than_a_device_takes_are_refused(tmp_path, folder):
+    (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / "0.pem").write_text(KEY)
+    for n in range(16):
+        (tmp_path / folder / f"{n}.pem").write_text(KEY)
+    kbimage.Image(kbcpio.Archive(0)).keys(tmp_path)
+    (tmp_path / folder / "16.pem").write_text(KEY)
+    assert "17 keys, and a device that finds more than 16 trusts none" in refused(tmp_path)
+    assert f"#define KEYRING_KEYS_MAX {kbimage.KEYS_MAX}\n" in (TOP / "update/keyring.h").read_text()
+
+
 def test_hooks_that_cannot_run_are_refused(make, tmp_path, static):
     folder = tmp_path / "hooks/post-mount.d"
     folder.mkdir(parents=True)

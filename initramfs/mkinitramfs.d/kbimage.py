@@ -18,7 +18,7 @@ HOOKS = "usr/lib/keelboot/hooks"
 STAGES = ("pre-update.d", "pre-mount.d", "post-mount.d", "exhausted.d")
 HOOK_MAX, HOOK_NAME_MAX = 32, 62        # of hooks/hook.h
 RETIRED = "retired.d"                        # KEYRING_RETIRED_DIR of update/keyring_pem.h
-KEY_FILE_MAX = 4096                          # KEYRING_PEM_MAX
+KEY_FILE_MAX, KEYS_MAX = 4096, 16            # KEYRING_PEM_MAX; KEYRING_KEYS_MAX of update/keyring.h
 KEY_FILE = re.compile(rb"-----BEGIN PUBLIC KEY-----([^-]*)-----END PUBLIC KEY-----")
 # Ed25519 and P-256: a prefix each, and in the last digit no bit that no byte has.
 KEY = re.compile(rb"MCowBQYDK2VwAyEA[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=|"
@@ -137,6 +137,9 @@ class Image:
 
     def _key_files(self, files: list, target: str) -> None:
         """Refuses what the device does: see keyring_pem_decode(), and read_text() of keyring_load.c."""
+        if len(files) > KEYS_MAX:
+            raise ImageError(f"{files[0].parent}: {len(files)} keys, and a device that finds more than {KEYS_MAX} "
+                             "trusts none; take out those that sign nothing any more")
         for file in files:
             data = read(file, "a public key")
             if b"PRIVATE KEY" in data:
