@@ -44,19 +44,6 @@ static bool told_why(const struct ioerr_world *w)
 	return false;
 }
 
-/* The attempt that a boot counted is on the medium: what is counted and lost never ends. */
-static void check_counted(struct ioerr_world *w)
-{
-	static struct state s;
-
-	if (!w->boot.counted || w->boot.token == 0 || w->boot.commanded || w->guard.started)
-		return;
-	s = ioerr_world_get();
-	if (s.open != w->boot.slot || s.open_token != w->boot.token)
-		ioerr_world_fail(w, "slot %c runs as counted, and the state does not have it",
-				 state_slot_letter(w->boot.slot));
-}
-
 /* The slot that ran last is what the device would fall back to, unless nothing boots any more; the
  * one that runs is in use. */
 static void check_written(struct ioerr_world *w, const unsigned before[2])
@@ -92,8 +79,6 @@ void ioerr_check_boot(struct ioerr_world *w, const unsigned before[2])
 		ioerr_world_fail(w, "a slot mounts, and nothing boots");
 	if (w->boot.end != OS_SIM_EXEC && !told_why(w))
 		ioerr_world_fail(w, "does not boot, and says no reason");
-	if (w->boot.end == OS_SIM_EXEC)
-		check_counted(w);
 }
 
 /* ---------------------------------------------------------------- the guardian */

@@ -263,6 +263,26 @@ static void lay_out(const struct ioerr_world *w)
 	}
 }
 
+/*
+ * What runs as counted is so on the medium: a charge that is lost never ends. Where a medium
+ * acknowledges a flush that never happens, nobody can find that out: all reads back, while there is
+ * power.
+ */
+static void check_counted(struct ioerr_world *w, const struct boot *b, const struct state *s)
+{
+	const struct ioerr_fault *f = &w->fault.fault;
+	int slot = b->attempt.chosen.slot;
+
+	if (!b->attempt.counted ||
+	    (b->attempt.token == 0 && b->rec.s.slot[slot].st != STATE_TRIAL) ||
+	    (f->target == IOERR_FAULT_STATE && f->op == IOERR_FAULT_FLUSH &&
+	     f->kind == IOERR_FAULT_LOST))
+		return;
+	if (s->open != slot || s->open_token != b->attempt.token)
+		ioerr_world_fail(w, "slot %c is entered as counted, and the state does not have it",
+				 state_slot_letter(slot));
+}
+
 /* What is entered has to be whole, and what the state says that it is. */
 static void check_entered(struct ioerr_world *w, const struct boot *b)
 {
@@ -274,8 +294,6 @@ static void check_entered(struct ioerr_world *w, const struct boot *b)
 	w->boot.slot = slot;
 	memcpy(w->boot.written, w->fault.written, sizeof(w->boot.written));
 	w->boot.wear = w->fault.wear;
-	w->boot.counted = b->attempt.counted;
-	w->boot.token = b->attempt.token;
 	if (holds == 0)
 		ioerr_world_fail(w, "slot %c is entered, and is not whole",
 				 state_slot_letter(slot));
@@ -287,6 +305,7 @@ static void check_entered(struct ioerr_world *w, const struct boot *b)
 	    s.slot[1 - slot].st == STATE_GOOD)
 		ioerr_world_fail(w, "slot %c is tried and not counted, though a good one is there",
 				 state_slot_letter(slot));
+	check_counted(w, b, &s);
 	if (!os_sim_count("mount " IOERR_CONTENT_SLOT_A " /sysroot") &&
 	    !os_sim_count("mount " IOERR_CONTENT_SLOT_B " /sysroot"))
 		ioerr_world_fail(w, "something is entered that was not mounted");

@@ -55,8 +55,6 @@ struct ioerr_world_boot {
 	unsigned written[2]; /* changes of the slots before one was entered; all, if none was */
 	struct wear_table_counts wear; /* the same of the state partition */
 	uint64_t ms;		       /* that it took */
-	bool counted;
-	uint64_t token;
 	enum ioerr_world_act act;
 	bool commanded;	    /* the command was run, whatever became of it */
 	int apply, command; /* exit codes; IOERR_WORLD_NOT_RUN, also when they died as told */
