@@ -231,11 +231,9 @@ static enum kb_err stage(struct job *job, int fd, uint64_t size)
 	if (e != KB_OK && unlinkat(job->dir, stage_files_name(job->part), 0) < 0)
 		log_debug("%s: not removed", job->part);
 	TRY(e);
-	e = record(job);
-	/* Not when the state may name it after all: a failed write can still have arrived. */
-	if (e != KB_OK && e != KB_EIO)
-		stage_files_remove(&d.conf, job->release.id);
-	return e;
+	/* When that fails the file stays: a failed write can still have arrived, and the state may
+	 * have named it before. It only takes room, until the next one is staged. */
+	return record(job);
 }
 
 static void print_result(const struct job *job, enum kb_err e)
