@@ -104,7 +104,8 @@ static enum kb_err verify(const struct job *job, const char *path, const char *n
 	return e;
 }
 
-/* A file that failed at a boot, or would, is made anew. */
+/* A file that failed at a boot, or would, is made anew. Whoever did that may have been killed
+ * before its name was durable. */
 static bool is_staged(const struct job *job)
 {
 	struct output_progress none = { .mode = OUTPUT_PROGRESS_NONE };
@@ -113,7 +114,8 @@ static bool is_staged(const struct job *job)
 	    memcmp(d.state.staged.release, job->release.id, STATE_ID_LEN) != 0 ||
 	    !stage_files_exists(&d.conf, job->path))
 		return false;
-	return d.state.staged.fails == 0 && verify(job, job->path, job->path, &none) == KB_OK;
+	return d.state.staged.fails == 0 && verify(job, job->path, job->path, &none) == KB_OK &&
+	       stage_files_sync(&d.conf) == KB_OK;
 }
 
 /* Would the next boot take it? Nothing is mounted then. */

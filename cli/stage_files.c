@@ -125,6 +125,15 @@ enum kb_err stage_files_open(const struct conf *c, const char *path, int *fd)
 	return e;
 }
 
+enum kb_err stage_files_sync(const struct conf *c)
+{
+	KB_CLEANUP_FD int dir = -1;
+	char path[PATH_MAX];
+
+	TRY(walk(c, false, &dir, path));
+	return sync_dir(dir, path);
+}
+
 bool stage_files_exists(const struct conf *c, const char *path)
 {
 	KB_CLEANUP_FD int fd = -1;

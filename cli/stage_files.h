@@ -31,6 +31,9 @@ const char *stage_files_name(const char *path);
 /* Opens a file in the folder for reading. KB_ENOENT; KB_EINVAL: no file, or a link; KB_EIO. */
 enum kb_err stage_files_open(const struct conf *c, const char *path, int *fd) KB_MUST_CHECK;
 
+/* Makes the names in the folder durable, as they are. KB_ENOENT, KB_EINVAL, KB_EIO. */
+enum kb_err stage_files_sync(const struct conf *c) KB_MUST_CHECK;
+
 bool stage_files_exists(const struct conf *c, const char *path);
 
 /* Removes *.keel and *.part except the file of `keep` (NULL: none is kept), and the file that is
