@@ -62,6 +62,23 @@ static bool came_to_pass(const struct filecut_image_state *st, enum filecut_run_
 	return false;
 }
 
+/* "There is nothing to do" is said only where that is so. */
+static bool nothing_to_do(const struct filecut_image *im, enum filecut_run_verb v)
+{
+	const struct filecut_image_state *st = filecut_image_state(im);
+	bool other = v == FILECUT_RUN_STAGE_OTHER;
+
+	if (v == FILECUT_RUN_UNSTAGE)
+		return st->staged.source == STATE_SRC_NONE;
+	return st->st[1] == STATE_TRIAL || st->st[1] == STATE_GOOD ||
+	       (is_staged(&st->staged, other) && whole(im, other));
+}
+
+/*
+ * Where a flush of the state was acknowledged, and was none, nobody can find that out: all reads
+ * back, while there is power. So a cut may bring back what was staged before, whose file is gone by
+ * then, and nothing need last. What the state says is one of the two even so.
+ */
 const char *filecut_check_image(const struct filecut_image *im,
 				const struct filecut_check_rule *rule)
 {
@@ -71,13 +88,31 @@ const char *filecut_check_image(const struct filecut_image *im,
 	if (st->found != STORE_FOUND)
 		return "the state is lost";
 	for (unsigned other = 0; other < 2; other++)
-		if (is_staged(&st->staged, other) && !whole(im, other) &&
+		if (is_staged(&st->staged, other) && !whole(im, other) && !rule->lied &&
 		    !is_damaged(im, other, rule->damaged))
 			return "the state says that a bundle is staged, and its file is not whole";
 	if (!done && !as_before(st, &rule->before) && !as_before(st, &rule->first))
 		return "what was staged before is lost, and what was to come is not there";
-	if (rule->ended && rule->code == OUTPUT_OK && !done)
+	if (rule->ended && rule->code == OUTPUT_OK && !done && !rule->lied)
 		return "the verb said that all went well, and it did not last";
+	if (rule->ended && rule->code == OUTPUT_NOTHING && !nothing_to_do(im, rule->verb))
+		return "the verb said that there is nothing to do, and there is";
+	return NULL;
+}
+
+const char *filecut_check_said(enum filecut_run_verb v, int code, const char *said)
+{
+	static const char *const claims[FILECUT_RUN_VERBS] = {
+		[FILECUT_RUN_STAGE] = "is staged; the next boot installs it.",
+		[FILECUT_RUN_STAGE_OTHER] = "is staged; the next boot installs it.",
+		[FILECUT_RUN_UNSTAGE] = "Nothing is staged any more.",
+		[FILECUT_RUN_GOOD] = " is good",
+	};
+
+	if (said[0] == '\0')
+		return "it said nothing";
+	if ((strstr(said, claims[v]) != NULL) != (code == OUTPUT_OK))
+		return "what it said is not what its exit code says";
 	return NULL;
 }
 

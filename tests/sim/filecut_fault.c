@@ -5,26 +5,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[FILECUT_FAULT_KINDS] = { "none", "fails", "short", "wrong", "lost" };
+#define BIT(KIND) (1u << FILECUT_FAULT_##KIND)
+#define CONTENT	  (BIT(FAILS) | BIT(SHORT) | BIT(WRONG) | BIT(LOST))
+
+static const char *const kinds[FILECUT_FAULT_KINDS] = { "none",	 "fails", "short",
+							"wrong", "lost",  "zeroes" };
+
+/* Masks of kinds. Writes and flushes of the state that fail with an error are filecut_rec's. */
+static const struct {
+	const char *name;
+	unsigned once, again;
+} ops[FILECUT_FAULT_OPS] = {
+	[FILECUT_FAULT_READ] = { "read-", CONTENT, CONTENT },
+	[FILECUT_FAULT_WRITE] = { "write-", CONTENT, CONTENT },
+	[FILECUT_FAULT_STATE_READ] = { "state-read-",
+				       BIT(FAILS) | BIT(SHORT) | BIT(WRONG) | BIT(ZEROES),
+				       BIT(FAILS) | BIT(WRONG) | BIT(ZEROES) },
+	[FILECUT_FAULT_STATE_WRITE] = { "state-write-", BIT(SHORT) | BIT(WRONG) | BIT(LOST),
+					BIT(SHORT) | BIT(WRONG) | BIT(LOST) },
+	[FILECUT_FAULT_STATE_FLUSH] = { "state-flush-", BIT(LOST), 0 },
+};
 
 bool filecut_fault_next(struct filecut_fault *f)
 {
-	if (f->kind + 1 < FILECUT_FAULT_KINDS) {
-		f->kind++;
-		return true;
-	}
-	f->kind = FILECUT_FAULT_FAILS;
-	f->again = !f->again;
-	if (f->again)
-		return true;
-	f->write = !f->write;
-	return f->write;
+	do {
+		if (++f->kind < FILECUT_FAULT_KINDS)
+			continue;
+		f->kind = FILECUT_FAULT_NONE;
+		f->again = !f->again;
+		if (!f->again && ++f->op == FILECUT_FAULT_OPS)
+			return false;
+	} while (!((f->again ? ops[f->op].again : ops[f->op].once) >> f->kind & 1));
+	return true;
 }
 
 void filecut_fault_print(const struct filecut_fault *f, char *out, size_t size)
 {
-	snprintf(out, size, "%s-%s%s%u", f->write ? "write" : "read", f->again ? "ever-" : "",
-		 kinds[f->kind], f->at);
+	snprintf(out, size, "%s%s%s%u", ops[f->op].name, f->again ? "ever-" : "", kinds[f->kind],
+		 f->at);
 }
 
 static bool take(const char **at, const char *word)
@@ -40,9 +58,10 @@ bool filecut_fault_parse(const char **at, struct filecut_fault *f)
 {
 	char *end;
 
-	*f = (struct filecut_fault){ .write = take(at, "write-") };
-	if (!f->write && !take(at, "read-"))
-		return false;
+	*f = (struct filecut_fault){ .kind = FILECUT_FAULT_NONE };
+	while (!take(at, ops[f->op].name))
+		if (++f->op == FILECUT_FAULT_OPS)
+			return false;
 	f->again = take(at, "ever-");
 	for (unsigned k = 1; k < FILECUT_FAULT_KINDS; k++)
 		if (take(at, kinds[k]))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/filecut_fs.h"
 
+#include "lib/util.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -155,12 +157,40 @@ static bool do_rename(struct filecut_fs *fs, const struct filecut_rec_op *op)
 	return node >= 0 && name_set(fs, dir, op->name2, node) && name_set(fs, dir, op->name, -1);
 }
 
+/* pending: number of the newest write to it, from 1; 0: all of it is durable. */
+static void newest_cell(const struct filecut_fs *fs, unsigned pending, uint64_t off,
+			uint8_t out[STORE_CELL])
+{
+	size_t len;
+
+	memset(out, 0, STORE_CELL);
+	for (unsigned i = 0; i < fs->cells.ncells; i++)
+		if (fs->cells.cell[i].off == off)
+			memcpy(out, filecut_image_bytes(fs->cells.cell[i].blob, &len), STORE_CELL);
+	if (pending > 0)
+		memcpy(out, filecut_image_bytes(fs->pending[pending - 1].blob, &len), STORE_CELL);
+}
+
+/* A cell that is written in parts, none of which is written twice, is one write: each sector of it
+ * lands or not. */
 static bool do_cell(struct filecut_fs *fs, const uint8_t *p, const struct filecut_rec_op *op)
 {
-	if (fs->npending == sizeof(fs->pending) / sizeof(fs->pending[0]) || op->len != STORE_CELL)
+	uint64_t in = op->off % STORE_CELL, off = op->off - in;
+	unsigned i = fs->npending;
+	uint8_t cell[STORE_CELL];
+
+	if (in + op->len > STORE_CELL)
 		return false;
-	fs->pending[fs->npending++] =
-		(struct filecut_image_cell){ op->off, filecut_image_blob(p, op->len) };
+	while (i > 0 && fs->pending[i - 1].off != off)
+		i--;
+	newest_cell(fs, i, off, cell);
+	memcpy(cell + in, p, op->len);
+	if (i == 0 || op->len == STORE_CELL)
+		i = ++fs->npending;
+	if (i > KB_ARRAY_LEN(fs->pending))
+		return false;
+	fs->pending[i - 1] =
+		(struct filecut_image_cell){ off, filecut_image_blob(cell, STORE_CELL) };
 	return true;
 }
 

@@ -2,6 +2,7 @@
 #include "tests/sim/filecut_rec.h"
 
 #include "lib/os.h"
+#include "selector/store.h"
 #include "update/media.h"
 
 #include <dirent.h>
@@ -14,6 +15,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define SECTOR	  512u
+#define CELL_BYTE 100u /* of a cell that comes or goes wrong */
 
 /* The linker's names for the calls that are caught, and for what they were. */
 int __real_open64(const char *path, int flags, ...);
@@ -53,6 +57,7 @@ static struct filecut_rec_plan plan;
 static const char *data_dir;
 static struct stat state_file;
 static unsigned points;
+static enum filecut_rec_kind failing; /* the first that did */
 
 struct filecut_rec *filecut_rec_new(void)
 {
@@ -71,7 +76,7 @@ void filecut_rec_begin(struct filecut_rec *r, const struct filecut_rec_plan *p, 
 {
 	r->nops = 0;
 	r->used = 0;
-	memset(r->contents, 0, sizeof(r->contents));
+	memset(r->turns, 0, sizeof(r->turns));
 	r->odd = NULL;
 	plan = *p;
 	points = 0;
@@ -151,6 +156,24 @@ static uint64_t split(const char *path, char name[FILECUT_REC_NAME])
 
 /* ---------------------------------------------------------------- the record */
 
+static bool is_state(enum filecut_rec_kind kind)
+{
+	return kind == FILECUT_REC_CELL || kind == FILECUT_REC_FLUSH;
+}
+
+/* Whether this operation, the newest point, is to fail before it has any effect. */
+static bool fails(enum filecut_rec_kind kind)
+{
+	if (plan.lands || plan.fail_at == 0 || points < plan.fail_at)
+		return false;
+	if (points == plan.fail_at)
+		failing = kind;
+	if (points == plan.fail_at || plan.ever == FILECUT_REC_ONCE)
+		return points == plan.fail_at;
+	return plan.ever == FILECUT_REC_KIND ? kind == failing
+					     : is_state(kind) == is_state(failing);
+}
+
 /*
  * Begins an operation. NULL: it has to fail, errno says how. What is filled in afterwards counts
  * only once done() is called, so a process that dies has not done what it had not.
@@ -169,7 +192,7 @@ static struct filecut_rec_op *begin(enum filecut_rec_kind kind)
 	points++;
 	if (points == plan.kill_at)
 		_exit(137);
-	if (points != plan.fail_at || plan.lands)
+	if (!fails(kind))
 		return op;
 	op->failed = plan.error;
 	rec->nops++;
@@ -296,20 +319,32 @@ int __wrap___openat64_2(int dir, const char *path, int flags)
 	return __wrap_openat64(dir, path, flags);
 }
 
-/* What goes wrong with this read or write of what a bundle holds. */
-static enum filecut_fault_kind content_turn(bool write)
+/* What goes wrong with this one. */
+static enum filecut_fault_kind turn(enum filecut_fault_op op)
 {
 	const struct filecut_fault *f = &plan.fault;
-	unsigned n = ++rec->contents[write];
+	unsigned n = ++rec->turns[op];
 
-	if (f->kind == FILECUT_FAULT_NONE || f->write != write)
+	if (f->kind == FILECUT_FAULT_NONE || f->op != op)
 		return FILECUT_FAULT_NONE;
 	return n == f->at || (f->again && n > f->at) ? f->kind : FILECUT_FAULT_NONE;
 }
 
+/* A bit in the middle; or of the state one in each cell, where its text is. */
+static void flip(uint8_t *p, size_t len, bool state)
+{
+	for (size_t at = 0; state && at + CELL_BYTE < len; at += STORE_CELL)
+		p[at + CELL_BYTE] ^= 0x10;
+	if (!state && len > 0)
+		p[len / 2] ^= 0x10;
+}
+
 ssize_t __wrap_pread64(int fd, void *buf, size_t len, off_t off)
 {
-	enum filecut_fault_kind k = is_bundle_fd(fd) ? content_turn(false) : FILECUT_FAULT_NONE;
+	bool state = is_state_fd(fd);
+	enum filecut_fault_kind k = state	       ? turn(FILECUT_FAULT_STATE_READ)
+				    : is_bundle_fd(fd) ? turn(FILECUT_FAULT_READ)
+						       : FILECUT_FAULT_NONE;
 	ssize_t n;
 
 	errno = EIO;
@@ -317,21 +352,24 @@ ssize_t __wrap_pread64(int fd, void *buf, size_t len, off_t off)
 		return k == FILECUT_FAULT_FAILS ? -1 : 0;
 	n = __real_pread64(fd, buf, k == FILECUT_FAULT_SHORT && len > 1 ? len / 2 : len, off);
 	if (k == FILECUT_FAULT_WRONG && n > 0)
-		((uint8_t *)buf)[n / 2] ^= 0x10;
+		flip(buf, (size_t)n, state);
+	if (k == FILECUT_FAULT_ZEROES && n > 0)
+		memset(buf, 0, (size_t)n);
 	return n;
 }
 
 /* What arrives of a write in its place. */
-static const void *damaged(enum filecut_fault_kind k, const void *buf, size_t len)
+static const void *damaged(enum filecut_fault_kind k, const void *buf, size_t len, bool state)
 {
 	static uint8_t other[FILECUT_REC_DATA];
 
 	if (k != FILECUT_FAULT_WRONG && k != FILECUT_FAULT_LOST)
 		return buf;
 	memset(other, 0, len);
-	if (k == FILECUT_FAULT_WRONG)
+	if (k == FILECUT_FAULT_WRONG) {
 		memcpy(other, buf, len);
-	other[len / 2] ^= k == FILECUT_FAULT_WRONG ? 0x10 : 0;
+		flip(other, len, state);
+	}
 	return other;
 }
 
@@ -346,7 +384,7 @@ ssize_t __wrap_write(int fd, const void *buf, size_t len)
 	op = begin(FILECUT_REC_WRITE);
 	if (op == NULL)
 		return -1;
-	k = content_turn(true);
+	k = turn(FILECUT_FAULT_WRITE);
 	errno = EIO;
 	if (k == FILECUT_FAULT_FAILS)
 		return done(op, -1);
@@ -354,16 +392,25 @@ ssize_t __wrap_write(int fd, const void *buf, size_t len)
 		len = plan.block;
 	if (k == FILECUT_FAULT_SHORT && len > 1)
 		len /= 2;
-	buf = damaged(k, buf, len);
+	buf = damaged(k, buf, len, false);
 	at = lseek(fd, 0, SEEK_CUR);
 	op->ino = ino_of(fd);
 	keep(op, buf, len, (uint64_t)at);
 	return done(op, (int)__real_write(fd, buf, len));
 }
 
+/* Ends one that is acknowledged, and has no effect. */
+static int lost(struct filecut_rec_op *op, int rc)
+{
+	op->failed = EIO;
+	rec->nops++;
+	return rc;
+}
+
 ssize_t __wrap_pwrite64(int fd, const void *buf, size_t len, off_t off)
 {
 	struct filecut_rec_op *op;
+	enum filecut_fault_kind k;
 
 	if (is_data_fd(fd))
 		rec->odd = "pwrite() to a file";
@@ -372,6 +419,12 @@ ssize_t __wrap_pwrite64(int fd, const void *buf, size_t len, off_t off)
 	op = begin(FILECUT_REC_CELL);
 	if (op == NULL)
 		return -1;
+	k = turn(FILECUT_FAULT_STATE_WRITE);
+	if (k == FILECUT_FAULT_LOST)
+		return lost(op, (int)len);
+	if (k == FILECUT_FAULT_SHORT && len > SECTOR)
+		len /= 2;
+	buf = damaged(k, buf, len, true);
 	keep(op, buf, len, (uint64_t)off);
 	return done_state(op, (int)__real_pwrite64(fd, buf, len, off));
 }
@@ -426,6 +479,8 @@ int __wrap_fsync(int fd)
 	if (op == NULL)
 		return -1;
 	op->ino = ino_of(fd);
+	if (state && turn(FILECUT_FAULT_STATE_FLUSH) == FILECUT_FAULT_LOST)
+		return lost(op, 0);
 	return state ? done_state(op, 0) : done(op, 0);
 }
 

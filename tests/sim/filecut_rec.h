@@ -43,8 +43,8 @@ struct filecut_rec_op {
 struct filecut_rec {
 	unsigned nops;
 	size_t used;
-	unsigned contents[2]; /* reads, and writes, of what bundles hold */
-	const char *odd;      /* something that the model does not know: a fixed text */
+	unsigned turns[FILECUT_FAULT_OPS]; /* how many of them there were */
+	const char *odd; /* something that the model does not know: a fixed text */
 	struct filecut_rec_op op[FILECUT_REC_OPS];
 	uint8_t data[FILECUT_REC_DATA];
 };
@@ -52,11 +52,19 @@ struct filecut_rec {
 /* Memory that a fork shares. Ends the process when there is none. */
 struct filecut_rec *filecut_rec_new(void);
 
+/* What fails behind the operation that does first. */
+enum filecut_rec_ever {
+	FILECUT_REC_ONCE,
+	FILECUT_REC_KIND,   /* each of that kind */
+	FILECUT_REC_MEDIUM, /* each of that medium: data partition, or state partition */
+};
+
 /* What is to happen; operations that are cut points count from 1, 0 is never. */
 struct filecut_rec_plan {
 	unsigned kill_at; /* the process dies before this one */
 	unsigned fail_at; /* this one fails, with error ... */
 	int error;
+	enum filecut_rec_ever ever;
 	bool lands;   /* it and all later writes of the state say that, but happen nevertheless */
 	size_t room;  /* bytes that the folder "keelboot/stage" may hold; 0: enough */
 	size_t block; /* a write to a file takes at most so many bytes; 0: all */

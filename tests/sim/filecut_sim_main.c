@@ -180,9 +180,10 @@ static void print_story(FILE *f, const char *name, const struct filecut_walk_cou
 	fprintf(f,
 		"    {\"story\": \"%s\", \"cut_points\": %" PRIu64 ", \"raw_images\": %" PRIu64
 		", \"distinct_images\": %" PRIu64 ", \"max_consecutive_cuts\": %s"
-		", \"deepest_new_image\": %u, \"runs\": %" PRIu64 ", \"violations\": %u}",
+		", \"deepest_new_image\": %u, \"runs\": %" PRIu64 ", \"faults\": %" PRIu64
+		", \"violations\": %u}",
 		name, c->cut_points, c->raw_images, c->distinct_images, cuts(c), c->deepest,
-		c->runs, c->violations);
+		c->runs, c->faults, c->violations);
 }
 
 static void add(struct filecut_walk_count *sum, const struct filecut_walk_count *c)
@@ -191,6 +192,7 @@ static void add(struct filecut_walk_count *sum, const struct filecut_walk_count 
 	sum->raw_images += c->raw_images;
 	sum->distinct_images += c->distinct_images;
 	sum->runs += c->runs;
+	sum->faults += c->faults;
 	if (c->violations > 0 && (sum->violations == 0 || c->whole < sum->whole))
 		sum->whole = c->whole;
 	sum->violations += c->violations;
@@ -215,9 +217,10 @@ static bool write_report(const char *file, size_t block, const struct filecut_wa
 	}
 	fprintf(f,
 		"{\n  \"stories\": %u, \"cut_points\": %" PRIu64 ", \"raw_images\": %" PRIu64
-		", \"distinct_images\": %" PRIu64 ",\n  \"max_consecutive_cuts\": %s"
+		", \"distinct_images\": %" PRIu64 ", \"faults\": %" PRIu64
+		",\n  \"max_consecutive_cuts\": %s"
 		", \"violations\": %u, \"block\": %zu,\n  \"per_story\": [\n",
-		told, sum.cut_points, sum.raw_images, sum.distinct_images, cuts(&sum),
+		told, sum.cut_points, sum.raw_images, sum.distinct_images, sum.faults, cuts(&sum),
 		sum.violations, block);
 	for (unsigned i = 0; i < KB_ARRAY_LEN(stories); i++) {
 		if (c[i].runs == 0)

@@ -112,10 +112,11 @@ static void on_image(void *ctx, const struct filecut_image *im, uint64_t ordinal
 
 	(void)ctx;
 	w.step.ordinal = ordinal;
+	/* What a cut makes of a lie is not gone on from: see filecut_check_image(). */
 	if (why != NULL)
 		violation(w.from, &w.step, why);
 	key = filecut_image_key(im);
-	if (why == NULL && !is_known(key))
+	if (why == NULL && !w.rule.lied && !is_known(key))
 		push(im, key, w.from);
 }
 
@@ -184,6 +185,7 @@ static void begin_run(int from, const struct filecut_walk_step *step)
 		.verb = step->how == FILECUT_WALK_KILLED ? step->then : step->verb,
 	};
 	w.rule.first = w.rule.before;
+	w.rule.lied = step->fault.op == FILECUT_FAULT_STATE_FLUSH;
 	if (w.story->damaged)
 		w.rule.damaged =
 			filecut_image_find(&w.found[0].im, filecut_world_path(false))->blob;
@@ -229,16 +231,60 @@ static unsigned run_plain(int from, enum filecut_run_verb v)
 /* What a step that is no plain one asks of the process. */
 static struct filecut_rec_plan plan_of(const struct filecut_walk_step *step)
 {
+	static const struct {
+		int error;
+		enum filecut_rec_ever ever;
+		bool lands;
+	} fails[] = {
+		[FILECUT_WALK_EIO] = { .error = EIO },
+		[FILECUT_WALK_ENOSPC] = { .error = ENOSPC },
+		[FILECUT_WALK_EVER_EIO] = { EIO, FILECUT_REC_KIND, false },
+		[FILECUT_WALK_EVER_ENOSPC] = { ENOSPC, FILECUT_REC_KIND, false },
+		[FILECUT_WALK_READONLY] = { EROFS, FILECUT_REC_MEDIUM, false },
+		[FILECUT_WALK_LANDS] = { .error = EIO, .lands = true },
+		[FILECUT_WALK_LANDS_LATE] = { .error = ETIMEDOUT, .lands = true },
+		[FILECUT_WALK_FAULT] = { .error = 0 },
+	};
 	struct filecut_rec_plan plan = { .block = w.block, .room = w.story->room };
 
 	if (step->how == FILECUT_WALK_KILLED)
 		plan.kill_at = step->at;
 	else
 		plan.fail_at = step->at;
-	plan.error = step->how == FILECUT_WALK_ENOSPC ? ENOSPC : EIO;
-	plan.lands = step->how == FILECUT_WALK_LANDS;
+	plan.error = fails[step->how].error;
+	plan.ever = fails[step->how].ever;
+	plan.lands = fails[step->how].lands;
 	plan.fault = step->fault;
 	return plan;
+}
+
+/* Nothing fails any more, and the update is staged once more. */
+static void run_again(int from, const struct filecut_walk_step *step)
+{
+	const struct filecut_rec_plan plan = { .block = w.block, .room = w.story->room };
+	static struct filecut_image start, end;
+	const char *why;
+	int code;
+
+	filecut_world_get(&start);
+	filecut_world_cells(&start);
+	code = filecut_run_do(FILECUT_RUN_STAGE, &plan);
+	w.count->runs++;
+	filecut_world_get(&end);
+	filecut_world_cells(&end);
+	why = filecut_check_end(&start, &end, FILECUT_RUN_STAGE, code);
+	if (why == NULL)
+		return;
+	violation(from, step, "behind it, with nothing that fails");
+	printf("  %s\n%s", why, filecut_run_said());
+}
+
+/* What went wrong is none, since the rest is asked for; or the state is asked for once more, or
+ * written in the other region. */
+static bool is_overcome(const struct filecut_fault *f)
+{
+	return f->kind == FILECUT_FAULT_SHORT ||
+	       (f->op >= FILECUT_FAULT_STATE_READ && f->kind != FILECUT_FAULT_NONE && !f->again);
 }
 
 /* Something fails in the verb; it goes on, and is cut. */
@@ -246,6 +292,7 @@ static void run_failing(int from, const struct filecut_walk_step *step)
 {
 	const struct filecut_rec_plan plan = plan_of(step);
 	static struct filecut_image start, end;
+	bool overcome = is_overcome(&step->fault);
 	const char *why = NULL;
 	int code;
 
@@ -253,14 +300,22 @@ static void run_failing(int from, const struct filecut_walk_step *step)
 	start = w.found[from].im;
 	code = filecut_run_do(step->verb, &plan);
 	w.count->runs++;
+	w.count->faults++;
 	cut_run(filecut_run_rec(), true, code);
 	same_as_folder(&end);
-	if (step->fault.kind == FILECUT_FAULT_SHORT) /* which is none: the rest is asked for */
+	if (overcome)
 		why = filecut_check_end(&start, &end, step->verb, code);
 	else if (code >= FILECUT_RUN_SIGNAL)
 		why = "it crashed, or hung";
-	if (why != NULL)
+	if (why == NULL)
+		why = filecut_check_said(step->verb, code, filecut_run_said());
+	if (why != NULL) {
 		violation(from, step, why);
+		printf("%s", filecut_run_said());
+	}
+	/* What was read wrong once is as it was. */
+	if (step->fault.op != FILECUT_FAULT_STATE_READ || step->fault.again)
+		run_again(from, step);
 }
 
 /* The verb is killed before its operation `at`; then another one runs, and is cut. Nothing of the
@@ -293,6 +348,11 @@ static void run_killed(int from, enum filecut_run_verb v, unsigned at, enum file
 
 /* ---------------------------------------------------------------- the walk */
 
+static bool seen_enough(void)
+{
+	return w.count->violations >= VIOLATIONS_SHOWN;
+}
+
 static bool has(enum filecut_run_verb v)
 {
 	return w.story->verbs & 1u << v;
@@ -300,27 +360,24 @@ static bool has(enum filecut_run_verb v)
 
 static void disturb(int from, enum filecut_run_verb v, unsigned points)
 {
-	static const enum filecut_walk_how fails[] = { FILECUT_WALK_EIO, FILECUT_WALK_ENOSPC,
-						       FILECUT_WALK_LANDS };
-
-	for (unsigned at = 1; at <= points; at++) {
-		for (unsigned i = 0; i < KB_ARRAY_LEN(fails); i++)
-			run_failing(from, &(struct filecut_walk_step){
-						  .verb = v, .how = fails[i], .at = at });
+	for (unsigned at = 1; at <= points && !seen_enough(); at++) {
+		for (enum filecut_walk_how how = FILECUT_WALK_EIO; how < FILECUT_WALK_FAULT; how++)
+			run_failing(from,
+				    &(struct filecut_walk_step){ .verb = v, .how = how, .at = at });
 		for (enum filecut_run_verb then = 0; then < FILECUT_RUN_STATUS; then++)
 			if (has(then))
 				run_killed(from, v, at, then);
 	}
 }
 
-/* Each read and write of what a bundle holds goes wrong, once and from then on. contents: how many
- * there were of them. */
-static void spoil(int from, enum filecut_run_verb v, const unsigned contents[2])
+/* Each read and write of what a bundle holds, and of the state, goes wrong, once and from then on.
+ * turns: how many there were of them. */
+static void spoil(int from, enum filecut_run_verb v, const unsigned turns[FILECUT_FAULT_OPS])
 {
 	struct filecut_walk_step step = { .verb = v, .how = FILECUT_WALK_FAULT };
 
 	while (filecut_fault_next(&step.fault)) {
-		for (unsigned at = 1; at <= contents[step.fault.write]; at++) {
+		for (unsigned at = 1; at <= turns[step.fault.op] && !seen_enough(); at++) {
 			step.fault.at = at;
 			run_failing(from, &step);
 		}
@@ -342,17 +399,18 @@ void filecut_walk_run(const struct filecut_walk_story *s, size_t block, bool dee
 	memset(&im, 0, sizeof(im));
 	s->make(&im);
 	push(&im, filecut_image_key(&im), -1);
-	for (unsigned i = 0; i < w.nfound && count->violations < VIOLATIONS_SHOWN; i++) {
+	for (unsigned i = 0; i < w.nfound && !seen_enough(); i++) {
 		run_plain((int)i, FILECUT_RUN_STATUS);
 		run_plain((int)i, FILECUT_RUN_APPLY);
 		for (enum filecut_run_verb v = 0; v < FILECUT_RUN_STATUS; v++) {
-			unsigned points = has(v) ? run_plain((int)i, v) : 0, contents[2];
+			unsigned points = has(v) ? run_plain((int)i, v) : 0;
+			unsigned turns[FILECUT_FAULT_OPS];
 
 			if (points == 0 || (i > 0 && !deep))
 				continue;
-			memcpy(contents, filecut_run_rec()->contents, sizeof(contents));
+			memcpy(turns, filecut_run_rec()->turns, sizeof(turns));
 			disturb((int)i, v, points);
-			spoil((int)i, v, contents);
+			spoil((int)i, v, turns);
 		}
 	}
 	count->distinct_images = w.nfound;

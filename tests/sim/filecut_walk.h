@@ -23,8 +23,12 @@ enum filecut_walk_how {
 	FILECUT_WALK_KILLED, /* before operation `at`; then the verb `then` ran, and was cut */
 	FILECUT_WALK_EIO,    /* operation `at` failed so; it went on, and was cut */
 	FILECUT_WALK_ENOSPC,
+	FILECUT_WALK_EVER_EIO, /* operation `at`, and each of its kind from then on */
+	FILECUT_WALK_EVER_ENOSPC,
+	FILECUT_WALK_READONLY, /* and each on its medium from then on, with EROFS */
 	FILECUT_WALK_LANDS, /* from `at` on, each write of the state fails with EIO, and happens */
-	FILECUT_WALK_FAULT, /* `fault` came to pass; it went on, and was cut */
+	FILECUT_WALK_LANDS_LATE, /* or with ETIMEDOUT */
+	FILECUT_WALK_FAULT,	 /* `fault` came to pass; it went on, and was cut */
 };
 
 /* One step of the way to an image. */
@@ -39,6 +43,7 @@ struct filecut_walk_step {
 
 struct filecut_walk_count {
 	uint64_t cut_points, raw_images, distinct_images, runs;
+	uint64_t faults;  /* runs in which something failed */
 	unsigned deepest; /* cuts in a row that it took to reach the last new image */
 	unsigned violations;
 	unsigned whole; /* with one: all ways with so many cuts in a row were looked at */

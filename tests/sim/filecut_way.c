@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const how_name[] = { "", "+kill", "+eio", "+enospc", "+lands", "+" };
+static const char *const how_name[] = { "",	     "+kill",	  "+eio",
+					"+enospc",   "+ever-eio", "+ever-enospc",
+					"+readonly", "+lands",	  "+lands-late",
+					"+" };
 
 void filecut_way_print(const struct filecut_walk_step *s, char *out, size_t size)
 {

@@ -172,10 +172,14 @@ void filecut_world_state(struct filecut_image *im, struct state *s)
 	struct state old;
 	struct store st;
 
+	/* As filecut_world_booted() has it. */
+	s->open_token = s->open != STATE_NONE ? 1 : 0;
 	put_file("state", "", 0, STORE_MIN_SIZE);
 	fixture_ok(bdev_file_open(&dev, filecut_world_at("state"), BDEV_FILE_WRITE));
 	fixture_ok(store_load(&st, &dev.bdev, &old, &found));
-	fixture_ok(store_save_both(&st, s));
+	filecut_world_fresh(&old);
+	fixture_ok(store_save_both(&st, &old));
+	fixture_ok(store_save(&st, s));
 	im->ncells = 0;
 	add_cells(im, dev.fd);
 	bdev_file_close(&dev);

@@ -18,7 +18,8 @@ uint32_t filecut_world_bundle(bool other);
 const char *filecut_world_path(bool other);
 const uint8_t *filecut_world_release(bool other);
 
-/* The cells of a state partition that says s. Adds them to im. */
+/* The cells of a state partition that says s since its last record, and said that nothing had
+ * happened yet in those before. Adds them to im. */
 void filecut_world_state(struct filecut_image *im, struct state *s);
 /* Makes im's cells what the state partition holds now. */
 void filecut_world_cells(struct filecut_image *im);
