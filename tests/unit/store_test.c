@@ -1032,6 +1032,30 @@ static void cut_event_loses_that_event_only(void **ctx)
 		}
 }
 
+/* What was forged cannot be cleared: the event is not taken for told. */
+static void history_that_cannot_begin_anew_says_so(void **ctx)
+{
+	struct history_event e = { .slot = 0 };
+	struct state s;
+
+	(void)ctx;
+	load(&disk, &s);
+	st.history_n = UINT64_MAX - 1;
+	assert_int_equal(store_history_add(&st, &e), KB_OK);
+	disk.dead[0].from = STORE_HISTORY + 100 * HISTORY_CELL;
+	disk.dead[0].to = STORE_HISTORY + 101 * HISTORY_CELL;
+	disk.dead[0].writes = true;
+	for (unsigned i = 0; i < 2; i++) {
+		load(&disk, &s);
+		assert_int_equal(store_history_add(&st, &e), KB_EIO);
+	}
+	disk.dead[0].writes = false;
+	assert_int_equal(store_history_add(&st, &e), KB_OK);
+	read_history(0);
+	assert_int_equal(ntold, 1);
+	assert_int_equal(told[0], 1);
+}
+
 static void history_that_has_no_next_number_begins_anew(void **ctx)
 {
 	struct history_event e = { .slot = 0 };
@@ -1127,6 +1151,7 @@ int main(void)
 		T(damaged_event_is_left_out),
 		T(cut_event_loses_that_event_only),
 		T(history_that_has_no_next_number_begins_anew),
+		T(history_that_cannot_begin_anew_says_so),
 		T(lock_is_waited_for_and_given_up),
 	};
 
