@@ -237,8 +237,6 @@ static enum kb_err save_in(struct store *st, struct state *s, int region)
 	};
 	enum kb_err e;
 
-	if (st->seq == UINT64_MAX)
-		return KB_ENOSPC;
 	info.seq = ++st->seq;
 	info.index = (uint16_t)take_cell(st, region);
 	if (charge)
@@ -257,6 +255,8 @@ static enum kb_err save_in(struct store *st, struct state *s, int region)
 	st->cell = info.index;
 	return KB_OK;
 }
+
+#define SEQ_PER_SAVE 2 /* the second where the first write fails */
 
 static enum kb_err save_next(struct store *st, struct state *s)
 {
@@ -292,14 +292,13 @@ static enum kb_err clear_cell(struct store *st, int region, unsigned index)
  */
 static enum kb_err save_anew(struct store *st, struct state *s)
 {
-	const uint64_t seq = s->seq, token = s->open_token;
+	const uint64_t seq = s->seq, token = s->open_token, newest = st->seq;
 	int region = st->region, cell = st->cell;
 	enum kb_err e;
 
 	for (int r = 0; r < 2; r++)
 		for (int i = 0; i < (int)STORE_CELLS && !st->region_dead[r]; i++)
-			if ((r != region || i != cell) &&
-			    clear_cell(st, r, (unsigned)i) != KB_OK &&
+			if ((r != region || i != cell) && clear_cell(st, r, (unsigned)i) != KB_OK &&
 			    read_cell(st->dev, r, (unsigned)i, cell_back) == KB_OK)
 				return KB_EIO;
 	st->seq = STORE_SEQ_ANEW;
@@ -308,7 +307,7 @@ static enum kb_err save_anew(struct store *st, struct state *s)
 		e = clear_cell(st, region, (unsigned)cell);
 	if (e == KB_OK)
 		return KB_OK;
-	st->seq = UINT64_MAX;
+	st->seq = newest;
 	st->region = region;
 	st->cell = cell;
 	s->seq = seq;
@@ -318,7 +317,7 @@ static enum kb_err save_anew(struct store *st, struct state *s)
 
 enum kb_err store_save(struct store *st, struct state *s)
 {
-	return st->seq == UINT64_MAX ? save_anew(st, s) : save_next(st, s);
+	return st->seq > UINT64_MAX - SEQ_PER_SAVE ? save_anew(st, s) : save_next(st, s);
 }
 
 enum kb_err store_save_both(struct store *st, struct state *s)

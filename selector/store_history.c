@@ -46,8 +46,8 @@ static uint64_t find_newest(struct bdev *dev)
 	return newest;
 }
 
-/* Numbers have come to their end, which takes a forger: they begin anew. The flush of the event that
- * follows is this one's too. */
+/* Numbers have come to their end, which takes a forger: they begin anew. The flush of the event
+ * that follows is this one's too. */
 static enum kb_err begin_anew(struct store *st)
 {
 	memset(cells, 0, sizeof(cells));

@@ -24,7 +24,8 @@ import kbcpio  # noqa: E402
 import kbimage  # noqa: E402
 import kbkernel  # noqa: E402
 
-KEY = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAEUZSbjJrgnwXLuMHkHmdtVMnVutSBZKha9lDNQaRvGQ=\n-----END PUBLIC KEY-----\n"
+KEY = ("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAEUZSbjJrgnwXLuMHkHmdtVMnVutSBZKha9lDNQaRvGQ=\n"
+       "-----END PUBLIC KEY-----\n")
 P256 = KEY.replace(KEY.split("\n")[1], """MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEGj6XSMRNUZpw00owd+1R5REs2Hv/
 njY0s31GGnrXOsANXAdCn1MDb8w6EVPgEW6Rf8rlCznlee35wEu6Q4s5bQ==""")
 
@@ -539,8 +540,9 @@ def test_key_file_that_the_device_refuses_is_refused(tmp_path, folder):
                  KEY.replace("-----END", "-----BEGIN\n-----END")):
         file.write_text(text)
         assert "a.pem: more than one key" in refused(tmp_path)
-    for text in (KEY + "\0", KEY.replace("MCow", "MCo\0w"), KEY + " " * 4096, KEY.replace(end, ""), KEY.replace("MCow", "MDow"),
-                 KEY.replace("GQ=", "GR="), KEY.replace("GQ=", "=GQ="), KEY.replace("EUZS", "EUZSEUZS"), KEY.replace("EUZS", "EU-S"),
+    for text in (KEY + "\0", KEY.replace("MCow", "MCo\0w"), KEY + " " * 4096, KEY.replace(end, ""),
+                 KEY.replace("MCow", "MDow"), KEY.replace("GQ=", "GR="), KEY.replace("GQ=", "=GQ="),
+                 KEY.replace("EUZS", "EUZSEUZS"), KEY.replace("EUZS", "EU-S"),
                  P256.replace("QgAE", "QgAD"), P256.replace("bQ==", "bR=="), P256.replace("bQ==", "bQA=")):
         file.write_text(text)
         assert "a.pem: not one public key" in refused(tmp_path)

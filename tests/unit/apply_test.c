@@ -537,7 +537,8 @@ static void rescue_heeds_no_floor_of_a_damaged_cell(void **ctx)
 	assert_slot_b(4);
 }
 
-/* What was installed in this rescue, or before, did not mount: the next best gets its turn at once. */
+/* What was installed in this rescue, or before, did not mount: the next best gets its turn at once.
+ */
 static void rescue_goes_on_behind_what_is_there_already(void **ctx)
 {
 	(void)ctx;

@@ -44,6 +44,9 @@ static const struct scene scenes[] = {
 	  .tail_is_clean = true },
 	/* Behind the image there is less than is worth zeroing. */
 	{ .chunk = 16 * KIB, .size = 256 * KIB, .part = (256 + 32) * KIB },
+	/* All data is in one chunk, which begins under the seal: only what checks that flushes it.
+	 */
+	{ .chunk = 512 * KIB, .size = 512 * KIB, .part = PART, .tail_is_clean = true },
 };
 
 #define SCENES (sizeof(scenes) / sizeof(scenes[0]))

@@ -350,6 +350,54 @@ static void last_sequence_without_a_record_stops_nothing(void **ctx)
 	assert_true(loaded_mark(&disk) == 3);
 }
 
+static void forged_record_that_can_not_be_cleared_is_no_success(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	forge_the_last_sequence();
+	load(&disk, &s);
+	disk.dead[0].from = STORE_REGION(0) + 7 * STORE_CELL; /* it would be the newest */
+	disk.dead[0].to = disk.dead[0].from + STORE_CELL;
+	disk.dead[0].writes = true;
+	s.floor = 10;
+	assert_int_equal(store_save(&st, &s), KB_EIO);
+	assert_true(loaded_mark(&disk) == 1);
+}
+
+/* Nothing new can be written: the newest record stays. */
+static void sequences_that_cannot_begin_anew_end_nothing(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	put_record(0, 5, UINT64_MAX, 1, "nslots=2\nfloor=1\n");
+	load(&disk, &s);
+	lose_region(&disk, 1, true);
+	disk.dead[1].reads = false;
+	disk.dead[0].from = STORE_REGION(0) + 6 * STORE_CELL;
+	disk.dead[0].to = STORE_REGION(0) + STORE_CELLS * STORE_CELL;
+	disk.dead[0].writes = true;
+	s.floor = 10;
+	assert_int_equal(store_save(&st, &s), KB_EIO);
+	assert_true(loaded_mark(&disk) == 1);
+}
+
+/* A write that fails uses one up, and so does the second one. */
+static void last_sequences_are_enough_for_a_write_that_fails(void **ctx)
+{
+	(void)ctx;
+	lose_region(&disk, 1, true);
+	disk.dead[1].reads = false;
+	for (uint64_t left = 0; left < 4; left++) {
+		put_record(0, 5, UINT64_MAX - left, 1, "nslots=2\nfloor=1\n");
+		save_mark(&disk, 10 + left);
+		assert_true(loaded_mark(&disk) == 10 + left);
+		save_mark(&disk, 20 + left);
+		assert_true(loaded_mark(&disk) == 20 + left);
+	}
+}
+
 static void cell_that_can_not_be_cleared_is_no_success(void **ctx)
 {
 	struct state s;
@@ -365,7 +413,9 @@ static void cell_that_can_not_be_cleared_is_no_success(void **ctx)
 	s.open_token = 0;
 	assert_int_equal(store_save(&st, &s), KB_EIO);
 	assert_true(s.seq == UINT64_MAX && s.open_token == 0);
+	disk.dead[0].reads = true; /* it may come back */
 	assert_int_equal(store_save(&st, &s), KB_EIO);
+	disk.dead[0].reads = false;
 	assert_true(loaded_mark(&disk) == 1);
 	disk.dead[0].writes = false;
 	save_mark(&disk, 10);
@@ -1115,6 +1165,9 @@ int main(void)
 		T(sequences_are_compared_in_64_bits),
 		T(sequences_begin_anew_at_their_end),
 		T(region_that_comes_back_is_older_than_what_began_anew),
+		T(forged_record_that_can_not_be_cleared_is_no_success),
+		T(sequences_that_cannot_begin_anew_end_nothing),
+		T(last_sequences_are_enough_for_a_write_that_fails),
 		T(dead_cells_keep_no_sequence_at_its_end),
 		T(cut_while_sequences_begin_anew_gives_old_or_new),
 		T(last_sequence_without_a_record_stops_nothing),
