@@ -104,15 +104,22 @@ static enum kb_err verify(const struct job *job, const char *path, const char *n
 	return e;
 }
 
+/* The state, as it was read last. */
+static bool is_named(const struct job *job)
+{
+	const struct state_staged *staged = &d.state.staged;
+
+	return staged->source == STATE_SRC_DATA &&
+	       memcmp(staged->release, job->release.id, STATE_ID_LEN) == 0;
+}
+
 /* A file that failed at a boot, or would, is made anew. Whoever did that may have been killed
  * before its name was durable. */
 static bool is_staged(const struct job *job)
 {
 	struct output_progress none = { .mode = OUTPUT_PROGRESS_NONE };
 
-	if (d.state.staged.source != STATE_SRC_DATA ||
-	    memcmp(d.state.staged.release, job->release.id, STATE_ID_LEN) != 0 ||
-	    !stage_files_exists(&d.conf, job->path))
+	if (!is_named(job) || !stage_files_exists(&d.conf, job->path))
 		return false;
 	return d.state.staged.fails == 0 && verify(job, job->path, job->path, &none) == KB_OK &&
 	       stage_files_sync(&d.conf) == KB_OK;
@@ -196,7 +203,8 @@ static enum kb_err remove_litter(const struct job *job, int given)
 	return e;
 }
 
-static enum kb_err record(const struct job *job)
+/* saved: whether it came to a save. */
+static enum kb_err record(const struct job *job, bool *saved)
 {
 	enum kb_err e;
 
@@ -209,6 +217,7 @@ static enum kb_err record(const struct job *job)
 	if (e == KB_OK) {
 		d.state.staged = (struct state_staged){ .source = STATE_SRC_DATA };
 		memcpy(d.state.staged.release, job->release.id, STATE_ID_LEN);
+		*saved = true;
 		e = device_save(&d);
 	}
 	if (e == KB_OK) {
@@ -222,6 +231,7 @@ static enum kb_err record(const struct job *job)
 
 static enum kb_err stage(struct job *job, int fd, uint64_t size)
 {
+	bool saved = false;
 	enum kb_err e;
 
 	TRY(device_may_install(&d));
@@ -233,9 +243,12 @@ static enum kb_err stage(struct job *job, int fd, uint64_t size)
 	if (e != KB_OK && unlinkat(job->dir, stage_files_name(job->part), 0) < 0)
 		log_debug("%s: not removed", job->part);
 	TRY(e);
-	/* When that fails the file stays: a failed write can still have arrived, and the state may
-	 * have named it before. It only takes room, until the next one is staged. */
-	return record(job);
+	e = record(job, &saved);
+	/* Not when the state may name it: a save that failed can still have arrived. Then it only
+	 * takes room, until the next one is staged. */
+	if (e != KB_OK && !saved && !is_named(job))
+		stage_files_remove(&d.conf, job->release.id);
+	return e;
 }
 
 static void print_result(const struct job *job, enum kb_err e)
