@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the sweep finds in a source to take away, and what planted bugs have to say of themselves."""
 
+import os
 import sys
 import time
 import types
@@ -254,6 +255,28 @@ def test_a_board_that_a_thread_works_with_stays(monkeypatch, tmp_path):
         assert not held.closed and len(one.boards) == 3
     with one.board("1.c"):
         assert held.closed
+
+
+@pytest.mark.parametrize("changed", ["a.c", "a.h", None])
+def test_an_object_that_was_out_of_date_is_not_put_back(monkeypatch, tmp_path, changed):
+    """It would be newer than its source, and never be built again."""
+    monkeypatch.setattr(private_tree, "WORK", tmp_path)
+    tree = private_tree.Tree(0)
+    obj = tree.top / "build/san/obj/a.o"
+    obj.parent.mkdir(parents=True)
+    obj.write_bytes(b"object")
+    obj.with_suffix(".d").write_text("build/san/obj/a.o: a.c \\\n a.h\na.h:\n")
+    for name in "a.c", "a.h":
+        (tree.top / name).write_text(name)
+        os.utime(tree.top / name, (0, 0) if name != changed else None)
+    os.utime(obj, (1000, 1000))
+    with tree.changed({"a.c": "mutated"}):
+        obj.write_bytes(b"of the mutated one")
+    assert (tree.top / "a.c").read_text() == "a.c"
+    if changed:
+        assert not obj.exists()
+    else:
+        assert obj.read_bytes() == b"object" and obj.stat().st_mtime > 1000
 
 
 def test_a_test_that_includes_the_source_is_not_linked_with_its_object():

@@ -245,13 +245,19 @@ class Tree:
         obj = Path(name).with_suffix(".o")
         return [path for path in (self.top / "build/obj" / obj, self.top / "build/san/obj" / obj) if path.exists()]
 
+    def is_current(self, obj: Path) -> bool:
+        """By what it was made of, as the compiler has written it down."""
+        sources = re.findall(r"[^\s:\\]+\.[ch]\b", obj.with_suffix(".d").read_text())
+        return all((self.top / name).stat().st_mtime_ns <= obj.stat().st_mtime_ns for name in sources)
+
     @contextmanager
     def changed(self, texts: dict[str, str]):
         """Files with another content, until the end of the block."""
         saved = {}
         for name, text in texts.items():
             path = self.top / name
-            saved[name] = path.read_bytes(), path.stat(), {obj: obj.read_bytes() for obj in self.objects(name)}
+            built = {obj: obj.read_bytes() if self.is_current(obj) else None for obj in self.objects(name)}
+            saved[name] = path.read_bytes(), path.stat(), built
             path.write_text(text)
         try:
             yield
@@ -261,7 +267,10 @@ class Tree:
                 if name.endswith(".c"):
                     os.utime(self.top / name, ns=(stat.st_atime_ns, stat.st_mtime_ns))
                 for obj, code in built.items() if name.endswith(".c") else []:
-                    obj.write_bytes(code)       # newer than what was linked with the changed one
+                    if code is None:
+                        obj.unlink(missing_ok=True)
+                    else:
+                        obj.write_bytes(code)   # newer than what was linked with the changed one
 
 
 def check_green(tree: Tree, tests: list[str]) -> dict[str, dict[str, float]]:
