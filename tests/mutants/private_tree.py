@@ -247,8 +247,8 @@ class Tree:
 
     def is_current(self, obj: Path) -> bool:
         """By what it was made of, as the compiler has written it down."""
-        sources = re.findall(r"[^\s:\\]+\.[ch]\b", obj.with_suffix(".d").read_text())
-        return all((self.top / name).stat().st_mtime_ns <= obj.stat().st_mtime_ns for name in sources)
+        sources = [self.top / name for name in re.findall(r"[^\s:\\]+\.[ch]\b", obj.with_suffix(".d").read_text())]
+        return all(path.exists() and path.stat().st_mtime_ns <= obj.stat().st_mtime_ns for path in sources)
 
     @contextmanager
     def changed(self, texts: dict[str, str]):
