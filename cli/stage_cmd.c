@@ -231,7 +231,7 @@ static enum kb_err record(const struct job *job, bool *saved)
 
 static enum kb_err stage(struct job *job, int fd, uint64_t size)
 {
-	bool saved = false;
+	bool saved = false, named;
 	enum kb_err e;
 
 	TRY(device_may_install(&d));
@@ -239,6 +239,7 @@ static enum kb_err stage(struct job *job, int fd, uint64_t size)
 	TRY(check_data());
 	TRY(stage_files_make(&d.conf, d.opts->lock_wait_ms, &job->dir));
 	TRY(remove_litter(job, fd));
+	named = is_named(job); /* now, since the state may not be readable later */
 	e = make_copy(job, fd, size);
 	if (e != KB_OK && unlinkat(job->dir, stage_files_name(job->part), 0) < 0)
 		log_debug("%s: not removed", job->part);
@@ -246,7 +247,7 @@ static enum kb_err stage(struct job *job, int fd, uint64_t size)
 	e = record(job, &saved);
 	/* Not when the state may name it: a save that failed can still have arrived. Then it only
 	 * takes room, until the next one is staged. */
-	if (e != KB_OK && !saved && !is_named(job))
+	if (e != KB_OK && !saved && !named)
 		stage_files_remove(&d.conf, job->release.id);
 	return e;
 }

@@ -50,9 +50,9 @@ enum kb_err install_check_pair(struct install_job *j)
 	const struct manifest *m = &j->in->r->m;
 
 	/* Root comes first: the seal goes by this order. */
-	for (unsigned root = 0; root < 2; root++)
+	for (unsigned others = 0; others < 2; others++)
 		for (unsigned i = 0; i < m->nimages; i++)
-			if ((strcmp(m->image[i].name, "root") != 0) == root)
+			if ((strcmp(m->image[i].name, "root") != 0) == others)
 				TRY(pair_one(j, i));
 	for (unsigned i = 0; i < j->in->nparts; i++) {
 		bool found = false;

@@ -1082,6 +1082,16 @@ static void cut_event_loses_that_event_only(void **ctx)
 		}
 }
 
+static void forge_the_last_event(void)
+{
+	struct history_event e = { .slot = 0 };
+	struct state s;
+
+	load(&disk, &s);
+	st.history_n = UINT64_MAX - 1;
+	assert_int_equal(store_history_add(&st, &e), KB_OK);
+}
+
 /* What was forged cannot be cleared: the event is not taken for told. */
 static void history_that_cannot_begin_anew_says_so(void **ctx)
 {
@@ -1089,9 +1099,7 @@ static void history_that_cannot_begin_anew_says_so(void **ctx)
 	struct state s;
 
 	(void)ctx;
-	load(&disk, &s);
-	st.history_n = UINT64_MAX - 1;
-	assert_int_equal(store_history_add(&st, &e), KB_OK);
+	forge_the_last_event();
 	disk.dead[0].from = STORE_HISTORY + 100 * HISTORY_CELL;
 	disk.dead[0].to = STORE_HISTORY + 101 * HISTORY_CELL;
 	disk.dead[0].writes = true;
@@ -1112,9 +1120,7 @@ static void history_that_has_no_next_number_begins_anew(void **ctx)
 	struct state s;
 
 	(void)ctx;
-	load(&disk, &s);
-	st.history_n = UINT64_MAX - 1;
-	assert_int_equal(store_history_add(&st, &e), KB_OK);
+	forge_the_last_event();
 	assert_int_equal(store_history_add(&st, &e), KB_OK);
 	load(&disk, &s);
 	assert_int_equal(store_history_add(&st, &e), KB_OK);
