@@ -130,7 +130,7 @@ test-programs: $(UNIT) $(TRACE) $(SIMS) $(HOSTILE)
 
 check: ## install what is missing, build, run every test; ends with "N passed, N failed"
 	@qemu/deps check
-	@$(MAKE) --no-print-directory -j$$(nproc) tests fuzz-programs
+	@$(MAKE) --no-print-directory -j$$(nproc) tests fuzz-programs fuzz-coverage-programs
 	@qemu/kernel
 	@tests/run $(SUITES)
 

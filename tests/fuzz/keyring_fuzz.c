@@ -128,23 +128,25 @@ static size_t make_pem(char out[256], uint8_t number)
 	return n + (size_t)snprintf(out + n, 256 - n, "\n-----END PUBLIC KEY-----\n");
 }
 
-/* how: 0x20 retires the key. */
-static void put_file(unsigned i, uint8_t how)
+/* how: 0x20 retires the key. True if what is retired is no key. */
+static bool put_file(const char *ring, unsigned i, uint8_t how)
 {
-	const char *folder = how < 0xe0 && how & 0x20 ? KEYRING_RETIRED_DIR "/" : "";
+	bool retire = (how < 0xe0 && how & 0x20) || (how >= 0xe8 && how < 0xf0);
+	const char *folder = retire && *ring == '\0' ? KEYRING_RETIRED_DIR "/" : ring;
 	char name[100], pem[256];
 	size_t len = make_pem(pem, how & 0x1f);
 
 	if (how >= 0xfc) /* a name that is too long */
-		snprintf(name, sizeof(name), "%02x%02u%066u.pem", how, i, 0u);
+		snprintf(name, sizeof(name), "%s%02x%02u%066u.pem", ring, how, i, 0u);
 	else if (how >= 0xf0) /* no key file */
-		snprintf(name, sizeof(name), "%s%02x%02u.%s", how & 1 ? "." : "", how, i,
+		snprintf(name, sizeof(name), "%s%s%02x%02u.%s", ring, how & 1 ? "." : "", how, i,
 			 how & 2 ? "pem" : "txt");
 	else
 		snprintf(name, sizeof(name), "%s%02x%02u.pem", folder, how, i);
 	if (how >= 0xe0 && how < 0xf0)
 		pem[40] ^= 0x0f; /* no key */
 	fuzz_dir_put(name, pem, len);
+	return how >= 0xe8 && how < 0xf0 && *ring == '\0';
 }
 
 static void check_ring(const struct keyring *k)
@@ -163,25 +165,51 @@ static void check_ring(const struct keyring *k)
 	}
 }
 
+/* A folder with retired keys; another without any; or with a file of their folder's name. */
+enum { RING_RETIRED, RING_RETIRED_TOO, RING_PLAIN, RING_MISNAMED, RING_COUNT };
+
+static void make_rings(void)
+{
+	static bool made;
+
+	if (!made) {
+		fuzz_dir_make(KEYRING_RETIRED_DIR);
+		fuzz_dir_make("plain");
+	}
+	made = true;
+	fuzz_dir_clear();
+}
+
+static void check_answer(const struct keyring *k, enum kb_err e, unsigned n, unsigned required)
+{
+	FUZZ_CHECK((e == KB_OK) == (k->n > 0) && k->n + k->nretired <= n);
+	FUZZ_CHECK(e != KB_OK || k->n >= required);
+	FUZZ_CHECK(e != KB_ENOSPC || n > KEYRING_KEYS_MAX);
+	FUZZ_CHECK(e != KB_EINVAL || required > 1);
+	FUZZ_CHECK(e == KB_OK || e == KB_ENOENT || e == KB_ENOSPC || e == KB_EINVAL ||
+		   e == KB_EFORMAT);
+}
+
 static void try_folder(struct fuzz_in *in)
 {
 	static struct keyring k;
-	static bool made;
-	unsigned n = 0, required = fuzz_u8(in) % 8;
+	uint8_t how = fuzz_u8(in);
+	unsigned n = 0, required = how % 8, ring = how / 8 % RING_COUNT;
+	const char *sub = ring >= RING_PLAIN ? "plain/" : "";
+	bool unclear = ring == RING_MISNAMED;
+	char dir[300];
 	enum kb_err e;
 
-	if (!made)
-		fuzz_dir_make(KEYRING_RETIRED_DIR);
-	made = true;
-	fuzz_dir_clear();
+	make_rings();
+	if (ring == RING_MISNAMED)
+		fuzz_dir_put("plain/" KEYRING_RETIRED_DIR, "", 0);
 	for (; n < FOLDER_MAX && in->left > 0; n++)
-		put_file(n, fuzz_u8(in));
-	e = keyring_open(&k, fuzz_dir(), required);
-	FUZZ_CHECK(e == KB_OK || e == KB_ENOENT || e == KB_ENOSPC || e == KB_EINVAL);
-	FUZZ_CHECK((e == KB_OK) == (k.n > 0) && k.n + k.nretired <= n);
-	FUZZ_CHECK(e != KB_OK || k.n >= required);
-	FUZZ_CHECK(e != KB_ENOSPC || n > KEYRING_KEYS_MAX);
-	FUZZ_CHECK(e != KB_EINVAL || required > 1);
+		unclear |= put_file(sub, n, fuzz_u8(in));
+	snprintf(dir, sizeof(dir), "%s/%s", fuzz_dir(), sub);
+	e = keyring_open(&k, dir, required);
+	check_answer(&k, e, n, required);
+	/* While it cannot be told which key is retired, none is trusted; and only then. */
+	FUZZ_CHECK(unclear ? e == KB_EFORMAT || e == KB_ENOSPC : e != KB_EFORMAT);
 	check_ring(&k);
 	keyring_free(&k);
 	FUZZ_CHECK(k.n == 0 && k.nretired == 0);
