@@ -238,12 +238,11 @@ static void insert_name(char (*names)[NAME_SIZE], unsigned max, unsigned *n, con
 		(*n)++;
 }
 
-enum kb_err os_list(const char *path, char (*names)[NAME_SIZE], unsigned max, unsigned *n)
+enum kb_err os_each(const char *path, os_visit_fn visit, void *ctx)
 {
 	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char buf[4096] __attribute__((aligned(8)));
 
-	*n = 0;
 	if (fd < 0)
 		return err_errno(errno);
 	for (;;) {
@@ -258,9 +257,30 @@ enum kb_err os_list(const char *path, char (*names)[NAME_SIZE], unsigned max, un
 
 			at += d->reclen;
 			if (strcmp(d->name, ".") != 0 && strcmp(d->name, "..") != 0)
-				insert_name(names, max, n, d->name);
+				TRY(visit(ctx, d->name));
 		}
 	}
+}
+
+struct name_list {
+	char (*names)[NAME_SIZE];
+	unsigned max, *n;
+};
+
+static enum kb_err list_name(void *ctx, const char *name)
+{
+	const struct name_list *l = ctx;
+
+	insert_name(l->names, l->max, l->n, name);
+	return KB_OK;
+}
+
+enum kb_err os_list(const char *path, char (*names)[NAME_SIZE], unsigned max, unsigned *n)
+{
+	struct name_list list = { names, max, n };
+
+	*n = 0;
+	return os_each(path, list_name, &list);
 }
 
 enum kb_err os_free_space(const char *path, uint64_t *free_bytes, uint64_t *total)

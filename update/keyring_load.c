@@ -172,12 +172,11 @@ enum kb_err keyring_add(struct keyring *k, const char *path)
 
 /* ---------------------------------------------------------------- folders */
 
-#define FILES_MAX 64u  /* keys in a folder */
 #define FILE_NAME 256u /* no file system has longer ones */
 
 struct file_list {
 	unsigned n;
-	char name[FILES_MAX][FILE_NAME];
+	char name[KEYRING_FILES_MAX][FILE_NAME];
 };
 
 /* Kept in order as it grows. */
@@ -185,7 +184,7 @@ static enum kb_err list_insert(struct file_list *l, const char *name)
 {
 	unsigned i = l->n;
 
-	if (l->n == FILES_MAX || strlen(name) >= FILE_NAME)
+	if (l->n == KEYRING_FILES_MAX || strlen(name) >= FILE_NAME)
 		return KB_ENOSPC;
 	for (; i > 0 && strcmp(l->name[i - 1], name) > 0; i--)
 		memcpy(l->name[i], l->name[i - 1], FILE_NAME);

@@ -38,6 +38,9 @@ enum kb_err keyring_pem_decode(const char *text, uint8_t spki[KEYRING_SPKI_MAX],
 /* What key this is. KB_EFORMAT: none that bundles are signed with. */
 enum kb_err keyring_pem_alg(const uint8_t *spki, size_t len, enum keyring_alg *alg) KB_MUST_CHECK;
 
+/* Key files in a folder; in retired.d all are. */
+#define KEYRING_FILES_MAX 64u
+
 /* Whether a file of this name is read as a key: "*.pem", not hidden. */
 bool keyring_pem_is_name(const char *name);
 

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FILES_MAX 64u
-
 static bool has(const struct keyring_survey_key *key, unsigned n, uint32_t mark)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -20,7 +18,7 @@ static bool has(const struct keyring_survey_key *key, unsigned n, uint32_t mark)
 
 static enum kb_err read_key(const char *dir, const char *file, struct keyring_survey_key *key)
 {
-	char path[256], text[KEYRING_PEM_MAX + 2];
+	char path[4096], text[KEYRING_PEM_MAX + 2];
 	uint8_t spki[KEYRING_SPKI_MAX];
 	enum keyring_alg alg;
 	size_t n, len;
@@ -38,58 +36,75 @@ static enum kb_err read_key(const char *dir, const char *file, struct keyring_su
 	return KB_OK;
 }
 
-static char names[FILES_MAX + 1][64];
+/* One folder, while it is read. */
+struct folder {
+	const char *path;
+	bool is_retired;
+	unsigned files;
+	struct keyring_survey *s;
+};
 
-static void read_trusted(struct keyring_survey *s, const char *dir)
+/* Puts it into its place by name; of one key under two names the first stays. KB_ENOSPC: more than
+ * keyring_load() takes, which then takes none. */
+static enum kb_err add(struct keyring_survey_key *keys, unsigned *n,
+		       const struct keyring_survey_key *key)
 {
-	unsigned n;
+	unsigned at = 0;
 
-	if (os_list(dir, names, FILES_MAX, &n) != KB_OK)
-		return;
-	for (unsigned i = 0; i < n && s->ntrusted < KEYRING_SURVEY_MAX; i++) {
-		struct keyring_survey_key key;
-
-		if (keyring_pem_is_name(names[i]) && read_key(dir, names[i], &key) == KB_OK &&
-		    !has(s->trusted, s->ntrusted, key.mark) &&
-		    !has(s->retired, s->nretired, key.mark))
-			s->trusted[s->ntrusted++] = key;
-	}
+	while (at < *n && keys[at].mark != key->mark)
+		at++;
+	if (at == *n && *n == KEYRING_SURVEY_MAX)
+		return KB_ENOSPC;
+	if (at == *n)
+		(*n)++;
+	else if (strcmp(keys[at].name, key->name) <= 0)
+		return KB_OK;
+	for (; at > 0 && strcmp(keys[at - 1].name, key->name) > 0; at--)
+		keys[at] = keys[at - 1];
+	keys[at] = *key;
+	return KB_OK;
 }
 
-/* All that lies there is a key, or it cannot be told which ones are trusted no more. */
+static enum kb_err visit(void *ctx, const char *name)
+{
+	struct folder *f = ctx;
+	struct keyring_survey *s = f->s;
+	struct keyring_survey_key key;
+	enum kb_err err;
+
+	if (!f->is_retired && !keyring_pem_is_name(name))
+		return KB_OK;
+	if (f->files++ == KEYRING_FILES_MAX)
+		return KB_ENOSPC;
+	err = read_key(f->path, name, &key);
+	/* All that lies there is a key, or it cannot be told which ones are trusted no more. */
+	if (f->is_retired)
+		return err == KB_OK ? add(s->retired, &s->nretired, &key) : err;
+	if (err != KB_OK || has(s->retired, s->nretired, key.mark))
+		return KB_OK;
+	return add(s->trusted, &s->ntrusted, &key);
+}
+
 static enum kb_err read_retired(struct keyring_survey *s, const char *dir)
 {
-	char path[256], target[2];
+	char path[4096], target[2];
+	struct folder f = { path, true, 0, s };
 	enum kb_err err;
-	unsigned n;
 
 	if (snprintf(path, sizeof(path), "%s/" KEYRING_RETIRED_DIR, dir) >= (int)sizeof(path))
 		return KB_EINVAL;
-	err = os_list(path, names, FILES_MAX + 1, &n);
-	if (err == KB_ENOENT) /* unless something else has its name */
+	err = os_each(path, visit, &f);
+	if (err == KB_ENOENT && f.files == 0) /* unless something else has its name */
 		return os_readlink(path, target, sizeof(target)) == KB_ENOENT ? KB_OK : KB_EFORMAT;
-	if (err == KB_OK && n > FILES_MAX)
-		err = KB_ENOSPC;
-	TRY(err);
-	for (unsigned i = 0; i < n; i++) {
-		struct keyring_survey_key key;
-
-		TRY(read_key(path, names[i], &key));
-		if (has(s->retired, s->nretired, key.mark))
-			continue;
-		if (s->nretired == KEYRING_SURVEY_MAX)
-			return KB_ENOSPC;
-		s->retired[s->nretired++] = key;
-	}
-	return KB_OK;
+	return err;
 }
 
 void keyring_survey_read(struct keyring_survey *s, const char *dir)
 {
+	struct folder trusted = { dir, false, 0, s };
+
 	memset(s, 0, sizeof(*s));
-	if (read_retired(s, dir) == KB_OK)
-		read_trusted(s, dir);
-	else
+	if (read_retired(s, dir) != KB_OK || os_each(dir, visit, &trusted) != KB_OK)
 		memset(s, 0, sizeof(*s));
 }
 

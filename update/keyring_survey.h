@@ -23,9 +23,8 @@ struct keyring_survey {
 };
 
 /*
- * Fills s: each key once, in the order of its files' names, by the rules of keyring_load(). What
- * cannot be read is left out, or leaves none at all, if it is in retired.d. One whose name is
- * longer than 62 characters cannot be read here.
+ * Fills s: each key once, in the order of its files' names, by the rules and the bounds of
+ * keyring_load(). What cannot be read is left out, or leaves none at all, if it is in retired.d.
  */
 void keyring_survey_read(struct keyring_survey *s, const char *dir);
 

@@ -6,6 +6,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_bundle.h"
 #include "tests/fuzz/fuzz_dir.h"
+#include "update/keyring_survey.h"
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -63,6 +64,26 @@ size_t fuzz_fix(uint8_t *data, size_t size, size_t max, unsigned seed)
 	return at + len > size ? at + len : size;
 }
 
+/* What process 1 tells of is what is trusted, and nothing else. */
+static void check_survey(const struct keyring *k, const char *dir)
+{
+	static struct keyring_survey s;
+	bool published = false;
+
+	keyring_survey_read(&s, dir);
+	for (unsigned i = 0; i < s.ntrusted; i++)
+		published |= s.trusted[i].published != NULL;
+	FUZZ_CHECK((keyring_survey_published(&s) != NULL) == published);
+	FUZZ_CHECK(s.ntrusted == k->n && (k->n == 0 || s.nretired == k->nretired));
+	for (unsigned i = 0; i < k->n; i++) {
+		size_t len = strlen(k->key[i].name);
+		const char *end = s.trusted[i].name + len; /* a long one is cut */
+
+		FUZZ_CHECK(strncmp(s.trusted[i].name, k->key[i].name, len) == 0);
+		FUZZ_CHECK(strncmp(end, ".pem", strlen(end)) == 0);
+	}
+}
+
 /* ---------------------------------------------------------------- a file */
 
 static void check_key(const struct keyring_key *key)
@@ -100,6 +121,8 @@ static void try_file(const uint8_t *p, size_t len)
 	snprintf(path, sizeof(path), "%s/a key.pem", fuzz_dir());
 	memset(&k, 0, sizeof(k));
 	e = keyring_add(&k, path);
+	if (e == KB_OK || len < 100) /* only OpenSSL sees that a point is not on its curve */
+		check_survey(&k, fuzz_dir());
 	FUZZ_CHECK(e == KB_OK || e == KB_EFORMAT);
 	FUZZ_CHECK(k.n == (e == KB_OK) && (e != KB_OK || len <= KEYRING_PEM_MAX));
 	if (e != KB_OK)
@@ -211,6 +234,8 @@ static void try_folder(struct fuzz_in *in)
 	/* While it cannot be told which key is retired, none is trusted; and only then. */
 	FUZZ_CHECK(unclear ? e == KB_EFORMAT || e == KB_ENOSPC : e != KB_EFORMAT);
 	check_ring(&k);
+	if (e != KB_EINVAL) /* more are required than there are */
+		check_survey(&k, dir);
 	keyring_free(&k);
 	FUZZ_CHECK(k.n == 0 && k.nretired == 0);
 }

@@ -269,9 +269,9 @@ static int by_name(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-enum kb_err os_list(const char *path, char (*names)[NAME_LEN], unsigned max, unsigned *n)
+/* Sorted. */
+static enum kb_err list(const char *path, char all[FILES_MAX][NAME_LEN], unsigned *n)
 {
-	static char all[FILES_MAX][NAME_LEN];
 	unsigned found = 0;
 	size_t len = strlen(path);
 
@@ -298,8 +298,29 @@ enum kb_err os_list(const char *path, char (*names)[NAME_LEN], unsigned max, uns
 			snprintf(all[found++], NAME_LEN, "%.*s", (int)nlen, name);
 	}
 	qsort(all, found, NAME_LEN, by_name);
-	*n = found < max ? found : max;
+	*n = found;
+	return KB_OK;
+}
+
+enum kb_err os_list(const char *path, char (*names)[NAME_LEN], unsigned max, unsigned *n)
+{
+	static char all[FILES_MAX][NAME_LEN];
+
+	TRY(list(path, all, n));
+	if (*n > max)
+		*n = max;
 	memcpy(names, all, (size_t)*n * NAME_LEN);
+	return KB_OK;
+}
+
+enum kb_err os_each(const char *path, os_visit_fn visit, void *ctx)
+{
+	static char all[FILES_MAX][NAME_LEN];
+	unsigned n;
+
+	TRY(list(path, all, &n));
+	for (unsigned i = 0; i < n; i++)
+		TRY(visit(ctx, all[i]));
 	return KB_OK;
 }
 
