@@ -145,11 +145,11 @@ bool boot_is_forced(const struct boot *b)
 	return b->cmd.slot >= 0 && b->cmd.slot < (int)b->conf.nslots;
 }
 
-bool boot_apply_updates(struct boot *b, bool rescue)
+bool boot_apply_updates(struct boot *b, enum plan_mode mode)
 {
 	const struct devices_wait wait = { .idle = boot_idle, .ctx = b };
 
-	if (!updates_apply(b, rescue))
+	if (!updates_apply(b, mode))
 		return false;
 	/* A slot that was written holds another file system than the one that was found. */
 	devices_refresh(&b->dev, &b->probe, &b->conf, &wait);
@@ -320,7 +320,7 @@ enum kb_err boot(struct boot *b)
 	watch(b);
 	load_state(b);
 	if (!boot_is_forced(b))
-		boot_apply_updates(b, false); /* may fail; the boot may not */
+		boot_apply_updates(b, PLAN_AUTOMATIC); /* may fail; the boot may not */
 	err = choose_and_mount(b);
 	if (err == KB_ENOCAND)
 		slot_exhausted(b);

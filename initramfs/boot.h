@@ -13,6 +13,7 @@
 #include "kernel-cmdline/cmdline.h"
 #include "lib/conf.h"
 #include "selector/attempt.h"
+#include "selector/plan.h"
 #include "update/keyring_survey.h"
 #include "update/verify_answer.h"
 
@@ -60,7 +61,7 @@ void boot_hand_over_watchdog(struct boot *b);
 
 /* Lets keelboot-apply look through the sources: see updates_apply(). True: there is something new
  * to boot. */
-bool boot_apply_updates(struct boot *b, bool rescue);
+bool boot_apply_updates(struct boot *b, enum plan_mode mode);
 
 /* Reads the state again, because the device's disk had gone and is back: see record_return(). */
 void boot_reload(struct boot *b);

@@ -151,9 +151,9 @@ static void take_disk_back(struct boot *b)
 
 /* ---------------------------------------------------------------- nothing mounts */
 
-static bool look(struct boot *b)
+static bool look(struct boot *b, enum plan_mode mode)
 {
-	return hopeless(b) == NULL && boot_apply_updates(b, true);
+	return hopeless(b) == NULL && boot_apply_updates(b, mode);
 }
 
 static void begin(struct boot *b)
@@ -172,7 +172,7 @@ static void begin(struct boot *b)
 /* With its disk the device is what it was: there is no rescue, as after a restart. */
 static void look_as_ever(struct boot *b)
 {
-	if (!boot_is_forced(b) && boot_apply_updates(b, false))
+	if (!boot_is_forced(b) && boot_apply_updates(b, PLAN_AUTOMATIC))
 		log_notice("rescue: an update was installed");
 }
 
@@ -192,19 +192,19 @@ static bool one_round(struct boot *b)
 			return true;
 		}
 		log_notice("rescue: a medium has come");
-		if (look(b))
+		if (look(b, PLAN_RESCUE))
 			return true;
 	}
 	b->rescue.round_s *= 2;
 	/* What could not be read may be readable now; who has no medium is not asked again. */
-	return b->dev.nmedia > 0 && os_now_ms() < b->rescue.end_ms && look(b);
+	return b->dev.nmedia > 0 && os_now_ms() < b->rescue.end_ms && look(b, PLAN_RESCUE);
 }
 
 bool rescue_run(struct boot *b)
 {
 	if (!b->rescue.begun) {
 		begin(b);
-		if (look(b))
+		if (look(b, PLAN_RESCUE))
 			return true;
 	}
 	while (os_now_ms() < b->rescue.end_ms) {
@@ -236,7 +236,7 @@ void rescue_last_resort(void *boot, int slot)
 			continue;
 		}
 		log_notice("rescue: a medium has come");
-		if (!look(b))
+		if (!look(b, PLAN_LAST_RESORT))
 			continue;
 		log_notice("rescue: restarting into what was installed");
 		os_reboot();

@@ -8,7 +8,6 @@
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/stall.h"
-#include "selector/plan.h"
 #include "update/reader.h"
 
 #include <stdio.h>
@@ -55,7 +54,8 @@ static void add_slots(struct args *a, const struct boot *b)
 	}
 }
 
-static void build_args(struct args *a, const struct boot *b, enum state_source src, bool rescue)
+static void build_args(struct args *a, const struct boot *b, enum state_source src,
+		       enum plan_mode mode)
 {
 	char spec[ARG_LEN];
 
@@ -65,8 +65,8 @@ static void build_args(struct args *a, const struct boot *b, enum state_source s
 	add_slots(a, b);
 	snprintf(spec, sizeof(spec), "%u", devices_mountable(&b->dev, &b->conf));
 	add(a, "--mountable", spec);
-	if (rescue)
-		add(a, "--rescue", NULL);
+	if (mode != PLAN_AUTOMATIC)
+		add(a, mode == PLAN_RESCUE ? "--rescue" : "--last-resort", NULL);
 	if (src == STATE_SRC_DATA || src == STATE_SRC_RAW) {
 		snprintf(spec, sizeof(spec), "%s:%s", state_source_name(src),
 			 src == STATE_SRC_DATA ? b->dev.data : b->dev.raw);
@@ -83,15 +83,15 @@ static void build_args(struct args *a, const struct boot *b, enum state_source s
 
 /* For all of apply. Looks, each a little short of a stall, would hold up every boot; a rescue holds
  * up none, and the good stick may be the one behind. */
-static uint64_t whole_limit_ms(const struct progress *p, uint64_t stall, bool rescue)
+static uint64_t whole_limit_ms(const struct progress *p, uint64_t stall, enum plan_mode mode)
 {
-	if (rescue || p->candidate > 0)
+	if (plan_is_rescue(mode) || p->candidate > 0)
 		return APPLY_LIMIT_MS;
 	return stall > LOOK_LIMIT_MS ? stall : LOOK_LIMIT_MS;
 }
 
 /* Follows the child until its pipe is closed. False: it stalls, or takes too long. */
-static bool follow(struct boot *b, int fd, struct progress *p, bool rescue)
+static bool follow(struct boot *b, int fd, struct progress *p, enum plan_mode mode)
 {
 	uint64_t start = os_now_ms(), moved = start, now = start;
 	uint64_t limit = stall_limit_ms(&b->conf, wdt_timeout_s(&b->wdt));
@@ -100,7 +100,7 @@ static bool follow(struct boot *b, int fd, struct progress *p, bool rescue)
 	size_t len;
 	bool ready;
 
-	while (now - moved < limit && now - start < whole_limit_ms(p, limit, rescue)) {
+	while (now - moved < limit && now - start < whole_limit_ms(p, limit, mode)) {
 		enum kb_err err = os_poll(&fd, &ready, 1, 500);
 
 		now = os_now_ms();
@@ -152,7 +152,7 @@ static enum kb_err end_apply(struct boot *b, pid_t pid, bool ended, int *status)
 /* Runs apply. KB_OK: a slot was installed. KB_ENOENT: nothing to do. KB_EIO: it failed, and has
  * noted why. KB_ECHILD: it crashed or stalled. KB_ETIMEDOUT: it cannot even be killed. KB_ECHECK:
  * a pre-update hook said no; that it is asked after the count bounds what a hook can do, too. */
-static enum kb_err run(struct boot *b, enum state_source src, bool rescue)
+static enum kb_err run(struct boot *b, enum state_source src, enum plan_mode mode)
 {
 	static struct args args;
 	struct os_spawn sp = { .path = BOOT_HELPER, .argv = args.v, .own_mounts = true };
@@ -163,9 +163,9 @@ static enum kb_err run(struct boot *b, enum state_source src, bool rescue)
 	bool ended;
 
 	/* A device that cannot boot has nothing to lose. */
-	if (!rescue)
+	if (!plan_is_rescue(mode))
 		TRY(slot_before_update(b, state_source_name(src)));
-	build_args(&args, b, src, rescue);
+	build_args(&args, b, src, mode);
 	TRY(os_pipe(fds));
 	sp.fd3 = fds[1];
 	err = os_spawn(&sp, &pid);
@@ -175,7 +175,7 @@ static enum kb_err run(struct boot *b, enum state_source src, bool rescue)
 		log_err("update: unable to start %s: %s", BOOT_HELPER, err_text(err));
 		return err;
 	}
-	ended = follow(b, fds[0], &p, rescue);
+	ended = follow(b, fds[0], &p, mode);
 	os_close(&fds[0]);
 	TRY(end_apply(b, pid, ended, &status));
 	if (WIFSIGNALED(status))
@@ -206,13 +206,13 @@ static bool holds_bundle(const char *dev)
 
 /* The state alone says what there is, and whether it could be installed: else each boot would count
  * an apply that ends with "not now". */
-static bool has_staged(const struct boot *b, bool rescue)
+static bool has_staged(const struct boot *b, enum plan_mode mode)
 {
 	const struct state *s = &b->rec.s;
 
 	if (s->staged.source != STATE_SRC_DATA || b->dev.data[0] == '\0')
 		return false;
-	if (rescue || !plan_over_budget(s, s->staged.release))
+	if (plan_is_rescue(mode) || !plan_over_budget(s, s->staged.release))
 		return true;
 	log_notice("update: the staged one is left alone: too many installs, or failures to write "
 		   "it; `keelboot mark good` or `keelboot install` ends that");
@@ -221,13 +221,13 @@ static bool has_staged(const struct boot *b, bool rescue)
 
 /* True if the source holds anything to look at; data is opened only when the state says that
  * something is staged. */
-static bool has_something(const struct boot *b, enum state_source src, bool rescue)
+static bool has_something(const struct boot *b, enum state_source src, enum plan_mode mode)
 {
 	unsigned allowed = sources_allowed(&b->conf, b->cmd.media);
 
 	switch (src) {
 	case STATE_SRC_DATA:
-		return allowed & CMDLINE_MEDIA_DATA && has_staged(b, rescue);
+		return allowed & CMDLINE_MEDIA_DATA && has_staged(b, mode);
 	case STATE_SRC_RAW:
 		return allowed & CMDLINE_MEDIA_RAW && holds_bundle(b->dev.raw);
 	case STATE_SRC_SD:
@@ -308,9 +308,9 @@ static void forget_what_is_gone(struct boot *b, enum state_source src)
  * a rescue, which has no other boot to hold up, and no other way to a good medium.
  */
 static void settle_death(struct record *r, enum state_source src, struct state_apply before,
-			 bool rescue)
+			 enum plan_mode mode)
 {
-	if (!rescue) {
+	if (!plan_is_rescue(mode)) {
 		plan_apply_died(&r->s, src);
 		log_warn("update: source %s: apply did not end by itself, %u of %d times in a row",
 			 state_source_name(src), r->s.apply[src].count, STATE_APPLY_LIMIT);
@@ -328,7 +328,7 @@ static void settle_death(struct record *r, enum state_source src, struct state_a
  * One source: counted durably before its media are opened, so that one that takes the kernel down,
  * or apply, is left alone after STATE_APPLY_LIMIT boots whatever the hardware says about the cause.
  */
-static enum kb_err apply_source(struct boot *b, enum state_source src, bool rescue)
+static enum kb_err apply_source(struct boot *b, enum state_source src, enum plan_mode mode)
 {
 	struct record *r = &b->rec;
 	struct state_apply before = r->s.apply[src];
@@ -350,7 +350,7 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, bool resc
 	}
 	memcpy(was, r->s.slot, sizeof(was));
 	oops_panics(b);
-	err = run(b, src, rescue);
+	err = run(b, src, mode);
 	oops_as_before();
 	if (err == KB_ETIMEDOUT) {
 		/* It still writes, perhaps. Only a reset ends that; the count above bounds how
@@ -366,13 +366,13 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, bool resc
 		err = KB_ECHILD;
 	}
 	if (err == KB_ECHILD)
-		settle_death(r, src, before, rescue);
+		settle_death(r, src, before, mode);
 	else
 		plan_apply_end(&r->s, src);
 	return err;
 }
 
-bool updates_apply(struct boot *b, bool rescue)
+bool updates_apply(struct boot *b, enum plan_mode mode)
 {
 	static const enum state_source order[] = { STATE_SRC_DATA, STATE_SRC_RAW, STATE_SRC_SD,
 						   STATE_SRC_USB };
@@ -387,12 +387,12 @@ bool updates_apply(struct boot *b, bool rescue)
 		return false;
 	}
 	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		if (!has_something(b, order[i], rescue)) {
+		if (!has_something(b, order[i], mode)) {
 			forget_what_is_gone(b, order[i]);
 			continue;
 		}
 		log_info("update: looking at source %s", state_source_name(order[i]));
-		err = apply_source(b, order[i], rescue);
+		err = apply_source(b, order[i], mode);
 		if (err == KB_OK || err == KB_ECHECK)
 			return err == KB_OK;
 	}

@@ -16,7 +16,7 @@ static bool has_tries(const struct state_slot *t)
 static bool is_applied(const struct state *s, const struct plan_release *r, enum plan_mode mode,
 		       int spare)
 {
-	if (mode == PLAN_RESCUE)
+	if (plan_is_rescue(mode))
 		return false;
 	if (spare != STATE_NONE && holds(&s->slot[spare], r))
 		return true;
@@ -26,12 +26,32 @@ static bool is_applied(const struct state *s, const struct plan_release *r, enum
 	return mode == PLAN_AUTOMATIC && state_is_applied(s, r->id);
 }
 
+static bool is_behind_good(const struct state *s, uint64_t sequence)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < s->nslots; i++) {
+		const struct state_slot *t = &s->slot[i];
+
+		if (t->st != STATE_GOOD || !t->has_release)
+			continue;
+		if (sequence >= t->sequence)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 static bool goes_back(const struct state *s, const struct plan_release *r, enum plan_mode mode,
 		      int spare)
 {
 	if (r->sequence < s->floor)
 		return true;
-	if (mode != PLAN_AUTOMATIC || r->allow_downgrade || spare == STATE_NONE)
+	if (r->allow_downgrade)
+		return false;
+	if (mode == PLAN_LAST_RESORT)
+		return is_behind_good(s, r->sequence);
+	if (mode != PLAN_AUTOMATIC || spare == STATE_NONE)
 		return false;
 	return s->slot[spare].st == STATE_GOOD && s->slot[spare].has_release &&
 	       r->sequence <= s->slot[spare].sequence;
@@ -71,7 +91,7 @@ enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enu
 		return KB_EBUDGET;
 	if (mode == PLAN_AUTOMATIC && s->rebuilt && any_tries(s))
 		return KB_EBUSY;
-	*target = choose_target(s, mountable, mounted, r->sequence, mode == PLAN_RESCUE);
+	*target = choose_target(s, mountable, mounted, r->sequence, plan_is_rescue(mode));
 	return *target == STATE_NONE ? KB_ENOTARGET : KB_OK;
 }
 

@@ -17,10 +17,17 @@ enum plan_mode {
 	PLAN_AUTOMATIC, /* at boot, from media or the stage folder */
 	PLAN_RESCUE,	/* at boot, nothing mounts: neither the applied ledger, nor the budget, nor
 			   the rebuilt rule, nor what is installed holds back a repair; the floor
-			   does as far as it is signed, which the caller sees to */
+			   does as far as it may be signed, which the caller sees to */
+	PLAN_LAST_RESORT, /* at boot, no slot can be trusted: as rescue, but not back behind all
+			     good slots, since these mount, and power cuts alone bring it about */
 	PLAN_COMMAND, /* a person typed it: budgets, the applied ledger and the rule of the strictly
 			 newer sequence do not apply; the floor and rejections do */
 };
+
+static inline bool plan_is_rescue(enum plan_mode mode)
+{
+	return mode == PLAN_RESCUE || mode == PLAN_LAST_RESORT;
+}
 
 /*
  * Whether r may be installed now, and where. KB_OK; else why not, in this order:
@@ -30,7 +37,8 @@ enum plan_mode {
  *   KB_EAPPLIED   it is in the protected slot or in a trial with tries left; or, automatically, it
  *                 is in the ledger. Rescue asks none of these: what is installed does not mount
  *   KB_EDOWNGRADE below the floor; or, automatically and without permission, not strictly newer
- *                 than the protected slot, which counts only while that slot is good
+ *                 than the protected slot, which counts only while that slot is good; or, in a last
+ *                 resort and without permission, older than every good slot
  *   KB_EBUDGET    8 installs since the last commit, or it could not be written to a slot
  *                 STATE_FAILS_LIMIT times; only automatically: where nothing mounts, a
  *                 rescue that was refused for this would be the end of the device

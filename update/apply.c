@@ -44,7 +44,8 @@ void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source
 		.state = &a->state,
 		.mountable = a->o.mountable,
 		.source = kind,
-		.mode = a->o.rescue ? PLAN_RESCUE : PLAN_AUTOMATIC,
+		.mode = a->o.mode,
+		.floor_bound = a->floor_bound,
 		.want = STATE_NONE,
 		.verify_first = verify_first(a, kind),
 		.max_jump = a->conf.max_jump,
@@ -97,16 +98,13 @@ static bool load_state(struct apply *a)
 }
 
 /* Nobody signed the state. Where nothing boots, what it says must not keep out the repair. */
-static void believe_signed_floor(struct apply *a)
+static void bound_floor(struct apply *a)
 {
-	uint64_t floor = signed_floor(&a->store, &a->keys, a->conf.compatible);
-
-	if (a->state.floor <= floor)
-		return;
-	log_warn("the state has the floor %" PRIu64 ", and no signed manifest of a slot one above "
-		 "%" PRIu64 ": in rescue that holds",
-		 a->state.floor, floor);
-	a->state.floor = floor;
+	a->floor_bound = signed_floor_bound(&a->store, &a->keys, a->conf.compatible);
+	if (a->state.floor > a->floor_bound)
+		log_warn("the state has the floor %" PRIu64 ", and no signed manifest of a slot a "
+			 "sequence above %" PRIu64 ": in rescue that holds",
+			 a->state.floor, a->floor_bound);
 }
 
 static int run(struct apply *a)
@@ -142,8 +140,8 @@ int apply_main(int argc, char **argv)
 		log_to(kmsg, 1);
 	a.dev.fd = -1;
 	if (load_configuration(&a) && load_state(&a)) {
-		if (a.o.rescue)
-			believe_signed_floor(&a);
+		if (plan_is_rescue(a.o.mode))
+			bound_floor(&a);
 		rc = run(&a);
 	}
 	keyring_free(&a.keys);

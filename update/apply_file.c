@@ -102,22 +102,50 @@ static const char *refusal(const struct apply_job *job, enum kb_err e)
 	}
 }
 
+/* Nothing can be written to a slot that only the state knows. */
+static choose_mask absent(const struct apply_job *job)
+{
+	choose_mask mask = 0;
+
+	for (unsigned i = 0; i < STATE_SLOTS_MAX; i++)
+		if (job->slot[i].nparts == 0)
+			mask |= (choose_mask)(1u << i);
+	return mask;
+}
+
+static uint64_t believed_floor(const struct apply_job *job)
+{
+	bool bounded = plan_is_rescue(job->mode) && job->floor_bound < job->state->floor;
+
+	return bounded ? job->floor_bound : job->state->floor;
+}
+
+static enum kb_err accept_to(struct apply_job *job, choose_mask in_use)
+{
+	static struct state s;
+
+	s = *job->state;
+	s.floor = believed_floor(job);
+	return plan_accept(&s, &job->release, job->mode, job->mountable, in_use, &job->target);
+}
+
 static enum kb_err choose(struct apply_job *job)
 {
 	static const struct state nothing; /* in rescue what the state says proves nothing */
-	choose_mask mounted = job->mounted;
+	choose_mask in_use = job->mounted;
 	enum kb_err e;
 
 	/* A slot that is not wanted is as good as one that is in use. */
 	if (job->want != STATE_NONE)
-		mounted |= (choose_mask) ~(1u << job->want);
-	e = plan_accept(job->state, &job->release, job->mode, job->mountable, mounted,
-			&job->target);
+		in_use |= (choose_mask) ~(1u << job->want);
+	e = accept_to(job, in_use | absent(job));
+	if (e == KB_ENOTARGET) /* or one whose partition is missing, which is another message */
+		e = accept_to(job, in_use);
 	if (e == KB_ENOTARGET && job->want != STATE_NONE)
 		return fail(job, e, "slot %c is in use, or is the one to fall back to",
 			    state_slot_letter(job->want));
 	if (e == KB_OK)
-		e = plan_ahead(job->mode == PLAN_RESCUE ? &nothing : job->state, &job->release,
+		e = plan_ahead(plan_is_rescue(job->mode) ? &nothing : job->state, &job->release,
 			       job->max_jump);
 	if (e != KB_OK)
 		return fail(job, e, "%s", refusal(job, e));
@@ -325,6 +353,7 @@ enum kb_err apply_file(struct apply_job *job)
 		log_notice("%s: version %s (sequence %" PRIu64 "), signed by %s: to slot %c",
 			   job->name, job->release.version, job->release.sequence, reader.signer,
 			   state_slot_letter(job->target));
+		job->state->floor = believed_floor(job);
 		e = install(job);
 		count_failure(job, e);
 		if (e != KB_EAPPLIED)

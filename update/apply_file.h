@@ -48,9 +48,11 @@ struct apply_job {
 	enum plan_mode mode;
 	int want; /* only this slot may be the target; STATE_NONE: plan_accept()'s choice */
 	bool verify_first;
-	bool untold;	    /* a failure does not go into the history: apply_file_tell_more() */
-	uint64_t max_jump;  /* system.conf: see plan_ahead() */
-	uint8_t tries;	    /* of the trial: system.conf; 0: STATE_TRIES */
+	bool untold;	      /* a failure does not go into the history: apply_file_tell_more() */
+	uint64_t max_jump;    /* system.conf: see plan_ahead() */
+	uint64_t floor_bound; /* in rescue no higher floor of the state is believed, and an install
+				 that is begun puts it right: see signed_floor_bound() */
+	uint8_t tries;	      /* of the trial: system.conf; 0: STATE_TRIES */
 	const char *helper; /* path of keelboot-helper; NULL: $KEELBOOT_HELPER, else its usual place
 			     */
 	void (*progress)(void *ctx, enum install_phase phase, uint64_t done, uint64_t total);

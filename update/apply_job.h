@@ -19,9 +19,9 @@ struct apply_options {
 	char state[APPLY_FILE_PATH_MAX + 1];
 	struct apply_slot slot[STATE_SLOTS_MAX];
 	choose_mask mountable;
-	bool rescue;
-	bool to_stderr;	  /* log there instead of /dev/kmsg */
-	const char *root; /* "" */
+	enum plan_mode mode; /* AUTOMATIC, LAST_RESORT or RESCUE */
+	bool to_stderr;	     /* log there instead of /dev/kmsg */
+	const char *root;    /* "" */
 	unsigned nsources;
 	struct apply_source source[APPLY_SOURCES_MAX];
 };
@@ -44,6 +44,7 @@ struct apply {
 	struct bdev_file dev;
 	struct store store;
 	struct state state;
+	uint64_t floor_bound; /* of signed_floor_bound(); in rescue only */
 	struct apply_job job;
 	struct media media;
 	unsigned ncandidates, nfailed; /* nfailed of them were tried, and at fault */

@@ -199,7 +199,7 @@ static enum kb_err install(struct apply *a, const struct apply_candidate *c)
 		a->job.untold = a->nfailed >= FAILURES_TOLD;
 		e = apply_file(&a->job);
 		/* In rescue, what is there already did not mount. */
-		if (e == KB_EAPPLIED && a->o.rescue)
+		if (e == KB_EAPPLIED && plan_is_rescue(a->o.mode))
 			a->job.blame = INSTALL_BLAME_BUNDLE;
 		if (e != KB_OK)
 			log_err("%s: version %s: not installed: %s", place(a, c->source, c->name),

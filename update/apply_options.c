@@ -94,7 +94,9 @@ bool apply_options_parse(struct apply_options *o, int argc, char **argv)
 	o->mountable = 0xff;
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--rescue") == 0) {
-			o->rescue = true;
+			o->mode = PLAN_RESCUE;
+		} else if (strcmp(argv[i], "--last-resort") == 0) {
+			o->mode = PLAN_LAST_RESORT;
 		} else if (strcmp(argv[i], "--stderr") == 0) {
 			o->to_stderr = true;
 		} else if (i + 1 == argc) {
@@ -108,7 +110,7 @@ bool apply_options_parse(struct apply_options *o, int argc, char **argv)
 	}
 	if (o->state[0] == '\0' || o->nsources == 0)
 		log_err("usage: keelboot-apply --state DEVICE --slot SLOT:CLASS=DEVICE… "
-			"[--mountable MASK] [--rescue] [--root DIR] [--stderr] "
+			"[--mountable MASK] [--rescue | --last-resort] [--root DIR] [--stderr] "
 			"--source data|raw|sd|usb:DEVICE…");
 	return o->state[0] != '\0' && o->nsources > 0;
 }

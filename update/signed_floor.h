@@ -14,7 +14,8 @@ enum kb_err signed_floor_open(struct reader *r, const void *blob, size_t len,
 			      const struct keyring *keys) KB_MUST_CHECK;
 
 /*
- * The highest floor that a slot's manifest names, of those that trusted keys signed for this
- * device; 0: of none.
+ * What a floor that this device has learned cannot exceed: the highest sequence of the slots'
+ * manifests, of those that trusted keys signed for it; 0: of none. A release names no floor above
+ * its own sequence, and below the floor nothing is installed.
  */
-uint64_t signed_floor(struct store *st, const struct keyring *keys, const char *compatible);
+uint64_t signed_floor_bound(struct store *st, const struct keyring *keys, const char *compatible);

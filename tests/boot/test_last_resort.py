@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Both slots are bad."""
+"""Both slots are bad, or are no more trusted."""
+
+import pytest
 
 
 def test_slots_take_turns_after_growing_delays(bench):
@@ -31,3 +33,25 @@ def test_stick_repairs(bench):
         assert {"3.0"} == {s["version"] for s in status["slots"] if s["state"] == "good"}
         assert bench.causes(vm) == []
     assert bench.holds_release(disk, slot, "3.0")
+
+
+@pytest.mark.long
+def test_t16_power_cuts_and_a_stick_do_not_go_backwards(bench):
+    """Where the hardware does not tell a cut from a hang, each cut before the mark counts: whoever has a switch makes the
+    last resort of two good slots. The release that a thief has brought is older than both."""
+    disk = bench.disk("2.0 nomark", "3.0 nomark")
+    stick = bench.stick(bench.bundle("1.0"), plugged=False)
+    initrd = bench.conf_initramfs("count", "[system]\ncount=auto\n")
+    with bench.machine(disk, drives=[stick], initrd=initrd) as vm:
+        for cuts in range(9):
+            if "last resort" in vm.expect(r"is tried as a last resort in \d+ s|system [23]\.0 is up on slot", 120)[0]:
+                break
+            vm.power_cut()
+            vm.start()
+        assert cuts == 6
+        vm.plug("stick")
+        vm.expect(r"version 1\.0: not taken: it is older than what this device may go back to", 60)
+        vm.expect(r"system [23]\.0 is up on slot", 120)
+        vm.expect(r"is ready")
+        slots = bench.status(vm)["slots"]
+        assert [(s["version"], s["state"]) for s in slots] == [("2.0", "good"), ("3.0", "good")]

@@ -265,7 +265,7 @@ static void both_bad(void)
 /* Both slots are bad, but mount: a stick that comes before the last resort goes before it. */
 static void a_stick_that_comes_before_a_last_resort_repairs(void **ctx)
 {
-	struct os_sim_child fixes = apply(0, "--rescue");
+	struct os_sim_child fixes = apply(0, "--last-resort");
 
 	(void)ctx;
 	both_bad();
@@ -285,7 +285,7 @@ static void a_stick_that_comes_before_a_last_resort_repairs(void **ctx)
  * what is known of it is not overwritten by the charge of the other. */
 static void an_install_that_fails_before_a_last_resort_is_not_forgotten(void **ctx)
 {
-	struct os_sim_child fails = apply(1, "--rescue");
+	struct os_sim_child fails = apply(1, "--last-resort");
 
 	(void)ctx;
 	both_bad();

@@ -474,7 +474,8 @@ static void rescue_goes_by_the_floor_that_is_signed(void **ctx)
 	assert_logged("it is older than what this device may go back to");
 	seq = sequence_of_state();
 	assert_int_equal(apply_rescue("two"), APPLY_NOTHING);
-	assert_logged("the state has the floor 1000, and no signed manifest of a slot one above 3");
+	assert_logged("the state has the floor 1000, and no signed manifest of a slot a sequence "
+		      "above 3: in rescue that holds");
 	assert_logged("it is older than what this device may go back to");
 	assert_nothing_written(seq);
 	assert_int_equal(apply_rescue("five"), APPLY_INSTALLED);
@@ -533,8 +534,112 @@ static void rescue_heeds_no_floor_of_a_damaged_cell(void **ctx)
 	cell_slot = 0;
 	make_bundle("four", 4, "box", &key);
 	assert_int_equal(apply_rescue("four"), APPLY_INSTALLED);
-	assert_logged("no signed manifest of a slot one above 3");
+	assert_logged("no signed manifest of a slot a sequence above 3");
 	assert_slot_b(4);
+}
+
+/* Floor 10, and two slots with what came later, which need not repeat it. */
+static void put_two_good(struct store *st)
+{
+	state.floor = 10;
+	for (unsigned i = 0; i < 2; i++) {
+		state.slot[i] = (struct state_slot){ .st = STATE_GOOD,
+						     .ever_good = true,
+						     .has_release = true,
+						     .sequence = 12 - i,
+						     .streak = STATE_STREAK_LIMIT };
+		memset(state.slot[i].release, 0xa0 + (int)i, STATE_ID_LEN);
+	}
+	state.lr = 0;
+	save(st);
+}
+
+static void two_good_world(void)
+{
+	static const char *const names[] = { "twelve", "eleven", "ten", "nine", "two" };
+	static const unsigned sequences[] = { 12, 11, 10, 9, 2 };
+
+	set_up(NULL);
+	for (unsigned i = 0; i < 5; i++)
+		make_bundle(names[i], sequences[i], "box", &key);
+	for (cell_slot = 0; cell_slot < 2; cell_slot++) {
+		cell_from = names[cell_slot];
+		with_store(put_cell, false);
+	}
+	cell_slot = 0;
+	with_store(put_two_good, false);
+}
+
+static void rescue_keeps_a_floor_that_later_releases_do_not_name(void **ctx)
+{
+	(void)ctx;
+	two_good_world();
+	assert_int_equal(apply_rescue("nine"), APPLY_NOTHING);
+	assert_logged("it is older than what this device may go back to");
+	assert_int_equal(apply_rescue("ten"), APPLY_INSTALLED);
+	assert_slot_b(10);
+	assert_int_equal(state.floor, 10);
+}
+
+/* Threat 16: power cuts alone bring a last resort about, while both slots would boot. */
+static void a_last_resort_goes_back_to_what_is_there_and_no_further(void **ctx)
+{
+	static char source[600];
+	const char *more[] = { "--last-resort", "--source", source, NULL };
+
+	(void)ctx;
+	two_good_world();
+	snprintf(source, sizeof(source), "usb:%s", path("ten"));
+	assert_int_equal(apply_with(more), APPLY_NOTHING);
+	assert_logged("it is older than what this device may go back to");
+	snprintf(source, sizeof(source), "usb:%s", path("eleven"));
+	assert_int_equal(apply_with(more), APPLY_INSTALLED);
+	assert_slot_b(11);
+	assert_int_equal(state.floor, 10);
+}
+
+/* Nobody signed that lower floor for anything that was installed. */
+static void put_staged_nowhere(struct store *st)
+{
+	state.floor = 1000;
+	state.staged.source = STATE_SRC_DATA;
+	save(st);
+}
+
+static void a_rescue_that_installs_nothing_lowers_no_floor(void **ctx)
+{
+	static char source[600];
+	const char *more[] = { "--rescue", "--source", source, NULL };
+
+	(void)ctx;
+	rescue_world(1000, "box", &key);
+	with_store(put_staged_nowhere, false);
+	snprintf(source, sizeof(source), "data:%s", path("two"));
+	assert_int_not_equal(apply_with(more), APPLY_INSTALLED);
+	with_store(NULL, false);
+	assert_int_equal(state.floor, 1000);
+}
+
+/* Threat 34: slots that only a forged state has, and that would all be taken before those that are
+ * there. */
+static void put_slots_that_are_not_there(struct store *st)
+{
+	state.nslots = STATE_SLOTS_MAX;
+	state.slot[0].st = state.slot[1].st = STATE_BAD;
+	save(st);
+}
+
+static void no_slot_that_only_the_state_knows_is_the_target(void **ctx)
+{
+	(void)ctx;
+	rescue_world(0, "box", &key);
+	with_store(put_slots_that_are_not_there, false);
+	assert_int_equal(apply_rescue("five"), APPLY_INSTALLED);
+	assert_slot_b(5);
+	rescue_world(0, "box", &key);
+	with_store(put_slots_that_are_not_there, false);
+	assert_int_equal(apply_usb("five", NULL, NULL), APPLY_INSTALLED);
+	assert_slot_b(5);
 }
 
 /* What was installed in this rescue, or before, did not mount: the next best gets its turn at once.
@@ -1377,6 +1482,10 @@ static const struct CMUnitTest tests[] = {
 	TEST(rescue_heeds_no_floor_that_others_signed),
 	TEST(rescue_heeds_no_floor_of_a_damaged_cell),
 	TEST(rescue_raises_no_floor),
+	TEST(rescue_keeps_a_floor_that_later_releases_do_not_name),
+	TEST(a_last_resort_goes_back_to_what_is_there_and_no_further),
+	TEST(a_rescue_that_installs_nothing_lowers_no_floor),
+	TEST(no_slot_that_only_the_state_knows_is_the_target),
 	TEST(rescue_goes_on_behind_what_is_there_already),
 	TEST(rescue_takes_a_sequence_that_is_far_from_what_the_state_says),
 	TEST(medium_that_ends_in_the_middle_costs_nothing),

@@ -57,6 +57,48 @@ static void sequence_must_be_strictly_newer_than_the_protected_slot(void **ctx)
 	assert_int_equal(accept_mode(&s, release(9, 1), PLAN_RESCUE, &target), KB_OK);
 }
 
+/* Whoever can cut the power can make all of them untrusted, and has a stick. */
+static void last_resort_goes_back_behind_no_good_slot(void **ctx)
+{
+	struct plan_release back = release(9, 4);
+	struct state s;
+	int target;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 0, STATE_GOOD, 7);
+	states_set(&s, 1, STATE_GOOD, 5);
+	s.slot[0].streak = s.slot[1].streak = STATE_STREAK_LIMIT;
+	assert_int_equal(accept_mode(&s, back, PLAN_LAST_RESORT, &target), KB_EDOWNGRADE);
+	assert_int_equal(accept_mode(&s, release(9, 5), PLAN_LAST_RESORT, &target), KB_OK);
+	assert_int_equal(accept_mode(&s, back, PLAN_RESCUE, &target), KB_OK);
+	back.allow_downgrade = true;
+	assert_int_equal(accept_mode(&s, back, PLAN_LAST_RESORT, &target), KB_OK);
+	back.allow_downgrade = false;
+	s.slot[1].st = STATE_BAD; /* what is bad holds nothing */
+	assert_int_equal(accept_mode(&s, release(9, 6), PLAN_LAST_RESORT, &target), KB_EDOWNGRADE);
+	s.slot[0].has_release = false; /* nor what nobody knows */
+	assert_int_equal(accept_mode(&s, back, PLAN_LAST_RESORT, &target), KB_OK);
+	s.floor = 5;
+	assert_int_equal(accept_mode(&s, back, PLAN_LAST_RESORT, &target), KB_EDOWNGRADE);
+}
+
+/* But for that it is a rescue. */
+static void last_resort_has_no_ledger_and_no_budget(void **ctx)
+{
+	struct state s;
+	int target;
+
+	(void)ctx;
+	states_fresh(&s);
+	s.slot[0].streak = STATE_STREAK_LIMIT;
+	state_add_applied(&s, states_id(9));
+	s.installs = STATE_INSTALLS_LIMIT;
+	s.forgotten_max = 99;
+	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_LAST_RESORT, &target), KB_OK);
+	assert_int_equal(target, 1);
+}
+
 static void only_a_good_protected_slot_holds_the_sequence(void **ctx)
 {
 	struct state s;
@@ -429,6 +471,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(newer_release_goes_to_the_free_slot),
 		cmocka_unit_test(sequence_must_be_strictly_newer_than_the_protected_slot),
+		cmocka_unit_test(last_resort_goes_back_behind_no_good_slot),
+		cmocka_unit_test(last_resort_has_no_ledger_and_no_budget),
 		cmocka_unit_test(only_a_good_protected_slot_holds_the_sequence),
 		cmocka_unit_test(floor_holds_in_every_mode),
 		cmocka_unit_test(rejected_release_stays_out_in_every_mode),
