@@ -119,8 +119,10 @@ static void run_spawned(struct running *run, const struct os_spawn *sp, int fds[
 	e = follow(run, pid, fds[0], end, &status);
 	end_line(run);
 	os_kill_begin(pid);
-	if (e == KB_ETIMEDOUT && os_wait(pid, 1000, &status) != KB_OK)
+	if (e == KB_ETIMEDOUT && os_wait(pid, 1000, &status) != KB_OK) {
 		log_warn("%s: cannot be killed; left behind", run->name);
+		os_forget(pid);
+	}
 	judge(run->r, e, status);
 }
 

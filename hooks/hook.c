@@ -190,8 +190,10 @@ static enum kb_err run(const char *dir, const char *name, const struct vars *var
 	os_close(&fds[0]);
 	/* Also what a hook has left behind: nothing of it may hold the slot's file system. */
 	os_kill_begin(pid);
-	if (err == KB_ETIMEDOUT && os_wait(pid, 1000, &status) != KB_OK)
+	if (err == KB_ETIMEDOUT && os_wait(pid, 1000, &status) != KB_OK) {
 		log_warn("hook %s: cannot be killed; left behind", name);
+		os_forget(pid);
+	}
 	err = verdict(reason, name, err, status);
 	if (err != KB_OK && env->said != NULL)
 		util_print_safe(env->said, HOOK_REASON_MAX + 1, out.last);

@@ -303,8 +303,10 @@ void probe_job_end(struct probe *p)
 			continue;
 		os_kill_begin(j->pid);
 		/* One that the kernel holds is left behind: it holds nothing of ours. */
-		if (os_wait(j->pid, STATUS_MS, &status) != KB_OK)
+		if (os_wait(j->pid, STATUS_MS, &status) != KB_OK) {
 			log_warn("disks: a prober cannot be ended; left behind");
+			os_forget(j->pid);
+		}
 		j->pid = 0;
 	}
 }

@@ -119,8 +119,11 @@ enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid) KB_MUST_CHECK;
 /* Waits up to timeout_ms. KB_ETIMEDOUT: still running. *status as from waitpid(). KB_ECHILD: no
  * such child. In process 1 it reaps strangers on the way. */
 enum kb_err os_wait(pid_t pid, unsigned timeout_ms, int *status) KB_MUST_CHECK;
+/* A child that cannot be ended is waited for no more; its place is another's. In process 1 it is
+ * reaped with the strangers. */
+void os_forget(pid_t pid);
 /* SIGKILL to its whole session, and waits up to 5 s. KB_ETIMEDOUT: it cannot be killed (stuck in
- * the kernel). */
+ * the kernel), and is forgotten. */
 enum kb_err os_kill(pid_t pid) KB_MUST_CHECK;
 /* The same without the wait: os_wait() has to follow at some time. Also for the session of a child
  * that has ended. */

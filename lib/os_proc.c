@@ -293,6 +293,14 @@ enum kb_err os_wait(pid_t pid, unsigned timeout_ms, int *status)
 	}
 }
 
+void os_forget(pid_t pid)
+{
+	struct child *c = pid > 0 ? find_child(pid) : NULL;
+
+	if (c != NULL)
+		*c = (struct child){ .pid = 0 };
+}
+
 /* The session of a process, as /proc/PID/stat has it: "PID (NAME) STATE PPID PGRP SESSION". */
 static long session_of(const char *pid_name)
 {
@@ -338,9 +346,13 @@ void os_kill_begin(pid_t pid)
 enum kb_err os_kill(pid_t pid)
 {
 	int status;
+	enum kb_err err;
 
 	os_kill_begin(pid);
-	return os_wait(pid, KILL_WAIT_MS, &status);
+	err = os_wait(pid, KILL_WAIT_MS, &status);
+	if (err == KB_ETIMEDOUT)
+		os_forget(pid);
+	return err;
 }
 
 enum kb_err os_exec(const char *path, const char *const *argv, const char *const *envp)

@@ -285,6 +285,13 @@ static enum kb_err clear_cell(struct store *st, int region, unsigned index)
 	return open_cell(&info, cell_back, region, index) == KB_OK ? e : KB_OK;
 }
 
+/* By a boot before this one, which the watchdog may have ended in the middle of them. */
+static bool is_cleared(const struct store *st, int region, unsigned index)
+{
+	return read_cell(st->dev, region, index, cell_back) == KB_OK &&
+	       bytes_all(cell_back, STORE_CELL, 0);
+}
+
 /*
  * Sequences have come to their end, which takes a forger: they begin anew, where no device gets by
  * itself, so that what cannot be read now, and may be later, is older. The newest record stands
@@ -298,7 +305,8 @@ static enum kb_err save_anew(struct store *st, struct state *s)
 
 	for (int r = 0; r < 2; r++)
 		for (int i = 0; i < (int)STORE_CELLS && !st->region_dead[r]; i++)
-			if ((r != region || i != cell) && clear_cell(st, r, (unsigned)i) != KB_OK &&
+			if ((r != region || i != cell) && !is_cleared(st, r, (unsigned)i) &&
+			    clear_cell(st, r, (unsigned)i) != KB_OK &&
 			    read_cell(st->dev, r, (unsigned)i, cell_back) == KB_OK)
 				return KB_EIO;
 	st->seq = STORE_SEQ_ANEW;

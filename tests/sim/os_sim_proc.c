@@ -9,8 +9,10 @@
 #include <string.h>
 
 #define CHILDREN_MAX 48
-#define PROCS_MAX    64
-#define FIRST_PID    100
+#define PROCS_MAX    256
+#define UNWAITED_MAX 32 /* CHILDREN_MAX of lib/os_proc.c */
+#define FIRST_PID    1000
+#define DETACHED_PID 164
 #define ARGS_MAX     96
 
 struct proc {
@@ -68,6 +70,15 @@ static const struct os_sim_child *find_child(const char *const *argv)
 	return NULL;
 }
 
+static unsigned unwaited(void)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < nprocs; i++)
+		n += !proc[i].waited;
+	return n;
+}
+
 enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid)
 {
 	const struct os_sim_child *c = os_sim_over() ? NULL : find_child(sp->argv);
@@ -81,6 +92,8 @@ enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid)
 		snprintf(args + strlen(args), sizeof(args) - strlen(args), "; on %s", sp->tty);
 	*pid = -1;
 	TRY(os_sim_turn("spawn"));
+	if (unwaited() >= UNWAITED_MAX)
+		return KB_EBUSY;
 	if (os_sim_call(c != NULL ? KB_OK : KB_EEXEC, "spawn%s", args) != KB_OK)
 		return KB_EEXEC;
 	if (nprocs == PROCS_MAX)
@@ -108,7 +121,7 @@ enum kb_err os_detach(const char *path, const char *const *argv, const int *fds,
 	*pid = -1;
 	TRY(os_sim_turn("detach"));
 	TRY(os_sim_call(KB_OK, "detach %s%s; descriptors %s", argv[0], args, passed));
-	*pid = FIRST_PID + PROCS_MAX;
+	*pid = DETACHED_PID;
 	return KB_OK;
 }
 
@@ -244,6 +257,14 @@ enum kb_err os_wait(pid_t pid, unsigned timeout_ms, int *status)
 	return KB_OK;
 }
 
+void os_forget(pid_t pid)
+{
+	struct proc *p = by_pid(pid);
+
+	if (p != NULL)
+		p->waited = true;
+}
+
 /* Killing one that has ended does nothing, and is no line. */
 void os_kill_begin(pid_t pid)
 {
@@ -263,6 +284,11 @@ enum kb_err os_kill(pid_t pid)
 {
 	int status;
 
+	enum kb_err err;
+
 	os_kill_begin(pid);
-	return os_wait(pid, 5000, &status);
+	err = os_wait(pid, 5000, &status);
+	if (err == KB_ETIMEDOUT)
+		os_forget(pid);
+	return err;
 }

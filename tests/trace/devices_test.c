@@ -148,7 +148,7 @@ static void disk_that_comes_back_is_seen_beside_media_that_hang(void **ctx)
 	(void)ctx;
 	pull_out_and_plug_in(&s, VDB_PATH);
 	hangs.at_ms = 8000;
-	stuck_sticks(hangs, 8);
+	stuck_sticks(hangs, 8, 0);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("mount /dev/vdb2");
 	assert_in_range(os_now_ms(), 20000, 75000);

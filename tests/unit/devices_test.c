@@ -594,7 +594,7 @@ static void media_whose_probers_hang_do_not_keep_a_card_from_being_found(void **
 	card.part[0].pin = NULL;
 	card.at_ms = 6000;
 	os_sim_disk(&card);
-	stuck_sticks(stick(0, 4), 8);
+	stuck_sticks(stick(0, 4), 8, 0);
 	snprintf(conf.disk, sizeof(conf.disk), "/devices/a.mmc/*");
 	assert_int_equal(find_all(), KB_OK);
 	assert_string_equal(d.disk, "/dev/mmcblk0");

@@ -322,6 +322,25 @@ static void too_many_children_are_refused(void **state)
 	assert_int_equal(os_wait(pid[0], 5000, &status), KB_OK);
 }
 
+/* One that the kernel holds for ever, say: what it leaves is a zombie, here, and no child of ours. */
+static void a_child_that_is_forgotten_takes_no_place(void **state)
+{
+	const char *const argv[] = { "true", NULL };
+	struct os_spawn sp = { .path = "/bin/true", .argv = argv, .fd3 = -1 };
+	int status;
+	pid_t pid;
+
+	(void)state;
+	for (unsigned n = 0; n < 64; n++) {
+		assert_int_equal(os_spawn(&sp, &pid), KB_OK);
+		os_forget(pid);
+		assert_int_equal(os_wait(pid, 5000, &status), KB_ECHILD);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+	}
+	os_forget(pid);
+	os_forget(-1);
+}
+
 /* As process 1 of a new namespace. Exit 0, or the number of the step that went wrong. */
 static int as_init(void *arg)
 {
@@ -414,6 +433,7 @@ int main(void)
 		cmocka_unit_test(waiting_is_bounded_and_killing_reaches_the_session),
 		cmocka_unit_test(processor_time_is_limited),
 		cmocka_unit_test(too_many_children_are_refused),
+		cmocka_unit_test(a_child_that_is_forgotten_takes_no_place),
 		cmocka_unit_test(process_1_reaps_strangers_and_keeps_its_own),
 	};
 

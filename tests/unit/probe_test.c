@@ -233,7 +233,7 @@ static void probers_that_nothing_ends_leave_room_for_a_fixed_disk(void **state)
 	(void)state;
 	d.at_ms = 12000; /* all have been given up, and wait for their second prober */
 	os_sim_disk(&d);
-	stuck_sticks(stick(0), 10);
+	stuck_sticks(stick(0), 10, 0);
 	probe_start(&p);
 	while (os_sim_now() < 11999)
 		(void)!probe_step(&p, 11999 - (unsigned)os_sim_now());
@@ -248,7 +248,7 @@ static void a_fixed_disk_is_looked_at_first(void **state)
 	struct os_sim_disk d = vda();
 
 	(void)state;
-	stuck_sticks(stick(0), 10);
+	stuck_sticks(stick(0), 10, 0);
 	os_sim_disk(&d);
 	probe_start(&p);
 	assert_int_equal(os_sim_count("spawn"), 6);
@@ -261,7 +261,7 @@ static void a_fixed_disk_is_looked_at_first(void **state)
 static void what_finds_no_prober_is_given_up(void **state)
 {
 	(void)state;
-	stuck_sticks(stick(0), 10);
+	stuck_sticks(stick(0), 10, 0);
 	probe_start(&p);
 	while (probe_pending(&p) > 0 && os_sim_now() < 60000)
 		(void)!probe_step(&p, 60000 - (unsigned)os_sim_now());
@@ -278,7 +278,7 @@ static void a_disk_in_the_place_of_one_that_hung_is_looked_at(void **state)
 	struct os_sim_disk next = stick(0);
 
 	(void)state;
-	stuck_sticks(stick(0), 1);
+	stuck_sticks(stick(0), 1, 0);
 	next.at_ms = 8000;
 	os_sim_disk(&next);
 	os_sim_disk_gone("sda", 7000);

@@ -314,6 +314,29 @@ static void sequences_begin_anew_at_their_end(void **ctx)
 	assert_true(loaded_mark(&disk) == 18);
 }
 
+/* Slow storage, and a watchdog that ends each boot in the middle: each gets further. */
+static void sequences_begin_anew_in_boots_that_are_short(void **ctx)
+{
+	unsigned boots = 0;
+	struct state s;
+	enum kb_err e;
+
+	(void)ctx;
+	for (unsigned i = 0; i < 2 * STORE_CELLS; i++)
+		put_record((int)(i % 2), i / 2, UINT64_MAX - i, 1, "nslots=2\nfloor=1\n");
+	do {
+		load(&disk, &s);
+		assert_true(s.floor == 1);
+		s.floor = 10;
+		disk.cut_at = disk.ops + 21;
+		e = store_save(&st, &s);
+		bdev_sim_cut(&disk, boots++);
+	} while (e != KB_OK && boots < 100);
+	assert_int_equal(e, KB_OK);
+	assert_in_range(boots, 10, 14);
+	assert_true(loaded_mark(&disk) == 10);
+}
+
 /* What could not be cleared because it could not be read is not the newest when it can. */
 static void region_that_comes_back_is_older_than_what_began_anew(void **ctx)
 {
@@ -1170,6 +1193,7 @@ int main(void)
 		T(record_that_can_not_be_read_gives_way_to_an_older_one),
 		T(sequences_are_compared_in_64_bits),
 		T(sequences_begin_anew_at_their_end),
+		T(sequences_begin_anew_in_boots_that_are_short),
 		T(region_that_comes_back_is_older_than_what_began_anew),
 		T(forged_record_that_can_not_be_cleared_is_no_success),
 		T(sequences_that_cannot_begin_anew_end_nothing),

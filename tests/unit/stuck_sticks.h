@@ -8,8 +8,8 @@
 
 #define STUCK_STICKS_MAX 16
 
-/* n of them, each like `like` but for its name. */
-static inline void stuck_sticks(struct os_sim_disk like, unsigned n)
+/* n of them, each like `like` but for its name, and step_ms later than the one before. */
+static inline void stuck_sticks(struct os_sim_disk like, unsigned n, unsigned step_ms)
 {
 	static char names[STUCK_STICKS_MAX][8], paths[STUCK_STICKS_MAX][96],
 		nodes[STUCK_STICKS_MAX][16];
@@ -27,5 +27,6 @@ static inline void stuck_sticks(struct os_sim_disk like, unsigned n)
 		like.no_answer = true;
 		os_sim_disk(&like);
 		os_sim_child(&stuck);
+		like.at_ms += step_ms;
 	}
 }
