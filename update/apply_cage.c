@@ -2,12 +2,14 @@
 #include "update/apply_cage.h"
 #include "lib/cage.h"
 #include "lib/log.h"
+#include "lib/os.h"
 #include "lib/util.h"
 #include "update/media.h"
 
 #include <errno.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -98,6 +100,27 @@ static const struct cage_rule rules[] = {
 	CAGE_PROCESSOR{ SYS_ptrace, CAGE_TRACED ? CAGE_ALWAYS : CAGE_NEVER, 0, 0 },
 };
 
+/* Root needs no right to write what the kernel is to start there, outside of any cage:
+ * core_pattern, modprobe. One that is not mounted has nothing. */
+static enum kb_err only_to_read(void)
+{
+	static const char *const at[] = { "/proc", "/sys" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(at); i++) {
+		enum kb_err e = os_mount(NULL, at[i], NULL,
+					 MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV |
+						 MS_NOEXEC,
+					 NULL);
+
+		if (e == KB_OK || e == KB_EINVAL || e == KB_ENOENT)
+			continue;
+		log_err("apply: %s can be written to: %s: nothing is read with that", at[i],
+			err_text(e));
+		return KB_EPERM;
+	}
+	return KB_OK;
+}
+
 /* Whoever may not detach its mounts may not mount either: then it is nothing that is missing. */
 static enum kb_err own_mounts(void)
 {
@@ -107,7 +130,7 @@ static enum kb_err own_mounts(void)
 	if (syscall(SYS_capget, &hdr, has) == 0 && !(has[0].effective & RIGHT(CAP_SYS_ADMIN)))
 		return KB_OK;
 	if (media_private() == KB_OK)
-		return KB_OK;
+		return only_to_read();
 	log_err("apply: own mounts are refused (CONFIG_NAMESPACES): nothing is mounted for all");
 	return KB_EPERM;
 }

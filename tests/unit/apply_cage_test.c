@@ -214,6 +214,30 @@ static void nor_do_they_come_back_by_exec(void **state)
 	assert_fine(end_of(exec_look, NULL));
 }
 
+/* Paths that the kernel starts as programs, and switches of all kinds, which are root's. */
+static void write_to_the_kernel(const long *arg)
+{
+	static const char *const files[] = { "/proc/sys/kernel/core_pattern",
+					     "/proc/sys/kernel/hostname", "/proc/sysrq-trigger",
+					     "/proc/self/oom_score_adj",
+					     "/sys/kernel/mm/ksm/run", "/sys/power/state" };
+
+	(void)arg;
+	for (unsigned i = 0; i < KB_ARRAY_LEN(files); i++)
+		must(open(files[i], O_WRONLY | O_CLOEXEC) < 0 &&
+			     (errno == EROFS || errno == ENOENT),
+		     1 + (int)i);
+	must(access("/proc/sys/kernel/core_pattern", R_OK) == 0, 99);
+}
+
+static void the_settings_of_the_kernel_are_only_to_read(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_fine(end_of(write_to_the_kernel, NULL));
+}
+
 static void *nothing(void *arg)
 {
 	return arg;
@@ -305,6 +329,7 @@ static void half_a_cage_is_none(void **state)
 	if (geteuid() != 0)
 		skip();
 	assert_fine(end_without(SYS_unshare));
+	assert_fine(end_without(SYS_mount));
 	assert_fine(end_without(SYS_capset));
 	assert_fine(end_without(-1));
 }
@@ -317,6 +342,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(nobody_gets_out_by_another_program),
 		cmocka_unit_test(rights_that_it_does_not_need_are_gone),
 		cmocka_unit_test(nor_do_they_come_back_by_exec),
+		cmocka_unit_test(the_settings_of_the_kernel_are_only_to_read),
 		cmocka_unit_test(half_a_cage_is_none),
 		cmocka_unit_test(what_apply_does_goes),
 		cmocka_unit_test(the_decoder_starts_and_ends),
