@@ -42,7 +42,7 @@ def test_t39_t41_command_line_and_hooks_of_strangers_do_nothing(bench):
         assert bench.boot_json(vm)["watchdog"]["device"] == "/dev/watchdog0"
 
 
-def test_t28_only_mass_storage_is_driven_on_usb(bench):
+def test_t28_what_is_packed_drives_only_mass_storage_on_usb(bench):
     """A keyboard and a network card that a stick pretends to be find no driver."""
     disk = bench.disk("1.0")
     bad_usb = ["-device", "usb-kbd,bus=xhci.0", "-device", "usb-mouse,bus=xhci.0",
