@@ -128,12 +128,13 @@ static bool is_staged(const struct job *job)
 /* Would the next boot take it? Nothing is mounted then. */
 static enum kb_err accept(const struct job *job)
 {
+	choose_mask absent = (choose_mask)(~0u << d.conf.nslots); /* but the state may have it */
 	int target;
 	enum kb_err e;
 
 	/* A person asks for it anew; saved with what is staged. */
 	state_del_unwritable(&d.state, job->release.id);
-	e = plan_accept(&d.state, &job->release, PLAN_AUTOMATIC, device_whole(&d.state), 0,
+	e = plan_accept(&d.state, &job->release, PLAN_AUTOMATIC, device_whole(&d.state), absent,
 			&target);
 	if (e == KB_OK)
 		e = plan_ahead(&d.state, &job->release, d.conf.max_jump);

@@ -40,7 +40,8 @@ bool os_executable_in(const char *root, const char *path);
 /* Where a symbolic link points; ended by NUL. KB_ENOENT, KB_EINVAL (no link), KB_ENOSPC. */
 enum kb_err os_readlink(const char *path, char *buf, size_t size) KB_MUST_CHECK;
 /* Calls visit with the name of each entry of a folder except "." and "..", in no order, until it
- * answers anything but KB_OK, which is the answer then. KB_ENOENT and the like: not listed whole. */
+ * answers anything but KB_OK, which is the answer then. KB_ENOENT and the like: not listed whole.
+ */
 typedef enum kb_err (*os_visit_fn)(void *ctx, const char *name);
 enum kb_err os_each(const char *path, os_visit_fn visit, void *ctx) KB_MUST_CHECK;
 /* Fills names (each of 64 bytes) with the entries of a folder except "." and "..", sorted by name;

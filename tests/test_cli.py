@@ -999,6 +999,15 @@ def test_stage_refuses_what_no_slot_can_hold(ready, factory):
     assert not list(ready.data.rglob("*.keel*"))
 
 
+def test_slots_that_only_the_state_has_are_passed_over(ready, factory):
+    """As apply does at boot; a system.conf that has lost a slot gets there as well as a forger."""
+    edit(ready, nslots=8)
+    out = ready("install", factory("2.0", 20)).stdout
+    assert out.startswith("2.0 is in slot b (")
+    ready("stage", factory("3.0", 30))
+    assert ready.json("status")["staged"]["source"] == "data"
+
+
 def test_stage_refuses_a_bundle_without_a_class_that_the_slot_needs(ready, factory):
     ready.configure("[slot.a]\nroot=PARTLABEL=ra\nboot=PARTLABEL=ba\n[slot.b]\nroot=PARTLABEL=rb\nboot=PARTLABEL=bb\n")
     assert "no image for boot" in ready("stage", factory("2.0", 20), code=INCOMPATIBLE).stderr

@@ -107,10 +107,9 @@ static enum kb_err only_to_read(void)
 	static const char *const at[] = { "/proc", "/sys" };
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(at); i++) {
-		enum kb_err e = os_mount(NULL, at[i], NULL,
-					 MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV |
-						 MS_NOEXEC,
-					 NULL);
+		enum kb_err e = os_mount(
+			NULL, at[i], NULL,
+			MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 
 		if (e == KB_OK || e == KB_EINVAL || e == KB_ENOENT)
 			continue;

@@ -37,7 +37,7 @@ def test_stick_repairs(bench):
 
 @pytest.mark.long
 def test_t16_power_cuts_and_a_stick_do_not_go_backwards(bench):
-    """Where the hardware does not tell a cut from a hang, each cut before the mark counts: whoever has a switch makes the
+    """Where the hardware does not tell a cut from a hang, each cut before the mark counts: whoever has a switch makes a
     last resort of two good slots. The release that a thief has brought is older than both."""
     disk = bench.disk("2.0 nomark", "3.0 nomark")
     stick = bench.stick(bench.bundle("1.0"), plugged=False)

@@ -217,10 +217,10 @@ static void nor_do_they_come_back_by_exec(void **state)
 /* Paths that the kernel starts as programs, and switches of all kinds, which are root's. */
 static void write_to_the_kernel(const long *arg)
 {
-	static const char *const files[] = { "/proc/sys/kernel/core_pattern",
-					     "/proc/sys/kernel/hostname", "/proc/sysrq-trigger",
-					     "/proc/self/oom_score_adj",
-					     "/sys/kernel/mm/ksm/run", "/sys/power/state" };
+	static const char *const files[] = {
+		"/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sysrq-trigger",
+		"/proc/self/oom_score_adj",	 "/sys/kernel/mm/ksm/run",    "/sys/power/state"
+	};
 
 	(void)arg;
 	for (unsigned i = 0; i < KB_ARRAY_LEN(files); i++)

@@ -322,7 +322,8 @@ static void too_many_children_are_refused(void **state)
 	assert_int_equal(os_wait(pid[0], 5000, &status), KB_OK);
 }
 
-/* One that the kernel holds for ever, say: what it leaves is a zombie, here, and no child of ours. */
+/* One that the kernel holds for ever, say: what it leaves is a zombie, here, and no child of ours.
+ */
 static void a_child_that_is_forgotten_takes_no_place(void **state)
 {
 	const char *const argv[] = { "true", NULL };
