@@ -27,7 +27,7 @@ HEAD = """\
 
 Words are split and unquoted as the kernel does it: spaces separate, `"` groups
 (`"root=PARTLABEL=my root"` or `root="PARTLABEL=my root"`). In names `-` and `_` are the same. What
-follows a bare `--` is init's. Of several values for one key the last one counts. Nothing here can
+follows a bare `--` is init's. Of several values for one key the last one counts. No mistake here can
 stop a boot: a bad value means the default and a warning in the log that names it, and a `keelboot.`
 key that is not in this table a warning. The first 4096 bytes are read.
 
