@@ -3,13 +3,20 @@
 
 #include "lib/log.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
-static enum kb_err bad_chunk(const char *path, const struct manifest_image *im,
-			     const struct reader_chunk *c, enum kb_err err)
+__attribute__((format(printf, 4, 5))) static enum kb_err fail(struct bundle_check *k,
+							      const char *path, enum kb_err err,
+							      const char *fmt, ...)
 {
-	log_err("%s: image %s, chunk %u (byte %llu of the file): %s", path, im->name, c->index,
-		(unsigned long long)c->off, err_text(err));
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(k->why, sizeof(k->why), fmt, ap);
+	va_end(ap);
+	log_err("%s: %s", path, k->why);
 	return err;
 }
 
@@ -33,12 +40,13 @@ static enum kb_err all_chunks(struct bundle_check *k, struct reader *r, const ch
 	while ((err = reader_walk_next(&k->walk, &c)) == KB_OK) {
 		err = one_chunk(k, whole, &c);
 		if (err != KB_OK)
-			return bad_chunk(path, k->walk.im, &c, err);
+			return fail(k, path, err, "image %s, chunk %u (byte %llu of the file): %s",
+				    k->walk.im->name, c.index, (unsigned long long)c.off,
+				    err_text(err));
 	}
 	if (err == KB_ENOENT)
 		return KB_OK;
-	log_err("%s: image %s: %s", path, k->walk.im->name, r->why);
-	return err;
+	return fail(k, path, err, "image %s: %s", k->walk.im->name, r->why);
 }
 
 static enum kb_err check(struct bundle_check *k, struct reader *r, const char *path, unsigned image,
@@ -50,18 +58,15 @@ static enum kb_err check(struct bundle_check *k, struct reader *r, const char *p
 
 	TRY(digest_begin(whole));
 	err = reader_walk_begin(&k->walk, r, image, enc);
-	if (err != KB_OK) {
-		log_err("%s: image %s: %s", path, im->name, r->why);
-		return err;
-	}
+	if (err != KB_OK)
+		return fail(k, path, err, "image %s: %s", im->name, r->why);
 	TRY(all_chunks(k, r, path, whole));
 	TRY(digest_end(whole, got));
-	if (memcmp(got, im->digest, DIGEST_LEN) != 0) {
-		log_err("%s: image %s: its chunks are right, but digest= in the manifest is not "
-			"theirs: whoever made the bundle made it wrong",
-			path, im->name);
-		return KB_EDIGEST;
-	}
+	if (memcmp(got, im->digest, DIGEST_LEN) != 0)
+		return fail(k, path, KB_EDIGEST,
+			    "image %s: its chunks are right, but digest= in the manifest is not "
+			    "theirs: whoever made the bundle made it wrong",
+			    im->name);
 	return KB_OK;
 }
 
@@ -74,7 +79,7 @@ enum kb_err bundle_check_image(struct bundle_check *k, struct reader *r, const c
 	if (err == KB_OK)
 		err = digest_init(&whole);
 	if (err != KB_OK)
-		log_err("%s: unable to check it: %s", path, err_text(err));
+		err = fail(k, path, err, "unable to check it: %s", err_text(err));
 	else
 		err = check(k, r, path, image, enc, &whole);
 	digest_free(&whole);

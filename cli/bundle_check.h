@@ -11,6 +11,7 @@ struct bundle_check {
 	enum kb_err (*chunk)(void *ctx, const struct reader_chunk *c, const struct bundle_chunk *b);
 	void *ctx;
 	uint64_t stored; /* bytes */
+	char why[200];	 /* after a failure: what was told */
 };
 
 /* Checks image `image` through `enc`, and the digest of the whole of it. What fails is told, after

@@ -99,6 +99,14 @@ static enum kb_err print_text(void)
 	return output_flush();
 }
 
+/* As it was told. */
+static const char *why(enum kb_err err)
+{
+	if (check.why[0] != '\0')
+		return check.why;
+	return bundle.r.why[0] != '\0' ? bundle.r.why : err_text(err);
+}
+
 /* Which release it is stands there only if all of it is what was signed. */
 static enum kb_err print_json(enum kb_err err)
 {
@@ -107,7 +115,7 @@ static enum kb_err print_json(enum kb_err err)
 	output_json_text(o, "bundle", bundle.path);
 	output_json_bool(o, "good", err == KB_OK);
 	output_json_number(o, "exit", (uint64_t)output_exit_code(err));
-	output_json_text(o, "error", err == KB_OK ? NULL : err_text(err));
+	output_json_text(o, "error", err == KB_OK ? NULL : why(err));
 	if (err == KB_OK) {
 		bundle_report_json_release(o, &bundle.r);
 		output_json_text(o, "signer", bundle.r.signer);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +54,20 @@ enum kb_err stage_keys(const struct device *d, struct keyring *keys)
 	return e;
 }
 
-static enum kb_err check_compatible(const struct reader *r, const struct device *d,
-				    const char *name)
+/* Tells what is wrong with r, after its name; r->why keeps it. */
+__attribute__((format(printf, 4, 5))) static enum kb_err fail(struct reader *r, const char *name,
+							      enum kb_err e, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(r->why, sizeof(r->why), fmt, ap);
+	va_end(ap);
+	log_err("%s: %s", name, r->why);
+	return e;
+}
+
+static enum kb_err check_compatible(struct reader *r, const struct device *d, const char *name)
 {
 	if (d->conf.compatible[0] == '\0') {
 		log_err("system.conf does not say what this device is; set [system] compatible=");
@@ -62,9 +75,9 @@ static enum kb_err check_compatible(const struct reader *r, const struct device 
 	}
 	if (manifest_is_for(&r->m, d->conf.compatible))
 		return KB_OK;
-	log_err("%s: made for \"%s\"%s, this device is \"%s\"", name, r->m.compatible[0],
-		r->m.ncompatible > 1 ? " and others" : "", d->conf.compatible);
-	return KB_ECOMPAT;
+	return fail(r, name, KB_ECOMPAT, "made for \"%s\"%s, this device is \"%s\"",
+		    r->m.compatible[0], r->m.ncompatible > 1 ? " and others" : "",
+		    d->conf.compatible);
 }
 
 enum kb_err stage_look(struct reader *r, const struct device *d, const struct keyring *keys, int fd,
@@ -115,9 +128,9 @@ enum kb_err stage_verify(struct reader *r, const char *name, struct output_progr
 	install_pipe_close(&pipe);
 	digest_free(&digest);
 	output_progress_end(p);
-	if (e != KB_OK)
-		log_err("%s: %s", name, pipe.why[0] != '\0' ? pipe.why : err_text(e));
-	return e;
+	if (e == KB_OK)
+		return KB_OK;
+	return fail(r, name, e, "%s", pipe.why[0] != '\0' ? pipe.why : err_text(e));
 }
 
 static void tell_applied(const struct state *s, const struct plan_release *r)

@@ -15,12 +15,12 @@ enum kb_err stage_keys(const struct device *d, struct keyring *keys) KB_MUST_CHE
 /*
  * Header, signature, manifest of the open bundle fd, and whether it is for this device. name is for
  * the messages. Errors of reader_open(); KB_ECOMPAT; KB_EINVAL: system.conf has no compatible=.
- * Told. r is to be closed after KB_OK.
+ * Told, and r->why says it too. r is to be closed after KB_OK.
  */
 enum kb_err stage_look(struct reader *r, const struct device *d, const struct keyring *keys, int fd,
 		       uint64_t size, const char *name) KB_MUST_CHECK;
 
-/* Checks every chunk of every image of r against its signed hash. Told. */
+/* Checks every chunk of every image of r against its signed hash. Told, as r->why says. */
 enum kb_err stage_verify(struct reader *r, const char *name,
 			 struct output_progress *p) KB_MUST_CHECK;
 

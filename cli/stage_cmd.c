@@ -25,7 +25,8 @@ struct job {
 	struct output_progress progress;
 	struct keyring keys;
 	struct plan_release release;
-	int dir; /* the stage folder */
+	const char *why; /* what was told of the bundle; empty or NULL when it is not its fault */
+	int dir;	 /* the stage folder */
 	char path[DEVICE_PATH_MAX], part[DEVICE_PATH_MAX];
 };
 
@@ -168,6 +169,7 @@ static enum kb_err accept_unlocked(const struct job *job)
 /* Header and signature of the file, before anything is written for its sake. */
 static enum kb_err look(struct job *job, int fd, uint64_t size)
 {
+	job->why = reader.why;
 	TRY(stage_look(&reader, &d, &job->keys, fd, size, job->file));
 	job->release = reader.release;
 	reader_close(&reader);
@@ -181,6 +183,8 @@ static enum kb_err look(struct job *job, int fd, uint64_t size)
 static enum kb_err make_copy(struct job *job, int fd, uint64_t size)
 {
 	TRY(stage_copy(fd, job->file, size, job->dir, job->part, &job->progress));
+	copy.why[0] = '\0';
+	job->why = copy.why;
 	TRY(verify(job, job->part, job->file, &job->progress));
 	return stage_files_rename(job->dir, job->part, job->path);
 }
@@ -272,7 +276,10 @@ static void print_result(const struct job *job, enum kb_err e)
 	output_json_text(o, "version", job->release.version);
 	output_json_number(o, "sequence", job->release.sequence);
 	output_json_text(o, "path", e == KB_OK ? job->path : NULL);
-	output_json_text(o, "error", e == KB_OK ? NULL : err_text(e));
+	output_json_text(o, "error",
+			 e == KB_OK				   ? NULL
+			 : job->why != NULL && job->why[0] != '\0' ? job->why
+								   : err_text(e));
 	output_progress_result(o, code);
 }
 

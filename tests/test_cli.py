@@ -970,6 +970,14 @@ def test_stage_reports_in_json(ready, factory):
     assert again["result"] == "nothing" and again["exit"] == NOTHING
 
 
+def test_stage_says_in_json_what_it_says(ready, factory, tmp_path):
+    damaged = flip(factory("3.0", 30), tmp_path / "damaged.keel", -1)
+    for bundle, code in ((damaged, VERIFY), (factory("2.0", 20, compatible="other"), INCOMPATIBLE)):
+        done = ready("stage", bundle, "--progress=json", code=code)
+        told = json.loads(done.stdout.splitlines()[-1])
+        assert done.stderr == f"keelboot: {bundle}: {told['error']}\n"
+
+
 # ---------------------------------------------------------------- install
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which keys a device trusts, which it trusts no more, and how many of them must have signed."""
 import itertools
+import json
 import shutil
 
 import pytest
@@ -45,11 +46,16 @@ def test_t10_retired_key_signs_nothing_and_is_named(target, keys, image, name, s
     target.untouched()
     assert target.go("install", "--again", bundle).code == VERIFY
     target.untouched()
+    for verb in "install", "stage":
+        told = json.loads(target.go(verb, bundle, "--progress=json").out)
+        assert (told["error"], told["exit"]) == (says, VERIFY)
+    told = json.loads(start([KEELBOOT, "bundle", "verify", "--json", bundle, "--keys", folder]).out)
+    assert (told["error"], told["exit"]) == (says, VERIFY)
     for verb in "verify", "inspect", "extract":
         extra = ["-o", target.path / "out"] if verb == "extract" else []
         result = start([KEELBOOT, "bundle", verb, bundle, "--keys", folder, *extra])
         assert (result.code, result.last) == (VERIFY, f"{bundle}: {says}")
-    cases(7)
+    cases(10)
     # What another key signed too is as good as ever.
     target.installs(signed(target, keys, image, name, *others), image)
 
