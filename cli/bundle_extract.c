@@ -114,12 +114,14 @@ static enum kb_err extract(const struct wanted *w)
 	const struct manifest_encoding *enc;
 	struct reader *r = &bundle.r;
 	unsigned image;
+	enum kb_err err;
 
 	TRY(bundle_open_file(&bundle));
 	TRY(find_image(w, &image));
-	if (reader_pick_encoding(r, image, &enc) != KB_OK) {
-		log_err("%s: no encoding that this program can read; update Keelboot", bundle.path);
-		return KB_ENEWER;
+	err = reader_pick_encoding(r, image, &enc);
+	if (err != KB_OK) {
+		log_err("%s: %s", bundle.path, r->why);
+		return err;
 	}
 	TRY(bundle_output_begin(&out, w->output));
 	if (ftruncate(out.fd, (off_t)r->m.image[image].size) != 0) {

@@ -64,11 +64,11 @@ static enum kb_err verify_images(void)
 	const struct manifest_encoding *enc;
 
 	for (unsigned i = 0; i < r->m.nimages; i++) {
-		if (reader_pick_encoding(r, i, &enc) != KB_OK) {
-			log_err("%s: image %s: no encoding that this program can read; update "
-				"Keelboot",
-				path, r->m.image[i].name);
-			return KB_ENEWER;
+		enum kb_err err = reader_pick_encoding(r, i, &enc);
+
+		if (err != KB_OK) {
+			log_err("%s: %s", path, r->why);
+			return err;
 		}
 	}
 	for (unsigned i = 0; i < r->m.nencodings; i++) {

@@ -129,9 +129,10 @@ static void fill_job(struct install_args *in, const struct keyring *keys, int fd
 
 static void tell(const struct install_args *in, enum kb_err e)
 {
-	/* What the state says of a release that is genuine, it says better. */
+	/* What the state says of a release that is genuine, it says better. It may also be the
+	 * bundle that is newer than this command. */
 	if (job.known && (e == KB_EAPPLIED || e == KB_EREJECTED || e == KB_EDOWNGRADE ||
-			  e == KB_EAHEAD || e == KB_ENOTARGET || e == KB_ENEWER))
+			  e == KB_EAHEAD || e == KB_ENOTARGET || (e == KB_ENEWER && d.state.newer)))
 		stage_tell_refused(&d.state, &job.release, e);
 	else
 		log_err("%s: %s", in->file, job.why[0] != '\0' ? job.why : err_text(e));

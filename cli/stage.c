@@ -95,6 +95,18 @@ enum kb_err stage_look(struct reader *r, const struct device *d, const struct ke
 	return e;
 }
 
+enum kb_err stage_readable(struct reader *r, const char *name)
+{
+	const struct manifest_encoding *enc;
+	enum kb_err e = KB_OK;
+
+	for (unsigned i = 0; i < r->m.nimages && e == KB_OK; i++)
+		e = reader_pick_encoding(r, i, &enc);
+	if (e != KB_OK)
+		log_err("%s: %s", name, r->why);
+	return e;
+}
+
 static enum kb_err verify_image(struct install_pipe *pipe, unsigned image, uint64_t *done,
 				uint64_t total, struct output_progress *p)
 {
@@ -118,6 +130,7 @@ enum kb_err stage_verify(struct reader *r, const char *name, struct output_progr
 	struct digest digest;
 	enum kb_err e;
 
+	TRY(stage_readable(r, name));
 	for (unsigned i = 0; i < r->m.nimages; i++)
 		total += r->m.image[i].size;
 	TRY(digest_init(&digest));

@@ -20,6 +20,10 @@ enum kb_err stage_keys(const struct device *d, struct keyring *keys) KB_MUST_CHE
 enum kb_err stage_look(struct reader *r, const struct device *d, const struct keyring *keys, int fd,
 		       uint64_t size, const char *name) KB_MUST_CHECK;
 
+/* Whether this program can read each image of r, as far as the manifest says. KB_ENEWER; told, as
+ * r->why says. */
+enum kb_err stage_readable(struct reader *r, const char *name) KB_MUST_CHECK;
+
 /* Checks every chunk of every image of r against its signed hash. Told, as r->why says. */
 enum kb_err stage_verify(struct reader *r, const char *name,
 			 struct output_progress *p) KB_MUST_CHECK;

@@ -143,7 +143,8 @@ static enum kb_err accept(const struct job *job)
 		stage_tell_refused(&d.state, &job->release, e);
 		return e;
 	}
-	return stage_fits(&d, &reader.m, target);
+	TRY(stage_fits(&d, &reader.m, target));
+	return stage_readable(&reader, job->file);
 }
 
 static enum kb_err accept_unlocked(const struct job *job)

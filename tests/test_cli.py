@@ -630,7 +630,8 @@ def test_the_state_of_a_newer_keelboot_is_shown_and_marked_but_not_installed_to(
     ready("mark", "good")
     assert "future.thing=x" in ready("state", "show").stdout
     for verb in ("stage", "install"):
-        assert "newer Keelboot" in ready(verb, factory("2.0", 20), code=INCOMPATIBLE).stderr
+        assert ready(verb, factory("2.0", 20), code=INCOMPATIBLE).stderr == \
+            "keelboot: the state was written by a newer Keelboot; update this command first\n"
 
 
 def test_limits_that_hold_updates_back_are_told(ready, factory):

@@ -38,9 +38,7 @@ static enum kb_err pair_one(struct install_job *j, unsigned image)
 	p->image = image;
 	p->head = heads[j->nparts];
 	if (reader_pick_encoding(j->in->r, image, &p->enc) != KB_OK)
-		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ENEWER,
-					"image %s is stored in a way that needs a newer Keelboot",
-					im->name);
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ENEWER, "%s", j->in->r->why);
 	j->nparts++;
 	return KB_OK;
 }

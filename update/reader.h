@@ -95,9 +95,10 @@ struct reader_walk {
 
 /*
  * The encoding of an image that this device can use: the first of kind full; the manifest says of
- * which forms, so that nothing is read for it. (Seeds come later.) KB_ENEWER: none is known.
+ * which forms, so that nothing is read for it. (Seeds come later.) KB_ENEWER: none is known; r->why
+ * says so.
  */
-enum kb_err reader_pick_encoding(const struct reader *r, unsigned image,
+enum kb_err reader_pick_encoding(struct reader *r, unsigned image,
 				 const struct manifest_encoding **enc) KB_MUST_CHECK;
 
 /*

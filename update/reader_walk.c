@@ -11,7 +11,7 @@
 
 #define NO_PAGE UINT32_MAX
 
-enum kb_err reader_pick_encoding(const struct reader *r, unsigned image,
+enum kb_err reader_pick_encoding(struct reader *r, unsigned image,
 				 const struct manifest_encoding **enc)
 {
 	for (unsigned i = 0; i < r->m.nencodings; i++) {
@@ -20,7 +20,10 @@ enum kb_err reader_pick_encoding(const struct reader *r, unsigned image,
 			return KB_OK;
 		}
 	}
-	return KB_ENEWER;
+	return reader_io_fail(r, KB_ENEWER,
+			      "image %s is stored in a way that needs a newer Keelboot; update "
+			      "Keelboot first",
+			      r->m.image[image].name);
 }
 
 /* ---------------------------------------------------------------- pages */

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Numbers that lie: lengths, offsets, counts. All of these bundles are signed by a key that the device trusts, so that
 nothing but the parsers stands between them and the slot."""
+import json
 import struct
 
 import keelreader
 import pytest
 
-from hostile import CHUNK, GIB, KEELBOOT, MIB, OK, VERIFY, INCOMPATIBLE, Forge, flipped, start, varint
+from hostile import CHUNK, FAILED, GIB, KEELBOOT, MIB, OK, VERIFY, INCOMPATIBLE, Forge, flipped, start, varint
 
 DAMAGED = "BUNDLE: no bundle, or its header is damaged; copy it again"
 LENGTHS = "BUNDLE: its header and its manifest differ about lengths"
@@ -49,6 +50,28 @@ def test_t04_stored_bytes_that_no_record_tells_of(target, keys, image, extra):
     forge = Forge(keys, image, [*forge.chunks[:-1], (last[0], last[1] + extra, last[2])], records=page)
     target.refuses(forge.write(target.path / "bad.keel"), VERIFY,
                    "BUNDLE: image root: there are more stored bytes or records than chunks", verbs=("install",))
+
+
+NEWER = "image root is stored in a way that needs a newer Keelboot; update Keelboot first"
+
+
+@pytest.mark.parametrize("line", ["kind=hologram", "kind=hologram\nkey-1=light", "forms=light", "forms=zero,raw,light"])
+def test_t04_payload_that_this_reader_cannot_read(target, keys, image, line, cases):
+    """It is the image that asks for a newer program, not the state; and that is said before a byte is written."""
+    key, _, value = line.partition("=")
+    bundle = Forge(keys, image, lines={f"encoding.1 {key}": value}).write(target.path / "newer.keel")
+    target.refuses(bundle, INCOMPATIBLE, f"BUNDLE: {NEWER}")
+    for verb in "install", "stage":
+        result = target.go(verb, bundle, "--progress=json")
+        assert (result.code, json.loads(result.out)["error"]) == (INCOMPATIBLE, NEWER)
+    assert not list(target.data.iterdir()), "the bundle was copied before it was looked at"
+    key = ["--key", keys.public("signer")]
+    for verb in ["verify"], ["extract", "-o", target.path / "out"]:
+        result = start([KEELBOOT, "bundle", *verb, bundle, *key])
+        assert (result.code, result.last, result.out) == (INCOMPATIBLE, f"{bundle}: {NEWER}", b"")
+    assert not (target.path / "out").exists()
+    target.apply_refuses(bundle, f"version 2.0: not installed: {NEWER}", FAILED)
+    cases(7)
 
 
 # ---------------------------------------------------------------- threat 29

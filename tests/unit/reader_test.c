@@ -915,6 +915,7 @@ static void a_bundle_with_nothing_but_unknown_encodings_is_newer(void **state)
 	fixture_seal_manifest(&f, &key);
 	assert_int_equal(open_it(), KB_OK);
 	assert_int_equal(reader_pick_encoding(&r, 0, &enc), KB_ENEWER);
+	assert_non_null(strstr(r.why, "needs a newer Keelboot"));
 	shut();
 }
 
