@@ -123,7 +123,7 @@ const struct conf_key conf_keys[] = {
 	  "on. It is never longer than two thirds of the watchdog's timeout: 40 s with the "
 	  "defaults.",
 	  NUMBER(SECONDS, progress_deadline_s, 5, 3600) },
-	{ "install", "max-sequence-jump", "NUMBER|none", "1000000000000",
+	{ "install", "max-sequence-jump", "none|NUMBER (1..9223372036854775807)", "1000000000000",
 	  "A bundle whose sequence is ahead of all that this device has by more than this is "
 	  "refused: one with the highest there is would keep every later one out.",
 	  NUMBER(JUMP, max_jump, 0, 0) },

@@ -29,6 +29,7 @@ def test_a_good_file_is_praised(tmp_path):
     ("[sytem]\ntries=3\n", "no such section"),
     ("[system]\ncommand-line=quiet,keelboot.slots\n", "command-line=: keelboot.slots: no such key; keelboot-init(8)"),
     ("[system]\ntries=0\n", "NUMBER (1..9)"),
+    ("[install]\nmax-sequence-jump=0\n", "max-sequence-jump=0: not of the form none|NUMBER (1..9223372036854775807);"),
     ("[system]\n\nnothing\n", "system.conf:3: neither [section] nor key=value"),
     ("[slot.a]\nroot=sda1\n", "not of the form CLASS=PARTLABEL=x"),
     ("[slot.a]\nboot=PARTLABEL=x\n", "no root="),

@@ -48,6 +48,8 @@ static void jump_is_a_number_or_none(void **state)
 	};
 
 	(void)state;
+	assert_int_equal(set("install", "max-sequence-jump", "1"), KB_OK);
+	assert_int_equal(c.max_jump, 1);
 	assert_int_equal(set("install", "max-sequence-jump", "9223372036854775807"), KB_OK);
 	assert_int_equal(c.max_jump, INT64_MAX);
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
