@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,11 @@ static enum kb_err fail(const char *path)
 {
 	enum kb_err err = err_errno(errno);
 
-	if (err == KB_EPERM)
+	if (errno == EEXIST)
+		log_err("%s: somebody else makes this file just now; try again, or choose another "
+			"folder: -o FILE",
+			path);
+	else if (err == KB_EPERM)
 		log_err("%s: %s; run as root, or choose another folder: -o FILE", path,
 			strerror(errno));
 	else
@@ -39,7 +44,10 @@ enum kb_err bundle_output_begin(struct bundle_output *o, const char *path)
 	}
 	snprintf(o->path, sizeof(o->path), "%s", path);
 	snprintf(o->tmp, sizeof(o->tmp), "%s.tmp", path);
-	o->fd = open(o->tmp, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	/* In a shared folder anybody may have made one of this name, and would keep it open. */
+	if (unlink(o->tmp) < 0 && errno != ENOENT)
+		return fail(o->tmp);
+	o->fd = open(o->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	return o->fd >= 0 ? KB_OK : fail(o->tmp);
 }
 
@@ -130,10 +138,23 @@ static enum kb_err sync_folder(const char *path)
 	return KB_OK;
 }
 
+/* Another run, or whoever may write to the folder, can have put another file in its place. */
+static bool is_ours(const struct bundle_output *o)
+{
+	struct stat made, there;
+
+	return fstat(o->fd, &made) == 0 && lstat(o->tmp, &there) == 0 &&
+	       made.st_dev == there.st_dev && made.st_ino == there.st_ino;
+}
+
 enum kb_err bundle_output_commit(struct bundle_output *o)
 {
 	if (fsync(o->fd) != 0)
 		return fail(o->tmp);
+	if (!is_ours(o)) {
+		errno = EEXIST;
+		return fail(o->tmp);
+	}
 	util_close(&o->fd);
 	if (rename(o->tmp, o->path) != 0) {
 		enum kb_err err = fail(o->path);
@@ -148,8 +169,9 @@ void bundle_output_abort(struct bundle_output *o)
 {
 	if (o->fd < 0)
 		return;
+	if (is_ours(o))
+		unlink(o->tmp);
 	util_close(&o->fd);
-	unlink(o->tmp);
 }
 
 enum kb_err bundle_output_spool(const char *path, int *fd)

@@ -14,7 +14,8 @@ struct bundle_output {
 	char path[BUNDLE_OUTPUT_PATH], tmp[BUNDLE_OUTPUT_PATH + 8]; /* path with ".tmp" */
 };
 
-/* Creates path.tmp. KB_EINVAL: path is there and is no regular file; KB_EPERM, KB_ENOENT … */
+/* Creates path.tmp, in place of what has this name. KB_EINVAL: path is there and is no regular
+ * file; KB_EPERM, KB_ENOENT … */
 enum kb_err bundle_output_begin(struct bundle_output *o, const char *path) KB_MUST_CHECK;
 
 /* At the end of what is there; at a place. KB_ENOSPC, KB_EIO. */
@@ -26,7 +27,7 @@ enum kb_err bundle_output_write_at(struct bundle_output *o, uint64_t off, const 
 enum kb_err bundle_output_copy(struct bundle_output *o, int fd, uint64_t off,
 			       uint64_t len) KB_MUST_CHECK;
 
-/* Makes it durable and gives it its name. */
+/* Makes it durable and gives it its name. KB_EIO: also when path.tmp is another file by now. */
 enum kb_err bundle_output_commit(struct bundle_output *o) KB_MUST_CHECK;
 
 /* Removes what was written; without effect after a commit. */

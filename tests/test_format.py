@@ -623,6 +623,31 @@ def forbidden(tmp_path):
     return tmp_path, {"user": 65534 if os.geteuid() == 0 else None}
 
 
+def test_a_shared_folder_with_somebody_elses_file_in_the_way(forbidden, sample, keys):
+    """What was verified is written to a file that nobody else has open."""
+    folder, user = forbidden
+    bundle, image = sample
+    for parent in [keys, bundle.parent]:
+        parent.chmod(0o755)
+    folder.chmod(0o1777)
+    planted = folder / "x.tmp"
+    args = ["bundle", "extract", bundle, "--key", keys / "a.pem", "-o", folder / "x"]
+    planted.write_bytes(b"of root")
+    planted.chmod(0o666)
+    if user["user"] is not None:  # root, who can be two users
+        said = refused(FAILURE, *args, **user)
+        assert said == (f"keelboot: {planted}: Operation not permitted; run as root, or choose "
+                        "another folder: -o FILE\n")
+        assert planted.read_bytes() == b"of root" and os.listdir(folder) == ["x.tmp"]
+        os.chown(planted, user["user"], -1)
+    with open(planted, "r+b") as owner:
+        good(*args)
+        owner.write(b"modified")
+    assert (folder / "x").read_bytes() == image
+    assert (folder / "x").stat().st_uid == os.geteuid()
+    assert os.listdir(folder) == ["x"]
+
+
 def test_a_folder_that_may_not_be_written_says_the_way_out(forbidden, sample, keys):
     folder, user = forbidden
     bundle, _image = sample

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A shared folder, in which somebody else has a file where the output is made. */
+#include "cli/bundle_output.h"
+#include "lib/util.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define STRANGER 65534
+
+static char dir[] = "/tmp/bundle_output_test.XXXXXX";
+static char path[64], tmp[64], other[64];
+static struct bundle_output o;
+
+static void write_file(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+static void assert_holds(const char *file, const char *text)
+{
+	char got[64] = "";
+	int fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_true(read(fd, got, sizeof(got) - 1) >= 0);
+	assert_string_equal(got, text);
+	close(fd);
+}
+
+/* ---------------------------------------------------------------- what lies there already */
+
+static void plant_file(void)
+{
+	write_file(tmp, "planted");
+	if (geteuid() == 0)
+		assert_int_equal(chown(tmp, STRANGER, STRANGER), 0);
+}
+
+static void plant_hard_link(void)
+{
+	write_file(other, "planted");
+	assert_int_equal(link(other, tmp), 0);
+}
+
+static void plant_link(void)
+{
+	write_file(other, "planted");
+	assert_int_equal(symlink(other, tmp), 0);
+}
+
+static void plant_link_to_nothing(void)
+{
+	assert_int_equal(symlink(other, tmp), 0);
+}
+
+static void (*const plants[])(void) = { plant_file, plant_hard_link, plant_link,
+					plant_link_to_nothing };
+static void (*between)(void); /* is done behind the next unlink() */
+
+int unlink(const char *file)
+{
+	void (*now)(void) = between;
+	int rc = unlinkat(AT_FDCWD, file, 0);
+
+	between = NULL;
+	if (now != NULL)
+		now();
+	return rc;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	snprintf(path, sizeof(path), "%s/out", dir);
+	snprintf(tmp, sizeof(tmp), "%s/out.tmp", dir);
+	snprintf(other, sizeof(other), "%s/other", dir);
+	between = NULL;
+	unlink(path);
+	unlink(tmp);
+	unlink(other);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- the tests */
+
+static void what_lies_there_is_not_taken_over(void **state)
+{
+	for (unsigned i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
+		KB_CLEANUP_FD int owner = -1;
+		struct stat st;
+
+		setup(state);
+		plants[i]();
+		owner = open(tmp, O_RDWR | O_CLOEXEC); /* who made it keeps it open */
+		assert_int_equal(bundle_output_begin(&o, path), KB_OK);
+		assert_int_equal(bundle_output_write(&o, "verified", 8), KB_OK);
+		assert_int_equal(bundle_output_commit(&o), KB_OK);
+		if (owner >= 0)
+			assert_int_equal(pwrite(owner, "modified", 8, 0), 8);
+		assert_holds(path, "verified");
+		assert_int_equal(lstat(path, &st), 0);
+		assert_true(S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_uid == geteuid());
+		if (plants[i] == plant_link_to_nothing)
+			assert_int_equal(access(other, F_OK), -1);
+	}
+}
+
+static void what_a_link_led_to_stays(void **state)
+{
+	(void)state;
+	for (unsigned i = 1; i < 3; i++) {
+		setup(state);
+		plants[i]();
+		assert_int_equal(bundle_output_begin(&o, path), KB_OK);
+		assert_int_equal(bundle_output_write(&o, "verified", 8), KB_OK);
+		bundle_output_abort(&o);
+		assert_holds(other, "planted");
+		assert_int_equal(access(path, F_OK), -1);
+		assert_int_equal(access(tmp, F_OK), -1);
+	}
+}
+
+static void what_comes_in_between_is_refused(void **state)
+{
+	for (unsigned i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
+		setup(state);
+		between = plants[i];
+		assert_int_not_equal(bundle_output_begin(&o, path), KB_OK);
+		assert_int_equal(o.fd, -1);
+		bundle_output_abort(&o);
+		if (plants[i] == plant_file)
+			assert_holds(tmp, "planted");
+		else if (plants[i] != plant_link_to_nothing)
+			assert_holds(other, "planted");
+		else
+			assert_int_equal(access(other, F_OK), -1);
+	}
+}
+
+/* By another run, or by whoever may write to the folder. */
+static void what_took_its_place_is_not_given_the_name(void **state)
+{
+	for (unsigned i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
+		struct stat st;
+
+		setup(state);
+		assert_int_equal(bundle_output_begin(&o, path), KB_OK);
+		assert_int_equal(bundle_output_write(&o, "verified", 8), KB_OK);
+		assert_int_equal(unlinkat(AT_FDCWD, tmp, 0), 0);
+		plants[i]();
+		assert_int_not_equal(bundle_output_commit(&o), KB_OK);
+		bundle_output_abort(&o);
+		assert_int_equal(access(path, F_OK), -1);
+		assert_int_equal(lstat(tmp, &st), 0);
+	}
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(dir) == NULL;
+}
+
+static int remove_folder(void **state)
+{
+	setup(state);
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(what_lies_there_is_not_taken_over, setup),
+		cmocka_unit_test_setup(what_a_link_led_to_stays, setup),
+		cmocka_unit_test_setup(what_comes_in_between_is_refused, setup),
+		cmocka_unit_test_setup(what_took_its_place_is_not_given_the_name, setup),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
