@@ -16,4 +16,6 @@ hostile: ## hostile bundles, sticks and media, by the number of the threat: buil
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(HOSTILE) \
 		$(addprefix $(B)/,$(shell tests/hostile/threats.py --programs))
 	@tests/run hostile -- --no-skips
-.PHONY: hostile
+
+hostile-programs: $(HOSTILE)
+.PHONY: hostile hostile-programs

@@ -179,7 +179,7 @@ class Tree:
     def build(self, test: str) -> tuple[bool, str]:
         """Builds what a test is, or needs; and what make said."""
         if test.startswith("host/"):
-            return self.make("all")
+            return self.make(*of_host([test]))
         return self.make(str(program(test)), san=test.startswith("san/"))
 
     def command(self, test: str, arguments: list[str]) -> list:
@@ -325,11 +325,17 @@ def build_one_case() -> None:
     subprocess.run(["cc", "-O2", "-Wall", "-shared", "-fPIC", "-o", ONE_CASE, source], check=True)
 
 
+def of_host(tests: list[str]) -> list[str]:
+    """What make builds for those that run the product's programs."""
+    return ["all"] * any(t.startswith("host/") for t in tests) + \
+        ["hostile-programs"] * any(t.startswith("host/hostile/") for t in tests)
+
+
 def build_all(tree: Tree, tests: list[str]) -> None:
     """Builds all these tests. Ends the program if that fails."""
     kinds = [[str(program(t)) for t in tests if not t.startswith(("host/", "san/"))],
              [str(program(t)) for t in tests if t.startswith("san/")],
-             ["all"] if any(t.startswith("host/") for t in tests) else []]
+             of_host(tests)]
     for number, targets in enumerate(kinds):
         built, output = tree.make(*targets, jobs=2, san=number == 1) if targets else (True, "")
         if not built:
