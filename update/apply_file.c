@@ -71,6 +71,13 @@ static enum kb_err open_bundle(struct apply_job *job)
 	return KB_OK;
 }
 
+static uint64_t believed_floor(const struct apply_job *job)
+{
+	bool bounded = plan_is_rescue(job->mode) && job->floor_bound < job->state->floor;
+
+	return bounded ? job->floor_bound : job->state->floor;
+}
+
 static const char *refusal(const struct apply_job *job, enum kb_err e)
 {
 	switch ((int)e) {
@@ -82,6 +89,9 @@ static const char *refusal(const struct apply_job *job, enum kb_err e)
 			       "themselves; `keelboot install` takes this one";
 		return "this release failed on this device before";
 	case KB_EDOWNGRADE:
+		if (job->mode == PLAN_LAST_RESORT && job->release.sequence >= believed_floor(job))
+			return "it is older than every good slot, and not signed to go back; bring "
+			       "the release of one of them, or a newer one";
 		return "it is older than what this device may go back to";
 	case KB_EAHEAD:
 		return "its sequence is too far ahead of what proved itself here; "
@@ -111,13 +121,6 @@ static choose_mask absent(const struct apply_job *job)
 		if (job->slot[i].nparts == 0)
 			mask |= (choose_mask)(1u << i);
 	return mask;
-}
-
-static uint64_t believed_floor(const struct apply_job *job)
-{
-	bool bounded = plan_is_rescue(job->mode) && job->floor_bound < job->state->floor;
-
-	return bounded ? job->floor_bound : job->state->floor;
 }
 
 static enum kb_err accept_to(struct apply_job *job, choose_mask in_use)

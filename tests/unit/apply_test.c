@@ -591,6 +591,11 @@ static void a_last_resort_goes_back_to_what_is_there_and_no_further(void **ctx)
 	two_good_world();
 	snprintf(source, sizeof(source), "usb:%s", path("ten"));
 	assert_int_equal(apply_with(more), APPLY_NOTHING);
+	assert_logged(
+		"ten: raw bundle: version 10.0: not taken: it is older than every good slot, and "
+		"not signed to go back; bring the release of one of them, or a newer one");
+	snprintf(source, sizeof(source), "usb:%s", path("nine"));
+	assert_int_equal(apply_with(more), APPLY_NOTHING);
 	assert_logged("it is older than what this device may go back to");
 	snprintf(source, sizeof(source), "usb:%s", path("eleven"));
 	assert_int_equal(apply_with(more), APPLY_INSTALLED);
