@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/hostile/world.h"
 
+#include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -26,9 +27,10 @@ static struct store store, base_store;
 static struct state state, base_state;
 static struct keyring keys;
 static uint8_t *slot[2];
-static char slot_path[2][64], folder[] = "/tmp/keelboot-hostile-XXXXXX";
+static char slot_path[2][64], folder[48] = "/tmp/keelboot-hostile-XXXXXX";
 static const char *helper_path;
 static bool verify, touched;
+static size_t slot_size = WORLD_SLOT;
 
 void world_must(bool ok, const char *what)
 {
@@ -106,6 +108,20 @@ static void make_state(void)
 	base_state = state;
 }
 
+void world_save_state(const char *path)
+{
+	KB_CLEANUP_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	bool good = fd >= 0 && ftruncate(fd, STORE_MIN_SIZE) == 0;
+
+	for (uint64_t at = 0; at < STORE_MIN_SIZE && good; at += BDEV_ALIGN) {
+		const uint8_t *p = state_dev.now + at;
+
+		if (!bytes_all(p, BDEV_ALIGN, 0))
+			good = pwrite(fd, p, BDEV_ALIGN, (off_t)at) == (ssize_t)BDEV_ALIGN;
+	}
+	world_must(good, path);
+}
+
 /* ---------------------------------------------------------------- the slots */
 
 static void make_slot(unsigned i)
@@ -114,10 +130,10 @@ static void make_slot(unsigned i)
 
 	snprintf(slot_path[i], sizeof(slot_path[0]), "%s/%c", folder, 'a' + (int)i);
 	fd = open(slot_path[i], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	world_must(fd >= 0 && ftruncate(fd, WORLD_SLOT) == 0, "a slot cannot be made");
-	slot[i] = mmap(NULL, WORLD_SLOT, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	world_must(fd >= 0 && ftruncate(fd, (off_t)slot_size) == 0, "a slot cannot be made");
+	slot[i] = mmap(NULL, slot_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	world_must(slot[i] != MAP_FAILED, "a slot cannot be mapped");
-	memset(slot[i], WORLD_FILL, WORLD_SLOT);
+	memset(slot[i], WORLD_FILL, slot_size);
 }
 
 static void remove_folder(void)
@@ -134,7 +150,7 @@ static bool is_filled(const uint8_t *p, uint8_t with, size_t len)
 
 bool world_holds_only(const uint8_t *const *image, const uint64_t *size, unsigned n)
 {
-	for (uint64_t off = 0; off < WORLD_SLOT && touched; off += BDEV_ALIGN) {
+	for (uint64_t off = 0; off < slot_size && touched; off += BDEV_ALIGN) {
 		const uint8_t *p = slot[1] + off;
 		bool known = is_filled(p, WORLD_FILL, BDEV_ALIGN) || is_filled(p, 0, BDEV_ALIGN);
 
@@ -153,6 +169,12 @@ const uint8_t *world_slot(void)
 }
 
 /* ---------------------------------------------------------------- the world */
+
+void world_slots(size_t size)
+{
+	slot_size = size;
+	snprintf(folder, sizeof(folder), "/dev/shm/keelboot-hostile-XXXXXX");
+}
 
 void world_begin(const char *helper, bool verify_first)
 {
@@ -179,7 +201,7 @@ static void reset(void)
 	if (state_dev.writes > 0)
 		memory_reset(&state_dev);
 	for (unsigned i = 0; i < 2 && touched; i++)
-		memset(slot[i], WORLD_FILL, WORLD_SLOT);
+		memset(slot[i], WORLD_FILL, slot_size);
 	touched = false;
 	store = base_store;
 	state = base_state;
@@ -215,8 +237,8 @@ struct world_verdict world_try(int fd, bool raw)
 	v.err = apply_file(&job);
 	v.blame = job.blame;
 	v.known = job.known;
-	v.slot_written = !is_filled(slot[1], WORLD_FILL, WORLD_SLOT);
-	v.other_written = !is_filled(slot[0], WORLD_FILL, WORLD_SLOT);
+	v.slot_written = !is_filled(slot[1], WORLD_FILL, slot_size);
+	v.other_written = !is_filled(slot[0], WORLD_FILL, slot_size);
 	v.state_written = state_dev.writes > 0;
 	touched = v.slot_written || v.other_written;
 	if (v.state_written)

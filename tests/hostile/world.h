@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WORLD_SLOT (64u << 10) /* bytes of a slot */
+#define WORLD_SLOT (64u << 10) /* bytes of a slot, unless world_slots() was called */
 #define WORLD_FILL 0xb5	       /* what the target holds before */
 
 struct world_verdict {
@@ -25,6 +25,10 @@ struct world_verdict {
 	char why[160];
 };
 
+/* Slots of another size, a multiple of 4096, in memory: no test may take long. Before
+ * world_begin(). */
+void world_slots(size_t size);
+
 /* helper: keelboot-helper, for the decoder. Ends the process when something is missing. */
 void world_begin(const char *helper, bool verify_first);
 
@@ -34,6 +38,9 @@ enum kb_err world_keys(const char *dir) KB_MUST_CHECK;
 /* One install, on a device that was never installed on. raw: fd stands for a device, so that what
  * follows the bundle does not matter. */
 struct world_verdict world_try(int fd, bool raw);
+
+/* Leaves the state partition, as it is now, in a file. */
+void world_save_state(const char *path);
 
 /* What the target holds now. */
 const uint8_t *world_slot(void);

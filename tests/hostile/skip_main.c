@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Threat 44: somebody makes the processor skip a check. Of each kind of call by which an install
+ * decides, each in turn is not made, and gives what it gives when all is well; once, since a fault
+ * happens once. What is skipped is a whole call, no single instruction; a comparison is a call
+ * here, by -fno-builtin-memcmp.
+ *
+ *	skip HELPER KEYS IMAGE FOLDER BUNDLE... [verify-first]
+ *
+ * The first bundle is genuine, the others are not. A line for each bundle and kind of call: how
+ * many were skipped, one by one; how often the slot could be booted then; how often it could, and
+ * held something that nobody signed; how often it could, and held what was there before; how often
+ * it held something that nobody signed; bundle; call. The state of the first case that could be
+ * booted, of each line, is left in FOLDER/BUNDLE.CALL.
+ */
+#include "tests/hostile/world.h"
+
+#include "lib/bytes.h"
+#include "update/install_job.h"
+#include "update/keyring.h"
+
+#include <limits.h>
+#include <openssl/evp.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SLOT   (256u << 10) /* what a part of is not under the seal */
+#define SECTOR 512u
+
+enum call {
+	MEMCMP,
+	BYTES_ALL,
+	DIGEST_BUF,
+	DIGEST_VERIFY,
+	KEYRING_CHECK,
+	IS_FOR,
+	ACCEPT,
+	AHEAD,
+	CHECK_PAIR,
+	CHECK_ALL,
+	READBACK_ADD,
+	READBACK_PUSH,
+	READBACK_WAIT,
+	SEAL_CLOSE,
+	SEAL_OPEN,
+	BDEV_WRITE,
+	BDEV_READ,
+	BDEV_FLUSH,
+	CALLS
+};
+
+static enum call skipped;
+static atomic_uint calls;
+static unsigned skip_at; /* from 1; 0: never */
+
+static bool skips(enum call which)
+{
+	return which == skipped && atomic_fetch_add(&calls, 1) + 1 == skip_at;
+}
+
+/* Each gives what it gives when all is well, or what the real one gives. `make` finds the names
+ * below: of WRAP, those that the linker puts ours in place of; of CALL, what is defined elsewhere,
+ * and counts only where update/ asks for it. */
+#define SKIPPABLE(ours, real, which, type, good, params, args) \
+	type ours params;                                      \
+	type ours params                                       \
+	{                                                      \
+		if (skips(which))                              \
+			return good;                           \
+		return real args;                              \
+	}
+#define WRAP(which, type, name, good, params, args) \
+	type __real_##name params;                  \
+	SKIPPABLE(__wrap_##name, __real_##name, which, type, good, params, args)
+#define CALL(which, type, name, good, params, args) \
+	SKIPPABLE(skip_##name, name, which, type, good, params, args)
+
+/* clang-format off */
+CALL(MEMCMP, int, memcmp, 0, (const void *a, const void *b, size_t n), (a, b, n))
+CALL(BYTES_ALL, bool, bytes_all, true, (const void *p, size_t n, uint8_t byte), (p, n, byte))
+WRAP(DIGEST_BUF, enum kb_err, digest_buf, KB_OK,
+     (struct digest *d, const void *p, size_t n, uint8_t *out), (d, p, n, out))
+WRAP(DIGEST_VERIFY, int, EVP_DigestVerify, 1,
+     (EVP_MD_CTX *c, const unsigned char *sig, size_t n, const unsigned char *p, size_t len),
+     (c, sig, n, p, len))
+WRAP(KEYRING_CHECK, enum kb_err, keyring_check, KB_OK,
+     (const struct keyring *k, const uint8_t *header, const uint8_t *area, size_t cap,
+      struct keyring_verdict *v), (k, header, area, cap, v))
+WRAP(IS_FOR, bool, manifest_is_for, true, (const struct manifest *m, const char *name), (m, name))
+WRAP(ACCEPT, enum kb_err, plan_accept, (*target = 1, KB_OK),
+     (const struct state *s, const struct plan_release *r, enum plan_mode mode, choose_mask can,
+      choose_mask mounted, int *target), (s, r, mode, can, mounted, target))
+WRAP(AHEAD, enum kb_err, plan_ahead, KB_OK,
+     (const struct state *s, const struct plan_release *r, uint64_t jump), (s, r, jump))
+WRAP(CHECK_PAIR, enum kb_err, install_check_pair, KB_OK, (struct install_job *j), (j))
+WRAP(CHECK_ALL, enum kb_err, install_check_all, KB_OK, (struct install_job *j), (j))
+WRAP(READBACK_ADD, enum kb_err, install_readback_add, KB_OK,
+     (struct install_readback *rb, struct bdev *dev, uint64_t off, uint32_t len,
+      const uint8_t *hash, bool zero), (rb, dev, off, len, hash, zero))
+WRAP(READBACK_PUSH, enum kb_err, install_readback_push, KB_OK, (struct install_readback *rb), (rb))
+WRAP(READBACK_WAIT, enum kb_err, install_readback_wait, KB_OK,
+     (struct install_readback *rb, unsigned ms, uint64_t *done), (rb, ms, done))
+WRAP(SEAL_CLOSE, enum kb_err, install_seal_close, KB_OK, (struct install_job *j), (j))
+WRAP(SEAL_OPEN, enum kb_err, install_seal_open, KB_OK, (struct install_job *j), (j))
+CALL(BDEV_WRITE, enum kb_err, bdev_write, KB_OK,
+     (struct bdev *b, uint64_t off, const void *p, size_t len), (b, off, p, len))
+CALL(BDEV_READ, enum kb_err, bdev_read, KB_OK,
+     (struct bdev *b, uint64_t off, void *p, size_t len), (b, off, p, len))
+CALL(BDEV_FLUSH, enum kb_err, bdev_flush, KB_OK, (struct bdev *b), (b))
+/* clang-format on */
+
+static const char *const names[CALLS] = {
+	[MEMCMP] = "memcmp",
+	[BYTES_ALL] = "bytes_all",
+	[DIGEST_BUF] = "digest_buf",
+	[DIGEST_VERIFY] = "EVP_DigestVerify",
+	[KEYRING_CHECK] = "keyring_check",
+	[IS_FOR] = "manifest_is_for",
+	[ACCEPT] = "plan_accept",
+	[AHEAD] = "plan_ahead",
+	[CHECK_PAIR] = "install_check_pair",
+	[CHECK_ALL] = "install_check_all",
+	[READBACK_ADD] = "install_readback_add",
+	[READBACK_PUSH] = "install_readback_push",
+	[READBACK_WAIT] = "install_readback_wait",
+	[SEAL_CLOSE] = "install_seal_close",
+	[SEAL_OPEN] = "install_seal_open",
+	[BDEV_WRITE] = "bdev_write",
+	[BDEV_READ] = "bdev_read",
+	[BDEV_FLUSH] = "bdev_flush",
+};
+
+static const uint8_t *image;
+static uint64_t image_size;
+
+struct sum {
+	unsigned cases, boots, boots_stray, boots_stale, stray;
+};
+
+static bool is_filled(const uint8_t *p, uint8_t with)
+{
+	return p[0] == with && memcmp(p, p + 1, SECTOR - 1) == 0;
+}
+
+/* Whether a sector of the slot is neither as before, nor zero, nor as in the image. */
+static bool is_stray(void)
+{
+	for (uint64_t at = 0; at < SLOT; at += SECTOR) {
+		const uint8_t *p = world_slot() + at;
+
+		if (!is_filled(p, WORLD_FILL) && !is_filled(p, 0) &&
+		    (at >= image_size || memcmp(p, image + at, SECTOR) != 0))
+			return true;
+	}
+	return false;
+}
+
+static void note(struct sum *sum, const struct world_verdict *v, const char *state)
+{
+	bool stray = is_stray();
+	bool stale = !stray && memcmp(world_slot(), image, image_size) != 0;
+
+	world_must(!v->other_written, "the slot that runs was touched");
+	sum->cases++;
+	sum->stray += stray;
+	if (!v->on_trial)
+		return;
+	sum->boots++;
+	sum->boots_stray += stray;
+	sum->boots_stale += stale;
+	if (sum->boots == 1)
+		world_save_state(state);
+}
+
+static void all_skips(const char *path, const char *folder)
+{
+	const char *slash = strrchr(path, '/'), *bundle = slash != NULL ? slash + 1 : path;
+	uint64_t size;
+	uint8_t *p = world_read_file(path, &size);
+	int fd = world_memfd(p, size);
+	char state[PATH_MAX];
+
+	for (skipped = 0; skipped < CALLS; skipped++) {
+		struct sum sum = { 0 };
+
+		snprintf(state, sizeof(state), "%s/%s.%s", folder, bundle, names[skipped]);
+		for (skip_at = 1;; skip_at++) {
+			struct world_verdict v;
+
+			atomic_store(&calls, 0);
+			v = world_try(fd, false);
+			if (atomic_load(&calls) < skip_at)
+				break;
+			note(&sum, &v, state);
+		}
+		printf("%u\t%u\t%u\t%u\t%u\t%s\t%s\n", sum.cases, sum.boots, sum.boots_stray,
+		       sum.boots_stale, sum.stray, bundle, names[skipped]);
+	}
+	skip_at = 0;
+	free(p);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	bool verify_first = strcmp(argv[argc - 1], "verify-first") == 0;
+
+	world_must(argc >= 6, "how it is called stands in its source");
+	world_slots(SLOT);
+	world_begin(argv[1], verify_first);
+	world_must(world_keys(argv[2]) == KB_OK, "no keys");
+	image = world_read_file(argv[3], &image_size);
+	for (int i = 5; i < argc - verify_first; i++)
+		all_skips(argv[i], argv[4]);
+	return 0;
+}
