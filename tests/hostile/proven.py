@@ -6,6 +6,8 @@ suites of whole folders left, as long as the programs that they tried are those 
 """
 import ast
 import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 
 import threats
@@ -23,19 +25,42 @@ def worst(results) -> str:
     return max(results, key=HOW.index)
 
 
-def earlier() -> dict:
-    """{path::test: "earlier runs", "skipped" or "failed"} of the suites' files that are newer than the programs."""
+def collected(tests) -> dict:
+    """{path::test: its cases, as pytest names them} of those tests that are there."""
+    files = sorted({test.partition("::")[0] for test in tests})
+    done = subprocess.run([sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files],
+                          cwd=TOP, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"the cases of {', '.join(files)} cannot be told:\n{done.stdout}{done.stderr}")
+    found = {}
+    for case in done.stdout.splitlines():
+        if "::" in case:
+            found.setdefault(case.partition("[")[0], []).append(case)
+    return found
+
+
+def cases_of_earlier_runs() -> dict:
+    """{path::test[case]: "earlier runs", "skipped" or "failed"} of the suites' files that are newer than the
+    programs."""
     built = max((path.stat().st_mtime for path in PROGRAMS if path.exists()), default=0)
     found = {}
     for path in EARLIER:
         if not path.exists() or path.stat().st_mtime < built:
             continue
         for case in ElementTree.parse(path).iter("testcase"):
-            name = f"{case.get('classname').replace('.', '/')}.py::{case.get('name').partition('[')[0]}"
+            name = f"{case.get('classname').replace('.', '/')}.py::{case.get('name')}"
             said = {child.tag for child in case}
             result = "failed" if said & {"failure", "error"} else "skipped" if "skipped" in said else "earlier runs"
             found[name] = worst([result, found.get(name, result)])
     return found
+
+
+def earlier() -> dict:
+    """{path::test: what all of its cases come to} of the tests that rows name and that earlier runs had a case of."""
+    found = cases_of_earlier_runs()
+    tests = {case.partition("[")[0] for case in found}.intersection(threats.everywhere())
+    there = collected(tests) if tests else {}
+    return {test: worst(found.get(case, "not run") for case in there.get(test, [test])) for test in tests}
 
 
 class Run:

@@ -83,20 +83,53 @@ def test_error_before_or_after_a_test_is_a_failure():
         assert run.named("failed") == ["tests/hostile/test_a.py::test_x"] and run.cases("this run") == 0
 
 
-def test_earlier_runs_count_while_the_programs_are_the_same(tmp_path, monkeypatch):
+CASE = '<testcase classname="tests.{}" name="{}">{}</testcase>'
+
+
+@pytest.fixture(name="left")
+def make_left(tmp_path, monkeypatch):
+    """left(cases): what an earlier run of boot left, behind the build of the one program that there is; its file."""
     program, report = tmp_path / "init", tmp_path / "boot.xml"
-    monkeypatch.setattr(proven, "PROGRAMS", [program, tmp_path / "missing"])
-    monkeypatch.setattr(proven, "EARLIER", [tmp_path / "missing.xml", report])
-    report.write_text("""<testsuites><testsuite><testcase classname="tests.boot.test_a" name="test_x[1]"/>
-        <testcase classname="tests.boot.test_a" name="test_x[2]"><failure/></testcase>
-        <testcase classname="tests.boot.test_a" name="test_y"><skipped/></testcase>
-        <testcase classname="tests.test_b" name="test_z"/></testsuite></testsuites>""")
     program.write_bytes(b"")
     os.utime(program, (1, 1))
-    assert proven.earlier() == {"tests/boot/test_a.py::test_x": "failed", "tests/boot/test_a.py::test_y": "skipped",
-                                "tests/test_b.py::test_z": "earlier runs"}
+    monkeypatch.setattr(proven, "PROGRAMS", [program, tmp_path / "missing"])
+    monkeypatch.setattr(proven, "EARLIER", [tmp_path / "missing.xml", report])
+
+    def write(*cases):
+        lines = "".join(CASE.format(*case, "") if len(case) == 2 else CASE.format(*case) for case in cases)
+        report.write_text(f"<testsuites><testsuite>{lines}</testsuite></testsuites>")
+        return report
+    return write
+
+
+def test_earlier_runs_count_while_the_programs_are_the_same(left, monkeypatch):
+    x, y, z, gone = (f"tests/{name}" for name in ("boot/test_a.py::test_x", "boot/test_a.py::test_y",
+                                                  "test_b.py::test_z", "test_b.py::test_gone"))
+    monkeypatch.setattr(threats, "everywhere", lambda: [x, y, z, gone])
+    monkeypatch.setattr(proven, "collected", lambda tests: {x: [f"{x}[1]", f"{x}[2]"], y: [y], z: [z]})
+    report = left(("boot.test_a", "test_x[1]"), ("boot.test_a", "test_x[2]", "<failure/>"),
+                  ("boot.test_a", "test_y", "<skipped/>"), ("test_b", "test_z"), ("test_b", "test_of_no_row"))
+    assert proven.earlier() == {x: "failed", y: "skipped", z: "earlier runs"}
     os.utime(report, (0, 0))
     assert proven.earlier() == {}
+
+
+def test_test_counts_once_all_its_cases_have_passed(left):
+    """By what pytest itself says that they are: a run of boot leaves the long ones out, and may have been of one."""
+    test = "tests/boot/test_hostile_boot.py::test_t34_state_of_a_stranger_boots_what_is_there"
+    cases = [case.partition("::")[2] for case in proven.collected([test])[test]]
+    assert len(cases) > 3 and "garbage" in cases[0]
+    for some, result in (cases[:1], "not run"), (cases[:-1], "not run"), (cases, "earlier runs"):
+        left(*(("boot.test_hostile_boot", case) for case in some))
+        assert proven.earlier() == {test: result}
+    left(("boot.test_hostile_boot", cases[0], "<failure/>"))
+    assert proven.earlier() == {test: "failed"}
+
+
+def test_file_that_pytest_cannot_read_proves_nothing(tmp_path):
+    (tmp_path / "test_bad.py").write_text("import nothing_of_this_name")
+    with pytest.raises(RuntimeError, match="nothing_of_this_name"):
+        proven.collected([f"{tmp_path}/test_bad.py::test_x"])
 
 
 @pytest.mark.parametrize("chosen", [["-k", "numbers_are_those", "tests/hostile"],
