@@ -5,10 +5,11 @@ import os
 import struct
 import subprocess
 import sys
+import tempfile
 
 import evil_images
 import pytest
-from hostile import HELPER, KIB, MIB, TOP
+from hostile import HELPER, KIB, MEMORY, MIB, TOP, watched
 
 sys.path.insert(0, str(TOP / "qemu"))
 
@@ -26,13 +27,15 @@ PARTS_MAX = 64
 def look(path, milliseconds=60000):
     """(exit status, answer, seconds of processor time with its workers)"""
     out, into = os.pipe()
-    with open(out, "rb") as answer:
-        child = subprocess.Popen(["keelboot-prober", str(path), str(milliseconds)], executable=HELPER, close_fds=False,
+    with open(out, "rb") as answer, tempfile.NamedTemporaryFile() as told:
+        child = subprocess.Popen(watched(["keelboot-prober", path, milliseconds], HELPER, told.name), close_fds=False,
                                  preexec_fn=lambda: os.dup2(into, 3), stderr=subprocess.DEVNULL)
         os.close(into)
         data = answer.read()
-    _, status, usage = os.wait4(child.pid, 0)
+        _, status, usage = os.wait4(child.pid, 0)
+        memory = int(told.read()) * KIB
     child.returncode = os.waitstatus_to_exitcode(status)
+    assert memory < MEMORY, f"the prober had {memory} bytes of memory"
     return child.returncode, data, usage.ru_utime + usage.ru_stime
 
 
