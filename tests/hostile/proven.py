@@ -16,6 +16,7 @@ TOP = threats.TOP
 FOLDER = "tests/hostile/"
 REPORT = TOP / "build/report/hostile.json"
 EARLIER = [TOP / f"build/report/{suite}.xml" for suite in ("host", "boot", "boot-long")]
+STORIES = [TOP / f"build/report/{name}.json" for name in ("ioerr-check", "ioerr")]
 PROGRAMS = [TOP / f"build/{name}" for name in ("init", "keelboot", "keelboot-helper", "keelboot-guardian")]
 HOW = ("this run", "earlier runs", "not run", "skipped", "failed", "not promised")      # a row is; a test, but the last
 
@@ -39,18 +40,35 @@ def collected(tests) -> dict:
     return found
 
 
+def is_newer(report) -> bool:
+    built = max((path.stat().st_mtime for path in PROGRAMS if path.exists()), default=0)
+    return report.exists() and report.stat().st_mtime >= built
+
+
 def cases_of_earlier_runs() -> dict:
     """{path::test[case]: "earlier runs", "skipped" or "failed"} of the suites' files that are newer than the
     programs."""
-    built = max((path.stat().st_mtime for path in PROGRAMS if path.exists()), default=0)
     found = {}
-    for path in EARLIER:
-        if not path.exists() or path.stat().st_mtime < built:
-            continue
+    for path in filter(is_newer, EARLIER):
         for case in ElementTree.parse(path).iter("testcase"):
             name = f"{case.get('classname').replace('.', '/')}.py::{case.get('name')}"
             said = {child.tag for child in case}
             result = "failed" if said & {"failure", "error"} else "skipped" if "skipped" in said else "earlier runs"
+            found[name] = worst([result, found.get(name, result)])
+    return found
+
+
+def stories() -> dict:
+    """{path::story: "earlier runs" or "failed"} of the simulation of I/O errors."""
+    found = {}
+    for path in filter(is_newer, STORIES):
+        try:
+            told = json.loads(path.read_text())["stories"]
+        except ValueError:          # it did not come to its end
+            continue
+        for story in told:
+            name = f"tests/{threats.STORIES}::{story['name']}"
+            result = "failed" if story["violations"] else "earlier runs"
             found[name] = worst([result, found.get(name, result)])
     return found
 
@@ -60,7 +78,8 @@ def earlier() -> dict:
     found = cases_of_earlier_runs()
     tests = {case.partition("[")[0] for case in found}.intersection(threats.everywhere())
     there = collected(tests) if tests else {}
-    return {test: worst(found.get(case, "not run") for case in there.get(test, [test])) for test in tests}
+    return {**stories(),
+            **{test: worst(found.get(case, "not run") for case in there.get(test, [test])) for test in tests}}
 
 
 class Run:

@@ -94,6 +94,7 @@ def make_left(tmp_path, monkeypatch):
     os.utime(program, (1, 1))
     monkeypatch.setattr(proven, "PROGRAMS", [program, tmp_path / "missing"])
     monkeypatch.setattr(proven, "EARLIER", [tmp_path / "missing.xml", report])
+    monkeypatch.setattr(proven, "STORIES", [tmp_path / "ioerr.json"])
 
     def write(*cases):
         lines = "".join(CASE.format(*case, "") if len(case) == 2 else CASE.format(*case) for case in cases)
@@ -124,6 +125,16 @@ def test_test_counts_once_all_its_cases_have_passed(left):
         assert proven.earlier() == {test: result}
     left(("boot.test_hostile_boot", cases[0], "<failure/>"))
     assert proven.earlier() == {test: "failed"}
+
+
+def test_story_counts_when_nothing_is_violated(left, tmp_path):
+    program, report = tmp_path / "init", tmp_path / "ioerr.json"
+    report.write_text('{"stories": [{"name": "stick", "violations": 0}, {"name": "raw", "violations": 1}]}')
+    assert proven.earlier() == {"tests/sim/ioerr_sim::stick": "earlier runs", "tests/sim/ioerr_sim::raw": "failed"}
+    os.utime(report, (0, 0))
+    assert program.exists() and proven.earlier() == {}
+    report.write_text('{"stories": [{"name": "stick", "violations": 0}')
+    assert proven.earlier() == {}
 
 
 def test_file_that_pytest_cannot_read_proves_nothing(tmp_path):

@@ -3,7 +3,8 @@
 """The threats, by number, and the tests of each.
 
 A test of threat 7 is named test_t07_something, or carries `@pytest.mark.threat(7)`, or, in C, stands behind a comment
-that begins with "Threat 7:" (several: "Threats 7, 29:"); or ELSEWHERE below names it.
+that begins with "Threat 7:" (several: "Threats 7, 29:"); or ELSEWHERE below names it. A story of the simulation of I/O
+errors, with each operation failing in turn, is one, too.
 
 Example: tests/hostile/threats.py            the table, as docs/SECURITY.md has it
          tests/hostile/threats.py --write    puts it there
@@ -67,6 +68,7 @@ THREATS = {
     44: "Instructions skipped by a fault",
     45: "Debug unlock",
 }
+STORIES = "sim/ioerr_sim"
 # Tests that were there before, and what they are of.
 ELSEWHERE = {
     "boot/test_refused_bundles.py::test_refused_and_nothing_written": (1, 3, 6, 10, 19),
@@ -76,6 +78,8 @@ ELSEWHERE = {
     "boot/test_stick_pulled_mid_install.py::test_pulled_twice_then_finished": (22,),
     "boot/test_disk_errors.py::test_stick_cannot_be_read_at_boot": (22,),
     "boot/test_disk_errors.py::test_bundle_cannot_be_read_under_the_system": (22,),
+    "sim/ioerr_sim::stick": (22,),
+    "sim/ioerr_sim::raw": (22,),
     "boot/test_verified_slots.py::test_damaged_block_of_a_good_slot_leads_to_the_other_slot": (23,),
     "boot/test_slot_stays_what_was_signed.py::test_slot_stays_what_was_signed": (23,),
     "boot/test_verified_slots.py::test_slot_with_a_root_hash_is_passed_over_without_dm_verity": (24,),
@@ -96,6 +100,7 @@ ELSEWHERE = {
     "boot/test_state_lost.py::test_both_lost_regions_are_rebuilt_from_the_slots_manifests": (34,),
     "boot/test_prepared_states.py::test_state_of_a_newer_keelboot_boots_counts_and_takes_no_update": (34,),
     "boot/test_stick_left_in.py::test_five_boots_install_once_and_hardly_write": (35,),
+    "trace/selectors_test.c::stick_left_in_installs_once": (35,),
     "boot/test_power_cut.py::test_three_cuts_then_the_install_goes_on_where_it_was": (36,),
     "boot/test_reset_cause.py::test_power_flicker_costs_a_trial_nothing_until_its_grace_is_gone": (37,),
     "boot/test_reset_cause.py::test_power_cut_that_nothing_tells_costs_a_try": (37,),
@@ -167,6 +172,8 @@ def python_tests(path: Path):
 
 def is_there(test: str) -> bool:
     path, _, name = test.partition("::")
+    if path == STORIES:
+        return f'{{ .name = "{name}", ' in (TOP / "tests/sim/ioerr_story.c").read_text()
     path = TOP / "tests" / path
     return path.exists() and re.search(rf"^(?:def|static void) {name}\(", path.read_text(), re.M) is not None
 
@@ -214,9 +221,11 @@ def later() -> set:
 
 
 def short(test: str) -> str:
-    path, name = test.split("::")
+    path, name = test.removeprefix("tests/").split("::")
+    if path == STORIES:
+        return f"the story \"{name}\", each operation failing in turn (`{path}`)"
     words = re.sub(NAMED, "", name).removeprefix("test_").replace("_", " ")
-    return f"{words} (`{path.removeprefix('tests/')}`)"
+    return f"{words} (`{path}`)"
 
 
 def table() -> str:

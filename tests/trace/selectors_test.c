@@ -585,7 +585,7 @@ static void stick_left_in_installs_once(void **ctx)
 	machine_put(&s);
 	boots_with_stick(&r, 'b');
 	mark_good(1);
-	for (int i = 0; i < 5; i++) {
+	for (int boot = 2; boot <= 20; boot++) {
 		machine_restart();
 		boots_with_stick(&r, 'b');
 	}
