@@ -26,14 +26,16 @@ static bool is_applied(const struct state *s, const struct plan_release *r, enum
 	return mode == PLAN_AUTOMATIC && state_is_applied(s, r->id);
 }
 
-static bool is_behind_good(const struct state *s, uint64_t sequence)
+/* Older than every good slot that is there: what a slot may be made to fall back to by power cuts
+ * alone is no reason to go further back than that. */
+static bool is_behind_good(const struct state *s, uint64_t sequence, choose_mask mountable)
 {
 	bool any = false;
 
 	for (unsigned i = 0; i < s->nslots; i++) {
 		const struct state_slot *t = &s->slot[i];
 
-		if (t->st != STATE_GOOD || !t->has_release)
+		if (t->st != STATE_GOOD || !t->has_release || !(mountable >> i & 1))
 			continue;
 		if (sequence >= t->sequence)
 			return false;
@@ -43,18 +45,16 @@ static bool is_behind_good(const struct state *s, uint64_t sequence)
 }
 
 static bool goes_back(const struct state *s, const struct plan_release *r, enum plan_mode mode,
-		      int spare)
+		      choose_mask mountable, int spare)
 {
 	if (r->sequence < s->floor)
 		return true;
-	if (r->allow_downgrade)
+	if (r->allow_downgrade || mode == PLAN_RESCUE || mode == PLAN_COMMAND)
 		return false;
-	if (mode == PLAN_LAST_RESORT)
-		return is_behind_good(s, r->sequence);
-	if (mode != PLAN_AUTOMATIC || spare == STATE_NONE)
-		return false;
-	return s->slot[spare].st == STATE_GOOD && s->slot[spare].has_release &&
-	       r->sequence <= s->slot[spare].sequence;
+	if (is_behind_good(s, r->sequence, mountable))
+		return true;
+	return mode == PLAN_AUTOMATIC && spare != STATE_NONE && s->slot[spare].st == STATE_GOOD &&
+	       s->slot[spare].has_release && r->sequence <= s->slot[spare].sequence;
 }
 
 static bool any_tries(const struct state *s)
@@ -85,7 +85,7 @@ enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enu
 		return KB_EAPPLIED;
 	if (mode == PLAN_AUTOMATIC && s->forgotten_max != 0 && r->sequence <= s->forgotten_max)
 		return KB_EREJECTED;
-	if (goes_back(s, r, mode, spare))
+	if (goes_back(s, r, mode, mountable, spare))
 		return KB_EDOWNGRADE;
 	if (mode == PLAN_AUTOMATIC && plan_over_budget(s, r->id))
 		return KB_EBUDGET;

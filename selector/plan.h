@@ -19,7 +19,8 @@ enum plan_mode {
 			   the rebuilt rule, nor what is installed holds back a repair; the floor
 			   does as far as it may be signed, which the caller sees to */
 	PLAN_LAST_RESORT, /* at boot, no slot can be trusted: as rescue, but not back behind all
-			     good slots, since these mount, and power cuts alone bring it about */
+			     good slots that can be mounted, since power cuts alone bring it
+			     about; and the record's floor counts */
 	PLAN_COMMAND, /* a person typed it: budgets, the applied ledger and the rule of the strictly
 			 newer sequence do not apply; the floor and rejections do */
 };
@@ -37,8 +38,8 @@ static inline bool plan_is_rescue(enum plan_mode mode)
  *   KB_EAPPLIED   it is in the protected slot or in a trial with tries left; or, automatically, it
  *                 is in the ledger. Rescue asks none of these: what is installed does not mount
  *   KB_EDOWNGRADE below the floor; or, automatically and without permission, not strictly newer
- *                 than the protected slot, which counts only while that slot is good; or, in a last
- *                 resort and without permission, older than every good slot
+ *                 than the protected slot, which counts only while that slot is good; or, so too in
+ *                 a last resort, older than every good slot that is mountable
  *   KB_EBUDGET    8 installs since the last commit, or it could not be written to a slot
  *                 STATE_FAILS_LIMIT times; only automatically: where nothing mounts, a
  *                 rescue that was refused for this would be the end of the device
@@ -56,8 +57,8 @@ bool plan_over_budget(const struct state *s, const uint8_t release[STATE_ID_LEN]
  * Whether r is too far ahead: a release with the highest sequence there is, once committed, would
  * keep every later one out. max: by so much it may exceed the highest sequence that proved itself
  * here, the floor included; 0: there is no bound. Where nothing is known, half of all numbers are
- * too far. KB_EAHEAD. In rescue nothing is: an empty s. To be asked after plan_accept(), which has
- * more to say.
+ * too far. KB_EAHEAD. In rescue, but not in a last resort, nothing is: an empty s. To be asked
+ * after plan_accept(), which has more to say.
  */
 enum kb_err plan_ahead(const struct state *s, const struct plan_release *r,
 		       uint64_t max) KB_MUST_CHECK;

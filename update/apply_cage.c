@@ -100,8 +100,8 @@ static const struct cage_rule rules[] = {
 	CAGE_PROCESSOR{ SYS_ptrace, CAGE_TRACED ? CAGE_ALWAYS : CAGE_NEVER, 0, 0 },
 };
 
-/* Root needs no right to write what the kernel is to start there, outside of any cage:
- * core_pattern, modprobe. One that is not mounted has nothing. */
+/* Root needs no right to write there what the kernel is to start outside of any cage: core_pattern,
+ * modprobe. One that is not mounted has nothing. The files of the initramfs stay writable. */
 static enum kb_err only_to_read(void)
 {
 	static const char *const at[] = { "/proc", "/sys" };

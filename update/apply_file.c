@@ -73,7 +73,7 @@ static enum kb_err open_bundle(struct apply_job *job)
 
 static uint64_t believed_floor(const struct apply_job *job)
 {
-	bool bounded = plan_is_rescue(job->mode) && job->floor_bound < job->state->floor;
+	bool bounded = job->mode == PLAN_RESCUE && job->floor_bound < job->state->floor;
 
 	return bounded ? job->floor_bound : job->state->floor;
 }
@@ -129,6 +129,10 @@ static enum kb_err accept_to(struct apply_job *job, choose_mask in_use)
 
 	s = *job->state;
 	s.floor = believed_floor(job);
+	/* Nor must good slots of sequences that nobody signed keep a repair out. */
+	for (unsigned i = 0; job->mode == PLAN_LAST_RESORT && i < s.nslots; i++)
+		if (s.slot[i].sequence > job->floor_bound)
+			s.slot[i].sequence = job->floor_bound;
 	return plan_accept(&s, &job->release, job->mode, job->mountable, in_use, &job->target);
 }
 
@@ -148,7 +152,7 @@ static enum kb_err choose(struct apply_job *job)
 		return fail(job, e, "slot %c is in use, or is the one to fall back to",
 			    state_slot_letter(job->want));
 	if (e == KB_OK)
-		e = plan_ahead(plan_is_rescue(job->mode) ? &nothing : job->state, &job->release,
+		e = plan_ahead(job->mode == PLAN_RESCUE ? &nothing : job->state, &job->release,
 			       job->max_jump);
 	if (e != KB_OK)
 		return fail(job, e, "%s", refusal(job, e));

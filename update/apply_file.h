@@ -50,8 +50,9 @@ struct apply_job {
 	bool verify_first;
 	bool untold;	      /* a failure does not go into the history: apply_file_tell_more() */
 	uint64_t max_jump;    /* system.conf: see plan_ahead() */
-	uint64_t floor_bound; /* in rescue no higher floor of the state is believed, and an install
-				 that is begun puts it right: see signed_floor_bound() */
+	uint64_t floor_bound; /* of signed_floor_bound(): in rescue no higher floor of the state is
+				 believed, and an install that is begun puts it right; in a last
+				 resort no higher sequence of a slot is */
 	uint8_t tries;	      /* of the trial: system.conf; 0: STATE_TRIES */
 	const char *helper; /* path of keelboot-helper; NULL: $KEELBOOT_HELPER, else its usual place
 			     */

@@ -95,9 +95,10 @@ static void look_at(struct apply *a, unsigned source, const char *name)
 	e = apply_file_look(&a->job);
 	if (e == KB_OK)
 		remember(a, source, name);
-	else if (a->job.known)
-		log_notice("%s: version %s: not taken: %s", place(a, source, name),
-			   a->job.release.version, a->job.why);
+	else if (a->job.known) /* on the console where somebody waits before it */
+		log_line(plan_is_rescue(a->o.mode) ? LOG_LEVEL_ERR : LOG_LEVEL_NOTICE,
+			 "%s: version %s: not taken: %s", place(a, source, name),
+			 a->job.release.version, a->job.why);
 	else
 		log_notice("%s: refused: %s", place(a, source, name), a->job.why);
 }

@@ -55,3 +55,21 @@ def test_t16_power_cuts_and_a_stick_do_not_go_backwards(bench):
         vm.expect(r"is ready")
         slots = bench.status(vm)["slots"]
         assert [(s["version"], s["state"]) for s in slots] == [("2.0", "good"), ("3.0", "good")]
+
+
+@pytest.mark.long
+def test_t16_power_cuts_and_a_stick_that_is_left_in(bench):
+    """The slot to fall back to is a bad one, for a time: the look at the begin of each boot goes no further back either."""
+    disk = bench.disk("3.0 nomark", "2.0 nomark", good="a", bad="b")
+    stick = bench.stick(bench.bundle("1.0"))
+    initrd = bench.conf_initramfs("count", "[system]\ncount=auto\n")
+    told = []
+    with bench.machine(disk, drives=[stick], initrd=initrd) as vm:
+        for _ in range(6):
+            vm.expect(r"version 1\.0: not taken: it is older", 120)
+            told.append(vm.expect(r"system ([23]\.0) is up on slot", 120)[1])
+            vm.power_cut()
+            vm.start()
+        assert told[:3] == ["3.0"] * 3 and "2.0" in told
+        vm.expect(r"is ready", 120)
+        assert [(s["version"], s["state"]) for s in bench.status(vm)["slots"]] == [("3.0", "good"), ("2.0", "bad")]

@@ -581,26 +581,80 @@ static void rescue_keeps_a_floor_that_later_releases_do_not_name(void **ctx)
 	assert_int_equal(state.floor, 10);
 }
 
+/* As before a last resort: both slots can be mounted. */
+static int apply_last_resort(const char *name)
+{
+	static char source[600];
+	const char *more[] = { "--last-resort", "--mountable", "3", "--source", source, NULL };
+
+	snprintf(source, sizeof(source), "usb:%s", path(name));
+	return apply_with(more);
+}
+
 /* Threat 16: power cuts alone bring a last resort about, while both slots would boot. */
 static void a_last_resort_goes_back_to_what_is_there_and_no_further(void **ctx)
 {
-	static char source[600];
-	const char *more[] = { "--last-resort", "--source", source, NULL };
-
 	(void)ctx;
 	two_good_world();
-	snprintf(source, sizeof(source), "usb:%s", path("ten"));
-	assert_int_equal(apply_with(more), APPLY_NOTHING);
+	assert_int_equal(apply_last_resort("ten"), APPLY_NOTHING);
 	assert_logged(
 		"ten: raw bundle: version 10.0: not taken: it is older than every good slot, and "
 		"not signed to go back; bring the release of one of them, or a newer one");
-	snprintf(source, sizeof(source), "usb:%s", path("nine"));
-	assert_int_equal(apply_with(more), APPLY_NOTHING);
+	assert_int_equal(apply_last_resort("nine"), APPLY_NOTHING);
 	assert_logged("it is older than what this device may go back to");
-	snprintf(source, sizeof(source), "usb:%s", path("eleven"));
-	assert_int_equal(apply_with(more), APPLY_INSTALLED);
+	assert_int_equal(apply_last_resort("eleven"), APPLY_INSTALLED);
 	assert_slot_b(11);
 	assert_int_equal(state.floor, 10);
+}
+
+/* The install of the newer release was broken off: its manifest is gone, and bounds no floor. */
+static void put_broken_off(struct store *st)
+{
+	state.slot[0] = (struct state_slot){ .st = STATE_WRITING };
+	state.slot[1].sequence = 9;
+	save(st);
+}
+
+static void a_last_resort_believes_the_floor(void **ctx)
+{
+	(void)ctx;
+	two_good_world();
+	with_store(put_broken_off, false);
+	cell_from = "nine";
+	for (cell_slot = 0; cell_slot < 2; cell_slot++)
+		with_store(put_cell, false);
+	cell_slot = 0;
+	assert_int_equal(apply_last_resort("nine"), APPLY_NOTHING);
+	assert_logged("it is older than what this device may go back to");
+	with_store(NULL, false);
+	assert_int_equal(state.floor, 10);
+	assert_int_equal(apply_rescue("nine"), APPLY_INSTALLED);
+}
+
+/* Threat 34: nobody signed these. */
+static void put_forged_sequences(struct store *st)
+{
+	state.slot[0].sequence = state.slot[1].sequence = INT64_MAX;
+	save(st);
+}
+
+static void no_forged_sequence_keeps_a_repair_out_of_a_last_resort(void **ctx)
+{
+	(void)ctx;
+	two_good_world();
+	with_store(put_forged_sequences, false);
+	assert_int_equal(apply_last_resort("eleven"), APPLY_NOTHING);
+	assert_int_equal(apply_last_resort("twelve"), APPLY_INSTALLED);
+}
+
+/* Threat 17: what mounts may be believed about how far a sequence may jump. */
+static void a_last_resort_takes_no_sequence_that_is_far(void **ctx)
+{
+	(void)ctx;
+	two_good_world();
+	make_bundle("far", UINT64_C(1000000000000000), "box", &key);
+	assert_int_equal(apply_last_resort("far"), APPLY_NOTHING);
+	assert_logged("its sequence is too far ahead of what proved itself here");
 }
 
 /* Nobody signed that lower floor for anything that was installed. */
@@ -1489,6 +1543,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(rescue_raises_no_floor),
 	TEST(rescue_keeps_a_floor_that_later_releases_do_not_name),
 	TEST(a_last_resort_goes_back_to_what_is_there_and_no_further),
+	TEST(a_last_resort_believes_the_floor),
+	TEST(no_forged_sequence_keeps_a_repair_out_of_a_last_resort),
+	TEST(a_last_resort_takes_no_sequence_that_is_far),
 	TEST(a_rescue_that_installs_nothing_lowers_no_floor),
 	TEST(no_slot_that_only_the_state_knows_is_the_target),
 	TEST(rescue_goes_on_behind_what_is_there_already),

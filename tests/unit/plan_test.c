@@ -83,6 +83,33 @@ static void last_resort_goes_back_behind_no_good_slot(void **ctx)
 	assert_int_equal(accept_mode(&s, back, PLAN_LAST_RESORT, &target), KB_EDOWNGRADE);
 }
 
+/* Nor does the look that comes first, when the slot to fall back to is a bad one. */
+static void a_bad_slot_that_boots_lets_nothing_behind_the_good_one(void **ctx)
+{
+	struct plan_release older = release(9, 4);
+	struct state s;
+	int target;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 0, STATE_GOOD, 7);
+	states_set(&s, 1, STATE_BAD, 5);
+	s.slot[0].streak = STATE_STREAK_LIMIT;
+	s.lr = 1;
+	for (int mode = PLAN_AUTOMATIC; mode <= PLAN_COMMAND; mode++) {
+		bool bound = mode == PLAN_AUTOMATIC || mode == PLAN_LAST_RESORT;
+
+		assert_int_equal(plan_accept(&s, &older, (enum plan_mode)mode, ALL, 0, &target),
+				 bound ? KB_EDOWNGRADE : KB_OK);
+		/* One whose root cannot be mounted holds nothing back. */
+		assert_int_equal(plan_accept(&s, &older, (enum plan_mode)mode, 2, 0, &target),
+				 KB_OK);
+	}
+	older.sequence = 7;
+	assert_int_equal(plan_accept(&s, &older, PLAN_AUTOMATIC, ALL, 0, &target), KB_OK);
+	assert_int_equal(plan_accept(&s, &older, PLAN_LAST_RESORT, ALL, 0, &target), KB_OK);
+}
+
 /* But for that it is a rescue. */
 static void last_resort_has_no_ledger_and_no_budget(void **ctx)
 {
@@ -472,6 +499,7 @@ int main(void)
 		cmocka_unit_test(newer_release_goes_to_the_free_slot),
 		cmocka_unit_test(sequence_must_be_strictly_newer_than_the_protected_slot),
 		cmocka_unit_test(last_resort_goes_back_behind_no_good_slot),
+		cmocka_unit_test(a_bad_slot_that_boots_lets_nothing_behind_the_good_one),
 		cmocka_unit_test(last_resort_has_no_ledger_and_no_budget),
 		cmocka_unit_test(only_a_good_protected_slot_holds_the_sequence),
 		cmocka_unit_test(floor_holds_in_every_mode),
