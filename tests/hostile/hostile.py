@@ -309,9 +309,10 @@ class Target(Device):
             self.old_system_boots()
 
     def refuses(self, bundle, code: int, says: str, verbs=("install", "stage")) -> None:
-        """Each verb ends with this code and this line, in which BUNDLE is the file; nothing was written."""
+        """Each verb, which may have an option, ends with this code and this line, in which BUNDLE is the file; nothing
+        was written."""
         for verb in verbs:
-            result = self.go(verb, bundle, "--progress=none")
+            result = self.go(*verb.split(), bundle, "--progress=none")
             assert (result.code, result.last) == (code, says.replace("BUNDLE", str(bundle))), (verb, result.err)
             assert result.out == b""
             self.untouched()
@@ -322,12 +323,18 @@ class Target(Device):
         assert self.slots["b"].read_bytes()[:len(image)] == image
         assert self.slot("b")["state"] == "trial"
 
-    def apply_refuses(self, bundle, says: str, code: int = NOTHING, written=False) -> None:
-        """keelboot-apply's line about a raw bundle, in which BUNDLE is the file."""
-        result = self.apply(bundle)
+    def apply_refuses(self, bundle, says: str, code: int = NOTHING, written=False, rescue=False) -> None:
+        """keelboot-apply's line about a raw bundle."""
+        result = self.apply(bundle, rescue=rescue)
         lines = result.err.decode("ascii").splitlines()
         assert result.code == code, (result.code, lines)
         assert f"keelboot-apply: {bundle}: raw bundle: {says}" in lines, lines
         if not written:
             self.untouched()
+
+    def apply_stops(self, bundle, says: str) -> None:
+        """keelboot-apply fails before it looks at a bundle, and that is the line that says why."""
+        result = self.apply(bundle)
+        assert (result.code, result.last) == (FAILED, says), result.err
+        self.untouched()
 
