@@ -173,7 +173,8 @@ const uint8_t *world_slot(void)
 void world_slots(size_t size)
 {
 	slot_size = size;
-	snprintf(folder, sizeof(folder), "/dev/shm/keelboot-hostile-XXXXXX");
+	if (access("/dev/shm", W_OK) == 0)
+		snprintf(folder, sizeof(folder), "/dev/shm/keelboot-hostile-XXXXXX");
 }
 
 void world_begin(const char *helper, bool verify_first)

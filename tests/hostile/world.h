@@ -25,8 +25,8 @@ struct world_verdict {
 	char why[160];
 };
 
-/* Slots of another size, a multiple of 4096, in memory: no test may take long. Before
- * world_begin(). */
+/* Slots of another size, a multiple of 4096, and in memory if that can be: a disk takes long for
+ * many flushes. Before world_begin(). */
 void world_slots(size_t size);
 
 /* helper: keelboot-helper, for the decoder. Ends the process when something is missing. */
