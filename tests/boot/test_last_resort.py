@@ -59,7 +59,7 @@ def test_t16_power_cuts_and_a_stick_do_not_go_backwards(bench):
 
 @pytest.mark.long
 def test_t16_power_cuts_and_a_stick_that_is_left_in(bench):
-    """The slot to fall back to is a bad one, for a time: the look at the begin of each boot goes no further back either."""
+    """The slot to fall back to is a bad one, for a time: the look with which a boot begins goes no further back."""
     disk = bench.disk("3.0 nomark", "2.0 nomark", good="a", bad="b")
     stick = bench.stick(bench.bundle("1.0"))
     initrd = bench.conf_initramfs("count", "[system]\ncount=auto\n")
