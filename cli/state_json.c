@@ -99,6 +99,7 @@ json_object *state_json(const struct state *s)
 	output_json_number(o, "installs", s->installs);
 	output_json_bool(o, "rebuilt", s->rebuilt);
 	output_json_number(o, "floor", s->floor);
+	output_json_number(o, "back", s->back);
 	output_json_text(o, "disk", s->disk);
 	output_json_add(o, "applied", ledger(s->applied, s->napplied));
 	output_json_add(o, "rejected", ledger(s->rejected, s->nrejected));

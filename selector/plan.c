@@ -26,22 +26,23 @@ static bool is_applied(const struct state *s, const struct plan_release *r, enum
 	return mode == PLAN_AUTOMATIC && state_is_applied(s, r->id);
 }
 
-/* Older than every good slot that is there: what a slot may be made to fall back to by power cuts
- * alone is no reason to go further back than that. */
-static bool is_behind_good(const struct state *s, uint64_t sequence, choose_mask mountable)
+/* What a device may be made to fall back to by power cuts alone is no reason to go further back
+ * than its oldest good slot; nor is it that power cuts and old releases left none. */
+uint64_t plan_back(const struct state *s, choose_mask mountable)
 {
 	bool any = false;
+	uint64_t least = s->back;
 
 	for (unsigned i = 0; i < s->nslots; i++) {
 		const struct state_slot *t = &s->slot[i];
 
 		if (t->st != STATE_GOOD || !t->has_release || !(mountable >> i & 1))
 			continue;
-		if (sequence >= t->sequence)
-			return false;
+		if (!any || t->sequence < least)
+			least = t->sequence;
 		any = true;
 	}
-	return any;
+	return least;
 }
 
 static bool goes_back(const struct state *s, const struct plan_release *r, enum plan_mode mode,
@@ -51,7 +52,7 @@ static bool goes_back(const struct state *s, const struct plan_release *r, enum 
 		return true;
 	if (r->allow_downgrade || mode == PLAN_RESCUE || mode == PLAN_COMMAND)
 		return false;
-	if (is_behind_good(s, r->sequence, mountable))
+	if (r->sequence < plan_back(s, mountable))
 		return true;
 	return mode == PLAN_AUTOMATIC && spare != STATE_NONE && s->slot[spare].st == STATE_GOOD &&
 	       s->slot[spare].has_release && r->sequence <= s->slot[spare].sequence;
@@ -101,10 +102,12 @@ static void forget(int8_t *which, int slot)
 		*which = STATE_NONE;
 }
 
-void plan_begin(struct state *s, int target)
+void plan_begin(struct state *s, int target, uint64_t back)
 {
 	int spare;
 
+	if (s->slot[target].st == STATE_GOOD)
+		s->back = back;
 	s->slot[target] = (struct state_slot){ .st = STATE_WRITING };
 	if (s->open == target) {
 		s->open = STATE_NONE;

@@ -39,7 +39,7 @@ static inline bool plan_is_rescue(enum plan_mode mode)
  *                 is in the ledger. Rescue asks none of these: what is installed does not mount
  *   KB_EDOWNGRADE below the floor; or, automatically and without permission, not strictly newer
  *                 than the protected slot, which counts only while that slot is good; or, so too in
- *                 a last resort, older than every good slot that is mountable
+ *                 a last resort, below plan_back()
  *   KB_EBUDGET    8 installs since the last commit, or it could not be written to a slot
  *                 STATE_FAILS_LIMIT times; only automatically: where nothing mounts, a
  *                 rescue that was refused for this would be the end of the device
@@ -48,6 +48,13 @@ static inline bool plan_is_rescue(enum plan_mode mode)
  */
 enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enum plan_mode mode,
 			choose_mask mountable, choose_mask mounted, int *target) KB_MUST_CHECK;
+
+/*
+ * The least sequence that may come by itself without permission while no trusted slot asks for
+ * more: that of the oldest good slot among mountable; where none is left, what had to be reached
+ * when the last one was overwritten. 0: anything from the floor up.
+ */
+uint64_t plan_back(const struct state *s, choose_mask mountable);
 
 /* Nothing but a commit or a person's order lets this release be installed automatically: looking at
  * it would cost each boot, for nothing. */
@@ -65,9 +72,10 @@ enum kb_err plan_ahead(const struct state *s, const struct plan_release *r,
 
 /*
  * The target holds half an image from here on: state `writing`, release forgotten, no longer
- * preferred, asked for, or blamed; an attempt of it is closed. Goes to both regions.
+ * preferred, asked for, or blamed; an attempt of it is closed. If it was good, back is kept until a
+ * commit: what plan_back() said, or 0 in rescue. Goes to both regions.
  */
-void plan_begin(struct state *s, int target);
+void plan_begin(struct state *s, int target, uint64_t back);
 
 /* The target is whole: trial with tries and grace, preferred; counts as an automatic install unless
  * mode is PLAN_COMMAND. */

@@ -115,6 +115,7 @@ struct state {
 	uint64_t ps;	  /* hash of the last panics seen in pstore; 0: none */
 	bool warm;	  /* memory was once found to outlive a reset of this device */
 	uint64_t floor;	  /* least sequence that may be installed */
+	uint64_t back; /* where no slot is good: least that may come by itself; see plan_back() */
 	char disk[STATE_STR_MAX + 1]; /* the disk bound at the first mark good; "" before */
 	uint8_t napplied, nrejected;
 	uint8_t applied[STATE_LEDGER_LEN][STATE_LEDGER_ID_LEN]; /* oldest first */

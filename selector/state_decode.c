@@ -95,9 +95,8 @@ static void get_staged(struct state *s, const struct text_line *l)
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
 		if (is_name(item, len, state_source_name((enum state_source)i)))
 			g.source = (enum state_source)i;
-	if (!text_item(&pos, end, &item, &len) || !unhex(g.release, STATE_ID_LEN, item, len))
-		return;
-	if (!text_item(&pos, end, &item, &len))
+	if (!text_item(&pos, end, &item, &len) || !unhex(g.release, STATE_ID_LEN, item, len) ||
+	    !text_item(&pos, end, &item, &len))
 		return;
 	text_number(&fails, item, len, STATE_FAILS_LIMIT, STATE_FAILS_LIMIT);
 	g.fails = (uint8_t)fails;
@@ -135,12 +134,11 @@ static void get_rebuilt(struct state *s, const struct text_line *l)
  * raises it to what is installed. */
 static void get_limit(struct state *s, const struct text_line *l)
 {
-	uint64_t *v = &s->floor;
+	uint64_t *v = text_is(l, "floor")	   ? &s->floor
+		      : text_is(l, "back")	   ? &s->back
+		      : text_is(l, "rejected.max") ? &s->rejected_max
+						   : &s->forgotten_max;
 
-	if (text_is(l, "rejected.max"))
-		v = &s->rejected_max;
-	else if (text_is(l, "forgotten.max"))
-		v = &s->forgotten_max;
 	*v = number(l, UINT64_MAX - 1, UINT64_MAX);
 }
 
@@ -214,6 +212,7 @@ static const struct {
 	{ "installs", false, get_installs },
 	{ "rebuilt", false, get_rebuilt },
 	{ "floor", false, get_limit },
+	{ "back", false, get_limit },
 	{ "ps", false, get_ps },
 	{ "warm", false, get_warm },
 	{ "disk", false, get_disk },
@@ -372,6 +371,7 @@ static void make_whole(struct state *s)
 		}
 	}
 	need_number(s, &s->floor);
+	need_number(s, &s->back);
 	need_number(s, &s->rejected_max);
 	need_number(s, &s->forgotten_max);
 }

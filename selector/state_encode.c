@@ -152,6 +152,7 @@ static void put_rest(struct text_out *o, const struct state *s)
 	put_number_if(o, "rebuilt", s->rebuilt);
 	put_number_if(o, "warm", s->warm);
 	put_number_if(o, "floor", s->floor);
+	put_number_if(o, "back", s->back);
 	if (s->ps != 0) {
 		bytes_put64(ps, __builtin_bswap64(s->ps));
 		bytes_hex(hex, ps, sizeof(ps));

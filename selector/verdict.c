@@ -52,6 +52,7 @@ static void commit(struct state *s, const struct state_slot *t, uint64_t floor)
 	}
 	if (floor > s->floor)
 		s->floor = floor;
+	s->back = 0; /* the slot that is good from now on says it */
 	memset(s->unwritable, 0, sizeof(s->unwritable));
 	s->nunwritable = 0;
 }

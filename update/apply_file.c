@@ -90,8 +90,9 @@ static const char *refusal(const struct apply_job *job, enum kb_err e)
 		return "this release failed on this device before";
 	case KB_EDOWNGRADE:
 		if (job->mode == PLAN_LAST_RESORT && job->release.sequence >= believed_floor(job))
-			return "it is older than every good slot, and not signed to go back; bring "
-			       "the release of one of them, or a newer one";
+			return "it is older than every good slot, or than the last one that was "
+			       "overwritten, and not signed to go back; bring the release of one "
+			       "of them, or a newer one";
 		return "it is older than what this device may go back to";
 	case KB_EAHEAD:
 		return "its sequence is too far ahead of what proved itself here; "
@@ -133,6 +134,7 @@ static enum kb_err accept_to(struct apply_job *job, choose_mask in_use)
 	for (unsigned i = 0; job->mode == PLAN_LAST_RESORT && i < s.nslots; i++)
 		if (s.slot[i].sequence > job->floor_bound)
 			s.slot[i].sequence = job->floor_bound;
+	job->back = job->mode == PLAN_RESCUE ? 0 : plan_back(&s, job->mountable);
 	return plan_accept(&s, &job->release, job->mode, job->mountable, in_use, &job->target);
 }
 
@@ -256,6 +258,7 @@ static enum kb_err install(struct apply_job *job)
 		.s = job->state,
 		.target = job->target,
 		.mode = job->mode,
+		.back = job->back,
 		.verify_first = job->verify_first,
 		.tries = job->tries,
 		.helper = helper_path(job),
@@ -361,6 +364,8 @@ enum kb_err apply_file(struct apply_job *job)
 			   job->name, job->release.version, job->release.sequence, reader.signer,
 			   state_slot_letter(job->target));
 		job->state->floor = believed_floor(job);
+		if (job->mode == PLAN_RESCUE)
+			job->state->back = 0;
 		e = install(job);
 		count_failure(job, e);
 		if (e != KB_EAPPLIED)

@@ -63,6 +63,7 @@ struct apply_job {
 	struct plan_release release; /* valid once `known` */
 	bool known;		     /* the bundle's signature was good */
 	int target;		     /* or STATE_NONE */
+	uint64_t back;		     /* for plan_begin(): what plan_back() said; 0 in rescue */
 	enum install_blame blame;    /* whose fault a failure was */
 	uint64_t bytes_written, bytes_skipped;
 	char why[160]; /* after a failure: what is wrong, for a person; never empty then */

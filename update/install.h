@@ -43,6 +43,7 @@ struct install {
 	struct state *s;     /* as loaded */
 	int target;
 	enum plan_mode mode;
+	uint64_t back;	   /* for plan_begin() */
 	bool verify_first; /* check the whole payload before the first write */
 	uint8_t tries;	   /* of the trial: 1..STATE_TRIES_MAX; 0: STATE_TRIES */
 	unsigned nparts;

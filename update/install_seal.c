@@ -32,7 +32,7 @@ static enum kb_err close_state(struct install_job *j)
 	enum kb_err e;
 
 	before = *in->s;
-	plan_begin(in->s, in->target);
+	plan_begin(in->s, in->target, in->back);
 	e = store_save_both(in->store, in->s);
 	if (e == KB_OK)
 		e = store_manifest_clear(in->store, in->target);

@@ -39,6 +39,7 @@ static void check_bounds(const struct state *s)
 		FUZZ_CHECK(s->apply[i].count <= STATE_APPLY_LIMIT &&
 			   s->apply[i].grace <= STATE_APPLY_DIED);
 	FUZZ_CHECK(s->installs <= STATE_INSTALLS_LIMIT && s->floor < UINT64_MAX);
+	FUZZ_CHECK(s->back < UINT64_MAX);
 	FUZZ_CHECK(s->rejected_max < UINT64_MAX && s->forgotten_max < UINT64_MAX);
 	FUZZ_CHECK(s->napplied <= STATE_LEDGER_LEN && s->nrejected <= STATE_LEDGER_LEN);
 	FUZZ_CHECK(s->nunwritable <= STATE_UNWRITABLE_LEN);

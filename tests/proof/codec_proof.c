@@ -22,7 +22,8 @@ static const char *const keys[] = {
 	"disk",	      "applied",   "rejected",	"rejected.max", "forgotten.max",
 	"unwritable", "a.st",	   "a.tries",	"a.grace",	"a.streak",
 	"a.ever",     "a.release", "a.version", "a.sequence",	"a.reason",
-	"h.st",	      "h.reason",  "i.st",	"x.unknown",	"",
+	"h.st",	      "h.reason",  "i.st",	"x.unknown",	"back",
+	"",
 };
 static char *text; /* STATE_PAYLOAD_MAX bytes, then a page that cannot be read */
 static uint64_t cases, wrong;
@@ -213,7 +214,7 @@ static void number(uint64_t v)
 	s.slot[0].has_release = true;
 	s.slot[0].sequence = v;
 	s.ps = v;
-	s.floor = s.rejected_max = s.forgotten_max = v == UINT64_MAX ? 0 : v;
+	s.floor = s.back = s.rejected_max = s.forgotten_max = v == UINT64_MAX ? 0 : v;
 	there_and_back(&s);
 }
 
@@ -294,7 +295,7 @@ static void largest(void)
 	s.clean = s.rebuilt = s.warm = true;
 	s.installs = STATE_INSTALLS_LIMIT;
 	s.ps = s.open_token = UINT64_MAX;
-	s.floor = s.rejected_max = s.forgotten_max = UINT64_MAX - 1;
+	s.floor = s.back = s.rejected_max = s.forgotten_max = UINT64_MAX - 1;
 	memset(s.disk, 'd', STATE_STR_MAX);
 	s.staged.source = STATE_SRC_COMMAND;
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)

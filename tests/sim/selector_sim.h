@@ -34,7 +34,7 @@ struct sim_state {
 	uint8_t installs;
 	uint8_t apply;		   /* of usb: count:2 grace:3 open:1 */
 	uint8_t applied, rejected; /* bit n: release n */
-	uint8_t floor;
+	uint8_t floor : 4, back : 4;
 };
 
 #define SIM_F_CLEAN   1u

@@ -76,7 +76,7 @@ static void install(const struct sim_config *cfg, const struct sim_world *good,
 	if (target == STATE_NONE)
 		return;
 	sim_after_check_target(cfg, &w, s, target, 0);
-	plan_begin(&begun, target);
+	plan_begin(&begun, target, plan_back(s, sim_world_mountable(cfg, &w)));
 	land(cfg, &w, &begun);
 	emit(&w, SIM_POWER, "install: cut after the first `writing` mark");
 	if (sim_world_regions_of_both() == 2)

@@ -190,7 +190,7 @@ static bool install(struct sim_boot *b, struct state *s, unsigned release, enum 
 		return false;
 	check_accepted(b, s, release);
 	sim_after_check_target(b->cfg, &b->w, s, target, release);
-	plan_begin(s, target);
+	plan_begin(s, target, plan_back(s, mountable));
 	for (unsigned i = 0; i < sim_world_regions_of_both(); i++)
 		if (op_save(b, s) != KB_OK)
 			return false;

@@ -141,7 +141,7 @@ static enum kb_err install(struct device *d, unsigned n, enum sim_truth truth, e
 	if (e != KB_OK)
 		return e;
 	memcpy(m.release, r.id, sizeof(m.release));
-	plan_begin(&d->s, target);
+	plan_begin(&d->s, target, plan_back(&d->s, mountable(d)));
 	EXPECT(d, store_save_both(&d->store, &d->s) == KB_OK);
 	EXPECT(d, store_manifest_clear(&d->store, target) == KB_OK);
 	d->truth[target] = truth;
@@ -343,6 +343,59 @@ static void oneshot_is_for_once(struct device *d)
 	EXPECT(d, boot(d, RESET_POWER) == 1);
 }
 
+static enum kb_err offer_late(struct device *d, unsigned n)
+{
+	int target;
+	enum kb_err at_once = offer(d, n, PLAN_AUTOMATIC, &target);
+
+	EXPECT(d, at_once != KB_OK);
+	return offer(d, n, PLAN_LAST_RESORT, &target);
+}
+
+static bool is_last_resort(const struct device *d)
+{
+	struct choose_list l;
+
+	choose_candidates(&d->s, &l);
+	return l.n > 0 && l.c[0].tier == CHOOSE_LAST_RESORT;
+}
+
+static bool any_good(const struct device *d)
+{
+	return d->s.slot[0].st == STATE_GOOD || d->s.slot[1].st == STATE_GOOD;
+}
+
+/* Somebody has the power switch, and sticks with genuine releases; what they bring works. */
+static void old_releases_and_a_power_switch(struct device *d)
+{
+	unsigned next = 11;
+	int boots = 0;
+
+	factory(d);
+	EXPECT(d, install(d, 11, SIM_WORK, PLAN_COMMAND) == KB_OK);
+	EXPECT(d, boot(d, RESET_CLEAN) == 1);
+	good(d);
+	d->s.floor = 1; /* its maker does not raise it */
+	d->charge_good = true;
+	save(d);
+	while (any_good(d) && boots++ < 60) {
+		wake(d, boots == 1 ? RESET_POWER : RESET_UNKNOWN);
+		EXPECT(d, offer_late(d, 9) == KB_EDOWNGRADE);
+		if (is_last_resort(d) && install(d, next, SIM_WORK, PLAN_LAST_RESORT) == KB_OK)
+			next++;
+		start(d);
+	}
+	EXPECT(d, !any_good(d) && boots < 60);
+	for (int i = 0; i < 12; i++) {
+		wake(d, RESET_UNKNOWN);
+		EXPECT(d, offer_late(d, 9) == KB_EDOWNGRADE);
+		start(d);
+	}
+	EXPECT(d, d->s.back >= 10);
+	good(d);
+	EXPECT(d, d->s.back == 0);
+}
+
 static void healthy_boots_write_nothing(struct device *d)
 {
 	bool committed;
@@ -374,6 +427,7 @@ static const struct {
 	{ "power-flicker-spares-a-trial", power_flicker_spares_a_trial },
 	{ "late-report-does-not-undo-the-deadline", late_report_does_not_undo_the_deadline },
 	{ "oneshot-is-for-once", oneshot_is_for_once },
+	{ "old-releases-and-a-power-switch", old_releases_and_a_power_switch },
 	{ "healthy-boots-write-nothing", healthy_boots_write_nothing },
 };
 

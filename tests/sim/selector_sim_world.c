@@ -73,7 +73,8 @@ void sim_world_pack(const struct sim_config *cfg, const struct state *s, struct 
 	p->apply = (uint8_t)(a->count | a->grace << 2 | a->open << 5);
 	p->applied = pack_ledger(s->applied, s->napplied);
 	p->rejected = pack_ledger(s->rejected, s->nrejected);
-	p->floor = (uint8_t)s->floor;
+	p->floor = s->floor & 15;
+	p->back = s->back & 15;
 }
 
 void sim_world_unpack(const struct sim_config *cfg, const struct sim_state *p, struct state *s)
@@ -98,6 +99,7 @@ void sim_world_unpack(const struct sim_config *cfg, const struct sim_state *p, s
 		.open = p->apply >> 5 & 1,
 	};
 	s->floor = p->floor;
+	s->back = p->back;
 	for (int n = 1; n < 8; n++) {
 		memset(id, n, sizeof(id));
 		if (p->applied >> n & 1)
@@ -210,12 +212,12 @@ static void print_state(const struct sim_config *cfg, const char *what, const st
 		       t->tries, t->grace, t->streak, t->release[0]);
 	}
 	printf(" pref=%c last=%c open=%c lr=%c once=%c%s%s installs=%u apply=%u/%u/%d "
-	       "applied=%02x rejected=%02x floor=%u\n",
+	       "applied=%02x rejected=%02x floor=%u back=%u\n",
 	       state_slot_letter(s.pref), state_slot_letter(s.last), state_slot_letter(s.open),
 	       state_slot_letter(s.lr), state_slot_letter(s.oneshot), s.clean ? " clean" : "",
 	       s.rebuilt ? " rebuilt" : "", s.installs, s.apply[STATE_SRC_USB].count,
 	       s.apply[STATE_SRC_USB].grace, s.apply[STATE_SRC_USB].open, p->applied, p->rejected,
-	       p->floor);
+	       p->floor, p->back);
 }
 
 void sim_world_print(const struct sim_config *cfg, const struct sim_world *w)

@@ -21,7 +21,7 @@ static void install(void *ctx, const char *const *argv)
 	(void)argv;
 	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
 	assert_int_equal(found, STORE_FOUND);
-	plan_begin(&s, 1);
+	plan_begin(&s, 1, 0);
 	assert_int_equal(store_save_both(&st, &s), KB_OK);
 	plan_end(&s, 1, &release, PLAN_RESCUE);
 	assert_int_equal(store_save(&st, &s), KB_OK);
@@ -38,7 +38,7 @@ static void begin_install(void *ctx, const char *const *argv)
 	(void)ctx;
 	(void)argv;
 	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
-	plan_begin(&s, 1);
+	plan_begin(&s, 1, 0);
 	assert_int_equal(store_save_both(&st, &s), KB_OK);
 }
 

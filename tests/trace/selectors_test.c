@@ -541,7 +541,7 @@ static void install_if_accepted(void *ctx, const char *const *argv)
 	apply_status = 2 << 8;
 	if (plan_accept(&s, r, PLAN_AUTOMATIC, 3, 0, &target) != KB_OK)
 		return;
-	plan_begin(&s, target);
+	plan_begin(&s, target, plan_back(&s, 3));
 	assert_int_equal(store_save_both(&store, &s), KB_OK);
 	plan_end(&s, target, r, PLAN_AUTOMATIC);
 	assert_int_equal(store_save(&store, &s), KB_OK);

@@ -86,7 +86,7 @@ static void install(void *ctx, const char *const *argv)
 	(void)ctx;
 	(void)argv;
 	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
-	plan_begin(&s, 1);
+	plan_begin(&s, 1, 0);
 	plan_end(&s, 1, &release, PLAN_RESCUE);
 	assert_int_equal(store_save(&st, &s), KB_OK);
 }

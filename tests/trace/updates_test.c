@@ -22,7 +22,7 @@ static void install(void *ctx, const char *const *argv)
 
 	(void)argv;
 	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
-	plan_begin(&s, 1);
+	plan_begin(&s, 1, 0);
 	assert_int_equal(store_save_both(&st, &s), KB_OK);
 	if (half)
 		return;

@@ -496,6 +496,25 @@ static void rescue_heeds_no_floor_that_others_signed(void **ctx)
 	assert_int_equal(state.floor, 0);
 }
 
+static void put_back(struct store *st)
+{
+	state.slot[0].st = STATE_BAD;
+	state.back = 1000;
+	save(st);
+}
+
+/* Nor by that, in a rescue or behind one. */
+static void rescue_forgets_what_good_slots_held_back(void **ctx)
+{
+	(void)ctx;
+	rescue_world(1, "box", &key);
+	with_store(put_back, false);
+	assert_int_equal(apply_usb("five", NULL, NULL), APPLY_NOTHING);
+	assert_int_equal(apply_rescue("two"), APPLY_INSTALLED);
+	assert_slot_b(2);
+	assert_int_equal(state.back, 0);
+}
+
 /* The floor of a release that nobody has marked good yet. */
 static void rescue_raises_no_floor(void **ctx)
 {
@@ -598,8 +617,9 @@ static void a_last_resort_goes_back_to_what_is_there_and_no_further(void **ctx)
 	two_good_world();
 	assert_int_equal(apply_last_resort("ten"), APPLY_NOTHING);
 	assert_logged(
-		"ten: raw bundle: version 10.0: not taken: it is older than every good slot, and "
-		"not signed to go back; bring the release of one of them, or a newer one");
+		"ten: raw bundle: version 10.0: not taken: it is older than every good slot, or "
+		"than the last one that was overwritten, and not signed to go back; bring the "
+		"release of one of them, or a newer one");
 	assert_int_equal(apply_last_resort("nine"), APPLY_NOTHING);
 	assert_logged("it is older than what this device may go back to");
 	assert_int_equal(apply_last_resort("eleven"), APPLY_INSTALLED);
@@ -645,6 +665,8 @@ static void no_forged_sequence_keeps_a_repair_out_of_a_last_resort(void **ctx)
 	with_store(put_forged_sequences, false);
 	assert_int_equal(apply_last_resort("eleven"), APPLY_NOTHING);
 	assert_int_equal(apply_last_resort("twelve"), APPLY_INSTALLED);
+	with_store(NULL, false);
+	assert_int_equal(state.back, 12); /* nor those after it, for as long as none is good */
 }
 
 /* Threat 17: what mounts may be believed about how far a sequence may jump. */
@@ -1540,6 +1562,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(rescue_goes_by_the_floor_that_is_signed),
 	TEST(rescue_heeds_no_floor_that_others_signed),
 	TEST(rescue_heeds_no_floor_of_a_damaged_cell),
+	TEST(rescue_forgets_what_good_slots_held_back),
 	TEST(rescue_raises_no_floor),
 	TEST(rescue_keeps_a_floor_that_later_releases_do_not_name),
 	TEST(a_last_resort_goes_back_to_what_is_there_and_no_further),

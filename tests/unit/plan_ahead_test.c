@@ -99,7 +99,7 @@ static void commits_in_turn_move_it_by_no_more_than_max(void **state)
 		assert_int_equal(plan_ahead(&s, &r, MAX), KB_OK);
 		assert_int_equal(plan_accept(&s, &r, PLAN_AUTOMATIC, 3, 0, &target), KB_OK);
 		assert_int_equal(target, other);
-		plan_begin(&s, target);
+		plan_begin(&s, target, 0);
 		plan_end(&s, target, &r, PLAN_AUTOMATIC);
 		/* The install alone moves nothing, neither bound nor floor. */
 		assert_int_equal(ahead(sequence + MAX + 1, MAX), KB_EAHEAD);

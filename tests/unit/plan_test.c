@@ -57,6 +57,17 @@ static void sequence_must_be_strictly_newer_than_the_protected_slot(void **ctx)
 	assert_int_equal(accept_mode(&s, release(9, 1), PLAN_RESCUE, &target), KB_OK);
 }
 
+/* Two slots, of sequences 7 and 5, and power cuts that made each that is good untrusted. */
+static void untrusted(struct state *s, enum state_st older)
+{
+	states_fresh(s);
+	states_set(s, 0, STATE_GOOD, 7);
+	states_set(s, 1, older, 5);
+	for (unsigned i = 0; i < 2; i++)
+		if (s->slot[i].st == STATE_GOOD)
+			s->slot[i].streak = STATE_STREAK_LIMIT;
+}
+
 /* Whoever can cut the power can make all of them untrusted, and has a stick. */
 static void last_resort_goes_back_behind_no_good_slot(void **ctx)
 {
@@ -65,10 +76,7 @@ static void last_resort_goes_back_behind_no_good_slot(void **ctx)
 	int target;
 
 	(void)ctx;
-	states_fresh(&s);
-	states_set(&s, 0, STATE_GOOD, 7);
-	states_set(&s, 1, STATE_GOOD, 5);
-	s.slot[0].streak = s.slot[1].streak = STATE_STREAK_LIMIT;
+	untrusted(&s, STATE_GOOD);
 	assert_int_equal(accept_mode(&s, back, PLAN_LAST_RESORT, &target), KB_EDOWNGRADE);
 	assert_int_equal(accept_mode(&s, release(9, 5), PLAN_LAST_RESORT, &target), KB_OK);
 	assert_int_equal(accept_mode(&s, back, PLAN_RESCUE, &target), KB_OK);
@@ -91,10 +99,7 @@ static void a_bad_slot_that_boots_lets_nothing_behind_the_good_one(void **ctx)
 	int target;
 
 	(void)ctx;
-	states_fresh(&s);
-	states_set(&s, 0, STATE_GOOD, 7);
-	states_set(&s, 1, STATE_BAD, 5);
-	s.slot[0].streak = STATE_STREAK_LIMIT;
+	untrusted(&s, STATE_BAD);
 	s.lr = 1;
 	for (int mode = PLAN_AUTOMATIC; mode <= PLAN_COMMAND; mode++) {
 		bool bound = mode == PLAN_AUTOMATIC || mode == PLAN_LAST_RESORT;
@@ -108,6 +113,90 @@ static void a_bad_slot_that_boots_lets_nothing_behind_the_good_one(void **ctx)
 	older.sequence = 7;
 	assert_int_equal(plan_accept(&s, &older, PLAN_AUTOMATIC, ALL, 0, &target), KB_OK);
 	assert_int_equal(plan_accept(&s, &older, PLAN_LAST_RESORT, ALL, 0, &target), KB_OK);
+}
+
+static enum kb_err back_to(const struct state *s, uint64_t sequence, enum plan_mode mode)
+{
+	struct plan_release r = release(9, sequence);
+	int target;
+
+	return plan_accept(s, &r, mode, ALL, 0, &target);
+}
+
+/* Threat 16: nor when installs that were broken off, or trials that were cut short, left none. */
+static void what_a_good_slot_held_back_is_held_back_until_a_commit(void **ctx)
+{
+	bool committed;
+	struct state s;
+
+	(void)ctx;
+	untrusted(&s, STATE_BAD);
+	s.slot[1].streak = STATE_STREAK_LIMIT;
+	s.lr = 1;
+	assert_int_equal(plan_back(&s, ALL), 7);
+	plan_begin(&s, 0, plan_back(&s, ALL));
+	assert_int_equal(s.back, 7);
+	assert_int_equal(plan_back(&s, ALL), 7);
+	assert_int_equal(back_to(&s, 6, PLAN_AUTOMATIC), KB_EDOWNGRADE);
+	assert_int_equal(back_to(&s, 6, PLAN_LAST_RESORT), KB_EDOWNGRADE);
+	assert_int_equal(back_to(&s, 7, PLAN_LAST_RESORT), KB_OK);
+	assert_int_equal(back_to(&s, 6, PLAN_RESCUE), KB_OK);
+	assert_int_equal(back_to(&s, 6, PLAN_COMMAND), KB_OK);
+	plan_begin(&s, 0, 3); /* it is `writing`, and holds nothing that could be lost */
+	assert_int_equal(s.back, 7);
+	assert_int_equal(verdict_good(&s, 1, 0, 0, &committed), KB_OK);
+	assert_true(committed && s.back == 0);
+	assert_int_equal(back_to(&s, 5, PLAN_LAST_RESORT), KB_OK);
+	assert_int_equal(back_to(&s, 4, PLAN_LAST_RESORT), KB_EDOWNGRADE);
+}
+
+static uint32_t next_random(uint32_t *x)
+{
+	*x = *x * 1664525u + 1013904223u;
+	return *x >> 16;
+}
+
+/* One step of somebody with a power switch and genuine releases of the sequences 1 to 9. */
+static void step_back(struct state *s, uint32_t *x)
+{
+	uint8_t sequence = (uint8_t)(1 + next_random(x) % 9);
+	int slot = (int)(next_random(x) % s->nslots), target;
+	/* Each id is another release: else the ledger of the rejected would end the walk. */
+	struct plan_release r = release((uint8_t)next_random(x), sequence);
+	enum plan_mode mode = next_random(x) % 2 ? PLAN_AUTOMATIC : PLAN_LAST_RESORT;
+
+	if (s->slot[slot].st == STATE_GOOD)
+		s->slot[slot].streak = STATE_STREAK_LIMIT;
+	else if (s->slot[slot].st == STATE_TRIAL)
+		assert_int_equal(verdict_bad(s, slot, "cut"), KB_OK);
+	if (s->slot[slot].st != STATE_EMPTY && s->slot[slot].st != STATE_WRITING)
+		s->lr = (int8_t)slot;
+	if (plan_accept(s, &r, mode, ALL, 0, &target) != KB_OK)
+		return;
+	if (sequence < 5)
+		fail_msg("%u was taken, %s", sequence, mode == PLAN_AUTOMATIC ? "at once" : "late");
+	plan_begin(s, target, plan_back(s, ALL));
+	if (next_random(x) % 2)
+		plan_end(s, target, &r, mode);
+}
+
+static void no_walk_without_a_commit_goes_back_behind_the_oldest_good_slot(void **ctx)
+{
+	unsigned left_none = 0;
+
+	(void)ctx;
+	for (uint32_t walk = 0; walk < 20000; walk++) {
+		uint32_t x = walk * 2654435761u;
+		struct state s;
+
+		state_init(&s, 2 + walk % 2);
+		states_set(&s, 0, STATE_GOOD, 7);
+		states_set(&s, 1, STATE_GOOD, 5);
+		for (int i = 0; i < 40; i++)
+			step_back(&s, &x);
+		left_none += s.slot[0].st != STATE_GOOD && s.slot[1].st != STATE_GOOD;
+	}
+	assert_in_range(left_none, 1000, 20000); /* that is what it is about */
 }
 
 /* But for that it is a rescue. */
@@ -305,7 +394,7 @@ static void beginning_forgets_all_about_the_slot(void **ctx)
 	s.slot[1].streak = 2;
 	s.clean = true;
 	s.last = s.lr = s.oneshot = 1;
-	plan_begin(&s, 1);
+	plan_begin(&s, 1, 0);
 	assert_int_equal(s.slot[1].st, STATE_WRITING);
 	assert_false(s.slot[1].has_release || s.slot[1].ever_good);
 	assert_true(s.slot[1].tries == 0 && s.slot[1].streak == 0);
@@ -323,11 +412,11 @@ static void beginning_leaves_what_belongs_to_other_slots(void **ctx)
 	states_set(&s, 1, STATE_BAD, 2);
 	s.lr = s.oneshot = s.open = 0;
 	s.open_token = 5;
-	plan_begin(&s, 1);
+	plan_begin(&s, 1, 0);
 	assert_true(s.last == 0 && s.lr == 0 && s.oneshot == 0 && s.open == 0 && s.pref == 0);
 	assert_true(s.open_token == 5);
 	state_init(&s, 1);
-	plan_begin(&s, 0);
+	plan_begin(&s, 0, 0);
 	assert_int_equal(s.pref, 0);
 }
 
@@ -340,7 +429,7 @@ static void interrupted_install_finds_its_slot_again(void **ctx)
 	state_init(&s, 4);
 	states_set(&s, 0, STATE_GOOD, 1);
 	s.last = 0;
-	plan_begin(&s, 2);
+	plan_begin(&s, 2, 0);
 	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_AUTOMATIC, &target), KB_OK);
 	assert_int_equal(target, 2);
 }
@@ -352,7 +441,7 @@ static void ending_makes_a_preferred_trial(void **ctx)
 
 	(void)ctx;
 	states_fresh(&s);
-	plan_begin(&s, 1);
+	plan_begin(&s, 1, 0);
 	plan_end(&s, 1, &r, PLAN_AUTOMATIC);
 	assert_int_equal(s.slot[1].st, STATE_TRIAL);
 	assert_int_equal(s.slot[1].tries, STATE_TRIES);
@@ -500,6 +589,8 @@ int main(void)
 		cmocka_unit_test(sequence_must_be_strictly_newer_than_the_protected_slot),
 		cmocka_unit_test(last_resort_goes_back_behind_no_good_slot),
 		cmocka_unit_test(a_bad_slot_that_boots_lets_nothing_behind_the_good_one),
+		cmocka_unit_test(what_a_good_slot_held_back_is_held_back_until_a_commit),
+		cmocka_unit_test(no_walk_without_a_commit_goes_back_behind_the_oldest_good_slot),
 		cmocka_unit_test(last_resort_has_no_ledger_and_no_budget),
 		cmocka_unit_test(only_a_good_protected_slot_holds_the_sequence),
 		cmocka_unit_test(floor_holds_in_every_mode),

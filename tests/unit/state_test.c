@@ -55,7 +55,7 @@ static void fill(struct state *s)
 	s->rebuilt = true;
 	s->ps = UINT64_MAX;
 	s->warm = true;
-	s->floor = s->rejected_max = s->forgotten_max = UINT64_MAX - 2;
+	s->floor = s->back = s->rejected_max = s->forgotten_max = UINT64_MAX - 2;
 	state_set_text(s->disk, all);
 }
 
@@ -99,7 +99,8 @@ static void everything_full_fits_and_comes_back(void **ctx)
 	assert_memory_equal(r.unwritable, s.unwritable, sizeof(s.unwritable));
 	assert_memory_equal(r.staged.release, s.staged.release, STATE_ID_LEN);
 	assert_int_equal(r.staged.fails, 2);
-	assert_true(r.ps == s.ps && r.floor == s.floor && r.open_token == s.open_token);
+	assert_true(r.ps == s.ps && r.floor == s.floor && r.back == s.back);
+	assert_true(r.open_token == s.open_token);
 	assert_true(r.rejected_max == s.rejected_max && r.forgotten_max == s.forgotten_max);
 	assert_string_equal(r.disk, s.disk);
 	assert_int_equal(r.lr_count, STATE_LR_COUNT_MAX);
@@ -341,7 +342,7 @@ static void floor_that_is_no_number_becomes_what_is_installed(void **ctx)
 {
 	static const char text[] =
 		"nslots=2\na.st=good\nfloor=99999999999999999999999\n"
-		"rejected.max=\nforgotten.max=?\n"
+		"rejected.max=\nforgotten.max=?\nback=-1\n"
 		"a.release=0000000000000000000000000000000000000000000000000000000000000000\n"
 		"a.sequence=41\n"
 		"b.release=1111111111111111111111111111111111111111111111111111111111111111\n"
@@ -351,7 +352,8 @@ static void floor_that_is_no_number_becomes_what_is_installed(void **ctx)
 	(void)ctx;
 	read_text(&s, text);
 	assert_true(s.slot[1].has_release && s.slot[1].sequence == UINT64_MAX);
-	assert_true(s.floor == 41 && s.rejected_max == 41 && s.forgotten_max == 41);
+	assert_true(s.floor == 41 && s.back == 41);
+	assert_true(s.rejected_max == 41 && s.forgotten_max == 41);
 }
 
 static void what_is_not_there_has_no_line(void **ctx)
