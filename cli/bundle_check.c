@@ -1,24 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle_check.h"
 
-#include "lib/log.h"
+#include "cli/output.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-
-__attribute__((format(printf, 4, 5))) static enum kb_err fail(struct bundle_check *k,
-							      const char *path, enum kb_err err,
-							      const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(k->why, sizeof(k->why), fmt, ap);
-	va_end(ap);
-	log_err("%s: %s", path, k->why);
-	return err;
-}
 
 static enum kb_err one_chunk(struct bundle_check *k, struct digest *whole,
 			     const struct reader_chunk *c)
@@ -40,13 +25,15 @@ static enum kb_err all_chunks(struct bundle_check *k, struct reader *r, const ch
 	while ((err = reader_walk_next(&k->walk, &c)) == KB_OK) {
 		err = one_chunk(k, whole, &c);
 		if (err != KB_OK)
-			return fail(k, path, err, "image %s, chunk %u (byte %llu of the file): %s",
-				    k->walk.im->name, c.index, (unsigned long long)c.off,
-				    err_text(err));
+			return output_fail(k->why, sizeof(k->why), path, err,
+					   "image %s, chunk %u (byte %llu of the file): %s",
+					   k->walk.im->name, c.index, (unsigned long long)c.off,
+					   err_text(err));
 	}
 	if (err == KB_ENOENT)
 		return KB_OK;
-	return fail(k, path, err, "image %s: %s", k->walk.im->name, r->why);
+	return output_fail(k->why, sizeof(k->why), path, err, "image %s: %s", k->walk.im->name,
+			   r->why);
 }
 
 static enum kb_err check(struct bundle_check *k, struct reader *r, const char *path, unsigned image,
@@ -59,14 +46,16 @@ static enum kb_err check(struct bundle_check *k, struct reader *r, const char *p
 	TRY(digest_begin(whole));
 	err = reader_walk_begin(&k->walk, r, image, enc);
 	if (err != KB_OK)
-		return fail(k, path, err, "image %s: %s", im->name, r->why);
+		return output_fail(k->why, sizeof(k->why), path, err, "image %s: %s", im->name,
+				   r->why);
 	TRY(all_chunks(k, r, path, whole));
 	TRY(digest_end(whole, got));
 	if (memcmp(got, im->digest, DIGEST_LEN) != 0)
-		return fail(k, path, KB_EDIGEST,
-			    "image %s: its chunks are right, but digest= in the manifest is not "
-			    "theirs: whoever made the bundle made it wrong",
-			    im->name);
+		return output_fail(
+			k->why, sizeof(k->why), path, KB_EDIGEST,
+			"image %s: its chunks are right, but digest= in the manifest is not "
+			"theirs: whoever made the bundle made it wrong",
+			im->name);
 	return KB_OK;
 }
 
@@ -79,7 +68,8 @@ enum kb_err bundle_check_image(struct bundle_check *k, struct reader *r, const c
 	if (err == KB_OK)
 		err = digest_init(&whole);
 	if (err != KB_OK)
-		err = fail(k, path, err, "unable to check it: %s", err_text(err));
+		err = output_fail(k->why, sizeof(k->why), path, err, "unable to check it: %s",
+				  err_text(err));
 	else
 		err = check(k, r, path, image, enc, &whole);
 	digest_free(&whole);

@@ -108,16 +108,10 @@ int bundle_open_next(struct bundle_open *b, struct args *a, int *code)
 
 /* ---------------------------------------------------------------- the file */
 
-static enum kb_err fail(struct bundle_open *b, enum kb_err err, const char *why)
-{
-	snprintf(b->r.why, sizeof(b->r.why), "%s", why);
-	log_err("%s: %s", b->path, why);
-	return err;
-}
-
 static enum kb_err open_failed(struct bundle_open *b)
 {
-	return fail(b, err_errno(errno), strerror(errno));
+	return output_fail(b->r.why, sizeof(b->r.why), b->path, err_errno(errno), "%s",
+			   strerror(errno));
 }
 
 /* Errors are told here. */
@@ -130,8 +124,8 @@ static enum kb_err open_path(struct bundle_open *b, bool *raw, uint64_t *size)
 	if (b->fd < 0 || fstat(b->fd, &st) != 0)
 		return open_failed(b);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-		return fail(b, KB_EINVAL,
-			    "neither a file nor a block device; give the path of a bundle");
+		return output_fail(b->r.why, sizeof(b->r.why), b->path, KB_EINVAL,
+				   "neither a file nor a block device; give the path of a bundle");
 	*raw = S_ISBLK(st.st_mode);
 	end = lseek(b->fd, 0, SEEK_END);
 	if (end < 0)

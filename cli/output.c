@@ -6,6 +6,7 @@
 #include "lib/os.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -49,6 +50,18 @@ int output_exit_code(enum kb_err e)
 		return OUTPUT_FAILURE;
 	}
 	return OUTPUT_FAILURE;
+}
+
+enum kb_err output_fail(char *why, size_t size, const char *name, enum kb_err err, const char *fmt,
+			...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, size, fmt, ap);
+	va_end(ap);
+	log_err("%s: %s", name, why);
+	return err;
 }
 
 const char *output_colour(FILE *f, enum output_colour c)

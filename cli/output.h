@@ -32,6 +32,11 @@ enum output_exit {
 /* The one place where an error becomes an exit code. */
 int output_exit_code(enum kb_err e);
 
+/* Tells "name: text" and keeps the text in why, for the JSON that ends the command. Gives back err.
+ */
+enum kb_err output_fail(char *why, size_t size, const char *name, enum kb_err err, const char *fmt,
+			...) __attribute__((format(printf, 5, 6)));
+
 enum output_colour {
 	OUTPUT_PLAIN,
 	OUTPUT_GREEN,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/stage.h"
 
+#include "cli/output.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "update/apply_file.h"
@@ -9,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,18 +55,6 @@ enum kb_err stage_keys(const struct device *d, struct keyring *keys)
 }
 
 /* Tells what is wrong with r, after its name; r->why keeps it. */
-__attribute__((format(printf, 4, 5))) static enum kb_err fail(struct reader *r, const char *name,
-							      enum kb_err e, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(r->why, sizeof(r->why), fmt, ap);
-	va_end(ap);
-	log_err("%s: %s", name, r->why);
-	return e;
-}
-
 static enum kb_err check_compatible(struct reader *r, const struct device *d, const char *name)
 {
 	if (d->conf.compatible[0] == '\0') {
@@ -75,9 +63,9 @@ static enum kb_err check_compatible(struct reader *r, const struct device *d, co
 	}
 	if (manifest_is_for(&r->m, d->conf.compatible))
 		return KB_OK;
-	return fail(r, name, KB_ECOMPAT, "made for \"%s\"%s, this device is \"%s\"",
-		    r->m.compatible[0], r->m.ncompatible > 1 ? " and others" : "",
-		    d->conf.compatible);
+	return output_fail(r->why, sizeof(r->why), name, KB_ECOMPAT,
+			   "made for \"%s\"%s, this device is \"%s\"", r->m.compatible[0],
+			   r->m.ncompatible > 1 ? " and others" : "", d->conf.compatible);
 }
 
 enum kb_err stage_look(struct reader *r, const struct device *d, const struct keyring *keys, int fd,
@@ -143,7 +131,8 @@ enum kb_err stage_verify(struct reader *r, const char *name, struct output_progr
 	output_progress_end(p);
 	if (e == KB_OK)
 		return KB_OK;
-	return fail(r, name, e, "%s", pipe.why[0] != '\0' ? pipe.why : err_text(e));
+	return output_fail(r->why, sizeof(r->why), name, e, "%s",
+			   pipe.why[0] != '\0' ? pipe.why : err_text(e));
 }
 
 static void tell_applied(const struct state *s, const struct plan_release *r)
