@@ -3,6 +3,8 @@
 
 import pytest
 
+from test_prepared_states import disk_with
+
 
 def test_slots_take_turns_after_growing_delays(bench):
     disk = bench.disk("1.0 nomark", "2.0 nomark", bad="ab")
@@ -73,3 +75,32 @@ def test_t16_power_cuts_and_a_stick_that_is_left_in(bench):
         assert told[:3] == ["3.0"] * 3 and "2.0" in told
         vm.expect(r"is ready", 120)
         assert [(s["version"], s["state"]) for s in bench.status(vm)["slots"]] == [("3.0", "good"), ("2.0", "bad")]
+
+
+@pytest.mark.long
+def test_t16_sticks_that_leave_no_slot_good_do_not_go_backwards(bench):
+    """The last of many cuts: an install over the only good slot, which power cuts made untrusted, is broken off. What
+    is left is a bad slot that mounts, and another stick, whose release is older than the good slot was."""
+    disk = disk_with(bench, "4.0", "2.0 nomark", good="a", b_st="bad", a_streak=3, lr="b", lr_count=4)
+    newer = bench.stick(bench.bundle("5.0"), name="newer")
+    older = bench.stick(bench.bundle("3.0"), name="older", plugged=False)
+    initrd = bench.conf_initramfs("no-verify", "[source.usb]\nverify-first=no\n")
+    with bench.machine(disk, drives=[newer, older], initrd=initrd, bps=3 << 20) as vm:
+        vm.expect(r"version 5\.0 .*: to slot a")
+        vm.expect(r"update: writing, [2-9]\d %")
+        vm.power_cut()
+        vm.start()
+        vm.wait_boot(2)
+        vm.unplug("newer")
+        vm.expect(r"slot b is tried as a last resort in 80 s")
+        vm.plug("older")
+        vm.expect(r"3\.0: not taken: it is older than every good slot, or than the last one that was overwritten", 60)
+        bench.up(vm, "2.0", "b", timeout=150)
+        a, b = bench.status(vm)["slots"]
+        assert (a["state"], b["state"], b["version"]) == ("writing", "bad", "2.0")
+        assert "\nback=4" in bench.ask(vm, "keelboot state show")
+        bench.ask(vm, "keelboot mark good")
+        assert "\nback=" not in bench.ask(vm, "keelboot state show")
+        vm.send("reboot")
+        vm.wait_boot(3)
+        bench.up(vm, "3.0", "a", timeout=150)
