@@ -63,7 +63,8 @@ static void build_args(struct args *a, const struct boot *b, enum state_source s
 	add(a, "keelboot-apply", NULL);
 	add(a, "--state", b->dev.state);
 	add_slots(a, b);
-	snprintf(spec, sizeof(spec), "%u", devices_mountable(&b->dev, &b->conf));
+	snprintf(spec, sizeof(spec), "%u",
+		 devices_mountable(&b->dev, &b->conf) & ~(unsigned)b->attempt.unfit);
 	add(a, "--mountable", spec);
 	if (mode != PLAN_AUTOMATIC)
 		add(a, mode == PLAN_RESCUE ? "--rescue" : "--last-resort", NULL);
@@ -353,8 +354,7 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, enum plan
 	err = run(b, src, mode);
 	oops_as_before();
 	if (err == KB_ETIMEDOUT) {
-		/* It still writes, perhaps. Only a reset ends that; the count above bounds how
-		 * often. */
+		/* It may still write. Only a reset ends that; the count bounds how often. */
 		log_err("update: apply cannot be stopped; restarting");
 		os_reboot();
 	}

@@ -52,6 +52,7 @@ static void failed_preflight(struct run *r, const struct choose_candidate *c, co
 		t->tries--;
 	choose_failed(r->s, c, reason);
 	r->failed |= (choose_mask)(1u << c->slot);
+	r->a->unfit |= (choose_mask)(1u << c->slot);
 }
 
 static bool good_one_follows(const struct run *r, const struct choose_list *l, unsigned at)
@@ -115,6 +116,8 @@ static enum step try_one(struct run *r, const struct choose_candidate *c, bool m
 	r->a->chosen = nobody;
 	choose_failed(r->s, c, reason);
 	r->failed |= (choose_mask)(1u << c->slot);
+	if (e != KB_ECHECK)
+		r->a->unfit |= (choose_mask)(1u << c->slot);
 	return STEP_NEXT;
 }
 
@@ -171,6 +174,7 @@ enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt
 
 	a->chosen = nobody;
 	a->counted = false;
+	a->unfit = 0;
 	a->token = 0;
 	if (try_forced(&r))
 		return KB_OK;

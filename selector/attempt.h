@@ -37,9 +37,11 @@ struct attempt {
 	struct state disk; /* the state as it was last known to be durable */
 	/* results */
 	struct choose_candidate chosen; /* while ops->mount runs: the one that it is about */
-	bool counted;	/* the state on disk knows of this boot: verdicts are possible, a guardian
-			   makes sense */
-	uint64_t token; /* s->open_token when counted and an attempt is open, else 0 */
+	bool counted; /* the state on disk knows of this boot: verdicts are possible, a guardian
+			 makes sense */
+	choose_mask unfit; /* slots that were not fit, or could not be mounted; not those that
+			      failed a check: these might run. Valid while ops are called, too */
+	uint64_t token;	   /* s->open_token when counted and an attempt is open, else 0 */
 };
 
 /*

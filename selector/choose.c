@@ -148,23 +148,38 @@ static int first_candidate(const struct state *s, choose_mask among)
 	return STATE_NONE;
 }
 
-int choose_protected(const struct state *s, choose_mask mountable)
+static int first_good(const struct state *s, choose_mask among, bool trusted)
 {
 	struct order o = order_of(s, s->last, s->pref);
-	const choose_mask asked[] = { mountable, (choose_mask)~0u };
 
-	for (unsigned i = 0; i < o.n; i++)
-		if (is_trusted(&s->slot[o.slot[i]]) && is_in(mountable, o.slot[i]))
+	for (unsigned i = 0; i < o.n; i++) {
+		const struct state_slot *t = &s->slot[o.slot[i]];
+
+		if (t->st == STATE_GOOD && (is_trusted(t) || !trusted) && is_in(among, o.slot[i]))
 			return o.slot[i];
-	for (unsigned i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
-		int first = first_candidate(s, asked[i]);
-
-		if (s->lr != STATE_NONE && is_bootable(&s->slot[s->lr]) && is_in(asked[i], s->lr))
-			return s->lr;
-		if (first != STATE_NONE)
-			return first;
 	}
 	return STATE_NONE;
+}
+
+static int protected_among(const struct state *s, choose_mask among)
+{
+	int good = first_good(s, among, true);
+
+	/* While no last resort was tried, what was good is the best that is known. */
+	if (good == STATE_NONE && s->lr == STATE_NONE)
+		good = first_good(s, among, false);
+	if (good != STATE_NONE)
+		return good;
+	if (s->lr != STATE_NONE && is_bootable(&s->slot[s->lr]) && is_in(among, s->lr))
+		return s->lr;
+	return first_candidate(s, among);
+}
+
+int choose_protected(const struct state *s, choose_mask mountable)
+{
+	int slot = protected_among(s, mountable);
+
+	return slot != STATE_NONE ? slot : protected_among(s, (choose_mask)~0u);
 }
 
 /* How willingly a slot is overwritten; lower is better. */

@@ -77,8 +77,8 @@ enum kb_err plan_ahead(const struct state *s, const struct plan_release *r,
  */
 void plan_begin(struct state *s, int target, uint64_t back);
 
-/* The target is whole: trial with tries and grace, preferred; counts as an automatic install unless
- * mode is PLAN_COMMAND. */
+/* Behind plan_begin(): the target is whole: trial with tries and grace, preferred; counts as an
+ * automatic install unless mode is PLAN_COMMAND. */
 void plan_end(struct state *s, int target, const struct plan_release *r, enum plan_mode mode);
 
 /*

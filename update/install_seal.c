@@ -249,8 +249,12 @@ enum kb_err install_seal_commit(struct install_job *j)
 {
 	static struct state before;
 	struct install *in = j->in;
-	enum kb_err e = write_manifest(in);
+	enum kb_err e;
 
+	/* Right already, as another release: half of its new name must not be found either. */
+	if (!j->sealed)
+		TRY(close_state(j));
+	e = write_manifest(in);
 	before = *in->s;
 	if (e == KB_OK) {
 		plan_end(in->s, in->target, &in->r->release, in->mode);

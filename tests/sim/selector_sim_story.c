@@ -365,11 +365,12 @@ static bool any_good(const struct device *d)
 	return d->s.slot[0].st == STATE_GOOD || d->s.slot[1].st == STATE_GOOD;
 }
 
-/* Somebody has the power switch, and sticks with genuine releases; what they bring works. */
+/* Somebody has the power switch, and sticks with genuine releases, which work. He plugs one in when
+ * it is a good slot that would be overwritten. */
 static void old_releases_and_a_power_switch(struct device *d)
 {
 	unsigned next = 11;
-	int boots = 0;
+	int boots = 0, target;
 
 	factory(d);
 	EXPECT(d, install(d, 11, SIM_WORK, PLAN_COMMAND) == KB_OK);
@@ -381,8 +382,9 @@ static void old_releases_and_a_power_switch(struct device *d)
 	while (any_good(d) && boots++ < 60) {
 		wake(d, boots == 1 ? RESET_POWER : RESET_UNKNOWN);
 		EXPECT(d, offer_late(d, 9) == KB_EDOWNGRADE);
-		if (is_last_resort(d) && install(d, next, SIM_WORK, PLAN_LAST_RESORT) == KB_OK)
-			next++;
+		if (is_last_resort(d) && offer(d, next, PLAN_LAST_RESORT, &target) == KB_OK &&
+		    d->s.slot[target].st == STATE_GOOD)
+			EXPECT(d, install(d, next++, SIM_WORK, PLAN_LAST_RESORT) == KB_OK);
 		start(d);
 	}
 	EXPECT(d, !any_good(d) && boots < 60);

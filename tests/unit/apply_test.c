@@ -669,6 +669,50 @@ static void no_forged_sequence_keeps_a_repair_out_of_a_last_resort(void **ctx)
 	assert_int_equal(state.back, 12); /* nor those after it, for as long as none is good */
 }
 
+static void write_image_of(unsigned sequence, const char *part)
+{
+	int fd = open(path(part), O_WRONLY | O_CLOEXEC);
+
+	image[1000] = (uint8_t)sequence;
+	assert_int_equal(pwrite(fd, image, SIZE, 0), SIZE);
+	close(fd);
+}
+
+static void put_bad_eleven(struct store *st)
+{
+	state.floor = 1;
+	state.slot[0].st = STATE_BAD;
+	state.slot[0].sequence = 11;
+	state.slot[1].sequence = 12;
+	save(st);
+}
+
+static void put_failed_trial(struct store *st)
+{
+	assert_int_equal(state.slot[1].st, STATE_TRIAL);
+	assert_int_equal(state.slot[1].sequence, 13);
+	state.slot[1].st = STATE_BAD;
+	state.slot[1].tries = 0;
+	save(st);
+}
+
+/* Threat 16: an install of which each byte is there already takes the good slot away all the same.
+ */
+static void a_release_with_the_same_image_lets_nothing_older_come(void **ctx)
+{
+	(void)ctx;
+	two_good_world();
+	make_bundle("thirteen", 13, "box", &key);
+	write_image_of(13, "b");
+	with_store(put_bad_eleven, false);
+	assert_int_equal(apply_last_resort("ten"), APPLY_NOTHING);
+	assert_int_equal(apply_last_resort("thirteen"), APPLY_INSTALLED);
+	assert_logged("0 KiB written");
+	with_store(put_failed_trial, false);
+	assert_int_equal(state.back, 12);
+	assert_int_equal(apply_last_resort("ten"), APPLY_NOTHING);
+}
+
 /* Threat 17: what mounts may be believed about how far a sequence may jump. */
 static void a_last_resort_takes_no_sequence_that_is_far(void **ctx)
 {
@@ -1568,6 +1612,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_last_resort_goes_back_to_what_is_there_and_no_further),
 	TEST(a_last_resort_believes_the_floor),
 	TEST(no_forged_sequence_keeps_a_repair_out_of_a_last_resort),
+	TEST(a_release_with_the_same_image_lets_nothing_older_come),
 	TEST(a_last_resort_takes_no_sequence_that_is_far),
 	TEST(a_rescue_that_installs_nothing_lowers_no_floor),
 	TEST(no_slot_that_only_the_state_knows_is_the_target),

@@ -605,9 +605,32 @@ static void half_written_slot_can_not_be_forced(void **ctx)
 	}
 }
 
+static void slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { 0 };
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 4);
+	for (int i = 0; i < 4; i++)
+		states_set(&s, i, STATE_GOOD, 1);
+	m.fit[0] = KB_EFORMAT;
+	m.mounts[1] = KB_EMOUNT;
+	m.mounts[2] = KB_ECHECK;
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_int_equal(a.chosen.slot, 3);
+	assert_int_equal(a.unfit, 0x3);
+	m.fit[0] = m.mounts[1] = KB_OK;
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_int_equal(a.unfit, 0); /* each run looks anew */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check),
 		cmocka_unit_test(healthy_good_slot_boots_without_a_write),
 		cmocka_unit_test(trial_is_charged_before_it_is_mounted),
 		cmocka_unit_test(charged_good_slot_has_a_token),

@@ -261,8 +261,27 @@ static void without_a_trusted_slot_the_last_resort_is_protected(void **ctx)
 	assert_int_equal(choose_protected(&s, ALL), 0);
 	s.lr = STATE_NONE;
 	states_set(&s, 1, STATE_TRIAL, 2);
+	states_set(&s, 0, STATE_BAD, 1);
 	assert_int_equal(choose_protected(&s, ALL), 1); /* the first candidate */
 	assert_int_equal(choose_protected(&s, 0), 1);
+}
+
+/* Else a stick that comes before the first last resort overwrites the only slot that ever worked.
+ */
+static void before_a_last_resort_what_was_good_is_protected(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_BAD, 2);
+	s.slot[0].streak = STATE_STREAK_LIMIT;
+	s.pref = 1; /* it was on trial */
+	assert_int_equal(choose_protected(&s, ALL), 0);
+	assert_int_equal(choose_target(&s, ALL, 0, 9, false), 1);
+	assert_int_equal(choose_protected(&s, 0x2), 1); /* a does not mount */
+	states_set(&s, 1, STATE_TRIAL, 2);
+	assert_int_equal(choose_protected(&s, ALL), 0); /* who knows whether that one boots */
 }
 
 static void oneshot_does_not_move_the_protection(void **ctx)
@@ -397,6 +416,7 @@ int main(void)
 		cmocka_unit_test(failure_is_recorded_and_closes_the_attempt),
 		cmocka_unit_test(protected_is_the_trusted_good_slot_that_mounts),
 		cmocka_unit_test(without_a_trusted_slot_the_last_resort_is_protected),
+		cmocka_unit_test(before_a_last_resort_what_was_good_is_protected),
 		cmocka_unit_test(oneshot_does_not_move_the_protection),
 		cmocka_unit_test(target_prefers_what_is_worth_least),
 		cmocka_unit_test(target_is_never_mounted_or_protected),

@@ -853,6 +853,54 @@ static void after_any_power_cut_it_goes_on_and_ends_well(void **ctx)
 	}
 }
 
+/* The slot holds each byte of the release that comes, under another name. */
+static void new_devices_that_are_right(void)
+{
+	static const uint8_t zeroes[INSTALL_TAIL];
+
+	free_devices();
+	new_devices();
+	new_install();
+	put(&root_dev, 0, image, IMAGE);
+	put(&root_dev, PART - INSTALL_TAIL, zeroes, sizeof(zeroes));
+	forget_events();
+}
+
+/* Preflight takes no slot, however good, whose manifest is another release's. */
+static void a_cut_never_leaves_the_manifest_of_another_release(void **ctx)
+{
+	struct store_manifest m;
+	unsigned total;
+
+	(void)ctx;
+	make(image, true, NULL);
+	new_devices_that_are_right();
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_int_equal(fixture_writes(&events, 1), 0);
+	assert_installed(image);
+	forget_events();
+	new_devices_that_are_right();
+	assert_int_equal(install_run(&in), KB_OK);
+	total = events.n;
+	for (unsigned cut = 1; cut < total; cut++) {
+		const struct state_slot *t = &state.slot[TARGET];
+
+		new_devices_that_are_right();
+		events.cut_at = cut;
+		assert_true(install_run(&in) != KB_OK);
+		bdev_sim_cut(&state_dev.sim, cut);
+		forget_events();
+		load();
+		if (t->st != STATE_WRITING &&
+		    store_manifest_read(&store, TARGET, &m, NULL, 0) == KB_OK)
+			assert_int_equal(m.sequence, t->sequence);
+		forget_events();
+		if (t->st != STATE_TRIAL)
+			assert_int_equal(install_run(&in), KB_OK);
+		assert_installed(image);
+	}
+}
+
 /* A superblock that survives a torn write would make a slot look whole, once the state is lost. */
 static void a_superblock_stands_only_in_a_whole_block(void **ctx)
 {
@@ -1113,6 +1161,7 @@ int main(int argc, char **argv)
 		TEST(what_a_killed_install_left_in_the_cache_is_not_there),
 		TEST(blocks_that_cannot_be_read_are_written_anew),
 		TEST(everything_in_its_order),
+		TEST(a_cut_never_leaves_the_manifest_of_another_release),
 		TEST(a_superblock_stands_only_in_a_whole_block),
 		TEST(after_any_power_cut_it_goes_on_and_ends_well),
 		TEST(goes_on_without_writing_again_what_is_right),
