@@ -252,7 +252,7 @@ enum kb_err install_seal_commit(struct install_job *j)
 	enum kb_err e;
 
 	/* Right already, as another release: half of its new name must not be found either. */
-	if (!j->sealed)
+	if (!j->sealed && in->s->slot[in->target].st != STATE_WRITING)
 		TRY(close_state(j));
 	e = write_manifest(in);
 	before = *in->s;
