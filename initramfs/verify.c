@@ -124,7 +124,8 @@ static enum kb_err reject(struct boot *b, int slot, const char *why, bool last_r
 	b->rejected = true;
 	log_err("slot %c: %s", state_slot_letter(slot), why);
 	snprintf(reason, STATE_STR_MAX + 1, "%s", why);
-	return KB_EFORMAT;
+	/* As a last resort it may be booted all the same. */
+	return b->conf.verify_slot == CONF_VERIFY_ALWAYS ? KB_EFORMAT : KB_ECHECK;
 }
 
 enum kb_err verify_manifest(struct boot *b, int slot, char *reason)

@@ -41,8 +41,21 @@ static enum kb_err save(struct run *r, struct state *s)
 	return KB_OK;
 }
 
+/* One failure takes no trust from a good slot: it stays what the device falls back to. */
+static void note_failure(struct run *r, const struct choose_candidate *c, const char *reason,
+			 enum kb_err e)
+{
+	const struct state_slot *t = &r->s->slot[c->slot];
+
+	choose_failed(r->s, c, reason);
+	r->failed |= (choose_mask)(1u << c->slot);
+	if (e != KB_ECHECK && !(t->st == STATE_GOOD && t->streak < STATE_STREAK_LIMIT))
+		r->a->unfit |= (choose_mask)(1u << c->slot);
+}
+
 /* A slot that is not fit was not booted, but costs what a boot of it would have cost. */
-static void failed_preflight(struct run *r, const struct choose_candidate *c, const char *reason)
+static void failed_preflight(struct run *r, const struct choose_candidate *c, const char *reason,
+			     enum kb_err e)
 {
 	struct state_slot *t = &r->s->slot[c->slot];
 
@@ -50,9 +63,7 @@ static void failed_preflight(struct run *r, const struct choose_candidate *c, co
 		r->s->oneshot = STATE_NONE;
 	if (t->st == STATE_TRIAL && t->tries > 0)
 		t->tries--;
-	choose_failed(r->s, c, reason);
-	r->failed |= (choose_mask)(1u << c->slot);
-	r->a->unfit |= (choose_mask)(1u << c->slot);
+	note_failure(r, c, reason, e);
 }
 
 static bool good_one_follows(const struct run *r, const struct choose_list *l, unsigned at)
@@ -97,7 +108,7 @@ static enum step try_one(struct run *r, const struct choose_candidate *c, bool m
 	if (e == KB_ENODEV)
 		return STEP_NEXT;
 	if (e != KB_OK) {
-		failed_preflight(r, c, reason);
+		failed_preflight(r, c, reason, e);
 		return STEP_NEXT;
 	}
 	if (!delay(r, c))
@@ -114,10 +125,7 @@ static enum step try_one(struct run *r, const struct choose_candidate *c, bool m
 	if (e == KB_OK)
 		return STEP_BOOTED;
 	r->a->chosen = nobody;
-	choose_failed(r->s, c, reason);
-	r->failed |= (choose_mask)(1u << c->slot);
-	if (e != KB_ECHECK)
-		r->a->unfit |= (choose_mask)(1u << c->slot);
+	note_failure(r, c, reason, e);
 	return STEP_NEXT;
 }
 

@@ -137,49 +137,43 @@ static bool is_in(choose_mask mask, int slot)
 	return mask >> slot & 1;
 }
 
-static int first_candidate(const struct state *s, choose_mask among)
+/* The first that would be booted; but of last resorts what was good before what never was. */
+static int best_candidate(const struct state *s, choose_mask among)
 {
 	struct choose_list l;
+	int best = STATE_NONE, best_rank = 3;
 
 	choose_candidates(s, &l);
-	for (unsigned i = 0; i < l.n; i++)
-		if (l.c[i].tier != CHOOSE_ONESHOT && is_in(among, l.c[i].slot))
-			return l.c[i].slot;
-	return STATE_NONE;
-}
+	for (unsigned i = 0; i < l.n; i++) {
+		int slot = l.c[i].slot, rank = s->slot[slot].st == STATE_GOOD ? 1 : 2;
 
-static int first_good(const struct state *s, choose_mask among, bool trusted)
-{
-	struct order o = order_of(s, s->last, s->pref);
-
-	for (unsigned i = 0; i < o.n; i++) {
-		const struct state_slot *t = &s->slot[o.slot[i]];
-
-		if (t->st == STATE_GOOD && (is_trusted(t) || !trusted) && is_in(among, o.slot[i]))
-			return o.slot[i];
+		if (l.c[i].tier == CHOOSE_NORMAL)
+			rank = 0;
+		if (l.c[i].tier == CHOOSE_ONESHOT || !is_in(among, slot) || rank >= best_rank)
+			continue;
+		best = slot;
+		best_rank = rank;
 	}
-	return STATE_NONE;
-}
-
-static int protected_among(const struct state *s, choose_mask among)
-{
-	int good = first_good(s, among, true);
-
-	/* While no last resort was tried, what was good is the best that is known. */
-	if (good == STATE_NONE && s->lr == STATE_NONE)
-		good = first_good(s, among, false);
-	if (good != STATE_NONE)
-		return good;
-	if (s->lr != STATE_NONE && is_bootable(&s->slot[s->lr]) && is_in(among, s->lr))
-		return s->lr;
-	return first_candidate(s, among);
+	return best;
 }
 
 int choose_protected(const struct state *s, choose_mask mountable)
 {
-	int slot = protected_among(s, mountable);
+	struct order o = order_of(s, s->last, s->pref);
+	const choose_mask asked[] = { mountable, (choose_mask)~0u };
 
-	return slot != STATE_NONE ? slot : protected_among(s, (choose_mask)~0u);
+	for (unsigned i = 0; i < o.n; i++)
+		if (is_trusted(&s->slot[o.slot[i]]) && is_in(mountable, o.slot[i]))
+			return o.slot[i];
+	for (unsigned i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		int best = best_candidate(s, asked[i]);
+
+		if (s->lr != STATE_NONE && is_bootable(&s->slot[s->lr]) && is_in(asked[i], s->lr))
+			return s->lr;
+		if (best != STATE_NONE)
+			return best;
+	}
+	return STATE_NONE;
 }
 
 /* How willingly a slot is overwritten; lower is better. */

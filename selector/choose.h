@@ -52,9 +52,9 @@ typedef uint8_t choose_mask;
 /*
  * The slot that the device would fall back to; never an install's target. The first mountable good
  * slot below the streak limit in the order last, preferred, others; else the slot reached last by
- * last resort, or, if there was none, any mountable good slot in that order; else the first
- * candidate that is mountable; else the same without asking what is mountable; else STATE_NONE
- * (nothing is installed).
+ * last resort; else the first candidate, of last resorts one that was good before the others;
+ * else STATE_NONE (nothing is installed). Of the last two, one that is mountable goes before one
+ * that is not.
  */
 int choose_protected(const struct state *s, choose_mask mountable);
 

@@ -245,6 +245,15 @@ static enum kb_err write_manifest(const struct install *in)
 	return store_manifest_write(in->store, in->target, &m, blob);
 }
 
+/* By an install that a cut ended. The cell is cleared when both regions have been written. */
+static bool is_closed(const struct install *in)
+{
+	struct store_manifest m;
+
+	return in->s->slot[in->target].st == STATE_WRITING &&
+	       store_manifest_read(in->store, in->target, &m, NULL, 0) == KB_EBLANK;
+}
+
 enum kb_err install_seal_commit(struct install_job *j)
 {
 	static struct state before;
@@ -252,7 +261,7 @@ enum kb_err install_seal_commit(struct install_job *j)
 	enum kb_err e;
 
 	/* Right already, as another release: half of its new name must not be found either. */
-	if (!j->sealed && in->s->slot[in->target].st != STATE_WRITING)
+	if (!j->sealed && !is_closed(in))
 		TRY(close_state(j));
 	e = write_manifest(in);
 	before = *in->s;

@@ -83,7 +83,7 @@ static void a_stick_that_comes_while_it_waits_repairs_and_boots_at_once(void **c
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("rescue_by_a_stick_that_comes_later");
 	assert_once("# rescue: a medium has come");
-	assert_once(NODES " --mountable 0 --rescue --source usb:/dev/sda");
+	assert_once(NODES " --mountable 3 --rescue --source usb:/dev/sda");
 	assert_in_range(os_now_ms(), 95000, 101000);
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
@@ -107,7 +107,7 @@ static void an_sd_card_does_it_too(void **ctx)
 	os_sim_child(&fixes);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("rescue_by_an_sd_card");
-	assert_once(NODES " --mountable 0 --rescue --source sd:/dev/mmcblk0");
+	assert_once(NODES " --mountable 3 --rescue --source sd:/dev/mmcblk0");
 }
 
 /* Nothing acceptable on the first stick, then another one comes. */
@@ -331,6 +331,25 @@ static void a_slot_that_did_not_mount_is_not_protected_before_the_next_one(void 
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 }
 
+/* One failure is not a reason to overwrite the good slot. */
+static void a_trusted_slot_that_did_not_mount_is_protected_all_the_same(void **ctx)
+{
+	struct os_sim_child none = apply(2, "--last-resort");
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.slot[1].st = STATE_BAD;
+	s.pref = 1;
+	s.lr_count = 3;
+	machine_put(&s);
+	os_sim_fail("mount /dev/vda2", 0, KB_EMOUNT);
+	plug(21000);
+	os_sim_child(&none);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once(NODES " --mountable 3 --last-resort --source usb:/dev/sda");
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +367,7 @@ int main(void)
 		T(a_stick_that_comes_before_a_last_resort_repairs),
 		T(an_install_that_fails_before_a_last_resort_is_not_forgotten),
 		T(a_slot_that_did_not_mount_is_not_protected_before_the_next_one),
+		T(a_trusted_slot_that_did_not_mount_is_protected_all_the_same),
 	};
 
 	return cmocka_run_group_tests_name("trace of the rescue", tests, NULL, NULL);

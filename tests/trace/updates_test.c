@@ -589,7 +589,7 @@ static void stick_repairs_a_device_on_which_nothing_mounts(void **ctx)
 	assert_int_equal(os_sim_count("spawn " APPLY), 2);
 	machine_told("\"reason\":\"\"");
 	assert_once("spawn " APPLY " --state /dev/vda1 --slot a:root=/dev/vda2 "
-		    "--slot b:root=/dev/vda3 --mountable 0 --rescue --source usb:/dev/sda");
+		    "--slot b:root=/dev/vda3 --mountable 3 --rescue --source usb:/dev/sda");
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 

@@ -612,14 +612,18 @@ static void slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check(v
 	struct state s;
 
 	(void)ctx;
-	state_init(&s, 4);
-	for (int i = 0; i < 4; i++)
+	state_init(&s, 6);
+	for (int i = 0; i < 6; i++) {
 		states_set(&s, i, STATE_GOOD, 1);
+		s.slot[i].streak = STATE_STREAK_LIMIT - 1;
+	}
 	m.fit[0] = KB_EFORMAT;
 	m.mounts[1] = KB_EMOUNT;
-	m.mounts[2] = KB_ECHECK;
+	m.mounts[2] = m.fit[3] = KB_ECHECK;
+	m.mounts[4] = KB_EMOUNT;
+	s.slot[4].streak = 0; /* one failure takes no trust from it */
 	assert_int_equal(run(&m, &a, &s), KB_OK);
-	assert_int_equal(a.chosen.slot, 3);
+	assert_int_equal(a.chosen.slot, 5);
 	assert_int_equal(a.unfit, 0x3);
 	m.fit[0] = m.mounts[1] = KB_OK;
 	assert_int_equal(run(&m, &a, &s), KB_OK);

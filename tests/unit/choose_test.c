@@ -281,7 +281,16 @@ static void before_a_last_resort_what_was_good_is_protected(void **ctx)
 	assert_int_equal(choose_target(&s, ALL, 0, 9, false), 1);
 	assert_int_equal(choose_protected(&s, 0x2), 1); /* a does not mount */
 	states_set(&s, 1, STATE_TRIAL, 2);
-	assert_int_equal(choose_protected(&s, ALL), 0); /* who knows whether that one boots */
+	assert_int_equal(choose_protected(&s, ALL), 1); /* that one will be booted next */
+	s = (struct state){ 0 };
+	state_init(&s, 3);
+	states_set(&s, 0, STATE_GOOD, 1);
+	states_set(&s, 1, STATE_GOOD, 2);
+	states_set(&s, 2, STATE_BAD, 3);
+	s.slot[0].streak = s.slot[1].streak = STATE_STREAK_LIMIT;
+	s.pref = 2;
+	s.lr = 1;
+	assert_int_equal(choose_protected(&s, 0x5), 0); /* the last resort does not mount */
 }
 
 static void oneshot_does_not_move_the_protection(void **ctx)
