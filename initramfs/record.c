@@ -85,9 +85,9 @@ static choose_mask held_back(const struct state *s, unsigned nslots)
 
 /*
  * It lets no slot boot, and something is there: it was made anew in a boot that saw none of the
- * slots, or somebody forged it. A slot under install has no superblock, so that what is seen is
- * whole (decisions 20 and 54); root-filesystem= names such a slot mountable all the same, which is
- * heeded only where no install is under way.
+ * slots, or somebody forged it. A slot under install has no superblock, or needs no byte: what is
+ * seen is whole (decisions 20, 54, 60); root-filesystem= names such a slot mountable all the same,
+ * which is heeded only where no install is under way.
  */
 static bool is_of_nothing(const struct state *s, unsigned nslots, choose_mask mountable,
 			  choose_mask seen)
