@@ -134,7 +134,6 @@ static void load_state(struct boot *b)
 
 void boot_reload(struct boot *b)
 {
-	b->attempt.unfit = 0; /* the disk was gone, and is back */
 	if (record_return(&b->rec, b->dev.state, b->conf.nslots,
 			  devices_mountable(&b->dev, &b->conf), devices_seen(&b->dev, &b->conf)))
 		settle(b);

@@ -41,15 +41,13 @@ static enum kb_err save(struct run *r, struct state *s)
 	return KB_OK;
 }
 
-/* One failure takes no trust from a good slot: it stays what the device falls back to. */
+/* A good slot stays what the device may fall back to, whatever happens to it in one boot. */
 static void note_failure(struct run *r, const struct choose_candidate *c, const char *reason,
 			 enum kb_err e)
 {
-	const struct state_slot *t = &r->s->slot[c->slot];
-
 	choose_failed(r->s, c, reason);
 	r->failed |= (choose_mask)(1u << c->slot);
-	if (e != KB_ECHECK && !(t->st == STATE_GOOD && t->streak < STATE_STREAK_LIMIT))
+	if (e != KB_ECHECK && !is_good(r->s, c->slot))
 		r->a->unfit |= (choose_mask)(1u << c->slot);
 }
 

@@ -39,9 +39,9 @@ struct attempt {
 	struct choose_candidate chosen; /* while ops->mount runs: the one that it is about */
 	bool counted; /* the state on disk knows of this boot: verdicts are possible, a guardian
 			 makes sense */
-	choose_mask unfit; /* slots that were not fit, or did not mount, and are no longer trusted:
-			      nothing to fall back to. Not those that failed a check, which might
-			      run. Valid while ops are called, too */
+	choose_mask unfit; /* slots that are not good, and were not fit or did not mount: nothing to
+			      fall back to. Not those that failed a check, which might run. Valid
+			      while ops are called, too */
 	uint64_t token;	   /* s->open_token when counted and an attempt is open, else 0 */
 };
 

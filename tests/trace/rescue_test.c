@@ -331,13 +331,14 @@ static void a_slot_that_did_not_mount_is_not_protected_before_the_next_one(void 
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 }
 
-/* One failure is not a reason to overwrite the good slot. */
-static void a_trusted_slot_that_did_not_mount_is_protected_all_the_same(void **ctx)
+/* But one failure is no reason to overwrite a good slot, not even the third. */
+static void a_good_slot_that_did_not_mount_counts_all_the_same(void **ctx)
 {
 	struct os_sim_child none = apply(2, "--last-resort");
 	struct state s = machine_good();
 
 	(void)ctx;
+	s.slot[0].streak = STATE_STREAK_LIMIT - 1;
 	s.slot[1].st = STATE_BAD;
 	s.pref = 1;
 	s.lr_count = 3;
@@ -367,7 +368,7 @@ int main(void)
 		T(a_stick_that_comes_before_a_last_resort_repairs),
 		T(an_install_that_fails_before_a_last_resort_is_not_forgotten),
 		T(a_slot_that_did_not_mount_is_not_protected_before_the_next_one),
-		T(a_trusted_slot_that_did_not_mount_is_protected_all_the_same),
+		T(a_good_slot_that_did_not_mount_counts_all_the_same),
 	};
 
 	return cmocka_run_group_tests_name("trace of the rescue", tests, NULL, NULL);

@@ -613,15 +613,14 @@ static void slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check(v
 
 	(void)ctx;
 	state_init(&s, 6);
-	for (int i = 0; i < 6; i++) {
-		states_set(&s, i, STATE_GOOD, 1);
-		s.slot[i].streak = STATE_STREAK_LIMIT - 1;
-	}
+	for (int i = 0; i < 6; i++)
+		states_set(&s, i, STATE_TRIAL, 1);
 	m.fit[0] = KB_EFORMAT;
 	m.mounts[1] = KB_EMOUNT;
 	m.mounts[2] = m.fit[3] = KB_ECHECK;
 	m.mounts[4] = KB_EMOUNT;
-	s.slot[4].streak = 0; /* one failure takes no trust from it */
+	states_set(&s, 4, STATE_GOOD, 1); /* and failed just as often as it may */
+	s.slot[4].streak = STATE_STREAK_LIMIT - 1;
 	assert_int_equal(run(&m, &a, &s), KB_OK);
 	assert_int_equal(a.chosen.slot, 5);
 	assert_int_equal(a.unfit, 0x3);
