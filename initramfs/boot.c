@@ -134,6 +134,7 @@ static void load_state(struct boot *b)
 
 void boot_reload(struct boot *b)
 {
+	b->attempt.unfit = 0; /* what failed may have been the disk */
 	if (record_return(&b->rec, b->dev.state, b->conf.nslots,
 			  devices_mountable(&b->dev, &b->conf), devices_seen(&b->dev, &b->conf)))
 		settle(b);

@@ -120,6 +120,20 @@ static void pull_out_and_plug_in(const struct state *was, const char *path)
 
 #define VDB_PATH "/devices/pci0000:00/0000:00:04.0/virtio1/block/vdb"
 
+/* What failed when the disk went is kept again when it is back, whatever it is worth. */
+static void what_failed_with_the_disk_is_looked_at_anew(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.slot[0].st = STATE_TRIAL;
+	s.slot[0].tries = STATE_TRIES;
+	pull_out_and_plug_in(&s, VDB_PATH);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("spawn keelboot-apply --state /dev/vdb1 --slot a:root=/dev/vdb2 "
+		    "--slot b:root=/dev/vdb3 --mountable 3 --source data:/dev/vdb4");
+}
+
 static void disk_that_comes_back_boots_without_a_restart(void **ctx)
 {
 	struct state s = machine_good();
@@ -594,6 +608,7 @@ int main(void)
 		T(late_disk_is_waited_for),
 		T(disk_that_never_comes_ends_in_a_restart),
 		T(disk_that_comes_after_its_time_is_taken_nevertheless),
+		T(what_failed_with_the_disk_is_looked_at_anew),
 		T(disk_that_comes_back_boots_without_a_restart),
 		T(disk_that_comes_back_is_seen_beside_media_that_hang),
 		T(disk_that_comes_back_costs_a_trial_no_more_than_its_boot),
