@@ -54,7 +54,6 @@ enum kb_err stage_keys(const struct device *d, struct keyring *keys)
 	return e;
 }
 
-/* Tells what is wrong with r, after its name; r->why keeps it. */
 static enum kb_err check_compatible(struct reader *r, const struct device *d, const char *name)
 {
 	if (d->conf.compatible[0] == '\0') {
