@@ -901,6 +901,37 @@ static void a_cut_never_leaves_the_manifest_of_another_release(void **ctx)
 	}
 }
 
+/* Cut between its two records, gone on with, cut again, and then one region is lost: what the other
+ * says must not stand beside the manifest that came meanwhile. */
+static void nor_when_a_region_is_lost_after_two_cuts(void **ctx)
+{
+	const struct state_slot *t = &state.slot[TARGET];
+	struct store_manifest m;
+
+	(void)ctx;
+	make(image, true, NULL);
+	for (unsigned first = 1; first < 12; first++)
+		for (unsigned second = 1; second < 16; second++)
+			for (uint64_t region = 0; region < 2; region++) {
+				new_devices_that_are_right();
+				events.cut_at = first;
+				assert_true(install_run(&in) != KB_OK);
+				bdev_sim_cut(&state_dev.sim, first);
+				forget_events();
+				load();
+				events.cut_at = second;
+				(void)!install_run(&in); /* late enough a cut is none */
+				bdev_sim_cut(&state_dev.sim, second);
+				forget_events();
+				bdev_sim_scribble(&state_dev.sim, region * STORE_REGION_APART,
+						  STORE_CELLS * STORE_CELL, 1);
+				load();
+				if (t->st == STATE_GOOD &&
+				    store_manifest_read(&store, TARGET, &m, NULL, 0) == KB_OK)
+					assert_int_equal(m.sequence, t->sequence);
+			}
+}
+
 /* A superblock that survives a torn write would make a slot look whole, once the state is lost. */
 static void a_superblock_stands_only_in_a_whole_block(void **ctx)
 {
@@ -1162,6 +1193,7 @@ int main(int argc, char **argv)
 		TEST(blocks_that_cannot_be_read_are_written_anew),
 		TEST(everything_in_its_order),
 		TEST(a_cut_never_leaves_the_manifest_of_another_release),
+		TEST(nor_when_a_region_is_lost_after_two_cuts),
 		TEST(a_superblock_stands_only_in_a_whole_block),
 		TEST(after_any_power_cut_it_goes_on_and_ends_well),
 		TEST(goes_on_without_writing_again_what_is_right),
