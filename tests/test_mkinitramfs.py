@@ -543,7 +543,8 @@ def test_key_file_that_the_device_refuses_is_refused(tmp_path, folder):
     for text in (KEY + "\0", KEY.replace("MCow", "MCo\0w"), KEY + " " * 4096, KEY.replace(end, ""),
                  KEY.replace("MCow", "MDow"), KEY.replace("GQ=", "GR="), KEY.replace("GQ=", "=GQ="),
                  KEY.replace("EUZS", "EUZSEUZS"), KEY.replace("EUZS", "EU-S"),
-                 P256.replace("QgAE", "QgAD"), P256.replace("bQ==", "bR=="), P256.replace("bQ==", "bQA=")):
+                 P256.replace("QgAE", "QgAD"), P256.replace("bQ==", "bR=="), P256.replace("bQ==", "bQA="),
+                 P256.replace("bQ==", "bg==")):     # the last: not on the curve
         file.write_text(text)
         assert "a.pem: not one public key" in refused(tmp_path)
     for text in "why\n" + KEY + "how\n", KEY.replace("EUZS", " E\tU\r\n\nZS"), P256, KEY + " " * (4096 - len(KEY)):

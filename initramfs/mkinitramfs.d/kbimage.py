@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes into a Keelboot initramfs, and where."""
 
+import base64
 import os
 import re
 import struct
@@ -19,10 +20,13 @@ STAGES = ("pre-update.d", "pre-mount.d", "post-mount.d", "exhausted.d")
 HOOK_MAX, HOOK_NAME_MAX = 32, 62        # of hooks/hook.h
 RETIRED = "retired.d"                        # KEYRING_RETIRED_DIR of update/keyring_pem.h
 KEY_FILE_MAX, KEYS_MAX = 4096, 16            # KEYRING_PEM_MAX; KEYRING_KEYS_MAX of update/keyring.h
+ED25519_SPKI = 44
 KEY_FILE = re.compile(rb"-----BEGIN PUBLIC KEY-----([^-]*)-----END PUBLIC KEY-----")
 # Ed25519 and P-256: a prefix each, and in the last digit no bit that no byte has.
 KEY = re.compile(rb"MCowBQYDK2VwAyEA[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=|"
                  rb"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE[A-Za-z0-9+/]{85}[AQgw]==")
+P256_FIELD = 2**256 - 2**224 + 2**192 + 2**96 - 1       # FIPS 186-5: y^2 = x^3 - 3x + b in it
+P256_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 CHECK_CONF = "etc/keelboot/checks"
 CHECK_COMMON = "usr/lib/keelboot/checks.sh"
 CHECK_KEY = re.compile(r"^# (stage|order|conf): ([a-z0-9-]+)$", re.M)
@@ -44,6 +48,17 @@ def read(path: Path, what: str) -> bytes:
 def shipped(folder: Path) -> list:
     """The names of the checks that come with Keelboot."""
     return sorted(file.name for file in Path(folder).glob("*") if file.suffix != ".sh")
+
+
+def _is_key(text: bytes) -> bool:
+    """The base64 of a key that the device can load: for it, a point that is not on the curve is none."""
+    if not KEY.fullmatch(text):
+        return False
+    spki = base64.b64decode(text)
+    if len(spki) == ED25519_SPKI:
+        return True
+    x, y = int.from_bytes(spki[-64:-32], "big"), int.from_bytes(spki[-32:], "big")
+    return max(x, y) < P256_FIELD and (y**2 - x**3 + 3 * x - P256_B) % P256_FIELD == 0
 
 
 def _segments(data: bytes) -> tuple:
@@ -149,9 +164,9 @@ class Image:
                 raise ImageError(f"{file}: more than one key; put each into a file of its own")
             pem = KEY_FILE.search(data)
             if b"\0" in data or len(data) > KEY_FILE_MAX or not pem or \
-                    not KEY.fullmatch(pem[1].translate(None, b" \t\r\n")):
+                    not _is_key(pem[1].translate(None, b" \t\r\n")):
                 raise ImageError(f"{file}: not one public key in PEM (-----BEGIN PUBLIC KEY-----), "
-                                 "Ed25519 or P-256")
+                                 "Ed25519 or P-256, whole and undamaged")
             self.archive.file(f"{target}/{file.name}", data, source=str(file))
 
     def _keyring(self) -> str:
