@@ -216,8 +216,5 @@ int choose_target(const struct state *s, choose_mask mountable, choose_mask moun
 		if (best == STATE_NONE || target_rank(s, i) < target_rank(s, best))
 			best = i;
 	}
-	if (best == STATE_NONE && rescue && spare != STATE_NONE && !is_in(mountable, spare) &&
-	    !is_in(mounted, spare))
-		best = spare;
 	return best;
 }

@@ -61,10 +61,9 @@ int choose_protected(const struct state *s, choose_mask mountable);
 /*
  * The slot that an install should overwrite: not protected, not in `mounted`; preferring writing
  * (an interrupted install goes on where it was), empty, bad, trial, good; among equals one that
- * lost trust, then one that is not preferred. With rescue (nothing mounted in this boot) the
- * protected slot may be taken when it is not in `mountable` and there is no other, and a trial with
- * tries left for any sequence; else that is taken only for one above its own. STATE_NONE: no slot
- * may be overwritten.
+ * lost trust, then one that is not preferred. A trial with tries left only for a sequence above its
+ * own, but in rescue (nothing mounted in this boot) for any. STATE_NONE: no slot may be
+ * overwritten.
  */
 int choose_target(const struct state *s, choose_mask mountable, choose_mask mounted,
 		  uint64_t sequence, bool rescue);

@@ -72,6 +72,15 @@ bool plan_over_budget(const struct state *s, const uint8_t release[STATE_ID_LEN]
 	       state_unwritable(s, release) >= STATE_FAILS_LIMIT;
 }
 
+/* Rather the slot to fall back to than no repair, where it is the only one that can be written: in
+ * a rescue, in which it did not boot, and before a last resort if it cannot be mounted. */
+static bool is_only_target(enum plan_mode mode, choose_mask mountable, choose_mask mounted,
+			   int spare)
+{
+	return spare != STATE_NONE && !(mounted >> spare & 1) &&
+	       (mode == PLAN_RESCUE || (mode == PLAN_LAST_RESORT && !(mountable >> spare & 1)));
+}
+
 enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enum plan_mode mode,
 			choose_mask mountable, choose_mask mounted, int *target)
 {
@@ -93,6 +102,8 @@ enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enu
 	if (mode == PLAN_AUTOMATIC && s->rebuilt && any_tries(s))
 		return KB_EBUSY;
 	*target = choose_target(s, mountable, mounted, r->sequence, plan_is_rescue(mode));
+	if (*target == STATE_NONE && is_only_target(mode, mountable, mounted, spare))
+		*target = spare;
 	return *target == STATE_NONE ? KB_ENOTARGET : KB_OK;
 }
 

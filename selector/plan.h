@@ -44,7 +44,8 @@ static inline bool plan_is_rescue(enum plan_mode mode)
  *                 STATE_FAILS_LIMIT times; only automatically: where nothing mounts, a
  *                 rescue that was refused for this would be the end of the device
  *   KB_EBUSY      the state was rebuilt and a trial still has tries; only automatically
- *   KB_ENOTARGET  no slot may be overwritten
+ *   KB_ENOTARGET  no slot may be overwritten; the protected one only in a rescue, or, if it is not
+ *                 mountable, before a last resort, and only where there is no other
  */
 enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enum plan_mode mode,
 			choose_mask mountable, choose_mask mounted, int *target) KB_MUST_CHECK;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nothing mounts; a stick that is plugged in while the device waits repairs it, without help."""
 
-GARBAGE = bytes(range(256)) * 4096
+from kbdisk import write_partition
 
 
 def test_stick_repairs_the_device_at_once(bench):
@@ -32,3 +32,19 @@ def test_bad_stick_does_not_help_and_a_good_one_does(bench):
         slot = vm.expect(r"slot (\w) holds version 3\.0 on trial", 90)[1]
         bench.up(vm, "3.0", slot)
         assert bench.causes(vm) == []
+
+
+def test_stick_repairs_the_only_slot_though_its_superblock_is_whole(bench):
+    state = bench.work / "one-slot.img"
+    bench.command("state", "init", state, "--slots", "1", "--good", "a", "--bundle", bench.bundle("1.0"))
+    disk = bench.disk("1.0", state=state)
+    write_partition(disk, "root-a", bytes(1 << 20), 4096)
+    conf = bench.device.conf.replace("[slot.b]\nroot=PARTLABEL=root-b\n", "")
+    initrd = bench.initramfs_with(name="one-slot", conf=conf)
+    stick = bench.stick(bench.bundle("2.0"))
+    with bench.machine(disk, drives=[stick], initrd=initrd) as vm:
+        vm.expect(r"keelboot: root: unable to mount /dev/vda3 \(ext4\)")
+        vm.expect(r"slot a holds version 2\.0 on trial", 90)
+        bench.up(vm, "2.0", "a")
+        assert bench.causes(vm) == [], "no restart in between"
+        assert [slot["state"] for slot in bench.status(vm)["slots"]] == ["good"]

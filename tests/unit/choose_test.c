@@ -380,17 +380,17 @@ static void rescue_takes_a_trial_for_any_release(void **ctx)
 	assert_int_equal(choose_target(&s, ALL, 0, 1, true), 1);
 }
 
-static void rescue_may_take_the_protected_slot_if_it_is_all_there_is(void **ctx)
+static void the_protected_slot_is_no_target(void **ctx)
 {
 	struct state s;
 
 	(void)ctx;
 	state_init(&s, 1);
 	states_set(&s, 0, STATE_GOOD, 1);
-	assert_int_equal(choose_target(&s, 0, 0, 9, false), STATE_NONE);
-	assert_int_equal(choose_target(&s, 0, 0, 9, true), 0);
-	assert_int_equal(choose_target(&s, 1, 0, 9, true), STATE_NONE);
-	assert_int_equal(choose_target(&s, 0, 1, 9, true), STATE_NONE);
+	for (choose_mask mountable = 0; mountable < 2; mountable++) {
+		assert_int_equal(choose_target(&s, mountable, 0, 9, false), STATE_NONE);
+		assert_int_equal(choose_target(&s, mountable, 0, 9, true), STATE_NONE);
+	}
 	state_init(&s, 2);
 	states_set(&s, 0, STATE_GOOD, 1);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
@@ -432,7 +432,7 @@ int main(void)
 		cmocka_unit_test(trial_with_tries_gives_way_to_a_newer_release_only),
 		cmocka_unit_test(among_equals_the_distrusted_then_the_unpreferred_goes),
 		cmocka_unit_test(rescue_takes_a_trial_for_any_release),
-		cmocka_unit_test(rescue_may_take_the_protected_slot_if_it_is_all_there_is),
+		cmocka_unit_test(the_protected_slot_is_no_target),
 		cmocka_unit_test(tiers_have_names),
 	};
 

@@ -215,6 +215,34 @@ static void last_resort_has_no_ledger_and_no_budget(void **ctx)
 	assert_int_equal(target, 1);
 }
 
+/* One slot, or the disk of the others is gone: what is on it did not boot, or cannot. */
+static void the_only_slot_is_taken_where_nothing_boots(void **ctx)
+{
+	struct plan_release r = release(9, 9);
+	const choose_mask others_gone = 0xfe;
+	struct state s;
+	int target;
+
+	(void)ctx;
+	for (unsigned n = 1; n <= 2; n++) {
+		state_init(&s, n);
+		states_set(&s, 0, STATE_GOOD, 1);
+		for (int mode = PLAN_AUTOMATIC; mode <= PLAN_COMMAND; mode++)
+			for (choose_mask mountable = 0; mountable < 2; mountable++) {
+				bool taken = mode == PLAN_RESCUE ||
+					     (mode == PLAN_LAST_RESORT && mountable == 0);
+
+				assert_int_equal(plan_accept(&s, &r, (enum plan_mode)mode,
+							     mountable, others_gone, &target),
+						 taken ? KB_OK : KB_ENOTARGET);
+				assert_int_equal(target, taken ? 0 : STATE_NONE);
+				assert_int_equal(plan_accept(&s, &r, (enum plan_mode)mode,
+							     mountable, ALL, &target),
+						 KB_ENOTARGET);
+			}
+	}
+}
+
 static void only_a_good_protected_slot_holds_the_sequence(void **ctx)
 {
 	struct state s;
@@ -592,6 +620,7 @@ int main(void)
 		cmocka_unit_test(what_a_good_slot_held_back_is_held_back_until_a_commit),
 		cmocka_unit_test(no_walk_without_a_commit_goes_back_behind_the_oldest_good_slot),
 		cmocka_unit_test(last_resort_has_no_ledger_and_no_budget),
+		cmocka_unit_test(the_only_slot_is_taken_where_nothing_boots),
 		cmocka_unit_test(only_a_good_protected_slot_holds_the_sequence),
 		cmocka_unit_test(floor_holds_in_every_mode),
 		cmocka_unit_test(rejected_release_stays_out_in_every_mode),
