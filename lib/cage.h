@@ -109,5 +109,6 @@ struct cage_rule {
 enum kb_err cage_filter(const struct cage_rule *rules, size_t n) KB_MUST_CHECK;
 
 /* The other way round: a call that no rule is about is allowed. Those of another calling convention
- * of this processor kill nevertheless: they have other numbers. */
+ * of this processor kill nevertheless: they have other numbers; and those that are younger than the
+ * rules (Linux 6.1) are absent, ENOSYS, since they may be another way to what is forbidden. */
 enum kb_err cage_forbid(const struct cage_rule *rules, size_t n) KB_MUST_CHECK;

@@ -7,7 +7,7 @@
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 
-#define AROUND_LEN 7u /* instructions before and behind all rules */
+#define AROUND_LEN 9u /* instructions before and behind all rules */
 #define RULE_LEN   5u /* of one rule, at most */
 
 #define NR			offsetof(struct seccomp_data, nr)
@@ -22,6 +22,10 @@
 
 /* The numbers of x32, on the same processor and by the same AUDIT_ARCH_*. */
 #define OTHER_CALLS 0x40000000u
+
+/* The last one of Linux 6.1 is 450, on all processors: what came later nobody could put on a list
+ * of what kills, and every libc does without it. */
+#define LATER_CALLS 451u
 
 struct program {
 	unsigned short len;
@@ -73,6 +77,10 @@ static enum kb_err install(const struct cage_rule *rules, size_t n, uint32_t oth
 	add(&p, (struct sock_filter)LOAD(NR));
 	add(&p, (struct sock_filter)ELSE_SKIP(BPF_JGE, OTHER_CALLS, 1));
 	add(&p, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
+	if (otherwise == SECCOMP_RET_ALLOW) {
+		add(&p, (struct sock_filter)ELSE_SKIP(BPF_JGE, LATER_CALLS, 1));
+		add(&p, (struct sock_filter)RETURN(SECCOMP_RET_ERRNO | ENOSYS));
+	}
 	for (size_t i = 0; i < n; i++)
 		add_rule(&p, &rules[i]);
 	add(&p, (struct sock_filter)RETURN(otherwise));

@@ -87,6 +87,7 @@ static const struct cage_rule rules[] = {
 	KILLS(SYS_settimeofday),
 	KILLS(SYS_clock_settime),
 	KILLS(SYS_sethostname),
+	KILLS(SYS_setdomainname),
 	KILLS(SYS_mknodat),
 	KILLS(SYS_open_by_handle_at),
 	KILLS(SYS_fanotify_init),
