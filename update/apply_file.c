@@ -89,11 +89,14 @@ static const char *refusal(const struct apply_job *job, enum kb_err e)
 			       "themselves; `keelboot install` takes this one";
 		return "this release failed on this device before";
 	case KB_EDOWNGRADE:
-		if (job->mode == PLAN_LAST_RESORT && job->release.sequence >= believed_floor(job))
+		if (job->release.sequence < believed_floor(job))
+			return "it is older than what this device may go back to";
+		if (job->mode == PLAN_LAST_RESORT)
 			return "it is older than every good slot, or than the last one that was "
 			       "overwritten, and not signed to go back; bring the release of one "
 			       "of them, or a newer one";
-		return "it is older than what this device may go back to";
+		return "it is not newer than what is installed; a new release has a higher "
+		       "sequence, and `keelboot install` goes back";
 	case KB_EAHEAD:
 		return "its sequence is too far ahead of what proved itself here; "
 		       "max-sequence-jump= of system.conf";

@@ -57,7 +57,8 @@ REFUSED = {
     wrong_compatible: r"other\.keel: version 2\.0: not taken: it is for another-board, this device is demo-board",
     foreign_key: r"bad\.keel: refused: not signed by the one trusted key",
     damaged_signature: r"bad\.keel: refused: not signed by the one trusted key",
-    not_newer: r"1\.0-nomark\.keel: version 1\.0: not taken: it is older than what this device may go back to",
+    not_newer: r"1\.0-nomark\.keel: version 1\.0: not taken: it is not newer than what is installed; a new release "
+               r"has a higher sequence, and `keelboot install` goes back",
     garbage: r"bad\.keel: refused: no bundle, or its header is damaged; copy it again",
 }
 

@@ -838,7 +838,8 @@ static void older_releases_are_refused(void **ctx)
 	(void)ctx;
 	make_bundle("one", 1, "box", &key);
 	assert_int_equal(apply_usb("one", NULL, NULL), APPLY_NOTHING);
-	assert_logged("it is older than what this device may go back to");
+	assert_logged("it is not newer than what is installed; a new release has a higher "
+		      "sequence, and `keelboot install` goes back");
 	assert_nothing_written(seq);
 }
 
