@@ -293,6 +293,7 @@ static void at_each(char point, bool verify_first)
 	}
 }
 
+/* Threat 31: it dies, sleeps for ever or speaks nonsense in the middle of any chunk. */
 static void an_end_after_each_request_is_no_install(void **ctx)
 {
 	(void)ctx;
