@@ -54,7 +54,8 @@ static bool goes_back(const struct state *s, const struct plan_release *r, enum 
 		return false;
 	if (r->sequence < plan_back(s, mountable))
 		return true;
-	return mode == PLAN_AUTOMATIC && spare != STATE_NONE && s->slot[spare].st == STATE_GOOD &&
+	return mode == PLAN_AUTOMATIC && spare != STATE_NONE &&
+	       (s->slot[spare].st == STATE_GOOD || has_tries(&s->slot[spare])) &&
 	       s->slot[spare].has_release && r->sequence <= s->slot[spare].sequence;
 }
 

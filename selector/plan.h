@@ -38,8 +38,8 @@ static inline bool plan_is_rescue(enum plan_mode mode)
  *   KB_EAPPLIED   it is in the protected slot or in a trial with tries left; or, automatically, it
  *                 is in the ledger. Rescue asks none of these: what is installed does not mount
  *   KB_EDOWNGRADE below the floor; or, automatically and without permission, not strictly newer
- *                 than the protected slot, which counts only while that slot is good; or, so too in
- *                 a last resort, below plan_back()
+ *                 than the protected slot, which counts while that slot is good, or has tries left
+ *                 (a device that never committed); or, so too in a last resort, below plan_back()
  *   KB_EBUDGET    8 installs since the last commit, or it could not be written to a slot
  *                 STATE_FAILS_LIMIT times; only automatically: where nothing mounts, a
  *                 rescue that was refused for this would be the end of the device

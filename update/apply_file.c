@@ -133,10 +133,6 @@ static enum kb_err accept_to(struct apply_job *job, choose_mask in_use)
 
 	s = *job->state;
 	s.floor = believed_floor(job);
-	/* Nor must good slots of sequences that nobody signed keep a repair out. */
-	for (unsigned i = 0; job->mode == PLAN_LAST_RESORT && i < s.nslots; i++)
-		if (s.slot[i].sequence > job->floor_bound)
-			s.slot[i].sequence = job->floor_bound;
 	job->back = job->mode == PLAN_RESCUE ? 0 : plan_back(&s, job->mountable);
 	return plan_accept(&s, &job->release, job->mode, job->mountable, in_use, &job->target);
 }

@@ -15,7 +15,8 @@ enum kb_err signed_floor_open(struct reader *r, const void *blob, size_t len,
 
 /*
  * What a floor that this device has learned cannot exceed: the highest sequence of the slots'
- * manifests, of those that trusted keys signed for it; 0: of none. A release names no floor above
- * its own sequence, and below the floor nothing is installed.
+ * manifests, of those that a trusted or retired key signed for it, one of them whatever
+ * keys->required says; 0: of none. A release names no floor above its own sequence, and below the
+ * floor nothing is installed.
  */
 uint64_t signed_floor_bound(struct store *st, const struct keyring *keys, const char *compatible);

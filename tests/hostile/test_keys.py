@@ -119,6 +119,27 @@ def test_t10_nobody_is_accused_of_a_signature_that_is_none(target, keys, image):
     target.refuses(bundle, VERIFY, "BUNDLE: not signed by the one trusted key")
 
 
+@pytest.mark.parametrize("by, required, retired", [(["signer"], 1, ["signer"]), (["second"], 2, [])])
+def test_t16_a_rescue_remembers_what_was_signed_by_less(target, keys, image, by, required, retired):
+    """The slots hold what a key signed that is retired since, or one where two have to by now: it was genuine when it
+    came, and a floor that was reached with it is no forged one."""
+    own = Forge(keys, image, lines={"bundle sequence": 10, "bundle floor": 10}, signed=by)
+    own = own.write(target.path / "own.keel")
+    target("state", "init", "--force", "--slots", 2, "--good", "a", "--bundle", own, "--floor", 10)
+    ring(target, ["signer", "second", "stranger"], retired)
+    target.configure(f"[keyring]\nsignatures-required={required}\n")
+    target.remember()
+    for sequence, refused in (9, True), (11, False):
+        lines = {"bundle sequence": sequence, "bundle version": f"1.{sequence}"}
+        bundle = Forge(keys, image, lines=lines, signed=["second", "stranger"]).write(target.path / f"{sequence}.keel")
+        if refused:
+            target.apply_refuses(bundle, f"version 1.{sequence}: not taken: it is older than what this device may go "
+                                 "back to", rescue=True)
+        else:
+            assert target.apply(bundle, rescue=True).code == INSTALLED
+    assert target.json("status")["floor"] == 10
+
+
 def test_t10_keyring_of_retired_keys_alone_trusts_nothing(target, keys, image):
     folder = ring(target, [], ["signer"])
     bundle = signed(target, keys, image, "signer")

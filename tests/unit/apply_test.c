@@ -651,22 +651,19 @@ static void a_last_resort_believes_the_floor(void **ctx)
 	assert_int_equal(apply_rescue("nine"), APPLY_INSTALLED);
 }
 
-/* Threat 34: nobody signed these. */
-static void put_forged_sequences(struct store *st)
-{
-	state.slot[0].sequence = state.slot[1].sequence = INT64_MAX;
-	save(st);
-}
-
-static void no_forged_sequence_keeps_a_repair_out_of_a_last_resort(void **ctx)
+/* Threat 16: a factory that names the release alone leaves a slot without a manifest. */
+static void what_has_no_manifest_holds_back_as_well(void **ctx)
 {
 	(void)ctx;
-	two_good_world();
-	with_store(put_forged_sequences, false);
-	assert_int_equal(apply_last_resort("eleven"), APPLY_NOTHING);
-	assert_int_equal(apply_last_resort("twelve"), APPLY_INSTALLED);
+	set_up(NULL);
+	make_bundle("ten", 10, "box", &key);
+	make_bundle("eleven", 11, "box", &key);
+	with_store(put_two_good, false);
+	assert_int_equal(apply_last_resort("ten"), APPLY_NOTHING);
+	assert_logged("it is older than every good slot");
+	assert_int_equal(apply_last_resort("eleven"), APPLY_INSTALLED);
 	with_store(NULL, false);
-	assert_int_equal(state.back, 12); /* nor those after it, for as long as none is good */
+	assert_int_equal(state.back, 11);
 }
 
 static void write_image_of(unsigned sequence, const char *part)
@@ -1612,7 +1609,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(rescue_keeps_a_floor_that_later_releases_do_not_name),
 	TEST(a_last_resort_goes_back_to_what_is_there_and_no_further),
 	TEST(a_last_resort_believes_the_floor),
-	TEST(no_forged_sequence_keeps_a_repair_out_of_a_last_resort),
+	TEST(what_has_no_manifest_holds_back_as_well),
 	TEST(a_release_with_the_same_image_lets_nothing_older_come),
 	TEST(a_last_resort_takes_no_sequence_that_is_far),
 	TEST(a_rescue_that_installs_nothing_lowers_no_floor),

@@ -243,15 +243,21 @@ static void the_only_slot_is_taken_where_nothing_boots(void **ctx)
 	}
 }
 
-static void only_a_good_protected_slot_holds_the_sequence(void **ctx)
+static void only_what_is_good_or_has_tries_holds_the_sequence(void **ctx)
 {
 	struct state s;
 
 	(void)ctx;
 	state_init(&s, 2);
-	states_set(&s, 0, STATE_TRIAL, 5);
+	states_set(&s, 0, STATE_TRIAL, 5); /* as it comes from the factory */
+	assert_int_equal(accept(&s, 9, 5), KB_EDOWNGRADE);
+	assert_int_equal(accept(&s, 9, 6), KB_OK);
+	s.slot[0].tries = 0;
+	assert_int_equal(accept(&s, 9, 4), KB_OK);
+	states_set(&s, 0, STATE_BAD, 5);
 	assert_int_equal(accept(&s, 9, 4), KB_OK);
 	states_set(&s, 0, STATE_GOOD, 5);
+	assert_int_equal(accept(&s, 9, 4), KB_EDOWNGRADE);
 	s.slot[0].has_release = false;
 	assert_int_equal(accept(&s, 9, 4), KB_OK);
 	state_init(&s, 2);
@@ -621,7 +627,7 @@ int main(void)
 		cmocka_unit_test(no_walk_without_a_commit_goes_back_behind_the_oldest_good_slot),
 		cmocka_unit_test(last_resort_has_no_ledger_and_no_budget),
 		cmocka_unit_test(the_only_slot_is_taken_where_nothing_boots),
-		cmocka_unit_test(only_a_good_protected_slot_holds_the_sequence),
+		cmocka_unit_test(only_what_is_good_or_has_tries_holds_the_sequence),
 		cmocka_unit_test(floor_holds_in_every_mode),
 		cmocka_unit_test(rejected_release_stays_out_in_every_mode),
 		cmocka_unit_test(what_had_to_be_forgotten_needs_a_person_or_a_rescue),
