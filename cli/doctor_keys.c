@@ -44,9 +44,8 @@ static void check_key(struct doctor *doc, const char *dir, const struct keyring_
 		doctor_find(doc, DOCTOR_ERROR, "key-published",
 			    "make one of your own: keelboot key generate; and take this one out, "
 			    "of the initramfs too",
-			    "%.100s/%.63s.pem is %s, which is published: this device takes updates "
-			    "from anybody",
-			    dir, key->name, key->published);
+			    "%.100s/%.63s.pem is %s, which is published: %s", dir, key->name,
+			    key->published, keyring_survey_means(doc->d->conf.signatures_required));
 	else if (is_development(key->name))
 		doctor_find(doc, DOCTOR_WARNING, "key-development",
 			    "take it off devices that leave the house",
@@ -131,9 +130,9 @@ static void check_initramfs(struct doctor *doc, const char *dir)
 	if (json_object_object_get_ex(keys, "published", &published))
 		doctor_find(doc, DOCTOR_ERROR, "key-published",
 			    "make the initramfs anew with a key of your own: mkinitramfs --keys",
-			    "the initramfs trusts %.100s, which is published: this device takes "
-			    "updates from anybody",
-			    json_object_get_string(published));
+			    "the initramfs trusts %.100s, which is published: %s",
+			    json_object_get_string(published),
+			    keyring_survey_means(doc->d->conf.signatures_required));
 	compare(doc, dir, keys);
 }
 

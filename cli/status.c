@@ -194,10 +194,8 @@ static void check_keys(struct status *st)
 	keyring_survey_read(&keys, dir);
 	key = keyring_survey_published(&keys);
 	if (key != NULL)
-		status_warn(st,
-			    "%.80s/%.63s is %s, which is published: this device takes updates from "
-			    "anybody",
-			    dir, key->name, key->published);
+		status_warn(st, "%.80s/%.63s is %s, which is published: %s", dir, key->name,
+			    key->published, keyring_survey_means(st->d->conf.signatures_required));
 }
 
 void status_collect(struct status *st, struct device *d, json_object *boot)

@@ -121,14 +121,13 @@ static void put_keys(const struct boot *b, struct text *t)
 static bool put_published(const struct boot *b, const char *comma, struct text *t)
 {
 	const struct keyring_survey_key *key = keyring_survey_published(&b->keys);
-	char line[192];
+	char line[256];
 
 	if (key == NULL)
 		return false;
 	snprintf(line, sizeof(line),
-		 "the initramfs trusts %s, which is %s: it is published, and this device takes "
-		 "updates from anybody",
-		 key->name, key->published);
+		 "the initramfs trusts %s, which is %s: it is published, and %s", key->name,
+		 key->published, keyring_survey_means(b->conf.signatures_required));
 	put(t, "%s", comma);
 	put_string(t, line);
 	return true;

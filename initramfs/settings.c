@@ -67,9 +67,9 @@ static void look_at_keys(struct boot *b)
 	keyring_survey_read(&b->keys, b->conf.keyring);
 	key = keyring_survey_published(&b->keys);
 	if (key != NULL)
-		log_err("INSECURE: this device takes updates from anybody: its key %s is %s, which "
-			"is published",
-			key->name, key->published);
+		log_err("INSECURE: %s: its key %s is %s, which is published",
+			keyring_survey_means(b->conf.signatures_required), key->name,
+			key->published);
 }
 
 void settings_read(struct boot *b)

@@ -431,6 +431,9 @@ def test_a_published_key_is_known_under_any_name(board, name):
     status = board.dev("status").stdout
     assert "release.pem is the development key of Keelboot's examples, which is published" in status
     assert any("takes updates from anybody" in text for text in board.dev.json("status")["warnings"])
+    board.dev.configure("[keyring]\nsignatures-required=2\n")
+    assert any("anybody can make one of the signatures that this device wants" in text
+               for text in board.dev.json("status")["warnings"])
 
 
 def test_a_published_key_in_the_initramfs_alone(board):

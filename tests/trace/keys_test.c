@@ -46,6 +46,19 @@ static void published_key_is_an_error_on_the_console_and_a_warning_for_the_syste
 	assert_int_equal(marks("\"trusted\""), 1);
 }
 
+static void one_of_two_signatures_is_not_an_update(void **ctx)
+{
+	(void)ctx;
+	os_sim_file(KEYS "release.pem", development);
+	machine.conf = "[keyring]\nsignatures-required=2\n";
+	boot_good();
+	assert_once(
+		"# INSECURE: anybody can make one of the signatures that this device wants: its "
+		"key release.pem is the development key");
+	machine_told("it is published, and anybody can make one of the signatures that this device "
+		     "wants\"");
+}
+
 static void keys_of_ones_own_are_told_by_their_marks(void **ctx)
 {
 	(void)ctx;
@@ -110,6 +123,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(published_key_is_an_error_on_the_console_and_a_warning_for_the_system),
+		T(one_of_two_signatures_is_not_an_update),
 		T(keys_of_ones_own_are_told_by_their_marks),
 		T(retired_published_key_is_no_danger),
 		T(all_that_is_among_the_retired_counts),
