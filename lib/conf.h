@@ -7,7 +7,8 @@
  *
  * A bad value is ignored with a warning: what an earlier file or the default says stays. So is an
  * unknown key. Where a key decides what is trusted, a bad value is taken for the one that trusts
- * least. A bad file never stops a boot.
+ * least; but for verify-slot=, whose strictest one boots nothing that has no manifest. A bad file
+ * never stops a boot; `keelboot check-config` finds it before it is packed.
  *
  * The format is inih's: [section], key=value, '#' or ';' begins a comment line, " ;" a comment
  * behind a value. A line has at most CONF_LINE_MAX bytes.
