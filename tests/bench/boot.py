@@ -57,6 +57,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--limit", type=float, default=1.5, help="ratio that fails above this (1.5)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="keelboot-bench-") as temp:
         work = Path(temp)
@@ -83,15 +84,15 @@ def main() -> int:
               "wall_seconds_to_root_init": seconds, "initramfs_bytes": sizes}
     if args.json:
         print(json.dumps(result, indent=1))
-        return 0
+        return int(result["ratio"] > args.limit)
     for name in packed:
         print(f"{name:<10} {median[name]:8.1f} M instructions from /init to the root's init   "
               f"(all: {', '.join(f'{value:.1f}' for value in counts[name])});  "
               f"{statistics.median(seconds[name]):.2f} s wall from power on")
-    print(f"ratio      {result['ratio']}")
+    print(f"ratio      {result['ratio']}, limit {args.limit}")
     for name, size in sizes.items():
         print(f"initramfs {name}: {size} bytes")
-    return 0
+    return int(result["ratio"] > args.limit)
 
 
 if __name__ == "__main__":
