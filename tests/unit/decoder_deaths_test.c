@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -30,7 +31,7 @@
 #define CHUNKS	  12u
 #define IMAGE	  (CHUNKS * CHUNK)
 #define PART	  (256 * KIB)
-#define REAL_MS	  150 /* that a wait really takes, at most */
+#define REAL_MS	  150 /* that a wait for one that may hang really takes, at most */
 #define LONGEST_S 75  /* hello and one chunk have 10 s and 60 s */
 
 static char self[4096], dir[] = "/tmp/keelboot-deaths-XXXXXX";
@@ -38,15 +39,17 @@ static uint8_t image[IMAGE], page[PART] __attribute__((aligned(BDEV_ALIGN)));
 
 /* ---------------------------------------------------------------- time */
 
-static uint64_t skipped_ms; /* that nobody has waited */
+static uint64_t skipped_ms;   /* that nobody has waited */
+static int real_ms = REAL_MS; /* an honest one gets its time, on a busy machine too */
 
 int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
-	const struct timespec ts = { 0, (timeout > REAL_MS ? REAL_MS : timeout) * 1000000L };
+	const int ms = timeout > real_ms ? real_ms : timeout;
+	const struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
 	long rc = syscall(SYS_ppoll, fds, n, timeout < 0 ? NULL : &ts, NULL, 8);
 
-	if (rc == 0 && timeout > REAL_MS)
-		skipped_ms += (uint64_t)(timeout - REAL_MS);
+	if (rc == 0 && timeout > real_ms)
+		skipped_ms += (uint64_t)(timeout - real_ms);
 	return (int)rc;
 }
 
@@ -222,6 +225,7 @@ static enum kb_err install(const char *name, bool verify_first)
 			       .helper = path };
 	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
 	in.part[0].dev = &slot_disk.bdev;
+	real_ms = strncmp(name, "nothing", 7) == 0 ? INT_MAX : REAL_MS;
 	e = install_run(&in);
 	unlink(path);
 	if (e != KB_OK && in.why[0] == '\0')
