@@ -194,10 +194,12 @@ struct powercut_rings {
 };
 uint64_t powercut_hash_image(const struct powercut_story *s, const struct powercut_image *im);
 /* What the pages of a disk add to it, and the records on it: of all pages, or of those that are not
- * dirty. What stands behind a dirty header counts in any case. dirty: NULL: none is. */
+ * dirty. What is behind a header that may stand after a cut counts in any case. dirty, stands:
+ * NULL: none is, or may. */
 uint64_t powercut_hash_clean(const struct cut_content *c, enum powercut_disk disk,
 			     struct powercut_rings *r,
-			     bool (*dirty)(enum powercut_disk disk, uint64_t page), bool all);
+			     bool (*dirty)(enum powercut_disk disk, uint64_t page),
+			     bool (*stands)(uint64_t header), bool all);
 bool powercut_hash_is_blank(uint64_t content); /* its key: a page of zeroes */
 uint64_t powercut_hash_rings(const struct powercut_story *s, const struct powercut_rings *r);
 /* A cell's place; its record, as powercut_view_cell(). */
@@ -207,6 +209,7 @@ bool powercut_hash_record(const uint8_t *cell, uint64_t content, unsigned region
 /* The page with the header that a page of a manifest cell stands behind; UINT64_MAX: it is none. */
 uint64_t powercut_map_header_of(uint64_t page);
 bool powercut_map_is_header(const uint8_t *page);
+bool powercut_map_is_magic(const uint8_t *sector); /* the first of one, perhaps; NULL: none */
 /* Once for each story. */
 void powercut_hash_begin(const struct powercut_story *s);
 bool powercut_hash_in_chunk(enum powercut_disk disk, uint64_t page);

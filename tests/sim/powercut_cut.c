@@ -42,6 +42,30 @@ static bool is_dirty(enum powercut_disk disk, uint64_t page)
 	return false;
 }
 
+static bool stands(uint64_t header)
+{
+	for (unsigned i = 0; i < npages; i++)
+		if (pages[i].disk == POWERCUT_STATE && pages[i].page == header)
+			return pages[i].stands;
+	return false;
+}
+
+/* One that is cleared again, behind a cut, was none before, and is none. */
+static void find_headers(const struct cut_disk *state)
+{
+	for (unsigned i = 0; i < npages; i++) {
+		struct powercut_dirty *g = &pages[i];
+		uint64_t first = g->page * (BDEV_ALIGN / CUT_SECTOR);
+
+		if (g->disk != POWERCUT_STATE)
+			continue;
+		g->stands = powercut_map_is_magic(cut_content_page(&state->durable, g->page));
+		for (uint32_t v = 0; v < state->nversions && !g->stands; v++)
+			g->stands = state->version[v].sector == first &&
+				    powercut_map_is_magic(state->version[v].data);
+	}
+}
+
 static void collect(const struct powercut_cut *c, const struct cut_image *im)
 {
 	npages = 0;
@@ -54,12 +78,13 @@ static void collect(const struct powercut_cut *c, const struct cut_image *im)
 		g = page_at(&im->place[i]);
 		g->place[g->nplaces++] = i;
 	}
+	find_headers(&c->disk[POWERCUT_STATE]);
 	for (unsigned i = 0; i < npages; i++) {
 		uint64_t header = pages[i].disk == POWERCUT_STATE
 					  ? powercut_map_header_of(pages[i].page)
 					  : UINT64_MAX;
 
-		if (header != UINT64_MAX && !is_dirty(POWERCUT_STATE, header) &&
+		if (header != UINT64_MAX && !stands(header) &&
 		    !powercut_map_is_header(
 			    cut_content_page(&c->disk[POWERCUT_STATE].durable, header)))
 			pages[i].ignored = true;
@@ -155,7 +180,7 @@ static uint64_t clean_part(struct powercut_cut *c, struct powercut_rings *rings)
 
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		sum += powercut_hash_clean(&c->disk[i].durable, (enum powercut_disk)i, rings,
-					   is_dirty, false);
+					   is_dirty, stands, false);
 	return sum;
 }
 
@@ -209,7 +234,7 @@ uint64_t powercut_cut_sample(struct powercut_cut *c, uint64_t seed, struct power
 		cut_image_put(&im, i, &out->disk[i]);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		sum += powercut_hash_clean(&out->disk[i], (enum powercut_disk)i, &rings, is_dirty,
-					   true);
+					   stands, true);
 	cut_image_free(&im);
 	return sum + powercut_hash_rings(c->story, &rings);
 }

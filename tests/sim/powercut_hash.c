@@ -305,18 +305,18 @@ static void add_cell(struct powercut_rings *r, const uint8_t *cell, uint64_t con
 }
 
 /* What stands behind a header that is none is never looked at. */
-static bool counts(const struct cut_content *state, uint64_t page,
-		   bool (*dirty)(enum powercut_disk disk, uint64_t page))
+static bool counts(const struct cut_content *state, uint64_t page, bool (*stands)(uint64_t header))
 {
 	uint64_t header = powercut_map_header_of(page);
 
-	return header == UINT64_MAX || (dirty != NULL && dirty(POWERCUT_STATE, header)) ||
+	return header == UINT64_MAX || (stands != NULL && stands(header)) ||
 	       powercut_map_is_header(cut_content_page(state, header));
 }
 
 uint64_t powercut_hash_clean(const struct cut_content *c, enum powercut_disk disk,
 			     struct powercut_rings *r,
-			     bool (*dirty)(enum powercut_disk disk, uint64_t page), bool all)
+			     bool (*dirty)(enum powercut_disk disk, uint64_t page),
+			     bool (*stands)(uint64_t header), bool all)
 {
 	uint64_t sum = 0;
 	unsigned shows = 0;
@@ -345,7 +345,7 @@ uint64_t powercut_hash_clean(const struct cut_content *c, enum powercut_disk dis
 			 (page == 0 && is_slot(disk) && shows == 0))
 			powercut_hash_chunk(r, disk, page, mask_of(disk, page, data, content),
 					    bad != 0);
-		else if (disk != POWERCUT_STATE || counts(c, page, dirty))
+		else if (disk != POWERCUT_STATE || counts(c, page, stands))
 			sum += powercut_hash_page(disk, page, data, content, bad);
 	}
 	return sum;
@@ -370,6 +370,7 @@ uint64_t powercut_hash_image(const struct powercut_story *s, const struct powerc
 	powercut_hash_fold(
 		powercut_map_exact_first() ? 0 : powercut_hash_writing(&im->disk[POWERCUT_STATE]));
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		sum += powercut_hash_clean(&im->disk[i], (enum powercut_disk)i, &r, NULL, true);
+		sum += powercut_hash_clean(&im->disk[i], (enum powercut_disk)i, &r, NULL, NULL,
+					   true);
 	return sum + powercut_hash_rings(s, &r);
 }

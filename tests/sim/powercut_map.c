@@ -88,11 +88,15 @@ uint64_t powercut_map_header_of(uint64_t page)
 	return at <= 0 ? UINT64_MAX : page - (uint64_t)at;
 }
 
+bool powercut_map_is_magic(const uint8_t *sector)
+{
+	return sector != NULL && memcmp(sector, MANIFEST_MAGIC, 8) == 0;
+}
+
 bool powercut_map_is_header(const uint8_t *page)
 {
 	static const uint8_t zero[BDEV_ALIGN - CUT_SECTOR];
 
 	/* The CRC is over all of it, and all of it behind the first sector is zero. */
-	return page != NULL && memcmp(page, MANIFEST_MAGIC, 8) == 0 &&
-	       memcmp(page + CUT_SECTOR, zero, sizeof(zero)) == 0;
+	return powercut_map_is_magic(page) && memcmp(page + CUT_SECTOR, zero, sizeof(zero)) == 0;
 }

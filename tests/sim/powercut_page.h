@@ -27,6 +27,7 @@ struct powercut_dirty {
 	uint64_t page;
 	enum powercut_page kind;
 	bool ignored; /* behind a header that is none */
+	bool stands;  /* of a manifest cell: what may come of it is a header */
 	unsigned nplaces, place[POWERCUT_PAGE_SECTORS];
 	unsigned n;
 	struct powercut_outcome out[POWERCUT_PAGE_OUTCOMES];
