@@ -6,6 +6,7 @@
 #include "cli/bundle_progress.h"
 #include "cli/bundle_verity.h"
 #include "cli/key_file.h"
+#include "cli/key_token.h"
 #include "cli/output.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -177,7 +178,8 @@ static enum kb_err sign(struct build *b)
 		if (err == KB_ENOSPC)
 			log_err("the signatures do not fit; give a larger --sig-capacity");
 		else if (err != KB_OK)
-			log_err("unable to sign with %s: %s", b->s->key[i], err_text(err));
+			log_err("unable to sign with %s: %s", key_token_told(b->s->key[i]),
+				err_text(err));
 		TRY(err);
 	}
 	return KB_OK;

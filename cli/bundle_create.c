@@ -3,6 +3,7 @@
 #include "cli/args.h"
 #include "cli/bundle.h"
 #include "cli/bundle_build.h"
+#include "cli/key_token.h"
 #include "cli/output.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
@@ -116,7 +117,8 @@ static int set_options(struct bundle_spec *s, int argc, char **argv)
 		else
 			wrong = bundle_spec_set(s, "", a.option, a.value);
 		if (wrong != NULL) {
-			log_err("--%s %s: %s", a.option, a.value != NULL ? a.value : "", wrong);
+			log_err("--%s %s: %s", a.option,
+				a.value != NULL ? key_token_told(a.value) : "", wrong);
 			return usage();
 		}
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle_open.h"
 
+#include "cli/key_token.h"
 #include "cli/output.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
@@ -44,7 +45,7 @@ static enum kb_err add_key(struct bundle_open *b, const char *path)
 	if (err != KB_OK) {
 		log_err("key %s: %s; want one PEM \"PUBLIC KEY\", Ed25519 or P-256 (the .pem, not "
 			"the .key)",
-			path, err_text(err));
+			key_token_told(path), err_text(err));
 		return err;
 	}
 	b->have_keys = true;

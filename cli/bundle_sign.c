@@ -5,6 +5,7 @@
 #include "cli/bundle_open.h"
 #include "cli/bundle_output.h"
 #include "cli/key_file.h"
+#include "cli/key_token.h"
 #include "cli/output.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
@@ -81,7 +82,7 @@ static enum kb_err add_signature(struct sign *s, const char *path)
 	TRY(key_file_load(&k, path));
 	err = key_file_sign(&k, r->header, r->sig, r->h.sig_cap);
 	key_file_free(&k);
-	return tell(s, "sign with", path, err);
+	return tell(s, "sign with", key_token_told(path), err);
 }
 
 /* ---------------------------------------------------------------- signed elsewhere */
@@ -122,7 +123,7 @@ static enum kb_err attach(struct sign *s, const char *path)
 	err = keyring_add(&s->b.k, path);
 	if (err != KB_OK) {
 		log_err("key %s: %s; --attach wants the public half (.pem) of the key that signed",
-			path, err_text(err));
+			key_token_told(path), err_text(err));
 		return err;
 	}
 	err = key_file_attach(&s->b.k, r->header, r->sig, r->h.sig_cap, sig, len);

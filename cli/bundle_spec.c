@@ -2,6 +2,7 @@
 #include "cli/bundle_spec.h"
 
 #include "cli/args.h"
+#include "cli/key_token.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "update/reader.h"
@@ -89,7 +90,8 @@ static const char *add_key(struct bundle_spec *s, const char *dir, const char *v
 {
 	if (s->nkeys == BUNDLE_SPEC_KEYS)
 		return "at most 8 keys; `keelboot bundle sign` adds more";
-	return set_path(s->key[s->nkeys++], dir, value);
+	/* One in a token is nowhere near the recipe. */
+	return set_path(s->key[s->nkeys++], key_token_is_uri(value) ? "" : dir, value);
 }
 
 const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *key,

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -20,6 +21,22 @@ extern char **environ;
 bool key_token_is_uri(const char *key)
 {
 	return strncmp(key, "pkcs11:", 7) == 0;
+}
+
+/* A PIN that was put before the '?' is refused, but it is one nevertheless. */
+const char *key_token_told(const char *key)
+{
+	static char told[256];
+	const char *pin = strstr(key, "pin-value");
+	size_t len = strcspn(key, "?");
+
+	if (!key_token_is_uri(key))
+		return key;
+	if (pin != NULL && (size_t)(pin - key) < len)
+		len = (size_t)(pin - key);
+	snprintf(told, sizeof(told), "%.*s", (int)(len < sizeof(told) ? len : sizeof(told) - 1),
+		 key);
+	return told;
 }
 
 static const char *program(void)

@@ -260,6 +260,44 @@ def test_tool_whose_signature_is_not_of_its_key_signs_nothing(bundle, tmp_path, 
     assert bundle.read_bytes() == before
 
 
+def with_pin(token, key="object=p256", pin=PIN):
+    return f"pkcs11:token=release;{key}?module-path={MODULE}&pin-value={pin}"
+
+
+def test_a_pin_in_a_uri_is_never_told(bundle, keys, token, tmp_path):
+    """What is told lands in the logs of build servers."""
+    good, wrong, shown = with_pin(token), with_pin(token, pin="97531"), "pkcs11:token=release;object=p256"
+    lying, junk, recipe = tmp_path / "lying", tmp_path / "junk", tmp_path / "x.ini"
+    openssl("pkey", "-pubin", "-in", keys / "p256.pem", "-outform", "DER", "-pubout", "-out", tmp_path / "der")
+    lying.write_text(f"#!/bin/sh\n[ \"$1\" = sign ] && exec head -c 64 /dev/zero\nexec cat {tmp_path}/der\n")
+    junk.write_text("#!/bin/sh\nprintf junk\n")
+    recipe.write_text(f"[bundle]\nkey={wrong}\n")
+    for tool in lying, junk:
+        tool.chmod(0o755)
+    create = ("bundle", "create", "-o", tmp_path / "new.keel", "--compatible", "x", "--version", "1", "--sequence", 1,
+              "--image", f"root={tmp_path}/root.img")
+    for args, tool, says in (
+            (("key", "show", good), TOOL, f"{shown}: ecdsa-p256 private key, id "),
+            (("key", "show", good, "--json"), TOOL, f'"{shown}"'),
+            (("key", "show", with_pin(token, "object=no"), "--json"), TOOL, '"pkcs11:token=release;object=no"'),
+            (("key", "show", "pkcs11:object=x;pin-value=2468", "--json"), TOOL, '"pkcs11:object=x;"'),
+            (("bundle", "sign", bundle, "--key", good, "-o", tmp_path / "signed.keel"), TOOL, "signed"),
+            (("bundle", "sign", bundle, "--key", wrong), TOOL, "the token refuses the PIN"),
+            (("bundle", "sign", bundle, "--key", good), lying, f"unable to sign with {shown}: "),
+            (("bundle", "sign", bundle, "--key", good), junk, f"{shown}: neither Ed25519"),
+            (("bundle", "sign", bundle, "--attach", recipe, "--key", good), TOOL, f"key {shown}: not found"),
+            (("bundle", "verify", bundle, "--key", good), TOOL, f"key {shown}: not found"),
+            ((*create, "--key", good), lying, f"unable to sign with {shown}: "),
+            ((*create, *(["--key", good] * 9)), TOOL, f"--key {shown}: at most 8 keys"),
+            ((*create, recipe), TOOL, "the token refuses the PIN")):
+        result = run(*args, env={**token, "KEELBOOT_PKCS11": str(tool)})
+        said = result.stdout + result.stderr
+        assert says in said and PIN not in said and "97531" not in said, said
+    tool = subprocess.run([TOOL, "public", "pkcs12:object=x?pin-value=2468"], capture_output=True, text=True,
+                          check=False)
+    assert "pkcs12:object=x: no URI" in tool.stderr
+
+
 # ---------------------------------------------------------------- keys that are published
 
 
