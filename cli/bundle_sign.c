@@ -48,10 +48,17 @@ static const struct args_option options[] = {
 	{ "output", 'o', true, OPT_OUTPUT },  { NULL, 0, false, 0 },
 };
 
+struct signer {
+	enum keyring_alg alg;
+	uint8_t id[KEYRING_ID_LEN];
+};
+
 struct sign {
 	const char *bundle, *output, *emit, *attach;
 	unsigned nkeys;
 	const char *key[KEYS_MAX];
+	unsigned nsigners;
+	struct signer signer[KEYS_MAX];
 	struct bundle_open b;
 	struct bundle_output out;
 };
@@ -73,6 +80,24 @@ static enum kb_err tell(const struct sign *s, const char *what, const char *path
 	return err;
 }
 
+/* The key that signed, told when the bundle is there: who gave a URI sees which one it was. */
+static void note_signer(struct sign *s, const struct keyring_key *key)
+{
+	s->signer[s->nsigners].alg = key->alg;
+	memcpy(s->signer[s->nsigners++].id, key->id, KEYRING_ID_LEN);
+}
+
+static void tell_signers(const struct sign *s)
+{
+	char id[2 * KEYRING_ID_LEN + 1];
+
+	for (unsigned i = 0; i < s->nsigners; i++) {
+		bytes_hex(id, s->signer[i].id, KEYRING_ID_LEN);
+		printf("%s: signed by %s key, id %s\n", s->output,
+		       keyring_alg_name(s->signer[i].alg), id);
+	}
+}
+
 static enum kb_err add_signature(struct sign *s, const char *path)
 {
 	struct reader *r = &s->b.r;
@@ -81,6 +106,7 @@ static enum kb_err add_signature(struct sign *s, const char *path)
 
 	TRY(key_file_load(&k, path));
 	err = key_file_sign(&k, r->header, r->sig, r->h.sig_cap);
+	note_signer(s, key_file_public(&k));
 	key_file_free(&k);
 	return tell(s, "sign with", key_token_told(path), err);
 }
@@ -127,6 +153,7 @@ static enum kb_err attach(struct sign *s, const char *path)
 		return err;
 	}
 	err = key_file_attach(&s->b.k, r->header, r->sig, r->h.sig_cap, sig, len);
+	note_signer(s, &s->b.k.key[0]);
 	if (err != KB_ESIG)
 		return tell(s, "attach", s->attach, err);
 	log_err("%s: no signature of this bundle by %s; was it made of what --emit-digest wrote? "
@@ -217,7 +244,7 @@ int bundle_sign_main(int argc, char **argv)
 		return code;
 	err = sign_all(&s);
 	if (err == KB_OK && s.emit == NULL)
-		printf("%s: signed\n", s.output);
+		tell_signers(&s);
 	bundle_output_abort(&s.out);
 	bundle_open_close(&s.b);
 	return err != KB_OK ? output_exit_code(err) : output_exit_code(output_flush());

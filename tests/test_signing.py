@@ -89,7 +89,9 @@ def test_openssl_signs_and_it_is_attached(bundle, keys, kind):
     signature = sign(keys, kind, emit(bundle))
     assert verify(bundle, keys / f"{kind}.pem") == VERIFY
     result = run("bundle", "sign", bundle, "--attach", signature, "--key", keys / f"{kind}.pem")
-    assert (result.returncode, result.stdout) == (OK, f"{bundle}: signed\n"), result.stderr
+    who = run("key", "show", keys / f"{kind}.pem").stdout.split("public ")
+    said = f"{bundle}: signed by {who[0].split()[-1]} {who[1]}"
+    assert (result.returncode, result.stdout) == (OK, said), result.stderr
     assert verify(bundle, keys / f"{kind}.pem") == OK
     once = bundle.read_bytes()
     assert run("bundle", "sign", bundle, "--attach", signature, "--key", keys / f"{kind}.pem").returncode == OK
@@ -182,12 +184,12 @@ def uri(token, key, pin=True, module=MODULE):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_key_in_a_token_signs(bundle, keys, token, kind):
-    result = run("bundle", "sign", bundle, "--key", uri(token, f"object={kind}"), env=token)
+    result = run("bundle", "sign", bundle, "--key", uri(token, f"object={kind};type=private"), env=token)
     assert result.returncode == OK, result.stderr
     assert verify(bundle, keys / f"{kind}.pem") == OK
     shown = run("key", "show", uri(token, f"object={kind}"), env=token)
     same = run("key", "show", keys / f"{kind}.pem")
-    assert shown.stdout.split("id ")[1] == same.stdout.split("id ")[1]
+    assert shown.stdout.split("id ")[1] == same.stdout.split("id ")[1] == result.stdout.split("id ")[1]
 
 
 def test_bundles_are_created_with_keys_in_tokens(tmp_path, keys, token):
@@ -209,7 +211,54 @@ def test_signatures_of_a_token_are_right_each_time(keys, token):
         assert len(raw) == 64, i
 
 
+def test_signing_with_several_keys_names_each(bundle, keys):
+    result = run("bundle", "sign", bundle, *(arg for kind in KINDS for arg in ("--key", keys / f"{kind}.key")))
+    shown = run("key", "show", *(keys / f"{kind}.pem" for kind in KINDS))
+    assert [line.split("id ")[1] for line in result.stdout.splitlines()] == \
+        [line.split("id ")[1] for line in shown.stdout.splitlines()]
+
+
+def test_of_two_tokens_with_one_label_the_serial_number_decides(bundle, keys, tmp_path):
+    """The first of them signed, with a key that nobody may have meant."""
+    (tmp_path / "tokens").mkdir()
+    (tmp_path / "conf").write_text(f"directories.tokendir = {tmp_path}/tokens\nobjectstore.backend = file\n")
+    env = {"SOFTHSM2_CONF": str(tmp_path / "conf"), "KEELBOOT_PKCS11": str(TOOL), "KEELBOOT_PIN": PIN}
+
+    def softhsm(*args):
+        return subprocess.run(["softhsm2-util", *map(str, args)], env={**os.environ, **env}, check=True,
+                              capture_output=True, text=True).stdout
+
+    for kind in "p256", "other-p256":
+        softhsm("--init-token", "--free", "--label", kind, "--pin", PIN, "--so-pin", "13579")
+        softhsm("--import", keys / f"{kind}.key", "--token", kind, "--label", "vendor", "--id", "01", "--pin", PIN)
+    # softhsm2-util finds a token by its label too: so both get the same one when they are finished.
+    for file in tmp_path.glob("tokens/*/token.object"):
+        file.write_bytes(file.read_bytes().replace(b"other-p256".ljust(32), b"p256".ljust(32)))
+    serials = [line.split(":")[1].strip() for line in softhsm("--show-slots").splitlines() if "Serial number" in line]
+    serials = [serial for serial in serials if serial]
+    assert len(set(serials)) == 2
+
+    def sign_by(key):
+        return run("bundle", "sign", bundle, "--key", f"pkcs11:{key};object=vendor?module-path={MODULE}", env=env)
+
+    before = bundle.read_bytes()
+    result = sign_by("token=p256")
+    assert result.returncode == FAILURE and bundle.read_bytes() == before
+    assert "there are several tokens (token=p256): say which one, serial=" in result.stderr
+    assert all(f"serial={serial}" in result.stderr for serial in serials)
+    assert "there are several tokens: say which one, token=LABEL" in sign_by("model=SoftHSM%20v2").stderr
+    ids = {sign_by(f"token=p256;serial={serial}").stdout.split("id ")[1] for serial in serials}
+    assert ids == {run("key", "show", keys / f"{kind}.pem").stdout.split("id ")[1] for kind in ("p256", "other-p256")}
+
+
 @pytest.mark.parametrize("key, environ, says", [
+    ("slot-id=5;object=p256", {}, 'slot-id= before the "?" of the URI is not understood; want some of token=, '),
+    ("Serial=1;object=p256", {}, 'Serial= before the "?" of the URI is not understood'),
+    ("library-version=1;object=p256", {}, "library-version= before"),
+    ("object=p256;pin-source=/x", {}, "pin-source= before"),
+    ("object=p256;junk", {}, "junk= before"),
+    ("object=ed25519;object=p256", {}, "object= is in the URI twice"),
+    ("object=p256;type=cert", {}, "type= of the URI: a pair of keys signs"),
     ("object=nobody", {}, "no public key of that name"),
     ("object=twin", {}, "several public keys of that name: say which one, id="),
     ("object=p384", {}, "neither Ed25519 nor on P-256"),
@@ -280,6 +329,7 @@ def test_a_pin_in_a_uri_is_never_told(bundle, keys, token, tmp_path):
             (("key", "show", good), TOOL, f"{shown}: ecdsa-p256 private key, id "),
             (("key", "show", good, "--json"), TOOL, f'"{shown}"'),
             (("key", "show", with_pin(token, "object=no"), "--json"), TOOL, '"pkcs11:token=release;object=no"'),
+            (("key", "show", f"pkcs11:token=no&pin-value=2468;object=x?module-path={MODULE}"), TOOL, "no token fits"),
             (("key", "show", "pkcs11:object=x;pin-value=2468", "--json"), TOOL, '"pkcs11:object=x;"'),
             (("bundle", "sign", bundle, "--key", good, "-o", tmp_path / "signed.keel"), TOOL, "signed"),
             (("bundle", "sign", bundle, "--key", wrong), TOOL, "the token refuses the PIN"),
