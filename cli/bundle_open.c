@@ -43,8 +43,7 @@ static enum kb_err add_key(struct bundle_open *b, const char *path)
 	enum kb_err err = keyring_add(&b->k, path);
 
 	if (err != KB_OK) {
-		log_err("key %s: %s; want one PEM \"PUBLIC KEY\", Ed25519 or P-256 (the .pem, not "
-			"the .key)",
+		log_err("key %s: %s; want " KEYRING_PEM_WANTED " (the .pem, not the .key)",
 			key_token_told(path), err_text(err));
 		return err;
 	}

@@ -148,7 +148,8 @@ static enum kb_err attach(struct sign *s, const char *path)
 	TRY(read_signature(s->attach, sig, sizeof(sig), &len));
 	err = keyring_add(&s->b.k, path);
 	if (err != KB_OK) {
-		log_err("key %s: %s; --attach wants the public half (.pem) of the key that signed",
+		log_err("key %s: %s; --attach wants the public half (.pem) of the key that "
+			"signed: " KEYRING_PEM_WANTED,
 			key_token_told(path), err_text(err));
 		return err;
 	}

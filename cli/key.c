@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
+#include "lib/os.h"
 #include "lib/util.h"
 
 #include <string.h>
@@ -118,6 +119,16 @@ static int show_failure(json_object *list, const char *path, enum kb_err err)
 	return OUTPUT_FAILURE;
 }
 
+/* What its PEM says: that it cannot be read as one may have another reason. */
+static bool is_private(const char *path)
+{
+	static char text[64 * 1024];
+	size_t len;
+
+	return os_read_file(path, text, sizeof(text), &len) == KB_OK &&
+	       strstr(text, "PRIVATE KEY-----") != NULL;
+}
+
 /* A public key is tried first: it is what most people have. */
 static int show_one(json_object *list, const char *path)
 {
@@ -131,6 +142,14 @@ static int show_one(json_object *list, const char *path)
 		show_key(list, path, &ring.key[0], "public");
 		keyring_free(&ring);
 		return OUTPUT_OK;
+	}
+	if (err == KB_EFORMAT && !is_private(path)) {
+		log_err("key %s: neither a private key in PEM nor a public one that a device "
+			"takes: want " KEYRING_PEM_WANTED
+			"; of a compressed one: openssl ec -pubin -conv_form uncompressed -in %s "
+			"-out NEW.pem",
+			path, path);
+		return show_failure(list, path, err);
 	}
 	err = key_file_load(&k, path);
 	if (err != KB_OK)

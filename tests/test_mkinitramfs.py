@@ -546,7 +546,8 @@ def test_key_file_that_the_device_refuses_is_refused(tmp_path, folder):
                  P256.replace("QgAE", "QgAD"), P256.replace("bQ==", "bR=="), P256.replace("bQ==", "bQA="),
                  P256.replace("bQ==", "bg==")):     # the last: not on the curve
         file.write_text(text)
-        assert "a.pem: not one public key" in refused(tmp_path)
+        assert "a.pem: not one public key in PEM (-----BEGIN PUBLIC KEY-----), Ed25519 or P-256 with the " \
+            "uncompressed point" in refused(tmp_path)
     for text in "why\n" + KEY + "how\n", KEY.replace("EUZS", " E\tU\r\n\nZS"), P256, KEY + " " * (4096 - len(KEY)):
         file.write_text(text)
         kbimage.Image(kbcpio.Archive(0)).keys(tmp_path)

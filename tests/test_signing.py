@@ -2,6 +2,7 @@
 """Signing where the private key is not in a file beside Keelboot: on a machine that has only openssl, and in a
 token (PKCS#11, with softhsm2 for one)."""
 import hashlib
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -152,6 +153,43 @@ def test_wrong_use_says_what_is_missing(bundle, keys, tmp_path):
     (tmp_path / "sig").write_bytes(bytes(64))
     result = run("bundle", "sign", bundle, "--attach", tmp_path / "sig", "--key", private)
     assert result.returncode != OK and "wants the public half" in result.stderr
+
+
+# ---------------------------------------------------------------- public keys that a device does not take
+
+WANTED = 'one PEM "PUBLIC KEY", Ed25519 or P-256 with the uncompressed point'
+
+
+def test_a_public_key_that_a_device_does_not_take_is_not_called_a_private_one(bundle, keys, tmp_path):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    openssl("ec", "-in", keys / "p256.key", "-pubout", "-conv_form", "compressed", "-out", folder / "compressed.pem")
+    openssl("genpkey", "-algorithm", "ed448", "-out", tmp_path / "ed448.key")
+    openssl("pkey", "-in", tmp_path / "ed448.key", "-pubout", "-out", folder / "ed448.pem")
+    openssl("req", "-x509", "-new", "-key", keys / "p256.key", "-subj", "/CN=x", "-out", folder / "certificate.pem")
+    (folder / "two.pem").write_bytes((keys / "p256.pem").read_bytes() + (keys / "ed25519.pem").read_bytes())
+    (folder / "none.pem").write_text("what is this?\n")
+    for file in sorted(folder.iterdir()):
+        result = run("key", "show", file)
+        assert result.returncode == FAILURE and f"a device takes: want {WANTED}; of a compressed one: openssl ec " \
+            "-pubin -conv_form uncompressed -in " in result.stderr and "passphrase" not in result.stderr
+        told = json.loads(run("key", "show", file, "--json").stdout)["keys"]
+        assert told == [{"file": str(file), "error": "malformed or damaged data"}]
+        for args in ("verify", "--key"), ("sign", "--attach", file, "--key"):
+            said = run("bundle", args[0], bundle, *args[1:], file).stderr
+            assert f"key {file}: malformed or damaged data; " in said and WANTED in said
+    said = run("bundle", "verify", bundle, "--keys", folder).stderr
+    assert said.count(f"passed over: malformed or damaged data; want {WANTED}, in each file") == 5
+    (folder / "retired.d").mkdir()
+    (folder / "compressed.pem").rename(folder / "retired.d/compressed.pem")
+    said = run("bundle", "verify", bundle, "--keys", folder).stderr
+    assert f"retired.d/compressed.pem: not {WANTED}: malformed" in said
+    (tmp_path / "bad.key").write_text("-----BEGIN PRIVATE KEY-----\nMCow\n-----END PRIVATE KEY-----\n")
+    assert "no private key in PEM form, or a wrong passphrase" in run("key", "show", tmp_path / "bad.key").stderr
+    # What is advised helps.
+    openssl("ec", "-pubin", "-conv_form", "uncompressed", "-in", folder / "retired.d/compressed.pem", "-out",
+            tmp_path / "new.pem")
+    assert (tmp_path / "new.pem").read_bytes() == (keys / "p256.pem").read_bytes()
 
 
 # ---------------------------------------------------------------- a token

@@ -240,15 +240,15 @@ static enum kb_err add_entry(struct keyring *k, const char *dir, const char *fil
 		return err;
 	if (add == retire_spki) {
 		/* To pass it over would be to trust it on, should it be among the others too. */
-		log_err("keyring: %s/%s: not one public key: %s; as long as it cannot be told "
-			"which key is retired, none is trusted: put each key into a file of its "
-			"own, and take out of that folder what is none",
+		log_err("keyring: %s/%s: not " KEYRING_PEM_WANTED
+			": %s; as long as it cannot be told which key is retired, none is "
+			"trusted: put each key into a file of its own, and take out of that folder "
+			"what is none",
 			dir, file, err_text(err));
 		return KB_EFORMAT;
 	}
-	log_warn("keyring: %s/%s passed over: %s; want one PEM \"PUBLIC KEY\", Ed25519 or P-256, "
-		 "in each file",
-		 dir, file, err_text(err));
+	log_warn("keyring: %s/%s passed over: %s; want " KEYRING_PEM_WANTED ", in each file", dir,
+		 file, err_text(err));
 	return KB_OK;
 }
 

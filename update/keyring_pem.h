@@ -21,6 +21,9 @@
 	"retired.d" /* in the keyring's folder: keys that are trusted no more \
 		     */
 
+/* What a file has to be, for messages: a compressed point is the same key, and yet not taken. */
+#define KEYRING_PEM_WANTED "one PEM \"PUBLIC KEY\", Ed25519 or P-256 with the uncompressed point"
+
 /* The numbers stand in the signature area: docs/FORMAT.md. */
 enum keyring_alg { KEYRING_ED25519 = 1, KEYRING_ECDSA_P256 = 2 };
 

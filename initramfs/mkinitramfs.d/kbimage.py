@@ -166,7 +166,7 @@ class Image:
             if b"\0" in data or len(data) > KEY_FILE_MAX or not pem or \
                     not _is_key(pem[1].translate(None, b" \t\r\n")):
                 raise ImageError(f"{file}: not one public key in PEM (-----BEGIN PUBLIC KEY-----), "
-                                 "Ed25519 or P-256, whole and undamaged")
+                                 "Ed25519 or P-256 with the uncompressed point, whole and undamaged")
             self.archive.file(f"{target}/{file.name}", data, source=str(file))
 
     def _keyring(self) -> str:

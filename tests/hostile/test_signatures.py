@@ -158,7 +158,7 @@ def test_t14_keys_of_other_kinds_are_no_keys(target, genuine, make):
     assert result.code == FAILURE
     assert result.err.decode().splitlines() == [f"keelboot: {line}" for line in (
         f'keyring: {folder}/weak.pem passed over: malformed or damaged data; want one PEM "PUBLIC KEY", Ed25519 or '
-        "P-256, in each file",
+        "P-256 with the uncompressed point, in each file",
         f"keyring {folder}: no usable key, so no bundle can be verified; put a public key (*.pem) there",
         f"{folder}: no public key (*.pem) is there, so no bundle can be trusted")]
     target.untouched()
