@@ -113,7 +113,7 @@ static void compare(struct doctor *doc, const char *dir, json_object *keys)
 			    count(keys, "trusted") - known, dir);
 }
 
-/* What boot.json says of them: see initramfs/export.c. */
+/* What boot.json says of them: see initramfs/export.c. dir: NULL if it has nothing to compare. */
 static void check_initramfs(struct doctor *doc, const char *dir)
 {
 	json_object *keys, *published;
@@ -133,7 +133,8 @@ static void check_initramfs(struct doctor *doc, const char *dir)
 			    "the initramfs trusts %.100s, which is published: %s",
 			    json_object_get_string(published),
 			    keyring_survey_means(doc->d->conf.signatures_required));
-	compare(doc, dir, keys);
+	if (dir != NULL)
+		compare(doc, dir, keys);
 }
 
 void doctor_keys(struct doctor *doc)
@@ -146,6 +147,7 @@ void doctor_keys(struct doctor *doc)
 	enum kb_err e;
 
 	snprintf(dir, sizeof(dir), "%s%s", doc->d->opts->conf_root, doc->d->conf.keyring);
+	check_folder(doc, dir);
 	e = keyring_load(&keys, dir);
 	if (e != KB_OK) {
 		if (e == KB_EFORMAT)
@@ -153,9 +155,9 @@ void doctor_keys(struct doctor *doc)
 			      "and put each key into a file of its own";
 		doctor_find(doc, DOCTOR_ERROR, "keys-none", fix,
 			    "%s: no key can be used: no bundle is trusted", dir);
+		check_initramfs(doc, NULL); /* it has keys of its own, and boots by them */
 		return;
 	}
-	check_folder(doc, dir);
 	if (keys.n < required)
 		doctor_find(doc, DOCTOR_ERROR, "keys-too-few",
 			    "put the other public keys there, or lower [keyring] "

@@ -441,6 +441,25 @@ def test_a_published_key_in_the_initramfs_alone(board):
     assert board.findings() == {("error", "key-published"), ("warning", "keys-initramfs")}
 
 
+def test_what_the_initramfs_trusts_is_told_also_where_no_key_can_be_used_here(board):
+    """A published key in it was not, nor that others may write to the folder."""
+    keys = board.dev.root / "etc/keelboot/keys"
+    board.boot(keys={"trusted": ["00000000"], "retired": [], "published": "an example"})
+    (keys / "retired.d").mkdir()
+    (keys / "retired.d/why.txt").write_text("lost in 2020")
+    assert board.findings() == {("error", "keys-none"), ("error", "key-published")}
+    keys.chmod(0o777)
+    assert ("error", "keys-writable") in board.findings()
+    keys.chmod(0o755)
+    board.boot(keys=None)
+    facts = json.loads((board.dev.run / "boot.json").read_text())
+    del facts["keys"]
+    (board.dev.run / "boot.json").write_text(json.dumps(facts))
+    assert board.findings() == {("error", "keys-none"), ("error", "keys-initramfs-none")}
+    shutil.rmtree(keys)
+    assert board.findings() == {("error", "keys-none"), ("error", "keys-initramfs-none")}
+
+
 def test_a_key_folder_that_others_may_write(board):
     (board.dev.root / "etc/keelboot/keys").chmod(0o777)
     assert ("error", "keys-writable") in board.findings()
