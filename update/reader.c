@@ -101,6 +101,12 @@ static enum kb_err check_form(struct reader *r)
 static enum kb_err not_trusted(struct reader *r, const struct keyring *k,
 			       const struct keyring_verdict *v)
 {
+	if (v->retired != NULL && v->valid > 0) /* either alone would be half of the reason */
+		return reader_io_fail(r, KB_ESIG,
+				      "signed by %u trusted key%s (%.40s), and %u have to; that by "
+				      "the retired key \"%.30s\" counts no more",
+				      v->valid, v->valid == 1 ? "" : "s", r->signer, k->required,
+				      v->retired->name);
 	if (v->retired != NULL)
 		return reader_io_fail(r, KB_ESIG,
 				      "signed by the retired key \"%.40s\"; this "

@@ -171,6 +171,28 @@ def test_t10_so_many_different_keys_must_have_signed(tmp_path, keys, image, case
     cases(n)
 
 
+@pytest.mark.parametrize("trusted", ["second", "y" * 60])
+@pytest.mark.parametrize("retired", ["signer-2020", "x" * 60])
+def test_t10_retired_key_hides_not_how_many_have_to_sign(target, keys, image, retired, trusted):
+    """Of two signatures one is good, and one more is wanted: whoever reads only of the other takes it out, in vain."""
+    folder = ring(target, ["second", "stranger"], ["signer"])
+    (folder / "second.pem").rename(folder / f"{trusted}.pem")
+    (folder / "retired.d/signer-2020.pem").rename(folder / f"retired.d/{retired}.pem")
+    target.configure("[keyring]\nsignatures-required=2\n")
+    bundle = signed(target, keys, image, "second", "signer")
+    says = (f'signed by 1 trusted key ({trusted[:40]}), and 2 have to; that by the retired key "{retired[:30]}" '
+            "counts no more")
+    target.refuses(bundle, VERIFY, f"BUNDLE: {says}")
+    target.apply_refuses(bundle, f"refused: {says}")
+    told = json.loads(start([KEELBOOT, "bundle", "verify", "--json", bundle, "--keys", folder, "--signatures-required",
+                             "2"]).out)
+    assert (told["error"], told["exit"]) == (says, VERIFY)
+    # Of the retired one alone it is enough to say that.
+    target.refuses(signed(target, keys, image, "signer"), VERIFY,
+                   f'BUNDLE: signed by the retired key "{retired[:40]}"; this device trusts it no more')
+    assert target.apply(signed(target, keys, image, "second", "stranger", "signer")).code == INSTALLED
+
+
 def test_t10_one_key_under_two_names_is_one(target, keys, image):
     folder = ring(target, ["signer", "second"])
     shutil.copy(keys.public("signer"), folder / "another.pem")
