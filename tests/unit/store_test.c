@@ -833,6 +833,28 @@ static void manifest_in_a_wrong_place_is_not_believed(void **ctx)
 			 KB_ENEWER);
 }
 
+/* With the checksum of what it claims, which reaches into the next slot's cell. */
+static void manifest_that_is_too_long_is_not_believed(void **ctx)
+{
+	static uint8_t cell[STORE_MANIFEST_MAX + 4096] __attribute__((aligned(BDEV_ALIGN)));
+	const uint32_t len = STORE_MANIFEST_MAX - 4096 + 1;
+	struct store_manifest m;
+
+	(void)ctx;
+	write_manifest(&disk, 2, 9, 100);
+	for (int copy = 0; copy < 2; copy++) {
+		uint64_t base = STORE_MANIFEST(copy, 2);
+
+		assert_int_equal(bdev_read(&disk.bdev, base, cell, sizeof(cell)), KB_OK);
+		bytes_put32(cell + 12, len);
+		cell_put_crc(cell, bytes_crc32c(cell_crc_start(cell), cell + CELL_HEADER,
+						4096 - CELL_HEADER + len));
+		assert_int_equal(bdev_write(&disk.bdev, base, cell, 4096), KB_OK);
+	}
+	assert_int_equal(store_manifest_read(&st, 2, &m, NULL, 0), KB_EFORMAT);
+	assert_true(store_manifest_lost(&st, 2));
+}
+
 static void cleared_manifest_is_blank(void **ctx)
 {
 	struct state s;
@@ -1219,6 +1241,7 @@ static const struct CMUnitTest tests[] = {
 	T(manifest_arguments_are_checked),
 	T(manifest_survives_the_loss_of_either_copy),
 	T(manifest_in_a_wrong_place_is_not_believed),
+	T(manifest_that_is_too_long_is_not_believed),
 	T(cleared_manifest_is_blank),
 	T(cut_manifest_write_gives_old_or_new),
 	T(cut_manifest_clear_gives_old_or_none),
