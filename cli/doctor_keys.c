@@ -45,7 +45,8 @@ static void check_key(struct doctor *doc, const char *dir, const struct keyring_
 			    "make one of your own: keelboot key generate; and take this one out, "
 			    "of the initramfs too",
 			    "%.100s/%.63s.pem is %s, which is published: %s", dir, key->name,
-			    key->published, keyring_survey_means(doc->d->conf.signatures_required));
+			    key->published,
+			    keyring_pem_published_means(doc->d->conf.signatures_required));
 	else if (is_development(key->name))
 		doctor_find(doc, DOCTOR_WARNING, "key-development",
 			    "take it off devices that leave the house",
@@ -132,7 +133,7 @@ static void check_initramfs(struct doctor *doc, const char *dir)
 			    "make the initramfs anew with a key of your own: mkinitramfs --keys",
 			    "the initramfs trusts %.100s, which is published: %s",
 			    json_object_get_string(published),
-			    keyring_survey_means(doc->d->conf.signatures_required));
+			    keyring_pem_published_means(doc->d->conf.signatures_required));
 	if (dir != NULL)
 		compare(doc, dir, keys);
 }

@@ -195,7 +195,8 @@ static void check_keys(struct status *st)
 	key = keyring_survey_published(&keys);
 	if (key != NULL)
 		status_warn(st, "%.80s/%.63s is %s, which is published: %s", dir, key->name,
-			    key->published, keyring_survey_means(st->d->conf.signatures_required));
+			    key->published,
+			    keyring_pem_published_means(st->d->conf.signatures_required));
 }
 
 void status_collect(struct status *st, struct device *d, json_object *boot)

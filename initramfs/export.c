@@ -127,7 +127,7 @@ static bool put_published(const struct boot *b, const char *comma, struct text *
 		return false;
 	snprintf(line, sizeof(line),
 		 "the initramfs trusts %s, which is %s: it is published, and %s", key->name,
-		 key->published, keyring_survey_means(b->conf.signatures_required));
+		 key->published, keyring_pem_published_means(b->conf.signatures_required));
 	put(t, "%s", comma);
 	put_string(t, line);
 	return true;

@@ -68,7 +68,7 @@ static void look_at_keys(struct boot *b)
 	key = keyring_survey_published(&b->keys);
 	if (key != NULL)
 		log_err("INSECURE: %s: its key %s is %s, which is published",
-			keyring_survey_means(b->conf.signatures_required), key->name,
+			keyring_pem_published_means(b->conf.signatures_required), key->name,
 			key->published);
 }
 

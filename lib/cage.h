@@ -19,13 +19,11 @@
 
 /* CAGE_PROCESSOR: calls that only some have, and that no caged process makes. */
 #if defined(__x86_64__)
-#define CAGE_ARCH AUDIT_ARCH_X86_64
-#define CAGE_PROCESSOR                                                    \
-	{ SYS_ioperm, CAGE_NEVER, 0, 0 }, { SYS_iopl, CAGE_NEVER, 0, 0 }, \
-		{ SYS_mknod, CAGE_NEVER, 0, 0 }, { SYS_modify_ldt, CAGE_NEVER, 0, 0 },
+#define CAGE_ARCH	   AUDIT_ARCH_X86_64
+#define CAGE_PROCESSOR(of) of(SYS_ioperm) of(SYS_iopl) of(SYS_mknod) of(SYS_modify_ldt)
 #elif defined(__aarch64__)
 #define CAGE_ARCH AUDIT_ARCH_AARCH64
-#define CAGE_PROCESSOR
+#define CAGE_PROCESSOR(of)
 #else
 #error "cage.h: add the AUDIT_ARCH_* of this processor, if it is little-endian"
 #endif

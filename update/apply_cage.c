@@ -36,6 +36,7 @@ static const struct cage_open cage = {
 	{                              \
 		call, CAGE_NEVER, 0, 0 \
 	}
+#define KILLS_TOO(call) KILLS(call),
 
 /* What neither apply nor the start of its decoder makes, and an exploit would. */
 static const struct cage_rule rules[] = {
@@ -98,7 +99,7 @@ static const struct cage_rule rules[] = {
 	KILLS(SYS_listen),
 	KILLS(SYS_accept),
 	KILLS(SYS_accept4),
-	CAGE_PROCESSOR{ SYS_ptrace, CAGE_TRACED ? CAGE_ALWAYS : CAGE_NEVER, 0, 0 },
+	CAGE_PROCESSOR(KILLS_TOO){ SYS_ptrace, CAGE_TRACED ? CAGE_ALWAYS : CAGE_NEVER, 0, 0 },
 };
 
 /* Root needs no right to write there what the kernel is to start outside of any cage: core_pattern,

@@ -52,3 +52,6 @@ bool keyring_pem_is_name(const char *name);
  * it out, and those that stand in RFCs as examples. Whoever accepts one accepts anybody's bundles.
  */
 const char *keyring_pem_published(const uint8_t *spki, size_t len);
+
+/* What one that is trusted means for a device that wants this many signatures: half a sentence. */
+const char *keyring_pem_published_means(unsigned required);

@@ -65,3 +65,9 @@ const char *keyring_pem_published(const uint8_t *spki, size_t len)
 	}
 	return NULL;
 }
+
+const char *keyring_pem_published_means(unsigned required)
+{
+	return required < 2 ? "this device takes updates from anybody"
+			    : "anybody can make one of the signatures that this device wants";
+}

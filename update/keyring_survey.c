@@ -115,9 +115,3 @@ const struct keyring_survey_key *keyring_survey_published(const struct keyring_s
 			return &s->trusted[i];
 	return NULL;
 }
-
-const char *keyring_survey_means(unsigned required)
-{
-	return required < 2 ? "this device takes updates from anybody"
-			    : "anybody can make one of the signatures that this device wants";
-}

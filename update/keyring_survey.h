@@ -30,7 +30,3 @@ void keyring_survey_read(struct keyring_survey *s, const char *dir);
 
 /* A trusted key that is published, or NULL. */
 const struct keyring_survey_key *keyring_survey_published(const struct keyring_survey *s);
-
-/* What it means for a device that wants this many signatures that a key is published: half a
- * sentence. */
-const char *keyring_survey_means(unsigned required);

@@ -83,7 +83,8 @@ static void check_open(const uint8_t *data, size_t size, const struct keyring *k
 	reader_close(&r);
 }
 
-/* The same keys, where both have to sign; and where the one that did is retired. */
+/* The same keys, where both have to sign; where the one that did is retired; and one that is both,
+ * in place of two. */
 static void check_refused(const uint8_t *data, size_t size)
 {
 	static struct reader r;
@@ -95,6 +96,10 @@ static void check_refused(const uint8_t *data, size_t size)
 	FUZZ_CHECK(r.why[0] != '\0' && fuzz_printable(r.why, sizeof(r.why)));
 	retired.nretired = 1;
 	retired.retired[0] = retired.key[0];
+	retired.required = 2;
+	FUZZ_CHECK(reader_open(&r, fd, false, size, &retired) != KB_OK);
+	FUZZ_CHECK(r.why[0] != '\0' && fuzz_printable(r.why, sizeof(r.why)));
+	retired.required = 1;
 	retired.key[0] = retired.key[1];
 	retired.n = 1;
 	FUZZ_CHECK(reader_open(&r, fd, false, size, &retired) != KB_OK);
