@@ -285,11 +285,15 @@ static enum kb_err clear_cell(struct store *st, int region, unsigned index)
 	return open_cell(&info, cell_back, region, index) == KB_OK ? e : KB_OK;
 }
 
-/* By a boot before this one, which the watchdog may have ended in the middle of them. */
+/* By a boot before this one, which the watchdog may have ended in the middle of them. Asked twice:
+ * a record that came back blank once would be above all that is saved after it. */
 static bool is_cleared(const struct store *st, int region, unsigned index)
 {
-	return read_cell(st->dev, region, index, cell_back) == KB_OK &&
-	       bytes_all(cell_back, STORE_CELL, 0);
+	for (unsigned i = 0; i < 2; i++)
+		if (read_cell(st->dev, region, index, cell_back) != KB_OK ||
+		    !bytes_all(cell_back, STORE_CELL, 0))
+			return false;
+	return true;
 }
 
 /*

@@ -153,6 +153,7 @@ static struct flaky {
 	struct bdev bdev;
 	unsigned reads, bad;
 	bool wrong, stays; /* it is wrong; every read after it fails as well */
+	bool blank;	   /* it is zeroes */
 } flaky;
 
 static enum kb_err flaky_read(struct bdev *b, uint64_t off, void *buf, size_t len)
@@ -165,6 +166,8 @@ static enum kb_err flaky_read(struct bdev *b, uint64_t off, void *buf, size_t le
 		return KB_OK;
 	for (size_t at = 0; at < len; at += BDEV_ALIGN)
 		p[at + 100] ^= 1;
+	if (f->blank)
+		memset(buf, 0, len);
 	return f->wrong ? KB_OK : KB_EIO;
 }
 
@@ -335,6 +338,41 @@ static void sequences_begin_anew_in_boots_that_are_short(void **ctx)
 	assert_int_equal(e, KB_OK);
 	assert_in_range(boots, 10, 14);
 	assert_true(loaded_mark(&disk) == 10);
+}
+
+static enum kb_err flaky_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
+{
+	(void)b;
+	return bdev_write(&disk.bdev, off, buf, len);
+}
+
+static enum kb_err flaky_flush(struct bdev *b)
+{
+	(void)b;
+	return bdev_flush(&disk.bdev);
+}
+
+/* A forged record that looked cleared would be above all that is saved after it. */
+static void no_read_that_is_blank_once_brings_back_what_is_behind(void **ctx)
+{
+	static const struct bdev_ops ops = { .read = flaky_read,
+					     .write = flaky_write,
+					     .flush = flaky_flush };
+	struct state s;
+
+	(void)ctx;
+	for (unsigned bad = 1; bad == 1 || flaky.reads >= flaky.bad; bad++) {
+		forge_the_last_sequence();
+		flaky = (struct flaky){ .bdev = { .ops = &ops, .size = disk.bdev.size } };
+		assert_int_equal(store_load(&st, &flaky.bdev, &s, &found), KB_OK);
+		s.floor = 10;
+		flaky.reads = 0;
+		flaky.bad = bad;
+		flaky.wrong = flaky.blank = true;
+		if (store_save(&st, &s) == KB_OK)
+			assert_true(loaded_mark(&disk) == 10);
+	}
+	assert_true(flaky.bad > 2 * STORE_CELLS);
 }
 
 /* What could not be cleared because it could not be read is not the newest when it can. */
@@ -1214,6 +1252,7 @@ static const struct CMUnitTest tests[] = {
 	T(sequences_are_compared_in_64_bits),
 	T(sequences_begin_anew_at_their_end),
 	T(sequences_begin_anew_in_boots_that_are_short),
+	T(no_read_that_is_blank_once_brings_back_what_is_behind),
 	T(region_that_comes_back_is_older_than_what_began_anew),
 	T(forged_record_that_can_not_be_cleared_is_no_success),
 	T(sequences_that_cannot_begin_anew_end_nothing),
