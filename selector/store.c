@@ -271,7 +271,7 @@ static enum kb_err save_next(struct store *st, struct state *s)
 	return save_in(st, s, 1 - r);
 }
 
-/* What cannot be cleared and reads as no record is as good. */
+/* What cannot be cleared and reads as no record, twice, is as good. */
 static enum kb_err clear_cell(struct store *st, int region, unsigned index)
 {
 	struct cell_info info;
@@ -280,9 +280,11 @@ static enum kb_err clear_cell(struct store *st, int region, unsigned index)
 	memset(cell_out, 0, sizeof(cell_out));
 	e = store_write_durably(st->dev, cell_offset(region, index), cell_out, cell_back,
 				STORE_CELL);
-	if (e == KB_OK || read_cell(st->dev, region, index, cell_back) != KB_OK)
-		return e;
-	return open_cell(&info, cell_back, region, index) == KB_OK ? e : KB_OK;
+	for (unsigned i = 0; i < 2 && e != KB_OK; i++)
+		if (read_cell(st->dev, region, index, cell_back) != KB_OK ||
+		    open_cell(&info, cell_back, region, index) == KB_OK)
+			return e;
+	return KB_OK;
 }
 
 /* By a boot before this one, which the watchdog may have ended in the middle of them. Asked twice:

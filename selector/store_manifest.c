@@ -123,12 +123,13 @@ static enum kb_err read_copy(struct store *st, int slot, int copy, struct store_
 	return KB_OK;
 }
 
-/* True if a later read could take this copy for valid. */
+/* True if a later read could take this copy for valid; asked twice, since one may be bad. */
 static bool may_be_valid(struct store *st, int slot, int copy)
 {
 	struct store_manifest m;
 
-	return read_copy(st, slot, copy, &m, NULL, 0) == KB_OK;
+	return read_copy(st, slot, copy, &m, NULL, 0) == KB_OK ||
+	       read_copy(st, slot, copy, &m, NULL, 0) == KB_OK;
 }
 
 enum kb_err store_manifest_write(struct store *st, int slot, const struct store_manifest *m,

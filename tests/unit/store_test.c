@@ -362,15 +362,22 @@ static void no_read_that_is_blank_once_brings_back_what_is_behind(void **ctx)
 
 	(void)ctx;
 	for (unsigned bad = 1; bad == 1 || flaky.reads >= flaky.bad; bad++) {
-		forge_the_last_sequence();
-		flaky = (struct flaky){ .bdev = { .ops = &ops, .size = disk.bdev.size } };
-		assert_int_equal(store_load(&st, &flaky.bdev, &s, &found), KB_OK);
-		s.floor = 10;
-		flaky.reads = 0;
-		flaky.bad = bad;
-		flaky.wrong = flaky.blank = true;
-		if (store_save(&st, &s) == KB_OK)
-			assert_true(loaded_mark(&disk) == 10);
+		for (unsigned stuck = 0; stuck < 2; stuck++) {
+			forge_the_last_sequence();
+			flaky = (struct flaky){ .bdev = { .ops = &ops, .size = disk.bdev.size } };
+			assert_int_equal(store_load(&st, &flaky.bdev, &s, &found), KB_OK);
+			s.floor = 10;
+			flaky.reads = 0;
+			flaky.bad = bad;
+			flaky.wrong = flaky.blank = true;
+			disk.dead[0].from = STORE_REGION(1) + 5 * STORE_CELL;
+			disk.dead[0].to = disk.dead[0].from + stuck * STORE_CELL;
+			disk.dead[0].writes = true;
+			if (store_save(&st, &s) == KB_OK)
+				assert_true(loaded_mark(&disk) == 10);
+			disk.dead[0].to = disk.dead[0].from;
+			disk.dead[0].writes = false;
+		}
 	}
 	assert_true(flaky.bad > 2 * STORE_CELLS);
 }
@@ -992,6 +999,36 @@ static void manifest_that_lands_wrong_is_noticed(void **ctx)
 	}
 }
 
+/* Nor does it become one by a read that is wrong just then. */
+static void nor_is_a_stale_copy_none_for_a_bad_read(void **ctx)
+{
+	static const struct bdev_ops ops = { .read = flaky_read,
+					     .write = flaky_write,
+					     .flush = flaky_flush };
+	struct store_manifest m = { .sequence = 7, .len = 5000 };
+
+	(void)ctx;
+	for (unsigned i = 0; i < 4; i++)
+		for (unsigned bad = 1; bad < 12; bad++) {
+			int copy = (int)(i & 1);
+			enum kb_err e;
+
+			write_manifest(&disk, 3, 9, 5000);
+			flaky = (struct flaky){ .bdev = { .ops = &ops, .size = disk.bdev.size } };
+			flaky.bad = bad;
+			flaky.wrong = true;
+			st.dev = &flaky.bdev;
+			disk.dead[0].from = STORE_MANIFEST(copy, 3);
+			disk.dead[0].to = STORE_MANIFEST(copy, 3) + STORE_MANIFEST_MAX;
+			disk.dead[0].writes = true;
+			e = i < 2 ? store_manifest_write(&st, 3, &m, blob)
+				  : store_manifest_clear(&st, 3);
+			disk.dead[0].from = disk.dead[0].to = 0;
+			disk.dead[0].writes = false;
+			assert_true(e != KB_OK || read_manifest(&disk, 3) != 9);
+		}
+}
+
 static void stale_copy_that_can_not_be_changed_is_an_error(void **ctx)
 {
 	struct store_manifest m = manifest_of(4, 100);
@@ -1286,6 +1323,7 @@ static const struct CMUnitTest tests[] = {
 	T(cut_manifest_clear_gives_old_or_none),
 	T(manifest_goes_on_with_one_dead_copy),
 	T(manifest_that_lands_wrong_is_noticed),
+	T(nor_is_a_stale_copy_none_for_a_bad_read),
 	T(stale_copy_that_can_not_be_changed_is_an_error),
 	T(rebuilt_slots_are_trials),
 	T(rebuilding_from_nothing_gives_empty_slots),
