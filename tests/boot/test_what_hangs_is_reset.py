@@ -13,10 +13,10 @@ ONLY_B = '[ "$KEELBOOT_SLOT" = a ] && exit 0\n'
 HANGS = {
     # With panic=0 nothing runs any more.
     "kernel": "mount -t proc proc /proc 2>/dev/null\necho c > /proc/sysrq-trigger",
-    # Process 1 is frozen, wherever it is; all others run on.
+    # Process 1 is frozen, wherever it is, and tells nothing that hooks say; all others run on.
     "init": "mkdir -p /cg && mount -t cgroup2 none /cg && mkdir -p /cg/x\n"
-            "echo 1 > /cg/x/cgroup.procs && echo 'process 1 is frozen'\n"
-            "echo 1 > /cg/x/cgroup.freeze; sleep 1000",
+            "echo 1 > /cg/x/cgroup.procs; echo 1 > /cg/x/cgroup.freeze\n"
+            "echo 'process 1 is frozen' > /dev/kmsg; sleep 1000",
     "hook": "echo 'the hook hangs'; trap '' TERM; while :; do sleep 1000; done",
 }
 SAYS = {"kernel": r"sysrq triggered crash", "init": r"process 1 is frozen",
