@@ -866,6 +866,16 @@ static void new_devices_that_are_right(void)
 	forget_events();
 }
 
+/* The power goes at this operation of an install, and comes back. */
+static void cut_install(unsigned at)
+{
+	events.cut_at = at;
+	assert_true(install_run(&in) != KB_OK);
+	bdev_sim_cut(&state_dev.sim, at);
+	forget_events();
+	load();
+}
+
 /* Preflight takes no slot, however good, whose manifest is another release's. */
 static void a_cut_never_leaves_the_manifest_of_another_release(void **ctx)
 {
@@ -886,11 +896,7 @@ static void a_cut_never_leaves_the_manifest_of_another_release(void **ctx)
 		const struct state_slot *t = &state.slot[TARGET];
 
 		new_devices_that_are_right();
-		events.cut_at = cut;
-		assert_true(install_run(&in) != KB_OK);
-		bdev_sim_cut(&state_dev.sim, cut);
-		forget_events();
-		load();
+		cut_install(cut);
 		if (t->st != STATE_WRITING &&
 		    store_manifest_read(&store, TARGET, &m, NULL, 0) == KB_OK)
 			assert_int_equal(m.sequence, t->sequence);
@@ -914,11 +920,7 @@ static void nor_when_a_region_is_lost_after_two_cuts(void **ctx)
 		for (unsigned second = 1; second < 16; second++)
 			for (uint64_t region = 0; region < 2; region++) {
 				new_devices_that_are_right();
-				events.cut_at = first;
-				assert_true(install_run(&in) != KB_OK);
-				bdev_sim_cut(&state_dev.sim, first);
-				forget_events();
-				load();
+				cut_install(first);
 				events.cut_at = second;
 				(void)!install_run(&in); /* late enough a cut is none */
 				bdev_sim_cut(&state_dev.sim, second);
