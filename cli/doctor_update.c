@@ -12,7 +12,7 @@ static void check_configuration(struct doctor *doc)
 
 	if (!d->conf_found)
 		doctor_find(doc, DOCTOR_ERROR, "conf-missing",
-			    "write /etc/keelboot/system.conf; system.conf(5)",
+			    "write /etc/keelboot/system.conf; keelboot-system.conf(5)",
 			    "there is no system.conf: defaults are used");
 	if (d->conf.compatible[0] == '\0')
 		doctor_find(doc, DOCTOR_ERROR, "conf-compatible",

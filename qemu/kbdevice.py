@@ -18,7 +18,7 @@ COMPATIBLE = "demo-board"
 MODULES = ("virtio", "usb", "sd", "nvme", "ext4", "vfat", "watchdog")
 FACTORY = ("--slots", "2", "--good", "a")
 CONF = """\
-# What this device is. `man 5 system.conf` lists every key.
+# What this device is. `man 5 keelboot-system.conf` lists every key.
 [system]
 compatible={compatible}
 # QEMU's i6300esb tells a reset by the watchdog, though it does not announce it: good slots need no counting.

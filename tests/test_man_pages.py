@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The man pages say what the tables in the code say.
 
-`python3 tests/test_man_pages.py --write` writes the lists of keys in system.conf.5 and
+`python3 tests/test_man_pages.py --write` writes the lists of keys in keelboot-system.conf.5 and
 keelboot-init.8 anew from lib/conf_keys.c and kernel-cmdline/cmdline_keys.c; the text around them
 is written by hand. So are the lists of options in keelboot-mkinitramfs.8, keelboot-bundle.1 and
 keelboot-key.1, from the programs' own help.
@@ -176,7 +176,7 @@ PAGES = {
         *(f"bundle {verb}" for verb in ("create", "sign", "verify", "inspect", "extract"))),
     "keelboot-key.1": lambda: of_command("key"),
     "keelboot-mkinitramfs.8": lambda: [render_options(mkinitramfs_options())],
-    "system.conf.5": lambda: [render_conf(dump_conf())],
+    "keelboot-system.conf.5": lambda: [render_conf(dump_conf())],
     "keelboot-init.8": lambda: [render_cmdline(test_cmdline_keys.dump_table())],
 }
 
@@ -200,9 +200,9 @@ def test_the_lists_of_keys_are_those_of_the_code():
 
 def test_a_difference_is_noticed():
     rows = dump_conf()
-    assert split("system.conf.5")[1] != render_conf(rows[1:])
+    assert split("keelboot-system.conf.5")[1] != render_conf(rows[1:])
     rows[0][4] += "x"
-    assert split("system.conf.5")[1] != render_conf(rows)
+    assert split("keelboot-system.conf.5")[1] != render_conf(rows)
 
 
 def test_every_example_is_a_good_value(tmp_path):
@@ -253,6 +253,16 @@ def test_the_page_of_hooks_knows_every_check_and_variable():
     variables = set(re.findall(r"`(KEELBOOT_\w+)`", told))
     assert "KEELBOOT_SLOT" in variables
     assert set(re.findall(r"^\.It Ev (KEELBOOT_\w+)$", text, re.M)) == variables
+
+
+def test_no_page_takes_the_name_of_another_project():
+    """system.conf(5) is the page of systemd and of D-Bus: a page of ours begins with our name, and its text agrees."""
+    for page in MAN.glob("*.[1578]"):
+        assert page.stem.partition("-")[0] == "keelboot", page
+        text = page.read_text()
+        assert f".Dt {page.stem.upper()} {page.suffix[1:]}\n" in text and f"\n.Nm {page.stem}\n" in text, page
+    for page in [*MAN.glob("*.[1578]"), *TOP.glob("docs/*.md"), TOP / "README.md", *TOP.glob("cli/*.c")]:
+        assert not re.search(r"(?<!keelboot-)(?<!systemd-)system\.conf(\(5\)| 5\b)", page.read_text()), page
 
 
 def test_the_pages_name_each_other_rightly():
