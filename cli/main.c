@@ -6,6 +6,7 @@
 #include "cli/key.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "update/ossl.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -217,6 +218,10 @@ int main(int argc, char **argv)
 	 */
 	signal(SIGPIPE, SIG_IGN);
 	device_options_default(&options);
+	if (!ossl_alone()) {
+		log_err("no memory for OpenSSL");
+		return OUTPUT_FAILURE;
+	}
 	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
 		return print_help(NULL);
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)

@@ -7,6 +7,7 @@
 #include "update/apply.h"
 #include "update/apply_cage.h"
 #include "update/decoder.h"
+#include "update/ossl.h"
 #include "update/verify_slot.h"
 
 #include <stdio.h>
@@ -19,18 +20,25 @@ static const char *base_name(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
+static int apply_program(int argc, char **argv)
+{
+	if (apply_cage_enter() != KB_OK || !ossl_alone())
+		return APPLY_FAILED;
+	return apply_main(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 0 ? base_name(argv[0]) : "";
 
 	if (strcmp(name, "keelboot-apply") == 0)
-		return apply_cage_enter() == KB_OK ? apply_main(argc, argv) : APPLY_FAILED;
+		return apply_program(argc, argv);
 	if (strcmp(name, "keelboot-decoder") == 0)
 		return decoder_main();
 	if (strcmp(name, "keelboot-prober") == 0)
 		return prober_main(argc, argv);
 	if (strcmp(name, "keelboot-verify") == 0)
-		return verify_slot_main(argc, argv);
+		return ossl_alone() ? verify_slot_main(argc, argv) : VERIFY_SLOT_FAILED;
 	fprintf(stderr,
 		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-decoder, "
 		"keelboot-prober or keelboot-verify, and process 1 or the keelboot command starts "
