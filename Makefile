@@ -45,11 +45,18 @@ LIBKB   := $(B)/libkb.a
 LIBREAL := $(B)/libreal.a
 PROGS   := $(B)/init $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot
 
-CRYPTO  := -lcrypto -ldl -pthread
-INIT_LIBS   := -linih
-HELPER_LIBS := -linih -lblkid $(CRYPTO) -lzstd
-CLI_LIBS    := -linih -ljson-c -lblkid $(CRYPTO) -lzstd
-TEST_LIBS   := -lcmocka $(CLI_LIBS)
+# What a static library wants beside it differs between distributions: OpenSSL 3.5 of Debian 13 wants zlib and zstd. So
+# pkg-config is asked; where it does not know the module, the library alone has to do.
+PKG_CONFIG := pkg-config
+libs_of  = $(or $(shell $(PKG_CONFIG) --static --libs $(1) 2>/dev/null),$(2))
+INIH    := $(call libs_of,inih,-linih)
+BLKID   := $(call libs_of,blkid,-lblkid)
+CRYPTO  := $(call libs_of,libcrypto,-lcrypto -ldl -pthread)
+ZSTD    := $(call libs_of,libzstd,-lzstd)
+INIT_LIBS   := $(INIH)
+HELPER_LIBS := $(INIH) $(BLKID) $(CRYPTO) $(ZSTD)
+CLI_LIBS    := $(INIH) $(call libs_of,json-c,-ljson-c) $(BLKID) $(CRYPTO) $(ZSTD)
+TEST_LIBS   := $(call libs_of,cmocka,-lcmocka) $(CLI_LIBS)
 
 all: $(PROGS) ## build init, keelboot-helper, keelboot-guardian and keelboot
 
