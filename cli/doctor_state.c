@@ -3,6 +3,7 @@
  */
 #include "cli/doctor.h"
 
+#include "lib/bytes.h"
 #include "lib/os.h"
 #include "lib/util.h"
 
@@ -45,6 +46,45 @@ static void check_regions(struct doctor *doc)
 				    "nothing: the next write of the state puts a record there",
 				    "region %d of the state holds no valid record", i + 1);
 	}
+}
+
+/* A line "KEY VALUE" of what the boot found. */
+static bool boot_device(const struct doctor *doc, const char *key, char *value, size_t size)
+{
+	static char text[32768];
+	char path[DEVICE_PATH_MAX];
+	char *rest = text, *line;
+	size_t len = strlen(key);
+
+	snprintf(path, sizeof(path), "%s/devices", doc->d->opts->run_dir);
+	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
+		return false;
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (strncmp(line, key, len) != 0 || line[len] != ' ')
+			continue;
+		snprintf(value, size, "%s", line + len + 1);
+		return true;
+	}
+	return false;
+}
+
+/* Only a card and eMMC say what they erase at once. */
+static void check_erase_group(struct doctor *doc)
+{
+	char dev[DEVICE_PATH_MAX], path[DEVICE_PATH_MAX], text[32];
+	uint64_t group, apart = doc->d->store.second;
+
+	if (!boot_device(doc, "disk", dev, sizeof(dev)) || strncmp(dev, "/dev/", 5) != 0)
+		return;
+	snprintf(path, sizeof(path), "/sys/class/block/%.60s/device/preferred_erase_size", dev + 5);
+	if (!doctor_read(doc, path, text, sizeof(text)) ||
+	    bytes_decimal(&group, text, UINT64_C(1) << 40) != KB_OK || group <= apart)
+		return;
+	doctor_find(doc, DOCTOR_WARNING, "state-erase-group",
+		    "in the next layout of the disk: a larger state partition, see docs/STATE.md",
+		    "%.60s erases %" PRIu64 " MiB at once, and the two regions of the state lie "
+		    "%" PRIu64 " MiB apart: one write that goes wrong may take both",
+		    dev, group >> 20, apart >> 20);
 }
 
 static void check_wear(struct doctor *doc)
@@ -93,26 +133,6 @@ static void check_holds(struct doctor *doc)
 				    "updates from source %s took the device down %d times: it is "
 				    "left alone",
 				    state_source_name((enum state_source)src), STATE_APPLY_LIMIT);
-}
-
-/* A line "KEY VALUE" of what the boot found. */
-static bool boot_device(const struct doctor *doc, const char *key, char *value, size_t size)
-{
-	static char text[32768];
-	char path[DEVICE_PATH_MAX];
-	char *rest = text, *line;
-	size_t len = strlen(key);
-
-	snprintf(path, sizeof(path), "%s/devices", doc->d->opts->run_dir);
-	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
-		return false;
-	while ((line = strsep(&rest, "\n")) != NULL) {
-		if (strncmp(line, key, len) != 0 || line[len] != ' ')
-			continue;
-		snprintf(value, size, "%s", line + len + 1);
-		return true;
-	}
-	return false;
 }
 
 /* Where what the kernel counts in the order of discovery begins: before it stands what the board is
@@ -188,6 +208,7 @@ void doctor_state(struct doctor *doc)
 	if (!check_found(doc))
 		return;
 	check_regions(doc);
+	check_erase_group(doc);
 	check_wear(doc);
 	check_holds(doc);
 	check_disk(doc);

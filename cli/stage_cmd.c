@@ -26,7 +26,7 @@ struct job {
 	struct keyring keys;
 	struct plan_release release;
 	const char *why; /* what was told of the bundle; empty or NULL when it is not its fault */
-	int dir;	 /* the stage folder */
+	int dir, lock;	 /* the stage folder; what keeps others out of it */
 	char path[DEVICE_PATH_MAX], part[DEVICE_PATH_MAX];
 };
 
@@ -243,7 +243,7 @@ static enum kb_err stage(struct job *job, int fd, uint64_t size)
 	TRY(device_may_install(&d));
 	TRY(look(job, fd, size));
 	TRY(check_data());
-	TRY(stage_files_make(&d.conf, d.opts->lock_wait_ms, &job->dir));
+	TRY(stage_files_make(&d.conf, d.opts->lock_wait_ms, &job->dir, &job->lock));
 	TRY(remove_litter(job, fd));
 	named = is_named(job); /* now, since the state may not be readable later */
 	e = make_copy(job, fd, size);
@@ -286,7 +286,7 @@ static void print_result(const struct job *job, enum kb_err e)
 
 int stage_cmd(struct args *a, struct device_options *o)
 {
-	static struct job job = { .dir = -1 };
+	static struct job job = { .dir = -1, .lock = -1 };
 	KB_CLEANUP_FD int fd = -1;
 	uint64_t size;
 	enum kb_err e;
@@ -301,6 +301,7 @@ int stage_cmd(struct args *a, struct device_options *o)
 	if (e == KB_OK)
 		e = stage(&job, fd, size);
 	util_close(&job.dir);
+	util_close(&job.lock);
 	keyring_free(&job.keys);
 	print_result(&job, e);
 	if (e == KB_OK)

@@ -95,20 +95,48 @@ static enum kb_err walk(const struct conf *c, bool make, int *dir, char path[PAT
 	return KB_OK;
 }
 
-enum kb_err stage_files_make(const struct conf *c, unsigned wait_ms, int *dir)
+#define LOCK_FLAGS (O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+
+/* A file that only its owner opens: a lock on the folder could be held by everybody who may read
+ * it. */
+static int open_lock(int dir)
 {
-	KB_CLEANUP_FD int opened = -1;
-	char path[PATH_MAX];
+	int fd = openat(dir, ".lock", LOCK_FLAGS);
+
+	if (fd < 0 && errno == ENOENT)
+		fd = openat(dir, ".lock", LOCK_FLAGS | O_CREAT | O_EXCL, 0600);
+	/* Another one was quicker. */
+	return fd < 0 && errno == EEXIST ? openat(dir, ".lock", LOCK_FLAGS) : fd;
+}
+
+static enum kb_err take_lock(int dir, const char *path, unsigned wait_ms, int *lock)
+{
+	KB_CLEANUP_FD int fd = open_lock(dir);
 	enum kb_err e;
 
-	TRY(walk(c, true, &opened, path));
-	e = store_lock(opened, wait_ms);
+	if (fd < 0) {
+		e = err_errno(errno);
+		log_err("%s/.lock: cannot be made: %s%s", path, strerror(errno), stage_hint(errno));
+		return e;
+	}
+	e = store_lock(fd, wait_ms);
 	if (e == KB_EBUSY)
 		log_err("%s: another `keelboot stage` is under way; try again when it has ended",
 			path);
 	else if (e != KB_OK)
-		log_err("%s: cannot be locked: %s", path, err_text(e));
-	TRY(e);
+		log_err("%s/.lock: cannot be locked: %s", path, err_text(e));
+	else
+		*lock = util_take(&fd);
+	return e;
+}
+
+enum kb_err stage_files_make(const struct conf *c, unsigned wait_ms, int *dir, int *lock)
+{
+	KB_CLEANUP_FD int opened = -1;
+	char path[PATH_MAX];
+
+	TRY(walk(c, true, &opened, path));
+	TRY(take_lock(opened, path, wait_ms, lock));
 	*dir = util_take(&opened);
 	return KB_OK;
 }

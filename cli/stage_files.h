@@ -20,10 +20,11 @@ enum kb_err stage_files_path(const struct conf *c, const uint8_t release[STATE_I
 /*
  * Makes the folder and what is missing above it, but never data_mount itself: where that is not
  * mounted, nothing may be written to the slot instead. Opens it; then waits for other commands that
- * work in it, and keeps them out while *dir is open. KB_ENOENT, KB_EPERM, KB_ENOSPC, KB_EBUSY,
+ * work in it, and keeps them out while *lock is open. KB_ENOENT, KB_EPERM, KB_ENOSPC, KB_EBUSY,
  * KB_EIO, which it has told.
  */
-enum kb_err stage_files_make(const struct conf *c, unsigned wait_ms, int *dir) KB_MUST_CHECK;
+enum kb_err stage_files_make(const struct conf *c, unsigned wait_ms, int *dir,
+			     int *lock) KB_MUST_CHECK;
 
 /* Name of the file at path, which is stage_files_path()'s, in the folder. */
 const char *stage_files_name(const char *path);

@@ -71,6 +71,7 @@ static json_object *store_json(const struct device *d)
 			 : d->finding == STORE_BLANK ? "blank"
 						     : "lost");
 	output_json_number(o, "size", d->dev->size);
+	output_json_number(o, "second", d->store.second);
 	output_json_number(o, "region", d->store.region >= 0 ? (uint64_t)d->store.region + 1 : 0);
 	output_json_number(o, "cell", d->store.cell >= 0 ? (uint64_t)d->store.cell : 0);
 	for (int i = 0; i < 2; i++)

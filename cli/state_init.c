@@ -173,6 +173,16 @@ static enum kb_err find_release(struct init_args *in)
 	return KB_OK;
 }
 
+/* The second region goes to the end of the partition: where that is must be certain. */
+static enum kb_err check_range(const struct device_options *o)
+{
+	if (o->offset == 0 || o->size != 0)
+		return KB_OK;
+	log_err("--offset without --size: say how large the state partition is; it is written at "
+		"its end, too");
+	return KB_EINVAL;
+}
+
 /* A file that is not there yet, made in full: the state may be all that is in it. */
 static enum kb_err make_file(const struct device_options *o, bool *made)
 {
@@ -218,11 +228,16 @@ static enum kb_err clear_manifests(struct device *d)
 	return KB_OK;
 }
 
-/* The manifests first: when the state is there, all of it is. */
+/* The manifests first: when the state is there, all of it is. Twice cleared: where they were, and
+ * where they are to be. */
 static enum kb_err write_manifests(struct device *d, const struct init_args *in)
 {
 	enum kb_err e = clear_manifests(d);
 
+	if (e == KB_OK)
+		e = store_erase(&d->store);
+	if (e == KB_OK)
+		e = clear_manifests(d);
 	for (int i = 0; e == KB_OK && in->bundle != NULL && i < d->state.nslots; i++)
 		if (d->state.slot[i].st != STATE_EMPTY)
 			e = state_bundle_store(d, i);
@@ -278,7 +293,9 @@ int state_init_cmd(struct args *a, struct device_options *o)
 	device_init(&d, o);
 	if (in.in.slots == 0)
 		in.in.slots = d.conf.nslots;
-	e = make_file(o, &made);
+	e = check_range(o);
+	if (e == KB_OK)
+		e = make_file(o, &made);
 	if (e == KB_OK)
 		e = open_and_write(&d, &in);
 	/* A file without a state would be in the way of the next try. */

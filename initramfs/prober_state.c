@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAGIC "KEELSTAT"
-
 _Static_assert(sizeof(((struct prober_part *)0)->pin) > STATE_STR_MAX, "the pin has room");
 
 /* A range of the disk, read through its descriptor. */
@@ -56,20 +54,6 @@ static const struct bdev_ops ops = {
 	.flush = range_flush,
 };
 
-/* The first cell of each ring is written first, and from then on never anything but a record. */
-static bool begins_like_a_state(struct bdev *b)
-{
-	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
-
-	for (unsigned region = 0; region < 2; region++) {
-		if (bdev_read(b, (uint64_t)region * STORE_REGION_APART, cell, sizeof(cell)) ==
-			    KB_OK &&
-		    memcmp(cell, MAGIC, sizeof(MAGIC) - 1) == 0)
-			return true;
-	}
-	return false;
-}
-
 void prober_state_part(int fd, struct prober_part *part)
 {
 	static struct state s;
@@ -79,7 +63,7 @@ void prober_state_part(int fd, struct prober_part *part)
 
 	r.bdev.size = part->size - part->size % BDEV_ALIGN;
 	if (part->flags & PROBER_PART_UNREADABLE || r.bdev.size < STORE_MIN_SIZE ||
-	    !begins_like_a_state(&r.bdev) || store_load(&store, &r.bdev, &s, &found) != KB_OK ||
+	    !store_is_likely(&r.bdev) || store_load(&store, &r.bdev, &s, &found) != KB_OK ||
 	    found != STORE_FOUND)
 		return;
 	part->flags |= PROBER_PART_STATE;

@@ -13,6 +13,7 @@ enum {
 	AT_INDEX = 22,
 	AT_SEQ = 24,
 	AT_CRC = 32,
+	AT_SECOND = 40,
 };
 
 void cell_put_header(uint8_t *cell, const char *magic, const struct cell_info *info)
@@ -26,6 +27,7 @@ void cell_put_header(uint8_t *cell, const char *magic, const struct cell_info *i
 	cell[AT_REGION] = info->region;
 	bytes_put16(cell + AT_INDEX, info->index);
 	bytes_put64(cell + AT_SEQ, info->seq);
+	bytes_put64(cell + AT_SECOND, info->second);
 }
 
 uint32_t cell_crc_start(const uint8_t *cell)
@@ -58,6 +60,7 @@ bool cell_get_header(struct cell_info *info, const uint8_t *cell, const char *ma
 	info->region = cell[AT_REGION];
 	info->index = bytes_get16(cell + AT_INDEX);
 	info->seq = bytes_get64(cell + AT_SEQ);
+	info->second = bytes_get64(cell + AT_SECOND);
 	return true;
 }
 

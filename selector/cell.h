@@ -22,6 +22,7 @@ struct cell_info {
 	uint8_t region; /* region, or copy */
 	uint16_t index; /* place in the ring, or slot */
 	uint64_t seq;
+	uint64_t second; /* bytes: where region 1 begins; 0: at 8 MiB, where it always was once */
 };
 
 /* Writes header and CRC before the payload of info->len bytes that stands at cell + CELL_HEADER. */

@@ -9,188 +9,8 @@
 #include <sys/file.h>
 #include <time.h>
 
-#define SCAN_CELLS 16u /* cells that are read at once */
-
-static const char magic[CELL_MAGIC_LEN + 1] = "KEELSTAT";
-
-static uint8_t chunk[SCAN_CELLS * STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
 static uint8_t cell_out[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
 static uint8_t cell_back[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
-
-/* What a look at all cells gave. */
-struct scan {
-	uint64_t seq[2][STORE_CELLS]; /* of valid cells; 0: not valid */
-	unsigned readable[2];	      /* cells */
-	unsigned blank;		      /* cells, of both regions */
-};
-
-static uint64_t cell_offset(int region, unsigned index)
-{
-	return STORE_REGION(region) + (uint64_t)index * STORE_CELL;
-}
-
-/* A cell that says of itself that it belongs elsewhere was written there by a fault of the medium,
- * or copied: what it tells is not this partition's story. */
-static enum kb_err open_cell(struct cell_info *info, const uint8_t *cell, int region,
-			     unsigned index)
-{
-	TRY(cell_open(info, cell, magic, STORE_CELL));
-	if (info->region != region || info->index != index || info->seq == 0)
-		return KB_EFORMAT;
-	return KB_OK;
-}
-
-static enum kb_err read_cell(struct bdev *dev, int region, unsigned index, uint8_t *cell)
-{
-	TRY(bdev_drop_cache(dev, cell_offset(region, index), STORE_CELL));
-	return bdev_read(dev, cell_offset(region, index), cell, STORE_CELL);
-}
-
-/*
- * A cell that looks damaged is asked for once more: what only a read damaged must not bring back an
- * older record, which the next save would put above it for good.
- */
-static void look_at(struct bdev *dev, struct scan *sc, uint8_t *cell, int region, unsigned index)
-{
-	struct cell_info info;
-	enum kb_err e = open_cell(&info, cell, region, index);
-
-	if (e != KB_OK && e != KB_EBLANK && read_cell(dev, region, index, cell) == KB_OK)
-		e = open_cell(&info, cell, region, index);
-	sc->readable[region]++;
-	if (e == KB_OK)
-		sc->seq[region][index] = info.seq;
-	else if (e == KB_EBLANK)
-		sc->blank++;
-}
-
-static void scan_region(struct bdev *dev, struct scan *sc, int region)
-{
-	for (unsigned at = 0; at < STORE_CELLS; at += SCAN_CELLS) {
-		bool whole = bdev_read(dev, cell_offset(region, at), chunk, sizeof(chunk)) == KB_OK;
-
-		for (unsigned i = 0; i < SCAN_CELLS; i++) {
-			uint8_t *cell = chunk + (size_t)i * STORE_CELL;
-
-			if (whole || read_cell(dev, region, at + i, cell) == KB_OK)
-				look_at(dev, sc, cell, region, at + i);
-		}
-	}
-}
-
-/* The valid cell with the highest sequence in a region, or -1. */
-static int newest_in(const struct scan *sc, int region)
-{
-	int best = -1;
-
-	for (unsigned i = 0; i < STORE_CELLS; i++)
-		if (sc->seq[region][i] > (best < 0 ? 0 : sc->seq[region][best]))
-			best = (int)i;
-	return best;
-}
-
-/* Opens the record of a cell in cell_back. */
-static enum kb_err open_record(struct bdev *dev, int region, unsigned index, struct cell_info *info)
-{
-	TRY(read_cell(dev, region, index, cell_back));
-	return open_cell(info, cell_back, region, index);
-}
-
-/*
- * The cell behind the newest is asked for once more: a record that came back blank, or as what
- * stood there before, would bring back the one before it, for good.
- */
-static void look_behind(struct store *st, struct scan *sc, int region)
-{
-	for (unsigned i = 0; i < STORE_CELLS; i++) {
-		unsigned at = (unsigned)st->next[region];
-		struct cell_info info;
-
-		if (open_record(st->dev, region, at, &info) != KB_OK ||
-		    (st->has_record[region] && info.seq <= sc->seq[region][newest_in(sc, region)]))
-			return;
-		sc->seq[region][at] = info.seq;
-		st->has_record[region] = true;
-		st->next[region] = (int)((at + 1) % STORE_CELLS);
-	}
-}
-
-/* Reads the record of a cell, which was found valid, into s. */
-static enum kb_err read_record(struct bdev *dev, int region, unsigned index, struct state *s)
-{
-	struct cell_info info;
-
-	if (open_record(dev, region, index, &info) != KB_OK)
-		TRY(open_record(dev, region, index, &info));
-	TRY(state_decode(s, (const char *)cell_back + CELL_HEADER, info.len, info.min_reader));
-	s->seq = info.seq;
-	s->format = info.format;
-	return KB_OK;
-}
-
-/* KB_OK; KB_ENOENT: no record is valid; KB_EIO: what the scan found valid cannot be read any more,
- * which does not make it lost. */
-static enum kb_err pick_newest(struct store *st, struct scan *sc, struct state *s)
-{
-	enum kb_err none = KB_ENOENT;
-
-	for (;;) {
-		int cell[2] = { newest_in(sc, 0), newest_in(sc, 1) };
-		enum kb_err e;
-		int r;
-
-		if (cell[0] < 0 && cell[1] < 0)
-			return none;
-		if (cell[0] < 0 || cell[1] < 0)
-			r = cell[0] < 0;
-		else
-			r = sc->seq[1][cell[1]] > sc->seq[0][cell[0]];
-		e = read_record(st->dev, r, (unsigned)cell[r], s);
-		if (e == KB_OK) {
-			st->region = r;
-			st->cell = cell[r];
-			return KB_OK;
-		}
-		if (e == KB_EIO)
-			none = KB_EIO;
-		sc->seq[r][cell[r]] = 0;
-	}
-}
-
-enum kb_err store_load(struct store *st, struct bdev *dev, struct state *s,
-		       enum store_finding *found)
-{
-	static struct scan sc;
-	enum kb_err e;
-
-	*st = (struct store){ .dev = dev, .region = -1, .cell = -1 };
-	sc = (struct scan){ 0 };
-	if (dev->size < STORE_MIN_SIZE)
-		return KB_EINVAL;
-	for (int r = 0; r < 2; r++) {
-		int newest;
-
-		scan_region(dev, &sc, r);
-		newest = newest_in(&sc, r);
-		st->region_dead[r] = sc.readable[r] == 0;
-		st->has_record[r] = newest >= 0;
-		st->next[r] = (newest + 1) % (int)STORE_CELLS;
-		look_behind(st, &sc, r);
-		newest = newest_in(&sc, r);
-		if (newest < 0)
-			continue;
-		if (sc.seq[r][newest] > st->seq)
-			st->seq = sc.seq[r][newest];
-	}
-	if (st->region_dead[0] && st->region_dead[1])
-		return KB_EIO;
-	e = pick_newest(st, &sc, s);
-	if (e == KB_ENOENT)
-		*found = sc.blank == 2 * STORE_CELLS ? STORE_BLANK : STORE_LOST;
-	else
-		*found = STORE_FOUND;
-	return e == KB_ENOENT ? KB_OK : e;
-}
 
 enum kb_err store_write_durably(struct bdev *dev, uint64_t off, const void *buf, void *scratch,
 				size_t len)
@@ -220,7 +40,7 @@ static enum kb_err encode_record(const struct state *s, struct cell_info *info)
 	memset(cell_out, 0, sizeof(cell_out));
 	TRY(state_encode(s, (char *)cell_out + CELL_HEADER, STATE_PAYLOAD_MAX, &len));
 	info->len = (uint32_t)len;
-	cell_seal(cell_out, magic, info);
+	cell_seal(cell_out, STORE_MAGIC, info);
 	return KB_OK;
 }
 
@@ -234,6 +54,7 @@ static enum kb_err save_in(struct store *st, struct state *s, int region)
 		.min_reader = s->min_reader > 1 ? s->min_reader : 1,
 		.size = STORE_CELL,
 		.region = (uint8_t)region,
+		.second = store_second_named(st),
 	};
 	enum kb_err e;
 
@@ -243,8 +64,8 @@ static enum kb_err save_in(struct store *st, struct state *s, int region)
 		s->open_token = info.seq;
 	e = encode_record(s, &info);
 	if (e == KB_OK)
-		e = store_write_durably(st->dev, cell_offset(region, info.index), cell_out,
-					cell_back, STORE_CELL);
+		e = store_write_durably(st->dev, store_cell_offset(st, region, info.index),
+					cell_out, cell_back, STORE_CELL);
 	if (e != KB_OK) {
 		if (charge)
 			s->open_token = 0;
@@ -278,11 +99,11 @@ static enum kb_err clear_cell(struct store *st, int region, unsigned index)
 	enum kb_err e;
 
 	memset(cell_out, 0, sizeof(cell_out));
-	e = store_write_durably(st->dev, cell_offset(region, index), cell_out, cell_back,
+	e = store_write_durably(st->dev, store_cell_offset(st, region, index), cell_out, cell_back,
 				STORE_CELL);
 	for (unsigned i = 0; i < 2 && e != KB_OK; i++)
-		if (read_cell(st->dev, region, index, cell_back) != KB_OK ||
-		    open_cell(&info, cell_back, region, index) == KB_OK)
+		if (store_cell_read(st, region, index, cell_back) != KB_OK ||
+		    store_cell_open(st, &info, cell_back, region, index) == KB_OK)
 			return e;
 	return KB_OK;
 }
@@ -292,7 +113,7 @@ static enum kb_err clear_cell(struct store *st, int region, unsigned index)
 static bool is_cleared(const struct store *st, int region, unsigned index)
 {
 	for (unsigned i = 0; i < 2; i++)
-		if (read_cell(st->dev, region, index, cell_back) != KB_OK ||
+		if (store_cell_read(st, region, index, cell_back) != KB_OK ||
 		    !bytes_all(cell_back, STORE_CELL, 0))
 			return false;
 	return true;
@@ -313,8 +134,10 @@ static enum kb_err save_anew(struct store *st, struct state *s)
 		for (int i = 0; i < (int)STORE_CELLS && !st->region_dead[r]; i++)
 			if ((r != region || i != cell) && !is_cleared(st, r, (unsigned)i) &&
 			    clear_cell(st, r, (unsigned)i) != KB_OK &&
-			    read_cell(st->dev, r, (unsigned)i, cell_back) == KB_OK)
+			    store_cell_read(st, r, (unsigned)i, cell_back) == KB_OK)
 				return KB_EIO;
+	if (st->second != STORE_REGION(1))
+		TRY(store_erase_ring(st->dev, STORE_REGION(1)));
 	st->seq = STORE_SEQ_ANEW;
 	e = save_next(st, s);
 	if (e == KB_OK && region >= 0)

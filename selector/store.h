@@ -11,7 +11,7 @@
 #include "selector/state.h"
 
 #define STORE_MIN_SIZE	   (16u << 20) /* bytes that the partition must have */
-#define STORE_REGION_APART (8u << 20)
+#define STORE_REGION_APART (8u << 20)  /* at least: see store_second_of() */
 #define STORE_CELL	   HISTORY_CELL
 #define STORE_CELLS	   64u
 #define STORE_MANIFEST_MAX \
@@ -19,6 +19,7 @@
 
 struct store {
 	struct bdev *dev; /* borrowed */
+	uint64_t second;  /* where region 1, and copy 1 of the manifests, begin */
 	/* what the last load found; save needs it */
 	uint64_t seq;
 	int region, cell;    /* of the newest record; -1 when there is none */
@@ -42,6 +43,19 @@ enum store_finding {
  */
 enum kb_err store_load(struct store *st, struct bdev *dev, struct state *s,
 		       enum store_finding *found) KB_MUST_CHECK;
+
+/* One read or two: whether a state may begin here. For who looks at many partitions. */
+bool store_is_likely(struct bdev *dev);
+
+/* Where region 1 of a state that is made today begins: as far from region 0 as the partition lets
+ * it. The medium may erase a good part of it at once. */
+uint64_t store_second_of(uint64_t size);
+
+/*
+ * Writes zeroes over all records that a load may find: what was here before must not come back. The
+ * next save makes a state as if the partition were new. After a store_load(), whatever it found.
+ */
+enum kb_err store_erase(struct store *st) KB_MUST_CHECK;
 
 /*
  * Makes s durable in the next cell of the region that does not hold the newest record, flushes, and

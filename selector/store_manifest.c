@@ -25,8 +25,13 @@ static const char magic[CELL_MAGIC_LEN + 1] = "KEELSLOT";
 static uint8_t page[PAGE] __attribute__((aligned(BDEV_ALIGN)));
 static uint8_t back[PAGE] __attribute__((aligned(BDEV_ALIGN)));
 
-static void fill_first_page(uint8_t *p, int slot, int copy, const struct store_manifest *m,
-			    const void *blob)
+static uint64_t place(const struct store *st, int slot, int copy)
+{
+	return store_region(st, copy) + STORE_MANIFEST_AT(slot);
+}
+
+static void fill_first_page(const struct store *st, uint8_t *p, int slot, int copy,
+			    const struct store_manifest *m, const void *blob)
 {
 	struct cell_info info = {
 		.format = 1,
@@ -35,6 +40,7 @@ static void fill_first_page(uint8_t *p, int slot, int copy, const struct store_m
 		.size = STORE_MANIFEST_MAX,
 		.region = (uint8_t)copy,
 		.index = (uint16_t)slot,
+		.second = copy == 0 ? 0 : store_second_named(st),
 	};
 	uint32_t crc;
 
@@ -52,7 +58,7 @@ static void fill_first_page(uint8_t *p, int slot, int copy, const struct store_m
 static enum kb_err write_copy(struct store *st, int slot, int copy, const struct store_manifest *m,
 			      const uint8_t *blob)
 {
-	uint64_t base = STORE_MANIFEST(copy, slot);
+	uint64_t base = place(st, slot, copy);
 
 	for (size_t at = 0; at < m->len; at += PAGE) {
 		size_t n = m->len - at < PAGE ? m->len - at : PAGE;
@@ -70,7 +76,7 @@ static enum kb_err write_copy(struct store *st, int slot, int copy, const struct
 		if (memcmp(back, blob + at, n) != 0)
 			return KB_EIO;
 	}
-	fill_first_page(page, slot, copy, m, blob);
+	fill_first_page(st, page, slot, copy, m, blob);
 	return store_write_durably(st->dev, base, page, back, PAGE);
 }
 
@@ -82,14 +88,14 @@ static bool is_slot(int slot)
 /* Reads the first page of a copy into `page`. */
 static enum kb_err read_first_page(struct store *st, int slot, int copy, struct cell_info *info)
 {
-	TRY(bdev_read(st->dev, STORE_MANIFEST(copy, slot), page, PAGE));
+	TRY(bdev_read(st->dev, place(st, slot, copy), page, PAGE));
 	if (!cell_get_header(info, page, magic))
 		return bytes_all(page, PAGE, 0x00) || bytes_all(page, PAGE, 0xff) ? KB_EBLANK
 										  : KB_EFORMAT;
 	if (info->min_reader > 1)
 		return KB_ENEWER;
 	if (info->size != STORE_MANIFEST_MAX || info->len > BLOB_MAX || info->region != copy ||
-	    info->index != slot)
+	    info->index != slot || (copy != 0 && info->second != store_second_named(st)))
 		return KB_EFORMAT;
 	return KB_OK;
 }
@@ -107,7 +113,7 @@ static enum kb_err read_copy(struct store *st, int slot, int copy, struct store_
 	for (size_t at = 0; at < info.len; at += PAGE) {
 		size_t n = info.len - at < PAGE ? info.len - at : PAGE;
 
-		TRY(bdev_read(st->dev, STORE_MANIFEST(copy, slot) + PAGE + at, back, PAGE));
+		TRY(bdev_read(st->dev, place(st, slot, copy) + PAGE + at, back, PAGE));
 		crc = bytes_crc32c(crc, back, n);
 		if (blob != NULL)
 			memcpy(blob + at, back, n);
@@ -164,7 +170,7 @@ enum kb_err store_manifest_clear(struct store *st, int slot)
 		enum kb_err e;
 
 		memset(page, 0, PAGE);
-		e = store_write_durably(st->dev, STORE_MANIFEST(copy, slot), page, back, PAGE);
+		e = store_write_durably(st->dev, place(st, slot, copy), page, back, PAGE);
 		if (e == KB_OK)
 			cleared++;
 		else if (may_be_valid(st, slot, copy))

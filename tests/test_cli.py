@@ -323,6 +323,65 @@ def test_init_writes_only_its_part_of_a_disk_image(dev):
     assert run("state", "init", disk, "--offset", "8M", "--size", "16M").returncode == FAILURE
 
 
+def second_region(path, *where):
+    return json.loads(run("--state", path, *where, "state", "export").stdout)["store"]["second"]
+
+
+def test_init_puts_the_second_region_at_the_end(dev):
+    large = dev.path / "large.img"
+    assert run("state", "init", large, "--size", "128M", "--good", "a").returncode == OK
+    assert second_region(large) == 120 * MIB
+    with open(large, "r+b") as file:
+        assert all(file.seek(at) == at and file.read(8) == b"KEELSTAT" for at in (0, 120 * MIB))
+        # The first erase group is gone, with all that is in it.
+        file.seek(0)
+        file.write(b"\xff" * (64 * MIB))
+    told = json.loads(run("--state", large, "status", "--json").stdout)
+    assert told["state"]["regions"] == ["no-record", "ok"] and told["slots"][0]["state"] == "good"
+    assert run("--state", large, "mark", "bad", "a").returncode == OK
+    assert json.loads(run("--state", large, "status", "--json").stdout)["state"]["regions"] == ["ok", "ok"]
+
+
+def test_a_small_state_stays_as_it_is_in_a_larger_partition(good):
+    with open(good.state, "r+b") as file:
+        file.truncate(128 * MIB)
+    assert second_region(good.state) == 8 * MIB
+    good("mark", "bad", "a")
+    good("state", "init", "--good", "a", code=FAILURE)
+    assert second_region(good.state) == 8 * MIB
+    image = good.state.read_bytes()
+    assert image[16 * MIB:] == bytes(112 * MIB)
+    # A new state moves, and nothing of the old one stays.
+    good("state", "init", "--good", "a", "--force")
+    assert second_region(good.state) == 120 * MIB
+    image = good.state.read_bytes()
+    assert image[8 * MIB:8 * MIB + RING] == bytes(RING) and image[9 * MIB:11 * MIB] == bytes(2 * MIB)
+
+
+def test_init_in_an_image_of_a_disk_wants_its_size(dev):
+    """What is behind the state partition there is somebody else's."""
+    disk = dev.path / "disk.img"
+    disk.write_bytes(bytes(64 * MIB))
+    result = run("state", "init", disk, "--offset", "1M", "--good", "a")
+    assert result.returncode == FAILURE and "--offset without --size" in result.stderr
+    assert disk.read_bytes() == bytes(64 * MIB)
+    # Who only reads, or changes a state, needs none: the state knows.
+    where = ["--offset", "1M"]
+    assert run("state", "init", disk, *where, "--size", "32M", "--good", "a").returncode == OK
+    assert second_region(disk, *where) == 24 * MIB
+    assert run("--state", disk, *where, "mark", "bad", "a").returncode == OK
+    assert disk.read_bytes()[34 * MIB:] == bytes(30 * MIB)
+
+
+def test_a_copy_without_holes_brings_nothing_back(dev):
+    """What a program leaves out that copies an image without its holes is what the disk held before."""
+    image = dev.path / "state.img"
+    assert run("state", "init", image, "--size", "64M", "--good", "a").returncode == OK
+    with open(image, "rb") as file:
+        for at in (0, 8 * MIB, 56 * MIB):
+            assert os.lseek(file.fileno(), at, os.SEEK_HOLE) >= at + RING
+
+
 def test_init_is_reproducible_with_source_date_epoch(dev):
     images = []
     for name in ("one", "two"):
@@ -733,7 +792,7 @@ def test_history_of_a_new_device_is_empty(dev):
 
 
 def staged_files(dev):
-    return sorted(p.name for p in (dev.data / "keelboot/stage").glob("*"))
+    return sorted(p.name for p in (dev.data / "keelboot/stage").glob("[!.]*"))
 
 
 def test_a_staged_bundle_is_copied_and_named_in_the_state(ready, factory):
@@ -958,6 +1017,53 @@ def test_staging_with_a_busy_state_leaves_no_file(ready, factory):
         fcntl.flock(file, fcntl.LOCK_EX)
         ready("--wait", 0, "stage", factory("2.0", 20), code=BUSY)
     assert staged_files(ready) == []
+
+
+# Holds whatever it may open, as any local user can.
+HOLD = """
+import fcntl, os, sys
+for path in sys.argv[1:]:
+    try:
+        fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX)
+    except OSError as error:
+        print(error, flush=True)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes two users")
+def test_no_other_user_can_hold_up_stage(ready, factory):
+    """Not in a folder of an older Keelboot either, which everybody may open."""
+    ready("stage", factory("2.0", 20))
+    folder = ready.data / "keelboot/stage"
+    assert folder.stat().st_mode & 0o777 == 0o755
+    for parent in [*list(folder.parents)[:6], folder]:
+        if str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    for n in (3, 4):
+        if n == 4:
+            (folder / ".lock").unlink()
+        paths = [folder.parent.parent, folder.parent, folder, *sorted(folder.iterdir())]
+        with subprocess.Popen(["/usr/bin/python3", "-c", HOLD, *paths], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True, user=65534, group=65534, extra_groups=[]) as other:
+            said = []
+            while not said or said[-1] != "held\n":
+                said.append(other.stdout.readline())
+                assert said[-1], said
+            assert all("Permission denied" in line for line in said[:-1])
+            ready("--wait", 0, "stage", factory(f"{n}.0", 10 * n))
+            other.stdin.close()
+
+
+def test_two_stages_at_once_take_turns(ready, factory):
+    ready("stage", factory("2.0", 20))
+    with open(ready.data / "keelboot/stage/.lock", "rb") as file:
+        assert os.fstat(file.fileno()).st_mode & 0o777 == 0o600
+        fcntl.flock(file, fcntl.LOCK_EX)
+        result = ready("--wait", 0, "stage", factory("3.0", 30), code=BUSY)
+    assert "another `keelboot stage` is under way" in result.stderr
+    ready("stage", factory("3.0", 30))
 
 
 def test_stage_reports_in_json(ready, factory):

@@ -527,6 +527,21 @@ def test_a_disk_that_nobody_pinned_is_told_with_the_line_that_pins_it(board, pat
     assert board.findings() == set()
 
 
+@pytest.mark.parametrize("group, told_of", [(4 << 20, False), (8 << 20, False), (64 << 20, True)])
+def test_a_card_that_erases_both_regions_at_once(board, group, told_of):
+    (board.dev.run / "devices").write_text("disk /dev/mmcblk0\ndiskid /devices/pci0000:00/nvme0\n")
+    board.dev.configure("[system]\ndisk=/devices/soc/*\n")
+    board.put("sys/class/block/mmcblk0/device/preferred_erase_size", str(group))
+    assert board.findings(OK) == ({("warning", "state-erase-group")} if told_of else set())
+    if not told_of:
+        return
+    assert "erases 64 MiB at once" in told(board, "state-erase-group")[0]["text"]
+    init = ["state", "init", board.dev.path / "large", "--size", "72M", "--good", "a", "--good", "b"]
+    assert run(*init).returncode == OK
+    edited = json.loads(run("--state", board.dev.path / "large", "state", "export").stdout)
+    assert edited["store"]["second"] == 64 << 20
+
+
 def test_slots_of_other_sizes(board):
     for name, size in (("slot-a.img", 4096), ("slot-b.img", 8192)):
         board.put(f"sys/class/block/{name}/size", str(size))

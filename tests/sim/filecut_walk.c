@@ -120,6 +120,14 @@ static void on_image(void *ctx, const struct filecut_image *im, uint64_t ordinal
 		push(im, key, w.from);
 }
 
+/* Opened, and never read nor written: it is empty. */
+static bool is_lock(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return strcmp(name != NULL ? name + 1 : path, ".lock") == 0;
+}
+
 /* What the state does not name is never read: its content cannot matter, so images that differ in
  * that alone are one. */
 static bool may_open(const struct filecut_rec_op *op)
@@ -127,7 +135,8 @@ static bool may_open(const struct filecut_rec_op *op)
 	const struct filecut_image *im = &w.found[w.from].im;
 	int i = op->kind == FILECUT_REC_OPEN ? filecut_fs_loaded(&w.fs, op->ino) : -1;
 
-	return i < 0 || filecut_image_is_named(filecut_image_state(im), im->file[i].path);
+	return i < 0 || is_lock(im->file[i].path) ||
+	       filecut_image_is_named(filecut_image_state(im), im->file[i].path);
 }
 
 /* Feeds the model with the operations of the last run, and cuts after each of them. The last cut is

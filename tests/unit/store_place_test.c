@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where region 1 lies: at the end of a partition that is larger than it has to be, at 8 MiB where a
+ * state is older, or was taken on by an older Keelboot. That one is this one on a disk that is cut
+ * to the least size: it sees nothing of the rest.
+ */
+#include "tests/unit/states.h"
+
+#include "lib/bytes.h"
+#include "selector/cell.h"
+#include "selector/store_internal.h"
+#include "tests/sim/bdev_sim.h"
+
+#include <stdio.h>
+
+#define MIB   ((uint64_t)1 << 20)
+#define LARGE (96 * MIB)
+#define END   (LARGE - 8 * MIB)
+#define RING  ((uint64_t)STORE_CELLS * STORE_CELL)
+#define SEEDS 24
+
+static struct bdev_sim disk, trial_disk;
+static struct store st;
+static enum store_finding found;
+
+static int set_up(void **ctx)
+{
+	(void)ctx;
+	bdev_sim_init(&disk, LARGE);
+	bdev_sim_init(&trial_disk, LARGE);
+	return 0;
+}
+
+static int tear_down(void **ctx)
+{
+	(void)ctx;
+	disk.bdev.size = trial_disk.bdev.size = LARGE;
+	bdev_sim_free(&disk);
+	bdev_sim_free(&trial_disk);
+	return 0;
+}
+
+static void load(struct bdev_sim *d, struct state *s)
+{
+	assert_int_equal(store_load(&st, &d->bdev, s, &found), KB_OK);
+}
+
+static uint64_t loaded_mark(struct bdev_sim *d)
+{
+	struct state s;
+
+	load(d, &s);
+	return found == STORE_FOUND ? s.floor : UINT64_MAX;
+}
+
+static enum kb_err try_mark(struct bdev_sim *d, uint64_t n)
+{
+	struct state s;
+	enum kb_err e = store_load(&st, &d->bdev, &s, &found);
+
+	if (e != KB_OK)
+		return e;
+	if (found != STORE_FOUND)
+		states_fresh(&s);
+	s.floor = n;
+	return store_save(&st, &s);
+}
+
+static void save_mark(struct bdev_sim *d, uint64_t n)
+{
+	assert_int_equal(try_mark(d, n), KB_OK);
+}
+
+/* By a Keelboot that knows of 16 MiB and no more. */
+static void old_save_mark(struct bdev_sim *d, uint64_t n)
+{
+	uint64_t size = d->bdev.size;
+
+	d->bdev.size = STORE_MIN_SIZE;
+	save_mark(d, n);
+	d->bdev.size = size;
+}
+
+static void lose(struct bdev_sim *d, uint64_t from, uint64_t len)
+{
+	bdev_sim_scribble(d, from, len, from + 7);
+}
+
+static bool is_record(struct bdev_sim *d, uint64_t at)
+{
+	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
+
+	assert_int_equal(bdev_read(&d->bdev, at, cell, STORE_CELL), KB_OK);
+	return memcmp(cell, "KEELSTAT", 8) == 0;
+}
+
+/* ---- a new state */
+
+static void second_region_is_as_far_as_the_partition_lets_it(void **ctx)
+{
+	(void)ctx;
+	assert_true(store_second_of(STORE_MIN_SIZE) == 8 * MIB);
+	assert_true(store_second_of(24 * MIB - 4096) == 8 * MIB); /* both places would overlap */
+	assert_true(store_second_of(24 * MIB) == 16 * MIB);
+	assert_true(store_second_of(72 * MIB) == 64 * MIB);
+	assert_true(store_second_of(72 * MIB + MIB - 512) == 64 * MIB);
+}
+
+static void new_state_has_its_regions_at_both_ends(void **ctx)
+{
+	(void)ctx;
+	assert_true(loaded_mark(&disk) == UINT64_MAX);
+	assert_int_equal(found, STORE_BLANK);
+	for (uint64_t i = 1; i <= 300; i++) {
+		save_mark(&disk, i);
+		assert_true(loaded_mark(&disk) == i);
+		assert_true(st.second == END && st.seq == i);
+		assert_int_equal(st.region, (i - 1) % 2);
+	}
+	assert_true(st.has_record[0] && st.has_record[1]);
+	assert_true(is_record(&disk, 0) && is_record(&disk, END) && !is_record(&disk, 8 * MIB));
+	/* An erase group of 64 MiB goes, and with it all that is not at the end. */
+	lose(&disk, 0, 64 * MIB);
+	assert_true(loaded_mark(&disk) == 300);
+	save_mark(&disk, 301);
+	assert_true(loaded_mark(&disk) == 301 && st.second == END);
+	lose(&disk, END, 8 * MIB);
+	assert_true(loaded_mark(&disk) == 301 && st.second == END);
+}
+
+static void state_of_the_least_size_is_as_it_always_was(void **ctx)
+{
+	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
+
+	(void)ctx;
+	old_save_mark(&disk, 1);
+	old_save_mark(&disk, 2);
+	for (int r = 0; r < 2; r++) {
+		assert_int_equal(bdev_read(&disk.bdev, STORE_REGION(r), cell, STORE_CELL), KB_OK);
+		assert_true(bytes_all(cell + 36, CELL_HEADER - 36, 0));
+	}
+}
+
+/* ---- a state of before */
+
+static void older_state_stays_where_it_is(void **ctx)
+{
+	(void)ctx;
+	for (uint64_t i = 1; i <= 5; i++)
+		old_save_mark(&disk, i);
+	assert_true(loaded_mark(&disk) == 5 && st.second == 8 * MIB);
+	for (uint64_t i = 6; i <= 10; i++) {
+		save_mark(&disk, i);
+		assert_true(loaded_mark(&disk) == i && st.second == 8 * MIB);
+	}
+	assert_false(is_record(&disk, END));
+	/* One region is lost, then the other: it does not move for that, since what was lost may
+	 * come back. */
+	lose(&disk, 8 * MIB, RING);
+	assert_true(loaded_mark(&disk) >= 9 && st.second == 8 * MIB);
+	save_mark(&disk, 11);
+	save_mark(&disk, 12);
+	lose(&disk, 0, RING);
+	assert_true(loaded_mark(&disk) >= 11 && st.second == 8 * MIB);
+}
+
+/* What an earlier state of this partition left at its end says nothing, whatever its sequence. */
+static void end_of_an_earlier_state_is_not_believed(void **ctx)
+{
+	(void)ctx;
+	for (uint64_t i = 100; i < 120; i++)
+		save_mark(&disk, i);
+	old_save_mark(&trial_disk, 1); /* a small image, written over the beginning */
+	old_save_mark(&trial_disk, 2);
+	for (uint64_t at = 0; at < STORE_MIN_SIZE; at += STORE_CELL) {
+		static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
+
+		assert_int_equal(bdev_read(&trial_disk.bdev, at, cell, STORE_CELL), KB_OK);
+		assert_int_equal(bdev_write(&disk.bdev, at, cell, STORE_CELL), KB_OK);
+	}
+	assert_int_equal(bdev_flush(&disk.bdev), KB_OK);
+	assert_true(loaded_mark(&disk) == 2 && st.second == 8 * MIB);
+	lose(&disk, 8 * MIB, RING);
+	assert_true(loaded_mark(&disk) == 1 && st.second == 8 * MIB);
+	save_mark(&disk, 3);
+	save_mark(&disk, 4);
+	lose(&disk, 0, RING);
+	assert_true(loaded_mark(&disk) >= 3 && loaded_mark(&disk) <= 4);
+}
+
+static void lost_state_of_before_is_rebuilt_where_its_manifests_are(void **ctx)
+{
+	struct store_manifest m = { .sequence = 5, .len = 6 };
+
+	(void)ctx;
+	old_save_mark(&disk, 1);
+	old_save_mark(&disk, 2);
+	assert_true(loaded_mark(&disk) == 2);
+	assert_int_equal(store_manifest_write(&st, 1, &m, "abcdef"), KB_OK);
+	lose(&disk, 0, 8 * MIB);
+	lose(&disk, 8 * MIB, RING);
+	assert_true(loaded_mark(&disk) == UINT64_MAX);
+	assert_int_equal(found, STORE_LOST);
+	assert_true(st.second == 8 * MIB);
+	assert_int_equal(store_manifest_read(&st, 1, &m, NULL, 0), KB_OK);
+}
+
+/* ---- an older Keelboot on a state of today */
+
+static void older_keelboot_may_miss_one_record_and_is_followed(void **ctx)
+{
+	(void)ctx;
+	for (unsigned n = 2; n <= 5; n++) {
+		uint64_t size = disk.bdev.size;
+
+		bdev_sim_free(&disk);
+		bdev_sim_init(&disk, size);
+		for (uint64_t i = 1; i <= n; i++)
+			save_mark(&disk, i);
+		disk.bdev.size = STORE_MIN_SIZE;
+		assert_true(loaded_mark(&disk) == n - (n % 2 == 0)); /* at worst the newest */
+		disk.bdev.size = size;
+		for (uint64_t i = 50; i < 60; i++) {
+			old_save_mark(&disk, i);
+			assert_true(loaded_mark(&disk) == i && st.second == 8 * MIB);
+		}
+		/* Nor does the end win when region 0 is gone. */
+		save_mark(&disk, 60);
+		save_mark(&disk, 61);
+		assert_true(st.second == 8 * MIB);
+		lose(&disk, 0, RING);
+		assert_true(loaded_mark(&disk) >= 60);
+	}
+}
+
+/* ---- a partition of another size */
+
+static void image_keeps_its_place_in_a_larger_partition(void **ctx)
+{
+	(void)ctx;
+	disk.bdev.size = 40 * MIB;
+	for (uint64_t i = 1; i <= 4; i++)
+		save_mark(&disk, i);
+	assert_true(st.second == 32 * MIB);
+	disk.bdev.size = LARGE;
+	assert_true(loaded_mark(&disk) == 4 && st.second == 32 * MIB);
+	save_mark(&disk, 5);
+	save_mark(&disk, 6);
+	assert_true(loaded_mark(&disk) == 6 && st.second == 32 * MIB);
+	assert_false(is_record(&disk, END));
+}
+
+static void place_beyond_the_end_is_not_used(void **ctx)
+{
+	(void)ctx;
+	for (uint64_t i = 1; i <= 5; i++)
+		save_mark(&disk, i);
+	disk.bdev.size = 40 * MIB;
+	assert_true(loaded_mark(&disk) == 5 && st.second == 32 * MIB);
+	save_mark(&disk, 6);
+	save_mark(&disk, 7);
+	assert_true(loaded_mark(&disk) == 7 && st.has_record[0] && st.has_record[1]);
+	disk.bdev.size = STORE_MIN_SIZE;
+	assert_true(loaded_mark(&disk) == 7 && st.second == 8 * MIB);
+}
+
+/* Copied to where it does not belong, as by a partition that was moved inside its image. */
+static void cell_of_another_place_is_not_believed(void **ctx)
+{
+	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
+
+	(void)ctx;
+	save_mark(&disk, 1);
+	save_mark(&disk, 2);
+	assert_int_equal(bdev_read(&disk.bdev, END, cell, STORE_CELL), KB_OK);
+	assert_int_equal(bdev_write(&disk.bdev, 8 * MIB, cell, STORE_CELL), KB_OK);
+	lose(&disk, END, RING);
+	assert_true(loaded_mark(&disk) == 1 && st.second == END);
+}
+
+/* ---- loss of power, and errors */
+
+/* One save, cut at each of its operations, in each way. */
+static void cut_one_save(uint64_t old, uint64_t new)
+{
+	for (unsigned at = 1; at <= 3; at++) {
+		for (uint64_t seed = 0; seed < SEEDS; seed++) {
+			uint64_t is;
+
+			bdev_sim_copy(&trial_disk, &disk);
+			trial_disk.cut_at = trial_disk.ops + at;
+			if (try_mark(&trial_disk, new) == KB_OK)
+				assert_true(at == 3);
+			bdev_sim_cut(&trial_disk, seed);
+			is = loaded_mark(&trial_disk);
+			assert_true(is == old || is == new);
+			assert_true(at < 3 || is == new);
+			/* What was read holds: the next save is above it. */
+			save_mark(&trial_disk, 99);
+			assert_true(loaded_mark(&trial_disk) == 99);
+		}
+	}
+}
+
+static void cut_leaves_the_old_record_or_the_new_one(void **ctx)
+{
+	(void)ctx;
+	save_mark(&disk, 1);
+	for (uint64_t i = 2; i < 8; i++) {
+		cut_one_save(i - 1, i);
+		save_mark(&disk, i);
+	}
+	/* The same when an older Keelboot was here: the state moves with a save of ours. */
+	old_save_mark(&disk, 10);
+	for (uint64_t i = 11; i < 15; i++) {
+		cut_one_save(i - 1, i);
+		save_mark(&disk, i);
+	}
+	assert_true(loaded_mark(&disk) == 14 && st.second == 8 * MIB);
+}
+
+static void cut_in_the_making_of_a_state_leaves_none_or_it(void **ctx)
+{
+	(void)ctx;
+	for (unsigned at = 1; at <= 6; at++) {
+		for (uint64_t seed = 0; seed < SEEDS; seed++) {
+			struct state s;
+			uint64_t is;
+			enum kb_err e;
+
+			bdev_sim_copy(&trial_disk, &disk);
+			load(&trial_disk, &s);
+			states_fresh(&s);
+			s.floor = 5;
+			trial_disk.cut_at = trial_disk.ops + at;
+			e = store_save_both(&st, &s);
+			bdev_sim_cut(&trial_disk, seed);
+			is = loaded_mark(&trial_disk);
+			assert_true(is == 5 || (is == UINT64_MAX && e != KB_OK));
+			assert_true(st.second == END);
+		}
+	}
+}
+
+/* Both copies of what must not come back are there before the first byte of a slot is written. */
+static void no_lost_region_brings_back_what_was_saved_over_in_both(void **ctx)
+{
+	const uint64_t from[] = { 0, END };
+	struct state s;
+
+	(void)ctx;
+	for (uint64_t i = 1; i <= 3; i++)
+		save_mark(&disk, i);
+	load(&disk, &s);
+	s.floor = 9;
+	assert_int_equal(store_save_both(&st, &s), KB_OK);
+	for (unsigned i = 0; i < 2; i++) {
+		bdev_sim_copy(&trial_disk, &disk);
+		lose(&trial_disk, from[i], 8 * MIB);
+		assert_true(loaded_mark(&trial_disk) == 9);
+	}
+}
+
+static void manifests_are_at_both_ends(void **ctx)
+{
+	struct store_manifest m = { .sequence = 5, .len = 6 };
+	char blob[8];
+
+	(void)ctx;
+	save_mark(&disk, 1);
+	save_mark(&disk, 2);
+	for (int i = 0; i < STATE_SLOTS_MAX; i++)
+		assert_int_equal(store_manifest_write(&st, i, &m, "abcdef"), KB_OK);
+	lose(&disk, 0, 64 * MIB);
+	assert_true(loaded_mark(&disk) == 2);
+	for (int i = 0; i < STATE_SLOTS_MAX; i++)
+		assert_int_equal(store_manifest_read(&st, i, &m, blob, sizeof(blob)), KB_OK);
+	assert_int_equal(store_manifest_clear(&st, 3), KB_OK);
+	assert_int_equal(store_manifest_read(&st, 3, &m, blob, sizeof(blob)), KB_EBLANK);
+	assert_true(loaded_mark(&disk) == 2);
+}
+
+/* Region 0 cannot be read for a while: what was at the end is read by the partition's size. */
+static void unreadable_region_0_hides_nothing(void **ctx)
+{
+	(void)ctx;
+	for (uint64_t i = 1; i <= 4; i++)
+		save_mark(&disk, i);
+	disk.dead[0].to = RING;
+	disk.dead[0].reads = disk.dead[0].writes = true;
+	assert_true(loaded_mark(&disk) == 4 && st.region_dead[0]);
+	save_mark(&disk, 5);
+	save_mark(&disk, 6);
+	disk.dead[0].to = 0;
+	assert_true(loaded_mark(&disk) == 6 && st.second == END);
+}
+
+/* ---- what was there before */
+
+static void erased_is_erased(void **ctx)
+{
+	(void)ctx;
+	for (uint64_t i = 1; i <= 9; i++)
+		old_save_mark(&disk, i);
+	assert_true(loaded_mark(&disk) == 9);
+	assert_int_equal(store_erase(&st), KB_OK);
+	bdev_sim_cut(&disk, 0);
+	assert_true(loaded_mark(&disk) == UINT64_MAX);
+	assert_int_equal(found, STORE_BLANK);
+	assert_true(st.second == END);
+	/* Every cell of each place was written: a hole in an image is not copied. */
+	assert_true(disk.page[0] != NULL && disk.page[8 * MIB / BDEV_ALIGN + 63] != NULL &&
+		    disk.page[END / BDEV_ALIGN + 63] != NULL);
+	disk.dead[0].from = 8 * MIB;
+	disk.dead[0].to = 8 * MIB + STORE_CELL;
+	disk.dead[0].writes = true;
+	assert_int_equal(store_erase(&st), KB_EIO);
+}
+
+static void forged_end_of_sequences_leaves_nothing_at_8_mib(void **ctx)
+{
+	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
+	static const uint64_t seq[] = { UINT64_MAX, UINT64_MAX - 5 };
+	static const char text[] = "nslots=2\nfloor=1\n";
+
+	(void)ctx;
+	for (int r = 0; r < 2; r++) {
+		struct cell_info info = { .format = 1, .min_reader = 1, .size = STORE_CELL };
+
+		info.region = (uint8_t)r;
+		info.seq = seq[r];
+		info.len = sizeof(text) - 1;
+		info.second = r == 0 ? END : 0;
+		memset(cell, 0, sizeof(cell));
+		memcpy(cell + CELL_HEADER, text, sizeof(text) - 1);
+		cell_seal(cell, "KEELSTAT", &info);
+		assert_int_equal(bdev_write(&disk.bdev, STORE_REGION(r), cell, STORE_CELL), KB_OK);
+	}
+	assert_int_equal(bdev_flush(&disk.bdev), KB_OK);
+	assert_true(loaded_mark(&disk) == 1 && st.second == END);
+	for (uint64_t i = 10; i < 14; i++) {
+		save_mark(&disk, i);
+		assert_true(loaded_mark(&disk) == i);
+	}
+}
+
+static void state_is_seen_by_its_first_cells(void **ctx)
+{
+	(void)ctx;
+	assert_false(store_is_likely(&disk.bdev));
+	save_mark(&disk, 1);
+	save_mark(&disk, 2);
+	lose(&disk, 0, 64 * MIB);
+	assert_true(store_is_likely(&disk.bdev));
+	lose(&disk, END, RING);
+	assert_false(store_is_likely(&disk.bdev));
+	disk.bdev.size = 4096;
+	assert_false(store_is_likely(&disk.bdev));
+	disk.bdev.size = LARGE;
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(second_region_is_as_far_as_the_partition_lets_it),
+		T(new_state_has_its_regions_at_both_ends),
+		T(state_of_the_least_size_is_as_it_always_was),
+		T(older_state_stays_where_it_is),
+		T(end_of_an_earlier_state_is_not_believed),
+		T(lost_state_of_before_is_rebuilt_where_its_manifests_are),
+		T(older_keelboot_may_miss_one_record_and_is_followed),
+		T(image_keeps_its_place_in_a_larger_partition),
+		T(place_beyond_the_end_is_not_used),
+		T(cell_of_another_place_is_not_believed),
+		T(cut_leaves_the_old_record_or_the_new_one),
+		T(cut_in_the_making_of_a_state_leaves_none_or_it),
+		T(no_lost_region_brings_back_what_was_saved_over_in_both),
+		T(manifests_are_at_both_ends),
+		T(unreadable_region_0_hides_nothing),
+		T(erased_is_erased),
+		T(forged_end_of_sequences_leaves_nothing_at_8_mib),
+		T(state_is_seen_by_its_first_cells),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
