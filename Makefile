@@ -219,33 +219,54 @@ demo: ## play a good, a broken and a damaged update in QEMU (DEMO=manual: you at
 	@qemu/demo $(if $(filter manual,$(DEMO)),--manual)
 
 # ---------------------------------------------------------------- install
-LIBDIR := $(PREFIX)/lib/keelboot
-MANDIR := $(PREFIX)/share/man
-MANPAGES := $(wildcard docs/man/*.[1578])
+INSTALL         := install
+INSTALL_PROGRAM  = $(INSTALL) -m 755
+STRIP           := strip
+LIBDIR     := $(PREFIX)/lib/keelboot
+MANDIR     := $(PREFIX)/share/man
+DOCDIR     := $(PREFIX)/share/doc/keelboot
+COMPLETION := $(PREFIX)/share/bash-completion/completions/keelboot
+MANPAGES   := $(wildcard docs/man/*.[1578])
+# What a device has no use for.
+HOSTPAGES  := $(addprefix docs/man/,keelboot-bundle.1 keelboot-key.1 keelboot-mkinitramfs.8)
+FOLDERS    := checks mkinitramfs.d qemu
+pages       = for page in $(1); do \
+	$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page\#\#*.}/$${page\#\#*/} || exit 1; done
 
-install: all ## install below DESTDIR and PREFIX (default /usr)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/hooks $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
-	install -m 755 $(B)/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot
-	install -m 755 $(B)/init $(B)/keelboot-helper $(B)/keelboot-guardian initramfs/mkinitramfs $(DESTDIR)$(LIBDIR)/
-	install -m 755 cli/keelboot-pkcs11 $(DESTDIR)$(LIBDIR)/keelboot-pkcs11
-	install -d $(DESTDIR)$(LIBDIR)/mkinitramfs.d
-	install -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
-	install -d $(DESTDIR)$(LIBDIR)/qemu
-	install -m 755 qemu/run qemu/bootloop qemu/kernel qemu/mkdisk $(DESTDIR)$(LIBDIR)/qemu/
-	install -m 644 qemu/*.py $(DESTDIR)$(LIBDIR)/qemu/
-	install -D -m 644 cli/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keelboot
-	install -d $(DESTDIR)$(LIBDIR)/checks
-	install -m 755 hooks/checks/* $(DESTDIR)$(LIBDIR)/checks/
-	for page in $(MANPAGES); do \
-		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
+install: install-device install-host ## install all below DESTDIR and PREFIX (default /usr)
 
-uninstall: ## remove what install put there (configuration and keys stay)
-	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian mkinitramfs)
-	rm -rf $(addprefix $(DESTDIR)$(LIBDIR)/,mkinitramfs.d checks qemu)
-	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keelboot
-	-rmdir $(DESTDIR)$(LIBDIR)/hooks $(DESTDIR)$(LIBDIR) 2>/dev/null
-	for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+install-both: all
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)
+	$(INSTALL_PROGRAM) $(B)/keelboot $(DESTDIR)$(PREFIX)/bin/keelboot
+	$(INSTALL_PROGRAM) $(B)/keelboot-helper $(DESTDIR)$(LIBDIR)/keelboot-helper
+	$(INSTALL) -D -m 644 cli/completion.bash $(DESTDIR)$(COMPLETION)
+	@$(call pages,$(filter-out $(HOSTPAGES),$(MANPAGES)))
+
+install-device: install-both ## install what a device's root needs: the command and its helper
+	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
+
+install-host: install-both ## install what a build host needs: also mkinitramfs, what it packs, and the tools for QEMU
+	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(FOLDERS)) $(DESTDIR)$(DOCDIR)/examples
+	$(INSTALL_PROGRAM) $(B)/init $(B)/keelboot-guardian $(DESTDIR)$(LIBDIR)/
+	$(INSTALL) -m 755 initramfs/mkinitramfs cli/keelboot-pkcs11 $(DESTDIR)$(LIBDIR)/
+	$(INSTALL) -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
+	$(INSTALL) -m 755 qemu/run qemu/bootloop qemu/kernel qemu/mkdisk $(DESTDIR)$(LIBDIR)/qemu/
+	$(INSTALL) -m 644 qemu/*.py $(DESTDIR)$(LIBDIR)/qemu/
+	$(INSTALL) -m 755 hooks/checks/* $(DESTDIR)$(LIBDIR)/checks/
+	$(INSTALL) -m 644 docs/examples/*.conf $(DESTDIR)$(DOCDIR)/examples/
+	@$(call pages,$(HOSTPAGES))
+
+install-strip: ## install all, without symbols (STRIP= of another machine); so install-device-strip, install-host-strip
+install-strip install-device-strip install-host-strip:
+	@$(MAKE) --no-print-directory $(@:-strip=) \
+		INSTALL_PROGRAM='$(INSTALL_PROGRAM) -s --strip-program=$(STRIP)'
+
+uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
+	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(COMPLETION)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-pkcs11 mkinitramfs)
+	rm -rf $(addprefix $(DESTDIR)$(LIBDIR)/,$(FOLDERS)) $(DESTDIR)$(DOCDIR)
+	@for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+	@rmdir $(DESTDIR)$(LIBDIR) $(addprefix $(DESTDIR)$(SYSCONFDIR)/,keelboot/keys keelboot) 2>/dev/null || true
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -255,5 +276,6 @@ clean: ## remove what was built (the kernel, Debian roots that were unpacked, an
 	rm -rf build/fuzz/bin build/fuzz/cov
 
 .PHONY: powercut-real all tests test-programs check check-long mutants soak lint print-cflags compile_commands demo install uninstall help clean
+.PHONY: install-both install-device install-host install-strip install-device-strip install-host-strip
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

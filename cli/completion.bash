@@ -25,7 +25,7 @@ _keelboot_words() {
 	key) echo generate show ;;
 	'key generate') echo --help --json --output --type ;;
 	'key show') echo --help --json --output --type ;;
-	image) echo boot build --conf --disk --help --initrd --keys --watchdog --conf-root --offset --run-dir --size --slot --state --verbose --wait ;;
+	image) echo build boot loop disk kernel ;;
 	version) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	help) echo status mark stage unstage install switch history check doctor check-config state bundle key image version help ;;
 	esac

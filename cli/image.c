@@ -2,46 +2,63 @@
 #include "cli/image.h"
 
 #include "cli/output.h"
+#include "cli/tool.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] =
-	"Usage: keelboot image build OPTIONS\n"
-	"       keelboot image boot OPTIONS\n\n"
-	"build makes an initramfs and is keelboot-mkinitramfs(8); boot runs it in QEMU, with\n"
-	"your disks, on this terminal. Each has a --help of its own. Needs Python 3; boot also "
-	"qemu-system-x86.\n\n"
-	"Example:  keelboot image build -o i.img --conf system.conf --keys keys/\n"
-	"          keelboot image boot --initrd i.img --disk disk.img --watchdog\n";
+/* In the order of the help. The tools ask by NAME how they are called. */
+#define NAME "KEELBOOT_IMAGE"
 
-/* Where the tools are, seen from the folder of this program: installed, or in build/ of a source
- * tree. */
-static const struct tool {
-	const char *verb, *where[2];
-} tools[] = {
-	{ "build", { "../lib/keelboot/mkinitramfs", "../initramfs/mkinitramfs" } },
-	{ "boot", { "../lib/keelboot/qemu/run", "../qemu/run" } },
+static const struct verb {
+	const char *name, *what;
+	struct tool tool;
+} verbs[] = {
+	{ "build", "make an initramfs; keelboot-mkinitramfs(8)",
+	  { NULL, "../initramfs/mkinitramfs", "mkinitramfs" } },
+	{ "boot", "run it in QEMU, with your disks, on this terminal",
+	  { NULL, "../qemu/run", "qemu/run" } },
+	{ "loop", "boot it many times, and measure; cut its power, or reset it",
+	  { NULL, "../qemu/bootloop", "qemu/bootloop" } },
+	{ "disk", "make a disk image with partitions, or take one apart",
+	  { NULL, "../qemu/mkdisk", "qemu/mkdisk" } },
+	{ "kernel", "fetch Debian's kernel for QEMU, without installing it",
+	  { NULL, "../qemu/kernel", "qemu/kernel" } },
 };
 
-static int run(const struct tool *tool, char **argv)
+static void print_help(FILE *to)
 {
-	char path[PATH_MAX + 64] = "";
-	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
-	char *end = len > 0 ? memrchr(path, '/', (size_t)len) : NULL;
+	fputs("Usage: keelboot image VERB OPTIONS\n\n"
+	      "Makes initramfs and disk images on the host, and tries them in QEMU.\n\n"
+	      "Verbs:\n",
+	      to);
+	for (size_t i = 0; i < KB_ARRAY_LEN(verbs); i++)
+		fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].what);
+	fputs("\nEach has a --help of its own. They need Python 3; boot and loop also "
+	      "qemu-system-x86.\n\n"
+	      "Example:  keelboot image build -o i.img --conf system.conf --keys keys/\n"
+	      "          keelboot image boot --initrd i.img --disk disk.img --watchdog\n",
+	      to);
+}
 
-	for (size_t i = 0; end != NULL && i < KB_ARRAY_LEN(tool->where); i++) {
-		snprintf(end + 1, 64, "%s", tool->where[i]);
-		argv[0] = path;
-		execv(path, argv);
+static int run(const struct verb *verb, char **argv)
+{
+	static char path[PATH_MAX];
+
+	if (!tool_find(&verb->tool, path))
+		return OUTPUT_FAILURE;
+	if (setenv(NAME, "1", 1) < 0) {
+		log_err("image %s: %m", verb->name);
+		return OUTPUT_FAILURE;
 	}
-	log_err("image %s: %s is not there, or cannot be started: %m (`make install` puts it "
-		"there; it needs python3)",
-		tool->verb, tool->where[0]);
+	argv[0] = path;
+	execv(path, argv);
+	log_err("image %s: %s: %m; it needs python3", verb->name, path);
 	return OUTPUT_FAILURE;
 }
 
@@ -50,13 +67,13 @@ int image_main(int argc, char **argv)
 	const char *verb = argc > 1 ? argv[1] : "";
 
 	if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) {
-		fputs(help, stdout);
+		print_help(stdout);
 		return output_exit_code(output_flush());
 	}
-	for (size_t i = 0; i < KB_ARRAY_LEN(tools); i++)
-		if (strcmp(verb, tools[i].verb) == 0)
-			return run(&tools[i], argv + 1);
-	log_err(verb[0] == '\0' ? "image: build or boot?" : "image %s: not understood", verb);
-	fputs(help, stderr);
+	for (size_t i = 0; i < KB_ARRAY_LEN(verbs); i++)
+		if (strcmp(verb, verbs[i].name) == 0)
+			return run(&verbs[i], argv + 1);
+	log_err(verb[0] == '\0' ? "image: which verb?" : "image %s: not understood", verb);
+	print_help(stderr);
 	return OUTPUT_USAGE;
 }

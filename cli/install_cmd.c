@@ -101,7 +101,7 @@ static void add_parts(void)
 			add_part((int)i, d.conf.slot[i].cls[c].name);
 }
 
-static void fill_job(struct install_args *in, const struct keyring *keys, int fd)
+static void fill_job(struct install_args *in, const struct keyring *keys, const char *helper, int fd)
 {
 	job = (struct apply_job){
 		.fd = fd,
@@ -118,7 +118,7 @@ static void fill_job(struct install_args *in, const struct keyring *keys, int fd
 		.verify_first = d.conf.usb_verify_first,
 		.max_jump = d.conf.max_jump,
 		.tries = (uint8_t)d.conf.tries,
-		.helper = stage_helper(),
+		.helper = helper,
 		.progress = progress,
 		.ctx = &in->progress,
 		.target = STATE_NONE,
@@ -161,11 +161,15 @@ static enum kb_err install(struct install_args *in)
 {
 	static struct keyring keys;
 	KB_CLEANUP_FD int fd = -1;
+	const char *helper;
 	uint64_t size;
 	enum kb_err e;
 
 	TRY(stage_open(in->file, &fd, &size));
 	TRY(device_may_install(&d));
+	helper = stage_helper();
+	if (helper == NULL)
+		return KB_EEXEC;
 	if (d.conf.compatible[0] == '\0') {
 		log_err("system.conf does not say what this device is; set [system] compatible=");
 		return KB_EINVAL;
@@ -173,7 +177,7 @@ static enum kb_err install(struct install_args *in)
 	TRY(stage_keys(&d, &keys));
 	e = device_open_state(&d);
 	if (e == KB_OK) {
-		fill_job(in, &keys, fd);
+		fill_job(in, &keys, helper, fd);
 		e = run(in);
 		device_close(&d);
 	}

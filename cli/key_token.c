@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/key_token.h"
 
+#include "cli/tool.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -13,8 +14,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define PROGRAM "/usr/lib/keelboot/keelboot-pkcs11"
 
 extern char **environ;
 
@@ -39,19 +38,17 @@ const char *key_token_told(const char *key)
 	return told;
 }
 
-static const char *program(void)
-{
-	const char *path = getenv("KEELBOOT_PKCS11");
-
-	return path != NULL && path[0] != '\0' ? path : PROGRAM;
-}
-
 static enum kb_err start(const char *verb, const char *uri, int in, int out, pid_t *pid)
 {
-	char *argv[] = { (char *)program(), (char *)verb, (char *)uri, NULL };
+	static const struct tool tool = { "KEELBOOT_PKCS11", "../cli/keelboot-pkcs11",
+					  "keelboot-pkcs11" };
+	static char path[PATH_MAX];
+	char *argv[] = { path, (char *)verb, (char *)uri, NULL };
 	posix_spawn_file_actions_t actions;
 	int err;
 
+	if (!tool_find(&tool, path))
+		return KB_EEXEC;
 	if (posix_spawn_file_actions_init(&actions) != 0)
 		return KB_EEXEC;
 	err = posix_spawn_file_actions_adddup2(&actions, in, 0);

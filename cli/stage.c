@@ -2,6 +2,7 @@
 #include "cli/stage.h"
 
 #include "cli/output.h"
+#include "cli/tool.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "update/apply_file.h"
@@ -17,9 +18,11 @@
 
 const char *stage_helper(void)
 {
-	const char *path = getenv("KEELBOOT_HELPER");
+	static const struct tool helper = { "KEELBOOT_HELPER", "keelboot-helper",
+					    "keelboot-helper" };
+	static char path[PATH_MAX];
 
-	return path != NULL && path[0] != '\0' ? path : APPLY_FILE_HELPER;
+	return tool_find(&helper, path) ? path : NULL;
 }
 
 enum kb_err stage_open(const char *file, int *fd, uint64_t *size)
@@ -113,15 +116,19 @@ static enum kb_err verify_image(struct install_pipe *pipe, unsigned image, uint6
 enum kb_err stage_verify(struct reader *r, const char *name, struct output_progress *p)
 {
 	static struct install_pipe pipe;
+	const char *helper;
 	uint64_t done = 0, total = 0;
 	struct digest digest;
 	enum kb_err e;
 
 	TRY(stage_readable(r, name));
+	helper = stage_helper();
+	if (helper == NULL)
+		return KB_EEXEC;
 	for (unsigned i = 0; i < r->m.nimages; i++)
 		total += r->m.image[i].size;
 	TRY(digest_init(&digest));
-	pipe = (struct install_pipe){ .r = r, .helper = stage_helper(), .digest = &digest };
+	pipe = (struct install_pipe){ .r = r, .helper = helper, .digest = &digest };
 	e = KB_OK;
 	for (unsigned i = 0; i < r->m.nimages && e == KB_OK; i++)
 		e = verify_image(&pipe, i, &done, total, p);

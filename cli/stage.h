@@ -40,5 +40,5 @@ const char *stage_hint(int error);
 /* Says why plan_accept() did not take release r, and what can be done. */
 void stage_tell_refused(const struct state *s, const struct plan_release *r, enum kb_err e);
 
-/* Path of the helper program: $KEELBOOT_HELPER, else the installed one. */
+/* Path of the helper program: $KEELBOOT_HELPER, else the one that tool_find() finds. NULL: told. */
 const char *stage_helper(void);

@@ -64,7 +64,7 @@ def _tool(*command, stdin=None) -> str:
         result = subprocess.run([str(part) for part in command], input=stdin, env=env, text=True,
                                 errors="replace", capture_output=True, check=False)
     except FileNotFoundError:
-        raise DiskError(f"{command[0]}: not found; run qemu/deps run") from None
+        raise DiskError(f"{command[0]}: not found; {remedy('run')}") from None
     if result.returncode != 0:
         raise DiskError(f"{command[0]}: {(result.stderr or result.stdout).strip()[-800:]}")
     return result.stdout

@@ -76,7 +76,7 @@ def extract_vmlinux(bzimage: Path, vmlinux: Path) -> None:
     else:
         raise KernelError(f"{bzimage}: compression not known (starts with {payload[:6].hex()})")
     if not shutil.which(command[0], path=ENV["PATH"]):
-        raise KernelError(f"{command[0]}: not found, needed to unpack {bzimage}; run qemu/deps run")
+        raise KernelError(f"{command[0]}: not found, needed to unpack {bzimage}; {remedy('run')}")
     # lz4 -l and gzip may complain about the tail and still be right: the ELF magic and size decide.
     result = subprocess.run(command, input=payload, capture_output=True, env=ENV, check=False)
     size = struct.unpack_from("<I", data, start + length - 4)[0]
@@ -129,7 +129,7 @@ def _fetch(package: str, work: Path, apt_dir: Path) -> str:
     for tool in ("apt-get", "apt-cache", "dpkg-deb"):
         if not shutil.which(tool, path=ENV["PATH"]):
             raise KernelError(f"{tool}: not found; on other systems than Debian give machines your "
-                              "own kernel (qemu/run --kernel FILE)")
+                              "own kernel (--kernel FILE)")
     # The system's lists first. They may be absent (a container) or older than the archive (404).
     name = _download(package, [], work)
     if name:
@@ -142,7 +142,7 @@ def _fetch(package: str, work: Path, apt_dir: Path) -> str:
     raise KernelError(
         f"cannot fetch {package} with apt:\n{update.stderr.strip()[-1200:]}\n"
         "Is there a network, and a Debian source in /etc/apt/sources.list? Without one, put the\n"
-        ".deb of a linux-image-*-amd64 package somewhere and run: qemu/kernel --deb FILE")
+        f".deb of a linux-image-*-amd64 package somewhere and run: {called('kernel')} --deb FILE")
 
 
 # --- the folder ---------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def _unpack(deb: Path, name: str, folder: Path) -> Kernel:
             (tree / "lib").mkdir(exist_ok=True)
             shutil.move(modules.parent, tree / "lib/modules")
         if not shutil.which("depmod", path=ENV["PATH"]):
-            raise KernelError("depmod: not found; run qemu/deps build")
+            raise KernelError(f"depmod: not found; {remedy('build')}")
         result = _run(["depmod", "-b", str(tree), version])
         if result.returncode != 0:
             raise KernelError(f"depmod: {result.stderr.strip()}")

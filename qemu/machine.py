@@ -124,7 +124,7 @@ class Machine(Disks):
         self._join()
         argv = self.argv()
         if not shutil.which(argv[0]):
-            raise MachineError(f"{argv[0]}: not found; run qemu/deps run")
+            raise MachineError(f"{argv[0]}: not found; {remedy('run')}")
         ours, theirs = socket.socketpair()
         # QMP over an inherited socket: no path that could be too long, and nothing to wait for.
         # Started stopped (-S), so that no event comes before the protocol is spoken.

@@ -9,6 +9,7 @@ from pathlib import Path
 import kbkernel
 from drives import Drive, DriveError, Fault
 from kbdisk import DiskError, parse_size, partition
+from kbusage import called
 from machine import Machine
 
 DRIVES = """\
@@ -65,7 +66,7 @@ class _AddDrive(argparse.Action):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kernel", type=Path,
-                        help="bzImage or ELF (default: Debian's, see qemu/kernel)")
+                        help=f"bzImage or ELF (default: Debian's, see {called('kernel')})")
     parser.add_argument("--initrd", type=Path)
     parser.add_argument("--append", default="", help="kernel command line; console=ttyS0 is added")
     parser.add_argument("--memory", type=int, default=256, help="MiB (default: %(default)s)")

@@ -101,6 +101,8 @@ def render() -> str:
             table[verb] = names
             for sub in names:
                 table[f"{verb} {sub}"] = options(told(verb, sub, "--help"))
+        elif verb == "image":
+            table[verb] = rows(text)
         elif verb == "help":
             table[verb] = rows(told("help"))
         else:

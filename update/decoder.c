@@ -45,13 +45,15 @@ static void become_decoder(const char *helper, int sock, int shared)
 {
 	static const char *const argv[] = { "keelboot-decoder", NULL };
 	static const char *const envp[] = { NULL };
+	struct decoder_answer answer = { .status = DECODER_WIRE_NO_EXEC };
 	/* Out of the way first, since one may have the number that the other is to get. */
 	int a = fcntl(sock, F_DUPFD_CLOEXEC, 16), b = fcntl(shared, F_DUPFD_CLOEXEC, 16);
 
 	if (a < 0 || b < 0 || dup2(a, DECODER_WIRE_SOCK) < 0 || dup2(b, DECODER_WIRE_SHARED) < 0)
 		_exit(126);
 	execve(helper, (char *const *)argv, (char *const *)envp);
-	_exit(127);
+	answer.slot = (uint32_t)errno;
+	_exit(send(DECODER_WIRE_SOCK, &answer, sizeof(answer), MSG_NOSIGNAL) < 0 ? 126 : 127);
 }
 
 static enum kb_err spawn(struct decoder *d, const char *helper, int shared)
@@ -143,6 +145,10 @@ static enum kb_err await_hello(struct decoder *d, const char *helper)
 
 	if (e == KB_OK && a.status == DECODER_WIRE_HELLO)
 		return KB_OK;
+	if (e == KB_OK && a.status == DECODER_WIRE_NO_EXEC) {
+		log_err("unable to run %s as decoder: %s", helper, strerror((int)a.slot));
+		return KB_EEXEC;
+	}
 	explain_death(d);
 	log_err("unable to run %s as decoder: is it Keelboot's helper, and does the kernel have "
 		"CONFIG_SECCOMP_FILTER?",

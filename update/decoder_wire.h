@@ -17,11 +17,14 @@
 	0x6b6c6f48u /* answer when the limits are in force, before any request \
 		     */
 
+/* Answer of a child that could not become the decoder: `slot` is its errno. */
+#define DECODER_WIRE_NO_EXEC 0x6b6c6f45u
+
 struct decoder_ask {
 	uint32_t slot, form, stored, plain;
 };
 
 struct decoder_answer {
 	uint32_t slot;
-	uint32_t status; /* 0: decoded to exactly `plain` bytes; 1: not; or DECODER_WIRE_HELLO */
+	uint32_t status; /* 0: decoded to exactly `plain` bytes; 1: not; or one of the above */
 };

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make install` and what becomes of it: another PREFIX, a device, a build host, and nothing left afterwards;
+where the command looks for the programs that it starts."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+import test_cli
+from test_cli import FAILURE, OK, TOP, USAGE, Device, make_factory  # noqa: F401 (a fixture)
+
+PREFIX = "opt/keelboot"
+STANDARD = ("bin", "lib", "share/man/man1", "share/man/man5", "share/man/man7", "share/man/man8", "share/doc",
+            "share/bash-completion/completions")
+DEVICE = {"etc/keelboot/keys", f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot/keelboot-helper",
+          f"{PREFIX}/share/bash-completion/completions/keelboot",
+          *(f"{PREFIX}/share/man/man{page[-1]}/{page}"
+            for page in ("keelboot.1", "keelboot-system.conf.5", "keelboot-hooks.7", "keelboot-init.8"))}
+PROGRAMS = ("bin/keelboot", "lib/keelboot/keelboot-helper", "lib/keelboot/init", "lib/keelboot/keelboot-guardian")
+NOBODY = 65534
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
+
+
+def make(target: str, destdir: Path, prefix=f"/{PREFIX}") -> None:
+    done = subprocess.run(["make", "-s", target, f"DESTDIR={destdir}", f"PREFIX={prefix}"], cwd=TOP, text=True,
+                          capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def listing(folder: Path) -> set:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def leaves(folder: Path) -> set:
+    """Files, and folders with nothing in them, but those that every system has."""
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir() or not any(path.iterdir())}
+    return found - {f"{PREFIX}/{name}" for name in STANDARD}
+
+
+@pytest.fixture(name="standard")
+def make_standard(tmp_path):
+    """A system before Keelboot."""
+    for name in ("etc", *(f"{PREFIX}/{name}" for name in STANDARD)):
+        (tmp_path / "sys" / name).mkdir(parents=True)
+    return tmp_path / "sys"
+
+
+def call(program: Path, *args, **environ):
+    return subprocess.run([program, *map(str, args)], text=True, capture_output=True, check=False, timeout=120,
+                          env={"PATH": os.environ["PATH"], **environ}, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture(name="device")
+def make_device(tmp_path, factory, monkeypatch):
+    """device(program): a device that this program runs on; it finds its helper by itself."""
+    def device(program: Path) -> Device:
+        monkeypatch.setattr(test_cli, "KEELBOOT", str(program))
+        monkeypatch.setattr(test_cli, "HELPER", "")
+        dev = Device(Path(tempfile.mkdtemp(dir=tmp_path)))
+        (dev.root / "etc/keelboot/keys/release.pem").write_bytes(factory.public.read_bytes())
+        dev.init("--good", "a")
+        dev.boot("a")
+        return dev
+    return device
+
+
+# ---------------------------------------------------------------- what goes where
+
+
+def test_a_device_gets_the_command_and_its_helper(standard):
+    make("install-device", standard)
+    assert leaves(standard) == DEVICE
+
+
+def test_a_build_host_gets_no_folder_of_keys(standard):
+    make("install-host", standard)
+    files = leaves(standard)
+    assert not [name for name in files if name.startswith("etc/")]
+    for name in (*PROGRAMS, "lib/keelboot/mkinitramfs", "lib/keelboot/keelboot-pkcs11", "lib/keelboot/qemu/mkdisk",
+                 "share/man/man8/keelboot-mkinitramfs.8", "share/doc/keelboot/examples/gateway-nvme.conf"):
+        assert f"{PREFIX}/{name}" in files, name
+
+
+def test_install_is_both_and_uninstall_leaves_nothing(standard, tmp_path):
+    before = listing(standard)
+    make("install", standard)
+    assert DEVICE < leaves(standard)
+    # Python leaves its own files beside what it runs.
+    built = call(standard / PREFIX / "bin/keelboot", "image", "build", "-o", tmp_path / "i.img")
+    assert built.returncode == OK, built.stderr
+    assert (tmp_path / "i.img").stat().st_size > 1 << 20
+    make("uninstall", standard)
+    assert listing(standard) == before
+
+
+def test_uninstall_leaves_what_is_not_its_own(standard):
+    make("install", standard)
+    own = {"etc/keelboot/keys/acme.pem", "etc/keelboot/system.conf", f"{PREFIX}/lib/keelboot/check.d/10-modem"}
+    for name in own:
+        (standard / name).parent.mkdir(exist_ok=True)
+        (standard / name).write_text("mine\n")
+    make("uninstall", standard)
+    assert own <= leaves(standard) and not [name for name in leaves(standard) - own if "keelboot" in name]
+
+
+def symbols(program: Path) -> bool:
+    return ".symtab" in subprocess.run(["readelf", "-SW", program], text=True, capture_output=True, check=True).stdout
+
+
+def test_install_strip_takes_the_symbols(standard, tmp_path):
+    make("install", standard)
+    assert all(symbols(standard / PREFIX / name) for name in PROGRAMS)
+    make("install-strip", standard)
+    assert not any(symbols(standard / PREFIX / name) for name in PROGRAMS)
+    make("install-device-strip", tmp_path / "device")
+    assert not symbols(tmp_path / "device" / PREFIX / "bin/keelboot")
+    assert (tmp_path / "device" / PREFIX / "bin/keelboot").stat().st_size < \
+        0.8 * (TOP / "build/keelboot").stat().st_size
+    assert call(tmp_path / "device" / PREFIX / "bin/keelboot", "version").returncode == OK
+
+
+def test_examples_that_are_installed_are_good(standard):
+    make("install-host", standard)
+    folder = standard / PREFIX / "share/doc/keelboot/examples"
+    for example in folder.iterdir():
+        said = call(standard / PREFIX / "bin/keelboot", "check-config", example)
+        assert said.returncode == OK, said.stderr
+    page = (TOP / "docs/man/keelboot-system.conf.5").read_text()
+    assert "/usr/share/doc/keelboot/examples" in page
+
+
+# ---------------------------------------------------------------- what is installed runs
+
+
+def test_tools_are_verbs_of_image_and_say_so(standard, tmp_path):
+    make("install-host", standard)
+    keelboot = standard / PREFIX / "bin/keelboot"
+    listed = call(keelboot, "image", "--help").stdout
+    for verb in ("build", "boot", "loop", "disk", "kernel"):
+        told = call(keelboot, "image", verb, "--help")
+        assert told.returncode == OK and told.stdout.startswith(f"usage: keelboot image {verb} "), told.stdout
+        examples = told.stdout.split("examples:")[1]
+        assert f"  keelboot image {verb} " in examples
+        assert "qemu/" not in told.stdout and "\n  mkinitramfs " not in told.stdout
+        wrong = call(keelboot, "image", verb, "--frobnicate")
+        assert wrong.returncode == USAGE and f"\nkeelboot image {verb}: " in wrong.stderr, wrong.stderr
+        assert f"\n  {verb} " in listed
+    failed = call(keelboot, "image", "disk", "--list", tmp_path / "no.img")
+    assert failed.returncode == FAILURE and failed.stderr.startswith("keelboot image disk: ")
+    made = call(keelboot, "image", "disk", tmp_path / "disk.img", "--size", "64M", "--part", "one:16M=ext4:")
+    assert made.returncode == OK, made.stderr
+    failed = call(keelboot, "image", "build", "-o", tmp_path / "no/i.img")
+    assert failed.returncode == FAILURE and failed.stderr.startswith("keelboot image build: ")
+    # As itself, in the source tree, a tool has the name that it is called by.
+    assert call(TOP / "qemu/mkdisk", "--help").stdout.startswith("usage: qemu/mkdisk ")
+    assert call(TOP / "initramfs/mkinitramfs", "--help").stdout.startswith("usage: mkinitramfs ")
+
+
+@pytest.mark.parametrize("verb", ["stage", "install"])
+def test_a_device_with_another_prefix_decodes(standard, device, factory, verb):
+    make("install-device", standard)
+    device(standard / PREFIX / "bin/keelboot")(verb, factory("2.0", 20))
+
+
+@pytest.mark.parametrize("verb", ["stage", "install"])
+def test_a_source_tree_decodes(device, factory, verb):
+    device(TOP / "build/keelboot")(verb, factory("2.0", 20))
+
+
+def test_a_program_that_is_started_by_a_link_looks_where_it_is(standard, tmp_path, device, factory):
+    make("install-device", standard)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/keelboot").symlink_to(standard / PREFIX / "bin/keelboot")
+    (tmp_path / "elsewhere/keelboot-helper").symlink_to("/bin/false")
+    device(tmp_path / "elsewhere/keelboot")("install", factory("2.0", 20))
+
+
+def test_tokens_are_asked_by_the_program_that_is_installed(standard):
+    make("install-host", standard)
+    said = call(standard / PREFIX / "bin/keelboot", "key", "show", "pkcs11:object=x?module-path=/no/such.so")
+    assert said.returncode != OK and "/no/such.so" in said.stderr, said.stderr
+
+
+# ---------------------------------------------------------------- what is not there
+
+
+@pytest.mark.parametrize("verb", ["stage", "install"])
+def test_a_helper_that_is_missing_is_named(standard, device, factory, verb):
+    make("install-device", standard)
+    keelboot, helper = (standard / PREFIX / name for name in ("bin/keelboot", "lib/keelboot/keelboot-helper"))
+    helper.unlink()
+    said = device(keelboot)(verb, factory("2.0", 20), code=FAILURE).stderr
+    assert f"unable to find keelboot-helper: it is not {keelboot.parent}/keelboot-helper, nor {helper}, nor " \
+           "/usr/lib/keelboot/keelboot-helper; `make install` puts it there\n" in said
+    assert "SECCOMP" not in said
+
+
+@pytest.mark.parametrize("content, mode, why", [
+    (None, 0, "No such file or directory"), (b"\x7fELF", 0o755, "Exec format error"),
+    (b"", 0o644, "Permission denied")])
+def test_a_helper_that_cannot_be_started_says_why(device, factory, tmp_path, content, mode, why):
+    helper = tmp_path / "my-helper"
+    if content is not None:
+        helper.write_bytes(content)
+        helper.chmod(mode)
+    said = device(TOP / "build/keelboot")("install", factory("2.0", 20), code=FAILURE,
+                                          env={"KEELBOOT_HELPER": str(helper)}).stderr
+    assert f"unable to run {helper} as decoder: {why}\n" in said
+    assert "SECCOMP" not in said and "127" not in said
+
+
+# ---------------------------------------------------------------- what is somebody else's
+
+
+@pytest.fixture(name="foreign")
+def make_foreign(standard):
+    """A system whose helper somebody else may write, with what makes it so."""
+    make("install-device", standard)
+    return standard / PREFIX / "bin/keelboot", standard / PREFIX / "lib/keelboot"
+
+
+@as_root
+@pytest.mark.parametrize("how", ["file is his", "folder is his", "file open to all", "folder open to all"])
+def test_a_helper_that_somebody_else_can_write_is_passed_over(foreign, device, factory, how):
+    keelboot, folder = foreign
+    what = folder if how.startswith("folder") else folder / "keelboot-helper"
+    if how.endswith("his"):
+        os.chown(what, NOBODY, NOBODY)
+    else:
+        what.chmod(0o1777)
+    said = device(keelboot)("install", factory("2.0", 20), code=FAILURE).stderr
+    assert f"{folder}/keelboot-helper is passed over: somebody else may write to it, or to its folder\n" in said
+
+
+@as_root
+def test_who_owns_the_folder_of_the_program_is_not_somebody_else(foreign, device, factory):
+    """A checkout of a user, built by root in a container, or the other way round."""
+    keelboot, folder = foreign
+    for path in (keelboot.parent, folder, folder / "keelboot-helper"):
+        os.chown(path, NOBODY, NOBODY)
+    device(keelboot)("install", factory("2.0", 20))
+
+
+@as_root
+def test_a_program_with_more_rights_than_its_caller_is_led_nowhere():
+    """A hard link to one that is set-user-ID, in a folder of the caller."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "bin").mkdir()
+        (folder / "lib/keelboot").mkdir(parents=True)
+        keelboot, tool = folder / "bin/keelboot", folder / "lib/keelboot/mkinitramfs"
+        shutil.copy(TOP / "build/keelboot", keelboot)
+        tool.write_text("#!/bin/sh\necho taken in\n")
+        tool.chmod(0o755)
+
+        def said() -> str:
+            done = subprocess.run([keelboot, "image", "build"], text=True, capture_output=True, check=False,
+                                  user=NOBODY, group=NOBODY, extra_groups=[])
+            return done.stdout + done.stderr
+
+        keelboot.chmod(0o755)
+        assert said() == "taken in\n"
+        keelboot.chmod(0o4755)
+        assert "unable to find mkinitramfs: it is not /usr/lib/keelboot/mkinitramfs; " in said()
