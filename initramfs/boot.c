@@ -118,12 +118,16 @@ static enum kb_err find_devices(struct boot *b)
 static void settle(struct boot *b)
 {
 	evidence_weigh(&b->evidence, &b->rec.s);
+	if (evidence_is_doubtful(&b->evidence, &b->rec.s))
+		log_notice(
+			"watchdog: it fired after a shutdown that was told: the shutdown hung, or "
+			"the driver restarts by it; that counts as clean");
 	record_settle(&b->rec, &b->evidence.ev);
 }
 
 static void load_state(struct boot *b)
 {
-	evidence_gather(&b->evidence, &b->wdt, b->conf.cookie);
+	evidence_gather(&b->evidence, &b->wdt, &b->conf);
 	record_load(&b->rec, b->dev.state, b->conf.nslots, devices_mountable(&b->dev, &b->conf),
 		    devices_seen(&b->dev, &b->conf));
 	settle(b);

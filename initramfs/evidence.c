@@ -10,12 +10,14 @@
 #include <string.h>
 #include <sys/mount.h>
 
-#define BACKEND	   "/sys/module/pstore/parameters/backend"
-#define PMSG	   "/dev/pmsg0"
-#define COOKIE	   "Keelboot was here\n"
-#define COOKIE_LEN (sizeof(COOKIE) - 1)
-#define RECORD_MAX (64u << 10) /* bytes of a record, unpacked, that are looked at */
-#define PREFIX	   "dmesg-"
+#define BACKEND	       "/sys/module/pstore/parameters/backend"
+#define PMSG	       "/dev/pmsg0"
+#define COOKIE	       "Keelboot was here\n"
+#define COOKIE_LEN     (sizeof(COOKIE) - 1)
+#define RECORD_MAX     (64u << 10) /* bytes of a record, unpacked, that are looked at */
+#define PREFIX	       "dmesg-"
+#define PMSG_RECORD    "pmsg-ramoops-0"
+#define CONSOLE_RECORD "console-ramoops-0"
 
 /* ---------------------------------------------------------------- pstore */
 
@@ -54,32 +56,40 @@ static bool has_backend(char *name, size_t size)
 	return name[0] != '\0' && name[0] != '(';
 }
 
-static bool keep_copy(const char *name, const char *text, size_t len, size_t *kept)
+static bool write_copy(struct evidence *e, const char *name, const char *text, size_t len)
 {
 	char path[96];
 
-	if (len > EVIDENCE_KEEP_MAX - *kept)
+	if (len > EVIDENCE_KEEP_MAX - e->kept)
 		return false;
-	*kept += len;
+	e->kept += len;
 	snprintf(path, sizeof(path), EVIDENCE_KEEP "/%s", name);
 	return os_mkdir("/run/keelboot", 0755) == KB_OK && os_mkdir(EVIDENCE_KEEP, 0700) == KB_OK &&
 	       os_write_file(path, text, len) == KB_OK;
 }
 
-static void read_record(struct evidence *e, const char *name, size_t *kept)
+/* The record's text, of which there is a copy now; NULL: it cannot be read. */
+static const char *keep_copy(struct evidence *e, const char *name, size_t *len)
 {
 	static char text[RECORD_MAX]; /* too large for a stack of process 1 */
 	char path[96];
-	size_t len;
 
 	snprintf(path, sizeof(path), EVIDENCE_PSTORE "/%s", name);
-	if (os_read_file(path, text, sizeof(text), &len) != KB_OK) {
+	if (os_read_file(path, text, sizeof(text), len) != KB_OK) {
 		log_warn("pstore: unable to read %s: %m", path);
-		return;
+		return NULL;
 	}
-	if (!keep_copy(name, text, len, kept))
+	if (!write_copy(e, name, text, *len))
 		log_debug("pstore: no copy of %s", name);
-	if (evidence_kind_of(text) != EVIDENCE_PANIC)
+	return text;
+}
+
+static void read_record(struct evidence *e, const char *name)
+{
+	size_t len;
+	const char *text = keep_copy(e, name, &len);
+
+	if (text == NULL || evidence_kind_of(text) != EVIDENCE_PANIC)
 		return;
 	log_notice("pstore: the kernel panicked (%s)", name);
 	/* In whatever order they come, and 0 is none. */
@@ -92,7 +102,6 @@ static void read_pstore(struct evidence *e)
 {
 	static char names[EVIDENCE_RECORDS_MAX][64];
 	unsigned n = 0;
-	size_t kept = 0;
 	enum kb_err err = os_mount("pstore", EVIDENCE_PSTORE, "pstore",
 				   MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 
@@ -103,12 +112,10 @@ static void read_pstore(struct evidence *e)
 	}
 	e->ev.can_tell_panic = true;
 	for (unsigned i = 0; i < n; i++) {
-		if (strncmp(names[i], "console-ramoops", 15) == 0)
-			e->cookie_found = true;
 		if (strncmp(names[i], PREFIX, strlen(PREFIX)) != 0)
 			continue;
 		memcpy(e->record[e->nrecords++], names[i], sizeof(names[i]));
-		read_record(e, names[i], &kept);
+		read_record(e, names[i]);
 	}
 }
 
@@ -164,17 +171,41 @@ static void leave_cookie(const char *path)
 		log_warn("cookie: unable to write to %s: %m", path);
 }
 
+/* What the zone of ramoops held before the reset is read, copied, and out of the way. */
+static bool take_record(struct evidence *e, const char *name, bool (*counts)(const char *path))
+{
+	char path[96];
+	bool found;
+	size_t len;
+
+	snprintf(path, sizeof(path), EVIDENCE_PSTORE "/%s", name);
+	if (!os_exists(path))
+		return false;
+	found = counts(path);
+	keep_copy(e, name, &len);
+	if (os_unlink(path) != KB_OK)
+		log_warn("cookie: unable to delete %s: %m; whoever does it later deletes the "
+			 "cookie of this boot",
+			 path);
+	return found;
+}
+
 /* What is in the console's or in our own part of ramoops was put there before the reset. */
 static void kernels_cookie(struct evidence *e, const char *backend)
 {
-	bool ramoops = strcmp(backend, "ramoops") == 0;
+	/* Without its records nobody knows what was there. */
+	bool ramoops = strcmp(backend, "ramoops") == 0 && e->ev.can_tell_panic;
+	bool pmsg = ramoops && os_exists(PMSG);
+	bool console = ramoops && take_record(e, CONSOLE_RECORD, os_exists);
 
-	e->cookie_there = ramoops && (e->cookie_found || os_exists(PMSG));
-	if (!ramoops || !os_exists(PMSG))
-		return;
-	if (starts_with_cookie(EVIDENCE_PSTORE "/pmsg-ramoops-0"))
+	e->cookie_found = console;
+	if (pmsg && take_record(e, PMSG_RECORD, starts_with_cookie))
 		e->cookie_found = true;
-	leave_cookie(PMSG);
+	e->cookie_there = pmsg || console;
+	if (pmsg)
+		leave_cookie(PMSG);
+	else if (console) /* an error, because "quiet" keeps all else from consoles */
+		log_err("cookie: this line is no error: it marks the console's memory");
 }
 
 /* Nothing but memory is ever written to: a slip of the pen must not cost a flash. */
@@ -198,22 +229,29 @@ static void own_cookie(struct evidence *e, const char *dev)
 	leave_cookie(dev);
 }
 
-void evidence_gather(struct evidence *e, const struct wdt *w, const char *cookie)
+static void ask_watchdog(struct evidence *e, const struct wdt *w, enum conf_bootstatus trust)
 {
+	if (trust == CONF_BOOTSTATUS_TRUST)
+		wdt_evidence(w, &e->ev);
+	else if (w->info.bootstatus != 0)
+		log_notice("watchdog: what it tells of the reset is not believed "
+			   "(bootstatus=ignore)");
+}
+
+void evidence_gather(struct evidence *e, const struct wdt *w, const struct conf *conf)
+{
+	const char *cookie = conf->cookie;
 	char backend[32] = "";
 
 	memset(e, 0, sizeof(*e));
-	wdt_evidence(w, &e->ev);
+	ask_watchdog(e, w, conf->bootstatus);
 	ask_boot_loader(e);
 	if (has_backend(backend, sizeof(backend)))
 		read_pstore(e);
-	if (strcmp(cookie, "auto") == 0) {
+	if (strcmp(cookie, "auto") == 0)
 		kernels_cookie(e, backend);
-	} else {
-		e->cookie_found = false;
-		if (strcmp(cookie, "off") != 0)
-			own_cookie(e, cookie);
-	}
+	else if (strcmp(cookie, "off") != 0)
+		own_cookie(e, cookie);
 }
 
 void evidence_weigh(struct evidence *e, struct state *s)
@@ -224,6 +262,12 @@ void evidence_weigh(struct evidence *e, struct state *s)
 	e->ev.cookie_lost = s->warm && e->cookie_there && !e->cookie_found;
 	if (e->cookie_found)
 		s->warm = true;
-	/* A reboot that was orderly until it hung or panicked was not. */
-	e->ev.orderly = !e->ev.watchdog_fired && !e->ev.crash_record;
+	/* A reboot that was orderly until it panicked was not. But many a driver restarts the
+	 * machine by its watchdog, which then says that it fired. */
+	e->ev.orderly = !e->ev.crash_record;
+}
+
+bool evidence_is_doubtful(const struct evidence *e, const struct state *s)
+{
+	return e->ev.watchdog_fired && reset_classify(s, &e->ev) == RESET_CLEAN;
 }

@@ -21,6 +21,7 @@
 struct evidence {
 	struct reset_evidence ev;
 	uint64_t ps;	   /* of all panics in pstore together; 0: there are none */
+	size_t kept;	   /* bytes of the copies */
 	bool cookie_there; /* there is a memory for it */
 	bool cookie_found; /* and it held one */
 	unsigned nrecords; /* of crashes, survived ones too, and shutdowns */
@@ -29,11 +30,15 @@ struct evidence {
 
 /*
  * Asks the watchdog and the device tree, reads pstore (mounting it, if it has a back-end), and
- * looks for the cookie, which is left anew. cookie: "auto", the kernel's own (/dev/pmsg0, or the
- * console in ramoops); "off"; or /dev/mtdN of the type "ram". Never fails: what cannot be read says
- * nothing.
+ * looks for the cookie, which is left anew. cookie= of conf: "auto", the kernel's own (/dev/pmsg0,
+ * or the console in ramoops); "off"; or /dev/mtdN of the type "ram". With bootstatus=ignore the
+ * watchdog is not asked. Never fails: what cannot be read says nothing.
+ *
+ * Whoever deletes an old record of ramoops' pmsg or console empties the memory that this boot
+ * writes to, too. systemd-pstore would, with the new cookie in it. So these are deleted here, with
+ * a copy in EVIDENCE_KEEP, before the cookie is left.
  */
-void evidence_gather(struct evidence *e, const struct wdt *w, const char *cookie);
+void evidence_gather(struct evidence *e, const struct wdt *w, const struct conf *conf);
 
 /*
  * Compares that with what the state knows, and completes e->ev: a panic counts that s->ps has not
@@ -41,6 +46,10 @@ void evidence_gather(struct evidence *e, const struct wdt *w, const char *cookie
  * only. PURE.
  */
 void evidence_weigh(struct evidence *e, struct state *s);
+
+/* The watchdog fired though the shutdown was told: either it hung, or the driver restarts the
+ * machine by the watchdog. It counts as clean. s as before reset_settle(). PURE. */
+bool evidence_is_doubtful(const struct evidence *e, const struct state *s);
 
 /* Deletes the records that were read: to be called when what they meant is written. */
 void evidence_forget(const struct evidence *e);

@@ -59,6 +59,12 @@ enum conf_verify {
 };
 enum conf_slots { CONF_SLOTS_READONLY, CONF_SLOTS_WRITABLE };
 
+/* Whether what the watchdog tells of the reset before is believed. */
+enum conf_bootstatus {
+	CONF_BOOTSTATUS_TRUST,
+	CONF_BOOTSTATUS_IGNORE, /* its driver restarts the machine by it, and says "fired" */
+};
+
 /* Who feeds the watchdog once the real system runs. */
 enum conf_handover {
 	CONF_HANDOVER_SYSTEM,  /* the system; it counts until that opens it */
@@ -118,6 +124,7 @@ struct conf {
 	char watchdog[CONF_PATH_MAX + 1]; /* "auto", "off", "/dev/watchdog0" */
 	uint32_t watchdog_timeout_s;	  /* 60 */
 	enum conf_handover handover;
+	enum conf_bootstatus bootstatus;
 	/* [hooks] */
 	uint32_t hook_timeout_s; /* 10 */
 	/* [keyring] */
@@ -127,22 +134,23 @@ struct conf {
 
 /* How the value of a key is written, and in what it is kept. */
 enum conf_kind {
-	CONF_KIND_BOOL,	    /* bool: yes, no, 1, 0, true, false */
-	CONF_KIND_COUNT,    /* enum conf_count */
-	CONF_KIND_HANDOVER, /* enum conf_handover */
-	CONF_KIND_VERIFY,   /* enum conf_verify */
-	CONF_KIND_SLOTS,    /* enum conf_slots */
-	CONF_KIND_NUMBER,   /* uint32_t */
-	CONF_KIND_JUMP,	    /* uint64_t: "none", which is 0, or a number up to 2^63 - 1 */
-	CONF_KIND_SECONDS,  /* uint32_t: "30" or "30s" */
-	CONF_KIND_MS,	    /* uint32_t, milliseconds: "500ms", or seconds as above */
-	CONF_KIND_FS,	    /* unsigned, bits of enum conf_fs: "vfat,exfat", "none" */
-	CONF_KIND_TEXT,	    /* text, and so are all below: anything, also nothing */
-	CONF_KIND_NAME,	    /* letters, digits, '.', '_', '-', '+', ',' */
-	CONF_KIND_PATH,	    /* absolute path without "..", */
-	CONF_KIND_SUBPATH,  /* relative path without ".." */
-	CONF_KIND_SPEC,	    /* conf_spec */
-	CONF_KIND_DEVICE,   /* "auto", "off", or a path below /dev */
+	CONF_KIND_BOOL,	      /* bool: yes, no, 1, 0, true, false */
+	CONF_KIND_COUNT,      /* enum conf_count */
+	CONF_KIND_HANDOVER,   /* enum conf_handover */
+	CONF_KIND_BOOTSTATUS, /* enum conf_bootstatus */
+	CONF_KIND_VERIFY,     /* enum conf_verify */
+	CONF_KIND_SLOTS,      /* enum conf_slots */
+	CONF_KIND_NUMBER,     /* uint32_t */
+	CONF_KIND_JUMP,	      /* uint64_t: "none", which is 0, or a number up to 2^63 - 1 */
+	CONF_KIND_SECONDS,    /* uint32_t: "30" or "30s" */
+	CONF_KIND_MS,	      /* uint32_t, milliseconds: "500ms", or seconds as above */
+	CONF_KIND_FS,	      /* unsigned, bits of enum conf_fs: "vfat,exfat", "none" */
+	CONF_KIND_TEXT,	      /* text, and so are all below: anything, also nothing */
+	CONF_KIND_NAME,	      /* letters, digits, '.', '_', '-', '+', ',' */
+	CONF_KIND_PATH,	      /* absolute path without "..", */
+	CONF_KIND_SUBPATH,    /* relative path without ".." */
+	CONF_KIND_SPEC,	      /* conf_spec */
+	CONF_KIND_DEVICE,     /* "auto", "off", or a path below /dev */
 };
 
 struct conf_key {

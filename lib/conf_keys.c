@@ -36,8 +36,7 @@ const struct conf_key conf_keys[] = {
 	  NUMBER(COUNT, count, 0, 0) },
 	{ "system", "cookie", "auto|off|/dev/NAME", "auto",
 	  "Memory that outlives a reset but no power cut, to tell them apart: an mtd of the type "
-	  "ram; "
-	  "auto: ramoops.",
+	  "ram; auto: ramoops.",
 	  TEXT(DEVICE, cookie) },
 	{ "system", "timeout", "SECONDS (1..3600)", "30", "How long a boot waits for its devices.",
 	  NUMBER(SECONDS, timeout_s, 1, 3600) },
@@ -139,9 +138,13 @@ const struct conf_key conf_keys[] = {
 	  NUMBER(SECONDS, watchdog_timeout_s, 1, 65535) },
 	{ "watchdog", "handover", "system|keeper|release", "system",
 	  "Who feeds the watchdog later: the system, Keelboot's guardian, or nobody once the slot "
-	  "is "
-	  "good.",
+	  "is good.",
 	  NUMBER(HANDOVER, handover, 0, 0) },
+	{ "watchdog", "bootstatus", "trust|ignore", "trust",
+	  "Whether the watchdog is believed when it says that it ended the boot before. ignore: "
+	  "its "
+	  "driver restarts the machine by the watchdog, so that every restart looks like a hang.",
+	  NUMBER(BOOTSTATUS, bootstatus, 0, 0) },
 	{ "hooks", "timeout", "SECONDS (1..600)", "10",
 	  "A hook that runs longer is killed, and has failed.",
 	  NUMBER(SECONDS, hook_timeout_s, 1, 600) },
@@ -201,6 +204,8 @@ static const char *const enum_words[][4] = {
 	[CONF_KIND_HANDOVER] = { [CONF_HANDOVER_SYSTEM] = "system",
 				 [CONF_HANDOVER_KEEPER] = "keeper",
 				 [CONF_HANDOVER_RELEASE] = "release" },
+	[CONF_KIND_BOOTSTATUS] = { [CONF_BOOTSTATUS_TRUST] = "trust",
+				   [CONF_BOOTSTATUS_IGNORE] = "ignore" },
 	[CONF_KIND_VERIFY] = { [CONF_VERIFY_NEVER] = "never",
 			       [CONF_VERIFY_BOOT] = "boot",
 			       [CONF_VERIFY_ALWAYS] = "always" },
@@ -210,6 +215,7 @@ static const char *const enum_words[][4] = {
 
 _Static_assert(sizeof(enum conf_count) == sizeof(unsigned) &&
 		       sizeof(enum conf_handover) == sizeof(unsigned) &&
+		       sizeof(enum conf_bootstatus) == sizeof(unsigned) &&
 		       sizeof(enum conf_verify) == sizeof(unsigned) &&
 		       sizeof(enum conf_slots) == sizeof(unsigned),
 	       "set_word() writes enums as what they are: unsigned");
@@ -341,6 +347,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 	case CONF_KIND_FS:
 	case CONF_KIND_COUNT:
 	case CONF_KIND_HANDOVER:
+	case CONF_KIND_BOOTSTATUS:
 	case CONF_KIND_VERIFY:
 	case CONF_KIND_SLOTS:
 	case CONF_KIND_NUMBER:
@@ -371,6 +378,7 @@ enum kb_err conf_keys_set(struct conf *c, const struct conf_key *key, const char
 		return set_filesystems(out, value);
 	case CONF_KIND_COUNT:
 	case CONF_KIND_HANDOVER:
+	case CONF_KIND_BOOTSTATUS:
 	case CONF_KIND_VERIFY:
 	case CONF_KIND_SLOTS:
 		return set_word(out, key->kind, value);

@@ -62,6 +62,7 @@ EXAMPLES = {
     ("watchdog", "device"): "/dev/watchdog1",
     ("watchdog", "timeout"): "30",
     ("watchdog", "handover"): "keeper",
+    ("watchdog", "bootstatus"): "ignore",
     ("hooks", "timeout"): "30",
     ("keyring", "path"): "/usr/share/acme/keys",
 }

@@ -178,6 +178,7 @@ static void mark_clean(const struct sim_boot *b, const struct sim_world *booted,
 		return;
 	land(b->cfg, &w, &s);
 	emit(&w, SIM_SOFT, "orderly reboot before it was marked good");
+	emit(&w, SIM_CRASH, "the same, but it hung");
 }
 
 /* The guardian, at the commit deadline. */

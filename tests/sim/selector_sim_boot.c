@@ -11,7 +11,8 @@
 
 static struct reset_evidence evidence(const struct sim_config *cfg, enum sim_event event)
 {
-	struct reset_evidence ev = { .orderly = event == SIM_SOFT };
+	/* As evidence.c has it: only a panic's record speaks against the flag, and here is none. */
+	struct reset_evidence ev = { .orderly = true };
 
 	switch (cfg->says) {
 	case SIM_SAYS_TRUTH:
@@ -26,7 +27,6 @@ static struct reset_evidence evidence(const struct sim_config *cfg, enum sim_eve
 		ev.watchdog_fired = ev.can_tell_watchdog = ev.can_tell_panic = true;
 		break;
 	case SIM_SAYS_NOTHING:
-		ev.orderly = true; /* no loader that leaves a mark */
 		break;
 	}
 	return ev;

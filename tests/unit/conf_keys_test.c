@@ -142,6 +142,17 @@ static void handovers(void **state)
 	assert_int_equal(c.handover, CONF_HANDOVER_SYSTEM);
 }
 
+static void what_a_watchdog_tells_is_believed_or_not(void **state)
+{
+	(void)state;
+	assert_int_equal(set("watchdog", "bootstatus", "ignore"), KB_OK);
+	assert_int_equal(c.bootstatus, CONF_BOOTSTATUS_IGNORE);
+	assert_int_equal(set("watchdog", "bootstatus", "no"), KB_EINVAL);
+	assert_int_equal(c.bootstatus, CONF_BOOTSTATUS_IGNORE);
+	assert_int_equal(set("watchdog", "bootstatus", "trust"), KB_OK);
+	assert_int_equal(c.bootstatus, CONF_BOOTSTATUS_TRUST);
+}
+
 static void file_systems_of_media_are_two_or_none(void **state)
 {
 	static const char *const bad[] = { "",	    "ext4",	 "vfat,ext4", "vfat,",
@@ -277,6 +288,7 @@ int main(void)
 		cmocka_unit_test(booleans),
 		cmocka_unit_test(counts),
 		cmocka_unit_test(handovers),
+		cmocka_unit_test(what_a_watchdog_tells_is_believed_or_not),
 		cmocka_unit_test(verify_slot_is_boot_or_never),
 		cmocka_unit_test(file_systems_of_media_are_two_or_none),
 		cmocka_unit_test(times_have_units),

@@ -5,16 +5,21 @@
 #include "lib/log.h"
 #include "tests/unit/states.h"
 
-#define BACKEND "/sys/module/pstore/parameters/backend"
-#define PANIC	"Panic#1 Part1\n<0>[    4.2] Kernel panic - not syncing: sysrq triggered crash\n"
-#define OOPS	"Oops#1 Part1\n<1>[    4.2] BUG: kernel NULL pointer dereference\n"
-#define COOKIE	"Keelboot was here\n"
-#define RECORD	EVIDENCE_PSTORE "/dmesg-ramoops-0"
-#define MTD	"/dev/mtd0"
+#include <linux/watchdog.h>
+
+#define BACKEND	       "/sys/module/pstore/parameters/backend"
+#define PANIC	       "Panic#1 Part1\n<0>[    4.2] Kernel panic - not syncing: sysrq triggered crash\n"
+#define OOPS	       "Oops#1 Part1\n<1>[    4.2] BUG: kernel NULL pointer dereference\n"
+#define COOKIE	       "Keelboot was here\n"
+#define RECORD	       EVIDENCE_PSTORE "/dmesg-ramoops-0"
+#define MTD	       "/dev/mtd0"
+#define PMSG_RECORD    EVIDENCE_PSTORE "/pmsg-ramoops-0"
+#define CONSOLE_RECORD EVIDENCE_PSTORE "/console-ramoops-0"
 
 static struct evidence e;
 static struct state s;
 static const struct wdt no_watchdog;
+static struct conf conf;
 
 static int set_up(void **ctx)
 {
@@ -24,13 +29,20 @@ static int set_up(void **ctx)
 	os_sim_file(BACKEND, "ramoops\n");
 	os_sim_file(EVIDENCE_PSTORE "/.there", "");
 	states_fresh(&s);
+	conf_defaults(&conf);
 	return 0;
+}
+
+static void gather_with(const struct wdt *w, const char *cookie)
+{
+	snprintf(conf.cookie, sizeof(conf.cookie), "%s", cookie);
+	evidence_gather(&e, w, &conf);
+	evidence_weigh(&e, &s);
 }
 
 static void gather(const char *cookie)
 {
-	evidence_gather(&e, &no_watchdog, cookie);
-	evidence_weigh(&e, &s);
+	gather_with(&no_watchdog, cookie);
 }
 
 /* ---------------------------------------------------------------- pstore */
@@ -182,12 +194,82 @@ static void cookie_tells_only_where_it_was_seen_to_outlive_a_reset(void **ctx)
 	assert_false(e.ev.cookie_lost);
 }
 
+static size_t line_of(const char *prefix)
+{
+	const char *at = strstr(os_sim_trace(), prefix);
+
+	if (at == NULL)
+		fail_msg("no \"%s\" in\n%s", prefix, os_sim_trace());
+	return (size_t)(at - os_sim_trace());
+}
+
+/* ramoops: whoever deletes the old record also empties the zone that is written to now. */
+static void old_record_goes_before_the_new_cookie_is_left(void **ctx)
+{
+	(void)ctx;
+	os_sim_file("/dev/pmsg0", "");
+	os_sim_file(PMSG_RECORD, COOKIE "and what the system said");
+	gather("auto");
+	assert_true(e.cookie_found);
+	assert_null(os_sim_text(PMSG_RECORD)); /* nothing is left for systemd-pstore */
+	assert_string_equal(os_sim_text(EVIDENCE_KEEP "/pmsg-ramoops-0"),
+			    COOKIE "and what the system said");
+	assert_true(line_of("unlink " PMSG_RECORD) < line_of("write /dev/pmsg0"));
+	/* Somebody else's words are in the way as well. */
+	os_sim_file(PMSG_RECORD, "somebody's");
+	gather("auto");
+	assert_false(e.cookie_found);
+	assert_null(os_sim_text(PMSG_RECORD));
+}
+
+static void old_record_that_stays_is_told(void **ctx)
+{
+	(void)ctx;
+	os_sim_file("/dev/pmsg0", "");
+	os_sim_file(PMSG_RECORD, COOKIE);
+	os_sim_fail("unlink " PMSG_RECORD, 0, KB_EIO);
+	gather("auto");
+	assert_true(e.cookie_found);
+	assert_int_equal(os_sim_count("# cookie: unable to delete " PMSG_RECORD), 1);
+	assert_int_equal(os_sim_count("write /dev/pmsg0"), 1);
+}
+
+/* Nothing was read: that no cookie was found says nothing. */
+static void no_cookie_is_missed_where_pstore_cannot_be_read(void **ctx)
+{
+	(void)ctx;
+	s.warm = true;
+	os_sim_file("/dev/pmsg0", "");
+	os_sim_fail("mount pstore", 0, KB_EPERM);
+	gather("auto");
+	assert_false(e.cookie_there || e.ev.cookie_lost);
+}
+
 static void console_of_the_kernel_does_as_well(void **ctx)
 {
 	(void)ctx;
-	os_sim_file(EVIDENCE_PSTORE "/console-ramoops-0", "[    0.0] Linux version");
+	os_sim_file(CONSOLE_RECORD, "[    0.0] Linux version");
 	gather("auto");
 	assert_true(e.cookie_there && e.cookie_found && s.warm && e.nrecords == 0);
+	/* Deleting it empties the memory: a line of this boot goes there. */
+	assert_null(os_sim_text(CONSOLE_RECORD));
+	assert_non_null(os_sim_text(EVIDENCE_KEEP "/console-ramoops-0"));
+	assert_true(line_of("unlink " CONSOLE_RECORD) < line_of("# cookie: this line"));
+}
+
+static void records_are_left_alone_where_the_cookie_is_elsewhere(void **ctx)
+{
+	(void)ctx;
+	os_sim_file("/dev/pmsg0", "");
+	os_sim_file(PMSG_RECORD, "somebody's");
+	os_sim_file(CONSOLE_RECORD, "[    0.0] Linux version");
+	gather("off");
+	os_sim_file(MTD, "");
+	os_sim_file("/sys/class/mtd/mtd0/type", "ram\n");
+	gather(MTD);
+	assert_non_null(os_sim_text(PMSG_RECORD));
+	assert_non_null(os_sim_text(CONSOLE_RECORD));
+	assert_int_equal(os_sim_count("write /dev/pmsg0"), 0);
 }
 
 static void memory_of_its_own(void **ctx)
@@ -260,8 +342,8 @@ static const struct happened {
 	  .cause = { "clean", "clean", "clean", "clean", "clean", "clean", "clean", "clean",
 		     "clean", "clean", "clean", "clean", "clean", "clean", "clean", "clean" } },
 	{ "the same, but it hangs, the watchdog fires", "WDG", .clean = true, .fired = true,
-	  .cause = { "clean", "crash", "clean", "crash", "clean", "crash", "clean", "crash",
-		     "clean", "crash", "clean", "crash", "clean", "crash", "clean", "crash" } },
+	  .cause = { "clean", "clean", "clean", "clean", "clean", "clean", "clean", "clean",
+		     "clean", "clean", "clean", "clean", "clean", "clean", "clean", "clean" } },
 	{ "the same, but the kernel panics", "RST", .clean = true, .panic = true,
 	  .cause = { "clean", "clean", "crash", "crash", "clean", "clean", "crash", "crash",
 		     "clean", "clean", "crash", "crash", "clean", "clean", "crash", "crash" } },
@@ -406,6 +488,74 @@ static void power_bits_of_the_watchdog_are_a_power_cut(void **ctx)
 	assert_int_equal(reset_classify(&s, &seen.ev), RESET_CRASH);
 }
 
+/* qcom and others: each restart is the watchdog's. A panic is one all the same. */
+static void clean_beside_a_watchdog_that_fired_is_clean(void **ctx)
+{
+	struct evidence seen = { .ev = { .watchdog_fired = true, .can_tell_watchdog = true } };
+
+	(void)ctx;
+	states_open(&s);
+	s.clean = true;
+	evidence_weigh(&seen, &s);
+	assert_int_equal(reset_classify(&s, &seen.ev), RESET_CLEAN);
+	assert_true(evidence_is_doubtful(&seen, &s)); /* it may have hung: that is told */
+	seen.ps = 7;
+	evidence_weigh(&seen, &s);
+	assert_int_equal(reset_classify(&s, &seen.ev), RESET_CRASH);
+	assert_false(evidence_is_doubtful(&seen, &s));
+	seen.ps = 0;
+	s.clean = false; /* and without the flag a hang is a hang */
+	evidence_weigh(&seen, &s);
+	assert_int_equal(reset_classify(&s, &seen.ev), RESET_CRASH);
+	assert_false(evidence_is_doubtful(&seen, &s));
+	s.clean = true;
+	s.open = STATE_NONE;
+	evidence_weigh(&seen, &s);
+	assert_false(evidence_is_doubtful(&seen, &s));
+	states_open(&s);
+	s.clean = true;
+	seen.ev.watchdog_fired = false;
+	evidence_weigh(&seen, &s);
+	assert_false(evidence_is_doubtful(&seen, &s));
+}
+
+/* Shutdowns that hang give a trial its try back no more often than any other. */
+static void shutdowns_that_hang_are_forgiven_while_there_is_grace(void **ctx)
+{
+	struct evidence seen = { .ev = { .watchdog_fired = true, .can_tell_watchdog = true } };
+	unsigned boots = 0;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 0, STATE_GOOD, 1);
+	states_set(&s, 1, STATE_TRIAL, 2);
+	while (s.slot[1].st == STATE_TRIAL && boots < 100) {
+		boots++;
+		s.slot[1].tries--;
+		s.open = 1;
+		s.clean = true;
+		evidence_weigh(&seen, &s);
+		reset_settle(&s, reset_classify(&s, &seen.ev));
+	}
+	assert_int_equal(boots, STATE_TRIES + STATE_GRACE);
+}
+
+static void a_watchdog_that_is_not_believed_tells_nothing(void **ctx)
+{
+	struct wdt w = { .info = { .options = WDIOF_CARDRESET, .bootstatus = WDIOF_CARDRESET } };
+
+	(void)ctx;
+	gather_with(&w, "off");
+	assert_true(e.ev.watchdog_fired && e.ev.can_tell_watchdog);
+	conf.bootstatus = CONF_BOOTSTATUS_IGNORE;
+	w.info.bootstatus |= WDIOF_POWERUNDER;
+	gather_with(&w, "off");
+	assert_false(e.ev.watchdog_fired || e.ev.can_tell_watchdog || e.ev.power_cause);
+	/* So auto counts. */
+	assert_true(reset_counts_good(RESET_COUNT_AUTO, &e.ev));
+	assert_int_equal(os_sim_count("# watchdog: what it tells of the reset is not believed"), 1);
+}
+
 static void every_way_to_count_is_a_row_of_the_page(void **ctx)
 {
 	static const char *const names[] = { "auto", "always", "never" };
@@ -444,7 +594,11 @@ int main(void)
 		T(records_of_any_size_and_number_stay_within_bounds),
 		T(pstore_that_cannot_be_mounted_says_nothing),
 		T(cookie_tells_only_where_it_was_seen_to_outlive_a_reset),
+		T(old_record_goes_before_the_new_cookie_is_left),
+		T(old_record_that_stays_is_told),
+		T(no_cookie_is_missed_where_pstore_cannot_be_read),
 		T(console_of_the_kernel_does_as_well),
+		T(records_are_left_alone_where_the_cookie_is_elsewhere),
 		T(memory_of_its_own),
 		T(nothing_but_memory_is_written_to),
 		T(every_reset_on_every_hardware_is_a_row_of_the_page),
@@ -452,6 +606,9 @@ int main(void)
 		T(what_is_no_word_of_the_boot_loader_says_nothing),
 		T(boot_loader_that_calls_each_reboot_a_watchdogs_costs_no_slot_anything),
 		T(power_bits_of_the_watchdog_are_a_power_cut),
+		T(clean_beside_a_watchdog_that_fired_is_clean),
+		T(shutdowns_that_hang_are_forgiven_while_there_is_grace),
+		T(a_watchdog_that_is_not_believed_tells_nothing),
 		T(every_way_to_count_is_a_row_of_the_page),
 	};
 
