@@ -335,7 +335,7 @@ enum kb_err boot(struct boot *b)
 	shell_end(b);		/* which a rescue may have opened */
 	if (b->attempt.counted) /* else what the records mean is not written yet */
 		evidence_forget(&b->evidence);
-	wdt_decide(&b->wdt, b->conf.handover);
+	wdt_decide(&b->wdt, b->conf.handover, b->conf.shutdown_deadline_s);
 	export_write(b);
 	guard_start(b);
 	export_boot(b);

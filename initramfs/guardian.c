@@ -47,6 +47,8 @@ void guardian_run(const struct guardian_setup *setup, const struct guardian_ops 
 
 			e = ops->wait(ctx, ms, &result);
 			guardian_plan_event(&p, e, result, ops->now_ms(ctx));
+		} else if (step == GUARDIAN_ORDERLY) {
+			guardian_plan_counts(&p, ops->orderly(ctx), ops->now_ms(ctx));
 		} else if (!is_job(step)) {
 			ops->act(ctx, step);
 		} else if (!ops->job(ctx, step)) {

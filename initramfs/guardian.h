@@ -34,6 +34,9 @@ struct guardian_ops {
 	enum guardian_event (*wait)(void *ctx, uint32_t ms, enum guardian_result *result);
 	/* Starts one of the jobs in a process of its own; false if that cannot be. */
 	bool (*job)(void *ctx, enum guardian_step job);
+	/* GUARDIAN_ORDERLY: sets the watchdog above the grace, asks process 1 to reboot. How many
+	 * seconds the watchdog counts now; 0: it is not ours. */
+	uint32_t (*orderly)(void *ctx);
 	/* Does any other step; nothing in it may wait for a disk. */
 	void (*act)(void *ctx, enum guardian_step step);
 };

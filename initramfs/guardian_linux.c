@@ -164,17 +164,30 @@ static void sysrq(char what)
 		log_err("sysrq %c: %m", what);
 }
 
-/* The watchdog stands behind what follows: longer than the grace, and fed no more. */
-static void begin_reboot(const struct guardian_linux *g)
+/* Longer than the grace, if the hardware can count so far, which its driver may not know. */
+static unsigned set_watchdog(const struct guardian_linux *g)
 {
-	unsigned seconds = GUARDIAN_PLAN_GRACE_S + GUARDIAN_PLAN_MARGIN_S;
+	unsigned seconds = GUARDIAN_PLAN_GRACE_S + GUARDIAN_PLAN_MARGIN_S, left;
 
-	if (g->watchdog_s != 0) {
-		if (os_wdt_timeout(GUARDIAN_FD_WATCHDOG, &seconds) != KB_OK)
-			log_warn("watchdog: unable to set %u s for the shutdown: %m", seconds);
-		os_wdt_ping(GUARDIAN_FD_WATCHDOG);
+	if (os_wdt_timeout(GUARDIAN_FD_WATCHDOG, &seconds) != KB_OK) {
+		log_warn("watchdog: unable to set %u s for the shutdown: %m; it is fed on",
+			 seconds);
+		seconds = g->watchdog_s;
 	}
+	if (os_wdt_left(GUARDIAN_FD_WATCHDOG, &left) == KB_OK && left + 1 < seconds)
+		seconds = left + 1;
+	os_wdt_ping(GUARDIAN_FD_WATCHDOG);
+	return seconds;
+}
+
+/* The watchdog stands behind what follows. */
+static uint32_t begin_reboot(void *ctx)
+{
+	const struct guardian_linux *g = ctx;
+	unsigned seconds = g->watchdog_s != 0 ? set_watchdog(g) : 0;
+
 	kill(1, guardian_linux_reboot_signal(GUARDIAN_FD_PROC, GUARDIAN_FD_RUN));
+	return seconds;
 }
 
 /* A killed job cannot give the lock back, which belongs to the descriptor that we share. */
@@ -197,9 +210,6 @@ static void act(void *ctx, enum guardian_step step)
 	case GUARDIAN_KILL:
 		kill_job(g);
 		break;
-	case GUARDIAN_ORDERLY:
-		begin_reboot(g);
-		break;
 	case GUARDIAN_READ_ONLY:
 		sysrq('u');
 		break;
@@ -213,11 +223,12 @@ static void act(void *ctx, enum guardian_step step)
 		unlinkat(GUARDIAN_FD_RUN, GUARDIAN_OMIT_FILE, 0);
 		break;
 	case GUARDIAN_WAIT:
+	case GUARDIAN_ORDERLY:
 	case GUARDIAN_LOOK:
 	case GUARDIAN_RECORD:
 	case GUARDIAN_SYNC:
 	case GUARDIAN_REBOOT:
-		break; /* jobs, or nothing */
+		break; /* jobs, orderly(), or nothing */
 	}
 }
 
@@ -225,6 +236,7 @@ const struct guardian_ops guardian_linux_ops = {
 	.now_ms = now_ms,
 	.wait = wait_event,
 	.job = start_job,
+	.orderly = begin_reboot,
 	.act = act,
 };
 

@@ -13,11 +13,16 @@ static uint64_t min(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint32_t feed_every_ms(uint32_t watchdog_s)
+{
+	return (uint32_t)min(MS(watchdog_s) / 4, FEED_MAX_MS);
+}
+
 void guardian_plan_start(struct guardian_plan *p, const struct guardian_terms *terms, uint64_t now)
 {
 	*p = (struct guardian_plan){
 		.terms = *terms,
-		.feed_ms = (uint32_t)min(MS(terms->watchdog_s) / 4, FEED_MAX_MS),
+		.feed_ms = feed_every_ms(terms->watchdog_s),
 		.phase = terms->trial ? GUARDIAN_PHASE_WATCH : GUARDIAN_PHASE_KEEP,
 		.job = GUARDIAN_WAIT,
 		.next = GUARDIAN_WAIT,
@@ -110,6 +115,15 @@ void guardian_plan_event(struct guardian_plan *p, enum guardian_event e,
 		told(p, now);
 	if (e == GUARDIAN_DONE && p->job != GUARDIAN_WAIT)
 		job_ended(p, p->job, result, now);
+}
+
+void guardian_plan_counts(struct guardian_plan *p, uint32_t watchdog_s, uint64_t now)
+{
+	if (watchdog_s == 0 || watchdog_s >= GUARDIAN_PLAN_GRACE_S + GUARDIAN_PLAN_MARGIN_S ||
+	    p->phase != GUARDIAN_PHASE_ORDERLY)
+		return;
+	p->feed_ms = feed_every_ms(watchdog_s);
+	p->feed_at = now + p->feed_ms;
 }
 
 static enum guardian_step begin(struct guardian_plan *p, enum guardian_step job, uint64_t now)

@@ -85,6 +85,11 @@ void guardian_plan_start(struct guardian_plan *p, const struct guardian_terms *t
 void guardian_plan_event(struct guardian_plan *p, enum guardian_event e,
 			 enum guardian_result result, uint64_t now);
 
+/* Behind GUARDIAN_ORDERLY: the watchdog counts that long, 0: it is not ours. One that is shorter
+ * than the grace with its margin would end a good shutdown, so it is fed until the grace is over.
+ */
+void guardian_plan_counts(struct guardian_plan *p, uint32_t watchdog_s, uint64_t now);
+
 /* What to do now. A step is given once and counts as done; a job goes on until GUARDIAN_DONE, or
  * until GUARDIAN_KILL was given, which ends it as GUARDIAN_FAILED. */
 enum guardian_step guardian_plan_next(struct guardian_plan *p, uint64_t now);

@@ -101,7 +101,7 @@ enum kb_err plain_enter(struct boot *b)
 {
 	const struct root root = plain_root(b);
 
-	wdt_decide(&b->wdt, b->conf.handover);
+	wdt_decide(&b->wdt, b->conf.handover, b->conf.shutdown_deadline_s);
 	boot_hand_over_watchdog(b);
 	return root_enter(&root, b->argv, b->envp);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/wdt.h"
 
+#include "initramfs/wdt_time.h"
 #include "lib/log.h"
 
 #include <linux/watchdog.h>
@@ -82,11 +83,39 @@ static void check_stop_on_reboot(struct wdt *w)
 {
 	char text[16];
 
-	if (os_read_file(STOP_PARAM, text, sizeof(text), NULL) != KB_OK || text[0] == '0')
+	if (os_read_file(STOP_PARAM, text, sizeof(text), NULL) != KB_OK) {
+		log_warn("watchdog: this kernel cannot be told to let it count through a reboot "
+			 "(watchdog.stop_on_reboot, Linux 5.8); a shutdown that hangs may not be "
+			 "noticed");
+		wdt_find(w, "watchdog: the kernel may stop it at a reboot; it has no "
+			    "watchdog.stop_on_reboot (Linux 5.8)");
+		return;
+	}
+	if (text[0] == '0')
 		return;
 	log_warn("watchdog: the kernel may stop it at a reboot, and then a shutdown that hangs is "
 		 "not noticed; add watchdog.stop_on_reboot=0 to the kernel command line");
 	wdt_find(w, "watchdog: the kernel may stop it at a reboot; add watchdog.stop_on_reboot=0");
+}
+
+/* One that tells how much is left has still the time that its driver began with. */
+static void set_time(struct wdt *w, unsigned timeout_s)
+{
+	if (!w->info.tells_left)
+		return;
+	w->limit_s = wdt_time_cut(w->fd, timeout_s);
+	if (w->limit_s != 0 && w->limit_s < timeout_s) {
+		log_warn("watchdog: the driver of %s takes %u s, but its hardware counts %u s at "
+			 "most; "
+			 "these are set",
+			 w->dev, timeout_s, w->limit_s);
+		wdt_find(w,
+			 "watchdog: its driver takes times that the hardware does not have; set a "
+			 "shorter [watchdog] timeout=");
+		timeout_s = w->limit_s;
+	}
+	if (wdt_set_timeout(w, timeout_s) != KB_OK)
+		log_warn("watchdog: unable to set %u s: %m", timeout_s);
 }
 
 static void check_timeout(struct wdt *w, unsigned wanted_s)
@@ -143,6 +172,7 @@ static enum kb_err arm(struct wdt *w, const char *dev, unsigned timeout_s, unsig
 	if (!is_auto(dev) && strcmp(w->dev, dev) != 0)
 		tell_other(w, dev);
 	w->soft = strcmp(w->info.identity, SOFTWARE) == 0;
+	set_time(w, timeout_s);
 	log_info("watchdog: %s (%s), %u s", w->dev, w->info.identity, w->info.timeout_s);
 	if (w->soft)
 		wdt_find(w, "watchdog: only a software one; a kernel that hangs is not noticed");

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#define WDT_FINDINGS_MAX 4
+#define WDT_FINDINGS_MAX 6
 
 struct wdt {
 	int fd;	      /* meaningful only while armed */
@@ -18,6 +18,9 @@ struct wdt {
 	bool soft;    /* a timer of the kernel's own: no help against a kernel that hangs */
 	char dev[64]; /* "/dev/watchdog0"; "" : none */
 	struct os_wdt_info info;
+	unsigned limit_s;  /* that the hardware counts at most, whatever the driver takes; 0: unseen
+			    */
+	unsigned reboot_s; /* that systemd is told for a reboot; 0: nobody asked the driver yet */
 	enum conf_handover handover; /* what wdt_decide() made of the configuration */
 	bool kept; /* the guardian has a descriptor of its own, and feeds: see wdt_hand_over() */
 	const char *finding[WDT_FINDINGS_MAX]; /* for boot.json: what a person ought to mend */
@@ -68,17 +71,21 @@ enum kb_err wdt_set_timeout(struct wdt *w, unsigned timeout_s) KB_MUST_CHECK;
  * The guardian feeds it if handover is KEEPER, on every boot; or RELEASE and the slot is not good:
  * then until it is, when it writes "V" and closes. It inherits w->fd, which stays open and armed;
  * whoever starts it sets w->kept.
+ *
+ * For SYSTEM the driver is asked for the time that a reboot may take, shutdown_s or the longest
+ * below it that it takes: systemd would stop a watchdog that refuses RebootWatchdogSec=. A shorter
+ * one is a finding.
  */
-void wdt_decide(struct wdt *w, enum conf_handover wanted);
+void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s);
 
 /*
  * The last thing before os_switch_root(): /dev, /sys and /run have to be where they were.
  *
  * kept: our descriptor is closed, and theirs counts. SYSTEM: the time until the system has to open
  * it becomes handover_s, systemd is told in a drop-in in /run to feed it (RuntimeWatchdogSec= the
- * timeout it was armed with, RebootWatchdogSec= shutdown_s), and it is closed without the magic
- * character. RELEASE, or KEEPER without a guardian: it is stopped, if it can be stopped: a device
- * where nobody feeds must not be reset for that.
+ * timeout it was armed with, RebootWatchdogSec= and KExecWatchdogSec= w->reboot_s), and it is
+ * closed without the magic character. RELEASE, or KEEPER without a guardian: it is stopped, if it
+ * can be stopped: a device where nobody feeds must not be reset for that.
  *
  * KB_OK: as the configuration wants it, or there is none. KB_EPERM: a hang of the new system would
  * not be noticed, against the configuration. Logged; not a reason to stop the boot.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The watchdog's way into the system that is started. */
 #include "initramfs/wdt.h"
+#include "initramfs/wdt_time.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -44,15 +45,48 @@ static bool goes_on(const struct wdt *w)
 	return false;
 }
 
-void wdt_decide(struct wdt *w, enum conf_handover wanted)
+/* Above what the hardware has, nothing is tried: see wdt_time.h. */
+static unsigned longest_for(const struct wdt *w, unsigned wanted_s)
+{
+	unsigned limit_s = w->info.tells_left ? wdt_time_cut(w->fd, wanted_s) : 0;
+
+	if (limit_s != 0 && limit_s < wanted_s)
+		return limit_s;
+	return wdt_time_longest(w->fd, w->info.timeout_s, wanted_s);
+}
+
+/* Asks the driver, and sets the time back. A time that is refused would cost the watchdog: systemd
+ * stops it then. */
+static void ask_reboot_time(struct wdt *w, unsigned shutdown_s)
+{
+	unsigned armed_s = w->info.timeout_s;
+
+	w->reboot_s = longest_for(w, shutdown_s);
+	if (armed_s != 0 && wdt_set_timeout(w, armed_s) != KB_OK)
+		log_debug("watchdog: %s has one time only", w->dev);
+	if (w->reboot_s == 0)
+		w->reboot_s = UNKNOWN_TIMEOUT_S;
+	if (w->reboot_s >= shutdown_s)
+		return;
+	log_warn("watchdog: %s counts %u s at most: one step of a shutdown may take no longer, "
+		 "though "
+		 "shutdown-deadline= is %u s",
+		 w->dev, w->reboot_s, shutdown_s);
+	wdt_find(w, "watchdog: its longest time is below shutdown-deadline=; a step of a shutdown "
+		    "that takes longer ends in a reset");
+}
+
+void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s)
 {
 	w->handover = wanted;
 	if (!w->armed)
 		return;
 	switch (wanted) {
 	case CONF_HANDOVER_SYSTEM:
-		if (goes_on(w))
+		if (goes_on(w)) {
+			ask_reboot_time(w, shutdown_s);
 			return;
+		}
 		w->handover = CONF_HANDOVER_KEEPER;
 		wdt_find(w, "watchdog: its driver stops on close; handover=keeper is used");
 		return;
@@ -73,7 +107,7 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted)
 }
 
 /* Tells systemd, if that is what is booted, to feed it and to keep it during a reboot. */
-static void write_drop_in(const struct wdt *w, unsigned shutdown_s)
+static void write_drop_in(const struct wdt *w)
 {
 	static const char *const dirs[] = { "/run/systemd", DROP_IN_DIR };
 	unsigned runtime_s = w->info.timeout_s != 0 ? w->info.timeout_s : UNKNOWN_TIMEOUT_S;
@@ -81,8 +115,8 @@ static void write_drop_in(const struct wdt *w, unsigned shutdown_s)
 	int len = snprintf(text, sizeof(text),
 			   "# Written by keelboot: the watchdog was counting already.\n"
 			   "[Manager]\nWatchdogDevice=%s\nRuntimeWatchdogSec=%us\n"
-			   "RebootWatchdogSec=%us\n",
-			   w->dev, runtime_s, shutdown_s);
+			   "RebootWatchdogSec=%us\nKExecWatchdogSec=%us\n",
+			   w->dev, runtime_s, w->reboot_s, w->reboot_s);
 	enum kb_err err = KB_OK;
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(dirs) && err == KB_OK; i++)
@@ -96,12 +130,17 @@ static void write_drop_in(const struct wdt *w, unsigned shutdown_s)
 
 static enum kb_err leave_to_system(struct wdt *w, unsigned handover_s, unsigned shutdown_s)
 {
-	struct wdt armed = *w;
+	struct wdt armed;
 
+	if (w->reboot_s == 0)
+		ask_reboot_time(w, shutdown_s);
+	armed = *w;
+	if (w->limit_s != 0 && handover_s > w->limit_s)
+		handover_s = w->limit_s;
 	if (wdt_set_timeout(w, handover_s) != KB_OK)
 		log_warn("watchdog: unable to set %u s for the hand-over: %m; it stays at %u s",
 			 handover_s, w->info.timeout_s);
-	write_drop_in(&armed, shutdown_s);
+	write_drop_in(&armed);
 	os_wdt_ping(w->fd);
 	os_close(&w->fd);
 	return KB_OK;

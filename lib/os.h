@@ -76,11 +76,13 @@ struct os_wdt_info {
 	uint32_t options;    /* WDIOF_* of WDIOC_GETSUPPORT */
 	uint32_t bootstatus; /* of WDIOC_GETBOOTSTATUS */
 	uint32_t timeout_s;  /* that the hardware took */
+	bool tells_left;     /* os_wdt_left() works */
 	char identity[33];
 };
-/* Opens (which starts) a watchdog and sets its timeout. *fd stays open; os_close() leaves it
- * counting unless the driver stops on close (no WDIOF_MAGICCLOSE, not nowayout). KB_EINVAL: it is
- * no watchdog; nothing was written to it. */
+/* Opens (which starts) a watchdog and sets its timeout; one that tells how much is left keeps its
+ * own, so that the caller can look what it makes of others (wdt_time.c). *fd stays open; os_close()
+ * leaves it counting unless the driver stops on close (no WDIOF_MAGICCLOSE, not nowayout).
+ * KB_EINVAL: it is no watchdog; nothing was written to it. */
 enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd,
 			struct os_wdt_info *info) KB_MUST_CHECK;
 void os_wdt_ping(int fd);
@@ -88,6 +90,8 @@ void os_wdt_ping(int fd);
 void os_wdt_release(int *fd);
 /* *timeout_s: in what is wanted, out what the hardware took. */
 enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s) KB_MUST_CHECK;
+/* What the hardware still counts before it resets, which few drivers tell. */
+enum kb_err os_wdt_left(int fd, unsigned *left_s) KB_MUST_CHECK;
 
 /* RB_AUTOBOOT after sync of at most some seconds (in a child). Returns only when the kernel
  * refused. */

@@ -51,6 +51,16 @@ enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s)
 	return KB_OK;
 }
 
+enum kb_err os_wdt_left(int fd, unsigned *left_s)
+{
+	int seconds = 0;
+
+	if (ioctl(fd, WDIOC_GETTIMELEFT, &seconds) < 0)
+		return err_errno(errno);
+	*left_s = seconds > 0 ? (unsigned)seconds : 0;
+	return KB_OK;
+}
+
 enum kb_err os_protect(const char *dev, bool on)
 {
 	KB_CLEANUP_FD int fd = open(dev, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -88,15 +98,17 @@ static enum kb_err open_watchdog(const char *dev, int *fd, struct os_wdt_info *i
 enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_wdt_info *info)
 {
 	int boot = 0, seconds = 0;
+	unsigned left;
 
 	*fd = -1;
 	memset(info, 0, sizeof(*info));
 	TRY(open_watchdog(dev, fd, info));
 	if (ioctl(*fd, WDIOC_GETBOOTSTATUS, &boot) == 0)
 		info->bootstatus = (uint32_t)boot;
+	info->tells_left = os_wdt_left(*fd, &left) == KB_OK;
 	info->timeout_s = timeout_s;
 	/* A timeout that the hardware cannot have leaves it with its own. */
-	if (os_wdt_timeout(*fd, &info->timeout_s) != KB_OK)
+	if (info->tells_left || os_wdt_timeout(*fd, &info->timeout_s) != KB_OK)
 		info->timeout_s = ioctl(*fd, WDIOC_GETTIMEOUT, &seconds) == 0 && seconds > 0
 					  ? (uint32_t)seconds
 					  : 0;

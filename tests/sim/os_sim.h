@@ -113,9 +113,14 @@ uint64_t os_sim_watchdog_pause(void);
 /* ---------------------------------------------------------------- children */
 /* After that: how it is odd. A limit is info's timeout_s. */
 struct os_sim_wdt_quirks {
-	unsigned step_s;    /* rounds up to multiples of it */
-	unsigned fixed_s;   /* refuses every timeout; 0: does not */
-	bool tells_nothing; /* nor says what it has */
+	unsigned step_s;     /* rounds up to multiples of it */
+	unsigned fixed_s;    /* refuses every timeout; 0: does not */
+	bool tells_nothing;  /* nor says what it has */
+	unsigned longest_s;  /* refuses what is longer */
+	bool tells_left;     /* how much it still counts; open leaves it with 15 s then */
+	unsigned register_s; /* a mask: its register holds these bits of a time, the driver says all
+			      */
+	unsigned feeds_s;    /* the hardware counts no more, and the kernel feeds it between */
 };
 void os_sim_watchdog_quirks(const struct os_sim_wdt_quirks *q);
 struct os_sim_say {

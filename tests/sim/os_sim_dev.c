@@ -13,6 +13,7 @@
 #define UEVENTS_MAX 64
 #define DISKS_MAX   32
 #define SOCKETS	    8
+#define WDT_OWN_S   15 /* what a driver begins with */
 #define MIB	    (1ull << 20)
 
 struct uevent {
@@ -33,9 +34,9 @@ static unsigned ndisks;
 static struct {
 	char dev[64];
 	struct os_wdt_info info;
-	int fd;	   /* -1: closed */
-	bool held; /* by another process, which has it as fd */
-	unsigned timeout_s;
+	int fd;			    /* -1: closed */
+	bool held;		    /* by another process, which has it as fd */
+	unsigned timeout_s, told_s; /* that it counts; that its driver says */
 	uint64_t fed;
 	struct os_sim_wdt_quirks quirks;
 	uint64_t pause; /* the longest between two feeds */
@@ -309,6 +310,14 @@ static unsigned wdt_takes(unsigned timeout_s)
 									 : timeout_s;
 }
 
+/* What it counts of a time that its driver says it took; 0 is a reset. */
+static void wdt_set(unsigned timeout_s)
+{
+	wdt.told_s = timeout_s;
+	wdt.timeout_s = wdt.quirks.register_s != 0 ? timeout_s & wdt.quirks.register_s : timeout_s;
+	wdt.fed = os_sim_now();
+}
+
 enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_wdt_info *info)
 {
 	enum kb_err err;
@@ -322,9 +331,32 @@ enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_
 		return err;
 	*fd = wdt.fd = os_sim_fd_new(OS_SIM_FD_WDT);
 	*info = wdt.info;
-	wdt.timeout_s = wdt.quirks.fixed_s != 0 ? wdt.quirks.fixed_s : wdt_takes(timeout_s);
-	info->timeout_s = wdt.quirks.tells_nothing ? 0 : wdt.timeout_s;
-	wdt.fed = os_sim_now();
+	info->tells_left = wdt.quirks.tells_left;
+	if (wdt.quirks.fixed_s != 0)
+		timeout_s = wdt.quirks.fixed_s;
+	else if (wdt.quirks.tells_left ||
+		 (wdt.quirks.longest_s != 0 && timeout_s > wdt.quirks.longest_s))
+		timeout_s = WDT_OWN_S;
+	else
+		timeout_s = wdt_takes(timeout_s);
+	wdt_set(timeout_s);
+	info->timeout_s = wdt.quirks.tells_nothing ? 0 : wdt.told_s;
+	return KB_OK;
+}
+
+enum kb_err os_wdt_left(int fd, unsigned *left_s)
+{
+	unsigned gone_s = (unsigned)((os_sim_now() - wdt.fed) / 1000), counts_s = wdt.timeout_s;
+
+	TRY(os_sim_turn("wdt_left"));
+	if (fd != wdt.fd || !wdt.quirks.tells_left) {
+		errno = EOPNOTSUPP;
+		return KB_EINVAL;
+	}
+	if (wdt.quirks.feeds_s != 0 && counts_s > wdt.quirks.feeds_s)
+		counts_s = wdt.quirks.feeds_s;
+	/* Some of the first second is gone already. */
+	*left_s = counts_s > gone_s + 1 ? counts_s - gone_s - 1 : 0;
 	return KB_OK;
 }
 
@@ -357,11 +389,13 @@ enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s)
 	err = os_sim_call(KB_OK, "watchdog timeout %u s", *timeout_s);
 	if (err != KB_OK || fd != wdt.fd)
 		return err != KB_OK ? err : KB_EIO;
-	if (wdt.quirks.fixed_s != 0) {
-		errno = EOPNOTSUPP;
+	if (wdt.quirks.fixed_s != 0 ||
+	    (wdt.quirks.longest_s != 0 && *timeout_s > wdt.quirks.longest_s)) {
+		errno = wdt.quirks.fixed_s != 0 ? EOPNOTSUPP : EINVAL;
 		return KB_EINVAL;
 	}
-	wdt.timeout_s = *timeout_s = wdt_takes(*timeout_s);
+	*timeout_s = wdt_takes(*timeout_s);
+	wdt_set(*timeout_s);
 	return KB_OK;
 }
 

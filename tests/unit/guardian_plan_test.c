@@ -80,6 +80,57 @@ static void recorded_slot_is_left_in_order_then_by_force(void **ctx)
 	expect(GUARDIAN_RESET, S(453));
 }
 
+static void counts(uint32_t watchdog_s, uint64_t now)
+{
+	begin(300, 60, false);
+	expect(GUARDIAN_FEED, S(400));
+	expect(GUARDIAN_RECORD, S(400));
+	done(GUARDIAN_RECORDED, S(401));
+	expect(GUARDIAN_ORDERLY, S(401));
+	guardian_plan_counts(&plan, watchdog_s, now);
+}
+
+/* bcm2835 has 15 s: unfed it would end a good shutdown, and a forced one would have no time. */
+static void watchdog_that_is_shorter_than_the_grace_is_fed_until_its_end(void **ctx)
+{
+	uint64_t now;
+
+	(void)ctx;
+	counts(13, S(401));
+	expect(GUARDIAN_WAIT, S(404));
+	for (now = S(401) + 3250; now < S(431); now += 3250) {
+		assert_int_equal(guardian_plan_wait_ms(&plan, now - 1), 1);
+		expect(GUARDIAN_FEED, now);
+		expect(GUARDIAN_WAIT, now);
+	}
+	expect(GUARDIAN_SYNC, S(431)); /* and now it counts */
+	expect(GUARDIAN_WAIT, S(450));
+	assert_int_equal(plan.feed_at, UINT64_MAX);
+}
+
+static void watchdog_that_covers_the_grace_is_not_fed(void **ctx)
+{
+	static const uint32_t long_enough[] = { 0, 60, 64, 300 };
+
+	(void)ctx;
+	for (unsigned i = 0; i < 4; i++) {
+		counts(long_enough[i], S(401));
+		expect(GUARDIAN_WAIT, S(401));
+		expect(GUARDIAN_WAIT, S(431) - 1);
+		expect(GUARDIAN_SYNC, S(431));
+	}
+}
+
+/* The answer of a step that is over changes nothing. */
+static void forced_reboot_is_never_fed(void **ctx)
+{
+	(void)ctx;
+	counts(60, S(401));
+	expect(GUARDIAN_SYNC, S(431));
+	guardian_plan_counts(&plan, 15, S(431));
+	expect(GUARDIAN_WAIT, S(450));
+}
+
 static void every_job_has_a_limit(void **ctx)
 {
 	(void)ctx;
@@ -416,6 +467,9 @@ int main(void)
 	const struct CMUnitTest guardian_plan[] = {
 		T(nothing_is_due_before_the_deadline),
 		T(recorded_slot_is_left_in_order_then_by_force),
+		T(watchdog_that_is_shorter_than_the_grace_is_fed_until_its_end),
+		T(watchdog_that_covers_the_grace_is_not_fed),
+		T(forced_reboot_is_never_fed),
 		T(every_job_has_a_limit),
 		T(verdict_ends_the_guardian),
 		T(verdict_at_the_deadline_ends_the_guardian),

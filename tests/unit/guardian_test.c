@@ -19,6 +19,8 @@ static struct fake {
 	enum guardian_result record; /* what that job finds */
 	bool no_fork, looks;	     /* looks: a nudge comes at the first wait */
 	enum guardian_step job;
+	uint32_t watchdog_s; /* that it counts once a reboot was asked for */
+	unsigned feeds;
 } fake;
 
 static void note(const char *what)
@@ -64,13 +66,20 @@ static bool job(void *ctx, enum guardian_step step)
 	return !fake.no_fork;
 }
 
+static uint32_t orderly(void *ctx)
+{
+	(void)ctx;
+	note("orderly ");
+	return fake.watchdog_s;
+}
+
 static jmp_buf reset;
 
 static void act(void *ctx, enum guardian_step step)
 {
 	(void)ctx;
-	if (step == GUARDIAN_ORDERLY)
-		note("orderly ");
+	if (step == GUARDIAN_FEED)
+		fake.feeds++;
 	if (step == GUARDIAN_READ_ONLY)
 		note("read-only ");
 	if (step == GUARDIAN_END)
@@ -82,7 +91,7 @@ static void act(void *ctx, enum guardian_step step)
 }
 
 static const struct guardian_ops ops = {
-	.now_ms = now_ms, .wait = wait_event, .job = job, .act = act
+	.now_ms = now_ms, .wait = wait_event, .job = job, .orderly = orderly, .act = act
 };
 
 static const char *guard(void)
@@ -109,6 +118,15 @@ static void whole_way_to_the_reset(void **ctx)
 	(void)ctx;
 	assert_string_equal(guard(), "record orderly sync read-only reboot reset");
 	assert_in_range(fake.now, 41000, 42000);
+}
+
+/* Through the whole grace, and no longer. */
+static void short_watchdog_is_fed_while_the_shutdown_goes_on(void **ctx)
+{
+	(void)ctx;
+	fake.watchdog_s = 8;
+	assert_string_equal(guard(), "record orderly sync read-only reboot reset");
+	assert_int_equal(fake.feeds, 15); /* each 2 s of 30 */
 }
 
 static void verdict_ends_it(void **ctx)
@@ -173,9 +191,8 @@ static void arguments_are_checked(void **ctx)
 int main(void)
 {
 	const struct CMUnitTest guardian[] = {
-		T(whole_way_to_the_reset),
-		T(verdict_ends_it),
-		T(no_more_processes_is_no_way_out),
+		T(whole_way_to_the_reset), T(short_watchdog_is_fed_while_the_shutdown_goes_on),
+		T(verdict_ends_it),	   T(no_more_processes_is_no_way_out),
 		T(arguments_are_checked),
 	};
 

@@ -88,7 +88,7 @@ static void hardware_that_refuses_keeps_its_own(void **state)
 	assert_int_equal(wdt_timeout_s(&w), 4);
 	assert_int_equal(wdt_set_timeout(&w, 300), KB_EINVAL);
 	assert_int_equal(wdt_timeout_s(&w), 4);
-	wdt_decide(&w, CONF_HANDOVER_SYSTEM);
+	wdt_decide(&w, CONF_HANDOVER_SYSTEM, 300);
 	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
 	assert_non_null(strstr(os_sim_trace(), "RuntimeWatchdogSec=4s"));
 }
@@ -103,7 +103,7 @@ static void hardware_that_tells_nothing_is_fed_often(void **state)
 	assert_int_equal(wdt_arm(&w, "", 60, 0), KB_OK);
 	assert_int_equal(wdt_timeout_s(&w), 0);
 	assert_int_equal(os_sim_count("# watchdog: /dev/watchdog0 takes no timeout"), 1);
-	wdt_decide(&w, CONF_HANDOVER_SYSTEM);
+	wdt_decide(&w, CONF_HANDOVER_SYSTEM, 300);
 	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
 	/* "0" would switch it off. */
 	assert_non_null(strstr(os_sim_trace(), "RuntimeWatchdogSec=10s"));
@@ -335,10 +335,14 @@ static void the_hand_over_leaves_it_counting_and_tells_systemd(void **state)
 	(void)state;
 	os_sim_watchdog("/dev/watchdog0", &i6300esb);
 	assert_int_equal(wdt_arm(&w, "", 60, 0), KB_OK);
+	wdt_decide(&w, CONF_HANDOVER_SYSTEM, 240);
+	assert_int_equal(w.nfindings, 0);
 	assert_int_equal(wdt_hand_over(&w, 120, 240), KB_OK);
 	assert_int_equal(wdt_timeout_s(&w), 0);
 	assert_string_equal(os_sim_trace(),
 			    "watchdog /dev/watchdog0 60 s\n"
+			    "watchdog timeout 240 s\n" /* is that taken? */
+			    "watchdog timeout 60 s\n"
 			    "watchdog timeout 120 s\n"
 			    "mkdir /run/systemd\n"
 			    "mkdir /run/systemd/system.conf.d\n"
@@ -348,6 +352,7 @@ static void the_hand_over_leaves_it_counting_and_tells_systemd(void **state)
 			    "    | WatchdogDevice=/dev/watchdog0\n"
 			    "    | RuntimeWatchdogSec=60s\n"
 			    "    | RebootWatchdogSec=240s\n"
+			    "    | KExecWatchdogSec=240s\n"
 			    "close watchdog\n");
 }
 
@@ -355,7 +360,7 @@ static void arm(const struct os_wdt_info *info, enum conf_handover wanted)
 {
 	os_sim_watchdog("/dev/watchdog0", info);
 	assert_int_equal(wdt_arm(&w, "/dev/watchdog0", 60, 0), KB_OK);
-	wdt_decide(&w, wanted);
+	wdt_decide(&w, wanted, 300);
 }
 
 static void a_driver_that_stops_on_close_is_made_to_go_on(void **state)
@@ -363,7 +368,7 @@ static void a_driver_that_stops_on_close_is_made_to_go_on(void **state)
 	(void)state;
 	os_sim_watchdog("/dev/watchdog", &simple);
 	assert_int_equal(wdt_arm(&w, "/dev/watchdog", 60, 0), KB_OK);
-	wdt_decide(&w, CONF_HANDOVER_SYSTEM);
+	wdt_decide(&w, CONF_HANDOVER_SYSTEM, 300);
 	assert_int_equal(w.handover, CONF_HANDOVER_SYSTEM);
 	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
 	assert_int_equal(os_sim_count("write /sys/class/watchdog/watchdog0/nowayout 1"), 1);
@@ -476,6 +481,152 @@ static void a_run_that_cannot_be_written_stops_nothing(void **state)
 	assert_int_equal(os_sim_count("close watchdog"), 1);
 }
 
+static void before_linux_5_8_it_may_be_stopped_at_a_reboot(void **state)
+{
+	(void)state;
+	os_sim_remove("/sys/module/watchdog/parameters/stop_on_reboot");
+	os_sim_watchdog("/dev/watchdog0", &i6300esb);
+	assert_int_equal(wdt_arm(&w, "", 60, 0), KB_OK);
+	assert_int_equal(os_sim_count("# watchdog: this kernel cannot be told"), 1);
+	assert_true(found("it has no watchdog.stop_on_reboot (Linux 5.8)"));
+}
+
+static bool told(const char *what)
+{
+	const char *text = os_sim_text("/run/systemd/system.conf.d/00-keelboot.conf");
+
+	assert_non_null(text);
+	return strstr(text, what) != NULL;
+}
+
+static void arm_quirk(const struct os_sim_wdt_quirks *q, unsigned timeout_s)
+{
+	memset(&w, 0, sizeof(w));
+	os_sim_reset();
+	os_sim_log_level(LOG_LEVEL_WARNING);
+	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
+	os_sim_watchdog("/dev/watchdog0", &i6300esb);
+	os_sim_watchdog_quirks(q);
+	assert_int_equal(wdt_arm(&w, "", timeout_s, 0), KB_OK);
+}
+
+/* systemd stops a watchdog that refuses what it is told: it is told what the driver takes. */
+static void a_driver_is_asked_for_the_time_of_a_reboot(void **state)
+{
+	static const unsigned longest[] = { 15, 16, 31, 60, 61, 128, 255, 299, 300, 1000 };
+	char line[64];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(longest) / sizeof(longest[0]); i++) {
+		const struct os_sim_wdt_quirks q = { .longest_s = longest[i] };
+		unsigned want = longest[i] < 300 ? longest[i] : 300;
+
+		arm_quirk(&q, 60);
+		wdt_decide(&w, CONF_HANDOVER_SYSTEM, 300);
+		assert_int_equal(w.reboot_s, want);
+		assert_int_equal(found("longest time is below shutdown-deadline="), want < 300);
+		assert_in_range(os_sim_count("watchdog timeout "), 1, 20);
+		/* And it counts as it did. */
+		assert_int_equal(wdt_timeout_s(&w), longest[i] < 60 ? 15 : 60);
+		assert_int_equal(os_sim_count("# watchdog: unable to set"), 0);
+		assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
+		snprintf(line, sizeof(line), "RebootWatchdogSec=%us\nKExecWatchdogSec=%us\n", want,
+			 want);
+		assert_true(told(line));
+	}
+}
+
+static void after_the_question_its_time_is_as_before(void **state)
+{
+	const struct os_sim_wdt_quirks q = { .longest_s = 120 };
+
+	(void)state;
+	arm_quirk(&q, 20);
+	wdt_decide(&w, CONF_HANDOVER_SYSTEM, 300);
+	wdt_feed(&w);
+	os_sim_advance(19000);
+	assert_int_equal(os_sim_ended(), OS_SIM_RUNS);
+	os_sim_advance(2000);
+	assert_int_equal(os_sim_ended(), OS_SIM_WATCHDOG);
+}
+
+static void one_time_only_is_what_systemd_is_told(void **state)
+{
+	const struct os_sim_wdt_quirks q = { .fixed_s = 4 };
+
+	(void)state;
+	arm_quirk(&q, 60);
+	wdt_decide(&w, CONF_HANDOVER_SYSTEM, 300);
+	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
+	assert_true(told("RuntimeWatchdogSec=4s\nRebootWatchdogSec=4s\n"));
+}
+
+/* bcm2835: of 64 s its register makes 0, and that is a reset. */
+static void a_register_that_cuts_seconds_is_found_out(void **state)
+{
+	static const unsigned wanted[] = { 15, 16, 17, 30, 32, 49, 60, 64, 65, 240, 4096, 65535 };
+	const struct os_sim_wdt_quirks q = { .tells_left = true, .register_s = 15 };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		arm_quirk(&q, wanted[i]);
+		assert_int_equal(wdt_timeout_s(&w), 15);
+		assert_int_equal(found("does not have"), wanted[i] > 15);
+		assert_int_equal(os_sim_count("# watchdog: the driver of /dev/watchdog0 takes"),
+				 wanted[i] > 15);
+		wdt_decide(&w, CONF_HANDOVER_SYSTEM, 300);
+		assert_int_equal(wdt_hand_over(&w, wanted[i], 300), KB_OK);
+		assert_true(told("RuntimeWatchdogSec=15s\nRebootWatchdogSec=15s\n"));
+		/* What it is left with is one that it has, too. */
+		assert_int_equal(os_sim_count("close watchdog"), 1);
+		assert_null(strstr(os_sim_trace(), "watchdog timeout 64 s"));
+		assert_int_equal(os_sim_ended(), OS_SIM_RUNS);
+	}
+}
+
+static void a_short_time_is_had_by_a_register_that_cuts(void **state)
+{
+	const struct os_sim_wdt_quirks q = { .tells_left = true, .register_s = 15 };
+
+	(void)state;
+	arm_quirk(&q, 10);
+	assert_int_equal(wdt_timeout_s(&w), 10);
+	assert_int_equal(w.nfindings, 0);
+}
+
+/* The core of Linux feeds for hardware that counts less: nothing is wrong with it. */
+static void hardware_that_the_kernel_feeds_keeps_its_time(void **state)
+{
+	const struct os_sim_wdt_quirks q = { .tells_left = true, .feeds_s = 16 };
+
+	(void)state;
+	arm_quirk(&q, 60);
+	assert_int_equal(wdt_timeout_s(&w), 60);
+	assert_int_equal(w.nfindings, 0);
+	wdt_decide(&w, CONF_HANDOVER_SYSTEM, 300);
+	assert_int_equal(w.reboot_s, 300);
+	assert_int_equal(wdt_timeout_s(&w), 60);
+}
+
+static void hardware_that_tells_what_is_left_and_has_it_keeps_its_time(void **state)
+{
+	const struct os_sim_wdt_quirks q = { .tells_left = true, .longest_s = 613 };
+	const struct os_sim_wdt_quirks rounded = { .tells_left = true, .step_s = 16 };
+	const struct os_sim_wdt_quirks fixed = { .tells_left = true, .fixed_s = 4 };
+
+	(void)state;
+	arm_quirk(&q, 60);
+	assert_int_equal(wdt_timeout_s(&w), 60);
+	arm_quirk(&q, 600); /* 1023, which would be tried, is refused */
+	assert_int_equal(wdt_timeout_s(&w), 600);
+	assert_int_equal(w.nfindings, 0);
+	arm_quirk(&rounded, 60);
+	assert_int_equal(wdt_timeout_s(&w), 64);
+	assert_int_equal(w.nfindings, 0);
+	arm_quirk(&fixed, 60);
+	assert_int_equal(wdt_timeout_s(&w), 4);
+}
+
 static void evidence_comes_from_the_hardware(void **state)
 {
 	struct reset_evidence ev = { .orderly = true };
@@ -529,6 +680,14 @@ int main(void)
 		T(release_of_a_trial_is_the_guardians),
 		T(release_is_refused_with_nowayout),
 		T(a_run_that_cannot_be_written_stops_nothing),
+		T(before_linux_5_8_it_may_be_stopped_at_a_reboot),
+		T(a_driver_is_asked_for_the_time_of_a_reboot),
+		T(after_the_question_its_time_is_as_before),
+		T(one_time_only_is_what_systemd_is_told),
+		T(a_register_that_cuts_seconds_is_found_out),
+		T(a_short_time_is_had_by_a_register_that_cuts),
+		T(hardware_that_the_kernel_feeds_keeps_its_time),
+		T(hardware_that_tells_what_is_left_and_has_it_keeps_its_time),
 		T(evidence_comes_from_the_hardware),
 	};
 
