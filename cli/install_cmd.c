@@ -115,7 +115,7 @@ static void fill_job(struct install_args *in, const struct keyring *keys, const 
 		.source = STATE_SRC_COMMAND,
 		.mode = PLAN_COMMAND,
 		.want = STATE_NONE,
-		.verify_first = d.conf.usb_verify_first,
+		.verify_first = d.conf.install_verify_first,
 		.max_jump = d.conf.max_jump,
 		.tries = (uint8_t)d.conf.tries,
 		.helper = helper,

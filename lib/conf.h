@@ -102,9 +102,11 @@ struct conf {
 	char data_fstype[CONF_NAME_MAX + 1]; /* "ext4" */
 	char data_stage[CONF_PATH_MAX + 1]; /* folder inside the data partition: "keelboot/stage" */
 	char data_mount[CONF_PATH_MAX + 1]; /* where the running system has it: "/data" */
+	bool data_verify_first;		    /* of each source, and of `keelboot install`: yes */
 	/* [source.raw] */
 	bool raw_enabled;
 	conf_spec raw_part; /* default "PARTLABEL=keelboot-stage" */
+	bool raw_verify_first;
 	/* [source.sd] */
 	bool sd_enabled;
 	uint32_t sd_settle_ms; /* 500 */
@@ -119,6 +121,7 @@ struct conf {
 	uint32_t rescue_wait_s; /* 600 */
 	/* [install] */
 	uint32_t progress_deadline_s; /* apply is killed after so long without progress; 60 */
+	bool install_verify_first;    /* for `keelboot install` */
 	uint64_t max_jump; /* by so much a bundle's sequence may be ahead; 0: without a bound */
 	/* [watchdog] */
 	char watchdog[CONF_PATH_MAX + 1]; /* "auto", "off", "/dev/watchdog0" */

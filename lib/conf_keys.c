@@ -84,6 +84,10 @@ const struct conf_key conf_keys[] = {
 	  "Folder inside the data partition where bundles are staged.", TEXT(SUBPATH, data_stage) },
 	{ "source.data", "mount", "PATH", "/data",
 	  "Where the running system has the data partition mounted.", TEXT(PATH, data_mount) },
+	{ "source.data", "verify-first", "yes|no", "yes",
+	  "Reads the whole bundle once before the first write: a staged file that decayed then "
+	  "costs no slot.",
+	  NUMBER(BOOL, data_verify_first, 0, 0) },
 	{ "source.raw", "enabled", "yes|no", "yes",
 	  "Whether an update may lie, as it is, on a partition of the device's own disk.",
 	  NUMBER(BOOL, raw_enabled, 0, 0) },
@@ -91,6 +95,10 @@ const struct conf_key conf_keys[] = {
 	  "The partition on which a bundle may lie from the first byte on; a bundle that is done "
 	  "with is erased there.",
 	  TEXT(SPEC, raw_part) },
+	{ "source.raw", "verify-first", "yes|no", "yes",
+	  "Reads the whole bundle once before the first write: one that decayed then costs no "
+	  "slot.",
+	  NUMBER(BOOL, raw_verify_first, 0, 0) },
 	{ "source.sd", "enabled", "yes|no", "yes",
 	  "Whether an update may come from an SD card that is not the device's own disk.",
 	  NUMBER(BOOL, sd_enabled, 0, 0) },
@@ -126,6 +134,9 @@ const struct conf_key conf_keys[] = {
 	  "A bundle whose sequence is ahead of all that this device has by more than this is "
 	  "refused: one with the highest there is would keep every later one out.",
 	  NUMBER(JUMP, max_jump, 0, 0) },
+	{ "install", "verify-first", "yes|no", "yes",
+	  "The same for keelboot install; at boot the key of the source counts.",
+	  NUMBER(BOOL, install_verify_first, 0, 0) },
 	{ "rescue", "wait", "SECONDS (10..600)", "600",
 	  "How long a device on which nothing can be booted waits for a medium before it restarts.",
 	  NUMBER(SECONDS, rescue_wait_s, 10, 600) },

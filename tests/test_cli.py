@@ -1104,6 +1104,22 @@ def test_install_writes_the_other_slot_and_the_next_boot_tries_it(ready, factory
     assert ready.json("status")["floor"] == 15
 
 
+def test_install_verifies_all_before_it_writes(ready, factory):
+    """A damaged byte costs the fallback nothing, whatever is said of sticks, unless it is asked for here."""
+    bundle = factory("2.0", 20)
+    data = bytearray(bundle.read_bytes())
+    data[-1] ^= 1
+    bad = ready.path / "bad.keel"
+    bad.write_bytes(data)
+    before = ready.slots["b"].read_bytes()
+    ready.configure("[source.usb]\nverify-first=no\n")
+    assert "not what was signed" in ready("install", bad, code=VERIFY).stderr
+    assert ready.slots["b"].read_bytes() == before and ready.slot("b")["state"] == "empty"
+    ready.configure("[install]\nverify-first=no\n")
+    assert "not what was signed" in ready("install", bad, code=VERIFY).stderr
+    assert ready.slot("b")["state"] == "writing"
+
+
 def test_stage_refuses_what_no_slot_can_hold(ready, factory):
     bundle = factory("2.0", 20)
     for file in ready.slots.values():

@@ -14,22 +14,23 @@
 
 #define LOCK_MS 10000u
 
-/* `keelboot stage` has verified what lies on the data partition; nobody a raw one. */
+/* What `keelboot stage` verified can decay until the boot. */
 static bool verify_first(const struct apply *a, enum state_source kind)
 {
 	switch (kind) {
+	case STATE_SRC_DATA:
+		return a->conf.data_verify_first;
+	case STATE_SRC_RAW:
+		return a->conf.raw_verify_first;
 	case STATE_SRC_SD:
 		return a->conf.sd_verify_first;
 	case STATE_SRC_USB:
 		return a->conf.usb_verify_first;
-	case STATE_SRC_RAW:
-		return true;
-	case STATE_SRC_DATA:
 	case STATE_SRC_COMMAND:
 	case STATE_SRC_COUNT:
 		break;
 	}
-	return false;
+	return true;
 }
 
 void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source kind, bool raw)

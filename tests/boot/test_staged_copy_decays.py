@@ -16,7 +16,7 @@ def test_given_up_after_three_boots_and_a_good_copy_is_taken(bench):
             vm.send("reboot")
             vm.expect(rf"keelboot-apply: staged update: .*{said}")
             bench.up(vm, "1.0", "a")
-            assert bench.status(vm)["slots"][1]["state"] in ("empty", "writing")
+            assert bench.status(vm)["slots"][1]["state"] == "empty"
         assert bench.status(vm)["staged"] is None
         assert any(e["kind"] == "refused" and e["version"] == "2.0" for e in bench.history(vm))
         # The copy was at fault, not the release.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""verify-first= decides what a damaged stick costs: nothing, or the slot that is not in use."""
+"""verify-first= decides what a damaged bundle costs: nothing, or the slot that is not in use."""
 
 import pytest
 
@@ -19,3 +19,24 @@ def test_damaged_stick(bench, first):
     after = bench.slots(disk)
     assert after["a"] == before["a"]
     assert (after["b"] == before["b"]) == (first == "yes")
+
+
+@pytest.mark.parametrize("first", ["yes", "no"])
+def test_staged_copy_that_decayed(bench, first):
+    """2.0 runs from b, 1.0 in a is good and what the device would fall back to."""
+    disk = bench.disk("1.0", "2.0", data={"3.0.keel": bench.bundle("3.0")})
+    initrd = bench.conf_initramfs("no-verify-data", "[source.data]\nverify-first=no\n")
+    before = bench.slots(disk)
+    size = bench.bundle("3.0").stat().st_size
+    with bench.machine(disk, initrd=initrd if first == "no" else None) as vm:
+        bench.up(vm, "2.0", "b")
+        bench.ask(vm, "keelboot stage /data/3.0.keel --progress=none")
+        bench.ask(vm, f"f=$(ls /data/keelboot/stage/*.keel); printf DAMAGED | dd of=$f bs=1 "
+                      f"seek={size - 20} conv=notrunc 2>/dev/null; sync")
+        vm.send("reboot")
+        vm.expect(r"keelboot-apply: staged update: .*failure 1 of 3 of this copy")
+        bench.up(vm, "2.0", "b")
+        assert bench.status(vm)["slots"][0]["state"] == ("good" if first == "yes" else "writing")
+    after = bench.slots(disk)
+    assert after["b"] == before["b"]
+    assert (after["a"] == before["a"]) == (first == "yes")

@@ -230,7 +230,7 @@ def test_t01_first_middle_and_last_byte_of_each_chunk(target, keys, image, tmp_p
 
 
 def test_t01_damaged_on_a_medium_that_is_not_verified_first(target, keys, genuine, image, cases):
-    target.configure("[source.usb]\nverify-first=no\n")
+    target.configure("[install]\nverify-first=no\n")
     data = genuine.read_bytes()
     bad = target.path / "bad.keel"
     bad.write_bytes(flipped(data, len(data) - 5))

@@ -201,7 +201,7 @@ def test_t29_records(target, keys, image, records, says):
     """`install` finds them all before it writes, verified first or not."""
     bad = Forge(keys, image[:2 * CHUNK + 4096], records=records).write(target.path / "bad.keel")
     for first in "yes", "no":
-        target.configure(f"[source.usb]\nverify-first={first}\n")
+        target.configure(f"[install]\nverify-first={first}\n")
         target.refuses(bad, VERIFY, f"BUNDLE: image root: {says}", verbs=("install",))
 
 

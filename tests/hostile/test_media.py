@@ -58,7 +58,7 @@ def test_t22_medium_that_ends_while_it_is_written(target, keys, genuine, image, 
 
 def test_t36_resume_with_another_bundle(target, keys, image, cases):
     """Whatever half of what was left there: the next install ends with its own image, byte for byte."""
-    target.configure("[source.usb]\nverify-first=no\n")
+    target.configure("[install]\nverify-first=no\n")
     others = [bytes(reversed(image)), image[:CHUNK] + b"z" * (len(image) - CHUNK), b"q" * 4096]
     bundles = []
     for i, content in enumerate([image, *others]):

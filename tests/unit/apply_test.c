@@ -1271,6 +1271,12 @@ static void verify_first_is_a_choice_for_each_kind(void **ctx)
 	with_store(NULL, false);
 	assert_int_equal(state.slot[1].st, STATE_WRITING);
 	assert_true(begins_with_bundle("x"));
+	set_up(NULL);
+	write_text("etc/keelboot/system.conf",
+		   "[system]\ncompatible = box\n[source.raw]\nverify-first = no\n");
+	assert_int_equal(apply_one("raw", "x"), APPLY_FAILED);
+	with_store(NULL, false);
+	assert_int_equal(state.slot[1].st, STATE_WRITING);
 }
 
 /* Process 1 would take its check, and the bytes that it writes, for a step back. */
@@ -1471,6 +1477,23 @@ static void a_stage_folder_that_is_gone_costs_the_copy(void **ctx)
 	assert_int_equal(apply_staged(), APPLY_INSTALLED);
 }
 
+/* `stage` verified it; what the medium made of it since is found before the fallback is touched. */
+static void a_staged_copy_that_decayed_costs_no_slot(void **ctx)
+{
+	(void)ctx;
+	use_stage_folder();
+	make_bundle("two", 2, "box", &key);
+	flip("two", 1000);
+	put_staged("two", "two");
+	assert_int_equal(apply_staged(), APPLY_FAILED);
+	assert_int_equal(state.staged.fails, 1);
+	assert_int_equal(state.slot[1].st, STATE_EMPTY);
+	write_text("etc/keelboot/system.conf", "[system]\ncompatible = box\n[source.data]\n"
+					       "stage = keelboot\nverify-first = no\n");
+	assert_int_equal(apply_staged(), APPLY_FAILED);
+	assert_int_equal(state.slot[1].st, STATE_WRITING);
+}
+
 /* The copy cannot be blamed: it was not looked at. */
 static void a_data_partition_that_is_absent_costs_nothing(void **ctx)
 {
@@ -1649,6 +1672,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_staged_copy_is_installed),
 	TEST(a_staged_copy_that_fails_costs_the_copy),
 	TEST(a_stage_folder_that_is_gone_costs_the_copy),
+	TEST(a_staged_copy_that_decayed_costs_no_slot),
 	TEST(a_data_partition_that_is_absent_costs_nothing),
 	TEST(a_trial_of_another_release_keeps_no_copy),
 	TEST(a_staged_copy_that_can_never_be_taken_is_unstaged),

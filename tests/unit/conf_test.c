@@ -71,7 +71,11 @@ static void defaults_are_those_of_the_header(void **state)
 	assert_string_equal(c.data_mount, "/data");
 	assert_true(c.usb_enabled);
 	assert_int_equal(c.usb_settle_ms, 500);
+	assert_true(c.data_verify_first);
+	assert_true(c.raw_verify_first);
+	assert_true(c.sd_verify_first);
 	assert_true(c.usb_verify_first);
+	assert_true(c.install_verify_first);
 	assert_int_equal(c.progress_deadline_s, 60);
 	assert_string_equal(c.watchdog, "auto");
 	assert_int_equal(c.watchdog_timeout_s, 60);
@@ -152,7 +156,11 @@ static void a_whole_file_is_read(void **state)
 	assert_string_equal(c.data_mount, "/var");
 	assert_false(c.usb_enabled);
 	assert_int_equal(c.usb_settle_ms, 2000);
+	assert_true(c.data_verify_first);
+	assert_true(c.raw_verify_first);
+	assert_true(c.sd_verify_first);
 	assert_false(c.usb_verify_first);
+	assert_true(c.install_verify_first);
 	assert_int_equal(c.progress_deadline_s, 120);
 	assert_string_equal(c.watchdog, "off");
 	assert_int_equal(c.watchdog_timeout_s, 15);
