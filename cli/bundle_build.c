@@ -44,6 +44,17 @@ static enum kb_err check_size(const struct bundle_source *s, const struct manife
 	return KB_ENOSPC;
 }
 
+/* What no boot of a device would take. */
+static enum kb_err check_verity(const struct bundle_source *s, const struct manifest_image *im)
+{
+	const char *wrong = manifest_verity_check(im);
+
+	if (wrong == NULL)
+		return KB_OK;
+	log_err("image %s: %s", s->path, wrong);
+	return KB_EINVAL;
+}
+
 static enum kb_err open_source(struct build *b, unsigned i)
 {
 	struct manifest_image *im = &b->s->m.image[i];
@@ -62,7 +73,8 @@ static enum kb_err open_source(struct build *b, unsigned i)
 	if (b->s->verity && strcmp(im->name, "root") == 0)
 		TRY(bundle_verity_add(s, im, b->s->m.compatible[0]));
 	im->size = s->size;
-	return check_size(s, im);
+	TRY(check_size(s, im));
+	return check_verity(s, im);
 }
 
 /* Everything that can go wrong early does, before minutes of compressing. */

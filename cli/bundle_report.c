@@ -113,8 +113,8 @@ static void text_bundle(const struct bundle_report *p)
 	output_size(size, p->b->r.h.total_len);
 	bytes_hex(id, p->b->r.release.id, DIGEST_LEN);
 	util_print_safe(path, sizeof(path), p->b->path);
-	printf("%-12s %s, %s, format %u.%u\n", "bundle", path, size, m->format_major,
-	       m->format_minor);
+	printf("%-12s %s, %s, format %" PRIu64 ".%" PRIu64 "\n", "bundle", path, size,
+	       m->format_major, m->format_minor);
 	line("version", m->version);
 	printf("%-12s %" PRIu64 "%s", "sequence", m->sequence,
 	       m->allow_downgrade ? "; may replace a newer release" : "");

@@ -118,7 +118,7 @@ enum kb_err stage_verify(struct reader *r, const char *name, struct output_progr
 	static struct install_pipe pipe;
 	const char *helper;
 	uint64_t done = 0, total = 0;
-	struct digest digest;
+	struct digest digest = { 0 }, whole = { 0 };
 	enum kb_err e;
 
 	TRY(stage_readable(r, name));
@@ -127,13 +127,17 @@ enum kb_err stage_verify(struct reader *r, const char *name, struct output_progr
 		return KB_EEXEC;
 	for (unsigned i = 0; i < r->m.nimages; i++)
 		total += r->m.image[i].size;
-	TRY(digest_init(&digest));
-	pipe = (struct install_pipe){ .r = r, .helper = helper, .digest = &digest };
-	e = KB_OK;
+	e = digest_init(&digest);
+	if (e == KB_OK)
+		e = digest_init(&whole);
+	pipe = (struct install_pipe){
+		.r = r, .helper = helper, .digest = &digest, .whole = &whole
+	};
 	for (unsigned i = 0; i < r->m.nimages && e == KB_OK; i++)
 		e = verify_image(&pipe, i, &done, total, p);
 	install_pipe_close(&pipe);
 	digest_free(&digest);
+	digest_free(&whole);
 	output_progress_end(p);
 	if (e == KB_OK)
 		return KB_OK;

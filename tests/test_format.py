@@ -4,6 +4,7 @@ which was made from docs/FORMAT.md alone; and both refuse the same.
 
 Runs build/keelboot (KEELBOOT names another).
 """
+import base64
 import json
 import os
 import random
@@ -548,6 +549,23 @@ def test_keys_of_openssl_sign(tmp_path, sample):
         good("bundle", "sign", sample[0], "--key", tmp_path / f"{i}.key", "-o",
              tmp_path / "x.keel")
         good("bundle", "verify", tmp_path / "x.keel", "--key", tmp_path / f"{i}.pem")
+
+
+@pytest.mark.parametrize("y", [
+    "00" * 32, "01" + "00" * 31, "01" + "00" * 30 + "80", "ec" + "ff" * 30 + "7f",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"])
+def test_points_of_small_order_are_no_keys(tmp_path, sample, y):
+    """For some of them anybody makes a signature of anything."""
+    ring = tmp_path / "ring"
+    ring.mkdir()
+    pem = ring / "small.pem"
+    der = bytes.fromhex("302a300506032b6570032100" + y)
+    pem.write_text(f"-----BEGIN PUBLIC KEY-----\n{base64.b64encode(der).decode()}\n-----END PUBLIC KEY-----\n")
+    assert "P-256" in refused(FAILURE, "key", "show", pem)
+    refused(FAILURE, "bundle", "verify", sample[0], "--key", pem)
+    refused(FAILURE, "bundle", "verify", sample[0], "--keys", ring)
+    with pytest.raises(keelreader.Refused):
+        keelreader.read(sample[0], [pem])
 
 
 def test_other_kinds_of_keys_are_refused(tmp_path, sample):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """initramfs/mkinitramfs: what it packs, in which order, and what it says when it cannot."""
 
+import base64
 import gzip
 import lzma
 import os
@@ -523,6 +524,12 @@ def test_private_key_is_refused(make, tmp_path):
     assert "no *.pem" in make("--keys", tmp_path / "keys", expect=1).stderr
 
 
+# The points of Ed25519 whose order divides 8, by their y, with what is taken for 0 and 1.
+FIELD = 2**255 - 19
+EIGHT = 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826
+SMALL_ORDER = (0, 1, EIGHT, FIELD - EIGHT, FIELD - 1, FIELD, FIELD + 1)
+
+
 def refused(folder: Path) -> str:
     with pytest.raises(kbimage.ImageError) as error:
         kbimage.Image(kbcpio.Archive(0)).keys(folder)
@@ -548,6 +555,11 @@ def test_key_file_that_the_device_refuses_is_refused(tmp_path, folder):
         file.write_text(text)
         assert "a.pem: not one public key in PEM (-----BEGIN PUBLIC KEY-----), Ed25519 or P-256 with the " \
             "uncompressed point" in refused(tmp_path)
+    for y in SMALL_ORDER:
+        for sign in 0, 1 << 255:
+            der = bytes.fromhex("302a300506032b6570032100") + (y | sign).to_bytes(32, "little")
+            file.write_text("-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(der).decode() + "\n" + end)
+            assert "a.pem: not one public key" in refused(tmp_path)
     for text in "why\n" + KEY + "how\n", KEY.replace("EUZS", " E\tU\r\n\nZS"), P256, KEY + " " * (4096 - len(KEY)):
         file.write_text(text)
         kbimage.Image(kbcpio.Archive(0)).keys(tmp_path)

@@ -192,6 +192,8 @@ enum kb_err install_run(struct install *in)
 		threaded |= in->part[i].raw != NULL;
 	e = digest_init(&job.digest);
 	if (e == KB_OK)
+		e = digest_init(&job.whole);
+	if (e == KB_OK)
 		e = install_readback_begin(&job.rb, threaded);
 	if (e == KB_OK) {
 		job.pipe.r = in->r;
@@ -202,6 +204,7 @@ enum kb_err install_run(struct install *in)
 	install_pipe_close(&job.pipe);
 	install_readback_end(&job.rb);
 	digest_free(&job.digest);
+	digest_free(&job.whole);
 	if (e == KB_OK)
 		install_job_phase(&job, INSTALL_DONE, 0);
 	return e;

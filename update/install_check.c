@@ -94,13 +94,16 @@ static enum kb_err check_tables(struct install_job *j, const struct install_job_
 static enum kb_err check_payload(struct install_job *j, const struct install_job_part *p)
 {
 	struct install_pipe_chunk c;
-	enum kb_err e = install_pipe_begin(&j->pipe, p->image, p->enc);
+	enum kb_err e;
 
+	j->pipe.whole = &j->whole;
+	e = install_pipe_begin(&j->pipe, p->image, p->enc);
 	if (e != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, e, "image %s: %s", p->im->name,
 					j->pipe.why);
 	while ((e = install_check_next(j, &c)) == KB_OK)
 		install_job_tick(j, c.c.len);
+	j->pipe.whole = NULL;
 	return e == KB_ENOENT ? KB_OK : e;
 }
 

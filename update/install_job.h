@@ -28,7 +28,7 @@ struct install_job {
 	struct install_job_part part[MANIFEST_IMAGES_MAX];
 	unsigned nparts;
 	struct install_job_part *now; /* being walked */
-	struct digest digest;
+	struct digest digest, whole;
 	struct install_pipe pipe;
 	struct install_readback rb;
 	bool sealed;

@@ -40,7 +40,11 @@ enum kb_err install_pipe_begin(struct install_pipe *p, unsigned image,
 	p->fed = p->taken = 0;
 	p->r->why[0] = '\0';
 	e = reader_walk_begin(&p->walk, p->r, image, enc);
-	return e == KB_OK ? KB_OK : reader_said(p, e);
+	if (e != KB_OK)
+		return reader_said(p, e);
+	if (p->whole != NULL && digest_begin(p->whole) != KB_OK)
+		return fail(p, KB_EIO, "SHA-256 failed");
+	return KB_OK;
 }
 
 void install_pipe_close(struct install_pipe *p)
@@ -152,17 +156,59 @@ static enum kb_err check(struct install_pipe *p, const struct reader_chunk *c)
 	return KB_OK;
 }
 
+/* The blocks of digest=; of zeroes one is hashed for all. */
+static enum kb_err add_to_whole(struct install_pipe *p, const struct reader_chunk *c)
+{
+	bool zero = c->form == READER_ZERO;
+	uint8_t hash[DIGEST_LEN];
+	uint32_t len;
+
+	if (p->whole == NULL)
+		return KB_OK;
+	if (zero)
+		memset(plain, 0, MANIFEST_DIGEST_BLOCK);
+	for (uint32_t at = 0; at < c->len; at += len) {
+		const uint8_t *block = zero ? plain : plain + at;
+		bool known = zero && at > 0;
+
+		len = c->len - at < MANIFEST_DIGEST_BLOCK ? c->len - at : MANIFEST_DIGEST_BLOCK;
+		known &= len == MANIFEST_DIGEST_BLOCK;
+		if ((!known && digest_buf(p->digest, block, len, hash) != KB_OK) ||
+		    digest_add(p->whole, hash, DIGEST_LEN) != KB_OK)
+			return fail(p, KB_EIO, "SHA-256 failed");
+	}
+	return KB_OK;
+}
+
+/* Behind the last chunk. */
+static enum kb_err check_whole(struct install_pipe *p)
+{
+	uint8_t got[DIGEST_LEN];
+
+	if (p->whole == NULL)
+		return KB_ENOENT;
+	if (digest_end(p->whole, got) != KB_OK)
+		return fail(p, KB_EIO, "SHA-256 failed");
+	if (memcmp(got, p->walk.im->digest, DIGEST_LEN) != 0)
+		return fail(p, KB_EDIGEST,
+			    "image %s: its chunks are right, but digest= in the manifest is not "
+			    "theirs: whoever made the bundle made it wrong",
+			    image_name(p));
+	return KB_ENOENT;
+}
+
 enum kb_err install_pipe_next(struct install_pipe *p, struct install_pipe_chunk *out)
 {
 	const struct install_pipe_item *it = &p->ring[p->taken % DECODER_SLOTS];
 
 	TRY(feed(p));
 	if (p->taken == p->fed)
-		return KB_ENOENT;
+		return check_whole(p);
 	*out = (struct install_pipe_chunk){ .c = it->c, .had = it->had };
 	if (!it->had) {
 		TRY(obtain(p, &it->c));
 		TRY(check(p, &it->c));
+		TRY(add_to_whole(p, &it->c));
 		if (it->c.form != READER_ZERO)
 			out->plain = plain;
 	}

@@ -17,6 +17,9 @@ struct install_pipe {
 	 * that it need not be obtained. NULL: never. */
 	bool (*have)(void *ctx, const struct reader_chunk *c);
 	void *ctx;
+	/* A context for the image's digest=, which is compared behind its last chunk; only without
+	 * have(), since it takes all chunks. NULL: it is not compared. */
+	struct digest *whole;
 	/* inside */
 	struct reader_walk walk;
 	struct decoder dec;
@@ -28,6 +31,8 @@ struct install_pipe {
 	} ring[DECODER_SLOTS];
 	uint32_t zero_len; /* what zero_hash is the hash of */
 	uint8_t zero_hash[DIGEST_LEN];
+	uint8_t zero_block[DIGEST_LEN]; /* the hash of MANIFEST_DIGEST_BLOCK zeroes */
+	bool has_zero_block;
 	char why[160]; /* after a failure */
 };
 
@@ -43,7 +48,7 @@ enum kb_err install_pipe_begin(struct install_pipe *p, unsigned image,
 			       const struct manifest_encoding *enc) KB_MUST_CHECK;
 
 /*
- * The next chunk. KB_ENOENT behind the last one. KB_EDIGEST: it is not what was signed; KB_EFORMAT,
+ * The next chunk. KB_ENOENT behind the last one. KB_EDIGEST: it is not what was signed, or the image is not the one of digest=; KB_EFORMAT,
  * KB_ECHILD: it cannot be decoded; KB_EIO: it cannot be read; KB_EEXEC: the decoder cannot be run.
  */
 enum kb_err install_pipe_next(struct install_pipe *p, struct install_pipe_chunk *out) KB_MUST_CHECK;

@@ -38,7 +38,8 @@ enum keyring_alg { KEYRING_ED25519 = 1, KEYRING_ECDSA_P256 = 2 };
 enum kb_err keyring_pem_decode(const char *text, uint8_t spki[KEYRING_SPKI_MAX],
 			       size_t *len) KB_MUST_CHECK;
 
-/* What key this is. KB_EFORMAT: none that bundles are signed with. */
+/* What key this is. KB_EFORMAT: none that bundles are signed with, or an Ed25519 point of small
+ * order, which anybody can sign for. */
 enum kb_err keyring_pem_alg(const uint8_t *spki, size_t len, enum keyring_alg *alg) KB_MUST_CHECK;
 
 /* Key files in a folder; in retired.d all are. */

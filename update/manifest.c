@@ -123,7 +123,7 @@ static void write_bundle(struct out *o, const struct manifest *m)
 		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i > 0 ? "," : "",
 					m->compatible[i]);
 	line(o, "[bundle]");
-	line(o, "format=%u.%u", m->format_major, m->format_minor);
+	line(o, "format=%" PRIu64 ".%" PRIu64, m->format_major, m->format_minor);
 	line_text(o, "compatible", names);
 	line_text(o, "version", m->version);
 	line_number(o, "sequence", m->sequence);

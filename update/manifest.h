@@ -37,6 +37,10 @@ struct manifest_table {
 	uint8_t digest[32]; /* of the list */
 };
 
+/* What dm-verity takes on every kernel and board. */
+#define MANIFEST_VERITY_BLOCK_MIN 512u
+#define MANIFEST_VERITY_BLOCK_MAX 4096u
+
 struct manifest_verity {
 	bool present;
 	uint8_t root_hash[64];
@@ -79,7 +83,7 @@ struct manifest_encoding {
 };
 
 struct manifest {
-	unsigned format_major, format_minor;
+	uint64_t format_major, format_minor;
 	unsigned ncompatible;
 	char compatible[MANIFEST_COMPATIBLE_MAX][MANIFEST_STR_MAX + 1];
 	char version[MANIFEST_STR_MAX + 1];
@@ -111,6 +115,9 @@ enum kb_err manifest_parse(struct manifest *m, const char *text, size_t len, cha
 extern const char manifest_unknown_key[];
 const char *manifest_bundle_key(struct manifest *m, const char *key, const char *value);
 const char *manifest_image_key(struct manifest_image *im, const char *key, const char *value);
+
+/* NULL, or what of an image's verity-* does not fit together, or into its size. */
+const char *manifest_verity_check(const struct manifest_image *im);
 
 /* NULL when name can be that of an image (a partition class); else what is wrong with it. */
 const char *manifest_check_name(const char *name);

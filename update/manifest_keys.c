@@ -11,21 +11,20 @@ const char manifest_unknown_key[] = "unknown key";
 
 /* ---------------------------------------------------------------- [bundle] */
 
+/* A newer MAJOR is judged before MINOR, which may mean something else there. */
 static const char *set_format(void *p, const char *value)
 {
 	struct manifest *m = p;
-	char major[8];
+	char major[20];
 	const char *dot = strchr(value, '.');
-	uint32_t v[2];
 
 	if (dot == NULL || dot - value >= (ptrdiff_t)sizeof(major))
 		return "not MAJOR.MINOR";
 	snprintf(major, sizeof(major), "%.*s", (int)(dot - value), value);
-	if (manifest_value_number32(&v[0], major, 1, 65535) != NULL ||
-	    manifest_value_number32(&v[1], dot + 1, 0, 65535) != NULL)
+	if (manifest_value_number(&m->format_major, major, 1, INT64_MAX) != NULL ||
+	    (m->format_major == 1 &&
+	     manifest_value_number(&m->format_minor, dot + 1, 0, INT64_MAX) != NULL))
 		return "not MAJOR.MINOR";
-	m->format_major = v[0];
-	m->format_minor = v[1];
 	return NULL;
 }
 
@@ -90,7 +89,9 @@ static const char *set_created(void *p, const char *value)
 {
 	struct manifest *m = p;
 
-	return manifest_value_copy(m->created, sizeof(m->created), value, "0123456789-:TZ");
+	if (!manifest_value_is_time(value))
+		return "not UTC as 2025-01-02T03:04:05Z";
+	return manifest_value_copy(m->created, sizeof(m->created), value, NULL);
 }
 
 static const char *set_description(void *p, const char *value)
@@ -185,12 +186,14 @@ static const char *set_verity_algorithm(void *p, const char *value)
 
 static const char *set_verity_data_block(void *p, const char *value)
 {
-	return manifest_value_power_of_two(&verity(p)->data_block, value, 512, 65536);
+	return manifest_value_power_of_two(&verity(p)->data_block, value, MANIFEST_VERITY_BLOCK_MIN,
+					   MANIFEST_VERITY_BLOCK_MAX);
 }
 
 static const char *set_verity_hash_block(void *p, const char *value)
 {
-	return manifest_value_power_of_two(&verity(p)->hash_block, value, 512, 65536);
+	return manifest_value_power_of_two(&verity(p)->hash_block, value, MANIFEST_VERITY_BLOCK_MIN,
+					   MANIFEST_VERITY_BLOCK_MAX);
 }
 
 static const char *set_verity_salt(void *p, const char *value)
@@ -222,7 +225,20 @@ const struct manifest_key manifest_image_keys[] = {
 	{ NULL, false, NULL },
 };
 
-static const char *check_verity(const struct manifest_image *im)
+/* Bytes of the tree over so many data blocks: none over a single one, whose hash is the root's. */
+static uint64_t tree_len(const struct manifest_verity *v)
+{
+	uint64_t n = v->tree_off / v->data_block, blocks = 0;
+	uint64_t each = v->hash_block / v->root_hash_len;
+
+	while (n > 1) {
+		n = n / each + (n % each != 0);
+		blocks += n;
+	}
+	return blocks * v->hash_block;
+}
+
+const char *manifest_verity_check(const struct manifest_image *im)
 {
 	const struct manifest_verity *v = &im->verity;
 	size_t want = strcmp(v->algorithm, "sha512") == 0 ? 64 : 32;
@@ -234,8 +250,10 @@ static const char *check_verity(const struct manifest_image *im)
 		return "verity: needs root-hash, algorithm, data-block, hash-block and tree-offset";
 	if (v->root_hash_len != want)
 		return "verity-root-hash: not as long as a hash of verity-algorithm";
-	if (v->tree_off % v->hash_block != 0 || v->tree_off >= im->size)
-		return "verity-tree-offset: not a multiple of verity-hash-block inside the image";
+	if (v->tree_off % v->hash_block != 0 || v->tree_off % v->data_block != 0)
+		return "verity-tree-offset: not a multiple of both blocks";
+	if (v->tree_off >= im->size || tree_len(v) > im->size - v->tree_off)
+		return "verity-tree-offset: the tree does not fit into the image";
 	return NULL;
 }
 
@@ -245,10 +263,23 @@ const char *manifest_image_check(const struct manifest_image *im)
 		return "size: too many chunks; a larger chunk-size would do";
 	if (im->hashes.len != manifest_hashes_len(manifest_chunks(im)))
 		return "hashes-length: does not fit the number of chunks";
-	return check_verity(im);
+	return manifest_verity_check(im);
 }
 
 /* ---------------------------------------------------------------- [encoding.N] */
+
+/* Whether rest, which is empty or begins with ',', has the name of n characters. */
+static bool has_name(const char *rest, const char *name, size_t n)
+{
+	while (*rest != '\0') {
+		size_t len = strcspn(++rest, ",");
+
+		if (len == n && memcmp(rest, name, n) == 0)
+			return true;
+		rest += len;
+	}
+	return false;
+}
 
 static const char *set_forms(void *p, const char *value)
 {
@@ -260,12 +291,12 @@ static const char *set_forms(void *p, const char *value)
 		n = strcspn(value, ",");
 		if (n == 0)
 			return "an empty name";
+		if (has_name(value + n, value, n))
+			return "a name twice";
 		while (manifest_form_name(form) != NULL &&
 		       (strlen(manifest_form_name(form)) != n ||
 			strncmp(manifest_form_name(form), value, n) != 0))
 			form++;
-		if (e->forms & MANIFEST_FORM(form) && manifest_form_name(form) != NULL)
-			return "a name twice";
 		if (manifest_form_name(form) == NULL)
 			e->kind = MANIFEST_ENC_UNKNOWN;
 		else

@@ -7,6 +7,7 @@
 #include "lib/util.h"
 #include "update/manifest_keys.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -224,7 +225,7 @@ static enum kb_err set_key(struct parse *p, const char *key, const char *value)
 	if (wrong != NULL)
 		return bad(p, "%s %s: %s", p->title, key, wrong);
 	if (p->m->format_major > 1) {
-		(void)bad(p, "format %u is newer than this program; update Keelboot first",
+		(void)bad(p, "format %" PRIu64 " is newer than this program; update Keelboot first",
 			  p->m->format_major);
 		return KB_ENEWER;
 	}

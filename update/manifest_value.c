@@ -63,6 +63,26 @@ const char *manifest_value_power_of_two(uint32_t *out, const char *value, uint32
 	return wrong == NULL && (*out & (*out - 1)) != 0 ? "not a power of two" : wrong;
 }
 
+bool manifest_value_is_time(const char *value)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
+	static const struct {
+		unsigned at, min, max;
+	} part[] = { { 5, 1, 12 }, { 8, 1, 31 }, { 11, 0, 23 }, { 14, 0, 59 }, { 17, 0, 60 } };
+
+	for (unsigned i = 0; i < sizeof(form); i++)
+		if (form[i] == 'd' ? value[i] < '0' || value[i] > '9' : value[i] != form[i])
+			return false;
+	for (unsigned i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+		const char *two = value + part[i].at;
+		unsigned n = (unsigned)(two[0] - '0') * 10 + (unsigned)(two[1] - '0');
+
+		if (n < part[i].min || n > part[i].max)
+			return false;
+	}
+	return true;
+}
+
 const char *manifest_value_sha256(uint8_t out[32], const char *value)
 {
 	return bytes_unhex(out, 32, value) == KB_OK ? NULL : "not 64 hexadecimal digits";

@@ -24,4 +24,7 @@ const char *manifest_value_power_of_two(uint32_t *out, const char *value, uint32
 const char *manifest_value_sha256(uint8_t out[32], const char *value);
 const char *manifest_value_hex(uint8_t *out, size_t max, size_t *len, const char *value);
 
+/* UTC in the one form 2025-01-02T03:04:05Z; a day up to 31 in every month, a second up to 60. */
+bool manifest_value_is_time(const char *value);
+
 const char *manifest_value_yes_no(bool *out, const char *value);

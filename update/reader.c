@@ -77,8 +77,12 @@ static enum kb_err open_header(struct reader *r, uint64_t size)
 	err = reader_header_parse(&r->h, r->header);
 	if (err == KB_ENEWER)
 		return reader_io_fail(r, err, "made for a newer Keelboot; update Keelboot first");
+	if (err == KB_EDIGEST)
+		return reader_io_fail(r, KB_EFORMAT,
+				      "no bundle, or its header is damaged; copy it again");
 	if (err != KB_OK)
-		return reader_io_fail(r, err, "no bundle, or its header is damaged; copy it again");
+		return reader_io_fail(r, err, "its header is whole, but breaks the format: "
+					      "whoever made the bundle made it wrong");
 	return check_size(r, size);
 }
 

@@ -2,16 +2,14 @@
 #include "update/verify_answer.h"
 
 #include "lib/bytes.h"
+#include "update/manifest.h"
 
 #include <stddef.h>
 #include <string.h>
 
-#define BLOCK_MIN 512u
-#define BLOCK_MAX 4096u /* what the kernel takes everywhere */
-
 static bool is_block(uint32_t n)
 {
-	return n >= BLOCK_MIN && n <= BLOCK_MAX && (n & (n - 1)) == 0;
+	return n >= MANIFEST_VERITY_BLOCK_MIN && n <= MANIFEST_VERITY_BLOCK_MAX && (n & (n - 1)) == 0;
 }
 
 /* Ended by NUL, only digits before it. Returns their number, or -1. */

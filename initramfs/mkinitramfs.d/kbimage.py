@@ -25,6 +25,10 @@ KEY_FILE = re.compile(rb"-----BEGIN PUBLIC KEY-----([^-]*)-----END PUBLIC KEY---
 # Ed25519 and P-256: a prefix each, and in the last digit no bit that no byte has.
 KEY = re.compile(rb"MCowBQYDK2VwAyEA[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=|"
                  rb"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE[A-Za-z0-9+/]{85}[AQgw]==")
+# Points of Ed25519 of small order, by their y: anybody can sign for them (keyring_pem.c).
+ED25519_FIELD = 2**255 - 19
+ED25519_EIGHT = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+ED25519_SMALL = {0, 1, ED25519_EIGHT, ED25519_FIELD - ED25519_EIGHT, ED25519_FIELD - 1, ED25519_FIELD, ED25519_FIELD + 1}
 P256_FIELD = 2**256 - 2**224 + 2**192 + 2**96 - 1       # FIPS 186-5: y^2 = x^3 - 3x + b in it
 P256_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 CHECK_CONF = "etc/keelboot/checks"
@@ -51,12 +55,13 @@ def shipped(folder: Path) -> list:
 
 
 def _is_key(text: bytes) -> bool:
-    """The base64 of a key that the device can load: for it, a point that is not on the curve is none."""
+    """The base64 of a key that the device can load: for it, a point that is not on the curve is none, nor one of
+    small order."""
     if not KEY.fullmatch(text):
         return False
     spki = base64.b64decode(text)
     if len(spki) == ED25519_SPKI:
-        return True
+        return int.from_bytes(spki[-32:], "little") % 2**255 not in ED25519_SMALL
     x, y = int.from_bytes(spki[-64:-32], "big"), int.from_bytes(spki[-32:], "big")
     return max(x, y) < P256_FIELD and (y**2 - x**3 + 3 * x - P256_B) % P256_FIELD == 0
 

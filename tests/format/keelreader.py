@@ -95,6 +95,11 @@ def signatures(area: bytes):
     return found
 
 
+FIELD = 2**255 - 19
+ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+SMALL_ORDER = {0, 1, ORDER_8, FIELD - ORDER_8, FIELD - 1, FIELD, FIELD + 1}
+
+
 class PublicKey:
     PREFIXES = {  # SubjectPublicKeyInfo: what stands before the key itself
         1: bytes.fromhex("302a300506032b6570032100"),
@@ -111,12 +116,14 @@ class PublicKey:
         algorithms = [a for a, prefix in self.PREFIXES.items() if der.startswith(prefix)]
         must(len(algorithms) == 1, f"{path}: neither Ed25519 nor P-256")
         self.algorithm = algorithms[0]
+        must(self.algorithm != 1 or int.from_bytes(der[-32:], "little") % 2**255 not in SMALL_ORDER,
+             f"{path}: a point of small order")
         self.id = sha256(der)[:16]
 
+    def fits(self, signature: bytes) -> bool:
+        return len(signature) == 64 if self.algorithm == 1 else len(signature) <= 80
+
     def verify(self, message: bytes, signature: bytes) -> bool:
-        limits = {1: (64, 64), 2: (1, 80)}[self.algorithm]
-        if not limits[0] <= len(signature) <= limits[1]:
-            return False
         with tempfile.TemporaryDirectory() as folder:
             text, sig = Path(folder, "message"), Path(folder, "signature")
             text.write_bytes(message)
@@ -132,10 +139,13 @@ class PublicKey:
 
 def check_signature(header: bytes, area: bytes, keys: list) -> str:
     """The name of the file of the key that signed."""
+    tried = {}
     for algorithm, key_id, signature in signatures(area):
         for key in keys:
-            if (key.id, key.algorithm) == (key_id, algorithm) and \
-                    key.verify(DOMAIN + header, signature):
+            if (key.id, key.algorithm) != (key_id, algorithm) or not key.fits(signature):
+                continue
+            tried[key_id] = tried.get(key_id, 0) + 1
+            if tried[key_id] <= 2 and key.verify(DOMAIN + header, signature):
                 return key.path.name
     raise Refused("not signed by a trusted key")
 
@@ -162,7 +172,7 @@ def pattern(regex: str):
 
 def names(text: str) -> list:
     found = text.split(",")
-    must(1 <= len(found) == len(set(found)), f"names: {text}")
+    must("" not in found and len(found) == len(set(found)), f"names: {text}")
     return found
 
 
@@ -181,7 +191,7 @@ def chunk_size(text: str) -> int:
 
 
 def block_size(text: str) -> int:
-    size = number(text, 512, 65536)
+    size = number(text, 512, 4096)
     must(size & size - 1 == 0, "verity: no power of two")
     return size
 
@@ -198,10 +208,30 @@ def hexadecimal(text: str) -> bytes:
 
 
 def major_minor(text: str) -> str:
-    pattern("[1-9][0-9]{0,4}[.](0|[1-9][0-9]{0,4})")(text)
-    if int(text.split(".", maxsplit=1)[0]) > 1:
+    major, dot, minor = text.partition(".")
+    must(dot == ".", f"not MAJOR.MINOR: {text}")
+    if number(major, 1) > 1:
         raise Newer("the manifest is for a newer reader")
+    number(minor, 0)
     return text
+
+
+def time(text: str) -> str:
+    match = re.fullmatch("[0-9]{4}-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z", text)
+    must(match is not None, f"no time: {text}")
+    month, day, hour, minute, second = map(int, match.groups())
+    must(1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59 and second <= 60,
+         f"no time: {text}")
+    return text
+
+
+def tree_length(values: dict) -> int:
+    """Bytes of a dm-verity tree."""
+    blocks, length = values["verity-tree-offset"] // values["verity-data-block"], 0
+    while blocks > 1:
+        blocks = -(-blocks * len(values["verity-root-hash"]) // values["verity-hash-block"])
+        length += blocks * values["verity-hash-block"]
+    return length
 
 
 OFFSET = LENGTH = lambda text: number(text, 0)
@@ -211,7 +241,7 @@ KEYS = {  # section: key: (required, reader of its value)
         "version": (True, pattern("[A-Za-z0-9._~^+-]{1,48}")),
         "sequence": (True, lambda text: number(text, 1)), "floor": (True, OFFSET),
         "allow-downgrade": (True, pattern("yes|no")), "build": (False, pattern(".{1,48}")),
-        "created": (False, pattern("[0-9:TZ-]{1,48}")),
+        "created": (False, time),
         "description": (False, pattern(".{1,160}"))},
     "image": {
         "size": (True, image_size), "chunk-size": (True, chunk_size),
@@ -296,9 +326,10 @@ class Manifest:
         if verity:
             want = 32 if values["verity-algorithm"] == "sha256" else 64
             must(len(values["verity-root-hash"]) == want, "verity-root-hash")
-            must(0 < values["verity-tree-offset"] < values["size"] and
-                 values["verity-tree-offset"] % values["verity-hash-block"] == 0,
-                 "verity-tree-offset")
+            tree = values["verity-tree-offset"]
+            must(0 < tree < values["size"] and tree % values["verity-hash-block"] == 0 and
+                 tree % values["verity-data-block"] == 0 and
+                 tree + tree_length(values) <= values["size"], "verity-tree-offset")
 
     def check(self) -> None:
         must(self.bundle["floor"] <= self.bundle["sequence"], "floor above sequence")
@@ -403,11 +434,14 @@ def check_frame(data: bytes, plain: int) -> None:
     must(data[:4] == b"\x28\xb5\x2f\xfd" and len(data) > 5, "no zstd frame")
     descriptor, at = data[4], 5
     single = descriptor & 0x20
-    must(descriptor & 0x0B == 0, "zstd: dictionary or reserved bit")
+    must(descriptor & 0x08 == 0, "zstd: reserved bit")
     window = plain
     if not single:
         window = (1 << 10 + (data[at] >> 3)) * (8 + (data[at] & 7)) // 8
         at += 1
+    dictionary = [0, 1, 2, 4][descriptor & 3]
+    must(not any(data[at:at + dictionary]), "zstd: dictionary")
+    at += dictionary
     size = [1 if single else 0, 2, 4, 8][descriptor >> 6]
     content = int.from_bytes(data[at:at + size], "little") + (256 if size == 2 else 0)
     must(size == 0 or content == plain, "zstd: content size")

@@ -24,6 +24,36 @@ static enum kb_err decode(const char *body)
 	return keyring_pem_decode(text, spki, &len);
 }
 
+/* One that makes a signature of any text by anybody, or as good as that. */
+static void a_point_of_small_order_is_no_key(void **state)
+{
+	static const char *const y[] = {
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	};
+	enum keyring_alg alg;
+
+	(void)state;
+	assert_int_equal(bytes_unhex(spki, 12, "302a300506032b6570032100"), KB_OK);
+	for (unsigned i = 0; i < sizeof(y) / sizeof(y[0]); i++) {
+		assert_int_equal(bytes_unhex(spki + 12, 32, y[i]), KB_OK);
+		for (unsigned sign = 0; sign < 2; sign++) {
+			assert_int_equal(keyring_pem_alg(spki, 44, &alg), KB_EFORMAT);
+			for (unsigned at = 3; at < 31; at++) { /* each byte is looked at */
+				spki[12 + at] ^= 1;
+				assert_int_equal(keyring_pem_alg(spki, 44, &alg), KB_OK);
+				spki[12 + at] ^= 1;
+			}
+			spki[43] ^= 0x80;
+		}
+	}
+}
+
 /* RFC 4648, section 10. */
 static void base64_of_each_length(void **state)
 {
@@ -171,6 +201,7 @@ static void published_keys_are_known(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_point_of_small_order_is_no_key),
 		cmocka_unit_test(base64_of_each_length),
 		cmocka_unit_test(what_is_no_base64_is_refused),
 		cmocka_unit_test(more_than_one_key_is_refused),

@@ -450,7 +450,10 @@ static void numbers_have_one_spelling_and_a_range(void **state)
 	refused("", "format=1.0", "format=1.00", "MAJOR.MINOR");
 	refused("", "format=1.0", "format=1.0.0", "MAJOR.MINOR");
 	refused("", "format=1.0", "format=.0", "MAJOR.MINOR");
-	refused("", "format=1.0", "format=123456789.0", "MAJOR.MINOR");
+	refused("", "format=1.0", "format=9223372036854775808.0", "MAJOR.MINOR");
+	accepted("", "format=1.0", "format=1.9223372036854775807");
+	assert_int_equal(parse(with("", "format=1.0", "format=123456789.0")), KB_ENEWER);
+	assert_int_equal(parse(with("", "format=1.0", "format=2.later")), KB_ENEWER);
 	refused("", "allow-downgrade=no", "allow-downgrade=true", "yes nor no");
 }
 
@@ -470,7 +473,9 @@ static void texts_have_their_characters_and_lengths(void **state)
 	accepted("", "acme-box,acme-2", "a,b,c,d,e,f,g,h");
 	refused("", "acme-box,acme-2", "a23456789012345678901234567890123456789012345678x",
 		"too long");
-	refused("", "created=2025", "created=yes", "not allowed");
+	refused("", "created=2025", "created=yes", "not UTC as");
+	refused("", "03:04:05Z", "03:04:05", "not UTC as");
+	refused("", "03:04:05Z", "24:04:05Z", "not UTC as");
 	refused("", "filesystem=ext4", "filesystem=../ext4", "not allowed");
 }
 
@@ -502,7 +507,11 @@ static void verity_is_whole_or_absent(void **state)
 	refused("", "verity-algorithm=sha256", "verity-algorithm=md5", "sha512");
 	refused("", "verity-algorithm=sha256", "verity-algorithm=sha512", "as long as");
 	refused("", "verity-tree-offset=524288", "verity-tree-offset=524289", "multiple");
-	refused("", "verity-tree-offset=524288", "verity-tree-offset=1048576", "inside");
+	refused("", "verity-tree-offset=524288", "verity-tree-offset=1048576", "does not fit");
+	refused("", "verity-tree-offset=524288", "verity-tree-offset=1044480", "does not fit");
+	refused("", "verity-data-block=4096", "verity-data-block=8192", "too large");
+	refused("", "verity-hash-block=4096", "verity-hash-block=65536", "too large");
+	refused("", "verity-tree-offset=524288", "verity-tree-offset=0", "too small");
 	refused("", "verity-data-block=4096", "verity-data-block=4095", "power of two");
 	refused("", "verity-salt=abcd", "verity-salt=abc", "even");
 	refused("", "verity-salt=abcd", "verity-salt=" D32 D32 "00", "even");
