@@ -75,7 +75,7 @@ static bool set_slot(struct parse *p, char letter, const char *cls, const char *
 	struct conf_slot *s = &p->c->slot[letter - 'a'];
 	unsigned i = 0;
 
-	if (!is_class_name(cls) || !conf_keys_is_spec(part)) {
+	if (!is_class_name(cls) || !conf_value_is_spec(part)) {
 		complain(p, p->line,
 			 "[slot.%c] %.31s=%.48s: not of the form CLASS=PARTLABEL=x, PARTUUID=x, "
 			 "LABEL=x, UUID=x or /dev/x; ignored",
@@ -170,12 +170,12 @@ static bool set_key(struct parse *p, const char *section, const char *name, cons
 		known = true;
 		if (strcmp(key->key, name) != 0)
 			continue;
-		if (conf_keys_set(p->c, key, value) == KB_OK)
+		if (conf_value_set(p->c, key, value) == KB_OK)
 			return true;
 		complain(p, p->line, "[%s] %s=%.64s: not of the form %s; %s%s", section, name,
 			 value, key->values, key->bad == NULL ? "ignored" : "taken for ",
 			 key->bad == NULL ? "" : key->bad);
-		if (key->bad != NULL && conf_keys_set(p->c, key, key->bad) != KB_OK)
+		if (key->bad != NULL && conf_value_set(p->c, key, key->bad) != KB_OK)
 			continue; /* cannot be: a unit test sets them all */
 		return false;
 	}
@@ -251,7 +251,7 @@ void conf_defaults(struct conf *c)
 {
 	memset(c, 0, sizeof(*c));
 	for (const struct conf_key *key = conf_keys; key->section != NULL; key++)
-		if (key->def[0] != '\0' && conf_keys_set(c, key, key->def) != KB_OK)
+		if (key->def[0] != '\0' && conf_value_set(c, key, key->def) != KB_OK)
 			continue; /* cannot be: a unit test reads them all */
 	default_slots(c);
 }

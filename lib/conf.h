@@ -172,11 +172,11 @@ struct conf_key {
 extern const struct conf_key conf_keys[];
 
 /* Reads value for key into c. KB_EINVAL leaves c as it was. PURE. */
-enum kb_err conf_keys_set(struct conf *c, const struct conf_key *key,
-			  const char *value) KB_MUST_CHECK;
+enum kb_err conf_value_set(struct conf *c, const struct conf_key *key,
+			   const char *value) KB_MUST_CHECK;
 
 /* True for what can name a partition: see conf_spec. PURE. */
-bool conf_keys_is_spec(const char *value);
+bool conf_value_is_spec(const char *value);
 
 /*
  * One complaint about a file: for a person, or for `keelboot check-config`. line is 0 when it is

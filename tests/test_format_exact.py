@@ -106,6 +106,10 @@ def other(algorithm=None, length=None):
     return lambda keys, header: false(keys, header, algorithm, length)
 
 
+def unknown_tag(keys, header):
+    return struct.pack("<H", 9) + false(keys, header)[2:]
+
+
 UNKNOWN = struct.pack("<HH", 77, 3) + b"abc"
 EMPTY = struct.pack("<HH", 77, 0)
 
@@ -123,13 +127,14 @@ def zstd(descriptor=0, before=b"\x58", after=b""):
     return how
 
 
-def single(content=None):
+def single(content=None, dictionary=b""):
     """Single segments tell their content's size, which is their window: 4 bytes of it."""
     def how(_keys):
         chunks = []
         for at in range(0, len(IMAGE), CHUNK):
             plain = IMAGE[at:at + CHUNK]
-            chunks.append((2, frame(plain, 0xa0, struct.pack("<I", content or len(plain))), plain))
+            size = struct.pack("<I", content or len(plain))
+            chunks.append((2, frame(plain, 0xa0 | len(dictionary), dictionary, size), plain))
         return {"chunks": chunks}
     return how
 
@@ -216,7 +221,7 @@ CASES = {
     "area: unknown algorithms of the same key before": (area(*[other(9)] * 5, sig), OK),
     "area: another algorithm of the same key before": (area(*[other(2)] * 5, sig), OK),
     "area: wrong lengths of the same key before": (area(*[other(length=63)] * 5, sig), OK),
-    "area: unknown tags with the same key before": (area(*[lambda k, h: struct.pack("<H", 9) + false(k, h)[2:]] * 5, sig), OK),
+    "area: unknown tags with the same key before": (area(*[unknown_tag] * 5, sig), OK),
 
     # an encoding of an unknown kind
     "unknown kind": (second(), OK),
@@ -268,9 +273,7 @@ CASES = {
     "zstd: reserved bit": (zstd(8), REFUSED),
     "zstd: single segment": (single(), OK),
     "zstd: single segment of another size": (single(CHUNK + 1), REFUSED),
-    "zstd: single segment, dictionary id 0": (lambda _: {"chunks": [
-        (2, frame(IMAGE[at:at + CHUNK], 0xa1, b"\0" + struct.pack("<I", len(IMAGE[at:at + CHUNK]))), IMAGE[at:at + CHUNK])
-        for at in range(0, len(IMAGE), CHUNK)]}, OK),
+    "zstd: single segment, dictionary id 0": (single(dictionary=b"\0"), OK),
 }
 
 

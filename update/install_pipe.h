@@ -48,8 +48,9 @@ enum kb_err install_pipe_begin(struct install_pipe *p, unsigned image,
 			       const struct manifest_encoding *enc) KB_MUST_CHECK;
 
 /*
- * The next chunk. KB_ENOENT behind the last one. KB_EDIGEST: it is not what was signed, or the image is not the one of digest=; KB_EFORMAT,
- * KB_ECHILD: it cannot be decoded; KB_EIO: it cannot be read; KB_EEXEC: the decoder cannot be run.
+ * The next chunk. KB_ENOENT behind the last one. KB_EDIGEST: it is not what was signed, or the
+ * image is not the one of digest=; KB_EFORMAT, KB_ECHILD: it cannot be decoded; KB_EIO: it cannot
+ * be read; KB_EEXEC: the decoder cannot be run.
  */
 enum kb_err install_pipe_next(struct install_pipe *p, struct install_pipe_chunk *out) KB_MUST_CHECK;
 

@@ -45,8 +45,7 @@ static const uint8_t small_order[][32] = {
 static bool is_small_order(const uint8_t key[32])
 {
 	for (unsigned i = 0; i < sizeof(small_order) / sizeof(small_order[0]); i++)
-		if (memcmp(key, small_order[i], 31) == 0 &&
-		    (key[31] & 0x7f) == small_order[i][31])
+		if (memcmp(key, small_order[i], 31) == 0 && (key[31] & 0x7f) == small_order[i][31])
 			return true;
 	return false;
 }

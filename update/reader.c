@@ -81,8 +81,9 @@ static enum kb_err open_header(struct reader *r, uint64_t size)
 		return reader_io_fail(r, KB_EFORMAT,
 				      "no bundle, or its header is damaged; copy it again");
 	if (err != KB_OK)
-		return reader_io_fail(r, err, "its header is whole, but breaks the format: "
-					      "whoever made the bundle made it wrong");
+		return reader_io_fail(r, err,
+				      "its header is whole, but breaks the format: "
+				      "whoever made the bundle made it wrong");
 	return check_size(r, size);
 }
 

@@ -28,8 +28,8 @@ struct reader_header {
 	uint8_t manifest_digest[DIGEST_LEN];
 };
 
-/* PURE. KB_EDIGEST: no header, or a damaged one. KB_ENEWER: min_reader or an incompatible feature is
- * above us. KB_EFORMAT: as it was made, it breaks the format. */
+/* PURE. KB_EDIGEST: no header, or a damaged one. KB_ENEWER: min_reader or an incompatible feature
+ * is above us. KB_EFORMAT: as it was made, it breaks the format. */
 enum kb_err reader_header_parse(struct reader_header *h,
 				const uint8_t raw[READER_HEADER_LEN]) KB_MUST_CHECK;
 /* True when raw begins as a bundle does, however damaged it is behind that. PURE. */

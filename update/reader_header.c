@@ -63,8 +63,7 @@ static void get_fields(struct reader_header *h, const uint8_t *raw)
 
 enum kb_err reader_header_parse(struct reader_header *h, const uint8_t raw[READER_HEADER_LEN])
 {
-	if (!reader_header_is(raw) ||
-	    bytes_get32(raw + OFF_CRC) != bytes_crc32c(0, raw, OFF_CRC))
+	if (!reader_header_is(raw) || bytes_get32(raw + OFF_CRC) != bytes_crc32c(0, raw, OFF_CRC))
 		return KB_EDIGEST;
 	if (bytes_get16(raw + OFF_MIN_READER) > FORMAT)
 		return KB_ENEWER;

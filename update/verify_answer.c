@@ -9,7 +9,8 @@
 
 static bool is_block(uint32_t n)
 {
-	return n >= MANIFEST_VERITY_BLOCK_MIN && n <= MANIFEST_VERITY_BLOCK_MAX && (n & (n - 1)) == 0;
+	return n >= MANIFEST_VERITY_BLOCK_MIN && n <= MANIFEST_VERITY_BLOCK_MAX &&
+	       (n & (n - 1)) == 0;
 }
 
 /* Ended by NUL, only digits before it. Returns their number, or -1. */

@@ -70,7 +70,7 @@ static void check_text(const struct conf_key *key, const char *text)
 	if (key->kind == CONF_KIND_SUBPATH)
 		FUZZ_CHECK(text[0] != '/' && text[0] != '\0' && is_safe_path(text));
 	if (key->kind == CONF_KIND_SPEC)
-		FUZZ_CHECK(conf_keys_is_spec(text));
+		FUZZ_CHECK(conf_value_is_spec(text));
 	if (key->kind == CONF_KIND_DEVICE)
 		FUZZ_CHECK(strcmp(text, "auto") == 0 || strcmp(text, "off") == 0 ||
 			   (strncmp(text, "/dev/", 5) == 0 && is_safe_path(text)));
@@ -102,7 +102,7 @@ static void check_part(const struct conf *c, unsigned slot, unsigned cls)
 {
 	const char *part = c->slot[slot].cls[cls].part;
 
-	FUZZ_CHECK(conf_keys_is_spec(part) && strcmp(part, c->state) != 0);
+	FUZZ_CHECK(conf_value_is_spec(part) && strcmp(part, c->state) != 0);
 	FUZZ_CHECK(strcmp(part, c->data_part) != 0 && strcmp(part, c->raw_part) != 0);
 	for (unsigned i = 0; i < slot; i++)
 		for (unsigned k = 0; k < c->slot[i].nclasses; k++)

@@ -20,7 +20,7 @@ static const struct conf_key *find(const char *section, const char *name)
 
 static enum kb_err set(const char *section, const char *name, const char *value)
 {
-	return conf_keys_set(&c, find(section, name), value);
+	return conf_value_set(&c, find(section, name), value);
 }
 
 static void every_default_is_a_value(void **state)
@@ -28,7 +28,7 @@ static void every_default_is_a_value(void **state)
 	(void)state;
 	for (const struct conf_key *key = conf_keys; key->section != NULL; key++)
 		if (key->def[0] != '\0')
-			assert_int_equal(conf_keys_set(&c, key, key->def), KB_OK);
+			assert_int_equal(conf_value_set(&c, key, key->def), KB_OK);
 }
 
 static void every_key_is_fit_for_people(void **state)
@@ -76,10 +76,10 @@ static void every_text_stays_in_its_array(void **state)
 		if (key->kind == CONF_KIND_NAME || key->kind == CONF_KIND_SUBPATH)
 			memcpy(longest, "xxxxx", 5);
 		longest[key->max + 1] = '\0';
-		assert_int_equal(conf_keys_set(&c, key, longest), KB_EINVAL);
+		assert_int_equal(conf_value_set(&c, key, longest), KB_EINVAL);
 		assert_memory_equal(&before, &c, sizeof(c));
 		longest[key->max] = '\0';
-		assert_int_equal(conf_keys_set(&c, key, longest), KB_OK);
+		assert_int_equal(conf_value_set(&c, key, longest), KB_OK);
 		assert_memory_equal((char *)&c, (char *)&before, key->offset);
 		assert_string_equal((char *)&c + key->offset, longest);
 		assert_memory_equal((char *)&c + key->offset + key->max + 1,
@@ -239,12 +239,12 @@ static void partitions(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		assert_true(conf_keys_is_spec(good[i]));
+		assert_true(conf_value_is_spec(good[i]));
 		assert_int_equal(set("state", "partition", good[i]), KB_OK);
 		assert_string_equal(c.state, good[i]);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_false(conf_keys_is_spec(bad[i]));
+		assert_false(conf_value_is_spec(bad[i]));
 		assert_int_equal(set("state", "partition", bad[i]), KB_EINVAL);
 	}
 }

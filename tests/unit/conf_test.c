@@ -209,7 +209,7 @@ static void a_bad_value_that_decides_what_is_trusted_trusts_least(void **state)
 		if (key->bad == NULL)
 			continue;
 		strict++;
-		assert_int_equal(conf_keys_set(&c, key, key->bad), KB_OK);
+		assert_int_equal(conf_value_set(&c, key, key->bad), KB_OK);
 	}
 	assert_int_equal(strict, 4);
 }
@@ -451,8 +451,8 @@ static void garbage_never_leaves_its_bounds(void **state)
 		conf_parse(&c, text, "f", ignore, &complaints);
 		assert_true(c.nslots >= 1 && c.nslots <= CONF_SLOTS_MAX);
 		for (unsigned i = 0; i < c.nslots; i++)
-			assert_true(conf_keys_is_spec(conf_slot_part(&c, i, "root")));
-		assert_true(conf_keys_is_spec(c.state));
+			assert_true(conf_value_is_spec(conf_slot_part(&c, i, "root")));
+		assert_true(conf_value_is_spec(c.state));
 		assert_true(c.timeout_s >= 1 && c.timeout_s <= 3600);
 	}
 	assert_true(complaints > 20000);

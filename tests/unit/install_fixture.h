@@ -125,7 +125,8 @@ static inline void fixture_digest(struct digest *d, const struct fixture_image *
 	for (uint64_t at = 0; at < im->size; at += len) {
 		len = im->size - at < MANIFEST_DIGEST_BLOCK ? im->size - at : MANIFEST_DIGEST_BLOCK;
 		if (im->data != NULL || at == 0 || len < MANIFEST_DIGEST_BLOCK)
-			fixture_ok(digest_buf(d, im->data != NULL ? im->data + at : zeroes, len, hash));
+			fixture_ok(digest_buf(d, im->data != NULL ? im->data + at : zeroes, len,
+					      hash));
 		fixture_ok(digest_add(&whole, hash, sizeof(hash)));
 	}
 	fixture_ok(digest_end(&whole, out));

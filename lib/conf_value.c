@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the text behind a key of system.conf means. */
+#include "lib/conf.h"
+
+#include "lib/bytes.h"
+
+#include <string.h>
+
+/* ---------------------------------------------------------------- numbers */
+
+static enum kb_err set_bool(bool *out, const char *value)
+{
+	static const char *const words[2][3] = { { "no", "0", "false" }, { "yes", "1", "true" } };
+
+	for (unsigned i = 0; i < 6; i++) {
+		if (strcmp(value, words[i / 3][i % 3]) == 0) {
+			*out = i / 3 == 1;
+			return KB_OK;
+		}
+	}
+	return KB_EINVAL;
+}
+
+static enum kb_err set_filesystems(unsigned *out, const char *value)
+{
+	static const struct {
+		const char *text;
+		unsigned bits;
+	} known[] = {
+		{ "none", 0 },
+		{ "vfat", CONF_FS_VFAT },
+		{ "exfat", CONF_FS_EXFAT },
+		{ "vfat,exfat", CONF_FS_VFAT | CONF_FS_EXFAT },
+		{ "exfat,vfat", CONF_FS_VFAT | CONF_FS_EXFAT },
+	};
+
+	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(known[i].text, value) != 0)
+			continue;
+		*out = known[i].bits;
+		return KB_OK;
+	}
+	return KB_EINVAL;
+}
+
+/* The words of the kinds that are an enum; the index is the value. */
+static const char *const enum_words[][4] = {
+	[CONF_KIND_COUNT] = { [CONF_COUNT_AUTO] = "auto",
+			      [CONF_COUNT_ALWAYS] = "always",
+			      [CONF_COUNT_NEVER] = "never" },
+	[CONF_KIND_HANDOVER] = { [CONF_HANDOVER_SYSTEM] = "system",
+				 [CONF_HANDOVER_KEEPER] = "keeper",
+				 [CONF_HANDOVER_RELEASE] = "release" },
+	[CONF_KIND_BOOTSTATUS] = { [CONF_BOOTSTATUS_TRUST] = "trust",
+				   [CONF_BOOTSTATUS_IGNORE] = "ignore" },
+	[CONF_KIND_VERIFY] = { [CONF_VERIFY_NEVER] = "never",
+			       [CONF_VERIFY_BOOT] = "boot",
+			       [CONF_VERIFY_ALWAYS] = "always" },
+	[CONF_KIND_SLOTS] = { [CONF_SLOTS_READONLY] = "readonly",
+			      [CONF_SLOTS_WRITABLE] = "writable" },
+};
+
+_Static_assert(sizeof(enum conf_count) == sizeof(unsigned) &&
+		       sizeof(enum conf_handover) == sizeof(unsigned) &&
+		       sizeof(enum conf_bootstatus) == sizeof(unsigned) &&
+		       sizeof(enum conf_verify) == sizeof(unsigned) &&
+		       sizeof(enum conf_slots) == sizeof(unsigned),
+	       "set_word() writes enums as what they are: unsigned");
+
+static enum kb_err set_word(unsigned *out, enum conf_kind kind, const char *value)
+{
+	for (unsigned i = 0; enum_words[kind][i] != NULL; i++) {
+		if (strcmp(value, enum_words[kind][i]) != 0)
+			continue;
+		*out = i;
+		return KB_OK;
+	}
+	return KB_EINVAL;
+}
+
+/* How many of the unit that is kept one of the value's unit is; 0 for a unit that does not exist.
+ */
+static uint32_t unit_factor(enum conf_kind kind, const char *unit)
+{
+	if (*unit == '\0')
+		return kind == CONF_KIND_MS ? 1000 : 1;
+	if (strcmp(unit, "s") == 0 && kind != CONF_KIND_NUMBER)
+		return kind == CONF_KIND_MS ? 1000 : 1;
+	if (strcmp(unit, "ms") == 0 && kind == CONF_KIND_MS)
+		return 1;
+	return 0;
+}
+
+static enum kb_err set_number(uint32_t *out, const struct conf_key *key, const char *value)
+{
+	char digits[11];
+	size_t n = strspn(value, "0123456789");
+	uint32_t factor = unit_factor(key->kind, value + n);
+	uint64_t v;
+
+	if (n >= sizeof(digits) || factor == 0)
+		return KB_EINVAL;
+	memcpy(digits, value, n);
+	digits[n] = '\0';
+	if (bytes_decimal(&v, digits, UINT32_MAX) != KB_OK)
+		return KB_EINVAL;
+	v *= factor;
+	if (v < key->min || v > key->max)
+		return KB_EINVAL;
+	*out = (uint32_t)v;
+	return KB_OK;
+}
+
+static enum kb_err set_jump(uint64_t *out, const char *value)
+{
+	uint64_t v = 0;
+
+	if (strcmp(value, "none") != 0 && (bytes_decimal(&v, value, INT64_MAX) != KB_OK || v == 0))
+		return KB_EINVAL;
+	*out = v;
+	return KB_OK;
+}
+
+/* ---------------------------------------------------------------- texts */
+
+static bool is_printable(const char *value)
+{
+	for (; *value != '\0'; value++)
+		if (*value < 0x20 || *value > 0x7e)
+			return false;
+	return true;
+}
+
+static bool is_name(const char *value)
+{
+	static const char ok[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+,";
+
+	return *value != '\0' && value[strspn(value, ok)] == '\0';
+}
+
+static bool has_dotdot(const char *path)
+{
+	while (*path != '\0') {
+		size_t n = strcspn(path, "/");
+
+		if (n == 2 && path[0] == '.' && path[1] == '.')
+			return true;
+		path += n + (path[n] == '/' ? 1 : 0);
+	}
+	return false;
+}
+
+static bool has_prefix(const char *value, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(value, prefix, n) == 0 && value[n] != '\0';
+}
+
+static bool is_device(const char *value)
+{
+	return has_prefix(value, "/dev/") && !has_dotdot(value);
+}
+
+bool conf_value_is_spec(const char *value)
+{
+	static const char *const tags[] = { "PARTLABEL=", "PARTUUID=", "LABEL=", "UUID=" };
+
+	if (!is_printable(value) || strlen(value) > CONF_SPEC_MAX)
+		return false;
+	for (unsigned i = 0; i < 4; i++)
+		if (has_prefix(value, tags[i]))
+			return true;
+	return is_device(value);
+}
+
+static bool text_fits(enum conf_kind kind, const char *value)
+{
+	switch (kind) {
+	case CONF_KIND_TEXT:
+		return true;
+	case CONF_KIND_NAME:
+		return is_name(value);
+	case CONF_KIND_PATH:
+		return has_prefix(value, "/") && !has_dotdot(value);
+	case CONF_KIND_SUBPATH:
+		return *value != '\0' && *value != '/' && !has_dotdot(value);
+	case CONF_KIND_SPEC:
+		return conf_value_is_spec(value);
+	case CONF_KIND_DEVICE:
+		return strcmp(value, "auto") == 0 || strcmp(value, "off") == 0 || is_device(value);
+	case CONF_KIND_BOOL:
+	case CONF_KIND_FS:
+	case CONF_KIND_COUNT:
+	case CONF_KIND_HANDOVER:
+	case CONF_KIND_BOOTSTATUS:
+	case CONF_KIND_VERIFY:
+	case CONF_KIND_SLOTS:
+	case CONF_KIND_NUMBER:
+	case CONF_KIND_JUMP:
+	case CONF_KIND_SECONDS:
+	case CONF_KIND_MS:
+		break;
+	}
+	return false;
+}
+
+static enum kb_err set_text(char *out, const struct conf_key *key, const char *value)
+{
+	if (!is_printable(value) || strlen(value) > key->max || !text_fits(key->kind, value))
+		return KB_EINVAL;
+	memcpy(out, value, strlen(value) + 1);
+	return KB_OK;
+}
+
+enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const char *value)
+{
+	void *out = (char *)c + key->offset;
+
+	switch (key->kind) {
+	case CONF_KIND_BOOL:
+		return set_bool(out, value);
+	case CONF_KIND_FS:
+		return set_filesystems(out, value);
+	case CONF_KIND_COUNT:
+	case CONF_KIND_HANDOVER:
+	case CONF_KIND_BOOTSTATUS:
+	case CONF_KIND_VERIFY:
+	case CONF_KIND_SLOTS:
+		return set_word(out, key->kind, value);
+	case CONF_KIND_JUMP:
+		return set_jump(out, value);
+	case CONF_KIND_NUMBER:
+	case CONF_KIND_SECONDS:
+	case CONF_KIND_MS:
+		return set_number(out, key, value);
+	case CONF_KIND_TEXT:
+	case CONF_KIND_NAME:
+	case CONF_KIND_PATH:
+	case CONF_KIND_SUBPATH:
+	case CONF_KIND_SPEC:
+	case CONF_KIND_DEVICE:
+		return set_text(out, key, value);
+	}
+	return KB_EINVAL;
+}
