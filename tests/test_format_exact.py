@@ -110,13 +110,18 @@ def unknown_tag(keys, header):
     return struct.pack("<H", 9) + false(keys, header)[2:]
 
 
+def tag_1(value):
+    return struct.pack("<HH", 1, len(value)) + value
+
+
 UNKNOWN = struct.pack("<HH", 77, 3) + b"abc"
 EMPTY = struct.pack("<HH", 77, 0)
 
 
 def frame(plain, descriptor=0, before=b"", after=b""):
     """A zstd frame of one raw block: magic, descriptor, window or nothing, dictionary id, content size, block."""
-    return b"\x28\xb5\x2f\xfd" + bytes([descriptor]) + before + after + struct.pack("<I", len(plain) << 3 | 1)[:3] + plain
+    block = struct.pack("<I", len(plain) << 3 | 1)[:3] + plain
+    return b"\x28\xb5\x2f\xfd" + bytes([descriptor]) + before + after + block
 
 
 def zstd(descriptor=0, before=b"\x58", after=b""):
@@ -205,10 +210,10 @@ CASES = {
     "area: fewer than 4 bytes left": (area(sig, struct.pack("<HH", 77, 32768 - 86 - 4 - 3) + bytes(32768 - 86 - 4 - 3),
                                            end=b"\0\0\1"), REFUSED),
     "area: tag 0 with a length": (area(sig, struct.pack("<HH", 0, 3)), REFUSED),
-    "area: no signature in an entry behind a good one": (area(sig, struct.pack("<HH", 1, 18) + b"\1\0" + bytes(16)), REFUSED),
-    "area: no signature, unknown algorithm": (area(sig, struct.pack("<HH", 1, 18) + b"\x09\0" + bytes(16)), REFUSED),
-    "area: second byte not zero, unknown algorithm": (area(sig, struct.pack("<HH", 1, 20) + b"\x09\1" + bytes(18)), REFUSED),
-    "area: second byte not zero before a good one": (area(struct.pack("<HH", 1, 20) + b"\1\1" + bytes(18), sig), REFUSED),
+    "area: no signature in an entry behind a good one": (area(sig, tag_1(b"\1\0" + bytes(16))), REFUSED),
+    "area: no signature, unknown algorithm": (area(sig, tag_1(b"\x09\0" + bytes(16))), REFUSED),
+    "area: second byte not zero, unknown algorithm": (area(sig, tag_1(b"\x09\1" + bytes(18))), REFUSED),
+    "area: second byte not zero before a good one": (area(tag_1(b"\1\1" + bytes(18)), sig), REFUSED),
     "area: 64 entries": (area(*[UNKNOWN] * 63, sig), OK),
     "area: 65 entries": (area(*[UNKNOWN] * 64, sig), REFUSED),
     "area: 65 entries, a good one first": (area(sig, *[UNKNOWN] * 64), REFUSED),
