@@ -19,15 +19,20 @@ static const struct verb {
 	const char *name, *what;
 	struct tool tool;
 } verbs[] = {
-	{ "build", "make an initramfs; keelboot-mkinitramfs(8)",
+	{ "build",
+	  "make an initramfs; keelboot-mkinitramfs(8)",
 	  { NULL, "../initramfs/mkinitramfs", "mkinitramfs" } },
-	{ "boot", "run it in QEMU, with your disks, on this terminal",
+	{ "boot",
+	  "run it in QEMU, with your disks, on this terminal",
 	  { NULL, "../qemu/run", "qemu/run" } },
-	{ "loop", "boot it many times, and measure; cut its power, or reset it",
+	{ "loop",
+	  "boot it many times, and measure; cut its power, or reset it",
 	  { NULL, "../qemu/bootloop", "qemu/bootloop" } },
-	{ "disk", "make a disk image with partitions, or take one apart",
+	{ "disk",
+	  "make a disk image with partitions, or take one apart",
 	  { NULL, "../qemu/mkdisk", "qemu/mkdisk" } },
-	{ "kernel", "fetch Debian's kernel for QEMU, without installing it",
+	{ "kernel",
+	  "fetch Debian's kernel for QEMU, without installing it",
 	  { NULL, "../qemu/kernel", "qemu/kernel" } },
 };
 

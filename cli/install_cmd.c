@@ -101,7 +101,8 @@ static void add_parts(void)
 			add_part((int)i, d.conf.slot[i].cls[c].name);
 }
 
-static void fill_job(struct install_args *in, const struct keyring *keys, const char *helper, int fd)
+static void fill_job(struct install_args *in, const struct keyring *keys, const char *helper,
+		     int fd)
 {
 	job = (struct apply_job){
 		.fd = fd,

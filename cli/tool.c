@@ -70,8 +70,8 @@ static bool is_ours(const struct self *self, const char *path)
 
 	if (stat(path, &st) < 0)
 		return false;
-	return (st.st_mode & S_IWOTH) == 0 && (st.st_uid == 0 || st.st_uid == self->owner ||
-					       st.st_uid == self->folder_owner);
+	return (st.st_mode & S_IWOTH) == 0 &&
+	       (st.st_uid == 0 || st.st_uid == self->owner || st.st_uid == self->folder_owner);
 }
 
 static bool usable(const struct self *self, const char *place, char path[PATH_MAX])

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import ptable
+from kbusage import remedy
 from ptable import Part
 
 MIB = 1 << 20

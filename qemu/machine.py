@@ -26,6 +26,7 @@ from pathlib import Path
 from console import Console, ExpectError
 from drives import Drive, DriveError, Fault
 from hotplug import Disks
+from kbusage import remedy
 from qmp import Qmp, QmpError
 from records import Boot, Stats
 

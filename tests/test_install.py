@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import test_cli
-from test_cli import FAILURE, OK, TOP, USAGE, Device, make_factory  # noqa: F401 (a fixture)
+from test_cli import FAILURE, OK, TOP, USAGE, Device
 
 PREFIX = "opt/keelboot"
 STANDARD = ("bin", "lib", "share/man/man1", "share/man/man5", "share/man/man7", "share/man/man8", "share/doc",
@@ -21,6 +21,7 @@ DEVICE = {"etc/keelboot/keys", f"{PREFIX}/bin/keelboot", f"{PREFIX}/lib/keelboot
             for page in ("keelboot.1", "keelboot-system.conf.5", "keelboot-hooks.7", "keelboot-init.8"))}
 PROGRAMS = ("bin/keelboot", "lib/keelboot/keelboot-helper", "lib/keelboot/init", "lib/keelboot/keelboot-guardian")
 NOBODY = 65534
+factory = test_cli.make_factory
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
 
 
@@ -36,8 +37,8 @@ def listing(folder: Path) -> set:
 
 def leaves(folder: Path) -> set:
     """Files, and folders with nothing in them, but those that every system has."""
-    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir() or not any(path.iterdir())}
-    return found - {f"{PREFIX}/{name}" for name in STANDARD}
+    ends = (path for path in folder.rglob("*") if not path.is_dir() or not any(path.iterdir()))
+    return {str(path.relative_to(folder)) for path in ends} - {f"{PREFIX}/{name}" for name in STANDARD}
 
 
 @pytest.fixture(name="standard")
@@ -154,6 +155,8 @@ def test_tools_are_verbs_of_image_and_say_so(standard, tmp_path):
     assert made.returncode == OK, made.stderr
     failed = call(keelboot, "image", "build", "-o", tmp_path / "no/i.img")
     assert failed.returncode == FAILURE and failed.stderr.startswith("keelboot image build: ")
+    poor = call(keelboot, "image", "boot", "--kernel", keelboot, PATH="/nonexistent")
+    assert "qemu-system-x86_64: not found; install the package that has it" in poor.stderr  # no qemu/deps here
     # As itself, in the source tree, a tool has the name that it is called by.
     assert call(TOP / "qemu/mkdisk", "--help").stdout.startswith("usage: qemu/mkdisk ")
     assert call(TOP / "initramfs/mkinitramfs", "--help").stdout.startswith("usage: mkinitramfs ")
