@@ -13,6 +13,7 @@
 /* Fills state_path: --state, else what init saw, else by system.conf. */
 static enum kb_err locate(struct device *d)
 {
+	char facts[DEVICE_PATH_MAX];
 	enum kb_err e;
 
 	if (d->opts->state != NULL) {
@@ -26,8 +27,14 @@ static enum kb_err locate(struct device *d)
 	if (e == KB_OK)
 		return KB_OK;
 	d->state_path[0] = '\0';
+	snprintf(facts, sizeof(facts), "%s/devices", d->opts->run_dir);
 	if (e == KB_EBUSY)
 		log_err("two partitions are %s; name one: --state /dev/...", d->conf.state);
+	else if (os_exists(facts))
+		log_err("no state partition: the boot found no %s on this device's disk, and there "
+			"is none now: nothing is counted, and no update installed; make a "
+			"partition of %u MiB or more, then: keelboot state init",
+			d->conf.state, STORE_MIN_SIZE >> 20);
 	else
 		log_err("no state partition: there is no %s/devices and no %s; name it: "
 			"--state /dev/..., or set [state] in system.conf",
@@ -63,7 +70,7 @@ static enum kb_err select_range(struct device *d)
 	if (device_range_init(&d->range, &d->file.bdev, off, size) != KB_OK) {
 		log_err("--offset and --size: not multiples of %d inside the %" PRIu64
 			" bytes of %s",
-			BDEV_ALIGN, all, d->state_path);
+			BDEV_ALIGN, d->file.bytes, d->state_path);
 		return KB_EINVAL;
 	}
 	d->dev = &d->range.bdev;
@@ -89,7 +96,8 @@ static enum kb_err load(struct device *d)
 
 	if (e == KB_EINVAL)
 		log_err("state partition %s: %" PRIu64 " bytes; it has to have at least %u MiB",
-			d->state_path, d->dev->size, STORE_MIN_SIZE >> 20);
+			d->state_path, d->dev == &d->file.bdev ? d->file.bytes : d->dev->size,
+			STORE_MIN_SIZE >> 20);
 	else if (e != KB_OK)
 		log_err("state partition %s: nothing of it can be read: %s", d->state_path,
 			err_text(e));

@@ -39,6 +39,9 @@ void doctor_find(struct doctor *doc, enum doctor_severity severity, const char *
 /* Reads a small file below sys_root, its last newline cut; false when it cannot be read. */
 bool doctor_read(const struct doctor *doc, const char *path, char *text, size_t size);
 
+/* The value of a line "KEY VALUE" of what the boot found; false if there is none. */
+bool doctor_boot_device(const struct doctor *doc, const char *key, char *value, size_t size);
+
 bool doctor_exists(const struct doctor *doc, const char *path);
 
 /* Each looks at one part of the device. */

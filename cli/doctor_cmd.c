@@ -65,6 +65,25 @@ bool doctor_exists(const struct doctor *doc, const char *path)
 	return os_exists(full);
 }
 
+bool doctor_boot_device(const struct doctor *doc, const char *key, char *value, size_t size)
+{
+	static char text[32768];
+	char path[DEVICE_PATH_MAX];
+	char *rest = text, *line;
+	size_t len = strlen(key);
+
+	snprintf(path, sizeof(path), "%s/devices", doc->d->opts->run_dir);
+	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
+		return false;
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (strncmp(line, key, len) != 0 || line[len] != ' ')
+			continue;
+		snprintf(value, size, "%s", line + len + 1);
+		return true;
+	}
+	return false;
+}
+
 static void look(struct doctor *doc, json_object *boot)
 {
 	static char text[CMDLINE_MAX + 1];

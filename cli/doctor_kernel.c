@@ -3,9 +3,11 @@
 
 #include "lib/util.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct option {
 	const char *name; /* without CONFIG_ */
@@ -78,6 +80,48 @@ static void check_panic(struct doctor *doc)
 			    "the kernel goes on after an oops");
 }
 
+/* Alone, and not behind what is for init. */
+static bool has_word(char *text, const char *word)
+{
+	for (char *rest = text, *at; (at = strsep(&rest, " \t\n")) != NULL;) {
+		if (strcmp(at, "--") == 0)
+			return false;
+		if (strcmp(at, word) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The header is in the second sector, of 512 or of 4096 bytes. */
+static bool has_gpt(const struct doctor *doc, const char *dev)
+{
+	char path[DEVICE_PATH_MAX], magic[8];
+	KB_CLEANUP_FD int fd = -1;
+
+	snprintf(path, sizeof(path), "%s%s", doc->sys_root, dev);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	for (off_t at = 512; at <= 4096; at *= 8) {
+		if (fd >= 0 && pread(fd, magic, sizeof(magic), at) == sizeof(magic) &&
+		    memcmp(magic, "EFI PART", sizeof(magic)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void check_gpt(struct doctor *doc)
+{
+	static char text[CMDLINE_MAX + 1];
+	char dev[DEVICE_PATH_MAX];
+
+	if (!doctor_read(doc, "/proc/cmdline", text, sizeof(text)) || has_word(text, "gpt") ||
+	    !doctor_boot_device(doc, "disk", dev, sizeof(dev)) || !has_gpt(doc, dev))
+		return;
+	doctor_find(doc, DOCTOR_WARNING, "gpt-copy-unused", "add gpt to the kernel command line",
+		    "one bad sector in the partition table of %.60s ends this device: the kernel "
+		    "reads the copy at the end of the disk only if it is told to",
+		    dev);
+}
+
 static void check_command_line(struct doctor *doc)
 {
 	const struct cmdline *c = &doc->cmd;
@@ -117,6 +161,7 @@ static void check_pstore(struct doctor *doc)
 void doctor_kernel(struct doctor *doc)
 {
 	check_command_line(doc);
+	check_gpt(doc);
 	check_panic(doc);
 	check_options(doc);
 	check_pstore(doc);

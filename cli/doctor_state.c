@@ -48,33 +48,13 @@ static void check_regions(struct doctor *doc)
 	}
 }
 
-/* A line "KEY VALUE" of what the boot found. */
-static bool boot_device(const struct doctor *doc, const char *key, char *value, size_t size)
-{
-	static char text[32768];
-	char path[DEVICE_PATH_MAX];
-	char *rest = text, *line;
-	size_t len = strlen(key);
-
-	snprintf(path, sizeof(path), "%s/devices", doc->d->opts->run_dir);
-	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
-		return false;
-	while ((line = strsep(&rest, "\n")) != NULL) {
-		if (strncmp(line, key, len) != 0 || line[len] != ' ')
-			continue;
-		snprintf(value, size, "%s", line + len + 1);
-		return true;
-	}
-	return false;
-}
-
 /* Only a card and eMMC say what they erase at once. */
 static void check_erase_group(struct doctor *doc)
 {
 	char dev[DEVICE_PATH_MAX], path[DEVICE_PATH_MAX], text[32];
 	uint64_t group, apart = doc->d->store.second;
 
-	if (!boot_device(doc, "disk", dev, sizeof(dev)) || strncmp(dev, "/dev/", 5) != 0)
+	if (!doctor_boot_device(doc, "disk", dev, sizeof(dev)) || strncmp(dev, "/dev/", 5) != 0)
 		return;
 	snprintf(path, sizeof(path), "/sys/class/block/%.60s/device/preferred_erase_size", dev + 5);
 	if (!doctor_read(doc, path, text, sizeof(text)) ||
@@ -171,7 +151,7 @@ static void check_pin(struct doctor *doc)
 {
 	char dev[DEVICE_PATH_MAX], glob[160], fix[DOCTOR_TEXT_LEN];
 
-	if (!boot_device(doc, "disk", dev, sizeof(dev)))
+	if (!doctor_boot_device(doc, "disk", dev, sizeof(dev)))
 		return;
 	if (!path_glob(doc, dev, glob, sizeof(glob)))
 		snprintf(glob, sizeof(glob), "(its path in /sys)");
@@ -186,7 +166,7 @@ static void check_disk(struct doctor *doc)
 {
 	char id[DEVICE_PATH_MAX], other[DEVICE_PATH_MAX];
 
-	if (boot_device(doc, "ambiguous", other, sizeof(other)))
+	if (doctor_boot_device(doc, "ambiguous", other, sizeof(other)))
 		doctor_find(doc, DOCTOR_ERROR, "disk-ambiguous",
 			    "pin the right one: [system] disk= of system.conf",
 			    "another disk, %.100s, looks just like this device's: no update is "
@@ -195,7 +175,7 @@ static void check_disk(struct doctor *doc)
 	if (doc->d->conf.disk[0] != '\0' || !doc->d->run_found)
 		return;
 	check_pin(doc);
-	if (doc->d->state.disk[0] != '\0' && boot_device(doc, "diskid", id, sizeof(id)) &&
+	if (doc->d->state.disk[0] != '\0' && doctor_boot_device(doc, "diskid", id, sizeof(id)) &&
 	    strncmp(id, doc->d->state.disk, STATE_STR_MAX) != 0)
 		doctor_find(doc, DOCTOR_WARNING, "disk-moved",
 			    "if that is meant: keelboot mark good binds it anew",

@@ -108,8 +108,8 @@ static enum kb_err find_devices(struct boot *b)
 
 	if (err != KB_ENODEV)
 		return err;
-	log_err("without its disk no stick can repair this device: look at its power, its cable, "
-		"and disk= of system.conf; restarting in %u s, if it does not come",
+	log_err("without its disk no stick can repair this device; restarting in %u s, if it does "
+		"not come",
 		DISK_WAIT_S);
 	wait.timeout_s = DISK_WAIT_S;
 	return devices_find(&b->dev, &b->probe, &b->conf, &wait);
@@ -190,20 +190,7 @@ static void note_settled(struct boot *b)
 
 static enum kb_err preflight(struct boot *b, int slot, char *reason)
 {
-	int root = slot < (int)b->conf.nslots ? devices_root_class(&b->conf, (unsigned)slot) : -1;
-
-	if (root < 0 || b->dev.slot[slot].part[root][0] == '\0') {
-		log_warn("slot %c: its partition is not there", state_slot_letter(slot));
-		snprintf(reason, STATE_STR_MAX + 1, "no partition");
-		return KB_ENODEV;
-	}
-	if (b->dev.slot[slot].fstype[0] == '\0' && b->conf.fstype[0] == '\0' &&
-	    b->cmd.rootfstype[0] == '\0') {
-		log_err("slot %c: no file system on %s", state_slot_letter(slot),
-			b->dev.slot[slot].part[root]);
-		snprintf(reason, STATE_STR_MAX + 1, "no file system");
-		return KB_EFORMAT;
-	}
+	TRY(slot_look(b, slot, reason));
 	return verify_manifest(b, slot, reason);
 }
 

@@ -126,6 +126,17 @@ static void tell_equal(struct devices *d, const struct devices_rank *r)
 		 r->equal->dev, r->equal->path, r->equal->id);
 }
 
+static void tell_table(struct devices *d, const struct probe_disk *disk)
+{
+	if (!disk->gpt_backup)
+		return;
+	snprintf(d->warning, sizeof(d->warning),
+		 "the partition table of %s is damaged, and the kernel uses the copy at its end: "
+		 "write it anew, with gdisk or sfdisk, before that is gone as well",
+		 disk->dev);
+	log_warn("devices: %s", d->warning);
+}
+
 static void tell_copy(struct devices *d, const struct devices_rank *r, const char *pin)
 {
 	if (!r->copy)
@@ -147,6 +158,7 @@ static void tell(struct devices *d, const struct probe *p, const struct devices_
 			   "with anything of this device, and waits %u s for one unless disk= of "
 			   "system.conf names its path, %s",
 			   d->disk, PROBE_DEADLINE_MS / 1000, r->disk->path);
+	tell_table(d, r->disk);
 	tell_copy(d, r, state != NULL ? state->pin : "");
 	tell_equal(d, r);
 	if (!r->complete)
@@ -181,6 +193,42 @@ static bool in_time(const struct probe *p, const struct devices_wait *wait, uint
 	return waited < limit || (probe_pending(p) > 0 && waited < limit + REFRESH_MS);
 }
 
+static void tell_partitions(const struct probe_disk *d)
+{
+	if (d->gpt_backup && d->n == 0)
+		log_err("devices: %s: its partition table is damaged, and the copy at its end is "
+			"whole: the kernel reads that with `gpt` on its command line",
+			d->dev);
+	else
+		log_err("devices: %s is there, with %u partition%s: none is this device's, or "
+			"disk= or usb-disk= leave it out",
+			d->dev, d->n, d->n == 1 ? "" : "s");
+}
+
+/* Why there is no disk: a word for each that is there, or why none may be. */
+static void tell_none(const struct probe *p)
+{
+	unsigned fixed = 0, media = 0;
+
+	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
+		const struct probe_disk *d = &p->disk[i];
+
+		if (d->state == PROBE_FREE)
+			continue;
+		tell_partitions(d);
+		if (d->removable || d->usb)
+			media++;
+		else
+			fixed++;
+	}
+	if (fixed > 0)
+		return;
+	log_err("devices: the kernel sees no disk at all%s: the initramfs may lack its driver "
+		"(mkinitramfs --module-set nvme, sata, sd, usb or virtio, or --module NAME), or "
+		"it has no power, or no cable",
+		media > 0 ? " but what can be pulled out" : "");
+}
+
 enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *conf,
 			 const struct devices_wait *wait)
 {
@@ -205,6 +253,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 		log_err("devices: no disk with %s and slots within %u s (system.conf: [state], "
 			"[slot.a], disk=, usb-disk=)",
 			conf->state, wait->timeout_s);
+		tell_none(p);
 		return KB_ENODEV;
 	}
 	take_disk(d, p, r.disk, conf);

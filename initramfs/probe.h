@@ -58,6 +58,7 @@ struct probe_disk {
 	char id[STATE_STR_MAX + 1]; /* by what it is known again: see probe_id.h */
 	uint64_t seen_ms;	    /* os_now_ms() when it appeared */
 	bool has_table;		    /* it has partitions; else look at whole */
+	bool gpt_backup;	    /* its table is damaged, but not the copy at its end */
 	struct prober_part whole;   /* the file system on the bare disk; dev and size always set */
 	unsigned n;
 	struct prober_part part[PROBER_PARTS_MAX]; /* by number */

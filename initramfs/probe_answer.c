@@ -85,6 +85,7 @@ void probe_answer_merge(struct probe_disk *d, const struct prober_answer *a)
 	/* A table that the kernel does not understand is no partition to boot from, but it is no
 	 * bare file system either. */
 	d->has_table = d->n > 0 || a->table[0] != '\0';
+	d->gpt_backup = a->flags & PROBER_GPT_BACKUP;
 	if (!d->has_table)
 		copy_file_system(&d->whole, &a->whole);
 }

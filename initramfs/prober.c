@@ -3,6 +3,7 @@
 
 #include "initramfs/prober_blkid.h"
 #include "initramfs/prober_cage.h"
+#include "initramfs/prober_gpt.h"
 #include "initramfs/prober_state.h"
 #include "lib/bytes.h"
 #include "lib/os.h"
@@ -20,15 +21,16 @@
 #define BUDGET_MS 4000
 #define ANSWER_FD 3
 
-/* Shared with the worker. Step 0 is the table, step i the partition i - 1. */
+/* Shared with the worker. Step 0 is the table, step i the partition i - 1, the last one the copy of
+ * the table: nothing may depend on it, since many a stick has no such end. */
 struct look {
-	volatile uint32_t step; /* at work on; a->n + 1 when done */
+	volatile uint32_t step; /* at work on; a->n + 2 when done */
 	struct prober_answer a;
 };
 
 static uint32_t steps(const struct look *l)
 {
-	return l->a.n <= PROBER_PARTS_MAX ? l->a.n + 1 : 1;
+	return l->a.n <= PROBER_PARTS_MAX ? l->a.n + 2 : 1;
 }
 
 static void work_on_part(int fd, struct prober_part *part)
@@ -44,8 +46,10 @@ static void work(struct look *l, int fd, const char *dev, int say)
 	while (l->step < steps(l)) {
 		if (l->step == 0)
 			prober_blkid_table(fd, dev, &l->a);
-		else
+		else if (l->step <= l->a.n)
 			work_on_part(fd, &l->a.part[l->step - 1]);
+		else if (prober_gpt_needs_backup(fd, l->a.size))
+			l->a.flags |= PROBER_GPT_BACKUP;
 		l->step++;
 		if (write(say, "", 1) != 1)
 			return;
@@ -61,7 +65,7 @@ static void skip_step(struct look *l)
 		l->a.n = 0;
 		l->a.table[0] = '\0';
 		l->a.flags |= PROBER_TABLE_UNREADABLE;
-	} else if (step <= PROBER_PARTS_MAX) {
+	} else if (step <= PROBER_PARTS_MAX && step <= l->a.n) {
 		struct prober_part *p = &l->a.part[step - 1];
 
 		p->fstype[0] = p->label[0] = p->uuid[0] = p->pin[0] = '\0';

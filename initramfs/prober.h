@@ -50,6 +50,7 @@ struct prober_answer {
 
 #define PROBER_TABLE_UNREADABLE 1u /* the partition table could not be read */
 #define PROBER_MORE		2u /* there are more than PROBER_PARTS_MAX partitions */
+#define PROBER_GPT_BACKUP	4u /* the partition table is damaged, its copy at the end is not */
 
 /* Bytes that an answer with n partitions takes in the pipe. */
 #define PROBER_ANSWER_LEN(n) \

@@ -4,6 +4,7 @@
 #include "lib/log.h"
 #include "lib/os.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 const char *record_health_name(enum record_health h)
@@ -111,6 +112,16 @@ static enum kb_err open_file(struct record *r, const char *dev)
 	return bdev_file_open(&r->file, dev, BDEV_FILE_DIRECT);
 }
 
+static void tell_unusable(const struct record *r, const char *dev, enum kb_err err)
+{
+	if (r->file.fd >= 0 && r->file.bdev.size < STORE_MIN_SIZE)
+		log_err("state: %s has %" PRIu64 " bytes, and has to have at least %u MiB; booting "
+			"without",
+			dev, r->file.bytes, STORE_MIN_SIZE >> 20);
+	else
+		log_err("state: unable to read %s: %s; booting without", dev, err_text(err));
+}
+
 static void load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable,
 		 choose_mask seen)
 {
@@ -130,7 +141,7 @@ static void load(struct record *r, const char *dev, unsigned nslots, choose_mask
 	if (err == KB_OK)
 		err = store_load(&r->store, &r->file.bdev, &r->s, &found);
 	if (err != KB_OK) {
-		log_err("state: unable to read %s: %s; booting without", dev, err_text(err));
+		tell_unusable(r, dev, err);
 		without_store(r, nslots, mountable);
 		return;
 	}

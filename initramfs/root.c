@@ -40,6 +40,46 @@ static const char *mount_type(const struct root *r, const char *probed)
 	return r->conf->fstype[0] != '\0' ? r->conf->fstype : probed;
 }
 
+/* What is tried where the prober could not tell. */
+static const char *const usual[] = { "ext4", "squashfs", "erofs" };
+
+/* In /proc/filesystems: one on a line, behind a tab. */
+static bool is_listed(const char *list, const char *type)
+{
+	size_t len = strlen(type);
+
+	for (const char *at = list; (at = strchr(at, '\t')) != NULL;) {
+		at++;
+		if (strncmp(at, type, len) == 0 && (at[len] == '\n' || at[len] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+const char *root_without_driver(const struct root *r, const char *probed)
+{
+	static char list[4096];
+	const char *type = mount_type(r, probed);
+	size_t len;
+
+	/* What is not known for certain is left to the mount: the kernel may load it by itself. */
+	if (os_executable("/sbin/modprobe") ||
+	    os_read_file("/proc/filesystems", list, sizeof(list), &len) != KB_OK ||
+	    len == sizeof(list) - 1)
+		return NULL;
+	/* What the prober saw is what is there; but the driver of ext4 mounts ext2 and ext3. */
+	if (probed[0] != '\0' && strcmp(probed, "auto") != 0 &&
+	    !(strncmp(probed, "ext", 3) == 0 && strncmp(type, "ext", 3) == 0))
+		type = probed;
+	if (strcmp(type, "auto") != 0)
+		return is_listed(list, type) ? NULL : type;
+	for (unsigned i = 0; i < KB_ARRAY_LEN(usual); i++) {
+		if (is_listed(list, usual[i]))
+			return NULL;
+	}
+	return usual[0];
+}
+
 static enum kb_err check(const struct root *r, char *reason)
 {
 	const char *wanted = r->cmd->init[0] != '\0' ? r->cmd->init : r->conf->init;
@@ -64,7 +104,6 @@ static enum kb_err check(const struct root *r, char *reason)
 static enum kb_err mount_any(const struct root *r, const char *dev, const char *type,
 			     const char *options)
 {
-	static const char *const usual[] = { "ext4", "squashfs", "erofs" };
 	/* A slot is read-only whatever the command line says: one that was written to is no longer
 	 * what was signed. */
 	unsigned long flags = r->writable ? 0 : MS_RDONLY;

@@ -16,6 +16,12 @@ struct root {
 };
 
 /*
+ * The file system that would have to be mounted, and for which the kernel, with all modules of the
+ * initramfs loaded, has no driver. NULL: it has, or does not say.
+ */
+const char *root_without_driver(const struct root *r, const char *fstype);
+
+/*
  * Mounts dev of type fstype on ROOT_DIR, read-only unless r->writable, makes sure that its init can
  * be started, and runs the post-mount checks. On failure nothing stays mounted and reason
  * (STATE_STR_MAX + 1 bytes) says why. KB_EMOUNT, KB_EEXEC (no init), KB_ECHECK.

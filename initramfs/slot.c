@@ -6,6 +6,8 @@
 #include "initramfs/verity.h"
 #include "lib/log.h"
 
+#include <stdio.h>
+
 /* What every hook is told. said: HOOK_REASON_MAX + 1 bytes. */
 static struct hook_env hook_env(struct boot *b, char *said)
 {
@@ -17,6 +19,40 @@ static struct hook_env hook_env(struct boot *b, char *said)
 		.idle = boot_idle,
 		.idle_ctx = b,
 	};
+}
+
+/* Not the slot's fault: it costs nothing, and another initramfs boots it. */
+static enum kb_err has_driver(const struct boot *b, int slot, char *reason)
+{
+	const struct root root = { .conf = &b->conf, .cmd = &b->cmd };
+	const char *lacks = root_without_driver(&root, b->dev.slot[slot].fstype);
+
+	if (lacks == NULL)
+		return KB_OK;
+	log_err("slot %c: this kernel has no %s: its module is not in the initramfs, or did not "
+		"load (mkinitramfs --module %s)",
+		state_slot_letter(slot), lacks, lacks);
+	snprintf(reason, STATE_STR_MAX + 1, "no %.24s in this kernel", lacks);
+	return KB_ENODEV;
+}
+
+enum kb_err slot_look(const struct boot *b, int slot, char *reason)
+{
+	int root = slot < (int)b->conf.nslots ? devices_root_class(&b->conf, (unsigned)slot) : -1;
+
+	if (root < 0 || b->dev.slot[slot].part[root][0] == '\0') {
+		log_warn("slot %c: its partition is not there", state_slot_letter(slot));
+		snprintf(reason, STATE_STR_MAX + 1, "no partition");
+		return KB_ENODEV;
+	}
+	if (b->dev.slot[slot].fstype[0] == '\0' && b->conf.fstype[0] == '\0' &&
+	    b->cmd.rootfstype[0] == '\0') {
+		log_err("slot %c: no file system on %s", state_slot_letter(slot),
+			b->dev.slot[slot].part[root]);
+		snprintf(reason, STATE_STR_MAX + 1, "no file system");
+		return KB_EFORMAT;
+	}
+	return has_driver(b, slot, reason);
 }
 
 static bool is_last_resort(const struct boot *b)

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a candidate goes through between its charge and the moment in which its root can be entered:
- * the hooks before and after the mount. Also the stages that concern no slot.
+ * What a candidate goes through before its charge, and between that and the moment in which its
+ * root can be entered: the hooks before and after the mount. Also the stages that concern no slot.
  */
 #pragma once
 
 #include "initramfs/boot.h"
 
 /* reason has room for STATE_STR_MAX + 1 bytes, and is untouched when nothing fails. */
+
+/*
+ * Whether there is something to mount, and a driver for it, without writing. KB_ENODEV: no
+ * partition, or no driver, which is not the slot's fault. KB_EFORMAT: no file system.
+ */
+enum kb_err slot_look(const struct boot *b, int slot, char *reason) KB_MUST_CHECK;
 
 /*
  * Runs pre-mount hooks, mounts the slot's root on ROOT_DIR, runs post-mount hooks. On failure

@@ -63,6 +63,7 @@ bool bdev_is_zero(struct bdev *b, uint64_t off, uint64_t len);
 /* The real one: a block device, or a regular file on a host. */
 struct bdev_file {
 	struct bdev bdev; /* first, so that a struct bdev * is one of these */
+	uint64_t bytes;	  /* exactly; bdev.size is what can be used of them */
 	int fd;		  /* owned; -1 when closed */
 	bool block;	  /* a block device, not a file */
 	bool direct;	  /* reads and writes go past the page cache */

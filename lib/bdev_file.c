@@ -156,6 +156,7 @@ enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
 	}
 	/* A tail shorter than a block is of no use to us, and would make every range check a
 	 * special case. */
+	b->bytes = bytes;
 	b->bdev.size = bytes - bytes % BDEV_ALIGN;
 	b->bdev.sector = (uint32_t)sector;
 	b->direct = fcntl(fd, F_GETFL) & O_DIRECT;

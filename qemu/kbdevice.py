@@ -201,6 +201,6 @@ class Device:
         # panics. norandmaps: TCG translates code once for each address that it runs at. A page of libc that hundreds of
         # processes had at random ones takes QEMU minutes to forget, when the boot after a reset clears it.
         return Machine(kbkernel.get().vmlinux, initrd or self.initramfs(),
-                       f"quiet no_timer_check norandmaps loglevel=6 {append}".strip(),
+                       f"quiet gpt no_timer_check norandmaps loglevel=6 {append}".strip(),
                        drives=[*own, *drives], memory=memory, watchdog=watchdog,
                        log=log or os.path.join(self.work, "console.log"), **options)

@@ -284,9 +284,24 @@ def test_init_refuses_what_is_neither_empty_nor_a_state(dev):
     assert dev.slot("a")["state"] == "good"
 
 
-def test_init_refuses_a_partition_that_is_too_small(dev):
-    dev.state.write_bytes(bytes(MIB))
-    assert "at least 16 MiB" in dev("state", "init", code=FAILURE).stderr
+@pytest.mark.parametrize("size", [0, 512, MIB, 16 * MIB - 1])
+def test_init_refuses_a_partition_that_is_too_small(dev, size):
+    dev.state.write_bytes(bytes(size))
+    assert f"{dev.state}: {size} bytes; it has to have at least 16 MiB" in dev("state", "init", code=FAILURE).stderr
+
+
+def test_without_a_state_partition_the_boots_facts_are_not_blamed(dev):
+    """They are there; the partition is not."""
+    options = ["--conf-root", dev.root, "--run-dir", dev.run]
+    dev.boot("a")
+    (dev.run / "devices").write_text("disk /dev/vda\nslot a root /dev/vda2\n")
+    for verb in (["status"], ["mark", "good"]):
+        told = run(*options, *verb)
+        assert told.returncode != OK
+        assert "no state partition: the boot found no PARTLABEL=keelboot-state on this device's disk" in told.stderr
+        assert "keelboot state init" in told.stderr and "there is no " not in told.stderr
+    (dev.run / "devices").unlink()
+    assert f"there is no {dev.run}/devices" in run(*options, "mark", "good").stderr
 
 
 def test_init_that_fails_leaves_no_file_behind(dev):

@@ -542,6 +542,26 @@ def test_a_card_that_erases_both_regions_at_once(board, group, told_of):
     assert edited["store"]["second"] == 64 << 20
 
 
+@pytest.mark.parametrize("sector", [512, 4096])
+def test_a_copy_of_the_partition_table_that_the_kernel_does_not_read(board, sector):
+    (board.dev.run / "devices").write_text("disk /dev/sda\ndiskid /devices/pci0000:00/nvme0\n")
+    board.dev.configure("[system]\ndisk=/devices/soc/*\n")
+    disk = board.sys / "dev/sda"
+    disk.parent.mkdir()
+    disk.write_bytes(bytes(sector) + b"EFI PART" + bytes(8192))
+    for line in ("panic=10", "panic=10 gpt=1", "panic=10 egpt", "panic=10 -- gpt"):
+        board.put("proc/cmdline", line)
+        assert board.findings(OK) == {("warning", "gpt-copy-unused")}
+    for line in ("gpt", "panic=10 gpt", "gpt panic=10 -- single"):
+        board.put("proc/cmdline", line)
+        assert board.findings() == set()
+    board.put("proc/cmdline", "panic=10")
+    disk.write_bytes(bytes(16384))
+    assert board.findings() == set()
+    disk.unlink()
+    assert board.findings() == set()
+
+
 def test_slots_of_other_sizes(board):
     for name, size in (("slot-a.img", 4096), ("slot-b.img", 8192)):
         board.put(f"sys/class/block/{name}/size", str(size))

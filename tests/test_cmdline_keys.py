@@ -34,6 +34,9 @@ key that is not in this table a warning. The first 4096 bytes are read.
 `MODULE.PARAMETER=VALUE` reaches a module that init loads, unless `[system] command-line=` of
 system.conf has a list without `MODULE.PARAMETER`; a module that refuses it is loaded without it.
 
+Two words are for the kernel alone, and belong on every line: `gpt`, without which it does not read the copy of a
+GPT at the end of the disk when one sector of the first is bad, and `panic=10`.
+
 For yes and no, `1|yes|on|y` and `0|no|off|n` are taken, and the bare name is yes.
 
 This page is made from the table in `cmdline_keys.c` (`python3 tests/test_cmdline_keys.py --write`),

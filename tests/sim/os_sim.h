@@ -77,6 +77,7 @@ struct os_sim_disk {
 	struct os_sim_part part[8];
 	unsigned at_ms;	    /* appears then, with uevents; 0: is there from the start */
 	unsigned prober_ms; /* that its prober takes */
+	bool gpt_backup;    /* the prober sees a damaged table, and a copy that is whole */
 	bool no_answer;	    /* no prober child is made for it: os_sim_child() does that */
 };
 

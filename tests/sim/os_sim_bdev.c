@@ -166,6 +166,7 @@ enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags
 	b->bdev = (struct bdev){ .ops = &sim_ops,
 				 .size = devs[i].dev->size,
 				 .sector = devs[i].dev->sector };
+	b->bytes = b->bdev.size;
 	/* Something real to lock. */
 	b->fd = memfd_create("bdev", MFD_CLOEXEC);
 	b->block = true;

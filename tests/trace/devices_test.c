@@ -39,6 +39,28 @@ static void disk_that_never_comes_ends_in_a_restart(void **ctx)
 	assert_absent("exec");
 }
 
+static void damaged_partition_table_is_named(void **ctx)
+{
+	(void)ctx;
+	machine.disk.nparts = 0;
+	machine.disk.gpt_backup = true;
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("damaged_partition_table");
+}
+
+/* With `gpt` on the command line it boots, and says that there is only one table left. */
+static void copy_of_the_partition_table_is_told_of(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.disk.gpt_backup = true;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("the partition table of /dev/vda is damaged");
+	assert_once("# devices: the partition table of /dev/vda is damaged");
+}
+
 static void disk_that_comes_after_its_time_is_taken_nevertheless(void **ctx)
 {
 	struct state s = machine_good();
@@ -607,6 +629,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(late_disk_is_waited_for),
 		T(disk_that_never_comes_ends_in_a_restart),
+		T(damaged_partition_table_is_named),
+		T(copy_of_the_partition_table_is_told_of),
 		T(disk_that_comes_after_its_time_is_taken_nevertheless),
 		T(what_failed_with_the_disk_is_looked_at_anew),
 		T(disk_that_comes_back_boots_without_a_restart),

@@ -41,6 +41,99 @@ static void slot_without_a_file_system_is_never_mounted(void **ctx)
 	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
 }
 
+#define FILESYSTEMS "nodev\tsysfs\nnodev\ttmpfs\n\text4\n\tvfat\n"
+
+static void slot_without_its_driver_costs_nothing(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.disk.part[2].fstype = "squashfs";
+	for (unsigned boots = 0; boots < 5; boots++) {
+		os_sim_file("/proc/filesystems", FILESYSTEMS);
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		if (boots == 0)
+			trace_expect("no_driver_next_candidate");
+		assert_absent("mount " SLOT_B_DEV);
+		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+		machine_told("\"reason\":\"b: no squashfs in this kernel\"");
+		assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
+		assert_int_equal(machine_get().slot[1].st, STATE_TRIAL);
+		machine_restart();
+	}
+	/* An initramfs that has it boots the slot. */
+	os_sim_file("/proc/filesystems", FILESYSTEMS "\tsquashfs\n");
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+}
+
+static void good_slot_without_its_driver_keeps_its_trust(void **ctx)
+{
+	struct state s = machine_good(), after;
+
+	(void)ctx;
+	machine_put(&s);
+	machine.disk.part[1].fstype = "squashfs";
+	os_sim_file("/proc/filesystems", FILESYSTEMS);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	after = machine_get();
+	assert_int_equal(after.slot[0].streak, 0);
+	assert_int_equal(after.slot[0].st, STATE_GOOD);
+}
+
+/* It waits for a medium, restarts, and says each time what is missing. */
+static void no_driver_for_any_slot_ends_in_a_rescue_that_ends(void **ctx)
+{
+	struct state s = machine_trial(), after;
+
+	(void)ctx;
+	machine_put(&s);
+	machine.disk.part[1].fstype = machine.disk.part[2].fstype = "squashfs";
+	os_sim_file("/proc/filesystems", FILESYSTEMS);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect("no_driver_for_any_slot");
+	assert_absent("mount " SLOT_A_DEV);
+	assert_absent("mount " SLOT_B_DEV);
+	assert_true(os_now_ms() > 600000);
+	after = machine_get();
+	assert_int_equal(after.slot[0].st, STATE_GOOD);
+	assert_int_equal(after.slot[0].streak, 0);
+	assert_int_equal(after.slot[1].tries, STATE_TRIES);
+}
+
+/* What is not known for certain is left to the mount, which is charged. */
+static void driver_that_may_be_there_is_tried(void **ctx)
+{
+	static const struct {
+		const char *fstype, *list, *conf;
+		bool modprobe;
+	} c[] = {
+		{ "squashfs", NULL, "[system]\ncompatible=trace\n", false },
+		{ "squashfs", FILESYSTEMS, "[system]\ncompatible=trace\n", true },
+		{ "ext3", FILESYSTEMS, "[system]\ncompatible=trace\nroot-filesystem=ext4\n",
+		  false },
+		{ "ext4", "\text4", "[system]\ncompatible=trace\n", false },
+	};
+
+	(void)ctx;
+	for (unsigned i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		struct state s = machine_trial();
+
+		machine_restart();
+		machine_put(&s);
+		machine.disk.part[2].fstype = c[i].fstype;
+		machine.conf = c[i].conf;
+		if (c[i].list != NULL)
+			os_sim_file("/proc/filesystems", c[i].list);
+		if (c[i].modprobe)
+			os_sim_exec("/sbin/modprobe");
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	}
+}
+
 static void missing_partition_costs_nothing(void **ctx)
 {
 	struct state s = machine_trial();
@@ -319,6 +412,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(unmountable_root_gives_way_in_the_same_boot),
 		T(slot_without_a_file_system_is_never_mounted),
+		T(slot_without_its_driver_costs_nothing),
+		T(good_slot_without_its_driver_keeps_its_trust),
+		T(no_driver_for_any_slot_ends_in_a_rescue_that_ends),
+		T(driver_that_may_be_there_is_tried),
 		T(missing_partition_costs_nothing),
 		T(manifest_of_another_release_is_not_booted),
 		T(failing_hook_rejects_the_slot),

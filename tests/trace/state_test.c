@@ -26,6 +26,17 @@ static void blank_state_is_made_from_the_slots(void **ctx)
 	assert_int_equal(after.open, 0);
 }
 
+static void partition_that_is_too_small_is_named_with_its_size(void **ctx)
+{
+	(void)ctx;
+	machine.state.bdev.size = 8 * MIB;
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine.state.bdev.size = STORE_MIN_SIZE;
+	assert_once("# state: /dev/vda1 has 8388608 bytes, and has to have at least 16 MiB");
+	assert_absent("invalid");
+	assert_int_equal(machine.state.ops, 0);
+}
+
 static void both_lost_regions_are_rebuilt_from_manifests(void **ctx)
 {
 	const struct store_manifest m = { .sequence = 20, .floor = 7, .version = "2.0", .len = 4 };
@@ -275,6 +286,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(blank_state_is_made_from_the_slots),
+		T(partition_that_is_too_small_is_named_with_its_size),
 		T(both_lost_regions_are_rebuilt_from_manifests),
 		T(state_that_lets_nothing_boot_boots_what_is_there),
 		T(state_that_holds_back_the_slot_that_works_boots_it),

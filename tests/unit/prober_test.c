@@ -15,7 +15,7 @@
 
 enum mood { FINE, CRASH, HANG, SCRIBBLE, SYSCALL };
 
-static enum mood table_mood, part_mood[PROBER_PARTS_MAX + 1];
+static enum mood table_mood, copy_mood, part_mood[PROBER_PARTS_MAX + 1];
 static unsigned nparts;
 
 /* A worker may not even sleep: what it does besides reading and computing is its end. */
@@ -49,6 +49,14 @@ void prober_blkid_part(int fd, struct prober_part *part)
 	be(part_mood[part->number]);
 }
 
+bool prober_gpt_needs_backup(int fd, uint64_t size)
+{
+	(void)fd;
+	(void)size;
+	be(copy_mood);
+	return copy_mood == SCRIBBLE;
+}
+
 static struct prober_answer a;
 
 static uint64_t look(unsigned budget_ms)
@@ -63,7 +71,7 @@ static uint64_t look(unsigned budget_ms)
 static int all_fine(void **state)
 {
 	(void)state;
-	table_mood = FINE;
+	table_mood = copy_mood = FINE;
 	memset(part_mood, 0, sizeof(part_mood));
 	nparts = 4;
 	return 0;
@@ -101,6 +109,27 @@ static void a_crash_in_one_partition_hides_no_other(void **state)
 		look(4000);
 		assert_all_but(i);
 	}
+}
+
+static void the_copy_of_the_table_comes_last_and_costs_nothing_else(void **state)
+{
+	static const enum mood moods[] = { FINE, CRASH, HANG };
+
+	for (unsigned i = 0; i < 3; i++) {
+		copy_mood = moods[i];
+		assert_in_range(look(2000), 0, 1500);
+		assert_all_but(0);
+		assert_int_equal(a.flags, 0);
+	}
+	copy_mood = SCRIBBLE; /* it says yes */
+	look(2000);
+	assert_all_but(0);
+	assert_int_equal(a.flags, PROBER_GPT_BACKUP);
+	all_fine(state);
+	copy_mood = SCRIBBLE;
+	table_mood = CRASH;
+	look(2000);
+	assert_int_equal(a.flags, PROBER_TABLE_UNREADABLE | PROBER_GPT_BACKUP);
 }
 
 static void a_hang_in_one_partition_costs_a_part_of_the_time(void **state)
@@ -329,6 +358,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(every_partition_is_looked_at),
 		T(a_crash_in_one_partition_hides_no_other),
+		T(the_copy_of_the_table_comes_last_and_costs_nothing_else),
 		T(a_hang_in_one_partition_costs_a_part_of_the_time),
 		T(hangs_everywhere_stay_within_the_budget),
 		T(crashes_everywhere_still_give_the_table),
