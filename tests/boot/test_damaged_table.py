@@ -56,5 +56,5 @@ def test_old_copy_at_the_end_of_a_stick_hides_no_update(bench):
         file.seek(size - len(copy))
         file.write(copy)
     with bench.machine(disk, drives=[stick]) as vm:
-        vm.expect(r"slot b holds version 2\.0 on trial")
+        vm.expect(r"slot b holds version 2\.0 on trial", 150)
         bench.up(vm, "2.0", "b")
