@@ -97,6 +97,26 @@ enum kb_err stage_readable(struct reader *r, const char *name)
 	return e;
 }
 
+enum kb_err stage_tables(struct reader *r, const char *name)
+{
+	static struct reader_walk walk;
+	const struct manifest_encoding *enc;
+
+	TRY(stage_readable(r, name));
+	for (unsigned i = 0; i < r->m.nimages; i++) {
+		char why[sizeof(r->why)];
+		enum kb_err e;
+
+		TRY(reader_pick_encoding(r, i, &enc));
+		e = reader_walk_all(&walk, r, i, enc);
+		memcpy(why, r->why, sizeof(why));
+		if (e != KB_OK)
+			return output_fail(r->why, sizeof(r->why), name, e, "image %s: %s",
+					   r->m.image[i].name, why);
+	}
+	return KB_OK;
+}
+
 static enum kb_err verify_image(struct install_pipe *pipe, unsigned image, uint64_t *done,
 				uint64_t total, struct output_progress *p)
 {

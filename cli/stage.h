@@ -24,6 +24,10 @@ enum kb_err stage_look(struct reader *r, const struct device *d, const struct ke
  * r->why says. */
 enum kb_err stage_readable(struct reader *r, const char *name) KB_MUST_CHECK;
 
+/* Whether the tables of each image of r hold what the manifest says: reads them, and nothing of the
+ * payload. Told, as r->why says. */
+enum kb_err stage_tables(struct reader *r, const char *name) KB_MUST_CHECK;
+
 /* Checks every chunk of every image of r against its signed hash. Told, as r->why says. */
 enum kb_err stage_verify(struct reader *r, const char *name,
 			 struct output_progress *p) KB_MUST_CHECK;

@@ -167,13 +167,17 @@ static enum kb_err accept_unlocked(const struct job *job)
 	return e;
 }
 
-/* Header and signature of the file, before anything is written for its sake. */
+/* Header, signature and tables of the file, before anything is written for its sake. */
 static enum kb_err look(struct job *job, int fd, uint64_t size)
 {
+	enum kb_err e;
+
 	job->why = reader.why;
 	TRY(stage_look(&reader, &d, &job->keys, fd, size, job->file));
 	job->release = reader.release;
+	e = stage_tables(&reader, job->file);
 	reader_close(&reader);
+	TRY(e);
 	TRY(stage_files_path(&d.conf, job->release.id, job->path, sizeof(job->path)));
 	if (snprintf(job->part, sizeof(job->part), "%s.part", job->path) >= (int)sizeof(job->part))
 		return KB_ENOSPC;

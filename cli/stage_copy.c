@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define BUFFER (1u << 20)
@@ -72,10 +73,23 @@ static enum kb_err copy(int from, const char *name, uint64_t size, int to, const
 	return KB_OK;
 }
 
-/* Room is reserved first: to find out at the end would wear the flash for nothing. */
+/* Certainly less than that; ENOSPC says so. A file system without blocks tells nothing. */
+static bool is_too_small(int fd, uint64_t size)
+{
+	struct statvfs st;
+
+	if (fstatvfs(fd, &st) != 0 || st.f_blocks == 0 || size / st.f_frsize <= st.f_bfree)
+		return false;
+	errno = ENOSPC;
+	return true;
+}
+
+/* Room is reserved first: to find out at the end would wear the flash for nothing. So would filling
+ * the disk to find out that it is too small. */
 static enum kb_err reserve(int fd, uint64_t size, const char *path)
 {
-	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0 || errno == EOPNOTSUPP)
+	if (!is_too_small(fd, size) &&
+	    (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0 || errno == EOPNOTSUPP))
 		return KB_OK;
 	if (errno != ENOSPC && errno != EDQUOT)
 		return fail(path, "cannot be written");

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What docs/FORMAT.md says exactly: a table of signed bundles, each of which the command and the second reader,
 tests/format/keelreader.py, judge alike: good, refused, or for a newer reader."""
+import os
+import resource
 import struct
 import subprocess
 import sys
@@ -12,7 +14,7 @@ TOP = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TOP / "tests"), str(TOP / "tests/hostile"), str(TOP / "tests/format")]
 
 import keelreader                                                   # noqa: E402
-from hostile import CHUNK, HELPER, Forge, Keys, signature_entry     # noqa: E402
+from hostile import CHUNK, HELPER, KEELBOOT, Forge, Keys, signature_entry     # noqa: E402
 from test_cli import MIB, Device, run                               # noqa: E402
 
 OK, REFUSED, NEWER = 0, 5, 6
@@ -363,3 +365,40 @@ def test_a_header_that_is_whole_and_wrong_is_not_called_damaged(device, keys):
         path = Forge(keys, IMAGE, **how).write(device.path / "x.keel")
         says = f"keelboot: {path}: its header is whole, but breaks the format: whoever made the bundle made it wrong"
         assert refuse(device, path, REFUSED) == [says, says]
+
+
+TIB = 1 << 40
+
+
+def huge(device, keys, **how):
+    """A bundle whose signed payload has a tebibyte, most of which is a hole of the file."""
+    more = TIB - len(IMAGE)
+    if "more" in how:
+        how["more"] = how["more"].replace(b"payload-length=0", b"payload-length=%d" % more)
+    start, = struct.unpack_from("<Q", Forge(keys, IMAGE, **how).data(), 72)     # payload_off
+    how["header"] = {"payload_len": TIB, "total_len": start + TIB}
+    path = Forge(keys, IMAGE, **how).write(device.path / "x.keel")
+    os.truncate(path, start + TIB)
+    return path
+
+
+def test_stage_looks_at_the_structure_before_it_asks_for_room(device, keys):
+    path = huge(device, keys, **lines(encoding_payload_length=TIB))
+    done = device("stage", path, "--progress=none", code=REFUSED)
+    assert done.stderr == f"keelboot: {path}: image root: there are more stored bytes or records than chunks\n"
+    assert not list(device.data.rglob("*.keel*"))
+
+
+def test_stage_looks_for_room_before_it_takes_any(device, keys):
+    """What an encoding of an unknown kind stores is within the format. Allocating it would fill the disk first."""
+    path = huge(device, keys, **second()(keys))
+    assert run("bundle", "verify", path, "--key", keys.public("signer")).returncode == OK
+
+    def limit():                            # any allocation of this length would be the end
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
+
+    done = subprocess.run([KEELBOOT, *map(str, device.options()), "stage", path, "--progress=none"], timeout=60,
+                          env={"PATH": os.environ["PATH"], "KEELBOOT_HELPER": HELPER}, capture_output=True, text=True,
+                          check=False, preexec_fn=limit)
+    assert done.returncode == 1 and ": no room for 10737" in done.stderr, (done.returncode, done.stderr)
+    assert not list(device.data.rglob("*.keel*"))

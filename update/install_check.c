@@ -79,13 +79,9 @@ enum kb_err install_check_next(struct install_job *j, struct install_pipe_chunk 
 /* The records of all chunks, so that an unknown form is refused before anything is written. */
 static enum kb_err check_tables(struct install_job *j, const struct install_job_part *p)
 {
-	struct reader_walk *w = &j->pipe.walk;
-	struct reader_chunk c;
-	enum kb_err e = reader_walk_begin(w, j->in->r, p->image, p->enc);
+	enum kb_err e = reader_walk_all(&j->pipe.walk, j->in->r, p->image, p->enc);
 
-	while (e == KB_OK)
-		e = reader_walk_next(w, &c);
-	if (e == KB_ENOENT)
+	if (e == KB_OK)
 		return KB_OK;
 	return install_job_fail(j, INSTALL_BLAME_BUNDLE, e, "image %s: %s", p->im->name,
 				j->in->r->why);

@@ -116,6 +116,10 @@ enum kb_err reader_walk_begin(struct reader_walk *w, struct reader *r, unsigned 
  */
 enum kb_err reader_walk_next(struct reader_walk *w, struct reader_chunk *c) KB_MUST_CHECK;
 
+/* A whole walk, which reads the tables and nothing of the payload. Errors of the two. */
+enum kb_err reader_walk_all(struct reader_walk *w, struct reader *r, unsigned image,
+			    const struct manifest_encoding *enc) KB_MUST_CHECK;
+
 /* Reads the stored bytes of a chunk into buf, which holds c->stored bytes (none for READER_ZERO).
  * KB_EIO, also on a short read. */
 enum kb_err reader_stored(const struct reader *r, const struct reader_chunk *c,

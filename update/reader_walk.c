@@ -236,6 +236,17 @@ enum kb_err reader_walk_next(struct reader_walk *w, struct reader_chunk *c)
 	return KB_OK;
 }
 
+enum kb_err reader_walk_all(struct reader_walk *w, struct reader *r, unsigned image,
+			    const struct manifest_encoding *enc)
+{
+	struct reader_chunk c;
+	enum kb_err e = reader_walk_begin(w, r, image, enc);
+
+	while (e == KB_OK)
+		e = reader_walk_next(w, &c);
+	return e == KB_ENOENT ? KB_OK : e;
+}
+
 enum kb_err reader_stored(const struct reader *r, const struct reader_chunk *c, void *buf)
 {
 	return reader_io_read(r, c->off, buf, c->stored);
