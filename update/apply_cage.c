@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define MEMORY (512ull << 20) /* of addresses: two threads, each with a stack and a heap */
@@ -106,16 +108,23 @@ static const struct cage_rule rules[] = {
  * modprobe. One that is not mounted has nothing. The files of the initramfs stay writable. */
 static enum kb_err only_to_read(void)
 {
-	static const char *const at[] = { "/proc", "/sys" };
+	static const struct {
+		const char *at;
+		long type;
+	} tree[] = { { "/proc", PROC_SUPER_MAGIC }, { "/sys", SYSFS_MAGIC } };
 
-	for (unsigned i = 0; i < KB_ARRAY_LEN(at); i++) {
-		enum kb_err e = os_mount(
-			NULL, at[i], NULL,
-			MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(tree); i++) {
+		struct statfs st;
+		enum kb_err e;
 
-		if (e == KB_OK || e == KB_EINVAL || e == KB_ENOENT)
+		if (statfs(tree[i].at, &st) != 0 || (long)st.f_type != tree[i].type)
 			continue;
-		log_err("apply: %s can be written to: %s: nothing is read with that", at[i],
+		e = os_mount(NULL, tree[i].at, NULL,
+			     MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+			     NULL);
+		if (e == KB_OK)
+			continue;
+		log_err("apply: %s can be written to: %s: nothing is read with that", tree[i].at,
 			err_text(e));
 		return KB_EPERM;
 	}

@@ -4,6 +4,7 @@
 
 #include "lib/cage.h"
 #include "lib/log.h"
+#include "lib/os.h"
 #include "lib/util.h"
 #include "update/decoder.h"
 #include "update/media.h"
@@ -277,6 +278,50 @@ static void the_settings_of_the_kernel_are_only_to_read(void **state)
 	assert_fine(end_of(write_to_the_kernel, NULL));
 }
 
+/* Instead of os_root.c's. */
+static const char *refused; /* a mount over this fails */
+
+enum kb_err os_mount(const char *source, const char *target, const char *fstype,
+		     unsigned long flags, const char *options)
+{
+	if (refused != NULL && strcmp(target, refused) == 0)
+		return KB_EMOUNT;
+	return mount(source, target, fstype, flags, options) == 0 ? KB_OK : KB_EMOUNT;
+}
+
+enum kb_err os_umount(const char *target)
+{
+	return umount2(target, MNT_DETACH) == 0 ? KB_OK : KB_EIO;
+}
+
+/* How a child ends that enters the cage, with this folder not mounted or not to be protected. */
+static int enters(const char *unmounted, const char *unprotected)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		must(unshare(CLONE_NEWNS) == 0, 98);
+		must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, 98);
+		must(unmounted == NULL || umount2(unmounted, MNT_DETACH) == 0, 99);
+		refused = unprotected;
+		_exit(apply_cage_enter() == KB_OK ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void settings_that_could_be_written_keep_it_out(void **state)
+{
+	(void)state;
+	if (enters(NULL, NULL) != 0)
+		skip(); /* it may not mount */
+	assert_int_equal(enters(NULL, "/proc"), 1);
+	assert_int_equal(enters(NULL, "/sys"), 1);
+	assert_int_equal(enters("/sys", NULL), 0); /* there are none to write */
+}
+
 static void *nothing(void *arg)
 {
 	return arg;
@@ -383,6 +428,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(rights_that_it_does_not_need_are_gone),
 		cmocka_unit_test(nor_do_they_come_back_by_exec),
 		cmocka_unit_test(the_settings_of_the_kernel_are_only_to_read),
+		cmocka_unit_test(settings_that_could_be_written_keep_it_out),
 		cmocka_unit_test(half_a_cage_is_none),
 		cmocka_unit_test(what_apply_does_goes),
 		cmocka_unit_test(the_decoder_starts_and_ends),

@@ -322,6 +322,39 @@ static void the_same_content_as_another_release_is_recorded(void **ctx)
 	assert_int_equal(install_run(&in), KB_EAPPLIED);
 }
 
+/* Nor is it another release as long as the state does not have it: half of the new name could be
+ * found beside half of the old one. */
+static void another_name_that_cannot_be_written_is_none(void **ctx)
+{
+	static struct faulty disk;
+	unsigned failed = 0, n = 0;
+
+	(void)ctx;
+	do {
+		enum store_finding found;
+		enum kb_err e;
+
+		new_install();
+		open_bundle(bundle_of(image, 1, 2));
+		assert_int_equal(install_run(&in), KB_OK);
+		open_bundle(bundle_of(image, 1, 3));
+		faulty_init(&disk, &state_disk.bdev);
+		assert_int_equal(store_load(&store, &disk.bdev, &state, &found), KB_OK);
+		disk.fail_write = (struct faulty_when){ ++n, 1 };
+		e = install_run(&in);
+		if (e == KB_OK) {
+			assert_installed();
+			continue;
+		}
+		failed++;
+		assert_int_equal(in.blame, INSTALL_BLAME_STATE);
+		load();
+		assert_true(state.slot[TARGET].st != STATE_TRIAL ||
+			    state.slot[TARGET].sequence == 2);
+	} while (disk.writes >= n);
+	assert_true(failed >= 2);
+}
+
 /* The tables and the payload become those of another bundle, which nobody signed. */
 static void exchange(void *ctx, enum install_phase now, uint64_t done, uint64_t all)
 {
@@ -556,6 +589,7 @@ int main(void)
 		TEST(an_image_without_a_partition_of_its_own_is_refused),
 		TEST(an_image_in_no_known_encoding_needs_a_newer_keelboot),
 		TEST(the_same_content_as_another_release_is_recorded),
+		TEST(another_name_that_cannot_be_written_is_none),
 		TEST(a_medium_that_is_exchanged_behind_the_check_is_noticed),
 		TEST(a_hash_that_fails_is_not_believed),
 		TEST(without_memory_for_sha_256_nothing_begins),

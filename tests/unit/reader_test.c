@@ -267,6 +267,21 @@ static void without_a_keyring_nothing_is_signed(void **state)
 	assert_int_equal(open_len(f.len, false, NULL), KB_EFORMAT);
 }
 
+/* Either alone would be half of the reason. */
+static void too_few_signatures_and_a_retired_one_are_both_told(void **state)
+{
+	struct keyring k = { .n = 1, .nretired = 1, .required = 2 };
+
+	(void)state;
+	k.key[0] = key.ring.key[0];
+	k.retired[0] = other.ring.key[0];
+	assert_int_equal(key_file_sign(&other, f.header, f.sig, f.sig_cap), KB_OK);
+	fixture_join(&f);
+	assert_int_equal(open_len(f.len, false, &k), KB_ESIG);
+	assert_string_equal(r.why, "signed by 1 trusted key (test-key), and 2 have to; that by the "
+				   "retired key \"test-key\" counts no more");
+}
+
 /* Signed or not: where its parts lie decides how much is read into which memory. */
 static void a_signed_header_whose_parts_do_not_fit_is_refused(void **state)
 {
@@ -932,6 +947,7 @@ int main(void)
 		TEST(capacities_are_limited),
 		TEST(a_signed_bundle_opens),
 		TEST(without_a_keyring_nothing_is_signed),
+		TEST(too_few_signatures_and_a_retired_one_are_both_told),
 		TEST(a_signed_header_whose_parts_do_not_fit_is_refused),
 		TEST(nothing_is_read_of_a_manifest_that_nobody_signed),
 		TEST(another_key_does_not_do),
