@@ -70,9 +70,9 @@ SAY_STUCK = "#!/bin/sh\ngrep -q kbstuck /proc/cmdline || exit 0\n" \
 
 
 def clean_unit() -> str:
-    """keelboot-clean.service, as docs/BOOT.md has it."""
-    unit, = re.findall(r"^```ini\n# /etc/systemd/system/keelboot-clean\.service.*?\n(.*?)^```$",
-                       (TOP / "docs/BOOT.md").read_text(), re.M | re.S)
+    """keelboot-clean.service, as docs/INTEGRATE.md has it."""
+    unit, = re.findall(r"^cat > rootfs/etc/systemd/system/keelboot-clean\.service <<'END'\n(.*?)^END$",
+                       (TOP / "docs/INTEGRATE.md").read_text(), re.M | re.S)
     return unit
 
 

@@ -2,11 +2,17 @@
 """docs/INTEGRATE.md, word by word: every `sh` block is typed in an empty folder, and the result boots.
 The device is one that the rest of the tests do not know: NVMe, other labels, other folders."""
 
+import os
+import pty
 import re
+import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "qemu"))
@@ -16,19 +22,29 @@ from drives import Drive                # noqa: E402
 from machine import Machine             # noqa: E402
 
 PAGE = TOP / "docs" / "INTEGRATE.md"
+# What a test needs beside the page: a shell on the console without a password.
+LOGIN = "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --noclear %I vt220\n"
 
 
-def blocks(kind: str) -> list:
-    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+def blocks(*kinds) -> list:
+    """Those of these kinds, as they follow each other."""
+    return [text for kind, text in re.findall(r"^```([a-z ]+)\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+            if kind in kinds]
 
 
-def follow(folder: Path) -> None:
+def follow(folder: Path, kind: str) -> None:
     """Types the page. The source is at hand as the page wants it; it is built already."""
     (folder / "keelboot").symlink_to(TOP)
-    script = "set -eu\n" + "\n".join(blocks("sh"))
+    script = "set -eu\n" + "\n".join(blocks("sh", f"sh {kind}"))
     done = subprocess.run(["bash", "-c", script], cwd=folder, text=True, capture_output=True,
-                          timeout=600, check=False, stdin=subprocess.DEVNULL)
+                          timeout=900, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+
+def tidy(folder: Path) -> None:
+    for image in (*folder.glob("*.img"), *folder.glob("*.ext4"), *folder.glob("*.keel")):
+        image.unlink()
+    shutil.rmtree(folder / "rootfs")
 
 
 def expect_block(machine, text: str) -> None:
@@ -37,20 +53,56 @@ def expect_block(machine, text: str) -> None:
         machine.expect(re.escape(line), 120)
 
 
+class Desk:
+    """A person who types a line on a terminal and reads what comes."""
+
+    def __init__(self, line: str, folder: Path):
+        self.fd, end = pty.openpty()
+        # lint: R1732: it is waited for by done()
+        self.process = subprocess.Popen(["bash", "-c", line], cwd=folder, stdin=end, stdout=end, stderr=end)
+        os.close(end)
+        self.text = ""
+
+    def expect(self, pattern: str, timeout: float) -> None:
+        end = time.monotonic() + timeout
+        while not (match := re.search(pattern, self.text)):
+            assert time.monotonic() < end, f"no {pattern!r} in\n{self.text[-3000:]}"
+            if select.select([self.fd], [], [], 1)[0]:
+                self.text += os.read(self.fd, 4096).decode(errors="replace")
+        self.text = self.text[match.end():]
+
+    def send(self, text: str) -> None:
+        os.write(self.fd, text.encode())
+
+    def done(self) -> int:
+        try:
+            return self.process.wait(60)
+        finally:
+            self.process.kill()
+            os.close(self.fd)
+
+
 def test_the_page_leads_to_the_first_update(tmp_path):
-    follow(tmp_path)
+    follow(tmp_path, "busybox")
     (append,), (first, update, bad) = blocks("cmdline"), blocks("console")
-    (stage,) = blocks("device")
+    (stage,), (qemu,) = blocks("device"), blocks("sh qemu")
+    assert append.strip().removeprefix("console=ttyS0 ") in qemu, "the line of section 7, on the console of QEMU"
+    desk = Desk(qemu, tmp_path)
+    expect_block(desk, first)
+    desk.send("\r")
+    desk.expect(r"# ", 60)
+    desk.send("dmesg -n 1; keelboot status\r")
+    desk.expect(r"Slot a runs 1.0, which is good\.", 60)
+    desk.send("\x1dq")
+    assert desk.done() == 0
     # What brings the third bundle to the device, in place of a network; no folder that is looked into.
     subprocess.run(["mcopy", "-i", tmp_path / "stick.img", tmp_path / "acme-3.0.keel", "::"], check=True)
     stick = Drive(tmp_path / "stick.img", bus="usb", name="stick", plugged=False)
     with Machine(kbkernel.get().vmlinux, tmp_path / "initramfs.img", append.strip() + " loglevel=7",
                  drives=(Drive(tmp_path / "disk.img", bus="nvme"), stick), watchdog=True, usb=True,
                  log=str(tmp_path / "console.log")) as vm:
-        expect_block(vm, first)
-        status, said = vm.shell("dmesg -n 1; keelboot status", 60)
-        assert status == 0 and "Slot a runs 1.0, which is good." in said
-        status, said = vm.shell("keelboot doctor", 60)
+        vm.expect(r"Acme 1\.0 is up on slot a", 120)
+        status, said = vm.shell("dmesg -n 1; keelboot doctor", 60)
         assert status == 0 and "0 errors" in said, said
         # Init runs it too, and nobody sees its exit code.
         status, said = vm.shell("/etc/init.d/stop", 60)
@@ -68,6 +120,75 @@ def test_the_page_leads_to_the_first_update(tmp_path):
         status, said = vm.shell("dmesg -n 1; keelboot status", 60)
         assert status == 0 and "Slot b runs 2.0, which is good." in said
         assert "3.0" in said and "bad" in said
-    for image in tmp_path.glob("*.img"):
-        image.unlink()
-    shutil.rmtree(tmp_path / "rootfs")
+    tidy(tmp_path)
+
+
+# ---------------------------------------------------------------- systemd on a read-only root
+
+
+def debian(folder: Path) -> None:
+    """The page's root is made once for all tests; the page's own command leaves one that is there as it is."""
+    subprocess.run([TOP / "qemu/mkdebianroot", "systemd", TOP / "build/debian/systemd"], check=True)
+    subprocess.run(["cp", "-a", TOP / "build/debian/systemd", folder / "rootfs"], check=True)
+    login = folder / "rootfs/etc/systemd/system/serial-getty@ttyS0.service.d/login.conf"
+    login.parent.mkdir()
+    login.write_text(LOGIN)
+
+
+class Debian:
+    """The page's device with systemd, and what a person asks it."""
+
+    def __init__(self, folder: Path, log: str, drives=()):
+        (append,) = blocks("cmdline")
+        self.vm = Machine(kbkernel.get().vmlinux, folder / "initramfs.img", append.strip() + " loglevel=4",
+                          drives=(Drive(folder / "disk.img", bus="nvme"), *drives), watchdog=True, usb=True,
+                          memory=512, log=str(folder / log))
+
+    def __enter__(self):
+        self.vm.start()
+        return self
+
+    def __exit__(self, *what):
+        self.vm.stop()
+
+    def up(self) -> None:
+        self.vm.expect(r"root@\S+:~# ", 300)
+        self.vm.shell("bind 'set enable-bracketed-paste off' 2>/dev/null; stty -echo cols 400", 60)
+        state = self.ask("systemctl is-system-running --wait", any_code=True)
+        assert state.strip() == "running", self.ask("systemctl --failed; systemctl list-jobs", any_code=True)
+
+    def ask(self, command: str, any_code=False) -> str:
+        code, said = self.vm.shell(command, 120)
+        assert any_code or code == 0, f"{command}: {code}\n{said}"
+        return said.replace("\r", "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
+def test_the_page_leads_to_a_debian_with_a_read_only_root(tmp_path):
+    debian(tmp_path)
+    follow(tmp_path, "systemd")
+    stick = Drive(tmp_path / "stick.img", bus="usb", name="stick", plugged=False)
+    with Debian(tmp_path, "console.log", (stick,)) as dev:
+        dev.up()
+        assert "Slot a runs 1.0, which is good." in dev.ask("keelboot status")
+        ident = dev.ask("cat /etc/machine-id").strip()
+        assert re.fullmatch(r"[0-9a-f]{32}", ident) and dev.ask("cat /srv/machine-id").strip() == ident
+        assert dev.ask("touch /root/x", any_code=True) and "ro," in dev.ask("findmnt -no OPTIONS /")
+        dev.ask("echo kept >/var/lib/kept && sync")
+        assert "/var" in dev.ask("findmnt -no TARGET /var")
+        dev.ask("test -s /var/lib/dpkg/status")
+        assert "0 errors" in dev.ask("keelboot doctor")
+        # An update, by an orderly reboot: another root, the same device.
+        dev.vm.plug("stick")
+        dev.vm.send("reboot")
+        dev.vm.wait_boot(2, 120)
+        dev.up()
+        assert "Slot b runs 2.0, which is good." in dev.ask("keelboot status")
+        assert dev.ask("cat /etc/machine-id").strip() == ident
+        assert dev.ask("cat /var/lib/kept").strip() == "kept"
+        # The journal is one, and goes back to the first boot.
+        assert dev.ask("ls /var/log/journal").split() == [ident]
+        assert len(re.findall(r"^ *-?\d ", dev.ask("journalctl --no-pager --list-boots"), re.M)) == 2
+        assert "Tell Keelboot that this system works" in dev.ask("journalctl --no-pager -b -1 -u keelboot-good")
+        assert "PASS" in dev.ask("journalctl --verify 2>&1")
+    tidy(tmp_path)
