@@ -26,6 +26,13 @@ PAGE = TOP / "docs" / "INTEGRATE.md"
 LOGIN = "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --noclear %I vt220\n"
 
 
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
+
+
+def run(command: list) -> None:
+    subprocess.run(command, check=True)
+
+
 def blocks(*kinds) -> list:
     """Those of these kinds, as they follow each other."""
     return [text for kind, text in re.findall(r"^```([a-z ]+)\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
@@ -126,23 +133,30 @@ def test_the_page_leads_to_the_first_update(tmp_path):
 # ---------------------------------------------------------------- systemd on a read-only root
 
 
-def debian(folder: Path) -> None:
-    """The page's root is made once for all tests; the page's own command leaves one that is there as it is."""
-    subprocess.run([TOP / "qemu/mkdebianroot", "systemd", TOP / "build/debian/systemd"], check=True)
-    subprocess.run(["cp", "-a", TOP / "build/debian/systemd", folder / "rootfs"], check=True)
+@pytest.fixture(name="made", scope="module")
+def make_debian(tmp_path_factory):
+    """The folder that the page leads to. Its root is made once for all tests; the page's own command leaves one
+    that is there as it is."""
+    folder = tmp_path_factory.mktemp("debian")
+    run([TOP / "qemu/mkdebianroot", "systemd", TOP / "build/debian/systemd"])
+    run(["cp", "-a", TOP / "build/debian/systemd", folder / "rootfs"])
     login = folder / "rootfs/etc/systemd/system/serial-getty@ttyS0.service.d/login.conf"
     login.parent.mkdir()
     login.write_text(LOGIN)
+    follow(folder, "systemd")
+    yield folder
+    tidy(folder)
 
 
 class Debian:
-    """The page's device with systemd, and what a person asks it."""
+    """The page's device with systemd, and what a person asks it. Its disk is the one in `here`, or the page's."""
 
-    def __init__(self, folder: Path, log: str, drives=()):
+    def __init__(self, made: Path, here: Path, drives=()):
         (append,) = blocks("cmdline")
-        self.vm = Machine(kbkernel.get().vmlinux, folder / "initramfs.img", append.strip() + " loglevel=4",
-                          drives=(Drive(folder / "disk.img", bus="nvme"), *drives), watchdog=True, usb=True,
-                          memory=512, log=str(folder / log))
+        disk = here / "disk.img" if (here / "disk.img").exists() else made / "disk.img"
+        self.vm = Machine(kbkernel.get().vmlinux, made / "initramfs.img", append.strip() + " loglevel=4",
+                          drives=(Drive(disk, bus="nvme"), *drives), watchdog=True, usb=True, memory=512,
+                          log=str(here / "console.log"))
 
     def __enter__(self):
         self.vm.start()
@@ -153,36 +167,37 @@ class Debian:
 
     def up(self) -> None:
         self.vm.expect(r"root@\S+:~# ", 300)
-        self.vm.shell("bind 'set enable-bracketed-paste off' 2>/dev/null; stty -echo cols 400", 60)
-        state = self.ask("systemctl is-system-running --wait", any_code=True)
-        assert state.strip() == "running", self.ask("systemctl --failed; systemctl list-jobs", any_code=True)
+        self.ask("bind 'set enable-bracketed-paste off'; stty -echo cols 400; export TERM=dumb")
 
-    def ask(self, command: str, any_code=False) -> str:
-        code, said = self.vm.shell(command, 120)
-        assert any_code or code == 0, f"{command}: {code}\n{said}"
+    def state(self) -> str:
+        """When all that is started has come to an end."""
+        _, said = self.vm.shell("systemctl is-system-running --wait", 120)
+        return said.strip()
+
+    def ask(self, command: str, code=0) -> str:
+        status, said = self.vm.shell(command, 120)
+        assert status == code, f"{command}: {status}\n{said}"
         return said.replace("\r", "")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap needs root")
-def test_the_page_leads_to_a_debian_with_a_read_only_root(tmp_path):
-    debian(tmp_path)
-    follow(tmp_path, "systemd")
-    stick = Drive(tmp_path / "stick.img", bus="usb", name="stick", plugged=False)
-    with Debian(tmp_path, "console.log", (stick,)) as dev:
+@as_root
+def test_the_page_leads_to_a_debian_with_a_read_only_root(made, tmp_path):
+    stick = Drive(made / "stick.img", bus="usb", name="stick", plugged=False)
+    with Debian(made, tmp_path, (stick,)) as dev:
         dev.up()
+        assert dev.state() == "running", dev.ask("systemctl --failed; systemctl list-jobs")
         assert "Slot a runs 1.0, which is good." in dev.ask("keelboot status")
         ident = dev.ask("cat /etc/machine-id").strip()
         assert re.fullmatch(r"[0-9a-f]{32}", ident) and dev.ask("cat /srv/machine-id").strip() == ident
-        assert dev.ask("touch /root/x", any_code=True) and "ro," in dev.ask("findmnt -no OPTIONS /")
-        dev.ask("echo kept >/var/lib/kept && sync")
-        assert "/var" in dev.ask("findmnt -no TARGET /var")
-        dev.ask("test -s /var/lib/dpkg/status")
+        assert "ro," in dev.ask("findmnt -no OPTIONS /") and "rw," in dev.ask("findmnt -no OPTIONS /var")
+        dev.ask("test -s /var/lib/dpkg/status && echo kept >/var/lib/kept && sync")
         assert "0 errors" in dev.ask("keelboot doctor")
         # An update, by an orderly reboot: another root, the same device.
         dev.vm.plug("stick")
         dev.vm.send("reboot")
         dev.vm.wait_boot(2, 120)
         dev.up()
+        assert dev.state() == "running", dev.ask("systemctl --failed; systemctl list-jobs")
         assert "Slot b runs 2.0, which is good." in dev.ask("keelboot status")
         assert dev.ask("cat /etc/machine-id").strip() == ident
         assert dev.ask("cat /var/lib/kept").strip() == "kept"
@@ -190,5 +205,20 @@ def test_the_page_leads_to_a_debian_with_a_read_only_root(tmp_path):
         assert dev.ask("ls /var/log/journal").split() == [ident]
         assert len(re.findall(r"^ *-?\d ", dev.ask("journalctl --no-pager --list-boots"), re.M)) == 2
         assert "Tell Keelboot that this system works" in dev.ask("journalctl --no-pager -b -1 -u keelboot-good")
-        assert "PASS" in dev.ask("journalctl --verify 2>&1")
-    tidy(tmp_path)
+        dev.ask("journalctl --verify 2>&1")
+
+
+@as_root
+def test_a_debian_whose_data_partition_is_broken_comes_up_and_says_so(made, tmp_path):
+    """No emergency shell, which would wait for somebody on the roof; nor is such a release good."""
+    run(["cp", "--sparse=always", made / "disk.img", tmp_path / "disk.img"])
+    with open(tmp_path / "disk.img", "r+b") as disk:
+        disk.seek(17 << 20)
+        disk.write(bytes(8 << 20))
+    with Debian(made, tmp_path) as dev:
+        dev.up()
+        assert dev.state() == "degraded"
+        assert re.fullmatch(r"[0-9a-f]{32}\s*", dev.ask("cat /etc/machine-id"))
+        said = dev.ask("keelboot check", code=1)
+        assert "FAILED  10-data" in said and "it said: the data partition is not mounted" in said
+        assert "on trial" in dev.ask("keelboot status")
