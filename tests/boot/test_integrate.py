@@ -148,14 +148,17 @@ def make_debian(tmp_path_factory):
     tidy(folder)
 
 
+def from_the_factory(made: Path, here: Path) -> None:
+    run(["cp", "--sparse=always", made / "disk.img", here / "disk.img"])
+
+
 class Debian:
-    """The page's device with systemd, and what a person asks it. Its disk is the one in `here`, or the page's."""
+    """The page's device with systemd, and what a person asks it. Its disk is the one in `here`."""
 
     def __init__(self, made: Path, here: Path, drives=()):
         (append,) = blocks("cmdline")
-        disk = here / "disk.img" if (here / "disk.img").exists() else made / "disk.img"
         self.vm = Machine(kbkernel.get().vmlinux, made / "initramfs.img", append.strip() + " loglevel=4",
-                          drives=(Drive(disk, bus="nvme"), *drives), watchdog=True, usb=True, memory=512,
+                          drives=(Drive(here / "disk.img", bus="nvme"), *drives), watchdog=True, usb=True, memory=512,
                           log=str(here / "console.log"))
 
     def __enter__(self):
@@ -182,6 +185,7 @@ class Debian:
 
 @as_root
 def test_the_page_leads_to_a_debian_with_a_read_only_root(made, tmp_path):
+    from_the_factory(made, tmp_path)
     stick = Drive(made / "stick.img", bus="usb", name="stick", plugged=False)
     with Debian(made, tmp_path, (stick,)) as dev:
         dev.up()
@@ -206,12 +210,13 @@ def test_the_page_leads_to_a_debian_with_a_read_only_root(made, tmp_path):
         assert len(re.findall(r"^ *-?\d ", dev.ask("journalctl --no-pager --list-boots"), re.M)) == 2
         assert "Tell Keelboot that this system works" in dev.ask("journalctl --no-pager -b -1 -u keelboot-good")
         dev.ask("journalctl --verify 2>&1")
+    (tmp_path / "disk.img").unlink()
 
 
 @as_root
 def test_a_debian_whose_data_partition_is_broken_comes_up_and_says_so(made, tmp_path):
     """No emergency shell, which would wait for somebody on the roof; nor is such a release good."""
-    run(["cp", "--sparse=always", made / "disk.img", tmp_path / "disk.img"])
+    from_the_factory(made, tmp_path)
     with open(tmp_path / "disk.img", "r+b") as disk:
         disk.seek(17 << 20)
         disk.write(bytes(8 << 20))
@@ -222,3 +227,4 @@ def test_a_debian_whose_data_partition_is_broken_comes_up_and_says_so(made, tmp_
         said = dev.ask("keelboot check", code=1)
         assert "FAILED  10-data" in said and "it said: the data partition is not mounted" in said
         assert "on trial" in dev.ask("keelboot status")
+    (tmp_path / "disk.img").unlink()
