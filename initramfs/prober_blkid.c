@@ -128,8 +128,8 @@ static void add_part(struct prober_answer *a, const char *dev, blkid_partition p
 	a->n++;
 }
 
-/* 0: there is a table. 1: none. -1: cannot be read. */
-static int read_table(blkid_probe pr, const char *dev, struct prober_answer *a)
+/* 0: there is a table. 1: none. -1: cannot be read. flags: BLKID_PARTS_FORCE_GPT, or 0. */
+static int read_table(blkid_probe pr, const char *dev, struct prober_answer *a, int flags)
 {
 	blkid_partlist list;
 	blkid_parttable table;
@@ -137,6 +137,7 @@ static int read_table(blkid_probe pr, const char *dev, struct prober_answer *a)
 
 	blkid_probe_enable_superblocks(pr, 0);
 	blkid_probe_enable_partitions(pr, 1);
+	blkid_probe_set_partitions_flags(pr, flags);
 	blkid_probe_filter_partitions_type(pr, BLKID_FLTR_ONLYIN, (char **)known_tables);
 	found = blkid_do_fullprobe(pr);
 	if (found != 0)
@@ -158,9 +159,8 @@ void prober_blkid_table(int fd, const char *dev, struct prober_answer *a)
 
 	if (pr != NULL && blkid_probe_set_device(pr, fd, 0, 0) == 0) {
 		a->size = (uint64_t)blkid_probe_get_size(pr);
-		found = read_table(pr, dev, a);
+		found = read_table(pr, dev, a, 0);
 	}
-	blkid_free_probe(pr);
 	if (is_device(dev))
 		set_text(a->whole.dev, sizeof(a->whole.dev), dev);
 	a->whole.size = a->size;
@@ -168,4 +168,9 @@ void prober_blkid_table(int fd, const char *dev, struct prober_answer *a)
 		a->flags |= PROBER_TABLE_UNREADABLE;
 	if (found > 0)
 		prober_blkid_part(fd, &a->whole);
+	/* A first sector that went bad hides a GPT, as from a kernel without `gpt` on its command
+	 * line; but a file system goes before what is left of one. */
+	if (found > 0 && a->whole.fstype[0] == '\0' && a->whole.flags == 0)
+		read_table(pr, dev, a, BLKID_PARTS_FORCE_GPT); /* none is no news */
+	blkid_free_probe(pr);
 }

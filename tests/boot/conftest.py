@@ -152,7 +152,7 @@ class Bench:
         new.rename(images[0])
 
     def disk(self, a="1.0", b=None, *, data=None, name="disk", state=..., slots=(..., ...),
-             size=None, extra=(), **factory) -> Path:
+             size=None, extra=(), state_size="16M", **factory) -> Path:
         """A disk in the scenario's own folder. a and b: what is installed, see factory(). state:
         another image of it, None for a blank one; slots: other content of a and b. data: {path:
         file} for the data partition. extra: more partitions, (name, size, content). """
@@ -163,7 +163,7 @@ class Bench:
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, tree / path)
         disk = Disk(size, seed=name)
-        disk.add("keelboot-state", "16M", images[0] if state is ... else state)
+        disk.add("keelboot-state", state_size, images[0] if state is ... else state)
         disk.add("data", self.device.data_size, Ext4(tree, label="data"))
         for letter, image, own in zip("ab", images[1:], slots):
             disk.add(f"root-{letter}", self.device.slot_size, image if own is ... else own)

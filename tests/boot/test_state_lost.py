@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The state partition is damaged, wiped, or cannot be written or read."""
 
+import json
 import random
 
 import pytest
 
 from drives import Fault
-from kbdisk import write_partition
+from kbdisk import read_partition, write_partition
 
 REGION = 64 * 4096              # a ring of cells
 APART = 8 << 20
@@ -50,6 +51,35 @@ def test_both_lost_regions_are_rebuilt_from_the_slots_manifests(bench):
         vm.send("reboot")
         bench.up(vm, "3.0", "a")
         assert bench.causes(vm) == ["guest"]
+
+
+GROUP = 64 << 20                # what a large SD card erases at once
+
+
+def test_state_of_two_erase_groups_survives_the_loss_of_one(bench):
+    """The device makes the state itself; then the group goes with its first region, and all that is near it."""
+    disk = bench.disk("1.0", state=None, state_size="72M")
+    with bench.machine(disk) as vm:
+        vm.expect(r"keelboot: state: the partition was never written; made a new one")
+        bench.up(vm, "1.0", "a")
+        assert json.loads(bench.ask(vm, "keelboot state export"))["store"]["second"] == GROUP
+    write_partition(disk, "keelboot-state", b"\xff" * GROUP)
+    with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))]) as vm:
+        text = bench.up(vm, "2.0", "b", 150)
+        assert "made a new one" not in text
+        status = bench.status(vm)
+        assert [s["state"] for s in status["slots"]] == ["good", "good"]
+        assert status["state"]["regions"] == ["ok", "ok"]
+
+
+def test_older_state_in_a_large_partition_goes_on_where_it_is(bench):
+    disk = bench.disk("1.0", "2.0", good="a", state_size="72M")
+    with bench.machine(disk) as vm:
+        bench.up(vm, "2.0", "b")
+        store = json.loads(bench.ask(vm, "keelboot state export"))["store"]
+        assert store["second"] == APART and store["regions"] == ["ok", "ok"]
+        assert bench.status(vm)["slots"][1]["state"] == "good"
+    assert read_partition(disk, "keelboot-state", 16 << 20) == bytes(56 << 20)
 
 
 def test_blank_state_partition_boots_whatever_mounts(bench):

@@ -398,7 +398,7 @@ void fuzz_one(const uint8_t *data, size_t size)
 	static struct state s;
 	struct fuzz_in in = { data, size };
 	uint8_t how = fuzz_u8(&in), nslots = fuzz_u8(&in), mountable = fuzz_u8(&in);
-	struct store st = { .dev = &dev.bdev };
+	struct store st = { .dev = &dev.bdev, .second = STORE_REGION(1) };
 	struct hiccup h;
 	bool rebuilt;
 

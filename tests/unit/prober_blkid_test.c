@@ -137,6 +137,35 @@ static void an_mbr_disk_is_understood_without_its_extended_partition(void **stat
 	assert_string_equal(a.part[1].partuuid, "1234abcd-05");
 }
 
+/* With `gpt` on its command line the kernel has the partitions: their names must not be lost. */
+static void a_damaged_gpt_is_read_from_its_copy(void **state)
+{
+	(void)state;
+	for (unsigned sector = 0; sector < 3; sector++) {
+		make_gpt();
+		shell("dd if=/dev/urandom of=disk.img bs=512 count=1 seek=%u conv=notrunc", sector);
+		look();
+		assert_int_equal(a.flags, PROBER_GPT_BACKUP);
+		assert_string_equal(a.table, "gpt");
+		assert_int_equal(a.n, 4);
+		assert_string_equal(a.part[0].partuuid, "11111111-2222-3333-4444-555555555555");
+		assert_string_equal(a.part[1].fstype, "ext4");
+	}
+}
+
+/* What is left at the end of a stick that is one file system now is no table. */
+static void a_file_system_goes_before_an_old_copy(void **state)
+{
+	(void)state;
+	make_gpt();
+	shell("truncate -s 24M fs && mke2fs -q -t ext4 -L stick fs && "
+	      "dd if=fs of=disk.img bs=1M conv=notrunc && rm fs");
+	look();
+	assert_string_equal(a.table, "");
+	assert_int_equal(a.n, 0);
+	assert_string_equal(a.whole.fstype, "ext4");
+}
+
 static void a_stick_without_partitions_is_its_file_system(void **state)
 {
 	(void)state;
@@ -234,6 +263,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		T(a_gpt_disk_is_understood),
 		T(an_mbr_disk_is_understood_without_its_extended_partition),
+		T(a_damaged_gpt_is_read_from_its_copy),
+		T(a_file_system_goes_before_an_old_copy),
 		T(a_stick_without_partitions_is_its_file_system),
 		T(an_empty_disk_has_nothing),
 		T(garbage_is_nothing_and_never_fatal),
