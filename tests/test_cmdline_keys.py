@@ -78,6 +78,14 @@ def test_keys_page_equals_the_table():
     assert PAGE.read_text() == render(dump_table())
 
 
+def test_every_line_that_is_shown_has_the_words_that_belong_on_it():
+    """Who copies a command line from a page or a help text gets the copy of the partition table as well."""
+    pages = [TOP / "README.md", *TOP.glob("docs/*.md"), *TOP.glob("docs/man/*"), TOP / "qemu/run", TOP / "qemu/demo"]
+    shown = [line for page in pages for line in page.read_text().splitlines() if "panic=10" in line]
+    assert len(shown) > 5
+    assert [line for line in shown if "gpt" not in line] == []
+
+
 def test_table_is_fit_for_people():
     rows = dump_table()
     names = [row[0] for row in rows]
