@@ -2,6 +2,7 @@
 #include "cli/bundle_build.h"
 
 #include "cli/bundle_encode.h"
+#include "cli/bundle_folder.h"
 #include "cli/bundle_output.h"
 #include "cli/bundle_progress.h"
 #include "cli/bundle_verity.h"
@@ -55,19 +56,45 @@ static enum kb_err check_verity(const struct bundle_source *s, const struct mani
 	return KB_EINVAL;
 }
 
+static enum kb_err open_file(struct build *b, unsigned i)
+{
+	const char *path = b->s->file[i];
+	int fd;
+
+	if (bundle_folder_is(path)) {
+		TRY(bundle_folder_image(b->s, i, &fd));
+		return bundle_source_take(&b->source[i], fd, path);
+	}
+	if (b->s->size[i] != 0) {
+		log_err("image %s: size= is for a folder; a file has one", path);
+		return KB_EINVAL;
+	}
+	return bundle_source_open(&b->source[i], path);
+}
+
+/* Other classes may well hold something else, as firmware. */
+static void find_filesystem(const struct bundle_source *s, struct manifest_image *im)
+{
+	bundle_source_filesystem(s, im->filesystem, sizeof(im->filesystem));
+	if (im->filesystem[0] == '\0' && strcmp(im->name, "root") == 0)
+		log_warn("image %s: no file system that is known, so a device may not mount it; if "
+			 "it has one, say fs=TYPE",
+			 s->path);
+}
+
 static enum kb_err open_source(struct build *b, unsigned i)
 {
 	struct manifest_image *im = &b->s->m.image[i];
 	struct bundle_source *s = &b->source[i];
 
-	TRY(bundle_source_open(s, b->s->file[i]));
+	TRY(open_file(b, i));
 	b->nsources++;
 	if (bundle_source_is(s, b->s->output)) {
 		log_err("%s is the image and the output", s->path);
 		return KB_EINVAL;
 	}
 	if (im->filesystem[0] == '\0')
-		bundle_source_filesystem(s, im->filesystem, sizeof(im->filesystem));
+		find_filesystem(s, im);
 	im->chunk = b->s->chunk;
 	TRY(check_size(s, im));
 	if (b->s->verity && strcmp(im->name, "root") == 0)

@@ -63,15 +63,22 @@ static enum kb_err check_journal(const struct bundle_source *s)
 
 enum kb_err bundle_source_open(struct bundle_source *s, const char *path)
 {
-	enum kb_err err;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-	*s = (struct bundle_source){ .path = path };
-	s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (s->fd < 0) {
-		err = err_errno(errno);
+	if (fd < 0) {
+		enum kb_err err = err_errno(errno);
+
 		log_err("image %s: %s", path, strerror(errno));
 		return err;
 	}
+	return bundle_source_take(s, fd, path);
+}
+
+enum kb_err bundle_source_take(struct bundle_source *s, int fd, const char *path)
+{
+	enum kb_err err;
+
+	*s = (struct bundle_source){ .path = path, .fd = fd };
 	err = find_size(s);
 	if (err == KB_OK)
 		err = check_journal(s);

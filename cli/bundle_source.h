@@ -23,6 +23,9 @@ struct bundle_source {
  * ext4 whose journal needs recovery.
  */
 enum kb_err bundle_source_open(struct bundle_source *s, const char *path) KB_MUST_CHECK;
+
+/* The same of what is open as fd, which s closes; path is for messages. */
+enum kb_err bundle_source_take(struct bundle_source *s, int fd, const char *path) KB_MUST_CHECK;
 void bundle_source_close(struct bundle_source *s);
 
 /*

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define LEVEL_MAX 22
+#define SIZE_MAX_ (1ull << 44)
 
 void bundle_spec_default(struct bundle_spec *s)
 {
@@ -149,31 +150,48 @@ static const char *set_image(struct bundle_spec *s, const char *dir, const char 
 		return wrong;
 	if (strcmp(key, "file") == 0)
 		return set_path(s->file[i], dir, value);
+	if (strcmp(key, "size") == 0)
+		return args_bytes(&s->size[i], value) == KB_OK && s->size[i] > 0 &&
+				       s->size[i] <= SIZE_MAX_
+			       ? NULL
+			       : "want a size, as 512M";
 	if (strcmp(key, "filesystem") != 0 && strncmp(key, "verity-", 7) != 0)
 		return manifest_unknown_key; /* what is measured is not for people to say */
 	return manifest_image_key(&s->m.image[i], key, value);
 }
 
-/* A file name may hold "," too: only what follows the last ",fs=" is an option. */
+/* A file name may hold "," too: only what ends the text is an option. Cuts the last one off. */
+static char *cut_option(char *path, const char *option)
+{
+	char *last = NULL;
+
+	for (char *p = path; (p = strstr(p, option)) != NULL; p++)
+		last = p;
+	if (last == NULL || strchr(last + strlen(option), ',') != NULL)
+		return NULL;
+	*last = '\0';
+	return last + strlen(option);
+}
+
 const char *bundle_spec_image_option(struct bundle_spec *s, const char *value)
 {
-	char name[MANIFEST_STR_MAX], path[BUNDLE_SPEC_PATH], *fs = NULL;
-	const char *eq = strchr(value, '='), *wrong;
+	char name[MANIFEST_STR_MAX], path[BUNDLE_SPEC_PATH], *fs, *size;
+	const char *eq = strchr(value, '='), *wrong = NULL;
 
 	if (eq == NULL || eq == value || eq - value >= (ptrdiff_t)sizeof(name) ||
 	    strlen(eq + 1) >= sizeof(path))
 		return "want CLASS=FILE or CLASS=FILE,fs=TYPE, as root=rootfs.ext4";
 	snprintf(name, sizeof(name), "%.*s", (int)(eq - value), value);
 	snprintf(path, sizeof(path), "%s", eq + 1);
-	for (char *p = path; (p = strstr(p, ",fs=")) != NULL; p++)
-		fs = p;
-	if (fs != NULL) {
-		*fs = '\0';
-		wrong = set_image(s, "", name, "filesystem", fs + 4);
-		if (wrong != NULL)
-			return wrong;
-	}
-	return set_image(s, "", name, "file", path);
+	fs = cut_option(path, ",fs=");
+	size = cut_option(path, ",size=");
+	if (fs == NULL)
+		fs = cut_option(path, ",fs=");
+	if (fs != NULL)
+		wrong = set_image(s, "", name, "filesystem", fs);
+	if (wrong == NULL && size != NULL)
+		wrong = set_image(s, "", name, "size", size);
+	return wrong != NULL ? wrong : set_image(s, "", name, "file", path);
 }
 
 /* ---------------------------------------------------------------- recipe */

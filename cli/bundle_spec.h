@@ -11,7 +11,8 @@
 struct bundle_spec {
 	/* [bundle], and of each image: name, filesystem, verity */
 	struct manifest m;
-	char file[MANIFEST_IMAGES_MAX][BUNDLE_SPEC_PATH];
+	char file[MANIFEST_IMAGES_MAX][BUNDLE_SPEC_PATH]; /* or a folder */
+	uint64_t size[MANIFEST_IMAGES_MAX]; /* of what is made of a folder; 0: as it needs */
 	uint32_t chunk;
 	bool compress;
 	bool verity; /* of the image "root" */
@@ -33,7 +34,7 @@ void bundle_spec_default(struct bundle_spec *s);
 const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *key,
 			    const char *value);
 
-/* --image CLASS=FILE[,fs=TYPE]. NULL, or what is wrong. */
+/* --image CLASS=FILE[,fs=TYPE][,size=SIZE]. NULL, or what is wrong. */
 const char *bundle_spec_image_option(struct bundle_spec *s, const char *value);
 
 /* Reads a recipe. KB_ENOENT, KB_EFORMAT and the like, which it has told. */

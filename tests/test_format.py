@@ -318,7 +318,7 @@ def test_a_recipe_says_the_same_as_options(tmp_path, keys, sample):
 @pytest.mark.parametrize("text,because", [
     ("[bundle]\nvershun=1\n", "unknown key"), ("[bundle]\nversion=1 0\n", "not allowed"),
     ("[bundel]\nversion=1\n", "unknown section"), ("[bundle\n", "line 1"),
-    ("[image.root]\nsize=4096\n", "unknown key"), ("[image.Root]\nfile=x\n", "a-z"),
+    ("[image.root]\nsize=many\n", "want a size"), ("[image.root]\nchunk-size=16384\n", "unknown key"), ("[image.Root]\nfile=x\n", "a-z"),
     ("[bundle]\nversion=1\nversion=2\n", "twice"), ("[bundle]\ncreated=2025\n", "unknown key"),
     ("[bundle]\nversion=1\n  2\n", "indented"), ("[bundle]\nchunk-size=3K\n", "16K to 1M"),
 ])
@@ -355,7 +355,7 @@ def test_bad_options_are_usage_errors(tmp_path, option, value):
 
 
 @pytest.mark.parametrize("image,because", [
-    ("missing.img", "No such file"), ("empty.img", "empty"), (".", "neither a file"),
+    ("missing.img", "No such file"), ("empty.img", "empty"), ("../../../../../../dev/null", "neither a file"),
 ])
 def test_images_that_cannot_be_read_leave_nothing_behind(tmp_path, image, because):
     (tmp_path / "empty.img").write_bytes(b"")
