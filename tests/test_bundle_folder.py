@@ -12,8 +12,10 @@ import pytest
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "tests"))
 
-from test_format import BASE, FAILURE, MIB, USAGE, good, keys, refused, run     # noqa: E402,F401
+import test_format                                                  # noqa: E402
+from test_format import BASE, FAILURE, MIB, USAGE, good, refused, run    # noqa: E402
 
+keys = test_format.keys             # a fixture
 SYSTEMS = ("ext4", "squashfs", "erofs")
 
 
@@ -38,7 +40,7 @@ def create(tree, out, *options, fs="", env=None, **kwargs):
                env={"SOURCE_DATE_EPOCH": "1700000000", **(env or {})}, **kwargs)
 
 
-def extracted(tmp_path, out, keys):                                             # noqa: F811
+def extracted(tmp_path, out, keys):
     image = tmp_path / "out.img"
     good("bundle", "extract", out, "--key", keys / "a.pem", "-o", image)
     return image
@@ -53,7 +55,7 @@ def listed(image, kind) -> str:
 
 
 @pytest.mark.parametrize("kind", SYSTEMS)
-def test_a_folder_becomes_an_image(tmp_path, tree, keys, kind):                 # noqa: F811
+def test_a_folder_becomes_an_image(tmp_path, tree, keys, kind):
     out = tmp_path / "x.keel"
     done = create(tree, out, "--key", keys / "a.key", fs=f",fs={kind}")
     assert (done.returncode, done.stderr) == (0, "")
@@ -111,7 +113,7 @@ def test_a_folder_can_have_a_tree_of_verity(tmp_path, tree):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to be two users")
-def test_what_somebody_else_makes_belongs_to_root(tmp_path, tree, keys):        # noqa: F811
+def test_what_somebody_else_makes_belongs_to_root(tmp_path, tree, keys):
     for folder in [tmp_path, *list(tmp_path.parents)[:2]]:
         if str(folder).startswith("/tmp/"):
             folder.chmod(0o755)

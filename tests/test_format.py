@@ -318,7 +318,8 @@ def test_a_recipe_says_the_same_as_options(tmp_path, keys, sample):
 @pytest.mark.parametrize("text,because", [
     ("[bundle]\nvershun=1\n", "unknown key"), ("[bundle]\nversion=1 0\n", "not allowed"),
     ("[bundel]\nversion=1\n", "unknown section"), ("[bundle\n", "line 1"),
-    ("[image.root]\nsize=many\n", "want a size"), ("[image.root]\nchunk-size=16384\n", "unknown key"), ("[image.Root]\nfile=x\n", "a-z"),
+    ("[image.root]\nsize=many\n", "want a size"),
+    ("[image.root]\nchunk-size=16384\n", "unknown key"), ("[image.Root]\nfile=x\n", "a-z"),
     ("[bundle]\nversion=1\nversion=2\n", "twice"), ("[bundle]\ncreated=2025\n", "unknown key"),
     ("[bundle]\nversion=1\n  2\n", "indented"), ("[bundle]\nchunk-size=3K\n", "16K to 1M"),
 ])
