@@ -568,15 +568,37 @@ static void without_memory_or_descriptors_it_does_not_start(void **state)
 	starved(RLIMIT_AS, 1u << 20);
 }
 
-static void says_when_the_helper_cannot_be_run(void **state)
+/* That the helper does not start, and what is said of it. */
+static void does_not_start(const char *helper, const char *said)
 {
 	struct decoder d;
+	char text[512];
+	int fds[2];
+	ssize_t n;
 
-	(void)state;
-	assert_int_equal(decoder_start(&d, "/nowhere/keelboot-helper"), KB_EEXEC);
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	log_to(fds[1], 0);
+	assert_int_equal(decoder_start(&d, helper), KB_EEXEC);
+	log_to(2, 0);
 	assert_int_equal(d.sock, -1);
 	assert_null(d.shared);
-	assert_int_equal(decoder_start(&d, "/bin/true"), KB_EEXEC);
+	n = read(fds[0], text, sizeof(text) - 1);
+	close(fds[0]);
+	close(fds[1]);
+	assert_true(n > 0);
+	text[n] = '\0';
+	if (strstr(text, said) == NULL || strstr(text, "127") != NULL)
+		fail_msg("%s", text);
+}
+
+static void says_when_the_helper_cannot_be_run(void **state)
+{
+	(void)state;
+	does_not_start("/nowhere/keelboot-helper",
+		       "unable to run /nowhere/keelboot-helper as decoder: No such file or "
+		       "directory\n");
+	does_not_start("/etc/passwd", "/etc/passwd as decoder: Permission denied\n");
+	does_not_start("/bin/true", "is it Keelboot's helper");
 }
 
 static void remove_dir(void)
