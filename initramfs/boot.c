@@ -213,10 +213,12 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 }
 
 /* Not when a check or a manifest stood against a slot: with the state that would be forgotten, and
- * each boot that says so leads to a last resort. With verify-slot=always none does. */
+ * each boot that says so leads to a last resort. With verify-slot=always none does. Nor for want of
+ * a driver: the record is right. */
 static bool renew(struct boot *b)
 {
-	if (boot_is_forced(b) || (b->rejected && b->conf.verify_slot != CONF_VERIFY_ALWAYS))
+	if (boot_is_forced(b) || b->no_driver ||
+	    (b->rejected && b->conf.verify_slot != CONF_VERIFY_ALWAYS))
 		return false;
 	return record_renew(&b->rec, b->conf.nslots, devices_mountable(&b->dev, &b->conf),
 			    devices_seen(&b->dev, &b->conf));

@@ -37,8 +37,9 @@ struct boot {
 	struct shell shell;
 	struct verify_answer manifest; /* of the candidate; see verify.h */
 	char why[STATE_STR_MAX + 1];   /* why the slot is not the one that stood first */
-	bool rejected; /* a slot that might have booted: by a check, or for its manifest */
-	bool lenient;  /* it may not be again: no later boot would come to a last resort */
+	bool rejected;	/* a slot that might have booted: by a check, or for its manifest */
+	bool no_driver; /* a slot whose file system this kernel does not know */
+	bool lenient;	/* it may not be again: no later boot would come to a last resort */
 	char despite[BOOT_DESPITE_MAX][STATE_STR_MAX + 1]; /* what the candidate is tried despite */
 	unsigned ndespite;
 };

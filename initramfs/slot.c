@@ -22,13 +22,14 @@ static struct hook_env hook_env(struct boot *b, char *said)
 }
 
 /* Not the slot's fault: it costs nothing, and another initramfs boots it. */
-static enum kb_err has_driver(const struct boot *b, int slot, char *reason)
+static enum kb_err has_driver(struct boot *b, int slot, char *reason)
 {
 	const struct root root = { .conf = &b->conf, .cmd = &b->cmd };
 	const char *lacks = root_without_driver(&root, b->dev.slot[slot].fstype);
 
 	if (lacks == NULL)
 		return KB_OK;
+	b->no_driver = true;
 	log_err("slot %c: this kernel has no %s: its module is not in the initramfs, or did not "
 		"load (mkinitramfs --module %s)",
 		state_slot_letter(slot), lacks, lacks);
@@ -36,7 +37,7 @@ static enum kb_err has_driver(const struct boot *b, int slot, char *reason)
 	return KB_ENODEV;
 }
 
-enum kb_err slot_look(const struct boot *b, int slot, char *reason)
+enum kb_err slot_look(struct boot *b, int slot, char *reason)
 {
 	int root = slot < (int)b->conf.nslots ? devices_root_class(&b->conf, (unsigned)slot) : -1;
 

@@ -13,7 +13,7 @@
  * Whether there is something to mount, and a driver for it, without writing. KB_ENODEV: no
  * partition, or no driver, which is not the slot's fault. KB_EFORMAT: no file system.
  */
-enum kb_err slot_look(const struct boot *b, int slot, char *reason) KB_MUST_CHECK;
+enum kb_err slot_look(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
 
 /*
  * Runs pre-mount hooks, mounts the slot's root on ROOT_DIR, runs post-mount hooks. On failure

@@ -103,6 +103,24 @@ static void no_driver_for_any_slot_ends_in_a_rescue_that_ends(void **ctx)
 	assert_int_equal(after.slot[1].tries, STATE_TRIES);
 }
 
+/* The record is right, and what it holds back is half a slot: it is not made anew for that. */
+static void no_driver_is_no_reason_to_forget_the_state(void **ctx)
+{
+	struct state s = machine_good(), after;
+
+	(void)ctx;
+	states_set(&s, 1, STATE_WRITING, 0);
+	machine_put(&s);
+	machine.disk.part[1].fstype = "squashfs";
+	os_sim_file("/proc/filesystems", FILESYSTEMS);
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_absent("made a new one");
+	assert_absent("mount " SLOT_B_DEV);
+	after = machine_get();
+	assert_int_equal(after.slot[0].st, STATE_GOOD);
+	assert_int_equal(after.slot[1].st, STATE_WRITING);
+}
+
 /* What is not known for certain is left to the mount, which is charged. */
 static void driver_that_may_be_there_is_tried(void **ctx)
 {
@@ -415,6 +433,7 @@ int main(void)
 		T(slot_without_its_driver_costs_nothing),
 		T(good_slot_without_its_driver_keeps_its_trust),
 		T(no_driver_for_any_slot_ends_in_a_rescue_that_ends),
+		T(no_driver_is_no_reason_to_forget_the_state),
 		T(driver_that_may_be_there_is_tried),
 		T(missing_partition_costs_nothing),
 		T(manifest_of_another_release_is_not_booted),
