@@ -37,7 +37,7 @@ endif
 # ---------------------------------------------------------------- what is built from what
 # Mains, and the real ends of the two seams, stand apart; every other object goes unchanged into both the product and the tests.
 MAINS   := initramfs/init.c initramfs/helper.c initramfs/guardian_main.c cli/main.c
-REAL    := lib/bdev_file.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_dev.c lib/os_dm.c lib/os_root.c
+REAL    := lib/bdev_file.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c
 SRC     := $(sort $(wildcard lib/*.c kernel-cmdline/*.c selector/*.c update/*.c hooks/*.c initramfs/*.c cli/*.c))
 LIBSRC  := $(filter-out $(MAINS) $(REAL),$(SRC))
 obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))

@@ -184,8 +184,8 @@ static void add_history(struct device *d, struct history_event *e, const char *r
 			const char *detail)
 {
 	e->time = output_now();
-	state_set_text(e->reason, reason);
-	state_set_text(e->detail, detail);
+	history_set_text(e->reason, reason);
+	history_set_text(e->detail, detail);
 	if (store_history_add(&d->store, e) != KB_OK)
 		log_warn("unable to add a line to the history; nothing else is lost");
 }

@@ -15,7 +15,7 @@
 
 #define OUTPUT_SCHEMA	1   /* of every JSON document: raised when a key changes its meaning */
 #define OUTPUT_TIME_LEN 32  /* room for a time */
-#define OUTPUT_LINE_LEN 256 /* room for a sentence */
+#define OUTPUT_LINE_LEN 640 /* room for a sentence: an event with both of its texts */
 
 /* The exit codes; docs/man/keelboot.1 promises them to scripts. */
 enum output_exit {

@@ -86,7 +86,7 @@ void output_event_sentence(char out[OUTPUT_LINE_LEN], const struct history_event
 	const struct phrase *p =
 		&phrases[(unsigned)e->kind < HISTORY_KIND_COUNT ? e->kind : HISTORY_STATE];
 	const char *colon = e->reason[0] != '\0' && p->because[0] != '\0' ? ": " : "";
-	char who[96], detail[80];
+	char who[96], detail[HISTORY_TEXT_MAX + 32];
 
 	subject(who, sizeof(who), e);
 	if (e->kind == HISTORY_BOOT) {

@@ -6,7 +6,7 @@
 #include "cli/output.h"
 
 #define STATUS_WARNINGS_MAX 24
-#define STATUS_WARNING_LEN  240
+#define STATUS_WARNING_LEN  480
 
 enum status_region { STATUS_REGION_OK, STATUS_REGION_NO_RECORD, STATUS_REGION_UNREADABLE };
 

@@ -196,7 +196,7 @@ static enum kb_err run(const char *dir, const char *name, const struct vars *var
 	}
 	err = verdict(reason, name, err, status);
 	if (err != KB_OK && env->said != NULL)
-		util_print_safe(env->said, HOOK_REASON_MAX + 1, out.last);
+		util_print_safe(env->said, HOOK_SAID_MAX + 1, out.last);
 	return err;
 }
 

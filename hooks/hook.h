@@ -21,10 +21,11 @@
 #pragma once
 
 #include "lib/err.h"
-#include "selector/state.h"
+#include "selector/history.h"
 
 #define HOOK_DIR	"/usr/lib/keelboot/hooks"
 #define HOOK_REASON_MAX STATE_STR_MAX
+#define HOOK_SAID_MAX	HISTORY_TEXT_MAX
 #define HOOK_MAX	32 /* files in the folder of a stage */
 #define HOOK_NAME_MAX	62 /* bytes of a hook's name */
 
@@ -37,7 +38,7 @@ struct hook_env {
 	const char *root;
 	const char *data, *data_fstype;
 	const char *source;
-	/* Takes the last line that the failing hook printed (HOOK_REASON_MAX + 1 bytes, printable
+	/* Takes the last line that the failing hook printed (HOOK_SAID_MAX + 1 bytes, printable
 	 * ASCII), for the history; may be NULL. Untouched when nothing failed. */
 	char *said;
 	/* Called at least once a second while hooks run, to feed the watchdog; may be NULL. The

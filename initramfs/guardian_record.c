@@ -52,8 +52,8 @@ static void add_history(int slot, uint64_t time_s)
 	};
 
 	memcpy(e.version, state.slot[slot].version, sizeof(e.version));
-	state_set_text(e.reason, "deadline");
-	state_set_text(e.detail, "guardian");
+	history_set_text(e.reason, "deadline");
+	history_set_text(e.detail, "guardian");
 	if (store_history_add(&store, &e) != KB_OK)
 		log_warn("history: unable to add a line; nothing else is lost");
 }

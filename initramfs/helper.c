@@ -4,6 +4,7 @@
  * one static program with OpenSSL, zstd and libblkid is a third of the size of three.
  */
 #include "initramfs/prober.h"
+#include "lib/bootlog.h"
 #include "update/apply.h"
 #include "update/apply_cage.h"
 #include "update/decoder.h"
@@ -31,6 +32,8 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 0 ? base_name(argv[0]) : "";
 
+	if (strcmp(name, "keelboot-apply") == 0 || strcmp(name, "keelboot-verify") == 0)
+		bootlog_inherit();
 	if (strcmp(name, "keelboot-apply") == 0)
 		return apply_program(argc, argv);
 	if (strcmp(name, "keelboot-decoder") == 0)

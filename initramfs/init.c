@@ -20,6 +20,9 @@ int main(int argc, char **argv)
 				"elsewhere. To pack one: initramfs/mkinitramfs --help\n");
 		return 3;
 	}
+	/* Until /dev is there: what the kernel opened for us waits for whoever reads it. */
+	log_to(-1, 0);
+	log_show(LOG_LEVEL_NOTICE);
 	b.argv = argv;
 	b.envp = environ;
 	err = boot(&b);

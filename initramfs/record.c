@@ -290,8 +290,8 @@ void record_history(struct record *r, enum history_kind kind, int slot, const ch
 		e.sequence = r->s.slot[slot].sequence;
 		memcpy(e.version, r->s.slot[slot].version, sizeof(e.version));
 	}
-	state_set_text(e.reason, reason);
-	state_set_text(e.detail, detail);
+	history_set_text(e.reason, reason);
+	history_set_text(e.detail, detail);
 	if (store_history_add(&r->store, &e) != KB_OK)
 		log_warn("history: unable to add a line; nothing else is lost");
 }

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/settings.h"
 
-#include "lib/log.h"
+#include "lib/bootlog.h"
 #include "lib/os.h"
 
-#include <fcntl.h>
 #include <string.h>
 
-static void set_log_level(enum cmdline_log log)
+/* Without keelboot.log= the kernel's own level says whether the consoles have more than decisions.
+ */
+static void set_log(const struct cmdline *cmd)
 {
-	if (log == CMDLINE_LOG_DEBUG)
-		log_set_level(LOG_LEVEL_DEBUG);
-	else if (log == CMDLINE_LOG_QUIET)
-		log_set_level(LOG_LEVEL_NOTICE);
-	else
-		log_set_level(LOG_LEVEL_INFO);
+	static const enum log_level levels[] = {
+		[CMDLINE_LOG_INFO] = LOG_LEVEL_INFO,
+		[CMDLINE_LOG_DEBUG] = LOG_LEVEL_DEBUG,
+		[CMDLINE_LOG_QUIET] = LOG_LEVEL_NOTICE,
+	};
+
+	bootlog_set(levels[cmd->log], cmd->has_log ? levels[cmd->log] : LOG_LEVEL_NOTICE);
 }
 
 /* A panic, which is also what the end of process 1 makes, has to restart the device; panic=0 says
@@ -50,7 +52,7 @@ static void read_command_line(struct boot *b)
 		b->argv = argv;
 		b->envp = envp;
 	}
-	set_log_level(b->cmd.log);
+	set_log(&b->cmd);
 	if (!b->cmd.enable && b->conf.verify_slot == CONF_VERIFY_ALWAYS) {
 		log_warn("keelboot.enable=0: not heeded with [system] verify-slot=always");
 		b->cmd.enable = true;
@@ -74,18 +76,12 @@ static void look_at_keys(struct boot *b)
 
 void settings_read(struct boot *b)
 {
-	static int kmsg = -1;
 	bool found;
 
-	if (os_open("/dev/kmsg", O_WRONLY, &kmsg) == KB_OK)
-		log_to(kmsg, 1);
-	/* Else the kernel drops what exceeds ten lines in five seconds: the end of the story.
-	 * printk.devkmsg= of the command line goes before it. */
-	if (os_write_file("/proc/sys/kernel/printk_devkmsg", "on\n", 3) != KB_OK)
-		log_debug("the kernel's log may drop lines of ours");
+	bootlog_open();
 	load_command_line(b);
 	cmdline_parse(&b->cmd, b->cmdline);
-	set_log_level(b->cmd.log); /* also for what system.conf may have to be told */
+	set_log(&b->cmd); /* also for what system.conf may have to be told */
 	log_info("Keelboot " KB_VERSION);
 	conf_load(&b->conf, "", &found, NULL, NULL);
 	if (!found)

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-/* What every hook is told. said: HOOK_REASON_MAX + 1 bytes. */
+/* What every hook is told. said: HOOK_SAID_MAX + 1 bytes. */
 static struct hook_env hook_env(struct boot *b, char *said)
 {
 	said[0] = '\0';
@@ -124,7 +124,7 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 	const struct devices_slot *d = &b->dev.slot[slot];
 	const struct state_slot *s = &b->rec.s.slot[slot];
 	const char name[2] = { state_slot_letter(slot), '\0' };
-	char said[HOOK_REASON_MAX + 1];
+	char said[HOOK_SAID_MAX + 1];
 	struct hook_env env = hook_env(b, said);
 	enum kb_err err;
 
@@ -148,7 +148,7 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 
 enum kb_err slot_before_update(struct boot *b, const char *source)
 {
-	char said[HOOK_REASON_MAX + 1], reason[HOOK_REASON_MAX + 1];
+	char said[HOOK_SAID_MAX + 1], reason[HOOK_REASON_MAX + 1];
 	struct hook_env env = hook_env(b, said);
 
 	env.source = source;
@@ -161,7 +161,7 @@ enum kb_err slot_before_update(struct boot *b, const char *source)
 
 void slot_exhausted(struct boot *b)
 {
-	char said[HOOK_REASON_MAX + 1], reason[HOOK_REASON_MAX + 1];
+	char said[HOOK_SAID_MAX + 1], reason[HOOK_REASON_MAX + 1];
 	struct hook_env env = hook_env(b, said);
 
 	if (hook_run_dir("exhausted", &env, b->conf.hook_timeout_s, reason) != KB_OK)

@@ -5,7 +5,7 @@
 #include "initramfs/progress.h"
 #include "initramfs/sources.h"
 #include "initramfs/slot.h"
-#include "lib/log.h"
+#include "lib/bootlog.h"
 #include "lib/os.h"
 #include "lib/stall.h"
 #include "update/reader.h"
@@ -119,7 +119,7 @@ static bool follow(struct boot *b, int fd, struct progress *p, enum plan_mode mo
 		tell = (p->candidate * 8 + p->phase) * 1000 + progress_percent(p) / 20 * 20;
 		if (p->phase != PROGRESS_LOOK && tell != told) {
 			told = tell;
-			log_info("update: %s, %u %%", progress_phase_name(p->phase),
+			log_notice("update: %s, %u %%", progress_phase_name(p->phase),
 				 progress_percent(p));
 		}
 	}
@@ -156,7 +156,8 @@ static enum kb_err end_apply(struct boot *b, pid_t pid, bool ended, int *status)
 static enum kb_err run(struct boot *b, enum state_source src, enum plan_mode mode)
 {
 	static struct args args;
-	struct os_spawn sp = { .path = BOOT_HELPER, .argv = args.v, .own_mounts = true };
+	struct os_spawn sp = { .path = BOOT_HELPER, .argv = args.v,
+			       .envp = bootlog_env(), .own_mounts = true };
 	struct progress p = { .phase = PROGRESS_NONE };
 	int fds[2], status = 0;
 	enum kb_err err;

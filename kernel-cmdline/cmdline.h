@@ -42,6 +42,7 @@ struct cmdline {
 		      1];	     /* keelboot.watchdog=DEVICE|off; "" : as system.conf says */
 	uint32_t watchdog_timeout_s; /* keelboot.watchdog=DEVICE,SECONDS; 0 */
 	enum cmdline_log log;	     /* keelboot.log= */
+	bool has_log;
 	bool shell;		     /* keelboot.shell=: only an initramfs for debugging has one */
 	/* the kernel's own */
 	char root[CMDLINE_TEXT_MAX + 1];
@@ -52,7 +53,6 @@ struct cmdline {
 	char init[CMDLINE_TEXT_MAX + 1]; /* init=; "" : default */
 	int panic;			 /* panic= seconds; 0 when absent */
 	bool has_panic;
-	bool quiet;
 
 	unsigned nwarnings;
 	char warning[CMDLINE_WARNINGS_MAX][CMDLINE_TEXT_MAX + 1];

@@ -164,9 +164,11 @@ static bool set_log(struct cmdline *c, const char *value)
 	};
 
 	c->log = CMDLINE_LOG_INFO;
+	c->has_log = false;
 	for (unsigned i = 0; value != NULL && i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcmp(value, words[i]) == 0) {
 			c->log = (enum cmdline_log)i;
+			c->has_log = true;
 			return true;
 		}
 	}
@@ -235,8 +237,8 @@ static bool set_panic(struct cmdline *c, const char *value)
 
 static bool set_quiet(struct cmdline *c, const char *value)
 {
+	(void)c;
 	(void)value; /* the kernel does not look at one either */
-	c->quiet = true;
 	return true;
 }
 
@@ -259,8 +261,11 @@ const struct cmdline_key cmdline_keys[] = {
 	{ "keelboot.watchdog", "off|/dev/NAME|/dev/NAME,SECONDS (1..65535)", "",
 	  "The watchdog to arm, and its time; without it [watchdog] of system.conf counts.",
 	  set_watchdog },
-	{ "keelboot.log", "debug|info|quiet", "info",
-	  "What Keelboot logs: quiet only decisions and problems, debug every step.", set_log },
+	{ "keelboot.log", "debug|info|quiet", "",
+	  "What Keelboot logs and shows on each console: quiet its decisions, problems and "
+	  "progress; info also how it came to them; debug every step. Without it info is logged, "
+	  "and shown where the kernel shows it.",
+	  set_log },
 	{ "keelboot.shell", "0|1", "0",
 	  "1: a shell on the console where nothing boots, if mkinitramfs --debug-shell made the "
 	  "image.",
@@ -282,6 +287,8 @@ const struct cmdline_key cmdline_keys[] = {
 	  set_init },
 	{ "panic", "SECONDS", "",
 	  "Time from a panic of the kernel to its reboot: 0 never, below 0 at once.", set_panic },
-	{ "quiet", "", "", "Only decisions and problems go to the console.", set_quiet },
+	{ "quiet", "", "",
+	  "The kernel's: its own messages leave the consoles. What Keelboot decides stays there.",
+	  set_quiet },
 	{ NULL, NULL, NULL, NULL, NULL },
 };

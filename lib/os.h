@@ -165,6 +165,21 @@ enum kb_err os_uevent_read(int fd, char *buf, size_t size, size_t *len) KB_MUST_
  * /dev is there; also keeps others from getting those numbers. */
 void os_stdio(void);
 
+/* ---------------------------------------------------------------- consoles */
+/* Where the kernel's files are, for whoever has another root; else /proc, /sys and /dev. */
+struct os_console_folders {
+	const char *proc, *sys, *dev;
+};
+void os_console_at(const struct os_console_folders *folders);
+/* The kernel's log, /dev/kmsg. */
+bool os_is_kmsg(int fd);
+/* The kernel itself shows lines of this level on its consoles, when they come to its log. False
+ * also where that cannot be known. */
+bool os_console_shows(int level);
+/* Writes a line to each console that the kernel has. Takes a second at most; one that takes nothing
+ * is given up for this line, and waited for less with the next. Keeps errno. */
+void os_console_write(const char *line, size_t len);
+
 /* ---------------------------------------------------------------- device mapper */
 #define OS_DM_PARAMS 768
 #define OS_DM_NODE   32

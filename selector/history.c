@@ -18,6 +18,11 @@ const char *history_kind_name(enum history_kind kind)
 	return (unsigned)kind < HISTORY_KIND_COUNT ? kind_names[kind] : kind_names[HISTORY_STATE];
 }
 
+void history_set_text(char dst[HISTORY_TEXT_MAX + 1], const char *text)
+{
+	text_copy(dst, HISTORY_TEXT_MAX + 1, text, strnlen(text, HISTORY_TEXT_MAX));
+}
+
 void history_encode(const struct history_event *e, uint8_t *cell)
 {
 	struct text_out o = { .buf = (char *)cell + CELL_HEADER,

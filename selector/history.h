@@ -4,7 +4,8 @@
 
 #include "selector/state.h"
 
-#define HISTORY_CELL 4096u /* bytes of a cell */
+#define HISTORY_CELL	 4096u /* bytes of a cell */
+#define HISTORY_TEXT_MAX 200   /* a sentence, without its NUL */
 
 enum history_kind {
 	HISTORY_BOOT,	 /* a boot that changed something: a trial, a fallback, a last resort */
@@ -24,9 +25,12 @@ struct history_event {
 	int8_t slot; /* or STATE_NONE */
 	uint64_t sequence;
 	char version[STATE_STR_MAX + 1];
-	char reason[STATE_STR_MAX + 1]; /* "" when there is nothing to say */
-	char detail[STATE_STR_MAX + 1]; /* source, tier, cause of reset */
+	char reason[HISTORY_TEXT_MAX + 1]; /* "" when there is nothing to say */
+	char detail[HISTORY_TEXT_MAX + 1]; /* source, tier, cause of reset */
 };
+
+/* Takes text as reason or detail: cut short, and what is not printable ASCII made '?'. */
+void history_set_text(char dst[HISTORY_TEXT_MAX + 1], const char *text);
 
 /* Fills cell (HISTORY_CELL bytes) from e, with header and CRC. */
 void history_encode(const struct history_event *e, uint8_t *cell);

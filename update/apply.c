@@ -5,7 +5,6 @@
 #include "lib/util.h"
 #include "update/signed_floor.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -127,7 +126,6 @@ static int run(struct apply *a)
 int apply_main(int argc, char **argv)
 {
 	static struct apply a;
-	KB_CLEANUP_FD int kmsg = -1;
 	int rc = APPLY_FAILED;
 
 	apply_progress_init();
@@ -135,10 +133,6 @@ int apply_main(int argc, char **argv)
 	log_set_name("keelboot-apply");
 	if (!apply_options_parse(&a.o, argc, argv))
 		return APPLY_USAGE;
-	if (!a.o.to_stderr)
-		kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
-	if (kmsg >= 0)
-		log_to(kmsg, 1);
 	a.dev.fd = -1;
 	if (load_configuration(&a) && load_state(&a)) {
 		if (plan_is_rescue(a.o.mode))
@@ -147,6 +141,5 @@ int apply_main(int argc, char **argv)
 	}
 	keyring_free(&a.keys);
 	bdev_file_close(&a.dev);
-	log_to(2, 0);
 	return rc;
 }

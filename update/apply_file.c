@@ -335,8 +335,8 @@ static void record(struct apply_job *job, enum kb_err e)
 	};
 
 	state_set_text(ev.version, job->release.version);
-	state_set_text(ev.reason, e == KB_OK ? "" : job->why);
-	state_set_text(ev.detail, state_source_name(job->source));
+	history_set_text(ev.reason, e == KB_OK ? "" : job->why);
+	history_set_text(ev.detail, state_source_name(job->source));
 	if (e == KB_OK || !job->untold)
 		tell(job, &ev, e != KB_OK);
 }
@@ -350,7 +350,7 @@ void apply_file_tell_more(struct apply_job *job, unsigned n)
 	};
 
 	snprintf(ev.reason, sizeof(ev.reason), "%u more bundles failed", n);
-	state_set_text(ev.detail, state_source_name(job->source));
+	history_set_text(ev.detail, state_source_name(job->source));
 	tell(job, &ev, true);
 }
 

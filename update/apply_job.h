@@ -20,7 +20,6 @@ struct apply_options {
 	struct apply_slot slot[STATE_SLOTS_MAX];
 	choose_mask mountable;
 	enum plan_mode mode; /* AUTOMATIC, LAST_RESORT or RESCUE */
-	bool to_stderr;	     /* log there instead of /dev/kmsg */
 	const char *root;    /* "" */
 	unsigned nsources;
 	struct apply_source source[APPLY_SOURCES_MAX];

@@ -97,8 +97,6 @@ bool apply_options_parse(struct apply_options *o, int argc, char **argv)
 			o->mode = PLAN_RESCUE;
 		} else if (strcmp(argv[i], "--last-resort") == 0) {
 			o->mode = PLAN_LAST_RESORT;
-		} else if (strcmp(argv[i], "--stderr") == 0) {
-			o->to_stderr = true;
 		} else if (i + 1 == argc) {
 			log_err("unknown option, or its value is missing: %.32s", argv[i]);
 			return false;

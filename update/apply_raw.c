@@ -43,8 +43,8 @@ static void done_with(struct apply *a, const char *dev)
 	log_notice("%s: %s; the bundle is erased", dev, a->job.why);
 	if (a->job.known)
 		state_set_text(ev.version, a->job.release.version);
-	state_set_text(ev.reason, a->job.why);
-	state_set_text(ev.detail, state_source_name(STATE_SRC_RAW));
+	history_set_text(ev.reason, a->job.why);
+	history_set_text(ev.detail, state_source_name(STATE_SRC_RAW));
 	if (store_history_add(&a->store, &ev) != KB_OK)
 		log_warn("the history cannot be written");
 }

@@ -26,8 +26,8 @@ static void save(struct apply *a, const char *reason)
 		log_err("staged update: the state cannot be written: %s", err_text(e));
 	if (a->job.known)
 		state_set_text(ev.version, a->job.release.version);
-	state_set_text(ev.reason, reason);
-	state_set_text(ev.detail, state_source_name(STATE_SRC_DATA));
+	history_set_text(ev.reason, reason);
+	history_set_text(ev.detail, state_source_name(STATE_SRC_DATA));
 	if (store_history_add(&a->store, &ev) != KB_OK)
 		log_warn("the history cannot be written");
 }

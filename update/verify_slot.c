@@ -145,7 +145,6 @@ static int send_answer(struct verify *v)
 int verify_slot_main(int argc, char **argv)
 {
 	static struct verify v = { .root = "", .slot = -1, .dev = { .fd = -1 } };
-	KB_CLEANUP_FD int kmsg = -1;
 	int rc;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -154,10 +153,6 @@ int verify_slot_main(int argc, char **argv)
 		log_err("usage: keelboot-verify --state DEVICE --slot LETTER [--root FOLDER]");
 		return VERIFY_SLOT_USAGE;
 	}
-	if (v.root[0] == '\0')
-		kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
-	if (kmsg >= 0)
-		log_to(kmsg, 1);
 	rc = load(&v);
 	if (rc == VERIFY_SLOT_OK)
 		rc = check(&v);
@@ -166,6 +161,5 @@ int verify_slot_main(int argc, char **argv)
 	reader_close(&v.reader);
 	keyring_free(&v.keys);
 	bdev_file_close(&v.dev);
-	log_to(2, 0);
 	return rc;
 }

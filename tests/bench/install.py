@@ -179,7 +179,7 @@ class Bench:
         """Seconds, bytes written to the slot, KiB of peak RSS, exit code."""
         self.drop()
         before, start = self.sectors(), time.monotonic()
-        cmd = ["keelboot-apply", "--stderr", "--root", str(self.root),
+        cmd = ["keelboot-apply", "--root", str(self.root),
                "--state", str(self.work / "state"), "--mountable", "1",
                "--slot", f"a:root={self.slot['a']}", "--slot", f"b:root={self.slot['b']}",
                "--source", f"usb:{bundle}"]

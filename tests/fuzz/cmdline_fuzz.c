@@ -35,7 +35,7 @@ static bool same(const struct cmdline *a, const struct cmdline *b)
 	bool numbers = a->enable == b->enable && a->slot == b->slot && a->media == b->media &&
 		       a->timeout_s == b->timeout_s && a->log == b->log && a->shell == b->shell &&
 		       a->watchdog_timeout_s == b->watchdog_timeout_s && a->panic == b->panic &&
-		       a->rootwait == b->rootwait && a->rw == b->rw && a->quiet == b->quiet &&
+		       a->rootwait == b->rootwait && a->rw == b->rw && a->has_log == b->has_log &&
 		       a->has_panic == b->has_panic && a->nwarnings == b->nwarnings;
 
 	return numbers && strcmp(a->watchdog, b->watchdog) == 0 && strcmp(a->root, b->root) == 0 &&

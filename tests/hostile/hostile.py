@@ -279,7 +279,7 @@ class Target(Device):
 
     def apply(self, *bundles, rescue=False, **options) -> Result:
         """keelboot-apply, as process 1 calls it, with each bundle raw on a stick of its own."""
-        command = ["keelboot-apply", "--stderr", "--root", self.root, "--state", self.state, "--mountable", "1"]
+        command = ["keelboot-apply", "--root", self.root, "--state", self.state, "--mountable", "1"]
         for name, file in self.slots.items():
             command += ["--slot", f"{name}:root={file}"]
         if rescue:

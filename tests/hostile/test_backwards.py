@@ -26,7 +26,7 @@ def release(target, keys, image, version, sequence, floor=0, back=False, **how):
 
 def boot_apply(target, bundle):
     """As Target.apply(), where both slots can be mounted."""
-    command = ["keelboot-apply", "--stderr", "--root", target.root, "--state", target.state, "--mountable", "3"]
+    command = ["keelboot-apply", "--root", target.root, "--state", target.state, "--mountable", "3"]
     for name, file in target.slots.items():
         command += ["--slot", f"{name}:root={file}"]
     return start([*command, "--source", f"usb:{bundle}"], executable=HELPER)

@@ -28,7 +28,7 @@ def make_folder(tmp_path):
 def command(target) -> list:
     device = target.path / "sdx"
     device.write_bytes(bytes(64 * KIB))
-    options = ["keelboot-apply", "--stderr", "--root", target.root, "--state", target.state, "--mountable", "1",
+    options = ["keelboot-apply", "--root", target.root, "--state", target.state, "--mountable", "1",
                "--source", f"usb:{device}"]
     for name, file in target.slots.items():
         options += ["--slot", f"{name}:root={file}"]

@@ -33,7 +33,7 @@ struct event {
 
 static struct {
 	size_t len;
-	int log_fd, log_level;
+	int log_fd, log_level, loglevel;
 	off_t log_read;
 	enum os_sim_end end;
 	uint64_t now;
@@ -106,6 +106,7 @@ void os_sim_reset(void)
 	memset(&sim, 0, offsetof(typeof(sim), trace) + 1);
 	sim.log_fd = memfd_create("log", MFD_CLOEXEC);
 	sim.log_level = LOG_LEVEL_NOTICE;
+	sim.loglevel = LOG_LEVEL_DEBUG + 1;
 	os_sim_files_reset();
 	os_sim_procs_reset();
 	os_sim_dev_reset();
@@ -129,6 +130,28 @@ const char *os_sim_trace(void)
 void os_sim_log_level(int level)
 {
 	sim.log_level = level;
+}
+
+void os_sim_loglevel(int level)
+{
+	sim.loglevel = level;
+}
+
+int os_sim_console_shows_below(void)
+{
+	return sim.loglevel;
+}
+
+void os_sim_console_take(const char *line, size_t len)
+{
+	const char *text = strstr(line, ": ");
+
+	(void)len;
+	take_log();
+	if (sim.end != OS_SIM_RUNS)
+		return;
+	append("> ");
+	append(text != NULL ? text + 2 : line);
 }
 
 unsigned os_sim_count(const char *prefix)

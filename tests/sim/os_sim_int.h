@@ -29,6 +29,9 @@ enum kb_err os_sim_call(enum kb_err natural, const char *fmt, ...)
 /* What os_sim_on_call() has to say about a call. */
 enum kb_err os_sim_turn(const char *call);
 int os_sim_log_fd(void); /* a new descriptor of what stands for /dev/kmsg */
+/* Levels that the kernel shows; a line that Keelboot writes to the consoles. */
+int os_sim_console_shows_below(void);
+void os_sim_console_take(const char *line, size_t len);
 bool os_sim_over(void);
 void os_sim_finish(enum os_sim_end how);
 uint64_t os_sim_now(void);

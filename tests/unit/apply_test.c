@@ -180,9 +180,9 @@ static bool lacks_b; /* no partition of slot b is found */
 
 static void child(const int *pipe_fd, const char *const *more)
 {
-	const char *argv[64] = { "keelboot-apply", "--stderr",	  "--root",	 dir,
-				 "--state",	   path("state"), "--mountable", "1" };
-	int n = 8, log = open(path("log"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	const char *argv[64] = { "keelboot-apply", "--root",	   dir, "--state",
+				 path("state"),	   "--mountable", "1" };
+	int n = 7, log = open(path("log"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	char slot[2][600];
 
 	for (int i = 0; i < (lacks_b ? 1 : 2); i++) {

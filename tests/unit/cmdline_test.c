@@ -37,12 +37,11 @@ static void assert_defaults(void)
 	assert_string_equal(c.root, "");
 	assert_string_equal(c.rootfstype, "");
 	assert_string_equal(c.rootflags, "");
-	assert_false(c.rootwait);
 	assert_false(c.rw);
 	assert_string_equal(c.init, "");
 	assert_int_equal(c.panic, 0);
 	assert_false(c.has_panic);
-	assert_false(c.quiet);
+	assert_false(c.rootwait);
 }
 
 static void an_empty_line_is_all_defaults(void **state)
@@ -87,14 +86,19 @@ static void every_key_is_read(void **state)
 	assert_string_equal(c.init, "/bin/sh");
 	assert_true(c.has_panic);
 	assert_int_equal(c.panic, -1);
-	assert_true(c.quiet);
 }
 
 static void what_is_logged_has_three_levels(void **state)
 {
 	(void)state;
+	parse("quiet", 0);
+	assert_false(c.has_log);
 	parse("keelboot.log=quiet", 0);
 	assert_int_equal(c.log, CMDLINE_LOG_QUIET);
+	assert_true(c.has_log);
+	parse("keelboot.log=quiet keelboot.log=loud", 1);
+	assert_int_equal(c.log, CMDLINE_LOG_INFO);
+	assert_false(c.has_log);
 	parse("keelboot.log=quiet keelboot.log=info", 0);
 	assert_int_equal(c.log, CMDLINE_LOG_INFO);
 	parse("keelboot.log=info keelboot.log=debug", 0);
@@ -292,16 +296,16 @@ static void what_follows_two_dashes_is_inits(void **state)
 static void quotes_are_the_kernels(void **state)
 {
 	(void)state;
-	parse("root=\"PARTLABEL=my root\" quiet", 0);
+	parse("root=\"PARTLABEL=my root\" rootwait", 0);
 	assert_string_equal(c.root, "PARTLABEL=my root");
-	assert_true(c.quiet);
-	parse("\"root=PARTLABEL=my root\" quiet", 0);
+	assert_true(c.rootwait);
+	parse("\"root=PARTLABEL=my root\" rootwait", 0);
 	assert_string_equal(c.root, "PARTLABEL=my root");
-	assert_true(c.quiet);
+	assert_true(c.rootwait);
 	/* In the middle of a value they group, and stay. */
-	parse("rootflags=a\"b c\"d quiet", 0);
+	parse("rootflags=a\"b c\"d rootwait", 0);
 	assert_string_equal(c.rootflags, "a\"b c\"d");
-	assert_true(c.quiet);
+	assert_true(c.rootwait);
 	parse("root=\"keelboot.slot=b", 0); /* one that is never closed */
 	assert_string_equal(c.root, "keelboot.slot=b");
 	assert_int_equal(c.slot, -1);
@@ -319,10 +323,10 @@ static void quotes_are_the_kernels(void **state)
 static void spaces_are_the_kernels(void **state)
 {
 	(void)state;
-	parse("\n\t keelboot.slot=b\v\f\rrw\xa0quiet", 0);
+	parse("\n\t keelboot.slot=b\v\f\rrw\xa0rootwait", 0);
 	assert_int_equal(c.slot, 1);
 	assert_true(c.rw);
-	assert_true(c.quiet);
+	assert_true(c.rootwait);
 }
 
 static void a_text_of_the_greatest_length_is_kept(void **state)
@@ -346,10 +350,10 @@ static void a_line_that_is_too_long_is_cut_with_a_warning(void **state)
 
 	(void)state;
 	memset(text, ' ', sizeof(text));
-	memcpy(text, "quiet", 5);
+	memcpy(text, "rootwait", 8);
 	memcpy(text + sizeof(text) - 4, " rw", 4);
 	parse(text, 1);
-	assert_true(c.quiet);
+	assert_true(c.rootwait);
 	assert_false(c.rw);
 	assert_non_null(strstr(c.warning[0], "4096"));
 }
@@ -452,7 +456,7 @@ static void garbage_never_leaves_its_bounds(void **state)
 static void only_what_is_heeded_is_read(void **state)
 {
 	static const char text[] = "root=/dev/sda1 init=/bin/sh keelboot.slot=b keelboot.log=debug "
-				   "quiet panic=0 console=ttyS0";
+				   "rootwait panic=0 console=ttyS0";
 
 	(void)state;
 	cmdline_parse_heeded(&c, text, "all");
@@ -463,10 +467,10 @@ static void only_what_is_heeded_is_read(void **state)
 	assert_int_equal(c.nwarnings, 6);
 	assert_string_equal(c.warning[1],
 			    "init: not heeded: [system] command-line= does not name it");
-	cmdline_parse_heeded(&c, text, "keelboot.log,quiet");
+	cmdline_parse_heeded(&c, text, "keelboot.log,rootwait");
 	assert_int_equal(c.nwarnings, 4);
 	assert_int_equal(c.log, CMDLINE_LOG_DEBUG);
-	assert_true(c.quiet);
+	assert_true(c.rootwait);
 	assert_string_equal(c.init, "");
 	assert_int_equal(c.slot, -1);
 	/* A part of a name is no name. */

@@ -15,8 +15,8 @@ static void event_comes_back(void **ctx)
 
 	(void)ctx;
 	state_set_text(e.version, "1.2.3=rc1");
-	state_set_text(e.reason, "crashed or hung");
-	state_set_text(e.detail, "usb");
+	history_set_text(e.reason, "crashed or hung");
+	history_set_text(e.detail, "usb");
 	for (int k = 0; k < HISTORY_KIND_COUNT; k++) {
 		e.kind = (enum history_kind)k;
 		history_encode(&e, cell);
@@ -36,12 +36,26 @@ static void no_slot_and_longest_strings(void **ctx)
 
 	(void)ctx;
 	memset(e.version, 'v', STATE_STR_MAX);
-	memset(e.reason, 'r', STATE_STR_MAX);
-	memset(e.detail, 'd', STATE_STR_MAX);
+	memset(e.reason, 'r', HISTORY_TEXT_MAX);
+	memset(e.detail, 'd', HISTORY_TEXT_MAX);
 	history_encode(&e, cell);
 	assert_int_equal(history_decode(&r, cell), KB_OK);
 	assert_int_equal(r.slot, STATE_NONE);
+	assert_string_equal(r.reason, e.reason);
 	assert_string_equal(r.detail, e.detail);
+}
+
+static void a_whole_sentence_fits(void **ctx)
+{
+	static const char why[] = "so many releases failed here that only newer ones are taken by "
+				  "themselves; `keelboot install` takes this one";
+	struct history_event e = { .n = 1 }, r;
+
+	(void)ctx;
+	history_set_text(e.reason, why);
+	history_encode(&e, cell);
+	assert_int_equal(history_decode(&r, cell), KB_OK);
+	assert_string_equal(r.reason, why);
 }
 
 static void blank_is_told_from_damaged(void **ctx)
@@ -160,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(event_comes_back),
 		cmocka_unit_test(no_slot_and_longest_strings),
+		cmocka_unit_test(a_whole_sentence_fits),
 		cmocka_unit_test(blank_is_told_from_damaged),
 		cmocka_unit_test(strange_values_become_harmless),
 		cmocka_unit_test(header_must_agree_with_the_cell),

@@ -181,7 +181,7 @@ static void a_long_line_is_split(void **state)
 
 static void last_line_of_the_one_that_fails_is_kept(void **state)
 {
-	char said[HOOK_REASON_MAX + 1] = "untouched";
+	char said[HOOK_SAID_MAX + 1] = "untouched";
 
 	(void)state;
 	env.said = said;

@@ -1,17 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/log.h"
+#include "lib/os.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 static int fds[2];
-static char got[4096];
+static char got[4096], console[4096];
+static int shows_below;
+
+/* In place of the seam: the consoles of a kernel with loglevel=shows_below. */
+bool os_console_shows(int level)
+{
+	return level < shows_below;
+}
+
+void os_console_write(const char *line, size_t len)
+{
+	strncat(console, line, len);
+}
 
 static const char *written(void)
 {
@@ -26,6 +41,9 @@ static int set_up(void **state)
 	(void)state;
 	log_set_level(LOG_LEVEL_INFO);
 	log_set_name("keelboot");
+	log_show(LOG_LEVEL_NONE);
+	console[0] = '\0';
+	shows_below = 4;
 	if (pipe2(fds, O_NONBLOCK) < 0)
 		return -1;
 	log_to(fds[1], 0);
@@ -36,6 +54,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	log_to(2, 0);
+	log_show(LOG_LEVEL_NONE);
 	close(fds[0]);
 	close(fds[1]);
 	return 0;
@@ -110,6 +129,68 @@ static void a_log_that_cannot_be_written_is_no_failure(void **state)
 		log_err("x");
 }
 
+static void a_command_writes_to_no_console(void **state)
+{
+	(void)state;
+	log_warn("x");
+	assert_string_equal(console, "");
+}
+
+static void consoles_have_what_the_kernel_does_not_show(void **state)
+{
+	(void)state;
+	log_to(fds[1], 1);
+	log_show(LOG_LEVEL_NOTICE);
+	log_err("shown");
+	log_notice("hidden");
+	log_info("how");
+	assert_string_equal(written(), "<3>keelboot: shown\n<5>keelboot: hidden\n<6>keelboot: how\n");
+	assert_string_equal(console, "keelboot: hidden\n");
+}
+
+static void consoles_have_what_did_not_reach_the_kernel(void **state)
+{
+	(void)state;
+	log_to(-1, 0);
+	log_show(LOG_LEVEL_NOTICE);
+	shows_below = LOG_LEVEL_DEBUG;
+	log_err("bad");
+	log_info("how");
+	log_set_level(LOG_LEVEL_DEBUG);
+	log_debug("step");
+	assert_string_equal(console, "keelboot: bad\nkeelboot: how\n");
+}
+
+static void a_log_that_counts_lines_is_opened_for_each(void **state)
+{
+	char path[] = "/tmp/keelboot-log-XXXXXX";
+	int fd = mkstemp(path);
+	off_t end;
+
+	(void)state;
+	assert_true(fd >= 0);
+	log_to(fds[1], 1);
+	log_to_anew(path);
+	log_err("x");
+	end = lseek(fd, 0, SEEK_END);
+	unlink(path);
+	close(fd);
+	assert_int_equal(end, 15);
+	assert_string_equal(written(), "");
+	log_err("y"); /* it is gone: better the other than none */
+	assert_string_equal(written(), "<3>keelboot: y\n");
+}
+
+static void errno_stays_what_it_was(void **state)
+{
+	(void)state;
+	log_show(LOG_LEVEL_NOTICE);
+	log_to_anew("/nowhere");
+	errno = EXDEV;
+	log_err("x");
+	assert_int_equal(errno, EXDEV);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +202,14 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_log_that_cannot_be_written_is_no_failure, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(a_command_writes_to_no_console, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(consoles_have_what_the_kernel_does_not_show, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(consoles_have_what_did_not_reach_the_kernel, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_log_that_counts_lines_is_opened_for_each, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(errno_stays_what_it_was, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);

@@ -77,8 +77,8 @@ static const char *sentence(enum history_kind kind, int slot, const char *versio
 	struct history_event e = { .kind = kind, .slot = (int8_t)slot };
 
 	state_set_text(e.version, version);
-	state_set_text(e.reason, reason);
-	state_set_text(e.detail, detail);
+	history_set_text(e.reason, reason);
+	history_set_text(e.detail, detail);
 	output_event_sentence(line, &e);
 	return line;
 }
@@ -123,14 +123,17 @@ static void boots_tell_failures_and_stand_ins(void **unused)
 
 static void the_longest_event_fits(void **unused)
 {
-	char longest[STATE_STR_MAX + 1];
+	char longest[HISTORY_TEXT_MAX + 1];
 
 	(void)unused;
-	memset(longest, 'x', STATE_STR_MAX);
-	longest[STATE_STR_MAX] = '\0';
-	for (int kind = 0; kind < HISTORY_KIND_COUNT; kind++)
-		assert_true(strlen(sentence((enum history_kind)kind, 7, longest, longest,
-					    longest)) < OUTPUT_LINE_LEN - 1);
+	memset(longest, 'x', HISTORY_TEXT_MAX);
+	longest[HISTORY_TEXT_MAX] = '\0';
+	for (int kind = 0; kind < HISTORY_KIND_COUNT; kind++) {
+		const char *line = sentence((enum history_kind)kind, 7, longest, longest, longest);
+
+		assert_true(strlen(line) < OUTPUT_LINE_LEN - 1);
+		assert_true(kind == HISTORY_STATE || strstr(line, longest) != NULL);
+	}
 }
 
 static void json_keeps_large_numbers_and_missing_slots(void **unused)

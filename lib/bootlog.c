@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/bootlog.h"
+
+#include "lib/os.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RATE	 "/proc/sys/kernel/printk_devkmsg"
+#define VARIABLE "KEELBOOT_LOG"
+
+static char variable[] = VARIABLE "=65"; /* both levels, a digit each */
+
+static char digit(enum log_level level)
+{
+	return (char)('0' + (int)level);
+}
+
+static bool is_level(char c)
+{
+	return c >= digit(LOG_LEVEL_ERR) && c <= digit(LOG_LEVEL_DEBUG);
+}
+
+void bootlog_set(enum log_level max, enum log_level shown)
+{
+	variable[sizeof(variable) - 3] = digit(max);
+	variable[sizeof(variable) - 2] = digit(shown);
+	log_set_level(max);
+	log_show(shown);
+}
+
+const char *const *bootlog_env(void)
+{
+	static const char *const env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", variable, NULL };
+
+	return env;
+}
+
+/* A kernel whose command line has printk.devkmsg= cannot be told otherwise. */
+static void mind_the_rate(void)
+{
+	char text[16];
+
+	if (os_read_file(RATE, text, sizeof(text), NULL) != KB_OK || strcmp(text, "on\n") != 0)
+		log_to_anew(BOOTLOG_KMSG);
+}
+
+void bootlog_open(void)
+{
+	static int kmsg = -1;
+
+	if (os_open(BOOTLOG_KMSG, O_WRONLY, &kmsg) == KB_OK)
+		log_to(kmsg, 1);
+	/* Else the kernel drops what exceeds ten lines in five seconds: the end of the story. */
+	if (os_write_file(RATE, "on\n", 3) != KB_OK)
+		log_debug("the kernel's log is limited by printk.devkmsg=");
+	mind_the_rate();
+}
+
+void bootlog_inherit(void)
+{
+	const char *levels = getenv(VARIABLE);
+
+	if (levels == NULL || !is_level(levels[0]) || !is_level(levels[1]) || levels[2] != '\0')
+		return;
+	/* Standard error is the kernel's log, or, where that takes nothing from us, a console, which
+	 * might take nothing either. */
+	log_to(os_is_kmsg(2) ? 2 : -1, 1);
+	mind_the_rate();
+	bootlog_set((enum log_level)(levels[0] - '0'), (enum log_level)(levels[1] - '0'));
+}

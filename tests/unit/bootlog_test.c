@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a child of process 1 comes to log as process 1 does. */
+#include "lib/bootlog.h"
+#include "lib/os.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char console[400];
+static int fds[2];
+
+/* In place of the seam: a kernel that shows nothing, and whose log is standard error or is not. */
+static bool stderr_is_kmsg;
+
+bool os_is_kmsg(int fd)
+{
+	return fd == 2 && stderr_is_kmsg;
+}
+
+bool os_console_shows(int level)
+{
+	(void)level;
+	return false;
+}
+
+void os_console_write(const char *line, size_t len)
+{
+	strncat(console, line, len);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	unsetenv("KEELBOOT_LOG");
+	log_set_level(LOG_LEVEL_INFO);
+	log_show(LOG_LEVEL_NONE);
+	if (pipe(fds) < 0)
+		return -1;
+	log_to(fds[1], 0);
+	console[0] = '\0';
+	stderr_is_kmsg = false;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	log_to(2, 0);
+	log_show(LOG_LEVEL_NONE);
+	return close(fds[0]) + close(fds[1]);
+}
+
+/* What a child with the environment that process 1 gives brings to the consoles. */
+static const char *child_says(enum log_level max, enum log_level shown)
+{
+	const char *const *env;
+
+	bootlog_set(max, shown);
+	env = bootlog_env();
+	assert_string_equal(env[0], "PATH=/usr/sbin:/usr/bin:/sbin:/bin");
+	assert_null(env[2]);
+	log_show(LOG_LEVEL_NONE);
+	log_set_level(LOG_LEVEL_INFO);
+	assert_int_equal(putenv((char *)env[1]), 0);
+	bootlog_inherit();
+	log_err("e");
+	log_notice("n");
+	log_info("i");
+	log_debug("d");
+	return console;
+}
+
+static void a_child_shows_what_process_1_shows(void **state)
+{
+	(void)state;
+	assert_string_equal(child_says(LOG_LEVEL_INFO, LOG_LEVEL_NOTICE), "keelboot: e\nkeelboot: n\n");
+	console[0] = '\0';
+	assert_string_equal(child_says(LOG_LEVEL_DEBUG, LOG_LEVEL_DEBUG),
+			    "keelboot: e\nkeelboot: n\nkeelboot: i\nkeelboot: d\n");
+}
+
+static void a_program_of_nobody_elses_stays_as_it_is(void **state)
+{
+	static const char *const values[] = { "", "6", "65x", "9a", "24" };
+	char got[64];
+
+	(void)state;
+	bootlog_inherit();
+	for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		setenv("KEELBOOT_LOG", values[i], 1);
+		bootlog_inherit();
+	}
+	log_err("x");
+	assert_string_equal(console, "");
+	assert_int_equal(read(fds[0], got, sizeof(got)), 12);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_child_shows_what_process_1_shows, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_program_of_nobody_elses_stays_as_it_is, set_up,
+						tear_down),
+	};
+
+	return cmocka_run_group_tests_name("bootlog", tests, NULL, NULL);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The consoles that the kernel has, with pseudo terminals in their place. */
+#include "lib/os.h"
+#include "lib/os_root.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define ACTIVE "class/tty/console/active"
+#define LINE   "keelboot: slot a\n"
+#define SEEN   "keelboot: slot a\r\n"
+
+static char dir[64];
+static int master[2]; /* of ttyS0 and ttyS1 */
+
+static const char *at(const char *name)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return path;
+}
+
+static void put(const char *name, const char *text)
+{
+	int fd = open(at(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+static int open_port(const char *name)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+
+	assert_true(fd >= 0);
+	assert_int_equal(unlockpt(fd), 0);
+	unlink(at(name));
+	assert_int_equal(symlink(ptsname(fd), at(name)), 0);
+	return fd;
+}
+
+static const char *seen(int fd)
+{
+	static char text[1 << 16];
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+static void say(void)
+{
+	os_console_write(LINE, strlen(LINE));
+}
+
+static int set_up(void **state)
+{
+	static const char *const folders[] = { "class",
+					       "class/tty",
+					       "class/tty/console",
+					       "module",
+					       "module/printk",
+					       "module/printk/parameters",
+					       "sys",
+					       "sys/kernel" };
+
+	(void)state;
+	alarm(60); /* for one that waits for ever */
+	snprintf(dir, sizeof(dir), "/tmp/keelboot-tty-XXXXXX");
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	for (unsigned i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+		if (mkdir(at(folders[i]), 0700) < 0)
+			return -1;
+	os_console_at(&(struct os_console_folders){ dir, dir, dir });
+	master[0] = open_port("ttyS0");
+	master[1] = open_port("ttyS1");
+	put(ACTIVE, "ttyS0\n");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	int fd;
+
+	(void)state;
+	put(ACTIVE, "\n");
+	say(); /* lets go of what is open */
+	close(master[0]);
+	close(master[1]);
+	fd = open(dir, O_RDONLY | O_DIRECTORY);
+	os_root_empty(fd);
+	close(fd);
+	return rmdir(dir);
+}
+
+static void each_console_gets_the_line_once(void **state)
+{
+	(void)state;
+	put(ACTIVE, "ttyS0 ttyS1\n");
+	say();
+	assert_string_equal(seen(master[0]), SEEN);
+	assert_string_equal(seen(master[1]), SEEN);
+}
+
+static void one_that_comes_later_is_found_and_one_that_goes_is_left(void **state)
+{
+	(void)state;
+	say();
+	assert_string_equal(seen(master[1]), "");
+	put(ACTIVE, "ttyS1\n");
+	say();
+	assert_string_equal(seen(master[1]), SEEN);
+	assert_string_equal(seen(master[0]), SEEN);
+	say();
+	assert_string_equal(seen(master[0]), "");
+}
+
+/* Nor does a file that has its name grow. */
+static void a_console_that_is_not_there_is_passed_over(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	put("ttyS8", "");
+	put("secret", "");
+	put(ACTIVE, "ttyS9 ttyS8 ../secret ttyS1\n");
+	say();
+	assert_string_equal(seen(master[1]), SEEN);
+	assert_int_equal(stat(at("ttyS8"), &st), 0);
+	assert_int_equal(st.st_size, 0);
+}
+
+static void without_any_console_nothing_happens(void **state)
+{
+	(void)state;
+	put(ACTIVE, "\n");
+	say();
+	assert_string_equal(seen(master[0]), "");
+}
+
+static void before_sys_is_there_the_console_is_the_one_of_the_command_line(void **state)
+{
+	int fd = open_port("console");
+
+	(void)state;
+	unlink(at(ACTIVE));
+	say();
+	assert_string_equal(seen(fd), SEEN);
+	close(fd);
+}
+
+/* Its terminal has pressed Ctrl-S. */
+static void hold(int fd, bool on)
+{
+	int port = open(ptsname(fd), O_RDWR | O_NOCTTY);
+
+	assert_true(port >= 0);
+	assert_int_equal(tcflow(port, on ? TCOOFF : TCOON), 0);
+	close(port);
+}
+
+static void a_console_that_takes_nothing_holds_up_nobody(void **state)
+{
+	uint64_t start = os_now_ms(), first;
+
+	(void)state;
+	put(ACTIVE, "ttyS0 ttyS1\n");
+	say();
+	seen(master[0]), seen(master[1]);
+	hold(master[0], true);
+	say();
+	first = os_now_ms() - start;
+	assert_true(first < 900);
+	assert_string_equal(seen(master[1]), SEEN);
+	/* Known by now: twenty more cost less than a second and a half. */
+	start = os_now_ms();
+	for (int i = 0; i < 20; i++)
+		say();
+	assert_true(os_now_ms() - start < 1500);
+	assert_string_equal(seen(master[0]), "");
+	hold(master[0], false);
+	say();
+	assert_non_null(strstr(seen(master[0]), SEEN));
+}
+
+/* Nobody reads, and its buffer is full. */
+static void a_console_that_is_full_holds_up_nobody(void **state)
+{
+	uint64_t start;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		start = os_now_ms();
+		say();
+		assert_true(os_now_ms() - start < 900);
+		if (os_now_ms() - start > 200)
+			return;
+	}
+	fail_msg("it was never full");
+}
+
+/* The end of a session hangs up its terminal for all who have it open. */
+static void one_that_was_hung_up_is_opened_anew(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	say();
+	assert_string_equal(seen(master[0]), SEEN);
+	pid = fork();
+	if (pid == 0) {
+		setsid();
+		signal(SIGHUP, SIG_IGN);
+		/* lint: resourceLeak: closed by the end of the process */
+		_exit(ioctl(open(ptsname(master[0]), O_RDWR), TIOCSCTTY, 0) < 0);
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	say();
+	assert_string_equal(seen(master[0]), SEEN);
+}
+
+/* Its other end is gone: no error, no loop. */
+static void a_dead_console_is_given_up(void **state)
+{
+	uint64_t start = os_now_ms();
+
+	(void)state;
+	put(ACTIVE, "ttyS0 ttyS1\n");
+	say();
+	close(master[0]);
+	master[0] = -1;
+	errno = EXDEV;
+	say();
+	assert_int_equal(errno, EXDEV);
+	assert_true(os_now_ms() - start < 900);
+	assert_string_equal(seen(master[1]), SEEN SEEN);
+}
+
+static void the_level_of_the_kernel_is_asked_each_time(void **state)
+{
+	(void)state;
+	assert_false(os_console_shows(3)); /* not known */
+	put("sys/kernel/printk", "4\t4\t1\t7\n");
+	assert_true(os_console_shows(3));
+	assert_false(os_console_shows(4));
+	put("sys/kernel/printk", "15\t4\t1\t7\n"); /* after an oops */
+	assert_true(os_console_shows(7));
+	put("sys/kernel/printk", "4\t4\t1\t7\n");
+	put("module/printk/parameters/ignore_loglevel", "N\n");
+	assert_false(os_console_shows(5));
+	put("module/printk/parameters/ignore_loglevel", "Y\n");
+	assert_true(os_console_shows(7));
+}
+
+static void a_file_is_not_the_kernels_log(void **state)
+{
+	int fd = open("/dev/null", O_WRONLY);
+
+	(void)state;
+	assert_false(os_is_kmsg(fd));
+	assert_false(os_is_kmsg(-1));
+	close(fd);
+	fd = open("/dev/kmsg", O_WRONLY);
+	if (fd >= 0)
+		assert_true(os_is_kmsg(fd));
+	close(fd);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(each_console_gets_the_line_once),
+		T(one_that_comes_later_is_found_and_one_that_goes_is_left),
+		T(a_console_that_is_not_there_is_passed_over),
+		T(without_any_console_nothing_happens),
+		T(before_sys_is_there_the_console_is_the_one_of_the_command_line),
+		T(a_console_that_takes_nothing_holds_up_nobody),
+		T(a_console_that_is_full_holds_up_nobody),
+		T(one_that_was_hung_up_is_opened_anew),
+		T(a_dead_console_is_given_up),
+		T(the_level_of_the_kernel_is_asked_each_time),
+		T(a_file_is_not_the_kernels_log),
+	};
+
+	return cmocka_run_group_tests_name("consoles", tests, NULL, NULL);
+}
