@@ -26,16 +26,33 @@ const char *status_boot_text(const struct status *st, const char *key)
 	return boot_json_text(st->boot, key);
 }
 
+static bool same_release(const struct history_event *a, const struct history_event *b)
+{
+	return a->version[0] != '\0' && strcmp(a->version, b->version) == 0 &&
+	       a->sequence == b->sequence;
+}
+
+/* That a release is not taken again is no news, if it failed before. */
+static bool take_cause(struct status *st, const struct history_event *e)
+{
+	if (e->kind == HISTORY_BAD && same_release(e, &st->last))
+		st->last = *e;
+	return e->kind == HISTORY_BOOT ||
+	       (e->kind == HISTORY_REFUSED && same_release(e, &st->last));
+}
+
 /* Boots are the background; what decided something is the news. */
 static bool take_event(void *ctx, const struct history_event *e)
 {
 	struct status *st = ctx;
 	bool news = e->kind != HISTORY_BOOT || e->reason[0] != '\0';
 
+	if (st->have_last && st->last.kind == HISTORY_REFUSED)
+		return take_cause(st, e);
 	if (!st->have_last || news)
 		st->last = *e;
 	st->have_last = true;
-	return !news;
+	return !news || e->kind == HISTORY_REFUSED;
 }
 
 static void collect_last(struct status *st)

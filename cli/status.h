@@ -61,6 +61,11 @@ void status_guard_collect(struct status *st);
 void status_guard_text(const struct status *st);
 void status_guard_json(const struct status *st, json_object *o);
 
+/* The slot on trial that holds what is staged: the boot that installed it left that; STATE_NONE. */
+int status_staged_on_trial(const struct status *st);
+/* Prints what the next boot will do, if that is not what this one did. */
+void status_next_text(const struct status *st);
+
 void status_text(const struct status *st);
 
 /* The caller releases it by printing it. */

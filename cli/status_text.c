@@ -63,10 +63,21 @@ static void print_running(const struct status *st)
 	}
 }
 
+/* Why this boot did not take the slot that stood first: the boot's own words, "b: no mount" for a
+ * slot that was passed over. */
+static void print_reason(const struct status *st)
+{
+	const char *why = status_boot_text(st, "reason");
+
+	if (why[0] >= 'a' && why[0] < 'a' + STATE_SLOTS_MAX && strncmp(why + 1, ": ", 2) == 0)
+		printf("Slot %c was passed over: %s.\n", why[0], why + 3);
+	else if (why[0] != '\0')
+		puts(why);
+}
+
 static void print_head(const struct status *st)
 {
 	const struct device *d = st->d;
-	const char *why = status_boot_text(st, "reason");
 	const char *tier = status_boot_text(st, "tier");
 
 	if (!d->run_found)
@@ -84,8 +95,6 @@ static void print_head(const struct status *st)
 		puts("It was chosen by keelboot.slot= on the kernel command line, for this boot.");
 	else if (strcmp(tier, "oneshot") == 0)
 		puts("It was asked for once; the next boot takes the usual slot.");
-	if (why[0] != '\0')
-		printf("Why not the preferred slot: %s\n", why);
 }
 
 static void print_last(const struct status *st)
@@ -101,24 +110,6 @@ static void print_last(const struct status *st)
 	output_time(when, st->last.time, false);
 	printf("Last: %s%s%s%s\n", sentence, when[0] != '\0' ? " (" : "", when,
 	       when[0] != '\0' ? ")" : "");
-}
-
-static void print_next(const struct status *st)
-{
-	char text[80];
-
-	if (st->next == STATE_NONE) {
-		puts("Next boot: no slot can be booted.");
-		return;
-	}
-	if (st->d->run_found && st->next == st->d->booted &&
-	    st->d->state.staged.source == STATE_SRC_NONE)
-		return;
-	device_slot_text(&st->d->state, st->next, text, sizeof(text));
-	if (st->d->state.staged.source != STATE_SRC_NONE)
-		printf("Next boot: installs the staged update, else takes %s.\n", text);
-	else
-		printf("Next boot: %s.\n", text);
 }
 
 static void notes_of(const struct status *st, int i, char *out, size_t size)
@@ -180,6 +171,9 @@ static void print_staged(const struct status *st)
 	}
 	bytes_hex(id, staged->release, 8);
 	printf("Staged:     release %s from source %s", id, state_source_name(staged->source));
+	if (status_staged_on_trial(st) != STATE_NONE)
+		printf("; on trial in slot %c, and forgotten once that is marked good",
+		       state_slot_letter(status_staged_on_trial(st)));
 	if (staged->fails > 0)
 		printf(" (%u failure%s of this copy)", staged->fails, plural(staged->fails));
 	puts("");
@@ -207,10 +201,11 @@ static void print_state(const struct status *st)
 
 void status_text(const struct status *st)
 {
+	print_reason(st);
 	print_head(st);
 	print_last(st);
 	if (st->have_state) {
-		print_next(st);
+		status_next_text(st);
 		print_slots(st);
 		print_staged(st);
 		printf("Floor:      %" PRIu64 "%s\n", st->d->state.floor,

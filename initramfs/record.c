@@ -196,6 +196,18 @@ bool record_renew(struct record *r, unsigned nslots, choose_mask mountable, choo
 	return true;
 }
 
+/* How the last boot of a slot ended that was counted, and not marked good after that. */
+static void tell_end(const struct state *s, int slot, enum reset_cause cause)
+{
+	char letter = state_slot_letter(slot);
+
+	if (cause == RESET_CLEAN)
+		log_info("state: slot %c was shut down in order", letter);
+	else
+		log_info("state: slot %c ended before it was marked good%s; the reset: %s", letter,
+			 s->slot[slot].st == STATE_GOOD ? " again" : "", reset_name(cause));
+}
+
 void record_settle(struct record *r, const struct reset_evidence *ev)
 {
 	int open = r->s.open;
@@ -205,8 +217,7 @@ void record_settle(struct record *r, const struct reset_evidence *ev)
 	r->cause = reset_classify(&r->s, ev);
 	reset_settle(&r->s, r->cause);
 	if (open != STATE_NONE)
-		log_info("state: the last boot of slot %c did not report; cause of the reset: %s",
-			 state_slot_letter(open), reset_name(r->cause));
+		tell_end(&r->s, open, r->cause);
 	for (int i = 0; i < r->s.nslots; i++) {
 		if (r->s.slot[i].st != STATE_BAD || r->disk.slot[i].st == STATE_BAD)
 			continue;

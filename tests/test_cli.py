@@ -120,6 +120,21 @@ def edit(dev, min_reader=1, seq=None, **changes):
     dev.state.write_bytes(image)
 
 
+def add_event(dev, kind, **fields):
+    """An event of the history, as a boot writes it."""
+    image = bytearray(dev.state.read_bytes())
+    cells = [3 * MIB + i * 4096 for i in range(256)]
+    n = 1 + sum(image[at:at + 8] == b"KEELHIST" for at in cells)
+    lines = {"kind": kind, "slot": "-", "time": 1700000000 + n, **fields}
+    payload = "".join(f"{key}={value}\n" for key, value in lines.items()).encode()
+    cell = bytearray(4096)
+    cell[64:64 + len(payload)] = payload
+    struct.pack_into("<8sHHII4xQ", cell, 0, b"KEELHIST", 1, 1, len(payload), 4096, n)
+    struct.pack_into("<I", cell, 32, crc32c(cell[:64 + len(payload)]))
+    image[cells[n - 1]:cells[n - 1] + 4096] = cell
+    dev.state.write_bytes(image)
+
+
 @pytest.fixture(name="dev")
 def make_device(tmp_path):
     return Device(tmp_path)
@@ -481,9 +496,39 @@ def test_status_passes_on_what_the_boot_said(good):
     good.boot("a", tier="last-resort", reason="b: no file system",
               warnings=["keelboot.foo: unknown"])
     told = good("status").stdout
+    assert told.startswith("Slot b was passed over: no file system.\nSlot a runs 1.0")
     assert "as a last resort" in told
-    assert "Why not the preferred slot: b: no file system" in told
     assert "Warning:    keelboot.foo: unknown" in told
+
+
+def test_a_reason_that_names_no_slot_is_told_as_it_is(good):
+    good.boot("a", reason="slot b is not preferred any more: three resets that nothing explains")
+    assert good("status").stdout.startswith(
+        "slot b is not preferred any more: three resets that nothing explains\nSlot a runs 1.0")
+
+
+def test_status_tells_why_a_release_failed_and_not_that_it_is_not_taken_again(good):
+    """The stick that brought it was left in."""
+    add_event(good, "bad", slot="b", version="3.0", sequence=30, reason="crashed or hung", detail="crash")
+    add_event(good, "refused", version="3.0", sequence=30, reason="this release failed on this device before",
+              detail="raw")
+    add_event(good, "boot", slot="a", version="1.0", sequence=10)
+    text = good("status").stdout
+    assert "Last: 3.0 in slot b was rejected: crashed or hung (last reset: crash)" in text
+    assert good.json("status")["last"]["kind"] == "bad"
+
+
+def test_status_tells_a_refusal_of_what_never_failed(good):
+    add_event(good, "bad", slot="b", version="3.0", sequence=30, reason="crashed or hung", detail="crash")
+    add_event(good, "refused", version="4.0", sequence=40, reason="no key signed it", detail="data")
+    assert "Last: 4.0 was not taken: no key signed it (from data)" in good("status").stdout
+
+
+def test_status_tells_the_whole_reason(good):
+    why = "image root: chunk 57 is not what was signed: the bundle is damaged; " + "x" * 90
+    add_event(good, "install", slot="b", version="4.0", sequence=40, reason=why, detail="usb")
+    assert f"Last: 4.0 for slot b could not be installed: {why} (from usb)" in good("status").stdout
+    assert why in good("history").stdout and good.json("status")["last"]["reason"] == why
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "nonsense", '{"warnings":{},"reason":7}'])
@@ -822,6 +867,44 @@ def test_a_staged_bundle_is_copied_and_named_in_the_state(ready, factory):
     text = ready("status").stdout
     assert "Next boot: installs the staged update, else takes slot a (1.0)." in text
     assert ready("history", "-n1").stdout.endswith("2.0 staged for the next boot\n")
+
+
+def next_boot(dev):
+    return [line for line in dev("status").stdout.splitlines() if line.startswith("Next boot:")]
+
+
+def staged_release(dev):
+    return dev.json("status")["staged"]["release"]
+
+
+def test_what_is_staged_and_on_trial_already_is_not_installed_again(ready, factory):
+    """The boot has installed it; mark good will forget it."""
+    ready("stage", factory("2.0", 20))
+    edit(ready, b_st="trial", b_tries=2, b_grace=5, b_release=staged_release(ready), b_version="2.0", b_sequence=20,
+         pref="b")
+    ready.boot("b", status="trial", version="2.0")
+    assert next_boot(ready) == []
+    assert "Staged:     release " in ready("status").stdout
+    assert "on trial in slot b" in ready("status").stdout
+
+
+@pytest.mark.parametrize("change, fate", (
+    (lambda id: {"rejected": id[:32]}, "forgets the staged update, which failed here before; takes slot a (1.0)."),
+    (lambda id: {"applied": id[:32]}, "forgets the staged update, which is installed, or was; takes slot a (1.0)."),
+    (lambda id: {"installs": 8}, "leaves the staged update alone (too many installs, or failures to write it); "
+                                 "takes slot a (1.0)."),
+    (lambda id: {"apply_data": "3,0,0"}, "leaves the staged update alone (it took the device down before); "
+                                         "takes slot a (1.0).")))
+def test_status_says_what_will_become_of_the_staged_update(ready, factory, change, fate):
+    ready("stage", factory("2.0", 20))
+    edit(ready, **change(staged_release(ready)))
+    assert next_boot(ready) == [f"Next boot: {fate}"]
+
+
+def test_a_staged_update_whose_file_is_gone_will_not_be_installed(ready, factory):
+    ready("stage", factory("2.0", 20))
+    pathlib.Path(ready.json("status")["staged"]["path"]).unlink()
+    assert next_boot(ready) == ["Next boot: leaves the staged update alone (its file is gone); takes slot a (1.0)."]
 
 
 def test_staging_it_twice_is_nothing_to_do(ready, factory):

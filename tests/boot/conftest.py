@@ -23,7 +23,7 @@ from kbdevice import Device, run                                     # noqa: E40
 from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition     # noqa: E402
 
 # Scenarios that take minutes, or real systems: `make check-long` runs them, `make check` the others.
-LONG = ("both_exhausted_is_never_terminal", "checks", "copy_of_the_disk", "debug_shell", "disk_comes_and_goes",
+LONG = ("both_exhausted_is_never_terminal", "checks", "consoles", "copy_of_the_disk", "debug_shell", "disk_comes_and_goes",
         "disk_errors", "evil_sticks", "guardian", "guardian_debian", "integrate", "marked_too_early",
         "reinstall_after_rollback_is_refused", "rescue_never_ends", "reset_cause",
         "slot_that_cannot_be_written", "stick_pulled_mid_install", "thousand_files", "verify_first",
@@ -37,7 +37,9 @@ SHORT = ("test_release_image_has_none_and_names_the_key",
          "test_panic_is_told_by_ramoops_and_counts_once",
          "test_update_that_is_right_passes_every_check",
          "test_slot_that_lacks_a_required_file_is_passed_over",
-         "test_with_filesystems_none_only_a_raw_bundle_is_taken")
+         "test_with_filesystems_none_only_a_raw_bundle_is_taken",
+         "test_decisions_and_progress_are_on_every_console_of_a_quiet_kernel",
+         "test_a_console_that_nobody_reads_holds_up_nothing")
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian")
 SOURCES = ("initramfs/mkinitramfs", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py",

@@ -164,6 +164,35 @@ static void good_slot_bears_what_its_boot_loader_calls_a_watchdog(void **ctx)
 	}
 }
 
+/* A good slot that was counted, and shut down before it reported again: nothing is wrong. */
+static void an_orderly_shutdown_is_told_as_one(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.open = 0;
+	s.open_token = 1;
+	s.clean = true;
+	machine_put(&s);
+	os_sim_log_level(LOG_LEVEL_INFO);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("# state: slot a was shut down in order");
+	assert_absent("# state: slot a ended");
+}
+
+static void an_end_of_a_good_slot_that_nothing_explains_is_told_with_its_cause(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.open = 0;
+	s.open_token = 1;
+	machine_put(&s);
+	os_sim_log_level(LOG_LEVEL_INFO);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("# state: slot a ended before it was marked good again; the reset: ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +205,8 @@ int main(void)
 		T(cut_of_a_trial_costs_a_try_where_nothing_tells),
 		T(cut_of_a_trial_is_refunded_where_the_boot_loader_tells),
 		T(good_slot_bears_what_its_boot_loader_calls_a_watchdog),
+		T(an_orderly_shutdown_is_told_as_one),
+		T(an_end_of_a_good_slot_that_nothing_explains_is_told_with_its_cause),
 	};
 
 	return cmocka_run_group_tests_name("trace of a reset's cause", tests, NULL, NULL);

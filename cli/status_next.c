@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `keelboot status`: what the next boot will do. */
+#include "cli/status.h"
+
+#include "selector/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int status_staged_on_trial(const struct status *st)
+{
+	const struct state *s = &st->d->state;
+
+	if (s->staged.source == STATE_SRC_NONE)
+		return STATE_NONE;
+	for (int i = 0; i < s->nslots; i++)
+		if (s->slot[i].st == STATE_TRIAL && s->slot[i].tries > 0 &&
+		    s->slot[i].has_release &&
+		    memcmp(s->slot[i].release, s->staged.release, STATE_ID_LEN) == 0)
+			return i;
+	return STATE_NONE;
+}
+
+/* By what the state knows of it, which is its id: what else its bundle says was weighed when it was
+ * staged. */
+static enum kb_err accepted(const struct state *s)
+{
+	struct plan_release r = { .sequence = UINT64_MAX, .allow_downgrade = true };
+	int target;
+
+	memcpy(r.id, s->staged.release, sizeof(r.id));
+	return plan_accept(s, &r, PLAN_AUTOMATIC, device_whole(s), 0, &target);
+}
+
+/* Why it is not even looked at; NULL: it is. */
+static const char *left_alone(const struct status *st)
+{
+	const struct state *s = &st->d->state;
+
+	if (st->staged_path[0] != '\0' && !st->have_staged_file)
+		return "its file is gone";
+	if (!st->d->conf.data_enabled)
+		return "[source.data] enabled=no";
+	if (plan_source_skipped(s, s->staged.source))
+		return "it took the device down before";
+	return NULL;
+}
+
+/* A sentence on the staged update, up to "takes slot a"; false where it changes nothing. */
+static bool tell_staged(const struct status *st, char *out, size_t size)
+{
+	const char *why = left_alone(st), *drop = NULL;
+	enum kb_err e = accepted(&st->d->state);
+
+	if (why == NULL && e == KB_EREJECTED)
+		drop = "failed here before";
+	else if (why == NULL && e == KB_EAPPLIED)
+		drop = "is installed, or was";
+	else if (why == NULL && e == KB_EBUDGET)
+		why = "too many installs, or failures to write it";
+	else if (why == NULL && e == KB_EBUSY)
+		why = "the state was lost; first a slot has to be marked good";
+	else if (why == NULL && e != KB_OK)
+		why = err_text(e);
+	if (drop != NULL)
+		snprintf(out, size, "forgets the staged update, which %s; takes", drop);
+	else if (why != NULL)
+		snprintf(out, size, "leaves the staged update alone (%s); takes", why);
+	else
+		snprintf(out, size, "installs the staged update, else takes");
+	return status_staged_on_trial(st) == STATE_NONE;
+}
+
+void status_next_text(const struct status *st)
+{
+	bool staged = st->d->state.staged.source != STATE_SRC_NONE;
+	char slot[80], will[160];
+
+	if (st->next == STATE_NONE) {
+		puts("Next boot: no slot can be booted.");
+		return;
+	}
+	device_slot_text(&st->d->state, st->next, slot, sizeof(slot));
+	if (staged && tell_staged(st, will, sizeof(will)))
+		printf("Next boot: %s %s.\n", will, slot);
+	else if (!st->d->run_found || st->next != st->d->booted)
+		printf("Next boot: %s.\n", slot);
+}
