@@ -26,6 +26,11 @@ _keelboot_words() {
 	'key generate') echo --help --json --output --type ;;
 	'key show') echo --help --json --output --type ;;
 	image) echo build boot loop disk kernel ;;
+	'image build') echo --add --busybox --check --compress --conf --conf-dir --debug-shell --guardian --help --helper --hooks --init --keys --level --module --module-set --modules-dir --output --verbose --window ;;
+	'image boot') echo --accel --append --cpu --disk --dry-run --firmware --help --initrd --kernel --log --memory --no-reboot --nvme --qemu-arg --sd --smp --usb --watchdog ;;
+	'image loop') echo --accel --append --boots --cpu --disk --firmware --help --initrd --json --kernel --log --mark --memory --nvme --qemu-arg --quiet --sd --smp --then --timeout --usb --watchdog ;;
+	'image disk') echo --extract --fs --help --list --part --replace --sector --seed --size --table ;;
+	'image kernel') echo --deb --dir --extract --help --package --print --update ;;
 	version) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	help) echo status mark stage unstage install switch history check doctor check-config state bundle key image version help ;;
 	esac
@@ -34,30 +39,57 @@ _keelboot_words() {
 # Options whose value is the next word.
 _keelboot_takes_value() {
 	case $1 in
-	--attach | --build | --bundle | --chunk-size | --compatible | --conf-root | --description | --emit-digest | --floor | --good | --image | --key | --keys | --level | --offset | --output | --reason | --run-dir | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --state | --sys-root | --threads | --timeout | --trial | --type | --version | --wait | -n | -o) return 0 ;;
+	--accel | --add | --allow-downgrade | --append | --attach | --boots | --build | --bundle | --busybox | --check | --chunk-size | --compatible | --compress | --conf | --conf-dir | --conf-root | --cpu | --deb | --description | --dir | --disk | --emit-digest | --extract | --firmware | --floor | --fs | --good | --guardian | --helper | --hooks | --image | --init | --initrd | --kernel | --key | --keys | --level | --log | --mark | --memory | --module | --module-set | --modules-dir | --nvme | --offset | --output | --package | --part | --progress | --qemu-arg | --reason | --replace | --run-dir | --sd | --seed | --sequence | --sig-capacity | --signatures-required | --size | --slot | --slots | --smp | --state | --sys-root | --table | --then | --threads | --timeout | --trial | --type | --usb | --version | --wait | --window | -n | -o) return 0 ;;
 	esac
 	return 1
+}
+
+# The values of those that take one of a few: by verb and option.
+_keelboot_values() {
+	case "$1 $2" in
+	'stage --progress') echo auto bar plain json none ;;
+	'install --progress') echo auto bar plain json none ;;
+	'key --type') echo ed25519 p256 ;;
+	'bundle create --allow-downgrade') echo yes no ;;
+	'bundle create --compress') echo zstd none ;;
+	'key generate --type') echo ed25519 p256 ;;
+	'key show --type') echo ed25519 p256 ;;
+	'image build --compress') echo none gzip lz4 zstd xz ;;
+	'image loop --then') echo wait reset cut button ;;
+	'image disk --table') echo gpt mbr ;;
+	esac
 }
 
 _keelboot() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb='' i
 
+	# bash makes three words of --option=value.
+	if [[ $cur == = ]]; then
+		cur=''
+	elif [[ $prev == = ]]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
-		if _keelboot_takes_value "${COMP_WORDS[i]}"; then
+		if [[ ${COMP_WORDS[i + 1]} == = ]]; then
+			i=$((i + 2))
+		elif _keelboot_takes_value "${COMP_WORDS[i]}"; then
 			i=$((i + 1))
 		elif [[ ${COMP_WORDS[i]} != -* ]]; then
 			verb="$verb ${COMP_WORDS[i]}"
 			case $verb in
-			' bundle' | ' key') ;;
+			' bundle' | ' key' | ' image') ;;
 			*) break ;;
 			esac
 		fi
 	done
 	COMPREPLY=()
-	if ! _keelboot_takes_value "$prev"; then
+	if _keelboot_takes_value "$prev"; then
+		COMPREPLY=($(compgen -W "$(_keelboot_values "${verb# }" "$prev")" -- "$cur"))
+	else
 		COMPREPLY=($(compgen -W "$(_keelboot_words "${verb# }")" -- "$cur"))
 	fi
-	if [[ ${#COMPREPLY[@]} -eq 0 && -n $verb ]] || _keelboot_takes_value "$prev"; then
+	if [[ ${#COMPREPLY[@]} -eq 0 && -z $(_keelboot_values "${verb# }" "$prev") ]] &&
+		{ [[ -n $verb ]] || _keelboot_takes_value "$prev"; }; then
 		compopt -o filenames 2>/dev/null
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

@@ -15,6 +15,7 @@ import pytest
 TOP = Path(__file__).resolve().parent.parent
 KEELBOOT = os.environ.get("KEELBOOT", str(TOP / "build/keelboot"))
 FILE = TOP / "cli" / "completion.bash"
+GROUPS = ("bundle", "key", "image")     # verbs that have verbs
 HEAD = """\
 # SPDX-License-Identifier: Apache-2.0
 # Completion of keelboot(1) for bash. Made from the command's own help: tests/test_completion.py --write
@@ -35,25 +36,42 @@ _keelboot_takes_value() {
 	return 1
 }
 
+# The values of those that take one of a few: by verb and option.
+_keelboot_values() {
+	case "$1 $2" in
+@CHOICES@	esac
+}
+
 _keelboot() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb='' i
 
+	# bash makes three words of --option=value.
+	if [[ $cur == = ]]; then
+		cur=''
+	elif [[ $prev == = ]]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
-		if _keelboot_takes_value "${COMP_WORDS[i]}"; then
+		if [[ ${COMP_WORDS[i + 1]} == = ]]; then
+			i=$((i + 2))
+		elif _keelboot_takes_value "${COMP_WORDS[i]}"; then
 			i=$((i + 1))
 		elif [[ ${COMP_WORDS[i]} != -* ]]; then
 			verb="$verb ${COMP_WORDS[i]}"
 			case $verb in
-			' bundle' | ' key') ;;
+			' bundle' | ' key' | ' image') ;;
 			*) break ;;
 			esac
 		fi
 	done
 	COMPREPLY=()
-	if ! _keelboot_takes_value "$prev"; then
+	if _keelboot_takes_value "$prev"; then
+		COMPREPLY=($(compgen -W "$(_keelboot_values "${verb# }" "$prev")" -- "$cur"))
+	else
 		COMPREPLY=($(compgen -W "$(_keelboot_words "${verb# }")" -- "$cur"))
 	fi
-	if [[ ${#COMPREPLY[@]} -eq 0 && -n $verb ]] || _keelboot_takes_value "$prev"; then
+	if [[ ${#COMPREPLY[@]} -eq 0 && -z $(_keelboot_values "${verb# }" "$prev") ]] &&
+		{ [[ -n $verb ]] || _keelboot_takes_value "$prev"; }; then
 		compopt -o filenames 2>/dev/null
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
@@ -83,12 +101,24 @@ def operands(verb: str, text: str) -> list:
     return sorted({w for w in words if re.fullmatch(r"[a-z]+(-[a-z]+)*", w)} - {"keelboot", verb})
 
 
-def valued() -> list:
-    """Options that take the next word, of the device verbs and everywhere."""
-    text = told("help") + "".join(told("help", verb) for verb in rows(told("help")))
-    text += "".join(told(verb, sub, "--help") for verb in ("bundle", "key")
-                    for sub in rows(told("help", verb)))
-    return sorted(set(re.findall(r"(--[a-z][a-z-]*) (?:[A-Z]|a:)", text)) | {"-n", "-o"})
+def all_help() -> dict:
+    """The help of each verb; "" is the list of them."""
+    texts = {"": told("help"), **{verb: told("help", verb) for verb in rows(told("help"))}}
+    texts.update({f"{verb} {sub}": told(verb, sub, "--help") for verb in GROUPS for sub in rows(texts[verb])})
+    return texts
+
+
+def choices(text: str) -> dict:
+    """{"--progress": ["auto", ...]}, from "--progress=auto|bar", "--type ed25519|p256" and "--then {cut,wait}"."""
+    either = re.findall(r"(--[a-z][a-z-]*)[= ]([a-z][\w-]*(?:\|[a-z][\w-]*)+)", text)
+    braces = re.findall(r"(--[a-z][a-z-]*) {([a-z][\w,-]*)}", text)
+    return {name: re.split(r"[|,]", words) for name, words in sorted(set(either + braces))}
+
+
+def valued(texts: dict) -> list:
+    """Options that take the next word."""
+    text = "".join(texts.values())
+    return sorted(set(re.findall(r"(--[a-z][a-z-]*) (?:[A-Z]|a:)", text)) | set(choices(text)) | {"-n", "-o"})
 
 
 def render() -> str:
@@ -96,13 +126,11 @@ def render() -> str:
     table = {"": rows(told("help")) + everywhere}
     for verb in rows(told("help")):
         text = told("help", verb)
-        if verb in ("bundle", "key"):
+        if verb in GROUPS:
             names = rows(text)
             table[verb] = names
             for sub in names:
                 table[f"{verb} {sub}"] = options(told(verb, sub, "--help"))
-        elif verb == "image":
-            table[verb] = rows(text)
         elif verb == "help":
             table[verb] = rows(told("help"))
         else:
@@ -111,7 +139,10 @@ def render() -> str:
     for name, words in table.items():
         label = f"'{name}'" if " " in name or not name else name
         cases += f"\t{label}) echo {' '.join(dict.fromkeys(words))} ;;\n"
-    return HEAD + cases + TAIL.replace("@VALUES@", "\t" + " | ".join(valued()))
+    texts = all_help()
+    values = "".join(f"\t'{verb} {name}') echo {' '.join(words)} ;;\n"
+                     for verb, text in texts.items() for name, words in choices(text).items())
+    return HEAD + cases + TAIL.replace("@VALUES@", "\t" + " | ".join(valued(texts))).replace("@CHOICES@", values)
 
 
 def complete(*words) -> list:
@@ -137,6 +168,15 @@ def test_the_file_is_made_from_the_help():
     (["stage", "README"], {"README.md"}),
     (["--conf-root", "docs/ex"], {"docs/examples"}),
     (["help", "doc"], {"doctor"}),
+    (["image", ""], {"build", "boot", "loop"}),
+    (["image", "boot", "--"], {"--initrd", "--watchdog"}),
+    (["image", "build", "--module"], {"--module-set", "--modules-dir"}),
+    (["stage", "--progress", "="], {"auto", "bar", "plain", "json", "none"}),
+    (["install", "--progress", "=", "p"], {"plain"}),
+    (["install", "--progress", "n"], {"none"}),
+    (["key", "generate", "--type", ""], {"ed25519", "p256"}),
+    (["--state", "=", "/dev/vda1", "install", "--a"], {"--again"}),
+    (["--conf-root", "=", "docs/ex"], {"docs/examples"}),
 ])
 def test_bash_offers(words, offers):
     assert offers <= set(complete(*words))
@@ -145,6 +185,8 @@ def test_bash_offers(words, offers):
 def test_bash_offers_nothing_that_does_not_fit():
     assert complete("switch", "--on") == ["--once"]
     assert complete("frob") == []
+    assert not {"--module-set", "--keys"} & set(complete("image", "boot", "--"))
+    assert complete("stage", "--progress", "=", "x") == []
 
 
 if __name__ == "__main__":

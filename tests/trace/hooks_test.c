@@ -8,7 +8,7 @@
 
 static struct {
 	unsigned n;
-	char last[160], before[160];
+	char last[HISTORY_TEXT_MAX + 60], before[HISTORY_TEXT_MAX + 60];
 } events;
 
 static bool note_event(void *ctx, const struct history_event *e)
