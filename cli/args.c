@@ -115,8 +115,12 @@ int args_wrong(const struct args *a, int id, const char *verb)
 {
 	if (id == ARGS_OPERAND)
 		log_err("\"%s\" is one argument too many; see `keelboot help %s`", a->value, verb);
-	else if (id == ARGS_END)
-		log_err("an argument is missing; see `keelboot help %s`", verb);
+	return OUTPUT_USAGE;
+}
+
+int args_missing(const char *verb, const char *what)
+{
+	log_err("%s: an argument is missing: %s; see `keelboot help %s`", verb, what, verb);
 	return OUTPUT_USAGE;
 }
 

@@ -41,6 +41,9 @@ int args_next(struct args *a);
  * exit code for that. */
 int args_wrong(const struct args *a, int id, const char *verb);
 
+/* The verb wants one argument more: says which. Returns the exit code for that. */
+int args_missing(const char *verb, const char *what);
+
 /*
  * A number of bytes: decimal digits and one of K M G T (of 1024) or nothing. KB_EFORMAT, or
  * KB_EINVAL when it does not fit 64 bits.

@@ -97,6 +97,7 @@ static void look(struct doctor *doc, json_object *boot)
 	doctor_slots(doc);
 	doctor_mounts(doc);
 	doctor_update(doc);
+	doctor_boot(doc); /* last: it passes over what was found */
 }
 
 static unsigned count(const struct doctor *doc, enum doctor_severity severity)

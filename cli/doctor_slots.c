@@ -38,16 +38,6 @@ static void check_booted(struct doctor *doc)
 			"house",
 			"the initramfs has a debug shell: with keelboot.shell=1 whoever is at "
 			"the console is root");
-	if (!json_object_object_get_ex(doc->st.boot, "warnings", &value) ||
-	    !json_object_is_type(value, json_type_array))
-		return;
-	for (size_t i = 0; i < json_object_array_length(value); i++) {
-		const char *text = json_object_get_string(json_object_array_get_idx(value, i));
-
-		if (text != NULL)
-			doctor_find(doc, DOCTOR_WARNING, "boot-warned",
-				    "the kernel's log has more: dmesg | grep keelboot", "%s", text);
-	}
 }
 
 /* In sectors; 0: not known. */

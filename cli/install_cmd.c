@@ -51,7 +51,7 @@ static int read_args(struct args *a, struct device_options *o, struct install_ar
 		}
 	}
 	if (in->file == NULL)
-		return args_wrong(a, ARGS_END, "install");
+		return args_missing("install", "the FILE of a bundle");
 	if (strcmp(in->file, "-") == 0) {
 		log_err("install: a bundle is read more than once: save it to a file first");
 		return OUTPUT_USAGE;

@@ -62,7 +62,7 @@ static int read_args(struct args *a, struct device_options *o, struct mark *m)
 			return args_wrong(a, ARGS_OPERAND, "mark");
 	}
 	if (!verdict)
-		return args_wrong(a, ARGS_END, "mark");
+		return args_missing("mark", "good, bad or clean");
 	if (m->clean && m->name != NULL)
 		return args_wrong(a, ARGS_OPERAND, "mark clean");
 	if ((m->good || m->clean) && m->reason != NULL) {

@@ -50,7 +50,7 @@ static int read_args(struct args *a, struct device_options *o, struct job *job)
 		}
 	}
 	if (job->file == NULL)
-		return args_wrong(a, ARGS_END, "stage");
+		return args_missing("stage", "the FILE of a bundle");
 	if (strcmp(job->file, "-") == 0) {
 		log_err("stage: a bundle is read more than once: save it to a file first");
 		return OUTPUT_USAGE;

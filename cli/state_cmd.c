@@ -58,14 +58,16 @@ int state_cmd(struct args *a, struct device_options *o)
 {
 	int id = device_options_next(a, o);
 
+	if (id == ARGS_END)
+		return args_missing("state", "show, export or init");
 	if (id != ARGS_OPERAND)
-		return args_wrong(a, id, "state");
+		return OUTPUT_USAGE;
 	if (strcmp(a->value, "show") == 0)
 		return show_cmd(a, o);
 	if (strcmp(a->value, "init") == 0)
 		return state_init_cmd(a, o);
 	if (strcmp(a->value, "export") == 0)
 		return state_export_cmd(a, o);
-	log_err("state: \"%s\" is none of show, init and export", a->value);
+	log_err("state: \"%s\" is none of show, export and init", a->value);
 	return OUTPUT_USAGE;
 }

@@ -483,6 +483,24 @@ def test_what_the_boot_said_is_passed_on(board):
     assert ("warning", "boot-warned") in board.findings()
 
 
+@pytest.mark.parametrize("said", ("watchdog: the kernel may stop it at a reboot; add watchdog.stop_on_reboot=0",
+                                  "watchdog: only a software one; a kernel that hangs is not noticed"))
+def test_what_the_boot_said_and_doctor_finds_is_told_once(board, said):
+    board.put("sys/module/watchdog/parameters/stop_on_reboot", "1")
+    board.put("sys/class/watchdog/watchdog0/identity", "Software Watchdog")
+    board.boot(warnings=[said])
+    found = board.findings()
+    assert ("warning", "boot-warned") not in found
+    assert {("warning", "watchdog-stop-on-reboot"), ("warning", "watchdog-software")} <= found
+
+
+def test_doctor_knows_the_boots_own_words():
+    """Those of a warning that it passes over, since it has a finding for it: both are in the sources."""
+    words = dict.fromkeys(re.findall(r'{ "([^"]+)", "[a-z-]+" }', (TOP / "cli/doctor_boot.c").read_text()))
+    boot = re.sub(r'"\s+"', "", "".join(path.read_text() for path in (TOP / "initramfs").glob("*.c")))
+    assert len(words) > 5 and [text for text in words if text not in boot] == []
+
+
 def test_an_initramfs_with_a_shell(board):
     board.boot(shell=True)
     assert board.findings(OK) == {("warning", "debug-shell")}
