@@ -212,11 +212,11 @@ compile_commands: ## write compile_commands.json, for clangd and the like
 # ---------------------------------------------------------------- the demo
 DEMO :=
 
-demo: ## play a good, a broken and a damaged update in QEMU (DEMO=manual: you at the console)
+demo: ## play a good, a broken and a damaged update in QEMU (DEMO=manual: you at the console, DEMO=readme: puts it into README.md)
 	@qemu/deps run
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@qemu/kernel
-	@qemu/demo $(if $(filter manual,$(DEMO)),--manual)
+	@qemu/demo $(if $(filter manual,$(DEMO)),--manual) $(if $(filter readme,$(DEMO)),--update-readme)
 
 # ---------------------------------------------------------------- install
 INSTALL         := install

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the demo prints, in README.md: to be compared with what it prints now, and to be brought up to date."""
+
+import difflib
+import re
+from pathlib import Path
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+BEFORE = "What it prints, whole:\n\n"
+INDENT = "    "
+# What differs from run to run, or with the size of the programs; and what is put in its place.
+VARIES = (
+    (r"^ *\d+\.\d+s", "TIME"),
+    (r"\(\d+ s\)$", "(TIME)"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "DATE"),
+    (r"\b[0-9a-f]{16}\b", "RELEASE"),
+    (r"\b\d+ KiB\b", "SIZE"),
+    (r"\bchunk \d+\b", "chunk N"),
+    (r"\brecord \d+\b", "record N"),
+)
+
+
+class ReadmeError(Exception):
+    """Says what is wrong with README.md."""
+
+
+def place(text: str) -> tuple:
+    """(begin, end) of the block in README's text."""
+    begin = text.find(BEFORE)
+    if begin < 0:
+        raise ReadmeError(f"{README.name} has no {BEFORE.strip()!r}")
+    begin += len(BEFORE)
+    block = re.compile(rf"(?:{INDENT}.*\n|\n)*{INDENT}.*\n").match(text, begin)
+    if not block:
+        raise ReadmeError(f"{README.name} has nothing behind {BEFORE.strip()!r}")
+    return begin, block.end()
+
+
+def masked(line: str) -> str:
+    for pattern, word in VARIES:
+        line = re.sub(pattern, word, line)
+    return line
+
+
+def told(text: str) -> list:
+    """The lines of README's block."""
+    begin, end = place(text)
+    return [line.removeprefix(INDENT) for line in text[begin:end].splitlines()]
+
+
+def difference(lines: list, text: str) -> str:
+    """How what was printed differs from README's text; "" when it does not."""
+    return "\n".join(difflib.unified_diff([masked(line) for line in told(text)], [masked(line) for line in lines],
+                                          README.name, "this run", lineterm="", n=1))
+
+
+def renewed(lines: list, text: str) -> str:
+    """README's text with these lines."""
+    begin, end = place(text)
+    return text[:begin] + "".join(f"{INDENT}{line}".rstrip() + "\n" for line in lines) + text[end:]
