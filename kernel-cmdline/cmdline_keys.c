@@ -261,10 +261,9 @@ const struct cmdline_key cmdline_keys[] = {
 	{ "keelboot.watchdog", "off|/dev/NAME|/dev/NAME,SECONDS (1..65535)", "",
 	  "The watchdog to arm, and its time; without it [watchdog] of system.conf counts.",
 	  set_watchdog },
-	{ "keelboot.log", "debug|info|quiet", "",
-	  "What Keelboot logs and shows on each console: quiet its decisions, problems and "
-	  "progress; info also how it came to them; debug every step. Without it info is logged, "
-	  "and shown where the kernel shows it.",
+	{ "keelboot.log", "debug|info|quiet", "info",
+	  "What is logged, and seen on each console: quiet decisions, problems, progress; debug "
+	  "every step.",
 	  set_log },
 	{ "keelboot.shell", "0|1", "0",
 	  "1: a shell on the console where nothing boots, if mkinitramfs --debug-shell made the "
