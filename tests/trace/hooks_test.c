@@ -8,7 +8,7 @@
 
 static struct {
 	unsigned n;
-	char last[HISTORY_TEXT_MAX + 60], before[HISTORY_TEXT_MAX + 60];
+	char last[2 * HISTORY_TEXT_MAX + 8], before[2 * HISTORY_TEXT_MAX + 8];
 } events;
 
 static bool note_event(void *ctx, const struct history_event *e)
