@@ -120,6 +120,16 @@ static unsigned run_all(const struct checks *c, const struct check_run_env *env,
 	return failed;
 }
 
+static void print_sum(unsigned failed, unsigned n)
+{
+	if (failed != 0)
+		printf("%u of %u checks failed.\n", failed, n);
+	else if (n == 1)
+		puts("The check passed.");
+	else
+		printf("All %u checks passed.\n", n);
+}
+
 static int report(const struct checks *c, const struct device *d, uint64_t timeout_s, bool json)
 {
 	json_object *o = json ? output_json_new() : NULL, *list = json ? output_json_list() : NULL;
@@ -143,7 +153,7 @@ static int report(const struct checks *c, const struct device *d, uint64_t timeo
 			log_warn("there are no checks in %s and %s: nothing is known to be wrong",
 				 folders[0], folders[1]);
 		else
-			printf("%u of %u checks failed.\n", failed, c->n);
+			print_sum(failed, c->n);
 		e = output_flush();
 	}
 	return failed == 0 && e == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;

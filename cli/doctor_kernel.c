@@ -19,6 +19,12 @@ static const struct option options[] = {
 	{ "BLK_DEV_INITRD", DOCTOR_ERROR, "there is no initramfs without it" },
 	{ "DEVTMPFS", DOCTOR_ERROR, "the boot finds no devices" },
 	{ "TMPFS", DOCTOR_ERROR, "the boot has no /run" },
+	{ "MULTIUSER", DOCTOR_ERROR,
+	  "who reads disks and bundles cannot give up root, and refuses to work" },
+	{ "NET", DOCTOR_ERROR,
+	  "the decoder has no socket: no bundle is installed; disks are looked for again and "
+	  "again" },
+	{ "UNIX", DOCTOR_ERROR, "the decoder has no socket: no bundle is installed" },
 	{ "NAMESPACES", DOCTOR_ERROR, "media cannot be mounted apart from the rest" },
 	{ "SECCOMP_FILTER", DOCTOR_ERROR, "the decoder refuses to work: no bundle is installed" },
 	{ "MEMFD_CREATE", DOCTOR_ERROR, "the decoder refuses to work: no bundle is installed" },

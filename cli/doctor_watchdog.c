@@ -104,7 +104,13 @@ static void check_guardian(struct doctor *doc)
 	if (!g->started && !nothing_to_feed && decided(doc) == CONF_HANDOVER_KEEPER &&
 	    mark_guardian_find(doc->d) == 0)
 		missed = "it ought to feed the watchdog (handover=keeper)";
-	if (missed != NULL)
+	if (missed != NULL && g->pid != 0)
+		doctor_find(doc, DOCTOR_ERROR, "guardian-idle",
+			    "see what stopped it; kill -CONT lets it go on, and a restart ends the "
+			    "trial",
+			    "the guardian (process %d) %s: %s", (int)g->pid,
+			    g->stopped ? "is stopped" : "does not answer", missed);
+	else if (missed != NULL)
 		doctor_find(doc, DOCTOR_ERROR, "guardian-gone",
 			    "see the log for why it ended; does a script kill all processes?",
 			    "no guardian runs (%s/guardian): %s", doc->d->opts->run_dir, missed);
@@ -183,9 +189,12 @@ static void check_reboot(struct doctor *doc)
 {
 	char text[16];
 
-	if (doctor_read(doc, "/sys/module/watchdog/parameters/stop_on_reboot", text,
-			sizeof(text)) &&
-	    text[0] != '0' && text[0] != '-')
+	if (!doctor_read(doc, "/sys/module/watchdog/parameters/stop_on_reboot", text, sizeof(text)))
+		doctor_find(
+			doc, DOCTOR_WARNING, "watchdog-stop-on-reboot", "use Linux 5.8 or later",
+			"the kernel has no watchdog.stop_on_reboot: it may stop the watchdog at a "
+			"reboot, and a shutdown that hangs is not noticed");
+	else if (text[0] != '0' && text[0] != '-')
 		doctor_find(doc, DOCTOR_WARNING, "watchdog-stop-on-reboot",
 			    "add watchdog.stop_on_reboot=0 to the kernel command line",
 			    "the kernel stops the watchdog at a reboot: a shutdown that hangs is "

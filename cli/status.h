@@ -18,6 +18,8 @@ struct status_guardian {
 	uint64_t deadline_s; /* 0: none */
 	bool waits;	     /* for the verdict: then left_s counts */
 	uint64_t left_s;
+	bool stopped;	    /* it is there, and does nothing */
+	uint64_t overdue_s; /* its deadline is past, and it did nothing; 0: not so */
 	const char *missed; /* what nobody does, since it ended before its time; or NULL */
 };
 

@@ -4,6 +4,8 @@
 #include "cli/mark.h"
 #include "cli/status.h"
 
+#include "lib/os.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +46,21 @@ static bool is_not_good(const struct status *st)
 	       d->state.slot[d->booted].st != STATE_GOOD;
 }
 
+#define LATE_S 60 /* behind the deadline: the job that records, and what it waits for */
+
+/* SIGSTOP, or a debugger: it is there, and does nothing. */
+static bool is_stopped(pid_t pid)
+{
+	char path[40], text[256];
+	const char *state;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
+		return false;
+	state = strrchr(text, ')'); /* behind its name, which may have any character */
+	return state != NULL && (strncmp(state, ") T", 3) == 0 || strncmp(state, ") t", 3) == 0);
+}
+
 /* What a guardian that is gone would have to do. */
 static const char *left_undone(const struct status *st)
 {
@@ -56,6 +73,25 @@ static const char *left_undone(const struct status *st)
 	if (strcmp(g->mode, "release") == 0 && is_not_good(st))
 		return "nobody feeds the watchdog";
 	return NULL;
+}
+
+static void tell_missed(struct status *st)
+{
+	struct status_guardian *g = &st->guardian;
+
+	if (g->overdue_s != 0)
+		g->missed = "nothing holds this trial to its deadline";
+	else if (g->pid == 0 || g->stopped)
+		g->missed = left_undone(st);
+	if (g->missed == NULL)
+		return;
+	if (g->pid == 0)
+		status_warn(st, "the guardian is gone: %s", g->missed);
+	else if (g->stopped)
+		status_warn(st, "the guardian (process %d) is stopped: %s", (int)g->pid, g->missed);
+	else
+		status_warn(st, "the guardian (process %d) does not answer: %s", (int)g->pid,
+			    g->missed);
 }
 
 static void collect_guardian(struct status *st, json_object *told)
@@ -72,10 +108,10 @@ static void collect_guardian(struct status *st, json_object *told)
 	g->waits = g->pid != 0 && g->deadline_s != 0 && waits_for_verdict(st);
 	if (g->waits)
 		g->left_s = due > now ? due - now : 0;
-	if (g->pid == 0)
-		g->missed = left_undone(st);
-	if (g->missed != NULL)
-		status_warn(st, "the guardian is gone: %s", g->missed);
+	g->stopped = g->pid != 0 && is_stopped(g->pid);
+	if (g->waits && now > due && now - due > LATE_S)
+		g->overdue_s = now - due;
+	tell_missed(st);
 }
 
 static void collect_watchdog(struct status *st, json_object *told)
@@ -87,7 +123,7 @@ static void collect_watchdog(struct status *st, json_object *told)
 	snprintf(w->device, sizeof(w->device), "%s", boot_json_text(told, "device"));
 	snprintf(w->handover, sizeof(w->handover), "%s", boot_json_text(told, "handover"));
 	/* The guardian of handover=release stops it, and ends. */
-	if (strcmp(feeder, "guardian") == 0 && st->guardian.pid == 0)
+	if (strcmp(feeder, "guardian") == 0 && (st->guardian.pid == 0 || st->guardian.stopped))
 		feeder = "nobody";
 	snprintf(w->feeder, sizeof(w->feeder), "%s", feeder);
 	if (!boot_json_number(told, "timeout", &w->timeout_s))
@@ -106,6 +142,15 @@ void status_guard_collect(struct status *st)
 
 /* ---------------------------------------------------------------- its two forms */
 
+static void print_idle(const struct status_guardian *g, int slot)
+{
+	printf("%s", g->stopped ? "is stopped" : "does not answer");
+	if (g->overdue_s != 0)
+		printf("; the time of slot %c to be marked good was over %" PRIu64 " s ago",
+		       state_slot_letter(slot), g->overdue_s);
+	puts("");
+}
+
 static void print_guardian(const struct status *st)
 {
 	const struct status_guardian *g = &st->guardian;
@@ -121,6 +166,8 @@ static void print_guardian(const struct status *st)
 		puts("none");
 	else if (g->pid == 0)
 		puts("ended");
+	else if (g->stopped || g->overdue_s != 0)
+		print_idle(g, st->d->booted);
 	else if (g->waits)
 		printf("%sslot %c has %" PRIu64 " s left of %" PRIu64 " s to be marked good\n",
 		       feeds ? "feeds the watchdog; " : "", state_slot_letter(st->d->booted),
@@ -164,7 +211,7 @@ static json_object *guardian_json(const struct status_guardian *g)
 	if (!g->started)
 		return NULL;
 	o = json_object_new_object();
-	output_json_bool(o, "running", g->pid != 0);
+	output_json_bool(o, "running", g->pid != 0 && !g->stopped && g->overdue_s == 0);
 	if (g->pid != 0)
 		output_json_number(o, "pid", (uint64_t)g->pid);
 	else
@@ -178,6 +225,10 @@ static json_object *guardian_json(const struct status_guardian *g)
 		output_json_number(o, "left", g->left_s);
 	else
 		output_json_add(o, "left", NULL);
+	if (g->overdue_s != 0)
+		output_json_number(o, "overdue", g->overdue_s);
+	else
+		output_json_add(o, "overdue", NULL);
 	return o;
 }
 

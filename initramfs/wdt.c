@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/wdt.h"
 
+#include "initramfs/wdt_absent.h"
 #include "initramfs/wdt_time.h"
 #include "lib/log.h"
 
@@ -137,6 +138,17 @@ static void tell_other(struct wdt *w, const char *named)
 	wdt_find(w, "watchdog: not the one that [watchdog] device= names");
 }
 
+/* There is none in hardware: why, where that can be said. */
+static bool tell_absent(struct wdt *w)
+{
+	wdt_absent(w->absent, sizeof(w->absent));
+	if (w->absent[0] == '\0')
+		return false;
+	log_warn("%s", w->absent);
+	wdt_find(w, w->absent);
+	return true;
+}
+
 /* What is none, or is taken, is as good as not there: the next of the candidates before end. */
 static enum kb_err open_it(struct wdt *w, unsigned timeout_s, unsigned end)
 {
@@ -174,8 +186,10 @@ static enum kb_err arm(struct wdt *w, const char *dev, unsigned timeout_s, unsig
 	w->soft = strcmp(w->info.identity, SOFTWARE) == 0;
 	set_time(w, timeout_s);
 	log_info("watchdog: %s (%s), %u s", w->dev, w->info.identity, w->info.timeout_s);
-	if (w->soft)
+	if (w->soft) {
 		wdt_find(w, "watchdog: only a software one; a kernel that hangs is not noticed");
+		tell_absent(w);
+	}
 	check_timeout(w, timeout_s);
 	check_stop_on_reboot(w);
 	return KB_OK;
@@ -191,9 +205,12 @@ enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned
 	}
 	if (!await_node(w->dev, sizeof(w->dev), dev, wait_ms)) {
 		w->dev[0] = '\0';
-		log_warn("watchdog: none; a hang is not noticed. Add the module of the hardware's "
-			 "watchdog (or softdog) to the initramfs");
 		wdt_find(w, "watchdog: none; a hang is not noticed");
+		if (tell_absent(w))
+			log_warn("watchdog: none; a hang is not noticed");
+		else
+			log_warn("watchdog: none; a hang is not noticed. Add the module of the "
+				 "hardware's watchdog (or softdog) to the initramfs");
 		return KB_ENODEV;
 	}
 	return arm(w, dev, timeout_s, CANDIDATES);

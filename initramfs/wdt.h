@@ -2,6 +2,7 @@
 /* The hardware watchdog: armed first, fed on the way, handed to whoever feeds it later. */
 #pragma once
 
+#include "initramfs/wdt_absent.h"
 #include "lib/conf.h"
 #include "lib/err.h"
 #include "lib/os.h"
@@ -23,6 +24,7 @@ struct wdt {
 	unsigned reboot_s; /* that systemd is told for a reboot; 0: nobody asked the driver yet */
 	enum conf_handover handover; /* what wdt_decide() made of the configuration */
 	bool kept; /* the guardian has a descriptor of its own, and feeds: see wdt_hand_over() */
+	char absent[WDT_ABSENT_MAX];	       /* why there is none in hardware; "": not known */
 	const char *finding[WDT_FINDINGS_MAX]; /* for boot.json: what a person ought to mend */
 	unsigned nfindings;
 };

@@ -42,6 +42,13 @@ def test_all_run_in_order_and_one_that_fails_fails_all(good, check):
         ("10-first", True, "exit 0"), ("20-second", False, "exit 3"), ("30-third", True, "exit 0")]
 
 
+def test_what_passed_is_called_that(good, check):
+    check("10-one", "exit 0")
+    assert good("check").stdout.splitlines() == ["ok      10-one", "The check passed."]
+    check("20-two", "exit 0")
+    assert good("check").stdout.splitlines()[-1] == "All 2 checks passed."
+
+
 def test_it_changes_no_state(good, check):
     check("10-bad", "exit 1")
     before = good.state.read_bytes()

@@ -3,8 +3,10 @@
 import base64
 import gzip
 import json
+import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 
@@ -14,7 +16,7 @@ from test_cli import (FAILURE, MIB, OK, REGIONS, TOP, crc32c, edit, make_device,
 
 __all__ = ["make_device", "make_factory"]
 OPTIONS = ("BLK_DEV_INITRD", "DEVTMPFS", "TMPFS", "NAMESPACES", "SECCOMP_FILTER", "MEMFD_CREATE",
-           "WATCHDOG", "WATCHDOG_SYSFS", "PSTORE", "MAGIC_SYSRQ")
+           "WATCHDOG", "WATCHDOG_SYSFS", "PSTORE", "MAGIC_SYSRQ", "MULTIUSER", "NET", "UNIX")
 FILESYSTEMS = "nodev\tsysfs\n\text4\n\tvfat\nnodev\tpstore\n\texfat"
 WATCHDOG = "sys/class/watchdog/watchdog0"
 
@@ -246,6 +248,16 @@ def test_a_keeper_that_never_started_is_one(board):
     assert board.findings() == {("error", "watchdog-late")}, "there was nothing to feed"
 
 
+def test_a_guardian_that_is_stopped_is_found(board, guardian):
+    board.dev.configure("[watchdog]\nhandover=keeper\n")
+    guardian("keeper", mode="keeper")
+    pid = int((board.dev.run / "guardian").read_text())
+    os.kill(pid, signal.SIGSTOP)
+    assert board.findings() == {("error", "guardian-idle")}
+    told = run(*board.dev.options(), "doctor", "--sys-root", board.sys).stdout
+    assert f"the guardian (process {pid}) is stopped: nobody feeds the watchdog" in told
+
+
 def test_a_number_of_somebody_else_is_no_guardian(board, guardian):
     guardian("keeper", mode="keeper")
     (board.dev.run / "guardian").write_text("1\n")
@@ -293,6 +305,21 @@ def test_kernel_options_are_read_from_proc_first(board):
         gzip.compress("".join(f"CONFIG_{o}=m\n" for o in OPTIONS if o != "SECCOMP_FILTER").encode()
                       + b"# CONFIG_SECCOMP_FILTER is not set\n" * 9000))
     assert board.findings() == {("error", "kernel-option")}
+
+
+@pytest.mark.parametrize("option, what", [("MULTIUSER", "cannot give up root"), ("NET", "no bundle is installed"),
+                                          ("UNIX", "no bundle is installed")])
+def test_a_kernel_without_users_or_sockets(board, option, what):
+    """A kernel that was cut down to the least: nothing is read, nothing installed."""
+    board.put("boot/config-6.1.0-test", "".join(f"CONFIG_{o}=y\n" for o in OPTIONS if o != option))
+    assert board.findings(FAILURE) == {("error", "kernel-option")}
+    told = run(*board.dev.options(), "doctor", "--sys-root", board.sys).stdout
+    assert f"CONFIG_{option}: " in told and what in told and f"fix: build the kernel with CONFIG_{option}=y" in told
+
+
+def test_a_kernel_before_5_8_may_stop_the_watchdog_at_a_reboot(board):
+    (board.sys / "sys/module/watchdog/parameters/stop_on_reboot").unlink()
+    assert board.findings() == {("warning", "watchdog-stop-on-reboot")}
 
 
 @pytest.fixture(name="verified", scope="session")

@@ -225,7 +225,7 @@ def told(dev, guardian=None, watchdog=None, left=80000, **boot):
 def test_status_tells_how_long_a_trial_has(dev, guardian):
     facts, text = told(dev, {"pid": guardian.pid, **TRIAL})
     assert facts["guardian"].pop("left") in range(70000, 80001)
-    assert facts["guardian"] == {"running": True, "pid": guardian.pid, **TRIAL}
+    assert facts["guardian"] == {"running": True, "pid": guardian.pid, "overdue": None, **TRIAL}
     assert facts["watchdog"] == WATCHDOG
     assert re.search(r"^Guardian:   slot b has [78]\d{4} s left of 86400 s to be marked good$", text, re.M)
     assert "\nWatchdog:   /dev/watchdog0, 60 s; the system feeds it (handover=system)\n" in text
@@ -234,6 +234,44 @@ def test_status_tells_how_long_a_trial_has(dev, guardian):
 
 def test_deadline_that_is_past_leaves_nothing(dev, guardian):
     assert told(dev, {"pid": guardian.pid, **TRIAL}, left=-5)[0]["guardian"]["left"] == 0
+
+
+def test_guardian_that_hangs_past_its_deadline_is_told(dev, guardian):
+    facts, text = told(dev, {"pid": guardian.pid, **TRIAL}, left=-500)
+    assert not facts["guardian"]["running"] and facts["guardian"]["pid"] == guardian.pid
+    assert facts["guardian"]["left"] == 0 and facts["guardian"]["overdue"] in range(500, 560)
+    assert re.search(r"^Guardian:   does not answer; the time of slot b to be marked good was over 5\d\d s ago$", text,
+                     re.M)
+    assert facts["warnings"] == [f"the guardian (process {guardian.pid}) does not answer: "
+                                 "nothing holds this trial to its deadline"]
+
+
+@pytest.fixture
+def stopped(guardian):
+    guardian.send_signal(signal.SIGSTOP)
+    for _ in range(100):
+        if Path(f"/proc/{guardian.pid}/stat").read_text().split(") ")[1][0] == "T":
+            break
+        time.sleep(0.1)
+    return guardian
+
+
+def test_guardian_that_is_stopped_is_told_before_its_deadline(dev, stopped):
+    facts, text = told(dev, {"pid": stopped.pid, **TRIAL})
+    assert not facts["guardian"]["running"] and facts["guardian"]["left"] > 70000
+    assert facts["guardian"]["overdue"] is None
+    assert "\nGuardian:   is stopped\n" in text
+    assert facts["warnings"] == [f"the guardian (process {stopped.pid}) is stopped: "
+                                 "nothing holds this trial to its deadline"]
+    [finding] = [f for f in dev.json("doctor", code=FAILURE)["findings"] if f["id"].startswith("guardian")]
+    assert finding["id"] == "guardian-idle" and f"(process {stopped.pid}) is stopped" in finding["text"]
+
+
+def test_stopped_guardian_feeds_nothing(dev, stopped):
+    keeper = {**WATCHDOG, "handover": "keeper", "feeder": "guardian"}
+    facts, _ = told(dev, {"pid": stopped.pid, "mode": "keeper", "deadline": None}, keeper)
+    assert facts["watchdog"]["feeder"] == "nobody"
+    assert facts["warnings"] == [f"the guardian (process {stopped.pid}) is stopped: nobody feeds the watchdog"]
 
 
 def test_status_tells_of_a_guardian_that_feeds(dev, guardian):
@@ -255,7 +293,7 @@ def test_guardian_that_did_its_work_is_no_warning(dev):
     release = {**WATCHDOG, "handover": "release", "feeder": "guardian"}
     facts, text = told(dev, {"pid": 77, "mode": "release", "deadline": 300}, release)
     assert facts["guardian"] == {"running": False, "pid": None, "mode": "release", "deadline": 300,
-                                 "left": None}
+                                 "left": None, "overdue": None}
     assert facts["watchdog"]["feeder"] == "nobody" and facts["warnings"] == []
     assert "\nGuardian:   ended\n" in text and "; nobody feeds it (handover=release)" in text
 

@@ -405,6 +405,40 @@ def test_a_set_takes_what_the_kernel_has(make, tmp_path):
     assert order(result.image) == []
     assert "virtio_blk (set virtio) is not in this kernel" in result.stderr
     assert "virtio_pci" not in result.stderr        # it is built in
+    assert "warning: module set usb: this kernel has nothing of it (xhci-pci, " in result.stderr
+    assert "module set virtio" not in result.stderr
+
+
+def test_an_empty_set_is_a_warning_of_the_default_too(make, tmp_path):
+    """Whoever reads no more than what it prints learns that nothing ends a hang."""
+    result = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path))
+    assert "mkinitramfs: warning: module set watchdog: this kernel has nothing of it (i6300esb, " in result.stderr
+    assert "module set ext4" not in result.stderr   # built in
+    assert content(result.image, "etc/keelboot/watchdogs") == b""
+
+
+def test_helpers_of_a_set_come_first_and_are_no_watchdogs(make, tmp_path):
+    """Intel's: who makes the device is in no modules.dep."""
+    modules = fake_kernel(tmp_path)
+    for path in ("kernel/drivers/mfd/lpc_ich.ko", "kernel/drivers/watchdog/iTCO_wdt.ko",
+                 "kernel/drivers/watchdog/softdog.ko", "kernel/drivers/watchdog/acme-wdt.ko"):
+        (modules / path).parent.mkdir(parents=True, exist_ok=True)
+        (modules / path).write_bytes(b"\x7fELF")
+    dep = modules / "modules.dep"
+    text = dep.read_text().replace("kernel/w/softdog.ko: kernel/w/watchdog.ko\n", "")
+    lpc = "kernel/drivers/mfd/lpc_ich.ko:\n"
+    more = ("kernel/drivers/watchdog/iTCO_wdt.ko: kernel/w/watchdog.ko\n"
+            "kernel/drivers/watchdog/softdog.ko: kernel/w/watchdog.ko\n"
+            "kernel/drivers/watchdog/acme-wdt.ko:\n")
+    dep.write_text(text + lpc + more)
+    options = ("--compress", "none", "--modules-dir", modules, "--module-set", "watchdog,softdog", "--module", "acme-wdt")
+    result = make(*options)
+    assert order(result.image) == ["lpc_ich", "watchdog", "iTCO_wdt", "softdog", "acme-wdt"]
+    assert content(result.image, "etc/keelboot/watchdogs") == b"iTCO_wdt\nacme_wdt\n"
+    assert "warning" not in result.stderr
+    # Who makes a device of which no driver is there is no watchdog.
+    dep.write_text(text + lpc)
+    assert "warning: module set watchdog:" in make(*options[:-4], "--module-set", "watchdog").stderr
 
 
 @pytest.mark.parametrize("suffix, pack", [
@@ -444,6 +478,11 @@ def test_a_real_kernel(make):
         assert name in loaded
     assert loaded.index("crc32c_generic") < loaded.index("ext4")
     assert loaded.index("i6300esb") < loaded.index("virtio")
+    for name in ("lpc_ich", "i2c-i801", "intel_pmc_bxt"):
+        assert loaded.index(name) < loaded.index("iTCO_wdt")
+    assert loaded.index("ipmi_si") < loaded.index("ipmi_watchdog")
+    assert {"iTCO_wdt", "sp5100_tco", "wdat_wdt", "hpwdt", "it87_wdt", "w83627hf_wdt", "f71808e_wdt", "ipmi_watchdog"} <= \
+        set(content(image, "etc/keelboot/watchdogs").decode().split())
     files = listing(image)
     for name in loaded:
         assert f"lib/modules/{name}.ko" in files

@@ -5,12 +5,13 @@ import configparser
 import difflib
 import fnmatch
 from pathlib import Path
+from typing import NamedTuple
 
 import kbcompress
 
 SUFFIXES = (".ko", ".ko.gz", ".ko.xz", ".ko.zst")
 SETS = Path(__file__).resolve().parent / "module-sets.ini"
-DEFAULT_SETS = ("watchdog", "virtio", "nvme", "sd", "usb", "ext4", "vfat")
+DEFAULT_SETS = ("watchdog", "pstore", "virtio", "nvme", "sd", "usb", "ext4", "vfat")
 
 
 class ModuleError(Exception):
@@ -31,12 +32,28 @@ def file_name(path: str) -> str:
     return ""
 
 
+class Set(NamedTuple):
+    """One section of module-sets.ini."""
+    modules: list
+    helpers: list
+    load_first: bool
+
+
 def read_sets(path: Path = SETS) -> dict:
-    """{name: (modules, load_first)}"""
+    """{name: Set}"""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_string(path.read_text())
-    return {name: (parser[name]["modules"].split(), parser[name].getboolean("load-first", False))
+    return {name: Set(parser[name]["modules"].split(), parser[name].get("helpers", "").split(),
+                      parser[name].getboolean("load-first", False))
             for name in parser.sections()}
+
+
+def is_watchdog(path: str) -> bool:
+    """True for the driver of a watchdog in hardware, by its place among the kernel's modules."""
+    name = normal(file_name(path))
+    if name.startswith("pretimeout_") or name in ("watchdog", "softdog", "iTCO_vendor_support"):
+        return False
+    return "drivers/watchdog/" in path or name == "ipmi_watchdog"
 
 
 class Modules:
@@ -155,8 +172,9 @@ class Modules:
 
 
 def choose(modules: Modules, sets: list, explicit: list) -> tuple:
-    """(names in load order, notes). Sets in the order that is given, but those to load first; then
-    what is named singly. A module that this kernel lacks is an error only if named singly."""
+    """(names in load order, notes, warnings). Sets in the order that is given, but those to load
+    first; then what is named singly. A module that this kernel lacks is an error only if named
+    singly; a set of which it has nothing is a warning."""
     table = read_sets()
     for name in sets:
         if name not in table:
@@ -164,9 +182,15 @@ def choose(modules: Modules, sets: list, explicit: list) -> tuple:
             raise ModuleError(f"module set {name}: not known"
                               + (f"; did you mean {near[0]}?" if near else "")
                               + f" There are: {', '.join(sorted(table))}")
-    names, notes = [], []
-    for name in sorted(sets, key=lambda name: not table[name][1]):
-        for module in table[name][0]:
+    names, notes, warnings = [], [], []
+    for name in sorted(sets, key=lambda name: not table[name].load_first):
+        wanted = table[name].modules
+        if not any(modules.known(module) or modules.is_builtin(module) for module in wanted):
+            few = ", ".join(wanted[:4]) + (", …" if len(wanted) > 4 else "")
+            warnings.append(f"module set {name}: this kernel has nothing of it ({few}); name what it has with "
+                            "--module, or the sets that you want with --module-set")
+            continue
+        for module in [*table[name].helpers, *wanted]:
             if modules.known(module):
                 names.append(module)
             elif not modules.is_builtin(module):
@@ -178,4 +202,4 @@ def choose(modules: Modules, sets: list, explicit: list) -> tuple:
             notes.append(f"{module} is built into this kernel")
         else:
             raise modules.unknown(module)
-    return names, notes
+    return names, notes, warnings

@@ -491,6 +491,72 @@ static void before_linux_5_8_it_may_be_stopped_at_a_reboot(void **state)
 	assert_true(found("it has no watchdog.stop_on_reboot (Linux 5.8)"));
 }
 
+static void no_hardware_though_drivers_are_packed_is_told(void **state)
+{
+	(void)state;
+	os_sim_file(WDT_ABSENT_LIST, "i6300esb\niTCO_wdt\nit87_wdt\n");
+	os_sim_file("/sys/bus/platform/devices/serial8250/driver", "");
+	assert_int_equal(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
+	assert_true(found("none; a hang"));
+	assert_true(found("of 3 packed drivers none found its hardware"));
+	assert_int_equal(os_sim_count("# watchdog: of 3 packed drivers"), 1);
+	assert_int_equal(os_sim_count("# watchdog: none; a hang is not noticed"), 1);
+	/* It comes late: all that is forgotten. */
+	os_sim_watchdog("/dev/watchdog0", &i6300esb);
+	wdt_watch(&w, "auto", 60);
+	assert_true(w.armed);
+	assert_int_equal(w.nfindings, 0);
+}
+
+/* Intel's, which the firmware has locked: the device is there, the driver refuses it. */
+static void hardware_that_its_driver_does_not_take_is_named(void **state)
+{
+	static const char *const others[] = { "iTCO_wdt_x", "iTCO", "xiTCO_wdt" };
+	char path[96];
+
+	(void)state;
+	os_sim_file(WDT_ABSENT_LIST, "i6300esb\niTCO_wdt\n");
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/uevent", others[i]);
+		os_sim_file(path, "");
+	}
+	os_sim_file("/sys/bus/platform/devices/iTCO_wdt.0/driver/there", "");
+	assert_int_equal(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
+	assert_false(found("did not take"));
+	os_sim_file("/sys/bus/platform/devices/iTCO_wdt.1.auto/uevent", "");
+	assert_int_equal(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
+	assert_true(found("its driver iTCO_wdt did not take the hardware's"));
+	assert_int_equal(os_sim_count("# watchdog: its driver iTCO_wdt did not take"), 1);
+}
+
+static void software_in_place_of_packed_hardware_says_why(void **state)
+{
+	(void)state;
+	os_sim_file(WDT_ABSENT_LIST, "i6300esb\n");
+	os_sim_watchdog("/dev/watchdog0", &softdog);
+	identity("watchdog0", "Software Watchdog\n");
+	assert_int_equal(wdt_arm(&w, "auto", 60, 0), KB_OK);
+	assert_true(w.soft && found("only a software one") && found("of 1 packed drivers none"));
+}
+
+static void list_of_drivers_may_be_empty_or_rubbish(void **state)
+{
+	static const char *const lists[] = { "", "\n", "\n\n\n" };
+	static char long_one[9000];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		os_sim_file(WDT_ABSENT_LIST, lists[i]);
+		assert_int_equal(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
+		assert_int_equal(w.nfindings, 1);
+		assert_string_equal(w.absent, "");
+	}
+	memset(long_one, 'x', sizeof(long_one) - 1);
+	os_sim_file(WDT_ABSENT_LIST, long_one);
+	assert_int_equal(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
+	assert_true(found("of 1 packed drivers none"));
+}
+
 static bool told(const char *what)
 {
 	const char *text = os_sim_text("/run/systemd/system.conf.d/00-keelboot.conf");
@@ -681,6 +747,10 @@ int main(void)
 		T(release_is_refused_with_nowayout),
 		T(a_run_that_cannot_be_written_stops_nothing),
 		T(before_linux_5_8_it_may_be_stopped_at_a_reboot),
+		T(no_hardware_though_drivers_are_packed_is_told),
+		T(hardware_that_its_driver_does_not_take_is_named),
+		T(software_in_place_of_packed_hardware_says_why),
+		T(list_of_drivers_may_be_empty_or_rubbish),
 		T(a_driver_is_asked_for_the_time_of_a_reboot),
 		T(after_the_question_its_time_is_as_before),
 		T(one_time_only_is_what_systemd_is_told),

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why there is no watchdog in hardware, though its driver is in the initramfs. */
+#pragma once
+
+#include <stddef.h>
+
+#define WDT_ABSENT_LIST "/etc/keelboot/watchdogs" /* of mkinitramfs: the drivers it packed */
+#define WDT_ABSENT_MAX	160
+
+/*
+ * Writes to out what a person ought to know: of a driver whose device is there and was not taken
+ * (a firmware may have switched it off), else that none of those that were packed found any. "":
+ * none was packed.
+ */
+void wdt_absent(char *out, size_t size);
