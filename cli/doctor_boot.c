@@ -45,8 +45,7 @@ void doctor_boot(struct doctor *doc)
 {
 	json_object *list;
 
-	if (doc->st.boot == NULL ||
-	    !json_object_object_get_ex(doc->st.boot, "warnings", &list) ||
+	if (doc->st.boot == NULL || !json_object_object_get_ex(doc->st.boot, "warnings", &list) ||
 	    !json_object_is_type(list, json_type_array))
 		return;
 	for (size_t i = 0; i < json_object_array_length(list); i++) {

@@ -242,14 +242,12 @@ const struct guardian_ops guardian_linux_ops = {
 
 void guardian_linux_init(void)
 {
-	/* By way of process 1, which has moved on to another root. */
-	static const struct os_console_folders folders = { ".", "1/root/sys", "1/root/dev" };
 	int fd = openat(GUARDIAN_FD_PROC, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	sigset_t all;
 
 	log_to(GUARDIAN_FD_KMSG, 1);
 	if (fchdir(GUARDIAN_FD_PROC) == 0) {
-		os_console_at(&folders);
+		os_console_at(".", "1/root"); /* process 1 has moved on to another */
 		log_show(LOG_LEVEL_NOTICE);
 	}
 	log_set_name("keelboot-guardian");

@@ -82,8 +82,7 @@ static void build_args(struct args *a, const struct boot *b, enum state_source s
 	}
 }
 
-/* For all of apply. Looks, each a little short of a stall, would hold up every boot; a rescue holds
- * up none, and the good stick may be the one behind. */
+/* For all of apply. Many short looks would hold up a boot; in a rescue the last one may help. */
 static uint64_t whole_limit_ms(const struct progress *p, uint64_t stall, enum plan_mode mode)
 {
 	if (plan_is_rescue(mode) || p->candidate > 0)
@@ -120,7 +119,7 @@ static bool follow(struct boot *b, int fd, struct progress *p, enum plan_mode mo
 		if (p->phase != PROGRESS_LOOK && tell != told) {
 			told = tell;
 			log_notice("update: %s, %u %%", progress_phase_name(p->phase),
-				 progress_percent(p));
+				   progress_percent(p));
 		}
 	}
 	if (now - moved >= limit)
@@ -156,8 +155,7 @@ static enum kb_err end_apply(struct boot *b, pid_t pid, bool ended, int *status)
 static enum kb_err run(struct boot *b, enum state_source src, enum plan_mode mode)
 {
 	static struct args args;
-	struct os_spawn sp = { .path = BOOT_HELPER, .argv = args.v,
-			       .envp = bootlog_env(), .own_mounts = true };
+	struct os_spawn sp = { .path = BOOT_HELPER, .argv = args.v, .own_mounts = true };
 	struct progress p = { .phase = PROGRESS_NONE };
 	int fds[2], status = 0;
 	enum kb_err err;
@@ -169,6 +167,7 @@ static enum kb_err run(struct boot *b, enum state_source src, enum plan_mode mod
 		TRY(slot_before_update(b, state_source_name(src)));
 	build_args(&args, b, src, mode);
 	TRY(os_pipe(fds));
+	sp.envp = bootlog_env();
 	sp.fd3 = fds[1];
 	err = os_spawn(&sp, &pid);
 	os_close(&fds[1]);

@@ -68,8 +68,10 @@ static int ask(struct boot *b, int slot)
 	const char name[2] = { state_slot_letter(slot), '\0' };
 	const char *const argv[] = { "keelboot-verify", "--state", b->dev.state,
 				     "--slot",		name,	   NULL };
-	struct os_spawn sp = { .path = BOOT_HELPER, .argv = argv,
-			       .envp = bootlog_env(), .cpu_s = DEADLINE_MS / 1000 };
+	struct os_spawn sp = { .path = BOOT_HELPER,
+			       .argv = argv,
+			       .envp = bootlog_env(),
+			       .cpu_s = DEADLINE_MS / 1000 };
 	int fds[2], status = 0;
 	enum kb_err err;
 	bool whole;

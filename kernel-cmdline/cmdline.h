@@ -43,7 +43,7 @@ struct cmdline {
 	uint32_t watchdog_timeout_s; /* keelboot.watchdog=DEVICE,SECONDS; 0 */
 	enum cmdline_log log;	     /* keelboot.log= */
 	bool has_log;
-	bool shell;		     /* keelboot.shell=: only an initramfs for debugging has one */
+	bool shell; /* keelboot.shell=: only an initramfs for debugging has one */
 	/* the kernel's own */
 	char root[CMDLINE_TEXT_MAX + 1];
 	char rootfstype[CMDLINE_TEXT_MAX + 1];

@@ -65,8 +65,8 @@ void bootlog_inherit(void)
 
 	if (levels == NULL || !is_level(levels[0]) || !is_level(levels[1]) || levels[2] != '\0')
 		return;
-	/* Standard error is the kernel's log, or, where that takes nothing from us, a console, which
-	 * might take nothing either. */
+	/* Standard error is the kernel's log, or, where that takes nothing from us, a console,
+	 * which might take nothing either. */
 	log_to(os_is_kmsg(2) ? 2 : -1, 1);
 	mind_the_rate();
 	bootlog_set((enum log_level)(levels[0] - '0'), (enum log_level)(levels[1] - '0'));

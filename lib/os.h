@@ -166,11 +166,8 @@ enum kb_err os_uevent_read(int fd, char *buf, size_t size, size_t *len) KB_MUST_
 void os_stdio(void);
 
 /* ---------------------------------------------------------------- consoles */
-/* Where the kernel's files are, for whoever has another root; else /proc, /sys and /dev. */
-struct os_console_folders {
-	const char *proc, *sys, *dev;
-};
-void os_console_at(const struct os_console_folders *folders);
+/* For whoever has another root: where /proc is, and the folder that holds sys and dev. */
+void os_console_at(const char *proc, const char *root);
 /* The kernel's log, /dev/kmsg. */
 bool os_is_kmsg(int fd);
 /* The kernel itself shows lines of this level on its consoles, when they come to its log. False

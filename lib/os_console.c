@@ -33,11 +33,12 @@ static struct console {
 	uint64_t moved; /* when that became less */
 } consoles[CONSOLES_MAX];
 
-static struct os_console_folders at = { "/proc", "/sys", "/dev" };
+static const char *proc_at = "/proc", *root_at = "";
 
-void os_console_at(const struct os_console_folders *folders)
+void os_console_at(const char *proc, const char *root)
 {
-	at = *folders;
+	proc_at = proc;
+	root_at = root;
 }
 
 /* A small file of the kernel's. */
@@ -60,10 +61,11 @@ bool os_console_shows(int level)
 {
 	char text[64];
 
-	if (read_below(at.sys, "module/printk/parameters/ignore_loglevel", text, sizeof(text)) &&
+	if (read_below(root_at, "sys/module/printk/parameters/ignore_loglevel", text,
+		       sizeof(text)) &&
 	    text[0] == 'Y')
 		return true;
-	return read_below(at.proc, "sys/kernel/printk", text, sizeof(text)) && level < atoi(text);
+	return read_below(proc_at, "sys/kernel/printk", text, sizeof(text)) && level < atoi(text);
 }
 
 /* ---------------------------------------------------------------- which there are */
@@ -100,7 +102,7 @@ static void look(void)
 	for (unsigned i = 0; i < CONSOLES_MAX; i++)
 		consoles[i].named = false;
 	/* Before /sys is mounted the kernel has at least the one that its command line means. */
-	if (!read_below(at.sys, "class/tty/console/active", text, sizeof(text)))
+	if (!read_below(root_at, "sys/class/tty/console/active", text, sizeof(text)))
 		snprintf(text, sizeof(text), "console");
 	while ((name = strsep(&rest, " \n")) != NULL)
 		take_name(name);
@@ -120,7 +122,7 @@ static bool open_console(struct console *c)
 
 	if (c->fd >= 0)
 		return true;
-	snprintf(path, sizeof(path), "%s/%s", at.dev, c->name);
+	snprintf(path, sizeof(path), "%s/dev/%s", root_at, c->name);
 	/* Neither waits for a modem, nor becomes anybody's terminal. */
 	c->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (c->fd >= 0 && !isatty(c->fd))

@@ -69,11 +69,17 @@ int filecut_run_cmd(filecut_run_cmd_fn cmd, const char *operand)
 int filecut_run_apply(void)
 {
 	static char slot[2][600], source[600];
-	const char *argv[] = { "keelboot-apply", "--root",	 filecut_world_at("root"),
-			       "--state",	 filecut_world_at("state"),
-			       "--source",	 source,
-			       "--slot",	 slot[0],
-			       "--slot",	 slot[1] };
+	const char *argv[] = { "keelboot-apply",
+			       "--root",
+			       filecut_world_at("root"),
+			       "--state",
+			       filecut_world_at("state"),
+			       "--source",
+			       source,
+			       "--slot",
+			       slot[0],
+			       "--slot",
+			       slot[1] };
 
 	snprintf(source, sizeof(source), "data:%s", filecut_world_at("a"));
 	for (unsigned i = 0; i < 2; i++)

@@ -32,8 +32,8 @@ enum os_sim_end os_sim_ended(void);
 const char *os_sim_trace(void);
 /* Log lines up to this level are in the trace; default LOG_LEVEL_NOTICE. */
 void os_sim_log_level(int level);
-/* The kernel shows levels below this one on its consoles, as loglevel= has it; default: all. What is
- * written to the consoles is "> slot b, …" in the trace. */
+/* The kernel shows levels below this one on its consoles, as loglevel= has it; default: all. What
+ * is written to the consoles is "> slot b, …" in the trace. */
 void os_sim_loglevel(int level);
 /* Times that something has been done: lines that begin with prefix. */
 unsigned os_sim_count(const char *prefix);

@@ -2,9 +2,10 @@
 /* The simulation's consoles: as many as the kernel has, they say the same. */
 #include "tests/sim/os_sim_int.h"
 
-void os_console_at(const struct os_console_folders *folders)
+void os_console_at(const char *proc, const char *root)
 {
-	(void)folders;
+	(void)proc;
+	(void)root;
 }
 
 bool os_is_kmsg(int fd)

@@ -180,7 +180,7 @@ static bool lacks_b; /* no partition of slot b is found */
 
 static void child(const int *pipe_fd, const char *const *more)
 {
-	const char *argv[64] = { "keelboot-apply", "--root",	   dir, "--state",
+	const char *argv[64] = { "keelboot-apply", "--root",	  dir, "--state",
 				 path("state"),	   "--mountable", "1" };
 	int n = 7, log = open(path("log"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	char slot[2][600];

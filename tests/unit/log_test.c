@@ -144,7 +144,8 @@ static void consoles_have_what_the_kernel_does_not_show(void **state)
 	log_err("shown");
 	log_notice("hidden");
 	log_info("how");
-	assert_string_equal(written(), "<3>keelboot: shown\n<5>keelboot: hidden\n<6>keelboot: how\n");
+	assert_string_equal(written(),
+			    "<3>keelboot: shown\n<5>keelboot: hidden\n<6>keelboot: how\n");
 	assert_string_equal(console, "keelboot: hidden\n");
 }
 

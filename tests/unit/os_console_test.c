@@ -19,7 +19,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define ACTIVE "class/tty/console/active"
+#define ACTIVE "sys/class/tty/console/active"
 #define LINE   "keelboot: slot a\n"
 #define SEEN   "keelboot: slot a\r\n"
 
@@ -83,13 +83,14 @@ static void say(void)
 
 static int set_up(void **state)
 {
-	static const char *const folders[] = { "class",
-					       "class/tty",
-					       "class/tty/console",
-					       "module",
-					       "module/printk",
-					       "module/printk/parameters",
+	static const char *const folders[] = { "dev",
 					       "sys",
+					       "sys/class",
+					       "sys/class/tty",
+					       "sys/class/tty/console",
+					       "sys/module",
+					       "sys/module/printk",
+					       "sys/module/printk/parameters",
 					       "sys/kernel" };
 
 	(void)state;
@@ -100,9 +101,9 @@ static int set_up(void **state)
 	for (unsigned i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
 		if (mkdir(at(folders[i]), 0700) < 0)
 			return -1;
-	os_console_at(&(struct os_console_folders){ dir, dir, dir });
-	master[0] = open_port("ttyS0");
-	master[1] = open_port("ttyS1");
+	os_console_at(dir, dir);
+	master[0] = open_port("dev/ttyS0");
+	master[1] = open_port("dev/ttyS1");
 	put(ACTIVE, "ttyS0\n");
 	return 0;
 }
@@ -150,12 +151,11 @@ static void a_console_that_is_not_there_is_passed_over(void **state)
 	struct stat st;
 
 	(void)state;
-	put("ttyS8", "");
-	put("secret", "");
-	put(ACTIVE, "ttyS9 ttyS8 ../secret ttyS1\n");
+	put("dev/ttyS8", "");
+	put(ACTIVE, "ttyS9 ttyS8 ../dev/ttyS0 ttyS1\n");
 	say();
 	assert_seen(master[1], SEEN);
-	assert_int_equal(stat(at("ttyS8"), &st), 0);
+	assert_int_equal(stat(at("dev/ttyS8"), &st), 0);
 	assert_int_equal(st.st_size, 0);
 }
 
@@ -169,7 +169,7 @@ static void without_any_console_nothing_happens(void **state)
 
 static void before_sys_is_there_the_console_is_the_one_of_the_command_line(void **state)
 {
-	int fd = open_port("console");
+	int fd = open_port("dev/console");
 
 	(void)state;
 	unlink(at(ACTIVE));
@@ -276,9 +276,9 @@ static void the_level_of_the_kernel_is_asked_each_time(void **state)
 	put("sys/kernel/printk", "15\t4\t1\t7\n"); /* after an oops */
 	assert_true(os_console_shows(7));
 	put("sys/kernel/printk", "4\t4\t1\t7\n");
-	put("module/printk/parameters/ignore_loglevel", "N\n");
+	put("sys/module/printk/parameters/ignore_loglevel", "N\n");
 	assert_false(os_console_shows(5));
-	put("module/printk/parameters/ignore_loglevel", "Y\n");
+	put("sys/module/printk/parameters/ignore_loglevel", "Y\n");
 	assert_true(os_console_shows(7));
 }
 
