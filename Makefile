@@ -23,6 +23,9 @@ CPPFLAGS := -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DKB_VERSION='"$(VERSION)"'
 ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
 LDFLAGS  := -static-pie -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack,-z,separate-code,-z,text \
             -Wl,--build-id=none
+# Relocations take a twentieth of the helper; packed, next to nothing. A C library before glibc 2.36 starts no such program.
+LDFLAGS  += $(shell printf '\043include <features.h>\n\043if __GLIBC_PREREQ(2, 36)\n-Wl,-z,pack-relative-relocs\n\043endif\n' | \
+            $(CC) -E -P - 2>/dev/null | grep -e -Wl,)
 TEST_LDFLAGS := -pie -Wl,-z,relro,-z,now
 
 # `make SAN=1 …` builds everything a second time with the sanitizers, in a folder of its own.

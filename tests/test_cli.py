@@ -319,8 +319,22 @@ def test_without_a_state_partition_the_boots_facts_are_not_blamed(dev):
     assert f"there is no {dev.run}/devices" in run(*options, "mark", "good").stderr
 
 
+def holds(folder, size: int) -> bool:
+    """Does this file system take a file so long? Debian 13's /tmp, a tmpfs, takes any."""
+    probe = folder / "probe"
+    probe.touch()
+    try:
+        os.truncate(probe, size)
+        return True
+    except OSError:
+        return False
+    finally:
+        probe.unlink()
+
+
 def test_init_that_fails_leaves_no_file_behind(dev):
-    for wrong in (["--size", "1M"], ["--size", "8388607T"], ["--good", "a", "--trial", "a"]):
+    too_long = [] if holds(dev.path, 8388607 << 40) else [["--size", "8388607T"]]
+    for wrong in (["--size", "1M"], *too_long, ["--good", "a", "--trial", "a"]):
         dev("state", "init", *wrong, code=FAILURE)
         assert not dev.state.exists(), wrong
     dev("state", "init")

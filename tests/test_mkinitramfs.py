@@ -5,6 +5,7 @@ import base64
 import gzip
 import lzma
 import os
+import re
 import shutil
 import stat
 import struct
@@ -139,11 +140,45 @@ def test_programs_are_stripped_and_still_run(make, static, tmp_path):
         bare.write_bytes(data)
         bare.chmod(0o755)
         assert subprocess.run([bare], capture_output=True, check=True).stdout == b"hello\n"
-    (tmp_path / "short").write_bytes(data[:3000])
-    assert "short: a damaged ELF file" in make("--init", tmp_path / "short", expect=1,
-                                               name="x").stderr
+    # Segments, and then sections, behind the end of the file.
+    for damaged in (data[:3000], program.read_bytes()[:-300]):
+        (tmp_path / "short").write_bytes(damaged)
+        assert "short: a damaged ELF file" in make("--init", tmp_path / "short", expect=1,
+                                                   name="x").stderr
     (tmp_path / "short").write_text("#!/bin/sh\n")
     assert "short: not a program" in make("--init", tmp_path / "short", expect=1, name="x").stderr
+
+
+THREADS = """
+#include <pthread.h>
+#include <stdio.h>
+static void *second(void *arg) { return arg; }
+int main(void)
+{
+	pthread_t thread;
+	void *result = NULL;
+	if (pthread_create(&thread, NULL, second, "done") != 0 || pthread_join(thread, &result) != 0)
+		return 1;
+	return puts(result) < 0;
+}
+"""
+
+
+def test_programs_do_not_say_how_to_unwind_their_stack(make, tmp_path):
+    """A tenth of the helper. A thread has to end without it."""
+    program, source = tmp_path / "threads", tmp_path / "main.c"
+    source.write_text(THREADS)
+    subprocess.run(["cc", "-static-pie", "-fPIE", "-pthread", "-o", program, source], check=True)
+    data = content(make("--compress", "none", "--init", program).image, "init")
+    listed = subprocess.run(["readelf", "-SW", program], text=True, capture_output=True, check=True).stdout
+    places = re.findall(r"\.eh_frame(?:_hdr)?\s+PROGBITS\s+\S+ (\S+) (\S+)", listed)
+    assert len(places) == 2
+    for offset, length in ((int(a, 16), int(b, 16)) for a, b in places):
+        assert length > 100 and data[offset:offset + length] == bytes(length)
+    bare = tmp_path / "bare"
+    bare.write_bytes(data)
+    bare.chmod(0o755)
+    assert subprocess.run([bare], capture_output=True, check=True).stdout == b"done\n"
 
 
 def test_folders_come_before_what_is_in_them(make):
@@ -459,6 +494,10 @@ def test_packed_modules_are_unpacked(make, tmp_path, suffix, pack):
     assert content(image, "lib/modules/top.ko") == b"\x7fELFkernel/fs/top.ko"
 
 
+def module_name(path: str) -> str:
+    return path.split("/")[-1].split(".ko")[0]
+
+
 def test_a_real_kernel(make):
     """Every dependency that the files of a real kernel name comes before what needs it."""
     folder = kbkernel.get().modules
@@ -469,7 +508,8 @@ def test_a_real_kernel(make):
     needs = {}
     for line in (folder / "modules.dep").read_text().splitlines():
         path, _, rest = line.partition(":")
-        needs[path.split("/")[-1][:-3]] = [word.split("/")[-1][:-3] for word in rest.split()]
+        # Debian 13's are compressed: NAME.ko.xz.
+        needs[module_name(path)] = [module_name(word) for word in rest.split()]
     for name in loaded:
         for need in needs[name]:
             assert loaded.index(need) < loaded.index(name), f"{need} is needed by {name}"

@@ -14,6 +14,7 @@ FOLDERS = ("dev", "proc", "sys", "run", "sysroot", "tmp", "etc/keelboot", "usr/l
 HELPER = "usr/lib/keelboot/keelboot-helper"
 GUARDIAN = "usr/lib/keelboot/keelboot-guardian"
 CONF = "etc/keelboot/system.conf"
+UNWIND = (b".eh_frame_hdr", b".eh_frame")
 DEBUG_SHELL = "etc/keelboot/debug-shell"     # SHELL_MARKER of initramfs/shell.h
 HOOKS = "usr/lib/keelboot/hooks"
 STAGES = ("pre-update.d", "pre-mount.d", "post-mount.d", "exhausted.d")
@@ -80,13 +81,36 @@ def _segments(data: bytes) -> tuple:
     return start + size * count, segments
 
 
+def _sections(data: bytes) -> dict:
+    """{name: (offset, length)} of an ELF file of any machine."""
+    wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
+    start, = struct.unpack_from(order + ("Q" if wide else "I"), data, 40 if wide else 32)
+    size, count, names = struct.unpack_from(order + "HHH", data, 58 if wide else 46)
+    form = order + ("I20xQQ" if wide else "I12xII")
+    if count == 0 or size != (64 if wide else 40):
+        return {}
+    found = [struct.unpack_from(form, data, at) for at in range(start, start + size * count, size)]
+    if names >= len(found):
+        raise struct.error("the names of its sections are in none of them")
+    table = found[names][1]
+    return {data[table + name:table + name + 32].split(b"\0", 1)[0]: (offset, length)
+            for name, offset, length in found}
+
+
 def strip(data: bytes) -> bytes:
     """Without what is for linkers and debuggers: all that no segment covers. Their table is taken
-    out of the header. Needs no tool for the device's machine; the file that was built keeps it."""
+    out of the header. How to unwind a stack is in a segment, so that becomes zeroes: a tenth of the
+    helper's compressed size, for debuggers and C++. Needs no tool for the device's machine; the
+    file that was built keeps it."""
     wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
     headers_end, segments = _segments(data)
     end = max([headers_end] + [offset + length for _, offset, length in segments])
     kept = bytearray(data[:end])
+    sections = _sections(data)
+    for offset, length in (sections[name] for name in UNWIND if name in sections):
+        if offset + length > end:
+            raise struct.error("a section behind the end of the file")
+        kept[offset:offset + length] = bytes(length)
     # e_shoff; e_shnum and e_shstrndx
     struct.pack_into(order + ("Q" if wide else "I"), kept, 40 if wide else 32, 0)
     struct.pack_into(order + "HH", kept, 60 if wide else 48, 0, 0)
@@ -125,10 +149,10 @@ class Image:
             data = read(file, "the program /" + path)
             if data[:4] != b"\x7fELF":
                 raise ImageError(f"{file}: not a program (ELF); /{path} must be one")
-            needs = self._interpreter(file, data)
+            needs = self._of_elf(interpreter, file, data)
             if needs:
                 raise ImageError(f"{file}: needs {needs}; /{path} must be linked statically")
-            self.program(path, file, strip(data))
+            self.program(path, file, self._of_elf(strip, file, data))
 
     def configuration(self, conf, conf_dir) -> None:
         if conf:
@@ -268,7 +292,7 @@ class Image:
     def check_programs(self) -> None:
         """A hook whose shell is missing would reject every slot."""
         for path, source, data in self.programs:
-            needs = self._interpreter(source, data)
+            needs = self._of_elf(interpreter, source, data)
             if needs and not self.archive.has(needs):
                 shell = needs.rsplit("/", 1)[-1] in ("sh", "ash")
                 elf = data[:4] == b"\x7fELF"
@@ -278,9 +302,9 @@ class Image:
                                  f"add it with --add FILE:{needs}")
 
     @staticmethod
-    def _interpreter(source, data: bytes) -> str:
+    def _of_elf(function, source, data: bytes):
         try:
-            return interpreter(data)
+            return function(data)
         except struct.error:
             raise ImageError(f"{source}: a damaged ELF file") from None
 
