@@ -63,7 +63,7 @@ static bool write_copy(struct evidence *e, const char *name, const char *text, s
 	if (len > EVIDENCE_KEEP_MAX - e->kept)
 		return false;
 	e->kept += len;
-	snprintf(path, sizeof(path), EVIDENCE_KEEP "/%s", name);
+	snprintf(path, sizeof(path), EVIDENCE_KEEP "/%.63s", name);
 	return os_mkdir("/run/keelboot", 0755) == KB_OK && os_mkdir(EVIDENCE_KEEP, 0700) == KB_OK &&
 	       os_write_file(path, text, len) == KB_OK;
 }
@@ -74,7 +74,7 @@ static const char *keep_copy(struct evidence *e, const char *name, size_t *len)
 	static char text[RECORD_MAX]; /* too large for a stack of process 1 */
 	char path[96];
 
-	snprintf(path, sizeof(path), EVIDENCE_PSTORE "/%s", name);
+	snprintf(path, sizeof(path), EVIDENCE_PSTORE "/%.63s", name);
 	if (os_read_file(path, text, sizeof(text), len) != KB_OK) {
 		log_warn("pstore: unable to read %s: %m", path);
 		return NULL;
@@ -178,7 +178,7 @@ static bool take_record(struct evidence *e, const char *name, bool (*counts)(con
 	bool found;
 	size_t len;
 
-	snprintf(path, sizeof(path), EVIDENCE_PSTORE "/%s", name);
+	snprintf(path, sizeof(path), EVIDENCE_PSTORE "/%.63s", name);
 	if (!os_exists(path))
 		return false;
 	found = counts(path);

@@ -2,7 +2,7 @@
 # The fuzz targets: tests/fuzz/NAME_fuzz.c, each with the shipped parsers, compiled by clang with libFuzzer's
 # instrumentation and the sanitizers; and once more for coverage. Their state (grown corpora, totals) is in build/fuzz.
 
-FUZZ_CC     := clang-14
+FUZZ_CC     := clang
 FUZZ_DIR    := build/fuzz
 FUZZ_NAMES  := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 # Those that repair what they mutate.
@@ -24,7 +24,7 @@ FUZZ_CFLAGS   = -std=gnu11 $(CPPFLAGS) $(WARN) -g -fno-omit-frame-pointer -MMD -
 FUZZ_SANITIZE := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZ_COVERAGE := -O0 -fprofile-instr-generate -fcoverage-mapping
 FUZZ_LINK     := -fsanitize=fuzzer,address,undefined
-FUZZ_LIBS     := -linih -lcrypto -lzstd
+FUZZ_LIBS     := $(INIH) $(CRYPTO) $(ZSTD)
 
 # $(1): folder below build/fuzz; $(2): flags to compile with; $(3): to link with
 define fuzz_rules

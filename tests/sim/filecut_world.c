@@ -266,7 +266,9 @@ static void get_folder(struct filecut_image *im, const char *at)
 		ssize_t len;
 		int fd;
 
-		snprintf(below, sizeof(below), "%s%s%s", at, at[0] != '\0' ? "/" : none, names[i]);
+		must(snprintf(below, sizeof(below), "%s%s%s", at, at[0] != '\0' ? "/" : none,
+			      names[i]) < (int)sizeof(below),
+		     names[i]);
 		snprintf(full, sizeof(full), "data/%s", below);
 		must(lstat(filecut_world_at(full), &st) == 0, full);
 		if (S_ISDIR(st.st_mode)) {

@@ -358,7 +358,7 @@ void os_sim_do_mount(const char *source, const char *target)
 	for (unsigned i = 0; i < top; i++) {
 		if (source == NULL || file[i].dev[0] == '\0' || strcmp(file[i].dev, source) != 0)
 			continue;
-		snprintf(path, sizeof(path), "%s%s", target, file[i].path);
+		snprintf(path, sizeof(path), "%s%.191s", target, file[i].path);
 		os_sim_put(path, file[i].kind, file[i].text);
 	}
 }
