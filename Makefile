@@ -63,33 +63,41 @@ TEST_LIBS   := $(call libs_of,cmocka,-lcmocka) $(CLI_LIBS)
 
 all: $(PROGS) ## build init, keelboot-helper, keelboot-guardian and keelboot
 
+# One short line for each step; V=1: the commands instead; make -s: nothing.
+Q    := $(if $(V),,@)
+step  = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-3s %s\n' $(1) $@)
+
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
+	$(call step,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(LIBKB): $(call obj,$(LIBSRC))
+	$(call step,AR)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
 $(LIBREAL): $(call obj,$(REAL))
+	$(call step,AR)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
 # Linking libcrypto statically warns of dlopen and getaddrinfo, which we never reach: shown only on failure.
 link = $(Q)$(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $^ $(LIBKB) $(1) 2>$@.log || { cat $@.log >&2; exit 1; }
 
 $(B)/init: $(B)/obj/initramfs/init.o $(LIBKB) $(LIBREAL)
+	$(call step,LD)
 	$(call link,$(INIT_LIBS))
 
 $(B)/keelboot-helper: $(B)/obj/initramfs/helper.o $(LIBKB) $(LIBREAL)
+	$(call step,LD)
 	$(call link,$(HELPER_LIBS))
 
 $(B)/keelboot-guardian: $(B)/obj/initramfs/guardian_main.o $(LIBKB) $(LIBREAL)
+	$(call step,LD)
 	$(call link,)
 
 $(B)/keelboot: $(B)/obj/cli/main.o $(LIBKB) $(LIBREAL)
+	$(call step,LD)
 	$(call link,$(CLI_LIBS))
-
-# Quiet unless V=1.
-Q := $(if $(V),,@)
 
 # ---------------------------------------------------------------- tests
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
@@ -102,24 +110,29 @@ FILECUT  := $(B)/tests/sim/filecut_sim
 LINEAR   := $(B)/tests/sim/linear_sim
 
 $(SIMLIB): $(call obj,$(filter-out $(SIMMAINS),$(SIMSRC)))
+	$(call step,AR)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
 # The linker takes the kernel seam from libreal for unit tests, from the simulation for traces.
 $(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
+	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(LIBKB) $(LIBREAL) $(SIMLIB) $(LIBKB) $(TEST_LIBS)
 
 $(TRACE): $(B)/tests/trace/%: $(B)/obj/tests/trace/%.o $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
+	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(LIBKB) $(SIMLIB) $(LIBREAL) $(LIBKB) $(TEST_LIBS)
 
 $(filter-out $(FILECUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
+	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(SIMLIB) $(LIBKB) $(SIMLIB) $(LIBREAL) $(TEST_LIBS)
 
 # These take the kernel seam from libreal: one starts decoders, one sees every system call that changes a file.
 $(LINEAR): $(call obj,tests/sim/linear_sim_main.c $(wildcard tests/sim/cut_*.c) tests/sim/bdev_sim.c) $(LIBKB) $(LIBREAL)
 	@mkdir -p $(@D)
+	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(LIBREAL) $(TEST_LIBS)
 
 comma := ,
@@ -127,6 +140,7 @@ FILECUT_WRAP := open64 __open64_2 openat64 __openat64_2 pread64 write pwrite64 f
                 unlinkat mkdir mkdirat os_mount os_umount os_mkdir
 $(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c tests/sim/bdev_sim.c) $(LIBKB) $(LIBREAL)
 	@mkdir -p $(@D)
+	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) $(addprefix -Wl$(comma)--wrap=,$(FILECUT_WRAP)) -o $@ $^ $(LIBKB) $(LIBREAL) $(TEST_LIBS)
 
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c)))
@@ -146,6 +160,10 @@ check: ## install what is missing, build, run every test; ends with "N passed, N
 
 check-long: ## make check, and the scenarios that take minutes: for a release
 	@$(MAKE) --no-print-directory check SUITES=--long
+
+check-debian13: ## does it build and pass on a fresh Debian 13? Makes one below build/debian; as root
+	@qemu/deps check
+	@tests/debian13
 
 mutants: ## plant bugs in the sources, one by one: each must turn a test red (FRESH=1: also what is known, for a release)
 	@qemu/deps check
@@ -272,13 +290,13 @@ uninstall: ## remove what install put there (configuration, keys and checks of y
 	@rmdir $(DESTDIR)$(LIBDIR) $(addprefix $(DESTDIR)$(SYSCONFDIR)/,keelboot/keys keelboot) 2>/dev/null || true
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z_-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean: ## remove what was built (the kernel, Debian roots that were unpacked, and what fuzzing has found out stay)
 	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name debian ! -name fuzz -exec rm -rf {} + 2>/dev/null || true
 	rm -rf build/fuzz/bin build/fuzz/cov
 
-.PHONY: powercut-real all tests test-programs check check-long mutants soak lint print-cflags compile_commands demo install uninstall help clean
+.PHONY: powercut-real all tests test-programs check check-debian13 check-long mutants soak lint print-cflags compile_commands demo install uninstall help clean
 .PHONY: install-both install-device install-host install-strip install-device-strip install-host-strip
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

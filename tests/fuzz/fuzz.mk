@@ -30,19 +30,23 @@ FUZZ_LIBS     := $(INIH) $(CRYPTO) $(ZSTD)
 define fuzz_rules
 $(FUZZ_DIR)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
+	$$(call step,CC)
 	$$(Q)$(FUZZ_CC) $$(FUZZ_CFLAGS) $(2) -c -o $$@ $$<
 
 # The decoder's main() runs inside of its target: its end, and what it maps, are the target's to see.
 $(FUZZ_DIR)/$(1)/update/decoder_main.o: update/decoder_main.c
 	@mkdir -p $$(@D)
+	$$(call step,CC)
 	$$(Q)$(FUZZ_CC) $$(FUZZ_CFLAGS) $(2) -c -o $$@ $$<
 	$$(Q)objcopy --redefine-sym _exit=fuzz_exit --redefine-sym mmap64=fuzz_mmap $$@
 
 $(FUZZ_DIR)/$(1)/libfuzz.a: $$(patsubst %.c,$(FUZZ_DIR)/$(1)/%.o,$$(FUZZ_SRC))
+	$$(call step,AR)
 	$$(Q)rm -f $$@ && ar rcsD $$@ $$^
 
 $$(FUZZ_NAMES:%=$(FUZZ_DIR)/$(1)/%_fuzz): $(FUZZ_DIR)/$(1)/%_fuzz: $(FUZZ_DIR)/$(1)/tests/fuzz/%_fuzz.o \
 		$(FUZZ_DIR)/$(1)/tests/fuzz/fuzz.o $(FUZZ_DIR)/$(1)/tests/fuzz/fuzz_mutate.o $(FUZZ_DIR)/$(1)/libfuzz.a
+	$$(call step,LD)
 	$$(Q)$(FUZZ_CC) $(3) -o $$@ $$< $(FUZZ_DIR)/$(1)/tests/fuzz/fuzz.o \
 		$$(if $$(filter $$*,$$(FUZZ_FIXING)),$(FUZZ_DIR)/$(1)/tests/fuzz/fuzz_mutate.o) \
 		$(FUZZ_DIR)/$(1)/libfuzz.a $$(FUZZ_LIBS)

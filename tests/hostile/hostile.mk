@@ -9,6 +9,7 @@ WRAP_fail := $(shell sed -n 's/^WRAP.[^,]*, \([A-Za-z0-9_]*\),.*/\1/p' tests/hos
 
 $(HOSTILE): $(B)/tests/hostile/%: $(call obj,tests/hostile/world.c) $(B)/obj/tests/hostile/%_main.o $(LIBKB) $(LIBREAL)
 	@mkdir -p $(@D)
+	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) $(addprefix -Wl$(comma)--wrap=,$(WRAP_$*)) -o $@ $(filter %.o,$^) $(LIB_$*) \
 		$(LIBKB) $(LIBREAL) $(LIBKB) $(TEST_LIBS)
 
@@ -18,9 +19,11 @@ SKIPPED := $(patsubst %.c,$(B)/tests/hostile/skipped/%.o,$(filter update/apply_f
 LIB_skip := $(B)/tests/hostile/skipped.a
 $(SKIPPED): $(B)/tests/hostile/skipped/%.o: %.c
 	@mkdir -p $(@D)
+	$(call step,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fno-builtin-memcmp $(foreach name,$(CALLS_skip),-D$(name)=skip_$(name)) \
 		-MMD -MP -c -o $@ $<
 $(LIB_skip): $(SKIPPED)
+	$(call step,AR)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 $(B)/tests/hostile/skip: $(LIB_skip)
 
