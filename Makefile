@@ -80,8 +80,9 @@ $(LIBREAL): $(call obj,$(REAL))
 	$(call step,AR)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
-# Linking libcrypto statically warns of dlopen and getaddrinfo, which we never reach: shown only on failure.
-link = $(Q)$(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $^ $(LIBKB) $(1) 2>$@.log || { cat $@.log >&2; exit 1; }
+# Linking libcrypto statically warns of dlopen and getaddrinfo, which we never reach: shown only on failure. A part of that
+# ld says on its standard output.
+link = $(Q)$(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $^ $(LIBKB) $(1) >$@.log 2>&1 || { cat $@.log >&2; exit 1; }
 
 $(B)/init: $(B)/obj/initramfs/init.o $(LIBKB) $(LIBREAL)
 	$(call step,LD)
