@@ -102,7 +102,7 @@ def create(folder: Path, name: str, sequence=1) -> tuple:
 def commands(device) -> list:
     """One of each kind: makes a key, signs, checks a signature; and the programs that process 1 starts to check some."""
     verify = f'exec -a keelboot-verify {HELPER} --state {device}/state --slot a --root {device} 3>{device}/answer'
-    apply = (f'cp {device}/state {device}/again; exec -a keelboot-apply {HELPER} --stderr --state {device}/again '
+    apply = (f'cp {device}/state {device}/again; exec -a keelboot-apply {HELPER} --state {device}/again '
              f'--slot a:root={device}/image --slot b:root={device}/b --mountable 1 --root {device} '
              f'--source raw:{device}/new.keel')
     return [(KEELBOOT, "key", "generate", "-o", device / "new"),
