@@ -30,13 +30,18 @@ static bool is_nowayout(const struct wdt *w)
 	return os_read_file(path, text, sizeof(text), NULL) == KB_OK && text[0] == '1';
 }
 
-/* Makes sure that closing does not stop it. The magic close being there means that only 'V' does.
- */
+/* Only 'V' stops it. ipmi_watchdog announces nothing of what it can, and has that. */
+static bool has_magic_close(const struct wdt *w)
+{
+	return w->info.options & WDIOF_MAGICCLOSE || strcmp(w->info.identity, "IPMI") == 0;
+}
+
+/* Makes sure that closing does not stop it. */
 static bool goes_on(const struct wdt *w)
 {
 	char path[80];
 
-	if (w->info.options & WDIOF_MAGICCLOSE || is_nowayout(w))
+	if (has_magic_close(w) || is_nowayout(w))
 		return true;
 	nowayout_path(w, path, sizeof(path));
 	if (os_write_file(path, "1", 1) == KB_OK)

@@ -521,8 +521,8 @@ def test_a_real_kernel(make):
     for name in ("lpc_ich", "i2c-i801", "intel_pmc_bxt"):
         assert loaded.index(name) < loaded.index("iTCO_wdt")
     assert loaded.index("ipmi_si") < loaded.index("ipmi_watchdog")
-    assert {"iTCO_wdt", "sp5100_tco", "wdat_wdt", "hpwdt", "it87_wdt", "w83627hf_wdt", "f71808e_wdt", "ipmi_watchdog"} <= \
-        set(content(image, "etc/keelboot/watchdogs").decode().split())
+    assert {"iTCO_wdt", "sp5100_tco", "wdat_wdt", "hpwdt", "it87_wdt", "w83627hf_wdt", "f71808e_wdt",
+            "ipmi_watchdog"} <= set(content(image, "etc/keelboot/watchdogs").decode().split())
     files = listing(image)
     for name in loaded:
         assert f"lib/modules/{name}.ko" in files

@@ -386,6 +386,19 @@ static void a_driver_that_is_nowayout_already_is_left_alone(void **state)
 	assert_int_equal(os_sim_count("close watchdog"), 1);
 }
 
+static void a_bmc_goes_on_though_its_driver_announces_nothing(void **state)
+{
+	static const struct os_wdt_info bmc = { .identity = "IPMI" };
+
+	(void)state;
+	os_sim_fail("write /sys/class/watchdog/watchdog0/nowayout", 0, KB_ENOENT);
+	arm(&bmc, CONF_HANDOVER_SYSTEM);
+	assert_int_equal(w.handover, CONF_HANDOVER_SYSTEM);
+	assert_int_equal(w.nfindings, 0);
+	assert_int_equal(wdt_hand_over(&w, 60, 300), KB_OK);
+	assert_int_equal(os_sim_count("close watchdog"), 1);
+}
+
 static void a_driver_that_cannot_go_on_is_for_the_guardian(void **state)
 {
 	(void)state;
@@ -737,6 +750,7 @@ int main(void)
 		T(the_hand_over_leaves_it_counting_and_tells_systemd),
 		T(a_driver_that_stops_on_close_is_made_to_go_on),
 		T(a_driver_that_is_nowayout_already_is_left_alone),
+		T(a_bmc_goes_on_though_its_driver_announces_nothing),
 		T(a_driver_that_cannot_go_on_is_for_the_guardian),
 		T(a_keeper_has_it_and_no_time_is_set),
 		T(a_keeper_that_could_die_with_it_is_a_finding),
