@@ -248,6 +248,16 @@ static void image_keeps_its_place_in_a_larger_partition(void **ctx)
 	save_mark(&disk, 6);
 	assert_true(loaded_mark(&disk) == 6 && st.second == 32 * MIB);
 	assert_false(is_record(&disk, END));
+	/* A new state forgets both places. */
+	for (unsigned i = 0; i < 2; i++) {
+		struct store before = st;
+
+		disk.dead[0].from = i == 0 ? 32 * MIB : END;
+		disk.dead[0].to = disk.dead[0].from + STORE_CELL;
+		disk.dead[0].writes = true;
+		assert_int_equal(store_erase(&st), KB_EIO);
+		st = before;
+	}
 }
 
 static void place_beyond_the_end_is_not_used(void **ctx)
@@ -411,9 +421,26 @@ static void erased_is_erased(void **ctx)
 	/* Every cell of each place was written: a hole in an image is not copied. */
 	assert_true(disk.page[0] != NULL && disk.page[8 * MIB / BDEV_ALIGN + 63] != NULL &&
 		    disk.page[END / BDEV_ALIGN + 63] != NULL);
-	disk.dead[0].from = 8 * MIB;
-	disk.dead[0].to = 8 * MIB + STORE_CELL;
-	disk.dead[0].writes = true;
+	for (unsigned i = 0; i < 3; i++) {
+		const uint64_t at[] = { 0, 8 * MIB, END };
+
+		assert_true(loaded_mark(&disk) == UINT64_MAX);
+		disk.dead[0].from = at[i];
+		disk.dead[0].to = at[i] + STORE_CELL;
+		disk.dead[0].writes = true;
+		assert_int_equal(store_erase(&st), KB_EIO);
+	}
+}
+
+static void what_cannot_be_read_after_all_is_not_erased(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	save_mark(&disk, 1);
+	load(&disk, &s);
+	disk.dead[0].to = LARGE;
+	disk.dead[0].reads = true;
 	assert_int_equal(store_erase(&st), KB_EIO);
 }
 
@@ -480,6 +507,7 @@ int main(void)
 		T(manifests_are_at_both_ends),
 		T(unreadable_region_0_hides_nothing),
 		T(erased_is_erased),
+		T(what_cannot_be_read_after_all_is_not_erased),
 		T(forged_end_of_sequences_leaves_nothing_at_8_mib),
 		T(state_is_seen_by_its_first_cells),
 	};
