@@ -65,7 +65,6 @@ class Desk:
 
     def __init__(self, line: str, folder: Path):
         self.fd, end = pty.openpty()
-        # lint: R1732: it is waited for by done()
         self.process = subprocess.Popen(["bash", "-c", line], cwd=folder, stdin=end, stdout=end, stderr=end)
         os.close(end)
         self.text = ""
@@ -81,12 +80,13 @@ class Desk:
     def send(self, text: str) -> None:
         os.write(self.fd, text.encode())
 
-    def done(self) -> int:
-        try:
-            return self.process.wait(60)
-        finally:
-            self.process.kill()
-            os.close(self.fd)
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        self.process.kill()                 # QEMU dies with it
+        self.process.wait(60)
+        os.close(self.fd)
 
 
 def test_the_page_leads_to_the_first_update(tmp_path):
@@ -94,14 +94,14 @@ def test_the_page_leads_to_the_first_update(tmp_path):
     (append,), (first, update, bad) = blocks("cmdline"), blocks("console")
     (stage,), (qemu,) = blocks("device"), blocks("sh qemu")
     assert append.strip().removeprefix("console=ttyS0 ") in qemu, "the line of section 7, on the console of QEMU"
-    desk = Desk(qemu, tmp_path)
-    expect_block(desk, first)
-    desk.send("\r")
-    desk.expect(r"# ", 60)
-    desk.send("dmesg -n 1; keelboot status\r")
-    desk.expect(r"Slot a runs 1.0, which is good\.", 60)
-    desk.send("\x1dq")
-    assert desk.done() == 0
+    with Desk(qemu, tmp_path) as desk:
+        expect_block(desk, first)
+        desk.send("\r")
+        desk.expect(r"# ", 60)
+        desk.send("dmesg -n 1; keelboot status | cat\r")
+        desk.expect(r"Slot a runs 1\.0, which is good\.", 60)
+        desk.send("\x1dq")
+        assert desk.process.wait(60) == 0
     # What brings the third bundle to the device, in place of a network; no folder that is looked into.
     subprocess.run(["mcopy", "-i", tmp_path / "stick.img", tmp_path / "acme-3.0.keel", "::"], check=True)
     stick = Drive(tmp_path / "stick.img", bus="usb", name="stick", plugged=False)
