@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the host tells OpenSSL in a configuration does not reach the static programs: neither $OPENSSL_CONF nor the file
-whose name is compiled in. A module that it names would be code that nobody signed, in the process that checks signatures."""
+whose name is compiled in. A module that it names would be code that nobody signed, where signatures are checked."""
 
 import os
 import re
@@ -88,7 +88,8 @@ def device(tmp_path):
     (tmp_path / "b").write_bytes(bytes(1 << 20))
     for words in (("key", "generate", "-o", tmp_path / "dev"),
                   create(tmp_path, "box.keel"),
-                  ("state", "init", tmp_path / "state", "--slots", "2", "--good", "a", "--bundle", tmp_path / "box.keel")):
+                  ("state", "init", tmp_path / "state", "--slots", "2", "--good", "a", "--bundle",
+                   tmp_path / "box.keel")):
         assert run(KEELBOOT, *words).returncode == 0
     shutil.copy(tmp_path / "dev.pem", tmp_path / "etc/keelboot/keys")
     return tmp_path
@@ -100,7 +101,7 @@ def create(folder: Path, name: str, sequence=1) -> tuple:
 
 
 def commands(device) -> list:
-    """One of each kind: makes a key, signs, checks a signature; and the programs that process 1 starts to check some."""
+    """One of each kind: makes a key, signs, checks a signature; and those that process 1 starts to check some."""
     verify = f'exec -a keelboot-verify {HELPER} --state {device}/state --slot a --root {device} 3>{device}/answer'
     apply = (f'cp {device}/state {device}/again; exec -a keelboot-apply {HELPER} --state {device}/again '
              f'--slot a:root={device}/image --slot b:root={device}/b --mountable 1 --root {device} '

@@ -403,7 +403,7 @@ static void process_1_reaps_strangers_and_keeps_its_own(void **state)
 			_exit(77);
 		inner = fork();
 		if (inner == 0) {
-			/* Fails in a chroot whose root is no mount: no mounts of one's own there. */
+			/* Fails in a chroot whose root is no mount: no own mounts there. */
 			bool rooted = mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 
 			mount("proc", "/proc", "proc", 0, NULL);
