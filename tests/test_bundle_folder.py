@@ -132,7 +132,8 @@ def test_a_tool_that_is_missing_is_named(tmp_path, tree, kind, tool):
     done = create(tree, tmp_path / "x.keel", fs=f",fs={kind}", env={"PATH": "/nowhere"})
     package = {"squashfs": "squashfs-tools", "erofs": "erofs-utils"}[kind]
     assert done.returncode == FAILURE
-    assert done.stderr == (f"keelboot: image {tree}/: {tool}, which makes {kind} of a folder, is not installed (Debian: "
+    told = f"image {tree}/: {tool}, which makes {kind} of a folder, is not installed"
+    assert done.stderr == (f"keelboot: {told} (Debian: "
                            f"{package}); install it, or make the image yourself and give that\n")
 
 

@@ -319,7 +319,7 @@ def make_device(tmp_path, keys):
 def apply(device, bundle):
     """keelboot-apply, as process 1 calls it, with the bundle raw on a stick."""
     slots = [word for name, file in device.slots.items() for word in ("--slot", f"{name}:root={file}")]
-    return subprocess.run(["keelboot-apply", "--stderr", "--root", device.root, "--state", device.state, "--mountable",
+    return subprocess.run(["keelboot-apply", "--root", device.root, "--state", device.state, "--mountable",
                            "1", *slots, "--source", f"usb:{bundle}"], executable=HELPER, capture_output=True,
                           check=False, timeout=120)
 
@@ -330,7 +330,7 @@ def refuse(device, path, want):
     for verb in "stage", "install":
         done = device(verb, path, "--progress=none", code=want)
         said.append(done.stderr.splitlines()[-1])
-    assert apply(device, path).returncode != OK
+    assert apply(device, path).returncode in (1, 2)     # not: used wrongly
     assert device.slots["b"].read_bytes() == bytes(8 * MIB) and device.slot("b")["state"] == "empty"
     assert not list(device.data.rglob("*.keel*"))
     return said
