@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The module set `watchdog` on the machines that QEMU has for it, beside the i6300esb of all other tests: Intel's
+chipset, whose device another driver makes, and a server's BMC."""
+
+import pytest
+
+Q35 = ("-machine", "q35", "-global", "ICH9-LPC.noreboot=false")
+BMC = ("-device", "ipmi-bmc-sim,id=bmc0", "-device", "isa-ipmi-kcs,bmc=bmc0")
+QBOOT = "qboot.rom"
+MODULES = ("virtio", "ext4", "watchdog")
+
+
+def machine(bench, disk, extra, firmware):
+    return bench.machine(disk, initrd=bench.initramfs(name="boards", modules=MODULES), watchdog=False,
+                         extra=list(extra), firmware=firmware, append="loglevel=7")
+
+
+@pytest.mark.parametrize("extra, firmware, identity", [(Q35, "", "iTCO_wdt"), (BMC, QBOOT, "IPMI")])
+def test_a_hang_ends_by_the_watchdog_of_the_board(bench, extra, firmware, identity):
+    """SeaBIOS sets up Intel's chipset; qboot, with which all other tests start, leaves its ports without an address."""
+    disk = bench.disk("1.0", "3.0 hang", good="a")
+    with machine(bench, disk, extra, firmware) as vm:
+        vm.expect(rf"keelboot: watchdog: /dev/watchdog0? \({identity}\), {bench.device.watchdog} s", 120)
+        vm.expect(r"keelboot: slot b: 3\.0, trial, tries left: 2")
+        vm.expect(r"system 3\.0: init hangs", 90)
+        vm.wait_reset(120)
+        vm.expect(r"keelboot: slot b: 3\.0, trial, tries left: 1", 200)
+
+
+def test_a_chipset_that_no_driver_finds_is_told(bench):
+    with machine(bench, bench.disk("1.0", good="a"), Q35, QBOOT) as vm:
+        vm.expect(r"keelboot: watchdog: of \d+ packed drivers none found its hardware")
+        bench.up(vm, "1.0", "a")
+        warnings = bench.boot_json(vm)["warnings"]
+        assert "watchdog: none; a hang is not noticed" in warnings
+        assert any("packed drivers none found its hardware" in text for text in warnings)
