@@ -39,6 +39,7 @@ static char **make_environment(const char *epoch)
 
 	while (environ[n] != NULL)
 		n++;
+	/* bound: one for each variable of our own environment, which the kernel bounds */
 	env = calloc(n + 2, sizeof(*env));
 	if (env == NULL)
 		return NULL;
