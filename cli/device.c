@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "lib/os.h"
 #include "selector/reset.h"
+#include "selector/verdict.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -190,7 +191,9 @@ int device_next_boot(const struct state *now)
 	struct choose_list list;
 
 	s = *now;
-	reset_settle(&s, RESET_CLEAN);
+	/* A good slot that shuts down in order has proved itself. */
+	if (s.open == STATE_NONE || verdict_proven(&s, s.open, s.open_token) != KB_OK)
+		reset_settle(&s, RESET_CLEAN, false);
 	choose_candidates(&s, &list);
 	return list.n > 0 ? list.c[0].slot : STATE_NONE;
 }

@@ -110,6 +110,18 @@ static void bind_disk(struct device *d, const struct mark *m)
 		state_set_text(d->state.disk, d->diskid);
 }
 
+static bool is_running(const struct device *d, const struct mark *m)
+{
+	return d->run_found && m->slot == d->booted;
+}
+
+/* A report of the running system says that it came up, and not yet that it stays up. Of a slot that
+ * does not run a person says it, who knows. */
+static bool proves(const struct device *d, const struct mark *m)
+{
+	return !is_running(d, m) || mark_is_stable(d);
+}
+
 /* Changes d->state in memory. */
 static enum kb_err decide(struct device *d, struct mark *m)
 {
@@ -118,13 +130,15 @@ static enum kb_err decide(struct device *d, struct mark *m)
 	TRY(device_slot(d, m->name, &m->slot));
 	m->before = d->state;
 	if (m->good) {
-		uint64_t token = d->run_found && m->slot == d->booted ? d->token : 0;
+		uint64_t token = is_running(d, m) ? d->token : 0;
 		bool trial = d->state.slot[m->slot].st != STATE_GOOD;
 
 		e = verdict_good(&d->state, m->slot, token, trial ? mark_floor(d, m->slot) : 0,
 				 &m->committed);
 		if (e == KB_OK)
 			bind_disk(d, m);
+		if (e == KB_OK && proves(d, m))
+			e = verdict_proven(&d->state, m->slot, token);
 	} else if (d->state.slot[m->slot].st == STATE_BAD) {
 		e = KB_OK;
 	} else {
@@ -170,6 +184,16 @@ static void print_next(const struct device *d, const struct mark *m)
 	       d->run_found && d->booted == m->slot ? "; reboot to leave this one" : "");
 }
 
+static void print_unproven(const struct device *d, const struct mark *m)
+{
+	unsigned crashes = d->state.slot[m->slot].streak;
+
+	if (m->good && crashes > 0)
+		printf("It crashed %u time%s in a row; that counts until it has run for %" PRIu32
+		       " s, or is shut down in order.\n",
+		       crashes, crashes == 1 ? "" : "s", d->conf.stable_after_s);
+}
+
 static void print_result(const struct device *d, const struct mark *m, bool changed)
 {
 	char text[80];
@@ -178,6 +202,7 @@ static void print_result(const struct device *d, const struct mark *m, bool chan
 	text[0] = 'S';
 	if (!changed) {
 		printf("%s is %s already; nothing to change.\n", text, m->good ? "good" : "bad");
+		print_unproven(d, m);
 		return;
 	}
 	printf("%s is %s%s%s.\n", text,
@@ -237,6 +262,8 @@ int mark_cmd(struct args *a, struct device_options *o)
 		e = write_verdict(&d, &m, &changed);
 	if (e != KB_OK)
 		return output_exit_code(e);
+	if (m.good && is_running(&d, &m))
+		mark_report(&d);
 	print_result(&d, &m, changed);
 	/* The verdict is durable, whoever reads of it. */
 	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;

@@ -49,7 +49,7 @@ static const char *failure(const struct state_slot *t)
 		return t->reason[0] != '\0' ? t->reason : "it was rejected";
 	if (t->st == STATE_TRIAL && t->tries == 0)
 		return "its trial has no tries left";
-	if (t->st == STATE_GOOD && t->streak >= STATE_STREAK_LIMIT)
+	if (t->st == STATE_GOOD && !state_is_trusted(t))
 		return "it crashed too often in a row";
 	return "its release was rejected on this device";
 }

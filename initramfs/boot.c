@@ -122,7 +122,9 @@ static void settle(struct boot *b)
 		log_notice(
 			"watchdog: it fired after a shutdown that was told: the shutdown hung, or "
 			"the driver restarts by it; that counts as clean");
-	record_settle(&b->rec, &b->evidence.ev);
+	b->attempt.charge_good =
+		reset_counts_good((enum reset_count)b->conf.count, &b->evidence.ev);
+	record_settle(&b->rec, &b->evidence.ev, b->attempt.charge_good);
 }
 
 static void load_state(struct boot *b)
@@ -131,8 +133,6 @@ static void load_state(struct boot *b)
 	record_load(&b->rec, b->dev.state, b->conf.nslots, devices_mountable(&b->dev, &b->conf),
 		    devices_seen(&b->dev, &b->conf));
 	settle(b);
-	b->attempt.charge_good =
-		reset_counts_good((enum reset_count)b->conf.count, &b->evidence.ev);
 	b->attempt.forced = b->cmd.slot;
 }
 
@@ -170,24 +170,6 @@ static enum kb_err op_save(void *ctx, struct state *s)
 	return record_save(&b->rec, s);
 }
 
-/* What boot.json says of a slot that stood before the one that boots. */
-static void note_why(struct boot *b, int slot, const char *reason)
-{
-	snprintf(b->why, sizeof(b->why), "%c: %.40s", state_slot_letter(slot), reason);
-}
-
-/* No candidate any more, and so passed over by nobody: the preferred slot that this boot found to
- * be bad when it settled. */
-static void note_settled(struct boot *b)
-{
-	int slot = b->rec.turned_bad;
-
-	if (b->why[0] != '\0' || slot == STATE_NONE || slot == b->attempt.chosen.slot ||
-	    boot_is_forced(b) || b->rec.s.slot[slot].st != STATE_BAD)
-		return;
-	note_why(b, slot, b->rec.s.slot[slot].reason);
-}
-
 static enum kb_err preflight(struct boot *b, int slot, char *reason)
 {
 	TRY(slot_look(b, slot, reason));
@@ -199,7 +181,7 @@ static enum kb_err op_preflight(void *ctx, int slot, char *reason)
 	enum kb_err err = preflight(ctx, slot, reason);
 
 	if (err != KB_OK)
-		note_why(ctx, slot, reason);
+		passed_note(ctx, slot, reason);
 	return err;
 }
 
@@ -208,7 +190,7 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 	enum kb_err err = slot_mount(ctx, slot, reason);
 
 	if (err != KB_OK)
-		note_why(ctx, slot, reason);
+		passed_note(ctx, slot, reason);
 	return err;
 }
 
@@ -258,29 +240,42 @@ static enum kb_err attempt(struct boot *b)
 	return attempt_run(&b->attempt, &b->rec.s, &ops, b);
 }
 
+/* A good slot that boots as ever is no event, even where it is counted; and a preferred slot that
+ * turned bad when this boot settled has one already. */
+static bool is_news(const struct boot *b, const struct state_slot *s)
+{
+	if (b->passed.slot == b->rec.turned_bad && b->attempt.chosen.tier == CHOOSE_NORMAL)
+		return s->st != STATE_GOOD;
+	return s->st != STATE_GOOD || b->passed.reason[0] != '\0' ||
+	       b->attempt.chosen.tier != CHOOSE_NORMAL;
+}
+
+static void tell_chosen(const struct boot *b, const struct state_slot *s)
+{
+	const char *version = s->version[0] != '\0' ? s->version : "version not known";
+	char slot = state_slot_letter(b->attempt.chosen.slot);
+
+	if (s->st == STATE_TRIAL)
+		log_notice("slot %c: %s, trial, tries left: %u%s", slot, version, s->tries,
+			   b->attempt.counted ? "" : " (uncounted)");
+	else if (b->attempt.chosen.tier == CHOOSE_RETRY)
+		log_notice("slot %c: %s, good, tried again after: %s", slot, version, s->reason);
+	else
+		log_notice("slot %c: %s, %s", slot, version, state_st_name(s->st));
+}
+
 static enum kb_err choose_and_mount(struct boot *b)
 {
 	uint64_t seq = b->rec.s.seq;
 	const struct state_slot *s;
-	const char *version;
 
-	b->why[0] = '\0';
+	b->passed.reason[0] = '\0';
 	TRY(attempt(b));
 	s = &b->rec.s.slot[b->attempt.chosen.slot];
-	version = s->version[0] != '\0' ? s->version : "version not known";
-	if (s->st == STATE_TRIAL)
-		log_notice("slot %c: %s, trial, tries left: %u%s",
-			   state_slot_letter(b->attempt.chosen.slot), version, s->tries,
-			   b->attempt.counted ? "" : " (uncounted)");
-	else
-		log_notice("slot %c: %s, %s", state_slot_letter(b->attempt.chosen.slot), version,
-			   state_st_name(s->st));
-	/* A good slot that boots as ever is no event, even where it is counted. */
-	if (b->rec.s.seq != seq &&
-	    (s->st != STATE_GOOD || b->why[0] != '\0' || b->attempt.chosen.tier != CHOOSE_NORMAL))
-		record_history(&b->rec, HISTORY_BOOT, b->attempt.chosen.slot, b->why,
-			       choose_tier_name(b->attempt.chosen.tier));
-	note_settled(b); /* the history has it already */
+	passed_explain(b);
+	tell_chosen(b, s);
+	if (b->rec.s.seq != seq && is_news(b, s))
+		passed_record(b);
 	return KB_OK;
 }
 

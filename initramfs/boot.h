@@ -6,6 +6,7 @@
 #include "initramfs/devices.h"
 #include "initramfs/evidence.h"
 #include "initramfs/guard.h"
+#include "initramfs/passed.h"
 #include "initramfs/record.h"
 #include "initramfs/rescue.h"
 #include "initramfs/shell.h"
@@ -36,7 +37,7 @@ struct boot {
 	struct guard guard;
 	struct shell shell;
 	struct verify_answer manifest; /* of the candidate; see verify.h */
-	char why[STATE_STR_MAX + 1];   /* why the slot is not the one that stood first */
+	struct passed passed;	       /* the slot that stood before the one that boots */
 	bool rejected;	/* a slot that might have booted: by a check, or for its manifest */
 	bool no_driver; /* a slot whose file system this kernel does not know */
 	bool lenient;	/* it may not be again: no later boot would come to a last resort */

@@ -159,8 +159,8 @@ static void put_warnings(const struct boot *b, struct text *t)
 		put_despite(b, b->despite[i], comma, t);
 	if (b->guard.failed)
 		put(t,
-		    "%s\"guardian: it could not be started; a trial that never reports is left "
-		    "only when it is restarted\"",
+		    "%s\"guardian: it could not be started; nothing holds a trial to its "
+		    "deadline, or notes that a good slot has proved itself\"",
 		    comma);
 }
 
@@ -180,17 +180,23 @@ static void put_guardian(const struct boot *b, struct text *t)
 	if (g->pid == 0)
 		put(t, "\"guardian\":null");
 	else if (g->deadline_s == 0)
-		put(t, "\"guardian\":{\"pid\":%d,\"mode\":\"%s\",\"deadline\":null,\"due\":null}",
-		    (int)g->pid, g->mode);
+		put(t,
+		    "\"guardian\":{\"pid\":%d,\"mode\":\"%s\",\"deadline\":null,\"due\":null,"
+		    "\"stable\":%u}",
+		    (int)g->pid, g->mode, g->stable_s);
 	else
-		put(t, "\"guardian\":{\"pid\":%d,\"mode\":\"%s\",\"deadline\":%u,\"due\":%llu}",
-		    (int)g->pid, g->mode, g->deadline_s, (unsigned long long)g->due_ms / 1000);
+		put(t,
+		    "\"guardian\":{\"pid\":%d,\"mode\":\"%s\",\"deadline\":%u,\"due\":%llu,"
+		    "\"stable\":%u}",
+		    (int)g->pid, g->mode, g->deadline_s, (unsigned long long)g->due_ms / 1000,
+		    g->stable_s);
 }
 
 static void write_json(const struct boot *b, struct text *t)
 {
 	int slot = b->attempt.chosen.slot;
 	const struct state_slot *s = &b->rec.s.slot[slot];
+	char why[STATE_STR_MAX + WHY_OUTLOOK_MAX + 8];
 
 	t->len = 0;
 	put(t, "{\"schema\":1,\"slot\":\"%c\",\"tier\":\"%s\",\"status\":\"%s\",\"tries\":%u,",
@@ -201,7 +207,8 @@ static void write_json(const struct boot *b, struct text *t)
 	put(t, "\"version\":");
 	put_string(t, s->version);
 	put(t, ",\"reason\":");
-	put_string(t, b->why);
+	passed_text(&b->passed, why, sizeof(why));
+	put_string(t, why);
 	put(t, ",\"state\":\"%s\",", record_health_name(b->rec.health));
 	put_watchdog(b, t);
 	put(t, ",");

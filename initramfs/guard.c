@@ -23,8 +23,7 @@ static bool has_fallback(const struct boot *b)
 
 		if (i == b->attempt.chosen.slot || !(mountable >> i & 1))
 			continue;
-		if ((s->st == STATE_GOOD && s->streak < STATE_STREAK_LIMIT) ||
-		    (s->st == STATE_TRIAL && s->tries > 0))
+		if (state_is_trusted(s) || state_has_tries(s))
 			return true;
 	}
 	return false;
@@ -62,6 +61,18 @@ static bool feeds(const struct boot *b)
 	return b->wdt.armed && (b->wdt.handover == CONF_HANDOVER_KEEPER || is_not_released(b));
 }
 
+/* Crashes, or an attempt that is open, are held against the slot until it has proved itself. With
+ * stable-after=0 its report is the proof. */
+static bool has_to_prove(const struct boot *b)
+{
+	const struct attempt *a = &b->attempt;
+	const struct state_slot *s = &b->rec.s.slot[a->chosen.slot];
+
+	if (b->conf.stable_after_s == 0 || !a->counted || a->forced == a->chosen.slot)
+		return false;
+	return a->token != 0 || (s->st == STATE_GOOD && (s->streak > 0 || s->doubt > 0));
+}
+
 static void open_at(int *fds, enum guardian_fd at, const char *path, int flags)
 {
 	if (os_open(path, flags, &fds[AT(at)]) != KB_OK)
@@ -77,16 +88,29 @@ static void write_pid(const char *path, pid_t pid)
 		log_warn("guardian: unable to write %s: %m", path);
 }
 
-static enum kb_err start(const struct boot *b, const int *fds, bool held, bool feed, pid_t *pid)
+/* What it is started for. */
+struct duty {
+	bool held, feed, prove;
+};
+
+static bool is_of_slot(const struct boot *b, const struct duty *d)
+{
+	return awaits_verdict(b) || d->prove;
+}
+
+static enum kb_err start(const struct boot *b, const int *fds, const struct duty *d, pid_t *pid)
 {
 	char slot[2] = { '-', '\0' }, token[24] = "0", deadline[16] = "0", watchdog[16] = "0";
-	char shutdown[16];
+	char shutdown[16], stable[16] = "0";
+	bool good = b->rec.s.slot[b->attempt.chosen.slot].st == STATE_GOOD;
 	/* "@" as in https://systemd.io/ROOT_STORAGE_DAEMONS/: systemd spares it when it kills. */
 	const char *const argv[] = {
 		"@keelboot-guardian",
 		slot,
 		token,
+		is_of_slot(b, d) && !good ? "trial" : "good",
 		deadline,
+		stable,
 		shutdown,
 		watchdog,
 		b->wdt.handover == CONF_HANDOVER_RELEASE ? "release" : "keep",
@@ -94,67 +118,70 @@ static enum kb_err start(const struct boot *b, const int *fds, bool held, bool f
 	};
 
 	snprintf(shutdown, sizeof(shutdown), "%" PRIu32, b->conf.shutdown_deadline_s);
-	if (awaits_verdict(b)) {
+	if (is_of_slot(b, d)) {
 		slot[0] = state_slot_letter(b->attempt.chosen.slot);
 		snprintf(token, sizeof(token), "%" PRIu64, b->attempt.token);
 	}
-	if (held)
+	if (d->prove)
+		snprintf(stable, sizeof(stable), "%" PRIu32, b->conf.stable_after_s);
+	if (d->held)
 		snprintf(deadline, sizeof(deadline), "%" PRIu32, b->conf.commit_deadline_s);
-	if (feed) /* where the driver does not tell its timeout, feed often */
+	if (d->feed) /* where the driver does not tell its timeout, feed often */
 		snprintf(watchdog, sizeof(watchdog), "%u",
 			 b->wdt.info.timeout_s != 0 ? b->wdt.info.timeout_s : 1);
 	return os_detach(GUARD_PROGRAM, argv, fds, AT(GUARDIAN_FD_END), pid);
 }
 
-static void note(struct boot *b, pid_t pid, bool held)
+static void note(struct boot *b, pid_t pid, const struct duty *d)
 {
 	static const char *const modes[] = {
 		[CONF_HANDOVER_SYSTEM] = "trial",
 		[CONF_HANDOVER_KEEPER] = "keeper",
 		[CONF_HANDOVER_RELEASE] = "release",
 	};
-	uint32_t deadline_s = held ? b->conf.commit_deadline_s : 0;
+	uint32_t deadline_s = d->held ? b->conf.commit_deadline_s : 0;
 
 	b->guard = (struct guard){
 		.pid = pid,
-		.mode = b->wdt.kept ? modes[b->wdt.handover] : "trial",
+		.mode = b->wdt.kept ? modes[b->wdt.handover] : is_trial(b) ? "trial" : "stable",
 		.deadline_s = deadline_s,
 		.due_ms = os_now_ms() + deadline_s * UINT64_C(1000),
+		.stable_s = d->prove ? b->conf.stable_after_s : 0,
 	};
 }
 
 void guard_start(struct boot *b)
 {
-	bool held = is_held(b), feed = feeds(b);
+	const struct duty duty = { is_held(b), feeds(b), has_to_prove(b) };
 	int fds[AT(GUARDIAN_FD_END)] = { -1, -1, -1, -1, -1, -1 };
 	enum kb_err err;
 	pid_t pid;
 
-	if (!held && !feed)
+	if (!duty.held && !duty.feed && !duty.prove)
 		return;
 	/* The same open file as ours: that one is closed by the exec wakes nobody. */
-	fds[AT(GUARDIAN_FD_STATE)] = awaits_verdict(b) ? b->rec.file.fd : -1;
+	fds[AT(GUARDIAN_FD_STATE)] = is_of_slot(b, &duty) ? b->rec.file.fd : -1;
 	open_at(fds, GUARDIAN_FD_KMSG, "/dev/kmsg", O_WRONLY);
 	open_at(fds, GUARDIAN_FD_PROC, "/proc", O_RDONLY | O_DIRECTORY);
 	open_at(fds, GUARDIAN_FD_RUN, EXPORT_DIR, O_RDONLY | O_DIRECTORY);
 	open_at(fds, GUARDIAN_FD_SYSRQ, "/proc/sysrq-trigger", O_WRONLY);
-	fds[AT(GUARDIAN_FD_WATCHDOG)] = feed ? b->wdt.fd : -1;
-	err = start(b, fds, held, feed, &pid);
+	fds[AT(GUARDIAN_FD_WATCHDOG)] = duty.feed ? b->wdt.fd : -1;
+	err = start(b, fds, &duty, &pid);
 	for (int i = AT(GUARDIAN_FD_KMSG); i <= AT(GUARDIAN_FD_SYSRQ); i++)
 		os_close(&fds[i]);
 	if (err != KB_OK) {
-		log_err("guardian: unable to start %s: %m; a trial that never reports is left only "
-			"when it is restarted",
+		log_err("guardian: unable to start %s: %m; nothing holds a trial to its deadline, "
+			"or notes that a good slot has proved itself",
 			GUARD_PROGRAM);
 		b->guard.failed = true;
 		return;
 	}
-	b->wdt.kept = feed;
-	note(b, pid, held);
+	b->wdt.kept = duty.feed;
+	note(b, pid, &duty);
 	write_pid(EXPORT_DIR "/" GUARDIAN_PID_FILE, pid);
 	if (os_mkdir(GUARD_OMIT_DIR, 0755) == KB_OK)
 		write_pid(GUARD_OMIT_DIR "/keelboot", pid);
-	if (held)
+	if (duty.held)
 		log_info("guardian: slot %c has %u s to be marked good",
 			 state_slot_letter(b->attempt.chosen.slot), b->conf.commit_deadline_s);
 }

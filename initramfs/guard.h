@@ -15,14 +15,17 @@ struct boot;
 struct guard {
 	pid_t pid;	     /* 0: there is none */
 	bool failed;	     /* there ought to be one */
-	const char *mode;    /* "trial", "keeper" or "release": what it does after the verdict */
+	const char *mode;    /* "trial", "keeper" or "release": what it does after the verdict;
+				"stable": only waits until the slot has proved itself */
 	uint32_t deadline_s; /* 0: not held to one */
+	uint32_t stable_s;   /* after which it notes that the slot has proved itself; 0: never */
 	uint64_t due_ms;     /* os_now_ms() at which the deadline passes */
 };
 
 /*
- * Starts the guardian if this boot needs one: a counted trial with something to fall back to, or
- * anything whose watchdog it has to feed. Call it behind export_write() and before any mount moves;
+ * Starts the guardian if this boot needs one: a counted trial with something to fall back to, a
+ * slot against which something counts until it has proved itself, or anything whose watchdog it has
+ * to feed. Call it behind export_write() and before any mount moves;
  * b->wdt.kept tells afterwards that it feeds, b->guard what it does. A boot without one goes on:
  * the tries are counted anyway.
  */

@@ -23,12 +23,14 @@ static void tell(const struct guardian_setup *s, const struct guardian_plan *p,
 		log_err("the disk does not answer; going on without it");
 	else if (step == GUARDIAN_END)
 		log_info("slot %c has its verdict; the guardian ends", slot);
+	else if (step == GUARDIAN_PROVE)
+		log_info("slot %c has run for %u s", slot, s->terms.stable_s);
 }
 
 static bool is_job(enum guardian_step step)
 {
-	return step == GUARDIAN_LOOK || step == GUARDIAN_RECORD || step == GUARDIAN_SYNC ||
-	       step == GUARDIAN_REBOOT;
+	return step == GUARDIAN_LOOK || step == GUARDIAN_RECORD || step == GUARDIAN_PROVE ||
+	       step == GUARDIAN_SYNC || step == GUARDIAN_REBOOT;
 }
 
 void guardian_run(const struct guardian_setup *setup, const struct guardian_ops *ops, void *ctx)
@@ -73,21 +75,22 @@ bool guardian_args(struct guardian_setup *s, int argc, char *const *argv)
 {
 	struct guardian_terms *t = &s->terms;
 
-	if (argc != 7 || argv[1][0] == '\0' || argv[1][1] != '\0' ||
+	if (argc != 9 || argv[1][0] == '\0' || argv[1][1] != '\0' ||
 	    bytes_decimal(&s->attempt.token, argv[2], UINT64_MAX) != KB_OK ||
-	    !take_seconds(&t->deadline_s, argv[3]) || !take_seconds(&t->shutdown_s, argv[4]) ||
-	    !take_seconds(&t->watchdog_s, argv[5]))
+	    !take_seconds(&t->deadline_s, argv[4]) || !take_seconds(&t->stable_s, argv[5]) ||
+	    !take_seconds(&t->shutdown_s, argv[6]) || !take_seconds(&t->watchdog_s, argv[7]))
 		return false;
 	s->attempt.slot = argv[1][0] == '-' ? STATE_NONE : argv[1][0] - 'a';
 	if (s->attempt.slot != STATE_NONE &&
 	    (s->attempt.slot < 0 || s->attempt.slot >= STATE_SLOTS_MAX))
 		return false;
-	t->release = strcmp(argv[6], "release") == 0;
-	t->trial = s->attempt.slot != STATE_NONE;
-	/* A deadline is for an attempt that was counted, a verdict for a trial; and without either
-	 * there is nothing to do. */
+	t->release = strcmp(argv[8], "release") == 0;
+	t->trial = strcmp(argv[3], "trial") == 0;
+	/* A deadline is for an attempt that was counted, a verdict for a trial, and what proves
+	 * itself is a slot; and without either there is nothing to do. */
 	if ((t->deadline_s != 0 && s->attempt.token == 0) ||
-	    ((t->deadline_s != 0 || t->release) && !t->trial))
+	    ((t->deadline_s != 0 || t->release) && !t->trial) ||
+	    ((t->trial || t->stable_s != 0) && s->attempt.slot == STATE_NONE))
 		return false;
-	return t->deadline_s != 0 || t->watchdog_s != 0;
+	return t->deadline_s != 0 || t->stable_s != 0 || t->watchdog_s != 0;
 }

@@ -21,10 +21,11 @@ enum guardian_fd {
 };
 
 #define GUARDIAN_PID_FILE  "guardian"			 /* in /run/keelboot */
+#define GUARDIAN_REPORT_FILE "good" /* there: `mark good` was called in this boot */
 #define GUARDIAN_OMIT_FILE "../sendsigs.omit.d/keelboot" /* from there: sysvinit spares those */
 
 struct guardian_setup {
-	struct guardian_attempt attempt; /* slot STATE_NONE: no trial; token 0: not counted */
+	struct guardian_attempt attempt; /* slot STATE_NONE: of no concern; token 0: not counted */
 	struct guardian_terms terms;
 };
 
@@ -44,6 +45,7 @@ struct guardian_ops {
 /* Guards until there is nothing left to guard. */
 void guardian_run(const struct guardian_setup *setup, const struct guardian_ops *ops, void *ctx);
 
-/* argv: slot letter or "-", token, then in seconds the deadline, the limit of a shutdown and the
- * timeout of the watchdog, and "keep" or "release". False: not these. */
+/* argv: slot letter or "-", token, "trial" or "good", then in seconds the deadline, the time after
+ * which it is stable, the limit of a shutdown and the timeout of the watchdog, and "keep" or
+ * "release". False: not these. */
 bool guardian_args(struct guardian_setup *s, int argc, char *const *argv);

@@ -136,6 +136,10 @@ static enum guardian_result run_job(const struct guardian_linux *g, enum guardia
 		return guardian_linux_shutting_down(GUARDIAN_FD_PROC)
 			       ? GUARDIAN_CLEAN
 			       : guardian_record_bad(GUARDIAN_FD_STATE, &g->attempt, os_time_s());
+	if (job == GUARDIAN_PROVE)
+		return faccessat(GUARDIAN_FD_RUN, GUARDIAN_REPORT_FILE, F_OK, 0) == 0
+			       ? guardian_record_proven(GUARDIAN_FD_STATE, &g->attempt)
+			       : GUARDIAN_OPEN;
 	if (job == GUARDIAN_SYNC)
 		sync();
 	else if (reboot(guardian_linux_powering_off(GUARDIAN_FD_PROC) ? RB_POWER_OFF
@@ -216,9 +220,12 @@ static void act(void *ctx, enum guardian_step step)
 	case GUARDIAN_RESET:
 		sysrq('b');
 		break;
-	case GUARDIAN_END:
-		if (g->release && write(GUARDIAN_FD_WATCHDOG, "V", 1) == 1)
+	case GUARDIAN_RELEASE:
+		if (write(GUARDIAN_FD_WATCHDOG, "V", 1) == 1)
 			close(GUARDIAN_FD_WATCHDOG);
+		g->watchdog_s = 0;
+		break;
+	case GUARDIAN_END:
 		unlinkat(GUARDIAN_FD_RUN, GUARDIAN_PID_FILE, 0);
 		unlinkat(GUARDIAN_FD_RUN, GUARDIAN_OMIT_FILE, 0);
 		break;
@@ -226,6 +233,7 @@ static void act(void *ctx, enum guardian_step step)
 	case GUARDIAN_ORDERLY:
 	case GUARDIAN_LOOK:
 	case GUARDIAN_RECORD:
+	case GUARDIAN_PROVE:
 	case GUARDIAN_SYNC:
 	case GUARDIAN_REBOOT:
 		break; /* jobs, orderly(), or nothing */

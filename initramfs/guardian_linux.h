@@ -9,7 +9,6 @@
 struct guardian_linux {
 	struct guardian_attempt attempt;
 	uint32_t watchdog_s;
-	bool release;
 	pid_t job; /* that runs; 0: none */
 };
 

@@ -19,7 +19,6 @@ int main(int argc, char **argv)
 	hands = (struct guardian_linux){
 		.attempt = setup.attempt,
 		.watchdog_s = setup.terms.watchdog_s,
-		.release = setup.terms.release,
 	};
 	guardian_run(&setup, &guardian_linux_ops, &hands);
 	return 0;

@@ -23,13 +23,18 @@ void guardian_plan_start(struct guardian_plan *p, const struct guardian_terms *t
 	*p = (struct guardian_plan){
 		.terms = *terms,
 		.feed_ms = feed_every_ms(terms->watchdog_s),
-		.phase = terms->trial ? GUARDIAN_PHASE_WATCH : GUARDIAN_PHASE_KEEP,
+		.phase = terms->trial		? GUARDIAN_PHASE_WATCH
+			 : terms->stable_s != 0 ? GUARDIAN_PHASE_PROVE
+						: GUARDIAN_PHASE_KEEP,
 		.job = GUARDIAN_WAIT,
 		.next = GUARDIAN_WAIT,
 		.due = terms->deadline_s != 0 ? now + MS(terms->deadline_s) : NEVER,
+		.stable_at = terms->stable_s != 0 ? now + MS(terms->stable_s) : NEVER,
 		.job_end = NEVER,
 		.feed_at = terms->watchdog_s != 0 ? now : NEVER,
 	};
+	if (p->phase == GUARDIAN_PHASE_PROVE)
+		p->due = p->stable_at;
 }
 
 static void enter(struct guardian_plan *p, enum guardian_phase phase, enum guardian_step next,
@@ -56,13 +61,34 @@ static void told(struct guardian_plan *p, uint64_t now)
 	enter(p, GUARDIAN_PHASE_SHUTDOWN, GUARDIAN_WAIT, now + MS(limit_s));
 }
 
-/* A bad slot is not let go: the reboot that follows may hang. */
-static void closed(struct guardian_plan *p, bool good)
+/* Nothing is left but a watchdog that is fed for ever. */
+static void rest(struct guardian_plan *p)
 {
-	if (p->terms.watchdog_s != 0 && !(p->terms.release && good)) /* fed for ever */
+	if (p->terms.watchdog_s != 0)
 		enter(p, GUARDIAN_PHASE_KEEP, GUARDIAN_WAIT, NEVER);
 	else
 		enter(p, GUARDIAN_PHASE_ENDED, GUARDIAN_END, 0);
+}
+
+/* A bad slot is not let go: the reboot that follows may hang. */
+static void closed(struct guardian_plan *p, bool good)
+{
+	rest(p);
+	if (!good)
+		return;
+	if (p->stable_at != NEVER)
+		enter(p, GUARDIAN_PHASE_PROVE, GUARDIAN_WAIT, p->stable_at);
+	if (p->terms.release && p->terms.watchdog_s != 0)
+		p->next = GUARDIAN_RELEASE;
+}
+
+static void released(struct guardian_plan *p)
+{
+	p->terms.watchdog_s = 0;
+	p->feed_at = NEVER;
+	p->next = GUARDIAN_WAIT;
+	if (p->phase != GUARDIAN_PHASE_PROVE)
+		rest(p);
 }
 
 /* A slot that cannot be told bad is still left: its try is used up. */
@@ -95,6 +121,12 @@ static void job_ended(struct guardian_plan *p, enum guardian_step job, enum guar
 	/* What was recorded is done, even if a shutdown was announced meanwhile. */
 	if (job == GUARDIAN_RECORD && result == GUARDIAN_RECORDED)
 		recorded(p, true);
+	if (job == GUARDIAN_PROVE) {
+		p->stable_at = NEVER; /* once: later the report itself proves it */
+		if (p->phase == GUARDIAN_PHASE_PROVE)
+			rest(p);
+		return;
+	}
 	if ((result == GUARDIAN_CLOSED || result == GUARDIAN_GOOD) && is_undecided(p))
 		closed(p, result == GUARDIAN_GOOD);
 	if (p->phase != GUARDIAN_PHASE_WATCH)
@@ -110,8 +142,11 @@ void guardian_plan_event(struct guardian_plan *p, enum guardian_event e,
 {
 	if (e == GUARDIAN_NUDGED && p->terms.trial && is_undecided(p))
 		p->nudged = true;
+	if (e == GUARDIAN_TOLD && p->phase == GUARDIAN_PHASE_PROVE && p->terms.watchdog_s == 0)
+		rest(p);
 	if (e == GUARDIAN_TOLD &&
-	    (p->phase == GUARDIAN_PHASE_WATCH || p->phase == GUARDIAN_PHASE_KEEP))
+	    (p->phase == GUARDIAN_PHASE_WATCH || p->phase == GUARDIAN_PHASE_PROVE ||
+	     p->phase == GUARDIAN_PHASE_KEEP))
 		told(p, now);
 	if (e == GUARDIAN_DONE && p->job != GUARDIAN_WAIT)
 		job_ended(p, p->job, result, now);
@@ -177,7 +212,13 @@ enum guardian_step guardian_plan_next(struct guardian_plan *p, uint64_t now)
 		job_ended(p, p->job, GUARDIAN_FAILED, now);
 		return GUARDIAN_KILL;
 	}
+	if (p->next == GUARDIAN_RELEASE) {
+		released(p);
+		return GUARDIAN_RELEASE;
+	}
 	switch (p->phase) {
+	case GUARDIAN_PHASE_PROVE:
+		return now >= p->due ? begin(p, GUARDIAN_PROVE, now) : GUARDIAN_WAIT;
 	case GUARDIAN_PHASE_WATCH:
 	case GUARDIAN_PHASE_SHUTDOWN:
 	case GUARDIAN_PHASE_KEEP:

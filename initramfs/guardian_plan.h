@@ -4,7 +4,8 @@
  * that only goes forward.
  *
  *	WATCH -- deadline --> a job records the verdict --> ORDERLY -- grace --> FORCE
- *	  |                                 `-- no longer open: KEEP or the end
+ *	  |                                 `-- it is good: PROVE; bad: KEEP or the end
+ *	PROVE -- stable --> a job records that the slot has proved itself --> KEEP or the end
  *	  `-- told of a shutdown --> SHUTDOWN -- limit --> FORCE
  *	                                `-- a verdict after all: KEEP or the end
  *
@@ -24,6 +25,8 @@ enum guardian_step {
 	GUARDIAN_FEED,	    /* the watchdog */
 	GUARDIAN_LOOK,	    /* job: is the attempt still open? */
 	GUARDIAN_RECORD,    /* job: record the verdict, if it is */
+	GUARDIAN_PROVE,	    /* job: record that the slot has proved itself, if it reported */
+	GUARDIAN_RELEASE,   /* stop the watchdog; it is fed no more */
 	GUARDIAN_KILL,	    /* the job that runs: its time is over */
 	GUARDIAN_ORDERLY,   /* set the watchdog above the grace, ask process 1 to reboot */
 	GUARDIAN_SYNC,	    /* job: sync() */
@@ -52,6 +55,7 @@ enum guardian_result {
 
 enum guardian_phase {
 	GUARDIAN_PHASE_WATCH,
+	GUARDIAN_PHASE_PROVE,
 	GUARDIAN_PHASE_KEEP,
 	GUARDIAN_PHASE_SHUTDOWN,
 	GUARDIAN_PHASE_ORDERLY,
@@ -63,9 +67,10 @@ enum guardian_phase {
 struct guardian_terms {
 	bool trial;	     /* a verdict matters; else there is only a watchdog to keep */
 	uint32_t deadline_s; /* for the verdict; 0: none, since there is nothing to fall back to */
+	uint32_t stable_s;   /* after which a good slot has proved itself; 0: nothing to prove */
 	uint32_t shutdown_s; /* for a shutdown that somebody else began; the grace at least */
 	uint32_t watchdog_s; /* timeout of the one to feed; 0: none */
-	bool release;	     /* fed only until the slot is good: GUARDIAN_END releases it */
+	bool release;	     /* fed only until the slot is good: then GUARDIAN_RELEASE */
 };
 
 struct guardian_plan {
@@ -77,6 +82,7 @@ struct guardian_plan {
 	enum guardian_step job;	 /* that runs; GUARDIAN_WAIT: none */
 	enum guardian_step next; /* of what is left to do in the phase; GUARDIAN_WAIT: see due */
 	uint64_t due, job_end, feed_at;
+	uint64_t stable_at;
 };
 
 void guardian_plan_start(struct guardian_plan *p, const struct guardian_terms *terms, uint64_t now);

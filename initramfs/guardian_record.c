@@ -32,8 +32,10 @@ static enum guardian_result load(int fd, const struct guardian_attempt *a)
 		log_err("unable to read the state: %s", err_text(err));
 		return GUARDIAN_FAILED;
 	}
+	if (is_good(a->slot))
+		return GUARDIAN_GOOD; /* whether its attempt is closed, or waits for it to last */
 	if (state.open != a->slot || state.open_token != a->token)
-		return is_good(a->slot) ? GUARDIAN_GOOD : GUARDIAN_CLOSED;
+		return GUARDIAN_CLOSED;
 	return state.clean ? GUARDIAN_CLEAN : GUARDIAN_OPEN;
 }
 
@@ -88,6 +90,42 @@ enum guardian_result guardian_record_bad(int fd, const struct guardian_attempt *
 	result = load(fd, a);
 	if (result == GUARDIAN_OPEN)
 		result = mark_bad(a, time_s);
+	flock(fd, LOCK_UN);
+	return result;
+}
+
+static enum guardian_result prove(const struct guardian_attempt *a)
+{
+	static struct state before;
+	enum kb_err err;
+
+	before = state;
+	err = verdict_proven(&state, a->slot, a->token);
+	if (err != KB_OK)
+		return GUARDIAN_CLOSED;
+	if (state_same(&state, &before))
+		return GUARDIAN_GOOD;
+	err = store_save(&store, &state);
+	if (err == KB_OK)
+		return GUARDIAN_GOOD;
+	log_err("unable to record that slot %c has proved itself: %s",
+		state_slot_letter(a->slot), err_text(err));
+	return GUARDIAN_FAILED;
+}
+
+enum guardian_result guardian_record_proven(int fd, const struct guardian_attempt *a)
+{
+	enum guardian_result result;
+
+	if (store_lock(fd, LOCK_MS) != KB_OK) {
+		log_err("somebody holds the state's lock: that slot %c has proved itself is not "
+			"recorded",
+			state_slot_letter(a->slot));
+		return GUARDIAN_FAILED;
+	}
+	result = load(fd, a);
+	if (result == GUARDIAN_GOOD)
+		result = prove(a);
 	flock(fd, LOCK_UN);
 	return result;
 }

@@ -20,3 +20,10 @@ enum guardian_result guardian_record_look(int fd, const struct guardian_attempt 
  * given back, though a killed process keeps it: the descriptor is shared.
  */
 enum guardian_result guardian_record_bad(int fd, const struct guardian_attempt *a, uint64_t time_s);
+
+/*
+ * Takes the lock, loads the state again, and records that the slot has proved itself
+ * (verdict_proven()), if it is good and no other attempt took its place. GUARDIAN_GOOD: it has,
+ * durably. The lock is given back as above.
+ */
+enum guardian_result guardian_record_proven(int fd, const struct guardian_attempt *a);

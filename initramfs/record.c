@@ -196,7 +196,7 @@ bool record_renew(struct record *r, unsigned nslots, choose_mask mountable, choo
 	return true;
 }
 
-/* How the last boot of a slot ended that was counted, and not marked good after that. */
+/* How the last boot of a slot ended that was counted, and had not proved itself. */
 static void tell_end(const struct state *s, int slot, enum reset_cause cause)
 {
 	char letter = state_slot_letter(slot);
@@ -204,18 +204,19 @@ static void tell_end(const struct state *s, int slot, enum reset_cause cause)
 	if (cause == RESET_CLEAN)
 		log_info("state: slot %c was shut down in order", letter);
 	else
-		log_info("state: slot %c ended before it was marked good%s; the reset: %s", letter,
-			 s->slot[slot].st == STATE_GOOD ? " again" : "", reset_name(cause));
+		log_info("state: slot %c ended before it %s; the reset: %s", letter,
+			 s->slot[slot].st == STATE_GOOD ? "had proved itself" : "was marked good",
+			 reset_name(cause));
 }
 
-void record_settle(struct record *r, const struct reset_evidence *ev)
+void record_settle(struct record *r, const struct reset_evidence *ev, bool counts_good)
 {
 	int open = r->s.open;
 
 	r->turned_bad = STATE_NONE;
 	r->untold = 0;
 	r->cause = reset_classify(&r->s, ev);
-	reset_settle(&r->s, r->cause);
+	reset_settle(&r->s, r->cause, counts_good);
 	if (open != STATE_NONE)
 		tell_end(&r->s, open, r->cause);
 	for (int i = 0; i < r->s.nslots; i++) {
@@ -290,19 +291,45 @@ enum kb_err record_reload(struct record *r)
 	return KB_OK;
 }
 
-void record_history(struct record *r, enum history_kind kind, int slot, const char *reason,
-		    const char *detail)
+static struct history_event event(const struct record *r, enum history_kind kind, int slot,
+				  const char *reason, const char *detail)
 {
 	struct history_event e = { .kind = kind, .slot = (int8_t)slot, .time = os_time_s() };
 
-	if (r->health == RECORD_MISSING || r->health == RECORD_UNWRITABLE)
-		return;
 	if (slot != STATE_NONE && slot < r->s.nslots) {
 		e.sequence = r->s.slot[slot].sequence;
 		memcpy(e.version, r->s.slot[slot].version, sizeof(e.version));
 	}
 	history_set_text(e.reason, reason);
 	history_set_text(e.detail, detail);
-	if (store_history_add(&r->store, &e) != KB_OK)
+	return e;
+}
+
+static bool can_tell(const struct record *r)
+{
+	return r->health != RECORD_MISSING && r->health != RECORD_UNWRITABLE;
+}
+
+static void add_event(struct record *r, const struct history_event *e)
+{
+	if (store_history_add(&r->store, e) != KB_OK)
 		log_warn("history: unable to add a line; nothing else is lost");
+}
+
+void record_history(struct record *r, enum history_kind kind, int slot, const char *reason,
+		    const char *detail)
+{
+	struct history_event e = event(r, kind, slot, reason, detail);
+
+	if (can_tell(r))
+		add_event(r, &e);
+}
+
+void record_news(struct record *r, enum history_kind kind, int slot, const char *reason,
+		 const char *detail)
+{
+	struct history_event e = event(r, kind, slot, reason, detail);
+
+	if (can_tell(r) && !store_history_has(&r->store, 1, &e))
+		add_event(r, &e);
 }

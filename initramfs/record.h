@@ -57,8 +57,9 @@ bool record_return(struct record *r, const char *dev, unsigned nslots, choose_ma
 bool record_renew(struct record *r, unsigned nslots, choose_mask mountable,
 		  choose_mask seen) KB_MUST_CHECK;
 
-/* Classifies the reset and settles the attempt before; in memory only. */
-void record_settle(struct record *r, const struct reset_evidence *ev);
+/* Classifies the reset and settles the attempt before; in memory only. counts_good:
+ * reset_counts_good(). */
+void record_settle(struct record *r, const struct reset_evidence *ev, bool counts_good);
 
 /*
  * Saves s if its text differs from r->disk, which it becomes; after an error in any case, since
@@ -74,6 +75,10 @@ enum kb_err record_reload(struct record *r) KB_MUST_CHECK;
 /* One line of history, if it can be written. */
 void record_history(struct record *r, enum history_kind kind, int slot, const char *reason,
 		    const char *detail);
+
+/* The same, unless the newest line says so already. */
+void record_news(struct record *r, enum history_kind kind, int slot, const char *reason,
+		 const char *detail);
 
 /* "found", "blank", "rebuilt", "unwritable", "missing". */
 const char *record_health_name(enum record_health h);

@@ -16,12 +16,6 @@
 
 static uint8_t blob[STORE_MANIFEST_MAX] __attribute__((aligned(BDEV_ALIGN)));
 
-static bool is_trusted(const struct state_slot *s)
-{
-	return (s->st == STATE_TRIAL && s->tries > 0) ||
-	       (s->st == STATE_GOOD && s->streak < STATE_STREAK_LIMIT);
-}
-
 /* Not a reader of manifests: only whether the helper, which is one, has to be asked. */
 static bool names_root_hash(size_t len)
 {
@@ -139,7 +133,7 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	struct store_manifest m = { .len = 0 };
 	enum kb_err err = KB_EBLANK;
 	const char *why;
-	bool last_resort = !always && (b->lenient || !is_trusted(s));
+	bool last_resort = !always && (b->lenient || choose_is_last_resort(&b->rec.s, slot));
 
 	b->ndespite = 0;
 	memset(&b->manifest, 0, sizeof(b->manifest));

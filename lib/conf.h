@@ -83,6 +83,7 @@ struct conf {
 	char cookie[CONF_PATH_MAX + 1];	      /* "auto", "off", "/dev/mtd0" */
 	uint32_t timeout_s;		      /* how long to wait for devices; 30 */
 	uint32_t commit_deadline_s;	      /* 300 */
+	uint32_t stable_after_s;	      /* 600; 0: the report proves it */
 	uint32_t shutdown_deadline_s;	      /* 300 */
 	uint32_t tries;			      /* boots of a trial: 1..9, default 3 */
 	char init[CONF_PATH_MAX + 1];	      /* init of the root; "/sbin/init" */

@@ -26,7 +26,13 @@ static bool is_good(const struct state *s, int slot)
 
 static bool is_whole(const struct state *s, int slot)
 {
-	return s->slot[slot].st != STATE_EMPTY && s->slot[slot].st != STATE_WRITING;
+	return state_is_whole(&s->slot[slot]);
+}
+
+/* What must not happen again and again uncounted. */
+static bool is_risky(const struct state *s, const struct choose_candidate *c)
+{
+	return !is_good(s, c->slot) || c->tier == CHOOSE_ONESHOT || c->tier == CHOOSE_RETRY;
 }
 
 /* Makes *s durable, if that would change anything. */
@@ -67,8 +73,7 @@ static void failed_preflight(struct run *r, const struct choose_candidate *c, co
 static bool good_one_follows(const struct run *r, const struct choose_list *l, unsigned at)
 {
 	for (unsigned i = at + 1; i < l->n; i++)
-		if (is_good(r->s, l->c[i].slot) && l->c[i].tier != CHOOSE_ONESHOT &&
-		    !(r->failed >> l->c[i].slot & 1))
+		if (!is_risky(r->s, &l->c[i]) && !(r->failed >> l->c[i].slot & 1))
 			return true;
 	return false;
 }
@@ -150,15 +155,15 @@ static bool try_all(struct run *r, const struct choose_list *l)
 
 	for (unsigned i = 0; i < l->n; i++) {
 		const struct choose_candidate *c = &l->c[i];
-		bool risky = !is_good(r->s, c->slot) || c->tier == CHOOSE_ONESHOT;
 
 		if (r->failed >> c->slot & 1 || !is_whole(r->s, c->slot))
 			continue;
-		switch (try_one(r, c, risky && good_one_follows(r, l, i))) {
+		switch (try_one(r, c, is_risky(r->s, c) && good_one_follows(r, l, i))) {
 		case STEP_BOOTED:
 			return true;
 		case STEP_LATER:
 			later.c[later.n++] = *c;
+			r->a->uncountable |= (choose_mask)(1u << c->slot);
 			break;
 		case STEP_NEXT:
 			break;
@@ -181,6 +186,7 @@ enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt
 	a->chosen = nobody;
 	a->counted = false;
 	a->unfit = 0;
+	a->uncountable = 0;
 	a->token = 0;
 	if (try_forced(&r))
 		return KB_OK;

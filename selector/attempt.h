@@ -42,7 +42,8 @@ struct attempt {
 	choose_mask unfit; /* slots that are not good, and were not fit or did not mount: nothing to
 			      fall back to. Not those that failed a check, which might run. Valid
 			      while ops are called, too */
-	uint64_t token;	   /* s->open_token when counted and an attempt is open, else 0 */
+	choose_mask uncountable; /* slots that were passed over because they could not be charged */
+	uint64_t token;		 /* s->open_token when counted and an attempt is open, else 0 */
 };
 
 /*

@@ -28,30 +28,23 @@ static struct order order_of(const struct state *s, int first, int second)
 	return o;
 }
 
-/* Whole as far as the record knows: may be booted, if only as a last resort. */
-static bool is_bootable(const struct state_slot *t)
-{
-	return t->st != STATE_EMPTY && t->st != STATE_WRITING;
-}
-
-static bool is_trusted(const struct state_slot *t)
-{
-	return t->st == STATE_GOOD && t->streak < STATE_STREAK_LIMIT;
-}
-
-static bool has_tries(const struct state_slot *t)
-{
-	return t->st == STATE_TRIAL && t->tries > 0;
-}
-
 static void add(struct choose_list *l, int slot, enum choose_tier tier)
 {
 	l->c[l->n++] = (struct choose_candidate){ .slot = (int8_t)slot, .tier = tier };
 }
 
-static bool is_last_resort(const struct state_slot *t)
+/* Only the preferred slot has somewhere to come back to: any other would wait behind it anyway. */
+static bool is_retry(const struct state *s, int slot)
 {
-	return is_bootable(t) && !is_trusted(t) && !has_tries(t);
+	return slot == s->pref && state_is_due(&s->slot[slot]);
+}
+
+bool choose_is_last_resort(const struct state *s, int slot)
+{
+	const struct state_slot *t = &s->slot[slot];
+
+	return state_is_whole(t) && !state_is_trusted(t) && !state_has_tries(t) &&
+	       !is_retry(s, slot);
 }
 
 /*
@@ -74,14 +67,16 @@ void choose_candidates(const struct state *s, struct choose_list *out)
 	struct order o = order_of(s, s->pref, s->last);
 
 	*out = (struct choose_list){ 0 };
-	if (s->oneshot != STATE_NONE && is_bootable(&s->slot[s->oneshot]))
+	if (s->oneshot != STATE_NONE && state_is_whole(&s->slot[s->oneshot]))
 		add(out, s->oneshot, CHOOSE_ONESHOT);
+	if (is_retry(s, s->pref))
+		add(out, s->pref, CHOOSE_RETRY);
 	for (unsigned i = 0; i < o.n; i++)
-		if (is_trusted(&s->slot[o.slot[i]]) || has_tries(&s->slot[o.slot[i]]))
+		if (state_is_trusted(&s->slot[o.slot[i]]) || state_has_tries(&s->slot[o.slot[i]]))
 			add(out, o.slot[i], CHOOSE_NORMAL);
 	o = last_resorts(s);
 	for (unsigned i = 0; i < o.n; i++)
-		if (is_last_resort(&s->slot[o.slot[i]]))
+		if (choose_is_last_resort(s, o.slot[i]))
 			add(out, o.slot[i], CHOOSE_LAST_RESORT);
 }
 
@@ -89,6 +84,7 @@ const char *choose_tier_name(enum choose_tier tier)
 {
 	static const char *const names[] = {
 		[CHOOSE_ONESHOT] = "oneshot",
+		[CHOOSE_RETRY] = "retry",
 		[CHOOSE_NORMAL] = "normal",
 		[CHOOSE_LAST_RESORT] = "last-resort",
 	};
@@ -103,6 +99,16 @@ static void note_last_resort(struct state *s, int8_t slot)
 		s->lr_count++;
 }
 
+/* A retry is; and so is a slot in whose favour the preferred one was left: that one comes back once
+ * others have proved themselves, which the closing of their attempts tells. */
+static bool has_to_prove(const struct state *s, const struct choose_candidate *c)
+{
+	const struct state_slot *t = &s->slot[s->pref];
+
+	return c->tier == CHOOSE_RETRY ||
+	       (c->tier == CHOOSE_NORMAL && t->st == STATE_GOOD && !state_is_trusted(t));
+}
+
 void choose_charge(struct state *s, const struct choose_candidate *c, bool charge_good)
 {
 	struct state_slot *t = &s->slot[c->slot];
@@ -113,9 +119,11 @@ void choose_charge(struct state *s, const struct choose_candidate *c, bool charg
 		note_last_resort(s, c->slot);
 	if (c->tier == CHOOSE_LAST_RESORT || t->st == STATE_GOOD)
 		s->last = c->slot;
-	if (has_tries(t))
+	if (state_has_tries(t))
 		t->tries--;
-	s->open = t->st != STATE_GOOD || charge_good ? c->slot : STATE_NONE;
+	if (c->tier == CHOOSE_RETRY)
+		state_use_retry(t);
+	s->open = t->st != STATE_GOOD || charge_good || has_to_prove(s, c) ? c->slot : STATE_NONE;
 	s->open_token = 0;
 	s->clean = false;
 }
@@ -125,8 +133,8 @@ void choose_failed(struct state *s, const struct choose_candidate *c, const char
 	struct state_slot *t = &s->slot[c->slot];
 
 	state_set_text(t->reason, reason);
-	if (t->st == STATE_GOOD && t->streak < STATE_STREAK_LIMIT)
-		t->streak++;
+	if (t->st == STATE_GOOD)
+		state_add_crash(t);
 	s->open = STATE_NONE;
 	s->open_token = 0;
 	s->clean = false;
@@ -137,7 +145,7 @@ static bool is_in(choose_mask mask, int slot)
 	return mask >> slot & 1;
 }
 
-/* The first that would be booted; but of last resorts what was good before what never was. */
+/* What was good before what never was; else the first that would be booted. */
 static int best_candidate(const struct state *s, choose_mask among)
 {
 	struct choose_list l;
@@ -145,9 +153,9 @@ static int best_candidate(const struct state *s, choose_mask among)
 
 	choose_candidates(s, &l);
 	for (unsigned i = 0; i < l.n; i++) {
-		int slot = l.c[i].slot, rank = s->slot[slot].st == STATE_GOOD ? 1 : 2;
+		int slot = l.c[i].slot, rank = l.c[i].tier == CHOOSE_NORMAL ? 1 : 2;
 
-		if (l.c[i].tier == CHOOSE_NORMAL)
+		if (s->slot[slot].st == STATE_GOOD)
 			rank = 0;
 		if (l.c[i].tier == CHOOSE_ONESHOT || !is_in(among, slot) || rank >= best_rank)
 			continue;
@@ -163,12 +171,13 @@ int choose_protected(const struct state *s, choose_mask mountable)
 	const choose_mask asked[] = { mountable, (choose_mask)~0u };
 
 	for (unsigned i = 0; i < o.n; i++)
-		if (is_trusted(&s->slot[o.slot[i]]) && is_in(mountable, o.slot[i]))
+		if (state_is_trusted(&s->slot[o.slot[i]]) && is_in(mountable, o.slot[i]))
 			return o.slot[i];
 	for (unsigned i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
 		int best = best_candidate(s, asked[i]);
 
-		if (s->lr != STATE_NONE && is_bootable(&s->slot[s->lr]) && is_in(asked[i], s->lr))
+		if (s->lr != STATE_NONE && state_is_whole(&s->slot[s->lr]) &&
+		    is_in(asked[i], s->lr))
 			return s->lr;
 		if (best != STATE_NONE)
 			return best;
@@ -198,7 +207,7 @@ static int target_rank(const struct state *s, int slot)
 	case STATE_GOOD:
 		break;
 	}
-	return rank * 4 + (is_trusted(t) ? 2 : 0) + (s->pref == slot ? 1 : 0);
+	return rank * 4 + (state_is_trusted(t) ? 2 : 0) + (s->pref == slot ? 1 : 0);
 }
 
 int choose_target(const struct state *s, choose_mask mountable, choose_mask mounted,
@@ -211,7 +220,7 @@ int choose_target(const struct state *s, choose_mask mountable, choose_mask moun
 
 		if (i == spare || is_in(mounted, i))
 			continue;
-		if (!rescue && has_tries(t) && t->has_release && sequence <= t->sequence)
+		if (!rescue && state_has_tries(t) && t->has_release && sequence <= t->sequence)
 			continue;
 		if (best == STATE_NONE || target_rank(s, i) < target_rank(s, best))
 			best = i;

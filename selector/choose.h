@@ -6,6 +6,7 @@
 
 enum choose_tier {
 	CHOOSE_ONESHOT,	    /* somebody asked for it, for one boot */
+	CHOOSE_RETRY,	    /* the preferred slot, which lost its trust, gets one more chance */
 	CHOOSE_NORMAL,	    /* a trial with tries, or a trusted good slot */
 	CHOOSE_LAST_RESORT, /* nothing better is left: after a growing delay, each slot in turn */
 };
@@ -21,21 +22,25 @@ struct choose_list {
 };
 
 /*
- * All candidates of a settled state, best first: the oneshot; then, in the order preferred, last,
+ * All candidates of a settled state, best first: the oneshot; the preferred slot, if it lost its
+ * trust and its wait is over (state_is_due()); then, in the order preferred, last,
  * others, trials with tries and good slots below the streak limit; then as last resort every other
  * slot that is neither empty nor writing, in turn, beginning behind s->lr (before there is one, in
  * the same order as the others). A slot stands in it at most twice (as oneshot and by itself).
  */
 void choose_candidates(const struct state *s, struct choose_list *out);
 
-/* "oneshot", "normal", "last-resort". */
+/* Whether choose_candidates() has the slot as a last resort. */
+bool choose_is_last_resort(const struct state *s, int slot);
+
+/* "oneshot", "retry", "normal", "last-resort". */
 const char *choose_tier_name(enum choose_tier tier);
 
 /*
  * Changes s to what has to be durable before c is booted: the oneshot consumed, a try spent, the
- * attempt opened, the slot noted as last or last resort. A good slot costs nothing unless
- * charge_good. open_token stays to be set by whoever writes the record, to the sequence that the
- * record gets.
+ * attempt opened, the slot noted as last or last resort, a retry used. A good slot costs nothing
+ * unless charge_good, or unless the preferred one waits for it to prove itself. open_token stays to
+ * be set by whoever writes the record, to the sequence that the record gets.
  */
 void choose_charge(struct state *s, const struct choose_candidate *c, bool charge_good);
 
@@ -52,7 +57,7 @@ typedef uint8_t choose_mask;
 /*
  * The slot that the device would fall back to; never an install's target. The first mountable good
  * slot below the streak limit in the order last, preferred, others; else the slot reached last by
- * last resort; else the first candidate, of last resorts one that was good before the others;
+ * last resort; else the first candidate, one that is good before the others;
  * else STATE_NONE (nothing is installed). Of the last two, one that is mountable goes before one
  * that is not.
  */

@@ -8,22 +8,43 @@ static bool holds(const struct state_slot *t, const struct plan_release *r)
 	return t->has_release && memcmp(t->release, r->id, STATE_ID_LEN) == 0;
 }
 
-static bool has_tries(const struct state_slot *t)
+/* Of the slot to fall back to, where that is one that counts; a device that never committed has a
+ * trial with tries. */
+static bool is_newer(const struct state *s, const struct plan_release *r, int spare)
 {
-	return t->st == STATE_TRIAL && t->tries > 0;
+	const struct state_slot *t = spare != STATE_NONE ? &s->slot[spare] : NULL;
+
+	return t != NULL && t->has_release && r->sequence > t->sequence;
+}
+
+/* A slot that lost its trust more than once has to wait, with whatever comes into it by itself. */
+static bool any_waits(const struct state *s)
+{
+	for (unsigned i = 0; i < s->nslots; i++)
+		if (s->slot[i].st == STATE_GOOD && s->slot[i].retries > 0 && s->slot[i].wait > 0)
+			return true;
+	return false;
 }
 
 static bool is_applied(const struct state *s, const struct plan_release *r, enum plan_mode mode,
 		       int spare)
 {
+	bool trusted = false;
+
 	if (plan_is_rescue(mode))
 		return false;
 	if (spare != STATE_NONE && holds(&s->slot[spare], r))
 		return true;
-	for (unsigned i = 0; i < s->nslots; i++)
-		if (has_tries(&s->slot[i]) && holds(&s->slot[i], r))
+	for (unsigned i = 0; i < s->nslots; i++) {
+		if (!holds(&s->slot[i], r))
+			continue;
+		if (state_has_tries(&s->slot[i]))
 			return true;
-	return mode == PLAN_AUTOMATIC && state_is_applied(s, r->id);
+		trusted = trusted || state_is_trusted(&s->slot[i]);
+	}
+	if (mode != PLAN_AUTOMATIC || !state_is_applied(s, r->id))
+		return false;
+	return trusted || !is_newer(s, r, spare) || any_waits(s);
 }
 
 /* What a device may be made to fall back to by power cuts alone is no reason to go further back
@@ -55,14 +76,14 @@ static bool goes_back(const struct state *s, const struct plan_release *r, enum 
 	if (r->sequence < plan_back(s, mountable))
 		return true;
 	return mode == PLAN_AUTOMATIC && spare != STATE_NONE &&
-	       (s->slot[spare].st == STATE_GOOD || has_tries(&s->slot[spare])) &&
+	       (s->slot[spare].st == STATE_GOOD || state_has_tries(&s->slot[spare])) &&
 	       s->slot[spare].has_release && r->sequence <= s->slot[spare].sequence;
 }
 
 static bool any_tries(const struct state *s)
 {
 	for (unsigned i = 0; i < s->nslots; i++)
-		if (has_tries(&s->slot[i]))
+		if (state_has_tries(&s->slot[i]))
 			return true;
 	return false;
 }
@@ -116,11 +137,14 @@ static void forget(int8_t *which, int slot)
 
 void plan_begin(struct state *s, int target, uint64_t back)
 {
+	struct state_slot *t = &s->slot[target];
 	int spare;
 
-	if (s->slot[target].st == STATE_GOOD)
+	if (t->st == STATE_GOOD)
 		s->back = back;
-	s->slot[target] = (struct state_slot){ .st = STATE_WRITING };
+	if (t->st == STATE_GOOD && !state_is_trusted(t))
+		state_use_retry(t);
+	*t = (struct state_slot){ .st = STATE_WRITING, .retries = t->retries };
 	if (s->open == target) {
 		s->open = STATE_NONE;
 		s->open_token = 0;
@@ -143,6 +167,7 @@ void plan_end(struct state *s, int target, const struct plan_release *r, enum pl
 		.st = STATE_TRIAL,
 		.tries = STATE_TRIES,
 		.grace = STATE_GRACE,
+		.retries = mode == PLAN_COMMAND ? 0 : t->retries,
 		.has_release = true,
 		.sequence = r->sequence,
 	};

@@ -36,7 +36,9 @@ static inline bool plan_is_rescue(enum plan_mode mode)
  *   KB_EREJECTED  it failed here before; or, automatically, its sequence is not above all that
  *                 failed here when one of them had to be forgotten
  *   KB_EAPPLIED   it is in the protected slot or in a trial with tries left; or, automatically, it
- *                 is in the ledger. Rescue asks none of these: what is installed does not mount
+ *                 is in the ledger, unless it is strictly newer than the protected slot, no trusted
+ *                 slot holds it, and no slot that lost its trust twice waits for its next chance.
+ *                 Rescue asks none of these: what is installed does not mount
  *   KB_EDOWNGRADE below the floor; or, automatically and without permission, not strictly newer
  *                 than the protected slot, which counts while that slot is good, or has tries left
  *                 (a device that never committed); or, so too in a last resort, below plan_back()
@@ -74,7 +76,8 @@ enum kb_err plan_ahead(const struct state *s, const struct plan_release *r,
 /*
  * The target holds half an image from here on: state `writing`, release forgotten, no longer
  * preferred, asked for, or blamed; an attempt of it is closed. If it was good, back is kept until a
- * commit: what plan_back() said, or 0 in rescue. Goes to both regions.
+ * commit: what plan_back() said, or 0 in rescue. If it lost its trust, this is a retry of the slot.
+ * Goes to both regions.
  */
 void plan_begin(struct state *s, int target, uint64_t back);
 

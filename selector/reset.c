@@ -46,6 +46,21 @@ static bool explained(enum reset_cause cause)
 	return cause == RESET_POWER || cause == RESET_CLEAN;
 }
 
+/* What may have been the slot, or not. */
+static const char *doubted(enum reset_cause cause)
+{
+	switch (cause) {
+	case RESET_POWER:
+		return "power cut again and again soon after its start";
+	case RESET_CLEAN:
+		return "rebooted again and again before its report";
+	case RESET_UNKNOWN:
+	case RESET_CRASH:
+		break;
+	}
+	return "reset soon after its start, nothing tells why";
+}
+
 static const char *blame(enum reset_cause cause)
 {
 	switch (cause) {
@@ -63,22 +78,43 @@ static const char *blame(enum reset_cause cause)
 
 static void add_crash(struct state_slot *t)
 {
-	if (t->streak < STATE_STREAK_LIMIT)
-		t->streak++;
+	state_add_crash(t);
+	state_set_text(t->reason, "crashed or hung");
 }
 
-static void settle_attempt(struct state_slot *t, enum reset_cause cause)
+/* Two of them weigh as much as one crash that is told: somebody may have pulled the plug. */
+static void add_doubt(struct state_slot *t, enum reset_cause cause)
 {
-	bool refund = explained(cause) && t->grace > 0;
+	if (!state_is_trusted(t))
+		return;
+	if (t->doubt > 0)
+		state_add_crash(t);
+	else
+		t->doubt = 1;
+	state_set_text(t->reason, doubted(cause));
+}
 
-	if (refund)
-		t->grace--;
-	if (t->st == STATE_TRIAL && refund && t->tries < STATE_TRIES_MAX)
-		t->tries++;
-	if (t->st == STATE_GOOD && !refund)
+static void settle_good(struct state_slot *t, enum reset_cause cause, bool counts_good)
+{
+	if (cause == RESET_CRASH)
 		add_crash(t);
-	if (!refund)
+	else if (!counts_good)
+		return;
+	else if (explained(cause) && t->grace > 0)
+		t->grace--;
+	else
+		add_doubt(t, cause);
+}
+
+static void settle_trial(struct state_slot *t, enum reset_cause cause)
+{
+	if (!explained(cause) || t->grace == 0) {
 		state_set_text(t->reason, blame(cause));
+		return;
+	}
+	t->grace--;
+	if (t->st == STATE_TRIAL && t->tries < STATE_TRIES_MAX)
+		t->tries++;
 }
 
 /* True if one was under way. */
@@ -115,12 +151,14 @@ static void settle_exhausted(struct state *s)
 	}
 }
 
-void reset_settle(struct state *s, enum reset_cause cause)
+void reset_settle(struct state *s, enum reset_cause cause, bool counts_good)
 {
 	bool applying = settle_applies(s, cause);
 
-	if (s->open != STATE_NONE)
-		settle_attempt(&s->slot[s->open], cause);
+	if (s->open != STATE_NONE && s->slot[s->open].st == STATE_GOOD)
+		settle_good(&s->slot[s->open], cause, counts_good);
+	else if (s->open != STATE_NONE)
+		settle_trial(&s->slot[s->open], cause);
 	else if (cause == RESET_CRASH && !applying && s->last != STATE_NONE &&
 		 s->slot[s->last].st == STATE_GOOD)
 		add_crash(&s->slot[s->last]);

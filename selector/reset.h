@@ -52,11 +52,13 @@ const char *reset_name(enum reset_cause cause);
  * Closes the attempt and the applies under way, if there are any, and counts what happened. Changes
  * s in memory only; the next charge writes it, so that a healthy boot writes nothing.
  *
- * An open trial gets its try back after POWER or CLEAN while it has grace. A good slot that was
- * charged (count=always) gains a crash, unless it was POWER or CLEAN and it has grace: hardware
- * that calls every reset a power cut would else keep a slot that hangs for ever. Without an open
- * attempt a CRASH with no apply under way is blamed on s->last. An apply under way gets its count
+ * An open trial gets its try back after POWER or CLEAN while it has grace. The attempt of a good
+ * slot stays open until the slot has proved itself (verdict_proven()), its report alone does not
+ * close it. A CRASH is one; so are, with counts_good (reset_counts_good()), two resets of any other
+ * cause, but those that are POWER or CLEAN cost its grace first: hardware that calls every reset a
+ * power cut would else keep a slot that hangs for ever. Without an open attempt a CRASH with no
+ * apply under way is blamed on s->last. An apply under way gets its count
  * back after POWER or CLEAN while it has grace. Any trial without tries becomes bad and its release
  * rejected. `clean` and `open` are cleared.
  */
-void reset_settle(struct state *s, enum reset_cause cause);
+void reset_settle(struct state *s, enum reset_cause cause, bool counts_good);

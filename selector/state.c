@@ -65,6 +65,46 @@ void state_set_text(char dst[STATE_STR_MAX + 1], const char *text)
 	text_copy(dst, STATE_STR_MAX + 1, text, strnlen(text, STATE_STR_MAX));
 }
 
+/* ---- trust in a good slot */
+
+static void set_wait(struct state_slot *t)
+{
+	t->wait = (uint16_t)(1u << t->retries);
+}
+
+void state_add_crash(struct state_slot *t)
+{
+	if (t->streak >= STATE_STREAK_LIMIT)
+		return;
+	t->streak++;
+	t->doubt = 0;
+	if (t->streak == STATE_STREAK_LIMIT)
+		set_wait(t);
+}
+
+void state_use_retry(struct state_slot *t)
+{
+	if (t->retries < STATE_RETRIES_MAX)
+		t->retries++;
+	set_wait(t);
+}
+
+void state_trust(struct state_slot *t)
+{
+	t->streak = 0;
+	t->doubt = 0;
+	t->retries = 0;
+	t->wait = 0;
+}
+
+bool state_any_retries(const struct state *s)
+{
+	for (unsigned i = 0; i < s->nslots; i++)
+		if (s->slot[i].retries > 0)
+			return true;
+	return false;
+}
+
 /* ---- ledgers: ids cut to STATE_LEDGER_ID_LEN, oldest first */
 
 typedef uint8_t ledger_id[STATE_LEDGER_ID_LEN];

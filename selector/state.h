@@ -26,8 +26,9 @@
 #define STATE_TRIES	   3 /* boots of a trial that may fail, unless system.conf says otherwise */
 #define STATE_TRIES_MAX	   9
 #define STATE_APPLY_DIED   (STATE_GRACE + 1) /* in place of an apply's grace: nothing excuses it */
-#define STATE_GRACE	   5 /* boots of a trial that power cuts and orderly reboots do not cost */
-#define STATE_STREAK_LIMIT 3 /* crashes in a row after which a good slot is no longer trusted */
+#define STATE_GRACE	   5  /* boots of a trial that power cuts and orderly reboots do not cost */
+#define STATE_STREAK_LIMIT 3  /* crashes in a row after which a good slot is no longer trusted */
+#define STATE_RETRIES_MAX  15 /* retries of such a slot are counted no further */
 #define STATE_APPLY_LIMIT \
 	3 /* applies under way in which the device went down, then the source is skipped */
 #define STATE_LR_COUNT_MAX   16 /* counts no further: the delay has long reached its bound */
@@ -58,7 +59,12 @@ struct state_slot {
 	uint8_t tries; /* boots left on trial */
 	uint8_t grace; /* refunds left: on trial, and for a good slot that is charged (count=always)
 			*/
-	uint8_t streak; /* crashes in a row as a good slot */
+	uint8_t streak;	 /* crashes in a row as a good slot */
+	uint8_t doubt;	 /* 1: a reset that nothing explains, half a crash */
+	uint8_t retries; /* chances it got since it lost trust, or was overwritten then; 0 once it
+			    has proved itself */
+	uint16_t wait;	 /* of an untrusted good slot: boots of another one that have to prove
+			    themselves before it gets its next chance */
 	bool ever_good;
 	bool has_release; /* release, version and sequence are known */
 	uint8_t release[STATE_ID_LEN];
@@ -148,6 +154,41 @@ enum kb_err state_encode(const struct state *s, char *buf, size_t size, size_t *
  */
 enum kb_err state_decode(struct state *s, const char *buf, size_t len,
 			 uint16_t min_reader) KB_MUST_CHECK;
+
+/* Holds a whole image as far as the record knows: may be booted, if only as a last resort. */
+static inline bool state_is_whole(const struct state_slot *t)
+{
+	return t->st != STATE_EMPTY && t->st != STATE_WRITING;
+}
+
+/* Good, and not left because of crashes. */
+static inline bool state_is_trusted(const struct state_slot *t)
+{
+	return t->st == STATE_GOOD && t->streak < STATE_STREAK_LIMIT;
+}
+
+static inline bool state_has_tries(const struct state_slot *t)
+{
+	return t->st == STATE_TRIAL && t->tries > 0;
+}
+
+/* Good, lost its trust, and gets one more chance as soon as it is preferred. */
+static inline bool state_is_due(const struct state_slot *t)
+{
+	return t->st == STATE_GOOD && !state_is_trusted(t) && t->wait == 0;
+}
+
+/* One more crash of a good slot. The last one takes its trust. */
+void state_add_crash(struct state_slot *t);
+
+/* A good slot gets its chance: the next one is twice as far away. */
+void state_use_retry(struct state_slot *t);
+
+/* What counted against a good slot is over. */
+void state_trust(struct state_slot *t);
+
+/* A slot that lost its trust has not proved itself since. */
+bool state_any_retries(const struct state *s);
 
 /* True when both have the same text, so that writing one over the other would change nothing. */
 bool state_same(const struct state *a, const struct state *b);

@@ -246,6 +246,21 @@ static void get_streak(struct state_slot *t, const struct text_line *l)
 	t->streak = (uint8_t)number(l, STATE_STREAK_LIMIT, STATE_STREAK_LIMIT);
 }
 
+static void get_doubt(struct state_slot *t, const struct text_line *l)
+{
+	t->doubt = (uint8_t)number(l, 1, 1);
+}
+
+static void get_retries(struct state_slot *t, const struct text_line *l)
+{
+	t->retries = (uint8_t)number(l, STATE_RETRIES_MAX, STATE_RETRIES_MAX);
+}
+
+static void get_wait(struct state_slot *t, const struct text_line *l)
+{
+	t->wait = (uint16_t)number(l, 1u << STATE_RETRIES_MAX, 1u << STATE_RETRIES_MAX);
+}
+
 static void get_ever(struct state_slot *t, const struct text_line *l)
 {
 	t->ever_good = number(l, 1, 0) == 1;
@@ -281,6 +296,9 @@ static const struct {
 	{ "grace", true, get_grace },
 	{ "streak", true, get_streak },
 	{ "ever", false, get_ever },
+	{ "doubt", false, get_doubt },
+	{ "retries", false, get_retries },
+	{ "wait", false, get_wait },
 	{ "release", false, get_release },
 	{ "version", false, get_version },
 	{ "sequence", false, get_sequence },

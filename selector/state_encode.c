@@ -44,12 +44,21 @@ static void put_core(struct text_out *o, const struct state *s)
 	}
 }
 
+static void put_number_if(struct text_out *o, const char *key, uint64_t v)
+{
+	if (v != 0)
+		text_put_number(o, key, v);
+}
+
 static void put_slot(struct text_out *o, const struct state_slot *t, unsigned i)
 {
 	char hex[2 * STATE_ID_LEN + 1];
 
 	if (t->ever_good)
 		text_put(o, slot_key(i, "ever").s, "1");
+	put_number_if(o, slot_key(i, "doubt").s, t->doubt);
+	put_number_if(o, slot_key(i, "retries").s, t->retries);
+	put_number_if(o, slot_key(i, "wait").s, t->wait);
 	if (t->has_release) {
 		bytes_hex(hex, t->release, STATE_ID_LEN);
 		text_put(o, slot_key(i, "release").s, hex);
@@ -127,12 +136,6 @@ static void put_unwritable(struct text_out *o, const struct state *s)
 	}
 	if (len > 0)
 		text_put(o, "unwritable", val);
-}
-
-static void put_number_if(struct text_out *o, const char *key, uint64_t v)
-{
-	if (v != 0)
-		text_put_number(o, key, v);
 }
 
 static void put_rest(struct text_out *o, const struct state *s)

@@ -110,6 +110,9 @@ enum kb_err store_rebuild(struct store *st, unsigned nslots, uint8_t mountable,
  */
 enum kb_err store_history_add(struct store *st, const struct history_event *e) KB_MUST_CHECK;
 
+/* Whether one of the newest events is e, whenever it was. False when none can be read. */
+bool store_history_has(struct store *st, unsigned newest, const struct history_event *e);
+
 /* Calls fn for each event, newest first, at most max of them (0: all), until fn returns false. */
 enum kb_err store_history_read(struct store *st, unsigned max,
 			       bool (*fn)(void *ctx, const struct history_event *e),

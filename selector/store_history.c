@@ -90,3 +90,28 @@ enum kb_err store_history_read(struct store *st, unsigned max,
 	}
 	return KB_OK;
 }
+
+static bool same(const struct history_event *a, const struct history_event *b)
+{
+	return a->kind == b->kind && a->slot == b->slot && a->sequence == b->sequence &&
+	       strcmp(a->version, b->version) == 0 && strcmp(a->reason, b->reason) == 0 &&
+	       strcmp(a->detail, b->detail) == 0;
+}
+
+/* ctx: the event that is looked for; NULL once it was found. */
+static bool is_other(void *ctx, const struct history_event *e)
+{
+	const struct history_event **want = ctx;
+
+	if (!same(e, *want))
+		return true;
+	*want = NULL;
+	return false;
+}
+
+bool store_history_has(struct store *st, unsigned newest, const struct history_event *e)
+{
+	const struct history_event *want = e;
+
+	return store_history_read(st, newest, is_other, &want) == KB_OK && want == NULL;
+}

@@ -7,8 +7,7 @@
 
 static bool is_whole(const struct state *s, int slot)
 {
-	return slot >= 0 && slot < s->nslots && s->slot[slot].st != STATE_EMPTY &&
-	       s->slot[slot].st != STATE_WRITING;
+	return slot >= 0 && slot < s->nslots && state_is_whole(&s->slot[slot]);
 }
 
 static void close_attempt(struct state *s)
@@ -41,8 +40,10 @@ static void forgive_applies(struct state *s, bool committed)
 	}
 }
 
-static void commit(struct state *s, const struct state_slot *t, uint64_t floor)
+static void commit(struct state *s, struct state_slot *t, uint64_t floor)
 {
+	uint8_t retries = t->retries; /* until it has proved itself */
+
 	if (t->has_release) {
 		/* A floor above its own release would forbid to install again what runs. */
 		if (floor > t->sequence)
@@ -55,6 +56,14 @@ static void commit(struct state *s, const struct state_slot *t, uint64_t floor)
 	s->back = 0; /* the slot that is good from now on says it */
 	memset(s->unwritable, 0, sizeof(s->unwritable));
 	s->nunwritable = 0;
+	t->st = STATE_GOOD;
+	t->ever_good = true;
+	t->tries = 0;
+	t->grace = STATE_GRACE;
+	state_trust(t);
+	t->retries = retries;
+	state_set_text(t->reason, "");
+	s->lr = STATE_NONE;
 }
 
 static bool is_preferable(const struct state_slot *t)
@@ -73,27 +82,52 @@ enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t flo
 	if (!token_fits(s, slot, token))
 		return KB_ESTALE;
 	t = &s->slot[slot];
+	if (t->st == STATE_TRIAL || !is_preferable(&s->slot[s->pref]))
+		s->pref = (int8_t)slot;
 	if (t->st != STATE_GOOD) {
 		commit(s, t, floor_of_release);
 		*committed = true;
 	}
-	if (t->st == STATE_TRIAL || !is_preferable(&s->slot[s->pref]))
-		s->pref = (int8_t)slot;
-	t->st = STATE_GOOD;
-	t->ever_good = true;
-	t->tries = 0;
-	t->grace = STATE_GRACE;
-	t->streak = 0;
-	state_set_text(t->reason, "");
 	if (t->has_release)
 		state_del_rejected(s, t->release);
+	s->clean = false;
+	s->last = (int8_t)slot;
+	s->lr_count = 0;
+	forgive_applies(s, *committed);
+	if (!state_any_retries(s))
+		s->installs = 0;
+	s->rebuilt = false;
+	return KB_OK;
+}
+
+static void come_closer(struct state *s, int slot)
+{
+	struct state_slot *t = &s->slot[s->pref];
+
+	if (s->pref != slot && t->st == STATE_GOOD && !state_is_trusted(t) && t->wait > 0)
+		t->wait--;
+}
+
+enum kb_err verdict_proven(struct state *s, int slot, uint64_t token)
+{
+	struct state_slot *t;
+
+	if (slot < 0 || slot >= s->nslots || s->slot[slot].st != STATE_GOOD)
+		return KB_EINVAL;
+	if (!token_fits(s, slot, token))
+		return KB_ESTALE;
+	t = &s->slot[slot];
+	if (s->open != STATE_NONE)
+		come_closer(s, slot); /* once for each boot */
+	state_trust(t);
+	t->grace = STATE_GRACE;
+	state_set_text(t->reason, "");
 	close_attempt(s);
 	s->last = (int8_t)slot;
 	s->lr = STATE_NONE;
 	s->lr_count = 0;
-	forgive_applies(s, *committed);
-	s->installs = 0;
-	s->rebuilt = false;
+	if (!state_any_retries(s))
+		s->installs = 0;
 	return KB_OK;
 }
 
@@ -104,7 +138,7 @@ static int other_good(const struct state *s, int slot)
 	int best = STATE_NONE, best_rank = 4;
 
 	for (int i = 0; i < s->nslots; i++) {
-		int rank = (s->slot[i].streak >= STATE_STREAK_LIMIT) * 2 + (s->last != i);
+		int rank = !state_is_trusted(&s->slot[i]) * 2 + (s->last != i);
 
 		if (i == slot || s->slot[i].st != STATE_GOOD || rank >= best_rank)
 			continue;
@@ -126,6 +160,8 @@ enum kb_err verdict_bad(struct state *s, int slot, const char *reason)
 	t->tries = 0;
 	t->grace = 0;
 	t->streak = 0;
+	t->doubt = 0;
+	t->wait = 0;
 	state_set_text(t->reason, reason);
 	state_reject(s, t);
 	if (s->open == slot)
@@ -146,16 +182,15 @@ enum kb_err verdict_clean(struct state *s, int slot, uint64_t token)
 
 static bool has_failed(const struct state *s, const struct state_slot *t)
 {
-	return t->st == STATE_BAD || (t->st == STATE_TRIAL && t->tries == 0) ||
-	       (t->st == STATE_GOOD && t->streak >= STATE_STREAK_LIMIT) ||
+	return (!state_is_trusted(t) && !state_has_tries(t)) ||
 	       (t->has_release && state_is_rejected(s, t->release));
 }
 
 /* Without this the choice would have no effect: only slots that are trusted boot for good. */
 static void give_another_chance(struct state_slot *t, uint8_t tries)
 {
-	t->streak = 0;
-	if (t->st == STATE_GOOD || (t->st == STATE_TRIAL && t->tries > 0))
+	state_trust(t);
+	if (t->st == STATE_GOOD || state_has_tries(t))
 		return;
 	t->st = STATE_TRIAL;
 	t->tries = tries;

@@ -10,16 +10,28 @@
  * of this slot and token; with none open a token is accepted only for a slot that is good already
  * (marking twice), since a verdict has closed the attempt meanwhile; else KB_ESTALE.
  *
- * Clears counters (a good slot has all its grace) and the attempt, sets `last`, deletes the
- * rejection of its release, clears the apply counts, the install budget and `rebuilt`. A slot that
- * was not good commits: its release joins the applied ledger, the floor rises to floor_of_release
- * (never above the release's own sequence), a staged copy of it is unstaged, what could not be
- * written is forgotten; *committed becomes true. pref becomes the slot if it was a trial, or if the
- * preferred slot is neither good nor a trial. KB_EINVAL: the slot is empty or writing. s may come
- * out unchanged: then there is nothing to write.
+ * Sets `last`, deletes the rejection of its release, clears the apply counts and `rebuilt`; the
+ * install budget, too, unless a slot that lost its trust has yet to prove itself. A slot that was
+ * not good commits: it gets all its grace, its release joins the applied ledger, the floor rises to
+ * floor_of_release (never above the release's own sequence), a staged copy of it is unstaged, what
+ * could not be written is forgotten; *committed becomes true. pref becomes the slot if it was a
+ * trial, or if the preferred slot is neither good nor a trial. KB_EINVAL: the slot is empty or
+ * writing. s may come out unchanged: then there is nothing to write.
+ *
+ * It does not close the attempt, and what the resets said of a good slot stays: a system may report
+ * in each boot, and crash in each. verdict_proven() ends that.
  */
 enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t floor_of_release,
 			 bool *committed) KB_MUST_CHECK;
+
+/*
+ * A good slot that reported has run for a while, or shuts down in order: crashes are no longer held
+ * against it, it has all its grace, its attempt is closed, and the last resorts are over. Where the
+ * attempt was open this is one boot by which the preferred slot, if that one lost its trust, comes
+ * closer to its next chance. token as for verdict_good(). KB_EINVAL: it is not good; KB_ESTALE. s
+ * may come out unchanged.
+ */
+enum kb_err verdict_proven(struct state *s, int slot, uint64_t token) KB_MUST_CHECK;
 
 /*
  * Marks slot bad for reason, rejects its release, closes its attempt; pref moves to another good

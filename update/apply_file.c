@@ -277,25 +277,10 @@ static enum kb_err install(struct apply_job *job)
 	return e;
 }
 
-static bool same_event(void *ctx, const struct history_event *e)
-{
-	const struct history_event *want = *(const struct history_event **)ctx;
-
-	if (e->kind != want->kind || e->slot != want->slot || e->sequence != want->sequence ||
-	    strcmp(e->version, want->version) != 0 || strcmp(e->reason, want->reason) != 0 ||
-	    strcmp(e->detail, want->detail) != 0)
-		return true;
-	*(const struct history_event **)ctx = NULL;
-	return false;
-}
-
 /* A damaged stick that is left in fails in the same way at each boot; one line tells that. */
 static bool told_already(struct apply_job *job, const struct history_event *ev)
 {
-	const struct history_event *want = ev;
-
-	return store_history_read(job->store, RECENT_EVENTS, same_event, &want) == KB_OK &&
-	       want == NULL;
+	return store_history_has(job->store, RECENT_EVENTS, ev);
 }
 
 /*

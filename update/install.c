@@ -160,7 +160,7 @@ static bool is_known(const struct install *in)
 {
 	const struct state_slot *t = &in->s->slot[in->target];
 
-	return (t->st == STATE_GOOD || (t->st == STATE_TRIAL && t->tries > 0)) && t->has_release &&
+	return (state_is_trusted(t) || state_has_tries(t)) && t->has_release &&
 	       memcmp(t->release, in->r->release.id, STATE_ID_LEN) == 0;
 }
 

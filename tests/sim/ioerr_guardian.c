@@ -20,7 +20,7 @@
 #define DOWN_MS 10000u /* that a shutdown takes which the guardian asks for */
 #define CALM_MS 90000u /* for which a system that is well is looked at */
 #define NEVER	UINT64_MAX
-#define ARGS	7
+#define ARGS	9
 
 static struct ioerr_world *world;
 static uint64_t began;
@@ -251,7 +251,7 @@ static void lay_out(char *const argv[])
 	put_fd(open(ioerr_content_path("run"), O_RDONLY | O_DIRECTORY), GUARDIAN_FD_RUN);
 	os_sim_bdev_quiet();
 	os_sim_bdev_fd(GUARDIAN_FD_STATE, IOERR_CONTENT_STATE);
-	if (strcmp(argv[5], "0") != 0)
+	if (strcmp(argv[7], "0") != 0)
 		os_sim_watchdog_held(GUARDIAN_FD_WATCHDOG);
 	ioerr_world_process = IOERR_FAULT_GUARDIAN;
 }
@@ -270,7 +270,6 @@ static void run(char *argv[])
 	hands = (struct guardian_linux){
 		.attempt = setup.attempt,
 		.watchdog_s = setup.terms.watchdog_s,
-		.release = setup.terms.release,
 	};
 	guardian_run(&setup, &guardian_linux_ops, &hands);
 	/* Nobody guards any more. */
@@ -303,7 +302,7 @@ bool ioerr_guardian_run(struct ioerr_world *w)
 	world = w;
 	began = os_now_ms();
 	w->guard = (struct ioerr_world_guard){ .script = IOERR_WORLD_VERDICT, .started = true };
-	if (strcmp(argv[3], "0") != 0 && w->boot.act != IOERR_WORLD_GOOD)
+	if (strcmp(argv[4], "0") != 0 && w->boot.act != IOERR_WORLD_GOOD)
 		w->guard.script = w->script;
 	w->guard.pid = atoi(os_sim_text("/run/keelboot/guardian") != NULL
 				    ? os_sim_text("/run/keelboot/guardian")

@@ -19,6 +19,7 @@ enum sim_truth {
 	SIM_PART,    /* half an image: must never be booted */
 	SIM_WORK,
 	SIM_HANG,  /* mounts, starts, never gets ready */
+	SIM_LATE,  /* reports good in each boot, and crashes before it has proved itself */
 	SIM_NOMNT, /* does not mount */
 	SIM_UNFIT, /* preflight already sees that it is no file system */
 };
@@ -28,7 +29,9 @@ enum sim_event { SIM_POWER, SIM_CRASH, SIM_SOFT };
 /* A record, packed. Reasons, strings and the order of ledgers are left out: nothing depends on
  * them. */
 struct sim_state {
-	uint16_t slot[SIM_SLOTS]; /* st:3 tries:2 grace:3 streak:2 ever:1 release:3 */
+	/* st:3 tries:2 grace:3 streak:2 ever:1 release:3 doubt:1 retries:2 wait:3; the last two are
+	 * cut off, so that a distance grows to SIM_WAIT and stays */
+	uint32_t slot[SIM_SLOTS];
 	uint16_t who;		  /* pref, last, open, lr, oneshot: 3 bits each */
 	uint8_t flags;		  /* SIM_F_ */
 	uint8_t installs;
@@ -36,6 +39,9 @@ struct sim_state {
 	uint8_t applied, rejected; /* bit n: release n */
 	uint8_t floor : 4, back : 4;
 };
+
+#define SIM_RETRIES 1u
+#define SIM_WAIT    (1u << SIM_RETRIES)
 
 #define SIM_F_CLEAN   1u
 #define SIM_F_REBUILT 2u
@@ -58,7 +64,7 @@ struct sim_world {
 
 #define SIM_CELL 64u /* the slot's manifest cell is valid */
 
-_Static_assert(sizeof(struct sim_world) == 40, "worlds are compared as bytes: no padding");
+_Static_assert(sizeof(struct sim_world) == 52, "worlds are compared as bytes: no padding");
 
 enum sim_says { SIM_SAYS_TRUTH, SIM_SAYS_POWER, SIM_SAYS_CRASH, SIM_SAYS_NOTHING };
 
@@ -74,6 +80,7 @@ struct sim_config {
 	uint8_t losses; /* how often the newest record, or both, are lost */
 	bool decay;
 	bool unfit; /* installed images include one that preflight refuses */
+	bool late;  /* ... and one that reports and then crashes */
 	/* a stick that is always in: its releases, newest first; 0 ends */
 	uint8_t stick[2];
 	enum sim_truth stick_truth[2];
@@ -153,6 +160,8 @@ bool sim_set_add(struct sim_set *s, uint64_t key);
 
 /* All that may follow once b has booted a slot. */
 void sim_after(const struct sim_boot *b, const struct sim_world *before);
+/* The slot that b booted reports, as `mark good` does. False: its report is not accepted. */
+bool sim_after_report(const struct sim_boot *b, struct sim_world *w, bool *committed);
 /* Faults that come over a device that is off. */
 void sim_after_rot(const struct sim_config *cfg, const struct sim_world *w);
 /* Holds the choice of an install's target against what must never be overwritten. */

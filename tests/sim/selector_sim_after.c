@@ -32,7 +32,7 @@ static bool is_trusted(const struct state_slot *t)
 
 static bool starts(enum sim_truth t)
 {
-	return t == SIM_WORK || t == SIM_HANG;
+	return t == SIM_WORK || t == SIM_HANG || t == SIM_LATE;
 }
 
 /* A good slot beside this one that is trusted and starts. */
@@ -66,7 +66,8 @@ void sim_after_check_target(const struct sim_config *cfg, const struct sim_world
 static void install(const struct sim_config *cfg, const struct sim_world *good,
 		    const struct state *s, int k)
 {
-	static const enum sim_truth images[] = { SIM_WORK, SIM_HANG, SIM_NOMNT, SIM_UNFIT };
+	static const enum sim_truth images[] = { SIM_WORK, SIM_HANG, SIM_NOMNT, SIM_UNFIT,
+						 SIM_LATE };
 	struct plan_release r = { .sequence = 0 };
 	struct state begun = *s, ended;
 	struct sim_world w = *good;
@@ -89,9 +90,11 @@ static void install(const struct sim_config *cfg, const struct sim_world *good,
 	w.run = 0;
 	emit(&w, SIM_POWER, "install: cut while data was written");
 	emit(&w, SIM_CRASH, "install: crash while data was written");
-	for (unsigned i = 0; i < (cfg->unfit ? 4 : 3); i++) {
+	for (unsigned i = 0; i < sizeof(images) / sizeof(images[0]); i++) {
 		struct sim_world x = w;
 
+		if ((images[i] == SIM_UNFIT && !cfg->unfit) || (images[i] == SIM_LATE && !cfg->late))
+			continue;
 		sim_world_set_truth(&x, target, images[i]);
 		emit(&x, SIM_POWER, "install: cut after the data was whole");
 		sim_world_set_cell(&x, target, true, 0);
@@ -119,7 +122,7 @@ static void order_oneshot(const struct sim_config *cfg, const struct sim_world *
 	}
 }
 
-static void check_good_is_quiet(const struct sim_boot *b, const struct sim_world *before,
+static void check_good_is_quiet(const struct sim_boot *b, const struct sim_world *w,
 				const struct state *was, const struct state *is, int k)
 {
 	if (b->writes > 0 || b->a.charge_good || was->slot[k].st != STATE_GOOD || was->pref != k ||
@@ -127,43 +130,81 @@ static void check_good_is_quiet(const struct sim_boot *b, const struct sim_world
 	    b->cfg->stick[0] != 0)
 		return;
 	if (!state_same(was, is))
-		sim_walk_violate("I4: mark good of a healthy slot writes", before);
+		sim_walk_violate("I4: mark good of a healthy slot writes", w);
 }
 
-static void mark_good(const struct sim_boot *b, const struct sim_world *before,
-		      const struct sim_world *booted, int k)
+bool sim_after_report(const struct sim_boot *b, struct sim_world *w, bool *committed)
 {
 	const struct sim_config *cfg = b->cfg;
-	struct sim_world w = *booted;
+	int k = b->a.chosen.slot;
 	struct state was, is;
-	bool committed;
 	uint64_t floor;
 
-	sim_world_unpack(cfg, &w.new, &was);
+	sim_world_unpack(cfg, &w->new, &was);
 	is = was;
 	/* One below itself, so that the floor does not do the work of the sequence. */
 	floor = was.slot[k].sequence > 0 ? was.slot[k].sequence - 1 : 0;
-	if (verdict_good(&is, k, b->a.token, floor, &committed) != KB_OK)
-		return;
-	check_good_is_quiet(b, before, &was, &is, k);
-	if (committed)
-		w.killed = 0;
-	if (committed && is.slot[k].has_release) {
-		w.committed |= (uint8_t)(1u << is.slot[k].sequence);
-		w.failed &= (uint8_t) ~(1u << is.slot[k].sequence);
-		if (is.slot[k].sequence > w.top)
-			w.top = (uint8_t)is.slot[k].sequence;
+	if (verdict_good(&is, k, b->a.token, floor, committed) != KB_OK)
+		return false;
+	if (was.slot[k].st == STATE_GOOD && is.slot[k].streak != was.slot[k].streak)
+		sim_walk_violate("I1: a report wipes what the resets say", w);
+	check_good_is_quiet(b, w, &was, &is, k);
+	if (*committed)
+		w->killed = 0;
+	if (*committed && is.slot[k].has_release) {
+		w->committed |= (uint8_t)(1u << is.slot[k].sequence);
+		w->failed &= (uint8_t) ~(1u << is.slot[k].sequence);
+		if (is.slot[k].sequence > w->top)
+			w->top = (uint8_t)is.slot[k].sequence;
 	}
 	if (!state_same(&was, &is))
-		land(cfg, &w, &is);
-	if (w.fresh == k)
-		w.fresh = SIM_NONE;
-	w.run = 0;
-	emit(&w, SIM_POWER, "marked good, power cut");
-	emit(&w, SIM_CRASH, "marked good, crashed later");
-	emit(&w, SIM_SOFT, "marked good, rebooted");
+		land(cfg, w, &is);
+	if (w->fresh == k)
+		w->fresh = SIM_NONE;
+	w->run = 0;
+	return true;
+}
+
+/* It has run for a while. */
+static bool prove(const struct sim_boot *b, struct sim_world *w)
+{
+	struct state was, is;
+
+	sim_world_unpack(b->cfg, &w->new, &was);
+	is = was;
+	if (verdict_proven(&is, b->a.chosen.slot, b->a.token) != KB_OK)
+		return false;
+	check_good_is_quiet(b, w, &was, &is, b->a.chosen.slot);
+	if (!state_same(&was, &is))
+		land(b->cfg, w, &is);
+	return true;
+}
+
+static void mark_good(const struct sim_boot *b, const struct sim_world *booted, int k)
+{
+	const struct sim_config *cfg = b->cfg;
+	struct sim_world w = *booted;
+	struct state is;
+	bool committed;
+
+	if (!sim_after_report(b, &w, &committed))
+		return;
+	emit(&w, SIM_POWER, "marked good, power cut soon after");
+	emit(&w, SIM_CRASH, "marked good, crashed soon after");
+	emit(&w, SIM_SOFT, "marked good, rebooted soon after");
+	if (sim_truth_of(&w, k) == SIM_LATE)
+		return;
+	sim_world_unpack(cfg, &w.new, &is);
 	if (cfg->installs)
 		install(cfg, &w, &is, k);
+	if (!prove(b, &w)) {
+		sim_walk_violate("a slot that reported cannot prove itself", &w);
+		return;
+	}
+	emit(&w, SIM_POWER, "proved itself, power cut");
+	emit(&w, SIM_CRASH, "proved itself, crashed later");
+	emit(&w, SIM_SOFT, "proved itself, rebooted");
+	sim_world_unpack(cfg, &w.new, &is);
 	if (cfg->oneshots)
 		order_oneshot(cfg, &w, &is);
 }
@@ -243,11 +284,11 @@ void sim_after(const struct sim_boot *b, const struct sim_world *before)
 	emit(&w, SIM_POWER, "booted, power cut");
 	emit(&w, SIM_CRASH, "booted, crashed or hung");
 	deadline(b, &w, k);
-	if (sim_truth_of(&w, k) != SIM_WORK)
+	if (sim_truth_of(&w, k) != SIM_WORK && sim_truth_of(&w, k) != SIM_LATE)
 		return;
 	emit(&w, SIM_SOFT, "booted, rebooted without a mark");
 	mark_clean(b, &w, k);
-	mark_good(b, before, &w, k);
+	mark_good(b, &w, k);
 }
 
 void sim_after_rot(const struct sim_config *cfg, const struct sim_world *w)

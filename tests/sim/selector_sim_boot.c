@@ -88,7 +88,7 @@ static void emit(struct sim_boot *b, enum sim_event event, const char *step)
 void sim_boot_land(const struct sim_config *cfg, struct sim_world *w, const struct sim_state *p)
 {
 	for (int i = 0; i < cfg->nslots; i++) {
-		unsigned was = w->new.slot[i], is = p->slot[i], release = is >> 11 & 7;
+		uint32_t was = w->new.slot[i], is = p->slot[i], release = is >> 11 & 7;
 
 		if ((was & 7) == STATE_TRIAL && (is & 7) == STATE_BAD && release != 0)
 			w->failed |= (uint8_t)(1u << release);
@@ -170,8 +170,10 @@ static void check_accepted(const struct sim_boot *b, const struct state *s, unsi
 		sim_walk_violate("downgrade: what is not newer than what runs is installed", &b->w);
 	if (b->w.lost == 0 && b->w.failed & bit)
 		sim_walk_violate("I7: a release that failed is installed again by itself", &b->w);
-	if (b->w.lost == 0 && b->w.committed & bit)
-		sim_walk_violate("I7: a release that was applied is installed again", &b->w);
+	for (int i = 0; b->w.lost == 0 && b->w.committed & bit && i < s->nslots; i++)
+		if (state_is_trusted(&s->slot[i]) && s->slot[i].sequence == release)
+			sim_walk_violate("I7: a release that was applied is installed again",
+					 &b->w);
 	for (int i = 0; s->rebuilt && i < s->nslots; i++)
 		if (s->slot[i].st == STATE_TRIAL && s->slot[i].tries > 0)
 			sim_walk_violate("rebuilt: an update is installed while a trial has tries",
@@ -243,6 +245,7 @@ static enum kb_err op_preflight(void *ctx, int slot, char *reason)
 	case SIM_PART:
 	case SIM_WORK:
 	case SIM_HANG:
+	case SIM_LATE:
 	case SIM_NOMNT:
 		break;
 	}
@@ -280,7 +283,7 @@ void sim_boot_run(struct sim_boot *b)
 		sim_world_unpack(b->cfg, &b->w.new, &s);
 		b->a.disk = s;
 	}
-	reset_settle(&s, reset_classify(&s, &ev));
+	reset_settle(&s, reset_classify(&s, &ev), b->a.charge_good);
 	b->settled = s;
 	if (b->cfg->stick[0] != 0)
 		apply(b, &s);
@@ -297,7 +300,7 @@ static bool is_bootable(const struct state_slot *t)
 
 static bool starts(enum sim_truth t)
 {
-	return t == SIM_WORK || t == SIM_HANG;
+	return t == SIM_WORK || t == SIM_HANG || t == SIM_LATE;
 }
 
 /* A boot that has nothing to tell must not write. */

@@ -30,7 +30,8 @@ static bool may_stay(const struct sim_config *cfg, const struct state *s, const 
 	    (cfg->says != SIM_SAYS_POWER && cfg->says != SIM_SAYS_NOTHING))
 		return false;
 	for (int i = 0; i < cfg->nslots; i++)
-		if (sim_truth_of(w, i) == SIM_HANG && s->slot[i].st == STATE_GOOD)
+		if ((sim_truth_of(w, i) == SIM_HANG || sim_truth_of(w, i) == SIM_LATE) &&
+		    s->slot[i].st == STATE_GOOD)
 			return true;
 	return false;
 }
@@ -48,6 +49,7 @@ bool sim_live(const struct sim_config *cfg, const struct sim_world *w)
 {
 	static struct sim_boot b;
 	uint64_t path[100];
+	bool committed;
 	unsigned n = 0;
 
 	for (b.w = *w; n < 100; b.w.event = SIM_CRASH) {
@@ -69,6 +71,8 @@ bool sim_live(const struct sim_config *cfg, const struct sim_world *w)
 			return false;
 		if (b.booted && sim_truth_of(&b.w, b.a.chosen.slot) == SIM_WORK)
 			break;
+		if (b.booted && sim_truth_of(&b.w, b.a.chosen.slot) == SIM_LATE)
+			(void)sim_after_report(&b, &b.w, &committed);
 	}
 	for (unsigned i = 0; i < n && n < 100; i++)
 		(void)sim_set_add(&live, path[i]);

@@ -85,7 +85,7 @@ static void wake(struct device *d, enum reset_cause cause)
 		EXPECT(d, store_rebuild(&d->store, 2, mountable(d), &d->s) == KB_OK);
 	if (found != STORE_FOUND)
 		memset(&d->a.disk, 0, sizeof(d->a.disk));
-	reset_settle(&d->s, cause);
+	reset_settle(&d->s, cause, d->charge_good);
 }
 
 /* The slot that runs, or STATE_NONE. */
@@ -111,6 +111,13 @@ static void good(struct device *d)
 	bool committed;
 
 	EXPECT(d, verdict_good(&d->s, slot, d->a.token, floor, &committed) == KB_OK);
+	save(d);
+}
+
+/* It goes on running. */
+static void live(struct device *d)
+{
+	EXPECT(d, verdict_proven(&d->s, d->a.chosen.slot, d->a.token) == KB_OK);
 	save(d);
 }
 
@@ -165,6 +172,7 @@ static void factory(struct device *d)
 	save(d);
 	EXPECT(d, boot(d, RESET_POWER) == 0);
 	good(d);
+	live(d);
 }
 
 static void good_hangs_unknown_cause_other_good(struct device *d)
@@ -179,10 +187,125 @@ static void good_hangs_unknown_cause_other_good(struct device *d)
 	d->charge_good = true;
 	while (n < 20 && boot(d, n == 0 ? RESET_POWER : RESET_UNKNOWN) == 1)
 		n++;
-	EXPECT(d, n <= STATE_STREAK_LIMIT + 1);
+	EXPECT(d, n <= 2 * STATE_STREAK_LIMIT + 1);
 	EXPECT(d, d->a.chosen.slot == 0);
 	good(d);
 	EXPECT(d, boot(d, RESET_POWER) == 0);
+}
+
+/* Releases 10 in slot a and 11 in slot b, both good, b preferred. */
+static void two_good(struct device *d)
+{
+	factory(d);
+	EXPECT(d, install(d, 11, SIM_WORK, PLAN_COMMAND) == KB_OK);
+	EXPECT(d, boot(d, RESET_CLEAN) == 1);
+	good(d);
+	live(d);
+}
+
+/* Boots of b that end like this, up to the first of a. */
+static unsigned boots_of_b(struct device *d, enum reset_cause first, enum reset_cause cause)
+{
+	unsigned n = 0;
+
+	while (n < 60 && boot(d, n == 0 ? first : cause) == 1) {
+		good(d); /* it reports, and crashes */
+		n++;
+	}
+	return n;
+}
+
+static void reports_good_in_each_boot_and_crashes(struct device *d)
+{
+	two_good(d);
+	EXPECT(d, boots_of_b(d, RESET_POWER, RESET_CRASH) == STATE_STREAK_LIMIT);
+	EXPECT(d, d->a.chosen.slot == 0 && d->a.chosen.tier == CHOOSE_NORMAL);
+	d->charge_good = true; /* the same where nothing is told */
+	EXPECT(d, verdict_switch(&d->s, 1, false, true, STATE_TRIES) == KB_OK);
+	save(d);
+	EXPECT(d, boots_of_b(d, RESET_CLEAN, RESET_UNKNOWN) == 2 * STATE_STREAK_LIMIT);
+	EXPECT(d, d->a.chosen.slot == 0 && d->a.chosen.tier == CHOOSE_NORMAL);
+}
+
+/* b crashes for ever; a lives each time. What b still gets grows with the logarithm. */
+static void retries_of_a_slot_that_crashes_are_bounded(struct device *d)
+{
+	unsigned lost = 0, healthy = 0, since = 0, longest = 0;
+
+	two_good(d);
+	for (enum reset_cause cause = RESET_POWER; healthy < 1000; since++) {
+		if (boot(d, cause) == 1) {
+			lost++;
+			longest = since > longest ? since : longest;
+			since = 0;
+			cause = RESET_CRASH;
+			continue;
+		}
+		good(d);
+		live(d);
+		healthy++;
+		cause = RESET_CLEAN;
+	}
+	EXPECT(d, lost == STATE_STREAK_LIMIT + 9); /* after 1, 2, 4 … 256 healthy ones */
+	EXPECT(d, longest == 257);
+}
+
+/* Somebody pulls the plug before it is up, n times in turn; then it lives. Nothing is told. */
+static void cut(struct device *d, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		boot(d, RESET_UNKNOWN);
+	boot(d, RESET_UNKNOWN);
+	good(d);
+	live(d);
+}
+
+static void impatient_user_gets_the_preferred_slot_back(struct device *d)
+{
+	unsigned away = 0;
+
+	two_good(d);
+	d->charge_good = true;
+	cut(d, 3); /* three times took it away for good */
+	EXPECT(d, d->a.chosen.slot == 1);
+	cut(d, 2 * STATE_STREAK_LIMIT);
+	EXPECT(d, d->a.chosen.slot == 0);
+	cut(d, 0);
+	EXPECT(d, d->a.chosen.slot == 1 && state_is_trusted(&d->s.slot[1]));
+	for (unsigned i = 0; i < 1000; i++) { /* a plug that is pulled now and then, and again */
+		static const unsigned in_turn[] = { 0, 1, 0, 2, 0, 0, 7, 0, 1, 0, 0, 4, 0 };
+
+		cut(d, in_turn[i % 13]);
+		EXPECT(d, d->a.chosen.tier != CHOOSE_LAST_RESORT);
+		away += d->a.chosen.slot == 0;
+	}
+	EXPECT(d, away <= 1000 / 8); /* a seven of each turn takes it away for a boot or two */
+}
+
+static void release_that_lost_its_trust_may_be_installed_again(struct device *d)
+{
+	int target;
+
+	two_good(d);
+	EXPECT(d, boots_of_b(d, RESET_POWER, RESET_CRASH) == STATE_STREAK_LIMIT);
+	wake(d, RESET_POWER);
+	EXPECT(d, offer(d, 11, PLAN_COMMAND, &target) == KB_OK && target == 1);
+	EXPECT(d, offer(d, 11, PLAN_AUTOMATIC, &target) == KB_OK && target == 1);
+	EXPECT(d, offer(d, 10, PLAN_AUTOMATIC, &target) == KB_EAPPLIED);
+	/* It crashes again: a stick that is left in gets no more chances than the slot does. */
+	EXPECT(d, install(d, 11, SIM_WORK, PLAN_AUTOMATIC) == KB_OK);
+	EXPECT(d, start(d) == 1);
+	good(d);
+	EXPECT(d, boots_of_b(d, RESET_CRASH, RESET_CRASH) == STATE_STREAK_LIMIT - 1);
+	good(d);
+	live(d);
+	wake(d, RESET_CLEAN);
+	EXPECT(d, offer(d, 11, PLAN_AUTOMATIC, &target) == KB_EAPPLIED);
+	EXPECT(d, start(d) == 0);
+	good(d);
+	live(d);
+	wake(d, RESET_CLEAN);
+	EXPECT(d, offer(d, 11, PLAN_AUTOMATIC, &target) == KB_OK && target == 1);
 }
 
 static void both_bad_after_both_regions_lost_then_good_stick(struct device *d)
@@ -419,6 +542,13 @@ static const struct {
 	void (*tell)(struct device *d);
 } stories[] = {
 	{ "good-hangs-unknown-cause-other-good", good_hangs_unknown_cause_other_good },
+	{ "reports-good-in-each-boot-and-crashes", reports_good_in_each_boot_and_crashes },
+	{ "retries-of-a-slot-that-crashes-are-bounded",
+	  retries_of_a_slot_that_crashes_are_bounded },
+	{ "impatient-user-gets-the-preferred-slot-back",
+	  impatient_user_gets_the_preferred_slot_back },
+	{ "release-that-lost-its-trust-may-be-installed-again",
+	  release_that_lost_its_trust_may_be_installed_again },
 	{ "both-bad-after-both-regions-lost-then-good-stick",
 	  both_bad_after_both_regions_lost_then_good_stick },
 	{ "nine-bad-bundles-in-turn", nine_bad_bundles_in_turn },

@@ -7,6 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
 static unsigned pack_slot(const struct sim_config *cfg, const struct state_slot *t)
 {
 	unsigned grace = t->grace > cfg->grace ? cfg->grace : t->grace;
@@ -15,7 +20,8 @@ static unsigned pack_slot(const struct sim_config *cfg, const struct state_slot 
 	if (t->st == STATE_GOOD && cfg->count != RESET_COUNT_ALWAYS)
 		grace = 0; /* nothing asks for it */
 	return (unsigned)t->st | (unsigned)t->tries << 3 | grace << 5 | (unsigned)t->streak << 8 |
-	       (unsigned)t->ever_good << 10 | (release & 7u) << 11;
+	       (unsigned)t->ever_good << 10 | (release & 7u) << 11 | (unsigned)t->doubt << 14 |
+	       least(t->retries, SIM_RETRIES) << 15 | least(t->wait, SIM_WAIT) << 17;
 }
 
 static void unpack_slot(const struct sim_config *cfg, unsigned v, struct state_slot *t)
@@ -28,6 +34,9 @@ static void unpack_slot(const struct sim_config *cfg, unsigned v, struct state_s
 		.grace = v >> 5 & 7,
 		.streak = v >> 8 & 3,
 		.ever_good = v >> 10 & 1,
+		.doubt = v >> 14 & 1,
+		.retries = v >> 15 & 3,
+		.wait = v >> 17 & 7,
 	};
 	if (t->st == STATE_GOOD && cfg->count != RESET_COUNT_ALWAYS)
 		t->grace = STATE_GRACE;
@@ -63,7 +72,7 @@ void sim_world_pack(const struct sim_config *cfg, const struct state *s, struct 
 
 	memset(p, 0, sizeof(*p));
 	for (unsigned i = 0; i < s->nslots; i++)
-		p->slot[i] = (uint16_t)pack_slot(cfg, &s->slot[i]);
+		p->slot[i] = pack_slot(cfg, &s->slot[i]);
 	p->who = (uint16_t)(pack_who(s->pref) | pack_who(s->last) << 3 | pack_who(s->open) << 6 |
 			    pack_who(s->lr) << 9 | pack_who(s->oneshot) << 12);
 	p->flags = (uint8_t)((s->clean ? SIM_F_CLEAN : 0) | (s->rebuilt ? SIM_F_REBUILT : 0));
@@ -117,6 +126,8 @@ static bool was_seen(const struct sim_state *p)
 
 	memcpy(&a, p, 8);
 	h = a * 0xff51afd7ed558ccdu;
+	memcpy(&a, (const uint8_t *)p + 8, 8);
+	h = (h ^ h >> 32 ^ a) * 0xff51afd7ed558ccdu;
 	memcpy(&a, (const uint8_t *)p + sizeof(*p) - 8, 8);
 	h = (h ^ h >> 32 ^ a) * 0xff51afd7ed558ccdu >> 48;
 	if (memcmp(&seen[h], p, sizeof(*p)) == 0)
@@ -160,7 +171,7 @@ choose_mask sim_world_mountable(const struct sim_config *cfg, const struct sim_w
 		enum sim_truth t = sim_truth_of(w, i);
 
 		/* The seal makes half an image look like nothing. */
-		if (t == SIM_WORK || t == SIM_HANG || t == SIM_NOMNT)
+		if (t == SIM_WORK || t == SIM_HANG || t == SIM_LATE || t == SIM_NOMNT)
 			m |= (choose_mask)(1u << i);
 	}
 	return m;
@@ -208,8 +219,9 @@ static void print_state(const struct sim_config *cfg, const char *what, const st
 	for (int i = 0; i < s.nslots; i++) {
 		const struct state_slot *t = &s.slot[i];
 
-		printf(" %c=%s/t%u/g%u/s%u/r%u", state_slot_letter(i), state_st_name(t->st),
-		       t->tries, t->grace, t->streak, t->release[0]);
+		printf(" %c=%s/t%u/g%u/s%u.%u/r%u/again%u+%u", state_slot_letter(i),
+		       state_st_name(t->st), t->tries, t->grace, t->streak, t->doubt, t->release[0],
+		       t->retries, t->wait);
 	}
 	printf(" pref=%c last=%c open=%c lr=%c once=%c%s%s installs=%u apply=%u/%u/%d "
 	       "applied=%02x rejected=%02x floor=%u back=%u\n",
@@ -223,7 +235,8 @@ static void print_state(const struct sim_config *cfg, const char *what, const st
 void sim_world_print(const struct sim_config *cfg, const struct sim_world *w)
 {
 	static const char *const truths[] = { "nothing", "half",     "works",
-					      "hangs",	 "no-mount", "unfit" };
+					      "hangs",	 "late",     "no-mount",
+					      "unfit" };
 	static const char *const events[] = { "power", "crash", "soft" };
 
 	print_state(cfg, "newest", &w->new);

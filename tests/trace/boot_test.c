@@ -63,13 +63,96 @@ static void third_silent_boot_of_a_trial_falls_back(void **ctx)
 	assert_int_equal(after.slot[1].st, STATE_BAD);
 	assert_true(state_is_rejected(&after, states_id(20)));
 	assert_string_equal(after.slot[1].reason, "crashed or hung");
-	/* And from then on it is a healthy boot again. */
+	/* And from then on it is a healthy boot again, which still says why it is not slot b. */
 	machine_restart();
 	machine.watchdog.bootstatus = 0;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_int_equal(machine.state.ops, 0);
-	machine_told("\"reason\":\"\"");
+	machine_told("\"reason\":\"b: crashed or hung\"");
+	assert_once("# slot b is preferred, and not taken: crashed or hung");
 }
+
+static bool keep_event(void *ctx, const struct history_event *e)
+{
+	struct history_event *events = ctx;
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (events[i].n != 0)
+			continue;
+		events[i] = *e;
+		return i < 1;
+	}
+	return false;
+}
+
+/* It was silence: "slot a: 1.0, good", and nothing else, anywhere. */
+static void good_slot_that_is_left_is_left_with_a_reason(void **ctx)
+{
+	static const char why[] = "b: crashed or hung; tried again after 1 healthy boot";
+	struct history_event e[2] = { { .n = 0 } };
+	struct state s = machine_good();
+	enum store_finding found;
+	struct store st;
+
+	(void)ctx;
+	states_set(&s, 1, STATE_GOOD, 20);
+	s.pref = s.last = 1;
+	s.slot[1].streak = STATE_STREAK_LIMIT - 1;
+	machine_put(&s);
+	machine.watchdog.bootstatus = WDIOF_CARDRESET;
+	for (int i = 0; i < 3; i++) { /* in each boot; in the history it stands once */
+		char want[160];
+
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+		snprintf(want, sizeof(want), "\"reason\":\"%s\"", why);
+		machine_told(want);
+		snprintf(want, sizeof(want), "# slot b is preferred, and not taken: %s", why + 3);
+		assert_once(want);
+		machine_restart();
+		machine.watchdog.bootstatus = 0;
+	}
+	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
+	assert_int_equal(store_history_read(&st, 0, keep_event, e), KB_OK);
+	assert_int_equal(e[0].kind, HISTORY_BOOT);
+	assert_int_equal(e[0].slot, 0);
+	assert_string_equal(e[0].reason, "b: crashed or hung");
+	assert_int_equal(e[1].n, 0); /* nothing else */
+}
+
+static void retry_of_the_preferred_slot_is_told(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	states_set(&s, 1, STATE_GOOD, 20);
+	s.pref = 1;
+	s.slot[1].streak = STATE_STREAK_LIMIT;
+	state_set_text(s.slot[1].reason, "crashed or hung");
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("\"slot\":\"b\",\"tier\":\"retry\",\"status\":\"good\"");
+	assert_once("# slot b: version not known, good, tried again after: crashed or hung");
+	assert_int_equal(machine_get().slot[1].wait, 2);
+	assert_int_equal(machine_get().open, 1);
+}
+
+static void orders_are_reasons_too(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	states_set(&s, 1, STATE_GOOD, 20);
+	s.oneshot = 1;
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("\"reason\":\"a: another slot was asked for, once\"");
+	machine_restart();
+	machine.cmdline = "keelboot.slot=b\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("\"reason\":\"a: keelboot.slot= asks for another slot\"");
+}
+
 
 /* It is not told of as passed over: it is what boots. */
 static void trial_that_turns_bad_and_boots_as_a_last_resort_has_no_reason(void **ctx)
@@ -299,6 +382,9 @@ int main(void)
 		T(healthy_boot_writes_nothing),
 		T(trial_is_charged_before_it_is_mounted),
 		T(third_silent_boot_of_a_trial_falls_back),
+		T(good_slot_that_is_left_is_left_with_a_reason),
+		T(retry_of_the_preferred_slot_is_told),
+		T(orders_are_reasons_too),
 		T(trial_that_turns_bad_and_boots_as_a_last_resort_has_no_reason),
 		T(reason_of_a_slot_passed_over_goes_before_that_of_one_that_turned_bad),
 		T(forced_slot_writes_nothing),

@@ -81,7 +81,7 @@ static unsigned worst(const struct kind *k)
 	unsigned most = 0;
 
 	for (unsigned i = 0; i < 9; i++) {
-		for (unsigned turn = 0; turn <= STATE_GRACE + STATE_TRIES; turn++) {
+		for (unsigned turn = 0; turn <= STATE_GRACE + 2 * STATE_STREAK_LIMIT; turn++) {
 			const struct told t = { causes[i / 3], causes[i % 3], turn };
 			unsigned n = lost(k, &t);
 
@@ -227,6 +227,34 @@ static void good_slot_that_crashes(void **ctx)
 	holds(k.name, typical, worst(&k));
 }
 
+/* `mark good`, as the unit of each boot calls it. */
+static void reports(unsigned boot)
+{
+	enum store_finding found;
+	struct state s;
+	struct store st;
+	bool committed;
+
+	(void)boot;
+	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
+	assert_int_equal(verdict_good(&s, 0, s.open_token, 0, &committed), KB_OK);
+	assert_int_equal(store_save(&st, &s), KB_OK);
+}
+
+static void good_slot_that_reports_and_crashes(void **ctx)
+{
+	const struct kind k = { .name = "it reports good in each boot, and crashes afterwards",
+				.factory = both_good,
+				.works = runs_b,
+				.after = reports };
+	unsigned typical = lost(&k, &by_watchdog);
+
+	(void)ctx;
+	machine.no_pstore = true;
+	machine.watchdog.options &= ~(uint32_t)WDIOF_CARDRESET;
+	holds(k.name, typical, worst(&k));
+}
+
 static void both_bad(void)
 {
 	struct state s = machine_good();
@@ -296,8 +324,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(trial_that_does_not_mount),	   T(trial_that_hangs),
 		T(trial_that_nobody_marks_good),   T(power_cuts_on_trial),
-		T(good_slot_that_crashes),	   T(both_slots_bad),
-		T(medium_that_crashes_the_kernel),
+		T(good_slot_that_crashes),	   T(good_slot_that_reports_and_crashes),
+		T(both_slots_bad),		   T(medium_that_crashes_the_kernel),
 	};
 
 	return cmocka_run_group_tests_name("boots until a system works", tests, begin_report,

@@ -25,10 +25,10 @@ static void trial_gets_a_guardian(void **ctx)
 	(void)ctx;
 	boot_trial();
 	trace_expect("guardian_of_a_trial");
-	assert_order("open " STATE_DEV, STARTED " b 3 300 300 0 keep; descriptors 34567-");
+	assert_order("open " STATE_DEV, STARTED " b 3 trial 300 600 300 0 keep; descriptors 34567-");
 	assert_order("write /run/keelboot/devices", STARTED);
 	assert_order(STARTED, "write /run/keelboot/boot.json");
-	machine_told("\"guardian\":{\"pid\":164,\"mode\":\"trial\",\"deadline\":300,\"due\":300}");
+	machine_told("\"guardian\":{\"pid\":164,\"mode\":\"trial\",\"deadline\":300,\"due\":300,\"stable\":600}");
 	assert_order(STARTED, "write /run/keelboot/guardian 164");
 	assert_order("write /run/sendsigs.omit.d/keelboot 164", "close watchdog");
 	assert_order("close watchdog", "switch_root");
@@ -40,7 +40,7 @@ static void deadlines_of_system_conf_are_passed_on(void **ctx)
 	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\ncommit-deadline=20\nshutdown-deadline=40\n";
 	boot_trial();
-	assert_once(STARTED " b 3 20 40 0 keep");
+	assert_once(STARTED " b 3 trial 20 600 40 0 keep");
 }
 
 static void good_slot_needs_none(void **ctx)
@@ -52,11 +52,38 @@ static void good_slot_needs_none(void **ctx)
 	machine_told("\"guardian\":null");
 }
 
-static void counted_good_slot_needs_none(void **ctx)
+static void counted_good_slot_has_to_prove_itself(void **ctx)
 {
 	(void)ctx;
-	machine.conf = "[system]\ncompatible=trace\ncount=always\n";
+	machine.conf = "[system]\ncompatible=trace\ncount=always\nstable-after=90\n";
 	boot_good();
+	assert_once(STARTED " a 3 good 0 90 300 0 keep; descriptors 34567-");
+	machine_told("\"mode\":\"stable\",\"deadline\":null,\"due\":null,\"stable\":90}");
+	machine_restart();
+	machine.conf = "[system]\ncompatible=trace\ncount=always\nstable-after=0\n";
+	boot_good();
+	assert_absent("detach"); /* its report proves it */
+}
+
+static void good_slot_that_crashed_has_to_prove_itself(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	s.slot[0].streak = 1;
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once(STARTED " a 0 good 0 600 300 0 keep; descriptors 34567-");
+	machine_restart();
+	s.slot[0].streak = 0;
+	s.slot[0].doubt = 1;
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once(STARTED " a 0 good 0 600 300 0 keep");
+	machine_restart();
+	machine.cmdline = "keelboot.slot=a\n"; /* a person decided, and nothing is written */
+	machine_put(&s);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_absent("detach");
 }
 
@@ -68,13 +95,13 @@ static void trial_without_another_slot_is_not_held_to_a_deadline(void **ctx)
 	s.slot[0].st = STATE_BAD;
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_absent("detach");
+	assert_once(STARTED " b 3 trial 0 600 300 0 keep");
 	machine_restart();
 	s = machine_trial();
 	machine.disk.part[1].fstype = NULL; /* good, it says; but nothing is there to be booted */
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_absent("detach");
+	assert_once(STARTED " b 6 trial 0 600 300 0 keep");
 }
 
 static void two_trials_are_something_to_fall_back_to(void **ctx)
@@ -85,7 +112,7 @@ static void two_trials_are_something_to_fall_back_to(void **ctx)
 	states_set(&s, 0, STATE_TRIAL, 10);
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_once(STARTED " b 3 300 300");
+	assert_once(STARTED " b 3 trial 300 600 300");
 }
 
 static void forced_slot_is_not_held_to_a_deadline(void **ctx)
@@ -117,10 +144,10 @@ static void keeper_runs_on_every_boot(void **ctx)
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";
 	boot_good();
 	trace_expect("guardian_keeps_the_watchdog");
-	assert_once(STARTED " - 0 0 300 60 keep; descriptors -45678");
+	assert_once(STARTED " - 0 good 0 0 300 60 keep; descriptors -45678");
 	assert_true(machine.boot.wdt.kept);
 	machine_told("\"handover\":\"keeper\",\"feeder\":\"guardian\"},\"guardian\":{\"pid\":164,"
-		     "\"mode\":\"keeper\",\"deadline\":null,\"due\":null}");
+		     "\"mode\":\"keeper\",\"deadline\":null,\"due\":null,\"stable\":0}");
 }
 
 static void keeper_of_a_trial_has_the_deadline_too(void **ctx)
@@ -128,8 +155,8 @@ static void keeper_of_a_trial_has_the_deadline_too(void **ctx)
 	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";
 	boot_trial();
-	assert_once(STARTED " b 3 300 300 60 keep; descriptors 345678");
-	machine_told("\"mode\":\"keeper\",\"deadline\":300,\"due\":300}");
+	assert_once(STARTED " b 3 trial 300 600 300 60 keep; descriptors 345678");
+	machine_told("\"mode\":\"keeper\",\"deadline\":300,\"due\":300,\"stable\":600}");
 }
 
 static void release_feeds_a_trial_until_its_verdict(void **ctx)
@@ -137,9 +164,9 @@ static void release_feeds_a_trial_until_its_verdict(void **ctx)
 	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
 	boot_trial();
-	assert_once(STARTED " b 3 300 300 60 release; descriptors 345678");
+	assert_once(STARTED " b 3 trial 300 600 300 60 release; descriptors 345678");
 	machine_told("\"handover\":\"release\",\"feeder\":\"guardian\"},\"guardian\":{\"pid\":164,"
-		     "\"mode\":\"release\",\"deadline\":300,\"due\":300}");
+		     "\"mode\":\"release\",\"deadline\":300,\"due\":300,\"stable\":600}");
 	machine_restart();
 	boot_good();
 	assert_absent("detach");
@@ -155,11 +182,11 @@ static void release_feeds_a_trial_without_another_slot(void **ctx)
 	s.slot[0].st = STATE_BAD;
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_once(STARTED " b 3 0 300 60 release; descriptors 345678");
+	assert_once(STARTED " b 3 trial 0 600 300 60 release; descriptors 345678");
 	assert_absent("to be marked good");
 	assert_true(machine.boot.wdt.kept);
 	machine_told("\"handover\":\"release\",\"feeder\":\"guardian\"},\"guardian\":{\"pid\":164,"
-		     "\"mode\":\"release\",\"deadline\":null,\"due\":null}");
+		     "\"mode\":\"release\",\"deadline\":null,\"due\":null,\"stable\":600}");
 }
 
 static void release_feeds_a_trial_that_somebody_forced(void **ctx)
@@ -168,7 +195,7 @@ static void release_feeds_a_trial_that_somebody_forced(void **ctx)
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
 	machine.cmdline = "keelboot.slot=b\n";
 	boot_trial();
-	assert_once(STARTED " b 0 0 300 60 release; descriptors 345678");
+	assert_once(STARTED " b 0 trial 0 0 300 60 release; descriptors 345678");
 }
 
 /* "Never disarm on failure": it is booted since nothing else is left. */
@@ -181,7 +208,7 @@ static void release_feeds_a_bad_slot(void **ctx)
 	s.slot[0].st = s.slot[1].st = STATE_BAD;
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_once(STARTED " a 3 0 300 60 release; descriptors 345678");
+	assert_once(STARTED " a 3 trial 0 600 300 60 release; descriptors 345678");
 	assert_absent("# watchdog: /dev/watchdog0 is stopped");
 	assert_true(machine.boot.wdt.kept);
 	machine_told("\"handover\":\"release\",\"feeder\":\"guardian\"},\"guardian\":{\"pid\":");
@@ -189,7 +216,7 @@ static void release_feeds_a_bad_slot(void **ctx)
 	machine.conf = "[system]\ncompatible=trace\n"; /* nor is it held to a deadline */
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_absent("detach");
+	assert_once(STARTED " a 6 trial 0 600 300 0 keep");
 }
 
 static void keeper_without_a_watchdog_needs_no_guardian(void **ctx)
@@ -198,7 +225,8 @@ static void keeper_without_a_watchdog_needs_no_guardian(void **ctx)
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";
 	machine.no_watchdog = true;
 	boot_good();
-	assert_absent("detach");
+	assert_absent(" keeper");
+	assert_once(STARTED " a 3 good 0 600 300 0 keep"); /* since nothing tells a hang, now */
 }
 
 static void guardian_that_cannot_be_started_does_not_stop_the_boot(void **ctx)
@@ -222,7 +250,7 @@ static void kernel_without_sysrq_gets_a_guardian_all_the_same(void **ctx)
 	(void)ctx;
 	os_sim_fail("open /proc/sysrq-trigger", 0, KB_EIO);
 	boot_trial();
-	assert_once(STARTED " b 3 300 300 0 keep; descriptors 3456--");
+	assert_once(STARTED " b 3 trial 300 600 300 0 keep; descriptors 3456--");
 }
 
 int main(void)
@@ -231,7 +259,8 @@ int main(void)
 		T(trial_gets_a_guardian),
 		T(deadlines_of_system_conf_are_passed_on),
 		T(good_slot_needs_none),
-		T(counted_good_slot_needs_none),
+		T(counted_good_slot_has_to_prove_itself),
+		T(good_slot_that_crashed_has_to_prove_itself),
 		T(trial_without_another_slot_is_not_held_to_a_deadline),
 		T(two_trials_are_something_to_fall_back_to),
 		T(forced_slot_is_not_held_to_a_deadline),

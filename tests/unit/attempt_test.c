@@ -416,6 +416,29 @@ static void good_slot_boots_though_it_can_not_be_written(void **ctx)
 	assert_true(!a.counted && a.token == 0);
 }
 
+/* One more chance: charged first, however good slots are counted; and not where it cannot be. */
+static void slot_that_lost_its_trust_gets_its_chance(void **ctx)
+{
+	struct attempt a = plain();
+	struct machine m = { 0 };
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_GOOD, 2);
+	s.pref = 1;
+	s.slot[1].streak = STATE_STREAK_LIMIT;
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "saveb mountb ");
+	assert_int_equal(a.chosen.tier, CHOOSE_RETRY);
+	assert_true(m.disk.open == 1 && m.disk.slot[1].wait == 2);
+	m = (struct machine){ .fail_saves = ~0u };
+	s.slot[1].wait = 0;
+	assert_int_equal(run(&m, &a, &s), KB_OK);
+	assert_string_equal(m.trace, "failb faila mounta ");
+	assert_int_equal(a.uncountable, 2);
+}
+
 static void last_resorts_wait_and_take_turns(void **ctx)
 {
 	struct attempt a = plain();
@@ -426,6 +449,7 @@ static void last_resorts_wait_and_take_turns(void **ctx)
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
+	s.slot[0].wait = 1;
 	assert_int_equal(run(&m, &a, &s), KB_OK);
 	assert_string_equal(m.trace, "delaya save. mounta ");
 	assert_int_equal(m.disk.lr, 0);
@@ -446,6 +470,7 @@ static void slot_that_is_half_written_after_the_delay_is_not_mounted(void **ctx)
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
+	s.slot[0].wait = 1;
 	m.taken = &s;
 	assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
 	assert_null(strstr(m.trace, "mount"));
@@ -657,6 +682,7 @@ int main(void)
 		cmocka_unit_test(only_trial_boots_though_it_can_not_be_charged),
 		cmocka_unit_test(good_slot_boots_though_it_can_not_be_written),
 		cmocka_unit_test(last_resorts_wait_and_take_turns),
+		cmocka_unit_test(slot_that_lost_its_trust_gets_its_chance),
 		cmocka_unit_test(slot_that_is_half_written_after_the_delay_is_not_mounted),
 		cmocka_unit_test(what_cannot_be_counted_waits_for_a_good_slot_that_comes_back),
 		cmocka_unit_test(what_cannot_be_counted_boots_when_no_good_slot_comes_back),

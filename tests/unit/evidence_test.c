@@ -468,7 +468,7 @@ static void boot_loader_that_calls_each_reboot_a_watchdogs_costs_no_slot_anythin
 	s.last = 0;
 	before = s;
 	gather("off");
-	reset_settle(&s, reset_classify(&s, &e.ev));
+	reset_settle(&s, reset_classify(&s, &e.ev), true);
 	assert_memory_equal(&s, &before, sizeof(s));
 	states_open(&s);
 	s.clean = true;

@@ -151,18 +151,20 @@ static void the_guardian_is_told(void **state)
 	assert_null(json_object_object_get(json, "guardian"));
 	json_object_put(json);
 	b.guard =
-		(struct guard){ .pid = 164, .mode = "trial", .deadline_s = 300, .due_ms = 312999 };
+		(struct guard){ .pid = 164, .mode = "trial", .deadline_s = 300, .due_ms = 312999, .stable_s = 600 };
 	export_boot(&b);
 	json = parsed();
 	assert_string_equal(text_of(json, "guardian"), "{ \"pid\": 164, \"mode\": \"trial\", "
-						       "\"deadline\": 300, \"due\": 312 }");
+						       "\"deadline\": 300, \"due\": 312, "
+						       "\"stable\": 600 }");
 	json_object_put(json);
 	b.guard = (struct guard){ .pid = 164, .mode = "keeper", .due_ms = 12999 };
 	b.wdt.kept = true;
 	export_boot(&b);
 	json = parsed();
 	assert_string_equal(text_of(json, "guardian"), "{ \"pid\": 164, \"mode\": \"keeper\", "
-						       "\"deadline\": null, \"due\": null }");
+						       "\"deadline\": null, \"due\": null, "
+						       "\"stable\": 0 }");
 	assert_string_equal(text_in(json, "watchdog", "feeder"), "guardian");
 	json_object_put(json);
 }
@@ -205,13 +207,13 @@ static void no_text_breaks_the_json(void **state)
 		b.cmd.warning[i][3] = '\x01';
 		b.cmd.warning[i][5] = (char)0xff;
 	}
-	memset(b.why, '"', STATE_STR_MAX);
+	memset(b.passed.reason, 0x22, STATE_STR_MAX);
 	memset(b.rec.s.slot[1].version, '\\', STATE_STR_MAX);
 	export_boot(&b);
 	json = parsed();
 	assert_int_equal(json_object_array_length(json_object_object_get(json, "warnings")),
 			 CMDLINE_WARNINGS_MAX);
-	assert_int_equal(strlen(text_of(json, "reason")), STATE_STR_MAX);
+	assert_int_equal(strlen(text_of(json, "reason")), STATE_STR_MAX + 3);
 	json_object_put(json);
 }
 

@@ -270,8 +270,7 @@ static void the_watchdog_is_stopped_only_where_that_is_asked(void **ctx)
 		pid = fork();
 		if (pid == 0) {
 			dup2(fds[1], GUARDIAN_FD_WATCHDOG);
-			hands.release = release;
-			ops->act(&hands, GUARDIAN_END);
+			ops->act(&hands, release ? GUARDIAN_RELEASE : GUARDIAN_END);
 			_exit(0);
 		}
 		close(fds[1]);

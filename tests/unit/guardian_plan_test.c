@@ -375,7 +375,8 @@ static void release_ends_once_the_slot_is_good(void **ctx)
 	event(GUARDIAN_NUDGED, S(101));
 	expect(GUARDIAN_LOOK, S(101));
 	done(GUARDIAN_GOOD, S(102));
-	expect(GUARDIAN_END, S(102));
+	expect(GUARDIAN_RELEASE, S(102));
+	expect(GUARDIAN_END, S(110)); /* and nothing is fed any more */
 }
 
 /* The reboot that follows may hang. */
@@ -410,6 +411,7 @@ static void release_at_the_deadline_looks_at_the_verdict(void **ctx)
 	expect(GUARDIAN_FEED, S(400));
 	expect(GUARDIAN_RECORD, S(400));
 	done(GUARDIAN_GOOD, S(401));
+	expect(GUARDIAN_RELEASE, S(401));
 	expect(GUARDIAN_END, S(401));
 }
 
@@ -433,6 +435,7 @@ static void release_of_a_bad_slot_waits_for_it_to_be_good(void **ctx)
 	event(GUARDIAN_NUDGED, S(107));
 	expect(GUARDIAN_LOOK, S(107));
 	done(GUARDIAN_GOOD, S(108));
+	expect(GUARDIAN_RELEASE, S(108));
 	expect(GUARDIAN_END, S(108));
 }
 
@@ -449,6 +452,7 @@ static void release_of_a_trial_without_a_deadline_waits_for_the_verdict(void **c
 	event(GUARDIAN_NUDGED, S(10091));
 	expect(GUARDIAN_LOOK, S(10091));
 	done(GUARDIAN_GOOD, S(10092));
+	expect(GUARDIAN_RELEASE, S(10092));
 	expect(GUARDIAN_END, S(10092));
 }
 
@@ -458,6 +462,117 @@ static void short_watchdog_is_fed_in_time(void **ctx)
 	begin(0, 1, false);
 	expect(GUARDIAN_FEED, S(100));
 	assert_int_equal(guardian_plan_wait_ms(&plan, S(100)), 250);
+}
+
+static void begin_to_prove(bool trial, uint32_t watchdog_s, bool release)
+{
+	const struct guardian_terms terms = {
+		.trial = trial,
+		.deadline_s = trial ? 300 : 0,
+		.stable_s = 600,
+		.shutdown_s = 120,
+		.watchdog_s = watchdog_s,
+		.release = release,
+	};
+
+	guardian_plan_start(&plan, &terms, S(100));
+}
+
+static void good_slot_proves_itself_after_its_time(void **ctx)
+{
+	(void)ctx;
+	begin_to_prove(false, 0, false);
+	event(GUARDIAN_NUDGED, S(120)); /* it reported: of no concern */
+	expect(GUARDIAN_WAIT, S(700) - 1);
+	expect(GUARDIAN_PROVE, S(700));
+	expect(GUARDIAN_WAIT, S(701));
+	done(GUARDIAN_GOOD, S(702));
+	expect(GUARDIAN_END, S(702));
+}
+
+static void good_slot_that_cannot_be_proven_is_tried_once(void **ctx)
+{
+	static const enum guardian_result results[] = { GUARDIAN_OPEN, GUARDIAN_CLOSED,
+							GUARDIAN_FAILED };
+
+	(void)ctx;
+	for (unsigned i = 0; i < 3; i++) {
+		begin_to_prove(false, 0, false);
+		expect(GUARDIAN_PROVE, S(700));
+		done(results[i], S(702));
+		expect(GUARDIAN_END, S(702));
+	}
+	begin_to_prove(false, 0, false);
+	expect(GUARDIAN_PROVE, S(700));
+	expect(GUARDIAN_KILL, S(720)); /* its disk stalls */
+	expect(GUARDIAN_END, S(720));
+}
+
+static void keeper_feeds_while_the_slot_proves_itself_and_goes_on(void **ctx)
+{
+	(void)ctx;
+	begin_to_prove(false, 60, false);
+	expect(GUARDIAN_FEED, S(100));
+	expect(GUARDIAN_FEED, S(700));
+	expect(GUARDIAN_PROVE, S(700));
+	done(GUARDIAN_GOOD, S(701));
+	expect(GUARDIAN_FEED, S(710));
+	expect(GUARDIAN_WAIT, S(710));
+	event(GUARDIAN_TOLD, S(711));
+	expect(GUARDIAN_FEED, S(831));
+	expect(GUARDIAN_SYNC, S(831));
+}
+
+static void trial_that_is_good_has_yet_to_prove_itself(void **ctx)
+{
+	(void)ctx;
+	begin_to_prove(true, 0, false);
+	event(GUARDIAN_NUDGED, S(130));
+	expect(GUARDIAN_LOOK, S(130));
+	done(GUARDIAN_GOOD, S(131));
+	expect(GUARDIAN_WAIT, S(131));
+	expect(GUARDIAN_WAIT, S(400)); /* the deadline is over */
+	expect(GUARDIAN_PROVE, S(700));
+	done(GUARDIAN_GOOD, S(701));
+	expect(GUARDIAN_END, S(701));
+}
+
+static void trial_that_turned_bad_has_nothing_to_prove(void **ctx)
+{
+	(void)ctx;
+	begin_to_prove(true, 0, false);
+	event(GUARDIAN_NUDGED, S(130));
+	expect(GUARDIAN_LOOK, S(130));
+	done(GUARDIAN_CLOSED, S(131));
+	expect(GUARDIAN_END, S(131));
+}
+
+static void release_does_not_wait_for_the_proof(void **ctx)
+{
+	(void)ctx;
+	begin_to_prove(true, 60, true);
+	expect(GUARDIAN_FEED, S(100));
+	event(GUARDIAN_NUDGED, S(101));
+	expect(GUARDIAN_LOOK, S(101));
+	done(GUARDIAN_GOOD, S(102));
+	expect(GUARDIAN_RELEASE, S(102));
+	expect(GUARDIAN_WAIT, S(699));
+	expect(GUARDIAN_PROVE, S(700));
+	done(GUARDIAN_GOOD, S(701));
+	expect(GUARDIAN_END, S(701));
+}
+
+/* `mark clean` has noted what there is to note; without a watchdog there is nothing left to do. */
+static void shutdown_before_the_proof_ends_the_guardian(void **ctx)
+{
+	(void)ctx;
+	begin_to_prove(false, 0, false);
+	event(GUARDIAN_TOLD, S(200));
+	expect(GUARDIAN_END, S(200));
+	begin_to_prove(false, 60, false);
+	event(GUARDIAN_TOLD, S(200));
+	expect(GUARDIAN_FEED, S(320));
+	expect(GUARDIAN_SYNC, S(320));
 }
 
 #define T(f) cmocka_unit_test_setup(f, start)
@@ -495,6 +610,13 @@ int main(void)
 		T(release_of_a_bad_slot_waits_for_it_to_be_good),
 		T(release_of_a_trial_without_a_deadline_waits_for_the_verdict),
 		T(short_watchdog_is_fed_in_time),
+		T(good_slot_proves_itself_after_its_time),
+		T(good_slot_that_cannot_be_proven_is_tried_once),
+		T(keeper_feeds_while_the_slot_proves_itself_and_goes_on),
+		T(trial_that_is_good_has_yet_to_prove_itself),
+		T(trial_that_turned_bad_has_nothing_to_prove),
+		T(release_does_not_wait_for_the_proof),
+		T(shutdown_before_the_proof_ends_the_guardian),
 	};
 
 	return cmocka_run_group_tests(guardian_plan, NULL, NULL);

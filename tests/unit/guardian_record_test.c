@@ -122,6 +122,29 @@ static void slot_that_is_good_now_is_told_from_a_bad_one(void **ctx)
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_CLOSED);
 }
 
+static void good_slot_proves_itself(void **ctx)
+{
+	struct state s;
+	struct store st;
+	uint64_t seq;
+
+	(void)ctx;
+	assert_int_equal(guardian_record_proven(fd, &attempt), GUARDIAN_OPEN); /* on trial */
+	good();
+	load(&s, &st);
+	assert_int_equal(s.open, 1);
+	assert_int_equal(guardian_record_proven(fd, &attempt), GUARDIAN_GOOD);
+	load(&s, &st);
+	assert_int_equal(s.open, STATE_NONE);
+	seq = s.seq;
+	assert_int_equal(guardian_record_proven(fd, &attempt), GUARDIAN_GOOD);
+	load(&s, &st);
+	assert_true(s.seq == seq); /* it wrote nothing */
+	assert_int_equal(verdict_bad(&s, 1, "user"), KB_OK);
+	assert_int_equal(store_save(&st, &s), KB_OK);
+	assert_int_equal(guardian_record_proven(fd, &attempt), GUARDIAN_CLOSED);
+}
+
 /* A slot that was booted as a last resort; nothing was counted. */
 static void bad_slot_without_an_attempt_can_become_good(void **ctx)
 {
@@ -280,15 +303,16 @@ static void verdict_that_races_has_one_winner(void **ctx)
 			assert_int_equal(WEXITSTATUS(status), 1);
 			assert_int_equal(s.slot[1].st, STATE_BAD);
 			assert_int_equal(s.pref, 0);
+			assert_int_equal(s.open, STATE_NONE);
 			bad++;
 		} else {
 			assert_int_equal(result, GUARDIAN_GOOD);
 			assert_int_equal(WEXITSTATUS(status), 0);
 			assert_int_equal(s.slot[1].st, STATE_GOOD);
 			assert_int_equal(s.pref, 1);
+			assert_int_equal(s.open, 1); /* it has yet to prove itself */
 			good++;
 		}
-		assert_int_equal(s.open, STATE_NONE);
 		tear_down(ctx);
 	}
 	munmap((void *)go, 4096);
@@ -304,6 +328,7 @@ int main(void)
 	const struct CMUnitTest guardian_record[] = {
 		T(trial_becomes_bad_with_its_reason),
 		T(slot_that_is_good_now_is_told_from_a_bad_one),
+		T(good_slot_proves_itself),
 		T(bad_slot_without_an_attempt_can_become_good),
 		T(attempt_of_a_slot_that_is_not_there_is_not_good),
 		T(other_attempt_is_left_alone),

@@ -56,6 +56,7 @@ static bool job(void *ctx, enum guardian_step step)
 	static const char *const names[] = {
 		[GUARDIAN_LOOK] = "look ",
 		[GUARDIAN_RECORD] = "record ",
+		[GUARDIAN_PROVE] = "prove ",
 		[GUARDIAN_SYNC] = "sync ",
 		[GUARDIAN_REBOOT] = "reboot ",
 	};
@@ -82,6 +83,8 @@ static void act(void *ctx, enum guardian_step step)
 		fake.feeds++;
 	if (step == GUARDIAN_READ_ONLY)
 		note("read-only ");
+	if (step == GUARDIAN_RELEASE)
+		note("release ");
 	if (step == GUARDIAN_END)
 		note("end");
 	if (step == GUARDIAN_RESET) {
@@ -147,19 +150,52 @@ static void no_more_processes_is_no_way_out(void **ctx)
 
 static bool takes(const char *a, const char *b, const char *c, const char *d, const char *e)
 {
-	const char *argv[] = { "@keelboot-guardian", a, b, c, "90", d, e, NULL };
+	const char *argv[] = { "@keelboot-guardian", a, b, a[0] == '-' ? "good" : "trial", c, "0",
+			       "90", d, e, NULL };
 	struct guardian_setup s;
 
-	return guardian_args(&s, 7, (char *const *)argv);
+	return guardian_args(&s, 9, (char *const *)argv);
+}
+
+static void arguments_of_a_good_slot(void **ctx)
+{
+	const char *argv[] = { "@g", "a", "0", "good", "0", "600", "90", "0", "keep", NULL };
+	struct guardian_setup s;
+
+	(void)ctx;
+	assert_true(guardian_args(&s, 9, (char *const *)argv));
+	assert_int_equal(s.terms.stable_s, 600);
+	assert_false(s.terms.trial);
+	argv[1] = "-";
+	assert_false(guardian_args(&s, 9, (char *const *)argv));
+	argv[1] = "a";
+	argv[5] = "0";
+	assert_false(guardian_args(&s, 9, (char *const *)argv)); /* nothing to do */
+	argv[5] = "600";
+	argv[8] = "release";
+	assert_false(guardian_args(&s, 9, (char *const *)argv)); /* it is good already */
+}
+
+static void good_slot_is_proven_in_time(void **ctx)
+{
+	const struct guardian_setup s = { .attempt = { .slot = 1, .token = 3 },
+					  .terms = { .stable_s = 600 } };
+
+	(void)ctx;
+	fake.record = GUARDIAN_GOOD;
+	guardian_run(&s, &ops, NULL);
+	assert_string_equal(fake.notes, "prove end");
+	assert_int_equal(fake.now, 600000);
 }
 
 static void arguments_are_checked(void **ctx)
 {
-	const char *argv[] = { "@g", "b", "37", "300", "90", "60", "release", NULL };
+	const char *argv[] = { "@g", "b",  "37", "trial",   "300",
+			       "0",  "90", "60", "release", NULL };
 	struct guardian_setup s;
 
 	(void)ctx;
-	assert_true(guardian_args(&s, 7, (char *const *)argv));
+	assert_true(guardian_args(&s, 9, (char *const *)argv));
 	assert_int_equal(s.attempt.slot, 1);
 	assert_int_equal(s.attempt.token, 37);
 	assert_int_equal(s.terms.deadline_s, 300);
@@ -169,7 +205,7 @@ static void arguments_are_checked(void **ctx)
 	assert_true(s.terms.trial);
 	assert_true(takes("-", "0", "0", "60", "keep"));
 	assert_true(takes("a", "1", "10", "0", "keep"));
-	assert_false(guardian_args(&s, 6, (char *const *)argv));
+	assert_false(guardian_args(&s, 8, (char *const *)argv));
 	assert_false(takes("-", "0", "0", "0", "keep"));
 	assert_false(takes("-", "0", "0", "60", "release"));
 	assert_false(takes("-", "5", "10", "0", "keep"));
@@ -194,6 +230,8 @@ int main(void)
 		T(whole_way_to_the_reset), T(short_watchdog_is_fed_while_the_shutdown_goes_on),
 		T(verdict_ends_it),	   T(no_more_processes_is_no_way_out),
 		T(arguments_are_checked),
+		T(arguments_of_a_good_slot),
+		T(good_slot_is_proven_in_time),
 	};
 
 	return cmocka_run_group_tests(guardian, NULL, NULL);

@@ -309,6 +309,7 @@ static void what_had_to_be_forgotten_needs_a_person_or_a_rescue(void **ctx)
 	assert_int_equal(accept(&s, 10, 10), KB_OK);
 	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_COMMAND, &target), KB_OK);
 	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target), KB_OK);
+	states_set(&s, 1, STATE_GOOD, 9);
 	state_add_applied(&s, states_id(9)); /* the order: applied is more to the point */
 	assert_int_equal(accept(&s, 9, 9), KB_EAPPLIED);
 }
@@ -320,12 +321,59 @@ static void applied_ledger_holds_back_what_nobody_asked_for(void **ctx)
 
 	(void)ctx;
 	states_fresh(&s);
+	states_set(&s, 1, STATE_GOOD, 9);
 	state_add_applied(&s, states_id(9));
-	assert_int_equal(accept(&s, 9, 9), KB_EAPPLIED);
+	assert_int_equal(accept(&s, 9, 9), KB_EAPPLIED); /* a trusted slot holds it */
 	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_COMMAND, &target), KB_OK);
 	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target), KB_OK);
 	s.floor = 10; /* the order: applied before downgrade */
 	assert_int_equal(accept(&s, 9, 9), KB_EAPPLIED);
+	states_fresh(&s);
+	states_set(&s, 0, STATE_GOOD, 10); /* nobody holds it, and it is not newer */
+	state_add_applied(&s, states_id(9));
+	assert_int_equal(accept(&s, 9, 9), KB_EAPPLIED);
+}
+
+/* Power cuts, or what has happened to its slot, took it away: that is no verdict on the release. */
+static void what_is_newer_than_the_fallback_may_come_back(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	state_add_applied(&s, states_id(9));
+	assert_int_equal(accept(&s, 9, 9), KB_OK); /* nobody holds it any more */
+	states_set(&s, 1, STATE_GOOD, 9);
+	s.pref = 1;
+	s.slot[1].streak = STATE_STREAK_LIMIT;
+	s.slot[1].wait = 1;
+	assert_int_equal(accept(&s, 9, 9), KB_OK);
+	s.slot[1].retries = 1; /* a second time: it waits for its turn */
+	assert_int_equal(accept(&s, 9, 9), KB_EAPPLIED);
+	assert_int_equal(accept(&s, 10, 10), KB_OK); /* which is no reason to bar a new one */
+	s.slot[1].wait = 0;
+	assert_int_equal(accept(&s, 9, 9), KB_OK);
+}
+
+static void install_over_a_slot_that_lost_its_trust_is_one_of_its_chances(void **ctx)
+{
+	const struct plan_release r = release(9, 9);
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	states_set(&s, 1, STATE_GOOD, 9);
+	s.slot[1].streak = STATE_STREAK_LIMIT;
+	s.slot[1].retries = 2;
+	plan_begin(&s, 1, 0);
+	assert_true(s.slot[1].retries == 3 && s.slot[1].wait == 0);
+	plan_end(&s, 1, &r, PLAN_AUTOMATIC);
+	assert_int_equal(s.slot[1].retries, 3);
+	plan_end(&s, 1, &r, PLAN_COMMAND); /* a person begins anew */
+	assert_int_equal(s.slot[1].retries, 0);
+	states_set(&s, 1, STATE_GOOD, 9);
+	plan_begin(&s, 1, 0); /* one that is trusted has lost nothing */
+	assert_int_equal(s.slot[1].retries, 0);
 }
 
 static void release_that_runs_is_applied(void **ctx)
@@ -551,7 +599,7 @@ static void source_that_takes_the_device_down_is_skipped_until_a_slot_is_good(vo
 		assert_true(plan_apply_begin(&s, STATE_SRC_USB));
 		assert_int_equal(s.apply[STATE_SRC_USB].count, i);
 		assert_false(plan_source_skipped(&s, STATE_SRC_USB)); /* it runs */
-		reset_settle(&s, RESET_CRASH);
+		reset_settle(&s, RESET_CRASH, true);
 	}
 	assert_int_equal(s.slot[0].streak, 0);
 	assert_true(plan_source_skipped(&s, STATE_SRC_USB));
@@ -576,7 +624,7 @@ static void apply_that_died_is_not_excused(void **ctx)
 		assert_true(plan_apply_begin(&s, STATE_SRC_SD));
 		plan_apply_died(&s, STATE_SRC_SD);
 		assert_int_equal(s.apply[STATE_SRC_SD].count, i);
-		reset_settle(&s, RESET_POWER); /* what ended is over */
+		reset_settle(&s, RESET_POWER, true); /* what ended is over */
 		assert_int_equal(s.apply[STATE_SRC_SD].count, i);
 	}
 	assert_true(plan_source_skipped(&s, STATE_SRC_SD));
@@ -610,7 +658,7 @@ static void power_cuts_during_applies_are_bounded_too(void **ctx)
 	while (plan_apply_begin(&s, STATE_SRC_USB)) {
 		begun++;
 		assert_in_range(begun, 1, STATE_APPLY_LIMIT + STATE_GRACE);
-		reset_settle(&s, RESET_POWER);
+		reset_settle(&s, RESET_POWER, true);
 	}
 	assert_int_equal(begun, STATE_APPLY_LIMIT + STATE_GRACE);
 	assert_true(plan_source_skipped(&s, STATE_SRC_USB));
@@ -632,6 +680,8 @@ int main(void)
 		cmocka_unit_test(rejected_release_stays_out_in_every_mode),
 		cmocka_unit_test(what_had_to_be_forgotten_needs_a_person_or_a_rescue),
 		cmocka_unit_test(applied_ledger_holds_back_what_nobody_asked_for),
+		cmocka_unit_test(what_is_newer_than_the_fallback_may_come_back),
+		cmocka_unit_test(install_over_a_slot_that_lost_its_trust_is_one_of_its_chances),
 		cmocka_unit_test(release_that_runs_is_applied),
 		cmocka_unit_test(release_on_trial_is_applied_while_it_has_tries),
 		cmocka_unit_test(open_trial_gives_way_to_a_strictly_newer_release_only),

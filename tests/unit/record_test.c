@@ -240,7 +240,7 @@ static void settling_rejects_a_trial_without_tries_and_tells(void **ctx)
 	put(&s);
 	record_load(&r, DEV, 2, BOTH, BOTH);
 	os_sim_log_level(LOG_LEVEL_NOTICE);
-	record_settle(&r, &ev);
+	record_settle(&r, &ev, true);
 	assert_int_equal(r.cause, RESET_CRASH);
 	assert_int_equal(r.s.slot[1].st, STATE_BAD);
 	assert_int_equal(os_sim_count("# slot b is rejected: crashed or hung"), 1);
@@ -399,7 +399,7 @@ static void a_rejection_is_history_once_it_is_durable(void **ctx)
 	s.slot[1].tries = 0;
 	put(&s);
 	record_load(&r, DEV, 2, BOTH, BOTH);
-	record_settle(&r, &ev);
+	record_settle(&r, &ev, true);
 	assert_int_equal(disk.ops, 0);
 	disk.dead[0].from = 0;
 	disk.dead[0].to = STORE_MIN_SIZE;

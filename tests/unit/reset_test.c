@@ -64,7 +64,7 @@ static void trial_gets_its_try_back_when_the_reset_is_explained(void **ctx)
 	for (unsigned i = 0; i < 2; i++) {
 		states_open(&s);
 		s.clean = true;
-		reset_settle(&s, causes[i]);
+		reset_settle(&s, causes[i], true);
 		assert_int_equal(s.slot[1].tries, STATE_TRIES);
 		assert_int_equal(s.slot[1].grace, STATE_GRACE - 1);
 		assert_string_equal(s.slot[1].reason, "");
@@ -81,7 +81,7 @@ static void trial_pays_when_the_reset_is_not_explained(void **ctx)
 	(void)ctx;
 	for (unsigned i = 0; i < 2; i++) {
 		states_open(&s);
-		reset_settle(&s, causes[i]);
+		reset_settle(&s, causes[i], true);
 		assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
 		assert_int_equal(s.slot[1].grace, STATE_GRACE);
 		assert_string_not_equal(s.slot[1].reason, "");
@@ -96,16 +96,16 @@ static void grace_ends(void **ctx)
 	(void)ctx;
 	states_open(&s);
 	for (int i = 0; i < STATE_GRACE; i++) {
-		reset_settle(&s, RESET_POWER);
+		reset_settle(&s, RESET_POWER, true);
 		assert_int_equal(s.slot[1].tries, STATE_TRIES);
 		s.slot[1].tries--;
 		s.open = 1;
 	}
-	reset_settle(&s, RESET_POWER);
+	reset_settle(&s, RESET_POWER, true);
 	assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
 	assert_int_equal(s.slot[1].grace, 0);
 	s.open = 1;
-	reset_settle(&s, RESET_CLEAN);
+	reset_settle(&s, RESET_CLEAN, true);
 	assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
 }
 
@@ -116,7 +116,7 @@ static void refund_never_gives_more_than_the_full_tries(void **ctx)
 	(void)ctx;
 	states_open(&s);
 	s.slot[1].tries = STATE_TRIES_MAX;
-	reset_settle(&s, RESET_POWER);
+	reset_settle(&s, RESET_POWER, true);
 	assert_int_equal(s.slot[1].tries, STATE_TRIES_MAX);
 }
 
@@ -127,7 +127,7 @@ static void trial_without_tries_becomes_bad_and_its_release_rejected(void **ctx)
 	(void)ctx;
 	states_open(&s);
 	s.slot[1].tries = 0;
-	reset_settle(&s, RESET_CRASH);
+	reset_settle(&s, RESET_CRASH, true);
 	assert_int_equal(s.slot[1].st, STATE_BAD);
 	assert_true(state_is_rejected(&s, states_id(2)));
 	assert_string_equal(s.slot[1].reason, "crashed or hung");
@@ -135,7 +135,7 @@ static void trial_without_tries_becomes_bad_and_its_release_rejected(void **ctx)
 	states_trial(&s); /* none open: it was found so */
 	s.slot[1].tries = 0;
 	s.slot[1].has_release = false;
-	reset_settle(&s, RESET_POWER);
+	reset_settle(&s, RESET_POWER, true);
 	assert_int_equal(s.slot[1].st, STATE_BAD);
 	assert_int_equal(s.nrejected, 0);
 	assert_string_equal(s.slot[1].reason, "no tries left");
@@ -148,7 +148,7 @@ static void last_try_is_given_back_before_it_is_judged(void **ctx)
 	(void)ctx;
 	states_open(&s);
 	s.slot[1].tries = 0;
-	reset_settle(&s, RESET_POWER);
+	reset_settle(&s, RESET_POWER, true);
 	assert_int_equal(s.slot[1].st, STATE_TRIAL);
 	assert_int_equal(s.slot[1].tries, 1);
 }
@@ -160,41 +160,84 @@ static void crash_without_an_attempt_is_blamed_on_last(void **ctx)
 	(void)ctx;
 	states_fresh(&s);
 	for (int i = 1; i <= STATE_STREAK_LIMIT + 1; i++) {
-		reset_settle(&s, RESET_CRASH);
+		reset_settle(&s, RESET_CRASH, true);
 		assert_int_equal(s.slot[0].streak, i < STATE_STREAK_LIMIT ? i : STATE_STREAK_LIMIT);
 	}
 	states_fresh(&s);
-	reset_settle(&s, RESET_POWER);
-	reset_settle(&s, RESET_UNKNOWN);
-	reset_settle(&s, RESET_CLEAN);
+	reset_settle(&s, RESET_POWER, true);
+	reset_settle(&s, RESET_UNKNOWN, true);
+	reset_settle(&s, RESET_CLEAN, true);
 	assert_int_equal(s.slot[0].streak, 0);
 	s.last = STATE_NONE;
-	reset_settle(&s, RESET_CRASH);
+	reset_settle(&s, RESET_CRASH, true);
 	assert_int_equal(s.slot[0].streak, 0);
 	s.last = 0;
 	s.slot[0].st = STATE_BAD;
-	reset_settle(&s, RESET_CRASH);
+	reset_settle(&s, RESET_CRASH, true);
 	assert_int_equal(s.slot[0].streak, 0);
 }
 
-static void charged_good_slot_gains_a_crash_unless_explained(void **ctx)
+static void settle_good(struct state *s, enum reset_cause cause, bool counts_good)
+{
+	s->open = 0;
+	reset_settle(s, cause, counts_good);
+	assert_int_equal(s->open, STATE_NONE);
+}
+
+static void what_is_told_weighs_twice_what_is_not(void **ctx)
 {
 	struct state s;
 
 	(void)ctx;
 	states_fresh(&s);
-	s.open = 0;
-	reset_settle(&s, RESET_UNKNOWN);
-	assert_int_equal(s.slot[0].streak, 1);
-	s.open = 0;
-	reset_settle(&s, RESET_POWER);
-	assert_int_equal(s.slot[0].streak, 1);
+	for (unsigned i = 1; i <= 2 * STATE_STREAK_LIMIT; i++) {
+		assert_true(state_is_trusted(&s.slot[0]));
+		settle_good(&s, RESET_UNKNOWN, true);
+		assert_int_equal(2 * s.slot[0].streak + s.slot[0].doubt, i);
+	}
+	assert_false(state_is_trusted(&s.slot[0]));
+	assert_int_equal(s.slot[0].wait, 1);
+	settle_good(&s, RESET_UNKNOWN, true); /* there is nothing left to take */
+	assert_true(s.slot[0].doubt == 0 && s.slot[0].wait == 1);
+	states_fresh(&s);
+	for (unsigned i = 1; i <= STATE_STREAK_LIMIT; i++) {
+		assert_true(state_is_trusted(&s.slot[0]));
+		settle_good(&s, RESET_CRASH, i % 2);
+	}
+	assert_false(state_is_trusted(&s.slot[0]));
+	assert_string_equal(s.slot[0].reason, "crashed or hung");
+}
+
+static void explained_reset_costs_grace_and_then_a_doubt(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	settle_good(&s, RESET_POWER, true);
 	assert_int_equal(s.slot[0].grace, STATE_GRACE - 1);
-	assert_int_equal(s.slot[0].tries, 0);
+	assert_true(s.slot[0].doubt == 0 && s.slot[0].tries == 0);
 	s.slot[0].grace = 0; /* "power" again and again is no explanation */
-	s.open = 0;
-	reset_settle(&s, RESET_POWER);
-	assert_int_equal(s.slot[0].streak, 2);
+	settle_good(&s, RESET_POWER, true);
+	assert_true(s.slot[0].doubt == 1 && s.slot[0].streak == 0);
+	assert_non_null(strstr(s.slot[0].reason, "power"));
+	settle_good(&s, RESET_CLEAN, true);
+	assert_true(s.slot[0].doubt == 0 && s.slot[0].streak == 1);
+	assert_non_null(strstr(s.slot[0].reason, "rebooted"));
+}
+
+static void where_good_slots_are_not_counted_only_a_crash_counts(void **ctx)
+{
+	static const enum reset_cause others[] = { RESET_UNKNOWN, RESET_POWER, RESET_CLEAN };
+	struct state s, was;
+
+	(void)ctx;
+	for (unsigned i = 0; i < 3; i++) {
+		states_fresh(&s);
+		was = s;
+		settle_good(&s, others[i], false);
+		assert_memory_equal(&s, &was, sizeof(s));
+	}
 }
 
 static void open_last_resort_of_a_bad_slot_costs_nobody(void **ctx)
@@ -205,7 +248,7 @@ static void open_last_resort_of_a_bad_slot_costs_nobody(void **ctx)
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.open = 1;
-	reset_settle(&s, RESET_CRASH);
+	reset_settle(&s, RESET_CRASH, true);
 	assert_int_equal(s.slot[0].streak, 0);
 	assert_int_equal(s.slot[1].st, STATE_BAD);
 	assert_int_equal(s.open, STATE_NONE);
@@ -218,12 +261,12 @@ static void crash_of_an_apply_is_not_blamed_on_last(void **ctx)
 	(void)ctx;
 	states_fresh(&s);
 	s.apply[STATE_SRC_USB] = (struct state_apply){ .count = 1, .open = true };
-	reset_settle(&s, RESET_CRASH);
+	reset_settle(&s, RESET_CRASH, true);
 	assert_int_equal(s.slot[0].streak, 0);
 	assert_int_equal(s.apply[STATE_SRC_USB].count, 1);
 	assert_false(s.apply[STATE_SRC_USB].open);
 	/* but the one after it is, though the source is still remembered */
-	reset_settle(&s, RESET_CRASH);
+	reset_settle(&s, RESET_CRASH, true);
 	assert_int_equal(s.slot[0].streak, 1);
 }
 
@@ -236,19 +279,19 @@ static void apply_gets_its_count_back_when_explained_while_it_has_grace(void **c
 	states_fresh(&s);
 	a = &s.apply[STATE_SRC_SD];
 	*a = (struct state_apply){ .count = 2, .open = true };
-	reset_settle(&s, RESET_POWER);
+	reset_settle(&s, RESET_POWER, true);
 	assert_true(a->count == 1 && a->grace == 1 && !a->open);
 	*a = (struct state_apply){ .count = 2, .grace = STATE_GRACE - 1, .open = true };
-	reset_settle(&s, RESET_CLEAN);
+	reset_settle(&s, RESET_CLEAN, true);
 	assert_true(a->count == 1 && a->grace == STATE_GRACE);
 	*a = (struct state_apply){ .count = 2, .grace = STATE_GRACE, .open = true };
-	reset_settle(&s, RESET_POWER);
+	reset_settle(&s, RESET_POWER, true);
 	assert_true(a->count == 2 && a->grace == STATE_GRACE);
 	*a = (struct state_apply){ .count = 0, .open = true }; /* a record that lies */
-	reset_settle(&s, RESET_POWER);
+	reset_settle(&s, RESET_POWER, true);
 	assert_int_equal(a->count, 0);
 	*a = (struct state_apply){ .count = 2 }; /* none under way */
-	reset_settle(&s, RESET_POWER);
+	reset_settle(&s, RESET_POWER, true);
 	assert_true(a->count == 2 && a->grace == 0);
 }
 
@@ -259,9 +302,9 @@ static void healthy_state_stays_byte_for_byte(void **ctx)
 	(void)ctx;
 	states_fresh(&s);
 	was = s;
-	reset_settle(&s, RESET_POWER);
+	reset_settle(&s, RESET_POWER, true);
 	assert_memory_equal(&s, &was, sizeof(s));
-	reset_settle(&s, RESET_UNKNOWN);
+	reset_settle(&s, RESET_UNKNOWN, true);
 	assert_memory_equal(&s, &was, sizeof(s));
 }
 
@@ -272,13 +315,13 @@ static void every_reason_of_a_reset_is_told(void **ctx)
 	(void)ctx;
 	states_open(&s);
 	s.slot[1].grace = 0;
-	reset_settle(&s, RESET_POWER);
+	reset_settle(&s, RESET_POWER, true);
 	assert_non_null(strstr(s.slot[1].reason, "power"));
 	s.open = 1;
-	reset_settle(&s, RESET_CLEAN);
+	reset_settle(&s, RESET_CLEAN, true);
 	assert_non_null(strstr(s.slot[1].reason, "rebooted"));
 	s.open = 1;
-	reset_settle(&s, RESET_UNKNOWN);
+	reset_settle(&s, RESET_UNKNOWN, true);
 	assert_non_null(strstr(s.slot[1].reason, "before it was marked good"));
 	assert_string_equal(reset_name(RESET_UNKNOWN), "unknown");
 	assert_string_equal(reset_name(RESET_CLEAN), "clean");
@@ -300,7 +343,9 @@ int main(void)
 		cmocka_unit_test(trial_without_tries_becomes_bad_and_its_release_rejected),
 		cmocka_unit_test(last_try_is_given_back_before_it_is_judged),
 		cmocka_unit_test(crash_without_an_attempt_is_blamed_on_last),
-		cmocka_unit_test(charged_good_slot_gains_a_crash_unless_explained),
+		cmocka_unit_test(what_is_told_weighs_twice_what_is_not),
+		cmocka_unit_test(explained_reset_costs_grace_and_then_a_doubt),
+		cmocka_unit_test(where_good_slots_are_not_counted_only_a_crash_counts),
 		cmocka_unit_test(open_last_resort_of_a_bad_slot_costs_nobody),
 		cmocka_unit_test(crash_of_an_apply_is_not_blamed_on_last),
 		cmocka_unit_test(apply_gets_its_count_back_when_explained_while_it_has_grace),

@@ -33,7 +33,7 @@ static void good_commits_a_trial(void **ctx)
 	assert_int_equal(s.slot[1].grace, STATE_GRACE);
 	assert_string_equal(s.slot[1].reason, "");
 	assert_true(s.pref == 1 && s.last == 1 && s.lr == STATE_NONE && s.lr_count == 0);
-	assert_true(s.open == STATE_NONE && s.open_token == 0 && !s.clean);
+	assert_true(s.open == 1 && s.open_token == 7 && !s.clean); /* until it has proved itself */
 	assert_false(state_is_rejected(&s, states_id(2)));
 	assert_true(state_is_rejected(&s, states_id(9)));
 	assert_true(state_is_applied(&s, states_id(2)));
@@ -408,6 +408,153 @@ static void switch_to_a_slot_that_failed_needs_force(void **ctx)
 	check_failed(&s, STATE_GOOD);
 }
 
+/* A system that reports in each boot, and crashes in each. */
+static void report_wipes_nothing_that_the_resets_say(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	s.open = 0;
+	s.open_token = 7;
+	s.slot[0].streak = 2;
+	s.slot[0].doubt = 1;
+	s.slot[0].grace = 1;
+	assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_OK);
+	assert_true(s.slot[0].streak == 2 && s.slot[0].doubt == 1 && s.slot[0].grace == 1);
+	assert_int_equal(s.open, 0);
+	assert_int_equal(verdict_proven(&s, 0, 7), KB_OK);
+	assert_true(s.slot[0].streak == 0 && s.slot[0].doubt == 0);
+	assert_int_equal(s.slot[0].grace, STATE_GRACE);
+	assert_int_equal(s.open, STATE_NONE);
+}
+
+static void only_a_good_slot_with_its_token_proves_itself(void **ctx)
+{
+	struct state s, was;
+
+	(void)ctx;
+	states_open(&s);
+	was = s;
+	assert_int_equal(verdict_proven(&s, 1, 7), KB_EINVAL); /* on trial */
+	assert_int_equal(verdict_proven(&s, 0, 0), KB_ESTALE);
+	assert_int_equal(verdict_proven(&s, 2, 0), KB_EINVAL);
+	assert_int_equal(verdict_proven(&s, STATE_NONE, 0), KB_EINVAL);
+	s.slot[1].st = was.slot[1].st = STATE_GOOD;
+	assert_int_equal(verdict_proven(&s, 1, 6), KB_ESTALE);
+	assert_memory_equal(&s, &was, sizeof(s));
+}
+
+static void last_resorts_are_over_once_one_proves_itself(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	states_fresh(&s);
+	s.slot[0].streak = STATE_STREAK_LIMIT;
+	s.open = s.lr = 0;
+	s.open_token = 7;
+	s.lr_count = 4;
+	assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_OK);
+	assert_int_equal(s.lr, 0);
+	assert_int_equal(s.lr_count, 0); /* the next one need not wait long */
+	assert_false(state_is_trusted(&s.slot[0]));
+	assert_int_equal(verdict_proven(&s, 0, 7), KB_OK);
+	assert_int_equal(s.lr, STATE_NONE);
+	assert_true(state_is_trusted(&s.slot[0]));
+}
+
+/* b, preferred, lost its trust; a proves itself boot after boot. */
+static void lost_slot(struct state *s)
+{
+	states_fresh(s);
+	states_set(s, 1, STATE_GOOD, 2);
+	s->pref = 1;
+	s->slot[1].streak = STATE_STREAK_LIMIT - 1;
+	state_add_crash(&s->slot[1]);
+}
+
+static void healthy_boot(struct state *s)
+{
+	struct choose_list list;
+
+	choose_candidates(s, &list);
+	assert_int_equal(list.c[0].slot, 0);
+	choose_charge(s, &list.c[0], false);
+	assert_int_equal(s->open, 0); /* it is counted, whatever count= says */
+	s->open_token = 7;
+	assert_int_equal(verdict_proven(s, 0, 7), KB_OK);
+	assert_int_equal(verdict_proven(s, 0, 7), KB_OK); /* twice in one boot counts once */
+}
+
+static void lost_slot_comes_back_at_growing_distances(void **ctx)
+{
+	struct choose_list list;
+	struct state s;
+
+	(void)ctx;
+	lost_slot(&s);
+	for (unsigned n = 0; n < 6; n++) {
+		for (unsigned i = 0; i < 1u << n; i++)
+			healthy_boot(&s);
+		choose_candidates(&s, &list);
+		assert_true(list.n == 2 && list.c[0].slot == 1 && list.c[0].tier == CHOOSE_RETRY);
+		assert_true(list.c[1].slot == 0 && list.c[1].tier == CHOOSE_NORMAL);
+		choose_charge(&s, &list.c[0], false);
+		assert_int_equal(s.open, 1);
+		s.open = STATE_NONE; /* and fails */
+	}
+	s.open = 1;
+	s.open_token = 9;
+	assert_int_equal(verdict_good(&s, 1, 9, 0, &committed), KB_OK);
+	assert_false(state_is_trusted(&s.slot[1]));
+	assert_int_equal(verdict_proven(&s, 1, 9), KB_OK);
+	assert_true(state_is_trusted(&s.slot[1]) && s.slot[1].retries == 0 && s.slot[1].wait == 0);
+	choose_candidates(&s, &list);
+	assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_NORMAL);
+}
+
+static void distance_has_an_end(void **ctx)
+{
+	struct state_slot t = { .st = STATE_GOOD };
+
+	(void)ctx;
+	for (int i = 0; i < 40; i++)
+		state_use_retry(&t);
+	assert_int_equal(t.retries, STATE_RETRIES_MAX);
+	assert_int_equal(t.wait, 1u << STATE_RETRIES_MAX);
+}
+
+static void slot_that_nobody_prefers_does_not_come_back(void **ctx)
+{
+	struct choose_list list;
+	struct state s;
+
+	(void)ctx;
+	lost_slot(&s);
+	s.pref = 0;
+	s.slot[1].wait = 0;
+	choose_candidates(&s, &list);
+	assert_true(list.c[0].slot == 0 && list.c[1].tier == CHOOSE_LAST_RESORT);
+}
+
+/* Nine releases that all report and then crash would take turns for ever. */
+static void budget_comes_back_only_when_no_slot_is_in_doubt(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	lost_slot(&s);
+	s.installs = 5;
+	s.slot[1].retries = 1;
+	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	assert_int_equal(s.installs, 5);
+	assert_int_equal(verdict_proven(&s, 0, 0), KB_OK);
+	assert_int_equal(s.installs, 5);
+	assert_int_equal(verdict_proven(&s, 1, 0), KB_OK);
+	assert_int_equal(s.installs, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +580,13 @@ int main(void)
 		cmocka_unit_test(switch_never_takes_what_is_not_whole),
 		cmocka_unit_test(switch_below_the_floor_is_refused_by_force_as_well),
 		cmocka_unit_test(switch_to_a_slot_that_failed_needs_force),
+		cmocka_unit_test(report_wipes_nothing_that_the_resets_say),
+		cmocka_unit_test(only_a_good_slot_with_its_token_proves_itself),
+		cmocka_unit_test(last_resorts_are_over_once_one_proves_itself),
+		cmocka_unit_test(lost_slot_comes_back_at_growing_distances),
+		cmocka_unit_test(distance_has_an_end),
+		cmocka_unit_test(slot_that_nobody_prefers_does_not_come_back),
+		cmocka_unit_test(budget_comes_back_only_when_no_slot_is_in_doubt),
 	};
 
 	return cmocka_run_group_tests_name("verdict", tests, NULL, NULL);
