@@ -296,6 +296,7 @@ int main(int argc, char **argv)
 	struct options o;
 	int rc = 1;
 
+	setenv("KEELBOOT_HELPER", "build/keelboot-helper", 0); /* it is looked for beside us else */
 	if (!read_args(argc, argv, &o))
 		return 2;
 	if (!filecut_world_begin())

@@ -231,7 +231,7 @@ static void of_one_key_under_many_names_the_first_is_told(void **ctx)
 	(void)ctx;
 	for (unsigned i = 0; i < 60; i++) {
 		snprintf(name, sizeof(name), "%02u.pem", i * 37 % 60);
-		write_file(dir, name, pem(ED25519, (uint8_t)(i * 37 % 60 / 20), ""), 0);
+		write_file(dir, name, pem(ED25519, (uint8_t)(1 + i * 37 % 60 / 20), ""), 0);
 	}
 	keyring_survey_read(&s, dir);
 	assert_int_equal(s.ntrusted, 3);
@@ -263,7 +263,7 @@ static void with_too_many_keys_none_is_told(void **ctx)
 	(void)ctx;
 	for (unsigned i = 1; i <= 65; i++) {
 		snprintf(name, sizeof(name), "%02u.pem", i);
-		write_file(dir, name, pem(ED25519, (uint8_t)(i % KEYRING_SURVEY_MAX), ""), 0);
+		write_file(dir, name, pem(ED25519, (uint8_t)(1 + i % KEYRING_SURVEY_MAX), ""), 0);
 		keyring_survey_read(&s, dir);
 		assert_int_equal(s.ntrusted, i > 64 ? 0 : i < 16 ? i : 16);
 	}
