@@ -161,9 +161,11 @@ void ioerr_world_make(void)
 	for (int i = 0; i < 2; i++)
 		snprintf(conf[i], sizeof(conf[i]),
 			 "[system]\ncompatible=box\ncommit-deadline=%u\nshutdown-deadline=%u\n"
+			 "stable-after=%u\n"
 			 "[keyring]\npath=%s/keys\n[source.data]\nmount=%s/none\n[watchdog]\n"
 			 "handover=%s\n",
-			 IOERR_WORLD_DEADLINE_S, IOERR_WORLD_DEADLINE_S, top, top,
+			 IOERR_WORLD_DEADLINE_S, IOERR_WORLD_DEADLINE_S,
+			 i ? IOERR_WORLD_STABLE_S : 0, top, top,
 			 i ? "keeper" : "system");
 	make_images();
 	make_bundle();

@@ -81,6 +81,22 @@ static uint64_t verb_at(void)
 	return at == 0 || world->boot.commanded || world->boot.act == IOERR_WORLD_IDLE ? NEVER : at;
 }
 
+void ioerr_guardian_carry_report(void)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" GUARDIAN_REPORT_FILE, ioerr_content_path("run"));
+	if (!os_exists("/run/keelboot/" GUARDIAN_REPORT_FILE)) {
+		unlink(path);
+		return;
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		abort();
+	close(fd);
+}
+
 /* What is due. The command is the system's, not a call of the guardian. */
 static void run_due(void)
 {
@@ -300,6 +316,7 @@ bool ioerr_guardian_run(struct ioerr_world *w)
 	if (!w->guarded || !read_args(argv))
 		return false;
 	world = w;
+	ioerr_guardian_carry_report(); /* the one of the boot before is gone */
 	began = os_now_ms();
 	w->guard = (struct ioerr_world_guard){ .script = IOERR_WORLD_VERDICT, .started = true };
 	if (strcmp(argv[4], "0") != 0 && w->boot.act != IOERR_WORLD_GOOD)

@@ -16,6 +16,10 @@
  * is left to wait for. False: there is none. */
 bool ioerr_guardian_run(struct ioerr_world *w);
 
+/* The command leaves its report in the simulated folder, the guardian has a real one open. Of the
+ * process that made it. */
+void ioerr_guardian_carry_report(void);
+
 /* What its calls do. */
 void ioerr_guardian_clock(struct timespec *ts);
 int ioerr_guardian_wait(const sigset_t *set, const struct timespec *ts);

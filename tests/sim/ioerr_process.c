@@ -4,6 +4,7 @@
 #include "cli/main.h"
 #include "lib/log.h"
 #include "tests/sim/ioerr_content.h"
+#include "tests/sim/ioerr_guardian.h"
 #include "update/apply.h"
 
 #include <errno.h>
@@ -253,6 +254,7 @@ static int command(enum ioerr_world_act act)
 void ioerr_process_command(struct ioerr_world *w)
 {
 	pid_t pid;
+	int code;
 
 	if (w->boot.act == IOERR_WORLD_IDLE)
 		return;
@@ -260,7 +262,10 @@ void ioerr_process_command(struct ioerr_world *w)
 	if (pid == 0) {
 		os_sim_bdev_quiet();
 		syscall(SYS_dup3, 3, 1, 0); /* which is nowhere: see main() */
-		_exit(command(w->boot.act));
+		code = command(w->boot.act);
+		ioerr_world_process = IOERR_FAULT_TARGETS;
+		ioerr_guardian_carry_report();
+		_exit(code);
 	}
 	w->boot.command = ioerr_process_end(w, pid);
 	w->boot.commanded = true;

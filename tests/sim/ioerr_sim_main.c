@@ -67,6 +67,7 @@ int main(int argc, char **argv)
 		;
 	ioerr_process_memory();
 	signal(SIGPIPE, SIG_IGN);
+	setenv("KEELBOOT_HELPER", "build/keelboot-helper", 0); /* it is looked for beside us else */
 	if (!read_args(&sweep, argc, argv)) {
 		fputs("usage: ioerr_sim [--every N [--seed N]] [--story NAME [--fault \"TARGET OP "
 		      "N KIND "
