@@ -40,10 +40,10 @@ void passed_explain(struct boot *b)
 
 void passed_record(struct boot *b)
 {
-	char reason[STATE_STR_MAX + 1] = "";
+	char reason[STATE_STR_MAX + 4] = "";
 
 	if (b->passed.reason[0] != '\0')
-		snprintf(reason, sizeof(reason), "%c: %.45s", state_slot_letter(b->passed.slot),
+		snprintf(reason, sizeof(reason), "%c: %s", state_slot_letter(b->passed.slot),
 			 b->passed.reason);
 	record_news(&b->rec, HISTORY_BOOT, b->attempt.chosen.slot, reason,
 		    choose_tier_name(b->attempt.chosen.tier));

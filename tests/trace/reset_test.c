@@ -190,7 +190,7 @@ static void an_end_of_a_good_slot_that_nothing_explains_is_told_with_its_cause(v
 	machine_put(&s);
 	os_sim_log_level(LOG_LEVEL_INFO);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_once("# state: slot a ended before it was marked good again; the reset: ");
+	assert_once("# state: slot a ended before it had proved itself; the reset: ");
 }
 
 int main(void)
