@@ -1,35 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/bytes.h"
 #include "lib/util.h"
-#include "selector/state.h"
-#include "selector/text.h"
+#include "selector/state_decode.h"
 
 #include <string.h>
-
-static uint64_t number(const struct text_line *l, uint64_t max, uint64_t bad)
-{
-	uint64_t v;
-
-	text_number(&v, l->val, l->val_len, max, bad);
-	return v;
-}
-
-/* A value of exactly 2 * len hexadecimal digits. */
-static bool unhex(uint8_t *out, size_t len, const char *val, size_t val_len)
-{
-	char hex[2 * STATE_ID_LEN + 1];
-
-	if (val_len != 2 * len)
-		return false;
-	memcpy(hex, val, val_len);
-	hex[val_len] = '\0';
-	return bytes_unhex(out, len, hex) == KB_OK;
-}
-
-static bool is_name(const char *text, size_t len, const char *name)
-{
-	return strncmp(text, name, len) == 0 && name[len] == '\0';
-}
 
 static int8_t slot_value(const struct state *s, const struct text_line *l)
 {
@@ -59,12 +33,12 @@ static void get_open(struct state *s, const struct text_line *l)
 
 static void get_token(struct state *s, const struct text_line *l)
 {
-	s->open_token = number(l, UINT64_MAX, 0);
+	s->open_token = text_value(l, UINT64_MAX, 0);
 }
 
 static void get_clean(struct state *s, const struct text_line *l)
 {
-	s->clean = number(l, 1, 0) == 1;
+	s->clean = text_value(l, 1, 0) == 1;
 }
 
 static void get_lr(struct state *s, const struct text_line *l)
@@ -74,7 +48,7 @@ static void get_lr(struct state *s, const struct text_line *l)
 
 static void get_lr_count(struct state *s, const struct text_line *l)
 {
-	s->lr_count = (uint8_t)number(l, STATE_LR_COUNT_MAX, STATE_LR_COUNT_MAX);
+	s->lr_count = (uint8_t)text_value(l, STATE_LR_COUNT_MAX, STATE_LR_COUNT_MAX);
 }
 
 static void get_oneshot(struct state *s, const struct text_line *l)
@@ -93,9 +67,10 @@ static void get_staged(struct state *s, const struct text_line *l)
 	if (!text_item(&pos, end, &item, &len))
 		return;
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
-		if (is_name(item, len, state_source_name((enum state_source)i)))
+		if (text_equals(item, len, state_source_name((enum state_source)i)))
 			g.source = (enum state_source)i;
-	if (!text_item(&pos, end, &item, &len) || !unhex(g.release, STATE_ID_LEN, item, len) ||
+	if (!text_item(&pos, end, &item, &len) ||
+	    !state_decode_id(g.release, STATE_ID_LEN, item, len) ||
 	    !text_item(&pos, end, &item, &len))
 		return;
 	text_number(&fails, item, len, STATE_FAILS_LIMIT, STATE_FAILS_LIMIT);
@@ -115,19 +90,20 @@ static void get_apply(struct state *s, const struct text_line *l)
 	for (unsigned i = 0; i < 3 && text_item(&pos, end, &item, &len); i++)
 		text_number(&v[i], item, len, max[i], max[i]);
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
-		if (is_name(l->line + 6, l->key_len - 6, state_source_name((enum state_source)i)))
+		if (text_equals(l->line + 6, l->key_len - 6,
+				state_source_name((enum state_source)i)))
 			s->apply[i] =
 				(struct state_apply){ (uint8_t)v[0], (uint8_t)v[1], v[2] == 1 };
 }
 
 static void get_installs(struct state *s, const struct text_line *l)
 {
-	s->installs = (uint8_t)number(l, STATE_INSTALLS_LIMIT, STATE_INSTALLS_LIMIT);
+	s->installs = (uint8_t)text_value(l, STATE_INSTALLS_LIMIT, STATE_INSTALLS_LIMIT);
 }
 
 static void get_rebuilt(struct state *s, const struct text_line *l)
 {
-	s->rebuilt = number(l, 1, 1) == 1;
+	s->rebuilt = text_value(l, 1, 1) == 1;
 }
 
 /* One that is no number must not open the way back, nor bar every release for ever: the caller
@@ -139,20 +115,22 @@ static void get_limit(struct state *s, const struct text_line *l)
 		      : text_is(l, "rejected.max") ? &s->rejected_max
 						   : &s->forgotten_max;
 
-	*v = number(l, UINT64_MAX - 1, UINT64_MAX);
+	*v = text_value(l, UINT64_MAX - 1, UINT64_MAX);
 }
 
 /* A bad value: no power cut is told by it, so that nothing is excused. */
 static void get_warm(struct state *s, const struct text_line *l)
 {
-	s->warm = number(l, 1, 0) == 1;
+	s->warm = text_value(l, 1, 0) == 1;
 }
 
 static void get_ps(struct state *s, const struct text_line *l)
 {
 	uint8_t ps[sizeof(s->ps)];
 
-	s->ps = unhex(ps, sizeof(ps), l->val, l->val_len) ? __builtin_bswap64(bytes_get64(ps)) : 0;
+	s->ps = state_decode_id(ps, sizeof(ps), l->val, l->val_len)
+			? __builtin_bswap64(bytes_get64(ps))
+			: 0;
 }
 
 static void get_disk(struct state *s, const struct text_line *l)
@@ -167,7 +145,7 @@ static void get_ledger(struct state *s, const struct text_line *l)
 	size_t len;
 
 	while (text_item(&pos, end, &item, &len))
-		if (unhex(id, STATE_LEDGER_ID_LEN, item, len))
+		if (state_decode_id(id, STATE_LEDGER_ID_LEN, item, len))
 			(text_is(l, "applied") ? state_add_applied : state_add_rejected)(s, id);
 }
 
@@ -181,7 +159,7 @@ static void get_unwritable(struct state *s, const struct text_line *l)
 	size_t len;
 
 	while (text_item(&pos, end, &item, &len)) {
-		if (len <= hex || !unhex(id, STATE_LEDGER_ID_LEN, item, hex))
+		if (len <= hex || !state_decode_id(id, STATE_LEDGER_ID_LEN, item, hex))
 			continue;
 		text_number(&n, item + hex + 1, len - hex - 1, STATE_FAILS_LIMIT,
 			    STATE_FAILS_LIMIT);
@@ -223,88 +201,6 @@ static const struct {
 	{ "unwritable", false, get_unwritable },
 };
 
-static void get_st(struct state_slot *t, const struct text_line *l)
-{
-	t->st = STATE_BAD;
-	for (unsigned i = STATE_EMPTY; i <= STATE_BAD; i++)
-		if (is_name(l->val, l->val_len, state_st_name((enum state_st)i)))
-			t->st = (enum state_st)i;
-}
-
-static void get_tries(struct state_slot *t, const struct text_line *l)
-{
-	t->tries = (uint8_t)number(l, STATE_TRIES_MAX, 0);
-}
-
-static void get_grace(struct state_slot *t, const struct text_line *l)
-{
-	t->grace = (uint8_t)number(l, STATE_GRACE, 0);
-}
-
-static void get_streak(struct state_slot *t, const struct text_line *l)
-{
-	t->streak = (uint8_t)number(l, STATE_STREAK_LIMIT, STATE_STREAK_LIMIT);
-}
-
-static void get_doubt(struct state_slot *t, const struct text_line *l)
-{
-	t->doubt = (uint8_t)number(l, 1, 1);
-}
-
-static void get_retries(struct state_slot *t, const struct text_line *l)
-{
-	t->retries = (uint8_t)number(l, STATE_RETRIES_MAX, STATE_RETRIES_MAX);
-}
-
-static void get_wait(struct state_slot *t, const struct text_line *l)
-{
-	t->wait = (uint16_t)number(l, 1u << STATE_RETRIES_MAX, 1u << STATE_RETRIES_MAX);
-}
-
-static void get_ever(struct state_slot *t, const struct text_line *l)
-{
-	t->ever_good = number(l, 1, 0) == 1;
-}
-
-static void get_release(struct state_slot *t, const struct text_line *l)
-{
-	t->has_release = unhex(t->release, STATE_ID_LEN, l->val, l->val_len);
-}
-
-static void get_sequence(struct state_slot *t, const struct text_line *l)
-{
-	t->sequence = number(l, UINT64_MAX, 0);
-}
-
-static void get_version(struct state_slot *t, const struct text_line *l)
-{
-	text_copy(t->version, sizeof(t->version), l->val, l->val_len);
-}
-
-static void get_reason(struct state_slot *t, const struct text_line *l)
-{
-	text_copy(t->reason, sizeof(t->reason), l->val, l->val_len);
-}
-
-static const struct {
-	const char *name; /* behind "x." */
-	bool core;
-	void (*get)(struct state_slot *t, const struct text_line *l);
-} slot_keys[] = {
-	{ "st", true, get_st },
-	{ "tries", true, get_tries },
-	{ "grace", true, get_grace },
-	{ "streak", true, get_streak },
-	{ "ever", false, get_ever },
-	{ "doubt", false, get_doubt },
-	{ "retries", false, get_retries },
-	{ "wait", false, get_wait },
-	{ "release", false, get_release },
-	{ "version", false, get_version },
-	{ "sequence", false, get_sequence },
-	{ "reason", false, get_reason },
-};
-
 /* ---- the whole */
 
 static bool read_slot_key(struct state *s, const struct text_line *l)
@@ -312,23 +208,15 @@ static bool read_slot_key(struct state *s, const struct text_line *l)
 	if (l->key_len < 3 || l->line[1] != '.' || l->line[0] < 'a' ||
 	    l->line[0] >= 'a' + s->nslots)
 		return false;
-	for (size_t i = 0; i < KB_ARRAY_LEN(slot_keys); i++) {
-		if (!is_name(l->line + 2, l->key_len - 2, slot_keys[i].name))
-			continue;
-		if (s->newer && !slot_keys[i].core)
-			return false;
-		slot_keys[i].get(&s->slot[l->line[0] - 'a'], l);
-		return true;
-	}
-	return false;
+	return state_decode_slot_key(&s->slot[l->line[0] - 'a'], l, s->newer);
 }
 
 static bool read_key(struct state *s, const struct text_line *l)
 {
-	if (is_name(l->line, l->key_len, "nslots"))
+	if (text_equals(l->line, l->key_len, "nslots"))
 		return true;
 	for (size_t i = 0; i < KB_ARRAY_LEN(global_keys); i++) {
-		if (!is_name(l->line, l->key_len, global_keys[i].name))
+		if (!text_equals(l->line, l->key_len, global_keys[i].name))
 			continue;
 		if (s->newer && !global_keys[i].core)
 			return false;
@@ -357,7 +245,7 @@ static unsigned find_nslots(const char *buf, size_t len)
 	uint64_t n = 0;
 
 	while (text_next(&pos, buf + len, &l))
-		if (is_name(l.line, l.key_len, "nslots"))
+		if (text_equals(l.line, l.key_len, "nslots"))
 			text_number(&n, l.val, l.val_len, STATE_SLOTS_MAX + 1, 0);
 	return (unsigned)n;
 }

@@ -70,10 +70,15 @@ bool text_next(const char **pos, const char *end, struct text_line *l)
 	return true;
 }
 
-bool text_is(const struct text_line *l, const char *key)
+bool text_equals(const char *text, size_t len, const char *name)
 {
 	/* By its length: a line may hold a NUL, behind which strncmp() would not look. */
-	return l->key_len == strlen(key) && memcmp(l->line, key, l->key_len) == 0;
+	return len == strlen(name) && memcmp(text, name, len) == 0;
+}
+
+bool text_is(const struct text_line *l, const char *key)
+{
+	return text_equals(l->line, l->key_len, key);
 }
 
 bool text_item(const char **val, const char *end, const char **item, size_t *len)
@@ -104,6 +109,14 @@ void text_number(uint64_t *out, const char *val, size_t len, uint64_t max, uint6
 			return;
 	}
 	*out = v > max ? max : v;
+}
+
+uint64_t text_value(const struct text_line *l, uint64_t max, uint64_t bad)
+{
+	uint64_t v;
+
+	text_number(&v, l->val, l->val_len, max, bad);
+	return v;
 }
 
 void text_copy(char *dst, size_t size, const char *val, size_t len)

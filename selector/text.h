@@ -45,5 +45,11 @@ bool text_item(const char **val, const char *end, const char **item, size_t *len
 /* Reads a decimal number from a value; on any error *out is `bad`, above max it is max. */
 void text_number(uint64_t *out, const char *val, size_t len, uint64_t max, uint64_t bad);
 
+/* The same of the value of l. */
+uint64_t text_value(const struct text_line *l, uint64_t max, uint64_t bad);
+
+/* True when the len bytes at text are name. */
+bool text_equals(const char *text, size_t len, const char *name);
+
 /* Copies a value into a string of size bytes: cut short, what is not printable ASCII made '?'. */
 void text_copy(char *dst, size_t size, const char *val, size_t len);

@@ -20,7 +20,7 @@ def test_the_codec_is_proven():
 
 
 @pytest.mark.parametrize("name, right, mistaken", [
-    ("selector/state_decode.c", "number(l, STATE_TRIES_MAX, 0)", "number(l, STATE_TRIES_MAX - 1, 0)"),
+    ("selector/state_decode_slot.c", "text_value(l, STATE_TRIES_MAX, 0)", "text_value(l, STATE_TRIES_MAX - 1, 0)"),
     ("selector/state_encode.c", 'put_number_if(o, "lr.count"', 'put_number_if(o, "lr.count."'),
     ("selector/text.c", "l->line_len = (size_t)(stop - *pos) + (nl != NULL);",
      "l->line_len = (size_t)(stop - *pos) + 1;"),
