@@ -143,7 +143,9 @@ static void note(struct boot *b, pid_t pid, const struct duty *d)
 
 	b->guard = (struct guard){
 		.pid = pid,
-		.mode = b->wdt.kept ? modes[b->wdt.handover] : is_trial(b) ? "trial" : "stable",
+		.mode = b->wdt.kept   ? modes[b->wdt.handover]
+			: is_trial(b) ? "trial"
+				      : "stable",
 		.deadline_s = deadline_s,
 		.due_ms = os_now_ms() + deadline_s * UINT64_C(1000),
 		.stable_s = d->prove ? b->conf.stable_after_s : 0,

@@ -20,9 +20,9 @@ enum guardian_fd {
 	GUARDIAN_FD_END,
 };
 
-#define GUARDIAN_PID_FILE  "guardian"			 /* in /run/keelboot */
-#define GUARDIAN_REPORT_FILE "good" /* there: `mark good` was called in this boot */
-#define GUARDIAN_OMIT_FILE "../sendsigs.omit.d/keelboot" /* from there: sysvinit spares those */
+#define GUARDIAN_PID_FILE    "guardian" /* in /run/keelboot */
+#define GUARDIAN_REPORT_FILE "good"	/* there: `mark good` was called in this boot */
+#define GUARDIAN_OMIT_FILE   "../sendsigs.omit.d/keelboot" /* from there: sysvinit spares those */
 
 struct guardian_setup {
 	struct guardian_attempt attempt; /* slot STATE_NONE: of no concern; token 0: not counted */

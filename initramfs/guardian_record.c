@@ -108,8 +108,8 @@ static enum guardian_result prove(const struct guardian_attempt *a)
 	err = store_save(&store, &state);
 	if (err == KB_OK)
 		return GUARDIAN_GOOD;
-	log_err("unable to record that slot %c has proved itself: %s",
-		state_slot_letter(a->slot), err_text(err));
+	log_err("unable to record that slot %c has proved itself: %s", state_slot_letter(a->slot),
+		err_text(err));
 	return GUARDIAN_FAILED;
 }
 

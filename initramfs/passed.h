@@ -18,7 +18,8 @@ struct passed {
 /* A candidate failed. Whoever calls it has said so on the console. */
 void passed_note(struct boot *b, int slot, const char *reason);
 
-/* A slot was chosen: if it is not the preferred one and nobody noted why, finds out, and says it. */
+/* A slot was chosen: if it is not the preferred one and nobody noted why, finds out, and says it.
+ */
 void passed_explain(struct boot *b);
 
 /* One event of the history: the slot that was chosen, and the one that stood before it. What the

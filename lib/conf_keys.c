@@ -41,7 +41,8 @@ const struct conf_key conf_keys[] = {
 	  "A trial that has not been marked good after this time is given up.",
 	  NUMBER(SECONDS, commit_deadline_s, 10, SECONDS_MAX) },
 	{ "system", "stable-after", "SECONDS (0..86400)", "600",
-	  "A good slot that reported has proved itself when it has run for this time, or shuts down "
+	  "A good slot that reported has proved itself when it has run for this time, or shuts "
+	  "down "
 	  "in order before; a crash before that counts against it. 0: its report alone proves it.",
 	  NUMBER(SECONDS, stable_after_s, 0, SECONDS_MAX) },
 	{ "system", "shutdown-deadline", "SECONDS (30..86400)", "300",

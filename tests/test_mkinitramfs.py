@@ -466,7 +466,8 @@ def test_helpers_of_a_set_come_first_and_are_no_watchdogs(make, tmp_path):
             "kernel/drivers/watchdog/softdog.ko: kernel/w/watchdog.ko\n"
             "kernel/drivers/watchdog/acme-wdt.ko:\n")
     dep.write_text(text + lpc + more)
-    options = ("--compress", "none", "--modules-dir", modules, "--module-set", "watchdog,softdog", "--module", "acme-wdt")
+    options = ("--compress", "none", "--modules-dir", modules, "--module-set", "watchdog,softdog",
+               "--module", "acme-wdt")
     result = make(*options)
     assert order(result.image) == ["lpc_ich", "watchdog", "iTCO_wdt", "softdog", "acme-wdt"]
     assert content(result.image, "etc/keelboot/watchdogs") == b"iTCO_wdt\nacme_wdt\n"

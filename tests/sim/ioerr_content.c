@@ -165,8 +165,7 @@ void ioerr_world_make(void)
 			 "[keyring]\npath=%s/keys\n[source.data]\nmount=%s/none\n[watchdog]\n"
 			 "handover=%s\n",
 			 IOERR_WORLD_DEADLINE_S, IOERR_WORLD_DEADLINE_S,
-			 i ? IOERR_WORLD_STABLE_S : 0, top, top,
-			 i ? "keeper" : "system");
+			 i ? IOERR_WORLD_STABLE_S : 0, top, top, i ? "keeper" : "system");
 	make_images();
 	make_bundle();
 }

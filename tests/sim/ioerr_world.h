@@ -31,7 +31,7 @@ enum ioerr_world_script {
 
 #define IOERR_WORLD_DEADLINE_S	60 /* of a trial, and of a shutdown */
 #define IOERR_WORLD_HANGS_AT_MS 20000u
-#define IOERR_WORLD_STABLE_S   40 /* where there is a guardian, which notes it */
+#define IOERR_WORLD_STABLE_S	40	/* where there is a guardian, which notes it */
 #define IOERR_WORLD_HORIZON_MS	600000u /* then the power fails */
 #define IOERR_WORLD_HANG_S	60	/* of real time: then a process hangs */
 

@@ -32,8 +32,8 @@ struct sim_state {
 	/* st:3 tries:2 grace:3 streak:2 ever:1 release:3 doubt:1 retries:2 wait:3; the last two are
 	 * cut off, so that a distance grows to SIM_WAIT and stays */
 	uint32_t slot[SIM_SLOTS];
-	uint16_t who;		  /* pref, last, open, lr, oneshot: 3 bits each */
-	uint8_t flags;		  /* SIM_F_ */
+	uint16_t who;  /* pref, last, open, lr, oneshot: 3 bits each */
+	uint8_t flags; /* SIM_F_ */
 	uint8_t installs;
 	uint8_t apply;		   /* of usb: count:2 grace:3 open:1 */
 	uint8_t applied, rejected; /* bit n: release n */

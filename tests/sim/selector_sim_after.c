@@ -93,7 +93,8 @@ static void install(const struct sim_config *cfg, const struct sim_world *good,
 	for (unsigned i = 0; i < sizeof(images) / sizeof(images[0]); i++) {
 		struct sim_world x = w;
 
-		if ((images[i] == SIM_UNFIT && !cfg->unfit) || (images[i] == SIM_LATE && !cfg->late))
+		if ((images[i] == SIM_UNFIT && !cfg->unfit) ||
+		    (images[i] == SIM_LATE && !cfg->late))
 			continue;
 		sim_world_set_truth(&x, target, images[i]);
 		emit(&x, SIM_POWER, "install: cut after the data was whole");

@@ -234,9 +234,8 @@ static void print_state(const struct sim_config *cfg, const char *what, const st
 
 void sim_world_print(const struct sim_config *cfg, const struct sim_world *w)
 {
-	static const char *const truths[] = { "nothing", "half",     "works",
-					      "hangs",	 "late",     "no-mount",
-					      "unfit" };
+	static const char *const truths[] = { "nothing", "half",     "works", "hangs",
+					      "late",	 "no-mount", "unfit" };
 	static const char *const events[] = { "power", "crash", "soft" };
 
 	print_state(cfg, "newest", &w->new);

@@ -153,7 +153,6 @@ static void orders_are_reasons_too(void **ctx)
 	machine_told("\"reason\":\"a: keelboot.slot= asks for another slot\"");
 }
 
-
 /* It is not told of as passed over: it is what boots. */
 static void trial_that_turns_bad_and_boots_as_a_last_resort_has_no_reason(void **ctx)
 {

@@ -322,10 +322,14 @@ static int end_report(void **ctx)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(trial_that_does_not_mount),	   T(trial_that_hangs),
-		T(trial_that_nobody_marks_good),   T(power_cuts_on_trial),
-		T(good_slot_that_crashes),	   T(good_slot_that_reports_and_crashes),
-		T(both_slots_bad),		   T(medium_that_crashes_the_kernel),
+		T(trial_that_does_not_mount),
+		T(trial_that_hangs),
+		T(trial_that_nobody_marks_good),
+		T(power_cuts_on_trial),
+		T(good_slot_that_crashes),
+		T(good_slot_that_reports_and_crashes),
+		T(both_slots_bad),
+		T(medium_that_crashes_the_kernel),
 	};
 
 	return cmocka_run_group_tests_name("boots until a system works", tests, begin_report,

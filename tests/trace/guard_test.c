@@ -25,10 +25,12 @@ static void trial_gets_a_guardian(void **ctx)
 	(void)ctx;
 	boot_trial();
 	trace_expect("guardian_of_a_trial");
-	assert_order("open " STATE_DEV, STARTED " b 3 trial 300 600 300 0 keep; descriptors 34567-");
+	assert_order("open " STATE_DEV,
+		     STARTED " b 3 trial 300 600 300 0 keep; descriptors 34567-");
 	assert_order("write /run/keelboot/devices", STARTED);
 	assert_order(STARTED, "write /run/keelboot/boot.json");
-	machine_told("\"guardian\":{\"pid\":164,\"mode\":\"trial\",\"deadline\":300,\"due\":300,\"stable\":600}");
+	machine_told("\"guardian\":{\"pid\":164,\"mode\":\"trial\",\"deadline\":300,\"due\":300,"
+		     "\"stable\":600}");
 	assert_order(STARTED, "write /run/keelboot/guardian 164");
 	assert_order("write /run/sendsigs.omit.d/keelboot 164", "close watchdog");
 	assert_order("close watchdog", "switch_root");

@@ -753,8 +753,9 @@ static void good_is_not_for_ever(void **ctx)
 		machine_restart();
 	}
 	boots('b');
-	machine_told("\"reason\":\"a: reset soon after its start, nothing tells why; tried again after "
-		     "1 healthy boot\"");
+	machine_told(
+		"\"reason\":\"a: reset soon after its start, nothing tells why; tried again after "
+		"1 healthy boot\"");
 }
 
 int main(void)

@@ -150,8 +150,9 @@ static void the_guardian_is_told(void **state)
 	json = parsed();
 	assert_null(json_object_object_get(json, "guardian"));
 	json_object_put(json);
-	b.guard =
-		(struct guard){ .pid = 164, .mode = "trial", .deadline_s = 300, .due_ms = 312999, .stable_s = 600 };
+	b.guard = (struct guard){
+		.pid = 164, .mode = "trial", .deadline_s = 300, .due_ms = 312999, .stable_s = 600
+	};
 	export_boot(&b);
 	json = parsed();
 	assert_string_equal(text_of(json, "guardian"), "{ \"pid\": 164, \"mode\": \"trial\", "

@@ -54,10 +54,8 @@ static enum guardian_event wait_event(void *ctx, uint32_t ms, enum guardian_resu
 static bool job(void *ctx, enum guardian_step step)
 {
 	static const char *const names[] = {
-		[GUARDIAN_LOOK] = "look ",
-		[GUARDIAN_RECORD] = "record ",
-		[GUARDIAN_PROVE] = "prove ",
-		[GUARDIAN_SYNC] = "sync ",
+		[GUARDIAN_LOOK] = "look ",     [GUARDIAN_RECORD] = "record ",
+		[GUARDIAN_PROVE] = "prove ",   [GUARDIAN_SYNC] = "sync ",
 		[GUARDIAN_REBOOT] = "reboot ",
 	};
 
@@ -150,8 +148,9 @@ static void no_more_processes_is_no_way_out(void **ctx)
 
 static bool takes(const char *a, const char *b, const char *c, const char *d, const char *e)
 {
-	const char *argv[] = { "@keelboot-guardian", a, b, a[0] == '-' ? "good" : "trial", c, "0",
-			       "90", d, e, NULL };
+	const char *argv[] = {
+		"@keelboot-guardian", a, b, a[0] == '-' ? "good" : "trial", c, "0", "90", d, e, NULL
+	};
 	struct guardian_setup s;
 
 	return guardian_args(&s, 9, (char *const *)argv);
@@ -190,8 +189,7 @@ static void good_slot_is_proven_in_time(void **ctx)
 
 static void arguments_are_checked(void **ctx)
 {
-	const char *argv[] = { "@g", "b",  "37", "trial",   "300",
-			       "0",  "90", "60", "release", NULL };
+	const char *argv[] = { "@g", "b", "37", "trial", "300", "0", "90", "60", "release", NULL };
 	struct guardian_setup s;
 
 	(void)ctx;
@@ -227,8 +225,10 @@ static void arguments_are_checked(void **ctx)
 int main(void)
 {
 	const struct CMUnitTest guardian[] = {
-		T(whole_way_to_the_reset), T(short_watchdog_is_fed_while_the_shutdown_goes_on),
-		T(verdict_ends_it),	   T(no_more_processes_is_no_way_out),
+		T(whole_way_to_the_reset),
+		T(short_watchdog_is_fed_while_the_shutdown_goes_on),
+		T(verdict_ends_it),
+		T(no_more_processes_is_no_way_out),
 		T(arguments_are_checked),
 		T(arguments_of_a_good_slot),
 		T(good_slot_is_proven_in_time),
