@@ -85,7 +85,7 @@ static enum kb_err find_size(struct folder *f)
 static enum kb_err make_uuid(const struct bundle_spec *s, const char *image, const char *what,
 			     char out[UUID_LEN])
 {
-	uint8_t hash[DIGEST_LEN];
+	uint8_t hash[DIGEST_LEN] = { 0 };
 	struct digest d;
 	char text[192], hex[33];
 	int len = snprintf(text, sizeof(text), "keelboot file system v1%c%s%c%s%c%s", 0,

@@ -84,8 +84,8 @@ enum kb_err bundle_mkfs_run(const char *const argv[], int in, int image, bool qu
 {
 	char **env = make_environment(epoch);
 	enum kb_err err = KB_EEXEC;
+	pid_t pid = -1;
 	int status;
-	pid_t pid;
 
 	if (env != NULL)
 		err = start(argv, in, image, quiet, env, &pid);

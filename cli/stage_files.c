@@ -105,8 +105,9 @@ static int open_lock(int dir)
 
 	if (fd < 0 && errno == ENOENT)
 		fd = openat(dir, ".lock", LOCK_FLAGS | O_CREAT | O_EXCL, 0600);
-	/* Another one was quicker. */
-	return fd < 0 && errno == EEXIST ? openat(dir, ".lock", LOCK_FLAGS) : fd;
+	if (fd < 0 && errno == EEXIST) /* another one was quicker */
+		fd = openat(dir, ".lock", LOCK_FLAGS);
+	return fd;
 }
 
 static enum kb_err take_lock(int dir, const char *path, unsigned wait_ms, int *lock)
