@@ -81,35 +81,53 @@ static int run_guardian(void)
 	return guardian_record_bad(fd, &attempt, 0) == GUARDIAN_RECORDED ? 0 : 1;
 }
 
+static int run_proof(void)
+{
+	const struct guardian_attempt attempt = { .slot = 1, .token = 1 };
+	int fd = open(filecut_world_at("state"), O_RDWR | O_DSYNC | O_CLOEXEC);
+
+	return guardian_record_proven(fd, &attempt) == GUARDIAN_GOOD ? 0 : 1;
+}
+
 static const struct {
 	const char *row;
 	enum before before;
 	int (*program)(void);
 	int code;
+	enum when { ANY, EARLY, REPORTED } when; /* before `stable-after=`; behind a report */
 } paths[] = {
-	{ "`stage`", FRESH, run_stage, OUTPUT_OK },
-	{ "`stage` of what is staged", STAGED, run_stage, OUTPUT_NOTHING },
-	{ "`unstage`", STAGED, run_unstage, OUTPUT_OK },
-	{ "`unstage`, nothing is staged", FRESH, run_unstage, OUTPUT_NOTHING },
-	{ "`install`, or apply at a boot", FRESH, run_install, OUTPUT_OK },
-	{ "`install`, or apply at a boot", STAGED, filecut_run_apply, 0 },
-	{ "`install`, or apply at a boot", BADSPARE, run_install, OUTPUT_OK },
-	{ "`install` of what is installed", GOOD, run_install, OUTPUT_NOTHING },
-	{ "`mark good` of a trial", TRIAL, run_good, OUTPUT_OK },
-	{ "`mark good` of a good slot", GOOD, run_good, OUTPUT_OK },
+	{ "`stage`", FRESH, run_stage, OUTPUT_OK, ANY },
+	{ "`stage` of what is staged", STAGED, run_stage, OUTPUT_NOTHING, ANY },
+	{ "`unstage`", STAGED, run_unstage, OUTPUT_OK, ANY },
+	{ "`unstage`, nothing is staged", FRESH, run_unstage, OUTPUT_NOTHING, ANY },
+	{ "`install`, or apply at a boot", FRESH, run_install, OUTPUT_OK, ANY },
+	{ "`install`, or apply at a boot", STAGED, filecut_run_apply, 0, ANY },
+	{ "`install`, or apply at a boot", BADSPARE, run_install, OUTPUT_OK, ANY },
+	{ "`install` of what is installed", GOOD, run_install, OUTPUT_NOTHING, ANY },
+	{ "`mark good` of a trial", TRIAL, run_good, OUTPUT_OK, ANY },
+	{ "`mark good` of a good slot", GOOD, run_good, OUTPUT_OK, ANY },
 	{ "`mark good` of a good slot that was counted, or that crashed", COUNTED, run_good,
-	  OUTPUT_OK },
+	  OUTPUT_OK, EARLY },
 	{ "`mark good` of a good slot that was counted, or that crashed", CRASHED, run_good,
-	  OUTPUT_OK },
-	{ "`mark bad`", TRIAL, run_bad, OUTPUT_OK },
-	{ "`mark bad`", GOOD, run_bad, OUTPUT_OK },
-	{ "`mark clean` of a trial, before an orderly reboot", TRIAL, run_clean, OUTPUT_OK },
-	{ "`mark clean` of a good slot", GOOD, run_clean, OUTPUT_OK },
-	{ "trial that misses its deadline, by the guardian", TRIAL, run_guardian, 0 },
-	{ "`switch`, to roll back", GOOD, run_switch, OUTPUT_OK },
-	{ "`status`, `history`, `doctor`", TRIAL, run_status, OUTPUT_OK },
-	{ "`status`, `history`, `doctor`", TRIAL, run_history, OUTPUT_OK },
-	{ "`status`, `history`, `doctor`", TRIAL, run_doctor, 0 },
+	  OUTPUT_OK, EARLY },
+	{ "the same, when it has run for `stable-after=`", COUNTED, run_good, OUTPUT_OK, ANY },
+	{ "the same, when it has run for `stable-after=`", CRASHED, run_good, OUTPUT_OK, ANY },
+	{ "a good slot has proved itself, by the guardian", COUNTED, run_proof, 0, ANY },
+	{ "`mark bad`", TRIAL, run_bad, OUTPUT_OK, ANY },
+	{ "`mark bad`", GOOD, run_bad, OUTPUT_OK, ANY },
+	{ "`mark clean` of a trial, before an orderly reboot", TRIAL, run_clean, OUTPUT_OK, ANY },
+	{ "`mark clean` of a good slot", GOOD, run_clean, OUTPUT_OK, REPORTED },
+	{ "`mark clean` of a good slot that was counted, or that crashed", COUNTED, run_clean,
+	  OUTPUT_OK, ANY },
+	{ "`mark clean` of a good slot that was counted, or that crashed", COUNTED, run_clean,
+	  OUTPUT_OK, REPORTED },
+	{ "`mark clean` of a good slot that was counted, or that crashed", CRASHED, run_clean,
+	  OUTPUT_OK, REPORTED },
+	{ "trial that misses its deadline, by the guardian", TRIAL, run_guardian, 0, ANY },
+	{ "`switch`, to roll back", GOOD, run_switch, OUTPUT_OK, ANY },
+	{ "`status`, `history`, `doctor`", TRIAL, run_status, OUTPUT_OK, ANY },
+	{ "`status`, `history`, `doctor`", TRIAL, run_history, OUTPUT_OK, ANY },
+	{ "`status`, `history`, `doctor`", TRIAL, run_doctor, 0, ANY },
 };
 
 static void fill_slot(struct state_slot *t, enum state_st st)
@@ -175,10 +193,14 @@ static const char *measure(struct wear_table *table, unsigned i)
 	int code;
 
 	filecut_world_put(&im, NULL, 0);
+	filecut_world_stable_after(paths[i].when == EARLY ? 86400 : 0);
+	filecut_world_reported(paths[i].when == REPORTED);
 	filecut_world_booted(paths[i].before >= TRIAL && paths[i].before <= CRASHED ? 1 : 0);
 	if (paths[i].before == GOOD)
 		filecut_world_fill_b(false);
 	code = filecut_run_program(paths[i].program, &plan);
+	filecut_world_stable_after(0);
+	filecut_world_reported(false);
 	for (unsigned k = 0; k < filecut_run_rec()->nops; k++)
 		if (filecut_run_rec()->op[k].kind == FILECUT_REC_CELL)
 			wear_table_count(&is, "write", filecut_run_rec()->op[k].off,

@@ -84,21 +84,37 @@ static void make_release(struct release *r, bool other, const struct key_file *k
 	snprintf(r->path, sizeof(r->path), "keelboot/stage/%s.keel", hex);
 }
 
+void filecut_world_stable_after(unsigned seconds)
+{
+	char conf[600];
+
+	snprintf(conf, sizeof(conf),
+		 "[system]\ncompatible=box\nstable-after=%u\n[source.data]\nmount=%s\n", seconds,
+		 filecut_world_at("data"));
+	put_file("root/etc/keelboot/system.conf", conf, strlen(conf), 0);
+}
+
+void filecut_world_reported(bool reported)
+{
+	if (reported)
+		put_file("run/good", "", 0, 0);
+	else
+		unlink(filecut_world_at("run/good"));
+}
+
 bool filecut_world_begin(void)
 {
 	static const char *const dirs[] = { "root", "root/etc", "root/etc/keelboot",
 					    "root/etc/keelboot/keys", "run" };
 	struct key_file key;
-	char conf[600], pem[512];
+	char pem[512];
 
 	snprintf(dir, sizeof(dir), "%s/keelboot-filecut-XXXXXX",
 		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	must(mkdtemp(dir) != NULL, dir);
 	for (unsigned i = 0; i < KB_ARRAY_LEN(dirs); i++)
 		must(mkdir(filecut_world_at(dirs[i]), 0700) == 0, dirs[i]);
-	snprintf(conf, sizeof(conf), "[system]\ncompatible=box\n[source.data]\nmount=%s\n",
-		 filecut_world_at("data"));
-	put_file("root/etc/keelboot/system.conf", conf, strlen(conf), 0);
+	filecut_world_stable_after(0);
 	if (key_file_generate(filecut_world_at("k"), KEYRING_ED25519, &key) != KB_OK)
 		return false;
 	snprintf(pem, sizeof(pem), "%s", filecut_world_at("root/etc/keelboot/keys/k.pem"));

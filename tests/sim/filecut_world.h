@@ -7,6 +7,12 @@
 
 #include "tests/sim/filecut_fs.h"
 
+/* How long the machine has to run before a report proves its slot; 0 to begin with. */
+void filecut_world_stable_after(unsigned seconds);
+
+/* Whether the system has reported in this boot. */
+void filecut_world_reported(bool reported);
+
 /* Makes the folder and the bundles. False after a message. */
 bool filecut_world_begin(void);
 void filecut_world_end(void);
