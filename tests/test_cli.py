@@ -904,7 +904,9 @@ def test_what_is_staged_and_on_trial_already_is_not_installed_again(ready, facto
 
 @pytest.mark.parametrize("change, fate", (
     (lambda id: {"rejected": id[:32]}, "forgets the staged update, which failed here before; takes slot a (1.0)."),
-    (lambda id: {"applied": id[:32]}, "forgets the staged update, which is installed, or was; takes slot a (1.0)."),
+    (lambda id: {"applied": id[:32], "b_st": "good", "b_grace": 5, "b_streak": 0, "b_release": id, "b_version": "2.0",
+                 "b_sequence": 20},
+     "forgets the staged update, which is installed, or was; takes slot a (1.0)."),
     (lambda id: {"installs": 8}, "leaves the staged update alone (too many installs, or failures to write it); "
                                  "takes slot a (1.0)."),
     (lambda id: {"apply_data": "3,0,0"}, "leaves the staged update alone (it took the device down before); "

@@ -162,7 +162,7 @@ class Race:
         self.began = time.monotonic()
         self.outer = subprocess.Popen(
             ["sh", "-c", script, "sh", dev.state, self.log, path / "proc", dev.run, *NAMESPACE,
-             TOP / "build/keelboot-guardian", "b", "7", str(self.DEADLINE), "30", "0", "keep"],
+             TOP / "build/keelboot-guardian", "b", "7", "trial", str(self.DEADLINE), "0", "30", "0", "keep"],
             stderr=subprocess.DEVNULL)
         while not (children := Path(f"/proc/{self.outer.pid}/task/{self.outer.pid}/children").read_text()):
             time.sleep(0.001)
