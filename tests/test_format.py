@@ -635,7 +635,7 @@ def test_show_tells_programs_of_keys(tmp_path, keys):
 @pytest.fixture
 def forbidden(tmp_path):
     """A folder into which this user (root: nobody) may not write, and how to be that user."""
-    for parent in [tmp_path, *list(tmp_path.parents)[:2]]:
+    for parent in [tmp_path, *list(tmp_path.parents)[:3]]:
         if os.geteuid() == 0 and str(parent).startswith("/tmp/"):
             parent.chmod(0o755)
     tmp_path.chmod(0o555)
