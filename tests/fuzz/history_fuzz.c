@@ -81,10 +81,12 @@ static void put_cells(struct fuzz_bdev *d, struct fuzz_in *in)
 
 static void check_add(struct store *st, const struct fuzz_bdev *d, const struct told *before)
 {
-	struct history_event e = { .kind = HISTORY_BOOT, .slot = 1, .sequence = 7, .reason = "x" };
+	struct history_event e = { .kind = HISTORY_BOOT, .slot = 1, .sequence = 7 }, other = e;
 	struct told t = { .stop = 1 };
-	enum kb_err err = store_history_add(st, &e);
+	enum kb_err err;
 
+	history_set_text(e.reason, "x");
+	err = store_history_add(st, &e);
 	if (err != KB_OK) {
 		FUZZ_CHECK(d->ncells == FUZZ_BDEV_CELLS || d->dead_to != 0);
 		return;
@@ -94,6 +96,7 @@ static void check_add(struct store *st, const struct fuzz_bdev *d, const struct 
 	FUZZ_CHECK(before->first.n == UINT64_MAX ? t.first.n == 1 : t.first.n > before->first.n);
 	e.n = st->history_n;
 	FUZZ_CHECK(same(&e, &t.first));
+	FUZZ_CHECK(store_history_has(st, 1, &e) && !store_history_has(st, 1, &other));
 }
 
 void fuzz_one(const uint8_t *data, size_t size)

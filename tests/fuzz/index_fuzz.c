@@ -108,6 +108,15 @@ static void check_chunk(const struct index *x, const struct reader_chunk *c, uin
 		   (c->form == x->want[i].form && c->stored == x->want[i].stored));
 }
 
+/* The walk that is told of no chunk ends as the other one did. */
+static void check_walk_all(bool whole)
+{
+	const struct manifest_encoding *enc;
+
+	FUZZ_CHECK(reader_pick_encoding(&reader, 0, &enc) == KB_OK);
+	FUZZ_CHECK((reader_walk_all(&walk, &reader, 0, enc) == KB_OK) == whole);
+}
+
 /* Walks to the end; true if all was in order. */
 static bool go(const struct index *x, bool sign)
 {
@@ -132,6 +141,7 @@ static bool go(const struct index *x, bool sign)
 	}
 	FUZZ_CHECK(e != KB_EDIGEST || x->harm != 0);
 	FUZZ_CHECK(e != KB_EIO || x->cut);
+	check_walk_all(e == KB_ENOENT);
 	reader_close(&reader);
 	return e == KB_ENOENT;
 }

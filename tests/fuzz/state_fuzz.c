@@ -19,7 +19,8 @@ static bool is_slot(const struct state *s, int slot)
 static void check_slot(const struct state_slot *t)
 {
 	FUZZ_CHECK(t->st <= STATE_BAD && t->tries <= STATE_TRIES_MAX && t->grace <= STATE_GRACE);
-	FUZZ_CHECK(t->streak <= STATE_STREAK_LIMIT);
+	FUZZ_CHECK(t->streak <= STATE_STREAK_LIMIT && t->doubt <= 1);
+	FUZZ_CHECK(t->retries <= STATE_RETRIES_MAX && t->wait <= 1u << STATE_RETRIES_MAX);
 	FUZZ_CHECK(fuzz_printable(t->version, sizeof(t->version)));
 	FUZZ_CHECK(fuzz_printable(t->reason, sizeof(t->reason)));
 	FUZZ_CHECK(t->has_release || (t->sequence == 0 && t->version[0] == '\0'));
