@@ -14,7 +14,7 @@
 #define DROP_IN	  "/run/systemd/system.conf.d/00-keelboot.conf"
 #define FIX_MODULE                                                                    \
 	"pack the driver of the hardware's watchdog into the initramfs (mkinitramfs " \
-	"--module-set watchdog), or softdog"
+	"--module-set watchdog; on a server watchdog-server), or softdog"
 
 /* <linux/watchdog.h>, as the file "options" has them. */
 enum { MAGICCLOSE = 0x0100, CARDRESET = 0x0020 };

@@ -503,7 +503,7 @@ def test_a_real_kernel(make):
     """Every dependency that the files of a real kernel name comes before what needs it."""
     folder = kbkernel.get().modules
     image = make("--compress", "none", "--modules-dir", folder, "--module-set",
-                 "virtio,usb,sd,nvme,ext4,vfat,squashfs,erofs,watchdog,softdog,pstore,verity").image
+                 "virtio,usb,sd,nvme,ext4,vfat,squashfs,erofs,watchdog,watchdog-server,softdog,pstore,verity").image
     loaded = order(image)
     assert len(loaded) == len(set(loaded)) > 50
     needs = {}
@@ -521,12 +521,33 @@ def test_a_real_kernel(make):
     assert loaded.index("i6300esb") < loaded.index("virtio_blk")     # virtio itself is built into Debian 13's
     for name in ("lpc_ich", "i2c-i801", "intel_pmc_bxt"):
         assert loaded.index(name) < loaded.index("iTCO_wdt")
-    assert loaded.index("ipmi_si") < loaded.index("ipmi_watchdog")
+    # A server's BMC before its chipset, whichever is named first.
+    assert loaded.index("ipmi_si") < loaded.index("ipmi_watchdog") < loaded.index("iTCO_wdt")
     assert {"iTCO_wdt", "sp5100_tco", "wdat_wdt", "hpwdt", "it87_wdt", "w83627hf_wdt", "f71808e_wdt",
             "ipmi_watchdog"} <= set(content(image, "etc/keelboot/watchdogs").decode().split())
     files = listing(image)
     for name in loaded:
         assert f"lib/modules/{name}.ko" in files
+
+
+SOC = "kernel/u/dwc3.ko: kernel/u/gadget.ko\nkernel/u/gadget.ko:\nkernel/u/xhci-pci.ko:\n"
+
+
+@pytest.mark.parametrize("arch, loaded", [("arm64", ["xhci-pci", "gadget", "dwc3"]), ("x86", ["xhci-pci"])])
+def test_what_only_a_system_on_a_chip_has_is_left_out_of_a_pc_s_image(make, tmp_path, arch, loaded):
+    """Debian 13's kernel for PCs has dwc3 as a module, but not what makes a device for it: 0.14 MB for nothing."""
+    modules = fake_kernel(tmp_path)
+    for line in SOC.splitlines():
+        path = modules / line.partition(":")[0]
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"\x7fELF")
+    with open(modules / "modules.dep", "a") as file:
+        file.write(SOC)
+    with open(modules / "modules.builtin", "a") as file:
+        file.write(f"kernel/arch/{arch}/crypto/some.ko\n")
+    assert order(make("--compress", "none", "--modules-dir", modules, "--module-set", "usb").image) == loaded
+    # Whoever names it gets it.
+    assert "dwc3" in order(make("--compress", "none", "--modules-dir", modules, "--module", "dwc3", name="y").image)
 
 
 # ---------------------------------------------------------------- what it refuses

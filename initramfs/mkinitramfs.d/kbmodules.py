@@ -11,7 +11,7 @@ import kbcompress
 
 SUFFIXES = (".ko", ".ko.gz", ".ko.xz", ".ko.zst")
 SETS = Path(__file__).resolve().parent / "module-sets.ini"
-DEFAULT_SETS = ("watchdog", "pstore", "virtio", "nvme", "sd", "usb", "ext4", "vfat")
+DEFAULT_SETS = ("watchdog-server", "watchdog", "pstore", "virtio", "nvme", "sd", "usb", "ext4", "vfat")
 
 
 class ModuleError(Exception):
@@ -36,6 +36,7 @@ class Set(NamedTuple):
     """One section of module-sets.ini."""
     modules: list
     helpers: list
+    soc: list
     load_first: bool
 
 
@@ -44,7 +45,7 @@ def read_sets(path: Path = SETS) -> dict:
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_string(path.read_text())
     return {name: Set(parser[name]["modules"].split(), parser[name].get("helpers", "").split(),
-                      parser[name].getboolean("load-first", False))
+                      parser[name].get("soc", "").split(), parser[name].getboolean("load-first", False))
             for name in parser.sections()}
 
 
@@ -63,6 +64,7 @@ class Modules:
         self.folder = Path(folder)
         self.depends = {}       # normal name: (path, [paths])
         self.builtin = set()
+        self.of_pc = False      # a PC's kernel, as what is built into it shows
         self.soft = {}          # normal name: (pre, post)
         self.aliases = None     # read only when a soft dependency names one
         if not self.folder.is_dir():
@@ -70,6 +72,7 @@ class Modules:
         self._read_depends()
         for path in self._lines("modules.builtin", optional=True):
             self.builtin.add(normal(file_name(path)))
+            self.of_pc |= path.startswith("kernel/arch/x86/")
         self._read_soft()
 
     def _lines(self, name: str, optional: bool = False):
@@ -172,9 +175,9 @@ class Modules:
 
 
 def choose(modules: Modules, sets: list, explicit: list) -> tuple:
-    """(names in load order, notes, warnings). Sets in the order that is given, but those to load
-    first; then what is named singly. A module that this kernel lacks is an error only if named
-    singly; a set of which it has nothing is a warning."""
+    """(names in load order, notes, warnings). First the sets that say so, in the order of their file;
+    then the others as they are given; then what is named singly. A module that this kernel lacks is an
+    error only if named singly; a set of which it has nothing is a warning."""
     table = read_sets()
     for name in sets:
         if name not in table:
@@ -183,8 +186,9 @@ def choose(modules: Modules, sets: list, explicit: list) -> tuple:
                               + (f"; did you mean {near[0]}?" if near else "")
                               + f" There are: {', '.join(sorted(table))}")
     names, notes, warnings = [], [], []
-    for name in sorted(sets, key=lambda name: not table[name].load_first):
-        wanted = table[name].modules
+    first = [name for name in table if table[name].load_first and name in sets]
+    for name in first + [name for name in sets if name not in first]:
+        wanted = table[name].modules + ([] if modules.of_pc else table[name].soc)
         if not any(modules.known(module) or modules.is_builtin(module) for module in wanted):
             few = ", ".join(wanted[:4]) + (", …" if len(wanted) > 4 else "")
             warnings.append(f"module set {name}: this kernel has nothing of it ({few}); name what it has with "

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The module set `watchdog` on the machines that QEMU has for it, beside the i6300esb of all other tests: Intel's
-chipset, whose device another driver makes, and a server's BMC."""
+"""The module sets `watchdog` and `watchdog-server` on the machines that QEMU has for them, beside the i6300esb of all
+other tests: Intel's chipset, whose device another driver makes, and a server's BMC."""
 
 import pytest
 
 Q35 = ("-machine", "q35", "-global", "ICH9-LPC.noreboot=false")
 BMC = ("-device", "ipmi-bmc-sim,id=bmc0", "-device", "isa-ipmi-kcs,bmc=bmc0")
 QBOOT = "qboot.rom"
-MODULES = ("virtio", "ext4", "watchdog")
+MODULES = ("virtio", "ext4", "watchdog", "watchdog-server")
 
 
 def machine(bench, disk, extra, firmware):
