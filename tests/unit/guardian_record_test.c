@@ -187,6 +187,11 @@ static void other_attempt_is_left_alone(void **ctx)
 	assert_int_equal(guardian_record_bad(fd, &other, 0), GUARDIAN_GOOD);
 	load(&after, &st);
 	assert_int_equal(after.seq, before.seq);
+	after.slot[0].st = STATE_TRIAL; /* with the token of the one that is under way */
+	assert_int_equal(store_save(&st, &after), KB_OK);
+	assert_int_equal(guardian_record_bad(fd, &other, 0), GUARDIAN_CLOSED);
+	load(&before, &st);
+	assert_int_equal(before.seq, after.seq);
 }
 
 static void announced_shutdown_is_not_held_against_it(void **ctx)
