@@ -36,3 +36,36 @@ def test_slot_that_a_person_marks_bad_is_left(bench):
         b = bench.status(vm)["slots"][1]
         assert (b["state"], b["reason"]) == ("bad", "modem does not register")
         assert bench.causes(vm) == ["guest"]
+
+
+def crash(vm):
+    """The watchdog ends it, and tells that it did."""
+    vm.send("killall -9 watchdog; while pidof watchdog; do :; done; "
+            "watchdog -F -T 4 -t 60 /dev/watchdog0 & "
+            "until [ $(cat /sys/class/watchdog/watchdog0/timeout) = 4 ]; do :; done; "
+            "echo c > /proc/sysrq-trigger")
+    vm.wait_reset()
+
+
+def test_good_slot_that_reports_in_each_boot_and_crashes_is_left_and_comes_back(bench):
+    """As README says in step 6, it calls `mark good` in each boot; that wiped the crashes, for ever."""
+    why = "crashed or hung; tried again after 1 healthy boot"
+    disk = bench.disk("1.0", "2.0")
+    with bench.machine(disk, append=WATCHDOG) as vm:
+        for number in (1, 2, 3):
+            vm.wait_boot(number)
+            bench.up(vm, "2.0", "b")
+            assert "slot b (2.0) is good already" in bench.ask(vm, "keelboot mark good").lower()
+            crash(vm)
+        said = bench.up(vm, "1.0", "a")
+        assert f"slot b is preferred, and not taken: {why}" in said
+        assert bench.ask(vm, "keelboot status").splitlines()[0] == f"Slot b was passed over: {why}."
+        assert bench.status(vm)["booted"]["reason"] == f"b: {why}"
+        assert "1.0 in slot a was booted instead of slot b: crashed or hung" in bench.ask(vm, "keelboot history")
+        vm.send("keelboot mark clean; reboot")      # in order, behind its report: a has proved itself
+        said = bench.up(vm, "2.0", "b")
+        assert "slot b: 2.0, good, tried again after: crashed or hung" in said
+        vm.send("keelboot mark clean; reboot")      # and so has b
+        bench.up(vm, "2.0", "b")
+        assert bench.ask(vm, "keelboot status").splitlines()[0].startswith("Slot b runs 2.0, which is good.")
+        assert bench.status(vm)["slots"][1]["streak"] == 0
