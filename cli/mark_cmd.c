@@ -210,6 +210,7 @@ static void print_result(const struct device *d, const struct mark *m, bool chan
 	       m->committed ? " and committed" : "");
 	if (d->state.floor != m->before.floor)
 		printf("The rollback floor is now %" PRIu64 ".\n", d->state.floor);
+	print_unproven(d, m);
 	if (!m->good)
 		print_next(d, m);
 }

@@ -45,9 +45,10 @@ class Device:
             file.write_bytes(bytes(8 * MIB))
         self.configure()
 
-    def configure(self, extra=""):
+    def configure(self, extra="", stable_after=0):
+        """A report is the proof, however long this host has been up."""
         (self.root / "etc/keelboot/system.conf").write_text(
-            f"[system]\ncompatible=test-board\n[source.data]\nmount={self.data}\n{extra}")
+            f"[system]\ncompatible=test-board\nstable-after={stable_after}\n[source.data]\nmount={self.data}\n{extra}")
 
     def options(self):
         options = ["--state", self.state, "--conf-root", self.root, "--run-dir", self.run]

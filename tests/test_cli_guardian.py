@@ -152,8 +152,10 @@ class Race:
     the machine stays in there."""
 
     DEADLINE = 1
+    TRIAL = ("trial", str(DEADLINE), "0")
+    GOOD = ("good", "0", "1")       # it has proved itself after one second
 
-    def __init__(self, dev, path):
+    def __init__(self, dev, path, terms=TRIAL):
         (path / "proc/1").mkdir(parents=True)
         (path / "proc/1/comm").write_text("init\n")
         (path / "proc/1/cmdline").write_text("init\0")
@@ -162,7 +164,7 @@ class Race:
         self.began = time.monotonic()
         self.outer = subprocess.Popen(
             ["sh", "-c", script, "sh", dev.state, self.log, path / "proc", dev.run, *NAMESPACE,
-             TOP / "build/keelboot-guardian", "b", "7", "trial", str(self.DEADLINE), "0", "30", "0", "keep"],
+             TOP / "build/keelboot-guardian", "b", "7", *terms, "30", "0", "keep"],
             stderr=subprocess.DEVNULL)
         while not (children := Path(f"/proc/{self.outer.pid}/task/{self.outer.pid}/children").read_text()):
             time.sleep(0.001)
@@ -209,6 +211,61 @@ def test_mark_good_against_the_real_guardian_at_its_deadline(factory_trial, tmp_
         winners.append(good)
     print("".join("cg"[not good] for good in winners), f"{delay:.3f}")
     assert set(winners) == {True, False}
+
+
+@pytest.mark.parametrize("reported", (True, False))
+def test_real_guardian_proves_what_reported(factory_trial, tmp_path, reported):
+    if subprocess.run([*NAMESPACE, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("no namespaces here")
+    dev = factory_trial(tmp_path / "device")
+    edit(dev, b_st="good", b_tries=0, b_streak=2, b_doubt=1)
+    if reported:
+        (dev.run / "good").touch()
+    race = Race(dev, dev.path, Race.GOOD)
+    try:
+        assert race.outer.wait(60) == 0 and race.said("slot b has run for 1 s")
+    finally:
+        race.close()
+    text = dev("state", "show").stdout
+    assert ("b.streak=0" in text, "open=-" in text, "b.doubt" in text) == (reported, reported, not reported)
+
+
+@pytest.fixture
+def unproven(factory_trial, tmp_path):
+    """unproven(seconds): slot b runs, is good, crashed twice, and is counted; `stable-after=` seconds."""
+    def make(seconds):
+        dev = factory_trial(tmp_path / "device")
+        edit(dev, b_st="good", b_tries=0, b_streak=2)
+        dev.boot("b", 7, status="good")
+        dev.configure(stable_after=seconds)
+        return dev
+    return make
+
+
+def test_report_leaves_the_crashes_and_its_word(unproven):
+    dev = unproven(86400)
+    said = dev("mark", "good").stdout
+    assert "It crashed 2 times in a row; that counts until it has run for 86400 s, or is shut down in order." in said
+    text = dev("state", "show").stdout
+    assert "b.streak=2" in text and "open=b" in text
+    assert (dev.run / "good").read_bytes() == b""
+
+
+def test_report_of_a_system_that_has_run_long_enough_is_the_proof(unproven):
+    dev = unproven(0)
+    dev("mark", "good")
+    text = dev("state", "show").stdout
+    assert "b.streak=0" in text and "open=-" in text
+
+
+@pytest.mark.parametrize("reported", (True, False))
+def test_orderly_shutdown_proves_what_reported(unproven, reported):
+    dev = unproven(86400)
+    if reported:
+        dev("mark", "good")
+    dev("mark", "clean")
+    text = dev("state", "show").stdout
+    assert ("b.streak=0" in text, "open=-" in text, "clean=1" in text) == (reported, reported, not reported)
 
 
 # ---------------------------------------------------------------- what status tells of it

@@ -229,6 +229,24 @@ static void the_same_again_writes_nothing(void **ctx)
 	assert_installed(image);
 }
 
+/* Its bytes were not what made it crash, or they were: it goes on trial either way. */
+static void the_same_again_in_a_slot_that_lost_its_trust_is_a_new_trial(void **ctx)
+{
+	struct state_slot *t = &state.slot[in.target];
+
+	(void)ctx;
+	make(image, false, NULL);
+	assert_int_equal(install_run(&in), KB_OK);
+	t->st = STATE_GOOD;
+	t->tries = 0;
+	t->streak = STATE_STREAK_LIMIT - 1;
+	assert_int_equal(install_run(&in), KB_EAPPLIED);
+	state_add_crash(t);
+	assert_int_equal(install_run(&in), KB_OK);
+	assert_installed(image);
+	assert_int_equal(in.bytes_written, 0);
+}
+
 static void a_slot_that_is_right_only_needs_its_record(void **ctx)
 {
 	(void)ctx;
@@ -1166,6 +1184,7 @@ int main(int argc, char **argv)
 		TEST(puts_a_release_on_trial),
 		TEST(takes_chunks_that_are_not_compressed),
 		TEST(the_same_again_writes_nothing),
+		TEST(the_same_again_in_a_slot_that_lost_its_trust_is_a_new_trial),
 		TEST(a_slot_that_is_right_only_needs_its_record),
 		TEST(only_blocks_that_differ_are_written),
 		TEST(only_a_difference_in_the_head),
