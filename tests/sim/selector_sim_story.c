@@ -233,7 +233,7 @@ static void retries_of_a_slot_that_crashes_are_bounded(struct device *d)
 	unsigned lost = 0, healthy = 0, since = 0, longest = 0;
 
 	two_good(d);
-	for (enum reset_cause cause = RESET_POWER; healthy < 1000; since++) {
+	for (enum reset_cause cause = RESET_POWER; healthy < 1000 && lost < 1000; since++) {
 		if (boot(d, cause) == 1) {
 			lost++;
 			longest = since > longest ? since : longest;
