@@ -303,7 +303,9 @@ unsigned powercut_check_acts(struct powercut_walk *w, uint32_t i, enum powercut_
 		*first = update_acts(s, n, &v.s.slot[slot]);
 	else
 		*first = old_acts(s, n, &v.s);
-	if (s->does == POWERCUT_FLAKY && n->runs == POWERCUT_NEW && !n->marked)
+	/* From its first retry on it works, or the distances would grow without end. */
+	if (s->does == POWERCUT_FLAKY && n->runs == POWERCUT_NEW && !n->marked &&
+	    v.s.slot[slot].retries == 0)
 		also[more++] = POWERCUT_ACT_CRASH;
 	if (s->events & POWERCUT_REBOOTS && *first != POWERCUT_ACT_REBOOT)
 		also[more++] = POWERCUT_ACT_REBOOT;

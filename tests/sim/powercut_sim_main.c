@@ -214,6 +214,7 @@ int main(int argc, char **argv)
 	unsigned n, good = 0, bad;
 	int c;
 
+	setenv("KEELBOOT_HELPER", "build/keelboot-helper", 0); /* it is looked for beside us else */
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (take(c))
 			continue;

@@ -23,12 +23,13 @@ static int apply_status;
 static struct powercut_result *world_result;
 static const struct powercut_story *story;
 
+/* A report is the proof: there is no guardian here, and no time that passes. */
 const char *powercut_world_conf(void)
 {
 	static char text[512];
 
 	snprintf(text, sizeof(text),
-		 "[system]\ncompatible=box\n[keyring]\npath=%s\n[source.data]\nenabled=%s\n"
+		 "[system]\ncompatible=box\nstable-after=0\n[keyring]\npath=%s\n[source.data]\nenabled=%s\n"
 		 "[source.sd]\nenabled=no\n",
 		 powercut_media_keyring(), story->data ? "yes" : "no");
 	return text;
