@@ -63,7 +63,7 @@ def test_trial_that_nobody_marks_good_is_left_at_its_deadline(bench, image):
 
 def test_guardian_ends_when_the_trial_is_marked_good(bench, image):
     disk = bench.disk("1.0", "2.0 nomark", good="a")
-    with bench.machine(disk, initrd=image(name="long", deadline=600)) as vm:
+    with bench.machine(disk, initrd=image(name="long", deadline=600, more="stable-after=1\n")) as vm:
         vm.expect(r"system 2\.0 is ready")
         pid = bench.ask(vm, "cat /run/keelboot/guardian").strip()
         assert bench.ask(vm, "cat /run/sendsigs.omit.d/keelboot").strip() == pid
@@ -75,10 +75,11 @@ def test_guardian_ends_when_the_trial_is_marked_good(bench, image):
         assert "sysroot" not in bench.ask(vm, f"ls -l /proc/{pid}/fd /proc/{pid}/root /proc/{pid}/cwd")
         told = bench.status(vm)
         assert 0 < told["guardian"].pop("left") <= 600
-        assert told["guardian"] == {"running": True, "pid": int(pid), "mode": "trial", "deadline": 600}
+        assert told["guardian"] == {"running": True, "pid": int(pid), "overdue": None, "mode": "trial",
+                                    "deadline": 600}
         assert (told["watchdog"]["handover"], told["watchdog"]["feeder"]) == ("system", "system")
         bench.ask(vm, "keelboot mark good")
-        bench.ask(vm, "sleep 1; [ ! -e /run/keelboot/guardian ] && [ ! -e /run/sendsigs.omit.d/keelboot ]"
+        bench.ask(vm, "sleep 3; [ ! -e /run/keelboot/guardian ] && [ ! -e /run/sendsigs.omit.d/keelboot ]"
                       f" && [ ! -e /proc/{pid} ]")
         told = bench.status(vm)
         assert not told["guardian"]["running"] and told["guardian"]["left"] is None

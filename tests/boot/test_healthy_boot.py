@@ -27,9 +27,9 @@ def test_healthy_boots_write_nothing_to_any_disk(bench):
 
 
 def test_healthy_boot_that_is_counted_writes_two_records(bench):
-    """count=always: the charge, and what `mark good` says of it; nothing else on any disk."""
+    """count=always: the charge, and that the slot has proved itself; nothing else on any disk."""
     disk = bench.disk("1.0", "2.0 still")
-    conf = bench.device.conf.replace("count=never", "count=always")
+    conf = bench.device.conf.replace("count=never", "count=always\nstable-after=20")
     initrd = bench.initramfs_with(name="counted", conf=conf)
     state, size = bench.partition(disk, "keelboot-state")
     log = bench.work / "writes.log"
@@ -38,6 +38,7 @@ def test_healthy_boot_that_is_counted_writes_two_records(bench):
         for number in (1, 2, 3):
             vm.wait_boot(number)
             bench.up(vm, "2.0", "b")
+            bench.ask(vm, "while [ -e /run/keelboot/guardian ]; do sleep 1; done")
             assert vm.writes() == {"disk": 2 * number}, vm.stats()
             written = [entry for entry in entries(log) if entry.kind != "flush"]
             places = [(entry.offset - state, entry.length) for entry in written[done:]]

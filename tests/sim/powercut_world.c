@@ -29,7 +29,8 @@ const char *powercut_world_conf(void)
 	static char text[512];
 
 	snprintf(text, sizeof(text),
-		 "[system]\ncompatible=box\nstable-after=0\n[keyring]\npath=%s\n[source.data]\nenabled=%s\n"
+		 "[system]\ncompatible=box\nstable-after=0\n[keyring]\npath=%s\n[source.data]"
+		 "\nenabled=%s\n"
 		 "[source.sd]\nenabled=no\n",
 		 powercut_media_keyring(), story->data ? "yes" : "no");
 	return text;
