@@ -79,7 +79,8 @@ def test_guardian_ends_when_the_trial_is_marked_good(bench, image):
                                     "deadline": 600}
         assert (told["watchdog"]["handover"], told["watchdog"]["feeder"]) == ("system", "system")
         bench.ask(vm, "keelboot mark good")
-        bench.ask(vm, "sleep 3; [ ! -e /run/keelboot/guardian ] && [ ! -e /run/sendsigs.omit.d/keelboot ]"
+        bench.ask(vm, "n=0; while [ -e /run/keelboot/guardian ] && [ $n -lt 30 ]; do sleep 1; n=$((n+1)); done; "
+                      "[ ! -e /run/keelboot/guardian ] && [ ! -e /run/sendsigs.omit.d/keelboot ]"
                       f" && [ ! -e /proc/{pid} ]")
         told = bench.status(vm)
         assert not told["guardian"]["running"] and told["guardian"]["left"] is None
