@@ -63,7 +63,7 @@ def test_trial_that_nobody_marks_good_is_left_at_its_deadline(bench, image):
 
 def test_guardian_ends_when_the_trial_is_marked_good(bench, image):
     disk = bench.disk("1.0", "2.0 nomark", good="a")
-    with bench.machine(disk, initrd=image(name="long", deadline=600, more="stable-after=1\n")) as vm:
+    with bench.machine(disk, initrd=image(name="stable", deadline=600, more="stable-after=1\n")) as vm:
         vm.expect(r"system 2\.0 is ready")
         pid = bench.ask(vm, "cat /run/keelboot/guardian").strip()
         assert bench.ask(vm, "cat /run/sendsigs.omit.d/keelboot").strip() == pid
@@ -80,7 +80,7 @@ def test_guardian_ends_when_the_trial_is_marked_good(bench, image):
         assert (told["watchdog"]["handover"], told["watchdog"]["feeder"]) == ("system", "system")
         bench.ask(vm, "keelboot mark good")
         bench.ask(vm, "n=0; while [ -e /run/keelboot/guardian ] && [ $n -lt 30 ]; do sleep 1; n=$((n+1)); done; "
-                      "[ ! -e /run/keelboot/guardian ] && [ ! -e /run/sendsigs.omit.d/keelboot ]"
+                      "sleep 1; [ ! -e /run/keelboot/guardian ] && [ ! -e /run/sendsigs.omit.d/keelboot ]"
                       f" && [ ! -e /proc/{pid} ]")
         told = bench.status(vm)
         assert not told["guardian"]["running"] and told["guardian"]["left"] is None
