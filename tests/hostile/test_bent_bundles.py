@@ -7,6 +7,7 @@ import pytest
 from hostile import CHUNK, FAILURE, HELPER, NOTHING, OK, VERIFY, Forge, driver, flipped, keelreader, start, KEELBOOT
 
 HEADER = "no bundle, or its header is damaged; copy it again"
+RULES = "its header is whole, but breaks the format: whoever made the bundle made it wrong"
 AREA = "its signature area is damaged; copy it again"
 UNSIGNED = "not signed by any of the # trusted keys"
 NEWER = "made for a newer Keelboot; update Keelboot first"
@@ -72,14 +73,14 @@ def total(found: dict, allowed: dict) -> int:
 # docs/FORMAT.md, section 2: where a field begins, and how many of its bits are refused for which reason.
 HEADER_FIELDS = [
     (0, {HEADER: 64}),                          # magic
-    (8, {HEADER: 1, UNSIGNED: 15}),             # format: only 0 is none
-    (10, {HEADER: 1, NEWER: 15}),               # min_reader
-    (12, {HEADER: 32}),                         # header_len
+    (8, {RULES: 1, UNSIGNED: 15}),              # format: only 0 is none
+    (10, {RULES: 1, NEWER: 15}),                # min_reader
+    (12, {RULES: 32}),                          # header_len
     (16, {UNSIGNED: 64}),                       # features that may be ignored
     (24, {NEWER: 64}),                          # features that may not
-    (32, {HEADER: 448}),                        # total_len to payload_len
+    (32, {RULES: 448}),                         # total_len to payload_len
     (88, {UNSIGNED: 256}),                      # digest of the manifest
-    (120, {HEADER: 388 * 8})]                   # zeroes
+    (120, {RULES: 388 * 8})]                    # zeroes
 
 
 def test_t05_every_bit_of_the_header(files, keys, cases):
@@ -87,7 +88,7 @@ def test_t05_every_bit_of_the_header(files, keys, cases):
     no, or the signature, which covers all of it."""
     plain = bent(files, keys, "small", 0, 512, RAW)
     assert total(plain, {(FORMAT, HEADER): False}) == 512 * 8
-    error = {HEADER: FORMAT, UNSIGNED: SIGNATURE, NEWER: TOO_NEW}
+    error = {HEADER: FORMAT, RULES: FORMAT, UNSIGNED: SIGNATURE, NEWER: TOO_NEW}
     for (begin, refused), end in zip(HEADER_FIELDS, [field[0] for field in HEADER_FIELDS[1:]] + [508]):
         assert bent(files, keys, "small", begin, end, FIXED) == \
             {(error[why], "", why): count for why, count in refused.items()}, begin

@@ -9,7 +9,7 @@ import pytest
 
 from hostile import CHUNK, FAILED, GIB, KEELBOOT, MIB, OK, VERIFY, INCOMPATIBLE, Forge, flipped, start, varint
 
-DAMAGED = "BUNDLE: no bundle, or its header is damaged; copy it again"
+WRONG = "BUNDLE: its header is whole, but breaks the format: whoever made the bundle made it wrong"
 LENGTHS = "BUNDLE: its header and its manifest differ about lengths"
 
 
@@ -87,20 +87,20 @@ def test_t29_numbers_of_the_header(target, keys, image, field, cases):
     tried = 0
     for value in (0, 1, 511, *HUGE):
         bad = Forge(keys, image, header={field: value}).write(target.path / "bad.keel")
-        target.refuses(bad, VERIFY, DAMAGED, verbs=("install",))
+        target.refuses(bad, VERIFY, WRONG, verbs=("install",))
         tried += 1
     cases(tried)
 
 
 @pytest.mark.parametrize("header, says", [
-    ({"manifest_len": 0}, DAMAGED), ({"manifest_len": 65537}, DAMAGED), ({"manifest_len": 2 ** 32 - 1}, DAMAGED),
-    ({"sig_cap": 131073}, DAMAGED), ({"sig_cap": 2 ** 32 - 1}, DAMAGED), ({"header_len": 0}, DAMAGED),
-    ({"header_len": 1024}, DAMAGED), ({"format": 0}, DAMAGED), ({"min_reader": 0}, DAMAGED),
-    ({"magic": b"KEELSTAT"}, DAMAGED),
+    ({"manifest_len": 0}, WRONG), ({"manifest_len": 65537}, WRONG), ({"manifest_len": 2 ** 32 - 1}, WRONG),
+    ({"sig_cap": 131073}, WRONG), ({"sig_cap": 2 ** 32 - 1}, WRONG), ({"header_len": 0}, WRONG),
+    ({"header_len": 1024}, WRONG), ({"format": 0}, WRONG), ({"min_reader": 0}, WRONG),
+    ({"magic": b"KEELSTAT"}, "BUNDLE: no bundle, or its header is damaged; copy it again"),
     # All parts fit, together, at the end of what a number holds.
     ({"payload_len": 2 ** 63 - 1 - 4096, "total_len": "fits"}, "truncated"),
-    ({"payload_len": 2 ** 64 - 1, "total_len": "fits"}, DAMAGED),
-    ({"payload_len": 2 ** 63, "total_len": "fits"}, DAMAGED),
+    ({"payload_len": 2 ** 64 - 1, "total_len": "fits"}, WRONG),
+    ({"payload_len": 2 ** 63, "total_len": "fits"}, WRONG),
 ])
 def test_t29_header_fields_alone_and_together(target, keys, image, header, says):
     forge = Forge(keys, image)
@@ -311,7 +311,7 @@ def test_t30_manifest_of_the_largest_size_and_beyond(target, keys, image, cases)
     largest = Forge(keys, image, manifest=text + full)
     assert len(text + full) == 65536
     more = Forge(keys, image, manifest=text + full[:-1] + b"f\n")
-    target.refuses(more.write(target.path / "more.keel"), VERIFY, DAMAGED)
+    target.refuses(more.write(target.path / "more.keel"), VERIFY, WRONG)
     target.installs(largest.write(target.path / "largest.keel"), image)
     cases(2)
 

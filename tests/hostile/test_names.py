@@ -37,7 +37,8 @@ LINES = {"bundle version": 4, "bundle compatible": 3, "bundle build": 8, "bundle
 def said_of(key: str, evil: str) -> str:
     """What is wrong with that text; "": nothing."""
     section, name = key.split()
-    misfit = f"[{section}] {name}: has a character that is not allowed here"
+    wrong = "not UTC as 2025-01-02T03:04:05Z" if name == "created" else "has a character that is not allowed here"
+    misfit = f"[{section}] {name}: {wrong}"
     if "%" in evil and evil.isprintable():
         return "" if name in ("build", "description") else f"manifest line {LINES[key]}: {misfit}"
     if "\n" not in evil:

@@ -256,12 +256,13 @@ def test_t10_retired_key_that_cannot_be_read_leaves_none_trusted(target, genuine
 
 
 def test_t15_every_call_that_verifies_is_among_them():
-    """What update/ wants of OpenSSL, but for what cannot fail."""
+    """What update/ wants of OpenSSL, but for what cannot fail. ossl.o is for the start of a program, which ends there
+    when it fails."""
     wanted = set()
-    for path in (TOP / "build/obj/update").glob("*.o"):
+    for path in set((TOP / "build/obj/update").glob("*.o")) - {TOP / "build/obj/update/ossl.o"}:
         wanted.update(re.findall(r" U ((?:EVP|OSSL|OPENSSL|ERR|EC|BN|d2i|i2d|PEM|BIO|X509)_\w+)",
                                  subprocess.run(["nm", path], capture_output=True, text=True, check=True).stdout))
     wrapped = set(re.findall(r"^WRAP\([^,]*, (\w+),", (TOP / "tests/hostile/fail_main.c").read_text(), re.M))
     cannot_fail = {name for name in wanted
                    if name.endswith("_free") or name.startswith(("OSSL_PARAM_construct", "ERR_"))}
-    assert wanted and wanted - cannot_fail <= wrapped
+    assert wanted and not wanted - cannot_fail - wrapped
