@@ -94,10 +94,28 @@ static void add_doubt(struct state_slot *t, enum reset_cause cause)
 	state_set_text(t->reason, doubted(cause));
 }
 
-static void settle_good(struct state_slot *t, enum reset_cause cause, bool counts_good)
+/* The attempt under way is one of the chances that a preferred slot without trust gets. */
+static bool is_retry(const struct state *s)
 {
+	const struct state_slot *t = &s->slot[s->open];
+
+	return s->open == s->pref && s->open != s->lr && !state_is_trusted(t) && t->retries > 0;
+}
+
+static void return_retry(struct state_slot *t)
+{
+	t->grace--;
+	state_return_retry(t);
+}
+
+static void settle_good(struct state *s, enum reset_cause cause, bool counts_good)
+{
+	struct state_slot *t = &s->slot[s->open];
+
 	if (cause == RESET_CRASH)
 		add_crash(t);
+	else if (is_retry(s) && explained(cause) && t->grace > 0)
+		return_retry(t);
 	else if (!counts_good)
 		return;
 	else if (explained(cause) && t->grace > 0)
@@ -156,7 +174,7 @@ void reset_settle(struct state *s, enum reset_cause cause, bool counts_good)
 	bool applying = settle_applies(s, cause);
 
 	if (s->open != STATE_NONE && s->slot[s->open].st == STATE_GOOD)
-		settle_good(&s->slot[s->open], cause, counts_good);
+		settle_good(s, cause, counts_good);
 	else if (s->open != STATE_NONE)
 		settle_trial(&s->slot[s->open], cause);
 	else if (cause == RESET_CRASH && !applying && s->last != STATE_NONE &&

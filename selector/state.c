@@ -89,6 +89,12 @@ void state_use_retry(struct state_slot *t)
 	set_wait(t);
 }
 
+void state_return_retry(struct state_slot *t)
+{
+	t->retries--;
+	t->wait = 0;
+}
+
 void state_trust(struct state_slot *t)
 {
 	t->streak = 0;

@@ -184,6 +184,10 @@ void state_add_crash(struct state_slot *t);
 /* A good slot gets its chance: the next one is twice as far away. */
 void state_use_retry(struct state_slot *t);
 
+/* The chance ended before it could show anything: the slot is due again, and the one after it is no
+ * farther away than before. Only after state_use_retry(). */
+void state_return_retry(struct state_slot *t);
+
 /* What counted against a good slot is over. */
 void state_trust(struct state_slot *t);
 

@@ -240,6 +240,59 @@ static void where_good_slots_are_not_counted_only_a_crash_counts(void **ctx)
 	}
 }
 
+/* Slot 0 is preferred, lost its trust, and is in its nth retry. */
+static void in_retry(struct state *s, unsigned n)
+{
+	states_fresh(s);
+	s->slot[0].streak = STATE_STREAK_LIMIT;
+	for (unsigned i = 0; i < n; i++)
+		state_use_retry(&s->slot[0]);
+	s->pref = s->open = 0;
+}
+
+static void retry_is_given_back_when_the_reset_is_explained_while_it_has_grace(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	for (unsigned i = 0; i < 4; i++) {
+		in_retry(&s, 3);
+		settle_good(&s, i < 2 ? RESET_POWER : RESET_CLEAN, i % 2);
+		assert_true(state_is_due(&s.slot[0]) && s.slot[0].retries == 2);
+		assert_int_equal(s.slot[0].grace, STATE_GRACE - 1);
+		state_use_retry(&s.slot[0]); /* the next one is as far away as it was to be */
+		assert_int_equal(s.slot[0].wait, 8);
+	}
+	in_retry(&s, 3);
+	s.slot[0].grace = 0;
+	settle_good(&s, RESET_POWER, true);
+	assert_true(s.slot[0].retries == 3 && s.slot[0].wait == 8);
+	for (unsigned i = 0; i < 2; i++) {
+		in_retry(&s, 3);
+		settle_good(&s, i ? RESET_CRASH : RESET_UNKNOWN, true);
+		assert_true(s.slot[0].retries == 3 && s.slot[0].wait == 8);
+	}
+}
+
+static void only_a_retry_is_given_back(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	in_retry(&s, 1);
+	s.lr = 0; /* a last resort, after it */
+	settle_good(&s, RESET_POWER, false);
+	assert_int_equal(s.slot[0].wait, 2);
+	in_retry(&s, 1);
+	s.pref = 1;
+	settle_good(&s, RESET_POWER, false);
+	assert_int_equal(s.slot[0].wait, 2);
+	in_retry(&s, 0); /* it had none */
+	s.slot[0].wait = 1;
+	settle_good(&s, RESET_POWER, false);
+	assert_true(s.slot[0].wait == 1 && s.slot[0].retries == 0);
+}
+
 static void open_last_resort_of_a_bad_slot_costs_nobody(void **ctx)
 {
 	struct state s;
@@ -346,6 +399,9 @@ int main(void)
 		cmocka_unit_test(what_is_told_weighs_twice_what_is_not),
 		cmocka_unit_test(explained_reset_costs_grace_and_then_a_doubt),
 		cmocka_unit_test(where_good_slots_are_not_counted_only_a_crash_counts),
+		cmocka_unit_test(
+			retry_is_given_back_when_the_reset_is_explained_while_it_has_grace),
+		cmocka_unit_test(only_a_retry_is_given_back),
 		cmocka_unit_test(open_last_resort_of_a_bad_slot_costs_nobody),
 		cmocka_unit_test(crash_of_an_apply_is_not_blamed_on_last),
 		cmocka_unit_test(apply_gets_its_count_back_when_explained_while_it_has_grace),
