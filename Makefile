@@ -234,11 +234,11 @@ compile_commands: ## write compile_commands.json, for clangd and the like
 # ---------------------------------------------------------------- the demo
 DEMO :=
 
-demo: ## play a good, a broken and a damaged update in QEMU (DEMO=manual: you at the console, DEMO=readme: puts it into README.md)
+demo: ## play a good, a broken and a damaged update in QEMU (DEMO=manual: you at the console, DEMO=readme: puts it into README.md, DEMO=check: compares)
 	@qemu/deps run
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@qemu/kernel
-	@qemu/demo $(if $(filter manual,$(DEMO)),--manual) $(if $(filter readme,$(DEMO)),--update-readme)
+	@qemu/demo $(if $(filter manual,$(DEMO)),--manual) $(if $(filter readme,$(DEMO)),--update-readme) $(if $(filter check,$(DEMO)),--check-readme)
 
 # ---------------------------------------------------------------- install
 INSTALL         := install

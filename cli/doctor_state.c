@@ -61,7 +61,11 @@ static void check_erase_group(struct doctor *doc)
 	    bytes_decimal(&group, text, UINT64_C(1) << 40) != KB_OK || group <= apart)
 		return;
 	doctor_find(doc, DOCTOR_WARNING, "state-erase-group",
-		    "in the next layout of the disk: a larger state partition, see docs/STATE.md",
+		    store_second_of(doc->d->dev->size) >= group
+			    ? "at the factory: keelboot state init --size, with the size of the "
+			      "whole partition"
+			    : "in the next layout of the disk: a larger state partition, see "
+			      "docs/STATE.md",
 		    "%.60s erases %" PRIu64 " MiB at once, and the two regions of the state lie "
 		    "%" PRIu64 " MiB apart: one write that goes wrong may take both",
 		    dev, group >> 20, apart >> 20);

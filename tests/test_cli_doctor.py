@@ -581,6 +581,10 @@ def test_a_card_that_erases_both_regions_at_once(board, group, told_of):
     if not told_of:
         return
     assert "erases 64 MiB at once" in told(board, "state-erase-group")[0]["text"]
+    assert "a larger state partition" in told(board, "state-erase-group")[0]["fix"]
+    with board.dev.state.open("r+b") as file:       # an image of the default size, written to a large partition
+        file.truncate(128 << 20)
+    assert "state init --size" in told(board, "state-erase-group")[0]["fix"]
     init = ["state", "init", board.dev.path / "large", "--size", "72M", "--good", "a", "--good", "b"]
     assert run(*init).returncode == OK
     edited = json.loads(run("--state", board.dev.path / "large", "state", "export").stdout)
