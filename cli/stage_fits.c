@@ -6,35 +6,45 @@
 #include <inttypes.h>
 #include <string.h>
 
-static uint64_t size_of(const char *path)
+/* What cannot be opened now may be there when it is installed. */
+static void look_at(const char *path, uint64_t *size, uint32_t *sector)
 {
 	struct bdev_file file;
-	uint64_t size;
 
+	*size = UINT64_MAX;
+	*sector = 0;
 	if (bdev_file_open(&file, path, 0) != KB_OK)
-		return UINT64_MAX;
-	size = file.bdev.size;
+		return;
+	*size = file.bdev.size;
+	*sector = file.bdev.sector;
 	bdev_file_close(&file);
-	return size;
 }
 
 static enum kb_err image_fits(const struct device *d, const struct manifest_image *im, int slot)
 {
 	char path[DEVICE_PATH_MAX];
 	uint64_t size;
+	uint32_t sector;
 
 	if (device_slot_path(d, slot, im->name, path) != KB_OK) {
 		log_err("the bundle has an image for %s, and slot %c no such partition", im->name,
 			state_slot_letter(slot));
 		return KB_ECOMPAT;
 	}
-	size = size_of(path);
-	if (im->size <= size)
-		return KB_OK;
-	log_err("image %s is %" PRIu64 " bytes, and %s of slot %c only %" PRIu64
-		": the bundle was made for larger slots",
-		im->name, im->size, path, state_slot_letter(slot), size);
-	return KB_ECOMPAT;
+	look_at(path, &size, &sector);
+	if (im->size > size) {
+		log_err("image %s is %" PRIu64 " bytes, and %s of slot %c only %" PRIu64
+			": the bundle was made for larger slots",
+			im->name, im->size, path, state_slot_letter(slot), size);
+		return KB_ECOMPAT;
+	}
+	if (manifest_verity_block(im) < sector) {
+		log_err("image %s: dm-verity blocks of %" PRIu32 " bytes, and %s of slot %c has "
+			"sectors of %" PRIu32 ": the bundle was made for another disk",
+			im->name, manifest_verity_block(im), path, state_slot_letter(slot), sector);
+		return KB_ECOMPAT;
+	}
+	return KB_OK;
 }
 
 static bool has_image(const struct manifest *m, const char *cls)

@@ -15,6 +15,26 @@ static const struct install_part *part_of(const struct install *in, const char *
 	return NULL;
 }
 
+/* What no boot could mount. */
+static enum kb_err check_fits(struct install_job *j, const struct manifest_image *im,
+			      const struct install_part *part)
+{
+	if (im->size > part->dev->size)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
+					"image %s is %" PRIu64 " bytes, its partition only %" PRIu64
+					": it was made for larger slots",
+					im->name, im->size, part->dev->size);
+	if (manifest_verity_block(im) < part->dev->sector)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
+					"image %s: dm-verity blocks of %" PRIu32
+					" bytes, and %s has sectors of %" PRIu32
+					": it was made for another disk",
+					im->name, manifest_verity_block(im),
+					part->path != NULL ? part->path : "its partition",
+					part->dev->sector);
+	return KB_OK;
+}
+
 static enum kb_err pair_one(struct install_job *j, unsigned image)
 {
 	const struct manifest_image *im = &j->in->r->m.image[image];
@@ -26,11 +46,7 @@ static enum kb_err pair_one(struct install_job *j, unsigned image)
 					"the bundle has an image for %s, and the slot no such "
 					"partition",
 					im->name);
-	if (im->size > part->dev->size)
-		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
-					"image %s is %" PRIu64 " bytes, its partition only %" PRIu64
-					": it was made for larger slots",
-					im->name, im->size, part->dev->size);
+	TRY(check_fits(j, im, part));
 	p->dev = part->dev;
 	p->raw = part->raw != NULL ? part->raw : part->dev;
 	p->im = im;

@@ -37,7 +37,7 @@ struct manifest_table {
 	uint8_t digest[32]; /* of the list */
 };
 
-/* What dm-verity takes on every kernel and board. */
+/* What dm-verity takes on every kernel and board; the disk has a word, too: manifest_verity_block(). */
 #define MANIFEST_VERITY_BLOCK_MIN 512u
 #define MANIFEST_VERITY_BLOCK_MAX 4096u
 
@@ -118,6 +118,10 @@ const char *manifest_image_key(struct manifest_image *im, const char *key, const
 
 /* NULL, or what of an image's verity-* does not fit together, or into its size. */
 const char *manifest_verity_check(const struct manifest_image *im);
+
+/* The smaller of its dm-verity blocks: no kernel opens the tree on a disk whose logical sectors are
+ * larger. UINT32_MAX: it has no tree. */
+uint32_t manifest_verity_block(const struct manifest_image *im);
 
 /* NULL when name can be that of an image (a partition class); else what is wrong with it. */
 const char *manifest_check_name(const char *name);

@@ -257,6 +257,15 @@ const char *manifest_verity_check(const struct manifest_image *im)
 	return NULL;
 }
 
+uint32_t manifest_verity_block(const struct manifest_image *im)
+{
+	const struct manifest_verity *v = &im->verity;
+
+	if (!v->present)
+		return UINT32_MAX;
+	return v->data_block < v->hash_block ? v->data_block : v->hash_block;
+}
+
 const char *manifest_image_check(const struct manifest_image *im)
 {
 	if (im->size / im->chunk + (im->size % im->chunk != 0) > MANIFEST_CHUNKS_MAX)

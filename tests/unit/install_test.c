@@ -423,6 +423,39 @@ static void refuses_an_image_that_does_not_fit(void **ctx)
 	assert_untouched();
 }
 
+/* No kernel opens a tree whose blocks are smaller than a logical sector of the disk. */
+static void refuses_verity_blocks_below_the_sector(void **ctx)
+{
+	static const struct {
+		uint32_t data, hash, sector;
+		enum kb_err result;
+	} c[] = {
+		{ 512, 4096, 4096, KB_ECOMPAT },
+		{ 4096, 2048, 4096, KB_ECOMPAT },
+		{ 4096, 4096, 4096, KB_OK },
+		{ 512, 512, 512, KB_OK },
+	};
+
+	(void)ctx;
+	for (unsigned i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		make(image, false, NULL);
+		reader.m.image[0].verity.present = true;
+		reader.m.image[0].verity.data_block = c[i].data;
+		reader.m.image[0].verity.hash_block = c[i].hash;
+		root_dev.bdev.sector = c[i].sector;
+		assert_int_equal(install_run(&in), c[i].result);
+		if (c[i].result == KB_OK) {
+			free_devices();
+			new_devices();
+			new_install();
+			continue;
+		}
+		assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
+		assert_non_null(strstr(in.why, "/dev/vda4 has sectors of 4096"));
+		assert_untouched();
+	}
+}
+
 static void refuses_other_classes(void **ctx)
 {
 	(void)ctx;
@@ -1195,6 +1228,7 @@ int main(int argc, char **argv)
 		TEST(slots_of_two_partitions),
 		TEST(root_is_sealed_first_and_opened_last),
 		TEST(refuses_an_image_that_does_not_fit),
+		TEST(refuses_verity_blocks_below_the_sector),
 		TEST(refuses_other_classes),
 		TEST(a_flipped_byte_is_found_before_the_first_write),
 		TEST(a_chunk_that_cannot_be_read_is_not_called_damaged),
