@@ -244,9 +244,9 @@ static enum kb_err attempt(struct boot *b)
  * turned bad when this boot settled has one already. */
 static bool is_news(const struct boot *b, const struct state_slot *s)
 {
-	if (b->passed.slot == b->rec.turned_bad && b->attempt.chosen.tier == CHOOSE_NORMAL)
-		return s->st != STATE_GOOD;
-	return s->st != STATE_GOOD || b->passed.reason[0] != '\0' ||
+	bool told = b->passed.n == 1 && b->passed.over[0].slot == b->rec.turned_bad;
+
+	return s->st != STATE_GOOD || (b->passed.n > 0 && !told) ||
 	       b->attempt.chosen.tier != CHOOSE_NORMAL;
 }
 
@@ -269,7 +269,7 @@ static enum kb_err choose_and_mount(struct boot *b)
 	uint64_t seq = b->rec.s.seq;
 	const struct state_slot *s;
 
-	b->passed.reason[0] = '\0';
+	b->passed = (struct passed){ 0 };
 	TRY(attempt(b));
 	s = &b->rec.s.slot[b->attempt.chosen.slot];
 	passed_explain(b);

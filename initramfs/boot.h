@@ -37,7 +37,7 @@ struct boot {
 	struct guard guard;
 	struct shell shell;
 	struct verify_answer manifest; /* of the candidate; see verify.h */
-	struct passed passed;	       /* the slot that stood before the one that boots */
+	struct passed passed;	       /* the slots that stood before the one that boots */
 	bool rejected;	/* a slot that might have booted: by a check, or for its manifest */
 	bool no_driver; /* a slot whose file system this kernel does not know */
 	bool lenient;	/* it may not be again: no later boot would come to a last resort */

@@ -196,7 +196,7 @@ static void write_json(const struct boot *b, struct text *t)
 {
 	int slot = b->attempt.chosen.slot;
 	const struct state_slot *s = &b->rec.s.slot[slot];
-	char why[STATE_STR_MAX + WHY_OUTLOOK_MAX + 8];
+	char why[PASSED_TEXT_MAX + 1];
 
 	t->len = 0;
 	put(t, "{\"schema\":1,\"slot\":\"%c\",\"tier\":\"%s\",\"status\":\"%s\",\"tries\":%u,",

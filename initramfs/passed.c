@@ -5,16 +5,49 @@
 #include "lib/log.h"
 
 #include <stdio.h>
+#include <string.h>
+
+static const struct passed_slot *find(const struct passed *p, int slot)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->over[i].slot == slot)
+			return &p->over[i];
+	return NULL;
+}
+
+static void forget(struct passed *p, int slot)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->over[i].slot != slot)
+			p->over[n++] = p->over[i];
+	p->n = n;
+}
+
+static void insert(struct passed *p, unsigned at, const struct passed_slot *one)
+{
+	forget(p, one->slot);
+	if (at > p->n)
+		at = p->n;
+	if (p->n == STATE_SLOTS_MAX)
+		return;
+	memmove(&p->over[at + 1], &p->over[at], (p->n - at) * sizeof(p->over[0]));
+	p->over[at] = *one;
+	p->n++;
+}
 
 void passed_note(struct boot *b, int slot, const char *reason)
 {
-	b->passed = (struct passed){ .slot = slot };
-	state_set_text(b->passed.reason, reason);
+	struct passed_slot one = { .slot = slot };
+
+	state_set_text(one.reason, reason);
+	insert(&b->passed, STATE_SLOTS_MAX, &one);
 }
 
 static const char *reason_of(const struct boot *b, int slot)
 {
-	if (boot_is_forced(b))
+	if (b->attempt.chosen.slot == b->attempt.forced)
 		return "keelboot.slot= asks for another slot";
 	if (b->attempt.chosen.tier == CHOOSE_ONESHOT)
 		return "another slot was asked for, once";
@@ -25,34 +58,56 @@ static const char *reason_of(const struct boot *b, int slot)
 
 void passed_explain(struct boot *b)
 {
-	int slot = b->rec.s.pref;
+	struct passed *p = &b->passed;
+	struct passed_slot first = { .slot = b->rec.s.pref };
+	const struct passed_slot *failed;
+	bool told;
 
-	if (b->passed.reason[0] != '\0' || slot == b->attempt.chosen.slot ||
+	forget(p, b->attempt.chosen.slot); /* it failed at first, and boots all the same */
+	if (first.slot == b->attempt.chosen.slot ||
 	    b->rec.health == RECORD_MISSING) /* then nobody knows which is preferred */
 		return;
-	passed_note(b, slot, reason_of(b, slot));
-	why_outlook(&b->rec.s, slot, b->passed.outlook);
-	if (slot == b->rec.turned_bad) /* said when it was settled */
-		return;
-	log_notice("slot %c is preferred, and not taken: %s%s%s", state_slot_letter(slot),
-		   b->passed.reason, b->passed.outlook[0] != '\0' ? "; " : "", b->passed.outlook);
+	failed = find(p, first.slot);
+	told = failed != NULL || first.slot == b->rec.turned_bad;
+	state_set_text(first.reason, failed != NULL ? failed->reason : reason_of(b, first.slot));
+	insert(p, 0, &first);
+	why_outlook(&b->rec.s, first.slot, p->outlook);
+	if (!told || p->outlook[0] != '\0')
+		log_notice("slot %c is preferred, and not taken: %s%s%s",
+			   state_slot_letter(first.slot), first.reason,
+			   p->outlook[0] != '\0' ? "; " : "", p->outlook);
 }
 
+static void list(const struct passed *p, const char *outlook, char *out, size_t size)
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < p->n; i++) {
+		char one[STATE_STR_MAX + WHY_OUTLOOK_MAX + 16];
+		const char *then = i == 0 ? outlook : "";
+		int n = snprintf(one, sizeof(one), "%s%c: %s%s%s", i > 0 ? "; slot " : "",
+				 state_slot_letter(p->over[i].slot), p->over[i].reason,
+				 then[0] != '\0' ? "; " : "", then);
+
+		if (n < 0 || len + (size_t)n >= size)
+			return;
+		memcpy(out + len, one, (size_t)n + 1);
+		len += (size_t)n;
+	}
+}
+
+/* Without the outlook, which changes from boot to boot. */
 void passed_record(struct boot *b)
 {
-	char reason[STATE_STR_MAX + 4] = "";
+	char reason[HISTORY_TEXT_MAX + 1];
 
-	if (b->passed.reason[0] != '\0')
-		snprintf(reason, sizeof(reason), "%c: %s", state_slot_letter(b->passed.slot),
-			 b->passed.reason);
+	list(&b->passed, "", reason, sizeof(reason));
 	record_news(&b->rec, HISTORY_BOOT, b->attempt.chosen.slot, reason,
 		    choose_tier_name(b->attempt.chosen.tier));
 }
 
 void passed_text(const struct passed *p, char *out, size_t size)
 {
-	out[0] = '\0';
-	if (p->reason[0] != '\0')
-		snprintf(out, size, "%c: %s%s%s", state_slot_letter(p->slot), p->reason,
-			 p->outlook[0] != '\0' ? "; " : "", p->outlook);
+	list(p, p->outlook, out, size);
 }

@@ -1,30 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why this boot does not take the preferred slot, or one that stood before the one it takes: told
- * on the console, in boot.json and in the history. */
+/* Why this boot does not take the preferred slot, and which others failed on its way: told on the
+ * console, in boot.json and in the history. */
 #pragma once
 
 #include "selector/why.h"
 
 #include <stddef.h>
 
+/* Longest text of passed_text(), without its NUL: each slot with its name, and the outlook. */
+#define PASSED_TEXT_MAX (STATE_SLOTS_MAX * (STATE_STR_MAX + 10) + WHY_OUTLOOK_MAX + 2)
+
 struct boot;
 
 struct passed {
-	int slot;
-	char reason[STATE_STR_MAX + 1]; /* "": none was passed over */
-	char outlook[WHY_OUTLOOK_MAX + 1];
+	unsigned n; /* 0: none was passed over */
+	struct passed_slot {
+		int slot;
+		char reason[STATE_STR_MAX + 1];
+	} over[STATE_SLOTS_MAX]; /* the preferred one first, others in the order of failing */
+	char outlook[WHY_OUTLOOK_MAX + 1]; /* of the preferred one */
 };
 
 /* A candidate failed. Whoever calls it has said so on the console. */
 void passed_note(struct boot *b, int slot, const char *reason);
 
-/* A slot was chosen: if it is not the preferred one and nobody noted why, finds out, and says it.
- */
+/* A slot was chosen: if it is not the preferred one, that one stands first from now on, and the
+ * console has its reason. */
 void passed_explain(struct boot *b);
 
-/* One event of the history: the slot that was chosen, and the one that stood before it. What the
+/* One event of the history: the slot that was chosen, and those that stood before it. What the
  * newest event says already is not said again: boot after boot may be like the one before. */
 void passed_record(struct boot *b);
 
-/* "b: crashed or hung; tried again after 2 healthy boots"; "" if none was passed over. */
+/* "b: crashed or hung; tried again after 2 healthy boots; slot a: no mount"; "" if none was passed
+ * over. A slot that has no room in out is left out. */
 void passed_text(const struct passed *p, char *out, size_t size);

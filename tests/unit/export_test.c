@@ -208,13 +208,17 @@ static void no_text_breaks_the_json(void **state)
 		b.cmd.warning[i][3] = '\x01';
 		b.cmd.warning[i][5] = (char)0xff;
 	}
-	memset(b.passed.reason, 0x22, STATE_STR_MAX);
+	for (b.passed.n = 0; b.passed.n < STATE_SLOTS_MAX; b.passed.n++) {
+		b.passed.over[b.passed.n].slot = (int)b.passed.n;
+		memset(b.passed.over[b.passed.n].reason, 0x22, STATE_STR_MAX);
+	}
+	memset(b.passed.outlook, '\\', WHY_OUTLOOK_MAX);
 	memset(b.rec.s.slot[1].version, '\\', STATE_STR_MAX);
 	export_boot(&b);
 	json = parsed();
 	assert_int_equal(json_object_array_length(json_object_object_get(json, "warnings")),
 			 CMDLINE_WARNINGS_MAX);
-	assert_int_equal(strlen(text_of(json, "reason")), STATE_STR_MAX + 3);
+	assert_int_equal(strlen(text_of(json, "reason")), PASSED_TEXT_MAX - 7);
 	json_object_put(json);
 }
 

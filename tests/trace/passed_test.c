@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is told of the slots that a boot of three does not take: the preferred one first. */
+#include "tests/trace/machine.h"
+
+#define SLOT_C_DEV "/dev/vda5"
+
+/* All three are good, b is preferred. */
+static struct state three_slots(void)
+{
+	struct state s = machine_good();
+
+	machine.conf = "[system]\ncompatible=trace\n"
+		       "[slot.a]\nroot=PARTLABEL=root-a\n"
+		       "[slot.b]\nroot=PARTLABEL=root-b\n"
+		       "[slot.c]\nroot=PARTLABEL=root-c\n";
+	machine.disk.nparts = 5;
+	machine.disk.part[4] = (struct os_sim_part){ .partlabel = "root-c",
+						     .size = 64 * MIB,
+						     .fstype = "ext4" };
+	s.nslots = 3;
+	states_set(&s, 1, STATE_GOOD, 20);
+	states_set(&s, 2, STATE_GOOD, 8);
+	state_set_text(s.slot[2].version, "0.8");
+	s.pref = 1;
+	return s;
+}
+
+/* It crashed three times, and waits. */
+static void left(struct state *s, int slot)
+{
+	s->slot[slot].streak = STATE_STREAK_LIMIT;
+	s->slot[slot].wait = 2;
+	state_set_text(s->slot[slot].reason, "crashed or hung");
+}
+
+static void boots_slot_c(struct state *s)
+{
+	machine_put(s);
+	os_sim_fs_file(SLOT_C_DEV, "/sbin/init", NULL);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "c\n");
+}
+
+static bool keep_newest(void *ctx, const struct history_event *e)
+{
+	*(struct history_event *)ctx = *e;
+	return false;
+}
+
+static void assert_newest(const char *reason)
+{
+	struct history_event e = { .n = 0 };
+	enum store_finding found;
+	struct store st;
+	struct state s;
+
+	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
+	assert_int_equal(store_history_read(&st, 0, keep_newest, &e), KB_OK);
+	assert_int_equal(e.kind, HISTORY_BOOT);
+	assert_int_equal(e.slot, 2);
+	assert_string_equal(e.reason, reason);
+}
+
+static void preferred_slot_is_told_though_another_one_fails(void **ctx)
+{
+	struct state s = three_slots();
+
+	(void)ctx;
+	left(&s, 1);
+	machine.disk.part[1].fstype = NULL;
+	boots_slot_c(&s);
+	assert_once("# slot b is preferred, and not taken: crashed or hung; tried again after 2 "
+		    "healthy boots");
+	assert_once("# slot a: no file system");
+	machine_told("\"reason\":\"b: crashed or hung; tried again after 2 healthy boots; slot a: "
+		     "no file system\"");
+	assert_newest("b: crashed or hung; slot a: no file system");
+}
+
+static void each_slot_that_fails_is_told(void **ctx)
+{
+	struct state s = three_slots();
+
+	(void)ctx;
+	machine.disk.part[1].fstype = NULL;
+	machine.disk.part[2].partlabel = "other";
+	boots_slot_c(&s);
+	machine_told("\"reason\":\"b: no partition; slot a: no file system\"");
+	assert_absent("# slot b is preferred"); /* why is said already */
+	assert_newest("b: no partition; slot a: no file system");
+}
+
+/* The oneshot fails before it. */
+static void preferred_slot_is_first_though_it_fails_last(void **ctx)
+{
+	struct state s = three_slots();
+
+	(void)ctx;
+	s.oneshot = 0;
+	machine.disk.part[1].fstype = NULL;
+	machine.disk.part[2].fstype = NULL;
+	boots_slot_c(&s);
+	machine_told("\"reason\":\"b: no file system; slot a: no file system\"");
+}
+
+static void order_that_fails_is_no_reason(void **ctx)
+{
+	struct state s = three_slots();
+
+	(void)ctx;
+	left(&s, 1);
+	machine.cmdline = "keelboot.slot=a\n";
+	machine.disk.part[1].fstype = NULL;
+	boots_slot_c(&s);
+	machine_told("\"reason\":\"b: crashed or hung; tried again after 2 healthy boots; slot a: "
+		     "no file system\"");
+}
+
+/* It fails as the slot that was asked for, and boots as the only one that there is. */
+static void slot_that_boots_is_not_told(void **ctx)
+{
+	struct state s = three_slots();
+
+	(void)ctx;
+	for (int i = 0; i < 3; i++)
+		s.slot[i].st = i == 2 ? STATE_GOOD : STATE_EMPTY;
+	machine.cmdline = "keelboot.slot=c\n";
+	os_sim_fail("mount " SLOT_C_DEV, 1, KB_EMOUNT);
+	os_sim_fail("mount " SLOT_C_DEV, 1, KB_EMOUNT); /* without its options */
+	boots_slot_c(&s);
+	assert_once("# slot c: no mount");
+	machine_told("\"reason\":\"b: keelboot.slot= asks for another slot\"");
+}
+
+/* Its last chance for now was this boot. */
+static void retry_that_fails_says_when_the_next_one_is(void **ctx)
+{
+	struct state s = three_slots();
+
+	(void)ctx;
+	left(&s, 1);
+	s.slot[1].wait = 0;
+	s.slot[0].st = STATE_EMPTY;
+	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
+	boots_slot_c(&s);
+	assert_once("# slot b is preferred, and not taken: no mount");
+	machine_told("tried again after 2 healthy boots\"");
+}
+
+/* boot.json has all that can be; the history has 200 characters. */
+static void what_has_no_room_is_left_out_whole(void **ctx)
+{
+	static const char reason[] = "a reason of 48 characters, which is the longest!";
+	static const char end[] = "; slot c: a reason of 48 characters, which is the longest!";
+	struct boot *b = &machine.boot;
+	char text[PASSED_TEXT_MAX + 1];
+
+	(void)ctx;
+	assert_int_equal(strlen(reason), STATE_STR_MAX);
+	for (int i = 0; i < 2 * STATE_SLOTS_MAX; i++) /* each failed twice */
+		passed_note(b, i % STATE_SLOTS_MAX, reason);
+	passed_text(&b->passed, text, sizeof(text));
+	assert_int_equal(b->passed.n, STATE_SLOTS_MAX);
+	assert_int_equal(strlen(text), STATE_SLOTS_MAX * strlen(end) - strlen("; slot "));
+	passed_text(&b->passed, text, HISTORY_TEXT_MAX + 1);
+	assert_string_equal(text + strlen(text) - strlen(end), end);
+	passed_text(&b->passed, text, 4);
+	assert_string_equal(text, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(preferred_slot_is_told_though_another_one_fails),
+		T(each_slot_that_fails_is_told),
+		T(preferred_slot_is_first_though_it_fails_last),
+		T(order_that_fails_is_no_reason),
+		T(slot_that_boots_is_not_told),
+		T(retry_that_fails_says_when_the_next_one_is),
+		T(what_has_no_room_is_left_out_whole),
+	};
+
+	return cmocka_run_group_tests_name("slots that are passed over", tests, NULL, NULL);
+}
