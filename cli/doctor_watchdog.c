@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NODES_MAX 8
-#define DROP_IN	  "/run/systemd/system.conf.d/00-keelboot.conf"
+#define NODES_MAX  8
+#define UNNUMBERED "watchdog"
+#define DROP_IN	   "/run/systemd/system.conf.d/00-keelboot.conf"
 #define FIX_MODULE                                                                    \
 	"pack the driver of the hardware's watchdog into the initramfs (mkinitramfs " \
 	"--module-set watchdog; on a server watchdog-server), or softdog"
@@ -36,6 +37,19 @@ static bool has_node(const struct doctor *doc, const char *node)
 	return doctor_exists(doc, path);
 }
 
+/*
+ * The name of the ith; false: there is none. As in init, a driver that is not of the class (a
+ * BMC's) makes /dev/watchdog alone; else that is the other name of watchdog0.
+ */
+static bool nth(const struct doctor *doc, unsigned i, char *node, size_t size)
+{
+	snprintf(node, size, "watchdog%u", i);
+	if (i > 0 || has_node(doc, node))
+		return has_node(doc, node);
+	snprintf(node, size, UNNUMBERED);
+	return doctor_exists(doc, "/sys/class/misc/" UNNUMBERED);
+}
+
 /* The one that the boot armed. */
 static const char *armed_by_boot(const struct doctor *doc)
 {
@@ -56,14 +70,14 @@ static bool pick(struct doctor *doc, const char *wanted, char *node, size_t size
 	if (strncmp(wanted, "/dev/", 5) == 0) {
 		const char *name = strrchr(wanted, '/') + 1;
 
-		/* "/dev/watchdog" is the first one under its old name. */
-		snprintf(node, size, "%s", strcmp(name, "watchdog") == 0 ? "watchdog0" : name);
+		if (strcmp(name, UNNUMBERED) == 0 && nth(doc, 0, node, size))
+			return true;
+		snprintf(node, size, "%s", name);
 		if (has_node(doc, node))
 			return true;
 	}
 	for (unsigned i = 0; i < NODES_MAX; i++) {
-		snprintf(node, size, "watchdog%u", i);
-		if (!has_node(doc, node))
+		if (!nth(doc, i, node, size))
 			continue;
 		if (strncmp(wanted, "/dev/", 5) == 0)
 			doctor_find(doc, DOCTOR_WARNING, "watchdog-other",
@@ -160,6 +174,14 @@ static void check_abilities(struct doctor *doc, const char *node)
 	char identity[64], options[32], nowayout[8];
 	unsigned long bits;
 
+	if (strcmp(node, UNNUMBERED) == 0) {
+		doctor_find(doc, DOCTOR_NOTE, "watchdog-unseen",
+			    "nothing needs to be done; `keelboot status` says what the boot armed",
+			    "/dev/%s is of a driver that shows nothing of itself (a BMC's does "
+			    "not): whether it counts cannot be seen",
+			    node);
+		return;
+	}
 	if (!attribute(doc, node, "identity", identity, sizeof(identity))) {
 		doctor_find(doc, DOCTOR_NOTE, "watchdog-unseen",
 			    "build the kernel with CONFIG_WATCHDOG_SYSFS=y",

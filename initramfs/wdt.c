@@ -14,7 +14,8 @@
 #define SOFTWARE      "Software Watchdog"
 #define STOP_PARAM    "/sys/module/watchdog/parameters/stop_on_reboot"
 
-enum { HARDWARE_END = NODES_MAX, SOFTWARE_END = 2 * NODES_MAX, CANDIDATES };
+/* Numbers of candidates, in the order in which they are taken. */
+enum { HARDWARE_END = NODES_MAX, CANDIDATES = 2 * NODES_MAX };
 
 void wdt_find(struct wdt *w, const char *finding)
 {
@@ -37,15 +38,26 @@ static bool is_software(unsigned i)
 	       strncmp(identity, SOFTWARE, strlen(SOFTWARE)) == 0;
 }
 
-/* Candidates are numbered in the order in which they are taken. True if the nth is there. */
+/*
+ * The node of the ith; false: there is none. A driver that is not of the class (ipmi_watchdog)
+ * makes /dev/watchdog alone, and then the class begins at watchdog1. Else that is watchdog0's other
+ * name.
+ */
+static bool node(unsigned i, char *out, size_t size)
+{
+	snprintf(out, size, "/dev/watchdog%u", i);
+	if (i > 0 || os_exists(out))
+		return os_exists(out);
+	snprintf(out, size, "/dev/watchdog");
+	return os_exists(out);
+}
+
+/* True if the nth candidate is there. */
 static bool candidate(unsigned n, char *out, size_t size)
 {
-	if (n == SOFTWARE_END) {
-		snprintf(out, size, "/dev/watchdog");
-		return os_exists(out);
-	}
-	snprintf(out, size, "/dev/watchdog%u", n % NODES_MAX);
-	return os_exists(out) && is_software(n % NODES_MAX) == (n >= HARDWARE_END);
+	unsigned i = n % NODES_MAX;
+
+	return node(i, out, size) && is_software(i) == (n >= HARDWARE_END);
 }
 
 static bool find_any(char *out, size_t size, unsigned end)

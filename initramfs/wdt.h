@@ -33,10 +33,10 @@ struct wdt {
  * Opens and so starts the watchdog, with timeout_s or what the hardware takes instead.
  *
  * dev: "/dev/watchdog0"; "off": none is used; "" or "auto": the first hardware there is, else a
- * software one. When dev is not there within wait_ms (a module may create it late), another one is
- * taken, with a warning; when one does not open, the next. Nothing here is fatal; each failure is
- * logged with its way out. KB_OK: armed. KB_ENOENT: off. KB_ENODEV: no watchdog. KB_EBUSY, KB_EIO:
- * none would open.
+ * software one. A driver without a number (/dev/watchdog and no watchdog0) is hardware. When dev is
+ * not there within wait_ms (a module may create it late), another one is taken, with a warning;
+ * when one does not open, the next. Nothing here is fatal; each failure is logged with its way out.
+ * KB_OK: armed. KB_ENOENT: off. KB_ENODEV: no watchdog. KB_EBUSY, KB_EIO: none would open.
  *
  * Whether it goes on counting through a reboot and a kexec is decided when watchdog.ko is loaded
  * (modules.c sees to that) or by watchdog.stop_on_reboot=0 on the command line; a warning if not.

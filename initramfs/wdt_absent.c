@@ -11,13 +11,21 @@
 #define DEVICE_LEN  64
 #define LIST_MAX    2048
 
+/* The kernel takes either for the other in a module's name: sp5100_tco's device is "sp5100-tco". */
+static bool same(char a, char b)
+{
+	return a == b || (strchr("-_", a) != NULL && strchr("-_", b) != NULL);
+}
+
 /* A device "iTCO_wdt.1.auto" of the driver iTCO_wdt that no driver has. */
 static bool is_refused(const char *device, const char *driver)
 {
-	size_t len = strlen(driver);
+	size_t len = 0;
 	char path[160];
 
-	if (strncmp(device, driver, len) != 0 || (device[len] != '\0' && device[len] != '.'))
+	while (driver[len] != '\0' && device[len] != '\0' && same(device[len], driver[len]))
+		len++;
+	if (driver[len] != '\0' || (device[len] != '\0' && device[len] != '.'))
 		return false;
 	snprintf(path, sizeof(path), PLATFORM "/%s/driver", device);
 	return !os_exists(path);
@@ -63,6 +71,6 @@ void wdt_absent(char *out, size_t size)
 	if (packed > 0)
 		snprintf(out, size,
 			 "watchdog: of %u packed drivers none found its hardware; pack the right "
-			 "one",
+			 "one, or the firmware has switched it off",
 			 packed);
 }

@@ -9,7 +9,8 @@
 
 /*
  * Writes to out what a person ought to know: of a driver whose device is there and was not taken
- * (a firmware may have switched it off), else that none of those that were packed found any. "":
- * none was packed.
+ * (a firmware may have switched it off), else that none of those that were packed found any. The
+ * former is seen only of devices that bear their driver's name, which none of a device tree or of
+ * PCI does. "": none was packed.
  */
 void wdt_absent(char *out, size_t size);

@@ -195,6 +195,28 @@ def test_a_watchdog_that_sysfs_does_not_show(board):
     assert ("note", "watchdog-unseen") in board.findings()
 
 
+def test_a_bmcs_watchdog_is_not_of_the_class(board):
+    """Its driver makes /dev/watchdog alone; the class begins at watchdog1 then."""
+    board.put("sys/class/misc/watchdog/dev", "10:130")
+    shutil.move(board.sys / WATCHDOG, board.sys / "sys/class/watchdog/watchdog1")
+    for other in (True, False):
+        for conf in ("", "[watchdog]\ndevice=/dev/watchdog\n"):
+            board.dev.configure(conf)
+            board.boot(watchdog={"device": "/dev/watchdog", "timeout": 60})
+            assert board.findings(OK) == {("note", "watchdog-unseen")}, (other, conf)
+            (board.dev.run / "boot.json").unlink()
+            assert {id for _, id in board.findings() if "watchdog" in id} == {"watchdog-unseen"}
+        board.dev.configure("[watchdog]\ndevice=/dev/watchdog0\n")
+        assert ("warning", "watchdog-other") in board.findings()
+        if other:
+            shutil.rmtree(board.sys / "sys/class/watchdog")
+    board.dev.configure("")
+    board.boot(watchdog={"device": "", "timeout": 0})
+    assert ("error", "watchdog-late") in board.findings()
+    shutil.rmtree(board.sys / "sys/class/misc")
+    assert ("error", "watchdog-none") in board.findings()
+
+
 def test_what_the_hardware_counts_bounds_the_deadline_of_progress(board):
     board.dev.configure("[install]\nprogress-deadline=120\n[watchdog]\ntimeout=180\n")
     board.boot(watchdog={"device": "/dev/watchdog0", "timeout": 180})

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The module sets `watchdog` and `watchdog-server` on the machines that QEMU has for them, beside the i6300esb of all
 other tests: Intel's chipset, whose device another driver makes, and a server's BMC."""
+import json
 
 import pytest
 
@@ -10,9 +11,9 @@ QBOOT = "qboot.rom"
 MODULES = ("virtio", "ext4", "watchdog", "watchdog-server")
 
 
-def machine(bench, disk, extra, firmware):
-    return bench.machine(disk, initrd=bench.initramfs(name="boards", modules=MODULES), watchdog=False,
-                         extra=list(extra), firmware=firmware, append="loglevel=7")
+def machine(bench, disk, extra, firmware, modules=MODULES):
+    initrd = bench.initramfs(name="-".join(("boards", *modules[len(MODULES):])), modules=modules)
+    return bench.machine(disk, initrd=initrd, watchdog=False, extra=list(extra), firmware=firmware, append="loglevel=7")
 
 
 @pytest.mark.parametrize("extra, firmware, identity", [(Q35, "", "iTCO_wdt"), (BMC, QBOOT, "IPMI")])
@@ -25,6 +26,20 @@ def test_a_hang_ends_by_the_watchdog_of_the_board(bench, extra, firmware, identi
         vm.expect(r"system 3\.0: init hangs", 90)
         vm.wait_reset(120)
         vm.expect(r"keelboot: slot b: 3\.0, trial, tries left: 1", 200)
+
+
+@pytest.mark.parametrize("extra, firmware, modules", [
+    (BMC, QBOOT, MODULES), (BMC, QBOOT, (*MODULES, "softdog")), ((*Q35, *BMC), "", MODULES),
+], ids=["alone", "softdog", "chipset"])
+def test_a_bmc_is_taken_before_all_others(bench, extra, firmware, modules):
+    """Its driver makes no /dev/watchdogN, and nothing in /sys/class/watchdog."""
+    with machine(bench, bench.disk("1.0", good="a"), extra, firmware, modules) as vm:
+        vm.expect(rf"keelboot: watchdog: /dev/watchdog \(IPMI\), {bench.device.watchdog} s", 120)
+        bench.up(vm, "1.0", "a")
+        told = bench.boot_json(vm)
+        assert told["watchdog"]["device"] == "/dev/watchdog" and told["warnings"] == [], told
+        findings = json.loads(bench.ask(vm, "keelboot doctor --json || true"))["findings"]
+        assert [f["id"] for f in findings if "watchdog" in f["id"]] == ["watchdog-unseen"], findings
 
 
 def test_a_chipset_that_no_driver_finds_is_told(bench):

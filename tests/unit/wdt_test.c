@@ -148,6 +148,60 @@ static void software_is_better_than_nothing(void **state)
 	assert_true(found("only a software one"));
 }
 
+/* A BMC's driver makes /dev/watchdog and nothing of the class, which then begins at watchdog1. */
+static void a_bmc_is_hardware_and_goes_first(void **state)
+{
+	static const char *const others[] = { "", "Software Watchdog\n", "iTCO_wdt\n" };
+	static const struct os_wdt_info bmc = { .identity = "IPMI" };
+
+	for (unsigned i = 0; i < 3; i++) {
+		bare_machine(state);
+		os_sim_watchdog("/dev/watchdog", &bmc);
+		if (i > 0)
+			identity("watchdog1", others[i]);
+		wdt_watch(&w, "auto", 60);
+		assert_true(w.armed);
+		assert_string_equal(w.dev, "/dev/watchdog");
+		assert_int_equal(os_sim_count("watchdog /dev/watchdog1"), 0);
+		assert_int_equal(w.nfindings, 0);
+		bare_machine(state);
+		os_sim_watchdog("/dev/watchdog", &bmc);
+		if (i > 0)
+			identity("watchdog1", others[i]);
+		assert_int_equal(wdt_arm(&w, "auto", 60, 0), KB_OK);
+		assert_string_equal(w.dev, "/dev/watchdog");
+		assert_int_equal(os_sim_count("watchdog /dev/watchdog1"), 0);
+	}
+}
+
+static void a_bmc_that_is_taken_is_left_for_the_next(void **state)
+{
+	(void)state;
+	os_sim_file("/dev/watchdog", "");
+	identity("watchdog1", "iTCO_wdt\n");
+	os_sim_watchdog("/dev/watchdog1", &i6300esb);
+	wdt_watch(&w, "auto", 60);
+	assert_true(w.armed);
+	assert_string_equal(w.dev, "/dev/watchdog1");
+	assert_int_equal(os_sim_count("# watchdog: unable to open /dev/watchdog:"), 1);
+}
+
+/* Where there is a watchdog0, /dev/watchdog is its other name. */
+static void the_other_name_of_a_software_one_is_no_hardware(void **state)
+{
+	(void)state;
+	os_sim_watchdog("/dev/watchdog0", &softdog);
+	identity("watchdog0", "Software Watchdog\n");
+	os_sim_file("/dev/watchdog", "");
+	wdt_watch(&w, "auto", 60);
+	assert_false(w.armed);
+	assert_string_equal(os_sim_trace(), "");
+	os_sim_watchdog("/dev/watchdog1", &i6300esb);
+	identity("watchdog1", "i6300ESB timer\n");
+	wdt_watch(&w, "auto", 60);
+	assert_string_equal(w.dev, "/dev/watchdog1");
+}
+
 static void the_configured_one_is_taken_whatever_it_is(void **state)
 {
 	(void)state;
@@ -261,9 +315,10 @@ static void each_one_is_tried_once(void **state)
 	os_sim_fail("watchdog", 0, KB_EBUSY);
 	assert_int_equal(wdt_arm(&w, "/dev/watchdog0", 60, 0), KB_EBUSY);
 	assert_false(w.armed);
-	assert_int_equal(os_sim_count("watchdog "), 3);
-	assert_int_equal(os_sim_count("# watchdog: unable to open"), 3);
-	assert_int_equal(os_sim_count("# watchdog: unable to open /dev/watchdog: busy; a hang"), 1);
+	assert_int_equal(os_sim_count("watchdog "), 2);
+	assert_int_equal(os_sim_count("# watchdog: unable to open"), 2);
+	assert_int_equal(os_sim_count("# watchdog: unable to open /dev/watchdog1: busy; a hang"),
+			 1);
 	assert_int_equal(w.nfindings, 1);
 	assert_true(found("cannot be opened"));
 }
@@ -542,6 +597,46 @@ static void hardware_that_its_driver_does_not_take_is_named(void **state)
 	assert_int_equal(os_sim_count("# watchdog: its driver iTCO_wdt did not take"), 1);
 }
 
+/* AMD's, Kontron's and Arm's devices have a '-' where the modules' names have a '_', or the other
+ * way round. */
+static void a_dash_and_an_underscore_are_the_same_in_a_drivers_name(void **state)
+{
+	static const struct {
+		const char *driver, *device;
+	} odd[] = {
+		{ "sp5100_tco", "sp5100-tco" },	  { "kempld_wdt", "kempld-wdt" },
+		{ "kempld_wdt", "kempld-wdt.0" }, { "sbsa_gwdt", "sbsa-gwdt.3" },
+		{ "qcom-wdt", "qcom_wdt" },
+	};
+	static const char *const others[] = { "sp5100.tco", "sp5100-tcx", "sp5100-tco-x", "sp5100",
+					      "sp5100-" };
+	char path[96], text[96];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		bare_machine(state);
+		os_sim_file(WDT_ABSENT_LIST, odd[i].driver);
+		snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/uevent", odd[i].device);
+		os_sim_file(path, "");
+		assert_int_equal(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
+		snprintf(text, sizeof(text), "its driver %s did not take", odd[i].driver);
+		assert_true(found(text));
+		snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/driver/there",
+			 odd[i].device);
+		os_sim_file(path, "");
+		assert_int_equal(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
+		assert_true(found("or the firmware has switched it off"));
+	}
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		bare_machine(state);
+		os_sim_file(WDT_ABSENT_LIST, "sp5100_tco");
+		snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/uevent", others[i]);
+		os_sim_file(path, "");
+		assert_int_equal(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
+		assert_false(found("did not take"));
+	}
+}
+
 static void software_in_place_of_packed_hardware_says_why(void **state)
 {
 	(void)state;
@@ -734,6 +829,9 @@ int main(void)
 		T(hardware_that_tells_nothing_is_fed_often),
 		T(hardware_goes_before_software),
 		T(software_is_better_than_nothing),
+		T(a_bmc_is_hardware_and_goes_first),
+		T(a_bmc_that_is_taken_is_left_for_the_next),
+		T(the_other_name_of_a_software_one_is_no_hardware),
 		T(the_configured_one_is_taken_whatever_it_is),
 		T(off_is_off),
 		T(the_wait_for_a_node_is_bounded),
@@ -763,6 +861,7 @@ int main(void)
 		T(before_linux_5_8_it_may_be_stopped_at_a_reboot),
 		T(no_hardware_though_drivers_are_packed_is_told),
 		T(hardware_that_its_driver_does_not_take_is_named),
+		T(a_dash_and_an_underscore_are_the_same_in_a_drivers_name),
 		T(software_in_place_of_packed_hardware_says_why),
 		T(list_of_drivers_may_be_empty_or_rubbish),
 		T(a_driver_is_asked_for_the_time_of_a_reboot),
