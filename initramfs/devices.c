@@ -7,6 +7,7 @@
 #include "lib/os.h"
 #include "lib/util.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -111,17 +112,31 @@ static void tell_missing(const struct devices *d, const struct conf *conf)
 	}
 }
 
+static void warn(struct devices *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void warn(struct devices *d, const char *fmt, ...)
+{
+	char text[DEVICES_WARNING_LEN];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_warn("devices: %s", text);
+	if (d->nwarnings < DEVICES_WARNINGS_MAX)
+		snprintf(d->warning[d->nwarnings++], sizeof(text), "%s", text);
+}
+
 static void tell_equal(struct devices *d, const struct devices_rank *r)
 {
 	d->equal[0] = '\0';
 	if (r->equal == NULL)
 		return;
 	snprintf(d->equal, sizeof(d->equal), "%s", r->equal->dev);
-	snprintf(d->warning, sizeof(d->warning),
-		 "%s and %s are both a whole device; %s is used, and nothing is installed until "
-		 "disk= of system.conf says which",
-		 r->disk->dev, r->equal->dev, r->disk->dev);
-	log_warn("devices: %s", d->warning);
+	warn(d,
+	     "%s and %s are both a whole device; %s is used, and nothing is installed until "
+	     "disk= of system.conf says which",
+	     r->disk->dev, r->equal->dev, r->disk->dev);
 	log_warn("devices: %s is %s, %s; %s is %s, %s", r->disk->dev, r->disk->path, r->disk->id,
 		 r->equal->dev, r->equal->path, r->equal->id);
 }
@@ -130,21 +145,18 @@ static void tell_table(struct devices *d, const struct probe_disk *disk)
 {
 	if (!disk->gpt_backup)
 		return;
-	snprintf(d->warning, sizeof(d->warning),
-		 "the partition table of %s is damaged, and the kernel uses the copy at its end: "
-		 "write it anew, with gdisk or sfdisk, before that is gone as well",
-		 disk->dev);
-	log_warn("devices: %s", d->warning);
+	warn(d,
+	     "the partition table of %s is damaged, and the kernel uses the copy at its end: "
+	     "write it anew, with gdisk or sfdisk, before that is gone as well",
+	     disk->dev);
 }
 
 static void tell_copy(struct devices *d, const struct devices_rank *r, const char *pin)
 {
 	if (!r->copy)
 		return;
-	snprintf(d->warning, sizeof(d->warning),
-		 "the state on %s belongs to disk %s, which is not here; this one is %s", d->disk,
-		 pin, r->disk->id);
-	log_warn("devices: %s", d->warning);
+	warn(d, "the state on %s belongs to disk %s, which is not here; this one is %s", d->disk,
+	     pin, r->disk->id);
 }
 
 static void tell(struct devices *d, const struct probe *p, const struct devices_rank *r,
@@ -152,7 +164,7 @@ static void tell(struct devices *d, const struct probe *p, const struct devices_
 {
 	const struct prober_part *state = probe_find(p, r->disk, conf->state);
 
-	d->warning[0] = '\0';
+	d->nwarnings = 0;
 	if (!r->firm)
 		log_notice("devices: %s can be pulled out; it is used as there is no fixed disk "
 			   "with anything of this device, and waits %u s for one unless disk= of "

@@ -10,7 +10,9 @@
 #define DEVICES_NAME 32
 #define DEVICES_FSTYPE_UNSURE \
 	"auto" /* the prober could not tell: root_mount() tries the usual ones */
-#define DEVICES_MEDIA_MAX 16
+#define DEVICES_MEDIA_MAX    16
+#define DEVICES_WARNINGS_MAX 3 /* its table, a state of another disk, its equal */
+#define DEVICES_WARNING_LEN  256
 
 struct devices_slot {
 	char part[CONF_CLASSES_MAX]
@@ -26,7 +28,8 @@ struct devices {
 	bool firm;		  /* fixed, or named by its path: no stranger's (devices_rank.h) */
 	char equal[DEVICES_NAME]; /* a disk that cannot be told from it: then nothing may be
 				     installed; "" : there is none */
-	char warning[256];	  /* of the choice of the disk; "" : none */
+	char warning[DEVICES_WARNINGS_MAX][DEVICES_WARNING_LEN]; /* of the choice of the disk */
+	unsigned nwarnings;
 	char state[DEVICES_NAME], data[DEVICES_NAME], raw[DEVICES_NAME]; /* "" if absent */
 	struct devices_slot slot[CONF_SLOTS_MAX];
 	unsigned nmedia;

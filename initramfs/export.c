@@ -10,7 +10,7 @@
 
 struct text {
 	size_t len;
-	char buf[8192];
+	char buf[12288]; /* boot.json with all that can be wrong; who reads it takes 16384 */
 };
 
 static void put(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -145,10 +145,9 @@ static void put_warnings(const struct boot *b, struct text *t)
 		put(t, "%s", comma);
 		put_string(t, b->wdt.finding[i]);
 	}
-	if (b->dev.warning[0] != '\0') {
+	for (unsigned i = 0; i < b->dev.nwarnings; i++, comma = ",") {
 		put(t, "%s", comma);
-		put_string(t, b->dev.warning);
-		comma = ",";
+		put_string(t, b->dev.warning[i]);
 	}
 	if (shell_finding(b) != NULL) {
 		put(t, "%s", comma);

@@ -61,6 +61,22 @@ static void copy_of_the_partition_table_is_told_of(void **ctx)
 	assert_once("# devices: the partition table of /dev/vda is damaged");
 }
 
+/* One warning does not wipe the other. */
+static void damaged_table_of_a_copied_disk_is_told_with_both(void **ctx)
+{
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.disk.gpt_backup = true;
+	machine.disk.part[0].pin = "wwid-eui.9";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	machine_told("\"the partition table of /dev/vda is damaged");
+	machine_told("\"the state on /dev/vda belongs to disk wwid-eui.9, which is not here");
+	assert_once("# devices: the partition table of /dev/vda is damaged");
+	assert_once("# devices: the state on /dev/vda belongs to disk wwid-eui.9");
+}
+
 static void disk_that_comes_after_its_time_is_taken_nevertheless(void **ctx)
 {
 	struct state s = machine_good();
@@ -631,6 +647,7 @@ int main(void)
 		T(disk_that_never_comes_ends_in_a_restart),
 		T(damaged_partition_table_is_named),
 		T(copy_of_the_partition_table_is_told_of),
+		T(damaged_table_of_a_copied_disk_is_told_with_both),
 		T(disk_that_comes_after_its_time_is_taken_nevertheless),
 		T(what_failed_with_the_disk_is_looked_at_anew),
 		T(disk_that_comes_back_boots_without_a_restart),

@@ -33,6 +33,25 @@ static void watchdog_is_armed_before_the_other_modules_load(void **ctx)
 	assert_order("watchdog /dev/watchdog0", "finit_module /lib/modules/xhci-hcd.ko");
 }
 
+/* Its driver makes no watchdog0, and leaves it to softdog if that loads before it is seen. */
+static void a_bmc_is_armed_before_softdog_loads(void **ctx)
+{
+	static const struct os_wdt_info bmc = { .options = WDIOF_SETTIMEOUT, .identity = "IPMI" };
+	struct state s = machine_good();
+
+	(void)ctx;
+	machine_put(&s);
+	machine.no_watchdog = true;
+	os_sim_watchdog("/dev/watchdog", &bmc);
+	os_sim_file("/etc/keelboot/modules",
+		    "/lib/modules/ipmi_watchdog.ko\n/lib/modules/softdog.ko\n");
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_order("finit_module /lib/modules/ipmi_watchdog.ko", "watchdog /dev/watchdog 60 s");
+	assert_order("watchdog /dev/watchdog 60 s", "finit_module /lib/modules/softdog.ko");
+	machine_told("\"watchdog\":{\"device\":\"/dev/watchdog\",\"timeout\":60,");
+	machine_told("\"warnings\":[]");
+}
+
 /* Hardware may come with the next module; and nobody reads the same line once for each of them. */
 static void what_is_named_and_is_no_watchdog_waits_for_hardware_and_is_told_twice(void **ctx)
 {
@@ -262,6 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(device_without_a_watchdog_boots),
 		T(watchdog_is_armed_before_the_other_modules_load),
+		T(a_bmc_is_armed_before_softdog_loads),
 		T(what_is_named_and_is_no_watchdog_waits_for_hardware_and_is_told_twice),
 		T(watchdog_that_comes_with_the_devices_is_armed),
 		T(driver_that_stops_on_close_is_told_in_the_verdict),

@@ -325,7 +325,7 @@ static void the_disk_that_its_state_is_bound_to_wins(void **state)
 	assert_string_equal(d.disk, "/dev/vda");
 	assert_string_equal(d.diskid, "wwid-eui.1");
 	assert_string_equal(d.equal, "");
-	assert_string_equal(d.warning, "");
+	assert_int_equal(d.nwarnings, 0);
 }
 
 static void a_disk_that_is_bound_is_taken_though_less_is_on_it(void **state)

@@ -68,7 +68,7 @@ static void a_second_disk_that_is_alike_is_told_of(void **state)
 
 	(void)state;
 	snprintf(b.dev.equal, DEVICES_NAME, "/dev/vdb");
-	snprintf(b.dev.warning, sizeof(b.dev.warning), "two \"disks\"");
+	snprintf(b.dev.warning[b.dev.nwarnings++], DEVICES_WARNING_LEN, "two \"disks\"");
 	export_write(&b);
 	assert_string_equal(os_sim_text("/run/keelboot/devices"),
 			    "disk /dev/vda\ndiskid cid-1\nambiguous /dev/vdb\n"
@@ -176,7 +176,7 @@ static void a_guardian_that_did_not_start_is_a_warning(void **state)
 
 	(void)state;
 	b.guard.failed = true;
-	snprintf(b.dev.warning, sizeof(b.dev.warning), "another one");
+	snprintf(b.dev.warning[b.dev.nwarnings++], DEVICES_WARNING_LEN, "another one");
 	export_boot(&b);
 	json = parsed();
 	assert_int_equal(json_object_array_length(json_object_object_get(json, "warnings")), 2);
@@ -199,6 +199,7 @@ static void a_forced_slot_is_told_as_forced(void **state)
 /* Whatever the command line and a release hold, the file stays JSON and whole. */
 static void no_text_breaks_the_json(void **state)
 {
+	static char longest[WDT_ABSENT_MAX];
 	struct json_object *json;
 
 	(void)state;
@@ -213,11 +214,21 @@ static void no_text_breaks_the_json(void **state)
 		memset(b.passed.over[b.passed.n].reason, 0x22, STATE_STR_MAX);
 	}
 	memset(b.passed.outlook, '\\', WHY_OUTLOOK_MAX);
+	for (; b.dev.nwarnings < DEVICES_WARNINGS_MAX; b.dev.nwarnings++)
+		memset(b.dev.warning[b.dev.nwarnings], '"', DEVICES_WARNING_LEN - 1);
+	for (; b.ndespite < BOOT_DESPITE_MAX; b.ndespite++)
+		memset(b.despite[b.ndespite], '"', STATE_STR_MAX);
+	memset(longest, '"', sizeof(longest) - 1);
+	while (b.wdt.nfindings < WDT_FINDINGS_MAX)
+		wdt_find(&b.wdt, longest);
+	b.keys.ntrusted = b.keys.nretired = KEYRING_SURVEY_MAX;
+	b.guard.failed = true;
 	memset(b.rec.s.slot[1].version, '\\', STATE_STR_MAX);
 	export_boot(&b);
 	json = parsed();
 	assert_int_equal(json_object_array_length(json_object_object_get(json, "warnings")),
-			 CMDLINE_WARNINGS_MAX);
+			 CMDLINE_WARNINGS_MAX + DEVICES_WARNINGS_MAX + BOOT_DESPITE_MAX +
+				 WDT_FINDINGS_MAX + 1);
 	assert_int_equal(strlen(text_of(json, "reason")), PASSED_TEXT_MAX - 7);
 	json_object_put(json);
 }
