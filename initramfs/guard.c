@@ -4,6 +4,7 @@
 #include "initramfs/boot.h"
 #include "initramfs/export.h"
 #include "initramfs/guardian.h"
+#include "lib/bootlog.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
@@ -114,6 +115,7 @@ static enum kb_err start(const struct boot *b, const int *fds, const struct duty
 		shutdown,
 		watchdog,
 		b->wdt.handover == CONF_HANDOVER_RELEASE ? "release" : "keep",
+		bootlog_levels(),
 		NULL,
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/guardian.h"
 
+#include "lib/bootlog.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "selector/state.h"
@@ -75,7 +76,7 @@ bool guardian_args(struct guardian_setup *s, int argc, char *const *argv)
 {
 	struct guardian_terms *t = &s->terms;
 
-	if (argc != 9 || argv[1][0] == '\0' || argv[1][1] != '\0' ||
+	if (argc != 10 || argv[1][0] == '\0' || argv[1][1] != '\0' ||
 	    bytes_decimal(&s->attempt.token, argv[2], UINT64_MAX) != KB_OK ||
 	    !take_seconds(&t->deadline_s, argv[4]) || !take_seconds(&t->stable_s, argv[5]) ||
 	    !take_seconds(&t->shutdown_s, argv[6]) || !take_seconds(&t->watchdog_s, argv[7]))
@@ -83,6 +84,8 @@ bool guardian_args(struct guardian_setup *s, int argc, char *const *argv)
 	s->attempt.slot = argv[1][0] == '-' ? STATE_NONE : argv[1][0] - 'a';
 	if (s->attempt.slot != STATE_NONE &&
 	    (s->attempt.slot < 0 || s->attempt.slot >= STATE_SLOTS_MAX))
+		return false;
+	if (!bootlog_parse(argv[9], &s->log, &s->show))
 		return false;
 	t->release = strcmp(argv[8], "release") == 0;
 	t->trial = strcmp(argv[3], "trial") == 0;

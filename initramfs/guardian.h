@@ -8,6 +8,7 @@
 
 #include "initramfs/guardian_plan.h"
 #include "initramfs/guardian_record.h"
+#include "lib/log.h"
 
 /* Descriptors that process 1 opened for it: after the root has changed no path leads anywhere. */
 enum guardian_fd {
@@ -27,6 +28,7 @@ enum guardian_fd {
 struct guardian_setup {
 	struct guardian_attempt attempt; /* slot STATE_NONE: of no concern; token 0: not counted */
 	struct guardian_terms terms;
+	enum log_level log, show; /* as keelboot.log= has them: see lib/bootlog.h */
 };
 
 struct guardian_ops {
@@ -46,6 +48,6 @@ struct guardian_ops {
 void guardian_run(const struct guardian_setup *setup, const struct guardian_ops *ops, void *ctx);
 
 /* argv: slot letter or "-", token, "trial" or "good", then in seconds the deadline, the time after
- * which it is stable, the limit of a shutdown and the timeout of the watchdog, and "keep" or
- * "release". False: not these. */
+ * which it is stable, the limit of a shutdown and the timeout of the watchdog, "keep" or
+ * "release", and bootlog_levels(). False: not these. */
 bool guardian_args(struct guardian_setup *s, int argc, char *const *argv);

@@ -248,15 +248,16 @@ const struct guardian_ops guardian_linux_ops = {
 	.act = act,
 };
 
-void guardian_linux_init(void)
+void guardian_linux_init(const struct guardian_setup *setup)
 {
 	int fd = openat(GUARDIAN_FD_PROC, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	sigset_t all;
 
 	log_to(GUARDIAN_FD_KMSG, 1);
+	log_set_level(setup->log);
 	if (fchdir(GUARDIAN_FD_PROC) == 0) {
 		os_console_at(".", "1/root"); /* process 1 has moved on to another */
-		log_show(LOG_LEVEL_NOTICE);
+		log_show(setup->show);
 	}
 	log_set_name("keelboot-guardian");
 	/* Blocked, not ignored: who ignores SIGCHLD never hears that a job ended. */

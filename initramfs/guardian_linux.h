@@ -15,7 +15,7 @@ struct guardian_linux {
 extern const struct guardian_ops guardian_linux_ops; /* ctx: struct guardian_linux */
 
 /* Memory, signals, out-of-memory killer, log. Call it first. Failures cost protection, no more. */
-void guardian_linux_init(void);
+void guardian_linux_init(const struct guardian_setup *setup);
 
 /* True once process 1 is on its way down: systemd-shutdown, or sysvinit in runlevel 0 or 6. proc: a
  * descriptor of /proc. */

@@ -15,7 +15,7 @@ int main(int argc, char **argv)
 				"nothing elsewhere\n");
 		return 3;
 	}
-	guardian_linux_init();
+	guardian_linux_init(&setup);
 	hands = (struct guardian_linux){
 		.attempt = setup.attempt,
 		.watchdog_s = setup.terms.watchdog_s,

@@ -31,6 +31,20 @@ void bootlog_set(enum log_level max, enum log_level shown)
 	log_show(shown);
 }
 
+const char *bootlog_levels(void)
+{
+	return variable + sizeof(VARIABLE);
+}
+
+bool bootlog_parse(const char *text, enum log_level *max, enum log_level *shown)
+{
+	if (!is_level(text[0]) || !is_level(text[1]) || text[2] != '\0')
+		return false;
+	*max = (enum log_level)(text[0] - '0');
+	*shown = (enum log_level)(text[1] - '0');
+	return true;
+}
+
 const char *const *bootlog_env(void)
 {
 	static const char *const env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", variable, NULL };
@@ -62,12 +76,13 @@ void bootlog_open(void)
 void bootlog_inherit(void)
 {
 	const char *levels = getenv(VARIABLE);
+	enum log_level max, shown;
 
-	if (levels == NULL || !is_level(levels[0]) || !is_level(levels[1]) || levels[2] != '\0')
+	if (levels == NULL || !bootlog_parse(levels, &max, &shown))
 		return;
 	/* Standard error is the kernel's log, or, where that takes nothing from us, a console,
 	 * which might take nothing either. */
 	log_to(os_is_kmsg(2) ? 2 : -1, 1);
 	mind_the_rate();
-	bootlog_set((enum log_level)(levels[0] - '0'), (enum log_level)(levels[1] - '0'));
+	bootlog_set(max, shown);
 }

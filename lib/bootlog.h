@@ -18,6 +18,12 @@ void bootlog_open(void);
 /* The lines that are logged, and those that are seen on every console; for children too. */
 void bootlog_set(enum log_level max, enum log_level shown);
 
+/* Both of them, for a child that has no environment: bootlog_parse() reads it. */
+const char *bootlog_levels(void);
+
+/* False: no such text. */
+bool bootlog_parse(const char *text, enum log_level *max, enum log_level *shown);
+
 /* The environment of a child that is to log as this one does. */
 const char *const *bootlog_env(void);
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the command tells the guardian: a verdict was written, a shutdown begins."""
 
+import os
 import re
 import shutil
 import signal
@@ -155,8 +156,8 @@ class Race:
     TRIAL = ("trial", str(DEADLINE), "0")
     GOOD = ("good", "0", "1")       # it has proved itself after one second
 
-    def __init__(self, dev, path, terms=TRIAL):
-        (path / "proc/1").mkdir(parents=True)
+    def __init__(self, dev, path, terms=TRIAL, log="65"):
+        (path / "proc/1").mkdir(parents=True, exist_ok=True)
         (path / "proc/1/comm").write_text("init\n")
         (path / "proc/1/cmdline").write_text("init\0")
         self.log = path / "kmsg"
@@ -164,7 +165,7 @@ class Race:
         self.began = time.monotonic()
         self.outer = subprocess.Popen(
             ["sh", "-c", script, "sh", dev.state, self.log, path / "proc", dev.run, *NAMESPACE,
-             TOP / "build/keelboot-guardian", "b", "7", *terms, "30", "0", "keep"],
+             TOP / "build/keelboot-guardian", "b", "7", *terms, "30", "0", "keep", log],
             stderr=subprocess.DEVNULL)
         while not (children := Path(f"/proc/{self.outer.pid}/task/{self.outer.pid}/children").read_text()):
             time.sleep(0.001)
@@ -228,6 +229,35 @@ def test_real_guardian_proves_what_reported(factory_trial, tmp_path, reported):
         race.close()
     text = dev("state", "show").stdout
     assert ("b.streak=0" in text, "open=-" in text, "b.doubt" in text) == (reported, reported, not reported)
+
+
+@pytest.mark.parametrize("log, logged, seen", [("65", True, False), ("66", True, True), ("55", False, False)],
+                         ids=["default", "info", "quiet"])
+def test_guardian_logs_as_the_boot_does(factory_trial, tmp_path, log, logged, seen):
+    """With the levels that keelboot.log= gave the init, on the console of a kernel that shows warnings only."""
+    dev = factory_trial(tmp_path / "device")
+    edit(dev, b_st="good", b_tries=0, b_streak=2)
+    (dev.run / "good").touch()
+    master, slave = os.openpty()
+    for name, text in (("sys/kernel/printk", "4 4 1 7"), ("1/root/sys/class/tty/console/active", "ttyKB")):
+        file = dev.path / "proc" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{text}\n")
+    (dev.path / "proc/1/root/dev").mkdir()
+    (dev.path / "proc/1/root/dev/ttyKB").symlink_to(os.ttyname(slave))
+    race = Race(dev, dev.path, Race.GOOD, log)
+    try:
+        assert race.outer.wait(60) == 0
+    finally:
+        race.close()
+    os.write(slave, b"|")  # its end, for the one that reads
+    console = b""
+    while not console.endswith(b"|"):
+        console += os.read(master, 4096)
+    for file in (master, slave):
+        os.close(file)
+    said = "keelboot-guardian: slot b has run for 1 s"
+    assert (said in race.log.read_text(), said in console.decode()) == (logged, seen)
 
 
 @pytest.fixture

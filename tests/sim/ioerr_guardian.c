@@ -20,7 +20,7 @@
 #define DOWN_MS 10000u /* that a shutdown takes which the guardian asks for */
 #define CALM_MS 90000u /* for which a system that is well is looked at */
 #define NEVER	UINT64_MAX
-#define ARGS	9
+#define ARGS	10
 
 static struct ioerr_world *world;
 static uint64_t began;
@@ -282,7 +282,7 @@ static void run(char *argv[])
 		ioerr_world_fail(world, "the guardian does not take its arguments");
 		_exit(1);
 	}
-	guardian_linux_init();
+	guardian_linux_init(&setup);
 	hands = (struct guardian_linux){
 		.attempt = setup.attempt,
 		.watchdog_s = setup.terms.watchdog_s,

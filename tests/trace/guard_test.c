@@ -26,7 +26,7 @@ static void trial_gets_a_guardian(void **ctx)
 	boot_trial();
 	trace_expect("guardian_of_a_trial");
 	assert_order("open " STATE_DEV,
-		     STARTED " b 3 trial 300 600 300 0 keep; descriptors 34567-");
+		     STARTED " b 3 trial 300 600 300 0 keep 65; descriptors 34567-");
 	assert_order("write /run/keelboot/devices", STARTED);
 	assert_order(STARTED, "write /run/keelboot/boot.json");
 	machine_told("\"guardian\":{\"pid\":164,\"mode\":\"trial\",\"deadline\":300,\"due\":300,"
@@ -45,6 +45,27 @@ static void deadlines_of_system_conf_are_passed_on(void **ctx)
 	assert_once(STARTED " b 3 trial 20 600 40 0 keep");
 }
 
+static void keelboot_log_rules_the_guardian_too(void **ctx)
+{
+	static const char *const line[][2] = {
+		{ "quiet\n", "65" },
+		{ "quiet keelboot.log=quiet\n", "55" },
+		{ "quiet keelboot.log=info\n", "66" },
+		{ "keelboot.log=debug\n", "77" },
+	};
+	char want[80];
+
+	(void)ctx;
+	for (unsigned i = 0; i < sizeof(line) / sizeof(line[0]); i++) {
+		machine_restart();
+		machine.cmdline = line[i][0];
+		boot_trial();
+		snprintf(want, sizeof(want), STARTED " b %u trial 300 600 300 0 keep %s;",
+			 (unsigned)machine.boot.attempt.token, line[i][1]);
+		assert_once(want);
+	}
+}
+
 static void good_slot_needs_none(void **ctx)
 {
 	(void)ctx;
@@ -59,7 +80,7 @@ static void counted_good_slot_has_to_prove_itself(void **ctx)
 	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\ncount=always\nstable-after=90\n";
 	boot_good();
-	assert_once(STARTED " a 3 good 0 90 300 0 keep; descriptors 34567-");
+	assert_once(STARTED " a 3 good 0 90 300 0 keep 65; descriptors 34567-");
 	machine_told("\"mode\":\"stable\",\"deadline\":null,\"due\":null,\"stable\":90}");
 	machine_restart();
 	machine.conf = "[system]\ncompatible=trace\ncount=always\nstable-after=0\n";
@@ -75,7 +96,7 @@ static void good_slot_that_crashed_has_to_prove_itself(void **ctx)
 	s.slot[0].streak = 1;
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_once(STARTED " a 0 good 0 600 300 0 keep; descriptors 34567-");
+	assert_once(STARTED " a 0 good 0 600 300 0 keep 65; descriptors 34567-");
 	machine_restart();
 	s.slot[0].streak = 0;
 	s.slot[0].doubt = 1;
@@ -146,7 +167,7 @@ static void keeper_runs_on_every_boot(void **ctx)
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";
 	boot_good();
 	trace_expect("guardian_keeps_the_watchdog");
-	assert_once(STARTED " - 0 good 0 0 300 60 keep; descriptors -45678");
+	assert_once(STARTED " - 0 good 0 0 300 60 keep 65; descriptors -45678");
 	assert_true(machine.boot.wdt.kept);
 	machine_told("\"handover\":\"keeper\",\"feeder\":\"guardian\"},\"guardian\":{\"pid\":164,"
 		     "\"mode\":\"keeper\",\"deadline\":null,\"due\":null,\"stable\":0}");
@@ -157,7 +178,7 @@ static void keeper_of_a_trial_has_the_deadline_too(void **ctx)
 	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";
 	boot_trial();
-	assert_once(STARTED " b 3 trial 300 600 300 60 keep; descriptors 345678");
+	assert_once(STARTED " b 3 trial 300 600 300 60 keep 65; descriptors 345678");
 	machine_told("\"mode\":\"keeper\",\"deadline\":300,\"due\":300,\"stable\":600}");
 }
 
@@ -166,7 +187,7 @@ static void release_feeds_a_trial_until_its_verdict(void **ctx)
 	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
 	boot_trial();
-	assert_once(STARTED " b 3 trial 300 600 300 60 release; descriptors 345678");
+	assert_once(STARTED " b 3 trial 300 600 300 60 release 65; descriptors 345678");
 	machine_told("\"handover\":\"release\",\"feeder\":\"guardian\"},\"guardian\":{\"pid\":164,"
 		     "\"mode\":\"release\",\"deadline\":300,\"due\":300,\"stable\":600}");
 	machine_restart();
@@ -184,7 +205,7 @@ static void release_feeds_a_trial_without_another_slot(void **ctx)
 	s.slot[0].st = STATE_BAD;
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_once(STARTED " b 3 trial 0 600 300 60 release; descriptors 345678");
+	assert_once(STARTED " b 3 trial 0 600 300 60 release 65; descriptors 345678");
 	assert_absent("to be marked good");
 	assert_true(machine.boot.wdt.kept);
 	machine_told("\"handover\":\"release\",\"feeder\":\"guardian\"},\"guardian\":{\"pid\":164,"
@@ -197,7 +218,7 @@ static void release_feeds_a_trial_that_somebody_forced(void **ctx)
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
 	machine.cmdline = "keelboot.slot=b\n";
 	boot_trial();
-	assert_once(STARTED " b 0 trial 0 0 300 60 release; descriptors 345678");
+	assert_once(STARTED " b 0 trial 0 0 300 60 release 65; descriptors 345678");
 }
 
 /* "Never disarm on failure": it is booted since nothing else is left. */
@@ -210,7 +231,7 @@ static void release_feeds_a_bad_slot(void **ctx)
 	s.slot[0].st = s.slot[1].st = STATE_BAD;
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_once(STARTED " a 3 trial 0 600 300 60 release; descriptors 345678");
+	assert_once(STARTED " a 3 trial 0 600 300 60 release 65; descriptors 345678");
 	assert_absent("# watchdog: /dev/watchdog0 is stopped");
 	assert_true(machine.boot.wdt.kept);
 	machine_told("\"handover\":\"release\",\"feeder\":\"guardian\"},\"guardian\":{\"pid\":");
@@ -252,7 +273,7 @@ static void kernel_without_sysrq_gets_a_guardian_all_the_same(void **ctx)
 	(void)ctx;
 	os_sim_fail("open /proc/sysrq-trigger", 0, KB_EIO);
 	boot_trial();
-	assert_once(STARTED " b 3 trial 300 600 300 0 keep; descriptors 3456--");
+	assert_once(STARTED " b 3 trial 300 600 300 0 keep 65; descriptors 3456--");
 }
 
 int main(void)
@@ -260,6 +281,7 @@ int main(void)
 	const struct CMUnitTest guard[] = {
 		T(trial_gets_a_guardian),
 		T(deadlines_of_system_conf_are_passed_on),
+		T(keelboot_log_rules_the_guardian_too),
 		T(good_slot_needs_none),
 		T(counted_good_slot_has_to_prove_itself),
 		T(good_slot_that_crashed_has_to_prove_itself),

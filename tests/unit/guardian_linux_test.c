@@ -295,7 +295,7 @@ static void signals_do_not_end_it(void **ctx)
 
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
-		guardian_linux_init();
+		guardian_linux_init(&(struct guardian_setup){ .log = LOG_LEVEL_ERR });
 		for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
 			kill(getpid(), sent[i]);
 		_exit(42);

@@ -149,30 +149,30 @@ static void no_more_processes_is_no_way_out(void **ctx)
 static bool takes(const char *a, const char *b, const char *c, const char *d, const char *e)
 {
 	const char *argv[] = {
-		"@keelboot-guardian", a, b, a[0] == '-' ? "good" : "trial", c, "0", "90", d, e, NULL
+		"@keelboot-guardian", a, b, a[0] == '-' ? "good" : "trial", c, "0", "90", d, e, "65", NULL
 	};
 	struct guardian_setup s;
 
-	return guardian_args(&s, 9, (char *const *)argv);
+	return guardian_args(&s, 10, (char *const *)argv);
 }
 
 static void arguments_of_a_good_slot(void **ctx)
 {
-	const char *argv[] = { "@g", "a", "0", "good", "0", "600", "90", "0", "keep", NULL };
+	const char *argv[] = { "@g", "a", "0", "good", "0", "600", "90", "0", "keep", "65", NULL };
 	struct guardian_setup s;
 
 	(void)ctx;
-	assert_true(guardian_args(&s, 9, (char *const *)argv));
+	assert_true(guardian_args(&s, 10, (char *const *)argv));
 	assert_int_equal(s.terms.stable_s, 600);
 	assert_false(s.terms.trial);
 	argv[1] = "-";
-	assert_false(guardian_args(&s, 9, (char *const *)argv));
+	assert_false(guardian_args(&s, 10, (char *const *)argv));
 	argv[1] = "a";
 	argv[5] = "0";
-	assert_false(guardian_args(&s, 9, (char *const *)argv)); /* nothing to do */
+	assert_false(guardian_args(&s, 10, (char *const *)argv)); /* nothing to do */
 	argv[5] = "600";
 	argv[8] = "release";
-	assert_false(guardian_args(&s, 9, (char *const *)argv)); /* it is good already */
+	assert_false(guardian_args(&s, 10, (char *const *)argv)); /* it is good already */
 }
 
 static void good_slot_is_proven_in_time(void **ctx)
@@ -189,11 +189,12 @@ static void good_slot_is_proven_in_time(void **ctx)
 
 static void arguments_are_checked(void **ctx)
 {
-	const char *argv[] = { "@g", "b", "37", "trial", "300", "0", "90", "60", "release", NULL };
+	static const char *const no_levels[] = { "", "6", "655", "69", "25", "keep" };
+	const char *argv[] = { "@g", "b", "37", "trial", "300", "0", "90", "60", "release", "56", NULL };
 	struct guardian_setup s;
 
 	(void)ctx;
-	assert_true(guardian_args(&s, 9, (char *const *)argv));
+	assert_true(guardian_args(&s, 10, (char *const *)argv));
 	assert_int_equal(s.attempt.slot, 1);
 	assert_int_equal(s.attempt.token, 37);
 	assert_int_equal(s.terms.deadline_s, 300);
@@ -201,9 +202,11 @@ static void arguments_are_checked(void **ctx)
 	assert_int_equal(s.terms.watchdog_s, 60);
 	assert_true(s.terms.release);
 	assert_true(s.terms.trial);
+	assert_int_equal(s.log, LOG_LEVEL_NOTICE);
+	assert_int_equal(s.show, LOG_LEVEL_INFO);
 	assert_true(takes("-", "0", "0", "60", "keep"));
 	assert_true(takes("a", "1", "10", "0", "keep"));
-	assert_false(guardian_args(&s, 8, (char *const *)argv));
+	assert_false(guardian_args(&s, 9, (char *const *)argv));
 	assert_false(takes("-", "0", "0", "0", "keep"));
 	assert_false(takes("-", "0", "0", "60", "release"));
 	assert_false(takes("-", "5", "10", "0", "keep"));
@@ -218,6 +221,10 @@ static void arguments_are_checked(void **ctx)
 	assert_false(takes("b", "x", "10", "0", "keep"));
 	assert_false(takes("b", "5", "100000", "0", "keep"));
 	assert_false(takes("b", "5", "10", "-1", "keep"));
+	for (unsigned i = 0; i < sizeof(no_levels) / sizeof(no_levels[0]); i++) {
+		argv[9] = no_levels[i];
+		assert_false(guardian_args(&s, 10, (char *const *)argv));
+	}
 }
 
 #define T(f) cmocka_unit_test_setup(f, set_up)
