@@ -85,8 +85,8 @@ static unsigned count(json_object *keys, const char *which)
 
 static void compare(struct doctor *doc, const char *dir, json_object *keys)
 {
-	static const char fix[] = "make the initramfs anew from this folder: mkinitramfs --keys; "
-				  "and install it";
+	static const char fix[] = "make the initramfs anew with this folder (keelboot image "
+				  "build --keys), and install it";
 	static struct keyring_survey here;
 	unsigned known = 0;
 
@@ -123,14 +123,15 @@ static void check_initramfs(struct doctor *doc, const char *dir)
 		return;
 	if (!json_object_object_get_ex(doc->st.boot, "keys", &keys)) {
 		doctor_find(doc, DOCTOR_ERROR, "keys-initramfs-none",
-			    "make it with mkinitramfs --keys, and install it",
+			    "make it with keelboot image build --keys, and install it",
 			    "the initramfs has no key: no boot takes an update, from wherever it "
 			    "comes");
 		return;
 	}
 	if (json_object_object_get_ex(keys, "published", &published))
 		doctor_find(doc, DOCTOR_ERROR, "key-published",
-			    "make the initramfs anew with a key of your own: mkinitramfs --keys",
+			    "make the initramfs anew with a key of your own: keelboot image build "
+			    "--keys",
 			    "the initramfs trusts %.100s, which is published: %s",
 			    json_object_get_string(published),
 			    keyring_pem_published_means(doc->d->conf.signatures_required));

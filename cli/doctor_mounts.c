@@ -11,19 +11,48 @@
 #include <stdio.h>
 #include <string.h>
 
-struct wanted {
+/* What a missing driver costs. */
+struct loss {
 	enum doctor_severity severity;
-	const char *where; /* "slot a", "[source.usb] filesystems=" */
-	const char *lost;  /* what is the matter without it */
-	bool optional;	   /* the configuration may do without it */
+	const char *id;
+	const char *text;
+	bool optional; /* the configuration may do without it */
 };
 
-/* Those for which mkinitramfs has a module set, and their options of the kernel. */
+static const struct loss of_data = { DOCTOR_ERROR, "kernel-filesystem",
+				     "what is staged is not installed", false };
+static const struct loss of_media = { DOCTOR_WARNING, "kernel-filesystem",
+				      "such media are not looked at", true };
+static const struct loss of_slot = { DOCTOR_ERROR, "kernel-filesystem",
+				     "a slot that has it does not mount", false };
+static const struct loss of_verity = { DOCTOR_ERROR, "kernel-dm-verity",
+				       "a slot with a root hash is passed over", false };
+static const struct loss of_hash = { DOCTOR_ERROR, "kernel-dm-verity",
+				     "a slot whose hash tree is made with it is passed over",
+				     false };
+
+#define LACKS_MAX 16 /* two of media, one of data, three of a slot */
+
+/* One thing that the kernel has no driver for, and all that want it. */
+struct lack {
+	const struct loss *loss;
+	char name[32];
+	char where[128]; /* "slot a, slot b" */
+};
+
+struct mounts {
+	struct doctor *doc;
+	unsigned n;
+	struct lack lack[LACKS_MAX];
+};
+
+/* Those that have a module set, and their options of the kernel. */
 static const struct {
 	const char *name, *option;
 } known[] = {
-	{ "ext4", "EXT4_FS" },	    { "vfat", "VFAT_FS" },   { "exfat", "EXFAT_FS" },
-	{ "squashfs", "SQUASHFS" }, { "erofs", "EROFS_FS" },
+	{ "ext4", "EXT4_FS" },	       { "vfat", "VFAT_FS" },	      { "exfat", "EXFAT_FS" },
+	{ "squashfs", "SQUASHFS" },    { "erofs", "EROFS_FS" },	      { "dm-verity", "DM_VERITY" },
+	{ "sha256", "CRYPTO_SHA256" }, { "sha512", "CRYPTO_SHA512" },
 };
 
 /* A line is "\tNAME", or "nodev\tNAME" for what lies on no device. */
@@ -38,61 +67,74 @@ static bool has_filesystem(const char *text, const char *name)
 	return false;
 }
 
-static void fix_of(char fix[DOCTOR_TEXT_LEN], const char *name, bool optional)
+static void lacks(struct mounts *m, const struct loss *loss, const char *name, const char *where)
 {
-	const char *other = optional ? "; or take it out of the configuration" : "";
+	struct lack *l = m->lack;
+	size_t len;
 
-	for (size_t i = 0; i < KB_ARRAY_LEN(known); i++) {
-		if (strcmp(known[i].name, name) != 0)
-			continue;
-		snprintf(fix, DOCTOR_TEXT_LEN,
-			 "pack its module into the initramfs (mkinitramfs --module-set %s), or "
-			 "build the kernel with CONFIG_%s=y%s",
-			 name, known[i].option, other);
+	while (l < m->lack + m->n && (l->loss != loss || strcmp(l->name, name) != 0))
+		l++;
+	if (l == m->lack + LACKS_MAX)
 		return;
+	if (l == m->lack + m->n) {
+		m->n++;
+		l->loss = loss;
+		l->where[0] = '\0';
+		snprintf(l->name, sizeof(l->name), "%s", name);
 	}
-	snprintf(
-		fix, DOCTOR_TEXT_LEN,
-		"pack its module into the initramfs (mkinitramfs --module %.31s), or build it into "
-		"the kernel%s",
-		name, other);
+	len = strlen(l->where);
+	snprintf(l->where + len, sizeof(l->where) - len, "%s%s", len > 0 ? ", " : "", where);
 }
 
-static void want(struct doctor *doc, const char *name, const struct wanted *w)
+static void fix_of(char fix[DOCTOR_TEXT_LEN], const struct lack *l)
 {
-	char text[4096], fix[DOCTOR_TEXT_LEN];
+	const char *other = l->loss->optional ? "; or take it out of the configuration" : "";
+	const char *set = l->name, *option = NULL;
 
-	if (!doctor_read(doc, "/proc/filesystems", text, sizeof(text)) ||
-	    has_filesystem(text, name))
-		return;
-	fix_of(fix, name, w->optional);
-	doctor_find(doc, w->severity, "kernel-filesystem", fix, "%s: the kernel has no %.31s: %s",
-		    w->where, name, w->lost);
+	for (size_t i = 0; i < KB_ARRAY_LEN(known); i++)
+		if (strcmp(known[i].name, l->name) == 0)
+			option = known[i].option;
+	if (l->loss == &of_verity || l->loss == &of_hash)
+		set = "verity";
+	if (option != NULL)
+		snprintf(fix, DOCTOR_TEXT_LEN,
+			 "pack its module into the initramfs (keelboot image build --module-set "
+			 "%s), or build the kernel with CONFIG_%s=y%s",
+			 set, option, other);
+	else
+		snprintf(fix, DOCTOR_TEXT_LEN,
+			 "pack its module into the initramfs (keelboot image build --module "
+			 "%.31s), or build it into the kernel%s",
+			 set, other);
 }
 
-static void want_media(struct doctor *doc, const char *where, unsigned filesystems)
+static void want(struct mounts *m, const struct loss *loss, const char *name, const char *where)
 {
-	const struct wanted w = { DOCTOR_WARNING, where, "such media are not looked at", true };
+	char text[4096];
 
+	if (doctor_read(m->doc, "/proc/filesystems", text, sizeof(text)) &&
+	    !has_filesystem(text, name))
+		lacks(m, loss, name, where);
+}
+
+static void want_media(struct mounts *m, unsigned filesystems, const char *where)
+{
 	if (filesystems & CONF_FS_VFAT)
-		want(doc, "vfat", &w);
+		want(m, &of_media, "vfat", where);
 	if (filesystems & CONF_FS_EXFAT)
-		want(doc, "exfat", &w);
+		want(m, &of_media, "exfat", where);
 }
 
-static void check_sources(struct doctor *doc)
+static void check_sources(struct mounts *m)
 {
-	const struct conf *c = &doc->d->conf;
-	const struct wanted data = { DOCTOR_ERROR,
-				     "[source.data] filesystem=", "what is staged is not installed",
-				     false };
+	const struct conf *c = &m->doc->d->conf;
 
 	if (c->data_enabled)
-		want(doc, c->data_fstype, &data);
+		want(m, &of_data, c->data_fstype, "[source.data] filesystem=");
 	if (c->usb_enabled)
-		want_media(doc, "[source.usb] filesystems=", c->usb_filesystems);
+		want_media(m, c->usb_filesystems, "[source.usb] filesystems=");
 	if (c->sd_enabled)
-		want_media(doc, "[source.sd] filesystems=", c->sd_filesystems);
+		want_media(m, c->sd_filesystems, "[source.sd] filesystems=");
 }
 
 static const struct manifest_image *root_of(const struct manifest *m)
@@ -103,18 +145,17 @@ static const struct manifest_image *root_of(const struct manifest *m)
 	return NULL;
 }
 
-static void check_verity(struct doctor *doc, int slot)
+static void check_verity(struct mounts *m, const struct manifest_verity *v, const char *where)
 {
+	static char list[64u << 10];
+	char line[MANIFEST_STR_MAX + 4];
+
 	/* Parameters of its own have it there even where it is built in. */
-	if (!doctor_exists(doc, "/sys/module") || doctor_exists(doc, "/sys/module/dm_verity"))
-		return;
-	doctor_find(
-		doc, DOCTOR_ERROR, "kernel-dm-verity",
-		"pack its module into the initramfs (mkinitramfs --module-set verity), or build "
-		"the kernel with CONFIG_DM_VERITY=y",
-		"slot %c: its manifest has a root hash, and the kernel has no dm-verity: the "
-		"slot is passed over",
-		state_slot_letter(slot));
+	if (doctor_exists(m->doc, "/sys/module") && !doctor_exists(m->doc, "/sys/module/dm_verity"))
+		lacks(m, &of_verity, "dm-verity", where);
+	snprintf(line, sizeof(line), ": %s\n", v->algorithm);
+	if (doctor_read(m->doc, "/proc/crypto", list, sizeof(list)) && strstr(list, line) == NULL)
+		lacks(m, &of_hash, v->algorithm, where);
 }
 
 static bool is_in_use(const struct state_slot *s)
@@ -122,31 +163,45 @@ static bool is_in_use(const struct state_slot *s)
 	return s->st == STATE_GOOD || s->st == STATE_TRIAL;
 }
 
-static void check_slot(struct doctor *doc, int slot)
+static void check_slot(struct mounts *m, int slot)
 {
-	char name[] = { 's', 'l', 'o', 't', ' ', state_slot_letter(slot), '\0' };
-	const struct wanted w = { DOCTOR_ERROR, name, "the slot does not mount", false };
+	const char where[] = { 's', 'l', 'o', 't', ' ', state_slot_letter(slot), '\0' };
 	const struct manifest_image *root = NULL;
-	const struct manifest *m;
-	const char *fstype = doc->d->conf.fstype;
+	const struct manifest *manifest;
+	struct device *d = m->doc->d;
+	const char *fstype = d->conf.fstype;
 
-	if (device_manifest_read(doc->d, slot, &m) == KB_OK)
-		root = root_of(m);
+	if (device_manifest_read(d, slot, &manifest) == KB_OK)
+		root = root_of(manifest);
 	if (root != NULL && root->verity.present)
-		check_verity(doc, slot);
+		check_verity(m, &root->verity, where);
 	if (fstype[0] == '\0' && root != NULL)
 		fstype = root->filesystem;
 	if (fstype[0] != '\0')
-		want(doc, fstype, &w);
+		want(m, &of_slot, fstype, where);
+}
+
+static void tell(const struct mounts *m)
+{
+	char fix[DOCTOR_TEXT_LEN];
+
+	for (const struct lack *l = m->lack; l < m->lack + m->n; l++) {
+		fix_of(fix, l);
+		doctor_find(m->doc, l->loss->severity, l->loss->id, fix,
+			    "%s: the kernel has no %s: %s", l->where, l->name, l->loss->text);
+	}
 }
 
 void doctor_mounts(struct doctor *doc)
 {
+	struct mounts m = { .doc = doc };
+
 	/* Else nobody has loaded what the initramfs would. */
 	if (!doc->d->run_found)
 		return;
-	check_sources(doc);
+	check_sources(&m);
 	for (int i = 0; doc->st.have_state && i < doc->d->state.nslots; i++)
 		if (is_in_use(&doc->d->state.slot[i]))
-			check_slot(doc, i);
+			check_slot(&m, i);
+	tell(&m);
 }

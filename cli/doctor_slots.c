@@ -20,7 +20,7 @@ static void check_booted(struct doctor *doc)
 
 	if (!d->run_found)
 		doctor_find(doc, DOCTOR_ERROR, "not-booted",
-			    "give the kernel an initramfs of keelboot-mkinitramfs(8)",
+			    "give the kernel an initramfs that keelboot image build made",
 			    "the running system was not booted by Keelboot (no %s/slot)",
 			    d->opts->run_dir);
 	if (doc->st.boot == NULL)
@@ -32,12 +32,11 @@ static void check_booted(struct doctor *doc)
 			    "see that the state partition can be written",
 			    "this boot of a trial could not be counted: it has no guardian");
 	if (doc->st.debug_shell)
-		doctor_find(
-			doc, DOCTOR_WARNING, "debug-shell",
-			"make it without mkinitramfs --debug-shell before the device leaves the "
-			"house",
-			"the initramfs has a debug shell: with keelboot.shell=1 whoever is at "
-			"the console is root");
+		doctor_find(doc, DOCTOR_WARNING, "debug-shell",
+			    "make it anew (keelboot image build) without --debug-shell before the "
+			    "device leaves the house",
+			    "the initramfs has a debug shell: with keelboot.shell=1 whoever is at "
+			    "the console is root");
 }
 
 /* In sectors; 0: not known. */

@@ -13,8 +13,8 @@
 #define NODES_MAX  8
 #define UNNUMBERED "watchdog"
 #define DROP_IN	   "/run/systemd/system.conf.d/00-keelboot.conf"
-#define FIX_MODULE                                                                    \
-	"pack the driver of the hardware's watchdog into the initramfs (mkinitramfs " \
+#define FIX_MODULE                                                                             \
+	"pack the driver of the hardware's watchdog into the initramfs (keelboot image build " \
 	"--module-set watchdog; on a server watchdog-server), or softdog"
 
 /* <linux/watchdog.h>, as the file "options" has them. */

@@ -173,7 +173,8 @@ static enum kb_err op_save(void *ctx, struct state *s)
 static enum kb_err preflight(struct boot *b, int slot, char *reason)
 {
 	TRY(slot_look(b, slot, reason));
-	return verify_manifest(b, slot, reason);
+	TRY(verify_manifest(b, slot, reason));
+	return slot_has_verity(b, slot, reason);
 }
 
 static enum kb_err op_preflight(void *ctx, int slot, char *reason)

@@ -39,7 +39,7 @@ struct boot {
 	struct verify_answer manifest; /* of the candidate; see verify.h */
 	struct passed passed;	       /* the slots that stood before the one that boots */
 	bool rejected;	/* a slot that might have booted: by a check, or for its manifest */
-	bool no_driver; /* a slot whose file system this kernel does not know */
+	bool no_driver; /* a slot that this kernel has no file system, dm-verity or hash for */
 	bool lenient;	/* it may not be again: no later boot would come to a last resort */
 	char despite[BOOT_DESPITE_MAX][STATE_STR_MAX + 1]; /* what the candidate is tried despite */
 	unsigned ndespite;

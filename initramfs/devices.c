@@ -236,8 +236,8 @@ static void tell_none(const struct probe *p)
 	if (fixed > 0)
 		return;
 	log_err("devices: the kernel sees no disk at all%s: the initramfs may lack its driver "
-		"(mkinitramfs --module-set nvme, sata, sd, usb or virtio, or --module NAME), or "
-		"it has no power, or no cable",
+		"(keelboot image build --module-set nvme, sata, sd, usb or virtio, or --module "
+		"NAME), or it has no power, or no cable",
 		media > 0 ? " but what can be pulled out" : "");
 }
 

@@ -16,7 +16,7 @@ void shell_look(struct boot *b)
 	b->shell.packed = os_exists(SHELL_MARKER);
 	if (b->shell.packed)
 		log_warn(
-			"this initramfs has a debug shell (mkinitramfs --debug-shell): "
+			"this initramfs has a debug shell (keelboot image build --debug-shell): "
 			"keelboot.shell=1 makes whoever is at the console root; not for a release");
 	if (shell_finding(b) != NULL)
 		log_warn("%s", shell_finding(b));
@@ -25,8 +25,8 @@ void shell_look(struct boot *b)
 const char *shell_finding(const struct boot *b)
 {
 	return b->cmd.shell && !b->shell.packed
-		       ? "keelboot.shell=1: this initramfs has no shell; ignored (mkinitramfs "
-			 "--debug-shell makes one that has)"
+		       ? "keelboot.shell=1: this initramfs has no shell; ignored (keelboot image "
+			 "build --debug-shell makes one that has)"
 		       : NULL;
 }
 

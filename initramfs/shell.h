@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A shell on the console, for a person who looks for a fault. Only an initramfs that was made with
- * `mkinitramfs --debug-shell` has one, and only with keelboot.shell=1 is it opened: beside a
- * rescue, and before a restart. It is a child like any other: the boot goes on without it, and it
+ * `keelboot image build --debug-shell` has one, and only with keelboot.shell=1 is it opened: beside
+ * a rescue, and before a restart. It is a child like any other: the boot goes on without it, and it
  * has a limit.
  */
 #pragma once

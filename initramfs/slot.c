@@ -21,20 +21,25 @@ static struct hook_env hook_env(struct boot *b, char *said)
 	};
 }
 
-/* Not the slot's fault: it costs nothing, and another initramfs boots it. */
+/* Not the slot's fault: it costs nothing, and another initramfs boots it. option and pack: what
+ * makes such a one. */
+static enum kb_err no_driver(struct boot *b, int slot, const char *lacks, const char *option,
+			     const char *pack, char *reason)
+{
+	b->no_driver = true;
+	log_err("slot %c: this kernel has no %s: its module is not in the initramfs, or did not "
+		"load (keelboot image build %s %s)",
+		state_slot_letter(slot), lacks, option, pack);
+	snprintf(reason, STATE_STR_MAX + 1, "no %.24s in this kernel", lacks);
+	return KB_ENODEV;
+}
+
 static enum kb_err has_driver(struct boot *b, int slot, char *reason)
 {
 	const struct root root = { .conf = &b->conf, .cmd = &b->cmd };
 	const char *lacks = root_without_driver(&root, b->dev.slot[slot].fstype);
 
-	if (lacks == NULL)
-		return KB_OK;
-	b->no_driver = true;
-	log_err("slot %c: this kernel has no %s: its module is not in the initramfs, or did not "
-		"load (mkinitramfs --module %s)",
-		state_slot_letter(slot), lacks, lacks);
-	snprintf(reason, STATE_STR_MAX + 1, "no %.24s in this kernel", lacks);
-	return KB_ENODEV;
+	return lacks == NULL ? KB_OK : no_driver(b, slot, lacks, "--module", lacks, reason);
 }
 
 enum kb_err slot_look(struct boot *b, int slot, char *reason)
@@ -54,6 +59,18 @@ enum kb_err slot_look(struct boot *b, int slot, char *reason)
 		return KB_EFORMAT;
 	}
 	return has_driver(b, slot, reason);
+}
+
+enum kb_err slot_has_verity(struct boot *b, int slot, char *reason)
+{
+	const struct devices_slot *d = &b->dev.slot[slot];
+	const char *lacks = NULL;
+
+	if (b->manifest.verity != 0)
+		lacks = verity_lacks(&b->manifest,
+				     d->part[devices_root_class(&b->conf, (unsigned)slot)],
+				     state_slot_letter(slot));
+	return lacks == NULL ? KB_OK : no_driver(b, slot, lacks, "--module-set", "verity", reason);
 }
 
 static bool is_last_resort(const struct boot *b)

@@ -15,6 +15,10 @@
  */
 enum kb_err slot_look(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
 
+/* After verify_manifest(): whether this kernel can open the tree that the manifest names.
+ * KB_ENODEV: it has no dm-verity, or not that hash, which is not the slot's fault. */
+enum kb_err slot_has_verity(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
+
 /*
  * Runs pre-mount hooks, mounts the slot's root on ROOT_DIR, runs post-mount hooks. On failure
  * nothing stays mounted, the log and the history have the reason. Errors as root_mount()'s. In the

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define NAME_LEN 24
 
@@ -14,12 +15,11 @@ static void name_of(char name[NAME_LEN], char slot)
 	snprintf(name, NAME_LEN, "keelboot-root-%c", slot);
 }
 
-enum kb_err verity_open(const struct verify_answer *a, const char *dev, char slot,
-			char node[OS_DM_NODE], char *reason)
+static enum kb_err make(const struct verify_answer *a, const char *dev, char slot,
+			char node[OS_DM_NODE])
 {
 	char name[NAME_LEN], params[OS_DM_PARAMS];
 	struct os_dm dm = { .name = name, .type = "verity", .params = params };
-	enum kb_err err;
 
 	name_of(name, slot);
 	dm.sectors = a->tree_off / 512;
@@ -28,16 +28,49 @@ enum kb_err verity_open(const struct verify_answer *a, const char *dev, char slo
 		 "1 %s %s %u %u %" PRIu64 " %" PRIu64 " %s %s %s 1 panic_on_corruption", dev, dev,
 		 a->data_block, a->hash_block, a->tree_off / a->data_block,
 		 a->tree_off / a->hash_block, a->algorithm, a->root_hash, a->salt);
-	err = os_dm_open(&dm, node);
+	return os_dm_open(&dm, node);
+}
+
+enum kb_err verity_open(const struct verify_answer *a, const char *dev, char slot,
+			char node[OS_DM_NODE], char *reason)
+{
+	enum kb_err err = make(a, dev, slot, node);
+
 	if (err == KB_OK) {
 		log_info("slot %c: dm-verity on %s, root hash %.16s", slot, dev, a->root_hash);
 		return KB_OK;
 	}
-	log_err("slot %c: unable to open %s through dm-verity: %m (kernel 5.9 or later with "
-		"dm-verity? mkinitramfs --module-set verity)",
+	log_err("slot %c: unable to open %s through dm-verity: %m (it takes Linux 5.9 or later)",
 		slot, dev);
 	snprintf(reason, STATE_STR_MAX + 1, "no dm-verity: %.33s", err_text(err));
 	return KB_EMOUNT;
+}
+
+/* As far as it shows: modules that are loaded, or built in with parameters, are in sysfs, and
+ * /proc/crypto has "name : sha256". */
+static const char *seems_to_lack(const struct verify_answer *a)
+{
+	static char list[32u << 10];
+	char line[sizeof(a->algorithm) + 4];
+	size_t len;
+
+	if (os_exists("/sys/module") && !os_exists("/sys/module/dm_verity"))
+		return "dm-verity";
+	if (os_read_file("/proc/crypto", list, sizeof(list), &len) != KB_OK)
+		return NULL;
+	snprintf(line, sizeof(line), ": %s\n", a->algorithm);
+	return strstr(list, line) == NULL ? a->algorithm : NULL;
+}
+
+const char *verity_lacks(const struct verify_answer *a, const char *dev, char slot)
+{
+	const char *what = seems_to_lack(a);
+	char node[OS_DM_NODE];
+
+	if (what == NULL || make(a, dev, slot, node) != KB_OK)
+		return what;
+	verity_close(slot);
+	return NULL;
 }
 
 void verity_close(char slot)

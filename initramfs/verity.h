@@ -12,5 +12,12 @@
 enum kb_err verity_open(const struct verify_answer *a, const char *dev, char slot,
 			char node[OS_DM_NODE], char *reason) KB_MUST_CHECK;
 
+/*
+ * What this kernel lacks to open that device: "dm-verity", or the name of its hash, as a literal or
+ * in a. NULL: nothing. The kernel has the last word: what only seems to be missing is tried, and
+ * the device taken away again.
+ */
+const char *verity_lacks(const struct verify_answer *a, const char *dev, char slot);
+
 /* Takes it away again. */
 void verity_close(char slot);

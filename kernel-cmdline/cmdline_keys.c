@@ -266,8 +266,8 @@ const struct cmdline_key cmdline_keys[] = {
 	  "every step.",
 	  set_log },
 	{ "keelboot.shell", "0|1", "0",
-	  "1: a shell on the console where nothing boots, if mkinitramfs --debug-shell made the "
-	  "image.",
+	  "1: a shell on the console where nothing boots, if keelboot image build --debug-shell "
+	  "made the image.",
 	  set_shell },
 	{ "root", "DEVICE", "",
 	  "What to mount with keelboot.enable=0 (on USB: if usb-disk=yes); else the slot decides.",

@@ -382,6 +382,13 @@ def test_a_root_hash_wants_dm_verity(board, verified):
     assert "CONFIG_DM_VERITY=y" in finding["fix"]
     board.put("sys/module/dm_verity/parameters/prefetch_cluster", "262144")
     assert board.findings() == set()
+    board.put("proc/crypto", "name         : sha1\ndriver       : sha1-generic\n\nname         : sha512\n")
+    finding, = told(board, "kernel-dm-verity")
+    assert finding["text"] == ("slot a: the kernel has no sha256: a slot whose hash tree is made with it is passed "
+                               "over")
+    assert "--module-set verity" in finding["fix"] and "CONFIG_CRYPTO_SHA256=y" in finding["fix"]
+    board.put("proc/crypto", "name         : sha1\n\nname         : sha256\ndriver       : sha256-generic\n")
+    assert board.findings() == set()
 
 
 def test_a_slot_wants_the_file_system_that_its_manifest_names(board, verified):
@@ -390,9 +397,13 @@ def test_a_slot_wants_the_file_system_that_its_manifest_names(board, verified):
     assert board.findings() == set(), "nothing tells what is in the slots"
     install(board, verified)
     finding, = told(board, "kernel-filesystem")
-    assert finding["text"] == "slot a: the kernel has no ext4: the slot does not mount"
-    assert finding["fix"] == ("pack its module into the initramfs (mkinitramfs --module-set ext4), or build the "
-                              "kernel with CONFIG_EXT4_FS=y")
+    assert finding["text"] == "slot a: the kernel has no ext4: a slot that has it does not mount"
+    assert finding["fix"] == ("pack its module into the initramfs (keelboot image build --module-set ext4), or "
+                              "build the kernel with CONFIG_EXT4_FS=y")
+    board.dev.configure("[source.data]\nenabled=no\n[system]\nroot-filesystem=f2fs\n")
+    finding, = told(board, "kernel-filesystem")
+    assert finding["text"] == "slot a, slot b: the kernel has no f2fs: a slot that has it does not mount"
+    board.dev.configure("[source.data]\nenabled=no\n")
     # A slot that is not used wants nothing; what the configuration says goes before the manifest.
     edit(board.dev, a_st="bad")
     assert not told(board, "kernel-filesystem")
@@ -406,13 +417,20 @@ def test_a_file_system_that_mkinitramfs_has_no_set_for(board):
                         "[source.sd]\nenabled=no\n")
     board.put("proc/filesystems", "\text4")
     finding, = told(board, "kernel-filesystem")
-    assert finding["severity"] == "error" and "mkinitramfs --module f2fs" in finding["fix"]
+    assert finding["severity"] == "error" and "keelboot image build --module f2fs" in finding["fix"]
 
 
 def test_media_want_the_file_systems_of_the_configuration(board):
-    board.put("proc/filesystems", "\text4\n\tvfat")
-    assert [f["text"].split("]")[0] for f in told(board, "kernel-filesystem")] == ["[source.usb", "[source.sd"]
+    """One finding for each file system that is missing, however many want it."""
+    both = "[source.usb] filesystems=, [source.sd] filesystems=: the kernel has no "
+    board.put("proc/filesystems", "\text4")
+    assert [f["text"] for f in told(board, "kernel-filesystem")] == \
+        [f"{both}{name}: such media are not looked at" for name in ("vfat", "exfat")]
     assert all("take it out of the configuration" in f["fix"] for f in told(board, "kernel-filesystem"))
+    board.put("proc/filesystems", "\text4\n\tvfat")
+    board.dev.configure("[source.sd]\nfilesystems=vfat\n")
+    assert [f["text"].split(": ")[:2] for f in told(board, "kernel-filesystem")] == \
+        [["[source.usb] filesystems=", "the kernel has no exfat"]]
     board.dev.configure("[source.usb]\nfilesystems=vfat\n[source.sd]\nfilesystems=vfat\n")
     assert board.findings() == set()
 
@@ -439,7 +457,7 @@ def test_keys_of_the_initramfs_are_compared_with_those_of_the_system(board, fact
     shutil.copy(factory.public.with_name("stranger.pem"), second)
     finding, = told(board, "keys-initramfs")
     assert "keys/second.pem: no boot takes what it signed" in finding["text"]
-    assert "mkinitramfs --keys" in finding["fix"]
+    assert "keelboot image build --keys" in finding["fix"]
     board.boot()
     assert board.findings() == set()
     second.unlink()

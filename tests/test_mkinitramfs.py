@@ -450,6 +450,23 @@ def test_an_empty_set_is_a_warning_of_the_default_too(make, tmp_path):
     assert "mkinitramfs: warning: module set watchdog: this kernel has nothing of it (i6300esb, " in result.stderr
     assert "module set ext4" not in result.stderr   # built in
     assert content(result.image, "etc/keelboot/watchdogs") == b""
+    again = make("--compress", "none", "--modules-dir", fake_kernel(tmp_path / "again"), name="again.img",
+                 env={"KEELBOOT_IMAGE": "1"})
+    assert "keelboot image build: warning: module set watchdog: " in again.stderr
+    assert "mkinitramfs: " not in again.stderr
+
+
+def test_hashes_alone_are_no_dm_verity(make, tmp_path):
+    """No modules.dep names them: the kernel asks for them when a tree is opened, and nobody loads them then."""
+    modules = fake_kernel(tmp_path)
+    path = "kernel/crypto/sha512_generic.ko"
+    (modules / path).parent.mkdir(parents=True, exist_ok=True)
+    (modules / path).write_bytes(b"\x7fELF")
+    with open(modules / "modules.dep", "a", encoding="ascii") as file:
+        file.write(f"{path}:\n")
+    result = make("--compress", "none", "--modules-dir", modules, "--module-set", "verity")
+    assert "warning: module set verity: this kernel has nothing of it (dm-verity)" in result.stderr
+    assert order(result.image) == []
 
 
 def test_helpers_of_a_set_come_first_and_are_no_watchdogs(make, tmp_path):
@@ -518,6 +535,7 @@ def test_a_real_kernel(make):
                  "nls_cp437", "i6300esb"):
         assert name in loaded
     assert loaded.index("crc32c_generic") < loaded.index("ext4")
+    assert loaded.index("sha512_generic") < loaded.index("dm-verity")
     assert loaded.index("i6300esb") < loaded.index("virtio_blk")     # virtio itself is built into Debian 13's
     for name in ("lpc_ich", "i2c-i801", "intel_pmc_bxt"):
         assert loaded.index(name) < loaded.index("iTCO_wdt")

@@ -115,6 +115,24 @@ class Bench:
         """The bundle of "2.0", or of another kind of system: "3.0 hang"."""
         return self.device.bundle(*release.split(), **options)
 
+    def tree_bundle(self, release: str, algorithm: str = "sha256", hash_block: int = 4096) -> Path:
+        """A bundle whose dm-verity tree is not Keelboot's own, but veritysetup's."""
+        version = release.split()[0]
+        system = self.device.system(*release.split())
+        image, recipe = self.work / f"tree-{version}.img", self.work / f"tree-{version}.ini"
+        shutil.copy(system, image)
+        size = image.stat().st_size
+        told = run("/usr/sbin/veritysetup", "format", "--no-superblock", f"--hash={algorithm}", "--salt=00ff",
+                   "--data-block-size=4096", f"--hash-block-size={hash_block}", f"--data-blocks={size // 4096}",
+                   f"--hash-offset={size}", image, image)
+        end = image.stat().st_size
+        os.truncate(image, end + -end % 4096)
+        root_hash = re.search(r"Root hash:\s*([0-9a-f]+)", told).group(1)
+        recipe.write_text(f"[image.root]\nverity-root-hash={root_hash}\nverity-algorithm={algorithm}\n"
+                          f"verity-data-block=4096\nverity-hash-block={hash_block}\nverity-salt=00ff\n"
+                          f"verity-tree-offset={size}\n")
+        return self.device.bundle(version, image=image, options=(str(recipe),))
+
     def command(self, *arguments, **options) -> str:
         """`keelboot` on the host, with the device's configuration."""
         env = {**os.environ, "KEELBOOT_HELPER": str(self.device.build / "keelboot-helper")}

@@ -9,7 +9,7 @@ def test_without_the_driver_of_the_disk_no_disk_is_seen(bench):
     initrd = bench.initramfs(name="no-virtio", modules=LACKS_DISK)
     with bench.machine(bench.disk("1.0"), initrd=initrd, append="keelboot.timeout=2") as vm:
         vm.expect(r"keelboot: devices: the kernel sees no disk at all: the initramfs may lack its driver "
-                  r"\(mkinitramfs --module-set nvme, sata, sd, usb or virtio, or --module NAME\)")
+                  r"\(keelboot image build --module-set nvme, sata, sd, usb or virtio, or --module NAME\)")
         vm.expect(r"without its disk no stick can repair this device; restarting in 30 s")
         assert "its cable, and disk=" not in vm.boot_text()
 
@@ -25,7 +25,7 @@ def test_slot_without_the_driver_of_its_file_system_costs_no_try(bench):
         for number in range(1, 6):
             vm.wait_boot(number)
             vm.expect(r"keelboot: slot b: this kernel has no squashfs: its module is not in the initramfs, or did not "
-                      r"load \(mkinitramfs --module squashfs\)")
+                      r"load \(keelboot image build --module squashfs\)")
             bench.up(vm, "1.0", "a")
             if number < 5:
                 vm.send("reboot")

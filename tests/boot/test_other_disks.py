@@ -87,14 +87,20 @@ def test_disk_with_an_mbr_is_found_by_partuuid(bench):
 
 def test_disk_with_sectors_of_4096_bytes(bench):
     disk, _ = make_disk(bench, "large", sector=4096)
-    drives = [Drive(disk, bus="nvme", name="own", sector=4096), bench.stick(bench.bundle("3.0"))]
+    small = bench.tree_bundle("4.0", hash_block=512)     # no kernel opens it on this disk
+    drives = [Drive(disk, bus="nvme", name="own", sector=4096), bench.stick(bench.bundle("3.0"), small)]
     a = read_partition(disk, "root-a", 0, 1 << 20)
     with bench.machine(None, drives=drives, initrd=bench.device.initramfs()) as vm:
+        vm.expect(r"dm-verity blocks of 512 bytes, and /dev/nvme0n1p4 has sectors of 4096: it was made for another "
+                  r"disk", 120)
         # The trial that is open gives way to what is newer; the protected slot is not touched.
         vm.expect(r"slot b holds version 3\.0 on trial", 120)
         bench.up(vm, "3.0", "b")
         assert bench.ask(vm, "cat /sys/block/nvme0n1/queue/logical_block_size").strip() == "4096"
         assert bench.status(vm)["slots"][1]["state"] == "good"
+        status, output = vm.shell(f"mkdir -p /run/m; mount -t vfat -o ro /dev/sda /run/m; "
+                                  f"keelboot stage /run/m/keelboot/{small.name}", 60)
+        assert status == 6 and "sectors of 4096: the bundle was made for another disk" in output, output
     assert read_partition(disk, "root-a", 0, 1 << 20) == a
 
 

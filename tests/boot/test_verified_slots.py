@@ -64,13 +64,31 @@ def test_slot_with_a_root_hash_boots_through_verity_on_trial_and_when_it_is_good
 
 def test_slot_with_a_root_hash_is_passed_over_without_dm_verity(bench):
     """The lean initramfs has no module for it."""
-    disk = bench.disk("1.0", verity_bundle(bench, "5.0"))
+    disk = bench.disk("1.0", verity_bundle(bench, "5.0"), good="a")
     with bench.machine(disk) as vm:
-        vm.expect(r"keelboot: slot b: unable to open /dev/vda4 through dm-verity: .*"
-                  r"mkinitramfs --module-set verity")
+        vm.expect(r"keelboot: slot b: this kernel has no dm-verity: .*\(keelboot image build --module-set verity\)")
         bench.up(vm, "1.0", "a")
-        assert bench.status(vm)["booted"]["reason"].startswith("b: no dm-verity")
+        status = bench.status(vm)
+        assert status["booted"]["reason"] == "b: no dm-verity in this kernel"
+        assert status["slots"][1]["state"] == "trial" and status["slots"][1]["tries"] == 3
         assert '"kernel-dm-verity"' in bench.ask(vm, DOCTOR)
+
+
+def test_a_tree_of_sha512_boots_with_the_module_set_and_costs_nothing_without(bench, image):
+    """Debian has dm-verity and this hash as modules, and none names the other."""
+    disk = bench.disk("1.0", bench.tree_bundle("8.0", "sha512"), good="a")
+    bare = bench.initramfs("--module", "dm-verity", name="dm-verity-alone")
+    with bench.machine(disk, initrd=bare) as vm:
+        vm.expect(r"keelboot: slot b: this kernel has no sha512: .*\(keelboot image build --module-set verity\)")
+        bench.up(vm, "1.0", "a")
+        slot = bench.status(vm)["slots"][1]
+        assert slot["state"] == "trial" and slot["tries"] == 3
+        assert "no sha512" in bench.ask(vm, DOCTOR)
+    with bench.machine(disk, initrd=image("plain")) as vm:
+        vm.expect(r"keelboot: slot b: dm-verity on /dev/vda4, root hash [0-9a-f]{16}")
+        bench.up(vm, "8.0", "b")
+        assert root_of(bench, vm) == "/dev/dm-0 ext4"
+        assert "kernel-dm-verity" not in bench.ask(vm, DOCTOR)
 
 
 @pytest.mark.parametrize("version, filesystem", [("6.0", "squashfs"), ("7.0", "erofs")])

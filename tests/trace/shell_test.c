@@ -12,7 +12,7 @@ static struct os_sim_child shell(unsigned duration_ms)
 				      .hangs = duration_ms == 0 };
 }
 
-/* An initramfs of mkinitramfs --debug-shell, with the key. */
+/* An initramfs of --debug-shell, with the key. */
 static void debug_image(void)
 {
 	machine.cmdline = "console=tty0 console=ttyS0 keelboot.shell=1\n";

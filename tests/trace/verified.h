@@ -53,8 +53,25 @@ static inline void helper_answers(int exit_code)
 	os_sim_child(&c);
 }
 
+/* What sysfs and procfs show of a kernel whose dm-verity has this hash; NULL: it has no dm-verity.
+ */
+static inline void kernel_has(const char *hash)
+{
+	char text[96];
+
+	os_sim_file("/sys/module/ext4/initstate", "live\n");
+	os_sim_remove("/sys/module/dm_verity");
+	os_sim_remove("/proc/crypto");
+	if (hash == NULL)
+		return;
+	snprintf(text, sizeof(text), "name         : %s\ndriver       : %s-generic\n", hash, hash);
+	os_sim_file("/sys/module/dm_verity/parameters/prefetch_cluster", "262144\n");
+	os_sim_file("/proc/crypto", text);
+}
+
 static inline void mapped_device(void)
 {
+	kernel_has("sha256");
 	os_sim_file("/dev/dm-0", "");
 	os_sim_fs("/dev/dm-0", "ext4");
 	os_sim_fs_file("/dev/dm-0", "/sbin/init", NULL);

@@ -139,9 +139,10 @@ static void slot_that_verity_does_not_open_or_mount_is_left(void **ctx)
 	make_answer(&s, 0, true);
 	helper_answers(0);
 	mapped_device();
-	os_sim_fail("dm keelboot-root-a", 0, KB_ENOENT);
+	os_sim_fail("dm keelboot-root-a", 0, KB_EINVAL);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("no_dm_verity_next_candidate");
+	trace_expect("verity_does_not_open_next_candidate");
+	assert_int_equal(machine_get().slot[0].streak, 1);
 	assert_absent("mount " SLOT_A_DEV);
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 	machine_restart();
@@ -152,6 +153,73 @@ static void slot_that_verity_does_not_open_or_mount_is_left(void **ctx)
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("dm remove keelboot-root-a");
 	assert_order("dm remove keelboot-root-a", "mount " SLOT_B_DEV);
+}
+
+/* Its tries are for what the slot does; the initramfs is to blame here, and another one boots it.
+ */
+static void kernel_without_verity_or_its_hash_costs_no_try(void **ctx)
+{
+	static const struct {
+		const char *has, *algorithm, *lacks, *trace;
+	} c[] = {
+		{ NULL, "sha256", "dm-verity", "no_dm_verity_next_candidate" },
+		{ "sha256", "sha512", "sha512", "no_hash_of_dm_verity_next_candidate" },
+	};
+	char told[64];
+
+	(void)ctx;
+	for (unsigned i = 0; i < 2; i++) {
+		struct state s = machine_trial();
+
+		machine_put(&s);
+		put_manifest(1, &s, true);
+		make_answer(&s, 1, true);
+		snprintf(answer.algorithm, sizeof(answer.algorithm), "%s", c[i].algorithm);
+		if (strcmp(c[i].algorithm, "sha512") == 0)
+			memset(answer.root_hash, 'c', 128);
+		for (unsigned boots = 0; boots < STATE_TRIES + 2; boots++) {
+			helper_answers(0);
+			mapped_device();
+			kernel_has(c[i].has);
+			os_sim_fail("dm keelboot-root-b", 0, KB_ENOENT);
+			assert_int_equal(machine_boot(), OS_SIM_EXEC);
+			if (boots == 0)
+				trace_expect(c[i].trace);
+			assert_absent("mount " SLOT_B_DEV);
+			assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+			snprintf(told, sizeof(told), "\"reason\":\"b: no %s in this kernel\"",
+				 c[i].lacks);
+			machine_told(told);
+			assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
+			assert_int_equal(machine_get().slot[1].st, STATE_TRIAL);
+			machine_restart();
+		}
+		helper_answers(0);
+		mapped_device();
+		kernel_has(c[i].algorithm);
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+		machine_tear_down(NULL);
+		machine_set_up(NULL);
+	}
+}
+
+/* What procfs and sysfs show is a hint: the kernel has the last word. */
+static void kernel_that_opens_the_tree_has_all_it_needs(void **ctx)
+{
+	struct state s = machine_trial();
+
+	(void)ctx;
+	machine_put(&s);
+	put_manifest(1, &s, true);
+	make_answer(&s, 1, true);
+	helper_answers(0);
+	mapped_device();
+	kernel_has(NULL);
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
+	assert_order("dm remove keelboot-root-b", "mount /dev/dm-0");
+	assert_order("write " STATE_DEV, "mount /dev/dm-0");
 }
 
 static void last_resort_never_mounts_a_verified_slot_without_verity(void **ctx)
@@ -375,6 +443,8 @@ int main(void)
 		T(good_slot_with_a_root_hash_boots_through_verity),
 		T(panics_of_a_good_slot_behind_verity_lead_to_the_other_one),
 		T(slot_that_verity_does_not_open_or_mount_is_left),
+		T(kernel_without_verity_or_its_hash_costs_no_try),
+		T(kernel_that_opens_the_tree_has_all_it_needs),
 		T(last_resort_never_mounts_a_verified_slot_without_verity),
 		T(root_hash_that_nobody_signed_does_not_stop_the_boot),
 		T(root_hash_that_nobody_signed_costs_good_slots_their_trust_first),
