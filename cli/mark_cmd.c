@@ -22,6 +22,8 @@ struct mark {
 	bool clean;	  /* no verdict: a shutdown begins */
 	const char *name; /* of the slot */
 	const char *reason;
+	char brief[STATE_STR_MAX + 1];	  /* of the reason, what the slot's record has room for */
+	char whole[HISTORY_TEXT_MAX + 1]; /* and the history */
 	int slot;
 	bool committed;
 	struct state before;
@@ -41,6 +43,30 @@ static bool take_operand(struct mark *m, bool *verdict, const char *word)
 	m->good = strcmp(word, "good") == 0;
 	*verdict = true;
 	return true;
+}
+
+/* As much of text as there is room for, to the end of a word. */
+static void cut(char *dst, size_t size, const char *text)
+{
+	size_t len = strlen(text);
+	bool whole = len < size;
+
+	if (!whole) {
+		const char *blank = memrchr(text, ' ', size - sizeof("...") + 1);
+
+		len = blank != NULL ? (size_t)(blank - text) : size - sizeof("...");
+	}
+	snprintf(dst, size, "%.*s%s", (int)len, text, whole ? "" : "...");
+}
+
+static void take_reason(struct mark *m)
+{
+	if (m->reason == NULL)
+		m->reason = "marked bad by command";
+	cut(m->brief, sizeof(m->brief), m->reason);
+	cut(m->whole, sizeof(m->whole), m->reason);
+	if (strlen(m->reason) > HISTORY_TEXT_MAX)
+		log_warn("--reason: only its first %d characters are kept", HISTORY_TEXT_MAX);
 }
 
 /* An exit code, or OUTPUT_OK to go on. */
@@ -69,12 +95,9 @@ static int read_args(struct args *a, struct device_options *o, struct mark *m)
 		log_err("mark %s: takes no --reason", m->good ? "good" : "clean");
 		return OUTPUT_USAGE;
 	}
-	if (m->reason != NULL && strlen(m->reason) > STATE_STR_MAX)
-		log_warn("--reason: only its first %d bytes are kept", STATE_STR_MAX);
 	if (m->name == NULL)
 		m->name = "booted";
-	if (m->reason == NULL)
-		m->reason = "marked bad by command";
+	take_reason(m);
 	return OUTPUT_OK;
 }
 
@@ -142,7 +165,7 @@ static enum kb_err decide(struct device *d, struct mark *m)
 	} else if (d->state.slot[m->slot].st == STATE_BAD) {
 		e = KB_OK;
 	} else {
-		e = verdict_bad(&d->state, m->slot, m->reason);
+		e = verdict_bad(&d->state, m->slot, m->brief);
 	}
 	if (e != KB_OK)
 		tell_refused(d, m, e);
@@ -163,7 +186,7 @@ static enum kb_err record(struct device *d, struct mark *m)
 	if (m->good && m->committed)
 		device_history(d, HISTORY_GOOD, m->slot, "", "committed");
 	else if (!m->good)
-		device_history(d, HISTORY_BAD, m->slot, d->state.slot[m->slot].reason, "command");
+		device_history(d, HISTORY_BAD, m->slot, m->whole, "command");
 	mark_guardian_nudge(d);
 	remove_staged(d, m);
 	return KB_OK;

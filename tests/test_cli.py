@@ -783,10 +783,34 @@ def test_a_rebuilt_state_is_told_and_holds_staging_back(ready, factory):
     assert "mark good" in ready("stage", factory("2.0", 20), code=BUSY).stderr
 
 
-def test_a_long_reason_is_cut_with_a_warning(good):
-    result = good("mark", "bad", "--reason", "x" * 60 + "\n\033[31m")
-    assert "first 48 bytes" in result.stderr
-    assert good.slot("a")["reason"] == "x" * 48
+def test_the_history_keeps_a_reason_whole_and_the_slot_its_first_words(good):
+    why = "the modem does not register: no network for ten minutes on the third attempt"
+    result = good("mark", "bad", "--reason", why)
+    assert result.stderr == ""
+    assert good.slot("a")["reason"] == "the modem does not register: no network for..."
+    assert good.json("history")["events"][0]["reason"] == why
+    assert good.json("status")["last"]["reason"] == why
+    assert why in good("status").stdout
+
+
+@pytest.mark.parametrize("reason, kept", [
+    ("the modem does not register with its network now", None),         # 48 characters
+    ("the modem does not register with any network now.", "the modem does not register with any network..."),
+    ("the modem does not register with no network forty", "the modem does not register with no network..."),
+    ("x" * 60, "x" * 45 + "..."),
+    ("the modem " + "x" * 60, "the modem..."),
+])
+def test_a_reason_is_cut_between_words(good, reason, kept):
+    good("mark", "bad", "--reason", reason)
+    assert good.slot("a")["reason"] == (kept or reason)
+    assert good.json("history")["events"][0]["reason"] == reason
+
+
+def test_a_reason_that_no_record_has_room_for_is_cut_with_a_warning(good):
+    result = good("mark", "bad", "--reason", "word " * 60 + "\n\033[31m")
+    assert "only its first 200 characters are kept" in result.stderr
+    assert good.json("history")["events"][0]["reason"] == "word " * 38 + "word..."
+    assert good.slot("a")["reason"] == "word " * 8 + "word..."
 
 
 def test_control_characters_do_not_reach_the_record(good):
