@@ -185,14 +185,13 @@ choose_mask device_whole(const struct state *s)
 	return mask;
 }
 
-int device_next_boot(const struct state *now)
+int device_next_boot(const struct state *now, bool proves)
 {
 	static struct state s;
 	struct choose_list list;
 
 	s = *now;
-	/* A good slot that shuts down in order has proved itself. */
-	if (s.open == STATE_NONE || verdict_proven(&s, s.open, s.open_token) != KB_OK)
+	if (s.open == STATE_NONE || !proves || verdict_proven(&s, s.open, s.open_token) != KB_OK)
 		reset_settle(&s, RESET_CLEAN, false);
 	choose_candidates(&s, &list);
 	return list.n > 0 ? list.c[0].slot : STATE_NONE;

@@ -112,8 +112,9 @@ choose_mask device_whole(const struct state *s);
 /* Slots that run, or have a partition that is mounted. */
 choose_mask device_mounted(const struct device *d);
 
-/* The slot that an orderly reboot takes, staged updates aside; STATE_NONE: none can be booted. */
-int device_next_boot(const struct state *s);
+/* The slot that an orderly reboot takes, staged updates aside; STATE_NONE: none can be booted.
+ * proves: a good slot whose attempt is open proves itself by it, since it has reported. */
+int device_next_boot(const struct state *s, bool proves);
 
 /* Adds an event with the slot's version and sequence. Failing costs a warning, no more. */
 void device_history(struct device *d, enum history_kind kind, int slot, const char *reason,

@@ -194,7 +194,7 @@ static enum kb_err record(struct device *d, struct mark *m)
 
 static void print_next(const struct device *d, const struct mark *m)
 {
-	int next = device_next_boot(&d->state);
+	int next = device_next_boot(&d->state, mark_reported(d));
 	char text[80];
 
 	if (next == m->slot || next == STATE_NONE || d->state.slot[next].st == STATE_BAD) {

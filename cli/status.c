@@ -2,6 +2,7 @@
 #include "cli/status.h"
 
 #include "cli/boot_json.h"
+#include "cli/mark.h"
 #include "cli/stage_files.h"
 #include "selector/plan.h"
 #include "update/keyring_survey.h"
@@ -222,7 +223,7 @@ void status_collect(struct status *st, struct device *d, json_object *boot)
 	st->d = d;
 	st->boot = boot;
 	st->protected = STATE_NONE;
-	st->next = STATE_NONE;
+	st->next = st->next_proven = STATE_NONE;
 	st->opened = device_open(d);
 	st->have_state = st->opened == KB_OK && device_need_state(d) == KB_OK;
 	check_keys(st);
@@ -235,7 +236,8 @@ void status_collect(struct status *st, struct device *d, json_object *boot)
 	if (!st->have_state)
 		return;
 	st->protected = choose_protected(&d->state, device_whole(&d->state));
-	st->next = device_next_boot(&d->state);
+	st->next_proven = device_next_boot(&d->state, true);
+	st->next = d->run_found ? device_next_boot(&d->state, mark_reported(d)) : st->next_proven;
 	collect_staged(st);
 	check_slots(st);
 	check_updates(st);

@@ -38,6 +38,7 @@ struct status {
 		last; /* the newest event that is more than a boot as usual, else the newest */
 	int protected;
 	int next; /* slot that an orderly reboot would take, or STATE_NONE */
+	int next_proven; /* the same, once the slot that runs has reported */
 	enum status_region region[2];
 	bool have_staged_file;
 	char staged_path[DEVICE_PATH_MAX]; /* "" unless staged on the data partition */

@@ -74,15 +74,20 @@ static bool tell_staged(const struct status *st, char *out, size_t size)
 void status_next_text(const struct status *st)
 {
 	bool staged = st->d->state.staged.source != STATE_SRC_NONE;
-	char slot[80], will[160];
+	bool depends = st->next_proven != st->next && st->next_proven != STATE_NONE;
+	char slot[80], then[80], once[160] = "", will[160];
 
 	if (st->next == STATE_NONE) {
 		puts("Next boot: no slot can be booted.");
 		return;
 	}
 	device_slot_text(&st->d->state, st->next, slot, sizeof(slot));
+	if (depends) {
+		device_slot_text(&st->d->state, st->next_proven, then, sizeof(then));
+		snprintf(once, sizeof(once), ", or %s once this boot has proved itself", then);
+	}
 	if (staged && tell_staged(st, will, sizeof(will)))
-		printf("Next boot: %s %s.\n", will, slot);
-	else if (!st->d->run_found || st->next != st->d->booted)
-		printf("Next boot: %s.\n", slot);
+		printf("Next boot: %s %s%s.\n", will, slot, once);
+	else if (!st->d->run_found || depends || st->next != st->d->booted)
+		printf("Next boot: %s%s.\n", slot, once);
 }

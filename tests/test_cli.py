@@ -912,6 +912,24 @@ def next_boot(dev):
     return [line for line in dev("status").stdout.splitlines() if line.startswith("Next boot:")]
 
 
+def test_next_boot_depends_on_whether_this_one_proves_itself(good):
+    """The preferred slot comes back once another one has: with its report, that is what an orderly reboot does."""
+    edit(good, b_st="good", b_release="22" * 32, b_version="2.0", b_sequence=20, b_streak=3, b_wait=1,
+         pref="b", open="a", token=7)
+    good.boot("a", 7)
+    assert next_boot(good) == ["Next boot: slot a (1.0), or slot b (2.0) once this boot has proved itself."]
+    assert good.json("status")["next"] == "a"
+    good("mark", "good")
+    assert next_boot(good) == ["Next boot: slot b (2.0)."]
+    assert good.json("status")["next"] == "b"
+    good("mark", "clean")
+    assert "b.wait" not in good("state", "show").stdout
+    # One boot more is needed: nothing depends on this one alone.
+    edit(good, b_wait=2, open="a", token=7)
+    (good.run / "good").unlink()
+    assert next_boot(good) == []
+
+
 def staged_release(dev):
     return dev.json("status")["staged"]["release"]
 
