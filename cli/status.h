@@ -37,7 +37,7 @@ struct status {
 	struct history_event
 		last; /* the newest event that is more than a boot as usual, else the newest */
 	int protected;
-	int next; /* slot that an orderly reboot would take, or STATE_NONE */
+	int next;	 /* slot that an orderly reboot would take, or STATE_NONE */
 	int next_proven; /* the same, once the slot that runs has reported */
 	enum status_region region[2];
 	bool have_staged_file;

@@ -239,12 +239,12 @@ def test_guardian_logs_as_the_boot_does(factory_trial, tmp_path, log, logged, se
     edit(dev, b_st="good", b_tries=0, b_streak=2)
     (dev.run / "good").touch()
     master, slave = os.openpty()
-    for name, text in (("sys/kernel/printk", "4 4 1 7"), ("1/root/sys/class/tty/console/active", "ttyKB")):
-        file = dev.path / "proc" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
+    proc, root = dev.path / "proc", dev.path.joinpath("proc", "1", "root")
+    for file, text in ((proc / "sys/kernel/printk", "4 4 1 7"), (root / "sys/class/tty/console/active", "ttyKB")):
+        file.parent.mkdir(parents=True)
         file.write_text(f"{text}\n")
-    (dev.path / "proc/1/root/dev").mkdir()
-    (dev.path / "proc/1/root/dev/ttyKB").symlink_to(os.ttyname(slave))
+    (root / "dev").mkdir()
+    (root / "dev/ttyKB").symlink_to(os.ttyname(slave))
     race = Race(dev, dev.path, Race.GOOD, log)
     try:
         assert race.outer.wait(60) == 0

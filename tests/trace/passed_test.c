@@ -14,9 +14,8 @@ static struct state three_slots(void)
 		       "[slot.b]\nroot=PARTLABEL=root-b\n"
 		       "[slot.c]\nroot=PARTLABEL=root-c\n";
 	machine.disk.nparts = 5;
-	machine.disk.part[4] = (struct os_sim_part){ .partlabel = "root-c",
-						     .size = 64 * MIB,
-						     .fstype = "ext4" };
+	machine.disk.part[4] =
+		(struct os_sim_part){ .partlabel = "root-c", .size = 64 * MIB, .fstype = "ext4" };
 	s.nslots = 3;
 	states_set(&s, 1, STATE_GOOD, 20);
 	states_set(&s, 2, STATE_GOOD, 8);

@@ -148,9 +148,17 @@ static void no_more_processes_is_no_way_out(void **ctx)
 
 static bool takes(const char *a, const char *b, const char *c, const char *d, const char *e)
 {
-	const char *argv[] = {
-		"@keelboot-guardian", a, b, a[0] == '-' ? "good" : "trial", c, "0", "90", d, e, "65", NULL
-	};
+	const char *argv[] = { "@keelboot-guardian",
+			       a,
+			       b,
+			       a[0] == '-' ? "good" : "trial",
+			       c,
+			       "0",
+			       "90",
+			       d,
+			       e,
+			       "65",
+			       NULL };
 	struct guardian_setup s;
 
 	return guardian_args(&s, 10, (char *const *)argv);
@@ -190,7 +198,8 @@ static void good_slot_is_proven_in_time(void **ctx)
 static void arguments_are_checked(void **ctx)
 {
 	static const char *const no_levels[] = { "", "6", "655", "69", "25", "keep" };
-	const char *argv[] = { "@g", "b", "37", "trial", "300", "0", "90", "60", "release", "56", NULL };
+	const char *argv[] = { "@g", "b",  "37",      "trial", "300", "0",
+			       "90", "60", "release", "56",    NULL };
 	struct guardian_setup s;
 
 	(void)ctx;
