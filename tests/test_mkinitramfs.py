@@ -25,6 +25,7 @@ import kbconf  # noqa: E402
 import kbcpio  # noqa: E402
 import kbimage  # noqa: E402
 import kbkernel  # noqa: E402
+import kbmodules  # noqa: E402
 
 KEY = ("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAEUZSbjJrgnwXLuMHkHmdtVMnVutSBZKha9lDNQaRvGQ=\n"
        "-----END PUBLIC KEY-----\n")
@@ -492,6 +493,18 @@ def test_helpers_of_a_set_come_first_and_are_no_watchdogs(make, tmp_path):
     # Who makes a device of which no driver is there is no watchdog.
     dep.write_text(text + lpc)
     assert "warning: module set watchdog:" in make(*options[:-4], "--module-set", "watchdog").stderr
+
+
+# drivers/watchdog of Debian 12's linux-image-arm64 (6.1.192) and linux-image-armmp (6.1.176).
+DEBIANS_ARM = """
+    armada_37xx_wdt bcm2835_wdt dw_wdt gpio_wdt i6300esb imx2_wdt meson_gxbb_wdt meson_wdt qcom-wdt rti_wdt sbsa_gwdt
+    sl28cpld_wdt softdog sp805_wdt sunxi_wdt tegra_wdt wdat_wdt xen_wdt
+    da9052_wdt omap_wdt orion_wdt rn5t618_wdt s3c2410_wdt stpmic1_wdt twl4030_wdt""".split()
+
+
+def test_the_drivers_that_debian_builds_for_arm_are_in_the_set():
+    """But softdog, which has a set of its own, and Xen's, which is a virtual machine's."""
+    assert set(DEBIANS_ARM) - set(kbmodules.read_sets()["watchdog"].modules) == {"softdog", "xen_wdt"}
 
 
 @pytest.mark.parametrize("suffix, pack", [
