@@ -25,13 +25,12 @@ static enum kb_err check_fits(struct install_job *j, const struct manifest_image
 					": it was made for larger slots",
 					im->name, im->size, part->dev->size);
 	if (manifest_verity_block(im) < part->dev->sector)
-		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
-					"image %s: dm-verity blocks of %" PRIu32
-					" bytes, and %s has sectors of %" PRIu32
-					": it was made for another disk",
-					im->name, manifest_verity_block(im),
-					part->path != NULL ? part->path : "its partition",
-					part->dev->sector);
+		return install_job_fail(
+			j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
+			"image %s: dm-verity blocks of %" PRIu32
+			" bytes, and %s has sectors of %" PRIu32 ": it was made for another disk",
+			im->name, manifest_verity_block(im),
+			part->path != NULL ? part->path : "its partition", part->dev->sector);
 	return KB_OK;
 }
 

@@ -37,7 +37,8 @@ struct manifest_table {
 	uint8_t digest[32]; /* of the list */
 };
 
-/* What dm-verity takes on every kernel and board; the disk has a word, too: manifest_verity_block(). */
+/* What dm-verity takes on every kernel and board; the disk has a word, too:
+ * manifest_verity_block(). */
 #define MANIFEST_VERITY_BLOCK_MIN 512u
 #define MANIFEST_VERITY_BLOCK_MAX 4096u
 
