@@ -106,6 +106,15 @@ def test_process_1_links_no_openssl_no_zstd_no_libblkid():
     assert foreign == []
 
 
+def test_openssl_brings_nothing_along_that_nobody_uses():
+    """See update/ossl.c: compressors, and AES-GCM for AVX-512. OpenSSL 3.0 has neither."""
+    listed = subprocess.run(["nm", "--defined-only", TOP / "build/keelboot-helper"], text=True, capture_output=True,
+                            check=True).stdout
+    brought = re.compile(r"deflate|inflate|Brotli\w+|ZSTD_CCtx_\w+|ossl_aes_gcm_\w+_avx512")
+    ours = " W "  # weak: in the place of OpenSSL's
+    assert [line for line in listed.splitlines() if brought.fullmatch(line.split()[-1]) and ours not in line] == []
+
+
 def test_nothing_names_the_folder_it_was_built_in():
     for name in PROGRAMS:
         assert str(TOP).encode() not in (TOP / "build" / name).read_bytes(), name
