@@ -33,10 +33,28 @@ static void add(struct choose_list *l, int slot, enum choose_tier tier)
 	l->c[l->n++] = (struct choose_candidate){ .slot = (int8_t)slot, .tier = tier };
 }
 
-/* Only the preferred slot has somewhere to come back to: any other would wait behind it anyway. */
+/* The only slots left to go to are in doubt. */
+static bool all_in_doubt(const struct state *s)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < s->nslots; i++) {
+		const struct state_slot *t = &s->slot[i];
+
+		if (state_is_in_doubt(t))
+			n++;
+		else if (state_is_trusted(t) || state_has_tries(t))
+			return false;
+	}
+	return n > 0;
+}
+
+/* One that is preferred comes back; any other one is worth a look only where all is in doubt. */
 static bool is_retry(const struct state *s, int slot)
 {
-	return slot == s->pref && state_is_due(&s->slot[slot]);
+	const struct state_slot *t = &s->slot[slot];
+
+	return state_is_due(t) && ((slot == s->pref && t->st == STATE_GOOD) || all_in_doubt(s));
 }
 
 bool choose_is_last_resort(const struct state *s, int slot)
@@ -69,8 +87,9 @@ void choose_candidates(const struct state *s, struct choose_list *out)
 	*out = (struct choose_list){ 0 };
 	if (s->oneshot != STATE_NONE && state_is_whole(&s->slot[s->oneshot]))
 		add(out, s->oneshot, CHOOSE_ONESHOT);
-	if (is_retry(s, s->pref))
-		add(out, s->pref, CHOOSE_RETRY);
+	for (unsigned i = 0; i < o.n; i++)
+		if (is_retry(s, o.slot[i]))
+			add(out, o.slot[i], CHOOSE_RETRY);
 	for (unsigned i = 0; i < o.n; i++)
 		if (state_is_trusted(&s->slot[o.slot[i]]) || state_has_tries(&s->slot[o.slot[i]]))
 			add(out, o.slot[i], CHOOSE_NORMAL);

@@ -82,24 +82,20 @@ static void add_crash(struct state_slot *t)
 	state_set_text(t->reason, "crashed or hung");
 }
 
-/* Two of them weigh as much as one crash that is told: somebody may have pulled the plug. */
 static void add_doubt(struct state_slot *t, enum reset_cause cause)
 {
 	if (!state_is_trusted(t))
 		return;
-	if (t->doubt > 0)
-		state_add_crash(t);
-	else
-		t->doubt = 1;
+	state_add_doubt(t);
 	state_set_text(t->reason, doubted(cause));
 }
 
-/* The attempt under way is one of the chances that a preferred slot without trust gets. */
+/* The attempt under way is one of the chances that a slot without trust gets. */
 static bool is_retry(const struct state *s)
 {
 	const struct state_slot *t = &s->slot[s->open];
 
-	return s->open == s->pref && s->open != s->lr && !state_is_trusted(t) && t->retries > 0;
+	return s->open != s->lr && !state_is_trusted(t) && t->retries > 0;
 }
 
 static void return_retry(struct state_slot *t)
@@ -162,7 +158,6 @@ static void settle_exhausted(struct state *s)
 
 		if (t->st != STATE_TRIAL || t->tries > 0)
 			continue;
-		t->st = STATE_BAD;
 		if (t->reason[0] == '\0')
 			state_set_text(t->reason, "no tries left");
 		state_reject(s, t);

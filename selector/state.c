@@ -74,12 +74,22 @@ static void set_wait(struct state_slot *t)
 
 void state_add_crash(struct state_slot *t)
 {
+	t->doubt = 0;
 	if (t->streak >= STATE_STREAK_LIMIT)
 		return;
 	t->streak++;
-	t->doubt = 0;
 	if (t->streak == STATE_STREAK_LIMIT)
 		set_wait(t);
+}
+
+/* Two of them weigh as much as one crash that is told: somebody may have pulled the plug. */
+void state_add_doubt(struct state_slot *t)
+{
+	bool second = t->doubt > 0;
+
+	if (second)
+		state_add_crash(t);
+	t->doubt = !second || !state_is_trusted(t);
 }
 
 void state_use_retry(struct state_slot *t)
@@ -166,8 +176,11 @@ void state_del_rejected(struct state *s, const uint8_t release[STATE_ID_LEN])
 	ledger_remove(s->rejected, &s->nrejected, ledger_find(s->rejected, s->nrejected, release));
 }
 
-void state_reject(struct state *s, const struct state_slot *t)
+void state_reject(struct state *s, struct state_slot *t)
 {
+	t->st = STATE_BAD;
+	t->tries = 0;
+	set_wait(t);
 	if (!t->has_release)
 		return;
 	if (s->nrejected == STATE_LEDGER_LEN && !state_is_rejected(s, t->release))

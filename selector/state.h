@@ -59,8 +59,9 @@ struct state_slot {
 	uint8_t tries; /* boots left on trial */
 	uint8_t grace; /* refunds left: on trial, and for a good slot that is charged (count=always)
 			*/
-	uint8_t streak;	 /* crashes in a row as a good slot */
-	uint8_t doubt;	 /* 1: a reset that nothing explains, half a crash */
+	uint8_t streak; /* crashes in a row as a good slot */
+	uint8_t doubt; /* 1: a reset that nothing explains, half a crash; without trust: it was lost
+			  to such a reset, and no crash was told since */
 	uint8_t retries; /* chances it got since it lost trust, or was overwritten then; 0 once it
 			    has proved itself */
 	uint16_t wait;	 /* of an untrusted good slot: boots of another one that have to prove
@@ -167,19 +168,28 @@ static inline bool state_is_trusted(const struct state_slot *t)
 	return t->st == STATE_GOOD && t->streak < STATE_STREAK_LIMIT;
 }
 
+/* Trusted, and the next crash ends that. */
+static inline bool state_is_in_doubt(const struct state_slot *t)
+{
+	return t->st == STATE_GOOD && t->streak == STATE_STREAK_LIMIT - 1;
+}
+
 static inline bool state_has_tries(const struct state_slot *t)
 {
 	return t->st == STATE_TRIAL && t->tries > 0;
 }
 
-/* Good, lost its trust, and gets one more chance as soon as it is preferred. */
+/* Lost its trust, or was rejected, and waits no longer for one more chance. */
 static inline bool state_is_due(const struct state_slot *t)
 {
-	return t->st == STATE_GOOD && !state_is_trusted(t) && t->wait == 0;
+	return state_is_whole(t) && !state_is_trusted(t) && !state_has_tries(t) && t->wait == 0;
 }
 
 /* One more crash of a good slot. The last one takes its trust. */
 void state_add_crash(struct state_slot *t);
+
+/* One more reset of a trusted slot that nothing explains. */
+void state_add_doubt(struct state_slot *t);
 
 /* A good slot gets its chance: the next one is twice as far away. */
 void state_use_retry(struct state_slot *t);
@@ -221,11 +231,11 @@ void state_add_rejected(struct state *s, const uint8_t release[STATE_ID_LEN]);
 void state_del_rejected(struct state *s, const uint8_t release[STATE_ID_LEN]);
 
 /*
- * The release of a slot, if it has one, failed. When the ledger is full this makes room in it; then
- * nothing up to the highest sequence that failed so far is installed automatically any more: one of
- * them is not remembered by its id.
+ * The slot becomes bad; the reason is left to the caller. Its release, if it has one, failed: when
+ * the ledger is full this makes room in it; then nothing up to the highest sequence that failed so
+ * far is installed automatically any more: one of them is not remembered by its id.
  */
-void state_reject(struct state *s, const struct state_slot *t);
+void state_reject(struct state *s, struct state_slot *t);
 
 /* How often the release could not be written to a slot, up to STATE_FAILS_LIMIT; counting one more
  * moves it to the newest end, and the oldest falls out when there are STATE_UNWRITABLE_LEN others.

@@ -48,6 +48,8 @@ static void commit(struct state *s, struct state_slot *t, uint64_t floor)
 		/* A floor above its own release would forbid to install again what runs. */
 		if (floor > t->sequence)
 			floor = t->sequence;
+		if (!state_is_applied(s, t->release))
+			s->installs = 0; /* there are only so many new ones */
 		state_add_applied(s, t->release);
 		unstage(s, t->release);
 	}
@@ -71,6 +73,63 @@ static bool is_preferable(const struct state_slot *t)
 	return t->st == STATE_GOOD || t->st == STATE_TRIAL;
 }
 
+static void come_closer(struct state_slot *t)
+{
+	if (!state_is_trusted(t) && t->wait > 0)
+		t->wait--;
+}
+
+/* Is there another slot to go to? at_all: also one that the next crash takes its trust from. */
+static bool is_another_fit(const struct state *s, int slot, bool at_all)
+{
+	for (int i = 0; i < s->nslots; i++) {
+		const struct state_slot *t = &s->slot[i];
+
+		if (i != slot && (state_has_tries(t) ||
+				  (state_is_trusted(t) && (at_all || !state_is_in_doubt(t)))))
+			return true;
+	}
+	return false;
+}
+
+/* The slot runs, and the others are in no better case: they come closer to a chance. */
+static void outlast_doubt(struct state *s, int slot)
+{
+	s->slot[slot].doubt = 0;
+	for (int i = 0; i < s->nslots; i++)
+		if (i != slot)
+			come_closer(&s->slot[i]);
+}
+
+/* What resets took that nothing explains is given back, and those that had it let it go. */
+static void change_places(struct state *s, int slot)
+{
+	struct state_slot *t = &s->slot[slot];
+
+	t->streak = STATE_STREAK_LIMIT - 1;
+	t->doubt = 0;
+	t->wait = 0;
+	for (int i = 0; i < s->nslots; i++)
+		while (i != slot && state_is_in_doubt(&s->slot[i]))
+			state_add_doubt(&s->slot[i]);
+}
+
+/*
+ * Every slot that reports is reset soon after, and nothing tells why: it is the plug rather than
+ * the slots. Then the preferred one goes on, and no report leads to a last resort.
+ */
+static void weigh_doubt(struct state *s, int slot)
+{
+	struct state_slot *t = &s->slot[slot];
+
+	if (t->st != STATE_GOOD || t->doubt == 0)
+		return;
+	if (state_is_in_doubt(t) && !is_another_fit(s, slot, true))
+		outlast_doubt(s, slot);
+	else if (!state_is_trusted(t) && slot == s->pref && !is_another_fit(s, slot, false))
+		change_places(s, slot);
+}
+
 enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t floor_of_release,
 			 bool *committed)
 {
@@ -88,6 +147,7 @@ enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t flo
 		commit(s, t, floor_of_release);
 		*committed = true;
 	}
+	weigh_doubt(s, slot);
 	if (t->has_release)
 		state_del_rejected(s, t->release);
 	s->clean = false;
@@ -100,14 +160,6 @@ enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t flo
 	return KB_OK;
 }
 
-static void come_closer(struct state *s, int slot)
-{
-	struct state_slot *t = &s->slot[s->pref];
-
-	if (s->pref != slot && t->st == STATE_GOOD && !state_is_trusted(t) && t->wait > 0)
-		t->wait--;
-}
-
 enum kb_err verdict_proven(struct state *s, int slot, uint64_t token)
 {
 	struct state_slot *t;
@@ -117,8 +169,8 @@ enum kb_err verdict_proven(struct state *s, int slot, uint64_t token)
 	if (!token_fits(s, slot, token))
 		return KB_ESTALE;
 	t = &s->slot[slot];
-	if (s->open != STATE_NONE)
-		come_closer(s, slot); /* once for each boot */
+	if (s->open != STATE_NONE && s->pref != slot)
+		come_closer(&s->slot[s->pref]); /* once for each boot */
 	state_trust(t);
 	t->grace = STATE_GRACE;
 	state_set_text(t->reason, "");
@@ -156,12 +208,9 @@ enum kb_err verdict_bad(struct state *s, int slot, const char *reason)
 	if (!is_whole(s, slot))
 		return KB_EINVAL;
 	t = &s->slot[slot];
-	t->st = STATE_BAD;
-	t->tries = 0;
 	t->grace = 0;
 	t->streak = 0;
 	t->doubt = 0;
-	t->wait = 0;
 	state_set_text(t->reason, reason);
 	state_reject(s, t);
 	if (s->open == slot)

@@ -134,6 +134,23 @@ static void check_good_is_quiet(const struct sim_boot *b, const struct sim_world
 		sim_walk_violate("I4: mark good of a healthy slot writes", w);
 }
 
+/* What they said goes with a report only where no other slot is better off: none is trusted, or
+ * those that are have one reset left. */
+static void check_resets_count(const struct sim_world *w, const struct state *was,
+			       const struct state *is, int k)
+{
+	bool lost = !is_trusted(&was->slot[k]);
+
+	if (is->slot[k].streak == was->slot[k].streak && is->slot[k].doubt == was->slot[k].doubt)
+		return;
+	if (was->slot[k].doubt == 0)
+		sim_walk_violate("I1: a report wipes a crash that was told", w);
+	for (int i = 0; i < was->nslots; i++)
+		if (i != k && is_trusted(&was->slot[i]) &&
+		    !(lost && was->slot[i].streak == STATE_STREAK_LIMIT - 1))
+			sim_walk_violate("I1: a report wipes what the resets say", w);
+}
+
 bool sim_after_report(const struct sim_boot *b, struct sim_world *w, bool *committed)
 {
 	const struct sim_config *cfg = b->cfg;
@@ -147,8 +164,8 @@ bool sim_after_report(const struct sim_boot *b, struct sim_world *w, bool *commi
 	floor = was.slot[k].sequence > 0 ? was.slot[k].sequence - 1 : 0;
 	if (verdict_good(&is, k, b->a.token, floor, committed) != KB_OK)
 		return false;
-	if (was.slot[k].st == STATE_GOOD && is.slot[k].streak != was.slot[k].streak)
-		sim_walk_violate("I1: a report wipes what the resets say", w);
+	if (was.slot[k].st == STATE_GOOD)
+		check_resets_count(w, &was, &is, k);
 	check_good_is_quiet(b, w, &was, &is, k);
 	if (*committed)
 		w->killed = 0;

@@ -282,6 +282,90 @@ static void impatient_user_gets_the_preferred_slot_back(struct device *d)
 	EXPECT(d, away <= 1000 / 8); /* a seven of each turn takes it away for a boot or two */
 }
 
+/* It reports, and is switched off at the plug: each time, soon after. Boots not of the preferred
+ * slot. */
+static unsigned short_uses(struct device *d, enum reset_cause cause, unsigned n)
+{
+	unsigned away = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		away += boot(d, cause) != d->s.pref;
+		EXPECT(d, d->a.chosen.tier != CHOOSE_LAST_RESORT);
+		good(d);
+	}
+	return away;
+}
+
+static void healthy_device_that_is_never_on_for_long(struct device *d)
+{
+	static const enum reset_cause causes[] = { RESET_UNKNOWN, RESET_POWER };
+
+	d->charge_good = true;
+	two_good(d);
+	for (unsigned i = 0; i < 2; i++) {
+		/* Six of the one, six of the other, or with the grace as well; then they are
+		 * nobody's. */
+		short_uses(d, causes[i], 2 * (2 * STATE_STREAK_LIMIT + STATE_GRACE));
+		EXPECT(d, short_uses(d, causes[i], 1000) <= 10);
+		boot(d, causes[i]);
+		good(d);
+		live(d);
+		EXPECT(d, short_uses(d, causes[i], 1000) <= 10);
+	}
+	/* Its updates come, though it never proves itself. */
+	for (unsigned n = 12; n < 12 + 2 * STATE_INSTALLS_LIMIT; n++) {
+		wake(d, RESET_UNKNOWN);
+		EXPECT(d, install(d, n, SIM_WORK, PLAN_AUTOMATIC) == KB_OK);
+		start(d);
+		good(d);
+		short_uses(d, RESET_UNKNOWN, 20);
+	}
+}
+
+static void only_slot_that_is_never_on_for_long(struct device *d)
+{
+	d->charge_good = true;
+	factory(d);
+	EXPECT(d, short_uses(d, RESET_UNKNOWN, 100) == 0);
+	EXPECT(d, state_is_trusted(&d->s.slot[0]));
+	EXPECT(d, boot(d, RESET_CRASH) == 0); /* what is told weighs as before */
+	EXPECT(d, !state_is_trusted(&d->s.slot[0]));
+}
+
+/* b hangs before it reports; a works, and is never on for long. b comes back less and less. */
+static void slot_that_hangs_beside_one_that_is_never_on_for_long(struct device *d)
+{
+	unsigned hung = 0;
+
+	d->charge_good = true;
+	two_good(d);
+	for (unsigned i = 0; i < 1000; i++) {
+		EXPECT(d, boot(d, RESET_UNKNOWN) != STATE_NONE);
+		EXPECT(d, d->a.chosen.tier != CHOOSE_LAST_RESORT);
+		if (d->a.chosen.slot == 1)
+			hung++;
+		else
+			good(d);
+	}
+	EXPECT(d, hung <= 2 * STATE_STREAK_LIMIT + 10);
+}
+
+/* Both were never on for long; then the preferred one crashes after each report, and the other
+ * lives. */
+static void slot_that_crashes_after_short_uses_is_left(struct device *d)
+{
+	d->charge_good = true;
+	two_good(d);
+	short_uses(d, RESET_UNKNOWN, 100);
+	for (unsigned i = 0; i < 100; i++) {
+		boot(d, RESET_UNKNOWN);
+		good(d);
+		if (d->a.chosen.slot == 0)
+			live(d);
+	}
+	EXPECT(d, state_is_trusted(&d->s.slot[0]) && !state_is_trusted(&d->s.slot[1]));
+}
+
 static void release_that_lost_its_trust_may_be_installed_again(struct device *d)
 {
 	int target;
@@ -547,6 +631,12 @@ static const struct {
 	  retries_of_a_slot_that_crashes_are_bounded },
 	{ "impatient-user-gets-the-preferred-slot-back",
 	  impatient_user_gets_the_preferred_slot_back },
+	{ "healthy-device-that-is-never-on-for-long", healthy_device_that_is_never_on_for_long },
+	{ "only-slot-that-is-never-on-for-long", only_slot_that_is_never_on_for_long },
+	{ "slot-that-hangs-beside-one-that-is-never-on-for-long",
+	  slot_that_hangs_beside_one_that_is_never_on_for_long },
+	{ "slot-that-crashes-after-short-uses-is-left",
+	  slot_that_crashes_after_short_uses_is_left },
 	{ "release-that-lost-its-trust-may-be-installed-again",
 	  release_that_lost_its_trust_may_be_installed_again },
 	{ "both-bad-after-both-regions-lost-then-good-stick",

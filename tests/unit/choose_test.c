@@ -4,7 +4,7 @@
 
 #define ALL ((choose_mask)0xff)
 
-/* The list as text: "b" normal, "(b)" last resort, "b!" oneshot. */
+/* The list as text: "b" normal, "(b)" last resort, "b!" oneshot, "b?" retry. */
 static void assert_list(const struct state *s, const char *want)
 {
 	struct choose_list l;
@@ -21,6 +21,8 @@ static void assert_list(const struct state *s, const char *want)
 			strcat(got, ")");
 		if (l.c[i].tier == CHOOSE_ONESHOT)
 			strcat(got, "!");
+		if (l.c[i].tier == CHOOSE_RETRY)
+			strcat(got, "?");
 	}
 	assert_string_equal(got, want);
 }
@@ -66,6 +68,7 @@ static void distrusted_slots_are_last_resorts(void **ctx)
 	(void)ctx;
 	states_trial(&s);
 	s.slot[1].tries = 0;
+	s.slot[1].wait = 1;
 	assert_list(&s, "a(b)");
 	s.slot[0].streak = STATE_STREAK_LIMIT - 1;
 	assert_list(&s, "a(b)");
@@ -77,6 +80,32 @@ static void distrusted_slots_are_last_resorts(void **ctx)
 	assert_list(&s, "(a)(b)");
 	s.lr = 0;
 	assert_list(&s, "(b)(a)");
+}
+
+static void rejected_slot_gets_a_chance_only_where_all_are_in_doubt(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	state_init(&s, 3);
+	for (int i = 0; i < 3; i++)
+		states_set(&s, i, i == 1 ? STATE_BAD : STATE_GOOD, 1);
+	s.slot[0].streak = STATE_STREAK_LIMIT - 1;
+	assert_list(&s, "ac(b)");
+	s.slot[2].streak = STATE_STREAK_LIMIT - 1;
+	assert_list(&s, "b?ac");
+	s.slot[1].wait = 1;
+	assert_list(&s, "ac(b)");
+	s.slot[1].wait = 0;
+	s.slot[2].streak = STATE_STREAK_LIMIT;
+	s.slot[2].wait = 1;
+	assert_list(&s, "b?a(c)");
+	states_set(&s, 2, STATE_TRIAL, 2);
+	assert_list(&s, "ac(b)");
+	states_set(&s, 2, STATE_EMPTY, 0);
+	s.slot[0].streak = STATE_STREAK_LIMIT; /* none is left: it goes round */
+	s.slot[0].wait = 1;
+	assert_list(&s, "(a)(b)");
 }
 
 static void last_resorts_take_turns_among_three(void **ctx)
@@ -415,6 +444,7 @@ int main(void)
 		cmocka_unit_test(preferred_goes_first_then_last_then_others),
 		cmocka_unit_test(empty_and_writing_never_stand_in_it),
 		cmocka_unit_test(distrusted_slots_are_last_resorts),
+		cmocka_unit_test(rejected_slot_gets_a_chance_only_where_all_are_in_doubt),
 		cmocka_unit_test(last_resorts_take_turns_among_three),
 		cmocka_unit_test(oneshot_goes_before_all),
 		cmocka_unit_test(charging_a_trial_spends_one_try_and_opens),

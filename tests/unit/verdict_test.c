@@ -415,6 +415,7 @@ static void report_wipes_nothing_that_the_resets_say(void **ctx)
 
 	(void)ctx;
 	states_fresh(&s);
+	states_set(&s, 1, STATE_GOOD, 2);
 	s.open = 0;
 	s.open_token = 7;
 	s.slot[0].streak = 2;
@@ -514,6 +515,116 @@ static void lost_slot_comes_back_at_growing_distances(void **ctx)
 	assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_NORMAL);
 }
 
+/* What resets that nothing explains leave of the trust of a slot; and one more takes the rest. */
+static void doubt(struct state_slot *t, unsigned resets)
+{
+	for (unsigned i = 0; i < resets; i++)
+		state_add_doubt(t);
+}
+
+#define ALL_BUT_ONE (2 * STATE_STREAK_LIMIT - 1)
+
+/* a runs and reports; b, preferred, lost its trust to resets that nothing explains. */
+static void both_in_doubt(struct state *s, bool told)
+{
+	lost_slot(s);
+	s->slot[1].doubt = !told;
+	doubt(&s->slot[0], ALL_BUT_ONE);
+	s->open = 0;
+	s->open_token = 7;
+}
+
+static void report_keeps_the_last_slot_that_is_trusted(void **ctx)
+{
+	struct choose_list list;
+	struct state s, was;
+
+	(void)ctx;
+	for (unsigned told = 0; told < 2; told++) {
+		both_in_doubt(&s, told);
+		assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_OK);
+		assert_true(s.slot[0].doubt == 0 && state_is_in_doubt(&s.slot[0]));
+		assert_int_equal(s.open, 0);
+		was = s;
+		assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_OK);
+		assert_memory_equal(&s, &was, sizeof(s)); /* once for each boot */
+		choose_candidates(&s, &list);
+		assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_RETRY);
+	}
+	both_in_doubt(&s, false);
+	states_set(&s, 1, STATE_TRIAL, 2); /* there is one that was not tried yet */
+	assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_OK);
+	assert_int_equal(s.slot[0].doubt, 1);
+	both_in_doubt(&s, false);
+	state_add_crash(&s.slot[0]); /* one that is told takes it */
+	assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_OK);
+	assert_false(state_is_trusted(&s.slot[0]));
+}
+
+static void retry_that_reports_wins_where_all_are_in_doubt(void **ctx)
+{
+	struct choose_list list;
+	struct state s;
+
+	(void)ctx;
+	both_in_doubt(&s, false);
+	s.open = 1;
+	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_OK);
+	assert_true(state_is_in_doubt(&s.slot[1]) && !state_is_trusted(&s.slot[0]));
+	s.slot[0].wait = 0; /* and is asked in its turn, as long as that one is in doubt */
+	choose_candidates(&s, &list);
+	assert_true(list.c[0].slot == 0 && list.c[0].tier == CHOOSE_RETRY);
+	state_trust(&s.slot[1]);
+	choose_candidates(&s, &list);
+	assert_true(list.c[0].slot == 1 && list.c[1].tier == CHOOSE_LAST_RESORT);
+}
+
+static void retry_that_reports_is_no_proof_otherwise(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	both_in_doubt(&s, true); /* a crash was told */
+	s.open = 1;
+	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_OK);
+	assert_true(!state_is_trusted(&s.slot[1]) && state_is_trusted(&s.slot[0]));
+	both_in_doubt(&s, false);
+	state_trust(&s.slot[0]); /* the other one is sound */
+	s.open = 1;
+	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_OK);
+	assert_true(!state_is_trusted(&s.slot[1]) && state_is_trusted(&s.slot[0]));
+}
+
+static void told_crash_of_a_slot_in_doubt_stays_told(void **ctx)
+{
+	struct state_slot t = { .st = STATE_GOOD };
+
+	(void)ctx;
+	doubt(&t, ALL_BUT_ONE);
+	assert_true(state_is_in_doubt(&t));
+	doubt(&t, 1);
+	assert_true(!state_is_trusted(&t) && t.doubt == 1 && t.wait == 1);
+	state_add_crash(&t); /* in a retry */
+	assert_true(!state_is_trusted(&t) && t.doubt == 0 && t.wait == 1);
+}
+
+static void commit_of_what_is_new_renews_the_budget(void **ctx)
+{
+	struct state s;
+
+	(void)ctx;
+	for (unsigned known = 0; known < 2; known++) {
+		lost_slot(&s);
+		states_set(&s, 0, STATE_TRIAL, 3);
+		s.slot[1].retries = 1;
+		s.installs = 5;
+		if (known)
+			state_add_applied(&s, s.slot[0].release);
+		assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+		assert_int_equal(s.installs, known ? 5 : 0);
+	}
+}
+
 static void distance_has_an_end(void **ctx)
 {
 	struct state_slot t = { .st = STATE_GOOD };
@@ -584,6 +695,11 @@ int main(void)
 		cmocka_unit_test(only_a_good_slot_with_its_token_proves_itself),
 		cmocka_unit_test(last_resorts_are_over_once_one_proves_itself),
 		cmocka_unit_test(lost_slot_comes_back_at_growing_distances),
+		cmocka_unit_test(report_keeps_the_last_slot_that_is_trusted),
+		cmocka_unit_test(retry_that_reports_wins_where_all_are_in_doubt),
+		cmocka_unit_test(retry_that_reports_is_no_proof_otherwise),
+		cmocka_unit_test(told_crash_of_a_slot_in_doubt_stays_told),
+		cmocka_unit_test(commit_of_what_is_new_renews_the_budget),
 		cmocka_unit_test(distance_has_an_end),
 		cmocka_unit_test(slot_that_nobody_prefers_does_not_come_back),
 		cmocka_unit_test(budget_comes_back_only_when_no_slot_is_in_doubt),
