@@ -103,9 +103,11 @@ static void check_usable(struct doctor *doc)
 		usable += s->slot[i].st == STATE_GOOD || s->slot[i].st == STATE_TRIAL;
 		if (s->slot[i].streak > 0)
 			doctor_find(doc, DOCTOR_WARNING, "slot-crashes",
-				    "look into the crashes; `keelboot mark good` forgets them",
-				    "slot %c crashed %u times in a row", state_slot_letter(i),
-				    s->slot[i].streak);
+				    "look into the resets; a boot that proves itself forgets them "
+				    "(stable-after=)",
+				    "slot %c: %u of %d crashes in a row that take its trust (of "
+				    "resets that nothing explains, two are one)",
+				    state_slot_letter(i), s->slot[i].streak, STATE_STREAK_LIMIT);
 	}
 	if (usable == 0)
 		doctor_find(doc, DOCTOR_ERROR, "slots-unusable",

@@ -212,9 +212,9 @@ static void print_unproven(const struct device *d, const struct mark *m)
 	unsigned crashes = d->state.slot[m->slot].streak;
 
 	if (m->good && crashes > 0)
-		printf("It crashed %u time%s in a row; that counts until it has run for %" PRIu32
+		printf("Its last resets count as %u crash%s, until it has run for %" PRIu32
 		       " s, or is shut down in order.\n",
-		       crashes, crashes == 1 ? "" : "s", d->conf.stable_after_s);
+		       crashes, crashes == 1 ? "" : "es", d->conf.stable_after_s);
 }
 
 static void print_result(const struct device *d, const struct mark *m, bool changed)

@@ -36,6 +36,7 @@ int output_exit_code(enum kb_err e)
 	case KB_ETIMEDOUT:
 	case KB_EINVAL:
 	case KB_EBLANK:
+	case KB_EWAITS:
 	case KB_EBUDGET:
 	case KB_ENOTARGET:
 	case KB_ENOSPC:

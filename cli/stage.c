@@ -5,6 +5,7 @@
 #include "cli/tool.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "selector/why.h"
 #include "update/apply_file.h"
 #include "update/install_pipe.h"
 
@@ -199,10 +200,28 @@ static void tell_rejected(const struct state *s, const struct plan_release *r)
 		r->version, why[0] != '\0' ? ": " : "", why);
 }
 
+static void tell_waits(const struct state *s, const struct plan_release *r)
+{
+	char outlook[WHY_OUTLOOK_MAX + 1];
+
+	for (int i = 0; i < s->nslots; i++) {
+		if (s->slot[i].st != STATE_GOOD || s->slot[i].wait == 0)
+			continue;
+		why_outlook(s, i, outlook);
+		log_err("%s was installed here before, and slot %c lost its trust: %s%s%s; "
+			"`keelboot install` installs it now",
+			r->version, state_slot_letter(i), why_not(s, i),
+			outlook[0] != '\0' ? "; " : "", outlook);
+		return;
+	}
+}
+
 void stage_tell_refused(const struct state *s, const struct plan_release *r, enum kb_err e)
 {
 	if (e == KB_EAPPLIED)
 		tell_applied(s, r);
+	else if (e == KB_EWAITS)
+		tell_waits(s, r);
 	else if (e == KB_EREJECTED)
 		tell_rejected(s, r);
 	else if (e == KB_EDOWNGRADE && r->sequence < s->floor)

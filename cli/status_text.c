@@ -41,7 +41,7 @@ static void print_running(const struct status *st)
 		printf(", which is %sgood%s", output_colour(stdout, OUTPUT_GREEN),
 		       output_colour(stdout, OUTPUT_PLAIN));
 		if (slot->streak > 0)
-			printf(" (%u crash%s in a row)", slot->streak,
+			printf(" (its last resets count as %u crash%s)", slot->streak,
 			       slot->streak == 1 ? "" : "es");
 		puts(".");
 		break;

@@ -3,6 +3,7 @@
 
 #include "lib/log.h"
 #include "selector/verdict.h"
+#include "selector/why.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,15 +44,11 @@ static int read_args(struct args *a, struct device_options *o, struct switching 
 }
 
 /* Why a slot does not count as trusted. */
-static const char *failure(const struct state_slot *t)
+static const char *failure(const struct state *s, int slot)
 {
-	if (t->st == STATE_BAD)
-		return t->reason[0] != '\0' ? t->reason : "it was rejected";
-	if (t->st == STATE_TRIAL && t->tries == 0)
-		return "its trial has no tries left";
-	if (t->st == STATE_GOOD && !state_is_trusted(t))
-		return "it crashed too often in a row";
-	return "its release was rejected on this device";
+	const char *why = why_not(s, slot);
+
+	return why[0] != '\0' ? why : "its release was rejected on this device";
 }
 
 static void tell_refused(const struct device *d, const struct switching *w, enum kb_err e)
@@ -68,7 +65,7 @@ static void tell_refused(const struct device *d, const struct switching *w, enum
 			letter, t->sequence, d->state.floor);
 	else if (e == KB_EREJECTED)
 		log_err("slot %c failed here: %s; --force boots it nevertheless", letter,
-			failure(t));
+			failure(&d->state, w->slot));
 	else if (e == KB_ENEWER)
 		log_err("the state was written by a newer Keelboot; update this command first");
 	else

@@ -356,6 +356,7 @@ static unsigned recover_delay_s(enum kb_err err)
 	case KB_EAHEAD:
 	case KB_EREJECTED:
 	case KB_EAPPLIED:
+	case KB_EWAITS:
 	case KB_EBUDGET:
 	case KB_ENOTARGET:
 	case KB_ENOSPC:

@@ -36,6 +36,8 @@ const char *err_text(enum kb_err e)
 		return "this release failed here before";
 	case KB_EAPPLIED:
 		return "already installed";
+	case KB_EWAITS:
+		return "its slot lost its trust, and waits for another chance";
 	case KB_EBUDGET:
 		return "too many attempts";
 	case KB_ENOTARGET:

@@ -44,7 +44,7 @@ static bool is_applied(const struct state *s, const struct plan_release *r, enum
 	}
 	if (mode != PLAN_AUTOMATIC || !state_is_applied(s, r->id))
 		return false;
-	return trusted || !is_newer(s, r, spare) || any_waits(s);
+	return trusted || !is_newer(s, r, spare);
 }
 
 /* What a device may be made to fall back to by power cuts alone is no reason to go further back
@@ -115,6 +115,8 @@ enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enu
 		return KB_EREJECTED;
 	if (is_applied(s, r, mode, spare))
 		return KB_EAPPLIED;
+	if (mode == PLAN_AUTOMATIC && state_is_applied(s, r->id) && any_waits(s))
+		return KB_EWAITS;
 	if (mode == PLAN_AUTOMATIC && s->forgotten_max != 0 && r->sequence <= s->forgotten_max)
 		return KB_EREJECTED;
 	if (goes_back(s, r, mode, mountable, spare))

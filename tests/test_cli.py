@@ -1145,6 +1145,25 @@ def test_staging_what_runs_already_is_nothing_to_do(dev, factory):
     assert "installed already: slot a" in dev("install", bundle, code=NOTHING).stderr
 
 
+def test_staging_what_a_slot_held_that_lost_its_trust_says_when_it_comes_back(ready, factory):
+    bundle = factory("2.0", 20)
+    ready("install", bundle)
+    ready.boot("b")
+    ready("mark", "good")
+    edit(ready, b_streak=3, b_retries=0, b_wait=1, b_reason="crashed or hung")
+    ready.boot("a")
+    ready("stage", bundle)              # once at once
+    ready("unstage")
+    edit(ready, b_retries=1, b_wait=2)
+    result = ready("stage", bundle, code=FAILURE)
+    assert result.stderr == ("keelboot: 2.0 was installed here before, and slot b lost its trust: crashed or hung; tried again "
+                             "after 2 healthy boots; `keelboot install` installs it now\n")
+    told = json.loads(ready("stage", bundle, "--progress=json", code=FAILURE).stdout.splitlines()[-1])
+    assert (told["result"], told["error"]) == ("failed", "its slot lost its trust, and waits for another chance")
+    ready("install", bundle)
+    assert ready.slot("b")["state"] == "trial"
+
+
 def test_staging_into_a_data_partition_that_is_not_there(ready, factory):
     ready.data.rmdir()
     result = ready("stage", factory("2.0", 20), code=FAILURE)

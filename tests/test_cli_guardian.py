@@ -275,7 +275,7 @@ def unproven(factory_trial, tmp_path):
 def test_report_leaves_the_crashes_and_its_word(unproven):
     dev = unproven(86400)
     said = dev("mark", "good").stdout
-    assert "It crashed 2 times in a row; that counts until it has run for 86400 s, or is shut down in order." in said
+    assert "Its last resets count as 2 crashes, until it has run for 86400 s, or is shut down in order." in said
     text = dev("state", "show").stdout
     assert "b.streak=2" in text and "open=b" in text
     assert (dev.run / "good").read_bytes() == b""

@@ -83,6 +83,9 @@ static const char *refusal(const struct apply_job *job, enum kb_err e)
 	switch ((int)e) {
 	case KB_EAPPLIED:
 		return "this release is installed, or was before";
+	case KB_EWAITS:
+		return "it was installed here before, and its slot lost its trust: that is tried "
+		       "again by itself; `keelboot install` installs it now";
 	case KB_EREJECTED:
 		if (!state_is_rejected(job->state, job->release.id))
 			return "so many releases failed here that only newer ones are taken by "

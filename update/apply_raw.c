@@ -65,6 +65,7 @@ static int settle(struct apply *a, const char *dev, enum kb_err e)
 	case KB_ECOMPAT:
 		done_with(a, dev);
 		return APPLY_NOTHING;
+	case KB_EWAITS:
 	case KB_EBUDGET:
 	case KB_EBUSY:
 	case KB_ENOTARGET:

@@ -83,6 +83,7 @@ static int settle(struct apply *a, enum kb_err e)
 	case KB_EAHEAD:
 	case KB_ECOMPAT:
 		return unstage(a);
+	case KB_EWAITS:
 	case KB_EBUDGET:
 	case KB_EBUSY:
 	case KB_ENOTARGET:

@@ -384,7 +384,7 @@ static void release_that_lost_its_trust_may_be_installed_again(struct device *d)
 	good(d);
 	live(d);
 	wake(d, RESET_CLEAN);
-	EXPECT(d, offer(d, 11, PLAN_AUTOMATIC, &target) == KB_EAPPLIED);
+	EXPECT(d, offer(d, 11, PLAN_AUTOMATIC, &target) == KB_EWAITS);
 	EXPECT(d, start(d) == 0);
 	good(d);
 	live(d);

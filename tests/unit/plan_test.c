@@ -349,7 +349,7 @@ static void what_is_newer_than_the_fallback_may_come_back(void **ctx)
 	s.slot[1].wait = 1;
 	assert_int_equal(accept(&s, 9, 9), KB_OK);
 	s.slot[1].retries = 1; /* a second time: it waits for its turn */
-	assert_int_equal(accept(&s, 9, 9), KB_EAPPLIED);
+	assert_int_equal(accept(&s, 9, 9), KB_EWAITS);
 	assert_int_equal(accept(&s, 10, 10), KB_OK); /* which is no reason to bar a new one */
 	s.slot[1].wait = 0;
 	assert_int_equal(accept(&s, 9, 9), KB_OK);
