@@ -228,7 +228,7 @@ static void two_readers_agree(void **ctx)
 		s.pref = (int8_t)(n % 2);
 		s.last = STATE_NONE;
 		machine_put(&s);
-		next = device_next_boot(&s);
+		next = device_next_boot(&s, false);
 		end = machine_boot();
 		assert_int_equal(end, next == STATE_NONE ? OS_SIM_REBOOT : OS_SIM_EXEC);
 		if (next != STATE_NONE)
