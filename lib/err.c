@@ -2,67 +2,43 @@
 #include "lib/err.h"
 
 #include <errno.h>
+#include <stddef.h>
+
+static const char *const texts[] = {
+	[KB_OK] = "no error",
+	[KB_EIO] = "input/output error",
+	[KB_ENODEV] = "no such device",
+	[KB_ETIMEDOUT] = "timed out",
+	[KB_EINVAL] = "invalid value",
+	[KB_EFORMAT] = "malformed or damaged data",
+	[KB_EBLANK] = "never written",
+	[KB_ENEWER] = "written by a newer Keelboot",
+	[KB_ESIG] = "not signed by a trusted key",
+	[KB_EDIGEST] = "content differs from its signed hash",
+	[KB_ECOMPAT] = "made for another device",
+	[KB_EDOWNGRADE] = "not newer than what is installed",
+	[KB_EAHEAD] = "too far ahead of what is installed",
+	[KB_EREJECTED] = "this release failed here before",
+	[KB_EAPPLIED] = "already installed",
+	[KB_EWAITS] = "its slot lost its trust, and waits for another chance",
+	[KB_EBUDGET] = "too many attempts",
+	[KB_ENOTARGET] = "no slot may be overwritten",
+	[KB_ENOSPC] = "does not fit",
+	[KB_EBUSY] = "busy",
+	[KB_ESTALE] = "token is not of this boot",
+	[KB_ECHILD] = "helper process failed",
+	[KB_EMOUNT] = "file system does not mount",
+	[KB_ECHECK] = "check failed",
+	[KB_EEXEC] = "program cannot be started",
+	[KB_ENOENT] = "not found",
+	[KB_EPERM] = "not permitted",
+	[KB_ENOCAND] = "no slot can be booted",
+};
 
 const char *err_text(enum kb_err e)
 {
-	switch (e) {
-	case KB_OK:
-		return "no error";
-	case KB_EIO:
-		return "input/output error";
-	case KB_ENODEV:
-		return "no such device";
-	case KB_ETIMEDOUT:
-		return "timed out";
-	case KB_EINVAL:
-		return "invalid value";
-	case KB_EFORMAT:
-		return "malformed or damaged data";
-	case KB_EBLANK:
-		return "never written";
-	case KB_ENEWER:
-		return "written by a newer Keelboot";
-	case KB_ESIG:
-		return "not signed by a trusted key";
-	case KB_EDIGEST:
-		return "content differs from its signed hash";
-	case KB_ECOMPAT:
-		return "made for another device";
-	case KB_EDOWNGRADE:
-		return "not newer than what is installed";
-	case KB_EAHEAD:
-		return "too far ahead of what is installed";
-	case KB_EREJECTED:
-		return "this release failed here before";
-	case KB_EAPPLIED:
-		return "already installed";
-	case KB_EWAITS:
-		return "its slot lost its trust, and waits for another chance";
-	case KB_EBUDGET:
-		return "too many attempts";
-	case KB_ENOTARGET:
-		return "no slot may be overwritten";
-	case KB_ENOSPC:
-		return "does not fit";
-	case KB_EBUSY:
-		return "busy";
-	case KB_ESTALE:
-		return "token is not of this boot";
-	case KB_ECHILD:
-		return "helper process failed";
-	case KB_EMOUNT:
-		return "file system does not mount";
-	case KB_ECHECK:
-		return "check failed";
-	case KB_EEXEC:
-		return "program cannot be started";
-	case KB_ENOENT:
-		return "not found";
-	case KB_EPERM:
-		return "not permitted";
-	case KB_ENOCAND:
-		return "no slot can be booted";
-	}
+	if ((size_t)e < sizeof(texts) / sizeof(texts[0]) && texts[e] != NULL)
+		return texts[e];
 	return "unknown error";
 }
 

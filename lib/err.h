@@ -28,7 +28,7 @@ enum kb_err {
 	KB_EAHEAD,     /* a sequence that would keep all later releases out: ignore the bundle */
 	KB_EREJECTED,  /* this release failed here before: ignore the bundle */
 	KB_EAPPLIED,   /* this release is installed or was applied: nothing to do */
-	KB_EWAITS,  /* its slot lost its trust and waits for a chance: not now */
+	KB_EWAITS,     /* its slot lost its trust and waits for a chance: not now */
 	KB_EBUDGET, /* too many automatic installs, or too many failures of this copy: ignore it */
 	KB_ENOTARGET, /* no slot may be overwritten: ignore the bundle */
 	KB_ENOSPC,    /* does not fit: ignore the bundle; a log is cut short */

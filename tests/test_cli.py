@@ -1156,8 +1156,8 @@ def test_staging_what_a_slot_held_that_lost_its_trust_says_when_it_comes_back(re
     ready("unstage")
     edit(ready, b_retries=1, b_wait=2)
     result = ready("stage", bundle, code=FAILURE)
-    assert result.stderr == ("keelboot: 2.0 was installed here before, and slot b lost its trust: crashed or hung; tried again "
-                             "after 2 healthy boots; `keelboot install` installs it now\n")
+    assert result.stderr == ("keelboot: 2.0 was installed here before, and slot b lost its trust: crashed or hung; "
+                             "tried again after 2 healthy boots; `keelboot install` installs it now\n")
     told = json.loads(ready("stage", bundle, "--progress=json", code=FAILURE).stdout.splitlines()[-1])
     assert (told["result"], told["error"]) == ("failed", "its slot lost its trust, and waits for another chance")
     ready("install", bundle)
