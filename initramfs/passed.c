@@ -51,6 +51,8 @@ static const char *reason_of(const struct boot *b, int slot)
 		return "keelboot.slot= asks for another slot";
 	if (b->attempt.chosen.tier == CHOOSE_ONESHOT)
 		return "another slot was asked for, once";
+	if (b->attempt.chosen.tier == CHOOSE_RETRY)
+		return "unexplained resets: another slot has its turn";
 	if (b->attempt.uncountable >> slot & 1)
 		return "its boot cannot be counted: state not writable";
 	return why_not(&b->rec.s, slot);

@@ -147,6 +147,26 @@ static void retry_that_fails_says_when_the_next_one_is(void **ctx)
 }
 
 /* boot.json has all that can be; the history has 200 characters. */
+/* The preferred slot is trusted, and yet another one has its turn (decision 74). */
+static void turn_of_another_slot_is_told(void **ctx)
+{
+	struct state s = three_slots();
+
+	(void)ctx;
+	for (int i = 0; i < 2; i++)
+		left(&s, i);
+	s.slot[1].streak = STATE_STREAK_LIMIT - 1;
+	left(&s, 2);
+	s.slot[2].wait = 0;
+	boots_slot_c(&s);
+	machine_told("\"tier\":\"retry\"");
+	machine_told("\"reason\":\"b: unexplained resets: another slot has its turn\"");
+	assert_once(
+		"# slot b is preferred, and not taken: unexplained resets: another slot has its "
+		"turn");
+	assert_newest("b: unexplained resets: another slot has its turn");
+}
+
 static void what_has_no_room_is_left_out_whole(void **ctx)
 {
 	static const char reason[] = "a reason of 48 characters, which is the longest!";
@@ -176,6 +196,7 @@ int main(void)
 		T(order_that_fails_is_no_reason),
 		T(slot_that_boots_is_not_told),
 		T(retry_that_fails_says_when_the_next_one_is),
+		T(turn_of_another_slot_is_told),
 		T(what_has_no_room_is_left_out_whole),
 	};
 
