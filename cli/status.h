@@ -16,6 +16,7 @@ struct status_guardian {
 	pid_t pid;    /* 0: it does not run (any more) */
 	char mode[16];
 	uint64_t deadline_s; /* 0: none */
+	uint64_t stable_s;   /* after which it notes that the boot has proved itself; 0: never */
 	bool waits;	     /* for the verdict: then left_s counts */
 	uint64_t left_s;
 	bool stopped;	    /* it is there, and does nothing */

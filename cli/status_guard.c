@@ -30,7 +30,15 @@ static json_object *member(const struct status *st, const char *key)
 	return value;
 }
 
-static bool waits_for_verdict(const struct status *st)
+static bool is_not_good(const struct status *st)
+{
+	const struct device *d = st->d;
+
+	return st->have_state && d->run_found && d->booted < d->state.nslots &&
+	       d->state.slot[d->booted].st != STATE_GOOD;
+}
+
+static bool is_under_way(const struct status *st)
 {
 	const struct device *d = st->d;
 
@@ -38,12 +46,15 @@ static bool waits_for_verdict(const struct status *st)
 	       d->state.open_token == d->token;
 }
 
-static bool is_not_good(const struct status *st)
+static bool waits_for_verdict(const struct status *st)
 {
-	const struct device *d = st->d;
+	return is_under_way(st) && is_not_good(st);
+}
 
-	return st->have_state && d->run_found && d->booted < d->state.nslots &&
-	       d->state.slot[d->booted].st != STATE_GOOD;
+/* Its report does not end the attempt. */
+static bool waits_for_proof(const struct status *st)
+{
+	return is_under_way(st) && !is_not_good(st) && st->guardian.stable_s != 0;
 }
 
 #define LATE_S 60 /* behind the deadline: the job that records, and what it waits for */
@@ -72,6 +83,8 @@ static const char *left_undone(const struct status *st)
 		return "nothing holds this trial to its deadline";
 	if (strcmp(g->mode, "release") == 0 && is_not_good(st))
 		return "nobody feeds the watchdog";
+	if (waits_for_proof(st))
+		return "nothing notes when this boot has proved itself, but an orderly shutdown";
 	return NULL;
 }
 
@@ -105,6 +118,8 @@ static void collect_guardian(struct status *st, json_object *told)
 	if (!boot_json_number(told, "deadline", &g->deadline_s) ||
 	    !boot_json_number(told, "due", &due))
 		g->deadline_s = 0;
+	if (!boot_json_number(told, "stable", &g->stable_s))
+		g->stable_s = 0;
 	g->waits = g->pid != 0 && g->deadline_s != 0 && waits_for_verdict(st);
 	if (g->waits)
 		g->left_s = due > now ? due - now : 0;
@@ -154,7 +169,7 @@ static void print_idle(const struct status_guardian *g, int slot)
 static void print_guardian(const struct status *st)
 {
 	const struct status_guardian *g = &st->guardian;
-	bool feeds = strcmp(g->mode, "trial") != 0;
+	bool feeds = strcmp(g->mode, "keeper") == 0 || strcmp(g->mode, "release") == 0;
 	json_object *value;
 
 	/* An init that is older than this says nothing of it. */
@@ -172,6 +187,10 @@ static void print_guardian(const struct status *st)
 		printf("%sslot %c has %" PRIu64 " s left of %" PRIu64 " s to be marked good\n",
 		       feeds ? "feeds the watchdog; " : "", state_slot_letter(st->d->booted),
 		       g->left_s, g->deadline_s);
+	else if (waits_for_proof(st))
+		printf("%snotes when slot %c has proved itself, after %" PRIu64 " s\n",
+		       feeds ? "feeds the watchdog; " : "", state_slot_letter(st->d->booted),
+		       g->stable_s);
 	else
 		puts(feeds ? "feeds the watchdog" : "runs");
 }

@@ -333,6 +333,21 @@ def test_guardian_that_hangs_past_its_deadline_is_told(dev, guardian):
                                  "nothing holds this trial to its deadline"]
 
 
+def test_good_slot_has_no_deadline_and_is_watched_until_it_has_proved_itself(dev, guardian):
+    """A report does not close the attempt."""
+    edit(dev, b_st="good", b_tries=0)
+    facts, text = told(dev, {"pid": guardian.pid, **TRIAL, "stable": 600}, left=-500)
+    assert (facts["guardian"]["running"], facts["guardian"]["left"], facts["guardian"]["overdue"]) == (True, None, None)
+    assert "\nGuardian:   notes when slot b has proved itself, after 600 s\n" in text
+    assert facts["warnings"] == []
+    _, text = told(dev, {"pid": guardian.pid, "mode": "stable", "deadline": None, "stable": 600})
+    assert "\nGuardian:   notes when slot b has proved itself, after 600 s\n" in text
+    (dev.run / "guardian").unlink()
+    facts, _ = told(dev, {"pid": 77, **TRIAL, "stable": 600})
+    assert facts["warnings"] == ["the guardian is gone: nothing notes when this boot has proved itself, but an orderly "
+                                 "shutdown"]
+
+
 @pytest.fixture
 def stopped(guardian):
     guardian.send_signal(signal.SIGSTOP)
