@@ -110,7 +110,7 @@ static void tell_missed(struct status *st)
 static void collect_guardian(struct status *st, json_object *told)
 {
 	struct status_guardian *g = &st->guardian;
-	uint64_t due, now = now_s();
+	uint64_t due = 0, now = now_s();
 
 	g->started = true;
 	g->pid = mark_guardian_find(st->d);
