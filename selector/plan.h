@@ -37,8 +37,8 @@ static inline bool plan_is_rescue(enum plan_mode mode)
  *                 failed here when one of them had to be forgotten
  *   KB_EAPPLIED   it is in the protected slot or in a trial with tries left; or, automatically, it
  *                 is in the ledger, unless it is strictly newer than the protected slot and no
- *                 trusted slot holds it. Rescue asks none of these: what is installed does not
- * mount KB_EWAITS     it is in the ledger, and a slot that lost its trust twice waits for its next
+ *                 trusted slot holds it. Rescue asks none of these: nothing installed mounts
+ *   KB_EWAITS     it is in the ledger, and a slot that lost its trust twice waits for its next
  *                 chance; only automatically
  *   KB_EDOWNGRADE below the floor; or, automatically and without permission, not strictly newer
  *                 than the protected slot, which counts while that slot is good, or has tries left

@@ -91,7 +91,7 @@ static void add_doubt(struct state_slot *t, enum reset_cause cause)
 }
 
 /* The attempt under way is one of the chances that a slot without trust gets. */
-static bool is_retry(const struct state *s)
+static bool was_retry(const struct state *s)
 {
 	const struct state_slot *t = &s->slot[s->open];
 
@@ -110,7 +110,7 @@ static void settle_good(struct state *s, enum reset_cause cause, bool counts_goo
 
 	if (cause == RESET_CRASH)
 		add_crash(t);
-	else if (is_retry(s) && explained(cause) && t->grace > 0)
+	else if (was_retry(s) && explained(cause) && t->grace > 0)
 		return_retry(t);
 	else if (!counts_good)
 		return;

@@ -64,7 +64,7 @@ struct state_slot {
 			  to such a reset, and no crash was told since */
 	uint8_t retries; /* chances it got since it lost trust, or was overwritten then; 0 once it
 			    has proved itself */
-	uint16_t wait;	 /* of an untrusted good slot: boots of another one that have to prove
+	uint16_t wait;	 /* without trust, or bad: boots of another one that have to prove
 			    themselves before it gets its next chance */
 	bool ever_good;
 	bool has_release; /* release, version and sequence are known */
@@ -168,10 +168,10 @@ static inline bool state_is_trusted(const struct state_slot *t)
 	return t->st == STATE_GOOD && t->streak < STATE_STREAK_LIMIT;
 }
 
-/* Trusted, and the next crash ends that. */
+/* Trusted, and the next reset that nothing explains ends that. */
 static inline bool state_is_in_doubt(const struct state_slot *t)
 {
-	return t->st == STATE_GOOD && t->streak == STATE_STREAK_LIMIT - 1;
+	return t->st == STATE_GOOD && t->streak == STATE_STREAK_LIMIT - 1 && t->doubt > 0;
 }
 
 static inline bool state_has_tries(const struct state_slot *t)

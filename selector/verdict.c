@@ -110,7 +110,7 @@ static void change_places(struct state *s, int slot)
 	t->doubt = 0;
 	t->wait = 0;
 	for (int i = 0; i < s->nslots; i++)
-		while (i != slot && state_is_in_doubt(&s->slot[i]))
+		if (i != slot && state_is_in_doubt(&s->slot[i]))
 			state_add_doubt(&s->slot[i]);
 }
 

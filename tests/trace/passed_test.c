@@ -156,6 +156,7 @@ static void turn_of_another_slot_is_told(void **ctx)
 	for (int i = 0; i < 2; i++)
 		left(&s, i);
 	s.slot[1].streak = STATE_STREAK_LIMIT - 1;
+	s.slot[1].doubt = 1;
 	left(&s, 2);
 	s.slot[2].wait = 0;
 	boots_slot_c(&s);

@@ -340,7 +340,6 @@ static void a_good_slot_that_did_not_mount_counts_all_the_same(void **ctx)
 	(void)ctx;
 	s.slot[0].streak = STATE_STREAK_LIMIT - 1;
 	s.slot[1].st = STATE_BAD;
-	s.slot[1].wait = 1;
 	s.pref = 1;
 	s.lr_count = 3;
 	machine_put(&s);

@@ -68,7 +68,6 @@ static void distrusted_slots_are_last_resorts(void **ctx)
 	(void)ctx;
 	states_trial(&s);
 	s.slot[1].tries = 0;
-	s.slot[1].wait = 1;
 	assert_list(&s, "a(b)");
 	s.slot[0].streak = STATE_STREAK_LIMIT - 1;
 	assert_list(&s, "a(b)");
@@ -90,9 +89,11 @@ static void rejected_slot_gets_a_chance_only_where_all_are_in_doubt(void **ctx)
 	state_init(&s, 3);
 	for (int i = 0; i < 3; i++)
 		states_set(&s, i, i == 1 ? STATE_BAD : STATE_GOOD, 1);
-	s.slot[0].streak = STATE_STREAK_LIMIT - 1;
+	for (int i = 0; i < 3; i += 2)
+		s.slot[i].streak = STATE_STREAK_LIMIT - 1; /* crashes that were told */
+	s.slot[0].doubt = 1;
 	assert_list(&s, "ac(b)");
-	s.slot[2].streak = STATE_STREAK_LIMIT - 1;
+	s.slot[2].doubt = 1;
 	assert_list(&s, "b?ac");
 	s.slot[1].wait = 1;
 	assert_list(&s, "ac(b)");

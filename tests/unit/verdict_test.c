@@ -543,11 +543,13 @@ static void report_keeps_the_last_slot_that_is_trusted(void **ctx)
 	for (unsigned told = 0; told < 2; told++) {
 		both_in_doubt(&s, told);
 		assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_OK);
-		assert_true(s.slot[0].doubt == 0 && state_is_in_doubt(&s.slot[0]));
+		assert_true(s.slot[0].doubt == 0 && s.slot[0].streak == STATE_STREAK_LIMIT - 1);
 		assert_int_equal(s.open, 0);
 		was = s;
 		assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_OK);
 		assert_memory_equal(&s, &was, sizeof(s)); /* once for each boot */
+		doubt(&s.slot[0], 1);
+		assert_true(state_is_in_doubt(&s.slot[0]));
 		choose_candidates(&s, &list);
 		assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_RETRY);
 	}
@@ -570,7 +572,9 @@ static void retry_that_reports_wins_where_all_are_in_doubt(void **ctx)
 	both_in_doubt(&s, false);
 	s.open = 1;
 	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_OK);
-	assert_true(state_is_in_doubt(&s.slot[1]) && !state_is_trusted(&s.slot[0]));
+	assert_true(s.slot[1].doubt == 0 && s.slot[1].streak == STATE_STREAK_LIMIT - 1);
+	assert_true(state_is_trusted(&s.slot[1]) && !state_is_trusted(&s.slot[0]));
+	doubt(&s.slot[1], 1);
 	s.slot[0].wait = 0; /* and is asked in its turn, as long as that one is in doubt */
 	choose_candidates(&s, &list);
 	assert_true(list.c[0].slot == 0 && list.c[0].tier == CHOOSE_RETRY);
