@@ -205,7 +205,7 @@ static void tell_waits(const struct state *s, const struct plan_release *r)
 	char outlook[WHY_OUTLOOK_MAX + 1];
 
 	for (int i = 0; i < s->nslots; i++) {
-		if (s->slot[i].st != STATE_GOOD || s->slot[i].wait == 0)
+		if (!state_is_waiting(&s->slot[i]))
 			continue;
 		why_outlook(s, i, outlook);
 		log_err("%s was installed here before, and slot %c lost its trust: %s%s%s; "

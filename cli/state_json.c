@@ -18,7 +18,7 @@ json_object *state_json_slot(const struct state *s, int i)
 	output_json_number(o, "grace", slot->grace);
 	output_json_number(o, "streak", slot->streak);
 	output_json_bool(o, "trusted", state_is_trusted(slot));
-	output_json_number(o, "retry_after", slot->wait);
+	output_json_number(o, "retry_after", slot->st == STATE_GOOD ? slot->wait : 0);
 	output_json_bool(o, "ever_good", slot->ever_good);
 	output_json_text(o, "reason", slot->reason);
 	return o;

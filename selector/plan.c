@@ -21,7 +21,7 @@ static bool is_newer(const struct state *s, const struct plan_release *r, int sp
 static bool any_waits(const struct state *s)
 {
 	for (unsigned i = 0; i < s->nslots; i++)
-		if (s->slot[i].st == STATE_GOOD && s->slot[i].retries > 0 && s->slot[i].wait > 0)
+		if (state_is_waiting(&s->slot[i]))
 			return true;
 	return false;
 }

@@ -185,6 +185,12 @@ static inline bool state_is_due(const struct state_slot *t)
 	return state_is_whole(t) && !state_is_trusted(t) && !state_has_tries(t) && t->wait == 0;
 }
 
+/* Good, lost its trust more than once, and waits for its next chance. */
+static inline bool state_is_waiting(const struct state_slot *t)
+{
+	return t->st == STATE_GOOD && t->retries > 0 && t->wait > 0;
+}
+
 /* One more crash of a good slot. The last one takes its trust. */
 void state_add_crash(struct state_slot *t);
 

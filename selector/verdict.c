@@ -48,13 +48,13 @@ static void commit(struct state *s, struct state_slot *t, uint64_t floor)
 		/* A floor above its own release would forbid to install again what runs. */
 		if (floor > t->sequence)
 			floor = t->sequence;
-		if (!state_is_applied(s, t->release))
-			s->installs = 0; /* there are only so many new ones */
 		state_add_applied(s, t->release);
 		unstage(s, t->release);
 	}
-	if (floor > s->floor)
+	if (floor > s->floor) {
 		s->floor = floor;
+		s->installs = 0; /* what was before it does not come back: no turns are taken */
+	}
 	s->back = 0; /* the slot that is good from now on says it */
 	memset(s->unwritable, 0, sizeof(s->unwritable));
 	s->nunwritable = 0;
