@@ -15,7 +15,7 @@ VARIES = (
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "DATE"),
     (r"\b[0-9a-f]{16}\b", "RELEASE"),
     (r"\b\d+ KiB\b", "SIZE"),
-    (r"\bchunk \d+\b", "chunk N"),
+    (r"\bchunk \d+ (is not what was signed|cannot be decoded): ", "chunk N: "),    # where the flipped byte falls
     (r"\brecord \d+\b", "record N"),
 )
 
