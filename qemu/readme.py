@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the demo prints, in README.md: to be compared with what it prints now, and to be brought up to date."""
+"""The part of the demo that README.md shows: compared with what the demo prints now, or brought up to date."""
 
 import difflib
 import re
 from pathlib import Path
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-BEFORE = "What it prints, whole:\n\n"
+BEFORE = "the details of `status` left out:\n\n"
+SCENES = ("b", "c")
+# Lines of `keelboot status` that README leaves out.
+DETAIL = re.compile(r"^ *\d+\.\d+s +(Staged|Floor|State|Guardian|Watchdog|Compatible|Warning):")
 INDENT = "    "
 # What differs from run to run, or with the size of the programs; and what is put in its place.
 VARIES = (
@@ -48,13 +51,28 @@ def told(text: str) -> list:
     return [line.removeprefix(INDENT) for line in text[begin:end].splitlines()]
 
 
+def cut(lines: list) -> list:
+    """What README shows of these lines: its scenes without the details, and the last line."""
+    shown, scene = [], None
+    for line in lines:
+        begin = re.match(r"\((\w)\) ", line)
+        scene = begin[1] if begin else scene
+        if scene in SCENES and not DETAIL.match(line):
+            shown.append(line)
+    while shown and not shown[-1]:
+        shown.pop()
+    last = lines[-1:] if lines and lines[-1].startswith(("PASS", "FAIL")) else []
+    return shown if shown[-1:] == last else [*shown, "", *last]
+
+
 def difference(lines: list, text: str) -> str:
-    """How what was printed differs from README's text; "" when it does not."""
-    return "\n".join(difflib.unified_diff([masked(line) for line in told(text)], [masked(line) for line in lines],
+    """How what was printed differs from what README shows of it; "" when it does not."""
+    return "\n".join(difflib.unified_diff([masked(line) for line in told(text)],
+                                          [masked(line) for line in cut(lines)],
                                           README.name, "this run", lineterm="", n=1))
 
 
 def renewed(lines: list, text: str) -> str:
-    """README's text with these lines."""
+    """README's text with its part of these lines."""
     begin, end = place(text)
-    return text[:begin] + "".join(f"{INDENT}{line}".rstrip() + "\n" for line in lines) + text[end:]
+    return text[:begin] + "".join(f"{INDENT}{line}".rstrip() + "\n" for line in cut(lines)) + text[end:]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What README and docs/ link to is there: the file, and the heading in it."""
+"""What README, docs/ and the pages beside the tests link to is there: the file, and the heading in it."""
 
 import re
 from pathlib import Path
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parent.parent
-PAGES = sorted([TOP / "README.md", TOP / "kernel-cmdline/keys.md", *TOP.glob("docs/*.md"),
-                *TOP.glob("docs/decisions/*.md")])
+PAGES = sorted([*TOP.glob("*.md"), TOP / "kernel-cmdline/keys.md", *TOP.glob("docs/**/*.md"),
+                *TOP.glob("tests/**/*.md")])
 
 
 def anchors(page: Path) -> set:

@@ -32,10 +32,10 @@ def test_a_machine_with_nothing_to_boot_says_what_to_give(program, args):
     assert f"qemu/{program}: nothing to boot: give --initrd FILE or --disk FILE" in said
 
 
-def test_readme_has_the_keys_of_the_desk():
+def test_the_guide_has_the_keys_of_the_desk():
     """Those of qemu/interact.py, each with its row."""
     text = re.search(r'HELP = """\\\n(.*?)"""', (QEMU / "interact.py").read_text(), re.S)[1]
     keys = re.findall(r"(?:^Ctrl-\] and then: |  )([a-z?])  ", text, re.M)
-    readme = (QEMU.parent / "README.md").read_text()
-    assert len(keys) == 8 and [key for key in keys if f"| `{key}` | " not in readme] == []
-    assert "Ctrl-]" in readme
+    guide = (QEMU.parent / "docs/INTEGRATE.md").read_text()
+    assert len(keys) == 8 and [key for key in keys if f"| `{key}` | " not in guide] == []
+    assert "Ctrl-]" in guide
