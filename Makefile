@@ -114,16 +114,18 @@ $(SIMLIB): $(call obj,$(filter-out $(SIMMAINS),$(SIMSRC)))
 	$(call step,AR)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
-# The linker takes the kernel seam from libreal for unit tests, from the simulation for traces.
-$(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(LIBKB) $(LIBREAL) $(SIMLIB)
-	@mkdir -p $(@D)
-	$(call step,LD)
-	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(LIBKB) $(LIBREAL) $(SIMLIB) $(LIBKB) $(TEST_LIBS)
+FILTER   := $(B)/obj/tests/unit/filter.o
 
-$(TRACE): $(B)/tests/trace/%: $(B)/obj/tests/trace/%.o $(LIBKB) $(LIBREAL) $(SIMLIB)
+# The linker takes the kernel seam from libreal for unit tests, from the simulation for traces.
+$(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
 	$(call step,LD)
-	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(LIBKB) $(SIMLIB) $(LIBREAL) $(LIBKB) $(TEST_LIBS)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB) $(LIBKB) $(TEST_LIBS)
+
+$(TRACE): $(B)/tests/trace/%: $(B)/obj/tests/trace/%.o $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB)
+	@mkdir -p $(@D)
+	$(call step,LD)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(FILTER) $(LIBKB) $(SIMLIB) $(LIBREAL) $(LIBKB) $(TEST_LIBS)
 
 $(filter-out $(FILECUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)

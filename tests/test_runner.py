@@ -37,3 +37,15 @@ def test_usage_errors():
         done = subprocess.run([TOP / "tests/run", *options], capture_output=True, text=True,
                               check=False)
         assert done.returncode == 2 and done.stdout == ""
+
+
+def test_a_word_runs_the_tests_that_have_it_in_their_names():
+    """Whole programs by their names, single tests of the others; none is no success."""
+    def run(*words):
+        done = subprocess.run([TOP / "tests/run", *words], capture_output=True, text=True, check=False)
+        return done.returncode, [int(n) for n in re.findall(r"^(\d+) passed, (\d+) failed$", done.stdout, re.M)[-1]]
+
+    source = (TOP / "tests/unit/digest_test.c").read_text()
+    assert run("unit", "--", "digest_test") == (0, [len(re.findall(r"^\t\tcmocka_unit_test", source, re.M)), 0])
+    assert run("trace", "--", "blank_state_is_made_from_the_slots") == (0, [1, 0])
+    assert run("unit", "--", "no_test_is_called_that") == (1, [0, 0])
