@@ -15,6 +15,7 @@ WARN     := -Wall -Wextra -Wshadow -Wswitch-enum -Wstrict-prototypes -Wmissing-p
 HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=3 -ftrivial-auto-var-init=zero \
             -fno-strict-overflow -fno-delete-null-pointer-checks
 # Landing pads for indirect jumps: they cost nothing, and work where the C library and the kernel bring theirs too.
+comma    := ,
 MACHINE  := $(shell $(CC) -dumpmachine)
 HARDEN   += $(if $(findstring x86_64,$(MACHINE)),-fcf-protection=full,$(if $(findstring aarch64,$(MACHINE)),\
             -mbranch-protection=standard))
@@ -61,7 +62,7 @@ HELPER_LIBS := $(INIH) $(BLKID) $(CRYPTO) $(ZSTD)
 CLI_LIBS    := $(INIH) $(call libs_of,json-c,-ljson-c) $(BLKID) $(CRYPTO) $(ZSTD)
 TEST_LIBS   := $(call libs_of,cmocka,-lcmocka) $(CLI_LIBS)
 
-all: $(PROGS) ## build init, keelboot-helper, keelboot-guardian and keelboot
+all: $(PROGS) $(if $(SAN),,compile_commands.json) ## build init, keelboot-helper, keelboot-guardian and keelboot
 
 # One short line for each step; V=1: the commands instead; make -s: nothing.
 Q    := $(if $(V),,@)
@@ -138,7 +139,6 @@ $(LINEAR): $(call obj,tests/sim/linear_sim_main.c $(wildcard tests/sim/cut_*.c) 
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(LIBREAL) $(TEST_LIBS)
 
-comma := ,
 FILECUT_WRAP := open64 __open64_2 openat64 __openat64_2 pread64 write pwrite64 fallocate64 fsync rename renameat unlink \
                 unlinkat mkdir mkdirat os_mount os_umount os_mkdir
 $(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c tests/sim/bdev_sim.c) $(LIBKB) $(LIBREAL)
@@ -229,9 +229,12 @@ lint: ## hold the sources to the style guide (ONLY=check: only that check)
 print-cflags:
 	$(info $(CPPFLAGS) $(ALL_CFLAGS))@:
 
-compile_commands: ## write compile_commands.json, for clangd and the like
-	@$(MAKE) -s --no-print-directory print-cflags | tests/lint/compile_commands.py $(SRC) $(SIMSRC) \
-		$(wildcard tests/unit/*.c tests/trace/*.c) > compile_commands.json
+# What clangd and the like read: how each source is compiled.
+COMMANDS = $(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c)
+quoted   = $(subst ",\",$(subst \,\\,$(1)))
+entry    = {"directory": "$(CURDIR)", "file": "$(1)", "command": "$(call quoted,$(CC) $(CPPFLAGS) $(ALL_CFLAGS)) -c $(1)"}
+compile_commands.json: Makefile $(COMMANDS)
+	@$(file >$@,[)$(foreach c,$(COMMANDS),$(file >>$@,$(call entry,$(c))$(if $(filter-out $(lastword $(COMMANDS)),$(c)),$(comma))))$(file >>$@,]):
 
 # ---------------------------------------------------------------- the demo
 DEMO :=
@@ -292,6 +295,9 @@ uninstall: ## remove what install put there (configuration, keys and checks of y
 	@for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	@rmdir $(DESTDIR)$(LIBDIR) $(addprefix $(DESTDIR)$(SYSCONFDIR)/,keelboot/keys keelboot) 2>/dev/null || true
 
+dist: ## pack what is committed: build/dist/keelboot-VERSION.tar.xz and its SHA-256 (docs/RELEASE.md)
+	@tests/dist $(VERSION)
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -299,7 +305,7 @@ clean: ## remove what was built (the kernel, Debian roots that were unpacked, an
 	find build -mindepth 1 -maxdepth 1 ! -name kernel ! -name debian ! -name fuzz -exec rm -rf {} + 2>/dev/null || true
 	rm -rf build/fuzz/bin build/fuzz/cov
 
-.PHONY: powercut-real all tests test-programs check check-debian13 check-long mutants soak lint print-cflags compile_commands demo install uninstall help clean
+.PHONY: powercut-real all tests test-programs check check-debian13 check-long mutants soak lint print-cflags dist demo install uninstall help clean
 .PHONY: install-both install-device install-host install-strip install-device-strip install-host-strip
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

@@ -89,6 +89,20 @@ def test_exit_code_and_form_of_messages(tree):
                           check=False).returncode != 0
 
 
+def test_the_hook_takes_seconds_and_finds_what_changed(tree):
+    """It looks for all that compiles nothing; of the slow tools' files, at those that changed."""
+    for command in (["init", "-q", "."], ["add", "-A"],
+                    ["-c", "user.name=A", "-c", "user.email=a@localhost", "commit", "-q", "-m", "a"]):
+        subprocess.run(["git", *command], cwd=tree, check=True)
+    quick = [TOP / "tests/lint/lint.py", "--root", tree, "--quick"]
+    assert subprocess.run(quick, capture_output=True, check=False).returncode == 0
+    put(tree, "tests/tool.py", CLEAN["tests/tool.py"] + "import os\n")
+    put(tree, "lib/err.c", CLEAN["lib/err.c"] + "// TO" "DO\n")
+    done = subprocess.run(quick, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "[python]" in done.stdout and "[unfinished]" in done.stdout
+    assert set(lint.SLOW) < set(lint.CHECKS)
+
+
 # ---------------------------------------------------------------- warnings
 
 @pytest.mark.parametrize("code, warning", [

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same sources give the same bytes: programs, initramfs and bundle are made twice, in two folders."""
+"""The same sources give the same bytes: release archive, programs, initramfs and bundle are made twice, in two folders.
+The second build is that of the archive."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,35 +15,77 @@ sys.path.insert(0, str(TOP / "qemu"))
 
 import kbkernel             # noqa: E402
 
-ENV = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+DATE = "1700000000 +0000"
+ENV = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000", "GIT_AUTHOR_DATE": DATE, "GIT_COMMITTER_DATE": DATE,
+       "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@localhost", "GIT_COMMITTER_NAME": "C",
+       "GIT_COMMITTER_EMAIL": "c@localhost", "GIT_CONFIG_GLOBAL": "/dev/null"}
+ROOT = "keelboot-" + re.search(r"^VERSION := (\S+)$", (TOP / "Makefile").read_text(), re.M)[1]
 
 
 def run(*command, cwd=TOP):
     subprocess.run([str(part) for part in command], cwd=cwd, env=ENV, check=True, stdout=subprocess.DEVNULL)
 
 
-@pytest.fixture(scope="module")
-def builds(tmp_path_factory):
-    """Two builds from scratch, of copies of the tree in different folders."""
-    folders = []
-    for name in ("one", "another-folder"):
-        tree = tmp_path_factory.mktemp(name) / "tree"
-        tree.mkdir()
-        listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP,
-                                check=True, capture_output=True).stdout.decode()
-        for file in filter(None, listed.split("\0")):
-            if file.split("/")[0] in ("tests", "docs", "qemu") or not (TOP / file).exists():
-                continue
+def copy_tree(tree: Path) -> Path:
+    """What git knows of, and what is new."""
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP,
+                            check=True, capture_output=True).stdout.decode()
+    for file in filter(None, listed.split("\0")):
+        if (TOP / file).exists():
             (tree / file).parent.mkdir(parents=True, exist_ok=True)
             (tree / file).write_bytes((TOP / file).read_bytes())
             (tree / file).chmod((TOP / file).stat().st_mode)
-        run("make", "-s", "-j2", "all", cwd=tree)
-        folders.append(tree)
+    return tree
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory):
+    """`make dist` of one commit in two folders, by people whose umask and clock differ."""
+    found = []
+    for name, umask in (("one", 0o022), ("another-folder", 0o077)):
+        tree = copy_tree(tmp_path_factory.mktemp(name) / "tree")
+        run("git", "init", "-q", ".", cwd=tree)
+        run("git", "add", "-A", cwd=tree)
+        run("git", "commit", "-q", "-m", "release", cwd=tree)
+        subprocess.run(["make", "-s", "dist"], cwd=tree, env=ENV, check=True, stdout=subprocess.DEVNULL, umask=umask)
+        found.append(sorted((tree / "build/dist").iterdir()))
+    return found
+
+
+@pytest.fixture(scope="module")
+def builds(tmp_path_factory, archives):
+    """Two builds from scratch in different folders: of the tree, and of the release archive."""
+    tree = copy_tree(tmp_path_factory.mktemp("tree") / "tree")
+    unpacked = tmp_path_factory.mktemp("archive")
+    run("tar", "-xf", archives[0][0], "-C", unpacked)
+    folders = [tree, *unpacked.iterdir()]
+    assert len(folders) == 2
+    for folder in folders:
+        run("make", "-s", "-j2", "all", cwd=folder)
     return folders
 
 
 def same(one: Path, other: Path) -> bool:
     return one.read_bytes() == other.read_bytes()
+
+
+def test_archives_are_the_same_and_match_their_sums(archives):
+    for one, other in zip(*archives, strict=True):
+        assert one.name == other.name and same(one, other), one.name
+    (archive, sums) = archives[0]
+    assert archive.name == f"{ROOT}.tar.xz" and sums.name == archive.name + ".sha256"
+    run("sha256sum", "--check", "--quiet", sums.name, cwd=sums.parent)
+    listed = subprocess.run(["tar", "-tvf", archive], check=True, capture_output=True, text=True).stdout.splitlines()
+    assert all(f" {ROOT}/" in line and " root/root " in line for line in listed)
+    assert {line.split()[0] for line in listed} <= {"drwxr-xr-x", "-rwxr-xr-x", "-rw-r--r--"}
+
+
+def test_no_archive_of_what_is_not_committed(archives, tmp_path):
+    tree = archives[0][0].parents[2]
+    with open(tree / "Makefile", "a", encoding="ascii") as file:
+        file.write("# new\n")
+    done = subprocess.run(["make", "-s", "dist"], cwd=tree, env=ENV, capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and "uncommitted changes" in done.stderr
 
 
 def test_programs_are_the_same(builds):

@@ -38,7 +38,7 @@ def find(tree, names, pattern, message: str) -> list:
 
 def clang_format(tree) -> list:
     """C is formatted as .clang-format says."""
-    names = tree.sources(headers=True)
+    names = [name for name in tree.sources(headers=True) if name in tree.touched]
     if not names:
         return []
     done = run(["clang-format", "--dry-run", "-Werror", "--ferror-limit=1", *names], tree.root)
@@ -47,7 +47,7 @@ def clang_format(tree) -> list:
 
 def shellcheck(tree) -> list:
     """Shell scripts pass shellcheck."""
-    names = tree.scripts("(ba|da|a)?sh")
+    names = [name for name in tree.scripts("(ba|da|a)?sh") if name in tree.touched]
     if not names:
         return []
     return run(["shellcheck", "-f", "gcc", *names], tree.root).stdout.splitlines()
@@ -55,7 +55,7 @@ def shellcheck(tree) -> list:
 
 def python(tree) -> list:
     """Python passes pyflakes and has no line above 120 columns."""
-    names = tree.python()
+    names = [name for name in tree.python() if name in tree.touched]
     done = run(["pyflakes3", *names], tree.root) if names else None
     # pyflakes does not know flake8's "noqa"; a line that has it says why an import stands late.
     found = done.stdout.splitlines() + done.stderr.splitlines() if done else []

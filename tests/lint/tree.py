@@ -57,8 +57,9 @@ def without_comments(text: str) -> str:
 class Tree:
     """A checkout, or, in lint's own tests, a folder that looks like one."""
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, changed: bool = False):
         self.root = Path(root).resolve()
+        self._changed = changed
         self._temp = tempfile.TemporaryDirectory(prefix="keelboot-lint-")
         self._compiled = {}
 
@@ -74,6 +75,13 @@ class Tree:
         paths = (path.relative_to(self.root) for path in self.root.rglob("*") if path.is_file())
         return sorted(str(path) for path in paths
                       if path.parts[0] != "build" and "__pycache__" not in path.parts)
+
+    @functools.cached_property
+    def touched(self) -> set:
+        """Of these files the tools that are slow look: all, or those that differ from the last commit."""
+        if not self._changed:
+            return set(self.files)
+        return set(run(["git", "diff", "--name-only", "-z", "HEAD"], self.root).stdout.split("\0"))
 
     @functools.lru_cache(maxsize=None)
     def text(self, name: str) -> str:
