@@ -60,7 +60,7 @@ UNITS = {
 }
 SAY_UP = "#!/bin/sh\necho 'debian is up' >/dev/console\nfor n in 0 6; do\n" \
          "grep -q kbgo$n /proc/cmdline && init $n\ndone\n"
-# As docs/BOOT.md says: the first line of the first stop script.
+# As docs/GUARDIAN.md says: the first line of the first stop script.
 SAY_DOWN = "#!/bin/sh\nkeelboot mark clean\n" \
            "grep -q kbslow /proc/cmdline && /etc/work\n" \
            "grep -q kbhang /proc/cmdline || exit 0\necho 'the shutdown hangs' >/dev/console\nsleep 10000\n"
