@@ -239,7 +239,7 @@ def test_recompressed_release_stays_rejected(target, image, create):
 
 def test_same_image_under_another_name_number_or_cut_is_another_release(target, keys, image, create):
     """What docs/FORMAT.md, section 7, puts into the id, its signer can change: the rejected one comes back as another,
-    and gets its own tries (docs/SECURITY.md, "Not promised")."""
+    and gets its own tries (docs/LIMITS.md, "Not promised")."""
     def id_of(bundle):
         return keelreader.read(bundle, [keys.public("signer")]).manifest.release_id()
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Threat 44: a fault from outside makes the processor skip a check. Nothing here is hardened against that
-(docs/SECURITY.md); these tests pin how far one skipped call gets."""
+(docs/LIMITS.md); these tests pin how far one skipped call gets."""
 import os
 
 import keelreader

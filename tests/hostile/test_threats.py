@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each of the threats has its tests, or stands in docs/SECURITY.md among what is not promised, with the reason."""
+"""Each of the threats has its tests, or stands in docs/LIMITS.md among what is not promised, with the reason."""
 import os
 import re
 import subprocess
@@ -14,7 +14,7 @@ PROGRAMS = threats.programs()
 
 def test_each_threat_has_a_test_or_a_reason():
     bare = [number for number, tests in threats.collect().items() if not tests]
-    assert set(bare) <= threats.later(), "no test, and no line in docs/SECURITY.md"
+    assert set(bare) <= threats.later(), "no test, and no line in docs/LIMITS.md"
 
 
 def test_numbers_are_those_of_the_list():

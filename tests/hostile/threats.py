@@ -6,7 +6,7 @@ A test of threat 7 is named test_t07_something, or carries `@pytest.mark.threat(
 that begins with "Threat 7:" (several: "Threats 7, 29:"); or ELSEWHERE below names it. A story of the simulation of I/O
 errors, with each operation failing in turn, is one, too.
 
-Example: tests/hostile/threats.py            the table, as docs/SECURITY.md has it
+Example: tests/hostile/threats.py            the table, as docs/THREATS.md has it
          tests/hostile/threats.py --write    puts it there
          tests/hostile/threats.py --programs   the programs with the C tests that it names
 """
@@ -16,8 +16,9 @@ import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-PAGE = TOP / "docs/SECURITY.md"
-HEADING = "## Threats and their tests"
+PAGE = TOP / "docs/THREATS.md"
+LIMITS = TOP / "docs/LIMITS.md"
+HEADING = "# Threats and their tests"
 BEGIN, END = "<!-- made by tests/hostile/threats.py --write -->", "<!-- end -->"
 LATER = re.compile(r"^\| *(\d+(?:, \d+)*) *\|", re.M)
 
@@ -213,7 +214,7 @@ def programs() -> dict:
 
 def later() -> set:
     """The numbers in the first column of the table of what is not promised, or comes later."""
-    text = PAGE.read_text() if PAGE.exists() else ""
+    text = LIMITS.read_text() if LIMITS.exists() else ""
     section = re.search(r"^## [^\n]*(?:[Nn]ot promised|[Ll]ater)[^\n]*\n(.*?)(?=^## |\Z)", text, re.M | re.S)
     if section is None:
         return set()
@@ -231,7 +232,7 @@ def short(test: str) -> str:
 def table() -> str:
     lines = ["| | threat | tests |", "|---|---|---|"]
     for number, tests in sorted(collect().items()):
-        cell = "<br>".join(map(short, tests)) or "see below"
+        cell = "<br>".join(map(short, tests)) or "see [LIMITS.md](LIMITS.md)"
         lines.append(f"| {number} | {THREATS.get(number, '?')} | {cell} |")
     for title, tests in BEYOND.items():
         lines.append(f"| | {title} | {'<br>'.join(map(short, tests))} |")
@@ -239,7 +240,7 @@ def table() -> str:
 
 
 def write() -> None:
-    text = PAGE.read_text() if PAGE.exists() else f"# Security\n\n{HEADING}\n\n{BEGIN}\n{END}\n"
+    text = PAGE.read_text() if PAGE.exists() else f"{HEADING}\n\n{BEGIN}\n{END}\n"
     before, _, rest = text.partition(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n\n{table()}\n{END}{rest.partition(END)[2]}")
 
