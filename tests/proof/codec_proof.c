@@ -3,7 +3,7 @@
  * The codec of the state record, by trying all there is: each field through each value that it may
  * have, each key before each value of up to two bytes. Lines do not touch each other's fields (that
  * is tried too), so what holds for each line holds for a record of them. Each text ends at a page
- * that cannot be touched. docs/PROOF.md says what is taken for granted.
+ * that cannot be touched. tests/proof/README.md says what is taken for granted.
  */
 #include "selector/state.h"
 #include "lib/util.h"

@@ -3,7 +3,7 @@
 """Proves what can be proven of the record's codec and of the arithmetic of chunks; writes build/report/proof.json.
 
 The codec, and the numbers of a table, are proven by trying all there is (codec_proof.c, varint_proof.c), the
-arithmetic by Frama-C's WP and Z3, for every value (layout_proof.c). docs/PROOF.md says what that shows.
+arithmetic by Frama-C's WP and Z3, for every value (layout_proof.c). tests/proof/README.md says what that shows.
 """
 
 import argparse

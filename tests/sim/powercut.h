@@ -2,7 +2,7 @@
 /*
  * The closure over power cuts: life stories of a small device, told by the shipped objects on
  * simulated disks, cut before and after every operation, and gone on with from every image that a
- * cut may leave, until nothing new is found. docs/PROOF.md says how, and what is assumed.
+ * cut may leave, until nothing new is found. tests/sim/POWERCUT.md says how, and what is assumed.
  */
 #pragma once
 
