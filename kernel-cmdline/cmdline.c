@@ -87,7 +87,7 @@ static char *word_end(char *s, char **equals)
 }
 
 /*
- * Takes one word off s, as next_arg() of the kernel's lib/cmdline.c does, down to its oddities: a
+ * Takes one word off s, as next_arg() of Linux's lib/cmdline.c does, down to its oddities: a
  * quote is removed at the start of a word or of a value, and then also at its end; others stay.
  */
 static char *take_word(char *s, struct word *w)

@@ -14,6 +14,7 @@ sys.path.insert(0, str(TOP / "tests" / "lint"))
 
 import analysis  # noqa: E402
 import lint  # noqa: E402
+import prose  # noqa: E402
 from tree import LintError, without_comments  # noqa: E402
 
 C = "/* SPDX-License-Identifier: Apache-2.0 */\n"
@@ -101,6 +102,58 @@ def test_the_hook_takes_seconds_and_finds_what_changed(tree):
     done = subprocess.run(quick, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "[python]" in done.stdout and "[unfinished]" in done.stdout
     assert set(lint.SLOW) < set(lint.CHECKS)
+
+
+# ---------------------------------------------------------------- prose
+
+LONG = "It " + "and ".join(["goes "] * 45) + "on.\n"
+
+
+@pytest.mark.parametrize("name, text, line", [
+    ("docs/A.md", "# A\n\nShort.\n" + LONG, 4),
+    ("docs/A.md", "# A\n\n- short\n- " + LONG, 4),
+    ("docs/A.md", "# A\n\n| a | " + LONG.strip() + " |\n", 3),
+    ("docs/A.md", "# A\n\nThe slot\nis passed over.\n", 4),
+    ("docs/man/a.1", ".Sh A\nShort.\nThat has to be.\n", 3),
+    ("docs/man/a.1", ".Sh A\n.Cm x\n" + LONG, 2),
+])
+def test_prose(tree, name, text, line):
+    put(tree, name, text)
+    says(tree, "prose", f"{name}:{line}: ")
+
+
+@pytest.mark.parametrize("name, text", [
+    ("docs/A.md", "# A\n\n```\n" + LONG + "```\n"), ("docs/A.md", "# A\n\n    " + LONG),
+    ("docs/A.md", "A `key that has to be` here.\n"), ("docs/A.md", "Short one. " * 30 + "\n"),
+    ("docs/A.md", "<!-- made by x -->\n" + LONG + "<!-- end -->\n"), ("docs/A.md", "| a b | " * 30 + "|\n"),
+    ("docs/man/a.1", ".Sh SYNOPSIS\n" + LONG + ".Sh A\n.Bd -literal\n" + LONG + ".Ed\n"),
+    ("lib/err.c", CLEAN["lib/err.c"] + 'const char *const err_long = "' + LONG.strip() + '";\n')])
+def test_what_is_no_prose_is_left_out(tree, name, text):
+    put(tree, name, text)
+    silent(tree, "prose")
+
+
+def test_strings_are_prose_when_they_are_asked_for(tree, monkeypatch):
+    line = append(tree, "lib/err.c", 'const char *const err_text = "it was "\n\t"passed over";\n')
+    silent(tree, "prose")
+    monkeypatch.setattr(prose, "STRINGS", True)
+    says(tree, "prose", f"lib/err.c:{line}: ", '"passed over"')
+
+
+@pytest.mark.parametrize("name, text, line", [
+    ("docs/A.md", "# A\n\nSee docs/B.md.\n", 3), ("docs/A.md", "See B_OF.md and DESIGN.md.\n", 1),
+    ("docs/A.md", "It keeps I1.\n", 1), ("lib/err.c", CLEAN["lib/err.c"] + "/* tests/unit/no_test.c */\n", 8),
+    ("lib/err.c", CLEAN["lib/err.c"] + "/* That\n * is I4. */\n", 9)])
+def test_what_is_cited_is_there(tree, name, text, line):
+    put(tree, name, text)
+    says(tree, "cited", f"{name}:{line}: ")
+
+
+def test_what_is_there_may_be_cited(tree):
+    put(tree, "docs/PROOF.md", "| I4 | a healthy boot writes nothing |\n\nlib/err.c keeps it.\n")
+    put(tree, "docs/A.md", "Name it tests/unit/NAME_test.c.\n")
+    append(tree, "lib/err.c", '/* I4 of docs/PROOF.md, as PROOF.md says */\nconst char *err_b = "docs/NO.md I9";\n')
+    silent(tree, "cited")
 
 
 # ---------------------------------------------------------------- warnings

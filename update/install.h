@@ -61,11 +61,11 @@ struct install {
 };
 
 /*
- * Installs onto in->target, which plan_accept() chose. The order of writes is DESIGN.md section 5,
- * point 9. In the end the state says trial and is on disk. If every block is right and the slot
- * already has this release in a bootable state, nothing is written at all (KB_EAPPLIED). Before
- * anything is written: KB_ECOMPAT (classes differ, or an image is larger than its partition),
- * KB_EDIGEST, KB_EFORMAT, KB_EIO. After: the same, and the slot stays `writing`: it never boots,
- * and the next install goes on where this one stopped.
+ * Installs onto in->target, which plan_accept() chose. docs/decisions/0020 says in which
+ * order it writes. In the end the state says trial and is on disk. If every block is right and the
+ * slot already has this release in a bootable state, nothing is written at all (KB_EAPPLIED).
+ * Before anything is written: KB_ECOMPAT (classes differ, or an image is larger than its
+ * partition), KB_EDIGEST, KB_EFORMAT, KB_EIO. After: the same, and the slot stays `writing`: it
+ * never boots, and the next install goes on where this one stopped.
  */
 enum kb_err install_run(struct install *in) KB_MUST_CHECK;

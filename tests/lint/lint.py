@@ -12,6 +12,7 @@ from pathlib import Path
 import analysis
 import bounds
 import object_checks
+import prose
 import text_checks
 from tree import LintError, Tree
 
@@ -32,6 +33,8 @@ CHECKS = {
     "licence": text_checks.licence,
     "places": text_checks.places,
     "unique-names": text_checks.unique_names,
+    "prose": prose.prose,
+    "cited": prose.cited,
     "bounded": bounds.bounded,
     "gcc-analyzer": analysis.gcc,
     "clang-analyzer": analysis.clang,

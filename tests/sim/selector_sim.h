@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The model of research/selector-model.py over the shipped selector/: every world that a device can
+ * A model of a device over the shipped selector/: every world that a device can
  * come into by power cuts, write errors, lost copies, decaying slots, lying hardware and bad
  * updates, walked breadth first to the fixpoint, each step made by the code that boots the device.
  */
