@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What README, docs/ and the pages beside the tests link to is there: the file, and the heading in it."""
+"""What pages link to is there: the file, and the heading in it; and each decision has its form."""
 
 import re
 from pathlib import Path
@@ -26,3 +26,10 @@ def test_links_lead_somewhere(page):
         there = (page.parent / name).resolve() if name else page
         assert there.exists(), target
         assert not anchor or anchor in anchors(there), target
+
+
+@pytest.mark.parametrize("page", sorted(TOP.glob("docs/decisions/*.md")), ids=lambda page: page.name)
+def test_a_decision_is_a_question_and_short(page):
+    text = page.read_text()
+    assert text.startswith(f"# {int(page.name[:4])}. ") and "\n**Question.**" in text
+    assert text.count("\n") < 40
