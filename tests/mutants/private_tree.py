@@ -2,7 +2,7 @@
 """A private copy of the sources, built by their own Makefile, in which one file at a time is changed.
 
 Only the object of the changed file is compiled, and only the test that is asked for is linked. Of a cmocka program
-one case can be run alone (one_case.c).
+one case can be run alone (tests/unit/filter.c).
 """
 
 import ctypes
@@ -38,7 +38,6 @@ SMALL = {**RUNS, "sim/selector_sim": (["--small", "--stop"],)}
 LIBC = ctypes.CDLL(None)
 WALL_SECONDS = 120      # and so many times what the test takes: for one that sleeps for ever; one that spins is
 WALL_TIMES = 20         # stopped by its own time
-ONE_CASE = WORK / "one_case.so"
 CASE_TIME = re.compile(r'<testcase name="(\w+)" time="([\d.]+)"')
 
 
@@ -206,7 +205,7 @@ class Tree:
         return said
 
     def attempt(self, command: list, cpu: int, case: str | None = None, usual: float = 60, xml: bool = False) -> str:
-        env = {"LD_PRELOAD": str(ONE_CASE), "ONE_CASE": case} if case else {}
+        env = {"KEELBOOT_TESTS": case} if case else {}
         env |= {"CMOCKA_MESSAGE_OUTPUT": "XML"} if xml else {}
         status, output = run(command, self.top, WALL_SECONDS + WALL_TIMES * usual, cpu, env)
         if status != 0:
@@ -319,12 +318,6 @@ def hold_alone() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def build_one_case() -> None:
-    """What lets a cmocka program run one of its cases."""
-    source = ROOT / "tests/mutants/one_case.c"
-    subprocess.run(["cc", "-O2", "-Wall", "-shared", "-fPIC", "-o", ONE_CASE, source], check=True)
-
-
 def of_host(tests: list[str]) -> list[str]:
     """What make builds for those that run the product's programs."""
     return ["all"] * any(t.startswith("host/") for t in tests) + \
@@ -345,7 +338,6 @@ def build_all(tree: Tree, tests: list[str]) -> None:
 def prepare(jobs: int, tests: list[str]) -> list[Tree]:
     """The copies, with all these tests built."""
     hold_alone()
-    build_one_case()
     trees = [Tree(number) for number in range(jobs)]
     for tree in trees:
         if tree is not trees[0] and not tree.top.exists():

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs only those tests of a program whose names match $KEELBOOT_TESTS, a pattern with * and ?. */
+/*
+ * Runs only those tests of a program whose names match $KEELBOOT_TESTS, a pattern with * and ?.
+ * What the program starts does not get it.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,4 +17,5 @@ __attribute__((constructor)) static void filter(void)
 
 	if (pattern != NULL)
 		cmocka_set_test_filter(pattern);
+	unsetenv("KEELBOOT_TESTS");
 }
