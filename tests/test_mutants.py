@@ -131,19 +131,19 @@ CASES = """#include "tests/unit/fix.h"
 
 static int n = 1;
 
-static void one(void **s)
+TEST(one)
 {
 \tn = 2;
 }
 
-static void two(void **s)
+TEST_WITH(two, set_up, NULL)
 {
 \tn = 3;
 }
 
 int main(void)
 {
-\treturn run(one, two);
+\treturn TEST_RUN("x");
 }
 """
 
@@ -175,7 +175,7 @@ def make_tests(tmp_path, monkeypatch):
 def test_what_is_known_rests_on_the_case_and_what_it_shares_with_others(tests):
     key = tests("unit/x_test", "one")
     assert key == tests("unit/x_test", "one", "unit/x_test.c", "n = 3", "n = 4")
-    assert key == tests("unit/x_test", "one", "unit/x_test.c", "run(one, two)", "run(one)")
+    assert key != tests("unit/x_test", "one", "unit/x_test.c", 'TEST_RUN("x")', 'TEST_RUN("x", .set_up = set_up)')
     assert key != tests("unit/x_test", "one", "unit/x_test.c", "n = 2", "n = 4")
     assert key != tests("unit/x_test", "one", "unit/x_test.c", "n = 1", "n = 0")
     assert key != tests("unit/x_test", "two")

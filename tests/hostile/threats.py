@@ -142,7 +142,7 @@ BEYOND = {
         "trace/updates_test.c::source_that_takes_the_device_down_is_left_alone"),
 }
 NAMED = re.compile(r"^test_((?:t\d\d_)+)")
-C_TEST = re.compile(r"/\*\s*Threats? ([\d, ]+):(?:(?!\*/).)*\*/\s*static void (\w+)\(void \*\*", re.S)
+C_TEST = re.compile(r"/\*\s*Threats? ([\d, ]+):(?:(?!\*/).)*\*/\s*TEST(?:_WITH)?\((\w+)", re.S)
 
 
 def of_name(name: str) -> set:
@@ -176,7 +176,8 @@ def is_there(test: str) -> bool:
     if path == STORIES:
         return f'{{ .name = "{name}", ' in (TOP / "tests/sim/ioerr_story.c").read_text()
     path = TOP / "tests" / path
-    return path.exists() and re.search(rf"^(?:def|static void) {name}\(", path.read_text(), re.M) is not None
+    head = re.compile(rf"^(?:def {name}\(|TEST(?:_WITH)?\({name}[,)])", re.M)
+    return path.exists() and head.search(path.read_text()) is not None
 
 
 def collect() -> dict:

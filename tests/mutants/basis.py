@@ -11,8 +11,7 @@ from private_tree import ROOT, digest
 
 INCLUDE = re.compile(r'^#include "(tests/\w+/\w+\.h)"', re.M)
 IMPORT = re.compile(r"^(?:from|import) (\w+)", re.M)
-CASE = re.compile(r"^static void (\w+)\(void \*\*\w+\)\n\{.*?^\}\n", re.M | re.S)
-LIST = re.compile(r"^int main\(void\)\n\{.*?^\}\n", re.M | re.S)       # the others' names
+CASE = re.compile(r"^TEST(?:_WITH)?\((\w+)[^)]*\)\n\{.*?^\}\n", re.M | re.S)
 
 
 def source(test: str) -> Path | None:
@@ -56,7 +55,7 @@ def own(text: str, case: str | None) -> str:
     """The source without the other cases; all of it if it has no such case."""
     if case not in CASE.findall(text):
         return text
-    return LIST.sub("", CASE.sub(lambda m: m[0] if m[1] == case else "", text))
+    return CASE.sub(lambda m: m[0] if m[1] == case else "", text)
 
 
 def basis(test: str, case: str | None) -> str:

@@ -31,13 +31,13 @@ static void work(void *ctx)
 
 	if (effect == NOTHING)
 		return;
-	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &s, &found));
 	plan_begin(&s, 1, 0);
-	assert_int_equal(store_save_both(&st, &s), KB_OK);
+	OK(store_save_both(&st, &s));
 	if (effect == HALF)
 		return;
 	plan_end(&s, 1, &release, PLAN_AUTOMATIC);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(store_save(&st, &s));
 }
 
 /* What is said until it ends; each of these is a point of the protocol. */
@@ -154,9 +154,8 @@ static void try(unsigned point, unsigned end, enum effect effect)
 		check_boot(end, effect);
 }
 
-static void the_boot_goes_on_wherever_apply_ends(void **ctx)
+TEST(the_boot_goes_on_wherever_apply_ends)
 {
-	(void)ctx;
 	for (unsigned p = 0; p < KB_ARRAY_LEN(points); p++) {
 		for (unsigned e = 0; e < KB_ARRAY_LEN(ends); e++) {
 			for (unsigned effect = NOTHING; effect <= WHOLE; effect++)
@@ -167,9 +166,5 @@ static void the_boot_goes_on_wherever_apply_ends(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(the_boot_goes_on_wherever_apply_ends),
-	};
-
-	return cmocka_run_group_tests_name("apply_deaths", tests, NULL, NULL);
+	return TEST_RUN("apply_deaths", .set_up = machine_set_up, .tear_down = machine_tear_down);
 }

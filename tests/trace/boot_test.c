@@ -2,11 +2,10 @@
 /* Boots in which nothing is wrong with the slots. */
 #include "tests/trace/machine.h"
 
-static void healthy_boot_writes_nothing(void **ctx)
+TEST(healthy_boot_writes_nothing)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("healthy_boot");
@@ -21,12 +20,11 @@ static void healthy_boot_writes_nothing(void **ctx)
 	machine_told("\"state\":\"found\"");
 }
 
-static void trial_is_charged_before_it_is_mounted(void **ctx)
+TEST(trial_is_charged_before_it_is_mounted)
 {
 	struct state s = machine_trial(), after;
 	char token[32];
 
-	(void)ctx;
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("trial_boot_charges_before_mounting");
@@ -41,11 +39,10 @@ static void trial_is_charged_before_it_is_mounted(void **ctx)
 	machine_told("\"counted\":true");
 }
 
-static void third_silent_boot_of_a_trial_falls_back(void **ctx)
+TEST(third_silent_boot_of_a_trial_falls_back)
 {
 	struct state s = machine_trial(), after;
 
-	(void)ctx;
 	machine_put(&s);
 	for (int i = 0; i < STATE_TRIES; i++) {
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -86,7 +83,7 @@ static bool keep_event(void *ctx, const struct history_event *e)
 }
 
 /* It was silence: "slot a: 1.0, good", and nothing else, anywhere. */
-static void good_slot_that_is_left_is_left_with_a_reason(void **ctx)
+TEST(good_slot_that_is_left_is_left_with_a_reason)
 {
 	static const char why[] = "b: crashed or hung; tried again after 1 healthy boot";
 	struct history_event e[2] = { { .n = 0 } };
@@ -94,7 +91,6 @@ static void good_slot_that_is_left_is_left_with_a_reason(void **ctx)
 	enum store_finding found;
 	struct store st;
 
-	(void)ctx;
 	states_set(&s, 1, STATE_GOOD, 20);
 	s.pref = s.last = 1;
 	s.slot[1].streak = STATE_STREAK_LIMIT - 1;
@@ -112,19 +108,18 @@ static void good_slot_that_is_left_is_left_with_a_reason(void **ctx)
 		machine_restart();
 		machine.watchdog.bootstatus = 0;
 	}
-	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
-	assert_int_equal(store_history_read(&st, 0, keep_event, e), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &s, &found));
+	OK(store_history_read(&st, 0, keep_event, e));
 	assert_int_equal(e[0].kind, HISTORY_BOOT);
 	assert_int_equal(e[0].slot, 0);
 	assert_string_equal(e[0].reason, "b: crashed or hung");
 	assert_int_equal(e[1].n, 0); /* nothing else */
 }
 
-static void retry_of_the_preferred_slot_is_told(void **ctx)
+TEST(retry_of_the_preferred_slot_is_told)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	states_set(&s, 1, STATE_GOOD, 20);
 	s.pref = 1;
 	s.slot[1].streak = STATE_STREAK_LIMIT;
@@ -137,11 +132,10 @@ static void retry_of_the_preferred_slot_is_told(void **ctx)
 	assert_int_equal(machine_get().open, 1);
 }
 
-static void orders_are_reasons_too(void **ctx)
+TEST(orders_are_reasons_too)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	states_set(&s, 1, STATE_GOOD, 20);
 	s.oneshot = 1;
 	machine_put(&s);
@@ -154,11 +148,10 @@ static void orders_are_reasons_too(void **ctx)
 }
 
 /* It is not told of as passed over: it is what boots. */
-static void trial_that_turns_bad_and_boots_as_a_last_resort_has_no_reason(void **ctx)
+TEST(trial_that_turns_bad_and_boots_as_a_last_resort_has_no_reason)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	s.slot[0].st = STATE_EMPTY;
 	s.slot[1].tries = 0;
 	s.open = 1;
@@ -171,11 +164,10 @@ static void trial_that_turns_bad_and_boots_as_a_last_resort_has_no_reason(void *
 }
 
 /* What is passed over in this boot is nearer to the matter than what was found when it settled. */
-static void reason_of_a_slot_passed_over_goes_before_that_of_one_that_turned_bad(void **ctx)
+TEST(reason_of_a_slot_passed_over_goes_before_that_of_one_that_turned_bad)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	s.slot[1].tries = 0;
 	s.open = 1;
 	s.open_token = 1;
@@ -186,12 +178,11 @@ static void reason_of_a_slot_passed_over_goes_before_that_of_one_that_turned_bad
 	machine_told("\"reason\":\"a: no file system\"");
 }
 
-static void forced_slot_writes_nothing(void **ctx)
+TEST(forced_slot_writes_nothing)
 {
 	struct os_sim_child apply = { .argv0 = "keelboot-apply" };
 	struct state s = machine_trial(), after;
 
-	(void)ctx;
 	s.staged.source = STATE_SRC_DATA;
 	machine_put(&s);
 	machine.cmdline = "keelboot.slot=a\n";
@@ -206,11 +197,10 @@ static void forced_slot_writes_nothing(void **ctx)
 	assert_int_equal(after.slot[1].tries, STATE_TRIES);
 }
 
-static void forced_slot_that_does_not_mount_is_left(void **ctx)
+TEST(forced_slot_that_does_not_mount_is_left)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.cmdline = "keelboot.slot=b\n";
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
@@ -220,13 +210,12 @@ static void forced_slot_that_does_not_mount_is_left(void **ctx)
 	machine_told("\"tier\":\"normal\"");
 }
 
-static void media_none_looks_at_no_medium(void **ctx)
+TEST(media_none_looks_at_no_medium)
 {
 	struct os_sim_child apply = { .argv0 = "keelboot-apply" };
 	struct os_sim_disk stick = machine_stick();
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.staged.source = STATE_SRC_DATA;
 	machine_put(&s);
 	machine.cmdline = "keelboot.media=none\n";
@@ -240,11 +229,10 @@ static void media_none_looks_at_no_medium(void **ctx)
 	assert_int_equal(os_now_ms(), 0);
 }
 
-static void bad_system_conf_boots(void **ctx)
+TEST(bad_system_conf_boots)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.conf = "[system\ncompatible = \x01\x02\n=====\n[system]\ntimeout=never\ntries=99\n"
 		       "init=sbin/init\nroot-filesystem=nosuchfs\nmount-options=bogus\n"
@@ -257,11 +245,10 @@ static void bad_system_conf_boots(void **ctx)
 	assert_int_equal(machine.state.ops, 0);
 }
 
-static void no_system_conf_boots(void **ctx)
+TEST(no_system_conf_boots)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.conf = NULL;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -269,11 +256,10 @@ static void no_system_conf_boots(void **ctx)
 	assert_int_equal(machine.state.ops, 0);
 }
 
-static void garbage_command_line_boots(void **ctx)
+TEST(garbage_command_line_boots)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.cmdline = "=x ,, keelboot.slot=zebra keelboot.timeout=-5 keelboot.media=floppy "
 			  "keelboot.watchdog=/etc/passwd rootfstype=nosuchfs rootflags=%//,,= "
@@ -286,7 +272,7 @@ static void garbage_command_line_boots(void **ctx)
 }
 
 /* Each of these once kept all slots from booting, or had them written to. */
-static void words_that_are_taken_and_wrong_stop_no_boot(void **ctx)
+TEST(words_that_are_taken_and_wrong_stop_no_boot)
 {
 	static const char *const lines[] = {
 		"rootfstype=tmpfs", "rootfstype=tmpfs rootflags=size=1k",
@@ -295,7 +281,6 @@ static void words_that_are_taken_and_wrong_stop_no_boot(void **ctx)
 
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		machine_restart();
@@ -306,11 +291,10 @@ static void words_that_are_taken_and_wrong_stop_no_boot(void **ctx)
 	}
 }
 
-static void open_quote_does_not_take_the_end_of_the_line(void **ctx)
+TEST(open_quote_does_not_take_the_end_of_the_line)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_file("/etc/keelboot/modules", "/lib/modules/usb-storage.ko\n");
 	machine.cmdline = "quiet usb-storage.quirks=\"1:2:u\n";
@@ -319,11 +303,10 @@ static void open_quote_does_not_take_the_end_of_the_line(void **ctx)
 	assert_absent("finit_module /lib/modules/usb-storage.ko quirks=\"1:2:u\n");
 }
 
-static void panic_restarts_unless_told_otherwise(void **ctx)
+TEST(panic_restarts_unless_told_otherwise)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("write /proc/sys/kernel/panic 10");
@@ -339,11 +322,10 @@ static void panic_restarts_unless_told_otherwise(void **ctx)
 	assert_absent("write /proc/sys/kernel/panic");
 }
 
-static void init_gets_the_kernels_arguments_and_may_be_another(void **ctx)
+TEST(init_gets_the_kernels_arguments_and_may_be_another)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.cmdline = "init=/usr/lib/systemd/systemd rootflags=noload\n";
 	machine.init[0] = "/usr/lib/systemd/systemd";
@@ -353,11 +335,10 @@ static void init_gets_the_kernels_arguments_and_may_be_another(void **ctx)
 	assert_once("exec /usr/lib/systemd/systemd: /usr/lib/systemd/systemd single; env HOME=/");
 }
 
-static void command_line_that_is_not_trusted_chooses_nothing(void **ctx)
+TEST(command_line_that_is_not_trusted_chooses_nothing)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.conf = "[system]\ncompatible=trace\ncommand-line=quiet,keelboot.log\n";
 	machine.cmdline = "keelboot.enable=0 root=/dev/sda1 init=/bin/sh keelboot.slot=b "
@@ -377,27 +358,6 @@ static void command_line_that_is_not_trusted_chooses_nothing(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(healthy_boot_writes_nothing),
-		T(trial_is_charged_before_it_is_mounted),
-		T(third_silent_boot_of_a_trial_falls_back),
-		T(good_slot_that_is_left_is_left_with_a_reason),
-		T(retry_of_the_preferred_slot_is_told),
-		T(orders_are_reasons_too),
-		T(trial_that_turns_bad_and_boots_as_a_last_resort_has_no_reason),
-		T(reason_of_a_slot_passed_over_goes_before_that_of_one_that_turned_bad),
-		T(forced_slot_writes_nothing),
-		T(forced_slot_that_does_not_mount_is_left),
-		T(media_none_looks_at_no_medium),
-		T(bad_system_conf_boots),
-		T(no_system_conf_boots),
-		T(garbage_command_line_boots),
-		T(words_that_are_taken_and_wrong_stop_no_boot),
-		T(open_quote_does_not_take_the_end_of_the_line),
-		T(panic_restarts_unless_told_otherwise),
-		T(init_gets_the_kernels_arguments_and_may_be_another),
-		T(command_line_that_is_not_trusted_chooses_nothing),
-	};
-
-	return cmocka_run_group_tests_name("trace of a boot", tests, NULL, NULL);
+	return TEST_RUN("trace of a boot", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

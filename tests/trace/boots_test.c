@@ -135,7 +135,7 @@ static void does_not_mount(void)
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
 }
 
-static void trial_that_does_not_mount(void **ctx)
+TEST(trial_that_does_not_mount)
 {
 	const struct kind k = {
 		.name = "the slot on trial does not mount, has no init, or a check rejects it",
@@ -144,17 +144,15 @@ static void trial_that_does_not_mount(void **ctx)
 		.works = runs_a
 	};
 
-	(void)ctx;
 	measure(&k);
 }
 
-static void trial_that_hangs(void **ctx)
+TEST(trial_that_hangs)
 {
 	const struct kind k = { .name = "its init hangs, ends, or panics the kernel",
 				.factory = on_trial,
 				.works = runs_a };
 
-	(void)ctx;
 	measure(&k);
 }
 
@@ -166,15 +164,15 @@ static void deadline(unsigned boot)
 	struct store st;
 
 	(void)boot;
-	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &s, &found));
 	if (s.open != 1)
 		return;
-	assert_int_equal(verdict_bad(&s, 1, "deadline"), KB_OK);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(verdict_bad(&s, 1, "deadline"));
+	OK(store_save(&st, &s));
 }
 
 /* At worst its verdict cannot be written, and the reset is not told for what it is. */
-static void trial_that_nobody_marks_good(void **ctx)
+TEST(trial_that_nobody_marks_good)
 {
 	static const char name[] = "it comes up, and nobody marks it good";
 	const struct kind k = {
@@ -182,7 +180,6 @@ static void trial_that_nobody_marks_good(void **ctx)
 	};
 	const struct kind unwritten = { .name = name, .factory = on_trial, .works = runs_a };
 
-	(void)ctx;
 	holds(name, lost(&k, &by_watchdog), worst(&unwritten));
 }
 
@@ -194,14 +191,13 @@ static bool runs_b_uncut(enum os_sim_end end)
 }
 
 /* Once: it is booted again. At worst the plug is pulled in each boot, and it is given up. */
-static void power_cuts_on_trial(void **ctx)
+TEST(power_cuts_on_trial)
 {
 	static const char name[] = "power is cut while it is on trial";
 	const struct told power = { WDIOF_POWERUNDER, WDIOF_POWERUNDER, 0 };
 	const struct kind once = { .name = name, .factory = on_trial, .works = runs_b_uncut };
 	const struct kind always = { .name = name, .factory = on_trial, .works = runs_a };
 
-	(void)ctx;
 	cuts = 0;
 	holds(name, lost(&once, &power), worst(&always));
 }
@@ -214,14 +210,13 @@ static void both_good(void)
 }
 
 /* Where hangs and panics are told, the good slot is not counted; else it is, by count=auto. */
-static void good_slot_that_crashes(void **ctx)
+TEST(good_slot_that_crashes)
 {
 	const struct kind k = { .name = "a good slot crashes again and again",
 				.factory = both_good,
 				.works = runs_b };
 	unsigned typical = lost(&k, &by_watchdog);
 
-	(void)ctx;
 	machine.no_pstore = true;
 	machine.watchdog.options &= ~(uint32_t)WDIOF_CARDRESET;
 	holds(k.name, typical, worst(&k));
@@ -236,12 +231,12 @@ static void reports(unsigned boot)
 	bool committed;
 
 	(void)boot;
-	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
-	assert_int_equal(verdict_good(&s, 0, s.open_token, 0, &committed), KB_OK);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &s, &found));
+	OK(verdict_good(&s, 0, s.open_token, 0, &committed));
+	OK(store_save(&st, &s));
 }
 
-static void good_slot_that_reports_and_crashes(void **ctx)
+TEST(good_slot_that_reports_and_crashes)
 {
 	const struct kind k = { .name = "it reports good in each boot, and crashes afterwards",
 				.factory = both_good,
@@ -249,7 +244,6 @@ static void good_slot_that_reports_and_crashes(void **ctx)
 				.after = reports };
 	unsigned typical = lost(&k, &by_watchdog);
 
-	(void)ctx;
 	machine.no_pstore = true;
 	machine.watchdog.options &= ~(uint32_t)WDIOF_CARDRESET;
 	holds(k.name, typical, worst(&k));
@@ -263,13 +257,12 @@ static void both_bad(void)
 	machine_put(&s);
 }
 
-static void both_slots_bad(void **ctx)
+TEST(both_slots_bad)
 {
 	static const char name[] = "both slots are bad, and one of them works";
 	const struct kind first = { .name = name, .factory = both_bad, .works = runs_a };
 	const struct kind second = { .name = name, .factory = both_bad, .works = runs_b };
 
-	(void)ctx;
 	holds(name, lost(&first, &by_watchdog), worst(&second));
 }
 
@@ -290,14 +283,13 @@ static void panics_when_looked_at(void)
 	os_sim_child(&stuck);
 }
 
-static void medium_that_crashes_the_kernel(void **ctx)
+TEST(medium_that_crashes_the_kernel)
 {
 	const struct kind k = { .name = "a stick, or what is staged, crashes the kernel",
 				.factory = staged,
 				.before = panics_when_looked_at,
 				.works = runs_a };
 
-	(void)ctx;
 	measure(&k);
 }
 
@@ -321,17 +313,6 @@ static int end_report(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(trial_that_does_not_mount),
-		T(trial_that_hangs),
-		T(trial_that_nobody_marks_good),
-		T(power_cuts_on_trial),
-		T(good_slot_that_crashes),
-		T(good_slot_that_reports_and_crashes),
-		T(both_slots_bad),
-		T(medium_that_crashes_the_kernel),
-	};
-
-	return cmocka_run_group_tests_name("boots until a system works", tests, begin_report,
-					   end_report);
+	return TEST_RUN("boots until a system works", .set_up = machine_set_up,
+			.tear_down = machine_tear_down, .first = begin_report, .last = end_report);
 }

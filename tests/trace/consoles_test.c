@@ -32,9 +32,8 @@ static void story(const char *cmdline)
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 }
 
-static void decisions_problems_and_progress_are_seen_though_the_kernel_is_quiet(void **ctx)
+TEST(decisions_problems_and_progress_are_seen_though_the_kernel_is_quiet)
 {
-	(void)ctx;
 	os_sim_loglevel(QUIET);
 	story("quiet\n");
 	assert_once("> slot a: 1.0, good");
@@ -51,9 +50,8 @@ static void decisions_problems_and_progress_are_seen_though_the_kernel_is_quiet(
 	assert_order("# slot a: 1.0, good", "> slot a: 1.0, good");
 }
 
-static void a_kernel_that_shows_nothing_hides_nothing_of_ours(void **ctx)
+TEST(a_kernel_that_shows_nothing_hides_nothing_of_ours)
 {
-	(void)ctx;
 	os_sim_loglevel(0);
 	machine.conf = NULL;
 	story("loglevel=0\n");
@@ -63,35 +61,31 @@ static void a_kernel_that_shows_nothing_hides_nothing_of_ours(void **ctx)
 	assert_absent("> update: looking at source data");
 }
 
-static void what_the_kernel_shows_is_not_written_again(void **ctx)
+TEST(what_the_kernel_shows_is_not_written_again)
 {
-	(void)ctx;
 	story("loglevel=8 keelboot.log=debug\n");
 	assert_once("# slot a: 1.0, good");
 	assert_absent("> ");
 }
 
-static void the_key_rules_what_is_seen(void **ctx)
+TEST(the_key_rules_what_is_seen)
 {
-	(void)ctx;
 	os_sim_loglevel(QUIET);
 	story("quiet keelboot.log=info\n");
 	assert_once("> update: looking at source data");
 	assert_once("> slot a: 1.0, good");
 }
 
-static void the_key_leaves_out_how_it_came_to_it(void **ctx)
+TEST(the_key_leaves_out_how_it_came_to_it)
 {
-	(void)ctx;
 	story("keelboot.log=quiet\n");
 	assert_absent("# update: looking at source data");
 	assert_once("# slot a: 1.0, good");
 	assert_once("# update: writing, 50 %");
 }
 
-static void a_word_that_the_key_does_not_have_changes_nothing(void **ctx)
+TEST(a_word_that_the_key_does_not_have_changes_nothing)
 {
-	(void)ctx;
 	os_sim_loglevel(QUIET);
 	story("quiet keelboot.log=loud\n");
 	assert_absent("> update: looking at source data");
@@ -100,9 +94,8 @@ static void a_word_that_the_key_does_not_have_changes_nothing(void **ctx)
 }
 
 /* printk.devkmsg=off: what the kernel would have shown, it does not get. */
-static void without_the_kernels_log_the_consoles_have_what_it_would_have_shown(void **ctx)
+TEST(without_the_kernels_log_the_consoles_have_what_it_would_have_shown)
 {
-	(void)ctx;
 	log_to(-1, 0); /* as main() begins */
 	os_sim_remove("/dev/kmsg");
 	os_sim_loglevel(LOG_LEVEL_DEBUG);
@@ -114,17 +107,15 @@ static void without_the_kernels_log_the_consoles_have_what_it_would_have_shown(v
 }
 
 /* It counts the lines of each open file. */
-static void a_limit_of_the_kernels_log_loses_no_line(void **ctx)
+TEST(a_limit_of_the_kernels_log_loses_no_line)
 {
-	(void)ctx;
 	os_sim_fail("write /proc/sys/kernel/printk_devkmsg", 0, KB_EINVAL);
 	story("printk.devkmsg=ratelimit\n");
 	assert_true(os_sim_count("open /dev/kmsg") > os_sim_count("# ") - 3);
 }
 
-static void without_a_limit_it_is_opened_once(void **ctx)
+TEST(without_a_limit_it_is_opened_once)
 {
-	(void)ctx;
 	story("quiet\n");
 	/* Process 1, and its guardian. */
 	assert_in_range(os_sim_count("open /dev/kmsg"), 1, 2);
@@ -132,17 +123,6 @@ static void without_a_limit_it_is_opened_once(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(decisions_problems_and_progress_are_seen_though_the_kernel_is_quiet),
-		T(a_kernel_that_shows_nothing_hides_nothing_of_ours),
-		T(what_the_kernel_shows_is_not_written_again),
-		T(the_key_rules_what_is_seen),
-		T(the_key_leaves_out_how_it_came_to_it),
-		T(a_word_that_the_key_does_not_have_changes_nothing),
-		T(without_the_kernels_log_the_consoles_have_what_it_would_have_shown),
-		T(a_limit_of_the_kernels_log_loses_no_line),
-		T(without_a_limit_it_is_opened_once),
-	};
-
-	return cmocka_run_group_tests_name("trace of the consoles", tests, NULL, NULL);
+	return TEST_RUN("trace of the consoles", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

@@ -15,11 +15,10 @@ static void labels_of_the_device(struct os_sim_disk *d)
 	d->size = machine.disk.size;
 }
 
-static void late_disk_is_waited_for(void **ctx)
+TEST(late_disk_is_waited_for)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.at_ms = 12000;
 	machine.conf = "[watchdog]\ntimeout=5\n";
@@ -29,9 +28,8 @@ static void late_disk_is_waited_for(void **ctx)
 	assert_int_equal(machine.state.ops, 0);
 }
 
-static void disk_that_never_comes_ends_in_a_restart(void **ctx)
+TEST(disk_that_never_comes_ends_in_a_restart)
 {
-	(void)ctx;
 	machine.no_disk = true;
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	trace_expect("no_disk_restarts");
@@ -39,9 +37,8 @@ static void disk_that_never_comes_ends_in_a_restart(void **ctx)
 	assert_absent("exec");
 }
 
-static void damaged_partition_table_is_named(void **ctx)
+TEST(damaged_partition_table_is_named)
 {
-	(void)ctx;
 	machine.disk.nparts = 0;
 	machine.disk.gpt_backup = true;
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -49,11 +46,10 @@ static void damaged_partition_table_is_named(void **ctx)
 }
 
 /* With `gpt` on the command line it boots, and says that there is only one table left. */
-static void copy_of_the_partition_table_is_told_of(void **ctx)
+TEST(copy_of_the_partition_table_is_told_of)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.gpt_backup = true;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -62,11 +58,10 @@ static void copy_of_the_partition_table_is_told_of(void **ctx)
 }
 
 /* One warning does not wipe the other. */
-static void damaged_table_of_a_copied_disk_is_told_with_both(void **ctx)
+TEST(damaged_table_of_a_copied_disk_is_told_with_both)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.gpt_backup = true;
 	machine.disk.part[0].pin = "wwid-eui.9";
@@ -77,11 +72,10 @@ static void damaged_table_of_a_copied_disk_is_told_with_both(void **ctx)
 	assert_once("# devices: the state on /dev/vda belongs to disk wwid-eui.9");
 }
 
-static void disk_that_comes_after_its_time_is_taken_nevertheless(void **ctx)
+TEST(disk_that_comes_after_its_time_is_taken_nevertheless)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.at_ms = 40000;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -95,14 +89,13 @@ static void state_goes(void *ctx)
 	machine.state.off = true;
 }
 
-static void disk_that_vanishes_ends_in_a_restart(void **ctx)
+TEST(disk_that_vanishes_ends_in_a_restart)
 {
 	struct os_sim_child apply = { .argv0 = "keelboot-apply",
 				      .duration_ms = 5000,
 				      .status = 512 };
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.staged.source = STATE_SRC_DATA;
 	machine_put(&s);
 	os_sim_child(&apply);
@@ -159,11 +152,10 @@ static void pull_out_and_plug_in(const struct state *was, const char *path)
 #define VDB_PATH "/devices/pci0000:00/0000:00:04.0/virtio1/block/vdb"
 
 /* What failed when the disk went is kept again when it is back, whatever it is worth. */
-static void what_failed_with_the_disk_is_looked_at_anew(void **ctx)
+TEST(what_failed_with_the_disk_is_looked_at_anew)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.slot[0].st = STATE_TRIAL;
 	s.slot[0].tries = STATE_TRIES;
 	pull_out_and_plug_in(&s, VDB_PATH);
@@ -172,11 +164,10 @@ static void what_failed_with_the_disk_is_looked_at_anew(void **ctx)
 		    "--slot b:root=/dev/vdb3 --mountable 3 --source data:/dev/vdb4");
 }
 
-static void disk_that_comes_back_boots_without_a_restart(void **ctx)
+TEST(disk_that_comes_back_boots_without_a_restart)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	pull_out_and_plug_in(&s, VDB_PATH);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("disk_comes_back");
@@ -192,12 +183,11 @@ static void disk_that_comes_back_boots_without_a_restart(void **ctx)
 }
 
 /* Nor do slots of a card reader that hang keep it from being seen. */
-static void disk_that_comes_back_is_seen_beside_media_that_hang(void **ctx)
+TEST(disk_that_comes_back_is_seen_beside_media_that_hang)
 {
 	struct os_sim_disk hangs = machine_stick();
 	struct state s = machine_good();
 
-	(void)ctx;
 	pull_out_and_plug_in(&s, VDB_PATH);
 	hangs.at_ms = 8000;
 	stuck_sticks(hangs, 8, 0);
@@ -207,11 +197,10 @@ static void disk_that_comes_back_is_seen_beside_media_that_hang(void **ctx)
 }
 
 /* What the reset was is not settled a second time: the trial loses the try that its boot costs. */
-static void disk_that_comes_back_costs_a_trial_no_more_than_its_boot(void **ctx)
+TEST(disk_that_comes_back_costs_a_trial_no_more_than_its_boot)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	s.open = 1;
 	s.open_token = 7;
 	s.slot[1].tries = 2;
@@ -225,11 +214,10 @@ static void disk_that_comes_back_costs_a_trial_no_more_than_its_boot(void **ctx)
 
 /* Nor does what takes the disk away each time do so for ever: it is counted as if it had taken the
  * device down. */
-static void update_in_which_the_disk_goes_is_counted(void **ctx)
+TEST(update_in_which_the_disk_goes_is_counted)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.apply[STATE_SRC_DATA].count = STATE_APPLY_LIMIT - 1;
 	pull_out_and_plug_in(&s, VDB_PATH);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -239,11 +227,10 @@ static void update_in_which_the_disk_goes_is_counted(void **ctx)
 
 /* But of a state that this boot could not read, or not write, the reset is settled when it is back.
  */
-static void disk_that_comes_back_unread_is_settled_then(void **ctx)
+TEST(disk_that_comes_back_unread_is_settled_then)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	s.open = 1;
 	s.open_token = 7;
 	s.slot[1].tries = 0;
@@ -258,23 +245,21 @@ static void disk_that_comes_back_unread_is_settled_then(void **ctx)
 
 #define OTHER_PORT "/devices/pci0000:00/0000:00:09.0/virtio1/block/vdb"
 
-static void disk_that_comes_back_in_another_port_is_the_device(void **ctx)
+TEST(disk_that_comes_back_in_another_port_is_the_device)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	pull_out_and_plug_in(&s, OTHER_PORT);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("mount /dev/vdb2");
 }
 
 /* Its state names the disk that went: a restart waits for that one first. */
-static void copy_is_not_taken_for_the_disk_that_went(void **ctx)
+TEST(copy_is_not_taken_for_the_disk_that_went)
 {
 	static char id[STATE_STR_MAX + 1];
 	struct state s = machine_good();
 
-	(void)ctx;
 	probe_id_path(id, VDA_PATH);
 	machine.disk.part[0].pin = id;
 	pull_out_and_plug_in(&s, OTHER_PORT);
@@ -284,24 +269,22 @@ static void copy_is_not_taken_for_the_disk_that_went(void **ctx)
 }
 
 /* Threat 27: nor is a card, whatever its state says. */
-static void card_is_not_taken_for_the_disk_that_went(void **ctx)
+TEST(card_is_not_taken_for_the_disk_that_went)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	pull_out_and_plug(&s, OTHER_PORT, true);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_absent("mount /dev/vdb");
 	assert_absent("open /dev/vdb");
 }
 
-static void stick_with_the_same_labels_is_not_the_device(void **ctx)
+TEST(stick_with_the_same_labels_is_not_the_device)
 {
 	struct os_sim_disk stick = machine_stick();
 	struct os_sim_child apply = { .argv0 = "keelboot-apply", .status = 512 };
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	labels_of_the_device(&stick);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
@@ -315,11 +298,10 @@ static void stick_with_the_same_labels_is_not_the_device(void **ctx)
 	assert_once("mount " SLOT_A_DEV);
 }
 
-static void stick_alone_is_not_the_device_either(void **ctx)
+TEST(stick_alone_is_not_the_device_either)
 {
 	struct os_sim_disk stick = machine_stick();
 
-	(void)ctx;
 	labels_of_the_device(&stick);
 	os_sim_disk(&stick);
 	machine.no_disk = true;
@@ -328,12 +310,11 @@ static void stick_alone_is_not_the_device_either(void **ctx)
 	assert_absent("mount /dev/sda");
 }
 
-static void crashing_prober_costs_no_boot(void **ctx)
+TEST(crashing_prober_costs_no_boot)
 {
 	struct os_sim_child crashes = { .argv0 = PROBER, .status = SIGSEGV };
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.no_answer = true;
 	os_sim_child(&crashes);
@@ -344,12 +325,11 @@ static void crashing_prober_costs_no_boot(void **ctx)
 	assert_int_equal(machine.state.ops, 0);
 }
 
-static void hanging_prober_costs_time_but_no_boot(void **ctx)
+TEST(hanging_prober_costs_time_but_no_boot)
 {
 	struct os_sim_child hangs = { .argv0 = PROBER, .hangs = true, .stuck = true };
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.no_answer = true;
 	machine.conf = "[watchdog]\ntimeout=4\n";
@@ -361,12 +341,11 @@ static void hanging_prober_costs_time_but_no_boot(void **ctx)
 }
 
 /* Eight LUNs of a stranger's, whose probers the kernel holds for ever, before the disk is there. */
-static void media_whose_probers_hang_cost_no_boot(void **ctx)
+TEST(media_whose_probers_hang_cost_no_boot)
 {
 	static char names[8][8], paths[8][96], devs[8][16];
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.at_ms = 1500;
 	for (unsigned i = 0; i < 8; i++) {
@@ -391,11 +370,10 @@ static void media_whose_probers_hang_cost_no_boot(void **ctx)
 	assert_in_range(os_now_ms(), 1500, 15000);
 }
 
-static void missing_prober_costs_no_boot(void **ctx)
+TEST(missing_prober_costs_no_boot)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.no_answer = true;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -403,12 +381,11 @@ static void missing_prober_costs_no_boot(void **ctx)
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
-static void slow_prober_after_a_late_disk_still_boots(void **ctx)
+TEST(slow_prober_after_a_late_disk_still_boots)
 {
 	struct os_sim_child hangs = { .argv0 = PROBER, .hangs = true };
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.at_ms = 25000;
 	machine.disk.no_answer = true;
@@ -418,13 +395,12 @@ static void slow_prober_after_a_late_disk_still_boots(void **ctx)
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 }
 
-static void late_stick_is_waited_for_while_it_settles(void **ctx)
+TEST(late_stick_is_waited_for_while_it_settles)
 {
 	struct os_sim_child apply = { .argv0 = "keelboot-apply", .status = 512 };
 	struct os_sim_disk stick = machine_stick();
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	os_sim_file("/sys/bus/usb/drivers/usb-storage/bind", "");
@@ -457,12 +433,11 @@ static void bind_the_device(void)
 	machine.disk.part[0].pin = "wwid-eui.0025385c2140105d";
 }
 
-static void copy_on_a_second_disk_is_left_alone(void **ctx)
+TEST(copy_on_a_second_disk_is_left_alone)
 {
 	struct state s = machine_good();
 	struct os_sim_disk clone;
 
-	(void)ctx;
 	machine_put(&s);
 	bind_the_device();
 	machine.disk.prober_ms = 200;
@@ -474,12 +449,11 @@ static void copy_on_a_second_disk_is_left_alone(void **ctx)
 	machine_told("\"ambiguous\":false");
 }
 
-static void copy_on_a_stick_is_left_alone_where_usb_disks_are_allowed(void **ctx)
+TEST(copy_on_a_stick_is_left_alone_where_usb_disks_are_allowed)
 {
 	struct os_sim_disk stick = machine_stick();
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	bind_the_device();
 	machine.conf = "[system]\ncompatible=trace\nusb-disk=yes\n[source.usb]\nenabled=no\n";
@@ -491,13 +465,12 @@ static void copy_on_a_stick_is_left_alone_where_usb_disks_are_allowed(void **ctx
 	assert_absent("mount /dev/sda");
 }
 
-static void two_equal_disks_boot_and_refuse_every_install(void **ctx)
+TEST(two_equal_disks_boot_and_refuse_every_install)
 {
 	struct os_sim_child apply = { .argv0 = "keelboot-apply", .status = 0 };
 	struct os_sim_disk clone = clone_of_the_device(), stick = machine_stick();
 	struct state s = machine_good();
 
-	(void)ctx;
 	clone.path = "/devices/pci0000:00/0000:00:09.0/virtio2/block/vdb";
 	s.staged.source = STATE_SRC_DATA;
 	machine_put(&s);
@@ -513,12 +486,11 @@ static void two_equal_disks_boot_and_refuse_every_install(void **ctx)
 	machine_told("\"ambiguous\":true");
 }
 
-static void disk_says_which_of_two_equal_ones(void **ctx)
+TEST(disk_says_which_of_two_equal_ones)
 {
 	struct os_sim_disk clone = clone_of_the_device();
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.conf = "[system]\ndisk=*/0000:00:04.0/*\n";
 	os_sim_disk(&clone);
@@ -527,11 +499,10 @@ static void disk_says_which_of_two_equal_ones(void **ctx)
 	machine_told("\"ambiguous\":false");
 }
 
-static void copy_alone_boots_when_its_original_has_not_come(void **ctx)
+TEST(copy_alone_boots_when_its_original_has_not_come)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.part[0].pin = "cid-150100424a545434520e1d2b7f9ac800";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -540,11 +511,10 @@ static void copy_alone_boots_when_its_original_has_not_come(void **ctx)
 	machine_told("belongs to disk cid-150100424a545434520e1d2b7f9ac800");
 }
 
-static void disk_that_comes_after_20_s_costs_no_try(void **ctx)
+TEST(disk_that_comes_after_20_s_costs_no_try)
 {
 	struct state s = machine_trial(), after;
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.at_ms = 22000;
 	machine.conf = "[system]\ntimeout=40\n[watchdog]\ntimeout=5\n";
@@ -555,11 +525,10 @@ static void disk_that_comes_after_20_s_costs_no_try(void **ctx)
 	assert_int_equal(after.slot[1].tries, s.slot[1].tries - 1); /* its own boot, no more */
 }
 
-static void disk_that_is_absent_for_a_boot_makes_no_slot_bad(void **ctx)
+TEST(disk_that_is_absent_for_a_boot_makes_no_slot_bad)
 {
 	struct state s = machine_trial(), after;
 
-	(void)ctx;
 	machine_put(&s);
 	machine.no_disk = true;
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -567,12 +536,11 @@ static void disk_that_is_absent_for_a_boot_makes_no_slot_bad(void **ctx)
 	assert_true(state_same(&after, &s));
 }
 
-static void device_on_a_usb_disk_boots_where_it_is_allowed(void **ctx)
+TEST(device_on_a_usb_disk_boots_where_it_is_allowed)
 {
 	struct os_sim_disk usb = machine_stick();
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	labels_of_the_device(&usb);
 	usb.removable = false;
@@ -587,12 +555,11 @@ static void device_on_a_usb_disk_boots_where_it_is_allowed(void **ctx)
 	assert_once("mount /dev/sda2");
 }
 
-static void device_is_found_among_more_disks_than_the_table_holds(void **ctx)
+TEST(device_is_found_among_more_disks_than_the_table_holds)
 {
 	static char name[20][8], path[20][48];
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	for (unsigned i = 0; i < 20; i++) {
 		struct os_sim_disk k = { .size = 64 * MIB, .fstype = "ext4" };
@@ -619,16 +586,15 @@ static enum kb_err fail_one_read(const char *call)
 }
 
 /* Each file, link and folder that this boot reads fails once, in a boot of its own. */
-static void one_failed_read_hides_no_slot(void **ctx)
+TEST(one_failed_read_hides_no_slot)
 {
 	struct state s = machine_good();
 	unsigned all;
 
-	(void)ctx;
 	os_sim_on_call(fail_one_read);
 	for (read_that_fails = 0, all = 0; read_that_fails <= all; read_that_fails++) {
 		bdev_sim_free(&machine.state);
-		machine_set_up(ctx);
+		machine_set_up(NULL);
 		machine_put(&s);
 		reads = 0;
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -642,42 +608,6 @@ static void one_failed_read_hides_no_slot(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(late_disk_is_waited_for),
-		T(disk_that_never_comes_ends_in_a_restart),
-		T(damaged_partition_table_is_named),
-		T(copy_of_the_partition_table_is_told_of),
-		T(damaged_table_of_a_copied_disk_is_told_with_both),
-		T(disk_that_comes_after_its_time_is_taken_nevertheless),
-		T(what_failed_with_the_disk_is_looked_at_anew),
-		T(disk_that_comes_back_boots_without_a_restart),
-		T(disk_that_comes_back_is_seen_beside_media_that_hang),
-		T(disk_that_comes_back_costs_a_trial_no_more_than_its_boot),
-		T(disk_that_comes_back_unread_is_settled_then),
-		T(update_in_which_the_disk_goes_is_counted),
-		T(disk_that_comes_back_in_another_port_is_the_device),
-		T(copy_is_not_taken_for_the_disk_that_went),
-		T(disk_that_vanishes_ends_in_a_restart),
-		T(card_is_not_taken_for_the_disk_that_went),
-		T(stick_with_the_same_labels_is_not_the_device),
-		T(stick_alone_is_not_the_device_either),
-		T(crashing_prober_costs_no_boot),
-		T(hanging_prober_costs_time_but_no_boot),
-		T(media_whose_probers_hang_cost_no_boot),
-		T(missing_prober_costs_no_boot),
-		T(slow_prober_after_a_late_disk_still_boots),
-		T(late_stick_is_waited_for_while_it_settles),
-		T(copy_on_a_second_disk_is_left_alone),
-		T(copy_on_a_stick_is_left_alone_where_usb_disks_are_allowed),
-		T(two_equal_disks_boot_and_refuse_every_install),
-		T(disk_says_which_of_two_equal_ones),
-		T(copy_alone_boots_when_its_original_has_not_come),
-		T(disk_that_comes_after_20_s_costs_no_try),
-		T(disk_that_is_absent_for_a_boot_makes_no_slot_bad),
-		T(device_on_a_usb_disk_boots_where_it_is_allowed),
-		T(device_is_found_among_more_disks_than_the_table_holds),
-		T(one_failed_read_hides_no_slot),
-	};
-
-	return cmocka_run_group_tests_name("trace of the devices", tests, NULL, NULL);
+	return TEST_RUN("trace of the devices", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

@@ -20,9 +20,8 @@ static void boot_good(void)
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 }
 
-static void trial_gets_a_guardian(void **ctx)
+TEST(trial_gets_a_guardian)
 {
-	(void)ctx;
 	boot_trial();
 	trace_expect("guardian_of_a_trial");
 	assert_order("open " STATE_DEV,
@@ -37,15 +36,14 @@ static void trial_gets_a_guardian(void **ctx)
 	assert_false(machine.boot.wdt.kept);
 }
 
-static void deadlines_of_system_conf_are_passed_on(void **ctx)
+TEST(deadlines_of_system_conf_are_passed_on)
 {
-	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\ncommit-deadline=20\nshutdown-deadline=40\n";
 	boot_trial();
 	assert_once(STARTED " b 3 trial 20 600 40 0 keep");
 }
 
-static void keelboot_log_rules_the_guardian_too(void **ctx)
+TEST(keelboot_log_rules_the_guardian_too)
 {
 	static const char *const line[][2] = {
 		{ "quiet\n", "65" },
@@ -55,7 +53,6 @@ static void keelboot_log_rules_the_guardian_too(void **ctx)
 	};
 	char want[80];
 
-	(void)ctx;
 	for (unsigned i = 0; i < sizeof(line) / sizeof(line[0]); i++) {
 		machine_restart();
 		machine.cmdline = line[i][0];
@@ -66,18 +63,16 @@ static void keelboot_log_rules_the_guardian_too(void **ctx)
 	}
 }
 
-static void good_slot_needs_none(void **ctx)
+TEST(good_slot_needs_none)
 {
-	(void)ctx;
 	boot_good();
 	assert_absent("detach");
 	assert_null(os_sim_text("/run/keelboot/guardian"));
 	machine_told("\"guardian\":null");
 }
 
-static void counted_good_slot_has_to_prove_itself(void **ctx)
+TEST(counted_good_slot_has_to_prove_itself)
 {
-	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\ncount=always\nstable-after=90\n";
 	boot_good();
 	assert_once(STARTED " a 3 good 0 90 300 0 keep 65; descriptors 34567-");
@@ -88,11 +83,10 @@ static void counted_good_slot_has_to_prove_itself(void **ctx)
 	assert_absent("detach"); /* its report proves it */
 }
 
-static void good_slot_that_crashed_has_to_prove_itself(void **ctx)
+TEST(good_slot_that_crashed_has_to_prove_itself)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.slot[0].streak = 1;
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -110,11 +104,10 @@ static void good_slot_that_crashed_has_to_prove_itself(void **ctx)
 	assert_absent("detach");
 }
 
-static void trial_without_another_slot_is_not_held_to_a_deadline(void **ctx)
+TEST(trial_without_another_slot_is_not_held_to_a_deadline)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	s.slot[0].st = STATE_BAD;
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -127,30 +120,27 @@ static void trial_without_another_slot_is_not_held_to_a_deadline(void **ctx)
 	assert_once(STARTED " b 6 trial 0 600 300 0 keep");
 }
 
-static void two_trials_are_something_to_fall_back_to(void **ctx)
+TEST(two_trials_are_something_to_fall_back_to)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	states_set(&s, 0, STATE_TRIAL, 10);
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once(STARTED " b 3 trial 300 600 300");
 }
 
-static void forced_slot_is_not_held_to_a_deadline(void **ctx)
+TEST(forced_slot_is_not_held_to_a_deadline)
 {
-	(void)ctx;
 	machine.cmdline = "keelboot.slot=b\n";
 	boot_trial();
 	assert_absent("detach");
 }
 
-static void uncounted_trial_is_not_held_to_a_deadline(void **ctx)
+TEST(uncounted_trial_is_not_held_to_a_deadline)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	s.slot[0].st = STATE_TRIAL;
 	s.slot[0].tries = 3;
 	machine_put(&s);
@@ -161,9 +151,8 @@ static void uncounted_trial_is_not_held_to_a_deadline(void **ctx)
 	assert_absent("detach");
 }
 
-static void keeper_runs_on_every_boot(void **ctx)
+TEST(keeper_runs_on_every_boot)
 {
-	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";
 	boot_good();
 	trace_expect("guardian_keeps_the_watchdog");
@@ -173,18 +162,16 @@ static void keeper_runs_on_every_boot(void **ctx)
 		     "\"mode\":\"keeper\",\"deadline\":null,\"due\":null,\"stable\":0}");
 }
 
-static void keeper_of_a_trial_has_the_deadline_too(void **ctx)
+TEST(keeper_of_a_trial_has_the_deadline_too)
 {
-	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";
 	boot_trial();
 	assert_once(STARTED " b 3 trial 300 600 300 60 keep 65; descriptors 345678");
 	machine_told("\"mode\":\"keeper\",\"deadline\":300,\"due\":300,\"stable\":600}");
 }
 
-static void release_feeds_a_trial_until_its_verdict(void **ctx)
+TEST(release_feeds_a_trial_until_its_verdict)
 {
-	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
 	boot_trial();
 	assert_once(STARTED " b 3 trial 300 600 300 60 release 65; descriptors 345678");
@@ -196,11 +183,10 @@ static void release_feeds_a_trial_until_its_verdict(void **ctx)
 }
 
 /* The factory's first boot. */
-static void release_feeds_a_trial_without_another_slot(void **ctx)
+TEST(release_feeds_a_trial_without_another_slot)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
 	s.slot[0].st = STATE_BAD;
 	machine_put(&s);
@@ -212,9 +198,8 @@ static void release_feeds_a_trial_without_another_slot(void **ctx)
 		     "\"mode\":\"release\",\"deadline\":null,\"due\":null,\"stable\":600}");
 }
 
-static void release_feeds_a_trial_that_somebody_forced(void **ctx)
+TEST(release_feeds_a_trial_that_somebody_forced)
 {
-	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
 	machine.cmdline = "keelboot.slot=b\n";
 	boot_trial();
@@ -222,11 +207,10 @@ static void release_feeds_a_trial_that_somebody_forced(void **ctx)
 }
 
 /* "Never disarm on failure": it is booted since nothing else is left. */
-static void release_feeds_a_bad_slot(void **ctx)
+TEST(release_feeds_a_bad_slot)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=release\n";
 	s.slot[0].st = s.slot[1].st = STATE_BAD;
 	machine_put(&s);
@@ -242,9 +226,8 @@ static void release_feeds_a_bad_slot(void **ctx)
 	assert_once(STARTED " a 6 trial 0 600 300 0 keep");
 }
 
-static void keeper_without_a_watchdog_needs_no_guardian(void **ctx)
+TEST(keeper_without_a_watchdog_needs_no_guardian)
 {
-	(void)ctx;
 	machine.conf = "[system]\ncompatible=trace\n[watchdog]\nhandover=keeper\n";
 	machine.no_watchdog = true;
 	boot_good();
@@ -252,11 +235,10 @@ static void keeper_without_a_watchdog_needs_no_guardian(void **ctx)
 	assert_once(STARTED " a 3 good 0 600 300 0 keep"); /* since nothing tells a hang, now */
 }
 
-static void guardian_that_cannot_be_started_does_not_stop_the_boot(void **ctx)
+TEST(guardian_that_cannot_be_started_does_not_stop_the_boot)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_fail("detach", 0, KB_EEXEC);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -268,9 +250,8 @@ static void guardian_that_cannot_be_started_does_not_stop_the_boot(void **ctx)
 	machine_told("\"guardian: it could not be started; ");
 }
 
-static void kernel_without_sysrq_gets_a_guardian_all_the_same(void **ctx)
+TEST(kernel_without_sysrq_gets_a_guardian_all_the_same)
 {
-	(void)ctx;
 	os_sim_fail("open /proc/sysrq-trigger", 0, KB_EIO);
 	boot_trial();
 	assert_once(STARTED " b 3 trial 300 600 300 0 keep 65; descriptors 3456--");
@@ -278,27 +259,5 @@ static void kernel_without_sysrq_gets_a_guardian_all_the_same(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest guard[] = {
-		T(trial_gets_a_guardian),
-		T(deadlines_of_system_conf_are_passed_on),
-		T(keelboot_log_rules_the_guardian_too),
-		T(good_slot_needs_none),
-		T(counted_good_slot_has_to_prove_itself),
-		T(good_slot_that_crashed_has_to_prove_itself),
-		T(trial_without_another_slot_is_not_held_to_a_deadline),
-		T(two_trials_are_something_to_fall_back_to),
-		T(forced_slot_is_not_held_to_a_deadline),
-		T(uncounted_trial_is_not_held_to_a_deadline),
-		T(keeper_runs_on_every_boot),
-		T(keeper_of_a_trial_has_the_deadline_too),
-		T(release_feeds_a_trial_until_its_verdict),
-		T(release_feeds_a_trial_without_another_slot),
-		T(release_feeds_a_trial_that_somebody_forced),
-		T(release_feeds_a_bad_slot),
-		T(keeper_without_a_watchdog_needs_no_guardian),
-		T(guardian_that_cannot_be_started_does_not_stop_the_boot),
-		T(kernel_without_sysrq_gets_a_guardian_all_the_same),
-	};
-
-	return cmocka_run_group_tests(guard, NULL, NULL);
+	return TEST_RUN("guard", .set_up = machine_set_up, .tear_down = machine_tear_down);
 }

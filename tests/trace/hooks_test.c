@@ -30,8 +30,8 @@ static const char *newest_event(void)
 	struct store st;
 
 	memset(&events, 0, sizeof(events));
-	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
-	assert_int_equal(store_history_read(&st, 0, note_event, NULL), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &s, &found));
+	OK(store_history_read(&st, 0, note_event, NULL));
 	return events.last;
 }
 
@@ -55,11 +55,10 @@ static void stick_and_apply(void)
 	os_sim_child(&apply);
 }
 
-static void healthy_boot_runs_the_hooks_of_the_mount_only(void **ctx)
+TEST(healthy_boot_runs_the_hooks_of_the_mount_only)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	hook(HOOK("pre-update"), 1, NULL);
 	hook(HOOK("pre-mount"), 0, NULL);
@@ -74,13 +73,12 @@ static void healthy_boot_runs_the_hooks_of_the_mount_only(void **ctx)
 	assert_int_equal(machine.state.ops, 0);
 }
 
-static void pre_mount_hook_rejects_a_slot_that_is_never_mounted(void **ctx)
+TEST(pre_mount_hook_rejects_a_slot_that_is_never_mounted)
 {
 	struct os_sim_child passes = { .argv0 = HOOK("pre-mount") };
 	struct os_sim_child fails = { .argv0 = HOOK("pre-mount"), .status = 1 << 8, .times = 1 };
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	fails.say[0] = (struct os_sim_say){ 0, "errors in /dev/vda3\n", 0 };
 	os_sim_exec(HOOK("pre-mount"));
@@ -94,11 +92,10 @@ static void pre_mount_hook_rejects_a_slot_that_is_never_mounted(void **ctx)
 	assert_int_equal(events.n, 2); /* b was passed over, a boots */
 }
 
-static void pre_update_hook_that_fails_keeps_apply_from_starting(void **ctx)
+TEST(pre_update_hook_that_fails_keeps_apply_from_starting)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	stick_and_apply();
 	hook(HOOK("pre-update"), 1, "battery low\n");
@@ -109,11 +106,10 @@ static void pre_update_hook_that_fails_keeps_apply_from_starting(void **ctx)
 	assert_int_equal(machine_get().apply[STATE_SRC_USB].count, 0);
 }
 
-static void pre_update_hook_that_passes_lets_apply_start(void **ctx)
+TEST(pre_update_hook_that_passes_lets_apply_start)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	stick_and_apply();
 	hook(HOOK("pre-update"), 0, NULL);
@@ -121,11 +117,10 @@ static void pre_update_hook_that_passes_lets_apply_start(void **ctx)
 	assert_order("spawn " HOOK("pre-update"), "spawn keelboot-apply");
 }
 
-static void exhausted_hook_runs_when_nothing_mounts(void **ctx)
+TEST(exhausted_hook_runs_when_nothing_mounts)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_fail("mount " SLOT_A_DEV " /sysroot", 0, KB_EMOUNT);
 	os_sim_fail("mount " SLOT_B_DEV " /sysroot", 0, KB_EMOUNT);
@@ -138,11 +133,10 @@ static void exhausted_hook_runs_when_nothing_mounts(void **ctx)
 }
 
 /* A check that is wrong on this device must not be its end. */
-static void check_that_rejects_both_slots_is_overruled_in_the_last_resort(void **ctx)
+TEST(check_that_rejects_both_slots_is_overruled_in_the_last_resort)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	for (unsigned i = 0; i < STATE_STREAK_LIMIT; i++) {
 		hook(HOOK("post-mount"), 1, "no licence\n");
@@ -163,11 +157,10 @@ static void check_that_rejects_both_slots_is_overruled_in_the_last_resort(void *
 	assert_string_equal(events.last, "; last-resort");
 }
 
-static void both_stages_are_overruled_and_told(void **ctx)
+TEST(both_stages_are_overruled_and_told)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.slot[0].st = s.slot[1].st = STATE_BAD;
 	machine_put(&s);
 	hook(HOOK("pre-mount"), 1, NULL);
@@ -182,11 +175,10 @@ static void both_stages_are_overruled_and_told(void **ctx)
 
 /* What fails for another reason than a check fails in the last resort too, and is not told as
  * booted. */
-static void overruled_slot_that_does_not_mount_is_left(void **ctx)
+TEST(overruled_slot_that_does_not_mount_is_left)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.slot[0].st = s.slot[1].st = STATE_BAD;
 	machine_put(&s);
 	hook(HOOK("pre-mount"), 1, NULL);
@@ -197,11 +189,10 @@ static void overruled_slot_that_does_not_mount_is_left(void **ctx)
 }
 
 /* No boot could learn from the one before that only the last resort is left. */
-static void check_that_rejects_both_slots_is_overruled_where_nothing_can_be_written(void **ctx)
+TEST(check_that_rejects_both_slots_is_overruled_where_nothing_can_be_written)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.state.dead[0].to = machine.state.bdev.size;
 	machine.state.dead[0].writes = true;
@@ -219,13 +210,12 @@ static void check_that_rejects_both_slots_is_overruled_where_nothing_can_be_writ
 }
 
 /* What can be written is no reason to boot what a check rejects: rescue first. */
-static void other_slot_goes_before_one_that_is_overruled(void **ctx)
+TEST(other_slot_goes_before_one_that_is_overruled)
 {
 	struct os_sim_child fails = { .argv0 = HOOK("post-mount"), .status = 1 << 8, .times = 1 };
 	struct os_sim_child passes = { .argv0 = HOOK("post-mount") };
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.state.dead[0].to = machine.state.bdev.size;
 	machine.state.dead[0].writes = true;
@@ -239,18 +229,5 @@ static void other_slot_goes_before_one_that_is_overruled(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(healthy_boot_runs_the_hooks_of_the_mount_only),
-		T(pre_mount_hook_rejects_a_slot_that_is_never_mounted),
-		T(pre_update_hook_that_fails_keeps_apply_from_starting),
-		T(pre_update_hook_that_passes_lets_apply_start),
-		T(exhausted_hook_runs_when_nothing_mounts),
-		T(check_that_rejects_both_slots_is_overruled_in_the_last_resort),
-		T(both_stages_are_overruled_and_told),
-		T(overruled_slot_that_does_not_mount_is_left),
-		T(check_that_rejects_both_slots_is_overruled_where_nothing_can_be_written),
-		T(other_slot_goes_before_one_that_is_overruled),
-	};
-
-	return cmocka_run_group_tests_name("trace of hooks", tests, NULL, NULL);
+	return TEST_RUN("trace of hooks", .set_up = machine_set_up, .tear_down = machine_tear_down);
 }

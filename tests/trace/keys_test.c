@@ -33,9 +33,8 @@ static unsigned marks(const char *which)
 }
 
 /* Threat 10: a device that anybody can update says so on its console at each boot. */
-static void published_key_is_an_error_on_the_console_and_a_warning_for_the_system(void **ctx)
+TEST(published_key_is_an_error_on_the_console_and_a_warning_for_the_system)
 {
-	(void)ctx;
 	os_sim_file(KEYS "release.pem", development);
 	boot_good();
 	assert_once("# INSECURE: this device takes updates from anybody: its key release.pem is "
@@ -46,9 +45,8 @@ static void published_key_is_an_error_on_the_console_and_a_warning_for_the_syste
 	assert_int_equal(marks("\"trusted\""), 1);
 }
 
-static void one_of_two_signatures_is_not_an_update(void **ctx)
+TEST(one_of_two_signatures_is_not_an_update)
 {
-	(void)ctx;
 	os_sim_file(KEYS "release.pem", development);
 	machine.conf = "[keyring]\nsignatures-required=2\n";
 	boot_good();
@@ -59,9 +57,8 @@ static void one_of_two_signatures_is_not_an_update(void **ctx)
 		     "wants\"");
 }
 
-static void keys_of_ones_own_are_told_by_their_marks(void **ctx)
+TEST(keys_of_ones_own_are_told_by_their_marks)
 {
-	(void)ctx;
 	os_sim_file(KEYS "a.pem", one);
 	os_sim_file(KEYS "b.pem", two);
 	os_sim_file(KEYS "same-again.pem", one);
@@ -75,9 +72,8 @@ static void keys_of_ones_own_are_told_by_their_marks(void **ctx)
 }
 
 /* One that is retired is trusted by nobody, wherever it also lies. */
-static void retired_published_key_is_no_danger(void **ctx)
+TEST(retired_published_key_is_no_danger)
 {
-	(void)ctx;
 	os_sim_file(KEYS "a.pem", one);
 	os_sim_file(KEYS "old.pem", development);
 	os_sim_file(KEYS "retired.d/old.pem", development);
@@ -88,12 +84,11 @@ static void retired_published_key_is_no_danger(void **ctx)
 }
 
 /* However its file is called; and what is no key there leaves none trusted: see keyring_load(). */
-static void all_that_is_among_the_retired_counts(void **ctx)
+TEST(all_that_is_among_the_retired_counts)
 {
 	static const char *const spoil[] = { "retired.d/why.txt", "retired.d/.keep" };
 	char path[64];
 
-	(void)ctx;
 	os_sim_file(KEYS "a.pem", one);
 	os_sim_file(KEYS "old.pem", development);
 	os_sim_file(KEYS "retired.d/old.pub", development);
@@ -102,8 +97,8 @@ static void all_that_is_among_the_retired_counts(void **ctx)
 	assert_int_equal(marks("\"trusted\""), 1);
 	assert_int_equal(marks("\"retired\""), 1);
 	for (unsigned i = 0; i < KB_ARRAY_LEN(spoil); i++) {
-		assert_int_equal(machine_tear_down(ctx), 0);
-		assert_int_equal(machine_set_up(ctx), 0);
+		assert_int_equal(machine_tear_down(NULL), 0);
+		assert_int_equal(machine_set_up(NULL), 0);
 		os_sim_file(KEYS "a.pem", one);
 		snprintf(path, sizeof(path), KEYS "%s", spoil[i]);
 		os_sim_file(path, "lost in 2020");
@@ -112,23 +107,14 @@ static void all_that_is_among_the_retired_counts(void **ctx)
 	}
 }
 
-static void image_without_keys_says_nothing_of_them(void **ctx)
+TEST(image_without_keys_says_nothing_of_them)
 {
-	(void)ctx;
 	boot_good();
 	assert_null(strstr(os_sim_text("/run/keelboot/boot.json"), "\"keys\""));
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(published_key_is_an_error_on_the_console_and_a_warning_for_the_system),
-		T(one_of_two_signatures_is_not_an_update),
-		T(keys_of_ones_own_are_told_by_their_marks),
-		T(retired_published_key_is_no_danger),
-		T(all_that_is_among_the_retired_counts),
-		T(image_without_keys_says_nothing_of_them),
-	};
-
-	return cmocka_run_group_tests_name("trace of the keys", tests, NULL, NULL);
+	return TEST_RUN("trace of the keys", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

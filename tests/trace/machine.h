@@ -239,5 +239,3 @@ static inline struct os_sim_disk machine_stick(void)
 		.fstype = "vfat",
 	};
 }
-
-#define T(f) cmocka_unit_test_setup_teardown(f, machine_set_up, machine_tear_down)

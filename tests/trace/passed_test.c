@@ -53,18 +53,17 @@ static void assert_newest(const char *reason)
 	struct store st;
 	struct state s;
 
-	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
-	assert_int_equal(store_history_read(&st, 0, keep_newest, &e), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &s, &found));
+	OK(store_history_read(&st, 0, keep_newest, &e));
 	assert_int_equal(e.kind, HISTORY_BOOT);
 	assert_int_equal(e.slot, 2);
 	assert_string_equal(e.reason, reason);
 }
 
-static void preferred_slot_is_told_though_another_one_fails(void **ctx)
+TEST(preferred_slot_is_told_though_another_one_fails)
 {
 	struct state s = three_slots();
 
-	(void)ctx;
 	left(&s, 1);
 	machine.disk.part[1].fstype = NULL;
 	boots_slot_c(&s);
@@ -76,11 +75,10 @@ static void preferred_slot_is_told_though_another_one_fails(void **ctx)
 	assert_newest("b: crashed or hung; slot a: no file system");
 }
 
-static void each_slot_that_fails_is_told(void **ctx)
+TEST(each_slot_that_fails_is_told)
 {
 	struct state s = three_slots();
 
-	(void)ctx;
 	machine.disk.part[1].fstype = NULL;
 	machine.disk.part[2].partlabel = "other";
 	boots_slot_c(&s);
@@ -90,11 +88,10 @@ static void each_slot_that_fails_is_told(void **ctx)
 }
 
 /* The oneshot fails before it. */
-static void preferred_slot_is_first_though_it_fails_last(void **ctx)
+TEST(preferred_slot_is_first_though_it_fails_last)
 {
 	struct state s = three_slots();
 
-	(void)ctx;
 	s.oneshot = 0;
 	machine.disk.part[1].fstype = NULL;
 	machine.disk.part[2].fstype = NULL;
@@ -102,11 +99,10 @@ static void preferred_slot_is_first_though_it_fails_last(void **ctx)
 	machine_told("\"reason\":\"b: no file system; slot a: no file system\"");
 }
 
-static void order_that_fails_is_no_reason(void **ctx)
+TEST(order_that_fails_is_no_reason)
 {
 	struct state s = three_slots();
 
-	(void)ctx;
 	left(&s, 1);
 	machine.cmdline = "keelboot.slot=a\n";
 	machine.disk.part[1].fstype = NULL;
@@ -116,11 +112,10 @@ static void order_that_fails_is_no_reason(void **ctx)
 }
 
 /* It fails as the slot that was asked for, and boots as the only one that there is. */
-static void slot_that_boots_is_not_told(void **ctx)
+TEST(slot_that_boots_is_not_told)
 {
 	struct state s = three_slots();
 
-	(void)ctx;
 	for (int i = 0; i < 3; i++)
 		s.slot[i].st = i == 2 ? STATE_GOOD : STATE_EMPTY;
 	machine.cmdline = "keelboot.slot=c\n";
@@ -132,11 +127,10 @@ static void slot_that_boots_is_not_told(void **ctx)
 }
 
 /* Its last chance for now was this boot. */
-static void retry_that_fails_says_when_the_next_one_is(void **ctx)
+TEST(retry_that_fails_says_when_the_next_one_is)
 {
 	struct state s = three_slots();
 
-	(void)ctx;
 	left(&s, 1);
 	s.slot[1].wait = 0;
 	s.slot[0].st = STATE_EMPTY;
@@ -148,11 +142,10 @@ static void retry_that_fails_says_when_the_next_one_is(void **ctx)
 
 /* boot.json has all that can be; the history has 200 characters. */
 /* The preferred slot is trusted, and yet another one has its turn (decision 74). */
-static void turn_of_another_slot_is_told(void **ctx)
+TEST(turn_of_another_slot_is_told)
 {
 	struct state s = three_slots();
 
-	(void)ctx;
 	for (int i = 0; i < 2; i++)
 		left(&s, i);
 	s.slot[1].streak = STATE_STREAK_LIMIT - 1;
@@ -168,14 +161,13 @@ static void turn_of_another_slot_is_told(void **ctx)
 	assert_newest("b: unexplained resets: another slot has its turn");
 }
 
-static void what_has_no_room_is_left_out_whole(void **ctx)
+TEST(what_has_no_room_is_left_out_whole)
 {
 	static const char reason[] = "a reason of 48 characters, which is the longest!";
 	static const char end[] = "; slot c: a reason of 48 characters, which is the longest!";
 	struct boot *b = &machine.boot;
 	char text[PASSED_TEXT_MAX + 1];
 
-	(void)ctx;
 	assert_int_equal(strlen(reason), STATE_STR_MAX);
 	for (int i = 0; i < 2 * STATE_SLOTS_MAX; i++) /* each failed twice */
 		passed_note(b, i % STATE_SLOTS_MAX, reason);
@@ -190,16 +182,6 @@ static void what_has_no_room_is_left_out_whole(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(preferred_slot_is_told_though_another_one_fails),
-		T(each_slot_that_fails_is_told),
-		T(preferred_slot_is_first_though_it_fails_last),
-		T(order_that_fails_is_no_reason),
-		T(slot_that_boots_is_not_told),
-		T(retry_that_fails_says_when_the_next_one_is),
-		T(turn_of_another_slot_is_told),
-		T(what_has_no_room_is_left_out_whole),
-	};
-
-	return cmocka_run_group_tests_name("slots that are passed over", tests, NULL, NULL);
+	return TEST_RUN("slots that are passed over", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

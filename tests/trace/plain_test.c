@@ -2,11 +2,10 @@
 /* keelboot.enable=0: root= as it stands. */
 #include "tests/trace/machine.h"
 
-static void plain_root_is_mounted_and_nothing_counted(void **ctx)
+TEST(plain_root_is_mounted_and_nothing_counted)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.cmdline = "keelboot.enable=0 root=PARTLABEL=root-a quiet\n";
 	machine.state.writes = 0;
@@ -18,9 +17,8 @@ static void plain_root_is_mounted_and_nothing_counted(void **ctx)
 	assert_int_equal(machine.state.writes, 0);
 }
 
-static void plain_root_is_writable_only_if_asked(void **ctx)
+TEST(plain_root_is_writable_only_if_asked)
 {
-	(void)ctx;
 	machine.cmdline = "keelboot.enable=0 root=" SLOT_B_DEV " ro rw\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_absent("mount " SLOT_B_DEV " /sysroot ext4 ro");
@@ -28,11 +26,10 @@ static void plain_root_is_writable_only_if_asked(void **ctx)
 }
 
 /* A stick with a copy of the device's partitions is no device, here as everywhere. */
-static void plain_root_is_not_taken_from_a_stick(void **ctx)
+TEST(plain_root_is_not_taken_from_a_stick)
 {
 	struct os_sim_disk stick = machine_stick();
 
-	(void)ctx;
 	os_sim_disk(&stick);
 	machine.cmdline = "keelboot.enable=0 root=/dev/sda keelboot.timeout=3\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -42,11 +39,10 @@ static void plain_root_is_not_taken_from_a_stick(void **ctx)
 }
 
 /* Threat 27: nor from a card, as long as the device may still have it. */
-static void plain_root_is_not_taken_from_a_card(void **ctx)
+TEST(plain_root_is_not_taken_from_a_card)
 {
 	struct os_sim_disk card = machine.disk;
 
-	(void)ctx;
 	card.name = "vdb";
 	card.path = "/devices/pci0000:00/0000:00:01.0/virtio0/block/vdb";
 	card.removable = true;
@@ -58,9 +54,8 @@ static void plain_root_is_not_taken_from_a_card(void **ctx)
 	assert_absent("mount /dev/vdb");
 }
 
-static void plain_root_on_a_card_is_taken_where_nothing_else_has_it(void **ctx)
+TEST(plain_root_on_a_card_is_taken_where_nothing_else_has_it)
 {
-	(void)ctx;
 	machine.disk.removable = true;
 	machine.cmdline = "keelboot.enable=0 root=PARTLABEL=root-a\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -68,11 +63,10 @@ static void plain_root_on_a_card_is_taken_where_nothing_else_has_it(void **ctx)
 	assert_in_range(os_now_ms(), 5000, 5200);
 }
 
-static void plain_root_on_usb_is_taken_if_allowed(void **ctx)
+TEST(plain_root_on_usb_is_taken_if_allowed)
 {
 	struct os_sim_disk stick = machine_stick();
 
-	(void)ctx;
 	os_sim_disk(&stick);
 	os_sim_fs_file("/dev/sda", "/sbin/init", NULL);
 	machine.conf = "[system]\nusb-disk=yes\n";
@@ -81,11 +75,10 @@ static void plain_root_on_usb_is_taken_if_allowed(void **ctx)
 	assert_once("mount /dev/sda /sysroot vfat ro");
 }
 
-static void plain_root_that_never_comes_gives_way_to_a_slot(void **ctx)
+TEST(plain_root_that_never_comes_gives_way_to_a_slot)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.cmdline = "keelboot.enable=0 root=PARTLABEL=gone keelboot.timeout=3\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -93,11 +86,10 @@ static void plain_root_that_never_comes_gives_way_to_a_slot(void **ctx)
 	assert_in_range(os_now_ms(), 3000, 10000);
 }
 
-static void plain_boot_without_root_says_so(void **ctx)
+TEST(plain_boot_without_root_says_so)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.cmdline = "keelboot.enable=0\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -106,9 +98,8 @@ static void plain_boot_without_root_says_so(void **ctx)
 }
 
 /* How a boot came to it is left out, what it decided and what is wrong is not. */
-static void quiet_log_tells_what_is_wrong_only(void **ctx)
+TEST(quiet_log_tells_what_is_wrong_only)
 {
-	(void)ctx;
 	os_sim_log_level(LOG_LEVEL_DEBUG);
 	machine.cmdline = "keelboot.enable=0 keelboot.log=quiet\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -116,9 +107,8 @@ static void quiet_log_tells_what_is_wrong_only(void **ctx)
 	assert_once("# keelboot.enable=0 needs root=");
 }
 
-static void log_of_a_boot_begins_with_the_version(void **ctx)
+TEST(log_of_a_boot_begins_with_the_version)
 {
-	(void)ctx;
 	os_sim_log_level(LOG_LEVEL_INFO);
 	machine.cmdline = "keelboot.enable=0 keelboot.log=info\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -127,18 +117,6 @@ static void log_of_a_boot_begins_with_the_version(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(plain_root_is_mounted_and_nothing_counted),
-		T(plain_root_is_writable_only_if_asked),
-		T(plain_root_is_not_taken_from_a_stick),
-		T(plain_root_is_not_taken_from_a_card),
-		T(plain_root_on_a_card_is_taken_where_nothing_else_has_it),
-		T(plain_root_on_usb_is_taken_if_allowed),
-		T(plain_root_that_never_comes_gives_way_to_a_slot),
-		T(plain_boot_without_root_says_so),
-		T(quiet_log_tells_what_is_wrong_only),
-		T(log_of_a_boot_begins_with_the_version),
-	};
-
-	return cmocka_run_group_tests_name("trace of a plain boot", tests, NULL, NULL);
+	return TEST_RUN("trace of a plain boot", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

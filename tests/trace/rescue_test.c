@@ -19,12 +19,12 @@ static void install(void *ctx, const char *const *argv)
 
 	(void)ctx;
 	(void)argv;
-	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &s, &found));
 	assert_int_equal(found, STORE_FOUND);
 	plan_begin(&s, 1, 0);
-	assert_int_equal(store_save_both(&st, &s), KB_OK);
+	OK(store_save_both(&st, &s));
 	plan_end(&s, 1, &release, PLAN_RESCUE);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(store_save(&st, &s));
 	os_sim_fs("/dev/vda3", "ext4");
 }
 
@@ -37,9 +37,9 @@ static void begin_install(void *ctx, const char *const *argv)
 
 	(void)ctx;
 	(void)argv;
-	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &s, &found));
 	plan_begin(&s, 1, 0);
-	assert_int_equal(store_save_both(&st, &s), KB_OK);
+	OK(store_save_both(&st, &s));
 }
 
 static struct os_sim_child apply(int exit_code, const char *arg)
@@ -69,12 +69,11 @@ static void plug(unsigned at_ms)
 	os_sim_disk(&stick);
 }
 
-static void a_stick_that_comes_while_it_waits_repairs_and_boots_at_once(void **ctx)
+TEST(a_stick_that_comes_while_it_waits_repairs_and_boots_at_once)
 {
 	struct os_sim_child fixes = apply(0, "--rescue");
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	nothing_mounts();
 	plug(95000);
@@ -88,7 +87,7 @@ static void a_stick_that_comes_while_it_waits_repairs_and_boots_at_once(void **c
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
-static void an_sd_card_does_it_too(void **ctx)
+TEST(an_sd_card_does_it_too)
 {
 	struct os_sim_disk card = { .name = "mmcblk0",
 				    .path = "/devices/pci0/mmc_host/mmc0/mmc0:0001/block/mmcblk0",
@@ -98,7 +97,6 @@ static void an_sd_card_does_it_too(void **ctx)
 	struct os_sim_child fixes = apply(0, "--rescue");
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	nothing_mounts();
 	os_sim_disk(&card);
@@ -111,13 +109,12 @@ static void an_sd_card_does_it_too(void **ctx)
 }
 
 /* Nothing acceptable on the first stick, then another one comes. */
-static void a_stick_that_does_not_help_is_followed_by_another(void **ctx)
+TEST(a_stick_that_does_not_help_is_followed_by_another)
 {
 	struct os_sim_child none = apply(2, "usb:/dev/sda"), fixes = apply(0, "usb:/dev/sdb");
 	struct os_sim_disk second = machine_stick();
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	nothing_mounts();
 	plug(12000);
@@ -136,14 +133,14 @@ static void a_stick_that_does_not_help_is_followed_by_another(void **ctx)
 }
 
 /* So many slots of a card reader hang, one after the other, and a good stick comes at good_ms. */
-static void hang_and_repair(void **ctx, unsigned n, unsigned step_ms, unsigned good_ms)
+static void hang_and_repair(unsigned n, unsigned step_ms, unsigned good_ms)
 {
 	struct os_sim_child fixes = apply(0, "usb:/dev/sdx");
 	struct os_sim_disk hangs = machine_stick(), good = machine_stick();
 	struct state s = machine_good();
 
-	machine_tear_down(ctx);
-	assert_int_equal(machine_set_up(ctx), 0);
+	machine_tear_down(NULL);
+	assert_int_equal(machine_set_up(NULL), 0);
 	machine_put(&s);
 	nothing_mounts();
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
@@ -160,25 +157,24 @@ static void hang_and_repair(void **ctx, unsigned n, unsigned step_ms, unsigned g
 }
 
 /* A card reader whose slots hang, as many as one claims to have, hides no good stick. */
-static void media_that_hang_hide_no_stick(void **ctx)
+TEST(media_that_hang_hide_no_stick)
 {
 	for (unsigned n = 2; n <= 8; n += 2)
-		hang_and_repair(ctx, n, 0, 95000);
+		hang_and_repair(n, 0, 95000);
 }
 
 /* Their probers stay, for the kernel holds them; but none has a place that another one needs. */
-static void media_that_hang_for_long_use_nothing_up(void **ctx)
+TEST(media_that_hang_for_long_use_nothing_up)
 {
-	hang_and_repair(ctx, 8, 40000, 580000);
+	hang_and_repair(8, 40000, 580000);
 }
 
 /* What was installed does not mount either: the stick is not tried again and again. */
-static void an_install_that_does_not_mount_is_no_tight_loop(void **ctx)
+TEST(an_install_that_does_not_mount_is_no_tight_loop)
 {
 	struct os_sim_child fixes = apply(0, "--rescue"), none = apply(2, NULL);
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	plug(0);
@@ -191,11 +187,10 @@ static void an_install_that_does_not_mount_is_no_tight_loop(void **ctx)
 	assert_true(os_now_ms() >= 600000);
 }
 
-static void without_a_state_partition_it_says_that_no_stick_helps(void **ctx)
+TEST(without_a_state_partition_it_says_that_no_stick_helps)
 {
 	struct os_sim_child fixes = apply(0, NULL);
 
-	(void)ctx;
 	machine.no_state_bdev = true;
 	nothing_mounts();
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
@@ -209,11 +204,10 @@ static void without_a_state_partition_it_says_that_no_stick_helps(void **ctx)
 	assert_in_range(os_now_ms(), 60000, 67000);
 }
 
-static void a_lost_state_does_not_stop_it(void **ctx)
+TEST(a_lost_state_does_not_stop_it)
 {
 	struct os_sim_child fixes = apply(0, "--rescue");
 
-	(void)ctx; /* the state partition is blank */
 	nothing_mounts();
 	plug(30000);
 	fixes.run = install;
@@ -223,12 +217,11 @@ static void a_lost_state_does_not_stop_it(void **ctx)
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
-static void media_none_waits_and_restarts(void **ctx)
+TEST(media_none_waits_and_restarts)
 {
 	struct os_sim_child fixes = apply(0, NULL);
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.cmdline = "keelboot.media=none\n";
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
@@ -239,11 +232,10 @@ static void media_none_waits_and_restarts(void **ctx)
 	assert_absent("spawn " APPLY);
 }
 
-static void the_wait_can_be_shorter(void **ctx)
+TEST(the_wait_can_be_shorter)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.conf = "[rescue]\nwait=45\n";
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
@@ -252,11 +244,10 @@ static void the_wait_can_be_shorter(void **ctx)
 	assert_in_range(os_now_ms(), 45000, 51000);
 }
 
-static void a_short_watchdog_is_fed_while_it_waits(void **ctx)
+TEST(a_short_watchdog_is_fed_while_it_waits)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.conf = "[watchdog]\ntimeout=2\n";
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
@@ -274,11 +265,10 @@ static void both_bad(void)
 }
 
 /* Both slots are bad, but mount: a stick that comes before the last resort goes before it. */
-static void a_stick_that_comes_before_a_last_resort_repairs(void **ctx)
+TEST(a_stick_that_comes_before_a_last_resort_repairs)
 {
 	struct os_sim_child fixes = apply(0, "--last-resort");
 
-	(void)ctx;
 	both_bad();
 	plug(21000);
 	fixes.run = install;
@@ -294,11 +284,10 @@ static void a_stick_that_comes_before_a_last_resort_repairs(void **ctx)
 
 /* The install before a last resort fails in the middle: that slot is not booted half-written, and
  * what is known of it is not overwritten by the charge of the other. */
-static void an_install_that_fails_before_a_last_resort_is_not_forgotten(void **ctx)
+TEST(an_install_that_fails_before_a_last_resort_is_not_forgotten)
 {
 	struct os_sim_child fails = apply(1, "--last-resort");
 
-	(void)ctx;
 	both_bad();
 	plug(21000);
 	fails.run = begin_install;
@@ -312,12 +301,11 @@ static void an_install_that_fails_before_a_last_resort_is_not_forgotten(void **c
 
 /* What failed in this boot is nothing to fall back to, though the prober finds it whole: else the
  * only slot that mounts would be the one to overwrite. */
-static void a_slot_that_did_not_mount_is_not_protected_before_the_next_one(void **ctx)
+TEST(a_slot_that_did_not_mount_is_not_protected_before_the_next_one)
 {
 	struct os_sim_child none = apply(2, "--last-resort");
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.slot[1].st = STATE_BAD;
 	s.pref = 1;	/* as a trial that ended badly leaves it */
@@ -332,12 +320,11 @@ static void a_slot_that_did_not_mount_is_not_protected_before_the_next_one(void 
 }
 
 /* But one failure is no reason to overwrite a good slot, not even the third. */
-static void a_good_slot_that_did_not_mount_counts_all_the_same(void **ctx)
+TEST(a_good_slot_that_did_not_mount_counts_all_the_same)
 {
 	struct os_sim_child none = apply(2, "--last-resort");
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.slot[0].streak = STATE_STREAK_LIMIT - 1;
 	s.slot[1].st = STATE_BAD;
 	s.pref = 1;
@@ -353,23 +340,6 @@ static void a_good_slot_that_did_not_mount_counts_all_the_same(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(a_stick_that_comes_while_it_waits_repairs_and_boots_at_once),
-		T(an_sd_card_does_it_too),
-		T(a_stick_that_does_not_help_is_followed_by_another),
-		T(media_that_hang_hide_no_stick),
-		T(media_that_hang_for_long_use_nothing_up),
-		T(an_install_that_does_not_mount_is_no_tight_loop),
-		T(without_a_state_partition_it_says_that_no_stick_helps),
-		T(a_lost_state_does_not_stop_it),
-		T(media_none_waits_and_restarts),
-		T(the_wait_can_be_shorter),
-		T(a_short_watchdog_is_fed_while_it_waits),
-		T(a_stick_that_comes_before_a_last_resort_repairs),
-		T(an_install_that_fails_before_a_last_resort_is_not_forgotten),
-		T(a_slot_that_did_not_mount_is_not_protected_before_the_next_one),
-		T(a_good_slot_that_did_not_mount_counts_all_the_same),
-	};
-
-	return cmocka_run_group_tests_name("trace of the rescue", tests, NULL, NULL);
+	return TEST_RUN("trace of the rescue", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

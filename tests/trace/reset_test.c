@@ -14,11 +14,10 @@ static void has_pstore(const char *record)
 		os_sim_file(RECORD, record);
 }
 
-static void panic_of_a_good_slot_is_written_before_its_record_goes(void **ctx)
+TEST(panic_of_a_good_slot_is_written_before_its_record_goes)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	has_pstore(PANIC);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -38,11 +37,10 @@ static void panic_of_a_good_slot_is_written_before_its_record_goes(void **ctx)
 	assert_once("unlink " RECORD);
 }
 
-static void panic_that_cannot_be_written_keeps_its_record(void **ctx)
+TEST(panic_that_cannot_be_written_keeps_its_record)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	has_pstore(PANIC);
 	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
@@ -56,11 +54,10 @@ static void panic_that_cannot_be_written_keeps_its_record(void **ctx)
 	assert_order("write " STATE_DEV " at", "unlink " RECORD);
 }
 
-static void healthy_boot_with_pstore_writes_nothing(void **ctx)
+TEST(healthy_boot_with_pstore_writes_nothing)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	has_pstore(NULL);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -68,22 +65,20 @@ static void healthy_boot_with_pstore_writes_nothing(void **ctx)
 	assert_absent("unlink");
 }
 
-static void pstore_alone_does_not_tell_a_hang_so_boots_are_counted(void **ctx)
+TEST(pstore_alone_does_not_tell_a_hang_so_boots_are_counted)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.watchdog.options &= ~(uint32_t)WDIOF_CARDRESET;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_int_equal(machine.state.writes, 1);
 }
 
-static void forced_slot_leaves_the_record_for_later(void **ctx)
+TEST(forced_slot_leaves_the_record_for_later)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.cmdline = "keelboot.slot=b\n";
 	has_pstore(PANIC);
@@ -96,11 +91,10 @@ static void forced_slot_leaves_the_record_for_later(void **ctx)
 	assert_int_equal(machine_get().slot[0].streak, 1);
 }
 
-static void cut_of_a_trial_is_refunded_where_the_cookie_tells(void **ctx)
+TEST(cut_of_a_trial_is_refunded_where_the_cookie_tells)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	s.warm = true;
 	machine_put(&s);
 	for (unsigned cut = 0; cut <= STATE_GRACE + 1; cut++) {
@@ -114,11 +108,10 @@ static void cut_of_a_trial_is_refunded_where_the_cookie_tells(void **ctx)
 	}
 }
 
-static void cut_of_a_trial_costs_a_try_where_nothing_tells(void **ctx)
+TEST(cut_of_a_trial_costs_a_try_where_nothing_tells)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	for (unsigned cut = 0; cut < STATE_TRIES; cut++) {
 		has_pstore(NULL);
@@ -131,11 +124,10 @@ static void cut_of_a_trial_costs_a_try_where_nothing_tells(void **ctx)
 	assert_int_equal(machine_get().slot[1].st, STATE_BAD);
 }
 
-static void cut_of_a_trial_is_refunded_where_the_boot_loader_tells(void **ctx)
+TEST(cut_of_a_trial_is_refunded_where_the_boot_loader_tells)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	for (unsigned cut = 0; cut <= STATE_GRACE + 1; cut++) {
 		os_sim_file(LOADER, "POR");
@@ -148,11 +140,10 @@ static void cut_of_a_trial_is_refunded_where_the_boot_loader_tells(void **ctx)
 }
 
 /* A SoC whose every reboot is its watchdog's: the good slot stays as good as it is. */
-static void good_slot_bears_what_its_boot_loader_calls_a_watchdog(void **ctx)
+TEST(good_slot_bears_what_its_boot_loader_calls_a_watchdog)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	for (unsigned boot = 0; boot <= STATE_STREAK_LIMIT; boot++) {
 		os_sim_file(LOADER, "WDG");
@@ -165,11 +156,10 @@ static void good_slot_bears_what_its_boot_loader_calls_a_watchdog(void **ctx)
 }
 
 /* A good slot that was counted, and shut down before it reported again: nothing is wrong. */
-static void an_orderly_shutdown_is_told_as_one(void **ctx)
+TEST(an_orderly_shutdown_is_told_as_one)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.open = 0;
 	s.open_token = 1;
 	s.clean = true;
@@ -180,11 +170,10 @@ static void an_orderly_shutdown_is_told_as_one(void **ctx)
 	assert_absent("# state: slot a ended");
 }
 
-static void an_end_of_a_good_slot_that_nothing_explains_is_told_with_its_cause(void **ctx)
+TEST(an_end_of_a_good_slot_that_nothing_explains_is_told_with_its_cause)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.open = 0;
 	s.open_token = 1;
 	machine_put(&s);
@@ -195,19 +184,6 @@ static void an_end_of_a_good_slot_that_nothing_explains_is_told_with_its_cause(v
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(panic_of_a_good_slot_is_written_before_its_record_goes),
-		T(panic_that_cannot_be_written_keeps_its_record),
-		T(healthy_boot_with_pstore_writes_nothing),
-		T(pstore_alone_does_not_tell_a_hang_so_boots_are_counted),
-		T(forced_slot_leaves_the_record_for_later),
-		T(cut_of_a_trial_is_refunded_where_the_cookie_tells),
-		T(cut_of_a_trial_costs_a_try_where_nothing_tells),
-		T(cut_of_a_trial_is_refunded_where_the_boot_loader_tells),
-		T(good_slot_bears_what_its_boot_loader_calls_a_watchdog),
-		T(an_orderly_shutdown_is_told_as_one),
-		T(an_end_of_a_good_slot_that_nothing_explains_is_told_with_its_cause),
-	};
-
-	return cmocka_run_group_tests_name("trace of a reset's cause", tests, NULL, NULL);
+	return TEST_RUN("trace of a reset's cause", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

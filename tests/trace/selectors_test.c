@@ -20,7 +20,7 @@ static struct state load(void)
 	enum store_finding found;
 	struct state s;
 
-	assert_int_equal(store_load(&store, &machine.state.bdev, &s, &found), KB_OK);
+	OK(store_load(&store, &machine.state.bdev, &s, &found));
 	assert_int_equal(found, STORE_FOUND);
 	return s;
 }
@@ -53,8 +53,8 @@ static void mark_good(int slot)
 	struct state s = load();
 	bool committed;
 
-	assert_int_equal(verdict_good(&s, slot, s.open_token, 0, &committed), KB_OK);
-	assert_int_equal(store_save(&store, &s), KB_OK);
+	OK(verdict_good(&s, slot, s.open_token, 0, &committed));
+	OK(store_save(&store, &s));
 }
 
 static void both_bad(void)
@@ -66,11 +66,10 @@ static void both_bad(void)
 }
 
 /* 1. tests/boot/test_both_exhausted_is_never_terminal.py */
-static void both_exhausted_never_ends(void **ctx)
+TEST(both_exhausted_never_ends)
 {
 	uint64_t waited = 0;
 
-	(void)ctx;
 	both_bad();
 	for (int i = 0; i < 24; i++) {
 		/* By turns, with more time for a stick each time, up to ten minutes. */
@@ -90,13 +89,12 @@ static void both_exhausted_never_ends(void **ctx)
 }
 
 /* 2. tests/boot/test_factory.py, test_switch.py */
-static void empty_b_is_no_trap(void **ctx)
+TEST(empty_b_is_no_trap)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	states_set(&s, 1, STATE_EMPTY, 0);
-	assert_int_equal(verdict_switch(&s, 1, false, true, STATE_TRIES), KB_EINVAL);
+	FAILS(verdict_switch(&s, 1, false, true, STATE_TRIES), KB_EINVAL);
 	s.pref = 1; /* though somebody managed to prefer it */
 	machine_put(&s);
 	boots('a');
@@ -110,11 +108,10 @@ static void empty_b_is_no_trap(void **ctx)
 }
 
 /* 3. tests/boot/test_root_does_not_mount.py */
-static void failed_load_is_persisted(void **ctx)
+TEST(failed_load_is_persisted)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	for (int left = STATE_TRIES - 1; left >= 0; left--) {
 		os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
@@ -132,11 +129,10 @@ static void failed_load_is_persisted(void **ctx)
 }
 
 /* 4. tests/boot/test_state_lost.py */
-static void state_write_fails_boots_good(void **ctx)
+TEST(state_write_fails_boots_good)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
 	boots('a');
@@ -152,9 +148,8 @@ static void state_write_fails_boots_good(void **ctx)
 }
 
 /* 4, the other half: one copy takes no write any more, and must not pin the counters. */
-static void stale_copy_does_not_pin_the_counters(void **ctx)
+TEST(stale_copy_does_not_pin_the_counters)
 {
-	(void)ctx;
 	for (unsigned region = 0; region < 2; region++) {
 		struct state s = machine_trial();
 
@@ -174,11 +169,10 @@ static void stale_copy_does_not_pin_the_counters(void **ctx)
 }
 
 /* 5. tests/boot/test_prepared_states.py, test_init_exits.py */
-static void decision_is_never_bypassed(void **ctx)
+TEST(decision_is_never_bypassed)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	/* The preferred slot is in its last try, which ends here: settled first, ordered then. */
 	s.slot[1].tries = 0;
 	s.open = 1;
@@ -213,9 +207,8 @@ static void set_kind(struct state *s, int slot, unsigned kind)
 
 /* 6. Each pair of slots, each order: what the command says of the next boot, it does.
  * tests/boot/test_switch.py */
-static void two_readers_agree(void **ctx)
+TEST(two_readers_agree)
 {
-	(void)ctx;
 	for (unsigned n = 0; n < 7 * 7 * 2; n++) {
 		struct state s = machine_good();
 		enum os_sim_end end;
@@ -243,12 +236,11 @@ static bool take_rejection(void *ctx, const struct history_event *e)
 }
 
 /* 7. tests/boot/test_guardian.py; that doctor complains: tests/test_cli_doctor.py */
-static void nothing_marks_good_is_left_and_told(void **ctx)
+TEST(nothing_marks_good_is_left_and_told)
 {
 	struct state s = machine_trial(), after;
 	unsigned rejections = 0;
 
-	(void)ctx;
 	machine_put(&s);
 	for (int i = 0; i < STATE_TRIES; i++) {
 		boots('b');
@@ -264,7 +256,7 @@ static void nothing_marks_good_is_left_and_told(void **ctx)
 	assert_true(state_is_rejected(&after, states_id(20)));
 	assert_once("# slot b is rejected: reset before it was marked good");
 	load();
-	assert_int_equal(store_history_read(&store, 0, take_rejection, &rejections), KB_OK);
+	OK(store_history_read(&store, 0, take_rejection, &rejections));
 	assert_int_equal(rejections, 1); /* what doctor goes by */
 }
 
@@ -278,18 +270,17 @@ static enum kb_err swallow(struct bdev *b, uint64_t off, const void *buf, size_t
 }
 
 /* 8. tests/boot/test_disk_errors.py; tests/test_cli.py: the exit code is not 0. */
-static void mark_good_that_was_not_written_is_a_failure(void **ctx)
+TEST(mark_good_that_was_not_written_is_a_failure)
 {
 	struct bdev_ops lies = *machine.state.bdev.ops;
 	const struct bdev_ops *honest = machine.state.bdev.ops;
 	struct state s = machine_trial();
 	bool committed;
 
-	(void)ctx;
 	machine_put(&s);
 	boots('b');
 	s = load();
-	assert_int_equal(verdict_good(&s, 1, s.open_token, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 1, s.open_token, 0, &committed));
 	assert_true(committed);
 	lies.write = swallow; /* it says OK, and nothing has changed */
 	machine.state.bdev.ops = &lies;
@@ -302,13 +293,12 @@ static void mark_good_that_was_not_written_is_a_failure(void **ctx)
 }
 
 /* 9. tests/boot/test_marked_too_early.py has the soak time of the unit that marks. */
-static void marked_too_early_commits_nothing(void **ctx)
+TEST(marked_too_early_commits_nothing)
 {
 	struct state s = machine_trial();
 	uint64_t token;
 	bool committed;
 
-	(void)ctx;
 	machine_put(&s);
 	boots('b');
 	token = load().open_token;
@@ -316,7 +306,7 @@ static void marked_too_early_commits_nothing(void **ctx)
 	boots('b');
 	/* What the boot that crashed had to say comes too late: it is no verdict on this one. */
 	s = load();
-	assert_int_equal(verdict_good(&s, 1, token, 0, &committed), KB_ESTALE);
+	FAILS(verdict_good(&s, 1, token, 0, &committed), KB_ESTALE);
 	assert_int_equal(s.slot[1].tries, STATE_TRIES - 2);
 	/* And one that came too early is not for ever, not even if it comes in each boot. */
 	for (int i = 0; i < STATE_STREAK_LIMIT; i++) {
@@ -328,13 +318,12 @@ static void marked_too_early_commits_nothing(void **ctx)
 }
 
 /* 10. tests/boot/test_guardian.py, test_guardian_debian.py */
-static void unhealthy_system_is_rebooted_a_bounded_number_of_times(void **ctx)
+TEST(unhealthy_system_is_rebooted_a_bounded_number_of_times)
 {
 	struct state s = machine_trial();
 	struct guardian_plan plan;
 	bool committed;
 
-	(void)ctx;
 	machine_put(&s);
 	boots('b');
 	assert_once("detach @keelboot-guardian b 3 trial 300 600 300 0 keep"); /* token 3, 300 s */
@@ -342,10 +331,10 @@ static void unhealthy_system_is_rebooted_a_bounded_number_of_times(void **ctx)
 	assert_int_equal(guardian_plan_next(&plan, 299999), GUARDIAN_WAIT);
 	assert_int_equal(guardian_plan_next(&plan, 300000), GUARDIAN_RECORD);
 	s = load();
-	assert_int_equal(verdict_bad(&s, 1, "deadline"), KB_OK);
-	assert_int_equal(store_save(&store, &s), KB_OK);
+	OK(verdict_bad(&s, 1, "deadline"));
+	OK(store_save(&store, &s));
 	/* Health that is reported after the deadline does not undo it. */
-	assert_int_equal(verdict_good(&s, 1, 3, 0, &committed), KB_ESTALE);
+	FAILS(verdict_good(&s, 1, 3, 0, &committed), KB_ESTALE);
 	guardian_plan_event(&plan, GUARDIAN_DONE, GUARDIAN_RECORDED, 300100);
 	assert_int_equal(guardian_plan_next(&plan, 300100), GUARDIAN_ORDERLY);
 	/* What is wrong may lie on the data partition, and follow: nobody reboots the good slot. */
@@ -357,11 +346,10 @@ static void unhealthy_system_is_rebooted_a_bounded_number_of_times(void **ctx)
 }
 
 /* 11. tests/boot/test_checks.py: the machines there have no network, and every check passes. */
-static void no_network_is_no_reason(void **ctx)
+TEST(no_network_is_no_reason)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	boots('b');
 	/* All that was started are the probers of the disk, and then the guardian. */
@@ -373,11 +361,10 @@ static void no_network_is_no_reason(void **ctx)
 }
 
 /* 12. tests/boot/test_reset_cause.py */
-static void power_flicker_demotes_nothing(void **ctx)
+TEST(power_flicker_demotes_nothing)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.warm = true;
 	machine_put(&s);
 	for (int i = 0; i < 50; i++)
@@ -398,17 +385,16 @@ static void power_flicker_demotes_nothing(void **ctx)
 }
 
 /* 13. tests/boot/test_guardian.py */
-static void orderly_early_reboot_is_not_counted(void **ctx)
+TEST(orderly_early_reboot_is_not_counted)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	boots('b');
 	for (int i = 0; i < STATE_GRACE; i++) {
 		s = load();
-		assert_int_equal(verdict_clean(&s, 1, s.open_token), KB_OK); /* mark clean */
-		assert_int_equal(store_save(&store, &s), KB_OK);
+		OK(verdict_clean(&s, 1, s.open_token)); /* mark clean */
+		OK(store_save(&store, &s));
 		machine_restart();
 		boots('b');
 		s = machine_get();
@@ -419,15 +405,14 @@ static void orderly_early_reboot_is_not_counted(void **ctx)
 }
 
 /* 14. tests/boot/test_switch.py */
-static void intent_outlives_a_power_cut(void **ctx)
+TEST(intent_outlives_a_power_cut)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	s = load();
-	assert_int_equal(verdict_switch(&s, 1, true, false, STATE_TRIES), KB_OK);
-	assert_int_equal(store_save(&store, &s), KB_OK);
+	OK(verdict_switch(&s, 1, true, false, STATE_TRIES));
+	OK(store_save(&store, &s));
 	machine.no_disk = true; /* power goes, and once more before the disk was there */
 	for (int i = 0; i < 2; i++) {
 		machine_restart();
@@ -451,11 +436,10 @@ static void intent_outlives_a_power_cut(void **ctx)
 }
 
 /* 15. tests/boot/test_init_hangs.py, test_watchdog_handover.py, test_what_hangs_is_reset.py */
-static void watchdog_has_no_gap(void **ctx)
+TEST(watchdog_has_no_gap)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	boots('b');
 	assert_order("watchdog /dev/watchdog0 60 s", "spawn keelboot-prober");
@@ -478,11 +462,10 @@ static void watchdog_has_no_gap(void **ctx)
 }
 
 /* 16. tests/boot/test_state_lost.py; the parser is fuzzed by tests/fuzz */
-static void corrupt_state_never_stops_a_boot(void **ctx)
+TEST(corrupt_state_never_stops_a_boot)
 {
 	static const uint64_t ring = (uint64_t)STORE_CELLS * STORE_CELL;
 
-	(void)ctx;
 	assert_true(STORE_REGION_APART >= 4 * MIB); /* the erase groups of a card are below */
 	for (uint64_t seed = 1; seed <= 48; seed++) {
 		struct state s = machine_good();
@@ -504,11 +487,10 @@ static void corrupt_state_never_stops_a_boot(void **ctx)
 }
 
 /* 17. tests/boot/test_disk_comes_and_goes.py */
-static void other_slot_does_not_block_the_good_one(void **ctx)
+TEST(other_slot_does_not_block_the_good_one)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EIO);
 	os_sim_fail("open " SLOT_B_DEV, 0, KB_EIO);
@@ -542,9 +524,9 @@ static void install_if_accepted(void *ctx, const char *const *argv)
 	if (plan_accept(&s, r, PLAN_AUTOMATIC, 3, 0, &target) != KB_OK)
 		return;
 	plan_begin(&s, target, plan_back(&s, 3));
-	assert_int_equal(store_save_both(&store, &s), KB_OK);
+	OK(store_save_both(&store, &s));
 	plan_end(&s, target, r, PLAN_AUTOMATIC);
-	assert_int_equal(store_save(&store, &s), KB_OK);
+	OK(store_save(&store, &s));
 	installs++;
 	apply_status = 0;
 }
@@ -575,12 +557,11 @@ static void boots_with_stick(struct plan_release *r, char slot)
 }
 
 /* 18. tests/boot/test_stick_left_in.py */
-static void stick_left_in_installs_once(void **ctx)
+TEST(stick_left_in_installs_once)
 {
 	struct plan_release r = stick_release(30);
 	struct state s = machine_good();
 
-	(void)ctx;
 	installs = 0;
 	machine_put(&s);
 	boots_with_stick(&r, 'b');
@@ -596,13 +577,12 @@ static void stick_left_in_installs_once(void **ctx)
 }
 
 /* 19. tests/boot/test_reinstall_after_rollback_is_refused.py */
-static void reinstall_after_rollback_is_refused(void **ctx)
+TEST(reinstall_after_rollback_is_refused)
 {
 	struct plan_release r = stick_release(30), fixed = stick_release(31);
 	struct state s = machine_good();
 	int target;
 
-	(void)ctx;
 	installs = 0;
 	machine_put(&s);
 	for (int i = 0; i < STATE_TRIES; i++) {
@@ -616,20 +596,19 @@ static void reinstall_after_rollback_is_refused(void **ctx)
 	assert_int_equal(installs, 1);
 	/* Not by hand either, unless told to (`install --again`); what repairs it is welcome. */
 	s = machine_get();
-	assert_int_equal(plan_accept(&s, &r, PLAN_COMMAND, 3, 1, &target), KB_EREJECTED);
+	FAILS(plan_accept(&s, &r, PLAN_COMMAND, 3, 1, &target), KB_EREJECTED);
 	boots_with_stick(&fixed, 'b');
 	assert_int_equal(installs, 2);
 }
 
 /* 20. tests/boot/test_prepared_states.py; tests/test_cli.py has the command on such a state. */
-static void state_of_a_newer_version_boots(void **ctx)
+TEST(state_of_a_newer_version_boots)
 {
 	struct os_sim_disk stick = machine_stick();
 	struct plan_release r = stick_release(30);
 	struct state s = machine_trial();
 	int target;
 
-	(void)ctx;
 	s.format = s.min_reader = STATE_FORMAT + 1;
 	memcpy(s.extra, "future=1\n", 9);
 	s.extra_len = 9;
@@ -647,17 +626,16 @@ static void state_of_a_newer_version_boots(void **ctx)
 	os_sim_disk(&stick);
 	boots('a');
 	assert_absent("spawn " APPLY);
-	assert_int_equal(plan_accept(&s, &r, PLAN_AUTOMATIC, 3, 1, &target), KB_ENEWER);
+	FAILS(plan_accept(&s, &r, PLAN_AUTOMATIC, 3, 1, &target), KB_ENEWER);
 }
 
 /* 21. tests/boot/test_copy_of_the_disk.py */
-static void duplicate_ids_do_not_decide(void **ctx)
+TEST(duplicate_ids_do_not_decide)
 {
 	struct os_sim_disk stick = machine_stick();
 	struct os_sim_child apply = { .argv0 = APPLY, .status = 512 };
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	for (unsigned i = 1; i < 3; i++) {
 		machine.disk.part[i].partuuid = "5e1ec70e-0000-4000-8000-000000000001";
@@ -678,11 +656,10 @@ static void duplicate_ids_do_not_decide(void **ctx)
 }
 
 /* 22. tests/boot/test_disk_comes_and_goes.py, test_late_stick.py */
-static void slow_disk_is_waited_for_and_costs_nothing(void **ctx)
+TEST(slow_disk_is_waited_for_and_costs_nothing)
 {
 	struct state s = machine_trial(), after;
 
-	(void)ctx;
 	machine_put(&s);
 	machine.no_disk = true;
 	for (int i = 0; i < 2 * STATE_TRIES; i++) {
@@ -700,11 +677,10 @@ static void slow_disk_is_waited_for_and_costs_nothing(void **ctx)
 }
 
 /* 23. tests/boot/test_switch.py, test_command_line.py */
-static void manual_choice_charges_what_boots(void **ctx)
+TEST(manual_choice_charges_what_boots)
 {
 	struct state s = machine_trial(), after;
 
-	(void)ctx;
 	s.oneshot = 0;
 	machine_put(&s);
 	boots('a');
@@ -727,11 +703,10 @@ static void manual_choice_charges_what_boots(void **ctx)
 }
 
 /* 24. tests/boot/test_fallback_of_good_slots.py */
-static void good_is_not_for_ever(void **ctx)
+TEST(good_is_not_for_ever)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	boots('a');
 	for (int i = 1; i < STATE_STREAK_LIMIT; i++) {
@@ -760,33 +735,6 @@ static void good_is_not_for_ever(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(both_exhausted_never_ends),
-		T(empty_b_is_no_trap),
-		T(failed_load_is_persisted),
-		T(state_write_fails_boots_good),
-		T(stale_copy_does_not_pin_the_counters),
-		T(decision_is_never_bypassed),
-		T(two_readers_agree),
-		T(nothing_marks_good_is_left_and_told),
-		T(mark_good_that_was_not_written_is_a_failure),
-		T(marked_too_early_commits_nothing),
-		T(unhealthy_system_is_rebooted_a_bounded_number_of_times),
-		T(no_network_is_no_reason),
-		T(power_flicker_demotes_nothing),
-		T(orderly_early_reboot_is_not_counted),
-		T(intent_outlives_a_power_cut),
-		T(watchdog_has_no_gap),
-		T(corrupt_state_never_stops_a_boot),
-		T(other_slot_does_not_block_the_good_one),
-		T(stick_left_in_installs_once),
-		T(reinstall_after_rollback_is_refused),
-		T(state_of_a_newer_version_boots),
-		T(duplicate_ids_do_not_decide),
-		T(slow_disk_is_waited_for_and_costs_nothing),
-		T(manual_choice_charges_what_boots),
-		T(good_is_not_for_ever),
-	};
-
-	return cmocka_run_group_tests_name("trace of what failed others", tests, NULL, NULL);
+	return TEST_RUN("trace of what failed others", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

@@ -30,11 +30,10 @@ static void nothing_mounts(void)
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 }
 
-static void rescue_opens_a_shell_on_the_console_and_its_end_ends_the_wait(void **ctx)
+TEST(rescue_opens_a_shell_on_the_console_and_its_end_ends_the_wait)
 {
 	struct os_sim_child sh = shell(100000);
 
-	(void)ctx;
 	debug_image();
 	nothing_mounts();
 	os_sim_child(&sh);
@@ -47,11 +46,10 @@ static void rescue_opens_a_shell_on_the_console_and_its_end_ends_the_wait(void *
 	assert_in_range(os_now_ms(), 100000, 106000);
 }
 
-static void shell_that_nobody_leaves_is_ended_and_the_device_restarts(void **ctx)
+TEST(shell_that_nobody_leaves_is_ended_and_the_device_restarts)
 {
 	struct os_sim_child sh = shell(0);
 
-	(void)ctx;
 	debug_image();
 	nothing_mounts();
 	os_sim_child(&sh);
@@ -63,11 +61,10 @@ static void shell_that_nobody_leaves_is_ended_and_the_device_restarts(void **ctx
 	assert_in_range(os_now_ms(), SHELL_LIMIT_S * 1000u, SHELL_LIMIT_S * 1000u + 20000);
 }
 
-static void shell_that_was_left_is_not_opened_again(void **ctx)
+TEST(shell_that_was_left_is_not_opened_again)
 {
 	struct os_sim_child sh = shell(1000);
 
-	(void)ctx;
 	debug_image();
 	nothing_mounts();
 	os_sim_child(&sh);
@@ -85,20 +82,19 @@ static void install(void *ctx, const char *const *argv)
 
 	(void)ctx;
 	(void)argv;
-	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &s, &found));
 	plan_begin(&s, 1, 0);
 	plan_end(&s, 1, &release, PLAN_RESCUE);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(store_save(&st, &s));
 }
 
 /* Slot b mounts at the second look, after a medium came: what was installed is booted at once. */
-static void slot_that_a_rescue_repaired_does_not_wait_for_the_shell(void **ctx)
+TEST(slot_that_a_rescue_repaired_does_not_wait_for_the_shell)
 {
 	struct os_sim_child sh = shell(0), fixes = { .argv0 = "keelboot-apply", .duration_ms = 10 };
 	struct os_sim_disk stick = machine_stick();
 	struct state s = machine_good();
 
-	(void)ctx;
 	debug_image();
 	machine_put(&s);
 	os_sim_fail("mount /dev/vda2", 0, KB_EMOUNT);
@@ -115,11 +111,10 @@ static void slot_that_a_rescue_repaired_does_not_wait_for_the_shell(void **ctx)
 	assert_in_range(os_now_ms(), 30000, 40000);
 }
 
-static void device_without_its_disk_opens_one_before_it_restarts(void **ctx)
+TEST(device_without_its_disk_opens_one_before_it_restarts)
 {
 	struct os_sim_child sh = shell(5000);
 
-	(void)ctx;
 	debug_image();
 	machine.no_disk = true;
 	os_sim_child(&sh);
@@ -127,11 +122,10 @@ static void device_without_its_disk_opens_one_before_it_restarts(void **ctx)
 	assert_order("# unable to boot:", SHELL "/dev/ttyS0");
 }
 
-static void console_without_a_terminal_of_its_own(void **ctx)
+TEST(console_without_a_terminal_of_its_own)
 {
 	struct os_sim_child sh = shell(1000);
 
-	(void)ctx;
 	debug_image();
 	os_sim_remove("/dev/ttyS0");
 	nothing_mounts();
@@ -140,9 +134,8 @@ static void console_without_a_terminal_of_its_own(void **ctx)
 	assert_once(SHELL "/dev/console");
 }
 
-static void shell_that_cannot_be_started_stops_nothing(void **ctx)
+TEST(shell_that_cannot_be_started_stops_nothing)
 {
-	(void)ctx;
 	debug_image();
 	nothing_mounts();
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -150,11 +143,10 @@ static void shell_that_cannot_be_started_stops_nothing(void **ctx)
 	assert_in_range(os_now_ms(), 20000, 35000);
 }
 
-static void healthy_boot_of_a_debug_image_only_warns(void **ctx)
+TEST(healthy_boot_of_a_debug_image_only_warns)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	debug_image();
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -163,9 +155,8 @@ static void healthy_boot_of_a_debug_image_only_warns(void **ctx)
 	machine_told("\"shell\":true,\"warnings\":[]");
 }
 
-static void debug_image_without_the_key_has_no_shell(void **ctx)
+TEST(debug_image_without_the_key_has_no_shell)
 {
-	(void)ctx;
 	debug_image();
 	machine.cmdline = "keelboot.shell=0\n";
 	nothing_mounts();
@@ -173,12 +164,11 @@ static void debug_image_without_the_key_has_no_shell(void **ctx)
 	assert_absent(SHELL);
 }
 
-static void release_image_names_the_key_and_has_no_shell(void **ctx)
+TEST(release_image_names_the_key_and_has_no_shell)
 {
 	struct os_sim_child sh = shell(0);
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine.cmdline = "keelboot.shell=1\n";
 	os_sim_exec(SHELL_PROGRAM); /* busybox, for hooks */
 	os_sim_child(&sh);
@@ -196,18 +186,6 @@ static void release_image_names_the_key_and_has_no_shell(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(rescue_opens_a_shell_on_the_console_and_its_end_ends_the_wait),
-		T(shell_that_nobody_leaves_is_ended_and_the_device_restarts),
-		T(shell_that_was_left_is_not_opened_again),
-		T(slot_that_a_rescue_repaired_does_not_wait_for_the_shell),
-		T(device_without_its_disk_opens_one_before_it_restarts),
-		T(console_without_a_terminal_of_its_own),
-		T(shell_that_cannot_be_started_stops_nothing),
-		T(healthy_boot_of_a_debug_image_only_warns),
-		T(debug_image_without_the_key_has_no_shell),
-		T(release_image_names_the_key_and_has_no_shell),
-	};
-
-	return cmocka_run_group_tests_name("trace of the debug shell", tests, NULL, NULL);
+	return TEST_RUN("trace of the debug shell", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

@@ -7,11 +7,10 @@
 
 static struct state scratch;
 
-static void unmountable_root_gives_way_in_the_same_boot(void **ctx)
+TEST(unmountable_root_gives_way_in_the_same_boot)
 {
 	struct state s = machine_trial(), after;
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -24,11 +23,10 @@ static void unmountable_root_gives_way_in_the_same_boot(void **ctx)
 	assert_int_equal(after.open, STATE_NONE);
 }
 
-static void slot_without_a_file_system_is_never_mounted(void **ctx)
+TEST(slot_without_a_file_system_is_never_mounted)
 {
 	struct state s = machine_trial(), after;
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.part[2].fstype = NULL;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -43,11 +41,10 @@ static void slot_without_a_file_system_is_never_mounted(void **ctx)
 
 #define FILESYSTEMS "nodev\tsysfs\nnodev\ttmpfs\n\text4\n\tvfat\n"
 
-static void slot_without_its_driver_costs_nothing(void **ctx)
+TEST(slot_without_its_driver_costs_nothing)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.part[2].fstype = "squashfs";
 	for (unsigned boots = 0; boots < 5; boots++) {
@@ -68,11 +65,10 @@ static void slot_without_its_driver_costs_nothing(void **ctx)
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
-static void good_slot_without_its_driver_keeps_its_trust(void **ctx)
+TEST(good_slot_without_its_driver_keeps_its_trust)
 {
 	struct state s = machine_good(), after;
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.part[1].fstype = "squashfs";
 	os_sim_file("/proc/filesystems", FILESYSTEMS);
@@ -84,11 +80,10 @@ static void good_slot_without_its_driver_keeps_its_trust(void **ctx)
 }
 
 /* It waits for a medium, restarts, and says each time what is missing. */
-static void no_driver_for_any_slot_ends_in_a_rescue_that_ends(void **ctx)
+TEST(no_driver_for_any_slot_ends_in_a_rescue_that_ends)
 {
 	struct state s = machine_trial(), after;
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.part[1].fstype = machine.disk.part[2].fstype = "squashfs";
 	os_sim_file("/proc/filesystems", FILESYSTEMS);
@@ -104,11 +99,10 @@ static void no_driver_for_any_slot_ends_in_a_rescue_that_ends(void **ctx)
 }
 
 /* The record is right, and what it holds back is half a slot: it is not made anew for that. */
-static void no_driver_is_no_reason_to_forget_the_state(void **ctx)
+TEST(no_driver_is_no_reason_to_forget_the_state)
 {
 	struct state s = machine_good(), after;
 
-	(void)ctx;
 	states_set(&s, 1, STATE_WRITING, 0);
 	machine_put(&s);
 	machine.disk.part[1].fstype = "squashfs";
@@ -122,7 +116,7 @@ static void no_driver_is_no_reason_to_forget_the_state(void **ctx)
 }
 
 /* What is not known for certain is left to the mount, which is charged. */
-static void driver_that_may_be_there_is_tried(void **ctx)
+TEST(driver_that_may_be_there_is_tried)
 {
 	static const struct {
 		const char *fstype, *list, *conf;
@@ -135,7 +129,6 @@ static void driver_that_may_be_there_is_tried(void **ctx)
 		{ "ext4", "\text4", "[system]\ncompatible=trace\n", false },
 	};
 
-	(void)ctx;
 	for (unsigned i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
 		struct state s = machine_trial();
 
@@ -152,11 +145,10 @@ static void driver_that_may_be_there_is_tried(void **ctx)
 	}
 }
 
-static void missing_partition_costs_nothing(void **ctx)
+TEST(missing_partition_costs_nothing)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.disk.part[2].partlabel = "other";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -166,17 +158,16 @@ static void missing_partition_costs_nothing(void **ctx)
 	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES);
 }
 
-static void manifest_of_another_release_is_not_booted(void **ctx)
+TEST(manifest_of_another_release_is_not_booted)
 {
 	const struct store_manifest m = { .sequence = 33, .version = "3.3", .len = 4 };
 	struct state s = machine_trial();
 	enum store_finding found;
 	struct store st;
 
-	(void)ctx;
 	machine_put(&s);
-	assert_int_equal(store_load(&st, &machine.state.bdev, &scratch, &found), KB_OK);
-	assert_int_equal(store_manifest_write(&st, 1, &m, "blob"), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &scratch, &found));
+	OK(store_manifest_write(&st, 1, &m, "blob"));
 	bdev_sim_cut(&machine.state, 1);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("manifest_of_another_release");
@@ -184,13 +175,12 @@ static void manifest_of_another_release_is_not_booted(void **ctx)
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 }
 
-static void failing_hook_rejects_the_slot(void **ctx)
+TEST(failing_hook_rejects_the_slot)
 {
 	struct os_sim_child fails = { .argv0 = HOOK, .status = 1 << 8, .times = 1 };
 	struct os_sim_child passes = { .argv0 = HOOK };
 	struct state s = machine_trial(), after;
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_exec(HOOK);
 	fails.say[0] = (struct os_sim_say){ 0, "no licence on this device\n", 0 };
@@ -206,13 +196,12 @@ static void failing_hook_rejects_the_slot(void **ctx)
 	assert_string_equal(after.slot[1].reason, "hook 50-check: exit 1");
 }
 
-static void hook_that_hangs_is_killed(void **ctx)
+TEST(hook_that_hangs_is_killed)
 {
 	struct os_sim_child hangs = { .argv0 = HOOK, .hangs = true, .times = 1 };
 	struct os_sim_child passes = { .argv0 = HOOK };
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.conf = "[hooks]\ntimeout=200\n[watchdog]\ntimeout=10\n";
 	os_sim_exec(HOOK);
@@ -226,11 +215,10 @@ static void hook_that_hangs_is_killed(void **ctx)
 	assert_string_equal(machine_get().slot[1].reason, "hook 50-check: timed out");
 }
 
-static void root_without_init_is_left(void **ctx)
+TEST(root_without_init_is_left)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.init[1] = NULL;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -239,11 +227,10 @@ static void root_without_init_is_left(void **ctx)
 	assert_string_equal(machine_get().slot[1].reason, "no /sbin/init");
 }
 
-static void nothing_mounts_waits_and_reboots(void **ctx)
+TEST(nothing_mounts_waits_and_reboots)
 {
 	struct state s = machine_good(), after;
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -259,12 +246,11 @@ static void nothing_mounts_waits_and_reboots(void **ctx)
 }
 
 /* Whatever is wrong, the device does not stop trying, and not in a tight loop either. */
-static void nothing_ever_mounts_never_ends_and_never_hurries(void **ctx)
+TEST(nothing_ever_mounts_never_ends_and_never_hurries)
 {
 	struct state s = machine_good();
 	uint64_t before = 0;
 
-	(void)ctx;
 	machine_put(&s);
 	for (int i = 0; i < 24; i++) {
 		os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
@@ -280,13 +266,12 @@ static void nothing_ever_mounts_never_ends_and_never_hurries(void **ctx)
 	machine_told("\"tier\":\"last-resort\"");
 }
 
-static void last_resort_takes_turns_and_its_delays_grow(void **ctx)
+TEST(last_resort_takes_turns_and_its_delays_grow)
 {
 	static const char *const delay[] = { "5", "10", "20", "40", "80", "160", "320", "600" };
 	struct state s = machine_good();
 	char line[64], slot[2] = "";
 
-	(void)ctx;
 	s.slot[0].st = s.slot[1].st = STATE_BAD;
 	machine_put(&s);
 	for (unsigned i = 0; i < sizeof(delay) / sizeof(delay[0]); i++) {
@@ -305,11 +290,10 @@ static void last_resort_takes_turns_and_its_delays_grow(void **ctx)
 	}
 }
 
-static void init_that_does_not_start_reboots_and_costs_trust(void **ctx)
+TEST(init_that_does_not_start_reboots_and_costs_trust)
 {
 	struct state s = machine_good(), after;
 
-	(void)ctx;
 	machine_put(&s);
 	for (int i = 1; i <= STATE_STREAK_LIMIT; i++) {
 		os_sim_fail("exec /sbin/init", 0, KB_EEXEC);
@@ -324,11 +308,10 @@ static void init_that_does_not_start_reboots_and_costs_trust(void **ctx)
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
-static void root_that_cannot_be_entered_reboots(void **ctx)
+TEST(root_that_cannot_be_entered_reboots)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_fail("switch_root", 0, KB_EMOUNT);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -337,11 +320,10 @@ static void root_that_cannot_be_entered_reboots(void **ctx)
 	assert_int_equal(machine_get().slot[0].streak, 1);
 }
 
-static void early_mount_that_fails_reboots(void **ctx)
+TEST(early_mount_that_fails_reboots)
 {
 	static const char *const mounts[] = { "mount proc", "mount sysfs", "mount devtmpfs" };
 
-	(void)ctx;
 	for (unsigned i = 0; i < 3; i++) {
 		struct state s = machine_good();
 
@@ -356,11 +338,10 @@ static void early_mount_that_fails_reboots(void **ctx)
 }
 
 /* A kernel without devtmpfs says that there is no such device; for no disk was waited yet. */
-static void kernel_without_devtmpfs_is_not_restarted_at_once(void **ctx)
+TEST(kernel_without_devtmpfs_is_not_restarted_at_once)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_fail("mount devtmpfs", 0, KB_ENODEV);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -369,24 +350,22 @@ static void kernel_without_devtmpfs_is_not_restarted_at_once(void **ctx)
 }
 
 /* What it has to say gets lost; the device does not. */
-static void boot_without_run_still_boots(void **ctx)
+TEST(boot_without_run_still_boots)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_fail("mount tmpfs", 0, KB_EIO);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("mount " SLOT_A_DEV);
 }
 
-static void what_is_mounted_already_is_no_failure(void **ctx)
+TEST(what_is_mounted_already_is_no_failure)
 {
 	static const char *const mounts[] = { "mount proc", "mount sysfs", "mount devtmpfs",
 					      "mount tmpfs" };
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	for (unsigned i = 0; i < 4; i++)
 		os_sim_fail(mounts[i], 0, KB_EBUSY);
@@ -394,28 +373,26 @@ static void what_is_mounted_already_is_no_failure(void **ctx)
 	assert_once("mount " SLOT_A_DEV);
 }
 
-static void manifest_of_another_release_boots_when_nothing_else_does(void **ctx)
+TEST(manifest_of_another_release_boots_when_nothing_else_does)
 {
 	const struct store_manifest m = { .sequence = 33, .version = "3.3", .len = 4 };
 	struct state s = machine_trial();
 	enum store_finding found;
 	struct store st;
 
-	(void)ctx;
 	s.slot[0].st = STATE_EMPTY;
 	s.slot[1].st = STATE_BAD;
 	s.slot[1].tries = 0;
 	machine_put(&s);
-	assert_int_equal(store_load(&st, &machine.state.bdev, &scratch, &found), KB_OK);
-	assert_int_equal(store_manifest_write(&st, 1, &m, "blob"), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &scratch, &found));
+	OK(store_manifest_write(&st, 1, &m, "blob"));
 	bdev_sim_cut(&machine.state, 1);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("mount " SLOT_B_DEV);
 }
 
-static void kernel_that_refuses_to_reboot_gets_the_end_of_process_1(void **ctx)
+TEST(kernel_that_refuses_to_reboot_gets_the_end_of_process_1)
 {
-	(void)ctx;
 	machine.no_disk = true;
 	machine.conf = "[system]\ntimeout=2\n";
 	os_sim_fail("reboot", 0, KB_EPERM);
@@ -427,31 +404,6 @@ static void kernel_that_refuses_to_reboot_gets_the_end_of_process_1(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(unmountable_root_gives_way_in_the_same_boot),
-		T(slot_without_a_file_system_is_never_mounted),
-		T(slot_without_its_driver_costs_nothing),
-		T(good_slot_without_its_driver_keeps_its_trust),
-		T(no_driver_for_any_slot_ends_in_a_rescue_that_ends),
-		T(no_driver_is_no_reason_to_forget_the_state),
-		T(driver_that_may_be_there_is_tried),
-		T(missing_partition_costs_nothing),
-		T(manifest_of_another_release_is_not_booted),
-		T(failing_hook_rejects_the_slot),
-		T(hook_that_hangs_is_killed),
-		T(root_without_init_is_left),
-		T(nothing_mounts_waits_and_reboots),
-		T(nothing_ever_mounts_never_ends_and_never_hurries),
-		T(last_resort_takes_turns_and_its_delays_grow),
-		T(init_that_does_not_start_reboots_and_costs_trust),
-		T(root_that_cannot_be_entered_reboots),
-		T(early_mount_that_fails_reboots),
-		T(kernel_without_devtmpfs_is_not_restarted_at_once),
-		T(boot_without_run_still_boots),
-		T(what_is_mounted_already_is_no_failure),
-		T(manifest_of_another_release_boots_when_nothing_else_does),
-		T(kernel_that_refuses_to_reboot_gets_the_end_of_process_1),
-	};
-
-	return cmocka_run_group_tests_name("trace of the slots", tests, NULL, NULL);
+	return TEST_RUN("trace of the slots", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

@@ -73,9 +73,8 @@ static void everything(bool staged)
 	plug_all(NULL);
 }
 
-static void data_then_raw_then_sd_then_usb(void **ctx)
+TEST(data_then_raw_then_sd_then_usb)
 {
-	(void)ctx;
 	everything(true);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("sources_in_their_order");
@@ -88,9 +87,8 @@ static void data_then_raw_then_sd_then_usb(void **ctx)
 		     NODES " --mountable 3 --source usb:/dev/sda");
 }
 
-static void the_command_line_narrows_them(void **ctx)
+TEST(the_command_line_narrows_them)
 {
-	(void)ctx;
 	machine.cmdline = "keelboot.media=sd\n";
 	everything(true);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -99,9 +97,8 @@ static void the_command_line_narrows_them(void **ctx)
 	assert_once(NODES " --mountable 3 --source sd:/dev/mmcblk0");
 }
 
-static void system_conf_narrows_them(void **ctx)
+TEST(system_conf_narrows_them)
 {
-	(void)ctx;
 	machine.conf =
 		"[source.raw]\nenabled=no\n[source.sd]\nenabled=no\n[source.usb]\nenabled=no\n";
 	everything(true);
@@ -111,12 +108,11 @@ static void system_conf_narrows_them(void **ctx)
 	assert_once(NODES " --mountable 3 --source data:/dev/vda4");
 }
 
-static void a_raw_partition_without_a_bundle_costs_no_write(void **ctx)
+TEST(a_raw_partition_without_a_bundle_costs_no_write)
 {
 	struct os_sim_child c = nothing_to_do();
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	add_raw_partition(false);
 	os_sim_child(&c);
@@ -127,7 +123,7 @@ static void a_raw_partition_without_a_bundle_costs_no_write(void **ctx)
 }
 
 /* Each has a count of its own: what one does to the device does not cost the others. */
-static void a_source_that_takes_the_device_down_does_not_cost_the_others(void **ctx)
+TEST(a_source_that_takes_the_device_down_does_not_cost_the_others)
 {
 	struct os_sim_child hangs = {
 		.argv0 = APPLY, .arg = "sd:/dev/mmcblk0", .stuck = true, .hangs = true
@@ -135,7 +131,6 @@ static void a_source_that_takes_the_device_down_does_not_cost_the_others(void **
 
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	for (int i = 1; i <= STATE_APPLY_LIMIT; i++) {
 		plug_all(&hangs);
@@ -153,13 +148,6 @@ static void a_source_that_takes_the_device_down_does_not_cost_the_others(void **
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(data_then_raw_then_sd_then_usb),
-		T(the_command_line_narrows_them),
-		T(system_conf_narrows_them),
-		T(a_raw_partition_without_a_bundle_costs_no_write),
-		T(a_source_that_takes_the_device_down_does_not_cost_the_others),
-	};
-
-	return cmocka_run_group_tests_name("trace of the sources", tests, NULL, NULL);
+	return TEST_RUN("trace of the sources", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

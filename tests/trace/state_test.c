@@ -9,11 +9,10 @@ static void lose_region(int region)
 			  99);
 }
 
-static void blank_state_is_made_from_the_slots(void **ctx)
+TEST(blank_state_is_made_from_the_slots)
 {
 	struct state after;
 
-	(void)ctx;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("first_boot_blank_state");
 	assert_order("write " STATE_DEV, "mount " SLOT_A_DEV);
@@ -26,9 +25,8 @@ static void blank_state_is_made_from_the_slots(void **ctx)
 	assert_int_equal(after.open, 0);
 }
 
-static void partition_that_is_too_small_is_named_with_its_size(void **ctx)
+TEST(partition_that_is_too_small_is_named_with_its_size)
 {
-	(void)ctx;
 	machine.state.bdev.size = 8 * MIB;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine.state.bdev.size = STORE_MIN_SIZE;
@@ -37,17 +35,16 @@ static void partition_that_is_too_small_is_named_with_its_size(void **ctx)
 	assert_int_equal(machine.state.ops, 0);
 }
 
-static void both_lost_regions_are_rebuilt_from_manifests(void **ctx)
+TEST(both_lost_regions_are_rebuilt_from_manifests)
 {
 	const struct store_manifest m = { .sequence = 20, .floor = 7, .version = "2.0", .len = 4 };
 	struct state s = machine_trial(), after;
 	enum store_finding found;
 	struct store st;
 
-	(void)ctx;
 	machine_put(&s);
-	assert_int_equal(store_load(&st, &machine.state.bdev, &after, &found), KB_OK);
-	assert_int_equal(store_manifest_write(&st, 1, &m, "blob"), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &after, &found));
+	OK(store_manifest_write(&st, 1, &m, "blob"));
 	bdev_sim_cut(&machine.state, 1);
 	lose_region(0);
 	lose_region(1);
@@ -66,12 +63,11 @@ static void both_lost_regions_are_rebuilt_from_manifests(void **ctx)
 }
 
 /* Threat 34: whoever writes the state partition says that nothing whole is in the slots. */
-static void state_that_lets_nothing_boot_boots_what_is_there(void **ctx)
+TEST(state_that_lets_nothing_boot_boots_what_is_there)
 {
 	static const enum state_st st[] = { STATE_EMPTY, STATE_WRITING };
 	struct state s;
 
-	(void)ctx;
 	for (unsigned n = 0; n < 4; n++) {
 		s = machine_good();
 		s.slot[0].st = st[n & 1];
@@ -88,11 +84,10 @@ static void state_that_lets_nothing_boot_boots_what_is_there(void **ctx)
 }
 
 /* Threat 34: the one that works is held back, and the other one, which may boot, does not mount. */
-static void state_that_holds_back_the_slot_that_works_boots_it(void **ctx)
+TEST(state_that_holds_back_the_slot_that_works_boots_it)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	states_set(&s, 0, STATE_WRITING, 0);
 	s.slot[1].st = STATE_BAD;
 	machine_put(&s);
@@ -103,11 +98,10 @@ static void state_that_holds_back_the_slot_that_works_boots_it(void **ctx)
 }
 
 /* An install that was cut has sealed its slot: that one is not taken, and the state stays. */
-static void slot_under_install_is_never_booted_when_the_other_one_does_not_mount(void **ctx)
+TEST(slot_under_install_is_never_booted_when_the_other_one_does_not_mount)
 {
 	struct state s = machine_good(), after;
 
-	(void)ctx;
 	states_set(&s, 0, STATE_WRITING, 0);
 	machine_put(&s);
 	machine.disk.part[1].fstype = NULL;
@@ -119,11 +113,10 @@ static void slot_under_install_is_never_booted_when_the_other_one_does_not_mount
 	assert_int_equal(after.slot[0].st, STATE_WRITING);
 }
 
-static void one_lost_region_is_no_news(void **ctx)
+TEST(one_lost_region_is_no_news)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	lose_region(0);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -133,9 +126,8 @@ static void one_lost_region_is_no_news(void **ctx)
 	machine_told("\"state\":\"found\"");
 }
 
-static void missing_state_partition_boots_uncounted(void **ctx)
+TEST(missing_state_partition_boots_uncounted)
 {
-	(void)ctx;
 	machine.disk.part[0].partlabel = "something-else";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("state_partition_missing");
@@ -146,11 +138,10 @@ static void missing_state_partition_boots_uncounted(void **ctx)
 	assert_int_equal(machine.state.reads, 0);
 }
 
-static void state_that_cannot_be_read_boots_uncounted(void **ctx)
+TEST(state_that_cannot_be_read_boots_uncounted)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.state.dead[0].to = STORE_MIN_SIZE;
 	machine.state.dead[0].reads = machine.state.dead[0].writes = true;
@@ -160,11 +151,10 @@ static void state_that_cannot_be_read_boots_uncounted(void **ctx)
 	machine_told("\"state\":\"missing\"");
 }
 
-static void failed_write_boots_the_good_slot(void **ctx)
+TEST(failed_write_boots_the_good_slot)
 {
 	struct state s = machine_trial(), after;
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -176,11 +166,10 @@ static void failed_write_boots_the_good_slot(void **ctx)
 	assert_int_equal(after.slot[1].tries, STATE_TRIES);
 }
 
-static void charge_that_failed_but_landed_is_written_over(void **ctx)
+TEST(charge_that_failed_but_landed_is_written_over)
 {
 	struct state s = machine_trial(), after;
 
-	(void)ctx;
 	machine_put(&s);
 	/* The first two writes, one for each region, are the charge of b: the error comes when they
 	 * are flushed, and what was written lands nevertheless. */
@@ -197,11 +186,10 @@ static void charge_that_failed_but_landed_is_written_over(void **ctx)
 	machine_told("\"state\":\"found\"");
 }
 
-static void nothing_but_trials_and_no_write_boots_one_uncounted(void **ctx)
+TEST(nothing_but_trials_and_no_write_boots_one_uncounted)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	s.slot[0].st = STATE_EMPTY;
 	s.last = STATE_NONE;
 	machine_put(&s);
@@ -212,11 +200,10 @@ static void nothing_but_trials_and_no_write_boots_one_uncounted(void **ctx)
 	machine_told("\"counted\":false");
 }
 
-static void read_only_state_still_tells_the_good_slot(void **ctx)
+TEST(read_only_state_still_tells_the_good_slot)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.pref = s.last = 1;
 	machine_put(&s);
 	os_sim_fail("open " STATE_DEV " rw", 0, KB_EPERM);
@@ -226,11 +213,10 @@ static void read_only_state_still_tells_the_good_slot(void **ctx)
 	machine_told("\"status\":\"good\"");
 }
 
-static void read_only_state_does_not_boot_a_trial_before_a_good_slot(void **ctx)
+TEST(read_only_state_does_not_boot_a_trial_before_a_good_slot)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_fail("open " STATE_DEV " rw", 0, KB_EPERM);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -240,9 +226,8 @@ static void read_only_state_does_not_boot_a_trial_before_a_good_slot(void **ctx)
 }
 
 /* Power goes at each write of a boot of a trial: the next boot boots, and never gains a try. */
-static void cut_at_any_write_of_a_trial_boot(void **ctx)
+TEST(cut_at_any_write_of_a_trial_boot)
 {
-	(void)ctx;
 	for (unsigned cut = 1; cut <= 4; cut++) {
 		for (uint64_t seed = 0; seed < 8; seed++) {
 			struct state s = machine_trial(), after;
@@ -262,11 +247,10 @@ static void cut_at_any_write_of_a_trial_boot(void **ctx)
 	}
 }
 
-static void good_slots_are_charged_where_nothing_can_be_told(void **ctx)
+TEST(good_slots_are_charged_where_nothing_can_be_told)
 {
 	struct state s = machine_good(), after;
 
-	(void)ctx;
 	machine_put(&s);
 	machine.watchdog.options &= ~(uint32_t)WDIOF_CARDRESET;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -285,24 +269,6 @@ static void good_slots_are_charged_where_nothing_can_be_told(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(blank_state_is_made_from_the_slots),
-		T(partition_that_is_too_small_is_named_with_its_size),
-		T(both_lost_regions_are_rebuilt_from_manifests),
-		T(state_that_lets_nothing_boot_boots_what_is_there),
-		T(state_that_holds_back_the_slot_that_works_boots_it),
-		T(slot_under_install_is_never_booted_when_the_other_one_does_not_mount),
-		T(one_lost_region_is_no_news),
-		T(missing_state_partition_boots_uncounted),
-		T(state_that_cannot_be_read_boots_uncounted),
-		T(failed_write_boots_the_good_slot),
-		T(charge_that_failed_but_landed_is_written_over),
-		T(nothing_but_trials_and_no_write_boots_one_uncounted),
-		T(read_only_state_still_tells_the_good_slot),
-		T(read_only_state_does_not_boot_a_trial_before_a_good_slot),
-		T(cut_at_any_write_of_a_trial_boot),
-		T(good_slots_are_charged_where_nothing_can_be_told),
-	};
-
-	return cmocka_run_group_tests_name("trace of the state", tests, NULL, NULL);
+	return TEST_RUN("trace of the state", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

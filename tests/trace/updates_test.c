@@ -21,13 +21,13 @@ static void install(void *ctx, const char *const *argv)
 	struct store st;
 
 	(void)argv;
-	assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &s, &found));
 	plan_begin(&s, 1, 0);
-	assert_int_equal(store_save_both(&st, &s), KB_OK);
+	OK(store_save_both(&st, &s));
 	if (half)
 		return;
 	plan_end(&s, 1, &release, PLAN_AUTOMATIC);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(store_save(&st, &s));
 }
 
 static struct os_sim_child apply(int exit_code)
@@ -50,12 +50,11 @@ static void stage(void)
 	machine_put(&s);
 }
 
-static void installed_update_is_booted(void **ctx)
+TEST(installed_update_is_booted)
 {
 	struct os_sim_child c = apply(0);
 	struct state after;
 
-	(void)ctx;
 	stage();
 	c.run = install;
 	os_sim_child(&c);
@@ -85,11 +84,10 @@ static void look(void *ctx)
 	seen_open = s.apply[STATE_SRC_DATA].open;
 }
 
-static void apply_is_counted_before_it_starts(void **ctx)
+TEST(apply_is_counted_before_it_starts)
 {
 	struct os_sim_child c = apply(2);
 
-	(void)ctx;
 	stage();
 	os_sim_child(&c);
 	os_sim_at(700, look, NULL);
@@ -101,9 +99,8 @@ static void apply_is_counted_before_it_starts(void **ctx)
 	assert_int_equal(machine_get().apply[STATE_SRC_DATA].count, 0);
 }
 
-static void apply_that_cannot_be_counted_is_not_started(void **ctx)
+TEST(apply_that_cannot_be_counted_is_not_started)
 {
-	(void)ctx;
 	stage();
 	os_sim_fail("flush " STATE_DEV, 1, KB_EIO);
 	os_sim_fail("flush " STATE_DEV, 2, KB_EIO);
@@ -116,11 +113,10 @@ static void apply_that_cannot_be_counted_is_not_started(void **ctx)
 	assert_int_equal(machine_get().apply[STATE_SRC_DATA].count, 0);
 }
 
-static void source_that_takes_the_device_down_is_left_alone(void **ctx)
+TEST(source_that_takes_the_device_down_is_left_alone)
 {
 	struct os_sim_child hangs = { .argv0 = APPLY, .stuck = true, .hangs = true };
 
-	(void)ctx;
 	stage();
 	for (int i = 1; i <= STATE_APPLY_LIMIT; i++) {
 		os_sim_child(&hangs);
@@ -142,12 +138,11 @@ static void source_that_takes_the_device_down_is_left_alone(void **ctx)
 	assert_int_equal(machine.state.ops, 0);
 }
 
-static void data_is_not_opened_when_nothing_is_staged(void **ctx)
+TEST(data_is_not_opened_when_nothing_is_staged)
 {
 	struct os_sim_child c = apply(0);
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_child(&c);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -157,11 +152,10 @@ static void data_is_not_opened_when_nothing_is_staged(void **ctx)
 	assert_int_equal(machine.state.ops, 0);
 }
 
-static void stalled_apply_is_killed(void **ctx)
+TEST(stalled_apply_is_killed)
 {
 	struct os_sim_child c = { .argv0 = APPLY, .hangs = true };
 
-	(void)ctx;
 	stage();
 	/* The same line again, a step back, rubbish: nothing of it is progress. */
 	c.say[0] = (struct os_sim_say){ 1000, "P 1 write 50 100\n", 0 };
@@ -181,11 +175,10 @@ static void stalled_apply_is_killed(void **ctx)
 }
 
 /* The first bundle turned out damaged while it was written; the next one is checked and written. */
-static void second_bundle_has_its_time(void **ctx)
+TEST(second_bundle_has_its_time)
 {
 	struct os_sim_child c = { .argv0 = APPLY, .duration_ms = 160000, .status = 1 << 8 };
 
-	(void)ctx;
 	stage();
 	c.say[0] = (struct os_sim_say){ 1000, "P 0 look 1 8224\nP 1 write 900 1000\n", 0 };
 	c.say[1] = (struct os_sim_say){ 35000, "P 2 check 10 3000\n", 0 };
@@ -201,12 +194,11 @@ static void second_bundle_has_its_time(void **ctx)
 }
 
 /* Progress that never ends is none: four hours, and not the fifth. */
-static void apply_that_goes_on_for_ever_is_killed(void **ctx)
+TEST(apply_that_goes_on_for_ever_is_killed)
 {
 	static char line[6][32];
 	struct os_sim_child c = { .argv0 = APPLY, .hangs = true };
 
-	(void)ctx;
 	stage();
 	machine.conf = "[install]\nprogress-deadline=3600\n[watchdog]\ndevice=off\n";
 	for (unsigned i = 0; i < 6; i++) {
@@ -219,11 +211,10 @@ static void apply_that_goes_on_for_ever_is_killed(void **ctx)
 	assert_in_range(os_now_ms(), 4u * 3600 * 1000, 4u * 3600 * 1000 + 1000);
 }
 
-static void short_watchdog_does_not_come_before_the_kill(void **ctx)
+TEST(short_watchdog_does_not_come_before_the_kill)
 {
 	struct os_sim_child c = { .argv0 = APPLY, .hangs = true };
 
-	(void)ctx;
 	stage();
 	machine.conf = "[watchdog]\ntimeout=6\n";
 	os_sim_child(&c);
@@ -232,11 +223,10 @@ static void short_watchdog_does_not_come_before_the_kill(void **ctx)
 	assert_in_range(os_now_ms(), 4000, 4600);
 }
 
-static void deadline_of_progress_may_be_shorter(void **ctx)
+TEST(deadline_of_progress_may_be_shorter)
 {
 	struct os_sim_child c = { .argv0 = APPLY, .hangs = true };
 
-	(void)ctx;
 	stage();
 	os_sim_child(&c);
 	machine.conf = "[install]\nprogress-deadline=5\n";
@@ -246,11 +236,10 @@ static void deadline_of_progress_may_be_shorter(void **ctx)
 	assert_in_range(os_now_ms(), 5000, 5600);
 }
 
-static void copy_that_stalls_apply_is_dropped_in_the_end(void **ctx)
+TEST(copy_that_stalls_apply_is_dropped_in_the_end)
 {
 	struct os_sim_child c = { .argv0 = APPLY, .hangs = true };
 
-	(void)ctx;
 	stage();
 	for (int i = 1; i <= STATE_FAILS_LIMIT; i++) {
 		os_sim_child(&c);
@@ -310,7 +299,7 @@ static void mark_good(void)
 	struct state s = machine_get();
 	bool committed;
 
-	assert_int_equal(verdict_good(&s, 0, s.open_token, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 0, s.open_token, 0, &committed));
 	assert_false(committed);
 	machine_put(&s);
 }
@@ -327,11 +316,10 @@ static void check_skipped(const struct os_sim_child *c)
 	assert_int_equal(machine.state.ops, 0);
 }
 
-static void stick_on_which_apply_dies_is_left_alone_in_the_end(void **ctx)
+TEST(stick_on_which_apply_dies_is_left_alone_in_the_end)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine.conf = "[system]\ncount=never\n[install]\nprogress-deadline=3600\n"
 		       "[watchdog]\ndevice=off\n";
 	for (unsigned i = 0; i < 4; i++)
@@ -371,12 +359,11 @@ static struct os_sim_child slow_looks(unsigned duration_ms)
 }
 
 /* Threat 22: bounded like one on which apply stalls. */
-static void stick_that_is_looked_at_for_too_long_is_left_alone_in_the_end(void **ctx)
+TEST(stick_that_is_looked_at_for_too_long_is_left_alone_in_the_end)
 {
 	const struct os_sim_child slow = slow_looks(240000), quick = slow_looks(119000);
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	for (int n = 1; n <= STATE_APPLY_LIMIT; n++) {
 		assert_int_equal(boot_with_stick(&slow), OS_SIM_EXEC);
@@ -397,12 +384,11 @@ static void stick_that_is_looked_at_for_too_long_is_left_alone_in_the_end(void *
 
 /* Only looking is bounded so: an install that was found at last goes on as long as it moves. A
  * longer progress-deadline= is a person's word for how long one step may take. */
-static void what_was_found_after_a_long_look_has_its_time(void **ctx)
+TEST(what_was_found_after_a_long_look_has_its_time)
 {
 	struct os_sim_child c = slow_looks(230000), alone = { .argv0 = APPLY, .status = 2 << 8 };
 	struct state s = machine_good();
 
-	(void)ctx;
 	c.say[3] = (struct os_sim_say){ 119000, "P 1 check 10 3000\n", 0 };
 	c.say[4] = (struct os_sim_say){ 158000, "P 1 check 20 3000\n", 0 };
 	c.say[5] = (struct os_sim_say){ 197000, "P 1 check 30 3000\n", 0 };
@@ -429,12 +415,11 @@ static void rescue_with_stick(struct os_sim_child *before, struct os_sim_child *
 }
 
 /* No boot is held up, and the good stick may be the one behind. */
-static void rescue_looks_as_long_as_it_takes(void **ctx)
+TEST(rescue_looks_as_long_as_it_takes)
 {
 	struct os_sim_child first = slow_looks(1000), slow = slow_looks(230000);
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	rescue_with_stick(&first, &slow);
 	assert_in_range(os_sim_count("spawn " APPLY), 2, 20);
@@ -442,11 +427,10 @@ static void rescue_looks_as_long_as_it_takes(void **ctx)
 }
 
 /* Pulled out in the middle, refused, or nothing on it: apply says so, and that costs nothing. */
-static void stick_that_apply_is_done_with_is_not_counted(void **ctx)
+TEST(stick_that_apply_is_done_with_is_not_counted)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	for (int code = 1; code <= 2; code++) {
 		const struct os_sim_child ends = apply(code);
 
@@ -458,12 +442,11 @@ static void stick_that_apply_is_done_with_is_not_counted(void **ctx)
 }
 
 /* Nothing else could boot, and the next stick is the only way out. */
-static void rescue_counts_no_stick_on_which_apply_dies(void **ctx)
+TEST(rescue_counts_no_stick_on_which_apply_dies)
 {
 	struct state s = machine_good();
 	struct os_sim_child c = apply(2), dies = deaths[0];
 
-	(void)ctx;
 	machine_put(&s);
 	rescue_with_stick(&c, &dies);
 	assert_in_range(os_sim_count("spawn " APPLY), STATE_APPLY_LIMIT + 1, 20);
@@ -475,12 +458,11 @@ static void rescue_counts_no_stick_on_which_apply_dies(void **ctx)
 
 #define OOPS "write /proc/sys/kernel/panic_on_oops "
 
-static void oops_is_a_panic_as_long_as_apply_runs(void **ctx)
+TEST(oops_is_a_panic_as_long_as_apply_runs)
 {
 	struct state s = machine_good();
 	const struct os_sim_child c = apply(1);
 
-	(void)ctx;
 	machine_put(&s);
 	assert_int_equal(boot_with_stick(&c), OS_SIM_EXEC);
 	assert_order(OOPS "1", "spawn " APPLY);
@@ -496,12 +478,11 @@ static void oops_is_a_panic_as_long_as_apply_runs(void **ctx)
 	assert_absent(OOPS);
 }
 
-static void crash_of_apply_is_survived(void **ctx)
+TEST(crash_of_apply_is_survived)
 {
 	struct os_sim_child c = apply(0);
 	char half = 1;
 
-	(void)ctx;
 	stage();
 	c.status = SIGSEGV;
 	c.run = install;
@@ -515,11 +496,10 @@ static void crash_of_apply_is_survived(void **ctx)
 	assert_int_equal(machine_get().slot[1].st, STATE_WRITING);
 }
 
-static void apply_that_cannot_be_killed_ends_in_a_restart(void **ctx)
+TEST(apply_that_cannot_be_killed_ends_in_a_restart)
 {
 	struct os_sim_child c = { .argv0 = APPLY, .hangs = true, .stuck = true };
 
-	(void)ctx;
 	stage();
 	os_sim_child(&c);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -529,9 +509,8 @@ static void apply_that_cannot_be_killed_ends_in_a_restart(void **ctx)
 	assert_true(machine_get().apply[STATE_SRC_DATA].open);
 }
 
-static void apply_that_is_not_there_is_survived(void **ctx)
+TEST(apply_that_is_not_there_is_survived)
 {
-	(void)ctx;
 	stage();
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("apply_cannot_be_started");
@@ -547,13 +526,12 @@ static void install_and_lose(void *ctx, const char *const *argv)
 
 /* Apply has begun to write slot b, a trial until then; its state cannot be read any more. What it
  * wrote is not hidden by an older story, and b is the last that would be booted. */
-static void state_that_is_lost_during_apply_is_not_written_over(void **ctx)
+TEST(state_that_is_lost_during_apply_is_not_written_over)
 {
 	struct os_sim_child c = apply(1);
 	struct state s = machine_trial();
 	char half = 1;
 
-	(void)ctx;
 	s.staged.source = STATE_SRC_DATA;
 	machine_put(&s);
 	c.run = install_and_lose;
@@ -567,13 +545,12 @@ static void state_that_is_lost_during_apply_is_not_written_over(void **ctx)
 	assert_int_equal(machine_get().slot[1].st, STATE_WRITING);
 }
 
-static void stick_repairs_a_device_on_which_nothing_mounts(void **ctx)
+TEST(stick_repairs_a_device_on_which_nothing_mounts)
 {
 	struct os_sim_child none = apply(2), fixes = apply(0);
 	struct os_sim_disk stick = machine_stick();
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	os_sim_disk(&stick);
@@ -595,9 +572,8 @@ static void stick_repairs_a_device_on_which_nothing_mounts(void **ctx)
 
 /* Power goes at each write of a boot that looks at a source: the count never stands still so that
  * the source could be tried for ever, and the good slot boots after it. */
-static void cut_at_any_write_around_an_apply(void **ctx)
+TEST(cut_at_any_write_around_an_apply)
 {
-	(void)ctx;
 	for (unsigned cut = 1; cut <= 6; cut++) {
 		for (uint64_t seed = 0; seed < 8; seed++) {
 			struct os_sim_child c = apply(2);
@@ -620,32 +596,6 @@ static void cut_at_any_write_around_an_apply(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(installed_update_is_booted),
-		T(apply_is_counted_before_it_starts),
-		T(apply_that_cannot_be_counted_is_not_started),
-		T(source_that_takes_the_device_down_is_left_alone),
-		T(data_is_not_opened_when_nothing_is_staged),
-		T(apply_that_goes_on_for_ever_is_killed),
-		T(stalled_apply_is_killed),
-		T(second_bundle_has_its_time),
-		T(short_watchdog_does_not_come_before_the_kill),
-		T(deadline_of_progress_may_be_shorter),
-		T(copy_that_stalls_apply_is_dropped_in_the_end),
-		T(stick_on_which_apply_dies_is_left_alone_in_the_end),
-		T(stick_that_is_looked_at_for_too_long_is_left_alone_in_the_end),
-		T(what_was_found_after_a_long_look_has_its_time),
-		T(rescue_looks_as_long_as_it_takes),
-		T(stick_that_apply_is_done_with_is_not_counted),
-		T(rescue_counts_no_stick_on_which_apply_dies),
-		T(oops_is_a_panic_as_long_as_apply_runs),
-		T(crash_of_apply_is_survived),
-		T(apply_that_cannot_be_killed_ends_in_a_restart),
-		T(apply_that_is_not_there_is_survived),
-		T(state_that_is_lost_during_apply_is_not_written_over),
-		T(stick_repairs_a_device_on_which_nothing_mounts),
-		T(cut_at_any_write_around_an_apply),
-	};
-
-	return cmocka_run_group_tests_name("trace of the updates", tests, NULL, NULL);
+	return TEST_RUN("trace of the updates", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

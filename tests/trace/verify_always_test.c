@@ -6,11 +6,10 @@
 
 /* Threats 23, 24: whoever can write to the disk can make a manifest, a release, or the whole state
  * be gone. */
-static void with_always_nothing_boots_without_a_signed_root_hash(void **ctx)
+TEST(with_always_nothing_boots_without_a_signed_root_hash)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine.conf = ALWAYS_CONF;
 	machine_put(&s);
 	put_manifest(0, &s, false);
@@ -35,11 +34,10 @@ static void with_always_nothing_boots_without_a_signed_root_hash(void **ctx)
 	assert_absent("mount " SLOT_B_DEV);
 }
 
-static void with_always_a_slot_with_a_signed_root_hash_boots(void **ctx)
+TEST(with_always_a_slot_with_a_signed_root_hash_boots)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine.conf = ALWAYS_CONF;
 	machine_put(&s);
 	put_manifest(0, &s, true);
@@ -52,11 +50,10 @@ static void with_always_a_slot_with_a_signed_root_hash_boots(void **ctx)
 }
 
 /* Threat 34: a record of a newer Keelboot tells of no release, so nothing could ever boot by it. */
-static void with_always_a_record_of_a_newer_keelboot_does_not_stop_the_boot(void **ctx)
+TEST(with_always_a_record_of_a_newer_keelboot_does_not_stop_the_boot)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine.conf = ALWAYS_CONF;
 	put_manifest(0, &s, true);
 	make_answer(&s, 0, true);
@@ -73,11 +70,6 @@ static void with_always_a_record_of_a_newer_keelboot_does_not_stop_the_boot(void
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(with_always_nothing_boots_without_a_signed_root_hash),
-		T(with_always_a_slot_with_a_signed_root_hash_boots),
-		T(with_always_a_record_of_a_newer_keelboot_does_not_stop_the_boot),
-	};
-
-	return cmocka_run_group_tests_name("trace of verify-slot=always", tests, NULL, NULL);
+	return TEST_RUN("trace of verify-slot=always", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

@@ -2,11 +2,10 @@
 /* Slots whose manifest is verified again, and roots behind dm-verity. */
 #include "tests/trace/verified.h"
 
-static void trial_is_verified_before_its_charge(void **ctx)
+TEST(trial_is_verified_before_its_charge)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	put_manifest(1, &s, false);
 	machine.conf = VERITY_CONF;
@@ -19,11 +18,10 @@ static void trial_is_verified_before_its_charge(void **ctx)
 	assert_absent("dm ");
 }
 
-static void good_slot_without_a_root_hash_costs_nothing(void **ctx)
+TEST(good_slot_without_a_root_hash_costs_nothing)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	put_manifest(0, &s, false);
 	machine.conf = VERITY_CONF;
@@ -33,7 +31,7 @@ static void good_slot_without_a_root_hash_costs_nothing(void **ctx)
 	assert_int_equal(machine.state.ops, 0);
 }
 
-static void trial_that_cannot_be_verified_is_rejected(void **ctx)
+TEST(trial_that_cannot_be_verified_is_rejected)
 {
 	static const struct {
 		int code;
@@ -43,7 +41,6 @@ static void trial_that_cannot_be_verified_is_rejected(void **ctx)
 		      { 1, "manifest cannot be verified" } };
 	struct state s = machine_trial();
 
-	(void)ctx;
 	for (unsigned i = 0; i < 3; i++) {
 		machine_put(&s);
 		put_manifest(1, &s, false);
@@ -58,12 +55,11 @@ static void trial_that_cannot_be_verified_is_rejected(void **ctx)
 	}
 }
 
-static void helper_that_hangs_or_lies_rejects_the_trial(void **ctx)
+TEST(helper_that_hangs_or_lies_rejects_the_trial)
 {
 	struct os_sim_child hangs = { .argv0 = "keelboot-verify", .hangs = true };
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	put_manifest(1, &s, false);
 	machine.conf = VERITY_CONF "[watchdog]\ntimeout=10\n";
@@ -87,11 +83,10 @@ static void helper_that_hangs_or_lies_rejects_the_trial(void **ctx)
 	assert_string_equal(machine_get().slot[1].reason, "manifest of another release");
 }
 
-static void good_slot_with_a_root_hash_boots_through_verity(void **ctx)
+TEST(good_slot_with_a_root_hash_boots_through_verity)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.conf = "[system]\ncount=never\n";
 	put_manifest(0, &s, true);
@@ -107,11 +102,10 @@ static void good_slot_with_a_root_hash_boots_through_verity(void **ctx)
 	assert_int_equal(machine.state.ops, 0);
 }
 
-static void panics_of_a_good_slot_behind_verity_lead_to_the_other_one(void **ctx)
+TEST(panics_of_a_good_slot_behind_verity_lead_to_the_other_one)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	/* The watchdog tells of its own resets, and nothing of a panic. */
 	machine.no_pstore = true;
 	machine_put(&s);
@@ -129,11 +123,10 @@ static void panics_of_a_good_slot_behind_verity_lead_to_the_other_one(void **ctx
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
-static void slot_that_verity_does_not_open_or_mount_is_left(void **ctx)
+TEST(slot_that_verity_does_not_open_or_mount_is_left)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	put_manifest(0, &s, true);
 	make_answer(&s, 0, true);
@@ -157,7 +150,7 @@ static void slot_that_verity_does_not_open_or_mount_is_left(void **ctx)
 
 /* Its tries are for what the slot does; the initramfs is to blame here, and another one boots it.
  */
-static void kernel_without_verity_or_its_hash_costs_no_try(void **ctx)
+TEST(kernel_without_verity_or_its_hash_costs_no_try)
 {
 	static const struct {
 		const char *has, *algorithm, *lacks, *trace;
@@ -167,7 +160,6 @@ static void kernel_without_verity_or_its_hash_costs_no_try(void **ctx)
 	};
 	char told[64];
 
-	(void)ctx;
 	for (unsigned i = 0; i < 2; i++) {
 		struct state s = machine_trial();
 
@@ -205,11 +197,10 @@ static void kernel_without_verity_or_its_hash_costs_no_try(void **ctx)
 }
 
 /* What procfs and sysfs show is a hint: the kernel has the last word. */
-static void kernel_that_opens_the_tree_has_all_it_needs(void **ctx)
+TEST(kernel_that_opens_the_tree_has_all_it_needs)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	put_manifest(1, &s, true);
 	make_answer(&s, 1, true);
@@ -222,11 +213,10 @@ static void kernel_that_opens_the_tree_has_all_it_needs(void **ctx)
 	assert_order("write " STATE_DEV, "mount /dev/dm-0");
 }
 
-static void last_resort_never_mounts_a_verified_slot_without_verity(void **ctx)
+TEST(last_resort_never_mounts_a_verified_slot_without_verity)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.slot[0].st = s.slot[1].st = STATE_BAD;
 	machine_put(&s);
 	put_manifest(0, &s, true);
@@ -242,12 +232,11 @@ static void last_resort_never_mounts_a_verified_slot_without_verity(void **ctx)
 
 /* Threat 34: whoever writes the state partition can write a root hash into each cell, which nobody
  * signed, or only for another device. */
-static void root_hash_that_nobody_signed_does_not_stop_the_boot(void **ctx)
+TEST(root_hash_that_nobody_signed_does_not_stop_the_boot)
 {
 	static const int codes[] = { 1, 5, 6 };
 	struct state s = machine_good();
 
-	(void)ctx;
 	for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		s.slot[0].st = s.slot[1].st = STATE_BAD;
 		machine_put(&s);
@@ -263,11 +252,10 @@ static void root_hash_that_nobody_signed_does_not_stop_the_boot(void **ctx)
 }
 
 /* Nor does it where the slots are good: after three boots each. */
-static void root_hash_that_nobody_signed_costs_good_slots_their_trust_first(void **ctx)
+TEST(root_hash_that_nobody_signed_costs_good_slots_their_trust_first)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	put_manifest(0, &s, true);
 	put_manifest(1, &s, true);
@@ -288,11 +276,10 @@ static void damage_manifest(int slot, int copy)
 }
 
 /* Nobody knows any more whether it had a root hash. */
-static void slot_whose_manifest_is_lost_is_passed_over(void **ctx)
+TEST(slot_whose_manifest_is_lost_is_passed_over)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	put_manifest(0, &s, true);
 	damage_manifest(0, 0);
@@ -314,11 +301,10 @@ static void slot_whose_manifest_is_lost_is_passed_over(void **ctx)
 	machine_told("\"reason\":\"a: manifest lost\"");
 }
 
-static void trial_whose_manifest_is_lost_is_refused_with_verify_slot(void **ctx)
+TEST(trial_whose_manifest_is_lost_is_refused_with_verify_slot)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	put_manifest(1, &s, false);
 	damage_manifest(1, 0);
@@ -330,11 +316,10 @@ static void trial_whose_manifest_is_lost_is_refused_with_verify_slot(void **ctx)
 	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
 }
 
-static void one_damaged_copy_of_a_manifest_costs_nothing(void **ctx)
+TEST(one_damaged_copy_of_a_manifest_costs_nothing)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	for (int copy = 0; copy < 2; copy++) {
 		machine_put(&s);
 		put_manifest(0, &s, true);
@@ -349,11 +334,10 @@ static void one_damaged_copy_of_a_manifest_costs_nothing(void **ctx)
 }
 
 /* A factory image that was laid down without a bundle. */
-static void slot_that_never_had_a_manifest_boots(void **ctx)
+TEST(slot_that_never_had_a_manifest_boots)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	for (int copy = 0; copy < 2; copy++) {
 		machine_put(&s);
 		damage_manifest(0, copy);
@@ -364,11 +348,10 @@ static void slot_that_never_had_a_manifest_boots(void **ctx)
 	}
 }
 
-static void last_resort_boots_a_slot_whose_manifest_is_lost(void **ctx)
+TEST(last_resort_boots_a_slot_whose_manifest_is_lost)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.slot[0].st = s.slot[1].st = STATE_BAD;
 	machine_put(&s);
 	put_manifest(0, &s, true);
@@ -382,11 +365,10 @@ static void last_resort_boots_a_slot_whose_manifest_is_lost(void **ctx)
 
 /* Three boots of a device with one slot, and then the last resort; at once if none can be counted.
  */
-static void device_whose_manifests_are_all_lost_comes_up(void **ctx)
+TEST(device_whose_manifests_are_all_lost_comes_up)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.slot[1].st = STATE_EMPTY;
 	machine_put(&s);
 	put_manifest(0, &s, true);
@@ -409,11 +391,10 @@ static void device_whose_manifests_are_all_lost_comes_up(void **ctx)
 
 /* A state that can be read in part, and not be written: nothing is counted, so what was rejected
  * would boot for ever beside the slot that is good. */
-static void good_slot_without_its_manifest_goes_before_what_cannot_be_counted(void **ctx)
+TEST(good_slot_without_its_manifest_goes_before_what_cannot_be_counted)
 {
 	static const enum state_st st[] = { STATE_TRIAL, STATE_BAD };
 
-	(void)ctx;
 	for (unsigned i = 0; i < 2; i++) {
 		struct state s = machine_trial();
 
@@ -435,27 +416,6 @@ static void good_slot_without_its_manifest_goes_before_what_cannot_be_counted(vo
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(trial_is_verified_before_its_charge),
-		T(good_slot_without_a_root_hash_costs_nothing),
-		T(trial_that_cannot_be_verified_is_rejected),
-		T(helper_that_hangs_or_lies_rejects_the_trial),
-		T(good_slot_with_a_root_hash_boots_through_verity),
-		T(panics_of_a_good_slot_behind_verity_lead_to_the_other_one),
-		T(slot_that_verity_does_not_open_or_mount_is_left),
-		T(kernel_without_verity_or_its_hash_costs_no_try),
-		T(kernel_that_opens_the_tree_has_all_it_needs),
-		T(last_resort_never_mounts_a_verified_slot_without_verity),
-		T(root_hash_that_nobody_signed_does_not_stop_the_boot),
-		T(root_hash_that_nobody_signed_costs_good_slots_their_trust_first),
-		T(slot_whose_manifest_is_lost_is_passed_over),
-		T(trial_whose_manifest_is_lost_is_refused_with_verify_slot),
-		T(one_damaged_copy_of_a_manifest_costs_nothing),
-		T(slot_that_never_had_a_manifest_boots),
-		T(last_resort_boots_a_slot_whose_manifest_is_lost),
-		T(device_whose_manifests_are_all_lost_comes_up),
-		T(good_slot_without_its_manifest_goes_before_what_cannot_be_counted),
-	};
-
-	return cmocka_run_group_tests_name("trace of verified slots", tests, NULL, NULL);
+	return TEST_RUN("trace of verified slots", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

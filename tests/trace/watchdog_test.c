@@ -3,11 +3,10 @@
 #include "hooks/hook.h"
 #include "tests/trace/machine.h"
 
-static void device_without_a_watchdog_boots(void **ctx)
+TEST(device_without_a_watchdog_boots)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.no_watchdog = true;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -20,11 +19,10 @@ static void device_without_a_watchdog_boots(void **ctx)
 	machine_told("\"watchdog: none; a hang is not noticed\"");
 }
 
-static void watchdog_is_armed_before_the_other_modules_load(void **ctx)
+TEST(watchdog_is_armed_before_the_other_modules_load)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_file("/etc/keelboot/modules",
 		    "/lib/modules/i6300esb.ko\n/lib/modules/xhci-hcd.ko\n");
@@ -34,12 +32,11 @@ static void watchdog_is_armed_before_the_other_modules_load(void **ctx)
 }
 
 /* Its driver makes no watchdog0, and leaves it to softdog if that loads before it is seen. */
-static void a_bmc_is_armed_before_softdog_loads(void **ctx)
+TEST(a_bmc_is_armed_before_softdog_loads)
 {
 	static const struct os_wdt_info bmc = { .options = WDIOF_SETTIMEOUT, .identity = "IPMI" };
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.no_watchdog = true;
 	os_sim_watchdog("/dev/watchdog", &bmc);
@@ -53,11 +50,10 @@ static void a_bmc_is_armed_before_softdog_loads(void **ctx)
 }
 
 /* Hardware may come with the next module; and nobody reads the same line once for each of them. */
-static void what_is_named_and_is_no_watchdog_waits_for_hardware_and_is_told_twice(void **ctx)
+TEST(what_is_named_and_is_no_watchdog_waits_for_hardware_and_is_told_twice)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.cmdline = "keelboot.watchdog=/dev/null\n";
 	strcpy(machine.watchdog.identity, "Software Watchdog");
@@ -86,12 +82,11 @@ static void watchdog_appears(void *ctx)
 	os_sim_watchdog("/dev/watchdog0", ctx);
 }
 
-static void watchdog_that_comes_with_the_devices_is_armed(void **ctx)
+TEST(watchdog_that_comes_with_the_devices_is_armed)
 {
 	struct os_wdt_info info = machine.watchdog;
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.no_watchdog = true;
 	machine.disk.at_ms = 3000;
@@ -106,11 +101,10 @@ static void watchdog_that_comes_with_the_devices_is_armed(void **ctx)
 	machine_told("\"warnings\":[]");
 }
 
-static void driver_that_stops_on_close_is_told_in_the_verdict(void **ctx)
+TEST(driver_that_stops_on_close_is_told_in_the_verdict)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.watchdog.options = WDIOF_SETTIMEOUT | WDIOF_CARDRESET;
 	os_sim_fail("write /sys/class/watchdog/watchdog0/nowayout", 0, KB_EPERM);
@@ -121,11 +115,10 @@ static void driver_that_stops_on_close_is_told_in_the_verdict(void **ctx)
 	assert_absent("write /run/systemd");
 }
 
-static void without_its_guardian_it_is_stopped_so_that_nobody_is_reset(void **ctx)
+TEST(without_its_guardian_it_is_stopped_so_that_nobody_is_reset)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.conf = "[watchdog]\nhandover=keeper\n";
 	os_sim_fail("detach", 0, KB_EEXEC);
@@ -134,11 +127,10 @@ static void without_its_guardian_it_is_stopped_so_that_nobody_is_reset(void **ct
 	assert_order("watchdog release", "switch_root");
 }
 
-static void release_stops_it_before_the_root_of_a_good_slot(void **ctx)
+TEST(release_stops_it_before_the_root_of_a_good_slot)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.conf = "[watchdog]\nhandover=release\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -147,12 +139,11 @@ static void release_stops_it_before_the_root_of_a_good_slot(void **ctx)
 	assert_absent("write /run/systemd");
 }
 
-static void hand_over_is_the_last_thing_before_the_root(void **ctx)
+TEST(hand_over_is_the_last_thing_before_the_root)
 {
 	struct state s = machine_good();
 	const char *drop_in;
 
-	(void)ctx;
 	machine_put(&s);
 	machine.conf = "[watchdog]\ntimeout=90\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -167,13 +158,12 @@ static void hand_over_is_the_last_thing_before_the_root(void **ctx)
 }
 
 /* sunxi, bcm2835: 300 s get EINVAL, and systemd would stop the watchdog for good. */
-static void driver_with_a_short_longest_time_is_told_and_systemd_gets_what_it_takes(void **ctx)
+TEST(driver_with_a_short_longest_time_is_told_and_systemd_gets_what_it_takes)
 {
 	const struct os_sim_wdt_quirks sunxi = { .longest_s = 16 };
 	struct state s = machine_good();
 	const char *drop_in;
 
-	(void)ctx;
 	machine_put(&s);
 	machine.conf = "[watchdog]\ntimeout=16\n";
 	os_sim_watchdog_quirks(&sunxi);
@@ -186,12 +176,11 @@ static void driver_with_a_short_longest_time_is_told_and_systemd_gets_what_it_ta
 	assert_order("watchdog timeout 16 s", "close watchdog");
 }
 
-static void hardware_that_counts_less_than_its_driver_says_is_told(void **ctx)
+TEST(hardware_that_counts_less_than_its_driver_says_is_told)
 {
 	const struct os_sim_wdt_quirks bcm2835 = { .tells_left = true, .register_s = 15 };
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_watchdog_quirks(&bcm2835);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -200,11 +189,10 @@ static void hardware_that_counts_less_than_its_driver_says_is_told(void **ctx)
 	assert_once("# watchdog: the driver of /dev/watchdog0 takes 60 s, but its hardware counts");
 }
 
-static void command_line_sets_the_time_of_the_hand_over_too(void **ctx)
+TEST(command_line_sets_the_time_of_the_hand_over_too)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.cmdline = "keelboot.watchdog=/dev/watchdog0,240\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -213,11 +201,10 @@ static void command_line_sets_the_time_of_the_hand_over_too(void **ctx)
 	assert_int_equal(os_sim_count("watchdog timeout 240 s"), 2); /* behind the question */
 }
 
-static void off_is_off(void **ctx)
+TEST(off_is_off)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	machine_put(&s);
 	machine.cmdline = "keelboot.watchdog=off\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -226,12 +213,11 @@ static void off_is_off(void **ctx)
 	assert_absent("write /run/systemd");
 }
 
-static void install_is_fed_on_progress_only(void **ctx)
+TEST(install_is_fed_on_progress_only)
 {
 	struct os_sim_child c = { .argv0 = "keelboot-apply", .duration_ms = 180000, .status = 512 };
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.staged.source = STATE_SRC_DATA;
 	machine_put(&s);
 	/* Each step within the deadline of 40 s, and the whole far beyond the watchdog's 60 s. */
@@ -256,12 +242,11 @@ static void mount_hangs(void *ctx)
 	os_sim_advance(100000);
 }
 
-static void mount_that_never_returns_is_the_watchdogs(void **ctx)
+TEST(mount_that_never_returns_is_the_watchdogs)
 {
 	struct os_sim_child hook = { .argv0 = HOOK_DIR "/post-mount.d/10-x", .duration_ms = 10 };
 	struct state s = machine_trial();
 
-	(void)ctx;
 	machine_put(&s);
 	os_sim_exec(HOOK_DIR "/post-mount.d/10-x");
 	os_sim_child(&hook);
@@ -278,23 +263,6 @@ static void mount_that_never_returns_is_the_watchdogs(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(device_without_a_watchdog_boots),
-		T(watchdog_is_armed_before_the_other_modules_load),
-		T(a_bmc_is_armed_before_softdog_loads),
-		T(what_is_named_and_is_no_watchdog_waits_for_hardware_and_is_told_twice),
-		T(watchdog_that_comes_with_the_devices_is_armed),
-		T(driver_that_stops_on_close_is_told_in_the_verdict),
-		T(without_its_guardian_it_is_stopped_so_that_nobody_is_reset),
-		T(release_stops_it_before_the_root_of_a_good_slot),
-		T(hand_over_is_the_last_thing_before_the_root),
-		T(driver_with_a_short_longest_time_is_told_and_systemd_gets_what_it_takes),
-		T(hardware_that_counts_less_than_its_driver_says_is_told),
-		T(command_line_sets_the_time_of_the_hand_over_too),
-		T(off_is_off),
-		T(install_is_fed_on_progress_only),
-		T(mount_that_never_returns_is_the_watchdogs),
-	};
-
-	return cmocka_run_group_tests_name("trace of the watchdog", tests, NULL, NULL);
+	return TEST_RUN("trace of the watchdog", .set_up = machine_set_up,
+			.tear_down = machine_tear_down);
 }

@@ -55,38 +55,33 @@ static void from(struct state s)
 
 /* ---------------------------------------------------------------- the paths */
 
-static void healthy(void **ctx)
+TEST(healthy)
 {
-	(void)ctx;
 	from(machine_good());
 	costs("healthy boot", OS_SIM_EXEC);
 }
 
-static void healthy_and_counted(void **ctx)
+TEST(healthy_and_counted)
 {
-	(void)ctx;
 	from(machine_good());
 	machine.conf = "[system]\ncompatible=trace\ncount=always\n";
 	costs("healthy boot, `count=always`", OS_SIM_EXEC);
 }
 
-static void healthy_with_a_region_lost(void **ctx)
+TEST(healthy_with_a_region_lost)
 {
-	(void)ctx;
 	from(machine_good());
 	bdev_sim_scribble(&machine.state, STORE_REGION(0), (uint64_t)STORE_CELLS * STORE_CELL, 99);
 	costs("healthy boot, one region damaged", OS_SIM_EXEC);
 }
 
-static void first_boot(void **ctx)
+TEST(first_boot)
 {
-	(void)ctx;
 	costs("first boot, the state partition is blank", OS_SIM_EXEC);
 }
 
-static void rebuild(void **ctx)
+TEST(rebuild)
 {
-	(void)ctx;
 	from(machine_good());
 	for (int r = 0; r < 2; r++)
 		bdev_sim_scribble(&machine.state, STORE_REGION(r),
@@ -94,18 +89,16 @@ static void rebuild(void **ctx)
 	costs("boot after both regions were lost", OS_SIM_EXEC);
 }
 
-static void trial(void **ctx)
+TEST(trial)
 {
-	(void)ctx;
 	from(machine_trial());
 	costs("boot of a trial", OS_SIM_EXEC);
 }
 
-static void trial_after_a_power_cut(void **ctx)
+TEST(trial_after_a_power_cut)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	s.open = 1;
 	s.slot[1].tries--;
 	s.warm = true;
@@ -115,19 +108,17 @@ static void trial_after_a_power_cut(void **ctx)
 	assert_int_equal(machine_get().slot[1].grace, STATE_GRACE - 1);
 }
 
-static void trial_does_not_mount(void **ctx)
+TEST(trial_does_not_mount)
 {
-	(void)ctx;
 	from(machine_trial());
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
 	costs("trial that does not mount, a good slot boots", OS_SIM_EXEC);
 }
 
-static void trial_is_given_up(void **ctx)
+TEST(trial_is_given_up)
 {
 	struct state s = machine_trial();
 
-	(void)ctx;
 	s.slot[1].tries = 0;
 	s.open = 1;
 	from(s);
@@ -135,17 +126,15 @@ static void trial_is_given_up(void **ctx)
 	assert_int_equal(machine_get().slot[1].st, STATE_BAD);
 }
 
-static void crash(void **ctx)
+TEST(crash)
 {
-	(void)ctx;
 	from(machine_good());
 	os_sim_file("/sys/fs/pstore/dmesg-ramoops-0", PANIC);
 	costs("boot after a crash of a good slot", OS_SIM_EXEC);
 }
 
-static void first_cookie(void **ctx)
+TEST(first_cookie)
 {
-	(void)ctx;
 	from(machine_good());
 	os_sim_file("/dev/pmsg0", "");
 	os_sim_file("/sys/fs/pstore/pmsg-ramoops-0", "Keelboot was here\n");
@@ -153,22 +142,20 @@ static void first_cookie(void **ctx)
 	assert_true(machine_get().warm);
 }
 
-static void oneshot(void **ctx)
+TEST(oneshot)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.oneshot = 1;
 	from(s);
 	costs("boot of a oneshot", OS_SIM_EXEC);
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
-static void last_resort(void **ctx)
+TEST(last_resort)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.slot[0].st = s.slot[1].st = STATE_BAD;
 	from(s);
 	costs("last resort", OS_SIM_EXEC);
@@ -182,22 +169,20 @@ static void put_staged(void)
 	from(s);
 }
 
-static void opening(void **ctx)
+TEST(opening)
 {
 	const struct os_sim_child nothing = { .argv0 = "keelboot-apply", .status = 2 << 8 };
 
-	(void)ctx;
 	put_staged();
 	os_sim_child(&nothing);
 	costs("looking at a medium, a raw bundle or the stage folder", OS_SIM_EXEC);
 }
 
-static void stick(void **ctx)
+TEST(stick)
 {
 	const struct os_sim_child nothing = { .argv0 = "keelboot-apply", .status = 2 << 8 };
 	struct os_sim_disk usb = machine_stick();
 
-	(void)ctx;
 	from(machine_good());
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	os_sim_disk(&usb);
@@ -205,12 +190,11 @@ static void stick(void **ctx)
 	costs("looking at a medium, a raw bundle or the stage folder", OS_SIM_EXEC);
 }
 
-static void dies(void **ctx)
+TEST(dies)
 {
 	const struct os_sim_child crashes = { .argv0 = "keelboot-apply", .status = 11 };
 	struct os_sim_disk usb = machine_stick();
 
-	(void)ctx;
 	from(machine_good());
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	os_sim_disk(&usb);
@@ -218,32 +202,29 @@ static void dies(void **ctx)
 	costs("looking at a medium on which apply crashes or stalls", OS_SIM_EXEC);
 }
 
-static void taken_out(void **ctx)
+TEST(taken_out)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.apply[STATE_SRC_USB].count = STATE_APPLY_LIMIT;
 	from(s);
 	costs("first boot without a medium that was counted", OS_SIM_EXEC);
 }
 
-static void left_alone(void **ctx)
+TEST(left_alone)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.staged.source = STATE_SRC_DATA;
 	s.apply[STATE_SRC_DATA].count = STATE_APPLY_LIMIT;
 	from(s);
 	costs("a source that took the device down three times", OS_SIM_EXEC);
 }
 
-static void over_budget(void **ctx)
+TEST(over_budget)
 {
 	struct state s = machine_good();
 
-	(void)ctx;
 	s.staged.source = STATE_SRC_DATA;
 	s.installs = STATE_INSTALLS_LIMIT;
 	from(s);
@@ -252,18 +233,16 @@ static void over_budget(void **ctx)
 	machine_told("\"slot\":\"a\"");
 }
 
-static void rescue(void **ctx)
+TEST(rescue)
 {
-	(void)ctx;
 	from(machine_good());
 	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
 	costs("boot on which nothing mounts, up to the restart", OS_SIM_REBOOT);
 }
 
-static void rescue_again(void **ctx)
+TEST(rescue_again)
 {
-	(void)ctx;
 	from(machine_good());
 	for (unsigned i = 0; i < 12; i++) {
 		os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
@@ -276,27 +255,24 @@ static void rescue_again(void **ctx)
 	costs("the same, from the second time on", OS_SIM_REBOOT);
 }
 
-static void forced(void **ctx)
+TEST(forced)
 {
-	(void)ctx;
 	from(machine_trial());
 	machine.cmdline = "keelboot.slot=b\n";
 	costs("boot with `keelboot.slot=`", OS_SIM_EXEC);
 }
 
-static void cannot_be_written(void **ctx)
+TEST(cannot_be_written)
 {
-	(void)ctx;
 	from(machine_trial());
 	os_sim_fail("write " STATE_DEV, 0, KB_EIO);
 	costs("boot of a trial, the state cannot be written", OS_SIM_EXEC);
 }
 
-static void every_row_was_measured(void **ctx)
+TEST(every_row_was_measured)
 {
 	const char *left = wear_table_left(&table, "boot");
 
-	(void)ctx;
 	if (left != NULL)
 		fail_msg("nothing measures \"%s\"", left);
 }
@@ -325,17 +301,16 @@ static void save_once(struct state *s)
 	struct state old;
 	struct store st;
 
-	assert_int_equal(store_load(&st, &machine.state.bdev, &old, &found), KB_OK);
-	assert_int_equal(store_save(&st, s), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &old, &found));
+	OK(store_save(&st, s));
 	cell[st.region][st.cell]++;
 }
 
-static void records_go_round(void **ctx)
+TEST(records_go_round)
 {
 	struct state s = machine_good();
 	unsigned least, most;
 
-	(void)ctx;
 	memset(cell, 0, sizeof(cell));
 	for (unsigned i = 0; i < ROUNDS * 2 * STORE_CELLS; i++)
 		save_once(&s);
@@ -345,12 +320,11 @@ static void records_go_round(void **ctx)
 }
 
 /* With cuts that lose, keep or tear the last write: no cell gets much more than another. */
-static void records_go_round_through_power_cuts(void **ctx)
+TEST(records_go_round_through_power_cuts)
 {
 	struct state s = machine_good();
 	unsigned least, most;
 
-	(void)ctx;
 	memset(cell, 0, sizeof(cell));
 	for (uint64_t seed = 1; seed <= ROUNDS * 2 * STORE_CELLS; seed++) {
 		machine.state.ignore_flush = seed % 3 == 0;
@@ -363,21 +337,20 @@ static void records_go_round_through_power_cuts(void **ctx)
 	assert_true(least > 0 && most <= 2 * least);
 }
 
-static void events_go_round(void **ctx)
+TEST(events_go_round)
 {
 	static unsigned at[STORE_HISTORY_CELLS];
 	struct history_event e = { .kind = HISTORY_BOOT, .slot = 0 };
 	struct state s = machine_good();
 
-	(void)ctx;
 	from(s);
 	for (unsigned i = 0; i < 4 * STORE_HISTORY_CELLS; i++) {
 		enum store_finding found;
 		struct store st;
 
-		assert_int_equal(store_load(&st, &machine.state.bdev, &s, &found), KB_OK);
+		OK(store_load(&st, &machine.state.bdev, &s, &found));
 		e.time = i;
-		assert_int_equal(store_history_add(&st, &e), KB_OK);
+		OK(store_history_add(&st, &e));
 		at[(st.history_n - 1) % STORE_HISTORY_CELLS]++;
 	}
 	for (unsigned i = 0; i < STORE_HISTORY_CELLS; i++)
@@ -386,37 +359,7 @@ static void events_go_round(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(healthy),
-		T(healthy_and_counted),
-		T(healthy_with_a_region_lost),
-		T(first_boot),
-		T(rebuild),
-		T(trial),
-		T(trial_after_a_power_cut),
-		T(trial_does_not_mount),
-		T(trial_is_given_up),
-		T(crash),
-		T(first_cookie),
-		T(oneshot),
-		T(last_resort),
-		T(opening),
-		T(stick),
-		T(dies),
-		T(taken_out),
-		T(left_alone),
-		T(over_budget),
-		T(rescue),
-		T(rescue_again),
-		T(forced),
-		T(cannot_be_written),
-		T(every_row_was_measured),
-		T(records_go_round),
-		T(records_go_round_through_power_cuts),
-		T(events_go_round),
-	};
-
 	if (!wear_table_read(&table, "docs/STATE.md"))
 		return 1;
-	return cmocka_run_group_tests_name("wear", tests, NULL, NULL);
+	return TEST_RUN("wear", .set_up = machine_set_up, .tear_down = machine_tear_down);
 }

@@ -8,6 +8,7 @@
 #include "lib/util.h"
 #include "update/decoder.h"
 #include "update/media.h"
+#include "tests/unit/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +17,7 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +29,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static char self[4096];
 
@@ -137,9 +134,8 @@ static const long deadly[][7] = {
 	{ 0x40000000 + SYS_getpid },
 };
 
-static void what_an_exploit_would_call_kills(void **state)
+TEST(what_an_exploit_would_call_kills)
 {
-	(void)state;
 	for (size_t i = 0; i < KB_ARRAY_LEN(deadly); i++) {
 		int status = end_of(call, deadly[i]);
 
@@ -149,12 +145,11 @@ static void what_an_exploit_would_call_kills(void **state)
 	}
 }
 
-static void tracing_kills(void **state)
+TEST(tracing_kills)
 {
 	static const long ptrace_call[7] = { SYS_ptrace };
 	int status;
 
-	(void)state;
 	if (CAGE_TRACED)
 		skip();
 	status = end_of(call, ptrace_call);
@@ -173,9 +168,8 @@ static void call_later_ones(const long *arg)
 	must(syscall(SYS_faccessat2, AT_FDCWD, "/proc", F_OK, 0) == 0, 99);
 }
 
-static void calls_of_later_kernels_are_absent(void **state)
+TEST(calls_of_later_kernels_are_absent)
 {
-	(void)state;
 	assert_fine(end_of(call_later_ones, NULL));
 }
 
@@ -186,13 +180,12 @@ static void exec_mount(const long *arg)
 	execl("/bin/sh", "sh", "-c", "unshare -m true 2>/dev/null; exit $?", NULL);
 }
 
-static void nobody_gets_out_by_another_program(void **state)
+TEST(nobody_gets_out_by_another_program)
 {
 	static const char probe[] = "unshare -m true 2>/dev/null";
 
 	int status;
 
-	(void)state;
 	if (geteuid() != 0 || system(probe) != 0)
 		skip();
 	status = end_of(exec_mount, NULL); /* the shell, or its own end if it needs no child */
@@ -233,9 +226,8 @@ static void look(const long *arg)
 	}
 }
 
-static void rights_that_it_does_not_need_are_gone(void **state)
+TEST(rights_that_it_does_not_need_are_gone)
 {
-	(void)state;
 	assert_fine(end_of(look, NULL));
 }
 
@@ -246,9 +238,8 @@ static void exec_look(const long *arg)
 	execl("/bin/grep", "grep", "-q", "CapEff:\t00000000002401e4", "/proc/self/status", NULL);
 }
 
-static void nor_do_they_come_back_by_exec(void **state)
+TEST(nor_do_they_come_back_by_exec)
 {
-	(void)state;
 	if (geteuid() != 0)
 		skip();
 	assert_fine(end_of(exec_look, NULL));
@@ -270,9 +261,8 @@ static void write_to_the_kernel(const long *arg)
 	must(access("/proc/sys/kernel/core_pattern", R_OK) == 0, 99);
 }
 
-static void the_settings_of_the_kernel_are_only_to_read(void **state)
+TEST(the_settings_of_the_kernel_are_only_to_read)
 {
-	(void)state;
 	if (geteuid() != 0)
 		skip();
 	assert_fine(end_of(write_to_the_kernel, NULL));
@@ -312,9 +302,8 @@ static int enters(const char *unmounted, const char *unprotected)
 	return WEXITSTATUS(status);
 }
 
-static void settings_that_could_be_written_keep_it_out(void **state)
+TEST(settings_that_could_be_written_keep_it_out)
 {
-	(void)state;
 	if (enters(NULL, NULL) != 0)
 		skip(); /* it may not mount */
 	assert_int_equal(enters(NULL, "/proc"), 1);
@@ -341,9 +330,8 @@ static void work(const long *arg)
 	must(umount2(at, 0) < 0, 5);
 }
 
-static void what_apply_does_goes(void **state)
+TEST(what_apply_does_goes)
 {
-	(void)state;
 	assert_fine(end_of(work, NULL));
 }
 
@@ -361,9 +349,8 @@ static void decode(const long *arg)
 	must(kill(pid, 0) < 0 && errno == ESRCH, 3);
 }
 
-static void the_decoder_starts_and_ends(void **state)
+TEST(the_decoder_starts_and_ends)
 {
-	(void)state;
 	assert_fine(end_of(decode, NULL));
 }
 
@@ -407,9 +394,8 @@ static int end_without(long number)
 }
 
 /* Whatever cannot be given up: nothing is read then. */
-static void half_a_cage_is_none(void **state)
+TEST(half_a_cage_is_none)
 {
-	(void)state;
 	if (geteuid() != 0)
 		skip();
 	assert_fine(end_without(SYS_unshare));
@@ -420,19 +406,6 @@ static void half_a_cage_is_none(void **state)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_an_exploit_would_call_kills),
-		cmocka_unit_test(calls_of_later_kernels_are_absent),
-		cmocka_unit_test(tracing_kills),
-		cmocka_unit_test(nobody_gets_out_by_another_program),
-		cmocka_unit_test(rights_that_it_does_not_need_are_gone),
-		cmocka_unit_test(nor_do_they_come_back_by_exec),
-		cmocka_unit_test(the_settings_of_the_kernel_are_only_to_read),
-		cmocka_unit_test(settings_that_could_be_written_keep_it_out),
-		cmocka_unit_test(half_a_cage_is_none),
-		cmocka_unit_test(what_apply_does_goes),
-		cmocka_unit_test(the_decoder_starts_and_ends),
-	};
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
@@ -440,5 +413,5 @@ int main(int argc, char **argv)
 	if (n <= 0)
 		return 1;
 	log_set_level(0);
-	return cmocka_run_group_tests_name("apply_cage", tests, NULL, NULL);
+	return TEST_RUN("apply_cage");
 }

@@ -5,12 +5,7 @@
 
 #include "lib/log.h"
 #include "tests/unit/install_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "tests/unit/test.h"
 
 #define SIZE (64u * 1024)
 
@@ -64,51 +59,41 @@ static void assert_why(const char *text)
 		fail_msg("not said: %s\n%s", text, job.why);
 }
 
-static void what_fits_has_a_target(void **ctx)
+TEST(what_fits_has_a_target)
 {
-	(void)ctx;
-	assert_int_equal(apply_file_look(&job), KB_OK);
+	OK(apply_file_look(&job));
 	assert_int_equal(job.target, 1);
 	assert_true(job.known && job.release.sequence == 5);
 }
 
 /* Else it would be written to a slot before the first one. */
-static void what_is_refused_at_the_look_is_not_installed(void **ctx)
+TEST(what_is_refused_at_the_look_is_not_installed)
 {
 	unsigned ops = disk.ops;
 
-	(void)ctx;
 	job.compatible = "another";
-	assert_int_equal(apply_file(&job), KB_ECOMPAT);
+	FAILS(apply_file(&job), KB_ECOMPAT);
 	assert_int_equal(job.target, STATE_NONE);
 	assert_why("it is for box, this device is another");
 	assert_int_equal(disk.ops, ops);
 }
 
 /* Two reasons for one error, and two ways out. */
-static void what_failed_here_and_what_is_barred_by_others_have_their_own_words(void **ctx)
+TEST(what_failed_here_and_what_is_barred_by_others_have_their_own_words)
 {
-	(void)ctx;
 	state.forgotten_max = 9;
-	assert_int_equal(apply_file_look(&job), KB_EREJECTED);
+	FAILS(apply_file_look(&job), KB_EREJECTED);
 	assert_why("so many releases failed here that only newer ones are taken");
 	state.slot[1].has_release = true;
 	state.slot[1].sequence = 5;
 	memcpy(state.slot[1].release, job.release.id, STATE_ID_LEN);
 	state_reject(&state, &state.slot[1]);
-	assert_int_equal(apply_file_look(&job), KB_EREJECTED);
+	FAILS(apply_file_look(&job), KB_EREJECTED);
 	assert_why("this release failed on this device before");
 }
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = {
-		TEST(what_fits_has_a_target),
-		TEST(what_is_refused_at_the_look_is_not_installed),
-		TEST(what_failed_here_and_what_is_barred_by_others_have_their_own_words),
-	};
-
 	log_set_level(0);
-	return cmocka_run_group_tests_name("apply_file", tests, NULL, NULL);
+	return TEST_RUN("apply_file", .set_up = set_up, .tear_down = tear_down);
 }

@@ -11,19 +11,15 @@
 #include "selector/store_internal.h"
 #include "update/apply.h"
 #include "update/media.h"
+#include "tests/unit/test.h"
 
 #include <fcntl.h>
 #include <sched.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
 
 #define KIB  1024u
 #define SIZE (768 * KIB)
@@ -73,8 +69,8 @@ static void with_store(void (*fn)(struct store *st), bool fresh)
 	struct bdev_file dev;
 	struct store st;
 
-	assert_int_equal(bdev_file_open(&dev, path("state"), BDEV_FILE_WRITE), KB_OK);
-	assert_int_equal(store_load(&st, &dev.bdev, &state, &found), KB_OK);
+	OK(bdev_file_open(&dev, path("state"), BDEV_FILE_WRITE));
+	OK(store_load(&st, &dev.bdev, &state, &found));
 	if (!fresh)
 		assert_int_equal(found, STORE_FOUND);
 	if (fn != NULL)
@@ -84,7 +80,7 @@ static void with_store(void (*fn)(struct store *st), bool fresh)
 
 static void save(struct store *st)
 {
-	assert_int_equal(store_save(st, &state), KB_OK);
+	OK(store_save(st, &state));
 }
 
 /* Slot a good with sequence 1, slot b empty. */
@@ -309,7 +305,7 @@ static bool count_event(void *ctx, const struct history_event *e)
 static void count_events(struct store *st)
 {
 	events = 0;
-	assert_int_equal(store_history_read(st, 0, count_event, NULL), KB_OK);
+	OK(store_history_read(st, 0, count_event, NULL));
 }
 
 static void assert_nothing_written(uint64_t seq)
@@ -339,9 +335,8 @@ static void flip(const char *name, off_t from_end)
 
 /* ---------------------------------------------------------------- tests */
 
-static void installs_the_newest_and_names_the_others(void **ctx)
+TEST(installs_the_newest_and_names_the_others)
 {
-	(void)ctx;
 	make_bundle("two", 2, "box", &key);
 	make_bundle("five", 5, "box", &key);
 	make_bundle("three", 3, "box", &key);
@@ -360,9 +355,8 @@ static void installs_the_newest_and_names_the_others(void **ctx)
 	assert_int_equal(events, 1);
 }
 
-static void same_release_twice_is_named_as_that(void **ctx)
+TEST(same_release_twice_is_named_as_that)
 {
-	(void)ctx;
 	make_bundle("five", 5, "box", &key);
 	make_bundle("copy", 5, "box", &key);
 	assert_int_equal(apply_usb("five", "copy", NULL), APPLY_INSTALLED);
@@ -386,12 +380,11 @@ static int make_slot_b_refuse(void)
 	return fd;
 }
 
-static void slot_that_cannot_be_written_is_left_alone_after_three_times(void **ctx)
+TEST(slot_that_cannot_be_written_is_left_alone_after_three_times)
 {
 	int fd = make_slot_b_refuse();
 	uint64_t seq;
 
-	(void)ctx;
 	make_bundle("five", 5, "box", &key);
 	for (unsigned i = 1; i <= STATE_FAILS_LIMIT; i++) {
 		assert_int_equal(apply_usb("five", NULL, NULL), APPLY_FAILED);
@@ -440,12 +433,12 @@ static void put_cell(struct store *st)
 	struct store_manifest cell = { .sequence = 1 };
 	int fd = open(path(cell_from), O_RDONLY | O_CLOEXEC);
 
-	assert_int_equal(reader_open(&r, fd, false, (uint64_t)lseek(fd, 0, SEEK_END), NULL), KB_OK);
+	OK(reader_open(&r, fd, false, (uint64_t)lseek(fd, 0, SEEK_END), NULL));
 	cell.len = (size_t)r.h.manifest_off + r.h.manifest_len;
 	assert_int_equal(pread(fd, blob, cell.len, 0), (ssize_t)cell.len);
 	reader_close(&r);
 	close(fd);
-	assert_int_equal(store_manifest_write(st, cell_slot, &cell, blob), KB_OK);
+	OK(store_manifest_write(st, cell_slot, &cell, blob));
 }
 
 static void rescue_world(uint64_t of_state, const char *compatible, const struct key_file *k)
@@ -464,11 +457,10 @@ static void rescue_world(uint64_t of_state, const char *compatible, const struct
 
 /* Threats 16, 34: a floor that somebody forged keeps no repair out; one that is signed holds there
  * as well. */
-static void rescue_goes_by_the_floor_that_is_signed(void **ctx)
+TEST(rescue_goes_by_the_floor_that_is_signed)
 {
 	uint64_t seq;
 
-	(void)ctx;
 	rescue_world(1000, "box", &key);
 	assert_int_equal(apply_usb("five", NULL, NULL), APPLY_NOTHING);
 	assert_logged("it is older than what this device may go back to");
@@ -483,9 +475,8 @@ static void rescue_goes_by_the_floor_that_is_signed(void **ctx)
 	assert_int_equal(state.floor, 3);
 }
 
-static void rescue_heeds_no_floor_that_others_signed(void **ctx)
+TEST(rescue_heeds_no_floor_that_others_signed)
 {
-	(void)ctx;
 	rescue_world(1000, "box", &stranger);
 	assert_int_equal(apply_rescue("two"), APPLY_INSTALLED);
 	rescue_world(1000, "box", NULL);
@@ -504,9 +495,8 @@ static void put_back(struct store *st)
 }
 
 /* Nor by that, in a rescue or behind one. */
-static void rescue_forgets_what_good_slots_held_back(void **ctx)
+TEST(rescue_forgets_what_good_slots_held_back)
 {
-	(void)ctx;
 	rescue_world(1, "box", &key);
 	with_store(put_back, false);
 	assert_int_equal(apply_usb("five", NULL, NULL), APPLY_NOTHING);
@@ -516,9 +506,8 @@ static void rescue_forgets_what_good_slots_held_back(void **ctx)
 }
 
 /* The floor of a release that nobody has marked good yet. */
-static void rescue_raises_no_floor(void **ctx)
+TEST(rescue_raises_no_floor)
 {
-	(void)ctx;
 	rescue_world(1, "box", &key);
 	assert_int_equal(apply_rescue("two"), APPLY_INSTALLED);
 	assert_slot_b(2);
@@ -533,15 +522,14 @@ static void damage_cell(struct store *st)
 	for (int copy = 0; copy < 2; copy++) {
 		uint64_t off = STORE_MANIFEST(copy, cell_slot);
 
-		assert_int_equal(bdev_read(st->dev, off, first, sizeof(first)), KB_OK);
+		OK(bdev_read(st->dev, off, first, sizeof(first)));
 		first[sizeof(first) - 1] ^= 1;
-		assert_int_equal(bdev_write(st->dev, off, first, sizeof(first)), KB_OK);
+		OK(bdev_write(st->dev, off, first, sizeof(first)));
 	}
 }
 
-static void rescue_heeds_no_floor_of_a_damaged_cell(void **ctx)
+TEST(rescue_heeds_no_floor_of_a_damaged_cell)
 {
-	(void)ctx;
 	rescue_world(1000, "box", &key);
 	floor_of_bundles = 5;
 	make_bundle("next", 5, "box", &key);
@@ -589,9 +577,8 @@ static void two_good_world(void)
 	with_store(put_two_good, false);
 }
 
-static void rescue_keeps_a_floor_that_later_releases_do_not_name(void **ctx)
+TEST(rescue_keeps_a_floor_that_later_releases_do_not_name)
 {
-	(void)ctx;
 	two_good_world();
 	assert_int_equal(apply_rescue("nine"), APPLY_NOTHING);
 	assert_logged("it is older than what this device may go back to");
@@ -611,9 +598,8 @@ static int apply_last_resort(const char *name)
 }
 
 /* Threat 16: power cuts alone bring a last resort about, while both slots would boot. */
-static void a_last_resort_goes_back_to_what_is_there_and_no_further(void **ctx)
+TEST(a_last_resort_goes_back_to_what_is_there_and_no_further)
 {
-	(void)ctx;
 	two_good_world();
 	assert_int_equal(apply_last_resort("ten"), APPLY_NOTHING);
 	assert_logged(
@@ -635,9 +621,8 @@ static void put_broken_off(struct store *st)
 	save(st);
 }
 
-static void a_last_resort_believes_the_floor(void **ctx)
+TEST(a_last_resort_believes_the_floor)
 {
-	(void)ctx;
 	two_good_world();
 	with_store(put_broken_off, false);
 	cell_from = "nine";
@@ -652,9 +637,8 @@ static void a_last_resort_believes_the_floor(void **ctx)
 }
 
 /* Threat 16: a factory that names the release alone leaves a slot without a manifest. */
-static void what_has_no_manifest_holds_back_as_well(void **ctx)
+TEST(what_has_no_manifest_holds_back_as_well)
 {
-	(void)ctx;
 	set_up(NULL);
 	make_bundle("ten", 10, "box", &key);
 	make_bundle("eleven", 11, "box", &key);
@@ -695,9 +679,8 @@ static void put_failed_trial(struct store *st)
 
 /* Threat 16: an install of which each byte is there already takes the good slot away all the same.
  */
-static void a_release_with_the_same_image_lets_nothing_older_come(void **ctx)
+TEST(a_release_with_the_same_image_lets_nothing_older_come)
 {
-	(void)ctx;
 	two_good_world();
 	make_bundle("thirteen", 13, "box", &key);
 	write_image_of(13, "b");
@@ -711,9 +694,8 @@ static void a_release_with_the_same_image_lets_nothing_older_come(void **ctx)
 }
 
 /* Threat 17: what mounts may be believed about how far a sequence may jump. */
-static void a_last_resort_takes_no_sequence_that_is_far(void **ctx)
+TEST(a_last_resort_takes_no_sequence_that_is_far)
 {
-	(void)ctx;
 	two_good_world();
 	make_bundle("far", UINT64_C(1000000000000000), "box", &key);
 	assert_int_equal(apply_last_resort("far"), APPLY_NOTHING);
@@ -728,12 +710,11 @@ static void put_staged_nowhere(struct store *st)
 	save(st);
 }
 
-static void a_rescue_that_installs_nothing_lowers_no_floor(void **ctx)
+TEST(a_rescue_that_installs_nothing_lowers_no_floor)
 {
 	static char source[600];
 	const char *more[] = { "--rescue", "--source", source, NULL };
 
-	(void)ctx;
 	rescue_world(1000, "box", &key);
 	with_store(put_staged_nowhere, false);
 	snprintf(source, sizeof(source), "data:%s", path("two"));
@@ -751,9 +732,8 @@ static void put_slots_that_are_not_there(struct store *st)
 	save(st);
 }
 
-static void no_slot_that_only_the_state_knows_is_the_target(void **ctx)
+TEST(no_slot_that_only_the_state_knows_is_the_target)
 {
-	(void)ctx;
 	rescue_world(0, "box", &key);
 	with_store(put_slots_that_are_not_there, false);
 	assert_int_equal(apply_rescue("five"), APPLY_INSTALLED);
@@ -766,9 +746,8 @@ static void no_slot_that_only_the_state_knows_is_the_target(void **ctx)
 
 /* What was installed in this rescue, or before, did not mount: the next best gets its turn at once.
  */
-static void rescue_goes_on_behind_what_is_there_already(void **ctx)
+TEST(rescue_goes_on_behind_what_is_there_already)
 {
-	(void)ctx;
 	rescue_world(1, "box", &key);
 	assert_int_equal(apply_rescue("five"), APPLY_INSTALLED);
 	assert_slot_b(5);
@@ -780,11 +759,10 @@ static void rescue_goes_on_behind_what_is_there_already(void **ctx)
 }
 
 /* Threat 17: what proved itself here is only what the state says; the end of the numbers is not. */
-static void rescue_takes_a_sequence_that_is_far_from_what_the_state_says(void **ctx)
+TEST(rescue_takes_a_sequence_that_is_far_from_what_the_state_says)
 {
 	const uint64_t far = UINT64_C(1000000000000000);
 
-	(void)ctx;
 	make_bundle("far", far, "box", &key);
 	assert_int_equal(apply_usb("far", NULL, NULL), APPLY_NOTHING);
 	assert_logged("its sequence is too far ahead");
@@ -796,9 +774,8 @@ static void rescue_takes_a_sequence_that_is_far_from_what_the_state_says(void **
 }
 
 /* Pulled out, or cut off: the release is as good as before. */
-static void medium_that_ends_in_the_middle_costs_nothing(void **ctx)
+TEST(medium_that_ends_in_the_middle_costs_nothing)
 {
-	(void)ctx;
 	write_text("etc/keelboot/system.conf",
 		   "[system]\ncompatible = box\n[source.usb]\nverify-first = no\n");
 	for (int i = 0; i < STATE_FAILS_LIMIT + 1; i++) {
@@ -813,11 +790,10 @@ static void medium_that_ends_in_the_middle_costs_nothing(void **ctx)
 	assert_int_equal(apply_usb("five", NULL, NULL), APPLY_INSTALLED);
 }
 
-static void what_is_not_for_us_is_named_and_costs_no_write(void **ctx)
+TEST(what_is_not_for_us_is_named_and_costs_no_write)
 {
 	uint64_t seq = sequence_of_state();
 
-	(void)ctx;
 	make_bundle("foreign", 7, "fridge", &key);
 	make_bundle("unsigned", 8, "box", NULL);
 	make_bundle("stranger", 9, "box", &stranger);
@@ -828,11 +804,10 @@ static void what_is_not_for_us_is_named_and_costs_no_write(void **ctx)
 	assert_nothing_written(seq);
 }
 
-static void older_releases_are_refused(void **ctx)
+TEST(older_releases_are_refused)
 {
 	uint64_t seq = sequence_of_state();
 
-	(void)ctx;
 	make_bundle("one", 1, "box", &key);
 	assert_int_equal(apply_usb("one", NULL, NULL), APPLY_NOTHING);
 	assert_logged("it is not newer than what is installed; a new release has a higher "
@@ -842,11 +817,10 @@ static void older_releases_are_refused(void **ctx)
 
 /* A release with the last number there is would be the last one: it makes room for one in bounds.
  */
-static void a_release_too_far_ahead_is_refused(void **ctx)
+TEST(a_release_too_far_ahead_is_refused)
 {
 	uint64_t seq = sequence_of_state();
 
-	(void)ctx;
 	make_bundle("last", INT64_MAX, "box", &key);
 	assert_int_equal(apply_usb("last", NULL, NULL), APPLY_NOTHING);
 	assert_logged("its sequence is too far ahead of what proved itself here");
@@ -861,11 +835,10 @@ static void a_release_too_far_ahead_is_refused(void **ctx)
 	assert_slot_b(INT64_MAX);
 }
 
-static void rubbish_and_absent_media_are_harmless(void **ctx)
+TEST(rubbish_and_absent_media_are_harmless)
 {
 	uint64_t seq = sequence_of_state();
 
-	(void)ctx;
 	write_text("rubbish", "KEEL");
 	make_file("zeroes", 64 * KIB);
 	assert_int_equal(apply_usb("rubbish", "zeroes", "nowhere"), APPLY_NOTHING);
@@ -873,12 +846,11 @@ static void rubbish_and_absent_media_are_harmless(void **ctx)
 	assert_nothing_written(seq);
 }
 
-static void every_truncation_is_refused(void **ctx)
+TEST(every_truncation_is_refused)
 {
 	uint64_t seq = sequence_of_state();
 	struct stat st;
 
-	(void)ctx;
 	make_bundle("cut", 2, "box", &key);
 	assert_int_equal(stat(path("cut"), &st), 0);
 	for (off_t len = st.st_size - 1; len > 0; len = len * 2 / 3) {
@@ -888,9 +860,8 @@ static void every_truncation_is_refused(void **ctx)
 	assert_nothing_written(seq);
 }
 
-static void a_damaged_one_makes_room_for_the_next(void **ctx)
+TEST(a_damaged_one_makes_room_for_the_next)
 {
-	(void)ctx;
 	make_bundle("five", 5, "box", &key);
 	make_bundle("two", 2, "box", &key);
 	flip("five", 50);
@@ -899,11 +870,10 @@ static void a_damaged_one_makes_room_for_the_next(void **ctx)
 	assert_logged("five: raw bundle: version 5.0: not installed");
 }
 
-static void a_damaged_one_alone_fails_and_is_told_once(void **ctx)
+TEST(a_damaged_one_alone_fails_and_is_told_once)
 {
 	uint64_t seq = sequence_of_state();
 
-	(void)ctx;
 	make_bundle("five", 5, "box", &key);
 	flip("five", 50);
 	for (int i = 0; i < 3; i++) {
@@ -914,14 +884,13 @@ static void a_damaged_one_alone_fails_and_is_told_once(void **ctx)
 	}
 }
 
-static void many_damaged_ones_are_told_in_few_lines(void **ctx)
+TEST(many_damaged_ones_are_told_in_few_lines)
 {
 	static char source[9][600];
 	const char *more[32] = { NULL };
 	uint64_t seq = sequence_of_state();
 	char name[16];
 
-	(void)ctx;
 	for (unsigned i = 0; i < 9; i++) {
 		snprintf(name, sizeof(name), "m%u", i);
 		make_bundle(name, i + 2, "box", &key);
@@ -939,9 +908,8 @@ static void many_damaged_ones_are_told_in_few_lines(void **ctx)
 }
 
 /* Pulled out after the look, while another stick is in that would do. */
-static void a_stick_that_is_gone_makes_room_for_the_next(void **ctx)
+TEST(a_stick_that_is_gone_makes_room_for_the_next)
 {
-	(void)ctx;
 	make_bundle("five", 5, "box", &key);
 	make_bundle("two", 2, "box", &key);
 	snprintf(pulled[0], sizeof(pulled[0]), "%s", path("five"));
@@ -952,11 +920,10 @@ static void a_stick_that_is_gone_makes_room_for_the_next(void **ctx)
 	assert_slot_b(2);
 }
 
-static void bytes_behind_a_raw_bundle_are_ignored(void **ctx)
+TEST(bytes_behind_a_raw_bundle_are_ignored)
 {
 	int fd;
 
-	(void)ctx;
 	make_bundle("two", 2, "box", &key);
 	fd = open(path("two"), O_WRONLY | O_APPEND | O_CLOEXEC);
 	assert_int_equal(write(fd, image, 5000), 5000);
@@ -965,9 +932,8 @@ static void bytes_behind_a_raw_bundle_are_ignored(void **ctx)
 	assert_slot_b(2);
 }
 
-static void a_state_that_is_blank_or_lost_stops_it(void **ctx)
+TEST(a_state_that_is_blank_or_lost_stops_it)
 {
-	(void)ctx;
 	make_bundle("two", 2, "box", &key);
 	make_file("state", STORE_MIN_SIZE);
 	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_FAILED);
@@ -1006,12 +972,11 @@ static pid_t hold_lock(unsigned ms)
 	return pid;
 }
 
-static void state_is_read_under_its_lock(void **ctx)
+TEST(state_is_read_under_its_lock)
 {
 	int status;
 	pid_t pid;
 
-	(void)ctx;
 	make_bundle("two", 2, "box", &key);
 	pid = hold_lock(700);
 	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_NOTHING);
@@ -1020,12 +985,11 @@ static void state_is_read_under_its_lock(void **ctx)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-static void without_the_lock_nothing_is_installed(void **ctx)
+TEST(without_the_lock_nothing_is_installed)
 {
 	uint64_t seq = sequence_of_state();
 	pid_t pid;
 
-	(void)ctx;
 	make_bundle("two", 2, "box", &key);
 	pid = hold_lock(600 * 1000);
 	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_FAILED);
@@ -1034,9 +998,8 @@ static void without_the_lock_nothing_is_installed(void **ctx)
 	assert_nothing_written(seq);
 }
 
-static void without_a_name_no_update_is_for_this_device(void **ctx)
+TEST(without_a_name_no_update_is_for_this_device)
 {
-	(void)ctx;
 	make_bundle("two", 2, "box", &key);
 	write_text("etc/keelboot/system.conf", "[system]\ntimeout = 30\n");
 	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_FAILED);
@@ -1044,11 +1007,10 @@ static void without_a_name_no_update_is_for_this_device(void **ctx)
 }
 
 /* Neither bundle is at fault when the slot is: the second one is not tried. */
-static void a_slot_that_cannot_be_opened_is_no_bundles_fault(void **ctx)
+TEST(a_slot_that_cannot_be_opened_is_no_bundles_fault)
 {
 	const char *at;
 
-	(void)ctx;
 	make_bundle("two", 2, "box", &key);
 	make_bundle("three", 3, "box", &key);
 	assert_int_equal(unlink(path("b")), 0);
@@ -1059,9 +1021,8 @@ static void a_slot_that_cannot_be_opened_is_no_bundles_fault(void **ctx)
 	assert_null(strstr(logged, "no such partition"));
 }
 
-static void a_slot_that_is_not_there_is_no_bundles_fault(void **ctx)
+TEST(a_slot_that_is_not_there_is_no_bundles_fault)
 {
-	(void)ctx;
 	make_bundle("two", 2, "box", &key);
 	lacks_b = true;
 	assert_int_equal(apply_usb("two", NULL, NULL), APPLY_FAILED);
@@ -1069,11 +1030,10 @@ static void a_slot_that_is_not_there_is_no_bundles_fault(void **ctx)
 	assert_logged("no partition of slot b");
 }
 
-static void without_keys_nothing_is_installed(void **ctx)
+TEST(without_keys_nothing_is_installed)
 {
 	uint64_t seq = sequence_of_state();
 
-	(void)ctx;
 	make_bundle("two", 2, "box", &key);
 	write_text("etc/keelboot/system.conf",
 		   "[system]\ncompatible = box\n[keyring]\npath = /nowhere\n");
@@ -1090,13 +1050,12 @@ static void stage(struct store *st)
 }
 
 /* Of several keys: one that is retired, and how many have to sign. */
-static void what_the_keyring_asks_for_is_asked_for(void **ctx)
+TEST(what_the_keyring_asks_for_is_asked_for)
 {
 	static const char conf[] =
 		"[system]\ncompatible = box\n[keyring]\nsignatures-required=%s\n";
 	char text[128], cmd[1024];
 
-	(void)ctx;
 	make_bundle("two", 2, "box", &key);
 	snprintf(text, sizeof(text), conf, "2");
 	write_text("etc/keelboot/system.conf", text);
@@ -1121,12 +1080,11 @@ static void what_the_keyring_asks_for_is_asked_for(void **ctx)
 	assert_slot_b(2);
 }
 
-static void a_staged_copy_that_cannot_be_read_is_given_up(void **ctx)
+TEST(a_staged_copy_that_cannot_be_read_is_given_up)
 {
 	char source[600];
 	const char *const more[] = { "--source", source, NULL };
 
-	(void)ctx;
 	make_file("data", 64 * KIB);
 	snprintf(source, sizeof(source), "data:%s", path("data"));
 	assert_int_equal(apply_with(more), APPLY_NOTHING); /* nothing is staged */
@@ -1169,9 +1127,8 @@ static void commit(struct store *st)
 	save(st);
 }
 
-static void a_raw_partition_is_erased_once_its_release_is_proven(void **ctx)
+TEST(a_raw_partition_is_erased_once_its_release_is_proven)
 {
-	(void)ctx;
 	make_bundle("stage", 4, "box", &key);
 	assert_int_equal(apply_one("raw", "stage"), APPLY_INSTALLED);
 	assert_slot_b(4);
@@ -1186,11 +1143,10 @@ static void a_raw_partition_is_erased_once_its_release_is_proven(void **ctx)
 	assert_int_equal(apply_one("raw", "stage"), APPLY_NOTHING);
 }
 
-static void a_raw_bundle_that_is_damaged_is_erased_and_told_once(void **ctx)
+TEST(a_raw_bundle_that_is_damaged_is_erased_and_told_once)
 {
 	uint64_t seq = sequence_of_state();
 
-	(void)ctx;
 	make_bundle("stage", 4, "box", &key);
 	flip("stage", 1000);
 	assert_int_equal(apply_one("raw", "stage"), APPLY_FAILED);
@@ -1204,9 +1160,8 @@ static void a_raw_bundle_that_is_damaged_is_erased_and_told_once(void **ctx)
 }
 
 /* Every read of the bundle that apply makes is wrong once, and right the next time. */
-static void a_raw_bundle_that_is_read_wrong_once_is_installed(void **ctx)
+TEST(a_raw_bundle_that_is_read_wrong_once_is_installed)
 {
-	(void)ctx;
 	for (wrong_read = 1;; wrong_read += 5) {
 		set_up(NULL);
 		make_bundle("stage", 4, "box", &key);
@@ -1221,9 +1176,8 @@ static void a_raw_bundle_that_is_read_wrong_once_is_installed(void **ctx)
 	wrong_read = 0;
 }
 
-static void raw_bundles_that_are_not_for_us_are_erased(void **ctx)
+TEST(raw_bundles_that_are_not_for_us_are_erased)
 {
-	(void)ctx;
 	make_bundle("stage", 4, "toaster", &key);
 	assert_int_equal(apply_one("raw", "stage"), APPLY_NOTHING);
 	assert_false(begins_with_bundle("stage"));
@@ -1236,9 +1190,8 @@ static void raw_bundles_that_are_not_for_us_are_erased(void **ctx)
 	assert_false(begins_with_bundle("stage"));
 }
 
-static void a_raw_bundle_for_which_there_is_no_slot_now_stays(void **ctx)
+TEST(a_raw_bundle_for_which_there_is_no_slot_now_stays)
 {
-	(void)ctx;
 	make_bundle("stage", 4, "box", &key);
 	assert_int_equal(apply_one("raw", "stage"), APPLY_INSTALLED);
 	make_bundle("stage", 3, "box", &key);
@@ -1246,9 +1199,8 @@ static void a_raw_bundle_for_which_there_is_no_slot_now_stays(void **ctx)
 	assert_true(begins_with_bundle("stage"));
 }
 
-static void a_card_is_looked_at_like_a_stick(void **ctx)
+TEST(a_card_is_looked_at_like_a_stick)
 {
-	(void)ctx;
 	make_bundle("card", 4, "box", &key);
 	assert_int_equal(apply_one("sd", "card"), APPLY_INSTALLED);
 	assert_slot_b(4);
@@ -1256,12 +1208,11 @@ static void a_card_is_looked_at_like_a_stick(void **ctx)
 }
 
 /* Without it the first bytes are written before the flip is found. */
-static void verify_first_is_a_choice_for_each_kind(void **ctx)
+TEST(verify_first_is_a_choice_for_each_kind)
 {
 	static const char off[] = "[system]\ncompatible = box\n[source.usb]\nverify-first = no\n";
 	uint64_t seq = sequence_of_state();
 
-	(void)ctx;
 	write_text("etc/keelboot/system.conf", off);
 	make_bundle("x", 4, "box", &key);
 	flip("x", 1000);
@@ -1280,9 +1231,8 @@ static void verify_first_is_a_choice_for_each_kind(void **ctx)
 }
 
 /* Process 1 would take its check, and the bytes that it writes, for a step back. */
-static void the_bundle_behind_a_damaged_one_is_heard(void **ctx)
+TEST(the_bundle_behind_a_damaged_one_is_heard)
 {
-	(void)ctx;
 	write_text("etc/keelboot/system.conf",
 		   "[system]\ncompatible = box\n[source.usb]\nverify-first = no\n");
 	make_bundle("five", 5, "box", &key);
@@ -1295,13 +1245,12 @@ static void the_bundle_behind_a_damaged_one_is_heard(void **ctx)
 	assert_int_equal(heard.done, heard.total);
 }
 
-static void of_many_acceptable_bundles_the_newest_is_kept(void **ctx)
+TEST(of_many_acceptable_bundles_the_newest_is_kept)
 {
 	static char source[20][600];
 	const char *more[64] = { NULL };
 	unsigned n = 0;
 
-	(void)ctx;
 	for (unsigned i = 0; i < 20; i++) {
 		char name[16];
 
@@ -1340,9 +1289,8 @@ enum kb_err os_umount(const char *target)
 static uint8_t staged_id[STATE_ID_LEN];
 
 /* Threat 25: raw bundles only, for those who want no kernel file system on a stranger's stick. */
-static void with_filesystems_none_no_stick_is_mounted(void **ctx)
+TEST(with_filesystems_none_no_stick_is_mounted)
 {
-	(void)ctx;
 	make_file("stick", 65536);
 	assert_int_equal(apply_usb("stick", NULL, NULL), APPLY_NOTHING);
 	assert_logged("asked to mount");
@@ -1373,7 +1321,7 @@ static const char *put_staged(const char *name, const char *as)
 	int fd = open(path(as), O_RDONLY | O_CLOEXEC);
 
 	assert_int_equal(fstat(fd, &st), 0);
-	assert_int_equal(reader_open(&r, fd, false, (uint64_t)st.st_size, NULL), KB_OK);
+	OK(reader_open(&r, fd, false, (uint64_t)st.st_size, NULL));
 	memcpy(staged_id, r.release.id, sizeof(staged_id));
 	reader_close(&r);
 	close(fd);
@@ -1419,9 +1367,8 @@ static void use_stage_folder(void)
 		   "[system]\ncompatible = box\n[source.data]\nstage = keelboot\n");
 }
 
-static void a_staged_copy_is_installed(void **ctx)
+TEST(a_staged_copy_is_installed)
 {
-	(void)ctx;
 	use_stage_folder();
 	make_bundle("two", 2, "box", &key);
 	put_staged("two", "two");
@@ -1433,11 +1380,10 @@ static void a_staged_copy_is_installed(void **ctx)
 	assert_int_equal(state.staged.fails, 0);
 }
 
-static void a_staged_copy_that_fails_costs_the_copy(void **ctx)
+TEST(a_staged_copy_that_fails_costs_the_copy)
 {
 	const char *file;
 
-	(void)ctx;
 	use_stage_folder();
 	make_bundle("two", 2, "box", &key);
 	make_bundle("three", 3, "box", &key);
@@ -1463,9 +1409,8 @@ static void a_staged_copy_that_fails_costs_the_copy(void **ctx)
 	assert_int_equal(state.nrejected, 0);
 }
 
-static void a_stage_folder_that_is_gone_costs_the_copy(void **ctx)
+TEST(a_stage_folder_that_is_gone_costs_the_copy)
 {
-	(void)ctx;
 	use_stage_folder();
 	make_bundle("two", 2, "box", &key);
 	put_staged("two", "two");
@@ -1478,9 +1423,8 @@ static void a_stage_folder_that_is_gone_costs_the_copy(void **ctx)
 }
 
 /* `stage` verified it; what the medium made of it since is found before the fallback is touched. */
-static void a_staged_copy_that_decayed_costs_no_slot(void **ctx)
+TEST(a_staged_copy_that_decayed_costs_no_slot)
 {
-	(void)ctx;
 	use_stage_folder();
 	make_bundle("two", 2, "box", &key);
 	flip("two", 1000);
@@ -1495,9 +1439,8 @@ static void a_staged_copy_that_decayed_costs_no_slot(void **ctx)
 }
 
 /* The copy cannot be blamed: it was not looked at. */
-static void a_data_partition_that_is_absent_costs_nothing(void **ctx)
+TEST(a_data_partition_that_is_absent_costs_nothing)
 {
-	(void)ctx;
 	use_stage_folder();
 	make_bundle("two", 2, "box", &key);
 	put_staged("two", "two");
@@ -1522,9 +1465,8 @@ static void hold_staged(struct store *st)
 	save(st);
 }
 
-static void a_trial_of_another_release_keeps_no_copy(void **ctx)
+TEST(a_trial_of_another_release_keeps_no_copy)
 {
-	(void)ctx;
 	use_stage_folder();
 	make_bundle("two", 2, "box", &key);
 	put_staged("two", "two");
@@ -1540,9 +1482,8 @@ static void reject_staged(struct store *st)
 	save(st);
 }
 
-static void a_staged_copy_that_can_never_be_taken_is_unstaged(void **ctx)
+TEST(a_staged_copy_that_can_never_be_taken_is_unstaged)
 {
-	(void)ctx;
 	use_stage_folder();
 	make_bundle("two", 2, "box", &key);
 	put_staged("two", "two");
@@ -1570,7 +1511,7 @@ static void assert_refused(const char *const *options)
 	assert_null(strstr(logged, "usage:"));
 }
 
-static void refuses_options_that_make_no_sense(void **ctx)
+TEST(refuses_options_that_make_no_sense)
 {
 	const char *many[2 * CONF_CLASSES_MAX + 1] = { NULL }; /* beside the one that is there */
 	static const char *const bad[][4] = {
@@ -1582,7 +1523,6 @@ static void refuses_options_that_make_no_sense(void **ctx)
 		{ "--what", "ever", NULL },	     { "--state", NULL }
 	};
 
-	(void)ctx;
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_refused(bad[i]);
 	for (unsigned i = 0; i < CONF_CLASSES_MAX; i++) {
@@ -1619,66 +1559,6 @@ static void remove_dir(void)
 		fprintf(stderr, "unable to remove %s\n", dir);
 }
 
-#define TEST(f) cmocka_unit_test_setup(f, set_up)
-static const struct CMUnitTest tests[] = {
-	TEST(installs_the_newest_and_names_the_others),
-	TEST(same_release_twice_is_named_as_that),
-	TEST(slot_that_cannot_be_written_is_left_alone_after_three_times),
-	TEST(rescue_goes_by_the_floor_that_is_signed),
-	TEST(rescue_heeds_no_floor_that_others_signed),
-	TEST(rescue_heeds_no_floor_of_a_damaged_cell),
-	TEST(rescue_forgets_what_good_slots_held_back),
-	TEST(rescue_raises_no_floor),
-	TEST(rescue_keeps_a_floor_that_later_releases_do_not_name),
-	TEST(a_last_resort_goes_back_to_what_is_there_and_no_further),
-	TEST(a_last_resort_believes_the_floor),
-	TEST(what_has_no_manifest_holds_back_as_well),
-	TEST(a_release_with_the_same_image_lets_nothing_older_come),
-	TEST(a_last_resort_takes_no_sequence_that_is_far),
-	TEST(a_rescue_that_installs_nothing_lowers_no_floor),
-	TEST(no_slot_that_only_the_state_knows_is_the_target),
-	TEST(rescue_goes_on_behind_what_is_there_already),
-	TEST(rescue_takes_a_sequence_that_is_far_from_what_the_state_says),
-	TEST(medium_that_ends_in_the_middle_costs_nothing),
-	TEST(what_is_not_for_us_is_named_and_costs_no_write),
-	TEST(older_releases_are_refused),
-	TEST(a_release_too_far_ahead_is_refused),
-	TEST(rubbish_and_absent_media_are_harmless),
-	TEST(every_truncation_is_refused),
-	TEST(a_damaged_one_makes_room_for_the_next),
-	TEST(the_bundle_behind_a_damaged_one_is_heard),
-	TEST(many_damaged_ones_are_told_in_few_lines),
-	TEST(a_stick_that_is_gone_makes_room_for_the_next),
-	TEST(a_damaged_one_alone_fails_and_is_told_once),
-	TEST(bytes_behind_a_raw_bundle_are_ignored),
-	TEST(a_state_that_is_blank_or_lost_stops_it),
-	TEST(state_is_read_under_its_lock),
-	TEST(without_the_lock_nothing_is_installed),
-	TEST(without_a_name_no_update_is_for_this_device),
-	TEST(a_slot_that_cannot_be_opened_is_no_bundles_fault),
-	TEST(a_slot_that_is_not_there_is_no_bundles_fault),
-	TEST(without_keys_nothing_is_installed),
-	TEST(what_the_keyring_asks_for_is_asked_for),
-	TEST(a_staged_copy_that_cannot_be_read_is_given_up),
-	TEST(a_raw_partition_is_erased_once_its_release_is_proven),
-	TEST(a_raw_bundle_that_is_damaged_is_erased_and_told_once),
-	TEST(a_raw_bundle_that_is_read_wrong_once_is_installed),
-	TEST(raw_bundles_that_are_not_for_us_are_erased),
-	TEST(a_raw_bundle_for_which_there_is_no_slot_now_stays),
-	TEST(a_card_is_looked_at_like_a_stick),
-	TEST(verify_first_is_a_choice_for_each_kind),
-	TEST(of_many_acceptable_bundles_the_newest_is_kept),
-	TEST(with_filesystems_none_no_stick_is_mounted),
-	TEST(a_staged_copy_is_installed),
-	TEST(a_staged_copy_that_fails_costs_the_copy),
-	TEST(a_stage_folder_that_is_gone_costs_the_copy),
-	TEST(a_staged_copy_that_decayed_costs_no_slot),
-	TEST(a_data_partition_that_is_absent_costs_nothing),
-	TEST(a_trial_of_another_release_keeps_no_copy),
-	TEST(a_staged_copy_that_can_never_be_taken_is_unstaged),
-	TEST(refuses_options_that_make_no_sense),
-};
-
 int main(int argc, char **argv)
 {
 	ssize_t n;
@@ -1694,7 +1574,7 @@ int main(int argc, char **argv)
 		image[i] = (uint8_t)(i * i >> 7 | 1);
 	if (!make_dirs())
 		return 1;
-	rc = cmocka_run_group_tests_name("apply", tests, NULL, NULL);
+	rc = TEST_RUN("apply", .set_up = set_up);
 	key_file_free(&key);
 	key_file_free(&stranger);
 	remove_dir();

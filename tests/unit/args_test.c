@@ -3,12 +3,9 @@
 
 #include "lib/log.h"
 #include "lib/util.h"
+#include "tests/unit/test.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 
 enum { JSON = 1, NUMBER, WAIT };
 
@@ -33,11 +30,10 @@ static struct args args_of(char **argv)
 
 #define ARGS(...) args_of((char **)(const char *[]){ __VA_ARGS__, NULL })
 
-static void values_may_be_attached_or_follow(void **unused)
+TEST(values_may_be_attached_or_follow)
 {
 	struct args a = ARGS("--number=1", "--number", "2", "-n3", "-n", "4", "--wait=");
 
-	(void)unused;
 	for (char want = '1'; want <= '4'; want++) {
 		assert_int_equal(args_next(&a), NUMBER);
 		assert_int_equal(a.value[0], want);
@@ -49,11 +45,10 @@ static void values_may_be_attached_or_follow(void **unused)
 	assert_int_equal(args_next(&a), ARGS_END);
 }
 
-static void options_and_operands_mix(void **unused)
+TEST(options_and_operands_mix)
 {
 	struct args a = ARGS("one", "--json", "-", "--wait", "--json", "two");
 
-	(void)unused;
 	assert_int_equal(args_next(&a), ARGS_OPERAND);
 	assert_string_equal(a.value, "one");
 	assert_int_equal(args_next(&a), JSON);
@@ -66,11 +61,10 @@ static void options_and_operands_mix(void **unused)
 	assert_int_equal(args_next(&a), ARGS_END);
 }
 
-static void two_dashes_end_the_options(void **unused)
+TEST(two_dashes_end_the_options)
 {
 	struct args a = ARGS("--", "--json", "--");
 
-	(void)unused;
 	assert_int_equal(args_next(&a), ARGS_OPERAND);
 	assert_string_equal(a.value, "--json");
 	assert_int_equal(args_next(&a), ARGS_OPERAND);
@@ -78,12 +72,11 @@ static void two_dashes_end_the_options(void **unused)
 	assert_int_equal(args_next(&a), ARGS_END);
 }
 
-static void wrong_options_are_errors(void **unused)
+TEST(wrong_options_are_errors)
 {
 	static const char *const wrong[] = { "--jso", "--jsonx", "--json=1", "--number", "-n",
 					     "-x",    "-wn",	 "--=1",     "--",	 "-nn" };
 
-	(void)unused;
 	for (size_t i = 0; i < KB_ARRAY_LEN(wrong); i++) {
 		struct args a = ARGS(wrong[i]);
 		int id = args_next(&a);
@@ -99,7 +92,7 @@ static void wrong_options_are_errors(void **unused)
 	}
 }
 
-static void bytes_take_units(void **unused)
+TEST(bytes_take_units)
 {
 	static const struct {
 		const char *text;
@@ -116,14 +109,13 @@ static void bytes_take_units(void **unused)
 	};
 	uint64_t n;
 
-	(void)unused;
 	for (size_t i = 0; i < KB_ARRAY_LEN(right); i++) {
-		assert_int_equal(args_bytes(&n, right[i].text), KB_OK);
+		OK(args_bytes(&n, right[i].text));
 		assert_true(n == right[i].want);
 	}
 }
 
-static void bytes_refuse_what_is_no_number_or_too_large(void **unused)
+TEST(bytes_refuse_what_is_no_number_or_too_large)
 {
 	static const char *const wrong[] = { "",	  "K",
 					     "1k",	  "1KB",
@@ -133,7 +125,6 @@ static void bytes_refuse_what_is_no_number_or_too_large(void **unused)
 					     "1MM",	  "999999999999999999999999999999999" };
 	uint64_t n = 7;
 
-	(void)unused;
 	for (size_t i = 0; i < KB_ARRAY_LEN(wrong); i++)
 		assert_int_not_equal(args_bytes(&n, wrong[i]), KB_OK);
 	assert_true(n == 7);
@@ -147,9 +138,8 @@ static const char *nearest(const char *word)
 	return args_nearest(word, names, KB_ARRAY_LEN(names));
 }
 
-static void the_nearest_name_begins_alike_or_differs_little(void **unused)
+TEST(the_nearest_name_begins_alike_or_differs_little)
 {
-	(void)unused;
 	assert_string_equal(nearest("hist"), "history");
 	assert_string_equal(nearest("statsu"), "status");
 	assert_string_equal(nearest("stat"), "status");
@@ -158,11 +148,10 @@ static void the_nearest_name_begins_alike_or_differs_little(void **unused)
 	assert_string_equal(nearest("makr"), "mark");
 }
 
-static void nothing_is_near_to_strange_words(void **unused)
+TEST(nothing_is_near_to_strange_words)
 {
 	char longest[200];
 
-	(void)unused;
 	memset(longest, 's', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
 	assert_null(nearest(""));
@@ -173,17 +162,6 @@ static void nothing_is_near_to_strange_words(void **unused)
 
 int main(void)
 {
-	static const struct CMUnitTest args_tests[] = {
-		cmocka_unit_test(values_may_be_attached_or_follow),
-		cmocka_unit_test(options_and_operands_mix),
-		cmocka_unit_test(two_dashes_end_the_options),
-		cmocka_unit_test(wrong_options_are_errors),
-		cmocka_unit_test(bytes_take_units),
-		cmocka_unit_test(bytes_refuse_what_is_no_number_or_too_large),
-		cmocka_unit_test(the_nearest_name_begins_alike_or_differs_little),
-		cmocka_unit_test(nothing_is_near_to_strange_words),
-	};
-
 	log_to(-1, 0);
-	return cmocka_run_group_tests_name("args", args_tests, NULL, NULL);
+	return TEST_RUN("args");
 }

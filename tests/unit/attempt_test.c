@@ -90,75 +90,70 @@ static struct attempt plain(void)
 	return (struct attempt){ .forced = STATE_NONE };
 }
 
-static void healthy_good_slot_boots_without_a_write(void **ctx)
+TEST(healthy_good_slot_boots_without_a_write)
 {
 	struct attempt a = plain();
 	struct machine m = { 0 };
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "mounta ");
 	assert_int_equal(a.chosen.slot, 0);
 	assert_int_equal(a.chosen.tier, CHOOSE_NORMAL);
 	assert_true(a.counted && a.token == 0);
 }
 
-static void trial_is_charged_before_it_is_mounted(void **ctx)
+TEST(trial_is_charged_before_it_is_mounted)
 {
 	struct attempt a = plain();
 	struct machine m = { 0 };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "saveb mountb ");
 	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
 	assert_true(a.counted && a.token == 101);
 	assert_true(m.disk.open_token == 101);
 }
 
-static void charged_good_slot_has_a_token(void **ctx)
+TEST(charged_good_slot_has_a_token)
 {
 	struct attempt a = plain();
 	struct machine m = { 0 };
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	a.charge_good = true;
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "savea mounta ");
 	assert_true(a.token == 101);
 }
 
-static void what_was_settled_is_written_with_the_charge_of_a_good_slot(void **ctx)
+TEST(what_was_settled_is_written_with_the_charge_of_a_good_slot)
 {
 	struct attempt a = plain();
 	struct machine m = { 0 };
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	a.disk = s;
 	s.slot[0].streak = 1;
-	assert_int_equal(attempt_run(&a, &s, &ops, &m), KB_OK);
+	OK(attempt_run(&a, &s, &ops, &m));
 	assert_string_equal(m.trace, "save. mounta ");
 	assert_int_equal(m.disk.slot[0].streak, 1);
 	assert_true(a.counted && a.token == 0);
 }
 
-static void slot_that_does_not_mount_makes_way_in_the_same_boot(void **ctx)
+TEST(slot_that_does_not_mount_makes_way_in_the_same_boot)
 {
 	struct attempt a = plain();
 	struct machine m = { .mounts = { [1] = KB_EMOUNT } };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "saveb mountb save. mounta ");
 	assert_int_equal(a.chosen.slot, 0);
 	assert_true(a.counted && a.token == 0);
@@ -167,101 +162,94 @@ static void slot_that_does_not_mount_makes_way_in_the_same_boot(void **ctx)
 	assert_int_equal(m.disk.open, STATE_NONE);
 }
 
-static void good_slot_that_does_not_mount_loses_trust(void **ctx)
+TEST(good_slot_that_does_not_mount_loses_trust)
 {
 	struct attempt a = plain();
 	struct machine m = { .mounts = { [0] = KB_ECHECK } };
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "mounta save. mountb ");
 	assert_int_equal(m.disk.slot[0].streak, 1);
 	assert_int_equal(m.disk.last, 1);
 }
 
-static void absent_slot_costs_nothing(void **ctx)
+TEST(absent_slot_costs_nothing)
 {
 	struct attempt a = plain();
 	struct machine m = { .fit = { [1] = KB_ENODEV } };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "mounta ");
 	assert_int_equal(s.slot[1].tries, STATE_TRIES);
 	assert_string_equal(s.slot[1].reason, "");
 }
 
-static void unfit_trial_loses_a_try_with_the_next_charge(void **ctx)
+TEST(unfit_trial_loses_a_try_with_the_next_charge)
 {
 	struct attempt a = plain();
 	struct machine m = { .fit = { [1] = KB_EFORMAT } };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "save. mounta ");
 	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
 	assert_string_equal(m.disk.slot[1].reason, "not fit");
 	assert_int_equal(m.disk.open, STATE_NONE);
 }
 
-static void unfit_oneshot_is_used_up_and_not_tried_twice(void **ctx)
+TEST(unfit_oneshot_is_used_up_and_not_tried_twice)
 {
 	struct attempt a = plain();
 	struct machine m = { .fit = { [1] = KB_EFORMAT } };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
 	s.oneshot = 1;
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "save. mounta ");
 	assert_int_equal(m.disk.oneshot, STATE_NONE);
 	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
 }
 
-static void unfit_good_slot_loses_trust(void **ctx)
+TEST(unfit_good_slot_loses_trust)
 {
 	struct attempt a = plain();
 	struct machine m = { .fit = { [0] = KB_EIO } };
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_int_equal(m.disk.slot[0].streak, 1);
 	assert_int_equal(a.chosen.slot, 1);
 }
 
-static void oneshot_is_consumed_durably_before_its_mount(void **ctx)
+TEST(oneshot_is_consumed_durably_before_its_mount)
 {
 	struct attempt a = plain();
 	struct machine m = { 0 };
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 1;
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "save. mountb ");
 	assert_int_equal(m.disk.oneshot, STATE_NONE);
 	assert_int_equal(a.chosen.tier, CHOOSE_ONESHOT);
 }
 
-static void oneshot_of_half_a_slot_is_dropped(void **ctx)
+TEST(oneshot_of_half_a_slot_is_dropped)
 {
 	static const enum state_st half[] = { STATE_EMPTY, STATE_WRITING };
 	struct state s;
 
-	(void)ctx;
 	for (unsigned i = 0; i < 2; i++) {
 		struct attempt a = plain();
 		struct machine m = { 0 };
@@ -269,215 +257,202 @@ static void oneshot_of_half_a_slot_is_dropped(void **ctx)
 		states_fresh(&s);
 		s.slot[1].st = half[i];
 		s.oneshot = 1;
-		assert_int_equal(run(&m, &a, &s), KB_OK);
+		OK(run(&m, &a, &s));
 		assert_string_equal(m.trace, "save. mounta ");
 		assert_int_equal(m.disk.oneshot, STATE_NONE);
 	}
 }
 
-static void trial_that_can_not_be_charged_makes_way_for_a_good_slot(void **ctx)
+TEST(trial_that_can_not_be_charged_makes_way_for_a_good_slot)
 {
 	struct attempt a = plain();
 	struct machine m = { .fail_saves = ~0u };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "failb fail. mounta ");
 	assert_int_equal(a.chosen.slot, 0);
 	assert_int_equal(s.slot[1].tries, STATE_TRIES);
 	assert_true(!a.counted && a.token == 0);
 }
 
-static void failed_charge_that_is_there_nevertheless_is_taken_back(void **ctx)
+TEST(failed_charge_that_is_there_nevertheless_is_taken_back)
 {
 	struct attempt a = plain();
 	struct machine m = { .fail_saves = 1 };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "failb save. mounta ");
 	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES);
 	assert_int_equal(m.disk.open, STATE_NONE);
 	assert_true(a.counted && a.token == 0);
 }
 
-static void oneshot_that_can_not_be_consumed_makes_way_too(void **ctx)
+TEST(oneshot_that_can_not_be_consumed_makes_way_too)
 {
 	struct attempt a = plain();
 	struct machine m = { .fail_saves = ~0u };
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 1;
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "fail. fail. mounta ");
 	assert_int_equal(s.oneshot, 1);
 }
 
-static void passed_over_trial_boots_uncounted_when_nothing_else_mounts(void **ctx)
+TEST(passed_over_trial_boots_uncounted_when_nothing_else_mounts)
 {
 	struct attempt a = plain();
 	struct machine m = { .fail_saves = ~0u, .mounts = { KB_EMOUNT } };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "failb fail. mounta failb mountb ");
 	assert_int_equal(a.chosen.slot, 1);
 	assert_true(!a.counted && a.token == 0);
 }
 
-static void passed_over_trial_is_charged_if_writing_works_again(void **ctx)
+TEST(passed_over_trial_is_charged_if_writing_works_again)
 {
 	struct attempt a = plain();
 	struct machine m = { .fail_saves = 3, .mounts = { KB_EMOUNT } };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "failb fail. mounta saveb mountb ");
 	assert_true(a.counted && a.token == 101);
 	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
 	assert_int_equal(m.disk.slot[0].streak, 1);
 }
 
-static void slot_passed_over_twice_is_mounted_once(void **ctx)
+TEST(slot_passed_over_twice_is_mounted_once)
 {
 	struct attempt a = plain();
 	struct machine m = { .fail_saves = ~0u, .mounts = { KB_EMOUNT, KB_EMOUNT } };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
 	s.oneshot = 1;
-	assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
+	FAILS(run(&m, &a, &s), KB_ENOCAND);
 	assert_string_equal(m.trace, "failb failb fail. mounta failb mountb fail. ");
 }
 
-static void good_slot_that_failed_already_is_nothing_to_wait_for(void **ctx)
+TEST(good_slot_that_failed_already_is_nothing_to_wait_for)
 {
 	struct attempt a = plain();
 	struct machine m = { .fail_saves = ~1u, .mounts = { KB_EMOUNT } };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
 	s.oneshot = 0; /* asked for, tried, and standing behind b once more */
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "save. mounta failb mountb ");
 }
 
-static void unfit_trial_without_tries_has_none_to_lose(void **ctx)
+TEST(unfit_trial_without_tries_has_none_to_lose)
 {
 	struct attempt a = plain();
 	struct machine m = { .fit = { [1] = KB_EFORMAT, [0] = KB_EFORMAT } };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
 	s.slot[1].tries = 0;
-	assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
+	FAILS(run(&m, &a, &s), KB_ENOCAND);
 	assert_int_equal(m.disk.slot[1].tries, 0);
 }
 
-static void only_trial_boots_though_it_can_not_be_charged(void **ctx)
+TEST(only_trial_boots_though_it_can_not_be_charged)
 {
 	struct attempt a = plain();
 	struct machine m = { .fail_saves = ~0u };
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 2);
 	states_set(&s, 0, STATE_TRIAL, 1);
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "faila mounta ");
 	assert_true(!a.counted && a.token == 0);
 }
 
-static void good_slot_boots_though_it_can_not_be_written(void **ctx)
+TEST(good_slot_boots_though_it_can_not_be_written)
 {
 	struct attempt a = plain();
 	struct machine m = { .fail_saves = ~0u };
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	a.charge_good = true;
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "faila mounta ");
 	assert_true(!a.counted && a.token == 0);
 }
 
 /* One more chance: charged first, however good slots are counted; and not where it cannot be. */
-static void slot_that_lost_its_trust_gets_its_chance(void **ctx)
+TEST(slot_that_lost_its_trust_gets_its_chance)
 {
 	struct attempt a = plain();
 	struct machine m = { 0 };
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.pref = 1;
 	s.slot[1].streak = STATE_STREAK_LIMIT;
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "saveb mountb ");
 	assert_int_equal(a.chosen.tier, CHOOSE_RETRY);
 	assert_true(m.disk.open == 1 && m.disk.slot[1].wait == 2);
 	m = (struct machine){ .fail_saves = ~0u };
 	s.slot[1].wait = 0;
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "failb faila mounta ");
 	assert_int_equal(a.uncountable, 2);
 }
 
-static void last_resorts_wait_and_take_turns(void **ctx)
+TEST(last_resorts_wait_and_take_turns)
 {
 	struct attempt a = plain();
 	struct machine m = { 0 };
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.slot[0].wait = 1;
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "delaya save. mounta ");
 	assert_int_equal(m.disk.lr, 0);
 	m.trace[0] = '\0';
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "delayb saveb mountb ");
 	assert_int_equal(m.disk.lr, 1);
 	assert_int_equal(a.chosen.tier, CHOOSE_LAST_RESORT);
 }
 
-static void slot_that_is_half_written_after_the_delay_is_not_mounted(void **ctx)
+TEST(slot_that_is_half_written_after_the_delay_is_not_mounted)
 {
 	struct attempt a = plain();
 	struct machine m = { 0 };
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.slot[0].wait = 1;
 	m.taken = &s;
-	assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
+	FAILS(run(&m, &a, &s), KB_ENOCAND);
 	assert_null(strstr(m.trace, "mount"));
 }
 
 /* Else it boots again and again, and nobody counts: not before a good one had its second chance. */
-static void what_cannot_be_counted_waits_for_a_good_slot_that_comes_back(void **ctx)
+TEST(what_cannot_be_counted_waits_for_a_good_slot_that_comes_back)
 {
 	static const struct {
 		enum state_st st;
@@ -487,7 +462,6 @@ static void what_cannot_be_counted_waits_for_a_good_slot_that_comes_back(void **
 		{ STATE_BAD, "delayb failb fail. ", "mounta " },
 	};
 
-	(void)ctx;
 	for (unsigned i = 0; i < 2; i++) {
 		struct attempt a = plain();
 		struct machine m = { .fit = { KB_EFORMAT }, .fail_saves = ~0u, .relents = true };
@@ -495,128 +469,120 @@ static void what_cannot_be_counted_waits_for_a_good_slot_that_comes_back(void **
 
 		states_trial(&s);
 		s.slot[1].st = cases[i].st;
-		assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
+		FAILS(run(&m, &a, &s), KB_ENOCAND);
 		assert_string_equal(m.trace, cases[i].first);
 		m = (struct machine){ .fail_saves = ~0u };
 		states_trial(&s);
 		s.slot[1].st = cases[i].st;
-		assert_int_equal(run(&m, &a, &s), KB_OK);
+		OK(run(&m, &a, &s));
 		assert_string_equal(m.trace, cases[i].second);
 	}
 }
 
 /* And where that one does not come back, what is left is better than nothing. */
-static void what_cannot_be_counted_boots_when_no_good_slot_comes_back(void **ctx)
+TEST(what_cannot_be_counted_boots_when_no_good_slot_comes_back)
 {
 	struct attempt a = plain();
 	struct machine m = { .fit = { KB_EFORMAT }, .fail_saves = ~0u };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_int_equal(a.chosen.slot, 1);
 	assert_false(a.counted);
 	m = (struct machine){ .mounts = { [1] = KB_EMOUNT }, .fail_saves = ~0u, .relents = true };
 	states_trial(&s);
-	assert_int_equal(run(&m, &a, &s), KB_OK); /* a good one is not held up by a bad one */
+	OK(run(&m, &a, &s)); /* a good one is not held up by a bad one */
 	assert_int_equal(a.chosen.slot, 0);
 }
 
-static void delay_is_optional(void **ctx)
+TEST(delay_is_optional)
 {
 	const struct attempt_ops quick = { op_save, op_preflight, op_mount, NULL, NULL };
 	struct attempt a = plain();
 	struct machine m = { 0 };
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 1);
 	states_set(&s, 0, STATE_BAD, 1);
 	a.disk = s;
-	assert_int_equal(attempt_run(&a, &s, &quick, &m), KB_OK);
+	OK(attempt_run(&a, &s, &quick, &m));
 	assert_string_equal(m.trace, "savea mounta ");
 }
 
-static void nothing_mounts_and_that_is_written(void **ctx)
+TEST(nothing_mounts_and_that_is_written)
 {
 	struct attempt a = plain();
 	struct machine m = { .mounts = { KB_EMOUNT, KB_EMOUNT } };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
-	assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
+	FAILS(run(&m, &a, &s), KB_ENOCAND);
 	assert_string_equal(m.trace, "saveb mountb save. mounta save. ");
 	assert_int_equal(m.disk.slot[0].streak, 1);
 	assert_int_equal(a.chosen.slot, STATE_NONE);
 	assert_true(!a.counted && a.token == 0);
 }
 
-static void nothing_installed_writes_nothing(void **ctx)
+TEST(nothing_installed_writes_nothing)
 {
 	struct attempt a = plain();
 	struct machine m = { 0 };
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 2);
-	assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
+	FAILS(run(&m, &a, &s), KB_ENOCAND);
 	assert_string_equal(m.trace, "");
 }
 
-static void nothing_mounts_and_that_can_not_be_written(void **ctx)
+TEST(nothing_mounts_and_that_can_not_be_written)
 {
 	struct attempt a = plain();
 	struct machine m = { .fail_saves = ~0u, .mounts = { KB_EMOUNT, KB_EMOUNT } };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
-	assert_int_equal(run(&m, &a, &s), KB_ENOCAND);
+	FAILS(run(&m, &a, &s), KB_ENOCAND);
 	assert_string_equal(m.trace, "failb fail. mounta failb mountb fail. ");
 }
 
-static void forced_slot_boots_unwritten(void **ctx)
+TEST(forced_slot_boots_unwritten)
 {
 	struct attempt a = plain();
 	struct machine m = { 0 };
 	struct state s, was;
 
-	(void)ctx;
 	states_trial(&s);
 	a.forced = 0;
 	was = s;
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "mounta ");
 	assert_int_equal(a.chosen.slot, 0);
 	assert_true(!a.counted && a.token == 0);
 	assert_true(state_same(&s, &was));
 }
 
-static void forced_slot_that_fails_makes_way(void **ctx)
+TEST(forced_slot_that_fails_makes_way)
 {
 	struct attempt a = plain();
 	struct machine m = { .mounts = { KB_EMOUNT } };
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
 	a.forced = 0;
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "mounta saveb mountb ");
 	m = (struct machine){ .fit = { KB_ENODEV } };
 	states_trial(&s);
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_string_equal(m.trace, "saveb mountb ");
 }
 
-static void half_written_slot_can_not_be_forced(void **ctx)
+TEST(half_written_slot_can_not_be_forced)
 {
 	static const int slots[] = { 1, 2, 7, -2 };
 	struct state s;
 
-	(void)ctx;
 	for (unsigned i = 0; i < 5; i++) {
 		struct attempt a = plain();
 		struct machine m = { 0 };
@@ -624,19 +590,18 @@ static void half_written_slot_can_not_be_forced(void **ctx)
 		states_fresh(&s);
 		s.slot[1].st = i == 0 ? STATE_WRITING : STATE_EMPTY;
 		a.forced = slots[i % 4];
-		assert_int_equal(run(&m, &a, &s), KB_OK);
+		OK(run(&m, &a, &s));
 		assert_string_equal(m.trace, "mounta ");
 		assert_true(a.counted);
 	}
 }
 
-static void slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check(void **ctx)
+TEST(slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check)
 {
 	struct attempt a = plain();
 	struct machine m = { 0 };
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 6);
 	for (int i = 0; i < 6; i++)
 		states_set(&s, i, STATE_TRIAL, 1);
@@ -646,54 +611,15 @@ static void slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check(v
 	m.mounts[4] = KB_EMOUNT;
 	states_set(&s, 4, STATE_GOOD, 1); /* and failed just as often as it may */
 	s.slot[4].streak = STATE_STREAK_LIMIT - 1;
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_int_equal(a.chosen.slot, 5);
 	assert_int_equal(a.unfit, 0x3);
 	m.fit[0] = m.mounts[1] = KB_OK;
-	assert_int_equal(run(&m, &a, &s), KB_OK);
+	OK(run(&m, &a, &s));
 	assert_int_equal(a.unfit, 0); /* each run looks anew */
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-			slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check),
-		cmocka_unit_test(healthy_good_slot_boots_without_a_write),
-		cmocka_unit_test(trial_is_charged_before_it_is_mounted),
-		cmocka_unit_test(charged_good_slot_has_a_token),
-		cmocka_unit_test(what_was_settled_is_written_with_the_charge_of_a_good_slot),
-		cmocka_unit_test(slot_that_does_not_mount_makes_way_in_the_same_boot),
-		cmocka_unit_test(good_slot_that_does_not_mount_loses_trust),
-		cmocka_unit_test(absent_slot_costs_nothing),
-		cmocka_unit_test(unfit_trial_loses_a_try_with_the_next_charge),
-		cmocka_unit_test(unfit_oneshot_is_used_up_and_not_tried_twice),
-		cmocka_unit_test(unfit_good_slot_loses_trust),
-		cmocka_unit_test(oneshot_is_consumed_durably_before_its_mount),
-		cmocka_unit_test(oneshot_of_half_a_slot_is_dropped),
-		cmocka_unit_test(trial_that_can_not_be_charged_makes_way_for_a_good_slot),
-		cmocka_unit_test(failed_charge_that_is_there_nevertheless_is_taken_back),
-		cmocka_unit_test(oneshot_that_can_not_be_consumed_makes_way_too),
-		cmocka_unit_test(passed_over_trial_boots_uncounted_when_nothing_else_mounts),
-		cmocka_unit_test(passed_over_trial_is_charged_if_writing_works_again),
-		cmocka_unit_test(slot_passed_over_twice_is_mounted_once),
-		cmocka_unit_test(good_slot_that_failed_already_is_nothing_to_wait_for),
-		cmocka_unit_test(unfit_trial_without_tries_has_none_to_lose),
-		cmocka_unit_test(only_trial_boots_though_it_can_not_be_charged),
-		cmocka_unit_test(good_slot_boots_though_it_can_not_be_written),
-		cmocka_unit_test(last_resorts_wait_and_take_turns),
-		cmocka_unit_test(slot_that_lost_its_trust_gets_its_chance),
-		cmocka_unit_test(slot_that_is_half_written_after_the_delay_is_not_mounted),
-		cmocka_unit_test(what_cannot_be_counted_waits_for_a_good_slot_that_comes_back),
-		cmocka_unit_test(what_cannot_be_counted_boots_when_no_good_slot_comes_back),
-		cmocka_unit_test(delay_is_optional),
-		cmocka_unit_test(nothing_mounts_and_that_is_written),
-		cmocka_unit_test(nothing_installed_writes_nothing),
-		cmocka_unit_test(nothing_mounts_and_that_can_not_be_written),
-		cmocka_unit_test(forced_slot_boots_unwritten),
-		cmocka_unit_test(forced_slot_that_fails_makes_way),
-		cmocka_unit_test(half_written_slot_can_not_be_forced),
-	};
-
-	return cmocka_run_group_tests_name("attempt", tests, NULL, NULL);
+	return TEST_RUN("attempt");
 }

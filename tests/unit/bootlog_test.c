@@ -2,14 +2,11 @@
 /* How a child of process 1 comes to log as process 1 does. */
 #include "lib/bootlog.h"
 #include "lib/os.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 static char console[400];
 static int fds[2];
@@ -75,9 +72,8 @@ static const char *child_says(enum log_level max, enum log_level shown)
 	return console;
 }
 
-static void a_child_shows_what_process_1_shows(void **state)
+TEST(a_child_shows_what_process_1_shows)
 {
-	(void)state;
 	assert_string_equal(child_says(LOG_LEVEL_INFO, LOG_LEVEL_NOTICE),
 			    "keelboot: e\nkeelboot: n\n");
 	console[0] = '\0';
@@ -85,12 +81,11 @@ static void a_child_shows_what_process_1_shows(void **state)
 			    "keelboot: e\nkeelboot: n\nkeelboot: i\nkeelboot: d\n");
 }
 
-static void a_program_of_nobody_elses_stays_as_it_is(void **state)
+TEST(a_program_of_nobody_elses_stays_as_it_is)
 {
 	static const char *const values[] = { "", "6", "65x", "9a", "24" };
 	char got[64];
 
-	(void)state;
 	bootlog_inherit();
 	for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		setenv("KEELBOOT_LOG", values[i], 1);
@@ -103,12 +98,5 @@ static void a_program_of_nobody_elses_stays_as_it_is(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_child_shows_what_process_1_shows, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(a_program_of_nobody_elses_stays_as_it_is, set_up,
-						tear_down),
-	};
-
-	return cmocka_run_group_tests_name("bootlog", tests, NULL, NULL);
+	return TEST_RUN("bootlog", .set_up = set_up, .tear_down = tear_down);
 }

@@ -2,17 +2,14 @@
 /* A shared folder, in which somebody else has a file where the output is made. */
 #include "cli/bundle_output.h"
 #include "lib/util.h"
+#include "tests/unit/test.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #define STRANGER 65534
 
@@ -96,18 +93,18 @@ static int setup(void **state)
 
 /* ---------------------------------------------------------------- the tests */
 
-static void what_lies_there_is_not_taken_over(void **state)
+TEST(what_lies_there_is_not_taken_over)
 {
 	for (unsigned i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
 		KB_CLEANUP_FD int owner = -1;
 		struct stat st;
 
-		setup(state);
+		setup(NULL);
 		plants[i]();
 		owner = open(tmp, O_RDWR | O_CLOEXEC); /* who made it keeps it open */
-		assert_int_equal(bundle_output_begin(&o, path), KB_OK);
-		assert_int_equal(bundle_output_write(&o, "verified", 8), KB_OK);
-		assert_int_equal(bundle_output_commit(&o), KB_OK);
+		OK(bundle_output_begin(&o, path));
+		OK(bundle_output_write(&o, "verified", 8));
+		OK(bundle_output_commit(&o));
 		if (owner >= 0)
 			assert_int_equal(pwrite(owner, "modified", 8, 0), 8);
 		assert_holds(path, "verified");
@@ -118,14 +115,13 @@ static void what_lies_there_is_not_taken_over(void **state)
 	}
 }
 
-static void what_a_link_led_to_stays(void **state)
+TEST(what_a_link_led_to_stays)
 {
-	(void)state;
 	for (unsigned i = 1; i < 3; i++) {
-		setup(state);
+		setup(NULL);
 		plants[i]();
-		assert_int_equal(bundle_output_begin(&o, path), KB_OK);
-		assert_int_equal(bundle_output_write(&o, "verified", 8), KB_OK);
+		OK(bundle_output_begin(&o, path));
+		OK(bundle_output_write(&o, "verified", 8));
 		bundle_output_abort(&o);
 		assert_holds(other, "planted");
 		assert_int_equal(access(path, F_OK), -1);
@@ -133,10 +129,10 @@ static void what_a_link_led_to_stays(void **state)
 	}
 }
 
-static void what_comes_in_between_is_refused(void **state)
+TEST(what_comes_in_between_is_refused)
 {
 	for (unsigned i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
-		setup(state);
+		setup(NULL);
 		between = plants[i];
 		assert_int_not_equal(bundle_output_begin(&o, path), KB_OK);
 		assert_int_equal(o.fd, -1);
@@ -151,14 +147,14 @@ static void what_comes_in_between_is_refused(void **state)
 }
 
 /* By another run, or by whoever may write to the folder. */
-static void what_took_its_place_is_not_given_the_name(void **state)
+TEST(what_took_its_place_is_not_given_the_name)
 {
 	for (unsigned i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
 		struct stat st;
 
-		setup(state);
-		assert_int_equal(bundle_output_begin(&o, path), KB_OK);
-		assert_int_equal(bundle_output_write(&o, "verified", 8), KB_OK);
+		setup(NULL);
+		OK(bundle_output_begin(&o, path));
+		OK(bundle_output_write(&o, "verified", 8));
 		assert_int_equal(unlinkat(AT_FDCWD, tmp, 0), 0);
 		plants[i]();
 		assert_int_not_equal(bundle_output_commit(&o), KB_OK);
@@ -182,12 +178,5 @@ static int remove_folder(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(what_lies_there_is_not_taken_over, setup),
-		cmocka_unit_test_setup(what_a_link_led_to_stays, setup),
-		cmocka_unit_test_setup(what_comes_in_between_is_refused, setup),
-		cmocka_unit_test_setup(what_took_its_place_is_not_given_the_name, setup),
-	};
-
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return TEST_RUN("tests", .set_up = setup, .first = make_folder, .last = remove_folder);
 }

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/bytes.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
-#include <cmocka.h>
 
-static void numbers_are_little_endian(void **state)
+TEST(numbers_are_little_endian)
 {
 	const uint8_t in[] = { 0xff, 0x01, 0x82, 0x03, 0x84, 0x05, 0x86, 0x07, 0x88 };
 	uint8_t out[16];
 
-	(void)state;
 	assert_int_equal(bytes_get16(in + 1), 0x8201); /* unaligned on purpose */
 	assert_int_equal(bytes_get32(in + 1), 0x84038201);
 	assert_true(bytes_get64(in + 1) == 0x8807860584038201);
@@ -30,11 +26,10 @@ static void numbers_are_little_endian(void **state)
 }
 
 /* RFC 3720 (iSCSI), B.4, and the check value of the catalogue of CRCs. */
-static void crc32c_gives_the_published_values(void **state)
+TEST(crc32c_gives_the_published_values)
 {
 	uint8_t buf[32];
 
-	(void)state;
 	assert_int_equal(bytes_crc32c(0, "123456789", 9), 0xe3069283);
 	memset(buf, 0, sizeof(buf));
 	assert_int_equal(bytes_crc32c(0, buf, 32), 0x8a9136aa);
@@ -49,21 +44,19 @@ static void crc32c_gives_the_published_values(void **state)
 	assert_int_equal(bytes_crc32c(0, "", 0), 0);
 }
 
-static void crc32c_continues(void **state)
+TEST(crc32c_continues)
 {
 	const char *text = "123456789";
 
-	(void)state;
 	for (size_t cut = 0; cut <= 9; cut++)
 		assert_int_equal(bytes_crc32c(bytes_crc32c(0, text, cut), text + cut, 9 - cut),
 				 0xe3069283);
 }
 
-static void all_of_one_value(void **state)
+TEST(all_of_one_value)
 {
 	uint8_t buf[100];
 
-	(void)state;
 	memset(buf, 0xff, sizeof(buf));
 	assert_true(bytes_all(buf, sizeof(buf), 0xff));
 	assert_false(bytes_all(buf, sizeof(buf), 0));
@@ -76,80 +69,65 @@ static void all_of_one_value(void **state)
 	}
 }
 
-static void hexadecimal_there_and_back(void **state)
+TEST(hexadecimal_there_and_back)
 {
 	uint8_t bytes[256], back[256];
 	char text[513];
 
-	(void)state;
 	for (int i = 0; i < 256; i++)
 		bytes[i] = (uint8_t)i;
 	bytes_hex(text, bytes, 256);
 	assert_int_equal(strlen(text), 512);
 	assert_memory_equal(text, "000102", 6);
 	assert_string_equal(text + 506, "fdfeff");
-	assert_int_equal(bytes_unhex(back, 256, text), KB_OK);
+	OK(bytes_unhex(back, 256, text));
 	assert_memory_equal(back, bytes, 256);
-	assert_int_equal(bytes_unhex(back, 2, "aBCd"), KB_OK);
+	OK(bytes_unhex(back, 2, "aBCd"));
 	assert_int_equal(back[0], 0xab);
 	assert_int_equal(back[1], 0xcd);
 	bytes_hex(text, bytes, 0);
 	assert_string_equal(text, "");
-	assert_int_equal(bytes_unhex(back, 0, ""), KB_OK);
+	OK(bytes_unhex(back, 0, ""));
 }
 
-static void what_is_not_hexadecimal_is_refused(void **state)
+TEST(what_is_not_hexadecimal_is_refused)
 {
 	static const char *const bad[] = { "",	   "a",	   "abc",  "abcde", "abcg", "gbcd",
 					   "ab d", "0xab", "ab\n", "abc/",  "abc:", "abc@" };
 	uint8_t out[2];
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(bytes_unhex(out, 2, bad[i]), KB_EFORMAT);
+		FAILS(bytes_unhex(out, 2, bad[i]), KB_EFORMAT);
 }
 
-static void decimal_numbers(void **state)
+TEST(decimal_numbers)
 {
 	uint64_t v = 7;
 
-	(void)state;
-	assert_int_equal(bytes_decimal(&v, "0", 0), KB_OK);
+	OK(bytes_decimal(&v, "0", 0));
 	assert_true(v == 0);
-	assert_int_equal(bytes_decimal(&v, "18446744073709551615", UINT64_MAX), KB_OK);
+	OK(bytes_decimal(&v, "18446744073709551615", UINT64_MAX));
 	assert_true(v == UINT64_MAX);
-	assert_int_equal(bytes_decimal(&v, "007", 9), KB_OK);
+	OK(bytes_decimal(&v, "007", 9));
 	assert_true(v == 7);
 }
 
-static void bad_decimal_numbers_leave_the_result(void **state)
+TEST(bad_decimal_numbers_leave_the_result)
 {
 	static const char *const bad[] = {
 		"", " 1", "1 ", "-1", "+1", "1a", "0x1", "1.0", "/", ":"
 	};
 	uint64_t v = 7;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(bytes_decimal(&v, bad[i], UINT64_MAX), KB_EFORMAT);
-	assert_int_equal(bytes_decimal(&v, "18446744073709551616", UINT64_MAX), KB_EINVAL);
-	assert_int_equal(bytes_decimal(&v, "99999999999999999999999", UINT64_MAX), KB_EINVAL);
-	assert_int_equal(bytes_decimal(&v, "10", 9), KB_EINVAL);
+		FAILS(bytes_decimal(&v, bad[i], UINT64_MAX), KB_EFORMAT);
+	FAILS(bytes_decimal(&v, "18446744073709551616", UINT64_MAX), KB_EINVAL);
+	FAILS(bytes_decimal(&v, "99999999999999999999999", UINT64_MAX), KB_EINVAL);
+	FAILS(bytes_decimal(&v, "10", 9), KB_EINVAL);
 	assert_true(v == 7);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(numbers_are_little_endian),
-		cmocka_unit_test(crc32c_gives_the_published_values),
-		cmocka_unit_test(crc32c_continues),
-		cmocka_unit_test(all_of_one_value),
-		cmocka_unit_test(hexadecimal_there_and_back),
-		cmocka_unit_test(what_is_not_hexadecimal_is_refused),
-		cmocka_unit_test(decimal_numbers),
-		cmocka_unit_test(bad_decimal_numbers_leave_the_result),
-	};
-
-	return cmocka_run_group_tests_name("bytes", tests, NULL, NULL);
+	return TEST_RUN("bytes");
 }

@@ -5,6 +5,7 @@
 
 #include "lib/log.h"
 #include "lib/util.h"
+#include "tests/unit/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,9 +13,7 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +27,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #define MIB  (1ull << 20)
 #define USER 65531u
@@ -98,15 +95,14 @@ static void look_around(const void *arg)
 	must(stat("/", &st) == 0 && st.st_nlink == 0, 6); /* deleted already */
 }
 
-static void its_root_is_empty(void **state)
+TEST(its_root_is_empty)
 {
-	(void)state;
 	if (geteuid() != 0)
 		skip();
 	assert_fine(end_of(look_around, NULL));
 }
 
-static void leaves_nothing_behind(void **state)
+TEST(leaves_nothing_behind)
 {
 	/* Those of a process that lives are another test's. */
 	static const char look[] =
@@ -115,7 +111,6 @@ static void leaves_nothing_behind(void **state)
 		"done; done; exit 0";
 	struct stat st;
 
-	(void)state;
 	assert_int_equal(system(look), 0);
 	assert_int_equal(stat("/", &st), 0);
 }
@@ -130,9 +125,8 @@ static void count_files(const void *arg)
 		must((fcntl(fd, F_GETFD) >= 0) == (fd <= 2 || fd == 5), 10 + fd);
 }
 
-static void only_what_is_kept_stays_open(void **state)
+TEST(only_what_is_kept_stays_open)
 {
-	(void)state;
 	assert_fine(end_of(count_files, NULL));
 }
 
@@ -151,9 +145,8 @@ static void be_somebody(const void *arg)
 	must(unshare(CLONE_NEWNS) < 0, 5);
 }
 
-static void root_becomes_a_user_of_its_own(void **state)
+TEST(root_becomes_a_user_of_its_own)
 {
-	(void)state;
 	if (geteuid() != 0)
 		skip();
 	assert_fine(end_of(be_somebody, NULL));
@@ -182,9 +175,8 @@ static void take_more(const void *arg)
 		     9);
 }
 
-static void nothing_can_be_had_without_end(void **state)
+TEST(nothing_can_be_had_without_end)
 {
-	(void)state;
 	assert_fine(end_of(take_more, NULL));
 }
 
@@ -201,22 +193,20 @@ static void think_for_ever(const void *arg)
 		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
 }
 
-static void thinking_has_an_end(void **state)
+TEST(thinking_has_an_end)
 {
 	int status = end_of(think_for_ever, NULL);
 
-	(void)state;
 	assert_true(WIFSIGNALED(status));
 	assert_true(WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGXCPU);
 }
 
-static void limits_that_are_lower_stay(void **state)
+TEST(limits_that_are_lower_stay)
 {
 	struct rlimit r;
 	int status;
 	pid_t pid = fork();
 
-	(void)state;
 	if (pid == 0) {
 		r.rlim_cur = r.rlim_max = 7;
 		must(setrlimit(RLIMIT_NOFILE, &r) == 0, 1);
@@ -229,14 +219,13 @@ static void limits_that_are_lower_stay(void **state)
 }
 
 /* The middle one ends while the last one sleeps: the pipe that both hold is closed soon. */
-static void dies_with_its_parent(void **state)
+TEST(dies_with_its_parent)
 {
 	struct pollfd p;
 	int fds[2];
 	pid_t pid;
 	char c;
 
-	(void)state;
 	assert_int_equal(pipe(fds), 0);
 	pid = fork();
 	if (pid == 0) {
@@ -276,7 +265,7 @@ static void call(const void *arg)
 	syscall(c[0], c[1], c[2], c[3], c[4], c[5], c[6]);
 }
 
-static void what_no_rule_allows_kills(void **state)
+TEST(what_no_rule_allows_kills)
 {
 	static const long calls[][7] = {
 		{ SYS_getpid },
@@ -300,7 +289,6 @@ static void what_no_rule_allows_kills(void **state)
 		{ -1 },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < KB_ARRAY_LEN(calls); i++) {
 		int status = end_of(call, calls[i]);
 
@@ -323,9 +311,8 @@ static void do_what_is_allowed(const void *arg)
 	must(syscall(SYS_uname, NULL) == -1 && errno == EFAULT, 6);
 }
 
-static void what_a_rule_allows_goes(void **state)
+TEST(what_a_rule_allows_goes)
 {
-	(void)state;
 	assert_fine(end_of(do_what_is_allowed, NULL));
 }
 
@@ -347,38 +334,21 @@ static void without_filters(const void *arg)
 	_exit(cage_filter(rules, KB_ARRAY_LEN(rules)) == KB_ENOENT ? 40 : 50);
 }
 
-static void a_kernel_without_filters_is_told_from_one_that_refuses(void **state)
+TEST(a_kernel_without_filters_is_told_from_one_that_refuses)
 {
 	static const int none = EINVAL, denied = EACCES;
 
-	(void)state;
 	assert_int_equal(WEXITSTATUS(end_of(without_filters, &none)), 40);
 	assert_int_equal(WEXITSTATUS(end_of(without_filters, &denied)), 50);
 }
 
-static void more_rules_than_fit_are_refused(void **state)
+TEST(more_rules_than_fit_are_refused)
 {
-	(void)state;
-	assert_int_equal(cage_filter(rules, CAGE_RULES_MAX + 1), KB_EPERM);
+	FAILS(cage_filter(rules, CAGE_RULES_MAX + 1), KB_EPERM);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(its_root_is_empty),
-		cmocka_unit_test(only_what_is_kept_stays_open),
-		cmocka_unit_test(root_becomes_a_user_of_its_own),
-		cmocka_unit_test(nothing_can_be_had_without_end),
-		cmocka_unit_test(thinking_has_an_end),
-		cmocka_unit_test(limits_that_are_lower_stay),
-		cmocka_unit_test(dies_with_its_parent),
-		cmocka_unit_test(what_no_rule_allows_kills),
-		cmocka_unit_test(what_a_rule_allows_goes),
-		cmocka_unit_test(a_kernel_without_filters_is_told_from_one_that_refuses),
-		cmocka_unit_test(more_rules_than_fit_are_refused),
-		cmocka_unit_test(leaves_nothing_behind),
-	};
-
 	log_set_level(0);
-	return cmocka_run_group_tests_name("cage", tests, NULL, NULL);
+	return TEST_RUN("cage");
 }

@@ -27,11 +27,10 @@ static void assert_list(const struct state *s, const char *want)
 	assert_string_equal(got, want);
 }
 
-static void preferred_goes_first_then_last_then_others(void **ctx)
+TEST(preferred_goes_first_then_last_then_others)
 {
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
 	assert_list(&s, "ba");
 	s.pref = 0;
@@ -46,11 +45,10 @@ static void preferred_goes_first_then_last_then_others(void **ctx)
 	assert_list(&s, "dabc");
 }
 
-static void empty_and_writing_never_stand_in_it(void **ctx)
+TEST(empty_and_writing_never_stand_in_it)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	assert_list(&s, "a");
 	s.slot[1].st = STATE_WRITING;
@@ -61,11 +59,10 @@ static void empty_and_writing_never_stand_in_it(void **ctx)
 	assert_list(&s, "");
 }
 
-static void distrusted_slots_are_last_resorts(void **ctx)
+TEST(distrusted_slots_are_last_resorts)
 {
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
 	s.slot[1].tries = 0;
 	assert_list(&s, "a(b)");
@@ -81,11 +78,10 @@ static void distrusted_slots_are_last_resorts(void **ctx)
 	assert_list(&s, "(b)(a)");
 }
 
-static void rejected_slot_gets_a_chance_only_where_all_are_in_doubt(void **ctx)
+TEST(rejected_slot_gets_a_chance_only_where_all_are_in_doubt)
 {
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 3);
 	for (int i = 0; i < 3; i++)
 		states_set(&s, i, i == 1 ? STATE_BAD : STATE_GOOD, 1);
@@ -109,11 +105,10 @@ static void rejected_slot_gets_a_chance_only_where_all_are_in_doubt(void **ctx)
 	assert_list(&s, "(a)(b)");
 }
 
-static void last_resorts_take_turns_among_three(void **ctx)
+TEST(last_resorts_take_turns_among_three)
 {
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 3);
 	for (int i = 0; i < 3; i++)
 		states_set(&s, i, STATE_BAD, 1);
@@ -126,11 +121,10 @@ static void last_resorts_take_turns_among_three(void **ctx)
 	assert_list(&s, "(a)(b)(c)");
 }
 
-static void oneshot_goes_before_all(void **ctx)
+TEST(oneshot_goes_before_all)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.oneshot = 1;
@@ -151,11 +145,10 @@ static void charge(struct state *s, int slot, enum choose_tier tier, bool good)
 	choose_charge(s, &c, good);
 }
 
-static void charging_a_trial_spends_one_try_and_opens(void **ctx)
+TEST(charging_a_trial_spends_one_try_and_opens)
 {
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
 	s.open_token = 99;
 	charge(&s, 1, CHOOSE_NORMAL, false);
@@ -166,11 +159,10 @@ static void charging_a_trial_spends_one_try_and_opens(void **ctx)
 	assert_int_equal(s.slot[0].streak, 0);
 }
 
-static void charging_a_good_slot_changes_nothing(void **ctx)
+TEST(charging_a_good_slot_changes_nothing)
 {
 	struct state s, was;
 
-	(void)ctx;
 	states_fresh(&s);
 	was = s;
 	charge(&s, 0, CHOOSE_NORMAL, false);
@@ -179,11 +171,10 @@ static void charging_a_good_slot_changes_nothing(void **ctx)
 	assert_int_equal(s.open, 0);
 }
 
-static void a_good_slot_that_boots_becomes_last(void **ctx)
+TEST(a_good_slot_that_boots_becomes_last)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	charge(&s, 1, CHOOSE_NORMAL, false);
@@ -194,11 +185,10 @@ static void a_good_slot_that_boots_becomes_last(void **ctx)
 	assert_int_equal(s.oneshot, STATE_NONE);
 }
 
-static void last_resort_is_remembered(void **ctx)
+TEST(last_resort_is_remembered)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	charge(&s, 1, CHOOSE_LAST_RESORT, false);
@@ -210,11 +200,10 @@ static void last_resort_is_remembered(void **ctx)
 	assert_int_equal(s.open, STATE_NONE);
 }
 
-static void last_resorts_in_a_row_are_counted_up_to_a_bound(void **ctx)
+TEST(last_resorts_in_a_row_are_counted_up_to_a_bound)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	for (int i = 1; i <= STATE_LR_COUNT_MAX + 2; i++) {
 		charge(&s, 0, CHOOSE_LAST_RESORT, false);
@@ -222,11 +211,10 @@ static void last_resorts_in_a_row_are_counted_up_to_a_bound(void **ctx)
 	}
 }
 
-static void oneshot_of_a_bad_slot_opens_and_leaves_last(void **ctx)
+TEST(oneshot_of_a_bad_slot_opens_and_leaves_last)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.oneshot = 1;
@@ -237,12 +225,11 @@ static void oneshot_of_a_bad_slot_opens_and_leaves_last(void **ctx)
 	assert_int_equal(s.oneshot, STATE_NONE);
 }
 
-static void failure_is_recorded_and_closes_the_attempt(void **ctx)
+TEST(failure_is_recorded_and_closes_the_attempt)
 {
 	struct choose_candidate b = cand(1, CHOOSE_NORMAL), a = cand(0, CHOOSE_NORMAL);
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	choose_failed(&s, &b, "no file system");
 	assert_string_equal(s.slot[1].reason, "no file system");
@@ -255,11 +242,10 @@ static void failure_is_recorded_and_closes_the_attempt(void **ctx)
 	assert_int_equal(s.slot[0].streak, STATE_STREAK_LIMIT);
 }
 
-static void protected_is_the_trusted_good_slot_that_mounts(void **ctx)
+TEST(protected_is_the_trusted_good_slot_that_mounts)
 {
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 3);
 	assert_int_equal(choose_protected(&s, ALL), STATE_NONE);
 	for (int i = 0; i < 3; i++)
@@ -275,11 +261,10 @@ static void protected_is_the_trusted_good_slot_that_mounts(void **ctx)
 	assert_int_equal(choose_protected(&s, ALL), 2);
 }
 
-static void without_a_trusted_slot_the_last_resort_is_protected(void **ctx)
+TEST(without_a_trusted_slot_the_last_resort_is_protected)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
@@ -298,11 +283,10 @@ static void without_a_trusted_slot_the_last_resort_is_protected(void **ctx)
 
 /* Else a stick that comes before the first last resort overwrites the only slot that ever worked.
  */
-static void before_a_last_resort_what_was_good_is_protected(void **ctx)
+TEST(before_a_last_resort_what_was_good_is_protected)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
@@ -324,11 +308,10 @@ static void before_a_last_resort_what_was_good_is_protected(void **ctx)
 	assert_int_equal(choose_protected(&s, 0x5), 0); /* the last resort does not mount */
 }
 
-static void oneshot_does_not_move_the_protection(void **ctx)
+TEST(oneshot_does_not_move_the_protection)
 {
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 2);
 	states_set(&s, 0, STATE_TRIAL, 1);
 	states_set(&s, 1, STATE_BAD, 2);
@@ -336,13 +319,12 @@ static void oneshot_does_not_move_the_protection(void **ctx)
 	assert_int_equal(choose_protected(&s, ALL), 0);
 }
 
-static void target_prefers_what_is_worth_least(void **ctx)
+TEST(target_prefers_what_is_worth_least)
 {
 	static const enum state_st worth[] = { STATE_WRITING, STATE_EMPTY, STATE_BAD, STATE_TRIAL,
 					       STATE_GOOD };
 	struct state s;
 
-	(void)ctx;
 	for (unsigned first = 0; first < 5; first++) {
 		state_init(&s, 6);
 		states_set(&s, 0, STATE_GOOD, 1);
@@ -354,11 +336,10 @@ static void target_prefers_what_is_worth_least(void **ctx)
 	}
 }
 
-static void target_is_never_mounted_or_protected(void **ctx)
+TEST(target_is_never_mounted_or_protected)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	assert_int_equal(choose_target(&s, ALL, 0, 9, false), 1);
 	assert_int_equal(choose_target(&s, ALL, 0x2, 9, false), STATE_NONE);
@@ -368,11 +349,10 @@ static void target_is_never_mounted_or_protected(void **ctx)
 	assert_int_equal(choose_target(&s, ALL, 0x1, 9, false), STATE_NONE);
 }
 
-static void trial_with_tries_gives_way_to_a_newer_release_only(void **ctx)
+TEST(trial_with_tries_gives_way_to_a_newer_release_only)
 {
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
 	assert_int_equal(choose_target(&s, ALL, 1, 1, false), STATE_NONE);
 	assert_int_equal(choose_target(&s, ALL, 1, 2, false), STATE_NONE);
@@ -384,11 +364,10 @@ static void trial_with_tries_gives_way_to_a_newer_release_only(void **ctx)
 	assert_int_equal(choose_target(&s, ALL, 1, 1, false), 1);
 }
 
-static void among_equals_the_distrusted_then_the_unpreferred_goes(void **ctx)
+TEST(among_equals_the_distrusted_then_the_unpreferred_goes)
 {
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 3);
 	for (int i = 0; i < 3; i++)
 		states_set(&s, i, STATE_GOOD, 1);
@@ -400,22 +379,20 @@ static void among_equals_the_distrusted_then_the_unpreferred_goes(void **ctx)
 }
 
 /* It was tried in this boot, and did not mount: the same release may repair it. */
-static void rescue_takes_a_trial_for_any_release(void **ctx)
+TEST(rescue_takes_a_trial_for_any_release)
 {
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
 	s.slot[1].sequence = UINT64_MAX - 1;
 	assert_int_equal(choose_target(&s, ALL, 0, 1, false), STATE_NONE);
 	assert_int_equal(choose_target(&s, ALL, 0, 1, true), 1);
 }
 
-static void the_protected_slot_is_no_target(void **ctx)
+TEST(the_protected_slot_is_no_target)
 {
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 1);
 	states_set(&s, 0, STATE_GOOD, 1);
 	for (choose_mask mountable = 0; mountable < 2; mountable++) {
@@ -430,9 +407,8 @@ static void the_protected_slot_is_no_target(void **ctx)
 	assert_int_equal(choose_target(&s, 0, 0, 9, false), 0); /* nothing to protect */
 }
 
-static void tiers_have_names(void **ctx)
+TEST(tiers_have_names)
 {
-	(void)ctx;
 	assert_string_equal(choose_tier_name(CHOOSE_ONESHOT), "oneshot");
 	assert_string_equal(choose_tier_name(CHOOSE_NORMAL), "normal");
 	assert_string_equal(choose_tier_name(CHOOSE_LAST_RESORT), "last-resort");
@@ -441,32 +417,5 @@ static void tiers_have_names(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(preferred_goes_first_then_last_then_others),
-		cmocka_unit_test(empty_and_writing_never_stand_in_it),
-		cmocka_unit_test(distrusted_slots_are_last_resorts),
-		cmocka_unit_test(rejected_slot_gets_a_chance_only_where_all_are_in_doubt),
-		cmocka_unit_test(last_resorts_take_turns_among_three),
-		cmocka_unit_test(oneshot_goes_before_all),
-		cmocka_unit_test(charging_a_trial_spends_one_try_and_opens),
-		cmocka_unit_test(charging_a_good_slot_changes_nothing),
-		cmocka_unit_test(a_good_slot_that_boots_becomes_last),
-		cmocka_unit_test(last_resort_is_remembered),
-		cmocka_unit_test(last_resorts_in_a_row_are_counted_up_to_a_bound),
-		cmocka_unit_test(oneshot_of_a_bad_slot_opens_and_leaves_last),
-		cmocka_unit_test(failure_is_recorded_and_closes_the_attempt),
-		cmocka_unit_test(protected_is_the_trusted_good_slot_that_mounts),
-		cmocka_unit_test(without_a_trusted_slot_the_last_resort_is_protected),
-		cmocka_unit_test(before_a_last_resort_what_was_good_is_protected),
-		cmocka_unit_test(oneshot_does_not_move_the_protection),
-		cmocka_unit_test(target_prefers_what_is_worth_least),
-		cmocka_unit_test(target_is_never_mounted_or_protected),
-		cmocka_unit_test(trial_with_tries_gives_way_to_a_newer_release_only),
-		cmocka_unit_test(among_equals_the_distrusted_then_the_unpreferred_goes),
-		cmocka_unit_test(rescue_takes_a_trial_for_any_release),
-		cmocka_unit_test(the_protected_slot_is_no_target),
-		cmocka_unit_test(tiers_have_names),
-	};
-
-	return cmocka_run_group_tests_name("choose", tests, NULL, NULL);
+	return TEST_RUN("choose");
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The source itself, to reach equal_names(): no key has a '-' or '_' in its name today. */
 #include "kernel-cmdline/cmdline.c"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 static struct cmdline c;
 
@@ -44,26 +42,23 @@ static void assert_defaults(void)
 	assert_false(c.rootwait);
 }
 
-static void an_empty_line_is_all_defaults(void **state)
+TEST(an_empty_line_is_all_defaults)
 {
-	(void)state;
 	parse("", 0);
 	assert_defaults();
 	parse(" \t\n", 0);
 	assert_defaults();
 }
 
-static void words_of_others_are_left_alone(void **state)
+TEST(words_of_others_are_left_alone)
 {
-	(void)state;
 	parse("console=ttyS0 earlyprintk slot=b keelboot keel.slot=b xkeelboot.slot=b =a = \"\"\n",
 	      0);
 	assert_defaults();
 }
 
-static void every_key_is_read(void **state)
+TEST(every_key_is_read)
 {
-	(void)state;
 	parse("keelboot.enable=0 keelboot.slot=b keelboot.media=usb,raw keelboot.timeout=7"
 	      " keelboot.watchdog=/dev/watchdog1,20 keelboot.log=debug keelboot.shell=1 "
 	      "root=/dev/vda2"
@@ -88,9 +83,8 @@ static void every_key_is_read(void **state)
 	assert_int_equal(c.panic, -1);
 }
 
-static void what_is_logged_has_three_levels(void **state)
+TEST(what_is_logged_has_three_levels)
 {
-	(void)state;
 	parse("quiet", 0);
 	assert_false(c.has_log);
 	parse("keelboot.log=quiet", 0);
@@ -105,13 +99,12 @@ static void what_is_logged_has_three_levels(void **state)
 	assert_int_equal(c.log, CMDLINE_LOG_DEBUG);
 }
 
-static void every_spelling_of_yes_and_no(void **state)
+TEST(every_spelling_of_yes_and_no)
 {
 	static const char *const no[] = { "0", "no", "off", "n" };
 	static const char *const yes[] = { "1", "yes", "on", "y" };
 	char text[64];
 
-	(void)state;
 	for (size_t i = 0; i < 4; i++) {
 		snprintf(text, sizeof(text), "keelboot.enable=%s", no[i]);
 		parse(text, 0);
@@ -126,11 +119,10 @@ static void every_spelling_of_yes_and_no(void **state)
 	assert_false(c.shell);
 }
 
-static void slots_are_a_to_h(void **state)
+TEST(slots_are_a_to_h)
 {
 	char text[] = "keelboot.slot=?";
 
-	(void)state;
 	for (int i = 0; i < 8; i++) {
 		text[sizeof(text) - 2] = (char)('a' + i);
 		parse(text, 0);
@@ -138,9 +130,8 @@ static void slots_are_a_to_h(void **state)
 	}
 }
 
-static void media_are_a_list(void **state)
+TEST(media_are_a_list)
 {
-	(void)state;
 	parse("keelboot.media=none", 0);
 	assert_int_equal(c.media, CMDLINE_MEDIA_NONE);
 	parse("keelboot.media=all", 0);
@@ -151,9 +142,8 @@ static void media_are_a_list(void **state)
 	assert_int_equal(c.media, CMDLINE_MEDIA_SD | CMDLINE_MEDIA_DATA);
 }
 
-static void watchdog_forms(void **state)
+TEST(watchdog_forms)
 {
-	(void)state;
 	parse("keelboot.watchdog=off", 0);
 	assert_string_equal(c.watchdog, "off");
 	assert_int_equal(c.watchdog_timeout_s, 0);
@@ -166,9 +156,8 @@ static void watchdog_forms(void **state)
 	assert_int_equal(c.watchdog_timeout_s, 0);
 }
 
-static void panic_is_what_the_kernel_reads(void **state)
+TEST(panic_is_what_the_kernel_reads)
 {
-	(void)state;
 	parse("panic=0", 0);
 	assert_true(c.has_panic);
 	assert_int_equal(c.panic, 0);
@@ -176,7 +165,7 @@ static void panic_is_what_the_kernel_reads(void **state)
 	assert_int_equal(c.panic, 2147483647);
 }
 
-static void a_bad_value_is_the_default_and_is_named(void **state)
+TEST(a_bad_value_is_the_default_and_is_named)
 {
 	static const struct {
 		const char *word, *says;
@@ -227,7 +216,6 @@ static void a_bad_value_is_the_default_and_is_named(void **state)
 		{ "keelboot.", "keelboot.: no such key" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		parse(bad[i].word, 1);
 		if (strstr(c.warning[0], bad[i].says) == NULL)
@@ -237,9 +225,8 @@ static void a_bad_value_is_the_default_and_is_named(void **state)
 	}
 }
 
-static void the_last_one_wins(void **state)
+TEST(the_last_one_wins)
 {
-	(void)state;
 	parse("keelboot.slot=a keelboot.slot=b", 0);
 	assert_int_equal(c.slot, 1);
 	parse("ro rw", 0);
@@ -251,9 +238,8 @@ static void the_last_one_wins(void **state)
 	assert_int_equal(c.media, CMDLINE_MEDIA_DATA);
 }
 
-static void a_bad_last_one_is_the_default(void **state)
+TEST(a_bad_last_one_is_the_default)
 {
-	(void)state;
 	parse("keelboot.slot=b keelboot.slot=x keelboot.timeout=5 keelboot.timeout=x"
 	      " keelboot.watchdog=off keelboot.watchdog=x panic=5 panic=x keelboot.media=usb"
 	      " keelboot.media=x keelboot.log=debug keelboot.log=x init=/x init= keelboot.enable=0"
@@ -262,9 +248,8 @@ static void a_bad_last_one_is_the_default(void **state)
 	assert_defaults();
 }
 
-static void dash_and_underscore_are_one_in_names(void **state)
+TEST(dash_and_underscore_are_one_in_names)
 {
-	(void)state;
 	assert_true(equal_names("keelboot.a-b_c", strlen("keelboot.a-b_c"), "keelboot.a_b-c",
 				strlen("keelboot.a_b-c")));
 	assert_true(equal_names("--", strlen("--"), "__", strlen("__")));
@@ -280,9 +265,8 @@ static void dash_and_underscore_are_one_in_names(void **state)
 	assert_string_equal(c.root, "/dev/a-b_c");
 }
 
-static void what_follows_two_dashes_is_inits(void **state)
+TEST(what_follows_two_dashes_is_inits)
 {
-	(void)state;
 	parse("keelboot.slot=a -- keelboot.slot=b keelboot.timeout=x", 0);
 	assert_int_equal(c.slot, 0);
 	parse("--=1 keelboot.slot=b", 0);
@@ -293,9 +277,8 @@ static void what_follows_two_dashes_is_inits(void **state)
 	assert_int_equal(c.slot, 1);
 }
 
-static void quotes_are_the_kernels(void **state)
+TEST(quotes_are_the_kernels)
 {
-	(void)state;
 	parse("root=\"PARTLABEL=my root\" rootwait", 0);
 	assert_string_equal(c.root, "PARTLABEL=my root");
 	assert_true(c.rootwait);
@@ -320,20 +303,18 @@ static void quotes_are_the_kernels(void **state)
 	assert_false(c.rw);
 }
 
-static void spaces_are_the_kernels(void **state)
+TEST(spaces_are_the_kernels)
 {
-	(void)state;
 	parse("\n\t keelboot.slot=b\v\f\rrw\xa0rootwait", 0);
 	assert_int_equal(c.slot, 1);
 	assert_true(c.rw);
 	assert_true(c.rootwait);
 }
 
-static void a_text_of_the_greatest_length_is_kept(void **state)
+TEST(a_text_of_the_greatest_length_is_kept)
 {
 	char text[CMDLINE_TEXT_MAX + 16] = "root=";
 
-	(void)state;
 	memset(text + 5, 'x', CMDLINE_TEXT_MAX);
 	parse(text, 0);
 	assert_int_equal(strlen(c.root), CMDLINE_TEXT_MAX);
@@ -344,11 +325,10 @@ static void a_text_of_the_greatest_length_is_kept(void **state)
 	parse(text, 0);
 }
 
-static void a_line_that_is_too_long_is_cut_with_a_warning(void **state)
+TEST(a_line_that_is_too_long_is_cut_with_a_warning)
 {
 	char text[3 * CMDLINE_MAX];
 
-	(void)state;
 	memset(text, ' ', sizeof(text));
 	memcpy(text, "rootwait", 8);
 	memcpy(text + sizeof(text) - 4, " rw", 4);
@@ -358,11 +338,10 @@ static void a_line_that_is_too_long_is_cut_with_a_warning(void **state)
 	assert_non_null(strstr(c.warning[0], "4096"));
 }
 
-static void a_line_of_exactly_the_limit_is_whole(void **state)
+TEST(a_line_of_exactly_the_limit_is_whole)
 {
 	char text[CMDLINE_MAX + 2];
 
-	(void)state;
 	memset(text, ' ', sizeof(text));
 	memcpy(text + CMDLINE_MAX - 2, "rw", 3);
 	parse(text, 0);
@@ -372,11 +351,10 @@ static void a_line_of_exactly_the_limit_is_whole(void **state)
 	assert_true(c.rw);
 }
 
-static void a_word_that_is_cut_does_not_count(void **state)
+TEST(a_word_that_is_cut_does_not_count)
 {
 	char text[CMDLINE_MAX + 8];
 
-	(void)state;
 	memset(text, ' ', sizeof(text));
 	memcpy(text + CMDLINE_MAX - 2, "rwx", 4);
 	parse(text, 1);
@@ -387,9 +365,8 @@ static void a_word_that_is_cut_does_not_count(void **state)
 	assert_string_equal(c.root, "");
 }
 
-static void many_problems_are_told_of_up_to_a_limit(void **state)
+TEST(many_problems_are_told_of_up_to_a_limit)
 {
-	(void)state;
 	parse("keelboot.a keelboot.b keelboot.c keelboot.d keelboot.e keelboot.f keelboot.g"
 	      " keelboot.h",
 	      CMDLINE_WARNINGS_MAX);
@@ -423,14 +400,13 @@ static void assert_in_bounds(void)
 		assert_true(strnlen(c.warning[i], sizeof(c.warning[i])) < sizeof(c.warning[i]));
 }
 
-static void garbage_never_leaves_its_bounds(void **state)
+TEST(garbage_never_leaves_its_bounds)
 {
 	static const char *const bits[] = { "keelboot.", "slot",    "media", "=",	 "\"",
 					    " ",	 "root",    "--",    "watchdog", "/dev/",
 					    ",",	 "timeout", "usb",   "9999",	 "-",
 					    "panic",	 "\n",	    "enable" };
 
-	(void)state;
 	seed = 20240501;
 	for (int round = 0; round < 20000; round++) {
 		char text[6000];
@@ -453,12 +429,11 @@ static void garbage_never_leaves_its_bounds(void **state)
 	}
 }
 
-static void only_what_is_heeded_is_read(void **state)
+TEST(only_what_is_heeded_is_read)
 {
 	static const char text[] = "root=/dev/sda1 init=/bin/sh keelboot.slot=b keelboot.log=debug "
 				   "rootwait panic=0 console=ttyS0";
 
-	(void)state;
 	cmdline_parse_heeded(&c, text, "all");
 	assert_int_equal(c.nwarnings, 0);
 	assert_string_equal(c.init, "/bin/sh");
@@ -478,9 +453,8 @@ static void only_what_is_heeded_is_read(void **state)
 	assert_defaults();
 }
 
-static void keys_are_known_by_their_whole_name(void **state)
+TEST(keys_are_known_by_their_whole_name)
 {
-	(void)state;
 	assert_true(cmdline_is_key("keelboot.slot,quiet", 13));
 	assert_false(cmdline_is_key("keelboot.slot", 12));
 	assert_false(cmdline_is_key("keelboot.slots", 14));
@@ -489,32 +463,5 @@ static void keys_are_known_by_their_whole_name(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_empty_line_is_all_defaults),
-		cmocka_unit_test(words_of_others_are_left_alone),
-		cmocka_unit_test(every_key_is_read),
-		cmocka_unit_test(what_is_logged_has_three_levels),
-		cmocka_unit_test(every_spelling_of_yes_and_no),
-		cmocka_unit_test(slots_are_a_to_h),
-		cmocka_unit_test(media_are_a_list),
-		cmocka_unit_test(watchdog_forms),
-		cmocka_unit_test(panic_is_what_the_kernel_reads),
-		cmocka_unit_test(a_bad_value_is_the_default_and_is_named),
-		cmocka_unit_test(only_what_is_heeded_is_read),
-		cmocka_unit_test(keys_are_known_by_their_whole_name),
-		cmocka_unit_test(the_last_one_wins),
-		cmocka_unit_test(a_bad_last_one_is_the_default),
-		cmocka_unit_test(dash_and_underscore_are_one_in_names),
-		cmocka_unit_test(what_follows_two_dashes_is_inits),
-		cmocka_unit_test(quotes_are_the_kernels),
-		cmocka_unit_test(spaces_are_the_kernels),
-		cmocka_unit_test(a_text_of_the_greatest_length_is_kept),
-		cmocka_unit_test(a_line_that_is_too_long_is_cut_with_a_warning),
-		cmocka_unit_test(a_line_of_exactly_the_limit_is_whole),
-		cmocka_unit_test(a_word_that_is_cut_does_not_count),
-		cmocka_unit_test(many_problems_are_told_of_up_to_a_limit),
-		cmocka_unit_test(garbage_never_leaves_its_bounds),
-	};
-
-	return cmocka_run_group_tests_name("cmdline", tests, NULL, NULL);
+	return TEST_RUN("cmdline");
 }

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/conf.h"
 #include "lib/log.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 static char root[] = "/tmp/conf_load_test.XXXXXX";
 static struct conf c;
@@ -77,9 +74,8 @@ static int remove_root(void **state)
 	return run("rm -rf %s");
 }
 
-static void without_files_there_are_defaults(void **state)
+TEST(without_files_there_are_defaults)
 {
-	(void)state;
 	load(0);
 	assert_false(found);
 	assert_int_equal(c.tries, 3);
@@ -89,9 +85,8 @@ static void without_files_there_are_defaults(void **state)
 	assert_false(found);
 }
 
-static void the_file_of_the_distribution_is_read(void **state)
+TEST(the_file_of_the_distribution_is_read)
 {
-	(void)state;
 	put("/usr/lib/keelboot/system.conf", "[system]\ntries=2\ntimeout=5\n");
 	load(0);
 	assert_true(found);
@@ -99,9 +94,8 @@ static void the_file_of_the_distribution_is_read(void **state)
 	assert_int_equal(c.timeout_s, 5);
 }
 
-static void the_file_of_the_device_replaces_it(void **state)
+TEST(the_file_of_the_device_replaces_it)
 {
-	(void)state;
 	put("/usr/lib/keelboot/system.conf", "[system]\ntries=2\ntimeout=5\n");
 	put("/etc/keelboot/system.conf", "[system]\ntries=4\n");
 	load(0);
@@ -109,9 +103,8 @@ static void the_file_of_the_device_replaces_it(void **state)
 	assert_int_equal(c.timeout_s, 30);
 }
 
-static void drop_ins_go_by_name_over_both_folders(void **state)
+TEST(drop_ins_go_by_name_over_both_folders)
 {
-	(void)state;
 	put("/etc/keelboot/system.conf", "[system]\ntries=1\ntimeout=1\n");
 	put("/usr/lib/keelboot/system.conf.d/10-x.conf", "[system]\ntries=2\ninit=/10\n");
 	put("/etc/keelboot/system.conf.d/20-x.conf", "[system]\ntries=3\ninit=/20\n");
@@ -122,9 +115,8 @@ static void drop_ins_go_by_name_over_both_folders(void **state)
 	assert_string_equal(c.init, "/20");
 }
 
-static void a_drop_in_of_the_device_hides_its_namesake(void **state)
+TEST(a_drop_in_of_the_device_hides_its_namesake)
 {
-	(void)state;
 	put("/usr/lib/keelboot/system.conf.d/10-x.conf", "[system]\ntries=2\ninit=/lib\n");
 	put("/etc/keelboot/system.conf.d/10-x.conf", "[system]\ntries=5\n");
 	load(0);
@@ -133,9 +125,8 @@ static void a_drop_in_of_the_device_hides_its_namesake(void **state)
 	assert_string_equal(c.init, "/sbin/init");
 }
 
-static void litter_is_passed_over(void **state)
+TEST(litter_is_passed_over)
 {
-	(void)state;
 	put("/etc/keelboot/system.conf.d/a.conf~", "[system]\ntries=1\n");
 	put("/etc/keelboot/system.conf.d/.b.conf", "[system]\ntries=1\n");
 	put("/etc/keelboot/system.conf.d/.conf", "[system]\ntries=1\n");
@@ -145,9 +136,8 @@ static void litter_is_passed_over(void **state)
 	assert_int_equal(c.tries, 3);
 }
 
-static void what_is_no_file_is_named(void **state)
+TEST(what_is_no_file_is_named)
 {
-	(void)state;
 	run("mkdir %s/etc/keelboot/system.conf; mkfifo %s/etc/keelboot/system.conf.d/a.conf;"
 	    "ln -s /nowhere %s/etc/keelboot/system.conf.d/b.conf");
 	put("/usr/lib/keelboot/system.conf", "[system]\ntries=2\n");
@@ -157,19 +147,17 @@ static void what_is_no_file_is_named(void **state)
 	assert_int_equal(c.tries, 2);
 }
 
-static void a_warning_names_file_and_line(void **state)
+TEST(a_warning_names_file_and_line)
 {
-	(void)state;
 	put("/etc/keelboot/system.conf.d/a.conf", "[system]\ntries=x\n");
 	load(1);
 	assert_non_null(strstr(said[0], "/etc/keelboot/system.conf.d/a.conf:2: [system] tries=x"));
 }
 
-static void a_file_of_the_greatest_size_is_read(void **state)
+TEST(a_file_of_the_greatest_size_is_read)
 {
 	static char text[CONF_FILE_MAX + 1];
 
-	(void)state;
 	memset(text, '\n', sizeof(text));
 	memcpy(text + CONF_FILE_MAX - 16, "[system]\ntries=2", 16);
 	put_bytes("/etc/keelboot/system.conf", text, CONF_FILE_MAX);
@@ -181,11 +169,10 @@ static void a_file_of_the_greatest_size_is_read(void **state)
 	assert_int_equal(c.tries, 3);
 }
 
-static void a_file_of_nul_bytes_is_named(void **state)
+TEST(a_file_of_nul_bytes_is_named)
 {
 	char text[4096] = "";
 
-	(void)state;
 	memcpy(text + 4000, "\n[system]\ntries=2", 17);
 	put_bytes("/etc/keelboot/system.conf", text, sizeof(text));
 	load(1);
@@ -193,11 +180,10 @@ static void a_file_of_nul_bytes_is_named(void **state)
 	assert_int_equal(c.tries, 2);
 }
 
-static void the_first_drop_ins_by_name_are_read(void **state)
+TEST(the_first_drop_ins_by_name_are_read)
 {
 	char path[100], text[64];
 
-	(void)state;
 	for (int i = 39; i >= 0; i--) {
 		snprintf(path, sizeof(path), "/etc/keelboot/system.conf.d/%02d.conf", i);
 		snprintf(text, sizeof(text), "[system]\ntimeout=%d\n", i + 1);
@@ -208,11 +194,10 @@ static void the_first_drop_ins_by_name_are_read(void **state)
 	assert_int_equal(c.timeout_s, 32);
 }
 
-static void a_drop_in_with_an_endless_name_is_named(void **state)
+TEST(a_drop_in_with_an_endless_name_is_named)
 {
 	char path[200] = "/etc/keelboot/system.conf.d/";
 
-	(void)state;
 	memset(path + 28, 'x', 59);
 	strcpy(path + 87, ".conf");
 	put(path, "[system]\ntries=2\n");
@@ -223,12 +208,11 @@ static void a_drop_in_with_an_endless_name_is_named(void **state)
 	assert_int_equal(c.tries, 2);
 }
 
-static void without_a_listener_the_log_is_told(void **state)
+TEST(without_a_listener_the_log_is_told)
 {
 	int fds[2];
 	char line[600] = "";
 
-	(void)state;
 	assert_int_equal(pipe(fds), 0);
 	log_to(fds[1], 0);
 	put("/etc/keelboot/system.conf", "[system]\ntries=x\n");
@@ -240,25 +224,7 @@ static void without_a_listener_the_log_is_told(void **state)
 	close(fds[1]);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, make_root, remove_root)
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		TEST(without_files_there_are_defaults),
-		TEST(the_file_of_the_distribution_is_read),
-		TEST(the_file_of_the_device_replaces_it),
-		TEST(drop_ins_go_by_name_over_both_folders),
-		TEST(a_drop_in_of_the_device_hides_its_namesake),
-		TEST(litter_is_passed_over),
-		TEST(what_is_no_file_is_named),
-		TEST(a_warning_names_file_and_line),
-		TEST(a_file_of_the_greatest_size_is_read),
-		TEST(a_file_of_nul_bytes_is_named),
-		TEST(the_first_drop_ins_by_name_are_read),
-		TEST(a_drop_in_with_an_endless_name_is_named),
-		TEST(without_a_listener_the_log_is_told),
-	};
-
-	return cmocka_run_group_tests_name("conf_load", tests, NULL, NULL);
+	return TEST_RUN("conf_load", .set_up = make_root, .tear_down = remove_root);
 }

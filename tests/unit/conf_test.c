@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/conf.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 static struct conf c;
 static char said[16][300]; /* "LINE: TEXT" */
@@ -47,9 +45,8 @@ static void assert_said(unsigned i, const char *what)
 		fail_msg("warning '%s' does not say '%s'", said[i], what);
 }
 
-static void defaults_are_those_of_the_header(void **state)
+TEST(defaults_are_those_of_the_header)
 {
-	(void)state;
 	parse("", 0);
 	assert_string_equal(c.compatible, "");
 	assert_string_equal(c.disk, "");
@@ -128,9 +125,8 @@ static void parse_a_whole_file(void)
 	      0);
 }
 
-static void a_whole_file_is_read(void **state)
+TEST(a_whole_file_is_read)
 {
-	(void)state;
 	parse_a_whole_file();
 	assert_string_equal(c.compatible, "acme,roof-2");
 	assert_string_equal(c.disk, "*/mmc_host/mmc0/*");
@@ -168,9 +164,8 @@ static void a_whole_file_is_read(void **state)
 	assert_string_equal(c.keyring, "/keys");
 }
 
-static void a_later_text_overrides_single_keys(void **state)
+TEST(a_later_text_overrides_single_keys)
 {
-	(void)state;
 	parse("[system]\ntimeout=5\ntries=2\n[slot.a]\nroot=/dev/a\nboot=/dev/A\n"
 	      "[slot.b]\nroot=/dev/b\n",
 	      0);
@@ -182,9 +177,8 @@ static void a_later_text_overrides_single_keys(void **state)
 	assert_string_equal(conf_slot_part(&c, 1, "root"), "/dev/bb");
 }
 
-static void a_bad_value_leaves_what_was(void **state)
+TEST(a_bad_value_leaves_what_was)
 {
-	(void)state;
 	parse("[system]\ntimeout=5\ntimeout=soon\n[state]\npartition=x\n", 2);
 	assert_int_equal(c.timeout_s, 5);
 	assert_string_equal(c.state, "PARTLABEL=keelboot-state");
@@ -192,11 +186,10 @@ static void a_bad_value_leaves_what_was(void **state)
 	assert_said(1, "5: [state] partition=x: not of the form PARTITION");
 }
 
-static void a_bad_value_that_decides_what_is_trusted_trusts_least(void **state)
+TEST(a_bad_value_that_decides_what_is_trusted_trusts_least)
 {
 	unsigned strict = 0;
 
-	(void)state;
 	parse("[keyring]\nsignatures-required=two\n[source.usb]\nfilesystems=non\n"
 	      "[source.sd]\nfilesystems=vfat, ext4\n[system]\ncommand-line=quiet panic\n",
 	      4);
@@ -209,14 +202,13 @@ static void a_bad_value_that_decides_what_is_trusted_trusts_least(void **state)
 		if (key->bad == NULL)
 			continue;
 		strict++;
-		assert_int_equal(conf_value_set(&c, key, key->bad), KB_OK);
+		OK(conf_value_set(&c, key, key->bad));
 	}
 	assert_int_equal(strict, 4);
 }
 
-static void what_nobody_knows_is_named(void **state)
+TEST(what_nobody_knows_is_named)
 {
-	(void)state;
 	parse("early=1\n[system]\nspeed=9\n[sytem]\ntries=2\n[slot.i]\nroot=/dev/i\n[slot.]\nx=1\n"
 	      "[slot.ab]\nroot=/dev/x\n",
 	      6);
@@ -228,17 +220,15 @@ static void what_nobody_knows_is_named(void **state)
 	assert_int_equal(c.nslots, 2);
 }
 
-static void lines_that_say_nothing_are_named(void **state)
+TEST(lines_that_say_nothing_are_named)
 {
-	(void)state;
 	parse("[system]\ntries\n\n  \n# tries\n; tries\ntimeout\n", 2);
 	assert_said(0, "2: neither");
 	assert_said(1, "7: neither");
 }
 
-static void a_heading_without_an_end_takes_its_keys_with_it(void **state)
+TEST(a_heading_without_an_end_takes_its_keys_with_it)
 {
-	(void)state;
 	parse("[watchdog]\n[hooks\ntimeout=3\n[hooks]\ntimeout=4\n", 2);
 	assert_said(0, "2: heading without ']'");
 	assert_said(1, "3: [?] timeout");
@@ -246,11 +236,10 @@ static void a_heading_without_an_end_takes_its_keys_with_it(void **state)
 	assert_int_equal(c.hook_timeout_s, 4);
 }
 
-static void a_line_that_is_too_long_is_not_split(void **state)
+TEST(a_line_that_is_too_long_is_not_split)
 {
 	char text[1000] = "[system]\ntries=2\n";
 
-	(void)state;
 	/* inih would take what stands behind its 199th byte for a line: here, a good one. */
 	memset(text + 17, ' ', 900);
 	memcpy(text + 17, "init=/x", 7);
@@ -263,11 +252,10 @@ static void a_line_that_is_too_long_is_not_split(void **state)
 	assert_int_equal(c.timeout_s, 4);
 }
 
-static void a_line_of_the_greatest_length_is_read(void **state)
+TEST(a_line_of_the_greatest_length_is_read)
 {
 	char text[300] = "[system]\nmount-options=";
 
-	(void)state;
 	memset(text + 23, ' ', CONF_LINE_MAX - 14);
 	text[9 + CONF_LINE_MAX - 1] = 'x';
 	text[9 + CONF_LINE_MAX] = '\n';
@@ -281,11 +269,10 @@ static void a_line_of_the_greatest_length_is_read(void **state)
 	assert_int_equal(c.tries, 2);
 }
 
-static void a_long_heading_or_comment_is_handled(void **state)
+TEST(a_long_heading_or_comment_is_handled)
 {
 	char text[600];
 
-	(void)state;
 	memset(text, '#', 300);
 	strcpy(text + 300, "\n[watchdog]\n[");
 	memset(text + 313, 'x', 200);
@@ -295,36 +282,32 @@ static void a_long_heading_or_comment_is_handled(void **state)
 	assert_int_equal(c.watchdog_timeout_s, 60);
 }
 
-static void indented_lines_are_lines(void **state)
+TEST(indented_lines_are_lines)
 {
-	(void)state;
 	parse("[system]\ntimeout=5\n\ttries=2\n  # c\n  init=/x\n", 0);
 	assert_int_equal(c.timeout_s, 5);
 	assert_int_equal(c.tries, 2);
 	assert_string_equal(c.init, "/x");
 }
 
-static void files_from_other_systems_are_read(void **state)
+TEST(files_from_other_systems_are_read)
 {
-	(void)state;
 	parse("\xef\xbb\xbf[system]\r\ntries=2\r\ninit=/x\r\n\r\n[hooks]\r\ntimeout=4", 0);
 	assert_int_equal(c.tries, 2);
 	assert_string_equal(c.init, "/x");
 	assert_int_equal(c.hook_timeout_s, 4);
 }
 
-static void given_slots_replace_the_defaults(void **state)
+TEST(given_slots_replace_the_defaults)
 {
-	(void)state;
 	parse("[slot.a]\nroot=/dev/x\n", 0);
 	assert_int_equal(c.nslots, 1);
 	assert_string_equal(conf_slot_part(&c, 0, "root"), "/dev/x");
 	assert_null(conf_slot_part(&c, 1, "root"));
 }
 
-static void a_gap_ends_the_slots(void **state)
+TEST(a_gap_ends_the_slots)
 {
-	(void)state;
 	parse("[slot.a]\nroot=/dev/a\n[slot.c]\nroot=/dev/c\n", 1);
 	assert_said(0, "0: slot.b has no root=");
 	assert_int_equal(c.nslots, 1);
@@ -332,26 +315,23 @@ static void a_gap_ends_the_slots(void **state)
 	assert_int_equal(c.nslots, 3);
 }
 
-static void a_slot_needs_a_root(void **state)
+TEST(a_slot_needs_a_root)
 {
-	(void)state;
 	parse("[slot.a]\nroot=/dev/a\n[slot.b]\nboot=/dev/b\n", 1);
 	assert_said(0, "slot.b has no root=");
 	assert_int_equal(c.nslots, 1);
 }
 
-static void no_usable_slot_means_the_default_ones(void **state)
+TEST(no_usable_slot_means_the_default_ones)
 {
-	(void)state;
 	parse("[slot.b]\nroot=/dev/b\n", 2);
 	assert_said(1, "none is usable");
 	assert_int_equal(c.nslots, 2);
 	assert_string_equal(conf_slot_part(&c, 1, "root"), "PARTLABEL=root-b");
 }
 
-static void one_partition_has_one_use(void **state)
+TEST(one_partition_has_one_use)
 {
-	(void)state;
 	parse("[slot.a]\nroot=/dev/a\n[slot.b]\nroot=/dev/a\n", 1);
 	assert_said(0, "slot.b root=/dev/a is also the partition of a slot");
 	assert_int_equal(c.nslots, 1);
@@ -367,29 +347,26 @@ static void one_partition_has_one_use(void **state)
 	assert_int_equal(c.nslots, 1);
 }
 
-static void bad_slot_lines_do_not_replace_the_defaults(void **state)
+TEST(bad_slot_lines_do_not_replace_the_defaults)
 {
-	(void)state;
 	parse("[slot.a]\nroot=sda1\nRoot=/dev/a\n=/dev/a\n", 3);
 	assert_said(0, "2: [slot.a] root=sda1");
 	assert_int_equal(c.nslots, 2);
 	assert_string_equal(conf_slot_part(&c, 0, "root"), "PARTLABEL=root-a");
 }
 
-static void a_slot_has_four_partitions(void **state)
+TEST(a_slot_has_four_partitions)
 {
-	(void)state;
 	parse("[slot.a]\nroot=/dev/1\nb=/dev/2\nc=/dev/3\nd=/dev/4\ne=/dev/5\nd=/dev/6\n", 1);
 	assert_said(0, "6: [slot.a] e: a slot has at most 4");
 	assert_int_equal(c.slot[0].nclasses, 4);
 	assert_string_equal(conf_slot_part(&c, 0, "d"), "/dev/6");
 }
 
-static void all_eight_slots_fit(void **state)
+TEST(all_eight_slots_fit)
 {
 	char text[1000] = "", *p = text;
 
-	(void)state;
 	for (int i = 0; i < CONF_SLOTS_MAX; i++)
 		p += sprintf(p, "[slot.%c]\nroot=/dev/r%d\nboot=/dev/b%d\n", 'a' + i, i, i);
 	parse(text, 0);
@@ -397,9 +374,8 @@ static void all_eight_slots_fit(void **state)
 	assert_string_equal(conf_slot_part(&c, 7, "boot"), "/dev/b7");
 }
 
-static void nobody_has_to_listen(void **state)
+TEST(nobody_has_to_listen)
 {
-	(void)state;
 	conf_defaults(&c);
 	conf_parse(&c, "nonsense\n[x]\ny=z\n[slot.b]\nroot=/dev/b\n", "f", NULL, NULL);
 	assert_int_equal(c.nslots, 2);
@@ -421,7 +397,7 @@ static void ignore(void *ctx, const char *file, int line, const char *text)
 	++*(unsigned *)ctx;
 }
 
-static void garbage_never_leaves_its_bounds(void **state)
+TEST(garbage_never_leaves_its_bounds)
 {
 	static const char *const bits[] = {
 		"[system]\n", "[slot.a]\n", "root=",	  "PARTLABEL=", "\n",  "=",   "timeout",
@@ -430,7 +406,6 @@ static void garbage_never_leaves_its_bounds(void **state)
 	};
 	unsigned complaints = 0;
 
-	(void)state;
 	for (int round = 0; round < 20000; round++) {
 		char text[3000];
 		size_t len = 0, want = next_random() % (round % 20 == 0 ? 2900 : 300);
@@ -460,31 +435,5 @@ static void garbage_never_leaves_its_bounds(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults_are_those_of_the_header),
-		cmocka_unit_test(a_whole_file_is_read),
-		cmocka_unit_test(a_later_text_overrides_single_keys),
-		cmocka_unit_test(a_bad_value_leaves_what_was),
-		cmocka_unit_test(a_bad_value_that_decides_what_is_trusted_trusts_least),
-		cmocka_unit_test(what_nobody_knows_is_named),
-		cmocka_unit_test(lines_that_say_nothing_are_named),
-		cmocka_unit_test(a_heading_without_an_end_takes_its_keys_with_it),
-		cmocka_unit_test(a_line_that_is_too_long_is_not_split),
-		cmocka_unit_test(a_line_of_the_greatest_length_is_read),
-		cmocka_unit_test(a_long_heading_or_comment_is_handled),
-		cmocka_unit_test(indented_lines_are_lines),
-		cmocka_unit_test(files_from_other_systems_are_read),
-		cmocka_unit_test(given_slots_replace_the_defaults),
-		cmocka_unit_test(a_gap_ends_the_slots),
-		cmocka_unit_test(a_slot_needs_a_root),
-		cmocka_unit_test(no_usable_slot_means_the_default_ones),
-		cmocka_unit_test(one_partition_has_one_use),
-		cmocka_unit_test(bad_slot_lines_do_not_replace_the_defaults),
-		cmocka_unit_test(a_slot_has_four_partitions),
-		cmocka_unit_test(all_eight_slots_fit),
-		cmocka_unit_test(nobody_has_to_listen),
-		cmocka_unit_test(garbage_never_leaves_its_bounds),
-	};
-
-	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
+	return TEST_RUN("conf");
 }

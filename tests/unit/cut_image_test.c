@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/cut_image.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define SIZE (1u << 20)
 
@@ -41,7 +38,7 @@ static void put(unsigned d, uint64_t sector, int value)
 	uint8_t data[CUT_SECTOR];
 
 	memset(data, value, sizeof(data));
-	assert_int_equal(cut_disk_write(&disk[d], sector * CUT_SECTOR, data, sizeof(data)), KB_OK);
+	OK(cut_disk_write(&disk[d], sector * CUT_SECTOR, data, sizeof(data)));
 }
 
 /* -1: cannot be read; -2: garbage. */
@@ -69,11 +66,10 @@ static uint64_t walk(void)
 	return n;
 }
 
-static void each_sector_is_any_of_its_versions(void **ctx)
+TEST(each_sector_is_any_of_its_versions)
 {
 	bool seen[3][2] = { { false } };
 
-	(void)ctx;
 	put(0, 5, 1);
 	put(0, 9, 4);
 	put(0, 5, 2);
@@ -93,9 +89,8 @@ static void each_sector_is_any_of_its_versions(void **ctx)
 	assert_int_equal(walk(), 16);
 }
 
-static void a_version_that_changes_nothing_is_only_torn(void **ctx)
+TEST(a_version_that_changes_nothing_is_only_torn)
 {
-	(void)ctx;
 	put(0, 5, 0);
 	put(0, 6, 3);
 	put(0, 6, 3);
@@ -108,20 +103,18 @@ static void a_version_that_changes_nothing_is_only_torn(void **ctx)
 	assert_int_equal(walk(), 8);
 }
 
-static void what_was_flushed_stays(void **ctx)
+TEST(what_was_flushed_stays)
 {
-	(void)ctx;
 	put(0, 5, 1);
-	assert_int_equal(cut_disk_flush(&disk[0]), KB_OK);
+	OK(cut_disk_flush(&disk[0]));
 	cut_image_take(&image, both, 2);
 	assert_int_equal(cut_image_count(&image), 1);
 	assert_int_equal(get(0, 5), 1);
 	assert_false(cut_image_next(&image));
 }
 
-static void disks_are_independent(void **ctx)
+TEST(disks_are_independent)
 {
-	(void)ctx;
 	put(0, 5, 1);
 	put(1, 7, 1);
 	cut_image_take(&image, both, 2);
@@ -134,9 +127,8 @@ static void disks_are_independent(void **ctx)
 	assert_int_equal(get(1, 7), 1);
 }
 
-static void garbage_comes_as_data_and_as_a_read_error(void **ctx)
+TEST(garbage_comes_as_data_and_as_a_read_error)
 {
-	(void)ctx;
 	put(0, 5, 1);
 	put(0, 6, 1);
 	cut_image_take(&image, both, 1);
@@ -153,9 +145,8 @@ static void garbage_comes_as_data_and_as_a_read_error(void **ctx)
 	assert_int_equal(get(0, 5), 0);
 }
 
-static void a_bad_sector_is_healed_by_whatever_lands(void **ctx)
+TEST(a_bad_sector_is_healed_by_whatever_lands)
 {
-	(void)ctx;
 	cut_content_set_bad(&disk[0].durable, 5);
 	put(0, 5, 0);
 	cut_image_take(&image, both, 1);
@@ -166,13 +157,12 @@ static void a_bad_sector_is_healed_by_whatever_lands(void **ctx)
 	assert_int_equal(get(0, 5), 0);
 }
 
-static void a_discarded_range_is_old_zero_or_garbage(void **ctx)
+TEST(a_discarded_range_is_old_zero_or_garbage)
 {
-	(void)ctx;
 	put(0, 8, 1);
 	put(0, 24, 1);
-	assert_int_equal(cut_disk_flush(&disk[0]), KB_OK);
-	assert_int_equal(cut_disk_discard(&disk[0], BDEV_ALIGN, 4 * BDEV_ALIGN), KB_OK);
+	OK(cut_disk_flush(&disk[0]));
+	OK(cut_disk_discard(&disk[0], BDEV_ALIGN, 4 * BDEV_ALIGN));
 	put(0, 24, 9);
 	cut_image_take(&image, both, 1);
 	assert_int_equal(image.n, 2);
@@ -192,13 +182,12 @@ static void a_discarded_range_is_old_zero_or_garbage(void **ctx)
 	assert_int_equal(get(0, 24), 9);
 }
 
-static void a_torn_physical_sector_takes_its_neighbours_along(void **ctx)
+TEST(a_torn_physical_sector_takes_its_neighbours_along)
 {
-	(void)ctx;
 	disk[0].unit = 8;
 	put(0, 8, 7);
 	put(0, 9, 7);
-	assert_int_equal(cut_disk_flush(&disk[0]), KB_OK);
+	OK(cut_disk_flush(&disk[0]));
 	put(0, 9, 1);
 	put(0, 10, 2);
 	put(0, 9, 3);
@@ -222,11 +211,10 @@ static void a_torn_physical_sector_takes_its_neighbours_along(void **ctx)
 	assert_int_equal(get(0, 15), -1);
 }
 
-static void a_seed_gives_the_same_image_again(void **ctx)
+TEST(a_seed_gives_the_same_image_again)
 {
 	uint64_t hash[2];
 
-	(void)ctx;
 	for (unsigned i = 0; i < 40; i++)
 		put(0, i, 1 + (int)i);
 	cut_image_take(&image, both, 1);
@@ -241,22 +229,20 @@ static void a_seed_gives_the_same_image_again(void **ctx)
 	assert_true(hash[0] != out.hash);
 }
 
-static void counts_saturate(void **ctx)
+TEST(counts_saturate)
 {
-	(void)ctx;
 	for (unsigned i = 0; i < 100; i++)
 		put(0, i, 1);
 	cut_image_take(&image, both, 1);
 	assert_true(cut_image_count(&image) == UINT64_MAX);
 }
 
-static void hashes_of_all_images_differ(void **ctx)
+TEST(hashes_of_all_images_differ)
 {
 	uint64_t seen[64];
 	unsigned n = 0;
 	bool more = true;
 
-	(void)ctx;
 	put(0, 1, 1);
 	put(0, 2, 2);
 	put(0, 2, 3);
@@ -270,23 +256,7 @@ static void hashes_of_all_images_differ(void **ctx)
 	assert_int_equal(n, 6 + 2 * 3 + 2 * 2);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(each_sector_is_any_of_its_versions),
-		T(a_version_that_changes_nothing_is_only_torn),
-		T(what_was_flushed_stays),
-		T(disks_are_independent),
-		T(garbage_comes_as_data_and_as_a_read_error),
-		T(a_bad_sector_is_healed_by_whatever_lands),
-		T(a_discarded_range_is_old_zero_or_garbage),
-		T(a_torn_physical_sector_takes_its_neighbours_along),
-		T(a_seed_gives_the_same_image_again),
-		T(counts_saturate),
-		T(hashes_of_all_images_differ),
-	};
-
-	return cmocka_run_group_tests_name("cut_image", tests, NULL, NULL);
+	return TEST_RUN("cut_image", .set_up = set_up, .tear_down = tear_down);
 }

@@ -9,22 +9,18 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "update/decoder_wire.h"
+#include "tests/unit/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #define KIB	  1024u
 #define CHUNK	  (16 * KIB)
@@ -191,11 +187,11 @@ static void begin(void)
 
 	bdev_sim_init(&state_disk, STORE_MIN_SIZE);
 	bdev_sim_init(&slot_disk, PART);
-	assert_int_equal(store_load(&store, &state_disk.bdev, &state, &found), KB_OK);
+	OK(store_load(&store, &state_disk.bdev, &state, &found));
 	state_init(&state, 2);
 	state.slot[0].st = STATE_GOOD;
 	state.slot[0].ever_good = true;
-	assert_int_equal(store_save_both(&store, &state), KB_OK);
+	OK(store_save_both(&store, &state));
 }
 
 static unsigned open_fds(void)
@@ -242,9 +238,9 @@ static void check(const char *name, enum kb_err e, bool verify_first)
 
 	bdev_sim_cut(&state_disk, 0);
 	bdev_sim_cut(&slot_disk, 0);
-	assert_int_equal(bdev_read(&slot_disk.bdev, 0, page, PART), KB_OK);
+	OK(bdev_read(&slot_disk.bdev, 0, page, PART));
 	whole = memcmp(page, image, IMAGE) == 0;
-	assert_int_equal(store_load(&store, &state_disk.bdev, &s, &found), KB_OK);
+	OK(store_load(&store, &state_disk.bdev, &s, &found));
 	assert_int_equal(found, STORE_FOUND);
 	if (e == KB_OK && (!whole || s.slot[1].st != STATE_TRIAL))
 		fail_msg("%s: said to be installed", name);
@@ -282,9 +278,8 @@ static const char *const ends[] = { "exit0", "exit7", "kill",  "segv",	    "hang
 				    "short", "long",  "empty", "otherslot", "oddstatus",
 				    "hello", "close", "lie",   "flood" };
 
-static void an_end_before_hello_is_no_install(void **ctx)
+TEST(an_end_before_hello_is_no_install)
 {
-	(void)ctx;
 	for (unsigned i = 0; i < KB_ARRAY_LEN(ends); i++)
 		try(ends[i], 'h', 0, false);
 }
@@ -298,33 +293,29 @@ static void at_each(char point, bool verify_first)
 }
 
 /* Threat 31: it dies, sleeps for ever or speaks nonsense in the middle of any chunk. */
-static void an_end_after_each_request_is_no_install(void **ctx)
+TEST(an_end_after_each_request_is_no_install)
 {
-	(void)ctx;
 	at_each('r', false);
 }
 
-static void an_end_after_each_answer_is_no_install_or_a_whole_one(void **ctx)
+TEST(an_end_after_each_answer_is_no_install_or_a_whole_one)
 {
-	(void)ctx;
 	at_each('a', false);
 }
 
-static void an_end_while_it_verifies_writes_nothing(void **ctx)
+TEST(an_end_while_it_verifies_writes_nothing)
 {
-	(void)ctx;
 	at_each('r', true);
 }
 
 /* The answer to the next one would be taken for its own, and the bundle for a damaged one. */
-static void a_request_that_is_not_taken_ends_it(void **ctx)
+TEST(a_request_that_is_not_taken_ends_it)
 {
-	(void)ctx;
 	for (unsigned n = 1; n <= CHUNKS; n++) {
 		begin();
 		sends = 0;
 		refused = n;
-		assert_int_equal(install("nothing-r-0", false), KB_ECHILD);
+		FAILS(install("nothing-r-0", false), KB_ECHILD);
 		refused = 0;
 		check("not taken", KB_ECHILD, false);
 		bdev_sim_free(&state_disk);
@@ -332,11 +323,10 @@ static void a_request_that_is_not_taken_ends_it(void **ctx)
 	}
 }
 
-static void without_faults_it_installs(void **ctx)
+TEST(without_faults_it_installs)
 {
-	(void)ctx;
 	begin();
-	assert_int_equal(install("nothing-r-0", true), KB_OK);
+	OK(install("nothing-r-0", true));
 	check("none", KB_OK, true);
 	bdev_sim_free(&state_disk);
 	bdev_sim_free(&slot_disk);
@@ -367,14 +357,6 @@ static int clear(void **ctx)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_request_that_is_not_taken_ends_it),
-		cmocka_unit_test(without_faults_it_installs),
-		cmocka_unit_test(an_end_before_hello_is_no_install),
-		cmocka_unit_test(an_end_after_each_request_is_no_install),
-		cmocka_unit_test(an_end_after_each_answer_is_no_install_or_a_whole_one),
-		cmocka_unit_test(an_end_while_it_verifies_writes_nothing),
-	};
 	ssize_t n;
 
 	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
@@ -383,5 +365,5 @@ int main(int argc, char **argv)
 	if (n <= 0 || mkdtemp(dir) == NULL)
 		return 1;
 	log_to(-1, 0);
-	return cmocka_run_group_tests_name("decoder_deaths", tests, make, clear);
+	return TEST_RUN("decoder_deaths", .first = make, .last = clear);
 }

@@ -5,14 +5,13 @@
 
 #include "lib/log.h"
 #include "lib/util.h"
+#include "tests/unit/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +21,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #define STRAY_FD 7
 
@@ -105,11 +102,10 @@ static unsigned long long in_status(const struct report *r, const char *key)
 	return strtoull(at + strlen(key), NULL, 16);
 }
 
-static void nothing_is_left(void **state)
+TEST(nothing_is_left)
 {
 	struct report r;
 
-	(void)state;
 	give_up(&r, false);
 	assert_int_equal(r.dumpable, 0);
 	assert_int_equal(r.no_new_privs, 1);
@@ -128,13 +124,12 @@ static void nothing_is_left(void **state)
 }
 
 /* A change of user does not always take them along. */
-static void capabilities_go_by_themselves(void **state)
+TEST(capabilities_go_by_themselves)
 {
 	static const char *const sets[] = { "\nCapInh:\t", "\nCapPrm:\t", "\nCapEff:\t",
 					    "\nCapBnd:\t", "\nCapAmb:\t" };
 	struct report r;
 
-	(void)state;
 	if (geteuid() != 0)
 		skip();
 	for (int keep = 0; keep < 2; keep++) {
@@ -176,7 +171,7 @@ static int without(int nr, int kind, enum kb_err (*give_up_now)(void))
 	return WEXITSTATUS(status);
 }
 
-static void what_cannot_be_given_up_ends_it(void **state)
+TEST(what_cannot_be_given_up_ends_it)
 {
 	static const struct {
 		int nr, kind;
@@ -193,7 +188,6 @@ static void what_cannot_be_given_up_ends_it(void **state)
 		{ SYS_prlimit64, 0 },
 	};
 
-	(void)state;
 	if (geteuid() != 0)
 		skip();
 	assert_int_equal(without(SYS_getpid, 0, decoder_limits_privileges), 0);
@@ -205,12 +199,6 @@ static void what_cannot_be_given_up_ends_it(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_is_left),
-		cmocka_unit_test(capabilities_go_by_themselves),
-		cmocka_unit_test(what_cannot_be_given_up_ends_it),
-	};
-
 	log_set_level(0);
-	return cmocka_run_group_tests_name("decoder_limits", tests, NULL, NULL);
+	return TEST_RUN("decoder_limits");
 }

@@ -12,12 +12,11 @@
 #include "lib/cage.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "tests/unit/test.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +28,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zstd.h>
-
-#include <cmocka.h>
 
 #define CHUNK (256u << 10)
 
@@ -137,9 +134,9 @@ static enum kb_err once(const void *stored, uint32_t n, uint32_t len)
 	struct decoder d;
 	enum kb_err e;
 
-	assert_int_equal(decoder_start(&d, self), KB_OK);
+	OK(decoder_start(&d, self));
 	memcpy(decoder_input(&d), stored, n);
-	assert_int_equal(decoder_ask(&d, READER_ZSTD, n, len), KB_OK);
+	OK(decoder_ask(&d, READER_ZSTD, n, len));
 	e = decoder_get(&d, out, len, 10000);
 	decoder_stop(&d);
 	return e;
@@ -147,109 +144,100 @@ static enum kb_err once(const void *stored, uint32_t n, uint32_t len)
 
 /* ---------------------------------------------------------------- tests */
 
-static void decodes_several_chunks_in_flight(void **state)
+TEST(decodes_several_chunks_in_flight)
 {
 	struct decoder d;
 
-	(void)state;
-	assert_int_equal(decoder_start(&d, self), KB_OK);
+	OK(decoder_start(&d, self));
 	for (unsigned round = 0; round < 3; round++) {
 		for (unsigned i = 0; i < DECODER_SLOTS; i++) {
 			fill(plain, CHUNK, round * 10 + i);
-			assert_int_equal(decoder_ask(&d, READER_ZSTD,
-						     pack(decoder_input(&d), plain, CHUNK), CHUNK),
-					 KB_OK);
+			OK(decoder_ask(&d, READER_ZSTD, pack(decoder_input(&d), plain, CHUNK),
+				       CHUNK));
 		}
-		assert_int_equal(decoder_ask(&d, READER_ZSTD, 1, 1), KB_EINVAL);
+		FAILS(decoder_ask(&d, READER_ZSTD, 1, 1), KB_EINVAL);
 		for (unsigned i = 0; i < DECODER_SLOTS; i++) {
 			fill(plain, CHUNK, round * 10 + i);
-			assert_int_equal(decoder_get(&d, out, CHUNK, 10000), KB_OK);
+			OK(decoder_get(&d, out, CHUNK, 10000));
 			assert_memory_equal(out, plain, CHUNK);
 		}
-		assert_int_equal(decoder_get(&d, out, CHUNK, 10), KB_EINVAL);
+		FAILS(decoder_get(&d, out, CHUNK, 10), KB_EINVAL);
 	}
 	decoder_stop(&d);
 }
 
-static void decodes_the_largest_chunk(void **state)
+TEST(decodes_the_largest_chunk)
 {
-	(void)state;
 	fill(plain, MANIFEST_CHUNK_MAX, 7);
-	assert_int_equal(once(packed, pack(packed, plain, MANIFEST_CHUNK_MAX), MANIFEST_CHUNK_MAX),
-			 KB_OK);
+	OK(once(packed, pack(packed, plain, MANIFEST_CHUNK_MAX), MANIFEST_CHUNK_MAX));
 	assert_memory_equal(out, plain, MANIFEST_CHUNK_MAX);
 }
 
-static void refuses_wrong_lengths(void **state)
+TEST(refuses_wrong_lengths)
 {
 	uint32_t n;
 
-	(void)state;
 	fill(plain, CHUNK, 1);
 	n = pack(packed, plain, CHUNK);
-	assert_int_equal(once(packed, n, CHUNK - 4096), KB_EFORMAT);
-	assert_int_equal(once(packed, n, CHUNK + 4096), KB_EFORMAT);
-	assert_int_equal(once(packed, n - 1, CHUNK), KB_EFORMAT);
-	assert_int_equal(once(packed, 0, CHUNK), KB_EFORMAT);
+	FAILS(once(packed, n, CHUNK - 4096), KB_EFORMAT);
+	FAILS(once(packed, n, CHUNK + 4096), KB_EFORMAT);
+	FAILS(once(packed, n - 1, CHUNK), KB_EFORMAT);
+	FAILS(once(packed, 0, CHUNK), KB_EFORMAT);
 }
 
-static void refuses_trailing_bytes_and_second_frames(void **state)
+TEST(refuses_trailing_bytes_and_second_frames)
 {
 	uint32_t n, m;
 
-	(void)state;
 	fill(plain, CHUNK, 2);
 	n = pack(packed, plain, CHUNK);
 	packed[n] = 0;
-	assert_int_equal(once(packed, n + 1, CHUNK), KB_EFORMAT);
+	FAILS(once(packed, n + 1, CHUNK), KB_EFORMAT);
 	n = pack(packed, plain, CHUNK / 2);
 	m = pack(packed + n, plain + CHUNK / 2, CHUNK / 2);
-	assert_int_equal(once(packed, n + m, CHUNK), KB_EFORMAT);
+	FAILS(once(packed, n + m, CHUNK), KB_EFORMAT);
 	n = (uint32_t)ZSTD_writeSkippableFrame(packed, sizeof(packed), "x", 1, 0);
 	m = pack(packed + n, plain, CHUNK);
-	assert_int_equal(once(packed, n + m, CHUNK), KB_EFORMAT);
+	FAILS(once(packed, n + m, CHUNK), KB_EFORMAT);
 }
 
 /* It is whole, and decodes to as much as is wanted: nothing. */
-static void refuses_a_skippable_frame_alone(void **state)
+TEST(refuses_a_skippable_frame_alone)
 {
 	uint32_t n = (uint32_t)ZSTD_writeSkippableFrame(packed, sizeof(packed), "", 0, 0);
 
-	(void)state;
 	assert_int_equal(n, 8);
-	assert_int_equal(once(packed, n, 0), KB_EFORMAT);
+	FAILS(once(packed, n, 0), KB_EFORMAT);
 }
 
 /* Here, so that the sanitizers see it. */
-static void reads_nothing_behind_a_header_that_is_cut(void **state)
+TEST(reads_nothing_behind_a_header_that_is_cut)
 {
 	uint32_t n;
 
-	(void)state;
 	fill(plain, CHUNK, 1);
 	n = pack(packed, plain, CHUNK);
-	assert_int_equal(decoder_zstd(out, CHUNK, packed, n), KB_EINVAL); /* before its time */
-	assert_int_equal(decoder_zstd_init(), KB_OK);
-	assert_int_equal(decoder_zstd(out, CHUNK, packed, n), KB_OK);
+	FAILS(decoder_zstd(out, CHUNK, packed, n), KB_EINVAL); /* before its time */
+	OK(decoder_zstd_init());
+	OK(decoder_zstd(out, CHUNK, packed, n));
 	for (size_t len = 1; len < 8; len++) {
 		uint8_t *cut = malloc(len);
 
 		assert_non_null(cut);
 		memcpy(cut, packed, len);
-		assert_int_equal(decoder_zstd(out, CHUNK, cut, len), KB_EFORMAT);
+		FAILS(decoder_zstd(out, CHUNK, cut, len), KB_EFORMAT);
 		free(cut);
 	}
 }
 
-static void refuses_a_bomb(void **state)
+TEST(refuses_a_bomb)
 {
 	static uint8_t zeroes[64u << 20];
 	uint32_t n = pack(packed, zeroes, sizeof(zeroes));
 
-	(void)state;
 	assert_true(n < 16384);
-	assert_int_equal(once(packed, n, CHUNK), KB_EFORMAT);
-	assert_int_equal(once(packed, n, MANIFEST_CHUNK_MAX), KB_EFORMAT);
+	FAILS(once(packed, n, CHUNK), KB_EFORMAT);
+	FAILS(once(packed, n, MANIFEST_CHUNK_MAX), KB_EFORMAT);
 }
 
 /* A frame that does not say how long its content is. */
@@ -265,41 +253,38 @@ static uint32_t pack_unsized(uint8_t *dst, const uint8_t *src, size_t len)
 	return (uint32_t)o.pos;
 }
 
-static void content_of_unknown_length_is_measured(void **state)
+TEST(content_of_unknown_length_is_measured)
 {
 	uint32_t n, m;
 
-	(void)state;
 	fill(plain, CHUNK, 5);
 	n = pack_unsized(packed, plain, CHUNK);
-	assert_int_equal(once(packed, n, CHUNK), KB_OK);
-	assert_int_equal(once(packed, n, CHUNK + 4096), KB_EFORMAT);
-	assert_int_equal(once(packed, n, CHUNK - 4096), KB_EFORMAT);
+	OK(once(packed, n, CHUNK));
+	FAILS(once(packed, n, CHUNK + 4096), KB_EFORMAT);
+	FAILS(once(packed, n, CHUNK - 4096), KB_EFORMAT);
 	n = pack_unsized(packed, plain, CHUNK / 2);
 	m = pack_unsized(packed + n, plain + CHUNK / 2, CHUNK / 2);
-	assert_int_equal(once(packed, n + m, CHUNK), KB_EFORMAT);
+	FAILS(once(packed, n + m, CHUNK), KB_EFORMAT);
 }
 
 /* The largest there is has the value by which libzstd says "unknown". */
-static void content_size_that_is_told_has_to_be_right(void **state)
+TEST(content_size_that_is_told_has_to_be_right)
 {
 	/* magic, descriptor, window of 2 MiB, content size, one block of 16 KiB of a byte */
 	static const uint8_t frame[] = { 0x28, 0xb5, 0x2f, 0xfd, 0xc0, 0x58, 0xff, 0xff, 0xff,
 					 0xff, 0xff, 0xff, 0xff, 0xff, 0x03, 0x00, 0x02, 0x00 };
 	static const uint8_t right[8] = { 0x00, 0x40 };
 
-	(void)state;
 	memcpy(packed, frame, sizeof(frame));
-	assert_int_equal(once(packed, sizeof(frame), 16384), KB_EFORMAT);
+	FAILS(once(packed, sizeof(frame), 16384), KB_EFORMAT);
 	memcpy(packed + 6, right, sizeof(right));
-	assert_int_equal(once(packed, sizeof(frame), 16384), KB_OK);
+	OK(once(packed, sizeof(frame), 16384));
 }
 
-static void refuses_a_window_above_2_mib(void **state)
+TEST(refuses_a_window_above_2_mib)
 {
 	ZSTD_CCtx *c = ZSTD_createCCtx();
 
-	(void)state;
 	fill(plain, CHUNK, 3);
 	for (int log = 21; log <= 22; log++) {
 		ZSTD_outBuffer o = { packed, sizeof(packed), 0 };
@@ -316,46 +301,44 @@ static void refuses_a_window_above_2_mib(void **state)
 	ZSTD_freeCCtx(c);
 }
 
-static void survives_every_flipped_byte_of_a_small_frame(void **state)
+TEST(survives_every_flipped_byte_of_a_small_frame)
 {
 	struct decoder d;
 	uint32_t n;
 
-	(void)state;
 	fill(plain, 16384, 4);
 	memset(plain + 4096, 0, 8192);
 	n = pack(packed, plain, 16384);
-	assert_int_equal(decoder_start(&d, self), KB_OK);
+	OK(decoder_start(&d, self));
 	for (uint32_t i = 0; i<n; i += n> 4096 ? 7 : 1) {
 		enum kb_err e;
 
 		memcpy(decoder_input(&d), packed, n);
 		decoder_input(&d)[i] ^= 0x55;
-		assert_int_equal(decoder_ask(&d, READER_ZSTD, n, 16384), KB_OK);
+		OK(decoder_ask(&d, READER_ZSTD, n, 16384));
 		e = decoder_get(&d, out, 16384, 10000);
 		assert_true(e == KB_OK || e == KB_EFORMAT);
 	}
 	memcpy(decoder_input(&d), packed, n);
-	assert_int_equal(decoder_ask(&d, READER_ZSTD, n, 16384), KB_OK);
-	assert_int_equal(decoder_get(&d, out, 16384, 10000), KB_OK);
+	OK(decoder_ask(&d, READER_ZSTD, n, 16384));
+	OK(decoder_get(&d, out, 16384, 10000));
 	assert_memory_equal(out, plain, 16384);
 	decoder_stop(&d);
 }
 
-static void refuses_other_forms(void **state)
+TEST(refuses_other_forms)
 {
 	struct decoder d;
 
-	(void)state;
-	assert_int_equal(decoder_start(&d, self), KB_OK);
-	assert_int_equal(decoder_ask(&d, READER_PATCH, 16, 4096), KB_OK);
-	assert_int_equal(decoder_get(&d, out, 4096, 10000), KB_EFORMAT);
-	assert_int_equal(decoder_ask(&d, READER_ZSTD, 16, MANIFEST_CHUNK_MAX + 1), KB_EINVAL);
+	OK(decoder_start(&d, self));
+	OK(decoder_ask(&d, READER_PATCH, 16, 4096));
+	FAILS(decoder_get(&d, out, 4096, 10000), KB_EFORMAT);
+	FAILS(decoder_ask(&d, READER_ZSTD, 16, MANIFEST_CHUNK_MAX + 1), KB_EINVAL);
 	decoder_stop(&d);
 }
 
 /* What a parent that was mistaken might ask: nothing outside the shared memory is touched. */
-static void refuses_requests_out_of_bounds(void **state)
+TEST(refuses_requests_out_of_bounds)
 {
 	static const struct decoder_ask bad[] = {
 		{ DECODER_SLOTS, READER_ZSTD, 16, 4096 },
@@ -367,8 +350,7 @@ static void refuses_requests_out_of_bounds(void **state)
 	struct decoder_answer a;
 	struct decoder d;
 
-	(void)state;
-	assert_int_equal(decoder_start(&d, self), KB_OK);
+	OK(decoder_start(&d, self));
 	/* What would decode, if it were looked at. */
 	for (unsigned i = 0; i < DECODER_SLOTS; i++)
 		pack(d.shared + (size_t)i * DECODER_WIRE_AREA, plain, MANIFEST_CHUNK_MAX);
@@ -381,28 +363,26 @@ static void refuses_requests_out_of_bounds(void **state)
 	decoder_stop(&d);
 }
 
-static void ends_when_a_request_is_cut(void **state)
+TEST(ends_when_a_request_is_cut)
 {
 	static const struct decoder_ask q = { 0, READER_ZSTD, 16, 4096 };
 	struct decoder_answer a;
 	struct decoder d;
 
-	(void)state;
-	assert_int_equal(decoder_start(&d, self), KB_OK);
+	OK(decoder_start(&d, self));
 	assert_int_equal(send(d.sock, &q, sizeof(q) - 1, 0), sizeof(q) - 1);
 	assert_int_equal(recv(d.sock, &a, sizeof(a), 0), 0);
 	decoder_stop(&d);
 }
 
-static void ends_when_nobody_hears_its_answer(void **state)
+TEST(ends_when_nobody_hears_its_answer)
 {
 	struct decoder d;
 	struct pollfd p;
 
-	(void)state;
-	assert_int_equal(decoder_start(&d, self), KB_OK);
+	OK(decoder_start(&d, self));
 	assert_int_equal(shutdown(d.sock, SHUT_RD), 0);
-	assert_int_equal(decoder_ask(&d, READER_ZSTD, 16, 4096), KB_OK);
+	OK(decoder_ask(&d, READER_ZSTD, 16, 4096));
 	p = (struct pollfd){ .fd = d.sock };
 	assert_int_equal(poll(&p, 1, 10000), 1);
 	assert_true(p.revents & POLLHUP);
@@ -449,11 +429,10 @@ static void says_no_hello(int shared)
 	assert_int_equal(WEXITSTATUS(status), 1);
 }
 
-static void without_shared_memory_or_a_context_it_says_no_hello(void **state)
+TEST(without_shared_memory_or_a_context_it_says_no_hello)
 {
 	int fd;
 
-	(void)state;
 	says_no_hello(open("/dev/null", O_RDWR | O_CLOEXEC));
 	fd = memfd_create("shared", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(fd, (off_t)DECODER_SLOTS * DECODER_WIRE_AREA), 0);
@@ -494,12 +473,11 @@ static unsigned long status_of(pid_t pid, const char *key)
 	return strtoul(at + strlen(key), NULL, 0);
 }
 
-static void the_real_one_is_caged(void **state)
+TEST(the_real_one_is_caged)
 {
 	struct decoder d;
 
-	(void)state;
-	assert_int_equal(decoder_start(&d, self), KB_OK);
+	OK(decoder_start(&d, self));
 	assert_int_equal(status_of(d.pid, "\nSeccomp:\t"), 2); /* a filter */
 	assert_int_equal(status_of(d.pid, "\nNoNewPrivs:\t"), 1);
 	if (geteuid() == 0)
@@ -507,29 +485,26 @@ static void the_real_one_is_caged(void **state)
 	decoder_stop(&d);
 }
 
-static void is_killed_when_it_does_what_it_may_not(void **state)
+TEST(is_killed_when_it_does_what_it_may_not)
 {
-	(void)state;
-	assert_int_equal(with_evil("evil-opens", true), KB_ECHILD);
-	assert_int_equal(with_evil("evil-maps", true), KB_ECHILD);
-	assert_int_equal(with_evil("evil-sends-elsewhere", true), KB_ECHILD);
+	FAILS(with_evil("evil-opens", true), KB_ECHILD);
+	FAILS(with_evil("evil-maps", true), KB_ECHILD);
+	FAILS(with_evil("evil-sends-elsewhere", true), KB_ECHILD);
 }
 
-static void its_death_and_its_nonsense_are_noticed(void **state)
+TEST(its_death_and_its_nonsense_are_noticed)
 {
-	(void)state;
-	assert_int_equal(with_evil("evil-dies", true), KB_ECHILD);
-	assert_int_equal(with_evil("evil-babbles", false), KB_ECHILD);
-	assert_int_equal(with_evil("evil-wrong-slot", false), KB_ECHILD);
-	assert_int_equal(with_evil("evil-sleeps", false), KB_ECHILD);
+	FAILS(with_evil("evil-dies", true), KB_ECHILD);
+	FAILS(with_evil("evil-babbles", false), KB_ECHILD);
+	FAILS(with_evil("evil-wrong-slot", false), KB_ECHILD);
+	FAILS(with_evil("evil-sleeps", false), KB_ECHILD);
 }
 
-static void holds_no_rights(void **state)
+TEST(holds_no_rights)
 {
 	char expect[64];
 
-	(void)state;
-	assert_int_equal(with_evil("reports-rights", false), KB_OK);
+	OK(with_evil("reports-rights", false));
 	snprintf(expect, sizeof(expect), "uid %d gid %d open -1 shrunk -1 fork -1",
 		 geteuid() == 0 ? (int)CAGE_USER_DECODER : (int)getuid(),
 		 geteuid() == 0 ? (int)CAGE_USER_DECODER : (int)getgid());
@@ -557,11 +532,10 @@ static void starved(int what, rlim_t limit)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static void without_memory_or_descriptors_it_does_not_start(void **state)
+TEST(without_memory_or_descriptors_it_does_not_start)
 {
 	int first = dup(0);
 
-	(void)state;
 	close(first);
 	for (int more = 0; more < 3; more++)
 		starved(RLIMIT_NOFILE, (rlim_t)(first + more));
@@ -578,7 +552,7 @@ static void does_not_start(const char *helper, const char *said)
 
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	log_to(fds[1], 0);
-	assert_int_equal(decoder_start(&d, helper), KB_EEXEC);
+	FAILS(decoder_start(&d, helper), KB_EEXEC);
 	log_to(2, 0);
 	assert_int_equal(d.sock, -1);
 	assert_null(d.shared);
@@ -591,9 +565,8 @@ static void does_not_start(const char *helper, const char *said)
 		fail_msg("%s", text);
 }
 
-static void says_when_the_helper_cannot_be_run(void **state)
+TEST(says_when_the_helper_cannot_be_run)
 {
-	(void)state;
 	does_not_start("/nowhere/keelboot-helper",
 		       "unable to run /nowhere/keelboot-helper as decoder: No such file or "
 		       "directory\n");
@@ -612,30 +585,6 @@ static void remove_dir(void)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(decodes_several_chunks_in_flight),
-		cmocka_unit_test(decodes_the_largest_chunk),
-		cmocka_unit_test(refuses_wrong_lengths),
-		cmocka_unit_test(refuses_trailing_bytes_and_second_frames),
-		cmocka_unit_test(refuses_a_skippable_frame_alone),
-		cmocka_unit_test(reads_nothing_behind_a_header_that_is_cut),
-		cmocka_unit_test(refuses_a_bomb),
-		cmocka_unit_test(content_of_unknown_length_is_measured),
-		cmocka_unit_test(content_size_that_is_told_has_to_be_right),
-		cmocka_unit_test(refuses_a_window_above_2_mib),
-		cmocka_unit_test(survives_every_flipped_byte_of_a_small_frame),
-		cmocka_unit_test(refuses_other_forms),
-		cmocka_unit_test(refuses_requests_out_of_bounds),
-		cmocka_unit_test(ends_when_a_request_is_cut),
-		cmocka_unit_test(ends_when_nobody_hears_its_answer),
-		cmocka_unit_test(without_shared_memory_or_a_context_it_says_no_hello),
-		cmocka_unit_test(is_killed_when_it_does_what_it_may_not),
-		cmocka_unit_test(its_death_and_its_nonsense_are_noticed),
-		cmocka_unit_test(holds_no_rights),
-		cmocka_unit_test(the_real_one_is_caged),
-		cmocka_unit_test(without_memory_or_descriptors_it_does_not_start),
-		cmocka_unit_test(says_when_the_helper_cannot_be_run),
-	};
 	ssize_t n;
 	int rc;
 
@@ -645,7 +594,7 @@ int main(int argc, char **argv)
 	if (n <= 0 || mkdtemp(dir) == NULL)
 		return 1;
 	log_set_level(LOG_LEVEL_ERR);
-	rc = cmocka_run_group_tests_name("decoder", tests, NULL, NULL);
+	rc = TEST_RUN("decoder");
 	remove_dir();
 	return rc;
 }

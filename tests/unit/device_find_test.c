@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/device_find.h"
+#include "tests/unit/test.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 static char top[64], sys[96], disk[96];
 
@@ -75,75 +72,61 @@ static enum kb_err find(const char *spec, char path[PATH_MAX])
 	return device_find(spec, disk, sys, path, PATH_MAX);
 }
 
-static void partitions_are_found_by_what_the_kernel_says(void **unused)
+TEST(partitions_are_found_by_what_the_kernel_says)
 {
 	char path[PATH_MAX];
 
-	(void)unused;
-	assert_int_equal(find("PARTLABEL=keelboot-state", path), KB_OK);
+	OK(find("PARTLABEL=keelboot-state", path));
 	assert_string_equal(path, "/dev/vda1");
-	assert_int_equal(find("PARTLABEL=root-a", path), KB_OK);
+	OK(find("PARTLABEL=root-a", path));
 	assert_string_equal(path, "/dev/vda2");
-	assert_int_equal(find("PARTLABEL=root a", path), KB_OK);
+	OK(find("PARTLABEL=root a", path));
 	assert_string_equal(path, "/dev/vda3");
-	assert_int_equal(find("PARTUUID=0a1b2c3d-01", path), KB_OK);
+	OK(find("PARTUUID=0a1b2c3d-01", path));
 	assert_string_equal(path, "/dev/vda1");
 }
 
-static void labels_are_found_by_udevs_links(void **unused)
+TEST(labels_are_found_by_udevs_links)
 {
 	char path[PATH_MAX], want[PATH_MAX];
 
-	(void)unused;
 	snprintf(want, sizeof(want), "%s/by-label/my\\x20data", disk);
-	assert_int_equal(find("LABEL=my data", path), KB_OK);
+	OK(find("LABEL=my data", path));
 	assert_string_equal(path, want);
-	assert_int_equal(find("LABEL=other", path), KB_ENOENT);
-	assert_int_equal(find("UUID=1234", path), KB_ENOENT);
+	FAILS(find("LABEL=other", path), KB_ENOENT);
+	FAILS(find("UUID=1234", path), KB_ENOENT);
 }
 
-static void two_partitions_of_one_name_are_not_guessed(void **unused)
+TEST(two_partitions_of_one_name_are_not_guessed)
 {
 	char path[PATH_MAX];
 
-	(void)unused;
-	assert_int_equal(find("PARTLABEL=twice", path), KB_EBUSY);
+	FAILS(find("PARTLABEL=twice", path), KB_EBUSY);
 }
 
-static void what_is_not_there_is_not_found(void **unused)
+TEST(what_is_not_there_is_not_found)
 {
 	char path[PATH_MAX];
 
-	(void)unused;
-	assert_int_equal(find("PARTLABEL=keelboot", path), KB_ENOENT);
-	assert_int_equal(find("PARTLABEL=keelboot-state2", path), KB_ENOENT);
-	assert_int_equal(find("PARTLABEL=", path), KB_ENOSPC);
-	assert_int_equal(find("/dev/nothing-of-this-name", path), KB_ENOENT);
-	assert_int_equal(find("/dev/null", path), KB_OK);
-	assert_int_equal(find("vda1", path), KB_EINVAL);
-	assert_int_equal(find("", path), KB_EINVAL);
+	FAILS(find("PARTLABEL=keelboot", path), KB_ENOENT);
+	FAILS(find("PARTLABEL=keelboot-state2", path), KB_ENOENT);
+	FAILS(find("PARTLABEL=", path), KB_ENOSPC);
+	FAILS(find("/dev/nothing-of-this-name", path), KB_ENOENT);
+	OK(find("/dev/null", path));
+	FAILS(find("vda1", path), KB_EINVAL);
+	FAILS(find("", path), KB_EINVAL);
 }
 
-static void a_name_cannot_leave_the_folder_of_links(void **unused)
+TEST(a_name_cannot_leave_the_folder_of_links)
 {
 	char out[64];
 
-	(void)unused;
-	assert_int_equal(device_find_encode("../../etc", out, sizeof(out)), KB_OK);
+	OK(device_find_encode("../../etc", out, sizeof(out)));
 	assert_string_equal(out, "..\\x2f..\\x2fetc");
-	assert_int_equal(device_find_encode("////////////////////", out, sizeof(out)), KB_ENOSPC);
+	FAILS(device_find_encode("////////////////////", out, sizeof(out)), KB_ENOSPC);
 }
 
 int main(void)
 {
-	static const struct CMUnitTest device_find_tests[] = {
-		cmocka_unit_test(partitions_are_found_by_what_the_kernel_says),
-		cmocka_unit_test(labels_are_found_by_udevs_links),
-		cmocka_unit_test(two_partitions_of_one_name_are_not_guessed),
-		cmocka_unit_test(what_is_not_there_is_not_found),
-		cmocka_unit_test(a_name_cannot_leave_the_folder_of_links),
-	};
-
-	return cmocka_run_group_tests_name("device_find", device_find_tests, make_tree,
-					   remove_tree);
+	return TEST_RUN("device_find", .first = make_tree, .last = remove_tree);
 }

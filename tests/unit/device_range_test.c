@@ -3,14 +3,11 @@
 
 #include "lib/bytes.h"
 #include "lib/util.h"
+#include "tests/unit/test.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #define ALL (64 * 1024)
 
@@ -37,7 +34,7 @@ static int close_file(void **unused)
 	return 0;
 }
 
-static void only_ranges_inside_the_device_are_taken(void **unused)
+TEST(only_ranges_inside_the_device_are_taken)
 {
 	static const struct {
 		uint64_t off, size;
@@ -55,7 +52,6 @@ static void only_ranges_inside_the_device_are_taken(void **unused)
 	};
 	struct device_range r;
 
-	(void)unused;
 	for (size_t i = 0; i < KB_ARRAY_LEN(cases); i++)
 		assert_int_equal(device_range_init(&r, &file.bdev, cases[i].off, cases[i].size),
 				 cases[i].want);
@@ -66,31 +62,24 @@ static bool holds(size_t from, size_t to, uint8_t value)
 	return bytes_all(buf + from, to - from, value);
 }
 
-static void writes_land_in_the_range_and_nowhere_else(void **unused)
+TEST(writes_land_in_the_range_and_nowhere_else)
 {
 	struct device_range r;
 
-	(void)unused;
-	assert_int_equal(device_range_init(&r, &file.bdev, 8192, 16384), KB_OK);
+	OK(device_range_init(&r, &file.bdev, 8192, 16384));
 	memset(buf, 0x22, 4096);
-	assert_int_equal(bdev_write(&r.bdev, 4096, buf, 4096), KB_OK);
-	assert_int_equal(bdev_zero(&r.bdev, 8192, 4096), KB_OK);
-	assert_int_equal(bdev_flush(&r.bdev), KB_OK);
-	assert_int_equal(bdev_drop_cache(&r.bdev, 0, 16384), KB_OK);
-	assert_int_equal(bdev_write(&r.bdev, 16384, buf, 4096), KB_EINVAL);
-	assert_int_equal(bdev_read(&r.bdev, 12288, buf, 8192), KB_EINVAL);
-	assert_int_equal(bdev_read(&file.bdev, 0, buf, ALL), KB_OK);
+	OK(bdev_write(&r.bdev, 4096, buf, 4096));
+	OK(bdev_zero(&r.bdev, 8192, 4096));
+	OK(bdev_flush(&r.bdev));
+	OK(bdev_drop_cache(&r.bdev, 0, 16384));
+	FAILS(bdev_write(&r.bdev, 16384, buf, 4096), KB_EINVAL);
+	FAILS(bdev_read(&r.bdev, 12288, buf, 8192), KB_EINVAL);
+	OK(bdev_read(&file.bdev, 0, buf, ALL));
 	assert_true(holds(0, 12288, 0x11) && holds(12288, 16384, 0x22));
 	assert_true(holds(16384, 20480, 0) && holds(20480, ALL, 0x11));
 }
 
 int main(void)
 {
-	static const struct CMUnitTest device_range_tests[] = {
-		cmocka_unit_test(only_ranges_inside_the_device_are_taken),
-		cmocka_unit_test(writes_land_in_the_range_and_nowhere_else),
-	};
-
-	return cmocka_run_group_tests_name("device_range", device_range_tests, open_file,
-					   close_file);
+	return TEST_RUN("device_range", .first = open_file, .last = close_file);
 }

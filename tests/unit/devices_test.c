@@ -6,11 +6,9 @@
 #include "initramfs/devices.h"
 #include "initramfs/sources.h"
 #include "lib/log.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <signal.h>
-#include <cmocka.h>
 
 static struct probe p;
 static struct devices d;
@@ -68,13 +66,12 @@ static enum kb_err find_all(void)
 	return devices_find(&d, &p, &conf, &wait_for);
 }
 
-static void everything_is_found_on_the_one_disk(void **state)
+TEST(everything_is_found_on_the_one_disk)
 {
 	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4);
 
-	(void)state;
 	os_sim_disk(&vda);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vda");
 	assert_string_equal(d.state, "/dev/vda1");
 	assert_string_equal(d.data, "/dev/vda4");
@@ -87,177 +84,164 @@ static void everything_is_found_on_the_one_disk(void **state)
 	assert_int_equal(os_now_ms(), 0);
 }
 
-static void the_disk_with_more_of_the_device_wins(void **state)
+TEST(the_disk_with_more_of_the_device_wins)
 {
 	struct os_sim_disk less = disk("vda", "/devices/pci0/1/block/vda", 2);
 	struct os_sim_disk more = disk("vdb", "/devices/pci0/2/block/vdb", 3);
 
-	(void)state;
 	os_sim_disk(&less);
 	os_sim_disk(&more);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vdb");
 }
 
-static void the_state_counts_more_than_all_slots(void **state)
+TEST(the_state_counts_more_than_all_slots)
 {
 	struct os_sim_disk slots = disk("vda", "/devices/pci0/1/block/vda", 3);
 	struct os_sim_disk with_state = disk("vdb", "/devices/pci0/2/block/vdb", 1);
 
-	(void)state;
 	slots.part[0].partlabel = "other";
 	os_sim_disk(&slots);
 	os_sim_disk(&with_state);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vdb");
 	assert_int_equal(devices_mountable(&d, &conf), 0);
 	assert_int_equal(os_sim_count("# devices: slot a: PARTLABEL=root-a not found"), 1);
 }
 
-static void of_equal_disks_the_fixed_and_then_the_first_by_path_is_taken(void **state)
+TEST(of_equal_disks_the_fixed_and_then_the_first_by_path_is_taken)
 {
 	struct os_sim_disk card = disk("vda", "/devices/pci0/1/block/vda", 4);
 	struct os_sim_disk far = disk("vdb", "/devices/pci0/9/block/vdb", 4);
 	struct os_sim_disk near = disk("vdc", "/devices/pci0/3/block/vdc", 4);
 
-	(void)state;
 	card.removable = true;
 	os_sim_disk(&card);
 	os_sim_disk(&far);
 	os_sim_disk(&near);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vdc");
 }
 
-static void a_stick_is_the_device_only_if_disk_names_it(void **state)
+TEST(a_stick_is_the_device_only_if_disk_names_it)
 {
 	struct os_sim_disk sda = stick(0, 4);
 
-	(void)state;
 	os_sim_disk(&sda);
-	assert_int_equal(find_all(), KB_ENODEV);
+	FAILS(find_all(), KB_ENODEV);
 	assert_in_range(os_now_ms(), 10000, 10200);
 	probe_stop(&p);
 	snprintf(conf.disk, sizeof(conf.disk), "%s", "*/usb1/*/sda");
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/sda");
 	assert_int_equal(d.nmedia, 0); /* its own disk is no medium */
 }
 
-static void disk_pins_one_and_hides_the_others(void **state)
+TEST(disk_pins_one_and_hides_the_others)
 {
 	struct os_sim_disk vda = disk("vda", "/devices/pci0/1/block/vda", 4);
 	struct os_sim_disk vdb = disk("vdb", "/devices/pci0/2/block/vdb", 4);
 
-	(void)state;
 	os_sim_disk(&vda);
 	os_sim_disk(&vdb);
 	snprintf(conf.disk, sizeof(conf.disk), "%s", "/devices/pci0/2/*");
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vdb");
 }
 
-static void an_incomplete_disk_is_used_after_the_timeout(void **state)
+TEST(an_incomplete_disk_is_used_after_the_timeout)
 {
 	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 2);
 
-	(void)state;
 	os_sim_disk(&vda);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_in_range(os_now_ms(), 10000, 10200);
 	assert_int_equal(devices_mountable(&d, &conf), 1);
 	assert_string_equal(d.slot[1].part[0], "");
 	assert_true(idles >= 10); /* at least once a second */
 }
 
-static void a_late_disk_is_taken_as_soon_as_it_is_complete(void **state)
+TEST(a_late_disk_is_taken_as_soon_as_it_is_complete)
 {
 	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4);
 
-	(void)state;
 	vda.at_ms = 4000;
 	vda.prober_ms = 300;
 	os_sim_disk(&vda);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_in_range(os_now_ms(), 4300, 4500);
 }
 
-static void sticks_settle_only_where_there_is_usb(void **state)
+TEST(sticks_settle_only_where_there_is_usb)
 {
 	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4), late = stick(400, 1);
 
-	(void)state;
 	os_sim_disk(&vda);
 	os_sim_disk(&late);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_in_range(os_now_ms(), 500, 700);
 	assert_int_equal(d.nmedia, 2);
 	assert_string_equal(d.media[0], "/dev/sda");
 	assert_string_equal(d.media[1], "/dev/sda1");
 }
 
-static void a_stick_that_the_bus_knows_is_waited_for_within_a_bound(void **state)
+TEST(a_stick_that_the_bus_knows_is_waited_for_within_a_bound)
 {
 	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4);
 
-	(void)state;
 	os_sim_disk(&vda);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	os_sim_file("/sys/bus/usb/drivers/usb-storage/1-1:1.0/x", "");
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_in_range(os_now_ms(), 5500, 5700);
 }
 
-static void who_wants_no_media_waits_for_none(void **state)
+TEST(who_wants_no_media_waits_for_none)
 {
 	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4), sda = stick(0, 1);
 
-	(void)state;
 	os_sim_disk(&vda);
 	os_sim_disk(&sda);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	wait_for.media = CMDLINE_MEDIA_NONE;
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_int_equal(d.nmedia, 0);
 	assert_int_equal(os_now_ms(), 0);
 }
 
-static void a_slot_that_the_prober_could_not_read_is_tried_all_the_same(void **state)
+TEST(a_slot_that_the_prober_could_not_read_is_tried_all_the_same)
 {
 	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4);
 	struct os_sim_child crash = { .argv0 = "keelboot-prober", .status = SIGSEGV };
 
-	(void)state;
 	vda.no_answer = true;
 	os_sim_disk(&vda);
 	os_sim_child(&crash);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.slot[0].part[0], "/dev/vda2");
 	assert_string_equal(d.slot[0].fstype, DEVICES_FSTYPE_UNSURE);
 	assert_int_equal(devices_mountable(&d, &conf), 3);
 	assert_int_equal(devices_seen(&d, &conf), 0); /* no reason to doubt a record */
 }
 
-static void a_slot_without_a_file_system_is_not_mountable(void **state)
+TEST(a_slot_without_a_file_system_is_not_mountable)
 {
 	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4);
 
-	(void)state;
 	vda.part[1].fstype = NULL;
 	os_sim_disk(&vda);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_int_equal(devices_mountable(&d, &conf), 2);
 	snprintf(conf.fstype, sizeof(conf.fstype), "erofs");
 	assert_int_equal(devices_mountable(&d, &conf), 3);
 	assert_int_equal(devices_seen(&d, &conf), 2);
 }
 
-static void many_partitions_of_sticks_do_not_overflow_the_media(void **state)
+TEST(many_partitions_of_sticks_do_not_overflow_the_media)
 {
 	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4);
 
-	(void)state;
 	os_sim_disk(&vda);
 	for (unsigned i = 0; i < 4; i++) {
 		static const char *const names[] = { "sda", "sdb", "sdc", "sdd" };
@@ -272,7 +256,7 @@ static void many_partitions_of_sticks_do_not_overflow_the_media(void **state)
 		os_sim_disk(&s);
 	}
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_int_equal(d.nmedia, DEVICES_MEDIA_MAX);
 	assert_int_equal(os_sim_count("# media: more than 16; /dev/sdb7 and further ones"), 1);
 	/* Said once, and again when there were fewer in between. */
@@ -284,14 +268,13 @@ static void many_partitions_of_sticks_do_not_overflow_the_media(void **state)
 	assert_int_equal(os_sim_count("# media: more than 16"), 2);
 }
 
-static void a_refresh_that_fails_changes_nothing(void **state)
+TEST(a_refresh_that_fails_changes_nothing)
 {
 	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4);
 
-	(void)state;
 	os_sim_disk(&vda);
 	os_sim_disk_gone("vda", 1000);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	os_sim_advance(1000);
 	devices_refresh(&d, &p, &conf, &wait_for);
 	assert_string_equal(d.slot[1].part[0], "/dev/vda3");
@@ -312,56 +295,52 @@ static struct os_sim_disk with_id(const char *name, const char *path, const char
 	return k;
 }
 
-static void the_disk_that_its_state_is_bound_to_wins(void **state)
+TEST(the_disk_that_its_state_is_bound_to_wins)
 {
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1");
 	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
 
-	(void)state;
 	own.prober_ms = 300; /* and slower */
 	os_sim_disk(&own);
 	os_sim_disk(&clone);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vda");
 	assert_string_equal(d.diskid, "wwid-eui.1");
 	assert_string_equal(d.equal, "");
 	assert_int_equal(d.nwarnings, 0);
 }
 
-static void a_disk_that_is_bound_is_taken_though_less_is_on_it(void **state)
+TEST(a_disk_that_is_bound_is_taken_though_less_is_on_it)
 {
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1");
 	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
 
-	(void)state;
 	own.nparts = 2; /* the other slot is lost */
 	os_sim_disk(&own);
 	os_sim_disk(&clone);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vda");
 }
 
-static void a_copy_waits_for_its_original(void **state)
+TEST(a_copy_waits_for_its_original)
 {
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1");
 	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
 
-	(void)state;
 	own.at_ms = 7000;
 	os_sim_disk(&own);
 	os_sim_disk(&clone);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vda");
 	assert_in_range(os_now_ms(), 7000, 7200);
 }
 
-static void a_copy_whose_original_does_not_come_boots_and_says_so(void **state)
+TEST(a_copy_whose_original_does_not_come_boots_and_says_so)
 {
 	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
 
-	(void)state;
 	os_sim_disk(&clone);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_in_range(os_now_ms(), 10000, 10200);
 	assert_string_equal(d.disk, "/dev/vdb");
 	assert_string_equal(d.equal, "");
@@ -369,56 +348,52 @@ static void a_copy_whose_original_does_not_come_boots_and_says_so(void **state)
 		os_sim_count("# devices: the state on /dev/vdb belongs to disk wwid-eui.1"), 1);
 }
 
-static void disk_names_a_copy_at_once(void **state)
+TEST(disk_names_a_copy_at_once)
 {
 	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
 
-	(void)state;
 	os_sim_disk(&clone);
 	snprintf(conf.disk, sizeof(conf.disk), "%s", PORT_1);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_int_equal(os_now_ms(), 0);
 }
 
-static void a_disk_without_state_that_another_state_names_is_the_device(void **state)
+TEST(a_disk_without_state_that_another_state_names_is_the_device)
 {
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", NULL);
 	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
 
-	(void)state;
 	os_sim_disk(&own); /* its record is damaged: the prober saw none */
 	os_sim_disk(&clone);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vda");
 }
 
-static void the_path_binds_where_the_hardware_has_no_name(void **state)
+TEST(the_path_binds_where_the_hardware_has_no_name)
 {
 	struct os_sim_disk own = disk("vdc", "/devices/pci0/9/virtio3/block/vdc", 4);
 	struct os_sim_disk clone = disk("vdb", PORT_1, 4);
 
-	(void)state;
 	os_sim_disk(&own);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	own.part[0].pin = clone.part[0].pin = d.diskid;
 	own.name = "vda"; /* another order of discovery */
 	own.path = "/devices/pci0/9/virtio1/block/vda";
 	os_sim_reset();
 	os_sim_disk(&own);
 	os_sim_disk(&clone);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vda");
 }
 
-static void two_equal_disks_are_told_of(void **state)
+TEST(two_equal_disks_are_told_of)
 {
 	struct os_sim_disk far = disk("vda", PORT_9, 4), near = disk("vdb", PORT_1, 4);
 
-	(void)state;
 	near.prober_ms = 400;
 	os_sim_disk(&far);
 	os_sim_disk(&near);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vdb");
 	assert_string_equal(d.equal, "/dev/vda");
 	assert_int_equal(os_sim_count("# devices: /dev/vdb and /dev/vda are both a whole device"),
@@ -426,95 +401,88 @@ static void two_equal_disks_are_told_of(void **state)
 	assert_in_range(os_now_ms(), 400, 600);
 }
 
-static void a_second_disk_that_hangs_is_not_waited_for_long(void **state)
+TEST(a_second_disk_that_hangs_is_not_waited_for_long)
 {
 	struct os_sim_disk good = disk("vda", PORT_9, 4), bad = disk("vdb", PORT_1, 4);
 	struct os_sim_child hangs = { .argv0 = "keelboot-prober", .hangs = true };
 
-	(void)state;
 	bad.no_answer = true;
 	os_sim_disk(&good);
 	os_sim_disk(&bad);
 	os_sim_child(&hangs);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_in_range(os_now_ms(), 4900, 5300);
 	assert_string_equal(d.disk, "/dev/vda");
 }
 
-static void disk_tells_two_equal_ones_apart_also_by_their_own_name(void **state)
+TEST(disk_tells_two_equal_ones_apart_also_by_their_own_name)
 {
 	struct os_sim_disk far = with_id("vda", PORT_9, "eui.1\n", NULL);
 	struct os_sim_disk near = with_id("vdb", PORT_1, "eui.2\n", NULL);
 
-	(void)state;
 	os_sim_disk(&far);
 	os_sim_disk(&near);
 	snprintf(conf.disk, sizeof(conf.disk), "eui.1");
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vda");
 	assert_string_equal(d.equal, "");
 }
 
-static void a_disk_that_lacks_something_is_no_equal(void **state)
+TEST(a_disk_that_lacks_something_is_no_equal)
 {
 	struct os_sim_disk far = disk("vda", PORT_9, 4), near = disk("vdb", PORT_1, 2);
 
-	(void)state;
 	os_sim_disk(&far);
 	os_sim_disk(&near);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vda");
 	assert_string_equal(d.equal, "");
 }
 
-static void a_card_is_no_equal_of_a_fixed_disk(void **state)
+TEST(a_card_is_no_equal_of_a_fixed_disk)
 {
 	struct os_sim_disk fixed = disk("vda", PORT_9, 4), card = disk("vdb", PORT_1, 4);
 
-	(void)state;
 	card.removable = true;
 	os_sim_disk(&fixed);
 	os_sim_disk(&card);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vda");
 	assert_string_equal(d.equal, "");
 }
 
-static void a_usb_disk_is_the_device_where_it_is_allowed(void **state)
+TEST(a_usb_disk_is_the_device_where_it_is_allowed)
 {
 	struct os_sim_disk sda = stick(0, 4);
 
-	(void)state;
 	os_sim_disk(&sda);
 	conf.usb_disk = true;
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/sda");
 	assert_int_equal(d.nmedia, 0);
 }
 
-static void also_there_what_is_not_on_usb_goes_before(void **state)
+TEST(also_there_what_is_not_on_usb_goes_before)
 {
 	struct os_sim_disk sda = stick(0, 4), card = disk("vdb", "/devices/z/block/vdb", 2);
 
-	(void)state;
 	card.removable = true;
 	os_sim_disk(&sda);
 	os_sim_disk(&card);
 	conf.usb_disk = true;
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vdb");
 }
 
-static void a_stick_with_the_state_of_the_device_is_a_medium(void **state)
+TEST(a_stick_with_the_state_of_the_device_is_a_medium)
 {
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1"), sda = stick(0, 4);
 
-	(void)state;
 	sda.part[0].pin = "wwid-eui.1";
 	os_sim_disk(&own);
 	os_sim_disk(&sda);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vda");
 	assert_int_equal(d.nmedia, 5);
 }
@@ -532,11 +500,10 @@ static struct os_sim_disk card_of_a_stranger(const char *type)
 }
 
 /* Threat 27: a card with the labels, and a state that says that it is the device's disk. */
-static void a_card_that_claims_to_be_the_device_is_left_alone(void **state)
+TEST(a_card_that_claims_to_be_the_device_is_left_alone)
 {
 	struct os_sim_disk card = card_of_a_stranger("SD\n");
 
-	(void)state;
 	for (unsigned bound = 0; bound < 2; bound++) {
 		struct os_sim_disk own =
 			with_id("vda", PORT_9, "eui.1\n", bound == 1 ? "wwid-eui.1" : NULL);
@@ -545,7 +512,7 @@ static void a_card_that_claims_to_be_the_device_is_left_alone(void **state)
 		card = card_of_a_stranger("SD\n");
 		os_sim_disk(&card);
 		os_sim_disk(&own);
-		assert_int_equal(find_all(), KB_OK);
+		OK(find_all());
 		assert_string_equal(d.disk, "/dev/vda");
 		assert_string_equal(d.equal, "");
 		assert_int_equal(os_now_ms(), 0);
@@ -553,133 +520,125 @@ static void a_card_that_claims_to_be_the_device_is_left_alone(void **state)
 }
 
 /* Threat 27: nor because the device's own disk takes its time, or lacks something. */
-static void a_card_is_not_quicker_than_the_disk_of_the_device(void **state)
+TEST(a_card_is_not_quicker_than_the_disk_of_the_device)
 {
 	struct os_sim_disk card = card_of_a_stranger("SD\n");
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", NULL);
 
-	(void)state;
 	own.at_ms = 4000;
 	own.prober_ms = 500;
 	own.nparts = 2; /* the other slot is lost */
 	os_sim_disk(&card);
 	os_sim_disk(&own);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vda");
 }
 
 /* Threat 27: what is no "SD" is a card too, in a slot for cards. */
-static void an_mmc_card_is_no_emmc(void **state)
+TEST(an_mmc_card_is_no_emmc)
 {
 	struct os_sim_disk card = card_of_a_stranger("MMC\n");
 	struct os_sim_disk own = with_id("mmcblk1", PORT_9, "eui.1\n", NULL);
 
-	(void)state;
 	os_sim_file("/sys/class/block/mmcblk0/device/removable", "removable\n");
 	os_sim_file("/sys/class/block/mmcblk1/device/type", "MMC\n");
 	os_sim_file("/sys/class/block/mmcblk1/device/removable", "fixed\n");
 	os_sim_disk(&card);
 	os_sim_disk(&own);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/mmcblk1");
 	assert_int_equal(os_now_ms(), 0);
 }
 
 /* Where the device's own disk can be pulled out, it has no less room than a fixed one. */
-static void media_whose_probers_hang_do_not_keep_a_card_from_being_found(void **state)
+TEST(media_whose_probers_hang_do_not_keep_a_card_from_being_found)
 {
 	struct os_sim_disk card = card_of_a_stranger("SD\n");
 
-	(void)state;
 	card.part[0].pin = NULL;
 	card.at_ms = 6000;
 	os_sim_disk(&card);
 	stuck_sticks(stick(0, 4), 8, 0);
 	snprintf(conf.disk, sizeof(conf.disk), "/devices/a.mmc/*");
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/mmcblk0");
 	assert_in_range(os_now_ms(), 6000, 6500);
 }
 
 /* And an eMMC whose slot nobody declared to be fixed is before a card of the type SD. */
-static void an_emmc_in_a_slot_that_says_removable_is_before_a_card(void **state)
+TEST(an_emmc_in_a_slot_that_says_removable_is_before_a_card)
 {
 	struct os_sim_disk card = card_of_a_stranger("SD\n");
 	struct os_sim_disk own = with_id("mmcblk1", PORT_9, "eui.1\n", NULL);
 
-	(void)state;
 	os_sim_file("/sys/class/block/mmcblk1/device/type", "MMC\n");
 	os_sim_file("/sys/class/block/mmcblk1/device/removable", "removable\n");
 	os_sim_disk(&card);
 	os_sim_disk(&own);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/mmcblk1");
 }
 
-static void a_device_on_a_card_boots_and_at_once_where_disk_names_its_path(void **state)
+TEST(a_device_on_a_card_boots_and_at_once_where_disk_names_its_path)
 {
 	struct os_sim_disk card = card_of_a_stranger("SD\n");
 
-	(void)state;
 	os_sim_disk(&card);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/mmcblk0");
 	assert_in_range(os_now_ms(), 5000, 5200);
 	os_sim_reset();
 	card = card_of_a_stranger("SD\n");
 	os_sim_disk(&card);
 	snprintf(conf.disk, sizeof(conf.disk), "/devices/a.mmc/*");
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/mmcblk0");
 	assert_int_equal(os_now_ms(), 0);
 }
 
 /* A name can be forged: it takes away no wait, and no ban. */
-static void a_disk_that_has_the_name_of_the_device_waits_for_a_fixed_one(void **state)
+TEST(a_disk_that_has_the_name_of_the_device_waits_for_a_fixed_one)
 {
 	struct os_sim_disk card = card_of_a_stranger("SD\n");
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.6\n", NULL);
 
-	(void)state;
 	own.at_ms = 3000;
 	os_sim_disk(&card);
 	os_sim_disk(&own);
 	snprintf(conf.disk, sizeof(conf.disk), "eui.6");
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vda");
 }
 
-static void a_stick_that_has_the_name_of_the_device_is_left_alone(void **state)
+TEST(a_stick_that_has_the_name_of_the_device_is_left_alone)
 {
 	struct os_sim_disk sda = stick(0, 4);
 
-	(void)state;
 	sda.wwid = "eui.1\n";
 	os_sim_disk(&sda);
 	snprintf(conf.disk, sizeof(conf.disk), "eui.*");
-	assert_int_equal(find_all(), KB_ENODEV);
+	FAILS(find_all(), KB_ENODEV);
 	probe_stop(&p);
 	/* Nor is it in a port that was meant. */
 	snprintf(conf.disk, sizeof(conf.disk), "/devices/pci0/*");
-	assert_int_equal(find_all(), KB_ENODEV);
+	FAILS(find_all(), KB_ENODEV);
 	probe_stop(&p);
 	snprintf(conf.disk, sizeof(conf.disk), "eui.*");
 	conf.usb_disk = true;
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/sda");
 }
 
 /* Two fixed ones: a person has to say which. */
-static void a_fixed_disk_that_is_bound_to_itself_is_told_of(void **state)
+TEST(a_fixed_disk_that_is_bound_to_itself_is_told_of)
 {
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", NULL);
 	struct os_sim_disk other = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.2");
 
-	(void)state;
 	own.prober_ms = 400;
 	os_sim_disk(&own);
 	os_sim_disk(&other);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_not_equal(d.equal, "");
 	assert_int_equal(os_sim_count("# devices: /dev/vdb and /dev/vda are both a whole device"),
 			 1);
@@ -701,24 +660,22 @@ static void put_useless(unsigned n)
 	}
 }
 
-static void of_more_disks_than_the_table_holds_the_device_is_found(void **state)
+TEST(of_more_disks_than_the_table_holds_the_device_is_found)
 {
 	struct os_sim_disk own = disk("vda", PORT_9, 4);
 
-	(void)state;
 	put_useless(20);
 	os_sim_disk(&own);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vda");
 	assert_true(os_now_ms() < 1000);
 }
 
-static void sticks_do_not_crowd_out_the_device(void **state)
+TEST(sticks_do_not_crowd_out_the_device)
 {
 	static char name[24][8], path[24][64];
 	struct os_sim_disk own = disk("vda", PORT_9, 4);
 
-	(void)state;
 	for (unsigned i = 0; i < 20; i++) {
 		struct os_sim_disk k = stick(0, 1);
 
@@ -732,57 +689,12 @@ static void sticks_do_not_crowd_out_the_device(void **state)
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	own.at_ms = 3000;
 	os_sim_disk(&own);
-	assert_int_equal(find_all(), KB_OK);
+	OK(find_all());
 	assert_string_equal(d.disk, "/dev/vda");
 	assert_true(d.nmedia > 0);
 }
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup(f, bare_machine)
-	const struct CMUnitTest tests[] = {
-		T(everything_is_found_on_the_one_disk),
-		T(the_disk_with_more_of_the_device_wins),
-		T(the_state_counts_more_than_all_slots),
-		T(of_equal_disks_the_fixed_and_then_the_first_by_path_is_taken),
-		T(a_stick_is_the_device_only_if_disk_names_it),
-		T(disk_pins_one_and_hides_the_others),
-		T(an_incomplete_disk_is_used_after_the_timeout),
-		T(a_late_disk_is_taken_as_soon_as_it_is_complete),
-		T(sticks_settle_only_where_there_is_usb),
-		T(a_stick_that_the_bus_knows_is_waited_for_within_a_bound),
-		T(who_wants_no_media_waits_for_none),
-		T(a_slot_that_the_prober_could_not_read_is_tried_all_the_same),
-		T(a_slot_without_a_file_system_is_not_mountable),
-		T(many_partitions_of_sticks_do_not_overflow_the_media),
-		T(a_refresh_that_fails_changes_nothing),
-		T(the_disk_that_its_state_is_bound_to_wins),
-		T(a_disk_that_is_bound_is_taken_though_less_is_on_it),
-		T(a_copy_waits_for_its_original),
-		T(a_copy_whose_original_does_not_come_boots_and_says_so),
-		T(disk_names_a_copy_at_once),
-		T(a_disk_without_state_that_another_state_names_is_the_device),
-		T(the_path_binds_where_the_hardware_has_no_name),
-		T(two_equal_disks_are_told_of),
-		T(a_second_disk_that_hangs_is_not_waited_for_long),
-		T(disk_tells_two_equal_ones_apart_also_by_their_own_name),
-		T(a_disk_that_lacks_something_is_no_equal),
-		T(a_card_is_no_equal_of_a_fixed_disk),
-		T(a_usb_disk_is_the_device_where_it_is_allowed),
-		T(also_there_what_is_not_on_usb_goes_before),
-		T(a_stick_with_the_state_of_the_device_is_a_medium),
-		T(a_card_that_claims_to_be_the_device_is_left_alone),
-		T(a_card_is_not_quicker_than_the_disk_of_the_device),
-		T(an_mmc_card_is_no_emmc),
-		T(media_whose_probers_hang_do_not_keep_a_card_from_being_found),
-		T(an_emmc_in_a_slot_that_says_removable_is_before_a_card),
-		T(a_device_on_a_card_boots_and_at_once_where_disk_names_its_path),
-		T(a_disk_that_has_the_name_of_the_device_waits_for_a_fixed_one),
-		T(a_stick_that_has_the_name_of_the_device_is_left_alone),
-		T(a_fixed_disk_that_is_bound_to_itself_is_told_of),
-		T(of_more_disks_than_the_table_holds_the_device_is_found),
-		T(sticks_do_not_crowd_out_the_device),
-	};
-
-	return cmocka_run_group_tests_name("devices", tests, NULL, NULL);
+	return TEST_RUN("devices", .set_up = bare_machine);
 }

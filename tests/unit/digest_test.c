@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/bytes.h"
 #include "update/digest.h"
+#include "tests/unit/test.h"
 
 #include <dlfcn.h>
 #include <openssl/evp.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 /* OpenSSL's calls go through here, so that each of them can be made to fail. */
 static int fail_new, fail_init, fail_update, fail_final;
@@ -57,76 +54,67 @@ static void is(const uint8_t got[DIGEST_LEN], const char *want)
 	assert_string_equal(hex, want);
 }
 
-static void known_answers(void **state)
+TEST(known_answers)
 {
 	uint8_t out[DIGEST_LEN];
 	struct digest d;
 
-	(void)state;
-	assert_int_equal(digest_init(&d), KB_OK);
-	assert_int_equal(digest_buf(&d, "abc", 3, out), KB_OK);
+	OK(digest_init(&d));
+	OK(digest_buf(&d, "abc", 3, out));
 	is(out, abc);
-	assert_int_equal(digest_buf(&d, "", 0, out), KB_OK);
+	OK(digest_buf(&d, "", 0, out));
 	is(out, none);
 	digest_free(&d);
 }
 
-static void a_context_can_be_used_again_and_piece_by_piece(void **state)
+TEST(a_context_can_be_used_again_and_piece_by_piece)
 {
 	uint8_t out[DIGEST_LEN];
 	struct digest d;
 
-	(void)state;
-	assert_int_equal(digest_init(&d), KB_OK);
+	OK(digest_init(&d));
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(digest_begin(&d), KB_OK);
-		assert_int_equal(digest_add(&d, "a", 1), KB_OK);
-		assert_int_equal(digest_add(&d, "bc", 2), KB_OK);
-		assert_int_equal(digest_end(&d, out), KB_OK);
+		OK(digest_begin(&d));
+		OK(digest_add(&d, "a", 1));
+		OK(digest_add(&d, "bc", 2));
+		OK(digest_end(&d, out));
 		is(out, abc);
 	}
 	/* What was begun and not ended leaves no trace. */
-	assert_int_equal(digest_begin(&d), KB_OK);
-	assert_int_equal(digest_add(&d, "x", 1), KB_OK);
-	assert_int_equal(digest_buf(&d, "abc", 3, out), KB_OK);
+	OK(digest_begin(&d));
+	OK(digest_add(&d, "x", 1));
+	OK(digest_buf(&d, "abc", 3, out));
 	is(out, abc);
 	digest_free(&d);
 	digest_free(&d); /* twice does no harm */
 }
 
-static void each_failure_of_openssl_is_seen(void **state)
+TEST(each_failure_of_openssl_is_seen)
 {
 	int *const fails[] = { &fail_init, &fail_update, &fail_final };
 	uint8_t out[DIGEST_LEN];
 	struct digest d;
 
-	(void)state;
 	fail_new = 1;
-	assert_int_equal(digest_init(&d), KB_EIO);
+	FAILS(digest_init(&d), KB_EIO);
 	fail_new = 0;
 	fail_init = 1;
-	assert_int_equal(digest_init(&d), KB_EIO);
+	FAILS(digest_init(&d), KB_EIO);
 	assert_null(d.ctx);
 	fail_init = 0;
-	assert_int_equal(digest_begin(&d), KB_EIO); /* no context */
-	assert_int_equal(digest_init(&d), KB_OK);
+	FAILS(digest_begin(&d), KB_EIO); /* no context */
+	OK(digest_init(&d));
 	for (unsigned i = 0; i < 3; i++) {
 		*fails[i] = 1;
-		assert_int_equal(digest_buf(&d, "abc", 3, out), KB_EIO);
+		FAILS(digest_buf(&d, "abc", 3, out), KB_EIO);
 		*fails[i] = 0;
 	}
-	assert_int_equal(digest_buf(&d, "abc", 3, out), KB_OK);
+	OK(digest_buf(&d, "abc", 3, out));
 	is(out, abc);
 	digest_free(&d);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(known_answers),
-		cmocka_unit_test(a_context_can_be_used_again_and_piece_by_piece),
-		cmocka_unit_test(each_failure_of_openssl_is_seen),
-	};
-
-	return cmocka_run_group_tests_name("digest", tests, NULL, NULL);
+	return TEST_RUN("digest");
 }

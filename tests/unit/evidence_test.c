@@ -47,9 +47,8 @@ static void gather(const char *cookie)
 
 /* ---------------------------------------------------------------- pstore */
 
-static void only_the_newest_part_of_a_panic_tells(void **ctx)
+TEST(only_the_newest_part_of_a_panic_tells)
 {
-	(void)ctx;
 	assert_int_equal(evidence_kind_of(PANIC), EVIDENCE_PANIC);
 	assert_int_equal(evidence_kind_of("Panic#12 Part1\n"), EVIDENCE_PANIC);
 	assert_int_equal(evidence_kind_of("Panic#1 Part2\n"), EVIDENCE_PANIC_MORE);
@@ -63,9 +62,8 @@ static void only_the_newest_part_of_a_panic_tells(void **ctx)
 	assert_int_equal(evidence_kind_of(""), EVIDENCE_OTHER);
 }
 
-static void no_back_end_no_mount(void **ctx)
+TEST(no_back_end_no_mount)
 {
-	(void)ctx;
 	os_sim_file(BACKEND, "(null)\n");
 	os_sim_file(RECORD, PANIC);
 	gather("auto");
@@ -77,9 +75,8 @@ static void no_back_end_no_mount(void **ctx)
 	assert_false(e.ev.can_tell_panic);
 }
 
-static void panic_is_a_crash_once(void **ctx)
+TEST(panic_is_a_crash_once)
 {
-	(void)ctx;
 	os_sim_file(RECORD, PANIC);
 	gather("auto");
 	assert_true(e.ev.can_tell_panic && e.ev.crash_record && !e.ev.orderly);
@@ -92,9 +89,8 @@ static void panic_is_a_crash_once(void **ctx)
 	assert_true(e.ev.crash_record);
 }
 
-static void records_are_deleted_and_copies_stay(void **ctx)
+TEST(records_are_deleted_and_copies_stay)
 {
-	(void)ctx;
 	os_sim_file(RECORD, PANIC);
 	os_sim_file(EVIDENCE_PSTORE "/dmesg-ramoops-1", OOPS);
 	os_sim_file(EVIDENCE_PSTORE "/pmsg-ramoops-0", "somebody's");
@@ -112,9 +108,8 @@ static void records_are_deleted_and_copies_stay(void **ctx)
 	assert_true(s.ps != 0); /* and nothing is written for that */
 }
 
-static void oops_that_was_survived_is_no_crash(void **ctx)
+TEST(oops_that_was_survived_is_no_crash)
 {
-	(void)ctx;
 	os_sim_file(RECORD, OOPS);
 	gather("auto");
 	assert_true(e.ev.can_tell_panic && !e.ev.crash_record && s.ps == 0);
@@ -123,11 +118,10 @@ static void oops_that_was_survived_is_no_crash(void **ctx)
 	assert_true(e.ev.crash_record);
 }
 
-static void parts_of_one_panic_count_once_in_any_order(void **ctx)
+TEST(parts_of_one_panic_count_once_in_any_order)
 {
 	uint64_t once;
 
-	(void)ctx;
 	os_sim_file(EVIDENCE_PSTORE "/dmesg-efi_pstore-170001", PANIC);
 	os_sim_file(EVIDENCE_PSTORE "/dmesg-efi_pstore-170002", "Panic#1 Part2\nolder\n");
 	gather("auto");
@@ -139,12 +133,11 @@ static void parts_of_one_panic_count_once_in_any_order(void **ctx)
 	assert_true(s.ps == once);
 }
 
-static void records_of_any_size_and_number_stay_within_bounds(void **ctx)
+TEST(records_of_any_size_and_number_stay_within_bounds)
 {
 	static char big[90000];
 	char path[64];
 
-	(void)ctx;
 	memset(big, 'x', sizeof(big) - 1);
 	memcpy(big, PANIC, strlen(PANIC));
 	for (int i = 0; i < 200; i++) {
@@ -161,9 +154,8 @@ static void records_of_any_size_and_number_stay_within_bounds(void **ctx)
 	assert_false(e.ev.crash_record);
 }
 
-static void pstore_that_cannot_be_mounted_says_nothing(void **ctx)
+TEST(pstore_that_cannot_be_mounted_says_nothing)
 {
-	(void)ctx;
 	os_sim_file(RECORD, PANIC);
 	os_sim_fail("mount pstore", 1, KB_EPERM);
 	gather("auto");
@@ -175,9 +167,8 @@ static void pstore_that_cannot_be_mounted_says_nothing(void **ctx)
 
 /* ---------------------------------------------------------------- the cookie */
 
-static void cookie_tells_only_where_it_was_seen_to_outlive_a_reset(void **ctx)
+TEST(cookie_tells_only_where_it_was_seen_to_outlive_a_reset)
 {
-	(void)ctx;
 	os_sim_file("/dev/pmsg0", "");
 	gather("auto"); /* the first boot */
 	assert_true(e.cookie_there && !e.cookie_found && !e.ev.cookie_lost && !s.warm);
@@ -204,9 +195,8 @@ static size_t line_of(const char *prefix)
 }
 
 /* ramoops: whoever deletes the old record also empties the zone that is written to now. */
-static void old_record_goes_before_the_new_cookie_is_left(void **ctx)
+TEST(old_record_goes_before_the_new_cookie_is_left)
 {
-	(void)ctx;
 	os_sim_file("/dev/pmsg0", "");
 	os_sim_file(PMSG_RECORD, COOKIE "and what the system said");
 	gather("auto");
@@ -222,9 +212,8 @@ static void old_record_goes_before_the_new_cookie_is_left(void **ctx)
 	assert_null(os_sim_text(PMSG_RECORD));
 }
 
-static void old_record_that_stays_is_told(void **ctx)
+TEST(old_record_that_stays_is_told)
 {
-	(void)ctx;
 	os_sim_file("/dev/pmsg0", "");
 	os_sim_file(PMSG_RECORD, COOKIE);
 	os_sim_fail("unlink " PMSG_RECORD, 0, KB_EIO);
@@ -235,9 +224,8 @@ static void old_record_that_stays_is_told(void **ctx)
 }
 
 /* Nothing was read: that no cookie was found says nothing. */
-static void no_cookie_is_missed_where_pstore_cannot_be_read(void **ctx)
+TEST(no_cookie_is_missed_where_pstore_cannot_be_read)
 {
-	(void)ctx;
 	s.warm = true;
 	os_sim_file("/dev/pmsg0", "");
 	os_sim_fail("mount pstore", 0, KB_EPERM);
@@ -245,9 +233,8 @@ static void no_cookie_is_missed_where_pstore_cannot_be_read(void **ctx)
 	assert_false(e.cookie_there || e.ev.cookie_lost);
 }
 
-static void console_of_the_kernel_does_as_well(void **ctx)
+TEST(console_of_the_kernel_does_as_well)
 {
-	(void)ctx;
 	os_sim_file(CONSOLE_RECORD, "[    0.0] Linux version");
 	gather("auto");
 	assert_true(e.cookie_there && e.cookie_found && s.warm && e.nrecords == 0);
@@ -257,9 +244,8 @@ static void console_of_the_kernel_does_as_well(void **ctx)
 	assert_true(line_of("unlink " CONSOLE_RECORD) < line_of("# cookie: this line"));
 }
 
-static void records_are_left_alone_where_the_cookie_is_elsewhere(void **ctx)
+TEST(records_are_left_alone_where_the_cookie_is_elsewhere)
 {
-	(void)ctx;
 	os_sim_file("/dev/pmsg0", "");
 	os_sim_file(PMSG_RECORD, "somebody's");
 	os_sim_file(CONSOLE_RECORD, "[    0.0] Linux version");
@@ -272,9 +258,8 @@ static void records_are_left_alone_where_the_cookie_is_elsewhere(void **ctx)
 	assert_int_equal(os_sim_count("write /dev/pmsg0"), 0);
 }
 
-static void memory_of_its_own(void **ctx)
+TEST(memory_of_its_own)
 {
-	(void)ctx;
 	os_sim_file(MTD, "\xa5\x5a garbage");
 	os_sim_file("/sys/class/mtd/mtd0/type", "ram\n");
 	gather(MTD);
@@ -287,9 +272,8 @@ static void memory_of_its_own(void **ctx)
 	assert_true(e.ev.cookie_lost);
 }
 
-static void nothing_but_memory_is_written_to(void **ctx)
+TEST(nothing_but_memory_is_written_to)
 {
-	(void)ctx;
 	s.warm = true;
 	os_sim_file(MTD, "the boot loader");
 	os_sim_file("/sys/class/mtd/mtd0/type", "nor\n");
@@ -405,16 +389,15 @@ static void check_row(const struct happened *h, int loader)
 	doc_has(row);
 }
 
-static void every_reset_on_every_hardware_is_a_row_of_the_page(void **ctx)
+TEST(every_reset_on_every_hardware_is_a_row_of_the_page)
 {
-	(void)ctx;
 	for (unsigned i = 0; i < sizeof(happened) / sizeof(happened[0]); i++) {
 		check_row(&happened[i], 0);
 		check_row(&happened[i], L);
 	}
 }
 
-static void every_word_of_the_boot_loader_is_a_row_of_the_page(void **ctx)
+TEST(every_word_of_the_boot_loader_is_a_row_of_the_page)
 {
 	static const struct {
 		const char *word, *open, *closed;
@@ -427,7 +410,6 @@ static void every_word_of_the_boot_loader_is_a_row_of_the_page(void **ctx)
 	};
 	char row[96];
 
-	(void)ctx;
 	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		os_sim_file(EVIDENCE_LOADER, words[i].word);
 		states_open(&s);
@@ -442,13 +424,12 @@ static void every_word_of_the_boot_loader_is_a_row_of_the_page(void **ctx)
 }
 
 /* The boot loader, or whoever took its place, says what it likes. */
-static void what_is_no_word_of_the_boot_loader_says_nothing(void **ctx)
+TEST(what_is_no_word_of_the_boot_loader_says_nothing)
 {
 	static const char *const noise[] = {
 		"", "por", "POR ", "WDGX", "PORPORPORPORPORPORPORPOR", "\x01\x02%n%s", "\n"
 	};
 
-	(void)ctx;
 	for (unsigned i = 0; i < sizeof(noise) / sizeof(noise[0]); i++) {
 		os_sim_file(EVIDENCE_LOADER, noise[i]);
 		gather("off");
@@ -458,11 +439,10 @@ static void what_is_no_word_of_the_boot_loader_says_nothing(void **ctx)
 
 /* A SoC that reboots by its watchdog: orderly reboots, as many as you like, cost nobody anything.
  */
-static void boot_loader_that_calls_each_reboot_a_watchdogs_costs_no_slot_anything(void **ctx)
+TEST(boot_loader_that_calls_each_reboot_a_watchdogs_costs_no_slot_anything)
 {
 	struct state before;
 
-	(void)ctx;
 	os_sim_file(EVIDENCE_LOADER, "WDG");
 	states_set(&s, 0, STATE_GOOD, 10);
 	s.last = 0;
@@ -476,11 +456,10 @@ static void boot_loader_that_calls_each_reboot_a_watchdogs_costs_no_slot_anythin
 	assert_int_equal(reset_classify(&s, &e.ev), RESET_CLEAN);
 }
 
-static void power_bits_of_the_watchdog_are_a_power_cut(void **ctx)
+TEST(power_bits_of_the_watchdog_are_a_power_cut)
 {
 	struct evidence seen = { .ev = { .power_cause = true } };
 
-	(void)ctx;
 	states_open(&s);
 	evidence_weigh(&seen, &s);
 	assert_int_equal(reset_classify(&s, &seen.ev), RESET_POWER);
@@ -489,11 +468,10 @@ static void power_bits_of_the_watchdog_are_a_power_cut(void **ctx)
 }
 
 /* qcom and others: each restart is the watchdog's. A panic is one all the same. */
-static void clean_beside_a_watchdog_that_fired_is_clean(void **ctx)
+TEST(clean_beside_a_watchdog_that_fired_is_clean)
 {
 	struct evidence seen = { .ev = { .watchdog_fired = true, .can_tell_watchdog = true } };
 
-	(void)ctx;
 	states_open(&s);
 	s.clean = true;
 	evidence_weigh(&seen, &s);
@@ -520,12 +498,11 @@ static void clean_beside_a_watchdog_that_fired_is_clean(void **ctx)
 }
 
 /* Shutdowns that hang give a trial its try back no more often than any other. */
-static void shutdowns_that_hang_are_forgiven_while_there_is_grace(void **ctx)
+TEST(shutdowns_that_hang_are_forgiven_while_there_is_grace)
 {
 	struct evidence seen = { .ev = { .watchdog_fired = true, .can_tell_watchdog = true } };
 	unsigned boots = 0;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 0, STATE_GOOD, 1);
 	states_set(&s, 1, STATE_TRIAL, 2);
@@ -540,11 +517,10 @@ static void shutdowns_that_hang_are_forgiven_while_there_is_grace(void **ctx)
 	assert_int_equal(boots, STATE_TRIES + STATE_GRACE);
 }
 
-static void a_watchdog_that_is_not_believed_tells_nothing(void **ctx)
+TEST(a_watchdog_that_is_not_believed_tells_nothing)
 {
 	struct wdt w = { .info = { .options = WDIOF_CARDRESET, .bootstatus = WDIOF_CARDRESET } };
 
-	(void)ctx;
 	gather_with(&w, "off");
 	assert_true(e.ev.watchdog_fired && e.ev.can_tell_watchdog);
 	conf.bootstatus = CONF_BOOTSTATUS_IGNORE;
@@ -556,14 +532,13 @@ static void a_watchdog_that_is_not_believed_tells_nothing(void **ctx)
 	assert_int_equal(os_sim_count("# watchdog: what it tells of the reset is not believed"), 1);
 }
 
-static void every_way_to_count_is_a_row_of_the_page(void **ctx)
+TEST(every_way_to_count_is_a_row_of_the_page)
 {
 	static const char *const names[] = { "auto", "always", "never" };
 	static const bool want[3][4] = { { true, true, true, false },
 					 { true, true, true, true },
 					 { false, false, false, false } };
 
-	(void)ctx;
 	for (int count = RESET_COUNT_AUTO; count <= RESET_COUNT_NEVER; count++) {
 		char row[128];
 		int n = snprintf(row, sizeof(row), "| `count=%s` |", names[count]);
@@ -583,34 +558,5 @@ static void every_way_to_count_is_a_row_of_the_page(void **ctx)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup(f, set_up)
-	const struct CMUnitTest tests[] = {
-		T(only_the_newest_part_of_a_panic_tells),
-		T(no_back_end_no_mount),
-		T(panic_is_a_crash_once),
-		T(records_are_deleted_and_copies_stay),
-		T(oops_that_was_survived_is_no_crash),
-		T(parts_of_one_panic_count_once_in_any_order),
-		T(records_of_any_size_and_number_stay_within_bounds),
-		T(pstore_that_cannot_be_mounted_says_nothing),
-		T(cookie_tells_only_where_it_was_seen_to_outlive_a_reset),
-		T(old_record_goes_before_the_new_cookie_is_left),
-		T(old_record_that_stays_is_told),
-		T(no_cookie_is_missed_where_pstore_cannot_be_read),
-		T(console_of_the_kernel_does_as_well),
-		T(records_are_left_alone_where_the_cookie_is_elsewhere),
-		T(memory_of_its_own),
-		T(nothing_but_memory_is_written_to),
-		T(every_reset_on_every_hardware_is_a_row_of_the_page),
-		T(every_word_of_the_boot_loader_is_a_row_of_the_page),
-		T(what_is_no_word_of_the_boot_loader_says_nothing),
-		T(boot_loader_that_calls_each_reboot_a_watchdogs_costs_no_slot_anything),
-		T(power_bits_of_the_watchdog_are_a_power_cut),
-		T(clean_beside_a_watchdog_that_fired_is_clean),
-		T(shutdowns_that_hang_are_forgiven_while_there_is_grace),
-		T(a_watchdog_that_is_not_believed_tells_nothing),
-		T(every_way_to_count_is_a_row_of_the_page),
-	};
-
-	return cmocka_run_group_tests_name("evidence", tests, NULL, NULL);
+	return TEST_RUN("evidence", .set_up = set_up);
 }

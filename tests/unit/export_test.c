@@ -4,11 +4,9 @@
 
 #include "initramfs/export.h"
 #include "lib/log.h"
+#include "tests/unit/test.h"
 
 #include <json-c/json.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
 
 static struct boot b;
 
@@ -51,9 +49,8 @@ static struct json_object *parsed(void)
 	return json;
 }
 
-static void the_files_are_those_of_the_page(void **state)
+TEST(the_files_are_those_of_the_page)
 {
-	(void)state;
 	export_write(&b);
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 	assert_string_equal(os_sim_text("/run/keelboot/token"), "b 37\n");
@@ -62,11 +59,10 @@ static void the_files_are_those_of_the_page(void **state)
 		"disk /dev/vda\ndiskid cid-1\nstate /dev/vda1\nslot b root /dev/vda3\n");
 }
 
-static void a_second_disk_that_is_alike_is_told_of(void **state)
+TEST(a_second_disk_that_is_alike_is_told_of)
 {
 	struct json_object *json;
 
-	(void)state;
 	snprintf(b.dev.equal, DEVICES_NAME, "/dev/vdb");
 	snprintf(b.dev.warning[b.dev.nwarnings++], DEVICES_WARNING_LEN, "two \"disks\"");
 	export_write(&b);
@@ -80,11 +76,10 @@ static void a_second_disk_that_is_alike_is_told_of(void **state)
 	json_object_put(json);
 }
 
-static void boot_json_is_json_with_every_field(void **state)
+TEST(boot_json_is_json_with_every_field)
 {
 	struct json_object *json;
 
-	(void)state;
 	export_boot(&b);
 	json = parsed();
 	assert_string_equal(text_of(json, "slot"), "b");
@@ -105,11 +100,10 @@ static const char *text_in(struct json_object *json, const char *key, const char
 	return text_of(json_object_object_get(json, key), inner);
 }
 
-static void watchdog_and_who_feeds_it_are_told(void **state)
+TEST(watchdog_and_who_feeds_it_are_told)
 {
 	struct json_object *json;
 
-	(void)state;
 	export_boot(&b);
 	json = parsed();
 	assert_string_equal(text_in(json, "watchdog", "device"), "/dev/watchdog0");
@@ -141,11 +135,10 @@ static void watchdog_and_who_feeds_it_are_told(void **state)
 	json_object_put(json);
 }
 
-static void the_guardian_is_told(void **state)
+TEST(the_guardian_is_told)
 {
 	struct json_object *json;
 
-	(void)state;
 	export_boot(&b);
 	json = parsed();
 	assert_null(json_object_object_get(json, "guardian"));
@@ -170,11 +163,10 @@ static void the_guardian_is_told(void **state)
 	json_object_put(json);
 }
 
-static void a_guardian_that_did_not_start_is_a_warning(void **state)
+TEST(a_guardian_that_did_not_start_is_a_warning)
 {
 	struct json_object *json;
 
-	(void)state;
 	b.guard.failed = true;
 	snprintf(b.dev.warning[b.dev.nwarnings++], DEVICES_WARNING_LEN, "another one");
 	export_boot(&b);
@@ -184,11 +176,10 @@ static void a_guardian_that_did_not_start_is_a_warning(void **state)
 	json_object_put(json);
 }
 
-static void a_forced_slot_is_told_as_forced(void **state)
+TEST(a_forced_slot_is_told_as_forced)
 {
 	struct json_object *json;
 
-	(void)state;
 	b.attempt.forced = 1;
 	export_boot(&b);
 	json = parsed();
@@ -197,12 +188,11 @@ static void a_forced_slot_is_told_as_forced(void **state)
 }
 
 /* Whatever the command line and a release hold, the file stays JSON and whole. */
-static void no_text_breaks_the_json(void **state)
+TEST(no_text_breaks_the_json)
 {
 	static char longest[WDT_ABSENT_MAX];
 	struct json_object *json;
 
-	(void)state;
 	b.cmd.nwarnings = CMDLINE_WARNINGS_MAX;
 	for (unsigned i = 0; i < CMDLINE_WARNINGS_MAX; i++) {
 		memset(b.cmd.warning[i], i % 2 == 0 ? '"' : '\\', CMDLINE_TEXT_MAX);
@@ -233,9 +223,8 @@ static void no_text_breaks_the_json(void **state)
 	json_object_put(json);
 }
 
-static void a_full_run_stops_nothing(void **state)
+TEST(a_full_run_stops_nothing)
 {
-	(void)state;
 	os_sim_fail("write /run/keelboot", 0, KB_ENOSPC);
 	os_sim_fail("mkdir /run/keelboot", 0, KB_ENOSPC);
 	export_write(&b);
@@ -245,18 +234,5 @@ static void a_full_run_stops_nothing(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup(f, booted)
-	const struct CMUnitTest tests[] = {
-		T(the_files_are_those_of_the_page),
-		T(a_second_disk_that_is_alike_is_told_of),
-		T(boot_json_is_json_with_every_field),
-		T(watchdog_and_who_feeds_it_are_told),
-		T(the_guardian_is_told),
-		T(a_guardian_that_did_not_start_is_a_warning),
-		T(a_forced_slot_is_told_as_forced),
-		T(no_text_breaks_the_json),
-		T(a_full_run_stops_nothing),
-	};
-
-	return cmocka_run_group_tests_name("export", tests, NULL, NULL);
+	return TEST_RUN("export", .set_up = booted);
 }

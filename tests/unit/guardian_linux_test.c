@@ -52,9 +52,9 @@ static void put_state(void)
 	assert_int_equal(ftruncate(GUARDIAN_FD_STATE, STORE_MIN_SIZE), 0);
 	states_trial(&s);
 	s.open = 1;
-	assert_int_equal(bdev_file_from_fd(&file, GUARDIAN_FD_STATE), KB_OK);
-	assert_int_equal(store_load(&st, &file.bdev, &none, &found), KB_OK);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(bdev_file_from_fd(&file, GUARDIAN_FD_STATE));
+	OK(store_load(&st, &file.bdev, &none, &found));
+	OK(store_save(&st, &s));
 	hands.attempt = (struct guardian_attempt){ .slot = 1, .token = s.open_token };
 }
 
@@ -115,9 +115,8 @@ static enum guardian_event hear_more_than_time(void)
 	return GUARDIAN_TIME;
 }
 
-static void signals_are_heard(void **ctx)
+TEST(signals_are_heard)
 {
-	(void)ctx;
 	assert_int_equal(hear(1), GUARDIAN_TIME);
 	kill(getpid(), SIGUSR1);
 	assert_int_equal(hear(5000), GUARDIAN_NUDGED);
@@ -132,9 +131,8 @@ static void signals_are_heard(void **ctx)
 	assert_int_equal(hear(1), GUARDIAN_TIME);
 }
 
-static void jobs_give_their_result(void **ctx)
+TEST(jobs_give_their_result)
 {
-	(void)ctx;
 	put_state();
 	assert_true(ops->job(&hands, GUARDIAN_LOOK));
 	assert_int_equal(hear_more_than_time(), GUARDIAN_DONE);
@@ -148,9 +146,8 @@ static void jobs_give_their_result(void **ctx)
 	assert_int_equal(result, GUARDIAN_CLOSED);
 }
 
-static void shutdown_of_process_1_is_seen_before_the_record(void **ctx)
+TEST(shutdown_of_process_1_is_seen_before_the_record)
 {
-	(void)ctx;
 	put_state();
 	put("1/cmdline", "init [6]\0\0\0", 11);
 	assert_true(ops->job(&hands, GUARDIAN_RECORD));
@@ -158,11 +155,10 @@ static void shutdown_of_process_1_is_seen_before_the_record(void **ctx)
 	assert_int_equal(result, GUARDIAN_CLEAN);
 }
 
-static void signal_beside_the_end_of_a_job_is_not_lost(void **ctx)
+TEST(signal_beside_the_end_of_a_job_is_not_lost)
 {
 	enum guardian_event first, second;
 
-	(void)ctx;
 	put_state();
 	assert_true(ops->job(&hands, GUARDIAN_LOOK));
 	usleep(300 * 1000);
@@ -173,12 +169,11 @@ static void signal_beside_the_end_of_a_job_is_not_lost(void **ctx)
 	assert_int_equal(second, GUARDIAN_NUDGED);
 }
 
-static void job_that_hangs_is_killed_and_leaves_no_lock(void **ctx)
+TEST(job_that_hangs_is_killed_and_leaves_no_lock)
 {
 	int other = open(state_path, O_RDWR);
 	pid_t pid;
 
-	(void)ctx;
 	put_state();
 	assert_int_equal(flock(other, LOCK_EX), 0);
 	assert_true(ops->job(&hands, GUARDIAN_RECORD));
@@ -199,9 +194,8 @@ static bool shutting_down(const char *comm, const char *title, size_t len)
 	return guardian_linux_shutting_down(GUARDIAN_FD_PROC);
 }
 
-static void process_1_on_its_way_down_is_known(void **ctx)
+TEST(process_1_on_its_way_down_is_known)
 {
-	(void)ctx;
 	assert_false(guardian_linux_shutting_down(GUARDIAN_FD_PROC));
 	assert_false(shutting_down("systemd\n", "/sbin/init\0single", 17));
 	assert_true(
@@ -218,12 +212,11 @@ static bool powering_off(const char *comm, const char *title, size_t len)
 	return guardian_linux_powering_off(GUARDIAN_FD_PROC);
 }
 
-static void power_off_is_known_where_process_1_tells(void **ctx)
+TEST(power_off_is_known_where_process_1_tells)
 {
 	static const char off[] = "/lib/systemd/systemd-shutdown\0poweroff\0--log-level\0006",
 			  reboot[] = "/lib/systemd/systemd-shutdown\0reboot\0poweroff";
 
-	(void)ctx;
 	assert_false(guardian_linux_powering_off(GUARDIAN_FD_PROC));
 	assert_true(powering_off("init\n", "init [0]\0\0\0", 11));
 	assert_false(powering_off("init\n", "init [6]\0\0\0", 11));
@@ -246,9 +239,8 @@ static int reboot_signal(const char *comm)
 	return sig;
 }
 
-static void systemd_has_a_signal_of_its_own(void **ctx)
+TEST(systemd_has_a_signal_of_its_own)
 {
-	(void)ctx;
 	assert_int_equal(reboot_signal("init\n"), SIGINT);
 	assert_int_equal(reboot_signal("systemd\n"), SIGRTMIN + 5);
 	add_folder("systemd");
@@ -258,9 +250,8 @@ static void systemd_has_a_signal_of_its_own(void **ctx)
 }
 
 /* In a child: its descriptors are places that nobody else has here. */
-static void the_watchdog_is_stopped_only_where_that_is_asked(void **ctx)
+TEST(the_watchdog_is_stopped_only_where_that_is_asked)
 {
-	(void)ctx;
 	for (int release = 0; release < 2; release++) {
 		char got[8] = "";
 		int fds[2];
@@ -281,12 +272,11 @@ static void the_watchdog_is_stopped_only_where_that_is_asked(void **ctx)
 	}
 }
 
-static void signals_do_not_end_it(void **ctx)
+TEST(signals_do_not_end_it)
 {
 	int status;
 	pid_t pid;
 
-	(void)ctx;
 	pid = fork();
 	if (pid == 0) {
 		static const int sent[] = { SIGTERM, SIGHUP,  SIGINT, SIGUSR1,
@@ -305,32 +295,15 @@ static void signals_do_not_end_it(void **ctx)
 	assert_int_equal(WEXITSTATUS(status), 42);
 }
 
-static void time_goes_on(void **ctx)
+TEST(time_goes_on)
 {
 	uint64_t before = ops->now_ms(&hands);
 
-	(void)ctx;
 	usleep(20 * 1000);
 	assert_true(ops->now_ms(&hands) >= before + 19);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
-	const struct CMUnitTest guardian_linux[] = {
-		T(signals_are_heard),
-		T(jobs_give_their_result),
-		T(shutdown_of_process_1_is_seen_before_the_record),
-		T(signal_beside_the_end_of_a_job_is_not_lost),
-		T(job_that_hangs_is_killed_and_leaves_no_lock),
-		T(process_1_on_its_way_down_is_known),
-		T(power_off_is_known_where_process_1_tells),
-		T(systemd_has_a_signal_of_its_own),
-		T(the_watchdog_is_stopped_only_where_that_is_asked),
-		T(signals_do_not_end_it),
-		T(time_goes_on),
-	};
-
-	return cmocka_run_group_tests(guardian_linux, NULL, NULL);
+	return TEST_RUN("guardian_linux", .set_up = set_up, .tear_down = tear_down);
 }

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When the guardian does what. Times are seconds here. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #include "initramfs/guardian_plan.h"
+#include "tests/unit/test.h"
 
 #define S(seconds) ((uint64_t)(seconds)*1000)
 
@@ -48,9 +43,8 @@ static void done(enum guardian_result result, uint64_t at)
 	guardian_plan_event(&plan, GUARDIAN_DONE, result, at);
 }
 
-static void nothing_is_due_before_the_deadline(void **ctx)
+TEST(nothing_is_due_before_the_deadline)
 {
-	(void)ctx;
 	expect(GUARDIAN_WAIT, S(100));
 	assert_int_equal(guardian_plan_wait_ms(&plan, S(100)), 60000);
 	assert_int_equal(guardian_plan_wait_ms(&plan, S(399)), 1000);
@@ -59,9 +53,8 @@ static void nothing_is_due_before_the_deadline(void **ctx)
 	expect(GUARDIAN_WAIT, S(400));
 }
 
-static void recorded_slot_is_left_in_order_then_by_force(void **ctx)
+TEST(recorded_slot_is_left_in_order_then_by_force)
 {
-	(void)ctx;
 	expect(GUARDIAN_RECORD, S(400));
 	done(GUARDIAN_RECORDED, S(401));
 	expect(GUARDIAN_ORDERLY, S(401));
@@ -91,11 +84,10 @@ static void counts(uint32_t watchdog_s, uint64_t now)
 }
 
 /* bcm2835 has 15 s: unfed it would end a good shutdown, and a forced one would have no time. */
-static void watchdog_that_is_shorter_than_the_grace_is_fed_until_its_end(void **ctx)
+TEST(watchdog_that_is_shorter_than_the_grace_is_fed_until_its_end)
 {
 	uint64_t now;
 
-	(void)ctx;
 	counts(13, S(401));
 	expect(GUARDIAN_WAIT, S(404));
 	for (now = S(401) + 3250; now < S(431); now += 3250) {
@@ -108,11 +100,10 @@ static void watchdog_that_is_shorter_than_the_grace_is_fed_until_its_end(void **
 	assert_int_equal(plan.feed_at, UINT64_MAX);
 }
 
-static void watchdog_that_covers_the_grace_is_not_fed(void **ctx)
+TEST(watchdog_that_covers_the_grace_is_not_fed)
 {
 	static const uint32_t long_enough[] = { 0, 60, 64, 300 };
 
-	(void)ctx;
 	for (unsigned i = 0; i < 4; i++) {
 		counts(long_enough[i], S(401));
 		expect(GUARDIAN_WAIT, S(401));
@@ -122,18 +113,16 @@ static void watchdog_that_covers_the_grace_is_not_fed(void **ctx)
 }
 
 /* The answer of a step that is over changes nothing. */
-static void forced_reboot_is_never_fed(void **ctx)
+TEST(forced_reboot_is_never_fed)
 {
-	(void)ctx;
 	counts(60, S(401));
 	expect(GUARDIAN_SYNC, S(431));
 	guardian_plan_counts(&plan, 15, S(431));
 	expect(GUARDIAN_WAIT, S(450));
 }
 
-static void every_job_has_a_limit(void **ctx)
+TEST(every_job_has_a_limit)
 {
-	(void)ctx;
 	expect(GUARDIAN_RECORD, S(400));
 	expect(GUARDIAN_WAIT, S(420) - 1);
 	expect(GUARDIAN_KILL, S(420));
@@ -149,9 +138,8 @@ static void every_job_has_a_limit(void **ctx)
 	expect(GUARDIAN_WAIT, S(492));
 }
 
-static void verdict_ends_the_guardian(void **ctx)
+TEST(verdict_ends_the_guardian)
 {
-	(void)ctx;
 	event(GUARDIAN_NUDGED, S(150));
 	expect(GUARDIAN_LOOK, S(150));
 	done(GUARDIAN_CLOSED, S(151));
@@ -163,17 +151,15 @@ static void verdict_ends_the_guardian(void **ctx)
 	expect(GUARDIAN_END, S(151));
 }
 
-static void verdict_at_the_deadline_ends_the_guardian(void **ctx)
+TEST(verdict_at_the_deadline_ends_the_guardian)
 {
-	(void)ctx;
 	expect(GUARDIAN_RECORD, S(400));
 	done(GUARDIAN_CLOSED, S(401));
 	expect(GUARDIAN_END, S(401));
 }
 
-static void nudge_without_a_verdict_changes_nothing(void **ctx)
+TEST(nudge_without_a_verdict_changes_nothing)
 {
-	(void)ctx;
 	event(GUARDIAN_NUDGED, S(150));
 	event(GUARDIAN_NUDGED, S(150));
 	expect(GUARDIAN_LOOK, S(150));
@@ -186,9 +172,8 @@ static void nudge_without_a_verdict_changes_nothing(void **ctx)
 	expect(GUARDIAN_RECORD, S(400));
 }
 
-static void look_that_hangs_does_not_move_the_deadline(void **ctx)
+TEST(look_that_hangs_does_not_move_the_deadline)
 {
-	(void)ctx;
 	event(GUARDIAN_NUDGED, S(399));
 	expect(GUARDIAN_LOOK, S(399));
 	expect(GUARDIAN_WAIT, S(401));
@@ -196,9 +181,8 @@ static void look_that_hangs_does_not_move_the_deadline(void **ctx)
 	expect(GUARDIAN_RECORD, S(419));
 }
 
-static void announced_shutdown_is_never_recorded(void **ctx)
+TEST(announced_shutdown_is_never_recorded)
 {
-	(void)ctx;
 	event(GUARDIAN_TOLD, S(399));
 	expect(GUARDIAN_WAIT, S(500));
 	expect(GUARDIAN_WAIT, S(519) - 1);
@@ -206,18 +190,16 @@ static void announced_shutdown_is_never_recorded(void **ctx)
 	assert_false(plan.recorded);
 }
 
-static void shutdown_seen_at_the_deadline_is_not_recorded(void **ctx)
+TEST(shutdown_seen_at_the_deadline_is_not_recorded)
 {
-	(void)ctx;
 	expect(GUARDIAN_RECORD, S(400));
 	done(GUARDIAN_CLEAN, S(400));
 	expect(GUARDIAN_WAIT, S(500));
 	expect(GUARDIAN_SYNC, S(520));
 }
 
-static void shutdown_has_the_grace_at_least(void **ctx)
+TEST(shutdown_has_the_grace_at_least)
 {
-	(void)ctx;
 	guardian_plan_start(
 		&plan,
 		&(struct guardian_terms){ .trial = true, .deadline_s = 300, .shutdown_s = 5 },
@@ -227,9 +209,8 @@ static void shutdown_has_the_grace_at_least(void **ctx)
 	expect(GUARDIAN_SYNC, S(135));
 }
 
-static void verdict_after_an_announcement_ends_the_guardian(void **ctx)
+TEST(verdict_after_an_announcement_ends_the_guardian)
 {
-	(void)ctx;
 	event(GUARDIAN_TOLD, S(150));
 	event(GUARDIAN_NUDGED, S(151));
 	expect(GUARDIAN_LOOK, S(151));
@@ -240,9 +221,8 @@ static void verdict_after_an_announcement_ends_the_guardian(void **ctx)
 	expect(GUARDIAN_END, S(152));
 }
 
-static void verdict_after_an_announcement_leaves_the_keeper(void **ctx)
+TEST(verdict_after_an_announcement_leaves_the_keeper)
 {
-	(void)ctx;
 	begin(300, 60, false);
 	event(GUARDIAN_TOLD, S(150));
 	event(GUARDIAN_NUDGED, S(151));
@@ -256,18 +236,16 @@ static void verdict_after_an_announcement_leaves_the_keeper(void **ctx)
 	expect(GUARDIAN_SYNC, S(721));
 }
 
-static void verdict_in_the_last_moment_ends_an_announced_shutdown(void **ctx)
+TEST(verdict_in_the_last_moment_ends_an_announced_shutdown)
 {
-	(void)ctx;
 	expect(GUARDIAN_RECORD, S(400));
 	event(GUARDIAN_TOLD, S(400));
 	done(GUARDIAN_CLOSED, S(401));
 	expect(GUARDIAN_END, S(401));
 }
 
-static void look_that_hangs_does_not_move_the_limit_of_a_shutdown(void **ctx)
+TEST(look_that_hangs_does_not_move_the_limit_of_a_shutdown)
 {
-	(void)ctx;
 	event(GUARDIAN_TOLD, S(150));
 	event(GUARDIAN_NUDGED, S(269));
 	expect(GUARDIAN_LOOK, S(269));
@@ -275,9 +253,8 @@ static void look_that_hangs_does_not_move_the_limit_of_a_shutdown(void **ctx)
 	expect(GUARDIAN_SYNC, S(289));
 }
 
-static void keeper_of_a_good_slot_has_nothing_to_look_for(void **ctx)
+TEST(keeper_of_a_good_slot_has_nothing_to_look_for)
 {
-	(void)ctx;
 	begin(0, 60, false);
 	event(GUARDIAN_TOLD, S(100));
 	event(GUARDIAN_NUDGED, S(101));
@@ -285,9 +262,8 @@ static void keeper_of_a_good_slot_has_nothing_to_look_for(void **ctx)
 	expect(GUARDIAN_WAIT, S(101));
 }
 
-static void own_shutdown_is_no_news(void **ctx)
+TEST(own_shutdown_is_no_news)
 {
-	(void)ctx;
 	expect(GUARDIAN_RECORD, S(400));
 	done(GUARDIAN_RECORDED, S(400));
 	expect(GUARDIAN_ORDERLY, S(400));
@@ -295,9 +271,8 @@ static void own_shutdown_is_no_news(void **ctx)
 	expect(GUARDIAN_SYNC, S(430));
 }
 
-static void record_that_won_against_an_announcement_stands(void **ctx)
+TEST(record_that_won_against_an_announcement_stands)
 {
-	(void)ctx;
 	expect(GUARDIAN_RECORD, S(400));
 	event(GUARDIAN_TOLD, S(400));
 	done(GUARDIAN_RECORDED, S(401));
@@ -311,9 +286,8 @@ static void record_that_won_against_an_announcement_stands(void **ctx)
 	expect(GUARDIAN_SYNC, S(520));
 }
 
-static void keeper_feeds_for_ever(void **ctx)
+TEST(keeper_feeds_for_ever)
 {
-	(void)ctx;
 	begin(0, 20, false);
 	for (unsigned i = 0; i < 1000; i++) {
 		expect(GUARDIAN_FEED, S(100) + i * S(5));
@@ -325,9 +299,8 @@ static void keeper_feeds_for_ever(void **ctx)
 	expect(GUARDIAN_WAIT, S(9000));
 }
 
-static void keeper_goes_on_after_the_verdict(void **ctx)
+TEST(keeper_goes_on_after_the_verdict)
 {
-	(void)ctx;
 	begin(300, 60, false);
 	expect(GUARDIAN_FEED, S(100));
 	event(GUARDIAN_NUDGED, S(101));
@@ -341,9 +314,8 @@ static void keeper_goes_on_after_the_verdict(void **ctx)
 	expect(GUARDIAN_WAIT, S(400));
 }
 
-static void nobody_is_fed_once_the_reboot_has_begun(void **ctx)
+TEST(nobody_is_fed_once_the_reboot_has_begun)
 {
-	(void)ctx;
 	begin(300, 60, false);
 	expect(GUARDIAN_FEED, S(400));
 	expect(GUARDIAN_RECORD, S(400));
@@ -355,9 +327,8 @@ static void nobody_is_fed_once_the_reboot_has_begun(void **ctx)
 	expect(GUARDIAN_WAIT, S(450));
 }
 
-static void keeper_feeds_a_shutdown_up_to_its_limit(void **ctx)
+TEST(keeper_feeds_a_shutdown_up_to_its_limit)
 {
-	(void)ctx;
 	begin(0, 60, false);
 	event(GUARDIAN_TOLD, S(100));
 	expect(GUARDIAN_FEED, S(100));
@@ -367,9 +338,8 @@ static void keeper_feeds_a_shutdown_up_to_its_limit(void **ctx)
 	expect(GUARDIAN_WAIT, S(235));
 }
 
-static void release_ends_once_the_slot_is_good(void **ctx)
+TEST(release_ends_once_the_slot_is_good)
 {
-	(void)ctx;
 	begin(300, 60, true);
 	expect(GUARDIAN_FEED, S(100));
 	event(GUARDIAN_NUDGED, S(101));
@@ -380,9 +350,8 @@ static void release_ends_once_the_slot_is_good(void **ctx)
 }
 
 /* The reboot that follows may hang. */
-static void release_keeps_the_watchdog_of_a_slot_that_turned_bad(void **ctx)
+TEST(release_keeps_the_watchdog_of_a_slot_that_turned_bad)
 {
-	(void)ctx;
 	begin(300, 60, true);
 	expect(GUARDIAN_FEED, S(100));
 	event(GUARDIAN_NUDGED, S(101));
@@ -399,9 +368,8 @@ static void release_keeps_the_watchdog_of_a_slot_that_turned_bad(void **ctx)
 	expect(GUARDIAN_WAIT, S(1130)); /* and is not fed any more */
 }
 
-static void release_at_the_deadline_looks_at_the_verdict(void **ctx)
+TEST(release_at_the_deadline_looks_at_the_verdict)
 {
-	(void)ctx;
 	begin(300, 60, true);
 	expect(GUARDIAN_FEED, S(400));
 	expect(GUARDIAN_RECORD, S(400));
@@ -416,9 +384,8 @@ static void release_at_the_deadline_looks_at_the_verdict(void **ctx)
 }
 
 /* Somebody thought better of it; and again. */
-static void release_of_a_bad_slot_waits_for_it_to_be_good(void **ctx)
+TEST(release_of_a_bad_slot_waits_for_it_to_be_good)
 {
-	(void)ctx;
 	begin(300, 60, true);
 	expect(GUARDIAN_FEED, S(100));
 	event(GUARDIAN_NUDGED, S(101));
@@ -439,11 +406,10 @@ static void release_of_a_bad_slot_waits_for_it_to_be_good(void **ctx)
 	expect(GUARDIAN_END, S(108));
 }
 
-static void release_of_a_trial_without_a_deadline_waits_for_the_verdict(void **ctx)
+TEST(release_of_a_trial_without_a_deadline_waits_for_the_verdict)
 {
 	const struct guardian_terms terms = { .trial = true, .watchdog_s = 60, .release = true };
 
-	(void)ctx;
 	guardian_plan_start(&plan, &terms, S(100));
 	for (unsigned i = 0; i < 1000; i++) {
 		expect(GUARDIAN_FEED, S(100) + i * S(10));
@@ -456,9 +422,8 @@ static void release_of_a_trial_without_a_deadline_waits_for_the_verdict(void **c
 	expect(GUARDIAN_END, S(10092));
 }
 
-static void short_watchdog_is_fed_in_time(void **ctx)
+TEST(short_watchdog_is_fed_in_time)
 {
-	(void)ctx;
 	begin(0, 1, false);
 	expect(GUARDIAN_FEED, S(100));
 	assert_int_equal(guardian_plan_wait_ms(&plan, S(100)), 250);
@@ -478,9 +443,8 @@ static void begin_to_prove(bool trial, uint32_t watchdog_s, bool release)
 	guardian_plan_start(&plan, &terms, S(100));
 }
 
-static void good_slot_proves_itself_after_its_time(void **ctx)
+TEST(good_slot_proves_itself_after_its_time)
 {
-	(void)ctx;
 	begin_to_prove(false, 0, false);
 	event(GUARDIAN_NUDGED, S(120)); /* it reported: of no concern */
 	expect(GUARDIAN_WAIT, S(700) - 1);
@@ -490,12 +454,11 @@ static void good_slot_proves_itself_after_its_time(void **ctx)
 	expect(GUARDIAN_END, S(702));
 }
 
-static void good_slot_that_cannot_be_proven_is_tried_once(void **ctx)
+TEST(good_slot_that_cannot_be_proven_is_tried_once)
 {
 	static const enum guardian_result results[] = { GUARDIAN_OPEN, GUARDIAN_CLOSED,
 							GUARDIAN_FAILED };
 
-	(void)ctx;
 	for (unsigned i = 0; i < 3; i++) {
 		begin_to_prove(false, 0, false);
 		expect(GUARDIAN_PROVE, S(700));
@@ -508,9 +471,8 @@ static void good_slot_that_cannot_be_proven_is_tried_once(void **ctx)
 	expect(GUARDIAN_END, S(720));
 }
 
-static void keeper_feeds_while_the_slot_proves_itself_and_goes_on(void **ctx)
+TEST(keeper_feeds_while_the_slot_proves_itself_and_goes_on)
 {
-	(void)ctx;
 	begin_to_prove(false, 60, false);
 	expect(GUARDIAN_FEED, S(100));
 	expect(GUARDIAN_FEED, S(700));
@@ -523,9 +485,8 @@ static void keeper_feeds_while_the_slot_proves_itself_and_goes_on(void **ctx)
 	expect(GUARDIAN_SYNC, S(831));
 }
 
-static void trial_that_is_good_has_yet_to_prove_itself(void **ctx)
+TEST(trial_that_is_good_has_yet_to_prove_itself)
 {
-	(void)ctx;
 	begin_to_prove(true, 0, false);
 	event(GUARDIAN_NUDGED, S(130));
 	expect(GUARDIAN_LOOK, S(130));
@@ -537,9 +498,8 @@ static void trial_that_is_good_has_yet_to_prove_itself(void **ctx)
 	expect(GUARDIAN_END, S(701));
 }
 
-static void trial_that_turned_bad_has_nothing_to_prove(void **ctx)
+TEST(trial_that_turned_bad_has_nothing_to_prove)
 {
-	(void)ctx;
 	begin_to_prove(true, 0, false);
 	event(GUARDIAN_NUDGED, S(130));
 	expect(GUARDIAN_LOOK, S(130));
@@ -547,9 +507,8 @@ static void trial_that_turned_bad_has_nothing_to_prove(void **ctx)
 	expect(GUARDIAN_END, S(131));
 }
 
-static void release_does_not_wait_for_the_proof(void **ctx)
+TEST(release_does_not_wait_for_the_proof)
 {
-	(void)ctx;
 	begin_to_prove(true, 60, true);
 	expect(GUARDIAN_FEED, S(100));
 	event(GUARDIAN_NUDGED, S(101));
@@ -563,9 +522,8 @@ static void release_does_not_wait_for_the_proof(void **ctx)
 }
 
 /* `mark clean` has noted what there is to note; without a watchdog there is nothing left to do. */
-static void shutdown_before_the_proof_ends_the_guardian(void **ctx)
+TEST(shutdown_before_the_proof_ends_the_guardian)
 {
-	(void)ctx;
 	begin_to_prove(false, 0, false);
 	event(GUARDIAN_TOLD, S(200));
 	expect(GUARDIAN_END, S(200));
@@ -575,49 +533,7 @@ static void shutdown_before_the_proof_ends_the_guardian(void **ctx)
 	expect(GUARDIAN_SYNC, S(320));
 }
 
-#define T(f) cmocka_unit_test_setup(f, start)
-
 int main(void)
 {
-	const struct CMUnitTest guardian_plan[] = {
-		T(nothing_is_due_before_the_deadline),
-		T(recorded_slot_is_left_in_order_then_by_force),
-		T(watchdog_that_is_shorter_than_the_grace_is_fed_until_its_end),
-		T(watchdog_that_covers_the_grace_is_not_fed),
-		T(forced_reboot_is_never_fed),
-		T(every_job_has_a_limit),
-		T(verdict_ends_the_guardian),
-		T(verdict_at_the_deadline_ends_the_guardian),
-		T(nudge_without_a_verdict_changes_nothing),
-		T(look_that_hangs_does_not_move_the_deadline),
-		T(announced_shutdown_is_never_recorded),
-		T(shutdown_seen_at_the_deadline_is_not_recorded),
-		T(shutdown_has_the_grace_at_least),
-		T(verdict_after_an_announcement_ends_the_guardian),
-		T(verdict_after_an_announcement_leaves_the_keeper),
-		T(verdict_in_the_last_moment_ends_an_announced_shutdown),
-		T(look_that_hangs_does_not_move_the_limit_of_a_shutdown),
-		T(keeper_of_a_good_slot_has_nothing_to_look_for),
-		T(own_shutdown_is_no_news),
-		T(record_that_won_against_an_announcement_stands),
-		T(keeper_feeds_for_ever),
-		T(keeper_goes_on_after_the_verdict),
-		T(nobody_is_fed_once_the_reboot_has_begun),
-		T(keeper_feeds_a_shutdown_up_to_its_limit),
-		T(release_ends_once_the_slot_is_good),
-		T(release_keeps_the_watchdog_of_a_slot_that_turned_bad),
-		T(release_at_the_deadline_looks_at_the_verdict),
-		T(release_of_a_bad_slot_waits_for_it_to_be_good),
-		T(release_of_a_trial_without_a_deadline_waits_for_the_verdict),
-		T(short_watchdog_is_fed_in_time),
-		T(good_slot_proves_itself_after_its_time),
-		T(good_slot_that_cannot_be_proven_is_tried_once),
-		T(keeper_feeds_while_the_slot_proves_itself_and_goes_on),
-		T(trial_that_is_good_has_yet_to_prove_itself),
-		T(trial_that_turned_bad_has_nothing_to_prove),
-		T(release_does_not_wait_for_the_proof),
-		T(shutdown_before_the_proof_ends_the_guardian),
-	};
-
-	return cmocka_run_group_tests(guardian_plan, NULL, NULL);
+	return TEST_RUN("guardian_plan", .set_up = start);
 }

@@ -27,8 +27,8 @@ static void load(struct state *s, struct store *st)
 	enum store_finding found;
 	static struct bdev_file file;
 
-	assert_int_equal(bdev_file_from_fd(&file, fd), KB_OK);
-	assert_int_equal(store_load(st, &file.bdev, s, &found), KB_OK);
+	OK(bdev_file_from_fd(&file, fd));
+	OK(store_load(st, &file.bdev, s, &found));
 	assert_int_equal(found, STORE_FOUND);
 }
 
@@ -49,9 +49,9 @@ static int set_up(void **ctx)
 	states_trial(&s);
 	s.open = 1;
 	s.open_token = 0;
-	assert_int_equal(bdev_file_from_fd(&file, fd), KB_OK);
-	assert_int_equal(store_load(&st, &file.bdev, &none, &found), KB_OK);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(bdev_file_from_fd(&file, fd));
+	OK(store_load(&st, &file.bdev, &none, &found));
+	OK(store_save(&st, &s));
 	attempt = (struct guardian_attempt){ .slot = 1, .token = s.open_token };
 	return 0;
 }
@@ -70,13 +70,12 @@ static bool keep_event(void *ctx, const struct history_event *e)
 	return false;
 }
 
-static void trial_becomes_bad_with_its_reason(void **ctx)
+TEST(trial_becomes_bad_with_its_reason)
 {
 	struct history_event e = { .kind = HISTORY_STATE };
 	struct state s;
 	struct store st;
 
-	(void)ctx;
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_OPEN);
 	assert_int_equal(guardian_record_bad(fd, &attempt, 1234), GUARDIAN_RECORDED);
 	load(&s, &st);
@@ -85,7 +84,7 @@ static void trial_becomes_bad_with_its_reason(void **ctx)
 	assert_int_equal(s.open, STATE_NONE);
 	assert_int_equal(s.pref, 0);
 	assert_true(state_is_rejected(&s, s.slot[1].release));
-	assert_int_equal(store_history_read(&st, 1, keep_event, &e), KB_OK);
+	OK(store_history_read(&st, 1, keep_event, &e));
 	assert_int_equal(e.kind, HISTORY_BAD);
 	assert_int_equal(e.slot, 1);
 	assert_int_equal(e.time, 1234);
@@ -102,33 +101,31 @@ static void good(void)
 	bool committed;
 
 	load(&s, &st);
-	assert_int_equal(verdict_good(&s, 1, s.open_token, 0, &committed), KB_OK);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(verdict_good(&s, 1, s.open_token, 0, &committed));
+	OK(store_save(&st, &s));
 }
 
-static void slot_that_is_good_now_is_told_from_a_bad_one(void **ctx)
+TEST(slot_that_is_good_now_is_told_from_a_bad_one)
 {
 	struct state s;
 	struct store st;
 
-	(void)ctx;
 	good();
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_GOOD);
 	assert_int_equal(guardian_record_bad(fd, &attempt, 0), GUARDIAN_GOOD);
 	load(&s, &st);
 	assert_int_equal(s.slot[1].st, STATE_GOOD);
-	assert_int_equal(verdict_bad(&s, 1, "user"), KB_OK);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(verdict_bad(&s, 1, "user"));
+	OK(store_save(&st, &s));
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_CLOSED);
 }
 
-static void good_slot_proves_itself(void **ctx)
+TEST(good_slot_proves_itself)
 {
 	struct state s;
 	struct store st;
 	uint64_t seq;
 
-	(void)ctx;
 	assert_int_equal(guardian_record_proven(fd, &attempt), GUARDIAN_OPEN); /* on trial */
 	good();
 	load(&s, &st);
@@ -140,45 +137,42 @@ static void good_slot_proves_itself(void **ctx)
 	assert_int_equal(guardian_record_proven(fd, &attempt), GUARDIAN_GOOD);
 	load(&s, &st);
 	assert_true(s.seq == seq); /* it wrote nothing */
-	assert_int_equal(verdict_bad(&s, 1, "user"), KB_OK);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(verdict_bad(&s, 1, "user"));
+	OK(store_save(&st, &s));
 	assert_int_equal(guardian_record_proven(fd, &attempt), GUARDIAN_CLOSED);
 }
 
 /* A slot that was booted as a last resort; nothing was counted. */
-static void bad_slot_without_an_attempt_can_become_good(void **ctx)
+TEST(bad_slot_without_an_attempt_can_become_good)
 {
 	struct state s;
 	struct store st;
 
-	(void)ctx;
 	load(&s, &st);
-	assert_int_equal(verdict_bad(&s, 1, "user"), KB_OK);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(verdict_bad(&s, 1, "user"));
+	OK(store_save(&st, &s));
 	attempt.token = 0;
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_CLOSED);
 	good();
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_GOOD);
 }
 
-static void attempt_of_a_slot_that_is_not_there_is_not_good(void **ctx)
+TEST(attempt_of_a_slot_that_is_not_there_is_not_good)
 {
 	struct state s;
 	struct store st;
 
-	(void)ctx;
 	load(&s, &st);
 	attempt.slot = s.nslots;
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_CLOSED);
 }
 
-static void other_attempt_is_left_alone(void **ctx)
+TEST(other_attempt_is_left_alone)
 {
 	struct guardian_attempt other = attempt;
 	struct state before, after;
 	struct store st;
 
-	(void)ctx;
 	load(&before, &st);
 	other.token++;
 	assert_int_equal(guardian_record_bad(fd, &other, 0), GUARDIAN_CLOSED);
@@ -188,32 +182,30 @@ static void other_attempt_is_left_alone(void **ctx)
 	load(&after, &st);
 	assert_int_equal(after.seq, before.seq);
 	after.slot[0].st = STATE_TRIAL; /* with the token of the one that is under way */
-	assert_int_equal(store_save(&st, &after), KB_OK);
+	OK(store_save(&st, &after));
 	assert_int_equal(guardian_record_bad(fd, &other, 0), GUARDIAN_CLOSED);
 	load(&before, &st);
 	assert_int_equal(before.seq, after.seq);
 }
 
-static void announced_shutdown_is_not_held_against_it(void **ctx)
+TEST(announced_shutdown_is_not_held_against_it)
 {
 	struct state s;
 	struct store st;
 
-	(void)ctx;
 	load(&s, &st);
-	assert_int_equal(verdict_clean(&s, 1, attempt.token), KB_OK);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(verdict_clean(&s, 1, attempt.token));
+	OK(store_save(&st, &s));
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_CLEAN);
 	assert_int_equal(guardian_record_bad(fd, &attempt, 0), GUARDIAN_CLEAN);
 	load(&s, &st);
 	assert_int_equal(s.slot[1].st, STATE_TRIAL);
 }
 
-static void unreadable_state_is_a_failure(void **ctx)
+TEST(unreadable_state_is_a_failure)
 {
 	int pipes[2], null = open("/dev/null", O_RDWR);
 
-	(void)ctx;
 	assert_int_equal(pipe(pipes), 0);
 	assert_int_equal(guardian_record_look(pipes[0], &attempt), GUARDIAN_FAILED);
 	assert_int_equal(guardian_record_look(null, &attempt), GUARDIAN_FAILED);
@@ -225,23 +217,21 @@ static void unreadable_state_is_a_failure(void **ctx)
 	close(pipes[1]);
 }
 
-static void lock_is_given_back(void **ctx)
+TEST(lock_is_given_back)
 {
 	int other = open(path, O_RDWR);
 
-	(void)ctx;
 	assert_int_equal(guardian_record_bad(fd, &attempt, 0), GUARDIAN_RECORDED);
 	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
 	close(other);
 }
 
-static void nothing_is_written_without_the_lock(void **ctx)
+TEST(nothing_is_written_without_the_lock)
 {
 	int other = open(path, O_RDWR);
 	struct state s;
 	struct store st;
 
-	(void)ctx;
 	assert_int_equal(flock(other, LOCK_EX), 0);
 	assert_int_equal(guardian_record_bad(fd, &attempt, 0), GUARDIAN_FAILED);
 	load(&s, &st);
@@ -280,7 +270,7 @@ static useconds_t lead(unsigned round)
 }
 
 /* One of the two wins, both know which, and the state has the winner's word. */
-static void verdict_that_races_has_one_winner(void **ctx)
+TEST(verdict_that_races_has_one_winner)
 {
 	volatile int *go =
 		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -293,7 +283,7 @@ static void verdict_that_races_has_one_winner(void **ctx)
 		int status;
 		pid_t pid;
 
-		set_up(ctx);
+		set_up(NULL);
 		*go = 0;
 		pid = fork();
 		if (pid == 0)
@@ -318,31 +308,15 @@ static void verdict_that_races_has_one_winner(void **ctx)
 			assert_int_equal(s.open, 1); /* it has yet to prove itself */
 			good++;
 		}
-		tear_down(ctx);
+		tear_down(NULL);
 	}
 	munmap((void *)go, 4096);
 	print_message("of %u races the command won %u, the guardian %u\n", round, good, bad);
-	set_up(ctx);
+	set_up(NULL);
 	assert_true(good > 0 && bad > 0);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
-	const struct CMUnitTest guardian_record[] = {
-		T(trial_becomes_bad_with_its_reason),
-		T(slot_that_is_good_now_is_told_from_a_bad_one),
-		T(good_slot_proves_itself),
-		T(bad_slot_without_an_attempt_can_become_good),
-		T(attempt_of_a_slot_that_is_not_there_is_not_good),
-		T(other_attempt_is_left_alone),
-		T(announced_shutdown_is_not_held_against_it),
-		T(unreadable_state_is_a_failure),
-		T(lock_is_given_back),
-		T(nothing_is_written_without_the_lock),
-		T(verdict_that_races_has_one_winner),
-	};
-
-	return cmocka_run_group_tests(guardian_record, NULL, NULL);
+	return TEST_RUN("guardian_record", .set_up = set_up, .tear_down = tear_down);
 }

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The guardian's loop, with hands that only take notes; and its arguments. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "initramfs/guardian.h"
 #include "lib/log.h"
 #include "selector/state.h"
+#include "tests/unit/test.h"
 
 static struct fake {
 	uint64_t now;
@@ -114,34 +109,30 @@ static int set_up(void **ctx)
 	return 0;
 }
 
-static void whole_way_to_the_reset(void **ctx)
+TEST(whole_way_to_the_reset)
 {
-	(void)ctx;
 	assert_string_equal(guard(), "record orderly sync read-only reboot reset");
 	assert_in_range(fake.now, 41000, 42000);
 }
 
 /* Through the whole grace, and no longer. */
-static void short_watchdog_is_fed_while_the_shutdown_goes_on(void **ctx)
+TEST(short_watchdog_is_fed_while_the_shutdown_goes_on)
 {
-	(void)ctx;
 	fake.watchdog_s = 8;
 	assert_string_equal(guard(), "record orderly sync read-only reboot reset");
 	assert_int_equal(fake.feeds, 15); /* each 2 s of 30 */
 }
 
-static void verdict_ends_it(void **ctx)
+TEST(verdict_ends_it)
 {
-	(void)ctx;
 	fake.looks = true;
 	fake.record = GUARDIAN_CLOSED;
 	assert_string_equal(guard(), "look end");
 	assert_int_equal(fake.now, 0);
 }
 
-static void no_more_processes_is_no_way_out(void **ctx)
+TEST(no_more_processes_is_no_way_out)
 {
-	(void)ctx;
 	fake.no_fork = true;
 	assert_string_equal(guard(), "record orderly sync read-only reboot reset");
 }
@@ -164,12 +155,11 @@ static bool takes(const char *a, const char *b, const char *c, const char *d, co
 	return guardian_args(&s, 10, (char *const *)argv);
 }
 
-static void arguments_of_a_good_slot(void **ctx)
+TEST(arguments_of_a_good_slot)
 {
 	const char *argv[] = { "@g", "a", "0", "good", "0", "600", "90", "0", "keep", "65", NULL };
 	struct guardian_setup s;
 
-	(void)ctx;
 	assert_true(guardian_args(&s, 10, (char *const *)argv));
 	assert_int_equal(s.terms.stable_s, 600);
 	assert_false(s.terms.trial);
@@ -183,26 +173,24 @@ static void arguments_of_a_good_slot(void **ctx)
 	assert_false(guardian_args(&s, 10, (char *const *)argv)); /* it is good already */
 }
 
-static void good_slot_is_proven_in_time(void **ctx)
+TEST(good_slot_is_proven_in_time)
 {
 	const struct guardian_setup s = { .attempt = { .slot = 1, .token = 3 },
 					  .terms = { .stable_s = 600 } };
 
-	(void)ctx;
 	fake.record = GUARDIAN_GOOD;
 	guardian_run(&s, &ops, NULL);
 	assert_string_equal(fake.notes, "prove end");
 	assert_int_equal(fake.now, 600000);
 }
 
-static void arguments_are_checked(void **ctx)
+TEST(arguments_are_checked)
 {
 	static const char *const no_levels[] = { "", "6", "655", "69", "25", "keep" };
 	const char *argv[] = { "@g", "b",  "37",      "trial", "300", "0",
 			       "90", "60", "release", "56",    NULL };
 	struct guardian_setup s;
 
-	(void)ctx;
 	assert_true(guardian_args(&s, 10, (char *const *)argv));
 	assert_int_equal(s.attempt.slot, 1);
 	assert_int_equal(s.attempt.token, 37);
@@ -236,19 +224,7 @@ static void arguments_are_checked(void **ctx)
 	}
 }
 
-#define T(f) cmocka_unit_test_setup(f, set_up)
-
 int main(void)
 {
-	const struct CMUnitTest guardian[] = {
-		T(whole_way_to_the_reset),
-		T(short_watchdog_is_fed_while_the_shutdown_goes_on),
-		T(verdict_ends_it),
-		T(no_more_processes_is_no_way_out),
-		T(arguments_are_checked),
-		T(arguments_of_a_good_slot),
-		T(good_slot_is_proven_in_time),
-	};
-
-	return cmocka_run_group_tests(guardian, NULL, NULL);
+	return TEST_RUN("guardian", .set_up = set_up);
 }

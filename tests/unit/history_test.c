@@ -8,19 +8,18 @@
 
 static uint8_t cell[HISTORY_CELL];
 
-static void event_comes_back(void **ctx)
+TEST(event_comes_back)
 {
 	struct history_event e = { .n = 77, .time = 1700000000, .slot = 1, .sequence = UINT64_MAX },
 			     r;
 
-	(void)ctx;
 	state_set_text(e.version, "1.2.3=rc1");
 	history_set_text(e.reason, "crashed or hung");
 	history_set_text(e.detail, "usb");
 	for (int k = 0; k < HISTORY_KIND_COUNT; k++) {
 		e.kind = (enum history_kind)k;
 		history_encode(&e, cell);
-		assert_int_equal(history_decode(&r, cell), KB_OK);
+		OK(history_decode(&r, cell));
 		assert_true(r.n == 77 && r.time == e.time && r.sequence == e.sequence);
 		assert_int_equal(r.kind, k);
 		assert_int_equal(r.slot, 1);
@@ -30,52 +29,49 @@ static void event_comes_back(void **ctx)
 	}
 }
 
-static void no_slot_and_longest_strings(void **ctx)
+TEST(no_slot_and_longest_strings)
 {
 	struct history_event e = { .n = 1, .slot = STATE_NONE }, r;
 
-	(void)ctx;
 	memset(e.version, 'v', STATE_STR_MAX);
 	memset(e.reason, 'r', HISTORY_TEXT_MAX);
 	memset(e.detail, 'd', HISTORY_TEXT_MAX);
 	history_encode(&e, cell);
-	assert_int_equal(history_decode(&r, cell), KB_OK);
+	OK(history_decode(&r, cell));
 	assert_int_equal(r.slot, STATE_NONE);
 	assert_string_equal(r.reason, e.reason);
 	assert_string_equal(r.detail, e.detail);
 }
 
-static void a_whole_sentence_fits(void **ctx)
+TEST(a_whole_sentence_fits)
 {
 	static const char why[] = "so many releases failed here that only newer ones are taken by "
 				  "themselves; `keelboot install` takes this one";
 	struct history_event e = { .n = 1 }, r;
 
-	(void)ctx;
 	history_set_text(e.reason, why);
 	history_encode(&e, cell);
-	assert_int_equal(history_decode(&r, cell), KB_OK);
+	OK(history_decode(&r, cell));
 	assert_string_equal(r.reason, why);
 }
 
-static void blank_is_told_from_damaged(void **ctx)
+TEST(blank_is_told_from_damaged)
 {
 	struct history_event e = { .n = 1 };
 
-	(void)ctx;
 	memset(cell, 0, sizeof(cell));
-	assert_int_equal(history_decode(&e, cell), KB_EBLANK);
+	FAILS(history_decode(&e, cell), KB_EBLANK);
 	memset(cell, 0xff, sizeof(cell));
-	assert_int_equal(history_decode(&e, cell), KB_EBLANK);
+	FAILS(history_decode(&e, cell), KB_EBLANK);
 	cell[4000] = 0;
-	assert_int_equal(history_decode(&e, cell), KB_EFORMAT);
+	FAILS(history_decode(&e, cell), KB_EFORMAT);
 	history_encode(&e, cell);
 	for (size_t i = 0; i < 100; i++) {
 		cell[i] ^= 1;
-		assert_int_equal(history_decode(&e, cell), KB_EFORMAT);
+		FAILS(history_decode(&e, cell), KB_EFORMAT);
 		cell[i] ^= 1;
 	}
-	assert_int_equal(history_decode(&e, cell), KB_OK);
+	OK(history_decode(&e, cell));
 }
 
 /* A cell with a right CRC around any text. */
@@ -92,45 +88,42 @@ static void seal(const char *text)
 	cell_seal(cell, "KEELHIST", &info);
 }
 
-static void strange_values_become_harmless(void **ctx)
+TEST(strange_values_become_harmless)
 {
 	struct history_event e;
 
-	(void)ctx;
 	seal("kind=explosion\nslot=z\ntime=soon\nsequence=-\nversion=\x01\nfuture=x\nno\n");
-	assert_int_equal(history_decode(&e, cell), KB_OK);
+	OK(history_decode(&e, cell));
 	assert_int_equal(e.kind, HISTORY_STATE);
 	assert_int_equal(e.slot, STATE_NONE);
 	assert_true(e.time == 0 && e.sequence == 0);
 	assert_string_equal(e.version, "?");
 	seal("");
-	assert_int_equal(history_decode(&e, cell), KB_OK);
+	OK(history_decode(&e, cell));
 	assert_string_equal(e.reason, "");
 }
 
-static void header_must_agree_with_the_cell(void **ctx)
+TEST(header_must_agree_with_the_cell)
 {
 	struct cell_info info = { .len = HISTORY_CELL - CELL_HEADER + 1, .size = HISTORY_CELL };
 	struct history_event e;
 
-	(void)ctx;
 	memset(cell, 0, sizeof(cell));
 	cell_put_header(cell, "KEELHIST", &info);
-	assert_int_equal(history_decode(&e, cell), KB_EFORMAT);
+	FAILS(history_decode(&e, cell), KB_EFORMAT);
 	info.len = 0;
 	info.size = 8192;
 	cell_seal(cell, "KEELHIST", &info);
-	assert_int_equal(history_decode(&e, cell), KB_EFORMAT);
+	FAILS(history_decode(&e, cell), KB_EFORMAT);
 	info.size = HISTORY_CELL;
 	cell_seal(cell, "KEELSTAT", &info);
-	assert_int_equal(history_decode(&e, cell), KB_EFORMAT);
+	FAILS(history_decode(&e, cell), KB_EFORMAT);
 }
 
-static void hostile_cells_are_harmless(void **ctx)
+TEST(hostile_cells_are_harmless)
 {
 	struct history_event e;
 
-	(void)ctx;
 	srand(7);
 	for (int round = 0; round < 3000; round++) {
 		char text[300];
@@ -139,31 +132,29 @@ static void hostile_cells_are_harmless(void **ctx)
 			text[i] = (char)("kindslotme=\nabx019~\x80"[rand() % 20]);
 		text[sizeof(text) - 1] = '\0';
 		seal(text);
-		assert_int_equal(history_decode(&e, cell), KB_OK);
+		OK(history_decode(&e, cell));
 		assert_in_range(e.slot + 1, 0, STATE_SLOTS_MAX);
 	}
 }
 
 /* A NUL in a key ends no comparison early: it would go on behind the end of our own word. */
-static void key_with_a_nul_is_no_key(void **ctx)
+TEST(key_with_a_nul_is_no_key)
 {
 	static const char text[] = "slot\0=b\nsequence\0 and much more that goes on=7\n";
 	struct cell_info info = { .format = 1, .min_reader = 1, .size = HISTORY_CELL, .seq = 1 };
 	struct history_event e;
 
-	(void)ctx;
 	memset(cell, 0, sizeof(cell));
 	info.len = sizeof(text) - 1;
 	memcpy(cell + CELL_HEADER, text, info.len);
 	cell_seal(cell, "KEELHIST", &info);
-	assert_int_equal(history_decode(&e, cell), KB_OK);
+	OK(history_decode(&e, cell));
 	assert_int_equal(e.slot, STATE_NONE);
 	assert_int_equal(e.sequence, 0);
 }
 
-static void kinds_have_names(void **ctx)
+TEST(kinds_have_names)
 {
-	(void)ctx;
 	assert_string_equal(history_kind_name(HISTORY_BOOT), "boot");
 	assert_string_equal(history_kind_name(HISTORY_REBUILT), "rebuilt");
 	assert_string_equal(history_kind_name((enum history_kind)99), "state");
@@ -171,17 +162,5 @@ static void kinds_have_names(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(event_comes_back),
-		cmocka_unit_test(no_slot_and_longest_strings),
-		cmocka_unit_test(a_whole_sentence_fits),
-		cmocka_unit_test(blank_is_told_from_damaged),
-		cmocka_unit_test(strange_values_become_harmless),
-		cmocka_unit_test(header_must_agree_with_the_cell),
-		cmocka_unit_test(hostile_cells_are_harmless),
-		cmocka_unit_test(key_with_a_nul_is_no_key),
-		cmocka_unit_test(kinds_have_names),
-	};
-
-	return cmocka_run_group_tests_name("history", tests, NULL, NULL);
+	return TEST_RUN("history");
 }

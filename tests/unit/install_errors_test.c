@@ -7,16 +7,12 @@
 #include "tests/unit/install_fixture.h"
 #include "lib/log.h"
 #include "update/install_readback.h"
+#include "tests/unit/test.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <openssl/evp.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #define KIB    1024u
 #define CHUNK  (16 * KIB)
@@ -99,9 +95,7 @@ static void open_bundle(int fd)
 		close(bundle);
 	}
 	bundle = fd;
-	assert_int_equal(
-		reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL),
-		KB_OK);
+	OK(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL));
 }
 
 static void progress(void *ctx, enum install_phase now, uint64_t done, uint64_t all)
@@ -116,8 +110,8 @@ static void progress(void *ctx, enum install_phase now, uint64_t done, uint64_t 
 static void put(struct bdev_sim *d, const void *data, size_t len)
 {
 	memcpy(page, data, len);
-	assert_int_equal(bdev_write(&d->bdev, 0, page, len), KB_OK);
-	assert_int_equal(bdev_flush(&d->bdev), KB_OK);
+	OK(bdev_write(&d->bdev, 0, page, len));
+	OK(bdev_flush(&d->bdev));
 }
 
 /* Slot a is good; slot b holds an older release, good too. */
@@ -125,9 +119,9 @@ static void new_install(void)
 {
 	enum store_finding found;
 
-	assert_int_equal(store_load(&store, &state_disk.bdev, &state, &found), KB_OK);
+	OK(store_load(&store, &state_disk.bdev, &state, &found));
 	fixture_good_slots(&state);
-	assert_int_equal(store_save_both(&store, &state), KB_OK);
+	OK(store_save_both(&store, &state));
 	put(&root_disk, before, sizeof(before));
 	put(&boot_disk, before, BOOT);
 	faulty_init(&dev, &root_disk.bdev);
@@ -177,7 +171,7 @@ static int tear_down(void **ctx)
 
 static const uint8_t *content(size_t len)
 {
-	assert_int_equal(bdev_read(&root_disk.bdev, 0, page, len), KB_OK);
+	OK(bdev_read(&root_disk.bdev, 0, page, len));
 	return page;
 }
 
@@ -185,7 +179,7 @@ static void load(void)
 {
 	enum store_finding found;
 
-	assert_int_equal(store_load(&store, &state_disk.bdev, &state, &found), KB_OK);
+	OK(store_load(&store, &state_disk.bdev, &state, &found));
 	assert_int_equal(found, STORE_FOUND);
 }
 
@@ -252,29 +246,26 @@ static unsigned each_fails(struct faulty_when *when, const unsigned *calls, bool
 	}
 }
 
-static void any_write_flush_or_drop_that_fails_leaves_the_slot_sealed(void **ctx)
+TEST(any_write_flush_or_drop_that_fails_leaves_the_slot_sealed)
 {
-	(void)ctx;
 	assert_true(each_fails(&dev.fail_write, &dev.writes, false) > 5);
 	assert_true(each_fails(&dev.fail_flush, &dev.flushes, false) > 5);
 	assert_true(each_fails(&dev.fail_drop, &dev.drops, false) > 5);
 }
 
 /* Through raw nothing is read but what has to be there. */
-static void whatever_cannot_be_read_back_by_the_thread_leaves_the_slot_sealed(void **ctx)
+TEST(whatever_cannot_be_read_back_by_the_thread_leaves_the_slot_sealed)
 {
-	(void)ctx;
 	assert_true(each_fails(&raw.fail_read, &raw.reads, true) > 5);
 	assert_true(each_fails(&raw.flip_read, &raw.reads, true) > 5);
 	assert_true(each_fails(&raw.fail_flush, &raw.flushes, true) > 0);
 	assert_true(each_fails(&raw.fail_drop, &raw.drops, true) > 1);
 }
 
-static void any_read_that_fails_does_no_harm(void **ctx)
+TEST(any_read_that_fails_does_no_harm)
 {
 	unsigned n = 0;
 
-	(void)ctx;
 	do {
 		enum kb_err e;
 
@@ -291,55 +282,51 @@ static void any_read_that_fails_does_no_harm(void **ctx)
 
 /* ---------------------------------------------------------------- what the bundle may not do */
 
-static void an_image_without_a_partition_of_its_own_is_refused(void **ctx)
+TEST(an_image_without_a_partition_of_its_own_is_refused)
 {
-	(void)ctx;
 	open_bundle(bundle_of(image, 2, 2));
-	assert_int_equal(install_run(&in), KB_ECOMPAT);
+	FAILS(install_run(&in), KB_ECOMPAT);
 	assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
 	assert_untouched();
 }
 
-static void an_image_in_no_known_encoding_needs_a_newer_keelboot(void **ctx)
+TEST(an_image_in_no_known_encoding_needs_a_newer_keelboot)
 {
-	(void)ctx;
 	reader.m.encoding[0].kind = MANIFEST_ENC_UNKNOWN;
-	assert_int_equal(install_run(&in), KB_ENEWER);
+	FAILS(install_run(&in), KB_ENEWER);
 	assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
 	assert_untouched();
 }
 
 /* The same blocks, and another name for them: the state has to have it. */
-static void the_same_content_as_another_release_is_recorded(void **ctx)
+TEST(the_same_content_as_another_release_is_recorded)
 {
-	(void)ctx;
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_installed();
 	open_bundle(bundle_of(image, 1, 3));
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_installed();
 	assert_int_equal(state.slot[TARGET].sequence, 3);
-	assert_int_equal(install_run(&in), KB_EAPPLIED);
+	FAILS(install_run(&in), KB_EAPPLIED);
 }
 
 /* Nor is it another release as long as the state does not have it: half of the new name could be
  * found beside half of the old one. */
-static void another_name_that_cannot_be_written_is_none(void **ctx)
+TEST(another_name_that_cannot_be_written_is_none)
 {
 	static struct faulty disk;
 	unsigned failed = 0, n = 0;
 
-	(void)ctx;
 	do {
 		enum store_finding found;
 		enum kb_err e;
 
 		new_install();
 		open_bundle(bundle_of(image, 1, 2));
-		assert_int_equal(install_run(&in), KB_OK);
+		OK(install_run(&in));
 		open_bundle(bundle_of(image, 1, 3));
 		faulty_init(&disk, &state_disk.bdev);
-		assert_int_equal(store_load(&store, &disk.bdev, &state, &found), KB_OK);
+		OK(store_load(&store, &disk.bdev, &state, &found));
 		disk.fail_write = (struct faulty_when){ ++n, 1 };
 		e = install_run(&in);
 		if (e == KB_OK) {
@@ -373,15 +360,14 @@ static void exchange(void *ctx, enum install_phase now, uint64_t done, uint64_t 
 	close(fd);
 }
 
-static void a_medium_that_is_exchanged_behind_the_check_is_noticed(void **ctx)
+TEST(a_medium_that_is_exchanged_behind_the_check_is_noticed)
 {
-	(void)ctx;
 	for (unsigned i = 0; i < 2; i++) {
 		open_bundle(bundle_of(image, 1, 2));
 		new_install();
 		in.verify_first = i == 1;
 		in.progress = exchange;
-		assert_int_equal(install_run(&in), KB_EDIGEST);
+		FAILS(install_run(&in), KB_EDIGEST);
 		assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
 		assert_untouched();
 	}
@@ -389,11 +375,10 @@ static void a_medium_that_is_exchanged_behind_the_check_is_noticed(void **ctx)
 
 /* ---------------------------------------------------------------- SHA-256 and the thread */
 
-static void a_hash_that_fails_is_not_believed(void **ctx)
+TEST(a_hash_that_fails_is_not_believed)
 {
 	unsigned checked = 0, n = 0;
 
-	(void)ctx;
 	do {
 		enum kb_err e;
 
@@ -423,30 +408,28 @@ static void a_hash_that_fails_is_not_believed(void **ctx)
 }
 
 /* Of the engine's contexts each: two of its own, and that of the read-back. */
-static void without_memory_for_sha_256_nothing_begins(void **ctx)
+TEST(without_memory_for_sha_256_nothing_begins)
 {
-	(void)ctx;
 	for (unsigned i = 0; i < 6; i++) {
 		new_install();
 		in.part[0].raw = i >= 3 ? &raw.bdev : NULL;
 		fail_new = 1 + i % 3;
-		assert_int_equal(install_run(&in), KB_EIO);
+		FAILS(install_run(&in), KB_EIO);
 		assert_int_equal(fail_new, 0);
 		assert_int_equal(in.blame, INSTALL_BLAME_NONE);
 		assert_untouched();
 	}
 }
 
-static void without_a_thread_nothing_begins(void **ctx)
+TEST(without_a_thread_nothing_begins)
 {
 	static struct install_readback rb;
 
-	(void)ctx;
 	fail_thread = true;
-	assert_int_equal(install_readback_begin(&rb, true), KB_EIO);
+	FAILS(install_readback_begin(&rb, true), KB_EIO);
 	install_readback_end(&rb);
 	in.part[0].raw = &raw.bdev;
-	assert_int_equal(install_run(&in), KB_EIO);
+	FAILS(install_run(&in), KB_EIO);
 	assert_int_equal(in.blame, INSTALL_BLAME_NONE);
 	assert_untouched();
 }
@@ -471,11 +454,10 @@ static void assert_threads(unsigned want)
 	assert_int_equal(threads(), want);
 }
 
-static void the_thread_ends_with_the_install(void **ctx)
+TEST(the_thread_ends_with_the_install)
 {
 	unsigned want = threads();
 
-	(void)ctx;
 	for (unsigned i = 0; i < 2; i++) {
 		new_install();
 		in.part[0].raw = &raw.bdev;
@@ -504,33 +486,31 @@ static void blank(struct bdev_sim *d, size_t len)
 }
 
 /* Where zeroes were read before, and where they are not: the buffer has them still. */
-static void what_was_read_before_is_not_taken_for_what_cannot_be_read(void **ctx)
+TEST(what_was_read_before_is_not_taken_for_what_cannot_be_read)
 {
-	(void)ctx;
 	blank(&root_disk, PART);
-	assert_int_equal(install_readback_begin(&rb, false), KB_OK);
-	assert_int_equal(add(&dev, 0, true), KB_OK);
-	assert_int_equal(install_readback_push(&rb), KB_OK);
+	OK(install_readback_begin(&rb, false));
+	OK(add(&dev, 0, true));
+	OK(install_readback_push(&rb));
 	dev.fail_read = (struct faulty_when){ dev.reads + 1, 1 };
-	assert_int_equal(add(&dev, 8192, true), KB_OK);
-	assert_int_equal(install_readback_push(&rb), KB_EIO);
+	OK(add(&dev, 8192, true));
+	FAILS(install_readback_push(&rb), KB_EIO);
 	assert_ptr_equal(rb.err_dev, &dev.bdev);
 	assert_int_equal(rb.err_off, 8192);
 	install_readback_end(&rb);
 }
 
-static void a_right_hash_of_a_call_that_failed_is_not_believed(void **ctx)
+TEST(a_right_hash_of_a_call_that_failed_is_not_believed)
 {
 	struct digest d;
 	uint8_t hash[DIGEST_LEN];
 
-	(void)ctx;
-	assert_int_equal(digest_init(&d), KB_OK);
-	assert_int_equal(digest_buf(&d, before, 4096, hash), KB_OK);
+	OK(digest_init(&d));
+	OK(digest_buf(&d, before, 4096, hash));
 	digest_free(&d);
 	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(install_readback_begin(&rb, false), KB_OK);
-		assert_int_equal(install_readback_add(&rb, &dev.bdev, 0, 4096, hash, false), KB_OK);
+		OK(install_readback_begin(&rb, false));
+		OK(install_readback_add(&rb, &dev.bdev, 0, 4096, hash, false));
 		fail_final = i;
 		assert_int_equal(install_readback_push(&rb), i == 0 ? KB_OK : KB_EIO);
 		install_readback_end(&rb);
@@ -538,70 +518,46 @@ static void a_right_hash_of_a_call_that_failed_is_not_believed(void **ctx)
 }
 
 /* The first device's blocks are wrong, those at the same place of the other are right. */
-static void each_device_answers_for_its_own_blocks(void **ctx)
+TEST(each_device_answers_for_its_own_blocks)
 {
-	(void)ctx;
 	blank(&boot_disk, BOOT);
-	assert_int_equal(install_readback_begin(&rb, false), KB_OK);
-	assert_int_equal(add(&dev, 4096, true), KB_OK);
+	OK(install_readback_begin(&rb, false));
+	OK(add(&dev, 4096, true));
 	/* Told at once: there is no point in writing on. */
-	assert_int_equal(add(&boot, 4096, true), KB_EIO);
-	assert_int_equal(install_readback_push(&rb), KB_EIO);
+	FAILS(add(&boot, 4096, true), KB_EIO);
+	FAILS(install_readback_push(&rb), KB_EIO);
 	assert_ptr_equal(rb.err_dev, &dev.bdev);
 	install_readback_end(&rb);
 }
 
-static void a_segment_takes_what_it_has_room_for(void **ctx)
+TEST(a_segment_takes_what_it_has_room_for)
 {
 	uint64_t done;
 
-	(void)ctx;
 	blank(&root_disk, PART);
-	assert_int_equal(install_readback_begin(&rb, false), KB_OK);
+	OK(install_readback_begin(&rb, false));
 	for (unsigned i = 0; i <= INSTALL_READBACK_ITEMS; i++) {
 		assert_true(i == 0 || rb.seg[rb.filled].n <= INSTALL_READBACK_ITEMS);
-		assert_int_equal(add(&dev, i % 2 * 8192, true), KB_OK);
+		OK(add(&dev, i % 2 * 8192, true));
 	}
-	assert_int_equal(install_readback_wait(&rb, 0, &done), KB_OK);
+	OK(install_readback_wait(&rb, 0, &done));
 	assert_int_equal(done, INSTALL_READBACK_ITEMS * 4096);
 	install_readback_end(&rb);
 }
 
 /* Boot was read back when root's turn came: at the end only the last part's tail is left. */
-static void what_was_read_back_already_is_not_told_as_work_to_do(void **ctx)
+TEST(what_was_read_back_already_is_not_told_as_work_to_do)
 {
-	(void)ctx;
 	open_bundle(bundle_of(image, 2, 2));
 	in.nparts = 2;
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_installed();
 	assert_int_equal(total[INSTALL_READ_BACK], BOOT - sizeof(boot_image));
 }
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = {
-		TEST(the_thread_ends_with_the_install),
-		TEST(any_write_flush_or_drop_that_fails_leaves_the_slot_sealed),
-		TEST(whatever_cannot_be_read_back_by_the_thread_leaves_the_slot_sealed),
-		TEST(any_read_that_fails_does_no_harm),
-		TEST(an_image_without_a_partition_of_its_own_is_refused),
-		TEST(an_image_in_no_known_encoding_needs_a_newer_keelboot),
-		TEST(the_same_content_as_another_release_is_recorded),
-		TEST(another_name_that_cannot_be_written_is_none),
-		TEST(a_medium_that_is_exchanged_behind_the_check_is_noticed),
-		TEST(a_hash_that_fails_is_not_believed),
-		TEST(without_memory_for_sha_256_nothing_begins),
-		TEST(without_a_thread_nothing_begins),
-		TEST(what_was_read_before_is_not_taken_for_what_cannot_be_read),
-		TEST(a_right_hash_of_a_call_that_failed_is_not_believed),
-		TEST(each_device_answers_for_its_own_blocks),
-		TEST(a_segment_takes_what_it_has_room_for),
-		TEST(what_was_read_back_already_is_not_told_as_work_to_do),
-	};
-
 	log_set_level(0);
 	alarm(120); /* one that is not there would be waited for without end */
-	return cmocka_run_group_tests_name("install_errors", tests, NULL, NULL);
+	return TEST_RUN("install_errors", .set_up = set_up, .tear_down = tear_down);
 }

@@ -11,15 +11,10 @@ enum kb_err digest_buf(struct digest *d, const void *p, size_t len, uint8_t out[
 
 #include "tests/unit/install_fixture.h"
 #include "lib/log.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #define CHUNK  16384u
 #define CHUNKS 9u
@@ -48,7 +43,7 @@ enum kb_err watched_digest_buf(struct digest *d, const void *p, size_t len, uint
 }
 
 /* One chunk in flight at a time, so that nothing but the answer is overwritten. */
-static void what_the_decoder_does_later_changes_nothing(void **state)
+TEST(what_the_decoder_does_later_changes_nothing)
 {
 	const struct fixture_image im = { "root", image, sizeof(image), CHUNK, false };
 	const struct fixture_bundle b = {
@@ -60,19 +55,17 @@ static void what_the_decoder_does_later_changes_nothing(void **state)
 	struct digest digest;
 	int fd = fixture_make(&b);
 
-	(void)state;
-	assert_int_equal(digest_init(&digest), KB_OK);
-	assert_int_equal(reader_open(&reader, fd, false, (uint64_t)lseek(fd, 0, SEEK_END), NULL),
-			 KB_OK);
+	OK(digest_init(&digest));
+	OK(reader_open(&reader, fd, false, (uint64_t)lseek(fd, 0, SEEK_END), NULL));
 	p = (struct install_pipe){ .r = &reader, .helper = "/proc/self/exe", .digest = &digest };
 	for (unsigned i = 0; i < CHUNKS; i++) {
 		under_attack = NULL;
 		install_pipe_close(&p);
-		assert_int_equal(install_pipe_begin(&p, 0, &reader.m.encoding[0]), KB_OK);
+		OK(install_pipe_begin(&p, 0, &reader.m.encoding[0]));
 		for (unsigned k = 0; k < i; k++)
-			assert_int_equal(reader_walk_next(&p.walk, &c.c), KB_OK);
+			OK(reader_walk_next(&p.walk, &c.c));
 		under_attack = &p;
-		assert_int_equal(install_pipe_next(&p, &c), KB_OK);
+		OK(install_pipe_next(&p, &c));
 		overwrite(&p, 0x77); /* and while it is written to the slot */
 		assert_int_equal(c.c.index, i);
 		assert_memory_equal(c.plain, image + i * CHUNK, CHUNK);
@@ -86,14 +79,10 @@ static void what_the_decoder_does_later_changes_nothing(void **state)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_the_decoder_does_later_changes_nothing),
-	};
-
 	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
 		return decoder_main();
 	for (unsigned i = 0; i < sizeof(image); i++)
 		image[i] = (uint8_t)(i / 64 + i / CHUNK * 3 + 1);
 	log_set_level(LOG_LEVEL_ERR);
-	return cmocka_run_group_tests_name("install_pipe", tests, NULL, NULL);
+	return TEST_RUN("install_pipe");
 }

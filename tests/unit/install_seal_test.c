@@ -7,12 +7,7 @@
 #include "tests/unit/install_fixture.h"
 #include "lib/log.h"
 #include "selector/store_internal.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "tests/unit/test.h"
 
 #define KIB    1024u
 #define IMAGE  (704 * KIB)
@@ -88,13 +83,13 @@ static void fill_images(const struct scene *s)
 static void put(struct fixture_dev *d, uint64_t off, const void *data, size_t len)
 {
 	memcpy(page, data, len);
-	assert_int_equal(bdev_write(&d->sim.bdev, off, page, len), KB_OK);
-	assert_int_equal(bdev_flush(&d->sim.bdev), KB_OK);
+	OK(bdev_write(&d->sim.bdev, off, page, len));
+	OK(bdev_flush(&d->sim.bdev));
 }
 
 static const uint8_t *content(struct fixture_dev *d, uint64_t off, size_t len)
 {
-	assert_int_equal(bdev_read(&d->sim.bdev, off, page, len), KB_OK);
+	OK(bdev_read(&d->sim.bdev, off, page, len));
 	return page;
 }
 
@@ -120,9 +115,7 @@ static void open_bundle(const struct scene *s, void (*twist)(struct fixture_chun
 		close(bundle);
 	}
 	bundle = fixture_make(&b);
-	assert_int_equal(
-		reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL),
-		KB_OK);
+	OK(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL));
 }
 
 /* Slot a is good; slot b holds an older release, good too, with its manifest. */
@@ -131,12 +124,12 @@ static void set_up_state(void)
 	struct store_manifest m = { .sequence = 1, .version = "1.0", .len = 512 };
 	enum store_finding found;
 
-	assert_int_equal(store_load(&store, &state_faulty.bdev, &state, &found), KB_OK);
+	OK(store_load(&store, &state_faulty.bdev, &state, &found));
 	fixture_good_slots(&state);
 	memset(m.release, 0x11, sizeof(m.release));
 	memset(page, 0x77, 512);
-	assert_int_equal(store_manifest_write(&store, TARGET, &m, page), KB_OK);
-	assert_int_equal(store_save_both(&store, &state), KB_OK);
+	OK(store_manifest_write(&store, TARGET, &m, page));
+	OK(store_save_both(&store, &state));
 }
 
 static void free_devices(void)
@@ -209,7 +202,7 @@ static void cut_power(void)
 	bdev_sim_cut(&root_dev.sim, 0);
 	bdev_sim_cut(&boot_dev.sim, 0);
 	forget_events();
-	assert_int_equal(store_load(&store, &state_dev.bdev, &state, &found), KB_OK);
+	OK(store_load(&store, &state_dev.bdev, &state, &found));
 	assert_int_equal(found, STORE_FOUND);
 }
 
@@ -226,7 +219,7 @@ static void assert_installed(const struct scene *s)
 		assert_true(bytes_all(now + i, BDEV_ALIGN, 0));
 	assert_int_equal(state.slot[TARGET].st, STATE_TRIAL);
 	assert_memory_equal(state.slot[TARGET].release, reader.release.id, STATE_ID_LEN);
-	assert_int_equal(store_manifest_read(&store, TARGET, &m, NULL, 0), KB_OK);
+	OK(store_manifest_read(&store, TARGET, &m, NULL, 0));
 	assert_memory_equal(m.release, reader.release.id, STATE_ID_LEN);
 }
 
@@ -236,7 +229,7 @@ static void assert_writing(void)
 
 	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
 	assert_int_equal(state.pref, 0);
-	assert_int_equal(store_manifest_read(&store, TARGET, &m, NULL, 0), KB_EBLANK);
+	FAILS(store_manifest_read(&store, TARGET, &m, NULL, 0), KB_EBLANK);
 }
 
 /* The slot is to blame, and either is as it was, or nothing says that it can be booted. */
@@ -268,40 +261,36 @@ static void any_of_them_ends_it(struct faulty_when *when, const unsigned *count)
 		unsigned n = 0;
 
 		play(s);
-		assert_int_equal(install_run(&in), KB_OK);
+		OK(install_run(&in));
 		for (unsigned total = *count; n < total;) {
 			begin(s);
 			*when = (struct faulty_when){ ++n, 1 };
-			assert_int_equal(install_run(&in), KB_EIO);
+			FAILS(install_run(&in), KB_EIO);
 			assert_given_up(s);
 		}
 		assert_true(n > 0);
 	}
 }
 
-static void a_write_that_fails_ends_it(void **ctx)
+TEST(a_write_that_fails_ends_it)
 {
-	(void)ctx;
 	any_of_them_ends_it(&root.fail_write, &root.writes);
 }
 
-static void a_write_that_is_lost_ends_it(void **ctx)
+TEST(a_write_that_is_lost_ends_it)
 {
-	(void)ctx;
 	any_of_them_ends_it(&root.lose_write, &root.writes);
 }
 
 /* After one that failed, the next says KB_OK of what was lost. */
-static void a_flush_that_fails_ends_it(void **ctx)
+TEST(a_flush_that_fails_ends_it)
 {
-	(void)ctx;
 	any_of_them_ends_it(&root.fail_flush, &root.flushes);
 }
 
 /* What is read then may be only what the cache has. */
-static void a_cache_that_cannot_be_dropped_ends_it(void **ctx)
+TEST(a_cache_that_cannot_be_dropped_ends_it)
 {
-	(void)ctx;
 	any_of_them_ends_it(&root.fail_drop, &root.drops);
 }
 
@@ -328,30 +317,27 @@ static void any_of_the_reads_proves_nothing(struct faulty_when *when, size_t ski
 
 /* A block that cannot be read may be written anew; what was written and cannot be read is not
  * there. */
-static void a_read_that_fails_proves_nothing(void **ctx)
+TEST(a_read_that_fails_proves_nothing)
 {
-	(void)ctx;
 	any_of_the_reads_proves_nothing(&root.fail_read, 0);
 }
 
 /* As lazy cards do. What is to be zero is not zero because one read says so; nor is it sealed. */
-static void a_read_that_comes_back_blank_proves_nothing(void **ctx)
+TEST(a_read_that_comes_back_blank_proves_nothing)
 {
-	(void)ctx;
 	any_of_the_reads_proves_nothing(&root.blank_read, 0);
 	any_of_the_reads_proves_nothing(&root.blank_read, BDEV_ALIGN);
 }
 
 /* Cut anywhere, where both copies of the state are lost as well, no old superblock stands before
  * anything new. */
-static void a_slot_that_seems_to_be_sealed_is(void **ctx)
+TEST(a_slot_that_seems_to_be_sealed_is)
 {
 	const struct scene *s = &scenes[3];
 	unsigned total;
 
-	(void)ctx;
 	play(s);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	total = events.n;
 	for (unsigned n = 1; n <= 24; n++) {
 		for (unsigned cut = 1; cut <= total; cut++) {
@@ -374,19 +360,18 @@ static void a_slot_that_seems_to_be_sealed_is(void **ctx)
 
 /* The read that would have found it out fails: a buffer may still have what was expected, from boot
  * or from the install before. */
-static void a_write_that_is_lost_and_cannot_be_read_ends_it(void **ctx)
+TEST(a_write_that_is_lost_and_cannot_be_read_ends_it)
 {
 	unsigned writes, reads;
 
-	(void)ctx;
 	play(ACROSS);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	writes = root.writes;
 	reads = root.reads;
 	for (unsigned w = 1; w <= writes; w++) {
 		for (unsigned n = 1; n <= reads; n++) {
 			begin(ACROSS);
-			assert_int_equal(install_run(&in), KB_OK);
+			OK(install_run(&in));
 			begin(ACROSS);
 			root.lose_write = (struct faulty_when){ w, 1 };
 			root.fail_read = (struct faulty_when){ n, 1 };
@@ -406,15 +391,14 @@ static void a_write_that_is_lost_and_cannot_be_read_ends_it(void **ctx)
 
 /* The first flush is for looking at the slot; the second makes sure of its seal, although that
  * needs no write. */
-static void a_seal_that_is_there_is_flushed_before_anything_is_written(void **ctx)
+TEST(a_seal_that_is_there_is_flushed_before_anything_is_written)
 {
 	struct scene s = scenes[0];
 
-	(void)ctx;
 	s.head_is_clean = true;
 	play(&s);
 	root.fail_flush = (struct faulty_when){ 2, 1 };
-	assert_int_equal(install_run(&in), KB_EIO);
+	FAILS(install_run(&in), KB_EIO);
 	assert_string_equal(in.why, "slot b: root cannot be flushed: the storage is failing");
 	assert_int_equal(root.writes, 0);
 	assert_given_up(&s);
@@ -433,14 +417,13 @@ static void assert_all_around(const uint8_t *now, const uint8_t *wanted)
 
 /* A cut may tear the block into sectors. The seal takes the superblock at 0 and then the one at
  * 1024 before all else; in the end all else is there before the one at 1024, and then that at 0. */
-static void no_superblock_stands_before_the_rest_of_its_block(void **ctx)
+TEST(no_superblock_stands_before_the_rest_of_its_block)
 {
 	const struct scene *s = &scenes[3];
 	unsigned total;
 
-	(void)ctx;
 	play(s);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	total = events.n;
 	for (unsigned cut = 1; cut <= total; cut++) {
 		for (unsigned seed = 5; seed < 21; seed++) {
@@ -456,14 +439,13 @@ static void no_superblock_stands_before_the_rest_of_its_block(void **ctx)
 }
 
 /* The same when a write of it fails: what was missed does not come with the other superblock. */
-static void no_superblock_follows_one_that_failed(void **ctx)
+TEST(no_superblock_follows_one_that_failed)
 {
 	const struct scene *s = &scenes[3];
 	unsigned writes, total;
 
-	(void)ctx;
 	play(s);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	writes = root.writes;
 	total = events.n;
 	for (unsigned w = writes - 2; w <= writes; w++) {
@@ -472,7 +454,7 @@ static void no_superblock_follows_one_that_failed(void **ctx)
 				begin(s);
 				root.fail_write = (struct faulty_when){ w, 1 };
 				events.cut_at = cut;
-				assert_int_equal(install_run(&in), KB_EIO);
+				FAILS(install_run(&in), KB_EIO);
 				bdev_sim_cut(&root_dev.sim, seed * 4 + 1);
 				content(&root_dev, 0, BDEV_ALIGN);
 				assert_all_around(page, image);
@@ -493,11 +475,10 @@ static void no_state_can_be_written(void)
 	}
 }
 
-static void a_slot_that_cannot_be_said_to_be_written_is_left_alone(void **ctx)
+TEST(a_slot_that_cannot_be_said_to_be_written_is_left_alone)
 {
-	(void)ctx;
 	no_state_can_be_written();
-	assert_int_equal(install_run(&in), KB_EIO);
+	FAILS(install_run(&in), KB_EIO);
 	assert_int_equal(in.blame, INSTALL_BLAME_STATE);
 	assert_int_equal(root.writes, 0);
 	assert_int_equal(fixture_writes(&events, 2), 0);
@@ -505,24 +486,22 @@ static void a_slot_that_cannot_be_said_to_be_written_is_left_alone(void **ctx)
 }
 
 /* The same when the image is right, and only an old superblock behind it has to go. */
-static void a_tail_is_not_called_clean_when_the_seal_fails(void **ctx)
+TEST(a_tail_is_not_called_clean_when_the_seal_fails)
 {
-	(void)ctx;
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	put(&root_dev, PART - 64 * KIB, before, BDEV_ALIGN);
 	faulty_init(&root, &root_dev.bdev);
 	no_state_can_be_written();
-	assert_int_equal(install_run(&in), KB_EIO);
+	FAILS(install_run(&in), KB_EIO);
 	assert_int_equal(in.blame, INSTALL_BLAME_STATE);
 	assert_int_equal(root.writes, 0);
 }
 
 /* Two failures in a row cost a manifest both its copies: then it is not on trial without one. */
-static void a_slot_is_on_trial_only_with_its_manifest(void **ctx)
+TEST(a_slot_is_on_trial_only_with_its_manifest)
 {
 	unsigned n = 0, failed = 0;
 
-	(void)ctx;
 	do {
 		begin(&scenes[0]);
 		state_faulty.fail_write = (struct faulty_when){ ++n, 2 };
@@ -553,7 +532,7 @@ static void twist_stored_zeroes(struct fixture_chunk *c)
 }
 
 /* The seal holds what such a chunk does, but it is none of the image. */
-static void zeroes_that_are_stored_are_not_found_in_the_seal(void **ctx)
+TEST(zeroes_that_are_stored_are_not_found_in_the_seal)
 {
 	const struct scene s = { .chunk = 16 * KIB,
 				 .size = 256 * KIB,
@@ -561,35 +540,15 @@ static void zeroes_that_are_stored_are_not_found_in_the_seal(void **ctx)
 				 .zero_from = 96 * KIB,
 				 .zero_to = 112 * KIB };
 
-	(void)ctx;
 	fill_images(&s);
 	open_bundle(&s, twist_stored_zeroes);
 	begin(&s);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_installed(&s);
 }
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = {
-		TEST(a_write_that_fails_ends_it),
-		TEST(a_write_that_is_lost_ends_it),
-		TEST(a_flush_that_fails_ends_it),
-		TEST(a_cache_that_cannot_be_dropped_ends_it),
-		TEST(a_read_that_fails_proves_nothing),
-		TEST(a_read_that_comes_back_blank_proves_nothing),
-		TEST(a_slot_that_seems_to_be_sealed_is),
-		TEST(a_write_that_is_lost_and_cannot_be_read_ends_it),
-		TEST(a_seal_that_is_there_is_flushed_before_anything_is_written),
-		TEST(no_superblock_stands_before_the_rest_of_its_block),
-		TEST(no_superblock_follows_one_that_failed),
-		TEST(a_slot_that_cannot_be_said_to_be_written_is_left_alone),
-		TEST(a_tail_is_not_called_clean_when_the_seal_fails),
-		TEST(a_slot_is_on_trial_only_with_its_manifest),
-		TEST(zeroes_that_are_stored_are_not_found_in_the_seal),
-	};
-
 	log_set_level(0);
-	return cmocka_run_group_tests_name("install_seal", tests, NULL, NULL);
+	return TEST_RUN("install_seal", .set_up = set_up, .tear_down = tear_down);
 }

@@ -6,17 +6,13 @@
 #include "tests/unit/faulty.h"
 #include "tests/unit/install_fixture.h"
 #include "lib/log.h"
+#include "tests/unit/test.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #define KIB    1024u
 #define CHUNK  (16 * KIB)
@@ -44,9 +40,7 @@ static void open_bundle(const struct fixture_bundle *b)
 		close(bundle);
 	}
 	bundle = fixture_make(b);
-	assert_int_equal(
-		reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL),
-		KB_OK);
+	OK(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL));
 }
 
 static void make(const uint8_t *data, bool raw, void (*twist)(struct fixture_chunk *))
@@ -64,13 +58,13 @@ static void make(const uint8_t *data, bool raw, void (*twist)(struct fixture_chu
 static void put(struct fixture_dev *d, uint64_t off, const void *data, size_t len)
 {
 	memcpy(page, data, len);
-	assert_int_equal(bdev_write(&d->sim.bdev, off, page, len), KB_OK);
-	assert_int_equal(bdev_flush(&d->sim.bdev), KB_OK);
+	OK(bdev_write(&d->sim.bdev, off, page, len));
+	OK(bdev_flush(&d->sim.bdev));
 }
 
 static const uint8_t *content(struct fixture_dev *d, uint64_t off, size_t len)
 {
-	assert_int_equal(bdev_read(&d->sim.bdev, off, page, len), KB_OK);
+	OK(bdev_read(&d->sim.bdev, off, page, len));
 	return page;
 }
 
@@ -85,7 +79,7 @@ static void load(void)
 {
 	enum store_finding found;
 
-	assert_int_equal(store_load(&store, &state_dev.bdev, &state, &found), KB_OK);
+	OK(store_load(&store, &state_dev.bdev, &state, &found));
 	assert_int_equal(found, STORE_FOUND);
 }
 
@@ -95,12 +89,12 @@ static void set_up_state(void)
 	struct store_manifest m = { .sequence = 1, .version = "1.0", .len = 512 };
 	enum store_finding found;
 
-	assert_int_equal(store_load(&store, &state_dev.bdev, &state, &found), KB_OK);
+	OK(store_load(&store, &state_dev.bdev, &state, &found));
 	fixture_good_slots(&state);
 	memset(m.release, 0x11, sizeof(m.release));
 	memset(page, 0x77, 512);
-	assert_int_equal(store_manifest_write(&store, TARGET, &m, page), KB_OK);
-	assert_int_equal(store_save_both(&store, &state), KB_OK);
+	OK(store_manifest_write(&store, TARGET, &m, page));
+	OK(store_save_both(&store, &state));
 }
 
 static void new_devices(void)
@@ -169,7 +163,7 @@ static void assert_installed(const uint8_t *data)
 	assert_int_equal(state.slot[TARGET].sequence, reader.release.sequence);
 	assert_memory_equal(state.slot[TARGET].release, reader.release.id, STATE_ID_LEN);
 	assert_int_equal(state.pref, TARGET);
-	assert_int_equal(store_manifest_read(&store, TARGET, &m, page, sizeof(page)), KB_OK);
+	OK(store_manifest_read(&store, TARGET, &m, page, sizeof(page)));
 	assert_memory_equal(m.release, reader.release.id, STATE_ID_LEN);
 	assert_int_equal(m.len, READER_HEADER_LEN + reader.h.sig_cap + reader.h.manifest_len);
 	assert_memory_equal(page, reader.header, READER_HEADER_LEN);
@@ -186,7 +180,7 @@ static void assert_sealed(void)
 	load();
 	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
 	assert_int_equal(state.pref, 0);
-	assert_int_equal(store_manifest_read(&store, TARGET, &m, NULL, 0), KB_EBLANK);
+	FAILS(store_manifest_read(&store, TARGET, &m, NULL, 0), KB_EBLANK);
 }
 
 static void assert_untouched(void)
@@ -198,73 +192,67 @@ static void assert_untouched(void)
 
 /* ---------------------------------------------------------------- installs */
 
-static void puts_a_release_on_trial(void **ctx)
+TEST(puts_a_release_on_trial)
 {
-	(void)ctx;
 	make(image, false, NULL);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_installed(image);
 	assert_int_equal(state.slot[0].st, STATE_GOOD);
 }
 
-static void takes_chunks_that_are_not_compressed(void **ctx)
+TEST(takes_chunks_that_are_not_compressed)
 {
-	(void)ctx;
 	make(image, true, NULL);
 	in.helper = "/nowhere"; /* no decoder is needed */
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_installed(image);
 }
 
-static void the_same_again_writes_nothing(void **ctx)
+TEST(the_same_again_writes_nothing)
 {
-	(void)ctx;
 	make(image, false, NULL);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	forget_events();
 	in.helper = "/nowhere";
-	assert_int_equal(install_run(&in), KB_EAPPLIED);
+	FAILS(install_run(&in), KB_EAPPLIED);
 	assert_untouched();
 	assert_int_equal(in.bytes_skipped, IMAGE);
 	assert_installed(image);
 }
 
 /* Its bytes were not what made it crash, or they were: it goes on trial either way. */
-static void the_same_again_in_a_slot_that_lost_its_trust_is_a_new_trial(void **ctx)
+TEST(the_same_again_in_a_slot_that_lost_its_trust_is_a_new_trial)
 {
 	struct state_slot *t = &state.slot[in.target];
 
-	(void)ctx;
 	make(image, false, NULL);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	t->st = STATE_GOOD;
 	t->tries = 0;
 	t->streak = STATE_STREAK_LIMIT - 1;
-	assert_int_equal(install_run(&in), KB_EAPPLIED);
+	FAILS(install_run(&in), KB_EAPPLIED);
 	state_add_crash(t);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_installed(image);
 	assert_int_equal(in.bytes_written, 0);
 }
 
-static void a_slot_that_is_right_only_needs_its_record(void **ctx)
+TEST(a_slot_that_is_right_only_needs_its_record)
 {
-	(void)ctx;
 	make(image, false, NULL);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	state.slot[TARGET] = (struct state_slot){ .st = STATE_BAD };
-	assert_int_equal(store_save(&store, &state), KB_OK);
+	OK(store_save(&store, &state));
 	forget_events();
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_int_equal(fixture_writes(&events, 1), 0);
 	assert_installed(image);
 }
 
-static void only_blocks_that_differ_are_written(void **ctx)
+TEST(only_blocks_that_differ_are_written)
 {
-	(void)ctx;
 	make(image, false, NULL);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	image2[200 * KIB + 5] ^= 1;
 	image2[400 * KIB] ^= 1;
 	image2[405 * KIB] ^= 1;
@@ -272,34 +260,32 @@ static void only_blocks_that_differ_are_written(void **ctx)
 	memset(image2 + 452 * KIB, 0, 8 * KIB);
 	make(image2, false, NULL);
 	forget_events();
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_installed(image2);
 	/* 1 + 1 + 1 + 5 + 2 blocks, the head, and the seal. */
 	assert_int_equal(in.bytes_written, 10 * 4096 + 2 * INSTALL_SEAL);
 	assert_int_equal(in.bytes_skipped, IMAGE - 10 * 4096);
 }
 
-static void only_a_difference_in_the_head(void **ctx)
+TEST(only_a_difference_in_the_head)
 {
-	(void)ctx;
 	make(image, false, NULL);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	image2[100 * KIB] ^= 1;
 	make(image2, false, NULL);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_installed(image2);
 	assert_int_equal(in.bytes_written, 2 * INSTALL_SEAL);
 }
 
-static void old_superblocks_behind_the_image_go(void **ctx)
+TEST(old_superblocks_behind_the_image_go)
 {
-	(void)ctx;
 	make(image, false, NULL);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	put(&root_dev, PART - 64 * KIB, before, 4096);
 	state.slot[TARGET] = (struct state_slot){ .st = STATE_EMPTY };
 	forget_events();
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_installed(image);
 	for (unsigned i = 0; i < events.n; i++)
 		if (events.e[i].op == FIXTURE_DISCARD)
@@ -307,41 +293,38 @@ static void old_superblocks_behind_the_image_go(void **ctx)
 				    events.e[i].off + events.e[i].len <= PART - INSTALL_TAIL);
 }
 
-static void a_partition_that_is_just_large_enough(void **ctx)
+TEST(a_partition_that_is_just_large_enough)
 {
-	(void)ctx;
 	bdev_sim_free(&root_dev.sim);
 	fixture_dev_init(&root_dev, &events, 1, IMAGE);
 	make(image, false, NULL);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_memory_equal(content(&root_dev, 0, IMAGE), image, IMAGE);
 }
 
-static void an_image_smaller_than_the_seal(void **ctx)
+TEST(an_image_smaller_than_the_seal)
 {
 	const struct fixture_image im = { "root", boot_image, 20 * KIB, CHUNK, false };
 	const struct fixture_bundle b = {
 		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
 	};
 
-	(void)ctx;
 	open_bundle(&b);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_memory_equal(content(&root_dev, 0, 20 * KIB), boot_image, 20 * KIB);
 	load();
 	assert_int_equal(state.slot[TARGET].st, STATE_TRIAL);
 }
 
-static void large_chunks_that_cross_the_seal(void **ctx)
+TEST(large_chunks_that_cross_the_seal)
 {
 	const struct fixture_image im = { "root", image, IMAGE, 512 * KIB, false };
 	const struct fixture_bundle b = {
 		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
 	};
 
-	(void)ctx;
 	open_bundle(&b);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_installed(image);
 }
 
@@ -375,11 +358,10 @@ static void open_two_partitions(bool root_first)
 	forget_events();
 }
 
-static void slots_of_two_partitions(void **ctx)
+TEST(slots_of_two_partitions)
 {
-	(void)ctx;
 	open_two_partitions(false);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_installed(image);
 	assert_memory_equal(content(&boot_dev, 0, sizeof(boot_image)), boot_image,
 			    sizeof(boot_image));
@@ -389,9 +371,8 @@ static void slots_of_two_partitions(void **ctx)
 
 /* So that a root that mounts has whole partitions beside it, whatever a cut takes: in whichever
  * order the bundle and the slot name them. */
-static void root_is_sealed_first_and_opened_last(void **ctx)
+TEST(root_is_sealed_first_and_opened_last)
 {
-	(void)ctx;
 	for (unsigned order = 0; order < 2; order++) {
 		unsigned first = 0, last = 0; /* which device is written */
 
@@ -399,7 +380,7 @@ static void root_is_sealed_first_and_opened_last(void **ctx)
 		new_devices();
 		new_install();
 		open_two_partitions(order == 1);
-		assert_int_equal(install_run(&in), KB_OK);
+		OK(install_run(&in));
 		for (unsigned i = 0; i < events.n; i++)
 			if (events.e[i].dev != 0 && events.e[i].op == FIXTURE_WRITE) {
 				first = first == 0 ? events.e[i].dev : first;
@@ -413,18 +394,17 @@ static void root_is_sealed_first_and_opened_last(void **ctx)
 
 /* ---------------------------------------------------------------- refused before any write */
 
-static void refuses_an_image_that_does_not_fit(void **ctx)
+TEST(refuses_an_image_that_does_not_fit)
 {
-	(void)ctx;
 	make(image, false, NULL);
 	root_dev.bdev.size = IMAGE - 4096;
-	assert_int_equal(install_run(&in), KB_ECOMPAT);
+	FAILS(install_run(&in), KB_ECOMPAT);
 	assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
 	assert_untouched();
 }
 
 /* No kernel opens a tree whose blocks are smaller than a logical sector of the disk. */
-static void refuses_verity_blocks_below_the_sector(void **ctx)
+TEST(refuses_verity_blocks_below_the_sector)
 {
 	static const struct {
 		uint32_t data, hash, sector;
@@ -436,7 +416,6 @@ static void refuses_verity_blocks_below_the_sector(void **ctx)
 		{ 512, 512, 512, KB_OK },
 	};
 
-	(void)ctx;
 	for (unsigned i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
 		make(image, false, NULL);
 		reader.m.image[0].verity.present = true;
@@ -456,17 +435,16 @@ static void refuses_verity_blocks_below_the_sector(void **ctx)
 	}
 }
 
-static void refuses_other_classes(void **ctx)
+TEST(refuses_other_classes)
 {
-	(void)ctx;
 	make(image, false, NULL);
 	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "boot");
-	assert_int_equal(install_run(&in), KB_ECOMPAT);
+	FAILS(install_run(&in), KB_ECOMPAT);
 	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
 	in.nparts = 2;
 	snprintf(in.part[1].cls, sizeof(in.part[1].cls), "boot");
 	in.part[1].dev = &boot_dev.bdev;
-	assert_int_equal(install_run(&in), KB_ECOMPAT);
+	FAILS(install_run(&in), KB_ECOMPAT);
 	assert_untouched();
 }
 
@@ -475,11 +453,10 @@ static void flip_payload(void)
 	fixture_flip(bundle, reader.h.payload_off + reader.h.payload_len - 100);
 }
 
-static void a_flipped_byte_is_found_before_the_first_write(void **ctx)
+TEST(a_flipped_byte_is_found_before_the_first_write)
 {
 	enum kb_err e;
 
-	(void)ctx;
 	make(image, false, NULL);
 	flip_payload();
 	in.verify_first = true;
@@ -490,27 +467,25 @@ static void a_flipped_byte_is_found_before_the_first_write(void **ctx)
 }
 
 /* It was there when the bundle was opened. It is the medium that is told of, not the bundle. */
-static void a_chunk_that_cannot_be_read_is_not_called_damaged(void **ctx)
+TEST(a_chunk_that_cannot_be_read_is_not_called_damaged)
 {
 	static const bool raw[] = { false, true };
 
-	(void)ctx;
 	for (unsigned i = 0; i < 2; i++) {
 		make(image, raw[i], NULL);
 		assert_int_equal(ftruncate(bundle, lseek(bundle, 0, SEEK_END) - 1), 0);
 		in.verify_first = true;
-		assert_int_equal(install_run(&in), KB_EIO);
+		FAILS(install_run(&in), KB_EIO);
 		assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
 		assert_non_null(strstr(in.why, "cannot be read: the medium is bad or gone"));
 		assert_untouched();
 	}
 }
 
-static void a_flipped_byte_leaves_the_slot_sealed_and_is_repaired(void **ctx)
+TEST(a_flipped_byte_leaves_the_slot_sealed_and_is_repaired)
 {
 	enum kb_err e;
 
-	(void)ctx;
 	make(image, false, NULL);
 	flip_payload();
 	e = install_run(&in);
@@ -518,18 +493,17 @@ static void a_flipped_byte_leaves_the_slot_sealed_and_is_repaired(void **ctx)
 	assert_sealed();
 	flip_payload();
 	forget_events();
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_installed(image);
 	/* The tail of the image, the head, the rest: what was right stays. */
 	assert_true(in.bytes_skipped > IMAGE / 2);
 }
 
-static void a_flipped_byte_of_a_table_is_found_before_the_first_write(void **ctx)
+TEST(a_flipped_byte_of_a_table_is_found_before_the_first_write)
 {
-	(void)ctx;
 	make(image, false, NULL);
 	fixture_flip(bundle, reader.h.payload_off - 3);
-	assert_int_equal(install_run(&in), KB_EDIGEST);
+	FAILS(install_run(&in), KB_EDIGEST);
 	assert_untouched();
 }
 
@@ -557,7 +531,7 @@ static void twist_form(struct fixture_chunk *c)
 		c->form = READER_PATCH;
 }
 
-static void refuses_signed_nonsense(void **ctx)
+TEST(refuses_signed_nonsense)
 {
 	static const struct {
 		void (*twist)(struct fixture_chunk *);
@@ -567,7 +541,6 @@ static void refuses_signed_nonsense(void **ctx)
 		      { twist_trailing, KB_EFORMAT },
 		      { twist_form, KB_EFORMAT } };
 
-	(void)ctx;
 	for (unsigned i = 0; i < 4; i++) {
 		make(image, false, cases[i].twist);
 		in.verify_first = true;
@@ -578,30 +551,27 @@ static void refuses_signed_nonsense(void **ctx)
 	}
 }
 
-static void an_unknown_form_is_found_without_verify_first(void **ctx)
+TEST(an_unknown_form_is_found_without_verify_first)
 {
-	(void)ctx;
 	make(image, false, twist_form);
-	assert_int_equal(install_run(&in), KB_EFORMAT);
+	FAILS(install_run(&in), KB_EFORMAT);
 	assert_untouched();
 }
 
-static void a_decoder_that_cannot_run_costs_nobody(void **ctx)
+TEST(a_decoder_that_cannot_run_costs_nobody)
 {
-	(void)ctx;
 	make(image, false, NULL);
 	in.helper = "/nowhere/helper";
-	assert_int_equal(install_run(&in), KB_EEXEC);
+	FAILS(install_run(&in), KB_EEXEC);
 	assert_int_equal(in.blame, INSTALL_BLAME_SYSTEM);
 	assert_untouched();
 }
 
-static void a_state_that_cannot_be_written_leaves_the_slot_alone(void **ctx)
+TEST(a_state_that_cannot_be_written_leaves_the_slot_alone)
 {
-	(void)ctx;
 	make(image, false, NULL);
 	state_dev.no_writes = true;
-	assert_int_equal(install_run(&in), KB_EIO);
+	FAILS(install_run(&in), KB_EIO);
 	assert_int_equal(in.blame, INSTALL_BLAME_STATE);
 	assert_int_equal(fixture_writes(&events, 1), 0);
 	assert_int_equal(state.slot[TARGET].st, STATE_GOOD);
@@ -609,12 +579,11 @@ static void a_state_that_cannot_be_written_leaves_the_slot_alone(void **ctx)
 
 /* ---------------------------------------------------------------- storage that fails */
 
-static void a_lost_write_is_noticed(void **ctx)
+TEST(a_lost_write_is_noticed)
 {
 	static const uint64_t where[] = { 132 * KIB, 260 * KIB, 512 * KIB,	    IMAGE - 4096,
 					  0,	     4096,	PART - INSTALL_TAIL };
 
-	(void)ctx;
 	for (unsigned i = 0; i < sizeof(where) / sizeof(where[0]); i++) {
 		free_devices();
 		new_devices();
@@ -625,7 +594,7 @@ static void a_lost_write_is_noticed(void **ctx)
 		/* bdev_zero() is honest here, so that zeroes are lost by a write only. */
 		if (where[i] == 260 * KIB || where[i] == PART - INSTALL_TAIL)
 			continue;
-		assert_int_equal(install_run(&in), KB_EIO);
+		FAILS(install_run(&in), KB_EIO);
 		assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
 		assert_non_null(strstr(in.why, "slot b: "));
 		assert_non_null(strstr(in.why, "/dev/vda4"));
@@ -655,11 +624,10 @@ static void use_cached_dev(uint32_t chunk)
 	in.part[0].dev = &cached_dev.bdev;
 }
 
-static void every_lost_write_is_noticed_behind_a_page_cache(void **ctx)
+TEST(every_lost_write_is_noticed_behind_a_page_cache)
 {
 	static const uint32_t chunks[] = { CHUNK, 512 * KIB };
 
-	(void)ctx;
 	for (unsigned i = 0; i < 2; i++) {
 		unsigned n = 0;
 
@@ -680,11 +648,10 @@ static void every_lost_write_is_noticed_behind_a_page_cache(void **ctx)
 }
 
 /* Of two heads one is written already when the other fails: neither may stay. */
-static void a_head_that_cannot_be_written_seals_all_of_the_slot_again(void **ctx)
+TEST(a_head_that_cannot_be_written_seals_all_of_the_slot_again)
 {
 	unsigned writes = 0;
 
-	(void)ctx;
 	for (unsigned round = 0; round < 2; round++) {
 		free_devices();
 		new_devices();
@@ -702,12 +669,11 @@ static void a_head_that_cannot_be_written_seals_all_of_the_slot_again(void **ctx
 }
 
 /* Root's head fails, and then boot cannot be sealed again: what began it is what is told. */
-static void the_first_cause_is_the_one_that_is_told(void **ctx)
+TEST(the_first_cause_is_the_one_that_is_told)
 {
 	static struct faulty other;
 	unsigned writes = 0, others = 0;
 
-	(void)ctx;
 	for (unsigned round = 0; round < 2; round++) {
 		free_devices();
 		new_devices();
@@ -731,14 +697,13 @@ static void the_first_cause_is_the_one_that_is_told(void **ctx)
 				    "storage is failing");
 }
 
-static void a_slot_that_cannot_be_looked_at_afresh_is_left_alone(void **ctx)
+TEST(a_slot_that_cannot_be_looked_at_afresh_is_left_alone)
 {
-	(void)ctx;
 	for (unsigned i = 0; i < 2; i++) {
 		use_cached_dev(CHUNK);
 		*(i == 0 ? &cached_dev.fail_flush : &cached_dev.fail_drop) =
 			(struct faulty_when){ 1, 1 };
-		assert_int_equal(install_run(&in), KB_EIO);
+		FAILS(install_run(&in), KB_EIO);
 		assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
 		assert_non_null(strstr(in.why, "slot b: /dev/vda4 cannot be flushed"));
 		assert_untouched();
@@ -749,11 +714,10 @@ static void a_slot_that_cannot_be_looked_at_afresh_is_left_alone(void **ctx)
 
 /* No write comes out as it should any more, and the slot cannot be sealed again. At least no
  * superblock may stay, of whichever kind: a state that gets lost would have it booted. */
-static void storage_that_writes_wrong_leaves_no_superblock(void **ctx)
+TEST(storage_that_writes_wrong_leaves_no_superblock)
 {
 	unsigned writes = 0;
 
-	(void)ctx;
 	for (unsigned round = 0; round < 3; round++) {
 		use_cached_dev(CHUNK);
 		if (round > 0)
@@ -771,28 +735,26 @@ static void storage_that_writes_wrong_leaves_no_superblock(void **ctx)
 	}
 }
 
-static void what_a_killed_install_left_in_the_cache_is_not_there(void **ctx)
+TEST(what_a_killed_install_left_in_the_cache_is_not_there)
 {
 	static uint8_t whole[IMAGE] __attribute__((aligned(BDEV_ALIGN)));
 
-	(void)ctx;
 	use_cached_dev(CHUNK);
 	memcpy(whole, image, sizeof(whole));
 	cached_dev.lose_write = (struct faulty_when){ 1, 1 };
-	assert_int_equal(bdev_write(&cached_dev.bdev, 0, whole, sizeof(whole)), KB_OK);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(bdev_write(&cached_dev.bdev, 0, whole, sizeof(whole)));
+	OK(install_run(&in));
 	in.part[0].dev = &root_dev.bdev;
 	assert_installed(image);
 }
 
-static void blocks_that_cannot_be_read_are_written_anew(void **ctx)
+TEST(blocks_that_cannot_be_read_are_written_anew)
 {
-	(void)ctx;
 	make(image, false, NULL);
 	for (unsigned at = 0; at < IMAGE; at += 160 * KIB) {
 		root_dev.dead_off = at;
 		root_dev.dead_len = 4096;
-		assert_int_equal(install_run(&in), KB_OK);
+		OK(install_run(&in));
 		assert_installed(image);
 		assert_true(in.bytes_written >= CHUNK);
 	}
@@ -808,13 +770,12 @@ static unsigned first_event(unsigned from, unsigned dev, enum fixture_op op)
 	return events.n;
 }
 
-static void everything_in_its_order(void **ctx)
+TEST(everything_in_its_order)
 {
 	unsigned seal, flushed, data, head, i;
 
-	(void)ctx;
 	make(image, false, NULL);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	seal = first_event(0, 1, FIXTURE_WRITE);
 	/* State and manifest cell, in both copies, each flushed, before anything of the slot. */
 	for (i = 0, flushed = 0; i < seal; i++)
@@ -875,13 +836,12 @@ static void assert_safe(void)
 	assert_int_equal(state.slot[0].st, STATE_GOOD);
 }
 
-static void after_any_power_cut_it_goes_on_and_ends_well(void **ctx)
+TEST(after_any_power_cut_it_goes_on_and_ends_well)
 {
 	unsigned total;
 
-	(void)ctx;
 	make(image, true, NULL);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	total = events.n;
 	assert_true(total > 40 && total < FIXTURE_EVENTS);
 	for (unsigned cut = 1; cut <= total; cut++) {
@@ -898,7 +858,7 @@ static void after_any_power_cut_it_goes_on_and_ends_well(void **ctx)
 			forget_events();
 			if (state.slot[TARGET].st == STATE_TRIAL)
 				continue;
-			assert_int_equal(install_run(&in), KB_OK);
+			OK(install_run(&in));
 			assert_installed(image);
 		}
 	}
@@ -928,20 +888,19 @@ static void cut_install(unsigned at)
 }
 
 /* Preflight takes no slot, however good, whose manifest is another release's. */
-static void a_cut_never_leaves_the_manifest_of_another_release(void **ctx)
+TEST(a_cut_never_leaves_the_manifest_of_another_release)
 {
 	struct store_manifest m;
 	unsigned total;
 
-	(void)ctx;
 	make(image, true, NULL);
 	new_devices_that_are_right();
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_int_equal(fixture_writes(&events, 1), 0);
 	assert_installed(image);
 	forget_events();
 	new_devices_that_are_right();
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	total = events.n;
 	for (unsigned cut = 1; cut < total; cut++) {
 		const struct state_slot *t = &state.slot[TARGET];
@@ -953,19 +912,18 @@ static void a_cut_never_leaves_the_manifest_of_another_release(void **ctx)
 			assert_int_equal(m.sequence, t->sequence);
 		forget_events();
 		if (t->st != STATE_TRIAL)
-			assert_int_equal(install_run(&in), KB_OK);
+			OK(install_run(&in));
 		assert_installed(image);
 	}
 }
 
 /* Cut between its two records, gone on with, cut again, and then one region is lost: what the other
  * says must not stand beside the manifest that came meanwhile. */
-static void nor_when_a_region_is_lost_after_two_cuts(void **ctx)
+TEST(nor_when_a_region_is_lost_after_two_cuts)
 {
 	const struct state_slot *t = &state.slot[TARGET];
 	struct store_manifest m;
 
-	(void)ctx;
 	make(image, true, NULL);
 	for (unsigned first = 1; first < 12; first++)
 		for (unsigned second = 1; second < 16; second++)
@@ -986,13 +944,12 @@ static void nor_when_a_region_is_lost_after_two_cuts(void **ctx)
 }
 
 /* A superblock that survives a torn write would make a slot look whole, once the state is lost. */
-static void a_superblock_stands_only_in_a_whole_block(void **ctx)
+TEST(a_superblock_stands_only_in_a_whole_block)
 {
 	unsigned total;
 
-	(void)ctx;
 	make(image, true, NULL);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	total = events.n;
 	for (unsigned cut = 1; cut <= total; cut++) {
 		for (unsigned seed = 5; seed < 8; seed++) {
@@ -1015,21 +972,20 @@ static void a_superblock_stands_only_in_a_whole_block(void **ctx)
 	}
 }
 
-static void goes_on_without_writing_again_what_is_right(void **ctx)
+TEST(goes_on_without_writing_again_what_is_right)
 {
 	uint64_t first;
 
-	(void)ctx;
 	make(image, true, NULL);
 	events.cut_at = 24;
-	assert_int_equal(install_run(&in), KB_EIO);
+	FAILS(install_run(&in), KB_EIO);
 	first = in.bytes_written;
 	bdev_sim_cut(&state_dev.sim, 1);
 	bdev_sim_cut(&root_dev.sim, 1);
 	forget_events();
 	load();
 	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_installed(image);
 	assert_true(first > INSTALL_SEAL + 64 * KIB);
 	/* The head, what was missing, and the tail; the seal was there. */
@@ -1065,15 +1021,14 @@ static void progress(void *ctx, enum install_phase phase, uint64_t done, uint64_
 	seen.calls++;
 }
 
-static void progress_only_grows(void **ctx)
+TEST(progress_only_grows)
 {
-	(void)ctx;
 	memset(&seen, 0, sizeof(seen));
 	make(image, false, NULL);
 	in.verify_first = true;
 	in.progress = progress;
 	in.ctx = &seen;
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	assert_int_equal(seen.phases, 4);
 	assert_int_equal(seen.phase, INSTALL_DONE);
 }
@@ -1107,10 +1062,10 @@ static void open_files(uint64_t size)
 
 	make_file("root", size);
 	make_file("state", STORE_MIN_SIZE);
-	assert_int_equal(bdev_file_open(&file_state, path("state"), BDEV_FILE_WRITE), KB_OK);
-	assert_int_equal(bdev_file_open(&file_dev, path("root"), BDEV_FILE_WRITE), KB_OK);
-	assert_int_equal(bdev_file_open(&file_raw, path("root"), BDEV_FILE_DIRECT), KB_OK);
-	assert_int_equal(store_load(&store, &file_state.bdev, &state, &found), KB_OK);
+	OK(bdev_file_open(&file_state, path("state"), BDEV_FILE_WRITE));
+	OK(bdev_file_open(&file_dev, path("root"), BDEV_FILE_WRITE));
+	OK(bdev_file_open(&file_raw, path("root"), BDEV_FILE_DIRECT));
+	OK(store_load(&store, &file_state.bdev, &state, &found));
 	state_init(&state, 2);
 	state.slot[0].st = STATE_GOOD;
 	new_install();
@@ -1128,7 +1083,7 @@ static void close_files(void)
 }
 
 /* 48 MiB: several segments for the thread that reads back. */
-static void a_thread_reads_back(void **ctx)
+TEST(a_thread_reads_back)
 {
 	static uint8_t big[48u << 20];
 	const struct fixture_image im = { "root", big, sizeof(big), 256 * KIB, false };
@@ -1137,17 +1092,16 @@ static void a_thread_reads_back(void **ctx)
 	};
 	uint8_t *back;
 
-	(void)ctx;
 	fixture_fill(big, sizeof(big), 4);
 	memset(big + (20u << 20), 0, 3u << 20);
 	open_bundle(&b);
 	open_files(sizeof(big) + (3u << 20));
-	assert_int_equal(install_run(&in), KB_OK);
+	OK(install_run(&in));
 	back = mmap(NULL, sizeof(big), PROT_READ, MAP_SHARED, file_raw.fd, 0);
 	assert_true(back != MAP_FAILED);
 	assert_memory_equal(back, big, sizeof(big));
 	munmap(back, sizeof(big));
-	assert_int_equal(install_run(&in), KB_EAPPLIED);
+	FAILS(install_run(&in), KB_EAPPLIED);
 	assert_int_equal(in.bytes_written, 0);
 	close_files();
 }
@@ -1190,7 +1144,7 @@ static int install_huge(const char *where)
 /* Sanitizers need memory of their own. */
 extern void __asan_init(void) __attribute__((weak));
 
-static void a_sparse_image_of_64_gib_in_24_mib_of_memory(void **ctx)
+TEST(a_sparse_image_of_64_gib_in_24_mib_of_memory)
 {
 	const struct fixture_image im = { "root", NULL, 64ull << 30, 256 * KIB, false };
 	const struct fixture_bundle b = {
@@ -1199,7 +1153,6 @@ static void a_sparse_image_of_64_gib_in_24_mib_of_memory(void **ctx)
 	char cmd[8192];
 	int status;
 
-	(void)ctx;
 	open_bundle(&b);
 	assert_int_equal(dup2(bundle, 9), 9);
 	snprintf(cmd, sizeof(cmd), "%s --huge %s", self, dir);
@@ -1212,50 +1165,6 @@ static void a_sparse_image_of_64_gib_in_24_mib_of_memory(void **ctx)
 
 int main(int argc, char **argv)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = {
-		TEST(puts_a_release_on_trial),
-		TEST(takes_chunks_that_are_not_compressed),
-		TEST(the_same_again_writes_nothing),
-		TEST(the_same_again_in_a_slot_that_lost_its_trust_is_a_new_trial),
-		TEST(a_slot_that_is_right_only_needs_its_record),
-		TEST(only_blocks_that_differ_are_written),
-		TEST(only_a_difference_in_the_head),
-		TEST(old_superblocks_behind_the_image_go),
-		TEST(a_partition_that_is_just_large_enough),
-		TEST(an_image_smaller_than_the_seal),
-		TEST(large_chunks_that_cross_the_seal),
-		TEST(slots_of_two_partitions),
-		TEST(root_is_sealed_first_and_opened_last),
-		TEST(refuses_an_image_that_does_not_fit),
-		TEST(refuses_verity_blocks_below_the_sector),
-		TEST(refuses_other_classes),
-		TEST(a_flipped_byte_is_found_before_the_first_write),
-		TEST(a_chunk_that_cannot_be_read_is_not_called_damaged),
-		TEST(a_flipped_byte_leaves_the_slot_sealed_and_is_repaired),
-		TEST(a_flipped_byte_of_a_table_is_found_before_the_first_write),
-		TEST(refuses_signed_nonsense),
-		TEST(an_unknown_form_is_found_without_verify_first),
-		TEST(a_decoder_that_cannot_run_costs_nobody),
-		TEST(a_state_that_cannot_be_written_leaves_the_slot_alone),
-		TEST(a_lost_write_is_noticed),
-		TEST(every_lost_write_is_noticed_behind_a_page_cache),
-		TEST(a_head_that_cannot_be_written_seals_all_of_the_slot_again),
-		TEST(the_first_cause_is_the_one_that_is_told),
-		TEST(a_slot_that_cannot_be_looked_at_afresh_is_left_alone),
-		TEST(storage_that_writes_wrong_leaves_no_superblock),
-		TEST(what_a_killed_install_left_in_the_cache_is_not_there),
-		TEST(blocks_that_cannot_be_read_are_written_anew),
-		TEST(everything_in_its_order),
-		TEST(a_cut_never_leaves_the_manifest_of_another_release),
-		TEST(nor_when_a_region_is_lost_after_two_cuts),
-		TEST(a_superblock_stands_only_in_a_whole_block),
-		TEST(after_any_power_cut_it_goes_on_and_ends_well),
-		TEST(goes_on_without_writing_again_what_is_right),
-		TEST(progress_only_grows),
-		TEST(a_thread_reads_back),
-		TEST(a_sparse_image_of_64_gib_in_24_mib_of_memory),
-	};
 	ssize_t n;
 	int rc;
 
@@ -1267,7 +1176,7 @@ int main(int argc, char **argv)
 	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (n <= 0 || mkdtemp(dir) == NULL)
 		return 1;
-	rc = cmocka_run_group_tests_name("install", tests, NULL, NULL);
+	rc = TEST_RUN("install", .set_up = set_up, .tear_down = tear_down);
 	rmdir(dir);
 	return rc;
 }

@@ -8,17 +8,14 @@
 #include "lib/log.h"
 #include "update/keyring.h"
 #include "update/keyring_survey.h"
+#include "tests/unit/test.h"
 
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #define CAP   16384
 #define NKEYS 4 /* of them 0 and 2 are Ed25519, 1 and 3 P-256 */
@@ -257,17 +254,16 @@ static void load(unsigned i, enum standing standing)
 		put("ring/retired.d", i);
 	snprintf(path, sizeof(path), "%s/ring", dir);
 	keyring_free(&ring);
-	assert_int_equal(keyring_load(&ring, path), KB_OK);
+	OK(keyring_load(&ring, path));
 }
 
 /* ---------------------------------------------------------------- tests */
 
 /* Threats 10, 14: a key fixes its algorithm, and only a trusted one signs. */
-static void each_key_and_signature_and_standing(void **state)
+TEST(each_key_and_signature_and_standing)
 {
 	unsigned cases = 0, accepted = 0, told_retired = 0;
 
-	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		for (unsigned st = 0; st < STANDING_COUNT; st++) {
 			load(i, (enum standing)st);
@@ -299,9 +295,8 @@ static void each_key_and_signature_and_standing(void **state)
 }
 
 /* What does not count does not spoil what does, in whatever order they stand. */
-static void a_bad_signature_beside_a_good_one(void **state)
+TEST(a_bad_signature_beside_a_good_one)
 {
-	(void)state;
 	load(0, KNOWN);
 	for (unsigned kind = 1; kind < SIG_COUNT; kind++) {
 		for (unsigned first = 0; first < 2; first++) {
@@ -313,7 +308,7 @@ static void a_bad_signature_beside_a_good_one(void **state)
 			area_begin();
 			area_add(first ? &bad : &good);
 			area_add(first ? &good : &bad);
-			assert_int_equal(keyring_check(&ring, header, area, CAP, &v), KB_OK);
+			OK(keyring_check(&ring, header, area, CAP, &v));
 			assert_int_equal(v.valid, 1);
 			assert_ptr_equal(v.signer,
 					 keyring_find(&ring, key_file_public(&key[0])->id));
@@ -332,11 +327,10 @@ static unsigned bits(unsigned set)
 
 /* Threat 10: every set of trusted keys, every set of signers, each of which signs once, twice or
  * three times, and every number that may be required. */
-static void each_threshold(void **state)
+TEST(each_threshold)
 {
 	struct made m[NKEYS];
 
-	(void)state;
 	for (unsigned i = 0; i < NKEYS; i++)
 		assert_true(make(SIG_RIGHT, i, &m[i]));
 	for (unsigned c = 0; c < 16 * 16 * 3; c++) {
@@ -346,9 +340,7 @@ static void each_threshold(void **state)
 		area_begin();
 		for (unsigned i = 0; i < NKEYS; i++) {
 			if (trusted >> i & 1)
-				assert_int_equal(
-					keyring_add_spki(&ring, key[i].spki, key[i].spki_len, "k"),
-					KB_OK);
+				OK(keyring_add_spki(&ring, key[i].spki, key[i].spki_len, "k"));
 			for (unsigned t = 0; t < times && signers >> i & 1; t++)
 				area_add(&m[i]);
 		}
@@ -368,50 +360,48 @@ static void each_threshold(void **state)
 }
 
 /* Threat 10: one key under two names, in the keyring and in the signature area, is one key. */
-static void a_key_under_two_names_counts_once(void **state)
+TEST(a_key_under_two_names_counts_once)
 {
 	struct keyring_verdict v;
 	struct made m;
 	char path[96], cmd[256];
 
-	(void)state;
 	load(0, KNOWN);
 	snprintf(cmd, sizeof(cmd), "cp %s/ring/key-0.pem %s/ring/another.pem", dir, dir);
 	assert_int_equal(system(cmd), 0);
 	snprintf(path, sizeof(path), "%s/ring", dir);
 	keyring_free(&ring);
-	assert_int_equal(keyring_open(&ring, path, 2), KB_OK);
+	OK(keyring_open(&ring, path, 2));
 	assert_int_equal(ring.n, 2);
 	assert_true(make(SIG_RIGHT, 0, &m));
 	area_begin();
 	area_add(&m);
 	area_add(&m);
-	assert_int_equal(keyring_check(&ring, header, area, CAP, &v), KB_ESIG);
+	FAILS(keyring_check(&ring, header, area, CAP, &v), KB_ESIG);
 	assert_int_equal(v.valid, 1);
 	assert_true(make(SIG_RIGHT, 2, &m));
 	area_add(&m);
-	assert_int_equal(keyring_check(&ring, header, area, CAP, &v), KB_OK);
+	OK(keyring_check(&ring, header, area, CAP, &v));
 	keyring_signers(&ring, &v, path, sizeof(path));
 	assert_string_equal(path, "another, key-2");
 }
 
-static void a_ring_with_fewer_keys_than_must_sign_is_refused(void **state)
+TEST(a_ring_with_fewer_keys_than_must_sign_is_refused)
 {
 	char path[96];
 
-	(void)state;
 	load(0, KNOWN_AND_RETIRED); /* one of the two is left */
 	keyring_free(&ring);
 	snprintf(path, sizeof(path), "%s/ring", dir);
-	assert_int_equal(keyring_open(&ring, path, 2), KB_EINVAL);
+	FAILS(keyring_open(&ring, path, 2), KB_EINVAL);
 	assert_int_equal(ring.n, 0);
-	assert_int_equal(keyring_open(&ring, path, 1), KB_OK);
+	OK(keyring_open(&ring, path, 1));
 	assert_int_equal(ring.n, 1);
 	assert_int_equal(ring.nretired, 1);
 }
 
 /* Threats 10, 15: what cannot be read of the retired keys does not make them trusted again. */
-static void a_retired_key_that_cannot_be_read_leaves_none_trusted(void **state)
+TEST(a_retired_key_that_cannot_be_read_leaves_none_trusted)
 {
 	static const char *const spoil[] = {
 		"echo rubbish > %s/ring/retired.d/key-0.pem",
@@ -439,21 +429,20 @@ static void a_retired_key_that_cannot_be_read_leaves_none_trusted(void **state)
 	static struct keyring_survey survey;
 	char path[96], cmd[320];
 
-	(void)state;
 	for (unsigned i = 0; i < sizeof(spoil) / sizeof(spoil[0]); i++) {
 		load(0, KNOWN_AND_RETIRED);
 		keyring_free(&ring);
 		snprintf(cmd, sizeof(cmd), spoil[i], dir);
 		assert_int_equal(system(cmd), 0);
 		snprintf(path, sizeof(path), "%s/ring", dir);
-		assert_int_equal(keyring_load(&ring, path), KB_EFORMAT);
+		FAILS(keyring_load(&ring, path), KB_EFORMAT);
 		assert_int_equal(ring.n, 0);
 		keyring_survey_read(&survey, path);
 		assert_int_equal(survey.ntrusted, 0);
 	}
 }
 
-static void a_retired_key_is_retired_whatever_its_file_is_called(void **state)
+TEST(a_retired_key_is_retired_whatever_its_file_is_called)
 {
 	static const char *const rename[] = {
 		"key-0.pub", "key-0.pem.old", ".key-0.pem", "key-0", "...", "$(printf %0200d 0).pem"
@@ -461,7 +450,6 @@ static void a_retired_key_is_retired_whatever_its_file_is_called(void **state)
 	static struct keyring_survey survey;
 	char path[96], cmd[320];
 
-	(void)state;
 	snprintf(path, sizeof(path), "%s/ring", dir);
 	for (unsigned i = 0; i < sizeof(rename) / sizeof(rename[0]); i++) {
 		load(0, KNOWN_AND_RETIRED);
@@ -469,7 +457,7 @@ static void a_retired_key_is_retired_whatever_its_file_is_called(void **state)
 		snprintf(cmd, sizeof(cmd), "cd %s/ring/retired.d && mv key-0.pem %s", dir,
 			 rename[i]);
 		assert_int_equal(system(cmd), 0);
-		assert_int_equal(keyring_load(&ring, path), KB_OK);
+		OK(keyring_load(&ring, path));
 		assert_int_equal(ring.n, 1);
 		assert_int_equal(ring.nretired, 1);
 		keyring_survey_read(&survey, path);
@@ -479,11 +467,10 @@ static void a_retired_key_is_retired_whatever_its_file_is_called(void **state)
 }
 
 /* Only OpenSSL can tell; process 1 believes it to be a key. */
-static void a_retired_key_beside_the_curve_leaves_none_trusted(void **state)
+TEST(a_retired_key_beside_the_curve_leaves_none_trusted)
 {
 	char path[96], cmd[320];
 
-	(void)state;
 	load(0, KNOWN_AND_RETIRED);
 	keyring_free(&ring);
 	snprintf(cmd, sizeof(cmd),
@@ -494,22 +481,11 @@ static void a_retired_key_beside_the_curve_leaves_none_trusted(void **state)
 		 dir);
 	assert_int_equal(system(cmd), 0);
 	snprintf(path, sizeof(path), "%s/ring", dir);
-	assert_int_equal(keyring_load(&ring, path), KB_EFORMAT);
+	FAILS(keyring_load(&ring, path), KB_EFORMAT);
 	assert_int_equal(ring.n, 0);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_key_and_signature_and_standing),
-		cmocka_unit_test(a_bad_signature_beside_a_good_one),
-		cmocka_unit_test(each_threshold),
-		cmocka_unit_test(a_key_under_two_names_counts_once),
-		cmocka_unit_test(a_ring_with_fewer_keys_than_must_sign_is_refused),
-		cmocka_unit_test(a_retired_key_that_cannot_be_read_leaves_none_trusted),
-		cmocka_unit_test(a_retired_key_is_retired_whatever_its_file_is_called),
-		cmocka_unit_test(a_retired_key_beside_the_curve_leaves_none_trusted),
-	};
-
-	return cmocka_run_group_tests_name("keyring_matrix", tests, setup_all, teardown_all);
+	return TEST_RUN("keyring_matrix", .first = setup_all, .last = teardown_all);
 }

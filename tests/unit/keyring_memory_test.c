@@ -7,18 +7,15 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "update/keyring.h"
+#include "tests/unit/test.h"
 
 #include <limits.h>
 #include <openssl/crypto.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include <cmocka.h>
 
 /* Two of Ed25519, and that of RFC 6979 A.2.5. Not made here: OpenSSL takes another allocator only
  * before it has done anything. */
@@ -140,9 +137,8 @@ static bool load(unsigned retired, unsigned n)
 
 /* OpenSSL has begun by then: while it does, it may crash for want of memory, and its process with
  * it. */
-static void a_key_stays_retired_whatever_allocation_fails(void **state)
+TEST(a_key_stays_retired_whatever_allocation_fails)
 {
-	(void)state;
 	for (unsigned retired = 0; retired < NKEYS; retired++) {
 		retire(retired);
 		assert_false(load(retired, UINT_MAX));
@@ -159,9 +155,5 @@ static void a_key_stays_retired_whatever_allocation_fails(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_key_stays_retired_whatever_allocation_fails),
-	};
-
-	return cmocka_run_group_tests_name("keyring_memory", tests, setup_all, teardown_all);
+	return TEST_RUN("keyring_memory", .first = setup_all, .last = teardown_all);
 }

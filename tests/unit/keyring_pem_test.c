@@ -2,13 +2,10 @@
 #include "update/keyring_pem.h"
 
 #include "lib/bytes.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define BEGIN "-----BEGIN PUBLIC KEY-----\n"
 #define END   "-----END PUBLIC KEY-----\n"
@@ -25,7 +22,7 @@ static enum kb_err decode(const char *body)
 }
 
 /* One that makes a signature of any text by anybody, or as good as that. */
-static void a_point_of_small_order_is_no_key(void **state)
+TEST(a_point_of_small_order_is_no_key)
 {
 	static const char *const y[] = {
 		"0000000000000000000000000000000000000000000000000000000000000000",
@@ -38,15 +35,14 @@ static void a_point_of_small_order_is_no_key(void **state)
 	};
 	enum keyring_alg alg;
 
-	(void)state;
-	assert_int_equal(bytes_unhex(spki, 12, "302a300506032b6570032100"), KB_OK);
+	OK(bytes_unhex(spki, 12, "302a300506032b6570032100"));
 	for (unsigned i = 0; i < sizeof(y) / sizeof(y[0]); i++) {
-		assert_int_equal(bytes_unhex(spki + 12, 32, y[i]), KB_OK);
+		OK(bytes_unhex(spki + 12, 32, y[i]));
 		for (unsigned sign = 0; sign < 2; sign++) {
-			assert_int_equal(keyring_pem_alg(spki, 44, &alg), KB_EFORMAT);
+			FAILS(keyring_pem_alg(spki, 44, &alg), KB_EFORMAT);
 			for (unsigned at = 3; at < 31; at++) { /* each byte is looked at */
 				spki[12 + at] ^= 1;
-				assert_int_equal(keyring_pem_alg(spki, 44, &alg), KB_OK);
+				OK(keyring_pem_alg(spki, 44, &alg));
 				spki[12 + at] ^= 1;
 			}
 			spki[43] ^= 0x80;
@@ -55,7 +51,7 @@ static void a_point_of_small_order_is_no_key(void **state)
 }
 
 /* RFC 4648, section 10. */
-static void base64_of_each_length(void **state)
+TEST(base64_of_each_length)
 {
 	static const char *const vectors[][2] = {
 		{ "Zg==", "f" },
@@ -67,15 +63,14 @@ static void base64_of_each_length(void **state)
 		{ "Z m9v\r\nYm\tFy", "foobar" },
 	};
 
-	(void)state;
 	for (unsigned i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
-		assert_int_equal(decode(vectors[i][0]), KB_OK);
+		OK(decode(vectors[i][0]));
 		assert_int_equal(len, strlen(vectors[i][1]));
 		assert_memory_equal(spki, vectors[i][1], len);
 	}
 }
 
-static void what_is_no_base64_is_refused(void **state)
+TEST(what_is_no_base64_is_refused)
 {
 	static const char *const bad[] = {
 		"",	"Z",	    "Zg",	"Zg=",	"Zg===", "====",  "=g==", "Z===",
@@ -85,25 +80,24 @@ static void what_is_no_base64_is_refused(void **state)
 	};
 	char text[512] = "";
 
-	(void)state;
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(decode(bad[i]), KB_EFORMAT);
-	assert_int_equal(keyring_pem_decode("", spki, &len), KB_EFORMAT);
-	assert_int_equal(keyring_pem_decode(BEGIN "Zm9v\n", spki, &len), KB_EFORMAT);
-	assert_int_equal(keyring_pem_decode("Zm9v\n" END, spki, &len), KB_EFORMAT);
-	assert_int_equal(keyring_pem_decode(END BEGIN, spki, &len), KB_EFORMAT);
+		FAILS(decode(bad[i]), KB_EFORMAT);
+	FAILS(keyring_pem_decode("", spki, &len), KB_EFORMAT);
+	FAILS(keyring_pem_decode(BEGIN "Zm9v\n", spki, &len), KB_EFORMAT);
+	FAILS(keyring_pem_decode("Zm9v\n" END, spki, &len), KB_EFORMAT);
+	FAILS(keyring_pem_decode(END BEGIN, spki, &len), KB_EFORMAT);
 	/* One byte more than the longest key; exactly that is fine. */
 	for (unsigned i = 0; i < 30; i++)
 		memcpy(text + 4 * i, "AAAA", 5);
 	strcpy(text + 120, "AA==");
-	assert_int_equal(decode(text), KB_OK);
+	OK(decode(text));
 	assert_int_equal(len, KEYRING_SPKI_MAX);
 	strcpy(text + 120, "AAA=");
-	assert_int_equal(decode(text), KB_EFORMAT);
+	FAILS(decode(text), KB_EFORMAT);
 }
 
 /* Of two keys one would be left as it was: trusted, if the file is to retire them. */
-static void more_than_one_key_is_refused(void **state)
+TEST(more_than_one_key_is_refused)
 {
 	static const char *const more[] = {
 		BEGIN "Zm9v\n" END BEGIN "Zm9v\n" END,
@@ -115,17 +109,14 @@ static void more_than_one_key_is_refused(void **state)
 		BEGIN "Zm9v\n" END "-----END CERTIFICATE-----\n",
 	};
 
-	(void)state;
 	for (unsigned i = 0; i < sizeof(more) / sizeof(more[0]); i++)
-		assert_int_equal(keyring_pem_decode(more[i], spki, &len), KB_EFORMAT);
+		FAILS(keyring_pem_decode(more[i], spki, &len), KB_EFORMAT);
 	/* What is said of a key around it is none. */
-	assert_int_equal(keyring_pem_decode("ours\n" BEGIN "Zm9v\n" END "until 2030\n", spki, &len),
-			 KB_OK);
+	OK(keyring_pem_decode("ours\n" BEGIN "Zm9v\n" END "until 2030\n", spki, &len));
 }
 
-static void names_of_key_files(void **state)
+TEST(names_of_key_files)
 {
-	(void)state;
 	assert_true(keyring_pem_is_name("a.pem"));
 	assert_false(keyring_pem_is_name(".pem"));
 	assert_false(keyring_pem_is_name(".a.pem"));
@@ -138,26 +129,25 @@ static const char ed25519_head[] = "302a300506032b6570032100";
 static const char p256_head[] = "3059301306072a8648ce3d020106082a8648ce3d03010703420004";
 
 /* A key of another kind differs in its head, by however little. */
-static void every_bit_of_the_head_counts(void **state)
+TEST(every_bit_of_the_head_counts)
 {
 	const char *const heads[] = { ed25519_head, p256_head };
 	const size_t lens[] = { 44, 91 };
 	enum keyring_alg alg;
 
-	(void)state;
 	for (unsigned k = 0; k < 2; k++) {
 		size_t head = strlen(heads[k]) / 2;
 
 		memset(spki, 7, sizeof(spki));
-		assert_int_equal(bytes_unhex(spki, head, heads[k]), KB_OK);
-		assert_int_equal(keyring_pem_alg(spki, lens[k], &alg), KB_OK);
+		OK(bytes_unhex(spki, head, heads[k]));
+		OK(keyring_pem_alg(spki, lens[k], &alg));
 		assert_int_equal(alg, k == 0 ? KEYRING_ED25519 : KEYRING_ECDSA_P256);
 		for (size_t i = 0; i < KEYRING_SPKI_MAX; i++)
 			if (i != lens[k])
-				assert_int_equal(keyring_pem_alg(spki, i, &alg), KB_EFORMAT);
+				FAILS(keyring_pem_alg(spki, i, &alg), KB_EFORMAT);
 		for (size_t bit = 0; bit < 8 * head; bit++) {
 			spki[bit / 8] ^= (uint8_t)(1 << bit % 8);
-			assert_int_equal(keyring_pem_alg(spki, lens[k], &alg), KB_EFORMAT);
+			FAILS(keyring_pem_alg(spki, lens[k], &alg), KB_EFORMAT);
 			spki[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		}
 	}
@@ -169,11 +159,11 @@ static const char *published(const char *head, const char *key)
 
 	snprintf(hex, sizeof(hex), "%s%s", head, key);
 	len = strlen(hex) / 2;
-	assert_int_equal(bytes_unhex(spki, len, hex), KB_OK);
+	OK(bytes_unhex(spki, len, hex));
 	return keyring_pem_published(spki, len);
 }
 
-static void published_keys_are_known(void **state)
+TEST(published_keys_are_known)
 {
 	/* RFC 8032 section 7.1, test 1; RFC 6979 appendix A.2.5. */
 	static const char test1[] =
@@ -182,7 +172,6 @@ static void published_keys_are_known(void **state)
 	static const char uy[] = "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
 	char point[129], mirrored[129];
 
-	(void)state;
 	assert_string_equal(published(ed25519_head, test1), "RFC 8032 test 1");
 	snprintf(point, sizeof(point), "%s%s", ux, uy);
 	assert_string_equal(published(p256_head, point), "RFC 6979 A.2.5");
@@ -200,15 +189,5 @@ static void published_keys_are_known(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_point_of_small_order_is_no_key),
-		cmocka_unit_test(base64_of_each_length),
-		cmocka_unit_test(what_is_no_base64_is_refused),
-		cmocka_unit_test(more_than_one_key_is_refused),
-		cmocka_unit_test(names_of_key_files),
-		cmocka_unit_test(every_bit_of_the_head_counts),
-		cmocka_unit_test(published_keys_are_known),
-	};
-
-	return cmocka_run_group_tests_name("keyring_pem", tests, NULL, NULL);
+	return TEST_RUN("keyring_pem");
 }

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/keyring_survey.h"
+#include "tests/unit/test.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #define ED25519 0x70 /* the last byte of the algorithm's name */
 #define X25519	0x6e
@@ -98,9 +94,8 @@ static int tear_down(void **ctx)
 	return system(command);
 }
 
-static void each_key_is_told_once_by_the_name_of_its_file(void **ctx)
+TEST(each_key_is_told_once_by_the_name_of_its_file)
 {
-	(void)ctx;
 	write_file(dir, "b.pem", pem(ED25519, 2, ""), 0);
 	write_file(dir, "a.pem", pem(ED25519, 1, ""), 0);
 	write_file(dir, "c.pem", pem(ED25519, 1, ""), 0);
@@ -114,11 +109,10 @@ static void each_key_is_told_once_by_the_name_of_its_file(void **ctx)
 	assert_null(keyring_survey_published(&s));
 }
 
-static void a_key_that_is_retired_is_not_trusted(void **ctx)
+TEST(a_key_that_is_retired_is_not_trusted)
 {
 	char retired[PATH];
 
-	(void)ctx;
 	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, dir);
 	make_folder(retired);
 	write_file(dir, "a.pem", pem(ED25519, 1, ""), 0);
@@ -131,9 +125,8 @@ static void a_key_that_is_retired_is_not_trusted(void **ctx)
 }
 
 /* By the rules of keyring_load(): else the two would tell of different keys. */
-static void what_is_no_key_is_left_out(void **ctx)
+TEST(what_is_no_key_is_left_out)
 {
-	(void)ctx;
 	write_file(dir, "a.pem", "not a key\n", 0);
 	write_file(dir, "b.pem", pem(X25519, 1, ""), 0);
 	write_file(dir, "c.pem", pem(ED25519, 2, "A"), 0);
@@ -168,12 +161,11 @@ static void link_into(int folder, const char *name)
 	assert_int_equal(linkat(AT_FDCWD, key, folder, name, 0), 0);
 }
 
-static void a_path_that_is_too_long_is_not_read_in_part(void **ctx)
+TEST(a_path_that_is_too_long_is_not_read_in_part)
 {
 	char deep[PATH];
 	int fd;
 
-	(void)ctx;
 	write_file(dir, "1", pem(ED25519, 1, ""), 0);
 	write_file(dir, "2", pem(ED25519, 2, ""), 0);
 	fd = make_deep(deep, 4085);
@@ -188,12 +180,11 @@ static void a_path_that_is_too_long_is_not_read_in_part(void **ctx)
 	assert_string_equal(s.trusted[0].name, "a.pem");
 }
 
-static void a_folder_whose_retired_keys_have_no_path_has_no_keys(void **ctx)
+TEST(a_folder_whose_retired_keys_have_no_path_has_no_keys)
 {
 	char deep[PATH];
 	int fd;
 
-	(void)ctx;
 	write_file(dir, "1", pem(ED25519, 1, ""), 0);
 	fd = make_deep(deep, 4096 - (int)strlen("/" KEYRING_RETIRED_DIR));
 	assert_int_equal(mkdirat(fd, KEYRING_RETIRED_DIR, 0700), 0);
@@ -204,11 +195,10 @@ static void a_folder_whose_retired_keys_have_no_path_has_no_keys(void **ctx)
 	assert_int_equal(s.ntrusted, 0);
 }
 
-static void a_name_may_be_as_long_as_file_systems_have_it(void **ctx)
+TEST(a_name_may_be_as_long_as_file_systems_have_it)
 {
 	char retired[PATH], name[256];
 
-	(void)ctx;
 	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, dir);
 	make_folder(retired);
 	for (int len = 62; len <= 255; len = len == 65 ? 255 : len + 1) {
@@ -224,11 +214,10 @@ static void a_name_may_be_as_long_as_file_systems_have_it(void **ctx)
 }
 
 /* In whichever order the folder names them. */
-static void of_one_key_under_many_names_the_first_is_told(void **ctx)
+TEST(of_one_key_under_many_names_the_first_is_told)
 {
 	char name[16];
 
-	(void)ctx;
 	for (unsigned i = 0; i < 60; i++) {
 		snprintf(name, sizeof(name), "%02u.pem", i * 37 % 60);
 		write_file(dir, name, pem(ED25519, (uint8_t)(1 + i * 37 % 60 / 20), ""), 0);
@@ -240,11 +229,10 @@ static void of_one_key_under_many_names_the_first_is_told(void **ctx)
 	assert_string_equal(s.trusted[2].name, "40.pem");
 }
 
-static void files_that_are_no_keys_take_no_room(void **ctx)
+TEST(files_that_are_no_keys_take_no_room)
 {
 	char name[16];
 
-	(void)ctx;
 	for (unsigned i = 0; i < 80; i++) {
 		snprintf(name, sizeof(name), "%02u.txt", i);
 		write_file(dir, name, "", 0);
@@ -256,11 +244,10 @@ static void files_that_are_no_keys_take_no_room(void **ctx)
 }
 
 /* Where keyring_load() trusts none. */
-static void with_too_many_keys_none_is_told(void **ctx)
+TEST(with_too_many_keys_none_is_told)
 {
 	char path[PATH], name[16];
 
-	(void)ctx;
 	for (unsigned i = 1; i <= 65; i++) {
 		snprintf(name, sizeof(name), "%02u.pem", i);
 		write_file(dir, name, pem(ED25519, (uint8_t)(1 + i % KEYRING_SURVEY_MAX), ""), 0);
@@ -275,11 +262,10 @@ static void with_too_many_keys_none_is_told(void **ctx)
 }
 
 /* One of those that do not fit may be of a key that is trusted too. */
-static void with_too_many_retired_files_no_key_is_told(void **ctx)
+TEST(with_too_many_retired_files_no_key_is_told)
 {
 	char retired[PATH], name[16];
 
-	(void)ctx;
 	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, dir);
 	make_folder(retired);
 	write_file(dir, "a.pem", pem(ED25519, 1, ""), 0);
@@ -292,11 +278,10 @@ static void with_too_many_retired_files_no_key_is_told(void **ctx)
 	}
 }
 
-static void with_too_many_retired_keys_no_key_is_told(void **ctx)
+TEST(with_too_many_retired_keys_no_key_is_told)
 {
 	char retired[PATH], name[16];
 
-	(void)ctx;
 	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, dir);
 	make_folder(retired);
 	write_file(dir, "a.pem", pem(ED25519, 200, ""), 0);
@@ -310,12 +295,11 @@ static void with_too_many_retired_keys_no_key_is_told(void **ctx)
 }
 
 /* What there is of it may be the lesser part. */
-static void a_folder_that_cannot_be_listed_whole_has_no_keys(void **ctx)
+TEST(a_folder_that_cannot_be_listed_whole_has_no_keys)
 {
 	char retired[PATH];
 	unsigned last;
 
-	(void)ctx;
 	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, dir);
 	make_folder(retired);
 	write_file(dir, "a.pem", pem(ED25519, 1, ""), 0);
@@ -335,32 +319,13 @@ static void a_folder_that_cannot_be_listed_whole_has_no_keys(void **ctx)
 	fail_list = 0;
 }
 
-static void a_folder_that_is_not_there_has_no_keys(void **ctx)
+TEST(a_folder_that_is_not_there_has_no_keys)
 {
-	(void)ctx;
 	keyring_survey_read(&s, "/none");
 	assert_int_equal(s.ntrusted + s.nretired, 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		TEST(each_key_is_told_once_by_the_name_of_its_file),
-		TEST(a_key_that_is_retired_is_not_trusted),
-		TEST(what_is_no_key_is_left_out),
-		TEST(a_path_that_is_too_long_is_not_read_in_part),
-		TEST(a_folder_whose_retired_keys_have_no_path_has_no_keys),
-		TEST(a_name_may_be_as_long_as_file_systems_have_it),
-		TEST(of_one_key_under_many_names_the_first_is_told),
-		TEST(files_that_are_no_keys_take_no_room),
-		TEST(with_too_many_keys_none_is_told),
-		TEST(with_too_many_retired_files_no_key_is_told),
-		TEST(with_too_many_retired_keys_no_key_is_told),
-		TEST(a_folder_that_cannot_be_listed_whole_has_no_keys),
-		TEST(a_folder_that_is_not_there_has_no_keys),
-	};
-
-	return cmocka_run_group_tests_name("keyring_survey", tests, NULL, NULL);
+	return TEST_RUN("keyring_survey", .set_up = set_up, .tear_down = tear_down);
 }

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/log.h"
 #include "lib/os.h"
+#include "tests/unit/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 static int fds[2];
 static char got[4096], console[4096];
@@ -60,9 +57,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void a_command_prints_name_and_text(void **state)
+TEST(a_command_prints_name_and_text)
 {
-	(void)state;
 	log_err("slot %c: %s", 'b', "gone");
 	assert_string_equal(written(), "keelboot: slot b: gone\n");
 	log_set_name("keelboot-apply");
@@ -70,9 +66,8 @@ static void a_command_prints_name_and_text(void **state)
 	assert_string_equal(written(), "keelboot-apply: x\n");
 }
 
-static void the_kernel_is_told_the_level(void **state)
+TEST(the_kernel_is_told_the_level)
 {
-	(void)state;
 	log_to(fds[1], 1);
 	log_err("x");
 	assert_string_equal(written(), "<3>keelboot: x\n");
@@ -84,9 +79,8 @@ static void the_kernel_is_told_the_level(void **state)
 	assert_string_equal(written(), "<6>keelboot: x\n");
 }
 
-static void levels_are_dropped(void **state)
+TEST(levels_are_dropped)
 {
-	(void)state;
 	log_debug("x");
 	assert_string_equal(written(), "");
 	log_set_level(LOG_LEVEL_DEBUG);
@@ -97,18 +91,16 @@ static void levels_are_dropped(void **state)
 	assert_string_equal(written(), "");
 }
 
-static void one_message_is_one_line(void **state)
+TEST(one_message_is_one_line)
 {
-	(void)state;
 	log_err("a\nkeelboot: forged\x1b[2J%s", "\r\x80");
 	assert_string_equal(written(), "keelboot: a?keelboot: forged?[2J??\n");
 }
 
-static void a_long_line_is_cut_and_still_ends(void **state)
+TEST(a_long_line_is_cut_and_still_ends)
 {
 	char text[3000];
 
-	(void)state;
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	log_err("%s", text);
@@ -117,9 +109,8 @@ static void a_long_line_is_cut_and_still_ends(void **state)
 	assert_int_equal(got[strlen(got) - 1], '\n');
 }
 
-static void a_log_that_cannot_be_written_is_no_failure(void **state)
+TEST(a_log_that_cannot_be_written_is_no_failure)
 {
-	(void)state;
 	log_to(-1, 1);
 	log_err("x");
 	log_to(9999, 0);
@@ -129,16 +120,14 @@ static void a_log_that_cannot_be_written_is_no_failure(void **state)
 		log_err("x");
 }
 
-static void a_command_writes_to_no_console(void **state)
+TEST(a_command_writes_to_no_console)
 {
-	(void)state;
 	log_warn("x");
 	assert_string_equal(console, "");
 }
 
-static void consoles_have_what_the_kernel_does_not_show(void **state)
+TEST(consoles_have_what_the_kernel_does_not_show)
 {
-	(void)state;
 	log_to(fds[1], 1);
 	log_show(LOG_LEVEL_NOTICE);
 	log_err("shown");
@@ -149,9 +138,8 @@ static void consoles_have_what_the_kernel_does_not_show(void **state)
 	assert_string_equal(console, "keelboot: hidden\n");
 }
 
-static void consoles_have_what_did_not_reach_the_kernel(void **state)
+TEST(consoles_have_what_did_not_reach_the_kernel)
 {
-	(void)state;
 	log_to(-1, 0);
 	log_show(LOG_LEVEL_NOTICE);
 	shows_below = LOG_LEVEL_DEBUG;
@@ -162,13 +150,12 @@ static void consoles_have_what_did_not_reach_the_kernel(void **state)
 	assert_string_equal(console, "keelboot: bad\nkeelboot: how\n");
 }
 
-static void a_log_that_counts_lines_is_opened_for_each(void **state)
+TEST(a_log_that_counts_lines_is_opened_for_each)
 {
 	char path[] = "/tmp/keelboot-log-XXXXXX";
 	int fd = mkstemp(path);
 	off_t end;
 
-	(void)state;
 	assert_true(fd >= 0);
 	log_to(fds[1], 1);
 	log_to_anew(path);
@@ -182,9 +169,8 @@ static void a_log_that_counts_lines_is_opened_for_each(void **state)
 	assert_string_equal(written(), "<3>keelboot: y\n");
 }
 
-static void errno_stays_what_it_was(void **state)
+TEST(errno_stays_what_it_was)
 {
-	(void)state;
 	log_show(LOG_LEVEL_NOTICE);
 	log_to_anew("/nowhere");
 	errno = EXDEV;
@@ -194,24 +180,5 @@ static void errno_stays_what_it_was(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_command_prints_name_and_text, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_kernel_is_told_the_level, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(levels_are_dropped, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(one_message_is_one_line, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_long_line_is_cut_and_still_ends, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(a_log_that_cannot_be_written_is_no_failure, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(a_command_writes_to_no_console, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(consoles_have_what_the_kernel_does_not_show, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(consoles_have_what_did_not_reach_the_kernel, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(a_log_that_counts_lines_is_opened_for_each, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(errno_stays_what_it_was, set_up, tear_down),
-	};
-
-	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
+	return TEST_RUN("log", .set_up = set_up, .tear_down = tear_down);
 }

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/manifest.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define D32 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define E32 "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
@@ -121,10 +118,9 @@ static void accepted(const char *after, const char *from, const char *to)
 
 /* ---------------------------------------------------------------- reading */
 
-static void everything_is_read(void **state)
+TEST(everything_is_read)
 {
-	(void)state;
-	assert_int_equal(parse(good), KB_OK);
+	OK(parse(good));
 	assert_int_equal(m.format_major, 1);
 	assert_int_equal(m.ncompatible, 2);
 	assert_string_equal(m.compatible[1], "acme-2");
@@ -159,39 +155,36 @@ static void everything_is_read(void **state)
 	assert_int_equal(manifest_payload_len(&m), 5096);
 }
 
-static void what_is_written_is_read_and_the_same(void **state)
+TEST(what_is_written_is_read_and_the_same)
 {
 	static char out[MANIFEST_MAX];
 	size_t len, again;
 
-	(void)state;
-	assert_int_equal(parse(good), KB_OK);
-	assert_int_equal(manifest_write(&m, out, sizeof(out), &len), KB_OK);
+	OK(parse(good));
+	OK(manifest_write(&m, out, sizeof(out), &len));
 	assert_int_equal(len, strlen(good));
 	assert_memory_equal(out, good, len);
 	for (size_t size = 0; size <= len; size++)
-		assert_int_equal(manifest_write(&m, text, size, &again), KB_ENOSPC);
-	assert_int_equal(manifest_write(&m, text, len + 1, &again), KB_OK);
+		FAILS(manifest_write(&m, text, size, &again), KB_ENOSPC);
+	OK(manifest_write(&m, text, len + 1, &again));
 }
 
-static void a_line_too_long_is_not_written(void **state)
+TEST(a_line_too_long_is_not_written)
 {
 	size_t len;
 
-	(void)state;
-	assert_int_equal(parse(good), KB_OK);
+	OK(parse(good));
 	m.ncompatible = 8;
 	for (unsigned i = 0; i < 8; i++)
 		memset(m.compatible[i], 'a' + (int)i, MANIFEST_STR_MAX);
-	assert_int_equal(manifest_write(&m, text, sizeof(text), &len), KB_ENOSPC);
+	FAILS(manifest_write(&m, text, sizeof(text), &len), KB_ENOSPC);
 	m.ncompatible = 3;
-	assert_int_equal(manifest_write(&m, text, sizeof(text), &len), KB_OK);
+	OK(manifest_write(&m, text, sizeof(text), &len));
 }
 
-static void compatible_names_are_matched_whole(void **state)
+TEST(compatible_names_are_matched_whole)
 {
-	(void)state;
-	assert_int_equal(parse(good), KB_OK);
+	OK(parse(good));
 	assert_true(manifest_is_for(&m, "acme-box"));
 	assert_true(manifest_is_for(&m, "acme-2"));
 	assert_false(manifest_is_for(&m, "acme"));
@@ -199,11 +192,10 @@ static void compatible_names_are_matched_whole(void **state)
 	assert_false(manifest_is_for(&m, ""));
 }
 
-static void chunks_are_counted_and_measured(void **state)
+TEST(chunks_are_counted_and_measured)
 {
 	struct manifest_image im = { .size = 3 * 65536 + 4096, .chunk = 65536 };
 
-	(void)state;
 	assert_int_equal(manifest_chunks(&im), 4);
 	assert_int_equal(manifest_chunk_len(&im, 0), 65536);
 	assert_int_equal(manifest_chunk_len(&im, 2), 65536);
@@ -220,17 +212,15 @@ static void chunks_are_counted_and_measured(void **state)
 
 /* ---------------------------------------------------------------- tolerance, by rule */
 
-static void keys_with_x_are_passed_over_anywhere(void **state)
+TEST(keys_with_x_are_passed_over_anywhere)
 {
-	(void)state;
 	accepted("", "format=1.0\n", "x-first=1\nformat=1.0\nx-a=1\nx-a=2\n");
 	accepted("[image.root]", "size", "x-note=yes, really=1\nsize");
 	accepted("[encoding.2]", "kind", "x-b=1\nkind");
 }
 
-static void optional_keys_may_be_missing(void **state)
+TEST(optional_keys_may_be_missing)
 {
-	(void)state;
 	accepted("", "build=4711\n", "");
 	accepted("", "created=2025-01-02T03:04:05Z\n", "");
 	accepted("", "description=Fixes the roof.\n", "");
@@ -238,17 +228,15 @@ static void optional_keys_may_be_missing(void **state)
 	accepted("", "verity-salt=abcd\n", "");
 }
 
-static void keys_come_in_any_order(void **state)
+TEST(keys_come_in_any_order)
 {
-	(void)state;
 	accepted("", "sequence=21\nfloor=7\n", "floor=7\nsequence=21\n");
 	accepted("", "kind=seed\nforms=copy,patch\nseed=" E32 "\n",
 		 "forms=copy,patch\nseed=" E32 "\nkind=seed\n");
 }
 
-static void an_unknown_kind_of_encoding_is_passed_over(void **state)
+TEST(an_unknown_kind_of_encoding_is_passed_over)
 {
-	(void)state;
 	accepted("[encoding.1]", "kind=seed", "kind=hologram");
 	assert_int_equal(m.encoding[0].kind, MANIFEST_ENC_UNKNOWN);
 	assert_int_equal(m.encoding[1].kind, MANIFEST_ENC_FULL);
@@ -257,39 +245,35 @@ static void an_unknown_kind_of_encoding_is_passed_over(void **state)
 	accepted("[encoding.3]", "kind=full", "kind=hologram");
 }
 
-static void an_unknown_form_makes_an_encoding_unknown(void **state)
+TEST(an_unknown_form_makes_an_encoding_unknown)
 {
-	(void)state;
 	accepted("[encoding.2]", "forms=zero,raw,zstd", "forms=zero,brotli");
 	assert_int_equal(m.encoding[1].kind, MANIFEST_ENC_UNKNOWN);
 	accepted("[encoding.1]", "forms=copy", "forms=fold");
 	assert_int_equal(m.encoding[0].kind, MANIFEST_ENC_UNKNOWN);
 }
 
-static void an_unknown_encoding_is_not_written(void **state)
+TEST(an_unknown_encoding_is_not_written)
 {
 	size_t len;
 
-	(void)state;
 	accepted("[encoding.1]", "kind=seed", "kind=hologram");
-	assert_int_equal(manifest_write(&m, text, sizeof(text), &len), KB_EINVAL);
+	FAILS(manifest_write(&m, text, sizeof(text), &len), KB_EINVAL);
 }
 
-static void a_newer_format_is_told_from_a_bad_one(void **state)
+TEST(a_newer_format_is_told_from_a_bad_one)
 {
-	(void)state;
-	assert_int_equal(parse("[bundle]\nformat=2.0\nno such line\n"), KB_ENEWER);
+	FAILS(parse("[bundle]\nformat=2.0\nno such line\n"), KB_ENEWER);
 	assert_non_null(strstr(why, "newer"));
 	accepted("", "format=1.0", "format=1.7");
 }
 
 /* ---------------------------------------------------------------- refusals */
 
-static void lines_have_one_shape(void **state)
+TEST(lines_have_one_shape)
 {
 	char line[256], big[300];
 
-	(void)state;
 	refused("", "format=1.0", " format=1.0", "neither");
 	refused("", "format=1.0", "format =1.0", "neither");
 	refused("", "format=1.0", "format= 1.0", "space");
@@ -315,45 +299,41 @@ static void lines_have_one_shape(void **state)
 	refused("", "build=4711", line, "longer");
 }
 
-static void characters_are_printable_even_where_nobody_reads(void **state)
+TEST(characters_are_printable_even_where_nobody_reads)
 {
 	static const char *const odd[] = { "\nx-a=\x01\n", "\nx-a=\x7f\n", "\nx-a=\xc3\xa4\n",
 					   "\nx-a=a;b\n",  "\nx-a=\tb\n",  "\r\n" };
 
-	(void)state;
 	for (unsigned i = 0; i < 6; i++)
 		refused("sequence=", "\n", odd[i], "printable");
 }
 
-static void a_nul_is_no_end(void **state)
+TEST(a_nul_is_no_end)
 {
 	size_t len = strlen(good);
 
-	(void)state;
 	memcpy(text, good, len);
 	text[100] = '\0';
-	assert_int_equal(manifest_parse(&m, text, len, why, sizeof(why)), KB_EFORMAT);
-	assert_int_equal(manifest_parse(&m, good, len + 1, why, sizeof(why)), KB_EFORMAT);
+	FAILS(manifest_parse(&m, text, len, why, sizeof(why)), KB_EFORMAT);
+	FAILS(manifest_parse(&m, good, len + 1, why, sizeof(why)), KB_EFORMAT);
 }
 
 /* Nothing shorter is a manifest: its last line feed is part of it. */
-static void every_truncation_is_refused(void **state)
+TEST(every_truncation_is_refused)
 {
 	size_t len = strlen(good);
 
-	(void)state;
 	for (size_t n = 0; n < len; n++) {
 		char tight[sizeof(good)];
 
 		memcpy(tight, good, n);
-		assert_int_equal(manifest_parse(&m, tight, n, why, sizeof(why)), KB_EFORMAT);
+		FAILS(manifest_parse(&m, tight, n, why, sizeof(why)), KB_EFORMAT);
 		assert_true(why[0] != '\0');
 	}
 }
 
-static void sections_have_their_order(void **state)
+TEST(sections_have_their_order)
 {
-	(void)state;
 	refused("", "[bundle]\n", "", "begin with [bundle]");
 	refused("", "[image.root]", "[bundle]", "once");
 	refused("", "[image.boot]", "[image.root]", "twice");
@@ -369,22 +349,20 @@ static void sections_have_their_order(void **state)
 	refused("", "[encoding.1]", "[encoding.01]", "want [encoding.1]");
 	refused("", "[encoding.2]", "[encoding.1]", "want [encoding.2]");
 	refused("", "[encoding.3]", "[image.more]", "images come");
-	assert_int_equal(parse("[image.root]\n"), KB_EFORMAT);
-	assert_int_equal(parse("[encoding.1]\n"), KB_EFORMAT);
-	assert_int_equal(parse(""), KB_EFORMAT);
-	assert_int_equal(parse("\n\n"), KB_EFORMAT);
+	FAILS(parse("[image.root]\n"), KB_EFORMAT);
+	FAILS(parse("[encoding.1]\n"), KB_EFORMAT);
+	FAILS(parse(""), KB_EFORMAT);
+	FAILS(parse("\n\n"), KB_EFORMAT);
 }
 
-static void format_comes_first(void **state)
+TEST(format_comes_first)
 {
-	(void)state;
 	refused("", "format=1.0\ncompatible=acme-box,acme-2\n",
 		"compatible=acme-box,acme-2\nformat=1.0\n", "begin with format");
 }
 
-static void keys_are_known_and_single(void **state)
+TEST(keys_are_known_and_single)
 {
-	(void)state;
 	refused("", "build=", "bild=", "unknown key");
 	refused("[image.root]", "size=", "length=", "unknown key");
 	refused("[encoding.2]", "payload-offset=1000", "payload-start=1000", "no payload-offset");
@@ -394,7 +372,7 @@ static void keys_are_known_and_single(void **state)
 	refused("[encoding.2]", "kind=full\n", "kind=full\nkind=full\n", "twice");
 }
 
-static void required_keys_are_required(void **state)
+TEST(required_keys_are_required)
 {
 	static const char *const keys[][2] = {
 		{ "[bundle]", "compatible" },	      { "[bundle]", "version" },
@@ -409,7 +387,6 @@ static void required_keys_are_required(void **state)
 		{ "[encoding.2]", "payload-length" },
 	};
 
-	(void)state;
 	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		char from[64], to[64], because[64];
 
@@ -421,7 +398,7 @@ static void required_keys_are_required(void **state)
 	}
 }
 
-static void numbers_have_one_spelling_and_a_range(void **state)
+TEST(numbers_have_one_spelling_and_a_range)
 {
 	static const char *const bad[] = { "-1",
 					   "+1",
@@ -433,7 +410,6 @@ static void numbers_have_one_spelling_and_a_range(void **state)
 					   "18446744073709551616",
 					   "9223372036854775808" };
 
-	(void)state;
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		char to[64];
 
@@ -452,14 +428,13 @@ static void numbers_have_one_spelling_and_a_range(void **state)
 	refused("", "format=1.0", "format=.0", "MAJOR.MINOR");
 	refused("", "format=1.0", "format=9223372036854775808.0", "MAJOR.MINOR");
 	accepted("", "format=1.0", "format=1.9223372036854775807");
-	assert_int_equal(parse(with("", "format=1.0", "format=123456789.0")), KB_ENEWER);
-	assert_int_equal(parse(with("", "format=1.0", "format=2.later")), KB_ENEWER);
+	FAILS(parse(with("", "format=1.0", "format=123456789.0")), KB_ENEWER);
+	FAILS(parse(with("", "format=1.0", "format=2.later")), KB_ENEWER);
 	refused("", "allow-downgrade=no", "allow-downgrade=true", "yes nor no");
 }
 
-static void texts_have_their_characters_and_lengths(void **state)
+TEST(texts_have_their_characters_and_lengths)
 {
-	(void)state;
 	refused("", "version=2.1~rc1", "version=2/1", "not allowed");
 	refused("", "version=2.1~rc1", "version=2 1", "not allowed");
 	refused("", "version=2.1~rc1", "version=1234567890123456789012345678901234567890123456789",
@@ -479,9 +454,8 @@ static void texts_have_their_characters_and_lengths(void **state)
 	refused("", "filesystem=ext4", "filesystem=../ext4", "not allowed");
 }
 
-static void images_fit_their_chunks(void **state)
+TEST(images_fit_their_chunks)
 {
-	(void)state;
 	refused("", "size=1048576", "size=0", "too small");
 	refused("", "size=1048576", "size=1048577", "4096");
 	refused("", "size=1048576", "size=1310720", "hashes-length");
@@ -496,9 +470,8 @@ static void images_fit_their_chunks(void **state)
 	refused("", "digest=00", "digest=0000", "64 hex");
 }
 
-static void verity_is_whole_or_absent(void **state)
+TEST(verity_is_whole_or_absent)
 {
-	(void)state;
 	refused("", "verity-root-hash=" D32 "\n", "", "verity: needs");
 	refused("", "verity-algorithm=sha256\n", "", "verity: needs");
 	refused("", "verity-data-block=4096\n", "", "verity: needs");
@@ -518,9 +491,8 @@ static void verity_is_whole_or_absent(void **state)
 	accepted("", "verity-salt=abcd", "verity-salt=" D32 D32);
 }
 
-static void encodings_fit_their_images(void **state)
+TEST(encodings_fit_their_images)
 {
-	(void)state;
 	refused("[encoding.2]", "image=root", "image=toor", "no such image");
 	refused("[encoding.1]", "image=root", "image=boot", "order of their images");
 	refused("[encoding.3]", "image=boot", "image=root", "not where");
@@ -532,19 +504,17 @@ static void encodings_fit_their_images(void **state)
 	refused("[encoding.2]", "forms=zero,raw,zstd", "forms=zero,raw,zero", "a name twice");
 }
 
-static void an_image_without_encoding_is_refused(void **state)
+TEST(an_image_without_encoding_is_refused)
 {
 	const char *cut = strstr(good, "\n[encoding.3]");
 
-	(void)state;
 	snprintf(text, sizeof(text), "%.*s", (int)(cut + 1 - good), good);
-	assert_int_equal(parse(text), KB_EFORMAT);
+	FAILS(parse(text), KB_EFORMAT);
 	assert_non_null(strstr(why, "no encoding"));
 }
 
-static void parts_lie_one_behind_the_other(void **state)
+TEST(parts_lie_one_behind_the_other)
 {
-	(void)state;
 	refused("[image.root]", "hashes-offset=0", "hashes-offset=1", "not where");
 	refused("[image.boot]", "hashes-offset=310", "hashes-offset=309", "not where");
 	refused("[encoding.1]", "table-length=100", "table-length=99", "not where");
@@ -557,24 +527,22 @@ static void parts_lie_one_behind_the_other(void **state)
 }
 
 /* What follows it takes its place. */
-static void hashes_lie_nowhere_else(void **state)
+TEST(hashes_lie_nowhere_else)
 {
 	char *t = (char *)with("[image.boot]", "hashes-offset=310", "hashes-offset=500");
 	char *table = strstr(t, "table-offset=374");
 
-	(void)state;
 	assert_non_null(table);
 	memcpy(table, "table-offset=310", 16);
-	assert_int_equal(parse(t), KB_EFORMAT);
+	FAILS(parse(t), KB_EFORMAT);
 	assert_non_null(strstr(why, "not where they belong"));
 }
 
 /* Up to the limits, and one more. */
-static void counts_are_limited(void **state)
+TEST(counts_are_limited)
 {
 	char *p = text;
 
-	(void)state;
 	p += sprintf(p, "[bundle]\nformat=1.0\ncompatible=a\nversion=1\nsequence=1\nfloor=0\n"
 			"allow-downgrade=yes\n[image.a]\nsize=4096\nchunk-size=16384\ndigest=" D32
 			"\nhashes-offset=0\nhashes-length=64\nhashes-digest=" D32 "\n");
@@ -590,11 +558,10 @@ static void counts_are_limited(void **state)
 	assert_true(m.allow_downgrade);
 }
 
-static void too_many_images_are_refused(void **state)
+TEST(too_many_images_are_refused)
 {
 	char *p = text;
 
-	(void)state;
 	p += sprintf(p, "[bundle]\nformat=1.0\ncompatible=a\nversion=1\nsequence=1\nfloor=0\n"
 			"allow-downgrade=no\n");
 	for (unsigned i = 0; i <= MANIFEST_IMAGES_MAX; i++)
@@ -602,27 +569,25 @@ static void too_many_images_are_refused(void **state)
 			     "[image.i%u]\nsize=4096\nchunk-size=16384\ndigest=" D32
 			     "\nhashes-offset=0\nhashes-length=64\nhashes-digest=" D32 "\n",
 			     i);
-	assert_int_equal(parse(text), KB_EFORMAT);
+	FAILS(parse(text), KB_EFORMAT);
 	assert_non_null(strstr(why, "more than 4"));
 }
 
-static void messages_are_safe_to_print(void **state)
+TEST(messages_are_safe_to_print)
 {
 	char small[8];
 
-	(void)state;
-	assert_int_equal(manifest_parse(&m, "\x1b[31m\n", 6, why, sizeof(why)), KB_EFORMAT);
+	FAILS(manifest_parse(&m, "\x1b[31m\n", 6, why, sizeof(why)), KB_EFORMAT);
 	assert_null(strchr(why, '\x1b'));
-	assert_int_equal(manifest_parse(&m, "x", 1, small, sizeof(small)), KB_EFORMAT);
+	FAILS(manifest_parse(&m, "x", 1, small, sizeof(small)), KB_EFORMAT);
 	assert_int_equal(strlen(small), 7);
 }
 
-static void keys_are_set_one_by_one_by_the_same_rules(void **state)
+TEST(keys_are_set_one_by_one_by_the_same_rules)
 {
 	static const char *const bad[] = { "", "47;11", "47\t11", "47\x7f", " 4711", "4711 " };
 	struct manifest_image im = { .size = 0 };
 
-	(void)state;
 	memset(&m, 0, sizeof(m));
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_non_null(manifest_bundle_key(&m, "build", bad[i]));
@@ -638,40 +603,5 @@ static void keys_are_set_one_by_one_by_the_same_rules(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(everything_is_read),
-		cmocka_unit_test(what_is_written_is_read_and_the_same),
-		cmocka_unit_test(a_line_too_long_is_not_written),
-		cmocka_unit_test(compatible_names_are_matched_whole),
-		cmocka_unit_test(chunks_are_counted_and_measured),
-		cmocka_unit_test(keys_with_x_are_passed_over_anywhere),
-		cmocka_unit_test(optional_keys_may_be_missing),
-		cmocka_unit_test(keys_come_in_any_order),
-		cmocka_unit_test(an_unknown_kind_of_encoding_is_passed_over),
-		cmocka_unit_test(an_unknown_form_makes_an_encoding_unknown),
-		cmocka_unit_test(an_unknown_encoding_is_not_written),
-		cmocka_unit_test(a_newer_format_is_told_from_a_bad_one),
-		cmocka_unit_test(lines_have_one_shape),
-		cmocka_unit_test(characters_are_printable_even_where_nobody_reads),
-		cmocka_unit_test(a_nul_is_no_end),
-		cmocka_unit_test(every_truncation_is_refused),
-		cmocka_unit_test(sections_have_their_order),
-		cmocka_unit_test(format_comes_first),
-		cmocka_unit_test(keys_are_known_and_single),
-		cmocka_unit_test(required_keys_are_required),
-		cmocka_unit_test(numbers_have_one_spelling_and_a_range),
-		cmocka_unit_test(texts_have_their_characters_and_lengths),
-		cmocka_unit_test(images_fit_their_chunks),
-		cmocka_unit_test(verity_is_whole_or_absent),
-		cmocka_unit_test(encodings_fit_their_images),
-		cmocka_unit_test(an_image_without_encoding_is_refused),
-		cmocka_unit_test(parts_lie_one_behind_the_other),
-		cmocka_unit_test(hashes_lie_nowhere_else),
-		cmocka_unit_test(counts_are_limited),
-		cmocka_unit_test(too_many_images_are_refused),
-		cmocka_unit_test(messages_are_safe_to_print),
-		cmocka_unit_test(keys_are_set_one_by_one_by_the_same_rules),
-	};
-
-	return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
+	return TEST_RUN("manifest");
 }

@@ -4,11 +4,9 @@
 
 #include "update/media.h"
 #include "update/reader.h"
+#include "tests/unit/test.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +14,6 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static char dir[] = "/tmp/keelboot-media-XXXXXX";
 static const char *const fstypes[] = { "vfat", "exfat", NULL };
@@ -48,9 +44,8 @@ static void open_folder(struct media *m)
 	assert_true(m->folder >= 0);
 }
 
-static void takes_only_names_of_bundles(void **state)
+TEST(takes_only_names_of_bundles)
 {
-	(void)state;
 	assert_true(media_is_bundle("acme-2.0.keel"));
 	assert_true(media_is_bundle("ACME.KEEL"));
 	assert_false(media_is_bundle("._acme-2.0.keel"));
@@ -61,14 +56,13 @@ static void takes_only_names_of_bundles(void **state)
 	assert_false(media_is_bundle(""));
 }
 
-static void lists_every_name_once(void **state)
+TEST(lists_every_name_once)
 {
 	static bool seen[500];
 	char name[MEDIA_NAME_MAX + 1];
 	struct media m;
 	unsigned n = 0;
 
-	(void)state;
 	for (unsigned i = 0; i < 500; i++) {
 		snprintf(name, sizeof(name), "%03u-%0100d.keel", i, 0);
 		write_file(name, "x", 1);
@@ -86,23 +80,22 @@ static void lists_every_name_once(void **state)
 	media_close(&m);
 }
 
-static void opens_regular_files_only(void **state)
+TEST(opens_regular_files_only)
 {
 	struct media m;
 	int fd = -1;
 
-	(void)state;
 	write_file("a.keel", "x", 1);
 	assert_int_equal(symlink("/etc/passwd", path("link.keel")), 0);
 	assert_int_equal(mkdir(path("dir.keel"), 0700), 0);
 	assert_int_equal(mkfifo(path("fifo.keel"), 0600), 0);
 	open_folder(&m);
-	assert_int_equal(media_file(&m, "a.keel", &fd), KB_OK);
+	OK(media_file(&m, "a.keel", &fd));
 	close(fd);
-	assert_int_equal(media_file(&m, "link.keel", &fd), KB_EINVAL);
-	assert_int_equal(media_file(&m, "dir.keel", &fd), KB_EINVAL);
-	assert_int_equal(media_file(&m, "fifo.keel", &fd), KB_EINVAL);
-	assert_int_equal(media_file(&m, "none.keel", &fd), KB_ENOENT);
+	FAILS(media_file(&m, "link.keel", &fd), KB_EINVAL);
+	FAILS(media_file(&m, "dir.keel", &fd), KB_EINVAL);
+	FAILS(media_file(&m, "fifo.keel", &fd), KB_EINVAL);
+	FAILS(media_file(&m, "none.keel", &fd), KB_ENOENT);
 	unlinkat(m.folder, "a.keel", 0);
 	unlinkat(m.folder, "link.keel", 0);
 	unlinkat(m.folder, "fifo.keel", 0);
@@ -111,26 +104,25 @@ static void opens_regular_files_only(void **state)
 }
 
 /* Whoever wrote to the file system elsewhere would lead us out of it, root's commands too. */
-static void goes_down_a_path_and_follows_no_link(void **state)
+TEST(goes_down_a_path_and_follows_no_link)
 {
 	const char *rest = "a//b/";
 	char name[MEDIA_NAME_MAX + 1], longer[MEDIA_NAME_MAX + 2];
 	int base, at;
 
-	(void)state;
 	assert_int_equal(mkdir(path("a"), 0700), 0);
 	assert_int_equal(mkdir(path("a/b"), 0700), 0);
 	assert_int_equal(symlink("a", path("link")), 0);
 	write_file("file", "x", 1);
 	base = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	at = openat(base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(media_enter(&at, "none"), KB_ENOENT);
-	assert_int_equal(media_enter(&at, "link"), KB_EINVAL);
-	assert_int_equal(media_enter(&at, "file"), KB_EINVAL);
+	FAILS(media_enter(&at, "none"), KB_ENOENT);
+	FAILS(media_enter(&at, "link"), KB_EINVAL);
+	FAILS(media_enter(&at, "file"), KB_EINVAL);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_true(media_part(&rest, name));
 		assert_string_equal(name, i == 0 ? "a" : "b");
-		assert_int_equal(media_enter(&at, name), KB_OK);
+		OK(media_enter(&at, name));
 	}
 	assert_false(media_part(&rest, name));
 	assert_int_equal(fcntl(at, F_GETFD), FD_CLOEXEC);
@@ -160,13 +152,12 @@ int fstatat64(int folder, const char *name, struct stat64 *st, int flags)
 }
 
 /* A file system made by a stranger may answer as it likes, and a folder may change under us. */
-static void what_is_no_file_once_it_is_open_is_refused(void **state)
+TEST(what_is_no_file_once_it_is_open_is_refused)
 {
 	enum kb_err fifo, folder;
 	struct media m;
 	int fd = -1;
 
-	(void)state;
 	assert_int_equal(mkfifo(path("fifo.keel"), 0600), 0);
 	assert_int_equal(mkdir(path("dir.keel"), 0700), 0);
 	open_folder(&m);
@@ -182,20 +173,19 @@ static void what_is_no_file_once_it_is_open_is_refused(void **state)
 	media_close(&m);
 }
 
-static void takes_a_raw_bundle_without_a_mount(void **state)
+TEST(takes_a_raw_bundle_without_a_mount)
 {
 	static uint8_t raw[8192];
 	struct reader_header h = { .sig_cap = 512, .manifest_len = 1, .manifest_off = 1024 };
 	struct media m;
 	int fd = -1;
 
-	(void)state;
 	reader_header_write(&h, raw);
 	write_file("raw", raw, sizeof(raw));
-	assert_int_equal(media_open(&m, path("raw"), true, fstypes, "keelboot"), KB_OK);
+	OK(media_open(&m, path("raw"), true, fstypes, "keelboot"));
 	assert_true(m.raw);
 	assert_false(m.mounted);
-	assert_int_equal(media_file(&m, "", &fd), KB_OK);
+	OK(media_file(&m, "", &fd));
 	close(fd);
 	media_close(&m);
 	assert_int_equal(m.dev, -1);
@@ -203,18 +193,17 @@ static void takes_a_raw_bundle_without_a_mount(void **state)
 }
 
 /* Whatever is on it: nothing of a stick is written, run, or a device. */
-static void mounts_read_only_and_believes_nothing(void **state)
+TEST(mounts_read_only_and_believes_nothing)
 {
 	static const char *const one[][2] = { { "vfat" }, { "exfat" }, { "ext4" } };
 	char want[128];
 	struct media m;
 
-	(void)state;
 	write_file("stick", "x", 1);
 	for (unsigned i = 0; i < 3; i++) {
 		os_sim_reset();
 		/* The mount is simulated, so nothing is in it. */
-		assert_int_equal(media_open(&m, path("stick"), true, one[i], "x"), KB_ENOENT);
+		FAILS(media_open(&m, path("stick"), true, one[i], "x"), KB_ENOENT);
 		snprintf(want, sizeof(want),
 			 " " MEDIA_MOUNT " %s ro,nosuid,nodev,noexec,nosymfollow\n", one[i][0]);
 		assert_non_null(strstr(os_sim_trace(), want));
@@ -224,35 +213,33 @@ static void mounts_read_only_and_believes_nothing(void **state)
 }
 
 /* What is our own partition's may have links. */
-static void links_of_the_data_partition_are_its_own(void **state)
+TEST(links_of_the_data_partition_are_its_own)
 {
 	static const char *const ext4[] = { "ext4", NULL };
 	struct media m;
 
-	(void)state;
 	write_file("part", "x", 1);
 	os_sim_reset();
-	assert_int_equal(media_open(&m, path("part"), false, ext4, "x"), KB_ENOENT);
+	FAILS(media_open(&m, path("part"), false, ext4, "x"), KB_ENOENT);
 	assert_non_null(strstr(os_sim_trace(), " ext4 ro,nosuid,nodev,noexec\n"));
 	unlink(path("part"));
 }
 
-static void with_an_empty_list_nothing_is_mounted(void **state)
+TEST(with_an_empty_list_nothing_is_mounted)
 {
 	static const char *const none[] = { NULL };
 	static uint8_t raw[8192];
 	struct reader_header h = { .sig_cap = 512, .manifest_len = 1, .manifest_off = 1024 };
 	struct media m;
 
-	(void)state;
 	write_file("stick", "x", 1);
 	os_sim_reset();
-	assert_int_equal(media_open(&m, path("stick"), true, none, "x"), KB_EMOUNT);
+	FAILS(media_open(&m, path("stick"), true, none, "x"), KB_EMOUNT);
 	assert_int_equal(os_sim_count("mount"), 0);
 	assert_int_equal(os_sim_count("mkdir"), 0);
 	reader_header_write(&h, raw);
 	write_file("stick", raw, sizeof(raw));
-	assert_int_equal(media_open(&m, path("stick"), true, none, "x"), KB_OK);
+	OK(media_open(&m, path("stick"), true, none, "x"));
 	assert_true(m.raw);
 	media_close(&m);
 	assert_int_equal(os_sim_count("mount"), 0);
@@ -260,29 +247,27 @@ static void with_an_empty_list_nothing_is_mounted(void **state)
 }
 
 /* A device whose driver would be heard of: there is none with this number. */
-static void devices_are_not_even_opened(void **state)
+TEST(devices_are_not_even_opened)
 {
 	struct media m;
 	int fd = -1;
 
-	(void)state;
 	if (mknod(path("device.keel"), S_IFCHR | 0600, makedev(4095, 4095)) < 0 ||
 	    mknod(path("disk.keel"), S_IFBLK | 0600, makedev(4095, 4095)) < 0)
 		skip();
 	open_folder(&m);
-	assert_int_equal(media_file(&m, "device.keel", &fd), KB_EINVAL);
-	assert_int_equal(media_file(&m, "disk.keel", &fd), KB_EINVAL);
+	FAILS(media_file(&m, "device.keel", &fd), KB_EINVAL);
+	FAILS(media_file(&m, "disk.keel", &fd), KB_EINVAL);
 	unlinkat(m.folder, "device.keel", 0);
 	unlinkat(m.folder, "disk.keel", 0);
 	media_close(&m);
 }
 
-static void says_what_is_not_there(void **state)
+TEST(says_what_is_not_there)
 {
 	struct media m;
 
-	(void)state;
-	assert_int_equal(media_open(&m, path("none"), true, fstypes, "keelboot"), KB_ENODEV);
+	FAILS(media_open(&m, path("none"), true, fstypes, "keelboot"), KB_ENODEV);
 	write_file("short", "KEEL", 4);
 	assert_true(media_open(&m, path("short"), true, fstypes, "keelboot") != KB_OK);
 	assert_int_equal(m.dev, -1);
@@ -292,24 +277,11 @@ static void says_what_is_not_there(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_only_names_of_bundles),
-		cmocka_unit_test(lists_every_name_once),
-		cmocka_unit_test(opens_regular_files_only),
-		cmocka_unit_test(goes_down_a_path_and_follows_no_link),
-		cmocka_unit_test(what_is_no_file_once_it_is_open_is_refused),
-		cmocka_unit_test(takes_a_raw_bundle_without_a_mount),
-		cmocka_unit_test(mounts_read_only_and_believes_nothing),
-		cmocka_unit_test(links_of_the_data_partition_are_its_own),
-		cmocka_unit_test(with_an_empty_list_nothing_is_mounted),
-		cmocka_unit_test(devices_are_not_even_opened),
-		cmocka_unit_test(says_what_is_not_there),
-	};
 	int rc;
 
 	if (mkdtemp(dir) == NULL)
 		return 1;
-	rc = cmocka_run_group_tests_name("media", tests, NULL, NULL);
+	rc = TEST_RUN("media");
 	rmdir(dir);
 	return rc;
 }

@@ -3,10 +3,7 @@
 
 #include "initramfs/modules.h"
 #include "lib/log.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
+#include "tests/unit/test.h"
 
 #define M "/lib/modules/6.1.0/"
 
@@ -22,9 +19,8 @@ static int bare_machine(void **state)
 	return 0;
 }
 
-static void they_are_loaded_in_the_order_of_the_list(void **state)
+TEST(they_are_loaded_in_the_order_of_the_list)
 {
-	(void)state;
 	os_sim_file(MODULES_LIST, "# a comment\n\n" M "virtio.ko\n" M
 				  "softdog.ko.xz soft_margin=30 soft_panic=1\n" M "usb-storage.ko");
 	assert_int_equal(modules_load(MODULES_LIST, "", "all", NULL, NULL), 3);
@@ -37,9 +33,8 @@ static void they_are_loaded_in_the_order_of_the_list(void **state)
 			    "unlink " M "usb-storage.ko\n");
 }
 
-static void one_that_fails_is_passed_over(void **state)
+TEST(one_that_fails_is_passed_over)
 {
-	(void)state;
 	os_sim_file(MODULES_LIST, M "none.ko\n" M "virtio.ko\n" M "usb-storage.ko\n");
 	os_sim_fail("finit_module " M "virtio.ko", 1, KB_ENODEV);
 	assert_int_equal(modules_load(MODULES_LIST, "", "all", NULL, NULL), 1);
@@ -48,16 +43,14 @@ static void one_that_fails_is_passed_over(void **state)
 	assert_int_equal(os_sim_count("finit_module " M "usb-storage.ko\n"), 1);
 }
 
-static void no_list_is_no_modules(void **state)
+TEST(no_list_is_no_modules)
 {
-	(void)state;
 	assert_int_equal(modules_load(MODULES_LIST, "", "all", NULL, NULL), 0);
 	assert_string_equal(os_sim_trace(), "");
 }
 
-static void the_command_line_comes_after_the_list(void **state)
+TEST(the_command_line_comes_after_the_list)
 {
-	(void)state;
 	os_sim_file(MODULES_LIST, M "usb-storage.ko delay_use=1\n");
 	assert_int_equal(modules_load(MODULES_LIST,
 				      "quiet usb_storage.delay_use=5 virtio.x=1 root=/dev/sda",
@@ -68,13 +61,12 @@ static void the_command_line_comes_after_the_list(void **state)
 			    "unlink " M "usb-storage.ko\n");
 }
 
-static void the_watchdog_core_is_told_to_go_on_at_a_reboot(void **state)
+TEST(the_watchdog_core_is_told_to_go_on_at_a_reboot)
 {
-	(void)state;
 	os_sim_file(MODULES_LIST, M "watchdog.ko\n");
 	assert_int_equal(modules_load(MODULES_LIST, "", "all", NULL, NULL), 1);
 	assert_int_equal(os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=0\n"), 1);
-	bare_machine(state);
+	bare_machine(NULL);
 	os_sim_file(MODULES_LIST, M "watchdog.ko\n");
 	assert_int_equal(modules_load(MODULES_LIST, "watchdog.stop_on_reboot=1", "all", NULL, NULL),
 			 1);
@@ -83,7 +75,7 @@ static void the_watchdog_core_is_told_to_go_on_at_a_reboot(void **state)
 			 1);
 }
 
-static void words_of_the_command_line_find_their_module(void **state)
+TEST(words_of_the_command_line_find_their_module)
 {
 	static const struct {
 		const char *cmdline, *params;
@@ -106,7 +98,6 @@ static void words_of_the_command_line_find_their_module(void **state)
 	};
 	char out[64];
 
-	(void)state;
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		assert_true(modules_params(out, sizeof(out), M "usb-storage.ko.xz",
 					   cases[i].cmdline, "all"));
@@ -114,12 +105,11 @@ static void words_of_the_command_line_find_their_module(void **state)
 	}
 }
 
-static void what_does_not_fit_is_left_out_whole(void **state)
+TEST(what_does_not_fit_is_left_out_whole)
 {
 	char out[16], cmdline[4096] = "usb_storage.a=1 usb_storage.bbbbbbbbbbbbbbbbb=2 "
 				      "usb_storage.c=3";
 
-	(void)state;
 	assert_false(modules_params(out, sizeof(out), "usb-storage.ko", cmdline, "all"));
 	assert_string_equal(out, "a=1 c=3");
 	memset(cmdline + 12, 'x', 2000);
@@ -130,9 +120,8 @@ static void what_does_not_fit_is_left_out_whole(void **state)
 	assert_int_equal(os_sim_count("# module " M "usb-storage.ko: more than"), 1);
 }
 
-static void a_module_that_refuses_words_of_the_line_is_loaded_without(void **state)
+TEST(a_module_that_refuses_words_of_the_line_is_loaded_without)
 {
-	(void)state;
 	os_sim_file(MODULES_LIST, M "virtio.ko a=1\n" M "watchdog.ko\n");
 	os_sim_fail("finit_module " M "virtio.ko a=1 queue=x", 1, KB_EINVAL);
 	os_sim_fail("finit_module " M "watchdog.ko stop_on_reboot=0 y", 1, KB_EINVAL);
@@ -146,7 +135,7 @@ static void a_module_that_refuses_words_of_the_line_is_loaded_without(void **sta
 				      "the kernel command line"),
 			 1);
 	/* Nor is it tried for ever. */
-	bare_machine(state);
+	bare_machine(NULL);
 	os_sim_file(MODULES_LIST, M "virtio.ko a=1\n");
 	os_sim_fail("finit_module " M "virtio.ko", 0, KB_EINVAL);
 	assert_int_equal(modules_load(MODULES_LIST, "virtio.queue=x", "all", NULL, NULL), 0);
@@ -154,7 +143,7 @@ static void a_module_that_refuses_words_of_the_line_is_loaded_without(void **sta
 	assert_int_equal(os_sim_count("# module " M "virtio.ko: unable to load"), 2);
 }
 
-static void only_words_that_system_conf_names_reach_a_module(void **state)
+TEST(only_words_that_system_conf_names_reach_a_module)
 {
 	static const struct {
 		const char *heeded, *cmdline, *params;
@@ -174,7 +163,6 @@ static void only_words_that_system_conf_names_reach_a_module(void **state)
 	};
 	char out[64];
 
-	(void)state;
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		assert_true(modules_params(out, sizeof(out), M "usb-storage.ko", cases[i].cmdline,
 					   cases[i].heeded));
@@ -190,18 +178,5 @@ static void only_words_that_system_conf_names_reach_a_module(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup(f, bare_machine)
-	const struct CMUnitTest tests[] = {
-		T(they_are_loaded_in_the_order_of_the_list),
-		T(one_that_fails_is_passed_over),
-		T(no_list_is_no_modules),
-		T(the_command_line_comes_after_the_list),
-		T(the_watchdog_core_is_told_to_go_on_at_a_reboot),
-		T(words_of_the_command_line_find_their_module),
-		T(what_does_not_fit_is_left_out_whole),
-		T(a_module_that_refuses_words_of_the_line_is_loaded_without),
-		T(only_words_that_system_conf_names_reach_a_module),
-	};
-
-	return cmocka_run_group_tests_name("modules", tests, NULL, NULL);
+	return TEST_RUN("modules", .set_up = bare_machine);
 }

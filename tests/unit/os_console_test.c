@@ -2,9 +2,8 @@
 /* The consoles that the kernel has, with pseudo terminals in their place. */
 #include "lib/os.h"
 #include "lib/os_root.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,7 +14,6 @@
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #define ACTIVE "sys/class/tty/console/active"
 #define LINE   "keelboot: slot a\n"
@@ -121,18 +119,16 @@ static int tear_down(void **state)
 	return rmdir(dir);
 }
 
-static void each_console_gets_the_line_once(void **state)
+TEST(each_console_gets_the_line_once)
 {
-	(void)state;
 	put(ACTIVE, "ttyS0 ttyS1\n");
 	say();
 	assert_seen(master[0], SEEN);
 	assert_seen(master[1], SEEN);
 }
 
-static void one_that_comes_later_is_found_and_one_that_goes_is_left(void **state)
+TEST(one_that_comes_later_is_found_and_one_that_goes_is_left)
 {
-	(void)state;
 	say();
 	assert_seen(master[1], "");
 	put(ACTIVE, "ttyS1\n");
@@ -144,11 +140,10 @@ static void one_that_comes_later_is_found_and_one_that_goes_is_left(void **state
 }
 
 /* Nor does a file that has its name grow. */
-static void a_console_that_is_not_there_is_passed_over(void **state)
+TEST(a_console_that_is_not_there_is_passed_over)
 {
 	struct stat st;
 
-	(void)state;
 	put("dev/ttyS8", "");
 	put(ACTIVE, "ttyS9 ttyS8 ../dev/ttyS0 ttyS1\n");
 	say();
@@ -157,19 +152,17 @@ static void a_console_that_is_not_there_is_passed_over(void **state)
 	assert_int_equal(st.st_size, 0);
 }
 
-static void without_any_console_nothing_happens(void **state)
+TEST(without_any_console_nothing_happens)
 {
-	(void)state;
 	put(ACTIVE, "\n");
 	say();
 	assert_seen(master[0], "");
 }
 
-static void before_sys_is_there_the_console_is_the_one_of_the_command_line(void **state)
+TEST(before_sys_is_there_the_console_is_the_one_of_the_command_line)
 {
 	int fd = open_port("dev/console");
 
-	(void)state;
 	unlink(at(ACTIVE));
 	say();
 	assert_seen(fd, SEEN);
@@ -186,11 +179,10 @@ static void hold(int fd, bool on)
 	close(port);
 }
 
-static void a_console_that_takes_nothing_holds_up_nobody(void **state)
+TEST(a_console_that_takes_nothing_holds_up_nobody)
 {
 	uint64_t start = os_now_ms(), first;
 
-	(void)state;
 	put(ACTIVE, "ttyS0 ttyS1\n");
 	say();
 	assert_seen(master[0], SEEN);
@@ -212,11 +204,10 @@ static void a_console_that_takes_nothing_holds_up_nobody(void **state)
 }
 
 /* Nobody reads, and its buffer is full. */
-static void a_console_that_is_full_holds_up_nobody(void **state)
+TEST(a_console_that_is_full_holds_up_nobody)
 {
 	uint64_t start;
 
-	(void)state;
 	for (int i = 0; i < 20000; i++) {
 		start = os_now_ms();
 		say();
@@ -228,11 +219,10 @@ static void a_console_that_is_full_holds_up_nobody(void **state)
 }
 
 /* The end of a session hangs up its terminal for all who have it open; here a call does that. */
-static void one_that_was_hung_up_is_opened_anew(void **state)
+TEST(one_that_was_hung_up_is_opened_anew)
 {
 	int port;
 
-	(void)state;
 	say();
 	assert_seen(master[0], SEEN);
 	port = open(ptsname(master[0]), O_RDWR | O_NOCTTY);
@@ -247,11 +237,10 @@ static void one_that_was_hung_up_is_opened_anew(void **state)
 }
 
 /* Its other end is gone: no error, no loop. */
-static void a_dead_console_is_given_up(void **state)
+TEST(a_dead_console_is_given_up)
 {
 	uint64_t start = os_now_ms();
 
-	(void)state;
 	put(ACTIVE, "ttyS0 ttyS1\n");
 	say();
 	close(master[0]);
@@ -263,9 +252,8 @@ static void a_dead_console_is_given_up(void **state)
 	assert_seen(master[1], SEEN SEEN);
 }
 
-static void the_level_of_the_kernel_is_asked_each_time(void **state)
+TEST(the_level_of_the_kernel_is_asked_each_time)
 {
-	(void)state;
 	assert_false(os_console_shows(3)); /* not known */
 	put("sys/kernel/printk", "4\t4\t1\t7\n");
 	assert_true(os_console_shows(3));
@@ -279,11 +267,10 @@ static void the_level_of_the_kernel_is_asked_each_time(void **state)
 	assert_true(os_console_shows(7));
 }
 
-static void a_file_is_not_the_kernels_log(void **state)
+TEST(a_file_is_not_the_kernels_log)
 {
 	int fd = open("/dev/null", O_WRONLY);
 
-	(void)state;
 	assert_false(os_is_kmsg(fd));
 	assert_false(os_is_kmsg(-1));
 	close(fd);
@@ -293,23 +280,7 @@ static void a_file_is_not_the_kernels_log(void **state)
 	close(fd);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(each_console_gets_the_line_once),
-		T(one_that_comes_later_is_found_and_one_that_goes_is_left),
-		T(a_console_that_is_not_there_is_passed_over),
-		T(without_any_console_nothing_happens),
-		T(before_sys_is_there_the_console_is_the_one_of_the_command_line),
-		T(a_console_that_takes_nothing_holds_up_nobody),
-		T(a_console_that_is_full_holds_up_nobody),
-		T(one_that_was_hung_up_is_opened_anew),
-		T(a_dead_console_is_given_up),
-		T(the_level_of_the_kernel_is_asked_each_time),
-		T(a_file_is_not_the_kernels_log),
-	};
-
-	return cmocka_run_group_tests_name("consoles", tests, NULL, NULL);
+	return TEST_RUN("consoles", .set_up = set_up, .tear_down = tear_down);
 }

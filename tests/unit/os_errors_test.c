@@ -7,9 +7,8 @@
 #include "lib/bdev.h"
 #include "lib/os.h"
 #include "lib/util.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,7 +21,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #define CALLS_MAX 5000
 
@@ -305,7 +303,7 @@ static enum kb_err try_spawn(void)
 		assert_int_equal(status, 0);
 	fault.on = false;
 	if (e != KB_OK)
-		assert_int_equal(os_kill(pid), KB_OK);
+		OK(os_kill(pid));
 	return e;
 }
 
@@ -383,7 +381,7 @@ static void each_call_fails(enum kb_err (*try)(void))
 				      ENOSPC, EPERM, EROFS,  ETIMEDOUT, ENFILE };
 	unsigned calls, fired = 0;
 
-	assert_int_equal(run(try, 0, EIO, false), KB_OK);
+	OK(run(try, 0, EIO, false));
 	calls = fault.calls;
 	assert_true(calls > 0);
 	for (unsigned nth = 1; nth <= calls; nth++) {
@@ -404,49 +402,42 @@ static void each_call_fails(enum kb_err (*try)(void))
 	assert_true(2 * fired > calls * KB_ARRAY_LEN(errors));
 }
 
-static void a_file_is_written_whole_or_it_is_an_error(void **ctx)
+TEST(a_file_is_written_whole_or_it_is_an_error)
 {
-	(void)ctx;
 	each_call_fails(try_write_file);
 }
 
-static void a_file_is_read_whole_or_it_is_an_error(void **ctx)
+TEST(a_file_is_read_whole_or_it_is_an_error)
 {
-	(void)ctx;
 	each_call_fails(try_read_file);
 }
 
-static void a_device_is_written_and_read_whole_or_it_is_an_error(void **ctx)
+TEST(a_device_is_written_and_read_whole_or_it_is_an_error)
 {
-	(void)ctx;
 	each_call_fails(try_bdev);
 }
 
-static void folders_and_links(void **ctx)
+TEST(folders_and_links)
 {
-	(void)ctx;
 	each_call_fails(try_folders);
 }
 
-static void a_pipe_is_made_whole_and_read(void **ctx)
+TEST(a_pipe_is_made_whole_and_read)
 {
-	(void)ctx;
 	each_call_fails(try_pipe);
 }
 
-static void a_child_is_known_or_was_never_there(void **ctx)
+TEST(a_child_is_known_or_was_never_there)
 {
-	(void)ctx;
 	each_call_fails(try_spawn);
 }
 
 /* Between fork and exec: a program that was not started is not said to run. */
-static void a_child_that_fails_before_its_program_says_so(void **ctx)
+TEST(a_child_that_fails_before_its_program_says_so)
 {
 	static const int errors[] = { EIO, EMFILE, EINTR, EAGAIN };
 	unsigned failed = 0;
 
-	(void)ctx;
 	for (unsigned nth = 1; nth <= 24; nth++) {
 		for (unsigned i = 0; i < KB_ARRAY_LEN(errors); i++)
 			failed += run(try_spawn, nth, errors[i], true) != KB_OK;
@@ -454,9 +445,8 @@ static void a_child_that_fails_before_its_program_says_so(void **ctx)
 	assert_true(failed > 0);
 }
 
-static void uevents_are_heard_or_it_is_said(void **ctx)
+TEST(uevents_are_heard_or_it_is_said)
 {
-	(void)ctx;
 	each_call_fails(try_uevents);
 }
 
@@ -481,16 +471,5 @@ static int remove_dir(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_file_is_written_whole_or_it_is_an_error),
-		cmocka_unit_test(a_file_is_read_whole_or_it_is_an_error),
-		cmocka_unit_test(a_device_is_written_and_read_whole_or_it_is_an_error),
-		cmocka_unit_test(folders_and_links),
-		cmocka_unit_test(a_pipe_is_made_whole_and_read),
-		cmocka_unit_test(a_child_is_known_or_was_never_there),
-		cmocka_unit_test(a_child_that_fails_before_its_program_says_so),
-		cmocka_unit_test(uevents_are_heard_or_it_is_said),
-	};
-
-	return cmocka_run_group_tests_name("os_errors", tests, make_dir, remove_dir);
+	return TEST_RUN("os_errors", .first = make_dir, .last = remove_dir);
 }

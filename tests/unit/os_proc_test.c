@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Real children: started, awaited, bounded, killed; and as process 1 of a namespace of its own. */
 #include "lib/os.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -15,7 +14,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 /* Runs a shell line; what it says comes back. */
 static pid_t start(const char *script, int *out, bool capture, unsigned cpu_s)
@@ -27,9 +25,9 @@ static pid_t start(const char *script, int *out, bool capture, unsigned cpu_s)
 	int fds[2];
 	pid_t pid;
 
-	assert_int_equal(os_pipe(fds), KB_OK);
+	OK(os_pipe(fds));
 	sp.fd3 = fds[1];
-	assert_int_equal(os_spawn(&sp, &pid), KB_OK);
+	OK(os_spawn(&sp, &pid));
 	os_close(&fds[1]);
 	*out = fds[0];
 	return pid;
@@ -41,44 +39,42 @@ static void read_all(int fd, char *buf, size_t size)
 	bool ready;
 
 	while (len > 0 && used + 1 < size) {
-		assert_int_equal(os_poll(&fd, &ready, 1, 5000), KB_OK);
+		OK(os_poll(&fd, &ready, 1, 5000));
 		if (os_read(fd, buf + used, size - 1 - used, &len) == KB_OK)
 			used += len;
 	}
 	buf[used] = '\0';
 }
 
-static void a_child_says_something_on_descriptor_3_and_ends(void **state)
+TEST(a_child_says_something_on_descriptor_3_and_ends)
 {
 	char buf[64];
 	int fd, status;
 	pid_t pid = start("echo hello >&3; exit 7", &fd, false, 0);
 
-	(void)state;
 	read_all(fd, buf, sizeof(buf));
 	assert_string_equal(buf, "hello\n");
-	assert_int_equal(os_wait(pid, 5000, &status), KB_OK);
+	OK(os_wait(pid, 5000, &status));
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 7);
-	assert_int_equal(os_wait(pid, 0, &status), KB_ECHILD);
+	FAILS(os_wait(pid, 0, &status), KB_ECHILD);
 	os_close(&fd);
 }
 
-static void captured_output_comes_from_both_streams(void **state)
+TEST(captured_output_comes_from_both_streams)
 {
 	char buf[64];
 	int fd, status;
 	pid_t pid = start("echo out; echo err >&2; (echo no >&3) 2>/dev/null || echo closed", &fd,
 			  true, 0);
 
-	(void)state;
 	read_all(fd, buf, sizeof(buf));
 	assert_string_equal(buf, "out\nerr\nclosed\n");
-	assert_int_equal(os_wait(pid, 5000, &status), KB_OK);
+	OK(os_wait(pid, 5000, &status));
 	os_close(&fd);
 }
 
-static void a_guest_writes_no_large_file_and_is_killed_first(void **state)
+TEST(a_guest_writes_no_large_file_and_is_killed_first)
 {
 	const char *const argv[] = { "sh", "-c", "ulimit -f; cat /proc/self/oom_score_adj", NULL };
 	struct os_spawn sp = { .path = "/bin/sh", .argv = argv, .capture = true, .guest = true };
@@ -86,17 +82,16 @@ static void a_guest_writes_no_large_file_and_is_killed_first(void **state)
 	int fds[2], status;
 	pid_t pid;
 
-	(void)state;
-	assert_int_equal(os_pipe(fds), KB_OK);
+	OK(os_pipe(fds));
 	sp.fd3 = fds[1];
-	assert_int_equal(os_spawn(&sp, &pid), KB_OK);
+	OK(os_spawn(&sp, &pid));
 	os_close(&fds[1]);
 	read_all(fds[0], buf, sizeof(buf));
 	/* In blocks of 512 or of 1024 bytes, as the shell likes. */
 	assert_true(strtol(buf, &end, 10) == OS_SPAWN_FILE_MAX / 512 ||
 		    strtol(buf, &end, 10) == OS_SPAWN_FILE_MAX / 1024);
 	assert_string_equal(end, "\n1000\n");
-	assert_int_equal(os_wait(pid, 5000, &status), KB_OK);
+	OK(os_wait(pid, 5000, &status));
 	os_close(&fds[0]);
 }
 
@@ -112,7 +107,7 @@ static void read_terminal(int fd, char *buf, size_t size)
 	buf[used] = '\0';
 }
 
-static void a_child_with_a_terminal_has_it_for_itself(void **state)
+TEST(a_child_with_a_terminal_has_it_for_itself)
 {
 	const char *const argv[] = {
 		"sh", "-c",
@@ -125,30 +120,28 @@ static void a_child_with_a_terminal_has_it_for_itself(void **state)
 	char buf[256];
 	pid_t pid;
 
-	(void)state;
 	assert_true(master >= 0);
 	assert_int_equal(grantpt(master), 0);
 	assert_int_equal(unlockpt(master), 0);
 	sp.tty = ptsname(master);
-	assert_int_equal(os_spawn(&sp, &pid), KB_OK);
+	OK(os_spawn(&sp, &pid));
 	assert_int_equal(write(master, "hello\n", 6), 6);
 	read_terminal(master, buf, sizeof(buf));
 	assert_non_null(strstr(buf, "got hello\r\nt\r\n"));
 	assert_null(strstr(buf, "fd"));
-	assert_int_equal(os_wait(pid, 5000, &status), KB_OK);
+	OK(os_wait(pid, 5000, &status));
 	close(master);
 	sp.tty = "/dev/no-such-terminal";
-	assert_int_equal(os_spawn(&sp, &pid), KB_EEXEC);
+	FAILS(os_spawn(&sp, &pid), KB_EEXEC);
 	assert_int_equal(errno, ENOENT);
 }
 
-static void a_child_starts_clean(void **state)
+TEST(a_child_starts_clean)
 {
 	char buf[512];
 	int fd, status, leak = dup(1), high = fcntl(1, F_DUPFD, 9);
 	pid_t pid;
 
-	(void)state;
 	setenv("SECRET", "x", 1);
 	signal(SIGPIPE, SIG_IGN);
 	pid = start("pwd; env | grep -v -e ^PWD -e ^SHLVL -e ^_; "
@@ -158,7 +151,7 @@ static void a_child_starts_clean(void **state)
 		    "grep SigIgn /proc/$$/status; readlink /proc/$$/fd/0; ulimit -c",
 		    &fd, true, 0);
 	read_all(fd, buf, sizeof(buf));
-	assert_int_equal(os_wait(pid, 5000, &status), KB_OK);
+	OK(os_wait(pid, 5000, &status));
 	assert_non_null(strstr(buf, "/\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n"));
 	assert_null(strstr(buf, "SECRET"));
 	assert_non_null(strstr(buf, "leader"));
@@ -172,14 +165,13 @@ static void a_child_starts_clean(void **state)
 }
 
 /* Else a child that hangs would hold what it writes to beyond the death of who waits for it. */
-static void a_child_ends_with_its_parent(void **state)
+TEST(a_child_ends_with_its_parent)
 {
 	char buf[8];
 	int fds[2];
 	pid_t parent;
 	bool ready;
 
-	(void)state;
 	assert_int_equal(pipe(fds), 0);
 	parent = fork();
 	if (parent == 0) {
@@ -192,23 +184,22 @@ static void a_child_ends_with_its_parent(void **state)
 	close(fds[1]);
 	assert_int_equal(waitpid(parent, NULL, 0), parent);
 	/* The child has the pipe: its end is the end of the pipe. */
-	assert_int_equal(os_poll(&fds[0], &ready, 1, 60000), KB_OK);
+	OK(os_poll(&fds[0], &ready, 1, 60000));
 	assert_int_equal(read(fds[0], buf, sizeof(buf)), 0);
 	close(fds[0]);
 }
 
-static void a_program_that_is_not_there_is_told_at_once(void **state)
+TEST(a_program_that_is_not_there_is_told_at_once)
 {
 	const char *const argv[] = { "none", NULL };
 	struct os_spawn sp = { .path = "/nonexistent/none", .argv = argv, .fd3 = -1 };
 	pid_t pid;
 
-	(void)state;
-	assert_int_equal(os_spawn(&sp, &pid), KB_EEXEC);
+	FAILS(os_spawn(&sp, &pid), KB_EEXEC);
 	assert_int_equal(errno, ENOENT);
 	assert_int_equal(pid, -1);
 	sp.path = "/etc/passwd";
-	assert_int_equal(os_spawn(&sp, &pid), KB_EEXEC);
+	FAILS(os_spawn(&sp, &pid), KB_EEXEC);
 	assert_int_equal(errno, EACCES);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left behind */
 }
@@ -235,7 +226,7 @@ static int leased_program(char *path, size_t size)
 	return -1;
 }
 
-static void a_program_that_does_not_start_in_time_is_given_up(void **state)
+TEST(a_program_that_does_not_start_in_time_is_given_up)
 {
 	char path[64];
 	int lease = leased_program(path, sizeof(path));
@@ -244,12 +235,11 @@ static void a_program_that_does_not_start_in_time_is_given_up(void **state)
 	uint64_t began = os_now_ms();
 	pid_t pid;
 
-	(void)state;
-	assert_int_equal(os_spawn(&sp, &pid), KB_EEXEC);
+	FAILS(os_spawn(&sp, &pid), KB_EEXEC);
 	assert_int_equal(errno, ETIMEDOUT);
 	assert_int_equal(pid, -1);
 	assert_true(os_now_ms() - began >= 9999);
-	assert_int_equal(os_detach(path, argv, NULL, 0, &pid), KB_EEXEC);
+	FAILS(os_detach(path, argv, NULL, 0, &pid), KB_EEXEC);
 	assert_int_equal(errno, ETIMEDOUT);
 	assert_int_equal(pid, -1);
 	assert_true(os_now_ms() - began >= 19998);
@@ -259,7 +249,7 @@ static void a_program_that_does_not_start_in_time_is_given_up(void **state)
 	signal(SIGIO, SIG_DFL);
 }
 
-static void waiting_is_bounded_and_killing_reaches_the_session(void **state)
+TEST(waiting_is_bounded_and_killing_reaches_the_session)
 {
 	char buf[64];
 	int fd, status;
@@ -270,34 +260,32 @@ static void waiting_is_bounded_and_killing_reaches_the_session(void **state)
 	bool ready;
 	size_t len;
 
-	(void)state;
-	assert_int_equal(os_wait(pid, 50, &status), KB_ETIMEDOUT);
+	FAILS(os_wait(pid, 50, &status), KB_ETIMEDOUT);
 	assert_in_range(os_now_ms() - began, 49, 90000);
-	assert_int_equal(os_poll(&fd, &ready, 1, 5000), KB_OK);
-	assert_int_equal(os_read(fd, buf, sizeof(buf) - 1, &len), KB_OK);
+	OK(os_poll(&fd, &ready, 1, 5000));
+	OK(os_read(fd, buf, sizeof(buf) - 1, &len));
 	buf[len] = '\0';
 	grandchild = atoi(buf);
 	assert_true(grandchild > 1);
 	assert_int_equal(kill(grandchild, 0), 0);
 	assert_int_equal(getpgid(grandchild), grandchild);
-	assert_int_equal(os_kill(pid), KB_OK);
+	OK(os_kill(pid));
 	read_all(fd, buf, sizeof(buf)); /* ends only when nobody has the pipe any more */
-	assert_int_equal(os_wait(pid, 0, &status), KB_ECHILD);
+	FAILS(os_wait(pid, 0, &status), KB_ECHILD);
 	os_close(&fd);
 }
 
-static void processor_time_is_limited(void **state)
+TEST(processor_time_is_limited)
 {
 	int fd, status;
 	pid_t pid = start("while :; do :; done", &fd, false, 1);
 
-	(void)state;
-	assert_int_equal(os_wait(pid, 300000, &status), KB_OK);
+	OK(os_wait(pid, 300000, &status));
 	assert_true(WIFSIGNALED(status));
 	os_close(&fd);
 }
 
-static void too_many_children_are_refused(void **state)
+TEST(too_many_children_are_refused)
 {
 	int fd[64], status;
 	pid_t pid[64];
@@ -305,37 +293,35 @@ static void too_many_children_are_refused(void **state)
 	struct os_spawn sp = { .path = "/bin/true", .argv = argv, .fd3 = -1 };
 	unsigned n;
 
-	(void)state;
 	for (n = 0; n < 64; n++) {
 		if (n < 32)
 			pid[n] = start("exit 3", &fd[n], false, 0);
 		else
 			break;
 	}
-	assert_int_equal(os_spawn(&sp, &pid[n]), KB_EBUSY);
+	FAILS(os_spawn(&sp, &pid[n]), KB_EBUSY);
 	for (unsigned i = 0; i < n; i++) {
-		assert_int_equal(os_wait(pid[i], 5000, &status), KB_OK);
+		OK(os_wait(pid[i], 5000, &status));
 		assert_int_equal(WEXITSTATUS(status), 3);
 		os_close(&fd[i]);
 	}
-	assert_int_equal(os_spawn(&sp, &pid[0]), KB_OK);
-	assert_int_equal(os_wait(pid[0], 5000, &status), KB_OK);
+	OK(os_spawn(&sp, &pid[0]));
+	OK(os_wait(pid[0], 5000, &status));
 }
 
 /* One that the kernel holds for ever, say: what it leaves is a zombie, here, and no child of ours.
  */
-static void a_child_that_is_forgotten_takes_no_place(void **state)
+TEST(a_child_that_is_forgotten_takes_no_place)
 {
 	const char *const argv[] = { "true", NULL };
 	struct os_spawn sp = { .path = "/bin/true", .argv = argv, .fd3 = -1 };
 	int status;
 	pid_t pid;
 
-	(void)state;
 	for (unsigned n = 0; n < 64; n++) {
-		assert_int_equal(os_spawn(&sp, &pid), KB_OK);
+		OK(os_spawn(&sp, &pid));
 		os_forget(pid);
-		assert_int_equal(os_wait(pid, 5000, &status), KB_ECHILD);
+		FAILS(os_wait(pid, 5000, &status), KB_ECHILD);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 	}
 	os_forget(pid);
@@ -388,12 +374,11 @@ static int as_init(bool own_mounts)
 	return 0;
 }
 
-static void process_1_reaps_strangers_and_keeps_its_own(void **state)
+TEST(process_1_reaps_strangers_and_keeps_its_own)
 {
 	int status;
 	pid_t pid = fork();
 
-	(void)state;
 	if (pid == 0) {
 		pid_t inner;
 
@@ -423,21 +408,5 @@ static void process_1_reaps_strangers_and_keeps_its_own(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_child_says_something_on_descriptor_3_and_ends),
-		cmocka_unit_test(captured_output_comes_from_both_streams),
-		cmocka_unit_test(a_child_starts_clean),
-		cmocka_unit_test(a_child_with_a_terminal_has_it_for_itself),
-		cmocka_unit_test(a_guest_writes_no_large_file_and_is_killed_first),
-		cmocka_unit_test(a_child_ends_with_its_parent),
-		cmocka_unit_test(a_program_that_is_not_there_is_told_at_once),
-		cmocka_unit_test(a_program_that_does_not_start_in_time_is_given_up),
-		cmocka_unit_test(waiting_is_bounded_and_killing_reaches_the_session),
-		cmocka_unit_test(processor_time_is_limited),
-		cmocka_unit_test(too_many_children_are_refused),
-		cmocka_unit_test(a_child_that_is_forgotten_takes_no_place),
-		cmocka_unit_test(process_1_reaps_strangers_and_keeps_its_own),
-	};
-
-	return cmocka_run_group_tests_name("os_proc", tests, NULL, NULL);
+	return TEST_RUN("os_proc");
 }

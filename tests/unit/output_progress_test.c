@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output_progress.h"
+#include "tests/unit/test.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 static char dir[] = "/tmp/output_progress.XXXXXX";
 static struct output_progress p;
@@ -42,9 +40,8 @@ static const char *published(void)
 	return line;
 }
 
-static void others_can_read_how_far_it_is(void **state)
+TEST(others_can_read_how_far_it_is)
 {
-	(void)state;
 	output_progress_step(&p, "verify", 0, 1000);
 	assert_string_equal(published(), "{\"schema\":1,\"phase\":\"verify\",\"percent\":0,"
 					 "\"done\":0,\"total\":1000}\n");
@@ -58,9 +55,8 @@ static void others_can_read_how_far_it_is(void **state)
 	assert_string_equal(published(), "");
 }
 
-static void nothing_depends_on_its_folder(void **state)
+TEST(nothing_depends_on_its_folder)
 {
-	(void)state;
 	snprintf(p.file, sizeof(p.file), "%s/none/progress", dir);
 	output_progress_step(&p, "write", 1, 2);
 	output_progress_end(&p);
@@ -71,10 +67,5 @@ static void nothing_depends_on_its_folder(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(others_can_read_how_far_it_is, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(nothing_depends_on_its_folder, set_up, tear_down),
-	};
-
-	return cmocka_run_group_tests_name("output_progress", tests, NULL, NULL);
+	return TEST_RUN("output_progress", .set_up = set_up, .tear_down = tear_down);
 }

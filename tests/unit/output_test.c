@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output.h"
+#include "tests/unit/test.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
-static void every_error_has_a_documented_exit_code(void **unused)
+TEST(every_error_has_a_documented_exit_code)
 {
-	(void)unused;
 	for (int e = KB_OK + 1; e <= KB_ENOCAND; e++) {
 		int code = output_exit_code((enum kb_err)e);
 
@@ -27,11 +23,10 @@ static void every_error_has_a_documented_exit_code(void **unused)
 	assert_int_equal(output_exit_code(KB_EIO), 1);
 }
 
-static void times_are_utc_and_damage_is_none(void **unused)
+TEST(times_are_utc_and_damage_is_none)
 {
 	char t[OUTPUT_TIME_LEN];
 
-	(void)unused;
 	output_time(t, 1700000000, false);
 	assert_string_equal(t, "2023-11-14 22:13:20Z");
 	output_time(t, 1700000000, true);
@@ -44,9 +39,8 @@ static void times_are_utc_and_damage_is_none(void **unused)
 	assert_string_equal(t, "9999-12-31T23:59:59Z");
 }
 
-static void the_clock_can_be_given(void **unused)
+TEST(the_clock_can_be_given)
 {
-	(void)unused;
 	setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
 	assert_int_equal(output_now(), 1700000000);
 	setenv("SOURCE_DATE_EPOCH", "tomorrow", 1);
@@ -55,11 +49,10 @@ static void the_clock_can_be_given(void **unused)
 	assert_true(output_now() > 1700000000);
 }
 
-static void sizes_have_units(void **unused)
+TEST(sizes_have_units)
 {
 	char t[OUTPUT_TIME_LEN];
 
-	(void)unused;
 	output_size(t, 0);
 	assert_string_equal(t, "0 bytes");
 	output_size(t, 1536);
@@ -83,9 +76,8 @@ static const char *sentence(enum history_kind kind, int slot, const char *versio
 	return line;
 }
 
-static void events_are_sentences(void **unused)
+TEST(events_are_sentences)
 {
-	(void)unused;
 	assert_string_equal(sentence(HISTORY_BAD, 1, "3.0", "no tries left", "crash"),
 			    "3.0 in slot b was rejected: no tries left (last reset: crash)");
 	assert_string_equal(sentence(HISTORY_BAD, 0, "", "x", "command"),
@@ -103,9 +95,8 @@ static void events_are_sentences(void **unused)
 	assert_string_equal(sentence(HISTORY_STATE, STATE_NONE, "2.0", "staged", ""), "2.0 staged");
 }
 
-static void boots_tell_failures_and_stand_ins(void **unused)
+TEST(boots_tell_failures_and_stand_ins)
 {
-	(void)unused;
 	assert_string_equal(sentence(HISTORY_BOOT, 0, "1.0", "", "normal"),
 			    "1.0 in slot a was booted");
 	assert_string_equal(sentence(HISTORY_BOOT, 0, "1.0", "", "last-resort"),
@@ -121,11 +112,10 @@ static void boots_tell_failures_and_stand_ins(void **unused)
 			    "1.0 in slot a was booted instead of slot b: no file system");
 }
 
-static void the_longest_event_fits(void **unused)
+TEST(the_longest_event_fits)
 {
 	char longest[HISTORY_TEXT_MAX + 1];
 
-	(void)unused;
 	memset(longest, 'x', HISTORY_TEXT_MAX);
 	longest[HISTORY_TEXT_MAX] = '\0';
 	for (int kind = 0; kind < HISTORY_KIND_COUNT; kind++) {
@@ -136,12 +126,11 @@ static void the_longest_event_fits(void **unused)
 	}
 }
 
-static void json_keeps_large_numbers_and_missing_slots(void **unused)
+TEST(json_keeps_large_numbers_and_missing_slots)
 {
 	struct history_event e = { .kind = HISTORY_STATE, .slot = STATE_NONE };
 	json_object *o, *value;
 
-	(void)unused;
 	e.sequence = UINT64_MAX;
 	o = output_event_json(&e);
 	assert_true(json_object_object_get_ex(o, "sequence", &value));
@@ -154,7 +143,7 @@ static void json_keeps_large_numbers_and_missing_slots(void **unused)
 }
 
 /* Names of files are whatever a stick has. */
-static void json_is_utf_8_without_controls_whatever_a_name_is(void **unused)
+TEST(json_is_utf_8_without_controls_whatever_a_name_is)
 {
 	static const struct {
 		const char *given, *want;
@@ -173,7 +162,6 @@ static void json_is_utf_8_without_controls_whatever_a_name_is(void **unused)
 		{ "\x7f\xc2\x9b\xc2\xa0", "???\xc2\xa0" }, /* what a terminal obeys */
 	};
 
-	(void)unused;
 	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
 		json_object *o = output_json_new(), *value;
 
@@ -186,17 +174,5 @@ static void json_is_utf_8_without_controls_whatever_a_name_is(void **unused)
 
 int main(void)
 {
-	static const struct CMUnitTest output_tests[] = {
-		cmocka_unit_test(every_error_has_a_documented_exit_code),
-		cmocka_unit_test(times_are_utc_and_damage_is_none),
-		cmocka_unit_test(the_clock_can_be_given),
-		cmocka_unit_test(sizes_have_units),
-		cmocka_unit_test(events_are_sentences),
-		cmocka_unit_test(boots_tell_failures_and_stand_ins),
-		cmocka_unit_test(the_longest_event_fits),
-		cmocka_unit_test(json_keeps_large_numbers_and_missing_slots),
-		cmocka_unit_test(json_is_utf_8_without_controls_whatever_a_name_is),
-	};
-
-	return cmocka_run_group_tests_name("output", output_tests, NULL, NULL);
+	return TEST_RUN("output");
 }

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selector/plan.h"
 #include "selector/verdict.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define MAX 1000u
 
@@ -46,82 +42,69 @@ static int setup(void **state)
 	return 0;
 }
 
-static void bound_counts_from_what_proved_itself(void **state)
+TEST(bound_counts_from_what_proved_itself)
 {
-	(void)state;
 	put(0, STATE_GOOD, 50, true);
-	assert_int_equal(ahead(50 + MAX, MAX), KB_OK);
-	assert_int_equal(ahead(51 + MAX, MAX), KB_EAHEAD);
-	assert_int_equal(ahead(INT64_MAX, MAX), KB_EAHEAD);
+	OK(ahead(50 + MAX, MAX));
+	FAILS(ahead(51 + MAX, MAX), KB_EAHEAD);
+	FAILS(ahead(INT64_MAX, MAX), KB_EAHEAD);
 	put(1, STATE_TRIAL, 900, false); /* nobody has seen it work */
-	assert_int_equal(ahead(51 + MAX, MAX), KB_EAHEAD);
+	FAILS(ahead(51 + MAX, MAX), KB_EAHEAD);
 	put(1, STATE_BAD, 900, true); /* it was committed once */
-	assert_int_equal(ahead(900 + MAX, MAX), KB_OK);
-	assert_int_equal(ahead(901 + MAX, MAX), KB_EAHEAD);
+	OK(ahead(900 + MAX, MAX));
+	FAILS(ahead(901 + MAX, MAX), KB_EAHEAD);
 	s.floor = 2000;
-	assert_int_equal(ahead(2000 + MAX, MAX), KB_OK);
-	assert_int_equal(ahead(2001 + MAX, MAX), KB_EAHEAD);
+	OK(ahead(2000 + MAX, MAX));
+	FAILS(ahead(2001 + MAX, MAX), KB_EAHEAD);
 }
 
-static void where_nothing_is_known_half_of_all_is_too_far(void **state)
+TEST(where_nothing_is_known_half_of_all_is_too_far)
 {
-	(void)state;
 	put(0, STATE_GOOD, 0, true);
 	s.slot[0].has_release = false;
-	assert_int_equal(ahead(INT64_MAX / 2, MAX), KB_OK);
-	assert_int_equal(ahead((uint64_t)INT64_MAX / 2 + 1, MAX), KB_EAHEAD);
+	OK(ahead(INT64_MAX / 2, MAX));
+	FAILS(ahead((uint64_t)INT64_MAX / 2 + 1, MAX), KB_EAHEAD);
 }
 
-static void no_bound_and_no_overflow(void **state)
+TEST(no_bound_and_no_overflow)
 {
-	(void)state;
 	put(0, STATE_GOOD, 50, true);
-	assert_int_equal(ahead(INT64_MAX, 0), KB_OK);
-	assert_int_equal(ahead(INT64_MAX, INT64_MAX), KB_OK);
+	OK(ahead(INT64_MAX, 0));
+	OK(ahead(INT64_MAX, INT64_MAX));
 	s.floor = UINT64_MAX - 1;
-	assert_int_equal(ahead(INT64_MAX, MAX), KB_OK);
+	OK(ahead(INT64_MAX, MAX));
 }
 
 /* Threat 17: whoever can sign one release cannot end the numbers with it: each commit moves the
  * bound by no more than max, so that a release behind it is always possible. */
-static void commits_in_turn_move_it_by_no_more_than_max(void **state)
+TEST(commits_in_turn_move_it_by_no_more_than_max)
 {
 	uint64_t sequence = 1;
 
-	(void)state;
 	put(0, STATE_GOOD, 1, true);
 	for (int i = 0; i < 100; i++) {
 		int other = (i + 1) % 2, target;
 		struct plan_release r = release(sequence + MAX);
 		bool committed;
 
-		assert_int_equal(ahead(sequence + MAX + 1, MAX), KB_EAHEAD);
-		assert_int_equal(plan_ahead(&s, &r, MAX), KB_OK);
-		assert_int_equal(plan_accept(&s, &r, PLAN_AUTOMATIC, 3, 0, &target), KB_OK);
+		FAILS(ahead(sequence + MAX + 1, MAX), KB_EAHEAD);
+		OK(plan_ahead(&s, &r, MAX));
+		OK(plan_accept(&s, &r, PLAN_AUTOMATIC, 3, 0, &target));
 		assert_int_equal(target, other);
 		plan_begin(&s, target, 0);
 		plan_end(&s, target, &r, PLAN_AUTOMATIC);
 		/* The install alone moves nothing, neither bound nor floor. */
-		assert_int_equal(ahead(sequence + MAX + 1, MAX), KB_EAHEAD);
+		FAILS(ahead(sequence + MAX + 1, MAX), KB_EAHEAD);
 		assert_true(s.floor <= sequence);
-		assert_int_equal(verdict_good(&s, target, 0, INT64_MAX, &committed), KB_OK);
+		OK(verdict_good(&s, target, 0, INT64_MAX, &committed));
 		assert_true(committed);
 		sequence += MAX;
 		assert_int_equal(s.floor, sequence); /* not above its own release */
-		assert_int_equal(ahead(sequence + MAX, MAX), KB_OK);
+		OK(ahead(sequence + MAX, MAX));
 	}
 }
 
-#define TEST(f) cmocka_unit_test_setup(f, setup)
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		TEST(bound_counts_from_what_proved_itself),
-		TEST(where_nothing_is_known_half_of_all_is_too_far),
-		TEST(no_bound_and_no_overflow),
-		TEST(commits_in_turn_move_it_by_no_more_than_max),
-	};
-
-	return cmocka_run_group_tests_name("plan_ahead", tests, NULL, NULL);
+	return TEST_RUN("plan_ahead", .set_up = setup);
 }

@@ -28,33 +28,31 @@ static enum kb_err accept(const struct state *s, uint8_t id, uint64_t sequence)
 	return accept_mode(s, release(id, sequence), PLAN_AUTOMATIC, &target);
 }
 
-static void newer_release_goes_to_the_free_slot(void **ctx)
+TEST(newer_release_goes_to_the_free_slot)
 {
 	struct state s;
 	int target;
 
-	(void)ctx;
 	states_fresh(&s);
-	assert_int_equal(accept_mode(&s, release(2, 2), PLAN_AUTOMATIC, &target), KB_OK);
+	OK(accept_mode(&s, release(2, 2), PLAN_AUTOMATIC, &target));
 	assert_int_equal(target, 1);
 }
 
-static void sequence_must_be_strictly_newer_than_the_protected_slot(void **ctx)
+TEST(sequence_must_be_strictly_newer_than_the_protected_slot)
 {
 	struct plan_release back = release(9, 1);
 	struct state s;
 	int target;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 0, STATE_GOOD, 5);
-	assert_int_equal(accept(&s, 9, 4), KB_EDOWNGRADE);
-	assert_int_equal(accept(&s, 9, 5), KB_EDOWNGRADE);
-	assert_int_equal(accept(&s, 9, 6), KB_OK);
+	FAILS(accept(&s, 9, 4), KB_EDOWNGRADE);
+	FAILS(accept(&s, 9, 5), KB_EDOWNGRADE);
+	OK(accept(&s, 9, 6));
 	back.allow_downgrade = true;
-	assert_int_equal(accept_mode(&s, back, PLAN_AUTOMATIC, &target), KB_OK);
-	assert_int_equal(accept_mode(&s, release(9, 1), PLAN_COMMAND, &target), KB_OK);
-	assert_int_equal(accept_mode(&s, release(9, 1), PLAN_RESCUE, &target), KB_OK);
+	OK(accept_mode(&s, back, PLAN_AUTOMATIC, &target));
+	OK(accept_mode(&s, release(9, 1), PLAN_COMMAND, &target));
+	OK(accept_mode(&s, release(9, 1), PLAN_RESCUE, &target));
 }
 
 /* Two slots, of sequences 7 and 5, and power cuts that made each that is good untrusted. */
@@ -69,36 +67,34 @@ static void untrusted(struct state *s, enum state_st older)
 }
 
 /* Whoever can cut the power can make all of them untrusted, and has a stick. */
-static void last_resort_goes_back_behind_no_good_slot(void **ctx)
+TEST(last_resort_goes_back_behind_no_good_slot)
 {
 	struct plan_release back = release(9, 4);
 	struct state s;
 	int target;
 
-	(void)ctx;
 	untrusted(&s, STATE_GOOD);
-	assert_int_equal(accept_mode(&s, back, PLAN_LAST_RESORT, &target), KB_EDOWNGRADE);
-	assert_int_equal(accept_mode(&s, release(9, 5), PLAN_LAST_RESORT, &target), KB_OK);
-	assert_int_equal(accept_mode(&s, back, PLAN_RESCUE, &target), KB_OK);
+	FAILS(accept_mode(&s, back, PLAN_LAST_RESORT, &target), KB_EDOWNGRADE);
+	OK(accept_mode(&s, release(9, 5), PLAN_LAST_RESORT, &target));
+	OK(accept_mode(&s, back, PLAN_RESCUE, &target));
 	back.allow_downgrade = true;
-	assert_int_equal(accept_mode(&s, back, PLAN_LAST_RESORT, &target), KB_OK);
+	OK(accept_mode(&s, back, PLAN_LAST_RESORT, &target));
 	back.allow_downgrade = false;
 	s.slot[1].st = STATE_BAD; /* what is bad holds nothing */
-	assert_int_equal(accept_mode(&s, release(9, 6), PLAN_LAST_RESORT, &target), KB_EDOWNGRADE);
+	FAILS(accept_mode(&s, release(9, 6), PLAN_LAST_RESORT, &target), KB_EDOWNGRADE);
 	s.slot[0].has_release = false; /* nor what nobody knows */
-	assert_int_equal(accept_mode(&s, back, PLAN_LAST_RESORT, &target), KB_OK);
+	OK(accept_mode(&s, back, PLAN_LAST_RESORT, &target));
 	s.floor = 5;
-	assert_int_equal(accept_mode(&s, back, PLAN_LAST_RESORT, &target), KB_EDOWNGRADE);
+	FAILS(accept_mode(&s, back, PLAN_LAST_RESORT, &target), KB_EDOWNGRADE);
 }
 
 /* Nor does the look that comes first, when the slot to fall back to is a bad one. */
-static void a_bad_slot_that_boots_lets_nothing_behind_the_good_one(void **ctx)
+TEST(a_bad_slot_that_boots_lets_nothing_behind_the_good_one)
 {
 	struct plan_release older = release(9, 4);
 	struct state s;
 	int target;
 
-	(void)ctx;
 	untrusted(&s, STATE_BAD);
 	s.lr = 1;
 	for (int mode = PLAN_AUTOMATIC; mode <= PLAN_COMMAND; mode++) {
@@ -107,12 +103,11 @@ static void a_bad_slot_that_boots_lets_nothing_behind_the_good_one(void **ctx)
 		assert_int_equal(plan_accept(&s, &older, (enum plan_mode)mode, ALL, 0, &target),
 				 bound ? KB_EDOWNGRADE : KB_OK);
 		/* One whose root cannot be mounted holds nothing back. */
-		assert_int_equal(plan_accept(&s, &older, (enum plan_mode)mode, 2, 0, &target),
-				 KB_OK);
+		OK(plan_accept(&s, &older, (enum plan_mode)mode, 2, 0, &target));
 	}
 	older.sequence = 7;
-	assert_int_equal(plan_accept(&s, &older, PLAN_AUTOMATIC, ALL, 0, &target), KB_OK);
-	assert_int_equal(plan_accept(&s, &older, PLAN_LAST_RESORT, ALL, 0, &target), KB_OK);
+	OK(plan_accept(&s, &older, PLAN_AUTOMATIC, ALL, 0, &target));
+	OK(plan_accept(&s, &older, PLAN_LAST_RESORT, ALL, 0, &target));
 }
 
 static enum kb_err back_to(const struct state *s, uint64_t sequence, enum plan_mode mode)
@@ -124,12 +119,11 @@ static enum kb_err back_to(const struct state *s, uint64_t sequence, enum plan_m
 }
 
 /* Threat 16: nor when installs that were broken off, or trials that were cut short, left none. */
-static void what_a_good_slot_held_back_is_held_back_until_a_commit(void **ctx)
+TEST(what_a_good_slot_held_back_is_held_back_until_a_commit)
 {
 	bool committed;
 	struct state s;
 
-	(void)ctx;
 	untrusted(&s, STATE_BAD);
 	s.slot[1].streak = STATE_STREAK_LIMIT;
 	s.lr = 1;
@@ -137,17 +131,17 @@ static void what_a_good_slot_held_back_is_held_back_until_a_commit(void **ctx)
 	plan_begin(&s, 0, plan_back(&s, ALL));
 	assert_int_equal(s.back, 7);
 	assert_int_equal(plan_back(&s, ALL), 7);
-	assert_int_equal(back_to(&s, 6, PLAN_AUTOMATIC), KB_EDOWNGRADE);
-	assert_int_equal(back_to(&s, 6, PLAN_LAST_RESORT), KB_EDOWNGRADE);
-	assert_int_equal(back_to(&s, 7, PLAN_LAST_RESORT), KB_OK);
-	assert_int_equal(back_to(&s, 6, PLAN_RESCUE), KB_OK);
-	assert_int_equal(back_to(&s, 6, PLAN_COMMAND), KB_OK);
+	FAILS(back_to(&s, 6, PLAN_AUTOMATIC), KB_EDOWNGRADE);
+	FAILS(back_to(&s, 6, PLAN_LAST_RESORT), KB_EDOWNGRADE);
+	OK(back_to(&s, 7, PLAN_LAST_RESORT));
+	OK(back_to(&s, 6, PLAN_RESCUE));
+	OK(back_to(&s, 6, PLAN_COMMAND));
 	plan_begin(&s, 0, 3); /* it is `writing`, and holds nothing that could be lost */
 	assert_int_equal(s.back, 7);
-	assert_int_equal(verdict_good(&s, 1, 0, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 1, 0, 0, &committed));
 	assert_true(committed && s.back == 0);
-	assert_int_equal(back_to(&s, 5, PLAN_LAST_RESORT), KB_OK);
-	assert_int_equal(back_to(&s, 4, PLAN_LAST_RESORT), KB_EDOWNGRADE);
+	OK(back_to(&s, 5, PLAN_LAST_RESORT));
+	FAILS(back_to(&s, 4, PLAN_LAST_RESORT), KB_EDOWNGRADE);
 }
 
 static uint32_t next_random(uint32_t *x)
@@ -168,7 +162,7 @@ static void step_back(struct state *s, uint32_t *x)
 	if (s->slot[slot].st == STATE_GOOD)
 		s->slot[slot].streak = STATE_STREAK_LIMIT;
 	else if (s->slot[slot].st == STATE_TRIAL)
-		assert_int_equal(verdict_bad(s, slot, "cut"), KB_OK);
+		OK(verdict_bad(s, slot, "cut"));
 	if (s->slot[slot].st != STATE_EMPTY && s->slot[slot].st != STATE_WRITING)
 		s->lr = (int8_t)slot;
 	if (plan_accept(s, &r, mode, ALL, 0, &target) != KB_OK)
@@ -180,11 +174,10 @@ static void step_back(struct state *s, uint32_t *x)
 		plan_end(s, target, &r, mode);
 }
 
-static void no_walk_without_a_commit_goes_back_behind_the_oldest_good_slot(void **ctx)
+TEST(no_walk_without_a_commit_goes_back_behind_the_oldest_good_slot)
 {
 	unsigned left_none = 0;
 
-	(void)ctx;
 	for (uint32_t walk = 0; walk < 20000; walk++) {
 		uint32_t x = walk * 2654435761u;
 		struct state s;
@@ -200,30 +193,28 @@ static void no_walk_without_a_commit_goes_back_behind_the_oldest_good_slot(void 
 }
 
 /* But for that it is a rescue. */
-static void last_resort_has_no_ledger_and_no_budget(void **ctx)
+TEST(last_resort_has_no_ledger_and_no_budget)
 {
 	struct state s;
 	int target;
 
-	(void)ctx;
 	states_fresh(&s);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	state_add_applied(&s, states_id(9));
 	s.installs = STATE_INSTALLS_LIMIT;
 	s.forgotten_max = 99;
-	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_LAST_RESORT, &target), KB_OK);
+	OK(accept_mode(&s, release(9, 9), PLAN_LAST_RESORT, &target));
 	assert_int_equal(target, 1);
 }
 
 /* One slot, or the disk of the others is gone: what is on it did not boot, or cannot. */
-static void the_only_slot_is_taken_where_nothing_boots(void **ctx)
+TEST(the_only_slot_is_taken_where_nothing_boots)
 {
 	struct plan_release r = release(9, 9);
 	const choose_mask others_gone = 0xfe;
 	struct state s;
 	int target;
 
-	(void)ctx;
 	for (unsigned n = 1; n <= 2; n++) {
 		state_init(&s, n);
 		states_set(&s, 0, STATE_GOOD, 1);
@@ -236,131 +227,123 @@ static void the_only_slot_is_taken_where_nothing_boots(void **ctx)
 							     mountable, others_gone, &target),
 						 taken ? KB_OK : KB_ENOTARGET);
 				assert_int_equal(target, taken ? 0 : STATE_NONE);
-				assert_int_equal(plan_accept(&s, &r, (enum plan_mode)mode,
-							     mountable, ALL, &target),
-						 KB_ENOTARGET);
+				FAILS(plan_accept(&s, &r, (enum plan_mode)mode, mountable, ALL,
+						  &target),
+				      KB_ENOTARGET);
 			}
 	}
 }
 
-static void only_what_is_good_or_has_tries_holds_the_sequence(void **ctx)
+TEST(only_what_is_good_or_has_tries_holds_the_sequence)
 {
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 2);
 	states_set(&s, 0, STATE_TRIAL, 5); /* as it comes from the factory */
-	assert_int_equal(accept(&s, 9, 5), KB_EDOWNGRADE);
-	assert_int_equal(accept(&s, 9, 6), KB_OK);
+	FAILS(accept(&s, 9, 5), KB_EDOWNGRADE);
+	OK(accept(&s, 9, 6));
 	s.slot[0].tries = 0;
-	assert_int_equal(accept(&s, 9, 4), KB_OK);
+	OK(accept(&s, 9, 4));
 	states_set(&s, 0, STATE_BAD, 5);
-	assert_int_equal(accept(&s, 9, 4), KB_OK);
+	OK(accept(&s, 9, 4));
 	states_set(&s, 0, STATE_GOOD, 5);
-	assert_int_equal(accept(&s, 9, 4), KB_EDOWNGRADE);
+	FAILS(accept(&s, 9, 4), KB_EDOWNGRADE);
 	s.slot[0].has_release = false;
-	assert_int_equal(accept(&s, 9, 4), KB_OK);
+	OK(accept(&s, 9, 4));
 	state_init(&s, 2);
-	assert_int_equal(accept(&s, 9, 0), KB_OK);
+	OK(accept(&s, 9, 0));
 }
 
-static void floor_holds_in_every_mode(void **ctx)
+TEST(floor_holds_in_every_mode)
 {
 	struct plan_release r = release(9, 9);
 	struct state s;
 	int target;
 
-	(void)ctx;
 	states_fresh(&s);
 	s.floor = 10;
 	r.allow_downgrade = true;
 	for (int mode = PLAN_AUTOMATIC; mode <= PLAN_COMMAND; mode++)
-		assert_int_equal(accept_mode(&s, r, (enum plan_mode)mode, &target), KB_EDOWNGRADE);
+		FAILS(accept_mode(&s, r, (enum plan_mode)mode, &target), KB_EDOWNGRADE);
 	r.sequence = 10;
 	for (int mode = PLAN_AUTOMATIC; mode <= PLAN_COMMAND; mode++)
-		assert_int_equal(accept_mode(&s, r, (enum plan_mode)mode, &target), KB_OK);
+		OK(accept_mode(&s, r, (enum plan_mode)mode, &target));
 }
 
-static void rejected_release_stays_out_in_every_mode(void **ctx)
+TEST(rejected_release_stays_out_in_every_mode)
 {
 	struct state s;
 	int target;
 
-	(void)ctx;
 	states_fresh(&s);
 	state_add_rejected(&s, states_id(9));
 	state_add_applied(&s, states_id(9));
 	for (int mode = PLAN_AUTOMATIC; mode <= PLAN_COMMAND; mode++)
-		assert_int_equal(accept_mode(&s, release(9, 9), (enum plan_mode)mode, &target),
-				 KB_EREJECTED);
+		FAILS(accept_mode(&s, release(9, 9), (enum plan_mode)mode, &target), KB_EREJECTED);
 	assert_int_equal(target, STATE_NONE);
 }
 
-static void what_had_to_be_forgotten_needs_a_person_or_a_rescue(void **ctx)
+TEST(what_had_to_be_forgotten_needs_a_person_or_a_rescue)
 {
 	struct state s;
 	int target;
 
-	(void)ctx;
 	states_fresh(&s);
 	s.forgotten_max = 9;
-	assert_int_equal(accept(&s, 9, 9), KB_EREJECTED);
-	assert_int_equal(accept(&s, 8, 8), KB_EREJECTED);
-	assert_int_equal(accept(&s, 10, 10), KB_OK);
-	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_COMMAND, &target), KB_OK);
-	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target), KB_OK);
+	FAILS(accept(&s, 9, 9), KB_EREJECTED);
+	FAILS(accept(&s, 8, 8), KB_EREJECTED);
+	OK(accept(&s, 10, 10));
+	OK(accept_mode(&s, release(9, 9), PLAN_COMMAND, &target));
+	OK(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target));
 	states_set(&s, 1, STATE_GOOD, 9);
 	state_add_applied(&s, states_id(9)); /* the order: applied is more to the point */
-	assert_int_equal(accept(&s, 9, 9), KB_EAPPLIED);
+	FAILS(accept(&s, 9, 9), KB_EAPPLIED);
 }
 
-static void applied_ledger_holds_back_what_nobody_asked_for(void **ctx)
+TEST(applied_ledger_holds_back_what_nobody_asked_for)
 {
 	struct state s;
 	int target;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 9);
 	state_add_applied(&s, states_id(9));
-	assert_int_equal(accept(&s, 9, 9), KB_EAPPLIED); /* a trusted slot holds it */
-	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_COMMAND, &target), KB_OK);
-	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target), KB_OK);
+	FAILS(accept(&s, 9, 9), KB_EAPPLIED); /* a trusted slot holds it */
+	OK(accept_mode(&s, release(9, 9), PLAN_COMMAND, &target));
+	OK(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target));
 	s.floor = 10; /* the order: applied before downgrade */
-	assert_int_equal(accept(&s, 9, 9), KB_EAPPLIED);
+	FAILS(accept(&s, 9, 9), KB_EAPPLIED);
 	states_fresh(&s);
 	states_set(&s, 0, STATE_GOOD, 10); /* nobody holds it, and it is not newer */
 	state_add_applied(&s, states_id(9));
-	assert_int_equal(accept(&s, 9, 9), KB_EAPPLIED);
+	FAILS(accept(&s, 9, 9), KB_EAPPLIED);
 }
 
 /* Power cuts, or what has happened to its slot, took it away: that is no verdict on the release. */
-static void what_is_newer_than_the_fallback_may_come_back(void **ctx)
+TEST(what_is_newer_than_the_fallback_may_come_back)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	state_add_applied(&s, states_id(9));
-	assert_int_equal(accept(&s, 9, 9), KB_OK); /* nobody holds it any more */
+	OK(accept(&s, 9, 9)); /* nobody holds it any more */
 	states_set(&s, 1, STATE_GOOD, 9);
 	s.pref = 1;
 	s.slot[1].streak = STATE_STREAK_LIMIT;
 	s.slot[1].wait = 1;
-	assert_int_equal(accept(&s, 9, 9), KB_OK);
+	OK(accept(&s, 9, 9));
 	s.slot[1].retries = 1; /* a second time: it waits for its turn */
-	assert_int_equal(accept(&s, 9, 9), KB_EWAITS);
-	assert_int_equal(accept(&s, 10, 10), KB_OK); /* which is no reason to bar a new one */
+	FAILS(accept(&s, 9, 9), KB_EWAITS);
+	OK(accept(&s, 10, 10)); /* which is no reason to bar a new one */
 	s.slot[1].wait = 0;
-	assert_int_equal(accept(&s, 9, 9), KB_OK);
+	OK(accept(&s, 9, 9));
 }
 
-static void install_over_a_slot_that_lost_its_trust_is_one_of_its_chances(void **ctx)
+TEST(install_over_a_slot_that_lost_its_trust_is_one_of_its_chances)
 {
 	const struct plan_release r = release(9, 9);
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 9);
 	s.slot[1].streak = STATE_STREAK_LIMIT;
@@ -376,102 +359,95 @@ static void install_over_a_slot_that_lost_its_trust_is_one_of_its_chances(void *
 	assert_int_equal(s.slot[1].retries, 0);
 }
 
-static void release_that_runs_is_applied(void **ctx)
+TEST(release_that_runs_is_applied)
 {
 	struct state s;
 	int target;
 
-	(void)ctx;
 	states_fresh(&s);
-	assert_int_equal(accept(&s, 1, 1), KB_EAPPLIED);
-	assert_int_equal(accept_mode(&s, release(1, 1), PLAN_COMMAND, &target), KB_EAPPLIED);
-	assert_int_equal(accept_mode(&s, release(1, 1), PLAN_RESCUE, &target), KB_OK);
+	FAILS(accept(&s, 1, 1), KB_EAPPLIED);
+	FAILS(accept_mode(&s, release(1, 1), PLAN_COMMAND, &target), KB_EAPPLIED);
+	OK(accept_mode(&s, release(1, 1), PLAN_RESCUE, &target));
 	s.slot[0].has_release = false;
-	assert_int_equal(accept(&s, 1, 1), KB_OK);
+	OK(accept(&s, 1, 1));
 }
 
-static void release_on_trial_is_applied_while_it_has_tries(void **ctx)
+TEST(release_on_trial_is_applied_while_it_has_tries)
 {
 	struct state s;
 	int target;
 
-	(void)ctx;
 	states_trial(&s);
-	assert_int_equal(accept(&s, 2, 2), KB_EAPPLIED);
-	assert_int_equal(accept_mode(&s, release(2, 2), PLAN_COMMAND, &target), KB_EAPPLIED);
-	assert_int_equal(accept(&s, 2, 3), KB_EAPPLIED);
+	FAILS(accept(&s, 2, 2), KB_EAPPLIED);
+	FAILS(accept_mode(&s, release(2, 2), PLAN_COMMAND, &target), KB_EAPPLIED);
+	FAILS(accept(&s, 2, 3), KB_EAPPLIED);
 	s.slot[1].tries = 0;
-	assert_int_equal(accept(&s, 2, 2), KB_OK);
+	OK(accept(&s, 2, 2));
 }
 
-static void open_trial_gives_way_to_a_strictly_newer_release_only(void **ctx)
+TEST(open_trial_gives_way_to_a_strictly_newer_release_only)
 {
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	states_set(&s, 1, STATE_TRIAL, 4);
-	assert_int_equal(accept(&s, 9, 3), KB_ENOTARGET);
-	assert_int_equal(accept(&s, 9, 4), KB_ENOTARGET);
-	assert_int_equal(accept(&s, 9, 5), KB_OK);
+	FAILS(accept(&s, 9, 3), KB_ENOTARGET);
+	FAILS(accept(&s, 9, 4), KB_ENOTARGET);
+	OK(accept(&s, 9, 5));
 }
 
-static void automatic_installs_stop_at_eight_between_commits(void **ctx)
+TEST(automatic_installs_stop_at_eight_between_commits)
 {
 	struct plan_release r = release(9, 9);
 	struct state s;
 	int target;
 
-	(void)ctx;
 	states_fresh(&s);
 	for (int i = 0; i < STATE_INSTALLS_LIMIT; i++) {
-		assert_int_equal(accept(&s, 9, 9), KB_OK);
+		OK(accept(&s, 9, 9));
 		plan_end(&s, 1, &r, i % 2 ? PLAN_AUTOMATIC : PLAN_RESCUE);
 		s.slot[1].st = STATE_BAD;
 	}
-	assert_int_equal(accept(&s, 9, 9), KB_EBUDGET);
-	assert_int_equal(accept_mode(&s, r, PLAN_RESCUE, &target), KB_OK);
-	assert_int_equal(accept_mode(&s, r, PLAN_COMMAND, &target), KB_OK);
+	FAILS(accept(&s, 9, 9), KB_EBUDGET);
+	OK(accept_mode(&s, r, PLAN_RESCUE, &target));
+	OK(accept_mode(&s, r, PLAN_COMMAND, &target));
 	plan_end(&s, 1, &r, PLAN_AUTOMATIC);
 	assert_int_equal(s.installs, STATE_INSTALLS_LIMIT);
 }
 
-static void rebuilt_state_waits_for_its_trials(void **ctx)
+TEST(rebuilt_state_waits_for_its_trials)
 {
 	struct state s;
 	int target;
 
-	(void)ctx;
 	states_trial(&s);
 	s.rebuilt = true;
-	assert_int_equal(accept(&s, 9, 9), KB_EBUSY);
-	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target), KB_OK);
-	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_COMMAND, &target), KB_OK);
+	FAILS(accept(&s, 9, 9), KB_EBUSY);
+	OK(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target));
+	OK(accept_mode(&s, release(9, 9), PLAN_COMMAND, &target));
 	s.slot[1].tries = 0;
-	assert_int_equal(accept(&s, 9, 9), KB_OK);
+	OK(accept(&s, 9, 9));
 	s.slot[1].tries = 1;
 	s.rebuilt = false;
-	assert_int_equal(accept(&s, 9, 9), KB_OK);
+	OK(accept(&s, 9, 9));
 }
 
-static void newer_record_takes_no_updates(void **ctx)
+TEST(newer_record_takes_no_updates)
 {
 	struct state s, was;
 
-	(void)ctx;
 	states_fresh(&s);
 	s.newer = true;
-	assert_int_equal(accept(&s, 9, 9), KB_ENEWER);
+	FAILS(accept(&s, 9, 9), KB_ENEWER);
 	was = s;
 	assert_false(plan_apply_begin(&s, STATE_SRC_USB));
 	assert_memory_equal(&s, &was, sizeof(s));
 }
 
-static void beginning_forgets_all_about_the_slot(void **ctx)
+TEST(beginning_forgets_all_about_the_slot)
 {
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	s.slot[1].streak = 2;
 	s.clean = true;
@@ -485,11 +461,10 @@ static void beginning_forgets_all_about_the_slot(void **ctx)
 	assert_true(s.open == STATE_NONE && s.open_token == 0 && !s.clean);
 }
 
-static void beginning_leaves_what_belongs_to_other_slots(void **ctx)
+TEST(beginning_leaves_what_belongs_to_other_slots)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.lr = s.oneshot = s.open = 0;
@@ -502,26 +477,24 @@ static void beginning_leaves_what_belongs_to_other_slots(void **ctx)
 	assert_int_equal(s.pref, 0);
 }
 
-static void interrupted_install_finds_its_slot_again(void **ctx)
+TEST(interrupted_install_finds_its_slot_again)
 {
 	struct state s;
 	int target;
 
-	(void)ctx;
 	state_init(&s, 4);
 	states_set(&s, 0, STATE_GOOD, 1);
 	s.last = 0;
 	plan_begin(&s, 2, 0);
-	assert_int_equal(accept_mode(&s, release(9, 9), PLAN_AUTOMATIC, &target), KB_OK);
+	OK(accept_mode(&s, release(9, 9), PLAN_AUTOMATIC, &target));
 	assert_int_equal(target, 2);
 }
 
-static void ending_makes_a_preferred_trial(void **ctx)
+TEST(ending_makes_a_preferred_trial)
 {
 	struct plan_release r = release(9, 9);
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	plan_begin(&s, 1, 0);
 	plan_end(&s, 1, &r, PLAN_AUTOMATIC);
@@ -539,36 +512,34 @@ static void ending_makes_a_preferred_trial(void **ctx)
 	assert_int_equal(s.installs, 1);
 }
 
-static void release_whose_slot_cannot_be_written_is_not_tried_for_ever(void **ctx)
+TEST(release_whose_slot_cannot_be_written_is_not_tried_for_ever)
 {
 	struct plan_release r = release(9, 9), other = release(8, 9);
 	struct state s;
 	int target;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 0, STATE_GOOD, 1);
 	s.last = 0;
 	for (int i = 0; i < STATE_FAILS_LIMIT; i++) {
-		assert_int_equal(accept_mode(&s, r, PLAN_AUTOMATIC, &target), KB_OK);
+		OK(accept_mode(&s, r, PLAN_AUTOMATIC, &target));
 		assert_true(plan_unwritable(&s, &r));
 	}
 	assert_false(plan_unwritable(&s, &r));
-	assert_int_equal(accept_mode(&s, r, PLAN_AUTOMATIC, &target), KB_EBUDGET);
-	assert_int_equal(accept_mode(&s, r, PLAN_COMMAND, &target), KB_OK);
-	assert_int_equal(accept_mode(&s, r, PLAN_RESCUE, &target), KB_OK);
-	assert_int_equal(accept_mode(&s, other, PLAN_AUTOMATIC, &target), KB_OK);
+	FAILS(accept_mode(&s, r, PLAN_AUTOMATIC, &target), KB_EBUDGET);
+	OK(accept_mode(&s, r, PLAN_COMMAND, &target));
+	OK(accept_mode(&s, r, PLAN_RESCUE, &target));
+	OK(accept_mode(&s, other, PLAN_AUTOMATIC, &target));
 	assert_false(state_is_rejected(&s, r.id)); /* it did nothing wrong */
 	plan_end(&s, 1, &r, PLAN_COMMAND);
 	assert_int_equal(state_unwritable(&s, r.id), 0);
 }
 
-static void staged_copy_is_dropped_at_its_third_failure(void **ctx)
+TEST(staged_copy_is_dropped_at_its_third_failure)
 {
 	struct state s;
 	bool dropped;
 
-	(void)ctx;
 	states_fresh(&s);
 	plan_staged_failed(&s, &dropped);
 	assert_false(dropped);
@@ -584,15 +555,14 @@ static void staged_copy_is_dropped_at_its_third_failure(void **ctx)
 	assert_true(dropped);
 	assert_int_equal(s.staged.source, STATE_SRC_NONE);
 	assert_int_equal(s.nrejected, 0); /* the release keeps its good name */
-	assert_int_equal(accept(&s, 9, 9), KB_OK);
+	OK(accept(&s, 9, 9));
 }
 
-static void source_that_takes_the_device_down_is_skipped_until_a_slot_is_good(void **ctx)
+TEST(source_that_takes_the_device_down_is_skipped_until_a_slot_is_good)
 {
 	struct state s;
 	bool committed;
 
-	(void)ctx;
 	states_fresh(&s);
 	for (int i = 1; i <= STATE_APPLY_LIMIT; i++) {
 		assert_false(plan_source_skipped(&s, STATE_SRC_USB));
@@ -608,17 +578,16 @@ static void source_that_takes_the_device_down_is_skipped_until_a_slot_is_good(vo
 	assert_false(plan_source_skipped(&s, STATE_SRC_SD));
 	assert_true(plan_apply_begin(&s, STATE_SRC_SD));
 	assert_false(plan_source_skipped(&s, STATE_SRC_NONE));
-	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 0, 0, 0, &committed));
 	assert_false(plan_source_skipped(&s, STATE_SRC_USB));
 	assert_true(plan_apply_begin(&s, STATE_SRC_USB));
 }
 
-static void apply_that_died_is_not_excused(void **ctx)
+TEST(apply_that_died_is_not_excused)
 {
 	struct state s;
 	bool committed;
 
-	(void)ctx;
 	states_fresh(&s);
 	for (int i = 1; i <= STATE_APPLY_LIMIT; i++) {
 		assert_true(plan_apply_begin(&s, STATE_SRC_SD));
@@ -628,17 +597,16 @@ static void apply_that_died_is_not_excused(void **ctx)
 		assert_int_equal(s.apply[STATE_SRC_SD].count, i);
 	}
 	assert_true(plan_source_skipped(&s, STATE_SRC_SD));
-	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 0, 0, 0, &committed));
 	assert_true(plan_source_skipped(&s, STATE_SRC_SD));
 	plan_apply_end(&s, STATE_SRC_SD);
 	assert_false(plan_source_skipped(&s, STATE_SRC_SD));
 }
 
-static void applies_that_end_cost_nothing(void **ctx)
+TEST(applies_that_end_cost_nothing)
 {
 	struct state s, was;
 
-	(void)ctx;
 	states_fresh(&s);
 	was = s;
 	for (int i = 0; i < 10; i++) {
@@ -648,12 +616,11 @@ static void applies_that_end_cost_nothing(void **ctx)
 	assert_memory_equal(&s, &was, sizeof(s));
 }
 
-static void power_cuts_during_applies_are_bounded_too(void **ctx)
+TEST(power_cuts_during_applies_are_bounded_too)
 {
 	struct state s;
 	int begun = 0;
 
-	(void)ctx;
 	states_fresh(&s);
 	while (plan_apply_begin(&s, STATE_SRC_USB)) {
 		begun++;
@@ -666,39 +633,5 @@ static void power_cuts_during_applies_are_bounded_too(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(newer_release_goes_to_the_free_slot),
-		cmocka_unit_test(sequence_must_be_strictly_newer_than_the_protected_slot),
-		cmocka_unit_test(last_resort_goes_back_behind_no_good_slot),
-		cmocka_unit_test(a_bad_slot_that_boots_lets_nothing_behind_the_good_one),
-		cmocka_unit_test(what_a_good_slot_held_back_is_held_back_until_a_commit),
-		cmocka_unit_test(no_walk_without_a_commit_goes_back_behind_the_oldest_good_slot),
-		cmocka_unit_test(last_resort_has_no_ledger_and_no_budget),
-		cmocka_unit_test(the_only_slot_is_taken_where_nothing_boots),
-		cmocka_unit_test(only_what_is_good_or_has_tries_holds_the_sequence),
-		cmocka_unit_test(floor_holds_in_every_mode),
-		cmocka_unit_test(rejected_release_stays_out_in_every_mode),
-		cmocka_unit_test(what_had_to_be_forgotten_needs_a_person_or_a_rescue),
-		cmocka_unit_test(applied_ledger_holds_back_what_nobody_asked_for),
-		cmocka_unit_test(what_is_newer_than_the_fallback_may_come_back),
-		cmocka_unit_test(install_over_a_slot_that_lost_its_trust_is_one_of_its_chances),
-		cmocka_unit_test(release_that_runs_is_applied),
-		cmocka_unit_test(release_on_trial_is_applied_while_it_has_tries),
-		cmocka_unit_test(open_trial_gives_way_to_a_strictly_newer_release_only),
-		cmocka_unit_test(automatic_installs_stop_at_eight_between_commits),
-		cmocka_unit_test(rebuilt_state_waits_for_its_trials),
-		cmocka_unit_test(newer_record_takes_no_updates),
-		cmocka_unit_test(beginning_forgets_all_about_the_slot),
-		cmocka_unit_test(beginning_leaves_what_belongs_to_other_slots),
-		cmocka_unit_test(interrupted_install_finds_its_slot_again),
-		cmocka_unit_test(ending_makes_a_preferred_trial),
-		cmocka_unit_test(release_whose_slot_cannot_be_written_is_not_tried_for_ever),
-		cmocka_unit_test(staged_copy_is_dropped_at_its_third_failure),
-		cmocka_unit_test(source_that_takes_the_device_down_is_skipped_until_a_slot_is_good),
-		cmocka_unit_test(apply_that_died_is_not_excused),
-		cmocka_unit_test(applies_that_end_cost_nothing),
-		cmocka_unit_test(power_cuts_during_applies_are_bounded_too),
-	};
-
-	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+	return TEST_RUN("plan");
 }

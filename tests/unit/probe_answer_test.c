@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/probe_answer.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 static struct prober_answer a;
 static struct probe_disk d;
@@ -50,33 +48,31 @@ static enum kb_err check(void)
 	return probe_answer_check(&a, PROBER_ANSWER_LEN(a.n));
 }
 
-static void a_good_answer_passes_at_its_exact_length(void **state)
+TEST(a_good_answer_passes_at_its_exact_length)
 {
-	(void)state;
-	assert_int_equal(check(), KB_OK);
-	assert_int_equal(probe_answer_check(&a, PROBER_ANSWER_LEN(2) - 1), KB_EFORMAT);
-	assert_int_equal(probe_answer_check(&a, PROBER_ANSWER_LEN(2) + 1), KB_EFORMAT);
-	assert_int_equal(probe_answer_check(&a, 0), KB_EFORMAT);
+	OK(check());
+	FAILS(probe_answer_check(&a, PROBER_ANSWER_LEN(2) - 1), KB_EFORMAT);
+	FAILS(probe_answer_check(&a, PROBER_ANSWER_LEN(2) + 1), KB_EFORMAT);
+	FAILS(probe_answer_check(&a, 0), KB_EFORMAT);
 	assert_true(probe_answer_partial(&a, 0));
 	assert_true(probe_answer_partial(&a, PROBER_ANSWER_LEN(0)));
 	assert_false(probe_answer_partial(&a, PROBER_ANSWER_LEN(2)));
 }
 
-static void counts_and_magic_are_checked_before_use(void **state)
+TEST(counts_and_magic_are_checked_before_use)
 {
-	(void)state;
 	a.n = PROBER_PARTS_MAX + 1;
-	assert_int_equal(probe_answer_check(&a, PROBER_ANSWER_LEN(2)), KB_EFORMAT);
+	FAILS(probe_answer_check(&a, PROBER_ANSWER_LEN(2)), KB_EFORMAT);
 	assert_false(probe_answer_partial(&a, PROBER_ANSWER_LEN(2)));
 	a.n = 0xffffffff;
-	assert_int_equal(probe_answer_check(&a, sizeof(a)), KB_EFORMAT);
+	FAILS(probe_answer_check(&a, sizeof(a)), KB_EFORMAT);
 	good(NULL);
 	a.magic++;
-	assert_int_equal(check(), KB_EFORMAT);
+	FAILS(check(), KB_EFORMAT);
 	assert_false(probe_answer_partial(&a, PROBER_ANSWER_LEN(1)));
 }
 
-static void every_string_has_to_end_and_be_printable(void **state)
+TEST(every_string_has_to_end_and_be_printable)
 {
 	static const size_t offsets[] = {
 		offsetof(struct prober_part, partlabel), offsetof(struct prober_part, partuuid),
@@ -87,62 +83,58 @@ static void every_string_has_to_end_and_be_printable(void **state)
 					sizeof(a.part[0].fstype),    sizeof(a.part[0].label),
 					sizeof(a.part[0].uuid),	     sizeof(a.part[0].pin) };
 
-	(void)state;
 	for (unsigned i = 0; i < 6; i++) {
 		good(NULL);
 		memset((char *)&a.part[1] + offsets[i], 'x', sizes[i]);
-		assert_int_equal(check(), KB_EFORMAT);
+		FAILS(check(), KB_EFORMAT);
 		good(NULL);
 		strcpy((char *)&a.part[1] + offsets[i], "a\033b");
-		assert_int_equal(check(), KB_EFORMAT);
+		FAILS(check(), KB_EFORMAT);
 		good(NULL);
 		strcpy((char *)&a.whole + offsets[i], "\x80");
-		assert_int_equal(check(), KB_EFORMAT);
+		FAILS(check(), KB_EFORMAT);
 	}
 	good(NULL);
 	memset(a.table, 'x', sizeof(a.table));
-	assert_int_equal(check(), KB_EFORMAT);
+	FAILS(check(), KB_EFORMAT);
 }
 
-static void names_lie_below_dev(void **state)
+TEST(names_lie_below_dev)
 {
 	static const char *const bad[] = { "/etc/passwd", "/dev", "vda", "/dev/../etc",
 					   "/dev/a/b" };
 
-	(void)state;
 	for (unsigned i = 0; i < 5; i++) {
 		good(NULL);
 		memset(a.part[0].dev, 0, sizeof(a.part[0].dev));
 		strcpy(a.part[0].dev, bad[i]);
-		assert_int_equal(check(), KB_EFORMAT);
+		FAILS(check(), KB_EFORMAT);
 	}
 }
 
-static void ranges_do_not_overflow_and_numbers_grow(void **state)
+TEST(ranges_do_not_overflow_and_numbers_grow)
 {
-	(void)state;
 	a.part[1].start = UINT64_MAX - 100;
-	assert_int_equal(check(), KB_EFORMAT);
+	FAILS(check(), KB_EFORMAT);
 	good(NULL);
 	a.part[1].start = INT64_MAX;
-	assert_int_equal(check(), KB_EFORMAT);
+	FAILS(check(), KB_EFORMAT);
 	good(NULL);
 	a.part[1].size = 0;
-	assert_int_equal(check(), KB_EFORMAT);
+	FAILS(check(), KB_EFORMAT);
 	good(NULL);
 	a.part[1].number = 1;
-	assert_int_equal(check(), KB_EFORMAT);
+	FAILS(check(), KB_EFORMAT);
 	good(NULL);
 	a.part[0].number = 0;
-	assert_int_equal(check(), KB_EFORMAT);
+	FAILS(check(), KB_EFORMAT);
 	good(NULL);
 	a.whole.number = 1;
-	assert_int_equal(check(), KB_EFORMAT);
+	FAILS(check(), KB_EFORMAT);
 }
 
-static void random_damage_never_passes_a_bad_string(void **state)
+TEST(random_damage_never_passes_a_bad_string)
 {
-	(void)state;
 	srand(1);
 	for (unsigned i = 0; i < 20000; i++) {
 		size_t at = (size_t)rand() % PROBER_ANSWER_LEN(2);
@@ -158,9 +150,8 @@ static void random_damage_never_passes_a_bad_string(void **state)
 	}
 }
 
-static void the_kernel_says_where_and_the_answer_what(void **state)
+TEST(the_kernel_says_where_and_the_answer_what)
 {
-	(void)state;
 	probe_answer_merge(&d, &a);
 	assert_true(d.has_table);
 	assert_string_equal(d.part[0].partlabel, "state");
@@ -171,9 +162,8 @@ static void the_kernel_says_where_and_the_answer_what(void **state)
 	assert_int_equal(d.part[1].size, 2048);
 }
 
-static void a_partition_that_the_answer_lacks_keeps_the_kernels_name(void **state)
+TEST(a_partition_that_the_answer_lacks_keeps_the_kernels_name)
 {
-	(void)state;
 	a.part[1].start += 512;
 	probe_answer_merge(&d, &a);
 	assert_string_equal(d.part[1].partlabel, "kernel's");
@@ -181,9 +171,8 @@ static void a_partition_that_the_answer_lacks_keeps_the_kernels_name(void **stat
 	assert_int_equal(d.part[1].flags, PROBER_PART_UNREADABLE);
 }
 
-static void partitions_that_only_the_answer_has_are_not_taken(void **state)
+TEST(partitions_that_only_the_answer_has_are_not_taken)
 {
-	(void)state;
 	d.n = 0;
 	strcpy(a.whole.fstype, "vfat");
 	probe_answer_merge(&d, &a);
@@ -192,9 +181,8 @@ static void partitions_that_only_the_answer_has_are_not_taken(void **state)
 	assert_string_equal(d.whole.fstype, "");
 }
 
-static void a_bare_disk_gets_its_file_system(void **state)
+TEST(a_bare_disk_gets_its_file_system)
 {
-	(void)state;
 	d.n = a.n = 0;
 	a.table[0] = '\0';
 	strcpy(a.whole.fstype, "vfat");
@@ -207,19 +195,5 @@ static void a_bare_disk_gets_its_file_system(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup(f, good)
-	const struct CMUnitTest tests[] = {
-		T(a_good_answer_passes_at_its_exact_length),
-		T(counts_and_magic_are_checked_before_use),
-		T(every_string_has_to_end_and_be_printable),
-		T(names_lie_below_dev),
-		T(ranges_do_not_overflow_and_numbers_grow),
-		T(random_damage_never_passes_a_bad_string),
-		T(the_kernel_says_where_and_the_answer_what),
-		T(a_partition_that_the_answer_lacks_keeps_the_kernels_name),
-		T(partitions_that_only_the_answer_has_are_not_taken),
-		T(a_bare_disk_gets_its_file_system),
-	};
-
-	return cmocka_run_group_tests_name("probe_answer", tests, NULL, NULL);
+	return TEST_RUN("probe_answer", .set_up = good);
 }

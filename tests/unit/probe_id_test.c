@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* By what a disk is known again. */
 #include "initramfs/probe_id.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 static const char *path(const char *text)
 {
@@ -19,24 +16,22 @@ static const char *path(const char *text)
 	return out[n];
 }
 
-static void short_names_stay_readable(void **state)
+TEST(short_names_stay_readable)
 {
 	char id[STATE_STR_MAX + 1];
 
-	(void)state;
 	probe_id_hardware(id, "cid", "150100424a545434520e1d2b7f9ac800");
 	assert_string_equal(id, "cid-150100424a545434520e1d2b7f9ac800");
 	probe_id_hardware(id, "wwid", "t10.ATA  DISK 7\n");
 	assert_string_equal(id, "wwid-t10.ATA__DISK_7?");
 }
 
-static void long_names_become_a_hash_that_still_tells_them_apart(void **state)
+TEST(long_names_become_a_hash_that_still_tells_them_apart)
 {
 	static const char one[] = "nvme.1b36-6465762d31-51454d55204e564d65204374726c-00000001";
 	static const char two[] = "nvme.1b36-6465762d32-51454d55204e564d65204374726c-00000001";
 	char a[STATE_STR_MAX + 1], b[STATE_STR_MAX + 1];
 
-	(void)state;
 	probe_id_hardware(a, "wwid", one);
 	probe_id_hardware(b, "wwid", two);
 	assert_memory_equal(a, "wwid-#", 6);
@@ -46,11 +41,10 @@ static void long_names_become_a_hash_that_still_tells_them_apart(void **state)
 	assert_string_equal(a, b);
 }
 
-static void every_length_up_to_the_limit_is_kept_whole(void **state)
+TEST(every_length_up_to_the_limit_is_kept_whole)
 {
 	char id[STATE_STR_MAX + 1], text[STATE_STR_MAX + 2] = "";
 
-	(void)state;
 	while (strlen(text) + sizeof("cid-") - 1 <= STATE_STR_MAX) {
 		char want[2 * STATE_STR_MAX];
 
@@ -63,9 +57,8 @@ static void every_length_up_to_the_limit_is_kept_whole(void **state)
 	assert_memory_equal(id, "cid-#", 5);
 }
 
-static void a_port_is_the_same_whatever_else_is_plugged_in(void **state)
+TEST(a_port_is_the_same_whatever_else_is_plugged_in)
 {
-	(void)state;
 	assert_string_equal(path("/devices/pci0000:00/0000:00:04.0/virtio1/block/vda"),
 			    path("/devices/pci0000:00/0000:00:04.0/virtio3/block/vdc"));
 	assert_string_equal(
@@ -78,9 +71,8 @@ static void a_port_is_the_same_whatever_else_is_plugged_in(void **state)
 		path("/devices/platform/soc/fe340000.mmc/mmc_host/mmc1/mmc1:0001/block/mmcblk1"));
 }
 
-static void another_port_is_another_disk(void **state)
+TEST(another_port_is_another_disk)
 {
-	(void)state;
 	assert_string_not_equal(path("/devices/pci0000:00/0000:00:04.0/virtio1/block/vda"),
 				path("/devices/pci0000:00/0000:00:05.0/virtio1/block/vda"));
 	assert_string_not_equal(path("/devices/pci0/ata1/host0/target0:0:0/0:0:0:0/block/sda"),
@@ -93,26 +85,16 @@ static void another_port_is_another_disk(void **state)
 				path("/devices/pci0/usb1/1-2/1-2:1.0/host0/block/sda"));
 }
 
-static void odd_paths_do_no_harm(void **state)
+TEST(odd_paths_do_no_harm)
 {
 	static const char *const odd[] = { "",	      "/", "//",     "block",
 					   "/block/", ":", "/:::/x", "virtio" };
 
-	(void)state;
 	for (unsigned i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
 		assert_int_equal(strlen(path(odd[i])), 22);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(short_names_stay_readable),
-		cmocka_unit_test(long_names_become_a_hash_that_still_tells_them_apart),
-		cmocka_unit_test(every_length_up_to_the_limit_is_kept_whole),
-		cmocka_unit_test(a_port_is_the_same_whatever_else_is_plugged_in),
-		cmocka_unit_test(another_port_is_another_disk),
-		cmocka_unit_test(odd_paths_do_no_harm),
-	};
-
-	return cmocka_run_group_tests_name("probe_id", tests, NULL, NULL);
+	return TEST_RUN("probe_id");
 }

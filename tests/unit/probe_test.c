@@ -5,11 +5,9 @@
 
 #include "initramfs/probe.h"
 #include "lib/log.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <signal.h>
-#include <cmocka.h>
 
 static struct probe p;
 
@@ -63,16 +61,15 @@ static void settle(void)
 		;
 }
 
-static void the_disk_that_is_there_is_found_with_its_partitions(void **state)
+TEST(the_disk_that_is_there_is_found_with_its_partitions)
 {
 	struct os_sim_disk d = vda();
 	const struct probe_disk *disk;
 
-	(void)state;
 	os_sim_disk(&d);
 	probe_start(&p);
 	assert_int_equal(probe_pending(&p), 1);
-	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	OK(probe_step(&p, 1000));
 	assert_int_equal(probe_pending(&p), 0);
 	disk = probe_disk_by_dev(&p, "/dev/vda");
 	assert_non_null(disk);
@@ -85,11 +82,11 @@ static void the_disk_that_is_there_is_found_with_its_partitions(void **state)
 	assert_string_equal(disk->part[1].dev, "/dev/vda2");
 	assert_string_equal(disk->part[1].fstype, "ext4");
 	assert_int_equal(disk->part[1].size, 64 * MIB);
-	assert_int_equal(probe_step(&p, 1000), KB_ETIMEDOUT);
+	FAILS(probe_step(&p, 1000), KB_ETIMEDOUT);
 	probe_stop(&p);
 }
 
-static void partitions_are_found_by_every_kind_of_name(void **state)
+TEST(partitions_are_found_by_every_kind_of_name)
 {
 	static const struct {
 		const char *spec, *dev;
@@ -111,7 +108,6 @@ static void partitions_are_found_by_every_kind_of_name(void **state)
 	struct os_sim_disk d = vda();
 	const struct probe_disk *disk;
 
-	(void)state;
 	os_sim_disk(&d);
 	probe_start(&p);
 	settle();
@@ -129,12 +125,11 @@ static void partitions_are_found_by_every_kind_of_name(void **state)
 	probe_stop(&p);
 }
 
-static void a_stick_that_copies_the_names_is_another_disk(void **state)
+TEST(a_stick_that_copies_the_names_is_another_disk)
 {
 	struct os_sim_disk d = vda(), copy = vda();
 	const struct probe_disk *disk;
 
-	(void)state;
 	copy.name = "sda";
 	copy.path = "/devices/pci0000:00/usb1/1-1/block/sda";
 	os_sim_disk(&copy);
@@ -148,16 +143,15 @@ static void a_stick_that_copies_the_names_is_another_disk(void **state)
 	probe_stop(&p);
 }
 
-static void a_late_stick_is_told_by_a_uevent_and_looked_at_once(void **state)
+TEST(a_late_stick_is_told_by_a_uevent_and_looked_at_once)
 {
 	struct os_sim_disk d = vda(), s = stick(800);
 
-	(void)state;
 	os_sim_disk(&d);
 	os_sim_disk(&s);
 	probe_start(&p);
-	assert_int_equal(probe_step(&p, 500), KB_OK);
-	assert_int_equal(probe_step(&p, 5000), KB_OK);
+	OK(probe_step(&p, 500));
+	OK(probe_step(&p, 5000));
 	assert_int_equal(os_sim_now(), 800);
 	assert_non_null(probe_disk_by_dev(&p, "/dev/sda"));
 	assert_true(probe_disk_by_dev(&p, "/dev/sda")->removable);
@@ -170,11 +164,10 @@ static void a_late_stick_is_told_by_a_uevent_and_looked_at_once(void **state)
 	probe_stop(&p);
 }
 
-static void a_late_disk_with_partitions_is_looked_at_once(void **state)
+TEST(a_late_disk_with_partitions_is_looked_at_once)
 {
 	struct os_sim_disk d = vda();
 
-	(void)state;
 	d.at_ms = 300;
 	os_sim_disk(&d);
 	probe_start(&p);
@@ -184,11 +177,10 @@ static void a_late_disk_with_partitions_is_looked_at_once(void **state)
 	probe_stop(&p);
 }
 
-static void probers_work_side_by_side(void **state)
+TEST(probers_work_side_by_side)
 {
 	struct os_sim_disk d = vda(), s = stick(0);
 
-	(void)state;
 	d.prober_ms = s.prober_ms = 1000;
 	os_sim_disk(&d);
 	os_sim_disk(&s);
@@ -200,12 +192,11 @@ static void probers_work_side_by_side(void **state)
 	probe_stop(&p);
 }
 
-static void more_disks_than_probers_wait_for_their_turn(void **state)
+TEST(more_disks_than_probers_wait_for_their_turn)
 {
 	char names[12][8];
 	unsigned ready = 0;
 
-	(void)state;
 	for (unsigned i = 0; i < 12; i++) {
 		struct os_sim_disk s = stick(0);
 
@@ -226,11 +217,10 @@ static void more_disks_than_probers_wait_for_their_turn(void **state)
 	probe_stop(&p);
 }
 
-static void probers_that_nothing_ends_leave_room_for_a_fixed_disk(void **state)
+TEST(probers_that_nothing_ends_leave_room_for_a_fixed_disk)
 {
 	struct os_sim_disk d = vda();
 
-	(void)state;
 	d.at_ms = 12000; /* all have been given up, and wait for their second prober */
 	os_sim_disk(&d);
 	stuck_sticks(stick(0), 10, 0);
@@ -238,16 +228,15 @@ static void probers_that_nothing_ends_leave_room_for_a_fixed_disk(void **state)
 	while (os_sim_now() < 11999)
 		(void)!probe_step(&p, 11999 - (unsigned)os_sim_now());
 	assert_int_equal(os_sim_count("spawn"), 6);
-	assert_int_equal(probe_step(&p, 100), KB_OK);
+	OK(probe_step(&p, 100));
 	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_READY);
 	probe_stop(&p);
 }
 
-static void a_fixed_disk_is_looked_at_first(void **state)
+TEST(a_fixed_disk_is_looked_at_first)
 {
 	struct os_sim_disk d = vda();
 
-	(void)state;
 	stuck_sticks(stick(0), 10, 0);
 	os_sim_disk(&d);
 	probe_start(&p);
@@ -258,9 +247,8 @@ static void a_fixed_disk_is_looked_at_first(void **state)
 }
 
 /* Who waits until nobody is looked at any more does not wait for ever. */
-static void what_finds_no_prober_is_given_up(void **state)
+TEST(what_finds_no_prober_is_given_up)
 {
-	(void)state;
 	stuck_sticks(stick(0), 10, 0);
 	probe_start(&p);
 	while (probe_pending(&p) > 0 && os_sim_now() < 60000)
@@ -273,11 +261,10 @@ static void what_finds_no_prober_is_given_up(void **state)
 }
 
 /* One that takes the place of one whose prober is still held. */
-static void a_disk_in_the_place_of_one_that_hung_is_looked_at(void **state)
+TEST(a_disk_in_the_place_of_one_that_hung_is_looked_at)
 {
 	struct os_sim_disk next = stick(0);
 
-	(void)state;
 	stuck_sticks(stick(0), 1, 0);
 	next.at_ms = 8000;
 	os_sim_disk(&next);
@@ -292,36 +279,35 @@ static void a_disk_in_the_place_of_one_that_hung_is_looked_at(void **state)
 	probe_stop(&p);
 }
 
-static void a_prober_that_hangs_leaves_the_kernels_names(void **state)
+TEST(a_prober_that_hangs_leaves_the_kernels_names)
 {
 	struct os_sim_disk d = vda(), s = stick(0);
 	struct os_sim_child hang = { .argv0 = "keelboot-prober", .arg = "/dev/vda", .hangs = true };
 	const struct probe_disk *disk;
 
-	(void)state;
 	d.no_answer = true;
 	os_sim_disk(&d);
 	os_sim_disk(&s);
 	os_sim_child(&hang);
 	probe_start(&p);
-	assert_int_equal(probe_step(&p, 1000), KB_OK); /* the other one is not held up */
+	OK(probe_step(&p, 1000)); /* the other one is not held up */
 	assert_int_equal(probe_disk_by_dev(&p, "/dev/sda")->state, PROBE_READY);
 	/* Once more, with more time; and then no more. */
-	assert_int_equal(probe_step(&p, 30000), KB_OK);
+	OK(probe_step(&p, 30000));
 	assert_int_equal(os_sim_now(), 4 * PROBE_DEADLINE_MS);
 	disk = probe_disk_by_dev(&p, "/dev/vda");
 	assert_int_equal(disk->state, PROBE_UNREADABLE);
 	assert_string_equal(probe_find(&p, disk, "PARTLABEL=root-b")->dev, "/dev/vda3");
 	assert_string_equal(probe_find(&p, disk, "PARTLABEL=root-b")->fstype, "");
 	assert_int_equal(probe_pending(&p), 0);
-	assert_int_equal(probe_step(&p, 30000), KB_ETIMEDOUT);
+	FAILS(probe_step(&p, 30000), KB_ETIMEDOUT);
 	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/vda"), 2);
 	assert_int_equal(os_sim_count("kill keelboot-prober"), 2);
 	assert_int_equal(os_sim_count("# disk /dev/vda: cannot be looked at"), 2);
 	probe_stop(&p);
 }
 
-static void a_prober_that_crashes_is_tried_once_more(void **state)
+TEST(a_prober_that_crashes_is_tried_once_more)
 {
 	struct os_sim_disk d = vda();
 	struct os_sim_child crash = { .argv0 = "keelboot-prober",
@@ -330,11 +316,10 @@ static void a_prober_that_crashes_is_tried_once_more(void **state)
 				      .status = SIGSEGV,
 				      .times = 1 };
 
-	(void)state;
 	os_sim_child(&crash);
 	os_sim_disk(&d);
 	probe_start(&p);
-	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	OK(probe_step(&p, 1000));
 	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_READY);
 	assert_int_equal(os_sim_count("# disk /dev/vda: cannot be looked at: the prober was ended "
 				      "by signal 11; once more"),
@@ -343,14 +328,13 @@ static void a_prober_that_crashes_is_tried_once_more(void **state)
 }
 
 /* Threat 26: a stick on which the prober does what it may not, each time: SIGSYS. */
-static void a_prober_that_its_cage_kills_costs_one_disk_its_answer(void **state)
+TEST(a_prober_that_its_cage_kills_costs_one_disk_its_answer)
 {
 	struct os_sim_disk d = vda(), s = stick(0);
 	struct os_sim_child killed = {
 		.argv0 = "keelboot-prober", .arg = "/dev/sda", .duration_ms = 5, .status = SIGSYS
 	};
 
-	(void)state;
 	s.no_answer = true;
 	os_sim_disk(&d);
 	os_sim_disk(&s);
@@ -368,13 +352,12 @@ static void a_prober_that_its_cage_kills_costs_one_disk_its_answer(void **state)
 	probe_stop(&p);
 }
 
-static void a_prober_that_lies_is_not_believed(void **state)
+TEST(a_prober_that_lies_is_not_believed)
 {
 	static struct prober_answer lie;
 	struct os_sim_disk d = vda();
 	struct os_sim_child c = { .argv0 = "keelboot-prober", .arg = "/dev/vda", .hangs = true };
 
-	(void)state;
 	lie.magic = PROBER_MAGIC;
 	lie.n = 0xffffff;
 	c.say[0] = (struct os_sim_say){ 1, &lie, sizeof(lie) };
@@ -382,14 +365,14 @@ static void a_prober_that_lies_is_not_believed(void **state)
 	os_sim_disk(&d);
 	os_sim_child(&c);
 	probe_start(&p);
-	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	OK(probe_step(&p, 1000));
 	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_UNREADABLE);
 	settle();
 	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->n, 4);
 	probe_stop(&p);
 }
 
-static void an_answer_in_pieces_is_put_together(void **state)
+TEST(an_answer_in_pieces_is_put_together)
 {
 	static struct prober_answer a;
 	struct os_sim_disk d = vda();
@@ -398,7 +381,6 @@ static void an_answer_in_pieces_is_put_together(void **state)
 				  .duration_ms = 100 };
 	size_t len = PROBER_ANSWER_LEN(0);
 
-	(void)state;
 	a.magic = PROBER_MAGIC;
 	c.say[0] = (struct os_sim_say){ 1, &a, 10 };
 	c.say[1] = (struct os_sim_say){ 20, (char *)&a + 10, 100 };
@@ -407,53 +389,50 @@ static void an_answer_in_pieces_is_put_together(void **state)
 	os_sim_disk(&d);
 	os_sim_child(&c);
 	probe_start(&p);
-	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	OK(probe_step(&p, 1000));
 	assert_int_equal(os_sim_now(), 30); /* complete is complete, whatever the process does */
 	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_READY);
 	probe_stop(&p);
 }
 
-static void a_missing_helper_still_leaves_the_kernels_names(void **state)
+TEST(a_missing_helper_still_leaves_the_kernels_names)
 {
 	struct os_sim_disk d = vda();
 
-	(void)state;
 	d.no_answer = true;
 	os_sim_disk(&d);
 	probe_start(&p);
-	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	OK(probe_step(&p, 1000));
 	assert_non_null(probe_find(&p, NULL, "PARTLABEL=keelboot-state"));
 	settle();
 	assert_int_equal(probe_pending(&p), 0);
 	probe_stop(&p);
 }
 
-static void a_disk_that_is_pulled_out_is_gone(void **state)
+TEST(a_disk_that_is_pulled_out_is_gone)
 {
 	struct os_sim_disk s = stick(0);
 
-	(void)state;
 	s.prober_ms = 50;
 	os_sim_disk(&s);
 	os_sim_disk_gone("sda", 500);
 	probe_start(&p);
-	assert_int_equal(probe_step(&p, 1000), KB_OK);
-	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	OK(probe_step(&p, 1000));
+	OK(probe_step(&p, 1000));
 	assert_null(probe_disk_by_dev(&p, "/dev/sda"));
 	assert_null(probe_find(&p, NULL, "/dev/sda"));
 	probe_stop(&p);
 }
 
-static void a_disk_that_is_pulled_out_while_it_is_looked_at_ends_its_prober(void **state)
+TEST(a_disk_that_is_pulled_out_while_it_is_looked_at_ends_its_prober)
 {
 	struct os_sim_disk s = stick(0);
 
-	(void)state;
 	s.prober_ms = 1000;
 	os_sim_disk(&s);
 	os_sim_disk_gone("sda", 500);
 	probe_start(&p);
-	assert_int_equal(probe_step(&p, 5000), KB_OK);
+	OK(probe_step(&p, 5000));
 	assert_int_equal(os_sim_now(), 500);
 	assert_int_equal(probe_pending(&p), 0);
 	assert_int_equal(os_sim_count("kill keelboot-prober /dev/sda"), 0);
@@ -467,12 +446,11 @@ static void change_again(void *ctx)
 	os_sim_uevent("change", ctx, "disk");
 }
 
-static void a_disk_that_changes_for_ever_is_left_alone(void **state)
+TEST(a_disk_that_changes_for_ever_is_left_alone)
 {
 	static char path[] = "/devices/pci0000:00/0000:00:05.0/usb1/1-1/host0/block/sda";
 	struct os_sim_disk s = stick(0);
 
-	(void)state;
 	os_sim_disk(&s);
 	for (unsigned i = 1; i <= 40; i++)
 		os_sim_at(i * 10, change_again, path);
@@ -483,32 +461,30 @@ static void a_disk_that_changes_for_ever_is_left_alone(void **state)
 	probe_stop(&p);
 }
 
-static void without_uevents_sys_is_looked_through(void **state)
+TEST(without_uevents_sys_is_looked_through)
 {
 	struct os_sim_disk s = stick(700);
 
-	(void)state;
 	os_sim_uevent_sockets(0);
 	os_sim_disk(&s);
 	os_sim_disk_gone("sda", 3000);
 	probe_start(&p);
-	assert_int_equal(probe_step(&p, 5000), KB_OK);
+	OK(probe_step(&p, 5000));
 	assert_in_range(os_sim_now(), 700, 1000);
 	assert_non_null(probe_disk_by_dev(&p, "/dev/sda"));
-	assert_int_equal(probe_step(&p, 5000), KB_OK);
+	OK(probe_step(&p, 5000));
 	assert_in_range(os_sim_now(), 3000, 3300);
 	assert_null(probe_disk_by_dev(&p, "/dev/sda"));
 	probe_stop(&p);
 }
 
-static void what_is_no_disk_is_ignored(void **state)
+TEST(what_is_no_disk_is_ignored)
 {
 	static const char *const names[] = { "loop0",	  "ram3",	 "dm-0",
 					     "zram0",	  "sr0",	 "mmcblk0boot0",
 					     "mtdblock1", "mmcblk0rpmb", "c0!d0" };
 	char path[96];
 
-	(void)state;
 	for (unsigned i = 0; i < KB_ARRAY_LEN(names); i++) {
 		snprintf(path, sizeof(path), "/sys/class/block/%s", names[i]);
 		os_sim_link(path, "../../devices/x");
@@ -519,16 +495,15 @@ static void what_is_no_disk_is_ignored(void **state)
 	}
 	probe_start(&p);
 	assert_int_equal(probe_pending(&p), 0);
-	assert_int_equal(probe_step(&p, 100), KB_ETIMEDOUT);
+	FAILS(probe_step(&p, 100), KB_ETIMEDOUT);
 	probe_stop(&p);
 }
 
-static void any_number_of_partitions_hides_no_disk(void **state)
+TEST(any_number_of_partitions_hides_no_disk)
 {
 	struct os_sim_disk d = vda();
 	char path[96];
 
-	(void)state;
 	os_sim_disk(&d);
 	for (unsigned i = 1; i <= 520; i++) {
 		snprintf(path, sizeof(path), "/sys/class/block/sda%u/partition", i);
@@ -551,37 +526,35 @@ static void crowd(void *ctx)
 	}
 }
 
-static void a_list_that_is_full_drops_only_what_is_gone(void **state)
+TEST(a_list_that_is_full_drops_only_what_is_gone)
 {
 	struct os_sim_disk d = vda();
 
-	(void)state;
 	os_sim_uevent_sockets(0); /* so that all is listed again and again */
 	os_sim_disk(&d);
 	os_sim_at(500, crowd, NULL);
 	os_sim_disk_gone("vda", 2000);
 	probe_start(&p);
-	assert_int_equal(probe_step(&p, 100), KB_OK);
-	assert_int_equal(probe_step(&p, 1400), KB_ETIMEDOUT);
+	OK(probe_step(&p, 100));
+	FAILS(probe_step(&p, 1400), KB_ETIMEDOUT);
 	assert_non_null(probe_disk_by_dev(&p, "/dev/vda"));
-	assert_int_equal(probe_step(&p, 1000), KB_OK);
+	OK(probe_step(&p, 1000));
 	assert_null(probe_disk_by_dev(&p, "/dev/vda"));
 	probe_stop(&p);
 }
 
-static void a_card_reader_without_a_card_is_no_disk_until_it_has_one(void **state)
+TEST(a_card_reader_without_a_card_is_no_disk_until_it_has_one)
 {
 	static char path[] = "/devices/usb1/block/sdb";
 
-	(void)state;
 	os_sim_link("/sys/class/block/sdb", "../../devices/usb1/block/sdb");
 	os_sim_link("/sys/block/sdb", "../devices/usb1/block/sdb");
 	os_sim_file("/sys/class/block/sdb/size", "0\n");
 	probe_start(&p);
-	assert_int_equal(probe_step(&p, 100), KB_ETIMEDOUT);
+	FAILS(probe_step(&p, 100), KB_ETIMEDOUT);
 	os_sim_file("/sys/class/block/sdb/size", "8192\n");
 	os_sim_at(200, change_again, path);
-	assert_int_equal(probe_step(&p, 1000), KB_OK); /* there is no helper: unreadable */
+	OK(probe_step(&p, 1000)); /* there is no helper: unreadable */
 	assert_non_null(probe_disk_by_dev(&p, "/dev/sdb"));
 	os_sim_file("/sys/class/block/sdb/size", "0\n");
 	os_sim_at(600, change_again, path);
@@ -590,21 +563,19 @@ static void a_card_reader_without_a_card_is_no_disk_until_it_has_one(void **stat
 	probe_stop(&p);
 }
 
-static void no_sys_at_all_is_no_reason_to_crash(void **state)
+TEST(no_sys_at_all_is_no_reason_to_crash)
 {
-	(void)state;
 	os_sim_remove("/sys");
 	probe_start(&p);
-	assert_int_equal(probe_step(&p, 1000), KB_ETIMEDOUT);
+	FAILS(probe_step(&p, 1000), KB_ETIMEDOUT);
 	assert_null(probe_find(&p, NULL, "/dev/vda"));
 	probe_stop(&p);
 }
 
-static void stopping_ends_what_is_under_way(void **state)
+TEST(stopping_ends_what_is_under_way)
 {
 	struct os_sim_disk d = vda();
 
-	(void)state;
 	d.prober_ms = 3000;
 	os_sim_disk(&d);
 	probe_start(&p);
@@ -616,36 +587,5 @@ static void stopping_ends_what_is_under_way(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup(f, bare_machine)
-	const struct CMUnitTest tests[] = {
-		T(the_disk_that_is_there_is_found_with_its_partitions),
-		T(partitions_are_found_by_every_kind_of_name),
-		T(a_stick_that_copies_the_names_is_another_disk),
-		T(a_late_stick_is_told_by_a_uevent_and_looked_at_once),
-		T(a_late_disk_with_partitions_is_looked_at_once),
-		T(probers_work_side_by_side),
-		T(more_disks_than_probers_wait_for_their_turn),
-		T(probers_that_nothing_ends_leave_room_for_a_fixed_disk),
-		T(a_fixed_disk_is_looked_at_first),
-		T(what_finds_no_prober_is_given_up),
-		T(a_disk_in_the_place_of_one_that_hung_is_looked_at),
-		T(a_prober_that_hangs_leaves_the_kernels_names),
-		T(a_prober_that_crashes_is_tried_once_more),
-		T(a_prober_that_its_cage_kills_costs_one_disk_its_answer),
-		T(a_prober_that_lies_is_not_believed),
-		T(an_answer_in_pieces_is_put_together),
-		T(a_missing_helper_still_leaves_the_kernels_names),
-		T(a_disk_that_is_pulled_out_is_gone),
-		T(a_disk_that_is_pulled_out_while_it_is_looked_at_ends_its_prober),
-		T(a_disk_that_changes_for_ever_is_left_alone),
-		T(without_uevents_sys_is_looked_through),
-		T(what_is_no_disk_is_ignored),
-		T(any_number_of_partitions_hides_no_disk),
-		T(a_list_that_is_full_drops_only_what_is_gone),
-		T(a_card_reader_without_a_card_is_no_disk_until_it_has_one),
-		T(no_sys_at_all_is_no_reason_to_crash),
-		T(stopping_ends_what_is_under_way),
-	};
-
-	return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
+	return TEST_RUN("probe", .set_up = bare_machine);
 }

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/probe_uevent.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 static struct probe_uevent e;
 
@@ -27,9 +24,8 @@ static bool parse(const char *text)
 	return ok;
 }
 
-static void a_disk_that_appears(void **state)
+TEST(a_disk_that_appears)
 {
-	(void)state;
 	assert_true(parse("add@/devices/pci/block/sda|ACTION=add|DEVPATH=/devices/pci/block/sda|"
 			  "SUBSYSTEM=block|MAJOR=8|DEVNAME=sda|DEVTYPE=disk|SEQNUM=9|"));
 	assert_int_equal(e.action, PROBE_UEVENT_ADD);
@@ -38,9 +34,8 @@ static void a_disk_that_appears(void **state)
 	assert_string_equal(e.name, "sda");
 }
 
-static void a_partition_belongs_to_its_disk(void **state)
+TEST(a_partition_belongs_to_its_disk)
 {
-	(void)state;
 	assert_true(parse("remove@x|ACTION=remove|DEVPATH=/devices/mmc/block/mmcblk0/mmcblk0p2|"
 			  "SUBSYSTEM=block|DEVTYPE=partition"));
 	assert_int_equal(e.action, PROBE_UEVENT_REMOVE);
@@ -49,7 +44,7 @@ static void a_partition_belongs_to_its_disk(void **state)
 	assert_string_equal(e.name, "mmcblk0p2");
 }
 
-static void others_are_passed_over(void **state)
+TEST(others_are_passed_over)
 {
 	static const char *const other[] = {
 		"",
@@ -66,20 +61,18 @@ static void others_are_passed_over(void **state)
 	};
 	char long_name[256] = "ACTION=add|SUBSYSTEM=block|DEVTYPE=disk|DEVPATH=/d/";
 
-	(void)state;
 	for (unsigned i = 0; i < sizeof(other) / sizeof(other[0]); i++)
 		assert_false(parse(other[i]));
 	memset(long_name + strlen(long_name), 'x', 100);
 	assert_false(parse(long_name));
 }
 
-static void garbage_is_never_read_beyond_its_end(void **state)
+TEST(garbage_is_never_read_beyond_its_end)
 {
 	static const char good[] = "ACTION=add|DEVPATH=/devices/a/block/sda/sda1|SUBSYSTEM=block|"
 				   "DEVTYPE=partition|";
 	char text[sizeof(good)];
 
-	(void)state;
 	srand(2);
 	for (unsigned i = 0; i < 20000; i++) {
 		memcpy(text, good, sizeof(good));
@@ -93,12 +86,5 @@ static void garbage_is_never_read_beyond_its_end(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_disk_that_appears),
-		cmocka_unit_test(a_partition_belongs_to_its_disk),
-		cmocka_unit_test(others_are_passed_over),
-		cmocka_unit_test(garbage_is_never_read_beyond_its_end),
-	};
-
-	return cmocka_run_group_tests_name("probe_uevent", tests, NULL, NULL);
+	return TEST_RUN("probe_uevent");
 }

@@ -4,10 +4,9 @@
 #include "initramfs/probe_answer.h"
 #include "initramfs/prober.h"
 #include "lib/os.h"
+#include "tests/unit/test.h"
 
 #include <blkid/blkid.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 static char dir[64], image[96];
 static struct prober_answer a;
@@ -45,20 +43,20 @@ static void look(void)
 	bool ready;
 	pid_t pid;
 
-	assert_int_equal(os_pipe(fds), KB_OK);
+	OK(os_pipe(fds));
 	sp.fd3 = fds[1];
-	assert_int_equal(os_spawn(&sp, &pid), KB_OK);
+	OK(os_spawn(&sp, &pid));
 	os_close(&fds[1]);
 	memset(&a, 0, sizeof(a));
 	while (len > 0 && used < sizeof(a)) {
-		assert_int_equal(os_poll(fds, &ready, 1, 30000), KB_OK);
+		OK(os_poll(fds, &ready, 1, 30000));
 		if (os_read(fds[0], (char *)&a + used, sizeof(a) - used, &len) == KB_OK)
 			used += len;
 	}
-	assert_int_equal(os_wait(pid, 5000, &status), KB_OK);
+	OK(os_wait(pid, 5000, &status));
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
-	assert_int_equal(probe_answer_check(&a, used), KB_OK);
+	OK(probe_answer_check(&a, used));
 	os_close(&fds[0]);
 }
 
@@ -97,9 +95,8 @@ static void make_gpt(void)
 	      "dd if=fs of=disk.img bs=1M seek=13 conv=notrunc && rm fs");
 }
 
-static void a_gpt_disk_is_understood(void **state)
+TEST(a_gpt_disk_is_understood)
 {
-	(void)state;
 	make_gpt();
 	look();
 	assert_string_equal(a.table, "gpt");
@@ -123,9 +120,8 @@ static void a_gpt_disk_is_understood(void **state)
 	assert_string_equal(a.whole.fstype, "");
 }
 
-static void an_mbr_disk_is_understood_without_its_extended_partition(void **state)
+TEST(an_mbr_disk_is_understood_without_its_extended_partition)
 {
-	(void)state;
 	shell("truncate -s 32M disk.img && printf '%%s\\n' 'label: dos' 'label-id: 0x1234abcd' "
 	      "'start=2048,size=8192,type=c' 'start=10240,size=40960,type=5' "
 	      "'start=12288,size=8192,type=83' | sfdisk disk.img");
@@ -139,9 +135,8 @@ static void an_mbr_disk_is_understood_without_its_extended_partition(void **stat
 }
 
 /* With `gpt` on its command line the kernel has the partitions: their names must not be lost. */
-static void a_damaged_gpt_is_read_from_its_copy(void **state)
+TEST(a_damaged_gpt_is_read_from_its_copy)
 {
-	(void)state;
 	for (unsigned sector = 0; sector < 3; sector++) {
 		make_gpt();
 		shell("dd if=/dev/urandom of=disk.img bs=512 count=1 seek=%u conv=notrunc", sector);
@@ -155,9 +150,8 @@ static void a_damaged_gpt_is_read_from_its_copy(void **state)
 }
 
 /* What is left at the end of a stick that is one file system now is no table. */
-static void a_file_system_goes_before_an_old_copy(void **state)
+TEST(a_file_system_goes_before_an_old_copy)
 {
-	(void)state;
 	make_gpt();
 	shell("truncate -s 24M fs && mke2fs -q -t ext4 -L stick fs && "
 	      "dd if=fs of=disk.img bs=1M conv=notrunc && rm fs");
@@ -167,9 +161,8 @@ static void a_file_system_goes_before_an_old_copy(void **state)
 	assert_string_equal(a.whole.fstype, "ext4");
 }
 
-static void a_stick_without_partitions_is_its_file_system(void **state)
+TEST(a_stick_without_partitions_is_its_file_system)
 {
-	(void)state;
 	shell("truncate -s 4M disk.img && mkfs.vfat -n UPDATE disk.img");
 	look();
 	assert_string_equal(a.table, "");
@@ -179,9 +172,8 @@ static void a_stick_without_partitions_is_its_file_system(void **state)
 	assert_int_equal(a.whole.size, 4 << 20);
 }
 
-static void an_empty_disk_has_nothing(void **state)
+TEST(an_empty_disk_has_nothing)
 {
-	(void)state;
 	shell("truncate -s 4M disk.img");
 	look();
 	assert_int_equal(a.n, 0);
@@ -190,9 +182,8 @@ static void an_empty_disk_has_nothing(void **state)
 	assert_int_equal(a.flags, 0);
 }
 
-static void garbage_is_nothing_and_never_fatal(void **state)
+TEST(garbage_is_nothing_and_never_fatal)
 {
-	(void)state;
 	for (unsigned seed = 1; seed <= 10; seed++) {
 		int fd = open(image, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
@@ -214,9 +205,8 @@ static void garbage_is_nothing_and_never_fatal(void **state)
 	}
 }
 
-static void a_truncated_gpt_disk_gives_no_range_beyond_its_end(void **state)
+TEST(a_truncated_gpt_disk_gives_no_range_beyond_its_end)
 {
-	(void)state;
 	make_gpt();
 	shell("truncate -s 10M disk.img");
 	look();
@@ -227,9 +217,8 @@ static void a_truncated_gpt_disk_gives_no_range_beyond_its_end(void **state)
 	assert_int_equal(a.n, 0);
 }
 
-static void a_gpt_whose_checksum_is_wrong_is_not_believed(void **state)
+TEST(a_gpt_whose_checksum_is_wrong_is_not_believed)
 {
-	(void)state;
 	make_gpt();
 	/* Both headers. */
 	shell("printf x | dd of=disk.img bs=1 seek=600 conv=notrunc; "
@@ -238,9 +227,8 @@ static void a_gpt_whose_checksum_is_wrong_is_not_believed(void **state)
 	assert_string_not_equal(a.table, "gpt");
 }
 
-static void two_file_systems_in_one_place_are_ambiguous(void **state)
+TEST(two_file_systems_in_one_place_are_ambiguous)
 {
-	(void)state;
 	/* The superblock of a real one: libblkid looks at more and more of it. */
 	shell("truncate -s 8M disk.img && mke2fs -q -t ext4 disk.img && mkdir empty && "
 	      "mksquashfs empty squash.img -quiet -no-progress >/dev/null && "
@@ -253,9 +241,8 @@ static void two_file_systems_in_one_place_are_ambiguous(void **state)
 		assert_true(a.whole.flags & PROBER_PART_AMBIGUOUS);
 }
 
-static void names_that_are_not_printable_are_made_so(void **state)
+TEST(names_that_are_not_printable_are_made_so)
 {
-	(void)state;
 	shell("truncate -s 4M disk.img && mke2fs -q -t ext4 -L \"$(printf 'a\\033[2Jb')\" "
 	      "disk.img");
 	look();
@@ -264,22 +251,7 @@ static void names_that_are_not_printable_are_made_so(void **state)
 
 int main(int argc, char **argv)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
-	const struct CMUnitTest tests[] = {
-		T(a_gpt_disk_is_understood),
-		T(an_mbr_disk_is_understood_without_its_extended_partition),
-		T(a_damaged_gpt_is_read_from_its_copy),
-		T(a_file_system_goes_before_an_old_copy),
-		T(a_stick_without_partitions_is_its_file_system),
-		T(an_empty_disk_has_nothing),
-		T(garbage_is_nothing_and_never_fatal),
-		T(a_truncated_gpt_disk_gives_no_range_beyond_its_end),
-		T(a_gpt_whose_checksum_is_wrong_is_not_believed),
-		T(two_file_systems_in_one_place_are_ambiguous),
-		T(names_that_are_not_printable_are_made_so),
-	};
-
 	if (strcmp(argv[0], "keelboot-prober") == 0)
 		_exit(prober_main(argc, argv)); /* the leak checker wants /proc */
-	return cmocka_run_group_tests_name("prober_blkid", tests, NULL, NULL);
+	return TEST_RUN("prober_blkid", .set_up = make_dir, .tear_down = remove_dir);
 }

@@ -2,11 +2,9 @@
 /* When the prober says that the copy of a partition table is all that is left. The tables are laid
  * out here; tests/boot/test_damaged_table.py has those of other tools. */
 #include "initramfs/prober_gpt.c"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 #define SIZE (4u << 20)
 
@@ -70,15 +68,13 @@ static int tear_down(void **state)
 	return close(fd);
 }
 
-static void crc_is_that_of_zlib(void **state)
+TEST(crc_is_that_of_zlib)
 {
-	(void)state;
 	assert_true(~crc32(UINT32_MAX, (const uint8_t *)"123456789", 9) == 0xcbf43926u);
 }
 
-static void whole_table_needs_no_copy(void **state)
+TEST(whole_table_needs_no_copy)
 {
-	(void)state;
 	for (uint32_t sector = 512; sector <= 4096; sector *= 8) {
 		lay_out(sector);
 		assert_false(prober_gpt_needs_backup(fd, SIZE));
@@ -88,9 +84,8 @@ static void whole_table_needs_no_copy(void **state)
 	}
 }
 
-static void any_damage_in_front_is_seen(void **state)
+TEST(any_damage_in_front_is_seen)
 {
-	(void)state;
 	for (uint32_t sector = 512; sector <= 4096; sector *= 8) {
 		const uint64_t at[] = {
 			510,	     sector,	       sector + 16,
@@ -105,9 +100,8 @@ static void any_damage_in_front_is_seen(void **state)
 	}
 }
 
-static void copy_that_is_damaged_too_is_no_help(void **state)
+TEST(copy_that_is_damaged_too_is_no_help)
 {
-	(void)state;
 	for (uint32_t sector = 512; sector <= 4096; sector *= 8) {
 		const uint64_t at[] = { SIZE - sector, SIZE - sector + 24, SIZE - sector + 72,
 					SIZE - sector + 80, SIZE - sector - 128 * ENTRY_LEN + 9 };
@@ -121,22 +115,20 @@ static void copy_that_is_damaged_too_is_no_help(void **state)
 	}
 }
 
-static void another_table_or_a_file_system_is_no_damaged_one(void **state)
+TEST(another_table_or_a_file_system_is_no_damaged_one)
 {
-	(void)state;
 	lay_out(512);
 	put(MBR_TYPE, "\x83", 1); /* the copy is of an earlier life of this disk */
 	damage(512);
 	assert_false(prober_gpt_needs_backup(fd, SIZE));
 }
 
-static void numbers_that_lie_are_survived(void **state)
+TEST(numbers_that_lie_are_survived)
 {
 	static const uint32_t lies[] = { 0, 1, 91, 513, 1025, INT32_MAX, UINT32_MAX };
 	static const unsigned at[] = { AT_LEN, AT_ENTRIES_LBA, AT_ENTRIES_LBA + 4, AT_ENTRIES,
 				       AT_ENTRY_LEN };
 
-	(void)state;
 	for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
 		for (unsigned j = 0; j < sizeof(lies) / sizeof(lies[0]); j++) {
 			uint8_t h[BLOCK], lie[4];
@@ -157,18 +149,7 @@ static void numbers_that_lie_are_survived(void **state)
 	assert_false(prober_gpt_needs_backup(-1, SIZE));
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(crc_is_that_of_zlib),
-		T(whole_table_needs_no_copy),
-		T(any_damage_in_front_is_seen),
-		T(copy_that_is_damaged_too_is_no_help),
-		T(another_table_or_a_file_system_is_no_damaged_one),
-		T(numbers_that_lie_are_survived),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return TEST_RUN("tests", .set_up = set_up, .tear_down = tear_down);
 }

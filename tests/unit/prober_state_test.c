@@ -28,9 +28,9 @@ static void make_disk(struct state *s)
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, STORE_MIN_SIZE), 0);
 	if (s != NULL) {
-		assert_int_equal(bdev_file_from_fd(&file, fd), KB_OK);
-		assert_int_equal(store_load(&st, &file.bdev, &old, &found), KB_OK);
-		assert_int_equal(store_save_both(&st, s), KB_OK);
+		OK(bdev_file_from_fd(&file, fd));
+		OK(store_load(&st, &file.bdev, &old, &found));
+		OK(store_save_both(&st, s));
 	}
 	part = (struct prober_part){ .number = 1, .size = STORE_MIN_SIZE };
 }
@@ -64,11 +64,10 @@ static struct state bound(const char *disk)
 	return s;
 }
 
-static void the_disk_that_it_is_bound_to_is_told(void **state)
+TEST(the_disk_that_it_is_bound_to_is_told)
 {
 	struct state s = bound("wwid-eui.0025385c2140105d");
 
-	(void)state;
 	make_disk(&s);
 	shift_disk();
 	prober_state_part(fd, &part);
@@ -76,35 +75,32 @@ static void the_disk_that_it_is_bound_to_is_told(void **state)
 	assert_string_equal(part.pin, "wwid-eui.0025385c2140105d");
 }
 
-static void an_unbound_state_is_a_state(void **state)
+TEST(an_unbound_state_is_a_state)
 {
 	struct state s = bound("");
 
-	(void)state;
 	make_disk(&s);
 	prober_state_part(fd, &part);
 	assert_int_equal(part.flags, PROBER_PART_STATE);
 	assert_string_equal(part.pin, "");
 }
 
-static void one_dead_region_hides_nothing(void **state)
+TEST(one_dead_region_hides_nothing)
 {
 	struct state s = bound("cid-1");
 	char zero[4096] = { 0 };
 
-	(void)state;
 	make_disk(&s);
 	assert_int_equal(pwrite(fd, zero, sizeof(zero), 0), sizeof(zero));
 	prober_state_part(fd, &part);
 	assert_string_equal(part.pin, "cid-1");
 }
 
-static void what_is_no_state_tells_nothing(void **state)
+TEST(what_is_no_state_tells_nothing)
 {
 	struct state s = bound("cid-1");
 	char junk[4096] = "KEELSTAT and nonsense";
 
-	(void)state;
 	make_disk(NULL);
 	prober_state_part(fd, &part);
 	assert_int_equal(part.flags, 0);
@@ -126,13 +122,12 @@ static void what_is_no_state_tells_nothing(void **state)
 	assert_string_equal(part.pin, "");
 }
 
-static void nothing_is_written(void **state)
+TEST(nothing_is_written)
 {
 	struct state s = bound("cid-1");
 	char link[64];
 	int ro;
 
-	(void)state;
 	make_disk(&s);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	ro = open(link, O_RDONLY | O_CLOEXEC);
@@ -144,14 +139,5 @@ static void nothing_is_written(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_teardown(f, tear_down)
-	const struct CMUnitTest tests[] = {
-		T(the_disk_that_it_is_bound_to_is_told),
-		T(an_unbound_state_is_a_state),
-		T(one_dead_region_hides_nothing),
-		T(what_is_no_state_tells_nothing),
-		T(nothing_is_written),
-	};
-
-	return cmocka_run_group_tests_name("prober_state", tests, NULL, NULL);
+	return TEST_RUN("prober_state", .tear_down = tear_down);
 }

@@ -3,15 +3,13 @@
  * prober_blkid_test.c has the real one. */
 #include "initramfs/prober.c"
 #include "lib/cage.h"
+#include "tests/unit/test.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <cmocka.h>
 
 enum mood { FINE, CRASH, HANG, SCRIBBLE, SYSCALL };
 
@@ -90,9 +88,8 @@ static void assert_all_but(unsigned number)
 	}
 }
 
-static void every_partition_is_looked_at(void **state)
+TEST(every_partition_is_looked_at)
 {
-	(void)state;
 	look(4000);
 	assert_all_but(0);
 	nparts = PROBER_PARTS_MAX;
@@ -100,18 +97,17 @@ static void every_partition_is_looked_at(void **state)
 	assert_all_but(0);
 }
 
-static void a_crash_in_one_partition_hides_no_other(void **state)
+TEST(a_crash_in_one_partition_hides_no_other)
 {
-	(void)state;
 	for (unsigned i = 1; i <= 4; i++) {
-		all_fine(state);
+		all_fine(NULL);
 		part_mood[i] = CRASH;
 		look(4000);
 		assert_all_but(i);
 	}
 }
 
-static void the_copy_of_the_table_comes_last_and_costs_nothing_else(void **state)
+TEST(the_copy_of_the_table_comes_last_and_costs_nothing_else)
 {
 	static const enum mood moods[] = { FINE, CRASH, HANG };
 
@@ -125,24 +121,22 @@ static void the_copy_of_the_table_comes_last_and_costs_nothing_else(void **state
 	look(2000);
 	assert_all_but(0);
 	assert_int_equal(a.flags, PROBER_GPT_BACKUP);
-	all_fine(state);
+	all_fine(NULL);
 	copy_mood = SCRIBBLE;
 	table_mood = CRASH;
 	look(2000);
 	assert_int_equal(a.flags, PROBER_TABLE_UNREADABLE | PROBER_GPT_BACKUP);
 }
 
-static void a_hang_in_one_partition_costs_a_part_of_the_time(void **state)
+TEST(a_hang_in_one_partition_costs_a_part_of_the_time)
 {
-	(void)state;
 	part_mood[2] = HANG;
 	assert_in_range(look(2000), 400, 1500);
 	assert_all_but(2);
 }
 
-static void hangs_everywhere_stay_within_the_budget(void **state)
+TEST(hangs_everywhere_stay_within_the_budget)
 {
-	(void)state;
 	for (unsigned i = 1; i <= 64; i++)
 		part_mood[i] = HANG;
 	nparts = 64;
@@ -154,9 +148,8 @@ static void hangs_everywhere_stay_within_the_budget(void **state)
 	}
 }
 
-static void crashes_everywhere_still_give_the_table(void **state)
+TEST(crashes_everywhere_still_give_the_table)
 {
-	(void)state;
 	for (unsigned i = 1; i <= 64; i++)
 		part_mood[i] = CRASH;
 	nparts = 64;
@@ -164,11 +157,10 @@ static void crashes_everywhere_still_give_the_table(void **state)
 	assert_int_equal(a.n, 64);
 }
 
-static void a_table_that_crashes_or_hangs_is_unreadable(void **state)
+TEST(a_table_that_crashes_or_hangs_is_unreadable)
 {
 	static const enum mood moods[] = { CRASH, HANG };
 
-	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		table_mood = moods[i];
 		look(400);
@@ -178,17 +170,15 @@ static void a_table_that_crashes_or_hangs_is_unreadable(void **state)
 	}
 }
 
-static void a_worker_that_was_taken_over_cannot_claim_more_than_fits(void **state)
+TEST(a_worker_that_was_taken_over_cannot_claim_more_than_fits)
 {
-	(void)state;
 	table_mood = SCRIBBLE;
 	look(1000);
 	assert_true(a.n <= PROBER_PARTS_MAX);
 }
 
-static void a_call_that_is_not_allowed_hides_no_other_partition(void **state)
+TEST(a_call_that_is_not_allowed_hides_no_other_partition)
 {
-	(void)state;
 	part_mood[3] = SYSCALL;
 	look(4000);
 	assert_all_but(3);
@@ -258,7 +248,7 @@ static unsigned open_files(pid_t pid)
 	unsigned n = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	assert_int_equal(os_list(path, names, 64, &n), KB_OK);
+	OK(os_list(path, names, 64, &n));
 	return n;
 }
 
@@ -267,16 +257,15 @@ static void assert_root_is_gone(pid_t pid)
 	char path[64], to[256];
 
 	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
-	assert_int_equal(os_readlink(path, to, sizeof(to)), KB_OK);
+	OK(os_readlink(path, to, sizeof(to)));
 	assert_non_null(strstr(to, "(deleted)"));
 }
 
-static void a_stranger_is_read_in_a_cage(void **state)
+TEST(a_stranger_is_read_in_a_cage)
 {
 	int fds[2];
 	pid_t pid, worker;
 
-	(void)state;
 	if (geteuid() != 0)
 		skip();
 	nparts = 1;
@@ -323,12 +312,11 @@ static bool lose_filters(void)
 	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0;
 }
 
-static void a_kernel_without_filters_has_its_disks_read_nevertheless(void **state)
+TEST(a_kernel_without_filters_has_its_disks_read_nevertheless)
 {
 	int status;
 	pid_t pid = fork();
 
-	(void)state;
 	if (pid == 0) {
 		if (!lose_filters())
 			_exit(2);
@@ -341,11 +329,10 @@ static void a_kernel_without_filters_has_its_disks_read_nevertheless(void **stat
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static void wrong_usage_exits_with_3(void **state)
+TEST(wrong_usage_exits_with_3)
 {
 	char *argv[] = { (char *)"keelboot-prober", (char *)"/x", (char *)"soon", NULL };
 
-	(void)state;
 	assert_int_equal(prober_main(1, argv), 3);
 	assert_int_equal(prober_main(3, argv), 3);
 	argv[1] = (char *)"/nonexistent";
@@ -354,21 +341,5 @@ static void wrong_usage_exits_with_3(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup(f, all_fine)
-	const struct CMUnitTest tests[] = {
-		T(every_partition_is_looked_at),
-		T(a_crash_in_one_partition_hides_no_other),
-		T(the_copy_of_the_table_comes_last_and_costs_nothing_else),
-		T(a_hang_in_one_partition_costs_a_part_of_the_time),
-		T(hangs_everywhere_stay_within_the_budget),
-		T(crashes_everywhere_still_give_the_table),
-		T(a_table_that_crashes_or_hangs_is_unreadable),
-		T(a_worker_that_was_taken_over_cannot_claim_more_than_fits),
-		T(a_call_that_is_not_allowed_hides_no_other_partition),
-		T(a_stranger_is_read_in_a_cage),
-		T(a_kernel_without_filters_has_its_disks_read_nevertheless),
-		T(wrong_usage_exits_with_3),
-	};
-
-	return cmocka_run_group_tests_name("prober", tests, NULL, NULL);
+	return TEST_RUN("prober", .set_up = all_fine);
 }

@@ -3,14 +3,11 @@
 
 #include "lib/log.h"
 #include "lib/util.h"
+#include "tests/unit/test.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static struct fixture f;
 static struct key_file key, other;
@@ -99,7 +96,7 @@ static enum kb_err open_and_walk(void)
 	enum kb_err err;
 	uint32_t n;
 
-	assert_int_equal(open_it(), KB_OK);
+	OK(open_it());
 	err = walk_all(&n);
 	if (err == KB_OK)
 		assert_int_equal(n, f.nchunks);
@@ -120,26 +117,24 @@ static enum kb_err open_and_close(void)
 
 /* ---------------------------------------------------------------- header, PURE */
 
-static void a_header_is_read_as_it_was_written(void **state)
+TEST(a_header_is_read_as_it_was_written)
 {
 	struct reader_header h;
 	uint8_t raw[512];
 
-	(void)state;
-	assert_int_equal(reader_header_parse(&h, f.header), KB_OK);
+	OK(reader_header_parse(&h, f.header));
 	assert_memory_equal(&h, &f.h, sizeof(h));
 	reader_header_write(&h, raw);
 	assert_memory_equal(raw, f.header, 512);
 }
 
-static void every_flipped_bit_of_the_header_is_found(void **state)
+TEST(every_flipped_bit_of_the_header_is_found)
 {
 	struct reader_header h;
 
-	(void)state;
 	for (unsigned i = 0; i < 512 * 8; i++) {
 		f.header[i / 8] ^= (uint8_t)(1 << i % 8);
-		assert_int_equal(reader_header_parse(&h, f.header), KB_EDIGEST);
+		FAILS(reader_header_parse(&h, f.header), KB_EDIGEST);
 		f.header[i / 8] ^= (uint8_t)(1 << i % 8);
 	}
 }
@@ -156,71 +151,67 @@ static enum kb_err parse_changed(unsigned off, unsigned size, uint64_t value)
 	return reader_header_parse(&h, raw);
 }
 
-static void each_field_is_checked_behind_the_checksum(void **state)
+TEST(each_field_is_checked_behind_the_checksum)
 {
-	(void)state;
-	assert_int_equal(parse_changed(0, 1, 'k'), KB_EDIGEST);
-	assert_int_equal(parse_changed(8, 2, 0), KB_EFORMAT);
-	assert_int_equal(parse_changed(8, 2, 9), KB_OK); /* made by a newer one, for ours too */
-	assert_int_equal(parse_changed(10, 2, 2), KB_ENEWER);
-	assert_int_equal(parse_changed(10, 2, 0), KB_EFORMAT);
-	assert_int_equal(parse_changed(12, 4, 513), KB_EFORMAT);
-	assert_int_equal(parse_changed(16, 8, UINT64_MAX), KB_OK);
+	FAILS(parse_changed(0, 1, 'k'), KB_EDIGEST);
+	FAILS(parse_changed(8, 2, 0), KB_EFORMAT);
+	OK(parse_changed(8, 2, 9)); /* made by a newer one, for ours too */
+	FAILS(parse_changed(10, 2, 2), KB_ENEWER);
+	FAILS(parse_changed(10, 2, 0), KB_EFORMAT);
+	FAILS(parse_changed(12, 4, 513), KB_EFORMAT);
+	OK(parse_changed(16, 8, UINT64_MAX));
 	for (unsigned i = 0; i < 64; i++)
-		assert_int_equal(parse_changed(24, 8, 1ull << i), KB_ENEWER);
+		FAILS(parse_changed(24, 8, 1ull << i), KB_ENEWER);
 	for (unsigned i = 120; i < 508; i++)
-		assert_int_equal(parse_changed(i, 1, 1), KB_EFORMAT);
+		FAILS(parse_changed(i, 1, 1), KB_EFORMAT);
 }
 
-static void parts_are_contiguous(void **state)
+TEST(parts_are_contiguous)
 {
 	static const unsigned fields[] = { 32, 48, 56, 64, 72, 80 };
 
-	(void)state;
 	for (unsigned i = 0; i < 6; i++) {
 		uint64_t v = bytes_get64(f.header + fields[i]);
 
-		assert_int_equal(parse_changed(fields[i], 8, v), KB_OK);
-		assert_int_equal(parse_changed(fields[i], 8, v + 1), KB_EFORMAT);
-		assert_int_equal(parse_changed(fields[i], 8, v - 1), KB_EFORMAT);
-		assert_int_equal(parse_changed(fields[i], 8, 0), KB_EFORMAT);
-		assert_int_equal(parse_changed(fields[i], 8, UINT64_MAX), KB_EFORMAT);
-		assert_int_equal(parse_changed(fields[i], 8, INT64_MAX), KB_EFORMAT);
-		assert_int_equal(parse_changed(fields[i], 8, v + (1ull << 32)), KB_EFORMAT);
+		OK(parse_changed(fields[i], 8, v));
+		FAILS(parse_changed(fields[i], 8, v + 1), KB_EFORMAT);
+		FAILS(parse_changed(fields[i], 8, v - 1), KB_EFORMAT);
+		FAILS(parse_changed(fields[i], 8, 0), KB_EFORMAT);
+		FAILS(parse_changed(fields[i], 8, UINT64_MAX), KB_EFORMAT);
+		FAILS(parse_changed(fields[i], 8, INT64_MAX), KB_EFORMAT);
+		FAILS(parse_changed(fields[i], 8, v + (1ull << 32)), KB_EFORMAT);
 	}
-	assert_int_equal(parse_changed(40, 4, 513), KB_EFORMAT);
-	assert_int_equal(parse_changed(44, 4, 0), KB_EFORMAT);
+	FAILS(parse_changed(40, 4, 513), KB_EFORMAT);
+	FAILS(parse_changed(44, 4, 0), KB_EFORMAT);
 }
 
-static void lengths_that_wrap_are_refused(void **state)
+TEST(lengths_that_wrap_are_refused)
 {
 	struct reader_header h = f.h;
 	uint8_t raw[512];
 
-	(void)state;
 	h.tables_len = UINT64_MAX - h.tables_off + 1; /* payload_off becomes 0 */
 	h.payload_off = 0;
 	h.total_len = h.payload_len;
 	reader_header_write(&h, raw);
-	assert_int_equal(reader_header_parse(&h, raw), KB_EFORMAT);
+	FAILS(reader_header_parse(&h, raw), KB_EFORMAT);
 	h = f.h;
 	h.payload_len = UINT64_MAX - h.payload_off + 1;
 	h.total_len = 0;
 	reader_header_write(&h, raw);
-	assert_int_equal(reader_header_parse(&h, raw), KB_EFORMAT);
+	FAILS(reader_header_parse(&h, raw), KB_EFORMAT);
 	h = f.h;
 	h.payload_len = (uint64_t)INT64_MAX - h.payload_off + 1; /* no off_t reaches it */
 	h.total_len = h.payload_off + h.payload_len;
 	reader_header_write(&h, raw);
-	assert_int_equal(reader_header_parse(&h, raw), KB_EFORMAT);
+	FAILS(reader_header_parse(&h, raw), KB_EFORMAT);
 }
 
-static void capacities_are_limited(void **state)
+TEST(capacities_are_limited)
 {
 	struct reader_header h = f.h;
 	uint8_t raw[512];
 
-	(void)state;
 	for (uint64_t more = 0; more < 2; more++) {
 		h = f.h;
 		h.sig_cap = (uint32_t)(READER_SIG_CAP_MAX + more);
@@ -242,10 +233,9 @@ static void capacities_are_limited(void **state)
 
 /* ---------------------------------------------------------------- opening */
 
-static void a_signed_bundle_opens(void **state)
+TEST(a_signed_bundle_opens)
 {
-	(void)state;
-	assert_int_equal(open_it(), KB_OK);
+	OK(open_it());
 	assert_string_equal(r.signer, "test-key");
 	assert_string_equal(r.release.version, "2.0");
 	assert_int_equal(r.release.sequence, 2);
@@ -254,102 +244,93 @@ static void a_signed_bundle_opens(void **state)
 	shut();
 }
 
-static void without_a_keyring_nothing_is_signed(void **state)
+TEST(without_a_keyring_nothing_is_signed)
 {
-	(void)state;
 	memset(f.sig, 0, f.sig_cap);
 	fixture_join(&f);
-	assert_int_equal(open_it(), KB_ESIG);
-	assert_int_equal(open_len(f.len, false, NULL), KB_OK);
+	FAILS(open_it(), KB_ESIG);
+	OK(open_len(f.len, false, NULL));
 	assert_string_equal(r.signer, "");
 	shut();
 	f.file[512 + f.sig_cap - 1] = 1;
-	assert_int_equal(open_len(f.len, false, NULL), KB_EFORMAT);
+	FAILS(open_len(f.len, false, NULL), KB_EFORMAT);
 }
 
 /* Either alone would be half of the reason. */
-static void too_few_signatures_and_a_retired_one_are_both_told(void **state)
+TEST(too_few_signatures_and_a_retired_one_are_both_told)
 {
 	struct keyring k = { .n = 1, .nretired = 1, .required = 2 };
 
-	(void)state;
 	k.key[0] = key.ring.key[0];
 	k.retired[0] = other.ring.key[0];
-	assert_int_equal(key_file_sign(&other, f.header, f.sig, f.sig_cap), KB_OK);
+	OK(key_file_sign(&other, f.header, f.sig, f.sig_cap));
 	fixture_join(&f);
-	assert_int_equal(open_len(f.len, false, &k), KB_ESIG);
+	FAILS(open_len(f.len, false, &k), KB_ESIG);
 	assert_string_equal(r.why, "signed by 1 trusted key (test-key), and 2 have to; that by the "
 				   "retired key \"test-key\" counts no more");
 }
 
 /* Signed or not: where its parts lie decides how much is read into which memory. */
-static void a_signed_header_whose_parts_do_not_fit_is_refused(void **state)
+TEST(a_signed_header_whose_parts_do_not_fit_is_refused)
 {
 	static const unsigned at[] = { 32, 48, 56, 64, 72, 80 }; /* total, offsets, lengths */
 
-	(void)state;
 	for (unsigned i = 0; i < KB_ARRAY_LEN(at); i++) {
 		setup(NULL);
 		bytes_put64(f.header + at[i], bytes_get64(f.header + at[i]) + 1);
 		bytes_put32(f.header + 508, bytes_crc32c(0, f.header, 508));
 		fixture_sign(&f, &key);
 		fixture_join(&f);
-		assert_int_equal(open_it(), KB_EFORMAT);
+		FAILS(open_it(), KB_EFORMAT);
 		assert_non_null(strstr(r.why, "its header is whole, but breaks the format"));
 	}
 }
 
-static void nothing_is_read_of_a_manifest_that_nobody_signed(void **state)
+TEST(nothing_is_read_of_a_manifest_that_nobody_signed)
 {
-	(void)state;
 	f.manifest[0] = '?';
 	fixture_seal_manifest(&f, &other);
-	assert_int_equal(open_it(), KB_ESIG);
+	FAILS(open_it(), KB_ESIG);
 	fixture_seal_manifest(&f, &key);
-	assert_int_equal(open_it(), KB_EFORMAT);
+	FAILS(open_it(), KB_EFORMAT);
 }
 
-static void another_key_does_not_do(void **state)
+TEST(another_key_does_not_do)
 {
-	(void)state;
-	assert_int_equal(open_len(f.len, false, &other.ring), KB_ESIG);
-	assert_int_equal(open_len(f.len, false, &extra), KB_ESIG); /* an empty ring */
+	FAILS(open_len(f.len, false, &other.ring), KB_ESIG);
+	FAILS(open_len(f.len, false, &extra), KB_ESIG); /* an empty ring */
 }
 
-static void one_of_two_signatures_is_enough(void **state)
+TEST(one_of_two_signatures_is_enough)
 {
-	(void)state;
-	assert_int_equal(key_file_sign(&other, f.header, f.sig, f.sig_cap), KB_OK);
+	OK(key_file_sign(&other, f.header, f.sig, f.sig_cap));
 	fixture_join(&f);
-	assert_int_equal(open_it(), KB_OK);
+	OK(open_it());
 	shut();
-	assert_int_equal(open_len(f.len, false, &other.ring), KB_OK);
+	OK(open_len(f.len, false, &other.ring));
 	shut();
 }
 
-static void every_truncation_is_refused(void **state)
+TEST(every_truncation_is_refused)
 {
-	(void)state;
 	for (size_t len = 0; len < f.len; len += len < 4096 ? 1 : 509)
-		assert_int_equal(open_len(len, false, &key.ring), KB_EFORMAT);
-	assert_int_equal(open_len(f.len - 1, false, &key.ring), KB_EFORMAT);
+		FAILS(open_len(len, false, &key.ring), KB_EFORMAT);
+	FAILS(open_len(f.len - 1, false, &key.ring), KB_EFORMAT);
 	assert_non_null(strstr(r.why, "truncated"));
-	assert_int_equal(open_len(f.len - 1, true, &key.ring), KB_EFORMAT);
+	FAILS(open_len(f.len - 1, true, &key.ring), KB_EFORMAT);
 }
 
-static void what_follows_the_end_is_ignored_on_a_device_only(void **state)
+TEST(what_follows_the_end_is_ignored_on_a_device_only)
 {
-	(void)state;
-	assert_int_equal(open_len(f.len + 1, false, &key.ring), KB_EFORMAT);
-	assert_int_equal(open_len(f.len + 1, true, &key.ring), KB_OK);
+	FAILS(open_len(f.len + 1, false, &key.ring), KB_EFORMAT);
+	OK(open_len(f.len + 1, true, &key.ring));
 	shut();
 }
 
-static void every_flipped_byte_before_the_tables_is_refused(void **state)
+TEST(every_flipped_byte_before_the_tables_is_refused)
 {
 	size_t entry = 512 + 4 + KEYRING_SIG_HEAD + 64;
 
-	(void)state;
 	for (size_t i = 0; i < f.h.tables_off; i++) {
 		enum kb_err want = i < 512		   ? KB_EFORMAT
 				   : i >= f.h.manifest_off ? KB_EDIGEST
@@ -368,21 +349,19 @@ static void every_flipped_byte_before_the_tables_is_refused(void **state)
 			assert_int_equal(err, KB_EFORMAT);
 		f.file[i] ^= 0x10;
 	}
-	assert_int_equal(open_and_close(), KB_OK);
+	OK(open_and_close());
 }
 
-static void a_manifest_that_is_wrong_but_signed_is_refused(void **state)
+TEST(a_manifest_that_is_wrong_but_signed_is_refused)
 {
-	(void)state;
 	memcpy(strstr(f.manifest, "sequence=2"), "sequense=2", 10);
 	fixture_seal_manifest(&f, &key);
-	assert_int_equal(open_it(), KB_EFORMAT);
+	FAILS(open_it(), KB_EFORMAT);
 	assert_non_null(strstr(r.why, "sequense"));
 }
 
-static void header_and_manifest_agree_about_lengths(void **state)
+TEST(header_and_manifest_agree_about_lengths)
 {
-	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		struct reader_header h = f.h;
 
@@ -395,19 +374,18 @@ static void header_and_manifest_agree_about_lengths(void **state)
 		fixture_sign(&f, &key);
 		fixture_join(&f);
 		f.len += i;
-		assert_int_equal(open_it(), KB_EFORMAT);
+		FAILS(open_it(), KB_EFORMAT);
 		assert_non_null(strstr(r.why, "differ about lengths"));
 		setup(NULL);
 	}
 }
 
-static void a_file_that_cannot_be_read_is_an_io_error(void **state)
+TEST(a_file_that_cannot_be_read_is_an_io_error)
 {
 	int fds[2];
 
-	(void)state;
 	assert_int_equal(pipe(fds), 0); /* no positioned reads */
-	assert_int_equal(reader_open(&r, fds[0], false, f.len, &key.ring), KB_EIO);
+	FAILS(reader_open(&r, fds[0], false, f.len, &key.ring), KB_EIO);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -429,42 +407,40 @@ ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t size)
 	return pread64(fd, buf, len < size ? len : size, off);
 }
 
-static void a_read_that_a_signal_interrupts_is_made_again(void **state)
+TEST(a_read_that_a_signal_interrupts_is_made_again)
 {
-	(void)state;
 	interrupted = preads = 0;
-	assert_int_equal(open_and_walk(), KB_OK);
+	OK(open_and_walk());
 	for (unsigned n = preads; n > 0; n--) {
 		interrupted = n;
 		preads = 0;
-		assert_int_equal(open_and_walk(), KB_OK);
+		OK(open_and_walk());
 	}
 	interrupted = 0;
 }
 
-static void the_release_id_is_that_of_the_release(void **state)
+TEST(the_release_id_is_that_of_the_release)
 {
 	uint8_t first[32];
 
-	(void)state;
-	assert_int_equal(open_it(), KB_OK);
+	OK(open_it());
 	memcpy(first, r.release.id, 32);
 	shut();
 	/* other records, other payload, other key: the same release */
 	fixture_begin(&f, 40, 7);
 	fixture_seal(&f, &other);
-	assert_int_equal(open_len(f.len, false, &other.ring), KB_OK);
+	OK(open_len(f.len, false, &other.ring));
 	assert_memory_equal(r.release.id, first, 32);
 	shut();
 	/* another hash of a chunk: another one */
 	f.hashes[5] ^= 1;
 	fixture_seal(&f, &key);
-	assert_int_equal(open_it(), KB_OK);
+	OK(open_it());
 	assert_memory_not_equal(r.release.id, first, 32);
 	shut();
 }
 
-static void the_release_id_depends_on_all_it_should(void **state)
+TEST(the_release_id_depends_on_all_it_should)
 {
 	static const char *const changes[][2] = {
 		{ "compatible=box", "compatible=bax" }, { "compatible=box", "compatible=b,x" },
@@ -473,8 +449,7 @@ static void the_release_id_depends_on_all_it_should(void **state)
 	};
 	uint8_t first[32];
 
-	(void)state;
-	assert_int_equal(open_it(), KB_OK);
+	OK(open_it());
 	memcpy(first, r.release.id, 32);
 	shut();
 	for (unsigned i = 0; i < 5; i++) {
@@ -483,34 +458,33 @@ static void the_release_id_depends_on_all_it_should(void **state)
 		if (i == 4)
 			memcpy(strstr(f.manifest, "image=root"), "image=roof", 10);
 		fixture_seal_manifest(&f, &key);
-		assert_int_equal(open_it(), KB_OK);
+		OK(open_it());
 		assert_memory_not_equal(r.release.id, first, 32);
 		shut();
 	}
 	fixture_manifest(&f);
 	memcpy(strstr(f.manifest, "floor=1"), "floor=0", 7);
 	fixture_seal_manifest(&f, &key);
-	assert_int_equal(open_it(), KB_OK);
+	OK(open_it());
 	assert_memory_equal(r.release.id, first, 32);
 	shut();
 }
 
 /* ---------------------------------------------------------------- walking */
 
-static void chunks_come_in_order_with_all_that_belongs_to_them(void **state)
+TEST(chunks_come_in_order_with_all_that_belongs_to_them)
 {
 	const struct manifest_encoding *enc;
 	uint8_t hash[32], stored[8192];
 	struct reader_chunk c;
 	uint64_t off;
 
-	(void)state;
-	assert_int_equal(open_it(), KB_OK);
+	OK(open_it());
 	off = r.h.payload_off;
-	assert_int_equal(reader_pick_encoding(&r, 0, &enc), KB_OK);
-	assert_int_equal(reader_walk_begin(&w, &r, 0, enc), KB_OK);
+	OK(reader_pick_encoding(&r, 0, &enc));
+	OK(reader_walk_begin(&w, &r, 0, enc));
 	for (uint32_t i = 0; i < f.nchunks; i++) {
-		assert_int_equal(reader_walk_next(&w, &c), KB_OK);
+		OK(reader_walk_next(&w, &c));
 		assert_int_equal(c.index, i);
 		assert_int_equal(c.len, i + 1 == f.nchunks ? 4096 : FIXTURE_CHUNK);
 		fixture_hash(i, hash);
@@ -518,50 +492,47 @@ static void chunks_come_in_order_with_all_that_belongs_to_them(void **state)
 		assert_int_equal(c.form, fixture_form(&f, i));
 		assert_int_equal(c.stored, fixture_stored(&f, i));
 		assert_int_equal(c.off, off);
-		assert_int_equal(reader_stored(&r, &c, stored), KB_OK);
+		OK(reader_stored(&r, &c, stored));
 		assert_memory_equal(stored, f.payload + (off - r.h.payload_off), c.stored);
 		off += c.stored;
 	}
-	assert_int_equal(reader_walk_next(&w, &c), KB_ENOENT);
-	assert_int_equal(reader_walk_next(&w, &c), KB_ENOENT);
+	FAILS(reader_walk_next(&w, &c), KB_ENOENT);
+	FAILS(reader_walk_next(&w, &c), KB_ENOENT);
 	shut();
 }
 
-static void many_pages_of_both_kinds(void **state)
+TEST(many_pages_of_both_kinds)
 {
-	(void)state;
 	fixture_begin(&f, 6000, 500); /* 3 pages of hashes, 12 of records */
 	f.payload_len = f.payload_len < FIXTURE_MAX ? f.payload_len : 0;
 	fixture_seal(&f, &key);
-	assert_int_equal(open_and_walk(), KB_OK);
+	OK(open_and_walk());
 	fixture_begin(&f, 4096, 4096); /* exactly 2 pages of hashes */
 	fixture_seal(&f, &key);
-	assert_int_equal(open_and_walk(), KB_OK);
+	OK(open_and_walk());
 	fixture_begin(&f, 1, 1);
 	fixture_seal(&f, &key);
-	assert_int_equal(open_and_walk(), KB_OK);
+	OK(open_and_walk());
 }
 
-static void every_flipped_byte_of_the_tables_is_found(void **state)
+TEST(every_flipped_byte_of_the_tables_is_found)
 {
-	(void)state;
 	/* Pages are mostly padding: every byte near the ends and records, a sample elsewhere. */
 	for (size_t i = f.h.tables_off; i < f.h.payload_off; i += i % 65536 < 3000 ? 1 : 257) {
 		f.file[i] ^= 1;
-		assert_int_equal(open_and_walk(), KB_EDIGEST);
+		FAILS(open_and_walk(), KB_EDIGEST);
 		f.file[i] ^= 1;
 	}
-	assert_int_equal(open_and_walk(), KB_OK);
+	OK(open_and_walk());
 }
 
 /* Only the lists are signed: what is as it says itself, down to its own list, is still another. */
-static void pages_that_agree_with_nothing_but_their_own_list_are_refused(void **state)
+TEST(pages_that_agree_with_nothing_but_their_own_list_are_refused)
 {
-	(void)state;
 	f.hashes[5] ^= 1;
 	fixture_lists(&f);
 	fixture_join(&f);
-	assert_int_equal(open_and_walk(), KB_EDIGEST);
+	FAILS(open_and_walk(), KB_EDIGEST);
 	assert_non_null(strstr(r.why, "the list of its hash pages"));
 	setup(NULL);
 	/* Chunks 2 and 5, 02 07 00 and 02 0a 00: another border between their stored bytes. */
@@ -569,20 +540,19 @@ static void pages_that_agree_with_nothing_but_their_own_list_are_refused(void **
 	f.records[READER_PAGE_HEAD + 5 * 3 + 1]--;
 	fixture_lists(&f);
 	fixture_join(&f);
-	assert_int_equal(open_and_walk(), KB_EDIGEST);
+	FAILS(open_and_walk(), KB_EDIGEST);
 	assert_non_null(strstr(r.why, "the list of its record pages"));
 	/* Nothing else is wrong with either. */
 	f.hashes[5] ^= 1;
 	fixture_seal(&f, &key);
-	assert_int_equal(open_and_walk(), KB_OK);
+	OK(open_and_walk());
 }
 
-static void pages_that_changed_places_are_found(void **state)
+TEST(pages_that_changed_places_are_found)
 {
 	static uint8_t page[READER_PAGE];
 	size_t hashes, records;
 
-	(void)state;
 	fixture_begin(&f, 5000, 1000);
 	fixture_seal(&f, &key);
 	hashes = f.h.tables_off + f.list_len[0];
@@ -593,7 +563,7 @@ static void pages_that_changed_places_are_found(void **state)
 		memcpy(page, p, READER_PAGE);
 		memcpy(p, p + READER_PAGE, READER_PAGE);
 		memcpy(p + READER_PAGE, page, READER_PAGE);
-		assert_int_equal(open_and_walk(), KB_EDIGEST);
+		FAILS(open_and_walk(), KB_EDIGEST);
 		fixture_join(&f);
 	}
 	/* Even signed that way, the pages of records know their places. */
@@ -601,7 +571,7 @@ static void pages_that_changed_places_are_found(void **state)
 	memcpy(f.records, f.records + READER_PAGE, READER_PAGE);
 	memcpy(f.records + READER_PAGE, page, READER_PAGE);
 	fixture_seal(&f, &key);
-	assert_int_equal(open_and_walk(), KB_EFORMAT);
+	FAILS(open_and_walk(), KB_EFORMAT);
 	assert_non_null(strstr(r.why, "out of place"));
 }
 
@@ -614,47 +584,45 @@ static enum kb_err with_records(size_t at, const void *bytes, size_t len)
 	return open_and_walk();
 }
 
-static void page_heads_are_checked(void **state)
+TEST(page_heads_are_checked)
 {
 	uint8_t b[8];
 
-	(void)state;
 	bytes_put32(b, 1);
-	assert_int_equal(with_records(0, b, 4), KB_EFORMAT); /* first chunk */
+	FAILS(with_records(0, b, 4), KB_EFORMAT); /* first chunk */
 	bytes_put32(b, 0);
-	assert_int_equal(with_records(4, b, 4), KB_EFORMAT); /* no records */
+	FAILS(with_records(4, b, 4), KB_EFORMAT); /* no records */
 	bytes_put32(b, 41);
-	assert_int_equal(with_records(4, b, 4), KB_EFORMAT); /* more than chunks */
+	FAILS(with_records(4, b, 4), KB_EFORMAT); /* more than chunks */
 	bytes_put32(b, 15);
-	assert_int_equal(with_records(4, b, 4), KB_EFORMAT); /* one is left over */
+	FAILS(with_records(4, b, 4), KB_EFORMAT); /* one is left over */
 	bytes_put32(b, 17);
-	assert_int_equal(with_records(4, b, 4), KB_EFORMAT); /* one of them is padding */
+	FAILS(with_records(4, b, 4), KB_EFORMAT); /* one of them is padding */
 	bytes_put64(b, 1);
-	assert_int_equal(with_records(8, b, 8), KB_EFORMAT); /* payload offset */
+	FAILS(with_records(8, b, 8), KB_EFORMAT); /* payload offset */
 	bytes_put32(b, 15);
-	assert_int_equal(with_records(READER_PAGE, b, 4), KB_EFORMAT);
+	FAILS(with_records(READER_PAGE, b, 4), KB_EFORMAT);
 }
 
-static void records_are_checked(void **state)
+TEST(records_are_checked)
 {
-	(void)state;
 	/* The first record is a zero chunk, 00 00 00, as is the second; the third zstd, 02 07 00.
 	 */
-	assert_int_equal(with_records(16, "\x00\x00\x00", 3), KB_OK);
-	assert_int_equal(with_records(22, "\x02\x07\x00", 3), KB_OK);
-	assert_int_equal(with_records(22, "\x02\x00\x00", 3), KB_EFORMAT); /* zstd of nothing */
-	assert_int_equal(with_records(22, "\x00\x07\x00", 3), KB_EFORMAT); /* zero with bytes */
-	assert_int_equal(with_records(22, "\x01\x07\x00", 3), KB_EFORMAT); /* raw, but short */
-	assert_int_equal(with_records(22, "\x02\x06\x00", 3), KB_EFORMAT); /* payload left over */
-	assert_int_equal(with_records(22, "\x02\x08\x00", 3), KB_EFORMAT);
-	assert_int_equal(with_records(22, "\x02\x07\x01", 3), KB_EFORMAT); /* parameters */
+	OK(with_records(16, "\x00\x00\x00", 3));
+	OK(with_records(22, "\x02\x07\x00", 3));
+	FAILS(with_records(22, "\x02\x00\x00", 3), KB_EFORMAT); /* zstd of nothing */
+	FAILS(with_records(22, "\x00\x07\x00", 3), KB_EFORMAT); /* zero with bytes */
+	FAILS(with_records(22, "\x01\x07\x00", 3), KB_EFORMAT); /* raw, but short */
+	FAILS(with_records(22, "\x02\x06\x00", 3), KB_EFORMAT); /* payload left over */
+	FAILS(with_records(22, "\x02\x08\x00", 3), KB_EFORMAT);
+	FAILS(with_records(22, "\x02\x07\x01", 3), KB_EFORMAT); /* parameters */
 	for (uint8_t form = 3; form != 0; form++) {
 		uint8_t rec[3] = { form, 7, 0 };
 
-		assert_int_equal(with_records(22, rec, 3), KB_EFORMAT);
+		FAILS(with_records(22, rec, 3), KB_EFORMAT);
 	}
 	/* padding of a page that is not the last */
-	assert_int_equal(with_records(READER_PAGE - 1, "\x01", 1), KB_EFORMAT);
+	FAILS(with_records(READER_PAGE - 1, "\x01", 1), KB_EFORMAT);
 }
 
 /* One chunk of 4096 bytes whose record is `rec`; payload of payload_len bytes. */
@@ -668,49 +636,45 @@ static enum kb_err with_one_record(const char *rec, size_t len, size_t payload_l
 	return open_and_walk();
 }
 
-static void varints_have_one_spelling(void **state)
+TEST(varints_have_one_spelling)
 {
-	(void)state;
-	assert_int_equal(with_one_record("\x01\x80\x20\x00", 4, 4096), KB_OK);
-	assert_int_equal(with_one_record("\x01\x80\xa0\x00\x00", 5, 4096), KB_EFORMAT);
-	assert_int_equal(with_one_record("\x01\x80\xa0\x80\x80\x00\x00", 7, 4096), KB_EFORMAT);
-	assert_int_equal(with_one_record("\x00\x80\x00\x00", 4, 0), KB_EFORMAT); /* of nothing */
-	assert_int_equal(with_one_record("\x00\x00\x80\x00", 4, 0), KB_EFORMAT);
-	assert_int_equal(with_one_record("\x01\x80\x20\x80\x00", 5, 4096), KB_EFORMAT);
-	assert_int_equal(with_one_record("\x01\x80\xa0\x80\x80\x10\x00", 7, 4096), KB_EFORMAT);
-	assert_int_equal(with_one_record("\x01\x80\xa0\x80\x80\x80\x00\x00", 8, 4096), KB_EFORMAT);
-	assert_int_equal(with_one_record("\x01\x80", 2, 4096), KB_EFORMAT); /* cut */
-	assert_int_equal(with_one_record("\x01\x80\x20", 3, 4096), KB_EFORMAT);
-	assert_int_equal(with_one_record("\x01", 1, 4096), KB_EFORMAT);
-	assert_int_equal(with_one_record("", 0, 4096), KB_EFORMAT);
-	assert_int_equal(with_one_record("\x01\x80\x20\x00\x00", 5, 4096), KB_EFORMAT); /* more */
+	OK(with_one_record("\x01\x80\x20\x00", 4, 4096));
+	FAILS(with_one_record("\x01\x80\xa0\x00\x00", 5, 4096), KB_EFORMAT);
+	FAILS(with_one_record("\x01\x80\xa0\x80\x80\x00\x00", 7, 4096), KB_EFORMAT);
+	FAILS(with_one_record("\x00\x80\x00\x00", 4, 0), KB_EFORMAT); /* of nothing */
+	FAILS(with_one_record("\x00\x00\x80\x00", 4, 0), KB_EFORMAT);
+	FAILS(with_one_record("\x01\x80\x20\x80\x00", 5, 4096), KB_EFORMAT);
+	FAILS(with_one_record("\x01\x80\xa0\x80\x80\x10\x00", 7, 4096), KB_EFORMAT);
+	FAILS(with_one_record("\x01\x80\xa0\x80\x80\x80\x00\x00", 8, 4096), KB_EFORMAT);
+	FAILS(with_one_record("\x01\x80", 2, 4096), KB_EFORMAT); /* cut */
+	FAILS(with_one_record("\x01\x80\x20", 3, 4096), KB_EFORMAT);
+	FAILS(with_one_record("\x01", 1, 4096), KB_EFORMAT);
+	FAILS(with_one_record("", 0, 4096), KB_EFORMAT);
+	FAILS(with_one_record("\x01\x80\x20\x00\x00", 5, 4096), KB_EFORMAT); /* more */
 }
 
-static void stored_lengths_are_limited_and_exact(void **state)
+TEST(stored_lengths_are_limited_and_exact)
 {
-	(void)state;
-	assert_int_equal(with_one_record("\x02\x80\x40\x00", 4, 8192), KB_OK); /* 4096 + 4096 */
-	assert_int_equal(with_one_record("\x02\x81\x40\x00", 4, 8193), KB_EFORMAT);
-	assert_int_equal(with_one_record("\x01\xff\x1f\x00", 4, 4095), KB_EFORMAT);
-	assert_int_equal(with_one_record("\x01\x80\x20\x00", 4, 4095), KB_EFORMAT);
+	OK(with_one_record("\x02\x80\x40\x00", 4, 8192)); /* 4096 + 4096 */
+	FAILS(with_one_record("\x02\x81\x40\x00", 4, 8193), KB_EFORMAT);
+	FAILS(with_one_record("\x01\xff\x1f\x00", 4, 4095), KB_EFORMAT);
+	FAILS(with_one_record("\x01\x80\x20\x00", 4, 4095), KB_EFORMAT);
 	assert_non_null(strstr(r.why, "the record of chunk 0")); /* before any of it is read */
-	assert_int_equal(with_one_record("\x01\x80\x20\x00", 4, 4097), KB_EFORMAT);
-	assert_int_equal(with_one_record("\x00\x00\x00", 3, 0), KB_OK);
-	assert_int_equal(with_one_record("\x00\x00\x00", 3, 1), KB_EFORMAT);
-	assert_int_equal(with_one_record("\x02\xff\xff\xff\xff\x0f\x00", 7, 4096), KB_EFORMAT);
+	FAILS(with_one_record("\x01\x80\x20\x00", 4, 4097), KB_EFORMAT);
+	OK(with_one_record("\x00\x00\x00", 3, 0));
+	FAILS(with_one_record("\x00\x00\x00", 3, 1), KB_EFORMAT);
+	FAILS(with_one_record("\x02\xff\xff\xff\xff\x0f\x00", 7, 4096), KB_EFORMAT);
 }
 
-static void a_form_that_the_manifest_does_not_name_is_refused(void **state)
+TEST(a_form_that_the_manifest_does_not_name_is_refused)
 {
-	(void)state;
 	memcpy(strstr(f.manifest, "forms=zero,raw,zstd"), "forms=zero,raw\n\n\n\n\n", 19);
 	fixture_seal_manifest(&f, &key);
-	assert_int_equal(open_and_walk(), KB_EFORMAT);
+	FAILS(open_and_walk(), KB_EFORMAT);
 }
 
-static void tables_of_a_wrong_length_are_refused(void **state)
+TEST(tables_of_a_wrong_length_are_refused)
 {
-	(void)state;
 	/* A page too many: a copy of the last, with its place put right. */
 	fixture_begin(&f, 40, 40);
 	memset(f.records + f.records_len, 0, READER_PAGE);
@@ -719,22 +683,22 @@ static void tables_of_a_wrong_length_are_refused(void **state)
 	bytes_put32(f.records + READER_PAGE + 4, 1);
 	bytes_put64(f.records + READER_PAGE + 8, f.payload_len);
 	fixture_seal(&f, &key);
-	assert_int_equal(open_and_walk(), KB_EFORMAT);
+	FAILS(open_and_walk(), KB_EFORMAT);
 	/* A page too few; nor is there one behind the last, where that ends with its records. */
 	fixture_begin(&f, 40, 20);
 	f.records_len = READER_PAGE;
 	fixture_seal(&f, &key);
-	assert_int_equal(open_and_walk(), KB_EFORMAT);
+	FAILS(open_and_walk(), KB_EFORMAT);
 	f.records_len = READER_PAGE_HEAD + 20 * 3;
 	fixture_seal(&f, &key);
-	assert_int_equal(open_and_walk(), KB_EFORMAT);
+	FAILS(open_and_walk(), KB_EFORMAT);
 	assert_non_null(strstr(r.why, "records are missing"));
 	/* No page; a page that is nothing but a head; half a head. */
 	for (size_t len = 0; len <= READER_PAGE_HEAD; len++) {
 		fixture_begin(&f, 1, 1);
 		f.records_len = len;
 		fixture_seal(&f, &key);
-		assert_int_equal(open_and_walk(), KB_EFORMAT);
+		FAILS(open_and_walk(), KB_EFORMAT);
 	}
 	/* The second page is nothing but a digest in the list. */
 	fixture_begin(&f, 40, 40);
@@ -743,7 +707,7 @@ static void tables_of_a_wrong_length_are_refused(void **state)
 	f.list_len[1] += 32;
 	fixture_manifest(&f);
 	fixture_seal_manifest(&f, &key);
-	assert_int_equal(open_and_walk(), KB_EFORMAT);
+	FAILS(open_and_walk(), KB_EFORMAT);
 }
 
 /* A table of records of so many pages, all of it zero, in a file that has all of it. */
@@ -774,30 +738,28 @@ static enum kb_err with_pages(uint64_t pages)
 	fixture_join(&f);
 	fd = fixture_fd(f.file, f.h.tables_off + f.list_len[0] + f.hashes_len);
 	assert_int_equal(ftruncate(fd, (off_t)f.h.total_len), 0);
-	assert_int_equal(reader_open(&r, fd, false, f.h.total_len, &key.ring), KB_OK);
+	OK(reader_open(&r, fd, false, f.h.total_len, &key.ring));
 	e = walk_all(&n);
 	shut();
 	return e;
 }
 
 /* The list of pages is read into memory of a fixed size, whatever was signed. */
-static void a_table_with_more_pages_than_its_list_has_room_for_is_refused(void **state)
+TEST(a_table_with_more_pages_than_its_list_has_room_for_is_refused)
 {
-	(void)state;
-	assert_int_equal(with_pages(READER_PAGE / DIGEST_LEN), KB_EDIGEST); /* of the first page */
+	FAILS(with_pages(READER_PAGE / DIGEST_LEN), KB_EDIGEST); /* of the first page */
 	assert_non_null(strstr(r.why, "a page of its records"));
-	assert_int_equal(with_pages(READER_PAGE / DIGEST_LEN + 1), KB_EFORMAT);
+	FAILS(with_pages(READER_PAGE / DIGEST_LEN + 1), KB_EFORMAT);
 	assert_non_null(strstr(r.why, "a wrong length"));
-	assert_int_equal(with_pages(1u << 20), KB_EFORMAT); /* more than all of a walk's memory */
+	FAILS(with_pages(1u << 20), KB_EFORMAT); /* more than all of a walk's memory */
 	assert_non_null(strstr(r.why, "a wrong length"));
 }
 
 /* A page that is full of records, and its head counts one more: there is no byte of it. */
-static void a_record_behind_the_end_of_a_full_page_is_refused(void **state)
+TEST(a_record_behind_the_end_of_a_full_page_is_refused)
 {
 	const uint32_t n = (READER_PAGE - READER_PAGE_HEAD) / 3 + 1; /* zero chunks, 00 00 00 */
 
-	(void)state;
 	fixture_begin(&f, 1, 1);
 	f.nchunks = n;
 	f.size = (uint64_t)n * FIXTURE_CHUNK;
@@ -809,27 +771,26 @@ static void a_record_behind_the_end_of_a_full_page_is_refused(void **state)
 	f.records_len = READER_PAGE;
 	f.payload_len = 0;
 	fixture_seal(&f, &key);
-	assert_int_equal(open_and_walk(), KB_EFORMAT);
+	FAILS(open_and_walk(), KB_EFORMAT);
 	assert_non_null(strstr(r.why, "the record of chunk 21840 is invalid"));
 }
 
-static void a_file_that_shrinks_under_us_is_an_io_error(void **state)
+TEST(a_file_that_shrinks_under_us_is_an_io_error)
 {
 	const struct manifest_encoding *enc;
 	struct reader_chunk c;
 	uint8_t stored[8192];
 	uint32_t n;
 
-	(void)state;
-	assert_int_equal(open_it(), KB_OK);
-	assert_int_equal(reader_pick_encoding(&r, 0, &enc), KB_OK);
-	assert_int_equal(reader_walk_begin(&w, &r, 0, enc), KB_OK);
+	OK(open_it());
+	OK(reader_pick_encoding(&r, 0, &enc));
+	OK(reader_walk_begin(&w, &r, 0, enc));
 	for (uint32_t i = 0; i < 3; i++)
-		assert_int_equal(reader_walk_next(&w, &c), KB_OK);
+		OK(reader_walk_next(&w, &c));
 	assert_int_equal(ftruncate(r.fd, (off_t)(c.off + c.stored - 1)), 0);
-	assert_int_equal(reader_stored(&r, &c, stored), KB_EIO);
+	FAILS(reader_stored(&r, &c, stored), KB_EIO);
 	assert_int_equal(ftruncate(r.fd, (off_t)r.h.tables_off), 0);
-	assert_int_equal(walk_all(&n), KB_EIO);
+	FAILS(walk_all(&n), KB_EIO);
 	shut();
 }
 
@@ -895,89 +856,44 @@ static void seal_with_unknown(bool before)
 		fixture_put(&f, "and unknown", 11);
 }
 
-static void an_encoding_of_unknown_kind_is_passed_over(void **state)
+TEST(an_encoding_of_unknown_kind_is_passed_over)
 {
 	const struct manifest_encoding *enc;
 	struct reader_chunk c;
 	uint8_t stored[8192];
 
-	(void)state;
 	for (int before = 0; before < 2; before++) {
 		setup(NULL);
 		with_unknown_encoding(before);
 		seal_with_unknown(before);
-		assert_int_equal(open_and_walk(), KB_OK);
-		assert_int_equal(open_it(), KB_OK);
+		OK(open_and_walk());
+		OK(open_it());
 		assert_int_equal(r.m.nencodings, 2);
-		assert_int_equal(reader_pick_encoding(&r, 0, &enc), KB_OK);
+		OK(reader_pick_encoding(&r, 0, &enc));
 		assert_ptr_equal(enc, &r.m.encoding[before]);
-		assert_int_equal(reader_walk_begin(&w, &r, 0, enc), KB_OK);
+		OK(reader_walk_begin(&w, &r, 0, enc));
 		for (int i = 0; i < 3; i++)
-			assert_int_equal(reader_walk_next(&w, &c), KB_OK);
-		assert_int_equal(reader_stored(&r, &c, stored), KB_OK);
+			OK(reader_walk_next(&w, &c));
+		OK(reader_stored(&r, &c, stored));
 		assert_memory_equal(stored, f.payload, c.stored);
-		assert_int_equal(reader_walk_begin(&w, &r, 0, &r.m.encoding[!before]), KB_ENEWER);
+		FAILS(reader_walk_begin(&w, &r, 0, &r.m.encoding[!before]), KB_ENEWER);
 		shut();
 	}
 }
 
-static void a_bundle_with_nothing_but_unknown_encodings_is_newer(void **state)
+TEST(a_bundle_with_nothing_but_unknown_encodings_is_newer)
 {
 	const struct manifest_encoding *enc;
 
-	(void)state;
 	memcpy(strstr(f.manifest, "kind=full"), "kind=fuel", 9);
 	fixture_seal_manifest(&f, &key);
-	assert_int_equal(open_it(), KB_OK);
-	assert_int_equal(reader_pick_encoding(&r, 0, &enc), KB_ENEWER);
+	OK(open_it());
+	FAILS(reader_pick_encoding(&r, 0, &enc), KB_ENEWER);
 	assert_non_null(strstr(r.why, "needs a newer Keelboot"));
 	shut();
 }
 
-#define TEST(name) cmocka_unit_test_setup(name, setup)
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		TEST(a_header_is_read_as_it_was_written),
-		TEST(every_flipped_bit_of_the_header_is_found),
-		TEST(each_field_is_checked_behind_the_checksum),
-		TEST(parts_are_contiguous),
-		TEST(lengths_that_wrap_are_refused),
-		TEST(capacities_are_limited),
-		TEST(a_signed_bundle_opens),
-		TEST(without_a_keyring_nothing_is_signed),
-		TEST(too_few_signatures_and_a_retired_one_are_both_told),
-		TEST(a_signed_header_whose_parts_do_not_fit_is_refused),
-		TEST(nothing_is_read_of_a_manifest_that_nobody_signed),
-		TEST(another_key_does_not_do),
-		TEST(one_of_two_signatures_is_enough),
-		TEST(every_truncation_is_refused),
-		TEST(what_follows_the_end_is_ignored_on_a_device_only),
-		TEST(every_flipped_byte_before_the_tables_is_refused),
-		TEST(a_manifest_that_is_wrong_but_signed_is_refused),
-		TEST(header_and_manifest_agree_about_lengths),
-		TEST(a_file_that_cannot_be_read_is_an_io_error),
-		TEST(a_read_that_a_signal_interrupts_is_made_again),
-		TEST(the_release_id_is_that_of_the_release),
-		TEST(the_release_id_depends_on_all_it_should),
-		TEST(chunks_come_in_order_with_all_that_belongs_to_them),
-		TEST(many_pages_of_both_kinds),
-		TEST(every_flipped_byte_of_the_tables_is_found),
-		TEST(pages_that_agree_with_nothing_but_their_own_list_are_refused),
-		TEST(pages_that_changed_places_are_found),
-		TEST(page_heads_are_checked),
-		TEST(records_are_checked),
-		TEST(varints_have_one_spelling),
-		TEST(stored_lengths_are_limited_and_exact),
-		TEST(a_form_that_the_manifest_does_not_name_is_refused),
-		TEST(tables_of_a_wrong_length_are_refused),
-		TEST(a_table_with_more_pages_than_its_list_has_room_for_is_refused),
-		TEST(a_record_behind_the_end_of_a_full_page_is_refused),
-		TEST(a_file_that_shrinks_under_us_is_an_io_error),
-		TEST(an_encoding_of_unknown_kind_is_passed_over),
-		TEST(a_bundle_with_nothing_but_unknown_encodings_is_newer),
-	};
-
-	return cmocka_run_group_tests_name("reader", tests, setup_all, teardown_all);
+	return TEST_RUN("reader", .set_up = setup, .first = setup_all, .last = teardown_all);
 }

@@ -40,8 +40,8 @@ static void put(struct state *s)
 	struct state old;
 	struct store st;
 
-	assert_int_equal(store_load(&st, &disk.bdev, &old, &found), KB_OK);
-	assert_int_equal(store_save_both(&st, s), KB_OK);
+	OK(store_load(&st, &disk.bdev, &old, &found));
+	OK(store_save_both(&st, s));
 	bdev_sim_cut(&disk, 1);
 }
 
@@ -51,29 +51,27 @@ static struct state get(void)
 	struct state s;
 	struct store st;
 
-	assert_int_equal(store_load(&st, &disk.bdev, &s, &found), KB_OK);
+	OK(store_load(&st, &disk.bdev, &s, &found));
 	assert_int_equal(found, STORE_FOUND);
 	return s;
 }
 
-static void a_valid_record_is_found_without_a_write(void **ctx)
+TEST(a_valid_record_is_found_without_a_write)
 {
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
 	put(&s);
 	record_load(&r, DEV, 2, BOTH, BOTH);
 	assert_int_equal(r.health, RECORD_FOUND);
 	assert_true(state_same(&r.s, &s));
 	assert_true(state_same(&r.disk, &s));
-	assert_int_equal(record_save(&r, &r.s), KB_OK);
+	OK(record_save(&r, &r.s));
 	assert_int_equal(disk.ops, 0);
 }
 
-static void a_blank_partition_gets_a_state_from_what_mounts(void **ctx)
+TEST(a_blank_partition_gets_a_state_from_what_mounts)
 {
-	(void)ctx;
 	record_load(&r, DEV, 3, 2, 2);
 	assert_int_equal(r.health, RECORD_BLANK);
 	assert_int_equal(get().nslots, 3);
@@ -83,11 +81,10 @@ static void a_blank_partition_gets_a_state_from_what_mounts(void **ctx)
 	assert_true(state_same(&r.s, &r.disk));
 }
 
-static void a_lost_state_is_told_from_a_blank_one(void **ctx)
+TEST(a_lost_state_is_told_from_a_blank_one)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	put(&s);
 	for (int i = 0; i < 2; i++)
@@ -97,39 +94,36 @@ static void a_lost_state_is_told_from_a_blank_one(void **ctx)
 	assert_true(get().rebuilt);
 }
 
-static void a_new_state_that_cannot_be_saved_boots_and_is_saved_later(void **ctx)
+TEST(a_new_state_that_cannot_be_saved_boots_and_is_saved_later)
 {
-	(void)ctx;
 	disk.fail_at = 1;
 	disk.fail_stays = true;
 	record_load(&r, DEV, 2, BOTH, BOTH);
 	assert_int_equal(r.health, RECORD_UNWRITABLE);
 	assert_int_equal(r.s.slot[0].st, STATE_TRIAL);
 	disk.fail_at = 0;
-	assert_int_equal(record_save(&r, &r.s), KB_OK);
+	OK(record_save(&r, &r.s));
 	assert_int_equal(r.health, RECORD_FOUND);
 	assert_int_equal(get().slot[0].st, STATE_TRIAL);
 }
 
-static void without_a_partition_slots_are_unnamed_trials(void **ctx)
+TEST(without_a_partition_slots_are_unnamed_trials)
 {
-	(void)ctx;
 	record_load(&r, "", 3, BOTH, BOTH);
 	assert_int_equal(r.health, RECORD_MISSING);
 	assert_int_equal(r.s.slot[0].st, STATE_TRIAL);
 	assert_int_equal(r.s.slot[0].tries, STATE_TRIES);
 	assert_int_equal(r.s.slot[2].st, STATE_EMPTY);
-	assert_int_equal(record_save(&r, &r.s), KB_ENODEV);
-	assert_int_equal(record_reload(&r), KB_ENODEV);
+	FAILS(record_save(&r, &r.s), KB_ENODEV);
+	FAILS(record_reload(&r), KB_ENODEV);
 	record_history(&r, HISTORY_BOOT, 0, "", "");
 	assert_int_equal(disk.ops, 0);
 }
 
-static void a_partition_that_does_not_open_or_is_too_small_is_as_missing(void **ctx)
+TEST(a_partition_that_does_not_open_or_is_too_small_is_as_missing)
 {
 	struct bdev_sim small;
 
-	(void)ctx;
 	record_load(&r, "/dev/vda9", 2, BOTH, BOTH);
 	assert_int_equal(r.health, RECORD_MISSING);
 	bdev_sim_init(&small, STORE_MIN_SIZE - BDEV_ALIGN);
@@ -141,11 +135,10 @@ static void a_partition_that_does_not_open_or_is_too_small_is_as_missing(void **
 	bdev_sim_free(&small);
 }
 
-static void a_read_only_partition_is_read(void **ctx)
+TEST(a_read_only_partition_is_read)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	put(&s);
 	os_sim_fail("open " DEV " rw", 0, KB_EPERM);
@@ -157,26 +150,24 @@ static void a_read_only_partition_is_read(void **ctx)
 	assert_int_equal(r.health, RECORD_UNWRITABLE);
 }
 
-static void slots_that_the_configuration_adds_are_empty(void **ctx)
+TEST(slots_that_the_configuration_adds_are_empty)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	put(&s);
 	record_load(&r, DEV, 4, 15, 15);
 	assert_int_equal(r.s.nslots, 4);
 	assert_int_equal(r.s.slot[3].st, STATE_EMPTY);
-	assert_int_equal(record_reload(&r), KB_OK);
+	OK(record_reload(&r));
 	assert_int_equal(r.s.nslots, 4);
 	assert_int_equal(r.disk.nslots, 2);
 }
 
-static void after_a_failed_save_the_next_one_writes_even_what_was_there(void **ctx)
+TEST(after_a_failed_save_the_next_one_writes_even_what_was_there)
 {
 	struct state s, charged;
 
-	(void)ctx;
 	states_trial(&s);
 	put(&s);
 	record_load(&r, DEV, 2, BOTH, BOTH);
@@ -184,39 +175,37 @@ static void after_a_failed_save_the_next_one_writes_even_what_was_there(void **c
 	charged.slot[1].tries--;
 	os_sim_fail("flush " DEV, 1, KB_EIO);
 	os_sim_fail("flush " DEV, 2, KB_EIO);
-	assert_int_equal(record_save(&r, &charged), KB_EIO);
+	FAILS(record_save(&r, &charged), KB_EIO);
 	assert_int_equal(r.health, RECORD_UNWRITABLE);
 	assert_int_equal(get().slot[1].tries, STATE_TRIES - 1); /* it landed */
-	assert_int_equal(record_save(&r, &r.s), KB_OK);
+	OK(record_save(&r, &r.s));
 	assert_int_equal(get().slot[1].tries, STATE_TRIES);
 	assert_int_equal(r.health, RECORD_FOUND);
 }
 
-static void what_another_process_wrote_is_loaded_and_written_behind(void **ctx)
+TEST(what_another_process_wrote_is_loaded_and_written_behind)
 {
 	struct state s;
 	uint64_t seq;
 
-	(void)ctx;
 	states_fresh(&s);
 	put(&s);
 	record_load(&r, DEV, 2, BOTH, BOTH);
 	s.floor = 9;
 	put(&s);
 	seq = get().seq;
-	assert_int_equal(record_reload(&r), KB_OK);
+	OK(record_reload(&r));
 	assert_int_equal(r.s.floor, 9);
 	r.s.floor = 10;
-	assert_int_equal(record_save(&r, &r.s), KB_OK);
+	OK(record_save(&r, &r.s));
 	assert_true(get().seq > seq);
 	assert_int_equal(get().floor, 10);
 }
 
-static void a_state_that_is_lost_meanwhile_is_not_written_over(void **ctx)
+TEST(a_state_that_is_lost_meanwhile_is_not_written_over)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	put(&s);
 	record_load(&r, DEV, 2, BOTH, BOTH);
@@ -225,16 +214,15 @@ static void a_state_that_is_lost_meanwhile_is_not_written_over(void **ctx)
 	assert_int_not_equal(record_reload(&r), KB_OK);
 	assert_int_equal(r.s.slot[0].st, STATE_GOOD);
 	r.s.floor = 3;
-	assert_int_equal(record_save(&r, &r.s), KB_ENODEV);
+	FAILS(record_save(&r, &r.s), KB_ENODEV);
 	assert_int_equal(disk.ops, 0);
 }
 
-static void settling_rejects_a_trial_without_tries_and_tells(void **ctx)
+TEST(settling_rejects_a_trial_without_tries_and_tells)
 {
 	const struct reset_evidence ev = { .watchdog_fired = true };
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	s.slot[1].tries = 0;
 	put(&s);
@@ -248,9 +236,8 @@ static void settling_rejects_a_trial_without_tries_and_tells(void **ctx)
 }
 
 /* Else a device whose slots could not be seen in the boot that lost its state never boots again. */
-static void a_state_made_of_nothing_is_made_anew_when_slots_are_seen(void **ctx)
+TEST(a_state_made_of_nothing_is_made_anew_when_slots_are_seen)
 {
-	(void)ctx;
 	record_load(&r, DEV, 2, 0, 0);
 	assert_int_equal(get().slot[0].st, STATE_EMPTY);
 	assert_int_equal(get().slot[1].st, STATE_EMPTY);
@@ -274,18 +261,17 @@ static unsigned rejections(void)
 {
 	unsigned n = 0;
 
-	assert_int_equal(store_history_read(&r.store, 0, count_event, &n), KB_OK);
+	OK(store_history_read(&r.store, 0, count_event, &n));
 	return n;
 }
 
 /* Else a boot that dies in between tells it again, and one that is forced writes after all. */
 /* Threat 34: a record that says of each slot that nothing, or half an image, is there. */
-static void a_state_that_lets_nothing_boot_is_made_anew(void **ctx)
+TEST(a_state_that_lets_nothing_boot_is_made_anew)
 {
 	static const enum state_st st[] = { STATE_EMPTY, STATE_WRITING };
 	struct state s;
 
-	(void)ctx;
 	for (unsigned n = 0; n < 8; n++) {
 		tear_down(NULL);
 		set_up(NULL);
@@ -310,11 +296,10 @@ static void a_state_that_lets_nothing_boot_is_made_anew(void **ctx)
 }
 
 /* root-filesystem= names a slot mountable that an install has sealed: the record of it stays. */
-static void a_state_with_a_slot_being_written_stays_when_only_a_name_is_there(void **ctx)
+TEST(a_state_with_a_slot_being_written_stays_when_only_a_name_is_there)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	s.slot[0].st = STATE_WRITING;
 	s.slot[1].st = STATE_EMPTY;
@@ -331,9 +316,8 @@ static void a_state_with_a_slot_being_written_stays_when_only_a_name_is_there(vo
 }
 
 /* A boot that saw nothing made it; where no install is under way, a name is worth a try. */
-static void a_state_made_of_nothing_is_made_anew_for_a_name_too(void **ctx)
+TEST(a_state_made_of_nothing_is_made_anew_for_a_name_too)
 {
-	(void)ctx;
 	record_load(&r, DEV, 2, 0, 0);
 	assert_int_equal(get().slot[0].st, STATE_EMPTY);
 	bdev_file_close(&r.file);
@@ -343,11 +327,10 @@ static void a_state_made_of_nothing_is_made_anew_for_a_name_too(void **ctx)
 }
 
 /* More slots than there are hide nothing. */
-static void a_state_with_a_slot_that_is_not_there_is_made_anew_too(void **ctx)
+TEST(a_state_with_a_slot_that_is_not_there_is_made_anew_too)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	s.nslots = 3;
 	s.slot[0].st = s.slot[1].st = STATE_WRITING;
@@ -357,11 +340,10 @@ static void a_state_with_a_slot_that_is_not_there_is_made_anew_too(void **ctx)
 	assert_int_equal(r.health, RECORD_REBUILT);
 }
 
-static void a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault(void **ctx)
+TEST(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault)
 {
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
 	s.slot[0].st = STATE_WRITING;
 	put(&s);
@@ -389,12 +371,11 @@ static void a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault(voi
 	assert_false(record_renew(&r, 2, BOTH, BOTH));
 }
 
-static void a_rejection_is_history_once_it_is_durable(void **ctx)
+TEST(a_rejection_is_history_once_it_is_durable)
 {
 	const struct reset_evidence ev = { .watchdog_fired = true };
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	s.slot[1].tries = 0;
 	put(&s);
@@ -404,50 +385,25 @@ static void a_rejection_is_history_once_it_is_durable(void **ctx)
 	disk.dead[0].from = 0;
 	disk.dead[0].to = STORE_MIN_SIZE;
 	disk.dead[0].writes = true;
-	assert_int_equal(record_save(&r, &r.s), KB_EIO);
+	FAILS(record_save(&r, &r.s), KB_EIO);
 	assert_int_equal(rejections(), 0);
 	disk.dead[0].to = 0;
-	assert_int_equal(record_save(&r, &r.s), KB_OK);
+	OK(record_save(&r, &r.s));
 	assert_int_equal(rejections(), 1);
 	r.s.floor++;
-	assert_int_equal(record_save(&r, &r.s), KB_OK);
+	OK(record_save(&r, &r.s));
 	assert_int_equal(rejections(), 1);
 }
 
-static void every_health_has_a_name(void **ctx)
+TEST(every_health_has_a_name)
 {
 	static const char *const names[] = { "found", "blank", "rebuilt", "unwritable", "missing" };
 
-	(void)ctx;
 	for (unsigned i = 0; i < 5; i++)
 		assert_string_equal(record_health_name((enum record_health)i), names[i]);
 }
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = {
-		T(a_valid_record_is_found_without_a_write),
-		T(a_blank_partition_gets_a_state_from_what_mounts),
-		T(a_lost_state_is_told_from_a_blank_one),
-		T(a_new_state_that_cannot_be_saved_boots_and_is_saved_later),
-		T(without_a_partition_slots_are_unnamed_trials),
-		T(a_partition_that_does_not_open_or_is_too_small_is_as_missing),
-		T(a_read_only_partition_is_read),
-		T(slots_that_the_configuration_adds_are_empty),
-		T(after_a_failed_save_the_next_one_writes_even_what_was_there),
-		T(what_another_process_wrote_is_loaded_and_written_behind),
-		T(a_state_that_is_lost_meanwhile_is_not_written_over),
-		T(settling_rejects_a_trial_without_tries_and_tells),
-		T(a_state_made_of_nothing_is_made_anew_when_slots_are_seen),
-		T(a_state_that_lets_nothing_boot_is_made_anew),
-		T(a_state_with_a_slot_that_is_not_there_is_made_anew_too),
-		T(a_state_with_a_slot_being_written_stays_when_only_a_name_is_there),
-		T(a_state_made_of_nothing_is_made_anew_for_a_name_too),
-		T(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault),
-		T(a_rejection_is_history_once_it_is_durable),
-		T(every_health_has_a_name),
-	};
-
-	return cmocka_run_group_tests_name("record", tests, NULL, NULL);
+	return TEST_RUN("record", .set_up = set_up, .tear_down = tear_down);
 }

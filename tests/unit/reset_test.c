@@ -2,12 +2,11 @@
 #include "selector/reset.h"
 #include "tests/unit/states.h"
 
-static void clean_mark_counts_only_with_an_open_attempt_and_an_orderly_reset(void **ctx)
+TEST(clean_mark_counts_only_with_an_open_attempt_and_an_orderly_reset)
 {
 	struct reset_evidence ev = { .orderly = true, .watchdog_fired = true };
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	assert_int_equal(reset_classify(&s, &ev), RESET_CRASH);
 	s.clean = true;
@@ -19,12 +18,11 @@ static void clean_mark_counts_only_with_an_open_attempt_and_an_orderly_reset(voi
 	assert_int_equal(reset_classify(&s, &ev), RESET_CRASH);
 }
 
-static void crash_goes_before_power_and_power_before_unknown(void **ctx)
+TEST(crash_goes_before_power_and_power_before_unknown)
 {
 	struct reset_evidence ev = { .orderly = true };
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	assert_int_equal(reset_classify(&s, &ev), RESET_UNKNOWN);
 	ev.cookie_lost = true;
@@ -39,11 +37,10 @@ static void crash_goes_before_power_and_power_before_unknown(void **ctx)
 	assert_int_equal(reset_classify(&s, &ev), RESET_CRASH);
 }
 
-static void auto_counts_good_slots_unless_all_is_told(void **ctx)
+TEST(auto_counts_good_slots_unless_all_is_told)
 {
 	struct reset_evidence ev = { 0 };
 
-	(void)ctx;
 	assert_true(reset_counts_good(RESET_COUNT_AUTO, &ev));
 	assert_false(reset_counts_good(RESET_COUNT_NEVER, &ev));
 	ev.can_tell_panic = true;
@@ -55,12 +52,11 @@ static void auto_counts_good_slots_unless_all_is_told(void **ctx)
 	assert_true(reset_counts_good(RESET_COUNT_ALWAYS, &ev));
 }
 
-static void trial_gets_its_try_back_when_the_reset_is_explained(void **ctx)
+TEST(trial_gets_its_try_back_when_the_reset_is_explained)
 {
 	static const enum reset_cause causes[] = { RESET_POWER, RESET_CLEAN };
 	struct state s;
 
-	(void)ctx;
 	for (unsigned i = 0; i < 2; i++) {
 		states_open(&s);
 		s.clean = true;
@@ -73,12 +69,11 @@ static void trial_gets_its_try_back_when_the_reset_is_explained(void **ctx)
 	}
 }
 
-static void trial_pays_when_the_reset_is_not_explained(void **ctx)
+TEST(trial_pays_when_the_reset_is_not_explained)
 {
 	static const enum reset_cause causes[] = { RESET_UNKNOWN, RESET_CRASH };
 	struct state s;
 
-	(void)ctx;
 	for (unsigned i = 0; i < 2; i++) {
 		states_open(&s);
 		reset_settle(&s, causes[i], true);
@@ -89,11 +84,10 @@ static void trial_pays_when_the_reset_is_not_explained(void **ctx)
 	}
 }
 
-static void grace_ends(void **ctx)
+TEST(grace_ends)
 {
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	for (int i = 0; i < STATE_GRACE; i++) {
 		reset_settle(&s, RESET_POWER, true);
@@ -109,22 +103,20 @@ static void grace_ends(void **ctx)
 	assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
 }
 
-static void refund_never_gives_more_than_the_full_tries(void **ctx)
+TEST(refund_never_gives_more_than_the_full_tries)
 {
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	s.slot[1].tries = STATE_TRIES_MAX;
 	reset_settle(&s, RESET_POWER, true);
 	assert_int_equal(s.slot[1].tries, STATE_TRIES_MAX);
 }
 
-static void trial_without_tries_becomes_bad_and_its_release_rejected(void **ctx)
+TEST(trial_without_tries_becomes_bad_and_its_release_rejected)
 {
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	s.slot[1].tries = 0;
 	reset_settle(&s, RESET_CRASH, true);
@@ -141,11 +133,10 @@ static void trial_without_tries_becomes_bad_and_its_release_rejected(void **ctx)
 	assert_string_equal(s.slot[1].reason, "no tries left");
 }
 
-static void last_try_is_given_back_before_it_is_judged(void **ctx)
+TEST(last_try_is_given_back_before_it_is_judged)
 {
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	s.slot[1].tries = 0;
 	reset_settle(&s, RESET_POWER, true);
@@ -153,11 +144,10 @@ static void last_try_is_given_back_before_it_is_judged(void **ctx)
 	assert_int_equal(s.slot[1].tries, 1);
 }
 
-static void crash_without_an_attempt_is_blamed_on_last(void **ctx)
+TEST(crash_without_an_attempt_is_blamed_on_last)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	for (int i = 1; i <= STATE_STREAK_LIMIT + 1; i++) {
 		reset_settle(&s, RESET_CRASH, true);
@@ -184,11 +174,10 @@ static void settle_good(struct state *s, enum reset_cause cause, bool counts_goo
 	assert_int_equal(s->open, STATE_NONE);
 }
 
-static void what_is_told_weighs_twice_what_is_not(void **ctx)
+TEST(what_is_told_weighs_twice_what_is_not)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	for (unsigned i = 1; i < 2 * STATE_STREAK_LIMIT; i++) {
 		settle_good(&s, RESET_UNKNOWN, true);
@@ -209,11 +198,10 @@ static void what_is_told_weighs_twice_what_is_not(void **ctx)
 	assert_string_equal(s.slot[0].reason, "crashed or hung");
 }
 
-static void explained_reset_costs_grace_and_then_a_doubt(void **ctx)
+TEST(explained_reset_costs_grace_and_then_a_doubt)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	settle_good(&s, RESET_POWER, true);
 	assert_int_equal(s.slot[0].grace, STATE_GRACE - 1);
@@ -227,12 +215,11 @@ static void explained_reset_costs_grace_and_then_a_doubt(void **ctx)
 	assert_non_null(strstr(s.slot[0].reason, "rebooted"));
 }
 
-static void where_good_slots_are_not_counted_only_a_crash_counts(void **ctx)
+TEST(where_good_slots_are_not_counted_only_a_crash_counts)
 {
 	static const enum reset_cause others[] = { RESET_UNKNOWN, RESET_POWER, RESET_CLEAN };
 	struct state s, was;
 
-	(void)ctx;
 	for (unsigned i = 0; i < 3; i++) {
 		states_fresh(&s);
 		was = s;
@@ -251,11 +238,10 @@ static void in_retry(struct state *s, unsigned n)
 	s->pref = s->open = 0;
 }
 
-static void retry_is_given_back_when_the_reset_is_explained_while_it_has_grace(void **ctx)
+TEST(retry_is_given_back_when_the_reset_is_explained_while_it_has_grace)
 {
 	struct state s;
 
-	(void)ctx;
 	for (unsigned i = 0; i < 4; i++) {
 		in_retry(&s, 3);
 		settle_good(&s, i < 2 ? RESET_POWER : RESET_CLEAN, i % 2);
@@ -275,11 +261,10 @@ static void retry_is_given_back_when_the_reset_is_explained_while_it_has_grace(v
 	}
 }
 
-static void only_a_retry_is_given_back(void **ctx)
+TEST(only_a_retry_is_given_back)
 {
 	struct state s;
 
-	(void)ctx;
 	in_retry(&s, 1);
 	s.lr = 0; /* a last resort, after it */
 	settle_good(&s, RESET_POWER, false);
@@ -290,11 +275,10 @@ static void only_a_retry_is_given_back(void **ctx)
 	assert_true(s.slot[0].wait == 1 && s.slot[0].retries == 0);
 }
 
-static void open_last_resort_of_a_bad_slot_costs_nobody(void **ctx)
+TEST(open_last_resort_of_a_bad_slot_costs_nobody)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.open = 1;
@@ -304,11 +288,10 @@ static void open_last_resort_of_a_bad_slot_costs_nobody(void **ctx)
 	assert_int_equal(s.open, STATE_NONE);
 }
 
-static void crash_of_an_apply_is_not_blamed_on_last(void **ctx)
+TEST(crash_of_an_apply_is_not_blamed_on_last)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	s.apply[STATE_SRC_USB] = (struct state_apply){ .count = 1, .open = true };
 	reset_settle(&s, RESET_CRASH, true);
@@ -320,12 +303,11 @@ static void crash_of_an_apply_is_not_blamed_on_last(void **ctx)
 	assert_int_equal(s.slot[0].streak, 1);
 }
 
-static void apply_gets_its_count_back_when_explained_while_it_has_grace(void **ctx)
+TEST(apply_gets_its_count_back_when_explained_while_it_has_grace)
 {
 	struct state_apply *a;
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	a = &s.apply[STATE_SRC_SD];
 	*a = (struct state_apply){ .count = 2, .open = true };
@@ -345,11 +327,10 @@ static void apply_gets_its_count_back_when_explained_while_it_has_grace(void **c
 	assert_true(a->count == 2 && a->grace == 0);
 }
 
-static void healthy_state_stays_byte_for_byte(void **ctx)
+TEST(healthy_state_stays_byte_for_byte)
 {
 	struct state s, was;
 
-	(void)ctx;
 	states_fresh(&s);
 	was = s;
 	reset_settle(&s, RESET_POWER, true);
@@ -358,11 +339,10 @@ static void healthy_state_stays_byte_for_byte(void **ctx)
 	assert_memory_equal(&s, &was, sizeof(s));
 }
 
-static void every_reason_of_a_reset_is_told(void **ctx)
+TEST(every_reason_of_a_reset_is_told)
 {
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	s.slot[1].grace = 0;
 	reset_settle(&s, RESET_POWER, true);
@@ -382,29 +362,5 @@ static void every_reason_of_a_reset_is_told(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(clean_mark_counts_only_with_an_open_attempt_and_an_orderly_reset),
-		cmocka_unit_test(crash_goes_before_power_and_power_before_unknown),
-		cmocka_unit_test(auto_counts_good_slots_unless_all_is_told),
-		cmocka_unit_test(trial_gets_its_try_back_when_the_reset_is_explained),
-		cmocka_unit_test(trial_pays_when_the_reset_is_not_explained),
-		cmocka_unit_test(grace_ends),
-		cmocka_unit_test(refund_never_gives_more_than_the_full_tries),
-		cmocka_unit_test(trial_without_tries_becomes_bad_and_its_release_rejected),
-		cmocka_unit_test(last_try_is_given_back_before_it_is_judged),
-		cmocka_unit_test(crash_without_an_attempt_is_blamed_on_last),
-		cmocka_unit_test(what_is_told_weighs_twice_what_is_not),
-		cmocka_unit_test(explained_reset_costs_grace_and_then_a_doubt),
-		cmocka_unit_test(where_good_slots_are_not_counted_only_a_crash_counts),
-		cmocka_unit_test(
-			retry_is_given_back_when_the_reset_is_explained_while_it_has_grace),
-		cmocka_unit_test(only_a_retry_is_given_back),
-		cmocka_unit_test(open_last_resort_of_a_bad_slot_costs_nobody),
-		cmocka_unit_test(crash_of_an_apply_is_not_blamed_on_last),
-		cmocka_unit_test(apply_gets_its_count_back_when_explained_while_it_has_grace),
-		cmocka_unit_test(healthy_state_stays_byte_for_byte),
-		cmocka_unit_test(every_reason_of_a_reset_is_told),
-	};
-
-	return cmocka_run_group_tests_name("reset", tests, NULL, NULL);
+	return TEST_RUN("reset");
 }

@@ -5,10 +5,7 @@
 #include "initramfs/devices.h"
 #include "initramfs/root.h"
 #include "lib/log.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
+#include "tests/unit/test.h"
 
 #define DEV "/dev/vda2"
 
@@ -32,71 +29,64 @@ static int slot_with_init(void **state)
 	return 0;
 }
 
-static void it_is_mounted_read_only_even_with_rw(void **state)
+TEST(it_is_mounted_read_only_even_with_rw)
 {
-	(void)state;
 	cmdline_parse(&cmd, "rw");
-	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_OK);
+	OK(root_mount(&root, DEV, "ext4", reason));
 	assert_string_equal(os_sim_trace(), "protect /dev/vda2\n"
 					    "mount /dev/vda2 /sysroot ext4 ro\n");
 	assert_string_equal(reason, "");
 }
 
-static void slot_that_may_be_written_is_not_protected(void **state)
+TEST(slot_that_may_be_written_is_not_protected)
 {
-	(void)state;
 	conf.slots = CONF_SLOTS_WRITABLE;
-	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_OK);
+	OK(root_mount(&root, DEV, "ext4", reason));
 	assert_string_equal(os_sim_trace(), "mount /dev/vda2 /sysroot ext4 ro\n");
 }
 
 /* ext4 would replay it into the slot; on a protected device it refuses. */
-static void slot_with_a_journal_boots_without_it_and_says_so(void **state)
+TEST(slot_with_a_journal_boots_without_it_and_says_so)
 {
-	(void)state;
 	os_sim_fail("mount " DEV " /sysroot ext4 ro", 1, KB_EPERM);
-	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_OK);
+	OK(root_mount(&root, DEV, "ext4", reason));
 	assert_int_equal(os_sim_count("mount " DEV " /sysroot ext4 ro,noload"), 1);
 	assert_int_equal(os_sim_count("# root: " DEV " was written to by somebody"), 1);
 	assert_int_equal(os_sim_count("unprotect"), 0);
 }
 
-static void slot_that_fails_is_unprotected_again(void **state)
+TEST(slot_that_fails_is_unprotected_again)
 {
-	(void)state;
 	os_sim_fail("mount " DEV, 0, KB_EMOUNT);
-	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_EMOUNT);
+	FAILS(root_mount(&root, DEV, "ext4", reason), KB_EMOUNT);
 	assert_int_equal(os_sim_count("unprotect " DEV), 1);
 }
 
-static void command_line_goes_before_system_conf(void **state)
+TEST(command_line_goes_before_system_conf)
 {
-	(void)state;
 	snprintf(conf.mount_options, sizeof(conf.mount_options), "noload");
-	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_OK);
+	OK(root_mount(&root, DEV, "ext4", reason));
 	cmdline_parse(&cmd, "rootflags=data=ordered rootfstype=ext4");
-	assert_int_equal(root_mount(&root, DEV, "squashfs", reason), KB_OK);
+	OK(root_mount(&root, DEV, "squashfs", reason));
 	assert_string_equal(os_sim_trace(), "protect /dev/vda2\n"
 					    "mount /dev/vda2 /sysroot ext4 ro,noload\n"
 					    "protect /dev/vda2\n"
 					    "mount /dev/vda2 /sysroot ext4 ro,data=ordered\n");
 }
 
-static void wrong_words_are_left_out_with_a_warning(void **state)
+TEST(wrong_words_are_left_out_with_a_warning)
 {
-	(void)state;
 	cmdline_parse(&cmd, "rootfstype=ext5 rootflags=x");
-	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_OK);
+	OK(root_mount(&root, DEV, "ext4", reason));
 	assert_int_equal(os_sim_count("# root: trying /dev/vda2 as ext4 without options"), 1);
 	assert_int_equal(os_sim_count("mount "), 2);
 }
 
 /* It mounts: an empty file system, which has no init. */
-static void a_word_that_mounts_something_else_is_left_out_too(void **state)
+TEST(a_word_that_mounts_something_else_is_left_out_too)
 {
-	(void)state;
 	cmdline_parse(&cmd, "rootfstype=tmpfs");
-	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_OK);
+	OK(root_mount(&root, DEV, "ext4", reason));
 	assert_string_equal(os_sim_trace(),
 			    "protect /dev/vda2\n"
 			    "mount /dev/vda2 /sysroot tmpfs ro\n"
@@ -107,105 +97,80 @@ static void a_word_that_mounts_something_else_is_left_out_too(void **state)
 			    "mount /dev/vda2 /sysroot ext4 ro\n");
 }
 
-static void unknown_file_system_is_tried_as_the_usual_ones(void **state)
+TEST(unknown_file_system_is_tried_as_the_usual_ones)
 {
-	(void)state;
 	os_sim_file("/dev/vda3", "");
 	os_sim_fs("/dev/vda3", "erofs");
 	os_sim_fs_file("/dev/vda3", "/sbin/init", NULL);
-	assert_int_equal(root_mount(&root, "/dev/vda3", DEVICES_FSTYPE_UNSURE, reason), KB_OK);
+	OK(root_mount(&root, "/dev/vda3", DEVICES_FSTYPE_UNSURE, reason));
 	assert_int_equal(os_sim_count("mount /dev/vda3 /sysroot erofs ro"), 1);
 }
 
-static void what_does_not_mount_says_why(void **state)
+TEST(what_does_not_mount_says_why)
 {
-	(void)state;
-	assert_int_equal(root_mount(&root, DEV, "squashfs", reason), KB_EMOUNT);
+	FAILS(root_mount(&root, DEV, "squashfs", reason), KB_EMOUNT);
 	assert_string_equal(reason, "no mount: file system does not mount");
 	assert_int_equal(os_sim_count("umount"), 0);
 }
 
-static void root_without_init_is_unmounted(void **state)
+TEST(root_without_init_is_unmounted)
 {
-	(void)state;
 	os_sim_file("/dev/vda3", "");
 	os_sim_fs("/dev/vda3", "ext4");
 	os_sim_fs_file("/dev/vda3", "/sbin/init", "not executable");
-	assert_int_equal(root_mount(&root, "/dev/vda3", "ext4", reason), KB_EEXEC);
+	FAILS(root_mount(&root, "/dev/vda3", "ext4", reason), KB_EEXEC);
 	assert_string_equal(reason, "no /sbin/init");
 	assert_int_equal(os_sim_count("umount /sysroot"), 1);
 }
 
-static void long_init_fits_the_reason(void **state)
+TEST(long_init_fits_the_reason)
 {
 	char text[256];
 
-	(void)state;
 	os_sim_file("/dev/vda3", "");
 	os_sim_fs("/dev/vda3", "ext4");
 	memset(text, 'x', sizeof(text) - 1);
 	memcpy(text, "init=/", 6);
 	text[200] = '\0';
 	cmdline_parse(&cmd, text);
-	assert_int_equal(root_mount(&root, "/dev/vda3", "ext4", reason), KB_EEXEC);
+	FAILS(root_mount(&root, "/dev/vda3", "ext4", reason), KB_EEXEC);
 	assert_int_equal(strlen(reason), 3 + 44);
 }
 
-static void init_that_is_not_there_gives_way(void **state)
+TEST(init_that_is_not_there_gives_way)
 {
 	static const char *const argv[] = { "/init", "a", NULL }, *const envp[] = { "X=1", NULL };
 
-	(void)state;
 	cmdline_parse(&cmd, "init=/nope");
 	snprintf(conf.init, sizeof(conf.init), "/also/nope");
-	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_OK);
+	OK(root_mount(&root, DEV, "ext4", reason));
 	assert_int_equal(os_sim_count("# root: init=/nope cannot be started here"), 1);
-	assert_int_equal(root_enter(&root, (char *const *)argv, (char *const *)envp), KB_EEXEC);
+	FAILS(root_enter(&root, (char *const *)argv, (char *const *)envp), KB_EEXEC);
 	assert_int_equal(os_sim_count("exec /sbin/init: /sbin/init a; env X=1"), 1);
 	assert_int_equal(os_sim_ended(), OS_SIM_EXEC);
 }
 
-static void root_that_lost_its_init_is_not_entered(void **state)
+TEST(root_that_lost_its_init_is_not_entered)
 {
 	static const char *const argv[] = { "/init", NULL };
 
-	(void)state;
-	assert_int_equal(root_enter(&root, (char *const *)argv, (char *const *)argv), KB_EEXEC);
+	FAILS(root_enter(&root, (char *const *)argv, (char *const *)argv), KB_EEXEC);
 	assert_int_equal(os_sim_count("switch_root"), 0);
 }
 
-static void more_arguments_than_fit_are_cut(void **state)
+TEST(more_arguments_than_fit_are_cut)
 {
 	char *argv[200];
 
-	(void)state;
 	for (unsigned i = 0; i < 199; i++)
 		argv[i] = (char *)"x";
 	argv[199] = NULL;
-	assert_int_equal(root_mount(&root, DEV, "ext4", reason), KB_OK);
-	assert_int_equal(root_enter(&root, argv, argv), KB_EEXEC);
+	OK(root_mount(&root, DEV, "ext4", reason));
+	FAILS(root_enter(&root, argv, argv), KB_EEXEC);
 	assert_int_equal(os_sim_ended(), OS_SIM_EXEC);
 }
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup(f, slot_with_init)
-	const struct CMUnitTest tests[] = {
-		T(it_is_mounted_read_only_even_with_rw),
-		T(slot_that_may_be_written_is_not_protected),
-		T(slot_with_a_journal_boots_without_it_and_says_so),
-		T(slot_that_fails_is_unprotected_again),
-		T(command_line_goes_before_system_conf),
-		T(wrong_words_are_left_out_with_a_warning),
-		T(a_word_that_mounts_something_else_is_left_out_too),
-		T(unknown_file_system_is_tried_as_the_usual_ones),
-		T(what_does_not_mount_says_why),
-		T(root_without_init_is_unmounted),
-		T(long_init_fits_the_reason),
-		T(init_that_is_not_there_gives_way),
-		T(root_that_lost_its_init_is_not_entered),
-		T(more_arguments_than_fit_are_cut),
-	};
-
-	return cmocka_run_group_tests_name("root", tests, NULL, NULL);
+	return TEST_RUN("root", .set_up = slot_with_init);
 }

@@ -3,13 +3,10 @@
 #include "tests/sim/os_sim_here.h"
 
 #include "initramfs/sources.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #define HOST "/sys/class/mmc_host/mmc0/device"
 
@@ -44,9 +41,8 @@ static struct probe_disk *add(unsigned at, const char *dev, unsigned parts, bool
 	return disk;
 }
 
-static void only_what_both_allow_is_allowed(void **state)
+TEST(only_what_both_allow_is_allowed)
 {
-	(void)state;
 	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_ALL), CMDLINE_MEDIA_ALL);
 	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_NONE), 0);
 	conf.sd_enabled = conf.raw_enabled = false;
@@ -58,9 +54,8 @@ static void only_what_both_allow_is_allowed(void **state)
 	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_ALL), 0);
 }
 
-static void sticks_and_cards_are_told_apart(void **state)
+TEST(sticks_and_cards_are_told_apart)
 {
-	(void)state;
 	add(0, "/dev/vda", 4, false, false);
 	add(1, "/dev/sda", 1, true, false);
 	add(2, "/dev/mmcblk0", 2, false, true);
@@ -75,9 +70,8 @@ static void sticks_and_cards_are_told_apart(void **state)
 	assert_int_equal(sources_count(&d, STATE_SRC_USB), 0);
 }
 
-static void the_devices_own_card_is_no_medium(void **state)
+TEST(the_devices_own_card_is_no_medium)
 {
-	(void)state;
 	add(0, "/dev/mmcblk0", 4, false, true);
 	add(1, "/dev/mmcblk1", 1, false, true);
 	snprintf(d.disk, sizeof(d.disk), "/dev/mmcblk0");
@@ -87,11 +81,10 @@ static void the_devices_own_card_is_no_medium(void **state)
 }
 
 /* mkfs.vfat gives a whole stick a table with one partition that begins where the stick does. */
-static void the_same_file_system_is_one_medium(void **state)
+TEST(the_same_file_system_is_one_medium)
 {
 	struct probe_disk *disk = add(0, "/dev/sda", 4, true, false);
 
-	(void)state;
 	disk->part[0].start = 0;
 	disk->part[1].start = disk->part[2].start = disk->part[3].start;
 	disk->part[2].size = 2 * MIB;
@@ -106,9 +99,8 @@ static void the_same_file_system_is_one_medium(void **state)
 }
 
 /* eMMC is a fixed disk; and what is not looked at yet is not offered. */
-static void what_is_fixed_or_not_ready_is_no_medium(void **state)
+TEST(what_is_fixed_or_not_ready_is_no_medium)
 {
-	(void)state;
 	add(0, "/dev/mmcblk0", 4, false, false);
 	add(1, "/dev/sda", 1, true, false)->state = PROBE_WAITING;
 	add(2, "/dev/sdb", 0, true, false)->state = PROBE_UNREADABLE;
@@ -117,9 +109,8 @@ static void what_is_fixed_or_not_ready_is_no_medium(void **state)
 	assert_string_equal(d.media[0], "/dev/sdb");
 }
 
-static void cards_are_waited_for_only_where_there_is_a_slot(void **state)
+TEST(cards_are_waited_for_only_where_there_is_a_slot)
 {
-	(void)state;
 	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_ALL, 0));
 	os_sim_file(HOST, "");
 	assert_false(sources_settled(&p, &conf, CMDLINE_MEDIA_ALL, 499));
@@ -131,9 +122,8 @@ static void cards_are_waited_for_only_where_there_is_a_slot(void **state)
 	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 0));
 }
 
-static void a_card_that_is_looked_at_is_waited_for_within_a_bound(void **state)
+TEST(a_card_that_is_looked_at_is_waited_for_within_a_bound)
 {
-	(void)state;
 	os_sim_file(HOST, "");
 	add(0, "/dev/mmcblk0", 0, false, true)->state = PROBE_WAITING;
 	assert_false(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 5000));
@@ -142,19 +132,7 @@ static void a_card_that_is_looked_at_is_waited_for_within_a_bound(void **state)
 	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 500));
 }
 
-#define TEST(f) cmocka_unit_test_setup(f, bare_machine)
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		TEST(only_what_both_allow_is_allowed),
-		TEST(sticks_and_cards_are_told_apart),
-		TEST(the_devices_own_card_is_no_medium),
-		TEST(the_same_file_system_is_one_medium),
-		TEST(what_is_fixed_or_not_ready_is_no_medium),
-		TEST(cards_are_waited_for_only_where_there_is_a_slot),
-		TEST(a_card_that_is_looked_at_is_waited_for_within_a_bound),
-	};
-
-	return cmocka_run_group_tests_name("sources", tests, NULL, NULL);
+	return TEST_RUN("sources", .set_up = bare_machine);
 }

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Room for a staged copy: what is certainly not there is not asked for. */
 #include "cli/stage.h"
+#include "tests/unit/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #define BLOCK 4096u
 
@@ -56,51 +53,43 @@ static enum kb_err copy(uint64_t size)
 	return e;
 }
 
-static void what_is_certainly_too_large_is_not_allocated(void **ctx)
+TEST(what_is_certainly_too_large_is_not_allocated)
 {
-	(void)ctx;
 	blocks = 1000;
 	free_blocks = 10;
-	assert_int_equal(copy(11 * BLOCK), KB_ENOSPC);
-	assert_int_equal(copy(1ull << 40), KB_ENOSPC);
+	FAILS(copy(11 * BLOCK), KB_ENOSPC);
+	FAILS(copy(1ull << 40), KB_ENOSPC);
 	assert_int_equal(allocated, 0);
 }
 
-static void what_may_fit_is_allocated_first(void **ctx)
+TEST(what_may_fit_is_allocated_first)
 {
-	(void)ctx;
 	blocks = 1000;
 	free_blocks = 10;
-	assert_int_equal(copy(10 * BLOCK), KB_OK);
+	OK(copy(10 * BLOCK));
 	assert_int_equal(allocated, 10 * BLOCK);
 	fails = ENOSPC;
-	assert_int_equal(copy(5 * BLOCK), KB_ENOSPC);
+	FAILS(copy(5 * BLOCK), KB_ENOSPC);
 	fails = EOPNOTSUPP;
-	assert_int_equal(copy(5 * BLOCK), KB_OK);
+	OK(copy(5 * BLOCK));
 	fails = 0;
 }
 
-static void a_file_system_that_tells_nothing_is_asked(void **ctx)
+TEST(a_file_system_that_tells_nothing_is_asked)
 {
-	(void)ctx;
 	blocks = free_blocks = 0;
-	assert_int_equal(copy(10 * BLOCK), KB_OK);
+	OK(copy(10 * BLOCK));
 	assert_int_equal(allocated, 10 * BLOCK);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_certainly_too_large_is_not_allocated),
-		cmocka_unit_test(what_may_fit_is_allocated_first),
-		cmocka_unit_test(a_file_system_that_tells_nothing_is_asked),
-	};
 	char cmd[64];
 	int rc;
 
 	if (mkdtemp(dir) == NULL)
 		return 1;
-	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	rc = TEST_RUN("tests");
 	snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
 	return system(cmd) == 0 ? rc : 1;
 }

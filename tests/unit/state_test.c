@@ -10,16 +10,16 @@ static void round_trip(const struct state *s, struct state *out, char *buf, size
 	char again[STATE_PAYLOAD_MAX];
 	size_t n;
 
-	assert_int_equal(state_encode(s, buf, STATE_PAYLOAD_MAX, len), KB_OK);
-	assert_int_equal(state_decode(out, buf, *len, s->min_reader), KB_OK);
-	assert_int_equal(state_encode(out, again, sizeof(again), &n), KB_OK);
+	OK(state_encode(s, buf, STATE_PAYLOAD_MAX, len));
+	OK(state_decode(out, buf, *len, s->min_reader));
+	OK(state_encode(out, again, sizeof(again), &n));
 	assert_int_equal(n, *len);
 	assert_memory_equal(again, buf, n);
 }
 
 static void read_text(struct state *s, const char *text)
 {
-	assert_int_equal(state_decode(s, text, strlen(text), STATE_FORMAT), KB_OK);
+	OK(state_decode(s, text, strlen(text), STATE_FORMAT));
 }
 
 static bool has_line(const char *buf, size_t len, const char *line)
@@ -59,11 +59,10 @@ static void fill(struct state *s)
 	state_set_text(s->disk, all);
 }
 
-static void fresh_state_has_empty_slots_and_prefers_the_first(void **ctx)
+TEST(fresh_state_has_empty_slots_and_prefers_the_first)
 {
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 3);
 	assert_int_equal(s.nslots, 3);
 	for (int i = 0; i < 3; i++)
@@ -80,13 +79,12 @@ static void fresh_state_has_empty_slots_and_prefers_the_first(void **ctx)
 	assert_int_equal(s.nslots, STATE_SLOTS_MAX);
 }
 
-static void everything_full_fits_and_comes_back(void **ctx)
+TEST(everything_full_fits_and_comes_back)
 {
 	struct state s, r;
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len;
 
-	(void)ctx;
 	fill(&s);
 	round_trip(&s, &r, buf, &len);
 	assert_in_range(len, 3000, STATE_PAYLOAD_MAX);
@@ -108,11 +106,10 @@ static void everything_full_fits_and_comes_back(void **ctx)
 }
 
 /* Nine in turn make no room for the first. */
-static void what_falls_out_of_the_rejected_is_remembered_by_its_sequence(void **ctx)
+TEST(what_falls_out_of_the_rejected_is_remembered_by_its_sequence)
 {
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 2);
 	states_set(&s, 0, STATE_EMPTY, 0);
 	state_reject(&s, &s.slot[0]); /* has no release */
@@ -137,11 +134,10 @@ static void what_falls_out_of_the_rejected_is_remembered_by_its_sequence(void **
 	assert_int_equal(s.forgotten_max, 30); /* 40 itself is known by its id */
 }
 
-static void what_could_not_be_written_is_counted_up_to_its_limit(void **ctx)
+TEST(what_could_not_be_written_is_counted_up_to_its_limit)
 {
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 2);
 	assert_int_equal(state_unwritable(&s, states_id(1)), 0);
 	for (unsigned i = 1; i <= STATE_FAILS_LIMIT + 1; i++) {
@@ -164,7 +160,7 @@ static void what_could_not_be_written_is_counted_up_to_its_limit(void **ctx)
 }
 
 /* A count that cannot be read bars the release until a person asks for it, and nothing else. */
-static void what_could_not_be_written_is_read_with_care(void **ctx)
+TEST(what_could_not_be_written_is_read_with_care)
 {
 #define ID(c) c c c c c c c c c c c c c c c c
 	static const char text[] = "nslots=2\nunwritable=" ID("11") ":2," ID("22") ":x,junk," ID(
@@ -172,8 +168,7 @@ static void what_could_not_be_written_is_read_with_care(void **ctx)
 	uint8_t id[STATE_ID_LEN] = { 0 };
 	struct state s;
 
-	(void)ctx;
-	assert_int_equal(state_decode(&s, text, strlen(text), STATE_FORMAT), KB_OK);
+	OK(state_decode(&s, text, strlen(text), STATE_FORMAT));
 	assert_int_equal(s.nunwritable, 4);
 	memset(id, 0x11, sizeof(id));
 	assert_int_equal(state_unwritable(&s, id), 1);
@@ -185,7 +180,7 @@ static void what_could_not_be_written_is_read_with_care(void **ctx)
 	assert_int_equal(state_unwritable(&s, id), 0);
 }
 
-static void text_is_readable(void **ctx)
+TEST(text_is_readable)
 {
 	static const char want[] = "nslots=2\npref=b\nlast=a\nopen=b\ntoken=7\nclean=0\nlr=-\n"
 				   "a.st=good\na.tries=0\na.grace=5\na.streak=0\n"
@@ -194,30 +189,28 @@ static void text_is_readable(void **ctx)
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len;
 
-	(void)ctx;
 	states_open(&s);
 	s.ps = 0x0123456789abcdefu;
-	assert_int_equal(state_encode(&s, buf, sizeof(buf), &len), KB_OK);
+	OK(state_encode(&s, buf, sizeof(buf), &len));
 	assert_memory_equal(buf, want, strlen(want));
 	assert_true(has_line(buf, len, "\nb.sequence=2\n"));
 	assert_true(has_line(buf, len, "\nps=0123456789abcdef\n"));
 	assert_false(has_line(buf, len, "applied"));
 }
 
-static void too_small_a_buffer_is_an_error(void **ctx)
+TEST(too_small_a_buffer_is_an_error)
 {
 	struct state s;
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len;
 
-	(void)ctx;
 	fill(&s);
-	assert_int_equal(state_encode(&s, buf, 1000, &len), KB_ENOSPC);
+	FAILS(state_encode(&s, buf, 1000, &len), KB_ENOSPC);
 	assert_true(len <= 1000);
-	assert_int_equal(state_encode(&s, buf, 0, &len), KB_ENOSPC);
+	FAILS(state_encode(&s, buf, 0, &len), KB_ENOSPC);
 }
 
-static void unknown_lines_survive_verbatim(void **ctx)
+TEST(unknown_lines_survive_verbatim)
 {
 	static const char text[] =
 		"nslots=2\nfuture=1,2 ,3\na.st=good\nno equals sign\n\nc.st=good\n"
@@ -226,7 +219,6 @@ static void unknown_lines_survive_verbatim(void **ctx)
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len;
 
-	(void)ctx;
 	read_text(&s, text);
 	assert_int_equal(s.slot[0].st, STATE_GOOD);
 	round_trip(&s, &r, buf, &len);
@@ -235,37 +227,35 @@ static void unknown_lines_survive_verbatim(void **ctx)
 			     "a.colour=red\nlast\n"));
 }
 
-static void unknown_lines_give_way_when_there_is_no_room(void **ctx)
+TEST(unknown_lines_give_way_when_there_is_no_room)
 {
 	struct state s;
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len, was;
 
-	(void)ctx;
 	fill(&s);
-	assert_int_equal(state_encode(&s, buf, sizeof(buf), &was), KB_OK);
+	OK(state_encode(&s, buf, sizeof(buf), &was));
 	memset(s.extra, 'x', STATE_PAYLOAD_MAX);
 	s.extra[STATE_PAYLOAD_MAX - 3] = '\n';
 	s.extra[STATE_PAYLOAD_MAX - 1] = '\n';
 	s.extra_len = STATE_PAYLOAD_MAX;
-	assert_int_equal(state_encode(&s, buf, sizeof(buf), &len), KB_OK);
+	OK(state_encode(&s, buf, sizeof(buf), &len));
 	assert_int_equal(len, was + 2);
 }
 
-static void text_that_is_all_unknown_lines_keeps_its_end(void **ctx)
+TEST(text_that_is_all_unknown_lines_keeps_its_end)
 {
 	char buf[STATE_PAYLOAD_MAX];
 	struct state s;
 
-	(void)ctx;
 	memset(buf, 'y', sizeof(buf));
 	memcpy(buf, "nslots=1\n", 9);
-	assert_int_equal(state_decode(&s, buf, sizeof(buf), 1), KB_OK);
+	OK(state_decode(&s, buf, sizeof(buf), 1));
 	assert_int_equal(s.extra_len, sizeof(buf) - 9 + 1);
 	assert_int_equal(s.extra[s.extra_len - 1], '\n');
 }
 
-static void newer_record_is_used_by_its_core_only(void **ctx)
+TEST(newer_record_is_used_by_its_core_only)
 {
 	static const char text[] =
 		"nslots=2\npref=b\nlast=a\nopen=b\ntoken=9\nclean=1\nlr=a\n"
@@ -276,8 +266,7 @@ static void newer_record_is_used_by_its_core_only(void **ctx)
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len;
 
-	(void)ctx;
-	assert_int_equal(state_decode(&s, text, strlen(text), STATE_FORMAT + 1), KB_OK);
+	OK(state_decode(&s, text, strlen(text), STATE_FORMAT + 1));
 	assert_true(s.newer);
 	assert_int_equal(s.min_reader, STATE_FORMAT + 1);
 	assert_int_equal(s.oneshot, STATE_NONE);
@@ -288,7 +277,7 @@ static void newer_record_is_used_by_its_core_only(void **ctx)
 	s.slot[1].tries = 1;
 	s.floor = 99;
 	state_set_text(s.slot[1].reason, "not written");
-	assert_int_equal(state_encode(&s, buf, sizeof(buf), &len), KB_OK);
+	OK(state_encode(&s, buf, sizeof(buf), &len));
 	assert_true(has_line(buf, len, "\nb.tries=1\n"));
 	assert_true(has_line(buf, len,
 			     "\noneshot=a\na.sequence=not what you think\nrejected=~\n"
@@ -297,7 +286,7 @@ static void newer_record_is_used_by_its_core_only(void **ctx)
 	assert_false(has_line(buf, len, "reason"));
 }
 
-static void bad_values_become_what_trusts_least(void **ctx)
+TEST(bad_values_become_what_trusts_least)
 {
 	static const char text[] =
 		"nslots=2\npref=z\nlast=?\nopen=c\ntoken=1x\nclean=maybe\nlr=aa\noneshot=\n"
@@ -307,7 +296,6 @@ static void bad_values_become_what_trusts_least(void **ctx)
 		"applied=zz,,\nunwritable=zz,zz:1,:,\n";
 	struct state s;
 
-	(void)ctx;
 	read_text(&s, text);
 	assert_true(s.pref == 0 && s.last == STATE_NONE && s.open == STATE_NONE);
 	assert_true(s.open_token == 0 && !s.clean && s.lr == STATE_NONE);
@@ -327,18 +315,17 @@ static void bad_values_become_what_trusts_least(void **ctx)
 	assert_true(s.rebuilt && s.ps == 0 && s.napplied == 0 && s.nunwritable == 0);
 }
 
-static void missing_slot_lines_trust_least(void **ctx)
+TEST(missing_slot_lines_trust_least)
 {
 	struct state s;
 
-	(void)ctx;
 	read_text(&s, "nslots=2\na.st=good\n");
 	assert_int_equal(s.slot[0].streak, STATE_STREAK_LIMIT);
 	assert_int_equal(s.slot[1].st, STATE_BAD);
 	assert_true(s.floor == 0 && s.installs == 0 && !s.rebuilt);
 }
 
-static void floor_that_is_no_number_becomes_what_is_installed(void **ctx)
+TEST(floor_that_is_no_number_becomes_what_is_installed)
 {
 	static const char text[] =
 		"nslots=2\na.st=good\nfloor=99999999999999999999999\n"
@@ -349,33 +336,30 @@ static void floor_that_is_no_number_becomes_what_is_installed(void **ctx)
 		"b.sequence=18446744073709551615\n";
 	struct state s;
 
-	(void)ctx;
 	read_text(&s, text);
 	assert_true(s.slot[1].has_release && s.slot[1].sequence == UINT64_MAX);
 	assert_true(s.floor == 41 && s.back == 41);
 	assert_true(s.rejected_max == 41 && s.forgotten_max == 41);
 }
 
-static void what_is_not_there_has_no_line(void **ctx)
+TEST(what_is_not_there_has_no_line)
 {
 	char buf[STATE_PAYLOAD_MAX];
 	struct state s;
 	size_t len;
 
-	(void)ctx;
 	states_fresh(&s);
-	assert_int_equal(state_encode(&s, buf, sizeof(buf), &len), KB_OK);
+	OK(state_encode(&s, buf, sizeof(buf), &len));
 	assert_false(has_line(buf, len, "staged"));
 	assert_false(has_line(buf, len, "apply."));
 	assert_false(has_line(buf, len, "rejected"));
 }
 
-static void staged_needs_all_its_parts(void **ctx)
+TEST(staged_needs_all_its_parts)
 {
 	char text[200];
 	struct state s;
 
-	(void)ctx;
 	read_text(&s, "nslots=1\nstaged=data,0123456789abcdef0123456789abcdef0123456789abcdef"
 		      "0123456789abcdeX,1");
 	assert_int_equal(s.staged.source, STATE_SRC_NONE);
@@ -395,12 +379,11 @@ static void staged_needs_all_its_parts(void **ctx)
 	assert_int_equal(s.staged.fails, 1);
 }
 
-static void ledger_longer_than_ours_keeps_the_newest(void **ctx)
+TEST(ledger_longer_than_ours_keeps_the_newest)
 {
 	char text[600] = "nslots=1\nrejected=";
 	struct state s;
 
-	(void)ctx;
 	for (int i = 0; i < 10; i++)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%032d,", i);
 	read_text(&s, text);
@@ -409,7 +392,7 @@ static void ledger_longer_than_ours_keeps_the_newest(void **ctx)
 	assert_int_equal(s.rejected[7][15], 0x09);
 }
 
-static void text_without_slots_is_refused(void **ctx)
+TEST(text_without_slots_is_refused)
 {
 	static const char *const texts[] = { "",	   "pref=a\n",	"nslots=0\n",
 					     "nslots=9\n", "nslots=\n", "nslots=x\n",
@@ -417,14 +400,13 @@ static void text_without_slots_is_refused(void **ctx)
 	char big[STATE_PAYLOAD_MAX + 1];
 	struct state s;
 
-	(void)ctx;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		assert_int_equal(state_decode(&s, texts[i], strlen(texts[i]), 1), KB_EFORMAT);
-	assert_int_equal(state_decode(&s, "nslots=2\n\0pref=b\n", 17, 1), KB_EFORMAT);
+		FAILS(state_decode(&s, texts[i], strlen(texts[i]), 1), KB_EFORMAT);
+	FAILS(state_decode(&s, "nslots=2\n\0pref=b\n", 17, 1), KB_EFORMAT);
 	memset(big, '\n', sizeof(big));
 	memcpy(big, "nslots=2", 8);
-	assert_int_equal(state_decode(&s, big, sizeof(big), 1), KB_EFORMAT);
-	assert_int_equal(state_decode(&s, big, sizeof(big) - 1, 1), KB_OK);
+	FAILS(state_decode(&s, big, sizeof(big), 1), KB_EFORMAT);
+	OK(state_decode(&s, big, sizeof(big) - 1, 1));
 }
 
 /* Whatever is in the text: no crash, values in range, and what was read can be written. */
@@ -444,18 +426,17 @@ static void assert_sane(const struct state *s)
 		assert_in_range(s->slot[i].grace, 0, STATE_GRACE);
 		assert_in_range(s->slot[i].streak, 0, STATE_STREAK_LIMIT);
 	}
-	assert_int_equal(state_encode(s, buf, sizeof(buf), &len), KB_OK);
+	OK(state_encode(s, buf, sizeof(buf), &len));
 }
 
-static void hostile_text_is_harmless(void **ctx)
+TEST(hostile_text_is_harmless)
 {
 	struct state s;
 	char good[STATE_PAYLOAD_MAX], buf[STATE_PAYLOAD_MAX];
 	size_t len;
 
-	(void)ctx;
 	fill(&s);
-	assert_int_equal(state_encode(&s, good, sizeof(good), &len), KB_OK);
+	OK(state_encode(&s, good, sizeof(good), &len));
 	srand(42);
 	for (int round = 0; round < 5000; round++) {
 		size_t n = round % 3 == 0 ? (size_t)rand() % (len + 1) : len;
@@ -468,11 +449,10 @@ static void hostile_text_is_harmless(void **ctx)
 	}
 }
 
-static void same_ignores_the_sequence_and_sees_all_else(void **ctx)
+TEST(same_ignores_the_sequence_and_sees_all_else)
 {
 	struct state a, b;
 
-	(void)ctx;
 	states_open(&a);
 	b = a;
 	b.seq = 99;
@@ -491,11 +471,10 @@ static void same_ignores_the_sequence_and_sees_all_else(void **ctx)
 	assert_false(state_same(&a, &b));
 }
 
-static void names(void **ctx)
+TEST(names)
 {
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 2);
 	assert_int_equal(state_slot_letter(0), 'a');
 	assert_int_equal(state_slot_letter(7), 'h');
@@ -511,11 +490,10 @@ static void names(void **ctx)
 	assert_string_equal(state_source_name((enum state_source)99), "none");
 }
 
-static void text_fields_are_bounded_and_printable(void **ctx)
+TEST(text_fields_are_bounded_and_printable)
 {
 	char dst[STATE_STR_MAX + 1], longer[100];
 
-	(void)ctx;
 	state_set_text(dst, "a\nb\x1b\xff~");
 	assert_string_equal(dst, "a?b??~");
 	memset(longer, 'v', sizeof(longer));
@@ -524,11 +502,10 @@ static void text_fields_are_bounded_and_printable(void **ctx)
 	assert_int_equal(strlen(dst), STATE_STR_MAX);
 }
 
-static void ledgers_remember_the_last_eight(void **ctx)
+TEST(ledgers_remember_the_last_eight)
 {
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 2);
 	for (uint8_t i = 1; i <= 9; i++)
 		state_add_rejected(&s, states_id(i));
@@ -551,31 +528,5 @@ static void ledgers_remember_the_last_eight(void **ctx)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fresh_state_has_empty_slots_and_prefers_the_first),
-		cmocka_unit_test(everything_full_fits_and_comes_back),
-		cmocka_unit_test(what_falls_out_of_the_rejected_is_remembered_by_its_sequence),
-		cmocka_unit_test(what_could_not_be_written_is_counted_up_to_its_limit),
-		cmocka_unit_test(what_could_not_be_written_is_read_with_care),
-		cmocka_unit_test(text_is_readable),
-		cmocka_unit_test(too_small_a_buffer_is_an_error),
-		cmocka_unit_test(unknown_lines_survive_verbatim),
-		cmocka_unit_test(unknown_lines_give_way_when_there_is_no_room),
-		cmocka_unit_test(text_that_is_all_unknown_lines_keeps_its_end),
-		cmocka_unit_test(newer_record_is_used_by_its_core_only),
-		cmocka_unit_test(bad_values_become_what_trusts_least),
-		cmocka_unit_test(missing_slot_lines_trust_least),
-		cmocka_unit_test(floor_that_is_no_number_becomes_what_is_installed),
-		cmocka_unit_test(what_is_not_there_has_no_line),
-		cmocka_unit_test(staged_needs_all_its_parts),
-		cmocka_unit_test(ledger_longer_than_ours_keeps_the_newest),
-		cmocka_unit_test(text_without_slots_is_refused),
-		cmocka_unit_test(hostile_text_is_harmless),
-		cmocka_unit_test(same_ignores_the_sequence_and_sees_all_else),
-		cmocka_unit_test(names),
-		cmocka_unit_test(text_fields_are_bounded_and_printable),
-		cmocka_unit_test(ledgers_remember_the_last_eight),
-	};
-
-	return cmocka_run_group_tests_name("state", tests, NULL, NULL);
+	return TEST_RUN("state");
 }

@@ -2,15 +2,10 @@
 /* States that the tests of selector/ begin with. */
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "selector/state.h"
+#include "tests/unit/test.h"
+
+#include <string.h>
 
 /* A release id that is n all over, so that each n is another release. */
 static inline const uint8_t *states_id(uint8_t n)

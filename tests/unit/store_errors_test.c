@@ -38,7 +38,7 @@ static int tear_down(void **ctx)
 /* Loads from d, with the floor as a mark: what it finds there, 0 for nothing. */
 static uint64_t load(struct bdev *d, struct state *s)
 {
-	assert_int_equal(store_load(&st, d, s, &found), KB_OK);
+	OK(store_load(&st, d, s, &found));
 	if (found == STORE_FOUND)
 		return s->floor;
 	states_fresh(s);
@@ -56,47 +56,44 @@ static enum kb_err save(struct bdev *d, uint64_t mark)
 
 /* ---- reading */
 
-static void record_that_fails_once_found_is_not_that_of_another_time(void **ctx)
+TEST(record_that_fails_once_found_is_not_that_of_another_time)
 {
 	struct state s;
 
-	(void)ctx;
 	for (uint64_t mark = 1; mark <= 2; mark++)
-		assert_int_equal(save(&dev.bdev, mark), KB_OK);
+		OK(save(&dev.bdev, mark));
 	/* What was read last stands in the same place of its ring. */
 	for (uint64_t mark = 21; mark <= 22; mark++)
-		assert_int_equal(save(&other_disk.bdev, mark), KB_OK);
+		OK(save(&other_disk.bdev, mark));
 	dev.reads = 0;
 	dev.fail_read = (struct faulty_when){ SCAN_READS + 1, 2 };
 	assert_int_equal(load(&dev.bdev, &s), 1);
 }
 
-static void record_that_reads_wrong_once_found_gives_way(void **ctx)
+TEST(record_that_reads_wrong_once_found_gives_way)
 {
 	struct state s;
 
-	(void)ctx;
-	assert_int_equal(save(&dev.bdev, 2), KB_OK);
+	OK(save(&dev.bdev, 2));
 	load(&dev.bdev, &s);
 	/* A line of a newer writer, so that the bit that changes lies in what the CRC covers. */
 	s.extra_len = STATE_PAYLOAD_MAX - 1000;
 	memset(s.extra, 'x', s.extra_len);
 	s.extra[s.extra_len - 1] = '\n';
 	s.floor = 3;
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(store_save(&st, &s));
 	dev.reads = 0;
 	dev.flip_read = (struct faulty_when){ SCAN_READS + 1, 2 };
 	assert_int_equal(load(&dev.bdev, &s), 2);
 }
 
 /* The first read of 16 cells changes the ninth: where the newest record is, after 17. */
-static void record_that_came_wrong_into_the_cache_is_read_past_it(void **ctx)
+TEST(record_that_came_wrong_into_the_cache_is_read_past_it)
 {
 	struct state s;
 
-	(void)ctx;
 	for (uint64_t mark = 1; mark <= 17; mark++)
-		assert_int_equal(save(&dev.bdev, mark), KB_OK);
+		OK(save(&dev.bdev, mark));
 	dev.reads = 0;
 	dev.flip_read = (struct faulty_when){ 1, 1 };
 	assert_int_equal(load(&dev.bdev, &s), 17);
@@ -105,13 +102,12 @@ static void record_that_came_wrong_into_the_cache_is_read_past_it(void **ctx)
 }
 
 /* Nothing is written where nothing seems to be: the older record would be the newest for good. */
-static void record_that_came_back_blank_is_asked_for_again(void **ctx)
+TEST(record_that_came_back_blank_is_asked_for_again)
 {
 	struct state s;
 
-	(void)ctx;
 	for (uint64_t mark = 1; mark <= 2 * STORE_CELLS + 40; mark++) {
-		assert_int_equal(save(&dev.bdev, mark), KB_OK);
+		OK(save(&dev.bdev, mark));
 		for (unsigned n = 1; n <= SCAN_READS; n++) {
 			faulty_init(&dev, &disk.bdev);
 			dev.blank_read = (struct faulty_when){ n, 1 };
@@ -123,59 +119,54 @@ static void record_that_came_back_blank_is_asked_for_again(void **ctx)
 
 /* ---- writing */
 
-static void what_only_the_page_cache_has_is_not_saved(void **ctx)
+TEST(what_only_the_page_cache_has_is_not_saved)
 {
 	struct state s;
 
-	(void)ctx;
-	assert_int_equal(save(&dev.bdev, 1), KB_OK);
+	OK(save(&dev.bdev, 1));
 	load(&dev.bdev, &s);
 	dev.lose_write = (struct faulty_when)ALWAYS;
-	assert_int_equal(store_save(&st, &s), KB_EIO);
+	FAILS(store_save(&st, &s), KB_EIO);
 }
 
-static void cache_that_can_not_be_dropped_proves_nothing(void **ctx)
+TEST(cache_that_can_not_be_dropped_proves_nothing)
 {
-	(void)ctx;
 	dev.fail_drop = (struct faulty_when)ALWAYS;
-	assert_int_equal(save(&dev.bdev, 1), KB_EIO);
+	FAILS(save(&dev.bdev, 1), KB_EIO);
 }
 
-static void both_means_both(void **ctx)
+TEST(both_means_both)
 {
 	struct state s;
 
-	(void)ctx;
-	assert_int_equal(save(&dev.bdev, 1), KB_OK);
+	OK(save(&dev.bdev, 1));
 	load(&dev.bdev, &s);
 	/* The first copy fails in either region; the second would not. */
 	dev.writes = 0;
 	dev.fail_write = (struct faulty_when){ 1, 2 };
-	assert_int_equal(store_save_both(&st, &s), KB_EIO);
+	FAILS(store_save_both(&st, &s), KB_EIO);
 }
 
-static void dead_region_is_left_alone(void **ctx)
+TEST(dead_region_is_left_alone)
 {
 	struct state s;
 
-	(void)ctx;
 	for (uint64_t mark = 1; mark <= 2; mark++)
-		assert_int_equal(save(&dev.bdev, mark), KB_OK);
+		OK(save(&dev.bdev, mark));
 	for (int r = 0; r < 2; r++) {
 		disk.dead[0].from = STORE_REGION(r);
 		disk.dead[0].to = STORE_REGION(r) + (uint64_t)STORE_CELLS * STORE_CELL;
 		disk.dead[0].reads = true;
 		load(&dev.bdev, &s);
 		dev.writes = 0;
-		assert_int_equal(store_save_both(&st, &s), KB_OK);
+		OK(store_save_both(&st, &s));
 		assert_int_equal(dev.writes, 2);
 	}
 }
 
-static void lock_of_nothing_fails_at_once(void **ctx)
+TEST(lock_of_nothing_fails_at_once)
 {
-	(void)ctx;
-	assert_int_equal(store_lock(-1, 100), KB_EIO);
+	FAILS(store_lock(-1, 100), KB_EIO);
 }
 
 /* ---- manifests */
@@ -204,92 +195,85 @@ static enum kb_err write_manifest(uint8_t n)
 	return store_manifest_write(&st, 0, &m, blob);
 }
 
-static void blob_is_durable_before_its_header_is_written(void **ctx)
+TEST(blob_is_durable_before_its_header_is_written)
 {
-	(void)ctx;
-	assert_int_equal(write_manifest(1), KB_OK);
+	OK(write_manifest(1));
 	dev.op[dev.nops] = '\0';
 	assert_string_equal(dev.op, "wwwfwfwwwfwf");
 }
 
-static void header_is_not_written_over_a_blob_that_may_be_lost(void **ctx)
+TEST(header_is_not_written_over_a_blob_that_may_be_lost)
 {
-	(void)ctx;
 	dev.fail_flush = (struct faulty_when){ 1, 1 };
-	assert_int_equal(write_manifest(1), KB_OK);
+	OK(write_manifest(1));
 	dev.op[dev.nops] = '\0';
 	assert_string_equal(dev.op, "wwwfwwwfwf");
 	dev.fail_flush.n = 0;
 	dev.fail_write = (struct faulty_when){ 2, 1 };
-	assert_int_equal(write_manifest(2), KB_OK);
+	OK(write_manifest(2));
 	dev.op[dev.nops] = '\0';
 	assert_string_equal(dev.op, "wwwwwfwf");
 }
 
-static void blob_that_only_the_page_cache_has_is_not_written(void **ctx)
+TEST(blob_that_only_the_page_cache_has_is_not_written)
 {
-	(void)ctx;
 	for (unsigned page = 1; page <= 3; page++) {
 		dev.lose_write = (struct faulty_when){ page, 1 };
-		assert_int_equal(write_manifest((uint8_t)page), KB_OK);
+		OK(write_manifest((uint8_t)page));
 		dev.op[dev.nops] = '\0';
 		assert_string_equal(dev.op, "wwwfwwwfwf"); /* no header in the first copy */
 	}
 	dev.lose_write = (struct faulty_when)ALWAYS;
-	assert_int_equal(write_manifest(9), KB_EIO);
+	FAILS(write_manifest(9), KB_EIO);
 }
 
-static void blob_that_can_not_be_read_back_is_not_written(void **ctx)
+TEST(blob_that_can_not_be_read_back_is_not_written)
 {
-	(void)ctx;
 	for (unsigned page = 1; page <= 3; page++) {
 		dev.fail_read = (struct faulty_when){ page, 1 };
-		assert_int_equal(write_manifest((uint8_t)page), KB_OK);
+		OK(write_manifest((uint8_t)page));
 		dev.op[dev.nops] = '\0';
 		assert_string_equal(dev.op, "wwwfwwwfwf");
 	}
 	dev.fail_read.n = 0;
 	dev.fail_drop = (struct faulty_when){ 2, 1 };
-	assert_int_equal(write_manifest(9), KB_OK);
+	OK(write_manifest(9));
 	dev.op[dev.nops] = '\0';
 	assert_string_equal(dev.op, "wwwfwwwfwf");
 }
 
 /* Only what came back as zeroes is cleared; the other copy's zeroes are no proof. */
-static void copy_that_can_not_be_read_back_is_not_cleared(void **ctx)
+TEST(copy_that_can_not_be_read_back_is_not_cleared)
 {
 	struct state s;
 
-	(void)ctx;
-	assert_int_equal(write_manifest(1), KB_OK);
+	OK(write_manifest(1));
 	load(&dev.bdev, &s);
 	dev.reads = dev.writes = 0;
 	dev.lose_write = (struct faulty_when){ 2, 1 };
 	dev.fail_read = (struct faulty_when){ 2, 1 };
 	faulty_forget(&dev, 0, dev.bdev.size, true);
 	dev.cached = false;
-	assert_int_equal(store_manifest_clear(&st, 0), KB_EIO);
+	FAILS(store_manifest_clear(&st, 0), KB_EIO);
 }
 
-static void manifest_whose_headers_are_damaged_is_not_blank(void **ctx)
+TEST(manifest_whose_headers_are_damaged_is_not_blank)
 {
 	struct store_manifest m;
 	struct state s;
 
-	(void)ctx;
-	assert_int_equal(write_manifest(1), KB_OK);
+	OK(write_manifest(1));
 	for (int copy = 0; copy < 2; copy++)
 		bdev_sim_scribble(&disk, STORE_MANIFEST(copy, 0), 512, 1);
 	load(&dev.bdev, &s);
-	assert_int_equal(store_manifest_read(&st, 0, &m, NULL, 0), KB_EFORMAT);
+	FAILS(store_manifest_read(&st, 0, &m, NULL, 0), KB_EFORMAT);
 }
 
-static void manifest_is_lost_when_neither_copy_is_whole_or_blank(void **ctx)
+TEST(manifest_is_lost_when_neither_copy_is_whole_or_blank)
 {
 	struct state s;
 
-	(void)ctx;
-	assert_int_equal(write_manifest(1), KB_OK);
+	OK(write_manifest(1));
 	load(&dev.bdev, &s);
 	assert_false(store_manifest_lost(&st, 0));
 	assert_false(store_manifest_lost(&st, 1));
@@ -299,83 +283,56 @@ static void manifest_is_lost_when_neither_copy_is_whole_or_blank(void **ctx)
 		assert_int_equal(store_manifest_lost(&st, 0), copy == 1);
 		assert_int_equal(store_manifest_lost(&st, 1), copy == 1);
 	}
-	assert_int_equal(store_manifest_clear(&st, 0), KB_OK);
+	OK(store_manifest_clear(&st, 0));
 	bdev_sim_scribble(&disk, STORE_MANIFEST(1, 0), 512, 1);
 	assert_false(store_manifest_lost(&st, 0));
 }
 
-static void manifest_that_can_not_be_read_is_no_other(void **ctx)
+TEST(manifest_that_can_not_be_read_is_no_other)
 {
 	static uint8_t got[BLOB_LEN];
 	struct store_manifest m;
 	struct state s;
 
-	(void)ctx;
-	assert_int_equal(write_manifest(1), KB_OK);
+	OK(write_manifest(1));
 	load(&dev.bdev, &s);
 	for (unsigned page = 1; page <= 4; page++) {
 		dev.reads = 0;
 		dev.fail_read = (struct faulty_when){ page, ~0u - page };
-		assert_int_equal(store_manifest_read(&st, 0, &m, got, sizeof(got)), KB_EIO);
+		FAILS(store_manifest_read(&st, 0, &m, got, sizeof(got)), KB_EIO);
 	}
 }
 
 /* Both copies at once, as where a cable is loose for a moment. */
-static void manifest_that_can_not_be_read_once_is_read(void **ctx)
+TEST(manifest_that_can_not_be_read_once_is_read)
 {
 	static uint8_t got[BLOB_LEN];
 	struct store_manifest m;
 	struct state s;
 
-	(void)ctx;
-	assert_int_equal(write_manifest(1), KB_OK);
+	OK(write_manifest(1));
 	load(&dev.bdev, &s);
 	for (unsigned failures = 0; failures <= 2; failures += 2) {
 		dev.reads = 0;
 		dev.fail_read = (struct faulty_when){ 1, failures };
-		assert_int_equal(store_manifest_read(&st, 0, &m, got, sizeof(got)), KB_OK);
+		OK(store_manifest_read(&st, 0, &m, got, sizeof(got)));
 		assert_int_equal(dev.reads, failures + 1 + BLOB_LEN / BDEV_ALIGN);
 	}
 }
 
 /* ---- history */
 
-static void event_that_only_the_page_cache_has_is_not_written(void **ctx)
+TEST(event_that_only_the_page_cache_has_is_not_written)
 {
 	struct history_event e = { .kind = HISTORY_GOOD, .slot = 0 };
 	struct state s;
 
-	(void)ctx;
 	load(&dev.bdev, &s);
 	dev.lose_write = (struct faulty_when)ALWAYS;
-	assert_int_equal(store_history_add(&st, &e), KB_EIO);
+	FAILS(store_history_add(&st, &e), KB_EIO);
 }
-
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(record_that_fails_once_found_is_not_that_of_another_time),
-		T(record_that_reads_wrong_once_found_gives_way),
-		T(record_that_came_wrong_into_the_cache_is_read_past_it),
-		T(record_that_came_back_blank_is_asked_for_again),
-		T(what_only_the_page_cache_has_is_not_saved),
-		T(cache_that_can_not_be_dropped_proves_nothing),
-		T(both_means_both),
-		T(dead_region_is_left_alone),
-		T(lock_of_nothing_fails_at_once),
-		T(blob_is_durable_before_its_header_is_written),
-		T(header_is_not_written_over_a_blob_that_may_be_lost),
-		T(blob_that_only_the_page_cache_has_is_not_written),
-		T(blob_that_can_not_be_read_back_is_not_written),
-		T(copy_that_can_not_be_read_back_is_not_cleared),
-		T(manifest_whose_headers_are_damaged_is_not_blank),
-		T(manifest_is_lost_when_neither_copy_is_whole_or_blank),
-		T(manifest_that_can_not_be_read_is_no_other),
-		T(manifest_that_can_not_be_read_once_is_read),
-		T(event_that_only_the_page_cache_has_is_not_written),
-	};
-
-	return cmocka_run_group_tests_name("store_errors", tests, NULL, NULL);
+	return TEST_RUN("store_errors", .set_up = set_up, .tear_down = tear_down);
 }

@@ -42,7 +42,7 @@ static int tear_down(void **ctx)
 
 static void load(struct bdev_sim *d, struct state *s)
 {
-	assert_int_equal(store_load(&st, &d->bdev, s, &found), KB_OK);
+	OK(store_load(&st, &d->bdev, s, &found));
 }
 
 static uint64_t loaded_mark(struct bdev_sim *d)
@@ -68,7 +68,7 @@ static enum kb_err try_mark(struct bdev_sim *d, uint64_t n)
 
 static void save_mark(struct bdev_sim *d, uint64_t n)
 {
-	assert_int_equal(try_mark(d, n), KB_OK);
+	OK(try_mark(d, n));
 }
 
 /* By a Keelboot that knows of 16 MiB and no more. */
@@ -90,15 +90,14 @@ static bool is_record(struct bdev_sim *d, uint64_t at)
 {
 	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
 
-	assert_int_equal(bdev_read(&d->bdev, at, cell, STORE_CELL), KB_OK);
+	OK(bdev_read(&d->bdev, at, cell, STORE_CELL));
 	return memcmp(cell, "KEELSTAT", 8) == 0;
 }
 
 /* ---- a new state */
 
-static void second_region_is_as_far_as_the_partition_lets_it(void **ctx)
+TEST(second_region_is_as_far_as_the_partition_lets_it)
 {
-	(void)ctx;
 	assert_true(store_second_of(STORE_MIN_SIZE) == 8 * MIB);
 	assert_true(store_second_of(24 * MIB - 4096) == 8 * MIB); /* both places would overlap */
 	assert_true(store_second_of(24 * MIB) == 16 * MIB);
@@ -106,9 +105,8 @@ static void second_region_is_as_far_as_the_partition_lets_it(void **ctx)
 	assert_true(store_second_of(72 * MIB + MIB - 512) == 64 * MIB);
 }
 
-static void new_state_has_its_regions_at_both_ends(void **ctx)
+TEST(new_state_has_its_regions_at_both_ends)
 {
-	(void)ctx;
 	assert_true(loaded_mark(&disk) == UINT64_MAX);
 	assert_int_equal(found, STORE_BLANK);
 	for (uint64_t i = 1; i <= 300; i++) {
@@ -128,24 +126,22 @@ static void new_state_has_its_regions_at_both_ends(void **ctx)
 	assert_true(loaded_mark(&disk) == 301 && st.second == END);
 }
 
-static void state_of_the_least_size_is_as_it_always_was(void **ctx)
+TEST(state_of_the_least_size_is_as_it_always_was)
 {
 	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
 
-	(void)ctx;
 	old_save_mark(&disk, 1);
 	old_save_mark(&disk, 2);
 	for (int r = 0; r < 2; r++) {
-		assert_int_equal(bdev_read(&disk.bdev, STORE_REGION(r), cell, STORE_CELL), KB_OK);
+		OK(bdev_read(&disk.bdev, STORE_REGION(r), cell, STORE_CELL));
 		assert_true(bytes_all(cell + 36, CELL_HEADER - 36, 0));
 	}
 }
 
 /* ---- a state of before */
 
-static void older_state_stays_where_it_is(void **ctx)
+TEST(older_state_stays_where_it_is)
 {
-	(void)ctx;
 	for (uint64_t i = 1; i <= 5; i++)
 		old_save_mark(&disk, i);
 	assert_true(loaded_mark(&disk) == 5 && st.second == 8 * MIB);
@@ -165,9 +161,8 @@ static void older_state_stays_where_it_is(void **ctx)
 }
 
 /* What an earlier state of this partition left at its end says nothing, whatever its sequence. */
-static void end_of_an_earlier_state_is_not_believed(void **ctx)
+TEST(end_of_an_earlier_state_is_not_believed)
 {
-	(void)ctx;
 	for (uint64_t i = 100; i < 120; i++)
 		save_mark(&disk, i);
 	old_save_mark(&trial_disk, 1); /* a small image, written over the beginning */
@@ -175,10 +170,10 @@ static void end_of_an_earlier_state_is_not_believed(void **ctx)
 	for (uint64_t at = 0; at < STORE_MIN_SIZE; at += STORE_CELL) {
 		static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
 
-		assert_int_equal(bdev_read(&trial_disk.bdev, at, cell, STORE_CELL), KB_OK);
-		assert_int_equal(bdev_write(&disk.bdev, at, cell, STORE_CELL), KB_OK);
+		OK(bdev_read(&trial_disk.bdev, at, cell, STORE_CELL));
+		OK(bdev_write(&disk.bdev, at, cell, STORE_CELL));
 	}
-	assert_int_equal(bdev_flush(&disk.bdev), KB_OK);
+	OK(bdev_flush(&disk.bdev));
 	assert_true(loaded_mark(&disk) == 2 && st.second == 8 * MIB);
 	lose(&disk, 8 * MIB, RING);
 	assert_true(loaded_mark(&disk) == 1 && st.second == 8 * MIB);
@@ -188,28 +183,26 @@ static void end_of_an_earlier_state_is_not_believed(void **ctx)
 	assert_true(loaded_mark(&disk) >= 3 && loaded_mark(&disk) <= 4);
 }
 
-static void lost_state_of_before_is_rebuilt_where_its_manifests_are(void **ctx)
+TEST(lost_state_of_before_is_rebuilt_where_its_manifests_are)
 {
 	struct store_manifest m = { .sequence = 5, .len = 6 };
 
-	(void)ctx;
 	old_save_mark(&disk, 1);
 	old_save_mark(&disk, 2);
 	assert_true(loaded_mark(&disk) == 2);
-	assert_int_equal(store_manifest_write(&st, 1, &m, "abcdef"), KB_OK);
+	OK(store_manifest_write(&st, 1, &m, "abcdef"));
 	lose(&disk, 0, 8 * MIB);
 	lose(&disk, 8 * MIB, RING);
 	assert_true(loaded_mark(&disk) == UINT64_MAX);
 	assert_int_equal(found, STORE_LOST);
 	assert_true(st.second == 8 * MIB);
-	assert_int_equal(store_manifest_read(&st, 1, &m, NULL, 0), KB_OK);
+	OK(store_manifest_read(&st, 1, &m, NULL, 0));
 }
 
 /* ---- an older Keelboot on a state of today */
 
-static void older_keelboot_may_miss_one_record_and_is_followed(void **ctx)
+TEST(older_keelboot_may_miss_one_record_and_is_followed)
 {
-	(void)ctx;
 	for (unsigned n = 2; n <= 5; n++) {
 		uint64_t size = disk.bdev.size;
 
@@ -235,9 +228,8 @@ static void older_keelboot_may_miss_one_record_and_is_followed(void **ctx)
 
 /* ---- a partition of another size */
 
-static void image_keeps_its_place_in_a_larger_partition(void **ctx)
+TEST(image_keeps_its_place_in_a_larger_partition)
 {
-	(void)ctx;
 	disk.bdev.size = 40 * MIB;
 	for (uint64_t i = 1; i <= 4; i++)
 		save_mark(&disk, i);
@@ -255,14 +247,13 @@ static void image_keeps_its_place_in_a_larger_partition(void **ctx)
 		disk.dead[0].from = i == 0 ? 32 * MIB : END;
 		disk.dead[0].to = disk.dead[0].from + STORE_CELL;
 		disk.dead[0].writes = true;
-		assert_int_equal(store_erase(&st), KB_EIO);
+		FAILS(store_erase(&st), KB_EIO);
 		st = before;
 	}
 }
 
-static void place_beyond_the_end_is_not_used(void **ctx)
+TEST(place_beyond_the_end_is_not_used)
 {
-	(void)ctx;
 	for (uint64_t i = 1; i <= 5; i++)
 		save_mark(&disk, i);
 	disk.bdev.size = 40 * MIB;
@@ -275,15 +266,14 @@ static void place_beyond_the_end_is_not_used(void **ctx)
 }
 
 /* Copied to where it does not belong, as by a partition that was moved inside its image. */
-static void cell_of_another_place_is_not_believed(void **ctx)
+TEST(cell_of_another_place_is_not_believed)
 {
 	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
 
-	(void)ctx;
 	save_mark(&disk, 1);
 	save_mark(&disk, 2);
-	assert_int_equal(bdev_read(&disk.bdev, END, cell, STORE_CELL), KB_OK);
-	assert_int_equal(bdev_write(&disk.bdev, 8 * MIB, cell, STORE_CELL), KB_OK);
+	OK(bdev_read(&disk.bdev, END, cell, STORE_CELL));
+	OK(bdev_write(&disk.bdev, 8 * MIB, cell, STORE_CELL));
 	lose(&disk, END, RING);
 	assert_true(loaded_mark(&disk) == 1 && st.second == END);
 }
@@ -312,9 +302,8 @@ static void cut_one_save(uint64_t old, uint64_t new)
 	}
 }
 
-static void cut_leaves_the_old_record_or_the_new_one(void **ctx)
+TEST(cut_leaves_the_old_record_or_the_new_one)
 {
-	(void)ctx;
 	save_mark(&disk, 1);
 	for (uint64_t i = 2; i < 8; i++) {
 		cut_one_save(i - 1, i);
@@ -329,9 +318,8 @@ static void cut_leaves_the_old_record_or_the_new_one(void **ctx)
 	assert_true(loaded_mark(&disk) == 14 && st.second == 8 * MIB);
 }
 
-static void cut_in_the_making_of_a_state_leaves_none_or_it(void **ctx)
+TEST(cut_in_the_making_of_a_state_leaves_none_or_it)
 {
-	(void)ctx;
 	for (unsigned at = 1; at <= 6; at++) {
 		for (uint64_t seed = 0; seed < SEEDS; seed++) {
 			struct state s;
@@ -353,17 +341,16 @@ static void cut_in_the_making_of_a_state_leaves_none_or_it(void **ctx)
 }
 
 /* Both copies of what must not come back are there before the first byte of a slot is written. */
-static void no_lost_region_brings_back_what_was_saved_over_in_both(void **ctx)
+TEST(no_lost_region_brings_back_what_was_saved_over_in_both)
 {
 	const uint64_t from[] = { 0, END };
 	struct state s;
 
-	(void)ctx;
 	for (uint64_t i = 1; i <= 3; i++)
 		save_mark(&disk, i);
 	load(&disk, &s);
 	s.floor = 9;
-	assert_int_equal(store_save_both(&st, &s), KB_OK);
+	OK(store_save_both(&st, &s));
 	for (unsigned i = 0; i < 2; i++) {
 		bdev_sim_copy(&trial_disk, &disk);
 		lose(&trial_disk, from[i], 8 * MIB);
@@ -371,29 +358,27 @@ static void no_lost_region_brings_back_what_was_saved_over_in_both(void **ctx)
 	}
 }
 
-static void manifests_are_at_both_ends(void **ctx)
+TEST(manifests_are_at_both_ends)
 {
 	struct store_manifest m = { .sequence = 5, .len = 6 };
 	char blob[8];
 
-	(void)ctx;
 	save_mark(&disk, 1);
 	save_mark(&disk, 2);
 	for (int i = 0; i < STATE_SLOTS_MAX; i++)
-		assert_int_equal(store_manifest_write(&st, i, &m, "abcdef"), KB_OK);
+		OK(store_manifest_write(&st, i, &m, "abcdef"));
 	lose(&disk, 0, 64 * MIB);
 	assert_true(loaded_mark(&disk) == 2);
 	for (int i = 0; i < STATE_SLOTS_MAX; i++)
-		assert_int_equal(store_manifest_read(&st, i, &m, blob, sizeof(blob)), KB_OK);
-	assert_int_equal(store_manifest_clear(&st, 3), KB_OK);
-	assert_int_equal(store_manifest_read(&st, 3, &m, blob, sizeof(blob)), KB_EBLANK);
+		OK(store_manifest_read(&st, i, &m, blob, sizeof(blob)));
+	OK(store_manifest_clear(&st, 3));
+	FAILS(store_manifest_read(&st, 3, &m, blob, sizeof(blob)), KB_EBLANK);
 	assert_true(loaded_mark(&disk) == 2);
 }
 
 /* Region 0 cannot be read for a while: what was at the end is read by the partition's size. */
-static void unreadable_region_0_hides_nothing(void **ctx)
+TEST(unreadable_region_0_hides_nothing)
 {
-	(void)ctx;
 	for (uint64_t i = 1; i <= 4; i++)
 		save_mark(&disk, i);
 	disk.dead[0].to = RING;
@@ -407,13 +392,12 @@ static void unreadable_region_0_hides_nothing(void **ctx)
 
 /* ---- what was there before */
 
-static void erased_is_erased(void **ctx)
+TEST(erased_is_erased)
 {
-	(void)ctx;
 	for (uint64_t i = 1; i <= 9; i++)
 		old_save_mark(&disk, i);
 	assert_true(loaded_mark(&disk) == 9);
-	assert_int_equal(store_erase(&st), KB_OK);
+	OK(store_erase(&st));
 	bdev_sim_cut(&disk, 0);
 	assert_true(loaded_mark(&disk) == UINT64_MAX);
 	assert_int_equal(found, STORE_BLANK);
@@ -428,29 +412,27 @@ static void erased_is_erased(void **ctx)
 		disk.dead[0].from = at[i];
 		disk.dead[0].to = at[i] + STORE_CELL;
 		disk.dead[0].writes = true;
-		assert_int_equal(store_erase(&st), KB_EIO);
+		FAILS(store_erase(&st), KB_EIO);
 	}
 }
 
-static void what_cannot_be_read_after_all_is_not_erased(void **ctx)
+TEST(what_cannot_be_read_after_all_is_not_erased)
 {
 	struct state s;
 
-	(void)ctx;
 	save_mark(&disk, 1);
 	load(&disk, &s);
 	disk.dead[0].to = LARGE;
 	disk.dead[0].reads = true;
-	assert_int_equal(store_erase(&st), KB_EIO);
+	FAILS(store_erase(&st), KB_EIO);
 }
 
-static void forged_end_of_sequences_leaves_nothing_at_8_mib(void **ctx)
+TEST(forged_end_of_sequences_leaves_nothing_at_8_mib)
 {
 	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
 	static const uint64_t seq[] = { UINT64_MAX, UINT64_MAX - 5 };
 	static const char text[] = "nslots=2\nfloor=1\n";
 
-	(void)ctx;
 	for (int r = 0; r < 2; r++) {
 		struct cell_info info = { .format = 1, .min_reader = 1, .size = STORE_CELL };
 
@@ -461,9 +443,9 @@ static void forged_end_of_sequences_leaves_nothing_at_8_mib(void **ctx)
 		memset(cell, 0, sizeof(cell));
 		memcpy(cell + CELL_HEADER, text, sizeof(text) - 1);
 		cell_seal(cell, "KEELSTAT", &info);
-		assert_int_equal(bdev_write(&disk.bdev, STORE_REGION(r), cell, STORE_CELL), KB_OK);
+		OK(bdev_write(&disk.bdev, STORE_REGION(r), cell, STORE_CELL));
 	}
-	assert_int_equal(bdev_flush(&disk.bdev), KB_OK);
+	OK(bdev_flush(&disk.bdev));
 	assert_true(loaded_mark(&disk) == 1 && st.second == END);
 	for (uint64_t i = 10; i < 14; i++) {
 		save_mark(&disk, i);
@@ -471,9 +453,8 @@ static void forged_end_of_sequences_leaves_nothing_at_8_mib(void **ctx)
 	}
 }
 
-static void state_is_seen_by_its_first_cells(void **ctx)
+TEST(state_is_seen_by_its_first_cells)
 {
-	(void)ctx;
 	assert_false(store_is_likely(&disk.bdev));
 	save_mark(&disk, 1);
 	save_mark(&disk, 2);
@@ -486,31 +467,7 @@ static void state_is_seen_by_its_first_cells(void **ctx)
 	disk.bdev.size = LARGE;
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(second_region_is_as_far_as_the_partition_lets_it),
-		T(new_state_has_its_regions_at_both_ends),
-		T(state_of_the_least_size_is_as_it_always_was),
-		T(older_state_stays_where_it_is),
-		T(end_of_an_earlier_state_is_not_believed),
-		T(lost_state_of_before_is_rebuilt_where_its_manifests_are),
-		T(older_keelboot_may_miss_one_record_and_is_followed),
-		T(image_keeps_its_place_in_a_larger_partition),
-		T(place_beyond_the_end_is_not_used),
-		T(cell_of_another_place_is_not_believed),
-		T(cut_leaves_the_old_record_or_the_new_one),
-		T(cut_in_the_making_of_a_state_leaves_none_or_it),
-		T(no_lost_region_brings_back_what_was_saved_over_in_both),
-		T(manifests_are_at_both_ends),
-		T(unreadable_region_0_hides_nothing),
-		T(erased_is_erased),
-		T(what_cannot_be_read_after_all_is_not_erased),
-		T(forged_end_of_sequences_leaves_nothing_at_8_mib),
-		T(state_is_seen_by_its_first_cells),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return TEST_RUN("tests", .set_up = set_up, .tear_down = tear_down);
 }

@@ -34,7 +34,7 @@ static int tear_down(void **ctx)
 
 static void load(struct bdev_sim *d, struct state *s)
 {
-	assert_int_equal(store_load(&st, &d->bdev, s, &found), KB_OK);
+	OK(store_load(&st, &d->bdev, s, &found));
 }
 
 /* Loads, sets the floor to n as a mark, saves. */
@@ -46,7 +46,7 @@ static void save_mark(struct bdev_sim *d, uint64_t n)
 	if (found != STORE_FOUND)
 		states_fresh(&s);
 	s.floor = n;
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(store_save(&st, &s));
 }
 
 static uint64_t loaded_mark(struct bdev_sim *d)
@@ -72,11 +72,10 @@ static void lose_region(struct bdev_sim *d, int r, bool unreadable)
 
 /* ---- load */
 
-static void new_partition_is_blank(void **ctx)
+TEST(new_partition_is_blank)
 {
 	struct state s;
 
-	(void)ctx;
 	load(&disk, &s);
 	assert_int_equal(found, STORE_BLANK);
 	assert_false(st.has_record[0] || st.has_record[1]);
@@ -86,44 +85,40 @@ static void new_partition_is_blank(void **ctx)
 	assert_int_equal(disk.ops, 0);
 }
 
-static void anything_else_without_a_record_is_lost(void **ctx)
+TEST(anything_else_without_a_record_is_lost)
 {
 	struct state s;
 
-	(void)ctx;
 	bdev_sim_scribble(&disk, STORE_REGION(1) + 63 * STORE_CELL, 512, 1);
 	load(&disk, &s);
 	assert_int_equal(found, STORE_LOST);
 	assert_int_equal(disk.ops, 0);
 }
 
-static void blank_beside_an_unreadable_region_is_lost(void **ctx)
+TEST(blank_beside_an_unreadable_region_is_lost)
 {
 	struct state s;
 
-	(void)ctx;
 	lose_region(&disk, 0, true);
 	load(&disk, &s);
 	assert_int_equal(found, STORE_LOST);
 	lose_region(&disk, 1, true);
-	assert_int_equal(store_load(&st, &disk.bdev, &s, &found), KB_EIO);
+	FAILS(store_load(&st, &disk.bdev, &s, &found), KB_EIO);
 }
 
-static void partition_may_not_be_too_small(void **ctx)
+TEST(partition_may_not_be_too_small)
 {
 	struct state s;
 
-	(void)ctx;
 	disk.bdev.size -= BDEV_ALIGN;
-	assert_int_equal(store_load(&st, &disk.bdev, &s, &found), KB_EINVAL);
+	FAILS(store_load(&st, &disk.bdev, &s, &found), KB_EINVAL);
 	disk.bdev.size += BDEV_ALIGN;
 }
 
-static void what_is_saved_is_loaded_through_many_rounds_of_both_rings(void **ctx)
+TEST(what_is_saved_is_loaded_through_many_rounds_of_both_rings)
 {
 	struct state s;
 
-	(void)ctx;
 	for (uint64_t i = 1; i <= 300; i++) {
 		save_mark(&disk, i);
 		assert_true(loaded_mark(&disk) == i);
@@ -136,9 +131,8 @@ static void what_is_saved_is_loaded_through_many_rounds_of_both_rings(void **ctx
 	assert_int_equal(s.format, STATE_FORMAT);
 }
 
-static void one_unreadable_cell_costs_that_cell_only(void **ctx)
+TEST(one_unreadable_cell_costs_that_cell_only)
 {
-	(void)ctx;
 	save_mark(&disk, 1);
 	save_mark(&disk, 2);
 	disk.dead[0].from = STORE_REGION(1);
@@ -161,7 +155,7 @@ static enum kb_err flaky_read(struct bdev *b, uint64_t off, void *buf, size_t le
 	struct flaky *f = (struct flaky *)b;
 	uint8_t *p = buf;
 
-	assert_int_equal(bdev_read(&disk.bdev, off, buf, len), KB_OK);
+	OK(bdev_read(&disk.bdev, off, buf, len));
 	if (++f->reads != f->bad && !(f->stays && f->bad != 0 && f->reads > f->bad))
 		return KB_OK;
 	for (size_t at = 0; at < len; at += BDEV_ALIGN)
@@ -178,19 +172,18 @@ static unsigned load_flaky(unsigned bad, bool wrong, uint64_t *mark)
 
 	flaky = (struct flaky){ .bdev = { .ops = &ops, .size = disk.bdev.size }, .bad = bad };
 	flaky.wrong = wrong;
-	assert_int_equal(store_load(&st, &flaky.bdev, &s, &found), KB_OK);
+	OK(store_load(&st, &flaky.bdev, &s, &found));
 	assert_int_equal(found, STORE_FOUND);
 	*mark = s.floor;
 	return flaky.reads;
 }
 
 /* Else the state goes back to the record before, for good: the next save goes over the newest. */
-static void read_that_fails_once_costs_no_record(void **ctx)
+TEST(read_that_fails_once_costs_no_record)
 {
 	unsigned reads;
 	uint64_t mark;
 
-	(void)ctx;
 	for (unsigned i = 1; i <= 5; i++)
 		save_mark(&disk, i);
 	reads = load_flaky(0, false, &mark);
@@ -203,14 +196,13 @@ static void read_that_fails_once_costs_no_record(void **ctx)
 }
 
 /* Else process 1 would write a state that it made anew over one that is there. */
-static void state_that_was_there_and_cannot_be_read_any_more_is_not_lost(void **ctx)
+TEST(state_that_was_there_and_cannot_be_read_any_more_is_not_lost)
 {
 	static const struct bdev_ops ops = { .read = flaky_read };
 	unsigned reads, errors = 0;
 	struct state s;
 	uint64_t mark;
 
-	(void)ctx;
 	for (unsigned i = 1; i <= 5; i++)
 		save_mark(&disk, i);
 	reads = load_flaky(0, false, &mark);
@@ -227,20 +219,17 @@ static void state_that_was_there_and_cannot_be_read_any_more_is_not_lost(void **
 	assert_true(errors >= 2);
 }
 
-static void cell_in_a_wrong_place_is_not_believed(void **ctx)
+TEST(cell_in_a_wrong_place_is_not_believed)
 {
 	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
 
-	(void)ctx;
 	save_mark(&disk, 1);
 	save_mark(&disk, 2); /* region 1, cell 0 */
-	assert_int_equal(bdev_read(&disk.bdev, STORE_REGION(1), cell, STORE_CELL), KB_OK);
+	OK(bdev_read(&disk.bdev, STORE_REGION(1), cell, STORE_CELL));
 	bdev_sim_scribble(&disk, STORE_REGION(1), STORE_CELL, 5);
-	assert_int_equal(bdev_write(&disk.bdev, STORE_REGION(1) + 5 * STORE_CELL, cell, STORE_CELL),
-			 KB_OK);
+	OK(bdev_write(&disk.bdev, STORE_REGION(1) + 5 * STORE_CELL, cell, STORE_CELL));
 	assert_true(loaded_mark(&disk) == 1);
-	assert_int_equal(bdev_write(&disk.bdev, STORE_REGION(0) + STORE_CELL, cell, STORE_CELL),
-			 KB_OK);
+	OK(bdev_write(&disk.bdev, STORE_REGION(0) + STORE_CELL, cell, STORE_CELL));
 	assert_true(loaded_mark(&disk) == 1);
 }
 
@@ -262,15 +251,12 @@ static void put_record(int region, unsigned index, uint64_t seq, uint16_t min_re
 	memset(cell, 0, sizeof(cell));
 	memcpy(cell + CELL_HEADER, text, strlen(text));
 	cell_seal(cell, "KEELSTAT", &info);
-	assert_int_equal(
-		bdev_write(&disk.bdev, STORE_REGION(region) + index * STORE_CELL, cell, STORE_CELL),
-		KB_OK);
-	assert_int_equal(bdev_flush(&disk.bdev), KB_OK);
+	OK(bdev_write(&disk.bdev, STORE_REGION(region) + index * STORE_CELL, cell, STORE_CELL));
+	OK(bdev_flush(&disk.bdev));
 }
 
-static void record_that_can_not_be_read_gives_way_to_an_older_one(void **ctx)
+TEST(record_that_can_not_be_read_gives_way_to_an_older_one)
 {
-	(void)ctx;
 	save_mark(&disk, 1);
 	put_record(1, 9, 5, 1, "no slots here\n");
 	assert_true(loaded_mark(&disk) == 1);
@@ -279,9 +265,8 @@ static void record_that_can_not_be_read_gives_way_to_an_older_one(void **ctx)
 	assert_true(loaded_mark(&disk) == 1);
 }
 
-static void sequences_are_compared_in_64_bits(void **ctx)
+TEST(sequences_are_compared_in_64_bits)
 {
-	(void)ctx;
 	put_record(0, 3, 0x00000001ffffffffu, 1, "nslots=2\nfloor=1\n");
 	put_record(1, 3, 0x0000000200000000u, 1, "nslots=2\nfloor=2\n");
 	put_record(0, 4, 0x00000000ffffffffu, 1, "nslots=2\nfloor=3\n");
@@ -297,18 +282,17 @@ static void forge_the_last_sequence(void)
 	put_record(1, 6, 12, 1, "nslots=2\nfloor=5\n");
 }
 
-static void sequences_begin_anew_at_their_end(void **ctx)
+TEST(sequences_begin_anew_at_their_end)
 {
 	struct state s;
 
-	(void)ctx;
 	forge_the_last_sequence();
 	load(&disk, &s);
 	s.open = 1;
 	s.open_token = 0;
 	for (uint64_t n = 10; n < 20; n++) {
 		s.floor = n;
-		assert_int_equal(store_save(&st, &s), KB_OK);
+		OK(store_save(&st, &s));
 		assert_true(s.seq == STORE_SEQ_ANEW + n - 9);
 		assert_true(loaded_mark(&disk) == n);
 	}
@@ -318,13 +302,12 @@ static void sequences_begin_anew_at_their_end(void **ctx)
 }
 
 /* Slow storage, and a watchdog that ends each boot in the middle: each gets further. */
-static void sequences_begin_anew_in_boots_that_are_short(void **ctx)
+TEST(sequences_begin_anew_in_boots_that_are_short)
 {
 	unsigned boots = 0;
 	struct state s;
 	enum kb_err e;
 
-	(void)ctx;
 	for (unsigned i = 0; i < 2 * STORE_CELLS; i++)
 		put_record((int)(i % 2), i / 2, UINT64_MAX - i, 1, "nslots=2\nfloor=1\n");
 	do {
@@ -353,19 +336,18 @@ static enum kb_err flaky_flush(struct bdev *b)
 }
 
 /* A forged record that looked cleared would be above all that is saved after it. */
-static void no_read_that_is_blank_once_brings_back_what_is_behind(void **ctx)
+TEST(no_read_that_is_blank_once_brings_back_what_is_behind)
 {
 	static const struct bdev_ops ops = { .read = flaky_read,
 					     .write = flaky_write,
 					     .flush = flaky_flush };
 	struct state s;
 
-	(void)ctx;
 	for (unsigned bad = 1; bad == 1 || flaky.reads >= flaky.bad; bad++) {
 		for (unsigned stuck = 0; stuck < 2; stuck++) {
 			forge_the_last_sequence();
 			flaky = (struct flaky){ .bdev = { .ops = &ops, .size = disk.bdev.size } };
-			assert_int_equal(store_load(&st, &flaky.bdev, &s, &found), KB_OK);
+			OK(store_load(&st, &flaky.bdev, &s, &found));
 			s.floor = 10;
 			flaky.reads = 0;
 			flaky.bad = bad;
@@ -383,9 +365,8 @@ static void no_read_that_is_blank_once_brings_back_what_is_behind(void **ctx)
 }
 
 /* What could not be cleared because it could not be read is not the newest when it can. */
-static void region_that_comes_back_is_older_than_what_began_anew(void **ctx)
+TEST(region_that_comes_back_is_older_than_what_began_anew)
 {
-	(void)ctx;
 	put_record(0, 5, UINT64_MAX, 1, "nslots=2\nfloor=1\n");
 	put_record(1, 5, 500, 1, "nslots=2\nfloor=4\n");
 	lose_region(&disk, 1, true);
@@ -395,9 +376,8 @@ static void region_that_comes_back_is_older_than_what_began_anew(void **ctx)
 }
 
 /* Nor do cells that are dead, among them the one that would be written. */
-static void dead_cells_keep_no_sequence_at_its_end(void **ctx)
+TEST(dead_cells_keep_no_sequence_at_its_end)
 {
-	(void)ctx;
 	forge_the_last_sequence();
 	disk.dead[0].from = STORE_REGION(1) + 6 * STORE_CELL;
 	disk.dead[0].to = STORE_REGION(1) + 20 * STORE_CELL;
@@ -407,9 +387,8 @@ static void dead_cells_keep_no_sequence_at_its_end(void **ctx)
 }
 
 /* It is not taken for the newest for ever because it cannot be read as a record. */
-static void last_sequence_without_a_record_stops_nothing(void **ctx)
+TEST(last_sequence_without_a_record_stops_nothing)
 {
-	(void)ctx;
 	put_record(0, 5, UINT64_MAX, 1, "nonsense\n");
 	save_mark(&disk, 2);
 	assert_true(loaded_mark(&disk) == 2);
@@ -418,27 +397,25 @@ static void last_sequence_without_a_record_stops_nothing(void **ctx)
 	assert_true(loaded_mark(&disk) == 3);
 }
 
-static void forged_record_that_can_not_be_cleared_is_no_success(void **ctx)
+TEST(forged_record_that_can_not_be_cleared_is_no_success)
 {
 	struct state s;
 
-	(void)ctx;
 	forge_the_last_sequence();
 	load(&disk, &s);
 	disk.dead[0].from = STORE_REGION(0) + 7 * STORE_CELL; /* it would be the newest */
 	disk.dead[0].to = disk.dead[0].from + STORE_CELL;
 	disk.dead[0].writes = true;
 	s.floor = 10;
-	assert_int_equal(store_save(&st, &s), KB_EIO);
+	FAILS(store_save(&st, &s), KB_EIO);
 	assert_true(loaded_mark(&disk) == 1);
 }
 
 /* Nothing new can be written: the newest record stays. */
-static void sequences_that_cannot_begin_anew_end_nothing(void **ctx)
+TEST(sequences_that_cannot_begin_anew_end_nothing)
 {
 	struct state s;
 
-	(void)ctx;
 	put_record(0, 5, UINT64_MAX, 1, "nslots=2\nfloor=1\n");
 	load(&disk, &s);
 	lose_region(&disk, 1, true);
@@ -447,14 +424,13 @@ static void sequences_that_cannot_begin_anew_end_nothing(void **ctx)
 	disk.dead[0].to = STORE_REGION(0) + STORE_CELLS * STORE_CELL;
 	disk.dead[0].writes = true;
 	s.floor = 10;
-	assert_int_equal(store_save(&st, &s), KB_EIO);
+	FAILS(store_save(&st, &s), KB_EIO);
 	assert_true(loaded_mark(&disk) == 1);
 }
 
 /* A write that fails uses one up, and so does the second one. */
-static void last_sequences_are_enough_for_a_write_that_fails(void **ctx)
+TEST(last_sequences_are_enough_for_a_write_that_fails)
 {
-	(void)ctx;
 	lose_region(&disk, 1, true);
 	disk.dead[1].reads = false;
 	for (uint64_t left = 0; left < 4; left++) {
@@ -466,11 +442,10 @@ static void last_sequences_are_enough_for_a_write_that_fails(void **ctx)
 	}
 }
 
-static void cell_that_can_not_be_cleared_is_no_success(void **ctx)
+TEST(cell_that_can_not_be_cleared_is_no_success)
 {
 	struct state s;
 
-	(void)ctx;
 	forge_the_last_sequence();
 	load(&disk, &s);
 	disk.dead[0].from = STORE_REGION(0) + 5 * STORE_CELL;
@@ -479,10 +454,10 @@ static void cell_that_can_not_be_cleared_is_no_success(void **ctx)
 	s.floor = 10;
 	s.open = 1;
 	s.open_token = 0;
-	assert_int_equal(store_save(&st, &s), KB_EIO);
+	FAILS(store_save(&st, &s), KB_EIO);
 	assert_true(s.seq == UINT64_MAX && s.open_token == 0);
 	disk.dead[0].reads = true; /* it may come back */
-	assert_int_equal(store_save(&st, &s), KB_EIO);
+	FAILS(store_save(&st, &s), KB_EIO);
 	disk.dead[0].reads = false;
 	assert_true(loaded_mark(&disk) == 1);
 	disk.dead[0].writes = false;
@@ -490,62 +465,58 @@ static void cell_that_can_not_be_cleared_is_no_success(void **ctx)
 	assert_true(loaded_mark(&disk) == 10);
 }
 
-static void newer_record_keeps_its_format_and_lines(void **ctx)
+TEST(newer_record_keeps_its_format_and_lines)
 {
 	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
 	struct state s;
 
-	(void)ctx;
 	put_record(0, 0, 1, 7, "nslots=2\na.st=trial\na.tries=3\nmagic=v7\n");
 	load(&disk, &s);
 	assert_true(s.newer && s.format == 7 && s.min_reader == 7);
 	s.slot[0].tries = 2;
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(store_save(&st, &s));
 	load(&disk, &s);
 	assert_true(s.newer && s.format == 7 && s.min_reader == 7 && s.slot[0].tries == 2);
 	assert_true(s.seq == 2);
-	assert_int_equal(bdev_read(&disk.bdev, STORE_REGION(1), cell, STORE_CELL), KB_OK);
+	OK(bdev_read(&disk.bdev, STORE_REGION(1), cell, STORE_CELL));
 	assert_non_null(memmem(cell, STORE_CELL, "\nmagic=v7\n", 10));
 }
 
 /* ---- save */
 
-static void open_token_is_the_sequence_of_the_charge(void **ctx)
+TEST(open_token_is_the_sequence_of_the_charge)
 {
 	struct state s;
 
-	(void)ctx;
 	save_mark(&disk, 1);
 	load(&disk, &s);
 	s.open = 0;
 	s.open_token = 0;
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(store_save(&st, &s));
 	assert_true(s.open_token == 2 && s.seq == 2);
-	assert_int_equal(store_save(&st, &s), KB_OK); /* not a new charge */
+	OK(store_save(&st, &s)); /* not a new charge */
 	assert_true(s.open_token == 2 && s.seq == 3);
 	load(&disk, &s);
 	assert_true(s.open_token == 2);
 	s.open_token = 0;
-	assert_int_equal(store_save_both(&st, &s), KB_OK);
+	OK(store_save_both(&st, &s));
 	assert_true(s.open_token == 4 && s.seq == 5);
 	disk.fail_at = disk.ops + 1;
 	disk.fail_stays = true;
 	s.open_token = 0;
-	assert_int_equal(store_save(&st, &s), KB_EIO);
+	FAILS(store_save(&st, &s), KB_EIO);
 	assert_true(s.open_token == 0 && s.seq == 5);
 }
 
-static void save_costs_one_write_and_one_flush(void **ctx)
+TEST(save_costs_one_write_and_one_flush)
 {
-	(void)ctx;
 	save_mark(&disk, 1);
 	assert_int_equal(disk.writes, 1);
 	assert_int_equal(disk.flushes, 1);
 }
 
-static void write_that_lands_wrong_is_noticed(void **ctx)
+TEST(write_that_lands_wrong_is_noticed)
 {
-	(void)ctx;
 	save_mark(&disk, 1);
 	disk.flip_at = disk.ops + 1;
 	save_mark(&disk, 2);
@@ -554,9 +525,8 @@ static void write_that_lands_wrong_is_noticed(void **ctx)
 	assert_int_equal(st.region, 0);
 }
 
-static void region_that_can_not_be_written_is_passed_by(void **ctx)
+TEST(region_that_can_not_be_written_is_passed_by)
 {
-	(void)ctx;
 	save_mark(&disk, 1);
 	disk.dead[0].from = STORE_REGION(1);
 	disk.dead[0].to = STORE_REGION(1) + STORE_CELLS * STORE_CELL;
@@ -568,34 +538,32 @@ static void region_that_can_not_be_written_is_passed_by(void **ctx)
 	}
 }
 
-static void worn_cell_is_passed_by_at_the_next_try(void **ctx)
+TEST(worn_cell_is_passed_by_at_the_next_try)
 {
 	struct state s;
 
-	(void)ctx;
 	save_mark(&disk, 1);
 	disk.dead[0].from = STORE_REGION(1);
 	disk.dead[0].to = STORE_REGION(1) + STORE_CELL;
 	disk.dead[0].writes = true;
 	load(&disk, &s);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(store_save(&st, &s));
 	assert_int_equal(st.region, 0);
-	assert_int_equal(store_save(&st, &s), KB_OK);
+	OK(store_save(&st, &s));
 	assert_int_equal(st.region, 1);
 	assert_int_equal(st.cell, 1);
 }
 
-static void newest_record_is_never_written_over(void **ctx)
+TEST(newest_record_is_never_written_over)
 {
 	struct state s;
 
-	(void)ctx;
 	save_mark(&disk, 1);
 	load(&disk, &s);
 	disk.fail_stays = true;
 	for (unsigned i = 0; i < 2 * STORE_CELLS; i++) {
 		disk.fail_at = disk.ops + 1;
-		assert_int_equal(store_save(&st, &s), KB_EIO);
+		FAILS(store_save(&st, &s), KB_EIO);
 	}
 	bdev_sim_cut(&disk, 1);
 	assert_true(loaded_mark(&disk) == 1);
@@ -629,42 +597,37 @@ static void assert_every_cut(enum kb_err (*op)(struct store *, struct state *), 
 		}
 }
 
-static void cut_while_sequences_begin_anew_gives_old_or_new(void **ctx)
+TEST(cut_while_sequences_begin_anew_gives_old_or_new)
 {
-	(void)ctx;
 	forge_the_last_sequence();
 	assert_every_cut(store_save, 1);
 }
 
-static void cut_save_gives_old_or_new(void **ctx)
+TEST(cut_save_gives_old_or_new)
 {
-	(void)ctx;
 	for (uint64_t n = 1; n <= 3; n++) {
 		save_mark(&disk, 10 * n);
 		assert_every_cut(store_save, 10 * n);
 	}
 }
 
-static void cut_save_both_gives_old_or_new(void **ctx)
+TEST(cut_save_both_gives_old_or_new)
 {
-	(void)ctx;
 	for (uint64_t n = 1; n <= 3; n++) {
 		save_mark(&disk, 10 * n);
 		assert_every_cut(store_save_both, 10 * n);
 	}
 }
 
-static void cut_after_a_wrapped_ring_gives_old_or_new(void **ctx)
+TEST(cut_after_a_wrapped_ring_gives_old_or_new)
 {
-	(void)ctx;
 	for (uint64_t i = 1; i <= 2 * STORE_CELLS + 1; i++)
 		save_mark(&disk, i);
 	assert_every_cut(store_save, 2 * STORE_CELLS + 1);
 }
 
-static void failed_save_leaves_old_or_new(void **ctx)
+TEST(failed_save_leaves_old_or_new)
 {
-	(void)ctx;
 	save_mark(&disk, 1);
 	for (unsigned at = 1; at <= 4; at++)
 		for (int how = 0; how < 4; how++) {
@@ -686,9 +649,8 @@ static void failed_save_leaves_old_or_new(void **ctx)
 		}
 }
 
-static void after_save_both_no_lost_region_brings_back_the_old(void **ctx)
+TEST(after_save_both_no_lost_region_brings_back_the_old)
 {
-	(void)ctx;
 	for (unsigned before = 1; before <= 4; before++) {
 		struct state s;
 
@@ -698,7 +660,7 @@ static void after_save_both_no_lost_region_brings_back_the_old(void **ctx)
 				bdev_sim_copy(&trial_disk, &disk);
 				load(&trial_disk, &s);
 				s.floor = 77;
-				assert_int_equal(store_save_both(&st, &s), KB_OK);
+				OK(store_save_both(&st, &s));
 				bdev_sim_cut(&trial_disk, 0);
 				lose_region(&trial_disk, r, how == 1);
 				assert_true(loaded_mark(&trial_disk) == 77);
@@ -706,20 +668,18 @@ static void after_save_both_no_lost_region_brings_back_the_old(void **ctx)
 	}
 }
 
-static void after_one_save_a_lost_region_may_bring_back_the_old(void **ctx)
+TEST(after_one_save_a_lost_region_may_bring_back_the_old)
 {
-	(void)ctx;
 	save_mark(&disk, 1);
 	save_mark(&disk, 2);
 	lose_region(&disk, st.region, false);
 	assert_true(loaded_mark(&disk) == 1);
 }
 
-static void dead_region_puts_both_copies_into_the_living_one(void **ctx)
+TEST(dead_region_puts_both_copies_into_the_living_one)
 {
 	struct state s;
 
-	(void)ctx;
 	for (int r = 0; r < 2; r++)
 		for (unsigned before = 1; before <= 2; before++) {
 			int cell;
@@ -732,7 +692,7 @@ static void dead_region_puts_both_copies_into_the_living_one(void **ctx)
 			assert_true(st.region_dead[r] && !st.region_dead[1 - r]);
 			s.floor = 50;
 			cell = st.cell;
-			assert_int_equal(store_save_both(&st, &s), KB_OK);
+			OK(store_save_both(&st, &s));
 			assert_int_equal(st.region, 1 - r);
 			assert_int_equal(st.cell, (cell + 2) % (int)STORE_CELLS);
 			assert_true(loaded_mark(&disk) == 50);
@@ -743,9 +703,8 @@ static void dead_region_puts_both_copies_into_the_living_one(void **ctx)
 		}
 }
 
-static void dead_region_survives_cuts(void **ctx)
+TEST(dead_region_survives_cuts)
 {
-	(void)ctx;
 	save_mark(&disk, 1);
 	save_mark(&disk, 2);
 	for (unsigned cut = 1; cut <= 5; cut++)
@@ -804,50 +763,47 @@ static void write_manifest(struct bdev_sim *d, int slot, uint8_t n, size_t len)
 	struct state s;
 
 	load(d, &s);
-	assert_int_equal(store_manifest_write(&st, slot, &m, blob), KB_OK);
+	OK(store_manifest_write(&st, slot, &m, blob));
 }
 
-static void manifest_comes_back_for_each_slot(void **ctx)
+TEST(manifest_comes_back_for_each_slot)
 {
 	static const size_t lens[] = { 0,    1,	    4095,  4096,
 				       4097, 20000, 65536, STORE_MANIFEST_MAX - 4096 };
 	struct store_manifest m;
 
-	(void)ctx;
 	for (int i = 0; i < STATE_SLOTS_MAX; i++)
 		write_manifest(&disk, i, (uint8_t)(i + 1), lens[i]);
 	for (int i = 0; i < STATE_SLOTS_MAX; i++) {
 		assert_int_equal(read_manifest(&disk, i), i + 1);
-		assert_int_equal(store_manifest_read(&st, i, &m, NULL, 0), KB_OK);
+		OK(store_manifest_read(&st, i, &m, NULL, 0));
 		assert_true(m.len == lens[i] && m.sequence == (uint64_t)i + 1);
 		assert_true(m.floor == ((uint64_t)i + 1) / 2);
 		assert_string_equal(m.version, "1.0");
 	}
-	assert_int_equal(store_manifest_read(&st, 7, &m, got, 100), KB_ENOSPC);
+	FAILS(store_manifest_read(&st, 7, &m, got, 100), KB_ENOSPC);
 	save_mark(&disk, 1);
 	assert_true(loaded_mark(&disk) == 1); /* the map does not overlap */
 	for (int i = 0; i < STATE_SLOTS_MAX; i++)
 		assert_int_equal(read_manifest(&disk, i), i + 1);
 }
 
-static void manifest_arguments_are_checked(void **ctx)
+TEST(manifest_arguments_are_checked)
 {
 	struct store_manifest m = { .len = STORE_MANIFEST_MAX - 4096 + 1 };
 	struct state s;
 
-	(void)ctx;
 	load(&disk, &s);
-	assert_int_equal(store_manifest_write(&st, 0, &m, blob), KB_EINVAL);
+	FAILS(store_manifest_write(&st, 0, &m, blob), KB_EINVAL);
 	m.len = 0;
-	assert_int_equal(store_manifest_write(&st, 8, &m, blob), KB_EINVAL);
-	assert_int_equal(store_manifest_write(&st, -1, &m, blob), KB_EINVAL);
-	assert_int_equal(store_manifest_clear(&st, 8), KB_EINVAL);
-	assert_int_equal(store_manifest_read(&st, -1, &m, NULL, 0), KB_EINVAL);
+	FAILS(store_manifest_write(&st, 8, &m, blob), KB_EINVAL);
+	FAILS(store_manifest_write(&st, -1, &m, blob), KB_EINVAL);
+	FAILS(store_manifest_clear(&st, 8), KB_EINVAL);
+	FAILS(store_manifest_read(&st, -1, &m, NULL, 0), KB_EINVAL);
 }
 
-static void manifest_survives_the_loss_of_either_copy(void **ctx)
+TEST(manifest_survives_the_loss_of_either_copy)
 {
-	(void)ctx;
 	for (int copy = 0; copy < 2; copy++) {
 		write_manifest(&disk, 2, 9, 5000);
 		bdev_sim_scribble(&disk, STORE_MANIFEST(copy, 2), 512, 1);
@@ -860,65 +816,60 @@ static void manifest_survives_the_loss_of_either_copy(void **ctx)
 	assert_int_equal(read_manifest(&disk, 2), 255);
 }
 
-static void manifest_in_a_wrong_place_is_not_believed(void **ctx)
+TEST(manifest_in_a_wrong_place_is_not_believed)
 {
 	static uint8_t page[4096] __attribute__((aligned(BDEV_ALIGN)));
 
-	(void)ctx;
 	write_manifest(&disk, 2, 9, 0);
-	assert_int_equal(bdev_read(&disk.bdev, STORE_MANIFEST(0, 2), page, 4096), KB_OK);
-	assert_int_equal(bdev_write(&disk.bdev, STORE_MANIFEST(0, 3), page, 4096), KB_OK);
-	assert_int_equal(bdev_write(&disk.bdev, STORE_MANIFEST(1, 4), page, 4096), KB_OK);
+	OK(bdev_read(&disk.bdev, STORE_MANIFEST(0, 2), page, 4096));
+	OK(bdev_write(&disk.bdev, STORE_MANIFEST(0, 3), page, 4096));
+	OK(bdev_write(&disk.bdev, STORE_MANIFEST(1, 4), page, 4096));
 	assert_int_equal(read_manifest(&disk, 3), 255);
 	assert_int_equal(read_manifest(&disk, 4), 255);
 	bytes_put16(page + 10, 2); /* its least reader */
-	assert_int_equal(bdev_write(&disk.bdev, STORE_MANIFEST(0, 2), page, 4096), KB_OK);
-	assert_int_equal(bdev_write(&disk.bdev, STORE_MANIFEST(1, 2), page, 4096), KB_OK);
-	assert_int_equal(store_manifest_read(&st, 2, &(struct store_manifest){ 0 }, NULL, 0),
-			 KB_ENEWER);
+	OK(bdev_write(&disk.bdev, STORE_MANIFEST(0, 2), page, 4096));
+	OK(bdev_write(&disk.bdev, STORE_MANIFEST(1, 2), page, 4096));
+	FAILS(store_manifest_read(&st, 2, &(struct store_manifest){ 0 }, NULL, 0), KB_ENEWER);
 }
 
 /* With the checksum of what it claims, which reaches into the next slot's cell. */
-static void manifest_that_is_too_long_is_not_believed(void **ctx)
+TEST(manifest_that_is_too_long_is_not_believed)
 {
 	static uint8_t cell[STORE_MANIFEST_MAX + 4096] __attribute__((aligned(BDEV_ALIGN)));
 	const uint32_t len = STORE_MANIFEST_MAX - 4096 + 1;
 	struct store_manifest m;
 
-	(void)ctx;
 	write_manifest(&disk, 2, 9, 100);
 	for (int copy = 0; copy < 2; copy++) {
 		uint64_t base = STORE_MANIFEST(copy, 2);
 
-		assert_int_equal(bdev_read(&disk.bdev, base, cell, sizeof(cell)), KB_OK);
+		OK(bdev_read(&disk.bdev, base, cell, sizeof(cell)));
 		bytes_put32(cell + 12, len);
 		cell_put_crc(cell, bytes_crc32c(cell_crc_start(cell), cell + CELL_HEADER,
 						4096 - CELL_HEADER + len));
-		assert_int_equal(bdev_write(&disk.bdev, base, cell, 4096), KB_OK);
+		OK(bdev_write(&disk.bdev, base, cell, 4096));
 	}
-	assert_int_equal(store_manifest_read(&st, 2, &m, NULL, 0), KB_EFORMAT);
+	FAILS(store_manifest_read(&st, 2, &m, NULL, 0), KB_EFORMAT);
 	assert_true(store_manifest_lost(&st, 2));
 }
 
-static void cleared_manifest_is_blank(void **ctx)
+TEST(cleared_manifest_is_blank)
 {
 	struct state s;
 
-	(void)ctx;
 	write_manifest(&disk, 1, 3, 9000);
 	load(&disk, &s);
-	assert_int_equal(store_manifest_clear(&st, 1), KB_OK);
+	OK(store_manifest_clear(&st, 1));
 	assert_int_equal(read_manifest(&disk, 1), 0);
 	assert_int_equal(read_manifest(&disk, 0), 0);
 }
 
-static void cut_manifest_write_gives_old_or_new(void **ctx)
+TEST(cut_manifest_write_gives_old_or_new)
 {
 	struct store_manifest m;
 	struct state s;
 	bool done = false;
 
-	(void)ctx;
 	write_manifest(&disk, 1, 3, 9000);
 	for (unsigned cut = 1; !done; cut++)
 		for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -939,12 +890,11 @@ static void cut_manifest_write_gives_old_or_new(void **ctx)
 		}
 }
 
-static void cut_manifest_clear_gives_old_or_none(void **ctx)
+TEST(cut_manifest_clear_gives_old_or_none)
 {
 	struct state s;
 	bool done = false;
 
-	(void)ctx;
 	write_manifest(&disk, 1, 3, 9000);
 	for (unsigned cut = 1; !done; cut++)
 		for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -963,12 +913,11 @@ static void cut_manifest_clear_gives_old_or_none(void **ctx)
 		}
 }
 
-static void manifest_goes_on_with_one_dead_copy(void **ctx)
+TEST(manifest_goes_on_with_one_dead_copy)
 {
 	struct store_manifest m;
 	struct state s;
 
-	(void)ctx;
 	for (int copy = 0; copy < 2; copy++) {
 		bdev_sim_cut(&disk, 0);
 		write_manifest(&disk, 0, 3, 100);
@@ -976,38 +925,36 @@ static void manifest_goes_on_with_one_dead_copy(void **ctx)
 		disk.dead[0].to = STORE_MANIFEST(copy, 1);
 		disk.dead[0].reads = disk.dead[0].writes = true;
 		load(&disk, &s);
-		assert_int_equal(store_manifest_clear(&st, 0), KB_OK);
+		OK(store_manifest_clear(&st, 0));
 		m = manifest_of(4, 9000);
-		assert_int_equal(store_manifest_write(&st, 0, &m, blob), KB_OK);
+		OK(store_manifest_write(&st, 0, &m, blob));
 		assert_int_equal(read_manifest(&disk, 0), 4);
 	}
 }
 
-static void manifest_that_lands_wrong_is_noticed(void **ctx)
+TEST(manifest_that_lands_wrong_is_noticed)
 {
 	struct store_manifest m = manifest_of(4, 6000);
 	struct state s;
 
-	(void)ctx;
 	load(&disk, &s);
 	for (unsigned at = 1; at <= 4; at++) { /* two pages, the flush, the first page: copy 0 */
 		bdev_sim_cut(&disk, 1);
-		assert_int_equal(store_manifest_clear(&st, 0), KB_OK);
+		OK(store_manifest_clear(&st, 0));
 		disk.flip_at = disk.ops + at;
-		assert_int_equal(store_manifest_write(&st, 0, &m, blob), KB_OK);
+		OK(store_manifest_write(&st, 0, &m, blob));
 		assert_int_equal(read_manifest(&disk, 0), 4); /* copy 1 */
 	}
 }
 
 /* Nor does it become one by a read that is wrong just then. */
-static void nor_is_a_stale_copy_none_for_a_bad_read(void **ctx)
+TEST(nor_is_a_stale_copy_none_for_a_bad_read)
 {
 	static const struct bdev_ops ops = { .read = flaky_read,
 					     .write = flaky_write,
 					     .flush = flaky_flush };
 	struct store_manifest m = { .sequence = 7, .len = 5000 };
 
-	(void)ctx;
 	for (unsigned i = 0; i < 4; i++)
 		for (unsigned bad = 1; bad < 12; bad++) {
 			int copy = (int)(i & 1);
@@ -1029,12 +976,11 @@ static void nor_is_a_stale_copy_none_for_a_bad_read(void **ctx)
 		}
 }
 
-static void stale_copy_that_can_not_be_changed_is_an_error(void **ctx)
+TEST(stale_copy_that_can_not_be_changed_is_an_error)
 {
 	struct store_manifest m = manifest_of(4, 100);
 	struct state s;
 
-	(void)ctx;
 	for (int copy = 0; copy < 2; copy++) {
 		bdev_sim_cut(&disk, 0);
 		write_manifest(&disk, 0, 3, 100);
@@ -1042,30 +988,29 @@ static void stale_copy_that_can_not_be_changed_is_an_error(void **ctx)
 		disk.dead[0].to = STORE_MANIFEST(copy, 1);
 		disk.dead[0].writes = true;
 		load(&disk, &s);
-		assert_int_equal(store_manifest_clear(&st, 0), KB_EIO);
+		FAILS(store_manifest_clear(&st, 0), KB_EIO);
 		m = manifest_of(4, 100);
-		assert_int_equal(store_manifest_write(&st, 0, &m, blob), KB_EIO);
+		FAILS(store_manifest_write(&st, 0, &m, blob), KB_EIO);
 	}
 	bdev_sim_cut(&disk, 0);
 	disk.fail_at = 1;
 	disk.fail_stays = true;
 	load(&disk, &s);
-	assert_int_equal(store_manifest_write(&st, 5, &m, blob), KB_EIO);
-	assert_int_equal(store_manifest_clear(&st, 5), KB_EIO);
+	FAILS(store_manifest_write(&st, 5, &m, blob), KB_EIO);
+	FAILS(store_manifest_clear(&st, 5), KB_EIO);
 }
 
 /* ---- rebuild */
 
-static void rebuilt_slots_are_trials(void **ctx)
+TEST(rebuilt_slots_are_trials)
 {
 	struct state s;
 
-	(void)ctx;
 	write_manifest(&disk, 1, 8, 100);
 	write_manifest(&disk, 2, 6, 100);
 	load(&disk, &s);
 	disk.ops = 0;
-	assert_int_equal(store_rebuild(&st, 4, 0x05, &s), KB_OK);
+	OK(store_rebuild(&st, 4, 0x05, &s));
 	assert_int_equal(disk.ops, 0);
 	assert_true(s.rebuilt && s.nslots == 4);
 	assert_int_equal(s.slot[0].st, STATE_TRIAL);
@@ -1079,33 +1024,31 @@ static void rebuilt_slots_are_trials(void **ctx)
 	assert_int_equal(s.slot[3].st, STATE_EMPTY);
 	assert_int_equal(s.pref, 1);
 	assert_true(s.floor == 4);
-	assert_int_equal(store_rebuild(&st, 0, 0, &s), KB_EINVAL);
-	assert_int_equal(store_rebuild(&st, 9, 0, &s), KB_EINVAL);
+	FAILS(store_rebuild(&st, 0, 0, &s), KB_EINVAL);
+	FAILS(store_rebuild(&st, 9, 0, &s), KB_EINVAL);
 }
 
-static void rebuilding_from_nothing_gives_empty_slots(void **ctx)
+TEST(rebuilding_from_nothing_gives_empty_slots)
 {
 	struct state s;
 
-	(void)ctx;
 	load(&disk, &s);
-	assert_int_equal(store_rebuild(&st, 2, 0, &s), KB_OK);
+	OK(store_rebuild(&st, 2, 0, &s));
 	assert_int_equal(s.slot[0].st, STATE_EMPTY);
 	assert_int_equal(s.pref, 0);
-	assert_int_equal(store_rebuild(&st, 2, 2, &s), KB_OK);
+	OK(store_rebuild(&st, 2, 2, &s));
 	assert_int_equal(s.pref, 1); /* a trial goes before an empty slot */
 }
 
-static void rebuilt_state_is_saved_above_what_was_lost(void **ctx)
+TEST(rebuilt_state_is_saved_above_what_was_lost)
 {
 	struct state s;
 
-	(void)ctx;
 	put_record(0, 5, 40, 1, "no slots\n");
 	load(&disk, &s);
 	assert_int_equal(found, STORE_LOST);
-	assert_int_equal(store_rebuild(&st, 2, 1, &s), KB_OK);
-	assert_int_equal(store_save_both(&st, &s), KB_OK);
+	OK(store_rebuild(&st, 2, 1, &s));
+	OK(store_save_both(&st, &s));
 	load(&disk, &s);
 	assert_int_equal(found, STORE_FOUND);
 	assert_true(s.seq == 42 && s.rebuilt);
@@ -1126,21 +1069,20 @@ static bool tell(void *ctx, const struct history_event *e)
 static void read_history(unsigned max)
 {
 	ntold = 0;
-	assert_int_equal(store_history_read(&st, max, tell, NULL), KB_OK);
+	OK(store_history_read(&st, max, tell, NULL));
 }
 
 static void add_event(void)
 {
 	struct history_event e = { .kind = HISTORY_GOOD, .slot = 0 };
 
-	assert_int_equal(store_history_add(&st, &e), KB_OK);
+	OK(store_history_add(&st, &e));
 }
 
-static void history_is_told_newest_first(void **ctx)
+TEST(history_is_told_newest_first)
 {
 	struct state s;
 
-	(void)ctx;
 	load(&disk, &s);
 	read_history(0);
 	assert_int_equal(ntold, 0);
@@ -1161,11 +1103,10 @@ static void history_is_told_newest_first(void **ctx)
 	stop_after = 0;
 }
 
-static void damaged_event_is_left_out(void **ctx)
+TEST(damaged_event_is_left_out)
 {
 	struct state s;
 
-	(void)ctx;
 	load(&disk, &s);
 	for (int i = 0; i < 5; i++)
 		add_event();
@@ -1178,12 +1119,11 @@ static void damaged_event_is_left_out(void **ctx)
 	assert_true(told[0] == 5 && told[1] == 2 && told[2] == 1);
 }
 
-static void cut_event_loses_that_event_only(void **ctx)
+TEST(cut_event_loses_that_event_only)
 {
 	struct history_event e = { .slot = 0 };
 	struct state s;
 
-	(void)ctx;
 	load(&disk, &s);
 	for (int i = 0; i < 256; i++)
 		add_event();
@@ -1192,7 +1132,7 @@ static void cut_event_loses_that_event_only(void **ctx)
 			bdev_sim_copy(&trial_disk, &disk);
 			load(&trial_disk, &s);
 			trial_disk.cut_at = cut;
-			assert_int_equal(store_history_add(&st, &e), KB_EIO);
+			FAILS(store_history_add(&st, &e), KB_EIO);
 			bdev_sim_cut(&trial_disk, seed);
 			load(&trial_disk, &s);
 			read_history(0);
@@ -1209,41 +1149,39 @@ static void forge_the_last_event(void)
 
 	load(&disk, &s);
 	st.history_n = UINT64_MAX - 1;
-	assert_int_equal(store_history_add(&st, &e), KB_OK);
+	OK(store_history_add(&st, &e));
 }
 
 /* What was forged cannot be cleared: the event is not taken for told. */
-static void history_that_cannot_begin_anew_says_so(void **ctx)
+TEST(history_that_cannot_begin_anew_says_so)
 {
 	struct history_event e = { .slot = 0 };
 	struct state s;
 
-	(void)ctx;
 	forge_the_last_event();
 	disk.dead[0].from = STORE_HISTORY + 100 * HISTORY_CELL;
 	disk.dead[0].to = STORE_HISTORY + 101 * HISTORY_CELL;
 	disk.dead[0].writes = true;
 	for (unsigned i = 0; i < 2; i++) {
 		load(&disk, &s);
-		assert_int_equal(store_history_add(&st, &e), KB_EIO);
+		FAILS(store_history_add(&st, &e), KB_EIO);
 	}
 	disk.dead[0].writes = false;
-	assert_int_equal(store_history_add(&st, &e), KB_OK);
+	OK(store_history_add(&st, &e));
 	read_history(0);
 	assert_int_equal(ntold, 1);
 	assert_int_equal(told[0], 1);
 }
 
-static void history_that_has_no_next_number_begins_anew(void **ctx)
+TEST(history_that_has_no_next_number_begins_anew)
 {
 	struct history_event e = { .slot = 0 };
 	struct state s;
 
-	(void)ctx;
 	forge_the_last_event();
-	assert_int_equal(store_history_add(&st, &e), KB_OK);
+	OK(store_history_add(&st, &e));
 	load(&disk, &s);
-	assert_int_equal(store_history_add(&st, &e), KB_OK);
+	OK(store_history_add(&st, &e));
 	read_history(0);
 	assert_int_equal(ntold, 2);
 	assert_int_equal(told[0], 2);
@@ -1251,92 +1189,28 @@ static void history_that_has_no_next_number_begins_anew(void **ctx)
 
 /* ---- lock */
 
-static void lock_is_waited_for_and_given_up(void **ctx)
+TEST(lock_is_waited_for_and_given_up)
 {
 	char path[] = "/tmp/keelboot-lock-XXXXXX";
 	int a = mkstemp(path), b;
 
-	(void)ctx;
 	assert_true(a >= 0);
 	b = dup(a);
-	assert_int_equal(store_lock(a, 0), KB_OK);
-	assert_int_equal(store_lock(b, 0), KB_OK); /* the same open file */
+	OK(store_lock(a, 0));
+	OK(store_lock(b, 0)); /* the same open file */
 	close(b);
 	FILE *other = fopen(path, "r+");
 
 	assert_non_null(other);
-	assert_int_equal(store_lock(fileno(other), 30), KB_EBUSY);
+	FAILS(store_lock(fileno(other), 30), KB_EBUSY);
 	close(a);
-	assert_int_equal(store_lock(fileno(other), 30), KB_OK);
+	OK(store_lock(fileno(other), 30));
 	fclose(other);
 	unlink(path);
 	assert_int_not_equal(store_lock(-1, 30), KB_OK);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
-static const struct CMUnitTest tests[] = {
-	T(new_partition_is_blank),
-	T(anything_else_without_a_record_is_lost),
-	T(blank_beside_an_unreadable_region_is_lost),
-	T(partition_may_not_be_too_small),
-	T(what_is_saved_is_loaded_through_many_rounds_of_both_rings),
-	T(one_unreadable_cell_costs_that_cell_only),
-	T(read_that_fails_once_costs_no_record),
-	T(state_that_was_there_and_cannot_be_read_any_more_is_not_lost),
-	T(cell_in_a_wrong_place_is_not_believed),
-	T(record_that_can_not_be_read_gives_way_to_an_older_one),
-	T(sequences_are_compared_in_64_bits),
-	T(sequences_begin_anew_at_their_end),
-	T(sequences_begin_anew_in_boots_that_are_short),
-	T(no_read_that_is_blank_once_brings_back_what_is_behind),
-	T(region_that_comes_back_is_older_than_what_began_anew),
-	T(forged_record_that_can_not_be_cleared_is_no_success),
-	T(sequences_that_cannot_begin_anew_end_nothing),
-	T(last_sequences_are_enough_for_a_write_that_fails),
-	T(dead_cells_keep_no_sequence_at_its_end),
-	T(cut_while_sequences_begin_anew_gives_old_or_new),
-	T(last_sequence_without_a_record_stops_nothing),
-	T(cell_that_can_not_be_cleared_is_no_success),
-	T(newer_record_keeps_its_format_and_lines),
-	T(open_token_is_the_sequence_of_the_charge),
-	T(save_costs_one_write_and_one_flush),
-	T(write_that_lands_wrong_is_noticed),
-	T(region_that_can_not_be_written_is_passed_by),
-	T(worn_cell_is_passed_by_at_the_next_try),
-	T(newest_record_is_never_written_over),
-	T(cut_save_gives_old_or_new),
-	T(cut_save_both_gives_old_or_new),
-	T(cut_after_a_wrapped_ring_gives_old_or_new),
-	T(failed_save_leaves_old_or_new),
-	T(after_save_both_no_lost_region_brings_back_the_old),
-	T(after_one_save_a_lost_region_may_bring_back_the_old),
-	T(dead_region_puts_both_copies_into_the_living_one),
-	T(dead_region_survives_cuts),
-	T(manifest_comes_back_for_each_slot),
-	T(manifest_arguments_are_checked),
-	T(manifest_survives_the_loss_of_either_copy),
-	T(manifest_in_a_wrong_place_is_not_believed),
-	T(manifest_that_is_too_long_is_not_believed),
-	T(cleared_manifest_is_blank),
-	T(cut_manifest_write_gives_old_or_new),
-	T(cut_manifest_clear_gives_old_or_none),
-	T(manifest_goes_on_with_one_dead_copy),
-	T(manifest_that_lands_wrong_is_noticed),
-	T(nor_is_a_stale_copy_none_for_a_bad_read),
-	T(stale_copy_that_can_not_be_changed_is_an_error),
-	T(rebuilt_slots_are_trials),
-	T(rebuilding_from_nothing_gives_empty_slots),
-	T(rebuilt_state_is_saved_above_what_was_lost),
-	T(history_is_told_newest_first),
-	T(damaged_event_is_left_out),
-	T(cut_event_loses_that_event_only),
-	T(history_that_has_no_next_number_begins_anew),
-	T(history_that_cannot_begin_anew_says_so),
-	T(lock_is_waited_for_and_given_up),
-};
-
 int main(void)
 {
-	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+	return TEST_RUN("store", .set_up = set_up, .tear_down = tear_down);
 }

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/util.h"
+#include "tests/unit/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 static int opened;
 
@@ -19,9 +16,8 @@ static void open_and_leave(void)
 	opened = fd;
 }
 
-static void a_descriptor_is_closed_at_the_end_of_its_scope(void **state)
+TEST(a_descriptor_is_closed_at_the_end_of_its_scope)
 {
-	(void)state;
 	open_and_leave();
 	assert_true(opened >= 0);
 	assert_int_equal(fcntl(opened, F_GETFD), -1);
@@ -35,20 +31,18 @@ static int give_away(void)
 	return util_take(&fd);
 }
 
-static void a_descriptor_that_is_given_away_stays_open(void **state)
+TEST(a_descriptor_that_is_given_away_stays_open)
 {
 	int fd = give_away();
 
-	(void)state;
 	assert_true(fcntl(fd, F_GETFD) >= 0);
 	assert_int_equal(close(fd), 0);
 }
 
-static void closing_keeps_errno(void **state)
+TEST(closing_keeps_errno)
 {
 	int bad = 9999;
 
-	(void)state;
 	errno = ENOSPC;
 	util_close(&bad); /* EBADF */
 	assert_int_equal(errno, ENOSPC);
@@ -57,11 +51,10 @@ static void closing_keeps_errno(void **state)
 	assert_int_equal(errno, ENOSPC);
 }
 
-static void a_closed_descriptor_is_not_closed_again(void **state)
+TEST(a_closed_descriptor_is_not_closed_again)
 {
 	int fd = open("/dev/null", O_RDONLY), copy = fd, other;
 
-	(void)state;
 	util_close(&fd);
 	other = open("/dev/null", O_RDONLY); /* takes the number */
 	assert_int_equal(other, copy);
@@ -70,11 +63,10 @@ static void a_closed_descriptor_is_not_closed_again(void **state)
 	close(other);
 }
 
-static void what_cannot_be_printed_is_replaced(void **state)
+TEST(what_cannot_be_printed_is_replaced)
 {
 	char out[300], in[256];
 
-	(void)state;
 	util_print_safe(out, sizeof(out), "a\x1b[2Jb\nc\td\x7f\x80\xff~ ");
 	assert_string_equal(out, "a?[2Jb?c?d???~ ");
 	for (int i = 1; i < 256; i++)
@@ -86,11 +78,10 @@ static void what_cannot_be_printed_is_replaced(void **state)
 		assert_true(out[i] >= ' ' && out[i] <= '~');
 }
 
-static void text_is_cut_to_its_room(void **state)
+TEST(text_is_cut_to_its_room)
 {
 	char out[8];
 
-	(void)state;
 	memset(out, 'z', sizeof(out));
 	util_print_safe(out, 4, "abcdef");
 	assert_memory_equal(out, "abc\0zzzz", 8);
@@ -103,14 +94,5 @@ static void text_is_cut_to_its_room(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_descriptor_is_closed_at_the_end_of_its_scope),
-		cmocka_unit_test(a_descriptor_that_is_given_away_stays_open),
-		cmocka_unit_test(closing_keeps_errno),
-		cmocka_unit_test(a_closed_descriptor_is_not_closed_again),
-		cmocka_unit_test(what_cannot_be_printed_is_replaced),
-		cmocka_unit_test(text_is_cut_to_its_room),
-	};
-
-	return cmocka_run_group_tests_name("util", tests, NULL, NULL);
+	return TEST_RUN("util");
 }

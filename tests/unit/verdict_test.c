@@ -6,11 +6,10 @@
 
 static bool committed;
 
-static void good_commits_a_trial(void **ctx)
+TEST(good_commits_a_trial)
 {
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	s.slot[1].streak = 1;
 	state_set_text(s.slot[1].reason, "crashed once");
@@ -25,7 +24,7 @@ static void good_commits_a_trial(void **ctx)
 	s.lr = 0;
 	s.lr_count = 3;
 	s.pref = 0;
-	assert_int_equal(verdict_good(&s, 1, 7, 2, &committed), KB_OK);
+	OK(verdict_good(&s, 1, 7, 2, &committed));
 	assert_true(committed);
 	assert_int_equal(s.slot[1].st, STATE_GOOD);
 	assert_true(s.slot[1].ever_good);
@@ -45,170 +44,159 @@ static void good_commits_a_trial(void **ctx)
 	assert_int_equal(s.nunwritable, 0);
 }
 
-static void only_a_commit_forgives_a_medium_that_may_be_left_in(void **ctx)
+TEST(only_a_commit_forgives_a_medium_that_may_be_left_in)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 0, STATE_GOOD, 1);
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++) {
 		s.apply[i].count = 2;
 		plan_apply_died(&s, (enum state_source)i);
 	}
-	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 0, 0, 0, &committed));
 	assert_false(committed);
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
 		assert_int_equal(s.apply[i].count, i == STATE_SRC_SD || i == STATE_SRC_USB ? 2 : 0);
 	s.slot[0].st = STATE_TRIAL;
-	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 0, 0, 0, &committed));
 	assert_true(committed);
 	assert_true(s.apply[STATE_SRC_USB].count == 0 && s.apply[STATE_SRC_USB].grace == 0);
 }
 
 /* Else the old system, healthy as it is, would lift the bound at each boot. */
-static void only_a_commit_forgets_what_could_not_be_written(void **ctx)
+TEST(only_a_commit_forgets_what_could_not_be_written)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 0, STATE_GOOD, 1);
 	state_add_unwritable(&s, states_id(5), STATE_FAILS_LIMIT);
-	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 0, 0, 0, &committed));
 	assert_false(committed);
 	assert_int_equal(state_unwritable(&s, states_id(5)), STATE_FAILS_LIMIT);
 }
 
-static void floor_only_rises_and_never_above_the_release(void **ctx)
+TEST(floor_only_rises_and_never_above_the_release)
 {
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	s.floor = 2;
-	assert_int_equal(verdict_good(&s, 1, 7, 1, &committed), KB_OK);
+	OK(verdict_good(&s, 1, 7, 1, &committed));
 	assert_true(s.floor == 2);
 	states_open(&s);
-	assert_int_equal(verdict_good(&s, 1, 7, 99, &committed), KB_OK);
+	OK(verdict_good(&s, 1, 7, 99, &committed));
 	assert_true(s.floor == 2);
 	states_open(&s);
 	s.slot[1].has_release = false;
-	assert_int_equal(verdict_good(&s, 1, 7, 5, &committed), KB_OK);
+	OK(verdict_good(&s, 1, 7, 5, &committed));
 	assert_true(s.floor == 5);
 	assert_int_equal(s.napplied, 0);
 }
 
-static void other_staged_release_stays_staged(void **ctx)
+TEST(other_staged_release_stays_staged)
 {
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	s.staged.source = STATE_SRC_DATA;
 	memcpy(s.staged.release, states_id(3), STATE_ID_LEN);
-	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 1, 7, 0, &committed));
 	assert_int_equal(s.staged.source, STATE_SRC_DATA);
 }
 
-static void healthy_good_slot_stays_byte_for_byte(void **ctx)
+TEST(healthy_good_slot_stays_byte_for_byte)
 {
 	struct state s, was;
 
-	(void)ctx;
 	states_fresh(&s);
 	s.floor = 1;
 	was = s;
-	assert_int_equal(verdict_good(&s, 0, 0, 99, &committed), KB_OK);
+	OK(verdict_good(&s, 0, 0, 99, &committed));
 	assert_false(committed);
 	assert_memory_equal(&s, &was, sizeof(s));
 }
 
-static void good_twice_is_no_error_and_no_change(void **ctx)
+TEST(good_twice_is_no_error_and_no_change)
 {
 	struct state s, was;
 
-	(void)ctx;
 	states_open(&s);
-	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 1, 7, 0, &committed));
 	was = s;
-	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 1, 7, 0, &committed));
 	assert_false(committed);
 	assert_memory_equal(&s, &was, sizeof(s));
 }
 
-static void stale_token_is_refused_and_changes_nothing(void **ctx)
+TEST(stale_token_is_refused_and_changes_nothing)
 {
 	struct state s, was;
 
-	(void)ctx;
 	states_open(&s);
 	was = s;
-	assert_int_equal(verdict_good(&s, 1, 6, 0, &committed), KB_ESTALE);
-	assert_int_equal(verdict_good(&s, 1, 0, 0, &committed), KB_ESTALE);
-	assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_ESTALE);
+	FAILS(verdict_good(&s, 1, 6, 0, &committed), KB_ESTALE);
+	FAILS(verdict_good(&s, 1, 0, 0, &committed), KB_ESTALE);
+	FAILS(verdict_good(&s, 0, 7, 0, &committed), KB_ESTALE);
 	assert_memory_equal(&s, &was, sizeof(s));
 	s.open_token = 0;
-	assert_int_equal(verdict_good(&s, 1, 0, 0, &committed), KB_ESTALE);
+	FAILS(verdict_good(&s, 1, 0, 0, &committed), KB_ESTALE);
 }
 
-static void verdict_of_the_deadline_is_not_undone_by_its_own_boot(void **ctx)
+TEST(verdict_of_the_deadline_is_not_undone_by_its_own_boot)
 {
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
-	assert_int_equal(verdict_bad(&s, 1, "deadline"), KB_OK);
-	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_ESTALE);
-	assert_int_equal(verdict_good(&s, 1, 0, 0, &committed), KB_OK); /* but by a person */
+	OK(verdict_bad(&s, 1, "deadline"));
+	FAILS(verdict_good(&s, 1, 7, 0, &committed), KB_ESTALE);
+	OK(verdict_good(&s, 1, 0, 0, &committed)); /* but by a person */
 	assert_int_equal(s.slot[1].st, STATE_GOOD);
 }
 
-static void slots_that_are_not_whole_get_no_verdict(void **ctx)
+TEST(slots_that_are_not_whole_get_no_verdict)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
-	assert_int_equal(verdict_good(&s, 1, 0, 0, &committed), KB_EINVAL);
-	assert_int_equal(verdict_bad(&s, 1, "x"), KB_EINVAL);
+	FAILS(verdict_good(&s, 1, 0, 0, &committed), KB_EINVAL);
+	FAILS(verdict_bad(&s, 1, "x"), KB_EINVAL);
 	s.slot[1].st = STATE_WRITING;
-	assert_int_equal(verdict_good(&s, 1, 0, 0, &committed), KB_EINVAL);
-	assert_int_equal(verdict_bad(&s, 1, "x"), KB_EINVAL);
-	assert_int_equal(verdict_good(&s, 2, 0, 0, &committed), KB_EINVAL);
-	assert_int_equal(verdict_bad(&s, STATE_NONE, "x"), KB_EINVAL);
+	FAILS(verdict_good(&s, 1, 0, 0, &committed), KB_EINVAL);
+	FAILS(verdict_bad(&s, 1, "x"), KB_EINVAL);
+	FAILS(verdict_good(&s, 2, 0, 0, &committed), KB_EINVAL);
+	FAILS(verdict_bad(&s, STATE_NONE, "x"), KB_EINVAL);
 }
 
-static void proven_fallback_becomes_preferred_when_the_preferred_is_lost(void **ctx)
+TEST(proven_fallback_becomes_preferred_when_the_preferred_is_lost)
 {
 	struct state s;
 
-	(void)ctx;
 	states_trial(&s);
 	s.slot[1].st = STATE_BAD;
-	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 0, 0, 0, &committed));
 	assert_int_equal(s.pref, 0);
 	states_trial(&s);
-	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 0, 0, 0, &committed));
 	assert_int_equal(s.pref, 1); /* the trial still has its chance */
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.pref = 1;
-	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 0, 0, 0, &committed));
 	assert_int_equal(s.pref, 1);
 }
 
-static void bad_slot_that_proves_itself_commits(void **ctx)
+TEST(bad_slot_that_proves_itself_commits)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	state_add_rejected(&s, states_id(2));
 	s.open = 1;
 	s.open_token = 3;
-	assert_int_equal(verdict_good(&s, 1, 3, 2, &committed), KB_OK);
+	OK(verdict_good(&s, 1, 3, 2, &committed));
 	assert_true(committed && s.floor == 2);
 	assert_true(state_is_applied(&s, states_id(2)));
 	assert_false(state_is_rejected(&s, states_id(2)));
@@ -216,14 +204,13 @@ static void bad_slot_that_proves_itself_commits(void **ctx)
 	assert_int_equal(s.last, 1);
 }
 
-static void bad_rejects_and_hands_over(void **ctx)
+TEST(bad_rejects_and_hands_over)
 {
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	s.clean = true;
-	assert_int_equal(verdict_bad(&s, 1, "deadline"), KB_OK);
+	OK(verdict_bad(&s, 1, "deadline"));
 	assert_int_equal(s.slot[1].st, STATE_BAD);
 	assert_true(s.slot[1].tries == 0 && s.slot[1].grace == 0);
 	assert_string_equal(s.slot[1].reason, "deadline");
@@ -232,84 +219,79 @@ static void bad_rejects_and_hands_over(void **ctx)
 	assert_true(s.open == STATE_NONE && s.open_token == 0 && !s.clean);
 }
 
-static void bad_leaves_the_attempt_of_another_slot(void **ctx)
+TEST(bad_leaves_the_attempt_of_another_slot)
 {
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
 	s.slot[0].has_release = false;
-	assert_int_equal(verdict_bad(&s, 0, "old"), KB_OK);
+	OK(verdict_bad(&s, 0, "old"));
 	assert_int_equal(s.open, 1);
 	assert_true(s.open_token == 7);
 	assert_int_equal(s.pref, 1);
 	assert_int_equal(s.nrejected, 0);
 }
 
-static void bad_prefers_the_trusted_that_proved_itself_last(void **ctx)
+TEST(bad_prefers_the_trusted_that_proved_itself_last)
 {
 	struct state s;
 
-	(void)ctx;
 	state_init(&s, 4);
 	for (int i = 0; i < 4; i++)
 		states_set(&s, i, STATE_GOOD, 1);
 	s.last = 2;
-	assert_int_equal(verdict_bad(&s, 0, "x"), KB_OK);
+	OK(verdict_bad(&s, 0, "x"));
 	assert_int_equal(s.pref, 2);
 	s.slot[2].streak = STATE_STREAK_LIMIT;
 	s.pref = 1;
-	assert_int_equal(verdict_bad(&s, 1, "x"), KB_OK);
+	OK(verdict_bad(&s, 1, "x"));
 	assert_int_equal(s.pref, 3);
-	assert_int_equal(verdict_bad(&s, 3, "x"), KB_OK);
+	OK(verdict_bad(&s, 3, "x"));
 	assert_int_equal(s.pref, 2);
-	assert_int_equal(verdict_bad(&s, 2, "x"), KB_OK);
+	OK(verdict_bad(&s, 2, "x"));
 	assert_int_equal(s.pref, 2); /* nobody else */
 }
 
-static void clean_needs_the_open_attempt(void **ctx)
+TEST(clean_needs_the_open_attempt)
 {
 	struct state s;
 
-	(void)ctx;
 	states_open(&s);
-	assert_int_equal(verdict_clean(&s, 1, 6), KB_ESTALE);
-	assert_int_equal(verdict_clean(&s, 0, 7), KB_ESTALE);
+	FAILS(verdict_clean(&s, 1, 6), KB_ESTALE);
+	FAILS(verdict_clean(&s, 0, 7), KB_ESTALE);
 	assert_false(s.clean);
-	assert_int_equal(verdict_clean(&s, 1, 7), KB_OK);
+	OK(verdict_clean(&s, 1, 7));
 	assert_true(s.clean);
 	states_fresh(&s);
-	assert_int_equal(verdict_clean(&s, 0, 0), KB_ESTALE);
-	assert_int_equal(verdict_clean(&s, STATE_NONE, 0), KB_ESTALE);
+	FAILS(verdict_clean(&s, 0, 0), KB_ESTALE);
+	FAILS(verdict_clean(&s, STATE_NONE, 0), KB_ESTALE);
 	s.open = 0;
-	assert_int_equal(verdict_clean(&s, 0, 0), KB_ESTALE);
+	FAILS(verdict_clean(&s, 0, 0), KB_ESTALE);
 }
 
-static void switch_prefers_a_slot_and_forgets_a_oneshot(void **ctx)
+TEST(switch_prefers_a_slot_and_forgets_a_oneshot)
 {
 	struct choose_list list;
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 0;
-	assert_int_equal(verdict_switch(&s, 1, false, false, 3), KB_OK);
+	OK(verdict_switch(&s, 1, false, false, 3));
 	assert_true(s.pref == 1 && s.oneshot == STATE_NONE);
 	choose_candidates(&s, &list);
 	assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_NORMAL);
 	assert_int_equal(s.slot[1].st, STATE_GOOD);
 }
 
-static void switch_once_is_for_one_boot(void **ctx)
+TEST(switch_once_is_for_one_boot)
 {
 	struct choose_list list;
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_TRIAL, 2);
-	assert_int_equal(verdict_switch(&s, 1, true, false, 3), KB_OK);
+	OK(verdict_switch(&s, 1, true, false, 3));
 	assert_true(s.pref == 0 && s.oneshot == 1);
 	choose_candidates(&s, &list);
 	assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_ONESHOT);
@@ -318,53 +300,50 @@ static void switch_once_is_for_one_boot(void **ctx)
 	assert_int_equal(list.c[0].slot, 0);
 }
 
-static void switch_to_the_preferred_slot_changes_nothing(void **ctx)
+TEST(switch_to_the_preferred_slot_changes_nothing)
 {
 	struct state s, was;
 
-	(void)ctx;
 	states_fresh(&s);
 	was = s;
-	assert_int_equal(verdict_switch(&s, 0, false, false, 3), KB_OK);
+	OK(verdict_switch(&s, 0, false, false, 3));
 	assert_memory_equal(&s, &was, sizeof(s));
 }
 
-static void switch_never_takes_what_is_not_whole(void **ctx)
+TEST(switch_never_takes_what_is_not_whole)
 {
 	struct state s, was;
 
-	(void)ctx;
 	states_fresh(&s);
 	was = s;
 	for (int force = 0; force < 2; force++) {
 		for (int once = 0; once < 2; once++) {
 			s.slot[1].st = STATE_EMPTY;
-			assert_int_equal(verdict_switch(&s, 1, once, force, 3), KB_EINVAL);
+			FAILS(verdict_switch(&s, 1, once, force, 3), KB_EINVAL);
 			s.slot[1].st = STATE_WRITING;
-			assert_int_equal(verdict_switch(&s, 1, once, force, 3), KB_EINVAL);
-			assert_int_equal(verdict_switch(&s, 2, once, force, 3), KB_EINVAL);
-			assert_int_equal(verdict_switch(&s, STATE_NONE, once, force, 3), KB_EINVAL);
+			FAILS(verdict_switch(&s, 1, once, force, 3), KB_EINVAL);
+			FAILS(verdict_switch(&s, 2, once, force, 3), KB_EINVAL);
+			FAILS(verdict_switch(&s, STATE_NONE, once, force, 3), KB_EINVAL);
 			s.slot[1].st = STATE_EMPTY;
 			assert_memory_equal(&s, &was, sizeof(s));
 		}
 	}
 	s.newer = true;
-	assert_int_equal(verdict_switch(&s, 0, false, true, 3), KB_ENEWER);
+	FAILS(verdict_switch(&s, 0, false, true, 3), KB_ENEWER);
 }
 
-static void switch_below_the_floor_is_refused_by_force_as_well(void **ctx)
+TEST(switch_below_the_floor_is_refused_by_force_as_well)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 4);
 	s.floor = 5;
-	assert_int_equal(verdict_switch(&s, 1, true, true, 3), KB_EDOWNGRADE);
-	assert_int_equal(verdict_switch(&s, 1, false, true, 3), KB_EDOWNGRADE);
+	FAILS(verdict_switch(&s, 1, true, true, 3), KB_EDOWNGRADE);
+	FAILS(verdict_switch(&s, 1, false, true, 3), KB_EDOWNGRADE);
 	assert_true(s.pref == 0 && s.oneshot == STATE_NONE);
 	s.floor = 4;
-	assert_int_equal(verdict_switch(&s, 1, false, false, 3), KB_OK);
+	OK(verdict_switch(&s, 1, false, false, 3));
 }
 
 /* A slot that failed: refused; by force it boots, for good on a new trial that can end. */
@@ -373,15 +352,15 @@ static void check_failed(const struct state *failed, enum state_st st)
 	struct state s = *failed;
 	struct choose_list list;
 
-	assert_int_equal(verdict_switch(&s, 1, false, false, 3), KB_EREJECTED);
-	assert_int_equal(verdict_switch(&s, 1, true, false, 3), KB_EREJECTED);
+	FAILS(verdict_switch(&s, 1, false, false, 3), KB_EREJECTED);
+	FAILS(verdict_switch(&s, 1, true, false, 3), KB_EREJECTED);
 	assert_memory_equal(&s, failed, sizeof(s));
-	assert_int_equal(verdict_switch(&s, 1, true, true, 3), KB_OK);
+	OK(verdict_switch(&s, 1, true, true, 3));
 	assert_int_equal(s.slot[1].st, failed->slot[1].st);
 	choose_candidates(&s, &list);
 	assert_int_equal(list.c[0].slot, 1);
 	s = *failed;
-	assert_int_equal(verdict_switch(&s, 1, false, true, 2), KB_OK);
+	OK(verdict_switch(&s, 1, false, true, 2));
 	assert_int_equal(s.slot[1].st, st);
 	assert_int_equal(s.slot[1].tries, st == STATE_TRIAL ? 2 : 0);
 	assert_int_equal(s.slot[1].streak, 0);
@@ -389,11 +368,10 @@ static void check_failed(const struct state *failed, enum state_st st)
 	assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_NORMAL);
 }
 
-static void switch_to_a_slot_that_failed_needs_force(void **ctx)
+TEST(switch_to_a_slot_that_failed_needs_force)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	check_failed(&s, STATE_TRIAL);
@@ -409,11 +387,10 @@ static void switch_to_a_slot_that_failed_needs_force(void **ctx)
 }
 
 /* A system that reports in each boot, and crashes in each. */
-static void report_wipes_nothing_that_the_resets_say(void **ctx)
+TEST(report_wipes_nothing_that_the_resets_say)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.open = 0;
@@ -421,46 +398,44 @@ static void report_wipes_nothing_that_the_resets_say(void **ctx)
 	s.slot[0].streak = 2;
 	s.slot[0].doubt = 1;
 	s.slot[0].grace = 1;
-	assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 0, 7, 0, &committed));
 	assert_true(s.slot[0].streak == 2 && s.slot[0].doubt == 1 && s.slot[0].grace == 1);
 	assert_int_equal(s.open, 0);
-	assert_int_equal(verdict_proven(&s, 0, 7), KB_OK);
+	OK(verdict_proven(&s, 0, 7));
 	assert_true(s.slot[0].streak == 0 && s.slot[0].doubt == 0);
 	assert_int_equal(s.slot[0].grace, STATE_GRACE);
 	assert_int_equal(s.open, STATE_NONE);
 }
 
-static void only_a_good_slot_with_its_token_proves_itself(void **ctx)
+TEST(only_a_good_slot_with_its_token_proves_itself)
 {
 	struct state s, was;
 
-	(void)ctx;
 	states_open(&s);
 	was = s;
-	assert_int_equal(verdict_proven(&s, 1, 7), KB_EINVAL); /* on trial */
-	assert_int_equal(verdict_proven(&s, 0, 0), KB_ESTALE);
-	assert_int_equal(verdict_proven(&s, 2, 0), KB_EINVAL);
-	assert_int_equal(verdict_proven(&s, STATE_NONE, 0), KB_EINVAL);
+	FAILS(verdict_proven(&s, 1, 7), KB_EINVAL); /* on trial */
+	FAILS(verdict_proven(&s, 0, 0), KB_ESTALE);
+	FAILS(verdict_proven(&s, 2, 0), KB_EINVAL);
+	FAILS(verdict_proven(&s, STATE_NONE, 0), KB_EINVAL);
 	s.slot[1].st = was.slot[1].st = STATE_GOOD;
-	assert_int_equal(verdict_proven(&s, 1, 6), KB_ESTALE);
+	FAILS(verdict_proven(&s, 1, 6), KB_ESTALE);
 	assert_memory_equal(&s, &was, sizeof(s));
 }
 
-static void last_resorts_are_over_once_one_proves_itself(void **ctx)
+TEST(last_resorts_are_over_once_one_proves_itself)
 {
 	struct state s;
 
-	(void)ctx;
 	states_fresh(&s);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.open = s.lr = 0;
 	s.open_token = 7;
 	s.lr_count = 4;
-	assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 0, 7, 0, &committed));
 	assert_int_equal(s.lr, 0);
 	assert_int_equal(s.lr_count, 0); /* the next one need not wait long */
 	assert_false(state_is_trusted(&s.slot[0]));
-	assert_int_equal(verdict_proven(&s, 0, 7), KB_OK);
+	OK(verdict_proven(&s, 0, 7));
 	assert_int_equal(s.lr, STATE_NONE);
 	assert_true(state_is_trusted(&s.slot[0]));
 }
@@ -484,16 +459,15 @@ static void healthy_boot(struct state *s)
 	choose_charge(s, &list.c[0], false);
 	assert_int_equal(s->open, 0); /* it is counted, whatever count= says */
 	s->open_token = 7;
-	assert_int_equal(verdict_proven(s, 0, 7), KB_OK);
-	assert_int_equal(verdict_proven(s, 0, 7), KB_OK); /* twice in one boot counts once */
+	OK(verdict_proven(s, 0, 7));
+	OK(verdict_proven(s, 0, 7)); /* twice in one boot counts once */
 }
 
-static void lost_slot_comes_back_at_growing_distances(void **ctx)
+TEST(lost_slot_comes_back_at_growing_distances)
 {
 	struct choose_list list;
 	struct state s;
 
-	(void)ctx;
 	lost_slot(&s);
 	for (unsigned n = 0; n < 6; n++) {
 		for (unsigned i = 0; i < 1u << n; i++)
@@ -507,9 +481,9 @@ static void lost_slot_comes_back_at_growing_distances(void **ctx)
 	}
 	s.open = 1;
 	s.open_token = 9;
-	assert_int_equal(verdict_good(&s, 1, 9, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 1, 9, 0, &committed));
 	assert_false(state_is_trusted(&s.slot[1]));
-	assert_int_equal(verdict_proven(&s, 1, 9), KB_OK);
+	OK(verdict_proven(&s, 1, 9));
 	assert_true(state_is_trusted(&s.slot[1]) && s.slot[1].retries == 0 && s.slot[1].wait == 0);
 	choose_candidates(&s, &list);
 	assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_NORMAL);
@@ -534,19 +508,18 @@ static void both_in_doubt(struct state *s, bool told)
 	s->open_token = 7;
 }
 
-static void report_keeps_the_last_slot_that_is_trusted(void **ctx)
+TEST(report_keeps_the_last_slot_that_is_trusted)
 {
 	struct choose_list list;
 	struct state s, was;
 
-	(void)ctx;
 	for (unsigned told = 0; told < 2; told++) {
 		both_in_doubt(&s, told);
-		assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_OK);
+		OK(verdict_good(&s, 0, 7, 0, &committed));
 		assert_true(s.slot[0].doubt == 0 && s.slot[0].streak == STATE_STREAK_LIMIT - 1);
 		assert_int_equal(s.open, 0);
 		was = s;
-		assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_OK);
+		OK(verdict_good(&s, 0, 7, 0, &committed));
 		assert_memory_equal(&s, &was, sizeof(s)); /* once for each boot */
 		doubt(&s.slot[0], 1);
 		assert_true(state_is_in_doubt(&s.slot[0]));
@@ -555,23 +528,22 @@ static void report_keeps_the_last_slot_that_is_trusted(void **ctx)
 	}
 	both_in_doubt(&s, false);
 	states_set(&s, 1, STATE_TRIAL, 2); /* there is one that was not tried yet */
-	assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 0, 7, 0, &committed));
 	assert_int_equal(s.slot[0].doubt, 1);
 	both_in_doubt(&s, false);
 	state_add_crash(&s.slot[0]); /* one that is told takes it */
-	assert_int_equal(verdict_good(&s, 0, 7, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 0, 7, 0, &committed));
 	assert_false(state_is_trusted(&s.slot[0]));
 }
 
-static void retry_that_reports_wins_where_all_are_in_doubt(void **ctx)
+TEST(retry_that_reports_wins_where_all_are_in_doubt)
 {
 	struct choose_list list;
 	struct state s;
 
-	(void)ctx;
 	both_in_doubt(&s, false);
 	s.open = 1;
-	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 1, 7, 0, &committed));
 	assert_true(s.slot[1].doubt == 0 && s.slot[1].streak == STATE_STREAK_LIMIT - 1);
 	assert_true(state_is_trusted(&s.slot[1]) && !state_is_trusted(&s.slot[0]));
 	doubt(&s.slot[1], 1);
@@ -583,27 +555,25 @@ static void retry_that_reports_wins_where_all_are_in_doubt(void **ctx)
 	assert_true(list.c[0].slot == 1 && list.c[1].tier == CHOOSE_LAST_RESORT);
 }
 
-static void retry_that_reports_is_no_proof_otherwise(void **ctx)
+TEST(retry_that_reports_is_no_proof_otherwise)
 {
 	struct state s;
 
-	(void)ctx;
 	both_in_doubt(&s, true); /* a crash was told */
 	s.open = 1;
-	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 1, 7, 0, &committed));
 	assert_true(!state_is_trusted(&s.slot[1]) && state_is_trusted(&s.slot[0]));
 	both_in_doubt(&s, false);
 	state_trust(&s.slot[0]); /* the other one is sound */
 	s.open = 1;
-	assert_int_equal(verdict_good(&s, 1, 7, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 1, 7, 0, &committed));
 	assert_true(!state_is_trusted(&s.slot[1]) && state_is_trusted(&s.slot[0]));
 }
 
-static void told_crash_of_a_slot_in_doubt_stays_told(void **ctx)
+TEST(told_crash_of_a_slot_in_doubt_stays_told)
 {
 	struct state_slot t = { .st = STATE_GOOD };
 
-	(void)ctx;
 	doubt(&t, ALL_BUT_ONE);
 	assert_true(state_is_in_doubt(&t));
 	doubt(&t, 1);
@@ -613,40 +583,37 @@ static void told_crash_of_a_slot_in_doubt_stays_told(void **ctx)
 }
 
 /* Nine releases without one would take turns for ever: eight of them are remembered. */
-static void commit_that_raises_the_floor_renews_the_budget(void **ctx)
+TEST(commit_that_raises_the_floor_renews_the_budget)
 {
 	struct state s;
 
-	(void)ctx;
 	for (unsigned raises = 0; raises < 2; raises++) {
 		lost_slot(&s);
 		states_set(&s, 0, STATE_TRIAL, 3);
 		s.slot[1].retries = 1;
 		s.floor = 2;
 		s.installs = 5;
-		assert_int_equal(verdict_good(&s, 0, 0, 2 + raises, &committed), KB_OK);
+		OK(verdict_good(&s, 0, 0, 2 + raises, &committed));
 		assert_int_equal(s.floor, 2 + raises);
 		assert_int_equal(s.installs, raises ? 0 : 5);
 	}
 }
 
-static void distance_has_an_end(void **ctx)
+TEST(distance_has_an_end)
 {
 	struct state_slot t = { .st = STATE_GOOD };
 
-	(void)ctx;
 	for (int i = 0; i < 40; i++)
 		state_use_retry(&t);
 	assert_int_equal(t.retries, STATE_RETRIES_MAX);
 	assert_int_equal(t.wait, 1u << STATE_RETRIES_MAX);
 }
 
-static void slot_that_nobody_prefers_does_not_come_back(void **ctx)
+TEST(slot_that_nobody_prefers_does_not_come_back)
 {
 	struct choose_list list;
 	struct state s;
 
-	(void)ctx;
 	lost_slot(&s);
 	s.pref = 0;
 	s.slot[1].wait = 0;
@@ -655,60 +622,22 @@ static void slot_that_nobody_prefers_does_not_come_back(void **ctx)
 }
 
 /* Nine releases that all report and then crash would take turns for ever. */
-static void budget_comes_back_only_when_no_slot_is_in_doubt(void **ctx)
+TEST(budget_comes_back_only_when_no_slot_is_in_doubt)
 {
 	struct state s;
 
-	(void)ctx;
 	lost_slot(&s);
 	s.installs = 5;
 	s.slot[1].retries = 1;
-	assert_int_equal(verdict_good(&s, 0, 0, 0, &committed), KB_OK);
+	OK(verdict_good(&s, 0, 0, 0, &committed));
 	assert_int_equal(s.installs, 5);
-	assert_int_equal(verdict_proven(&s, 0, 0), KB_OK);
+	OK(verdict_proven(&s, 0, 0));
 	assert_int_equal(s.installs, 5);
-	assert_int_equal(verdict_proven(&s, 1, 0), KB_OK);
+	OK(verdict_proven(&s, 1, 0));
 	assert_int_equal(s.installs, 0);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_commits_a_trial),
-		cmocka_unit_test(only_a_commit_forgives_a_medium_that_may_be_left_in),
-		cmocka_unit_test(only_a_commit_forgets_what_could_not_be_written),
-		cmocka_unit_test(floor_only_rises_and_never_above_the_release),
-		cmocka_unit_test(other_staged_release_stays_staged),
-		cmocka_unit_test(healthy_good_slot_stays_byte_for_byte),
-		cmocka_unit_test(good_twice_is_no_error_and_no_change),
-		cmocka_unit_test(stale_token_is_refused_and_changes_nothing),
-		cmocka_unit_test(verdict_of_the_deadline_is_not_undone_by_its_own_boot),
-		cmocka_unit_test(slots_that_are_not_whole_get_no_verdict),
-		cmocka_unit_test(proven_fallback_becomes_preferred_when_the_preferred_is_lost),
-		cmocka_unit_test(bad_slot_that_proves_itself_commits),
-		cmocka_unit_test(bad_rejects_and_hands_over),
-		cmocka_unit_test(bad_leaves_the_attempt_of_another_slot),
-		cmocka_unit_test(bad_prefers_the_trusted_that_proved_itself_last),
-		cmocka_unit_test(clean_needs_the_open_attempt),
-		cmocka_unit_test(switch_prefers_a_slot_and_forgets_a_oneshot),
-		cmocka_unit_test(switch_once_is_for_one_boot),
-		cmocka_unit_test(switch_to_the_preferred_slot_changes_nothing),
-		cmocka_unit_test(switch_never_takes_what_is_not_whole),
-		cmocka_unit_test(switch_below_the_floor_is_refused_by_force_as_well),
-		cmocka_unit_test(switch_to_a_slot_that_failed_needs_force),
-		cmocka_unit_test(report_wipes_nothing_that_the_resets_say),
-		cmocka_unit_test(only_a_good_slot_with_its_token_proves_itself),
-		cmocka_unit_test(last_resorts_are_over_once_one_proves_itself),
-		cmocka_unit_test(lost_slot_comes_back_at_growing_distances),
-		cmocka_unit_test(report_keeps_the_last_slot_that_is_trusted),
-		cmocka_unit_test(retry_that_reports_wins_where_all_are_in_doubt),
-		cmocka_unit_test(retry_that_reports_is_no_proof_otherwise),
-		cmocka_unit_test(told_crash_of_a_slot_in_doubt_stays_told),
-		cmocka_unit_test(commit_that_raises_the_floor_renews_the_budget),
-		cmocka_unit_test(distance_has_an_end),
-		cmocka_unit_test(slot_that_nobody_prefers_does_not_come_back),
-		cmocka_unit_test(budget_comes_back_only_when_no_slot_is_in_doubt),
-	};
-
-	return cmocka_run_group_tests_name("verdict", tests, NULL, NULL);
+	return TEST_RUN("verdict");
 }

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What process 1 believes of the helper that reads manifests. */
 #include "update/verify_answer.h"
+#include "tests/unit/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 static struct verify_answer a;
 
@@ -26,39 +23,36 @@ static int good_answer(void **state)
 	return 0;
 }
 
-#define REFUSED(change)                                                \
-	do {                                                           \
-		good_answer(NULL);                                     \
-		change;                                                \
-		assert_int_equal(verify_answer_check(&a), KB_EFORMAT); \
+#define REFUSED(change)                                     \
+	do {                                                \
+		good_answer(NULL);                          \
+		change;                                     \
+		FAILS(verify_answer_check(&a), KB_EFORMAT); \
 	} while (0)
 
-static void what_the_helper_writes_is_taken(void **state)
+TEST(what_the_helper_writes_is_taken)
 {
-	(void)state;
-	assert_int_equal(verify_answer_check(&a), KB_OK);
+	OK(verify_answer_check(&a));
 	snprintf(a.salt, sizeof(a.salt), "-");
-	assert_int_equal(verify_answer_check(&a), KB_OK);
+	OK(verify_answer_check(&a));
 	snprintf(a.algorithm, sizeof(a.algorithm), "sha512");
 	memset(a.root_hash, '0', 128);
 	memset(a.salt, '0', 128);
-	assert_int_equal(verify_answer_check(&a), KB_OK);
+	OK(verify_answer_check(&a));
 }
 
-static void without_a_tree_everything_else_is_zero(void **state)
+TEST(without_a_tree_everything_else_is_zero)
 {
-	(void)state;
 	memset(&a, 0, sizeof(a));
 	a.magic = VERIFY_ANSWER_MAGIC;
 	a.release[5] = 7;
-	assert_int_equal(verify_answer_check(&a), KB_OK);
+	OK(verify_answer_check(&a));
 	a.salt[100] = 'x';
-	assert_int_equal(verify_answer_check(&a), KB_EFORMAT);
+	FAILS(verify_answer_check(&a), KB_EFORMAT);
 }
 
-static void numbers_out_of_range_are_refused(void **state)
+TEST_WITH(numbers_out_of_range_are_refused, NULL, NULL)
 {
-	(void)state;
 	REFUSED(a.magic++);
 	REFUSED(a.verity = 2);
 	REFUSED(a.reserved = 1);
@@ -72,9 +66,8 @@ static void numbers_out_of_range_are_refused(void **state)
 	REFUSED(a.image_size = UINT64_MAX);
 }
 
-static void texts_that_could_smuggle_parameters_are_refused(void **state)
+TEST_WITH(texts_that_could_smuggle_parameters_are_refused, NULL, NULL)
 {
-	(void)state;
 	REFUSED(a.root_hash[3] = ' ');
 	REFUSED(a.root_hash[3] = 'A');
 	REFUSED(a.root_hash[63] = '\0');
@@ -92,12 +85,5 @@ static void texts_that_could_smuggle_parameters_are_refused(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(what_the_helper_writes_is_taken, good_answer),
-		cmocka_unit_test_setup(without_a_tree_everything_else_is_zero, good_answer),
-		cmocka_unit_test(numbers_out_of_range_are_refused),
-		cmocka_unit_test(texts_that_could_smuggle_parameters_are_refused),
-	};
-
-	return cmocka_run_group_tests_name("verify_answer", tests, NULL, NULL);
+	return TEST_RUN("verify_answer", .set_up = good_answer);
 }

@@ -3,15 +3,11 @@
 #include "tests/unit/install_fixture.h"
 #include "lib/log.h"
 #include "update/verify_slot.h"
+#include "tests/unit/test.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
 
 #define SIZE (256u * 1024)
 
@@ -52,8 +48,8 @@ static void with_store(void (*fn)(struct store *st))
 	struct bdev_file dev;
 	struct store st;
 
-	assert_int_equal(bdev_file_open(&dev, path("state"), BDEV_FILE_WRITE), KB_OK);
-	assert_int_equal(store_load(&st, &dev.bdev, &state, &found), KB_OK);
+	OK(bdev_file_open(&dev, path("state"), BDEV_FILE_WRITE));
+	OK(store_load(&st, &dev.bdev, &state, &found));
 	fn(&st);
 	bdev_file_close(&dev);
 }
@@ -65,18 +61,18 @@ static void begin(struct store *st)
 	state.slot[1].st = STATE_GOOD;
 	state.slot[1].has_release = true;
 	memcpy(state.slot[1].release, reader.release.id, STATE_ID_LEN);
-	assert_int_equal(store_save(st, &state), KB_OK);
+	OK(store_save(st, &state));
 }
 
 static void put_manifest(struct store *st)
 {
-	assert_int_equal(store_manifest_write(st, 1, &cell, blob), KB_OK);
+	OK(store_manifest_write(st, 1, &cell, blob));
 }
 
 static void forget_release(struct store *st)
 {
 	state.slot[1].release[0] ^= 1;
-	assert_int_equal(store_save(st, &state), KB_OK);
+	OK(store_save(st, &state));
 }
 
 static void make_manifest(const char *compatible, const struct key_file *k)
@@ -92,7 +88,7 @@ static void make_manifest(const char *compatible, const struct key_file *k)
 	struct stat st;
 
 	assert_int_equal(fstat(fd, &st), 0);
-	assert_int_equal(reader_open(&reader, fd, false, (uint64_t)st.st_size, NULL), KB_OK);
+	OK(reader_open(&reader, fd, false, (uint64_t)st.st_size, NULL));
 	cell = (struct store_manifest){ .sequence = 2 };
 	cell.len = (size_t)reader.h.manifest_off + reader.h.manifest_len;
 	memcpy(cell.release, reader.release.id, sizeof(cell.release));
@@ -151,20 +147,18 @@ static void assert_refused(int code)
 	assert_int_equal(answered, 0);
 }
 
-static void what_is_signed_for_this_device_is_answered(void **ctx)
+TEST(what_is_signed_for_this_device_is_answered)
 {
-	(void)ctx;
 	with_store(put_manifest);
 	assert_int_equal(run("b", true), VERIFY_SLOT_OK);
 	assert_int_equal(answered, sizeof(answer));
-	assert_int_equal(verify_answer_check(&answer), KB_OK);
+	OK(verify_answer_check(&answer));
 	assert_memory_equal(answer.release, cell.release, sizeof(answer.release));
 	assert_int_equal(answer.verity, 0);
 }
 
-static void what_a_stranger_signed_is_not_verified(void **ctx)
+TEST(what_a_stranger_signed_is_not_verified)
 {
-	(void)ctx;
 	make_manifest("box", &stranger);
 	with_store(put_manifest);
 	assert_refused(VERIFY_SLOT_UNVERIFIED);
@@ -174,11 +168,10 @@ static void what_a_stranger_signed_is_not_verified(void **ctx)
 }
 
 /* Written so by somebody who may write the state: its own checksum is right. */
-static void what_was_changed_is_not_verified(void **ctx)
+TEST(what_was_changed_is_not_verified)
 {
 	size_t at[] = { 100, cell.len - 2 };
 
-	(void)ctx;
 	for (unsigned i = 0; i < 2; i++) {
 		blob[at[i]] ^= 1;
 		with_store(put_manifest);
@@ -187,9 +180,8 @@ static void what_was_changed_is_not_verified(void **ctx)
 	}
 }
 
-static void what_is_for_another_device_is_foreign(void **ctx)
+TEST(what_is_for_another_device_is_foreign)
 {
-	(void)ctx;
 	make_manifest("another-box", &key);
 	with_store(begin);
 	with_store(put_manifest);
@@ -197,41 +189,36 @@ static void what_is_for_another_device_is_foreign(void **ctx)
 }
 
 /* One that was signed once, put under another slot's name. */
-static void what_is_of_another_release_is_not_verified(void **ctx)
+TEST(what_is_of_another_release_is_not_verified)
 {
-	(void)ctx;
 	with_store(put_manifest);
 	with_store(forget_release);
 	assert_refused(VERIFY_SLOT_UNVERIFIED);
 }
 
-static void what_is_not_there_fails(void **ctx)
+TEST(what_is_not_there_fails)
 {
-	(void)ctx;
 	assert_refused(VERIFY_SLOT_FAILED);
 	unlink(path("state"));
 	assert_refused(VERIFY_SLOT_FAILED);
 }
 
-static void without_keys_nothing_is_verified(void **ctx)
+TEST(without_keys_nothing_is_verified)
 {
-	(void)ctx;
 	with_store(put_manifest);
 	write_text("etc/keelboot/system.conf",
 		   "[system]\ncompatible = box\n[keyring]\npath = /nowhere\n");
 	assert_refused(VERIFY_SLOT_UNVERIFIED);
 }
 
-static void an_answer_that_nobody_takes_is_a_failure(void **ctx)
+TEST(an_answer_that_nobody_takes_is_a_failure)
 {
-	(void)ctx;
 	with_store(put_manifest);
 	assert_int_equal(run("b", false), VERIFY_SLOT_FAILED);
 }
 
-static void a_slot_that_cannot_be_is_refused(void **ctx)
+TEST(a_slot_that_cannot_be_is_refused)
 {
-	(void)ctx;
 	with_store(put_manifest);
 	assert_int_equal(run("z", true), VERIFY_SLOT_USAGE);
 	assert_int_equal(run("bb", true), VERIFY_SLOT_USAGE);
@@ -263,18 +250,6 @@ static void remove_dir(void)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup(f, set_up)
-	const struct CMUnitTest tests[] = {
-		TEST(what_is_signed_for_this_device_is_answered),
-		TEST(what_a_stranger_signed_is_not_verified),
-		TEST(what_was_changed_is_not_verified),
-		TEST(what_is_for_another_device_is_foreign),
-		TEST(what_is_of_another_release_is_not_verified),
-		TEST(what_is_not_there_fails),
-		TEST(without_keys_nothing_is_verified),
-		TEST(an_answer_that_nobody_takes_is_a_failure),
-		TEST(a_slot_that_cannot_be_is_refused),
-	};
 	int rc;
 
 	if (mkdtemp(dir) == NULL)
@@ -284,7 +259,7 @@ int main(void)
 		image[i] = (uint8_t)(i * i >> 7 | 1);
 	if (!make_dirs())
 		return 1;
-	rc = cmocka_run_group_tests_name("verify_slot", tests, NULL, NULL);
+	rc = TEST_RUN("verify_slot", .set_up = set_up);
 	key_file_free(&key);
 	key_file_free(&stranger);
 	remove_dir();
