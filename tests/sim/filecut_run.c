@@ -43,11 +43,11 @@ int filecut_run_cmd(filecut_run_cmd_fn cmd, const char *operand)
 	struct args a = { .argv = (char **)argv, .at = 1 };
 	const char *const fixed[] = { "keelboot",
 				      "--state",
-				      filecut_world_at("state"),
+				      bundles_path("state"),
 				      "--conf-root",
-				      filecut_world_at("root"),
+				      bundles_path("root"),
 				      "--run-dir",
-				      filecut_world_at("run"),
+				      bundles_path("run"),
 				      "--wait",
 				      "0" };
 	int n = (int)KB_ARRAY_LEN(fixed);
@@ -55,7 +55,7 @@ int filecut_run_cmd(filecut_run_cmd_fn cmd, const char *operand)
 	memcpy(argv, fixed, sizeof(fixed));
 	for (unsigned i = 0; i < 2; i++) {
 		snprintf(slot[i], sizeof(slot[0]), "%c:root=%s", 'a' + i,
-			 filecut_world_at(i ? "b" : "a"));
+			 bundles_path(i ? "b" : "a"));
 		argv[n++] = "--slot";
 		argv[n++] = slot[i];
 	}
@@ -71,9 +71,9 @@ int filecut_run_apply(void)
 	static char slot[2][600], source[600];
 	const char *argv[] = { "keelboot-apply",
 			       "--root",
-			       filecut_world_at("root"),
+			       bundles_path("root"),
 			       "--state",
-			       filecut_world_at("state"),
+			       bundles_path("state"),
 			       "--source",
 			       source,
 			       "--slot",
@@ -81,21 +81,21 @@ int filecut_run_apply(void)
 			       "--slot",
 			       slot[1] };
 
-	snprintf(source, sizeof(source), "data:%s", filecut_world_at("a"));
+	snprintf(source, sizeof(source), "data:%s", bundles_path("a"));
 	for (unsigned i = 0; i < 2; i++)
 		snprintf(slot[i], sizeof(slot[0]), "%c:root=%s", 'a' + i,
-			 filecut_world_at(i ? "b" : "a"));
+			 bundles_path(i ? "b" : "a"));
 	return apply_main((int)KB_ARRAY_LEN(argv), (char **)argv);
 }
 
 static int run_stage(void)
 {
-	return filecut_run_cmd(stage_cmd, filecut_world_at("new.keel"));
+	return filecut_run_cmd(stage_cmd, bundles_path("new.keel"));
 }
 
 static int run_stage_other(void)
 {
-	return filecut_run_cmd(stage_cmd, filecut_world_at("other.keel"));
+	return filecut_run_cmd(stage_cmd, bundles_path("other.keel"));
 }
 
 static int run_unstage(void)
@@ -121,7 +121,7 @@ static void child(int (*program)(void), const struct filecut_rec_plan *plan, int
 	dup2(out, 2);
 	log_to(2, 0);
 	log_set_level(LOG_LEVEL_NOTICE);
-	filecut_rec_begin(rec, plan, filecut_world_at("data"), filecut_world_at("state"));
+	filecut_rec_begin(rec, plan, bundles_path("data"), bundles_path("state"));
 	alarm(HANG_S);
 	code = program();
 	fflush(stdout);

@@ -299,12 +299,11 @@ int main(int argc, char **argv)
 	setenv("KEELBOOT_HELPER", "build/keelboot-helper", 0); /* it is looked for beside us else */
 	if (!read_args(argc, argv, &o))
 		return 2;
-	if (!filecut_world_begin())
-		return 1;
+	filecut_world_begin();
 	if (o.replay == NULL)
 		rc = walk(&o);
 	else if (find(o.replay) != NULL)
 		rc = filecut_walk_replay(find(o.replay), o.block, o.way) ? 0 : 1;
-	filecut_world_end();
+	bundles_end();
 	return rc;
 }

@@ -25,7 +25,7 @@ enum before {
 
 static int run_stage(void)
 {
-	return filecut_run_cmd(stage_cmd, filecut_world_at("new.keel"));
+	return filecut_run_cmd(stage_cmd, bundles_path("new.keel"));
 }
 
 static int run_unstage(void)
@@ -55,7 +55,7 @@ static int run_switch(void)
 
 static int run_install(void)
 {
-	return filecut_run_cmd(install_cmd, filecut_world_at("new.keel"));
+	return filecut_run_cmd(install_cmd, bundles_path("new.keel"));
 }
 
 static int run_status(void)
@@ -76,7 +76,7 @@ static int run_history(void)
 static int run_guardian(void)
 {
 	const struct guardian_attempt attempt = { .slot = 1, .token = 1 };
-	int fd = open(filecut_world_at("state"), O_RDWR | O_DSYNC | O_CLOEXEC);
+	int fd = open(bundles_path("state"), O_RDWR | O_DSYNC | O_CLOEXEC);
 
 	return guardian_record_bad(fd, &attempt, 0) == GUARDIAN_RECORDED ? 0 : 1;
 }
@@ -84,7 +84,7 @@ static int run_guardian(void)
 static int run_proof(void)
 {
 	const struct guardian_attempt attempt = { .slot = 1, .token = 1 };
-	int fd = open(filecut_world_at("state"), O_RDWR | O_DSYNC | O_CLOEXEC);
+	int fd = open(bundles_path("state"), O_RDWR | O_DSYNC | O_CLOEXEC);
 
 	return guardian_record_proven(fd, &attempt) == GUARDIAN_GOOD ? 0 : 1;
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "tests/sim/bundles.h"
 #include "tests/sim/filecut_fs.h"
 
 /* How long the machine has to run before a report proves its slot; 0 to begin with. */
@@ -13,11 +14,8 @@ void filecut_world_stable_after(unsigned seconds);
 /* Whether the system has reported in this boot. */
 void filecut_world_reported(bool reported);
 
-/* Makes the folder and the bundles. False after a message. */
-bool filecut_world_begin(void);
-void filecut_world_end(void);
-/* Path of something in the folder. Good for the next dozen calls. */
-const char *filecut_world_at(const char *name);
+/* Makes the folder and the bundles. bundles_end() removes it. */
+void filecut_world_begin(void);
 
 /* The bundles, as the data partition should hold them, and the names for them there. */
 uint32_t filecut_world_bundle(bool other);

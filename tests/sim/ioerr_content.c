@@ -1,32 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/ioerr_content.h"
 
+#include "tests/sim/bundles.h"
 #include "tests/sim/ioerr_world.h"
-#include "tests/unit/install_fixture.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #define CHUNK	  (16u << 10)
 #define PATH_SIZE 256
 
 static uint8_t image[3][IOERR_CONTENT_IMAGE];
-static char top[] = "/tmp/keelboot-ioerr-XXXXXX";
 static char conf[2][512], bundle[PATH_SIZE];
 static bool keeper;
-static uint8_t release[STATE_ID_LEN];
+static struct bundles_release update = {
+	.version = "2.0", .sequence = IOERR_WORLD_NEW, .data = image[2], .size = IOERR_CONTENT_IMAGE
+};
 static char mounted[PATH_SIZE]; /* what was opened as a medium last */
-
-const char *ioerr_content_path(const char *name)
-{
-	static char p[4][PATH_SIZE];
-	static unsigned n;
-
-	n = (n + 1) % 4;
-	snprintf(p[n], sizeof(p[n]), "%s/%s", top, name);
-	return p[n];
-}
 
 const uint8_t *ioerr_content_image(unsigned sequence)
 {
@@ -50,7 +40,7 @@ const char *ioerr_content_bundle(void)
 
 const uint8_t *ioerr_world_release(void)
 {
-	return release;
+	return update.id;
 }
 
 /* The new image shares half of its chunks with the old one, and some chunks are zero. */
@@ -67,27 +57,6 @@ static void make_images(void)
 	memset(image[2] + 12 * CHUNK, 0, CHUNK);
 }
 
-static void make_folder(const char *name)
-{
-	if (mkdir(ioerr_content_path(name), 0755) < 0)
-		abort();
-}
-
-static void copy_to(int from, const char *to)
-{
-	int fd = open(to, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	static uint8_t buf[65536];
-	ssize_t n;
-	off_t at = 0;
-
-	while ((n = pread(from, buf, sizeof(buf), at)) > 0) {
-		if (write(fd, buf, (size_t)n) != n)
-			abort();
-		at += n;
-	}
-	close(fd);
-}
-
 /* Each third chunk is not compressed. */
 static void twist(struct fixture_chunk *c)
 {
@@ -100,61 +69,30 @@ static void twist(struct fixture_chunk *c)
 
 static void make_bundle(void)
 {
-	static struct fixture_image im = { "root", NULL, IOERR_CONTENT_IMAGE, CHUNK, false };
-	static struct key_file key;
-	struct fixture_bundle b = { .image = &im,
-				    .nimages = 1,
-				    .version = "2.0",
-				    .sequence = IOERR_WORLD_NEW,
-				    .twist = twist };
-	static struct reader r;
 	char name[64];
-	struct stat st;
-	int fd;
 
-	im.data = image[2];
-	fixture_ok(key_file_generate(ioerr_content_path("keys/key"), KEYRING_ED25519, &key));
-	b.key = &key;
-	fd = fixture_make(&b);
-	if (fstat(fd, &st) < 0)
-		abort();
-	fixture_ok(reader_open(&r, fd, false, (uint64_t)st.st_size, &key.ring));
-	memcpy(release, r.release.id, sizeof(release));
-	reader_close(&r);
-	bytes_hex(name, release, 8);
-	snprintf(bundle, sizeof(bundle), "%s/data/keelboot/stage/%s.keel", top, name);
-	copy_to(fd, bundle);
-	copy_to(fd, ioerr_content_path("stick/keelboot/update.keel"));
-	close(fd);
-	key_file_free(&key);
+	bundles_make(&update, CHUNK, false, twist);
+	snprintf(name, sizeof(name), "data/keelboot/stage/%s", update.file);
+	bundles_copy(update.bundle, name);
+	bundles_copy(update.bundle, "stick/keelboot/update.keel");
+	snprintf(bundle, sizeof(bundle), "%s", bundles_path(name));
 }
 
 static void put_text(const char *name, const char *text)
 {
-	int fd = open(ioerr_content_path(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		abort();
-	close(fd);
+	bundles_put(name, text, strlen(text));
 }
 
 void ioerr_world_make(void)
 {
-	static const char *const folders[] = { "keys",		"data",
-					       "data/keelboot", "data/keelboot/stage",
-					       "stick",		"stick/keelboot",
-					       "run",		"proc",
-					       "proc/1",	"proc/self" };
-	int fd;
+	static const char *const folders[] = { "data",	"data/keelboot",  "data/keelboot/stage",
+					       "stick", "stick/keelboot", "run",
+					       "proc",	"proc/1",	  "proc/self",
+					       "keys" };
+	static const char node[4096];
 
-	if (mkdtemp(top) == NULL)
-		abort();
-	for (unsigned i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-		make_folder(folders[i]);
-	fd = open(ioerr_content_path("node"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || ftruncate(fd, 4096) < 0)
-		abort();
-	close(fd);
+	bundles_begin("ioerr", false, folders, sizeof(folders) / sizeof(folders[0]));
+	bundles_put("node", node, sizeof(node));
 	put_text("proc/1/comm", "init\n");
 	put_text("proc/1/cmdline", "init [2]");
 	put_text("proc/self/oom_score_adj", "0\n");
@@ -162,21 +100,13 @@ void ioerr_world_make(void)
 		snprintf(conf[i], sizeof(conf[i]),
 			 "[system]\ncompatible=box\ncommit-deadline=%u\nshutdown-deadline=%u\n"
 			 "stable-after=%u\n"
-			 "[keyring]\npath=%s/keys\n[source.data]\nmount=%s/none\n[watchdog]\n"
+			 "[keyring]\npath=%s\n[source.data]\nmount=%s\n[watchdog]\n"
 			 "handover=%s\n",
 			 IOERR_WORLD_DEADLINE_S, IOERR_WORLD_DEADLINE_S,
-			 i ? IOERR_WORLD_STABLE_S : 0, top, top, i ? "keeper" : "system");
+			 i ? IOERR_WORLD_STABLE_S : 0, bundles_path("keys"), bundles_path("none"),
+			 i ? "keeper" : "system");
 	make_images();
 	make_bundle();
-}
-
-void ioerr_world_remove(void)
-{
-	char command[PATH_SIZE];
-
-	snprintf(command, sizeof(command), "rm -rf %s", top);
-	if (system(command) != 0)
-		fprintf(stderr, "%s stays\n", top);
 }
 
 /* ---------------------------------------------------------------- media */
@@ -224,7 +154,7 @@ const char *ioerr_world_path(const char *name)
 	if (strcmp(name, IOERR_CONTENT_DATA) == 0 ||
 	    strcmp(name, "/dev/" IOERR_CONTENT_STICK) == 0) {
 		snprintf(mounted, sizeof(mounted), "%s", name);
-		return ioerr_content_path("node");
+		return bundles_path("node");
 	}
 	if (strcmp(name, IOERR_CONTENT_RAW) == 0 && raw >= 0) {
 		snprintf(mounted, sizeof(mounted), "%s", name);
@@ -232,7 +162,6 @@ const char *ioerr_world_path(const char *name)
 		return raw_path;
 	}
 	if (strcmp(name, "/run/keelboot/media") == 0)
-		return ioerr_content_path(strcmp(mounted, IOERR_CONTENT_DATA) == 0 ? "data"
-										   : "stick");
-	return strcmp(name, "/dev/kmsg") == 0 ? ioerr_content_path("none") : name;
+		return bundles_path(strcmp(mounted, IOERR_CONTENT_DATA) == 0 ? "data" : "stick");
+	return strcmp(name, "/dev/kmsg") == 0 ? bundles_path("none") : name;
 }

@@ -29,5 +29,3 @@ void ioerr_content_raw_first(uint8_t *first, bool put);
 void ioerr_content_keeper(bool on);
 /* The bundle's path on this machine. */
 const char *ioerr_content_bundle(void);
-/* Of something in the folder that all of this is in; valid for four calls. */
-const char *ioerr_content_path(const char *name);

@@ -2,6 +2,7 @@
 #include "tests/sim/ioerr_guardian.h"
 
 #include "initramfs/guardian_linux.h"
+#include "tests/sim/bundles.h"
 #include "tests/sim/ioerr_content.h"
 #include "tests/sim/ioerr_process.h"
 #include "tests/sim/os_sim_int.h"
@@ -86,7 +87,7 @@ void ioerr_guardian_carry_report(void)
 	char path[256];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/" GUARDIAN_REPORT_FILE, ioerr_content_path("run"));
+	snprintf(path, sizeof(path), "%s/" GUARDIAN_REPORT_FILE, bundles_path("run"));
 	if (!os_exists("/run/keelboot/" GUARDIAN_REPORT_FILE)) {
 		unlink(path);
 		return;
@@ -263,8 +264,8 @@ static void lay_out(char *const argv[])
 	ioerr_world_process = IOERR_FAULT_TARGETS;
 	put_fd(memfd_create("lock", 0), GUARDIAN_FD_STATE);
 	put_fd(os_sim_log_fd(), GUARDIAN_FD_KMSG);
-	put_fd(open(ioerr_content_path("proc"), O_RDONLY | O_DIRECTORY), GUARDIAN_FD_PROC);
-	put_fd(open(ioerr_content_path("run"), O_RDONLY | O_DIRECTORY), GUARDIAN_FD_RUN);
+	put_fd(open(bundles_path("proc"), O_RDONLY | O_DIRECTORY), GUARDIAN_FD_PROC);
+	put_fd(open(bundles_path("run"), O_RDONLY | O_DIRECTORY), GUARDIAN_FD_RUN);
 	os_sim_bdev_quiet();
 	os_sim_bdev_fd(GUARDIAN_FD_STATE, IOERR_CONTENT_STATE);
 	if (strcmp(argv[7], "0") != 0)

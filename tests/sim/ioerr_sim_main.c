@@ -9,6 +9,7 @@
  * With --fault one run, whose boots are printed.
  */
 #include "initramfs/guardian.h"
+#include "tests/sim/bundles.h"
 #include "tests/sim/ioerr_libc.h"
 #include "tests/sim/ioerr_libc_proc.h"
 #include "tests/sim/ioerr_process.h"
@@ -77,6 +78,6 @@ int main(int argc, char **argv)
 	}
 	ioerr_world_make();
 	rc = ioerr_sweep_run(&sweep);
-	ioerr_world_remove();
+	bundles_end();
 	return rc;
 }

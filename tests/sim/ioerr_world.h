@@ -90,9 +90,8 @@ struct ioerr_world {
 #define IOERR_WORLD_NOW 10 /* what slot a holds, */
 #define IOERR_WORLD_NEW 20 /* and the bundle */
 
-/* Once: keys, images, bundle, in a folder of its own, which ioerr_world_remove() removes. */
+/* Once: keys, images, bundle. */
 void ioerr_world_make(void);
-void ioerr_world_remove(void);
 /* The release id of the bundle. */
 const uint8_t *ioerr_world_release(void);
 /* Where keelboot-apply and the command find, under the name of a device or of a folder, what stands

@@ -11,7 +11,7 @@
  *
  *	linear_sim [--mib N] [--report FILE] [--replay EPOCH:IMAGE]
  */
-#include "tests/unit/install_fixture.h"
+#include "tests/sim/bundles.h"
 
 #include "lib/log.h"
 #include "lib/util.h"
@@ -52,9 +52,7 @@ static struct {
 	uint64_t size;
 } part[DISKS] = { [ROOT] = { "root", 512 * MIB }, [BOOT] = { "boot", 64 * MIB } };
 
-static char folder[] = "/tmp/keelboot-linear-XXXXXX";
 static int bundle;
-static struct keyring keys;
 static struct reader reader;
 static struct device dev, again;
 static unsigned flush_op[EPOCHS], nflushes, epoch;
@@ -91,16 +89,6 @@ static uint64_t block_of(uint64_t chunk, unsigned release)
 	return chunk == 0 ? 0 : chunk * CHUNK + (release * 7 + chunk % 32) * BDEV_ALIGN;
 }
 
-static const char *in_folder(const char *name)
-{
-	static char p[4][128];
-	static unsigned n;
-
-	n = (n + 1) % 4;
-	snprintf(p[n], sizeof(p[0]), "%s/%s", folder, name);
-	return p[n];
-}
-
 static uint8_t *make_image(unsigned disk)
 {
 	uint8_t *data = mmap(NULL, part[disk].size, PROT_READ | PROT_WRITE,
@@ -118,22 +106,17 @@ static void make_bundle(void)
 	struct fixture_bundle b = {
 		.image = im, .nimages = DISKS - ROOT, .version = "2.0", .sequence = 2
 	};
-	struct key_file key;
+	static const char *const keyring[] = { "keys" };
 
 	for (unsigned i = ROOT; i < DISKS; i++)
 		im[i - ROOT] = (struct fixture_image){ part[i].name, make_image(i), part[i].size,
 						       CHUNK, false };
-	must(mkdtemp(folder) != NULL, folder);
-	fixture_ok(key_file_generate(in_folder("k"), KEYRING_ED25519, &key));
-	b.key = &key;
+	bundles_begin("linear", true, keyring, 1);
+	bundles_end();
+	b.key = bundles_key();
 	bundle = fixture_make(&b);
-	fixture_ok(keyring_load(&keys, folder));
 	for (unsigned i = ROOT; i < DISKS; i++)
 		munmap((void *)im[i - ROOT].data, part[i].size);
-	key_file_free(&key);
-	unlink(in_folder("k.key"));
-	unlink(in_folder("k.pem"));
-	rmdir(folder);
 }
 
 static void put_old(struct cut_disk *d, unsigned disk)
@@ -228,8 +211,8 @@ static enum kb_err install(struct device *d, char *why, size_t len)
 		snprintf(why, len, "the state is lost");
 		return KB_EIO;
 	}
-	fixture_ok(
-		reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), &keys));
+	fixture_ok(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END),
+			       &bundles_key()->ring));
 	e = plan_accept(&d->state, &reader.release, PLAN_COMMAND, 3, 1, &target);
 	if (e == KB_OK) {
 		in = (struct install){

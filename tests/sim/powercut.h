@@ -7,6 +7,7 @@
 #pragma once
 
 #include "selector/state.h"
+#include "tests/sim/bundles.h"
 #include "tests/sim/cut_image.h"
 
 #include <sys/types.h>
@@ -87,23 +88,10 @@ struct powercut_run {
 	char slot[8], token[32], devices[512];
 };
 
-/* One release: its image, and the bundle that brings it. */
-struct powercut_release {
-	uint8_t *data;
-	uint64_t size;
-	int bundle; /* a file in memory */
-	uint8_t id[STATE_ID_LEN];
-	uint8_t *blob; /* as the manifest cell has it */
-	size_t blob_len;
-	char version[16];
-	uint64_t sequence;
-};
-
 /* ---------------------------------------------------------------- powercut_media.c */
-extern struct powercut_release powercut_release[POWERCUT_RELEASES];
-/* Makes images, key and bundles of a story; keys in a folder that ends with the process. */
+extern struct bundles_release powercut_release[POWERCUT_RELEASES];
+/* Makes images, key and bundles of a story, in a folder that ends with the process. */
 void powercut_media_make(const struct powercut_story *s);
-const char *powercut_media_keyring(void);
 /* What the data partition holds, as a folder: with the staged file, or without. */
 const char *powercut_media_data(bool staged);
 uint64_t powercut_media_slot_size(const struct powercut_story *s);

@@ -66,8 +66,7 @@ static void check_tries(struct powercut_walk *w, uint32_t at, const struct power
 #define AT_FLOOR 104 /* in a manifest cell: docs/STATE.md */
 
 /* Whether a manifest cell holds a release's bundle, whole. */
-static bool is_whole(const struct cut_content *state, uint64_t off,
-		     const struct powercut_release *r)
+static bool is_whole(const struct cut_content *state, uint64_t off, const struct bundles_release *r)
 {
 	uint8_t data[CUT_SECTOR], want[CUT_SECTOR];
 

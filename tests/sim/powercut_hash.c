@@ -59,7 +59,7 @@ unsigned powercut_hash_sector(enum powercut_disk disk, uint64_t sector, const ui
 		at = (uint64_t)(blob - 1) * BDEV_ALIGN + sector % SECTORS * CUT_SECTOR;
 	}
 	for (unsigned i = 0; i < POWERCUT_RELEASES; i++) {
-		const struct powercut_release *r = &powercut_release[i];
+		const struct bundles_release *r = &powercut_release[i];
 		bool is = disk == POWERCUT_STATE ? same(data, r->blob, r->blob_len, at)
 						 : same(data, r->data, r->size, at);
 

@@ -2,130 +2,29 @@
 /* Images, key and bundles of a story, and what its disks hold in the beginning. */
 #include "tests/sim/powercut.h"
 
-#include "lib/bytes.h"
 #include "selector/store.h"
-#include "tests/unit/install_fixture.h"
-
-#include <fcntl.h>
-#include <limits.h>
-#include <sys/stat.h>
 
 #define CHUNK MANIFEST_CHUNK_MIN
 
-struct powercut_release powercut_release[POWERCUT_RELEASES];
+struct bundles_release powercut_release[POWERCUT_RELEASES];
 
-static char folder[] = "/tmp/powercut-XXXXXX";
-static char keyring[64];
-static struct key_file key;
-
-static const char *const folders[] = { "staged", "staged/keelboot", "staged/keelboot/stage",
-				       "gone",	 "gone/keelboot",   "gone/keelboot/stage" };
-static char staged[128]; /* the file; "": there is none */
-
-/* rmdir() is the simulation's. */
-static void remove_dir(const char *path)
+const char *powercut_media_data(bool is_staged)
 {
-	(void)unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+	return bundles_path(is_staged ? "staged" : "gone");
 }
 
 static void make_folders(void)
 {
-	char path[128];
+	static const char *const folders[] = { "staged", "staged/keelboot", "staged/keelboot/stage",
+					       "gone",	 "gone/keelboot",   "gone/keelboot/stage",
+					       "keys" };
+	static bool made;
 
-	for (unsigned i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, folders[i]);
-		if (mkdir(path, 0700) < 0)
-			abort();
-	}
-}
-
-static void remove_folder(void)
-{
-	char path[128];
-
-	if (staged[0] != '\0')
-		unlink(staged);
-	for (unsigned i = sizeof(folders) / sizeof(folders[0]); i-- > 0;) {
-		snprintf(path, sizeof(path), "%s/%s", folder, folders[i]);
-		remove_dir(path);
-	}
-	snprintf(path, sizeof(path), "%s/key.key", folder);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/keys/key.pem", folder);
-	unlink(path);
-	remove_dir(keyring);
-	remove_dir(folder);
-}
-
-/* Always the same, so that all images are, and a replay finds them again. It protects nothing. */
-static const char private_key[] =
-	"MC4CAQAwBQYDK2VwBCIEIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g";
-static const char public_key[] = "MCowBQYDK2VwAyEAebVWLo/mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ=";
-
-static void put_pem(const char *path, const char *kind, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	if (fd < 0 ||
-	    dprintf(fd, "-----BEGIN %s KEY-----\n%s\n-----END %s KEY-----\n", kind, text, kind) < 0)
-		abort();
-	close(fd);
-}
-
-static void make_key(void)
-{
-	char path[96];
-
-	if (keyring[0] != '\0')
+	if (made)
 		return;
-	if (mkdtemp(folder) == NULL)
-		abort();
-	snprintf(keyring, sizeof(keyring), "%s/keys", folder);
-	if (mkdir(keyring, 0700) < 0)
-		abort();
-	snprintf(path, sizeof(path), "%s/key.key", folder);
-	put_pem(path, "PRIVATE", private_key);
-	fixture_ok(key_file_load(&key, path));
-	make_folders();
-	snprintf(path, sizeof(path), "%s/key.pem", keyring);
-	put_pem(path, "PUBLIC", public_key);
-	atexit(remove_folder);
-}
-
-const char *powercut_media_keyring(void)
-{
-	return keyring;
-}
-
-const char *powercut_media_data(bool is_staged)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, is_staged ? "staged" : "gone");
-	return path;
-}
-
-/* The update, as `keelboot stage` leaves it. */
-static void make_staged(void)
-{
-	const struct powercut_release *r = &powercut_release[POWERCUT_NEW];
-	uint8_t buf[BDEV_ALIGN];
-	char name[17];
-	off_t at = 0;
-	ssize_t n;
-	int fd;
-
-	if (staged[0] != '\0')
-		unlink(staged);
-	bytes_hex(name, r->id, 8);
-	snprintf(staged, sizeof(staged), "%s/staged/keelboot/stage/%s.keel", folder, name);
-	fd = open(staged, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		abort();
-	for (; (n = pread(r->bundle, buf, sizeof(buf), at)) > 0; at += n)
-		if (write(fd, buf, (size_t)n) != n)
-			abort();
-	close(fd);
+	made = true;
+	bundles_begin("powercut", true, folders, sizeof(folders) / sizeof(folders[0]));
+	atexit(bundles_end);
 }
 
 /* ---------------------------------------------------------------- images */
@@ -155,7 +54,7 @@ static void fill_block(uint8_t *data, unsigned release, uint64_t block, unsigned
  */
 static void make_image(const struct powercut_story *s, unsigned release)
 {
-	struct powercut_release *r = &powercut_release[release];
+	struct bundles_release *r = &powercut_release[release];
 
 	r->size = INSTALL_SEAL + (uint64_t)s->c * CHUNK;
 	r->data = calloc(1, r->size);
@@ -168,42 +67,23 @@ static void make_image(const struct powercut_story *s, unsigned release)
 			   s->w);
 }
 
-static void make_bundle(unsigned release)
-{
-	struct powercut_release *r = &powercut_release[release];
-	static struct reader reader;
-	struct fixture_image im = {
-		.name = "root", .data = r->data, .size = r->size, .chunk = CHUNK, .raw = true
-	};
-	struct fixture_bundle b = { .image = &im, .nimages = 1, .key = &key };
-
-	snprintf(r->version, sizeof(r->version), "%u.0", release + 1);
-	r->sequence = b.sequence = release + 1;
-	b.version = r->version;
-	r->bundle = fixture_make(&b);
-	fixture_ok(reader_open(&reader, r->bundle, true, UINT32_MAX, &key.ring));
-	memcpy(r->id, reader.release.id, sizeof(r->id));
-	r->blob_len = READER_HEADER_LEN + reader.h.sig_cap + reader.h.manifest_len;
-	r->blob = malloc(r->blob_len);
-	memcpy(r->blob, reader.header, READER_HEADER_LEN);
-	memcpy(r->blob + READER_HEADER_LEN, reader.sig, reader.h.sig_cap);
-	memcpy(r->blob + READER_HEADER_LEN + reader.h.sig_cap, reader.text, reader.h.manifest_len);
-	reader_close(&reader);
-}
-
 void powercut_media_make(const struct powercut_story *s)
 {
-	make_key();
+	const struct bundles_release *new = &powercut_release[POWERCUT_NEW];
+	char staged[64];
+
+	make_folders();
 	for (unsigned i = 0; i < POWERCUT_RELEASES; i++) {
-		if (powercut_release[i].data != NULL) {
-			free(powercut_release[i].data);
-			free(powercut_release[i].blob);
-			close(powercut_release[i].bundle);
-		}
+		struct bundles_release *r = &powercut_release[i];
+
 		make_image(s, i);
-		make_bundle(i);
+		snprintf(r->version, sizeof(r->version), "%u.0", i + 1);
+		r->sequence = i + 1;
+		bundles_make(r, CHUNK, true, NULL);
 	}
-	make_staged();
+	/* As `keelboot stage` leaves it. */
+	snprintf(staged, sizeof(staged), "staged/keelboot/stage/%s", new->file);
+	bundles_copy(new->bundle, staged);
 }
 
 uint64_t powercut_media_slot_size(const struct powercut_story *s)
@@ -227,7 +107,7 @@ static void put_data(struct cut_content *c, const uint8_t *data, uint64_t len)
 static void set_slot(struct state *s, struct store *st, int slot, unsigned release,
 		     enum state_st as)
 {
-	const struct powercut_release *r = &powercut_release[release];
+	const struct bundles_release *r = &powercut_release[release];
 	struct state_slot *t = &s->slot[slot];
 	struct store_manifest m = { .sequence = r->sequence, .floor = 1, .len = r->blob_len };
 

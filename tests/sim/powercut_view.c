@@ -126,7 +126,7 @@ static bool may_be(const uint8_t *data, uint64_t sector, bool healed)
 }
 
 /* torn: but for garbage in its first block; healed: or what was written over it. */
-static bool holds(const struct cut_content *slot, const struct powercut_release *r, bool torn,
+static bool holds(const struct cut_content *slot, const struct bundles_release *r, bool torn,
 		  bool healed)
 {
 	uint8_t data[CUT_SECTOR];
@@ -161,7 +161,7 @@ int powercut_view_torn(const struct cut_content *slot, bool healed)
 	return find(slot, true, healed);
 }
 
-static bool sector_is(const struct cut_content *slot, const struct powercut_release *r,
+static bool sector_is(const struct cut_content *slot, const struct bundles_release *r,
 		      uint64_t sector)
 {
 	uint8_t data[CUT_SECTOR];
@@ -182,7 +182,7 @@ bool powercut_view_mounts(const struct cut_content *slot)
 	if (page_is_bad(slot, 0))
 		return false;
 	for (unsigned i = 0; i < POWERCUT_RELEASES; i++) {
-		const struct powercut_release *r = &powercut_release[i];
+		const struct bundles_release *r = &powercut_release[i];
 		bool squashfs = memcmp(r->data, zero, CUT_SECTOR) != 0;
 
 		if (squashfs ? sector_is(slot, r, 0)

@@ -32,7 +32,7 @@ const char *powercut_world_conf(void)
 		 "[system]\ncompatible=box\nstable-after=0\n[keyring]\npath=%s\n[source.data]"
 		 "\nenabled=%s\n"
 		 "[source.sd]\nenabled=no\n",
-		 powercut_media_keyring(), story->data ? "yes" : "no");
+		 bundles_path("keys"), story->data ? "yes" : "no");
 	return text;
 }
 

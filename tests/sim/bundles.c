@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/bundles.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static char folder[64];
+static struct key_file key;
+
+/* It protects nothing. */
+static const char private_key[] =
+	"-----BEGIN PRIVATE KEY-----\n"
+	"MC4CAQAwBQYDK2VwBCIEIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g\n"
+	"-----END PRIVATE KEY-----\n";
+static const char public_key[] = "-----BEGIN PUBLIC KEY-----\n"
+				 "MCowBQYDK2VwAyEAebVWLo/mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ=\n"
+				 "-----END PUBLIC KEY-----\n";
+
+static void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	perror(what);
+	exit(1);
+}
+
+const char *bundles_path(const char *name)
+{
+	static char p[16][512];
+	static unsigned n;
+
+	n = (n + 1) % 16;
+	snprintf(p[n], sizeof(p[0]), "%s/%s", folder, name);
+	return p[n];
+}
+
+void bundles_put(const char *name, const void *data, size_t len)
+{
+	int fd = open(bundles_path(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	must(fd >= 0 && write(fd, data, len) == (ssize_t)len, name);
+	close(fd);
+}
+
+void bundles_copy(int from, const char *name)
+{
+	int fd = open(bundles_path(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	static uint8_t buf[65536];
+	ssize_t n;
+
+	must(fd >= 0, name);
+	for (off_t at = 0; (n = pread(from, buf, sizeof(buf), at)) > 0; at += n)
+		must(write(fd, buf, (size_t)n) == n, name);
+	close(fd);
+}
+
+static void load_key(const char *keyring)
+{
+	char pem[128];
+
+	snprintf(pem, sizeof(pem), "%s/key.pem", keyring);
+	bundles_put(pem, public_key, strlen(public_key));
+	bundles_put("key.key", private_key, strlen(private_key));
+	fixture_ok(key_file_load(&key, bundles_path("key.key")));
+}
+
+static void make_key(const char *keyring)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s/key", keyring);
+	fixture_ok(key_file_generate(bundles_path(name), KEYRING_ED25519, &key));
+}
+
+void bundles_begin(const char *who, bool same_key, const char *const *folders, unsigned n)
+{
+	snprintf(folder, sizeof(folder), "%s/keelboot-%s-XXXXXX",
+		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", who);
+	must(mkdtemp(folder) != NULL, folder);
+	for (unsigned i = 0; i < n; i++)
+		must(mkdir(bundles_path(folders[i]), 0755) == 0, folders[i]);
+	(same_key ? load_key : make_key)(folders[n - 1]);
+}
+
+/* rmdir() and unlink() may be the simulation's. */
+void bundles_end(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+	if (system(command) != 0)
+		fprintf(stderr, "%s stays\n", folder);
+}
+
+const struct key_file *bundles_key(void)
+{
+	return &key;
+}
+
+static void keep_blob(struct bundles_release *r, const struct reader *from)
+{
+	uint8_t *to;
+
+	r->blob_len = READER_HEADER_LEN + from->h.sig_cap + from->h.manifest_len;
+	to = r->blob = malloc(r->blob_len);
+	must(to != NULL, "memory");
+	to = mempcpy(to, from->header, READER_HEADER_LEN);
+	to = mempcpy(to, from->sig, from->h.sig_cap);
+	memcpy(to, from->text, from->h.manifest_len);
+}
+
+void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,
+		  void (*twist)(struct fixture_chunk *c))
+{
+	const struct fixture_image im = { "root", r->data, r->size, chunk, raw };
+	const struct fixture_bundle b = { .image = &im,
+					  .nimages = 1,
+					  .version = r->version,
+					  .sequence = r->sequence,
+					  .key = &key,
+					  .twist = twist };
+	static struct reader reader;
+	char hex[2 * 8 + 1];
+
+	r->bundle = fixture_make(&b);
+	fixture_ok(reader_open(&reader, r->bundle, false, (uint64_t)lseek(r->bundle, 0, SEEK_END),
+			       &key.ring));
+	memcpy(r->id, reader.release.id, sizeof(r->id));
+	bytes_hex(hex, r->id, 8);
+	snprintf(r->file, sizeof(r->file), "%s.keel", hex);
+	keep_blob(r, &reader);
+	reader_close(&reader);
+}
+
+void bundles_free(struct bundles_release *r)
+{
+	free(r->blob);
+	close(r->bundle);
+}

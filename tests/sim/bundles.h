@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the harnesses put onto their disks and media: releases with their bundles, a key, and files,
+ * all in a folder that bundles_end() removes.
+ */
+#pragma once
+
+#include "selector/state.h"
+#include "tests/unit/install_fixture.h"
+
+/* One release: its image, and the bundle that brings it. */
+struct bundles_release {
+	/* given */
+	char version[16];
+	uint64_t sequence;
+	uint8_t *data; /* the image `root` */
+	uint64_t size;
+	/* made */
+	int bundle; /* a file in memory */
+	uint8_t id[STATE_ID_LEN];
+	char file[24]; /* as the stage folder names it */
+	uint8_t *blob; /* header, signature and manifest, as the manifest cell has them */
+	size_t blob_len;
+};
+
+/*
+ * Makes the folder, those below it, and in the last of them a keyring with one key: always the
+ * same, so that all images are, and a replay finds them again; or a new one. One that is loaded
+ * leaves so much in OpenSSL's caches that fewer allocations are left to fail.
+ */
+void bundles_begin(const char *who, bool same_key, const char *const *folders, unsigned n);
+void bundles_end(void);
+/* Of something in the folder; good for the next dozen calls. */
+const char *bundles_path(const char *name);
+const struct key_file *bundles_key(void);
+
+/* Compresses nothing if raw. twist: NULL, or what is changed about each chunk. */
+void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,
+		  void (*twist)(struct fixture_chunk *c));
+/* All but the image. */
+void bundles_free(struct bundles_release *r);
+
+/* Writes a file in the folder anew. */
+void bundles_put(const char *name, const void *data, size_t len);
+void bundles_copy(int from, const char *name);
