@@ -124,15 +124,9 @@ struct powercut_result {
 	unsigned nops;
 };
 
-#define POWERCUT_WORKERS 24
-/* The same in two parts, so that some run at once; powercut_child_run() is worker 0. */
-void powercut_child_submit(unsigned worker, const struct powercut_job *job,
-			   const struct powercut_image *im);
-void powercut_child_wait(unsigned worker, struct powercut_result *out);
 /* Before the first program of a story, after powercut_media_make(). */
 void powercut_child_begin(void);
-/* Behind the last one: the processes that started them are waited for, and what they used is
- * counted. */
+/* Behind the last one: the process that started them is waited for, and what it used is counted. */
 void powercut_child_end(void);
 /* Runs a program in a process of its own on disks that durably hold the image. */
 void powercut_child_run(const struct powercut_job *job, const struct powercut_image *im,

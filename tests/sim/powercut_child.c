@@ -44,12 +44,11 @@ struct shared {
 	uint8_t data[DATA_MAX];
 };
 
-static struct starter {
-	struct shared *shared;
-	int to, from; /* pipes; 0: none */
+static struct {
+	int to, from; /* pipes */
 	pid_t pid;
-} starters[POWERCUT_WORKERS];
-static struct shared *shared; /* of the run that is looked at; in a program, its own */
+} starter;
+static struct shared *shared;
 struct cut_power powercut_child_power;
 struct cut_disk powercut_child_disk[POWERCUT_DISKS];
 const struct powercut_job *powercut_child_job;
@@ -187,24 +186,25 @@ static void run_one(void)
 }
 
 /*
- * Processes that start the programs: small, since a fork of the explorer with all its images would
- * take longer than the program. They end with the explorer.
+ * A process that starts the programs: small, since a fork of the explorer with all its images would
+ * take longer than the program. It ends with the explorer.
  */
-static void begin_starter(struct starter *st)
+void powercut_child_begin(void)
 {
 	int there[2], back[2];
 	char c;
 
-	if (pipe(there) < 0 || pipe(back) < 0)
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (shared == MAP_FAILED || pipe(there) < 0 || pipe(back) < 0)
 		abort();
 	fflush(NULL);
-	st->pid = fork();
-	if (st->pid < 0)
+	starter.pid = fork();
+	if (starter.pid < 0)
 		abort();
-	if (st->pid == 0) {
+	if (starter.pid == 0) {
 		close(there[1]);
 		close(back[0]);
-		shared = st->shared;
 		while (read(there[0], &c, 1) == 1) {
 			run_one();
 			if (write(back[1], &c, 1) != 1)
@@ -214,37 +214,16 @@ static void begin_starter(struct starter *st)
 	}
 	close(there[0]);
 	close(back[1]);
-	fcntl(there[1], F_SETFD, FD_CLOEXEC);
-	st->to = there[1];
-	st->from = back[0];
+	starter.to = there[1];
+	starter.from = back[0];
 }
 
-void powercut_child_begin(void)
-{
-	for (unsigned i = 0; i < POWERCUT_WORKERS; i++) {
-		struct starter *st = &starters[i];
-
-		st->shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-				  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (st->shared == MAP_FAILED)
-			abort();
-		begin_starter(st);
-	}
-}
-
-/* Each has what leads to those that were begun before it. */
 void powercut_child_end(void)
 {
-	for (unsigned i = POWERCUT_WORKERS; i-- > 0;) {
-		struct starter *st = &starters[i];
-
-		close(st->to);
-		close(st->from);
-		if (st->pid > 0)
-			waitpid(st->pid, NULL, 0);
-		munmap(st->shared, sizeof(*st->shared));
-		*st = (struct starter){ .pid = 0 };
-	}
+	close(starter.to);
+	close(starter.from);
+	waitpid(starter.pid, NULL, 0);
+	munmap(shared, sizeof(*shared));
 }
 
 static void send_page(unsigned disk, uint64_t page, const uint8_t *data, struct cut_page **next)
@@ -284,39 +263,22 @@ static void send_image(const struct powercut_image *im)
 	}
 }
 
-void powercut_child_submit(unsigned worker, const struct powercut_job *j,
-			   const struct powercut_image *im)
+void powercut_child_run(const struct powercut_job *j, const struct powercut_image *im,
+			struct powercut_result *out)
 {
 	char c = 0;
 
-	shared = starters[worker].shared;
 	send_image(im);
 	shared->job = *j;
 	memset(&shared->result, 0, sizeof(shared->result));
 	shared->used = 0;
 	shared->off = false;
 	fflush(NULL);
-	if (write(starters[worker].to, &c, 1) != 1)
+	if (write(starter.to, &c, 1) != 1 || read(starter.from, &c, 1) != 1)
 		abort();
-}
-
-void powercut_child_wait(unsigned worker, struct powercut_result *out)
-{
-	char c;
-
-	if (read(starters[worker].from, &c, 1) != 1)
-		abort();
-	shared = starters[worker].shared;
 	*out = shared->result;
 	if (!WIFSIGNALED(shared->status) && out->end != POWERCUT_DIED)
 		return;
 	out->end = POWERCUT_DIED;
 	out->code = WIFSIGNALED(shared->status) ? WTERMSIG(shared->status) : 0;
-}
-
-void powercut_child_run(const struct powercut_job *j, const struct powercut_image *im,
-			struct powercut_result *out)
-{
-	powercut_child_submit(0, j, im);
-	powercut_child_wait(0, out);
 }

@@ -30,8 +30,8 @@ static void clean_up_run(struct powercut_walk *w, uint32_t i, struct powercut_jo
 				   job->cut_at, r.nops);
 }
 
-struct powercut_job powercut_walk_job(const struct powercut_walk *w, uint32_t i,
-				      enum powercut_program program)
+static bool run(struct powercut_walk *w, uint32_t i, enum powercut_program program,
+		struct powercut_result *r)
 {
 	struct powercut_job job = {
 		.story = w->story,
@@ -39,39 +39,23 @@ struct powercut_job powercut_walk_job(const struct powercut_walk *w, uint32_t i,
 		.reset = w->node[i].reset,
 		.loud = w->loud,
 	};
+	unsigned nops;
 
 	if (w->node[i].run != NULL)
 		job.run = *w->node[i].run;
-	return job;
-}
-
-static bool run(struct powercut_walk *w, uint32_t i, enum powercut_program program,
-		struct powercut_result *r)
-{
-	struct powercut_job job = powercut_walk_job(w, i, program);
-	uint8_t worker = w->node[i].worker;
-
-	if (worker != 0 && w->node[i].ahead == program) {
-		powercut_child_wait(worker, r);
-		w->busy[worker] = false;
-		w->node[i].worker = 0;
-	} else {
-		powercut_child_run(&job, w->node[i].im, r);
-	}
+	powercut_child_run(&job, w->node[i].im, r);
 	w->runs++;
-	if (r->end != POWERCUT_DIED) {
-		unsigned nops = r->nops;
-
-		w->node[i].nops = nops;
-		w->node[i].touches = false;
-		powercut_follow(w, i, program, nops);
-		if (w->violation[0] == '\0' && w->node[i].key % 8 == 3)
-			clean_up_run(w, i, &job, nops);
-		return w->violation[0] == '\0';
+	if (r->end == POWERCUT_DIED) {
+		powercut_walk_fail(w, i, "the program %s (signal %d)",
+				   r->code == 14 ? "hangs" : "crashes", r->code);
+		return false;
 	}
-	powercut_walk_fail(w, i, "the program %s (signal %d)", r->code == 14 ? "hangs" : "crashes",
-			   r->code);
-	return false;
+	w->node[i].nops = nops = r->nops;
+	w->node[i].touches = false;
+	powercut_follow(w, i, program, nops);
+	if (w->violation[0] == '\0' && w->node[i].key % 8 == 3)
+		clean_up_run(w, i, &job, nops);
+	return w->violation[0] == '\0';
 }
 
 static uint32_t ended(struct powercut_walk *w, struct powercut_node *n,
@@ -277,7 +261,6 @@ void powercut_walk_run(struct powercut_walk *w)
 	       (i = powercut_queue_next(w)) != POWERCUT_WALK_NONE) {
 		w->done++;
 		w->max_cuts = w->node[i].cuts;
-		powercut_queue_look_ahead(w);
 		powercut_walk_expand(w, i);
 		powercut_walk_leave(w, i);
 	}

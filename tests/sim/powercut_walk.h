@@ -49,9 +49,6 @@ struct powercut_node {
 	enum powercut_program program;
 	bool program_ended; /* else: */
 	uint16_t cut_at;    /* power went after so many operations of it */
-	uint8_t worker;	    /* that has been given the program `ahead` already; 0: none */
-	bool asked;	    /* whether one could be */
-	enum powercut_program ahead;
 	bool looked;	    /* at it: what follows is known */
 	unsigned nops;	    /* of what leads to `next` */
 	bool touches;	    /* one of them is on a slot */
@@ -110,7 +107,6 @@ struct powercut_walk {
 	struct powercut_cut cut;
 	struct cut_power power;
 	struct cut_disk disk[POWERCUT_DISKS];
-	bool busy[POWERCUT_WORKERS];
 	uint64_t cut_points, runs, images; /* different ones, without power */
 	uint64_t torn;	 /* systems entered that decision 0042 makes an exception for */
 	uint64_t reruns; /* with a cut in the middle, for the clean-up */
@@ -137,9 +133,6 @@ void powercut_walk_run(struct powercut_walk *w);
 void powercut_walk_expand(struct powercut_walk *w, uint32_t i);
 /* Once it was looked at and is not asked for any more: its image is not needed. */
 void powercut_walk_leave(struct powercut_walk *w, uint32_t i);
-/* What a program gets to know. */
-struct powercut_job powercut_walk_job(const struct powercut_walk *w, uint32_t i,
-				      enum powercut_program program);
 /* The node with that key, or POWERCUT_WALK_NONE. */
 uint32_t powercut_walk_find(const struct powercut_walk *w, uint64_t key);
 /* Notes what is wrong; the first stays. */
@@ -149,8 +142,6 @@ void powercut_walk_fail(struct powercut_walk *w, uint32_t at, const char *fmt, .
 /* powercut_queue.c: in which order nodes are looked at. */
 void powercut_queue_put(struct powercut_walk *w, uint32_t i);
 uint32_t powercut_queue_next(struct powercut_walk *w); /* POWERCUT_WALK_NONE: all were */
-/* The programs of the nodes that come next begin already. */
-void powercut_queue_look_ahead(struct powercut_walk *w);
 void powercut_queue_free(struct powercut_walk *w);
 
 /* powercut_apart.c: offer a cut, whose classes are all there; play those that were kept. */
