@@ -141,8 +141,8 @@ $(LINEAR): $(call obj,tests/sim/linear_sim_main.c $(wildcard tests/sim/cut_*.c) 
 
 FILECUT_WRAP := open64 __open64_2 openat64 __openat64_2 pread64 write pwrite64 fallocate64 fsync rename renameat unlink \
                 unlinkat mkdir mkdirat os_mount os_umount os_mkdir
-$(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c tests/sim/bdev_sim.c \
-            tests/sim/bundles.c) $(LIBKB) $(LIBREAL)
+$(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) $(wildcard tests/sim/cut_*.c) tests/sim/wear_table.c \
+            tests/sim/bdev_sim.c tests/sim/bundles.c) $(LIBKB) $(LIBREAL)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) $(addprefix -Wl$(comma)--wrap=,$(FILECUT_WRAP)) -o $@ $^ $(LIBKB) $(LIBREAL) $(TEST_LIBS)

@@ -1,44 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/bdev_sim.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct bdev_sim *self(struct bdev *b)
 {
-	return (struct bdev_sim *)b;
-}
-
-static void *must(void *p)
-{
-	if (p == NULL) {
-		fputs("bdev_sim: out of memory\n", stderr);
-		exit(1);
-	}
-	return p;
-}
-
-/* splitmix64: small, and good enough to choose. */
-static uint64_t next_random(uint64_t *seed)
-{
-	uint64_t z = *seed += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-static uint8_t *durable_sector(struct bdev_sim *d, uint64_t sector)
-{
-	uint64_t at = sector * BDEV_SIM_SECTOR;
-	uint8_t **page = &d->page[at / BDEV_ALIGN];
-
-	if (*page == NULL) {
-		*page = must(malloc(BDEV_ALIGN));
-		memset(*page, d->blank, BDEV_ALIGN);
-	}
-	return *page + at % BDEV_ALIGN;
+	return (struct bdev_sim *)(void *)b;
 }
 
 static bool is_dead(const struct bdev_sim *d, uint64_t off, uint64_t len, bool write)
@@ -70,96 +37,52 @@ static enum kb_err begin_op(struct bdev_sim *d, bool *lands)
 	return KB_OK;
 }
 
-static void add_pending(struct bdev_sim *d, uint64_t off, const uint8_t *buf, size_t len)
-{
-	for (size_t at = 0; at < len; at += BDEV_SIM_SECTOR) {
-		if (d->npending == d->room) {
-			d->room = d->room == 0 ? 64 : 2 * d->room;
-			d->pending = must(realloc(d->pending, d->room * sizeof(*d->pending)));
-		}
-		d->pending[d->npending].sector = (off + at) / BDEV_SIM_SECTOR;
-		memcpy(d->pending[d->npending].data, buf + at, BDEV_SIM_SECTOR);
-		d->npending++;
-	}
-}
-
 static enum kb_err sim_read(struct bdev *b, uint64_t off, void *buf, size_t len)
 {
 	struct bdev_sim *d = self(b);
-	uint8_t *p = buf;
 
 	if (d->off || is_dead(d, off, len, false))
 		return KB_EIO;
 	d->reads++;
-	for (size_t at = 0; at < len; at += BDEV_ALIGN) {
-		const uint8_t *page = d->page[(off + at) / BDEV_ALIGN];
-
-		if (page != NULL)
-			memcpy(p + at, page, BDEV_ALIGN);
-		else
-			memset(p + at, d->blank, BDEV_ALIGN);
-	}
-	for (size_t i = 0; i < d->npending; i++) {
-		uint64_t at = d->pending[i].sector * BDEV_SIM_SECTOR;
-
-		if (at >= off && at < off + len)
-			memcpy(p + (at - off), d->pending[i].data, BDEV_SIM_SECTOR);
-	}
-	return KB_OK;
+	return bdev_read(&d->disk.bdev, off, buf, len);
 }
 
 static enum kb_err sim_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
 {
 	struct bdev_sim *d = self(b);
 	bool lands;
-	enum kb_err e = begin_op(d, &lands);
+	enum kb_err err = begin_op(d, &lands);
 
 	if (is_dead(d, off, len, true))
 		return KB_EIO;
 	d->writes++;
+	d->disk.flip_at = d->ops == d->flip_at ? d->disk.done + 1 : 0;
 	if (lands)
-		add_pending(d, off, buf, len);
-	if (lands && d->ops == d->flip_at)
-		d->pending[d->npending - 1].data[7] ^= 0x10;
-	return e;
-}
-
-static void make_durable(struct bdev_sim *d)
-{
-	for (size_t i = 0; i < d->npending; i++)
-		memcpy(durable_sector(d, d->pending[i].sector), d->pending[i].data,
-		       BDEV_SIM_SECTOR);
-	d->npending = 0;
+		TRY(cut_disk_write(&d->disk, off, buf, len));
+	return err;
 }
 
 static enum kb_err sim_flush(struct bdev *b)
 {
 	struct bdev_sim *d = self(b);
 	bool lands;
-	enum kb_err e = begin_op(d, &lands);
+	enum kb_err err = begin_op(d, &lands);
 
 	d->flushes++;
-	if (e == KB_OK && !d->ignore_flush)
-		make_durable(d);
-	return e;
+	if (err == KB_OK && !d->ignore_flush)
+		TRY(cut_disk_flush(&d->disk));
+	return err;
 }
 
-/* What was discarded reads as anything. */
 static enum kb_err sim_discard(struct bdev *b, uint64_t off, uint64_t len)
 {
 	struct bdev_sim *d = self(b);
 	bool lands;
-	enum kb_err e = begin_op(d, &lands);
-	uint64_t seed = off ^ d->ops;
+	enum kb_err err = begin_op(d, &lands);
 
-	for (uint64_t at = 0; lands && at < len; at += BDEV_SIM_SECTOR) {
-		uint8_t data[BDEV_SIM_SECTOR];
-
-		for (unsigned i = 0; i < sizeof(data); i++)
-			data[i] = (uint8_t)next_random(&seed);
-		add_pending(d, off + at, data, sizeof(data));
-	}
-	return e;
+	if (lands)
+		TRY(cut_disk_discard(&d->disk, off, len));
+	return err;
 }
 
 static const struct bdev_ops sim_ops = {
@@ -171,106 +94,65 @@ static const struct bdev_ops sim_ops = {
 
 void bdev_sim_init(struct bdev_sim *d, uint64_t size)
 {
-	*d = (struct bdev_sim){
-		.bdev = { .ops = &sim_ops, .size = size, .sector = BDEV_SIM_SECTOR },
-	};
-	d->page = must(calloc((size_t)(size / BDEV_ALIGN), sizeof(*d->page)));
-}
-
-static void drop_content(struct bdev_sim *d)
-{
-	for (uint64_t i = 0; i < d->bdev.size / BDEV_ALIGN; i++) {
-		free(d->page[i]);
-		d->page[i] = NULL;
-	}
-	d->npending = 0;
+	memset(d, 0, sizeof(*d));
+	d->bdev = (struct bdev){ .ops = &sim_ops, .size = size, .sector = CUT_SECTOR };
+	cut_power_init(&d->power);
+	cut_disk_init(&d->disk, &d->power, size);
+	d->disk.discarded = CUT_DISCARD_GARBAGE;
 }
 
 void bdev_sim_free(struct bdev_sim *d)
 {
-	drop_content(d);
-	free(d->page);
-	free(d->pending);
-	*d = (struct bdev_sim){ 0 };
+	cut_disk_free(&d->disk);
+	memset(d, 0, sizeof(*d));
 }
 
-void bdev_sim_copy(struct bdev_sim *dst, const struct bdev_sim *src)
+/* What is durable becomes that, and nothing is to happen any more. */
+static void start(struct bdev_sim *d, const struct cut_content *from)
 {
-	struct bdev_sim old = *dst;
-
-	drop_content(dst);
-	*dst = (struct bdev_sim){
-		.bdev = src->bdev,
-		.page = old.page,
-		.blank = src->blank,
-		.pending = old.pending,
-		.room = old.room,
-	};
-	for (uint64_t i = 0; i < src->bdev.size / BDEV_ALIGN; i++)
-		if (src->page[i] != NULL) {
-			dst->page[i] = must(malloc(BDEV_ALIGN));
-			memcpy(dst->page[i], src->page[i], BDEV_ALIGN);
-		}
-}
-
-/* True if a version after i is of the same sector. */
-static bool is_overtaken(const struct bdev_sim *d, size_t i)
-{
-	for (size_t j = i + 1; j < d->npending; j++)
-		if (d->pending[j].sector == d->pending[i].sector)
-			return true;
-	return false;
-}
-
-/*
- * Each sector becomes its durable value or one of its versions, all equally likely: the i-th of n
- * versions wins with 1 / (its number + 1), which is what choosing among those so far comes to.
- */
-static void land_some(struct bdev_sim *d, uint64_t seed)
-{
-	uint64_t torn =
-		seed % 4 == 0 && d->npending > 0 ? next_random(&seed) % d->npending : UINT64_MAX;
-
-	for (size_t i = 0; i < d->npending; i++) {
-		uint8_t *to = durable_sector(d, d->pending[i].sector);
-		uint64_t before = 1;
-
-		for (size_t j = 0; j < i; j++)
-			before += d->pending[j].sector == d->pending[i].sector;
-		if (next_random(&seed) % (before + 1) == 0)
-			memcpy(to, d->pending[i].data, BDEV_SIM_SECTOR);
-		if (i == torn) {
-			uint64_t at = next_random(&seed) % BDEV_SIM_SECTOR;
-
-			for (uint64_t k = at; k < BDEV_SIM_SECTOR; k++)
-				to[k] = (uint8_t)next_random(&seed);
-		}
-	}
-}
-
-void bdev_sim_cut(struct bdev_sim *d, uint64_t seed)
-{
-	if (seed == 1) {
-		for (size_t i = 0; i < d->npending; i++)
-			if (!is_overtaken(d, i))
-				memcpy(durable_sector(d, d->pending[i].sector), d->pending[i].data,
-				       BDEV_SIM_SECTOR);
-	} else if (seed != 0) {
-		land_some(d, seed);
-	}
-	d->npending = 0;
+	cut_disk_start(&d->disk, from);
 	d->ops = d->reads = d->writes = d->flushes = 0;
 	d->cut_at = d->fail_at = d->flip_at = 0;
 	d->off = d->fail_lands = d->fail_stays = d->ignore_flush = false;
 	memset(d->dead, 0, sizeof(d->dead));
 }
 
+void bdev_sim_copy(struct bdev_sim *dst, const struct bdev_sim *src)
+{
+	start(dst, &src->disk.durable);
+}
+
+void bdev_sim_cut(struct bdev_sim *d, uint64_t seed)
+{
+	struct cut_disk *const disks[] = { &d->disk };
+	struct cut_content left;
+	struct cut_image im;
+
+	cut_content_init(&left, BDEV_ALIGN, 0);
+	cut_image_take(&im, disks, 1);
+	cut_image_choose(&im,
+			 seed == 0   ? CUT_IMAGE_NONE
+			 : seed == 1 ? CUT_IMAGE_ALL
+				     : CUT_IMAGE_RANDOM,
+			 seed);
+	im.garbage = CUT_GARBAGE_NONE;
+	if (seed > 1 && seed % 4 == 0 && im.n > 0) {
+		im.garbage_at = (unsigned)(seed / 4 % im.n);
+		im.garbage = im.place[im.garbage_at].trim ? CUT_GARBAGE_NONE : CUT_GARBAGE_DATA;
+	}
+	cut_image_put(&im, 0, &left);
+	cut_image_free(&im);
+	start(d, &left);
+	cut_content_free(&left);
+}
+
 void bdev_sim_scribble(struct bdev_sim *d, uint64_t off, uint64_t len, uint64_t seed)
 {
-	for (uint64_t at = 0; at < len; at += BDEV_SIM_SECTOR) {
-		uint8_t *to = durable_sector(d, (off + at) / BDEV_SIM_SECTOR);
+	uint8_t data[CUT_SECTOR];
 
-		for (unsigned i = 0; i < BDEV_SIM_SECTOR; i++)
-			to[i] = (uint8_t)next_random(&seed);
+	for (uint64_t at = off; at < off + len; at += CUT_SECTOR) {
+		for (unsigned i = 0; i < CUT_SECTOR; i++)
+			data[i] = (uint8_t)cut_image_random(&seed);
+		cut_content_put(&d->disk.durable, at / CUT_SECTOR, data);
 	}
 }

@@ -1,35 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A block device in memory that loses power. Each 512-byte sector has a durable value and the
- * versions written to it since the last flush. A cut leaves, for each sector by itself, the durable
- * value or any of those versions, and maybe one sector of rubbish: writes are lost, reordered and
- * torn. Memory is used only for pages that were written.
+ * One disk by itself that loses power, for tests that want no more: cut_disk.h with a power supply
+ * of its own, faults, and cuts that a seed decides.
  */
 #pragma once
 
-#include "lib/bdev.h"
-
-#define BDEV_SIM_SECTOR 512u
-#define BDEV_SIM_NEVER	0u
-
-enum bdev_sim_op {
-	BDEV_SIM_READ,
-	BDEV_SIM_WRITE,
-	BDEV_SIM_FLUSH,
-	BDEV_SIM_DISCARD,
-};
-
-struct bdev_sim_version {
-	uint64_t sector;
-	uint8_t data[BDEV_SIM_SECTOR];
-};
+#include "tests/sim/cut_image.h"
 
 struct bdev_sim {
 	struct bdev bdev; /* first: a struct bdev * is one of these */
-	uint8_t **page;	  /* durable content, BDEV_ALIGN bytes each; NULL: all `blank` */
-	uint8_t blank;	  /* value of bytes never written: 0x00 or 0xff */
-	struct bdev_sim_version *pending; /* oldest first */
-	size_t npending, room;
+	struct cut_power power;
+	struct cut_disk disk;
 
 	/* what happened */
 	unsigned ops; /* writes, flushes and discards so far */
@@ -58,9 +39,9 @@ void bdev_sim_free(struct bdev_sim *d);
 void bdev_sim_copy(struct bdev_sim *dst, const struct bdev_sim *src);
 
 /*
- * Power fails and comes back: pending versions are decided by seed, counters and injections are
- * cleared. seed 0 loses all of them, seed 1 keeps the newest of each; others choose at random, and
- * every fourth of those leaves one of the sectors torn inside.
+ * Power fails and comes back: what is pending is decided by seed, counters and injections are
+ * cleared. seed 0 loses all of it, seed 1 keeps the newest of each sector; others choose at random,
+ * and every fourth of those leaves one of the sectors as garbage.
  */
 void bdev_sim_cut(struct bdev_sim *d, uint64_t seed);
 

@@ -287,7 +287,7 @@ bool cut_image_next(struct cut_image *im)
 	return im->garbage_at < im->n;
 }
 
-static uint64_t next_random(uint64_t *seed)
+uint64_t cut_image_random(uint64_t *seed)
 {
 	uint64_t z = *seed += 0x9e3779b97f4a7c15u;
 
@@ -299,11 +299,11 @@ static uint64_t next_random(uint64_t *seed)
 static void choose_random(struct cut_image *im, uint64_t seed)
 {
 	for (unsigned i = 0; i < im->n; i++)
-		im->pick[i] = (unsigned)(next_random(&seed) % im->place[i].n);
-	if (next_random(&seed) % 4 != 0)
+		im->pick[i] = (unsigned)(cut_image_random(&seed) % im->place[i].n);
+	if (cut_image_random(&seed) % 4 != 0)
 		return;
-	im->garbage_at = (unsigned)(next_random(&seed) % im->n);
-	im->garbage = next_random(&seed) % 2 == 0 ? CUT_GARBAGE_DATA : CUT_GARBAGE_BAD;
+	im->garbage_at = (unsigned)(cut_image_random(&seed) % im->n);
+	im->garbage = cut_image_random(&seed) % 2 == 0 ? CUT_GARBAGE_DATA : CUT_GARBAGE_BAD;
 }
 
 void cut_image_choose(struct cut_image *im, enum cut_image_sort sort, uint64_t which)

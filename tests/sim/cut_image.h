@@ -66,5 +66,8 @@ enum cut_image_sort {
 };
 void cut_image_choose(struct cut_image *im, enum cut_image_sort sort, uint64_t which);
 
+/* The next number after a seed, by which it is chosen. */
+uint64_t cut_image_random(uint64_t *seed);
+
 /* What a disk (by index) holds in the chosen image. out is initialised, of any size. */
 void cut_image_put(const struct cut_image *im, unsigned disk, struct cut_content *out);

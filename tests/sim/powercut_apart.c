@@ -9,15 +9,6 @@
 
 #include <stdlib.h>
 
-static uint64_t next_random(uint64_t *seed)
-{
-	uint64_t z = *seed += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
 static void take(struct powercut_walk *w, const struct powercut_node *proto, unsigned k,
 		 uint64_t seed)
 {
@@ -60,11 +51,11 @@ void powercut_apart_offer(struct powercut_walk *w, const struct powercut_node *p
 	if (a->most == 0 || a->playing || w->violation[0] != '\0')
 		return;
 	if (k >= a->most)
-		k = next_random(&a->seed) % a->seen;
+		k = cut_image_random(&a->seed) % a->seen;
 	else
 		a->n = (unsigned)k + 1;
 	if (k < a->most)
-		take(w, proto, (unsigned)k, next_random(&a->seed));
+		take(w, proto, (unsigned)k, cut_image_random(&a->seed));
 }
 
 static void play(struct powercut_walk *w, struct powercut_apart_one *one)

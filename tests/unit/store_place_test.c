@@ -394,6 +394,7 @@ TEST(unreadable_region_0_hides_nothing)
 
 TEST(erased_is_erased)
 {
+	disk.disk.durable.blank = 0xff;
 	for (uint64_t i = 1; i <= 9; i++)
 		old_save_mark(&disk, i);
 	assert_true(loaded_mark(&disk) == 9);
@@ -403,8 +404,9 @@ TEST(erased_is_erased)
 	assert_int_equal(found, STORE_BLANK);
 	assert_true(st.second == END);
 	/* Every cell of each place was written: a hole in an image is not copied. */
-	assert_true(disk.page[0] != NULL && disk.page[8 * MIB / BDEV_ALIGN + 63] != NULL &&
-		    disk.page[END / BDEV_ALIGN + 63] != NULL);
+	assert_true(cut_content_page(&disk.disk.durable, 0) != NULL &&
+		    cut_content_page(&disk.disk.durable, 8 * MIB / BDEV_ALIGN + 63) != NULL &&
+		    cut_content_page(&disk.disk.durable, END / BDEV_ALIGN + 63) != NULL);
 	for (unsigned i = 0; i < 3; i++) {
 		const uint64_t at[] = { 0, 8 * MIB, END };
 

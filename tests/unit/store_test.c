@@ -79,7 +79,7 @@ TEST(new_partition_is_blank)
 	load(&disk, &s);
 	assert_int_equal(found, STORE_BLANK);
 	assert_false(st.has_record[0] || st.has_record[1]);
-	disk.blank = 0xff;
+	disk.disk.durable.blank = 0xff;
 	load(&disk, &s);
 	assert_int_equal(found, STORE_BLANK);
 	assert_int_equal(disk.ops, 0);
