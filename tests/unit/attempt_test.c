@@ -12,93 +12,92 @@ struct machine {
 	unsigned saves;
 	uint64_t seq;
 	struct state disk;
-	struct state
-		*taken; /* during the delay the slot is given to an install, which does not end */
+	bool taken; /* during the delay the slot is given to an install, which does not end */
 	bool relents;
 	char trace[200];
 };
 
-static void note(struct machine *m, const char *what, int slot)
-{
-	size_t n = strlen(m->trace);
+static struct machine m;
+static struct state s;	 /* that is booted */
+static struct attempt a; /* and how */
 
-	snprintf(m->trace + n, sizeof(m->trace) - n, "%s%c ", what,
+static void note(const char *what, int slot)
+{
+	size_t n = strlen(m.trace);
+
+	snprintf(m.trace + n, sizeof(m.trace) - n, "%s%c ", what,
 		 slot == STATE_NONE ? '.' : state_slot_letter(slot));
 }
 
-static enum kb_err op_save(void *ctx, struct state *s)
+static enum kb_err op_save(void *ctx, struct state *to)
 {
-	struct machine *m = ctx;
-
-	if (m->fail_saves >> m->saves++ & 1) {
-		note(m, "fail", s->open);
+	(void)ctx;
+	if (m.fail_saves >> m.saves++ & 1) {
+		note("fail", to->open);
 		return KB_EIO;
 	}
-	s->seq = ++m->seq;
-	if (s->open != STATE_NONE && s->open_token == 0)
-		s->open_token = s->seq;
-	note(m, "save", s->open);
-	m->disk = *s;
+	to->seq = ++m.seq;
+	if (to->open != STATE_NONE && to->open_token == 0)
+		to->open_token = to->seq;
+	note("save", to->open);
+	m.disk = *to;
 	return KB_OK;
 }
 
 static enum kb_err op_preflight(void *ctx, int slot, char *reason)
 {
-	struct machine *m = ctx;
-
+	(void)ctx;
 	snprintf(reason, STATE_STR_MAX, "not fit");
-	return m->fit[slot];
+	return m.fit[slot];
 }
 
 static enum kb_err op_mount(void *ctx, int slot, char *reason)
 {
-	struct machine *m = ctx;
-
-	note(m, "mount", slot);
+	(void)ctx;
+	note("mount", slot);
 	snprintf(reason, STATE_STR_MAX, "no mount");
-	return m->mounts[slot];
+	return m.mounts[slot];
 }
 
 static void op_delay(void *ctx, int slot)
 {
-	struct machine *m = ctx;
-
-	note(m, "delay", slot);
-	if (m->taken != NULL)
-		m->taken->slot[slot].st = STATE_WRITING;
+	(void)ctx;
+	note("delay", slot);
+	if (m.taken)
+		s.slot[slot].st = STATE_WRITING;
 }
 
 static bool op_relents(void *ctx)
 {
-	const struct machine *m = ctx;
-
-	return m->relents;
+	(void)ctx;
+	return m.relents;
 }
 
 static const struct attempt_ops ops = { op_save, op_preflight, op_mount, op_delay, op_relents };
 
-/* Boots s, of which the disk holds the same. */
-static enum kb_err run(struct machine *m, struct attempt *a, struct state *s)
+static int set_up(void **state)
 {
-	a->disk = m->disk = *s;
-	m->seq = 100;
-	return attempt_run(a, s, &ops, m);
+	(void)state;
+	memset(&m, 0, sizeof(m));
+	a = (struct attempt){ .forced = STATE_NONE };
+	return 0;
 }
 
-static struct attempt plain(void)
+/* Boots s, of which the disk holds the same. */
+static enum kb_err boot(void)
 {
-	return (struct attempt){ .forced = STATE_NONE };
+	a.disk = m.disk = s;
+	m.seq = 100;
+	return attempt_run(&a, &s, &ops, NULL);
 }
+
+#define DONE(text) assert_string_equal(m.trace, text)
 
 TEST(healthy_good_slot_boots_without_a_write)
 {
-	struct attempt a = plain();
-	struct machine m = { 0 };
-	struct state s;
-
 	states_fresh(&s);
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "mounta ");
+	OK(boot());
+	DONE("mounta ");
 	assert_int_equal(a.chosen.slot, 0);
 	assert_int_equal(a.chosen.tier, CHOOSE_NORMAL);
 	assert_true(a.counted && a.token == 0);
@@ -106,13 +105,9 @@ TEST(healthy_good_slot_boots_without_a_write)
 
 TEST(trial_is_charged_before_it_is_mounted)
 {
-	struct attempt a = plain();
-	struct machine m = { 0 };
-	struct state s;
-
 	states_trial(&s);
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "saveb mountb ");
+	OK(boot());
+	DONE("saveb mountb ");
 	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
 	assert_true(a.counted && a.token == 101);
 	assert_true(m.disk.open_token == 101);
@@ -120,41 +115,30 @@ TEST(trial_is_charged_before_it_is_mounted)
 
 TEST(charged_good_slot_has_a_token)
 {
-	struct attempt a = plain();
-	struct machine m = { 0 };
-	struct state s;
-
 	states_fresh(&s);
 	a.charge_good = true;
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "savea mounta ");
+	OK(boot());
+	DONE("savea mounta ");
 	assert_true(a.token == 101);
 }
 
 TEST(what_was_settled_is_written_with_the_charge_of_a_good_slot)
 {
-	struct attempt a = plain();
-	struct machine m = { 0 };
-	struct state s;
-
 	states_fresh(&s);
 	a.disk = s;
 	s.slot[0].streak = 1;
-	OK(attempt_run(&a, &s, &ops, &m));
-	assert_string_equal(m.trace, "save. mounta ");
+	OK(attempt_run(&a, &s, &ops, NULL));
+	DONE("save. mounta ");
 	assert_int_equal(m.disk.slot[0].streak, 1);
 	assert_true(a.counted && a.token == 0);
 }
 
 TEST(slot_that_does_not_mount_makes_way_in_the_same_boot)
 {
-	struct attempt a = plain();
-	struct machine m = { .mounts = { [1] = KB_EMOUNT } };
-	struct state s;
-
+	m = (struct machine){ .mounts = { [1] = KB_EMOUNT } };
 	states_trial(&s);
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "saveb mountb save. mounta ");
+	OK(boot());
+	DONE("saveb mountb save. mounta ");
 	assert_int_equal(a.chosen.slot, 0);
 	assert_true(a.counted && a.token == 0);
 	assert_string_equal(m.disk.slot[1].reason, "no mount");
@@ -164,40 +148,31 @@ TEST(slot_that_does_not_mount_makes_way_in_the_same_boot)
 
 TEST(good_slot_that_does_not_mount_loses_trust)
 {
-	struct attempt a = plain();
-	struct machine m = { .mounts = { [0] = KB_ECHECK } };
-	struct state s;
-
+	m = (struct machine){ .mounts = { [0] = KB_ECHECK } };
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "mounta save. mountb ");
+	OK(boot());
+	DONE("mounta save. mountb ");
 	assert_int_equal(m.disk.slot[0].streak, 1);
 	assert_int_equal(m.disk.last, 1);
 }
 
 TEST(absent_slot_costs_nothing)
 {
-	struct attempt a = plain();
-	struct machine m = { .fit = { [1] = KB_ENODEV } };
-	struct state s;
-
+	m = (struct machine){ .fit = { [1] = KB_ENODEV } };
 	states_trial(&s);
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "mounta ");
+	OK(boot());
+	DONE("mounta ");
 	assert_int_equal(s.slot[1].tries, STATE_TRIES);
 	assert_string_equal(s.slot[1].reason, "");
 }
 
 TEST(unfit_trial_loses_a_try_with_the_next_charge)
 {
-	struct attempt a = plain();
-	struct machine m = { .fit = { [1] = KB_EFORMAT } };
-	struct state s;
-
+	m = (struct machine){ .fit = { [1] = KB_EFORMAT } };
 	states_trial(&s);
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "save. mounta ");
+	OK(boot());
+	DONE("save. mounta ");
 	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
 	assert_string_equal(m.disk.slot[1].reason, "not fit");
 	assert_int_equal(m.disk.open, STATE_NONE);
@@ -205,42 +180,32 @@ TEST(unfit_trial_loses_a_try_with_the_next_charge)
 
 TEST(unfit_oneshot_is_used_up_and_not_tried_twice)
 {
-	struct attempt a = plain();
-	struct machine m = { .fit = { [1] = KB_EFORMAT } };
-	struct state s;
-
+	m = (struct machine){ .fit = { [1] = KB_EFORMAT } };
 	states_trial(&s);
 	s.oneshot = 1;
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "save. mounta ");
+	OK(boot());
+	DONE("save. mounta ");
 	assert_int_equal(m.disk.oneshot, STATE_NONE);
 	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
 }
 
 TEST(unfit_good_slot_loses_trust)
 {
-	struct attempt a = plain();
-	struct machine m = { .fit = { [0] = KB_EIO } };
-	struct state s;
-
+	m = (struct machine){ .fit = { [0] = KB_EIO } };
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
-	OK(run(&m, &a, &s));
+	OK(boot());
 	assert_int_equal(m.disk.slot[0].streak, 1);
 	assert_int_equal(a.chosen.slot, 1);
 }
 
 TEST(oneshot_is_consumed_durably_before_its_mount)
 {
-	struct attempt a = plain();
-	struct machine m = { 0 };
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 1;
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "save. mountb ");
+	OK(boot());
+	DONE("save. mountb ");
 	assert_int_equal(m.disk.oneshot, STATE_NONE);
 	assert_int_equal(a.chosen.tier, CHOOSE_ONESHOT);
 }
@@ -248,30 +213,24 @@ TEST(oneshot_is_consumed_durably_before_its_mount)
 TEST(oneshot_of_half_a_slot_is_dropped)
 {
 	static const enum state_st half[] = { STATE_EMPTY, STATE_WRITING };
-	struct state s;
 
 	for (unsigned i = 0; i < 2; i++) {
-		struct attempt a = plain();
-		struct machine m = { 0 };
-
+		set_up(NULL);
 		states_fresh(&s);
 		s.slot[1].st = half[i];
 		s.oneshot = 1;
-		OK(run(&m, &a, &s));
-		assert_string_equal(m.trace, "save. mounta ");
+		OK(boot());
+		DONE("save. mounta ");
 		assert_int_equal(m.disk.oneshot, STATE_NONE);
 	}
 }
 
 TEST(trial_that_can_not_be_charged_makes_way_for_a_good_slot)
 {
-	struct attempt a = plain();
-	struct machine m = { .fail_saves = ~0u };
-	struct state s;
-
+	m = (struct machine){ .fail_saves = ~0u };
 	states_trial(&s);
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "failb fail. mounta ");
+	OK(boot());
+	DONE("failb fail. mounta ");
 	assert_int_equal(a.chosen.slot, 0);
 	assert_int_equal(s.slot[1].tries, STATE_TRIES);
 	assert_true(!a.counted && a.token == 0);
@@ -279,13 +238,10 @@ TEST(trial_that_can_not_be_charged_makes_way_for_a_good_slot)
 
 TEST(failed_charge_that_is_there_nevertheless_is_taken_back)
 {
-	struct attempt a = plain();
-	struct machine m = { .fail_saves = 1 };
-	struct state s;
-
+	m = (struct machine){ .fail_saves = 1 };
 	states_trial(&s);
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "failb save. mounta ");
+	OK(boot());
+	DONE("failb save. mounta ");
 	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES);
 	assert_int_equal(m.disk.open, STATE_NONE);
 	assert_true(a.counted && a.token == 0);
@@ -293,40 +249,31 @@ TEST(failed_charge_that_is_there_nevertheless_is_taken_back)
 
 TEST(oneshot_that_can_not_be_consumed_makes_way_too)
 {
-	struct attempt a = plain();
-	struct machine m = { .fail_saves = ~0u };
-	struct state s;
-
+	m = (struct machine){ .fail_saves = ~0u };
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 1;
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "fail. fail. mounta ");
+	OK(boot());
+	DONE("fail. fail. mounta ");
 	assert_int_equal(s.oneshot, 1);
 }
 
 TEST(passed_over_trial_boots_uncounted_when_nothing_else_mounts)
 {
-	struct attempt a = plain();
-	struct machine m = { .fail_saves = ~0u, .mounts = { KB_EMOUNT } };
-	struct state s;
-
+	m = (struct machine){ .fail_saves = ~0u, .mounts = { KB_EMOUNT } };
 	states_trial(&s);
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "failb fail. mounta failb mountb ");
+	OK(boot());
+	DONE("failb fail. mounta failb mountb ");
 	assert_int_equal(a.chosen.slot, 1);
 	assert_true(!a.counted && a.token == 0);
 }
 
 TEST(passed_over_trial_is_charged_if_writing_works_again)
 {
-	struct attempt a = plain();
-	struct machine m = { .fail_saves = 3, .mounts = { KB_EMOUNT } };
-	struct state s;
-
+	m = (struct machine){ .fail_saves = 3, .mounts = { KB_EMOUNT } };
 	states_trial(&s);
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "failb fail. mounta saveb mountb ");
+	OK(boot());
+	DONE("failb fail. mounta saveb mountb ");
 	assert_true(a.counted && a.token == 101);
 	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
 	assert_int_equal(m.disk.slot[0].streak, 1);
@@ -334,120 +281,93 @@ TEST(passed_over_trial_is_charged_if_writing_works_again)
 
 TEST(slot_passed_over_twice_is_mounted_once)
 {
-	struct attempt a = plain();
-	struct machine m = { .fail_saves = ~0u, .mounts = { KB_EMOUNT, KB_EMOUNT } };
-	struct state s;
-
+	m = (struct machine){ .fail_saves = ~0u, .mounts = { KB_EMOUNT, KB_EMOUNT } };
 	states_trial(&s);
 	s.oneshot = 1;
-	FAILS(run(&m, &a, &s), KB_ENOCAND);
-	assert_string_equal(m.trace, "failb failb fail. mounta failb mountb fail. ");
+	FAILS(boot(), KB_ENOCAND);
+	DONE("failb failb fail. mounta failb mountb fail. ");
 }
 
 TEST(good_slot_that_failed_already_is_nothing_to_wait_for)
 {
-	struct attempt a = plain();
-	struct machine m = { .fail_saves = ~1u, .mounts = { KB_EMOUNT } };
-	struct state s;
-
+	m = (struct machine){ .fail_saves = ~1u, .mounts = { KB_EMOUNT } };
 	states_trial(&s);
 	s.oneshot = 0; /* asked for, tried, and standing behind b once more */
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "save. mounta failb mountb ");
+	OK(boot());
+	DONE("save. mounta failb mountb ");
 }
 
 TEST(unfit_trial_without_tries_has_none_to_lose)
 {
-	struct attempt a = plain();
-	struct machine m = { .fit = { [1] = KB_EFORMAT, [0] = KB_EFORMAT } };
-	struct state s;
-
+	m = (struct machine){ .fit = { [1] = KB_EFORMAT, [0] = KB_EFORMAT } };
 	states_trial(&s);
 	s.slot[1].tries = 0;
-	FAILS(run(&m, &a, &s), KB_ENOCAND);
+	FAILS(boot(), KB_ENOCAND);
 	assert_int_equal(m.disk.slot[1].tries, 0);
 }
 
 TEST(only_trial_boots_though_it_can_not_be_charged)
 {
-	struct attempt a = plain();
-	struct machine m = { .fail_saves = ~0u };
-	struct state s;
-
+	m = (struct machine){ .fail_saves = ~0u };
 	state_init(&s, 2);
 	states_set(&s, 0, STATE_TRIAL, 1);
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "faila mounta ");
+	OK(boot());
+	DONE("faila mounta ");
 	assert_true(!a.counted && a.token == 0);
 }
 
 TEST(good_slot_boots_though_it_can_not_be_written)
 {
-	struct attempt a = plain();
-	struct machine m = { .fail_saves = ~0u };
-	struct state s;
-
+	m = (struct machine){ .fail_saves = ~0u };
 	states_fresh(&s);
 	a.charge_good = true;
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "faila mounta ");
+	OK(boot());
+	DONE("faila mounta ");
 	assert_true(!a.counted && a.token == 0);
 }
 
 /* One more chance: charged first, however good slots are counted; and not where it cannot be. */
 TEST(slot_that_lost_its_trust_gets_its_chance)
 {
-	struct attempt a = plain();
-	struct machine m = { 0 };
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.pref = 1;
 	s.slot[1].streak = STATE_STREAK_LIMIT;
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "saveb mountb ");
+	OK(boot());
+	DONE("saveb mountb ");
 	assert_int_equal(a.chosen.tier, CHOOSE_RETRY);
 	assert_true(m.disk.open == 1 && m.disk.slot[1].wait == 2);
 	m = (struct machine){ .fail_saves = ~0u };
 	s.slot[1].wait = 0;
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "failb faila mounta ");
+	OK(boot());
+	DONE("failb faila mounta ");
 	assert_int_equal(a.uncountable, 2);
 }
 
 TEST(last_resorts_wait_and_take_turns)
 {
-	struct attempt a = plain();
-	struct machine m = { 0 };
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.slot[0].wait = 1;
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "delaya save. mounta ");
+	OK(boot());
+	DONE("delaya save. mounta ");
 	assert_int_equal(m.disk.lr, 0);
 	m.trace[0] = '\0';
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "delayb saveb mountb ");
+	OK(boot());
+	DONE("delayb saveb mountb ");
 	assert_int_equal(m.disk.lr, 1);
 	assert_int_equal(a.chosen.tier, CHOOSE_LAST_RESORT);
 }
 
 TEST(slot_that_is_half_written_after_the_delay_is_not_mounted)
 {
-	struct attempt a = plain();
-	struct machine m = { 0 };
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.slot[0].wait = 1;
-	m.taken = &s;
-	FAILS(run(&m, &a, &s), KB_ENOCAND);
+	m.taken = true;
+	FAILS(boot(), KB_ENOCAND);
 	assert_null(strstr(m.trace, "mount"));
 }
 
@@ -463,62 +383,51 @@ TEST(what_cannot_be_counted_waits_for_a_good_slot_that_comes_back)
 	};
 
 	for (unsigned i = 0; i < 2; i++) {
-		struct attempt a = plain();
-		struct machine m = { .fit = { KB_EFORMAT }, .fail_saves = ~0u, .relents = true };
-		struct state s;
-
+		set_up(NULL);
+		m = (struct machine){ .fit = { KB_EFORMAT }, .fail_saves = ~0u, .relents = true };
 		states_trial(&s);
 		s.slot[1].st = cases[i].st;
-		FAILS(run(&m, &a, &s), KB_ENOCAND);
-		assert_string_equal(m.trace, cases[i].first);
+		FAILS(boot(), KB_ENOCAND);
+		DONE(cases[i].first);
 		m = (struct machine){ .fail_saves = ~0u };
 		states_trial(&s);
 		s.slot[1].st = cases[i].st;
-		OK(run(&m, &a, &s));
-		assert_string_equal(m.trace, cases[i].second);
+		OK(boot());
+		DONE(cases[i].second);
 	}
 }
 
 /* And where that one does not come back, what is left is better than nothing. */
 TEST(what_cannot_be_counted_boots_when_no_good_slot_comes_back)
 {
-	struct attempt a = plain();
-	struct machine m = { .fit = { KB_EFORMAT }, .fail_saves = ~0u };
-	struct state s;
-
+	m = (struct machine){ .fit = { KB_EFORMAT }, .fail_saves = ~0u };
 	states_trial(&s);
-	OK(run(&m, &a, &s));
+	OK(boot());
 	assert_int_equal(a.chosen.slot, 1);
 	assert_false(a.counted);
 	m = (struct machine){ .mounts = { [1] = KB_EMOUNT }, .fail_saves = ~0u, .relents = true };
 	states_trial(&s);
-	OK(run(&m, &a, &s)); /* a good one is not held up by a bad one */
+	OK(boot()); /* a good one is not held up by a bad one */
 	assert_int_equal(a.chosen.slot, 0);
 }
 
 TEST(delay_is_optional)
 {
 	const struct attempt_ops quick = { op_save, op_preflight, op_mount, NULL, NULL };
-	struct attempt a = plain();
-	struct machine m = { 0 };
-	struct state s;
 
 	state_init(&s, 1);
 	states_set(&s, 0, STATE_BAD, 1);
 	a.disk = s;
-	OK(attempt_run(&a, &s, &quick, &m));
-	assert_string_equal(m.trace, "savea mounta ");
+	OK(attempt_run(&a, &s, &quick, NULL));
+	DONE("savea mounta ");
 }
 
 TEST(nothing_mounts_and_that_is_written)
 {
-	struct attempt a = plain();
-	struct machine m = { .mounts = { KB_EMOUNT, KB_EMOUNT } };
-	struct state s;
-
+	m = (struct machine){ .mounts = { KB_EMOUNT, KB_EMOUNT } };
 	states_trial(&s);
-	FAILS(run(&m, &a, &s), KB_ENOCAND);
-	assert_string_equal(m.trace, "saveb mountb save. mounta save. ");
+	FAILS(boot(), KB_ENOCAND);
+	DONE("saveb mountb save. mounta save. ");
 	assert_int_equal(m.disk.slot[0].streak, 1);
 	assert_int_equal(a.chosen.slot, STATE_NONE);
 	assert_true(!a.counted && a.token == 0);
@@ -526,37 +435,28 @@ TEST(nothing_mounts_and_that_is_written)
 
 TEST(nothing_installed_writes_nothing)
 {
-	struct attempt a = plain();
-	struct machine m = { 0 };
-	struct state s;
-
 	state_init(&s, 2);
-	FAILS(run(&m, &a, &s), KB_ENOCAND);
-	assert_string_equal(m.trace, "");
+	FAILS(boot(), KB_ENOCAND);
+	DONE("");
 }
 
 TEST(nothing_mounts_and_that_can_not_be_written)
 {
-	struct attempt a = plain();
-	struct machine m = { .fail_saves = ~0u, .mounts = { KB_EMOUNT, KB_EMOUNT } };
-	struct state s;
-
+	m = (struct machine){ .fail_saves = ~0u, .mounts = { KB_EMOUNT, KB_EMOUNT } };
 	states_trial(&s);
-	FAILS(run(&m, &a, &s), KB_ENOCAND);
-	assert_string_equal(m.trace, "failb fail. mounta failb mountb fail. ");
+	FAILS(boot(), KB_ENOCAND);
+	DONE("failb fail. mounta failb mountb fail. ");
 }
 
 TEST(forced_slot_boots_unwritten)
 {
-	struct attempt a = plain();
-	struct machine m = { 0 };
-	struct state s, was;
+	struct state was;
 
 	states_trial(&s);
 	a.forced = 0;
 	was = s;
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "mounta ");
+	OK(boot());
+	DONE("mounta ");
 	assert_int_equal(a.chosen.slot, 0);
 	assert_true(!a.counted && a.token == 0);
 	assert_true(state_same(&s, &was));
@@ -564,44 +464,34 @@ TEST(forced_slot_boots_unwritten)
 
 TEST(forced_slot_that_fails_makes_way)
 {
-	struct attempt a = plain();
-	struct machine m = { .mounts = { KB_EMOUNT } };
-	struct state s;
-
+	m = (struct machine){ .mounts = { KB_EMOUNT } };
 	states_trial(&s);
 	a.forced = 0;
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "mounta saveb mountb ");
+	OK(boot());
+	DONE("mounta saveb mountb ");
 	m = (struct machine){ .fit = { KB_ENODEV } };
 	states_trial(&s);
-	OK(run(&m, &a, &s));
-	assert_string_equal(m.trace, "saveb mountb ");
+	OK(boot());
+	DONE("saveb mountb ");
 }
 
 TEST(half_written_slot_can_not_be_forced)
 {
 	static const int slots[] = { 1, 2, 7, -2 };
-	struct state s;
 
 	for (unsigned i = 0; i < 5; i++) {
-		struct attempt a = plain();
-		struct machine m = { 0 };
-
+		set_up(NULL);
 		states_fresh(&s);
 		s.slot[1].st = i == 0 ? STATE_WRITING : STATE_EMPTY;
 		a.forced = slots[i % 4];
-		OK(run(&m, &a, &s));
-		assert_string_equal(m.trace, "mounta ");
+		OK(boot());
+		DONE("mounta ");
 		assert_true(a.counted);
 	}
 }
 
 TEST(slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check)
 {
-	struct attempt a = plain();
-	struct machine m = { 0 };
-	struct state s;
-
 	state_init(&s, 6);
 	for (int i = 0; i < 6; i++)
 		states_set(&s, i, STATE_TRIAL, 1);
@@ -611,15 +501,15 @@ TEST(slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check)
 	m.mounts[4] = KB_EMOUNT;
 	states_set(&s, 4, STATE_GOOD, 1); /* and failed just as often as it may */
 	s.slot[4].streak = STATE_STREAK_LIMIT - 1;
-	OK(run(&m, &a, &s));
+	OK(boot());
 	assert_int_equal(a.chosen.slot, 5);
 	assert_int_equal(a.unfit, 0x3);
 	m.fit[0] = m.mounts[1] = KB_OK;
-	OK(run(&m, &a, &s));
+	OK(boot());
 	assert_int_equal(a.unfit, 0); /* each run looks anew */
 }
 
 int main(void)
 {
-	return TEST_RUN("attempt");
+	return TEST_RUN("attempt", .set_up = set_up);
 }
