@@ -495,6 +495,17 @@ def test_what_was_found_is_remembered_until_the_source_or_a_header_changes(tree,
     assert sorted(calls[1:]) == ["--version", "initramfs/init.c", "lib/err.c", "selector/plan.c"]
 
 
+BUG = ("bug: what\nKilled by: unit/plan_test\nIn plan_make of plan.c:\n"
+       "  replace `names[err_text(a) & 1]` by `names[0]`\n")
+
+
+def test_planted(tree):
+    put(tree, "tests/mutants/planted/a.bugs", f"# comment\n\n{BUG}")
+    silent(tree, "planted")
+    put(tree, "tests/mutants/planted/a.bugs", f"# comment\n\n{BUG.replace('& 1', '& 2')}")
+    says(tree, "planted", "a.bugs:3:", "bug:", "selector/plan.c", "`names[err_text(a) & 2]`", "no time")
+
+
 def test_every_check_has_a_test():
     text = Path(__file__).read_text()
     for name in lint.CHECKS:

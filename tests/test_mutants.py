@@ -2,6 +2,7 @@
 """What the sweep finds in a source to take away, and what planted bugs have to say of themselves."""
 
 import os
+import re
 import sys
 import time
 import types
@@ -15,6 +16,7 @@ sys.path.insert(0, str(HERE))
 import basis  # noqa: E402
 import c_mutations  # noqa: E402
 import mutants  # noqa: E402
+import planted  # noqa: E402
 import private_tree  # noqa: E402
 import sweep  # noqa: E402
 import switches  # noqa: E402
@@ -56,13 +58,13 @@ enum kb_err save_it(struct bdev *d, const void *a)
 '''
 
 
-def changes() -> dict[int, list[tuple[str, str]]]:
+def changes(source: str = SOURCE, rules: bool = False) -> dict[int, list[tuple[str, str]]]:
     """Line: what is taken away there, and the line as it is then."""
     found: dict[int, list[tuple[str, str]]] = {}
-    for m in c_mutations.find(SOURCE, KNOWN):
-        text = SOURCE[:m.start] + m.new + SOURCE[m.end:]
-        assert text.count("\n") == SOURCE.count("\n")
-        line = SOURCE.count("\n", 0, m.start)
+    for m in c_mutations.find(source, KNOWN, rules):
+        text = source[:m.start] + m.new + source[m.end:]
+        assert text.count("\n") == source.count("\n")
+        line = source.count("\n", 0, m.start)
         found.setdefault(line + 1, []).append((m.what, text.splitlines()[line].strip()))
     return found
 
@@ -78,6 +80,46 @@ def test_each_safety_line_is_found_and_nothing_else():
         25: [("jump not taken", "if ((e < 0) && 0) {")],
         32: [("no memcmp", "return 0 == 0 ? KB_OK : KB_EIO;")],
     }
+
+
+RULES = """bool rule(struct state *s, int n)
+{
+\tbool is = n > 0 && (s->a || !s->b) && f(n,
+\t\t\t\t\t       s->c);
+
+\ts->open = n < 1 || s->a ? n : 0;
+\tif (is)
+\t\tcome_closer(s);
+\telse
+\t\ts->slot[n].count++;
+\tlog_info("a && b");
+\tn = f(n, 1);
+\treturn s->a ||
+\t       (n == 0 && s->b);
+}
+"""
+
+
+def test_of_rules_each_part_of_a_condition_and_each_effect_is_found():
+    assert changes(RULES, True) == {
+        3: [("without n > 0", "bool is = 1 && (s->a || !s->b) && f(n,"),
+            ("without (s->a || !s->b)", "bool is = n > 0 && 1 && f(n,"),
+            ("without s->a", "bool is = n > 0 && (0 || !s->b) && f(n,"),
+            ("without !s->b", "bool is = n > 0 && (s->a || 0) && f(n,"),
+            ("without f(n, s->c)", "bool is = n > 0 && (s->a || !s->b) && 1")],
+        6: [("left out", "(void)0;"), ("without n < 1", "s->open = 0 || s->a ? n : 0;"),
+            ("without s->a", "s->open = n < 1 || 0 ? n : 0;")],
+        8: [("left out", "(void)0;")],
+        10: [("left out", "(void)0;")],
+        13: [("without s->a", "return 0 ||")],
+        14: [("without (n == 0 && s->b)", "0;"), ("without n == 0", "(1 && s->b);"),
+             ("without s->b", "(n == 0 && 1);")],
+    }
+
+
+def test_a_statement_has_a_switch_that_leaves_the_else_where_it_is():
+    text = switches.switched(RULES, dict(enumerate(c_mutations.find(RULES, KNOWN, True), 1)))
+    assert "\t\tKB_MUTANT(9) ? (void)0 : (void)(come_closer(s));\n" in text
 
 
 def test_each_has_a_switch_of_its_own_also_inside_another():
@@ -203,12 +245,97 @@ def test_a_weakened_check_of_a_simulation_makes_what_it_killed_unknown():
     assert {"powercut_check.c", "powercut_walk.c", "install_fixture.h", "os_sim_files.c", "cut_disk.c"} <= names
 
 
-def test_several_tests_may_have_to_notice(tmp_path):
-    path = tmp_path / "bug.patch"
-    path.write_text("bug: what\nKilled by: unit/x_test one\nKilled by: sim/ioerr_sim data --every 20\n--- a/x\n")
-    first, second = mutants.Patch(path, 0).killer, mutants.Patch(path, 1).killer
+BLOCK = """bug: what
+Killed by: unit/x_test one
+Killed by: sim/ioerr_sim data --every 20
+In save_it of a.c:
+"""
+PLANTED_IN = """#define FLAGS (ONE | TWO) /* both */
+
+static enum kb_err other(void)
+{
+\treturn KB_OK;
+}
+
+enum kb_err save_it(struct bdev *d)
+{
+\tTRY(bdev_write(d, /* a
+\t\t\t      comment */ 1));
+\tTRY(bdev_flush(d));
+\tif (d->n == 1)
+\t\treturn KB_EIO;
+\treturn KB_OK;
+}
+"""
+
+
+def plant(tmp_path, text: str) -> str:
+    """The source as the bug leaves it, without blanks."""
+    (tmp_path / "update/deep").mkdir(parents=True)
+    (tmp_path / "update/deep/a.c").write_text(PLANTED_IN)
+    files = planted.Bug(text, Path("x.bugs"), 1).files(tmp_path)
+    assert list(files) == ["update/deep/a.c"]
+    return "".join(token for token, _, _ in planted.tokens(files["update/deep/a.c"]))
+
+
+def test_several_tests_may_have_to_notice():
+    bug = planted.Bug(BLOCK + "  delete `x`\n", Path("x.bugs"), 1)
+    first, second = (mutants.Pair(bug, killer).killer for killer in bug.killers)
     assert (first.test, first.case, first.options) == ("unit/x_test", "one", [])
     assert (second.test, second.case, second.options) == ("sim/ioerr_sim", "data", ["--every", "20"])
+
+
+@pytest.mark.parametrize("edit, is_there, is_gone", [
+    ("replace `d->n  ==  1` by `d->n == 2`", "if(d->n==2)returnKB_EIO;", "d->n==1"),
+    ("replace `KB_OK`\n    by `KB_EIO`", "returnKB_EIO;}", "KB_EIO;returnKB_OK"),
+    ("delete `TRY(bdev_flush(d));`", "TRY(bdev_write(d,1));if", "bdev_flush"),
+    ("delete `TRY(bdev_write(d, 1));`", "{TRY(bdev_flush(d));if", "bdev_write"),
+    ("move `TRY(bdev_flush(d));` before `TRY(bdev_write(d, 1));`", "{TRY(bdev_flush(d));TRY(bdev_write(d,1));if", "=0"),
+    ("move `TRY(bdev_write(d, 1));` after `TRY(bdev_flush(d));`", "{TRY(bdev_flush(d));TRY(bdev_write(d,1));if", "=0"),
+    ("add `d->n = 0;` after `TRY(bdev_flush(d));`", "TRY(bdev_flush(d));d->n=0;if", "=2"),
+    ("add `d->n = 0;` before `TRY(bdev_flush(d));`", "TRY(bdev_write(d,1));d->n=0;TRY(", "=2"),
+])
+def test_a_bug_is_planted_by_function_and_expression(tmp_path, edit, is_there, is_gone):
+    changed = plant(tmp_path, f"{BLOCK}  {edit}\n")
+    assert is_there in changed and is_gone not in changed
+    assert changed.startswith("#defineFLAGS(ONE|TWO)staticenumkb_errother(void){returnKB_OK;}")
+
+
+def test_a_bug_may_lie_outside_of_functions(tmp_path):
+    text = BLOCK.replace("In save_it of a.c", "In a.c") + "  replace `ONE | TWO` by `ONE`\n"
+    assert plant(tmp_path, text).startswith("#defineFLAGS(ONE)static")
+
+
+@pytest.mark.parametrize("place, edit, said", [
+    ("save_it of a.c", "delete `TRY(bdev_sync(d));`", "`TRY(bdev_sync(d));` stands no times in save_it"),
+    ("save_it of a.c", "delete `TRY(`", "`TRY(` stands 2 times in save_it"),
+    ("gone of a.c", "delete `TRY(`", "there is no function gone"),
+    ("save_it of b.c", "delete `TRY(`", "b.c: no files of that name"),
+    ("save_it of a.c", "delete `TRY(bdev_flush(d));`\n  replace `bdev_flush` by `bdev_sync`", "overlap"),
+    ("a.c", "delete `d->n == 1`", "stands no times outside of functions"),
+])
+def test_a_bug_that_does_not_fit_the_sources_says_why(tmp_path, place, edit, said):
+    with pytest.raises(planted.Wrong, match=re.escape(said)):
+        plant(tmp_path, BLOCK.replace("save_it of a.c", place) + f"  {edit}\n")
+
+
+@pytest.mark.parametrize("text", ["bug: what\nIn f of a.c:\n  delete `x`\n", BLOCK, f"{BLOCK}  remove `x`\n",
+                                  "bug: what\nKilled by:\nIn f of a.c:\n  delete `x`\n", f"{BLOCK}  replace `x`\n",
+                                  "bug: what\nKilled by: unit/x\n  delete `x`\n"])
+def test_a_bug_says_what_it_breaks_and_who_notices_and_where_it_is(text):
+    with pytest.raises(planted.Wrong):
+        planted.Bug(text, Path("x.bugs"), 1)
+
+
+def test_a_name_is_used_once(tmp_path):
+    for name in "a", "b":
+        (tmp_path / f"{name}.bugs").write_text(f"# comment\n{BLOCK}  delete `x`\n")
+    with pytest.raises(planted.Wrong, match=r"b\.bugs:2: bug: stands in .*a\.bugs:2 too"):
+        planted.read(tmp_path)
+
+
+def test_every_planted_bug_fits_the_sources():
+    assert planted.complaints(planted.PLANTED, private_tree.ROOT) == []
 
 
 def test_a_story_counts_as_red_only_where_it_was_violated():
@@ -217,19 +344,9 @@ def test_a_story_counts_as_red_only_where_it_was_violated():
     assert private_tree.failed_cases("no story data; there are: healthy\n") == []
 
 
-@pytest.mark.parametrize("text", ["other: what\nKilled by: unit/x\n", "bug: what\n--- a/x\n",
-                                  "bug: what\nKilled by:\n"])
-def test_a_patch_says_what_it_breaks_and_who_notices(tmp_path, monkeypatch, text):
-    path = tmp_path / "bug.patch"
-    path.write_text(text)
-    monkeypatch.setattr(mutants, "ROOT", tmp_path)
-    with pytest.raises(SystemExit):
-        mutants.Patch(path)
-
-
 def test_every_planted_bug_names_a_test_that_there_is():
-    for patch in mutants.all_patches():
-        assert basis.source(patch.killer.test), f"{patch.name}: no {patch.killer.test}"
+    for bug in mutants.all_bugs():
+        assert basis.source(bug.killer.test), f"{bug.name}: no {bug.killer.test}"
 
 
 class NoBoard:

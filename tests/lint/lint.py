@@ -9,14 +9,16 @@ import sys
 import time
 from pathlib import Path
 
-import analysis
-import bounds
-import object_checks
-import prose
-import text_checks
-from tree import LintError, Tree
-
 TOP = Path(__file__).resolve().parent.parent.parent
+sys.path.append(str(TOP / "tests/mutants"))
+
+import analysis  # noqa: E402
+import bounds  # noqa: E402
+import object_checks  # noqa: E402
+import prose  # noqa: E402
+import text_checks  # noqa: E402
+from tree import LintError, Tree  # noqa: E402
+
 CHECKS = {
     "warnings": object_checks.compilers,
     "clang-format": text_checks.clang_format,
@@ -35,6 +37,7 @@ CHECKS = {
     "unique-names": text_checks.unique_names,
     "prose": prose.prose,
     "cited": prose.cited,
+    "planted": text_checks.planted_bugs,
     "bounded": bounds.bounded,
     "gcc-analyzer": analysis.gcc,
     "clang-analyzer": analysis.clang,

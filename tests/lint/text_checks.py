@@ -4,6 +4,7 @@
 import re
 from pathlib import PurePosixPath
 
+import planted
 from tree import SHIPPED, run, without_comments
 
 COLUMNS = 120 # of Python; C is wrapped at 100 by clang-format
@@ -151,6 +152,11 @@ def unique_names(tree) -> list:
             found.append(f"{name}:1: {seen[base]} has the same name")
         seen.setdefault(base, name)
     return found
+
+
+def planted_bugs(tree) -> list:
+    """Each planted bug (tests/mutants/planted) fits the sources: what it changes is there, once."""
+    return planted.complaints(tree.root / "tests/mutants/planted", tree.root)
 
 
 assert set(INCLUDES) == set(SHIPPED)

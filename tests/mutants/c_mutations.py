@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds in a C source what the sweep takes away: calls that flush, save or verify, and ways out that an error takes.
+In a source of rules also each part of a condition, and each statement that changes the state.
 
 Works on the text, as clang-format leaves it: comments, strings and directives are blanked first, so that places are
 those of the source. A change keeps the number of lines.
@@ -28,6 +29,13 @@ JUMP = re.compile(r"(?:break|continue|goto \w+);$")
 WRONG = re.compile(r"\bKB_\w+|< 0\b|\berrno\b|!\w+\(")
 # `e == KB_OK` as a step of a chain; one that ends a loop would only make it endless.
 CHAIN = re.compile(r"\b(?:e|err|saved|failure)(?:\[\w+\])? == KB_OK\b")
+# What ends an expression outside of brackets.
+ENDS = re.compile(r"[;,?:]|(?<![=!<>])=(?!=)|\breturn\b")
+OR, AND = re.compile(r"\|\|"), re.compile(r"&&")
+# Statements: a call for its effect, and one that changes what a pointer leads to. Not what only logs or copies.
+CALL = r"(?!(?:TRY|if|for|while|switch|return|log_\w+|snprintf|mem\w+)\()\w+\([^;{}]*\)"
+STORE = r"(?:\w+(?:(?:->|\.)\w+|\[[^];]*\])+|\*\w+)\s*(?:\+\+|--|[-+|&]?=(?!=)[^;]*)"
+EFFECT = re.compile(rf"(?<=[;{{}})\w])\s*\n\t+(?P<statement>{CALL}|{STORE});")
 
 
 @dataclass(frozen=True)
@@ -64,15 +72,15 @@ def bodies(mask: str) -> list[tuple[int, int]]:
 def function(text: str, at: int) -> str:
     """The name of the function whose body a place is in."""
     head = text[:text.rindex("\n{", 0, at)]
-    names = re.findall(r"^[a-z_][\w ]*[ *](\w+)\(", head, re.M)
+    names = re.findall(r"^[a-z_][\w *]*[ *](\w+)\(", head, re.M)
     return names[-1] if names else "?"
 
 
 def returns(top: Path) -> dict[str, str]:
     """What each function of the project returns when all is well."""
     known = dict(KNOWN)
-    for pattern in ("lib/*", "selector/*", "update/*", "hooks/*", "initramfs/*", "kernel-cmdline/*"):
-        for path in sorted(top.glob(pattern + ".[ch]")):
+    for folder in ("lib", "selector", "update", "hooks", "initramfs", "kernel-cmdline"):
+        for path in sorted((top / folder).rglob("*.[ch]")):
             for kind, name in PROTOTYPE.findall(blanked(path.read_text())):
                 known.setdefault(name, WELL[kind])
     return known
@@ -165,11 +173,51 @@ def chains(text: str, mask: str) -> list[Mutation]:
     return found
 
 
-def find(text: str, known: dict[str, str]) -> list[Mutation]:
+def pieces(mask: str, start: int, end: int, marks: re.Pattern) -> list[tuple[int, int]]:
+    """A stretch of the source, cut at the marks that stand outside of all brackets."""
+    found, begin, at = [], start, start
+    while at < end:
+        m = marks.match(mask, at)
+        if m:
+            found.append((begin, at))
+            begin = at = m.end()
+        else:
+            at = closing(mask, at) + 1 if mask[at] in "([{" else at + 1
+    return [*found, (begin, end)]
+
+
+def part(text: str, mask: str, place: tuple[int, int], neutral: str) -> Mutation:
+    start = place[0] + len(mask[slice(*place)]) - len(mask[slice(*place)].lstrip())
+    end = start + len(mask[slice(*place)].strip())
+    what = "without " + " ".join(text[start:end].split())
+    return Mutation(start, end, keep_lines(neutral, text[start:end]), what)
+
+
+def parts(text: str, mask: str) -> list[Mutation]:
+    """`a && b` becomes `a`, or `b`; so does `a || b`."""
+    found = []
+    for m in re.finditer(r"[(\[{]", mask):
+        for whole in pieces(mask, m.end(), closing(mask, m.start()), ENDS):
+            either = pieces(mask, *whole, OR)
+            found += [part(text, mask, place, "0") for place in either if len(either) > 1]
+            for one in either:
+                both = pieces(mask, *one, AND)
+                found += [part(text, mask, place, "1") for place in both if len(both) > 1]
+    return found
+
+
+def left_out(text: str, mask: str) -> list[Mutation]:
+    return [Mutation(*m.span("statement"), keep_lines("(void)0", m["statement"]), "left out")
+            for m in EFFECT.finditer(mask)]
+
+
+def find(text: str, known: dict[str, str], rules: bool = False) -> list[Mutation]:
     """All mutations of a source, in the order of the text."""
     mask = blanked(text)
     inside = bodies(mask)
     found = (calls(text, mask, known) + ignored_tries(text, mask) + skipped_returns(text, mask)
              + skipped_jumps(text, mask) + chains(text, mask))
+    if rules:
+        found += parts(text, mask) + left_out(text, mask)
     return sorted((m for m in found if any(a < m.start and m.end <= b for a, b in inside)),
                   key=lambda m: (m.start, m.what))

@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Takes away, one by one, each call that flushes, saves or verifies and each way out on an error in selector/ and
-update/, and expects some test to notice.
+update/, and expects some test to notice. In the sources of rules (RULES) also each part of a condition, and each
+statement that changes the state.
 
 All mutations of a source are compiled at once, each behind a switch (switches.py). One that does not compile, or whose
-object is the same as before, is none. The others meet first the cases that
-killed their neighbours, then the tests of the same name, one case after the other until one is red, then all that are
-linked with their object, last those with sanitizers. What survives has to be explained in survivors.txt, in blocks of
-three lines: file; function and line and what was taken away; why that does no harm. What is explained meets no more
-than the cases that killed its neighbours, but for --thorough.
+object is the same as before, is none. The others meet first the cases that killed their neighbours, then the tests of
+the same name, one case after the other until one is red, then all that are linked with their object, last those with
+sanitizers. What survives has to be explained in survivors.txt, in blocks of three lines: the file's base name; function
+and line and what was taken away; why that does no harm. What is explained meets no more than the cases that killed its
+neighbours, but for --thorough.
 
 What was found out is kept in build/mutants/sweep.json: a kill for as long as the function and the case that killed,
 with all that it is made with (basis.py), stay as they are, a survivor for as long as the function and all its tests
@@ -43,6 +44,8 @@ from private_tree import last_words, prepare, program, run
 from switches import Board
 
 SWEPT = ("selector", "update")
+# Sources of rules, by their names: of these each part of a condition, and each statement that changes the state, goes too.
+RULES = ("choose", "plan", "reset", "verdict")
 SIMULATIONS = ("sim/selector_sim",)
 WALKS = ("sim/filecut_sim", "sim/ioerr_sim", "sim/powercut_sim")    # a minute each, so only where asked for
 CACHE = WORK / "sweep.json"
@@ -84,20 +87,24 @@ class Mutant:
         begin = text.rfind("\n", 0, mutation.start) + 1
         body = next((a, b) for a, b in bodies if a < mutation.start < b)
         around = "".join(text[a:b] for a, b in zip([0, *(b for _, b in bodies)], [*(a for a, _ in bodies), len(text)]))
-        self.file, self.switch = file, switch
+        self.file, self.base, self.switch = file, Path(file).name, switch
         self.mutated = text[:mutation.start] + mutation.new + text[mutation.end:]
         self.number = text.count("\n", 0, mutation.start) + 1
         self.line = text[begin:text.index("\n", mutation.start)].strip()
         self.what = mutation.what
         self.function = c_mutations.function(text, mutation.start)
-        self.key = digest(file, self.function, around, text[body[0]:mutation.start], mutation.new,
+        self.key = digest(self.base, self.function, around, text[body[0]:mutation.start], mutation.new,
                           text[mutation.end:body[1]])
 
     def name(self) -> str:
         return f"{self.file}:{self.number}: {self.function}: {self.line} [{self.what}]"
 
     def label(self) -> tuple[str, str]:
-        return self.file, f"{self.function}: {self.line} [{self.what}]"
+        return self.base, f"{self.function}: {self.line} [{self.what}]"
+
+
+def mutations_of(file: str, text: str, known: dict[str, str]) -> list[c_mutations.Mutation]:
+    return c_mutations.find(text, known, Path(file).stem in RULES)
 
 
 def mutants_of(names: list[str]) -> list[Mutant]:
@@ -106,7 +113,7 @@ def mutants_of(names: list[str]) -> list[Mutant]:
     for name in names:
         text = (ROOT / name).read_text()
         bodies = c_mutations.bodies(c_mutations.blanked(text))
-        found += [Mutant(name, text, m, bodies, n) for n, m in enumerate(c_mutations.find(text, known), 1)]
+        found += [Mutant(name, text, m, bodies, n) for n, m in enumerate(mutations_of(name, text, known), 1)]
     return found
 
 
@@ -141,7 +148,7 @@ class Sweep:
         self.why = explanations()
         self.tests = {}         # of each file: the tests that are linked with its object
         self.cases = {}         # of each test: the seconds of its cases
-        self.kills = {}         # of each file: how often each shot killed there
+        self.kills = {}         # of each file, by its base name: how often each shot killed there
         self.hints = {}         # of each label: the shot that killed it in another state of the sources
         self.boards = {}        # of some files: their programs with switches
         self.users = collections.Counter()      # of each file: who works with its board now
@@ -154,8 +161,8 @@ class Sweep:
         if entry["result"] == "killed":
             shot = entry["by"], (entry.get("cases") or [""])[0]
             file, _, label = entry["name"].split(":", 2)
-            self.hints[file, label.strip()] = shot
-            self.kills.setdefault(file, collections.Counter())[shot] += 1
+            self.hints[Path(file).name, label.strip()] = shot
+            self.kills.setdefault(Path(file).name, collections.Counter())[shot] += 1
 
     def find_tests(self, files: list[str]) -> None:
         """Which programs hold a function of the object, and how long they take. All have to be green as they are."""
@@ -193,7 +200,7 @@ class Sweep:
         """What is most promising first: the case that killed it once, those that killed most here, the cases of the
         tests of the same name. And all others."""
         first = [self.hints[m.label()]] if m.label() in self.hints else []
-        first += [shot for shot, _ in self.kills.get(m.file, collections.Counter()).most_common(RECENT)]
+        first += [shot for shot, _ in self.kills.get(m.base, collections.Counter()).most_common(RECENT)]
         first = [shot for shot in first if shot[0] in self.tests[m.file] and shot[1] in {"", *self.cases[shot[0]]}]
         names = self.namesakes(m.file)
         if explanation(self.why, m) and not self.walks:
@@ -226,7 +233,7 @@ class Sweep:
                 if len(self.boards) > 2 * self.jobs:
                     self.boards.pop(next(name for name in self.boards if not self.users[name])).close()
                 text = (self.tree.top / file).read_text()
-                mutations = c_mutations.find(text, c_mutations.returns(self.tree.top))
+                mutations = mutations_of(file, text, c_mutations.returns(self.tree.top))
                 self.boards[file] = Board(self.bench, file, text, mutations)
             self.users[file] += 1
             board = self.boards[file]
@@ -372,7 +379,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="show the mutations, try none")
     parser.add_argument("files", nargs="*", help="default: all of " + ", ".join(f"{s}/" for s in SWEPT))
     args = parser.parse_args()
-    files = args.files or [str(p.relative_to(ROOT)) for s in SWEPT for p in sorted((ROOT / s).glob("*.c"))]
+    files = args.files or [str(p.relative_to(ROOT)) for s in SWEPT for p in sorted((ROOT / s).rglob("*.c"))]
     mutants = mutants_of(files)
     if args.list:
         print("\n".join(m.name() for m in mutants))

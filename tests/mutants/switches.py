@@ -34,6 +34,8 @@ def switch(m: c_mutations.Mutation, number: int) -> tuple[int, int, str, str]:
         return m.start + 1, m.end - 1, "(", f") && !{on}"
     if m.what == "goes on after an error":
         return m.start, m.end, "(", f" || {on})"
+    if m.what == "left out":
+        return m.start, m.end, f"{on} ? (void)0 : (void)(", ")"
     return m.start, m.end, f"({on} ? {m.new.strip()} : ", ")"
 
 
