@@ -44,7 +44,7 @@ from private_tree import last_words, prepare, program, run
 from switches import Board
 
 SWEPT = ("selector", "update")
-# Sources of rules, by their names: of these each part of a condition, and each statement that changes the state, goes too.
+# Sources of rules: each part of a condition, and each statement that changes the state, goes too.
 RULES = ("choose", "plan", "reset", "verdict")
 SIMULATIONS = ("sim/selector_sim",)
 WALKS = ("sim/filecut_sim", "sim/ioerr_sim", "sim/powercut_sim")    # a minute each, so only where asked for

@@ -317,6 +317,10 @@ TEST(oneshot_does_not_move_the_protection)
 	states_set(&s, 1, STATE_BAD, 2);
 	s.oneshot = 1;
 	assert_int_equal(choose_protected(&s, ALL), 0);
+	states_set(&s, 0, STATE_GOOD, 1);
+	states_set(&s, 1, STATE_GOOD, 2);
+	s.slot[0].streak = s.slot[1].streak = STATE_STREAK_LIMIT;
+	assert_int_equal(choose_protected(&s, ALL), 0); /* the preferred one */
 }
 
 TEST(target_prefers_what_is_worth_least)
