@@ -631,6 +631,83 @@ TEST(power_cuts_during_applies_are_bounded_too)
 	assert_true(plan_source_skipped(&s, STATE_SRC_USB));
 }
 
+TEST(applied_release_is_weighed_by_what_holds_it)
+{
+	struct state s;
+	int target;
+
+	states_fresh(&s);
+	state_add_applied(&s, states_id(9));
+	s.slot[0].has_release = false; /* nobody knows how new it is */
+	FAILS(accept(&s, 9, 9), KB_EAPPLIED);
+	s.slot[0].st = STATE_EMPTY; /* nothing to fall back to */
+	FAILS(accept(&s, 9, 9), KB_EAPPLIED);
+	state_init(&s, 3);
+	for (int i = 0; i < 3; i++)
+		states_set(&s, i, STATE_GOOD, i == 0 ? 1 : 9);
+	s.slot[2].streak = STATE_STREAK_LIMIT; /* one of two is trusted */
+	state_add_applied(&s, states_id(9));
+	FAILS(accept(&s, 9, 9), KB_EAPPLIED);
+	s.slot[1].streak = STATE_STREAK_LIMIT;
+	s.slot[1].wait = s.slot[1].retries = 1;
+	FAILS(accept(&s, 9, 9), KB_EWAITS);
+	OK(accept_mode(&s, release(9, 9), PLAN_COMMAND, &target));
+}
+
+TEST(rescue_spares_the_fallback_where_another_slot_is_free)
+{
+	struct state s;
+	int target;
+
+	states_fresh(&s);
+	OK(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target));
+	assert_int_equal(target, 1);
+}
+
+TEST(beginning_leaves_the_preferred_slot_and_the_chances_of_a_trial)
+{
+	struct state s;
+
+	state_init(&s, 3);
+	for (int i = 0; i < 3; i++)
+		states_set(&s, i, STATE_GOOD, 1);
+	s.pref = 0;
+	s.last = 2;
+	states_set(&s, 1, STATE_TRIAL, 2);
+	plan_begin(&s, 1, 0);
+	assert_int_equal(s.pref, 0);
+	assert_int_equal(s.slot[1].retries, 0);
+}
+
+TEST(what_newer_keelboots_wrote_counts_no_failure)
+{
+	const struct plan_release r = release(9, 9);
+	bool dropped = true;
+	struct state s;
+
+	states_fresh(&s);
+	s.newer = true;
+	assert_false(plan_unwritable(&s, &r));
+	assert_int_equal(s.nunwritable, 0);
+	plan_staged_failed(&s, &dropped); /* there is none */
+	assert_false(dropped);
+	assert_false(plan_source_skipped(&s, STATE_SRC_COUNT));
+}
+
+TEST(death_is_forgiven_but_on_what_may_be_left_in)
+{
+	struct state s;
+
+	states_fresh(&s);
+	for (unsigned i = 0; i < STATE_SRC_COUNT; i++) {
+		s.apply[i].open = true;
+		plan_apply_died(&s, (enum state_source)i);
+		assert_false(s.apply[i].open);
+		assert_int_equal(plan_apply_forgivable(&s, (enum state_source)i),
+				 i != STATE_SRC_SD && i != STATE_SRC_USB);
+	}
+}
+
 int main(void)
 {
 	return TEST_RUN("plan");

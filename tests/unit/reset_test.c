@@ -282,6 +282,10 @@ TEST(open_last_resort_of_a_bad_slot_costs_nobody)
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.open = 1;
+	s.slot[1].grace = 1;
+	reset_settle(&s, RESET_POWER, true);
+	assert_int_equal(s.slot[1].tries, 0);
+	s.open = 1;
 	reset_settle(&s, RESET_CRASH, true);
 	assert_int_equal(s.slot[0].streak, 0);
 	assert_int_equal(s.slot[1].st, STATE_BAD);
@@ -358,6 +362,31 @@ TEST(every_reason_of_a_reset_is_told)
 	assert_string_equal(reset_name(RESET_POWER), "power");
 	assert_string_equal(reset_name(RESET_CRASH), "crash");
 	assert_string_equal(reset_name((enum reset_cause)9), "unknown");
+}
+
+TEST(boot_loaders_watchdog_is_a_crash_of_an_open_attempt)
+{
+	const struct reset_evidence ev = { .loader_watchdog = true };
+	struct state s;
+
+	states_open(&s);
+	assert_int_equal(reset_classify(&s, &ev), RESET_CRASH);
+	s.open = STATE_NONE;
+	assert_int_equal(reset_classify(&s, &ev), RESET_UNKNOWN);
+}
+
+TEST(only_what_is_trusted_is_doubted)
+{
+	struct state s;
+
+	states_fresh(&s);
+	s.slot[0].streak = STATE_STREAK_LIMIT;
+	settle_good(&s, RESET_UNKNOWN, true);
+	assert_int_equal(s.slot[0].doubt, 0);
+	states_fresh(&s);
+	s.slot[0].retries = 2;
+	settle_good(&s, RESET_POWER, false);
+	assert_true(s.slot[0].retries == 2 && s.slot[0].grace == STATE_GRACE);
 }
 
 int main(void)

@@ -637,6 +637,121 @@ TEST(budget_comes_back_only_when_no_slot_is_in_doubt)
 	assert_int_equal(s.installs, 0);
 }
 
+TEST(slots_that_are_not_there_get_no_verdict)
+{
+	static const int slots[] = { STATE_NONE, STATE_SLOTS_MAX };
+	struct state s, was;
+
+	states_fresh(&s);
+	was = s;
+	for (unsigned i = 0; i < 2; i++) {
+		FAILS(verdict_good(&s, slots[i], 0, 0, &committed), KB_EINVAL);
+		FAILS(verdict_proven(&s, slots[i], 0), KB_EINVAL);
+		FAILS(verdict_bad(&s, slots[i], "x"), KB_EINVAL);
+		FAILS(verdict_switch(&s, slots[i], false, true, 3), KB_EINVAL);
+	}
+	assert_memory_equal(&s, &was, sizeof(s));
+}
+
+TEST(commit_renews_grace_and_budget_but_no_retries)
+{
+	struct state s;
+
+	states_open(&s);
+	s.slot[1].grace = 0;
+	s.slot[1].retries = 2;
+	s.installs = 5;
+	s.back = 9;
+	OK(verdict_good(&s, 1, 7, 0, &committed));
+	assert_true(s.slot[1].grace == STATE_GRACE && s.slot[1].retries == 2);
+	assert_true(s.back == 0 && s.installs == 5);
+	s.slot[1].retries = 0;
+	OK(verdict_good(&s, 1, 7, 0, &committed));
+	assert_int_equal(s.installs, 0);
+}
+
+TEST(proof_ends_what_was_told_of_the_slot)
+{
+	struct state s;
+
+	lost_slot(&s);
+	s.slot[1].wait = 0; /* it is due, and stays so */
+	state_set_text(s.slot[0].reason, "crashed once");
+	s.open = 0;
+	s.open_token = 7;
+	s.last = 1;
+	s.lr_count = 3;
+	OK(verdict_proven(&s, 0, 7));
+	assert_string_equal(s.slot[0].reason, "");
+	assert_true(s.last == 0 && s.lr_count == 0);
+	assert_int_equal(s.slot[1].wait, 0);
+}
+
+TEST(report_leaves_a_doubt_that_takes_nothing_yet)
+{
+	struct state s;
+
+	states_fresh(&s);
+	s.slot[0].doubt = 1;
+	OK(verdict_good(&s, 0, 0, 0, &committed));
+	assert_int_equal(s.slot[0].doubt, 1);
+	states_set(&s, 1, STATE_GOOD, 2); /* both are trusted, and in doubt */
+	s.slot[0].doubt = 0;
+	doubt(&s.slot[0], ALL_BUT_ONE);
+	doubt(&s.slot[1], ALL_BUT_ONE);
+	OK(verdict_good(&s, 0, 0, 0, &committed));
+	assert_int_equal(s.slot[0].doubt, 1);
+}
+
+TEST(only_the_preferred_slot_changes_places)
+{
+	struct state s;
+
+	both_in_doubt(&s, false);
+	s.open = 1;
+	s.pref = 0;
+	OK(verdict_good(&s, 1, 7, 0, &committed));
+	assert_false(state_is_trusted(&s.slot[1]));
+	both_in_doubt(&s, false);
+	s.open = 1;
+	s.nslots = 3;
+	states_set(&s, 2, STATE_GOOD, 3);
+	s.slot[2].streak = STATE_STREAK_LIMIT;
+	OK(verdict_good(&s, 1, 7, 0, &committed));
+	assert_true(state_is_trusted(&s.slot[1]) && s.slot[1].wait == 0);
+	assert_int_equal(s.slot[2].doubt, 0);
+}
+
+TEST(bad_leaves_the_preferred_slot_where_it_was_another)
+{
+	struct state s;
+
+	state_init(&s, 3);
+	for (int i = 0; i < 3; i++)
+		states_set(&s, i, STATE_GOOD, 1);
+	s.pref = 0;
+	s.last = 2;
+	s.slot[1].streak = 1;
+	s.slot[1].doubt = 1;
+	OK(verdict_bad(&s, 1, "x"));
+	assert_int_equal(s.pref, 0);
+	assert_true(s.slot[1].streak == 0 && s.slot[1].doubt == 0);
+}
+
+TEST(another_chance_has_its_grace_and_leaves_tries_that_are_there)
+{
+	struct state s;
+
+	states_fresh(&s);
+	states_set(&s, 1, STATE_BAD, 2);
+	OK(verdict_switch(&s, 1, false, true, 3));
+	assert_int_equal(s.slot[1].grace, STATE_GRACE);
+	s.slot[1].tries = 1;
+	state_add_rejected(&s, states_id(2));
+	OK(verdict_switch(&s, 1, false, true, 3));
+	assert_int_equal(s.slot[1].tries, 1);
+}
+
 int main(void)
 {
 	return TEST_RUN("verdict");
