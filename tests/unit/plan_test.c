@@ -662,6 +662,10 @@ TEST(rescue_spares_the_fallback_where_another_slot_is_free)
 	states_fresh(&s);
 	OK(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target));
 	assert_int_equal(target, 1);
+	state_init(&s, 2); /* nothing to spare, and nothing free */
+	assert_int_equal(plan_accept(&s, &(struct plan_release){ .sequence = 9 }, PLAN_RESCUE, ALL,
+				     ALL, &target),
+			 KB_ENOTARGET);
 }
 
 TEST(beginning_leaves_the_preferred_slot_and_the_chances_of_a_trial)
