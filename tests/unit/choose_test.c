@@ -3,14 +3,15 @@
 #include "tests/unit/states.h"
 
 #define ALL ((choose_mask)0xff)
+static struct state s;
 
 /* The list as text: "b" normal, "(b)" last resort, "b!" oneshot, "b?" retry. */
-static void assert_list(const struct state *s, const char *want)
+static void assert_list(const struct state *st, const char *want)
 {
 	struct choose_list l;
 	char got[64] = "";
 
-	choose_candidates(s, &l);
+	choose_candidates(st, &l);
 	for (unsigned i = 0; i < l.n; i++) {
 		char one[4] = { state_slot_letter(l.c[i].slot), '\0' };
 
@@ -29,8 +30,6 @@ static void assert_list(const struct state *s, const char *want)
 
 TEST(preferred_goes_first_then_last_then_others)
 {
-	struct state s;
-
 	states_trial(&s);
 	assert_list(&s, "ba");
 	s.pref = 0;
@@ -47,8 +46,6 @@ TEST(preferred_goes_first_then_last_then_others)
 
 TEST(empty_and_writing_never_stand_in_it)
 {
-	struct state s;
-
 	states_fresh(&s);
 	assert_list(&s, "a");
 	s.slot[1].st = STATE_WRITING;
@@ -61,8 +58,6 @@ TEST(empty_and_writing_never_stand_in_it)
 
 TEST(distrusted_slots_are_last_resorts)
 {
-	struct state s;
-
 	states_trial(&s);
 	s.slot[1].tries = 0;
 	assert_list(&s, "a(b)");
@@ -80,8 +75,6 @@ TEST(distrusted_slots_are_last_resorts)
 
 TEST(rejected_slot_gets_a_chance_only_where_all_are_in_doubt)
 {
-	struct state s;
-
 	state_init(&s, 3);
 	for (int i = 0; i < 3; i++)
 		states_set(&s, i, i == 1 ? STATE_BAD : STATE_GOOD, 1);
@@ -107,8 +100,6 @@ TEST(rejected_slot_gets_a_chance_only_where_all_are_in_doubt)
 
 TEST(last_resorts_take_turns_among_three)
 {
-	struct state s;
-
 	state_init(&s, 3);
 	for (int i = 0; i < 3; i++)
 		states_set(&s, i, STATE_BAD, 1);
@@ -123,8 +114,6 @@ TEST(last_resorts_take_turns_among_three)
 
 TEST(oneshot_goes_before_all)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.oneshot = 1;
@@ -138,17 +127,15 @@ static struct choose_candidate cand(int slot, enum choose_tier tier)
 	return (struct choose_candidate){ .slot = (int8_t)slot, .tier = tier };
 }
 
-static void charge(struct state *s, int slot, enum choose_tier tier, bool good)
+static void charge(struct state *st, int slot, enum choose_tier tier, bool good)
 {
 	struct choose_candidate c = cand(slot, tier);
 
-	choose_charge(s, &c, good);
+	choose_charge(st, &c, good);
 }
 
 TEST(charging_a_trial_spends_one_try_and_opens)
 {
-	struct state s;
-
 	states_trial(&s);
 	s.open_token = 99;
 	charge(&s, 1, CHOOSE_NORMAL, false);
@@ -161,7 +148,7 @@ TEST(charging_a_trial_spends_one_try_and_opens)
 
 TEST(charging_a_good_slot_changes_nothing)
 {
-	struct state s, was;
+	struct state was;
 
 	states_fresh(&s);
 	was = s;
@@ -173,8 +160,6 @@ TEST(charging_a_good_slot_changes_nothing)
 
 TEST(a_good_slot_that_boots_becomes_last)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	charge(&s, 1, CHOOSE_NORMAL, false);
@@ -187,8 +172,6 @@ TEST(a_good_slot_that_boots_becomes_last)
 
 TEST(last_resort_is_remembered)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	charge(&s, 1, CHOOSE_LAST_RESORT, false);
@@ -202,8 +185,6 @@ TEST(last_resort_is_remembered)
 
 TEST(last_resorts_in_a_row_are_counted_up_to_a_bound)
 {
-	struct state s;
-
 	states_fresh(&s);
 	for (int i = 1; i <= STATE_LR_COUNT_MAX + 2; i++) {
 		charge(&s, 0, CHOOSE_LAST_RESORT, false);
@@ -213,8 +194,6 @@ TEST(last_resorts_in_a_row_are_counted_up_to_a_bound)
 
 TEST(oneshot_of_a_bad_slot_opens_and_leaves_last)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.oneshot = 1;
@@ -228,7 +207,6 @@ TEST(oneshot_of_a_bad_slot_opens_and_leaves_last)
 TEST(failure_is_recorded_and_closes_the_attempt)
 {
 	struct choose_candidate b = cand(1, CHOOSE_NORMAL), a = cand(0, CHOOSE_NORMAL);
-	struct state s;
 
 	states_open(&s);
 	choose_failed(&s, &b, "no file system");
@@ -244,8 +222,6 @@ TEST(failure_is_recorded_and_closes_the_attempt)
 
 TEST(protected_is_the_trusted_good_slot_that_mounts)
 {
-	struct state s;
-
 	state_init(&s, 3);
 	assert_int_equal(choose_protected(&s, ALL), STATE_NONE);
 	for (int i = 0; i < 3; i++)
@@ -263,8 +239,6 @@ TEST(protected_is_the_trusted_good_slot_that_mounts)
 
 TEST(without_a_trusted_slot_the_last_resort_is_protected)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
@@ -285,8 +259,6 @@ TEST(without_a_trusted_slot_the_last_resort_is_protected)
  */
 TEST(before_a_last_resort_what_was_good_is_protected)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
@@ -310,8 +282,6 @@ TEST(before_a_last_resort_what_was_good_is_protected)
 
 TEST(oneshot_does_not_move_the_protection)
 {
-	struct state s;
-
 	state_init(&s, 2);
 	states_set(&s, 0, STATE_TRIAL, 1);
 	states_set(&s, 1, STATE_BAD, 2);
@@ -327,7 +297,6 @@ TEST(target_prefers_what_is_worth_least)
 {
 	static const enum state_st worth[] = { STATE_WRITING, STATE_EMPTY, STATE_BAD, STATE_TRIAL,
 					       STATE_GOOD };
-	struct state s;
 
 	for (unsigned first = 0; first < 5; first++) {
 		state_init(&s, 6);
@@ -342,8 +311,6 @@ TEST(target_prefers_what_is_worth_least)
 
 TEST(target_is_never_mounted_or_protected)
 {
-	struct state s;
-
 	states_fresh(&s);
 	assert_int_equal(choose_target(&s, ALL, 0, 9, false), 1);
 	assert_int_equal(choose_target(&s, ALL, 0x2, 9, false), STATE_NONE);
@@ -355,8 +322,6 @@ TEST(target_is_never_mounted_or_protected)
 
 TEST(trial_with_tries_gives_way_to_a_newer_release_only)
 {
-	struct state s;
-
 	states_trial(&s);
 	assert_int_equal(choose_target(&s, ALL, 1, 1, false), STATE_NONE);
 	assert_int_equal(choose_target(&s, ALL, 1, 2, false), STATE_NONE);
@@ -370,8 +335,6 @@ TEST(trial_with_tries_gives_way_to_a_newer_release_only)
 
 TEST(among_equals_the_distrusted_then_the_unpreferred_goes)
 {
-	struct state s;
-
 	state_init(&s, 3);
 	for (int i = 0; i < 3; i++)
 		states_set(&s, i, STATE_GOOD, 1);
@@ -385,8 +348,6 @@ TEST(among_equals_the_distrusted_then_the_unpreferred_goes)
 /* It was tried in this boot, and did not mount: the same release may repair it. */
 TEST(rescue_takes_a_trial_for_any_release)
 {
-	struct state s;
-
 	states_trial(&s);
 	s.slot[1].sequence = UINT64_MAX - 1;
 	assert_int_equal(choose_target(&s, ALL, 0, 1, false), STATE_NONE);
@@ -395,8 +356,6 @@ TEST(rescue_takes_a_trial_for_any_release)
 
 TEST(the_protected_slot_is_no_target)
 {
-	struct state s;
-
 	state_init(&s, 1);
 	states_set(&s, 0, STATE_GOOD, 1);
 	for (choose_mask mountable = 0; mountable < 2; mountable++) {

@@ -5,6 +5,7 @@
 #include "tests/unit/states.h"
 
 #define ALL ((choose_mask)0xff)
+static struct state s;
 
 static struct plan_release release(uint8_t id, uint64_t sequence)
 {
@@ -15,22 +16,21 @@ static struct plan_release release(uint8_t id, uint64_t sequence)
 }
 
 /* Slot a runs. */
-static enum kb_err accept_mode(const struct state *s, struct plan_release r, enum plan_mode mode,
+static enum kb_err accept_mode(const struct state *st, struct plan_release r, enum plan_mode mode,
 			       int *target)
 {
-	return plan_accept(s, &r, mode, ALL, mode == PLAN_RESCUE ? 0 : 1, target);
+	return plan_accept(st, &r, mode, ALL, mode == PLAN_RESCUE ? 0 : 1, target);
 }
 
-static enum kb_err accept(const struct state *s, uint8_t id, uint64_t sequence)
+static enum kb_err accept(const struct state *st, uint8_t id, uint64_t sequence)
 {
 	int target;
 
-	return accept_mode(s, release(id, sequence), PLAN_AUTOMATIC, &target);
+	return accept_mode(st, release(id, sequence), PLAN_AUTOMATIC, &target);
 }
 
 TEST(newer_release_goes_to_the_free_slot)
 {
-	struct state s;
 	int target;
 
 	states_fresh(&s);
@@ -41,7 +41,6 @@ TEST(newer_release_goes_to_the_free_slot)
 TEST(sequence_must_be_strictly_newer_than_the_protected_slot)
 {
 	struct plan_release back = release(9, 1);
-	struct state s;
 	int target;
 
 	states_fresh(&s);
@@ -56,21 +55,20 @@ TEST(sequence_must_be_strictly_newer_than_the_protected_slot)
 }
 
 /* Two slots, of sequences 7 and 5, and power cuts that made each that is good untrusted. */
-static void untrusted(struct state *s, enum state_st older)
+static void untrusted(struct state *st, enum state_st older)
 {
-	states_fresh(s);
-	states_set(s, 0, STATE_GOOD, 7);
-	states_set(s, 1, older, 5);
+	states_fresh(st);
+	states_set(st, 0, STATE_GOOD, 7);
+	states_set(st, 1, older, 5);
 	for (unsigned i = 0; i < 2; i++)
-		if (s->slot[i].st == STATE_GOOD)
-			s->slot[i].streak = STATE_STREAK_LIMIT;
+		if (st->slot[i].st == STATE_GOOD)
+			st->slot[i].streak = STATE_STREAK_LIMIT;
 }
 
 /* Whoever can cut the power can make all of them untrusted, and has a stick. */
 TEST(last_resort_goes_back_behind_no_good_slot)
 {
 	struct plan_release back = release(9, 4);
-	struct state s;
 	int target;
 
 	untrusted(&s, STATE_GOOD);
@@ -92,7 +90,6 @@ TEST(last_resort_goes_back_behind_no_good_slot)
 TEST(a_bad_slot_that_boots_lets_nothing_behind_the_good_one)
 {
 	struct plan_release older = release(9, 4);
-	struct state s;
 	int target;
 
 	untrusted(&s, STATE_BAD);
@@ -110,19 +107,18 @@ TEST(a_bad_slot_that_boots_lets_nothing_behind_the_good_one)
 	OK(plan_accept(&s, &older, PLAN_LAST_RESORT, ALL, 0, &target));
 }
 
-static enum kb_err back_to(const struct state *s, uint64_t sequence, enum plan_mode mode)
+static enum kb_err back_to(const struct state *st, uint64_t sequence, enum plan_mode mode)
 {
 	struct plan_release r = release(9, sequence);
 	int target;
 
-	return plan_accept(s, &r, mode, ALL, 0, &target);
+	return plan_accept(st, &r, mode, ALL, 0, &target);
 }
 
 /* Threat 16: nor when installs that were broken off, or trials that were cut short, left none. */
 TEST(what_a_good_slot_held_back_is_held_back_until_a_commit)
 {
 	bool committed;
-	struct state s;
 
 	untrusted(&s, STATE_BAD);
 	s.slot[1].streak = STATE_STREAK_LIMIT;
@@ -151,27 +147,27 @@ static uint32_t next_random(uint32_t *x)
 }
 
 /* One step of somebody with a power switch and genuine releases of the sequences 1 to 9. */
-static void step_back(struct state *s, uint32_t *x)
+static void step_back(struct state *st, uint32_t *x)
 {
 	uint8_t sequence = (uint8_t)(1 + next_random(x) % 9);
-	int slot = (int)(next_random(x) % s->nslots), target;
+	int slot = (int)(next_random(x) % st->nslots), target;
 	/* Each id is another release: else the ledger of the rejected would end the walk. */
 	struct plan_release r = release((uint8_t)next_random(x), sequence);
 	enum plan_mode mode = next_random(x) % 2 ? PLAN_AUTOMATIC : PLAN_LAST_RESORT;
 
-	if (s->slot[slot].st == STATE_GOOD)
-		s->slot[slot].streak = STATE_STREAK_LIMIT;
-	else if (s->slot[slot].st == STATE_TRIAL)
-		OK(verdict_bad(s, slot, "cut"));
-	if (s->slot[slot].st != STATE_EMPTY && s->slot[slot].st != STATE_WRITING)
-		s->lr = (int8_t)slot;
-	if (plan_accept(s, &r, mode, ALL, 0, &target) != KB_OK)
+	if (st->slot[slot].st == STATE_GOOD)
+		st->slot[slot].streak = STATE_STREAK_LIMIT;
+	else if (st->slot[slot].st == STATE_TRIAL)
+		OK(verdict_bad(st, slot, "cut"));
+	if (st->slot[slot].st != STATE_EMPTY && st->slot[slot].st != STATE_WRITING)
+		st->lr = (int8_t)slot;
+	if (plan_accept(st, &r, mode, ALL, 0, &target) != KB_OK)
 		return;
 	if (sequence < 5)
 		fail_msg("%u was taken, %s", sequence, mode == PLAN_AUTOMATIC ? "at once" : "late");
-	plan_begin(s, target, plan_back(s, ALL));
+	plan_begin(st, target, plan_back(st, ALL));
 	if (next_random(x) % 2)
-		plan_end(s, target, &r, mode);
+		plan_end(st, target, &r, mode);
 }
 
 TEST(no_walk_without_a_commit_goes_back_behind_the_oldest_good_slot)
@@ -180,8 +176,6 @@ TEST(no_walk_without_a_commit_goes_back_behind_the_oldest_good_slot)
 
 	for (uint32_t walk = 0; walk < 20000; walk++) {
 		uint32_t x = walk * 2654435761u;
-		struct state s;
-
 		state_init(&s, 2 + walk % 2);
 		states_set(&s, 0, STATE_GOOD, 7);
 		states_set(&s, 1, STATE_GOOD, 5);
@@ -195,7 +189,6 @@ TEST(no_walk_without_a_commit_goes_back_behind_the_oldest_good_slot)
 /* But for that it is a rescue. */
 TEST(last_resort_has_no_ledger_and_no_budget)
 {
-	struct state s;
 	int target;
 
 	states_fresh(&s);
@@ -212,7 +205,6 @@ TEST(the_only_slot_is_taken_where_nothing_boots)
 {
 	struct plan_release r = release(9, 9);
 	const choose_mask others_gone = 0xfe;
-	struct state s;
 	int target;
 
 	for (unsigned n = 1; n <= 2; n++) {
@@ -236,8 +228,6 @@ TEST(the_only_slot_is_taken_where_nothing_boots)
 
 TEST(only_what_is_good_or_has_tries_holds_the_sequence)
 {
-	struct state s;
-
 	state_init(&s, 2);
 	states_set(&s, 0, STATE_TRIAL, 5); /* as it comes from the factory */
 	FAILS(accept(&s, 9, 5), KB_EDOWNGRADE);
@@ -257,7 +247,6 @@ TEST(only_what_is_good_or_has_tries_holds_the_sequence)
 TEST(floor_holds_in_every_mode)
 {
 	struct plan_release r = release(9, 9);
-	struct state s;
 	int target;
 
 	states_fresh(&s);
@@ -272,7 +261,6 @@ TEST(floor_holds_in_every_mode)
 
 TEST(rejected_release_stays_out_in_every_mode)
 {
-	struct state s;
 	int target;
 
 	states_fresh(&s);
@@ -285,7 +273,6 @@ TEST(rejected_release_stays_out_in_every_mode)
 
 TEST(what_had_to_be_forgotten_needs_a_person_or_a_rescue)
 {
-	struct state s;
 	int target;
 
 	states_fresh(&s);
@@ -302,7 +289,6 @@ TEST(what_had_to_be_forgotten_needs_a_person_or_a_rescue)
 
 TEST(applied_ledger_holds_back_what_nobody_asked_for)
 {
-	struct state s;
 	int target;
 
 	states_fresh(&s);
@@ -322,8 +308,6 @@ TEST(applied_ledger_holds_back_what_nobody_asked_for)
 /* Power cuts, or what has happened to its slot, took it away: that is no verdict on the release. */
 TEST(what_is_newer_than_the_fallback_may_come_back)
 {
-	struct state s;
-
 	states_fresh(&s);
 	state_add_applied(&s, states_id(9));
 	OK(accept(&s, 9, 9)); /* nobody holds it any more */
@@ -342,7 +326,6 @@ TEST(what_is_newer_than_the_fallback_may_come_back)
 TEST(install_over_a_slot_that_lost_its_trust_is_one_of_its_chances)
 {
 	const struct plan_release r = release(9, 9);
-	struct state s;
 
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 9);
@@ -361,7 +344,6 @@ TEST(install_over_a_slot_that_lost_its_trust_is_one_of_its_chances)
 
 TEST(release_that_runs_is_applied)
 {
-	struct state s;
 	int target;
 
 	states_fresh(&s);
@@ -374,7 +356,6 @@ TEST(release_that_runs_is_applied)
 
 TEST(release_on_trial_is_applied_while_it_has_tries)
 {
-	struct state s;
 	int target;
 
 	states_trial(&s);
@@ -387,8 +368,6 @@ TEST(release_on_trial_is_applied_while_it_has_tries)
 
 TEST(open_trial_gives_way_to_a_strictly_newer_release_only)
 {
-	struct state s;
-
 	states_open(&s);
 	states_set(&s, 1, STATE_TRIAL, 4);
 	FAILS(accept(&s, 9, 3), KB_ENOTARGET);
@@ -399,7 +378,6 @@ TEST(open_trial_gives_way_to_a_strictly_newer_release_only)
 TEST(automatic_installs_stop_at_eight_between_commits)
 {
 	struct plan_release r = release(9, 9);
-	struct state s;
 	int target;
 
 	states_fresh(&s);
@@ -417,7 +395,6 @@ TEST(automatic_installs_stop_at_eight_between_commits)
 
 TEST(rebuilt_state_waits_for_its_trials)
 {
-	struct state s;
 	int target;
 
 	states_trial(&s);
@@ -434,7 +411,7 @@ TEST(rebuilt_state_waits_for_its_trials)
 
 TEST(newer_record_takes_no_updates)
 {
-	struct state s, was;
+	struct state was;
 
 	states_fresh(&s);
 	s.newer = true;
@@ -446,8 +423,6 @@ TEST(newer_record_takes_no_updates)
 
 TEST(beginning_forgets_all_about_the_slot)
 {
-	struct state s;
-
 	states_open(&s);
 	s.slot[1].streak = 2;
 	s.clean = true;
@@ -463,8 +438,6 @@ TEST(beginning_forgets_all_about_the_slot)
 
 TEST(beginning_leaves_what_belongs_to_other_slots)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.lr = s.oneshot = s.open = 0;
@@ -479,7 +452,6 @@ TEST(beginning_leaves_what_belongs_to_other_slots)
 
 TEST(interrupted_install_finds_its_slot_again)
 {
-	struct state s;
 	int target;
 
 	state_init(&s, 4);
@@ -493,7 +465,6 @@ TEST(interrupted_install_finds_its_slot_again)
 TEST(ending_makes_a_preferred_trial)
 {
 	struct plan_release r = release(9, 9);
-	struct state s;
 
 	states_fresh(&s);
 	plan_begin(&s, 1, 0);
@@ -515,7 +486,6 @@ TEST(ending_makes_a_preferred_trial)
 TEST(release_whose_slot_cannot_be_written_is_not_tried_for_ever)
 {
 	struct plan_release r = release(9, 9), other = release(8, 9);
-	struct state s;
 	int target;
 
 	states_fresh(&s);
@@ -537,7 +507,6 @@ TEST(release_whose_slot_cannot_be_written_is_not_tried_for_ever)
 
 TEST(staged_copy_is_dropped_at_its_third_failure)
 {
-	struct state s;
 	bool dropped;
 
 	states_fresh(&s);
@@ -560,7 +529,6 @@ TEST(staged_copy_is_dropped_at_its_third_failure)
 
 TEST(source_that_takes_the_device_down_is_skipped_until_a_slot_is_good)
 {
-	struct state s;
 	bool committed;
 
 	states_fresh(&s);
@@ -585,7 +553,6 @@ TEST(source_that_takes_the_device_down_is_skipped_until_a_slot_is_good)
 
 TEST(apply_that_died_is_not_excused)
 {
-	struct state s;
 	bool committed;
 
 	states_fresh(&s);
@@ -605,7 +572,7 @@ TEST(apply_that_died_is_not_excused)
 
 TEST(applies_that_end_cost_nothing)
 {
-	struct state s, was;
+	struct state was;
 
 	states_fresh(&s);
 	was = s;
@@ -618,7 +585,6 @@ TEST(applies_that_end_cost_nothing)
 
 TEST(power_cuts_during_applies_are_bounded_too)
 {
-	struct state s;
 	int begun = 0;
 
 	states_fresh(&s);

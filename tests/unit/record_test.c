@@ -14,6 +14,7 @@
 
 static struct bdev_sim disk;
 static struct record r;
+static struct state s;
 
 static int set_up(void **ctx)
 {
@@ -34,32 +35,30 @@ static int tear_down(void **ctx)
 	return 0;
 }
 
-static void put(struct state *s)
+static void put(struct state *to)
 {
 	enum store_finding found;
 	struct state old;
 	struct store st;
 
 	OK(store_load(&st, &disk.bdev, &old, &found));
-	OK(store_save_both(&st, s));
+	OK(store_save_both(&st, to));
 	bdev_sim_cut(&disk, 1);
 }
 
 static struct state get(void)
 {
 	enum store_finding found;
-	struct state s;
+	struct state to;
 	struct store st;
 
-	OK(store_load(&st, &disk.bdev, &s, &found));
+	OK(store_load(&st, &disk.bdev, &to, &found));
 	assert_int_equal(found, STORE_FOUND);
-	return s;
+	return to;
 }
 
 TEST(a_valid_record_is_found_without_a_write)
 {
-	struct state s;
-
 	states_trial(&s);
 	put(&s);
 	record_load(&r, DEV, 2, BOTH, BOTH);
@@ -83,8 +82,6 @@ TEST(a_blank_partition_gets_a_state_from_what_mounts)
 
 TEST(a_lost_state_is_told_from_a_blank_one)
 {
-	struct state s;
-
 	states_fresh(&s);
 	put(&s);
 	for (int i = 0; i < 2; i++)
@@ -137,8 +134,6 @@ TEST(a_partition_that_does_not_open_or_is_too_small_is_as_missing)
 
 TEST(a_read_only_partition_is_read)
 {
-	struct state s;
-
 	states_fresh(&s);
 	put(&s);
 	os_sim_fail("open " DEV " rw", 0, KB_EPERM);
@@ -152,8 +147,6 @@ TEST(a_read_only_partition_is_read)
 
 TEST(slots_that_the_configuration_adds_are_empty)
 {
-	struct state s;
-
 	states_fresh(&s);
 	put(&s);
 	record_load(&r, DEV, 4, 15, 15);
@@ -166,7 +159,7 @@ TEST(slots_that_the_configuration_adds_are_empty)
 
 TEST(after_a_failed_save_the_next_one_writes_even_what_was_there)
 {
-	struct state s, charged;
+	struct state charged;
 
 	states_trial(&s);
 	put(&s);
@@ -185,7 +178,6 @@ TEST(after_a_failed_save_the_next_one_writes_even_what_was_there)
 
 TEST(what_another_process_wrote_is_loaded_and_written_behind)
 {
-	struct state s;
 	uint64_t seq;
 
 	states_fresh(&s);
@@ -204,8 +196,6 @@ TEST(what_another_process_wrote_is_loaded_and_written_behind)
 
 TEST(a_state_that_is_lost_meanwhile_is_not_written_over)
 {
-	struct state s;
-
 	states_fresh(&s);
 	put(&s);
 	record_load(&r, DEV, 2, BOTH, BOTH);
@@ -221,7 +211,6 @@ TEST(a_state_that_is_lost_meanwhile_is_not_written_over)
 TEST(settling_rejects_a_trial_without_tries_and_tells)
 {
 	const struct reset_evidence ev = { .watchdog_fired = true };
-	struct state s;
 
 	states_open(&s);
 	s.slot[1].tries = 0;
@@ -270,7 +259,6 @@ static unsigned rejections(void)
 TEST(a_state_that_lets_nothing_boot_is_made_anew)
 {
 	static const enum state_st st[] = { STATE_EMPTY, STATE_WRITING };
-	struct state s;
 
 	for (unsigned n = 0; n < 8; n++) {
 		tear_down(NULL);
@@ -298,8 +286,6 @@ TEST(a_state_that_lets_nothing_boot_is_made_anew)
 /* root-filesystem= names a slot mountable that an install has sealed: the record of it stays. */
 TEST(a_state_with_a_slot_being_written_stays_when_only_a_name_is_there)
 {
-	struct state s;
-
 	states_fresh(&s);
 	s.slot[0].st = STATE_WRITING;
 	s.slot[1].st = STATE_EMPTY;
@@ -329,8 +315,6 @@ TEST(a_state_made_of_nothing_is_made_anew_for_a_name_too)
 /* More slots than there are hide nothing. */
 TEST(a_state_with_a_slot_that_is_not_there_is_made_anew_too)
 {
-	struct state s;
-
 	states_fresh(&s);
 	s.nslots = 3;
 	s.slot[0].st = s.slot[1].st = STATE_WRITING;
@@ -342,8 +326,6 @@ TEST(a_state_with_a_slot_that_is_not_there_is_made_anew_too)
 
 TEST(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault)
 {
-	struct state s;
-
 	states_trial(&s);
 	s.slot[0].st = STATE_WRITING;
 	put(&s);
@@ -374,7 +356,6 @@ TEST(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault)
 TEST(a_rejection_is_history_once_it_is_durable)
 {
 	const struct reset_evidence ev = { .watchdog_fired = true };
-	struct state s;
 
 	states_open(&s);
 	s.slot[1].tries = 0;

@@ -2,10 +2,11 @@
 #include "selector/reset.h"
 #include "tests/unit/states.h"
 
+static struct state s;
+
 TEST(clean_mark_counts_only_with_an_open_attempt_and_an_orderly_reset)
 {
 	struct reset_evidence ev = { .orderly = true, .watchdog_fired = true };
-	struct state s;
 
 	states_open(&s);
 	assert_int_equal(reset_classify(&s, &ev), RESET_CRASH);
@@ -21,7 +22,6 @@ TEST(clean_mark_counts_only_with_an_open_attempt_and_an_orderly_reset)
 TEST(crash_goes_before_power_and_power_before_unknown)
 {
 	struct reset_evidence ev = { .orderly = true };
-	struct state s;
 
 	states_fresh(&s);
 	assert_int_equal(reset_classify(&s, &ev), RESET_UNKNOWN);
@@ -55,7 +55,6 @@ TEST(auto_counts_good_slots_unless_all_is_told)
 TEST(trial_gets_its_try_back_when_the_reset_is_explained)
 {
 	static const enum reset_cause causes[] = { RESET_POWER, RESET_CLEAN };
-	struct state s;
 
 	for (unsigned i = 0; i < 2; i++) {
 		states_open(&s);
@@ -72,7 +71,6 @@ TEST(trial_gets_its_try_back_when_the_reset_is_explained)
 TEST(trial_pays_when_the_reset_is_not_explained)
 {
 	static const enum reset_cause causes[] = { RESET_UNKNOWN, RESET_CRASH };
-	struct state s;
 
 	for (unsigned i = 0; i < 2; i++) {
 		states_open(&s);
@@ -86,8 +84,6 @@ TEST(trial_pays_when_the_reset_is_not_explained)
 
 TEST(grace_ends)
 {
-	struct state s;
-
 	states_open(&s);
 	for (int i = 0; i < STATE_GRACE; i++) {
 		reset_settle(&s, RESET_POWER, true);
@@ -105,8 +101,6 @@ TEST(grace_ends)
 
 TEST(refund_never_gives_more_than_the_full_tries)
 {
-	struct state s;
-
 	states_open(&s);
 	s.slot[1].tries = STATE_TRIES_MAX;
 	reset_settle(&s, RESET_POWER, true);
@@ -115,8 +109,6 @@ TEST(refund_never_gives_more_than_the_full_tries)
 
 TEST(trial_without_tries_becomes_bad_and_its_release_rejected)
 {
-	struct state s;
-
 	states_open(&s);
 	s.slot[1].tries = 0;
 	reset_settle(&s, RESET_CRASH, true);
@@ -135,8 +127,6 @@ TEST(trial_without_tries_becomes_bad_and_its_release_rejected)
 
 TEST(last_try_is_given_back_before_it_is_judged)
 {
-	struct state s;
-
 	states_open(&s);
 	s.slot[1].tries = 0;
 	reset_settle(&s, RESET_POWER, true);
@@ -146,8 +136,6 @@ TEST(last_try_is_given_back_before_it_is_judged)
 
 TEST(crash_without_an_attempt_is_blamed_on_last)
 {
-	struct state s;
-
 	states_fresh(&s);
 	for (int i = 1; i <= STATE_STREAK_LIMIT + 1; i++) {
 		reset_settle(&s, RESET_CRASH, true);
@@ -167,17 +155,15 @@ TEST(crash_without_an_attempt_is_blamed_on_last)
 	assert_int_equal(s.slot[0].streak, 0);
 }
 
-static void settle_good(struct state *s, enum reset_cause cause, bool counts_good)
+static void settle_good(struct state *st, enum reset_cause cause, bool counts_good)
 {
-	s->open = 0;
-	reset_settle(s, cause, counts_good);
-	assert_int_equal(s->open, STATE_NONE);
+	st->open = 0;
+	reset_settle(st, cause, counts_good);
+	assert_int_equal(st->open, STATE_NONE);
 }
 
 TEST(what_is_told_weighs_twice_what_is_not)
 {
-	struct state s;
-
 	states_fresh(&s);
 	for (unsigned i = 1; i < 2 * STATE_STREAK_LIMIT; i++) {
 		settle_good(&s, RESET_UNKNOWN, true);
@@ -200,8 +186,6 @@ TEST(what_is_told_weighs_twice_what_is_not)
 
 TEST(explained_reset_costs_grace_and_then_a_doubt)
 {
-	struct state s;
-
 	states_fresh(&s);
 	settle_good(&s, RESET_POWER, true);
 	assert_int_equal(s.slot[0].grace, STATE_GRACE - 1);
@@ -218,7 +202,7 @@ TEST(explained_reset_costs_grace_and_then_a_doubt)
 TEST(where_good_slots_are_not_counted_only_a_crash_counts)
 {
 	static const enum reset_cause others[] = { RESET_UNKNOWN, RESET_POWER, RESET_CLEAN };
-	struct state s, was;
+	struct state was;
 
 	for (unsigned i = 0; i < 3; i++) {
 		states_fresh(&s);
@@ -229,19 +213,17 @@ TEST(where_good_slots_are_not_counted_only_a_crash_counts)
 }
 
 /* Slot 0 is preferred, lost its trust, and is in its nth retry. */
-static void in_retry(struct state *s, unsigned n)
+static void in_retry(struct state *st, unsigned n)
 {
-	states_fresh(s);
-	s->slot[0].streak = STATE_STREAK_LIMIT;
+	states_fresh(st);
+	st->slot[0].streak = STATE_STREAK_LIMIT;
 	for (unsigned i = 0; i < n; i++)
-		state_use_retry(&s->slot[0]);
-	s->pref = s->open = 0;
+		state_use_retry(&st->slot[0]);
+	st->pref = st->open = 0;
 }
 
 TEST(retry_is_given_back_when_the_reset_is_explained_while_it_has_grace)
 {
-	struct state s;
-
 	for (unsigned i = 0; i < 4; i++) {
 		in_retry(&s, 3);
 		settle_good(&s, i < 2 ? RESET_POWER : RESET_CLEAN, i % 2);
@@ -263,8 +245,6 @@ TEST(retry_is_given_back_when_the_reset_is_explained_while_it_has_grace)
 
 TEST(only_a_retry_is_given_back)
 {
-	struct state s;
-
 	in_retry(&s, 1);
 	s.lr = 0; /* a last resort, after it */
 	settle_good(&s, RESET_POWER, false);
@@ -277,8 +257,6 @@ TEST(only_a_retry_is_given_back)
 
 TEST(open_last_resort_of_a_bad_slot_costs_nobody)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.open = 1;
@@ -294,8 +272,6 @@ TEST(open_last_resort_of_a_bad_slot_costs_nobody)
 
 TEST(crash_of_an_apply_is_not_blamed_on_last)
 {
-	struct state s;
-
 	states_fresh(&s);
 	s.apply[STATE_SRC_USB] = (struct state_apply){ .count = 1, .open = true };
 	reset_settle(&s, RESET_CRASH, true);
@@ -310,7 +286,6 @@ TEST(crash_of_an_apply_is_not_blamed_on_last)
 TEST(apply_gets_its_count_back_when_explained_while_it_has_grace)
 {
 	struct state_apply *a;
-	struct state s;
 
 	states_fresh(&s);
 	a = &s.apply[STATE_SRC_SD];
@@ -333,7 +308,7 @@ TEST(apply_gets_its_count_back_when_explained_while_it_has_grace)
 
 TEST(healthy_state_stays_byte_for_byte)
 {
-	struct state s, was;
+	struct state was;
 
 	states_fresh(&s);
 	was = s;
@@ -345,8 +320,6 @@ TEST(healthy_state_stays_byte_for_byte)
 
 TEST(every_reason_of_a_reset_is_told)
 {
-	struct state s;
-
 	states_open(&s);
 	s.slot[1].grace = 0;
 	reset_settle(&s, RESET_POWER, true);

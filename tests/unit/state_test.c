@@ -4,22 +4,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static struct state s;
+
 /* s as text and back; the text is left in buf. */
-static void round_trip(const struct state *s, struct state *out, char *buf, size_t *len)
+static void round_trip(const struct state *st, struct state *out, char *buf, size_t *len)
 {
 	char again[STATE_PAYLOAD_MAX];
 	size_t n;
 
-	OK(state_encode(s, buf, STATE_PAYLOAD_MAX, len));
-	OK(state_decode(out, buf, *len, s->min_reader));
+	OK(state_encode(st, buf, STATE_PAYLOAD_MAX, len));
+	OK(state_decode(out, buf, *len, st->min_reader));
 	OK(state_encode(out, again, sizeof(again), &n));
 	assert_int_equal(n, *len);
 	assert_memory_equal(again, buf, n);
 }
 
-static void read_text(struct state *s, const char *text)
+static void read_text(struct state *st, const char *text)
 {
-	OK(state_decode(s, text, strlen(text), STATE_FORMAT));
+	OK(state_decode(st, text, strlen(text), STATE_FORMAT));
 }
 
 static bool has_line(const char *buf, size_t len, const char *line)
@@ -27,42 +29,40 @@ static bool has_line(const char *buf, size_t len, const char *line)
 	return memmem(buf, len, line, strlen(line)) != NULL;
 }
 
-static void fill(struct state *s)
+static void fill(struct state *st)
 {
 	static const char all[] = "0123456789abcdefghijklmnopqrstuvwxyz-.ABCDEFGHIJ";
 
-	state_init(s, STATE_SLOTS_MAX);
+	state_init(st, STATE_SLOTS_MAX);
 	for (int i = 0; i < STATE_SLOTS_MAX; i++) {
-		states_set(s, i, STATE_TRIAL, UINT64_MAX - (uint64_t)i);
-		s->slot[i].streak = STATE_STREAK_LIMIT;
-		s->slot[i].ever_good = true;
-		state_set_text(s->slot[i].version, all);
-		state_set_text(s->slot[i].reason, all);
-		state_add_applied(s, states_id((uint8_t)(100 + i)));
-		state_add_rejected(s, states_id((uint8_t)(200 + i)));
+		states_set(st, i, STATE_TRIAL, UINT64_MAX - (uint64_t)i);
+		st->slot[i].streak = STATE_STREAK_LIMIT;
+		st->slot[i].ever_good = true;
+		state_set_text(st->slot[i].version, all);
+		state_set_text(st->slot[i].reason, all);
+		state_add_applied(st, states_id((uint8_t)(100 + i)));
+		state_add_rejected(st, states_id((uint8_t)(200 + i)));
 	}
 	for (int i = 0; i < STATE_UNWRITABLE_LEN; i++)
-		state_add_unwritable(s, states_id((uint8_t)(50 + i)), STATE_FAILS_LIMIT);
-	s->pref = s->last = s->open = s->oneshot = s->lr = STATE_SLOTS_MAX - 1;
-	s->open_token = UINT64_MAX;
-	s->clean = true;
-	s->lr_count = STATE_LR_COUNT_MAX;
-	s->staged = (struct state_staged){ .source = STATE_SRC_COMMAND, .fails = 2 };
-	memset(s->staged.release, 0xab, STATE_ID_LEN);
+		state_add_unwritable(st, states_id((uint8_t)(50 + i)), STATE_FAILS_LIMIT);
+	st->pref = st->last = st->open = st->oneshot = st->lr = STATE_SLOTS_MAX - 1;
+	st->open_token = UINT64_MAX;
+	st->clean = true;
+	st->lr_count = STATE_LR_COUNT_MAX;
+	st->staged = (struct state_staged){ .source = STATE_SRC_COMMAND, .fails = 2 };
+	memset(st->staged.release, 0xab, STATE_ID_LEN);
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
-		s->apply[i] = (struct state_apply){ STATE_APPLY_LIMIT, STATE_APPLY_DIED, true };
-	s->installs = STATE_INSTALLS_LIMIT;
-	s->rebuilt = true;
-	s->ps = UINT64_MAX;
-	s->warm = true;
-	s->floor = s->back = s->rejected_max = s->forgotten_max = UINT64_MAX - 2;
-	state_set_text(s->disk, all);
+		st->apply[i] = (struct state_apply){ STATE_APPLY_LIMIT, STATE_APPLY_DIED, true };
+	st->installs = STATE_INSTALLS_LIMIT;
+	st->rebuilt = true;
+	st->ps = UINT64_MAX;
+	st->warm = true;
+	st->floor = st->back = st->rejected_max = st->forgotten_max = UINT64_MAX - 2;
+	state_set_text(st->disk, all);
 }
 
 TEST(fresh_state_has_empty_slots_and_prefers_the_first)
 {
-	struct state s;
-
 	state_init(&s, 3);
 	assert_int_equal(s.nslots, 3);
 	for (int i = 0; i < 3; i++)
@@ -81,7 +81,7 @@ TEST(fresh_state_has_empty_slots_and_prefers_the_first)
 
 TEST(everything_full_fits_and_comes_back)
 {
-	struct state s, r;
+	struct state r;
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len;
 
@@ -108,8 +108,6 @@ TEST(everything_full_fits_and_comes_back)
 /* Nine in turn make no room for the first. */
 TEST(what_falls_out_of_the_rejected_is_remembered_by_its_sequence)
 {
-	struct state s;
-
 	state_init(&s, 2);
 	states_set(&s, 0, STATE_EMPTY, 0);
 	state_reject(&s, &s.slot[0]); /* has no release */
@@ -136,8 +134,6 @@ TEST(what_falls_out_of_the_rejected_is_remembered_by_its_sequence)
 
 TEST(what_could_not_be_written_is_counted_up_to_its_limit)
 {
-	struct state s;
-
 	state_init(&s, 2);
 	assert_int_equal(state_unwritable(&s, states_id(1)), 0);
 	for (unsigned i = 1; i <= STATE_FAILS_LIMIT + 1; i++) {
@@ -166,7 +162,6 @@ TEST(what_could_not_be_written_is_read_with_care)
 	static const char text[] = "nslots=2\nunwritable=" ID("11") ":2," ID("22") ":x,junk," ID(
 		"33") ":0," ID("44") ":200," ID("55") "," ID("11") ":1\n";
 	uint8_t id[STATE_ID_LEN] = { 0 };
-	struct state s;
 
 	OK(state_decode(&s, text, strlen(text), STATE_FORMAT));
 	assert_int_equal(s.nunwritable, 4);
@@ -185,7 +180,6 @@ TEST(text_is_readable)
 	static const char want[] = "nslots=2\npref=b\nlast=a\nopen=b\ntoken=7\nclean=0\nlr=-\n"
 				   "a.st=good\na.tries=0\na.grace=5\na.streak=0\n"
 				   "b.st=trial\nb.tries=2\nb.grace=5\nb.streak=0\na.ever=1\n";
-	struct state s;
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len;
 
@@ -200,7 +194,6 @@ TEST(text_is_readable)
 
 TEST(too_small_a_buffer_is_an_error)
 {
-	struct state s;
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len;
 
@@ -215,7 +208,7 @@ TEST(unknown_lines_survive_verbatim)
 	static const char text[] =
 		"nslots=2\nfuture=1,2 ,3\na.st=good\nno equals sign\n\nc.st=good\n"
 		"a.colour=red\nlast";
-	struct state s, r;
+	struct state r;
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len;
 
@@ -229,7 +222,6 @@ TEST(unknown_lines_survive_verbatim)
 
 TEST(unknown_lines_give_way_when_there_is_no_room)
 {
-	struct state s;
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len, was;
 
@@ -246,7 +238,6 @@ TEST(unknown_lines_give_way_when_there_is_no_room)
 TEST(text_that_is_all_unknown_lines_keeps_its_end)
 {
 	char buf[STATE_PAYLOAD_MAX];
-	struct state s;
 
 	memset(buf, 'y', sizeof(buf));
 	memcpy(buf, "nslots=1\n", 9);
@@ -262,7 +253,6 @@ TEST(newer_record_is_used_by_its_core_only)
 		"a.st=good\na.tries=0\na.grace=1\na.streak=2\n"
 		"b.st=trial\nb.tries=2\nb.grace=3\nb.streak=0\n"
 		"oneshot=a\na.sequence=not what you think\nrejected=~\nfloor=v2:7\n";
-	struct state s;
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len;
 
@@ -294,7 +284,6 @@ TEST(bad_values_become_what_trusts_least)
 		"a.sequence=5\nb.st=trial\nb.tries=200\nb.grace=99\nb.streak=77\n"
 		"staged=moon,00,1\napply.usb=x,y,z\ninstalls=many\nrebuilt=?\nps=12\n"
 		"applied=zz,,\nunwritable=zz,zz:1,:,\n";
-	struct state s;
 
 	read_text(&s, text);
 	assert_true(s.pref == 0 && s.last == STATE_NONE && s.open == STATE_NONE);
@@ -317,8 +306,6 @@ TEST(bad_values_become_what_trusts_least)
 
 TEST(missing_slot_lines_trust_least)
 {
-	struct state s;
-
 	read_text(&s, "nslots=2\na.st=good\n");
 	assert_int_equal(s.slot[0].streak, STATE_STREAK_LIMIT);
 	assert_int_equal(s.slot[1].st, STATE_BAD);
@@ -334,7 +321,6 @@ TEST(floor_that_is_no_number_becomes_what_is_installed)
 		"a.sequence=41\n"
 		"b.release=1111111111111111111111111111111111111111111111111111111111111111\n"
 		"b.sequence=18446744073709551615\n";
-	struct state s;
 
 	read_text(&s, text);
 	assert_true(s.slot[1].has_release && s.slot[1].sequence == UINT64_MAX);
@@ -345,7 +331,6 @@ TEST(floor_that_is_no_number_becomes_what_is_installed)
 TEST(what_is_not_there_has_no_line)
 {
 	char buf[STATE_PAYLOAD_MAX];
-	struct state s;
 	size_t len;
 
 	states_fresh(&s);
@@ -358,7 +343,6 @@ TEST(what_is_not_there_has_no_line)
 TEST(staged_needs_all_its_parts)
 {
 	char text[200];
-	struct state s;
 
 	read_text(&s, "nslots=1\nstaged=data,0123456789abcdef0123456789abcdef0123456789abcdef"
 		      "0123456789abcdeX,1");
@@ -382,7 +366,6 @@ TEST(staged_needs_all_its_parts)
 TEST(ledger_longer_than_ours_keeps_the_newest)
 {
 	char text[600] = "nslots=1\nrejected=";
-	struct state s;
 
 	for (int i = 0; i < 10; i++)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%032d,", i);
@@ -398,7 +381,6 @@ TEST(text_without_slots_is_refused)
 					     "nslots=9\n", "nslots=\n", "nslots=x\n",
 					     "nslot=2\n",  "nslots2\n", "nslots=-1\n" };
 	char big[STATE_PAYLOAD_MAX + 1];
-	struct state s;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		FAILS(state_decode(&s, texts[i], strlen(texts[i]), 1), KB_EFORMAT);
@@ -410,28 +392,27 @@ TEST(text_without_slots_is_refused)
 }
 
 /* Whatever is in the text: no crash, values in range, and what was read can be written. */
-static void assert_sane(const struct state *s)
+static void assert_sane(const struct state *st)
 {
 	char buf[STATE_PAYLOAD_MAX];
 	size_t len;
 
-	assert_in_range(s->nslots, 1, STATE_SLOTS_MAX);
-	assert_in_range(s->pref, 0, s->nslots - 1);
-	assert_in_range(s->last + 1, 0, s->nslots);
-	assert_in_range(s->open + 1, 0, s->nslots);
-	assert_in_range(s->lr + 1, 0, s->nslots);
-	assert_in_range(s->oneshot + 1, 0, s->nslots);
-	for (int i = 0; i < s->nslots; i++) {
-		assert_in_range(s->slot[i].tries, 0, STATE_TRIES_MAX);
-		assert_in_range(s->slot[i].grace, 0, STATE_GRACE);
-		assert_in_range(s->slot[i].streak, 0, STATE_STREAK_LIMIT);
+	assert_in_range(st->nslots, 1, STATE_SLOTS_MAX);
+	assert_in_range(st->pref, 0, st->nslots - 1);
+	assert_in_range(st->last + 1, 0, st->nslots);
+	assert_in_range(st->open + 1, 0, st->nslots);
+	assert_in_range(st->lr + 1, 0, st->nslots);
+	assert_in_range(st->oneshot + 1, 0, st->nslots);
+	for (int i = 0; i < st->nslots; i++) {
+		assert_in_range(st->slot[i].tries, 0, STATE_TRIES_MAX);
+		assert_in_range(st->slot[i].grace, 0, STATE_GRACE);
+		assert_in_range(st->slot[i].streak, 0, STATE_STREAK_LIMIT);
 	}
-	OK(state_encode(s, buf, sizeof(buf), &len));
+	OK(state_encode(st, buf, sizeof(buf), &len));
 }
 
 TEST(hostile_text_is_harmless)
 {
-	struct state s;
 	char good[STATE_PAYLOAD_MAX], buf[STATE_PAYLOAD_MAX];
 	size_t len;
 
@@ -473,8 +454,6 @@ TEST(same_ignores_the_sequence_and_sees_all_else)
 
 TEST(names)
 {
-	struct state s;
-
 	state_init(&s, 2);
 	assert_int_equal(state_slot_letter(0), 'a');
 	assert_int_equal(state_slot_letter(7), 'h');
@@ -504,8 +483,6 @@ TEST(text_fields_are_bounded_and_printable)
 
 TEST(ledgers_remember_the_last_eight)
 {
-	struct state s;
-
 	state_init(&s, 2);
 	for (uint8_t i = 1; i <= 9; i++)
 		state_add_rejected(&s, states_id(i));

@@ -17,6 +17,7 @@ static struct bdev_sim disk, other_disk;
 static struct faulty dev;
 static struct store st;
 static enum store_finding found;
+static struct state s;
 
 static int set_up(void **ctx)
 {
@@ -36,30 +37,28 @@ static int tear_down(void **ctx)
 }
 
 /* Loads from d, with the floor as a mark: what it finds there, 0 for nothing. */
-static uint64_t load(struct bdev *d, struct state *s)
+static uint64_t load(struct bdev *d, struct state *to)
 {
-	OK(store_load(&st, d, s, &found));
+	OK(store_load(&st, d, to, &found));
 	if (found == STORE_FOUND)
-		return s->floor;
-	states_fresh(s);
+		return to->floor;
+	states_fresh(to);
 	return 0;
 }
 
 static enum kb_err save(struct bdev *d, uint64_t mark)
 {
-	struct state s;
+	struct state to;
 
-	load(d, &s);
-	s.floor = mark;
-	return store_save(&st, &s);
+	load(d, &to);
+	to.floor = mark;
+	return store_save(&st, &to);
 }
 
 /* ---- reading */
 
 TEST(record_that_fails_once_found_is_not_that_of_another_time)
 {
-	struct state s;
-
 	for (uint64_t mark = 1; mark <= 2; mark++)
 		OK(save(&dev.bdev, mark));
 	/* What was read last stands in the same place of its ring. */
@@ -72,8 +71,6 @@ TEST(record_that_fails_once_found_is_not_that_of_another_time)
 
 TEST(record_that_reads_wrong_once_found_gives_way)
 {
-	struct state s;
-
 	OK(save(&dev.bdev, 2));
 	load(&dev.bdev, &s);
 	/* A line of a newer writer, so that the bit that changes lies in what the CRC covers. */
@@ -90,8 +87,6 @@ TEST(record_that_reads_wrong_once_found_gives_way)
 /* The first read of 16 cells changes the ninth: where the newest record is, after 17. */
 TEST(record_that_came_wrong_into_the_cache_is_read_past_it)
 {
-	struct state s;
-
 	for (uint64_t mark = 1; mark <= 17; mark++)
 		OK(save(&dev.bdev, mark));
 	dev.reads = 0;
@@ -104,8 +99,6 @@ TEST(record_that_came_wrong_into_the_cache_is_read_past_it)
 /* Nothing is written where nothing seems to be: the older record would be the newest for good. */
 TEST(record_that_came_back_blank_is_asked_for_again)
 {
-	struct state s;
-
 	for (uint64_t mark = 1; mark <= 2 * STORE_CELLS + 40; mark++) {
 		OK(save(&dev.bdev, mark));
 		for (unsigned n = 1; n <= SCAN_READS; n++) {
@@ -121,8 +114,6 @@ TEST(record_that_came_back_blank_is_asked_for_again)
 
 TEST(what_only_the_page_cache_has_is_not_saved)
 {
-	struct state s;
-
 	OK(save(&dev.bdev, 1));
 	load(&dev.bdev, &s);
 	dev.lose_write = (struct faulty_when)ALWAYS;
@@ -137,8 +128,6 @@ TEST(cache_that_can_not_be_dropped_proves_nothing)
 
 TEST(both_means_both)
 {
-	struct state s;
-
 	OK(save(&dev.bdev, 1));
 	load(&dev.bdev, &s);
 	/* The first copy fails in either region; the second would not. */
@@ -149,8 +138,6 @@ TEST(both_means_both)
 
 TEST(dead_region_is_left_alone)
 {
-	struct state s;
-
 	for (uint64_t mark = 1; mark <= 2; mark++)
 		OK(save(&dev.bdev, mark));
 	for (int r = 0; r < 2; r++) {
@@ -188,9 +175,9 @@ static struct store_manifest manifest(uint8_t n)
 static enum kb_err write_manifest(uint8_t n)
 {
 	struct store_manifest m = manifest(n);
-	struct state s;
+	struct state to;
 
-	load(&dev.bdev, &s);
+	load(&dev.bdev, &to);
 	dev.reads = dev.writes = dev.flushes = dev.drops = dev.nops = 0;
 	return store_manifest_write(&st, 0, &m, blob);
 }
@@ -245,8 +232,6 @@ TEST(blob_that_can_not_be_read_back_is_not_written)
 /* Only what came back as zeroes is cleared; the other copy's zeroes are no proof. */
 TEST(copy_that_can_not_be_read_back_is_not_cleared)
 {
-	struct state s;
-
 	OK(write_manifest(1));
 	load(&dev.bdev, &s);
 	dev.reads = dev.writes = 0;
@@ -260,7 +245,6 @@ TEST(copy_that_can_not_be_read_back_is_not_cleared)
 TEST(manifest_whose_headers_are_damaged_is_not_blank)
 {
 	struct store_manifest m;
-	struct state s;
 
 	OK(write_manifest(1));
 	for (int copy = 0; copy < 2; copy++)
@@ -271,8 +255,6 @@ TEST(manifest_whose_headers_are_damaged_is_not_blank)
 
 TEST(manifest_is_lost_when_neither_copy_is_whole_or_blank)
 {
-	struct state s;
-
 	OK(write_manifest(1));
 	load(&dev.bdev, &s);
 	assert_false(store_manifest_lost(&st, 0));
@@ -292,7 +274,6 @@ TEST(manifest_that_can_not_be_read_is_no_other)
 {
 	static uint8_t got[BLOB_LEN];
 	struct store_manifest m;
-	struct state s;
 
 	OK(write_manifest(1));
 	load(&dev.bdev, &s);
@@ -308,7 +289,6 @@ TEST(manifest_that_can_not_be_read_once_is_read)
 {
 	static uint8_t got[BLOB_LEN];
 	struct store_manifest m;
-	struct state s;
 
 	OK(write_manifest(1));
 	load(&dev.bdev, &s);
@@ -325,7 +305,6 @@ TEST(manifest_that_can_not_be_read_once_is_read)
 TEST(event_that_only_the_page_cache_has_is_not_written)
 {
 	struct history_event e = { .kind = HISTORY_GOOD, .slot = 0 };
-	struct state s;
 
 	load(&dev.bdev, &s);
 	dev.lose_write = (struct faulty_when)ALWAYS;

@@ -15,6 +15,7 @@
 static struct bdev_sim disk, trial_disk;
 static struct store st;
 static enum store_finding found;
+static struct state s;
 
 static int set_up(void **ctx)
 {
@@ -32,29 +33,29 @@ static int tear_down(void **ctx)
 	return 0;
 }
 
-static void load(struct bdev_sim *d, struct state *s)
+static void load(struct bdev_sim *d, struct state *to)
 {
-	OK(store_load(&st, &d->bdev, s, &found));
+	OK(store_load(&st, &d->bdev, to, &found));
 }
 
 /* Loads, sets the floor to n as a mark, saves. */
 static void save_mark(struct bdev_sim *d, uint64_t n)
 {
-	struct state s;
+	struct state to;
 
-	load(d, &s);
+	load(d, &to);
 	if (found != STORE_FOUND)
-		states_fresh(&s);
-	s.floor = n;
-	OK(store_save(&st, &s));
+		states_fresh(&to);
+	to.floor = n;
+	OK(store_save(&st, &to));
 }
 
 static uint64_t loaded_mark(struct bdev_sim *d)
 {
-	struct state s;
+	struct state is;
 
-	load(d, &s);
-	return found == STORE_FOUND ? s.floor : UINT64_MAX;
+	load(d, &is);
+	return found == STORE_FOUND ? is.floor : UINT64_MAX;
 }
 
 static void lose_region(struct bdev_sim *d, int r, bool unreadable)
@@ -74,8 +75,6 @@ static void lose_region(struct bdev_sim *d, int r, bool unreadable)
 
 TEST(new_partition_is_blank)
 {
-	struct state s;
-
 	load(&disk, &s);
 	assert_int_equal(found, STORE_BLANK);
 	assert_false(st.has_record[0] || st.has_record[1]);
@@ -87,8 +86,6 @@ TEST(new_partition_is_blank)
 
 TEST(anything_else_without_a_record_is_lost)
 {
-	struct state s;
-
 	bdev_sim_scribble(&disk, STORE_REGION(1) + 63 * STORE_CELL, 512, 1);
 	load(&disk, &s);
 	assert_int_equal(found, STORE_LOST);
@@ -97,8 +94,6 @@ TEST(anything_else_without_a_record_is_lost)
 
 TEST(blank_beside_an_unreadable_region_is_lost)
 {
-	struct state s;
-
 	lose_region(&disk, 0, true);
 	load(&disk, &s);
 	assert_int_equal(found, STORE_LOST);
@@ -108,8 +103,6 @@ TEST(blank_beside_an_unreadable_region_is_lost)
 
 TEST(partition_may_not_be_too_small)
 {
-	struct state s;
-
 	disk.bdev.size -= BDEV_ALIGN;
 	FAILS(store_load(&st, &disk.bdev, &s, &found), KB_EINVAL);
 	disk.bdev.size += BDEV_ALIGN;
@@ -117,8 +110,6 @@ TEST(partition_may_not_be_too_small)
 
 TEST(what_is_saved_is_loaded_through_many_rounds_of_both_rings)
 {
-	struct state s;
-
 	for (uint64_t i = 1; i <= 300; i++) {
 		save_mark(&disk, i);
 		assert_true(loaded_mark(&disk) == i);
@@ -168,13 +159,13 @@ static enum kb_err flaky_read(struct bdev *b, uint64_t off, void *buf, size_t le
 static unsigned load_flaky(unsigned bad, bool wrong, uint64_t *mark)
 {
 	static const struct bdev_ops ops = { .read = flaky_read };
-	struct state s;
+	struct state to;
 
 	flaky = (struct flaky){ .bdev = { .ops = &ops, .size = disk.bdev.size }, .bad = bad };
 	flaky.wrong = wrong;
-	OK(store_load(&st, &flaky.bdev, &s, &found));
+	OK(store_load(&st, &flaky.bdev, &to, &found));
 	assert_int_equal(found, STORE_FOUND);
-	*mark = s.floor;
+	*mark = to.floor;
 	return flaky.reads;
 }
 
@@ -200,7 +191,6 @@ TEST(state_that_was_there_and_cannot_be_read_any_more_is_not_lost)
 {
 	static const struct bdev_ops ops = { .read = flaky_read };
 	unsigned reads, errors = 0;
-	struct state s;
 	uint64_t mark;
 
 	for (unsigned i = 1; i <= 5; i++)
@@ -284,8 +274,6 @@ static void forge_the_last_sequence(void)
 
 TEST(sequences_begin_anew_at_their_end)
 {
-	struct state s;
-
 	forge_the_last_sequence();
 	load(&disk, &s);
 	s.open = 1;
@@ -305,7 +293,6 @@ TEST(sequences_begin_anew_at_their_end)
 TEST(sequences_begin_anew_in_boots_that_are_short)
 {
 	unsigned boots = 0;
-	struct state s;
 	enum kb_err e;
 
 	for (unsigned i = 0; i < 2 * STORE_CELLS; i++)
@@ -341,7 +328,6 @@ TEST(no_read_that_is_blank_once_brings_back_what_is_behind)
 	static const struct bdev_ops ops = { .read = flaky_read,
 					     .write = flaky_write,
 					     .flush = flaky_flush };
-	struct state s;
 
 	for (unsigned bad = 1; bad == 1 || flaky.reads >= flaky.bad; bad++) {
 		for (unsigned stuck = 0; stuck < 2; stuck++) {
@@ -399,8 +385,6 @@ TEST(last_sequence_without_a_record_stops_nothing)
 
 TEST(forged_record_that_can_not_be_cleared_is_no_success)
 {
-	struct state s;
-
 	forge_the_last_sequence();
 	load(&disk, &s);
 	disk.dead[0].from = STORE_REGION(0) + 7 * STORE_CELL; /* it would be the newest */
@@ -414,8 +398,6 @@ TEST(forged_record_that_can_not_be_cleared_is_no_success)
 /* Nothing new can be written: the newest record stays. */
 TEST(sequences_that_cannot_begin_anew_end_nothing)
 {
-	struct state s;
-
 	put_record(0, 5, UINT64_MAX, 1, "nslots=2\nfloor=1\n");
 	load(&disk, &s);
 	lose_region(&disk, 1, true);
@@ -444,8 +426,6 @@ TEST(last_sequences_are_enough_for_a_write_that_fails)
 
 TEST(cell_that_can_not_be_cleared_is_no_success)
 {
-	struct state s;
-
 	forge_the_last_sequence();
 	load(&disk, &s);
 	disk.dead[0].from = STORE_REGION(0) + 5 * STORE_CELL;
@@ -468,7 +448,6 @@ TEST(cell_that_can_not_be_cleared_is_no_success)
 TEST(newer_record_keeps_its_format_and_lines)
 {
 	static uint8_t cell[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
-	struct state s;
 
 	put_record(0, 0, 1, 7, "nslots=2\na.st=trial\na.tries=3\nmagic=v7\n");
 	load(&disk, &s);
@@ -486,8 +465,6 @@ TEST(newer_record_keeps_its_format_and_lines)
 
 TEST(open_token_is_the_sequence_of_the_charge)
 {
-	struct state s;
-
 	save_mark(&disk, 1);
 	load(&disk, &s);
 	s.open = 0;
@@ -540,8 +517,6 @@ TEST(region_that_can_not_be_written_is_passed_by)
 
 TEST(worn_cell_is_passed_by_at_the_next_try)
 {
-	struct state s;
-
 	save_mark(&disk, 1);
 	disk.dead[0].from = STORE_REGION(1);
 	disk.dead[0].to = STORE_REGION(1) + STORE_CELL;
@@ -556,8 +531,6 @@ TEST(worn_cell_is_passed_by_at_the_next_try)
 
 TEST(newest_record_is_never_written_over)
 {
-	struct state s;
-
 	save_mark(&disk, 1);
 	load(&disk, &s);
 	disk.fail_stays = true;
@@ -578,15 +551,15 @@ static void assert_every_cut(enum kb_err (*op)(struct store *, struct state *), 
 
 	for (unsigned cut = 1; !done; cut++)
 		for (uint64_t seed = 0; seed < SEEDS; seed++) {
-			struct state s;
+			struct state to;
 			uint64_t mark;
 			enum kb_err e;
 
 			bdev_sim_copy(&trial_disk, &disk);
-			load(&trial_disk, &s);
-			s.floor = old + 1;
+			load(&trial_disk, &to);
+			to.floor = old + 1;
 			trial_disk.cut_at = cut;
-			e = op(&st, &s);
+			e = op(&st, &to);
 			done = !trial_disk.off;
 			assert_int_equal(e == KB_OK, done);
 			bdev_sim_cut(&trial_disk, seed);
@@ -631,7 +604,6 @@ TEST(failed_save_leaves_old_or_new)
 	save_mark(&disk, 1);
 	for (unsigned at = 1; at <= 4; at++)
 		for (int how = 0; how < 4; how++) {
-			struct state s;
 			uint64_t mark;
 			enum kb_err e;
 
@@ -652,8 +624,6 @@ TEST(failed_save_leaves_old_or_new)
 TEST(after_save_both_no_lost_region_brings_back_the_old)
 {
 	for (unsigned before = 1; before <= 4; before++) {
-		struct state s;
-
 		save_mark(&disk, before);
 		for (int r = 0; r < 2; r++)
 			for (int how = 0; how < 2; how++) {
@@ -678,8 +648,6 @@ TEST(after_one_save_a_lost_region_may_bring_back_the_old)
 
 TEST(dead_region_puts_both_copies_into_the_living_one)
 {
-	struct state s;
-
 	for (int r = 0; r < 2; r++)
 		for (unsigned before = 1; before <= 2; before++) {
 			int cell;
@@ -709,7 +677,6 @@ TEST(dead_region_survives_cuts)
 	save_mark(&disk, 2);
 	for (unsigned cut = 1; cut <= 5; cut++)
 		for (uint64_t seed = 0; seed < SEEDS; seed++) {
-			struct state s;
 			uint64_t mark;
 
 			bdev_sim_copy(&trial_disk, &disk);
@@ -743,10 +710,10 @@ static struct store_manifest manifest_of(uint8_t n, size_t len)
 static int read_manifest(struct bdev_sim *d, int slot)
 {
 	struct store_manifest m;
-	struct state s;
+	struct state to;
 	enum kb_err e;
 
-	load(d, &s);
+	load(d, &to);
 	e = store_manifest_read(&st, slot, &m, got, sizeof(got));
 	if (e == KB_EBLANK)
 		return 0;
@@ -760,9 +727,9 @@ static int read_manifest(struct bdev_sim *d, int slot)
 static void write_manifest(struct bdev_sim *d, int slot, uint8_t n, size_t len)
 {
 	struct store_manifest m = manifest_of(n, len);
-	struct state s;
+	struct state to;
 
-	load(d, &s);
+	load(d, &to);
 	OK(store_manifest_write(&st, slot, &m, blob));
 }
 
@@ -791,7 +758,6 @@ TEST(manifest_comes_back_for_each_slot)
 TEST(manifest_arguments_are_checked)
 {
 	struct store_manifest m = { .len = STORE_MANIFEST_MAX - 4096 + 1 };
-	struct state s;
 
 	load(&disk, &s);
 	FAILS(store_manifest_write(&st, 0, &m, blob), KB_EINVAL);
@@ -855,8 +821,6 @@ TEST(manifest_that_is_too_long_is_not_believed)
 
 TEST(cleared_manifest_is_blank)
 {
-	struct state s;
-
 	write_manifest(&disk, 1, 3, 9000);
 	load(&disk, &s);
 	OK(store_manifest_clear(&st, 1));
@@ -867,7 +831,6 @@ TEST(cleared_manifest_is_blank)
 TEST(cut_manifest_write_gives_old_or_new)
 {
 	struct store_manifest m;
-	struct state s;
 	bool done = false;
 
 	write_manifest(&disk, 1, 3, 9000);
@@ -892,7 +855,6 @@ TEST(cut_manifest_write_gives_old_or_new)
 
 TEST(cut_manifest_clear_gives_old_or_none)
 {
-	struct state s;
 	bool done = false;
 
 	write_manifest(&disk, 1, 3, 9000);
@@ -916,7 +878,6 @@ TEST(cut_manifest_clear_gives_old_or_none)
 TEST(manifest_goes_on_with_one_dead_copy)
 {
 	struct store_manifest m;
-	struct state s;
 
 	for (int copy = 0; copy < 2; copy++) {
 		bdev_sim_cut(&disk, 0);
@@ -935,7 +896,6 @@ TEST(manifest_goes_on_with_one_dead_copy)
 TEST(manifest_that_lands_wrong_is_noticed)
 {
 	struct store_manifest m = manifest_of(4, 6000);
-	struct state s;
 
 	load(&disk, &s);
 	for (unsigned at = 1; at <= 4; at++) { /* two pages, the flush, the first page: copy 0 */
@@ -979,7 +939,6 @@ TEST(nor_is_a_stale_copy_none_for_a_bad_read)
 TEST(stale_copy_that_can_not_be_changed_is_an_error)
 {
 	struct store_manifest m = manifest_of(4, 100);
-	struct state s;
 
 	for (int copy = 0; copy < 2; copy++) {
 		bdev_sim_cut(&disk, 0);
@@ -1004,8 +963,6 @@ TEST(stale_copy_that_can_not_be_changed_is_an_error)
 
 TEST(rebuilt_slots_are_trials)
 {
-	struct state s;
-
 	write_manifest(&disk, 1, 8, 100);
 	write_manifest(&disk, 2, 6, 100);
 	load(&disk, &s);
@@ -1030,8 +987,6 @@ TEST(rebuilt_slots_are_trials)
 
 TEST(rebuilding_from_nothing_gives_empty_slots)
 {
-	struct state s;
-
 	load(&disk, &s);
 	OK(store_rebuild(&st, 2, 0, &s));
 	assert_int_equal(s.slot[0].st, STATE_EMPTY);
@@ -1042,8 +997,6 @@ TEST(rebuilding_from_nothing_gives_empty_slots)
 
 TEST(rebuilt_state_is_saved_above_what_was_lost)
 {
-	struct state s;
-
 	put_record(0, 5, 40, 1, "no slots\n");
 	load(&disk, &s);
 	assert_int_equal(found, STORE_LOST);
@@ -1081,8 +1034,6 @@ static void add_event(void)
 
 TEST(history_is_told_newest_first)
 {
-	struct state s;
-
 	load(&disk, &s);
 	read_history(0);
 	assert_int_equal(ntold, 0);
@@ -1105,8 +1056,6 @@ TEST(history_is_told_newest_first)
 
 TEST(damaged_event_is_left_out)
 {
-	struct state s;
-
 	load(&disk, &s);
 	for (int i = 0; i < 5; i++)
 		add_event();
@@ -1122,7 +1071,6 @@ TEST(damaged_event_is_left_out)
 TEST(cut_event_loses_that_event_only)
 {
 	struct history_event e = { .slot = 0 };
-	struct state s;
 
 	load(&disk, &s);
 	for (int i = 0; i < 256; i++)
@@ -1145,9 +1093,9 @@ TEST(cut_event_loses_that_event_only)
 static void forge_the_last_event(void)
 {
 	struct history_event e = { .slot = 0 };
-	struct state s;
+	struct state to;
 
-	load(&disk, &s);
+	load(&disk, &to);
 	st.history_n = UINT64_MAX - 1;
 	OK(store_history_add(&st, &e));
 }
@@ -1156,7 +1104,6 @@ static void forge_the_last_event(void)
 TEST(history_that_cannot_begin_anew_says_so)
 {
 	struct history_event e = { .slot = 0 };
-	struct state s;
 
 	forge_the_last_event();
 	disk.dead[0].from = STORE_HISTORY + 100 * HISTORY_CELL;
@@ -1176,7 +1123,6 @@ TEST(history_that_cannot_begin_anew_says_so)
 TEST(history_that_has_no_next_number_begins_anew)
 {
 	struct history_event e = { .slot = 0 };
-	struct state s;
 
 	forge_the_last_event();
 	OK(store_history_add(&st, &e));

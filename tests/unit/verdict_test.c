@@ -5,11 +5,10 @@
 #include "tests/unit/states.h"
 
 static bool committed;
+static struct state s;
 
 TEST(good_commits_a_trial)
 {
-	struct state s;
-
 	states_open(&s);
 	s.slot[1].streak = 1;
 	state_set_text(s.slot[1].reason, "crashed once");
@@ -46,8 +45,6 @@ TEST(good_commits_a_trial)
 
 TEST(only_a_commit_forgives_a_medium_that_may_be_left_in)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 0, STATE_GOOD, 1);
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++) {
@@ -67,8 +64,6 @@ TEST(only_a_commit_forgives_a_medium_that_may_be_left_in)
 /* Else the old system, healthy as it is, would lift the bound at each boot. */
 TEST(only_a_commit_forgets_what_could_not_be_written)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 0, STATE_GOOD, 1);
 	state_add_unwritable(&s, states_id(5), STATE_FAILS_LIMIT);
@@ -79,8 +74,6 @@ TEST(only_a_commit_forgets_what_could_not_be_written)
 
 TEST(floor_only_rises_and_never_above_the_release)
 {
-	struct state s;
-
 	states_open(&s);
 	s.floor = 2;
 	OK(verdict_good(&s, 1, 7, 1, &committed));
@@ -97,8 +90,6 @@ TEST(floor_only_rises_and_never_above_the_release)
 
 TEST(other_staged_release_stays_staged)
 {
-	struct state s;
-
 	states_open(&s);
 	s.staged.source = STATE_SRC_DATA;
 	memcpy(s.staged.release, states_id(3), STATE_ID_LEN);
@@ -108,7 +99,7 @@ TEST(other_staged_release_stays_staged)
 
 TEST(healthy_good_slot_stays_byte_for_byte)
 {
-	struct state s, was;
+	struct state was;
 
 	states_fresh(&s);
 	s.floor = 1;
@@ -120,7 +111,7 @@ TEST(healthy_good_slot_stays_byte_for_byte)
 
 TEST(good_twice_is_no_error_and_no_change)
 {
-	struct state s, was;
+	struct state was;
 
 	states_open(&s);
 	OK(verdict_good(&s, 1, 7, 0, &committed));
@@ -132,7 +123,7 @@ TEST(good_twice_is_no_error_and_no_change)
 
 TEST(stale_token_is_refused_and_changes_nothing)
 {
-	struct state s, was;
+	struct state was;
 
 	states_open(&s);
 	was = s;
@@ -146,8 +137,6 @@ TEST(stale_token_is_refused_and_changes_nothing)
 
 TEST(verdict_of_the_deadline_is_not_undone_by_its_own_boot)
 {
-	struct state s;
-
 	states_open(&s);
 	OK(verdict_bad(&s, 1, "deadline"));
 	FAILS(verdict_good(&s, 1, 7, 0, &committed), KB_ESTALE);
@@ -157,8 +146,6 @@ TEST(verdict_of_the_deadline_is_not_undone_by_its_own_boot)
 
 TEST(slots_that_are_not_whole_get_no_verdict)
 {
-	struct state s;
-
 	states_fresh(&s);
 	FAILS(verdict_good(&s, 1, 0, 0, &committed), KB_EINVAL);
 	FAILS(verdict_bad(&s, 1, "x"), KB_EINVAL);
@@ -171,8 +158,6 @@ TEST(slots_that_are_not_whole_get_no_verdict)
 
 TEST(proven_fallback_becomes_preferred_when_the_preferred_is_lost)
 {
-	struct state s;
-
 	states_trial(&s);
 	s.slot[1].st = STATE_BAD;
 	OK(verdict_good(&s, 0, 0, 0, &committed));
@@ -189,8 +174,6 @@ TEST(proven_fallback_becomes_preferred_when_the_preferred_is_lost)
 
 TEST(bad_slot_that_proves_itself_commits)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	state_add_rejected(&s, states_id(2));
@@ -206,8 +189,6 @@ TEST(bad_slot_that_proves_itself_commits)
 
 TEST(bad_rejects_and_hands_over)
 {
-	struct state s;
-
 	states_open(&s);
 	s.clean = true;
 	OK(verdict_bad(&s, 1, "deadline"));
@@ -221,8 +202,6 @@ TEST(bad_rejects_and_hands_over)
 
 TEST(bad_leaves_the_attempt_of_another_slot)
 {
-	struct state s;
-
 	states_open(&s);
 	s.slot[0].has_release = false;
 	OK(verdict_bad(&s, 0, "old"));
@@ -234,8 +213,6 @@ TEST(bad_leaves_the_attempt_of_another_slot)
 
 TEST(bad_prefers_the_trusted_that_proved_itself_last)
 {
-	struct state s;
-
 	state_init(&s, 4);
 	for (int i = 0; i < 4; i++)
 		states_set(&s, i, STATE_GOOD, 1);
@@ -254,8 +231,6 @@ TEST(bad_prefers_the_trusted_that_proved_itself_last)
 
 TEST(clean_needs_the_open_attempt)
 {
-	struct state s;
-
 	states_open(&s);
 	FAILS(verdict_clean(&s, 1, 6), KB_ESTALE);
 	FAILS(verdict_clean(&s, 0, 7), KB_ESTALE);
@@ -272,7 +247,6 @@ TEST(clean_needs_the_open_attempt)
 TEST(switch_prefers_a_slot_and_forgets_a_oneshot)
 {
 	struct choose_list list;
-	struct state s;
 
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
@@ -287,7 +261,6 @@ TEST(switch_prefers_a_slot_and_forgets_a_oneshot)
 TEST(switch_once_is_for_one_boot)
 {
 	struct choose_list list;
-	struct state s;
 
 	states_fresh(&s);
 	states_set(&s, 1, STATE_TRIAL, 2);
@@ -302,7 +275,7 @@ TEST(switch_once_is_for_one_boot)
 
 TEST(switch_to_the_preferred_slot_changes_nothing)
 {
-	struct state s, was;
+	struct state was;
 
 	states_fresh(&s);
 	was = s;
@@ -312,7 +285,7 @@ TEST(switch_to_the_preferred_slot_changes_nothing)
 
 TEST(switch_never_takes_what_is_not_whole)
 {
-	struct state s, was;
+	struct state was;
 
 	states_fresh(&s);
 	was = s;
@@ -334,8 +307,6 @@ TEST(switch_never_takes_what_is_not_whole)
 
 TEST(switch_below_the_floor_is_refused_by_force_as_well)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 4);
 	s.floor = 5;
@@ -349,29 +320,27 @@ TEST(switch_below_the_floor_is_refused_by_force_as_well)
 /* A slot that failed: refused; by force it boots, for good on a new trial that can end. */
 static void check_failed(const struct state *failed, enum state_st st)
 {
-	struct state s = *failed;
+	struct state to = *failed;
 	struct choose_list list;
 
-	FAILS(verdict_switch(&s, 1, false, false, 3), KB_EREJECTED);
-	FAILS(verdict_switch(&s, 1, true, false, 3), KB_EREJECTED);
-	assert_memory_equal(&s, failed, sizeof(s));
-	OK(verdict_switch(&s, 1, true, true, 3));
-	assert_int_equal(s.slot[1].st, failed->slot[1].st);
-	choose_candidates(&s, &list);
+	FAILS(verdict_switch(&to, 1, false, false, 3), KB_EREJECTED);
+	FAILS(verdict_switch(&to, 1, true, false, 3), KB_EREJECTED);
+	assert_memory_equal(&to, failed, sizeof(to));
+	OK(verdict_switch(&to, 1, true, true, 3));
+	assert_int_equal(to.slot[1].st, failed->slot[1].st);
+	choose_candidates(&to, &list);
 	assert_int_equal(list.c[0].slot, 1);
-	s = *failed;
-	OK(verdict_switch(&s, 1, false, true, 2));
-	assert_int_equal(s.slot[1].st, st);
-	assert_int_equal(s.slot[1].tries, st == STATE_TRIAL ? 2 : 0);
-	assert_int_equal(s.slot[1].streak, 0);
-	choose_candidates(&s, &list);
+	to = *failed;
+	OK(verdict_switch(&to, 1, false, true, 2));
+	assert_int_equal(to.slot[1].st, st);
+	assert_int_equal(to.slot[1].tries, st == STATE_TRIAL ? 2 : 0);
+	assert_int_equal(to.slot[1].streak, 0);
+	choose_candidates(&to, &list);
 	assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_NORMAL);
 }
 
 TEST(switch_to_a_slot_that_failed_needs_force)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	check_failed(&s, STATE_TRIAL);
@@ -389,8 +358,6 @@ TEST(switch_to_a_slot_that_failed_needs_force)
 /* A system that reports in each boot, and crashes in each. */
 TEST(report_wipes_nothing_that_the_resets_say)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.open = 0;
@@ -409,7 +376,7 @@ TEST(report_wipes_nothing_that_the_resets_say)
 
 TEST(only_a_good_slot_with_its_token_proves_itself)
 {
-	struct state s, was;
+	struct state was;
 
 	states_open(&s);
 	was = s;
@@ -424,8 +391,6 @@ TEST(only_a_good_slot_with_its_token_proves_itself)
 
 TEST(last_resorts_are_over_once_one_proves_itself)
 {
-	struct state s;
-
 	states_fresh(&s);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.open = s.lr = 0;
@@ -441,32 +406,31 @@ TEST(last_resorts_are_over_once_one_proves_itself)
 }
 
 /* b, preferred, lost its trust; a proves itself boot after boot. */
-static void lost_slot(struct state *s)
+static void lost_slot(struct state *st)
 {
-	states_fresh(s);
-	states_set(s, 1, STATE_GOOD, 2);
-	s->pref = 1;
-	s->slot[1].streak = STATE_STREAK_LIMIT - 1;
-	state_add_crash(&s->slot[1]);
+	states_fresh(st);
+	states_set(st, 1, STATE_GOOD, 2);
+	st->pref = 1;
+	st->slot[1].streak = STATE_STREAK_LIMIT - 1;
+	state_add_crash(&st->slot[1]);
 }
 
-static void healthy_boot(struct state *s)
+static void healthy_boot(struct state *st)
 {
 	struct choose_list list;
 
-	choose_candidates(s, &list);
+	choose_candidates(st, &list);
 	assert_int_equal(list.c[0].slot, 0);
-	choose_charge(s, &list.c[0], false);
-	assert_int_equal(s->open, 0); /* it is counted, whatever count= says */
-	s->open_token = 7;
-	OK(verdict_proven(s, 0, 7));
-	OK(verdict_proven(s, 0, 7)); /* twice in one boot counts once */
+	choose_charge(st, &list.c[0], false);
+	assert_int_equal(st->open, 0); /* it is counted, whatever count= says */
+	st->open_token = 7;
+	OK(verdict_proven(st, 0, 7));
+	OK(verdict_proven(st, 0, 7)); /* twice in one boot counts once */
 }
 
 TEST(lost_slot_comes_back_at_growing_distances)
 {
 	struct choose_list list;
-	struct state s;
 
 	lost_slot(&s);
 	for (unsigned n = 0; n < 6; n++) {
@@ -499,19 +463,19 @@ static void doubt(struct state_slot *t, unsigned resets)
 #define ALL_BUT_ONE (2 * STATE_STREAK_LIMIT - 1)
 
 /* a runs and reports; b, preferred, lost its trust to resets that nothing explains. */
-static void both_in_doubt(struct state *s, bool told)
+static void both_in_doubt(struct state *st, bool told)
 {
-	lost_slot(s);
-	s->slot[1].doubt = !told;
-	doubt(&s->slot[0], ALL_BUT_ONE);
-	s->open = 0;
-	s->open_token = 7;
+	lost_slot(st);
+	st->slot[1].doubt = !told;
+	doubt(&st->slot[0], ALL_BUT_ONE);
+	st->open = 0;
+	st->open_token = 7;
 }
 
 TEST(report_keeps_the_last_slot_that_is_trusted)
 {
 	struct choose_list list;
-	struct state s, was;
+	struct state was;
 
 	for (unsigned told = 0; told < 2; told++) {
 		both_in_doubt(&s, told);
@@ -539,7 +503,6 @@ TEST(report_keeps_the_last_slot_that_is_trusted)
 TEST(retry_that_reports_wins_where_all_are_in_doubt)
 {
 	struct choose_list list;
-	struct state s;
 
 	both_in_doubt(&s, false);
 	s.open = 1;
@@ -557,8 +520,6 @@ TEST(retry_that_reports_wins_where_all_are_in_doubt)
 
 TEST(retry_that_reports_is_no_proof_otherwise)
 {
-	struct state s;
-
 	both_in_doubt(&s, true); /* a crash was told */
 	s.open = 1;
 	OK(verdict_good(&s, 1, 7, 0, &committed));
@@ -585,8 +546,6 @@ TEST(told_crash_of_a_slot_in_doubt_stays_told)
 /* Nine releases without one would take turns for ever: eight of them are remembered. */
 TEST(commit_that_raises_the_floor_renews_the_budget)
 {
-	struct state s;
-
 	for (unsigned raises = 0; raises < 2; raises++) {
 		lost_slot(&s);
 		states_set(&s, 0, STATE_TRIAL, 3);
@@ -612,7 +571,6 @@ TEST(distance_has_an_end)
 TEST(slot_that_nobody_prefers_does_not_come_back)
 {
 	struct choose_list list;
-	struct state s;
 
 	lost_slot(&s);
 	s.pref = 0;
@@ -624,8 +582,6 @@ TEST(slot_that_nobody_prefers_does_not_come_back)
 /* Nine releases that all report and then crash would take turns for ever. */
 TEST(budget_comes_back_only_when_no_slot_is_in_doubt)
 {
-	struct state s;
-
 	lost_slot(&s);
 	s.installs = 5;
 	s.slot[1].retries = 1;
