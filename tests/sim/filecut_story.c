@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/filecut_story.h"
+
+#include "tests/sim/filecut_world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define STAGE_VERBS \
+	(1u << FILECUT_RUN_STAGE | 1u << FILECUT_RUN_STAGE_OTHER | 1u << FILECUT_RUN_UNSTAGE)
+
+static void add_folders(struct filecut_image *im)
+{
+	static const char foreign[] = "not ours";
+
+	filecut_image_add_file(im, "keelboot", true, 0);
+	filecut_image_add_file(im, "keelboot/stage", true, 0);
+	filecut_image_add_file(im, "keelboot/stage/notes.txt", false,
+			       filecut_image_blob(foreign, sizeof(foreign)));
+}
+
+static void add_garbage(struct filecut_image *im, const char *path)
+{
+	static uint8_t garbage[6000];
+
+	memset(garbage, 0x77, sizeof(garbage));
+	filecut_image_add_file(im, path, false, filecut_image_blob(garbage, sizeof(garbage)));
+}
+
+static void staged(struct state *s, bool other)
+{
+	s->staged = (struct state_staged){ .source = STATE_SRC_DATA };
+	memcpy(s->staged.release, filecut_world_release(other), STATE_ID_LEN);
+}
+
+static void make_factory(struct filecut_image *im)
+{
+	struct state s;
+
+	filecut_world_fresh(&s);
+	filecut_world_state(im, &s);
+}
+
+static void make_replace(struct filecut_image *im)
+{
+	struct state s;
+
+	filecut_world_fresh(&s);
+	staged(&s, true);
+	filecut_world_state(im, &s);
+	add_folders(im);
+	filecut_image_add_file(im, filecut_world_path(true), false, filecut_world_bundle(true));
+}
+
+static void make_litter(struct filecut_image *im)
+{
+	char part[FILECUT_IMAGE_PATH + 8];
+
+	make_factory(im);
+	add_folders(im);
+	snprintf(part, sizeof(part), "%s.part", filecut_world_path(false));
+	add_garbage(im, part);
+	add_garbage(im, filecut_world_path(false));
+	add_garbage(im, "keelboot/stage/0123456789abcdef.keel.part");
+}
+
+static void decayed(struct filecut_image *im, uint8_t fails)
+{
+	struct state s;
+
+	filecut_world_fresh(&s);
+	staged(&s, false);
+	s.staged.fails = fails;
+	filecut_world_state(im, &s);
+	add_folders(im);
+	add_garbage(im, filecut_world_path(false));
+}
+
+static void make_decayed(struct filecut_image *im)
+{
+	decayed(im, 0);
+}
+
+static void make_failed(struct filecut_image *im)
+{
+	decayed(im, 1);
+}
+
+static void make_trial(struct filecut_image *im)
+{
+	struct state s;
+
+	filecut_world_fresh(&s);
+	staged(&s, false);
+	s.slot[1].st = STATE_TRIAL;
+	s.slot[1].tries = 2;
+	s.slot[1].has_release = true;
+	s.slot[1].sequence = 3;
+	memcpy(s.slot[1].release, filecut_world_release(false), STATE_ID_LEN);
+	state_set_text(s.slot[1].version, "3.0");
+	s.pref = s.open = 1;
+	filecut_world_state(im, &s);
+	add_folders(im);
+	filecut_image_add_file(im, filecut_world_path(false), false, filecut_world_bundle(false));
+}
+
+/* Room for what is staged, what is to be, and what is not ours, but not for litter too. */
+#define ROOM 12000
+
+const struct filecut_walk_story filecut_story[FILECUT_STORIES] = {
+	{ .name = "factory",
+	  .what = "a data partition without our folder",
+	  .make = make_factory,
+	  .verbs = STAGE_VERBS },
+	{ .name = "replace",
+	  .what = "another update is staged",
+	  .make = make_replace,
+	  .verbs = STAGE_VERBS,
+	  .room = ROOM },
+	{ .name = "litter",
+	  .what = "what was left behind, or put there, lies in the folder",
+	  .make = make_litter,
+	  .verbs = STAGE_VERBS,
+	  .room = ROOM },
+	{ .name = "decayed",
+	  .what = "the staged file is damaged",
+	  .make = make_decayed,
+	  .verbs = STAGE_VERBS,
+	  .damaged = true },
+	{ .name = "failed",
+	  .what = "the staged file is damaged, and failed at a boot",
+	  .make = make_failed,
+	  .verbs = STAGE_VERBS,
+	  .damaged = true },
+	{ .name = "trial",
+	  .what = "the staged update is installed and on trial",
+	  .make = make_trial,
+	  .verbs = STAGE_VERBS | 1u << FILECUT_RUN_GOOD,
+	  .token = 1 },
+};
+
+const struct filecut_walk_story *filecut_story_find(const char *name)
+{
+	for (unsigned i = 0; i < FILECUT_STORIES; i++)
+		if (strcmp(filecut_story[i].name, name) == 0)
+			return &filecut_story[i];
+	fprintf(stderr, "filecut_sim: no story \"%s\"; there are", name);
+	for (unsigned i = 0; i < FILECUT_STORIES; i++)
+		fprintf(stderr, " %s", filecut_story[i].name);
+	fputs("\n", stderr);
+	return NULL;
+}
