@@ -14,6 +14,7 @@
 
 static char path[64];
 static uint8_t buf[4 * BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+static struct bdev_file f;
 
 static int set_up(void **state)
 {
@@ -37,7 +38,6 @@ static int tear_down(void **state)
 TEST(a_file_is_written_and_read)
 {
 	static const unsigned flags[] = { BDEV_FILE_WRITE, BDEV_FILE_WRITE | BDEV_FILE_DIRECT };
-	struct bdev_file f;
 
 	for (size_t i = 0; i < 2; i++) {
 		OK(bdev_file_open(&f, path, flags[i]));
@@ -59,7 +59,6 @@ TEST(a_file_is_written_and_read)
 
 TEST(zeroes_keep_the_size)
 {
-	struct bdev_file f;
 	struct stat st;
 
 	OK(bdev_file_open(&f, path, BDEV_FILE_WRITE));
@@ -78,8 +77,6 @@ TEST(zeroes_keep_the_size)
 
 TEST(a_file_that_was_opened_to_read_is_not_written)
 {
-	struct bdev_file f;
-
 	OK(bdev_file_open(&f, path, 0));
 	OK(bdev_read(&f.bdev, 0, buf, sizeof(buf)));
 	FAILS(bdev_write(&f.bdev, 0, buf, BDEV_ALIGN), KB_EPERM);
@@ -89,8 +86,6 @@ TEST(a_file_that_was_opened_to_read_is_not_written)
 
 TEST(a_file_that_shrank_is_an_error)
 {
-	struct bdev_file f;
-
 	OK(bdev_file_open(&f, path, 0));
 	assert_int_equal(truncate(path, BDEV_ALIGN), 0);
 	FAILS(bdev_read(&f.bdev, 0, buf, 2 * BDEV_ALIGN), KB_EIO);
@@ -100,7 +95,6 @@ TEST(a_file_that_shrank_is_an_error)
 TEST(a_write_that_ends_halfway_is_an_error)
 {
 	struct rlimit limit, old;
-	struct bdev_file f;
 
 	OK(bdev_file_open(&f, path, BDEV_FILE_WRITE));
 	getrlimit(RLIMIT_FSIZE, &old);
@@ -115,7 +109,6 @@ TEST(a_write_that_ends_halfway_is_an_error)
 
 TEST(a_flush_that_fails_is_told)
 {
-	struct bdev_file f;
 	int fds[2];
 
 	OK(bdev_file_open(&f, path, BDEV_FILE_WRITE));
@@ -131,8 +124,6 @@ TEST(a_flush_that_fails_is_told)
 
 TEST(what_cannot_be_opened_is_told_apart)
 {
-	struct bdev_file f;
-
 	FAILS(bdev_file_open(&f, "/nowhere/x", 0), KB_ENOENT);
 	assert_int_equal(f.fd, -1);
 	FAILS(bdev_file_open(&f, "/tmp", 0), KB_EINVAL);
@@ -143,7 +134,6 @@ TEST(what_cannot_be_opened_is_told_apart)
 
 TEST(a_borrowed_descriptor_works)
 {
-	struct bdev_file f;
 	int fd = open(path, O_RDWR);
 
 	OK(bdev_file_from_fd(&f, fd));

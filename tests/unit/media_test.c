@@ -17,6 +17,7 @@
 
 static char dir[] = "/tmp/keelboot-media-XXXXXX";
 static const char *const fstypes[] = { "vfat", "exfat", NULL };
+static struct media m;
 
 static const char *path(const char *name)
 {
@@ -36,12 +37,12 @@ static void write_file(const char *name, const void *data, size_t len)
 }
 
 /* As it is after a mount. */
-static void open_folder(struct media *m)
+static void open_folder(struct media *to)
 {
-	memset(m, 0, sizeof(*m));
-	m->dev = -1;
-	m->folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(m->folder >= 0);
+	memset(to, 0, sizeof(*to));
+	to->dev = -1;
+	to->folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(to->folder >= 0);
 }
 
 TEST(takes_only_names_of_bundles)
@@ -60,7 +61,6 @@ TEST(lists_every_name_once)
 {
 	static bool seen[500];
 	char name[MEDIA_NAME_MAX + 1];
-	struct media m;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < 500; i++) {
@@ -82,7 +82,6 @@ TEST(lists_every_name_once)
 
 TEST(opens_regular_files_only)
 {
-	struct media m;
 	int fd = -1;
 
 	write_file("a.keel", "x", 1);
@@ -155,7 +154,6 @@ int fstatat64(int folder, const char *name, struct stat64 *st, int flags)
 TEST(what_is_no_file_once_it_is_open_is_refused)
 {
 	enum kb_err fifo, folder;
-	struct media m;
 	int fd = -1;
 
 	assert_int_equal(mkfifo(path("fifo.keel"), 0600), 0);
@@ -177,7 +175,6 @@ TEST(takes_a_raw_bundle_without_a_mount)
 {
 	static uint8_t raw[8192];
 	struct reader_header h = { .sig_cap = 512, .manifest_len = 1, .manifest_off = 1024 };
-	struct media m;
 	int fd = -1;
 
 	reader_header_write(&h, raw);
@@ -197,7 +194,6 @@ TEST(mounts_read_only_and_believes_nothing)
 {
 	static const char *const one[][2] = { { "vfat" }, { "exfat" }, { "ext4" } };
 	char want[128];
-	struct media m;
 
 	write_file("stick", "x", 1);
 	for (unsigned i = 0; i < 3; i++) {
@@ -216,7 +212,6 @@ TEST(mounts_read_only_and_believes_nothing)
 TEST(links_of_the_data_partition_are_its_own)
 {
 	static const char *const ext4[] = { "ext4", NULL };
-	struct media m;
 
 	write_file("part", "x", 1);
 	os_sim_reset();
@@ -230,7 +225,6 @@ TEST(with_an_empty_list_nothing_is_mounted)
 	static const char *const none[] = { NULL };
 	static uint8_t raw[8192];
 	struct reader_header h = { .sig_cap = 512, .manifest_len = 1, .manifest_off = 1024 };
-	struct media m;
 
 	write_file("stick", "x", 1);
 	os_sim_reset();
@@ -249,7 +243,6 @@ TEST(with_an_empty_list_nothing_is_mounted)
 /* A device whose driver would be heard of: there is none with this number. */
 TEST(devices_are_not_even_opened)
 {
-	struct media m;
 	int fd = -1;
 
 	if (mknod(path("device.keel"), S_IFCHR | 0600, makedev(4095, 4095)) < 0 ||
@@ -265,8 +258,6 @@ TEST(devices_are_not_even_opened)
 
 TEST(says_what_is_not_there)
 {
-	struct media m;
-
 	FAILS(media_open(&m, path("none"), true, fstypes, "keelboot"), KB_ENODEV);
 	write_file("short", "KEEL", 4);
 	assert_true(media_open(&m, path("short"), true, fstypes, "keelboot") != KB_OK);

@@ -6,6 +6,7 @@
 
 #define ALL ((choose_mask)0xff)
 static struct state s;
+static int target;
 
 static struct plan_release release(uint8_t id, uint64_t sequence)
 {
@@ -17,22 +18,20 @@ static struct plan_release release(uint8_t id, uint64_t sequence)
 
 /* Slot a runs. */
 static enum kb_err accept_mode(const struct state *st, struct plan_release r, enum plan_mode mode,
-			       int *target)
+			       int *where)
 {
-	return plan_accept(st, &r, mode, ALL, mode == PLAN_RESCUE ? 0 : 1, target);
+	return plan_accept(st, &r, mode, ALL, mode == PLAN_RESCUE ? 0 : 1, where);
 }
 
 static enum kb_err accept(const struct state *st, uint8_t id, uint64_t sequence)
 {
-	int target;
+	int where;
 
-	return accept_mode(st, release(id, sequence), PLAN_AUTOMATIC, &target);
+	return accept_mode(st, release(id, sequence), PLAN_AUTOMATIC, &where);
 }
 
 TEST(newer_release_goes_to_the_free_slot)
 {
-	int target;
-
 	states_fresh(&s);
 	OK(accept_mode(&s, release(2, 2), PLAN_AUTOMATIC, &target));
 	assert_int_equal(target, 1);
@@ -41,7 +40,6 @@ TEST(newer_release_goes_to_the_free_slot)
 TEST(sequence_must_be_strictly_newer_than_the_protected_slot)
 {
 	struct plan_release back = release(9, 1);
-	int target;
 
 	states_fresh(&s);
 	states_set(&s, 0, STATE_GOOD, 5);
@@ -69,7 +67,6 @@ static void untrusted(struct state *st, enum state_st older)
 TEST(last_resort_goes_back_behind_no_good_slot)
 {
 	struct plan_release back = release(9, 4);
-	int target;
 
 	untrusted(&s, STATE_GOOD);
 	FAILS(accept_mode(&s, back, PLAN_LAST_RESORT, &target), KB_EDOWNGRADE);
@@ -90,7 +87,6 @@ TEST(last_resort_goes_back_behind_no_good_slot)
 TEST(a_bad_slot_that_boots_lets_nothing_behind_the_good_one)
 {
 	struct plan_release older = release(9, 4);
-	int target;
 
 	untrusted(&s, STATE_BAD);
 	s.lr = 1;
@@ -110,9 +106,9 @@ TEST(a_bad_slot_that_boots_lets_nothing_behind_the_good_one)
 static enum kb_err back_to(const struct state *st, uint64_t sequence, enum plan_mode mode)
 {
 	struct plan_release r = release(9, sequence);
-	int target;
+	int where;
 
-	return plan_accept(st, &r, mode, ALL, 0, &target);
+	return plan_accept(st, &r, mode, ALL, 0, &where);
 }
 
 /* Threat 16: nor when installs that were broken off, or trials that were cut short, left none. */
@@ -150,7 +146,7 @@ static uint32_t next_random(uint32_t *x)
 static void step_back(struct state *st, uint32_t *x)
 {
 	uint8_t sequence = (uint8_t)(1 + next_random(x) % 9);
-	int slot = (int)(next_random(x) % st->nslots), target;
+	int slot = (int)(next_random(x) % st->nslots);
 	/* Each id is another release: else the ledger of the rejected would end the walk. */
 	struct plan_release r = release((uint8_t)next_random(x), sequence);
 	enum plan_mode mode = next_random(x) % 2 ? PLAN_AUTOMATIC : PLAN_LAST_RESORT;
@@ -189,8 +185,6 @@ TEST(no_walk_without_a_commit_goes_back_behind_the_oldest_good_slot)
 /* But for that it is a rescue. */
 TEST(last_resort_has_no_ledger_and_no_budget)
 {
-	int target;
-
 	states_fresh(&s);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	state_add_applied(&s, states_id(9));
@@ -205,7 +199,6 @@ TEST(the_only_slot_is_taken_where_nothing_boots)
 {
 	struct plan_release r = release(9, 9);
 	const choose_mask others_gone = 0xfe;
-	int target;
 
 	for (unsigned n = 1; n <= 2; n++) {
 		state_init(&s, n);
@@ -247,7 +240,6 @@ TEST(only_what_is_good_or_has_tries_holds_the_sequence)
 TEST(floor_holds_in_every_mode)
 {
 	struct plan_release r = release(9, 9);
-	int target;
 
 	states_fresh(&s);
 	s.floor = 10;
@@ -261,8 +253,6 @@ TEST(floor_holds_in_every_mode)
 
 TEST(rejected_release_stays_out_in_every_mode)
 {
-	int target;
-
 	states_fresh(&s);
 	state_add_rejected(&s, states_id(9));
 	state_add_applied(&s, states_id(9));
@@ -273,8 +263,6 @@ TEST(rejected_release_stays_out_in_every_mode)
 
 TEST(what_had_to_be_forgotten_needs_a_person_or_a_rescue)
 {
-	int target;
-
 	states_fresh(&s);
 	s.forgotten_max = 9;
 	FAILS(accept(&s, 9, 9), KB_EREJECTED);
@@ -289,8 +277,6 @@ TEST(what_had_to_be_forgotten_needs_a_person_or_a_rescue)
 
 TEST(applied_ledger_holds_back_what_nobody_asked_for)
 {
-	int target;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 9);
 	state_add_applied(&s, states_id(9));
@@ -344,8 +330,6 @@ TEST(install_over_a_slot_that_lost_its_trust_is_one_of_its_chances)
 
 TEST(release_that_runs_is_applied)
 {
-	int target;
-
 	states_fresh(&s);
 	FAILS(accept(&s, 1, 1), KB_EAPPLIED);
 	FAILS(accept_mode(&s, release(1, 1), PLAN_COMMAND, &target), KB_EAPPLIED);
@@ -356,8 +340,6 @@ TEST(release_that_runs_is_applied)
 
 TEST(release_on_trial_is_applied_while_it_has_tries)
 {
-	int target;
-
 	states_trial(&s);
 	FAILS(accept(&s, 2, 2), KB_EAPPLIED);
 	FAILS(accept_mode(&s, release(2, 2), PLAN_COMMAND, &target), KB_EAPPLIED);
@@ -378,7 +360,6 @@ TEST(open_trial_gives_way_to_a_strictly_newer_release_only)
 TEST(automatic_installs_stop_at_eight_between_commits)
 {
 	struct plan_release r = release(9, 9);
-	int target;
 
 	states_fresh(&s);
 	for (int i = 0; i < STATE_INSTALLS_LIMIT; i++) {
@@ -395,8 +376,6 @@ TEST(automatic_installs_stop_at_eight_between_commits)
 
 TEST(rebuilt_state_waits_for_its_trials)
 {
-	int target;
-
 	states_trial(&s);
 	s.rebuilt = true;
 	FAILS(accept(&s, 9, 9), KB_EBUSY);
@@ -452,8 +431,6 @@ TEST(beginning_leaves_what_belongs_to_other_slots)
 
 TEST(interrupted_install_finds_its_slot_again)
 {
-	int target;
-
 	state_init(&s, 4);
 	states_set(&s, 0, STATE_GOOD, 1);
 	s.last = 0;
@@ -486,7 +463,6 @@ TEST(ending_makes_a_preferred_trial)
 TEST(release_whose_slot_cannot_be_written_is_not_tried_for_ever)
 {
 	struct plan_release r = release(9, 9), other = release(8, 9);
-	int target;
 
 	states_fresh(&s);
 	states_set(&s, 0, STATE_GOOD, 1);
