@@ -575,9 +575,6 @@ TEST(power_cuts_during_applies_are_bounded_too)
 
 TEST(applied_release_is_weighed_by_what_holds_it)
 {
-	struct state s;
-	int target;
-
 	states_fresh(&s);
 	state_add_applied(&s, states_id(9));
 	s.slot[0].has_release = false; /* nobody knows how new it is */
@@ -598,9 +595,6 @@ TEST(applied_release_is_weighed_by_what_holds_it)
 
 TEST(rescue_spares_the_fallback_where_another_slot_is_free)
 {
-	struct state s;
-	int target;
-
 	states_fresh(&s);
 	OK(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target));
 	assert_int_equal(target, 1);
@@ -612,8 +606,6 @@ TEST(rescue_spares_the_fallback_where_another_slot_is_free)
 
 TEST(beginning_leaves_the_preferred_slot_and_the_chances_of_a_trial)
 {
-	struct state s;
-
 	state_init(&s, 3);
 	for (int i = 0; i < 3; i++)
 		states_set(&s, i, STATE_GOOD, 1);
@@ -629,7 +621,6 @@ TEST(what_newer_keelboots_wrote_counts_no_failure)
 {
 	const struct plan_release r = release(9, 9);
 	bool dropped = true;
-	struct state s;
 
 	states_fresh(&s);
 	s.newer = true;
@@ -642,8 +633,6 @@ TEST(what_newer_keelboots_wrote_counts_no_failure)
 
 TEST(death_is_forgiven_but_on_what_may_be_left_in)
 {
-	struct state s;
-
 	states_fresh(&s);
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++) {
 		s.apply[i].open = true;

@@ -340,7 +340,6 @@ TEST(every_reason_of_a_reset_is_told)
 TEST(boot_loaders_watchdog_is_a_crash_of_an_open_attempt)
 {
 	const struct reset_evidence ev = { .loader_watchdog = true };
-	struct state s;
 
 	states_open(&s);
 	assert_int_equal(reset_classify(&s, &ev), RESET_CRASH);
@@ -350,8 +349,6 @@ TEST(boot_loaders_watchdog_is_a_crash_of_an_open_attempt)
 
 TEST(only_what_is_trusted_is_doubted)
 {
-	struct state s;
-
 	states_fresh(&s);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	settle_good(&s, RESET_UNKNOWN, true);

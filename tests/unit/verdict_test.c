@@ -596,7 +596,7 @@ TEST(budget_comes_back_only_when_no_slot_is_in_doubt)
 TEST(slots_that_are_not_there_get_no_verdict)
 {
 	static const int slots[] = { STATE_NONE, STATE_SLOTS_MAX };
-	struct state s, was;
+	struct state was;
 
 	states_fresh(&s);
 	was = s;
@@ -611,8 +611,6 @@ TEST(slots_that_are_not_there_get_no_verdict)
 
 TEST(commit_renews_grace_and_budget_but_no_retries)
 {
-	struct state s;
-
 	states_open(&s);
 	s.slot[1].grace = 0;
 	s.slot[1].retries = 2;
@@ -628,8 +626,6 @@ TEST(commit_renews_grace_and_budget_but_no_retries)
 
 TEST(proof_ends_what_was_told_of_the_slot)
 {
-	struct state s;
-
 	lost_slot(&s);
 	s.slot[1].wait = 0; /* it is due, and stays so */
 	state_set_text(s.slot[0].reason, "crashed once");
@@ -645,8 +641,6 @@ TEST(proof_ends_what_was_told_of_the_slot)
 
 TEST(report_leaves_a_doubt_that_takes_nothing_yet)
 {
-	struct state s;
-
 	states_fresh(&s);
 	s.slot[0].doubt = 1;
 	OK(verdict_good(&s, 0, 0, 0, &committed));
@@ -661,8 +655,6 @@ TEST(report_leaves_a_doubt_that_takes_nothing_yet)
 
 TEST(only_the_preferred_slot_changes_places)
 {
-	struct state s;
-
 	both_in_doubt(&s, false);
 	s.open = 1;
 	s.pref = 0;
@@ -680,8 +672,6 @@ TEST(only_the_preferred_slot_changes_places)
 
 TEST(bad_leaves_the_preferred_slot_where_it_was_another)
 {
-	struct state s;
-
 	state_init(&s, 3);
 	for (int i = 0; i < 3; i++)
 		states_set(&s, i, STATE_GOOD, 1);
@@ -696,8 +686,6 @@ TEST(bad_leaves_the_preferred_slot_where_it_was_another)
 
 TEST(another_chance_has_its_grace_and_leaves_tries_that_are_there)
 {
-	struct state s;
-
 	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	OK(verdict_switch(&s, 1, false, true, 3));
