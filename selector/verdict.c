@@ -73,6 +73,20 @@ static bool is_preferable(const struct state_slot *t)
 	return t->st == STATE_GOOD || t->st == STATE_TRIAL;
 }
 
+/*
+ * Does the slot that reports become the preferred one? A rejected release that works does where an
+ * older one is preferred that lost its trust: else the older one comes back, and stays.
+ */
+static bool takes_over(const struct state *s, const struct state_slot *t)
+{
+	const struct state_slot *p = &s->slot[s->pref];
+
+	if (t->st == STATE_TRIAL || !is_preferable(p))
+		return true;
+	return t->st == STATE_BAD && p->st == STATE_GOOD && !state_is_trusted(p) &&
+	       t->sequence > p->sequence;
+}
+
 static void come_closer(struct state_slot *t)
 {
 	if (!state_is_trusted(t) && t->wait > 0)
@@ -141,7 +155,7 @@ enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t flo
 	if (!token_fits(s, slot, token))
 		return KB_ESTALE;
 	t = &s->slot[slot];
-	if (t->st == STATE_TRIAL || !is_preferable(&s->slot[s->pref]))
+	if (takes_over(s, t))
 		s->pref = (int8_t)slot;
 	if (t->st != STATE_GOOD) {
 		commit(s, t, floor_of_release);

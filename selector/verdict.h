@@ -14,9 +14,11 @@
  * install budget, too, unless a slot that lost its trust has yet to prove itself. A slot that was
  * not good commits: it gets all its grace, its release joins the applied ledger, the floor rises to
  * floor_of_release (never above the release's own sequence), a staged copy of it is unstaged, what
- * could not be written is forgotten; *committed becomes true. pref becomes the slot if it was a
- * trial, or if the preferred slot is neither good nor a trial. KB_EINVAL: the slot is empty or
+ * could not be written is forgotten; *committed becomes true. KB_EINVAL: the slot is empty or
  * writing. s may come out unchanged: then there is nothing to write.
+ *
+ * pref becomes the slot if it was a trial, or if the preferred slot is neither good nor a trial; or
+ * if it was bad, and the preferred slot is older, and good but not trusted.
  *
  * It does not close the attempt, and what the resets said of a good slot stays: a system may report
  * in each boot, and crash in each. verdict_proven() ends that.

@@ -19,6 +19,7 @@ void powercut_check_record(struct powercut_walk *w, uint32_t i, const struct pow
 	n->found = v->found;
 	n->floor = 0;
 	n->rejected = n->tried = false;
+	n->distance = 0;
 	n->open = STATE_NONE;
 	memset(n->tries, POWERCUT_NO_TRIAL, sizeof(n->tries));
 	if (!v->found)
@@ -29,6 +30,7 @@ void powercut_check_record(struct powercut_walk *w, uint32_t i, const struct pow
 	for (int slot = 0; slot < POWERCUT_SLOTS; slot++) {
 		const struct state_slot *t = &v->s.slot[slot];
 
+		n->distance += t->retries > 0 ? 1u << t->retries : 0;
 		if (t->st == STATE_GOOD && t->sequence > proven)
 			proven = t->sequence;
 		if (t->st != STATE_TRIAL)

@@ -4,7 +4,6 @@
 #include "tests/sim/powercut_story.h"
 
 #define BOOTS	   6
-#define RETRY_WAIT 256
 #define LIMIT	   35000  /* nodes: all stories in eight minutes */
 #define LONG_LIMIT 200000 /* in a night */
 
@@ -174,8 +173,5 @@ const struct powercut_story *powercut_story_get(unsigned i, enum powercut_size s
 		out->limit = LIMIT;
 	/* A rebuilt state has to try the slots again before anything is installed. */
 	out->boots = BOOTS + STATE_TRIES;
-	/* Each retry that is cut doubles the wait for the next one; left alone, it comes. */
-	if (out->does == POWERCUT_FLAKY)
-		out->boots += RETRY_WAIT;
 	return out;
 }

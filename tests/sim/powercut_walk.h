@@ -60,6 +60,7 @@ struct powercut_node {
 	uint8_t floor;
 	bool rejected;		       /* the update */
 	bool tried;		       /* a slot holds the update on trial */
+	unsigned distance;	       /* in boots, to the next chances of slots that used one */
 	int8_t open;		       /* slot of the attempt under way, or STATE_NONE */
 	uint8_t tries[POWERCUT_SLOTS]; /* of a trial; POWERCUT_NO_TRIAL */
 	int8_t holds[POWERCUT_SLOTS];  /* the release of such a slot, as the record has it */

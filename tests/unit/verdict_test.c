@@ -187,6 +187,35 @@ TEST(bad_slot_that_proves_itself_commits)
 	assert_int_equal(s.last, 1);
 }
 
+/* Else the older one comes back in its retry, stays, and the update is good without ever being preferred. */
+TEST(bad_slot_that_proves_itself_is_preferred_to_an_older_one_without_trust)
+{
+	static const struct {
+		uint64_t sequence;
+		uint8_t streak;
+		int pref;
+	} cases[] = {
+		{ 2, STATE_STREAK_LIMIT, 1 },
+		{ 2, STATE_STREAK_LIMIT - 1, 0 },
+		{ 1, STATE_STREAK_LIMIT, 0 }, /* the newer one gets its retry */
+		{ 0, STATE_STREAK_LIMIT, 0 },
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		states_fresh(&s);
+		s.slot[0].streak = cases[i].streak;
+		states_set(&s, 1, STATE_BAD, cases[i].sequence);
+		s.open = 1;
+		s.open_token = 3;
+		OK(verdict_good(&s, 1, 3, 0, &committed));
+		assert_int_equal(s.pref, cases[i].pref);
+	}
+	states_trial(&s); /* a trial has its tries before anything is said of it */
+	states_set(&s, 0, STATE_BAD, 9);
+	OK(verdict_good(&s, 0, 0, 0, &committed));
+	assert_int_equal(s.pref, 1);
+}
+
 TEST(bad_rejects_and_hands_over)
 {
 	states_open(&s);
