@@ -73,9 +73,16 @@ static bool is_preferable(const struct state_slot *t)
 	return t->st == STATE_GOOD || t->st == STATE_TRIAL;
 }
 
+/* Trusted, and one more reset that nothing explains does not end that. */
+static bool is_beyond_doubt(const struct state_slot *t)
+{
+	return state_is_trusted(t) && !state_is_in_doubt(t);
+}
+
 /*
  * Does the slot that reports become the preferred one? A rejected release that works does where an
- * older one is preferred that lost its trust: else the older one comes back, and stays.
+ * older one is preferred that is in doubt, or lost its trust: else the older one comes back, and
+ * stays.
  */
 static bool takes_over(const struct state *s, const struct state_slot *t)
 {
@@ -83,7 +90,7 @@ static bool takes_over(const struct state *s, const struct state_slot *t)
 
 	if (t->st == STATE_TRIAL || !is_preferable(p))
 		return true;
-	return t->st == STATE_BAD && p->st == STATE_GOOD && !state_is_trusted(p) &&
+	return t->st == STATE_BAD && p->st == STATE_GOOD && !is_beyond_doubt(p) &&
 	       t->sequence > p->sequence;
 }
 

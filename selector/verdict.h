@@ -18,7 +18,7 @@
  * writing. s may come out unchanged: then there is nothing to write.
  *
  * pref becomes the slot if it was a trial, or if the preferred slot is neither good nor a trial; or
- * if it was bad, and the preferred slot is older, and good but not trusted.
+ * if it was bad, and the preferred slot is older, and good but in doubt or not trusted.
  *
  * It does not close the attempt, and what the resets said of a good slot stays: a system may report
  * in each boot, and crash in each. verdict_proven() ends that.

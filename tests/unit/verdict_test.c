@@ -187,23 +187,26 @@ TEST(bad_slot_that_proves_itself_commits)
 	assert_int_equal(s.last, 1);
 }
 
-/* Else the older one comes back in its retry, stays, and the update is good without ever being preferred. */
-TEST(bad_slot_that_proves_itself_is_preferred_to_an_older_one_without_trust)
+/* Else the older one comes back in its retry, stays, and the update is good without ever being
+ * preferred. */
+TEST(bad_slot_that_proves_itself_is_preferred_to_an_older_one_in_doubt)
 {
 	static const struct {
 		uint64_t sequence;
-		uint8_t streak;
+		uint8_t streak, doubt;
 		int pref;
 	} cases[] = {
-		{ 2, STATE_STREAK_LIMIT, 1 },
-		{ 2, STATE_STREAK_LIMIT - 1, 0 },
-		{ 1, STATE_STREAK_LIMIT, 0 }, /* the newer one gets its retry */
-		{ 0, STATE_STREAK_LIMIT, 0 },
+		{ 2, STATE_STREAK_LIMIT, 0, 1 },
+		{ 2, STATE_STREAK_LIMIT - 1, 1, 1 },
+		{ 2, STATE_STREAK_LIMIT - 1, 0, 0 },
+		{ 1, STATE_STREAK_LIMIT, 0, 0 }, /* the newer one gets its retry */
+		{ 0, STATE_STREAK_LIMIT, 0, 0 },
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		states_fresh(&s);
 		s.slot[0].streak = cases[i].streak;
+		s.slot[0].doubt = cases[i].doubt;
 		states_set(&s, 1, STATE_BAD, cases[i].sequence);
 		s.open = 1;
 		s.open_token = 3;
