@@ -244,7 +244,6 @@ static void tell_none(const struct probe *p)
 enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *conf,
 			 const struct devices_wait *wait)
 {
-	unsigned media = sources_allowed(conf, wait->media);
 	uint64_t start = os_now_ms(), waited = 0;
 	struct devices_rank r;
 
@@ -253,7 +252,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	probe_start(p);
 	while (in_time(p, wait, waited)) {
 		devices_rank(&r, p, conf);
-		if (decided(&r, conf, waited) && sources_settled(p, conf, media, waited))
+		if (decided(&r, conf, waited) && sources_settled(p, conf, wait->media, waited))
 			break;
 		wait->idle(wait->ctx);
 		if (probe_step(p, STEP_MS / 5) == KB_ETIMEDOUT)
@@ -269,7 +268,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 		return KB_ENODEV;
 	}
 	take_disk(d, p, r.disk, conf);
-	sources_take(d, p, media);
+	sources_take(d, p, wait->media);
 	probe_stop(p);
 	tell(d, p, &r, conf);
 	return KB_OK;

@@ -2,7 +2,7 @@
 /* What the boot tells the running system, in /run/keelboot. docs/BOOT.md lists the files. */
 #pragma once
 
-#include "initramfs/boot.h"
+#include "initramfs/boot_data.h"
 
 #define EXPORT_DIR "/run/keelboot"
 

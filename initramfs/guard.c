@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/guard.h"
 
-#include "initramfs/boot.h"
+#include "initramfs/boot_data.h"
 #include "initramfs/export.h"
 #include "initramfs/guardian.h"
 #include "lib/bootlog.h"

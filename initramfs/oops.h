@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "initramfs/boot.h"
+#include "initramfs/boot_data.h"
 
 /* From now on an oops is a panic, which restarts the device: it counts as what it is. Not with
  * panic=0 on the command line, where somebody wants to look at it. */

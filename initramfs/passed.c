@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/passed.h"
 
-#include "initramfs/boot.h"
+#include "initramfs/boot_data.h"
 #include "lib/log.h"
 
 #include <stdio.h>

@@ -3,6 +3,7 @@
 
 #include "initramfs/devices_rank.h"
 #include "initramfs/root.h"
+#include "initramfs/watchdog.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
@@ -47,14 +48,14 @@ static bool is_decided(const struct boot *b, const struct found *f, uint64_t wai
 
 static const struct prober_part *wait_for(struct boot *b)
 {
-	uint32_t timeout_s = b->cmd.timeout_s != 0 ? b->cmd.timeout_s : b->conf.timeout_s;
+	uint32_t timeout_s = b->conf.timeout_s;
 	uint64_t start = os_now_ms(), end = start + timeout_s * UINT64_C(1000);
 	struct found f;
 
 	probe_start(&b->probe);
 	for (f = find(b); !is_decided(b, &f, os_now_ms() - start) && os_now_ms() < end;
 	     f = find(b)) {
-		boot_idle(b);
+		watchdog_feed(b);
 		if (probe_step(&b->probe, STEP_MS) == KB_ETIMEDOUT)
 			log_debug("waiting for %s", b->cmd.root);
 	}
@@ -67,7 +68,10 @@ static const struct prober_part *wait_for(struct boot *b)
 
 static struct root plain_root(const struct boot *b)
 {
-	return (struct root){ .conf = &b->conf, .cmd = &b->cmd, .writable = b->cmd.rw };
+	struct root root = b->root;
+
+	root.writable = b->cmd.rw;
+	return root;
 }
 
 static bool mount_it(struct boot *b)
@@ -102,6 +106,6 @@ enum kb_err plain_enter(struct boot *b)
 	const struct root root = plain_root(b);
 
 	wdt_decide(&b->wdt, b->conf.handover, b->conf.shutdown_deadline_s);
-	boot_hand_over_watchdog(b);
+	watchdog_hand_over(b);
 	return root_enter(&root, b->argv, b->envp);
 }

@@ -2,7 +2,7 @@
 /* keelboot.enable=0: the root that the command line names, as if Keelboot were not there. */
 #pragma once
 
-#include "initramfs/boot.h"
+#include "initramfs/boot_data.h"
 
 /*
  * Waits for root= and mounts it, read-only unless the command line says rw. No state is read or

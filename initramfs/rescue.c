@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/rescue.h"
 
-#include "initramfs/boot.h"
+#include "initramfs/boot_data.h"
 #include "initramfs/sources.h"
 #include "initramfs/updates.h"
+#include "initramfs/watchdog.h"
+#include "initramfs/settings.h"
+#include "initramfs/load_state.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
@@ -19,7 +22,7 @@
 
 static unsigned removable(const struct boot *b)
 {
-	return sources_allowed(&b->conf, b->cmd.media) & (CMDLINE_MEDIA_USB | CMDLINE_MEDIA_SD);
+	return b->media & (CMDLINE_MEDIA_USB | CMDLINE_MEDIA_SD);
 }
 
 /* Why no medium could help, or NULL. */
@@ -127,7 +130,7 @@ static enum came watch(struct boot *b, uint64_t end_ms, int slot, uint64_t goal_
 	remember(&known, &b->dev);
 	probe_start(&b->probe);
 	while (came == CAME_NOTHING && os_now_ms() < end_ms) {
-		boot_idle(b);
+		watchdog_feed(b);
 		if (probe_step(&b->probe, STEP_MS) == KB_OK)
 			log_debug("rescue: something has changed");
 		if (probe_pending(&b->probe) == 0)
@@ -146,14 +149,14 @@ static enum came watch(struct boot *b, uint64_t end_ms, int slot, uint64_t goal_
 static void take_disk_back(struct boot *b)
 {
 	log_notice("rescue: the disk is back, as %s", b->dev.disk);
-	boot_reload(b);
+	load_state_again(b);
 }
 
 /* ---------------------------------------------------------------- nothing mounts */
 
 static bool look(struct boot *b, enum plan_mode mode)
 {
-	return hopeless(b) == NULL && boot_apply_updates(b, mode);
+	return hopeless(b) == NULL && updates_apply(b, mode);
 }
 
 static void begin(struct boot *b)
@@ -172,7 +175,7 @@ static void begin(struct boot *b)
 /* With its disk the device is what it was: there is no rescue, as after a restart. */
 static void look_as_ever(struct boot *b)
 {
-	if (!boot_is_forced(b) && boot_apply_updates(b, PLAN_AUTOMATIC))
+	if (!settings_is_forced(b) && updates_apply(b, PLAN_AUTOMATIC))
 		log_notice("rescue: an update was installed");
 }
 

@@ -12,32 +12,30 @@
 
 #define ARGS_MAX 64
 
-/* The first that can be started of what the command line, system.conf and tradition say; NULL:
- * none. */
+struct root root_settings(const struct conf *conf, const struct cmdline *cmd)
+{
+	return (struct root){
+		.init = { cmd->init[0] != '\0' ? cmd->init : conf->init, conf->init, "/sbin/init" },
+		.fstype = cmd->rootfstype[0] != '\0' ? cmd->rootfstype : conf->fstype,
+		.options = cmd->rootflags[0] != '\0' ? cmd->rootflags : conf->mount_options,
+		.check_timeout_s = conf->hook_timeout_s,
+		.protect = conf->slots == CONF_SLOTS_READONLY,
+	};
+}
+
+/* NULL: none can be started. */
 static const char *find_init(const struct root *r)
 {
-	const char *const paths[] = { r->cmd->init, r->conf->init, "/sbin/init" };
-
-	for (unsigned i = 0; i < KB_ARRAY_LEN(paths); i++) {
-		if (paths[i][0] == '/' && os_executable_in(ROOT_DIR, paths[i]))
-			return paths[i];
+	for (unsigned i = 0; i < KB_ARRAY_LEN(r->init); i++) {
+		if (r->init[i][0] == '/' && os_executable_in(ROOT_DIR, r->init[i]))
+			return r->init[i];
 	}
 	return NULL;
 }
 
-static const char *mount_options(const struct root *r)
-{
-	const char *options =
-		r->cmd->rootflags[0] != '\0' ? r->cmd->rootflags : r->conf->mount_options;
-
-	return options[0] != '\0' ? options : NULL;
-}
-
 static const char *mount_type(const struct root *r, const char *probed)
 {
-	if (r->cmd->rootfstype[0] != '\0')
-		return r->cmd->rootfstype;
-	return r->conf->fstype[0] != '\0' ? r->conf->fstype : probed;
+	return r->fstype[0] != '\0' ? r->fstype : probed;
 }
 
 /* What is tried where the prober could not tell. */
@@ -82,7 +80,7 @@ const char *root_without_driver(const struct root *r, const char *probed)
 
 static enum kb_err check(const struct root *r, char *reason)
 {
-	const char *wanted = r->cmd->init[0] != '\0' ? r->cmd->init : r->conf->init;
+	const char *wanted = r->init[0];
 	const char *init = find_init(r);
 
 	if (init == NULL) {
@@ -97,7 +95,7 @@ static enum kb_err check(const struct root *r, char *reason)
 		log_warn("root: init=%s cannot be started here; %s is", wanted, init);
 	if (r->env == NULL)
 		return KB_OK;
-	return hook_run_dir("post-mount", r->env, r->conf->hook_timeout_s, reason);
+	return hook_run_dir("post-mount", r->env, r->check_timeout_s, reason);
 }
 
 /* A file system of a type that is known, or else of one of the usual types. */
@@ -123,7 +121,8 @@ static enum kb_err mount_any(const struct root *r, const char *dev, const char *
  */
 static enum kb_err mount_root(const struct root *r, const char *dev, const char *probed)
 {
-	const char *type = mount_type(r, probed), *options = mount_options(r);
+	const char *type = mount_type(r, probed);
+	const char *options = r->options[0] != '\0' ? r->options : NULL;
 	bool other = probed[0] != '\0' && (strcmp(type, probed) != 0 || options != NULL);
 	enum kb_err err = mount_any(r, dev, type, options);
 
@@ -140,7 +139,7 @@ static enum kb_err mount_root(const struct root *r, const char *dev, const char 
 
 static bool is_protected(const struct root *r)
 {
-	return r->env != NULL && r->conf->slots == CONF_SLOTS_READONLY;
+	return r->env != NULL && r->protect;
 }
 
 /*

@@ -9,11 +9,17 @@
 #define ROOT_DIR "/sysroot"
 
 struct root {
-	const struct conf *conf;
-	const struct cmdline *cmd;
+	const char *init[3]; /* the first that can be started is */
+	const char *fstype;  /* "": as the prober says */
+	const char *options; /* of the mount; "": none */
+	bool protect;	     /* slots are write-protected before they are mounted */
+	unsigned check_timeout_s;
 	const struct hook_env *env; /* what the post-mount checks are told; NULL: none are run */
 	bool writable;		    /* only for a root that is no slot: keelboot.enable=0 rw */
 };
+
+/* What command line and system.conf say, the former first; both have to stay. PURE. */
+struct root root_settings(const struct conf *conf, const struct cmdline *cmd);
 
 /*
  * The file system that would have to be mounted, and for which the kernel, with all modules of the

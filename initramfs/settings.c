@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/settings.h"
 
+#include "initramfs/sources.h"
 #include "lib/bootlog.h"
 #include "lib/os.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Without keelboot.log= the kernel's own level says whether the consoles have more than decisions.
@@ -74,6 +76,27 @@ static void look_at_keys(struct boot *b)
 			key->published);
 }
 
+/* What both can say, the command line says last. */
+static void merge(struct boot *b)
+{
+	struct cmdline *cmd = &b->cmd;
+	struct conf *conf = &b->conf;
+
+	if (cmd->timeout_s != 0)
+		conf->timeout_s = cmd->timeout_s;
+	if (cmd->watchdog[0] != '\0')
+		snprintf(conf->watchdog, sizeof(conf->watchdog), "%s", cmd->watchdog);
+	if (cmd->watchdog_timeout_s != 0)
+		conf->watchdog_timeout_s = cmd->watchdog_timeout_s;
+	b->media = sources_allowed(conf, cmd->media);
+	b->root = root_settings(conf, cmd);
+}
+
+bool settings_is_forced(const struct boot *b)
+{
+	return b->cmd.slot >= 0 && b->cmd.slot < (int)b->conf.nslots;
+}
+
 void settings_read(struct boot *b)
 {
 	bool found;
@@ -88,6 +111,7 @@ void settings_read(struct boot *b)
 		log_warn("no system.conf in the initramfs; its defaults are used");
 	look_at_keys(b);
 	read_command_line(b);
+	merge(b);
 	set_panic(b);
 	shell_look(b);
 }

@@ -2,11 +2,16 @@
 /* What the kernel command line and system.conf say, and where the log goes. */
 #pragma once
 
-#include "initramfs/boot.h"
+#include "initramfs/boot_data.h"
 
 /*
- * Sends the log to the kernel and the consoles and fills b->cmdline, b->cmd and b->conf. Cannot
+ * Sends the log to the kernel and the consoles and fills b->cmdline, b->cmd and b->conf; where both
+ * can say something, b->conf has what the command line says. Also b->media and b->root. Cannot
  * fail: what is bad there is warned of, and the default is used. Makes a kernel panic restart the
  * machine unless the command line says otherwise.
  */
 void settings_read(struct boot *b);
+
+/* keelboot.slot= names a slot, for a person who looks for something: nothing is counted, and
+ * nothing installed under them. */
+bool settings_is_forced(const struct boot *b);

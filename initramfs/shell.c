@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/shell.h"
 
-#include "initramfs/boot.h"
+#include "initramfs/boot_data.h"
+#include "initramfs/watchdog.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
@@ -80,7 +81,7 @@ void shell_await(struct boot *b)
 	else
 		b->shell.pid = 0;
 	while (b->shell.pid > 0 && os_wait(b->shell.pid, STEP_MS, &status) == KB_ETIMEDOUT) {
-		boot_idle(b);
+		watchdog_feed(b);
 		if (os_now_ms() < b->shell.end_ms)
 			continue;
 		log_err("shell: its %u min are over", SHELL_LIMIT_S / 60);
@@ -93,7 +94,7 @@ void shell_end(struct boot *b)
 {
 	if (b->shell.pid <= 0)
 		return;
-	boot_idle(b);
+	watchdog_feed(b);
 	if (os_kill(b->shell.pid) == KB_ETIMEDOUT)
 		log_warn("shell: it cannot be killed; going on without");
 	b->shell.pid = 0;

@@ -4,6 +4,8 @@
 #include "hooks/hook.h"
 #include "initramfs/root.h"
 #include "initramfs/verity.h"
+#include "initramfs/watchdog.h"
+#include "initramfs/settings.h"
 #include "lib/log.h"
 
 #include <stdio.h>
@@ -16,7 +18,7 @@ static struct hook_env hook_env(struct boot *b, char *said)
 		.data = b->dev.data,
 		.data_fstype = b->conf.data_fstype,
 		.said = said,
-		.idle = boot_idle,
+		.idle = watchdog_feed,
 		.idle_ctx = b,
 	};
 }
@@ -36,8 +38,7 @@ static enum kb_err no_driver(struct boot *b, int slot, const char *lacks, const 
 
 static enum kb_err has_driver(struct boot *b, int slot, char *reason)
 {
-	const struct root root = { .conf = &b->conf, .cmd = &b->cmd };
-	const char *lacks = root_without_driver(&root, b->dev.slot[slot].fstype);
+	const char *lacks = root_without_driver(&b->root, b->dev.slot[slot].fstype);
 
 	return lacks == NULL ? KB_OK : no_driver(b, slot, lacks, "--module", lacks, reason);
 }
@@ -51,8 +52,7 @@ enum kb_err slot_look(struct boot *b, int slot, char *reason)
 		snprintf(reason, STATE_STR_MAX + 1, "no partition");
 		return KB_ENODEV;
 	}
-	if (b->dev.slot[slot].fstype[0] == '\0' && b->conf.fstype[0] == '\0' &&
-	    b->cmd.rootfstype[0] == '\0') {
+	if (b->dev.slot[slot].fstype[0] == '\0' && b->root.fstype[0] == '\0') {
 		log_err("slot %c: no file system on %s", state_slot_letter(slot),
 			b->dev.slot[slot].part[root]);
 		snprintf(reason, STATE_STR_MAX + 1, "no file system");
@@ -93,9 +93,10 @@ static bool overrule(const struct hook_env *env, const char *reason)
 static enum kb_err check_and_mount(struct boot *b, const struct hook_env *env, const char *fstype,
 				   char *reason)
 {
-	const struct root root = { .conf = &b->conf, .cmd = &b->cmd, .env = env };
+	struct root root = b->root;
 	struct hook_env before = *env;
 
+	root.env = env;
 	before.root = "";
 	TRY(hook_run_dir("pre-mount", &before, b->conf.hook_timeout_s, reason));
 	wdt_feed(&b->wdt);
@@ -130,7 +131,7 @@ void slot_despite(struct boot *b, int slot, const char *why)
 /* keelboot.slot= writes nothing. */
 static void tell_despite(struct boot *b, int slot)
 {
-	if (!is_last_resort(b) || boot_is_forced(b))
+	if (!is_last_resort(b) || settings_is_forced(b))
 		return;
 	for (unsigned i = 0; i < b->ndespite; i++)
 		record_history(&b->rec, HISTORY_BOOT, slot, b->despite[i], "booted all the same");
@@ -163,17 +164,17 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 	return err;
 }
 
-enum kb_err slot_before_update(struct boot *b, const char *source)
+bool slot_allows_update(struct boot *b, const char *source)
 {
 	char said[HOOK_SAID_MAX + 1], reason[HOOK_REASON_MAX + 1];
 	struct hook_env env = hook_env(b, said);
 
 	env.source = source;
 	if (hook_run_dir("pre-update", &env, b->conf.hook_timeout_s, reason) == KB_OK)
-		return KB_OK;
+		return true;
 	log_warn("update: none in this boot: %s", reason);
 	record_history(&b->rec, HISTORY_REFUSED, STATE_NONE, reason, said);
-	return KB_ECHECK;
+	return false;
 }
 
 void slot_exhausted(struct boot *b)

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "initramfs/boot.h"
+#include "initramfs/boot_data.h"
 
 /* reason has room for STATE_STR_MAX + 1 bytes, and is untouched when nothing fails. */
 
@@ -31,10 +31,10 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
 void slot_despite(struct boot *b, int slot, const char *why);
 
 /*
- * pre-update: before apply is started for a source. KB_ECHECK: a hook said no; no update then in
- * this boot. It has been told.
+ * Runs the pre-update hooks, before apply is started for a source. False: one said no, and there is
+ * no update in this boot. That has been reported.
  */
-enum kb_err slot_before_update(struct boot *b, const char *source) KB_MUST_CHECK;
+bool slot_allows_update(struct boot *b, const char *source) KB_MUST_CHECK;
 
 /* exhausted: no slot can be booted. What its hooks say changes nothing. */
 void slot_exhausted(struct boot *b);

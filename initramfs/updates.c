@@ -2,198 +2,14 @@
 #include "initramfs/updates.h"
 
 #include "initramfs/oops.h"
-#include "initramfs/progress.h"
 #include "initramfs/sources.h"
-#include "initramfs/slot.h"
-#include "lib/bootlog.h"
+#include "initramfs/updates_run.h"
+#include "initramfs/watchdog.h"
+#include "lib/log.h"
 #include "lib/os.h"
-#include "lib/stall.h"
 #include "update/reader.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-
-/* Nobody's update takes longer, and an apply that was taken over may pretend to make progress. */
-#define APPLY_LIMIT_MS (4u * 3600 * 1000)
-#define LOOK_LIMIT_MS  120000u /* of looking at a source, before anything is installed */
-#define EXIT_MS	       10000u  /* from the end of its pipe to the end of apply */
-#define ARGS_MAX       128     /* eight slots of four partitions, all media, and the rest */
-#define ARG_LEN	       80
-
-struct args {
-	unsigned n;
-	const char *v[ARGS_MAX + 1];
-	char text[ARGS_MAX][ARG_LEN];
-};
-
-static void add(struct args *a, const char *option, const char *value)
-{
-	if (a->n + 2 > ARGS_MAX)
-		return;
-	a->v[a->n++] = option;
-	if (value == NULL)
-		return;
-	snprintf(a->text[a->n], ARG_LEN, "%s", value);
-	a->v[a->n] = a->text[a->n];
-	a->n++;
-}
-
-static void add_slots(struct args *a, const struct boot *b)
-{
-	char spec[ARG_LEN];
-
-	for (unsigned i = 0; i < b->conf.nslots; i++) {
-		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++) {
-			if (b->dev.slot[i].part[c][0] == '\0')
-				continue;
-			snprintf(spec, sizeof(spec), "%c:%s=%s", state_slot_letter((int)i),
-				 b->conf.slot[i].cls[c].name, b->dev.slot[i].part[c]);
-			add(a, "--slot", spec);
-		}
-	}
-}
-
-static void build_args(struct args *a, const struct boot *b, enum state_source src,
-		       enum plan_mode mode)
-{
-	char spec[ARG_LEN];
-
-	memset(a, 0, sizeof(*a));
-	add(a, "keelboot-apply", NULL);
-	add(a, "--state", b->dev.state);
-	add_slots(a, b);
-	snprintf(spec, sizeof(spec), "%u",
-		 devices_mountable(&b->dev, &b->conf) & ~(unsigned)b->attempt.unfit);
-	add(a, "--mountable", spec);
-	if (mode != PLAN_AUTOMATIC)
-		add(a, mode == PLAN_RESCUE ? "--rescue" : "--last-resort", NULL);
-	if (src == STATE_SRC_DATA || src == STATE_SRC_RAW) {
-		snprintf(spec, sizeof(spec), "%s:%s", state_source_name(src),
-			 src == STATE_SRC_DATA ? b->dev.data : b->dev.raw);
-		add(a, "--source", spec);
-		return;
-	}
-	for (unsigned i = 0; i < b->dev.nmedia; i++) {
-		if (b->dev.medium_is_sd[i] != (src == STATE_SRC_SD))
-			continue;
-		snprintf(spec, sizeof(spec), "%s:%s", state_source_name(src), b->dev.media[i]);
-		add(a, "--source", spec);
-	}
-}
-
-/* For all of apply. Many short looks would hold up a boot; in a rescue the last one may help. */
-static uint64_t whole_limit_ms(const struct progress *p, uint64_t stall, enum plan_mode mode)
-{
-	if (plan_is_rescue(mode) || p->candidate > 0)
-		return APPLY_LIMIT_MS;
-	return stall > LOOK_LIMIT_MS ? stall : LOOK_LIMIT_MS;
-}
-
-/* Follows the child until its pipe is closed. False: it stalls, or takes too long. */
-static bool follow(struct boot *b, int fd, struct progress *p, enum plan_mode mode)
-{
-	uint64_t start = os_now_ms(), moved = start, now = start;
-	uint64_t limit = stall_limit_ms(&b->conf, wdt_timeout_s(&b->wdt));
-	unsigned told = 0, tell;
-	char buf[256];
-	size_t len;
-	bool ready;
-
-	while (now - moved < limit && now - start < whole_limit_ms(p, limit, mode)) {
-		enum kb_err err = os_poll(&fd, &ready, 1, 500);
-
-		now = os_now_ms();
-		if (err == KB_ETIMEDOUT)
-			continue;
-		err = err == KB_OK ? os_read(fd, buf, sizeof(buf), &len) : err;
-		if (err == KB_EBUSY)
-			continue;
-		if (err != KB_OK || len == 0)
-			return true;
-		if (!progress_take(p, buf, len))
-			continue;
-		moved = now;
-		wdt_feed(&b->wdt);
-		tell = (p->candidate * 8 + p->phase) * 1000 + progress_percent(p) / 20 * 20;
-		if (p->phase != PROGRESS_LOOK && tell != told) {
-			told = tell;
-			log_notice("update: %s, %u %%", progress_phase_name(p->phase),
-				   progress_percent(p));
-		}
-	}
-	if (now - moved >= limit)
-		log_err("update: no progress for %u s while %s; stopped",
-			(unsigned)((now - moved) / 1000), progress_phase_name(p->phase));
-	else
-		log_err("update: %s for too long; stopped", progress_phase_name(p->phase));
-	return false;
-}
-
-/* Waits for the end of apply, or makes it. The watchdog is fed once for each step, so that a short
- * timeout does not come before the bound of the step. KB_ETIMEDOUT: it cannot even be killed. */
-static enum kb_err end_apply(struct boot *b, pid_t pid, bool ended, int *status)
-{
-	uint64_t limit = stall_limit_ms(&b->conf, wdt_timeout_s(&b->wdt));
-	enum kb_err err = KB_ETIMEDOUT;
-
-	wdt_feed(&b->wdt);
-	if (ended)
-		err = os_wait(pid, limit < EXIT_MS ? (unsigned)limit : EXIT_MS, status);
-	wdt_feed(&b->wdt);
-	if (err == KB_OK) {
-		os_kill_begin(pid); /* what it left behind */
-		return KB_OK;
-	}
-	TRY(os_kill(pid));
-	return KB_ECHILD;
-}
-
-/* Runs apply. KB_OK: a slot was installed. KB_ENOENT: nothing to do. KB_EIO: it failed, and has
- * noted why. KB_ECHILD: it crashed or stalled. KB_ETIMEDOUT: it cannot even be killed. KB_ECHECK:
- * a pre-update hook said no; that it is asked after the count bounds what a hook can do, too. */
-static enum kb_err run(struct boot *b, enum state_source src, enum plan_mode mode)
-{
-	static struct args args;
-	struct os_spawn sp = { .path = BOOT_HELPER, .argv = args.v, .own_mounts = true };
-	struct progress p = { .phase = PROGRESS_NONE };
-	int fds[2], status = 0;
-	enum kb_err err;
-	pid_t pid;
-	bool ended;
-
-	/* A device that cannot boot has nothing to lose. */
-	if (!plan_is_rescue(mode))
-		TRY(slot_before_update(b, state_source_name(src)));
-	build_args(&args, b, src, mode);
-	TRY(os_pipe(fds));
-	sp.envp = bootlog_env();
-	sp.fd3 = fds[1];
-	err = os_spawn(&sp, &pid);
-	os_close(&fds[1]);
-	if (err != KB_OK) {
-		os_close(&fds[0]);
-		log_err("update: unable to start %s: %s", BOOT_HELPER, err_text(err));
-		return err;
-	}
-	ended = follow(b, fds[0], &p, mode);
-	os_close(&fds[0]);
-	TRY(end_apply(b, pid, ended, &status));
-	if (WIFSIGNALED(status))
-		log_err("update: apply was ended by signal %d", WTERMSIG(status));
-	if (!WIFEXITED(status))
-		return KB_ECHILD;
-	switch (WEXITSTATUS(status)) {
-	case 0:
-		return KB_OK;
-	case 1:
-		return KB_EIO;
-	case 2:
-		return KB_ENOENT;
-	default:
-		return KB_ECHILD;
-	}
-}
 
 /* Looks before anything is counted, so that a boot without a bundle there writes nothing. */
 static bool holds_bundle(const char *dev)
@@ -224,17 +40,15 @@ static bool has_staged(const struct boot *b, enum plan_mode mode)
  * something is staged. */
 static bool has_something(const struct boot *b, enum state_source src, enum plan_mode mode)
 {
-	unsigned allowed = sources_allowed(&b->conf, b->cmd.media);
-
 	switch (src) {
 	case STATE_SRC_DATA:
-		return allowed & CMDLINE_MEDIA_DATA && has_staged(b, mode);
+		return b->media & CMDLINE_MEDIA_DATA && has_staged(b, mode);
 	case STATE_SRC_RAW:
-		return allowed & CMDLINE_MEDIA_RAW && holds_bundle(b->dev.raw);
+		return b->media & CMDLINE_MEDIA_RAW && holds_bundle(b->dev.raw);
 	case STATE_SRC_SD:
-		return allowed & CMDLINE_MEDIA_SD && sources_count(&b->dev, src) > 0;
+		return b->media & CMDLINE_MEDIA_SD && sources_count(&b->dev, src) > 0;
 	case STATE_SRC_USB:
-		return allowed & CMDLINE_MEDIA_USB && sources_count(&b->dev, src) > 0;
+		return b->media & CMDLINE_MEDIA_USB && sources_count(&b->dev, src) > 0;
 	case STATE_SRC_COMMAND:
 	case STATE_SRC_COUNT:
 		break;
@@ -329,31 +143,30 @@ static void settle_death(struct record *r, enum state_source src, struct state_a
  * One source: counted durably before its media are opened, so that one that takes the kernel down,
  * or apply, is left alone after STATE_APPLY_LIMIT boots whatever the hardware says about the cause.
  */
-static enum kb_err apply_source(struct boot *b, enum state_source src, enum plan_mode mode)
+static enum updates_end apply_source(struct boot *b, enum state_source src, enum plan_mode mode)
 {
 	struct record *r = &b->rec;
 	struct state_apply before = r->s.apply[src];
 	static struct state_slot was[STATE_SLOTS_MAX];
-	enum kb_err err;
+	enum updates_end end;
 
 	if (!plan_apply_begin(&r->s, src)) {
 		log_skipped(&r->s, src);
-		return KB_ENOENT;
+		return UPDATES_NOTHING;
 	}
-	err = record_save(r, &r->s);
-	if (err != KB_OK) {
+	if (record_save(r, &r->s) != KB_OK) {
 		log_err("update: not looked at: what is not counted may be tried for ever");
 		r->s.apply[src] = before;
 		/* The count that failed may be there: it must not stand for an apply that never
 		 * was. */
-		TRY(record_save(r, &r->s));
-		return err;
+		(void)!record_save(r, &r->s);
+		return UPDATES_FAILED;
 	}
 	memcpy(was, r->s.slot, sizeof(was));
 	oops_panics(b);
-	err = run(b, src, mode);
+	end = updates_run(b, src, mode);
 	oops_as_before();
-	if (err == KB_ETIMEDOUT) {
+	if (end == UPDATES_UNSTOPPABLE) {
 		/* It may still write. Only a reset ends that; the count bounds how often. */
 		log_err("update: apply cannot be stopped; restarting");
 		os_reboot();
@@ -361,22 +174,23 @@ static enum kb_err apply_source(struct boot *b, enum state_source src, enum plan
 	if (record_reload(r) != KB_OK) {
 		log_err("update: unable to read the state again; going on with the one from "
 			"before, and without writing it");
-	} else if (err == KB_OK && !has_installed(was, &r->s)) {
+	} else if (end == UPDATES_INSTALLED && !has_installed(was, &r->s)) {
 		log_err("update: apply says that it has installed, and the state has no trial");
-		err = KB_ECHILD;
+		end = UPDATES_CRASHED;
 	}
-	if (err == KB_ECHILD)
+	if (end == UPDATES_CRASHED)
 		settle_death(r, src, before, mode);
 	else
 		plan_apply_end(&r->s, src);
-	return err;
+	return end;
 }
 
-bool updates_apply(struct boot *b, enum plan_mode mode)
+/* True: a slot was written. */
+static bool apply_all(struct boot *b, enum plan_mode mode)
 {
 	static const enum state_source order[] = { STATE_SRC_DATA, STATE_SRC_RAW, STATE_SRC_SD,
 						   STATE_SRC_USB };
-	enum kb_err err;
+	enum updates_end end;
 
 	if (b->rec.health == RECORD_MISSING || b->rec.health == RECORD_UNWRITABLE)
 		return false;
@@ -392,9 +206,20 @@ bool updates_apply(struct boot *b, enum plan_mode mode)
 			continue;
 		}
 		log_info("update: looking at source %s", state_source_name(order[i]));
-		err = apply_source(b, order[i], mode);
-		if (err == KB_OK || err == KB_ECHECK)
-			return err == KB_OK;
+		end = apply_source(b, order[i], mode);
+		if (end == UPDATES_INSTALLED || end == UPDATES_REFUSED)
+			return end == UPDATES_INSTALLED;
 	}
 	return false;
+}
+
+bool updates_apply(struct boot *b, enum plan_mode mode)
+{
+	const struct devices_wait wait = { .idle = watchdog_feed, .ctx = b };
+
+	if (!apply_all(b, mode))
+		return false;
+	/* It holds another file system than the one that was found. */
+	devices_refresh(&b->dev, &b->probe, &b->conf, &wait);
+	return true;
 }

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "initramfs/boot.h"
+#include "initramfs/boot_data.h"
 
 /*
  * Goes through the sources and lets keelboot-apply look at each that holds something. Whatever it

@@ -2,7 +2,7 @@
 /* What the manifest of a slot is good for, before the slot is mounted. */
 #pragma once
 
-#include "initramfs/boot.h"
+#include "initramfs/boot_data.h"
 
 /*
  * Looks at the slot's manifest cell, and writes nothing. The helper verifies it again when the slot

@@ -15,6 +15,7 @@
 
 #define CMDLINE_MAX	     4096
 #define CMDLINE_TEXT_MAX     255
+#define CMDLINE_PATH_MAX     127 /* of a device: as system.conf has it */
 #define CMDLINE_WARNINGS_MAX 8
 
 enum cmdline_media { /* bits of keelboot.media= */
@@ -38,10 +39,10 @@ struct cmdline {
 	int slot;	    /* keelboot.slot=a: 0..7 for this boot only, uncounted; -1 */
 	unsigned media;	    /* keelboot.media= */
 	uint32_t timeout_s; /* keelboot.timeout=; 0: as system.conf says */
-	char watchdog[CMDLINE_TEXT_MAX +
-		      1];	     /* keelboot.watchdog=DEVICE|off; "" : as system.conf says */
-	uint32_t watchdog_timeout_s; /* keelboot.watchdog=DEVICE,SECONDS; 0 */
-	enum cmdline_log log;	     /* keelboot.log= */
+	/* keelboot.watchdog=DEVICE|off or DEVICE,SECONDS; "" and 0: as system.conf says */
+	char watchdog[CMDLINE_PATH_MAX + 1];
+	uint32_t watchdog_timeout_s;
+	enum cmdline_log log; /* keelboot.log= */
 	bool has_log;
 	bool shell; /* keelboot.shell=: only an initramfs for debugging has one */
 	/* the kernel's own */

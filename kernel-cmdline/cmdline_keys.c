@@ -140,12 +140,14 @@ static bool set_watchdog(struct cmdline *c, const char *value)
 	c->watchdog_timeout_s = 0;
 	if (value == NULL)
 		return false;
-	if (strcmp(value, "off") == 0)
-		return read_text(c->watchdog, value);
+	if (strcmp(value, "off") == 0) {
+		memcpy(c->watchdog, value, sizeof("off"));
+		return true;
+	}
 	comma = strchr(value, ',');
 	len = comma == NULL ? strlen(value) : (size_t)(comma - value);
 	if (strncmp(value, dev, sizeof(dev) - 1) != 0 || len < sizeof(dev) ||
-	    len > CMDLINE_TEXT_MAX)
+	    len > CMDLINE_PATH_MAX)
 		return false;
 	if (comma != NULL &&
 	    !read_number(&c->watchdog_timeout_s, comma + 1, 1, WATCHDOG_TIMEOUT_MAX))

@@ -156,6 +156,20 @@ TEST(watchdog_forms)
 	assert_int_equal(c.watchdog_timeout_s, 0);
 }
 
+/* system.conf has no room for more, and the two are merged. */
+TEST(path_of_a_watchdog_is_bounded)
+{
+	char text[64 + CMDLINE_PATH_MAX] = "keelboot.watchdog=/dev/";
+	size_t dev = strlen("keelboot.watchdog=");
+
+	memset(text + strlen(text), 'w', dev + CMDLINE_PATH_MAX - strlen(text));
+	parse(text, 0);
+	assert_int_equal(strlen(c.watchdog), CMDLINE_PATH_MAX);
+	text[dev + CMDLINE_PATH_MAX] = 'w';
+	parse(text, 1);
+	assert_string_equal(c.watchdog, "");
+}
+
 TEST(panic_is_what_the_kernel_reads)
 {
 	parse("panic=0", 0);
@@ -321,8 +335,6 @@ TEST(a_text_of_the_greatest_length_is_kept)
 	text[5 + CMDLINE_TEXT_MAX] = 'x';
 	parse(text, 1);
 	assert_string_equal(c.root, "");
-	memcpy(text, "keelboot.watchdog=/dev/", 23);
-	parse(text, 0);
 }
 
 TEST(a_line_that_is_too_long_is_cut_with_a_warning)

@@ -12,8 +12,16 @@
 static struct conf conf;
 static struct cmdline cmd;
 static struct hook_env env;
-static const struct root root = { .conf = &conf, .cmd = &cmd, .env = &env };
 static char reason[STATE_STR_MAX + 1];
+
+static const struct root *slot_root(void)
+{
+	static struct root root;
+
+	root = root_settings(&conf, &cmd);
+	root.env = &env;
+	return &root;
+}
 
 static int slot_with_init(void **state)
 {
@@ -32,7 +40,7 @@ static int slot_with_init(void **state)
 TEST(it_is_mounted_read_only_even_with_rw)
 {
 	cmdline_parse(&cmd, "rw");
-	OK(root_mount(&root, DEV, "ext4", reason));
+	OK(root_mount(slot_root(), DEV, "ext4", reason));
 	assert_string_equal(os_sim_trace(), "protect /dev/vda2\n"
 					    "mount /dev/vda2 /sysroot ext4 ro\n");
 	assert_string_equal(reason, "");
@@ -41,7 +49,7 @@ TEST(it_is_mounted_read_only_even_with_rw)
 TEST(slot_that_may_be_written_is_not_protected)
 {
 	conf.slots = CONF_SLOTS_WRITABLE;
-	OK(root_mount(&root, DEV, "ext4", reason));
+	OK(root_mount(slot_root(), DEV, "ext4", reason));
 	assert_string_equal(os_sim_trace(), "mount /dev/vda2 /sysroot ext4 ro\n");
 }
 
@@ -49,7 +57,7 @@ TEST(slot_that_may_be_written_is_not_protected)
 TEST(slot_with_a_journal_boots_without_it_and_says_so)
 {
 	os_sim_fail("mount " DEV " /sysroot ext4 ro", 1, KB_EPERM);
-	OK(root_mount(&root, DEV, "ext4", reason));
+	OK(root_mount(slot_root(), DEV, "ext4", reason));
 	assert_int_equal(os_sim_count("mount " DEV " /sysroot ext4 ro,noload"), 1);
 	assert_int_equal(os_sim_count("# root: " DEV " was written to by somebody"), 1);
 	assert_int_equal(os_sim_count("unprotect"), 0);
@@ -58,16 +66,16 @@ TEST(slot_with_a_journal_boots_without_it_and_says_so)
 TEST(slot_that_fails_is_unprotected_again)
 {
 	os_sim_fail("mount " DEV, 0, KB_EMOUNT);
-	FAILS(root_mount(&root, DEV, "ext4", reason), KB_EMOUNT);
+	FAILS(root_mount(slot_root(), DEV, "ext4", reason), KB_EMOUNT);
 	assert_int_equal(os_sim_count("unprotect " DEV), 1);
 }
 
 TEST(command_line_goes_before_system_conf)
 {
 	snprintf(conf.mount_options, sizeof(conf.mount_options), "noload");
-	OK(root_mount(&root, DEV, "ext4", reason));
+	OK(root_mount(slot_root(), DEV, "ext4", reason));
 	cmdline_parse(&cmd, "rootflags=data=ordered rootfstype=ext4");
-	OK(root_mount(&root, DEV, "squashfs", reason));
+	OK(root_mount(slot_root(), DEV, "squashfs", reason));
 	assert_string_equal(os_sim_trace(), "protect /dev/vda2\n"
 					    "mount /dev/vda2 /sysroot ext4 ro,noload\n"
 					    "protect /dev/vda2\n"
@@ -77,7 +85,7 @@ TEST(command_line_goes_before_system_conf)
 TEST(wrong_words_are_left_out_with_a_warning)
 {
 	cmdline_parse(&cmd, "rootfstype=ext5 rootflags=x");
-	OK(root_mount(&root, DEV, "ext4", reason));
+	OK(root_mount(slot_root(), DEV, "ext4", reason));
 	assert_int_equal(os_sim_count("# root: trying /dev/vda2 as ext4 without options"), 1);
 	assert_int_equal(os_sim_count("mount "), 2);
 }
@@ -86,7 +94,7 @@ TEST(wrong_words_are_left_out_with_a_warning)
 TEST(a_word_that_mounts_something_else_is_left_out_too)
 {
 	cmdline_parse(&cmd, "rootfstype=tmpfs");
-	OK(root_mount(&root, DEV, "ext4", reason));
+	OK(root_mount(slot_root(), DEV, "ext4", reason));
 	assert_string_equal(os_sim_trace(),
 			    "protect /dev/vda2\n"
 			    "mount /dev/vda2 /sysroot tmpfs ro\n"
@@ -102,13 +110,13 @@ TEST(unknown_file_system_is_tried_as_the_usual_ones)
 	os_sim_file("/dev/vda3", "");
 	os_sim_fs("/dev/vda3", "erofs");
 	os_sim_fs_file("/dev/vda3", "/sbin/init", NULL);
-	OK(root_mount(&root, "/dev/vda3", DEVICES_FSTYPE_UNSURE, reason));
+	OK(root_mount(slot_root(), "/dev/vda3", DEVICES_FSTYPE_UNSURE, reason));
 	assert_int_equal(os_sim_count("mount /dev/vda3 /sysroot erofs ro"), 1);
 }
 
 TEST(what_does_not_mount_says_why)
 {
-	FAILS(root_mount(&root, DEV, "squashfs", reason), KB_EMOUNT);
+	FAILS(root_mount(slot_root(), DEV, "squashfs", reason), KB_EMOUNT);
 	assert_string_equal(reason, "no mount: file system does not mount");
 	assert_int_equal(os_sim_count("umount"), 0);
 }
@@ -118,7 +126,7 @@ TEST(root_without_init_is_unmounted)
 	os_sim_file("/dev/vda3", "");
 	os_sim_fs("/dev/vda3", "ext4");
 	os_sim_fs_file("/dev/vda3", "/sbin/init", "not executable");
-	FAILS(root_mount(&root, "/dev/vda3", "ext4", reason), KB_EEXEC);
+	FAILS(root_mount(slot_root(), "/dev/vda3", "ext4", reason), KB_EEXEC);
 	assert_string_equal(reason, "no /sbin/init");
 	assert_int_equal(os_sim_count("umount /sysroot"), 1);
 }
@@ -133,7 +141,7 @@ TEST(long_init_fits_the_reason)
 	memcpy(text, "init=/", 6);
 	text[200] = '\0';
 	cmdline_parse(&cmd, text);
-	FAILS(root_mount(&root, "/dev/vda3", "ext4", reason), KB_EEXEC);
+	FAILS(root_mount(slot_root(), "/dev/vda3", "ext4", reason), KB_EEXEC);
 	assert_int_equal(strlen(reason), 3 + 44);
 }
 
@@ -143,9 +151,9 @@ TEST(init_that_is_not_there_gives_way)
 
 	cmdline_parse(&cmd, "init=/nope");
 	snprintf(conf.init, sizeof(conf.init), "/also/nope");
-	OK(root_mount(&root, DEV, "ext4", reason));
+	OK(root_mount(slot_root(), DEV, "ext4", reason));
 	assert_int_equal(os_sim_count("# root: init=/nope cannot be started here"), 1);
-	FAILS(root_enter(&root, (char *const *)argv, (char *const *)envp), KB_EEXEC);
+	FAILS(root_enter(slot_root(), (char *const *)argv, (char *const *)envp), KB_EEXEC);
 	assert_int_equal(os_sim_count("exec /sbin/init: /sbin/init a; env X=1"), 1);
 	assert_int_equal(os_sim_ended(), OS_SIM_EXEC);
 }
@@ -154,7 +162,7 @@ TEST(root_that_lost_its_init_is_not_entered)
 {
 	static const char *const argv[] = { "/init", NULL };
 
-	FAILS(root_enter(&root, (char *const *)argv, (char *const *)argv), KB_EEXEC);
+	FAILS(root_enter(slot_root(), (char *const *)argv, (char *const *)argv), KB_EEXEC);
 	assert_int_equal(os_sim_count("switch_root"), 0);
 }
 
@@ -165,8 +173,8 @@ TEST(more_arguments_than_fit_are_cut)
 	for (unsigned i = 0; i < 199; i++)
 		argv[i] = (char *)"x";
 	argv[199] = NULL;
-	OK(root_mount(&root, DEV, "ext4", reason));
-	FAILS(root_enter(&root, argv, argv), KB_EEXEC);
+	OK(root_mount(slot_root(), DEV, "ext4", reason));
+	FAILS(root_enter(slot_root(), argv, argv), KB_EEXEC);
 	assert_int_equal(os_sim_ended(), OS_SIM_EXEC);
 }
 

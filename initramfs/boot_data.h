@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a boot knows: filled from top to bottom of boot(), and read by the services that it calls.
+ */
+#pragma once
+
+#include "initramfs/devices.h"
+#include "initramfs/evidence.h"
+#include "initramfs/guard.h"
+#include "initramfs/passed.h"
+#include "initramfs/record.h"
+#include "initramfs/rescue.h"
+#include "initramfs/root.h"
+#include "initramfs/shell.h"
+#include "initramfs/wdt.h"
+#include "kernel-cmdline/cmdline.h"
+#include "lib/conf.h"
+#include "selector/attempt.h"
+#include "selector/plan.h"
+#include "update/keyring_survey.h"
+#include "update/verify_answer.h"
+
+#define BOOT_DESPITE_MAX 3 /* its manifest, a check before the mount, one after it */
+
+struct boot {
+	char *const *argv; /* as the kernel gave them to us */
+	char *const *envp;
+	char cmdline[CMDLINE_MAX + 1]; /* as the kernel has it */
+	struct cmdline cmd;
+	struct conf conf;
+	unsigned media;		    /* that may be looked at: bits of enum cmdline_media */
+	struct root root;	    /* how a root is mounted */
+	struct keyring_survey keys; /* of this image */
+	struct wdt wdt;
+	struct probe probe;
+	struct devices dev;
+	struct evidence evidence;
+	struct record rec;
+	struct attempt attempt;
+	struct rescue rescue;
+	struct guard guard;
+	struct shell shell;
+	struct verify_answer manifest; /* of the candidate; see verify.h */
+	struct passed passed;	       /* the slots that stood before the one that boots */
+	bool rejected;	/* a slot that might have booted: by a check, or for its manifest */
+	bool no_driver; /* a slot that this kernel has no file system, dm-verity or hash for */
+	bool lenient;	/* it may not be again: no later boot would come to a last resort */
+	char despite[BOOT_DESPITE_MAX][STATE_STR_MAX + 1]; /* what the candidate is tried despite */
+	unsigned ndespite;
+};
+
+/* The program that does what process 1 must not: probing, applying, decoding. */
+#define BOOT_HELPER "/usr/lib/keelboot/keelboot-helper"

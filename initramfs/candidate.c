@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/candidate.h"
+
+#include "initramfs/rescue.h"
+#include "initramfs/settings.h"
+#include "initramfs/slot.h"
+#include "initramfs/verify.h"
+#include "lib/log.h"
+#include "lib/util.h"
+
+static enum kb_err op_save(void *ctx, struct state *s)
+{
+	struct boot *b = ctx;
+
+	return record_save(&b->rec, s);
+}
+
+static enum kb_err preflight(struct boot *b, int slot, char *reason)
+{
+	TRY(slot_look(b, slot, reason));
+	TRY(verify_manifest(b, slot, reason));
+	return slot_has_verity(b, slot, reason);
+}
+
+static enum kb_err op_preflight(void *ctx, int slot, char *reason)
+{
+	enum kb_err err = preflight(ctx, slot, reason);
+
+	if (err != KB_OK)
+		passed_note(ctx, slot, reason);
+	return err;
+}
+
+static enum kb_err op_mount(void *ctx, int slot, char *reason)
+{
+	enum kb_err err = slot_mount(ctx, slot, reason);
+
+	if (err != KB_OK)
+		passed_note(ctx, slot, reason);
+	return err;
+}
+
+/* Not when a check or a manifest stood against a slot: with the state that would be forgotten, and
+ * each boot that says so leads to a last resort. With verify-slot=always none does. Nor for want of
+ * a driver: the record is right. */
+static bool renew(struct boot *b)
+{
+	if (settings_is_forced(b) || b->no_driver ||
+	    (b->rejected && b->conf.verify_slot != CONF_VERIFY_ALWAYS))
+		return false;
+	return record_renew(&b->rec, b->conf.nslots, devices_mountable(&b->dev, &b->conf),
+			    devices_seen(&b->dev, &b->conf));
+}
+
+/* Nothing can be counted: each boot would reject the same slots, and no last resort come. */
+static bool op_relents(void *ctx)
+{
+	const struct boot *b = ctx;
+	bool counts = b->rec.health != RECORD_UNWRITABLE && b->rec.health != RECORD_MISSING;
+
+	return b->rejected && !b->lenient && !counts;
+}
+
+/* Rejected slots are tried all the same from now on. */
+static bool relent(struct boot *b)
+{
+	if (!op_relents(b))
+		return false;
+	log_warn("the state cannot be written: slots that were rejected are tried all the same");
+	b->lenient = true;
+	return true;
+}
+
+static enum kb_err attempt_once(struct boot *b)
+{
+	static const struct attempt_ops ops = {
+		.save = op_save,
+		.preflight = op_preflight,
+		.mount = op_mount,
+		.last_resort_delay = rescue_last_resort,
+		.relents = op_relents,
+	};
+
+	b->attempt.disk = b->rec.disk;
+	return attempt_run(&b->attempt, &b->rec.s, &ops, b);
+}
+
+static enum kb_err attempt(struct boot *b)
+{
+	static bool (*const second_chance[])(struct boot *) = { renew, relent };
+	enum kb_err err = attempt_once(b);
+
+	for (unsigned i = 0; err == KB_ENOCAND && i < KB_ARRAY_LEN(second_chance); i++) {
+		if (second_chance[i](b))
+			err = attempt_once(b);
+	}
+	return err;
+}
+
+/* A good slot that boots as ever is no event, even where it is counted; and a preferred slot that
+ * turned bad when this boot settled has one already. */
+static bool is_news(const struct boot *b, const struct state_slot *s)
+{
+	bool told = b->passed.n == 1 && b->passed.over[0].slot == b->rec.turned_bad;
+
+	return s->st != STATE_GOOD || (b->passed.n > 0 && !told) ||
+	       b->attempt.chosen.tier != CHOOSE_NORMAL;
+}
+
+static void tell_chosen(const struct boot *b, const struct state_slot *s)
+{
+	const char *version = s->version[0] != '\0' ? s->version : "version not known";
+	char slot = state_slot_letter(b->attempt.chosen.slot);
+
+	if (s->st == STATE_TRIAL)
+		log_notice("slot %c: %s, trial, tries left: %u%s", slot, version, s->tries,
+			   b->attempt.counted ? "" : " (uncounted)");
+	else if (b->attempt.chosen.tier == CHOOSE_RETRY)
+		log_notice("slot %c: %s, good, tried again after: %s", slot, version, s->reason);
+	else
+		log_notice("slot %c: %s, %s", slot, version, state_st_name(s->st));
+}
+
+enum kb_err candidate_mount(struct boot *b)
+{
+	uint64_t seq = b->rec.s.seq;
+	const struct state_slot *s;
+
+	b->passed = (struct passed){ 0 };
+	TRY(attempt(b));
+	s = &b->rec.s.slot[b->attempt.chosen.slot];
+	passed_explain(b);
+	tell_chosen(b, s);
+	if (b->rec.s.seq != seq && is_news(b, s))
+		passed_record(b);
+	return KB_OK;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/load_state.h"
+
+#include "lib/log.h"
+
+static void settle(struct boot *b)
+{
+	evidence_weigh(&b->evidence, &b->rec.s);
+	if (evidence_is_doubtful(&b->evidence, &b->rec.s))
+		log_notice(
+			"watchdog: it fired after a shutdown that was told: the shutdown hung, or "
+			"the driver restarts by it; that counts as clean");
+	b->attempt.charge_good =
+		reset_counts_good((enum reset_count)b->conf.count, &b->evidence.ev);
+	record_settle(&b->rec, &b->evidence.ev, b->attempt.charge_good);
+}
+
+void load_state(struct boot *b)
+{
+	evidence_gather(&b->evidence, &b->wdt, &b->conf);
+	record_load(&b->rec, b->dev.state, b->conf.nslots, devices_mountable(&b->dev, &b->conf),
+		    devices_seen(&b->dev, &b->conf));
+	settle(b);
+	b->attempt.forced = b->cmd.slot;
+}
+
+void load_state_again(struct boot *b)
+{
+	b->attempt.unfit = 0; /* what failed may have been the disk */
+	if (record_return(&b->rec, b->dev.state, b->conf.nslots,
+			  devices_mountable(&b->dev, &b->conf), devices_seen(&b->dev, &b->conf)))
+		settle(b);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/watchdog.h"
+
+#include "initramfs/modules.h"
+#include "lib/log.h"
+#include "lib/os.h"
+
+#define WATCHDOG_WAIT_MS 500
+
+void watchdog_feed(void *boot)
+{
+	wdt_feed(&((struct boot *)boot)->wdt);
+}
+
+void watchdog_wait_s(struct boot *b, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds; i++) {
+		wdt_feed(&b->wdt);
+		os_sleep_ms(1000);
+	}
+}
+
+/* Its hardware may come late. */
+void watchdog_watch(void *boot)
+{
+	struct boot *b = boot;
+
+	wdt_watch(&b->wdt, b->conf.watchdog, b->conf.watchdog_timeout_s);
+}
+
+/* The list begins with the watchdog's modules: the loading of all others is covered already. */
+void watchdog_load_modules(struct boot *b)
+{
+	modules_load(MODULES_LIST, b->cmdline, b->conf.command_line, watchdog_watch, b);
+	if (!b->wdt.armed && wdt_arm(&b->wdt, b->conf.watchdog, b->conf.watchdog_timeout_s,
+				     WATCHDOG_WAIT_MS) != KB_OK)
+		return; /* said there; a device without one boots nevertheless */
+}
+
+void watchdog_hand_over(struct boot *b)
+{
+	if (wdt_hand_over(&b->wdt, b->conf.watchdog_timeout_s, b->conf.shutdown_deadline_s) !=
+	    KB_OK)
+		log_warn("watchdog: a hang of the system that is started will not be noticed");
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The watchdog of this boot: wdt.h, with what the configuration asks of it. */
+#pragma once
+
+#include "initramfs/boot_data.h"
+
+/* Loads the modules, the watchdog's first, and arms it: from here on, hanging is rebooting. A
+ * device that has none boots nevertheless; that was said. */
+void watchdog_load_modules(struct boot *b);
+
+/* Arms it if it is there by now and was not before, without waiting; else feeds it. */
+void watchdog_watch(void *boot);
+
+/* Feeds it: for everything that waits within a bound of its own. */
+void watchdog_feed(void *boot);
+
+/* Waits, and feeds it meanwhile. */
+void watchdog_wait_s(struct boot *b, unsigned seconds);
+
+/* Leaves it counting for the system that is started: the last thing before that is entered. */
+void watchdog_hand_over(struct boot *b);
