@@ -10,7 +10,7 @@ enum kb_err digest_init(struct digest *d)
 		return KB_EIO;
 	/* Choosing the algorithm costs a look-up; digest_begin() then only resets the context. */
 	if (EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) != 1 ||
-	    EVP_MD_CTX_get_size(d->ctx) != DIGEST_LEN) {
+	    EVP_MD_get_size(EVP_MD_CTX_get0_md(d->ctx)) != DIGEST_LEN) {
 		digest_free(d);
 		return KB_EIO;
 	}

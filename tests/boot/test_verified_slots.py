@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import kbkernel
 from kbdevice import run
 from kbdisk import read_partition, write_partition
 
@@ -74,8 +75,10 @@ def test_slot_with_a_root_hash_is_passed_over_without_dm_verity(bench):
         assert '"kernel-dm-verity"' in bench.ask(vm, DOCTOR)
 
 
-def test_a_tree_of_sha512_boots_with_the_module_set_and_costs_nothing_without(bench, image):
-    """Debian has dm-verity and this hash as modules, and none names the other."""
+def test_tree_of_a_hash_that_the_kernel_lacks_costs_nothing(bench):
+    """Debian 12 has dm-verity and this hash as modules, and none names the other."""
+    if "/sha512_generic.ko" in (kbkernel.get().modules / "modules.builtin").read_text():
+        pytest.skip("this kernel has sha512 built in")
     disk = bench.disk("1.0", bench.tree_bundle("8.0", "sha512"), good="a")
     bare = bench.initramfs("--module", "dm-verity", name="dm-verity-alone")
     with bench.machine(disk, initrd=bare) as vm:
@@ -84,6 +87,10 @@ def test_a_tree_of_sha512_boots_with_the_module_set_and_costs_nothing_without(be
         slot = bench.status(vm)["slots"][1]
         assert slot["state"] == "trial" and slot["tries"] == 3
         assert "no sha512" in bench.ask(vm, DOCTOR)
+
+
+def test_tree_of_sha512_boots_with_the_module_set(bench, image):
+    disk = bench.disk("1.0", bench.tree_bundle("8.0", "sha512"), good="a")
     with bench.machine(disk, initrd=image("plain")) as vm:
         vm.expect(r"keelboot: slot b: dm-verity on /dev/vda4, root hash [0-9a-f]{16}")
         bench.up(vm, "8.0", "b")
