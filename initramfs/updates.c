@@ -7,7 +7,7 @@
 #include "initramfs/watchdog.h"
 #include "lib/log.h"
 #include "lib/os.h"
-#include "update/reader.h"
+#include "update/reader_header.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "update/manifest.h"
+#include "update/manifest_limits.h"
 
 #include <stdint.h>
 

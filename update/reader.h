@@ -9,33 +9,12 @@
 #include "update/digest.h"
 #include "update/keyring.h"
 #include "update/manifest.h"
+#include "update/reader_header.h"
 
-#define READER_HEADER_LEN  512u
-#define READER_SIG_CAP_MAX (128u << 10)
 #define READER_PAGE	   65536u
 #define READER_PAGE_HASHES 2048u /* in a page of hashes, except the last */
 #define READER_PAGE_HEAD   16u	 /* first_chunk u32, nchunks u32, payload_off u64 */
 #define READER_STORED_MORE 4096u /* by so much may stored bytes exceed the plain ones */
-
-/* The header, parsed. Parts lie one behind the other without gaps, in this order, up to total_len.
- */
-struct reader_header {
-	uint64_t compat,
-		incompat; /* feature bits: unknown compat ones are ignored, incompat ones refused */
-	uint64_t total_len;
-	uint32_t sig_cap, manifest_len;
-	uint64_t manifest_off, tables_off, tables_len, payload_off, payload_len;
-	uint8_t manifest_digest[DIGEST_LEN];
-};
-
-/* PURE. KB_EDIGEST: no header, or a damaged one. KB_ENEWER: min_reader or an incompatible feature
- * is above us. KB_EFORMAT: as it was made, it breaks the format. */
-enum kb_err reader_header_parse(struct reader_header *h,
-				const uint8_t raw[READER_HEADER_LEN]) KB_MUST_CHECK;
-/* True when raw begins as a bundle does, however damaged it is behind that. PURE. */
-bool reader_header_is(const uint8_t raw[READER_HEADER_LEN]);
-/* The format's version and the oldest reader's are those that this program writes; CRC included. */
-void reader_header_write(const struct reader_header *h, uint8_t raw[READER_HEADER_LEN]);
 
 struct reader {
 	int fd;	  /* borrowed; positioned reads only */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The first 512 bytes of a bundle. PURE. */
+#include "update/reader_header.h"
+
 #include "lib/bytes.h"
-#include "update/reader.h"
+#include "update/manifest_limits.h"
 
 #include <string.h>
 
@@ -58,7 +60,7 @@ static void get_fields(struct reader_header *h, const uint8_t *raw)
 	h->tables_len = bytes_get64(raw + OFF_TABLES_LEN);
 	h->payload_off = bytes_get64(raw + OFF_PAYLOAD_OFF);
 	h->payload_len = bytes_get64(raw + OFF_PAYLOAD_LEN);
-	memcpy(h->manifest_digest, raw + OFF_MANIFEST_DIGEST, DIGEST_LEN);
+	memcpy(h->manifest_digest, raw + OFF_MANIFEST_DIGEST, sizeof(h->manifest_digest));
 }
 
 enum kb_err reader_header_parse(struct reader_header *h, const uint8_t raw[READER_HEADER_LEN])
@@ -102,6 +104,6 @@ void reader_header_write(const struct reader_header *h, uint8_t raw[READER_HEADE
 	bytes_put64(raw + OFF_TABLES_LEN, h->tables_len);
 	bytes_put64(raw + OFF_PAYLOAD_OFF, h->payload_off);
 	bytes_put64(raw + OFF_PAYLOAD_LEN, h->payload_len);
-	memcpy(raw + OFF_MANIFEST_DIGEST, h->manifest_digest, DIGEST_LEN);
+	memcpy(raw + OFF_MANIFEST_DIGEST, h->manifest_digest, sizeof(h->manifest_digest));
 	bytes_put32(raw + OFF_CRC, bytes_crc32c(0, raw, OFF_CRC));
 }

@@ -2,7 +2,7 @@
 #include "update/verify_answer.h"
 
 #include "lib/bytes.h"
-#include "update/manifest.h"
+#include "update/manifest_limits.h"
 
 #include <stddef.h>
 #include <string.h>
