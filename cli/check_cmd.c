@@ -59,15 +59,15 @@ static enum kb_err find(struct checks *c)
 	for (unsigned f = 0; f < KB_ARRAY_LEN(folders); f++) {
 		char dir[DEVICE_PATH_MAX];
 		unsigned n = 0;
-		enum kb_err e;
+		enum kb_err err;
 
 		snprintf(dir, sizeof(dir), "%s%s", c->root, folders[f]);
-		e = os_list(dir, names, CHECKS_MAX, &n);
-		if (e != KB_OK && e != KB_ENOENT) {
-			log_err("%s: cannot be read: %s", dir, err_text(e));
-			return e;
+		err = os_list(dir, names, CHECKS_MAX, &n);
+		if (err != KB_OK && err != KB_ENOENT) {
+			log_err("%s: cannot be read: %s", dir, err_text(err));
+			return err;
 		}
-		for (unsigned i = 0; e == KB_OK && i < n; i++)
+		for (unsigned i = 0; err == KB_OK && i < n; i++)
 			add(c, names[i], f);
 		if (n == CHECKS_MAX) {
 			log_err("%s: has %d entries or more; put the checks into fewer files", dir,
@@ -141,22 +141,22 @@ static int report(const struct checks *c, const struct device *d, uint64_t timeo
 		.timeout_s = timeout_s != 0 ? (unsigned)timeout_s : d->conf.hook_timeout_s,
 	};
 	unsigned failed = run_all(c, &env, list);
-	enum kb_err e;
+	enum kb_err err;
 
 	json_object_put(boot);
 	if (json) {
 		output_json_bool(o, "ok", failed == 0);
 		output_json_add(o, "checks", list);
-		e = output_json_print(o, false);
+		err = output_json_print(o, false);
 	} else {
 		if (c->n == 0)
 			log_warn("there are no checks in %s and %s: nothing is known to be wrong",
 				 folders[0], folders[1]);
 		else
 			print_sum(failed, c->n);
-		e = output_flush();
+		err = output_flush();
 	}
-	return failed == 0 && e == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+	return failed == 0 && err == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
 }
 
 int check_cmd(struct args *a, struct device_options *o)

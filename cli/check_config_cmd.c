@@ -112,16 +112,16 @@ static enum kb_err check_file(struct checking *c)
 	static char text[CONF_FILE_MAX + 1];
 	static struct conf conf;
 	size_t len;
-	enum kb_err e = read_all(c->file, text, sizeof(text), &len);
+	enum kb_err err = read_all(c->file, text, sizeof(text), &len);
 
-	if (e == KB_ENOSPC) {
+	if (err == KB_ENOSPC) {
 		complain(c, c->file, 0, "larger than 64 KiB; ignored");
 		return KB_OK;
 	}
-	if (e != KB_OK) {
+	if (err != KB_OK) {
 		log_err("%s: cannot be read: %s", c->file,
-			e == KB_EINVAL ? "not a file" : err_text(e));
-		return e;
+			err == KB_EINVAL ? "not a file" : err_text(err));
+		return err;
 	}
 	text[len] = '\0';
 	if (strlen(text) != len)
@@ -176,7 +176,7 @@ static int report(struct checking *c)
 int check_config_cmd(struct args *a, struct device_options *o)
 {
 	struct checking c = { .list = NULL };
-	enum kb_err e = KB_OK;
+	enum kb_err err = KB_OK;
 	int id;
 
 	a->tables[0] = table;
@@ -191,8 +191,8 @@ int check_config_cmd(struct args *a, struct device_options *o)
 	if (c.json)
 		c.list = output_json_list();
 	if (c.file != NULL)
-		e = check_file(&c);
+		err = check_file(&c);
 	else
 		check_device(&c, o);
-	return e == KB_OK ? report(&c) : OUTPUT_FAILURE;
+	return err == KB_OK ? report(&c) : OUTPUT_FAILURE;
 }

@@ -58,11 +58,11 @@ static bool drain(struct running *run, int fd, uint64_t end)
 	size_t len;
 
 	while (os_now_ms() < end) {
-		enum kb_err e = os_read(fd, buf, sizeof(buf), &len);
+		enum kb_err err = os_read(fd, buf, sizeof(buf), &len);
 
-		if (e == KB_EBUSY)
+		if (err == KB_EBUSY)
 			return true;
-		if (e != KB_OK || len == 0)
+		if (err != KB_OK || len == 0)
 			return false;
 		take(run, buf, len);
 	}
@@ -74,26 +74,26 @@ static enum kb_err follow(struct running *run, pid_t pid, int fd, uint64_t end, 
 	bool open = true, ready;
 
 	while (os_now_ms() < end) {
-		enum kb_err e;
+		enum kb_err err;
 
 		if (open && os_poll(&fd, &ready, 1, STEP_MS / 4) == KB_OK)
 			open = drain(run, fd, end);
-		e = os_wait(pid, open ? 0 : STEP_MS, status);
-		if (e == KB_ETIMEDOUT)
+		err = os_wait(pid, open ? 0 : STEP_MS, status);
+		if (err == KB_ETIMEDOUT)
 			continue;
 		if (open)
 			drain(run, fd, end);
-		return e;
+		return err;
 	}
 	return KB_ETIMEDOUT;
 }
 
-static void judge(struct check_run_result *r, enum kb_err e, int status)
+static void judge(struct check_run_result *r, enum kb_err err, int status)
 {
-	r->ok = e == KB_OK && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	if (e == KB_ETIMEDOUT)
+	r->ok = err == KB_OK && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	if (err == KB_ETIMEDOUT)
 		snprintf(r->what, sizeof(r->what), "timed out");
-	else if (e != KB_OK)
+	else if (err != KB_OK)
 		snprintf(r->what, sizeof(r->what), "lost");
 	else if (WIFEXITED(status))
 		snprintf(r->what, sizeof(r->what), "exit %d", WEXITSTATUS(status));
@@ -106,24 +106,24 @@ static void run_spawned(struct running *run, const struct os_spawn *sp, int fds[
 {
 	uint64_t end = os_now_ms() + (uint64_t)timeout_s * 1000;
 	int status = 0;
-	enum kb_err e;
+	enum kb_err err;
 	pid_t pid;
 
-	e = os_spawn(sp, &pid);
+	err = os_spawn(sp, &pid);
 	os_close(&fds[1]);
-	if (e != KB_OK) {
+	if (err != KB_OK) {
 		log_err("%s: %m (missing interpreter?)", run->name);
 		snprintf(run->r->what, sizeof(run->r->what), "cannot be started");
 		return;
 	}
-	e = follow(run, pid, fds[0], end, &status);
+	err = follow(run, pid, fds[0], end, &status);
 	end_line(run);
 	os_kill_begin(pid);
-	if (e == KB_ETIMEDOUT && os_wait(pid, 1000, &status) != KB_OK) {
+	if (err == KB_ETIMEDOUT && os_wait(pid, 1000, &status) != KB_OK) {
 		log_warn("%s: cannot be killed; left behind", run->name);
 		os_forget(pid);
 	}
-	judge(run->r, e, status);
+	judge(run->r, err, status);
 }
 
 void check_run(const char *path, const struct check_run_env *env, struct check_run_result *r)

@@ -15,14 +15,14 @@
 static void read_run(struct device *d, const char *name, char *text, size_t size)
 {
 	char path[DEVICE_PATH_MAX];
-	enum kb_err e = KB_ENOSPC;
+	enum kb_err err = KB_ENOSPC;
 
 	if (snprintf(path, sizeof(path), "%s/%s", d->opts->run_dir, name) < (int)sizeof(path))
-		e = os_read_file(path, text, size, NULL);
-	if (e != KB_OK)
+		err = os_read_file(path, text, size, NULL);
+	if (err != KB_OK)
 		text[0] = '\0';
-	if (e != KB_OK && e != KB_ENOENT)
-		d->run_err = e;
+	if (err != KB_OK && err != KB_ENOENT)
+		d->run_err = err;
 }
 
 static int letter_slot(char c)

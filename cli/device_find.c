@@ -64,12 +64,12 @@ static enum kb_err find_sys(const struct way *w, const char *name, const char *s
 			    char *path, size_t size)
 {
 	DIR *dir = opendir(sys_block);
-	enum kb_err e = KB_ENOENT;
+	enum kb_err err = KB_ENOENT;
 	struct dirent *entry;
 
 	if (dir == NULL)
 		return KB_ENOENT;
-	while ((entry = readdir(dir)) != NULL && e != KB_EBUSY) {
+	while ((entry = readdir(dir)) != NULL && err != KB_EBUSY) {
 		char file[512], text[2048], value[256], node[128];
 
 		snprintf(file, sizeof(file), "%s/%s/uevent", sys_block, entry->d_name);
@@ -81,11 +81,11 @@ static enum kb_err find_sys(const struct way *w, const char *name, const char *s
 		if (strcmp(w->key, "PARTUUID=") == 0 ? strcasecmp(value, name) != 0
 						     : strcmp(value, name) != 0)
 			continue;
-		e = e == KB_OK ? KB_EBUSY : KB_OK;
+		err = err == KB_OK ? KB_EBUSY : KB_OK;
 		snprintf(path, size, "/dev/%s", node);
 	}
 	closedir(dir);
-	return e;
+	return err;
 }
 
 enum kb_err device_find(const char *spec, const char *dev_disk, const char *sys_block, char *path,
@@ -100,16 +100,16 @@ enum kb_err device_find(const char *spec, const char *dev_disk, const char *sys_
 	}
 	for (size_t i = 0; i < KB_ARRAY_LEN(ways); i++) {
 		const struct way *w = &ways[i];
-		enum kb_err e = KB_ENOENT;
+		enum kb_err err = KB_ENOENT;
 
 		if (strncmp(spec, w->prefix, strlen(w->prefix)) != 0)
 			continue;
 		spec += strlen(w->prefix);
 		/* The kernel first: udev's link is to any one of two that have the same label. */
 		if (w->key != NULL)
-			e = find_sys(w, spec, sys_block, path, size);
-		if (e != KB_ENOENT)
-			return e;
+			err = find_sys(w, spec, sys_block, path, size);
+		if (err != KB_ENOENT)
+			return err;
 		TRY(device_find_encode(spec, name, sizeof(name)));
 		if ((size_t)snprintf(path, size, "%s/%s/%s", dev_disk, w->folder, name) >= size)
 			return KB_ENOSPC;

@@ -12,13 +12,13 @@ static bool digest_fits(const struct reader_header *h)
 {
 	uint8_t found[DIGEST_LEN];
 	struct digest digest;
-	enum kb_err e;
+	enum kb_err err;
 
 	if (digest_init(&digest) != KB_OK)
 		return false;
-	e = digest_buf(&digest, blob + h->manifest_off, h->manifest_len, found);
+	err = digest_buf(&digest, blob + h->manifest_off, h->manifest_len, found);
 	digest_free(&digest);
-	return e == KB_OK && memcmp(found, h->manifest_digest, DIGEST_LEN) == 0;
+	return err == KB_OK && memcmp(found, h->manifest_digest, DIGEST_LEN) == 0;
 }
 
 /*

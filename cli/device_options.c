@@ -56,11 +56,11 @@ static const struct args_option table[] = {
 
 static enum kb_err take_bytes(const char *option, const char *text, uint64_t *out)
 {
-	enum kb_err e = args_bytes(out, text);
+	enum kb_err err = args_bytes(out, text);
 
-	if (e != KB_OK)
+	if (err != KB_OK)
 		log_err("--%s %s: not a number of bytes; for example 1048576, or 1M", option, text);
-	return e;
+	return err;
 }
 
 static enum kb_err take_wait(const char *text, unsigned *ms)

@@ -14,7 +14,7 @@
 static enum kb_err locate(struct device *d)
 {
 	char facts[DEVICE_PATH_MAX];
-	enum kb_err e;
+	enum kb_err err;
 
 	if (d->opts->state != NULL) {
 		snprintf(d->state_path, sizeof(d->state_path), "%s", d->opts->state);
@@ -22,13 +22,13 @@ static enum kb_err locate(struct device *d)
 	}
 	if (d->state_path[0] != '\0')
 		return KB_OK;
-	e = device_find(d->conf.state, "/dev/disk", "/sys/class/block", d->state_path,
-			sizeof(d->state_path));
-	if (e == KB_OK)
+	err = device_find(d->conf.state, "/dev/disk", "/sys/class/block", d->state_path,
+			  sizeof(d->state_path));
+	if (err == KB_OK)
 		return KB_OK;
 	d->state_path[0] = '\0';
 	snprintf(facts, sizeof(facts), "%s/devices", d->opts->run_dir);
-	if (e == KB_EBUSY)
+	if (err == KB_EBUSY)
 		log_err("two partitions are %s; name one: --state /dev/...", d->conf.state);
 	else if (os_exists(facts))
 		log_err("no state partition: the boot found no %s on this device's disk, and there "
@@ -39,23 +39,23 @@ static enum kb_err locate(struct device *d)
 		log_err("no state partition: there is no %s/devices and no %s; name it: "
 			"--state /dev/..., or set [state] in system.conf",
 			d->opts->run_dir, d->conf.state);
-	return e;
+	return err;
 }
 
-static void tell_open(const struct device *d, enum kb_err e, bool write)
+static void tell_open(const struct device *d, enum kb_err err, bool write)
 {
 	const char *path = d->state_path;
 
-	if (e == KB_ENOENT)
+	if (err == KB_ENOENT)
 		log_err("state partition %s: not found; name another: --state /dev/...", path);
-	else if (e == KB_EPERM)
+	else if (err == KB_EPERM)
 		log_err("state partition %s: no permission to %s; run as root%s", path,
 			write ? "write" : "read",
 			write ? ", and see that it is not write-protected" : "");
-	else if (e == KB_EINVAL)
+	else if (err == KB_EINVAL)
 		log_err("state partition %s: neither a block device nor a file", path);
 	else
-		log_err("state partition %s: cannot be opened: %s", path, err_text(e));
+		log_err("state partition %s: cannot be opened: %s", path, err_text(err));
 }
 
 static enum kb_err select_range(struct device *d)
@@ -79,49 +79,49 @@ static enum kb_err select_range(struct device *d)
 
 static enum kb_err lock(struct device *d)
 {
-	enum kb_err e = store_lock(d->file.fd, d->opts->lock_wait_ms);
+	enum kb_err err = store_lock(d->file.fd, d->opts->lock_wait_ms);
 
-	if (e == KB_EBUSY)
+	if (err == KB_EBUSY)
 		log_err("state partition %s: another command or an update holds the lock since "
 			"%u s; try again when it has ended, or wait longer: --wait SECONDS",
 			d->state_path, d->opts->lock_wait_ms / 1000);
-	else if (e != KB_OK)
-		log_err("state partition %s: cannot be locked: %s", d->state_path, err_text(e));
-	return e;
+	else if (err != KB_OK)
+		log_err("state partition %s: cannot be locked: %s", d->state_path, err_text(err));
+	return err;
 }
 
 static enum kb_err load(struct device *d)
 {
-	enum kb_err e = store_load(&d->store, d->dev, &d->state, &d->finding);
+	enum kb_err err = store_load(&d->store, d->dev, &d->state, &d->finding);
 
-	if (e == KB_EINVAL)
+	if (err == KB_EINVAL)
 		log_err("state partition %s: %" PRIu64 " bytes; it has to have at least %u MiB",
 			d->state_path, d->dev == &d->file.bdev ? d->file.bytes : d->dev->size,
 			STORE_MIN_SIZE >> 20);
-	else if (e != KB_OK)
+	else if (err != KB_OK)
 		log_err("state partition %s: nothing of it can be read: %s", d->state_path,
-			err_text(e));
-	return e;
+			err_text(err));
+	return err;
 }
 
 static enum kb_err open_and_load(struct device *d, bool write)
 {
 	unsigned flags = BDEV_FILE_DIRECT | (write ? BDEV_FILE_WRITE : 0u);
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(locate(d));
-	e = bdev_file_open(&d->file, d->state_path, flags);
-	if (e != KB_OK)
-		tell_open(d, e, write);
-	if (e == KB_OK)
-		e = select_range(d);
-	if (e == KB_OK && write)
-		e = lock(d);
-	if (e == KB_OK)
-		e = load(d);
-	if (e != KB_OK)
+	err = bdev_file_open(&d->file, d->state_path, flags);
+	if (err != KB_OK)
+		tell_open(d, err, write);
+	if (err == KB_OK)
+		err = select_range(d);
+	if (err == KB_OK && write)
+		err = lock(d);
+	if (err == KB_OK)
+		err = load(d);
+	if (err != KB_OK)
 		device_close(d);
-	return e;
+	return err;
 }
 
 enum kb_err device_open(struct device *d)
@@ -136,13 +136,13 @@ enum kb_err device_open_write(struct device *d)
 
 enum kb_err device_open_state(struct device *d)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(open_and_load(d, true));
-	e = device_need_state(d);
-	if (e != KB_OK)
+	err = device_need_state(d);
+	if (err != KB_OK)
 		device_close(d);
-	return e;
+	return err;
 }
 
 void device_close(struct device *d)
@@ -171,13 +171,13 @@ enum kb_err device_need_state(const struct device *d)
 
 enum kb_err device_save(struct device *d)
 {
-	enum kb_err e = store_save(&d->store, &d->state);
+	enum kb_err err = store_save(&d->store, &d->state);
 
-	if (e != KB_OK)
+	if (err != KB_OK)
 		log_err("state partition %s: unable to write: %s; nothing was changed for sure: "
 			"see `keelboot status`",
-			d->state_path, err_text(e));
-	return e;
+			d->state_path, err_text(err));
+	return err;
 }
 
 static void add_history(struct device *d, struct history_event *e, const char *reason,

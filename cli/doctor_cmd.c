@@ -157,7 +157,7 @@ int doctor_cmd(struct args *a, struct device_options *o)
 	static struct device d;
 	bool json = false;
 	json_object *boot;
-	enum kb_err e;
+	enum kb_err err;
 	int id;
 
 	a->tables[0] = table;
@@ -173,8 +173,8 @@ int doctor_cmd(struct args *a, struct device_options *o)
 	doc.d = &d;
 	boot = boot_json_read(o);
 	look(&doc, boot);
-	e = json ? print_json(&doc) : print_text(&doc);
+	err = json ? print_json(&doc) : print_text(&doc);
 	json_object_put(boot);
 	device_close(&d);
-	return e == KB_OK && count(&doc, DOCTOR_ERROR) == 0 ? OUTPUT_OK : OUTPUT_FAILURE;
+	return err == KB_OK && count(&doc, DOCTOR_ERROR) == 0 ? OUTPUT_OK : OUTPUT_FAILURE;
 }

@@ -16,13 +16,13 @@ static bool read_to_end(int fd, uint64_t end)
 	bool ready;
 
 	while (used < sizeof(config) - 1 && os_now_ms() < end) {
-		enum kb_err e = os_read(fd, config + used, sizeof(config) - 1 - used, &len);
+		enum kb_err err = os_read(fd, config + used, sizeof(config) - 1 - used, &len);
 
-		if (e == KB_EBUSY) {
+		if (err == KB_EBUSY) {
 			(void)!os_poll(&fd, &ready, 1, 100);
 			continue;
 		}
-		if (e != KB_OK)
+		if (err != KB_OK)
 			return false;
 		if (len == 0) {
 			config[used] = '\0';

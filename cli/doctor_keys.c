@@ -146,13 +146,13 @@ void doctor_keys(struct doctor *doc)
 	unsigned required = doc->d->conf.signatures_required;
 	const char *fix = "put the public key (*.pem) of `keelboot key generate` there, and into "
 			  "the initramfs";
-	enum kb_err e;
+	enum kb_err err;
 
 	snprintf(dir, sizeof(dir), "%s%s", doc->d->opts->conf_root, doc->d->conf.keyring);
 	check_folder(doc, dir);
-	e = keyring_load(&keys, dir);
-	if (e != KB_OK) {
-		if (e == KB_EFORMAT)
+	err = keyring_load(&keys, dir);
+	if (err != KB_OK) {
+		if (err == KB_EFORMAT)
 			fix = "take out of its " KEYRING_RETIRED_DIR " all that is no public key, "
 			      "and put each key into a file of its own";
 		doctor_find(doc, DOCTOR_ERROR, "keys-none", fix,

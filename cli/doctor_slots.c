@@ -59,14 +59,14 @@ static uint64_t partition_size(const struct doctor *doc, const char *path)
 static void check_partition(struct doctor *doc, int slot, const char *cls)
 {
 	char path[DEVICE_PATH_MAX], first[DEVICE_PATH_MAX];
-	enum kb_err e = device_slot_path(doc->d, slot, cls, path);
+	enum kb_err err = device_slot_path(doc->d, slot, cls, path);
 	uint64_t size, size_first;
 
-	if (e != KB_OK) {
+	if (err != KB_OK) {
 		doctor_find(doc, DOCTOR_ERROR, "slot-partition",
 			    "correct [slot.X] of system.conf, or make the partition",
 			    "slot %c has no partition for %s: %s", state_slot_letter(slot), cls,
-			    e == KB_EBUSY ? "two have its name" : "it is not there");
+			    err == KB_EBUSY ? "two have its name" : "it is not there");
 		return;
 	}
 	if (slot == 0 || device_slot_path(doc->d, 0, cls, first) != KB_OK)

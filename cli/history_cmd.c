@@ -36,30 +36,30 @@ static bool append_event(void *ctx, const struct history_event *e)
 static int print_json(struct device *d, unsigned max)
 {
 	json_object *o = output_json_new(), *list = output_json_list();
-	enum kb_err e = store_history_read(&d->store, max, append_event, list);
+	enum kb_err err = store_history_read(&d->store, max, append_event, list);
 
 	output_json_add(o, "events", list);
-	if (e != KB_OK)
+	if (err != KB_OK)
 		log_err("state partition %s: the history cannot be read: %s", d->state_path,
-			err_text(e));
+			err_text(err));
 	if (output_json_print(o, false) != KB_OK)
 		return OUTPUT_FAILURE;
-	return e == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+	return err == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
 }
 
 static int print_text(struct device *d, unsigned max)
 {
 	unsigned printed = 0;
-	enum kb_err e = store_history_read(&d->store, max, print_event, &printed);
+	enum kb_err err = store_history_read(&d->store, max, print_event, &printed);
 
-	if (e != KB_OK)
+	if (err != KB_OK)
 		log_err("state partition %s: the history cannot be read: %s", d->state_path,
-			err_text(e));
+			err_text(err));
 	else if (printed == 0)
 		log_warn("nothing has happened yet");
 	if (output_flush() != KB_OK)
 		return OUTPUT_FAILURE;
-	return e == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+	return err == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
 }
 
 int history_cmd(struct args *a, struct device_options *o)
@@ -67,7 +67,7 @@ int history_cmd(struct args *a, struct device_options *o)
 	static struct device d;
 	bool json = false;
 	uint64_t max = 0;
-	enum kb_err e;
+	enum kb_err err;
 	int id, code;
 
 	a->tables[0] = table;
@@ -82,9 +82,9 @@ int history_cmd(struct args *a, struct device_options *o)
 		}
 	}
 	device_init(&d, o);
-	e = device_open(&d);
-	if (e != KB_OK)
-		return output_exit_code(e);
+	err = device_open(&d);
+	if (err != KB_OK)
+		return output_exit_code(err);
 	code = json ? print_json(&d, (unsigned)max) : print_text(&d, (unsigned)max);
 	device_close(&d);
 	return code;

@@ -128,34 +128,35 @@ static void fill_job(struct install_args *in, const struct keyring *keys, const 
 	add_parts();
 }
 
-static void tell(const struct install_args *in, enum kb_err e)
+static void tell(const struct install_args *in, enum kb_err err)
 {
 	/* What the state says of a release that is genuine, it says better. It may also be the
 	 * bundle that is newer than this command. */
-	if (job.known && (e == KB_EAPPLIED || e == KB_EREJECTED || e == KB_EDOWNGRADE ||
-			  e == KB_EAHEAD || e == KB_ENOTARGET || (e == KB_ENEWER && d.state.newer)))
-		stage_tell_refused(&d.state, &job.release, e);
+	if (job.known &&
+	    (err == KB_EAPPLIED || err == KB_EREJECTED || err == KB_EDOWNGRADE ||
+	     err == KB_EAHEAD || err == KB_ENOTARGET || (err == KB_ENEWER && d.state.newer)))
+		stage_tell_refused(&d.state, &job.release, err);
 	else
-		log_err("%s: %s", in->file, job.why[0] != '\0' ? job.why : err_text(e));
+		log_err("%s: %s", in->file, job.why[0] != '\0' ? job.why : err_text(err));
 }
 
 static enum kb_err run(struct install_args *in)
 {
-	enum kb_err e = apply_file_look(&job);
+	enum kb_err err = apply_file_look(&job);
 
 	/* What is forgotten, is so with the first record that the install writes. */
 	if (job.known && in->again)
 		state_del_unwritable(&d.state, job.release.id);
-	if (e == KB_EREJECTED && in->again) {
+	if (err == KB_EREJECTED && in->again) {
 		state_del_rejected(&d.state, job.release.id);
-		e = KB_OK;
+		err = KB_OK;
 	}
-	if (e == KB_OK)
-		e = apply_file(&job);
+	if (err == KB_OK)
+		err = apply_file(&job);
 	output_progress_end(&in->progress);
-	if (e != KB_OK)
-		tell(in, e);
-	return e;
+	if (err != KB_OK)
+		tell(in, err);
+	return err;
 }
 
 static enum kb_err install(struct install_args *in)
@@ -164,7 +165,7 @@ static enum kb_err install(struct install_args *in)
 	KB_CLEANUP_FD int fd = -1;
 	const char *helper;
 	uint64_t size;
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(stage_open(in->file, &fd, &size));
 	TRY(device_may_install(&d));
@@ -176,14 +177,14 @@ static enum kb_err install(struct install_args *in)
 		return KB_EINVAL;
 	}
 	TRY(stage_keys(&d, &keys));
-	e = device_open_state(&d);
-	if (e == KB_OK) {
+	err = device_open_state(&d);
+	if (err == KB_OK) {
 		fill_job(in, &keys, helper, fd);
-		e = run(in);
+		err = run(in);
 		device_close(&d);
 	}
 	keyring_free(&keys);
-	return e;
+	return err;
 }
 
 static void print_text(const struct install_args *in)
@@ -198,26 +199,26 @@ static void print_text(const struct install_args *in)
 		puts("Reboot to try it.");
 }
 
-static void print_json(enum kb_err e)
+static void print_json(enum kb_err err)
 {
 	json_object *o = output_json_new();
 
 	output_json_text(o, "verb", "install");
 	output_json_text(o, "result",
-			 e == KB_OK	    ? "installed"
-			 : e == KB_EAPPLIED ? "nothing"
-					    : "failed");
-	output_json_slot(o, "slot", e == KB_OK ? job.target : STATE_NONE);
+			 err == KB_OK	      ? "installed"
+			 : err == KB_EAPPLIED ? "nothing"
+					      : "failed");
+	output_json_slot(o, "slot", err == KB_OK ? job.target : STATE_NONE);
 	output_json_text(o, "version", job.known ? job.release.version : NULL);
 	output_json_number(o, "sequence", job.known ? job.release.sequence : 0);
 	output_json_number(o, "written", job.bytes_written);
 	output_json_number(o, "skipped", job.bytes_skipped);
-	output_json_bool(o, "reboot", e == KB_OK);
+	output_json_bool(o, "reboot", err == KB_OK);
 	output_json_text(o, "error",
-			 e == KB_OK	      ? NULL
+			 err == KB_OK	      ? NULL
 			 : job.why[0] != '\0' ? job.why
-					      : err_text(e));
-	output_progress_result(o, output_exit_code(e));
+					      : err_text(err));
+	output_progress_result(o, output_exit_code(err));
 }
 
 /* By the running system's own command: it stops its services first. */
@@ -231,19 +232,19 @@ static int reboot_now(void)
 int install_cmd(struct args *a, struct device_options *o)
 {
 	static struct install_args in;
-	enum kb_err e;
+	enum kb_err err;
 	int code = read_args(a, o, &in);
 
 	if (code != OUTPUT_OK)
 		return code;
 	device_init(&d, o);
-	e = install(&in);
+	err = install(&in);
 	if (in.progress.mode == OUTPUT_PROGRESS_JSON)
-		print_json(e);
-	else if (e == KB_OK)
+		print_json(err);
+	else if (err == KB_OK)
 		print_text(&in);
-	if (e != KB_OK)
-		return output_exit_code(e);
+	if (err != KB_OK)
+		return output_exit_code(err);
 	if (output_flush() != KB_OK && !in.reboot)
 		return OUTPUT_FAILURE;
 	return in.reboot ? reboot_now() : OUTPUT_OK;

@@ -43,15 +43,15 @@ static void note_shutdown(struct device *d)
 {
 	struct state *s = &d->state;
 	bool good = d->booted < s->nslots && s->slot[d->booted].st == STATE_GOOD;
-	enum kb_err e;
+	enum kb_err err;
 
 	if (d->finding != STORE_FOUND || !d->run_found)
 		return;
 	if (good && mark_reported(d))
-		e = verdict_proven(s, d->booted, d->token);
+		err = verdict_proven(s, d->booted, d->token);
 	else
-		e = verdict_clean(s, d->booted, d->token);
-	if (e != KB_OK)
+		err = verdict_clean(s, d->booted, d->token);
+	if (err != KB_OK)
 		log_debug("mark clean: no attempt of this boot is open");
 }
 
@@ -67,7 +67,7 @@ static bool changes(struct device *d)
 /* A look first: where there is nothing to note, nothing is opened for writing at every shutdown. */
 static enum kb_err write_clean(struct device *d)
 {
-	enum kb_err e = KB_OK;
+	enum kb_err err = KB_OK;
 	bool wanted;
 
 	TRY(device_open(d));
@@ -77,26 +77,26 @@ static enum kb_err write_clean(struct device *d)
 		return KB_OK;
 	TRY(device_open_state(d));
 	if (changes(d)) /* else a verdict came in between */
-		e = device_save(d) == KB_OK ? KB_OK : KB_EIO;
+		err = device_save(d) == KB_OK ? KB_OK : KB_EIO;
 	device_close(d);
-	return e;
+	return err;
 }
 
 int mark_clean(const struct device_options *o)
 {
 	static struct device d;
-	enum kb_err e;
+	enum kb_err err;
 
 	device_init(&d, o);
 	if (!d.run_found && d.run_err == KB_OK)
 		return OUTPUT_OK;
-	e = d.run_found ? write_clean(&d) : KB_OK;
+	err = d.run_found ? write_clean(&d) : KB_OK;
 	/* In this order: once the flag is there, no deadline is held against the slot. */
 	mark_guardian_tell(&d, SIGUSR2);
-	if (e == KB_OK && d.run_err != KB_OK) {
+	if (err == KB_OK && d.run_err != KB_OK) {
 		log_err("%s cannot be read: %s; the shutdown is not noted", o->run_dir,
 			err_text(d.run_err));
-		e = d.run_err;
+		err = d.run_err;
 	}
-	return e == KB_OK ? OUTPUT_OK : output_exit_code(e);
+	return err == KB_OK ? OUTPUT_OK : output_exit_code(err);
 }

@@ -101,26 +101,26 @@ static int read_args(struct args *a, struct device_options *o, struct mark *m)
 	return OUTPUT_OK;
 }
 
-static void tell_refused(const struct device *d, const struct mark *m, enum kb_err e)
+static void tell_refused(const struct device *d, const struct mark *m, enum kb_err err)
 {
 	const struct state *s = &d->state;
 	char letter = state_slot_letter(m->slot);
 
-	if (e == KB_EINVAL)
+	if (err == KB_EINVAL)
 		log_err("slot %c is %s: there is nothing to mark; `keelboot install` a bundle",
 			letter, state_st_name(s->slot[m->slot].st));
-	else if (e == KB_ESTALE && s->open != STATE_NONE && s->open != m->slot)
+	else if (err == KB_ESTALE && s->open != STATE_NONE && s->open != m->slot)
 		log_err("slot %c: slot %c is under trial just now; mark that one first", letter,
 			state_slot_letter(s->open));
-	else if (e == KB_ESTALE && s->slot[m->slot].st == STATE_BAD)
+	else if (err == KB_ESTALE && s->slot[m->slot].st == STATE_BAD)
 		log_err("slot %c was rejected after it was booted: %s; reboot, and decide then",
 			letter, s->slot[m->slot].reason);
-	else if (e == KB_ESTALE)
+	else if (err == KB_ESTALE)
 		log_err("slot %c: its boot (token %" PRIu64 ") is not the attempt that the state "
 			"has under way (token %" PRIu64 "); boot that slot, and mark it there",
 			letter, d->token, s->open_token);
 	else
-		log_err("slot %c: cannot be marked: %s", letter, err_text(e));
+		log_err("slot %c: cannot be marked: %s", letter, err_text(err));
 }
 
 /*
@@ -148,7 +148,7 @@ static bool proves(const struct device *d, const struct mark *m)
 /* Changes d->state in memory. */
 static enum kb_err decide(struct device *d, struct mark *m)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(device_slot(d, m->name, &m->slot));
 	m->before = d->state;
@@ -156,20 +156,20 @@ static enum kb_err decide(struct device *d, struct mark *m)
 		uint64_t token = is_running(d, m) ? d->token : 0;
 		bool trial = d->state.slot[m->slot].st != STATE_GOOD;
 
-		e = verdict_good(&d->state, m->slot, token, trial ? mark_floor(d, m->slot) : 0,
-				 &m->committed);
-		if (e == KB_OK)
+		err = verdict_good(&d->state, m->slot, token, trial ? mark_floor(d, m->slot) : 0,
+				   &m->committed);
+		if (err == KB_OK)
 			bind_disk(d, m);
-		if (e == KB_OK && proves(d, m))
-			e = verdict_proven(&d->state, m->slot, token);
+		if (err == KB_OK && proves(d, m))
+			err = verdict_proven(&d->state, m->slot, token);
 	} else if (d->state.slot[m->slot].st == STATE_BAD) {
-		e = KB_OK;
+		err = KB_OK;
 	} else {
-		e = verdict_bad(&d->state, m->slot, m->brief);
+		err = verdict_bad(&d->state, m->slot, m->brief);
 	}
-	if (e != KB_OK)
-		tell_refused(d, m, e);
-	return e;
+	if (err != KB_OK)
+		tell_refused(d, m, err);
+	return err;
 }
 
 /* Only after the state is durable: a cut in between leaves a file too much, not one too few. */
@@ -244,28 +244,28 @@ static void print_result(const struct device *d, const struct mark *m, bool chan
  */
 static enum kb_err look(struct device *d, struct mark *m, bool *changed)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(device_open(d));
-	e = device_need_state(d);
-	if (e == KB_OK)
-		e = decide(d, m);
-	*changed = e == KB_OK && !state_same(&d->state, &m->before);
+	err = device_need_state(d);
+	if (err == KB_OK)
+		err = decide(d, m);
+	*changed = err == KB_OK && !state_same(&d->state, &m->before);
 	device_close(d);
-	return e;
+	return err;
 }
 
 static enum kb_err write_verdict(struct device *d, struct mark *m, bool *changed)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(device_open_state(d));
-	e = decide(d, m);
-	*changed = e == KB_OK && !state_same(&d->state, &m->before);
+	err = decide(d, m);
+	*changed = err == KB_OK && !state_same(&d->state, &m->before);
 	if (*changed)
-		e = record(d, m);
+		err = record(d, m);
 	device_close(d);
-	return e;
+	return err;
 }
 
 int mark_cmd(struct args *a, struct device_options *o)
@@ -273,7 +273,7 @@ int mark_cmd(struct args *a, struct device_options *o)
 	static struct mark m;
 	static struct device d;
 	bool changed = false;
-	enum kb_err e;
+	enum kb_err err;
 	int code = read_args(a, o, &m);
 
 	if (code != OUTPUT_OK)
@@ -281,11 +281,11 @@ int mark_cmd(struct args *a, struct device_options *o)
 	if (m.clean)
 		return mark_clean(o);
 	device_init(&d, o);
-	e = look(&d, &m, &changed);
-	if (e == KB_OK && changed)
-		e = write_verdict(&d, &m, &changed);
-	if (e != KB_OK)
-		return output_exit_code(e);
+	err = look(&d, &m, &changed);
+	if (err == KB_OK && changed)
+		err = write_verdict(&d, &m, &changed);
+	if (err != KB_OK)
+		return output_exit_code(err);
 	if (m.good && is_running(&d, &m))
 		mark_report(&d);
 	print_result(&d, &m, changed);

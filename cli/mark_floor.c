@@ -7,13 +7,13 @@
 uint64_t mark_floor(struct device *d, int slot)
 {
 	const struct manifest *m;
-	enum kb_err e = device_manifest_read(d, slot, &m);
+	enum kb_err err = device_manifest_read(d, slot, &m);
 
-	if (e == KB_OK)
+	if (err == KB_OK)
 		return m->floor;
-	if (e != KB_EBLANK)
+	if (err != KB_EBLANK)
 		log_warn("slot %c: its stored manifest cannot be used (%s): the rollback floor "
 			 "stays",
-			 state_slot_letter(slot), err_text(e));
+			 state_slot_letter(slot), err_text(err));
 	return 0;
 }

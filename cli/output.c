@@ -12,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-int output_exit_code(enum kb_err e)
+int output_exit_code(enum kb_err err)
 {
-	switch (e) {
+	switch (err) {
 	case KB_OK:
 		return OUTPUT_OK;
 	case KB_EAPPLIED:

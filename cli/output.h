@@ -30,7 +30,7 @@ enum output_exit {
 };
 
 /* The one place where an error becomes an exit code. */
-int output_exit_code(enum kb_err e);
+int output_exit_code(enum kb_err err);
 
 /* Tells "name: text" and keeps the text in why, for the JSON that ends the command. Gives back err.
  */

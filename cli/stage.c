@@ -47,15 +47,15 @@ enum kb_err stage_open(const char *file, int *fd, uint64_t *size)
 enum kb_err stage_keys(const struct device *d, struct keyring *keys)
 {
 	char dir[DEVICE_PATH_MAX];
-	enum kb_err e;
+	enum kb_err err;
 
 	snprintf(dir, sizeof(dir), "%s%s", d->opts->conf_root, d->conf.keyring);
-	e = keyring_open(keys, dir, d->conf.signatures_required);
-	if (e == KB_ENOENT)
+	err = keyring_open(keys, dir, d->conf.signatures_required);
+	if (err == KB_ENOENT)
 		log_err("%s: no public key (*.pem) is there, so no bundle can be trusted", dir);
-	else if (e != KB_OK && e != KB_EINVAL) /* told */
-		log_err("%s: the keys cannot be read: %s", dir, err_text(e));
-	return e;
+	else if (err != KB_OK && err != KB_EINVAL) /* told */
+		log_err("%s: the keys cannot be read: %s", dir, err_text(err));
+	return err;
 }
 
 static enum kb_err check_compatible(struct reader *r, const struct device *d, const char *name)
@@ -74,28 +74,28 @@ static enum kb_err check_compatible(struct reader *r, const struct device *d, co
 enum kb_err stage_look(struct reader *r, const struct device *d, const struct keyring *keys, int fd,
 		       uint64_t size, const char *name)
 {
-	enum kb_err e = reader_open(r, fd, false, size, keys);
+	enum kb_err err = reader_open(r, fd, false, size, keys);
 
-	if (e != KB_OK) {
-		log_err("%s: %s", name, r->why[0] != '\0' ? r->why : err_text(e));
-		return e;
+	if (err != KB_OK) {
+		log_err("%s: %s", name, r->why[0] != '\0' ? r->why : err_text(err));
+		return err;
 	}
-	e = check_compatible(r, d, name);
-	if (e != KB_OK)
+	err = check_compatible(r, d, name);
+	if (err != KB_OK)
 		reader_close(r);
-	return e;
+	return err;
 }
 
 enum kb_err stage_readable(struct reader *r, const char *name)
 {
 	const struct manifest_encoding *enc;
-	enum kb_err e = KB_OK;
+	enum kb_err err = KB_OK;
 
-	for (unsigned i = 0; i < r->m.nimages && e == KB_OK; i++)
-		e = reader_pick_encoding(r, i, &enc);
-	if (e != KB_OK)
+	for (unsigned i = 0; i < r->m.nimages && err == KB_OK; i++)
+		err = reader_pick_encoding(r, i, &enc);
+	if (err != KB_OK)
 		log_err("%s: %s", name, r->why);
-	return e;
+	return err;
 }
 
 enum kb_err stage_tables(struct reader *r, const char *name)
@@ -106,13 +106,13 @@ enum kb_err stage_tables(struct reader *r, const char *name)
 	TRY(stage_readable(r, name));
 	for (unsigned i = 0; i < r->m.nimages; i++) {
 		char why[sizeof(r->why)];
-		enum kb_err e;
+		enum kb_err err;
 
 		TRY(reader_pick_encoding(r, i, &enc));
-		e = reader_walk_all(&walk, r, i, enc);
+		err = reader_walk_all(&walk, r, i, enc);
 		memcpy(why, r->why, sizeof(why));
-		if (e != KB_OK)
-			return output_fail(r->why, sizeof(r->why), name, e, "image %s: %s",
+		if (err != KB_OK)
+			return output_fail(r->why, sizeof(r->why), name, err, "image %s: %s",
 					   r->m.image[i].name, why);
 	}
 	return KB_OK;
@@ -123,15 +123,15 @@ static enum kb_err verify_image(struct install_pipe *pipe, unsigned image, uint6
 {
 	const struct manifest_encoding *enc;
 	struct install_pipe_chunk chunk;
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(reader_pick_encoding(pipe->r, image, &enc));
 	TRY(install_pipe_begin(pipe, image, enc));
-	while ((e = install_pipe_next(pipe, &chunk)) == KB_OK) {
+	while ((err = install_pipe_next(pipe, &chunk)) == KB_OK) {
 		*done += chunk.c.len;
 		output_progress_step(p, "verify", *done, total);
 	}
-	return e == KB_ENOENT ? KB_OK : e;
+	return err == KB_ENOENT ? KB_OK : err;
 }
 
 enum kb_err stage_verify(struct reader *r, const char *name, struct output_progress *p)
@@ -140,7 +140,7 @@ enum kb_err stage_verify(struct reader *r, const char *name, struct output_progr
 	const char *helper;
 	uint64_t done = 0, total = 0;
 	struct digest digest = { 0 }, whole = { 0 };
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(stage_readable(r, name));
 	helper = stage_helper();
@@ -148,22 +148,22 @@ enum kb_err stage_verify(struct reader *r, const char *name, struct output_progr
 		return KB_EEXEC;
 	for (unsigned i = 0; i < r->m.nimages; i++)
 		total += r->m.image[i].size;
-	e = digest_init(&digest);
-	if (e == KB_OK)
-		e = digest_init(&whole);
+	err = digest_init(&digest);
+	if (err == KB_OK)
+		err = digest_init(&whole);
 	pipe = (struct install_pipe){
 		.r = r, .helper = helper, .digest = &digest, .whole = &whole
 	};
-	for (unsigned i = 0; i < r->m.nimages && e == KB_OK; i++)
-		e = verify_image(&pipe, i, &done, total, p);
+	for (unsigned i = 0; i < r->m.nimages && err == KB_OK; i++)
+		err = verify_image(&pipe, i, &done, total, p);
 	install_pipe_close(&pipe);
 	digest_free(&digest);
 	digest_free(&whole);
 	output_progress_end(p);
-	if (e == KB_OK)
+	if (err == KB_OK)
 		return KB_OK;
-	return output_fail(r->why, sizeof(r->why), name, e, "%s",
-			   pipe.why[0] != '\0' ? pipe.why : err_text(e));
+	return output_fail(r->why, sizeof(r->why), name, err, "%s",
+			   pipe.why[0] != '\0' ? pipe.why : err_text(err));
 }
 
 static void tell_applied(const struct state *s, const struct plan_release *r)
@@ -216,39 +216,39 @@ static void tell_waits(const struct state *s, const struct plan_release *r)
 	}
 }
 
-void stage_tell_refused(const struct state *s, const struct plan_release *r, enum kb_err e)
+void stage_tell_refused(const struct state *s, const struct plan_release *r, enum kb_err err)
 {
-	if (e == KB_EAPPLIED)
+	if (err == KB_EAPPLIED)
 		tell_applied(s, r);
-	else if (e == KB_EWAITS)
+	else if (err == KB_EWAITS)
 		tell_waits(s, r);
-	else if (e == KB_EREJECTED)
+	else if (err == KB_EREJECTED)
 		tell_rejected(s, r);
-	else if (e == KB_EDOWNGRADE && r->sequence < s->floor)
+	else if (err == KB_EDOWNGRADE && r->sequence < s->floor)
 		log_err("%s (sequence %" PRIu64 ") is below this device's floor, %" PRIu64
 			": it may not be installed any more",
 			r->version, r->sequence, s->floor);
-	else if (e == KB_EDOWNGRADE)
+	else if (err == KB_EDOWNGRADE)
 		log_err("%s (sequence %" PRIu64 ") is not newer than what is installed; "
 			"`keelboot install` goes back",
 			r->version, r->sequence);
-	else if (e == KB_EAHEAD)
+	else if (err == KB_EAHEAD)
 		log_err("%s (sequence %" PRIu64 ") is too far ahead of what proved itself here: "
 			"once it is committed, no lower one is newer; if it shall be, set "
 			"[install] max-sequence-jump= of system.conf, in the initramfs too",
 			r->version, r->sequence);
-	else if (e == KB_EBUDGET)
+	else if (err == KB_EBUDGET)
 		log_err("%d updates in turn did not prove themselves; `keelboot mark good` a slot "
 			"first",
 			STATE_INSTALLS_LIMIT);
-	else if (e == KB_EBUSY)
+	else if (err == KB_EBUSY)
 		log_err("the state was lost and made anew, and slots are under trial; "
 			"`keelboot mark good` one first");
-	else if (e == KB_ENOTARGET)
+	else if (err == KB_ENOTARGET)
 		log_err("no slot may be overwritten: one runs, another is needed to fall back to, "
 			"or is under trial with a release as new; `keelboot mark good` first");
-	else if (e == KB_ENEWER)
+	else if (err == KB_ENEWER)
 		log_err("the state was written by a newer Keelboot; update this command first");
 	else
-		log_err("%s is not taken: %s", r->version, err_text(e));
+		log_err("%s is not taken: %s", r->version, err_text(err));
 }

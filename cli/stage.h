@@ -42,7 +42,7 @@ enum kb_err stage_copy(int from, const char *name, uint64_t size, int dir, const
 const char *stage_hint(int error);
 
 /* Says why plan_accept() did not take release r, and what can be done. */
-void stage_tell_refused(const struct state *s, const struct plan_release *r, enum kb_err e);
+void stage_tell_refused(const struct state *s, const struct plan_release *r, enum kb_err err);
 
 /* Path of the helper program: $KEELBOOT_HELPER, else the one that tool_find() finds. NULL: told. */
 const char *stage_helper(void);

@@ -86,23 +86,23 @@ static enum kb_err verify(const struct job *job, const char *path, const char *n
 			  struct output_progress *p)
 {
 	KB_CLEANUP_FD int fd = -1;
-	enum kb_err e = stage_files_open(&d.conf, path, &fd);
+	enum kb_err err = stage_files_open(&d.conf, path, &fd);
 	struct stat st;
 
-	if (e == KB_OK && fstat(fd, &st) < 0)
-		e = err_errno(errno);
-	if (e != KB_OK) {
-		log_err("%s: %s", path, err_text(e));
-		return e;
+	if (err == KB_OK && fstat(fd, &st) < 0)
+		err = err_errno(errno);
+	if (err != KB_OK) {
+		log_err("%s: %s", path, err_text(err));
+		return err;
 	}
 	TRY(stage_look(&copy, &d, &job->keys, fd, (uint64_t)st.st_size, name));
-	e = KB_EDIGEST;
+	err = KB_EDIGEST;
 	if (memcmp(copy.release.id, job->release.id, STATE_ID_LEN) == 0)
-		e = stage_verify(&copy, name, p);
+		err = stage_verify(&copy, name, p);
 	else
 		log_err("%s: it is not %s any more", name, job->release.version);
 	reader_close(&copy);
-	return e;
+	return err;
 }
 
 /* The state, as it was read last. */
@@ -131,17 +131,17 @@ static enum kb_err accept(const struct job *job)
 {
 	choose_mask absent = (choose_mask)(~0u << d.conf.nslots); /* but the state may have it */
 	int target;
-	enum kb_err e;
+	enum kb_err err;
 
 	/* A person asks for it anew; saved with what is staged. */
 	state_del_unwritable(&d.state, job->release.id);
-	e = plan_accept(&d.state, &job->release, PLAN_AUTOMATIC, device_whole(&d.state), absent,
-			&target);
-	if (e == KB_OK)
-		e = plan_ahead(&d.state, &job->release, d.conf.max_jump);
-	if (e != KB_OK) {
-		stage_tell_refused(&d.state, &job->release, e);
-		return e;
+	err = plan_accept(&d.state, &job->release, PLAN_AUTOMATIC, device_whole(&d.state), absent,
+			  &target);
+	if (err == KB_OK)
+		err = plan_ahead(&d.state, &job->release, d.conf.max_jump);
+	if (err != KB_OK) {
+		stage_tell_refused(&d.state, &job->release, err);
+		return err;
 	}
 	TRY(stage_fits(&d, &reader.m, target));
 	return stage_readable(&reader, job->file);
@@ -149,35 +149,35 @@ static enum kb_err accept(const struct job *job)
 
 static enum kb_err accept_unlocked(const struct job *job)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(device_open(&d));
-	e = device_need_state(&d);
-	if (e == KB_OK && is_staged(job)) {
+	err = device_need_state(&d);
+	if (err == KB_OK && is_staged(job)) {
 		log_warn("%s is staged already; nothing to do", job->release.version);
-		e = KB_EAPPLIED;
+		err = KB_EAPPLIED;
 	}
-	if (e == KB_OK)
-		e = accept(job);
-	if (e == KB_OK && plan_source_skipped(&d.state, STATE_SRC_DATA))
+	if (err == KB_OK)
+		err = accept(job);
+	if (err == KB_OK && plan_source_skipped(&d.state, STATE_SRC_DATA))
 		log_warn("updates from the data partition took the device down %d times: the next "
 			 "boot leaves it alone until `keelboot mark good`",
 			 STATE_APPLY_LIMIT);
 	device_close(&d);
-	return e;
+	return err;
 }
 
 /* Header, signature and tables of the file, before anything is written for its sake. */
 static enum kb_err look(struct job *job, int fd, uint64_t size)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	job->why = reader.why;
 	TRY(stage_look(&reader, &d, &job->keys, fd, size, job->file));
 	job->release = reader.release;
-	e = stage_tables(&reader, job->file);
+	err = stage_tables(&reader, job->file);
 	reader_close(&reader);
-	TRY(e);
+	TRY(err);
 	TRY(stage_files_path(&d.conf, job->release.id, job->path, sizeof(job->path)));
 	if (snprintf(job->part, sizeof(job->part), "%s.part", job->path) >= (int)sizeof(job->part))
 		return KB_ENOSPC;
@@ -202,47 +202,47 @@ static enum kb_err make_copy(struct job *job, int fd, uint64_t size)
 static enum kb_err remove_litter(const struct job *job, int given)
 {
 	const struct state_staged *staged = &d.state.staged;
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(device_open(&d));
-	e = device_need_state(&d);
-	if (e == KB_OK)
+	err = device_need_state(&d);
+	if (err == KB_OK)
 		stage_files_clean(job->dir, &d.conf,
 				  staged->source == STATE_SRC_DATA ? staged->release : NULL, given);
 	device_close(&d);
-	return e;
+	return err;
 }
 
 /* saved: whether it came to a save. */
 static enum kb_err record(const struct job *job, bool *saved)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(device_open_state(&d));
-	e = accept(job);
-	if (e == KB_OK && !stage_files_exists(&d.conf, job->path)) {
+	err = accept(job);
+	if (err == KB_OK && !stage_files_exists(&d.conf, job->path)) {
 		log_err("%s was removed meanwhile; try again", job->path);
-		e = KB_ENOENT;
+		err = KB_ENOENT;
 	}
-	if (e == KB_OK) {
+	if (err == KB_OK) {
 		d.state.staged = (struct state_staged){ .source = STATE_SRC_DATA };
 		memcpy(d.state.staged.release, job->release.id, STATE_ID_LEN);
 		*saved = true;
-		e = device_save(&d);
+		err = device_save(&d);
 	}
-	if (e == KB_OK) {
+	if (err == KB_OK) {
 		device_history_release(&d, HISTORY_STATE, &job->release, "staged for the next boot",
 				       "");
 		stage_files_clean(job->dir, &d.conf, job->release.id, -1);
 	}
 	device_close(&d);
-	return e;
+	return err;
 }
 
 static enum kb_err stage(struct job *job, int fd, uint64_t size)
 {
 	bool saved = false, named;
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(device_may_install(&d));
 	TRY(look(job, fd, size));
@@ -250,41 +250,41 @@ static enum kb_err stage(struct job *job, int fd, uint64_t size)
 	TRY(stage_files_make(&d.conf, d.opts->lock_wait_ms, &job->dir, &job->lock));
 	TRY(remove_litter(job, fd));
 	named = is_named(job); /* now, since the state may not be readable later */
-	e = make_copy(job, fd, size);
-	if (e != KB_OK && unlinkat(job->dir, stage_files_name(job->part), 0) < 0)
+	err = make_copy(job, fd, size);
+	if (err != KB_OK && unlinkat(job->dir, stage_files_name(job->part), 0) < 0)
 		log_debug("%s: not removed", job->part);
-	TRY(e);
-	e = record(job, &saved);
+	TRY(err);
+	err = record(job, &saved);
 	/* Not when the state may name it: a save that failed can still have arrived. Then it only
 	 * takes room, until the next one is staged. */
-	if (e != KB_OK && !saved && !named)
+	if (err != KB_OK && !saved && !named)
 		stage_files_remove(&d.conf, job->release.id);
-	return e;
+	return err;
 }
 
-static void print_result(const struct job *job, enum kb_err e)
+static void print_result(const struct job *job, enum kb_err err)
 {
-	int code = output_exit_code(e);
+	int code = output_exit_code(err);
 	json_object *o;
 
 	if (job->progress.mode != OUTPUT_PROGRESS_JSON) {
-		if (e == KB_OK)
+		if (err == KB_OK)
 			printf("%s is staged; the next boot installs it.\n", job->release.version);
 		return;
 	}
 	o = output_json_new();
 	output_json_text(o, "verb", "stage");
 	output_json_text(o, "result",
-			 e == KB_OK	    ? "staged"
-			 : e == KB_EAPPLIED ? "nothing"
-					    : "failed");
+			 err == KB_OK	      ? "staged"
+			 : err == KB_EAPPLIED ? "nothing"
+					      : "failed");
 	output_json_text(o, "version", job->release.version);
 	output_json_number(o, "sequence", job->release.sequence);
-	output_json_text(o, "path", e == KB_OK ? job->path : NULL);
+	output_json_text(o, "path", err == KB_OK ? job->path : NULL);
 	output_json_text(o, "error",
-			 e == KB_OK				   ? NULL
+			 err == KB_OK				   ? NULL
 			 : job->why != NULL && job->why[0] != '\0' ? job->why
-								   : err_text(e));
+								   : err_text(err));
 	output_progress_result(o, code);
 }
 
@@ -293,22 +293,22 @@ int stage_cmd(struct args *a, struct device_options *o)
 	static struct job job = { .dir = -1, .lock = -1 };
 	KB_CLEANUP_FD int fd = -1;
 	uint64_t size;
-	enum kb_err e;
+	enum kb_err err;
 	int code = read_args(a, o, &job);
 
 	if (code != OUTPUT_OK)
 		return code;
 	device_init(&d, o);
-	e = stage_open(job.file, &fd, &size);
-	if (e == KB_OK)
-		e = stage_keys(&d, &job.keys);
-	if (e == KB_OK)
-		e = stage(&job, fd, size);
+	err = stage_open(job.file, &fd, &size);
+	if (err == KB_OK)
+		err = stage_keys(&d, &job.keys);
+	if (err == KB_OK)
+		err = stage(&job, fd, size);
 	util_close(&job.dir);
 	util_close(&job.lock);
 	keyring_free(&job.keys);
-	print_result(&job, e);
-	if (e == KB_OK)
-		e = output_flush();
-	return output_exit_code(e);
+	print_result(&job, err);
+	if (err == KB_OK)
+		err = output_flush();
+	return output_exit_code(err);
 }

@@ -103,7 +103,7 @@ enum kb_err stage_copy(int from, const char *name, uint64_t size, int dir, const
 {
 	const char *file = stage_files_name(path);
 	KB_CLEANUP_FD int fd = -1;
-	enum kb_err e;
+	enum kb_err err;
 
 	if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
 		return fail(path, "cannot be replaced");
@@ -111,9 +111,9 @@ enum kb_err stage_copy(int from, const char *name, uint64_t size, int dir, const
 	if (fd < 0)
 		return fail(path, "cannot be made");
 	TRY(reserve(fd, size, path));
-	e = copy(from, name, size, fd, path, p);
+	err = copy(from, name, size, fd, path, p);
 	output_progress_end(p);
-	TRY(e);
+	TRY(err);
 	if (fsync(fd) < 0)
 		return fail(path, "cannot be made durable");
 	/* What is verified next has to come from the medium. Only advice, so without a check. */

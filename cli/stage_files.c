@@ -57,13 +57,13 @@ static const char no_folder[] =
  */
 static enum kb_err make_one(int above, const char *name, const char *path)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	if (mkdirat(above, name, 0755) == 0 || errno == EEXIST)
 		return sync_dir(above, path);
-	e = err_errno(errno);
+	err = err_errno(errno);
 	log_err("%s: cannot be made: %s%s", path, strerror(errno), stage_hint(errno));
-	return e;
+	return err;
 }
 
 /* Opens the folder; make: makes what is missing, and tells errors. path: how far it came. */
@@ -73,7 +73,7 @@ static enum kb_err walk(const struct conf *c, bool make, int *dir, char path[PAT
 	size_t len = (size_t)snprintf(path, PATH_MAX, "%s", c->data_mount);
 	const char *rest = c->data_stage;
 	char name[MEDIA_NAME_MAX + 1];
-	enum kb_err e = KB_OK;
+	enum kb_err err = KB_OK;
 
 	if (at < 0) {
 		if (make)
@@ -86,10 +86,10 @@ static enum kb_err walk(const struct conf *c, bool make, int *dir, char path[PAT
 		len += (size_t)snprintf(path + len, PATH_MAX - len, "/%s", name);
 		if (make)
 			TRY(make_one(at, name, path));
-		e = media_enter(&at, name);
-		if (e != KB_OK && make)
-			log_err("%s: %s", path, e == KB_EINVAL ? no_folder : err_text(e));
-		TRY(e);
+		err = media_enter(&at, name);
+		if (err != KB_OK && make)
+			log_err("%s: %s", path, err == KB_EINVAL ? no_folder : err_text(err));
+		TRY(err);
 	}
 	*dir = util_take(&at);
 	return KB_OK;
@@ -113,22 +113,22 @@ static int open_lock(int dir)
 static enum kb_err take_lock(int dir, const char *path, unsigned wait_ms, int *lock)
 {
 	KB_CLEANUP_FD int fd = open_lock(dir);
-	enum kb_err e;
+	enum kb_err err;
 
 	if (fd < 0) {
-		e = err_errno(errno);
+		err = err_errno(errno);
 		log_err("%s/.lock: cannot be made: %s%s", path, strerror(errno), stage_hint(errno));
-		return e;
+		return err;
 	}
-	e = store_lock(fd, wait_ms);
-	if (e == KB_EBUSY)
+	err = store_lock(fd, wait_ms);
+	if (err == KB_EBUSY)
 		log_err("%s: another `keelboot stage` is under way; try again when it has ended",
 			path);
-	else if (e != KB_OK)
-		log_err("%s/.lock: cannot be locked: %s", path, err_text(e));
+	else if (err != KB_OK)
+		log_err("%s/.lock: cannot be locked: %s", path, err_text(err));
 	else
 		*lock = util_take(&fd);
-	return e;
+	return err;
 }
 
 enum kb_err stage_files_make(const struct conf *c, unsigned wait_ms, int *dir, int *lock)
@@ -146,12 +146,12 @@ enum kb_err stage_files_open(const struct conf *c, const char *path, int *fd)
 {
 	struct media m = { .folder = -1 };
 	char folder[PATH_MAX];
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(walk(c, false, &m.folder, folder));
-	e = media_file(&m, stage_files_name(path), fd);
+	err = media_file(&m, stage_files_name(path), fd);
 	util_close(&m.folder);
-	return e;
+	return err;
 }
 
 enum kb_err stage_files_sync(const struct conf *c)
@@ -215,12 +215,12 @@ void stage_files_remove(const struct conf *c, const uint8_t release[STATE_ID_LEN
 {
 	KB_CLEANUP_FD int dir = -1;
 	char path[PATH_MAX], name[32];
-	enum kb_err e = walk(c, false, &dir, path);
+	enum kb_err err = walk(c, false, &dir, path);
 
-	if (e == KB_ENOENT)
+	if (err == KB_ENOENT)
 		return;
-	if (e != KB_OK) {
-		log_warn("%s: %s", path, e == KB_EINVAL ? no_folder : err_text(e));
+	if (err != KB_OK) {
+		log_warn("%s: %s", path, err == KB_EINVAL ? no_folder : err_text(err));
 		return;
 	}
 	file_name(release, name);

@@ -17,13 +17,13 @@ enum kb_err state_bundle_read(const char *file, struct plan_release *r)
 {
 	KB_CLEANUP_FD int fd = -1;
 	uint64_t size;
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(stage_open(file, &fd, &size));
-	e = reader_open(&reader, fd, false, size, NULL);
-	if (e != KB_OK) {
-		log_err("%s: %s", file, reader.why[0] != '\0' ? reader.why : err_text(e));
-		return e;
+	err = reader_open(&reader, fd, false, size, NULL);
+	if (err != KB_OK) {
+		log_err("%s: %s", file, reader.why[0] != '\0' ? reader.why : err_text(err));
+		return err;
 	}
 	*r = reader.release;
 	reader_close(&reader);
@@ -34,7 +34,7 @@ enum kb_err state_bundle_store(struct device *d, int slot)
 {
 	struct store_manifest m = { .sequence = reader.release.sequence, .floor = d->state.floor };
 	uint8_t *p = blob;
-	enum kb_err e;
+	enum kb_err err;
 
 	memcpy(m.release, reader.release.id, sizeof(m.release));
 	state_set_text(m.version, reader.release.version);
@@ -45,25 +45,25 @@ enum kb_err state_bundle_store(struct device *d, int slot)
 	memcpy(p, reader.text, reader.h.manifest_len);
 	p += reader.h.manifest_len;
 	m.len = (size_t)(p - blob);
-	e = store_manifest_write(&d->store, slot, &m, blob);
-	if (e != KB_OK)
+	err = store_manifest_write(&d->store, slot, &m, blob);
+	if (err != KB_OK)
 		log_err("%s: unable to write the manifest of slot %c: %s", d->state_path,
-			state_slot_letter(slot), err_text(e));
-	return e;
+			state_slot_letter(slot), err_text(err));
+	return err;
 }
 
 enum kb_err state_bundle_invent(struct plan_release *r, const char *version, uint64_t sequence)
 {
 	uint8_t text[128] = "keelboot factory image";
 	struct digest digest;
-	enum kb_err e;
+	enum kb_err err;
 
 	*r = (struct plan_release){ .sequence = sequence };
 	state_set_text(r->version, version);
 	bytes_put64(text + 32, sequence);
 	memcpy(text + 40, r->version, sizeof(r->version));
 	TRY(digest_init(&digest));
-	e = digest_buf(&digest, text, sizeof(text), r->id);
+	err = digest_buf(&digest, text, sizeof(text), r->id);
 	digest_free(&digest);
-	return e;
+	return err;
 }

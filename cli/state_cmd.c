@@ -34,7 +34,7 @@ static int show_cmd(struct args *a, struct device_options *o)
 {
 	static struct device d;
 	bool json = false;
-	enum kb_err e;
+	enum kb_err err;
 	int id;
 
 	a->tables[0] = table;
@@ -44,14 +44,14 @@ static int show_cmd(struct args *a, struct device_options *o)
 		json = true;
 	}
 	device_init(&d, o);
-	e = device_open(&d);
-	if (e != KB_OK)
-		return output_exit_code(e);
-	e = device_need_state(&d);
-	if (e == KB_OK)
-		e = json ? output_json_print(state_json(&d.state), false) : print_text(&d);
+	err = device_open(&d);
+	if (err != KB_OK)
+		return output_exit_code(err);
+	err = device_need_state(&d);
+	if (err == KB_OK)
+		err = json ? output_json_print(state_json(&d.state), false) : print_text(&d);
 	device_close(&d);
-	return output_exit_code(e);
+	return output_exit_code(err);
 }
 
 int state_cmd(struct args *a, struct device_options *o)

@@ -42,15 +42,15 @@ static json_object *manifests(struct device *d)
 
 	for (int i = 0; i < STATE_SLOTS_MAX; i++) {
 		struct store_manifest m;
-		enum kb_err e = store_manifest_read(&d->store, i, &m, NULL, 0);
+		enum kb_err err = store_manifest_read(&d->store, i, &m, NULL, 0);
 		json_object *o;
 
-		if (e == KB_EBLANK)
+		if (err == KB_EBLANK)
 			continue;
 		o = json_object_new_object();
 		output_json_slot(o, "slot", i);
-		output_json_text(o, "error", e == KB_OK ? NULL : err_text(e));
-		if (e == KB_OK) {
+		output_json_text(o, "error", err == KB_OK ? NULL : err_text(err));
+		if (err == KB_OK) {
 			output_json_text(o, "version", m.version);
 			output_json_number(o, "sequence", m.sequence);
 			output_json_number(o, "floor", m.floor);
@@ -146,7 +146,7 @@ int state_export_cmd(struct args *a, struct device_options *o)
 	static struct device d;
 	const char *file = NULL;
 	bool text = false;
-	enum kb_err e;
+	enum kb_err err;
 	int id;
 
 	a->tables[0] = table;
@@ -159,12 +159,12 @@ int state_export_cmd(struct args *a, struct device_options *o)
 			file = a->value;
 	}
 	device_init(&d, o);
-	e = device_open(&d);
-	if (e != KB_OK)
-		return output_exit_code(e);
-	e = redirect(file);
-	if (e == KB_OK)
-		e = text ? export_text(&d) : export_json(&d);
+	err = device_open(&d);
+	if (err != KB_OK)
+		return output_exit_code(err);
+	err = redirect(file);
+	if (err == KB_OK)
+		err = text ? export_text(&d) : export_json(&d);
 	device_close(&d);
-	return e == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+	return err == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
 }

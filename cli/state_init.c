@@ -232,36 +232,36 @@ static enum kb_err clear_manifests(struct device *d)
  * where they are to be. */
 static enum kb_err write_manifests(struct device *d, const struct init_args *in)
 {
-	enum kb_err e = clear_manifests(d);
+	enum kb_err err = clear_manifests(d);
 
-	if (e == KB_OK)
-		e = store_erase(&d->store);
-	if (e == KB_OK)
-		e = clear_manifests(d);
-	for (int i = 0; e == KB_OK && in->bundle != NULL && i < d->state.nslots; i++)
+	if (err == KB_OK)
+		err = store_erase(&d->store);
+	if (err == KB_OK)
+		err = clear_manifests(d);
+	for (int i = 0; err == KB_OK && in->bundle != NULL && i < d->state.nslots; i++)
 		if (d->state.slot[i].st != STATE_EMPTY)
-			e = state_bundle_store(d, i);
-	return e;
+			err = state_bundle_store(d, i);
+	return err;
 }
 
 static enum kb_err write_state(struct device *d, const struct init_args *in)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(may_overwrite(d, in->in.force));
-	e = state_init_make(&d->state, &in->in);
-	if (e != KB_OK) {
+	err = state_init_make(&d->state, &in->in);
+	if (err != KB_OK) {
 		log_err("a slot is named as --good and --trial, or is beyond the %u that there are "
 			"(--slots N)",
 			in->in.slots);
-		return e;
+		return err;
 	}
-	e = write_manifests(d, in);
-	if (e == KB_OK)
-		e = store_save_both(&d->store, &d->state);
-	if (e != KB_OK) {
-		log_err("%s: unable to write the state: %s", d->state_path, err_text(e));
-		return e;
+	err = write_manifests(d, in);
+	if (err == KB_OK)
+		err = store_save_both(&d->store, &d->state);
+	if (err != KB_OK) {
+		log_err("%s: unable to write the state: %s", d->state_path, err_text(err));
+		return err;
 	}
 	device_history(d, HISTORY_STATE, STATE_NONE, "the first state was written", "");
 	return KB_OK;
@@ -269,12 +269,12 @@ static enum kb_err write_state(struct device *d, const struct init_args *in)
 
 static enum kb_err open_and_write(struct device *d, const struct init_args *in)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(device_open_write(d));
-	e = write_state(d, in);
+	err = write_state(d, in);
 	device_close(d);
-	return e;
+	return err;
 }
 
 int state_init_cmd(struct args *a, struct device_options *o)
@@ -283,26 +283,26 @@ int state_init_cmd(struct args *a, struct device_options *o)
 	bool made = false;
 	struct init_args in = { .in.first = STATE_NONE };
 	int code = read_args(a, o, &in);
-	enum kb_err e;
+	enum kb_err err;
 
 	if (code != OUTPUT_OK)
 		return code;
-	e = find_release(&in);
-	if (e != KB_OK)
-		return output_exit_code(e);
+	err = find_release(&in);
+	if (err != KB_OK)
+		return output_exit_code(err);
 	device_init(&d, o);
 	if (in.in.slots == 0)
 		in.in.slots = d.conf.nslots;
-	e = check_range(o);
-	if (e == KB_OK)
-		e = make_file(o, &made);
-	if (e == KB_OK)
-		e = open_and_write(&d, &in);
+	err = check_range(o);
+	if (err == KB_OK)
+		err = make_file(o, &made);
+	if (err == KB_OK)
+		err = open_and_write(&d, &in);
 	/* A file without a state would be in the way of the next try. */
-	if (e != KB_OK && made)
+	if (err != KB_OK && made)
 		unlink(o->state);
-	if (e != KB_OK)
-		return output_exit_code(e);
+	if (err != KB_OK)
+		return output_exit_code(err);
 	printf("%s: first state written, %u slot%s, record %" PRIu64 ".\n", d.state_path,
 	       in.in.slots, in.in.slots == 1 ? "" : "s", d.state.seq);
 	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;

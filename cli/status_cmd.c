@@ -15,7 +15,7 @@ int status_cmd(struct args *a, struct device_options *o)
 	static struct device d;
 	static struct status st;
 	bool json = false;
-	enum kb_err e = KB_OK;
+	enum kb_err err = KB_OK;
 	json_object *boot;
 	int id;
 
@@ -29,14 +29,14 @@ int status_cmd(struct args *a, struct device_options *o)
 	boot = boot_json_read(o);
 	status_collect(&st, &d, boot);
 	if (json) {
-		e = output_json_print(status_json(&st), false);
+		err = output_json_print(status_json(&st), false);
 	} else {
 		status_text(&st);
-		e = output_flush();
+		err = output_flush();
 	}
 	json_object_put(boot);
 	device_close(&d);
 	if (!st.have_state)
 		return OUTPUT_FAILURE;
-	return output_exit_code(e);
+	return output_exit_code(err);
 }

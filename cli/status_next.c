@@ -50,18 +50,18 @@ static const char *left_alone(const struct status *st)
 static bool tell_staged(const struct status *st, char *out, size_t size)
 {
 	const char *why = left_alone(st), *drop = NULL;
-	enum kb_err e = accepted(&st->d->state);
+	enum kb_err err = accepted(&st->d->state);
 
-	if (why == NULL && e == KB_EREJECTED)
+	if (why == NULL && err == KB_EREJECTED)
 		drop = "failed here before";
-	else if (why == NULL && e == KB_EAPPLIED)
+	else if (why == NULL && err == KB_EAPPLIED)
 		drop = "is installed, or was";
-	else if (why == NULL && e == KB_EBUDGET)
+	else if (why == NULL && err == KB_EBUDGET)
 		why = "too many installs, or failures to write it";
-	else if (why == NULL && e == KB_EBUSY)
+	else if (why == NULL && err == KB_EBUSY)
 		why = "the state was lost; first a slot has to be marked good";
-	else if (why == NULL && e != KB_OK)
-		why = err_text(e);
+	else if (why == NULL && err != KB_OK)
+		why = err_text(err);
 	if (drop != NULL)
 		snprintf(out, size, "forgets the staged update, which %s; takes", drop);
 	else if (why != NULL)

@@ -51,54 +51,54 @@ static const char *failure(const struct state *s, int slot)
 	return why[0] != '\0' ? why : "its release was rejected on this device";
 }
 
-static void tell_refused(const struct device *d, const struct switching *w, enum kb_err e)
+static void tell_refused(const struct device *d, const struct switching *w, enum kb_err err)
 {
 	const struct state_slot *t = &d->state.slot[w->slot];
 	char letter = state_slot_letter(w->slot);
 
-	if (e == KB_EINVAL)
+	if (err == KB_EINVAL)
 		log_err("slot %c is %s: there is nothing to boot; `keelboot install` a bundle",
 			letter, state_st_name(t->st));
-	else if (e == KB_EDOWNGRADE)
+	else if (err == KB_EDOWNGRADE)
 		log_err("slot %c (sequence %" PRIu64 ") is below this device's floor, %" PRIu64
 			": it may not be chosen any more",
 			letter, t->sequence, d->state.floor);
-	else if (e == KB_EREJECTED)
+	else if (err == KB_EREJECTED)
 		log_err("slot %c failed here: %s; --force boots it nevertheless", letter,
 			failure(&d->state, w->slot));
-	else if (e == KB_ENEWER)
+	else if (err == KB_ENEWER)
 		log_err("the state was written by a newer Keelboot; update this command first");
 	else
-		log_err("slot %c: cannot be chosen: %s", letter, err_text(e));
+		log_err("slot %c: cannot be chosen: %s", letter, err_text(err));
 }
 
 /* Changes d->state in memory. */
 static enum kb_err decide(struct device *d, struct switching *w)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(device_slot(d, w->name, &w->slot));
 	w->before = d->state;
-	e = verdict_switch(&d->state, w->slot, w->once, w->force, (uint8_t)d->conf.tries);
-	if (e != KB_OK)
-		tell_refused(d, w, e);
-	return e;
+	err = verdict_switch(&d->state, w->slot, w->once, w->force, (uint8_t)d->conf.tries);
+	if (err != KB_OK)
+		tell_refused(d, w, err);
+	return err;
 }
 
 static enum kb_err choose(struct device *d, struct switching *w, bool *changed)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(device_open_state(d));
-	e = decide(d, w);
-	*changed = e == KB_OK && !state_same(&d->state, &w->before);
+	err = decide(d, w);
+	*changed = err == KB_OK && !state_same(&d->state, &w->before);
 	if (*changed)
-		e = device_save(d);
-	if (*changed && e == KB_OK)
+		err = device_save(d);
+	if (*changed && err == KB_OK)
 		device_history(d, HISTORY_STATE, w->slot,
 			       w->once ? "was chosen for one boot" : "was chosen", "command");
 	device_close(d);
-	return e;
+	return err;
 }
 
 static void print_result(const struct device *d, const struct switching *w, bool changed)
@@ -128,15 +128,15 @@ int switch_cmd(struct args *a, struct device_options *o)
 	static struct switching w;
 	static struct device d;
 	bool changed = false;
-	enum kb_err e;
+	enum kb_err err;
 	int code = read_args(a, o, &w);
 
 	if (code != OUTPUT_OK)
 		return code;
 	device_init(&d, o);
-	e = choose(&d, &w, &changed);
-	if (e != KB_OK)
-		return output_exit_code(e);
+	err = choose(&d, &w, &changed);
+	if (err != KB_OK)
+		return output_exit_code(err);
 	print_result(&d, &w, changed);
 	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
 }

@@ -26,24 +26,24 @@ static enum kb_err forget(void)
 
 int unstage_cmd(struct args *a, struct device_options *o)
 {
-	enum kb_err e;
+	enum kb_err err;
 	int id = device_options_next(a, o);
 
 	if (id != ARGS_END)
 		return args_wrong(a, id, "unstage");
 	device_init(&d, o);
-	e = device_open_state(&d);
-	if (e != KB_OK)
-		return output_exit_code(e);
-	e = forget();
+	err = device_open_state(&d);
+	if (err != KB_OK)
+		return output_exit_code(err);
+	err = forget();
 	device_close(&d);
-	if (e == KB_ENOENT) {
+	if (err == KB_ENOENT) {
 		log_warn("nothing is staged");
 		return OUTPUT_NOTHING;
 	}
-	if (e == KB_OK) {
+	if (err == KB_OK) {
 		puts("Nothing is staged any more.");
-		e = output_flush();
+		err = output_flush();
 	}
-	return output_exit_code(e);
+	return output_exit_code(err);
 }

@@ -80,14 +80,14 @@ static bool load_configuration(struct apply *a)
 static bool load_state(struct apply *a)
 {
 	enum store_finding found = STORE_LOST;
-	enum kb_err e = bdev_file_open(&a->dev, a->o.state, BDEV_FILE_WRITE | BDEV_FILE_DIRECT);
+	enum kb_err err = bdev_file_open(&a->dev, a->o.state, BDEV_FILE_WRITE | BDEV_FILE_DIRECT);
 
-	if (e == KB_OK)
-		e = store_lock(a->dev.fd, LOCK_MS);
-	if (e == KB_OK)
-		e = store_load(&a->store, &a->dev.bdev, &a->state, &found);
-	if (e != KB_OK) {
-		log_err("state partition %s: %s: nothing is installed", a->o.state, err_text(e));
+	if (err == KB_OK)
+		err = store_lock(a->dev.fd, LOCK_MS);
+	if (err == KB_OK)
+		err = store_load(&a->store, &a->dev.bdev, &a->state, &found);
+	if (err != KB_OK) {
+		log_err("state partition %s: %s: nothing is installed", a->o.state, err_text(err));
 		return false;
 	}
 	if (found == STORE_FOUND)

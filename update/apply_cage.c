@@ -115,17 +115,17 @@ static enum kb_err only_to_read(void)
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(tree); i++) {
 		struct statfs st;
-		enum kb_err e;
+		enum kb_err err;
 
 		if (statfs(tree[i].at, &st) != 0 || (long)st.f_type != tree[i].type)
 			continue;
-		e = os_mount(NULL, tree[i].at, NULL,
-			     MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-			     NULL);
-		if (e == KB_OK)
+		err = os_mount(NULL, tree[i].at, NULL,
+			       MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+			       NULL);
+		if (err == KB_OK)
 			continue;
 		log_err("apply: %s can be written to: %s: nothing is read with that", tree[i].at,
-			err_text(e));
+			err_text(err));
 		return KB_EPERM;
 	}
 	return KB_OK;
@@ -147,17 +147,17 @@ static enum kb_err own_mounts(void)
 
 enum kb_err apply_cage_enter(void)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(own_mounts());
 	TRY(cage_enter_open(&cage));
-	e = cage_forbid(rules, KB_ARRAY_LEN(rules));
-	if (e == KB_OK)
+	err = cage_forbid(rules, KB_ARRAY_LEN(rules));
+	if (err == KB_OK)
 		return KB_OK;
-	if (e == KB_ENOENT) {
+	if (err == KB_ENOENT) {
 		log_warn("apply: this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)");
 		return KB_OK;
 	}
 	log_err("apply: unable to bound its system calls; nothing is read with all of them");
-	return e;
+	return err;
 }

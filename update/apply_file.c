@@ -23,15 +23,15 @@ struct apply_devs {
 	struct bdev_file dev[CONF_CLASSES_MAX], raw[CONF_CLASSES_MAX];
 };
 
-__attribute__((format(printf, 3, 4))) static enum kb_err fail(struct apply_job *job, enum kb_err e,
-							      const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static enum kb_err fail(struct apply_job *job,
+							      enum kb_err err, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(job->why, sizeof(job->why), fmt, ap);
 	va_end(ap);
-	return e;
+	return err;
 }
 
 /* ---------------------------------------------------------------- looking */
@@ -52,15 +52,15 @@ static enum kb_err size_of(const struct apply_job *job, uint64_t *size)
 static enum kb_err open_bundle(struct apply_job *job)
 {
 	uint64_t size;
-	enum kb_err e = size_of(job, &size);
+	enum kb_err err = size_of(job, &size);
 
-	if (e != KB_OK)
-		return fail(job, e, "neither a file nor a block device");
+	if (err != KB_OK)
+		return fail(job, err, "neither a file nor a block device");
 	posix_fadvise(job->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	job->blame = INSTALL_BLAME_BUNDLE;
-	e = reader_open(&reader, job->fd, job->raw, size, job->keys);
-	if (e != KB_OK)
-		return fail(job, e, "%s", reader.why[0] != '\0' ? reader.why : err_text(e));
+	err = reader_open(&reader, job->fd, job->raw, size, job->keys);
+	if (err != KB_OK)
+		return fail(job, err, "%s", reader.why[0] != '\0' ? reader.why : err_text(err));
 	job->blame = INSTALL_BLAME_NONE;
 	job->release = reader.release;
 	job->known = true;
@@ -78,9 +78,9 @@ static uint64_t believed_floor(const struct apply_job *job)
 	return bounded ? job->floor_bound : job->state->floor;
 }
 
-static const char *refusal(const struct apply_job *job, enum kb_err e)
+static const char *refusal(const struct apply_job *job, enum kb_err err)
 {
-	switch ((int)e) {
+	switch ((int)err) {
 	case KB_EAPPLIED:
 		return "this release is installed, or was before";
 	case KB_EWAITS:
@@ -115,7 +115,7 @@ static const char *refusal(const struct apply_job *job, enum kb_err e)
 	case KB_ENEWER:
 		return "the state was written by a newer Keelboot";
 	default:
-		return err_text(e);
+		return err_text(err);
 	}
 }
 
@@ -144,22 +144,22 @@ static enum kb_err choose(struct apply_job *job)
 {
 	static const struct state nothing; /* in rescue what the state says proves nothing */
 	choose_mask in_use = job->mounted;
-	enum kb_err e;
+	enum kb_err err;
 
 	/* A slot that is not wanted is as good as one that is in use. */
 	if (job->want != STATE_NONE)
 		in_use |= (choose_mask) ~(1u << job->want);
-	e = accept_to(job, in_use | absent(job));
-	if (e == KB_ENOTARGET) /* or one whose partition is missing, which is another message */
-		e = accept_to(job, in_use);
-	if (e == KB_ENOTARGET && job->want != STATE_NONE)
-		return fail(job, e, "slot %c is in use, or is the one to fall back to",
+	err = accept_to(job, in_use | absent(job));
+	if (err == KB_ENOTARGET) /* or one whose partition is missing, which is another message */
+		err = accept_to(job, in_use);
+	if (err == KB_ENOTARGET && job->want != STATE_NONE)
+		return fail(job, err, "slot %c is in use, or is the one to fall back to",
 			    state_slot_letter(job->want));
-	if (e == KB_OK)
-		e = plan_ahead(job->mode == PLAN_RESCUE ? &nothing : job->state, &job->release,
-			       job->max_jump);
-	if (e != KB_OK)
-		return fail(job, e, "%s", refusal(job, e));
+	if (err == KB_OK)
+		err = plan_ahead(job->mode == PLAN_RESCUE ? &nothing : job->state, &job->release,
+				 job->max_jump);
+	if (err != KB_OK)
+		return fail(job, err, "%s", refusal(job, err));
 	return KB_OK;
 }
 
@@ -176,10 +176,10 @@ static enum kb_err look(struct apply_job *job)
 
 enum kb_err apply_file_look(struct apply_job *job)
 {
-	enum kb_err e = look(job);
+	enum kb_err err = look(job);
 
 	reader_close(&reader);
-	return e;
+	return err;
 }
 
 /* ---------------------------------------------------------------- the target's partitions */
@@ -187,19 +187,19 @@ enum kb_err apply_file_look(struct apply_job *job)
 static enum kb_err open_part(struct apply_job *job, const struct apply_part *part,
 			     struct bdev_file *dev, struct bdev_file *raw)
 {
-	enum kb_err e = bdev_file_open(dev, part->path, BDEV_FILE_WRITE | BDEV_FILE_EXCL);
+	enum kb_err err = bdev_file_open(dev, part->path, BDEV_FILE_WRITE | BDEV_FILE_EXCL);
 
 	job->blame = INSTALL_BLAME_TARGET;
-	if (e == KB_EBUSY)
-		return fail(job, e, "%s of slot %c (%s) is mounted or otherwise in use", part->cls,
-			    state_slot_letter(job->target), part->path);
-	if (e != KB_OK)
-		return fail(job, e, "%s of slot %c (%s) cannot be opened: %s", part->cls,
-			    state_slot_letter(job->target), part->path, err_text(e));
-	e = bdev_file_open(raw, part->path, BDEV_FILE_DIRECT);
-	if (e != KB_OK)
-		return fail(job, e, "%s cannot be opened a second time: %s", part->path,
-			    err_text(e));
+	if (err == KB_EBUSY)
+		return fail(job, err, "%s of slot %c (%s) is mounted or otherwise in use",
+			    part->cls, state_slot_letter(job->target), part->path);
+	if (err != KB_OK)
+		return fail(job, err, "%s of slot %c (%s) cannot be opened: %s", part->cls,
+			    state_slot_letter(job->target), part->path, err_text(err));
+	err = bdev_file_open(raw, part->path, BDEV_FILE_DIRECT);
+	if (err != KB_OK)
+		return fail(job, err, "%s cannot be opened a second time: %s", part->path,
+			    err_text(err));
 	job->blame = INSTALL_BLAME_NONE;
 	return KB_OK;
 }
@@ -251,7 +251,7 @@ static enum kb_err install(struct apply_job *job)
 {
 	static struct install in;
 	static struct apply_devs devs; /* as in, which points into it */
-	enum kb_err e;
+	enum kb_err err;
 
 	devs = (struct apply_devs){ 0 };
 	in = (struct install){
@@ -267,17 +267,17 @@ static enum kb_err install(struct apply_job *job)
 		.progress = job->progress,
 		.ctx = job->ctx,
 	};
-	e = open_parts(job, &devs, &in);
-	if (e == KB_OK) {
-		e = install_run(&in);
+	err = open_parts(job, &devs, &in);
+	if (err == KB_OK) {
+		err = install_run(&in);
 		job->blame = in.blame;
 		job->bytes_written = in.bytes_written;
 		job->bytes_skipped = in.bytes_skipped;
-		if (e != KB_OK)
-			fail(job, e, "%s", in.why[0] != '\0' ? in.why : refusal(job, e));
+		if (err != KB_OK)
+			fail(job, err, "%s", in.why[0] != '\0' ? in.why : refusal(job, err));
 	}
 	close_parts(&devs);
-	return e;
+	return err;
 }
 
 /* A damaged stick that is left in fails in the same way at each boot; one line tells that. */
@@ -291,9 +291,9 @@ static bool told_already(struct apply_job *job, const struct history_event *ev)
  * not each one for ever. What ended without coming here, by a power cut or because the medium was
  * pulled out, costs nothing. A record that cannot be written is one try more.
  */
-static void count_failure(struct apply_job *job, enum kb_err e)
+static void count_failure(struct apply_job *job, enum kb_err err)
 {
-	if (job->mode != PLAN_AUTOMATIC || e != KB_EIO || job->blame != INSTALL_BLAME_TARGET ||
+	if (job->mode != PLAN_AUTOMATIC || err != KB_EIO || job->blame != INSTALL_BLAME_TARGET ||
 	    !plan_unwritable(job->state, &job->release))
 		return;
 	if (store_save(job->store, job->state) != KB_OK)
@@ -313,7 +313,7 @@ static void tell(struct apply_job *job, const struct history_event *ev, bool onc
 
 /* Written for what was tried; what was refused at a look is not, so that a stick that is left in
  * costs no write at each boot. */
-static void record(struct apply_job *job, enum kb_err e)
+static void record(struct apply_job *job, enum kb_err err)
 {
 	struct history_event ev = {
 		.time = (uint64_t)time(NULL),
@@ -323,10 +323,10 @@ static void record(struct apply_job *job, enum kb_err e)
 	};
 
 	state_set_text(ev.version, job->release.version);
-	history_set_text(ev.reason, e == KB_OK ? "" : job->why);
+	history_set_text(ev.reason, err == KB_OK ? "" : job->why);
 	history_set_text(ev.detail, state_source_name(job->source));
-	if (e == KB_OK || !job->untold)
-		tell(job, &ev, e != KB_OK);
+	if (err == KB_OK || !job->untold)
+		tell(job, &ev, err != KB_OK);
 }
 
 void apply_file_tell_more(struct apply_job *job, unsigned n)
@@ -344,30 +344,30 @@ void apply_file_tell_more(struct apply_job *job, unsigned n)
 
 enum kb_err apply_file(struct apply_job *job)
 {
-	enum kb_err e = look(job);
+	enum kb_err err = look(job);
 
-	if (e == KB_OK) {
+	if (err == KB_OK) {
 		log_notice("%s: version %s (sequence %" PRIu64 "), signed by %s: to slot %c",
 			   job->name, job->release.version, job->release.sequence, reader.signer,
 			   state_slot_letter(job->target));
 		job->state->floor = believed_floor(job);
 		if (job->mode == PLAN_RESCUE)
 			job->state->back = 0;
-		e = install(job);
-		count_failure(job, e);
-		if (e != KB_EAPPLIED)
-			record(job, e);
+		err = install(job);
+		count_failure(job, err);
+		if (err != KB_EAPPLIED)
+			record(job, err);
 	}
 	reader_close(&reader);
-	if (e == KB_OK)
+	if (err == KB_OK)
 		log_notice("slot %c holds version %s on trial: %" PRIu64 " KiB written, %" PRIu64
 			   " KiB were right already",
 			   state_slot_letter(job->target), job->release.version,
 			   job->bytes_written / 1024, job->bytes_skipped / 1024);
-	return e;
+	return err;
 }
 
-bool apply_file_copy_failed(const struct apply_job *job, enum kb_err e)
+bool apply_file_copy_failed(const struct apply_job *job, enum kb_err err)
 {
-	return e != KB_OK && job->blame == INSTALL_BLAME_BUNDLE;
+	return err != KB_OK && job->blame == INSTALL_BLAME_BUNDLE;
 }

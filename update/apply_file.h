@@ -92,4 +92,4 @@ void apply_file_tell_more(struct apply_job *job, unsigned n);
 
 /* True when an error is one that spends the budget of a staged copy: it did not verify, or could
  * not be read. */
-bool apply_file_copy_failed(const struct apply_job *job, enum kb_err e);
+bool apply_file_copy_failed(const struct apply_job *job, enum kb_err err);

@@ -83,17 +83,17 @@ static void remember(struct apply *a, unsigned source, const char *name)
 static void look_at(struct apply *a, unsigned source, const char *name)
 {
 	KB_CLEANUP_FD int fd = -1;
-	enum kb_err e = media_file(&a->media, name, &fd);
+	enum kb_err err = media_file(&a->media, name, &fd);
 
 	apply_progress_look();
-	if (e != KB_OK) {
+	if (err != KB_OK) {
 		log_notice("%s: ignored: %s", place(a, source, name),
-			   e == KB_EINVAL ? "not a regular file" : err_text(e));
+			   err == KB_EINVAL ? "not a regular file" : err_text(err));
 		return;
 	}
 	apply_job_fill(a, fd, name, a->o.source[source].kind, a->media.raw);
-	e = apply_file_look(&a->job);
-	if (e == KB_OK)
+	err = apply_file_look(&a->job);
+	if (err == KB_OK)
 		remember(a, source, name);
 	else if (a->job.known) /* on the console where somebody waits before it */
 		log_line(plan_is_rescue(a->o.mode) ? LOG_LEVEL_ERR : LOG_LEVEL_NOTICE,
@@ -106,10 +106,10 @@ static void look_at(struct apply *a, unsigned source, const char *name)
 static void look_through(struct apply *a, unsigned source)
 {
 	char name[MEDIA_NAME_MAX + 1];
-	enum kb_err e;
+	enum kb_err err;
 	unsigned n = 0, opened = 0, litter = 0;
 
-	while ((e = media_next(&a->media, name)) == KB_OK && n++ < FILES_MAX) {
+	while ((err = media_next(&a->media, name)) == KB_OK && n++ < FILES_MAX) {
 		if (media_is_bundle(name) && opened++ == APPLY_OPENED_MAX)
 			break;
 		if (media_is_bundle(name))
@@ -120,11 +120,11 @@ static void look_through(struct apply *a, unsigned source)
 	if (litter > LITTER_MAX)
 		log_info("%s: ignored: %u more that are not named *" MEDIA_SUFFIX,
 			 a->o.source[source].dev, litter - LITTER_MAX);
-	if (e == KB_OK)
+	if (err == KB_OK)
 		log_warn("%s: only the first %u files, and %u bundles, of " FOLDER
 			 "/ are looked at",
 			 a->o.source[source].dev, FILES_MAX, APPLY_OPENED_MAX);
-	else if (e != KB_ENOENT)
+	else if (err != KB_ENOENT)
 		log_warn("%s: " FOLDER "/ cannot be read to its end", a->o.source[source].dev);
 }
 
@@ -132,10 +132,10 @@ static void look_into(struct apply *a, unsigned source)
 {
 	const char *dev = a->o.source[source].dev;
 	const char *const *fs = filesystems(a, source);
-	enum kb_err e = media_open(&a->media, dev, true, fs, FOLDER);
+	enum kb_err err = media_open(&a->media, dev, true, fs, FOLDER);
 
 	apply_progress_look();
-	switch ((int)e) {
+	switch ((int)err) {
 	case KB_OK:
 		break;
 	case KB_ENODEV:
@@ -154,7 +154,7 @@ static void look_into(struct apply *a, unsigned source)
 				 fs[0], fs[1] != NULL ? ", " : "", fs[1] != NULL ? fs[1] : "");
 		return;
 	default:
-		log_warn("%s: cannot be looked at: %s", dev, err_text(e));
+		log_warn("%s: cannot be looked at: %s", dev, err_text(err));
 		return;
 	}
 	if (a->media.raw)
@@ -182,32 +182,32 @@ static enum kb_err install(struct apply *a, const struct apply_candidate *c)
 {
 	const char *dev = a->o.source[c->source].dev;
 	KB_CLEANUP_FD int fd = -1;
-	enum kb_err e = media_open(&a->media, dev, true, filesystems(a, c->source), FOLDER);
+	enum kb_err err = media_open(&a->media, dev, true, filesystems(a, c->source), FOLDER);
 
 	/* What is not there any more is to blame, and no reason to leave the next one alone. */
 	a->job.blame = INSTALL_BLAME_BUNDLE;
-	if (e != KB_OK) {
-		log_err("%s: cannot be opened again: %s", dev, err_text(e));
-		return e;
+	if (err != KB_OK) {
+		log_err("%s: cannot be opened again: %s", dev, err_text(err));
+		return err;
 	}
-	e = media_file(&a->media, c->name, &fd);
-	if (e != KB_OK) {
+	err = media_file(&a->media, c->name, &fd);
+	if (err != KB_OK) {
 		log_err("%s: cannot be opened again: %s", place(a, c->source, c->name),
-			err_text(e));
+			err_text(err));
 	} else {
 		apply_job_fill(a, fd, place(a, c->source, c->name), a->o.source[c->source].kind,
 			       a->media.raw);
 		a->job.untold = a->nfailed >= FAILURES_TOLD;
-		e = apply_file(&a->job);
+		err = apply_file(&a->job);
 		/* In rescue, what is there already did not mount. */
-		if (e == KB_EAPPLIED && plan_is_rescue(a->o.mode))
+		if (err == KB_EAPPLIED && plan_is_rescue(a->o.mode))
 			a->job.blame = INSTALL_BLAME_BUNDLE;
-		if (e != KB_OK)
+		if (err != KB_OK)
 			log_err("%s: version %s: not installed: %s", place(a, c->source, c->name),
 				c->release.version, a->job.why);
 	}
 	media_close(&a->media);
-	return e;
+	return err;
 }
 
 /* Why c was not installed, though it could have been. */

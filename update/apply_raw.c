@@ -34,10 +34,10 @@ static void done_with(struct apply *a, const char *dev)
 		.slot = STATE_NONE,
 		.sequence = a->job.known ? a->job.release.sequence : 0,
 	};
-	enum kb_err e = erase(dev);
+	enum kb_err err = erase(dev);
 
-	if (e != KB_OK) {
-		log_err("%s: %s; the bundle cannot be erased: %s", dev, a->job.why, err_text(e));
+	if (err != KB_OK) {
+		log_err("%s: %s; the bundle cannot be erased: %s", dev, a->job.why, err_text(err));
 		return;
 	}
 	log_notice("%s: %s; the bundle is erased", dev, a->job.why);
@@ -50,11 +50,11 @@ static void done_with(struct apply *a, const char *dev)
 }
 
 /* What becomes of it when it was not installed. */
-static int settle(struct apply *a, const char *dev, enum kb_err e)
+static int settle(struct apply *a, const char *dev, enum kb_err err)
 {
-	int rc = apply_file_copy_failed(&a->job, e) ? APPLY_FAILED : APPLY_NOTHING;
+	int rc = apply_file_copy_failed(&a->job, err) ? APPLY_FAILED : APPLY_NOTHING;
 
-	switch ((int)e) {
+	switch ((int)err) {
 	case KB_EAPPLIED:
 		if (!apply_staged_on_trial(&a->state, a->job.release.id))
 			done_with(a, dev);
@@ -86,48 +86,48 @@ static int settle(struct apply *a, const char *dev, enum kb_err e)
 static enum kb_err try(struct apply *a, const struct apply_source *src, bool *opened)
 {
 	static const char *const none[] = { NULL };
-	enum kb_err e = media_open(&a->media, src->dev, true, none, "");
+	enum kb_err err = media_open(&a->media, src->dev, true, none, "");
 
-	*opened = e == KB_OK;
-	if (e != KB_OK)
-		return e;
+	*opened = err == KB_OK;
+	if (err != KB_OK)
+		return err;
 	posix_fadvise(a->media.dev, 0, 0, POSIX_FADV_DONTNEED);
 	apply_job_fill(a, a->media.dev, src->dev, STATE_SRC_RAW, true);
-	e = apply_file_look(&a->job);
-	if (e == KB_OK) {
+	err = apply_file_look(&a->job);
+	if (err == KB_OK) {
 		apply_progress_next();
-		e = apply_file(&a->job);
+		err = apply_file(&a->job);
 	}
 	media_close(&a->media);
-	return e;
+	return err;
 }
 
 /* Whether it is at fault for good: it may have been read wrong, or the decoder been killed to get
  * its memory. */
-static bool looks_damaged(const struct apply *a, enum kb_err e)
+static bool looks_damaged(const struct apply *a, enum kb_err err)
 {
-	return apply_file_copy_failed(&a->job, e) && e != KB_EIO && e != KB_ECOMPAT;
+	return apply_file_copy_failed(&a->job, err) && err != KB_EIO && err != KB_ECOMPAT;
 }
 
 int apply_raw_run(struct apply *a, const struct apply_source *src)
 {
-	enum kb_err e = KB_OK;
+	enum kb_err err = KB_OK;
 	bool opened;
 
 	for (unsigned round = 0; round < ROUNDS; round++) {
-		e = try(a, src, &opened);
-		if (!opened && e == KB_EMOUNT && round == 0)
+		err = try(a, src, &opened);
+		if (!opened && err == KB_EMOUNT && round == 0)
 			return APPLY_NOTHING;
 		if (!opened) {
-			log_err("%s: cannot be opened: %s", src->dev, err_text(e));
+			log_err("%s: cannot be opened: %s", src->dev, err_text(err));
 			return APPLY_FAILED;
 		}
-		if (e == KB_OK)
+		if (err == KB_OK)
 			return APPLY_INSTALLED;
-		if (!looks_damaged(a, e))
+		if (!looks_damaged(a, err))
 			break;
 		if (round + 1 < ROUNDS)
 			log_warn("%s: %s; read once more", src->dev, a->job.why);
 	}
-	return settle(a, src->dev, e);
+	return settle(a, src->dev, err);
 }

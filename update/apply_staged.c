@@ -20,10 +20,10 @@ static void save(struct apply *a, const char *reason)
 		.slot = STATE_NONE,
 		.sequence = a->job.known ? a->job.release.sequence : 0,
 	};
-	enum kb_err e = store_save(&a->store, &a->state);
+	enum kb_err err = store_save(&a->store, &a->state);
 
-	if (e != KB_OK)
-		log_err("staged update: the state cannot be written: %s", err_text(e));
+	if (err != KB_OK)
+		log_err("staged update: the state cannot be written: %s", err_text(err));
 	if (a->job.known)
 		state_set_text(ev.version, a->job.release.version);
 	history_set_text(ev.reason, reason);
@@ -69,11 +69,11 @@ bool apply_staged_on_trial(const struct state *s, const uint8_t release[STATE_ID
 }
 
 /* What becomes of it when it was not installed. */
-static int settle(struct apply *a, enum kb_err e)
+static int settle(struct apply *a, enum kb_err err)
 {
-	if (apply_file_copy_failed(&a->job, e))
+	if (apply_file_copy_failed(&a->job, err))
 		return copy_failed(a, a->job.why);
-	switch ((int)e) {
+	switch ((int)err) {
 	case KB_EAPPLIED:
 		if (apply_staged_on_trial(&a->state, a->state.staged.release))
 			return APPLY_NOTHING; /* mark good unstages it, and removes the file */
@@ -99,39 +99,40 @@ static int settle(struct apply *a, enum kb_err e)
 static int install(struct apply *a, const char *name)
 {
 	KB_CLEANUP_FD int fd = -1;
-	enum kb_err e = media_file(&a->media, name, &fd);
+	enum kb_err err = media_file(&a->media, name, &fd);
 
-	if (e != KB_OK)
-		return copy_failed(a, e == KB_ENOENT ? "its file is gone" : "it cannot be opened");
+	if (err != KB_OK)
+		return copy_failed(a,
+				   err == KB_ENOENT ? "its file is gone" : "it cannot be opened");
 	apply_job_fill(a, fd, name, STATE_SRC_DATA, false);
-	e = apply_file_look(&a->job);
+	err = apply_file_look(&a->job);
 	if (a->job.known && memcmp(a->job.release.id, a->state.staged.release, STATE_ID_LEN) != 0)
 		return copy_failed(a, "its file holds another release");
-	if (e != KB_OK)
-		return settle(a, e);
+	if (err != KB_OK)
+		return settle(a, err);
 	apply_progress_next();
-	e = apply_file(&a->job);
-	return e == KB_OK ? APPLY_INSTALLED : settle(a, e);
+	err = apply_file(&a->job);
+	return err == KB_OK ? APPLY_INSTALLED : settle(a, err);
 }
 
 int apply_staged_run(struct apply *a, const struct apply_source *src)
 {
 	const char *const fstypes[] = { a->conf.data_fstype, NULL };
 	char name[8 * 2 + sizeof(MEDIA_SUFFIX)];
-	enum kb_err e;
+	enum kb_err err;
 	int rc;
 
 	if (a->state.staged.source != STATE_SRC_DATA)
 		return APPLY_NOTHING;
 	bytes_hex(name, a->state.staged.release, 8);
 	memcpy(name + 16, MEDIA_SUFFIX, sizeof(MEDIA_SUFFIX));
-	e = media_open(&a->media, src->dev, false, fstypes, a->conf.data_stage);
-	if (e == KB_EMOUNT)
+	err = media_open(&a->media, src->dev, false, fstypes, a->conf.data_stage);
+	if (err == KB_EMOUNT)
 		return copy_failed(a, "the data partition cannot be mounted");
-	if (e == KB_ENOENT)
+	if (err == KB_ENOENT)
 		return copy_failed(a, "the stage folder is gone");
-	if (e != KB_OK) {
-		log_err("staged update: %s cannot be opened: %s", src->dev, err_text(e));
+	if (err != KB_OK) {
+		log_err("staged update: %s cannot be opened: %s", src->dev, err_text(err));
 		return APPLY_FAILED;
 	}
 	rc = install(a, name);

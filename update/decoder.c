@@ -129,9 +129,9 @@ static void explain_death(struct decoder *d)
 	}
 }
 
-static enum kb_err lost(struct decoder *d, enum kb_err e)
+static enum kb_err lost(struct decoder *d, enum kb_err err)
 {
-	if (e == KB_ETIMEDOUT)
+	if (err == KB_ETIMEDOUT)
 		log_err("the decoder does not answer");
 	else
 		explain_death(d);
@@ -141,11 +141,11 @@ static enum kb_err lost(struct decoder *d, enum kb_err e)
 static enum kb_err await_hello(struct decoder *d, const char *helper)
 {
 	struct decoder_answer a;
-	enum kb_err e = hear(d, &a, DECODER_HELLO_MS);
+	enum kb_err err = hear(d, &a, DECODER_HELLO_MS);
 
-	if (e == KB_OK && a.status == DECODER_WIRE_HELLO)
+	if (err == KB_OK && a.status == DECODER_WIRE_HELLO)
 		return KB_OK;
-	if (e == KB_OK && a.status == DECODER_WIRE_NO_EXEC) {
+	if (err == KB_OK && a.status == DECODER_WIRE_NO_EXEC) {
 		log_err("unable to run %s as decoder: %s", helper, strerror((int)a.slot));
 		return KB_EEXEC;
 	}
@@ -159,17 +159,17 @@ static enum kb_err await_hello(struct decoder *d, const char *helper)
 enum kb_err decoder_start(struct decoder *d, const char *helper)
 {
 	KB_CLEANUP_FD int shared = -1;
-	enum kb_err e;
+	enum kb_err err;
 
 	*d = (struct decoder){ .pid = -1, .sock = -1, .area = DECODER_WIRE_AREA };
-	e = make_shared(d, &shared);
-	if (e == KB_OK)
-		e = spawn(d, helper, shared);
-	if (e == KB_OK)
-		e = await_hello(d, helper);
-	if (e != KB_OK)
+	err = make_shared(d, &shared);
+	if (err == KB_OK)
+		err = spawn(d, helper, shared);
+	if (err == KB_OK)
+		err = await_hello(d, helper);
+	if (err != KB_OK)
 		decoder_stop(d);
-	return e;
+	return err;
 }
 
 uint8_t *decoder_input(struct decoder *d)
@@ -194,13 +194,13 @@ enum kb_err decoder_get(struct decoder *d, uint8_t *out, uint32_t plain, unsigne
 {
 	uint32_t slot = (uint32_t)(d->answered % DECODER_SLOTS);
 	struct decoder_answer a;
-	enum kb_err e;
+	enum kb_err err;
 
 	if (d->asked == d->answered || plain > MANIFEST_CHUNK_MAX)
 		return KB_EINVAL;
-	e = hear(d, &a, timeout_ms);
-	if (e != KB_OK)
-		return lost(d, e);
+	err = hear(d, &a, timeout_ms);
+	if (err != KB_OK)
+		return lost(d, err);
 	if (a.slot != slot || a.status > 1) {
 		log_err("the decoder broke its protocol");
 		return KB_ECHILD;

@@ -19,7 +19,7 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, enum kb_err e,
+enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, enum kb_err err,
 			     const char *fmt, ...)
 {
 	struct install *in = j->in;
@@ -27,7 +27,7 @@ enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, en
 	va_list ap;
 
 	if (in->why[0] != '\0')
-		return e;
+		return err;
 	in->blame = blame;
 	if (blame == INSTALL_BLAME_TARGET)
 		n = (size_t)snprintf(in->why, sizeof(in->why),
@@ -35,7 +35,7 @@ enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, en
 	va_start(ap, fmt);
 	vsnprintf(in->why + n, sizeof(in->why) - n, fmt, ap);
 	va_end(ap);
-	return e;
+	return err;
 }
 
 enum kb_err install_job_lost(struct install_job *j)
@@ -106,20 +106,20 @@ static uint64_t work(const struct install_job *j)
 static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 {
 	struct install_pipe_chunk c;
-	enum kb_err e;
+	enum kb_err err;
 
 	j->now = p;
 	j->expect_same = true;
-	e = install_pipe_begin(&j->pipe, p->image, p->enc);
-	if (e != KB_OK)
-		return install_job_fail(j, INSTALL_BLAME_BUNDLE, e, "%s", j->pipe.why);
+	err = install_pipe_begin(&j->pipe, p->image, p->enc);
+	if (err != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "%s", j->pipe.why);
 	bdev_prefetch(p->dev, 0, READ_AHEAD);
-	while ((e = install_check_next(j, &c)) == KB_OK) {
+	while ((err = install_check_next(j, &c)) == KB_OK) {
 		bdev_prefetch(p->dev, (uint64_t)c.c.index * p->im->chunk + READ_AHEAD, c.c.len);
 		TRY(install_write_chunk(j, &c));
 		install_job_tick(j, c.c.len);
 	}
-	return e == KB_ENOENT ? install_write_end(j) : e;
+	return err == KB_ENOENT ? install_write_end(j) : err;
 }
 
 static enum kb_err write_all(struct install_job *j)
@@ -138,18 +138,18 @@ static enum kb_err write_all(struct install_job *j)
 static enum kb_err read_back(struct install_job *j)
 {
 	uint64_t before, done;
-	enum kb_err e;
+	enum kb_err err;
 
 	/* What the thread has done already is not told again. */
-	e = install_readback_wait(&j->rb, 0, &before);
-	if (e == KB_OK || e == KB_ETIMEDOUT) {
+	err = install_readback_wait(&j->rb, 0, &before);
+	if (err == KB_OK || err == KB_ETIMEDOUT) {
 		install_job_phase(j, INSTALL_READ_BACK, j->rb.added - before);
-		e = install_readback_push(&j->rb);
+		err = install_readback_push(&j->rb);
 	}
-	while (e == KB_OK || e == KB_ETIMEDOUT) {
-		e = install_readback_wait(&j->rb, 250, &done);
+	while (err == KB_OK || err == KB_ETIMEDOUT) {
+		err = install_readback_wait(&j->rb, 250, &done);
 		install_job_tick(j, done - before - j->done);
-		if (e == KB_OK)
+		if (err == KB_OK)
 			return KB_OK;
 	}
 	return install_job_lost(j);
@@ -181,7 +181,7 @@ enum kb_err install_run(struct install *in)
 {
 	static struct install_job job;
 	bool threaded = false;
-	enum kb_err e;
+	enum kb_err err;
 
 	memset(&job, 0, sizeof(job));
 	job.in = in;
@@ -190,22 +190,22 @@ enum kb_err install_run(struct install *in)
 	in->why[0] = '\0';
 	for (unsigned i = 0; i < in->nparts && i < MANIFEST_IMAGES_MAX; i++)
 		threaded |= in->part[i].raw != NULL;
-	e = digest_init(&job.digest);
-	if (e == KB_OK)
-		e = digest_init(&job.whole);
-	if (e == KB_OK)
-		e = install_readback_begin(&job.rb, threaded);
-	if (e == KB_OK) {
+	err = digest_init(&job.digest);
+	if (err == KB_OK)
+		err = digest_init(&job.whole);
+	if (err == KB_OK)
+		err = install_readback_begin(&job.rb, threaded);
+	if (err == KB_OK) {
 		job.pipe.r = in->r;
 		job.pipe.helper = in->helper;
 		job.pipe.digest = &job.digest;
-		e = run(&job);
+		err = run(&job);
 	}
 	install_pipe_close(&job.pipe);
 	install_readback_end(&job.rb);
 	digest_free(&job.digest);
 	digest_free(&job.whole);
-	if (e == KB_OK)
+	if (err == KB_OK)
 		install_job_phase(&job, INSTALL_DONE, 0);
-	return e;
+	return err;
 }

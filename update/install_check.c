@@ -83,39 +83,39 @@ enum kb_err install_check_pair(struct install_job *j)
 
 enum kb_err install_check_next(struct install_job *j, struct install_pipe_chunk *c)
 {
-	enum kb_err e = install_pipe_next(&j->pipe, c);
+	enum kb_err err = install_pipe_next(&j->pipe, c);
 
-	if (e == KB_OK || e == KB_ENOENT)
-		return e;
-	return install_job_fail(j, e == KB_EEXEC ? INSTALL_BLAME_SYSTEM : INSTALL_BLAME_BUNDLE, e,
-				"%s", j->pipe.why);
+	if (err == KB_OK || err == KB_ENOENT)
+		return err;
+	return install_job_fail(j, err == KB_EEXEC ? INSTALL_BLAME_SYSTEM : INSTALL_BLAME_BUNDLE,
+				err, "%s", j->pipe.why);
 }
 
 /* The records of all chunks, so that an unknown form is refused before anything is written. */
 static enum kb_err check_tables(struct install_job *j, const struct install_job_part *p)
 {
-	enum kb_err e = reader_walk_all(&j->pipe.walk, j->in->r, p->image, p->enc);
+	enum kb_err err = reader_walk_all(&j->pipe.walk, j->in->r, p->image, p->enc);
 
-	if (e == KB_OK)
+	if (err == KB_OK)
 		return KB_OK;
-	return install_job_fail(j, INSTALL_BLAME_BUNDLE, e, "image %s: %s", p->im->name,
+	return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "image %s: %s", p->im->name,
 				j->in->r->why);
 }
 
 static enum kb_err check_payload(struct install_job *j, const struct install_job_part *p)
 {
 	struct install_pipe_chunk c;
-	enum kb_err e;
+	enum kb_err err;
 
 	j->pipe.whole = &j->whole;
-	e = install_pipe_begin(&j->pipe, p->image, p->enc);
-	if (e != KB_OK)
-		return install_job_fail(j, INSTALL_BLAME_BUNDLE, e, "image %s: %s", p->im->name,
+	err = install_pipe_begin(&j->pipe, p->image, p->enc);
+	if (err != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "image %s: %s", p->im->name,
 					j->pipe.why);
-	while ((e = install_check_next(j, &c)) == KB_OK)
+	while ((err = install_check_next(j, &c)) == KB_OK)
 		install_job_tick(j, c.c.len);
 	j->pipe.whole = NULL;
-	return e == KB_ENOENT ? KB_OK : e;
+	return err == KB_ENOENT ? KB_OK : err;
 }
 
 enum kb_err install_check_all(struct install_job *j)

@@ -41,9 +41,9 @@ struct install_job {
 	uint64_t told_ms;
 };
 
-/* Notes what is wrong and whose fault it is, returns e. The first note stays. Where the slot is to
+/* Notes what is wrong and whose fault it is, returns err. The first note stays. Where the slot is to
  * blame its letter goes in front. */
-enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, enum kb_err e,
+enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, enum kb_err err,
 			     const char *fmt, ...)
 	__attribute__((format(printf, 4, 5))) KB_MUST_CHECK;
 

@@ -11,26 +11,26 @@
 /* Private memory: what is hashed is what is used. */
 static uint8_t plain[MANIFEST_CHUNK_MAX] __attribute__((aligned(BDEV_ALIGN)));
 
-__attribute__((format(printf, 3, 4))) static enum kb_err fail(struct install_pipe *p, enum kb_err e,
-							      const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static enum kb_err fail(struct install_pipe *p,
+							      enum kb_err err, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(p->why, sizeof(p->why), fmt, ap);
 	va_end(ap);
-	return e;
+	return err;
 }
 
-static enum kb_err reader_said(struct install_pipe *p, enum kb_err e)
+static enum kb_err reader_said(struct install_pipe *p, enum kb_err err)
 {
-	return fail(p, e, "%s", p->r->why[0] != '\0' ? p->r->why : err_text(e));
+	return fail(p, err, "%s", p->r->why[0] != '\0' ? p->r->why : err_text(err));
 }
 
 enum kb_err install_pipe_begin(struct install_pipe *p, unsigned image,
 			       const struct manifest_encoding *enc)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	/* A walk that was given up may have left requests behind; their answers would be taken for
 	 * others. */
@@ -39,9 +39,9 @@ enum kb_err install_pipe_begin(struct install_pipe *p, unsigned image,
 	p->ended = false;
 	p->fed = p->taken = 0;
 	p->r->why[0] = '\0';
-	e = reader_walk_begin(&p->walk, p->r, image, enc);
-	if (e != KB_OK)
-		return reader_said(p, e);
+	err = reader_walk_begin(&p->walk, p->r, image, enc);
+	if (err != KB_OK)
+		return reader_said(p, err);
 	if (p->whole != NULL && digest_begin(p->whole) != KB_OK)
 		return fail(p, KB_EIO, "SHA-256 failed");
 	return KB_OK;
@@ -67,19 +67,19 @@ static enum kb_err unreadable(struct install_pipe *p, const struct reader_chunk 
 
 static enum kb_err ask(struct install_pipe *p, const struct reader_chunk *c)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	if (!p->decoding) {
-		e = decoder_start(&p->dec, p->helper);
-		if (e != KB_OK)
-			return fail(p, e, "the decoder cannot be started (%s)", p->helper);
+		err = decoder_start(&p->dec, p->helper);
+		if (err != KB_OK)
+			return fail(p, err, "the decoder cannot be started (%s)", p->helper);
 		p->decoding = true;
 	}
 	if (reader_stored(p->r, c, decoder_input(&p->dec)) != KB_OK)
 		return unreadable(p, c);
-	e = decoder_ask(&p->dec, c->form, c->stored, c->len);
-	if (e != KB_OK)
-		return fail(p, e, "image %s: the decoder died before chunk %u", image_name(p),
+	err = decoder_ask(&p->dec, c->form, c->stored, c->len);
+	if (err != KB_OK)
+		return fail(p, err, "image %s: the decoder died before chunk %u", image_name(p),
 			    c->index);
 	return KB_OK;
 }
@@ -89,14 +89,14 @@ static enum kb_err feed(struct install_pipe *p)
 {
 	while (!p->ended && p->fed - p->taken < DECODER_SLOTS) {
 		struct install_pipe_item *it = &p->ring[p->fed % DECODER_SLOTS];
-		enum kb_err e = reader_walk_next(&p->walk, &it->c);
+		enum kb_err err = reader_walk_next(&p->walk, &it->c);
 
-		if (e == KB_ENOENT) {
+		if (err == KB_ENOENT) {
 			p->ended = true;
 			return KB_OK;
 		}
-		if (e != KB_OK)
-			return reader_said(p, e);
+		if (err != KB_OK)
+			return reader_said(p, err);
 		it->had = it->c.form != READER_ZERO && p->have != NULL && p->have(p->ctx, &it->c);
 		if (!it->had && it->c.form == READER_ZSTD)
 			TRY(ask(p, &it->c));
@@ -117,7 +117,7 @@ static enum kb_err hash_zeroes(struct install_pipe *p, uint32_t len)
 
 static enum kb_err obtain(struct install_pipe *p, const struct reader_chunk *c)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	switch (c->form) {
 	case READER_ZERO:
@@ -127,12 +127,12 @@ static enum kb_err obtain(struct install_pipe *p, const struct reader_chunk *c)
 			       ? KB_OK
 			       : unreadable(p, c);
 	case READER_ZSTD:
-		e = decoder_get(&p->dec, plain, c->len, PIPE_DECODE_MS);
-		if (e == KB_OK)
+		err = decoder_get(&p->dec, plain, c->len, PIPE_DECODE_MS);
+		if (err == KB_OK)
 			return KB_OK;
-		return fail(p, e, "image %s: chunk %u %s", image_name(p), c->index,
-			    e == KB_EFORMAT ? "cannot be decoded: the bundle is damaged"
-					    : "brought the decoder down");
+		return fail(p, err, "image %s: chunk %u %s", image_name(p), c->index,
+			    err == KB_EFORMAT ? "cannot be decoded: the bundle is damaged"
+					      : "brought the decoder down");
 	case READER_COPY:
 	case READER_PATCH:
 		break;

@@ -82,13 +82,13 @@ static struct install_readback_segment *segment(struct install_readback *rb, uns
 static void do_work(struct install_readback *rb)
 {
 	struct install_readback_segment *s = segment(rb, rb->read);
-	enum kb_err e;
+	enum kb_err err;
 	uint64_t off;
 
 	pthread_mutex_unlock(&rb->lock);
-	e = check_segment(rb, s, &off);
+	err = check_segment(rb, s, &off);
 	pthread_mutex_lock(&rb->lock);
-	if (e != KB_OK && rb->err == KB_OK) {
+	if (err != KB_OK && rb->err == KB_OK) {
 		rb->err = KB_EIO;
 		rb->err_dev = s->dev;
 		rb->err_off = off;
@@ -161,7 +161,7 @@ static void wait_changed(struct install_readback *rb, unsigned timeout_ms)
 
 enum kb_err install_readback_push(struct install_readback *rb)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	pthread_mutex_lock(&rb->lock);
 	if (segment(rb, rb->filled)->n > 0) {
@@ -173,9 +173,9 @@ enum kb_err install_readback_push(struct install_readback *rb)
 		while (rb->filled - rb->read == INSTALL_READBACK_RING)
 			wait_changed(rb, 1000);
 	}
-	e = rb->err;
+	err = rb->err;
 	pthread_mutex_unlock(&rb->lock);
-	return e;
+	return err;
 }
 
 enum kb_err install_readback_add(struct install_readback *rb, struct bdev *dev, uint64_t off,
@@ -201,15 +201,15 @@ enum kb_err install_readback_add(struct install_readback *rb, struct bdev *dev, 
 
 enum kb_err install_readback_wait(struct install_readback *rb, unsigned timeout_ms, uint64_t *done)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	pthread_mutex_lock(&rb->lock);
 	if (rb->read != rb->filled)
 		wait_changed(rb, timeout_ms);
 	*done = rb->done;
-	e = rb->err != KB_OK ? rb->err : rb->read != rb->filled ? KB_ETIMEDOUT : KB_OK;
+	err = rb->err != KB_OK ? rb->err : rb->read != rb->filled ? KB_ETIMEDOUT : KB_OK;
 	pthread_mutex_unlock(&rb->lock);
-	return e;
+	return err;
 }
 
 void install_readback_end(struct install_readback *rb)

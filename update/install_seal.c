@@ -29,19 +29,19 @@ static enum kb_err close_state(struct install_job *j)
 {
 	static struct state before;
 	struct install *in = j->in;
-	enum kb_err e;
+	enum kb_err err;
 
 	before = *in->s;
 	plan_begin(in->s, in->target, in->back);
-	e = store_save_both(in->store, in->s);
-	if (e == KB_OK)
-		e = store_manifest_clear(in->store, in->target);
-	if (e == KB_OK)
+	err = store_save_both(in->store, in->s);
+	if (err == KB_OK)
+		err = store_manifest_clear(in->store, in->target);
+	if (err == KB_OK)
 		return KB_OK;
 	/* The slot is untouched, and may still be what the state said before. */
 	before.seq = in->s->seq;
 	*in->s = before;
-	return install_job_fail(j, INSTALL_BLAME_STATE, e,
+	return install_job_fail(j, INSTALL_BLAME_STATE, err,
 				"the state partition cannot be written, so the slot is left as "
 				"it is");
 }
@@ -74,7 +74,7 @@ static enum kb_err first_of(enum kb_err one, enum kb_err other)
 static enum kb_err put_first(struct install_job_part *p, const uint8_t *data, bool closing)
 {
 	static uint8_t block[INSTALL_BLOCK] __attribute__((aligned(BDEV_ALIGN)));
-	enum kb_err e = KB_OK;
+	enum kb_err err = KB_OK;
 	bool some = false;
 
 	if (!closing) {
@@ -93,13 +93,13 @@ static enum kb_err put_first(struct install_job_part *p, const uint8_t *data, bo
 			continue;
 		memcpy(block + at, data + at, MARK);
 		some = true;
-		e = first_of(e, put(p, 0, block, sizeof(block)));
-		if (e != KB_OK && !closing)
-			return e;
+		err = first_of(err, put(p, 0, block, sizeof(block)));
+		if (err != KB_OK && !closing)
+			return err;
 	}
 	if (closing && (!some || memcmp(block, data, sizeof(block)) != 0))
-		e = first_of(e, put(p, 0, data, INSTALL_BLOCK));
-	return e;
+		err = first_of(err, put(p, 0, data, INSTALL_BLOCK));
+	return err;
 }
 
 /*
@@ -110,13 +110,13 @@ static enum kb_err put_head(struct install_job *j, struct install_job_part *p, c
 			    size_t len, bool closing)
 {
 	size_t first = INSTALL_BLOCK;
-	enum kb_err e = closing ? put_first(p, data, true) : KB_OK;
+	enum kb_err err = closing ? put_first(p, data, true) : KB_OK;
 
 	if (len > first)
-		e = first_of(e, put(p, first, data + first, len - first));
-	if (e == KB_OK && !closing)
-		e = put_first(p, data, false);
-	if (e != KB_OK)
+		err = first_of(err, put(p, first, data + first, len - first));
+	if (err == KB_OK && !closing)
+		err = put_first(p, data, false);
+	if (err != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
 					"the first blocks of %s cannot be written: the storage is "
 					"failing",
@@ -194,11 +194,11 @@ static enum kb_err check_head_chunk(struct install_job *j, struct install_job_pa
 
 static enum kb_err check_heads(struct install_job *j, struct install_job_part *p)
 {
-	enum kb_err e = bdev_flush(p->dev);
+	enum kb_err err = bdev_flush(p->dev);
 
-	for (unsigned i = 0; i < p->nhead && e == KB_OK; i++)
-		e = check_head_chunk(j, p, &p->head_chunk[i]);
-	if (e == KB_OK)
+	for (unsigned i = 0; i < p->nhead && err == KB_OK; i++)
+		err = check_head_chunk(j, p, &p->head_chunk[i]);
+	if (err == KB_OK)
 		return KB_OK;
 	return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
 				"the first chunks of %s do not come back from the medium: the "
@@ -212,16 +212,16 @@ enum kb_err install_seal_open(struct install_job *j)
 		TRY(check_heads(j, &j->part[i]));
 	for (unsigned i = j->nparts; i-- > 0;) {
 		struct install_job_part *p = &j->part[i];
-		enum kb_err e = put_head(j, p, p->head, head_used(p), false);
+		enum kb_err err = put_head(j, p, p->head, head_used(p), false);
 
-		if (e == KB_OK)
+		if (err == KB_OK)
 			continue;
 		/* It may be there all the same, and must not look whole if the state gets lost. */
 		for (unsigned k = i; k < j->nparts; k++)
 			if (put_head(j, &j->part[k], zeroes, head_len(&j->part[k]), true) != KB_OK)
 				log_err("install: slot %c: %s could not be sealed again",
 					state_slot_letter(j->in->target), j->part[k].name);
-		return e;
+		return err;
 	}
 	return KB_OK;
 }
@@ -258,24 +258,24 @@ enum kb_err install_seal_commit(struct install_job *j)
 {
 	static struct state before;
 	struct install *in = j->in;
-	enum kb_err e;
+	enum kb_err err;
 
 	/* Right already, as another release: half of its new name must not be found either. */
 	if (!j->sealed && !is_closed(in))
 		TRY(close_state(j));
-	e = write_manifest(in);
+	err = write_manifest(in);
 	before = *in->s;
-	if (e == KB_OK) {
+	if (err == KB_OK) {
 		plan_end(in->s, in->target, &in->r->release, in->mode);
 		if (in->tries != 0)
 			in->s->slot[in->target].tries = in->tries;
-		e = store_save(in->store, in->s);
+		err = store_save(in->store, in->s);
 	}
-	if (e == KB_OK)
+	if (err == KB_OK)
 		return KB_OK;
 	before.seq = in->s->seq;
 	*in->s = before;
-	return install_job_fail(j, INSTALL_BLAME_STATE, e,
+	return install_job_fail(j, INSTALL_BLAME_STATE, err,
 				"the slot is whole, but the state partition cannot be written; the "
 				"next install will find it so");
 }

@@ -46,11 +46,11 @@ static const char *second_try(const char *fstype)
 
 static enum kb_err mount_one(const char *dev, const char *fstype, unsigned long flags)
 {
-	enum kb_err e = os_mount(dev, MEDIA_MOUNT, fstype, flags, NULL);
+	enum kb_err err = os_mount(dev, MEDIA_MOUNT, fstype, flags, NULL);
 
-	if (e != KB_OK && second_try(fstype) != NULL)
-		e = os_mount(dev, MEDIA_MOUNT, fstype, flags, second_try(fstype));
-	return e;
+	if (err != KB_OK && second_try(fstype) != NULL)
+		err = os_mount(dev, MEDIA_MOUNT, fstype, flags, second_try(fstype));
+	return err;
 }
 
 static enum kb_err mount_any(struct media *m, const char *dev, const char *const *fstypes,
@@ -102,10 +102,10 @@ static enum kb_err open_folder(struct media *m, const char *folder)
 	if (at < 0)
 		return err_errno(errno);
 	while (media_part(&folder, name)) {
-		enum kb_err e = media_enter(&at, name);
+		enum kb_err err = media_enter(&at, name);
 
-		if (e != KB_OK)
-			return e == KB_EINVAL ? KB_ENOENT : e;
+		if (err != KB_OK)
+			return err == KB_EINVAL ? KB_ENOENT : err;
 	}
 	m->folder = util_take(&at);
 	return KB_OK;
@@ -114,7 +114,7 @@ static enum kb_err open_folder(struct media *m, const char *folder)
 enum kb_err media_open(struct media *m, const char *dev, bool raw_too, const char *const *fstypes,
 		       const char *folder)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	m->raw = m->mounted = false;
 	m->dev = m->folder = -1;
@@ -125,12 +125,12 @@ enum kb_err media_open(struct media *m, const char *dev, bool raw_too, const cha
 		return KB_OK;
 	}
 	util_close(&m->dev);
-	e = mount_any(m, dev, fstypes, raw_too ? MEDIA_FLAGS_STRANGERS : MEDIA_FLAGS);
-	if (e == KB_OK)
-		e = open_folder(m, folder);
-	if (e != KB_OK)
+	err = mount_any(m, dev, fstypes, raw_too ? MEDIA_FLAGS_STRANGERS : MEDIA_FLAGS);
+	if (err == KB_OK)
+		err = open_folder(m, folder);
+	if (err != KB_OK)
 		media_close(m);
-	return e;
+	return err;
 }
 
 /* By the system call: the C library's readdir() allocates. */

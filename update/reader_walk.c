@@ -240,11 +240,11 @@ enum kb_err reader_walk_all(struct reader_walk *w, struct reader *r, unsigned im
 			    const struct manifest_encoding *enc)
 {
 	struct reader_chunk c;
-	enum kb_err e = reader_walk_begin(w, r, image, enc);
+	enum kb_err err = reader_walk_begin(w, r, image, enc);
 
-	while (e == KB_OK)
-		e = reader_walk_next(w, &c);
-	return e == KB_ENOENT ? KB_OK : e;
+	while (err == KB_OK)
+		err = reader_walk_next(w, &c);
+	return err == KB_ENOENT ? KB_OK : err;
 }
 
 enum kb_err reader_stored(const struct reader *r, const struct reader_chunk *c, void *buf)
