@@ -1,80 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The story of an install. The parts are in install_check.c, install_write.c, install_seal.c. */
-#include "update/install_job.h"
-#include "lib/log.h"
+/* The story of an install. */
+#include "update/install_check.h"
+#include "update/install_seal.h"
+#include "update/install_write.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#define TELL_MS	   100u
 #define READ_AHEAD (4u << 20) /* of what the slot holds */
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, enum kb_err err,
-			     const char *fmt, ...)
-{
-	struct install *in = j->in;
-	size_t n = 0;
-	va_list ap;
-
-	if (in->why[0] != '\0')
-		return err;
-	in->blame = blame;
-	if (blame == INSTALL_BLAME_TARGET)
-		n = (size_t)snprintf(in->why, sizeof(in->why),
-				     "slot %c: ", state_slot_letter(in->target));
-	va_start(ap, fmt);
-	vsnprintf(in->why + n, sizeof(in->why) - n, fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-enum kb_err install_job_lost(struct install_job *j)
-{
-	const char *name = "its partition";
-
-	for (unsigned i = 0; i < j->nparts; i++)
-		if (j->part[i].raw == j->rb.err_dev)
-			name = j->part[i].name;
-	return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
-				"%s: what was written does not come back from the medium (byte "
-				"%llu): the storage is failing",
-				name, (unsigned long long)j->rb.err_off);
-}
-
-static void tell(struct install_job *j, bool now)
-{
-	uint64_t ms = now_ms();
-
-	if (j->in->progress == NULL || (!now && ms - j->told_ms < TELL_MS))
-		return;
-	j->told_ms = ms;
-	j->in->progress(j->in->ctx, j->phase, j->done, j->total);
-}
-
-void install_job_phase(struct install_job *j, enum install_phase phase, uint64_t total)
-{
-	j->phase = phase;
-	j->done = 0;
-	j->total = total;
-	tell(j, true);
-}
-
-void install_job_tick(struct install_job *j, uint64_t bytes)
-{
-	j->done += bytes;
-	if (bytes > 0)
-		tell(j, j->done == j->total);
-}
 
 /* What the page cache has of the slot may never have reached the medium: an earlier install of this
  * running system may have been killed. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All that can be found out before the first write. */
-#include "update/install_job.h"
+#include "update/install_check.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the install engine share; nobody else includes this. */
+/* What the parts of an install share: the job that they work on. */
 #pragma once
 
 #include "update/install.h"
@@ -38,11 +38,11 @@ struct install_job {
 	uint64_t zero_off, zero_len;
 	uint64_t done, total;
 	enum install_phase phase;
-	uint64_t told_ms;
+	uint64_t reported_ms;
 };
 
-/* Notes what is wrong and whose fault it is, returns err. The first note stays. Where the slot is to
- * blame its letter goes in front. */
+/* Notes what is wrong and whose fault it is, returns err. The first note stays. Where the slot is
+ * to blame its letter goes in front. */
 enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, enum kb_err err,
 			     const char *fmt, ...)
 	__attribute__((format(printf, 4, 5))) KB_MUST_CHECK;
@@ -50,50 +50,6 @@ enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, en
 /* The read-back found something else than what was written. */
 enum kb_err install_job_lost(struct install_job *j) KB_MUST_CHECK;
 
-/* Adds to the work done, and tells the caller now and then. */
+/* Adds to the work done, and reports to the caller now and then. */
 void install_job_phase(struct install_job *j, enum install_phase phase, uint64_t total);
 void install_job_tick(struct install_job *j, uint64_t bytes);
-
-/* ---------------------------------------------------------------- install_check.c: no writes */
-
-/* Pairs images and partitions. KB_ECOMPAT. */
-enum kb_err install_check_pair(struct install_job *j) KB_MUST_CHECK;
-
-/* All tables, or with verify_first the whole payload. */
-enum kb_err install_check_all(struct install_job *j) KB_MUST_CHECK;
-
-/* The next chunk of the pipe; a failure is noted as the bundle's. KB_ENOENT at the end. */
-enum kb_err install_check_next(struct install_job *j, struct install_pipe_chunk *c) KB_MUST_CHECK;
-
-/* ---------------------------------------------------------------- install_write.c */
-
-/* For the pipe: whether the slot holds this chunk already. */
-bool install_write_has(void *job, const struct reader_chunk *c);
-
-/* Brings one chunk of j->now to the slot, as far as blocks differ. */
-enum kb_err install_write_chunk(struct install_job *j,
-				const struct install_pipe_chunk *pc) KB_MUST_CHECK;
-
-/* Behind the last chunk of a part: what was put off. */
-enum kb_err install_write_end(struct install_job *j) KB_MUST_CHECK;
-
-/* Clears old superblocks behind the image, and gives the rest back to the device. */
-enum kb_err install_write_rest(struct install_job *j, struct install_job_part *p) KB_MUST_CHECK;
-
-/* ---------------------------------------------------------------- install_seal.c */
-
-/*
- * Before the first write to the slot: state `writing`, no manifest, no superblocks, all durable.
- * Does nothing the second time.
- */
-enum kb_err install_seal_close(struct install_job *j) KB_MUST_CHECK;
-
-/* Notes what belongs to the first bytes; plain NULL: zeroes. Only once sealed. */
-void install_seal_keep(struct install_job_part *p, uint64_t off, const uint8_t *plain,
-		       uint32_t len);
-
-/* Checks the chunks that overlap the heads, then writes the heads. Behind everything else. */
-enum kb_err install_seal_open(struct install_job *j) KB_MUST_CHECK;
-
-/* Manifest cell, then the state: trial. */
-enum kb_err install_seal_commit(struct install_job *j) KB_MUST_CHECK;

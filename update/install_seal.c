@@ -4,7 +4,7 @@
  * the slot can be booted: neither the state, nor the manifest cell, nor a superblock. Of several
  * partitions root's goes first and comes last: where it stands, the others are whole.
  */
-#include "update/install_job.h"
+#include "update/install_seal.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -12,6 +12,7 @@
 #include <string.h>
 
 static uint8_t scratch[MANIFEST_CHUNK_MAX] __attribute__((aligned(BDEV_ALIGN)));
+static uint8_t block[INSTALL_BLOCK] __attribute__((aligned(BDEV_ALIGN)));
 static const uint8_t zeroes[INSTALL_SEAL] __attribute__((aligned(BDEV_ALIGN)));
 
 static size_t head_len(const struct install_job_part *p)
@@ -65,57 +66,51 @@ static enum kb_err first_of(enum kb_err one, enum kb_err other)
 }
 
 /*
- * The first block, when there was a superblock in it and no more shall be (closing), or the other
- * way round. A cut may leave any of its sectors as they were: so the sector with the superblock
- * goes by itself, before anything else, and comes by itself, after everything else. Where one does
- * not go as it should, the others go all the same: it may be theirs that mounts. What seems to be
- * gone already is put away once more: one read is no proof.
+ * Removes every superblock from the first block, which is where nearly every file system has its
+ * own. A cut may leave any sector as it was: so the sector with a superblock goes by itself, before
+ * anything else. If one write fails, the others follow all the same: it may be theirs that mounts.
+ * What seems to be gone already is written once more: one read is no proof.
  */
-static enum kb_err put_first(struct install_job_part *p, const uint8_t *data, bool closing)
+static enum kb_err close_first(struct install_job_part *p)
 {
-	static uint8_t block[INSTALL_BLOCK] __attribute__((aligned(BDEV_ALIGN)));
 	enum kb_err err = KB_OK;
 	bool some = false;
 
-	if (!closing) {
-		memcpy(block, data, sizeof(block));
-		for (unsigned i = 0; i < KB_ARRAY_LEN(marks); i++)
-			memset(block + marks[i], 0, MARK);
-		if (!bytes_all(block, sizeof(block), 0)) /* as the seal has left it */
-			TRY(put(p, 0, block, sizeof(block)));
-	} else if (bdev_read(p->dev, 0, block, sizeof(block)) != KB_OK) {
-		return put(p, 0, data, INSTALL_BLOCK); /* nothing mounts what cannot be read */
-	}
+	if (bdev_read(p->dev, 0, block, sizeof(block)) != KB_OK)
+		return put(p, 0, zeroes, sizeof(block)); /* nothing mounts what cannot be read */
 	for (unsigned i = 0; i < KB_ARRAY_LEN(marks); i++) {
-		size_t at = marks[closing ? i : KB_ARRAY_LEN(marks) - 1 - i];
-
-		if (memcmp(block + at, data + at, MARK) == 0)
+		if (bytes_all(block + marks[i], MARK, 0))
 			continue;
-		memcpy(block + at, data + at, MARK);
+		memset(block + marks[i], 0, MARK);
 		some = true;
 		err = first_of(err, put(p, 0, block, sizeof(block)));
-		if (err != KB_OK && !closing)
-			return err;
 	}
-	if (closing && (!some || memcmp(block, data, sizeof(block)) != 0))
-		err = first_of(err, put(p, 0, data, INSTALL_BLOCK));
+	if (!some || !bytes_all(block, sizeof(block), 0))
+		err = first_of(err, put(p, 0, zeroes, sizeof(block)));
 	return err;
 }
 
-/*
- * Writes a head and makes sure that the medium has it. Its first block, which is where nearly every
- * file system has its superblock, is what goes first and comes last.
- */
-static enum kb_err put_head(struct install_job *j, struct install_job_part *p, const uint8_t *data,
-			    size_t len, bool closing)
+/* The other way round: the sectors with superblocks come by themselves, after everything else, and
+ * the first of them last. */
+static enum kb_err open_first(struct install_job_part *p)
 {
-	size_t first = INSTALL_BLOCK;
-	enum kb_err err = closing ? put_first(p, data, true) : KB_OK;
+	memcpy(block, p->head, sizeof(block));
+	for (unsigned i = 0; i < KB_ARRAY_LEN(marks); i++)
+		memset(block + marks[i], 0, MARK);
+	if (!bytes_all(block, sizeof(block), 0)) /* as the seal has left it */
+		TRY(put(p, 0, block, sizeof(block)));
+	for (unsigned i = KB_ARRAY_LEN(marks); i-- > 0;) {
+		if (bytes_all(p->head + marks[i], MARK, 0))
+			continue;
+		memcpy(block + marks[i], p->head + marks[i], MARK);
+		TRY(put(p, 0, block, sizeof(block)));
+	}
+	return KB_OK;
+}
 
-	if (len > first)
-		err = first_of(err, put(p, first, data + first, len - first));
-	if (err == KB_OK && !closing)
-		err = put_first(p, data, false);
+static enum kb_err note_head_written(struct install_job *j, const struct install_job_part *p,
+				     size_t len, enum kb_err err)
+{
 	if (err != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
 					"the first blocks of %s cannot be written: the storage is "
@@ -123,6 +118,30 @@ static enum kb_err put_head(struct install_job *j, struct install_job_part *p, c
 					p->name);
 	j->in->bytes_written += len;
 	return KB_OK;
+}
+
+/* Zeroes a head, and makes sure that the medium has it: the first block, then the rest. */
+static enum kb_err close_head(struct install_job *j, struct install_job_part *p)
+{
+	size_t len = head_len(p), first = INSTALL_BLOCK;
+	enum kb_err err = close_first(p);
+
+	if (len > first)
+		err = first_of(err, put(p, first, zeroes + first, len - first));
+	return note_head_written(j, p, len, err);
+}
+
+/* Writes a head, and makes sure that the medium has it: the first block last. */
+static enum kb_err open_head(struct install_job *j, struct install_job_part *p)
+{
+	size_t len = head_used(p), first = INSTALL_BLOCK;
+	enum kb_err err = KB_OK;
+
+	if (len > first)
+		err = put(p, first, p->head + first, len - first);
+	if (err == KB_OK)
+		err = open_first(p);
+	return note_head_written(j, p, len, err);
 }
 
 /* Sealed already, and durably so; by a read of its own, since one is no proof. */
@@ -149,7 +168,7 @@ static enum kb_err seal_part(struct install_job *j, struct install_job_part *p)
 	else if (is_sealed(p, len, &sealed) != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
 					"%s cannot be flushed: the storage is failing", p->name);
-	return sealed ? KB_OK : put_head(j, p, zeroes, len, true);
+	return sealed ? KB_OK : close_head(j, p);
 }
 
 enum kb_err install_seal_close(struct install_job *j)
@@ -212,13 +231,13 @@ enum kb_err install_seal_open(struct install_job *j)
 		TRY(check_heads(j, &j->part[i]));
 	for (unsigned i = j->nparts; i-- > 0;) {
 		struct install_job_part *p = &j->part[i];
-		enum kb_err err = put_head(j, p, p->head, head_used(p), false);
+		enum kb_err err = open_head(j, p);
 
 		if (err == KB_OK)
 			continue;
 		/* It may be there all the same, and must not look whole if the state gets lost. */
 		for (unsigned k = i; k < j->nparts; k++)
-			if (put_head(j, &j->part[k], zeroes, head_len(&j->part[k]), true) != KB_OK)
+			if (close_head(j, &j->part[k]) != KB_OK)
 				log_err("install: slot %c: %s could not be sealed again",
 					state_slot_letter(j->in->target), j->part[k].name);
 		return err;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the slot holds, compared with what it should hold; only blocks that differ are written. */
-#include "update/install_job.h"
+#include "update/install_write.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
+#include "update/install_seal.h"
 
 #include <string.h>
 

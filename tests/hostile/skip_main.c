@@ -16,7 +16,8 @@
 #include "tests/hostile/world.h"
 
 #include "lib/bytes.h"
-#include "update/install_job.h"
+#include "update/install_check.h"
+#include "update/install_seal.h"
 #include "update/keyring.h"
 
 #include <limits.h>
