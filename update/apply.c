@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "update/apply_job.h"
+#include "update/apply.h"
+#include "update/apply_progress.h"
+#include "update/apply_sources.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
@@ -12,48 +14,6 @@
 #include <unistd.h>
 
 #define LOCK_MS 10000u
-
-/* What `keelboot stage` verified can decay until the boot. */
-static bool verify_first(const struct apply *a, enum state_source kind)
-{
-	switch (kind) {
-	case STATE_SRC_DATA:
-		return a->conf.data_verify_first;
-	case STATE_SRC_RAW:
-		return a->conf.raw_verify_first;
-	case STATE_SRC_SD:
-		return a->conf.sd_verify_first;
-	case STATE_SRC_USB:
-		return a->conf.usb_verify_first;
-	case STATE_SRC_COMMAND:
-	case STATE_SRC_COUNT:
-		break;
-	}
-	return true;
-}
-
-void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source kind, bool raw)
-{
-	a->job = (struct apply_job){
-		.fd = fd,
-		.name = from,
-		.raw = raw,
-		.compatible = a->conf.compatible,
-		.keys = &a->keys,
-		.store = &a->store,
-		.state = &a->state,
-		.mountable = a->o.mountable,
-		.source = kind,
-		.mode = a->o.mode,
-		.floor_bound = a->floor_bound,
-		.want = STATE_NONE,
-		.verify_first = verify_first(a, kind),
-		.max_jump = a->conf.max_jump,
-		.tries = (uint8_t)a->conf.tries,
-		.progress = apply_progress,
-	};
-	memcpy(a->job.slot, a->o.slot, sizeof(a->job.slot));
-}
 
 static bool load_configuration(struct apply *a)
 {
@@ -107,26 +67,26 @@ static void bound_floor(struct apply *a)
 			 a->state.floor, a->floor_bound);
 }
 
-static int run(struct apply *a)
+static enum apply_end run_sources(struct apply *a)
 {
 	for (unsigned i = 0; i < a->o.nsources; i++) {
 		const struct apply_source *src = &a->o.source[i];
-		int rc = APPLY_NOTHING;
+		enum apply_end end = APPLY_NOTHING;
 
 		if (src->kind == STATE_SRC_DATA)
-			rc = apply_staged_run(a, src);
+			end = apply_staged_run(a, src);
 		else if (src->kind == STATE_SRC_RAW)
-			rc = apply_raw_run(a, src);
-		if (rc != APPLY_NOTHING)
-			return rc;
+			end = apply_raw_run(a, src);
+		if (end != APPLY_NOTHING)
+			return end;
 	}
 	return apply_media_run(a);
 }
 
-int apply_main(int argc, char **argv)
+enum apply_end apply_main(int argc, char **argv)
 {
 	static struct apply a;
-	int rc = APPLY_FAILED;
+	enum apply_end end = APPLY_FAILED;
 
 	apply_progress_init();
 	signal(SIGPIPE, SIG_IGN);
@@ -137,9 +97,9 @@ int apply_main(int argc, char **argv)
 	if (load_configuration(&a) && load_state(&a)) {
 		if (plan_is_rescue(a.o.mode))
 			bound_floor(&a);
-		rc = run(&a);
+		end = run_sources(&a);
 	}
 	keyring_free(&a.keys);
 	bdev_file_close(&a.dev);
-	return rc;
+	return end;
 }

@@ -23,8 +23,9 @@ struct apply_devs {
 	struct bdev_file dev[CONF_CLASSES_MAX], raw[CONF_CLASSES_MAX];
 };
 
-__attribute__((format(printf, 3, 4))) static enum kb_err fail(struct apply_job *job,
-							      enum kb_err err, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static enum kb_err fail_job(struct apply_job *job,
+								  enum kb_err err, const char *fmt,
+								  ...)
 {
 	va_list ap;
 
@@ -55,19 +56,19 @@ static enum kb_err open_bundle(struct apply_job *job)
 	enum kb_err err = size_of(job, &size);
 
 	if (err != KB_OK)
-		return fail(job, err, "neither a file nor a block device");
+		return fail_job(job, err, "neither a file nor a block device");
 	posix_fadvise(job->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	job->blame = INSTALL_BLAME_BUNDLE;
 	err = reader_open(&reader, job->fd, job->raw, size, job->keys);
 	if (err != KB_OK)
-		return fail(job, err, "%s", reader.why[0] != '\0' ? reader.why : err_text(err));
+		return fail_job(job, err, "%s", reader.why[0] != '\0' ? reader.why : err_text(err));
 	job->blame = INSTALL_BLAME_NONE;
 	job->release = reader.release;
 	job->known = true;
 	if (!manifest_is_for(&reader.m, job->compatible))
-		return fail(job, KB_ECOMPAT, "it is for %s%s, this device is %s",
-			    reader.m.compatible[0], reader.m.ncompatible > 1 ? " and others" : "",
-			    job->compatible);
+		return fail_job(job, KB_ECOMPAT, "it is for %s%s, this device is %s",
+				reader.m.compatible[0],
+				reader.m.ncompatible > 1 ? " and others" : "", job->compatible);
 	return KB_OK;
 }
 
@@ -78,7 +79,7 @@ static uint64_t believed_floor(const struct apply_job *job)
 	return bounded ? job->floor_bound : job->state->floor;
 }
 
-static const char *refusal(const struct apply_job *job, enum kb_err err)
+static const char *refusal_text(const struct apply_job *job, enum kb_err err)
 {
 	switch ((int)err) {
 	case KB_EAPPLIED:
@@ -120,7 +121,7 @@ static const char *refusal(const struct apply_job *job, enum kb_err err)
 }
 
 /* Nothing can be written to a slot that only the state knows. */
-static choose_mask absent(const struct apply_job *job)
+static choose_mask missing_slots(const struct apply_job *job)
 {
 	choose_mask mask = 0;
 
@@ -140,7 +141,7 @@ static enum kb_err accept_to(struct apply_job *job, choose_mask in_use)
 	return plan_accept(&s, &job->release, job->mode, job->mountable, in_use, &job->target);
 }
 
-static enum kb_err choose(struct apply_job *job)
+static enum kb_err pick_target(struct apply_job *job)
 {
 	static const struct state nothing; /* in rescue what the state says proves nothing */
 	choose_mask in_use = job->mounted;
@@ -149,21 +150,21 @@ static enum kb_err choose(struct apply_job *job)
 	/* A slot that is not wanted is as good as one that is in use. */
 	if (job->want != STATE_NONE)
 		in_use |= (choose_mask) ~(1u << job->want);
-	err = accept_to(job, in_use | absent(job));
+	err = accept_to(job, in_use | missing_slots(job));
 	if (err == KB_ENOTARGET) /* or one whose partition is missing, which is another message */
 		err = accept_to(job, in_use);
 	if (err == KB_ENOTARGET && job->want != STATE_NONE)
-		return fail(job, err, "slot %c is in use, or is the one to fall back to",
-			    state_slot_letter(job->want));
+		return fail_job(job, err, "slot %c is in use, or is the one to fall back to",
+				state_slot_letter(job->want));
 	if (err == KB_OK)
 		err = plan_ahead(job->mode == PLAN_RESCUE ? &nothing : job->state, &job->release,
 				 job->max_jump);
 	if (err != KB_OK)
-		return fail(job, err, "%s", refusal(job, err));
+		return fail_job(job, err, "%s", refusal_text(job, err));
 	return KB_OK;
 }
 
-static enum kb_err look(struct apply_job *job)
+static enum kb_err look_at_bundle(struct apply_job *job)
 {
 	job->known = false;
 	job->target = STATE_NONE;
@@ -171,12 +172,12 @@ static enum kb_err look(struct apply_job *job)
 	job->bytes_written = job->bytes_skipped = 0;
 	job->why[0] = '\0';
 	TRY(open_bundle(job));
-	return choose(job);
+	return pick_target(job);
 }
 
 enum kb_err apply_file_look(struct apply_job *job)
 {
-	enum kb_err err = look(job);
+	enum kb_err err = look_at_bundle(job);
 
 	reader_close(&reader);
 	return err;
@@ -191,15 +192,15 @@ static enum kb_err open_part(struct apply_job *job, const struct apply_part *par
 
 	job->blame = INSTALL_BLAME_TARGET;
 	if (err == KB_EBUSY)
-		return fail(job, err, "%s of slot %c (%s) is mounted or otherwise in use",
-			    part->cls, state_slot_letter(job->target), part->path);
+		return fail_job(job, err, "%s of slot %c (%s) is mounted or otherwise in use",
+				part->cls, state_slot_letter(job->target), part->path);
 	if (err != KB_OK)
-		return fail(job, err, "%s of slot %c (%s) cannot be opened: %s", part->cls,
-			    state_slot_letter(job->target), part->path, err_text(err));
+		return fail_job(job, err, "%s of slot %c (%s) cannot be opened: %s", part->cls,
+				state_slot_letter(job->target), part->path, err_text(err));
 	err = bdev_file_open(raw, part->path, BDEV_FILE_DIRECT);
 	if (err != KB_OK)
-		return fail(job, err, "%s cannot be opened a second time: %s", part->path,
-			    err_text(err));
+		return fail_job(job, err, "%s cannot be opened a second time: %s", part->path,
+				err_text(err));
 	job->blame = INSTALL_BLAME_NONE;
 	return KB_OK;
 }
@@ -219,8 +220,8 @@ static enum kb_err open_parts(struct apply_job *job, struct apply_devs *d, struc
 
 	d->n = 0;
 	if (slot->nparts == 0)
-		return fail(job, KB_ENODEV, "no partition of slot %c is there",
-			    state_slot_letter(job->target));
+		return fail_job(job, KB_ENODEV, "no partition of slot %c is there",
+				state_slot_letter(job->target));
 	for (unsigned i = 0; i < slot->nparts && i < CONF_CLASSES_MAX; i++) {
 		struct install_part *p = &in->part[i];
 
@@ -247,7 +248,7 @@ static const char *helper_path(const struct apply_job *job)
 	return env != NULL && env[0] != '\0' ? env : APPLY_FILE_HELPER;
 }
 
-static enum kb_err install(struct apply_job *job)
+static enum kb_err install_bundle(struct apply_job *job)
 {
 	static struct install in;
 	static struct apply_devs devs; /* as in, which points into it */
@@ -274,14 +275,15 @@ static enum kb_err install(struct apply_job *job)
 		job->bytes_written = in.bytes_written;
 		job->bytes_skipped = in.bytes_skipped;
 		if (err != KB_OK)
-			fail(job, err, "%s", in.why[0] != '\0' ? in.why : refusal(job, err));
+			fail_job(job, err, "%s",
+				 in.why[0] != '\0' ? in.why : refusal_text(job, err));
 	}
 	close_parts(&devs);
 	return err;
 }
 
 /* A damaged stick that is left in fails in the same way at each boot; one line tells that. */
-static bool told_already(struct apply_job *job, const struct history_event *ev)
+static bool is_in_history(struct apply_job *job, const struct history_event *ev)
 {
 	return store_history_has(job->store, RECENT_EVENTS, ev);
 }
@@ -303,9 +305,9 @@ static void count_failure(struct apply_job *job, enum kb_err err)
 		 STATE_FAILS_LIMIT);
 }
 
-static void tell(struct apply_job *job, const struct history_event *ev, bool once)
+static void add_history(struct apply_job *job, const struct history_event *ev, bool once)
 {
-	if (once && told_already(job, ev))
+	if (once && is_in_history(job, ev))
 		return;
 	if (store_history_add(job->store, ev) != KB_OK)
 		log_warn("the history cannot be written");
@@ -313,7 +315,7 @@ static void tell(struct apply_job *job, const struct history_event *ev, bool onc
 
 /* Written for what was tried; what was refused at a look is not, so that a stick that is left in
  * costs no write at each boot. */
-static void record(struct apply_job *job, enum kb_err err)
+static void note_in_history(struct apply_job *job, enum kb_err err)
 {
 	struct history_event ev = {
 		.time = (uint64_t)time(NULL),
@@ -326,7 +328,7 @@ static void record(struct apply_job *job, enum kb_err err)
 	history_set_text(ev.reason, err == KB_OK ? "" : job->why);
 	history_set_text(ev.detail, state_source_name(job->source));
 	if (err == KB_OK || !job->untold)
-		tell(job, &ev, err != KB_OK);
+		add_history(job, &ev, err != KB_OK);
 }
 
 void apply_file_tell_more(struct apply_job *job, unsigned n)
@@ -339,12 +341,12 @@ void apply_file_tell_more(struct apply_job *job, unsigned n)
 
 	snprintf(ev.reason, sizeof(ev.reason), "%u more bundles failed", n);
 	history_set_text(ev.detail, state_source_name(job->source));
-	tell(job, &ev, true);
+	add_history(job, &ev, true);
 }
 
 enum kb_err apply_file(struct apply_job *job)
 {
-	enum kb_err err = look(job);
+	enum kb_err err = look_at_bundle(job);
 
 	if (err == KB_OK) {
 		log_notice("%s: version %s (sequence %" PRIu64 "), signed by %s: to slot %c",
@@ -353,10 +355,10 @@ enum kb_err apply_file(struct apply_job *job)
 		job->state->floor = believed_floor(job);
 		if (job->mode == PLAN_RESCUE)
 			job->state->back = 0;
-		err = install(job);
+		err = install_bundle(job);
 		count_failure(job, err);
 		if (err != KB_EAPPLIED)
-			record(job, err);
+			note_in_history(job, err);
 	}
 	reader_close(&reader);
 	if (err == KB_OK)
@@ -370,4 +372,25 @@ enum kb_err apply_file(struct apply_job *job)
 bool apply_file_copy_failed(const struct apply_job *job, enum kb_err err)
 {
 	return err != KB_OK && job->blame == INSTALL_BLAME_BUNDLE;
+}
+
+enum apply_file_verdict apply_file_verdict(enum kb_err err)
+{
+	switch ((int)err) {
+	case KB_EAPPLIED:
+		return APPLY_FILE_KNOWN;
+	case KB_EREJECTED:
+	case KB_EDOWNGRADE:
+	case KB_EAHEAD:
+	case KB_ECOMPAT:
+		return APPLY_FILE_NEVER;
+	case KB_EWAITS:
+	case KB_EBUDGET:
+	case KB_EBUSY:
+	case KB_ENOTARGET:
+	case KB_ENEWER:
+		return APPLY_FILE_LATER;
+	default:
+		return APPLY_FILE_FAILED;
+	}
 }

@@ -90,6 +90,16 @@ enum kb_err apply_file(struct apply_job *job) KB_MUST_CHECK;
  * the history at each boot. */
 void apply_file_tell_more(struct apply_job *job, unsigned n);
 
+/* What an error of apply_file_look() and apply_file() means for a bundle that stays where it is. */
+enum apply_file_verdict {
+	APPLY_FILE_KNOWN,  /* this release is installed, or was before */
+	APPLY_FILE_NEVER,  /* this device will not accept it at a later boot either */
+	APPLY_FILE_LATER,  /* a later boot may accept it */
+	APPLY_FILE_FAILED, /* it could not be looked at, or not be installed */
+};
+
+enum apply_file_verdict apply_file_verdict(enum kb_err err);
+
 /* True when an error is one that spends the budget of a staged copy: it did not verify, or could
  * not be read. */
 bool apply_file_copy_failed(const struct apply_job *job, enum kb_err err);

@@ -4,7 +4,8 @@
  * installed; the log names each other one, and why not. Nothing of what is refused is written
  * anywhere, so a stick that is left in costs some milliseconds of a boot and no wear.
  */
-#include "update/apply_job.h"
+#include "update/apply_progress.h"
+#include "update/apply_sources.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -37,7 +38,7 @@ static const char *const *filesystems(const struct apply *a, unsigned source)
 }
 
 /* Where a bundle is, for people. */
-static const char *place(const struct apply *a, unsigned source, const char *name)
+static const char *place_text(const struct apply *a, unsigned source, const char *name)
 {
 	static char text[APPLY_FILE_PATH_MAX + MEDIA_NAME_MAX + 16];
 	char safe[MEDIA_NAME_MAX + 1];
@@ -61,16 +62,17 @@ static struct apply_candidate *place_for(struct apply *a, uint64_t sequence)
 	return oldest->release.sequence < sequence ? oldest : NULL;
 }
 
-static void remember(struct apply *a, unsigned source, const char *name)
+static void add_candidate(struct apply *a, unsigned source, const char *name)
 {
 	bool full = a->ncandidates == APPLY_CANDIDATES_MAX;
 	struct apply_candidate *c = place_for(a, a->job.release.sequence);
 
 	if (full)
-		log_notice("%s: version %s: ignored: there are %d that are newer",
-			   place(a, c == NULL ? source : c->source, c == NULL ? name : c->name),
-			   c == NULL ? a->job.release.version : c->release.version,
-			   APPLY_CANDIDATES_MAX);
+		log_notice(
+			"%s: version %s: ignored: there are %d that are newer",
+			place_text(a, c == NULL ? source : c->source, c == NULL ? name : c->name),
+			c == NULL ? a->job.release.version : c->release.version,
+			APPLY_CANDIDATES_MAX);
 	if (c == NULL)
 		return;
 	*c = (struct apply_candidate){
@@ -87,20 +89,20 @@ static void look_at(struct apply *a, unsigned source, const char *name)
 
 	apply_progress_look();
 	if (err != KB_OK) {
-		log_notice("%s: ignored: %s", place(a, source, name),
+		log_notice("%s: ignored: %s", place_text(a, source, name),
 			   err == KB_EINVAL ? "not a regular file" : err_text(err));
 		return;
 	}
 	apply_job_fill(a, fd, name, a->o.source[source].kind, a->media.raw);
 	err = apply_file_look(&a->job);
 	if (err == KB_OK)
-		remember(a, source, name);
+		add_candidate(a, source, name);
 	else if (a->job.known) /* on the console where somebody waits before it */
 		log_line(plan_is_rescue(a->o.mode) ? LOG_LEVEL_ERR : LOG_LEVEL_NOTICE,
-			 "%s: version %s: not taken: %s", place(a, source, name),
+			 "%s: version %s: not taken: %s", place_text(a, source, name),
 			 a->job.release.version, a->job.why);
 	else
-		log_notice("%s: refused: %s", place(a, source, name), a->job.why);
+		log_notice("%s: refused: %s", place_text(a, source, name), a->job.why);
 }
 
 static void look_through(struct apply *a, unsigned source)
@@ -115,7 +117,8 @@ static void look_through(struct apply *a, unsigned source)
 		if (media_is_bundle(name))
 			look_at(a, source, name);
 		else if (litter++ < LITTER_MAX)
-			log_info("%s: ignored: not named *" MEDIA_SUFFIX, place(a, source, name));
+			log_info("%s: ignored: not named *" MEDIA_SUFFIX,
+				 place_text(a, source, name));
 	}
 	if (litter > LITTER_MAX)
 		log_info("%s: ignored: %u more that are not named *" MEDIA_SUFFIX,
@@ -165,7 +168,7 @@ static void look_into(struct apply *a, unsigned source)
 }
 
 /* Twice the same release, as two files or on two sticks, is tried once from each. */
-static struct apply_candidate *newest(struct apply *a)
+static struct apply_candidate *newest_candidate(struct apply *a)
 {
 	struct apply_candidate *best = NULL;
 
@@ -178,7 +181,7 @@ static struct apply_candidate *newest(struct apply *a)
 	return best;
 }
 
-static enum kb_err install(struct apply *a, const struct apply_candidate *c)
+static enum kb_err install_candidate(struct apply *a, const struct apply_candidate *c)
 {
 	const char *dev = a->o.source[c->source].dev;
 	KB_CLEANUP_FD int fd = -1;
@@ -192,19 +195,19 @@ static enum kb_err install(struct apply *a, const struct apply_candidate *c)
 	}
 	err = media_file(&a->media, c->name, &fd);
 	if (err != KB_OK) {
-		log_err("%s: cannot be opened again: %s", place(a, c->source, c->name),
+		log_err("%s: cannot be opened again: %s", place_text(a, c->source, c->name),
 			err_text(err));
 	} else {
-		apply_job_fill(a, fd, place(a, c->source, c->name), a->o.source[c->source].kind,
-			       a->media.raw);
+		apply_job_fill(a, fd, place_text(a, c->source, c->name),
+			       a->o.source[c->source].kind, a->media.raw);
 		a->job.untold = a->nfailed >= FAILURES_TOLD;
 		err = apply_file(&a->job);
 		/* In rescue, what is there already did not mount. */
 		if (err == KB_EAPPLIED && plan_is_rescue(a->o.mode))
 			a->job.blame = INSTALL_BLAME_BUNDLE;
 		if (err != KB_OK)
-			log_err("%s: version %s: not installed: %s", place(a, c->source, c->name),
-				c->release.version, a->job.why);
+			log_err("%s: version %s: not installed: %s",
+				place_text(a, c->source, c->name), c->release.version, a->job.why);
 	}
 	media_close(&a->media);
 	return err;
@@ -218,7 +221,7 @@ static const char *passed_over(const struct apply *a, const struct apply_candida
 
 	if (memcmp(c->release.id, taken->release.id, sizeof(c->release.id)) == 0) {
 		snprintf(text, sizeof(text), "the same release was taken from %s",
-			 place(a, taken->source, taken->name));
+			 place_text(a, taken->source, taken->name));
 		return text;
 	}
 	return c->release.sequence < taken->release.sequence ? "another one is newer"
@@ -233,21 +236,21 @@ static void name_the_others(const struct apply *a, const struct apply_candidate 
 
 		if (c == taken || c->tried)
 			continue;
-		why = passed_over(a, c, taken); /* before place() is used again */
-		log_notice("%s: version %s: ignored: %s", place(a, c->source, c->name),
+		why = passed_over(a, c, taken); /* before place_text() is used again */
+		log_notice("%s: version %s: ignored: %s", place_text(a, c->source, c->name),
 			   c->release.version, why);
 	}
 }
 
 /* One after the other, until one is installed, or it is not a bundle's fault that none is. */
-static int install_newest(struct apply *a)
+static enum apply_end install_newest(struct apply *a)
 {
 	struct apply_candidate *c;
 
-	while ((c = newest(a)) != NULL) {
+	while ((c = newest_candidate(a)) != NULL) {
 		apply_progress_next();
 		c->tried = true;
-		if (install(a, c) == KB_OK) {
+		if (install_candidate(a, c) == KB_OK) {
 			name_the_others(a, c);
 			return APPLY_INSTALLED;
 		}
@@ -259,15 +262,15 @@ static int install_newest(struct apply *a)
 	return a->ncandidates > 0 ? APPLY_FAILED : APPLY_NOTHING;
 }
 
-int apply_media_run(struct apply *a)
+enum apply_end apply_media_run(struct apply *a)
 {
-	int rc;
+	enum apply_end end;
 
 	for (unsigned i = 0; i < a->o.nsources; i++)
 		if (a->o.source[i].kind == STATE_SRC_USB || a->o.source[i].kind == STATE_SRC_SD)
 			look_into(a, i);
-	rc = install_newest(a);
+	end = install_newest(a);
 	if (a->nfailed > FAILURES_TOLD)
 		apply_file_tell_more(&a->job, a->nfailed - FAILURES_TOLD);
-	return rc;
+	return end;
 }

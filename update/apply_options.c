@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "update/apply_job.h"
+#include "update/apply_options.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static bool copy(char *dst, size_t size, const char *src, const char *what)
+static bool copy_text(char *dst, size_t size, const char *src, const char *what)
 {
 	size_t len = strlen(src);
 
@@ -40,7 +40,7 @@ static bool take_slot(struct apply_options *o, const char *v)
 	p = &s->part[s->nparts++];
 	memcpy(p->cls, v + 2, len);
 	p->cls[len] = '\0';
-	return copy(p->path, sizeof(p->path), eq + 1, "--slot");
+	return copy_text(p->path, sizeof(p->path), eq + 1, "--slot");
 }
 
 /* usb:/dev/sda */
@@ -59,18 +59,18 @@ static bool take_source(struct apply_options *o, const char *v)
 			continue;
 		s->kind = k;
 		o->nsources++;
-		return copy(s->dev, sizeof(s->dev), v + n + 1, "--source");
+		return copy_text(s->dev, sizeof(s->dev), v + n + 1, "--source");
 	}
 	log_err("--source wants data:, raw:, sd: or usb:DEVICE, not \"%.64s\"", v);
 	return false;
 }
 
-static bool take(struct apply_options *o, const char *name, const char *v)
+static bool take_option(struct apply_options *o, const char *name, const char *v)
 {
 	uint64_t mask;
 
 	if (strcmp(name, "--state") == 0)
-		return copy(o->state, sizeof(o->state), v, name);
+		return copy_text(o->state, sizeof(o->state), v, name);
 	if (strcmp(name, "--slot") == 0)
 		return take_slot(o, v);
 	if (strcmp(name, "--source") == 0)
@@ -101,7 +101,7 @@ bool apply_options_parse(struct apply_options *o, int argc, char **argv)
 			log_err("unknown option, or its value is missing: %.32s", argv[i]);
 			return false;
 		} else {
-			if (!take(o, argv[i], argv[i + 1]))
+			if (!take_option(o, argv[i], argv[i + 1]))
 				return false;
 			i++;
 		}

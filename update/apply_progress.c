@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What process 1 hears: see apply.h. */
+#include "update/apply_progress.h"
 #include "update/apply_job.h"
 
 #include <fcntl.h>
@@ -41,7 +41,7 @@ static const char *phase_name(enum install_phase phase)
 	return NULL;
 }
 
-static void tell(const char *phase, uint64_t done, uint64_t total)
+static void send_line(const char *phase, uint64_t done, uint64_t total)
 {
 	char line[80];
 	int n = snprintf(line, sizeof(line), "P %u %s %" PRIu64 " %" PRIu64 "\n", candidate, phase,
@@ -55,7 +55,7 @@ static void tell(const char *phase, uint64_t done, uint64_t total)
 void apply_progress_look(void)
 {
 	if (candidate == 0 && looks < LOOKS_MAX)
-		tell("look", ++looks, LOOKS_MAX);
+		send_line("look", ++looks, LOOKS_MAX);
 }
 
 void apply_progress_next(void)
@@ -69,5 +69,5 @@ void apply_progress(void *ctx, enum install_phase phase, uint64_t done, uint64_t
 
 	(void)ctx;
 	if (name != NULL)
-		tell(name, done, total);
+		send_line(name, done, total);
 }

@@ -4,7 +4,8 @@
  * disk, from its first byte on. What can never be installed is erased there, by its header: else
  * each boot would look at it again, and would have to count that.
  */
-#include "update/apply_job.h"
+#include "update/apply_progress.h"
+#include "update/apply_sources.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -16,7 +17,7 @@
 #define ERASE_LEN 4096
 #define ROUNDS	  2 /* looks at it before it is found damaged, and erased */
 
-static enum kb_err erase(const char *dev)
+static enum kb_err erase_header(const char *dev)
 {
 	static const uint8_t zero[ERASE_LEN];
 	KB_CLEANUP_FD int fd = open(dev, O_WRONLY | O_CLOEXEC | O_NOCTTY);
@@ -26,7 +27,7 @@ static enum kb_err erase(const char *dev)
 	return KB_OK;
 }
 
-static void done_with(struct apply *a, const char *dev)
+static void drop_bundle(struct apply *a, const char *dev)
 {
 	struct history_event ev = {
 		.time = (uint64_t)time(NULL),
@@ -34,7 +35,7 @@ static void done_with(struct apply *a, const char *dev)
 		.slot = STATE_NONE,
 		.sequence = a->job.known ? a->job.release.sequence : 0,
 	};
-	enum kb_err err = erase(dev);
+	enum kb_err err = erase_header(dev);
 
 	if (err != KB_OK) {
 		log_err("%s: %s; the bundle cannot be erased: %s", dev, a->job.why, err_text(err));
@@ -50,40 +51,31 @@ static void done_with(struct apply *a, const char *dev)
 }
 
 /* What becomes of it when it was not installed. */
-static int settle(struct apply *a, const char *dev, enum kb_err err)
+static enum apply_end erase_or_keep(struct apply *a, const char *dev, enum kb_err err)
 {
-	int rc = apply_file_copy_failed(&a->job, err) ? APPLY_FAILED : APPLY_NOTHING;
-
-	switch ((int)err) {
-	case KB_EAPPLIED:
-		if (!apply_staged_on_trial(&a->state, a->job.release.id))
-			done_with(a, dev);
+	switch (apply_file_verdict(err)) {
+	case APPLY_FILE_KNOWN:
+		if (!apply_job_is_on_trial(&a->state, a->job.release.id))
+			drop_bundle(a, dev);
 		return APPLY_NOTHING;
-	case KB_EREJECTED:
-	case KB_EDOWNGRADE:
-	case KB_EAHEAD:
-	case KB_ECOMPAT:
-		done_with(a, dev);
+	case APPLY_FILE_NEVER:
+		drop_bundle(a, dev);
 		return APPLY_NOTHING;
-	case KB_EWAITS:
-	case KB_EBUDGET:
-	case KB_EBUSY:
-	case KB_ENOTARGET:
-	case KB_ENEWER:
+	case APPLY_FILE_LATER:
 		log_notice("%s: not now: %s", dev, a->job.why);
 		return APPLY_NOTHING;
-	case KB_EIO: /* the next boot may read it */
+	case APPLY_FILE_FAILED:
 		break;
-	default:
-		if (rc == APPLY_FAILED)
-			done_with(a, dev);
 	}
+	/* What cannot be read now, the next boot may read. */
+	if (err != KB_EIO && apply_file_copy_failed(&a->job, err))
+		drop_bundle(a, dev);
 	log_err("%s: %s", dev, a->job.why);
 	return APPLY_FAILED;
 }
 
 /* One look at what lies there, and the install. *opened: it could be looked at. */
-static enum kb_err try(struct apply *a, const struct apply_source *src, bool *opened)
+static enum kb_err install_once(struct apply *a, const struct apply_source *src, bool *opened)
 {
 	static const char *const none[] = { NULL };
 	enum kb_err err = media_open(&a->media, src->dev, true, none, "");
@@ -109,13 +101,13 @@ static bool looks_damaged(const struct apply *a, enum kb_err err)
 	return apply_file_copy_failed(&a->job, err) && err != KB_EIO && err != KB_ECOMPAT;
 }
 
-int apply_raw_run(struct apply *a, const struct apply_source *src)
+enum apply_end apply_raw_run(struct apply *a, const struct apply_source *src)
 {
 	enum kb_err err = KB_OK;
 	bool opened;
 
 	for (unsigned round = 0; round < ROUNDS; round++) {
-		err = try(a, src, &opened);
+		err = install_once(a, src, &opened);
 		if (!opened && err == KB_EMOUNT && round == 0)
 			return APPLY_NOTHING;
 		if (!opened) {
@@ -129,5 +121,5 @@ int apply_raw_run(struct apply *a, const struct apply_source *src)
 		if (round + 1 < ROUNDS)
 			log_warn("%s: %s; read once more", src->dev, a->job.why);
 	}
-	return settle(a, src->dev, err);
+	return erase_or_keep(a, src->dev, err);
 }

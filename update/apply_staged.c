@@ -3,7 +3,8 @@
  * The staged update. The state says what is staged, by its release id; the file has a name that
  * follows from it, so nothing else on the data partition is even looked at.
  */
-#include "update/apply_job.h"
+#include "update/apply_progress.h"
+#include "update/apply_sources.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-static void save(struct apply *a, const char *reason)
+static void save_refusal(struct apply *a, const char *reason)
 {
 	struct history_event ev = {
 		.time = (uint64_t)time(NULL),
@@ -33,7 +34,7 @@ static void save(struct apply *a, const char *reason)
 }
 
 /* This copy did not verify, or could not be read: that costs it, not the release. */
-static int copy_failed(struct apply *a, const char *why)
+static enum apply_end count_copy_failure(struct apply *a, const char *why)
 {
 	bool dropped;
 
@@ -44,83 +45,67 @@ static int copy_failed(struct apply *a, const char *why)
 	else
 		log_err("staged update: %s; failure %u of %d of this copy", why,
 			(unsigned)a->state.staged.fails, STATE_FAILS_LIMIT);
-	save(a, why);
+	save_refusal(a, why);
 	return APPLY_FAILED;
 }
 
 /* It will never be acceptable: looking at it at each boot would be for nothing. */
-static int unstage(struct apply *a)
+static enum apply_end unstage(struct apply *a)
 {
 	log_notice("staged update: version %s is not taken: %s; unstaged", a->job.release.version,
 		   a->job.why);
 	a->state.staged = (struct state_staged){ .source = STATE_SRC_NONE };
-	save(a, a->job.why);
+	save_refusal(a, a->job.why);
 	return APPLY_NOTHING;
 }
 
-bool apply_staged_on_trial(const struct state *s, const uint8_t release[STATE_ID_LEN])
-{
-	for (unsigned i = 0; i < s->nslots; i++)
-		if (s->slot[i].st == STATE_TRIAL && s->slot[i].tries > 0 &&
-		    s->slot[i].has_release &&
-		    memcmp(s->slot[i].release, release, STATE_ID_LEN) == 0)
-			return true;
-	return false;
-}
-
 /* What becomes of it when it was not installed. */
-static int settle(struct apply *a, enum kb_err err)
+static enum apply_end unstage_or_keep(struct apply *a, enum kb_err err)
 {
 	if (apply_file_copy_failed(&a->job, err))
-		return copy_failed(a, a->job.why);
-	switch ((int)err) {
-	case KB_EAPPLIED:
-		if (apply_staged_on_trial(&a->state, a->state.staged.release))
+		return count_copy_failure(a, a->job.why);
+	switch (apply_file_verdict(err)) {
+	case APPLY_FILE_KNOWN:
+		if (apply_job_is_on_trial(&a->state, a->state.staged.release))
 			return APPLY_NOTHING; /* mark good unstages it, and removes the file */
 		return unstage(a);
-	case KB_EREJECTED:
-	case KB_EDOWNGRADE:
-	case KB_EAHEAD:
-	case KB_ECOMPAT:
+	case APPLY_FILE_NEVER:
 		return unstage(a);
-	case KB_EWAITS:
-	case KB_EBUDGET:
-	case KB_EBUSY:
-	case KB_ENOTARGET:
-	case KB_ENEWER:
+	case APPLY_FILE_LATER:
 		log_notice("staged update: not now: %s", a->job.why);
 		return APPLY_NOTHING;
-	default:
-		log_err("staged update: %s", a->job.why);
-		return APPLY_FAILED;
+	case APPLY_FILE_FAILED:
+		break;
 	}
+	log_err("staged update: %s", a->job.why);
+	return APPLY_FAILED;
 }
 
-static int install(struct apply *a, const char *name)
+static enum apply_end install_staged(struct apply *a, const char *name)
 {
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err err = media_file(&a->media, name, &fd);
 
 	if (err != KB_OK)
-		return copy_failed(a,
-				   err == KB_ENOENT ? "its file is gone" : "it cannot be opened");
+		return count_copy_failure(a, err == KB_ENOENT ? "its file is gone"
+							      : "it cannot be opened");
 	apply_job_fill(a, fd, name, STATE_SRC_DATA, false);
 	err = apply_file_look(&a->job);
 	if (a->job.known && memcmp(a->job.release.id, a->state.staged.release, STATE_ID_LEN) != 0)
-		return copy_failed(a, "its file holds another release");
+		return count_copy_failure(a, "its file holds another release");
 	if (err != KB_OK)
-		return settle(a, err);
+		return unstage_or_keep(a, err);
 	apply_progress_next();
 	err = apply_file(&a->job);
-	return err == KB_OK ? APPLY_INSTALLED : settle(a, err);
+	return err == KB_OK ? APPLY_INSTALLED : unstage_or_keep(a, err);
 }
 
-int apply_staged_run(struct apply *a, const struct apply_source *src)
+enum apply_end apply_staged_run(struct apply *a, const struct apply_source *src)
 {
 	const char *const fstypes[] = { a->conf.data_fstype, NULL };
 	char name[8 * 2 + sizeof(MEDIA_SUFFIX)];
 	enum kb_err err;
-	int rc;
+	enum apply_end end;
 
 	if (a->state.staged.source != STATE_SRC_DATA)
 		return APPLY_NOTHING;
@@ -128,14 +113,14 @@ int apply_staged_run(struct apply *a, const struct apply_source *src)
 	memcpy(name + 16, MEDIA_SUFFIX, sizeof(MEDIA_SUFFIX));
 	err = media_open(&a->media, src->dev, false, fstypes, a->conf.data_stage);
 	if (err == KB_EMOUNT)
-		return copy_failed(a, "the data partition cannot be mounted");
+		return count_copy_failure(a, "the data partition cannot be mounted");
 	if (err == KB_ENOENT)
-		return copy_failed(a, "the stage folder is gone");
+		return count_copy_failure(a, "the stage folder is gone");
 	if (err != KB_OK) {
 		log_err("staged update: %s cannot be opened: %s", src->dev, err_text(err));
 		return APPLY_FAILED;
 	}
-	rc = install(a, name);
+	end = install_staged(a, name);
 	media_close(&a->media);
-	return rc;
+	return end;
 }

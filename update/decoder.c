@@ -56,7 +56,7 @@ static void become_decoder(const char *helper, int sock, int shared)
 	_exit(send(DECODER_WIRE_SOCK, &answer, sizeof(answer), MSG_NOSIGNAL) < 0 ? 126 : 127);
 }
 
-static enum kb_err spawn(struct decoder *d, const char *helper, int shared)
+static enum kb_err spawn_decoder(struct decoder *d, const char *helper, int shared)
 {
 	int pair[2];
 
@@ -76,7 +76,7 @@ static enum kb_err spawn(struct decoder *d, const char *helper, int shared)
 	return KB_OK;
 }
 
-static uint64_t now_ms(void)
+static uint64_t clock_ms(void)
 {
 	struct timespec ts;
 
@@ -85,14 +85,14 @@ static uint64_t now_ms(void)
 }
 
 /* Waits for one answer, whole; anything else is a broken protocol. */
-static enum kb_err hear(struct decoder *d, struct decoder_answer *a, unsigned timeout_ms)
+static enum kb_err await_answer(struct decoder *d, struct decoder_answer *a, unsigned timeout_ms)
 {
-	uint64_t end = now_ms() + timeout_ms;
+	uint64_t end = clock_ms() + timeout_ms;
 	ssize_t n;
 
 	for (;;) {
 		struct pollfd p = { .fd = d->sock, .events = POLLIN };
-		uint64_t now = now_ms();
+		uint64_t now = clock_ms();
 		int rc = poll(&p, 1, now < end ? (int)(end - now) : 0);
 
 		if (rc > 0)
@@ -129,7 +129,7 @@ static void explain_death(struct decoder *d)
 	}
 }
 
-static enum kb_err lost(struct decoder *d, enum kb_err err)
+static enum kb_err note_loss(struct decoder *d, enum kb_err err)
 {
 	if (err == KB_ETIMEDOUT)
 		log_err("the decoder does not answer");
@@ -141,7 +141,7 @@ static enum kb_err lost(struct decoder *d, enum kb_err err)
 static enum kb_err await_hello(struct decoder *d, const char *helper)
 {
 	struct decoder_answer a;
-	enum kb_err err = hear(d, &a, DECODER_HELLO_MS);
+	enum kb_err err = await_answer(d, &a, DECODER_HELLO_MS);
 
 	if (err == KB_OK && a.status == DECODER_WIRE_HELLO)
 		return KB_OK;
@@ -164,7 +164,7 @@ enum kb_err decoder_start(struct decoder *d, const char *helper)
 	*d = (struct decoder){ .pid = -1, .sock = -1, .area = DECODER_WIRE_AREA };
 	err = make_shared(d, &shared);
 	if (err == KB_OK)
-		err = spawn(d, helper, shared);
+		err = spawn_decoder(d, helper, shared);
 	if (err == KB_OK)
 		err = await_hello(d, helper);
 	if (err != KB_OK)
@@ -185,7 +185,7 @@ enum kb_err decoder_ask(struct decoder *d, enum reader_form form, uint32_t store
 	    plain > MANIFEST_CHUNK_MAX)
 		return KB_EINVAL;
 	if (send(d->sock, &q, sizeof(q), MSG_NOSIGNAL) != (ssize_t)sizeof(q))
-		return lost(d, KB_ECHILD);
+		return note_loss(d, KB_ECHILD);
 	d->asked++;
 	return KB_OK;
 }
@@ -198,9 +198,9 @@ enum kb_err decoder_get(struct decoder *d, uint8_t *out, uint32_t plain, unsigne
 
 	if (d->asked == d->answered || plain > MANIFEST_CHUNK_MAX)
 		return KB_EINVAL;
-	err = hear(d, &a, timeout_ms);
+	err = await_answer(d, &a, timeout_ms);
 	if (err != KB_OK)
-		return lost(d, err);
+		return note_loss(d, err);
 	if (a.slot != slot || a.status > 1) {
 		log_err("the decoder broke its protocol");
 		return KB_ECHILD;

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static bool answer(uint32_t slot, uint32_t status)
+static bool send_reply(uint32_t slot, uint32_t status)
 {
 	struct decoder_answer a = { slot, status };
 
@@ -42,7 +42,7 @@ static int serve(uint8_t *shared)
 			continue;
 		if (n != (ssize_t)sizeof(q))
 			return 1;
-		if (!answer(q.slot, decode(shared, &q) != KB_OK))
+		if (!send_reply(q.slot, decode(shared, &q) != KB_OK))
 			return 1;
 	}
 }
@@ -67,6 +67,6 @@ int decoder_main(void)
 	}
 	if (decoder_limits_privileges() != KB_OK || decoder_limits_syscalls() != KB_OK)
 		_exit(1);
-	rc = answer(0, DECODER_WIRE_HELLO) ? serve(shared) : 1;
+	rc = send_reply(0, DECODER_WIRE_HELLO) ? serve(shared) : 1;
 	_exit(rc);
 }

@@ -24,7 +24,7 @@ static enum kb_err look_afresh(struct install_job *j)
 	return KB_OK;
 }
 
-static uint64_t work(const struct install_job *j)
+static uint64_t work_bytes(const struct install_job *j)
 {
 	uint64_t bytes = 0;
 
@@ -57,7 +57,7 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 static enum kb_err write_all(struct install_job *j)
 {
 	TRY(look_afresh(j));
-	install_job_phase(j, INSTALL_WRITE, work(j));
+	install_job_phase(j, INSTALL_WRITE, work_bytes(j));
 	j->pipe.have = install_write_has;
 	j->pipe.ctx = j;
 	for (unsigned i = 0; i < j->nparts; i++)
@@ -96,7 +96,7 @@ static bool is_known(const struct install *in)
 	       memcmp(t->release, in->r->release.id, STATE_ID_LEN) == 0;
 }
 
-static enum kb_err run(struct install_job *j)
+static enum kb_err run_steps(struct install_job *j)
 {
 	TRY(install_check_pair(j));
 	TRY(install_check_all(j));
@@ -131,7 +131,7 @@ enum kb_err install_run(struct install *in)
 		job.pipe.r = in->r;
 		job.pipe.helper = in->helper;
 		job.pipe.digest = &job.digest;
-		err = run(&job);
+		err = run_steps(&job);
 	}
 	install_pipe_close(&job.pipe);
 	install_readback_end(&job.rb);

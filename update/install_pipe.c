@@ -11,8 +11,9 @@
 /* Private memory: what is hashed is what is used. */
 static uint8_t plain[MANIFEST_CHUNK_MAX] __attribute__((aligned(BDEV_ALIGN)));
 
-__attribute__((format(printf, 3, 4))) static enum kb_err fail(struct install_pipe *p,
-							      enum kb_err err, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static enum kb_err fail_pipe(struct install_pipe *p,
+								   enum kb_err err, const char *fmt,
+								   ...)
 {
 	va_list ap;
 
@@ -24,7 +25,7 @@ __attribute__((format(printf, 3, 4))) static enum kb_err fail(struct install_pip
 
 static enum kb_err reader_said(struct install_pipe *p, enum kb_err err)
 {
-	return fail(p, err, "%s", p->r->why[0] != '\0' ? p->r->why : err_text(err));
+	return fail_pipe(p, err, "%s", p->r->why[0] != '\0' ? p->r->why : err_text(err));
 }
 
 enum kb_err install_pipe_begin(struct install_pipe *p, unsigned image,
@@ -43,7 +44,7 @@ enum kb_err install_pipe_begin(struct install_pipe *p, unsigned image,
 	if (err != KB_OK)
 		return reader_said(p, err);
 	if (p->whole != NULL && digest_begin(p->whole) != KB_OK)
-		return fail(p, KB_EIO, "SHA-256 failed");
+		return fail_pipe(p, KB_EIO, "SHA-256 failed");
 	return KB_OK;
 }
 
@@ -61,31 +62,31 @@ static const char *image_name(const struct install_pipe *p)
 
 static enum kb_err unreadable(struct install_pipe *p, const struct reader_chunk *c)
 {
-	return fail(p, KB_EIO, "image %s: chunk %u cannot be read: the medium is bad or gone",
-		    image_name(p), c->index);
+	return fail_pipe(p, KB_EIO, "image %s: chunk %u cannot be read: the medium is bad or gone",
+			 image_name(p), c->index);
 }
 
-static enum kb_err ask(struct install_pipe *p, const struct reader_chunk *c)
+static enum kb_err ask_decoder(struct install_pipe *p, const struct reader_chunk *c)
 {
 	enum kb_err err;
 
 	if (!p->decoding) {
 		err = decoder_start(&p->dec, p->helper);
 		if (err != KB_OK)
-			return fail(p, err, "the decoder cannot be started (%s)", p->helper);
+			return fail_pipe(p, err, "the decoder cannot be started (%s)", p->helper);
 		p->decoding = true;
 	}
 	if (reader_stored(p->r, c, decoder_input(&p->dec)) != KB_OK)
 		return unreadable(p, c);
 	err = decoder_ask(&p->dec, c->form, c->stored, c->len);
 	if (err != KB_OK)
-		return fail(p, err, "image %s: the decoder died before chunk %u", image_name(p),
-			    c->index);
+		return fail_pipe(p, err, "image %s: the decoder died before chunk %u",
+				 image_name(p), c->index);
 	return KB_OK;
 }
 
 /* Takes chunks from the walk until the ring is full, and sets the decoder to work on them. */
-static enum kb_err feed(struct install_pipe *p)
+static enum kb_err feed_decoder(struct install_pipe *p)
 {
 	while (!p->ended && p->fed - p->taken < DECODER_SLOTS) {
 		struct install_pipe_item *it = &p->ring[p->fed % DECODER_SLOTS];
@@ -99,7 +100,7 @@ static enum kb_err feed(struct install_pipe *p)
 			return reader_said(p, err);
 		it->had = it->c.form != READER_ZERO && p->have != NULL && p->have(p->ctx, &it->c);
 		if (!it->had && it->c.form == READER_ZSTD)
-			TRY(ask(p, &it->c));
+			TRY(ask_decoder(p, &it->c));
 		p->fed++;
 	}
 	return KB_OK;
@@ -115,7 +116,7 @@ static enum kb_err hash_zeroes(struct install_pipe *p, uint32_t len)
 	return KB_OK;
 }
 
-static enum kb_err obtain(struct install_pipe *p, const struct reader_chunk *c)
+static enum kb_err obtain_chunk(struct install_pipe *p, const struct reader_chunk *c)
 {
 	enum kb_err err;
 
@@ -130,29 +131,29 @@ static enum kb_err obtain(struct install_pipe *p, const struct reader_chunk *c)
 		err = decoder_get(&p->dec, plain, c->len, PIPE_DECODE_MS);
 		if (err == KB_OK)
 			return KB_OK;
-		return fail(p, err, "image %s: chunk %u %s", image_name(p), c->index,
-			    err == KB_EFORMAT ? "cannot be decoded: the bundle is damaged"
-					      : "brought the decoder down");
+		return fail_pipe(p, err, "image %s: chunk %u %s", image_name(p), c->index,
+				 err == KB_EFORMAT ? "cannot be decoded: the bundle is damaged"
+						   : "brought the decoder down");
 	case READER_COPY:
 	case READER_PATCH:
 		break;
 	}
-	return fail(p, KB_ENEWER, "image %s: chunk %u has a form that needs a newer Keelboot",
-		    image_name(p), c->index);
+	return fail_pipe(p, KB_ENEWER, "image %s: chunk %u has a form that needs a newer Keelboot",
+			 image_name(p), c->index);
 }
 
-static enum kb_err check(struct install_pipe *p, const struct reader_chunk *c)
+static enum kb_err check_chunk(struct install_pipe *p, const struct reader_chunk *c)
 {
 	uint8_t got[DIGEST_LEN];
 
 	if (c->form == READER_ZERO)
 		memcpy(got, p->zero_hash, sizeof(got));
 	else if (digest_buf(p->digest, plain, c->len, got) != KB_OK)
-		return fail(p, KB_EIO, "SHA-256 failed");
+		return fail_pipe(p, KB_EIO, "SHA-256 failed");
 	if (memcmp(got, c->hash, sizeof(got)) != 0)
-		return fail(p, KB_EDIGEST,
-			    "image %s: chunk %u is not what was signed: the bundle is damaged",
-			    image_name(p), c->index);
+		return fail_pipe(p, KB_EDIGEST,
+				 "image %s: chunk %u is not what was signed: the bundle is damaged",
+				 image_name(p), c->index);
 	return KB_OK;
 }
 
@@ -175,7 +176,7 @@ static enum kb_err add_to_whole(struct install_pipe *p, const struct reader_chun
 		known &= len == MANIFEST_DIGEST_BLOCK;
 		if ((!known && digest_buf(p->digest, block, len, hash) != KB_OK) ||
 		    digest_add(p->whole, hash, DIGEST_LEN) != KB_OK)
-			return fail(p, KB_EIO, "SHA-256 failed");
+			return fail_pipe(p, KB_EIO, "SHA-256 failed");
 	}
 	return KB_OK;
 }
@@ -188,12 +189,13 @@ static enum kb_err check_whole(struct install_pipe *p)
 	if (p->whole == NULL)
 		return KB_ENOENT;
 	if (digest_end(p->whole, got) != KB_OK)
-		return fail(p, KB_EIO, "SHA-256 failed");
+		return fail_pipe(p, KB_EIO, "SHA-256 failed");
 	if (memcmp(got, p->walk.im->digest, DIGEST_LEN) != 0)
-		return fail(p, KB_EDIGEST,
-			    "image %s: its chunks are right, but digest= in the manifest is not "
-			    "theirs: whoever made the bundle made it wrong",
-			    image_name(p));
+		return fail_pipe(
+			p, KB_EDIGEST,
+			"image %s: its chunks are right, but digest= in the manifest is not "
+			"theirs: whoever made the bundle made it wrong",
+			image_name(p));
 	return KB_ENOENT;
 }
 
@@ -201,13 +203,13 @@ enum kb_err install_pipe_next(struct install_pipe *p, struct install_pipe_chunk 
 {
 	const struct install_pipe_item *it = &p->ring[p->taken % DECODER_SLOTS];
 
-	TRY(feed(p));
+	TRY(feed_decoder(p));
 	if (p->taken == p->fed)
 		return check_whole(p);
 	*out = (struct install_pipe_chunk){ .c = it->c, .had = it->had };
 	if (!it->had) {
-		TRY(obtain(p, &it->c));
-		TRY(check(p, &it->c));
+		TRY(obtain_chunk(p, &it->c));
+		TRY(check_chunk(p, &it->c));
 		TRY(add_to_whole(p, &it->c));
 		if (it->c.form != READER_ZERO)
 			out->plain = plain;

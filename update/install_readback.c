@@ -49,7 +49,7 @@ static enum kb_err check_run(struct install_readback *rb, struct bdev *dev,
 	return KB_OK;
 }
 
-static void count(struct install_readback *rb, uint64_t bytes)
+static void count_done(struct install_readback *rb, uint64_t bytes)
 {
 	pthread_mutex_lock(&rb->lock);
 	rb->done += bytes;
@@ -67,7 +67,7 @@ static enum kb_err check_segment(struct install_readback *rb,
 
 		*off = s->item[i].off;
 		TRY(check_run(rb, s->dev, &s->item[i], n, len));
-		count(rb, len);
+		count_done(rb, len);
 		i += n;
 	}
 	return KB_OK;

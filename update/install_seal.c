@@ -47,7 +47,8 @@ static enum kb_err close_state(struct install_job *j)
 				"it is");
 }
 
-static enum kb_err put(struct install_job_part *p, uint64_t off, const uint8_t *data, size_t len)
+static enum kb_err write_and_compare(struct install_job_part *p, uint64_t off, const uint8_t *data,
+				     size_t len)
 {
 	TRY(bdev_write(p->dev, off, data, len));
 	TRY(bdev_flush(p->dev));
@@ -77,16 +78,17 @@ static enum kb_err close_first(struct install_job_part *p)
 	bool some = false;
 
 	if (bdev_read(p->dev, 0, block, sizeof(block)) != KB_OK)
-		return put(p, 0, zeroes, sizeof(block)); /* nothing mounts what cannot be read */
+		return write_and_compare(p, 0, zeroes,
+					 sizeof(block)); /* nothing mounts what cannot be read */
 	for (unsigned i = 0; i < KB_ARRAY_LEN(marks); i++) {
 		if (bytes_all(block + marks[i], MARK, 0))
 			continue;
 		memset(block + marks[i], 0, MARK);
 		some = true;
-		err = first_of(err, put(p, 0, block, sizeof(block)));
+		err = first_of(err, write_and_compare(p, 0, block, sizeof(block)));
 	}
 	if (!some || !bytes_all(block, sizeof(block), 0))
-		err = first_of(err, put(p, 0, zeroes, sizeof(block)));
+		err = first_of(err, write_and_compare(p, 0, zeroes, sizeof(block)));
 	return err;
 }
 
@@ -98,12 +100,12 @@ static enum kb_err open_first(struct install_job_part *p)
 	for (unsigned i = 0; i < KB_ARRAY_LEN(marks); i++)
 		memset(block + marks[i], 0, MARK);
 	if (!bytes_all(block, sizeof(block), 0)) /* as the seal has left it */
-		TRY(put(p, 0, block, sizeof(block)));
+		TRY(write_and_compare(p, 0, block, sizeof(block)));
 	for (unsigned i = KB_ARRAY_LEN(marks); i-- > 0;) {
 		if (bytes_all(p->head + marks[i], MARK, 0))
 			continue;
 		memcpy(block + marks[i], p->head + marks[i], MARK);
-		TRY(put(p, 0, block, sizeof(block)));
+		TRY(write_and_compare(p, 0, block, sizeof(block)));
 	}
 	return KB_OK;
 }
@@ -127,7 +129,7 @@ static enum kb_err close_head(struct install_job *j, struct install_job_part *p)
 	enum kb_err err = close_first(p);
 
 	if (len > first)
-		err = first_of(err, put(p, first, zeroes + first, len - first));
+		err = first_of(err, write_and_compare(p, first, zeroes + first, len - first));
 	return note_head_written(j, p, len, err);
 }
 
@@ -138,7 +140,7 @@ static enum kb_err open_head(struct install_job *j, struct install_job_part *p)
 	enum kb_err err = KB_OK;
 
 	if (len > first)
-		err = put(p, first, p->head + first, len - first);
+		err = write_and_compare(p, first, p->head + first, len - first);
 	if (err == KB_OK)
 		err = open_first(p);
 	return note_head_written(j, p, len, err);

@@ -207,7 +207,8 @@ enum kb_err install_write_chunk(struct install_job *j, const struct install_pipe
 }
 
 /* Whole MiB only: some cards round to erase groups, and not always inwards. */
-static void discard(struct install_job *j, struct install_job_part *p, uint64_t from, uint64_t to)
+static void discard_behind(struct install_job *j, struct install_job_part *p, uint64_t from,
+			   uint64_t to)
 {
 	from = (from + DISCARD_ALIGN - 1) / DISCARD_ALIGN * DISCARD_ALIGN;
 	to -= to % DISCARD_ALIGN;
@@ -233,7 +234,7 @@ enum kb_err install_write_rest(struct install_job *j, struct install_job_part *p
 	if (!clean)
 		TRY(install_seal_close(j));
 	if (j->sealed)
-		discard(j, p, p->im->size, from);
+		discard_behind(j, p, p->im->size, from);
 	if (clean)
 		return note_zeroed(j, from, len);
 	TRY(write_run(j, from, NULL, len));

@@ -19,8 +19,8 @@ const char *keyring_alg_name(unsigned alg)
 	return "unknown";
 }
 
-static const struct keyring_key *find(const struct keyring_key *key, unsigned n,
-				      const uint8_t id[KEYRING_ID_LEN])
+static const struct keyring_key *find_key(const struct keyring_key *key, unsigned n,
+					  const uint8_t id[KEYRING_ID_LEN])
 {
 	for (unsigned i = 0; i < n; i++) {
 		if (memcmp(key[i].id, id, KEYRING_ID_LEN) == 0)
@@ -31,13 +31,13 @@ static const struct keyring_key *find(const struct keyring_key *key, unsigned n,
 
 const struct keyring_key *keyring_find(const struct keyring *k, const uint8_t id[KEYRING_ID_LEN])
 {
-	return find(k->key, k->n, id);
+	return find_key(k->key, k->n, id);
 }
 
 const struct keyring_key *keyring_find_retired(const struct keyring *k,
 					       const uint8_t id[KEYRING_ID_LEN])
 {
-	return find(k->retired, k->nretired, id);
+	return find_key(k->retired, k->nretired, id);
 }
 
 void keyring_signed_bytes(uint8_t out[KEYRING_SIGNED_LEN], const uint8_t header[512])
@@ -117,7 +117,8 @@ static enum kb_err check_area(const uint8_t *area, size_t cap)
 	return KB_EFORMAT;
 }
 
-static void count(const struct keyring *k, const struct keyring_key *key, struct keyring_verdict *v)
+static void count_signer(const struct keyring *k, const struct keyring_key *key,
+			 struct keyring_verdict *v)
 {
 	uint32_t bit = 1u << (unsigned)(key - k->key);
 
@@ -167,7 +168,7 @@ enum kb_err keyring_check(const struct keyring *k, const uint8_t *header, const 
 		key = keyring_find(k, e.value + 2);
 		if (key == NULL || !entry_is_valid(key, &e, data, &tried[key - k->key]))
 			continue;
-		count(k, key, v);
+		count_signer(k, key, v);
 		if (v->valid >= required)
 			return KB_OK;
 	}

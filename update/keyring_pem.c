@@ -103,7 +103,7 @@ static enum kb_err end_group(struct base64 *b)
 	return KB_OK;
 }
 
-static enum kb_err take(struct base64 *b, char c)
+static enum kb_err take_char(struct base64 *b, char c)
 {
 	unsigned d = digit(c);
 
@@ -133,7 +133,7 @@ enum kb_err keyring_pem_decode(const char *text, uint8_t spki[KEYRING_SPKI_MAX],
 	if (p == NULL || end == NULL || end < p || has_more(text, p, end))
 		return KB_EFORMAT;
 	for (p += strlen(PEM_BEGIN); p < end; p++) {
-		enum kb_err err = strchr(" \t\r\n", *p) != NULL ? KB_OK : take(&b, *p);
+		enum kb_err err = strchr(" \t\r\n", *p) != NULL ? KB_OK : take_char(&b, *p);
 
 		if (err != KB_OK)
 			return err;

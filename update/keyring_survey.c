@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool has(const struct keyring_survey_key *key, unsigned n, uint32_t mark)
+static bool has_mark(const struct keyring_survey_key *key, unsigned n, uint32_t mark)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (key[i].mark == mark)
@@ -46,8 +46,8 @@ struct folder {
 
 /* Puts it into its place by name; of one key under two names the first stays. KB_ENOSPC: more than
  * keyring_load() takes, which then takes none. */
-static enum kb_err add(struct keyring_survey_key *keys, unsigned *n,
-		       const struct keyring_survey_key *key)
+static enum kb_err add_key(struct keyring_survey_key *keys, unsigned *n,
+			   const struct keyring_survey_key *key)
 {
 	unsigned at = 0;
 
@@ -65,7 +65,7 @@ static enum kb_err add(struct keyring_survey_key *keys, unsigned *n,
 	return KB_OK;
 }
 
-static enum kb_err visit(void *ctx, const char *name)
+static enum kb_err visit_name(void *ctx, const char *name)
 {
 	struct folder *f = ctx;
 	struct keyring_survey *s = f->s;
@@ -79,10 +79,10 @@ static enum kb_err visit(void *ctx, const char *name)
 	err = read_key(f->path, name, &key);
 	/* All that lies there is a key, or it cannot be told which ones are trusted no more. */
 	if (f->is_retired)
-		return err == KB_OK ? add(s->retired, &s->nretired, &key) : err;
-	if (err != KB_OK || has(s->retired, s->nretired, key.mark))
+		return err == KB_OK ? add_key(s->retired, &s->nretired, &key) : err;
+	if (err != KB_OK || has_mark(s->retired, s->nretired, key.mark))
 		return KB_OK;
-	return add(s->trusted, &s->ntrusted, &key);
+	return add_key(s->trusted, &s->ntrusted, &key);
 }
 
 static enum kb_err read_retired(struct keyring_survey *s, const char *dir)
@@ -93,7 +93,7 @@ static enum kb_err read_retired(struct keyring_survey *s, const char *dir)
 
 	if (snprintf(path, sizeof(path), "%s/" KEYRING_RETIRED_DIR, dir) >= (int)sizeof(path))
 		return KB_EINVAL;
-	err = os_each(path, visit, &f);
+	err = os_each(path, visit_name, &f);
 	if (err == KB_ENOENT && f.files == 0) /* unless something else has its name */
 		return os_readlink(path, target, sizeof(target)) == KB_ENOENT ? KB_OK : KB_EFORMAT;
 	return err;
@@ -104,7 +104,7 @@ void keyring_survey_read(struct keyring_survey *s, const char *dir)
 	struct folder trusted = { dir, false, 0, s };
 
 	memset(s, 0, sizeof(*s));
-	if (read_retired(s, dir) != KB_OK || os_each(dir, visit, &trusted) != KB_OK)
+	if (read_retired(s, dir) != KB_OK || os_each(dir, visit_name, &trusted) != KB_OK)
 		memset(s, 0, sizeof(*s));
 }
 

@@ -74,9 +74,9 @@ struct out {
 	bool full;
 };
 
-static void line(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add_line(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-static void line(struct out *o, const char *fmt, ...)
+static void add_line(struct out *o, const char *fmt, ...)
 {
 	size_t left = o->size - o->len;
 	va_list ap;
@@ -98,7 +98,7 @@ static void line(struct out *o, const char *fmt, ...)
 static void line_text(struct out *o, const char *key, const char *value)
 {
 	if (value[0] != '\0')
-		line(o, "%s=%s", key, value);
+		add_line(o, "%s=%s", key, value);
 }
 
 static void line_hex(struct out *o, const char *key, const uint8_t *value, size_t len)
@@ -111,7 +111,7 @@ static void line_hex(struct out *o, const char *key, const uint8_t *value, size_
 
 static void line_number(struct out *o, const char *key, uint64_t value)
 {
-	line(o, "%s=%" PRIu64, key, value);
+	add_line(o, "%s=%" PRIu64, key, value);
 }
 
 static void write_bundle(struct out *o, const struct manifest *m)
@@ -122,8 +122,8 @@ static void write_bundle(struct out *o, const struct manifest *m)
 	for (unsigned i = 0; i < m->ncompatible; i++)
 		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i > 0 ? "," : "",
 					m->compatible[i]);
-	line(o, "[bundle]");
-	line(o, "format=%" PRIu64 ".%" PRIu64, m->format_major, m->format_minor);
+	add_line(o, "[bundle]");
+	add_line(o, "format=%" PRIu64 ".%" PRIu64, m->format_major, m->format_minor);
 	line_text(o, "compatible", names);
 	line_text(o, "version", m->version);
 	line_number(o, "sequence", m->sequence);
@@ -148,8 +148,8 @@ static void write_verity(struct out *o, const struct manifest_verity *v)
 
 static void write_image(struct out *o, const struct manifest_image *im)
 {
-	line(o, "%s", "");
-	line(o, "[image.%s]", im->name);
+	add_line(o, "%s", "");
+	add_line(o, "[image.%s]", im->name);
 	line_number(o, "size", im->size);
 	line_number(o, "chunk-size", im->chunk);
 	line_text(o, "filesystem", im->filesystem);
@@ -177,8 +177,8 @@ static void write_encoding(struct out *o, const struct manifest *m, unsigned i)
 {
 	const struct manifest_encoding *e = &m->encoding[i];
 
-	line(o, "%s", "");
-	line(o, "[encoding.%u]", i + 1);
+	add_line(o, "%s", "");
+	add_line(o, "[encoding.%u]", i + 1);
 	line_text(o, "image", m->image[e->image].name);
 	line_text(o, "kind", e->kind == MANIFEST_ENC_FULL ? "full" : "seed");
 	write_forms(o, e->forms);

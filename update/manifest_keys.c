@@ -160,7 +160,7 @@ static const char *set_hashes_digest(void *p, const char *value)
 	return manifest_value_sha256(((struct manifest_image *)p)->hashes.digest, value);
 }
 
-static struct manifest_verity *verity(void *p)
+static struct manifest_verity *verity_value(void *p)
 {
 	struct manifest_image *im = p;
 
@@ -170,14 +170,14 @@ static struct manifest_verity *verity(void *p)
 
 static const char *set_verity_root(void *p, const char *value)
 {
-	struct manifest_verity *v = verity(p);
+	struct manifest_verity *v = verity_value(p);
 
 	return manifest_value_hex(v->root_hash, sizeof(v->root_hash), &v->root_hash_len, value);
 }
 
 static const char *set_verity_algorithm(void *p, const char *value)
 {
-	struct manifest_verity *v = verity(p);
+	struct manifest_verity *v = verity_value(p);
 
 	if (strcmp(value, "sha256") != 0 && strcmp(value, "sha512") != 0)
 		return "neither sha256 nor sha512";
@@ -186,26 +186,26 @@ static const char *set_verity_algorithm(void *p, const char *value)
 
 static const char *set_verity_data_block(void *p, const char *value)
 {
-	return manifest_value_power_of_two(&verity(p)->data_block, value, MANIFEST_VERITY_BLOCK_MIN,
-					   MANIFEST_VERITY_BLOCK_MAX);
+	return manifest_value_power_of_two(&verity_value(p)->data_block, value,
+					   MANIFEST_VERITY_BLOCK_MIN, MANIFEST_VERITY_BLOCK_MAX);
 }
 
 static const char *set_verity_hash_block(void *p, const char *value)
 {
-	return manifest_value_power_of_two(&verity(p)->hash_block, value, MANIFEST_VERITY_BLOCK_MIN,
-					   MANIFEST_VERITY_BLOCK_MAX);
+	return manifest_value_power_of_two(&verity_value(p)->hash_block, value,
+					   MANIFEST_VERITY_BLOCK_MIN, MANIFEST_VERITY_BLOCK_MAX);
 }
 
 static const char *set_verity_salt(void *p, const char *value)
 {
-	struct manifest_verity *v = verity(p);
+	struct manifest_verity *v = verity_value(p);
 
 	return manifest_value_hex(v->salt, sizeof(v->salt), &v->salt_len, value);
 }
 
 static const char *set_verity_tree(void *p, const char *value)
 {
-	return manifest_value_number(&verity(p)->tree_off, value, 1, INT64_MAX);
+	return manifest_value_number(&verity_value(p)->tree_off, value, 1, INT64_MAX);
 }
 
 const struct manifest_key manifest_image_keys[] = {

@@ -28,10 +28,10 @@ struct parse {
 	bool unknown_kind, seed_kind; /* of the encoding */
 };
 
-static enum kb_err bad(const struct parse *p, const char *fmt, ...)
+static enum kb_err fail_line(const struct parse *p, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-static enum kb_err bad(const struct parse *p, const char *fmt, ...)
+static enum kb_err fail_line(const struct parse *p, const char *fmt, ...)
 {
 	char raw[160];
 	va_list ap;
@@ -45,7 +45,7 @@ static enum kb_err bad(const struct parse *p, const char *fmt, ...)
 	return KB_EFORMAT;
 }
 
-static bool has(const struct parse *p, const char *key)
+static bool has_key(const struct parse *p, const char *key)
 {
 	return p->seen & 1u << manifest_key_find(p->keys, key);
 }
@@ -64,12 +64,13 @@ static enum kb_err end_encoding(struct parse *p)
 	e->kind = p->seed_kind ? MANIFEST_ENC_SEED : MANIFEST_ENC_FULL;
 	if (p->strange != 0) {
 		p->line = p->strange;
-		return bad(p, "%s: unknown key", p->title);
+		return fail_line(p, "%s: unknown key", p->title);
 	}
-	if (has(p, "seed") != p->seed_kind)
-		return bad(p, "%s: seed belongs to kind=seed, and only there", p->title);
+	if (has_key(p, "seed") != p->seed_kind)
+		return fail_line(p, "%s: seed belongs to kind=seed, and only there", p->title);
 	if (!p->seed_kind && (e->forms & ~MANIFEST_FORMS_FULL) != 0)
-		return bad(p, "%s: forms that need a seed in an encoding of kind full", p->title);
+		return fail_line(p, "%s: forms that need a seed in an encoding of kind full",
+				 p->title);
 	return KB_OK;
 }
 
@@ -81,7 +82,7 @@ static enum kb_err end_section(struct parse *p)
 		return KB_OK;
 	for (int i = 0; p->keys[i].name != NULL; i++) {
 		if (p->keys[i].required && (p->seen & 1u << i) == 0)
-			return bad(p, "%s: no %s", p->title, p->keys[i].name);
+			return fail_line(p, "%s: no %s", p->title, p->keys[i].name);
 	}
 	if (p->section == SECTION_ENCODING)
 		return end_encoding(p);
@@ -89,7 +90,7 @@ static enum kb_err end_section(struct parse *p)
 		wrong = manifest_image_check(p->object);
 	else if (p->m->floor > p->m->sequence)
 		wrong = "floor: above sequence";
-	return wrong != NULL ? bad(p, "%s %s", p->title, wrong) : KB_OK;
+	return wrong != NULL ? fail_line(p, "%s %s", p->title, wrong) : KB_OK;
 }
 
 /* ---------------------------------------------------------------- the start of a section */
@@ -106,7 +107,7 @@ static int find_image(const struct manifest *m, const char *name)
 static enum kb_err start_bundle(struct parse *p)
 {
 	if (p->section != SECTION_NONE)
-		return bad(p, "[bundle] must come first, and once");
+		return fail_line(p, "[bundle] must come first, and once");
 	p->section = SECTION_BUNDLE;
 	p->keys = manifest_bundle_keys;
 	p->object = p->m;
@@ -119,13 +120,14 @@ static enum kb_err start_image(struct parse *p, const char *name)
 	struct manifest_image *im;
 
 	if (p->section != SECTION_BUNDLE && p->section != SECTION_IMAGE)
-		return bad(p, "%s: images come after [bundle] and before encodings", p->title);
+		return fail_line(p, "%s: images come after [bundle] and before encodings",
+				 p->title);
 	if (wrong != NULL)
-		return bad(p, "%s: name %s", p->title, wrong);
+		return fail_line(p, "%s: name %s", p->title, wrong);
 	if (find_image(p->m, name) >= 0)
-		return bad(p, "%s: twice", p->title);
+		return fail_line(p, "%s: twice", p->title);
 	if (p->m->nimages == MANIFEST_IMAGES_MAX)
-		return bad(p, "more than %u images", MANIFEST_IMAGES_MAX);
+		return fail_line(p, "more than %u images", MANIFEST_IMAGES_MAX);
 	im = &p->m->image[p->m->nimages++];
 	memcpy(im->name, name, strlen(name) + 1); /* manifest_check_name() has bounded it */
 	p->section = SECTION_IMAGE;
@@ -139,12 +141,12 @@ static enum kb_err start_encoding(struct parse *p, const char *number)
 	char want[16];
 
 	if (p->section != SECTION_IMAGE && p->section != SECTION_ENCODING)
-		return bad(p, "%s: encodings come after images", p->title);
+		return fail_line(p, "%s: encodings come after images", p->title);
 	if (p->m->nencodings == MANIFEST_ENCODINGS_MAX)
-		return bad(p, "more than %u encodings", MANIFEST_ENCODINGS_MAX);
+		return fail_line(p, "more than %u encodings", MANIFEST_ENCODINGS_MAX);
 	snprintf(want, sizeof(want), "%u", p->m->nencodings + 1);
 	if (strcmp(number, want) != 0)
-		return bad(p, "%s: want [encoding.%s]", p->title, want);
+		return fail_line(p, "%s: want [encoding.%s]", p->title, want);
 	p->section = SECTION_ENCODING;
 	p->keys = manifest_encoding_keys;
 	p->object = &p->m->encoding[p->m->nencodings++];
@@ -161,7 +163,7 @@ static enum kb_err start_section(struct parse *p, char *line, size_t len)
 	snprintf(p->title, sizeof(p->title), "%s", line);
 	p->seen = 0;
 	if (line[len - 1] != ']')
-		return bad(p, "a section without ']' at the end of its line");
+		return fail_line(p, "a section without ']' at the end of its line");
 	line[len - 1] = '\0';
 	if (strcmp(name, "bundle") == 0)
 		return start_bundle(p);
@@ -169,7 +171,7 @@ static enum kb_err start_section(struct parse *p, char *line, size_t len)
 		return start_image(p, name + 6);
 	if (strncmp(name, "encoding.", 9) == 0)
 		return start_encoding(p, name + 9);
-	return bad(p, "%s: unknown section", p->title);
+	return fail_line(p, "%s: unknown section", p->title);
 }
 
 /* ---------------------------------------------------------------- keys */
@@ -199,7 +201,7 @@ static enum kb_err check_format(struct parse *p, const char *key)
 	if (p->section != SECTION_BUNDLE || p->seen != 0)
 		return KB_OK;
 	if (strcmp(key, "format") != 0)
-		return bad(p, "[bundle] must begin with format");
+		return fail_line(p, "[bundle] must begin with format");
 	return KB_OK;
 }
 
@@ -213,9 +215,9 @@ static enum kb_err set_key(struct parse *p, const char *key, const char *value)
 		return KB_OK;
 	}
 	if (i < 0)
-		return bad(p, "%s %s: unknown key", p->title, key);
+		return fail_line(p, "%s %s: unknown key", p->title, key);
 	if (p->seen & 1u << i)
-		return bad(p, "%s %s: twice", p->title, key);
+		return fail_line(p, "%s %s: twice", p->title, key);
 	TRY(check_format(p, key));
 	p->seen |= 1u << i;
 	if (p->keys[i].set != NULL)
@@ -223,10 +225,11 @@ static enum kb_err set_key(struct parse *p, const char *key, const char *value)
 	else
 		wrong = set_encoding(p, key, value);
 	if (wrong != NULL)
-		return bad(p, "%s %s: %s", p->title, key, wrong);
+		return fail_line(p, "%s %s: %s", p->title, key, wrong);
 	if (p->m->format_major > 1) {
-		(void)bad(p, "format %" PRIu64 " is newer than this program; update Keelboot first",
-			  p->m->format_major);
+		(void)fail_line(
+			p, "format %" PRIu64 " is newer than this program; update Keelboot first",
+			p->m->format_major);
 		return KB_ENEWER;
 	}
 	return KB_OK;
@@ -243,12 +246,12 @@ static enum kb_err one_line(struct parse *p, char *line, size_t len)
 	eq = strchr(line, '=');
 	if (eq == NULL || line[0] < 'a' || line[0] > 'z' ||
 	    strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789-") != (size_t)(eq - line))
-		return bad(p, "neither [section] nor key=value");
+		return fail_line(p, "neither [section] nor key=value");
 	if (p->section == SECTION_NONE)
-		return bad(p, "must begin with [bundle]");
+		return fail_line(p, "must begin with [bundle]");
 	*eq = '\0';
 	if (eq[1] == '\0' || eq[1] == ' ' || line[len - 1] == ' ')
-		return bad(p, "%s %s: empty, or begins or ends with a space", p->title, line);
+		return fail_line(p, "%s %s: empty, or begins or ends with a space", p->title, line);
 	if (strncmp(line, "x-", 2) == 0)
 		return KB_OK;
 	return set_key(p, line, eq + 1);
@@ -270,17 +273,17 @@ static enum kb_err all_lines(struct parse *p, const char *text, size_t len)
 			continue;
 		}
 		if (text[i] < 0x20 || text[i] > 0x7e || text[i] == ';')
-			return bad(p, "a character that is not printable ASCII, or ';'");
+			return fail_line(p, "a character that is not printable ASCII, or ';'");
 		if (n == MANIFEST_LINE_MAX)
-			return bad(p, "longer than %u characters", MANIFEST_LINE_MAX);
+			return fail_line(p, "longer than %u characters", MANIFEST_LINE_MAX);
 		line[n++] = text[i];
 	}
-	return n > 0 ? bad(p, "does not end with a line feed") : KB_OK;
+	return n > 0 ? fail_line(p, "does not end with a line feed") : KB_OK;
 }
 
 /* ---------------------------------------------------------------- the whole */
 
-static bool follows(uint64_t *end, uint64_t off, uint64_t len)
+static bool follows_previous(uint64_t *end, uint64_t off, uint64_t len)
 {
 	return off == *end && !__builtin_add_overflow(off, len, end);
 }
@@ -295,18 +298,21 @@ static enum kb_err check_layout(struct parse *p)
 	for (unsigned i = 0; i < m->nimages; i++) {
 		unsigned first = e;
 
-		if (!follows(&tables, m->image[i].hashes.off, m->image[i].hashes.len))
-			return bad(p, "[image.%s] hashes: not where they belong", m->image[i].name);
+		if (!follows_previous(&tables, m->image[i].hashes.off, m->image[i].hashes.len))
+			return fail_line(p, "[image.%s] hashes: not where they belong",
+					 m->image[i].name);
 		for (; e < m->nencodings && m->encoding[e].image == i; e++) {
 			const struct manifest_encoding *enc = &m->encoding[e];
 
-			if (!follows(&tables, enc->table.off, enc->table.len))
-				return bad(p, "[encoding.%u] table: not where it belongs", e + 1);
-			if (!follows(&payload, enc->payload_off, enc->payload_len))
-				return bad(p, "[encoding.%u] payload: not where it belongs", e + 1);
+			if (!follows_previous(&tables, enc->table.off, enc->table.len))
+				return fail_line(p, "[encoding.%u] table: not where it belongs",
+						 e + 1);
+			if (!follows_previous(&payload, enc->payload_off, enc->payload_len))
+				return fail_line(p, "[encoding.%u] payload: not where it belongs",
+						 e + 1);
 		}
 		if (e == first)
-			return bad(p, "[image.%s]: no encoding", m->image[i].name);
+			return fail_line(p, "[image.%s]: no encoding", m->image[i].name);
 	}
 	return KB_OK;
 }
@@ -319,6 +325,6 @@ enum kb_err manifest_parse(struct manifest *m, const char *text, size_t len, cha
 	TRY(all_lines(&p, text, len));
 	TRY(end_section(&p));
 	if (m->nimages == 0)
-		return bad(&p, "no image");
+		return fail_line(&p, "no image");
 	return check_layout(&p);
 }

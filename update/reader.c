@@ -214,7 +214,7 @@ static enum kb_err set_release(struct reader *r)
 	return KB_OK;
 }
 
-static enum kb_err open_parts(struct reader *r, uint64_t size, const struct keyring *k)
+static enum kb_err open_in_order(struct reader *r, uint64_t size, const struct keyring *k)
 {
 	TRY(open_header(r, size));
 	TRY(open_signature(r, k));
@@ -231,7 +231,7 @@ enum kb_err reader_open(struct reader *r, int fd, bool raw, uint64_t size, const
 	r->raw = raw;
 	if (digest_init(&r->digest) != KB_OK)
 		return reader_io_fail(r, KB_EIO, "SHA-256 is not available");
-	err = open_parts(r, size, k);
+	err = open_in_order(r, size, k);
 	if (err != KB_OK)
 		reader_close(r);
 	return err;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What keelboot-verify tells process 1 about a slot, on descriptor 3: a fixed struct. Process 1
- * never parses a manifest, and believes nothing of this before verify_answer_check() has passed it.
+ * What keelboot-verify reports to process 1 about a slot: its exit code, and on descriptor 3 a
+ * fixed struct. Process 1 never parses a manifest, and believes nothing of this before
+ * verify_answer_check() has passed it.
  */
 #pragma once
 
@@ -12,6 +13,16 @@
 
 #define VERIFY_ANSWER_MAGIC 0x315245566c65654bULL /* "KeelVER1" */
 #define VERIFY_ANSWER_HEX   132			  /* of up to 64 bytes, with NUL */
+
+/* The exit code, with the numbers that the command uses too (cli/output.h). */
+enum verify_slot_end {
+	VERIFY_SLOT_OK = 0,
+	VERIFY_SLOT_FAILED = 1,
+	VERIFY_SLOT_USAGE = 3,
+	VERIFY_SLOT_UNVERIFIED =
+		5,		 /* no key that we accept signed it, or it is another release's */
+	VERIFY_SLOT_FOREIGN = 6, /* made for another device */
+};
 
 struct verify_answer {
 	uint64_t magic;

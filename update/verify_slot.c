@@ -31,7 +31,7 @@ struct verify {
 	struct verify_answer answer;
 };
 
-static bool parse(struct verify *v, int argc, char **argv)
+static bool parse_options(struct verify *v, int argc, char **argv)
 {
 	for (int i = 1; i + 1 < argc; i += 2) {
 		const char *value = argv[i + 1];
@@ -49,7 +49,7 @@ static bool parse(struct verify *v, int argc, char **argv)
 	return argc % 2 == 1 && v->state != NULL && v->slot >= 0;
 }
 
-static int load(struct verify *v)
+static enum verify_slot_end load_cell(struct verify *v)
 {
 	char keyring[2 * CONF_PATH_MAX];
 	enum store_finding found = STORE_LOST;
@@ -74,7 +74,7 @@ static int load(struct verify *v)
 	return VERIFY_SLOT_FAILED;
 }
 
-static int check(struct verify *v)
+static enum verify_slot_end check_cell(struct verify *v)
 {
 	const struct state_slot *s = &v->s.slot[v->slot];
 	const struct reader *r = &v->reader;
@@ -129,7 +129,7 @@ static void fill_answer(struct verify *v)
 		bytes_hex(a->salt, im->verity.salt, im->verity.salt_len);
 }
 
-static int send_answer(struct verify *v)
+static enum verify_slot_end send_answer(struct verify *v)
 {
 	fill_answer(v);
 	if (verify_answer_check(&v->answer) != KB_OK) {
@@ -142,24 +142,24 @@ static int send_answer(struct verify *v)
 	return VERIFY_SLOT_OK;
 }
 
-int verify_slot_main(int argc, char **argv)
+enum verify_slot_end verify_slot_main(int argc, char **argv)
 {
 	static struct verify v = { .root = "", .slot = -1, .dev = { .fd = -1 } };
-	int rc;
+	enum verify_slot_end end;
 
 	signal(SIGPIPE, SIG_IGN);
 	log_set_name("keelboot-verify");
-	if (!parse(&v, argc, argv)) {
+	if (!parse_options(&v, argc, argv)) {
 		log_err("usage: keelboot-verify --state DEVICE --slot LETTER [--root FOLDER]");
 		return VERIFY_SLOT_USAGE;
 	}
-	rc = load(&v);
-	if (rc == VERIFY_SLOT_OK)
-		rc = check(&v);
-	if (rc == VERIFY_SLOT_OK)
-		rc = send_answer(&v);
+	end = load_cell(&v);
+	if (end == VERIFY_SLOT_OK)
+		end = check_cell(&v);
+	if (end == VERIFY_SLOT_OK)
+		end = send_answer(&v);
 	reader_close(&v.reader);
 	keyring_free(&v.keys);
 	bdev_file_close(&v.dev);
-	return rc;
+	return end;
 }

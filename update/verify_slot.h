@@ -8,14 +8,5 @@
 
 #include "update/verify_answer.h"
 
-/* Exit codes, as everywhere. */
-enum verify_slot_exit {
-	VERIFY_SLOT_OK = 0,
-	VERIFY_SLOT_FAILED = 1,
-	VERIFY_SLOT_USAGE = 3,
-	VERIFY_SLOT_UNVERIFIED = 5,
-	VERIFY_SLOT_FOREIGN = 6,
-};
-
 /* keelboot-verify --state DEVICE --slot LETTER [--root FOLDER, with system.conf and keys] */
-int verify_slot_main(int argc, char **argv);
+enum verify_slot_end verify_slot_main(int argc, char **argv);
