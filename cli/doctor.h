@@ -32,9 +32,9 @@ struct doctor {
 	struct doctor_finding finding[DOCTOR_FINDINGS_MAX];
 };
 
-/* Adds a finding; fix is what to do about it. */
-void doctor_find(struct doctor *doc, enum doctor_severity severity, const char *id, const char *fix,
-		 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Adds a finding; fix is what to do about it. Findings that exceed the room are dropped. */
+void doctor_report(struct doctor *doc, enum doctor_severity severity, const char *id,
+		   const char *fix, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* Reads a small file below sys_root, its last newline cut; false when it cannot be read. */
 bool doctor_read(const struct doctor *doc, const char *path, char *text, size_t size);
@@ -43,19 +43,3 @@ bool doctor_read(const struct doctor *doc, const char *path, char *text, size_t 
 bool doctor_boot_device(const struct doctor *doc, const char *key, char *value, size_t size);
 
 bool doctor_exists(const struct doctor *doc, const char *path);
-
-/* Each looks at one part of the device. */
-void doctor_watchdog(struct doctor *doc);
-void doctor_kernel(struct doctor *doc);
-void doctor_state(struct doctor *doc);
-void doctor_slots(struct doctor *doc);
-void doctor_mounts(struct doctor *doc);
-void doctor_update(struct doctor *doc);
-void doctor_boot(struct doctor *doc);
-void doctor_keys(struct doctor *doc);
-
-/*
- * The options of the running kernel, ended by NUL: /proc/config.gz, else /boot/config-VERSION. NULL
- * when there is neither, or it cannot be unpacked.
- */
-const char *doctor_config_text(const struct doctor *doc);

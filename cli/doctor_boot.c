@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the boot warned of, unless doctor has found that too, and knows more of it. */
 #include "cli/boot_json.h"
-#include "cli/doctor.h"
+#include "cli/doctor_checks.h"
 
 #include "lib/util.h"
 
@@ -52,7 +52,8 @@ void doctor_boot(struct doctor *doc)
 		const char *text = json_object_get_string(json_object_array_get_idx(list, i));
 
 		if (text != NULL && !is_told(doc, text))
-			doctor_find(doc, DOCTOR_WARNING, "boot-warned",
-				    "the kernel's log has more: dmesg | grep keelboot", "%s", text);
+			doctor_report(doc, DOCTOR_WARNING, "boot-warned",
+				      "the kernel's log has more: dmesg | grep keelboot", "%s",
+				      text);
 	}
 }

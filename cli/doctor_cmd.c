@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/boot_json.h"
-#include "cli/doctor.h"
+#include "cli/doctor_checks.h"
 #include "cli/main.h"
 
-#include "lib/os.h"
-
-#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { JSON = 1, SYS_ROOT };
 
@@ -25,64 +21,6 @@ static const struct {
 	[DOCTOR_WARNING] = { "warning", OUTPUT_YELLOW },
 	[DOCTOR_ERROR] = { "error", OUTPUT_RED },
 };
-
-void doctor_find(struct doctor *doc, enum doctor_severity severity, const char *id, const char *fix,
-		 const char *fmt, ...)
-{
-	struct doctor_finding *f = &doc->finding[doc->n];
-	va_list ap;
-
-	if (doc->n == DOCTOR_FINDINGS_MAX)
-		return;
-	doc->n++;
-	f->severity = severity;
-	f->id = id;
-	snprintf(f->fix, sizeof(f->fix), "%s", fix);
-	va_start(ap, fmt);
-	vsnprintf(f->text, sizeof(f->text), fmt, ap);
-	va_end(ap);
-}
-
-bool doctor_read(const struct doctor *doc, const char *path, char *text, size_t size)
-{
-	char full[DEVICE_PATH_MAX];
-	size_t len;
-
-	text[0] = '\0';
-	snprintf(full, sizeof(full), "%s%s", doc->sys_root, path);
-	if (os_read_file(full, text, size, &len) != KB_OK)
-		return false;
-	if (len > 0 && text[len - 1] == '\n')
-		text[len - 1] = '\0';
-	return true;
-}
-
-bool doctor_exists(const struct doctor *doc, const char *path)
-{
-	char full[DEVICE_PATH_MAX];
-
-	snprintf(full, sizeof(full), "%s%s", doc->sys_root, path);
-	return os_exists(full);
-}
-
-bool doctor_boot_device(const struct doctor *doc, const char *key, char *value, size_t size)
-{
-	static char text[32768];
-	char path[DEVICE_PATH_MAX];
-	char *rest = text, *line;
-	size_t len = strlen(key);
-
-	snprintf(path, sizeof(path), "%s/devices", doc->d->opts->run_dir);
-	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
-		return false;
-	while ((line = strsep(&rest, "\n")) != NULL) {
-		if (strncmp(line, key, len) != 0 || line[len] != ' ')
-			continue;
-		snprintf(value, size, "%s", line + len + 1);
-		return true;
-	}
-	return false;
-}
 
 static void look(struct doctor *doc, json_object *boot)
 {

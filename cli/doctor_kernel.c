@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/doctor.h"
+#include "cli/doctor_checks.h"
+#include "cli/doctor_config.h"
 
 #include "lib/util.h"
 
@@ -50,7 +51,7 @@ static void check_options(struct doctor *doc)
 	const char *text = doctor_config_text(doc);
 
 	if (text == NULL) {
-		doctor_find(
+		doctor_report(
 			doc, DOCTOR_NOTE, "kernel-options-unknown",
 			"build the kernel with CONFIG_IKCONFIG_PROC=y",
 			"neither /proc/config.gz nor /boot/config-* of this kernel can be read");
@@ -62,8 +63,8 @@ static void check_options(struct doctor *doc)
 		if (is_set(text, options[i].name))
 			continue;
 		snprintf(fix, sizeof(fix), "build the kernel with CONFIG_%s=y", options[i].name);
-		doctor_find(doc, options[i].severity, "kernel-option", fix,
-			    "the kernel has no CONFIG_%s: %s", options[i].name, options[i].why);
+		doctor_report(doc, options[i].severity, "kernel-option", fix,
+			      "the kernel has no CONFIG_%s: %s", options[i].name, options[i].why);
 	}
 }
 
@@ -74,16 +75,17 @@ static void check_panic(struct doctor *doc)
 	if (!doctor_read(doc, "/proc/sys/kernel/panic", text, sizeof(text)))
 		return;
 	if (strcmp(text, "0") == 0)
-		doctor_find(doc, DOCTOR_ERROR, "panic-hangs",
-			    "add panic=10 to the kernel command line, and see that no sysctl sets "
-			    "kernel.panic to 0",
-			    "a panic of the kernel stops the machine for ever");
+		doctor_report(
+			doc, DOCTOR_ERROR, "panic-hangs",
+			"add panic=10 to the kernel command line, and see that no sysctl sets "
+			"kernel.panic to 0",
+			"a panic of the kernel stops the machine for ever");
 	if (doctor_read(doc, "/proc/sys/kernel/panic_on_oops", text, sizeof(text)) &&
 	    strcmp(text, "0") == 0)
-		doctor_find(doc, DOCTOR_NOTE, "oops-survives",
-			    "add oops=panic to the kernel command line if a half-dead system is "
-			    "worse than a restart",
-			    "the kernel goes on after an oops");
+		doctor_report(doc, DOCTOR_NOTE, "oops-survives",
+			      "add oops=panic to the kernel command line if a half-dead system is "
+			      "worse than a restart",
+			      "the kernel goes on after an oops");
 }
 
 /* Alone, and not behind what is for init. */
@@ -122,10 +124,10 @@ static void check_gpt(struct doctor *doc)
 	if (!doctor_read(doc, "/proc/cmdline", text, sizeof(text)) || has_word(text, "gpt") ||
 	    !doctor_boot_device(doc, "disk", dev, sizeof(dev)) || !has_gpt(doc, dev))
 		return;
-	doctor_find(doc, DOCTOR_WARNING, "gpt-copy-unused", "add gpt to the kernel command line",
-		    "one bad sector in the partition table of %.60s ends this device: the kernel "
-		    "reads the copy at the end of the disk only if it is told to",
-		    dev);
+	doctor_report(doc, DOCTOR_WARNING, "gpt-copy-unused", "add gpt to the kernel command line",
+		      "one bad sector in the partition table of %.60s ends this device: the kernel "
+		      "reads the copy at the end of the disk only if it is told to",
+		      dev);
 }
 
 static void check_command_line(struct doctor *doc)
@@ -133,24 +135,25 @@ static void check_command_line(struct doctor *doc)
 	const struct cmdline *c = &doc->cmd;
 
 	for (unsigned i = 0; i < c->nwarnings; i++)
-		doctor_find(doc, DOCTOR_WARNING, "command-line",
-			    "correct it in the boot loader's configuration",
-			    "kernel command line: %.200s", c->warning[i]);
+		doctor_report(doc, DOCTOR_WARNING, "command-line",
+			      "correct it in the boot loader's configuration",
+			      "kernel command line: %.200s", c->warning[i]);
 	if (!c->enable)
-		doctor_find(doc, DOCTOR_ERROR, "command-line-disabled",
-			    "take keelboot.enable=0 off the kernel command line",
-			    "keelboot.enable=0: no update is applied, and nothing falls back");
+		doctor_report(doc, DOCTOR_ERROR, "command-line-disabled",
+			      "take keelboot.enable=0 off the kernel command line",
+			      "keelboot.enable=0: no update is applied, and nothing falls back");
 	if (c->slot >= 0)
-		doctor_find(doc, DOCTOR_ERROR, "command-line-slot",
-			    "take keelboot.slot= off the kernel command line; `keelboot switch` "
-			    "chooses a slot for good",
-			    "keelboot.slot=%c: each boot takes this slot, uncounted, and no update "
-			    "is applied",
-			    state_slot_letter(c->slot));
+		doctor_report(
+			doc, DOCTOR_ERROR, "command-line-slot",
+			"take keelboot.slot= off the kernel command line; `keelboot switch` "
+			"chooses a slot for good",
+			"keelboot.slot=%c: each boot takes this slot, uncounted, and no update "
+			"is applied",
+			state_slot_letter(c->slot));
 	if (c->media == CMDLINE_MEDIA_NONE)
-		doctor_find(doc, DOCTOR_WARNING, "command-line-media",
-			    "take keelboot.media=none off the kernel command line",
-			    "keelboot.media=none: no boot looks for an update");
+		doctor_report(doc, DOCTOR_WARNING, "command-line-media",
+			      "take keelboot.media=none off the kernel command line",
+			      "keelboot.media=none: no boot looks for an update");
 }
 
 static void check_pstore(struct doctor *doc)
@@ -159,9 +162,9 @@ static void check_pstore(struct doctor *doc)
 
 	if (doctor_read(doc, "/sys/module/pstore/parameters/backend", text, sizeof(text)) &&
 	    (text[0] == '\0' || strcmp(text, "(null)") == 0))
-		doctor_find(doc, DOCTOR_NOTE, "pstore-none",
-			    "reserve memory for ramoops, or load efi_pstore",
-			    "pstore has nowhere to keep the kernel's last words");
+		doctor_report(doc, DOCTOR_NOTE, "pstore-none",
+			      "reserve memory for ramoops, or load efi_pstore",
+			      "pstore has nowhere to keep the kernel's last words");
 }
 
 void doctor_kernel(struct doctor *doc)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keys of the running system, and whether the initramfs has the same. */
-#include "cli/doctor.h"
+#include "cli/doctor_checks.h"
 
 #include "lib/util.h"
 #include "update/keyring.h"
@@ -34,23 +34,23 @@ static void check_folder(struct doctor *doc, const char *dir)
 	struct stat st;
 
 	if (stat(dir, &st) == 0 && ((st.st_mode & 022) != 0 || st.st_uid != 0))
-		doctor_find(doc, DOCTOR_ERROR, "keys-writable", "chown root, chmod go-w",
-			    "others than root may put keys into %s", dir);
+		doctor_report(doc, DOCTOR_ERROR, "keys-writable", "chown root, chmod go-w",
+			      "others than root may put keys into %s", dir);
 }
 
 static void check_key(struct doctor *doc, const char *dir, const struct keyring_key *key)
 {
 	if (key->published != NULL)
-		doctor_find(doc, DOCTOR_ERROR, "key-published",
-			    "make one of your own: keelboot key generate; and take this one out, "
-			    "of the initramfs too",
-			    "%.100s/%.63s.pem is %s, which is published: %s", dir, key->name,
-			    key->published,
-			    keyring_pem_published_means(doc->d->conf.signatures_required));
+		doctor_report(doc, DOCTOR_ERROR, "key-published",
+			      "make one of your own: keelboot key generate; and take this one out, "
+			      "of the initramfs too",
+			      "%.100s/%.63s.pem is %s, which is published: %s", dir, key->name,
+			      key->published,
+			      keyring_pem_published_means(doc->d->conf.signatures_required));
 	else if (is_development(key->name))
-		doctor_find(doc, DOCTOR_WARNING, "key-development",
-			    "take it off devices that leave the house",
-			    "%s/%s.pem is a development key by its name", dir, key->name);
+		doctor_report(doc, DOCTOR_WARNING, "key-development",
+			      "take it off devices that leave the house",
+			      "%s/%s.pem is a development key by its name", dir, key->name);
 }
 
 /* ---------------------------------------------------------------- those of the initramfs */
@@ -95,23 +95,24 @@ static void compare(struct doctor *doc, const char *dir, json_object *keys)
 		if (lists(keys, "trusted", here.trusted[i].mark))
 			known++;
 		else
-			doctor_find(doc, DOCTOR_WARNING, "keys-initramfs", fix,
-				    "the initramfs does not trust %.150s/%.63s: no boot takes what "
-				    "it signed",
-				    dir, here.trusted[i].name);
+			doctor_report(
+				doc, DOCTOR_WARNING, "keys-initramfs", fix,
+				"the initramfs does not trust %.150s/%.63s: no boot takes what "
+				"it signed",
+				dir, here.trusted[i].name);
 	}
 	for (unsigned i = 0; i < here.nretired; i++) {
 		if (!lists(keys, "trusted", here.retired[i].mark))
 			continue;
 		known++;
-		doctor_find(doc, DOCTOR_ERROR, "keys-retired", fix,
-			    "the initramfs still trusts %.63s, which is retired",
-			    here.retired[i].name);
+		doctor_report(doc, DOCTOR_ERROR, "keys-retired", fix,
+			      "the initramfs still trusts %.63s, which is retired",
+			      here.retired[i].name);
 	}
 	if (known < count(keys, "trusted"))
-		doctor_find(doc, DOCTOR_WARNING, "keys-initramfs", fix,
-			    "the initramfs trusts %u key(s) that %.150s does not have",
-			    count(keys, "trusted") - known, dir);
+		doctor_report(doc, DOCTOR_WARNING, "keys-initramfs", fix,
+			      "the initramfs trusts %u key(s) that %.150s does not have",
+			      count(keys, "trusted") - known, dir);
 }
 
 /* What boot.json says of them: see initramfs/export.c. dir: NULL if it has nothing to compare. */
@@ -122,19 +123,20 @@ static void check_initramfs(struct doctor *doc, const char *dir)
 	if (doc->st.boot == NULL || !doc->d->run_found)
 		return;
 	if (!json_object_object_get_ex(doc->st.boot, "keys", &keys)) {
-		doctor_find(doc, DOCTOR_ERROR, "keys-initramfs-none",
-			    "make it with keelboot image build --keys, and install it",
-			    "the initramfs has no key: no boot takes an update, from wherever it "
-			    "comes");
+		doctor_report(doc, DOCTOR_ERROR, "keys-initramfs-none",
+			      "make it with keelboot image build --keys, and install it",
+			      "the initramfs has no key: no boot takes an update, from wherever it "
+			      "comes");
 		return;
 	}
 	if (json_object_object_get_ex(keys, "published", &published))
-		doctor_find(doc, DOCTOR_ERROR, "key-published",
-			    "make the initramfs anew with a key of your own: keelboot image build "
-			    "--keys",
-			    "the initramfs trusts %.100s, which is published: %s",
-			    json_object_get_string(published),
-			    keyring_pem_published_means(doc->d->conf.signatures_required));
+		doctor_report(
+			doc, DOCTOR_ERROR, "key-published",
+			"make the initramfs anew with a key of your own: keelboot image build "
+			"--keys",
+			"the initramfs trusts %.100s, which is published: %s",
+			json_object_get_string(published),
+			keyring_pem_published_means(doc->d->conf.signatures_required));
 	if (dir != NULL)
 		compare(doc, dir, keys);
 }
@@ -155,17 +157,17 @@ void doctor_keys(struct doctor *doc)
 		if (err == KB_EFORMAT)
 			fix = "take out of its " KEYRING_RETIRED_DIR " all that is no public key, "
 			      "and put each key into a file of its own";
-		doctor_find(doc, DOCTOR_ERROR, "keys-none", fix,
-			    "%s: no key can be used: no bundle is trusted", dir);
+		doctor_report(doc, DOCTOR_ERROR, "keys-none", fix,
+			      "%s: no key can be used: no bundle is trusted", dir);
 		check_initramfs(doc, NULL); /* it has keys of its own, and boots by them */
 		return;
 	}
 	if (keys.n < required)
-		doctor_find(doc, DOCTOR_ERROR, "keys-too-few",
-			    "put the other public keys there, or lower [keyring] "
-			    "signatures-required=",
-			    "%.150s has %u keys, and %u have to sign: no bundle is trusted", dir,
-			    keys.n, required);
+		doctor_report(doc, DOCTOR_ERROR, "keys-too-few",
+			      "put the other public keys there, or lower [keyring] "
+			      "signatures-required=",
+			      "%.150s has %u keys, and %u have to sign: no bundle is trusted", dir,
+			      keys.n, required);
 	for (unsigned i = 0; i < keys.n; i++)
 		check_key(doc, dir, &keys.key[i]);
 	check_initramfs(doc, dir);

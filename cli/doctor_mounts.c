@@ -4,7 +4,7 @@
  * that it has and none on demand, and they stay: what is missing now was missing in the boot.
  */
 #include "cli/device_manifest.h"
-#include "cli/doctor.h"
+#include "cli/doctor_checks.h"
 
 #include "lib/util.h"
 
@@ -187,8 +187,8 @@ static void tell(const struct mounts *m)
 
 	for (const struct lack *l = m->lack; l < m->lack + m->n; l++) {
 		fix_of(fix, l);
-		doctor_find(m->doc, l->loss->severity, l->loss->id, fix,
-			    "%s: the kernel has no %s: %s", l->where, l->name, l->loss->text);
+		doctor_report(m->doc, l->loss->severity, l->loss->id, fix,
+			      "%s: the kernel has no %s: %s", l->where, l->name, l->loss->text);
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slots: is there one to fall back to, are their partitions there, does anybody mark them good. */
 #include "cli/boot_json.h"
-#include "cli/doctor.h"
+#include "cli/doctor_checks.h"
 
 #include "lib/bytes.h"
 
@@ -19,24 +19,25 @@ static void check_booted(struct doctor *doc)
 	json_object *value;
 
 	if (!d->run_found)
-		doctor_find(doc, DOCTOR_ERROR, "not-booted",
-			    "give the kernel an initramfs that keelboot image build made",
-			    "the running system was not booted by Keelboot (no %s/slot)",
-			    d->opts->run_dir);
+		doctor_report(doc, DOCTOR_ERROR, "not-booted",
+			      "give the kernel an initramfs that keelboot image build made",
+			      "the running system was not booted by Keelboot (no %s/slot)",
+			      d->opts->run_dir);
 	if (doc->st.boot == NULL)
 		return;
 	if (json_object_object_get_ex(doc->st.boot, "counted", &value) &&
 	    !json_object_get_boolean(value) &&
 	    strcmp(boot_json_text(doc->st.boot, "status"), "trial") == 0)
-		doctor_find(doc, DOCTOR_ERROR, "boot-not-counted",
-			    "see that the state partition can be written",
-			    "this boot of a trial could not be counted: it has no guardian");
+		doctor_report(doc, DOCTOR_ERROR, "boot-not-counted",
+			      "see that the state partition can be written",
+			      "this boot of a trial could not be counted: it has no guardian");
 	if (doc->st.debug_shell)
-		doctor_find(doc, DOCTOR_WARNING, "debug-shell",
-			    "make it anew (keelboot image build) without --debug-shell before the "
-			    "device leaves the house",
-			    "the initramfs has a debug shell: with keelboot.shell=1 whoever is at "
-			    "the console is root");
+		doctor_report(
+			doc, DOCTOR_WARNING, "debug-shell",
+			"make it anew (keelboot image build) without --debug-shell before the "
+			"device leaves the house",
+			"the initramfs has a debug shell: with keelboot.shell=1 whoever is at "
+			"the console is root");
 }
 
 /* In sectors; 0: not known. */
@@ -63,10 +64,10 @@ static void check_partition(struct doctor *doc, int slot, const char *cls)
 	uint64_t size, size_first;
 
 	if (err != KB_OK) {
-		doctor_find(doc, DOCTOR_ERROR, "slot-partition",
-			    "correct [slot.X] of system.conf, or make the partition",
-			    "slot %c has no partition for %s: %s", state_slot_letter(slot), cls,
-			    err == KB_EBUSY ? "two have its name" : "it is not there");
+		doctor_report(doc, DOCTOR_ERROR, "slot-partition",
+			      "correct [slot.X] of system.conf, or make the partition",
+			      "slot %c has no partition for %s: %s", state_slot_letter(slot), cls,
+			      err == KB_EBUSY ? "two have its name" : "it is not there");
 		return;
 	}
 	if (slot == 0 || device_slot_path(doc->d, 0, cls, first) != KB_OK)
@@ -74,10 +75,10 @@ static void check_partition(struct doctor *doc, int slot, const char *cls)
 	size = partition_size(doc, path);
 	size_first = partition_size(doc, first);
 	if (size != 0 && size_first != 0 && size != size_first)
-		doctor_find(doc, DOCTOR_WARNING, "slot-sizes",
-			    "make the partitions of one class equally large",
-			    "%s of slot %c has %" PRIu64 " sectors, that of slot a %" PRIu64, cls,
-			    state_slot_letter(slot), size, size_first);
+		doctor_report(doc, DOCTOR_WARNING, "slot-sizes",
+			      "make the partitions of one class equally large",
+			      "%s of slot %c has %" PRIu64 " sectors, that of slot a %" PRIu64, cls,
+			      state_slot_letter(slot), size, size_first);
 }
 
 static void check_partitions(struct doctor *doc)
@@ -85,10 +86,10 @@ static void check_partitions(struct doctor *doc)
 	const struct conf *c = &doc->d->conf;
 
 	if (doc->d->state.nslots != c->nslots)
-		doctor_find(doc, DOCTOR_WARNING, "slot-count",
-			    "name all of them as [slot.X] in system.conf",
-			    "system.conf has %u slots, the state %u", c->nslots,
-			    doc->d->state.nslots);
+		doctor_report(doc, DOCTOR_WARNING, "slot-count",
+			      "name all of them as [slot.X] in system.conf",
+			      "system.conf has %u slots, the state %u", c->nslots,
+			      doc->d->state.nslots);
 	for (unsigned i = 0; i < c->nslots; i++)
 		for (unsigned j = 0; j < c->slot[i].nclasses; j++)
 			check_partition(doc, (int)i, c->slot[i].cls[j].name);
@@ -102,21 +103,22 @@ static void check_usable(struct doctor *doc)
 	for (int i = 0; i < s->nslots; i++) {
 		usable += s->slot[i].st == STATE_GOOD || s->slot[i].st == STATE_TRIAL;
 		if (s->slot[i].streak > 0)
-			doctor_find(doc, DOCTOR_WARNING, "slot-crashes",
-				    "look into the resets; a boot that proves itself forgets them "
-				    "(stable-after=)",
-				    "slot %c: %u of %d crashes in a row that take its trust (of "
-				    "resets that nothing explains, two are one)",
-				    state_slot_letter(i), s->slot[i].streak, STATE_STREAK_LIMIT);
+			doctor_report(
+				doc, DOCTOR_WARNING, "slot-crashes",
+				"look into the resets; a boot that proves itself forgets them "
+				"(stable-after=)",
+				"slot %c: %u of %d crashes in a row that take its trust (of "
+				"resets that nothing explains, two are one)",
+				state_slot_letter(i), s->slot[i].streak, STATE_STREAK_LIMIT);
 	}
 	if (usable == 0)
-		doctor_find(doc, DOCTOR_ERROR, "slots-unusable",
-			    "keelboot install a bundle, or put one on a stick",
-			    "no slot is good or on trial: slots boot only as a last resort");
+		doctor_report(doc, DOCTOR_ERROR, "slots-unusable",
+			      "keelboot install a bundle, or put one on a stick",
+			      "no slot is good or on trial: slots boot only as a last resort");
 	else if (usable == 1)
-		doctor_find(doc, DOCTOR_WARNING, "slots-no-fallback",
-			    "keelboot install a bundle into the other slot",
-			    "there is no second slot to fall back to");
+		doctor_report(doc, DOCTOR_WARNING, "slots-no-fallback",
+			      "keelboot install a bundle into the other slot",
+			      "there is no second slot to fall back to");
 }
 
 struct verdicts {
@@ -155,22 +157,23 @@ static void check_marking(struct doctor *doc)
 		     d->state.slot[d->booted].st == STATE_TRIAL;
 
 	if (store_history_read(&doc->d->store, 0, take_event, &v) != KB_OK)
-		doctor_find(doc, DOCTOR_WARNING, "history-unreadable",
-			    "save what is on the disk, and replace it",
-			    "the history cannot be read");
+		doctor_report(doc, DOCTOR_WARNING, "history-unreadable",
+			      "save what is on the disk, and replace it",
+			      "the history cannot be read");
 	if (trial && uptime_s(doc) > d->conf.commit_deadline_s)
-		doctor_find(doc, DOCTOR_ERROR, "nobody-marks-good", FIX_MARK,
-			    "the running trial is past its commit deadline of %u s without a "
-			    "verdict",
-			    d->conf.commit_deadline_s);
+		doctor_report(doc, DOCTOR_ERROR, "nobody-marks-good", FIX_MARK,
+			      "the running trial is past its commit deadline of %u s without a "
+			      "verdict",
+			      d->conf.commit_deadline_s);
 	else if (v.silent > 0 && v.good == 0)
-		doctor_find(doc, DOCTOR_ERROR, "nobody-marks-good", FIX_MARK,
-			    "%u trial%s ended without a verdict, and no slot was ever marked good",
-			    v.silent, v.silent == 1 ? "" : "s");
+		doctor_report(
+			doc, DOCTOR_ERROR, "nobody-marks-good", FIX_MARK,
+			"%u trial%s ended without a verdict, and no slot was ever marked good",
+			v.silent, v.silent == 1 ? "" : "s");
 	else if (v.silent > 1)
-		doctor_find(doc, DOCTOR_WARNING, "trials-fail", "see `keelboot history`",
-			    "%u trials ended without a verdict since a slot was last marked good",
-			    v.silent);
+		doctor_report(doc, DOCTOR_WARNING, "trials-fail", "see `keelboot history`",
+			      "%u trials ended without a verdict since a slot was last marked good",
+			      v.silent);
 }
 
 void doctor_slots(struct doctor *doc)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The state partition: can it be read, what holds updates back, how worn it is, is the disk known.
  */
-#include "cli/doctor.h"
+#include "cli/doctor_checks.h"
 
 #include "lib/bytes.h"
 #include "lib/os.h"
@@ -19,17 +19,17 @@ static bool check_found(struct doctor *doc)
 	const struct status *st = &doc->st;
 
 	if (st->opened != KB_OK)
-		doctor_find(doc, DOCTOR_ERROR, "state-missing",
-			    "name it in [state] partition= of system.conf; run this as root",
-			    "the state partition cannot be opened: nothing is counted");
+		doctor_report(doc, DOCTOR_ERROR, "state-missing",
+			      "name it in [state] partition= of system.conf; run this as root",
+			      "the state partition cannot be opened: nothing is counted");
 	else if (st->d->finding == STORE_BLANK)
-		doctor_find(doc, DOCTOR_ERROR, "state-blank",
-			    "boot with Keelboot once, or write it: keelboot state init",
-			    "the state partition was never written");
+		doctor_report(doc, DOCTOR_ERROR, "state-blank",
+			      "boot with Keelboot once, or write it: keelboot state init",
+			      "the state partition was never written");
 	else if (st->d->finding == STORE_LOST)
-		doctor_find(doc, DOCTOR_ERROR, "state-lost",
-			    "reboot: the boot makes a new state from the slots",
-			    "both regions of the state are damaged");
+		doctor_report(doc, DOCTOR_ERROR, "state-lost",
+			      "reboot: the boot makes a new state from the slots",
+			      "both regions of the state are damaged");
 	return st->have_state;
 }
 
@@ -37,14 +37,15 @@ static void check_regions(struct doctor *doc)
 {
 	for (int i = 0; i < 2; i++) {
 		if (doc->st.region[i] == STATUS_REGION_UNREADABLE)
-			doctor_find(doc, DOCTOR_ERROR, "state-region-unreadable",
-				    "save what is on the disk, and replace it",
-				    "region %d of the state cannot be read: the storage is failing",
-				    i + 1);
+			doctor_report(
+				doc, DOCTOR_ERROR, "state-region-unreadable",
+				"save what is on the disk, and replace it",
+				"region %d of the state cannot be read: the storage is failing",
+				i + 1);
 		else if (doc->st.region[i] == STATUS_REGION_NO_RECORD)
-			doctor_find(doc, DOCTOR_WARNING, "state-region-empty",
-				    "nothing: the next write of the state puts a record there",
-				    "region %d of the state holds no valid record", i + 1);
+			doctor_report(doc, DOCTOR_WARNING, "state-region-empty",
+				      "nothing: the next write of the state puts a record there",
+				      "region %d of the state holds no valid record", i + 1);
 	}
 }
 
@@ -60,15 +61,15 @@ static void check_erase_group(struct doctor *doc)
 	if (!doctor_read(doc, path, text, sizeof(text)) ||
 	    bytes_decimal(&group, text, UINT64_C(1) << 40) != KB_OK || group <= apart)
 		return;
-	doctor_find(doc, DOCTOR_WARNING, "state-erase-group",
-		    store_second_of(doc->d->dev->size) >= group
-			    ? "at the factory: keelboot state init --size, with the size of the "
-			      "whole partition"
-			    : "in the next layout of the disk: a larger state partition, see "
-			      "docs/STATE.md",
-		    "%.60s erases %" PRIu64 " MiB at once, and the two regions of the state lie "
-		    "%" PRIu64 " MiB apart: one write that goes wrong may take both",
-		    dev, group >> 20, apart >> 20);
+	doctor_report(doc, DOCTOR_WARNING, "state-erase-group",
+		      store_second_of(doc->d->dev->size) >= group
+			      ? "at the factory: keelboot state init --size, with the size of the "
+				"whole partition"
+			      : "in the next layout of the disk: a larger state partition, see "
+				"docs/STATE.md",
+		      "%.60s erases %" PRIu64 " MiB at once, and the two regions of the state lie "
+		      "%" PRIu64 " MiB apart: one write that goes wrong may take both",
+		      dev, group >> 20, apart >> 20);
 }
 
 static void check_wear(struct doctor *doc)
@@ -76,12 +77,13 @@ static void check_wear(struct doctor *doc)
 	uint64_t each = doc->d->state.seq / (2 * STORE_CELLS);
 
 	if (each > CELL_WRITES_MAX)
-		doctor_find(doc, DOCTOR_WARNING, "state-wear",
-			    "see `keelboot history` for what writes it so often; count=never or a "
-			    "watchdog that tells its resets saves two records at each boot",
-			    "the state was written %" PRIu64 " times, each cell about %" PRIu64
-			    " times",
-			    doc->d->state.seq, each);
+		doctor_report(
+			doc, DOCTOR_WARNING, "state-wear",
+			"see `keelboot history` for what writes it so often; count=never or a "
+			"watchdog that tells its resets saves two records at each boot",
+			"the state was written %" PRIu64 " times, each cell about %" PRIu64
+			" times",
+			doc->d->state.seq, each);
 }
 
 static void check_holds(struct doctor *doc)
@@ -89,34 +91,36 @@ static void check_holds(struct doctor *doc)
 	const struct state *s = &doc->d->state;
 
 	if (s->newer)
-		doctor_find(doc, DOCTOR_WARNING, "state-newer", "update the keelboot command",
-			    "the state was written by a newer Keelboot: not all of it is "
-			    "understood");
+		doctor_report(doc, DOCTOR_WARNING, "state-newer", "update the keelboot command",
+			      "the state was written by a newer Keelboot: not all of it is "
+			      "understood");
 	if (s->rebuilt)
-		doctor_find(doc, DOCTOR_WARNING, "state-rebuilt", "keelboot mark good",
-			    "the state was lost and made anew: no update installs itself before a "
-			    "slot is good");
+		doctor_report(
+			doc, DOCTOR_WARNING, "state-rebuilt", "keelboot mark good",
+			"the state was lost and made anew: no update installs itself before a "
+			"slot is good");
 	if (s->installs >= STATE_INSTALLS_LIMIT)
-		doctor_find(doc, DOCTOR_ERROR, "installs-exhausted", "keelboot mark good",
-			    "%d updates in turn did not prove themselves: no more install "
-			    "themselves",
-			    STATE_INSTALLS_LIMIT);
+		doctor_report(doc, DOCTOR_ERROR, "installs-exhausted", "keelboot mark good",
+			      "%d updates in turn did not prove themselves: no more install "
+			      "themselves",
+			      STATE_INSTALLS_LIMIT);
 	for (unsigned i = 0; i < s->nunwritable; i++)
 		if (s->unwritable[i].count >= STATE_FAILS_LIMIT)
-			doctor_find(doc, DOCTOR_ERROR, "slot-unwritable",
-				    "look at the disk; then: keelboot install --again FILE",
-				    "an update could not be written to its slot %d times: it does "
-				    "not install itself any more",
-				    STATE_FAILS_LIMIT);
+			doctor_report(
+				doc, DOCTOR_ERROR, "slot-unwritable",
+				"look at the disk; then: keelboot install --again FILE",
+				"an update could not be written to its slot %d times: it does "
+				"not install itself any more",
+				STATE_FAILS_LIMIT);
 	for (int src = 0; src < STATE_SRC_COUNT; src++)
 		if (plan_source_skipped(s, (enum state_source)src))
-			doctor_find(doc, DOCTOR_ERROR, "source-skipped",
-				    plan_apply_forgivable(s, (enum state_source)src)
-					    ? "look at the medium, then: keelboot mark good"
-					    : "take the medium out, and restart",
-				    "updates from source %s took the device down %d times: it is "
-				    "left alone",
-				    state_source_name((enum state_source)src), STATE_APPLY_LIMIT);
+			doctor_report(doc, DOCTOR_ERROR, "source-skipped",
+				      plan_apply_forgivable(s, (enum state_source)src)
+					      ? "look at the medium, then: keelboot mark good"
+					      : "take the medium out, and restart",
+				      "updates from source %s took the device down %d times: it is "
+				      "left alone",
+				      state_source_name((enum state_source)src), STATE_APPLY_LIMIT);
 }
 
 /* Where what the kernel counts in the order of discovery begins: before it stands what the board is
@@ -160,10 +164,10 @@ static void check_pin(struct doctor *doc)
 	if (!path_glob(doc, dev, glob, sizeof(glob)))
 		snprintf(glob, sizeof(glob), "(its path in /sys)");
 	snprintf(fix, sizeof(fix), "[system] of system.conf in the initramfs: disk=%s", glob);
-	doctor_find(doc, DOCTOR_WARNING, "disk-not-pinned", fix,
-		    "no disk= says where this device's disk, %.60s, is: a second one of its kind "
-		    "with the same labels could be taken for it",
-		    dev);
+	doctor_report(doc, DOCTOR_WARNING, "disk-not-pinned", fix,
+		      "no disk= says where this device's disk, %.60s, is: a second one of its kind "
+		      "with the same labels could be taken for it",
+		      dev);
 }
 
 static void check_disk(struct doctor *doc)
@@ -171,20 +175,20 @@ static void check_disk(struct doctor *doc)
 	char id[DEVICE_PATH_MAX], other[DEVICE_PATH_MAX];
 
 	if (doctor_boot_device(doc, "ambiguous", other, sizeof(other)))
-		doctor_find(doc, DOCTOR_ERROR, "disk-ambiguous",
-			    "pin the right one: [system] disk= of system.conf",
-			    "another disk, %.100s, looks just like this device's: no update is "
-			    "installed",
-			    other);
+		doctor_report(doc, DOCTOR_ERROR, "disk-ambiguous",
+			      "pin the right one: [system] disk= of system.conf",
+			      "another disk, %.100s, looks just like this device's: no update is "
+			      "installed",
+			      other);
 	if (doc->d->conf.disk[0] != '\0' || !doc->d->run_found)
 		return;
 	check_pin(doc);
 	if (doc->d->state.disk[0] != '\0' && doctor_boot_device(doc, "diskid", id, sizeof(id)) &&
 	    strncmp(id, doc->d->state.disk, STATE_STR_MAX) != 0)
-		doctor_find(doc, DOCTOR_WARNING, "disk-moved",
-			    "if that is meant: keelboot mark good binds it anew",
-			    "the device runs from disk %.80s, and the state is bound to %.48s", id,
-			    doc->d->state.disk);
+		doctor_report(doc, DOCTOR_WARNING, "disk-moved",
+			      "if that is meant: keelboot mark good binds it anew",
+			      "the device runs from disk %.80s, and the state is bound to %.48s",
+			      id, doc->d->state.disk);
 }
 
 void doctor_state(struct doctor *doc)

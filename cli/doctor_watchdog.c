@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* By sysfs alone: to open a watchdog is to arm it, or to find it busy. */
 #include "cli/boot_json.h"
-#include "cli/doctor.h"
+#include "cli/doctor_checks.h"
 #include "cli/mark.h"
 
 #include "lib/stall.h"
@@ -80,9 +80,9 @@ static bool pick(struct doctor *doc, const char *wanted, char *node, size_t size
 		if (!nth(doc, i, node, size))
 			continue;
 		if (strncmp(wanted, "/dev/", 5) == 0)
-			doctor_find(doc, DOCTOR_WARNING, "watchdog-other",
-				    "name the right one: [watchdog] device= of system.conf",
-				    "there is no %s; /dev/%s is used", wanted, node);
+			doctor_report(doc, DOCTOR_WARNING, "watchdog-other",
+				      "name the right one: [watchdog] device= of system.conf",
+				      "there is no %s; /dev/%s is used", wanted, node);
 		return true;
 	}
 	return false;
@@ -119,15 +119,16 @@ static void check_guardian(struct doctor *doc)
 	    mark_guardian_find(doc->d) == 0)
 		missed = "it ought to feed the watchdog (handover=keeper)";
 	if (missed != NULL && g->pid != 0)
-		doctor_find(doc, DOCTOR_ERROR, "guardian-idle",
-			    "see what stopped it; kill -CONT lets it go on, and a restart ends the "
-			    "trial",
-			    "the guardian (process %d) %s: %s", (int)g->pid,
-			    g->stopped ? "is stopped" : "does not answer", missed);
+		doctor_report(
+			doc, DOCTOR_ERROR, "guardian-idle",
+			"see what stopped it; kill -CONT lets it go on, and a restart ends the "
+			"trial",
+			"the guardian (process %d) %s: %s", (int)g->pid,
+			g->stopped ? "is stopped" : "does not answer", missed);
 	else if (missed != NULL)
-		doctor_find(doc, DOCTOR_ERROR, "guardian-gone",
-			    "see the log for why it ended; does a script kill all processes?",
-			    "no guardian runs (%s/guardian): %s", doc->d->opts->run_dir, missed);
+		doctor_report(doc, DOCTOR_ERROR, "guardian-gone",
+			      "see the log for why it ended; does a script kill all processes?",
+			      "no guardian runs (%s/guardian): %s", doc->d->opts->run_dir, missed);
 }
 
 /* Who has to feed it now, and whether that happens. */
@@ -140,31 +141,32 @@ static void check_feeding(struct doctor *doc, const char *node)
 	switch (decided(doc)) {
 	case CONF_HANDOVER_SYSTEM:
 		if (idle)
-			doctor_find(doc, DOCTOR_ERROR, "watchdog-idle",
-				    "let the system feed it (systemd: RuntimeWatchdogSec=), or set "
-				    "[watchdog] handover=keeper",
-				    "/dev/%s does not count: a hang of the running system is not "
-				    "noticed",
-				    node);
+			doctor_report(
+				doc, DOCTOR_ERROR, "watchdog-idle",
+				"let the system feed it (systemd: RuntimeWatchdogSec=), or set "
+				"[watchdog] handover=keeper",
+				"/dev/%s does not count: a hang of the running system is not "
+				"noticed",
+				node);
 		if (doctor_exists(doc, "/run/systemd/system") && !doctor_exists(doc, DROP_IN))
-			doctor_find(doc, DOCTOR_WARNING, "watchdog-systemd",
-				    "boot with Keelboot's init, which writes it, or set "
-				    "RuntimeWatchdogSec= in systemd's system.conf",
-				    "systemd was not told of the watchdog: no %s", DROP_IN);
+			doctor_report(doc, DOCTOR_WARNING, "watchdog-systemd",
+				      "boot with Keelboot's init, which writes it, or set "
+				      "RuntimeWatchdogSec= in systemd's system.conf",
+				      "systemd was not told of the watchdog: no %s", DROP_IN);
 		break;
 	case CONF_HANDOVER_KEEPER:
 		break; /* the guardian's */
 	case CONF_HANDOVER_RELEASE:
 		if (attribute(doc, node, "nowayout", nowayout, sizeof(nowayout)) &&
 		    strcmp(nowayout, "0") != 0)
-			doctor_find(doc, DOCTOR_ERROR, "watchdog-nowayout",
-				    "load its module without nowayout, or set [watchdog] "
-				    "handover=keeper",
-				    "handover=release, but /dev/%s cannot be stopped (nowayout)",
-				    node);
-		doctor_find(doc, DOCTOR_NOTE, "watchdog-released",
-			    "set [watchdog] handover=system or keeper to have it all the time",
-			    "handover=release: a hang of a good slot is not noticed");
+			doctor_report(doc, DOCTOR_ERROR, "watchdog-nowayout",
+				      "load its module without nowayout, or set [watchdog] "
+				      "handover=keeper",
+				      "handover=release, but /dev/%s cannot be stopped (nowayout)",
+				      node);
+		doctor_report(doc, DOCTOR_NOTE, "watchdog-released",
+			      "set [watchdog] handover=system or keeper to have it all the time",
+			      "handover=release: a hang of a good slot is not noticed");
 		break;
 	}
 }
@@ -175,36 +177,37 @@ static void check_abilities(struct doctor *doc, const char *node)
 	unsigned long bits;
 
 	if (strcmp(node, UNNUMBERED) == 0) {
-		doctor_find(doc, DOCTOR_NOTE, "watchdog-unseen",
-			    "nothing needs to be done; `keelboot status` says what the boot armed",
-			    "/dev/%s is of a driver that shows nothing of itself (a BMC's does "
-			    "not): whether it counts cannot be seen",
-			    node);
+		doctor_report(
+			doc, DOCTOR_NOTE, "watchdog-unseen",
+			"nothing needs to be done; `keelboot status` says what the boot armed",
+			"/dev/%s is of a driver that shows nothing of itself (a BMC's does "
+			"not): whether it counts cannot be seen",
+			node);
 		return;
 	}
 	if (!attribute(doc, node, "identity", identity, sizeof(identity))) {
-		doctor_find(doc, DOCTOR_NOTE, "watchdog-unseen",
-			    "build the kernel with CONFIG_WATCHDOG_SYSFS=y",
-			    "/dev/%s cannot be looked at without arming it", node);
+		doctor_report(doc, DOCTOR_NOTE, "watchdog-unseen",
+			      "build the kernel with CONFIG_WATCHDOG_SYSFS=y",
+			      "/dev/%s cannot be looked at without arming it", node);
 		return;
 	}
 	if (strcmp(identity, "Software Watchdog") == 0)
-		doctor_find(doc, DOCTOR_WARNING, "watchdog-software",
-			    "use the hardware's watchdog: pack its driver into the initramfs",
-			    "/dev/%s is softdog: no help when the kernel itself hangs", node);
+		doctor_report(doc, DOCTOR_WARNING, "watchdog-software",
+			      "use the hardware's watchdog: pack its driver into the initramfs",
+			      "/dev/%s is softdog: no help when the kernel itself hangs", node);
 	if (!attribute(doc, node, "options", options, sizeof(options)))
 		return;
 	bits = strtoul(options, NULL, 0);
 	if (!(bits & MAGICCLOSE) && attribute(doc, node, "nowayout", nowayout, sizeof(nowayout)) &&
 	    strcmp(nowayout, "0") == 0)
-		doctor_find(doc, DOCTOR_WARNING, "watchdog-stops-on-close",
-			    "load its module with nowayout=1",
-			    "/dev/%s (%s) stops when whoever feeds it ends", node, identity);
+		doctor_report(doc, DOCTOR_WARNING, "watchdog-stops-on-close",
+			      "load its module with nowayout=1",
+			      "/dev/%s (%s) stops when whoever feeds it ends", node, identity);
 	if (!(bits & CARDRESET) && doc->d->conf.count == CONF_COUNT_AUTO)
-		doctor_find(doc, DOCTOR_NOTE, "watchdog-no-cause",
-			    "nothing needs to be done; pstore lets the kernel's panics be told, "
-			    "too",
-			    "/dev/%s (%s) cannot tell that it reset the machine", node, identity);
+		doctor_report(doc, DOCTOR_NOTE, "watchdog-no-cause",
+			      "nothing needs to be done; pstore lets the kernel's panics be told, "
+			      "too",
+			      "/dev/%s (%s) cannot tell that it reset the machine", node, identity);
 }
 
 static void check_reboot(struct doctor *doc)
@@ -212,15 +215,15 @@ static void check_reboot(struct doctor *doc)
 	char text[16];
 
 	if (!doctor_read(doc, "/sys/module/watchdog/parameters/stop_on_reboot", text, sizeof(text)))
-		doctor_find(
+		doctor_report(
 			doc, DOCTOR_WARNING, "watchdog-stop-on-reboot", "use Linux 5.8 or later",
 			"the kernel has no watchdog.stop_on_reboot: it may stop the watchdog at a "
 			"reboot, and a shutdown that hangs is not noticed");
 	else if (text[0] != '0' && text[0] != '-')
-		doctor_find(doc, DOCTOR_WARNING, "watchdog-stop-on-reboot",
-			    "add watchdog.stop_on_reboot=0 to the kernel command line",
-			    "the kernel stops the watchdog at a reboot: a shutdown that hangs is "
-			    "not noticed");
+		doctor_report(doc, DOCTOR_WARNING, "watchdog-stop-on-reboot",
+			      "add watchdog.stop_on_reboot=0 to the kernel command line",
+			      "the kernel stops the watchdog at a reboot: a shutdown that hangs is "
+			      "not noticed");
 }
 
 static void check_device(struct doctor *doc)
@@ -231,22 +234,24 @@ static void check_device(struct doctor *doc)
 	char node[64];
 
 	if (strcmp(wanted, "off") == 0) {
-		doctor_find(doc, DOCTOR_WARNING, "watchdog-off",
-			    "set [watchdog] device= of system.conf, and take keelboot.watchdog=off "
-			    "off the command line",
-			    "the watchdog is switched off: nothing ends a hang");
+		doctor_report(
+			doc, DOCTOR_WARNING, "watchdog-off",
+			"set [watchdog] device= of system.conf, and take keelboot.watchdog=off "
+			"off the command line",
+			"the watchdog is switched off: nothing ends a hang");
 		return;
 	}
 	if (!pick(doc, wanted, node, sizeof(node))) {
-		doctor_find(doc, DOCTOR_ERROR, "watchdog-none", FIX_MODULE,
-			    "there is no watchdog: nothing ends a hang");
+		doctor_report(doc, DOCTOR_ERROR, "watchdog-none", FIX_MODULE,
+			      "there is no watchdog: nothing ends a hang");
 		return;
 	}
 	if (armed != NULL && armed[0] == '\0')
-		doctor_find(doc, DOCTOR_ERROR, "watchdog-late", FIX_MODULE,
-			    "/dev/%s is there now, but the boot had none: a trial that hangs early "
-			    "is not ended",
-			    node);
+		doctor_report(
+			doc, DOCTOR_ERROR, "watchdog-late", FIX_MODULE,
+			"/dev/%s is there now, but the boot had none: a trial that hangs early "
+			"is not ended",
+			node);
 	check_feeding(doc, node);
 	check_abilities(doc, node);
 	check_reboot(doc);
@@ -262,13 +267,13 @@ static void check_stall(struct doctor *doc)
 	if (w->told ? w->device[0] == '\0' : strcmp(c->watchdog, "off") == 0)
 		return;
 	if (stall_is_cut(c, timeout))
-		doctor_find(doc, DOCTOR_WARNING, "progress-deadline",
-			    "set a longer [watchdog] timeout=, if the hardware has one, or a "
-			    "shorter progress-deadline=",
-			    "progress-deadline=%u needs a watchdog of %u s: with %u s an install "
-			    "is stopped after %u s without progress",
-			    c->progress_deadline_s, stall_timeout_s(c), timeout,
-			    (unsigned)(stall_limit_ms(c, timeout) / 1000));
+		doctor_report(doc, DOCTOR_WARNING, "progress-deadline",
+			      "set a longer [watchdog] timeout=, if the hardware has one, or a "
+			      "shorter progress-deadline=",
+			      "progress-deadline=%u needs a watchdog of %u s: with %u s an install "
+			      "is stopped after %u s without progress",
+			      c->progress_deadline_s, stall_timeout_s(c), timeout,
+			      (unsigned)(stall_limit_ms(c, timeout) / 1000));
 }
 
 void doctor_watchdog(struct doctor *doc)

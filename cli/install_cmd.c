@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/main.h"
-#include "cli/stage.h"
+#include "cli/incoming.h"
 
 #include "lib/log.h"
 #include "lib/util.h"
@@ -135,7 +135,7 @@ static void tell(const struct install_args *in, enum kb_err err)
 	if (job.known &&
 	    (err == KB_EAPPLIED || err == KB_EREJECTED || err == KB_EDOWNGRADE ||
 	     err == KB_EAHEAD || err == KB_ENOTARGET || (err == KB_ENEWER && d.state.newer)))
-		stage_tell_refused(&d.state, &job.release, err);
+		incoming_report_refused(&d.state, &job.release, err);
 	else
 		log_err("%s: %s", in->file, job.why[0] != '\0' ? job.why : err_text(err));
 }
@@ -167,16 +167,16 @@ static enum kb_err install(struct install_args *in)
 	uint64_t size;
 	enum kb_err err;
 
-	TRY(stage_open(in->file, &fd, &size));
+	TRY(incoming_open(in->file, &fd, &size));
 	TRY(device_may_install(&d));
-	helper = stage_helper();
+	helper = incoming_helper();
 	if (helper == NULL)
 		return KB_EEXEC;
 	if (d.conf.compatible[0] == '\0') {
 		log_err("system.conf does not say what this device is; set [system] compatible=");
 		return KB_EINVAL;
 	}
-	TRY(stage_keys(&d, &keys));
+	TRY(incoming_keys(&d, &keys));
 	err = device_open_state(&d);
 	if (err == KB_OK) {
 		fill_job(in, &keys, helper, fd);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/main.h"
-#include "cli/stage.h"
+#include "cli/incoming.h"
+#include "cli/stage_copy.h"
 #include "cli/stage_files.h"
 #include "cli/stage_fits.h"
 
@@ -95,10 +96,10 @@ static enum kb_err verify(const struct job *job, const char *path, const char *n
 		log_err("%s: %s", path, err_text(err));
 		return err;
 	}
-	TRY(stage_look(&copy, &d, &job->keys, fd, (uint64_t)st.st_size, name));
+	TRY(incoming_look(&copy, &d, &job->keys, fd, (uint64_t)st.st_size, name));
 	err = KB_EDIGEST;
 	if (memcmp(copy.release.id, job->release.id, STATE_ID_LEN) == 0)
-		err = stage_verify(&copy, name, p);
+		err = incoming_verify(&copy, name, p);
 	else
 		log_err("%s: it is not %s any more", name, job->release.version);
 	reader_close(&copy);
@@ -140,11 +141,11 @@ static enum kb_err accept(const struct job *job)
 	if (err == KB_OK)
 		err = plan_ahead(&d.state, &job->release, d.conf.max_jump);
 	if (err != KB_OK) {
-		stage_tell_refused(&d.state, &job->release, err);
+		incoming_report_refused(&d.state, &job->release, err);
 		return err;
 	}
 	TRY(stage_fits(&d, &reader.m, target));
-	return stage_readable(&reader, job->file);
+	return incoming_readable(&reader, job->file);
 }
 
 static enum kb_err accept_unlocked(const struct job *job)
@@ -173,9 +174,9 @@ static enum kb_err look(struct job *job, int fd, uint64_t size)
 	enum kb_err err;
 
 	job->why = reader.why;
-	TRY(stage_look(&reader, &d, &job->keys, fd, size, job->file));
+	TRY(incoming_look(&reader, &d, &job->keys, fd, size, job->file));
 	job->release = reader.release;
-	err = stage_tables(&reader, job->file);
+	err = incoming_tables(&reader, job->file);
 	reader_close(&reader);
 	TRY(err);
 	TRY(stage_files_path(&d.conf, job->release.id, job->path, sizeof(job->path)));
@@ -299,9 +300,9 @@ int stage_cmd(struct args *a, struct device_options *o)
 	if (code != OUTPUT_OK)
 		return code;
 	device_init(&d, o);
-	err = stage_open(job.file, &fd, &size);
+	err = incoming_open(job.file, &fd, &size);
 	if (err == KB_OK)
-		err = stage_keys(&d, &job.keys);
+		err = incoming_keys(&d, &job.keys);
 	if (err == KB_OK)
 		err = stage(&job, fd, size);
 	util_close(&job.dir);

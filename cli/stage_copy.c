@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/stage.h"
+#include "cli/stage_copy.h"
+
 #include "cli/stage_files.h"
 
 #include "lib/log.h"
@@ -14,21 +15,11 @@
 
 #define BUFFER (1u << 20)
 
-const char *stage_hint(int error)
-{
-	if (error == EROFS)
-		return "; mount it read-write";
-	if (error == ENOSPC || error == EDQUOT)
-		return "; free some on that file system, or `keelboot unstage` what is staged, if "
-		       "anything is";
-	return err_errno(error) == KB_EPERM ? "; run as root" : "";
-}
-
 static enum kb_err fail(const char *path, const char *what)
 {
 	int error = errno;
 
-	log_err("%s: %s: %s%s", path, what, strerror(error), stage_hint(error));
+	log_err("%s: %s: %s%s", path, what, strerror(error), stage_files_hint(error));
 	return err_errno(error);
 }
 
@@ -94,7 +85,7 @@ static enum kb_err reserve(int fd, uint64_t size, const char *path)
 	if (errno != ENOSPC && errno != EDQUOT)
 		return fail(path, "cannot be written");
 	log_err("%s: no room for %llu KiB%s", path, (unsigned long long)(size / 1024),
-		stage_hint(errno));
+		stage_files_hint(errno));
 	return KB_ENOSPC;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/stage_files.h"
 
-#include "cli/stage.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -16,6 +15,16 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+const char *stage_files_hint(int error)
+{
+	if (error == EROFS)
+		return "; mount it read-write";
+	if (error == ENOSPC || error == EDQUOT)
+		return "; free some on that file system, or `keelboot unstage` what is staged, if "
+		       "anything is";
+	return err_errno(error) == KB_EPERM ? "; run as root" : "";
+}
 
 static void file_name(const uint8_t release[STATE_ID_LEN], char out[32])
 {
@@ -62,7 +71,7 @@ static enum kb_err make_one(int above, const char *name, const char *path)
 	if (mkdirat(above, name, 0755) == 0 || errno == EEXIST)
 		return sync_dir(above, path);
 	err = err_errno(errno);
-	log_err("%s: cannot be made: %s%s", path, strerror(errno), stage_hint(errno));
+	log_err("%s: cannot be made: %s%s", path, strerror(errno), stage_files_hint(errno));
 	return err;
 }
 
@@ -117,7 +126,8 @@ static enum kb_err take_lock(int dir, const char *path, unsigned wait_ms, int *l
 
 	if (fd < 0) {
 		err = err_errno(errno);
-		log_err("%s/.lock: cannot be made: %s%s", path, strerror(errno), stage_hint(errno));
+		log_err("%s/.lock: cannot be made: %s%s", path, strerror(errno),
+			stage_files_hint(errno));
 		return err;
 	}
 	err = store_lock(fd, wait_ms);

@@ -46,3 +46,6 @@ void stage_files_remove(const struct conf *c, const uint8_t release[STATE_ID_LEN
 
 /* Gives the file that was written as part the name of path, durably. KB_EIO, which it has told. */
 enum kb_err stage_files_rename(int dir, const char *part, const char *path) KB_MUST_CHECK;
+
+/* What can be done about an error of the data partition: behind a message, or "". */
+const char *stage_files_hint(int error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/state_bundle.h"
 
-#include "cli/stage.h"
+#include "cli/incoming.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -19,7 +19,7 @@ enum kb_err state_bundle_read(const char *file, struct plan_release *r)
 	uint64_t size;
 	enum kb_err err;
 
-	TRY(stage_open(file, &fd, &size));
+	TRY(incoming_open(file, &fd, &size));
 	err = reader_open(&reader, fd, false, size, NULL);
 	if (err != KB_OK) {
 		log_err("%s: %s", file, reader.why[0] != '\0' ? reader.why : err_text(err));

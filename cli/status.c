@@ -7,25 +7,8 @@
 #include "selector/plan.h"
 #include "update/keyring_survey.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-void status_warn(struct status *st, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (st->nwarnings == STATUS_WARNINGS_MAX)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(st->warning[st->nwarnings++], STATUS_WARNING_LEN, fmt, ap);
-	va_end(ap);
-}
-
-const char *status_boot_text(const struct status *st, const char *key)
-{
-	return boot_json_text(st->boot, key);
-}
 
 static bool same_release(const struct history_event *a, const struct history_event *b)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/stage.h"
+#include "cli/incoming.h"
 
 #include "cli/output.h"
 #include "cli/tool.h"
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-const char *stage_helper(void)
+const char *incoming_helper(void)
 {
 	static const struct tool helper = { "KEELBOOT_HELPER", "keelboot-helper",
 					    "keelboot-helper" };
@@ -26,7 +26,7 @@ const char *stage_helper(void)
 	return tool_find(&helper, path) ? path : NULL;
 }
 
-enum kb_err stage_open(const char *file, int *fd, uint64_t *size)
+enum kb_err incoming_open(const char *file, int *fd, uint64_t *size)
 {
 	KB_CLEANUP_FD int opened = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
@@ -44,7 +44,7 @@ enum kb_err stage_open(const char *file, int *fd, uint64_t *size)
 	return KB_OK;
 }
 
-enum kb_err stage_keys(const struct device *d, struct keyring *keys)
+enum kb_err incoming_keys(const struct device *d, struct keyring *keys)
 {
 	char dir[DEVICE_PATH_MAX];
 	enum kb_err err;
@@ -71,8 +71,8 @@ static enum kb_err check_compatible(struct reader *r, const struct device *d, co
 			   r->m.ncompatible > 1 ? " and others" : "", d->conf.compatible);
 }
 
-enum kb_err stage_look(struct reader *r, const struct device *d, const struct keyring *keys, int fd,
-		       uint64_t size, const char *name)
+enum kb_err incoming_look(struct reader *r, const struct device *d, const struct keyring *keys,
+			  int fd, uint64_t size, const char *name)
 {
 	enum kb_err err = reader_open(r, fd, false, size, keys);
 
@@ -86,7 +86,7 @@ enum kb_err stage_look(struct reader *r, const struct device *d, const struct ke
 	return err;
 }
 
-enum kb_err stage_readable(struct reader *r, const char *name)
+enum kb_err incoming_readable(struct reader *r, const char *name)
 {
 	const struct manifest_encoding *enc;
 	enum kb_err err = KB_OK;
@@ -98,12 +98,12 @@ enum kb_err stage_readable(struct reader *r, const char *name)
 	return err;
 }
 
-enum kb_err stage_tables(struct reader *r, const char *name)
+enum kb_err incoming_tables(struct reader *r, const char *name)
 {
 	static struct reader_walk walk;
 	const struct manifest_encoding *enc;
 
-	TRY(stage_readable(r, name));
+	TRY(incoming_readable(r, name));
 	for (unsigned i = 0; i < r->m.nimages; i++) {
 		char why[sizeof(r->why)];
 		enum kb_err err;
@@ -134,7 +134,7 @@ static enum kb_err verify_image(struct install_pipe *pipe, unsigned image, uint6
 	return err == KB_ENOENT ? KB_OK : err;
 }
 
-enum kb_err stage_verify(struct reader *r, const char *name, struct output_progress *p)
+enum kb_err incoming_verify(struct reader *r, const char *name, struct output_progress *p)
 {
 	static struct install_pipe pipe;
 	const char *helper;
@@ -142,8 +142,8 @@ enum kb_err stage_verify(struct reader *r, const char *name, struct output_progr
 	struct digest digest = { 0 }, whole = { 0 };
 	enum kb_err err;
 
-	TRY(stage_readable(r, name));
-	helper = stage_helper();
+	TRY(incoming_readable(r, name));
+	helper = incoming_helper();
 	if (helper == NULL)
 		return KB_EEXEC;
 	for (unsigned i = 0; i < r->m.nimages; i++)
@@ -216,7 +216,7 @@ static void tell_waits(const struct state *s, const struct plan_release *r)
 	}
 }
 
-void stage_tell_refused(const struct state *s, const struct plan_release *r, enum kb_err err)
+void incoming_report_refused(const struct state *s, const struct plan_release *r, enum kb_err err)
 {
 	if (err == KB_EAPPLIED)
 		tell_applied(s, r);
