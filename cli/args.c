@@ -21,7 +21,7 @@ static const struct args_option *find_long(const struct args *a, const char *nam
 	return NULL;
 }
 
-static const struct args_option *find_letter(const struct args *a, char letter)
+static const struct args_option *find_short(const struct args *a, char letter)
 {
 	for (size_t t = 0; t < KB_ARRAY_LEN(a->tables); t++)
 		for (const struct args_option *o = a->tables[t]; o != NULL && o->name != NULL; o++)
@@ -30,7 +30,7 @@ static const struct args_option *find_letter(const struct args *a, char letter)
 	return NULL;
 }
 
-static int unknown(const struct args *a, const char *word, size_t len)
+static int report_unknown(const struct args *a, const char *word, size_t len)
 {
 	const char *names[NAMES_MAX];
 	const char *near;
@@ -50,7 +50,7 @@ static int unknown(const struct args *a, const char *word, size_t len)
 	return ARGS_ERROR;
 }
 
-static int take_value(struct args *a, const struct args_option *o, const char *attached)
+static int take_option_value(struct args *a, const struct args_option *o, const char *attached)
 {
 	a->option = o->name;
 	a->value = attached;
@@ -75,19 +75,19 @@ static int next_long(struct args *a, const char *word)
 	const struct args_option *o = find_long(a, word, len);
 
 	if (o == NULL)
-		return unknown(a, word, len);
-	return take_value(a, o, equals != NULL ? equals + 1 : NULL);
+		return report_unknown(a, word, len);
+	return take_option_value(a, o, equals != NULL ? equals + 1 : NULL);
 }
 
 static int next_short(struct args *a, const char *word)
 {
-	const struct args_option *o = find_letter(a, word[0]);
+	const struct args_option *o = find_short(a, word[0]);
 
 	if (o == NULL || (!o->value && word[1] != '\0')) {
 		log_err("unknown option -%s; --help lists the options", word);
 		return ARGS_ERROR;
 	}
-	return take_value(a, o, word[1] != '\0' ? word + 1 : NULL);
+	return take_option_value(a, o, word[1] != '\0' ? word + 1 : NULL);
 }
 
 int args_next(struct args *a)
@@ -143,7 +143,7 @@ enum kb_err args_bytes(uint64_t *out, const char *text)
 	return KB_OK;
 }
 
-static size_t least(size_t a, size_t b, size_t c)
+static size_t smallest_of(size_t a, size_t b, size_t c)
 {
 	size_t ab = a < b ? a : b;
 
@@ -166,8 +166,8 @@ static size_t distance(const char *a, const char *b)
 		for (size_t j = 1; j <= lb; j++) {
 			size_t above = row[j];
 
-			row[j] =
-				least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+			row[j] = smallest_of(above + 1, row[j - 1] + 1,
+					     diagonal + (a[i - 1] != b[j - 1]));
 			diagonal = above;
 		}
 	}

@@ -30,7 +30,7 @@ static const struct {
 	{ "extract", bundle_extract_main },
 };
 
-static int unknown_verb(const char *word)
+static int unknown_bundle_verb(const char *word)
 {
 	const char *names[KB_ARRAY_LEN(verbs)], *near;
 
@@ -58,5 +58,5 @@ int bundle_main(int argc, char **argv)
 		if (strcmp(argv[1], verbs[i].name) == 0)
 			return verbs[i].run(argc - 1, argv + 1);
 	}
-	return unknown_verb(argv[1]);
+	return unknown_bundle_verb(argv[1]);
 }

@@ -46,7 +46,7 @@ static enum kb_err check_size(const struct bundle_source *s, const struct manife
 }
 
 /* What no boot of a device would take. */
-static enum kb_err check_verity(const struct bundle_source *s, const struct manifest_image *im)
+static enum kb_err check_verity_fits(const struct bundle_source *s, const struct manifest_image *im)
 {
 	const char *wrong = manifest_verity_check(im);
 
@@ -101,11 +101,11 @@ static enum kb_err open_source(struct build *b, unsigned i)
 		TRY(bundle_verity_add(s, im, b->s->m.compatible[0]));
 	im->size = s->size;
 	TRY(check_size(s, im));
-	return check_verity(s, im);
+	return check_verity_fits(s, im);
 }
 
 /* Everything that can go wrong early does, before minutes of compressing. */
-static enum kb_err prepare(struct build *b)
+static enum kb_err prepare_image(struct build *b)
 {
 	struct bundle_spec *s = b->s;
 	uint64_t total = 0;
@@ -129,7 +129,7 @@ static enum kb_err prepare(struct build *b)
 
 /* ---------------------------------------------------------------- images */
 
-static enum kb_err encode(struct build *b, unsigned i)
+static enum kb_err encode_image(struct build *b, unsigned i)
 {
 	struct bundle_spec *s = b->s;
 	struct bundle_encode *e = &b->enc[i];
@@ -156,7 +156,7 @@ static enum kb_err encode(struct build *b, unsigned i)
 }
 
 /* One encoding for each image: tables image by image, payloads likewise. */
-static void lay_out(struct manifest *m)
+static void place_parts(struct manifest *m)
 {
 	uint64_t tables = 0, payload = 0;
 
@@ -179,7 +179,7 @@ static enum kb_err make_manifest(struct build *b)
 	static struct manifest again;
 	char why[160];
 
-	lay_out(m);
+	place_parts(m);
 	if (manifest_write(m, b->text, sizeof(b->text), &b->text_len) != KB_OK) {
 		log_err("the manifest has a line of more than %u characters; shorten compatible",
 			MANIFEST_LINE_MAX);
@@ -209,7 +209,7 @@ static enum kb_err make_header(struct build *b)
 	return KB_OK;
 }
 
-static enum kb_err sign(struct build *b)
+static enum kb_err sign_bundle(struct build *b)
 {
 	for (unsigned i = 0; i < b->nkeys; i++) {
 		enum kb_err err = key_file_sign(&b->key[i], b->header, b->sig, b->s->sig_cap);
@@ -243,7 +243,7 @@ static enum kb_err put_all(struct build *b)
 }
 
 /* Reads it back as a device would, before it gets its name. */
-static enum kb_err check(struct build *b, struct bundle_build_result *result)
+static enum kb_err read_back_bundle(struct build *b, struct bundle_build_result *result)
 {
 	off_t size = lseek(b->out.fd, 0, SEEK_END);
 	const struct keyring *k = b->nkeys > 0 ? &b->key[0].ring : NULL;
@@ -262,17 +262,17 @@ static enum kb_err build_all(struct build *b, struct bundle_build_result *result
 {
 	struct manifest *m = &b->s->m;
 
-	TRY(prepare(b));
+	TRY(prepare_image(b));
 	output_time(m->created, output_now(), true);
 	for (unsigned i = 0; i < m->nimages; i++) {
-		TRY(encode(b, i));
+		TRY(encode_image(b, i));
 		result->images_len += m->image[i].size;
 	}
 	TRY(make_manifest(b));
 	TRY(make_header(b));
-	TRY(sign(b));
+	TRY(sign_bundle(b));
 	TRY(put_all(b));
-	TRY(check(b, result));
+	TRY(read_back_bundle(b, result));
 	return bundle_output_commit(&b->out);
 }
 

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-static enum kb_err one_chunk(struct bundle_check *k, struct digest *whole,
-			     const struct reader_chunk *c)
+static enum kb_err check_chunk(struct bundle_check *k, struct digest *whole,
+			       const struct reader_chunk *c)
 {
 	const struct bundle_chunk *b = &k->dec.buf;
 
@@ -16,14 +16,14 @@ static enum kb_err one_chunk(struct bundle_check *k, struct digest *whole,
 	return k->chunk != NULL ? k->chunk(k->ctx, c, b) : KB_OK;
 }
 
-static enum kb_err all_chunks(struct bundle_check *k, struct reader *r, const char *path,
-			      struct digest *whole)
+static enum kb_err check_chunks(struct bundle_check *k, struct reader *r, const char *path,
+				struct digest *whole)
 {
 	struct reader_chunk c;
 	enum kb_err err;
 
 	while ((err = reader_walk_next(&k->walk, &c)) == KB_OK) {
-		err = one_chunk(k, whole, &c);
+		err = check_chunk(k, whole, &c);
 		if (err != KB_OK)
 			return output_fail(k->why, sizeof(k->why), path, err,
 					   "image %s, chunk %u (byte %llu of the file): %s",
@@ -36,8 +36,9 @@ static enum kb_err all_chunks(struct bundle_check *k, struct reader *r, const ch
 			   r->why);
 }
 
-static enum kb_err check(struct bundle_check *k, struct reader *r, const char *path, unsigned image,
-			 const struct manifest_encoding *enc, struct digest *whole)
+static enum kb_err check_encoding(struct bundle_check *k, struct reader *r, const char *path,
+				  unsigned image, const struct manifest_encoding *enc,
+				  struct digest *whole)
 {
 	const struct manifest_image *im = &r->m.image[image];
 	uint8_t got[DIGEST_LEN];
@@ -48,7 +49,7 @@ static enum kb_err check(struct bundle_check *k, struct reader *r, const char *p
 	if (err != KB_OK)
 		return output_fail(k->why, sizeof(k->why), path, err, "image %s: %s", im->name,
 				   r->why);
-	TRY(all_chunks(k, r, path, whole));
+	TRY(check_chunks(k, r, path, whole));
 	TRY(digest_end(whole, got));
 	if (memcmp(got, im->digest, DIGEST_LEN) != 0)
 		return output_fail(
@@ -71,7 +72,7 @@ enum kb_err bundle_check_image(struct bundle_check *k, struct reader *r, const c
 		err = output_fail(k->why, sizeof(k->why), path, err, "unable to check it: %s",
 				  err_text(err));
 	else
-		err = check(k, r, path, image, enc, &whole);
+		err = check_encoding(k, r, path, image, enc, &whole);
 	digest_free(&whole);
 	bundle_chunk_decoder_free(&k->dec);
 	return err;

@@ -75,7 +75,7 @@ static const struct args_option options[] = {
 	{ NULL, 0, false, 0 },
 };
 
-static int usage(void)
+static int wrong_usage(void)
 {
 	log_err("`keelboot bundle create --help` shows how it is used");
 	return OUTPUT_USAGE;
@@ -89,7 +89,7 @@ static int find_recipe(int argc, char **argv, const char **recipe)
 
 	while ((opt = args_next(&a)) != ARGS_END) {
 		if (opt == ARGS_ERROR)
-			return usage();
+			return wrong_usage();
 		if (opt == OPT_HELP) {
 			fputs(help, stdout);
 			*recipe = NULL;
@@ -99,14 +99,14 @@ static int find_recipe(int argc, char **argv, const char **recipe)
 			continue;
 		if (*recipe != NULL) {
 			log_err("bundle create: two recipes, %s and %s", *recipe, a.value);
-			return usage();
+			return wrong_usage();
 		}
 		*recipe = a.value;
 	}
 	return -1;
 }
 
-static int set_options(struct bundle_spec *s, int argc, char **argv)
+static int read_options(struct bundle_spec *s, int argc, char **argv)
 {
 	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { options } };
 	const char *wrong;
@@ -124,13 +124,13 @@ static int set_options(struct bundle_spec *s, int argc, char **argv)
 		if (wrong != NULL) {
 			log_err("--%s %s: %s", a.option,
 				a.value != NULL ? key_token_told(a.value) : "", wrong);
-			return usage();
+			return wrong_usage();
 		}
 	}
 	wrong = bundle_spec_missing(s);
 	if (wrong != NULL) {
 		log_err("bundle create: %s", wrong);
-		return usage();
+		return wrong_usage();
 	}
 	return OUTPUT_OK;
 }
@@ -164,7 +164,7 @@ int bundle_create_main(int argc, char **argv)
 	bundle_spec_default(&s);
 	if (recipe != NULL && bundle_spec_recipe(&s, recipe) != KB_OK)
 		return OUTPUT_USAGE;
-	code = set_options(&s, argc, argv);
+	code = read_options(&s, argc, argv);
 	if (code != OUTPUT_OK)
 		return code;
 	err = bundle_build(&s, &result);

@@ -55,7 +55,7 @@ static void note_failure(struct work *w, enum kb_err err)
 /* ---------------------------------------------------------------- threads */
 
 /* The next chunk to encode, or NULL at the end. */
-static struct job *take(struct work *w)
+static struct job *take_job(struct work *w)
 {
 	struct job *j = NULL;
 
@@ -83,7 +83,7 @@ static void *encode_thread(void *arg)
 	enum kb_err err = bundle_chunk_coder_init(&coder, w->e->compress, w->e->level);
 	struct job *j;
 
-	while (err == KB_OK && (j = take(w)) != NULL) {
+	while (err == KB_OK && (j = take_job(w)) != NULL) {
 		err = bundle_chunk_encode(&coder, &j->chunk);
 		if (err == KB_OK)
 			mark_encoded(w, j);
@@ -96,7 +96,7 @@ static void *encode_thread(void *arg)
 
 /* ---------------------------------------------------------------- reading and writing, in order */
 
-static enum kb_err append(int fd, const uint8_t *buf, size_t len)
+static enum kb_err append_payload(int fd, const uint8_t *buf, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(fd, buf, len);
@@ -113,7 +113,7 @@ static enum kb_err append(int fd, const uint8_t *buf, size_t len)
 	return KB_OK;
 }
 
-static enum kb_err fill(struct work *w, uint64_t number)
+static enum kb_err fill_job(struct work *w, uint64_t number)
 {
 	struct bundle_source *s = w->e->source;
 	uint64_t off = number * w->e->chunk, left = s->size - off;
@@ -141,7 +141,7 @@ static enum kb_err wait_done(struct work *w, struct job *j)
 	return err;
 }
 
-static enum kb_err put(struct work *w, uint64_t number)
+static enum kb_err put_job(struct work *w, uint64_t number)
 {
 	struct bundle_encode *e = w->e;
 	struct job *j = job_at(w, number);
@@ -152,7 +152,7 @@ static enum kb_err put(struct work *w, uint64_t number)
 	TRY(bundle_table_hash(&e->hashes, c->hash));
 	TRY(bundle_table_record(&e->records, (uint32_t)number, e->payload_len, c->form,
 				c->stored_len));
-	TRY(append(e->payload_fd, c->stored, c->stored_len));
+	TRY(append_payload(e->payload_fd, c->stored, c->stored_len));
 	e->payload_len += c->stored_len;
 	e->forms |= MANIFEST_FORM(c->form);
 	if (e->progress != NULL)
@@ -160,7 +160,7 @@ static enum kb_err put(struct work *w, uint64_t number)
 	return KB_OK;
 }
 
-static enum kb_err run_all(struct work *w)
+static enum kb_err run_jobs(struct work *w)
 {
 	uint64_t n = (w->e->source->size + w->e->chunk - 1) / w->e->chunk, put_no = 0;
 
@@ -168,11 +168,11 @@ static enum kb_err run_all(struct work *w)
 	TRY(digest_begin(&w->digest));
 	for (uint64_t i = 0; i < n; i++) {
 		if (i - put_no == w->njobs)
-			TRY(put(w, put_no++));
-		TRY(fill(w, i));
+			TRY(put_job(w, put_no++));
+		TRY(fill_job(w, i));
 	}
 	while (put_no < n)
-		TRY(put(w, put_no++));
+		TRY(put_job(w, put_no++));
 	return digest_end(&w->digest, w->e->digest);
 }
 
@@ -191,7 +191,7 @@ static enum kb_err run_threads(struct work *w)
 			started++;
 	}
 	if (err == KB_OK)
-		err = run_all(w);
+		err = run_jobs(w);
 	if (err != KB_OK)
 		note_failure(w, err);
 	pthread_mutex_lock(&w->lock);

@@ -50,7 +50,7 @@ struct wanted {
 };
 
 /* -1: go on; else the exit code. */
-static int parse(struct wanted *w, int argc, char **argv)
+static int read_extract_args(struct wanted *w, int argc, char **argv)
 {
 	struct args a = {
 		.argc = argc, .argv = argv, .at = 1, .tables = { options, bundle_open_options }
@@ -70,7 +70,7 @@ static int parse(struct wanted *w, int argc, char **argv)
 	return bundle_open_usage(&bundle);
 }
 
-static enum kb_err find_image(const struct wanted *w, unsigned *image)
+static enum kb_err choose_image(const struct wanted *w, unsigned *image)
 {
 	const struct manifest *m = &bundle.r.m;
 
@@ -109,7 +109,7 @@ static enum kb_err write_chunk(void *ctx, const struct reader_chunk *c,
 	return KB_OK;
 }
 
-static enum kb_err extract(const struct wanted *w)
+static enum kb_err extract_image(const struct wanted *w)
 {
 	const struct manifest_encoding *enc;
 	struct reader *r = &bundle.r;
@@ -117,7 +117,7 @@ static enum kb_err extract(const struct wanted *w)
 	enum kb_err err;
 
 	TRY(bundle_open_file(&bundle));
-	TRY(find_image(w, &image));
+	TRY(choose_image(w, &image));
 	err = reader_pick_encoding(r, image, &enc);
 	if (err != KB_OK) {
 		log_err("%s: %s", bundle.path, r->why);
@@ -143,9 +143,9 @@ int bundle_extract_main(int argc, char **argv)
 	bundle_open_init(&bundle, "extract", help);
 	memset(&check, 0, sizeof(check));
 	out.fd = -1;
-	code = parse(&w, argc, argv);
+	code = read_extract_args(&w, argc, argv);
 	if (code < 0) {
-		err = extract(&w);
+		err = extract_image(&w);
 		code = output_exit_code(err);
 	}
 	bundle_output_abort(&out);

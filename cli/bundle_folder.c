@@ -53,7 +53,7 @@ bool bundle_folder_is(const char *path)
 
 static uint64_t walked_bytes, walked_files;
 
-static int visit(const char *path, const struct stat *st, int type, struct FTW *at)
+static int visit_entry(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	uint64_t len = type == FTW_F ? (uint64_t)st->st_size : BLOCK;
 
@@ -65,10 +65,10 @@ static int visit(const char *path, const struct stat *st, int type, struct FTW *
 }
 
 /* By what the folder has in it alone, so that the same folder has the same size elsewhere. */
-static enum kb_err find_size(struct folder *f)
+static enum kb_err measure_folder(struct folder *f)
 {
 	walked_bytes = walked_files = 0;
-	if (nftw(f->path, visit, OPEN_MAX_, FTW_PHYS) != 0) {
+	if (nftw(f->path, visit_entry, OPEN_MAX_, FTW_PHYS) != 0) {
 		log_err("image %s: %s", f->path, strerror(errno));
 		return err_errno(errno);
 	}
@@ -144,7 +144,7 @@ static enum kb_err write_script(const struct folder *f, int fd)
 	return ok && lseek(fd, 0, SEEK_SET) == 0 ? KB_OK : KB_EIO;
 }
 
-static enum kb_err level(const struct folder *f)
+static enum kb_err level_times(const struct folder *f)
 {
 	KB_CLEANUP_FD int fd = -1;
 	char debugfs[PATH_MAX];
@@ -175,7 +175,7 @@ static enum kb_err make_ext4(struct folder *f)
 				     NULL };
 	uint64_t wanted;
 
-	TRY(find_size(f));
+	TRY(measure_folder(f));
 	wanted = walked_files + walked_files / 8 + 64;
 	if (wanted < f->size / PER_INODE)
 		wanted = f->size / PER_INODE;
@@ -183,7 +183,7 @@ static enum kb_err make_ext4(struct folder *f)
 	snprintf(extended, sizeof(extended), "hash_seed=%s,root_owner=0:0", f->seed);
 	if (ftruncate(f->fd, (off_t)f->size) == 0 &&
 	    bundle_mkfs_run(argv, -1, f->fd, false, f->epoch) == KB_OK)
-		return level(f);
+		return level_times(f);
 	log_err("image %s: mke2fs could not make an image of %" PRIu64 " bytes of it; size= makes "
 		"it larger",
 		f->path, f->size);
@@ -192,7 +192,7 @@ static enum kb_err make_ext4(struct folder *f)
 
 /* ---------------------------------------------------------------- squashfs, erofs */
 
-static enum kb_err run(struct folder *f, const char *name, const char *argv[])
+static enum kb_err run_mkfs(struct folder *f, const char *name, const char *argv[])
 {
 	if (bundle_mkfs_run(argv, -1, f->fd, false, f->epoch) == KB_OK)
 		return KB_OK;
@@ -214,7 +214,7 @@ static enum kb_err make_squashfs(struct folder *f)
 		argv[n++] = "-all-time";
 		argv[n++] = f->epoch;
 	}
-	return run(f, "mksquashfs", argv);
+	return run_mkfs(f, "mksquashfs", argv);
 }
 
 static enum kb_err make_erofs(struct folder *f)
@@ -230,7 +230,7 @@ static enum kb_err make_erofs(struct folder *f)
 	}
 	argv[n++] = BUNDLE_MKFS_IMAGE;
 	argv[n++] = f->path;
-	return run(f, "mkfs.erofs", argv);
+	return run_mkfs(f, "mkfs.erofs", argv);
 }
 
 /* ---------------------------------------------------------------- which */

@@ -32,7 +32,7 @@ static struct bundle_open bundle;
 static struct bundle_report report;
 
 /* -1: go on; else the exit code. */
-static int parse(int argc, char **argv, bool *json)
+static int read_inspect_args(int argc, char **argv, bool *json)
 {
 	struct args a = {
 		.argc = argc, .argv = argv, .at = 1, .tables = { options, bundle_open_options }
@@ -44,7 +44,7 @@ static int parse(int argc, char **argv, bool *json)
 	return id == ARGS_END ? -1 : code;
 }
 
-static enum kb_err inspect(bool json)
+static enum kb_err inspect_bundle(bool json)
 {
 	TRY(bundle_open_file(&bundle));
 	TRY(bundle_report_collect(&report, &bundle));
@@ -60,9 +60,9 @@ int bundle_inspect_main(int argc, char **argv)
 	int code;
 
 	bundle_open_init(&bundle, "inspect", help);
-	code = parse(argc, argv, &json);
+	code = read_inspect_args(argc, argv, &json);
 	if (code < 0)
-		code = output_exit_code(inspect(json));
+		code = output_exit_code(inspect_bundle(json));
 	bundle_open_close(&bundle);
 	return code;
 }

@@ -64,8 +64,8 @@ static int set_files(posix_spawn_file_actions_t *a, int in, int image, bool quie
 	return err == 0 ? posix_spawn_file_actions_adddup2(a, image, IMAGE_FD) : err;
 }
 
-static enum kb_err start(const char *const argv[], int in, int image, bool quiet, char **env,
-			 pid_t *pid)
+static enum kb_err start_mkfs(const char *const argv[], int in, int image, bool quiet, char **env,
+			      pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	int err;
@@ -88,7 +88,7 @@ enum kb_err bundle_mkfs_run(const char *const argv[], int in, int image, bool qu
 	int status;
 
 	if (env != NULL)
-		err = start(argv, in, image, quiet, env, &pid);
+		err = start_mkfs(argv, in, image, quiet, env, &pid);
 	free(env);
 	TRY(err);
 	while (waitpid(pid, &status, 0) < 0)

@@ -38,7 +38,7 @@ static enum kb_err add_keys(struct bundle_open *b, const char *dir)
 	return KB_OK;
 }
 
-static enum kb_err add_key(struct bundle_open *b, const char *path)
+static enum kb_err add_trusted_key(struct bundle_open *b, const char *path)
 {
 	enum kb_err err = keyring_add(&b->k, path);
 
@@ -70,12 +70,12 @@ static int set_required(struct bundle_open *b, const char *value)
 }
 
 /* -1: it was dealt with; else the exit code. */
-static int take(struct bundle_open *b, int id, const char *value)
+static int take_option(struct bundle_open *b, int id, const char *value)
 {
 	if (id == KEYS)
 		return add_keys(b, value) == KB_OK ? -1 : OUTPUT_FAILURE;
 	if (id == KEY)
-		return add_key(b, value) == KB_OK ? -1 : OUTPUT_FAILURE;
+		return add_trusted_key(b, value) == KB_OK ? -1 : OUTPUT_FAILURE;
 	if (id == REQUIRED)
 		return set_required(b, value);
 	if (id == HELP) {
@@ -95,7 +95,7 @@ int bundle_open_next(struct bundle_open *b, struct args *a, int *code)
 	while ((id = args_next(a)) != ARGS_END) {
 		if (id > 0 && id < BUNDLE_OPEN_DONE)
 			return id;
-		*code = take(b, id, a->value);
+		*code = take_option(b, id, a->value);
 		if (*code >= 0)
 			return BUNDLE_OPEN_DONE;
 	}

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum kb_err fail(const char *path)
+static enum kb_err fail_output(const char *path)
 {
 	enum kb_err err = err_errno(errno);
 
@@ -46,9 +46,9 @@ enum kb_err bundle_output_begin(struct bundle_output *o, const char *path)
 	snprintf(o->tmp, sizeof(o->tmp), "%s.tmp", path);
 	/* In a shared folder anybody may have made one of this name, and would keep it open. */
 	if (unlink(o->tmp) < 0 && errno != ENOENT)
-		return fail(o->tmp);
+		return fail_output(o->tmp);
 	o->fd = open(o->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	return o->fd >= 0 ? KB_OK : fail(o->tmp);
+	return o->fd >= 0 ? KB_OK : fail_output(o->tmp);
 }
 
 enum kb_err bundle_output_write(struct bundle_output *o, const void *buf, size_t len)
@@ -61,7 +61,7 @@ enum kb_err bundle_output_write(struct bundle_output *o, const void *buf, size_t
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return fail(o->tmp);
+			return fail_output(o->tmp);
 		p += n;
 		len -= (size_t)n;
 	}
@@ -72,7 +72,7 @@ enum kb_err bundle_output_write_at(struct bundle_output *o, uint64_t off, const 
 				   size_t len)
 {
 	if (lseek(o->fd, (off_t)off, SEEK_SET) < 0)
-		return fail(o->tmp);
+		return fail_output(o->tmp);
 	return bundle_output_write(o, buf, len);
 }
 
@@ -88,7 +88,7 @@ static enum kb_err copy_by_hand(struct bundle_output *o, int fd, uint64_t off, u
 			continue;
 		if (n <= 0) {
 			errno = n == 0 ? EIO : errno;
-			return fail(o->tmp);
+			return fail_output(o->tmp);
 		}
 		TRY(bundle_output_write(o, buf, (size_t)n));
 		off += (uint64_t)n;
@@ -115,7 +115,7 @@ enum kb_err bundle_output_copy(struct bundle_output *o, int fd, uint64_t off, ui
 }
 
 /* The folder of path; "." when it has none. */
-static void folder(char out[BUNDLE_OUTPUT_PATH], const char *path)
+static void folder_of(char out[BUNDLE_OUTPUT_PATH], const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -130,16 +130,16 @@ static enum kb_err sync_folder(const char *path)
 	char dir[BUNDLE_OUTPUT_PATH];
 	KB_CLEANUP_FD int fd = -1;
 
-	folder(dir, path);
+	folder_of(dir, path);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	/* Some file systems have no fsync for folders; the name is there all the same. */
 	if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
-		return fail(dir);
+		return fail_output(dir);
 	return KB_OK;
 }
 
 /* Another run, or whoever may write to the folder, can have put another file in its place. */
-static bool is_ours(const struct bundle_output *o)
+static bool is_open_file(const struct bundle_output *o)
 {
 	struct stat made, there;
 
@@ -150,14 +150,14 @@ static bool is_ours(const struct bundle_output *o)
 enum kb_err bundle_output_commit(struct bundle_output *o)
 {
 	if (fsync(o->fd) != 0)
-		return fail(o->tmp);
-	if (!is_ours(o)) {
+		return fail_output(o->tmp);
+	if (!is_open_file(o)) {
 		errno = EEXIST;
-		return fail(o->tmp);
+		return fail_output(o->tmp);
 	}
 	util_close(&o->fd);
 	if (rename(o->tmp, o->path) != 0) {
-		enum kb_err err = fail(o->path);
+		enum kb_err err = fail_output(o->path);
 
 		unlink(o->tmp);
 		return err;
@@ -169,7 +169,7 @@ void bundle_output_abort(struct bundle_output *o)
 {
 	if (o->fd < 0)
 		return;
-	if (is_ours(o))
+	if (is_open_file(o))
 		unlink(o->tmp);
 	util_close(&o->fd);
 }
@@ -178,14 +178,14 @@ enum kb_err bundle_output_spool(const char *path, int *fd)
 {
 	char dir[BUNDLE_OUTPUT_PATH], name[BUNDLE_OUTPUT_PATH + 24];
 
-	folder(dir, path);
+	folder_of(dir, path);
 	*fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (*fd >= 0)
 		return KB_OK;
 	snprintf(name, sizeof(name), "%s/.keel-XXXXXX", dir);
 	*fd = mkostemp(name, O_CLOEXEC);
 	if (*fd < 0)
-		return fail(dir);
+		return fail_output(dir);
 	unlink(name);
 	return KB_OK;
 }

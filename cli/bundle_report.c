@@ -70,7 +70,7 @@ static bool next_signature(const struct bundle_report *p, size_t *pos, struct ke
 
 /* ---------------------------------------------------------------- text */
 
-static void line(const char *label, const char *value)
+static void print_line(const char *label, const char *value)
 {
 	if (value[0] != '\0')
 		printf("%-12s %s\n", label, value);
@@ -98,11 +98,11 @@ static void text_signatures(const struct bundle_report *p)
 				     : "");
 	}
 	if (n == 0)
-		line("signatures", "none: no device takes it");
+		print_line("signatures", "none: no device takes it");
 	if (p->b->have_keys)
 		printf("%-12s valid signature by %s\n", "checked", p->b->r.signer);
 	else
-		line("checked", "no: signature not checked (give --keys DIR or --key FILE)");
+		print_line("checked", "no: signature not checked (give --keys DIR or --key FILE)");
 }
 
 static void text_bundle(const struct bundle_report *p)
@@ -115,18 +115,18 @@ static void text_bundle(const struct bundle_report *p)
 	util_print_safe(path, sizeof(path), p->b->path);
 	printf("%-12s %s, %s, format %" PRIu64 ".%" PRIu64 "\n", "bundle", path, size,
 	       m->format_major, m->format_minor);
-	line("version", m->version);
+	print_line("version", m->version);
 	printf("%-12s %" PRIu64 "%s", "sequence", m->sequence,
 	       m->allow_downgrade ? "; may replace a newer release" : "");
 	if (m->floor > 0)
 		printf("; devices that keep it refuse sequences below %" PRIu64, m->floor);
 	putchar('\n');
 	for (unsigned i = 0; i < m->ncompatible; i++)
-		line(i == 0 ? "compatible" : "", m->compatible[i]);
-	line("release", id);
-	line("created", m->created);
-	line("build", m->build);
-	line("description", m->description);
+		print_line(i == 0 ? "compatible" : "", m->compatible[i]);
+	print_line("release", id);
+	print_line("created", m->created);
+	print_line("build", m->build);
+	print_line("description", m->description);
 }
 
 static void text_encoding(const struct bundle_report *p, unsigned i)

@@ -63,13 +63,14 @@ struct sign {
 	struct bundle_output out;
 };
 
-static int usage(void)
+static int wrong_sign_usage(void)
 {
 	log_err("`keelboot bundle sign --help` shows how it is used");
 	return OUTPUT_USAGE;
 }
 
-static enum kb_err tell(const struct sign *s, const char *what, const char *path, enum kb_err err)
+static enum kb_err report_failure(const struct sign *s, const char *what, const char *path,
+				  enum kb_err err)
 {
 	if (err == KB_ENOSPC)
 		log_err("%s: no room for another signature; make the bundle again with a larger "
@@ -87,7 +88,7 @@ static void note_signer(struct sign *s, const struct keyring_key *key)
 	memcpy(s->signer[s->nsigners++].id, key->id, KEYRING_ID_LEN);
 }
 
-static void tell_signers(const struct sign *s)
+static void print_signers(const struct sign *s)
 {
 	char id[2 * KEYRING_ID_LEN + 1];
 
@@ -108,12 +109,12 @@ static enum kb_err add_signature(struct sign *s, const char *path)
 	err = key_file_sign(&k, r->header, r->sig, r->h.sig_cap);
 	note_signer(s, key_file_public(&k));
 	key_file_free(&k);
-	return tell(s, "sign with", key_token_told(path), err);
+	return report_failure(s, "sign with", key_token_told(path), err);
 }
 
 /* ---------------------------------------------------------------- signed elsewhere */
 
-static enum kb_err emit(struct sign *s)
+static enum kb_err emit_signed_bytes(struct sign *s)
 {
 	uint8_t data[KEYRING_SIGNED_LEN], digest[DIGEST_LEN];
 	char hex[2 * DIGEST_LEN + 1];
@@ -138,7 +139,7 @@ static enum kb_err read_signature(const char *path, uint8_t *sig, size_t size, s
 }
 
 /* The reader of files would cut what is too long: so the room is a byte more than there may be. */
-static enum kb_err attach(struct sign *s, const char *path)
+static enum kb_err attach_signature(struct sign *s, const char *path)
 {
 	uint8_t sig[KEYRING_SIG_MAX + 2];
 	struct reader *r = &s->b.r;
@@ -156,7 +157,7 @@ static enum kb_err attach(struct sign *s, const char *path)
 	err = key_file_attach(&s->b.k, r->header, r->sig, r->h.sig_cap, sig, len);
 	note_signer(s, &s->b.k.key[0]);
 	if (err != KB_ESIG)
-		return tell(s, "attach", s->attach, err);
+		return report_failure(s, "attach", s->attach, err);
 	log_err("%s: no signature of this bundle by %s; was it made of what --emit-digest wrote? "
 		"keelboot-bundle(1) has the commands",
 		s->attach, path);
@@ -180,15 +181,15 @@ static enum kb_err sign_all(struct sign *s)
 	s->b.path = s->bundle;
 	TRY(bundle_open_file(&s->b));
 	if (s->emit != NULL)
-		return emit(s);
+		return emit_signed_bytes(s);
 	if (s->attach != NULL)
-		TRY(attach(s, s->key[0]));
+		TRY(attach_signature(s, s->key[0]));
 	for (unsigned i = 0; i < s->nkeys && s->attach == NULL; i++)
 		TRY(add_signature(s, s->key[i]));
 	return write_bundle(s);
 }
 
-static const char *missing(const struct sign *s)
+static const char *report_missing(const struct sign *s)
 {
 	if (s->bundle == NULL)
 		return "which bundle?";
@@ -200,7 +201,7 @@ static const char *missing(const struct sign *s)
 }
 
 /* -1: go on; else the exit code. */
-static int parse(struct sign *s, int argc, char **argv)
+static int read_sign_args(struct sign *s, int argc, char **argv)
 {
 	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { options } };
 	int opt;
@@ -221,11 +222,11 @@ static int parse(struct sign *s, int argc, char **argv)
 		else if (opt == ARGS_OPERAND && s->bundle == NULL)
 			s->bundle = a.value;
 		else
-			return usage();
+			return wrong_sign_usage();
 	}
-	if (missing(s) != NULL) {
-		log_err("bundle sign: %s", missing(s));
-		return usage();
+	if (report_missing(s) != NULL) {
+		log_err("bundle sign: %s", report_missing(s));
+		return wrong_sign_usage();
 	}
 	if (s->output == NULL)
 		s->output = s->bundle;
@@ -240,12 +241,12 @@ int bundle_sign_main(int argc, char **argv)
 
 	memset(&s, 0, sizeof(s));
 	s.out.fd = s.b.fd = -1;
-	code = parse(&s, argc, argv);
+	code = read_sign_args(&s, argc, argv);
 	if (code >= 0)
 		return code;
 	err = sign_all(&s);
 	if (err == KB_OK && s.emit == NULL)
-		tell_signers(&s);
+		print_signers(&s);
 	bundle_output_abort(&s.out);
 	bundle_open_close(&s.b);
 	return err != KB_OK ? output_exit_code(err) : output_exit_code(output_flush());

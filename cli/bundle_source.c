@@ -23,7 +23,7 @@
 #define EXT_INCOMPAT_AT	 96
 #define EXT_NEED_RECOVER 0x4u
 
-static enum kb_err find_size(struct bundle_source *s)
+static enum kb_err find_source_size(struct bundle_source *s)
 {
 	struct stat st;
 	off_t end;
@@ -79,7 +79,7 @@ enum kb_err bundle_source_take(struct bundle_source *s, int fd, const char *path
 	enum kb_err err;
 
 	*s = (struct bundle_source){ .path = path, .fd = fd };
-	err = find_size(s);
+	err = find_source_size(s);
 	if (err == KB_OK)
 		err = check_journal(s);
 	if (err != KB_OK)
@@ -108,7 +108,7 @@ static void find_data(struct bundle_source *s, uint64_t off)
 	s->data_end = end < 0 ? UINT64_MAX : (uint64_t)end;
 }
 
-static enum kb_err read_all(struct bundle_source *s, uint64_t off, uint8_t *buf, size_t len)
+static enum kb_err read_at(struct bundle_source *s, uint64_t off, uint8_t *buf, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = pread(s->fd, buf, len, (off_t)off);
@@ -152,7 +152,7 @@ enum kb_err bundle_source_read(struct bundle_source *s, uint64_t off, uint8_t *b
 	if (*hole)
 		return KB_OK;
 	memset(buf + want, 0, len - want);
-	TRY(read_all(s, off, buf, want));
+	TRY(read_at(s, off, buf, want));
 	copy_tail(s, off, buf, len);
 	return KB_OK;
 }

@@ -87,7 +87,7 @@ static const char *set_threads(struct bundle_spec *s, const char *value)
 	return NULL;
 }
 
-static const char *add_key(struct bundle_spec *s, const char *dir, const char *value)
+static const char *add_signing_key(struct bundle_spec *s, const char *dir, const char *value)
 {
 	if (s->nkeys == BUNDLE_SPEC_KEYS)
 		return "at most 8 keys; `keelboot bundle sign` adds more";
@@ -111,7 +111,7 @@ const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *
 	if (strcmp(key, "sig-capacity") == 0)
 		return set_sig_cap(s, value);
 	if (strcmp(key, "key") == 0)
-		return add_key(s, dir, value);
+		return add_signing_key(s, dir, value);
 	if (strcmp(key, "output") == 0)
 		return set_path(s->output, dir, value);
 	if (strcmp(key, "format") == 0 || strcmp(key, "created") == 0)
@@ -121,7 +121,7 @@ const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *
 
 /* ---------------------------------------------------------------- images */
 
-static const char *find_image(struct bundle_spec *s, const char *name, unsigned *index)
+static const char *find_or_add_image(struct bundle_spec *s, const char *name, unsigned *index)
 {
 	const char *wrong = manifest_check_name(name);
 	struct manifest_image *im;
@@ -144,7 +144,7 @@ static const char *set_image(struct bundle_spec *s, const char *dir, const char 
 			     const char *key, const char *value)
 {
 	unsigned i;
-	const char *wrong = find_image(s, name, &i);
+	const char *wrong = find_or_add_image(s, name, &i);
 
 	if (wrong != NULL)
 		return wrong;

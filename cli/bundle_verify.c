@@ -39,7 +39,7 @@ static struct bundle_open bundle;
 static struct bundle_check check;
 
 /* -1: go on; else the exit code. */
-static int parse(int argc, char **argv, bool *json)
+static int read_verify_args(int argc, char **argv, bool *json)
 {
 	struct args a = {
 		.argc = argc, .argv = argv, .at = 1, .tables = { options, bundle_open_options }
@@ -82,13 +82,13 @@ static enum kb_err verify_images(void)
 	return KB_OK;
 }
 
-static enum kb_err verify(void)
+static enum kb_err verify_bundle(void)
 {
 	TRY(bundle_open_file(&bundle));
 	return verify_images();
 }
 
-static enum kb_err print_text(void)
+static enum kb_err print_verified_text(void)
 {
 	char size[OUTPUT_TIME_LEN], path[PATH_MAX];
 
@@ -100,7 +100,7 @@ static enum kb_err print_text(void)
 }
 
 /* As it was told. */
-static const char *why(enum kb_err err)
+static const char *why_not_verified(enum kb_err err)
 {
 	if (check.why[0] != '\0')
 		return check.why;
@@ -108,14 +108,14 @@ static const char *why(enum kb_err err)
 }
 
 /* Which release it is stands there only if all of it is what was signed. */
-static enum kb_err print_json(enum kb_err err)
+static enum kb_err print_verified_json(enum kb_err err)
 {
 	json_object *o = output_json_new();
 
 	output_json_text(o, "bundle", bundle.path);
 	output_json_bool(o, "good", err == KB_OK);
 	output_json_number(o, "exit", (uint64_t)output_exit_code(err));
-	output_json_text(o, "error", err == KB_OK ? NULL : why(err));
+	output_json_text(o, "error", err == KB_OK ? NULL : why_not_verified(err));
 	if (err == KB_OK) {
 		bundle_report_json_release(o, &bundle.r);
 		output_json_text(o, "signer", bundle.r.signer);
@@ -130,13 +130,13 @@ int bundle_verify_main(int argc, char **argv)
 	int code;
 
 	bundle_open_init(&bundle, "verify", help);
-	code = parse(argc, argv, &json);
+	code = read_verify_args(argc, argv, &json);
 	if (code < 0) {
-		err = verify();
+		err = verify_bundle();
 		if (json)
-			printed = print_json(err);
+			printed = print_verified_json(err);
 		else if (err == KB_OK)
-			printed = print_text();
+			printed = print_verified_text();
 		code = output_exit_code(err != KB_OK ? err : printed);
 	}
 	bundle_open_close(&bundle);

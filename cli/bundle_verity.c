@@ -27,7 +27,7 @@ struct tree {
 	uint8_t zero[DIGEST_LEN]; /* hash of a block of zeroes: holes cost nothing */
 };
 
-static enum kb_err hash(struct tree *t, const uint8_t *block, uint8_t out[DIGEST_LEN])
+static enum kb_err hash_blocks(struct tree *t, const uint8_t *block, uint8_t out[DIGEST_LEN])
 {
 	TRY(digest_begin(&t->digest));
 	TRY(digest_add(&t->digest, t->v->salt, t->v->salt_len));
@@ -35,7 +35,7 @@ static enum kb_err hash(struct tree *t, const uint8_t *block, uint8_t out[DIGEST
 	return digest_end(&t->digest, out);
 }
 
-static enum kb_err lay_out(struct tree *t)
+static enum kb_err lay_out_levels(struct tree *t)
 {
 	uint64_t n = t->ndata;
 
@@ -54,7 +54,7 @@ static enum kb_err lay_out(struct tree *t)
 	return t->bytes != NULL ? KB_OK : KB_ENOSPC;
 }
 
-static uint8_t *level(const struct tree *t, unsigned i)
+static uint8_t *hash_level(const struct tree *t, unsigned i)
 {
 	return t->bytes + t->first[i] * BLOCK;
 }
@@ -63,7 +63,7 @@ static enum kb_err hash_data(struct tree *t)
 {
 	static uint8_t buf[READ_LEN];
 	uint64_t size = t->ndata * BLOCK;
-	uint8_t *out = level(t, 0);
+	uint8_t *out = hash_level(t, 0);
 
 	for (uint64_t at = 0; at < size; at += READ_LEN) {
 		size_t len = size - at < READ_LEN ? (size_t)(size - at) : READ_LEN;
@@ -74,24 +74,25 @@ static enum kb_err hash_data(struct tree *t)
 			if (hole)
 				memcpy(out, t->zero, DIGEST_LEN);
 			else
-				TRY(hash(t, buf + i, out));
+				TRY(hash_blocks(t, buf + i, out));
 		}
 	}
 	return KB_OK;
 }
 
-static enum kb_err build(struct tree *t)
+static enum kb_err build_tree(struct tree *t)
 {
 	static const uint8_t zeroes[BLOCK];
 
-	TRY(hash(t, zeroes, t->zero));
+	TRY(hash_blocks(t, zeroes, t->zero));
 	TRY(hash_data(t));
 	for (unsigned i = 1; i < t->nlevels; i++) {
 		for (uint64_t k = 0; k < t->nblocks[i - 1]; k++)
-			TRY(hash(t, level(t, i - 1) + k * BLOCK, level(t, i) + k * DIGEST_LEN));
+			TRY(hash_blocks(t, hash_level(t, i - 1) + k * BLOCK,
+					hash_level(t, i) + k * DIGEST_LEN));
 	}
 	t->v->root_hash_len = DIGEST_LEN;
-	return hash(t, level(t, t->nlevels - 1), t->v->root_hash);
+	return hash_blocks(t, hash_level(t, t->nlevels - 1), t->v->root_hash);
 }
 
 static enum kb_err make_salt(struct tree *t, const char *device, const char *image)
@@ -132,8 +133,8 @@ static enum kb_err make(struct tree *t, const char *device, const char *image)
 	TRY(digest_init(&t->digest));
 	TRY(check_image(t));
 	TRY(make_salt(t, device, image));
-	TRY(lay_out(t));
-	return build(t);
+	TRY(lay_out_levels(t));
+	return build_tree(t);
 }
 
 enum kb_err bundle_verity_add(struct bundle_source *s, struct manifest_image *im,

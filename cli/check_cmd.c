@@ -36,7 +36,7 @@ struct checks {
 	} check[2 * CHECKS_MAX];
 };
 
-static void add(struct checks *c, const char *name, unsigned folder)
+static void add_check(struct checks *c, const char *name, unsigned folder)
 {
 	unsigned at = 0;
 
@@ -52,7 +52,7 @@ static void add(struct checks *c, const char *name, unsigned folder)
 	c->n++;
 }
 
-static enum kb_err find(struct checks *c)
+static enum kb_err find_checks(struct checks *c)
 {
 	static char names[CHECKS_MAX][64];
 
@@ -68,7 +68,7 @@ static enum kb_err find(struct checks *c)
 			return err;
 		}
 		for (unsigned i = 0; err == KB_OK && i < n; i++)
-			add(c, names[i], f);
+			add_check(c, names[i], f);
 		if (n == CHECKS_MAX) {
 			log_err("%s: has %d entries or more; put the checks into fewer files", dir,
 				CHECKS_MAX);
@@ -87,7 +87,7 @@ static void print_one(const char *name, const struct check_run_result *r)
 		printf("        it said: %s\n", r->said);
 }
 
-static json_object *one_json(const char *name, const struct check_run_result *r)
+static json_object *print_one_json(const char *name, const struct check_run_result *r)
 {
 	json_object *o = json_object_new_object();
 
@@ -100,7 +100,8 @@ static json_object *one_json(const char *name, const struct check_run_result *r)
 }
 
 /* All of them, also behind one that fails: a person wants to know all that is wrong. */
-static unsigned run_all(const struct checks *c, const struct check_run_env *env, json_object *list)
+static unsigned run_checks(const struct checks *c, const struct check_run_env *env,
+			   json_object *list)
 {
 	unsigned failed = 0;
 
@@ -113,7 +114,7 @@ static unsigned run_all(const struct checks *c, const struct check_run_env *env,
 		check_run(path, env, &r);
 		failed += !r.ok;
 		if (list != NULL)
-			output_json_append(list, one_json(c->check[i].name, &r));
+			output_json_append(list, print_one_json(c->check[i].name, &r));
 		else
 			print_one(c->check[i].name, &r);
 	}
@@ -130,7 +131,8 @@ static void print_sum(unsigned failed, unsigned n)
 		printf("All %u checks passed.\n", n);
 }
 
-static int report(const struct checks *c, const struct device *d, uint64_t timeout_s, bool json)
+static int run_and_report(const struct checks *c, const struct device *d, uint64_t timeout_s,
+			  bool json)
 {
 	json_object *o = json ? output_json_new() : NULL, *list = json ? output_json_list() : NULL;
 	json_object *boot = boot_json_read(d->opts);
@@ -140,7 +142,7 @@ static int report(const struct checks *c, const struct device *d, uint64_t timeo
 		.version = boot_json_text(boot, "version"),
 		.timeout_s = timeout_s != 0 ? (unsigned)timeout_s : d->conf.hook_timeout_s,
 	};
-	unsigned failed = run_all(c, &env, list);
+	unsigned failed = run_checks(c, &env, list);
 	enum kb_err err;
 
 	json_object_put(boot);
@@ -178,7 +180,7 @@ int check_cmd(struct args *a, struct device_options *o)
 	}
 	device_init(&d, o);
 	checks.root = o->conf_root;
-	if (find(&checks) != KB_OK)
+	if (find_checks(&checks) != KB_OK)
 		return OUTPUT_FAILURE;
-	return report(&checks, &d, timeout_s, json);
+	return run_and_report(&checks, &d, timeout_s, json);
 }

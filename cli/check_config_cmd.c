@@ -54,7 +54,7 @@ static bool may_be_key(const char *name, size_t len)
 	       (memchr(name, '.', len) != NULL && strncmp(name, "keelboot.", 9) != 0);
 }
 
-static void check_command_line(struct checking *c, const char *keys, const char *file)
+static void check_kernel_line(struct checking *c, const char *keys, const char *file)
 {
 	char text[256];
 	size_t len;
@@ -92,7 +92,7 @@ static void check_whole(struct checking *c, const struct conf *conf, const char 
 }
 
 /* KB_ENOSPC: larger than size. */
-static enum kb_err read_all(const char *path, char *text, size_t size, size_t *len)
+static enum kb_err read_file(const char *path, char *text, size_t size, size_t *len)
 {
 	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	ssize_t n = 0;
@@ -112,7 +112,7 @@ static enum kb_err check_file(struct checking *c)
 	static char text[CONF_FILE_MAX + 1];
 	static struct conf conf;
 	size_t len;
-	enum kb_err err = read_all(c->file, text, sizeof(text), &len);
+	enum kb_err err = read_file(c->file, text, sizeof(text), &len);
 
 	if (err == KB_ENOSPC) {
 		complain(c, c->file, 0, "larger than 64 KiB; ignored");
@@ -128,7 +128,7 @@ static enum kb_err check_file(struct checking *c)
 		complain(c, c->file, 0, "holds NUL bytes: is it damaged?");
 	conf_defaults(&conf);
 	conf_parse(&conf, text, c->file, complain, c);
-	check_command_line(c, conf.command_line, c->file);
+	check_kernel_line(c, conf.command_line, c->file);
 	/* A drop-in alone does not say what the others do; it does not name the device, either. */
 	if (conf.compatible[0] != '\0')
 		check_whole(c, &conf, c->file);
@@ -136,7 +136,7 @@ static enum kb_err check_file(struct checking *c)
 }
 
 /* As the boot reads it, drop-ins and all; that one of the files may be absent is no complaint. */
-static void check_device(struct checking *c, const struct device_options *o)
+static void check_device_keys(struct checking *c, const struct device_options *o)
 {
 	static struct conf conf;
 	bool found;
@@ -149,11 +149,11 @@ static void check_device(struct checking *c, const struct device_options *o)
 		complain(c, "system.conf", 0,
 			 "[system] compatible= does not say what this device is: no bundle is "
 			 "installed");
-	check_command_line(c, conf.command_line, "system.conf");
+	check_kernel_line(c, conf.command_line, "system.conf");
 	check_whole(c, &conf, "system.conf");
 }
 
-static int report(struct checking *c)
+static int print_complaints(struct checking *c)
 {
 	json_object *o;
 
@@ -193,6 +193,6 @@ int check_config_cmd(struct args *a, struct device_options *o)
 	if (c.file != NULL)
 		err = check_file(&c);
 	else
-		check_device(&c, o);
-	return err == KB_OK ? report(&c) : OUTPUT_FAILURE;
+		check_device_keys(&c, o);
+	return err == KB_OK ? print_complaints(&c) : OUTPUT_FAILURE;
 }

@@ -37,7 +37,7 @@ static void end_line(struct running *run)
 	run->len = 0;
 }
 
-static void take(struct running *run, const char *text, size_t len)
+static void take_output(struct running *run, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		bool printable = text[i] >= 0x20 && text[i] <= 0x7e;
@@ -64,12 +64,12 @@ static bool drain(struct running *run, int fd, uint64_t end)
 			return true;
 		if (err != KB_OK || len == 0)
 			return false;
-		take(run, buf, len);
+		take_output(run, buf, len);
 	}
 	return true;
 }
 
-static enum kb_err follow(struct running *run, pid_t pid, int fd, uint64_t end, int *status)
+static enum kb_err follow_check(struct running *run, pid_t pid, int fd, uint64_t end, int *status)
 {
 	bool open = true, ready;
 
@@ -88,7 +88,7 @@ static enum kb_err follow(struct running *run, pid_t pid, int fd, uint64_t end, 
 	return KB_ETIMEDOUT;
 }
 
-static void judge(struct check_run_result *r, enum kb_err err, int status)
+static void judge_end(struct check_run_result *r, enum kb_err err, int status)
 {
 	r->ok = err == KB_OK && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	if (err == KB_ETIMEDOUT)
@@ -116,14 +116,14 @@ static void run_spawned(struct running *run, const struct os_spawn *sp, int fds[
 		snprintf(run->r->what, sizeof(run->r->what), "cannot be started");
 		return;
 	}
-	err = follow(run, pid, fds[0], end, &status);
+	err = follow_check(run, pid, fds[0], end, &status);
 	end_line(run);
 	os_kill_begin(pid);
 	if (err == KB_ETIMEDOUT && os_wait(pid, 1000, &status) != KB_OK) {
 		log_warn("%s: cannot be killed; left behind", run->name);
 		os_forget(pid);
 	}
-	judge(run->r, err, status);
+	judge_end(run->r, err, status);
 }
 
 void check_run(const char *path, const struct check_run_env *env, struct check_run_result *r)

@@ -49,7 +49,7 @@ static void read_boot(struct device *d)
 		d->token = 0;
 }
 
-static bool take_value(char *out, size_t size, const char *line, const char *key)
+static bool take_field(char *out, size_t size, const char *line, const char *key)
 {
 	size_t n = strlen(key);
 
@@ -65,11 +65,11 @@ static void take_device_line(struct device *d, const char *line)
 	struct device_part *p = &d->part[d->nparts];
 	char slot;
 
-	if (take_value(d->state_path, sizeof(d->state_path), line, "state ") ||
-	    take_value(d->data_path, sizeof(d->data_path), line, "data ") ||
-	    take_value(d->disk, sizeof(d->disk), line, "disk ") ||
-	    take_value(d->diskid, sizeof(d->diskid), line, "diskid ") ||
-	    take_value(d->equal, sizeof(d->equal), line, "ambiguous "))
+	if (take_field(d->state_path, sizeof(d->state_path), line, "state ") ||
+	    take_field(d->data_path, sizeof(d->data_path), line, "data ") ||
+	    take_field(d->disk, sizeof(d->disk), line, "disk ") ||
+	    take_field(d->diskid, sizeof(d->diskid), line, "diskid ") ||
+	    take_field(d->equal, sizeof(d->equal), line, "ambiguous "))
 		return;
 	if (d->nparts < DEVICE_PARTS_MAX &&
 	    sscanf(line, "slot %c %31s %511[^\n]", &slot, p->cls, p->path) == 3 &&

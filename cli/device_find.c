@@ -60,8 +60,8 @@ static bool uevent_value(const char *text, const char *key, char *out, size_t si
 	return false;
 }
 
-static enum kb_err find_sys(const struct way *w, const char *name, const char *sys_block,
-			    char *path, size_t size)
+static enum kb_err find_in_sys(const struct way *w, const char *name, const char *sys_block,
+			       char *path, size_t size)
 {
 	DIR *dir = opendir(sys_block);
 	enum kb_err err = KB_ENOENT;
@@ -107,7 +107,7 @@ enum kb_err device_find(const char *spec, const char *dev_disk, const char *sys_
 		spec += strlen(w->prefix);
 		/* The kernel first: udev's link is to any one of two that have the same label. */
 		if (w->key != NULL)
-			err = find_sys(w, spec, sys_block, path, size);
+			err = find_in_sys(w, spec, sys_block, path, size);
 		if (err != KB_ENOENT)
 			return err;
 		TRY(device_find_encode(spec, name, sizeof(name)));

@@ -25,7 +25,7 @@ static bool digest_fits(const struct reader_header *h)
  * It was verified when it was installed. Since then only the medium could change it, which its
  * digest tells; who can write the state partition on purpose can write the floor as well.
  */
-static enum kb_err parse(size_t len)
+static enum kb_err parse_cell(size_t len)
 {
 	struct reader_header h;
 	uint64_t end;
@@ -50,7 +50,7 @@ enum kb_err device_manifest_read(struct device *d, int slot, const struct manife
 	TRY(store_manifest_read(&d->store, slot, &stored, blob, sizeof(blob)));
 	if (!s->has_release || memcmp(stored.release, s->release, STATE_ID_LEN) != 0)
 		return KB_EBLANK;
-	TRY(parse(stored.len));
+	TRY(parse_cell(stored.len));
 	*m = &manifest;
 	return KB_OK;
 }

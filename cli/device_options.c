@@ -85,7 +85,7 @@ static enum kb_err take_path(const char *option, const char *text, const char **
 	return KB_OK;
 }
 
-static enum kb_err take(struct device_options *o, int id, const struct args *a)
+static enum kb_err take_global(struct device_options *o, int id, const struct args *a)
 {
 	switch (id) {
 	case STATE_PATH:
@@ -114,7 +114,7 @@ int device_options_next(struct args *a, struct device_options *o)
 
 	a->tables[1] = table;
 	while ((id = args_next(a)) >= STATE_PATH)
-		if (take(o, id, a) != KB_OK)
+		if (take_global(o, id, a) != KB_OK)
 			return ARGS_ERROR;
 	return id;
 }

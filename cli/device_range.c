@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/device_range.h"
 
-static struct device_range *self(struct bdev *b)
+static struct device_range *range_of(struct bdev *b)
 {
 	return (struct device_range *)b;
 }
@@ -10,32 +10,32 @@ static struct device_range *self(struct bdev *b)
 
 static enum kb_err range_read(struct bdev *b, uint64_t off, void *buf, size_t len)
 {
-	return bdev_read(self(b)->below, self(b)->off + off, buf, len);
+	return bdev_read(range_of(b)->below, range_of(b)->off + off, buf, len);
 }
 
 static enum kb_err range_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
 {
-	return bdev_write(self(b)->below, self(b)->off + off, buf, len);
+	return bdev_write(range_of(b)->below, range_of(b)->off + off, buf, len);
 }
 
 static enum kb_err range_flush(struct bdev *b)
 {
-	return bdev_flush(self(b)->below);
+	return bdev_flush(range_of(b)->below);
 }
 
 static enum kb_err range_discard(struct bdev *b, uint64_t off, uint64_t len)
 {
-	return bdev_discard(self(b)->below, self(b)->off + off, len);
+	return bdev_discard(range_of(b)->below, range_of(b)->off + off, len);
 }
 
 static enum kb_err range_zero(struct bdev *b, uint64_t off, uint64_t len)
 {
-	return bdev_zero(self(b)->below, self(b)->off + off, len);
+	return bdev_zero(range_of(b)->below, range_of(b)->off + off, len);
 }
 
 static enum kb_err range_drop_cache(struct bdev *b, uint64_t off, uint64_t len)
 {
-	return bdev_drop_cache(self(b)->below, self(b)->off + off, len);
+	return bdev_drop_cache(range_of(b)->below, range_of(b)->off + off, len);
 }
 
 static const struct bdev_ops range_ops = {

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Fills state_path: --state, else what init saw, else by system.conf. */
-static enum kb_err locate(struct device *d)
+static enum kb_err find_device(struct device *d)
 {
 	char facts[DEVICE_PATH_MAX];
 	enum kb_err err;
@@ -42,7 +42,7 @@ static enum kb_err locate(struct device *d)
 	return err;
 }
 
-static void tell_open(const struct device *d, enum kb_err err, bool write)
+static void report_open_failure(const struct device *d, enum kb_err err, bool write)
 {
 	const char *path = d->state_path;
 
@@ -77,7 +77,7 @@ static enum kb_err select_range(struct device *d)
 	return KB_OK;
 }
 
-static enum kb_err lock(struct device *d)
+static enum kb_err lock_store(struct device *d)
 {
 	enum kb_err err = store_lock(d->file.fd, d->opts->lock_wait_ms);
 
@@ -90,7 +90,7 @@ static enum kb_err lock(struct device *d)
 	return err;
 }
 
-static enum kb_err load(struct device *d)
+static enum kb_err load_store(struct device *d)
 {
 	enum kb_err err = store_load(&d->store, d->dev, &d->state, &d->finding);
 
@@ -109,16 +109,16 @@ static enum kb_err open_and_load(struct device *d, bool write)
 	unsigned flags = BDEV_FILE_DIRECT | (write ? BDEV_FILE_WRITE : 0u);
 	enum kb_err err;
 
-	TRY(locate(d));
+	TRY(find_device(d));
 	err = bdev_file_open(&d->file, d->state_path, flags);
 	if (err != KB_OK)
-		tell_open(d, err, write);
+		report_open_failure(d, err, write);
 	if (err == KB_OK)
 		err = select_range(d);
 	if (err == KB_OK && write)
-		err = lock(d);
+		err = lock_store(d);
 	if (err == KB_OK)
-		err = load(d);
+		err = load_store(d);
 	if (err != KB_OK)
 		device_close(d);
 	return err;

@@ -22,7 +22,7 @@ static const struct {
 	[DOCTOR_ERROR] = { "error", OUTPUT_RED },
 };
 
-static void look(struct doctor *doc, json_object *boot)
+static void look_at_device(struct doctor *doc, json_object *boot)
 {
 	static char text[CMDLINE_MAX + 1];
 
@@ -38,7 +38,7 @@ static void look(struct doctor *doc, json_object *boot)
 	doctor_boot(doc); /* last: it passes over what was found */
 }
 
-static unsigned count(const struct doctor *doc, enum doctor_severity severity)
+static unsigned count_findings(const struct doctor *doc, enum doctor_severity severity)
 {
 	unsigned n = 0;
 
@@ -47,7 +47,7 @@ static unsigned count(const struct doctor *doc, enum doctor_severity severity)
 	return n;
 }
 
-static enum kb_err print_text(const struct doctor *doc)
+static enum kb_err print_findings_text(const struct doctor *doc)
 {
 	/* What matters most first; within that in the order in which it was found. */
 	for (int s = DOCTOR_ERROR; s >= DOCTOR_NOTE; s--) {
@@ -62,14 +62,15 @@ static enum kb_err print_text(const struct doctor *doc)
 			printf("    fix: %s\n", f->fix);
 		}
 	}
-	printf("%u error%s, %u warning%s, %u note%s.\n", count(doc, DOCTOR_ERROR),
-	       count(doc, DOCTOR_ERROR) == 1 ? "" : "s", count(doc, DOCTOR_WARNING),
-	       count(doc, DOCTOR_WARNING) == 1 ? "" : "s", count(doc, DOCTOR_NOTE),
-	       count(doc, DOCTOR_NOTE) == 1 ? "" : "s");
+	printf("%u error%s, %u warning%s, %u note%s.\n", count_findings(doc, DOCTOR_ERROR),
+	       count_findings(doc, DOCTOR_ERROR) == 1 ? "" : "s",
+	       count_findings(doc, DOCTOR_WARNING),
+	       count_findings(doc, DOCTOR_WARNING) == 1 ? "" : "s",
+	       count_findings(doc, DOCTOR_NOTE), count_findings(doc, DOCTOR_NOTE) == 1 ? "" : "s");
 	return output_flush();
 }
 
-static enum kb_err print_json(const struct doctor *doc)
+static enum kb_err print_findings_json(const struct doctor *doc)
 {
 	json_object *o = output_json_new(), *list = output_json_list();
 
@@ -83,8 +84,8 @@ static enum kb_err print_json(const struct doctor *doc)
 		output_json_text(one, "fix", f->fix);
 		output_json_append(list, one);
 	}
-	output_json_number(o, "errors", count(doc, DOCTOR_ERROR));
-	output_json_number(o, "warnings", count(doc, DOCTOR_WARNING));
+	output_json_number(o, "errors", count_findings(doc, DOCTOR_ERROR));
+	output_json_number(o, "warnings", count_findings(doc, DOCTOR_WARNING));
 	output_json_add(o, "findings", list);
 	return output_json_print(o, false);
 }
@@ -110,9 +111,9 @@ int doctor_cmd(struct args *a, struct device_options *o)
 	device_init(&d, o);
 	doc.d = &d;
 	boot = boot_json_read(o);
-	look(&doc, boot);
-	err = json ? print_json(&doc) : print_text(&doc);
+	look_at_device(&doc, boot);
+	err = json ? print_findings_json(&doc) : print_findings_text(&doc);
 	json_object_put(boot);
 	device_close(&d);
-	return err == KB_OK && count(&doc, DOCTOR_ERROR) == 0 ? OUTPUT_OK : OUTPUT_FAILURE;
+	return err == KB_OK && count_findings(&doc, DOCTOR_ERROR) == 0 ? OUTPUT_OK : OUTPUT_FAILURE;
 }

@@ -55,7 +55,7 @@ static void check_key(struct doctor *doc, const char *dir, const struct keyring_
 
 /* ---------------------------------------------------------------- those of the initramfs */
 
-static bool lists(json_object *keys, const char *which, uint32_t mark)
+static bool lists_key(json_object *keys, const char *which, uint32_t mark)
 {
 	json_object *list;
 	char hex[9];
@@ -73,7 +73,7 @@ static bool lists(json_object *keys, const char *which, uint32_t mark)
 	return false;
 }
 
-static unsigned count(json_object *keys, const char *which)
+static unsigned count_keys(json_object *keys, const char *which)
 {
 	json_object *list;
 
@@ -83,7 +83,7 @@ static unsigned count(json_object *keys, const char *which)
 	return (unsigned)json_object_array_length(list);
 }
 
-static void compare(struct doctor *doc, const char *dir, json_object *keys)
+static void compare_keys(struct doctor *doc, const char *dir, json_object *keys)
 {
 	static const char fix[] = "make the initramfs anew with this folder (keelboot image "
 				  "build --keys), and install it";
@@ -92,7 +92,7 @@ static void compare(struct doctor *doc, const char *dir, json_object *keys)
 
 	keyring_survey_read(&here, dir);
 	for (unsigned i = 0; i < here.ntrusted; i++) {
-		if (lists(keys, "trusted", here.trusted[i].mark))
+		if (lists_key(keys, "trusted", here.trusted[i].mark))
 			known++;
 		else
 			doctor_report(
@@ -102,17 +102,17 @@ static void compare(struct doctor *doc, const char *dir, json_object *keys)
 				dir, here.trusted[i].name);
 	}
 	for (unsigned i = 0; i < here.nretired; i++) {
-		if (!lists(keys, "trusted", here.retired[i].mark))
+		if (!lists_key(keys, "trusted", here.retired[i].mark))
 			continue;
 		known++;
 		doctor_report(doc, DOCTOR_ERROR, "keys-retired", fix,
 			      "the initramfs still trusts %.63s, which is retired",
 			      here.retired[i].name);
 	}
-	if (known < count(keys, "trusted"))
+	if (known < count_keys(keys, "trusted"))
 		doctor_report(doc, DOCTOR_WARNING, "keys-initramfs", fix,
 			      "the initramfs trusts %u key(s) that %.150s does not have",
-			      count(keys, "trusted") - known, dir);
+			      count_keys(keys, "trusted") - known, dir);
 }
 
 /* What boot.json says of them: see initramfs/export.c. dir: NULL if it has nothing to compare. */
@@ -138,7 +138,7 @@ static void check_initramfs(struct doctor *doc, const char *dir)
 			json_object_get_string(published),
 			keyring_pem_published_means(doc->d->conf.signatures_required));
 	if (dir != NULL)
-		compare(doc, dir, keys);
+		compare_keys(doc, dir, keys);
 }
 
 void doctor_keys(struct doctor *doc)

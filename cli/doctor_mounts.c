@@ -67,7 +67,7 @@ static bool has_filesystem(const char *text, const char *name)
 	return false;
 }
 
-static void lacks(struct mounts *m, const struct loss *loss, const char *name, const char *where)
+static void add_lack(struct mounts *m, const struct loss *loss, const char *name, const char *where)
 {
 	struct lack *l = m->lack;
 	size_t len;
@@ -108,29 +108,30 @@ static void fix_of(char fix[DOCTOR_TEXT_LEN], const struct lack *l)
 			 set, other);
 }
 
-static void want(struct mounts *m, const struct loss *loss, const char *name, const char *where)
+static void want_filesystem(struct mounts *m, const struct loss *loss, const char *name,
+			    const char *where)
 {
 	char text[4096];
 
 	if (doctor_read(m->doc, "/proc/filesystems", text, sizeof(text)) &&
 	    !has_filesystem(text, name))
-		lacks(m, loss, name, where);
+		add_lack(m, loss, name, where);
 }
 
 static void want_media(struct mounts *m, unsigned filesystems, const char *where)
 {
 	if (filesystems & CONF_FS_VFAT)
-		want(m, &of_media, "vfat", where);
+		want_filesystem(m, &of_media, "vfat", where);
 	if (filesystems & CONF_FS_EXFAT)
-		want(m, &of_media, "exfat", where);
+		want_filesystem(m, &of_media, "exfat", where);
 }
 
-static void check_sources(struct mounts *m)
+static void check_source_mounts(struct mounts *m)
 {
 	const struct conf *c = &m->doc->d->conf;
 
 	if (c->data_enabled)
-		want(m, &of_data, c->data_fstype, "[source.data] filesystem=");
+		want_filesystem(m, &of_data, c->data_fstype, "[source.data] filesystem=");
 	if (c->usb_enabled)
 		want_media(m, c->usb_filesystems, "[source.usb] filesystems=");
 	if (c->sd_enabled)
@@ -145,17 +146,18 @@ static const struct manifest_image *root_of(const struct manifest *m)
 	return NULL;
 }
 
-static void check_verity(struct mounts *m, const struct manifest_verity *v, const char *where)
+static void check_verity_target(struct mounts *m, const struct manifest_verity *v,
+				const char *where)
 {
 	static char list[64u << 10];
 	char line[MANIFEST_STR_MAX + 4];
 
 	/* Parameters of its own have it there even where it is built in. */
 	if (doctor_exists(m->doc, "/sys/module") && !doctor_exists(m->doc, "/sys/module/dm_verity"))
-		lacks(m, &of_verity, "dm-verity", where);
+		add_lack(m, &of_verity, "dm-verity", where);
 	snprintf(line, sizeof(line), ": %s\n", v->algorithm);
 	if (doctor_read(m->doc, "/proc/crypto", list, sizeof(list)) && strstr(list, line) == NULL)
-		lacks(m, &of_hash, v->algorithm, where);
+		add_lack(m, &of_hash, v->algorithm, where);
 }
 
 static bool is_in_use(const struct state_slot *s)
@@ -174,14 +176,14 @@ static void check_slot(struct mounts *m, int slot)
 	if (device_manifest_read(d, slot, &manifest) == KB_OK)
 		root = root_of(manifest);
 	if (root != NULL && root->verity.present)
-		check_verity(m, &root->verity, where);
+		check_verity_target(m, &root->verity, where);
 	if (fstype[0] == '\0' && root != NULL)
 		fstype = root->filesystem;
 	if (fstype[0] != '\0')
-		want(m, &of_slot, fstype, where);
+		want_filesystem(m, &of_slot, fstype, where);
 }
 
-static void tell(const struct mounts *m)
+static void report_lacks(const struct mounts *m)
 {
 	char fix[DOCTOR_TEXT_LEN];
 
@@ -199,9 +201,9 @@ void doctor_mounts(struct doctor *doc)
 	/* Else nobody has loaded what the initramfs would. */
 	if (!doc->d->run_found)
 		return;
-	check_sources(&m);
+	check_source_mounts(&m);
 	for (int i = 0; doc->st.have_state && i < doc->d->state.nslots; i++)
 		if (is_in_use(&doc->d->state.slot[i]))
 			check_slot(&m, i);
-	tell(&m);
+	report_lacks(&m);
 }

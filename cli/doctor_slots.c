@@ -126,7 +126,7 @@ struct verdicts {
 	unsigned silent; /* trials that ended without a word, since the last good one */
 };
 
-static bool take_event(void *ctx, const struct history_event *e)
+static bool count_verdict(void *ctx, const struct history_event *e)
 {
 	struct verdicts *v = ctx;
 
@@ -156,7 +156,7 @@ static void check_marking(struct doctor *doc)
 	bool trial = d->run_found && d->booted < d->state.nslots &&
 		     d->state.slot[d->booted].st == STATE_TRIAL;
 
-	if (store_history_read(&doc->d->store, 0, take_event, &v) != KB_OK)
+	if (store_history_read(&doc->d->store, 0, count_verdict, &v) != KB_OK)
 		doctor_report(doc, DOCTOR_WARNING, "history-unreadable",
 			      "save what is on the disk, and replace it",
 			      "the history cannot be read");

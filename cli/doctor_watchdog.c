@@ -41,7 +41,7 @@ static bool has_node(const struct doctor *doc, const char *node)
  * The name of the ith; false: there is none. As in init, a driver that is not of the class (a
  * BMC's) makes /dev/watchdog alone; else that is the other name of watchdog0.
  */
-static bool nth(const struct doctor *doc, unsigned i, char *node, size_t size)
+static bool nth_node(const struct doctor *doc, unsigned i, char *node, size_t size)
 {
 	snprintf(node, size, "watchdog%u", i);
 	if (i > 0 || has_node(doc, node))
@@ -61,7 +61,7 @@ static const char *armed_by_boot(const struct doctor *doc)
 }
 
 /* The name of the node to look at; false: there is none at all. */
-static bool pick(struct doctor *doc, const char *wanted, char *node, size_t size)
+static bool pick_node(struct doctor *doc, const char *wanted, char *node, size_t size)
 {
 	const char *armed = armed_by_boot(doc);
 
@@ -70,14 +70,14 @@ static bool pick(struct doctor *doc, const char *wanted, char *node, size_t size
 	if (strncmp(wanted, "/dev/", 5) == 0) {
 		const char *name = strrchr(wanted, '/') + 1;
 
-		if (strcmp(name, UNNUMBERED) == 0 && nth(doc, 0, node, size))
+		if (strcmp(name, UNNUMBERED) == 0 && nth_node(doc, 0, node, size))
 			return true;
 		snprintf(node, size, "%s", name);
 		if (has_node(doc, node))
 			return true;
 	}
 	for (unsigned i = 0; i < NODES_MAX; i++) {
-		if (!nth(doc, i, node, size))
+		if (!nth_node(doc, i, node, size))
 			continue;
 		if (strncmp(wanted, "/dev/", 5) == 0)
 			doctor_report(doc, DOCTOR_WARNING, "watchdog-other",
@@ -226,7 +226,7 @@ static void check_reboot(struct doctor *doc)
 			      "not noticed");
 }
 
-static void check_device(struct doctor *doc)
+static void check_watchdog_device(struct doctor *doc)
 {
 	const char *wanted =
 		doc->cmd.watchdog[0] != '\0' ? doc->cmd.watchdog : doc->d->conf.watchdog;
@@ -241,7 +241,7 @@ static void check_device(struct doctor *doc)
 			"the watchdog is switched off: nothing ends a hang");
 		return;
 	}
-	if (!pick(doc, wanted, node, sizeof(node))) {
+	if (!pick_node(doc, wanted, node, sizeof(node))) {
 		doctor_report(doc, DOCTOR_ERROR, "watchdog-none", FIX_MODULE,
 			      "there is no watchdog: nothing ends a hang");
 		return;
@@ -278,7 +278,7 @@ static void check_stall(struct doctor *doc)
 
 void doctor_watchdog(struct doctor *doc)
 {
-	check_device(doc);
+	check_watchdog_device(doc);
 	check_guardian(doc); /* a trial has one without any watchdog, too */
 	check_stall(doc);
 }

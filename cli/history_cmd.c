@@ -14,7 +14,7 @@ static const struct args_option table[] = {
 	{ .name = NULL },
 };
 
-static bool print_event(void *ctx, const struct history_event *e)
+static bool print_history_event(void *ctx, const struct history_event *e)
 {
 	char when[OUTPUT_TIME_LEN], sentence[OUTPUT_LINE_LEN];
 	unsigned *printed = ctx;
@@ -27,16 +27,16 @@ static bool print_event(void *ctx, const struct history_event *e)
 	return true;
 }
 
-static bool append_event(void *ctx, const struct history_event *e)
+static bool collect_event(void *ctx, const struct history_event *e)
 {
 	output_json_append(ctx, output_event_json(e));
 	return true;
 }
 
-static int print_json(struct device *d, unsigned max)
+static int print_history_json(struct device *d, unsigned max)
 {
 	json_object *o = output_json_new(), *list = output_json_list();
-	enum kb_err err = store_history_read(&d->store, max, append_event, list);
+	enum kb_err err = store_history_read(&d->store, max, collect_event, list);
 
 	output_json_add(o, "events", list);
 	if (err != KB_OK)
@@ -47,10 +47,10 @@ static int print_json(struct device *d, unsigned max)
 	return err == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
 }
 
-static int print_text(struct device *d, unsigned max)
+static int print_history_text(struct device *d, unsigned max)
 {
 	unsigned printed = 0;
-	enum kb_err err = store_history_read(&d->store, max, print_event, &printed);
+	enum kb_err err = store_history_read(&d->store, max, print_history_event, &printed);
 
 	if (err != KB_OK)
 		log_err("state partition %s: the history cannot be read: %s", d->state_path,
@@ -85,7 +85,7 @@ int history_cmd(struct args *a, struct device_options *o)
 	err = device_open(&d);
 	if (err != KB_OK)
 		return output_exit_code(err);
-	code = json ? print_json(&d, (unsigned)max) : print_text(&d, (unsigned)max);
+	code = json ? print_history_json(&d, (unsigned)max) : print_history_text(&d, (unsigned)max);
 	device_close(&d);
 	return code;
 }

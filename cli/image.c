@@ -36,7 +36,7 @@ static const struct verb {
 	  { NULL, "../qemu/kernel", "qemu/kernel" } },
 };
 
-static void print_help(FILE *to)
+static void print_image_help(FILE *to)
 {
 	fputs("Usage: keelboot image VERB OPTIONS\n\n"
 	      "Makes initramfs and disk images on the host, and tries them in QEMU.\n\n"
@@ -51,7 +51,7 @@ static void print_help(FILE *to)
 	      to);
 }
 
-static int run(const struct verb *verb, char **argv)
+static int exec_tool(const struct verb *verb, char **argv)
 {
 	static char path[PATH_MAX];
 
@@ -72,13 +72,13 @@ int image_main(int argc, char **argv)
 	const char *verb = argc > 1 ? argv[1] : "";
 
 	if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) {
-		print_help(stdout);
+		print_image_help(stdout);
 		return output_exit_code(output_flush());
 	}
 	for (size_t i = 0; i < KB_ARRAY_LEN(verbs); i++)
 		if (strcmp(verb, verbs[i].name) == 0)
-			return run(&verbs[i], argv + 1);
+			return exec_tool(&verbs[i], argv + 1);
 	log_err(verb[0] == '\0' ? "image: which verb?" : "image %s: not understood", verb);
-	print_help(stderr);
+	print_image_help(stderr);
 	return OUTPUT_USAGE;
 }

@@ -166,7 +166,7 @@ enum kb_err incoming_verify(struct reader *r, const char *name, struct output_pr
 			   pipe.why[0] != '\0' ? pipe.why : err_text(err));
 }
 
-static void tell_applied(const struct state *s, const struct plan_release *r)
+static void report_applied(const struct state *s, const struct plan_release *r)
 {
 	for (int i = 0; i < s->nslots; i++) {
 		const struct state_slot *slot = &s->slot[i];
@@ -181,7 +181,7 @@ static void tell_applied(const struct state *s, const struct plan_release *r)
 		 r->version);
 }
 
-static void tell_rejected(const struct state *s, const struct plan_release *r)
+static void report_rejected(const struct state *s, const struct plan_release *r)
 {
 	const char *why = "";
 
@@ -200,7 +200,7 @@ static void tell_rejected(const struct state *s, const struct plan_release *r)
 		r->version, why[0] != '\0' ? ": " : "", why);
 }
 
-static void tell_waits(const struct state *s, const struct plan_release *r)
+static void report_waiting(const struct state *s, const struct plan_release *r)
 {
 	char outlook[WHY_OUTLOOK_MAX + 1];
 
@@ -219,11 +219,11 @@ static void tell_waits(const struct state *s, const struct plan_release *r)
 void incoming_report_refused(const struct state *s, const struct plan_release *r, enum kb_err err)
 {
 	if (err == KB_EAPPLIED)
-		tell_applied(s, r);
+		report_applied(s, r);
 	else if (err == KB_EWAITS)
-		tell_waits(s, r);
+		report_waiting(s, r);
 	else if (err == KB_EREJECTED)
-		tell_rejected(s, r);
+		report_rejected(s, r);
 	else if (err == KB_EDOWNGRADE && r->sequence < s->floor)
 		log_err("%s (sequence %" PRIu64 ") is below this device's floor, %" PRIu64
 			": it may not be installed any more",

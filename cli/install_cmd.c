@@ -31,7 +31,7 @@ struct install_args {
 static struct device d;
 static struct apply_job job;
 
-static int read_args(struct args *a, struct device_options *o, struct install_args *in)
+static int read_install_args(struct args *a, struct device_options *o, struct install_args *in)
 {
 	int id;
 
@@ -59,7 +59,7 @@ static int read_args(struct args *a, struct device_options *o, struct install_ar
 	return OUTPUT_OK;
 }
 
-static void progress(void *ctx, enum install_phase phase, uint64_t done, uint64_t total)
+static void show_progress(void *ctx, enum install_phase phase, uint64_t done, uint64_t total)
 {
 	static const char *const names[] = {
 		[INSTALL_CHECK] = "verify",
@@ -101,8 +101,8 @@ static void add_parts(void)
 			add_part((int)i, d.conf.slot[i].cls[c].name);
 }
 
-static void fill_job(struct install_args *in, const struct keyring *keys, const char *helper,
-		     int fd)
+static void prepare_job(struct install_args *in, const struct keyring *keys, const char *helper,
+			int fd)
 {
 	job = (struct apply_job){
 		.fd = fd,
@@ -120,7 +120,7 @@ static void fill_job(struct install_args *in, const struct keyring *keys, const 
 		.max_jump = d.conf.max_jump,
 		.tries = (uint8_t)d.conf.tries,
 		.helper = helper,
-		.progress = progress,
+		.progress = show_progress,
 		.ctx = &in->progress,
 		.target = STATE_NONE,
 	};
@@ -128,7 +128,7 @@ static void fill_job(struct install_args *in, const struct keyring *keys, const 
 	add_parts();
 }
 
-static void tell(const struct install_args *in, enum kb_err err)
+static void report_refused(const struct install_args *in, enum kb_err err)
 {
 	/* What the state says of a release that is genuine, it says better. It may also be the
 	 * bundle that is newer than this command. */
@@ -140,7 +140,7 @@ static void tell(const struct install_args *in, enum kb_err err)
 		log_err("%s: %s", in->file, job.why[0] != '\0' ? job.why : err_text(err));
 }
 
-static enum kb_err run(struct install_args *in)
+static enum kb_err look_and_apply(struct install_args *in)
 {
 	enum kb_err err = apply_file_look(&job);
 
@@ -155,11 +155,11 @@ static enum kb_err run(struct install_args *in)
 		err = apply_file(&job);
 	output_progress_end(&in->progress);
 	if (err != KB_OK)
-		tell(in, err);
+		report_refused(in, err);
 	return err;
 }
 
-static enum kb_err install(struct install_args *in)
+static enum kb_err install_file(struct install_args *in)
 {
 	static struct keyring keys;
 	KB_CLEANUP_FD int fd = -1;
@@ -179,15 +179,15 @@ static enum kb_err install(struct install_args *in)
 	TRY(incoming_keys(&d, &keys));
 	err = device_open_state(&d);
 	if (err == KB_OK) {
-		fill_job(in, &keys, helper, fd);
-		err = run(in);
+		prepare_job(in, &keys, helper, fd);
+		err = look_and_apply(in);
 		device_close(&d);
 	}
 	keyring_free(&keys);
 	return err;
 }
 
-static void print_text(const struct install_args *in)
+static void print_installed(const struct install_args *in)
 {
 	char written[OUTPUT_TIME_LEN], skipped[OUTPUT_TIME_LEN];
 
@@ -199,7 +199,7 @@ static void print_text(const struct install_args *in)
 		puts("Reboot to try it.");
 }
 
-static void print_json(enum kb_err err)
+static void print_install_json(enum kb_err err)
 {
 	json_object *o = output_json_new();
 
@@ -233,16 +233,16 @@ int install_cmd(struct args *a, struct device_options *o)
 {
 	static struct install_args in;
 	enum kb_err err;
-	int code = read_args(a, o, &in);
+	int code = read_install_args(a, o, &in);
 
 	if (code != OUTPUT_OK)
 		return code;
 	device_init(&d, o);
-	err = install(&in);
+	err = install_file(&in);
 	if (in.progress.mode == OUTPUT_PROGRESS_JSON)
-		print_json(err);
+		print_install_json(err);
 	else if (err == KB_OK)
-		print_text(&in);
+		print_installed(&in);
 	if (err != KB_OK)
 		return output_exit_code(err);
 	if (output_flush() != KB_OK && !in.reboot)

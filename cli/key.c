@@ -51,13 +51,13 @@ static void print_key(const char *path, const struct keyring_key *key, const cha
 	       key->published != NULL ? key->published : "");
 }
 
-static int usage(void)
+static int wrong_key_usage(void)
 {
 	log_err("`keelboot key --help` shows how it is used");
 	return OUTPUT_USAGE;
 }
 
-static int generate(const char *base, const char *type)
+static int generate_pair(const char *base, const char *type)
 {
 	enum keyring_alg alg;
 	struct key_file k;
@@ -65,7 +65,7 @@ static int generate(const char *base, const char *type)
 
 	if (base == NULL) {
 		log_err("key generate: where to? give -o NAME");
-		return usage();
+		return wrong_key_usage();
 	}
 	if (type == NULL || strcmp(type, "ed25519") == 0) {
 		alg = KEYRING_ED25519;
@@ -73,7 +73,7 @@ static int generate(const char *base, const char *type)
 		alg = KEYRING_ECDSA_P256;
 	} else {
 		log_err("--type %s: want ed25519 or p256", type);
-		return usage();
+		return wrong_key_usage();
 	}
 	err = key_file_generate(base, alg, &k);
 	if (err != KB_OK)
@@ -159,7 +159,7 @@ static int show_one(json_object *list, const char *path)
 	return OUTPUT_OK;
 }
 
-static int show(char **files, unsigned n, bool json)
+static int show_keys(char **files, unsigned n, bool json)
 {
 	json_object *list = NULL, *o;
 	enum kb_err printed;
@@ -167,7 +167,7 @@ static int show(char **files, unsigned n, bool json)
 
 	if (n == 0) {
 		log_err("key show: which file?");
-		return usage();
+		return wrong_key_usage();
 	}
 	if (json)
 		list = output_json_list();
@@ -199,7 +199,7 @@ int key_main(int argc, char **argv)
 			return output_exit_code(output_flush());
 		}
 		if (opt == ARGS_ERROR)
-			return usage();
+			return wrong_key_usage();
 		if (opt == OPT_OUTPUT)
 			output = a.value;
 		else if (opt == OPT_TYPE)
@@ -211,9 +211,9 @@ int key_main(int argc, char **argv)
 	}
 	verb = n > 0 ? argv[0] : "";
 	if (strcmp(verb, "generate") == 0 && n == 1 && !json)
-		return generate(output, type);
+		return generate_pair(output, type);
 	if (strcmp(verb, "show") == 0 && output == NULL && type == NULL)
-		return show(argv + 1, n - 1, json);
+		return show_keys(argv + 1, n - 1, json);
 	log_err(n == 0 ? "key: generate or show?" : "key %s: not understood", verb);
-	return usage();
+	return wrong_key_usage();
 }

@@ -189,7 +189,8 @@ struct area_out {
 	size_t len, cap;
 };
 
-static enum kb_err append(struct area_out *o, uint16_t tag, const uint8_t *value, uint16_t len)
+static enum kb_err append_entry(struct area_out *o, uint16_t tag, const uint8_t *value,
+				uint16_t len)
 {
 	if (4u + (size_t)len > o->cap - o->len)
 		return KB_ENOSPC;
@@ -200,7 +201,7 @@ static enum kb_err append(struct area_out *o, uint16_t tag, const uint8_t *value
 	return KB_OK;
 }
 
-static bool is_by(const struct keyring_entry *e, const struct keyring_key *key)
+static bool is_signature_of(const struct keyring_entry *e, const struct keyring_key *key)
 {
 	return e->tag == KEYRING_TAG_SIGNATURE && e->value[0] == (uint8_t)key->alg &&
 	       memcmp(e->value + 2, key->id, KEYRING_ID_LEN) == 0;
@@ -218,9 +219,9 @@ static enum kb_err copy_others(struct area_out *o, const struct keyring_key *key
 		err = keyring_next(area, o->cap, &pos, &e);
 		if (err != KB_OK)
 			return err == KB_ENOENT ? KB_OK : err;
-		if (is_by(&e, key))
+		if (is_signature_of(&e, key))
 			continue;
-		TRY(append(o, e.tag, e.value, e.len));
+		TRY(append_entry(o, e.tag, e.value, e.len));
 		++*n;
 	}
 }
@@ -276,8 +277,8 @@ static enum kb_err sign_in_token(const struct key_file *k, const uint8_t *data,
 }
 
 /* In the place of an earlier one by the same key, behind all others. */
-static enum kb_err put(const struct keyring *ring, const uint8_t header[512], uint8_t *area,
-		       size_t cap, const struct signature *sig)
+static enum kb_err put_signature(const struct keyring *ring, const uint8_t header[512],
+				 uint8_t *area, size_t cap, const struct signature *sig)
 {
 	static struct area_out o;
 	const struct keyring_key *key = &ring->key[0], *signer;
@@ -293,7 +294,8 @@ static enum kb_err put(const struct keyring *ring, const uint8_t header[512], ui
 		return KB_ENOSPC;
 	memcpy(value + 2, key->id, KEYRING_ID_LEN);
 	memcpy(value + KEYRING_SIG_HEAD, sig->buf, sig->len);
-	TRY(append(&o, KEYRING_TAG_SIGNATURE, value, (uint16_t)(KEYRING_SIG_HEAD + sig->len)));
+	TRY(append_entry(&o, KEYRING_TAG_SIGNATURE, value,
+			 (uint16_t)(KEYRING_SIG_HEAD + sig->len)));
 	/* Never hand out what a device would refuse. */
 	TRY(keyring_verify(ring, header, o.buf, cap, &signer));
 	memcpy(area, o.buf, cap);
@@ -309,7 +311,7 @@ enum kb_err key_file_sign(const struct key_file *k, const uint8_t header[512], u
 
 	keyring_signed_bytes(data, header);
 	TRY(k->uri != NULL ? sign_in_token(k, data, &sig) : sign_here(k, data, &sig));
-	err = put(&k->ring, header, area, cap, &sig);
+	err = put_signature(&k->ring, header, area, cap, &sig);
 	return err == KB_ESIG ? KB_EIO : err;
 }
 
@@ -322,9 +324,9 @@ enum kb_err key_file_attach(const struct keyring *ring, const uint8_t header[512
 	if (len == 0 || len > sizeof(sig.buf))
 		return KB_ESIG;
 	memcpy(sig.buf, bytes, len);
-	err = put(ring, header, area, cap, &sig);
+	err = put_signature(ring, header, area, cap, &sig);
 	if (err != KB_ESIG || ring->key[0].alg != KEYRING_ECDSA_P256 || len != 64)
 		return err;
 	TRY(to_der(bytes, &sig));
-	return put(ring, header, area, cap, &sig);
+	return put_signature(ring, header, area, cap, &sig);
 }

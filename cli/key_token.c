@@ -38,7 +38,7 @@ const char *key_token_told(const char *key)
 	return told;
 }
 
-static enum kb_err start(const char *verb, const char *uri, int in, int out, pid_t *pid)
+static enum kb_err start_tool(const char *verb, const char *uri, int in, int out, pid_t *pid)
 {
 	static const struct tool tool = { "KEELBOOT_PKCS11", "../cli/keelboot-pkcs11",
 					  "keelboot-pkcs11" };
@@ -65,7 +65,7 @@ static enum kb_err start(const char *verb, const char *uri, int in, int out, pid
 	return KB_EEXEC;
 }
 
-static enum kb_err read_all(int fd, uint8_t *out, size_t size, size_t *len)
+static enum kb_err read_answer(int fd, uint8_t *out, size_t size, size_t *len)
 {
 	ssize_t n;
 
@@ -95,8 +95,8 @@ static enum kb_err ended_well(pid_t pid)
 }
 
 /* What goes in fits into the pipe, so that nobody waits for somebody else. */
-static enum kb_err run(const char *verb, const char *uri, const void *data, size_t data_len,
-		       uint8_t *out, size_t size, size_t *len)
+static enum kb_err ask_tool(const char *verb, const char *uri, const void *data, size_t data_len,
+			    uint8_t *out, size_t size, size_t *len)
 {
 	KB_CLEANUP_FD int in_end = -1;
 	KB_CLEANUP_FD int out_end = -1;
@@ -113,10 +113,10 @@ static enum kb_err run(const char *verb, const char *uri, const void *data, size
 	}
 	close(in[1]);
 	out_end = pipe_out[0];
-	err = start(verb, uri, in_end, pipe_out[1], &pid);
+	err = start_tool(verb, uri, in_end, pipe_out[1], &pid);
 	close(pipe_out[1]);
 	TRY(err);
-	err = read_all(out_end, out, size, len);
+	err = read_answer(out_end, out, size, len);
 	util_close(&out_end);
 	ended = ended_well(pid);
 	return ended != KB_OK ? ended : err; /* it has told */
@@ -126,7 +126,7 @@ enum kb_err key_token_public(const char *uri, uint8_t spki[KEYRING_SPKI_MAX], si
 {
 	uint8_t buf[KEYRING_SPKI_MAX + 1];
 
-	TRY(run("public", uri, "", 0, buf, sizeof(buf), len));
+	TRY(ask_tool("public", uri, "", 0, buf, sizeof(buf), len));
 	memcpy(spki, buf, *len);
 	return KB_OK;
 }
@@ -136,7 +136,7 @@ enum kb_err key_token_sign(const char *uri, const void *data, size_t len, uint8_
 	uint8_t buf[65];
 	size_t n;
 
-	TRY(run("sign", uri, data, len, buf, sizeof(buf), &n));
+	TRY(ask_tool("sign", uri, data, len, buf, sizeof(buf), &n));
 	memcpy(sig, buf, 64);
 	return n == 64 ? KB_OK : KB_ECHILD;
 }

@@ -116,7 +116,7 @@ static const struct verb verbs[] = {
 	  "Usage: keelboot help [VERB]\n" },
 };
 
-static const struct verb *find(const char *name)
+static const struct verb *find_verb(const char *name)
 {
 	for (size_t i = 0; i < KB_ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, name) == 0)
@@ -171,7 +171,7 @@ static int help_cmd(struct args *a, struct device_options *o)
 	int id = device_options_next(a, o);
 
 	if (id == ARGS_OPERAND) {
-		v = find(a->value);
+		v = find_verb(a->value);
 		if (v == NULL)
 			return unknown_verb(a->value);
 	} else if (id != ARGS_END) {
@@ -196,7 +196,7 @@ static bool wants_help(const struct args *a)
 	return false;
 }
 
-static int run(struct args *a, struct device_options *o, const struct verb *v)
+static int run_verb(struct args *a, struct device_options *o, const struct verb *v)
 {
 	/* lint: -Wanalyzer-null-dereference: "status", which is run by default, is in the table */
 	if (v->main != NULL)
@@ -228,10 +228,10 @@ int main(int argc, char **argv)
 		argv[1] = (char *)"version";
 	id = device_options_next(&args, &options);
 	if (id == ARGS_END)
-		return run(&args, &options, find("status"));
+		return run_verb(&args, &options, find_verb("status"));
 	if (id != ARGS_OPERAND)
 		return OUTPUT_USAGE;
-	if (find(args.value) == NULL)
+	if (find_verb(args.value) == NULL)
 		return unknown_verb(args.value);
-	return run(&args, &options, find(args.value));
+	return run_verb(&args, &options, find_verb(args.value));
 }

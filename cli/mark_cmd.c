@@ -46,7 +46,7 @@ static bool take_operand(struct mark *m, bool *verdict, const char *word)
 }
 
 /* As much of text as there is room for, to the end of a word. */
-static void cut(char *dst, size_t size, const char *text)
+static void cut_reason(char *dst, size_t size, const char *text)
 {
 	size_t len = strlen(text);
 	bool whole = len < size;
@@ -63,14 +63,14 @@ static void take_reason(struct mark *m)
 {
 	if (m->reason == NULL)
 		m->reason = "marked bad by command";
-	cut(m->brief, sizeof(m->brief), m->reason);
-	cut(m->whole, sizeof(m->whole), m->reason);
+	cut_reason(m->brief, sizeof(m->brief), m->reason);
+	cut_reason(m->whole, sizeof(m->whole), m->reason);
 	if (strlen(m->reason) > HISTORY_TEXT_MAX)
 		log_warn("--reason: only its first %d characters are kept", HISTORY_TEXT_MAX);
 }
 
 /* An exit code, or OUTPUT_OK to go on. */
-static int read_args(struct args *a, struct device_options *o, struct mark *m)
+static int read_mark_args(struct args *a, struct device_options *o, struct mark *m)
 {
 	bool verdict = false;
 	int id;
@@ -101,7 +101,7 @@ static int read_args(struct args *a, struct device_options *o, struct mark *m)
 	return OUTPUT_OK;
 }
 
-static void tell_refused(const struct device *d, const struct mark *m, enum kb_err err)
+static void report_unmarked(const struct device *d, const struct mark *m, enum kb_err err)
 {
 	const struct state *s = &d->state;
 	char letter = state_slot_letter(m->slot);
@@ -146,7 +146,7 @@ static bool proves(const struct device *d, const struct mark *m)
 }
 
 /* Changes d->state in memory. */
-static enum kb_err decide(struct device *d, struct mark *m)
+static enum kb_err decide_verdict(struct device *d, struct mark *m)
 {
 	enum kb_err err;
 
@@ -168,7 +168,7 @@ static enum kb_err decide(struct device *d, struct mark *m)
 		err = verdict_bad(&d->state, m->slot, m->brief);
 	}
 	if (err != KB_OK)
-		tell_refused(d, m, err);
+		report_unmarked(d, m, err);
 	return err;
 }
 
@@ -179,7 +179,7 @@ static void remove_staged(const struct device *d, const struct mark *m)
 		stage_files_remove(&d->conf, m->before.staged.release);
 }
 
-static enum kb_err record(struct device *d, struct mark *m)
+static enum kb_err save_verdict(struct device *d, struct mark *m)
 {
 	TRY(device_save(d));
 	/* A good slot whose counters were cleared is no news. */
@@ -217,7 +217,7 @@ static void print_unproven(const struct device *d, const struct mark *m)
 		       crashes, crashes == 1 ? "" : "es", d->conf.stable_after_s);
 }
 
-static void print_result(const struct device *d, const struct mark *m, bool changed)
+static void print_verdict(const struct device *d, const struct mark *m, bool changed)
 {
 	char text[80];
 
@@ -242,14 +242,14 @@ static void print_result(const struct device *d, const struct mark *m, bool chan
  * First without the right to write: a unit marks every boot, a healthy boot writes nothing, and the
  * closing of a writer's descriptor alone would wake udev.
  */
-static enum kb_err look(struct device *d, struct mark *m, bool *changed)
+static enum kb_err look_without_lock(struct device *d, struct mark *m, bool *changed)
 {
 	enum kb_err err;
 
 	TRY(device_open(d));
 	err = device_need_state(d);
 	if (err == KB_OK)
-		err = decide(d, m);
+		err = decide_verdict(d, m);
 	*changed = err == KB_OK && !state_same(&d->state, &m->before);
 	device_close(d);
 	return err;
@@ -260,10 +260,10 @@ static enum kb_err write_verdict(struct device *d, struct mark *m, bool *changed
 	enum kb_err err;
 
 	TRY(device_open_state(d));
-	err = decide(d, m);
+	err = decide_verdict(d, m);
 	*changed = err == KB_OK && !state_same(&d->state, &m->before);
 	if (*changed)
-		err = record(d, m);
+		err = save_verdict(d, m);
 	device_close(d);
 	return err;
 }
@@ -274,21 +274,21 @@ int mark_cmd(struct args *a, struct device_options *o)
 	static struct device d;
 	bool changed = false;
 	enum kb_err err;
-	int code = read_args(a, o, &m);
+	int code = read_mark_args(a, o, &m);
 
 	if (code != OUTPUT_OK)
 		return code;
 	if (m.clean)
 		return mark_clean(o);
 	device_init(&d, o);
-	err = look(&d, &m, &changed);
+	err = look_without_lock(&d, &m, &changed);
 	if (err == KB_OK && changed)
 		err = write_verdict(&d, &m, &changed);
 	if (err != KB_OK)
 		return output_exit_code(err);
 	if (m.good && is_running(&d, &m))
 		mark_report(&d);
-	print_result(&d, &m, changed);
+	print_verdict(&d, &m, changed);
 	/* The verdict is durable, whoever reads of it. */
 	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* A document with a part missing would be a lie: without memory the command ends. */
-static void need(const void *p)
+static void check_memory(const void *p)
 {
 	if (p != NULL)
 		return;
@@ -19,9 +19,9 @@ static void need(const void *p)
 
 void output_json_add(json_object *o, const char *key, json_object *value)
 {
-	need(o);
+	check_memory(o);
 	if (json_object_object_add(o, key, value) != 0)
-		need(NULL);
+		check_memory(NULL);
 }
 
 /* Bytes of the character at p, 0 when it is no UTF-8, or one that a terminal obeys. */
@@ -51,7 +51,7 @@ static json_object *string(const char *text)
 	json_object *value;
 	size_t n;
 
-	need(copy);
+	check_memory(copy);
 	for (unsigned char *p = copy; *p != '\0'; p += n) {
 		n = character(p);
 		if (n == 0 && *p >= 0x7f)
@@ -67,7 +67,7 @@ json_object *output_json_new(void)
 {
 	json_object *o = json_object_new_object();
 
-	need(o);
+	check_memory(o);
 	output_json_number(o, "schema", OUTPUT_SCHEMA);
 	return o;
 }
@@ -77,7 +77,7 @@ void output_json_text(json_object *o, const char *key, const char *text)
 	json_object *value = text != NULL ? string(text) : NULL;
 
 	if (text != NULL)
-		need(value);
+		check_memory(value);
 	output_json_add(o, key, value);
 }
 
@@ -85,7 +85,7 @@ void output_json_number(json_object *o, const char *key, uint64_t n)
 {
 	json_object *value = json_object_new_uint64(n);
 
-	need(value);
+	check_memory(value);
 	output_json_add(o, key, value);
 }
 
@@ -93,7 +93,7 @@ void output_json_bool(json_object *o, const char *key, bool b)
 {
 	json_object *value = json_object_new_boolean(b);
 
-	need(value);
+	check_memory(value);
 	output_json_add(o, key, value);
 }
 
@@ -118,15 +118,15 @@ json_object *output_json_list(void)
 {
 	json_object *list = json_object_new_array();
 
-	need(list);
+	check_memory(list);
 	return list;
 }
 
 void output_json_append(json_object *list, json_object *value)
 {
-	need(value);
+	check_memory(value);
 	if (json_object_array_add(list, value) != 0)
-		need(NULL);
+		check_memory(NULL);
 }
 
 enum kb_err output_json_print(json_object *o, bool compact)
@@ -136,7 +136,7 @@ enum kb_err output_json_print(json_object *o, bool compact)
 			     : JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
 	const char *text = json_object_to_json_string_ext(o, flags);
 
-	need(text);
+	check_memory(text);
 	puts(text);
 	json_object_put(o);
 	return output_flush();

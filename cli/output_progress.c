@@ -64,7 +64,8 @@ static void show_json(const struct output_progress *p, uint64_t done, uint64_t t
 }
 
 /* For whoever shows it on a screen of the device. Nothing depends on it, so no failure is told. */
-static void publish(struct output_progress *p, const char *phase, uint64_t done, uint64_t total)
+static void publish_progress(struct output_progress *p, const char *phase, uint64_t done,
+			     uint64_t total)
 {
 	unsigned percent = percent_of(done, total);
 	char fresh[sizeof(p->file) + 4], line[160];
@@ -104,7 +105,7 @@ static bool is_due(const struct output_progress *p, unsigned percent, uint64_t n
 	return percent / 10 > p->shown_percent / 10 || since >= LINES_MS;
 }
 
-static void show(struct output_progress *p, uint64_t done, uint64_t total)
+static void show_progress_of(struct output_progress *p, uint64_t done, uint64_t total)
 {
 	unsigned percent = percent_of(done, total);
 
@@ -133,17 +134,17 @@ void output_progress_step(struct output_progress *p, const char *phase, uint64_t
 
 	if (p->mode == OUTPUT_PROGRESS_AUTO)
 		p->mode = isatty(STDERR_FILENO) ? OUTPUT_PROGRESS_BAR : OUTPUT_PROGRESS_LINES;
-	publish(p, phase, done, total);
+	publish_progress(p, phase, done, total);
 	if (p->mode == OUTPUT_PROGRESS_NONE || (!fresh && !is_due(p, percent_of(done, total), now)))
 		return;
 	/* A phase that another follows was done. */
 	if (fresh && p->phase != NULL && p->shown_percent < 100)
-		show(p, p->total, p->total);
+		show_progress_of(p, p->total, p->total);
 	if (fresh)
 		close_bar(p);
 	p->phase = phase;
 	p->shown_ms = now;
-	show(p, done, total);
+	show_progress_of(p, done, total);
 }
 
 void output_progress_end(struct output_progress *p)

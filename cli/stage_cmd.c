@@ -35,7 +35,7 @@ struct job {
 static struct reader reader, copy; /* the file that was given; what lies in the stage folder */
 static struct device d;
 
-static int read_args(struct args *a, struct device_options *o, struct job *job)
+static int read_stage_args(struct args *a, struct device_options *o, struct job *job)
 {
 	int id;
 
@@ -83,8 +83,8 @@ static enum kb_err check_data(void)
 
 /* Whether the bundle at path, in the stage folder, is the one that was looked at, whole; name is
  * for the messages. */
-static enum kb_err verify(const struct job *job, const char *path, const char *name,
-			  struct output_progress *p)
+static enum kb_err verify_copy(const struct job *job, const char *path, const char *name,
+			       struct output_progress *p)
 {
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err err = stage_files_open(&d.conf, path, &fd);
@@ -123,12 +123,13 @@ static bool is_staged(const struct job *job)
 
 	if (!is_named(job) || !stage_files_exists(&d.conf, job->path))
 		return false;
-	return d.state.staged.fails == 0 && verify(job, job->path, job->path, &none) == KB_OK &&
+	return d.state.staged.fails == 0 &&
+	       verify_copy(job, job->path, job->path, &none) == KB_OK &&
 	       stage_files_sync(&d.conf) == KB_OK;
 }
 
 /* Would the next boot take it? Nothing is mounted then. */
-static enum kb_err accept(const struct job *job)
+static enum kb_err check_acceptable(const struct job *job)
 {
 	choose_mask absent = (choose_mask)(~0u << d.conf.nslots); /* but the state may have it */
 	int target;
@@ -148,7 +149,7 @@ static enum kb_err accept(const struct job *job)
 	return incoming_readable(&reader, job->file);
 }
 
-static enum kb_err accept_unlocked(const struct job *job)
+static enum kb_err check_acceptable_now(const struct job *job)
 {
 	enum kb_err err;
 
@@ -159,7 +160,7 @@ static enum kb_err accept_unlocked(const struct job *job)
 		err = KB_EAPPLIED;
 	}
 	if (err == KB_OK)
-		err = accept(job);
+		err = check_acceptable(job);
 	if (err == KB_OK && plan_source_skipped(&d.state, STATE_SRC_DATA))
 		log_warn("updates from the data partition took the device down %d times: the next "
 			 "boot leaves it alone until `keelboot mark good`",
@@ -169,7 +170,7 @@ static enum kb_err accept_unlocked(const struct job *job)
 }
 
 /* Header, signature and tables of the file, before anything is written for its sake. */
-static enum kb_err look(struct job *job, int fd, uint64_t size)
+static enum kb_err look_at_file(struct job *job, int fd, uint64_t size)
 {
 	enum kb_err err;
 
@@ -182,7 +183,7 @@ static enum kb_err look(struct job *job, int fd, uint64_t size)
 	TRY(stage_files_path(&d.conf, job->release.id, job->path, sizeof(job->path)));
 	if (snprintf(job->part, sizeof(job->part), "%s.part", job->path) >= (int)sizeof(job->part))
 		return KB_ENOSPC;
-	return accept_unlocked(job);
+	return check_acceptable_now(job);
 }
 
 /* The copy is what the next boot reads: it is the copy that is verified, off the medium. */
@@ -191,7 +192,7 @@ static enum kb_err make_copy(struct job *job, int fd, uint64_t size)
 	TRY(stage_copy(fd, job->file, size, job->dir, job->part, &job->progress));
 	copy.why[0] = '\0';
 	job->why = copy.why;
-	TRY(verify(job, job->part, job->file, &job->progress));
+	TRY(verify_copy(job, job->part, job->file, &job->progress));
 	return stage_files_rename(job->dir, job->part, job->path);
 }
 
@@ -215,12 +216,12 @@ static enum kb_err remove_litter(const struct job *job, int given)
 }
 
 /* saved: whether it came to a save. */
-static enum kb_err record(const struct job *job, bool *saved)
+static enum kb_err save_staged(const struct job *job, bool *saved)
 {
 	enum kb_err err;
 
 	TRY(device_open_state(&d));
-	err = accept(job);
+	err = check_acceptable(job);
 	if (err == KB_OK && !stage_files_exists(&d.conf, job->path)) {
 		log_err("%s was removed meanwhile; try again", job->path);
 		err = KB_ENOENT;
@@ -240,13 +241,13 @@ static enum kb_err record(const struct job *job, bool *saved)
 	return err;
 }
 
-static enum kb_err stage(struct job *job, int fd, uint64_t size)
+static enum kb_err stage_file(struct job *job, int fd, uint64_t size)
 {
 	bool saved = false, named;
 	enum kb_err err;
 
 	TRY(device_may_install(&d));
-	TRY(look(job, fd, size));
+	TRY(look_at_file(job, fd, size));
 	TRY(check_data());
 	TRY(stage_files_make(&d.conf, d.opts->lock_wait_ms, &job->dir, &job->lock));
 	TRY(remove_litter(job, fd));
@@ -255,7 +256,7 @@ static enum kb_err stage(struct job *job, int fd, uint64_t size)
 	if (err != KB_OK && unlinkat(job->dir, stage_files_name(job->part), 0) < 0)
 		log_debug("%s: not removed", job->part);
 	TRY(err);
-	err = record(job, &saved);
+	err = save_staged(job, &saved);
 	/* Not when the state may name it: a save that failed can still have arrived. Then it only
 	 * takes room, until the next one is staged. */
 	if (err != KB_OK && !saved && !named)
@@ -263,7 +264,7 @@ static enum kb_err stage(struct job *job, int fd, uint64_t size)
 	return err;
 }
 
-static void print_result(const struct job *job, enum kb_err err)
+static void print_staged_result(const struct job *job, enum kb_err err)
 {
 	int code = output_exit_code(err);
 	json_object *o;
@@ -295,7 +296,7 @@ int stage_cmd(struct args *a, struct device_options *o)
 	KB_CLEANUP_FD int fd = -1;
 	uint64_t size;
 	enum kb_err err;
-	int code = read_args(a, o, &job);
+	int code = read_stage_args(a, o, &job);
 
 	if (code != OUTPUT_OK)
 		return code;
@@ -304,11 +305,11 @@ int stage_cmd(struct args *a, struct device_options *o)
 	if (err == KB_OK)
 		err = incoming_keys(&d, &job.keys);
 	if (err == KB_OK)
-		err = stage(&job, fd, size);
+		err = stage_file(&job, fd, size);
 	util_close(&job.dir);
 	util_close(&job.lock);
 	keyring_free(&job.keys);
-	print_result(&job, err);
+	print_staged_result(&job, err);
 	if (err == KB_OK)
 		err = output_flush();
 	return output_exit_code(err);

@@ -15,7 +15,7 @@
 
 #define BUFFER (1u << 20)
 
-static enum kb_err fail(const char *path, const char *what)
+static enum kb_err fail_copy(const char *path, const char *what)
 {
 	int error = errno;
 
@@ -38,8 +38,8 @@ static enum kb_err write_all(int fd, const uint8_t *buf, size_t len)
 	return KB_OK;
 }
 
-static enum kb_err copy(int from, const char *name, uint64_t size, int to, const char *path,
-			struct output_progress *p)
+static enum kb_err copy_bytes(int from, const char *name, uint64_t size, int to, const char *path,
+			      struct output_progress *p)
 {
 	static uint8_t buf[BUFFER];
 	uint64_t done = 0;
@@ -57,7 +57,7 @@ static enum kb_err copy(int from, const char *name, uint64_t size, int to, const
 			return KB_EIO;
 		}
 		if (write_all(to, buf, (size_t)n) != KB_OK)
-			return fail(path, "cannot be written");
+			return fail_copy(path, "cannot be written");
 		done += (uint64_t)n;
 		output_progress_step(p, "copy", done, size);
 	}
@@ -83,7 +83,7 @@ static enum kb_err reserve(int fd, uint64_t size, const char *path)
 	    (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0 || errno == EOPNOTSUPP))
 		return KB_OK;
 	if (errno != ENOSPC && errno != EDQUOT)
-		return fail(path, "cannot be written");
+		return fail_copy(path, "cannot be written");
 	log_err("%s: no room for %llu KiB%s", path, (unsigned long long)(size / 1024),
 		stage_files_hint(errno));
 	return KB_ENOSPC;
@@ -97,16 +97,16 @@ enum kb_err stage_copy(int from, const char *name, uint64_t size, int dir, const
 	enum kb_err err;
 
 	if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
-		return fail(path, "cannot be replaced");
+		return fail_copy(path, "cannot be replaced");
 	fd = openat(dir, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
-		return fail(path, "cannot be made");
+		return fail_copy(path, "cannot be made");
 	TRY(reserve(fd, size, path));
-	err = copy(from, name, size, fd, path, p);
+	err = copy_bytes(from, name, size, fd, path, p);
 	output_progress_end(p);
 	TRY(err);
 	if (fsync(fd) < 0)
-		return fail(path, "cannot be made durable");
+		return fail_copy(path, "cannot be made durable");
 	/* What is verified next has to come from the medium. Only advice, so without a check. */
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	return KB_OK;

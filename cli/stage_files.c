@@ -76,7 +76,7 @@ static enum kb_err make_one(int above, const char *name, const char *path)
 }
 
 /* Opens the folder; make: makes what is missing, and tells errors. path: how far it came. */
-static enum kb_err walk(const struct conf *c, bool make, int *dir, char path[PATH_MAX])
+static enum kb_err walk_to_folder(const struct conf *c, bool make, int *dir, char path[PATH_MAX])
 {
 	KB_CLEANUP_FD int at = open(c->data_mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	size_t len = (size_t)snprintf(path, PATH_MAX, "%s", c->data_mount);
@@ -146,7 +146,7 @@ enum kb_err stage_files_make(const struct conf *c, unsigned wait_ms, int *dir, i
 	KB_CLEANUP_FD int opened = -1;
 	char path[PATH_MAX];
 
-	TRY(walk(c, true, &opened, path));
+	TRY(walk_to_folder(c, true, &opened, path));
 	TRY(take_lock(opened, path, wait_ms, lock));
 	*dir = util_take(&opened);
 	return KB_OK;
@@ -158,7 +158,7 @@ enum kb_err stage_files_open(const struct conf *c, const char *path, int *fd)
 	char folder[PATH_MAX];
 	enum kb_err err;
 
-	TRY(walk(c, false, &m.folder, folder));
+	TRY(walk_to_folder(c, false, &m.folder, folder));
 	err = media_file(&m, stage_files_name(path), fd);
 	util_close(&m.folder);
 	return err;
@@ -169,7 +169,7 @@ enum kb_err stage_files_sync(const struct conf *c)
 	KB_CLEANUP_FD int dir = -1;
 	char path[PATH_MAX];
 
-	TRY(walk(c, false, &dir, path));
+	TRY(walk_to_folder(c, false, &dir, path));
 	return sync_dir(dir, path);
 }
 
@@ -180,7 +180,7 @@ bool stage_files_exists(const struct conf *c, const char *path)
 	return stage_files_open(c, path, &fd) == KB_OK;
 }
 
-static bool is_ours(const char *name)
+static bool is_stage_name(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -211,7 +211,7 @@ void stage_files_clean(int dir, const struct conf *c, const uint8_t *keep, int s
 	if (keep != NULL)
 		file_name(keep, kept);
 	while ((entry = readdir(d)) != NULL) {
-		if (!is_ours(entry->d_name) || strcmp(entry->d_name, kept) == 0 ||
+		if (!is_stage_name(entry->d_name) || strcmp(entry->d_name, kept) == 0 ||
 		    is_same(dir, entry->d_name, spare))
 			continue;
 		if (unlinkat(dir, entry->d_name, 0) < 0)
@@ -225,7 +225,7 @@ void stage_files_remove(const struct conf *c, const uint8_t release[STATE_ID_LEN
 {
 	KB_CLEANUP_FD int dir = -1;
 	char path[PATH_MAX], name[32];
-	enum kb_err err = walk(c, false, &dir, path);
+	enum kb_err err = walk_to_folder(c, false, &dir, path);
 
 	if (err == KB_ENOENT)
 		return;

@@ -18,7 +18,7 @@ static const struct args_option table[] = {
 };
 
 /* The record as it stands on the medium: what a person sees there with `strings`, too. */
-static enum kb_err print_text(const struct device *d)
+static enum kb_err print_state_text(const struct device *d)
 {
 	static char text[STATE_PAYLOAD_MAX];
 	size_t len;
@@ -49,7 +49,7 @@ static int show_cmd(struct args *a, struct device_options *o)
 		return output_exit_code(err);
 	err = device_need_state(&d);
 	if (err == KB_OK)
-		err = json ? output_json_print(state_json(&d.state), false) : print_text(&d);
+		err = json ? output_json_print(state_json(&d.state), false) : print_state_text(&d);
 	device_close(&d);
 	return output_exit_code(err);
 }

@@ -18,13 +18,13 @@ static const struct args_option table[] = {
 	{ .name = NULL },
 };
 
-static bool append_event(void *ctx, const struct history_event *e)
+static bool export_event(void *ctx, const struct history_event *e)
 {
 	output_json_append(ctx, output_event_json(e));
 	return true;
 }
 
-static bool print_event(void *ctx, const struct history_event *e)
+static bool print_event_line(void *ctx, const struct history_event *e)
 {
 	char when[OUTPUT_TIME_LEN], sentence[OUTPUT_LINE_LEN];
 
@@ -36,7 +36,7 @@ static bool print_event(void *ctx, const struct history_event *e)
 }
 
 /* Slots beyond those of the record, too: what an earlier life of the device left. */
-static json_object *manifests(struct device *d)
+static json_object *export_manifests(struct device *d)
 {
 	json_object *list = output_json_list();
 
@@ -61,7 +61,7 @@ static json_object *manifests(struct device *d)
 	return list;
 }
 
-static json_object *store_json(const struct device *d)
+static json_object *export_store_json(const struct device *d)
 {
 	json_object *o = json_object_new_object(), *regions = output_json_list();
 
@@ -101,11 +101,11 @@ static enum kb_err export_json(struct device *d)
 	output_json_text(o, "keelboot", KB_VERSION);
 	output_json_number(o, "time", output_now());
 	output_json_text(o, "compatible", d->conf.compatible);
-	output_json_add(o, "store", store_json(d));
+	output_json_add(o, "store", export_store_json(d));
 	output_json_add(o, "record", found ? state_json(&d->state) : NULL);
 	output_json_text(o, "text", found ? text : NULL);
-	output_json_add(o, "manifests", manifests(d));
-	if (store_history_read(&d->store, 0, append_event, events) != KB_OK)
+	output_json_add(o, "manifests", export_manifests(d));
+	if (store_history_read(&d->store, 0, export_event, events) != KB_OK)
 		log_warn("the history cannot be read; it is left out");
 	output_json_add(o, "history", events);
 	output_json_add(o, "boot", boot_json_read(d->opts));
@@ -125,13 +125,13 @@ static enum kb_err export_text(struct device *d)
 		printf("# record %" PRIu64 ", region %d, cell %d\n%s", d->state.seq,
 		       d->store.region + 1, d->store.cell, text);
 	}
-	if (store_history_read(&d->store, 0, print_event, NULL) != KB_OK)
+	if (store_history_read(&d->store, 0, print_event_line, NULL) != KB_OK)
 		log_warn("the history cannot be read; it is left out");
 	return output_flush();
 }
 
 /* Never over something that is there: it may be the only copy of what helps. */
-static enum kb_err redirect(const char *file)
+static enum kb_err open_output(const char *file)
 {
 	if (file == NULL || strcmp(file, "-") == 0)
 		return KB_OK;
@@ -162,7 +162,7 @@ int state_export_cmd(struct args *a, struct device_options *o)
 	err = device_open(&d);
 	if (err != KB_OK)
 		return output_exit_code(err);
-	err = redirect(file);
+	err = open_output(file);
 	if (err == KB_OK)
 		err = text ? export_text(&d) : export_json(&d);
 	device_close(&d);

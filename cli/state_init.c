@@ -29,7 +29,7 @@ static const struct args_option table[] = {
 	{ .name = NULL },
 };
 
-static void fill(struct state_slot *slot, const struct state_init *in, bool good)
+static void fill_slot(struct state_slot *slot, const struct state_init *in, bool good)
 {
 	slot->st = good ? STATE_GOOD : STATE_TRIAL;
 	slot->tries = good ? 0 : STATE_TRIES;
@@ -54,7 +54,7 @@ enum kb_err state_init_make(struct state *s, const struct state_init *in)
 
 		if (!good && !(in->trial >> i & 1))
 			continue;
-		fill(&s->slot[i], in, good);
+		fill_slot(&s->slot[i], in, good);
 		if (good && s->last == STATE_NONE)
 			s->last = (int8_t)i;
 	}
@@ -104,7 +104,7 @@ static enum kb_err take_version(struct init_args *in, const struct args *a)
 	return KB_EINVAL;
 }
 
-static enum kb_err take(struct init_args *in, int id, const struct args *a)
+static enum kb_err take_init_option(struct init_args *in, int id, const struct args *a)
 {
 	uint64_t slots = 0;
 
@@ -133,7 +133,7 @@ static enum kb_err take(struct init_args *in, int id, const struct args *a)
 	}
 }
 
-static int read_args(struct args *a, struct device_options *o, struct init_args *in)
+static int read_init_args(struct args *a, struct device_options *o, struct init_args *in)
 {
 	bool file = false;
 	int id;
@@ -145,7 +145,7 @@ static int read_args(struct args *a, struct device_options *o, struct init_args 
 			file = true;
 		} else if (id <= ARGS_END) {
 			return args_wrong(a, id, "state");
-		} else if (take(in, id, a) != KB_OK) {
+		} else if (take_init_option(in, id, a) != KB_OK) {
 			return OUTPUT_USAGE;
 		}
 	}
@@ -282,7 +282,7 @@ int state_init_cmd(struct args *a, struct device_options *o)
 	static struct device d;
 	bool made = false;
 	struct init_args in = { .in.first = STATE_NONE };
-	int code = read_args(a, o, &in);
+	int code = read_init_args(a, o, &in);
 	enum kb_err err;
 
 	if (code != OUTPUT_OK)

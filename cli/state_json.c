@@ -37,7 +37,7 @@ json_object *state_json_staged(const struct state *s)
 	return o;
 }
 
-static json_object *ledger(const uint8_t (*ids)[STATE_LEDGER_ID_LEN], unsigned n)
+static json_object *ledger_json(const uint8_t (*ids)[STATE_LEDGER_ID_LEN], unsigned n)
 {
 	json_object *list = output_json_list();
 
@@ -50,7 +50,7 @@ static json_object *ledger(const uint8_t (*ids)[STATE_LEDGER_ID_LEN], unsigned n
 	return list;
 }
 
-static json_object *applies(const struct state *s)
+static json_object *applies_json(const struct state *s)
 {
 	json_object *o = json_object_new_object();
 
@@ -64,7 +64,7 @@ static json_object *applies(const struct state *s)
 	return o;
 }
 
-static json_object *unwritable(const struct state *s)
+static json_object *unwritable_json(const struct state *s)
 {
 	json_object *list = output_json_list();
 
@@ -97,16 +97,16 @@ json_object *state_json(const struct state *s)
 	output_json_slot(o, "last_resort", s->lr);
 	output_json_number(o, "last_resort_count", s->lr_count);
 	output_json_add(o, "staged", state_json_staged(s));
-	output_json_add(o, "apply", applies(s));
+	output_json_add(o, "apply", applies_json(s));
 	output_json_number(o, "installs", s->installs);
 	output_json_bool(o, "rebuilt", s->rebuilt);
 	output_json_number(o, "floor", s->floor);
 	output_json_number(o, "back", s->back);
 	output_json_text(o, "disk", s->disk);
-	output_json_add(o, "applied", ledger(s->applied, s->napplied));
-	output_json_add(o, "rejected", ledger(s->rejected, s->nrejected));
+	output_json_add(o, "applied", ledger_json(s->applied, s->napplied));
+	output_json_add(o, "rejected", ledger_json(s->rejected, s->nrejected));
 	output_json_number(o, "rejected_max", s->rejected_max);
 	output_json_number(o, "forgotten_max", s->forgotten_max);
-	output_json_add(o, "unwritable", unwritable(s));
+	output_json_add(o, "unwritable", unwritable_json(s));
 	return o;
 }

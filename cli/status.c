@@ -26,7 +26,7 @@ static bool take_cause(struct status *st, const struct history_event *e)
 }
 
 /* Boots are the background; what decided something is the news. */
-static bool take_event(void *ctx, const struct history_event *e)
+static bool pick_last_event(void *ctx, const struct history_event *e)
 {
 	struct status *st = ctx;
 	bool news = e->kind != HISTORY_BOOT || e->reason[0] != '\0';
@@ -41,7 +41,7 @@ static bool take_event(void *ctx, const struct history_event *e)
 
 static void collect_last(struct status *st)
 {
-	if (store_history_read(&st->d->store, 0, take_event, st) != KB_OK)
+	if (store_history_read(&st->d->store, 0, pick_last_event, st) != KB_OK)
 		status_warn(st, "the history cannot be read");
 }
 
@@ -86,7 +86,7 @@ static void collect_staged(struct status *st)
 			    st->staged_path, st->d->conf.data_mount);
 }
 
-static void check_slots(struct status *st)
+static void warn_of_slots(struct status *st)
 {
 	const struct state *s = &st->d->state;
 	unsigned usable = 0;
@@ -143,7 +143,7 @@ static void check_updates(struct status *st)
 					: "the device starts without it");
 }
 
-static void check_boot(struct status *st)
+static void warn_of_boot(struct status *st)
 {
 	const struct device *d = st->d;
 	json_object *list, *value;
@@ -185,7 +185,7 @@ static void check_boot(struct status *st)
 }
 
 /* Anybody can sign with such a key: more than a warning of `doctor`, which few people run. */
-static void check_keys(struct status *st)
+static void warn_of_keys(struct status *st)
 {
 	static struct keyring_survey keys;
 	const struct keyring_survey_key *key;
@@ -209,8 +209,8 @@ void status_collect(struct status *st, struct device *d, json_object *boot)
 	st->next = st->next_proven = STATE_NONE;
 	st->opened = device_open(d);
 	st->have_state = st->opened == KB_OK && device_need_state(d) == KB_OK;
-	check_keys(st);
-	check_boot(st);
+	warn_of_keys(st);
+	warn_of_boot(st);
 	status_guard_collect(st);
 	if (st->opened != KB_OK)
 		return;
@@ -222,6 +222,6 @@ void status_collect(struct status *st, struct device *d, json_object *boot)
 	st->next_proven = device_next_boot(&d->state, true);
 	st->next = d->run_found ? device_next_boot(&d->state, mark_reported(d)) : st->next_proven;
 	collect_staged(st);
-	check_slots(st);
+	warn_of_slots(st);
 	check_updates(st);
 }

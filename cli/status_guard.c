@@ -88,7 +88,7 @@ static const char *left_undone(const struct status *st)
 	return NULL;
 }
 
-static void tell_missed(struct status *st)
+static void warn_of_missed(struct status *st)
 {
 	struct status_guardian *g = &st->guardian;
 
@@ -126,7 +126,7 @@ static void collect_guardian(struct status *st, json_object *told)
 	g->stopped = g->pid != 0 && is_stopped(g->pid);
 	if (g->waits && now > due && now - due > LATE_S)
 		g->overdue_s = now - due;
-	tell_missed(st);
+	warn_of_missed(st);
 }
 
 static void collect_watchdog(struct status *st, json_object *told)

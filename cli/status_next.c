@@ -33,7 +33,7 @@ static enum kb_err accepted(const struct state *s)
 }
 
 /* Why it is not even looked at; NULL: it is. */
-static const char *left_alone(const struct status *st)
+static const char *why_left_alone(const struct status *st)
 {
 	const struct state *s = &st->d->state;
 
@@ -47,9 +47,9 @@ static const char *left_alone(const struct status *st)
 }
 
 /* A sentence on the staged update, up to "takes slot a"; false where it changes nothing. */
-static bool tell_staged(const struct status *st, char *out, size_t size)
+static bool print_staged_next(const struct status *st, char *out, size_t size)
 {
-	const char *why = left_alone(st), *drop = NULL;
+	const char *why = why_left_alone(st), *drop = NULL;
 	enum kb_err err = accepted(&st->d->state);
 
 	if (why == NULL && err == KB_EREJECTED)
@@ -86,7 +86,7 @@ void status_next_text(const struct status *st)
 		device_slot_text(&st->d->state, st->next_proven, then, sizeof(then));
 		snprintf(once, sizeof(once), ", or %s once this boot has proved itself", then);
 	}
-	if (staged && tell_staged(st, will, sizeof(will)))
+	if (staged && print_staged_next(st, will, sizeof(will)))
 		printf("Next boot: %s %s%s.\n", will, slot, once);
 	else if (!st->d->run_found || depends || st->next != st->d->booted)
 		printf("Next boot: %s%s.\n", slot, once);

@@ -23,7 +23,7 @@ struct switching {
 	struct state before;
 };
 
-static int read_args(struct args *a, struct device_options *o, struct switching *w)
+static int read_switch_args(struct args *a, struct device_options *o, struct switching *w)
 {
 	int id;
 
@@ -51,7 +51,7 @@ static const char *failure(const struct state *s, int slot)
 	return why[0] != '\0' ? why : "its release was rejected on this device";
 }
 
-static void tell_refused(const struct device *d, const struct switching *w, enum kb_err err)
+static void report_not_switched(const struct device *d, const struct switching *w, enum kb_err err)
 {
 	const struct state_slot *t = &d->state.slot[w->slot];
 	char letter = state_slot_letter(w->slot);
@@ -73,7 +73,7 @@ static void tell_refused(const struct device *d, const struct switching *w, enum
 }
 
 /* Changes d->state in memory. */
-static enum kb_err decide(struct device *d, struct switching *w)
+static enum kb_err decide_switch(struct device *d, struct switching *w)
 {
 	enum kb_err err;
 
@@ -81,16 +81,16 @@ static enum kb_err decide(struct device *d, struct switching *w)
 	w->before = d->state;
 	err = verdict_switch(&d->state, w->slot, w->once, w->force, (uint8_t)d->conf.tries);
 	if (err != KB_OK)
-		tell_refused(d, w, err);
+		report_not_switched(d, w, err);
 	return err;
 }
 
-static enum kb_err choose(struct device *d, struct switching *w, bool *changed)
+static enum kb_err make_switch(struct device *d, struct switching *w, bool *changed)
 {
 	enum kb_err err;
 
 	TRY(device_open_state(d));
-	err = decide(d, w);
+	err = decide_switch(d, w);
 	*changed = err == KB_OK && !state_same(&d->state, &w->before);
 	if (*changed)
 		err = device_save(d);
@@ -101,7 +101,7 @@ static enum kb_err choose(struct device *d, struct switching *w, bool *changed)
 	return err;
 }
 
-static void print_result(const struct device *d, const struct switching *w, bool changed)
+static void print_switched(const struct device *d, const struct switching *w, bool changed)
 {
 	const struct state *s = &d->state;
 	char text[80];
@@ -129,14 +129,14 @@ int switch_cmd(struct args *a, struct device_options *o)
 	static struct device d;
 	bool changed = false;
 	enum kb_err err;
-	int code = read_args(a, o, &w);
+	int code = read_switch_args(a, o, &w);
 
 	if (code != OUTPUT_OK)
 		return code;
 	device_init(&d, o);
-	err = choose(&d, &w, &changed);
+	err = make_switch(&d, &w, &changed);
 	if (err != KB_OK)
 		return output_exit_code(err);
-	print_result(&d, &w, changed);
+	print_switched(&d, &w, changed);
 	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
 }

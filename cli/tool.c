@@ -22,7 +22,7 @@ struct places {
 	int n;
 };
 
-static void cut(char *path)
+static void cut_last(char *path)
 {
 	char *end = strrchr(path, '/');
 
@@ -31,7 +31,7 @@ static void cut(char *path)
 }
 
 /* A program with rights that its caller has not got is found by nothing that the caller rules. */
-static bool know(struct self *self)
+static bool know_self(struct self *self)
 {
 	ssize_t n = readlink(SELF, self->folder, sizeof(self->folder) - 1);
 	struct stat st;
@@ -40,7 +40,7 @@ static bool know(struct self *self)
 		return false;
 	self->owner = st.st_uid;
 	self->folder[n] = '\0';
-	cut(self->folder);
+	cut_last(self->folder);
 	if (stat(self->folder[0] != '\0' ? self->folder : "/", &st) < 0)
 		return false;
 	self->folder_owner = st.st_uid;
@@ -48,13 +48,13 @@ static bool know(struct self *self)
 }
 
 /* Adds `relative` as seen from `folder`; "..", which begins it, is resolved: people read it. */
-static void add(struct places *p, const char *folder, const char *relative)
+static void add_place(struct places *p, const char *folder, const char *relative)
 {
 	char from[PATH_MAX];
 
 	snprintf(from, sizeof(from), "%s", folder);
 	for (; strncmp(relative, "../", 3) == 0; relative += 3)
-		cut(from);
+		cut_last(from);
 	if (snprintf(p->path[p->n], PATH_MAX, "%s/%s", from, relative) >= PATH_MAX)
 		return;
 	for (int i = 0; i < p->n; i++)
@@ -64,7 +64,7 @@ static void add(struct places *p, const char *folder, const char *relative)
 }
 
 /* Whoever may put another program into this one's place may provide its tools, and nobody else. */
-static bool is_ours(const struct self *self, const char *path)
+static bool is_trustworthy(const struct self *self, const char *path)
 {
 	struct stat st;
 
@@ -74,28 +74,28 @@ static bool is_ours(const struct self *self, const char *path)
 	       (st.st_uid == 0 || st.st_uid == self->owner || st.st_uid == self->folder_owner);
 }
 
-static bool usable(const struct self *self, const char *place, char path[PATH_MAX])
+static bool is_usable(const struct self *self, const char *place, char path[PATH_MAX])
 {
 	char folder[PATH_MAX];
 
 	if (realpath(place, path) == NULL)
 		return false;
 	snprintf(folder, sizeof(folder), "%s", path);
-	cut(folder);
-	if (is_ours(self, path) && is_ours(self, folder))
+	cut_last(folder);
+	if (is_trustworthy(self, path) && is_trustworthy(self, folder))
 		return true;
 	log_warn("%s is passed over: somebody else may write to it, or to its folder", path);
 	return false;
 }
 
-static bool named(const struct tool *tool, char path[PATH_MAX])
+static bool named_by_env(const struct tool *tool, char path[PATH_MAX])
 {
 	const char *name = tool->env != NULL ? secure_getenv(tool->env) : NULL;
 
 	return name != NULL && name[0] != '\0' && snprintf(path, PATH_MAX, "%s", name) < PATH_MAX;
 }
 
-static void tell_missing(const struct tool *tool, const struct places *p)
+static void report_missing_tool(const struct tool *tool, const struct places *p)
 {
 	char text[PATH_MAX] = "";
 	size_t len = 0;
@@ -113,17 +113,17 @@ bool tool_find(const struct tool *tool, char path[PATH_MAX])
 	struct places p = { .n = 0 };
 	char relative[128];
 
-	if (named(tool, path))
+	if (named_by_env(tool, path))
 		return true;
 	snprintf(relative, sizeof(relative), "../" TOOL_FOLDER "/%s", tool->installed);
-	if (know(&self)) {
-		add(&p, self.folder, tool->built);
-		add(&p, self.folder, relative);
+	if (know_self(&self)) {
+		add_place(&p, self.folder, tool->built);
+		add_place(&p, self.folder, relative);
 	}
-	add(&p, "/usr/bin", relative);
+	add_place(&p, "/usr/bin", relative);
 	for (int i = 0; i < p.n; i++)
-		if (usable(&self, p.path[i], path))
+		if (is_usable(&self, p.path[i], path))
 			return true;
-	tell_missing(tool, &p);
+	report_missing_tool(tool, &p);
 	return false;
 }

@@ -9,7 +9,7 @@
 /* Large, and one at a time. */
 static struct device d;
 
-static enum kb_err forget(void)
+static enum kb_err forget_staged(void)
 {
 	struct state_staged staged = d.state.staged;
 	struct plan_release release = { .version = "" };
@@ -35,7 +35,7 @@ int unstage_cmd(struct args *a, struct device_options *o)
 	err = device_open_state(&d);
 	if (err != KB_OK)
 		return output_exit_code(err);
-	err = forget();
+	err = forget_staged();
 	device_close(&d);
 	if (err == KB_ENOENT) {
 		log_warn("nothing is staged");
