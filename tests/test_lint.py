@@ -14,6 +14,7 @@ sys.path.insert(0, str(TOP / "tests" / "lint"))
 
 import analysis  # noqa: E402
 import lint  # noqa: E402
+import circles  # noqa: E402
 import prose  # noqa: E402
 from tree import LintError, without_comments  # noqa: E402
 
@@ -398,6 +399,61 @@ def test_pure_calls(tree, call):
                                            "int plan_x(void);\nint plan_x(void)\n{\n"
                                            f"\treturn {call};\n}}\n") + 7
     says(tree, "pure", f"selector/plan.c:{line}:", call.split("(")[0])
+
+
+# ---------------------------------------------------------------- circles
+
+CALLS = C + "int {1}_a(void);\nint {0}_a(void);\nint {0}_a(void)\n{{\n\treturn {1}_a();\n}}\n"
+
+
+def test_sources_that_call_each_other_in_a_circle_are_found(tree, monkeypatch):
+    for name, other in (("one", "two"), ("two", "six"), ("six", "one")):
+        put(tree, f"update/{name}.c", CALLS.format(name, other))
+    says(tree, "circles", "update/one.c:1: a circle of calls: update/one.c -> update/two.c (two_a) -> "
+                          "update/six.c (six_a) -> update/one.c (one_a)")
+    monkeypatch.setattr(circles, "KNOWN", ("update/two.c",))
+    silent(tree, "circles")
+    put(tree, "update/six.c", C + "int six_a(void);\nint six_a(void)\n{\n\treturn 0;\n}\n")
+    says(tree, "circles", "update/two.c:1:", "take it out of KNOWN")
+
+
+def test_headers_that_include_each_other_are_found(tree):
+    put(tree, "lib/err.h", CLEAN["lib/err.h"] + '#include "lib/low.h"\n')
+    put(tree, "lib/low.h", C + '#include "lib/err.h"\n')
+    says(tree, "circles", "lib/err.h:1: a circle of headers", "lib/low.h")
+
+
+def test_a_call_upward_is_found_without_an_include(tree):
+    put(tree, "lib/low.c", CALLS.format("low", "plan"))
+    put(tree, "selector/plan.c", CLEAN["selector/plan.c"] + CALLS.format("plan", "other"))
+    says(tree, "circles", "lib/low.c:1: lib/ may not call plan_a of selector/plan.c")
+
+
+def test_folders_in_a_circle_are_found_though_their_files_are_in_none(tree):
+    put(tree, "update/keys/one.c", CALLS.format("one", "two"))
+    put(tree, "update/wire/two.c", CALLS.format("two", "none"))
+    put(tree, "update/wire/six.c", CALLS.format("six", "ten"))
+    put(tree, "update/keys/ten.c", CALLS.format("ten", "none"))
+    says(tree, "circles", "update/keys:1: a circle of folders: update/keys -> update/wire "
+                          "(update/keys/one.c calls two_a) -> update/keys (update/wire/six.c calls ten_a)")
+
+
+def test_shared_names(tree):
+    put(tree, "update/one.c", C + "static int check(int n)\n{\n\treturn n;\n}\n")
+    put(tree, "update/keys/two.c", C + "static int check(int n)\n{\n\treturn n;\n}\n")
+    put(tree, "selector/check.c", C + "static int check(int n)\n{\n\treturn n;\n}\n")
+    silent(tree, "shared-names")
+    put(tree, "update/two.c", C + "\nstatic int check(int n)\n{\n\treturn n;\n}\n")
+    says(tree, "shared-names", "update/two.c:3: check is also a function of update/one.c")
+
+
+@pytest.mark.parametrize("code", ["enum kb_err e;", "\tenum kb_err e = KB_OK;", "int f(int a, enum kb_err e)",
+                                  "enum kb_err one = KB_OK, e;"])
+def test_error_names(tree, code):
+    put(tree, "update/x.c", C + code + "\n")
+    says(tree, "error-names", "update/x.c:2:", "call it err")
+    put(tree, "update/x.c", C + "enum kb_err err, ended;\nenum kb_err each(struct entry *e);\n")
+    silent(tree, "error-names")
 
 
 # ---------------------------------------------------------------- memory

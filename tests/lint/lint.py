@@ -14,6 +14,7 @@ sys.path.append(str(TOP / "tests/mutants"))
 
 import analysis  # noqa: E402
 import bounds  # noqa: E402
+import circles  # noqa: E402
 import object_checks  # noqa: E402
 import prose  # noqa: E402
 import text_checks  # noqa: E402
@@ -29,12 +30,15 @@ CHECKS = {
     "exported-names": object_checks.exported_names,
     "no-allocation": object_checks.process_1_allocates,
     "include-direction": text_checks.include_direction,
+    "circles": circles.circles,
     "pure": object_checks.pure,
     "unfinished": text_checks.unfinished,
     "forbidden-c": text_checks.forbidden_c,
     "licence": text_checks.licence,
     "places": text_checks.places,
     "unique-names": text_checks.unique_names,
+    "shared-names": text_checks.shared_names,
+    "error-names": text_checks.error_names,
     "prose": prose.prose,
     "cited": prose.cited,
     "planted": text_checks.planted_bugs,
@@ -44,8 +48,8 @@ CHECKS = {
     "cppcheck": analysis.cppcheck,
 }
 # These compile, or take long: tests/lint/pre-commit runs the others.
-SLOW = ("warnings", "function-length", "exported-names", "no-allocation", "pure", "bounded", "gcc-analyzer",
-        "clang-analyzer", "cppcheck")
+SLOW = ("warnings", "function-length", "exported-names", "no-allocation", "circles", "pure", "shared-names",
+        "bounded", "gcc-analyzer", "clang-analyzer", "cppcheck")
 
 
 def check(root: Path, names: list, changed: bool = False) -> dict:
