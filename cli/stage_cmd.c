@@ -131,16 +131,18 @@ static bool is_staged(const struct job *job)
 /* Would the next boot take it? Nothing is mounted then. */
 static enum kb_err check_acceptable(const struct job *job)
 {
-	choose_mask absent = (choose_mask)(~0u << d.conf.nslots); /* but the state may have it */
+	const struct plan_terms terms = {
+		.mode = PLAN_AUTOMATIC,
+		.mountable = device_whole(&d.state),
+		.mounted = (choose_mask)(~0u << d.conf.nslots), /* but the state may have it */
+		.max_jump = d.conf.max_jump,
+	};
 	int target;
 	enum kb_err err;
 
 	/* A person asks for it anew; saved with what is staged. */
 	state_del_unwritable(&d.state, job->release.id);
-	err = plan_accept(&d.state, &job->release, PLAN_AUTOMATIC, device_whole(&d.state), absent,
-			  &target);
-	if (err == KB_OK)
-		err = plan_ahead(&d.state, &job->release, d.conf.max_jump);
+	err = plan_accept(&d.state, &job->release, &terms, &target);
 	if (err != KB_OK) {
 		incoming_report_refused(&d.state, &job->release, err);
 		return err;

@@ -26,10 +26,11 @@ int status_staged_on_trial(const struct status *st)
 static enum kb_err accepted(const struct state *s)
 {
 	struct plan_release r = { .sequence = UINT64_MAX, .allow_downgrade = true };
+	const struct plan_terms terms = { .mode = PLAN_AUTOMATIC, .mountable = device_whole(s) };
 	int target;
 
 	memcpy(r.id, s->staged.release, sizeof(r.id));
-	return plan_accept(s, &r, PLAN_AUTOMATIC, device_whole(s), 0, &target);
+	return plan_accept(s, &r, &terms, &target);
 }
 
 /* Why it is not even looked at; NULL: it is. */

@@ -3,48 +3,172 @@
 
 #include <string.h>
 
-static bool holds(const struct state_slot *t, const struct plan_release *r)
+/* What a rule is asked: may r be installed on these terms? */
+struct plan_question {
+	const struct state *s;
+	const struct plan_release *r;
+	const struct plan_terms *terms;
+	int spare;  /* the slot to fall back to */
+	int target; /* the slot to overwrite; or STATE_NONE, for both */
+};
+
+static const struct state_slot *fallback(const struct plan_question *q)
 {
-	return t->has_release && memcmp(t->release, r->id, STATE_ID_LEN) == 0;
+	return q->spare != STATE_NONE ? &q->s->slot[q->spare] : NULL;
 }
 
-/* Of the slot to fall back to, where that is one that counts; a device that never committed has a
- * trial with tries. */
-static bool is_newer(const struct state *s, const struct plan_release *r, int spare)
-{
-	const struct state_slot *t = spare != STATE_NONE ? &s->slot[spare] : NULL;
+/* ---- the rules, in the order of their table */
 
-	return t != NULL && t->has_release && r->sequence > t->sequence;
+static bool is_of_newer_keelboot(const struct plan_question *q)
+{
+	return q->s->newer;
 }
 
-/* A slot that lost its trust more than once has to wait, with whatever comes into it by itself. */
-static bool any_waits(const struct state *s)
+static bool has_failed_here(const struct plan_question *q)
 {
-	for (unsigned i = 0; i < s->nslots; i++)
-		if (state_is_waiting(&s->slot[i]))
+	return state_is_rejected(q->s, q->r->id);
+}
+
+static bool is_in_fallback(const struct plan_question *q)
+{
+	return fallback(q) != NULL && state_holds(fallback(q), q->r->id);
+}
+
+static bool is_on_trial(const struct plan_question *q)
+{
+	for (unsigned i = 0; i < q->s->nslots; i++)
+		if (state_has_tries(&q->s->slot[i]) && state_holds(&q->s->slot[i], q->r->id))
 			return true;
 	return false;
 }
 
-static bool is_applied(const struct state *s, const struct plan_release *r, enum plan_mode mode,
-		       int spare)
+static bool was_here(const struct plan_question *q)
 {
-	bool trusted = false;
+	return state_is_applied(q->s, q->r->id);
+}
 
-	if (plan_is_rescue(mode))
-		return false;
-	if (spare != STATE_NONE && holds(&s->slot[spare], r))
-		return true;
-	for (unsigned i = 0; i < s->nslots; i++) {
-		if (!holds(&s->slot[i], r))
-			continue;
-		if (state_has_tries(&s->slot[i]))
-			return true;
-		trusted = trusted || state_is_trusted(&s->slot[i]);
-	}
-	if (mode != PLAN_AUTOMATIC || !state_is_applied(s, r->id))
-		return false;
-	return trusted || !is_newer(s, r, spare);
+static bool is_installed(const struct plan_question *q)
+{
+	for (unsigned i = 0; i < q->s->nslots; i++)
+		if (state_is_trusted(&q->s->slot[i]) && state_holds(&q->s->slot[i], q->r->id))
+			return was_here(q);
+	return false;
+}
+
+/* Where nobody knows how new the fallback is, nothing is newer. */
+static bool was_here_and_is_not_newer(const struct plan_question *q)
+{
+	const struct state_slot *t = fallback(q);
+
+	return was_here(q) && (t == NULL || !t->has_release || q->r->sequence <= t->sequence);
+}
+
+/* A slot that lost its trust more than once has to wait, with whatever comes into it by itself. */
+static bool was_here_and_waits(const struct plan_question *q)
+{
+	for (unsigned i = 0; i < q->s->nslots; i++)
+		if (state_is_waiting(&q->s->slot[i]))
+			return was_here(q);
+	return false;
+}
+
+static bool may_have_failed_here(const struct plan_question *q)
+{
+	return q->s->forgotten_max != 0 && q->r->sequence <= q->s->forgotten_max;
+}
+
+static bool is_below_floor(const struct plan_question *q)
+{
+	return q->r->sequence < plan_floor(q->s, q->terms->mode, q->terms->floor_bound);
+}
+
+static bool is_behind_good_slots(const struct plan_question *q)
+{
+	return !q->r->allow_downgrade && q->r->sequence < plan_back(q->s, q->terms->mountable);
+}
+
+/* A device that never committed has a trial with tries to fall back to. */
+static bool is_not_newer(const struct plan_question *q)
+{
+	const struct state_slot *t = fallback(q);
+
+	return !q->r->allow_downgrade && t != NULL && t->has_release &&
+	       (t->st == STATE_GOOD || state_has_tries(t)) && q->r->sequence <= t->sequence;
+}
+
+static bool is_over_budget(const struct plan_question *q)
+{
+	return plan_over_budget(q->s, q->r->id);
+}
+
+static bool is_rebuilt_and_unproven(const struct plan_question *q)
+{
+	for (unsigned i = 0; i < q->s->nslots; i++)
+		if (state_has_tries(&q->s->slot[i]))
+			return q->s->rebuilt;
+	return false;
+}
+
+static bool has_no_target(const struct plan_question *q)
+{
+	return q->target == STATE_NONE;
+}
+
+static bool is_too_far_ahead(const struct plan_question *q)
+{
+	return plan_ahead(q->s, q->r, q->terms->max_jump) != KB_OK;
+}
+
+/* What the record says has proved itself proves nothing. */
+static bool is_ahead_of_half_of_all(const struct plan_question *q)
+{
+	static const struct state nothing;
+
+	return plan_ahead(&nothing, q->r, q->terms->max_jump) != KB_OK;
+}
+
+/* ---- the table */
+
+#define IN(automatic, command, rescue, last_resort)                                            \
+	((automatic) << PLAN_AUTOMATIC | (command) << PLAN_COMMAND | (rescue) << PLAN_RESCUE | \
+	 (last_resort) << PLAN_LAST_RESORT)
+
+const struct plan_rule plan_rules[] = {
+	{ is_of_newer_keelboot, KB_ENEWER, IN(1, 1, 1, 1), "a newer Keelboot wrote the record" },
+	{ has_failed_here, KB_EREJECTED, IN(1, 1, 1, 1), "it is in `rejected`" },
+	{ is_in_fallback, KB_EAPPLIED, IN(1, 1, 0, 0), "the fallback holds it" },
+	{ is_on_trial, KB_EAPPLIED, IN(1, 1, 0, 0), "a trial with tries left holds it" },
+	{ is_installed, KB_EAPPLIED, IN(1, 0, 0, 0),
+	  "it is in `applied`, and a trusted slot holds it" },
+	{ was_here_and_is_not_newer, KB_EAPPLIED, IN(1, 0, 0, 0),
+	  "it is in `applied`, and is not newer than the fallback" },
+	{ was_here_and_waits, KB_EWAITS, IN(1, 0, 0, 0),
+	  "it is in `applied`, and a slot that lost its trust twice waits for its next chance" },
+	{ may_have_failed_here, KB_EREJECTED, IN(1, 0, 0, 0),
+	  "its sequence is not above `forgotten.max`" },
+	{ is_below_floor, KB_EDOWNGRADE, IN(1, 1, 1, 1),
+	  "its sequence is below `floor`; a rescue believes only what of that is signed" },
+	{ is_behind_good_slots, KB_EDOWNGRADE, IN(1, 0, 0, 1),
+	  "it may not go back, and is older than every good slot that mounts (none: than `back`)" },
+	{ is_not_newer, KB_EDOWNGRADE, IN(1, 0, 0, 0),
+	  "it may not go back, and is not newer than the fallback, which is good or has tries" },
+	{ is_over_budget, KB_EBUDGET, IN(1, 0, 0, 0),
+	  "`installs` is 8, or its slot's storage failed three times" },
+	{ is_rebuilt_and_unproven, KB_EBUSY, IN(1, 0, 0, 0),
+	  "`rebuilt` is 1, and a trial has tries left" },
+	{ has_no_target, KB_ENOTARGET, IN(1, 1, 1, 1), "no slot may be overwritten" },
+	{ is_too_far_ahead, KB_EAHEAD, IN(1, 1, 0, 1),
+	  "its sequence exceeds all that proved itself here by more than `max-sequence-jump=`" },
+	{ is_ahead_of_half_of_all, KB_EAHEAD, IN(0, 0, 1, 0),
+	  "its sequence is in the upper half of all numbers, unless `max-sequence-jump=none`" },
+	{ NULL, KB_OK, 0, NULL },
+};
+
+/* ---- what the rules ask */
+
+uint64_t plan_floor(const struct state *s, enum plan_mode mode, uint64_t floor_bound)
+{
+	return mode == PLAN_RESCUE && floor_bound < s->floor ? floor_bound : s->floor;
 }
 
 /* What a device may be made to fall back to by power cuts alone is no reason to go further back
@@ -66,28 +190,6 @@ uint64_t plan_back(const struct state *s, choose_mask mountable)
 	return least;
 }
 
-static bool goes_back(const struct state *s, const struct plan_release *r, enum plan_mode mode,
-		      choose_mask mountable, int spare)
-{
-	if (r->sequence < s->floor)
-		return true;
-	if (r->allow_downgrade || mode == PLAN_RESCUE || mode == PLAN_COMMAND)
-		return false;
-	if (r->sequence < plan_back(s, mountable))
-		return true;
-	return mode == PLAN_AUTOMATIC && spare != STATE_NONE &&
-	       (s->slot[spare].st == STATE_GOOD || state_has_tries(&s->slot[spare])) &&
-	       s->slot[spare].has_release && r->sequence <= s->slot[spare].sequence;
-}
-
-static bool any_tries(const struct state *s)
-{
-	for (unsigned i = 0; i < s->nslots; i++)
-		if (state_has_tries(&s->slot[i]))
-			return true;
-	return false;
-}
-
 bool plan_over_budget(const struct state *s, const uint8_t release[STATE_ID_LEN])
 {
 	return s->installs >= STATE_INSTALLS_LIMIT ||
@@ -96,40 +198,38 @@ bool plan_over_budget(const struct state *s, const uint8_t release[STATE_ID_LEN]
 
 /* Rather the slot to fall back to than no repair, where it is the only one that can be written: in
  * a rescue, in which it did not boot, and before a last resort if it cannot be mounted. */
-static bool is_only_target(enum plan_mode mode, choose_mask mountable, choose_mask mounted,
-			   int spare)
+static bool is_only_target(const struct plan_terms *t, int spare)
 {
-	return spare != STATE_NONE && !(mounted >> spare & 1) &&
-	       (mode == PLAN_RESCUE || (mode == PLAN_LAST_RESORT && !(mountable >> spare & 1)));
+	return spare != STATE_NONE && !(t->mounted >> spare & 1) &&
+	       (t->mode == PLAN_RESCUE ||
+		(t->mode == PLAN_LAST_RESORT && !(t->mountable >> spare & 1)));
 }
 
-enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enum plan_mode mode,
-			choose_mask mountable, choose_mask mounted, int *target)
+static int find_target(const struct state *s, const struct plan_release *r,
+		       const struct plan_terms *t, int spare)
 {
-	int spare = choose_protected(s, mountable);
+	int target =
+		choose_target(s, t->mountable, t->mounted, r->sequence, plan_is_rescue(t->mode));
 
+	return target == STATE_NONE && is_only_target(t, spare) ? spare : target;
+}
+
+enum kb_err plan_accept(const struct state *s, const struct plan_release *r,
+			const struct plan_terms *terms, int *target)
+{
+	int spare = choose_protected(s, terms->mountable);
+	struct plan_question q = { .s = s, .r = r, .terms = terms, .spare = spare };
+
+	q.target = find_target(s, r, terms, spare);
 	*target = STATE_NONE;
-	if (s->newer)
-		return KB_ENEWER;
-	if (state_is_rejected(s, r->id))
-		return KB_EREJECTED;
-	if (is_applied(s, r, mode, spare))
-		return KB_EAPPLIED;
-	if (mode == PLAN_AUTOMATIC && state_is_applied(s, r->id) && any_waits(s))
-		return KB_EWAITS;
-	if (mode == PLAN_AUTOMATIC && s->forgotten_max != 0 && r->sequence <= s->forgotten_max)
-		return KB_EREJECTED;
-	if (goes_back(s, r, mode, mountable, spare))
-		return KB_EDOWNGRADE;
-	if (mode == PLAN_AUTOMATIC && plan_over_budget(s, r->id))
-		return KB_EBUDGET;
-	if (mode == PLAN_AUTOMATIC && s->rebuilt && any_tries(s))
-		return KB_EBUSY;
-	*target = choose_target(s, mountable, mounted, r->sequence, plan_is_rescue(mode));
-	if (*target == STATE_NONE && is_only_target(mode, mountable, mounted, spare))
-		*target = spare;
-	return *target == STATE_NONE ? KB_ENOTARGET : KB_OK;
+	for (const struct plan_rule *rule = plan_rules; rule->applies != NULL; rule++)
+		if (rule->modes >> terms->mode & 1 && rule->applies(&q))
+			return rule->err;
+	*target = q.target;
+	return KB_OK;
 }
+
+/* ---- installs */
 
 static void forget(int8_t *which, int slot)
 {
@@ -144,7 +244,7 @@ void plan_begin(struct state *s, int target, uint64_t back)
 
 	if (t->st == STATE_GOOD)
 		s->back = back;
-	if (t->st == STATE_GOOD && !state_is_trusted(t))
+	if (state_lost_trust(t))
 		state_use_retry(t);
 	*t = (struct state_slot){ .st = STATE_WRITING, .retries = t->retries };
 	if (s->open == target) {

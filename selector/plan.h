@@ -13,16 +13,13 @@ struct plan_release {
 				 below the floor */
 };
 
+/* On whose word a release is installed. plan_rules says what holds in which mode. */
 enum plan_mode {
-	PLAN_AUTOMATIC, /* at boot, from media or the stage folder */
-	PLAN_RESCUE,	/* at boot, nothing mounts: neither the applied ledger, nor the budget, nor
-			   the rebuilt rule, nor what is installed holds back a repair; the floor
-			   does as far as it may be signed, which the caller sees to */
-	PLAN_LAST_RESORT, /* at boot, no slot can be trusted: as rescue, but not back behind all
-			     good slots that can be mounted, since power cuts alone bring it
-			     about; and the record's floor counts */
-	PLAN_COMMAND, /* a person typed it: budgets, the applied ledger and the rule of the strictly
-			 newer sequence do not apply; the floor and rejections do */
+	PLAN_AUTOMATIC,	  /* at boot, from media or the stage folder */
+	PLAN_RESCUE,	  /* at boot, nothing mounts */
+	PLAN_LAST_RESORT, /* at boot, no slot can be trusted; power cuts alone bring that about */
+	PLAN_COMMAND,	  /* a person typed it */
+	PLAN_MODES,
 };
 
 static inline bool plan_is_rescue(enum plan_mode mode)
@@ -30,28 +27,38 @@ static inline bool plan_is_rescue(enum plan_mode mode)
 	return mode == PLAN_RESCUE || mode == PLAN_LAST_RESORT;
 }
 
+/* What a release is weighed against, beside the state. */
+struct plan_terms {
+	enum plan_mode mode;
+	choose_mask mountable;
+	choose_mask mounted;  /* these are no target */
+	uint64_t floor_bound; /* the highest floor that is believed in a rescue */
+	uint64_t max_jump;    /* see plan_ahead() */
+};
+
+struct plan_question;
+
+/* One reason to refuse a release, and the modes in which it counts. */
+struct plan_rule {
+	bool (*applies)(const struct plan_question *q);
+	enum kb_err err;
+	uint8_t modes;	  /* bit m: in mode m */
+	const char *when; /* for docs/STATE.md, which shows the table */
+};
+
+/* In the order in which they are asked; ended by one without applies. */
+extern const struct plan_rule plan_rules[];
+
 /*
- * Whether r may be installed now, and where. KB_OK; else why not, in this order:
- *   KB_ENEWER     the record is a newer Keelboot's: ledgers and floor are not understood
- *   KB_EREJECTED  it failed here before; or, automatically, its sequence is not above all that
- *                 failed here when one of them had to be forgotten
- *   KB_EAPPLIED   it is in the protected slot or in a trial with tries left; or, automatically, it
- *                 is in the ledger, unless it is strictly newer than the protected slot and no
- *                 trusted slot holds it. Rescue asks none of these: nothing installed mounts
- *   KB_EWAITS     it is in the ledger, and a slot that lost its trust twice waits for its next
- *                 chance; only automatically
- *   KB_EDOWNGRADE below the floor; or, automatically and without permission, not strictly newer
- *                 than the protected slot, which counts while that slot is good, or has tries left
- *                 (a device that never committed); or, so too in a last resort, below plan_back()
- *   KB_EBUDGET    8 installs since the last commit, or it could not be written to a slot
- *                 STATE_FAILS_LIMIT times; only automatically: where nothing mounts, a
- *                 rescue that was refused for this would be the end of the device
- *   KB_EBUSY      the state was rebuilt and a trial still has tries; only automatically
- *   KB_ENOTARGET  no slot may be overwritten; the protected one only in a rescue, or, if it is not
- *                 mountable, before a last resort, and only where there is no other
+ * Whether r may be installed now, and where. KB_OK; else what the first of plan_rules says that
+ * counts in this mode and applies. *target is STATE_NONE then.
  */
-enum kb_err plan_accept(const struct state *s, const struct plan_release *r, enum plan_mode mode,
-			choose_mask mountable, choose_mask mounted, int *target) KB_MUST_CHECK;
+enum kb_err plan_accept(const struct state *s, const struct plan_release *r,
+			const struct plan_terms *terms, int *target) KB_MUST_CHECK;
+
+/* The least sequence that is ever installed: the record's floor, which a rescue believes only as
+ * far as it is signed. */
+uint64_t plan_floor(const struct state *s, enum plan_mode mode, uint64_t floor_bound);
 
 /*
  * The least sequence that may come by itself without permission while no trusted slot asks for
@@ -67,9 +74,8 @@ bool plan_over_budget(const struct state *s, const uint8_t release[STATE_ID_LEN]
 /*
  * Whether r is too far ahead: a release with the highest sequence there is, once committed, would
  * keep every later one out. max: by so much it may exceed the highest sequence that proved itself
- * here, the floor included; 0: there is no bound. Where nothing is known, half of all numbers are
- * too far. KB_EAHEAD. In rescue, but not in a last resort, nothing is: an empty s. To be asked
- * after plan_accept(), which has more to say.
+ * here, the floor included; 0: there is no bound. Where nothing is known, as in an empty s, half of
+ * all numbers are too far. KB_EAHEAD.
  */
 enum kb_err plan_ahead(const struct state *s, const struct plan_release *r,
 		       uint64_t max) KB_MUST_CHECK;

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define STATE_FORMAT	    1	 /* what we write */
 #define STATE_SLOTS_MAX	    8	 /* slots are named by one letter, 'a' to 'h' */
@@ -162,10 +163,22 @@ static inline bool state_is_whole(const struct state_slot *t)
 	return t->st != STATE_EMPTY && t->st != STATE_WRITING;
 }
 
+/* Whole, and not rejected: good, or on trial, with tries left or without. */
+static inline bool state_is_usable(const struct state_slot *t)
+{
+	return t->st == STATE_GOOD || t->st == STATE_TRIAL;
+}
+
 /* Good, and not left because of crashes. */
 static inline bool state_is_trusted(const struct state_slot *t)
 {
 	return t->st == STATE_GOOD && t->streak < STATE_STREAK_LIMIT;
+}
+
+/* Good, and left because of crashes. */
+static inline bool state_lost_trust(const struct state_slot *t)
+{
+	return t->st == STATE_GOOD && t->streak >= STATE_STREAK_LIMIT;
 }
 
 /* Trusted, and the next reset that nothing explains ends that. */
@@ -179,10 +192,22 @@ static inline bool state_has_tries(const struct state_slot *t)
 	return t->st == STATE_TRIAL && t->tries > 0;
 }
 
+/* A boot may enter it by itself, without a last resort or a retry. */
+static inline bool state_is_fit(const struct state_slot *t)
+{
+	return state_is_trusted(t) || state_has_tries(t);
+}
+
 /* Lost its trust, or was rejected, and waits no longer for one more chance. */
 static inline bool state_is_due(const struct state_slot *t)
 {
-	return state_is_whole(t) && !state_is_trusted(t) && !state_has_tries(t) && t->wait == 0;
+	return state_is_whole(t) && !state_is_fit(t) && t->wait == 0;
+}
+
+/* What is known to be in the slot is this release. */
+static inline bool state_holds(const struct state_slot *t, const uint8_t release[STATE_ID_LEN])
+{
+	return t->has_release && memcmp(t->release, release, STATE_ID_LEN) == 0;
 }
 
 /* Good, lost its trust more than once, and waits for its next chance. */

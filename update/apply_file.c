@@ -74,9 +74,7 @@ static enum kb_err open_bundle(struct apply_job *job)
 
 static uint64_t believed_floor(const struct apply_job *job)
 {
-	bool bounded = job->mode == PLAN_RESCUE && job->floor_bound < job->state->floor;
-
-	return bounded ? job->floor_bound : job->state->floor;
+	return plan_floor(job->state, job->mode, job->floor_bound);
 }
 
 static const char *refusal_text(const struct apply_job *job, enum kb_err err)
@@ -133,17 +131,20 @@ static choose_mask missing_slots(const struct apply_job *job)
 
 static enum kb_err accept_to(struct apply_job *job, choose_mask in_use)
 {
-	static struct state s;
+	const struct plan_terms terms = {
+		.mode = job->mode,
+		.mountable = job->mountable,
+		.mounted = in_use,
+		.floor_bound = job->floor_bound,
+		.max_jump = job->max_jump,
+	};
 
-	s = *job->state;
-	s.floor = believed_floor(job);
-	job->back = job->mode == PLAN_RESCUE ? 0 : plan_back(&s, job->mountable);
-	return plan_accept(&s, &job->release, job->mode, job->mountable, in_use, &job->target);
+	job->back = job->mode == PLAN_RESCUE ? 0 : plan_back(job->state, job->mountable);
+	return plan_accept(job->state, &job->release, &terms, &job->target);
 }
 
 static enum kb_err pick_target(struct apply_job *job)
 {
-	static const struct state nothing; /* in rescue what the state says proves nothing */
 	choose_mask in_use = job->mounted;
 	enum kb_err err;
 
@@ -156,9 +157,6 @@ static enum kb_err pick_target(struct apply_job *job)
 	if (err == KB_ENOTARGET && job->want != STATE_NONE)
 		return fail_job(job, err, "slot %c is in use, or is the one to fall back to",
 				state_slot_letter(job->want));
-	if (err == KB_OK)
-		err = plan_ahead(job->mode == PLAN_RESCUE ? &nothing : job->state, &job->release,
-				 job->max_jump);
 	if (err != KB_OK)
 		return fail_job(job, err, "%s", refusal_text(job, err));
 	return KB_OK;

@@ -92,8 +92,8 @@ WRAP(KEYRING_CHECK, enum kb_err, keyring_check, KB_OK,
       struct keyring_verdict *v), (k, header, area, cap, v))
 WRAP(IS_FOR, bool, manifest_is_for, true, (const struct manifest *m, const char *name), (m, name))
 WRAP(ACCEPT, enum kb_err, plan_accept, (*target = 1, KB_OK),
-     (const struct state *s, const struct plan_release *r, enum plan_mode mode, choose_mask can,
-      choose_mask mounted, int *target), (s, r, mode, can, mounted, target))
+     (const struct state *s, const struct plan_release *r, const struct plan_terms *terms,
+      int *target), (s, r, terms, target))
 WRAP(AHEAD, enum kb_err, plan_ahead, KB_OK,
      (const struct state *s, const struct plan_release *r, uint64_t jump), (s, r, jump))
 WRAP(CHECK_PAIR, enum kb_err, install_check_pair, KB_OK, (struct install_job *j), (j))

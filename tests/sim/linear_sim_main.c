@@ -202,6 +202,7 @@ static bool shows(struct device *d, unsigned release)
 static enum kb_err install(struct device *d, char *why, size_t len)
 {
 	static struct install in;
+	const struct plan_terms terms = { .mode = PLAN_COMMAND, .mountable = 3, .mounted = 1 };
 	enum store_finding found;
 	enum kb_err e;
 	int target;
@@ -213,7 +214,7 @@ static enum kb_err install(struct device *d, char *why, size_t len)
 	}
 	fixture_ok(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END),
 			       &bundles_key()->ring));
-	e = plan_accept(&d->state, &reader.release, PLAN_COMMAND, 3, 1, &target);
+	e = plan_accept(&d->state, &reader.release, &terms, &target);
 	if (e == KB_OK) {
 		in = (struct install){
 			.r = &reader,

@@ -184,11 +184,12 @@ static void check_accepted(const struct sim_boot *b, const struct state *s, unsi
 static bool install(struct sim_boot *b, struct state *s, unsigned release, enum sim_truth truth)
 {
 	struct plan_release r = { .sequence = release, .allow_downgrade = b->cfg->stick_downgrade };
-	choose_mask mountable = sim_world_mountable(b->cfg, &b->w);
+	const choose_mask mountable = sim_world_mountable(b->cfg, &b->w);
+	const struct plan_terms terms = { .mode = PLAN_AUTOMATIC, .mountable = mountable };
 	int target;
 
 	memset(r.id, (int)release, sizeof(r.id));
-	if (plan_accept(s, &r, PLAN_AUTOMATIC, mountable, 0, &target) != KB_OK)
+	if (plan_accept(s, &r, &terms, &target) != KB_OK)
 		return false;
 	check_accepted(b, s, release);
 	sim_after_check_target(b->cfg, &b->w, s, target, release);

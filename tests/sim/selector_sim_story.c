@@ -129,9 +129,12 @@ static struct plan_release release(unsigned n)
 
 static enum kb_err offer(unsigned n, enum plan_mode mode, int *target)
 {
-	struct plan_release r = release(n);
+	const struct plan_release r = release(n);
+	const struct plan_terms terms = { .mode = mode,
+					  .mountable = mountable(),
+					  .floor_bound = UINT64_MAX };
 
-	return plan_accept(&d.s, &r, mode, mountable(), 0, target);
+	return plan_accept(&d.s, &r, &terms, target);
 }
 
 /* As the install engine does it. */

@@ -516,12 +516,13 @@ static int apply_status;
 static void install_if_accepted(void *ctx, const char *const *argv)
 {
 	const struct plan_release *r = ctx;
+	const struct plan_terms terms = { .mode = PLAN_AUTOMATIC, .mountable = 3 };
 	struct state s = load();
 	int target;
 
 	(void)argv;
 	apply_status = 2 << 8;
-	if (plan_accept(&s, r, PLAN_AUTOMATIC, 3, 0, &target) != KB_OK)
+	if (plan_accept(&s, r, &terms, &target) != KB_OK)
 		return;
 	plan_begin(&s, target, plan_back(&s, 3));
 	OK(store_save_both(&store, &s));
@@ -580,6 +581,7 @@ TEST(stick_left_in_installs_once)
 TEST(reinstall_after_rollback_is_refused)
 {
 	struct plan_release r = stick_release(30), fixed = stick_release(31);
+	const struct plan_terms terms = { .mode = PLAN_COMMAND, .mountable = 3, .mounted = 1 };
 	struct state s = machine_good();
 	int target;
 
@@ -596,7 +598,7 @@ TEST(reinstall_after_rollback_is_refused)
 	assert_int_equal(installs, 1);
 	/* Not by hand either, unless told to (`install --again`); what repairs it is welcome. */
 	s = machine_get();
-	FAILS(plan_accept(&s, &r, PLAN_COMMAND, 3, 1, &target), KB_EREJECTED);
+	FAILS(plan_accept(&s, &r, &terms, &target), KB_EREJECTED);
 	boots_with_stick(&fixed, 'b');
 	assert_int_equal(installs, 2);
 }
@@ -606,6 +608,7 @@ TEST(state_of_a_newer_version_boots)
 {
 	struct os_sim_disk stick = machine_stick();
 	struct plan_release r = stick_release(30);
+	const struct plan_terms terms = { .mode = PLAN_AUTOMATIC, .mountable = 3, .mounted = 1 };
 	struct state s = machine_trial();
 	int target;
 
@@ -626,7 +629,7 @@ TEST(state_of_a_newer_version_boots)
 	os_sim_disk(&stick);
 	boots('a');
 	assert_absent("spawn " APPLY);
-	FAILS(plan_accept(&s, &r, PLAN_AUTOMATIC, 3, 1, &target), KB_ENEWER);
+	FAILS(plan_accept(&s, &r, &terms, &target), KB_ENEWER);
 }
 
 /* 21. tests/boot/test_copy_of_the_disk.py */

@@ -83,13 +83,13 @@ TEST(commits_in_turn_move_it_by_no_more_than_max)
 
 	put(0, STATE_GOOD, 1, true);
 	for (int i = 0; i < 100; i++) {
+		const struct plan_terms terms = { .mountable = 3, .max_jump = MAX };
 		int other = (i + 1) % 2, target;
 		struct plan_release r = release(sequence + MAX);
 		bool committed;
 
 		FAILS(ahead(sequence + MAX + 1, MAX), KB_EAHEAD);
-		OK(plan_ahead(&s, &r, MAX));
-		OK(plan_accept(&s, &r, PLAN_AUTOMATIC, 3, 0, &target));
+		OK(plan_accept(&s, &r, &terms, &target));
 		assert_int_equal(target, other);
 		plan_begin(&s, target, 0);
 		plan_end(&s, target, &r, PLAN_AUTOMATIC);

@@ -4,6 +4,8 @@
 #include "selector/verdict.h"
 #include "tests/unit/states.h"
 
+#include <stdio.h>
+
 #define ALL ((choose_mask)0xff)
 static struct state s;
 static int target;
@@ -16,11 +18,25 @@ static struct plan_release release(uint8_t id, uint64_t sequence)
 	return r;
 }
 
+/* Every floor is signed. */
+static enum kb_err accept_among(const struct state *st, struct plan_release r, enum plan_mode mode,
+				choose_mask mountable, choose_mask mounted, int *where)
+{
+	const struct plan_terms terms = {
+		.mode = mode,
+		.mountable = mountable,
+		.mounted = mounted,
+		.floor_bound = UINT64_MAX,
+	};
+
+	return plan_accept(st, &r, &terms, where);
+}
+
 /* Slot a runs. */
 static enum kb_err accept_mode(const struct state *st, struct plan_release r, enum plan_mode mode,
 			       int *where)
 {
-	return plan_accept(st, &r, mode, ALL, mode == PLAN_RESCUE ? 0 : 1, where);
+	return accept_among(st, r, mode, ALL, mode == PLAN_RESCUE ? 0 : 1, where);
 }
 
 static enum kb_err accept(const struct state *st, uint8_t id, uint64_t sequence)
@@ -28,6 +44,131 @@ static enum kb_err accept(const struct state *st, uint8_t id, uint64_t sequence)
 	int where;
 
 	return accept_mode(st, release(id, sequence), PLAN_AUTOMATIC, &where);
+}
+
+/* For each rule, in the order of their table, what is not as in states_fresh(), where each mode
+ * installs release 9 of sequence 9: this rule alone speaks against that. */
+static const struct {
+	enum state_st a, b; /* STATE_EMPTY: as it is */
+	uint64_t sequence_a, sequence_b;
+	bool newer, rejected, applied, may_go_back, waits, rebuilt;
+	uint8_t installs;
+	uint64_t forgotten, floor, back, max_jump, sequence;
+	choose_mask mounted;
+} causes[] = {
+	{ .newer = true },
+	{ .rejected = true },
+	{ .a = STATE_GOOD, .sequence_a = 9 },
+	{ .b = STATE_TRIAL, .sequence_b = 9 },
+	{ .b = STATE_GOOD, .sequence_b = 9, .applied = true },
+	{ .a = STATE_GOOD, .sequence_a = 10, .applied = true, .may_go_back = true },
+	{ .b = STATE_GOOD, .sequence_b = 9, .applied = true, .waits = true },
+	{ .forgotten = 9 },
+	{ .floor = 10, .may_go_back = true },
+	{ .a = STATE_BAD, .sequence_a = 1, .back = 10 },
+	{ .a = STATE_TRIAL, .sequence_a = 10 },
+	{ .installs = STATE_INSTALLS_LIMIT },
+	{ .b = STATE_TRIAL, .sequence_b = 2, .rebuilt = true },
+	{ .mounted = ALL },
+	{ .max_jump = 1 },
+	{ .sequence = INT64_MAX, .max_jump = INT64_MAX },
+};
+
+static void arrange(unsigned i, struct plan_release *r, struct plan_terms *terms)
+{
+	states_fresh(&s);
+	if (causes[i].a != STATE_EMPTY)
+		states_set(&s, 0, causes[i].a, causes[i].sequence_a);
+	if (causes[i].b != STATE_EMPTY)
+		states_set(&s, 1, causes[i].b, causes[i].sequence_b);
+	if (causes[i].waits) {
+		s.slot[1].streak = STATE_STREAK_LIMIT;
+		s.slot[1].retries = s.slot[1].wait = 1;
+	}
+	if (causes[i].rejected)
+		state_add_rejected(&s, states_id(9));
+	if (causes[i].applied)
+		state_add_applied(&s, states_id(9));
+	s.newer = causes[i].newer;
+	s.rebuilt = causes[i].rebuilt;
+	s.installs = causes[i].installs;
+	s.forgotten_max = causes[i].forgotten;
+	s.floor = causes[i].floor;
+	s.back = causes[i].back;
+	*r = release(9, causes[i].sequence != 0 ? causes[i].sequence : 9);
+	r->allow_downgrade = causes[i].may_go_back;
+	*terms = (struct plan_terms){ .mountable = ALL,
+				      .mounted = causes[i].mounted,
+				      .floor_bound = UINT64_MAX,
+				      .max_jump = causes[i].max_jump };
+}
+
+TEST(each_rule_counts_in_its_modes_and_in_no_other)
+{
+	struct plan_terms terms;
+	struct plan_release r;
+	unsigned i;
+
+	for (i = 0; plan_rules[i].applies != NULL; i++) {
+		arrange(i, &r, &terms);
+		for (int mode = 0; mode < PLAN_MODES; mode++) {
+			bool counts = plan_rules[i].modes >> mode & 1;
+			enum kb_err want = counts ? plan_rules[i].err : KB_OK;
+
+			terms.mode = (enum plan_mode)mode;
+			if (plan_accept(&s, &r, &terms, &target) != want)
+				fail_msg("mode %d: %s", mode, plan_rules[i].when);
+			assert_true((target == STATE_NONE) == counts);
+		}
+	}
+	assert_int_equal(i, sizeof(causes) / sizeof(causes[0]));
+}
+
+/* Where this fails it prints the table for the page. */
+TEST(rules_are_the_table_of_the_page)
+{
+	static const enum plan_mode columns[] = { PLAN_AUTOMATIC, PLAN_COMMAND, PLAN_RESCUE,
+						  PLAN_LAST_RESORT };
+	static char doc[128 << 10], table[8 << 10];
+	FILE *f = fopen("docs/STATE.md", "r");
+	size_t n;
+
+	assert_non_null(f);
+	doc[fread(doc, 1, sizeof(doc) - 1, f)] = '\0';
+	fclose(f);
+	n = (size_t)snprintf(table, sizeof(table),
+			     "| not installed if | automatic | command | rescue | last resort |\n"
+			     "|---|---|---|---|---|\n");
+	for (const struct plan_rule *rule = plan_rules; rule->applies != NULL; rule++) {
+		n += (size_t)snprintf(table + n, sizeof(table) - n, "| %s |", rule->when);
+		for (unsigned i = 0; i < PLAN_MODES; i++)
+			n += (size_t)snprintf(table + n, sizeof(table) - n, " %s |",
+					      rule->modes >> columns[i] & 1 ? "x" : "-");
+		n += (size_t)snprintf(table + n, sizeof(table) - n, "\n");
+	}
+	if (strstr(doc, table) == NULL) {
+		fputs(table, stdout);
+		fail_msg("docs/STATE.md does not have this table");
+	}
+}
+
+TEST(rescue_believes_no_floor_that_nobody_signed)
+{
+	struct plan_terms terms = { .mountable = ALL, .floor_bound = 9 };
+	const struct plan_release r = release(9, 9);
+
+	states_fresh(&s);
+	s.floor = 10;
+	for (int mode = 0; mode < PLAN_MODES; mode++) {
+		terms.mode = (enum plan_mode)mode;
+		assert_int_equal(plan_accept(&s, &r, &terms, &target),
+				 mode == PLAN_RESCUE ? KB_OK : KB_EDOWNGRADE);
+		assert_int_equal(plan_floor(&s, terms.mode, 9), mode == PLAN_RESCUE ? 9 : 10);
+	}
+	terms.mode = PLAN_RESCUE;
+	terms.floor_bound = 10;
+	FAILS(plan_accept(&s, &r, &terms, &target), KB_EDOWNGRADE);
+	assert_int_equal(plan_floor(&s, PLAN_RESCUE, 11), 10);
 }
 
 TEST(newer_release_goes_to_the_free_slot)
@@ -93,22 +234,21 @@ TEST(a_bad_slot_that_boots_lets_nothing_behind_the_good_one)
 	for (int mode = PLAN_AUTOMATIC; mode <= PLAN_COMMAND; mode++) {
 		bool bound = mode == PLAN_AUTOMATIC || mode == PLAN_LAST_RESORT;
 
-		assert_int_equal(plan_accept(&s, &older, (enum plan_mode)mode, ALL, 0, &target),
+		assert_int_equal(accept_among(&s, older, (enum plan_mode)mode, ALL, 0, &target),
 				 bound ? KB_EDOWNGRADE : KB_OK);
 		/* One whose root cannot be mounted holds nothing back. */
-		OK(plan_accept(&s, &older, (enum plan_mode)mode, 2, 0, &target));
+		OK(accept_among(&s, older, (enum plan_mode)mode, 2, 0, &target));
 	}
 	older.sequence = 7;
-	OK(plan_accept(&s, &older, PLAN_AUTOMATIC, ALL, 0, &target));
-	OK(plan_accept(&s, &older, PLAN_LAST_RESORT, ALL, 0, &target));
+	OK(accept_among(&s, older, PLAN_AUTOMATIC, ALL, 0, &target));
+	OK(accept_among(&s, older, PLAN_LAST_RESORT, ALL, 0, &target));
 }
 
 static enum kb_err back_to(const struct state *st, uint64_t sequence, enum plan_mode mode)
 {
-	struct plan_release r = release(9, sequence);
 	int where;
 
-	return plan_accept(st, &r, mode, ALL, 0, &where);
+	return accept_among(st, release(9, sequence), mode, ALL, 0, &where);
 }
 
 /* Threat 16: nor when installs that were broken off, or trials that were cut short, left none. */
@@ -157,7 +297,7 @@ static void step_back(struct state *st, uint32_t *x)
 		OK(verdict_bad(st, slot, "cut"));
 	if (st->slot[slot].st != STATE_EMPTY && st->slot[slot].st != STATE_WRITING)
 		st->lr = (int8_t)slot;
-	if (plan_accept(st, &r, mode, ALL, 0, &target) != KB_OK)
+	if (accept_among(st, r, mode, ALL, 0, &target) != KB_OK)
 		return;
 	if (sequence < 5)
 		fail_msg("%u was taken, %s", sequence, mode == PLAN_AUTOMATIC ? "at once" : "late");
@@ -208,12 +348,12 @@ TEST(the_only_slot_is_taken_where_nothing_boots)
 				bool taken = mode == PLAN_RESCUE ||
 					     (mode == PLAN_LAST_RESORT && mountable == 0);
 
-				assert_int_equal(plan_accept(&s, &r, (enum plan_mode)mode,
-							     mountable, others_gone, &target),
+				assert_int_equal(accept_among(&s, r, (enum plan_mode)mode,
+							      mountable, others_gone, &target),
 						 taken ? KB_OK : KB_ENOTARGET);
 				assert_int_equal(target, taken ? 0 : STATE_NONE);
-				FAILS(plan_accept(&s, &r, (enum plan_mode)mode, mountable, ALL,
-						  &target),
+				FAILS(accept_among(&s, r, (enum plan_mode)mode, mountable, ALL,
+						   &target),
 				      KB_ENOTARGET);
 			}
 	}
@@ -599,9 +739,7 @@ TEST(rescue_spares_the_fallback_where_another_slot_is_free)
 	OK(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target));
 	assert_int_equal(target, 1);
 	state_init(&s, 2); /* nothing to spare, and nothing free */
-	assert_int_equal(plan_accept(&s, &(struct plan_release){ .sequence = 9 }, PLAN_RESCUE, ALL,
-				     ALL, &target),
-			 KB_ENOTARGET);
+	FAILS(accept_among(&s, release(9, 9), PLAN_RESCUE, ALL, ALL, &target), KB_ENOTARGET);
 }
 
 TEST(beginning_leaves_the_preferred_slot_and_the_chances_of_a_trial)
