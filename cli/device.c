@@ -180,7 +180,7 @@ choose_mask device_whole(const struct state *s)
 	choose_mask mask = 0;
 
 	for (int i = 0; i < s->nslots; i++)
-		if (s->slot[i].st != STATE_EMPTY && s->slot[i].st != STATE_WRITING)
+		if (state_is_whole(&s->slot[i]))
 			mask |= (choose_mask)(1u << i);
 	return mask;
 }

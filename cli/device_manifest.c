@@ -48,7 +48,7 @@ enum kb_err device_manifest_read(struct device *d, int slot, const struct manife
 	struct store_manifest stored;
 
 	TRY(store_manifest_read(&d->store, slot, &stored, blob, sizeof(blob)));
-	if (!s->has_release || memcmp(stored.release, s->release, STATE_ID_LEN) != 0)
+	if (!state_holds(s, stored.release))
 		return KB_EBLANK;
 	TRY(parse_cell(stored.len));
 	*m = &manifest;

@@ -160,11 +160,6 @@ static void check_verity_target(struct mounts *m, const struct manifest_verity *
 		add_lack(m, &of_hash, v->algorithm, where);
 }
 
-static bool is_in_use(const struct state_slot *s)
-{
-	return s->st == STATE_GOOD || s->st == STATE_TRIAL;
-}
-
 static void check_slot(struct mounts *m, int slot)
 {
 	const char where[] = { 's', 'l', 'o', 't', ' ', state_slot_letter(slot), '\0' };
@@ -203,7 +198,7 @@ void doctor_mounts(struct doctor *doc)
 		return;
 	check_source_mounts(&m);
 	for (int i = 0; doc->st.have_state && i < doc->d->state.nslots; i++)
-		if (is_in_use(&doc->d->state.slot[i]))
+		if (state_is_usable(&doc->d->state.slot[i]))
 			check_slot(&m, i);
 	report_lacks(&m);
 }

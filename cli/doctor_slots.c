@@ -101,7 +101,7 @@ static void check_usable(struct doctor *doc)
 	unsigned usable = 0;
 
 	for (int i = 0; i < s->nslots; i++) {
-		usable += s->slot[i].st == STATE_GOOD || s->slot[i].st == STATE_TRIAL;
+		usable += state_is_usable(&s->slot[i]);
 		if (s->slot[i].streak > 0)
 			doctor_report(
 				doc, DOCTOR_WARNING, "slot-crashes",

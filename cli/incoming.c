@@ -171,7 +171,7 @@ static void report_applied(const struct state *s, const struct plan_release *r)
 	for (int i = 0; i < s->nslots; i++) {
 		const struct state_slot *slot = &s->slot[i];
 
-		if (!slot->has_release || memcmp(slot->release, r->id, STATE_ID_LEN) != 0)
+		if (!state_holds(slot, r->id))
 			continue;
 		log_warn("%s is installed already: slot %c, %s; nothing to do", r->version,
 			 state_slot_letter(i), state_st_name(slot->st));
@@ -193,7 +193,7 @@ static void report_rejected(const struct state *s, const struct plan_release *r)
 		return;
 	}
 	for (int i = 0; i < s->nslots; i++)
-		if (s->slot[i].has_release && memcmp(s->slot[i].release, r->id, STATE_ID_LEN) == 0)
+		if (state_holds(&s->slot[i], r->id))
 			why = s->slot[i].reason;
 	log_err("%s failed on this device before%s%s; `keelboot install --again` tries it once "
 		"more",

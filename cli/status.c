@@ -92,7 +92,7 @@ static void warn_of_slots(struct status *st)
 	unsigned usable = 0;
 
 	for (int i = 0; i < s->nslots; i++)
-		usable += s->slot[i].st == STATE_GOOD || s->slot[i].st == STATE_TRIAL;
+		usable += state_is_usable(&s->slot[i]);
 	if (usable == 0)
 		status_warn(
 			st,

@@ -13,12 +13,7 @@ int status_staged_on_trial(const struct status *st)
 
 	if (s->staged.source == STATE_SRC_NONE)
 		return STATE_NONE;
-	for (int i = 0; i < s->nslots; i++)
-		if (s->slot[i].st == STATE_TRIAL && s->slot[i].tries > 0 &&
-		    s->slot[i].has_release &&
-		    memcmp(s->slot[i].release, s->staged.release, STATE_ID_LEN) == 0)
-			return i;
-	return STATE_NONE;
+	return state_on_trial(s, s->staged.release);
 }
 
 /* By what the state knows of it, which is its id: what else its bundle says was weighed when it was

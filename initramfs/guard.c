@@ -24,7 +24,7 @@ static bool has_fallback(const struct boot *b)
 
 		if (i == b->attempt.chosen.slot || !(mountable >> i & 1))
 			continue;
-		if (state_is_trusted(s) || state_has_tries(s))
+		if (state_is_fit(s))
 			return true;
 	}
 	return false;

@@ -78,8 +78,7 @@ static choose_mask held_back(const struct state *s, unsigned nslots)
 	choose_mask mask = 0;
 
 	for (unsigned i = 0; i < nslots; i++)
-		if (i >= s->nslots || s->slot[i].st == STATE_EMPTY ||
-		    s->slot[i].st == STATE_WRITING)
+		if (i >= s->nslots || !state_is_whole(&s->slot[i]))
 			mask |= (choose_mask)(1u << i);
 	return mask;
 }

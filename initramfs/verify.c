@@ -139,7 +139,7 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	memset(&b->manifest, 0, sizeof(b->manifest));
 	if (s->has_release && b->rec.health != RECORD_MISSING)
 		err = store_manifest_read(&b->rec.store, slot, &m, blob, sizeof(blob));
-	if (err == KB_OK && memcmp(m.release, s->release, sizeof(m.release)) != 0)
+	if (err == KB_OK && !state_holds(s, m.release))
 		return reject(b, slot, "manifest of another release", last_resort, reason);
 	/* It may have named a root hash. */
 	if (err != KB_OK && err != KB_EBLANK && store_manifest_lost(&b->rec.store, slot))

@@ -24,11 +24,6 @@ static bool is_good(const struct state *s, int slot)
 	return s->slot[slot].st == STATE_GOOD;
 }
 
-static bool is_whole(const struct state *s, int slot)
-{
-	return state_is_whole(&s->slot[slot]);
-}
-
 /* What must not happen again and again uncounted. */
 static bool is_risky(const struct state *s, const struct choose_candidate *c)
 {
@@ -65,7 +60,7 @@ static void failed_preflight(struct run *r, const struct choose_candidate *c, co
 
 	if (c->tier == CHOOSE_ONESHOT)
 		r->s->oneshot = STATE_NONE;
-	if (t->st == STATE_TRIAL && t->tries > 0)
+	if (state_has_tries(t))
 		t->tries--;
 	note_failure(r, c, reason, e);
 }
@@ -97,7 +92,7 @@ static bool delay(struct run *r, const struct choose_candidate *c)
 		return true;
 	r->ops->last_resort_delay(r->ctx, c->slot);
 	r->unsure = true; /* a medium that came may have changed the state */
-	return is_whole(r->s, c->slot);
+	return state_is_whole(&r->s->slot[c->slot]);
 }
 
 /* Charges the candidate and mounts it. may_wait: there is something better to do when the charge
@@ -138,7 +133,7 @@ static bool try_forced(struct run *r)
 	char reason[STATE_STR_MAX + 1] = "";
 	int slot = r->a->forced;
 
-	if (slot < 0 || slot >= r->s->nslots || !is_whole(r->s, slot))
+	if (slot < 0 || slot >= r->s->nslots || !state_is_whole(&r->s->slot[slot]))
 		return false;
 	if (r->ops->preflight(r->ctx, slot, reason) != KB_OK)
 		return false;
@@ -156,7 +151,7 @@ static bool try_all(struct run *r, const struct choose_list *l)
 	for (unsigned i = 0; i < l->n; i++) {
 		const struct choose_candidate *c = &l->c[i];
 
-		if (r->failed >> c->slot & 1 || !is_whole(r->s, c->slot))
+		if (r->failed >> c->slot & 1 || !state_is_whole(&r->s->slot[c->slot]))
 			continue;
 		switch (try_one(r, c, is_risky(r->s, c) && good_one_follows(r, l, i))) {
 		case STEP_BOOTED:
@@ -191,7 +186,7 @@ enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt
 	if (try_forced(&r))
 		return KB_OK;
 	/* A oneshot of a slot that is not whole is an order that nobody can carry out. */
-	if (s->oneshot != STATE_NONE && !is_whole(s, s->oneshot))
+	if (s->oneshot != STATE_NONE && !state_is_whole(&s->slot[s->oneshot]))
 		s->oneshot = STATE_NONE;
 	choose_candidates(s, &l);
 	if (try_all(&r, &l)) {

@@ -43,7 +43,7 @@ static bool all_in_doubt(const struct state *s)
 
 		if (state_is_in_doubt(t))
 			n++;
-		else if (state_is_trusted(t) || state_has_tries(t))
+		else if (state_is_fit(t))
 			return false;
 	}
 	return n > 0;
@@ -61,8 +61,7 @@ bool choose_is_last_resort(const struct state *s, int slot)
 {
 	const struct state_slot *t = &s->slot[slot];
 
-	return state_is_whole(t) && !state_is_trusted(t) && !state_has_tries(t) &&
-	       !is_retry(s, slot);
+	return state_is_whole(t) && !state_is_fit(t) && !is_retry(s, slot);
 }
 
 /*
@@ -91,7 +90,7 @@ void choose_candidates(const struct state *s, struct choose_list *out)
 		if (is_retry(s, o.slot[i]))
 			add(out, o.slot[i], CHOOSE_RETRY);
 	for (unsigned i = 0; i < o.n; i++)
-		if (state_is_trusted(&s->slot[o.slot[i]]) || state_has_tries(&s->slot[o.slot[i]]))
+		if (state_is_fit(&s->slot[o.slot[i]]))
 			add(out, o.slot[i], CHOOSE_NORMAL);
 	o = last_resorts(s);
 	for (unsigned i = 0; i < o.n; i++)
@@ -122,10 +121,8 @@ static void note_last_resort(struct state *s, int8_t slot)
  * others have proved themselves, which the closing of their attempts tells. */
 static bool has_to_prove(const struct state *s, const struct choose_candidate *c)
 {
-	const struct state_slot *t = &s->slot[s->pref];
-
 	return c->tier == CHOOSE_RETRY ||
-	       (c->tier == CHOOSE_NORMAL && t->st == STATE_GOOD && !state_is_trusted(t));
+	       (c->tier == CHOOSE_NORMAL && state_lost_trust(&s->slot[s->pref]));
 }
 
 void choose_charge(struct state *s, const struct choose_candidate *c, bool charge_good)

@@ -36,10 +36,7 @@ static bool is_in_fallback(const struct plan_question *q)
 
 static bool is_on_trial(const struct plan_question *q)
 {
-	for (unsigned i = 0; i < q->s->nslots; i++)
-		if (state_has_tries(&q->s->slot[i]) && state_holds(&q->s->slot[i], q->r->id))
-			return true;
-	return false;
+	return state_on_trial(q->s, q->r->id) != STATE_NONE;
 }
 
 static bool was_here(const struct plan_question *q)

@@ -95,7 +95,7 @@ static bool was_retry(const struct state *s)
 {
 	const struct state_slot *t = &s->slot[s->open];
 
-	return s->open != s->lr && !state_is_trusted(t) && t->retries > 0;
+	return s->open != s->lr && state_lost_trust(t) && t->retries > 0;
 }
 
 static void return_retry(struct state_slot *t)
@@ -156,7 +156,7 @@ static void settle_exhausted(struct state *s)
 	for (unsigned i = 0; i < s->nslots; i++) {
 		struct state_slot *t = &s->slot[i];
 
-		if (t->st != STATE_TRIAL || t->tries > 0)
+		if (t->st != STATE_TRIAL || state_has_tries(t))
 			continue;
 		if (t->reason[0] == '\0')
 			state_set_text(t->reason, "no tries left");

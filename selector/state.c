@@ -113,6 +113,14 @@ void state_trust(struct state_slot *t)
 	t->wait = 0;
 }
 
+int state_on_trial(const struct state *s, const uint8_t release[STATE_ID_LEN])
+{
+	for (int i = 0; i < s->nslots; i++)
+		if (state_has_tries(&s->slot[i]) && state_holds(&s->slot[i], release))
+			return i;
+	return STATE_NONE;
+}
+
 bool state_any_retries(const struct state *s)
 {
 	for (unsigned i = 0; i < s->nslots; i++)

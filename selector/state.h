@@ -178,7 +178,7 @@ static inline bool state_is_trusted(const struct state_slot *t)
 /* Good, and left because of crashes. */
 static inline bool state_lost_trust(const struct state_slot *t)
 {
-	return t->st == STATE_GOOD && t->streak >= STATE_STREAK_LIMIT;
+	return t->st == STATE_GOOD && !state_is_trusted(t);
 }
 
 /* Trusted, and the next reset that nothing explains ends that. */
@@ -231,6 +231,9 @@ void state_return_retry(struct state_slot *t);
 
 /* What counted against a good slot is over. */
 void state_trust(struct state_slot *t);
+
+/* The slot in which the release is on trial, with tries left; or STATE_NONE. */
+int state_on_trial(const struct state *s, const uint8_t release[STATE_ID_LEN]);
 
 /* A slot that lost its trust has not proved itself since. */
 bool state_any_retries(const struct state *s);

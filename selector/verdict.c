@@ -68,17 +68,6 @@ static void commit(struct state *s, struct state_slot *t, uint64_t floor)
 	s->lr = STATE_NONE;
 }
 
-static bool is_preferable(const struct state_slot *t)
-{
-	return t->st == STATE_GOOD || t->st == STATE_TRIAL;
-}
-
-/* Trusted, and one more reset that nothing explains does not end that. */
-static bool is_beyond_doubt(const struct state_slot *t)
-{
-	return state_is_trusted(t) && !state_is_in_doubt(t);
-}
-
 /*
  * Does the slot that reports become the preferred one? A rejected release that works does where an
  * older one is preferred that is in doubt, or lost its trust: else the older one comes back, and
@@ -88,9 +77,9 @@ static bool takes_over(const struct state *s, const struct state_slot *t)
 {
 	const struct state_slot *p = &s->slot[s->pref];
 
-	if (t->st == STATE_TRIAL || !is_preferable(p))
+	if (t->st == STATE_TRIAL || !state_is_usable(p))
 		return true;
-	return t->st == STATE_BAD && p->st == STATE_GOOD && !is_beyond_doubt(p) &&
+	return t->st == STATE_BAD && (state_lost_trust(p) || state_is_in_doubt(p)) &&
 	       t->sequence > p->sequence;
 }
 
@@ -106,8 +95,7 @@ static bool is_another_fit(const struct state *s, int slot, bool at_all)
 	for (int i = 0; i < s->nslots; i++) {
 		const struct state_slot *t = &s->slot[i];
 
-		if (i != slot && (state_has_tries(t) ||
-				  (state_is_trusted(t) && (at_all || !state_is_in_doubt(t)))))
+		if (i != slot && state_is_fit(t) && (at_all || !state_is_in_doubt(t)))
 			return true;
 	}
 	return false;
@@ -147,7 +135,7 @@ static void weigh_doubt(struct state *s, int slot)
 		return;
 	if (state_is_in_doubt(t) && !is_another_fit(s, slot, true))
 		outlast_doubt(s, slot);
-	else if (!state_is_trusted(t) && slot == s->pref && !is_another_fit(s, slot, false))
+	else if (state_lost_trust(t) && slot == s->pref && !is_another_fit(s, slot, false))
 		change_places(s, slot);
 }
 
@@ -252,15 +240,14 @@ enum kb_err verdict_clean(struct state *s, int slot, uint64_t token)
 
 static bool has_failed(const struct state *s, const struct state_slot *t)
 {
-	return (!state_is_trusted(t) && !state_has_tries(t)) ||
-	       (t->has_release && state_is_rejected(s, t->release));
+	return !state_is_fit(t) || (t->has_release && state_is_rejected(s, t->release));
 }
 
 /* Without this the choice would have no effect: only slots that are trusted boot for good. */
 static void give_another_chance(struct state_slot *t, uint8_t tries)
 {
 	state_trust(t);
-	if (t->st == STATE_GOOD || state_has_tries(t))
+	if (state_is_fit(t))
 		return;
 	t->st = STATE_TRIAL;
 	t->tries = tries;

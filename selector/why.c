@@ -7,7 +7,7 @@ const char *why_not(const struct state *s, int slot)
 {
 	const struct state_slot *t = &s->slot[slot];
 
-	if (state_is_trusted(t) || state_has_tries(t))
+	if (state_is_fit(t))
 		return "";
 	switch (t->st) {
 	case STATE_EMPTY:
@@ -29,7 +29,7 @@ void why_outlook(const struct state *s, int slot, char out[WHY_OUTLOOK_MAX + 1])
 	const struct state_slot *t = &s->slot[slot];
 
 	out[0] = '\0';
-	if (t->st != STATE_GOOD || state_is_trusted(t) || slot != s->pref)
+	if (!state_lost_trust(t) || slot != s->pref)
 		return;
 	if (t->wait == 0)
 		snprintf(out, WHY_OUTLOOK_MAX + 1, "the next boot tries it again");

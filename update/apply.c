@@ -83,7 +83,7 @@ static enum apply_end run_sources(struct apply *a)
 	return apply_media_run(a);
 }
 
-enum apply_end apply_main(int argc, char **argv)
+int apply_main(int argc, char **argv)
 {
 	static struct apply a;
 	enum apply_end end = APPLY_FAILED;

@@ -8,5 +8,5 @@
 #include "update/apply_wire.h"
 
 /* argv[1..] are the options: see apply_options.c. The caller has mounts of its own, and is in
- * apply_cage_enter()'s cage. */
-enum apply_end apply_main(int argc, char **argv);
+ * apply_cage_enter()'s cage. Returns an enum apply_end, the exit code. */
+int apply_main(int argc, char **argv);

@@ -45,13 +45,3 @@ void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source
 	};
 	memcpy(a->job.slot, a->o.slot, sizeof(a->job.slot));
 }
-
-bool apply_job_is_on_trial(const struct state *s, const uint8_t release[STATE_ID_LEN])
-{
-	for (unsigned i = 0; i < s->nslots; i++)
-		if (s->slot[i].st == STATE_TRIAL && s->slot[i].tries > 0 &&
-		    s->slot[i].has_release &&
-		    memcmp(s->slot[i].release, release, STATE_ID_LEN) == 0)
-			return true;
-	return false;
-}

@@ -33,6 +33,3 @@ struct apply {
 
 /* Fills a->job for a bundle at fd. `from` is for messages. */
 void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source kind, bool raw);
-
-/* Whether a slot holds this release, and still has to prove it. */
-bool apply_job_is_on_trial(const struct state *s, const uint8_t release[STATE_ID_LEN]);

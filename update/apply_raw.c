@@ -55,7 +55,7 @@ static enum apply_end erase_or_keep(struct apply *a, const char *dev, enum kb_er
 {
 	switch (apply_file_verdict(err)) {
 	case APPLY_FILE_KNOWN:
-		if (!apply_job_is_on_trial(&a->state, a->job.release.id))
+		if (state_on_trial(&a->state, a->job.release.id) == STATE_NONE)
 			drop_bundle(a, dev);
 		return APPLY_NOTHING;
 	case APPLY_FILE_NEVER:

@@ -66,7 +66,7 @@ static enum apply_end unstage_or_keep(struct apply *a, enum kb_err err)
 		return count_copy_failure(a, a->job.why);
 	switch (apply_file_verdict(err)) {
 	case APPLY_FILE_KNOWN:
-		if (apply_job_is_on_trial(&a->state, a->state.staged.release))
+		if (state_on_trial(&a->state, a->state.staged.release) != STATE_NONE)
 			return APPLY_NOTHING; /* mark good unstages it, and removes the file */
 		return unstage(a);
 	case APPLY_FILE_NEVER:

@@ -92,8 +92,7 @@ static bool is_known(const struct install *in)
 {
 	const struct state_slot *t = &in->s->slot[in->target];
 
-	return (state_is_trusted(t) || state_has_tries(t)) && t->has_release &&
-	       memcmp(t->release, in->r->release.id, STATE_ID_LEN) == 0;
+	return state_is_fit(t) && state_holds(t, in->r->release.id);
 }
 
 static enum kb_err run_steps(struct install_job *j)

@@ -90,8 +90,7 @@ static enum verify_slot_end check_cell(struct verify *v)
 		return VERIFY_SLOT_FOREIGN;
 	}
 	/* A state that was lost says nothing; process 1 compares with what it made of that. */
-	if (v->slot < v->s.nslots && s->has_release &&
-	    memcmp(s->release, r->release.id, sizeof(s->release)) != 0) {
+	if (v->slot < v->s.nslots && s->has_release && !state_holds(s, r->release.id)) {
 		log_err("manifest of slot %c: of another release than the state has", name);
 		return VERIFY_SLOT_UNVERIFIED;
 	}
