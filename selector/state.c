@@ -27,17 +27,6 @@ void state_init(struct state *s, unsigned nslots)
 	s->staged.source = STATE_SRC_NONE;
 }
 
-bool state_same(const struct state *a, const struct state *b)
-{
-	char ta[STATE_PAYLOAD_MAX], tb[STATE_PAYLOAD_MAX];
-	size_t na, nb;
-
-	if (state_encode(a, ta, sizeof(ta), &na) != KB_OK ||
-	    state_encode(b, tb, sizeof(tb), &nb) != KB_OK)
-		return false;
-	return na == nb && memcmp(ta, tb, na) == 0;
-}
-
 char state_slot_letter(int slot)
 {
 	return slot >= 0 && slot < STATE_SLOTS_MAX ? (char)('a' + slot) : '-';

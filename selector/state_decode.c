@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/bytes.h"
-#include "lib/util.h"
-#include "selector/state_decode.h"
+#include "selector/state_keys.h"
+#include "selector/text.h"
 
 #include <string.h>
 
@@ -12,75 +12,80 @@ static int8_t slot_value(const struct state *s, const struct text_line *l)
 	return (int8_t)(l->val[0] - 'a');
 }
 
-/* ---- one function for each kind of value; what it can not read becomes what trusts least */
+static bool read_id(uint8_t *out, size_t len, const char *val, size_t val_len)
+{
+	char hex[2 * STATE_ID_LEN + 1];
 
-static void get_pref(struct state *s, const struct text_line *l)
+	if (val_len != 2 * len)
+		return false;
+	memcpy(hex, val, val_len);
+	hex[val_len] = '\0';
+	return bytes_unhex(out, len, hex) == KB_OK;
+}
+
+/* ---- one function for each kind of value */
+
+static void get_number(void *field, const struct state_key *key, const struct text_line *l)
+{
+	uint64_t v = text_value(l, key->max, key->bad);
+	uint16_t half = (uint16_t)v;
+
+	if (key->size == sizeof(uint8_t))
+		*(uint8_t *)field = (uint8_t)v;
+	else if (key->size == sizeof(half))
+		memcpy(field, &half, sizeof(half));
+	else
+		memcpy(field, &v, sizeof(v));
+}
+
+static void get_letter(int8_t *field, const struct state *s, const struct state_key *key,
+		       const struct text_line *l)
 {
 	int8_t slot = slot_value(s, l);
 
-	s->pref = slot == STATE_NONE ? 0 : slot;
+	*field = slot == STATE_NONE ? (int8_t)key->bad : slot;
 }
 
-static void get_last(struct state *s, const struct text_line *l)
+static void get_hash(uint64_t *field, const struct text_line *l)
 {
-	s->last = slot_value(s, l);
+	uint8_t hash[sizeof(*field)];
+
+	*field = read_id(hash, sizeof(hash), l->val, l->val_len)
+			 ? __builtin_bswap64(bytes_get64(hash))
+			 : 0;
 }
 
-static void get_open(struct state *s, const struct text_line *l)
+static void get_st(enum state_st *field, const struct state_key *key, const struct text_line *l)
 {
-	s->open = slot_value(s, l);
+	*field = (enum state_st)key->bad;
+	for (unsigned i = STATE_EMPTY; i <= STATE_BAD; i++)
+		if (text_equals(l->val, l->val_len, state_st_name((enum state_st)i)))
+			*field = (enum state_st)i;
 }
 
-static void get_token(struct state *s, const struct text_line *l)
-{
-	s->open_token = text_value(l, UINT64_MAX, 0);
-}
-
-static void get_clean(struct state *s, const struct text_line *l)
-{
-	s->clean = text_value(l, 1, 0) == 1;
-}
-
-static void get_lr(struct state *s, const struct text_line *l)
-{
-	s->lr = slot_value(s, l);
-}
-
-static void get_lr_count(struct state *s, const struct text_line *l)
-{
-	s->lr_count = (uint8_t)text_value(l, STATE_LR_COUNT_MAX, STATE_LR_COUNT_MAX);
-}
-
-static void get_oneshot(struct state *s, const struct text_line *l)
-{
-	s->oneshot = slot_value(s, l);
-}
-
-static void get_staged(struct state *s, const struct text_line *l)
+static void get_staged(struct state_staged *field, const struct text_line *l)
 {
 	const char *pos = l->val, *end = l->val + l->val_len, *item;
 	struct state_staged g = { .source = STATE_SRC_NONE };
 	uint64_t fails;
 	size_t len;
 
-	s->staged = g;
+	*field = g;
 	if (!text_item(&pos, end, &item, &len))
 		return;
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
 		if (text_equals(item, len, state_source_name((enum state_source)i)))
 			g.source = (enum state_source)i;
-	if (!text_item(&pos, end, &item, &len) ||
-	    !state_decode_id(g.release, STATE_ID_LEN, item, len) ||
+	if (!text_item(&pos, end, &item, &len) || !read_id(g.release, STATE_ID_LEN, item, len) ||
 	    !text_item(&pos, end, &item, &len))
 		return;
 	text_number(&fails, item, len, STATE_FAILS_LIMIT, STATE_FAILS_LIMIT);
 	g.fails = (uint8_t)fails;
 	if (g.source != STATE_SRC_NONE)
-		s->staged = g;
+		*field = g;
 }
 
-/* "apply.SOURCE" */
-static void get_apply(struct state *s, const struct text_line *l)
+static void get_apply(struct state_apply *field, const struct text_line *l)
 {
 	const char *pos = l->val, *end = l->val + l->val_len, *item = "";
 	uint64_t v[3] = { STATE_APPLY_LIMIT, STATE_APPLY_DIED, 1 };
@@ -89,64 +94,19 @@ static void get_apply(struct state *s, const struct text_line *l)
 
 	for (unsigned i = 0; i < 3 && text_item(&pos, end, &item, &len); i++)
 		text_number(&v[i], item, len, max[i], max[i]);
-	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
-		if (text_equals(l->line + 6, l->key_len - 6,
-				state_source_name((enum state_source)i)))
-			s->apply[i] =
-				(struct state_apply){ (uint8_t)v[0], (uint8_t)v[1], v[2] == 1 };
+	*field = (struct state_apply){ (uint8_t)v[0], (uint8_t)v[1], v[2] == 1 };
 }
 
-static void get_installs(struct state *s, const struct text_line *l)
-{
-	s->installs = (uint8_t)text_value(l, STATE_INSTALLS_LIMIT, STATE_INSTALLS_LIMIT);
-}
-
-static void get_rebuilt(struct state *s, const struct text_line *l)
-{
-	s->rebuilt = text_value(l, 1, 1) == 1;
-}
-
-/* One that is no number must not open the way back, nor bar every release for ever: the caller
- * raises it to what is installed. */
-static void get_limit(struct state *s, const struct text_line *l)
-{
-	uint64_t *v = text_is(l, "floor")	   ? &s->floor
-		      : text_is(l, "back")	   ? &s->back
-		      : text_is(l, "rejected.max") ? &s->rejected_max
-						   : &s->forgotten_max;
-
-	*v = text_value(l, UINT64_MAX - 1, UINT64_MAX);
-}
-
-/* A bad value: no power cut is told by it, so that nothing is excused. */
-static void get_warm(struct state *s, const struct text_line *l)
-{
-	s->warm = text_value(l, 1, 0) == 1;
-}
-
-static void get_ps(struct state *s, const struct text_line *l)
-{
-	uint8_t ps[sizeof(s->ps)];
-
-	s->ps = state_decode_id(ps, sizeof(ps), l->val, l->val_len)
-			? __builtin_bswap64(bytes_get64(ps))
-			: 0;
-}
-
-static void get_disk(struct state *s, const struct text_line *l)
-{
-	text_copy(s->disk, sizeof(s->disk), l->val, l->val_len);
-}
-
-static void get_ledger(struct state *s, const struct text_line *l)
+static void get_ledger(struct state *s, const struct text_line *l,
+		       void (*add)(struct state *s, const uint8_t *release))
 {
 	const char *pos = l->val, *end = l->val + l->val_len, *item;
 	uint8_t id[STATE_ID_LEN] = { 0 };
 	size_t len;
 
 	while (text_item(&pos, end, &item, &len))
-		if (state_decode_id(id, STATE_LEDGER_ID_LEN, item, len))
-			(text_is(l, "applied") ? state_add_applied : state_add_rejected)(s, id);
+		if (read_id(id, STATE_LEDGER_ID_LEN, item, len))
+			add(s, id);
 }
 
 /* A count that cannot be read is at its limit: a person has to ask for that release. */
@@ -159,7 +119,7 @@ static void get_unwritable(struct state *s, const struct text_line *l)
 	size_t len;
 
 	while (text_item(&pos, end, &item, &len)) {
-		if (len <= hex || !state_decode_id(id, STATE_LEDGER_ID_LEN, item, hex))
+		if (len <= hex || !read_id(id, STATE_LEDGER_ID_LEN, item, hex))
 			continue;
 		text_number(&n, item + hex + 1, len - hex - 1, STATE_FAILS_LIMIT,
 			    STATE_FAILS_LIMIT);
@@ -168,62 +128,84 @@ static void get_unwritable(struct state *s, const struct text_line *l)
 	}
 }
 
-static const struct {
-	const char *name;
-	bool core;
-	void (*get)(struct state *s, const struct text_line *l);
-} global_keys[] = {
-	{ "pref", true, get_pref },
-	{ "last", true, get_last },
-	{ "open", true, get_open },
-	{ "token", true, get_token },
-	{ "clean", true, get_clean },
-	{ "lr", true, get_lr },
-	{ "lr.count", false, get_lr_count },
-	{ "oneshot", false, get_oneshot },
-	{ "staged", false, get_staged },
-	{ "apply.data", false, get_apply },
-	{ "apply.raw", false, get_apply },
-	{ "apply.sd", false, get_apply },
-	{ "apply.usb", false, get_apply },
-	{ "apply.command", false, get_apply },
-	{ "installs", false, get_installs },
-	{ "rebuilt", false, get_rebuilt },
-	{ "floor", false, get_limit },
-	{ "back", false, get_limit },
-	{ "ps", false, get_ps },
-	{ "warm", false, get_warm },
-	{ "disk", false, get_disk },
-	{ "applied", false, get_ledger },
-	{ "rejected", false, get_ledger },
-	{ "rejected.max", false, get_limit },
-	{ "forgotten.max", false, get_limit },
-	{ "unwritable", false, get_unwritable },
-};
+/* t: the slot that a key of a slot is of. */
+static void get_field(struct state *s, struct state_slot *t, const struct state_key *key,
+		      const struct text_line *l)
+{
+	void *field = t != NULL ? (uint8_t *)t + key->offset : (uint8_t *)s + key->offset;
+
+	switch (key->kind) {
+	case STATE_KIND_NUMBER:
+	case STATE_KIND_LIMIT:
+	case STATE_KIND_TOKEN:
+		get_number(field, key, l);
+		break;
+	case STATE_KIND_HASH:
+		get_hash(field, l);
+		break;
+	case STATE_KIND_LETTER:
+		get_letter(field, s, key, l);
+		break;
+	case STATE_KIND_TEXT:
+		text_copy(field, key->size, l->val, l->val_len);
+		break;
+	case STATE_KIND_STAGED:
+		get_staged(field, l);
+		break;
+	case STATE_KIND_APPLY:
+		get_apply(field, l);
+		break;
+	case STATE_KIND_APPLIED:
+		get_ledger(s, l, state_add_applied);
+		break;
+	case STATE_KIND_REJECTED:
+		get_ledger(s, l, state_add_rejected);
+		break;
+	case STATE_KIND_UNWRITABLE:
+		get_unwritable(s, l);
+		break;
+	case STATE_KIND_ST:
+		get_st(field, key, l);
+		break;
+	case STATE_KIND_RELEASE:
+		t->has_release = read_id(field, STATE_ID_LEN, l->val, l->val_len);
+		break;
+	case STATE_KIND_NSLOTS:
+	case STATE_KIND_SLOTS:
+		break;
+	}
+}
 
 /* ---- the whole */
 
-static bool read_slot_key(struct state *s, const struct text_line *l)
+static const struct state_key *find_key(const struct state_key *keys, const char *name, size_t len)
 {
-	if (l->key_len < 3 || l->line[1] != '.' || l->line[0] < 'a' ||
-	    l->line[0] >= 'a' + s->nslots)
-		return false;
-	return state_decode_slot_key(&s->slot[l->line[0] - 'a'], l, s->newer);
+	for (const struct state_key *key = keys; key->name != NULL; key++)
+		if (key->kind != STATE_KIND_SLOTS && text_equals(name, len, key->name))
+			return key;
+	return NULL;
 }
 
+static bool is_of_slot(const struct state *s, const struct text_line *l)
+{
+	return l->key_len >= 3 && l->line[1] == '.' && l->line[0] >= 'a' &&
+	       l->line[0] < 'a' + s->nslots;
+}
+
+/* False: not known; or the record is a newer one's, and each version has its own such keys. */
 static bool read_key(struct state *s, const struct text_line *l)
 {
-	if (text_equals(l->line, l->key_len, "nslots"))
-		return true;
-	for (size_t i = 0; i < KB_ARRAY_LEN(global_keys); i++) {
-		if (!text_equals(l->line, l->key_len, global_keys[i].name))
-			continue;
-		if (s->newer && !global_keys[i].core)
-			return false;
-		global_keys[i].get(s, l);
-		return true;
+	const struct state_key *key = find_key(state_keys, l->line, l->key_len);
+	struct state_slot *t = NULL;
+
+	if (key == NULL && is_of_slot(s, l)) {
+		t = &s->slot[l->line[0] - 'a'];
+		key = find_key(state_keys_of_slot, l->line + 2, l->key_len - 2);
 	}
-	return read_slot_key(s, l);
+	if (key == NULL || (s->newer && key->when != STATE_WHEN_CORE))
+		return false;
+	get_field(s, t, key, l);
+	return true;
 }
 
 static void keep_line(struct state *s, const struct text_line *l)
@@ -276,10 +258,9 @@ static void make_whole(struct state *s)
 			t->sequence = 0;
 		}
 	}
-	need_number(s, &s->floor);
-	need_number(s, &s->back);
-	need_number(s, &s->rejected_max);
-	need_number(s, &s->forgotten_max);
+	for (const struct state_key *key = state_keys; key->name != NULL; key++)
+		if (key->kind == STATE_KIND_LIMIT)
+			need_number(s, (uint64_t *)((uint8_t *)s + key->offset));
 }
 
 enum kb_err state_decode(struct state *s, const char *buf, size_t len, uint16_t min_reader)

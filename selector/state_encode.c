@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/bytes.h"
-#include "selector/state.h"
+#include "selector/state_keys.h"
 #include "selector/text.h"
 
 #include <string.h>
-
-/* A key of a slot: "a.st". */
-struct slot_key {
-	char s[16];
-};
-
-static struct slot_key slot_key(unsigned slot, const char *name)
-{
-	struct slot_key k = { { state_slot_letter((int)slot), '.' } };
-
-	memcpy(k.s + 2, name, strlen(name) + 1);
-	return k;
-}
 
 static void put_letter(struct text_out *o, const char *key, int slot)
 {
@@ -25,58 +12,30 @@ static void put_letter(struct text_out *o, const char *key, int slot)
 	text_put(o, key, val);
 }
 
-static void put_core(struct text_out *o, const struct state *s)
+static void put_hash(struct text_out *o, const char *key, uint64_t hash)
 {
-	text_put_number(o, "nslots", s->nslots);
-	put_letter(o, "pref", s->pref);
-	put_letter(o, "last", s->last);
-	put_letter(o, "open", s->open);
-	text_put_number(o, "token", s->open == STATE_NONE ? 0 : s->open_token);
-	text_put_number(o, "clean", s->clean);
-	put_letter(o, "lr", s->lr);
-	for (unsigned i = 0; i < s->nslots; i++) {
-		const struct state_slot *t = &s->slot[i];
+	char hex[2 * sizeof(hash) + 1];
+	uint8_t bytes[sizeof(hash)];
 
-		text_put(o, slot_key(i, "st").s, state_st_name(t->st));
-		text_put_number(o, slot_key(i, "tries").s, t->tries);
-		text_put_number(o, slot_key(i, "grace").s, t->grace);
-		text_put_number(o, slot_key(i, "streak").s, t->streak);
-	}
+	bytes_put64(bytes, __builtin_bswap64(hash));
+	bytes_hex(hex, bytes, sizeof(bytes));
+	text_put(o, key, hex);
 }
 
-static void put_number_if(struct text_out *o, const char *key, uint64_t v)
-{
-	if (v != 0)
-		text_put_number(o, key, v);
-}
-
-static void put_slot(struct text_out *o, const struct state_slot *t, unsigned i)
+static void put_release(struct text_out *o, const char *key, const uint8_t *release)
 {
 	char hex[2 * STATE_ID_LEN + 1];
 
-	if (t->ever_good)
-		text_put(o, slot_key(i, "ever").s, "1");
-	put_number_if(o, slot_key(i, "doubt").s, t->doubt);
-	put_number_if(o, slot_key(i, "retries").s, t->retries);
-	put_number_if(o, slot_key(i, "wait").s, t->wait);
-	if (t->has_release) {
-		bytes_hex(hex, t->release, STATE_ID_LEN);
-		text_put(o, slot_key(i, "release").s, hex);
-		text_put_number(o, slot_key(i, "sequence").s, t->sequence);
-		text_put(o, slot_key(i, "version").s, t->version);
-	}
-	if (t->reason[0] != '\0')
-		text_put(o, slot_key(i, "reason").s, t->reason);
+	bytes_hex(hex, release, STATE_ID_LEN);
+	text_put(o, key, hex);
 }
 
-/* "kind,hex,fails" */
-static void put_staged(struct text_out *o, const struct state_staged *g)
+/* "source,release,failures" */
+static void put_staged(struct text_out *o, const char *key, const struct state_staged *g)
 {
 	char val[16 + 2 * STATE_ID_LEN + 24];
 	struct text_out v = { .buf = val, .size = sizeof(val) };
 
-	if (g->source == STATE_SRC_NONE)
-		return;
 	v.len = strlen(state_source_name(g->source));
 	memcpy(val, state_source_name(g->source), v.len);
 	val[v.len++] = ',';
@@ -84,19 +43,15 @@ static void put_staged(struct text_out *o, const struct state_staged *g)
 	v.len += (size_t)2 * STATE_ID_LEN;
 	val[v.len++] = ',';
 	text_decimal(val + v.len, g->fails);
-	text_put(o, "staged", val);
+	text_put(o, key, val);
 }
 
 /* "count,grace,open" */
-static void put_apply(struct text_out *o, const struct state_apply *a, enum state_source src)
+static void put_apply(struct text_out *o, const char *key, const struct state_apply *a)
 {
-	char key[24] = "apply.", val[64];
-	size_t n;
+	char val[64];
+	size_t n = text_decimal(val, a->count);
 
-	if (a->count == 0 && a->grace == 0 && !a->open)
-		return;
-	memcpy(key + 6, state_source_name(src), strlen(state_source_name(src)) + 1);
-	n = text_decimal(val, a->count);
 	val[n++] = ',';
 	n += text_decimal(val + n, a->grace);
 	val[n++] = ',';
@@ -116,12 +71,11 @@ static void put_ledger(struct text_out *o, const char *key,
 		bytes_hex(val + len, ids[i], STATE_LEDGER_ID_LEN);
 		len += (size_t)2 * STATE_LEDGER_ID_LEN;
 	}
-	if (n > 0)
-		text_put(o, key, val);
+	text_put(o, key, val);
 }
 
 /* "hex:count", commas between */
-static void put_unwritable(struct text_out *o, const struct state *s)
+static void put_unwritable(struct text_out *o, const char *key, const struct state *s)
 {
 	char val[STATE_UNWRITABLE_LEN * (2 * STATE_LEDGER_ID_LEN + 8)];
 	size_t len = 0;
@@ -134,40 +88,133 @@ static void put_unwritable(struct text_out *o, const struct state *s)
 		val[len++] = ':';
 		len += text_decimal(val + len, s->unwritable[i].count);
 	}
-	if (len > 0)
-		text_put(o, "unwritable", val);
+	text_put(o, key, val);
 }
 
-static void put_rest(struct text_out *o, const struct state *s)
+static uint64_t number(const struct state_key *key, const void *field)
 {
-	char hex[2 * sizeof(s->ps) + 1];
-	uint8_t ps[sizeof(s->ps)];
+	uint16_t half;
+	uint64_t whole;
 
-	if (s->oneshot != STATE_NONE)
-		put_letter(o, "oneshot", s->oneshot);
-	put_number_if(o, "lr.count", s->lr_count);
-	for (unsigned i = 0; i < s->nslots; i++)
-		put_slot(o, &s->slot[i], i);
-	put_staged(o, &s->staged);
-	for (unsigned i = 0; i < STATE_SRC_COUNT; i++)
-		put_apply(o, &s->apply[i], (enum state_source)i);
-	put_number_if(o, "installs", s->installs);
-	put_number_if(o, "rebuilt", s->rebuilt);
-	put_number_if(o, "warm", s->warm);
-	put_number_if(o, "floor", s->floor);
-	put_number_if(o, "back", s->back);
-	if (s->ps != 0) {
-		bytes_put64(ps, __builtin_bswap64(s->ps));
-		bytes_hex(hex, ps, sizeof(ps));
-		text_put(o, "ps", hex);
+	if (key->size == sizeof(uint8_t))
+		return *(const uint8_t *)field;
+	if (key->size == sizeof(half)) {
+		memcpy(&half, field, sizeof(half));
+		return half;
 	}
-	if (s->disk[0] != '\0')
-		text_put(o, "disk", s->disk);
-	put_ledger(o, "applied", s->applied, s->napplied);
-	put_ledger(o, "rejected", s->rejected, s->nrejected);
-	put_number_if(o, "rejected.max", s->rejected_max);
-	put_number_if(o, "forgotten.max", s->forgotten_max);
-	put_unwritable(o, s);
+	memcpy(&whole, field, sizeof(whole));
+	return whole;
+}
+
+/* Not as in an empty state. */
+static bool is_set(const struct state *s, const struct state_key *key, const void *field)
+{
+	const struct state_apply *a = field;
+
+	switch (key->kind) {
+	case STATE_KIND_LETTER:
+		return *(const int8_t *)field != STATE_NONE;
+	case STATE_KIND_TEXT:
+		return *(const char *)field != '\0';
+	case STATE_KIND_STAGED:
+		return s->staged.source != STATE_SRC_NONE;
+	case STATE_KIND_APPLY:
+		return a->count != 0 || a->grace != 0 || a->open;
+	case STATE_KIND_APPLIED:
+		return s->napplied > 0;
+	case STATE_KIND_REJECTED:
+		return s->nrejected > 0;
+	case STATE_KIND_UNWRITABLE:
+		return s->nunwritable > 0;
+	case STATE_KIND_NSLOTS:
+	case STATE_KIND_SLOTS:
+	case STATE_KIND_NUMBER:
+	case STATE_KIND_LIMIT:
+	case STATE_KIND_TOKEN:
+	case STATE_KIND_HASH:
+	case STATE_KIND_ST:
+	case STATE_KIND_RELEASE:
+		break; /* a number, or never asked */
+	}
+	return number(key, field) != 0;
+}
+
+static void put_field(struct text_out *o, const char *name, const struct state *s,
+		      const struct state_key *key, const void *field)
+{
+	switch (key->kind) {
+	case STATE_KIND_NSLOTS:
+	case STATE_KIND_NUMBER:
+	case STATE_KIND_LIMIT:
+		text_put_number(o, name, number(key, field));
+		break;
+	case STATE_KIND_TOKEN:
+		text_put_number(o, name, s->open == STATE_NONE ? 0 : number(key, field));
+		break;
+	case STATE_KIND_HASH:
+		put_hash(o, name, number(key, field));
+		break;
+	case STATE_KIND_LETTER:
+		put_letter(o, name, *(const int8_t *)field);
+		break;
+	case STATE_KIND_TEXT:
+		text_put(o, name, field);
+		break;
+	case STATE_KIND_STAGED:
+		put_staged(o, name, field);
+		break;
+	case STATE_KIND_APPLY:
+		put_apply(o, name, field);
+		break;
+	case STATE_KIND_APPLIED:
+		put_ledger(o, name, s->applied, s->napplied);
+		break;
+	case STATE_KIND_REJECTED:
+		put_ledger(o, name, s->rejected, s->nrejected);
+		break;
+	case STATE_KIND_UNWRITABLE:
+		put_unwritable(o, name, s);
+		break;
+	case STATE_KIND_ST:
+		text_put(o, name, state_st_name(*(const enum state_st *)field));
+		break;
+	case STATE_KIND_RELEASE:
+		put_release(o, name, field);
+		break;
+	case STATE_KIND_SLOTS:
+		break; /* has no line of its own */
+	}
+}
+
+/* Those keys of a slot that are core, or those that are not. */
+static void put_slot(struct text_out *o, const struct state *s, unsigned slot, bool core)
+{
+	const struct state_slot *t = &s->slot[slot];
+	char name[16] = { state_slot_letter((int)slot), '.' };
+
+	for (const struct state_key *key = state_keys_of_slot; key->name != NULL; key++) {
+		const void *field = (const uint8_t *)t + key->offset;
+
+		if ((key->when == STATE_WHEN_CORE) != core ||
+		    (key->when == STATE_WHEN_SET && !is_set(s, key, field)) ||
+		    (key->when == STATE_WHEN_RELEASE && !t->has_release))
+			continue;
+		memcpy(name + 2, key->name, strlen(key->name) + 1);
+		put_field(o, name, s, key, field);
+	}
+}
+
+static void put_key(struct text_out *o, const struct state *s, const struct state_key *key)
+{
+	const void *field = (const uint8_t *)s + key->offset;
+
+	if (key->kind == STATE_KIND_SLOTS) {
+		for (unsigned i = 0; i < s->nslots; i++)
+			put_slot(o, s, i, key->when == STATE_WHEN_CORE);
+		return;
+	}
+	if (key->when == STATE_WHEN_CORE || is_set(s, key, field))
+		put_field(o, key->name, s, key, field);
 }
 
 enum kb_err state_encode(const struct state *s, char *buf, size_t size, size_t *len)
@@ -176,9 +223,9 @@ enum kb_err state_encode(const struct state *s, char *buf, size_t size, size_t *
 	const char *pos = s->extra;
 	struct text_line l;
 
-	put_core(&o, s);
-	if (!s->newer)
-		put_rest(&o, s);
+	for (const struct state_key *key = state_keys; key->name != NULL; key++)
+		if (key->when == STATE_WHEN_CORE || !s->newer)
+			put_key(&o, s, key);
 	*len = o.len;
 	if (o.full)
 		return KB_ENOSPC;
@@ -186,4 +233,15 @@ enum kb_err state_encode(const struct state *s, char *buf, size_t size, size_t *
 		text_put_raw(&o, l.line, l.line_len);
 	*len = o.len;
 	return KB_OK;
+}
+
+bool state_same(const struct state *a, const struct state *b)
+{
+	char ta[STATE_PAYLOAD_MAX], tb[STATE_PAYLOAD_MAX];
+	size_t na, nb;
+
+	if (state_encode(a, ta, sizeof(ta), &na) != KB_OK ||
+	    state_encode(b, tb, sizeof(tb), &nb) != KB_OK)
+		return false;
+	return na == nb && memcmp(ta, tb, na) == 0;
 }

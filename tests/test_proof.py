@@ -20,8 +20,10 @@ def test_the_codec_is_proven():
 
 
 @pytest.mark.parametrize("name, right, mistaken", [
-    ("selector/state_decode_slot.c", "text_value(l, STATE_TRIES_MAX, 0)", "text_value(l, STATE_TRIES_MAX - 1, 0)"),
-    ("selector/state_encode.c", 'put_number_if(o, "lr.count"', 'put_number_if(o, "lr.count."'),
+    ("selector/state_keys.c", "OF_SLOT(tries), STATE_TRIES_MAX", "OF_SLOT(tries), STATE_TRIES_MAX - 1"),
+    ("selector/state_keys.c", "OF_STATE(lr_count)", "OF_STATE(installs)"),
+    ("selector/state_encode.c", "key->when == STATE_WHEN_RELEASE && !t->has_release",
+     "key->when == STATE_WHEN_RELEASE && t->sequence == 0"),
     ("selector/text.c", "l->line_len = (size_t)(stop - *pos) + (nl != NULL);",
      "l->line_len = (size_t)(stop - *pos) + 1;"),
 ])

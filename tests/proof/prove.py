@@ -17,7 +17,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
 CODEC = ["selector/state.c", "selector/state_encode.c", "selector/state_decode.c",
-         "selector/state_decode_slot.c", "selector/text.c", "lib/bytes.c", "lib/util.c"]
+         "selector/state_keys.c", "selector/text.c", "lib/bytes.c", "lib/util.c"]
 LAYOUT = ["manifest_chunks", "manifest_chunk_len", "manifest_hashes_len", "enc_pages", "enc_page_len", "hash_pages",
           "stored_fits"]
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "selector/state_keys.h"
 #include "tests/unit/states.h"
 
 #include <stdio.h>
@@ -59,6 +60,69 @@ static void fill(struct state *st)
 	st->warm = true;
 	st->floor = st->back = st->rejected_max = st->forgotten_max = UINT64_MAX - 2;
 	state_set_text(st->disk, all);
+}
+
+static bool has_size_of_its_kind(const struct state_key *key)
+{
+	switch (key->kind) {
+	case STATE_KIND_NUMBER:
+		return key->size == 1 || key->size == 2 || key->size == 8;
+	case STATE_KIND_LIMIT:
+	case STATE_KIND_TOKEN:
+	case STATE_KIND_HASH:
+		return key->size == 8;
+	case STATE_KIND_NSLOTS:
+	case STATE_KIND_LETTER:
+		return key->size == 1;
+	case STATE_KIND_TEXT:
+		return key->size == STATE_STR_MAX + 1;
+	case STATE_KIND_STAGED:
+		return key->size == sizeof(struct state_staged);
+	case STATE_KIND_APPLY:
+		return key->size == sizeof(struct state_apply);
+	case STATE_KIND_ST:
+		return key->size == sizeof(enum state_st) && key->when == STATE_WHEN_CORE;
+	case STATE_KIND_RELEASE:
+		return key->size == STATE_ID_LEN && key->when == STATE_WHEN_RELEASE;
+	case STATE_KIND_SLOTS:
+	case STATE_KIND_APPLIED:
+	case STATE_KIND_REJECTED:
+	case STATE_KIND_UNWRITABLE:
+		break;
+	}
+	return true;
+}
+
+/* "| `X.tries`, `X.grace`, `X.streak` | core | …": the row of the page that has the key. */
+static void check_key(const char *doc, const char *of, const struct state_key *key)
+{
+	const char *name = strncmp(key->name, "apply.", 6) == 0 ? "apply.SOURCE" : key->name;
+	const char *at, *end;
+	char quoted[32];
+
+	if (!has_size_of_its_kind(key))
+		fail_msg("%s%s: a field of another size", of, key->name);
+	if (key->kind == STATE_KIND_SLOTS)
+		return;
+	snprintf(quoted, sizeof(quoted), "`%s%s`", of, name);
+	at = strstr(strstr(doc, "\n| `nslots` |"), quoted);
+	end = at != NULL ? strchr(at, '|') : NULL;
+	if (end == NULL || (strncmp(end, "| core |", 8) == 0) != (key->when == STATE_WHEN_CORE))
+		fail_msg("docs/STATE.md: %s: not there, or not core", quoted);
+}
+
+TEST(each_key_has_a_field_of_its_kind_and_a_row_of_the_page)
+{
+	static char doc[128 << 10];
+	FILE *f = fopen("docs/STATE.md", "r");
+
+	assert_non_null(f);
+	doc[fread(doc, 1, sizeof(doc) - 1, f)] = '\0';
+	fclose(f);
+	for (const struct state_key *key = state_keys; key->name != NULL; key++)
+		check_key(doc, "", key);
+	for (const struct state_key *key = state_keys_of_slot; key->name != NULL; key++)
+		check_key(doc, "X.", key);
 }
 
 TEST(fresh_state_has_empty_slots_and_prefers_the_first)
@@ -175,21 +239,44 @@ TEST(what_could_not_be_written_is_read_with_care)
 	assert_int_equal(state_unwritable(&s, id), 0);
 }
 
-TEST(text_is_readable)
+#define HALF_ID "00112233445566778899aabbccddeeff"
+
+/* What is read from a text, written again. */
+static void reads_as(const char *text, const char *want)
 {
-	static const char want[] = "nslots=2\npref=b\nlast=a\nopen=b\ntoken=7\nclean=0\nlr=-\n"
-				   "a.st=good\na.tries=0\na.grace=5\na.streak=0\n"
-				   "b.st=trial\nb.tries=2\nb.grace=5\nb.streak=0\na.ever=1\n";
-	char buf[STATE_PAYLOAD_MAX];
+	char buf[STATE_PAYLOAD_MAX + 1];
 	size_t len;
 
-	states_open(&s);
-	s.ps = 0x0123456789abcdefu;
-	OK(state_encode(&s, buf, sizeof(buf), &len));
-	assert_memory_equal(buf, want, strlen(want));
-	assert_true(has_line(buf, len, "\nb.sequence=2\n"));
-	assert_true(has_line(buf, len, "\nps=0123456789abcdef\n"));
-	assert_false(has_line(buf, len, "applied"));
+	read_text(&s, text);
+	OK(state_encode(&s, buf, sizeof(buf) - 1, &len));
+	buf[len] = '\0';
+	assert_string_equal(buf, want);
+}
+
+/* All keys there are, in their order. */
+TEST(text_is_readable)
+{
+	static const char text[] =
+		"nslots=2\npref=b\nlast=a\nopen=b\ntoken=7\nclean=1\nlr=a\n"
+		"a.st=good\na.tries=0\na.grace=5\na.streak=2\n"
+		"b.st=trial\nb.tries=2\nb.grace=4\nb.streak=0\noneshot=b\nlr.count=3\n"
+		"a.ever=1\na.doubt=1\na.retries=2\na.wait=4\n"
+		"a.release=" HALF_ID HALF_ID
+		"\na.sequence=0\na.version=\na.reason=crashed or hung\n"
+		"b.release=" HALF_ID HALF_ID "\nb.sequence=12\nb.version=1.2\n"
+		"staged=usb," HALF_ID HALF_ID
+		",2\napply.data=1,2,1\napply.raw=2,0,0\napply.sd=0,1,0\n"
+		"apply.usb=3,6,0\napply.command=0,0,1\ninstalls=5\nrebuilt=1\nwarm=1\n"
+		"floor=10\nback=11\nps=0123456789abcdef\ndisk=a disk\n"
+		"applied=" HALF_ID ","
+		"ff"
+		"112233445566778899aabbccddeeff\nrejected=" HALF_ID "\n"
+		"rejected.max=13\nforgotten.max=9\nunwritable=" HALF_ID ":2\n";
+
+	reads_as(text, text);
+	reads_as("nslots=1\na.st=empty\na.streak=0",
+		 "nslots=1\npref=a\nlast=-\nopen=-\ntoken=0\nclean=0\nlr=-\n"
+		 "a.st=empty\na.tries=0\na.grace=0\na.streak=0\n");
 }
 
 TEST(too_small_a_buffer_is_an_error)
@@ -278,30 +365,35 @@ TEST(newer_record_is_used_by_its_core_only)
 
 TEST(bad_values_become_what_trusts_least)
 {
-	static const char text[] =
-		"nslots=2\npref=z\nlast=?\nopen=c\ntoken=1x\nclean=maybe\nlr=aa\noneshot=\n"
-		"a.st=superb\na.tries=-1\na.grace=\na.streak=none\na.ever=2\na.release=00\n"
-		"a.sequence=5\nb.st=trial\nb.tries=200\nb.grace=99\nb.streak=77\n"
-		"staged=moon,00,1\napply.usb=x,y,z\ninstalls=many\nrebuilt=?\nps=12\n"
-		"applied=zz,,\nunwritable=zz,zz:1,:,\n";
-
-	read_text(&s, text);
-	assert_true(s.pref == 0 && s.last == STATE_NONE && s.open == STATE_NONE);
-	assert_true(s.open_token == 0 && !s.clean && s.lr == STATE_NONE);
-	assert_int_equal(s.oneshot, STATE_NONE);
+	reads_as("nslots=2\npref=z\nlast=?\nopen=b\ntoken=1x\nclean=maybe\nlr=aa\noneshot=\n"
+		 "lr.count=x\na.st=superb\na.tries=-1\na.grace=\na.streak=none\na.ever=x\n"
+		 "a.doubt=x\na.retries=x\na.wait=x\na.release=00\na.sequence=5\n"
+		 "b.release=" HALF_ID HALF_ID "\nb.sequence=x\nstaged=moon,00,1\napply.usb=x,y,z\n"
+		 "installs=many\nrebuilt=?\nwarm=x\nps=12\nfloor=x\napplied=zz,,\n"
+		 "unwritable=zz,zz:1,:,\n",
+		 "nslots=2\npref=a\nlast=-\nopen=b\ntoken=0\nclean=0\nlr=-\n"
+		 "a.st=bad\na.tries=0\na.grace=0\na.streak=3\n"
+		 "b.st=bad\nb.tries=0\nb.grace=0\nb.streak=3\nlr.count=16\n"
+		 "a.doubt=1\na.retries=15\na.wait=32768\n"
+		 "b.release=" HALF_ID HALF_ID "\nb.sequence=0\nb.version=\n"
+		 "apply.usb=3,6,1\ninstalls=8\nrebuilt=1\n");
 	assert_int_equal(s.slot[0].st, STATE_BAD);
-	assert_true(s.slot[0].tries == 0 && s.slot[0].grace == 0);
-	assert_int_equal(s.slot[0].streak, STATE_STREAK_LIMIT);
-	assert_false(s.slot[0].has_release);
-	assert_true(s.slot[0].sequence == 0);
-	assert_int_equal(s.slot[1].tries, STATE_TRIES_MAX);
-	assert_int_equal(s.slot[1].grace, STATE_GRACE);
-	assert_int_equal(s.slot[1].streak, STATE_STREAK_LIMIT);
-	assert_int_equal(s.staged.source, STATE_SRC_NONE);
-	assert_int_equal(s.apply[STATE_SRC_USB].count, STATE_APPLY_LIMIT);
-	assert_int_equal(s.apply[STATE_SRC_SD].count, 0);
-	assert_int_equal(s.installs, STATE_INSTALLS_LIMIT);
-	assert_true(s.rebuilt && s.ps == 0 && s.napplied == 0 && s.nunwritable == 0);
+}
+
+TEST(numbers_that_are_too_large_are_at_their_limit)
+{
+	reads_as("nslots=1\nopen=a\ntoken=18446744073709551615\nclean=2\nlr.count=17\n"
+		 "a.st=trial\na.tries=10\na.grace=6\na.streak=4\na.ever=2\na.doubt=2\n"
+		 "a.retries=16\na.wait=32769\na.release=" HALF_ID HALF_ID "\n"
+		 "a.sequence=18446744073709551615\napply.sd=4,7,2\ninstalls=9\nrebuilt=2\n"
+		 "warm=2\nfloor=18446744073709551615\nback=18446744073709551615\n"
+		 "rejected.max=18446744073709551615\nforgotten.max=18446744073709551615\n",
+		 "nslots=1\npref=a\nlast=-\nopen=a\ntoken=18446744073709551615\nclean=1\n"
+		 "lr=-\na.st=trial\na.tries=9\na.grace=5\na.streak=3\nlr.count=16\na.ever=1\n"
+		 "a.doubt=1\na.retries=15\na.wait=32768\na.release=" HALF_ID HALF_ID "\n"
+		 "a.sequence=18446744073709551615\na.version=\napply.sd=3,6,1\ninstalls=8\n"
+		 "rebuilt=1\nwarm=1\nfloor=18446744073709551614\nback=18446744073709551614\n"
+		 "rejected.max=18446744073709551614\nforgotten.max=18446744073709551614\n");
 }
 
 TEST(missing_slot_lines_trust_least)
