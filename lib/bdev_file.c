@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct bdev_file *self(struct bdev *b)
+static struct bdev_file *file_of(struct bdev *b)
 {
 	return (struct bdev_file *)b;
 }
@@ -20,7 +20,7 @@ static enum kb_err file_read(struct bdev *b, uint64_t off, void *buf, size_t len
 	uint8_t *p = buf;
 
 	while (len > 0) {
-		ssize_t n = pread(self(b)->fd, p, len, (off_t)off);
+		ssize_t n = pread(file_of(b)->fd, p, len, (off_t)off);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -38,7 +38,7 @@ static enum kb_err file_write(struct bdev *b, uint64_t off, const void *buf, siz
 	const uint8_t *p = buf;
 
 	while (len > 0) {
-		ssize_t n = pwrite(self(b)->fd, p, len, (off_t)off);
+		ssize_t n = pwrite(file_of(b)->fd, p, len, (off_t)off);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -53,7 +53,7 @@ static enum kb_err file_write(struct bdev *b, uint64_t off, const void *buf, siz
 
 static enum kb_err file_flush(struct bdev *b)
 {
-	return fsync(self(b)->fd) == 0 ? KB_OK : KB_EIO;
+	return fsync(file_of(b)->fd) == 0 ? KB_OK : KB_EIO;
 }
 
 static enum kb_err file_discard(struct bdev *b, uint64_t off, uint64_t len)
@@ -61,7 +61,7 @@ static enum kb_err file_discard(struct bdev *b, uint64_t off, uint64_t len)
 	uint64_t range[2] = { off, len };
 
 	/* Discard is advice: a device that cannot is as good. */
-	if (self(b)->block && ioctl(self(b)->fd, BLKDISCARD, range) < 0 && errno == EIO)
+	if (file_of(b)->block && ioctl(file_of(b)->fd, BLKDISCARD, range) < 0 && errno == EIO)
 		return KB_EIO;
 	return KB_OK;
 }
@@ -85,11 +85,11 @@ static enum kb_err file_zero(struct bdev *b, uint64_t off, uint64_t len)
 	uint64_t range[2] = { off, len };
 	int rc;
 
-	if (self(b)->block)
-		rc = ioctl(self(b)->fd, BLKZEROOUT, range);
+	if (file_of(b)->block)
+		rc = ioctl(file_of(b)->fd, BLKZEROOUT, range);
 	else
-		rc = fallocate(self(b)->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
-			       (off_t)len);
+		rc = fallocate(file_of(b)->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       (off_t)off, (off_t)len);
 	if (rc == 0)
 		return KB_OK;
 	if (errno == EOPNOTSUPP || errno == ENOTTY)
@@ -101,9 +101,9 @@ static enum kb_err file_drop_cache(struct bdev *b, uint64_t off, uint64_t len)
 {
 	int rc;
 
-	if (self(b)->direct)
+	if (file_of(b)->direct)
 		return KB_OK;
-	rc = posix_fadvise(self(b)->fd, (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
+	rc = posix_fadvise(file_of(b)->fd, (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
 	return rc == 0 ? KB_OK : err_errno(rc);
 }
 
@@ -111,18 +111,18 @@ static bool file_is_zero(struct bdev *b, uint64_t off, uint64_t len)
 {
 	off_t data;
 
-	if (self(b)->block)
+	if (file_of(b)->block)
 		return false;
-	data = lseek(self(b)->fd, (off_t)off, SEEK_DATA);
+	data = lseek(file_of(b)->fd, (off_t)off, SEEK_DATA);
 	return data < 0 ? errno == ENXIO : (uint64_t)data >= off + len;
 }
 
 static void file_prefetch(struct bdev *b, uint64_t off, uint64_t len)
 {
 	/* The kernel would fill the page cache with the zeroes of a hole. */
-	if (self(b)->direct || file_is_zero(b, off, len))
+	if (file_of(b)->direct || file_is_zero(b, off, len))
 		return;
-	(void)posix_fadvise(self(b)->fd, (off_t)off, (off_t)len, POSIX_FADV_WILLNEED);
+	(void)posix_fadvise(file_of(b)->fd, (off_t)off, (off_t)len, POSIX_FADV_WILLNEED);
 }
 
 static const struct bdev_ops file_ops = {

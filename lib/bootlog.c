@@ -13,20 +13,20 @@
 
 static char variable[] = VARIABLE "=65"; /* both levels, a digit each */
 
-static char digit(enum log_level level)
+static char level_digit(enum log_level level)
 {
 	return (char)('0' + (int)level);
 }
 
 static bool is_level(char c)
 {
-	return c >= digit(LOG_LEVEL_ERR) && c <= digit(LOG_LEVEL_DEBUG);
+	return c >= level_digit(LOG_LEVEL_ERR) && c <= level_digit(LOG_LEVEL_DEBUG);
 }
 
 void bootlog_set(enum log_level max, enum log_level shown)
 {
-	variable[sizeof(variable) - 3] = digit(max);
-	variable[sizeof(variable) - 2] = digit(shown);
+	variable[sizeof(variable) - 3] = level_digit(max);
+	variable[sizeof(variable) - 2] = level_digit(shown);
 	log_set_level(max);
 	log_show(shown);
 }

@@ -33,7 +33,7 @@ static void close_range_of(unsigned from, unsigned to)
 		close((int)fd);
 }
 
-static void close_others(const struct cage *c)
+static void close_unkept(const struct cage *c)
 {
 	unsigned from = 0;
 
@@ -119,7 +119,7 @@ static enum kb_err drop_user(const struct cage *c)
 }
 
 /* What is lower already stays so. */
-static bool lower(int what, rlim_t max)
+static bool lower_limit(int what, rlim_t max)
 {
 	struct rlimit r;
 
@@ -138,7 +138,7 @@ struct limit {
 static enum kb_err set_limits(const char *who, const struct limit *limit, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (!lower(limit[i].what, limit[i].max))
+		if (!lower_limit(limit[i].what, limit[i].max))
 			return refused(who, "limit itself");
 	}
 	return KB_OK;
@@ -164,7 +164,7 @@ enum kb_err cage_enter(const struct cage *c)
 {
 	bool root = geteuid() == 0;
 
-	close_others(c);
+	close_unkept(c);
 	if (root)
 		TRY(empty_root(c));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

@@ -32,12 +32,12 @@ struct program {
 	struct sock_filter code[AROUND_LEN + CAGE_RULES_MAX * RULE_LEN];
 };
 
-static void add(struct program *p, struct sock_filter f)
+static void add_code(struct program *p, struct sock_filter f)
 {
 	p->code[p->len++] = f;
 }
 
-static uint32_t answer(const struct cage_rule *r)
+static uint32_t answer_of(const struct cage_rule *r)
 {
 	if (r->when == CAGE_ALWAYS)
 		return SECCOMP_RET_ALLOW;
@@ -53,37 +53,37 @@ static void add_rule(struct program *p, const struct cage_rule *r)
 	const struct sock_filter without = IF_SKIP(BPF_JSET, r->value, 1);
 
 	if (r->when == CAGE_ALWAYS || r->when == CAGE_ABSENT || r->when == CAGE_NEVER) {
-		add(p, (struct sock_filter)ELSE_SKIP(BPF_JEQ, (uint32_t)r->call, 1));
-		add(p, (struct sock_filter)RETURN(answer(r)));
+		add_code(p, (struct sock_filter)ELSE_SKIP(BPF_JEQ, (uint32_t)r->call, 1));
+		add_code(p, (struct sock_filter)RETURN(answer_of(r)));
 		return;
 	}
-	add(p, (struct sock_filter)ELSE_SKIP(BPF_JEQ, (uint32_t)r->call, RULE_LEN - 1));
-	add(p, (struct sock_filter)LOAD(ARG(r->arg)));
-	add(p, r->when == CAGE_EQUAL ? equal : without);
-	add(p, (struct sock_filter)RETURN(SECCOMP_RET_ALLOW));
-	add(p, (struct sock_filter)LOAD(NR));
+	add_code(p, (struct sock_filter)ELSE_SKIP(BPF_JEQ, (uint32_t)r->call, RULE_LEN - 1));
+	add_code(p, (struct sock_filter)LOAD(ARG(r->arg)));
+	add_code(p, r->when == CAGE_EQUAL ? equal : without);
+	add_code(p, (struct sock_filter)RETURN(SECCOMP_RET_ALLOW));
+	add_code(p, (struct sock_filter)LOAD(NR));
 }
 
-static enum kb_err install(const struct cage_rule *rules, size_t n, uint32_t otherwise)
+static enum kb_err install_filter(const struct cage_rule *rules, size_t n, uint32_t otherwise)
 {
 	struct program p = { .len = 0 };
 	struct sock_fprog prog = { .filter = p.code };
 
 	if (n > CAGE_RULES_MAX)
 		return KB_EPERM;
-	add(&p, (struct sock_filter)LOAD(ARCH));
-	add(&p, (struct sock_filter)IF_SKIP(BPF_JEQ, CAGE_ARCH, 1));
-	add(&p, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
-	add(&p, (struct sock_filter)LOAD(NR));
-	add(&p, (struct sock_filter)ELSE_SKIP(BPF_JGE, OTHER_CALLS, 1));
-	add(&p, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
+	add_code(&p, (struct sock_filter)LOAD(ARCH));
+	add_code(&p, (struct sock_filter)IF_SKIP(BPF_JEQ, CAGE_ARCH, 1));
+	add_code(&p, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
+	add_code(&p, (struct sock_filter)LOAD(NR));
+	add_code(&p, (struct sock_filter)ELSE_SKIP(BPF_JGE, OTHER_CALLS, 1));
+	add_code(&p, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
 	if (otherwise == SECCOMP_RET_ALLOW) {
-		add(&p, (struct sock_filter)ELSE_SKIP(BPF_JGE, LATER_CALLS, 1));
-		add(&p, (struct sock_filter)RETURN(SECCOMP_RET_ERRNO | ENOSYS));
+		add_code(&p, (struct sock_filter)ELSE_SKIP(BPF_JGE, LATER_CALLS, 1));
+		add_code(&p, (struct sock_filter)RETURN(SECCOMP_RET_ERRNO | ENOSYS));
 	}
 	for (size_t i = 0; i < n; i++)
 		add_rule(&p, &rules[i]);
-	add(&p, (struct sock_filter)RETURN(otherwise));
+	add_code(&p, (struct sock_filter)RETURN(otherwise));
 	prog.len = p.len;
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0)
 		return KB_OK;
@@ -92,10 +92,10 @@ static enum kb_err install(const struct cage_rule *rules, size_t n, uint32_t oth
 
 enum kb_err cage_filter(const struct cage_rule *rules, size_t n)
 {
-	return install(rules, n, SECCOMP_RET_KILL_PROCESS);
+	return install_filter(rules, n, SECCOMP_RET_KILL_PROCESS);
 }
 
 enum kb_err cage_forbid(const struct cage_rule *rules, size_t n)
 {
-	return install(rules, n, SECCOMP_RET_ALLOW);
+	return install_filter(rules, n, SECCOMP_RET_ALLOW);
 }

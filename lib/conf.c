@@ -184,7 +184,7 @@ static bool set_key(struct parse *p, const char *section, const char *name, cons
 	return false;
 }
 
-static int handle(void *user, const char *section, const char *name, const char *value)
+static int take_line(void *user, const char *section, const char *name, const char *value)
 {
 	struct parse *p = user;
 
@@ -261,7 +261,7 @@ void conf_parse(struct conf *c, const char *text, const char *file, conf_warn_fn
 	struct parse p = { .c = c, .next = text, .file = file, .warn = warn, .ctx = ctx };
 
 	/* The line of the first error, which was told already. */
-	(void)ini_parse_stream(next_line, &p, handle, &p);
+	(void)ini_parse_stream(next_line, &p, take_line, &p);
 	line_done(&p);
 	check_slots(&p);
 }

@@ -82,18 +82,18 @@ static bool load_file(struct load *l, const char *folder, const char *name)
 	static char text[CONF_FILE_MAX + 1];
 	char path[512];
 	size_t len = 0;
-	enum kb_err e;
+	enum kb_err err;
 
 	snprintf(path, sizeof(path), "%s%s/%s", l->root, folder, name);
-	e = read_file(path, text, sizeof(text), &len);
-	if (e == KB_ENOENT)
+	err = read_file(path, text, sizeof(text), &len);
+	if (err == KB_ENOENT)
 		return false;
 	l->found = true;
-	if (e != KB_OK) {
+	if (err != KB_OK) {
 		l->warn(l->ctx, path, 0,
-			e == KB_EINVAL	 ? "not a regular file; ignored"
-			: e == KB_ENOSPC ? "larger than 64 KiB; ignored"
-					 : "cannot be read; ignored");
+			err == KB_EINVAL   ? "not a regular file; ignored"
+			: err == KB_ENOSPC ? "larger than 64 KiB; ignored"
+					   : "cannot be read; ignored");
 		return false;
 	}
 	text[len] = '\0';

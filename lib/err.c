@@ -35,10 +35,10 @@ static const char *const texts[] = {
 	[KB_ENOCAND] = "no slot can be booted",
 };
 
-const char *err_text(enum kb_err e)
+const char *err_text(enum kb_err err)
 {
-	if ((size_t)e < sizeof(texts) / sizeof(texts[0]) && texts[e] != NULL)
-		return texts[e];
+	if ((size_t)err < sizeof(texts) / sizeof(texts[0]) && texts[err] != NULL)
+		return texts[err];
 	return "unknown error";
 }
 

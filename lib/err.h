@@ -44,7 +44,7 @@ enum kb_err {
 };
 
 /* One lower-case English phrase for an error, never NULL; made to stand behind "unable to X: ". */
-const char *err_text(enum kb_err e);
+const char *err_text(enum kb_err err);
 
 /* The enum kb_err that fits an errno value best; KB_EIO when none does. */
 enum kb_err err_errno(int errnum);

@@ -46,7 +46,7 @@ void log_set_name(const char *name)
 }
 
 /* One write, so that lines of several processes do not mix. Nobody can be told when it fails. */
-static bool hand_over(const char *line, size_t len)
+static bool write_line(const char *line, size_t len)
 {
 	KB_CLEANUP_FD int anew = -1;
 	int fd = log_fd;
@@ -57,7 +57,7 @@ static bool hand_over(const char *line, size_t len)
 }
 
 /* To the consoles go what the kernel does not bring there, and what it would have brought. */
-static void show(enum log_level level, bool logged, const char *line, size_t len)
+static void show_on_consoles(enum log_level level, bool logged, const char *line, size_t len)
 {
 	bool by_kernel = os_console_shows((int)level);
 
@@ -83,8 +83,8 @@ void log_line(enum log_level level, const char *fmt, ...)
 		start = snprintf(line, sizeof(line), "<%d>", (int)level);
 	snprintf(line + start, sizeof(line) - (size_t)start, "%s: %s\n", log_name, safe);
 	len = strlen(line);
-	logged = hand_over(line, len) && log_kmsg;
+	logged = write_line(line, len) && log_kmsg;
 	if (log_shown != LOG_LEVEL_NONE)
-		show(level, logged, line + start, len - (size_t)start);
+		show_on_consoles(level, logged, line + start, len - (size_t)start);
 	errno = saved;
 }

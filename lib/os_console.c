@@ -70,7 +70,7 @@ bool os_console_shows(int level)
 
 /* ---------------------------------------------------------------- which there are */
 
-static struct console *find(const char *name)
+static struct console *find_console(const char *name)
 {
 	for (unsigned i = 0; i < CONSOLES_MAX; i++)
 		if (strcmp(consoles[i].name, name) == 0)
@@ -80,12 +80,12 @@ static struct console *find(const char *name)
 
 static void take_name(const char *name)
 {
-	struct console *c = find(name);
+	struct console *c = find_console(name);
 
 	if (name[0] == '\0' || strlen(name) > NAME_MAX_LEN || strchr(name, '/') != NULL)
 		return;
 	if (c == NULL) {
-		c = find("");
+		c = find_console("");
 		if (c == NULL)
 			return;
 		*c = (struct console){ .fd = -1 };
@@ -95,7 +95,7 @@ static void take_name(const char *name)
 }
 
 /* Each time anew: a driver that is a module brings its console with it. */
-static void look(void)
+static void find_consoles(void)
 {
 	char text[256], *rest = text, *name;
 
@@ -131,7 +131,7 @@ static bool open_console(struct console *c)
 }
 
 /* Hands over what it takes now. False: it is no console any more. */
-static bool hand_over(struct console *c)
+static bool write_rest(struct console *c)
 {
 	while (c->left > 0) {
 		ssize_t n = write(c->fd, c->rest, c->left);
@@ -149,14 +149,14 @@ static bool hand_over(struct console *c)
 }
 
 /* The end of a session hangs up its terminal: then it is opened anew. */
-static void begin(struct console *c, const char *line, size_t len)
+static void begin_line(struct console *c, const char *line, size_t len)
 {
 	c->left = 0;
 	for (unsigned i = 0; i < 2 && open_console(c); i++) {
 		c->rest = line;
 		c->left = len;
 		c->waiting = SIZE_MAX;
-		if (hand_over(c))
+		if (write_rest(c))
 			return;
 		util_close(&c->fd);
 		c->left = 0;
@@ -164,7 +164,7 @@ static void begin(struct console *c, const char *line, size_t len)
 }
 
 /* What has not left the kernel yet. */
-static size_t waiting(const struct console *c)
+static size_t count_waiting(const struct console *c)
 {
 	int queued = 0;
 
@@ -174,15 +174,15 @@ static size_t waiting(const struct console *c)
 }
 
 /* True: it is done with, one way or the other. */
-static bool step(struct console *c, uint64_t now, uint64_t end)
+static bool write_more(struct console *c, uint64_t now, uint64_t end)
 {
 	size_t more;
 
-	if (!hand_over(c)) {
+	if (!write_rest(c)) {
 		util_close(&c->fd);
 		c->left = 0;
 	}
-	more = waiting(c);
+	more = count_waiting(c);
 	if (more < c->waiting) {
 		c->waiting = more;
 		c->moved = now;
@@ -210,17 +210,18 @@ void os_console_write(const char *line, size_t len)
 	bool done[CONSOLES_MAX] = { false }, all;
 	int saved = errno;
 
-	look();
+	find_consoles();
 	for (unsigned i = 0; i < CONSOLES_MAX; i++) {
 		if (consoles[i].name[0] != '\0')
-			begin(&consoles[i], line, len);
+			begin_line(&consoles[i], line, len);
 	}
 	for (;; now = os_now_ms()) {
 		all = true;
 		for (unsigned i = 0; i < CONSOLES_MAX; i++) {
 			struct console *c = &consoles[i];
 
-			done[i] = done[i] || c->name[0] == '\0' || c->fd < 0 || step(c, now, end);
+			done[i] = done[i] || c->name[0] == '\0' || c->fd < 0 ||
+				  write_more(c, now, end);
 			all = all && done[i];
 		}
 		if (all)

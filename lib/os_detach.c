@@ -25,7 +25,7 @@ static void close_from(int from)
 }
 
 /* fds[i] becomes descriptor 3 + i, all others but err_fd are closed, err_fd gets another number. */
-static int arrange(const int *fds, unsigned n, int err_fd)
+static int arrange_fds(const int *fds, unsigned n, int err_fd)
 {
 	int away[FDS_MAX], err, null;
 
@@ -47,7 +47,8 @@ static int arrange(const int *fds, unsigned n, int err_fd)
 }
 
 /* In the child. Every signal stays blocked: the program unblocks what it wants to hear. */
-static void run(const char *path, const char *const *argv, const int *fds, unsigned n, int err_fd)
+static void exec_program(const char *path, const char *const *argv, const int *fds, unsigned n,
+			 int err_fd)
 {
 	static const char *const none[] = { NULL };
 	sigset_t all;
@@ -56,7 +57,7 @@ static void run(const char *path, const char *const *argv, const int *fds, unsig
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid();
-	err = arrange(fds, n, err_fd);
+	err = arrange_fds(fds, n, err_fd);
 	if (err >= 0 && chdir("/") == 0)
 		execve(path, (char *const *)argv, (char *const *)none);
 	if (write(err >= 0 ? err : err_fd, &errno, sizeof(errno)) < 0)
@@ -76,7 +77,7 @@ enum kb_err os_detach(const char *path, const char *const *argv, const int *fds,
 		return KB_EEXEC;
 	*pid = fork();
 	if (*pid == 0)
-		run(path, argv, fds, n, fd[1]);
+		exec_program(path, argv, fds, n, fd[1]);
 	errnum = *pid < 0 ? errno : 0;
 	close(fd[1]);
 	if (*pid > 0)

@@ -25,7 +25,7 @@ union request {
 	} table;
 };
 
-static bool begin(union request *r, const char *name, uint32_t flags)
+static bool fill_request(union request *r, const char *name, uint32_t flags)
 {
 	memset(r, 0, sizeof(*r));
 	if (strlen(name) >= sizeof(r->head.name))
@@ -39,16 +39,16 @@ static bool begin(union request *r, const char *name, uint32_t flags)
 	return true;
 }
 
-static enum kb_err call(int fd, unsigned long request, union request *r)
+static enum kb_err call_dm(int fd, unsigned long request, union request *r)
 {
 	return ioctl(fd, request, r) == 0 ? KB_OK : err_errno(errno);
 }
 
-static enum kb_err load(int fd, const struct os_dm *dm)
+static enum kb_err load_table(int fd, const struct os_dm *dm)
 {
 	union request r;
 
-	if (!begin(&r, dm->name, DM_READONLY_FLAG) || strlen(dm->params) >= OS_DM_PARAMS ||
+	if (!fill_request(&r, dm->name, DM_READONLY_FLAG) || strlen(dm->params) >= OS_DM_PARAMS ||
 	    strlen(dm->type) >= sizeof(r.table.spec.target_type)) {
 		errno = EINVAL;
 		return KB_EINVAL;
@@ -57,16 +57,16 @@ static enum kb_err load(int fd, const struct os_dm *dm)
 	r.table.spec.length = dm->sectors;
 	memcpy(r.table.spec.target_type, dm->type, strlen(dm->type) + 1);
 	memcpy(r.table.params, dm->params, strlen(dm->params) + 1);
-	return call(fd, DM_TABLE_LOAD, &r);
+	return call_dm(fd, DM_TABLE_LOAD, &r);
 }
 
-static enum kb_err resume(int fd, const char *name, char node[OS_DM_NODE])
+static enum kb_err resume_device(int fd, const char *name, char node[OS_DM_NODE])
 {
 	union request r;
 
-	if (!begin(&r, name, DM_READONLY_FLAG))
+	if (!fill_request(&r, name, DM_READONLY_FLAG))
 		return KB_EINVAL;
-	TRY(call(fd, DM_DEV_SUSPEND, &r)); /* without DM_SUSPEND_FLAG it means: go */
+	TRY(call_dm(fd, DM_DEV_SUSPEND, &r)); /* without DM_SUSPEND_FLAG it means: go */
 	snprintf(node, OS_DM_NODE, "/dev/dm-%u", minor(r.head.dev));
 	return KB_OK;
 }
@@ -81,12 +81,12 @@ enum kb_err os_dm_open(const struct os_dm *dm, char node[OS_DM_NODE])
 	node[0] = '\0';
 	if (fd < 0)
 		return err_errno(errno);
-	if (!begin(&r, dm->name, DM_READONLY_FLAG))
+	if (!fill_request(&r, dm->name, DM_READONLY_FLAG))
 		return KB_EINVAL;
-	TRY(call(fd, DM_DEV_CREATE, &r));
-	err = load(fd, dm);
+	TRY(call_dm(fd, DM_DEV_CREATE, &r));
+	err = load_table(fd, dm);
 	if (err == KB_OK)
-		err = resume(fd, dm->name, node);
+		err = resume_device(fd, dm->name, node);
 	if (err == KB_OK)
 		return KB_OK;
 	saved = errno;
@@ -104,7 +104,7 @@ enum kb_err os_dm_close(const char *name)
 	if (fd < 0)
 		return err_errno(errno);
 	/* Deferred: somebody who still looks at it does not keep it for ever. */
-	if (!begin(&r, name, DM_DEFERRED_REMOVE))
+	if (!fill_request(&r, name, DM_DEFERRED_REMOVE))
 		return KB_EINVAL;
-	return call(fd, DM_DEV_REMOVE, &r);
+	return call_dm(fd, DM_DEV_REMOVE, &r);
 }

@@ -128,7 +128,7 @@ static void be_guest(void)
 		close(fd);
 }
 
-static void limits(const struct os_spawn *sp)
+static void limit_child(const struct os_spawn *sp)
 {
 	struct rlimit core = { 0, 0 }, cpu = { sp->cpu_s, sp->cpu_s };
 
@@ -161,7 +161,7 @@ static void run_child(const struct os_spawn *sp, pid_t parent, int err_fd)
 		_exit(127);
 	setsid();
 	default_signals();
-	limits(sp);
+	limit_child(sp);
 	if ((sp->fd3 < 0 || fd3 >= 0) && chdir("/") == 0 && child_fds(sp, fd3, parent == 1) &&
 	    (!sp->own_mounts || (unshare(CLONE_NEWNS) == 0 &&
 				 mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0))) {
@@ -260,7 +260,7 @@ static void reap(struct child *c)
 }
 
 /* Sleeps until the child ends, at most so long. */
-static void await(pid_t pid, unsigned ms)
+static void await_end(pid_t pid, unsigned ms)
 {
 	KB_CLEANUP_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -289,7 +289,7 @@ enum kb_err os_wait(pid_t pid, unsigned timeout_ms, int *status)
 		now = os_now_ms();
 		if (now >= end)
 			return KB_ETIMEDOUT;
-		await(pid, (unsigned)(end - now));
+		await_end(pid, (unsigned)(end - now));
 	}
 }
 

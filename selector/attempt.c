@@ -31,7 +31,7 @@ static bool is_risky(const struct state *s, const struct choose_candidate *c)
 }
 
 /* Makes *s durable, if that would change anything. */
-static enum kb_err save(struct run *r, struct state *s)
+static enum kb_err save_changes(struct run *r, struct state *s)
 {
 	if (!r->unsure && state_same(s, &r->a->disk))
 		return KB_OK;
@@ -44,17 +44,17 @@ static enum kb_err save(struct run *r, struct state *s)
 
 /* A good slot stays what the device may fall back to, whatever happens to it in one boot. */
 static void note_failure(struct run *r, const struct choose_candidate *c, const char *reason,
-			 enum kb_err e)
+			 enum kb_err err)
 {
 	choose_failed(r->s, c, reason);
 	r->failed |= (choose_mask)(1u << c->slot);
-	if (e != KB_ECHECK && !is_good(r->s, c->slot))
+	if (err != KB_ECHECK && !is_good(r->s, c->slot))
 		r->a->unfit |= (choose_mask)(1u << c->slot);
 }
 
 /* A slot that is not fit was not booted, but costs what a boot of it would have cost. */
 static void failed_preflight(struct run *r, const struct choose_candidate *c, const char *reason,
-			     enum kb_err e)
+			     enum kb_err err)
 {
 	struct state_slot *t = &r->s->slot[c->slot];
 
@@ -62,7 +62,7 @@ static void failed_preflight(struct run *r, const struct choose_candidate *c, co
 		r->s->oneshot = STATE_NONE;
 	if (state_has_tries(t))
 		t->tries--;
-	note_failure(r, c, reason, e);
+	note_failure(r, c, reason, err);
 }
 
 static bool good_one_follows(const struct run *r, const struct choose_list *l, unsigned at)
@@ -86,7 +86,7 @@ static bool good_one_comes_back(const struct run *r, const struct choose_candida
 }
 
 /* False: while it was waited the slot was given to an install, which did not end. */
-static bool delay(struct run *r, const struct choose_candidate *c)
+static bool sit_out_delay(struct run *r, const struct choose_candidate *c)
 {
 	if (c->tier != CHOOSE_LAST_RESORT || r->ops->last_resort_delay == NULL)
 		return true;
@@ -101,29 +101,29 @@ static enum step try_one(struct run *r, const struct choose_candidate *c, bool m
 {
 	char reason[STATE_STR_MAX + 1] = "";
 	struct state charged;
-	enum kb_err e = r->ops->preflight(r->ctx, c->slot, reason);
+	enum kb_err err = r->ops->preflight(r->ctx, c->slot, reason);
 
-	if (e == KB_ENODEV)
+	if (err == KB_ENODEV)
 		return STEP_NEXT;
-	if (e != KB_OK) {
-		failed_preflight(r, c, reason, e);
+	if (err != KB_OK) {
+		failed_preflight(r, c, reason, err);
 		return STEP_NEXT;
 	}
-	if (!delay(r, c))
+	if (!sit_out_delay(r, c))
 		return STEP_NEXT;
 	charged = *r->s;
 	choose_charge(&charged, c, r->a->charge_good);
-	r->a->counted = save(r, &charged) == KB_OK;
+	r->a->counted = save_changes(r, &charged) == KB_OK;
 	if (r->a->counted)
 		*r->s = charged;
 	else if (may_wait || good_one_comes_back(r, c))
 		return STEP_LATER;
 	r->a->chosen = *c;
-	e = r->ops->mount(r->ctx, c->slot, reason);
-	if (e == KB_OK)
+	err = r->ops->mount(r->ctx, c->slot, reason);
+	if (err == KB_OK)
 		return STEP_BOOTED;
 	r->a->chosen = nobody;
-	note_failure(r, c, reason, e);
+	note_failure(r, c, reason, err);
 	return STEP_NEXT;
 }
 
@@ -196,7 +196,7 @@ enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt
 	}
 	a->counted = false;
 	/* Nothing mounts; whether what was learned could be written changes nothing about that. */
-	saved = save(&r, s);
+	saved = save_changes(&r, s);
 	(void)saved;
 	return KB_ENOCAND;
 }

@@ -28,7 +28,7 @@ static struct order order_of(const struct state *s, int first, int second)
 	return o;
 }
 
-static void add(struct choose_list *l, int slot, enum choose_tier tier)
+static void add_candidate(struct choose_list *l, int slot, enum choose_tier tier)
 {
 	l->c[l->n++] = (struct choose_candidate){ .slot = (int8_t)slot, .tier = tier };
 }
@@ -85,17 +85,17 @@ void choose_candidates(const struct state *s, struct choose_list *out)
 
 	*out = (struct choose_list){ 0 };
 	if (s->oneshot != STATE_NONE && state_is_whole(&s->slot[s->oneshot]))
-		add(out, s->oneshot, CHOOSE_ONESHOT);
+		add_candidate(out, s->oneshot, CHOOSE_ONESHOT);
 	for (unsigned i = 0; i < o.n; i++)
 		if (is_retry(s, o.slot[i]))
-			add(out, o.slot[i], CHOOSE_RETRY);
+			add_candidate(out, o.slot[i], CHOOSE_RETRY);
 	for (unsigned i = 0; i < o.n; i++)
 		if (state_is_fit(&s->slot[o.slot[i]]))
-			add(out, o.slot[i], CHOOSE_NORMAL);
+			add_candidate(out, o.slot[i], CHOOSE_NORMAL);
 	o = last_resorts(s);
 	for (unsigned i = 0; i < o.n; i++)
 		if (choose_is_last_resort(s, o.slot[i]))
-			add(out, o.slot[i], CHOOSE_LAST_RESORT);
+			add_candidate(out, o.slot[i], CHOOSE_LAST_RESORT);
 }
 
 const char *choose_tier_name(enum choose_tier tier)

@@ -228,7 +228,7 @@ enum kb_err plan_accept(const struct state *s, const struct plan_release *r,
 
 /* ---- installs */
 
-static void forget(int8_t *which, int slot)
+static void forget_slot(int8_t *which, int slot)
 {
 	if (*which == slot)
 		*which = STATE_NONE;
@@ -249,9 +249,9 @@ void plan_begin(struct state *s, int target, uint64_t back)
 		s->open_token = 0;
 		s->clean = false;
 	}
-	forget(&s->last, target);
-	forget(&s->lr, target);
-	forget(&s->oneshot, target);
+	forget_slot(&s->last, target);
+	forget_slot(&s->lr, target);
+	forget_slot(&s->oneshot, target);
 	spare = choose_protected(s, (choose_mask)~0u);
 	if (s->pref == target && spare != STATE_NONE)
 		s->pref = (int8_t)spare;

@@ -6,7 +6,7 @@
 
 /* The highest sequence that ever proved itself here. A trial has not: else each could push the
  * bound up for the next one, without any of them being committed. */
-static uint64_t proven(const struct state *s)
+static uint64_t highest_proven(const struct state *s)
 {
 	uint64_t highest = s->floor;
 
@@ -22,7 +22,7 @@ static uint64_t proven(const struct state *s)
 
 enum kb_err plan_ahead(const struct state *s, const struct plan_release *r, uint64_t max)
 {
-	uint64_t base = proven(s), limit;
+	uint64_t base = highest_proven(s), limit;
 
 	if (max == 0)
 		return KB_OK;

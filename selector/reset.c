@@ -41,13 +41,13 @@ const char *reset_name(enum reset_cause cause)
 }
 
 /* The reset tells of itself that the slot did not cause it. */
-static bool explained(enum reset_cause cause)
+static bool is_explained(enum reset_cause cause)
 {
 	return cause == RESET_POWER || cause == RESET_CLEAN;
 }
 
 /* What may have been the slot, or not. */
-static const char *doubted(enum reset_cause cause)
+static const char *reason_of_doubt(enum reset_cause cause)
 {
 	switch (cause) {
 	case RESET_POWER:
@@ -61,7 +61,7 @@ static const char *doubted(enum reset_cause cause)
 	return "reset soon after its start, nothing tells why";
 }
 
-static const char *blame(enum reset_cause cause)
+static const char *reason_of_trial(enum reset_cause cause)
 {
 	switch (cause) {
 	case RESET_CRASH:
@@ -87,7 +87,7 @@ static void add_doubt(struct state_slot *t, enum reset_cause cause)
 	if (!state_is_trusted(t))
 		return;
 	state_add_doubt(t);
-	state_set_text(t->reason, doubted(cause));
+	state_set_text(t->reason, reason_of_doubt(cause));
 }
 
 /* The attempt under way is one of the chances that a slot without trust gets. */
@@ -110,11 +110,11 @@ static void settle_good(struct state *s, enum reset_cause cause, bool counts_goo
 
 	if (cause == RESET_CRASH)
 		add_crash(t);
-	else if (was_retry(s) && explained(cause) && t->grace > 0)
+	else if (was_retry(s) && is_explained(cause) && t->grace > 0)
 		return_retry(t);
 	else if (!counts_good)
 		return;
-	else if (explained(cause) && t->grace > 0)
+	else if (is_explained(cause) && t->grace > 0)
 		t->grace--;
 	else
 		add_doubt(t, cause);
@@ -122,8 +122,8 @@ static void settle_good(struct state *s, enum reset_cause cause, bool counts_goo
 
 static void settle_trial(struct state_slot *t, enum reset_cause cause)
 {
-	if (!explained(cause) || t->grace == 0) {
-		state_set_text(t->reason, blame(cause));
+	if (!is_explained(cause) || t->grace == 0) {
+		state_set_text(t->reason, reason_of_trial(cause));
 		return;
 	}
 	t->grace--;
@@ -143,7 +143,7 @@ static bool settle_applies(struct state *s, enum reset_cause cause)
 			continue;
 		any = true;
 		a->open = false;
-		if (explained(cause) && a->grace < STATE_GRACE) {
+		if (is_explained(cause) && a->grace < STATE_GRACE) {
 			a->grace++;
 			a->count -= a->count > 0;
 		}

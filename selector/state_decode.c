@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static int8_t slot_value(const struct state *s, const struct text_line *l)
+static int8_t read_slot(const struct state *s, const struct text_line *l)
 {
 	if (l->val_len != 1 || l->val[0] < 'a' || l->val[0] >= 'a' + s->nslots)
 		return STATE_NONE;
@@ -41,7 +41,7 @@ static void get_number(void *field, const struct state_key *key, const struct te
 static void get_letter(int8_t *field, const struct state *s, const struct state_key *key,
 		       const struct text_line *l)
 {
-	int8_t slot = slot_value(s, l);
+	int8_t slot = read_slot(s, l);
 
 	*field = slot == STATE_NONE ? (int8_t)key->bad : slot;
 }

@@ -91,7 +91,7 @@ static void put_unwritable(struct text_out *o, const char *key, const struct sta
 	text_put(o, key, val);
 }
 
-static uint64_t number(const struct state_key *key, const void *field)
+static uint64_t number_of(const struct state_key *key, const void *field)
 {
 	uint16_t half;
 	uint64_t whole;
@@ -136,7 +136,7 @@ static bool is_set(const struct state *s, const struct state_key *key, const voi
 	case STATE_KIND_RELEASE:
 		break; /* a number, or never asked */
 	}
-	return number(key, field) != 0;
+	return number_of(key, field) != 0;
 }
 
 static void put_field(struct text_out *o, const char *name, const struct state *s,
@@ -146,13 +146,13 @@ static void put_field(struct text_out *o, const char *name, const struct state *
 	case STATE_KIND_NSLOTS:
 	case STATE_KIND_NUMBER:
 	case STATE_KIND_LIMIT:
-		text_put_number(o, name, number(key, field));
+		text_put_number(o, name, number_of(key, field));
 		break;
 	case STATE_KIND_TOKEN:
-		text_put_number(o, name, s->open == STATE_NONE ? 0 : number(key, field));
+		text_put_number(o, name, s->open == STATE_NONE ? 0 : number_of(key, field));
 		break;
 	case STATE_KIND_HASH:
-		put_hash(o, name, number(key, field));
+		put_hash(o, name, number_of(key, field));
 		break;
 	case STATE_KIND_LETTER:
 		put_letter(o, name, *(const int8_t *)field);

@@ -56,20 +56,20 @@ static enum kb_err save_in(struct store *st, struct state *s, int region)
 		.region = (uint8_t)region,
 		.second = store_second_named(st),
 	};
-	enum kb_err e;
+	enum kb_err err;
 
 	info.seq = ++st->seq;
 	info.index = (uint16_t)take_cell(st, region);
 	if (charge)
 		s->open_token = info.seq;
-	e = encode_record(s, &info);
-	if (e == KB_OK)
-		e = store_write_durably(st->dev, store_cell_offset(st, region, info.index),
-					cell_out, cell_back, STORE_CELL);
-	if (e != KB_OK) {
+	err = encode_record(s, &info);
+	if (err == KB_OK)
+		err = store_write_durably(st->dev, store_cell_offset(st, region, info.index),
+					  cell_out, cell_back, STORE_CELL);
+	if (err != KB_OK) {
 		if (charge)
 			s->open_token = 0;
-		return e;
+		return err;
 	}
 	s->seq = info.seq;
 	st->region = region;
@@ -82,13 +82,13 @@ static enum kb_err save_in(struct store *st, struct state *s, int region)
 static enum kb_err save_next(struct store *st, struct state *s)
 {
 	int r = st->region < 0 ? 0 : 1 - st->region;
-	enum kb_err e;
+	enum kb_err err;
 
 	if (st->region_dead[r])
 		return save_in(st, s, 1 - r);
-	e = save_in(st, s, r);
-	if (e == KB_OK || st->region_dead[1 - r])
-		return e;
+	err = save_in(st, s, r);
+	if (err == KB_OK || st->region_dead[1 - r])
+		return err;
 	return save_in(st, s, 1 - r);
 }
 
@@ -96,15 +96,15 @@ static enum kb_err save_next(struct store *st, struct state *s)
 static enum kb_err clear_cell(struct store *st, int region, unsigned index)
 {
 	struct cell_info info;
-	enum kb_err e;
+	enum kb_err err;
 
 	memset(cell_out, 0, sizeof(cell_out));
-	e = store_write_durably(st->dev, store_cell_offset(st, region, index), cell_out, cell_back,
-				STORE_CELL);
-	for (unsigned i = 0; i < 2 && e != KB_OK; i++)
+	err = store_write_durably(st->dev, store_cell_offset(st, region, index), cell_out,
+				  cell_back, STORE_CELL);
+	for (unsigned i = 0; i < 2 && err != KB_OK; i++)
 		if (store_cell_read(st, region, index, cell_back) != KB_OK ||
 		    store_cell_open(st, &info, cell_back, region, index) == KB_OK)
-			return e;
+			return err;
 	return KB_OK;
 }
 
@@ -128,7 +128,7 @@ static enum kb_err save_anew(struct store *st, struct state *s)
 {
 	const uint64_t seq = s->seq, token = s->open_token, newest = st->seq;
 	int region = st->region, cell = st->cell;
-	enum kb_err e;
+	enum kb_err err;
 
 	for (int r = 0; r < 2; r++)
 		for (int i = 0; i < (int)STORE_CELLS && !st->region_dead[r]; i++)
@@ -139,17 +139,17 @@ static enum kb_err save_anew(struct store *st, struct state *s)
 	if (st->second != STORE_REGION(1))
 		TRY(store_erase_ring(st->dev, STORE_REGION(1)));
 	st->seq = STORE_SEQ_ANEW;
-	e = save_next(st, s);
-	if (e == KB_OK && region >= 0)
-		e = clear_cell(st, region, (unsigned)cell);
-	if (e == KB_OK)
+	err = save_next(st, s);
+	if (err == KB_OK && region >= 0)
+		err = clear_cell(st, region, (unsigned)cell);
+	if (err == KB_OK)
 		return KB_OK;
 	st->seq = newest;
 	st->region = region;
 	st->cell = cell;
 	s->seq = seq;
 	s->open_token = token;
-	return e;
+	return err;
 }
 
 enum kb_err store_save(struct store *st, struct state *s)

@@ -17,13 +17,13 @@ enum kb_err store_erase(struct store *st)
 	static struct state s;
 	enum store_finding found;
 	uint64_t seq = st->seq;
-	enum kb_err e;
+	enum kb_err err;
 
 	TRY(store_erase_ring(st->dev, 0));
 	TRY(store_erase_ring(st->dev, STORE_REGION(1)));
 	TRY(store_erase_ring(st->dev, st->second));
 	TRY(store_erase_ring(st->dev, store_second_of(st->dev->size)));
-	e = store_load(st, st->dev, &s, &found);
+	err = store_load(st, st->dev, &s, &found);
 	st->seq = seq; /* one that could not be read is older, should it come back */
-	return e == KB_OK && found != STORE_BLANK ? KB_EIO : e;
+	return err == KB_OK && found != STORE_BLANK ? KB_EIO : err;
 }

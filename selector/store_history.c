@@ -9,12 +9,12 @@
 static uint8_t cells[SCAN_CELLS * HISTORY_CELL] __attribute__((aligned(BDEV_ALIGN)));
 static uint8_t out[HISTORY_CELL] __attribute__((aligned(BDEV_ALIGN)));
 
-static unsigned place(uint64_t n)
+static unsigned event_index(uint64_t n)
 {
 	return (unsigned)((n - 1) % STORE_HISTORY_CELLS);
 }
 
-static uint64_t offset(unsigned index)
+static uint64_t cell_offset(unsigned index)
 {
 	return STORE_HISTORY + (uint64_t)index * HISTORY_CELL;
 }
@@ -22,7 +22,7 @@ static uint64_t offset(unsigned index)
 /* True if cell holds an event whose place is index. */
 static bool is_event(const uint8_t *cell, unsigned index, struct history_event *e)
 {
-	return history_decode(e, cell) == KB_OK && e->n > 0 && place(e->n) == index;
+	return history_decode(e, cell) == KB_OK && e->n > 0 && event_index(e->n) == index;
 }
 
 /* The number of the newest event, 0 when there is none. What can not be read is passed over. */
@@ -32,12 +32,13 @@ static uint64_t find_newest(struct bdev *dev)
 	uint64_t newest = 0;
 
 	for (unsigned at = 0; at < STORE_HISTORY_CELLS; at += SCAN_CELLS) {
-		bool whole = bdev_read(dev, offset(at), cells, sizeof(cells)) == KB_OK;
+		bool whole = bdev_read(dev, cell_offset(at), cells, sizeof(cells)) == KB_OK;
 
 		for (unsigned i = 0; i < SCAN_CELLS; i++) {
 			uint8_t *cell = cells + (size_t)i * HISTORY_CELL;
 
-			if (!whole && bdev_read(dev, offset(at + i), cell, HISTORY_CELL) != KB_OK)
+			if (!whole &&
+			    bdev_read(dev, cell_offset(at + i), cell, HISTORY_CELL) != KB_OK)
 				continue;
 			if (is_event(cell, at + i, &e) && e.n > newest)
 				newest = e.n;
@@ -52,7 +53,7 @@ static enum kb_err begin_anew(struct store *st)
 {
 	memset(cells, 0, sizeof(cells));
 	for (unsigned at = 0; at < STORE_HISTORY_CELLS; at += SCAN_CELLS)
-		TRY(bdev_write(st->dev, offset(at), cells, sizeof(cells)));
+		TRY(bdev_write(st->dev, cell_offset(at), cells, sizeof(cells)));
 	st->history_n = 0;
 	return KB_OK;
 }
@@ -67,7 +68,8 @@ enum kb_err store_history_add(struct store *st, const struct history_event *e)
 		TRY(begin_anew(st));
 	numbered.n = ++st->history_n;
 	history_encode(&numbered, out);
-	return store_write_durably(st->dev, offset(place(numbered.n)), out, cells, HISTORY_CELL);
+	return store_write_durably(st->dev, cell_offset(event_index(numbered.n)), out, cells,
+				   HISTORY_CELL);
 }
 
 enum kb_err store_history_read(struct store *st, unsigned max,
@@ -80,9 +82,9 @@ enum kb_err store_history_read(struct store *st, unsigned max,
 	for (unsigned back = 0; back < STORE_HISTORY_CELLS && n > 0; back++, n--) {
 		if (max != 0 && told == max)
 			break;
-		if (bdev_read(st->dev, offset(place(n)), out, HISTORY_CELL) != KB_OK)
+		if (bdev_read(st->dev, cell_offset(event_index(n)), out, HISTORY_CELL) != KB_OK)
 			continue;
-		if (!is_event(out, place(n), &e) || e.n != n)
+		if (!is_event(out, event_index(n), &e) || e.n != n)
 			continue;
 		told++;
 		if (!fn(ctx, &e))
@@ -91,7 +93,7 @@ enum kb_err store_history_read(struct store *st, unsigned max,
 	return KB_OK;
 }
 
-static bool same(const struct history_event *a, const struct history_event *b)
+static bool is_same_event(const struct history_event *a, const struct history_event *b)
 {
 	return a->kind == b->kind && a->slot == b->slot && a->sequence == b->sequence &&
 	       strcmp(a->version, b->version) == 0 && strcmp(a->reason, b->reason) == 0 &&
@@ -99,11 +101,11 @@ static bool same(const struct history_event *a, const struct history_event *b)
 }
 
 /* ctx: the event that is looked for; NULL once it was found. */
-static bool is_other(void *ctx, const struct history_event *e)
+static bool go_on_looking(void *ctx, const struct history_event *e)
 {
 	const struct history_event **want = ctx;
 
-	if (!same(e, *want))
+	if (!is_same_event(e, *want))
 		return true;
 	*want = NULL;
 	return false;
@@ -113,5 +115,5 @@ bool store_history_has(struct store *st, unsigned newest, const struct history_e
 {
 	const struct history_event *want = e;
 
-	return store_history_read(st, newest, is_other, &want) == KB_OK && want == NULL;
+	return store_history_read(st, newest, go_on_looking, &want) == KB_OK && want == NULL;
 }

@@ -49,14 +49,14 @@ static void look_at(const struct store *st, struct scan *sc, uint8_t *cell, int 
 		    unsigned index)
 {
 	struct cell_info info;
-	enum kb_err e = store_cell_open(st, &info, cell, region, index);
+	enum kb_err err = store_cell_open(st, &info, cell, region, index);
 
-	if (e != KB_OK && e != KB_EBLANK && store_cell_read(st, region, index, cell) == KB_OK)
-		e = store_cell_open(st, &info, cell, region, index);
+	if (err != KB_OK && err != KB_EBLANK && store_cell_read(st, region, index, cell) == KB_OK)
+		err = store_cell_open(st, &info, cell, region, index);
 	sc->readable[region]++;
-	if (e == KB_OK)
+	if (err == KB_OK)
 		note_record(sc, region, index, &info);
-	else if (e == KB_EBLANK)
+	else if (err == KB_EBLANK)
 		sc->blank[region]++;
 }
 
@@ -203,7 +203,7 @@ static enum kb_err pick_newest(struct store *st, struct scan *sc, struct state *
 
 	for (;;) {
 		int cell[2] = { newest_in(sc, 0), newest_in(sc, 1) };
-		enum kb_err e;
+		enum kb_err err;
 		int r;
 
 		if (cell[0] < 0 && cell[1] < 0)
@@ -212,13 +212,13 @@ static enum kb_err pick_newest(struct store *st, struct scan *sc, struct state *
 			r = cell[0] < 0;
 		else
 			r = sc->seq[1][cell[1]] > sc->seq[0][cell[0]];
-		e = read_record(st, r, (unsigned)cell[r], s);
-		if (e == KB_OK) {
+		err = read_record(st, r, (unsigned)cell[r], s);
+		if (err == KB_OK) {
 			st->region = r;
 			st->cell = cell[r];
 			return KB_OK;
 		}
-		if (e == KB_EIO)
+		if (err == KB_EIO)
 			none = KB_EIO;
 		sc->seq[r][cell[r]] = 0;
 	}
@@ -234,7 +234,7 @@ enum kb_err store_load(struct store *st, struct bdev *dev, struct state *s,
 		       enum store_finding *found)
 {
 	static struct scan sc;
-	enum kb_err e;
+	enum kb_err err;
 
 	*st = (struct store){ .dev = dev, .second = STORE_REGION(1), .region = -1, .cell = -1 };
 	if (dev->size < STORE_MIN_SIZE)
@@ -246,12 +246,12 @@ enum kb_err store_load(struct store *st, struct bdev *dev, struct state *s,
 			st->seq = newest_seq(&sc, r);
 	if (st->region_dead[0] && st->region_dead[1])
 		return KB_EIO;
-	e = pick_newest(st, &sc, s);
-	if (e == KB_ENOENT)
+	err = pick_newest(st, &sc, s);
+	if (err == KB_ENOENT)
 		*found = is_blank(st, &sc) ? STORE_BLANK : STORE_LOST;
 	else
 		*found = STORE_FOUND;
-	return e == KB_ENOENT ? KB_OK : e;
+	return err == KB_ENOENT ? KB_OK : err;
 }
 
 bool store_is_likely(struct bdev *dev)

@@ -25,7 +25,7 @@ static const char magic[CELL_MAGIC_LEN + 1] = "KEELSLOT";
 static uint8_t page[PAGE] __attribute__((aligned(BDEV_ALIGN)));
 static uint8_t back[PAGE] __attribute__((aligned(BDEV_ALIGN)));
 
-static uint64_t place(const struct store *st, int slot, int copy)
+static uint64_t copy_offset(const struct store *st, int slot, int copy)
 {
 	return store_region(st, copy) + STORE_MANIFEST_AT(slot);
 }
@@ -58,7 +58,7 @@ static void fill_first_page(const struct store *st, uint8_t *p, int slot, int co
 static enum kb_err write_copy(struct store *st, int slot, int copy, const struct store_manifest *m,
 			      const uint8_t *blob)
 {
-	uint64_t base = place(st, slot, copy);
+	uint64_t base = copy_offset(st, slot, copy);
 
 	for (size_t at = 0; at < m->len; at += PAGE) {
 		size_t n = m->len - at < PAGE ? m->len - at : PAGE;
@@ -88,7 +88,7 @@ static bool is_slot(int slot)
 /* Reads the first page of a copy into `page`. */
 static enum kb_err read_first_page(struct store *st, int slot, int copy, struct cell_info *info)
 {
-	TRY(bdev_read(st->dev, place(st, slot, copy), page, PAGE));
+	TRY(bdev_read(st->dev, copy_offset(st, slot, copy), page, PAGE));
 	if (!cell_get_header(info, page, magic))
 		return bytes_all(page, PAGE, 0x00) || bytes_all(page, PAGE, 0xff) ? KB_EBLANK
 										  : KB_EFORMAT;
@@ -113,7 +113,7 @@ static enum kb_err read_copy(struct store *st, int slot, int copy, struct store_
 	for (size_t at = 0; at < info.len; at += PAGE) {
 		size_t n = info.len - at < PAGE ? info.len - at : PAGE;
 
-		TRY(bdev_read(st->dev, place(st, slot, copy) + PAGE + at, back, PAGE));
+		TRY(bdev_read(st->dev, copy_offset(st, slot, copy) + PAGE + at, back, PAGE));
 		crc = bytes_crc32c(crc, back, n);
 		if (blob != NULL)
 			memcpy(blob + at, back, n);
@@ -147,14 +147,14 @@ enum kb_err store_manifest_write(struct store *st, int slot, const struct store_
 	if (!is_slot(slot) || m->len > BLOB_MAX)
 		return KB_EINVAL;
 	for (int copy = 0; copy < 2; copy++) {
-		enum kb_err e = write_copy(st, slot, copy, m, blob);
+		enum kb_err err = write_copy(st, slot, copy, m, blob);
 
-		if (e == KB_OK)
+		if (err == KB_OK)
 			good++;
 		else if (may_be_valid(st, slot, copy))
-			return e; /* it would go on telling of what was there before */
+			return err; /* it would go on telling of what was there before */
 		else
-			failure = e;
+			failure = err;
 	}
 	return good > 0 ? KB_OK : failure;
 }
@@ -167,16 +167,16 @@ enum kb_err store_manifest_clear(struct store *st, int slot)
 	if (!is_slot(slot))
 		return KB_EINVAL;
 	for (int copy = 0; copy < 2; copy++) {
-		enum kb_err e;
+		enum kb_err err;
 
 		memset(page, 0, PAGE);
-		e = store_write_durably(st->dev, place(st, slot, copy), page, back, PAGE);
-		if (e == KB_OK)
+		err = store_write_durably(st->dev, copy_offset(st, slot, copy), page, back, PAGE);
+		if (err == KB_OK)
 			cleared++;
 		else if (may_be_valid(st, slot, copy))
-			return e;
+			return err;
 		else
-			failure = e;
+			failure = err;
 	}
 	return cleared > 0 ? KB_OK : failure;
 }
@@ -184,28 +184,28 @@ enum kb_err store_manifest_clear(struct store *st, int slot)
 static enum kb_err read_either(struct store *st, int slot, struct store_manifest *m, void *blob,
 			       size_t size)
 {
-	enum kb_err e[2];
+	enum kb_err err[2];
 
 	for (int copy = 0; copy < 2; copy++) {
-		e[copy] = read_copy(st, slot, copy, m, blob, size);
-		if (e[copy] == KB_OK || e[copy] == KB_ENOSPC)
-			return e[copy];
+		err[copy] = read_copy(st, slot, copy, m, blob, size);
+		if (err[copy] == KB_OK || err[copy] == KB_ENOSPC)
+			return err[copy];
 	}
 	/* One copy that is damaged says more than one that was cleared. */
-	return e[0] == KB_EBLANK ? e[1] : e[0];
+	return err[0] == KB_EBLANK ? err[1] : err[0];
 }
 
 /* What only a read damaged must not cost a slot its boot: both are asked for once more. */
 enum kb_err store_manifest_read(struct store *st, int slot, struct store_manifest *m, void *blob,
 				size_t size)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	if (!is_slot(slot))
 		return KB_EINVAL;
-	e = read_either(st, slot, m, blob, size);
-	if (e == KB_OK || e == KB_EBLANK || e == KB_ENOSPC)
-		return e;
+	err = read_either(st, slot, m, blob, size);
+	if (err == KB_OK || err == KB_EBLANK || err == KB_ENOSPC)
+		return err;
 	return read_either(st, slot, m, blob, size);
 }
 
@@ -214,9 +214,9 @@ bool store_manifest_lost(struct store *st, int slot)
 	struct store_manifest m;
 
 	for (int copy = 0; copy < 2; copy++) {
-		enum kb_err e = read_copy(st, slot, copy, &m, NULL, 0);
+		enum kb_err err = read_copy(st, slot, copy, &m, NULL, 0);
 
-		if (e == KB_OK || e == KB_EBLANK)
+		if (err == KB_OK || err == KB_EBLANK)
 			return false;
 	}
 	return true;

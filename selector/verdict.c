@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static bool is_whole(const struct state *s, int slot)
+static bool is_whole_slot(const struct state *s, int slot)
 {
 	return slot >= 0 && slot < s->nslots && state_is_whole(&s->slot[slot]);
 }
@@ -145,7 +145,7 @@ enum kb_err verdict_good(struct state *s, int slot, uint64_t token, uint64_t flo
 	struct state_slot *t;
 
 	*committed = false;
-	if (!is_whole(s, slot))
+	if (!is_whole_slot(s, slot))
 		return KB_EINVAL;
 	if (!token_fits(s, slot, token))
 		return KB_ESTALE;
@@ -194,7 +194,7 @@ enum kb_err verdict_proven(struct state *s, int slot, uint64_t token)
 
 /* A good slot beside this one: trusted ones first, the one that proved itself last before others.
  */
-static int other_good(const struct state *s, int slot)
+static int find_other_good(const struct state *s, int slot)
 {
 	int best = STATE_NONE, best_rank = 4;
 
@@ -214,7 +214,7 @@ enum kb_err verdict_bad(struct state *s, int slot, const char *reason)
 	struct state_slot *t;
 	int other;
 
-	if (!is_whole(s, slot))
+	if (!is_whole_slot(s, slot))
 		return KB_EINVAL;
 	t = &s->slot[slot];
 	t->grace = 0;
@@ -224,7 +224,7 @@ enum kb_err verdict_bad(struct state *s, int slot, const char *reason)
 	state_reject(s, t);
 	if (s->open == slot)
 		close_attempt(s);
-	other = other_good(s, slot);
+	other = find_other_good(s, slot);
 	if (s->pref == slot && other != STATE_NONE)
 		s->pref = (int8_t)other;
 	return KB_OK;
@@ -260,7 +260,7 @@ enum kb_err verdict_switch(struct state *s, int slot, bool once, bool force, uin
 
 	if (s->newer)
 		return KB_ENEWER;
-	if (!is_whole(s, slot))
+	if (!is_whole_slot(s, slot))
 		return KB_EINVAL;
 	t = &s->slot[slot];
 	if (t->sequence < s->floor)
