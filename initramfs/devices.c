@@ -84,8 +84,8 @@ static void take_slot(struct devices_slot *s, const struct probe *p, const struc
 	}
 }
 
-static void take_disk(struct devices *d, const struct probe *p, const struct probe_disk *disk,
-		      const struct conf *conf)
+static void adopt_disk(struct devices *d, const struct probe *p, const struct probe_disk *disk,
+		       const struct conf *conf)
 {
 	snprintf(d->disk, sizeof(d->disk), "%s", disk->dev);
 	snprintf(d->diskid, sizeof(d->diskid), "%s", disk->id);
@@ -159,8 +159,8 @@ static void tell_copy(struct devices *d, const struct devices_rank *r, const cha
 	     pin, r->disk->id);
 }
 
-static void tell(struct devices *d, const struct probe *p, const struct devices_rank *r,
-		 const struct conf *conf)
+static void report_disk(struct devices *d, const struct probe *p, const struct devices_rank *r,
+			const struct conf *conf)
 {
 	const struct prober_part *state = probe_find(p, r->disk, conf->state);
 
@@ -267,10 +267,10 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 		tell_none(p);
 		return KB_ENODEV;
 	}
-	take_disk(d, p, r.disk, conf);
+	adopt_disk(d, p, r.disk, conf);
 	sources_take(d, p, wait->media);
 	probe_stop(p);
-	tell(d, p, &r, conf);
+	report_disk(d, p, &r, conf);
 	return KB_OK;
 }
 
@@ -300,7 +300,7 @@ bool devices_returned(struct devices *d, const struct probe *p, const struct con
 	if (d->firm && !r.firm)
 		return false;
 	*gone = false;
-	take_disk(d, p, r.disk, conf);
+	adopt_disk(d, p, r.disk, conf);
 	return true;
 }
 
@@ -319,7 +319,7 @@ void devices_refresh(struct devices *d, struct probe *p, const struct conf *conf
 	disk = probe_disk_by_dev(p, d->disk);
 	/* Another one may have come under its name. */
 	if (disk != NULL && disk->state == PROBE_READY && strcmp(disk->id, d->diskid) == 0)
-		take_disk(d, p, disk, conf);
+		adopt_disk(d, p, disk, conf);
 	else
 		log_warn("devices: unable to look at %s again after the install", d->disk);
 	probe_stop(p);

@@ -38,7 +38,7 @@ enum evidence_kind evidence_kind_of(const char *text)
 }
 
 /* FNV-1a: tells records apart, and is no protection against anybody. */
-static uint64_t hash(const char *text, size_t len)
+static uint64_t hash_text(const char *text, size_t len)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
@@ -93,7 +93,7 @@ static void read_record(struct evidence *e, const char *name)
 		return;
 	log_notice("pstore: the kernel panicked (%s)", name);
 	/* In whatever order they come, and 0 is none. */
-	e->ps ^= hash(text, len);
+	e->ps ^= hash_text(text, len);
 	if (e->ps == 0)
 		e->ps = 1;
 }

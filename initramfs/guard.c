@@ -36,7 +36,7 @@ static bool is_trial(const struct boot *b)
 }
 
 /* To its deadline: a trial that a reboot would leave for something better. */
-static bool is_held(const struct boot *b)
+static bool has_deadline(const struct boot *b)
 {
 	const struct attempt *a = &b->attempt;
 
@@ -156,7 +156,7 @@ static void note(struct boot *b, pid_t pid, const struct duty *d)
 
 void guard_start(struct boot *b)
 {
-	const struct duty duty = { is_held(b), feeds(b), has_to_prove(b) };
+	const struct duty duty = { has_deadline(b), feeds(b), has_to_prove(b) };
 	int fds[AT(GUARDIAN_FD_END)] = { -1, -1, -1, -1, -1, -1 };
 	enum kb_err err;
 	pid_t pid;

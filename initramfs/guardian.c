@@ -10,8 +10,8 @@
 
 #define SECONDS_MAX 86400u
 
-static void tell(const struct guardian_setup *s, const struct guardian_plan *p,
-		 enum guardian_step step)
+static void log_step(const struct guardian_setup *s, const struct guardian_plan *p,
+		     enum guardian_step step)
 {
 	char slot = s->attempt.slot == STATE_NONE ? '-' : state_slot_letter(s->attempt.slot);
 
@@ -44,7 +44,7 @@ void guardian_run(const struct guardian_setup *setup, const struct guardian_ops 
 		enum guardian_step step = guardian_plan_next(&p, ops->now_ms(ctx));
 		enum guardian_event e;
 
-		tell(setup, &p, step);
+		log_step(setup, &p, step);
 		if (step == GUARDIAN_WAIT) {
 			uint32_t ms = guardian_plan_wait_ms(&p, ops->now_ms(ctx));
 

@@ -32,7 +32,7 @@ static uint64_t now_ms(void *ctx)
 
 /* ---------------------------------------------------------------- what process 1 is */
 
-static size_t read_at(int dir, const char *name, char *buf, size_t size)
+static size_t read_file_of(int dir, const char *name, char *buf, size_t size)
 {
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	ssize_t n = fd >= 0 ? read(fd, buf, size - 1) : -1;
@@ -49,7 +49,7 @@ static bool is_systemd_shutdown(int proc)
 {
 	char comm[32];
 
-	read_at(proc, "1/comm", comm, sizeof(comm));
+	read_file_of(proc, "1/comm", comm, sizeof(comm));
 	return strncmp(comm, "systemd-shutdow", 15) == 0;
 }
 
@@ -59,14 +59,15 @@ bool guardian_linux_shutting_down(int proc)
 
 	if (is_systemd_shutdown(proc))
 		return true;
-	read_at(proc, "1/cmdline", title, sizeof(title));
+	read_file_of(proc, "1/cmdline", title, sizeof(title));
 	return strstr(title, "init [0]") != NULL || strstr(title, "init [6]") != NULL;
 }
 
 bool guardian_linux_powering_off(int proc)
 {
 	char title[64];
-	size_t len = read_at(proc, "1/cmdline", title, sizeof(title)), verb = strlen(title) + 1;
+	size_t len = read_file_of(proc, "1/cmdline", title, sizeof(title)),
+	       verb = strlen(title) + 1;
 
 	if (strstr(title, "init [0]") != NULL)
 		return true;
@@ -77,7 +78,7 @@ int guardian_linux_reboot_signal(int proc, int run)
 {
 	char comm[32];
 
-	read_at(proc, "1/comm", comm, sizeof(comm));
+	read_file_of(proc, "1/comm", comm, sizeof(comm));
 	if (strncmp(comm, "systemd", 7) == 0 || faccessat(run, "../systemd/system", F_OK, 0) == 0)
 		return SYSTEMD_REBOOT;
 	return SIGINT;
@@ -86,7 +87,7 @@ int guardian_linux_reboot_signal(int proc, int run)
 /* ---------------------------------------------------------------- what it hears */
 
 /* True when the job is among the children that ended. Killed ones end when their disk lets them. */
-static bool reap(struct guardian_linux *g, enum guardian_result *result)
+static bool take_result(struct guardian_linux *g, enum guardian_result *result)
 {
 	bool ended = false;
 	int status;
@@ -115,7 +116,7 @@ static enum guardian_event wait_event(void *ctx, uint32_t ms, enum guardian_resu
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGCHLD);
 	sig = sigtimedwait(&set, NULL, &ts);
-	if (reap(ctx, result))
+	if (take_result(ctx, result))
 		/* The other signal must not be lost; it is heard when it is sent again to us. */
 		return sig > 0 && sig != SIGCHLD && kill(getpid(), sig) < 0 ? GUARDIAN_TOLD
 									    : GUARDIAN_DONE;

@@ -161,7 +161,7 @@ void guardian_plan_counts(struct guardian_plan *p, uint32_t watchdog_s, uint64_t
 	p->feed_at = now + p->feed_ms;
 }
 
-static enum guardian_step begin(struct guardian_plan *p, enum guardian_step job, uint64_t now)
+static enum guardian_step begin_job(struct guardian_plan *p, enum guardian_step job, uint64_t now)
 {
 	p->job = job;
 	p->job_end = now + MS(GUARDIAN_PLAN_JOB_S);
@@ -183,13 +183,13 @@ static enum guardian_step next_forced(struct guardian_plan *p, uint64_t now)
 		p->due = now + AGAIN_MS;
 		return step;
 	}
-	return begin(p, step, now);
+	return begin_job(p, step, now);
 }
 
 static enum guardian_step next_undecided(struct guardian_plan *p, uint64_t now)
 {
 	if (now >= p->due && p->phase == GUARDIAN_PHASE_WATCH)
-		return begin(p, GUARDIAN_RECORD, now);
+		return begin_job(p, GUARDIAN_RECORD, now);
 	if (now >= p->due) {
 		force(p);
 		return next_forced(p, now);
@@ -197,7 +197,7 @@ static enum guardian_step next_undecided(struct guardian_plan *p, uint64_t now)
 	if (!p->nudged)
 		return GUARDIAN_WAIT;
 	p->nudged = false;
-	return begin(p, GUARDIAN_LOOK, now);
+	return begin_job(p, GUARDIAN_LOOK, now);
 }
 
 enum guardian_step guardian_plan_next(struct guardian_plan *p, uint64_t now)
@@ -218,7 +218,7 @@ enum guardian_step guardian_plan_next(struct guardian_plan *p, uint64_t now)
 	}
 	switch (p->phase) {
 	case GUARDIAN_PHASE_PROVE:
-		return now >= p->due ? begin(p, GUARDIAN_PROVE, now) : GUARDIAN_WAIT;
+		return now >= p->due ? begin_job(p, GUARDIAN_PROVE, now) : GUARDIAN_WAIT;
 	case GUARDIAN_PHASE_WATCH:
 	case GUARDIAN_PHASE_SHUTDOWN:
 	case GUARDIAN_PHASE_KEEP:

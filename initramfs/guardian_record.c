@@ -19,7 +19,7 @@ static bool is_good(int slot)
 	return slot >= 0 && slot < state.nslots && state.slot[slot].st == STATE_GOOD;
 }
 
-static enum guardian_result load(int fd, const struct guardian_attempt *a)
+static enum guardian_result load_attempt(int fd, const struct guardian_attempt *a)
 {
 	enum store_finding found = STORE_LOST;
 	enum kb_err err = bdev_file_from_fd(&file, fd);
@@ -41,7 +41,7 @@ static enum guardian_result load(int fd, const struct guardian_attempt *a)
 
 enum guardian_result guardian_record_look(int fd, const struct guardian_attempt *a)
 {
-	return load(fd, a);
+	return load_attempt(fd, a);
 }
 
 static void add_history(int slot, uint64_t time_s)
@@ -84,10 +84,10 @@ enum guardian_result guardian_record_bad(int fd, const struct guardian_attempt *
 		log_err("somebody holds the state's lock; the verdict is not recorded, the try of "
 			"slot %c is used up",
 			state_slot_letter(a->slot));
-		result = load(fd, a);
+		result = load_attempt(fd, a);
 		return result == GUARDIAN_OPEN ? GUARDIAN_FAILED : result;
 	}
-	result = load(fd, a);
+	result = load_attempt(fd, a);
 	if (result == GUARDIAN_OPEN)
 		result = mark_bad(a, time_s);
 	flock(fd, LOCK_UN);
@@ -123,7 +123,7 @@ enum guardian_result guardian_record_proven(int fd, const struct guardian_attemp
 			state_slot_letter(a->slot));
 		return GUARDIAN_FAILED;
 	}
-	result = load(fd, a);
+	result = load_attempt(fd, a);
 	if (result == GUARDIAN_GOOD)
 		result = prove(a);
 	flock(fd, LOCK_UN);

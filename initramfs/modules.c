@@ -12,7 +12,7 @@
 #define LIST_MAX (64u << 10)
 #define BLANKS	 " \t\n\v\f\r\xa0" /* the kernel's isspace() */
 
-static char same(char c)
+static char dash_as_underscore(char c)
 {
 	return c == '-' ? '_' : c;
 }
@@ -45,7 +45,7 @@ static const char *parameter_of(const char *word, const char *end, const char *n
 	if ((size_t)(end - word) < len + 2 || word[len] != '.')
 		return NULL;
 	for (size_t i = 0; i < len; i++) {
-		if (same(word[i]) != same(name[i]))
+		if (dash_as_underscore(word[i]) != dash_as_underscore(name[i]))
 			return NULL;
 	}
 	return word + len + 1;
@@ -113,7 +113,8 @@ static bool wants_to_go_on(const char *path, const char *listed)
 	       strstr(listed, "stop_on_reboot") == NULL;
 }
 
-static bool load(const char *path, const char *listed, const char *cmdline, const char *heeded)
+static bool load_module(const char *path, const char *listed, const char *cmdline,
+			const char *heeded)
 {
 	char params[MODULES_PARAMS_MAX] = "", own[MODULES_PARAMS_MAX];
 	bool whole = append(params, sizeof(params), "", listed, strlen(listed));
@@ -180,7 +181,7 @@ unsigned modules_load(const char *list, const char *cmdline, const char *heeded,
 			continue;
 		if (blank != NULL)
 			*blank = '\0';
-		if (load(line, blank != NULL ? blank + 1 : "", cmdline, heeded))
+		if (load_module(line, blank != NULL ? blank + 1 : "", cmdline, heeded))
 			loaded++;
 		/* Its file is of no use any more, and an install wants the memory. */
 		if (os_unlink(line) != KB_OK)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct passed_slot *find(const struct passed *p, int slot)
+static const struct passed_slot *find_passed(const struct passed *p, int slot)
 {
 	for (unsigned i = 0; i < p->n; i++)
 		if (p->over[i].slot == slot)
@@ -69,7 +69,7 @@ void passed_explain(struct boot *b)
 	if (first.slot == b->attempt.chosen.slot ||
 	    b->rec.health == RECORD_MISSING) /* then nobody knows which is preferred */
 		return;
-	failed = find(p, first.slot);
+	failed = find_passed(p, first.slot);
 	told = failed != NULL || first.slot == b->rec.turned_bad;
 	state_set_text(first.reason, failed != NULL ? failed->reason : reason_of(b, first.slot));
 	insert(p, 0, &first);

@@ -17,7 +17,7 @@ struct found {
 
 /* On a disk that may be the device's: a stick with the same label is not, and a card is only where
  * no fixed disk has it. */
-static struct found find(const struct boot *b)
+static struct found find_root(const struct boot *b)
 {
 	struct found f = { .part = NULL };
 
@@ -53,8 +53,8 @@ static const struct prober_part *wait_for(struct boot *b)
 	struct found f;
 
 	probe_start(&b->probe);
-	for (f = find(b); !is_decided(b, &f, os_now_ms() - start) && os_now_ms() < end;
-	     f = find(b)) {
+	for (f = find_root(b); !is_decided(b, &f, os_now_ms() - start) && os_now_ms() < end;
+	     f = find_root(b)) {
 		watchdog_feed(b);
 		if (probe_step(&b->probe, STEP_MS) == KB_ETIMEDOUT)
 			log_debug("waiting for %s", b->cmd.root);

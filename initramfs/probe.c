@@ -41,7 +41,7 @@ static bool same_disk(const struct probe_disk *a, const struct probe_disk *b)
 }
 
 /* Looks at a disk that is new, or not what it was; with `again` in any case. */
-static void take_disk(struct probe *p, const char *name, bool again)
+static void note_disk(struct probe *p, const char *name, bool again)
 {
 	static struct probe_disk fresh; /* too large for a stack of process 1 */
 	struct probe_disk *d = probe_table_find(p, name);
@@ -87,7 +87,7 @@ static void scan(struct probe *p)
 		return;
 	}
 	for (unsigned i = 0; i < n; i++)
-		take_disk(p, names[i], false);
+		note_disk(p, names[i], false);
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
 		struct probe_disk *d = &p->disk[i];
 		bool there = false;
@@ -95,7 +95,7 @@ static void scan(struct probe *p)
 		for (unsigned k = 0; k < n && !there; k++)
 			there = strcmp(names[k], d->dev + 5) == 0;
 		if (d->state != PROBE_FREE && !there)
-			take_disk(p, d->dev + 5, false);
+			note_disk(p, d->dev + 5, false);
 	}
 }
 
@@ -114,7 +114,7 @@ static void handle(struct probe *p, const struct probe_uevent *e)
 	}
 	/* A disk is told before its partitions, though these are there already by then: what is
 	 * known already is no news. */
-	take_disk(p, e->disk, !e->partition && e->action == PROBE_UEVENT_CHANGE);
+	note_disk(p, e->disk, !e->partition && e->action == PROBE_UEVENT_CHANGE);
 }
 
 static void take_uevents(struct probe *p)

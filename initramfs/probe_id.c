@@ -10,7 +10,7 @@
 #define HASH_STEP  0x100000001b3ULL
 
 /* FNV-1a: tells disks apart, keeps nobody out. */
-static uint64_t hash(uint64_t h, const char *text, size_t len)
+static uint64_t hash_more(uint64_t h, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		h = (h ^ (unsigned char)text[i]) * HASH_STEP;
@@ -24,7 +24,7 @@ void probe_id_hardware(char out[STATE_STR_MAX + 1], const char *kind, const char
 
 	if (n >= (int)sizeof(plain))
 		snprintf(plain, sizeof(plain), "%.8s-#%016llx", kind,
-			 (unsigned long long)hash(HASH_START, text, strlen(text)));
+			 (unsigned long long)hash_more(HASH_START, text, strlen(text)));
 	util_print_safe(out, STATE_STR_MAX + 1, plain);
 	for (char *c = out; *c != '\0'; c++) {
 		if (*c == ' ')
@@ -67,9 +67,9 @@ void probe_id_path(char out[STATE_STR_MAX + 1], const char *path)
 		/* "block/vda": the letter is an order of discovery, and nothing else. */
 		if (len > 0 && !(block && at[len] == '\0')) {
 			split(at, len, &head, &rest);
-			h = hash(h, "/", 1);
-			h = hash(h, at, head);
-			h = hash(h, at + rest, len - rest);
+			h = hash_more(h, "/", 1);
+			h = hash_more(h, at, head);
+			h = hash_more(h, at + rest, len - rest);
 		}
 		block = len == 5 && strncmp(at, "block", 5) == 0;
 		at += len + (at[len] == '/');

@@ -25,7 +25,7 @@ static void detach(struct probe_job *j, unsigned grace_ms)
 	j->deadline_ms = os_now_ms() + grace_ms;
 }
 
-static void reap(struct probe_job *j)
+static void reap_prober(struct probe_job *j)
 {
 	int status;
 
@@ -118,7 +118,7 @@ static unsigned busy(const struct probe *p)
 
 /* A prober that the kernel holds, as long as a medium does not answer, keeps its job when it was
  * given up. Its disk gets no second one beside it. */
-static bool is_held(const struct probe *p, int index)
+static bool keeps_a_job(const struct probe *p, int index)
 {
 	for (unsigned i = 0; i < PROBE_JOBS_MAX; i++)
 		if (p->job[i].pid != 0 && p->job[i].of == index)
@@ -150,8 +150,8 @@ void probe_job_start(struct probe *p)
 			const struct probe_disk *d = &p->disk[i];
 			struct probe_job *j = free_job(p);
 
-			if (j != NULL && d->state != PROBE_FREE && d->queued && !is_held(p, i) &&
-			    room(p, d) == most)
+			if (j != NULL && d->state != PROBE_FREE && d->queued &&
+			    !keeps_a_job(p, i) && room(p, d) == most)
 				start_one(p, j, i);
 		}
 	}
@@ -235,7 +235,7 @@ void probe_job_expire(struct probe *p)
 		struct probe_job *j = &p->job[i];
 
 		if (j->disk < 0)
-			reap(j);
+			reap_prober(j);
 		if (j->pid == 0 || now < j->deadline_ms)
 			continue;
 		if (j->disk >= 0) {

@@ -82,7 +82,7 @@ static unsigned left_ms(uint64_t end)
 }
 
 /* Follows a worker until it ends or stays at a step for longer than that step may take. */
-static void follow(int fd, uint64_t end, unsigned step_ms)
+static void await_worker(int fd, uint64_t end, unsigned step_ms)
 {
 	bool ready;
 	char c[64];
@@ -120,7 +120,7 @@ static enum kb_err run_worker(struct look *l, int fd, const char *dev, uint64_t 
 	}
 	os_close(&fds[1]);
 	if (pid > 0) {
-		follow(fds[0], end, step_ms);
+		await_worker(fds[0], end, step_ms);
 		kill(pid, SIGKILL);
 		/* One that the kernel holds in a read is left to process 1. */
 		for (int i = 0; i < 20 && waitpid(pid, &status, WNOHANG) == 0; i++)

@@ -25,7 +25,7 @@ enum {
 	MBR_GPT = 0xee,
 };
 
-static bool read_at(int fd, void *buf, size_t len, uint64_t off)
+static bool read_exactly(int fd, void *buf, size_t len, uint64_t off)
 {
 	return pread(fd, buf, len, (off_t)off) == (ssize_t)len;
 }
@@ -53,7 +53,7 @@ static bool entries_ok(int fd, const uint8_t *header, uint32_t sector)
 	for (size_t at = 0, all = (size_t)n * ENTRY_LEN; at < all; at += BLOCK) {
 		size_t len = all - at < BLOCK ? all - at : BLOCK;
 
-		if (!read_at(fd, block, len, lba * sector + at))
+		if (!read_exactly(fd, block, len, lba * sector + at))
 			return false;
 		crc = crc32(crc, block, len);
 	}
@@ -66,7 +66,7 @@ static bool header_ok(int fd, uint64_t lba, uint32_t sector)
 	uint8_t h[BLOCK];
 	uint32_t crc, len;
 
-	if (!read_at(fd, h, sizeof(h), lba * sector) || memcmp(h, "EFI PART", 8) != 0)
+	if (!read_exactly(fd, h, sizeof(h), lba * sector) || memcmp(h, "EFI PART", 8) != 0)
 		return false;
 	len = bytes_get32(h + AT_LEN);
 	if (len < HEADER_LEN || len > sizeof(h) || bytes_get64(h + AT_LBA) != lba)
@@ -87,7 +87,7 @@ static enum mbr look_at_mbr(int fd)
 {
 	uint8_t mbr[BLOCK];
 
-	if (!read_at(fd, mbr, sizeof(mbr), 0) || mbr[510] != 0x55 || mbr[511] != 0xaa)
+	if (!read_exactly(fd, mbr, sizeof(mbr), 0) || mbr[510] != 0x55 || mbr[511] != 0xaa)
 		return MBR_DAMAGED;
 	for (unsigned i = 0; i < 4; i++) {
 		if (mbr[MBR_TYPE + i * MBR_ENTRY] == MBR_GPT)

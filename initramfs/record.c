@@ -39,7 +39,7 @@ static void without_store(struct record *r, unsigned nslots, choose_mask mountab
 }
 
 /* More slots in system.conf than when the state was made: the new ones are empty. */
-static void add_slots(struct state *s, unsigned nslots)
+static void add_missing_slots(struct state *s, unsigned nslots)
 {
 	while (s->nslots < nslots) {
 		s->slot[s->nslots] = (struct state_slot){ .st = STATE_EMPTY };
@@ -121,8 +121,8 @@ static void tell_unusable(const struct record *r, const char *dev, enum kb_err e
 		log_err("state: unable to read %s: %s; booting without", dev, err_text(err));
 }
 
-static void load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable,
-		 choose_mask seen)
+static void load_or_rebuild(struct record *r, const char *dev, unsigned nslots,
+			    choose_mask mountable, choose_mask seen)
 {
 	enum store_finding found = STORE_LOST;
 	enum kb_err err;
@@ -158,7 +158,7 @@ static void load(struct record *r, const char *dev, unsigned nslots, choose_mask
 	}
 	r->health = RECORD_FOUND;
 	r->disk = r->s;
-	add_slots(&r->s, nslots);
+	add_missing_slots(&r->s, nslots);
 	if (r->s.newer)
 		log_warn("state: written by a newer Keelboot; only its core is used");
 }
@@ -166,7 +166,7 @@ static void load(struct record *r, const char *dev, unsigned nslots, choose_mask
 void record_load(struct record *r, const char *dev, unsigned nslots, choose_mask mountable,
 		 choose_mask seen)
 {
-	load(r, dev, nslots, mountable, seen);
+	load_or_rebuild(r, dev, nslots, mountable, seen);
 	r->loaded = r->s.seq;
 }
 
@@ -286,7 +286,7 @@ enum kb_err record_reload(struct record *r)
 	r->unsure = false;
 	r->disk = fresh;
 	r->s = fresh;
-	add_slots(&r->s, nslots);
+	add_missing_slots(&r->s, nslots);
 	return KB_OK;
 }
 

@@ -55,7 +55,7 @@ static const char *media_name(const struct boot *b)
  * What is waited for, and how long: STATE_NONE for a restart, else for this slot as the last
  * resort. On the console whatever `quiet` says: the person who stands before it needs this line.
  */
-static void tell(const struct boot *b, int slot, uint64_t end_ms)
+static void report_wait(const struct boot *b, int slot, uint64_t end_ms)
 {
 	uint64_t now = os_now_ms();
 	unsigned left = end_ms > now ? (unsigned)((end_ms - now + 999) / 1000) : 0;
@@ -137,7 +137,7 @@ static enum came watch(struct boot *b, uint64_t end_ms, int slot, uint64_t goal_
 			came = look_around(b, &known);
 		if (came == CAME_NOTHING &&
 		    (os_now_ms() - told >= TELL_MS || b->rescue.gone != gone)) {
-			tell(b, slot, goal_ms);
+			report_wait(b, slot, goal_ms);
 			told = os_now_ms();
 		}
 		gone = b->rescue.gone;
@@ -159,7 +159,7 @@ static bool look(struct boot *b, enum plan_mode mode)
 	return hopeless(b) == NULL && updates_apply(b, mode);
 }
 
-static void begin(struct boot *b)
+static void begin_rescue(struct boot *b)
 {
 	unsigned wait_s = b->conf.rescue_wait_s;
 
@@ -187,7 +187,7 @@ static bool one_round(struct boot *b)
 
 	if (end > b->rescue.end_ms)
 		end = b->rescue.end_ms;
-	tell(b, STATE_NONE, b->rescue.end_ms);
+	report_wait(b, STATE_NONE, b->rescue.end_ms);
 	while ((came = watch(b, end, STATE_NONE, b->rescue.end_ms)) != CAME_NOTHING) {
 		if (came == CAME_DISK) {
 			take_disk_back(b);
@@ -206,7 +206,7 @@ static bool one_round(struct boot *b)
 bool rescue_run(struct boot *b)
 {
 	if (!b->rescue.begun) {
-		begin(b);
+		begin_rescue(b);
 		if (look(b, PLAN_RESCUE))
 			return true;
 	}
@@ -232,7 +232,7 @@ void rescue_last_resort(void *boot, int slot)
 		seconds = LAST_RESORT_MAX_S;
 	log_err("rescue: no slot can be trusted");
 	end = os_now_ms() + seconds * UINT64_C(1000);
-	tell(b, slot, end);
+	report_wait(b, slot, end);
 	while ((came = watch(b, end, slot, end)) != CAME_NOTHING) {
 		if (came == CAME_DISK) {
 			take_disk_back(b);

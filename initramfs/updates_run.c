@@ -36,7 +36,7 @@ static void add_arg(struct args *a, const char *option, const char *value)
 	a->n++;
 }
 
-static void add_slots(struct args *a, const struct boot *b)
+static void add_slot_args(struct args *a, const struct boot *b)
 {
 	char spec[ARG_LEN];
 
@@ -59,7 +59,7 @@ static void build_args(struct args *a, const struct boot *b, enum state_source s
 	memset(a, 0, sizeof(*a));
 	add_arg(a, "keelboot-apply", NULL);
 	add_arg(a, "--state", b->dev.state);
-	add_slots(a, b);
+	add_slot_args(a, b);
 	snprintf(spec, sizeof(spec), "%u",
 		 devices_mountable(&b->dev, &b->conf) & ~(unsigned)b->attempt.unfit);
 	add_arg(a, "--mountable", spec);
@@ -88,7 +88,7 @@ static uint64_t whole_limit_ms(const struct progress *p, uint64_t stall, enum pl
 }
 
 /* Follows the child until its pipe is closed. False: it stalls, or takes too long. */
-static bool follow(struct boot *b, int fd, struct progress *p, enum plan_mode mode)
+static bool follow_apply(struct boot *b, int fd, struct progress *p, enum plan_mode mode)
 {
 	uint64_t start = os_now_ms(), moved = start, now = start;
 	uint64_t limit = stall_limit_ms(&b->conf, wdt_timeout_s(&b->wdt));
@@ -189,7 +189,7 @@ enum updates_end updates_run(struct boot *b, enum state_source src, enum plan_mo
 		log_err("update: unable to start %s: %s", BOOT_HELPER, err_text(err));
 		return UPDATES_FAILED;
 	}
-	ended = follow(b, fds[0], &p, mode);
+	ended = follow_apply(b, fds[0], &p, mode);
 	os_close(&fds[0]);
 	return end_apply(b, pid, ended);
 }

@@ -12,7 +12,7 @@
 #define LIST_MAX    2048
 
 /* The kernel takes either for the other in a module's name: sp5100_tco's device is "sp5100-tco". */
-static bool same(char a, char b)
+static bool is_same_letter(char a, char b)
 {
 	return a == b || (strchr("-_", a) != NULL && strchr("-_", b) != NULL);
 }
@@ -23,7 +23,8 @@ static bool is_refused(const char *device, const char *driver)
 	size_t len = 0;
 	char path[160];
 
-	while (driver[len] != '\0' && device[len] != '\0' && same(device[len], driver[len]))
+	while (driver[len] != '\0' && device[len] != '\0' &&
+	       is_same_letter(device[len], driver[len]))
 		len++;
 	if (driver[len] != '\0' || (device[len] != '\0' && device[len] != '.'))
 		return false;
