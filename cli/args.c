@@ -114,13 +114,13 @@ int args_next(struct args *a)
 int args_wrong(const struct args *a, int id, const char *verb)
 {
 	if (id == ARGS_OPERAND)
-		log_err("\"%s\" is one argument too many; see `keelboot help %s`", a->value, verb);
+		log_err("\"%s\": unexpected argument; see `keelboot help %s`", a->value, verb);
 	return OUTPUT_USAGE;
 }
 
 int args_missing(const char *verb, const char *what)
 {
-	log_err("%s: an argument is missing: %s; see `keelboot help %s`", verb, what, verb);
+	log_err("%s: missing argument: %s; see `keelboot help %s`", verb, what, verb);
 	return OUTPUT_USAGE;
 }
 

@@ -13,10 +13,10 @@ static const char help[] = "Usage: keelboot bundle VERB ...\n"
 			   "  create    make a bundle of images\n"
 			   "  sign      add a signature to a bundle\n"
 			   "  verify    check signature and payload\n"
-			   "  inspect   say what is in a bundle\n"
-			   "  extract   get an image back out of a bundle\n"
+			   "  inspect   show what is in a bundle\n"
+			   "  extract   extract an image from a bundle\n"
 			   "\n"
-			   "`keelboot bundle VERB --help` tells more about each.\n"
+			   "`keelboot bundle VERB --help` describes each.\n"
 			   "\n"
 			   "Example:\n"
 			   "  keelboot bundle inspect acme-2.1.keel --key release.pem\n";
@@ -38,9 +38,9 @@ static int unknown_bundle_verb(const char *word)
 		names[i] = verbs[i].name;
 	near = args_nearest(word, names, KB_ARRAY_LEN(verbs));
 	if (near != NULL)
-		log_err("bundle %s: unknown; did you mean `keelboot bundle %s`?", word, near);
+		log_err("bundle %s: unknown verb; did you mean `keelboot bundle %s`?", word, near);
 	else
-		log_err("bundle %s: unknown; `keelboot bundle --help` lists the verbs", word);
+		log_err("bundle %s: unknown verb; `keelboot bundle --help` lists the verbs", word);
 	return OUTPUT_USAGE;
 }
 

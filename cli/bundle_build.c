@@ -40,8 +40,8 @@ static enum kb_err check_size(const struct bundle_source *s, const struct manife
 {
 	if (s->size / im->chunk < MANIFEST_CHUNKS_MAX)
 		return KB_OK;
-	log_err("image %s: too large for chunks of %u bytes; a larger --chunk-size would do",
-		s->path, im->chunk);
+	log_err("image %s: too large for chunks of %u bytes; use a larger --chunk-size", s->path,
+		im->chunk);
 	return KB_ENOSPC;
 }
 
@@ -66,7 +66,7 @@ static enum kb_err open_file(struct build *b, unsigned i)
 		return bundle_source_take(&b->source[i], fd, path);
 	}
 	if (b->s->size[i] != 0) {
-		log_err("image %s: size= is for a folder; a file has one", path);
+		log_err("image %s: size= works only for a folder; a file keeps its own size", path);
 		return KB_EINVAL;
 	}
 	return bundle_source_open(&b->source[i], path);
@@ -77,9 +77,9 @@ static void find_filesystem(const struct bundle_source *s, struct manifest_image
 {
 	bundle_source_filesystem(s, im->filesystem, sizeof(im->filesystem));
 	if (im->filesystem[0] == '\0' && strcmp(im->name, "root") == 0)
-		log_warn("image %s: no file system that is known, so a device may not mount it; if "
-			 "it has one, say fs=TYPE",
-			 s->path);
+		log_warn(
+			"image %s: unknown file system: devices may not mount it; name it: fs=TYPE",
+			s->path);
 }
 
 static enum kb_err open_source(struct build *b, unsigned i)
@@ -90,7 +90,7 @@ static enum kb_err open_source(struct build *b, unsigned i)
 	TRY(open_file(b, i));
 	b->nsources++;
 	if (bundle_source_is(s, b->s->output)) {
-		log_err("%s is the image and the output", s->path);
+		log_err("%s is both the image and the output; choose another output", s->path);
 		return KB_EINVAL;
 	}
 	if (im->filesystem[0] == '\0')
@@ -181,7 +181,7 @@ static enum kb_err make_manifest(struct build *b)
 
 	place_parts(m);
 	if (manifest_write(m, b->text, sizeof(b->text), &b->text_len) != KB_OK) {
-		log_err("the manifest has a line of more than %u characters; shorten compatible",
+		log_err("manifest: a line is longer than %u characters; shorten compatible",
 			MANIFEST_LINE_MAX);
 		return KB_ENOSPC;
 	}
@@ -249,7 +249,7 @@ static enum kb_err read_back_bundle(struct build *b, struct bundle_build_result 
 	const struct keyring *k = b->nkeys > 0 ? &b->key[0].ring : NULL;
 
 	if (size < 0 || reader_open(&b->check, b->out.fd, false, (uint64_t)size, k) != KB_OK) {
-		log_err("%s: what was written does not read back: %s", b->out.tmp, b->check.why);
+		log_err("%s: reading it back failed: %s", b->out.tmp, b->check.why);
 		return KB_EIO;
 	}
 	memcpy(result->release, b->check.release.id, DIGEST_LEN);

@@ -44,7 +44,7 @@ static const char help[] =
 	"\n"
 	"A folder becomes an image by mke2fs, or with fs=squashfs or fs=erofs by the tool for "
 	"that.\n"
-	"size= is for ext4; without it the image is a little larger than what is in it.\n"
+	"size= is for ext4; without it, the image is a little larger than its content.\n"
 	"\n"
 	"With SOURCE_DATE_EPOCH set (and Ed25519 keys) the same input gives the same bytes.\n"
 	"\n"
@@ -77,7 +77,7 @@ static const struct args_option options[] = {
 
 static int wrong_usage(void)
 {
-	log_err("`keelboot bundle create --help` shows how it is used");
+	log_err("`keelboot bundle create --help` shows the options");
 	return OUTPUT_USAGE;
 }
 
@@ -98,7 +98,8 @@ static int find_recipe(int argc, char **argv, const char **recipe)
 		if (opt != ARGS_OPERAND)
 			continue;
 		if (*recipe != NULL) {
-			log_err("bundle create: two recipes, %s and %s", *recipe, a.value);
+			log_err("bundle create: two recipes, %s and %s; give one", *recipe,
+				a.value);
 			return wrong_usage();
 		}
 		*recipe = a.value;
@@ -146,8 +147,8 @@ static void print_summary(const struct bundle_spec *s, const struct bundle_build
 	       s->output, id, s->m.version, s->m.sequence, images, bundle, s->nkeys,
 	       s->nkeys == 1 ? "" : "s");
 	if (s->nkeys == 0)
-		log_warn("%s is not signed, so that no device takes it yet; `keelboot bundle sign "
-			 "%s --key FILE` does it",
+		log_warn("%s is not signed: no device installs it; sign it: keelboot bundle sign "
+			 "%s --key FILE",
 			 s->output, s->output);
 }
 

@@ -222,7 +222,7 @@ enum kb_err bundle_encode_run(struct bundle_encode *e)
 	if (err == KB_OK)
 		err = run_threads(w);
 	if (err != KB_OK)
-		log_err("image %s: not encoded: %s", e->source->path, err_text(err));
+		log_err("image %s: encoding failed: %s", e->source->path, err_text(err));
 	for (unsigned i = 0; w != NULL && i < w->njobs; i++)
 		bundle_chunk_free(&w->job[i].chunk);
 	if (w != NULL)

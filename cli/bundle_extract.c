@@ -64,9 +64,9 @@ static int read_extract_args(struct wanted *w, int argc, char **argv)
 	}
 	if (w->output != NULL && bundle.have_keys)
 		return -1;
-	log_err("bundle extract: %s",
-		w->output == NULL ? "where to? give -o FILE"
-				  : "signed by which key? give --keys DIR or --key FILE");
+	log_err("bundle extract: %s", w->output == NULL
+					      ? "missing option: -o FILE"
+					      : "missing option: --keys DIR or --key FILE");
 	return bundle_open_usage(&bundle);
 }
 
@@ -86,7 +86,7 @@ static enum kb_err choose_image(const struct wanted *w, unsigned *image)
 		log_err("%s has no image %s; `keelboot bundle inspect` lists them", bundle.path,
 			w->image);
 	else
-		log_err("%s has %u images; say which with --image", bundle.path, m->nimages);
+		log_err("%s has %u images; choose one: --image NAME", bundle.path, m->nimages);
 	return KB_ENOENT;
 }
 

@@ -159,7 +159,7 @@ static enum kb_err level_times(const struct folder *f)
 	fd = memfd_create("debugfs", MFD_CLOEXEC);
 	if (fd < 0 || write_script(f, fd) != KB_OK ||
 	    bundle_mkfs_run(argv, fd, f->fd, true, f->epoch) != KB_OK) {
-		log_err("image %s: debugfs could not set the owners and times in it", f->path);
+		log_err("image %s: debugfs failed to set owners and times in it", f->path);
 		return KB_EIO;
 	}
 	return KB_OK;
@@ -184,8 +184,8 @@ static enum kb_err make_ext4(struct folder *f)
 	if (ftruncate(f->fd, (off_t)f->size) == 0 &&
 	    bundle_mkfs_run(argv, -1, f->fd, false, f->epoch) == KB_OK)
 		return level_times(f);
-	log_err("image %s: mke2fs could not make an image of %" PRIu64 " bytes of it; size= makes "
-		"it larger",
+	log_err("image %s: mke2fs failed to make an image of %" PRIu64
+		" bytes of it; set a larger size=",
 		f->path, f->size);
 	return KB_EIO;
 }
@@ -196,7 +196,7 @@ static enum kb_err run_mkfs(struct folder *f, const char *name, const char *argv
 {
 	if (bundle_mkfs_run(argv, -1, f->fd, false, f->epoch) == KB_OK)
 		return KB_OK;
-	log_err("image %s: %s could not make an image of it", f->path, name);
+	log_err("image %s: %s failed to make an image of it", f->path, name);
 	return KB_EIO;
 }
 
@@ -252,19 +252,19 @@ static const struct maker *find_maker(struct folder *f)
 		if (strcmp(makers[i].filesystem, f->im->filesystem) == 0)
 			m = &makers[i];
 	if (m == NULL) {
-		log_err("image %s: a folder becomes ext4, squashfs or erofs, not %s", f->path,
+		log_err("image %s: a folder can become ext4, squashfs or erofs, not %s", f->path,
 			f->im->filesystem);
 		return NULL;
 	}
 	if (f->size != 0 && m->make != make_ext4) {
-		log_err("image %s: size= is for ext4; %s is as large as it has to be", f->path,
+		log_err("image %s: size= works only with ext4; %s chooses its own size", f->path,
 			m->filesystem);
 		return NULL;
 	}
 	if (bundle_mkfs_find(m->program, f->program))
 		return m;
 	log_err("image %s: %s, which makes %s of a folder, is not installed (Debian: %s); install "
-		"it, or make the image yourself and give that",
+		"it, or make the image yourself and pass that",
 		f->path, m->program, m->filesystem, m->package);
 	return NULL;
 }
@@ -295,7 +295,8 @@ enum kb_err bundle_folder_image(struct bundle_spec *s, unsigned i, int *fd)
 	if (s->m.image[i].filesystem[0] == '\0')
 		snprintf(s->m.image[i].filesystem, sizeof(s->m.image[i].filesystem), "ext4");
 	if (holds_output(&f, s->output)) {
-		log_err("%s lies in the folder that image %s is made of", s->output, f.path);
+		log_err("%s lies in the folder of image %s; write it somewhere else", s->output,
+			f.path);
 		return KB_EINVAL;
 	}
 	m = find_maker(&f);

@@ -8,7 +8,7 @@
 static const char help[] =
 	"Usage: keelboot bundle inspect BUNDLE [--keys DIR | --key FILE.pem] [--json]\n"
 	"\n"
-	"Says what is in a bundle. Without a key the signature is not checked, and it says so.\n"
+	"Shows what is in a bundle. Without a key, the signature is not checked.\n"
 	"The payload is not read; `keelboot bundle verify` does that.\n"
 	"\n"
 	"Options:\n"

@@ -53,7 +53,7 @@ static enum kb_err add_trusted_key(struct bundle_open *b, const char *path)
 
 int bundle_open_usage(const struct bundle_open *b)
 {
-	log_err("`keelboot bundle %s --help` shows how it is used", b->verb);
+	log_err("`keelboot bundle %s --help` shows the options", b->verb);
 	return OUTPUT_USAGE;
 }
 
@@ -101,7 +101,7 @@ int bundle_open_next(struct bundle_open *b, struct args *a, int *code)
 	}
 	if (b->path != NULL)
 		return ARGS_END;
-	log_err("bundle %s: which bundle?", b->verb);
+	log_err("bundle %s: missing argument: BUNDLE", b->verb);
 	*code = bundle_open_usage(b);
 	return BUNDLE_OPEN_DONE;
 }

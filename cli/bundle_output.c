@@ -18,7 +18,7 @@ static enum kb_err fail_output(const char *path)
 	enum kb_err err = err_errno(errno);
 
 	if (errno == EEXIST)
-		log_err("%s: somebody else makes this file just now; try again, or choose another "
+		log_err("%s: another process is writing this file; try again, or choose another "
 			"folder: -o FILE",
 			path);
 	else if (err == KB_EPERM)
@@ -35,11 +35,11 @@ enum kb_err bundle_output_begin(struct bundle_output *o, const char *path)
 
 	o->fd = -1;
 	if (strlen(path) >= sizeof(o->path)) {
-		log_err("%.40s…: too long a path", path);
+		log_err("%.40s…: path too long", path);
 		return KB_EINVAL;
 	}
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		log_err("%s is there and is no regular file; choose another output", path);
+		log_err("%s exists and is not a regular file; choose another output", path);
 		return KB_EINVAL;
 	}
 	snprintf(o->path, sizeof(o->path), "%s", path);

@@ -98,11 +98,11 @@ static void text_signatures(const struct bundle_report *p)
 				     : "");
 	}
 	if (n == 0)
-		print_line("signatures", "none: no device takes it");
+		print_line("signatures", "none: no device installs it");
 	if (p->b->have_keys)
 		printf("%-12s valid signature by %s\n", "checked", p->b->r.signer);
 	else
-		print_line("checked", "no: signature not checked (give --keys DIR or --key FILE)");
+		print_line("checked", "no: signature not checked; give --keys DIR or --key FILE");
 }
 
 static void text_bundle(const struct bundle_report *p)

@@ -23,7 +23,7 @@ static const char help[] =
 	"Adds a signature by each private key. Signatures of other keys stay valid; one of the\n"
 	"same key is replaced. The bundle is replaced as a whole, or left as it is.\n"
 	"\n"
-	"Where the key is on a machine without Keelboot: --emit-digest writes what has to be\n"
+	"Where the key is on a machine without Keelboot: --emit-digest writes what must be\n"
 	"signed (531 bytes, and prints their SHA-256), openssl signs it there, --attach checks\n"
 	"the signature and adds it.\n"
 	"\n"
@@ -31,7 +31,7 @@ static const char help[] =
 	"      --key FILE|URI       private key: PEM, or pkcs11:… for one in a token\n"
 	"      --emit-digest FILE   write what a signature covers; BUNDLE stays as it is\n"
 	"      --attach FILE        a signature of that, by the public key (PEM) of --key\n"
-	"  -o, --output FILE        write there and leave BUNDLE alone\n"
+	"  -o, --output FILE        write there; BUNDLE stays as it is\n"
 	"  -h, --help               this text\n"
 	"\n"
 	"Example:\n"
@@ -65,7 +65,7 @@ struct sign {
 
 static int wrong_sign_usage(void)
 {
-	log_err("`keelboot bundle sign --help` shows how it is used");
+	log_err("`keelboot bundle sign --help` shows the options");
 	return OUTPUT_USAGE;
 }
 
@@ -149,7 +149,7 @@ static enum kb_err attach_signature(struct sign *s, const char *path)
 	TRY(read_signature(s->attach, sig, sizeof(sig), &len));
 	err = keyring_add(&s->b.k, path);
 	if (err != KB_OK) {
-		log_err("key %s: %s; --attach wants the public half (.pem) of the key that "
+		log_err("key %s: %s; --attach needs the public half (.pem) of the key that "
 			"signed: " KEYRING_PEM_WANTED,
 			key_token_told(path), err_text(err));
 		return err;
@@ -158,8 +158,7 @@ static enum kb_err attach_signature(struct sign *s, const char *path)
 	note_signer(s, &s->b.k.key[0]);
 	if (err != KB_ESIG)
 		return report_failure(s, "attach", s->attach, err);
-	log_err("%s: no signature of this bundle by %s; was it made of what --emit-digest wrote? "
-		"keelboot-bundle(1) has the commands",
+	log_err("%s: not a signature of this bundle by %s; sign the file that --emit-digest wrote: see keelboot-bundle(1)",
 		s->attach, path);
 	return err;
 }
@@ -194,10 +193,10 @@ static const char *report_missing(const struct sign *s)
 	if (s->bundle == NULL)
 		return "which bundle?";
 	if (s->emit != NULL && (s->attach != NULL || s->nkeys > 0 || s->output != NULL))
-		return "--emit-digest stands alone: it signs nothing";
+		return "--emit-digest takes no --key, --attach or -o: it signs nothing";
 	if (s->attach != NULL && s->nkeys != 1)
-		return "--attach wants one --key: the public half of the key that signed";
-	return s->emit == NULL && s->nkeys == 0 ? "with which key? give --key FILE" : NULL;
+		return "--attach needs one --key: the public half of the key that signed";
+	return s->emit == NULL && s->nkeys == 0 ? "missing option: --key FILE" : NULL;
 }
 
 /* -1: go on; else the exit code. */

@@ -56,7 +56,7 @@ static enum kb_err check_journal(const struct bundle_source *s)
 	    (bytes_get32(super + EXT_INCOMPAT_AT) & EXT_NEED_RECOVER) == 0)
 		return KB_OK;
 	log_err("image %s: its ext4 journal needs recovery: it is mounted, or was not unmounted; "
-		"unmount it (mount it once before, if it is not), or run `e2fsck -f` on it",
+		"unmount it (if it is not mounted, mount it first), or run `e2fsck -f` on it",
 		s->path);
 	return KB_EINVAL;
 }
@@ -117,7 +117,7 @@ static enum kb_err read_at(struct bundle_source *s, uint64_t off, uint8_t *buf, 
 			continue;
 		if (n <= 0) {
 			log_err("image %s: %s", s->path,
-				n < 0 ? strerror(errno) : "became shorter while it was read");
+				n < 0 ? strerror(errno) : "became shorter while it was being read");
 			return KB_EIO;
 		}
 		buf += n;

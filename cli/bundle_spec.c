@@ -31,7 +31,7 @@ static const char *set_path(char out[BUNDLE_SPEC_PATH], const char *dir, const c
 
 	if (value[0] == '\0')
 		return "empty";
-	return n < BUNDLE_SPEC_PATH ? NULL : "too long a path";
+	return n < BUNDLE_SPEC_PATH ? NULL : "path too long";
 }
 
 static const char *set_chunk(struct bundle_spec *s, const char *value)
@@ -40,7 +40,7 @@ static const char *set_chunk(struct bundle_spec *s, const char *value)
 
 	if (args_bytes(&v, value) != KB_OK || v < MANIFEST_CHUNK_MIN || v > MANIFEST_CHUNK_MAX ||
 	    (v & (v - 1)) != 0)
-		return "want a power of two from 16K to 1M";
+		return "expected a power of two from 16K to 1M";
 	s->chunk = (uint32_t)v;
 	return NULL;
 }
@@ -58,13 +58,13 @@ static const char *set_sig_cap(struct bundle_spec *s, const char *value)
 static const char *set_compress(struct bundle_spec *s, const char *value)
 {
 	s->compress = strcmp(value, "zstd") == 0;
-	return s->compress || strcmp(value, "none") == 0 ? NULL : "want zstd or none";
+	return s->compress || strcmp(value, "none") == 0 ? NULL : "expected zstd or none";
 }
 
 static const char *set_verity(struct bundle_spec *s, const char *value)
 {
 	s->verity = strcmp(value, "yes") == 0;
-	return s->verity || strcmp(value, "no") == 0 ? NULL : "want yes or no";
+	return s->verity || strcmp(value, "no") == 0 ? NULL : "expected yes or no";
 }
 
 static const char *set_level(struct bundle_spec *s, const char *value)
@@ -90,7 +90,7 @@ static const char *set_threads(struct bundle_spec *s, const char *value)
 static const char *add_signing_key(struct bundle_spec *s, const char *dir, const char *value)
 {
 	if (s->nkeys == BUNDLE_SPEC_KEYS)
-		return "at most 8 keys; `keelboot bundle sign` adds more";
+		return "more than 8 keys; add the others with `keelboot bundle sign`";
 	/* One in a token is nowhere near the recipe. */
 	return set_path(s->key[s->nkeys++], key_token_is_uri(value) ? "" : dir, value);
 }
@@ -133,7 +133,7 @@ static const char *find_or_add_image(struct bundle_spec *s, const char *name, un
 			return NULL;
 	}
 	if (*index == MANIFEST_IMAGES_MAX)
-		return "at most 4 images";
+		return "more than 4 images";
 	im = &s->m.image[s->m.nimages++];
 	memcpy(im->name, name, strlen(name) + 1);
 	return NULL;
@@ -180,7 +180,7 @@ const char *bundle_spec_image_option(struct bundle_spec *s, const char *value)
 
 	if (eq == NULL || eq == value || eq - value >= (ptrdiff_t)sizeof(name) ||
 	    strlen(eq + 1) >= sizeof(path))
-		return "want CLASS=FILE or CLASS=FILE,fs=TYPE, as root=rootfs.ext4";
+		return "expected CLASS=FILE or CLASS=FILE,fs=TYPE, such as root=rootfs.ext4";
 	snprintf(name, sizeof(name), "%.*s", (int)(eq - value), value);
 	snprintf(path, sizeof(path), "%s", eq + 1);
 	fs = cut_option(path, ",fs=");
@@ -215,13 +215,13 @@ static int recipe_key(void *ctx, const char *section, const char *key, const cha
 		return 1;
 	snprintf(now, sizeof(now), "[%s] %s", section, key);
 	if (strcmp(now, r->before) == 0 && strcmp(key, "key") != 0)
-		wrong = "twice, or the next line is indented";
+		wrong = "set twice, or the next line is indented";
 	else if (strcmp(section, "bundle") == 0)
 		wrong = bundle_spec_set(r->s, r->dir, key, value);
 	else if (strncmp(section, "image.", 6) == 0)
 		wrong = set_image(r->s, r->dir, section + 6, key, value);
 	else
-		wrong = "unknown section; want [bundle] and [image.CLASS]";
+		wrong = "unknown section; expected [bundle] or [image.CLASS]";
 	memcpy(r->before, now, sizeof(now));
 	if (wrong == NULL)
 		return 1;
@@ -260,17 +260,17 @@ enum kb_err bundle_spec_recipe(struct bundle_spec *s, const char *path)
 const char *bundle_spec_missing(const struct bundle_spec *s)
 {
 	if (s->output[0] == '\0')
-		return "no output; give -o FILE.keel";
+		return "missing option: -o FILE.keel";
 	if (s->m.ncompatible == 0)
-		return "no compatible; give --compatible NAME, as in the device's system.conf";
+		return "missing option: --compatible NAME, as in the device's system.conf";
 	if (s->m.version[0] == '\0')
-		return "no version; give --version, as 2.1";
+		return "missing option: --version V, such as 2.1";
 	if (s->m.sequence == 0)
-		return "no sequence; give --sequence N, a number that grows with each release";
+		return "missing option: --sequence N, a number that grows with each release";
 	if (s->m.floor > s->m.sequence)
 		return "floor is above sequence: the release would refuse itself";
 	if (s->m.nimages == 0)
-		return "no image; give --image root=FILE";
+		return "missing option: --image root=FILE";
 	for (unsigned i = 0; i < s->m.nimages; i++) {
 		if (s->file[i][0] == '\0')
 			return "an image has no file; give --image CLASS=FILE, or file= in the "

@@ -15,8 +15,8 @@ static const char help[] =
 	"Usage: keelboot bundle verify BUNDLE --keys DIR [--json]\n"
 	"       keelboot bundle verify BUNDLE --key FILE.pem [--json]\n"
 	"\n"
-	"Checks the signature by a public key, then every chunk of every image. Exit code 5: it\n"
-	"is not what was signed, or by nobody of these.\n"
+	"Checks the signature by a public key, then every chunk of every image. Exit code 5: the\n"
+	"content is not what was signed, or none of these keys signed it.\n"
 	"\n"
 	"Options:\n"
 	"      --json        for programs, also when it is not good\n"
@@ -52,7 +52,7 @@ static int read_verify_args(int argc, char **argv, bool *json)
 		return code;
 	if (bundle.have_keys)
 		return -1;
-	log_err("bundle verify: by which key? give --keys DIR or --key FILE");
+	log_err("bundle verify: missing option: --keys DIR or --key FILE");
 	return bundle_open_usage(&bundle);
 }
 
@@ -76,7 +76,8 @@ static enum kb_err verify_images(void)
 		if (enc->kind == MANIFEST_ENC_FULL)
 			TRY(bundle_check_image(&check, r, path, enc->image, enc));
 		else
-			log_warn("%s: encoding %u is not for this program, and was not checked",
+			log_warn("%s: encoding %u was not checked: this program does not know its "
+				 "kind",
 				 path, i + 1);
 	}
 	return KB_OK;

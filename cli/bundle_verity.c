@@ -144,7 +144,7 @@ enum kb_err bundle_verity_add(struct bundle_source *s, struct manifest_image *im
 	enum kb_err err;
 
 	if (im->verity.root_hash_len > 0) {
-		log_err("image %s: --verity, and verity-root-hash= in the recipe: one of them",
+		log_err("image %s: --verity and verity-root-hash= are both given; remove one",
 			s->path);
 		return KB_EINVAL;
 	}

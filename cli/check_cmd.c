@@ -84,7 +84,7 @@ static void print_one(const char *name, const struct check_run_result *r)
 	       r->ok ? "ok    " : "FAILED", output_colour(stdout, OUTPUT_PLAIN), name,
 	       r->ok ? "" : ": ", r->ok ? "" : r->what);
 	if (!r->ok && r->said[0] != '\0')
-		printf("        it said: %s\n", r->said);
+		printf("        output: %s\n", r->said);
 }
 
 static json_object *print_one_json(const char *name, const struct check_run_result *r)
@@ -152,8 +152,8 @@ static int run_and_report(const struct checks *c, const struct device *d, uint64
 		err = output_json_print(o, false);
 	} else {
 		if (c->n == 0)
-			log_warn("there are no checks in %s and %s: nothing is known to be wrong",
-				 folders[0], folders[1]);
+			log_warn("no checks in %s and %s: nothing was checked", folders[0],
+				 folders[1]);
 		else
 			print_sum(failed, c->n);
 		err = output_flush();

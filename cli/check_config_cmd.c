@@ -65,8 +65,8 @@ static void check_kernel_line(struct checking *c, const char *keys, const char *
 		len = strcspn(keys, ",");
 		if (!may_be_key(keys, len)) {
 			snprintf(text, sizeof(text),
-				 "[system] command-line=: %.*s: no such key; keelboot-init(8) has "
-				 "them all",
+				 "[system] command-line=: %.*s: unknown key; keelboot-init(8) "
+				 "lists all keys",
 				 (int)len, keys);
 			complain(c, file, 0, text);
 		}
@@ -125,7 +125,7 @@ static enum kb_err check_file(struct checking *c)
 	}
 	text[len] = '\0';
 	if (strlen(text) != len)
-		complain(c, c->file, 0, "holds NUL bytes: is it damaged?");
+		complain(c, c->file, 0, "holds NUL bytes; the file may be damaged");
 	conf_defaults(&conf);
 	conf_parse(&conf, text, c->file, complain, c);
 	check_kernel_line(c, conf.command_line, c->file);
@@ -144,11 +144,10 @@ static void check_device_keys(struct checking *c, const struct device_options *o
 	conf_load(&conf, o->conf_root, &found, complain, c);
 	if (!found)
 		complain(c, "system.conf", 0,
-			 "neither in /etc/keelboot nor in /usr/lib/keelboot; defaults are used");
+			 "missing in /etc/keelboot and in /usr/lib/keelboot; defaults are used");
 	if (conf.compatible[0] == '\0')
 		complain(c, "system.conf", 0,
-			 "[system] compatible= does not say what this device is: no bundle is "
-			 "installed");
+			 "[system] compatible= is missing: no bundle is installed");
 	check_kernel_line(c, conf.command_line, "system.conf");
 	check_whole(c, &conf, "system.conf");
 }
@@ -159,7 +158,7 @@ static int print_complaints(struct checking *c)
 
 	if (!c->json) {
 		if (c->n == 0)
-			printf("%s: nothing to complain about.\n",
+			printf("%s: no problems found.\n",
 			       c->file != NULL ? c->file : "system.conf");
 		if (output_flush() != KB_OK)
 			return OUTPUT_FAILURE;

@@ -23,7 +23,7 @@ bool check_run_timeout(const char *text, uint64_t *seconds)
 {
 	if (bytes_decimal(seconds, text, 3600) == KB_OK && *seconds > 0)
 		return true;
-	log_err("--timeout %s: not a number of seconds from 1 to 3600", text);
+	log_err("--timeout %s: expected seconds, from 1 to 3600", text);
 	return false;
 }
 
@@ -120,7 +120,7 @@ static void run_spawned(struct running *run, const struct os_spawn *sp, int fds[
 	end_line(run);
 	os_kill_begin(pid);
 	if (err == KB_ETIMEDOUT && os_wait(pid, 1000, &status) != KB_OK) {
-		log_warn("%s: cannot be killed; left behind", run->name);
+		log_warn("%s: cannot be killed; it is left running", run->name);
 		os_forget(pid);
 	}
 	judge_end(run->r, err, status);

@@ -129,8 +129,7 @@ enum kb_err device_may_install(const struct device *d)
 {
 	if (d->equal[0] == '\0' || d->opts->state != NULL)
 		return KB_OK;
-	log_err("%s and %s are both a whole device, and nothing says which is this one's: unplug "
-		"one, or set [system] disk= in system.conf of the initramfs",
+	log_err("%s and %s each hold a whole device, and nothing says which is this one's; unplug one, or set [system] disk= in system.conf of the initramfs",
 		d->disk, d->equal);
 	return KB_ENOTARGET;
 }
@@ -149,7 +148,7 @@ static enum kb_err other_slot(const struct device *d, int *slot)
 		*slot = i;
 	}
 	if (*slot == STATE_NONE)
-		log_err("there is no other slot: this device has one");
+		log_err("no other slot: this device has only one");
 	return *slot != STATE_NONE ? KB_OK : KB_EINVAL;
 }
 
@@ -158,8 +157,7 @@ enum kb_err device_slot(const struct device *d, const char *name, int *slot)
 	bool booted = strcmp(name, "booted") == 0, other = strcmp(name, "other") == 0;
 
 	if ((booted || other) && (!d->run_found || d->booted >= d->state.nslots)) {
-		log_err("cannot tell which slot is %s: no %s/slot, so the running system was not "
-			"booted by Keelboot; name the slot: a to %c",
+		log_err("slot %s is unknown: Keelboot did not boot the running system (no %s/slot); name the slot: a to %c",
 			name, d->opts->run_dir, state_slot_letter(d->state.nslots - 1));
 		return KB_EINVAL;
 	}
@@ -170,8 +168,8 @@ enum kb_err device_slot(const struct device *d, const char *name, int *slot)
 		return other_slot(d, slot);
 	*slot = state_slot_by_name(&d->state, name);
 	if (*slot == STATE_NONE)
-		log_err("no slot \"%s\": this device has a to %c; also \"booted\" and \"other\"",
-			name, state_slot_letter(d->state.nslots - 1));
+		log_err("no slot \"%s\"; expected a to %c, \"booted\" or \"other\"", name,
+			state_slot_letter(d->state.nslots - 1));
 	return *slot != STATE_NONE ? KB_OK : KB_EINVAL;
 }
 

@@ -28,8 +28,7 @@ static enum kb_err set_slot(struct device_options *o, const char *text)
 	if (len < 3 || len - 2 > CONF_NAME_MAX || text[0] < 'a' ||
 	    text[0] >= 'a' + STATE_SLOTS_MAX || text[1] != ':' || equals[1] == '\0' ||
 	    strlen(equals + 1) >= sizeof(p->path)) {
-		log_err("--slot %s: not of the form SLOT:CLASS=PATH; for example "
-			"--slot a:root=/dev/vda2",
+		log_err("--slot %s: expected SLOT:CLASS=PATH, for example --slot a:root=/dev/vda2",
 			text);
 		return KB_EINVAL;
 	}
@@ -59,7 +58,7 @@ static enum kb_err take_bytes(const char *option, const char *text, uint64_t *ou
 	enum kb_err err = args_bytes(out, text);
 
 	if (err != KB_OK)
-		log_err("--%s %s: not a number of bytes; for example 1048576, or 1M", option, text);
+		log_err("--%s %s: expected bytes, for example 1048576 or 1M", option, text);
 	return err;
 }
 
@@ -68,7 +67,7 @@ static enum kb_err take_wait(const char *text, unsigned *ms)
 	uint64_t seconds;
 
 	if (bytes_decimal(&seconds, text, 3600) != KB_OK) {
-		log_err("--wait %s: not a number of seconds from 0 to 3600", text);
+		log_err("--wait %s: expected seconds, from 0 to 3600", text);
 		return KB_EINVAL;
 	}
 	*ms = (unsigned)seconds * 1000;

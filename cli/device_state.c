@@ -29,15 +29,12 @@ static enum kb_err find_device(struct device *d)
 	d->state_path[0] = '\0';
 	snprintf(facts, sizeof(facts), "%s/devices", d->opts->run_dir);
 	if (err == KB_EBUSY)
-		log_err("two partitions are %s; name one: --state /dev/...", d->conf.state);
+		log_err("two partitions match %s; name one: --state /dev/...", d->conf.state);
 	else if (os_exists(facts))
-		log_err("no state partition: the boot found no %s on this device's disk, and there "
-			"is none now: nothing is counted, and no update installed; make a "
-			"partition of %u MiB or more, then: keelboot state init",
+		log_err("no state partition: this device's disk has no %s: boots are not counted, and no update is installed; make a partition of %u MiB or more, then: keelboot state init",
 			d->conf.state, STORE_MIN_SIZE >> 20);
 	else
-		log_err("no state partition: there is no %s/devices and no %s; name it: "
-			"--state /dev/..., or set [state] in system.conf",
+		log_err("no state partition: found neither %s/devices nor %s; name it: --state /dev/..., or set [state] in system.conf",
 			d->opts->run_dir, d->conf.state);
 	return err;
 }
@@ -51,7 +48,7 @@ static void report_open_failure(const struct device *d, enum kb_err err, bool wr
 	else if (err == KB_EPERM)
 		log_err("state partition %s: no permission to %s; run as root%s", path,
 			write ? "write" : "read",
-			write ? ", and see that it is not write-protected" : "");
+			write ? ", and make sure that it is not write-protected" : "");
 	else if (err == KB_EINVAL)
 		log_err("state partition %s: neither a block device nor a file", path);
 	else
@@ -82,8 +79,7 @@ static enum kb_err lock_store(struct device *d)
 	enum kb_err err = store_lock(d->file.fd, d->opts->lock_wait_ms);
 
 	if (err == KB_EBUSY)
-		log_err("state partition %s: another command or an update holds the lock since "
-			"%u s; try again when it has ended, or wait longer: --wait SECONDS",
+		log_err("state partition %s: another command or an update still holds the lock after %u s; try again when it has ended, or wait longer: --wait SECONDS",
 			d->state_path, d->opts->lock_wait_ms / 1000);
 	else if (err != KB_OK)
 		log_err("state partition %s: cannot be locked: %s", d->state_path, err_text(err));
@@ -95,11 +91,11 @@ static enum kb_err load_store(struct device *d)
 	enum kb_err err = store_load(&d->store, d->dev, &d->state, &d->finding);
 
 	if (err == KB_EINVAL)
-		log_err("state partition %s: %" PRIu64 " bytes; it has to have at least %u MiB",
+		log_err("state partition %s: %" PRIu64 " bytes; the minimum is %u MiB",
 			d->state_path, d->dev == &d->file.bdev ? d->file.bytes : d->dev->size,
 			STORE_MIN_SIZE >> 20);
 	else if (err != KB_OK)
-		log_err("state partition %s: nothing of it can be read: %s", d->state_path,
+		log_err("state partition %s: neither region can be read: %s", d->state_path,
 			err_text(err));
 	return err;
 }
@@ -174,8 +170,7 @@ enum kb_err device_save(struct device *d)
 	enum kb_err err = store_save(&d->store, &d->state);
 
 	if (err != KB_OK)
-		log_err("state partition %s: unable to write: %s; nothing was changed for sure: "
-			"see `keelboot status`",
+		log_err("state not saved: cannot write to %s: %s; the change may be lost: see `keelboot status`, and run the command again",
 			d->state_path, err_text(err));
 	return err;
 }
@@ -187,7 +182,7 @@ static void add_history(struct device *d, struct history_event *e, const char *r
 	history_set_text(e->reason, reason);
 	history_set_text(e->detail, detail);
 	if (store_history_add(&d->store, e) != KB_OK)
-		log_warn("unable to add a line to the history; nothing else is lost");
+		log_warn("history: cannot add an entry; nothing else is lost");
 }
 
 void device_history(struct device *d, enum history_kind kind, int slot, const char *reason,

@@ -19,10 +19,10 @@ static const struct {
 	{ "its driver stops on close", "watchdog-stops-on-close" },
 	{ "stops when the guardian is killed", "watchdog-stops-on-close" },
 	{ "nowayout; handover=keeper is used", "watchdog-nowayout" },
-	{ "are both a whole device", "disk-ambiguous" },
+	{ "each hold a whole device", "disk-ambiguous" },
 	{ "belongs to disk", "disk-moved" },
 	{ "it is published", "key-published" },
-	{ "guardian: it could not be started", "guardian-gone" },
+	{ "guardian: not started", "guardian-gone" },
 };
 
 static bool has_found(const struct doctor *doc, const char *id)

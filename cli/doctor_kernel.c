@@ -17,22 +17,21 @@ struct option {
 };
 
 static const struct option options[] = {
-	{ "BLK_DEV_INITRD", DOCTOR_ERROR, "there is no initramfs without it" },
+	{ "BLK_DEV_INITRD", DOCTOR_ERROR, "the kernel cannot load an initramfs" },
 	{ "DEVTMPFS", DOCTOR_ERROR, "the boot finds no devices" },
 	{ "TMPFS", DOCTOR_ERROR, "the boot has no /run" },
 	{ "MULTIUSER", DOCTOR_ERROR,
-	  "who reads disks and bundles cannot give up root, and refuses to work" },
+	  "the programs that read disks and bundles cannot drop root, and refuse to work" },
 	{ "NET", DOCTOR_ERROR,
-	  "the decoder has no socket: no bundle is installed; disks are looked for again and "
-	  "again" },
+	  "the decoder has no socket: no bundle is installed, and the boot polls for disks" },
 	{ "UNIX", DOCTOR_ERROR, "the decoder has no socket: no bundle is installed" },
 	{ "NAMESPACES", DOCTOR_ERROR, "media cannot be mounted apart from the rest" },
 	{ "SECCOMP_FILTER", DOCTOR_ERROR, "the decoder refuses to work: no bundle is installed" },
 	{ "MEMFD_CREATE", DOCTOR_ERROR, "the decoder refuses to work: no bundle is installed" },
 	{ "WATCHDOG", DOCTOR_ERROR, "there is no watchdog" },
-	{ "WATCHDOG_SYSFS", DOCTOR_NOTE, "the watchdog cannot be looked at" },
-	{ "PSTORE", DOCTOR_WARNING, "a panic cannot be told from a power cut" },
-	{ "MAGIC_SYSRQ", DOCTOR_WARNING, "the guardian has one way less to force a restart" },
+	{ "WATCHDOG_SYSFS", DOCTOR_NOTE, "the state of the watchdog cannot be read" },
+	{ "PSTORE", DOCTOR_WARNING, "a panic looks like a power cut" },
+	{ "MAGIC_SYSRQ", DOCTOR_WARNING, "the guardian has one way fewer to force a restart" },
 };
 
 static bool is_set(const char *text, const char *name)
@@ -77,15 +76,14 @@ static void check_panic(struct doctor *doc)
 	if (strcmp(text, "0") == 0)
 		doctor_report(
 			doc, DOCTOR_ERROR, "panic-hangs",
-			"add panic=10 to the kernel command line, and see that no sysctl sets "
-			"kernel.panic to 0",
-			"a panic of the kernel stops the machine for ever");
+			"add panic=10 to the kernel command line, and make sure that no sysctl sets kernel.panic to 0",
+			"a kernel panic stops the machine forever");
 	if (doctor_read(doc, "/proc/sys/kernel/panic_on_oops", text, sizeof(text)) &&
 	    strcmp(text, "0") == 0)
 		doctor_report(doc, DOCTOR_NOTE, "oops-survives",
 			      "add oops=panic to the kernel command line if a half-dead system is "
 			      "worse than a restart",
-			      "the kernel goes on after an oops");
+			      "the kernel continues after an oops");
 }
 
 /* Alone, and not behind what is for init. */
@@ -124,10 +122,10 @@ static void check_gpt(struct doctor *doc)
 	if (!doctor_read(doc, "/proc/cmdline", text, sizeof(text)) || has_word(text, "gpt") ||
 	    !doctor_boot_device(doc, "disk", dev, sizeof(dev)) || !has_gpt(doc, dev))
 		return;
-	doctor_report(doc, DOCTOR_WARNING, "gpt-copy-unused", "add gpt to the kernel command line",
-		      "one bad sector in the partition table of %.60s ends this device: the kernel "
-		      "reads the copy at the end of the disk only if it is told to",
-		      dev);
+	doctor_report(
+		doc, DOCTOR_WARNING, "gpt-copy-unused", "add gpt to the kernel command line",
+		"one bad sector in the partition table of %.60s ends this device: without `gpt` the kernel does not read the copy at the end of the disk",
+		dev);
 }
 
 static void check_command_line(struct doctor *doc)
@@ -140,19 +138,17 @@ static void check_command_line(struct doctor *doc)
 			      "kernel command line: %.200s", c->warning[i]);
 	if (!c->enable)
 		doctor_report(doc, DOCTOR_ERROR, "command-line-disabled",
-			      "take keelboot.enable=0 off the kernel command line",
-			      "keelboot.enable=0: no update is applied, and nothing falls back");
+			      "remove keelboot.enable=0 from the kernel command line",
+			      "keelboot.enable=0: no update is installed, and nothing falls back");
 	if (c->slot >= 0)
 		doctor_report(
 			doc, DOCTOR_ERROR, "command-line-slot",
-			"take keelboot.slot= off the kernel command line; `keelboot switch` "
-			"chooses a slot for good",
-			"keelboot.slot=%c: each boot takes this slot, uncounted, and no update "
-			"is applied",
+			"remove keelboot.slot= from the kernel command line; choose a slot with `keelboot switch`",
+			"keelboot.slot=%c: each boot uses this slot, uncounted, and installs no update",
 			state_slot_letter(c->slot));
 	if (c->media == CMDLINE_MEDIA_NONE)
 		doctor_report(doc, DOCTOR_WARNING, "command-line-media",
-			      "take keelboot.media=none off the kernel command line",
+			      "remove keelboot.media=none from the kernel command line",
 			      "keelboot.media=none: no boot looks for an update");
 }
 
@@ -164,7 +160,7 @@ static void check_pstore(struct doctor *doc)
 	    (text[0] == '\0' || strcmp(text, "(null)") == 0))
 		doctor_report(doc, DOCTOR_NOTE, "pstore-none",
 			      "reserve memory for ramoops, or load efi_pstore",
-			      "pstore has nowhere to keep the kernel's last words");
+			      "pstore has no memory for the kernel's last messages");
 }
 
 void doctor_kernel(struct doctor *doc)

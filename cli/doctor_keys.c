@@ -35,22 +35,22 @@ static void check_folder(struct doctor *doc, const char *dir)
 
 	if (stat(dir, &st) == 0 && ((st.st_mode & 022) != 0 || st.st_uid != 0))
 		doctor_report(doc, DOCTOR_ERROR, "keys-writable", "chown root, chmod go-w",
-			      "others than root may put keys into %s", dir);
+			      "users other than root can add keys to %s", dir);
 }
 
 static void check_key(struct doctor *doc, const char *dir, const struct keyring_key *key)
 {
 	if (key->published != NULL)
-		doctor_report(doc, DOCTOR_ERROR, "key-published",
-			      "make one of your own: keelboot key generate; and take this one out, "
-			      "of the initramfs too",
-			      "%.100s/%.63s.pem is %s, which is published: %s", dir, key->name,
-			      key->published,
-			      keyring_pem_published_means(doc->d->conf.signatures_required));
+		doctor_report(
+			doc, DOCTOR_ERROR, "key-published",
+			"make your own key: keelboot key generate; then remove this one here and from the initramfs",
+			"%.100s/%.63s.pem is %s, which is published: %s", dir, key->name,
+			key->published,
+			keyring_pem_published_means(doc->d->conf.signatures_required));
 	else if (is_development(key->name))
 		doctor_report(doc, DOCTOR_WARNING, "key-development",
-			      "take it off devices that leave the house",
-			      "%s/%s.pem is a development key by its name", dir, key->name);
+			      "remove it before the device leaves the house",
+			      "%s/%s.pem is named like a development key", dir, key->name);
 }
 
 /* ---------------------------------------------------------------- those of the initramfs */
@@ -85,8 +85,8 @@ static unsigned count_keys(json_object *keys, const char *which)
 
 static void compare_keys(struct doctor *doc, const char *dir, json_object *keys)
 {
-	static const char fix[] = "make the initramfs anew with this folder (keelboot image "
-				  "build --keys), and install it";
+	static const char fix[] =
+		"build the initramfs again with this folder (keelboot image build --keys), and install it";
 	static struct keyring_survey here;
 	unsigned known = 0;
 
@@ -97,8 +97,7 @@ static void compare_keys(struct doctor *doc, const char *dir, json_object *keys)
 		else
 			doctor_report(
 				doc, DOCTOR_WARNING, "keys-initramfs", fix,
-				"the initramfs does not trust %.150s/%.63s: no boot takes what "
-				"it signed",
+				"the initramfs does not trust %.150s/%.63s: boots reject what it signed",
 				dir, here.trusted[i].name);
 	}
 	for (unsigned i = 0; i < here.nretired; i++) {
@@ -125,15 +124,13 @@ static void check_initramfs(struct doctor *doc, const char *dir)
 	if (!json_object_object_get_ex(doc->st.boot, "keys", &keys)) {
 		doctor_report(doc, DOCTOR_ERROR, "keys-initramfs-none",
 			      "make it with keelboot image build --keys, and install it",
-			      "the initramfs has no key: no boot takes an update, from wherever it "
-			      "comes");
+			      "the initramfs has no key: no boot installs any update");
 		return;
 	}
 	if (json_object_object_get_ex(keys, "published", &published))
 		doctor_report(
 			doc, DOCTOR_ERROR, "key-published",
-			"make the initramfs anew with a key of your own: keelboot image build "
-			"--keys",
+			"build the initramfs again with a key of your own: keelboot image build --keys",
 			"the initramfs trusts %.100s, which is published: %s",
 			json_object_get_string(published),
 			keyring_pem_published_means(doc->d->conf.signatures_required));
@@ -155,10 +152,10 @@ void doctor_keys(struct doctor *doc)
 	err = keyring_load(&keys, dir);
 	if (err != KB_OK) {
 		if (err == KB_EFORMAT)
-			fix = "take out of its " KEYRING_RETIRED_DIR " all that is no public key, "
-			      "and put each key into a file of its own";
+			fix = "remove from its " KEYRING_RETIRED_DIR
+			      " each file that is not a public key, and put each key into a file of its own";
 		doctor_report(doc, DOCTOR_ERROR, "keys-none", fix,
-			      "%s: no key can be used: no bundle is trusted", dir);
+			      "%s: no usable key: no bundle is trusted", dir);
 		check_initramfs(doc, NULL); /* it has keys of its own, and boots by them */
 		return;
 	}
@@ -166,7 +163,7 @@ void doctor_keys(struct doctor *doc)
 		doctor_report(doc, DOCTOR_ERROR, "keys-too-few",
 			      "put the other public keys there, or lower [keyring] "
 			      "signatures-required=",
-			      "%.150s has %u keys, and %u have to sign: no bundle is trusted", dir,
+			      "%.150s has %u keys, but %u must sign: no bundle is trusted", dir,
 			      keys.n, required);
 	for (unsigned i = 0; i < keys.n; i++)
 		check_key(doc, dir, &keys.key[i]);

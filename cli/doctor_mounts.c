@@ -21,15 +21,14 @@ struct loss {
 
 static const struct loss of_data = { DOCTOR_ERROR, "kernel-filesystem",
 				     "what is staged is not installed", false };
-static const struct loss of_media = { DOCTOR_WARNING, "kernel-filesystem",
-				      "such media are not looked at", true };
+static const struct loss of_media = { DOCTOR_WARNING, "kernel-filesystem", "such media are ignored",
+				      true };
 static const struct loss of_slot = { DOCTOR_ERROR, "kernel-filesystem",
 				     "a slot that has it does not mount", false };
 static const struct loss of_verity = { DOCTOR_ERROR, "kernel-dm-verity",
-				       "a slot with a root hash is passed over", false };
+				       "a slot with a root hash is skipped", false };
 static const struct loss of_hash = { DOCTOR_ERROR, "kernel-dm-verity",
-				     "a slot whose hash tree is made with it is passed over",
-				     false };
+				     "a slot whose hash tree uses it is skipped", false };
 
 #define LACKS_MAX 16 /* two of media, one of data, three of a slot */
 
@@ -88,7 +87,7 @@ static void add_lack(struct mounts *m, const struct loss *loss, const char *name
 
 static void fix_of(char fix[DOCTOR_TEXT_LEN], const struct lack *l)
 {
-	const char *other = l->loss->optional ? "; or take it out of the configuration" : "";
+	const char *other = l->loss->optional ? "; or remove it from the configuration" : "";
 	const char *set = l->name, *option = NULL;
 
 	for (size_t i = 0; i < KB_ARRAY_LEN(known); i++)

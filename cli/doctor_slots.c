@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIX_MARK                                                                   \
-	"run `keelboot mark good` once the system is known to work, at each boot " \
+#define FIX_MARK                                                        \
+	"run `keelboot mark good` at each boot, once the system works " \
 	"(keelboot(1) has a unit for it)"
 
 static void check_booted(struct doctor *doc)
@@ -20,8 +20,8 @@ static void check_booted(struct doctor *doc)
 
 	if (!d->run_found)
 		doctor_report(doc, DOCTOR_ERROR, "not-booted",
-			      "give the kernel an initramfs that keelboot image build made",
-			      "the running system was not booted by Keelboot (no %s/slot)",
+			      "boot with an initramfs from keelboot image build",
+			      "Keelboot did not boot the running system (no %s/slot)",
 			      d->opts->run_dir);
 	if (doc->st.boot == NULL)
 		return;
@@ -29,15 +29,13 @@ static void check_booted(struct doctor *doc)
 	    !json_object_get_boolean(value) &&
 	    strcmp(boot_json_text(doc->st.boot, "status"), "trial") == 0)
 		doctor_report(doc, DOCTOR_ERROR, "boot-not-counted",
-			      "see that the state partition can be written",
-			      "this boot of a trial could not be counted: it has no guardian");
+			      "make the state partition writable",
+			      "this boot of a trial could not be counted: no guardian watches it");
 	if (doc->st.debug_shell)
 		doctor_report(
 			doc, DOCTOR_WARNING, "debug-shell",
-			"make it anew (keelboot image build) without --debug-shell before the "
-			"device leaves the house",
-			"the initramfs has a debug shell: with keelboot.shell=1 whoever is at "
-			"the console is root");
+			"build it again without --debug-shell (keelboot image build) before the device leaves the house",
+			"the initramfs has a debug shell: keelboot.shell=1 gives root to anybody at the console");
 }
 
 /* In sectors; 0: not known. */
@@ -67,7 +65,7 @@ static void check_partition(struct doctor *doc, int slot, const char *cls)
 		doctor_report(doc, DOCTOR_ERROR, "slot-partition",
 			      "correct [slot.X] of system.conf, or make the partition",
 			      "slot %c has no partition for %s: %s", state_slot_letter(slot), cls,
-			      err == KB_EBUSY ? "two have its name" : "it is not there");
+			      err == KB_EBUSY ? "two partitions have its name" : "it is not there");
 		return;
 	}
 	if (slot == 0 || device_slot_path(doc->d, 0, cls, first) != KB_OK)
@@ -105,10 +103,8 @@ static void check_usable(struct doctor *doc)
 		if (s->slot[i].streak > 0)
 			doctor_report(
 				doc, DOCTOR_WARNING, "slot-crashes",
-				"look into the resets; a boot that proves itself forgets them "
-				"(stable-after=)",
-				"slot %c: %u of %d crashes in a row that take its trust (of "
-				"resets that nothing explains, two are one)",
+				"find the cause of the resets; a boot that proves itself clears the count (stable-after=)",
+				"slot %c: %u crashes in a row; %d end its trust (two unexplained resets count as one crash)",
 				state_slot_letter(i), s->slot[i].streak, STATE_STREAK_LIMIT);
 	}
 	if (usable == 0)
@@ -118,7 +114,7 @@ static void check_usable(struct doctor *doc)
 	else if (usable == 1)
 		doctor_report(doc, DOCTOR_WARNING, "slots-no-fallback",
 			      "keelboot install a bundle into the other slot",
-			      "there is no second slot to fall back to");
+			      "no second slot to fall back to");
 }
 
 struct verdicts {
@@ -158,8 +154,7 @@ static void check_marking(struct doctor *doc)
 
 	if (store_history_read(&doc->d->store, 0, count_verdict, &v) != KB_OK)
 		doctor_report(doc, DOCTOR_WARNING, "history-unreadable",
-			      "save what is on the disk, and replace it",
-			      "the history cannot be read");
+			      "back up the disk, and replace it", "the history cannot be read");
 	if (trial && uptime_s(doc) > d->conf.commit_deadline_s)
 		doctor_report(doc, DOCTOR_ERROR, "nobody-marks-good", FIX_MARK,
 			      "the running trial is past its commit deadline of %u s without a "

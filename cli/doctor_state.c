@@ -39,13 +39,14 @@ static void check_regions(struct doctor *doc)
 		if (doc->st.region[i] == STATUS_REGION_UNREADABLE)
 			doctor_report(
 				doc, DOCTOR_ERROR, "state-region-unreadable",
-				"save what is on the disk, and replace it",
+				"back up the disk, and replace it",
 				"region %d of the state cannot be read: the storage is failing",
 				i + 1);
 		else if (doc->st.region[i] == STATUS_REGION_NO_RECORD)
-			doctor_report(doc, DOCTOR_WARNING, "state-region-empty",
-				      "nothing: the next write of the state puts a record there",
-				      "region %d of the state holds no valid record", i + 1);
+			doctor_report(
+				doc, DOCTOR_WARNING, "state-region-empty",
+				"nothing to do: the next write of the state puts a record there",
+				"region %d of the state holds no valid record", i + 1);
 	}
 }
 
@@ -68,7 +69,7 @@ static void check_erase_group(struct doctor *doc)
 			      : "in the next layout of the disk: a larger state partition, see "
 				"docs/STATE.md",
 		      "%.60s erases %" PRIu64 " MiB at once, and the two regions of the state lie "
-		      "%" PRIu64 " MiB apart: one write that goes wrong may take both",
+		      "%" PRIu64 " MiB apart: one failed write may destroy both",
 		      dev, group >> 20, apart >> 20);
 }
 
@@ -79,8 +80,7 @@ static void check_wear(struct doctor *doc)
 	if (each > CELL_WRITES_MAX)
 		doctor_report(
 			doc, DOCTOR_WARNING, "state-wear",
-			"see `keelboot history` for what writes it so often; count=never or a "
-			"watchdog that tells its resets saves two records at each boot",
+			"see `keelboot history` for the cause; count=never, or a watchdog that reports its resets, saves two records at each boot",
 			"the state was written %" PRIu64 " times, each cell about %" PRIu64
 			" times",
 			doc->d->state.seq, each);
@@ -97,30 +97,28 @@ static void check_holds(struct doctor *doc)
 	if (s->rebuilt)
 		doctor_report(
 			doc, DOCTOR_WARNING, "state-rebuilt", "keelboot mark good",
-			"the state was lost and made anew: no update installs itself before a "
-			"slot is good");
+			"the state was lost and rebuilt: no update is installed automatically until a slot is marked good");
 	if (s->installs >= STATE_INSTALLS_LIMIT)
-		doctor_report(doc, DOCTOR_ERROR, "installs-exhausted", "keelboot mark good",
-			      "%d updates in turn did not prove themselves: no more install "
-			      "themselves",
-			      STATE_INSTALLS_LIMIT);
+		doctor_report(
+			doc, DOCTOR_ERROR, "installs-exhausted", "keelboot mark good",
+			"%d updates in a row did not prove themselves: no more are installed automatically",
+			STATE_INSTALLS_LIMIT);
 	for (unsigned i = 0; i < s->nunwritable; i++)
 		if (s->unwritable[i].count >= STATE_FAILS_LIMIT)
 			doctor_report(
 				doc, DOCTOR_ERROR, "slot-unwritable",
-				"look at the disk; then: keelboot install --again FILE",
-				"an update could not be written to its slot %d times: it does "
-				"not install itself any more",
+				"check the disk; then: keelboot install --again FILE",
+				"an update could not be written to its slot %d times: it is no longer installed automatically",
 				STATE_FAILS_LIMIT);
 	for (int src = 0; src < STATE_SRC_COUNT; src++)
 		if (plan_source_skipped(s, (enum state_source)src))
-			doctor_report(doc, DOCTOR_ERROR, "source-skipped",
-				      plan_apply_forgivable(s, (enum state_source)src)
-					      ? "look at the medium, then: keelboot mark good"
-					      : "take the medium out, and restart",
-				      "updates from source %s took the device down %d times: it is "
-				      "left alone",
-				      state_source_name((enum state_source)src), STATE_APPLY_LIMIT);
+			doctor_report(
+				doc, DOCTOR_ERROR, "source-skipped",
+				plan_apply_forgivable(s, (enum state_source)src)
+					? "check the medium; then: keelboot mark good"
+					: "remove the medium, and restart",
+				"updates from source %s crashed the device %d times: the source is skipped",
+				state_source_name((enum state_source)src), STATE_APPLY_LIMIT);
 }
 
 /* Where what the kernel counts in the order of discovery begins: before it stands what the board is
@@ -164,10 +162,10 @@ static void check_pin(struct doctor *doc)
 	if (!path_glob(doc, dev, glob, sizeof(glob)))
 		snprintf(glob, sizeof(glob), "(its path in /sys)");
 	snprintf(fix, sizeof(fix), "[system] of system.conf in the initramfs: disk=%s", glob);
-	doctor_report(doc, DOCTOR_WARNING, "disk-not-pinned", fix,
-		      "no disk= says where this device's disk, %.60s, is: a second one of its kind "
-		      "with the same labels could be taken for it",
-		      dev);
+	doctor_report(
+		doc, DOCTOR_WARNING, "disk-not-pinned", fix,
+		"disk= does not name this device's disk, %.60s: a second disk with the same labels could be mistaken for it",
+		dev);
 }
 
 static void check_disk(struct doctor *doc)
@@ -175,20 +173,21 @@ static void check_disk(struct doctor *doc)
 	char id[DEVICE_PATH_MAX], other[DEVICE_PATH_MAX];
 
 	if (doctor_boot_device(doc, "ambiguous", other, sizeof(other)))
-		doctor_report(doc, DOCTOR_ERROR, "disk-ambiguous",
-			      "pin the right one: [system] disk= of system.conf",
-			      "another disk, %.100s, looks just like this device's: no update is "
-			      "installed",
-			      other);
+		doctor_report(
+			doc, DOCTOR_ERROR, "disk-ambiguous",
+			"pin the right one: [system] disk= of system.conf",
+			"another disk, %.100s, looks like this device's: no update is installed",
+			other);
 	if (doc->d->conf.disk[0] != '\0' || !doc->d->run_found)
 		return;
 	check_pin(doc);
 	if (doc->d->state.disk[0] != '\0' && doctor_boot_device(doc, "diskid", id, sizeof(id)) &&
 	    strncmp(id, doc->d->state.disk, STATE_STR_MAX) != 0)
-		doctor_report(doc, DOCTOR_WARNING, "disk-moved",
-			      "if that is meant: keelboot mark good binds it anew",
-			      "the device runs from disk %.80s, and the state is bound to %.48s",
-			      id, doc->d->state.disk);
+		doctor_report(
+			doc, DOCTOR_WARNING, "disk-moved",
+			"if this is intended: keelboot mark good binds the state to this disk",
+			"the device runs from disk %.80s, but the state belongs to %.48s", id,
+			doc->d->state.disk);
 }
 
 void doctor_state(struct doctor *doc)

@@ -13,12 +13,11 @@ static void check_configuration(struct doctor *doc)
 	if (!d->conf_found)
 		doctor_report(doc, DOCTOR_ERROR, "conf-missing",
 			      "write /etc/keelboot/system.conf; keelboot-system.conf(5)",
-			      "there is no system.conf: defaults are used");
+			      "no system.conf: defaults are used");
 	if (d->conf.compatible[0] == '\0')
 		doctor_report(doc, DOCTOR_ERROR, "conf-compatible",
 			      "set [system] compatible= of system.conf",
-			      "system.conf does not say what this device is: no bundle is "
-			      "installed");
+			      "system.conf has no compatible=: no bundle is installed");
 }
 
 static void check_staging(struct doctor *doc)
@@ -31,13 +30,13 @@ static void check_staging(struct doctor *doc)
 		return;
 	if (doc->st.staged_path[0] != '\0' && !doc->st.have_staged_file)
 		doctor_report(doc, DOCTOR_ERROR, "staged-missing",
-			      "keelboot stage it again, or keelboot unstage",
-			      "%.150s is staged but not there", doc->st.staged_path);
+			      "stage it again, or run keelboot unstage",
+			      "%.150s is staged, but the file is missing", doc->st.staged_path);
 	if (os_free_space(d->conf.data_mount, &room, &total) != KB_OK) {
-		doctor_report(doc, DOCTOR_ERROR, "staging-missing",
-			      "mount the data partition there, or say where it is: [source.data] "
-			      "mount=; enabled=no if there is none",
-			      "%s is not there: nothing can be staged", d->conf.data_mount);
+		doctor_report(
+			doc, DOCTOR_ERROR, "staging-missing",
+			"mount the data partition there, or set [source.data] mount= (enabled=no if there is none)",
+			"%s is missing: nothing can be staged", d->conf.data_mount);
 		return;
 	}
 	output_size(free_text, room);

@@ -117,18 +117,18 @@ static void check_guardian(struct doctor *doc)
 	/* It may never have come to be, or nobody says. */
 	if (!g->started && !nothing_to_feed && decided(doc) == CONF_HANDOVER_KEEPER &&
 	    mark_guardian_find(doc->d) == 0)
-		missed = "it ought to feed the watchdog (handover=keeper)";
+		missed = "it should feed the watchdog (handover=keeper)";
 	if (missed != NULL && g->pid != 0)
 		doctor_report(
 			doc, DOCTOR_ERROR, "guardian-idle",
-			"see what stopped it; kill -CONT lets it go on, and a restart ends the "
-			"trial",
+			"find out what stopped it; kill -CONT resumes it, and a restart ends the trial",
 			"the guardian (process %d) %s: %s", (int)g->pid,
 			g->stopped ? "is stopped" : "does not answer", missed);
 	else if (missed != NULL)
-		doctor_report(doc, DOCTOR_ERROR, "guardian-gone",
-			      "see the log for why it ended; does a script kill all processes?",
-			      "no guardian runs (%s/guardian): %s", doc->d->opts->run_dir, missed);
+		doctor_report(
+			doc, DOCTOR_ERROR, "guardian-gone",
+			"see the log for why it ended; check whether a script kills all processes",
+			"no guardian runs (%s/guardian): %s", doc->d->opts->run_dir, missed);
 }
 
 /* Who has to feed it now, and whether that happens. */
@@ -145,14 +145,13 @@ static void check_feeding(struct doctor *doc, const char *node)
 				doc, DOCTOR_ERROR, "watchdog-idle",
 				"let the system feed it (systemd: RuntimeWatchdogSec=), or set "
 				"[watchdog] handover=keeper",
-				"/dev/%s does not count: a hang of the running system is not "
-				"noticed",
+				"/dev/%s does not run: a hang of the running system is not noticed",
 				node);
 		if (doctor_exists(doc, "/run/systemd/system") && !doctor_exists(doc, DROP_IN))
 			doctor_report(doc, DOCTOR_WARNING, "watchdog-systemd",
 				      "boot with Keelboot's init, which writes it, or set "
 				      "RuntimeWatchdogSec= in systemd's system.conf",
-				      "systemd was not told of the watchdog: no %s", DROP_IN);
+				      "systemd does not know the watchdog: no %s", DROP_IN);
 		break;
 	case CONF_HANDOVER_KEEPER:
 		break; /* the guardian's */
@@ -179,22 +178,22 @@ static void check_abilities(struct doctor *doc, const char *node)
 	if (strcmp(node, UNNUMBERED) == 0) {
 		doctor_report(
 			doc, DOCTOR_NOTE, "watchdog-unseen",
-			"nothing needs to be done; `keelboot status` says what the boot armed",
-			"/dev/%s is of a driver that shows nothing of itself (a BMC's does "
-			"not): whether it counts cannot be seen",
+			"nothing to do; `keelboot status` shows what the boot armed",
+			"/dev/%s: its driver does not report whether it runs (a BMC's never does)",
 			node);
 		return;
 	}
 	if (!attribute(doc, node, "identity", identity, sizeof(identity))) {
 		doctor_report(doc, DOCTOR_NOTE, "watchdog-unseen",
 			      "build the kernel with CONFIG_WATCHDOG_SYSFS=y",
-			      "/dev/%s cannot be looked at without arming it", node);
+			      "/dev/%s cannot be inspected without arming it", node);
 		return;
 	}
 	if (strcmp(identity, "Software Watchdog") == 0)
 		doctor_report(doc, DOCTOR_WARNING, "watchdog-software",
 			      "use the hardware's watchdog: pack its driver into the initramfs",
-			      "/dev/%s is softdog: no help when the kernel itself hangs", node);
+			      "/dev/%s is softdog: it cannot end a hang of the kernel itself",
+			      node);
 	if (!attribute(doc, node, "options", options, sizeof(options)))
 		return;
 	bits = strtoul(options, NULL, 0);
@@ -202,12 +201,13 @@ static void check_abilities(struct doctor *doc, const char *node)
 	    strcmp(nowayout, "0") == 0)
 		doctor_report(doc, DOCTOR_WARNING, "watchdog-stops-on-close",
 			      "load its module with nowayout=1",
-			      "/dev/%s (%s) stops when whoever feeds it ends", node, identity);
+			      "/dev/%s (%s) stops when the process that feeds it ends", node,
+			      identity);
 	if (!(bits & CARDRESET) && doc->d->conf.count == CONF_COUNT_AUTO)
 		doctor_report(doc, DOCTOR_NOTE, "watchdog-no-cause",
-			      "nothing needs to be done; pstore lets the kernel's panics be told, "
-			      "too",
-			      "/dev/%s (%s) cannot tell that it reset the machine", node, identity);
+			      "nothing to do; pstore reports kernel panics, too",
+			      "/dev/%s (%s) cannot report that it reset the machine", node,
+			      identity);
 }
 
 static void check_reboot(struct doctor *doc)
@@ -236,8 +236,7 @@ static void check_watchdog_device(struct doctor *doc)
 	if (strcmp(wanted, "off") == 0) {
 		doctor_report(
 			doc, DOCTOR_WARNING, "watchdog-off",
-			"set [watchdog] device= of system.conf, and take keelboot.watchdog=off "
-			"off the command line",
+			"set [watchdog] device= of system.conf, and remove keelboot.watchdog=off from the command line",
 			"the watchdog is switched off: nothing ends a hang");
 		return;
 	}

@@ -77,7 +77,7 @@ int history_cmd(struct args *a, struct device_options *o)
 		} else if (id != COUNT) {
 			return args_wrong(a, id, "history");
 		} else if (bytes_decimal(&max, a->value, 1000000) != KB_OK || max == 0) {
-			log_err("-n %s: not a number above 0", a->value);
+			log_err("-n %s: expected a number above 0", a->value);
 			return OUTPUT_USAGE;
 		}
 	}

@@ -5,6 +5,7 @@
 #include "cli/tool.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "selector/refused.h"
 #include "selector/why.h"
 #include "update/apply_file.h"
 #include "update/install_pipe.h"
@@ -67,7 +68,7 @@ static enum kb_err check_compatible(struct reader *r, const struct device *d, co
 	if (manifest_is_for(&r->m, d->conf.compatible))
 		return KB_OK;
 	return output_fail(r->why, sizeof(r->why), name, KB_ECOMPAT,
-			   "made for \"%s\"%s, this device is \"%s\"", r->m.compatible[0],
+			   "made for \"%s\"%s, but this device is \"%s\"", r->m.compatible[0],
 			   r->m.ncompatible > 1 ? " and others" : "", d->conf.compatible);
 }
 
@@ -166,41 +167,17 @@ enum kb_err incoming_verify(struct reader *r, const char *name, struct output_pr
 			   pipe.why[0] != '\0' ? pipe.why : err_text(err));
 }
 
-static void report_applied(const struct state *s, const struct plan_release *r)
+/* The slot that holds release r; STATE_NONE: none. */
+static int slot_with(const struct state *s, const struct plan_release *r)
 {
-	for (int i = 0; i < s->nslots; i++) {
-		const struct state_slot *slot = &s->slot[i];
-
-		if (!state_holds(slot, r->id))
-			continue;
-		log_warn("%s is installed already: slot %c, %s; nothing to do", r->version,
-			 state_slot_letter(i), state_st_name(slot->st));
-		return;
-	}
-	log_warn("%s was installed here before; `keelboot install` installs it once more",
-		 r->version);
-}
-
-static void report_rejected(const struct state *s, const struct plan_release *r)
-{
-	const char *why = "";
-
-	if (!state_is_rejected(s, r->id)) {
-		log_err("%s (sequence %" PRIu64 "): so many releases failed here that only those "
-			"above sequence %" PRIu64 " are taken by themselves; `keelboot install` "
-			"takes this one",
-			r->version, r->sequence, s->forgotten_max);
-		return;
-	}
 	for (int i = 0; i < s->nslots; i++)
 		if (state_holds(&s->slot[i], r->id))
-			why = s->slot[i].reason;
-	log_err("%s failed on this device before%s%s; `keelboot install --again` tries it once "
-		"more",
-		r->version, why[0] != '\0' ? ": " : "", why);
+			return i;
+	return STATE_NONE;
 }
 
-static void report_waiting(const struct state *s, const struct plan_release *r)
+/* The slot whose next chance is waited for: that it waits, and for what. */
+static void describe_waiting(const struct state *s, char *out, size_t size)
 {
 	char outlook[WHY_OUTLOOK_MAX + 1];
 
@@ -208,47 +185,43 @@ static void report_waiting(const struct state *s, const struct plan_release *r)
 		if (!state_is_waiting(&s->slot[i]))
 			continue;
 		why_outlook(s, i, outlook);
-		log_err("%s was installed here before, and slot %c lost its trust: %s%s%s; "
-			"`keelboot install` installs it now",
-			r->version, state_slot_letter(i), why_not(s, i),
-			outlook[0] != '\0' ? "; " : "", outlook);
+		snprintf(out, size, " (slot %c: %s%s%s)", state_slot_letter(i), why_not(s, i),
+			 outlook[0] != '\0' ? "; " : "", outlook);
 		return;
 	}
 }
 
-void incoming_report_refused(const struct state *s, const struct plan_release *r, enum kb_err err)
+/* What the state knows of this case, in parentheses, for a person who can look into it. */
+static void describe_case(const struct state *s, const struct plan_release *r, enum kb_err err,
+			  char *out, size_t size)
 {
-	if (err == KB_EAPPLIED)
-		report_applied(s, r);
+	int slot = slot_with(s, r);
+
+	out[0] = '\0';
+	if (err == KB_EAPPLIED && slot != STATE_NONE)
+		snprintf(out, size, " (slot %c, %s)", state_slot_letter(slot),
+			 state_st_name(s->slot[slot].st));
 	else if (err == KB_EWAITS)
-		report_waiting(s, r);
-	else if (err == KB_EREJECTED)
-		report_rejected(s, r);
+		describe_waiting(s, out, size);
+	else if (err == KB_EREJECTED && !state_is_rejected(s, r->id))
+		snprintf(out, size, " (above sequence %" PRIu64 ")", s->forgotten_max);
+	else if (err == KB_EREJECTED && slot != STATE_NONE && s->slot[slot].reason[0] != '\0')
+		snprintf(out, size, " (%s)", s->slot[slot].reason);
 	else if (err == KB_EDOWNGRADE && r->sequence < s->floor)
-		log_err("%s (sequence %" PRIu64 ") is below this device's floor, %" PRIu64
-			": it may not be installed any more",
-			r->version, r->sequence, s->floor);
-	else if (err == KB_EDOWNGRADE)
-		log_err("%s (sequence %" PRIu64 ") is not newer than what is installed; "
-			"`keelboot install` goes back",
-			r->version, r->sequence);
-	else if (err == KB_EAHEAD)
-		log_err("%s (sequence %" PRIu64 ") is too far ahead of what proved itself here: "
-			"once it is committed, no lower one is newer; if it shall be, set "
-			"[install] max-sequence-jump= of system.conf, in the initramfs too",
-			r->version, r->sequence);
-	else if (err == KB_EBUDGET)
-		log_err("%d updates in turn did not prove themselves; `keelboot mark good` a slot "
-			"first",
-			STATE_INSTALLS_LIMIT);
-	else if (err == KB_EBUSY)
-		log_err("the state was lost and made anew, and slots are under trial; "
-			"`keelboot mark good` one first");
-	else if (err == KB_ENOTARGET)
-		log_err("no slot may be overwritten: one runs, another is needed to fall back to, "
-			"or is under trial with a release as new; `keelboot mark good` first");
-	else if (err == KB_ENEWER)
-		log_err("the state was written by a newer Keelboot; update this command first");
-	else
-		log_err("%s is not taken: %s", r->version, err_text(err));
+		snprintf(out, size, " (%" PRIu64 ")", s->floor);
+}
+
+void incoming_report_refused(const struct state *s, const struct plan_release *r,
+			     enum plan_mode mode, enum kb_err err)
+{
+	struct refused what = refused_why(s, r, mode, s->floor, err);
+	char text[REFUSED_TEXT_MAX + 1], more[160];
+
+	describe_case(s, r, err, more, sizeof(more));
+	if (err == KB_EAPPLIED && more[0] == '\0')
+		what.todo = "to install it again: keelboot install FILE";
+	refused_text(text, what, more);
+	log_line(err == KB_EAPPLIED ? LOG_LEVEL_WARNING : LOG_LEVEL_ERR,
+		 "%s (sequence %" PRIu64 "): %s: %s", r->version, r->sequence,
+		 err == KB_EAPPLIED ? "nothing to do" : "refused", text);
 }

@@ -33,8 +33,9 @@ enum kb_err incoming_tables(struct reader *r, const char *name) KB_MUST_CHECK;
 enum kb_err incoming_verify(struct reader *r, const char *name,
 			    struct output_progress *p) KB_MUST_CHECK;
 
-/* Says why plan_accept() did not take release r, and what can be done. */
-void incoming_report_refused(const struct state *s, const struct plan_release *r, enum kb_err err);
+/* Reports why plan_accept() refused release r in this mode, and what can be done. */
+void incoming_report_refused(const struct state *s, const struct plan_release *r,
+			     enum plan_mode mode, enum kb_err err);
 
 /* Path of the helper program: $KEELBOOT_HELPER, else the one that tool_find() finds. NULL: told. */
 const char *incoming_helper(void);

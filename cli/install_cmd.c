@@ -53,7 +53,7 @@ static int read_install_args(struct args *a, struct device_options *o, struct in
 	if (in->file == NULL)
 		return args_missing("install", "the FILE of a bundle");
 	if (strcmp(in->file, "-") == 0) {
-		log_err("install: a bundle is read more than once: save it to a file first");
+		log_err("install: a bundle cannot come from a pipe; save it to a file first");
 		return OUTPUT_USAGE;
 	}
 	return OUTPUT_OK;
@@ -135,7 +135,7 @@ static void report_refused(const struct install_args *in, enum kb_err err)
 	if (job.known &&
 	    (err == KB_EAPPLIED || err == KB_EREJECTED || err == KB_EDOWNGRADE ||
 	     err == KB_EAHEAD || err == KB_ENOTARGET || (err == KB_ENEWER && d.state.newer)))
-		incoming_report_refused(&d.state, &job.release, err);
+		incoming_report_refused(&d.state, &job.release, PLAN_COMMAND, err);
 	else
 		log_err("%s: %s", in->file, job.why[0] != '\0' ? job.why : err_text(err));
 }

@@ -53,7 +53,7 @@ static void print_key(const char *path, const struct keyring_key *key, const cha
 
 static int wrong_key_usage(void)
 {
-	log_err("`keelboot key --help` shows how it is used");
+	log_err("`keelboot key --help` shows the options");
 	return OUTPUT_USAGE;
 }
 
@@ -64,7 +64,7 @@ static int generate_pair(const char *base, const char *type)
 	enum kb_err err;
 
 	if (base == NULL) {
-		log_err("key generate: where to? give -o NAME");
+		log_err("key generate: missing option: -o NAME");
 		return wrong_key_usage();
 	}
 	if (type == NULL || strcmp(type, "ed25519") == 0) {
@@ -72,7 +72,7 @@ static int generate_pair(const char *base, const char *type)
 	} else if (strcmp(type, "p256") == 0) {
 		alg = KEYRING_ECDSA_P256;
 	} else {
-		log_err("--type %s: want ed25519 or p256", type);
+		log_err("--type %s: expected ed25519 or p256", type);
 		return wrong_key_usage();
 	}
 	err = key_file_generate(base, alg, &k);
@@ -144,10 +144,10 @@ static int show_one(json_object *list, const char *path)
 		return OUTPUT_OK;
 	}
 	if (err == KB_EFORMAT && !is_private(path)) {
-		log_err("key %s: neither a private key in PEM nor a public one that a device "
-			"takes: want " KEYRING_PEM_WANTED
-			"; of a compressed one: openssl ec -pubin -conv_form uncompressed -in %s "
-			"-out NEW.pem",
+		log_err("key %s: neither a private key in PEM nor a public key that a device "
+			"accepts: expected " KEYRING_PEM_WANTED
+			"; to convert a compressed one: openssl ec -pubin -conv_form uncompressed "
+			"-in %s -out NEW.pem",
 			path, path);
 		return show_failure(list, path, err);
 	}
@@ -166,7 +166,7 @@ static int show_keys(char **files, unsigned n, bool json)
 	int code = OUTPUT_OK;
 
 	if (n == 0) {
-		log_err("key show: which file?");
+		log_err("key show: missing argument: FILE");
 		return wrong_key_usage();
 	}
 	if (json)
@@ -214,6 +214,8 @@ int key_main(int argc, char **argv)
 		return generate_pair(output, type);
 	if (strcmp(verb, "show") == 0 && output == NULL && type == NULL)
 		return show_keys(argv + 1, n - 1, json);
-	log_err(n == 0 ? "key: generate or show?" : "key %s: not understood", verb);
+	log_err(n == 0 ? "key: expected \"generate\" or \"show\""
+		       : "key %s: unknown verb; expected \"generate\" or \"show\"",
+		verb);
 	return wrong_key_usage();
 }

@@ -83,7 +83,7 @@ enum kb_err key_file_load(struct key_file *k, const char *path)
 	if (f == NULL) {
 		err = err_errno(errno);
 		log_err("key %s: %s%s", path, strerror(errno),
-			err == KB_EPERM ? "; run as root, or as the user that the key is of" : "");
+			err == KB_EPERM ? "; run as root, or as the owner of the key" : "");
 		return err;
 	}
 	k->pkey = PEM_read_PrivateKey(f, NULL, NULL, NULL);
@@ -110,7 +110,7 @@ static enum kb_err new_file(const char *path, mode_t mode, FILE **f)
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 
 	if (fd < 0 && errno == EEXIST) {
-		log_err("%s is there already and is never overwritten; choose another name", path);
+		log_err("%s exists, and keys are never overwritten; choose another name", path);
 		return KB_EBUSY;
 	}
 	if (fd < 0) {
@@ -171,7 +171,7 @@ enum kb_err key_file_generate(const char *base, enum keyring_alg alg, struct key
 	else
 		k->pkey = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 	if (k->pkey == NULL) {
-		log_err("OpenSSL is unable to make a key");
+		log_err("OpenSSL cannot make a key");
 		return KB_EIO;
 	}
 	err = derive_public(k, priv);

@@ -32,7 +32,7 @@ static const char global_usage[] =
 	"  --conf-root DIR        read system.conf and keys below DIR\n"
 	"  --run-dir DIR          what the boot left; default " DEVICE_RUN_DIR "\n"
 	"  --wait SECONDS         how long to wait for another command; default 10\n"
-	"  -v, --verbose          say more on standard error\n";
+	"  -v, --verbose          print more on standard error\n";
 
 static const struct verb verbs[] = {
 	{ "status", status_cmd, NULL, "which slot runs, is it good, what happened last and why",
@@ -40,35 +40,34 @@ static const struct verb verbs[] = {
 	  "Which slot runs, whether it is good, what happened last and why; then all slots,\n"
 	  "what is staged, and how well the state record is. Writes nothing.\n\n"
 	  "Example:  keelboot status --json | jq -r .booted.slot\n" },
-	{ "mark", mark_cmd, NULL, "say that a slot is good or bad",
+	{ "mark", mark_cmd, NULL, "mark a slot as good or bad",
 	  "Usage: keelboot mark good|bad [booted|other|SLOT] [--reason TEXT]\n"
 	  "       keelboot mark clean\n\n"
 	  "good  keeps the slot: ends its trial, commits its release, raises the floor.\n"
-	  "bad   rejects the slot and its release; the next boot takes another slot.\n"
-	  "clean says that an orderly shutdown begins: no trial is held to its deadline then.\n"
-	  "Nothing to change is no failure. At most 48 letters of the reason are kept.\n\n"
+	  "bad   rejects the slot and its release; the next boot uses another slot.\n"
+	  "clean reports that an orderly shutdown begins: a trial then has no deadline.\n"
+	  "If nothing changes, that is no failure. The reason keeps at most 48 letters.\n\n"
 	  "Example:  keelboot mark bad --reason \"modem does not register\"\n" },
 	{ "stage", stage_cmd, NULL, "check a bundle and leave it for the next boot to install",
 	  "Usage: keelboot stage FILE [--progress=auto|bar|plain|json|none]\n\n"
 	  "Verifies FILE, copies it to the data partition, reads the copy back, and has the\n"
-	  "next boot install it. Only one bundle is staged at a time: the newest call counts.\n\n"
+	  "next boot install it. Only one bundle is staged at a time: a later call replaces it.\n\n"
 	  "Example:  keelboot stage /tmp/release-2.0.keel && reboot\n" },
 	{ "unstage", unstage_cmd, NULL, "forget what is staged",
 	  "Usage: keelboot unstage\n\n"
 	  "The next boot installs nothing from the data partition; the file is removed.\n\n"
 	  "Example:  keelboot unstage\n" },
-	{ "install", install_cmd, NULL, "write a bundle to the slot that is not in use, now",
+	{ "install", install_cmd, NULL, "install a bundle now, into the slot that is not in use",
 	  "Usage: keelboot install FILE [--reboot] [--again]\n"
 	  "                        [--progress=auto|bar|plain|json|none]\n\n"
 	  "Verifies FILE and writes it to the slot that is neither running nor needed to fall\n"
 	  "back to. The next boot tries it. --reboot restarts the machine at once;\n"
-	  "--again takes a release although it failed on this device before, or could not be "
-	  "written.\n\n"
+	  "--again installs a release that failed on this device before, or could not be written.\n\n"
 	  "Example:  keelboot install release-2.0.keel --reboot\n" },
-	{ "switch", switch_cmd, NULL, "choose the slot that the next boots take",
+	{ "switch", switch_cmd, NULL, "choose the slot for the next boots",
 	  "Usage: keelboot switch [SLOT|other] [--once] [--force]\n\n"
 	  "Without SLOT, the other one of two. --once is for the next boot alone. A slot that\n"
-	  "failed here is taken only with --force: on a new trial, or, with --once, as it is.\n"
+	  "failed here needs --force: it gets a new trial, or, with --once, boots as it is.\n"
 	  "Nothing is rebooted.\n\n"
 	  "Example:  keelboot switch --once && reboot\n" },
 	{ "history", history_cmd, NULL, "what happened, newest first",
@@ -80,15 +79,15 @@ static const struct verb verbs[] = {
 	  "Runs each program in /usr/lib/keelboot/check.d and /etc/keelboot/check.d, in the order\n"
 	  "of their names, and fails if one does. It gives no verdict on the slot.\n\n"
 	  "Example:  keelboot check && keelboot mark good\n" },
-	{ "doctor", doctor_cmd, NULL, "find what keeps this device from being safe",
+	{ "doctor", doctor_cmd, NULL, "find what makes this device unsafe",
 	  "Usage: keelboot doctor [--json] [--sys-root DIR]\n\n"
-	  "Looks at watchdog, kernel, state, slots, keys and staging, and says how to mend what\n"
-	  "it finds. Fails if one of the findings is an error. Writes nothing.\n\n"
+	  "Checks watchdog, kernel, state, slots, keys and staging, and says how to fix what it\n"
+	  "finds. Fails if one of the findings is an error. Writes nothing.\n\n"
 	  "Example:  keelboot doctor\n" },
 	{ "check-config", check_config_cmd, NULL, "look for mistakes in system.conf",
 	  "Usage: keelboot check-config [FILE] [--json]\n\n"
-	  "Without FILE all that the boot would read: system.conf and its drop-ins. What a boot\n"
-	  "passes over with a warning is an error here: a key or a value that is not known.\n\n"
+	  "Without FILE, it checks what the boot would read: system.conf and its drop-ins.\n"
+	  "An unknown key or value is an error here; a boot only warns and ignores it.\n\n"
 	  "Example:  keelboot check-config ./system.conf\n" },
 	{ "state", state_cmd, NULL,
 	  "show or export the state record, or write a factory's first one",
@@ -98,13 +97,13 @@ static const struct verb verbs[] = {
 	  "                           [--bundle FILE | --version V --sequence N]\n"
 	  "                           [--floor N] [--force]\n\n"
 	  "show  prints the record as it is on the medium.\n"
-	  "export  writes all that the partition knows into FILE, for support: record, history,\n"
-	  "      stored manifests and how this boot went, as JSON, or, with --text, as lines.\n"
-	  "init  writes the first state into FILE (or --state PATH), a partition, or an image of\n"
-	  "      one, or the part of a disk image that --offset and --size tell. A FILE that is\n"
-	  "      not there is made, with --size bytes (default 16M). A valid state is\n"
-	  "      overwritten only with --force. --bundle is that of the images in the slots that\n"
-	  "      --good and --trial name; without one, --version and --sequence describe them.\n\n"
+	  "export  writes all that the partition holds into FILE, for support: record, history,\n"
+	  "      stored manifests and how this boot went. It writes JSON, or lines with --text.\n"
+	  "init  writes the first state into FILE (or --state PATH): a partition, its image, or\n"
+	  "      the part of a disk image at --offset, --size bytes long. It creates a missing\n"
+	  "      FILE with --size bytes (default 16M). It overwrites a valid state only with\n"
+	  "      --force. --bundle FILE is the bundle of the images in the slots of --good and\n"
+	  "      --trial; without it, --version and --sequence describe them.\n\n"
 	  "Example:  keelboot state init disk.img --offset 1M --size 16M \\\n"
 	  "              --good a --version 1.0 --sequence 10\n" },
 	{ "bundle", NULL, bundle_main, "make, sign, check and take apart bundles (host)", NULL },

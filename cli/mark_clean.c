@@ -94,7 +94,7 @@ int mark_clean(const struct device_options *o)
 	/* In this order: once the flag is there, no deadline is held against the slot. */
 	mark_guardian_tell(&d, SIGUSR2);
 	if (err == KB_OK && d.run_err != KB_OK) {
-		log_err("%s cannot be read: %s; the shutdown is not noted", o->run_dir,
+		log_err("%s cannot be read: %s; the shutdown is not recorded", o->run_dir,
 			err_text(d.run_err));
 		err = d.run_err;
 	}

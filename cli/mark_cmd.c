@@ -82,7 +82,8 @@ static int read_mark_args(struct args *a, struct device_options *o, struct mark 
 		else if (id != ARGS_OPERAND)
 			return OUTPUT_USAGE;
 		else if (!take_operand(m, &verdict, a->value) && !verdict) {
-			log_err("mark: \"%s\" is no verdict: good, bad or clean", a->value);
+			log_err("mark: \"%s\" is not a verdict; expected good, bad or clean",
+				a->value);
 			return OUTPUT_USAGE;
 		} else if (m->name != NULL && a->value != m->name)
 			return args_wrong(a, ARGS_OPERAND, "mark");
@@ -107,10 +108,10 @@ static void report_unmarked(const struct device *d, const struct mark *m, enum k
 	char letter = state_slot_letter(m->slot);
 
 	if (err == KB_EINVAL)
-		log_err("slot %c is %s: there is nothing to mark; `keelboot install` a bundle",
+		log_err("slot %c is %s: nothing to mark; install a bundle: keelboot install FILE",
 			letter, state_st_name(s->slot[m->slot].st));
 	else if (err == KB_ESTALE && s->open != STATE_NONE && s->open != m->slot)
-		log_err("slot %c: slot %c is under trial just now; mark that one first", letter,
+		log_err("slot %c: slot %c is on trial; mark that one first", letter,
 			state_slot_letter(s->open));
 	else if (err == KB_ESTALE && s->slot[m->slot].st == STATE_BAD)
 		log_err("slot %c was rejected after it was booted: %s; reboot, and decide then",
@@ -198,12 +199,12 @@ static void print_next(const struct device *d, const struct mark *m)
 	char text[80];
 
 	if (next == m->slot || next == STATE_NONE || d->state.slot[next].st == STATE_BAD) {
-		printf("No other slot is better: the next boot takes slot %c as a last resort.\n",
+		printf("No other slot is better: the next boot uses slot %c as a last resort.\n",
 		       state_slot_letter(next));
 		return;
 	}
 	device_slot_text(&d->state, next, text, sizeof(text));
-	printf("The next boot takes %s%s.\n", text,
+	printf("The next boot uses %s%s.\n", text,
 	       d->run_found && d->booted == m->slot ? "; reboot to leave this one" : "");
 }
 

@@ -36,7 +36,7 @@ void mark_guardian_tell(const struct device *d, int sig)
 	pid_t pid = mark_guardian_find(d);
 
 	if (pid > 0 && kill(pid, sig) < 0)
-		log_warn("unable to tell the guardian (process %d): %m", (int)pid);
+		log_warn("unable to notify the guardian (process %d): %m", (int)pid);
 }
 
 void mark_guardian_nudge(const struct device *d)

@@ -16,11 +16,11 @@ struct phrase {
 static const struct phrase phrases[HISTORY_KIND_COUNT] = {
 	[HISTORY_BOOT] = { "was booted", "was booted", "" },
 	[HISTORY_INSTALL] = { "was installed", "could not be installed", "from " },
-	[HISTORY_REFUSED] = { "was not taken", "was not taken", "from " },
+	[HISTORY_REFUSED] = { "was refused", "was refused", "from " },
 	[HISTORY_GOOD] = { "was marked good", "was marked good", "" },
 	[HISTORY_BAD] = { "was rejected", "was rejected", "" },
-	[HISTORY_REBUILT] = { "the state record was lost and made anew",
-			      "the state record was lost and made anew", "" },
+	[HISTORY_REBUILT] = { "the state record was lost and rebuilt",
+			      "the state record was lost and rebuilt", "" },
 	[HISTORY_STATE] = { "the state was changed", "", "" },
 };
 
@@ -68,8 +68,8 @@ static void boot_sentence(char out[OUTPUT_LINE_LEN], const struct history_event 
 {
 	if (strcmp(e->detail, "not booted") == 0)
 		snprintf(out, OUTPUT_LINE_LEN, "%scould not be booted: %s", who, e->reason);
-	else if (strcmp(e->detail, "booted all the same") == 0)
-		snprintf(out, OUTPUT_LINE_LEN, "%swas booted all the same: %s", who, e->reason);
+	else if (strcmp(e->detail, "booted anyway") == 0)
+		snprintf(out, OUTPUT_LINE_LEN, "%swas booted anyway: %s", who, e->reason);
 	else if (e->reason[0] != '\0' && !names_a_slot(e->reason))
 		snprintf(out, OUTPUT_LINE_LEN, "%scould not be booted: %s (%s)", who, e->reason,
 			 e->detail);

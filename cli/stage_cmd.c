@@ -53,7 +53,7 @@ static int read_stage_args(struct args *a, struct device_options *o, struct job 
 	if (job->file == NULL)
 		return args_missing("stage", "the FILE of a bundle");
 	if (strcmp(job->file, "-") == 0) {
-		log_err("stage: a bundle is read more than once: save it to a file first");
+		log_err("stage: a bundle cannot come from a pipe; save it to a file first");
 		return OUTPUT_USAGE;
 	}
 	return OUTPUT_OK;
@@ -68,15 +68,13 @@ static enum kb_err check_data(void)
 	struct stat mount, part;
 
 	if (!d.conf.data_enabled) {
-		log_err("system.conf turns the data partition off as a source of updates: "
-			"[source.data] enabled=");
+		log_err("system.conf switches the data partition off as a source of updates; set [source.data] enabled=yes");
 		return KB_EINVAL;
 	}
 	if (d.data_path[0] == '\0' || stat(d.data_path, &part) < 0 ||
 	    stat(d.conf.data_mount, &mount) < 0 || mount.st_dev == part.st_rdev)
 		return KB_OK;
-	log_err("%s is not where %s is mounted, on which the next boot looks: mount it there, or "
-		"set [source.data] mount=",
+	log_err("%s: %s, on which the next boot looks, is not mounted there; mount it there, or set [source.data] mount=",
 		d.conf.data_mount, d.data_path);
 	return KB_ENOENT;
 }
@@ -101,7 +99,7 @@ static enum kb_err verify_copy(const struct job *job, const char *path, const ch
 	if (memcmp(copy.release.id, job->release.id, STATE_ID_LEN) == 0)
 		err = incoming_verify(&copy, name, p);
 	else
-		log_err("%s: it is not %s any more", name, job->release.version);
+		log_err("%s: it is no longer %s; stage it again", name, job->release.version);
 	reader_close(&copy);
 	return err;
 }
@@ -144,7 +142,7 @@ static enum kb_err check_acceptable(const struct job *job)
 	state_del_unwritable(&d.state, job->release.id);
 	err = plan_accept(&d.state, &job->release, &terms, &target);
 	if (err != KB_OK) {
-		incoming_report_refused(&d.state, &job->release, err);
+		incoming_report_refused(&d.state, &job->release, PLAN_AUTOMATIC, err);
 		return err;
 	}
 	TRY(stage_fits(&d, &reader.m, target));
@@ -164,9 +162,9 @@ static enum kb_err check_acceptable_now(const struct job *job)
 	if (err == KB_OK)
 		err = check_acceptable(job);
 	if (err == KB_OK && plan_source_skipped(&d.state, STATE_SRC_DATA))
-		log_warn("updates from the data partition took the device down %d times: the next "
-			 "boot leaves it alone until `keelboot mark good`",
-			 STATE_APPLY_LIMIT);
+		log_warn(
+			"updates from the data partition crashed the device %d times: boots skip it until a slot is marked good: keelboot mark good",
+			STATE_APPLY_LIMIT);
 	device_close(&d);
 	return err;
 }

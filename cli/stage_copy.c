@@ -106,7 +106,7 @@ enum kb_err stage_copy(int from, const char *name, uint64_t size, int dir, const
 	output_progress_end(p);
 	TRY(err);
 	if (fsync(fd) < 0)
-		return fail_copy(path, "cannot be made durable");
+		return fail_copy(path, "cannot be flushed to the disk");
 	/* What is verified next has to come from the medium. Only advice, so without a check. */
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	return KB_OK;

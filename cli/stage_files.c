@@ -21,8 +21,7 @@ const char *stage_files_hint(int error)
 	if (error == EROFS)
 		return "; mount it read-write";
 	if (error == ENOSPC || error == EDQUOT)
-		return "; free some on that file system, or `keelboot unstage` what is staged, if "
-		       "anything is";
+		return "; free some on that file system, or run `keelboot unstage`";
 	return err_errno(error) == KB_EPERM ? "; run as root" : "";
 }
 
@@ -52,13 +51,12 @@ static enum kb_err sync_dir(int dir, const char *path)
 {
 	if (fsync(dir) == 0)
 		return KB_OK;
-	log_err("%s: cannot be made durable: %s", path, strerror(errno));
+	log_err("%s: cannot be flushed to the disk: %s", path, strerror(errno));
 	return KB_EIO;
 }
 
 static const char no_folder[] =
-	"no folder, and what is a link is not followed; remove it, or set [source.data] stage= in "
-	"system.conf, in the initramfs too";
+	"not a folder (links are not followed); remove it, or set [source.data] stage= in system.conf, in the initramfs too";
 
 /*
  * Makes one folder in `above`, whose entry has to be durable too, also when the folder is there
@@ -132,7 +130,7 @@ static enum kb_err take_lock(int dir, const char *path, unsigned wait_ms, int *l
 	}
 	err = store_lock(fd, wait_ms);
 	if (err == KB_EBUSY)
-		log_err("%s: another `keelboot stage` is under way; try again when it has ended",
+		log_err("%s: another `keelboot stage` is running; try again when it has ended",
 			path);
 	else if (err != KB_OK)
 		log_err("%s/.lock: cannot be locked: %s", path, err_text(err));
@@ -215,7 +213,7 @@ void stage_files_clean(int dir, const struct conf *c, const uint8_t *keep, int s
 		    is_same(dir, entry->d_name, spare))
 			continue;
 		if (unlinkat(dir, entry->d_name, 0) < 0)
-			log_warn("%s/%s/%s: cannot be removed: %s; it only takes room",
+			log_warn("%s/%s/%s: cannot be removed: %s; it only takes up space",
 				 c->data_mount, c->data_stage, entry->d_name, strerror(errno));
 	}
 	closedir(d);
@@ -235,7 +233,7 @@ void stage_files_remove(const struct conf *c, const uint8_t release[STATE_ID_LEN
 	}
 	file_name(release, name);
 	if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
-		log_warn("%s/%s: cannot be removed: %s; it only takes room", path, name,
+		log_warn("%s/%s: cannot be removed: %s; it only takes up space", path, name,
 			 strerror(errno));
 }
 

@@ -27,8 +27,8 @@ static enum kb_err image_fits(const struct device *d, const struct manifest_imag
 	uint32_t sector;
 
 	if (device_slot_path(d, slot, im->name, path) != KB_OK) {
-		log_err("the bundle has an image for %s, and slot %c no such partition", im->name,
-			state_slot_letter(slot));
+		log_err("the bundle has an image for %s, but slot %c has no such partition",
+			im->name, state_slot_letter(slot));
 		return KB_ECOMPAT;
 	}
 	look_at(path, &size, &sector);

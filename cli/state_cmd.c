@@ -68,6 +68,6 @@ int state_cmd(struct args *a, struct device_options *o)
 		return state_init_cmd(a, o);
 	if (strcmp(a->value, "export") == 0)
 		return state_export_cmd(a, o);
-	log_err("state: \"%s\" is none of show, export and init", a->value);
+	log_err("state: \"%s\" is unknown; expected show, export or init", a->value);
 	return OUTPUT_USAGE;
 }

@@ -106,7 +106,7 @@ static enum kb_err export_json(struct device *d)
 	output_json_text(o, "text", found ? text : NULL);
 	output_json_add(o, "manifests", export_manifests(d));
 	if (store_history_read(&d->store, 0, export_event, events) != KB_OK)
-		log_warn("the history cannot be read; it is left out");
+		log_warn("the history cannot be read; it is missing here");
 	output_json_add(o, "history", events);
 	output_json_add(o, "boot", boot_json_read(d->opts));
 	return output_json_print(o, false);
@@ -126,7 +126,7 @@ static enum kb_err export_text(struct device *d)
 		       d->store.region + 1, d->store.cell, text);
 	}
 	if (store_history_read(&d->store, 0, print_event_line, NULL) != KB_OK)
-		log_warn("the history cannot be read; it is left out");
+		log_warn("the history cannot be read; it is missing here");
 	return output_flush();
 }
 

@@ -77,7 +77,7 @@ static enum kb_err take_slot(struct state_init *in, uint8_t *mask, const struct 
 	const char *name = a->value;
 
 	if (name[0] < 'a' || name[0] >= 'a' + STATE_SLOTS_MAX || name[1] != '\0') {
-		log_err("--%s %s: not a slot: a to h", a->option, name);
+		log_err("--%s %s: expected a slot, a to h", a->option, name);
 		return KB_EINVAL;
 	}
 	*mask |= (uint8_t)(1u << (name[0] - 'a'));
@@ -90,7 +90,7 @@ static enum kb_err take_number(uint64_t *out, const struct args *a, uint64_t min
 {
 	if (bytes_decimal(out, a->value, max) == KB_OK && *out >= min)
 		return KB_OK;
-	log_err("--%s %s: not a number from %" PRIu64 " to %" PRIu64, a->option, a->value, min,
+	log_err("--%s %s: expected a number from %" PRIu64 " to %" PRIu64, a->option, a->value, min,
 		max);
 	return KB_EINVAL;
 }
@@ -100,7 +100,7 @@ static enum kb_err take_version(struct init_args *in, const struct args *a)
 	in->version = a->value;
 	if (a->value[0] != '\0' && strlen(a->value) <= STATE_STR_MAX)
 		return KB_OK;
-	log_err("--version: not 1 to %d bytes", STATE_STR_MAX);
+	log_err("--version: expected 1 to %d bytes", STATE_STR_MAX);
 	return KB_EINVAL;
 }
 
@@ -150,12 +150,12 @@ static int read_init_args(struct args *a, struct device_options *o, struct init_
 		}
 	}
 	if (in->bundle != NULL && (in->version != NULL || in->numbered)) {
-		log_err("--bundle tells version and sequence: leave --version and --sequence out");
+		log_err("--bundle sets version and sequence; remove --version and --sequence");
 		return OUTPUT_USAGE;
 	}
 	if (in->in.first == STATE_NONE &&
 	    (in->bundle != NULL || in->version != NULL || in->numbered)) {
-		log_err("name the slot that holds this release: --good SLOT or --trial SLOT");
+		log_err("missing option: --good SLOT or --trial SLOT, the slot that holds this release");
 		return OUTPUT_USAGE;
 	}
 	return OUTPUT_OK;
@@ -178,8 +178,7 @@ static enum kb_err check_range(const struct device_options *o)
 {
 	if (o->offset == 0 || o->size != 0)
 		return KB_OK;
-	log_err("--offset without --size: say how large the state partition is; it is written at "
-		"its end, too");
+	log_err("--offset needs --size, the size of the state partition: its end is written, too");
 	return KB_EINVAL;
 }
 
@@ -207,12 +206,11 @@ static enum kb_err may_overwrite(const struct device *d, bool force)
 	if (d->finding == STORE_BLANK || force)
 		return KB_OK;
 	if (d->finding == STORE_FOUND)
-		log_err("%s: holds a valid state (record %" PRIu64 "); --force replaces it and "
-			"forgets all it knows",
+		log_err("%s: holds a valid state (record %" PRIu64
+			"); --force replaces it, and all that it knows is lost",
 			d->state_path, d->state.seq);
 	else
-		log_err("%s: is neither empty nor a state: is it the right partition? --force "
-			"writes over it",
+		log_err("%s: is neither empty nor a state; check that it is the right partition; --force overwrites it",
 			d->state_path);
 	return KB_EINVAL;
 }
@@ -251,8 +249,7 @@ static enum kb_err write_state(struct device *d, const struct init_args *in)
 	TRY(may_overwrite(d, in->in.force));
 	err = state_init_make(&d->state, &in->in);
 	if (err != KB_OK) {
-		log_err("a slot is named as --good and --trial, or is beyond the %u that there are "
-			"(--slots N)",
+		log_err("a slot is both --good and --trial, or beyond the %u slots that there are (--slots N)",
 			in->in.slots);
 		return err;
 	}

@@ -16,7 +16,7 @@ static bool same_release(const struct history_event *a, const struct history_eve
 	       a->sequence == b->sequence;
 }
 
-/* That a release is not taken again is no news, if it failed before. */
+/* That a release is not installed again is no news, if it failed before. */
 static bool take_cause(struct status *st, const struct history_event *e)
 {
 	if (e->kind == HISTORY_BAD && same_release(e, &st->last))
@@ -54,11 +54,10 @@ static void collect_regions(struct status *st)
 				: store->has_record[i] ? STATUS_REGION_OK
 						       : STATUS_REGION_NO_RECORD;
 		if (st->region[i] == STATUS_REGION_UNREADABLE)
-			status_warn(st,
-				    "region %d of the state cannot be read: the storage is "
-				    "failing; both "
-				    "copies go into the other one",
-				    i + 1);
+			status_warn(
+				st,
+				"region %d of the state cannot be read: the storage is failing; the other one holds both copies",
+				i + 1);
 		else if (st->region[i] == STATUS_REGION_NO_RECORD && st->have_state)
 			status_warn(st,
 				    "region %d of the state holds no valid record; the next write "
@@ -79,11 +78,10 @@ static void collect_staged(struct status *st)
 		return;
 	st->have_staged_file = stage_files_exists(&st->d->conf, st->staged_path);
 	if (!st->have_staged_file)
-		status_warn(st,
-			    "%s is staged but not there (is %s mounted?); `keelboot stage` it "
-			    "again, or "
-			    "`keelboot unstage`",
-			    st->staged_path, st->d->conf.data_mount);
+		status_warn(
+			st,
+			"%s is staged, but the file is missing (is %s mounted?); stage it again, or run `keelboot unstage`",
+			st->staged_path, st->d->conf.data_mount);
 }
 
 static void warn_of_slots(struct status *st)
@@ -99,7 +97,7 @@ static void warn_of_slots(struct status *st)
 			"no slot is good or on trial: slots boot only as a last resort; install a "
 			"bundle");
 	else if (usable == 1)
-		status_warn(st, "there is no second slot to fall back to; install a bundle");
+		status_warn(st, "no second slot to fall back to; install a bundle");
 	if (st->d->run_found && st->d->booted >= s->nslots)
 		status_warn(st, "%s/slot names slot %c, but the state has %u slots",
 			    st->d->opts->run_dir, state_slot_letter(st->d->booted), s->nslots);
@@ -116,27 +114,23 @@ static void check_updates(struct status *st)
 	if (s->rebuilt)
 		status_warn(
 			st,
-			"the state was lost and made anew: updates install themselves again once "
-			"a slot is marked good");
+			"the state was lost and rebuilt: no update is installed automatically until a slot is marked good");
 	if (s->installs >= STATE_INSTALLS_LIMIT)
 		status_warn(
 			st,
-			"%d updates in turn did not prove themselves: no more install themselves "
-			"until a slot is marked good",
+			"%d updates in a row did not prove themselves: no more are installed automatically until a slot is marked good",
 			STATE_INSTALLS_LIMIT);
 	for (unsigned i = 0; i < s->nunwritable; i++)
 		if (s->unwritable[i].count >= STATE_FAILS_LIMIT)
-			status_warn(st,
-				    "an update could not be written to its slot %d times: it does "
-				    "not install itself any more; `keelboot install --again` tries "
-				    "once more",
-				    STATE_FAILS_LIMIT);
+			status_warn(
+				st,
+				"an update could not be written to its slot %d times: it is no longer installed automatically; to try again: keelboot install --again FILE",
+				STATE_FAILS_LIMIT);
 	for (int src = 0; src < STATE_SRC_COUNT; src++)
 		if (plan_source_skipped(s, (enum state_source)src))
 			status_warn(
 				st,
-				"updates from source %s took the device down %d times: it is left "
-				"alone until %s",
+				"updates from source %s crashed the device %d times: the source is skipped until %s",
 				state_source_name((enum state_source)src), STATE_APPLY_LIMIT,
 				plan_apply_forgivable(s, (enum state_source)src)
 					? "a slot is marked good"
@@ -149,22 +143,19 @@ static void warn_of_boot(struct status *st)
 	json_object *list, *value;
 
 	if (!d->conf_found)
-		status_warn(st,
-			    "there is no system.conf in %s/etc/keelboot or %s/usr/lib/keelboot: "
-			    "defaults "
-			    "are "
-			    "used",
-			    d->opts->conf_root, d->opts->conf_root);
+		status_warn(
+			st,
+			"no system.conf in %s/etc/keelboot or %s/usr/lib/keelboot: defaults are used",
+			d->opts->conf_root, d->opts->conf_root);
 	if (!d->run_found)
 		status_warn(
 			st,
-			"the running system was not booted by Keelboot (no %s/slot): its initramfs "
-			"has to contain Keelboot's init",
+			"Keelboot did not boot the running system (no %s/slot): its initramfs must contain Keelboot's init",
 			d->opts->run_dir);
 	if (st->boot == NULL) {
 		if (d->run_found)
 			status_warn(st,
-				    "%s/boot.json cannot be read: how this boot went is not known",
+				    "%s/boot.json cannot be read: nothing is known about this boot",
 				    d->opts->run_dir);
 		return;
 	}

@@ -80,11 +80,11 @@ static const char *left_undone(const struct status *st)
 	if (strcmp(g->mode, "keeper") == 0)
 		return "nobody feeds the watchdog";
 	if (g->deadline_s != 0 && waits_for_verdict(st))
-		return "nothing holds this trial to its deadline";
+		return "nothing enforces the deadline of this trial";
 	if (strcmp(g->mode, "release") == 0 && is_not_good(st))
 		return "nobody feeds the watchdog";
 	if (waits_for_proof(st))
-		return "nothing notes when this boot has proved itself, but an orderly shutdown";
+		return "only an orderly shutdown records that this boot has proved itself";
 	return NULL;
 }
 
@@ -93,7 +93,7 @@ static void warn_of_missed(struct status *st)
 	struct status_guardian *g = &st->guardian;
 
 	if (g->overdue_s != 0)
-		g->missed = "nothing holds this trial to its deadline";
+		g->missed = "nothing enforces the deadline of this trial";
 	else if (g->pid == 0 || g->stopped)
 		g->missed = left_undone(st);
 	if (g->missed == NULL)

@@ -2,7 +2,7 @@
 /* `keelboot status`: what the next boot will do. */
 #include "cli/status.h"
 
-#include "selector/plan.h"
+#include "selector/refused.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,14 +18,17 @@ int status_staged_on_trial(const struct status *st)
 
 /* By what the state knows of it, which is its id: what else its bundle says was weighed when it was
  * staged. */
-static enum kb_err accepted(const struct state *s)
+static enum kb_err accept(const struct state *s, const char **why)
 {
 	struct plan_release r = { .sequence = UINT64_MAX, .allow_downgrade = true };
 	const struct plan_terms terms = { .mode = PLAN_AUTOMATIC, .mountable = device_whole(s) };
+	enum kb_err err;
 	int target;
 
 	memcpy(r.id, s->staged.release, sizeof(r.id));
-	return plan_accept(s, &r, &terms, &target);
+	err = plan_accept(s, &r, &terms, &target);
+	*why = refused_why(s, &r, terms.mode, s->floor, err).why;
+	return err;
 }
 
 /* Why it is not even looked at; NULL: it is. */
@@ -34,36 +37,28 @@ static const char *why_left_alone(const struct status *st)
 	const struct state *s = &st->d->state;
 
 	if (st->staged_path[0] != '\0' && !st->have_staged_file)
-		return "its file is gone";
+		return "its file is missing";
 	if (!st->d->conf.data_enabled)
 		return "[source.data] enabled=no";
 	if (plan_source_skipped(s, s->staged.source))
-		return "it took the device down before";
+		return "it crashed the device before";
 	return NULL;
 }
 
-/* A sentence on the staged update, up to "takes slot a"; false where it changes nothing. */
+/* A sentence on the staged update, up to "uses slot a"; false where it changes nothing. */
 static bool print_staged_next(const struct status *st, char *out, size_t size)
 {
-	const char *why = why_left_alone(st), *drop = NULL;
-	enum kb_err err = accepted(&st->d->state);
+	const char *skipped = why_left_alone(st), *why;
+	enum kb_err err = accept(&st->d->state, &why);
 
-	if (why == NULL && err == KB_EREJECTED)
-		drop = "failed here before";
-	else if (why == NULL && err == KB_EAPPLIED)
-		drop = "is installed, or was";
-	else if (why == NULL && err == KB_EBUDGET)
-		why = "too many installs, or failures to write it";
-	else if (why == NULL && err == KB_EBUSY)
-		why = "the state was lost; first a slot has to be marked good";
-	else if (why == NULL && err != KB_OK)
-		why = err_text(err);
-	if (drop != NULL)
-		snprintf(out, size, "forgets the staged update, which %s; takes", drop);
-	else if (why != NULL)
-		snprintf(out, size, "leaves the staged update alone (%s); takes", why);
+	if (skipped != NULL)
+		snprintf(out, size, "skips the staged update (%s); uses", skipped);
+	else if (err == KB_EREJECTED || err == KB_EAPPLIED)
+		snprintf(out, size, "forgets the staged update (%s); uses", why);
+	else if (err != KB_OK)
+		snprintf(out, size, "skips the staged update (%s); uses", why);
 	else
-		snprintf(out, size, "installs the staged update, else takes");
+		snprintf(out, size, "installs the staged update, or else uses");
 	return status_staged_on_trial(st) == STATE_NONE;
 }
 
@@ -71,7 +66,7 @@ void status_next_text(const struct status *st)
 {
 	bool staged = st->d->state.staged.source != STATE_SRC_NONE;
 	bool depends = st->next_proven != st->next && st->next_proven != STATE_NONE;
-	char slot[80], then[80], once[160] = "", will[160];
+	char slot[80], then[80], once[160] = "", will[240];
 
 	if (st->next == STATE_NONE) {
 		puts("Next boot: no slot can be booted.");

@@ -32,7 +32,8 @@ static const char *plural(unsigned n)
 static void print_running(const struct status *st)
 {
 	const struct state_slot *slot = &st->d->state.slot[st->d->booted];
-	const char *version = slot->version[0] != '\0' ? slot->version : "a system without version";
+	const char *version =
+		slot->version[0] != '\0' ? slot->version : "a system of unknown version";
 	char letter = state_slot_letter(st->d->booted);
 
 	printf("%sSlot %c runs %s", output_colour(stdout, OUTPUT_BOLD), letter, version);
@@ -70,7 +71,7 @@ static void print_reason(const struct status *st)
 	const char *why = status_boot_text(st, "reason");
 
 	if (why[0] >= 'a' && why[0] < 'a' + STATE_SLOTS_MAX && strncmp(why + 1, ": ", 2) == 0)
-		printf("Slot %c was passed over: %s.\n", why[0], why + 3);
+		printf("Slot %c was skipped: %s.\n", why[0], why + 3);
 	else if (why[0] != '\0')
 		puts(why);
 }
@@ -94,7 +95,7 @@ static void print_head(const struct status *st)
 	else if (strcmp(tier, "forced") == 0)
 		puts("It was chosen by keelboot.slot= on the kernel command line, for this boot.");
 	else if (strcmp(tier, "oneshot") == 0)
-		puts("It was asked for once; the next boot takes the usual slot.");
+		puts("It was chosen for one boot; the next boot uses the usual slot.");
 }
 
 static void print_last(const struct status *st)

@@ -57,14 +57,14 @@ static void report_not_switched(const struct device *d, const struct switching *
 	char letter = state_slot_letter(w->slot);
 
 	if (err == KB_EINVAL)
-		log_err("slot %c is %s: there is nothing to boot; `keelboot install` a bundle",
+		log_err("slot %c is %s: nothing to boot; install a bundle: keelboot install FILE",
 			letter, state_st_name(t->st));
 	else if (err == KB_EDOWNGRADE)
 		log_err("slot %c (sequence %" PRIu64 ") is below this device's floor, %" PRIu64
-			": it may not be chosen any more",
+			": it cannot be chosen",
 			letter, t->sequence, d->state.floor);
 	else if (err == KB_EREJECTED)
-		log_err("slot %c failed here: %s; --force boots it nevertheless", letter,
+		log_err("slot %c failed here: %s; --force boots it anyway", letter,
 			failure(&d->state, w->slot));
 	else if (err == KB_ENEWER)
 		log_err("the state was written by a newer Keelboot; update this command first");
@@ -108,16 +108,15 @@ static void print_switched(const struct device *d, const struct switching *w, bo
 
 	device_slot_text(s, w->slot, text, sizeof(text));
 	if (!changed) {
-		text[0] = 'S';
-		printf("%s is what the next boot takes already; nothing to change.\n", text);
+		printf("The next boot already uses %s; nothing to change.\n", text);
 		return;
 	}
-	printf("The next boot takes %s%s.\n", text, w->once ? ", and only that one" : "");
+	printf("The next boot uses %s%s.\n", text, w->once ? ", and only that one" : "");
 	if (w->before.slot[w->slot].st == STATE_BAD && !w->once)
 		printf("It is on trial: %u tries.\n", s->slot[w->slot].tries);
 	if (s->staged.source != STATE_SRC_NONE)
-		log_warn("an update is staged, and is installed first; `keelboot unstage` if it "
-			 "shall not be");
+		log_warn(
+			"an update is staged, and is installed first; to prevent that: keelboot unstage");
 	if (d->run_found && w->slot == d->booted)
 		return;
 	puts("Reboot to go there.");

@@ -84,7 +84,7 @@ static bool is_usable(const struct self *self, const char *place, char path[PATH
 	cut_last(folder);
 	if (is_trustworthy(self, path) && is_trustworthy(self, folder))
 		return true;
-	log_warn("%s is passed over: somebody else may write to it, or to its folder", path);
+	log_warn("%s is skipped: other users can write to it, or to its folder", path);
 	return false;
 }
 
@@ -103,8 +103,7 @@ static void report_missing_tool(const struct tool *tool, const struct places *p)
 	for (int i = 0; i < p->n && len < sizeof(text); i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s",
 					i > 0 ? ", nor " : "", p->path[i]);
-	log_err("unable to find %s: it is not %s; `make install` puts it there", tool->installed,
-		text);
+	log_err("%s is missing: it is not %s; install it: make install", tool->installed, text);
 }
 
 bool tool_find(const struct tool *tool, char path[PATH_MAX])

@@ -61,7 +61,7 @@ static void end_line(struct output *o)
 	if (o->len > 0 && o->lines < LINES_MAX)
 		log_info("hook %s: %s", o->name, o->line);
 	if (o->len > 0 && o->lines == LINES_MAX)
-		log_warn("hook %s: prints more than %d lines; the rest is dropped", o->name,
+		log_warn("hook %s: more than %d lines of output; the rest is dropped", o->name,
 			 LINES_MAX);
 	if (o->len > 0 && o->lines <= LINES_MAX)
 		o->lines++;
@@ -191,7 +191,7 @@ static enum kb_err run(const char *dir, const char *name, const struct vars *var
 	/* Also what a hook has left behind: nothing of it may hold the slot's file system. */
 	os_kill_begin(pid);
 	if (err == KB_ETIMEDOUT && os_wait(pid, 1000, &status) != KB_OK) {
-		log_warn("hook %s: cannot be killed; left behind", name);
+		log_warn("hook %s: cannot be killed; it is left running", name);
 		os_forget(pid);
 	}
 	err = verdict(reason, name, err, status);

@@ -59,8 +59,7 @@ static enum kb_err find_devices(struct boot *b)
 
 	if (err != KB_ENODEV)
 		return err;
-	log_err("without its disk no stick can repair this device; restarting in %u s, if it does "
-		"not come",
+	log_err("no disk: no stick can repair this device without it; restarting in %u s unless it appears",
 		DISK_WAIT_S);
 	wait.timeout_s = DISK_WAIT_S;
 	return devices_find(&b->dev, &b->probe, &b->conf, &wait);
@@ -134,5 +133,5 @@ void boot_recover(struct boot *b, enum kb_err err)
 	watchdog_wait_s(b, seconds);
 	shell_await(b);
 	os_reboot();
-	log_err("the kernel refuses to restart; leaving it to a panic, and to the watchdog");
+	log_err("the kernel refuses to restart; a panic or the watchdog must do it");
 }

@@ -66,7 +66,7 @@ static bool relent(struct boot *b)
 {
 	if (!op_relents(b))
 		return false;
-	log_warn("the state cannot be written: slots that were rejected are tried all the same");
+	log_warn("the state cannot be written: rejected slots are tried, too");
 	b->lenient = true;
 	return true;
 }
@@ -109,7 +109,7 @@ static bool is_news(const struct boot *b, const struct state_slot *s)
 
 static void tell_chosen(const struct boot *b, const struct state_slot *s)
 {
-	const char *version = s->version[0] != '\0' ? s->version : "version not known";
+	const char *version = s->version[0] != '\0' ? s->version : "version unknown";
 	char slot = state_slot_letter(b->attempt.chosen.slot);
 
 	if (s->st == STATE_TRIAL)

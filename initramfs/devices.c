@@ -134,8 +134,7 @@ static void tell_equal(struct devices *d, const struct devices_rank *r)
 		return;
 	snprintf(d->equal, sizeof(d->equal), "%s", r->equal->dev);
 	warn(d,
-	     "%s and %s are both a whole device; %s is used, and nothing is installed until "
-	     "disk= of system.conf says which",
+	     "%s and %s each hold a whole device; %s is used, and nothing is installed until disk= of system.conf names one",
 	     r->disk->dev, r->equal->dev, r->disk->dev);
 	log_warn("devices: %s is %s, %s; %s is %s, %s", r->disk->dev, r->disk->path, r->disk->id,
 		 r->equal->dev, r->equal->path, r->equal->id);
@@ -146,8 +145,7 @@ static void tell_table(struct devices *d, const struct probe_disk *disk)
 	if (!disk->gpt_backup)
 		return;
 	warn(d,
-	     "the partition table of %s is damaged, and the kernel uses the copy at its end: "
-	     "write it anew, with gdisk or sfdisk, before that is gone as well",
+	     "the partition table of %s is damaged, and the kernel uses the copy at its end; write the table again with gdisk or sfdisk, before the copy fails, too",
 	     disk->dev);
 }
 
@@ -155,7 +153,7 @@ static void tell_copy(struct devices *d, const struct devices_rank *r, const cha
 {
 	if (!r->copy)
 		return;
-	warn(d, "the state on %s belongs to disk %s, which is not here; this one is %s", d->disk,
+	warn(d, "the state on %s belongs to disk %s, which is missing; this one is %s", d->disk,
 	     pin, r->disk->id);
 }
 
@@ -166,10 +164,9 @@ static void report_disk(struct devices *d, const struct probe *p, const struct d
 
 	d->nwarnings = 0;
 	if (!r->firm)
-		log_notice("devices: %s can be pulled out; it is used as there is no fixed disk "
-			   "with anything of this device, and waits %u s for one unless disk= of "
-			   "system.conf names its path, %s",
-			   d->disk, PROBE_DEADLINE_MS / 1000, r->disk->path);
+		log_notice(
+			"devices: %s is removable; it is used because no fixed disk has anything of this device; each boot waits %u s for one unless disk= of system.conf names its path, %s",
+			d->disk, PROBE_DEADLINE_MS / 1000, r->disk->path);
 	tell_table(d, r->disk);
 	tell_copy(d, r, state != NULL ? state->pin : "");
 	tell_equal(d, r);
@@ -208,12 +205,10 @@ static bool in_time(const struct probe *p, const struct devices_wait *wait, uint
 static void tell_partitions(const struct probe_disk *d)
 {
 	if (d->gpt_backup && d->n == 0)
-		log_err("devices: %s: its partition table is damaged, and the copy at its end is "
-			"whole: the kernel reads that with `gpt` on its command line",
+		log_err("devices: %s: its partition table is damaged, but the copy at its end is intact; add `gpt` to the kernel command line to use that",
 			d->dev);
 	else
-		log_err("devices: %s is there, with %u partition%s: none is this device's, or "
-			"disk= or usb-disk= leave it out",
+		log_err("devices: %s is present with %u partition%s, but none is this device's, or disk= or usb-disk= excludes it",
 			d->dev, d->n, d->n == 1 ? "" : "s");
 }
 
@@ -235,10 +230,8 @@ static void tell_none(const struct probe *p)
 	}
 	if (fixed > 0)
 		return;
-	log_err("devices: the kernel sees no disk at all%s: the initramfs may lack its driver "
-		"(keelboot image build --module-set nvme, sata, sd, usb or virtio, or --module "
-		"NAME), or it has no power, or no cable",
-		media > 0 ? " but what can be pulled out" : "");
+	log_err("devices: the kernel sees no disk%s; check its power and cable, and pack its driver (keelboot image build --module-set nvme, sata, sd, usb or virtio, or --module NAME)",
+		media > 0 ? " except removable ones" : "");
 }
 
 enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *conf,

@@ -152,7 +152,7 @@ static void ask_boot_loader(struct evidence *e)
 
 	if (os_read_file(EVIDENCE_LOADER, source, sizeof(source), NULL) != KB_OK)
 		return;
-	log_info("boot loader: it calls the reset %s", source);
+	log_info("boot loader: it reports the reset as %s", source);
 	evidence_boot_loader(&e->ev, source);
 }
 
@@ -184,9 +184,9 @@ static bool take_record(struct evidence *e, const char *name, bool (*counts)(con
 	found = counts(path);
 	keep_copy(e, name, &len);
 	if (os_unlink(path) != KB_OK)
-		log_warn("cookie: unable to delete %s: %m; whoever does it later deletes the "
-			 "cookie of this boot",
-			 path);
+		log_warn(
+			"cookie: unable to delete %s: %m; deleting it later would delete the cookie of this boot",
+			path);
 	return found;
 }
 
@@ -205,7 +205,7 @@ static void kernels_cookie(struct evidence *e, const char *backend)
 	if (pmsg)
 		leave_cookie(PMSG);
 	else if (console) /* an error, because "quiet" keeps all else from consoles */
-		log_err("cookie: this line is no error: it marks the console's memory");
+		log_err("cookie: this line is not an error: it marks the console's memory");
 }
 
 /* Nothing but memory is ever written to: a slip of the pen must not cost a flash. */
@@ -220,7 +220,7 @@ static bool is_memory(const char *dev)
 static void own_cookie(struct evidence *e, const char *dev)
 {
 	if (!is_memory(dev)) {
-		log_warn("cookie: %s is no memory (an mtd of the type ram); none is left there",
+		log_warn("cookie: %s is not memory (an mtd of the type ram); no cookie is written",
 			 dev);
 		return;
 	}
@@ -234,8 +234,7 @@ static void ask_watchdog(struct evidence *e, const struct wdt *w, enum conf_boot
 	if (trust == CONF_BOOTSTATUS_TRUST)
 		wdt_evidence(w, &e->ev);
 	else if (w->info.bootstatus != 0)
-		log_notice("watchdog: what it tells of the reset is not believed "
-			   "(bootstatus=ignore)");
+		log_notice("watchdog: its report of the reset is ignored (bootstatus=ignore)");
 }
 
 void evidence_gather(struct evidence *e, const struct wdt *w, const struct conf *conf)

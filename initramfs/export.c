@@ -85,7 +85,7 @@ static void put_despite(const struct boot *b, const char *why, const char *comma
 {
 	char line[STATE_STR_MAX + 48];
 
-	snprintf(line, sizeof(line), "slot %c: %s; it was booted all the same",
+	snprintf(line, sizeof(line), "slot %c: %s; it was booted anyway",
 		 state_slot_letter(b->attempt.chosen.slot), why);
 	put(t, "%s", comma);
 	put_string(t, line);
@@ -158,8 +158,7 @@ static void put_warnings(const struct boot *b, struct text *t)
 		put_despite(b, b->despite[i], comma, t);
 	if (b->guard.failed)
 		put(t,
-		    "%s\"guardian: it could not be started; nothing holds a trial to its "
-		    "deadline, or notes that a good slot has proved itself\"",
+		    "%s\"guardian: not started: nothing enforces the deadline of a trial, or records that a good slot has proved itself\"",
 		    comma);
 }
 

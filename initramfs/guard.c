@@ -174,8 +174,7 @@ void guard_start(struct boot *b)
 	for (int i = AT(GUARDIAN_FD_KMSG); i <= AT(GUARDIAN_FD_SYSRQ); i++)
 		os_close(&fds[i]);
 	if (err != KB_OK) {
-		log_err("guardian: unable to start %s: %m; nothing holds a trial to its deadline, "
-			"or notes that a good slot has proved itself",
+		log_err("guardian: unable to start %s: %m; nothing enforces the deadline of a trial, or records that a good slot has proved itself",
 			GUARD_PROGRAM);
 		b->guard.failed = true;
 		return;

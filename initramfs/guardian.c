@@ -19,11 +19,11 @@ static void log_step(const struct guardian_setup *s, const struct guardian_plan 
 		log_notice("slot %c was not marked good within %u s%s; rebooting", slot,
 			   s->terms.deadline_s, p->recorded ? ": it is bad" : "; not recorded");
 	else if (step == GUARDIAN_SYNC)
-		log_warn("the shutdown did not come to its end; forcing the reboot");
+		log_warn("the shutdown did not finish; forcing the reboot");
 	else if (step == GUARDIAN_KILL)
-		log_err("the disk does not answer; going on without it");
+		log_err("the disk does not answer; the guardian continues without it");
 	else if (step == GUARDIAN_END)
-		log_info("slot %c has its verdict; the guardian ends", slot);
+		log_info("slot %c has a verdict; the guardian exits", slot);
 	else if (step == GUARDIAN_PROVE)
 		log_info("slot %c has run for %u s", slot, s->terms.stable_s);
 }

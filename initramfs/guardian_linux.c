@@ -175,7 +175,7 @@ static unsigned set_watchdog(const struct guardian_linux *g)
 	unsigned seconds = GUARDIAN_PLAN_GRACE_S + GUARDIAN_PLAN_MARGIN_S, left;
 
 	if (os_wdt_timeout(GUARDIAN_FD_WATCHDOG, &seconds) != KB_OK) {
-		log_warn("watchdog: unable to set %u s for the shutdown: %m; it is fed on",
+		log_warn("watchdog: unable to set %u s for the shutdown: %m; feeding continues",
 			 seconds);
 		seconds = g->watchdog_s;
 	}
@@ -265,7 +265,7 @@ void guardian_linux_init(const struct guardian_setup *setup)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (fd < 0 || write(fd, "-1000", 5) < 0)
-		log_warn("unable to keep the out-of-memory killer away: %m");
+		log_warn("unable to disable the out-of-memory killer for this process: %m");
 	if (fd >= 0)
 		close(fd);
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)

@@ -57,7 +57,7 @@ static void add_history(int slot, uint64_t time_s)
 	history_set_text(e.reason, "deadline");
 	history_set_text(e.detail, "guardian");
 	if (store_history_add(&store, &e) != KB_OK)
-		log_warn("history: unable to add a line; nothing else is lost");
+		log_warn("history: cannot add an entry; nothing else is lost");
 }
 
 static enum guardian_result mark_bad(const struct guardian_attempt *a, uint64_t time_s)
@@ -81,8 +81,7 @@ enum guardian_result guardian_record_bad(int fd, const struct guardian_attempt *
 
 	/* Whoever holds it so long is stuck; without it nothing is written. */
 	if (store_lock(fd, LOCK_MS) != KB_OK) {
-		log_err("somebody holds the state's lock; the verdict is not recorded, the try of "
-			"slot %c is used up",
+		log_err("another process holds the state's lock; the verdict is not recorded, and the try of slot %c is used up",
 			state_slot_letter(a->slot));
 		result = load_attempt(fd, a);
 		return result == GUARDIAN_OPEN ? GUARDIAN_FAILED : result;
@@ -118,8 +117,7 @@ enum guardian_result guardian_record_proven(int fd, const struct guardian_attemp
 	enum guardian_result result;
 
 	if (store_lock(fd, LOCK_MS) != KB_OK) {
-		log_err("somebody holds the state's lock: that slot %c has proved itself is not "
-			"recorded",
+		log_err("another process holds the state's lock: it is not recorded that slot %c has proved itself",
 			state_slot_letter(a->slot));
 		return GUARDIAN_FAILED;
 	}

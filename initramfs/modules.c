@@ -71,7 +71,7 @@ static bool is_heeded(const char *heeded, const char *word, const char *end)
 
 	if (cmdline_is_heeded(heeded, word, len))
 		return true;
-	log_warn("%.*s: not heeded: [system] command-line= does not name it", (int)len, word);
+	log_warn("%.*s: ignored: [system] command-line= does not name it", (int)len, word);
 	return false;
 }
 
@@ -127,7 +127,7 @@ static bool load_module(const char *path, const char *listed, const char *cmdlin
 	if (own[0] != '\0')
 		whole = append(params, sizeof(params), "", own, strlen(own)) && whole;
 	if (!whole)
-		log_warn("module %s: more than %d bytes of parameters; some are left out", path,
+		log_warn("module %s: more than %d bytes of parameters; some are dropped", path,
 			 MODULES_PARAMS_MAX);
 	if (os_finit_module(path, params) == KB_OK)
 		return true;
@@ -141,7 +141,7 @@ static bool load_module(const char *path, const char *listed, const char *cmdlin
 			return true;
 	}
 	if (errno == ENODEV)
-		log_info("module %s: its hardware is not here", path);
+		log_info("module %s: its hardware is missing", path);
 	else
 		log_warn("module %s: unable to load: %m", path);
 	return false;
@@ -168,7 +168,7 @@ unsigned modules_load(const char *list, const char *cmdline, const char *heeded,
 	size_t len;
 
 	if (os_read_file(list, text, sizeof(text), &len) != KB_OK) {
-		log_info("modules: no list %s; everything is expected to be built in", list);
+		log_info("modules: no list %s; all drivers must be built into the kernel", list);
 		return 0;
 	}
 	if (len == sizeof(text) - 1)

@@ -75,7 +75,7 @@ void passed_explain(struct boot *b)
 	insert(p, 0, &first);
 	why_outlook(&b->rec.s, first.slot, p->outlook);
 	if (!told || p->outlook[0] != '\0')
-		log_notice("slot %c is preferred, and not taken: %s%s%s",
+		log_notice("slot %c is preferred, but skipped: %s%s%s",
 			   state_slot_letter(first.slot), first.reason,
 			   p->outlook[0] != '\0' ? "; " : "", p->outlook);
 }

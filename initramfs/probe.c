@@ -58,7 +58,7 @@ static void note_disk(struct probe *p, const char *name, bool again)
 	if (d != NULL && !again && same_disk(d, &fresh))
 		return;
 	if (d != NULL && d->changes >= CHANGES_MAX) {
-		log_debug("disk %s: changes all the time; not looked at again", d->dev);
+		log_debug("disk %s: it keeps changing; ignored from now on", d->dev);
 		return;
 	}
 	if (d != NULL) {

@@ -53,14 +53,14 @@ void probe_job_queue(struct probe_disk *d)
 static void give_up(struct probe *p, struct probe_disk *d, const char *why)
 {
 	if (!d->queued && d->tries < TRIES) {
-		log_warn("disk %s: cannot be looked at: %s; once more", d->dev, why);
+		log_warn("disk %s: cannot be examined: %s; trying again", d->dev, why);
 		probe_job_queue(d);
 		return;
 	}
 	d->queued = false;
-	log_warn("disk %s: cannot be looked at: %s; only the names that the kernel has for its "
-		 "partitions are known",
-		 d->dev, why);
+	log_warn(
+		"disk %s: cannot be examined: %s; only the kernel's names of its partitions are known",
+		d->dev, why);
 	d->state = PROBE_UNREADABLE;
 	p->changed = true;
 }

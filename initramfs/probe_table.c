@@ -84,9 +84,9 @@ struct probe_disk *probe_table_place(struct probe *p, const struct probe_disk *f
 	}
 	p->full = true;
 	if (!p->full_told)
-		log_warn("disks: more than %d; %s and further ones have to wait until one of these "
-			 "proves useless",
-			 PROBE_DISKS_MAX, fresh->dev);
+		log_warn(
+			"disks: more than %d; %s and further ones wait until one of these proves useless",
+			PROBE_DISKS_MAX, fresh->dev);
 	p->full_told = true;
 	return NULL;
 }

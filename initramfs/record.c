@@ -54,15 +54,15 @@ static void rebuild(struct record *r, unsigned nslots, choose_mask mountable,
 
 	r->disk = (struct state){ .seq = 0 };
 	if (err != KB_OK) {
-		log_err("state: unable to make a new one: %s; booting without", err_text(err));
+		log_err("state: unable to rebuild it: %s; booting without it", err_text(err));
 		without_store(r, nslots, mountable);
 		return;
 	}
 	r->health = health;
-	log_warn("state: %s; made a new one from what the slots hold", why);
+	log_warn("state: %s; rebuilt from what the slots hold", why);
 	err = store_save_both(&r->store, &r->s);
 	if (err != KB_OK) {
-		log_err("state: unable to save the new one: %s", err_text(err));
+		log_err("state: unable to save the rebuilt one: %s", err_text(err));
 		r->health = RECORD_UNWRITABLE;
 		r->unsure = true;
 		return;
@@ -114,11 +114,11 @@ static enum kb_err open_file(struct record *r, const char *dev)
 static void tell_unusable(const struct record *r, const char *dev, enum kb_err err)
 {
 	if (r->file.fd >= 0 && r->file.bdev.size < STORE_MIN_SIZE)
-		log_err("state: %s has %" PRIu64 " bytes, and has to have at least %u MiB; booting "
-			"without",
+		log_err("state: %s has %" PRIu64
+			" bytes, but needs at least %u MiB; booting without it",
 			dev, r->file.bytes, STORE_MIN_SIZE >> 20);
 	else
-		log_err("state: unable to read %s: %s; booting without", dev, err_text(err));
+		log_err("state: unable to read %s: %s; booting without it", dev, err_text(err));
 }
 
 static void load_or_rebuild(struct record *r, const char *dev, unsigned nslots,
@@ -131,8 +131,7 @@ static void load_or_rebuild(struct record *r, const char *dev, unsigned nslots,
 	r->dev = dev;
 	r->unsure = false;
 	if (dev[0] == '\0') {
-		log_err("state: no state partition on the disk; booting without "
-			"(`keelboot state init` makes one)");
+		log_err("state: no state partition on the disk; booting without it; to make one: keelboot state init");
 		without_store(r, nslots, mountable);
 		return;
 	}
@@ -191,7 +190,7 @@ bool record_renew(struct record *r, unsigned nslots, choose_mask mountable, choo
 		return false;
 	if (!r->s.newer && (held_back(&r->s, nslots) & seen) == 0)
 		return false;
-	rebuild(r, nslots, mountable, RECORD_REBUILT, "nothing boots by it");
+	rebuild(r, nslots, mountable, RECORD_REBUILT, "no slot in it may boot");
 	return true;
 }
 
@@ -312,7 +311,7 @@ static bool can_tell(const struct record *r)
 static void add_event(struct record *r, const struct history_event *e)
 {
 	if (store_history_add(&r->store, e) != KB_OK)
-		log_warn("history: unable to add a line; nothing else is lost");
+		log_warn("history: cannot add an entry; nothing else is lost");
 }
 
 void record_history(struct record *r, enum history_kind kind, int slot, const char *reason,

@@ -29,13 +29,11 @@ static unsigned removable(const struct boot *b)
 static const char *hopeless(const struct boot *b)
 {
 	if (b->rec.health == RECORD_MISSING)
-		return "no update can be installed, because there is no usable state partition "
-		       "(`keelboot state init` makes one)";
+		return "no update can be installed: no usable state partition (to make one: keelboot state init)";
 	if (b->rec.health == RECORD_UNWRITABLE)
-		return "no update can be installed, because the state cannot be written "
-		       "(a failing or write-protected disk)";
+		return "no update can be installed: the state cannot be written (the disk is failing or write-protected)";
 	if (removable(b) == 0)
-		return "no medium may be looked at (system.conf, keelboot.media=)";
+		return "no medium may be read (system.conf, keelboot.media=)";
 	return NULL;
 }
 
@@ -68,7 +66,7 @@ static void report_wait(const struct boot *b, int slot, uint64_t end_ms)
 		snprintf(end, sizeof(end), "slot %c is tried as a last resort in %u s",
 			 state_slot_letter(slot), left);
 	if (b->rescue.gone)
-		log_err("rescue: waiting for %s, which is gone; %s", b->dev.disk, end);
+		log_err("rescue: waiting for %s, which disappeared; %s", b->dev.disk, end);
 	else if (why != NULL)
 		log_err("rescue: %s; %s", why, end);
 	else
@@ -132,7 +130,7 @@ static enum came watch(struct boot *b, uint64_t end_ms, int slot, uint64_t goal_
 	while (came == CAME_NOTHING && os_now_ms() < end_ms) {
 		watchdog_feed(b);
 		if (probe_step(&b->probe, STEP_MS) == KB_OK)
-			log_debug("rescue: something has changed");
+			log_debug("rescue: a disk or medium has changed");
 		if (probe_pending(&b->probe) == 0)
 			came = look_around(b, &known);
 		if (came == CAME_NOTHING &&
@@ -194,7 +192,7 @@ static bool one_round(struct boot *b)
 			look_as_ever(b);
 			return true;
 		}
-		log_notice("rescue: a medium has come");
+		log_notice("rescue: a medium has appeared");
 		if (look(b, PLAN_RESCUE))
 			return true;
 	}
@@ -238,7 +236,7 @@ void rescue_last_resort(void *boot, int slot)
 			take_disk_back(b);
 			continue;
 		}
-		log_notice("rescue: a medium has come");
+		log_notice("rescue: a medium has appeared");
 		if (!look(b, PLAN_LAST_RESORT))
 			continue;
 		log_notice("rescue: restarting into what was installed");

@@ -161,10 +161,9 @@ static enum kb_err mount_protected(const struct root *r, const char *dev, const 
 		return err;
 	err = os_mount(dev, ROOT_DIR, "ext4", MS_RDONLY, "noload");
 	if (err == KB_OK)
-		log_warn("root: %s was written to by somebody; mounted without its journal (if "
-			 "that is "
-			 "meant: [system] slots=writable)",
-			 dev);
+		log_warn(
+			"root: %s was modified; mounted without its journal (if this is intended: [system] slots=writable)",
+			dev);
 	return err;
 }
 

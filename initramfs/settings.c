@@ -38,7 +38,7 @@ static void load_command_line(struct boot *b)
 	size_t len;
 
 	if (os_read_file("/proc/cmdline", b->cmdline, sizeof(b->cmdline), &len) != KB_OK)
-		log_warn("unable to read /proc/cmdline; its defaults are used");
+		log_warn("unable to read /proc/cmdline; the defaults are used");
 	else if (len > 0 && b->cmdline[len - 1] == '\n')
 		b->cmdline[len - 1] = '\0';
 }
@@ -56,7 +56,7 @@ static void read_command_line(struct boot *b)
 	}
 	set_log(&b->cmd);
 	if (!b->cmd.enable && b->conf.verify_slot == CONF_VERIFY_ALWAYS) {
-		log_warn("keelboot.enable=0: not heeded with [system] verify-slot=always");
+		log_warn("keelboot.enable=0: ignored with [system] verify-slot=always");
 		b->cmd.enable = true;
 	}
 	for (unsigned i = 0; i < b->cmd.nwarnings; i++)
@@ -108,7 +108,7 @@ void settings_read(struct boot *b)
 	log_info("Keelboot " KB_VERSION);
 	conf_load(&b->conf, "", &found, NULL, NULL);
 	if (!found)
-		log_warn("no system.conf in the initramfs; its defaults are used");
+		log_warn("no system.conf in the initramfs; the defaults are used");
 	look_at_keys(b);
 	read_command_line(b);
 	merge(b);

@@ -17,8 +17,7 @@ void shell_look(struct boot *b)
 	b->shell.packed = os_exists(SHELL_MARKER);
 	if (b->shell.packed)
 		log_warn(
-			"this initramfs has a debug shell (keelboot image build --debug-shell): "
-			"keelboot.shell=1 makes whoever is at the console root; not for a release");
+			"this initramfs has a debug shell (keelboot image build --debug-shell): keelboot.shell=1 gives root to anybody at the console; do not release it");
 	if (shell_finding(b) != NULL)
 		log_warn("%s", shell_finding(b));
 }
@@ -26,8 +25,7 @@ void shell_look(struct boot *b)
 const char *shell_finding(const struct boot *b)
 {
 	return b->cmd.shell && !b->shell.packed
-		       ? "keelboot.shell=1: this initramfs has no shell; ignored (keelboot image "
-			 "build --debug-shell makes one that has)"
+		       ? "keelboot.shell=1: this initramfs has no shell; ignored; to get one: keelboot image build --debug-shell"
 		       : NULL;
 }
 
@@ -61,8 +59,7 @@ void shell_open(struct boot *b)
 	b->shell.opened = true;
 	find_console(tty, sizeof(tty));
 	/* For the person before it, whatever `quiet` says. */
-	log_err("shell: on %s; the boot goes on beside it, and a restart waits for its `exit`, at "
-		"most %u min",
+	log_err("shell: on %s; the boot continues beside it, and a restart waits for its `exit`, at most %u min",
 		tty, SHELL_LIMIT_S / 60);
 	if (os_spawn(&sp, &b->shell.pid) != KB_OK) {
 		b->shell.pid = 0;
@@ -96,6 +93,6 @@ void shell_end(struct boot *b)
 		return;
 	watchdog_feed(b);
 	if (os_kill(b->shell.pid) == KB_ETIMEDOUT)
-		log_warn("shell: it cannot be killed; going on without");
+		log_warn("shell: it cannot be killed; the boot continues");
 	b->shell.pid = 0;
 }

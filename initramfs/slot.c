@@ -48,7 +48,7 @@ enum kb_err slot_look(struct boot *b, int slot, char *reason)
 	int root = slot < (int)b->conf.nslots ? devices_root_class(&b->conf, (unsigned)slot) : -1;
 
 	if (root < 0 || b->dev.slot[slot].part[root][0] == '\0') {
-		log_warn("slot %c: its partition is not there", state_slot_letter(slot));
+		log_warn("slot %c: its partition is missing", state_slot_letter(slot));
 		snprintf(reason, STATE_STR_MAX + 1, "no partition");
 		return KB_ENODEV;
 	}
@@ -123,7 +123,7 @@ static enum kb_err open_and_mount(struct boot *b, const struct hook_env *env, co
 
 void slot_despite(struct boot *b, int slot, const char *why)
 {
-	log_warn("slot %c: %s; better than nothing", state_slot_letter(slot), why);
+	log_warn("slot %c: %s; booted anyway, as a last resort", state_slot_letter(slot), why);
 	if (b->ndespite < BOOT_DESPITE_MAX)
 		state_set_text(b->despite[b->ndespite++], why);
 }
@@ -134,7 +134,7 @@ static void tell_despite(struct boot *b, int slot)
 	if (!is_last_resort(b) || settings_is_forced(b))
 		return;
 	for (unsigned i = 0; i < b->ndespite; i++)
-		record_history(&b->rec, HISTORY_BOOT, slot, b->despite[i], "booted all the same");
+		record_history(&b->rec, HISTORY_BOOT, slot, b->despite[i], "booted anyway");
 }
 
 enum kb_err slot_mount(struct boot *b, int slot, char *reason)

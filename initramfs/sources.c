@@ -110,7 +110,7 @@ static void add_medium(struct devices *d, const char *dev, bool sd)
 {
 	if (d->nmedia >= DEVICES_MEDIA_MAX) {
 		if (!d->media_full)
-			log_warn("media: more than %d; %s and further ones are not looked at",
+			log_warn("media: more than %d; %s and further ones are ignored",
 				 DEVICES_MEDIA_MAX, dev);
 		d->media_full = true;
 		return;

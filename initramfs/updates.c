@@ -31,8 +31,8 @@ static bool has_staged(const struct boot *b, enum plan_mode mode)
 		return false;
 	if (plan_is_rescue(mode) || !plan_over_budget(s, s->staged.release))
 		return true;
-	log_notice("update: the staged one is left alone: too many installs, or failures to write "
-		   "it; `keelboot mark good` or `keelboot install` ends that");
+	log_notice(
+		"update: the staged update is skipped: too many installs, or failures to write it; to end that: keelboot mark good, or keelboot install FILE");
 	return false;
 }
 
@@ -66,7 +66,7 @@ static void spend_staged(struct record *r)
 	if (!dropped)
 		return;
 	plan_apply_end(&r->s, STATE_SRC_DATA);
-	log_warn("update: the staged copy is dropped: it took apply down %d times",
+	log_warn("update: the staged copy is dropped: it crashed apply %d times",
 		 STATE_FAILS_LIMIT);
 	record_history(r, HISTORY_REFUSED, STATE_NONE, "apply crashed or stalled on it", "data");
 }
@@ -96,7 +96,7 @@ static void log_skipped(const struct state *s, enum state_source src)
 		log_warn("update: source %s skipped: the state was written by a newer Keelboot",
 			 state_source_name(src));
 	else
-		log_warn("update: source %s took %s down %d times; skipped until %s",
+		log_warn("update: source %s crashed %s %d times; skipped until %s",
 			 state_source_name(src),
 			 s->apply[src].grace == STATE_APPLY_DIED ? "apply" : "the device",
 			 STATE_APPLY_LIMIT,
@@ -112,7 +112,7 @@ static void forget_what_is_gone(struct boot *b, enum state_source src)
 
 	if (!is_removable(src) || s->apply[src].count == 0 || sources_count(&b->dev, src) > 0)
 		return;
-	log_notice("update: nothing is in source %s; what it did before is forgotten",
+	log_notice("update: source %s is empty; its failures are forgotten",
 		   state_source_name(src));
 	plan_apply_end(s, src);
 }
@@ -127,13 +127,13 @@ static void settle_death(struct record *r, enum state_source src, struct state_a
 {
 	if (!plan_is_rescue(mode)) {
 		plan_apply_died(&r->s, src);
-		log_warn("update: source %s: apply did not end by itself, %u of %d times in a row",
+		log_warn("update: source %s: apply crashed or was stopped, %u of %d times in a row",
 			 state_source_name(src), r->s.apply[src].count, STATE_APPLY_LIMIT);
 	} else {
 		r->s.apply[src] = before;
 		r->s.apply[src].open = false;
 		if (record_save(r, &r->s) != KB_OK)
-			log_warn("update: that it counts no more could not be written");
+			log_warn("update: the cleared count could not be saved");
 	}
 	if (src == STATE_SRC_DATA)
 		spend_staged(r);
@@ -155,7 +155,7 @@ static enum updates_end apply_source(struct boot *b, enum state_source src, enum
 		return UPDATES_NOTHING;
 	}
 	if (record_save(r, &r->s) != KB_OK) {
-		log_err("update: not looked at: what is not counted may be tried for ever");
+		log_err("update: skipped: without a count, a bad update could be tried forever");
 		r->s.apply[src] = before;
 		/* The count that failed may be there: it must not stand for an apply that never
 		 * was. */
@@ -172,10 +172,9 @@ static enum updates_end apply_source(struct boot *b, enum state_source src, enum
 		os_reboot();
 	}
 	if (record_reload(r) != KB_OK) {
-		log_err("update: unable to read the state again; going on with the one from "
-			"before, and without writing it");
+		log_err("update: unable to read the state again; the boot continues with the old one, and does not write it");
 	} else if (end == UPDATES_INSTALLED && !has_installed(was, &r->s)) {
-		log_err("update: apply says that it has installed, and the state has no trial");
+		log_err("update: apply reported an install, but the state has no trial");
 		end = UPDATES_CRASHED;
 	}
 	if (end == UPDATES_CRASHED)
@@ -195,8 +194,7 @@ static bool apply_all(struct boot *b, enum plan_mode mode)
 	if (b->rec.health == RECORD_MISSING || b->rec.health == RECORD_UNWRITABLE)
 		return false;
 	if (b->dev.equal[0] != '\0') {
-		log_warn("update: none as long as it is not known which of %s and %s is this "
-			 "device's",
+		log_warn("update: skipped: nothing says whether %s or %s is this device's disk",
 			 b->dev.disk, b->dev.equal);
 		return false;
 	}

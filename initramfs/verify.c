@@ -84,9 +84,10 @@ static int ask(struct boot *b, int slot)
 	whole = receive(b, fds[0]);
 	os_close(&fds[0]);
 	if (os_wait(pid, EXIT_MS, &status) != KB_OK) {
-		log_err("slot %s: keelboot-verify does not end", name);
+		log_err("slot %s: keelboot-verify does not exit", name);
 		if (os_kill(pid) != KB_OK)
-			log_warn("slot %s: keelboot-verify cannot be killed; left behind", name);
+			log_warn("slot %s: keelboot-verify cannot be killed; it is left running",
+				 name);
 		return -1;
 	}
 	if (!WIFEXITED(status))

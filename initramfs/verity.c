@@ -40,7 +40,7 @@ enum kb_err verity_open(const struct verify_answer *a, const char *dev, char slo
 		log_info("slot %c: dm-verity on %s, root hash %.16s", slot, dev, a->root_hash);
 		return KB_OK;
 	}
-	log_err("slot %c: unable to open %s through dm-verity: %m (it takes Linux 5.9 or later)",
+	log_err("slot %c: unable to open %s through dm-verity: %m (this needs Linux 5.9 or later)",
 		slot, dev);
 	snprintf(reason, STATE_STR_MAX + 1, "no dm-verity: %.33s", err_text(err));
 	return KB_EMOUNT;

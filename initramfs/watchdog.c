@@ -41,5 +41,5 @@ void watchdog_hand_over(struct boot *b)
 {
 	if (wdt_hand_over(&b->wdt, b->conf.watchdog_timeout_s, b->conf.shutdown_deadline_s) !=
 	    KB_OK)
-		log_warn("watchdog: a hang of the system that is started will not be noticed");
+		log_warn("watchdog: not running: a hung system will not be restarted");
 }

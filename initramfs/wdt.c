@@ -97,9 +97,8 @@ static void check_stop_on_reboot(struct wdt *w)
 	char text[16];
 
 	if (os_read_file(STOP_PARAM, text, sizeof(text), NULL) != KB_OK) {
-		log_warn("watchdog: this kernel cannot be told to let it count through a reboot "
-			 "(watchdog.stop_on_reboot, Linux 5.8); a shutdown that hangs may not be "
-			 "noticed");
+		log_warn(
+			"watchdog: this kernel cannot keep it running through a reboot (watchdog.stop_on_reboot, Linux 5.8); a shutdown that hangs may not be noticed");
 		wdt_find(w, "watchdog: the kernel may stop it at a reboot; it has no "
 			    "watchdog.stop_on_reboot (Linux 5.8)");
 		return;
@@ -118,13 +117,12 @@ static void set_time(struct wdt *w, unsigned timeout_s)
 		return;
 	w->limit_s = wdt_time_cut(w->fd, timeout_s);
 	if (w->limit_s != 0 && w->limit_s < timeout_s) {
-		log_warn("watchdog: the driver of %s takes %u s, but its hardware counts %u s at "
-			 "most; "
-			 "these are set",
-			 w->dev, timeout_s, w->limit_s);
-		wdt_find(w,
-			 "watchdog: its driver takes times that the hardware does not have; set a "
-			 "shorter [watchdog] timeout=");
+		log_warn(
+			"watchdog: the driver of %s accepts %u s, but its hardware counts %u s at most; that is set",
+			w->dev, timeout_s, w->limit_s);
+		wdt_find(
+			w,
+			"watchdog: its driver accepts times that the hardware does not have; set a shorter [watchdog] timeout=");
 		timeout_s = w->limit_s;
 	}
 	if (wdt_set_timeout(w, timeout_s) != KB_OK)
@@ -136,7 +134,7 @@ static void check_timeout(struct wdt *w, unsigned wanted_s)
 	if (w->info.timeout_s == wanted_s)
 		return;
 	if (w->info.timeout_s == 0)
-		log_warn("watchdog: %s takes no timeout and tells none", w->dev);
+		log_warn("watchdog: %s accepts no timeout and reports none", w->dev);
 	else
 		log_warn("watchdog: %s counts %u s, not %u s", w->dev, w->info.timeout_s, wanted_s);
 	/* A little more or less is what a hardware's clock makes of it. */
@@ -199,7 +197,7 @@ static enum kb_err arm(struct wdt *w, const char *dev, unsigned timeout_s, unsig
 	set_time(w, timeout_s);
 	log_info("watchdog: %s (%s), %u s", w->dev, w->info.identity, w->info.timeout_s);
 	if (w->soft) {
-		wdt_find(w, "watchdog: only a software one; a kernel that hangs is not noticed");
+		wdt_find(w, "watchdog: only a software one; a hang of the kernel is not noticed");
 		tell_absent(w);
 	}
 	check_timeout(w, timeout_s);

@@ -63,15 +63,15 @@ void wdt_absent(char *out, size_t size)
 		packed++;
 		if (!has_refused(name))
 			continue;
-		snprintf(out, size,
-			 "watchdog: its driver %.32s did not take the hardware's; the kernel's log "
-			 "says why: the firmware may have switched it off",
-			 name);
+		snprintf(
+			out, size,
+			"watchdog: its driver %.32s did not accept the hardware; see the kernel's log: the firmware may have switched it off",
+			name);
 		return;
 	}
 	if (packed > 0)
-		snprintf(out, size,
-			 "watchdog: of %u packed drivers none found its hardware; pack the right "
-			 "one, or the firmware has switched it off",
-			 packed);
+		snprintf(
+			out, size,
+			"watchdog: %u packed drivers found no hardware; pack the right one, or switch it on in the firmware",
+			packed);
 }

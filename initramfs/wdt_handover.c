@@ -73,10 +73,9 @@ static void ask_reboot_time(struct wdt *w, unsigned shutdown_s)
 		w->reboot_s = UNKNOWN_TIMEOUT_S;
 	if (w->reboot_s >= shutdown_s)
 		return;
-	log_warn("watchdog: %s counts %u s at most: one step of a shutdown may take no longer, "
-		 "though "
-		 "shutdown-deadline= is %u s",
-		 w->dev, w->reboot_s, shutdown_s);
+	log_warn(
+		"watchdog: %s counts %u s at most: one step of a shutdown may take no longer, although shutdown-deadline= is %u s",
+		w->dev, w->reboot_s, shutdown_s);
 	wdt_find(w, "watchdog: its longest time is below shutdown-deadline=; a step of a shutdown "
 		    "that takes longer ends in a reset");
 }
@@ -129,8 +128,8 @@ static void write_drop_in(const struct wdt *w)
 	if (err == KB_OK)
 		err = os_write_file(DROP_IN_DIR "/00-keelboot.conf", text, (size_t)len);
 	if (err != KB_OK)
-		log_warn("watchdog: unable to write " DROP_IN_DIR "/00-keelboot.conf: %m; systemd "
-			 "has to be told by system.conf");
+		log_warn("watchdog: unable to write " DROP_IN_DIR
+			 "/00-keelboot.conf: %m; configure the watchdog in systemd's system.conf");
 }
 
 static enum kb_err leave_to_system(struct wdt *w, unsigned handover_s, unsigned shutdown_s)
@@ -154,12 +153,12 @@ static enum kb_err leave_to_system(struct wdt *w, unsigned handover_s, unsigned 
 static enum kb_err without_guardian(struct wdt *w, unsigned handover_s, unsigned shutdown_s)
 {
 	if (is_nowayout(w)) {
-		log_warn("watchdog: no guardian, and it cannot be stopped: the system has to feed "
-			 "it within %u s",
-			 handover_s);
+		log_warn(
+			"watchdog: no guardian, and it cannot be stopped: the system must feed it within %u s",
+			handover_s);
 		return leave_to_system(w, handover_s, shutdown_s);
 	}
-	log_warn("watchdog: no guardian; %s is stopped, else the device would be reset", w->dev);
+	log_warn("watchdog: no guardian; %s is stopped, because nothing would feed it", w->dev);
 	os_wdt_release(&w->fd);
 	return KB_EPERM;
 }

@@ -59,7 +59,7 @@ static void warn(struct cmdline *c, const char *fmt, ...)
 
 	if (c->nwarnings == CMDLINE_WARNINGS_MAX) {
 		snprintf(c->warning[CMDLINE_WARNINGS_MAX - 1], sizeof(c->warning[0]),
-			 "kernel command line: more is wrong with it than is told here");
+			 "kernel command line: it has more errors than these");
 		return;
 	}
 	va_start(ap, fmt);
@@ -131,14 +131,13 @@ static void apply(struct cmdline *c, const struct word *w, const char *heeded)
 		if (!equal_names(key->name, strlen(key->name), w->name, strlen(w->name)))
 			continue;
 		if (!cmdline_is_heeded(heeded, key->name, strlen(key->name)))
-			warn(c, "%s: not heeded: [system] command-line= does not name it",
-			     key->name);
+			warn(c, "%s: ignored: [system] command-line= does not name it", key->name);
 		else if (!key->set(c, w->value))
 			bad_value(c, key, w->value);
 		return;
 	}
 	if (strncmp(w->name, prefix, sizeof(prefix) - 1) == 0)
-		warn(c, "%.64s: no such key; see kernel-cmdline/keys.md", w->name);
+		warn(c, "%.64s: unknown key; see kernel-cmdline/keys.md", w->name);
 }
 
 /* Copies text into buf of CMDLINE_MAX + 1 bytes; true if it had to be cut in the middle of a word.

@@ -248,8 +248,7 @@ static bool set_quiet(struct cmdline *c, const char *value)
 
 const struct cmdline_key cmdline_keys[] = {
 	{ "keelboot.enable", "0|1", "1",
-	  "0: no update and no choice of a slot; root= is started as it stands, if it mounts; else "
-	  "as 1.",
+	  "0: no update and no choice of a slot; root= is started as it is, if it mounts; else as with 1.",
 	  set_enable },
 	{ "keelboot.slot", "a|b|c|d|e|f|g|h", "",
 	  "Boots this slot, this time only; the boot is not counted and has no guardian.",
@@ -274,7 +273,7 @@ const struct cmdline_key cmdline_keys[] = {
 	{ "root", "DEVICE", "",
 	  "What to mount with keelboot.enable=0 (on USB: if usb-disk=yes); else the slot decides.",
 	  set_root },
-	{ "rootfstype", "NAME", "", "File system of the root; without it the prober tells.",
+	{ "rootfstype", "NAME", "", "File system of the root; by default, the prober finds it.",
 	  set_rootfstype },
 	{ "rootflags", "OPTIONS", "", "Mount options of the root, instead of system.conf's.",
 	  set_rootflags },
@@ -289,7 +288,7 @@ const struct cmdline_key cmdline_keys[] = {
 	{ "panic", "SECONDS", "",
 	  "Time from a panic of the kernel to its reboot: 0 never, below 0 at once.", set_panic },
 	{ "quiet", "", "",
-	  "The kernel's: its own messages leave the consoles. What Keelboot decides stays there.",
+	  "The kernel's: its own messages leave the consoles; what Keelboot decides stays there.",
 	  set_quiet },
 	{ NULL, NULL, NULL, NULL, NULL },
 };

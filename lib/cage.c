@@ -21,7 +21,7 @@
 
 static enum kb_err refused(const char *who, const char *what)
 {
-	log_err("%s: unable to %s: %s; nothing is read with rights", who, what, strerror(errno));
+	log_err("%s: unable to %s: %s; nothing is read without that", who, what, strerror(errno));
 	return KB_EPERM;
 }
 

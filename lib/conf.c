@@ -76,10 +76,10 @@ static bool set_slot(struct parse *p, char letter, const char *cls, const char *
 	unsigned i = 0;
 
 	if (!is_class_name(cls) || !conf_value_is_spec(part)) {
-		complain(p, p->line,
-			 "[slot.%c] %.31s=%.48s: not of the form CLASS=PARTLABEL=x, PARTUUID=x, "
-			 "LABEL=x, UUID=x or /dev/x; ignored",
-			 letter, cls, part);
+		complain(
+			p, p->line,
+			"[slot.%c] %.31s=%.48s: expected CLASS=PARTLABEL=x, PARTUUID=x, LABEL=x, UUID=x or /dev/x; ignored",
+			letter, cls, part);
 		return false;
 	}
 	if (!p->c->slots_given) {
@@ -153,7 +153,9 @@ static void check_slots(struct parse *p)
 		if (!check_slot(p, p->c->nslots))
 			break;
 	if (p->c->nslots == 0) {
-		complain(p, 0, "slots: none is usable; a is PARTLABEL=root-a, b PARTLABEL=root-b");
+		complain(
+			p, 0,
+			"slots: none is usable; the defaults are used: a is PARTLABEL=root-a, b is PARTLABEL=root-b");
 		default_slots(p->c);
 	}
 }
@@ -172,15 +174,15 @@ static bool set_key(struct parse *p, const char *section, const char *name, cons
 			continue;
 		if (conf_value_set(p->c, key, value) == KB_OK)
 			return true;
-		complain(p, p->line, "[%s] %s=%.64s: not of the form %s; %s%s", section, name,
-			 value, key->values, key->bad == NULL ? "ignored" : "taken for ",
+		complain(p, p->line, "[%s] %s=%.64s: expected %s; %s%s", section, name, value,
+			 key->values, key->bad == NULL ? "ignored" : "read as ",
 			 key->bad == NULL ? "" : key->bad);
 		if (key->bad != NULL && conf_value_set(p->c, key, key->bad) != KB_OK)
 			continue; /* cannot be: a unit test sets them all */
 		return false;
 	}
 	complain(p, p->line, "[%.48s] %.48s: %s; ignored", section, name,
-		 known ? "no such key" : "no such section");
+		 known ? "unknown key" : "unknown section");
 	return false;
 }
 

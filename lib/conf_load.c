@@ -98,7 +98,7 @@ static bool load_file(struct load *l, const char *folder, const char *name)
 	}
 	text[len] = '\0';
 	if (memchr(text, '\0', len) != NULL)
-		l->warn(l->ctx, path, 0, "holds NUL bytes: is it damaged?");
+		l->warn(l->ctx, path, 0, "holds NUL bytes; the file may be damaged");
 	for (size_t i = 0; i < len; i++)
 		if (text[i] == '\0')
 			text[i] = '\n';

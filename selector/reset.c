@@ -58,7 +58,7 @@ static const char *reason_of_doubt(enum reset_cause cause)
 	case RESET_CRASH:
 		break;
 	}
-	return "reset soon after its start, nothing tells why";
+	return "reset soon after its start, cause unknown";
 }
 
 static const char *reason_of_trial(enum reset_cause cause)

@@ -95,7 +95,7 @@ def test_the_size_is_what_was_asked_for(tmp_path, tree):
     assert create(tree, tmp_path / "x.keel", fs=",size=34M,fs=ext4").returncode == 0
     done = create(tree, tmp_path / "y.keel", fs=",size=1M")
     assert done.returncode == FAILURE
-    assert f"image {tree}/: mke2fs could not make an image of 1048576 bytes of it; size= makes it larger" in done.stderr
+    assert f"image {tree}/: mke2fs failed to make an image of 1048576 bytes of it; set a larger size=" in done.stderr
     assert not (tmp_path / "y.keel").exists()
 
 
@@ -134,15 +134,15 @@ def test_a_tool_that_is_missing_is_named(tmp_path, tree, kind, tool):
     assert done.returncode == FAILURE
     told = f"image {tree}/: {tool}, which makes {kind} of a folder, is not installed"
     assert done.stderr == (f"keelboot: {told} (Debian: "
-                           f"{package}); install it, or make the image yourself and give that\n")
+                           f"{package}); install it, or make the image yourself and pass that\n")
 
 
 def test_what_no_folder_becomes_is_refused(tmp_path, tree):
     assert "ext4, squashfs or erofs" in create(tree, tmp_path / "x.keel", fs=",fs=vfat").stderr
-    assert "size= is for ext4" in create(tree, tmp_path / "x.keel", fs=",fs=squashfs,size=5M").stderr
+    assert "size= works only with ext4" in create(tree, tmp_path / "x.keel", fs=",fs=squashfs,size=5M").stderr
     (tmp_path / "root.img").write_bytes(bytes(MIB))
-    assert "size= is for a folder" in refused(FAILURE, "bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image",
-                                              f"root={tmp_path}/root.img,size=5M")
+    assert "size= works only for a folder" in refused(FAILURE, "bundle", "create", "-o", tmp_path / "x.keel", *BASE,
+                                                      "--image", f"root={tmp_path}/root.img,size=5M")
     assert "want a size" in refused(USAGE, "bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image",
                                     f"root={tree},size=many")
     assert not (tmp_path / "x.keel").exists()
@@ -157,7 +157,7 @@ def test_an_image_that_is_no_file_system_is_told(tmp_path):
     text = tmp_path / "notes.txt"
     text.write_text("rootfs: see elsewhere\n")
     done = good("bundle", "create", "-o", tmp_path / "x.keel", *BASE, "--image", f"root={text}")
-    assert f"image {text}: no file system that is known, so a device may not mount it; if it has one, say " \
+    assert f"image {text}: unknown file system: devices may not mount it; name it: " \
            "fs=TYPE\n" in done.stderr
     for option in f"root={text},fs=own", f"firmware={text}":
         more = [] if option.startswith("root") else ["--image", f"root={text},fs=own"]

@@ -196,27 +196,27 @@ def content(bundle):
     (["status", "--jsn"], "did you mean --json"),
     (["status", "-x"], "unknown option -x"),
     (["status", "--json=yes"], "takes no value"),
-    (["status", "more"], "one argument too many"),
+    (["status", "more"], "unexpected argument"),
     (["history", "-n"], "needs a value"),
-    (["history", "-n", "many"], "not a number"),
-    (["history", "-n0"], "not a number above 0"),
-    (["mark"], "mark: an argument is missing: good, bad or clean; see `keelboot help mark`"),
-    (["mark", "fine"], "no verdict"),
-    (["mark", "good", "a", "b"], "one argument too many"),
+    (["history", "-n", "many"], "expected a number"),
+    (["history", "-n0"], "expected a number above 0"),
+    (["mark"], "mark: missing argument: good, bad or clean; see `keelboot help mark`"),
+    (["mark", "fine"], "not a verdict"),
+    (["mark", "good", "a", "b"], "unexpected argument"),
     (["mark", "good", "--reason", "x"], "takes no --reason"),
-    (["stage"], "stage: an argument is missing: the FILE of a bundle"),
+    (["stage"], "stage: missing argument: the FILE of a bundle"),
     (["stage", "-"], "save it to a file"),
     (["install", "-"], "save it to a file"),
     (["install", "x.keel", "--progress=loud"], "not one of auto"),
-    (["state"], "state: an argument is missing: show, export or init"),
-    (["state", "erase"], "none of show, export and init"),
-    (["state", "init", "--good", "z"], "not a slot"),
-    (["state", "init", "--slots", "0"], "not a number from 1 to 8"),
-    (["state", "init", "--good", "a", "--version", ""], "not 1 to 48"),
-    (["state", "init", "--version", "1.0"], "name the slot"),
+    (["state"], "state: missing argument: show, export or init"),
+    (["state", "erase"], "expected show, export or init"),
+    (["state", "init", "--good", "z"], "expected a slot"),
+    (["state", "init", "--slots", "0"], "expected a number from 1 to 8"),
+    (["state", "init", "--good", "a", "--version", ""], "expected 1 to 48"),
+    (["state", "init", "--version", "1.0"], "missing option: --good SLOT"),
     (["--slot", "a=/dev/x", "status"], "SLOT:CLASS=PATH"),
-    (["--offset", "1X", "status"], "not a number of bytes"),
-    (["--wait", "-1", "status"], "not a number of seconds"),
+    (["--offset", "1X", "status"], "expected bytes"),
+    (["--wait", "-1", "status"], "expected seconds"),
 ])
 def test_wrong_usage_names_the_way_out(args, says):
     result = run(*args)
@@ -303,7 +303,7 @@ def test_init_refuses_what_is_neither_empty_nor_a_state(dev):
 @pytest.mark.parametrize("size", [0, 512, MIB, 16 * MIB - 1])
 def test_init_refuses_a_partition_that_is_too_small(dev, size):
     dev.state.write_bytes(bytes(size))
-    assert f"{dev.state}: {size} bytes; it has to have at least 16 MiB" in dev("state", "init", code=FAILURE).stderr
+    assert f"{dev.state}: {size} bytes; the minimum is 16 MiB" in dev("state", "init", code=FAILURE).stderr
 
 
 def test_without_a_state_partition_the_boots_facts_are_not_blamed(dev):
@@ -314,10 +314,10 @@ def test_without_a_state_partition_the_boots_facts_are_not_blamed(dev):
     for verb in (["status"], ["mark", "good"]):
         told = run(*options, *verb)
         assert told.returncode != OK
-        assert "no state partition: the boot found no PARTLABEL=keelboot-state on this device's disk" in told.stderr
-        assert "keelboot state init" in told.stderr and "there is no " not in told.stderr
+        assert "no state partition: this device's disk has no PARTLABEL=keelboot-state" in told.stderr
+        assert "keelboot state init" in told.stderr and "found neither " not in told.stderr
     (dev.run / "devices").unlink()
-    assert f"there is no {dev.run}/devices" in run(*options, "mark", "good").stderr
+    assert f"found neither {dev.run}/devices" in run(*options, "mark", "good").stderr
 
 
 def holds(folder, size: int) -> bool:
@@ -408,7 +408,7 @@ def test_init_in_an_image_of_a_disk_wants_its_size(dev):
     disk = dev.path / "disk.img"
     disk.write_bytes(bytes(64 * MIB))
     result = run("state", "init", disk, "--offset", "1M", "--good", "a")
-    assert result.returncode == FAILURE and "--offset without --size" in result.stderr
+    assert result.returncode == FAILURE and "--offset needs --size" in result.stderr
     assert disk.read_bytes() == bytes(64 * MIB)
     # Who only reads, or changes a state, needs none: the state knows.
     where = ["--offset", "1M"]
@@ -511,7 +511,7 @@ def test_status_passes_on_what_the_boot_said(good):
     good.boot("a", tier="last-resort", reason="b: no file system",
               warnings=["keelboot.foo: unknown"])
     told = good("status").stdout
-    assert told.startswith("Slot b was passed over: no file system.\nSlot a runs 1.0")
+    assert told.startswith("Slot b was skipped: no file system.\nSlot a runs 1.0")
     assert "as a last resort" in told
     assert "Warning:    keelboot.foo: unknown" in told
 
@@ -536,7 +536,7 @@ def test_status_tells_why_a_release_failed_and_not_that_it_is_not_taken_again(go
 def test_status_tells_a_refusal_of_what_never_failed(good):
     add_event(good, "bad", slot="b", version="3.0", sequence=30, reason="crashed or hung", detail="crash")
     add_event(good, "refused", version="4.0", sequence=40, reason="no key signed it", detail="data")
-    assert "Last: 4.0 was not taken: no key signed it (from data)" in good("status").stdout
+    assert "Last: 4.0 was refused: no key signed it (from data)" in good("status").stdout
 
 
 def test_status_tells_the_whole_reason(good):
@@ -557,7 +557,7 @@ def test_status_without_a_booted_keelboot_says_what_is_missing(dev):
     dev.init("--good", "a")
     text = dev("status").stdout
     assert text.startswith("Which slot runs is not known")
-    assert "its initramfs has to contain Keelboot's init" in text
+    assert "its initramfs must contain Keelboot's init" in text
     assert "Next boot: slot a." in text
     assert dev.json("status")["booted"] is None
 
@@ -565,7 +565,7 @@ def test_status_without_a_booted_keelboot_says_what_is_missing(dev):
 def test_status_without_a_state_partition_says_how_to_name_it(dev):
     result = run("--run-dir", dev.run, "--conf-root", dev.root, "status")
     assert result.returncode == FAILURE
-    assert "no PARTLABEL=keelboot-state" in result.stderr and "--state" in result.stderr
+    assert "nor PARTLABEL=keelboot-state" in result.stderr and "--state" in result.stderr
     assert dev.json("status", code=FAILURE)["state"]["finding"] == "missing"
 
 
@@ -670,7 +670,7 @@ def test_marking_the_running_slot_bad_tells_where_the_next_boot_goes(dev):
     dev.boot("a")
     out = dev("mark", "bad", "--reason", "x").stdout
     assert "Slot a (1.0) is bad: x." in out
-    assert "The next boot takes slot b (1.0); reboot to leave this one." in out
+    assert "The next boot uses slot b (1.0); reboot to leave this one." in out
     assert dev.json("status")["next"] == "b"
     assert dev("mark", "bad").stdout == "Slot a (1.0) is bad already; nothing to change.\n"
 
@@ -698,7 +698,7 @@ def test_booted_cannot_be_known_without_a_booted_keelboot(dev):
 
 @pytest.mark.parametrize("name", ["c", "z", "aa", "", "A"])
 def test_marking_a_slot_that_is_not_there(good, name):
-    assert "this device has a to b" in good("mark", "good", name, code=FAILURE).stderr
+    assert "expected a to b" in good("mark", "good", name, code=FAILURE).stderr
 
 
 def test_marking_an_empty_slot_is_refused(good):
@@ -738,7 +738,7 @@ def test_the_token_of_an_earlier_boot_gives_none(dev):
 
 def test_no_other_slot_is_marked_good_while_a_trial_is_under_way(dev):
     trial_under_way(dev)
-    assert "slot b is under trial just now" in dev("mark", "good", "a", code=FAILURE).stderr
+    assert "slot b is on trial" in dev("mark", "good", "a", code=FAILURE).stderr
 
 
 def test_the_last_try_is_told(dev):
@@ -753,7 +753,7 @@ def test_the_last_try_is_told(dev):
 def test_marking_a_running_trial_bad_falls_back(dev):
     trial_under_way(dev)
     told = dev("mark", "bad").stdout
-    assert "The next boot takes slot a (2.0); reboot to leave this one." in told
+    assert "The next boot uses slot a (2.0); reboot to leave this one." in told
     assert len(dev.json("state", "show")["rejected"]) == 1
 
 
@@ -765,13 +765,13 @@ def test_the_state_of_a_newer_keelboot_is_shown_and_marked_but_not_installed_to(
     assert "future.thing=x" in ready("state", "show").stdout
     for verb in ("stage", "install"):
         assert ready(verb, factory("2.0", 20), code=INCOMPATIBLE).stderr == \
-            "keelboot: the state was written by a newer Keelboot; update this command first\n"
+            "keelboot: 2.0 (sequence 20): refused: the state was written by a newer Keelboot; update Keelboot first\n"
 
 
 def test_limits_that_hold_updates_back_are_told(ready, factory):
     edit(ready, installs=8, apply_data="3,0,0")
     told = "\n".join(ready.json("status")["warnings"])
-    assert "8 updates in turn" in told and "source data took the device down 3 times" in told
+    assert "8 updates in a row" in told and "source data crashed the device 3 times" in told
     assert "mark good" in ready("stage", factory("2.0", 20), code=FAILURE).stderr
     ready("mark", "good")
     assert ready("stage", factory("2.0", 20)).stderr.count("keelboot:") == 0
@@ -779,7 +779,7 @@ def test_limits_that_hold_updates_back_are_told(ready, factory):
 
 def test_a_rebuilt_state_is_told_and_holds_staging_back(ready, factory):
     edit(ready, rebuilt=1, b_st="trial", b_tries=3)
-    assert any("made anew" in w for w in ready.json("status")["warnings"])
+    assert any("rebuilt" in w for w in ready.json("status")["warnings"])
     assert "mark good" in ready("stage", factory("2.0", 20), code=BUSY).stderr
 
 
@@ -904,7 +904,7 @@ def test_a_staged_bundle_is_copied_and_named_in_the_state(ready, factory):
     assert file.read_bytes() == bundle.read_bytes()
     assert staged_files(ready) == [file.name]
     text = ready("status").stdout
-    assert "Next boot: installs the staged update, else takes slot a (1.0)." in text
+    assert "Next boot: installs the staged update, or else uses slot a (1.0)." in text
     assert ready("history", "-n1").stdout.endswith("2.0 staged for the next boot\n")
 
 
@@ -946,14 +946,15 @@ def test_what_is_staged_and_on_trial_already_is_not_installed_again(ready, facto
 
 
 @pytest.mark.parametrize("change, fate", (
-    (lambda id: {"rejected": id[:32]}, "forgets the staged update, which failed here before; takes slot a (1.0)."),
+    (lambda id: {"rejected": id[:32]},
+     "forgets the staged update (this release failed on this device before); uses slot a (1.0)."),
     (lambda id: {"applied": id[:32], "b_st": "good", "b_grace": 5, "b_streak": 0, "b_release": id, "b_version": "2.0",
                  "b_sequence": 20},
-     "forgets the staged update, which is installed, or was; takes slot a (1.0)."),
-    (lambda id: {"installs": 8}, "leaves the staged update alone (too many installs, or failures to write it); "
-                                 "takes slot a (1.0)."),
-    (lambda id: {"apply_data": "3,0,0"}, "leaves the staged update alone (it took the device down before); "
-                                         "takes slot a (1.0).")))
+     "forgets the staged update (this release is installed, or was before); uses slot a (1.0)."),
+    (lambda id: {"installs": 8},
+     "skips the staged update (too many updates were installed since one was last marked good); uses slot a (1.0)."),
+    (lambda id: {"apply_data": "3,0,0"}, "skips the staged update (it crashed the device before); "
+                                         "uses slot a (1.0).")))
 def test_status_says_what_will_become_of_the_staged_update(ready, factory, change, fate):
     ready("stage", factory("2.0", 20))
     edit(ready, **change(staged_release(ready)))
@@ -963,7 +964,7 @@ def test_status_says_what_will_become_of_the_staged_update(ready, factory, chang
 def test_a_staged_update_whose_file_is_gone_will_not_be_installed(ready, factory):
     ready("stage", factory("2.0", 20))
     pathlib.Path(ready.json("status")["staged"]["path"]).unlink()
-    assert next_boot(ready) == ["Next boot: leaves the staged update alone (its file is gone); takes slot a (1.0)."]
+    assert next_boot(ready) == ["Next boot: skips the staged update (its file is missing); uses slot a (1.0)."]
 
 
 def test_staging_it_twice_is_nothing_to_do(ready, factory):
@@ -979,7 +980,7 @@ def test_staging_it_again_after_the_file_was_lost_brings_it_back(ready, factory)
     ready("stage", bundle)
     path = pathlib.Path(ready.json("status")["staged"]["path"])
     path.unlink()
-    assert any("staged but not there" in w for w in ready.json("status")["warnings"])
+    assert any("staged, but the file is missing" in w for w in ready.json("status")["warnings"])
     ready("stage", bundle)
     assert path.read_bytes() == bundle.read_bytes()
 
@@ -1141,8 +1142,8 @@ def test_staging_what_runs_already_is_nothing_to_do(dev, factory):
     (dev.root / "etc/keelboot/keys/release.pem").write_bytes(factory.public.read_bytes())
     dev.init("--good", "a", "--bundle", bundle)
     dev.boot("a")
-    assert "installed already: slot a" in dev("stage", bundle, code=NOTHING).stderr
-    assert "installed already: slot a" in dev("install", bundle, code=NOTHING).stderr
+    assert "or was before (slot a, good)" in dev("stage", bundle, code=NOTHING).stderr
+    assert "or was before (slot a, good)" in dev("install", bundle, code=NOTHING).stderr
 
 
 def test_staging_what_a_slot_held_that_lost_its_trust_says_when_it_comes_back(ready, factory):
@@ -1156,10 +1157,12 @@ def test_staging_what_a_slot_held_that_lost_its_trust_says_when_it_comes_back(re
     ready("unstage")
     edit(ready, b_retries=1, b_wait=2)
     result = ready("stage", bundle, code=FAILURE)
-    assert result.stderr == ("keelboot: 2.0 was installed here before, and slot b lost its trust: crashed or hung; "
-                             "tried again after 2 healthy boots; `keelboot install` installs it now\n")
+    assert result.stderr == ("keelboot: 2.0 (sequence 20): refused: installed before; its slot lost its trust, and is "
+                             "tried again automatically (slot b: crashed or hung; tried again after 2 healthy "
+                             "boots); to install it now: keelboot install FILE\n")
     told = json.loads(ready("stage", bundle, "--progress=json", code=FAILURE).stdout.splitlines()[-1])
-    assert (told["result"], told["error"]) == ("failed", "its slot lost its trust, and waits for another chance")
+    assert (told["result"], told["error"]) == \
+        ("failed", "installed before; its slot lost its trust, and is tried again automatically")
     ready("install", bundle)
     assert ready.slot("b")["state"] == "trial"
 
@@ -1185,7 +1188,7 @@ def test_staging_without_permission_says_the_way_out(ready, factory):
 
 def test_staging_while_the_data_source_is_off(ready, factory):
     ready.configure("enabled=no\n")
-    assert "turns the data partition off" in ready("stage", factory("2.0", 20), code=FAILURE).stderr
+    assert "switches the data partition off" in ready("stage", factory("2.0", 20), code=FAILURE).stderr
 
 
 def test_staging_with_a_busy_state_leaves_no_file(ready, factory):
@@ -1238,7 +1241,7 @@ def test_two_stages_at_once_take_turns(ready, factory):
         assert os.fstat(file.fileno()).st_mode & 0o777 == 0o600
         fcntl.flock(file, fcntl.LOCK_EX)
         result = ready("--wait", 0, "stage", factory("3.0", 30), code=BUSY)
-    assert "another `keelboot stage` is under way" in result.stderr
+    assert "another `keelboot stage` is running" in result.stderr
     ready("stage", factory("3.0", 30))
 
 
@@ -1333,7 +1336,7 @@ def test_installing_it_again_writes_nothing(ready, factory):
     bundle = factory("2.0", 20)
     ready("install", bundle)
     before = ready.slots["b"].read_bytes(), ready.state.read_bytes()
-    assert "installed already" in ready("install", bundle, code=NOTHING).stderr
+    assert "nothing to do: this release is installed" in ready("install", bundle, code=NOTHING).stderr
     assert (ready.slots["b"].read_bytes(), ready.state.read_bytes()) == before
 
 
@@ -1343,7 +1346,7 @@ def test_a_rejected_release_is_installed_only_again(ready, factory):
     ready("mark", "bad", "b", "--reason", "no network")
     for verb in ("stage", "install"):
         result = ready(verb, bundle, code=INCOMPATIBLE)
-        assert "failed on this device before: no network" in result.stderr
+        assert "failed on this device before (no network)" in result.stderr
         assert "--again" in result.stderr
     ready("install", "--again", bundle)
     assert ready.slot("b")["state"] == "trial"
@@ -1406,7 +1409,7 @@ def test_install_that_cannot_reboot_says_that_a_reboot_is_needed(ready, factory)
 def test_image_says_what_it_wants_and_where_its_tools_belong(tmp_path):
     """Those of the source tree and of an installed one: test_install.py."""
     assert run("image").returncode == USAGE
-    assert "image frob: not understood" in run("image", "frob").stderr
+    assert "image frob: unknown verb" in run("image", "frob").stderr
     (tmp_path / "bin").mkdir()
     alone = tmp_path / "bin/keelboot"
     alone.write_bytes(pathlib.Path(KEELBOOT).read_bytes())

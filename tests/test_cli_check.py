@@ -34,7 +34,7 @@ def test_all_run_in_order_and_one_that_fails_fails_all(good, check):
     result = good("check", code=FAILURE)
     assert (good.path / "ran").read_text() == "first\nsecond\nthird\n"
     assert result.stdout.splitlines() == [
-        "ok      10-first", "FAILED  20-second: exit 3", "        it said: no modem",
+        "ok      10-first", "FAILED  20-second: exit 3", "        output: no modem",
         "ok      30-third", "1 of 3 checks failed."]
     told = good.json("check", code=FAILURE)
     assert not told["ok"]

@@ -329,7 +329,7 @@ def test_kernel_options_are_read_from_proc_first(board):
     assert board.findings() == {("error", "kernel-option")}
 
 
-@pytest.mark.parametrize("option, what", [("MULTIUSER", "cannot give up root"), ("NET", "no bundle is installed"),
+@pytest.mark.parametrize("option, what", [("MULTIUSER", "cannot drop root"), ("NET", "no bundle is installed"),
                                           ("UNIX", "no bundle is installed")])
 def test_a_kernel_without_users_or_sockets(board, option, what):
     """A kernel that was cut down to the least: nothing is read, nothing installed."""
@@ -384,8 +384,7 @@ def test_a_root_hash_wants_dm_verity(board, verified):
     assert board.findings() == set()
     board.put("proc/crypto", "name         : sha1\ndriver       : sha1-generic\n\nname         : sha512\n")
     finding, = told(board, "kernel-dm-verity")
-    assert finding["text"] == ("slot a: the kernel has no sha256: a slot whose hash tree is made with it is passed "
-                               "over")
+    assert finding["text"] == "slot a: the kernel has no sha256: a slot whose hash tree uses it is skipped"
     assert "--module-set verity" in finding["fix"] and "CONFIG_CRYPTO_SHA256=y" in finding["fix"]
     board.put("proc/crypto", "name         : sha1\n\nname         : sha256\ndriver       : sha256-generic\n")
     assert board.findings() == set()
@@ -425,8 +424,8 @@ def test_media_want_the_file_systems_of_the_configuration(board):
     both = "[source.usb] filesystems=, [source.sd] filesystems=: the kernel has no "
     board.put("proc/filesystems", "\text4")
     assert [f["text"] for f in told(board, "kernel-filesystem")] == \
-        [f"{both}{name}: such media are not looked at" for name in ("vfat", "exfat")]
-    assert all("take it out of the configuration" in f["fix"] for f in told(board, "kernel-filesystem"))
+        [f"{both}{name}: such media are ignored" for name in ("vfat", "exfat")]
+    assert all("remove it from the configuration" in f["fix"] for f in told(board, "kernel-filesystem"))
     board.put("proc/filesystems", "\text4\n\tvfat")
     board.dev.configure("[source.sd]\nfilesystems=vfat\n")
     assert [f["text"].split(": ")[:2] for f in told(board, "kernel-filesystem")] == \
@@ -456,7 +455,7 @@ def test_keys_of_the_initramfs_are_compared_with_those_of_the_system(board, fact
     second = keys / "second.pem"
     shutil.copy(factory.public.with_name("stranger.pem"), second)
     finding, = told(board, "keys-initramfs")
-    assert "keys/second.pem: no boot takes what it signed" in finding["text"]
+    assert "keys/second.pem: boots reject what it signed" in finding["text"]
     assert "keelboot image build --keys" in finding["fix"]
     board.boot()
     assert board.findings() == set()
@@ -472,7 +471,7 @@ def test_keys_of_the_initramfs_are_compared_with_those_of_the_system(board, fact
     assert board.findings() == set()
     (keys / "retired.d/why.txt").write_text("lost in 2020")
     finding, = told(board, "keys-none")
-    assert finding["fix"] == ("take out of its retired.d all that is no public key, "
+    assert finding["fix"] == ("remove from its retired.d each file that is not a public key, "
                               "and put each key into a file of its own")
     (keys / "retired.d/why.txt").unlink()
     (keys / "retired.d/old.pem").rename(keys / "retired.d/old.pub")
@@ -497,9 +496,9 @@ def test_a_published_key_is_known_under_any_name(board, name):
     assert board.findings() == {("error", "key-published")}
     status = board.dev("status").stdout
     assert "release.pem is the development key of Keelboot's examples, which is published" in status
-    assert any("takes updates from anybody" in text for text in board.dev.json("status")["warnings"])
+    assert any("anybody can sign updates for this device" in text for text in board.dev.json("status")["warnings"])
     board.dev.configure("[keyring]\nsignatures-required=2\n")
-    assert any("anybody can make one of the signatures that this device wants" in text
+    assert any("anybody can make one of the signatures that this device requires" in text
                for text in board.dev.json("status")["warnings"])
 
 
@@ -551,7 +550,7 @@ def test_what_the_boot_said_is_passed_on(board):
 
 
 @pytest.mark.parametrize("said", ("watchdog: the kernel may stop it at a reboot; add watchdog.stop_on_reboot=0",
-                                  "watchdog: only a software one; a kernel that hangs is not noticed"))
+                                  "watchdog: only a software one; a hang of the kernel is not noticed"))
 def test_what_the_boot_said_and_doctor_finds_is_told_once(board, said):
     board.put("sys/module/watchdog/parameters/stop_on_reboot", "1")
     board.put("sys/class/watchdog/watchdog0/identity", "Software Watchdog")

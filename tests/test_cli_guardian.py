@@ -199,7 +199,7 @@ def test_mark_good_against_the_real_guardian_at_its_deadline(factory_trial, tmp_
             good = run(*dev.options(), "mark", "good").returncode == 0
             b = dev.json("status")["slots"][1]
             if good:
-                assert race.outer.wait(60) == 0 and race.said("slot b has its verdict")
+                assert race.outer.wait(60) == 0 and race.said("slot b has a verdict")
                 assert b["state"] == "good" and "rebooting" not in race.log.read_text()
             else:
                 assert race.said("slot b was not marked good within 1 s: it is bad; rebooting")
@@ -330,7 +330,7 @@ def test_guardian_that_hangs_past_its_deadline_is_told(dev, guardian):
     assert re.search(r"^Guardian:   does not answer; the time of slot b to be marked good was over 5\d\d s ago$", text,
                      re.M)
     assert facts["warnings"] == [f"the guardian (process {guardian.pid}) does not answer: "
-                                 "nothing holds this trial to its deadline"]
+                                 "nothing enforces the deadline of this trial"]
 
 
 def test_good_slot_has_no_deadline_and_is_watched_until_it_has_proved_itself(dev, guardian):
@@ -344,8 +344,8 @@ def test_good_slot_has_no_deadline_and_is_watched_until_it_has_proved_itself(dev
     assert "\nGuardian:   notes when slot b has proved itself, after 600 s\n" in text
     (dev.run / "guardian").unlink()
     facts, _ = told(dev, {"pid": 77, **TRIAL, "stable": 600})
-    assert facts["warnings"] == ["the guardian is gone: nothing notes when this boot has proved itself, but an orderly "
-                                 "shutdown"]
+    assert facts["warnings"] == ["the guardian is gone: only an orderly shutdown records that this boot has "
+                                 "proved itself"]
 
 
 @pytest.fixture
@@ -364,7 +364,7 @@ def test_guardian_that_is_stopped_is_told_before_its_deadline(dev, stopped):
     assert facts["guardian"]["overdue"] is None
     assert "\nGuardian:   is stopped\n" in text
     assert facts["warnings"] == [f"the guardian (process {stopped.pid}) is stopped: "
-                                 "nothing holds this trial to its deadline"]
+                                 "nothing enforces the deadline of this trial"]
     [finding] = [f for f in dev.json("doctor", code=FAILURE)["findings"] if f["id"].startswith("guardian")]
     assert finding["id"] == "guardian-idle" and f"(process {stopped.pid}) is stopped" in finding["text"]
 
@@ -400,8 +400,8 @@ def test_guardian_that_did_its_work_is_no_warning(dev):
     assert "\nGuardian:   ended\n" in text and "; nobody feeds it (handover=release)" in text
 
 
-@pytest.mark.parametrize("mode, why", [("trial", "nothing holds this trial to its deadline"),
-                                       ("release", "nothing holds this trial to its deadline"),
+@pytest.mark.parametrize("mode, why", [("trial", "nothing enforces the deadline of this trial"),
+                                       ("release", "nothing enforces the deadline of this trial"),
                                        ("keeper", "nobody feeds the watchdog")])
 def test_guardian_that_is_gone_before_its_time_is_a_warning(dev, mode, why):
     facts, _ = told(dev, {"pid": 77, "mode": mode, "deadline": 300})

@@ -17,7 +17,7 @@ def make_two(dev):
 
 def test_switch_goes_to_the_other_slot_and_back(two):
     result = two("switch")
-    assert result.stdout == "The next boot takes slot b (1.0).\nReboot to go there.\n"
+    assert result.stdout == "The next boot uses slot b (1.0).\nReboot to go there.\n"
     told = two.json("status")
     assert told["next"] == "b" and two.slot("b")["preferred"]
     two.boot("b")
@@ -94,7 +94,7 @@ def test_a_staged_update_is_told(two):
     assert "an update is staged" in two("switch").stderr
 
 
-@pytest.mark.parametrize("args, says", [(["a", "b"], "one argument too many"),
+@pytest.mark.parametrize("args, says", [(["a", "b"], "unexpected argument"),
                                         (["--onec"], "did you mean --once")])
 def test_wrong_usage(args, says):
     result = run("switch", *args)

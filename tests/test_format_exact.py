@@ -354,8 +354,8 @@ def test_a_device_takes_what_both_readers_take(device, keys):
 
 def test_a_digest_that_is_wrong_is_named(device, keys):
     path = Forge(keys, IMAGE, **lines(image_digest=NONE)).write(device.path / "x.keel")
-    says = f"keelboot: {path}: image root: its chunks are right, but digest= in the manifest is not theirs: whoever " \
-           "made the bundle made it wrong"
+    says = f"keelboot: {path}: image root: its chunks are right, but digest= in the manifest differs: the bundle was " \
+           "made wrongly; make it again"
     assert refuse(device, path, REFUSED) == [says, says]
     assert run("bundle", "verify", path, "--key", keys.public("signer")).stderr.splitlines()[-1] == says
 
@@ -363,7 +363,8 @@ def test_a_digest_that_is_wrong_is_named(device, keys):
 def test_a_header_that_is_whole_and_wrong_is_not_called_damaged(device, keys):
     for how in (long_manifest(65537)(keys), {"header": {"min_reader": 0}}, {"header": {"tables_len": 1}}):
         path = Forge(keys, IMAGE, **how).write(device.path / "x.keel")
-        says = f"keelboot: {path}: its header is whole, but breaks the format: whoever made the bundle made it wrong"
+        says = (f"keelboot: {path}: its header is whole, but breaks the format: the bundle was made wrongly; make it "
+                "again")
         assert refuse(device, path, REFUSED) == [says, says]
 
 

@@ -196,8 +196,8 @@ def test_a_helper_that_is_missing_is_named(standard, device, factory, verb):
     keelboot, helper = (standard / PREFIX / name for name in ("bin/keelboot", "lib/keelboot/keelboot-helper"))
     helper.unlink()
     said = device(keelboot)(verb, factory("2.0", 20), code=FAILURE).stderr
-    assert f"unable to find keelboot-helper: it is not {keelboot.parent}/keelboot-helper, nor {helper}, nor " \
-           "/usr/lib/keelboot/keelboot-helper; `make install` puts it there\n" in said
+    assert f"keelboot-helper is missing: it is not {keelboot.parent}/keelboot-helper, nor {helper}, nor " \
+           "/usr/lib/keelboot/keelboot-helper; install it: make install\n" in said
     assert "SECCOMP" not in said
 
 
@@ -235,7 +235,7 @@ def test_a_helper_that_somebody_else_can_write_is_passed_over(foreign, device, f
     else:
         what.chmod(0o1777)
     said = device(keelboot)("install", factory("2.0", 20), code=FAILURE).stderr
-    assert f"{folder}/keelboot-helper is passed over: somebody else may write to it, or to its folder\n" in said
+    assert f"{folder}/keelboot-helper is skipped: other users can write to it, or to its folder\n" in said
 
 
 @as_root
@@ -268,4 +268,4 @@ def test_a_program_with_more_rights_than_its_caller_is_led_nowhere():
         keelboot.chmod(0o755)
         assert said() == "taken in\n"
         keelboot.chmod(0o4755)
-        assert "unable to find mkinitramfs: it is not /usr/lib/keelboot/mkinitramfs; " in said()
+        assert "mkinitramfs is missing: it is not /usr/lib/keelboot/mkinitramfs; " in said()

@@ -107,7 +107,7 @@ def test_recipe_says_it_too_and_not_twice(tmp_path):
     assert salt(tmp_path / "out.keel") == "00ff"
     assert root_hash(tmp_path / "out.keel") == oracle(image, tmp_path / "tree", 10, "00ff")
     recipe.write_text(f"[bundle]\nverity=maybe\n[image.root]\nfile={image}\n")
-    assert "want yes or no" in keelboot("bundle", "create", recipe, "-o", tmp_path / "x.keel",
+    assert "expected yes or no" in keelboot("bundle", "create", recipe, "-o", tmp_path / "x.keel",
                                         expect=3).stderr
 
 

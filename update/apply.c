@@ -22,14 +22,12 @@ static bool load_configuration(struct apply *a)
 
 	conf_load(&a->conf, a->o.root, &found, NULL, NULL);
 	if (!found || a->conf.compatible[0] == '\0') {
-		log_err("no system.conf, or no compatible= in it: no update can be for this "
-			"device");
+		log_err("no system.conf, or no compatible= in it: no update is installed");
 		return false;
 	}
 	snprintf(keyring, sizeof(keyring), "%s%s", a->o.root, a->conf.keyring);
 	if (keyring_open(&a->keys, keyring, a->conf.signatures_required) != KB_OK) {
-		log_err("no usable public key in %s: nothing can be verified, so nothing is "
-			"installed",
+		log_err("no usable public key in %s: no update can be verified or installed",
 			keyring);
 		return false;
 	}
@@ -52,7 +50,7 @@ static bool load_state(struct apply *a)
 	}
 	if (found == STORE_FOUND)
 		return true;
-	log_err("state partition %s: %s: nothing is installed before it is made anew", a->o.state,
+	log_err("state partition %s: %s: nothing is installed until it is rebuilt", a->o.state,
 		found == STORE_BLANK ? "blank" : "lost");
 	return false;
 }
@@ -63,7 +61,7 @@ static void bound_floor(struct apply *a)
 	a->floor_bound = signed_floor_bound(&a->store, &a->keys, a->conf.compatible);
 	if (a->o.mode == PLAN_RESCUE && a->state.floor > a->floor_bound)
 		log_warn("the state has the floor %" PRIu64 ", and no signed manifest of a slot a "
-			 "sequence above %" PRIu64 ": in rescue that holds",
+			 "sequence above %" PRIu64 ": the rescue uses that bound",
 			 a->state.floor, a->floor_bound);
 }
 

@@ -124,7 +124,7 @@ static enum kb_err only_to_read(void)
 			       NULL);
 		if (err == KB_OK)
 			continue;
-		log_err("apply: %s can be written to: %s: nothing is read with that", tree[i].at,
+		log_err("apply: %s is writable: %s: nothing is read with it", tree[i].at,
 			err_text(err));
 		return KB_EPERM;
 	}
@@ -141,7 +141,7 @@ static enum kb_err own_mounts(void)
 		return KB_OK;
 	if (media_private() == KB_OK)
 		return only_to_read();
-	log_err("apply: own mounts are refused (CONFIG_NAMESPACES): nothing is mounted for all");
+	log_err("apply: the kernel refuses private mounts (CONFIG_NAMESPACES): nothing is mounted");
 	return KB_EPERM;
 }
 
@@ -158,6 +158,6 @@ enum kb_err apply_cage_enter(void)
 		log_warn("apply: this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)");
 		return KB_OK;
 	}
-	log_err("apply: unable to bound its system calls; nothing is read with all of them");
+	log_err("apply: unable to restrict its system calls: nothing is read");
 	return err;
 }

@@ -2,6 +2,7 @@
 #include "update/apply_file.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "selector/refused.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -66,7 +67,7 @@ static enum kb_err open_bundle(struct apply_job *job)
 	job->release = reader.release;
 	job->known = true;
 	if (!manifest_is_for(&reader.m, job->compatible))
-		return fail_job(job, KB_ECOMPAT, "it is for %s%s, this device is %s",
+		return fail_job(job, KB_ECOMPAT, "it is for %s%s, but this device is %s",
 				reader.m.compatible[0],
 				reader.m.ncompatible > 1 ? " and others" : "", job->compatible);
 	return KB_OK;
@@ -77,45 +78,15 @@ static uint64_t believed_floor(const struct apply_job *job)
 	return plan_floor(job->state, job->mode, job->floor_bound);
 }
 
-static const char *refusal_text(const struct apply_job *job, enum kb_err err)
+/* Why the plan refuses it, and what to do. */
+static enum kb_err refuse_release(struct apply_job *job, enum kb_err err)
 {
-	switch ((int)err) {
-	case KB_EAPPLIED:
-		return "this release is installed, or was before";
-	case KB_EWAITS:
-		return "it was installed here before, and its slot lost its trust: that is tried "
-		       "again by itself; `keelboot install` installs it now";
-	case KB_EREJECTED:
-		if (!state_is_rejected(job->state, job->release.id))
-			return "so many releases failed here that only newer ones are taken by "
-			       "themselves; `keelboot install` takes this one";
-		return "this release failed on this device before";
-	case KB_EDOWNGRADE:
-		if (job->release.sequence < believed_floor(job))
-			return "it is older than what this device may go back to";
-		if (job->mode == PLAN_LAST_RESORT)
-			return "it is older than every good slot, or than the last one that was "
-			       "overwritten, and not signed to go back; bring the release of one "
-			       "of them, or a newer one";
-		return "it is not newer than what is installed; a new release has a higher "
-		       "sequence, and `keelboot install` goes back";
-	case KB_EAHEAD:
-		return "its sequence is too far ahead of what proved itself here; "
-		       "max-sequence-jump= of system.conf";
-	case KB_EBUDGET:
-		if (state_unwritable(job->state, job->release.id) >= STATE_FAILS_LIMIT)
-			return "its slot's storage failed each time; `keelboot install --again` "
-			       "tries once more";
-		return "too many updates were installed since one was last marked good";
-	case KB_EBUSY:
-		return "the state was lost and made anew; first a slot has to be marked good";
-	case KB_ENOTARGET:
-		return "no slot may be overwritten now";
-	case KB_ENEWER:
-		return "the state was written by a newer Keelboot";
-	default:
-		return err_text(err);
-	}
+	char text[REFUSED_TEXT_MAX + 1];
+
+	refused_text(text,
+		     refused_why(job->state, &job->release, job->mode, believed_floor(job), err),
+		     "");
+	return fail_job(job, err, "%s", text);
 }
 
 /* Nothing can be written to a slot that only the state knows. */
@@ -158,7 +129,7 @@ static enum kb_err pick_target(struct apply_job *job)
 		return fail_job(job, err, "slot %c is in use, or is the one to fall back to",
 				state_slot_letter(job->want));
 	if (err != KB_OK)
-		return fail_job(job, err, "%s", refusal_text(job, err));
+		return refuse_release(job, err);
 	return KB_OK;
 }
 
@@ -218,7 +189,7 @@ static enum kb_err open_parts(struct apply_job *job, struct apply_devs *d, struc
 
 	d->n = 0;
 	if (slot->nparts == 0)
-		return fail_job(job, KB_ENODEV, "no partition of slot %c is there",
+		return fail_job(job, KB_ENODEV, "slot %c has no partition here",
 				state_slot_letter(job->target));
 	for (unsigned i = 0; i < slot->nparts && i < CONF_CLASSES_MAX; i++) {
 		struct install_part *p = &in->part[i];
@@ -272,9 +243,10 @@ static enum kb_err install_bundle(struct apply_job *job)
 		job->blame = in.blame;
 		job->bytes_written = in.bytes_written;
 		job->bytes_skipped = in.bytes_skipped;
-		if (err != KB_OK)
-			fail_job(job, err, "%s",
-				 in.why[0] != '\0' ? in.why : refusal_text(job, err));
+		if (err != KB_OK && in.why[0] == '\0')
+			refuse_release(job, err);
+		else if (err != KB_OK)
+			fail_job(job, err, "%s", in.why);
 	}
 	close_parts(&devs);
 	return err;
@@ -297,8 +269,8 @@ static void count_failure(struct apply_job *job, enum kb_err err)
 	    !plan_unwritable(job->state, &job->release))
 		return;
 	if (store_save(job->store, job->state) != KB_OK)
-		log_warn("that it failed cannot be noted: the state cannot be written");
-	log_warn("slot %c: its storage failed, %u of %d times for this release",
+		log_warn("failure not counted: the state cannot be written");
+	log_warn("slot %c: its storage failed: %u of %d times for this release",
 		 state_slot_letter(job->target), state_unwritable(job->state, job->release.id),
 		 STATE_FAILS_LIMIT);
 }
@@ -361,7 +333,7 @@ enum kb_err apply_file(struct apply_job *job)
 	reader_close(&reader);
 	if (err == KB_OK)
 		log_notice("slot %c holds version %s on trial: %" PRIu64 " KiB written, %" PRIu64
-			   " KiB were right already",
+			   " KiB already matched",
 			   state_slot_letter(job->target), job->release.version,
 			   job->bytes_written / 1024, job->bytes_skipped / 1024);
 	return err;

@@ -66,7 +66,7 @@ struct apply_job {
 	uint64_t back;		     /* for plan_begin(): what plan_back() said; 0 in rescue */
 	enum install_blame blame;    /* whose fault a failure was */
 	uint64_t bytes_written, bytes_skipped;
-	char why[160]; /* after a failure: what is wrong, for a person; never empty then */
+	char why[240]; /* after a failure: what is wrong, for a person; never empty then */
 };
 
 #define APPLY_FILE_HELPER "/usr/lib/keelboot/keelboot-helper"

@@ -69,7 +69,7 @@ static void add_candidate(struct apply *a, unsigned source, const char *name)
 
 	if (full)
 		log_notice(
-			"%s: version %s: ignored: there are %d that are newer",
+			"%s: version %s: ignored: %d newer ones are there",
 			place_text(a, c == NULL ? source : c->source, c == NULL ? name : c->name),
 			c == NULL ? a->job.release.version : c->release.version,
 			APPLY_CANDIDATES_MAX);
@@ -99,7 +99,7 @@ static void look_at(struct apply *a, unsigned source, const char *name)
 		add_candidate(a, source, name);
 	else if (a->job.known) /* on the console where somebody waits before it */
 		log_line(plan_is_rescue(a->o.mode) ? LOG_LEVEL_ERR : LOG_LEVEL_NOTICE,
-			 "%s: version %s: not taken: %s", place_text(a, source, name),
+			 "%s: version %s: skipped: %s", place_text(a, source, name),
 			 a->job.release.version, a->job.why);
 	else
 		log_notice("%s: refused: %s", place_text(a, source, name), a->job.why);
@@ -124,8 +124,7 @@ static void look_through(struct apply *a, unsigned source)
 		log_info("%s: ignored: %u more that are not named *" MEDIA_SUFFIX,
 			 a->o.source[source].dev, litter - LITTER_MAX);
 	if (err == KB_OK)
-		log_warn("%s: only the first %u files, and %u bundles, of " FOLDER
-			 "/ are looked at",
+		log_warn("%s: only the first %u files, and %u bundles, of " FOLDER "/ are examined",
 			 a->o.source[source].dev, FILES_MAX, APPLY_OPENED_MAX);
 	else if (err != KB_ENOENT)
 		log_warn("%s: " FOLDER "/ cannot be read to its end", a->o.source[source].dev);
@@ -142,7 +141,7 @@ static void look_into(struct apply *a, unsigned source)
 	case KB_OK:
 		break;
 	case KB_ENODEV:
-		log_info("%s: nothing is in it", dev);
+		log_info("%s: empty", dev);
 		return;
 	case KB_ENOENT:
 		log_info("%s: no folder " FOLDER "/", dev);
@@ -157,7 +156,7 @@ static void look_into(struct apply *a, unsigned source)
 				 fs[0], fs[1] != NULL ? ", " : "", fs[1] != NULL ? fs[1] : "");
 		return;
 	default:
-		log_warn("%s: cannot be looked at: %s", dev, err_text(err));
+		log_warn("%s: cannot be examined: %s", dev, err_text(err));
 		return;
 	}
 	if (a->media.raw)
@@ -220,12 +219,12 @@ static const char *passed_over(const struct apply *a, const struct apply_candida
 	static char text[APPLY_FILE_PATH_MAX + MEDIA_NAME_MAX + 64];
 
 	if (memcmp(c->release.id, taken->release.id, sizeof(c->release.id)) == 0) {
-		snprintf(text, sizeof(text), "the same release was taken from %s",
+		snprintf(text, sizeof(text), "the same release comes from %s",
 			 place_text(a, taken->source, taken->name));
 		return text;
 	}
-	return c->release.sequence < taken->release.sequence ? "another one is newer"
-							     : "another one is as new";
+	return c->release.sequence < taken->release.sequence ? "another bundle is newer"
+							     : "another bundle is as new";
 }
 
 static void name_the_others(const struct apply *a, const struct apply_candidate *taken)

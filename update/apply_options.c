@@ -28,7 +28,7 @@ static bool take_slot(struct apply_options *o, const char *v)
 	size_t len;
 
 	if (v[0] < 'a' || i >= STATE_SLOTS_MAX || v[1] != ':' || eq == NULL) {
-		log_err("--slot wants SLOT:CLASS=DEVICE, not \"%.64s\"", v);
+		log_err("--slot: expected SLOT:CLASS=DEVICE, not \"%.64s\"", v);
 		return false;
 	}
 	s = &o->slot[i];
@@ -61,7 +61,7 @@ static bool take_source(struct apply_options *o, const char *v)
 		o->nsources++;
 		return copy_text(s->dev, sizeof(s->dev), v + n + 1, "--source");
 	}
-	log_err("--source wants data:, raw:, sd: or usb:DEVICE, not \"%.64s\"", v);
+	log_err("--source: expected data:, raw:, sd: or usb:DEVICE, not \"%.64s\"", v);
 	return false;
 }
 

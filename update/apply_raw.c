@@ -119,7 +119,7 @@ enum apply_end apply_raw_run(struct apply *a, const struct apply_source *src)
 		if (!looks_damaged(a, err))
 			break;
 		if (round + 1 < ROUNDS)
-			log_warn("%s: %s; read once more", src->dev, a->job.why);
+			log_warn("%s: %s; reading it once more", src->dev, a->job.why);
 	}
 	return erase_or_keep(a, src->dev, err);
 }

@@ -40,7 +40,7 @@ static enum apply_end count_copy_failure(struct apply *a, const char *why)
 
 	plan_staged_failed(&a->state, &dropped);
 	if (dropped)
-		log_err("staged update: %s; given up after %d boots: stage it again", why,
+		log_err("staged update: %s; dropped after %d boots; stage it again", why,
 			STATE_FAILS_LIMIT);
 	else
 		log_err("staged update: %s; failure %u of %d of this copy", why,
@@ -52,8 +52,8 @@ static enum apply_end count_copy_failure(struct apply *a, const char *why)
 /* It will never be acceptable: looking at it at each boot would be for nothing. */
 static enum apply_end unstage(struct apply *a)
 {
-	log_notice("staged update: version %s is not taken: %s; unstaged", a->job.release.version,
-		   a->job.why);
+	log_notice("staged update: version %s is not installed: %s; no longer staged",
+		   a->job.release.version, a->job.why);
 	a->state.staged = (struct state_staged){ .source = STATE_SRC_NONE };
 	save_refusal(a, a->job.why);
 	return APPLY_NOTHING;
@@ -87,7 +87,7 @@ static enum apply_end install_staged(struct apply *a, const char *name)
 	enum kb_err err = media_file(&a->media, name, &fd);
 
 	if (err != KB_OK)
-		return count_copy_failure(a, err == KB_ENOENT ? "its file is gone"
+		return count_copy_failure(a, err == KB_ENOENT ? "its file is missing"
 							      : "it cannot be opened");
 	apply_job_fill(a, fd, name, STATE_SRC_DATA, false);
 	err = apply_file_look(&a->job);
@@ -115,7 +115,7 @@ enum apply_end apply_staged_run(struct apply *a, const struct apply_source *src)
 	if (err == KB_EMOUNT)
 		return count_copy_failure(a, "the data partition cannot be mounted");
 	if (err == KB_ENOENT)
-		return count_copy_failure(a, "the stage folder is gone");
+		return count_copy_failure(a, "the stage folder is missing");
 	if (err != KB_OK) {
 		log_err("staged update: %s cannot be opened: %s", src->dev, err_text(err));
 		return APPLY_FAILED;

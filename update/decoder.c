@@ -26,7 +26,7 @@ static enum kb_err make_shared(struct decoder *d, int *out)
 
 	if (fd < 0 || ftruncate(fd, (off_t)DECODER_LEN) < 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-		log_err("unable to make memory for the decoder: %s", strerror(errno));
+		log_err("unable to allocate memory for the decoder: %s", strerror(errno));
 		return KB_EIO;
 	}
 	/* bound: DECODER_SLOTS areas, 8 MiB and a little, whatever the bundle says */
@@ -61,7 +61,7 @@ static enum kb_err spawn_decoder(struct decoder *d, const char *helper, int shar
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		log_err("unable to make a socket for the decoder: %s", strerror(errno));
+		log_err("unable to create a socket for the decoder: %s", strerror(errno));
 		return KB_EIO;
 	}
 	d->pid = fork();
@@ -119,8 +119,9 @@ static void explain_death(struct decoder *d)
 			if (WIFSIGNALED(status))
 				log_err("the decoder was killed by signal %d (%s)%s",
 					WTERMSIG(status), strsignal(WTERMSIG(status)),
-					WTERMSIG(status) == SIGSYS ? ": it tried what it may not"
-								   : "");
+					WTERMSIG(status) == SIGSYS
+						? ": it made a forbidden system call"
+						: "");
 			else
 				log_err("the decoder ended with status %d", WEXITSTATUS(status));
 			return;
@@ -150,8 +151,7 @@ static enum kb_err await_hello(struct decoder *d, const char *helper)
 		return KB_EEXEC;
 	}
 	explain_death(d);
-	log_err("unable to run %s as decoder: is it Keelboot's helper, and does the kernel have "
-		"CONFIG_SECCOMP_FILTER?",
+	log_err("unable to run %s as decoder: it is not Keelboot's helper, or the kernel lacks CONFIG_SECCOMP_FILTER",
 		helper);
 	return KB_EEXEC;
 }

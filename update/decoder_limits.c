@@ -41,8 +41,7 @@ enum kb_err decoder_limits_syscalls(void)
 
 	/* The last chance to say anything but on the socket is before this. */
 	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0) {
-		log_err("decoder: unable to use seccomp (CONFIG_SECCOMP_FILTER): %s; nothing is "
-			"decoded with rights",
+		log_err("decoder: unable to use seccomp (CONFIG_SECCOMP_FILTER): %s; nothing is decoded without it",
 			strerror(errno));
 		return KB_EPERM;
 	}

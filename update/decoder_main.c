@@ -57,7 +57,7 @@ int decoder_main(void)
 	/* bound: as the parent has it */
 	shared = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, DECODER_WIRE_SHARED, 0);
 	if (shared == MAP_FAILED) {
-		log_err("decoder: unable to map the shared memory: is it started by hand?");
+		log_err("decoder: unable to map the shared memory: only Keelboot can start it");
 		return 1;
 	}
 	if (decoder_zstd_init() != KB_OK) {

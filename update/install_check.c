@@ -21,14 +21,15 @@ static enum kb_err check_fits(struct install_job *j, const struct manifest_image
 {
 	if (im->size > part->dev->size)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
-					"image %s is %" PRIu64 " bytes, its partition only %" PRIu64
+					"image %s is %" PRIu64
+					" bytes, but its partition only %" PRIu64
 					": it was made for larger slots",
 					im->name, im->size, part->dev->size);
 	if (manifest_verity_block(im) < part->dev->sector)
 		return install_job_fail(
 			j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
 			"image %s: dm-verity blocks of %" PRIu32
-			" bytes, and %s has sectors of %" PRIu32 ": it was made for another disk",
+			" bytes, but %s has sectors of %" PRIu32 ": it was made for another disk",
 			im->name, manifest_verity_block(im),
 			part->path != NULL ? part->path : "its partition", part->dev->sector);
 	return KB_OK;
@@ -41,10 +42,10 @@ static enum kb_err pair_one(struct install_job *j, unsigned image)
 	struct install_job_part *p = &j->part[j->nparts];
 
 	if (part == NULL)
-		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
-					"the bundle has an image for %s, and the slot no such "
-					"partition",
-					im->name);
+		return install_job_fail(
+			j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
+			"the bundle has an image for %s, but the slot has no such partition",
+			im->name);
 	TRY(check_fits(j, im, part));
 	p->dev = part->dev;
 	p->raw = part->raw != NULL ? part->raw : part->dev;

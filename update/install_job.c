@@ -42,10 +42,10 @@ enum kb_err install_job_lost(struct install_job *j)
 	for (unsigned i = 0; i < j->nparts; i++)
 		if (j->part[i].raw == j->rb.err_dev)
 			name = j->part[i].name;
-	return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
-				"%s: what was written does not come back from the medium (byte "
-				"%llu): the storage is failing",
-				name, (unsigned long long)j->rb.err_off);
+	return install_job_fail(
+		j, INSTALL_BLAME_TARGET, KB_EIO,
+		"%s: reading back what was written failed (byte %llu): the storage is failing",
+		name, (unsigned long long)j->rb.err_off);
 }
 
 static void report_progress(struct install_job *j, bool now)

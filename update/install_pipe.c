@@ -133,7 +133,7 @@ static enum kb_err obtain_chunk(struct install_pipe *p, const struct reader_chun
 			return KB_OK;
 		return fail_pipe(p, err, "image %s: chunk %u %s", image_name(p), c->index,
 				 err == KB_EFORMAT ? "cannot be decoded: the bundle is damaged"
-						   : "brought the decoder down");
+						   : "crashed the decoder");
 	case READER_COPY:
 	case READER_PATCH:
 		break;
@@ -193,8 +193,7 @@ static enum kb_err check_whole(struct install_pipe *p)
 	if (memcmp(got, p->walk.im->digest, DIGEST_LEN) != 0)
 		return fail_pipe(
 			p, KB_EDIGEST,
-			"image %s: its chunks are right, but digest= in the manifest is not "
-			"theirs: whoever made the bundle made it wrong",
+			"image %s: its chunks are right, but digest= in the manifest differs: the bundle was made wrongly; make it again",
 			image_name(p));
 	return KB_ENOENT;
 }

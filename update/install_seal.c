@@ -42,9 +42,9 @@ static enum kb_err close_state(struct install_job *j)
 	/* The slot is untouched, and may still be what the state said before. */
 	before.seq = in->s->seq;
 	*in->s = before;
-	return install_job_fail(j, INSTALL_BLAME_STATE, err,
-				"the state partition cannot be written, so the slot is left as "
-				"it is");
+	return install_job_fail(
+		j, INSTALL_BLAME_STATE, err,
+		"the state partition cannot be written, so the slot stays as it is");
 }
 
 static enum kb_err write_and_compare(struct install_job_part *p, uint64_t off, const uint8_t *data,
@@ -221,10 +221,9 @@ static enum kb_err check_heads(struct install_job *j, struct install_job_part *p
 		err = check_head_chunk(j, p, &p->head_chunk[i]);
 	if (err == KB_OK)
 		return KB_OK;
-	return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
-				"the first chunks of %s do not come back from the medium: the "
-				"storage is failing",
-				p->name);
+	return install_job_fail(
+		j, INSTALL_BLAME_TARGET, KB_EIO,
+		"reading back the first chunks of %s failed: the storage is failing", p->name);
 }
 
 enum kb_err install_seal_open(struct install_job *j)
@@ -296,7 +295,7 @@ enum kb_err install_seal_commit(struct install_job *j)
 		return KB_OK;
 	before.seq = in->s->seq;
 	*in->s = before;
-	return install_job_fail(j, INSTALL_BLAME_STATE, err,
-				"the slot is whole, but the state partition cannot be written; the "
-				"next install will find it so");
+	return install_job_fail(
+		j, INSTALL_BLAME_STATE, err,
+		"the slot is complete, but the state partition cannot be written; the next install finds it complete");
 }

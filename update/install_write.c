@@ -30,7 +30,7 @@ static bool read_old(struct install_job *j, const struct install_job_part *p, ui
 	if (bdev_read(p->dev, off, old, len) == KB_OK)
 		return true;
 	if (!j->warned)
-		log_warn("install: slot %c: %s cannot be read at byte %llu; it is written anew",
+		log_warn("install: slot %c: %s cannot be read at byte %llu; it is written again",
 			 state_slot_letter(j->in->target), p->im->name, (unsigned long long)off);
 	j->warned = true;
 	return false;

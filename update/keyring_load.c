@@ -241,13 +241,11 @@ static enum kb_err add_entry(struct keyring *k, const char *dir, const char *fil
 	if (add == retire_spki) {
 		/* To pass it over would be to trust it on, should it be among the others too. */
 		log_err("keyring: %s/%s: not " KEYRING_PEM_WANTED
-			": %s; as long as it cannot be told which key is retired, none is "
-			"trusted: put each key into a file of its own, and take out of that folder "
-			"what is none",
+			": %s; no key is trusted until each retired key can be read; put each key into a file of its own, and remove other files from that folder",
 			dir, file, err_text(err));
 		return KB_EFORMAT;
 	}
-	log_warn("keyring: %s/%s passed over: %s; want " KEYRING_PEM_WANTED ", in each file", dir,
+	log_warn("keyring: %s/%s skipped: %s; expected " KEYRING_PEM_WANTED ", in each file", dir,
 		 file, err_text(err));
 	return KB_OK;
 }
@@ -308,8 +306,7 @@ enum kb_err keyring_open(struct keyring *k, const char *dir, unsigned required)
 	k->required = required;
 	if (required <= k->n)
 		return KB_OK;
-	log_err("keyring %s: signatures-required=%u, and only %u key%s: no bundle can be verified; "
-		"put more public keys (*.pem) there",
+	log_err("keyring %s: signatures-required=%u, but only %u key%s: no bundle can be verified; put more public keys (*.pem) there",
 		dir, required, k->n, k->n == 1 ? "" : "s");
 	keyring_free(k);
 	return KB_EINVAL;

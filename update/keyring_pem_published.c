@@ -68,6 +68,6 @@ const char *keyring_pem_published(const uint8_t *spki, size_t len)
 
 const char *keyring_pem_published_means(unsigned required)
 {
-	return required < 2 ? "this device takes updates from anybody"
-			    : "anybody can make one of the signatures that this device wants";
+	return required < 2 ? "anybody can sign updates for this device"
+			    : "anybody can make one of the signatures that this device requires";
 }

@@ -269,7 +269,7 @@ uint32_t manifest_verity_block(const struct manifest_image *im)
 const char *manifest_image_check(const struct manifest_image *im)
 {
 	if (im->size / im->chunk + (im->size % im->chunk != 0) > MANIFEST_CHUNKS_MAX)
-		return "size: too many chunks; a larger chunk-size would do";
+		return "size: too many chunks; use a larger chunk-size";
 	if (im->hashes.len != manifest_hashes_len(manifest_chunks(im)))
 		return "hashes-length: does not fit the number of chunks";
 	return manifest_verity_check(im);

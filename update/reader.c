@@ -56,8 +56,8 @@ static enum kb_err check_size(struct reader *r, uint64_t size)
 
 	if (size < want)
 		return reader_io_fail(r, KB_EFORMAT,
-				      "truncated: %" PRIu64 " bytes are there, %" PRIu64
-				      " belong to it; copy it again",
+				      "truncated: %" PRIu64 " bytes present, %" PRIu64
+				      " expected; copy it again",
 				      size, want);
 	if (size > want && !r->raw)
 		return reader_io_fail(r, KB_EFORMAT,
@@ -79,11 +79,11 @@ static enum kb_err open_header(struct reader *r, uint64_t size)
 		return reader_io_fail(r, err, "made for a newer Keelboot; update Keelboot first");
 	if (err == KB_EDIGEST)
 		return reader_io_fail(r, KB_EFORMAT,
-				      "no bundle, or its header is damaged; copy it again");
+				      "not a bundle, or its header is damaged; copy it again");
 	if (err != KB_OK)
 		return reader_io_fail(r, err,
-				      "its header is whole, but breaks the format: "
-				      "whoever made the bundle made it wrong");
+				      "its header is whole, but breaks the format: the bundle was "
+				      "made wrongly; make it again");
 	return check_size(r, size);
 }
 
@@ -107,20 +107,19 @@ static enum kb_err not_trusted(struct reader *r, const struct keyring *k,
 			       const struct keyring_verdict *v)
 {
 	if (v->retired != NULL && v->valid > 0) /* either alone would be half of the reason */
-		return reader_io_fail(r, KB_ESIG,
-				      "signed by %u trusted key%s (%.40s), and %u have to; that by "
-				      "the retired key \"%.30s\" counts no more",
-				      v->valid, v->valid == 1 ? "" : "s", r->signer, k->required,
-				      v->retired->name);
+		return reader_io_fail(
+			r, KB_ESIG,
+			"signed by %u trusted key%s (%.40s), but %u must sign; the retired key \"%.30s\" does not count",
+			v->valid, v->valid == 1 ? "" : "s", r->signer, k->required,
+			v->retired->name);
 	if (v->retired != NULL)
-		return reader_io_fail(r, KB_ESIG,
-				      "signed by the retired key \"%.40s\"; this "
-				      "device trusts it no more",
-				      v->retired->name);
+		return reader_io_fail(
+			r, KB_ESIG,
+			"signed by the retired key \"%.40s\", which this device no longer trusts",
+			v->retired->name);
 	if (v->valid > 0)
 		return reader_io_fail(r, KB_ESIG,
-				      "signed by %u trusted key%s (%.40s), and %u "
-				      "have to",
+				      "signed by %u trusted key%s (%.40s), but %u must sign",
 				      v->valid, v->valid == 1 ? "" : "s", r->signer, k->required);
 	if (k->n == 1)
 		return reader_io_fail(r, KB_ESIG, "not signed by the one trusted key");
@@ -155,7 +154,7 @@ static enum kb_err open_manifest(struct reader *r)
 	if (manifest_tables_len(&r->m) != r->h.tables_len ||
 	    manifest_payload_len(&r->m) != r->h.payload_len)
 		return reader_io_fail(r, KB_EFORMAT,
-				      "its header and its manifest differ about lengths");
+				      "its header and its manifest give different lengths");
 	return KB_OK;
 }
 

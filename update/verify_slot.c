@@ -85,13 +85,13 @@ static enum verify_slot_end check_cell(struct verify *v)
 		return VERIFY_SLOT_UNVERIFIED;
 	}
 	if (!manifest_is_for(&r->m, v->conf.compatible)) {
-		log_err("manifest of slot %c: for %s, and this device is \"%s\"", name,
+		log_err("manifest of slot %c: for %s, but this device is \"%s\"", name,
 			r->m.compatible[0], v->conf.compatible);
 		return VERIFY_SLOT_FOREIGN;
 	}
 	/* A state that was lost says nothing; process 1 compares with what it made of that. */
 	if (v->slot < v->s.nslots && s->has_release && !state_holds(s, r->release.id)) {
-		log_err("manifest of slot %c: of another release than the state has", name);
+		log_err("manifest of slot %c: of another release than in the state", name);
 		return VERIFY_SLOT_UNVERIFIED;
 	}
 	return VERIFY_SLOT_OK;
@@ -132,7 +132,7 @@ static enum verify_slot_end send_answer(struct verify *v)
 {
 	fill_answer(v);
 	if (verify_answer_check(&v->answer) != KB_OK) {
-		log_err("manifest of slot %c: a dm-verity tree that the kernel cannot use",
+		log_err("manifest of slot %c: the kernel cannot use its dm-verity tree",
 			state_slot_letter(v->slot));
 		return VERIFY_SLOT_FAILED;
 	}

@@ -35,7 +35,7 @@ def _filter(command: list, data: bytes, what: str) -> bytes:
 def window_log(data: bytes, window: int) -> int:
     """The largest power of two that is not above window KiB and of use for this data."""
     if not 128 <= window <= 65536:
-        raise CompressError(f"--window {window}: not from 128 to 65536 KiB")
+        raise CompressError(f"--window {window}: expected 128 to 65536 KiB")
     return min(max((len(data) - 1).bit_length(), 17), (window * 1024).bit_length() - 1)
 
 

@@ -35,7 +35,7 @@ class Archive:
         name = str(pure)
         old = self.entries.get(name)
         if old is not None and not (stat.S_ISDIR(old.mode) and stat.S_ISDIR(entry.mode)):
-            raise ArchiveError(f"/{name}: comes twice, from {old.source or 'mkinitramfs'} and from "
+            raise ArchiveError(f"/{name}: packed twice, from {old.source or 'mkinitramfs'} and from "
                                f"{entry.source or 'mkinitramfs'}")
         for parent in pure.parents:
             if parent.parts:

@@ -240,13 +240,13 @@ class Image:
         shares with the others, and its settings."""
         name, _, conf = what.partition("=")
         if name not in shipped(folder):
-            raise ImageError(f"--check {name}: there is no such check; there are "
+            raise ImageError(f"--check {name}: unknown check; expected one of "
                              f"{', '.join(shipped(folder))}")
         data = read(folder / name, "a check")
         head = dict(CHECK_KEY.findall(data.decode()))
         if head.get("conf") == "required" and not conf:
-            raise ImageError(f"--check {name}: wants a file, as --check {name}=FILE; "
-                             f"{folder / name} says what stands in it")
+            raise ImageError(f"--check {name}: needs a file: --check {name}=FILE; "
+                             f"{folder / name} says what it holds")
         self._hook(f"{head['stage']}.d", f"{head['order']}-{name}", folder / name, data)
         if not self.archive.has(CHECK_COMMON):
             self.archive.file(CHECK_COMMON, read(folder / "common.sh", "the checks"),
@@ -275,7 +275,7 @@ class Image:
         """SRC:DST, a file or a whole folder; symbolic links are followed."""
         source, colon, target = what.rpartition(":")
         if not colon or not source or not target.startswith("/"):
-            raise ImageError(f"--add {what}: not of the form FILE:/PATH/IN/IMAGE")
+            raise ImageError(f"--add {what}: expected FILE:/PATH/IN/IMAGE")
         path = Path(source)
         if path.is_dir():
             for file in sorted(path.rglob("*")):

@@ -182,7 +182,7 @@ def choose(modules: Modules, sets: list, explicit: list) -> tuple:
     for name in sets:
         if name not in table:
             near = difflib.get_close_matches(name, table, n=2, cutoff=0.5)
-            raise ModuleError(f"module set {name}: not known"
+            raise ModuleError(f"module set {name}: unknown"
                               + (f"; did you mean {near[0]}?" if near else "")
                               + f" There are: {', '.join(sorted(table))}")
     names, notes, warnings = [], [], []
@@ -191,7 +191,7 @@ def choose(modules: Modules, sets: list, explicit: list) -> tuple:
         wanted = table[name].modules + ([] if modules.of_pc else table[name].soc)
         if not any(modules.known(module) or modules.is_builtin(module) for module in wanted):
             few = ", ".join(wanted[:4]) + (", …" if len(wanted) > 4 else "")
-            warnings.append(f"module set {name}: this kernel has nothing of it ({few}); name what it has with "
+            warnings.append(f"module set {name}: this kernel has none of its modules ({few}); name what it has with "
                             "--module, or the sets that you want with --module-set")
             continue
         for module in [*table[name].helpers, *wanted]:

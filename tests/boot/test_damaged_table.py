@@ -32,9 +32,9 @@ def test_without_the_word_the_boot_names_the_cause(bench):
     vm = bench.machine(disk, append="keelboot.timeout=2")
     vm.append = vm.append.replace(" gpt ", " ")
     with vm:
-        vm.expect(r"keelboot: devices: /dev/vda: its partition table is damaged, and the copy at its end is whole: "
-                  r"the kernel reads that with `gpt` on its command line")
-        vm.expect(r"without its disk no stick can repair this device; restarting in 30 s")
+        vm.expect(r"keelboot: devices: /dev/vda: its partition table is damaged, but the copy at its end is "
+                  r"intact; add `gpt` to the kernel command line to use that")
+        vm.expect(r"no disk: no stick can repair this device without it; restarting in 30 s")
 
 
 def test_old_copy_at_the_end_of_a_stick_hides_no_update(bench):

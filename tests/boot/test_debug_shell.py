@@ -5,7 +5,7 @@ import pytest
 
 CONF = "[rescue]\nwait=10\n[watchdog]\ntimeout=8\n"
 KEY = "keelboot.shell=1"
-OPENED = r"keelboot: shell: on /dev/ttyS0; the boot goes on beside it"
+OPENED = r"keelboot: shell: on /dev/ttyS0; the boot continues beside it"
 
 
 @pytest.fixture

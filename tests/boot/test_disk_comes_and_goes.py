@@ -34,7 +34,7 @@ def test_disk_that_is_pulled_out_during_the_boot_makes_no_slot_bad(bench, back):
     with bench.machine(None, drives=drives, initrd=initrd) as vm:
         vm.expect(r"update: writing, [2-9]\d %", 120)
         vm.unplug("own")
-        vm.expect(r"rescue: waiting for /dev/sd\w, which is gone", 120)
+        vm.expect(r"rescue: waiting for /dev/sd\w, which disappeared", 120)
         if back == "at once":
             vm.plug("own")
             vm.expect(r"rescue: the disk is back, as /dev/sd\w", 60)
@@ -53,7 +53,7 @@ def test_disk_that_comes_after_its_time_is_taken_without_a_restart(bench):
     own = Drive(bench.disk("1.0"), bus="usb", name="own", plugged=False)
     initrd = bench.initramfs_with("usb-disk=yes", "timeout=5", name="later-usb")
     with bench.machine(None, drives=[own], usb=True, initrd=initrd) as vm:
-        vm.expect(r"without its disk no stick can repair this device; restarting in 30 s", 90)
+        vm.expect(r"no disk: no stick can repair this device without it; restarting in 30 s", 90)
         vm.plug("own")
         bench.up(vm, "1.0", "a")
         assert bench.causes(vm) == []

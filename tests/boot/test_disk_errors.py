@@ -109,9 +109,9 @@ def staged(update) -> None:
 # --- the state ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("number, said, touched", [
-    (1, r"update: not looked at: what is not counted may be tried for ever", False),
-    (2, r"the state partition cannot be written, so the slot is left as it is", False),
-    (4, r"the slot is whole, but the state partition cannot be written", True),
+    (1, r"update: skipped: without a count, a bad update could be tried forever", False),
+    (2, r"the state partition cannot be written, so the slot stays as it is", False),
+    (4, r"the slot is complete, but the state partition cannot be written", True),
 ], ids=["count", "begin", "end"])
 def test_state_fails_in_an_apply(update, number, said, touched):
     stick = update.bench.stick(update.bundle)
@@ -126,7 +126,7 @@ def test_no_flush_comes_through(update):
     """The medium takes every write and confirms none: what cannot be made durable is not begun."""
     stick = update.bench.stick(update.bundle)
     with update.bench.machine(update.disk, drives=[stick], faults=[Fault("flush")]) as vm:
-        vm.expect(r"update: not looked at: what is not counted may be tried for ever", PATIENCE)
+        vm.expect(r"update: skipped: without a count, a bad update could be tried forever", PATIENCE)
         update.old_boots(vm, touched=False)
         status, output = vm.shell("keelboot mark bad a", PATIENCE)
         assert status == 1, output
@@ -146,8 +146,8 @@ def test_state_fails_at_the_charge_of_the_trial(update):
 
 
 @pytest.mark.parametrize("number, said, touched", [
-    (1, r"the state partition cannot be written, so the slot is left as it is", False),
-    (3, r"the slot is whole, but the state partition cannot be written", True),
+    (1, r"the state partition cannot be written, so the slot stays as it is", False),
+    (3, r"the slot is complete, but the state partition cannot be written", True),
 ], ids=["begin", "end"])
 def test_state_fails_in_an_install_under_the_system(update, number, said, touched):
     with update.bench.machine(update.disk, faults=update.saves_from(number)) as vm:
@@ -177,8 +177,8 @@ def test_commit_that_cannot_be_written_is_no_commit(update):
 
 SLOT_FAULTS = {
     "seal": ("write", "first", r"the first blocks of /dev/vda3 cannot be written: the storage is failing"),
-    "middle": ("write", "middle", r"/dev/vda3: what was written does not come back from the medium"),
-    "read-back": ("read", "middle", r"/dev/vda3: what was written does not come back from the medium"),
+    "middle": ("write", "middle", r"/dev/vda3: reading back what was written failed"),
+    "read-back": ("read", "middle", r"/dev/vda3: reading back what was written failed"),
 }
 
 

@@ -29,10 +29,10 @@ def test_slot_that_a_person_marks_bad_is_left(bench):
     with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))]) as vm:
         bench.up(vm, "2.0", "b")
         said = bench.ask(vm, 'keelboot mark bad --reason "modem does not register"')
-        assert "The next boot takes slot a (1.0)" in said
+        assert "The next boot uses slot a (1.0)" in said
         vm.send("reboot")
         text = bench.up(vm, "1.0", "a")
-        assert "2.0: not taken: this release failed on this device before" in text
+        assert "2.0: skipped: this release failed on this device before" in text
         b = bench.status(vm)["slots"][1]
         assert (b["state"], b["reason"]) == ("bad", "modem does not register")
         assert bench.causes(vm) == ["guest"]
@@ -58,8 +58,8 @@ def test_good_slot_that_reports_in_each_boot_and_crashes_is_left_and_comes_back(
             assert "slot b (2.0) is good already" in bench.ask(vm, "keelboot mark good").lower()
             crash(vm)
         said = bench.up(vm, "1.0", "a")
-        assert f"slot b is preferred, and not taken: {why}" in said
-        assert bench.ask(vm, "keelboot status").splitlines()[0] == f"Slot b was passed over: {why}."
+        assert f"slot b is preferred, but skipped: {why}" in said
+        assert bench.ask(vm, "keelboot status").splitlines()[0] == f"Slot b was skipped: {why}."
         assert bench.status(vm)["booted"]["reason"] == f"b: {why}"
         assert "1.0 in slot a was booted instead of slot b: crashed or hung" in bench.ask(vm, "keelboot history")
         vm.send("keelboot mark clean; reboot")      # in order, behind its report: a has proved itself

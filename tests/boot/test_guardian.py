@@ -8,7 +8,7 @@ import pytest
 DEADLINE = 10
 LATE = "keelboot.watchdog=/dev/watchdog0,240"
 GIVEN_UP = r"keelboot-guardian: slot b was not marked good within 10 s: it is bad; rebooting"
-FORCED = r"keelboot-guardian: the shutdown did not come to its end; forcing the reboot"
+FORCED = r"keelboot-guardian: the shutdown did not finish; forcing the reboot"
 # Stop scripts: what init runs at an orderly shutdown.
 STOP_HANGS = "#!/bin/sh\necho 'the shutdown hangs'\nsleep 1000\n"
 STOP_TOLD = "#!/bin/sh\nkeelboot mark clean && echo 'the shutdown hangs'\nsleep 1000\n"
@@ -85,7 +85,7 @@ def test_guardian_ends_when_the_trial_is_marked_good(bench, image):
         told = bench.status(vm)
         assert not told["guardian"]["running"] and told["guardian"]["left"] is None
         assert "guardian" not in str(told["warnings"])
-        bench.ask(vm, "dmesg | grep -q 'slot b has its verdict; the guardian ends'")
+        bench.ask(vm, "dmesg | grep -q 'slot b has a verdict; the guardian exits'")
         assert slot_b(bench, vm)["state"] == "good"
 
 
@@ -141,7 +141,7 @@ def test_disk_that_stalls_is_rebooted_without_a_record(bench, image):
     with bench.machine(disk, initrd=image(), append=LATE, bps=256 << 20) as vm:
         vm.expect(r"system 2\.0 is ready")
         vm.qmp("qom-set", path="/objects/disk.limits", property="limits", value={"bps-total": 1})
-        vm.expect(r"keelboot-guardian: the disk does not answer; going on without it", 90)
+        vm.expect(r"keelboot-guardian: the disk does not answer; the guardian continues without it", 90)
         vm.expect(r"keelboot-guardian: slot b was not marked good within 10 s; not recorded; rebooting")
         vm.wait_reset(120)
         vm.qmp("qom-set", path="/objects/disk.limits", property="limits", value={"bps-total": 1 << 30})

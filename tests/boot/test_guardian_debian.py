@@ -19,7 +19,7 @@ TOP = Path(__file__).resolve().parents[2]
 DEADLINE = 45          # the systems have to be up by then
 LATE = "keelboot.watchdog=/dev/watchdog0,300"
 GIVEN_UP = r"keelboot-guardian: slot b was not marked good within \d+ s: it is bad; rebooting"
-FORCED = r"keelboot-guardian: the shutdown did not come to its end; forcing the reboot"
+FORCED = r"keelboot-guardian: the shutdown did not finish; forcing the reboot"
 UP = "[Unit]\nAfter=basic.target\n[Service]\nType=oneshot\nStandardOutput=tty\nTTYPath=/dev/console\n" \
      "ExecStart=/bin/echo debian is up\n[Install]\nWantedBy=multi-user.target\n"
 # What a test turns on by systemd.wants= of the kernel command line.
@@ -196,12 +196,12 @@ def test_systemd_takes_the_watchdog_as_the_drop_in_says(bench, machine):
 def test_shutdown_across_the_deadline_is_not_held_against_the_slot(bench, machine, kind, append):
     """A reboot that began in time, with units that take longer to stop than the deadline allows."""
     with machine(kind, append, deadline=120) as vm:
-        vm.expect(r"slot b: version not known, trial, tries left: 2", 240)
+        vm.expect(r"slot b: version unknown, trial, tries left: 2", 240)
         vm.expect(r"debian is up", 240)
         vm.expect(r"the shutdown works", 240)
         vm.expect(r"the shutdown is done", 240)
         vm.wait_reset(240)
-        vm.expect(r"slot b: version not known, trial, tries left: 2", 240)     # the same one again
+        vm.expect(r"slot b: version unknown, trial, tries left: 2", 240)     # the same one again
         assert "was not marked good" not in vm.text and FORCED not in vm.text
         assert bench.causes(vm) == ["guest"]
 
@@ -255,10 +255,10 @@ def test_stalled_disk_below_systemd_is_left_without_a_record(bench, machine):
     with machine("systemd", deadline=PATIENT, bps=256 << 20) as vm:
         vm.expect(r"debian is up", 240)
         vm.qmp("qom-set", path="/objects/disk.limits", property="limits", value={"bps-total": 1})
-        vm.expect(r"keelboot-guardian: the disk does not answer; going on without it", 240)
+        vm.expect(r"keelboot-guardian: the disk does not answer; the guardian continues without it", 240)
         vm.expect(r"slot b was not marked good within \d+ s; not recorded; rebooting", 60)
         vm.expect(FORCED, 120)
         vm.wait_reset(240)
         vm.qmp("qom-set", path="/objects/disk.limits", property="limits", value={"bps-total": 1 << 30})
-        vm.expect(r"slot b: version not known, trial, tries left: 1", 240)
+        vm.expect(r"slot b: version unknown, trial, tries left: 1", 240)
         assert bench.causes(vm) == ["guest"]

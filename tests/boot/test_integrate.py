@@ -225,6 +225,6 @@ def test_a_debian_whose_data_partition_is_broken_comes_up_and_says_so(made, tmp_
         assert dev.state() == "degraded"
         assert re.fullmatch(r"[0-9a-f]{32}\s*", dev.ask("cat /etc/machine-id"))
         said = dev.ask("keelboot check", code=1)
-        assert "FAILED  10-data" in said and "it said: the data partition is not mounted" in said
+        assert "FAILED  10-data" in said and "output: the data partition is not mounted" in said
         assert "on trial" in dev.ask("keelboot status")
     (tmp_path / "disk.img").unlink()

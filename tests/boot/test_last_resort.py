@@ -52,7 +52,7 @@ def test_t16_power_cuts_and_a_stick_do_not_go_backwards(bench):
             vm.start()
         assert cuts == 12       # what nothing explains counts half
         vm.plug("stick")
-        vm.expect(r"version 1\.0: not taken: it is older than every good slot", 60)
+        vm.expect(r"version 1\.0: skipped: older than every good slot", 60)
         vm.expect(r"system [23]\.0 is up on slot", 120)
         vm.expect(r"is ready")
         slots = bench.status(vm)["slots"]
@@ -68,7 +68,7 @@ def test_t16_power_cuts_and_a_stick_that_is_left_in(bench):
     told = []
     with bench.machine(disk, drives=[stick], initrd=initrd) as vm:
         for _ in range(9):
-            vm.expect(r"version 1\.0: not taken: it is not newer than what is installed; a new release has ", 120)
+            vm.expect(r"version 1\.0: skipped: not newer than what is installed; to go back: ", 120)
             told.append(vm.expect(r"system ([23]\.0) is up on slot", 120)[1])
             vm.power_cut()
             vm.start()
@@ -94,7 +94,7 @@ def test_t16_sticks_that_leave_no_slot_good_do_not_go_backwards(bench):
         vm.unplug("newer")
         vm.expect(r"slot b is tried as a last resort in 80 s")
         vm.plug("older")
-        vm.expect(r"3\.0: not taken: it is older than every good slot, or than the last one that was overwritten", 60)
+        vm.expect(r"3\.0: skipped: older than every good slot, or than the last one that was overwritten", 60)
         bench.up(vm, "2.0", "b", timeout=150)
         a, b = bench.status(vm)["slots"]
         assert (a["state"], b["state"], b["version"]) == ("writing", "bad", "2.0")

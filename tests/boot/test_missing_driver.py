@@ -8,9 +8,9 @@ LACKS_DISK = ("usb", "ext4", "vfat")
 def test_without_the_driver_of_the_disk_no_disk_is_seen(bench):
     initrd = bench.initramfs(name="no-virtio", modules=LACKS_DISK)
     with bench.machine(bench.disk("1.0"), initrd=initrd, append="keelboot.timeout=2") as vm:
-        vm.expect(r"keelboot: devices: the kernel sees no disk at all: the initramfs may lack its driver "
+        vm.expect(r"keelboot: devices: the kernel sees no disk; check its power and cable, and pack its driver "
                   r"\(keelboot image build --module-set nvme, sata, sd, usb or virtio, or --module NAME\)")
-        vm.expect(r"without its disk no stick can repair this device; restarting in 30 s")
+        vm.expect(r"no disk: no stick can repair this device without it; restarting in 30 s")
         assert "its cable, and disk=" not in vm.boot_text()
 
 

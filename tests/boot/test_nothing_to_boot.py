@@ -21,7 +21,7 @@ def test_no_disk_at_all(bench):
     with bench.machine(None, append="keelboot.timeout=2") as vm:
         text = end_of(bench, vm)
         assert "devices: no disk with PARTLABEL=keelboot-state and slots within 2 s" in text
-        assert "devices: the kernel sees no disk at all: the initramfs may lack its driver" in text
+        assert "devices: the kernel sees no disk; check its power and cable, and pack its driver" in text
         vm.expect(r"keelboot: Keelboot")
 
 

@@ -91,7 +91,7 @@ def test_disk_with_sectors_of_4096_bytes(bench):
     drives = [Drive(disk, bus="nvme", name="own", sector=4096), bench.stick(bench.bundle("3.0"), small)]
     a = read_partition(disk, "root-a", 0, 1 << 20)
     with bench.machine(None, drives=drives, initrd=bench.device.initramfs()) as vm:
-        vm.expect(r"dm-verity blocks of 512 bytes, and /dev/nvme0n1p4 has sectors of 4096: it was made for another "
+        vm.expect(r"dm-verity blocks of 512 bytes, but /dev/nvme0n1p4 has sectors of 4096: it was made for another "
                   r"disk", 120)
         # The trial that is open gives way to what is newer; the protected slot is not touched.
         vm.expect(r"slot b holds version 3\.0 on trial", 120)

@@ -27,7 +27,7 @@ def test_state_of_a_newer_keelboot_boots_counts_and_takes_no_update(bench):
             vm.expect(r"state: written by a newer Keelboot; only its core is used")
             vm.expect(r"update: source usb skipped: the state was written by a newer Keelboot")
             # Its core says what a slot is, not which release it holds.
-            vm.expect(rf"keelboot: slot b: version not known, trial, tries left: {tries}")
+            vm.expect(rf"keelboot: slot b: version unknown, trial, tries left: {tries}")
             bench.up(vm, "2.0", "b")
             assert "future.thing=x" in bench.ask(vm, "keelboot state show")
             vm.send("reboot -f")

@@ -53,13 +53,13 @@ def garbage(bench):
 REFUSED = {
     flipped: r"bad\.keel: version 2\.0: not installed: image root: chunk \d+ "
              r"(is not what was signed|cannot be decoded): the bundle is damaged",
-    truncated: r"bad\.keel: refused: truncated: (\d+) bytes are there, (\d+) belong to it; copy it again",
-    wrong_compatible: r"other\.keel: version 2\.0: not taken: it is for another-board, this device is demo-board",
+    truncated: r"bad\.keel: refused: truncated: (\d+) bytes present, (\d+) expected; copy it again",
+    wrong_compatible: r"other\.keel: version 2\.0: skipped: it is for another-board, but this device is demo-board",
     foreign_key: r"bad\.keel: refused: not signed by the one trusted key",
     damaged_signature: r"bad\.keel: refused: not signed by the one trusted key",
-    not_newer: r"1\.0-nomark\.keel: version 1\.0: not taken: it is not newer than what is installed; a new release "
-               r"has a higher sequence, and `keelboot install` goes back",
-    garbage: r"bad\.keel: refused: no bundle, or its header is damaged; copy it again",
+    not_newer: r"1\.0-nomark\.keel: version 1\.0: skipped: not newer than what is installed; to go "
+               r"back: keelboot install FILE",
+    garbage: r"bad\.keel: refused: not a bundle, or its header is damaged; copy it again",
 }
 
 
@@ -95,6 +95,6 @@ def test_older_than_the_floor(bench):
         bench.ask(vm, "sync; mount -o remount,ro /data")
     before = bench.slots(disk)
     with bench.machine(disk, drives=[bench.stick(old)]) as vm:
-        vm.expect(told(r"old\.keel: version 2\.0: not taken: it is older than what this device may go back to"))
+        vm.expect(told(r"old\.keel: version 2\.0: skipped: below this device's rollback floor"))
         bench.up(vm, "3.0", "b")
     assert bench.slots(disk) == before

@@ -11,7 +11,7 @@ def test_stick_repairs_the_device_at_once(bench):
     with bench.machine(disk, drives=[stick]) as vm:
         vm.expect(r"rescue: waiting for a USB stick or an SD card with a good bundle", 90)
         vm.plug("stick")
-        vm.expect(r"rescue: a medium has come", 60)
+        vm.expect(r"rescue: a medium has appeared", 60)
         slot = vm.expect(r"slot (\w) holds version 2\.0 on trial", 60)[1]
         text = bench.up(vm, "2.0", slot)
         assert "uid=" not in text

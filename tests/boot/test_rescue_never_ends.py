@@ -33,6 +33,6 @@ def test_without_a_state_partition_it_says_that_no_stick_helps(bench):
                                   "[system]\ntimeout=3\n")
     stick = bench.stick(bench.bundle("2.0"))
     with bench.machine(disk, initrd=initrd, drives=[stick]) as vm:
-        vm.expect(r"rescue: no update can be installed, because there is no usable state partition "
-                  r"\(`keelboot state init` makes one\); restarting in \d+ s", 90)
+        vm.expect(r"rescue: no update can be installed: no usable state partition "
+                  r"\(to make one: keelboot state init\); restarting in \d+ s", 90)
         assert "looking at source" not in vm.boot_text()

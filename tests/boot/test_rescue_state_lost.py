@@ -10,7 +10,7 @@ def test_stick_repairs_a_device_without_slots_and_state(bench):
     disk = bench.disk("1.0", "2.0", state=garbage, slots=(None, None))
     stick = bench.stick(bench.bundle("2.0"), plugged=False)
     with bench.machine(disk, drives=[stick]) as vm:
-        vm.expect(r"state: both regions are damaged; made a new one", 90)
+        vm.expect(r"state: both regions are damaged; rebuilt", 90)
         vm.expect(r"rescue: waiting for ", 60)
         vm.plug("stick")
         slot = vm.expect(r"slot (\w) holds version 2\.0 on trial", 90)[1]

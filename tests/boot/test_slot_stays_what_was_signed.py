@@ -16,7 +16,7 @@ def test_slot_stays_what_was_signed(bench):
     make_dirty(bench, disk, "a")
     before = bench.slots(disk)
     with bench.machine(disk) as vm:
-        vm.expect(r"root: /dev/vda\d was written to by somebody; mounted without its journal")
+        vm.expect(r"root: /dev/vda\d was modified; mounted without its journal")
         bench.up(vm, "1.0", "a")
         status, output = vm.shell("mount -o remount,rw /; echo x > /written; echo done")
         assert "Read-only" in output or "write-protected" in output, (status, output)

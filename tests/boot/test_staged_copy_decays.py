@@ -12,7 +12,7 @@ def test_given_up_after_three_boots_and_a_good_copy_is_taken(bench):
         bench.ask(vm, f"f=$(ls /data/keelboot/stage/*.keel); printf DAMAGED | dd of=$f bs=1 "
                       f"seek={size * 2 // 3} conv=notrunc 2>/dev/null; sync")
         for said in ("failure 1 of 3 of this copy", "failure 2 of 3 of this copy",
-                     "given up after 3 boots: stage it again"):
+                     "dropped after 3 boots; stage it again"):
             vm.send("reboot")
             vm.expect(rf"keelboot-apply: staged update: .*{said}")
             bench.up(vm, "1.0", "a")

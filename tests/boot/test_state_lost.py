@@ -23,7 +23,7 @@ def test_one_lost_region_is_survived(bench, region, fill, afterwards):
     write_partition(disk, "keelboot-state", FILL[fill], region * APART)
     with bench.machine(disk) as vm:
         text = bench.up(vm, "2.0", "b")
-        assert "made a new one" not in text
+        assert "rebuilt from" not in text
         status = bench.status(vm)
         assert status["state"]["regions"] == afterwards
         said = any(f"region {region + 1} of the state" in line for line in status["warnings"])
@@ -39,10 +39,10 @@ def test_both_lost_regions_are_rebuilt_from_the_slots_manifests(bench):
     before = bench.slots(disk)
     stick = bench.stick(bench.bundle("3.0"))
     with bench.machine(disk, drives=[stick]) as vm:
-        vm.expect(r"keelboot: state: both regions are damaged; made a new one")
+        vm.expect(r"keelboot: state: both regions are damaged; rebuilt")
         text = bench.up(vm, "2.0", "b")
         assert "keelboot: slot b: 2.0, trial" in text, "the higher sequence goes first"
-        assert "3.0: not taken: the state was lost and made anew" in text
+        assert "3.0: skipped: the state was lost and rebuilt" in text
         status = bench.status(vm)
         assert status["slots"][1]["state"] == "good" and status["slots"][0]["version"] == "1.0"
         assert "rebuilt" in [e["kind"] for e in bench.history(vm)]
@@ -60,13 +60,13 @@ def test_state_of_two_erase_groups_survives_the_loss_of_one(bench):
     """The device makes the state itself; then the group goes with its first region, and all that is near it."""
     disk = bench.disk("1.0", state=None, state_size="72M")
     with bench.machine(disk) as vm:
-        vm.expect(r"keelboot: state: the partition was never written; made a new one")
+        vm.expect(r"keelboot: state: the partition was never written; rebuilt")
         bench.up(vm, "1.0", "a")
         assert json.loads(bench.ask(vm, "keelboot state export"))["store"]["second"] == GROUP
     write_partition(disk, "keelboot-state", b"\xff" * GROUP)
     with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))]) as vm:
         text = bench.up(vm, "2.0", "b", 150)
-        assert "made a new one" not in text
+        assert "rebuilt from" not in text
         status = bench.status(vm)
         assert [s["state"] for s in status["slots"]] == ["good", "good"]
         assert status["state"]["regions"] == ["ok", "ok"]
@@ -85,7 +85,7 @@ def test_older_state_in_a_large_partition_goes_on_where_it_is(bench):
 def test_blank_state_partition_boots_whatever_mounts(bench):
     disk = bench.disk("1.0", state=None)
     with bench.machine(disk) as vm:
-        vm.expect(r"keelboot: state: the partition was never written; made a new one")
+        vm.expect(r"keelboot: state: the partition was never written; rebuilt")
         bench.up(vm, "1.0", "a")
         status = bench.status(vm)
         assert status["slots"][0]["state"] == "good" and status["slots"][1]["state"] == "empty"

@@ -13,7 +13,7 @@ def test_five_boots_install_once_and_hardly_write(bench):
             vm.send("reboot -f")
             vm.wait_boot(number)
             text = bench.up(vm, "2.0", "b")
-            assert "version 2.0: not taken: this release is installed" in text
+            assert "version 2.0: skipped: this release is installed" in text
             assert "holds version" not in text
             # The attempt is counted before the stick is opened, and given back: two records,
             # and what mark good has to say.

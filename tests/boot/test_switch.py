@@ -30,7 +30,7 @@ def test_a_slot_is_chosen_once_and_then_for_good(bench):
         # Of the file systems the lean initramfs lacks one, which the configuration has for media.
         assert [f["text"] for f in findings if f["id"] == "kernel-filesystem"] == [
             "[source.usb] filesystems=, [source.sd] filesystems=: the kernel has no exfat: "
-            "such media are not looked at"]
+            "such media are ignored"]
         # This system has a key named dev, and a kernel whose options nobody can read.
         assert {"key-development", "kernel-options-unknown"} <= kinds
         assert not kinds & {"state-missing", "slot-partition", "not-booted", "watchdog-none", "panic-hangs",

@@ -9,7 +9,7 @@ def test_newest_of_both_sticks_is_installed(bench):
     disk = bench.disk("1.0")
     with bench.machine(disk, drives=[old, new]) as vm:
         text = bench.up(vm, "3.0", "b")
-        assert "keelboot/2.0-ok.keel: version 2.0: ignored: another one is newer" in text
+        assert "keelboot/2.0-ok.keel: version 2.0: ignored: another bundle is newer" in text
         assert "slot b holds version 3.0 on trial" in text
         assert not {"stick", "second"} & set(vm.writes())
         assert bench.causes(vm) == []
@@ -29,8 +29,8 @@ def test_same_release_on_two_sticks_is_installed_once_and_named_so(bench):
     sticks = [bench.stick(bench.bundle("2.0"), name=name) for name in ("stick", "second")]
     with bench.machine(bench.disk("1.0"), drives=sticks) as vm:
         text = bench.up(vm, "2.0", "b")
-        assert "version 2.0: ignored: the same release was taken from /dev/sd" in text
-        assert "another one is newer" not in text
+        assert "version 2.0: ignored: the same release comes from /dev/sd" in text
+        assert "another bundle is newer" not in text
         assert bench.causes(vm) == []
 
 

@@ -12,7 +12,7 @@ def test_newest_bundle_of_the_folder_is_installed_and_litter_named(bench):
         text = bench.up(vm, "3.0", "b")
         for line in (r"keelboot/notes.txt: ignored: not named *.keel",
                      r"keelboot/._2.0-ok.keel: ignored", "keelboot/old.keel.bak: ignored",
-                     "keelboot/2.0-ok.keel: version 2.0: ignored: another one is newer",
+                     "keelboot/2.0-ok.keel: version 2.0: ignored: another bundle is newer",
                      "slot b holds version 3.0 on trial"):
             assert line in text, text
         assert "elsewhere" not in text

@@ -8,13 +8,11 @@ from hostile import HELPER, INCOMPATIBLE, INSTALLED, NOTHING, OK, VERIFY, Forge,
 
 LAST = (1 << 63) - 1
 JUMP = 10 ** 12
-TOO_FAR = "its sequence is too far ahead of what proved itself here; max-sequence-jump= of system.conf"
-TOO_FAR_TO_INSTALL = ("{} (sequence {}) is too far ahead of what proved itself here: once it is committed, no lower "
-                      "one is newer; if it shall be, set [install] max-sequence-jump= of system.conf, in the initramfs "
-                      "too")
-OLDER = "it is older than what this device may go back to"
-NOT_NEWER = ("it is not newer than what is installed; a new release has a higher sequence, and `keelboot install` goes "
-             "back")
+TOO_FAR = ("too far ahead of what proved itself here; to allow it: max-sequence-jump= in system.conf, also in the "
+           "initramfs")
+TOO_FAR_TO_INSTALL = "{} (sequence {}): refused: " + TOO_FAR
+OLDER = "below this device's rollback floor"
+NOT_NEWER = "not newer than what is installed; to go back: keelboot install FILE"
 UNSIGNED = "not signed by any of the 2 trusted keys"
 
 
@@ -45,9 +43,9 @@ def test_t17_sequence_that_would_end_the_numbers_is_refused(target, keys, image,
     bundle = release(target, keys, image, "9.0", sequence, floor=sequence)
     says = TOO_FAR_TO_INSTALL.format("9.0", sequence)
     target.refuses(bundle, INCOMPATIBLE, says)
-    target.apply_refuses(bundle, f"version 9.0: not taken: {TOO_FAR}")
+    target.apply_refuses(bundle, f"version 9.0: skipped: {TOO_FAR}")
     if sequence > LAST // 2:    # what proved itself is the state's word, which counts for nothing where nothing boots
-        target.apply_refuses(bundle, f"version 9.0: not taken: {TOO_FAR}", rescue=True)
+        target.apply_refuses(bundle, f"version 9.0: skipped: {TOO_FAR}", rescue=True)
     target.refuses(bundle, INCOMPATIBLE, says, verbs=("install --again",))
     cases(5)
     # Beside it on the same stick, what is in bounds is taken.
@@ -81,7 +79,7 @@ def test_t16_way_back_is_signed_counted_on_commit_and_told(target, keys, image):
     refused = release(target, keys, image, "0.8", 8)
     result = boot_apply(target, refused)
     assert result.code == NOTHING
-    assert f"{refused}: raw bundle: version 0.8: not taken: {NOT_NEWER}\n".encode() in result.err
+    assert f"{refused}: raw bundle: version 0.8: skipped: {NOT_NEWER}\n".encode() in result.err
     back = release(target, keys, image, "0.9", 9, back=True)
     assert boot_apply(target, back).code == INSTALLED
     assert target.slot("a")["state"] == "trial" and target.json("status")["floor"] == 5
@@ -100,8 +98,8 @@ def test_t16_permission_ends_where_the_floor_passes_it(target, keys, image):
     commit(target, "b")
     target.remember()
     for rescue in False, True:
-        target.apply_refuses(back, f"version 0.9: not taken: {OLDER}", rescue=rescue)
-    says = "0.9 (sequence 9) is below this device's floor, 10: it may not be installed any more"
+        target.apply_refuses(back, f"version 0.9: skipped: {OLDER}", rescue=rescue)
+    says = "0.9 (sequence 9): refused: below this device's rollback floor (10)"
     target.refuses(back, INCOMPATIBLE, says)
 
 
@@ -116,7 +114,7 @@ def test_t18_old_state_is_believed_and_opens_nothing_unsigned(target, keys, imag
     target.installs(release(target, keys, other, "2.0", 20, floor=20), other)
     commit(target, "b")
     old = release(target, keys, image, "1.5", 15)
-    target.apply_refuses(old, f"version 1.5: not taken: {OLDER}", written=True)
+    target.apply_refuses(old, f"version 1.5: skipped: {OLDER}", written=True)
     shutil.copy(target.path / "old.img", target.state)
     target.boot("a")
     target.remember()
@@ -125,5 +123,5 @@ def test_t18_old_state_is_believed_and_opens_nothing_unsigned(target, keys, imag
     target.apply_refuses(stranger, f"refused: {UNSIGNED}")
     foreign = Forge(keys, image, lines={"bundle compatible": "other", "bundle sequence": 17})
     target.apply_refuses(foreign.write(target.path / "foreign.keel"),
-                         "version 2.0: not taken: it is for other, this device is test-board")
+                         "version 2.0: skipped: it is for other, but this device is test-board")
     assert target.go("install", old, "--progress=none").code == OK, "the limit: it is the state that knew better"

@@ -6,8 +6,8 @@ import pytest
 
 from hostile import CHUNK, FAILURE, HELPER, NOTHING, OK, VERIFY, Forge, driver, flipped, keelreader, start, KEELBOOT
 
-HEADER = "no bundle, or its header is damaged; copy it again"
-RULES = "its header is whole, but breaks the format: whoever made the bundle made it wrong"
+HEADER = "not a bundle, or its header is damaged; copy it again"
+RULES = "its header is whole, but breaks the format: the bundle was made wrongly; make it again"
 AREA = "its signature area is damaged; copy it again"
 UNSIGNED = "not signed by any of the # trusted keys"
 NEWER = "made for a newer Keelboot; update Keelboot first"
@@ -176,7 +176,7 @@ def test_t06_every_length(files, keys, cases, kind):
                           kind, "verify-first"))
     assert found == {
         (FORMAT, "", "shorter than the header of a bundle; copy it again"): 512,
-        (FORMAT, "", "truncated: # bytes are there, # belong to it; copy it again"): parts.size - 512}
+        (FORMAT, "", "truncated: # bytes present, # expected; copy it again"): parts.size - 512}
     cases(parts.size)
 
 
@@ -253,6 +253,6 @@ def test_t22_medium_that_is_gone_or_short(target, genuine, cases):
     assert start(["mkfifo", target.path / "pipe.keel"]).code == OK
     target.refuses(target.path / "pipe.keel", FAILURE, "BUNDLE: not a file; give the path of a .keel file")
     result = target.apply(gone)
-    assert (result.code, result.last) == (NOTHING, f"{gone}: nothing is in it")
+    assert (result.code, result.last) == (NOTHING, f"{gone}: empty")
     target.untouched()
     cases(7)

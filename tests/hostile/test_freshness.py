@@ -8,10 +8,12 @@ from hostile import (FAILED, FAILURE, INCOMPATIBLE, INSTALLED, KEELBOOT, NOTHING
                      keelreader, start)
 
 
-OLDER = "it is older than what this device may go back to"
-NOT_NEWER = ("it is not newer than what is installed; a new release has a higher sequence, and `keelboot install` goes "
-             "back")
-FAILED_HERE = "this release failed on this device before"
+OLDER = "below this device's rollback floor"
+NOT_NEWER = "not newer than what is installed; to go back: keelboot install FILE"
+FAILED_HERE = "this release failed on this device before; to try again: keelboot install --again FILE"
+BARRED = ("too many releases failed on this device; only newer ones are installed automatically{}; to install this "
+          "one: keelboot install FILE")
+FAILED_IN_B = FAILED_HERE.replace(";", " (no network);")
 
 
 def release(target, keys, image, version, sequence, **how):
@@ -25,9 +27,8 @@ def release(target, keys, image, version, sequence, **how):
 @pytest.mark.parametrize("sequence", [9, 10, 1])
 def test_t16_old_release_is_not_installed_by_itself(target, keys, image, sequence):
     bundle = release(target, keys, image, "0.9", sequence)
-    target.refuses(bundle, INCOMPATIBLE, f"0.9 (sequence {sequence}) is not newer than what is installed; "
-                   "`keelboot install` goes back", verbs=("stage",))
-    target.apply_refuses(bundle, f"version 0.9: not taken: {NOT_NEWER}")
+    target.refuses(bundle, INCOMPATIBLE, f"0.9 (sequence {sequence}): refused: {NOT_NEWER}", verbs=("stage",))
+    target.apply_refuses(bundle, f"version 0.9: skipped: {NOT_NEWER}")
 
 
 def test_t16_below_the_floor_not_even_a_person(target, keys, image, cases):
@@ -38,10 +39,10 @@ def test_t16_below_the_floor_not_even_a_person(target, keys, image, cases):
     permitted = {"bundle allow-downgrade": "yes"}
     for lines in {}, permitted:
         bundle = release(target, keys, image, "0.9", 9, lines=lines)
-        says = "0.9 (sequence 9) is below this device's floor, 10: it may not be installed any more"
+        says = "0.9 (sequence 9): refused: below this device's rollback floor (10)"
         target.refuses(bundle, INCOMPATIBLE, says, verbs=("install", "stage", "install --again"))
         for rescue in False, True:
-            target.apply_refuses(bundle, f"version 0.9: not taken: {OLDER}", rescue=rescue)
+            target.apply_refuses(bundle, f"version 0.9: skipped: {OLDER}", rescue=rescue)
     cases(10)
 
 
@@ -51,9 +52,9 @@ def test_t16_a_rescue_goes_by_the_floor_that_somebody_signed(target, keys, image
     own = release(target, keys, image, "1.0", 10, lines={"bundle floor": 10})
     target("state", "init", "--force", "--slots", 2, "--good", "a", "--bundle", own, "--floor", 1 << 60)
     target.remember()
-    target.apply_refuses(release(target, keys, image, "0.9", 9), f"version 0.9: not taken: {OLDER}", rescue=True)
+    target.apply_refuses(release(target, keys, image, "0.9", 9), f"version 0.9: skipped: {OLDER}", rescue=True)
     newer = release(target, keys, image, "1.1", 11)
-    target.apply_refuses(newer, f"version 1.1: not taken: {OLDER}")
+    target.apply_refuses(newer, f"version 1.1: skipped: {OLDER}")
     assert target.apply(newer, rescue=True).code == INSTALLED
 
 
@@ -95,12 +96,12 @@ def test_t19_other_models(target, keys, image, names):
     bad = release(target, keys, image, "2.0", 20, lines={"bundle compatible": names})
     first = names.split(",")[0]
     others = " and others" if "," in names else ""
-    target.refuses(bad, INCOMPATIBLE, f'BUNDLE: made for "{first}"{others}, this device is "test-board"',
+    target.refuses(bad, INCOMPATIBLE, f'BUNDLE: made for "{first}"{others}, but this device is "test-board"',
                    verbs=("stage",))
-    says = f"it is for {first}{others}, this device is test-board"
+    says = f"it is for {first}{others}, but this device is test-board"
     target.refuses(bad, INCOMPATIBLE, f"BUNDLE: {says}", verbs=("install", "install --again"))
     for rescue in False, True:
-        target.apply_refuses(bad, f"version 2.0: not taken: {says}", rescue=rescue)
+        target.apply_refuses(bad, f"version 2.0: skipped: {says}", rescue=rescue)
 
 
 NOT_ALLOWED = "has a character that is not allowed here"
@@ -119,7 +120,7 @@ def test_t19_lists_of_models_that_are_none(target, keys, image, names, says):
 def test_t19_device_that_does_not_know_what_it_is_takes_nothing(target, genuine):
     (target.root / "etc/keelboot/system.conf").write_text(f"[source.data]\nmount={target.data}\n")
     target.refuses(genuine, FAILURE, "system.conf does not say what this device is; set [system] compatible=")
-    target.apply_stops(genuine, "no system.conf, or no compatible= in it: no update can be for this device")
+    target.apply_stops(genuine, "no system.conf, or no compatible= in it: no update is installed")
 
 
 # ---------------------------------------------------------------- threat 20
@@ -172,14 +173,12 @@ def test_nine_rejected_releases_make_no_room_for_the_first(target, keys, image, 
     assert len(target.json("state", "show")["rejected"]) == 8
     target.remember()
     for bundle in stick:
-        says = ("so many releases failed here that only newer ones are taken by themselves; `keelboot install` takes "
-                "this one") if bundle == stick[0] else FAILED_HERE
-        target.apply_refuses(bundle, f"version {bundle.stem}: not taken: {says}")
+        says = BARRED.format("") if bundle == stick[0] else FAILED_HERE
+        target.apply_refuses(bundle, f"version {bundle.stem}: skipped: {says}")
     assert target.apply(*stick).code == NOTHING
     result = target.go("stage", stick[0], "--progress=none")
     assert (result.code, result.last) == (
-        INCOMPATIBLE, "2.0 (sequence 20): so many releases failed here that only those above sequence 27 are taken by "
-        "themselves; `keelboot install` takes this one")
+        INCOMPATIBLE, "2.0 (sequence 20): refused: " + BARRED.format(" (above sequence 27)"))
     target.untouched()
     # The mended release, and a person's order, are taken as ever.
     target.installs(stick[0], image)
@@ -209,9 +208,8 @@ def test_other_forms_of_a_rejected_release_stay_rejected(target, keys, image, tm
     }
     for forge in forms.values():
         bundle = forge.write(tmp_path / "again.keel")
-        target.refuses(bundle, INCOMPATIBLE, "2.0 failed on this device before: no network; `keelboot install --again` "
-                       "tries it once more", verbs=("install",))
-        target.apply_refuses(bundle, f"version 2.0: not taken: {FAILED_HERE}", rescue=True)
+        target.refuses(bundle, INCOMPATIBLE, f"2.0 (sequence 20): refused: {FAILED_IN_B}", verbs=("install",))
+        target.apply_refuses(bundle, f"version 2.0: skipped: {FAILED_HERE}", rescue=True)
     cases(2 * len(forms))
 
 
@@ -234,7 +232,7 @@ def test_recompressed_release_stays_rejected(target, image, create):
     target.remember()
     for level in 1, 19:
         target.refuses(create(f"{level}.keel", "--level", level), INCOMPATIBLE,
-                       "2.0 failed on this device before: no network; `keelboot install --again` tries it once more")
+                       f"2.0 (sequence 20): refused: {FAILED_IN_B}")
 
 
 def test_same_image_under_another_name_number_or_cut_is_another_release(target, keys, image, create):
@@ -251,7 +249,7 @@ def test_same_image_under_another_name_number_or_cut_is_another_release(target, 
     target.installs(first, image)
     target("mark", "bad", "b", "--reason", "no network")
     target.remember()
-    target.apply_refuses(first, f"version 2.0: not taken: {FAILED_HERE}")
+    target.apply_refuses(first, f"version 2.0: skipped: {FAILED_HERE}")
     for bundle in others:
         assert target.apply(bundle).code == INSTALLED, bundle
         target("mark", "bad", "b", "--reason", "no network")

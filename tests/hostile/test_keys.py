@@ -26,7 +26,7 @@ def ring(target, trusted, retired=()):
 
 
 def no_keys(folder) -> str:
-    return f"no usable public key in {folder}: nothing can be verified, so nothing is installed"
+    return f"no usable public key in {folder}: no update can be verified or installed"
 
 
 def signed(target, keys, image, *names):
@@ -43,7 +43,7 @@ def test_t10_retired_key_signs_nothing_and_is_named(target, keys, image, name, s
     others = [other for other in ("signer", "second") if other != name]
     folder = ring(target, [*others, *([name] if still_there else [])], [name])
     bundle = signed(target, keys, image, name)
-    says = f'signed by the retired key "{name}-2020"; this device trusts it no more'
+    says = f'signed by the retired key "{name}-2020", which this device no longer trusts'
     target.refuses(bundle, VERIFY, f"BUNDLE: {says}")
     for rescue in False, True:
         target.apply_refuses(bundle, f"refused: {says}", rescue=rescue)
@@ -69,7 +69,7 @@ def test_t10_retired_key_is_one_whatever_its_file_is_called(target, keys, image,
     for name in names:
         folder = ring(target, ["signer", "second"], ["signer"])
         (folder / "retired.d/signer-2020.pem").rename(folder / "retired.d" / name)
-        says = f'signed by the retired key "{told.get(name, name)}"; this device trusts it no more'
+        says = f'signed by the retired key "{told.get(name, name)}", which this device no longer trusts'
         target.refuses(bundle, VERIFY, f"BUNDLE: {says}")
         target.apply_refuses(bundle, f"refused: {says}")
     cases(3 * len(names))
@@ -133,8 +133,8 @@ def test_t16_a_rescue_remembers_what_was_signed_by_less(target, keys, image, by,
         lines = {"bundle sequence": sequence, "bundle version": f"1.{sequence}"}
         bundle = Forge(keys, image, lines=lines, signed=["second", "stranger"]).write(target.path / f"{sequence}.keel")
         if refused:
-            target.apply_refuses(bundle, f"version 1.{sequence}: not taken: it is older than what this device may go "
-                                 "back to", rescue=True)
+            target.apply_refuses(bundle, f"version 1.{sequence}: skipped: below this device's rollback "
+                                 "floor", rescue=True)
         else:
             assert target.apply(bundle, rescue=True).code == INSTALLED
     assert target.json("status")["floor"] == 10
@@ -163,7 +163,7 @@ def test_t10_so_many_different_keys_must_have_signed(tmp_path, keys, image, case
                 valid = [name for name in trusted if name in signers]
                 ring_of = "the one trusted key" if len(trusted) == 1 else f"any of the {len(trusted)} trusted keys"
                 who = f"{len(valid)} trusted key{'' if len(valid) == 1 else 's'} ({', '.join(valid)})"
-                says = f"signed by {who}, and {required} have to" if valid else f"not signed by {ring_of}"
+                says = f"signed by {who}, but {required} must sign" if valid else f"not signed by {ring_of}"
                 result = start([KEELBOOT, "bundle", "inspect", bundle, *public, "--signatures-required", str(required)])
                 wanted = (OK, "") if len(valid) >= required else (VERIFY, f"{bundle}: {says}")
                 assert (result.code, result.last) == wanted, (signers, trusted, required, result.err)
@@ -180,8 +180,8 @@ def test_t10_retired_key_hides_not_how_many_have_to_sign(target, keys, image, re
     (folder / "retired.d/signer-2020.pem").rename(folder / f"retired.d/{retired}.pem")
     target.configure("[keyring]\nsignatures-required=2\n")
     bundle = signed(target, keys, image, "second", "signer")
-    says = (f'signed by 1 trusted key ({trusted[:40]}), and 2 have to; that by the retired key "{retired[:30]}" '
-            "counts no more")
+    says = (f'signed by 1 trusted key ({trusted[:40]}), but 2 must sign; the retired key "{retired[:30]}" '
+            "does not count")
     target.refuses(bundle, VERIFY, f"BUNDLE: {says}")
     target.apply_refuses(bundle, f"refused: {says}")
     told = json.loads(start([KEELBOOT, "bundle", "verify", "--json", bundle, "--keys", folder, "--signatures-required",
@@ -189,7 +189,7 @@ def test_t10_retired_key_hides_not_how_many_have_to_sign(target, keys, image, re
     assert (told["error"], told["exit"]) == (says, VERIFY)
     # Of the retired one alone it is enough to say that.
     target.refuses(signed(target, keys, image, "signer"), VERIFY,
-                   f'BUNDLE: signed by the retired key "{retired[:40]}"; this device trusts it no more')
+                   f'BUNDLE: signed by the retired key "{retired[:40]}", which this device no longer trusts')
     assert target.apply(signed(target, keys, image, "second", "stranger", "signer")).code == INSTALLED
 
 
@@ -198,7 +198,7 @@ def test_t10_one_key_under_two_names_is_one(target, keys, image):
     shutil.copy(keys.public("signer"), folder / "another.pem")
     target.configure("[keyring]\nsignatures-required=2\n")
     bundle = signed(target, keys, image, "signer", "signer")
-    says = "signed by 1 trusted key (another), and 2 have to"
+    says = "signed by 1 trusted key (another), but 2 must sign"
     target.refuses(bundle, VERIFY, f"BUNDLE: {says}")
     target.apply_refuses(bundle, f"refused: {says}")
     assert target.apply(signed(target, keys, image, "second", "signer")).code == INSTALLED
@@ -208,6 +208,6 @@ def test_t10_number_that_no_keyring_reaches_refuses_all(target, keys, image):
     folder = ring(target, ["signer", "second"], ["second"])     # one of the two is left
     target.configure("[keyring]\nsignatures-required=2\n")
     bundle = signed(target, keys, image, "signer", "second")
-    target.refuses(bundle, FAILURE, f"keyring {folder}: signatures-required=2, and only 1 key: no bundle can be "
+    target.refuses(bundle, FAILURE, f"keyring {folder}: signatures-required=2, but only 1 key: no bundle can be "
                    "verified; put more public keys (*.pem) there")
     target.apply_stops(bundle, no_keys(folder))

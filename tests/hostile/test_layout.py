@@ -9,8 +9,8 @@ import pytest
 
 from hostile import CHUNK, FAILED, GIB, KEELBOOT, MIB, OK, VERIFY, INCOMPATIBLE, Forge, flipped, start, varint
 
-WRONG = "BUNDLE: its header is whole, but breaks the format: whoever made the bundle made it wrong"
-LENGTHS = "BUNDLE: its header and its manifest differ about lengths"
+WRONG = "BUNDLE: its header is whole, but breaks the format: the bundle was made wrongly; make it again"
+LENGTHS = "BUNDLE: its header and its manifest give different lengths"
 
 
 # ---------------------------------------------------------------- threat 4
@@ -96,7 +96,7 @@ def test_t29_numbers_of_the_header(target, keys, image, field, cases):
     ({"manifest_len": 0}, WRONG), ({"manifest_len": 65537}, WRONG), ({"manifest_len": 2 ** 32 - 1}, WRONG),
     ({"sig_cap": 131073}, WRONG), ({"sig_cap": 2 ** 32 - 1}, WRONG), ({"header_len": 0}, WRONG),
     ({"header_len": 1024}, WRONG), ({"format": 0}, WRONG), ({"min_reader": 0}, WRONG),
-    ({"magic": b"KEELSTAT"}, "BUNDLE: no bundle, or its header is damaged; copy it again"),
+    ({"magic": b"KEELSTAT"}, "BUNDLE: not a bundle, or its header is damaged; copy it again"),
     # All parts fit, together, at the end of what a number holds.
     ({"payload_len": 2 ** 63 - 1 - 4096, "total_len": "fits"}, "truncated"),
     ({"payload_len": 2 ** 64 - 1, "total_len": "fits"}, WRONG),
@@ -109,7 +109,7 @@ def test_t29_header_fields_alone_and_together(target, keys, image, header, says)
         header = {**header, "total_len": head.payload_off + header["payload_len"] & 2 ** 64 - 1}
     bad = Forge(keys, image, header=header).write(target.path / "bad.keel")
     if says == "truncated":
-        says = (f"BUNDLE: truncated: {bad.stat().st_size} bytes are there, {header['total_len']} belong to it; "
+        says = (f"BUNDLE: truncated: {bad.stat().st_size} bytes present, {header['total_len']} expected; "
                 "copy it again")
     target.refuses(bad, VERIFY, says, verbs=("install",))
 
@@ -217,7 +217,7 @@ def test_t29_larger_than_the_slot(target, keys, image):
     """The numbers are right, and there is no room: nothing is written."""
     big = image * 8
     bad = Forge(keys, big).write(target.path / "bad.keel")
-    target.refuses(bad, INCOMPATIBLE, f"BUNDLE: image root is {len(big)} bytes, its partition only 262144: it was "
+    target.refuses(bad, INCOMPATIBLE, f"BUNDLE: image root is {len(big)} bytes, but its partition only 262144: it was "
                    "made for larger slots", verbs=("install",))
 
 
@@ -286,7 +286,7 @@ def test_t07_payload_behind_the_ends_of_32_bits(target, keys, image, far, cases)
         target.refuses(bundle, VERIFY, "BUNDLE: image root: chunk 2 is not what was signed: the bundle is damaged",
                        verbs=("install",))
         out.truncate(last - 1)
-        target.refuses(bundle, VERIFY, f"BUNDLE: truncated: {last - 1} bytes are there, {last} belong to it; copy it "
+        target.refuses(bundle, VERIFY, f"BUNDLE: truncated: {last - 1} bytes present, {last} expected; copy it "
                        "again", verbs=("install",))
         out.seek(last - 1)
         out.write(plain[-1:])

@@ -217,7 +217,7 @@ def test_t32_link_in_place_of_the_stage_folder(target, genuine, link, cases):
     at.parent.mkdir(exist_ok=True)
     at.symlink_to(victim)
     result = target.go("stage", genuine, "--progress=none")
-    wrong = (f"{at}: no folder, and what is a link is not followed; remove it, or set [source.data] stage= in "
+    wrong = (f"{at}: not a folder (links are not followed); remove it, or set [source.data] stage= in "
              "system.conf, in the initramfs too")
     assert (result.code, result.last) == (FAILURE, wrong)
     unharmed()

@@ -67,7 +67,8 @@ def test_t33_text_of_a_manifest(target, keys, image, key, cases):
                 target.untouched()
             else:
                 wanted = {"install": (OK, ""),
-                          "stage": (NOTHING, "2.0 is installed already: slot b, trial; nothing to do")}[args[0]]
+                          "stage": (NOTHING, "2.0 (sequence 20): nothing to do: this release is installed, or was "
+                                             "before (slot b, trial)")}[args[0]]
                 assert (result.code, result.last) == wanted, result.err
         for args in (["inspect", bad], ["inspect", bad, "--json"], ["verify", bad, "--key", keys.public("signer")]):
             result = start([KEELBOOT, "bundle", *args])

@@ -55,7 +55,7 @@ def test_t03_without_a_keyring_nothing_is_trusted(target, keys, genuine, ring, s
     if ring == "private":
         (folder / "signer.pem").write_bytes(keys.private("signer").read_bytes())
     target.refuses(genuine, FAILURE, f"{folder}: {says}")
-    target.apply_stops(genuine, f"no usable public key in {folder}: nothing can be verified, so nothing is installed")
+    target.apply_stops(genuine, f"no usable public key in {folder}: no update can be verified or installed")
 
 
 # ---------------------------------------------------------------- threat 9
@@ -157,7 +157,7 @@ def test_t14_keys_of_other_kinds_are_no_keys(target, genuine, make):
     result = target.go("install", genuine, "--progress=none")
     assert result.code == FAILURE
     assert result.err.decode().splitlines() == [f"keelboot: {line}" for line in (
-        f'keyring: {folder}/weak.pem passed over: malformed or damaged data; want one PEM "PUBLIC KEY", Ed25519 or '
+        f'keyring: {folder}/weak.pem skipped: malformed or damaged data; expected one PEM "PUBLIC KEY", Ed25519 or '
         "P-256 with the uncompressed point, in each file",
         f"keyring {folder}: no usable key, so no bundle can be verified; put a public key (*.pem) there",
         f"{folder}: no public key (*.pem) is there, so no bundle can be trusted")]
@@ -252,7 +252,7 @@ def test_t10_retired_key_that_cannot_be_read_leaves_none_trusted(target, genuine
     (folder / "retired.d").mkdir()
     (folder / "retired.d/old.pem").write_bytes(content)
     target.refuses(genuine, VERIFY, f"{folder}: the keys cannot be read: malformed or damaged data")
-    target.apply_stops(genuine, f"no usable public key in {folder}: nothing can be verified, so nothing is installed")
+    target.apply_stops(genuine, f"no usable public key in {folder}: no update can be verified or installed")
 
 
 def test_t15_every_call_that_verifies_is_among_them():

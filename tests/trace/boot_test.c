@@ -66,7 +66,7 @@ TEST(third_silent_boot_of_a_trial_falls_back)
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_int_equal(machine.state.ops, 0);
 	machine_told("\"reason\":\"b: crashed or hung\"");
-	assert_once("# slot b is preferred, and not taken: crashed or hung");
+	assert_once("# slot b is preferred, but skipped: crashed or hung");
 }
 
 static bool keep_event(void *ctx, const struct history_event *e)
@@ -103,7 +103,7 @@ TEST(good_slot_that_is_left_is_left_with_a_reason)
 		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 		snprintf(want, sizeof(want), "\"reason\":\"%s\"", why);
 		machine_told(want);
-		snprintf(want, sizeof(want), "# slot b is preferred, and not taken: %s", why + 3);
+		snprintf(want, sizeof(want), "# slot b is preferred, but skipped: %s", why + 3);
 		assert_once(want);
 		machine_restart();
 		machine.watchdog.bootstatus = 0;
@@ -127,7 +127,7 @@ TEST(retry_of_the_preferred_slot_is_told)
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told("\"slot\":\"b\",\"tier\":\"retry\",\"status\":\"good\"");
-	assert_once("# slot b: version not known, good, tried again after: crashed or hung");
+	assert_once("# slot b: version unknown, good, tried again after: crashed or hung");
 	assert_int_equal(machine_get().slot[1].wait, 2);
 	assert_int_equal(machine_get().open, 1);
 }
@@ -352,7 +352,7 @@ TEST(command_line_that_is_not_trusted_chooses_nothing)
 	assert_once("exec /sbin/init: /sbin/init; env HOME=/ TERM=linux\n");
 	assert_once("watchdog /dev/watchdog0");
 	assert_once("write /proc/sys/kernel/panic 10");
-	assert_once("# init: not heeded: [system] command-line= does not name it");
+	assert_once("# init: ignored: [system] command-line= does not name it");
 	assert_once("finit_module /lib/modules/virtio_blk.ko\n");
 }
 

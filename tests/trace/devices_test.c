@@ -67,7 +67,7 @@ TEST(damaged_table_of_a_copied_disk_is_told_with_both)
 	machine.disk.part[0].pin = "wwid-eui.9";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told("\"the partition table of /dev/vda is damaged");
-	machine_told("\"the state on /dev/vda belongs to disk wwid-eui.9, which is not here");
+	machine_told("\"the state on /dev/vda belongs to disk wwid-eui.9, which is missing");
 	assert_once("# devices: the partition table of /dev/vda is damaged");
 	assert_once("# devices: the state on /dev/vda belongs to disk wwid-eui.9");
 }
@@ -222,7 +222,7 @@ TEST(update_in_which_the_disk_goes_is_counted)
 	pull_out_and_plug_in(&s, VDB_PATH);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("spawn keelboot-apply");
-	assert_once("# update: source data took the device down 3 times");
+	assert_once("# update: source data crashed the device 3 times");
 }
 
 /* But of a state that this boot could not read, or not write, the reset is settled when it is back.

@@ -148,12 +148,12 @@ TEST(check_that_rejects_both_slots_is_overruled_in_the_last_resort)
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("check_overruled_in_the_last_resort");
 	assert_absent("umount /sysroot");
-	assert_once("# slot a: hook 50-mine: exit 1; better than nothing");
+	assert_once("# slot a: hook 50-mine: exit 1; booted anyway, as a last resort");
 	machine_told("\"tier\":\"last-resort\"");
-	machine_told("\"slot a: hook 50-mine: exit 1; it was booted all the same\"");
+	machine_told("\"slot a: hook 50-mine: exit 1; it was booted anyway\"");
 	newest_event();
 	assert_int_equal(events.n, 2 * STATE_STREAK_LIMIT + 2);
-	assert_string_equal(events.before, "hook 50-mine: exit 1; booted all the same");
+	assert_string_equal(events.before, "hook 50-mine: exit 1; booted anyway");
 	assert_string_equal(events.last, "; last-resort");
 }
 
@@ -167,8 +167,8 @@ TEST(both_stages_are_overruled_and_told)
 	os_sim_exec(HOOK("post-mount"));
 	os_sim_child(&(struct os_sim_child){ .argv0 = HOOK("post-mount"), .status = 2 << 8 });
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	machine_told("\"slot a: hook 50-mine: exit 1; it was booted all the same\","
-		     "\"slot a: hook 50-mine: exit 2; it was booted all the same\"");
+	machine_told(
+		"\"slot a: hook 50-mine: exit 1; it was booted anyway\",\"slot a: hook 50-mine: exit 2; it was booted anyway\"");
 	newest_event();
 	assert_int_equal(events.n, 3);
 }
@@ -185,7 +185,7 @@ TEST(overruled_slot_that_does_not_mount_is_left)
 	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
-	machine_told("\"warnings\":[\"slot b: hook 50-mine: exit 1; it was booted all the same\"]");
+	machine_told("\"warnings\":[\"slot b: hook 50-mine: exit 1; it was booted anyway\"]");
 }
 
 /* No boot could learn from the one before that only the last resort is left. */
@@ -200,13 +200,13 @@ TEST(check_that_rejects_both_slots_is_overruled_where_nothing_can_be_written)
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("check_overruled_state_unwritable");
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
-	machine_told("\"slot a: hook 50-mine: exit 1; it was booted all the same\"");
+	machine_told("\"slot a: hook 50-mine: exit 1; it was booted anyway\"");
 	machine_restart();
 	machine.no_state_bdev = true;
 	machine.disk.part[0].partlabel = "other";
 	hook(HOOK("pre-mount"), 1, NULL);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	machine_told("\"slot a: hook 50-mine: exit 1; it was booted all the same\"");
+	machine_told("\"slot a: hook 50-mine: exit 1; it was booted anyway\"");
 }
 
 /* What can be written is no reason to boot what a check rejects: rescue first. */
@@ -224,7 +224,7 @@ TEST(other_slot_goes_before_one_that_is_overruled)
 	os_sim_child(&passes);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
-	assert_null(strstr(os_sim_text("/run/keelboot/boot.json"), "all the same"));
+	assert_null(strstr(os_sim_text("/run/keelboot/boot.json"), "anyway"));
 }
 
 int main(void)

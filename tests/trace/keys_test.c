@@ -37,8 +37,8 @@ TEST(published_key_is_an_error_on_the_console_and_a_warning_for_the_system)
 {
 	os_sim_file(KEYS "release.pem", development);
 	boot_good();
-	assert_once("# INSECURE: this device takes updates from anybody: its key release.pem is "
-		    "the development key of Keelboot's examples");
+	assert_once(
+		"# INSECURE: anybody can sign updates for this device: its key release.pem is the development key of Keelboot's examples");
 	machine_told("\"published\":\"the development key of Keelboot's examples\"");
 	machine_told("\"warnings\":[\"the initramfs trusts release.pem, which is the development "
 		     "key");
@@ -51,10 +51,9 @@ TEST(one_of_two_signatures_is_not_an_update)
 	machine.conf = "[keyring]\nsignatures-required=2\n";
 	boot_good();
 	assert_once(
-		"# INSECURE: anybody can make one of the signatures that this device wants: its "
-		"key release.pem is the development key");
-	machine_told("it is published, and anybody can make one of the signatures that this device "
-		     "wants\"");
+		"# INSECURE: anybody can make one of the signatures that this device requires: its key release.pem is the development key");
+	machine_told(
+		"it is published, and anybody can make one of the signatures that this device requires\"");
 }
 
 TEST(keys_of_ones_own_are_told_by_their_marks)

@@ -67,8 +67,8 @@ TEST(preferred_slot_is_told_though_another_one_fails)
 	left(&s, 1);
 	machine.disk.part[1].fstype = NULL;
 	boots_slot_c(&s);
-	assert_once("# slot b is preferred, and not taken: crashed or hung; tried again after 2 "
-		    "healthy boots");
+	assert_once(
+		"# slot b is preferred, but skipped: crashed or hung; tried again after 2 healthy boots");
 	assert_once("# slot a: no file system");
 	machine_told("\"reason\":\"b: crashed or hung; tried again after 2 healthy boots; slot a: "
 		     "no file system\"");
@@ -136,7 +136,7 @@ TEST(retry_that_fails_says_when_the_next_one_is)
 	s.slot[0].st = STATE_EMPTY;
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
 	boots_slot_c(&s);
-	assert_once("# slot b is preferred, and not taken: no mount");
+	assert_once("# slot b is preferred, but skipped: no mount");
 	machine_told("tried again after 2 healthy boots\"");
 }
 
@@ -156,8 +156,7 @@ TEST(turn_of_another_slot_is_told)
 	machine_told("\"tier\":\"retry\"");
 	machine_told("\"reason\":\"b: unexplained resets: another slot has its turn\"");
 	assert_once(
-		"# slot b is preferred, and not taken: unexplained resets: another slot has its "
-		"turn");
+		"# slot b is preferred, but skipped: unexplained resets: another slot has its turn");
 	assert_newest("b: unexplained resets: another slot has its turn");
 }
 

@@ -732,8 +732,7 @@ TEST(good_is_not_for_ever)
 	}
 	boots('b');
 	machine_told(
-		"\"reason\":\"a: reset soon after its start, nothing tells why; tried again after "
-		"1 healthy boot\"");
+		"\"reason\":\"a: reset soon after its start, cause unknown; tried again after 1 healthy boot\"");
 }
 
 int main(void)

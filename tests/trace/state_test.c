@@ -30,7 +30,7 @@ TEST(partition_that_is_too_small_is_named_with_its_size)
 	machine.state.bdev.size = 8 * MIB;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine.state.bdev.size = STORE_MIN_SIZE;
-	assert_once("# state: /dev/vda1 has 8388608 bytes, and has to have at least 16 MiB");
+	assert_once("# state: /dev/vda1 has 8388608 bytes, but needs at least 16 MiB");
 	assert_absent("invalid");
 	assert_int_equal(machine.state.ops, 0);
 }

@@ -25,7 +25,7 @@ TEST(with_always_nothing_boots_without_a_signed_root_hash)
 	machine_put(&s);
 	machine.cmdline = "keelboot.enable=0 root=" SLOT_A_DEV "\n";
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
-	assert_once("# keelboot.enable=0: not heeded with [system] verify-slot=always");
+	assert_once("# keelboot.enable=0: ignored with [system] verify-slot=always");
 	assert_absent("mount " SLOT_A_DEV);
 	machine_restart();
 	bdev_sim_scribble(&machine.state, 0, STORE_MIN_SIZE, 7);

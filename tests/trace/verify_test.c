@@ -245,7 +245,7 @@ TEST(root_hash_that_nobody_signed_does_not_stop_the_boot)
 		helper_answers(codes[i]);
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
 		assert_once("mount " SLOT_A_DEV);
-		machine_told("it was booted all the same");
+		machine_told("it was booted anyway");
 		machine_tear_down(NULL);
 		machine_set_up(NULL);
 	}
@@ -360,7 +360,7 @@ TEST(last_resort_boots_a_slot_whose_manifest_is_lost)
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("manifest_lost_last_resort");
 	assert_once("mount " SLOT_A_DEV);
-	machine_told("\"slot a: manifest lost; it was booted all the same\"");
+	machine_told("\"slot a: manifest lost; it was booted anyway\"");
 }
 
 /* Three boots of a device with one slot, and then the last resort; at once if none can be counted.
@@ -386,7 +386,7 @@ TEST(device_whose_manifests_are_all_lost_comes_up)
 	machine.state.dead[0].to = machine.state.bdev.size;
 	machine.state.dead[0].writes = true;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	machine_told("\"slot a: manifest lost; it was booted all the same\"");
+	machine_told("\"slot a: manifest lost; it was booted anyway\"");
 }
 
 /* A state that can be read in part, and not be written: nothing is counted, so what was rejected
@@ -407,7 +407,7 @@ TEST(good_slot_without_its_manifest_goes_before_what_cannot_be_counted)
 		machine.state.dead[0].writes = true;
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
 		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
-		machine_told("\"slot a: manifest lost; it was booted all the same\"");
+		machine_told("\"slot a: manifest lost; it was booted anyway\"");
 		assert_absent("mount " SLOT_B_DEV);
 		machine_tear_down(NULL);
 		machine_set_up(NULL);

@@ -184,9 +184,10 @@ TEST(hardware_that_counts_less_than_its_driver_says_is_told)
 	machine_put(&s);
 	os_sim_watchdog_quirks(&bcm2835);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	machine_told("takes times that the hardware does not have");
+	machine_told("accepts times that the hardware does not have");
 	machine_told("\"timeout\":15,");
-	assert_once("# watchdog: the driver of /dev/watchdog0 takes 60 s, but its hardware counts");
+	assert_once(
+		"# watchdog: the driver of /dev/watchdog0 accepts 60 s, but its hardware counts");
 }
 
 TEST(command_line_sets_the_time_of_the_hand_over_too)

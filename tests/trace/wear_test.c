@@ -218,7 +218,7 @@ TEST(left_alone)
 	s.staged.source = STATE_SRC_DATA;
 	s.apply[STATE_SRC_DATA].count = STATE_APPLY_LIMIT;
 	from(s);
-	costs("a source that took the device down three times", OS_SIM_EXEC);
+	costs("a source that crashed the device three times", OS_SIM_EXEC);
 }
 
 TEST(over_budget)

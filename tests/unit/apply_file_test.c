@@ -74,7 +74,7 @@ TEST(what_is_refused_at_the_look_is_not_installed)
 	job.compatible = "another";
 	FAILS(apply_file(&job), KB_ECOMPAT);
 	assert_int_equal(job.target, STATE_NONE);
-	assert_why("it is for box, this device is another");
+	assert_why("it is for box, but this device is another");
 	assert_int_equal(disk.ops, ops);
 }
 
@@ -83,7 +83,7 @@ TEST(what_failed_here_and_what_is_barred_by_others_have_their_own_words)
 {
 	state.forgotten_max = 9;
 	FAILS(apply_file_look(&job), KB_EREJECTED);
-	assert_why("so many releases failed here that only newer ones are taken");
+	assert_why("too many releases failed on this device; only newer ones are installed");
 	state.slot[1].has_release = true;
 	state.slot[1].sequence = 5;
 	memcpy(state.slot[1].release, job.release.id, STATE_ID_LEN);

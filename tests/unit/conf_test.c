@@ -182,8 +182,8 @@ TEST(a_bad_value_leaves_what_was)
 	parse("[system]\ntimeout=5\ntimeout=soon\n[state]\npartition=x\n", 2);
 	assert_int_equal(c.timeout_s, 5);
 	assert_string_equal(c.state, "PARTLABEL=keelboot-state");
-	assert_said(0, "3: [system] timeout=soon: not of the form SECONDS (1..3600)");
-	assert_said(1, "5: [state] partition=x: not of the form PARTITION");
+	assert_said(0, "3: [system] timeout=soon: expected SECONDS (1..3600)");
+	assert_said(1, "5: [state] partition=x: expected PARTITION");
 }
 
 TEST(a_bad_value_that_decides_what_is_trusted_trusts_least)
@@ -197,7 +197,7 @@ TEST(a_bad_value_that_decides_what_is_trusted_trusts_least)
 	assert_int_equal(c.usb_filesystems, 0);
 	assert_int_equal(c.sd_filesystems, 0);
 	assert_string_equal(c.command_line, "none");
-	assert_said(0, "signatures-required=two: not of the form NUMBER (1..16); taken for 16");
+	assert_said(0, "signatures-required=two: expected NUMBER (1..16); read as 16");
 	for (const struct conf_key *key = conf_keys; key->section != NULL; key++) {
 		if (key->bad == NULL)
 			continue;
@@ -212,10 +212,10 @@ TEST(what_nobody_knows_is_named)
 	parse("early=1\n[system]\nspeed=9\n[sytem]\ntries=2\n[slot.i]\nroot=/dev/i\n[slot.]\nx=1\n"
 	      "[slot.ab]\nroot=/dev/x\n",
 	      6);
-	assert_said(0, "1: [] early: no such section");
-	assert_said(1, "3: [system] speed: no such key");
-	assert_said(2, "5: [sytem] tries: no such section");
-	assert_said(3, "7: [slot.i] root: no such section");
+	assert_said(0, "1: [] early: unknown section");
+	assert_said(1, "3: [system] speed: unknown key");
+	assert_said(2, "5: [sytem] tries: unknown section");
+	assert_said(3, "7: [slot.i] root: unknown section");
 	assert_int_equal(c.tries, 3);
 	assert_int_equal(c.nslots, 2);
 }

@@ -571,7 +571,7 @@ TEST(says_when_the_helper_cannot_be_run)
 		       "unable to run /nowhere/keelboot-helper as decoder: No such file or "
 		       "directory\n");
 	does_not_start("/etc/passwd", "/etc/passwd as decoder: Permission denied\n");
-	does_not_start("/bin/true", "is it Keelboot's helper");
+	does_not_start("/bin/true", "it is not Keelboot's helper");
 }
 
 static void remove_dir(void)

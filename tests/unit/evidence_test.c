@@ -279,7 +279,7 @@ TEST(nothing_but_memory_is_written_to)
 	os_sim_file("/sys/class/mtd/mtd0/type", "nor\n");
 	gather(MTD);
 	assert_string_equal(os_sim_text(MTD), "the boot loader");
-	assert_int_equal(os_sim_count("# cookie: /dev/mtd0 is no memory"), 1);
+	assert_int_equal(os_sim_count("# cookie: /dev/mtd0 is not memory"), 1);
 	os_sim_file("/dev/vda", "disk");
 	gather("/dev/vda");
 	assert_string_equal(os_sim_text("/dev/vda"), "disk");
@@ -529,7 +529,7 @@ TEST(a_watchdog_that_is_not_believed_tells_nothing)
 	assert_false(e.ev.watchdog_fired || e.ev.can_tell_watchdog || e.ev.power_cause);
 	/* So auto counts. */
 	assert_true(reset_counts_good(RESET_COUNT_AUTO, &e.ev));
-	assert_int_equal(os_sim_count("# watchdog: what it tells of the reset is not believed"), 1);
+	assert_int_equal(os_sim_count("# watchdog: its report of the reset is ignored"), 1);
 }
 
 TEST(every_way_to_count_is_a_row_of_the_page)

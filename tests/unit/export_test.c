@@ -172,7 +172,7 @@ TEST(a_guardian_that_did_not_start_is_a_warning)
 	export_boot(&b);
 	json = parsed();
 	assert_int_equal(json_object_array_length(json_object_object_get(json, "warnings")), 2);
-	assert_non_null(strstr(text_of(json, "warnings"), "guardian: it could not be started"));
+	assert_non_null(strstr(text_of(json, "warnings"), "guardian: not started"));
 	json_object_put(json);
 }
 

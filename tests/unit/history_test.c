@@ -45,8 +45,9 @@ TEST(no_slot_and_longest_strings)
 
 TEST(a_whole_sentence_fits)
 {
-	static const char why[] = "so many releases failed here that only newer ones are taken by "
-				  "themselves; `keelboot install` takes this one";
+	static const char why[] =
+		"too many releases failed on this device; only newer ones are installed by "
+		"themselves; `keelboot install` takes this one";
 	struct history_event e = { .n = 1 }, r;
 
 	history_set_text(e.reason, why);

@@ -171,9 +171,9 @@ TEST(only_words_that_system_conf_names_reach_a_module)
 	os_sim_file(MODULES_LIST, M "virtio.ko\n");
 	assert_int_equal(modules_load(MODULES_LIST, "virtio.queue=x", "none", NULL, NULL), 1);
 	assert_int_equal(os_sim_count("finit_module " M "virtio.ko\n"), 1);
-	assert_int_equal(os_sim_count("# virtio.queue: not heeded: [system] command-line= does "
-				      "not name it"),
-			 1);
+	assert_int_equal(
+		os_sim_count("# virtio.queue: ignored: [system] command-line= does not name it"),
+		1);
 }
 
 int main(void)

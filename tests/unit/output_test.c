@@ -87,11 +87,11 @@ TEST(events_are_sentences)
 	assert_string_equal(sentence(HISTORY_INSTALL, 1, "2.0", "chunk 7 is damaged", "usb"),
 			    "2.0 for slot b could not be installed: chunk 7 is damaged (from usb)");
 	assert_string_equal(sentence(HISTORY_REFUSED, STATE_NONE, "", "no key signed it", "data"),
-			    "a bundle was not taken: no key signed it (from data)");
+			    "a bundle was refused: no key signed it (from data)");
 	assert_string_equal(sentence(HISTORY_GOOD, 1, "2.0", "", "committed"),
 			    "2.0 in slot b was marked good (committed)");
 	assert_string_equal(sentence(HISTORY_REBUILT, STATE_NONE, "", "both regions damaged", ""),
-			    "the state record was lost and made anew: both regions damaged");
+			    "the state record was lost and rebuilt: both regions damaged");
 	assert_string_equal(sentence(HISTORY_STATE, STATE_NONE, "2.0", "staged", ""), "2.0 staged");
 }
 
@@ -103,9 +103,8 @@ TEST(boots_tell_failures_and_stand_ins)
 			    "1.0 in slot a was booted (last-resort)");
 	assert_string_equal(sentence(HISTORY_BOOT, 1, "2.0", "hook 20-mine: exit 1", "no licence"),
 			    "2.0 in slot b could not be booted: hook 20-mine: exit 1 (no licence)");
-	assert_string_equal(
-		sentence(HISTORY_BOOT, 1, "2.0", "manifest lost", "booted all the same"),
-		"2.0 in slot b was booted all the same: manifest lost");
+	assert_string_equal(sentence(HISTORY_BOOT, 1, "2.0", "manifest lost", "booted anyway"),
+			    "2.0 in slot b was booted anyway: manifest lost");
 	assert_string_equal(sentence(HISTORY_BOOT, 1, "2.0", "no file system", "not booted"),
 			    "2.0 in slot b could not be booted: no file system");
 	assert_string_equal(sentence(HISTORY_BOOT, 0, "1.0", "b: no file system", "normal"),

@@ -303,7 +303,7 @@ TEST(a_prober_that_hangs_leaves_the_kernels_names)
 	FAILS(probe_step(&p, 30000), KB_ETIMEDOUT);
 	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/vda"), 2);
 	assert_int_equal(os_sim_count("kill keelboot-prober"), 2);
-	assert_int_equal(os_sim_count("# disk /dev/vda: cannot be looked at"), 2);
+	assert_int_equal(os_sim_count("# disk /dev/vda: cannot be examined"), 2);
 	probe_stop(&p);
 }
 
@@ -321,9 +321,10 @@ TEST(a_prober_that_crashes_is_tried_once_more)
 	probe_start(&p);
 	OK(probe_step(&p, 1000));
 	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_READY);
-	assert_int_equal(os_sim_count("# disk /dev/vda: cannot be looked at: the prober was ended "
-				      "by signal 11; once more"),
-			 1);
+	assert_int_equal(
+		os_sim_count(
+			"# disk /dev/vda: cannot be examined: the prober was ended by signal 11; trying again"),
+		1);
 	probe_stop(&p);
 }
 
@@ -346,9 +347,10 @@ TEST(a_prober_that_its_cage_kills_costs_one_disk_its_answer)
 	assert_int_equal(probe_disk_by_dev(&p, "/dev/sda")->state, PROBE_UNREADABLE);
 	assert_int_equal(probe_pending(&p), 0);
 	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/sda"), 2);
-	assert_int_equal(os_sim_count("# disk /dev/sda: cannot be looked at: the prober was ended "
-				      "by signal 31"),
-			 2);
+	assert_int_equal(
+		os_sim_count(
+			"# disk /dev/sda: cannot be examined: the prober was ended by signal 31"),
+		2);
 	probe_stop(&p);
 }
 

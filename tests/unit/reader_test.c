@@ -266,8 +266,9 @@ TEST(too_few_signatures_and_a_retired_one_are_both_told)
 	OK(key_file_sign(&other, f.header, f.sig, f.sig_cap));
 	fixture_join(&f);
 	FAILS(open_len(f.len, false, &k), KB_ESIG);
-	assert_string_equal(r.why, "signed by 1 trusted key (test-key), and 2 have to; that by the "
-				   "retired key \"test-key\" counts no more");
+	assert_string_equal(
+		r.why,
+		"signed by 1 trusted key (test-key), but 2 must sign; the retired key \"test-key\" does not count");
 }
 
 /* Signed or not: where its parts lie decides how much is read into which memory. */
@@ -375,7 +376,7 @@ TEST(header_and_manifest_agree_about_lengths)
 		fixture_join(&f);
 		f.len += i;
 		FAILS(open_it(), KB_EFORMAT);
-		assert_non_null(strstr(r.why, "differ about lengths"));
+		assert_non_null(strstr(r.why, "give different lengths"));
 		setup(NULL);
 	}
 }

@@ -59,7 +59,7 @@ TEST(slot_with_a_journal_boots_without_it_and_says_so)
 	os_sim_fail("mount " DEV " /sysroot ext4 ro", 1, KB_EPERM);
 	OK(root_mount(slot_root(), DEV, "ext4", reason));
 	assert_int_equal(os_sim_count("mount " DEV " /sysroot ext4 ro,noload"), 1);
-	assert_int_equal(os_sim_count("# root: " DEV " was written to by somebody"), 1);
+	assert_int_equal(os_sim_count("# root: " DEV " was modified"), 1);
 	assert_int_equal(os_sim_count("unprotect"), 0);
 }
 
