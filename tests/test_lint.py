@@ -14,7 +14,7 @@ sys.path.insert(0, str(TOP / "tests" / "lint"))
 
 import analysis  # noqa: E402
 import lint  # noqa: E402
-import prose  # noqa: E402
+import circles  # noqa: E402
 from tree import LintError, without_comments  # noqa: E402
 
 C = "/* SPDX-License-Identifier: Apache-2.0 */\n"
@@ -127,17 +127,20 @@ def test_prose(tree, name, text, line):
     ("docs/A.md", "A `key that has to be` here.\n"), ("docs/A.md", "Short one. " * 30 + "\n"),
     ("docs/A.md", "<!-- made by x -->\n" + LONG + "<!-- end -->\n"), ("docs/A.md", "| a b | " * 30 + "|\n"),
     ("docs/man/a.1", ".Sh SYNOPSIS\n" + LONG + ".Sh A\n.Bd -literal\n" + LONG + ".Ed\n"),
-    ("lib/err.c", CLEAN["lib/err.c"] + 'const char *const err_long = "' + LONG.strip() + '";\n')])
+    ("lib/err.c", CLEAN["lib/err.c"] + 'const char *const err_help = "' + "  -o FILE  write there\\n" * 30 + '";\n')])
 def test_what_is_no_prose_is_left_out(tree, name, text):
     put(tree, name, text)
     silent(tree, "prose")
 
 
-def test_strings_are_prose_when_they_are_asked_for(tree, monkeypatch):
+def test_strings_are_prose(tree):
     line = append(tree, "lib/err.c", 'const char *const err_text = "it was "\n\t"passed over";\n')
-    silent(tree, "prose")
-    monkeypatch.setattr(prose, "STRINGS", True)
     says(tree, "prose", f"lib/err.c:{line}: ", '"passed over"')
+
+
+def test_a_long_string_is_a_long_sentence(tree):
+    line = append(tree, "lib/err.c", 'const char *const err_long = "' + LONG.strip() + '";\n')
+    says(tree, "prose", f"lib/err.c:{line}: ")
 
 
 @pytest.mark.parametrize("name, text, line", [
@@ -405,13 +408,15 @@ def test_pure_calls(tree, call):
 CALLS = C + "int {1}_a(void);\nint {0}_a(void);\nint {0}_a(void)\n{{\n\treturn {1}_a();\n}}\n"
 
 
-def test_sources_that_call_each_other_in_a_circle_are_found(tree):
+def test_sources_that_call_each_other_in_a_circle_are_found(tree, monkeypatch):
     for name, other in (("one", "two"), ("two", "six"), ("six", "one")):
         put(tree, f"update/{name}.c", CALLS.format(name, other))
     says(tree, "circles", "update/one.c:1: a circle of calls: update/one.c -> update/two.c (two_a) -> "
                           "update/six.c (six_a) -> update/one.c (one_a)")
-    put(tree, "update/six.c", C + "int six_a(void);\nint six_a(void)\n{\n\treturn 0;\n}\n")
+    monkeypatch.setattr(circles, "KNOWN", ("update/two.c",))
     silent(tree, "circles")
+    put(tree, "update/six.c", C + "int six_a(void);\nint six_a(void)\n{\n\treturn 0;\n}\n")
+    says(tree, "circles", "update/two.c:1:", "take it out of KNOWN")
 
 
 def test_headers_that_include_each_other_are_found(tree):

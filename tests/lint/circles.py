@@ -6,6 +6,8 @@ from pathlib import PurePosixPath
 
 from text_checks import INCLUDES
 
+# A circle with one of these in it is known. Each has to be in one, so that the list gets empty.
+KNOWN = ("selector/state.c",)
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 DEFINED = "TDBRGSCVW"
 
@@ -92,8 +94,14 @@ def upward(graph: Graph) -> list:
 def circles(tree) -> list:
     """Sources call each other in no circle, headers and folders neither; no folder calls upward."""
     called = calls(tree)
-    found = upward(called)
-    found += [f"{circle[0]}:1: a circle of calls: {told(called, circle)}" for circle in around(called)]
+    found, used = upward(called), set()
+    for circle in around(called):
+        known = [name for name in KNOWN if way(called, circle[0], name) and way(called, name, circle[0])]
+        used.update(known)
+        if not known:
+            found.append(f"{circle[0]}:1: a circle of calls: {told(called, circle)}")
+    found += [f"{name}:1: is in no circle any more: take it out of KNOWN in tests/lint/circles.py"
+              for name in KNOWN if name in called and name not in used]
     headers = includes(tree)
     found += [f"{circle[0]}:1: a circle of headers: {told(headers, circle)}" for circle in around(headers)]
     folders = by_folder(called)

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of the English in pages and, when STRINGS is on, in the string literals of what is shipped."""
+"""Checks of the English in pages, and in the string literals of what is shipped."""
 
 import re
 from pathlib import PurePosixPath
 
 from tree import SHIPPED
 
-STRINGS = False     # string literals of shipped sources, too
 WORDS = 40          # in one sentence
 # What a reader would have to decode, and what to say instead.
 BANNED = (
@@ -113,6 +112,11 @@ def literals(text: str) -> list:
             for match in re.finditer(rf"{piece}(?:\s*{piece})*", text)]
 
 
+def message(text: str) -> str:
+    """A literal as paragraphs: in the help of a program each indented line is one."""
+    return re.sub(r"\n(?= )", "\n\n", text.replace("\\n", "\n")).replace("\n ", "\n")
+
+
 def prose(tree) -> list:
     """No sentence has more than 40 words, and none of the phrases that have to be decoded."""
     found = []
@@ -121,9 +125,9 @@ def prose(tree) -> list:
             found += page(name, tree.text(name))
         elif re.search(r"docs/man/.*\.\d$", name):
             found += page(name, man(tree.text(name)))
-    for name in tree.sources(shipped=True) if STRINGS else []:
+    for name in tree.sources(shipped=True):
         for number, text in literals(tree.text(name)):
-            found += [message.replace(f"{name}:1:", f"{name}:{number}:") for message in page(name, text)]
+            found += [f"{name}:{number}:{complaint.split(':', 2)[2]}" for complaint in page(name, message(text))]
     return found
 
 
