@@ -5,7 +5,7 @@
  */
 #include "cli/boot_json.h"
 #include "cli/check_run.h"
-#include "cli/main.h"
+#include "cli/verbs.h"
 
 #include "lib/log.h"
 #include "lib/os.h"

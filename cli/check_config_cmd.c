@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `keelboot check-config`: on the device what is wrong in system.conf is a warning; here an error.
  */
-#include "cli/main.h"
+#include "cli/verbs.h"
 
 #include "kernel-cmdline/cmdline.h"
 #include "lib/log.h"

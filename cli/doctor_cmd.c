@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/boot_json.h"
 #include "cli/doctor_checks.h"
-#include "cli/main.h"
+#include "cli/verbs.h"
 
 #include <stdio.h>
 

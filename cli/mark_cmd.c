@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/main.h"
+#include "cli/verbs.h"
 #include "cli/mark.h"
 #include "cli/stage_files.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/boot_json.h"
-#include "cli/main.h"
+#include "cli/verbs.h"
 #include "cli/status.h"
 
 enum { JSON = 1 };

@@ -7,7 +7,7 @@
 #include "lib/bootlog.h"
 #include "update/apply.h"
 #include "update/apply_cage.h"
-#include "update/decoder.h"
+#include "update/decoder_main.h"
 #include "update/ossl.h"
 #include "update/verify_slot.h"
 

@@ -6,11 +6,10 @@
  */
 #pragma once
 
+#include "update/decoder_wire.h"
 #include "update/reader.h"
 
 #include <sys/types.h>
-
-#define DECODER_SLOTS 4u /* chunks in flight, so that decoding overlaps hashing and writing */
 
 struct decoder {
 	pid_t pid;
@@ -41,7 +40,3 @@ enum kb_err decoder_get(struct decoder *d, uint8_t *out, uint32_t plain,
 
 /* Kills and reaps it. */
 void decoder_stop(struct decoder *d);
-
-/* The child's main(): limits itself, then serves until its socket is closed. fd 3: socket, fd 4:
- * shared memory. */
-int decoder_main(void);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The decoder's side. After main's first lines it holds no descriptor but the socket. */
-#include "update/decoder.h"
+#include "update/decoder_main.h"
 #include "update/decoder_limits.h"
 #include "update/decoder_wire.h"
 #include "update/decoder_zstd.h"
 #include "lib/log.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>

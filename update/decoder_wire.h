@@ -4,11 +4,14 @@
 #pragma once
 
 #include "update/manifest_limits.h"
+#include "update/reader_form.h"
 
 #include <stdint.h>
 
 #define DECODER_WIRE_SOCK   3 /* descriptors of the child */
 #define DECODER_WIRE_SHARED 4
+
+#define DECODER_SLOTS 4u /* chunks in flight, so that decoding overlaps hashing and writing */
 
 #define DECODER_WIRE_STORED_MAX (MANIFEST_CHUNK_MAX + 4096u)
 #define DECODER_WIRE_AREA	(DECODER_WIRE_STORED_MAX + MANIFEST_CHUNK_MAX)

@@ -9,6 +9,7 @@
 #include "update/digest.h"
 #include "update/keyring.h"
 #include "update/manifest.h"
+#include "update/reader_form.h"
 #include "update/reader_header.h"
 
 #define READER_PAGE	   65536u
@@ -38,15 +39,6 @@ struct reader {
 enum kb_err reader_open(struct reader *r, int fd, bool raw, uint64_t size,
 			const struct keyring *k) KB_MUST_CHECK;
 void reader_close(struct reader *r);
-
-/* How one chunk is stored. */
-enum reader_form {
-	READER_ZERO = 0,
-	READER_RAW = 1,
-	READER_ZSTD = 2,
-	READER_COPY = 3,
-	READER_PATCH = 4
-};
 
 struct reader_chunk {
 	uint32_t index;

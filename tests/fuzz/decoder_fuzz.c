@@ -6,6 +6,7 @@
 #define ZSTD_STATIC_LINKING_ONLY /* ZSTD_getFrameHeader */
 #include "tests/fuzz/fuzz.h"
 #include "update/decoder.h"
+#include "update/decoder_main.h"
 #include "update/decoder_limits.h"
 #include "update/decoder_wire.h"
 #include "update/decoder_zstd.h"

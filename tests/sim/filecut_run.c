@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/filecut_run.h"
 
-#include "cli/main.h"
+#include "cli/verbs.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "tests/sim/filecut_world.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/filecut_wear.h"
 
-#include "cli/main.h"
+#include "cli/verbs.h"
 #include "initramfs/guardian_record.h"
 #include "lib/util.h"
 #include "tests/sim/filecut_run.h"

@@ -4,6 +4,7 @@
 
 #include "tests/sim/ioerr_libc.h"
 #include "update/decoder.h"
+#include "update/decoder_main.h"
 #include "update/decoder_limits.h"
 
 #include <poll.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/ioerr_process.h"
 
-#include "cli/main.h"
+#include "cli/verbs.h"
 #include "lib/log.h"
 #include "tests/sim/ioerr_content.h"
 #include "tests/sim/ioerr_guardian.h"

@@ -2,7 +2,7 @@
 /* The device around the disks: what the kernel shows of it, and the programs that run on it. */
 #include "tests/sim/powercut_child.h"
 
-#include "cli/main.h"
+#include "cli/verbs.h"
 #include "initramfs/boot.h"
 #include "lib/log.h"
 #include "selector/store.h"

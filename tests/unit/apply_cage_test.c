@@ -7,6 +7,7 @@
 #include "lib/os.h"
 #include "lib/util.h"
 #include "update/decoder.h"
+#include "update/decoder_main.h"
 #include "update/media.h"
 #include "tests/unit/test.h"
 

@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "lib/os.h"
 #include "selector/store_internal.h"
+#include "update/decoder_main.h"
 #include "update/apply.h"
 #include "update/media.h"
 #include "tests/unit/test.h"

@@ -5,6 +5,7 @@
  */
 #define ZSTD_STATIC_LINKING_ONLY /* ZSTD_writeSkippableFrame */
 #include "update/decoder.h"
+#include "update/decoder_main.h"
 #include "update/decoder_limits.h"
 #include "update/decoder_wire.h"
 #include "update/decoder_zstd.h"

@@ -4,6 +4,7 @@
  * after the digest. What it does is done by digest_buf() here, which knows when that is.
  */
 #define digest_buf watched_digest_buf
+#include "update/decoder_main.h"
 #include "update/install_pipe.c"
 #undef digest_buf
 
