@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/apply_file.h"
 #include "lib/log.h"
+#include "lib/os.h"
 #include "lib/util.h"
 #include "selector/refused.h"
 
@@ -13,7 +14,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <linux/fs.h>
-#include <time.h>
 
 #define RECENT_EVENTS 16u /* what two kinds of media can fail with, and more */
 
@@ -288,7 +288,7 @@ static void add_history(struct apply_job *job, const struct history_event *ev, b
 static void note_in_history(struct apply_job *job, enum kb_err err)
 {
 	struct history_event ev = {
-		.time = (uint64_t)time(NULL),
+		.time = os_time_s(),
 		.kind = HISTORY_INSTALL,
 		.slot = (int8_t)job->target,
 		.sequence = job->release.sequence,
@@ -304,7 +304,7 @@ static void note_in_history(struct apply_job *job, enum kb_err err)
 void apply_file_tell_more(struct apply_job *job, unsigned n)
 {
 	struct history_event ev = {
-		.time = (uint64_t)time(NULL),
+		.time = os_time_s(),
 		.kind = HISTORY_REFUSED,
 		.slot = STATE_NONE,
 	};

@@ -7,11 +7,11 @@
 #include "update/apply_progress.h"
 #include "update/apply_sources.h"
 #include "lib/log.h"
+#include "lib/os.h"
 #include "lib/util.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ERASE_LEN 4096
@@ -30,7 +30,7 @@ static enum kb_err erase_header(const char *dev)
 static void drop_bundle(struct apply *a, const char *dev)
 {
 	struct history_event ev = {
-		.time = (uint64_t)time(NULL),
+		.time = os_time_s(),
 		.kind = HISTORY_REFUSED,
 		.slot = STATE_NONE,
 		.sequence = a->job.known ? a->job.release.sequence : 0,

@@ -7,16 +7,16 @@
 #include "update/apply_sources.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
+#include "lib/os.h"
 #include "lib/util.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static void save_refusal(struct apply *a, const char *reason)
 {
 	struct history_event ev = {
-		.time = (uint64_t)time(NULL),
+		.time = os_time_s(),
 		.kind = HISTORY_REFUSED,
 		.slot = STATE_NONE,
 		.sequence = a->job.known ? a->job.release.sequence : 0,
