@@ -443,7 +443,7 @@ def test_folders_in_a_circle_are_found_though_their_files_are_in_none(tree):
 def test_shared_names(tree):
     put(tree, "update/one.c", C + "static int check(int n)\n{\n\treturn n;\n}\n")
     put(tree, "update/keys/two.c", C + "static int check(int n)\n{\n\treturn n;\n}\n")
-    put(tree, "selector/check.c", C + "static int check(int n)\n{\n\treturn n;\n}\n")
+    put(tree, "initramfs/check.c", C + "static int check(int n)\n{\n\treturn n;\n}\n")
     silent(tree, "shared-names")
     put(tree, "update/two.c", C + "\nstatic int check(int n)\n{\n\treturn n;\n}\n")
     says(tree, "shared-names", "update/two.c:3: check is also a function of update/one.c")
