@@ -22,8 +22,6 @@ INCLUDES = {
     "initramfs": ("update", "hooks", "kernel-cmdline", "selector", "lib"),
     "cli": ("update", "hooks", "kernel-cmdline", "selector", "lib"),
 }
-# Folders in which names are not yet as shared_names() and error_names() want them.
-NAMES_NOT_YET = ("lib", "selector", "initramfs")
 ERROR_CALLED_E = re.compile(r"\benum kb_err (?:\w+(?: = \w+)?, )*(e)\b(?!\w)")
 # Written in pieces, so that these files do not find themselves.
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b")
@@ -164,7 +162,7 @@ def shared_names(tree) -> list:
         folder = str(PurePosixPath(name).parent)
         for function, line, _ in tree.functions(name):
             other = homes.setdefault((folder, function), name)
-            if other != name and function != "main" and folder not in NAMES_NOT_YET:
+            if other != name and function != "main":
                 found.append(f"{name}:{line}: {function} is also a function of {other}")
     return found
 
