@@ -39,12 +39,21 @@ TEST_LDFLAGS := -pie
 endif
 
 # ---------------------------------------------------------------- what is built from what
-# Mains, and the real ends of the two seams, stand apart; every other object goes unchanged into both the product and the tests.
-MAINS   := initramfs/init.c initramfs/helper.c initramfs/guardian_main.c cli/main.c
+# A folder is a library: its objects are one archive. A program is linked from the archives of its folders, each of which may want
+# only those behind it. OpenSSL, zstd and libblkid are on no line of process 1, so the linker refuses what wants them. The mains, and
+# the real ends of the two seams, stand apart; every other object goes unchanged into both the products and the tests.
+OF_UPDATE   := update/apply update/install update/decoder update/bundle update/keys update/crypto update/wire selector lib
+OF_INIT     := initramfs initramfs/disks initramfs/watchdog hooks update/wire kernel-cmdline selector lib
+OF_HELPER   := initramfs/helper initramfs/prober $(OF_UPDATE)
+OF_GUARDIAN := initramfs/guardian selector lib
+OF_COMMAND  := cli cli/doctor cli/status cli/state cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline $(OF_UPDATE)
+FOLDERS     := $(sort $(OF_INIT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_COMMAND))
+MAINS   := initramfs/init.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c cli/main.c
 REAL    := lib/bdev_file.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c
-SRC     := $(sort $(wildcard lib/*.c kernel-cmdline/*.c selector/*.c update/*.c hooks/*.c initramfs/*.c cli/*.c))
+SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
 LIBSRC  := $(filter-out $(MAINS) $(REAL),$(SRC))
 obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
+archive  = $(foreach folder,$(1),$(B)/archives/$(subst /,-,$(folder)).a)
 LIBKB   := $(B)/libkb.a
 LIBREAL := $(B)/libreal.a
 PROGS   := $(B)/init $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot
@@ -73,6 +82,15 @@ $(B)/obj/%.o: %.c
 	$(call step,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+define archive_rule
+$(call archive,$(1)): $(call obj,$(filter $(wildcard $(1)/*.c),$(LIBSRC)))
+	@mkdir -p $$(@D)
+	$$(call step,AR)
+	$$(Q)rm -f $$@ && ar rcsD $$@ $$^
+endef
+$(foreach folder,$(FOLDERS),$(eval $(call archive_rule,$(folder))))
+
+# All folders in one, for the tests.
 $(LIBKB): $(call obj,$(LIBSRC))
 	$(call step,AR)
 	$(Q)rm -f $@ && ar rcsD $@ $^
@@ -81,23 +99,23 @@ $(LIBREAL): $(call obj,$(REAL))
 	$(call step,AR)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
-# Linking libcrypto statically warns of dlopen and getaddrinfo, which we never reach: shown only on failure. A part of that
-# ld says on its standard output.
-link = $(Q)$(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $^ $(LIBKB) $(1) >$@.log 2>&1 || { cat $@.log >&2; exit 1; }
+# The real ends log, and a log ends in them: lib stands on both sides. Linking libcrypto statically warns of dlopen and getaddrinfo,
+# which we never reach: shown only on failure. A part of that ld says on its standard output.
+link = $(Q)$(CC) $(LDFLAGS) -Wl,-Map=$@.map -o $@ $^ $(call archive,lib) $(1) >$@.log 2>&1 || { cat $@.log >&2; exit 1; }
 
-$(B)/init: $(B)/obj/initramfs/init.o $(LIBKB) $(LIBREAL)
+$(B)/init: $(B)/obj/initramfs/init.o $(call archive,$(OF_INIT)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,$(INIT_LIBS))
 
-$(B)/keelboot-helper: $(B)/obj/initramfs/helper.o $(LIBKB) $(LIBREAL)
+$(B)/keelboot-helper: $(B)/obj/initramfs/helper/helper.o $(call archive,$(OF_HELPER)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,$(HELPER_LIBS))
 
-$(B)/keelboot-guardian: $(B)/obj/initramfs/guardian_main.o $(LIBKB) $(LIBREAL)
+$(B)/keelboot-guardian: $(B)/obj/initramfs/guardian/guardian_main.o $(call archive,$(OF_GUARDIAN)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,)
 
-$(B)/keelboot: $(B)/obj/cli/main.o $(LIBKB) $(LIBREAL)
+$(B)/keelboot: $(B)/obj/cli/main.o $(call archive,$(OF_COMMAND)) $(LIBREAL)
 	$(call step,LD)
 	$(call link,$(CLI_LIBS))
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/verbs.h"
 
-#include "cli/bundle.h"
-#include "cli/image.h"
-#include "cli/key.h"
+#include "cli/bundle/bundle.h"
+#include "cli/image/image.h"
+#include "cli/key/key.h"
 #include "lib/log.h"
 #include "lib/util.h"
-#include "update/ossl.h"
+#include "update/crypto/ossl.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The verbs. Each gets its arguments behind the verb, and the global options so far; what it
- * returns is the exit code (cli/output.h).
+ * returns is the exit code (cli/output/output.h).
  */
 #pragma once
 
-#include "cli/args.h"
-#include "cli/device.h"
-#include "cli/output.h"
+#include "cli/output/args.h"
+#include "cli/device/device.h"
+#include "cli/output/output.h"
 
 int status_cmd(struct args *a, struct device_options *o);
 int mark_cmd(struct args *a, struct device_options *o);

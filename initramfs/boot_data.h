@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "initramfs/devices.h"
+#include "initramfs/disks/devices.h"
 #include "initramfs/evidence.h"
 #include "initramfs/guard.h"
 #include "initramfs/passed.h"
@@ -11,13 +11,13 @@
 #include "initramfs/rescue.h"
 #include "initramfs/root.h"
 #include "initramfs/shell.h"
-#include "initramfs/wdt.h"
+#include "initramfs/watchdog/wdt.h"
 #include "kernel-cmdline/cmdline.h"
 #include "lib/conf.h"
 #include "selector/attempt.h"
 #include "selector/plan.h"
-#include "update/keyring_survey.h"
-#include "update/verify_answer.h"
+#include "update/wire/keyring_survey.h"
+#include "update/wire/verify_answer.h"
 
 #define BOOT_DESPITE_MAX 3 /* its manifest, a check before the mount, one after it */
 

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "initramfs/wdt.h"
+#include "initramfs/watchdog/wdt.h"
 #include "selector/reset.h"
 
 #define EVIDENCE_PSTORE	     "/sys/fs/pstore"

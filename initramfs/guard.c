@@ -3,7 +3,7 @@
 
 #include "initramfs/boot_data.h"
 #include "initramfs/export.h"
-#include "initramfs/guardian.h"
+#include "initramfs/guardian/guardian.h"
 #include "lib/bootlog.h"
 #include "lib/log.h"
 #include "lib/os.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/plain.h"
 
-#include "initramfs/devices_rank.h"
+#include "initramfs/disks/devices_rank.h"
 #include "initramfs/root.h"
 #include "initramfs/watchdog.h"
 #include "lib/log.h"

@@ -2,7 +2,7 @@
 #include "initramfs/progress.h"
 
 #include "lib/bytes.h"
-#include "update/apply.h"
+#include "update/wire/apply_wire.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #include "initramfs/rescue.h"
 
 #include "initramfs/boot_data.h"
-#include "initramfs/sources.h"
+#include "initramfs/disks/sources.h"
 #include "initramfs/updates.h"
 #include "initramfs/watchdog.h"
 #include "initramfs/settings.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/settings.h"
 
-#include "initramfs/sources.h"
+#include "initramfs/disks/sources.h"
 #include "lib/bootlog.h"
 #include "lib/os.h"
 

@@ -2,12 +2,12 @@
 #include "initramfs/updates.h"
 
 #include "initramfs/oops.h"
-#include "initramfs/sources.h"
+#include "initramfs/disks/sources.h"
 #include "initramfs/updates_run.h"
 #include "initramfs/watchdog.h"
 #include "lib/log.h"
 #include "lib/os.h"
-#include "update/reader_header.h"
+#include "update/wire/reader_header.h"
 
 #include <string.h>
 

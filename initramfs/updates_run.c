@@ -6,6 +6,7 @@
 #include "lib/bootlog.h"
 #include "lib/os.h"
 #include "lib/stall.h"
+#include "update/wire/apply_wire.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -134,11 +135,11 @@ static enum updates_end end_of(int status)
 	if (!WIFEXITED(status))
 		return UPDATES_CRASHED;
 	switch (WEXITSTATUS(status)) {
-	case 0:
+	case APPLY_INSTALLED:
 		return UPDATES_INSTALLED;
-	case 1:
+	case APPLY_FAILED:
 		return UPDATES_FAILED;
-	case 2:
+	case APPLY_NOTHING:
 		return UPDATES_NOTHING;
 	default:
 		return UPDATES_CRASHED;

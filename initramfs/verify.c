@@ -4,7 +4,7 @@
 #include "initramfs/slot.h"
 #include "lib/bootlog.h"
 #include "lib/os.h"
-#include "update/verify_slot.h"
+#include "update/wire/verify_answer.h"
 
 #include <stdio.h>
 #include <string.h>

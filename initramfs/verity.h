@@ -3,7 +3,7 @@
 #pragma once
 
 #include "lib/os.h"
-#include "update/verify_answer.h"
+#include "update/wire/verify_answer.h"
 
 /*
  * Makes a device over dev that gives out only what the tree of a, which has been checked, vouches

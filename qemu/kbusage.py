@@ -7,7 +7,7 @@ import os
 import sys
 
 EXIT_USAGE = 3
-# Which verb of `keelboot image` is which tool here; cli/image.c has the same.
+# Which verb of `keelboot image` is which tool here; cli/image/image.c has the same.
 VERBS = {"run": "boot", "bootloop": "loop", "mkdisk": "disk", "kernel": "kernel"}
 
 

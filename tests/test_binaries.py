@@ -107,7 +107,7 @@ def test_process_1_links_no_openssl_no_zstd_no_libblkid():
 
 
 def test_openssl_brings_nothing_along_that_nobody_uses():
-    """See update/ossl.c: compressors, and AES-GCM for AVX-512. OpenSSL 3.0 has neither."""
+    """See update/crypto/ossl.c: compressors, and AES-GCM for AVX-512. OpenSSL 3.0 has neither."""
     listed = subprocess.run(["nm", "--defined-only", TOP / "build/keelboot-helper"], text=True, capture_output=True,
                             check=True).stdout
     brought = re.compile(r"deflate|inflate|Brotli\w+|ZSTD_CCtx_\w+|ossl_aes_gcm_\w+_avx512")
@@ -118,3 +118,27 @@ def test_openssl_brings_nothing_along_that_nobody_uses():
 def test_nothing_names_the_folder_it_was_built_in():
     for name in PROGRAMS:
         assert str(TOP).encode() not in (TOP / "build" / name).read_bytes(), name
+
+
+def link_init(tmp_path, symbol: str) -> subprocess.CompletedProcess:
+    """Links /init as make does, with one more object that wants the symbol."""
+    source = tmp_path / "wants.c"
+    source.write_text(f"extern char {symbol}[];\nchar *volatile wants;\n"
+                      f"__attribute__((constructor)) static void want(void) {{ wants = {symbol}; }}\n")
+    said = subprocess.run(["make", "-n", "V=1", "-W", "build/libreal.a", "build/init"], cwd=TOP, text=True, capture_output=True,
+                          check=True).stdout
+    command = next(line for line in said.splitlines() if " -o build/init " in line).split(" >build")[0]
+    command = command.replace(" -o build/init ", f" -o {tmp_path}/init {source} ").replace("build/init.map", f"{tmp_path}/map")
+    return subprocess.run(command, shell=True, cwd=TOP, text=True, capture_output=True)
+
+
+@pytest.mark.parametrize("symbol", ["EVP_DigestInit_ex", "ZSTD_decompress", "blkid_new_probe", "json_object_new_object",
+                                    "keyring_check", "reader_open", "manifest_parse", "install_run", "decoder_main",
+                                    "prober_main", "guardian_run"])
+def test_linker_refuses_to_process_1_what_it_must_not_have(tmp_path, symbol):
+    done = link_init(tmp_path, symbol)
+    assert done.returncode != 0 and f"undefined reference to `{symbol}'" in done.stderr
+
+
+def test_linker_takes_what_process_1_may_have(tmp_path):
+    assert link_init(tmp_path, "reader_header_parse").returncode == 0

@@ -562,8 +562,8 @@ def test_what_the_boot_said_and_doctor_finds_is_told_once(board, said):
 
 def test_doctor_knows_the_boots_own_words():
     """Those of a warning that it passes over, since it has a finding for it: both are in the sources."""
-    words = dict.fromkeys(re.findall(r'{ "([^"]+)", "[a-z-]+" }', (TOP / "cli/doctor_boot.c").read_text()))
-    boot = re.sub(r'"\s+"', "", "".join(path.read_text() for path in (TOP / "initramfs").glob("*.c")))
+    words = dict.fromkeys(re.findall(r'{ "([^"]+)", "[a-z-]+" }', (TOP / "cli/doctor/doctor_boot.c").read_text()))
+    boot = re.sub(r'"\s+"', "", "".join(path.read_text() for path in (TOP / "initramfs").rglob("*.c")))
     assert len(words) > 5 and [text for text in words if text not in boot] == []
 
 
@@ -677,7 +677,7 @@ def test_a_trial_past_its_deadline_means_that_nobody_marks_it(board):
 
 
 def test_every_finding_has_its_test():
-    source = "".join(file.read_text() for file in (TOP / "cli").glob("doctor_*.c"))
+    source = "".join(file.read_text() for file in (TOP / "cli/doctor").glob("doctor_*.c"))
     ids = set(re.findall(r'DOCTOR_(?:NOTE|WARNING|ERROR),\s+"([a-z-]+)"', source))
     here = (TOP / "tests/test_cli_doctor.py").read_text()
     assert len(ids) > 40

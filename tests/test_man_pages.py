@@ -261,7 +261,7 @@ def test_no_page_takes_the_name_of_another_project():
         assert page.stem.partition("-")[0] == "keelboot", page
         text = page.read_text()
         assert f".Dt {page.stem.upper()} {page.suffix[1:]}\n" in text and f"\n.Nm {page.stem}\n" in text, page
-    for page in [*MAN.glob("*.[1578]"), *TOP.glob("docs/*.md"), TOP / "README.md", *TOP.glob("cli/*.c")]:
+    for page in [*MAN.glob("*.[1578]"), *TOP.glob("docs/*.md"), TOP / "README.md", *TOP.glob("cli/**/*.c")]:
         assert not re.search(r"(?<!keelboot-)(?<!systemd-)system\.conf(\(5\)| 5\b)", page.read_text()), page
 
 

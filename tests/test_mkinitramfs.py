@@ -673,7 +673,7 @@ def refused(folder: Path) -> str:
 
 @pytest.mark.parametrize("folder", ["", "retired.d"])
 def test_key_file_that_the_device_refuses_is_refused(tmp_path, folder):
-    """What update/keyring_pem.c and keyring_load.c refuse: in retired.d it would leave no key trusted."""
+    """What update/wire/keyring_pem.c and keyring_load.c refuse: in retired.d it would leave no key trusted."""
     file = tmp_path / folder / "a.pem"
     file.parent.mkdir(exist_ok=True)
     (tmp_path / "b.pem").write_text(KEY)
@@ -709,7 +709,7 @@ def test_more_keys_than_a_device_takes_are_refused(tmp_path, folder):
     kbimage.Image(kbcpio.Archive(0)).keys(tmp_path)
     (tmp_path / folder / "16.pem").write_text(KEY)
     assert "17 keys, and a device that finds more than 16 trusts none" in refused(tmp_path)
-    assert f"#define KEYRING_KEYS_MAX {kbimage.KEYS_MAX}\n" in (TOP / "update/keyring.h").read_text()
+    assert f"#define KEYRING_KEYS_MAX {kbimage.KEYS_MAX}\n" in (TOP / "update/keys/keyring.h").read_text()
 
 
 def test_hooks_that_cannot_run_are_refused(make, tmp_path, static):

@@ -397,9 +397,9 @@ def test_an_object_that_was_out_of_date_is_not_put_back(monkeypatch, tmp_path, c
 
 
 def test_a_test_that_includes_the_source_is_not_linked_with_its_object():
-    assert sweep.includes("unit/install_pipe_test", "update/install_pipe.c")
-    assert not sweep.includes("unit/install_pipe_test", "update/install.c")
-    assert "san/unit/install_pipe_test" not in sweep.sanitized("update/install_pipe.c")
+    assert sweep.includes("unit/install_pipe_test", "update/install/install_pipe.c")
+    assert not sweep.includes("unit/install_pipe_test", "update/install/install.c")
+    assert "san/unit/install_pipe_test" not in sweep.sanitized("update/install/install_pipe.c")
 
 
 def test_what_a_thread_dies_of_ends_the_sweep(monkeypatch, tmp_path):

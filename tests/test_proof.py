@@ -42,11 +42,11 @@ def test_the_numbers_of_a_table_are_proven():
 
 
 @pytest.mark.parametrize("name, right, mistaken", [
-    ("update/reader_walk.c", "(b == 0 && shift > 0) ||", ""),
-    ("update/reader_walk.c", "|| v > UINT32_MAX", ""),
-    ("update/reader_walk.c", "shift < 35", "shift < 28"),
-    ("update/reader_walk.c", "shift < 35 && w->enc_pos < w->enc_page_len", "shift < 35"),
-    ("cli/bundle_table.c", "v >= 0x80; v >>= 7", "v > 0x80; v >>= 7"),
+    ("update/bundle/reader_walk.c", "(b == 0 && shift > 0) ||", ""),
+    ("update/bundle/reader_walk.c", "|| v > UINT32_MAX", ""),
+    ("update/bundle/reader_walk.c", "shift < 35", "shift < 28"),
+    ("update/bundle/reader_walk.c", "shift < 35 && w->enc_pos < w->enc_page_len", "shift < 35"),
+    ("cli/bundle/bundle_table.c", "v >= 0x80; v >>= 7", "v > 0x80; v >>= 7"),
 ])
 def test_a_mistake_in_a_number_is_found(tmp_path, name, right, mistaken):
     for folder in ("lib", "selector", "update", "cli"):

@@ -19,8 +19,8 @@ DEBUG_SHELL = "etc/keelboot/debug-shell"     # SHELL_MARKER of initramfs/shell.h
 HOOKS = "usr/lib/keelboot/hooks"
 STAGES = ("pre-update.d", "pre-mount.d", "post-mount.d", "exhausted.d")
 HOOK_MAX, HOOK_NAME_MAX = 32, 62        # of hooks/hook.h
-RETIRED = "retired.d"                        # KEYRING_RETIRED_DIR of update/keyring_pem.h
-KEY_FILE_MAX, KEYS_MAX = 4096, 16            # KEYRING_PEM_MAX; KEYRING_KEYS_MAX of update/keyring.h
+RETIRED = "retired.d"                        # KEYRING_RETIRED_DIR of update/wire/keyring_pem.h
+KEY_FILE_MAX, KEYS_MAX = 4096, 16            # KEYRING_PEM_MAX; KEYRING_KEYS_MAX of update/keys/keyring.h
 ED25519_SPKI = 44
 KEY_FILE = re.compile(rb"-----BEGIN PUBLIC KEY-----([^-]*)-----END PUBLIC KEY-----")
 # Ed25519 and P-256: a prefix each, and in the last digit no bit that no byte has.

@@ -9,7 +9,7 @@
 #include "selector/store_internal.h"
 #include "tests/fuzz/fuzz_bundle.h"
 #include "tests/fuzz/fuzz_slots.h"
-#include "update/signed_floor.h"
+#include "update/bundle/signed_floor.h"
 
 #include <stdlib.h>
 #include <string.h>

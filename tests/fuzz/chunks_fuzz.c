@@ -4,13 +4,13 @@
  * decoder that says and writes what the input tells it to. Whatever it does, what comes out is what
  * was signed, or an error.
  */
-#include "cli/bundle_table.h"
+#include "cli/bundle/bundle_table.h"
 #include "lib/bytes.h"
 #include "lib/util.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_bundle.h"
-#include "update/decoder_wire.h"
-#include "update/install_pipe.h"
+#include "update/wire/decoder_wire.h"
+#include "update/install/install_pipe.h"
 
 #include <fcntl.h>
 #include <openssl/evp.h>

@@ -5,11 +5,11 @@
  */
 #define ZSTD_STATIC_LINKING_ONLY /* ZSTD_getFrameHeader */
 #include "tests/fuzz/fuzz.h"
-#include "update/decoder.h"
-#include "update/decoder_main.h"
-#include "update/decoder_limits.h"
-#include "update/decoder_wire.h"
-#include "update/decoder_zstd.h"
+#include "update/decoder/decoder.h"
+#include "update/decoder/decoder_main.h"
+#include "update/decoder/decoder_limits.h"
+#include "update/wire/decoder_wire.h"
+#include "update/decoder/decoder_zstd.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

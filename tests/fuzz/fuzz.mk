@@ -13,11 +13,11 @@ FUZZ_SRC := $(addprefix lib/,bdev.c bytes.c conf.c conf_keys.c conf_load.c conf_
             $(wildcard kernel-cmdline/*.c) \
             $(addprefix selector/,cell.c history.c state.c state_decode.c state_keys.c \
               state_encode.c store.c store_erase.c store_history.c store_load.c store_manifest.c store_rebuild.c text.c) \
-            $(filter-out update/decoder_limits.c,$(wildcard update/decoder*.c)) \
+            $(filter-out update/decoder/decoder_limits.c,$(wildcard update/decoder*.c)) \
             $(wildcard update/keyring*.c update/manifest*.c update/reader*.c) \
             $(addprefix update/,digest.c install_pipe.c signed_floor.c verify_answer.c) \
             $(addprefix initramfs/,modules.c probe_answer.c probe_uevent.c progress.c) \
-            cli/bundle_table.c \
+            cli/bundle/bundle_table.c \
             $(filter-out %_fuzz.c tests/fuzz/fuzz.c tests/fuzz/fuzz_mutate.c,$(wildcard tests/fuzz/*.c))
 
 FUZZ_CFLAGS   = -std=gnu11 $(CPPFLAGS) $(WARN) -g -fno-omit-frame-pointer -MMD -MP
@@ -34,7 +34,7 @@ $(FUZZ_DIR)/$(1)/%.o: %.c
 	$$(Q)$(FUZZ_CC) $$(FUZZ_CFLAGS) $(2) -c -o $$@ $$<
 
 # The decoder's main() runs inside of its target: its end, and what it maps, are the target's to see.
-$(FUZZ_DIR)/$(1)/update/decoder_main.o: update/decoder_main.c
+$(FUZZ_DIR)/$(1)/update/decoder/decoder_main.o: update/decoder/decoder_main.c
 	@mkdir -p $$(@D)
 	$$(call step,CC)
 	$$(Q)$(FUZZ_CC) $$(FUZZ_CFLAGS) $(2) -c -o $$@ $$<

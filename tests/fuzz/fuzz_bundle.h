@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "update/reader.h"
+#include "update/bundle/reader.h"
 
 /* The keys that the target trusts: Ed25519 and P-256. */
 const struct keyring *fuzz_bundle_keys(void);

@@ -4,7 +4,7 @@
  * The input is the pages of records; those that an image has are also made by the product's writer,
  * and then read.
  */
-#include "cli/bundle_table.h"
+#include "cli/bundle/bundle_table.h"
 #include "lib/bytes.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_bundle.h"

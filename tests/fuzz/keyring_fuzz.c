@@ -6,7 +6,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_bundle.h"
 #include "tests/fuzz/fuzz_dir.h"
-#include "update/keyring_survey.h"
+#include "update/wire/keyring_survey.h"
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>

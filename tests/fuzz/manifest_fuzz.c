@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The manifest: any text, as it is after its signature was checked. */
 #include "tests/fuzz/fuzz.h"
-#include "update/manifest.h"
-#include "update/manifest_value.h"
+#include "update/bundle/manifest.h"
+#include "update/bundle/manifest_value.h"
 
 #include <stdio.h>
 #include <stdlib.h>

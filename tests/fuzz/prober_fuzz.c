@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The prober's answer to process 1: a struct of a taken-over process, in a pipe, in pieces. */
-#include "initramfs/probe_answer.h"
+#include "initramfs/disks/probe_answer.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* What keelboot-apply writes to process 1's pipe, in pieces of any size. */
 #include "initramfs/progress.h"
 #include "tests/fuzz/fuzz.h"
-#include "update/apply.h"
+#include "update/apply/apply.h"
 
 #include <stdio.h>
 #include <string.h>

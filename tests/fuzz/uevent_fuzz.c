@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A uevent: NUL-separated text, with a NUL behind it. */
-#include "initramfs/probe_uevent.h"
+#include "initramfs/disks/probe_uevent.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

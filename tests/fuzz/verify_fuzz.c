@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keelboot-verify's answer to process 1: a struct that goes into a dm-verity table if it passes. */
 #include "tests/fuzz/fuzz.h"
-#include "update/verify_answer.h"
+#include "update/wire/verify_answer.h"
 
 #include <string.h>
 

@@ -15,7 +15,7 @@
  */
 #include "tests/hostile/world.h"
 
-#include "cli/key_file.h"
+#include "cli/key/key_file.h"
 #include "lib/bytes.h"
 
 #include <stdio.h>

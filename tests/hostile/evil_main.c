@@ -3,9 +3,9 @@
  * Decoders of somebody who took one over: each name that this program is started under is a way to
  * misbehave. "caged-" ones have entered the decoder's cage before; the others never do.
  */
-#include "update/decoder.h"
-#include "update/decoder_limits.h"
-#include "update/decoder_wire.h"
+#include "update/decoder/decoder.h"
+#include "update/decoder/decoder_limits.h"
+#include "update/wire/decoder_wire.h"
 
 #include <fcntl.h>
 #include <signal.h>

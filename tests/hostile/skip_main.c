@@ -16,9 +16,9 @@
 #include "tests/hostile/world.h"
 
 #include "lib/bytes.h"
-#include "update/install_check.h"
-#include "update/install_seal.h"
-#include "update/keyring.h"
+#include "update/install/install_check.h"
+#include "update/install/install_seal.h"
+#include "update/keys/keyring.h"
 
 #include <limits.h>
 #include <openssl/evp.h>

@@ -6,8 +6,8 @@
  * $STICK_COUNT, at the end, how many signatures were verified: "verified NUMBER".
  */
 #include "lib/os.h"
-#include "update/apply.h"
-#include "update/media.h"
+#include "update/apply/apply.h"
+#include "update/apply/media.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>

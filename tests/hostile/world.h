@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "update/apply_file.h"
+#include "update/apply/apply_file.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
 import re
 from pathlib import PurePosixPath
 
-from tree import LintError
+from tree import LintError, folders_of
 
 ALLOCATE = set("""
     malloc calloc realloc reallocarray free strdup strndup __strdup asprintf vasprintf
@@ -87,21 +87,24 @@ def linked_sources(tree, program: str) -> tuple:
     # The first part of a map lists each archive member that was pulled in, and why.
     text = path.read_text(errors="replace").split("\nMemory Configuration")[0] + "\n" + "\n".join(
         line for line in path.read_text(errors="replace").splitlines() if line.startswith("LOAD "))
-    members = set(re.findall(r"^\S*/(lib\w+(?:-\w+)?\.a)\(([^)]+)\)", text, re.M))
-    ours = {member for library, member in members if library in ("libkb.a", "libreal.a")}
+    members = set(re.findall(r"^(\S*/[\w-]+\.a)\(([^)]+)\)", text, re.M))
+    mine = re.compile(r"(^|/)(archives/[\w-]+|libreal)\.a$")
+    ours = {member for library, member in members if mine.search(library)}
     direct = {match for match in re.findall(r"^LOAD \S*?/obj/(\S+)\.o$", text, re.M)}
     names = [name for name in tree.sources(shipped=True)
              if PurePosixPath(name).stem + ".o" in ours or name[:-2] in direct]
-    return names, {library for library, _ in members}
+    return names, {library.rsplit("/", 1)[1] for library, _ in members}
 
 
 def process_1_allocates(tree) -> list:
-    """None of our objects in /init allocates; nothing of OpenSSL, zstd or libblkid is in there."""
+    """No object in an archive of /init allocates; nothing of OpenSSL, zstd or libblkid is in there."""
     names, libraries = linked_sources(tree, "init")
     if not names:
         return ["build/init.map:1: none of our objects is in it: is it a map of this tree?"]
     found = [f"build/init.map:1: {library} is linked into /init" for library in sorted(libraries)
              if library.startswith(FOREIGN)]
+    folders = folders_of(tree, "OF_INIT")
+    names = sorted({*names, *(name for name in tree.sources(shipped=True) if str(PurePosixPath(name).parent) in folders)})
     tree.compile(names)
     for name in names:
         for symbol in tree.symbols(name):

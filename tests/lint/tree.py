@@ -54,6 +54,13 @@ def without_comments(text: str) -> str:
     return pattern.sub(blank, text)
 
 
+def folders_of(tree, name: str) -> list:
+    """What a list of the Makefile names: the folders of a program, each of which may want those behind it."""
+    words = re.search(rf"^{name} *:= (.*)$", tree.text("Makefile"), re.M)[1].split()
+    return [folder for word in words
+            for folder in (folders_of(tree, word[2:-1]) if word.startswith("$(") else [word])]
+
+
 class Tree:
     """A checkout, or, in lint's own tests, a folder that looks like one."""
 

@@ -19,7 +19,7 @@ asked first.
 Example: tests/mutants/sweep.py                            everything that is not known yet
          tests/mutants/sweep.py --minutes 20               what can be done in 20 minutes
          tests/mutants/sweep.py selector/store.c           one file
-         tests/mutants/sweep.py --list update/reader.c     only show the mutations
+         tests/mutants/sweep.py --list update/bundle/reader.c     only show the mutations
          tests/mutants/sweep.py --fresh                    everything anew
 """
 

@@ -4,8 +4,8 @@
  * let through: nothing wraps, every page and chunk lies within its table and image, and the chunks
  * of an image are exactly the image, each byte once.
  */
-#include "update/manifest.h"
-#include "update/reader.h"
+#include "update/bundle/manifest.h"
+#include "update/bundle/reader.h"
 
 /* What manifest_keys.c demands of an image: `size` and `chunk-size` of [image.NAME]. */
 /*@ predicate image_ok(struct manifest_image *im) =
@@ -78,5 +78,5 @@ static uint32_t hash_pages(const struct reader_walk *w);
   @ ensures \result ==> stored <= plain + 4096; */
 static bool stored_fits(enum reader_form form, uint32_t stored, uint32_t plain);
 
-#include "update/manifest.c"
-#include "update/reader_walk.c"
+#include "update/bundle/manifest.c"
+#include "update/bundle/reader_walk.c"

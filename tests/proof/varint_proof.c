@@ -4,8 +4,8 @@
  * of five where the first three are at an end of their range, up to the end of a page. What is read
  * is what the rule says, and what the writer writes for it; all else is refused.
  */
-#include "cli/bundle_table.c"
-#include "update/reader_walk.c"
+#include "cli/bundle/bundle_table.c"
+#include "update/bundle/reader_walk.c"
 
 #include <inttypes.h>
 #include <stdio.h>

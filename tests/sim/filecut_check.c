@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/filecut_check.h"
 
-#include "cli/output.h"
+#include "cli/output/output.h"
 #include "tests/sim/filecut_world.h"
-#include "update/apply.h"
+#include "update/apply/apply.h"
 
 #include <stdio.h>
 #include <string.h>

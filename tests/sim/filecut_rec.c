@@ -3,7 +3,7 @@
 
 #include "lib/os.h"
 #include "selector/store.h"
-#include "update/media.h"
+#include "update/apply/media.h"
 
 #include <dirent.h>
 #include <errno.h>

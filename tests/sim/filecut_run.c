@@ -5,7 +5,7 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "tests/sim/filecut_world.h"
-#include "update/apply.h"
+#include "update/apply/apply.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* The verbs, each as a process of its own, with the objects that are linked into the product. */
 #pragma once
 
-#include "cli/device.h"
+#include "cli/device/device.h"
 #include "tests/sim/filecut_rec.h"
 
 enum filecut_run_verb {

@@ -2,7 +2,7 @@
 #include "tests/sim/filecut_wear.h"
 
 #include "cli/verbs.h"
-#include "initramfs/guardian_record.h"
+#include "initramfs/guardian/guardian_record.h"
 #include "lib/util.h"
 #include "tests/sim/filecut_run.h"
 #include "tests/sim/filecut_world.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/ioerr_guardian.h"
 
-#include "initramfs/guardian_linux.h"
+#include "initramfs/guardian/guardian_linux.h"
 #include "tests/sim/bundles.h"
 #include "tests/sim/ioerr_content.h"
 #include "tests/sim/ioerr_process.h"

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "tests/sim/ioerr_libc.h"
-#include "update/decoder.h"
-#include "update/decoder_main.h"
-#include "update/decoder_limits.h"
+#include "update/decoder/decoder.h"
+#include "update/decoder/decoder_main.h"
+#include "update/decoder/decoder_limits.h"
 
 #include <poll.h>
 #include <pthread.h>

@@ -5,7 +5,7 @@
 #include "lib/log.h"
 #include "tests/sim/ioerr_content.h"
 #include "tests/sim/ioerr_guardian.h"
-#include "update/apply.h"
+#include "update/apply/apply.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
  *                  [--jobs N] [--report FILE]
  * With --fault one run, whose boots are printed.
  */
-#include "initramfs/guardian.h"
+#include "initramfs/guardian/guardian.h"
 #include "tests/sim/bundles.h"
 #include "tests/sim/ioerr_libc.h"
 #include "tests/sim/ioerr_libc_proc.h"

@@ -9,7 +9,7 @@
 
 #include "initramfs/boot.h"
 #include "selector/store.h"
-#include "update/reader.h"
+#include "update/bundle/reader.h"
 
 #include <linux/watchdog.h>
 #include <stdarg.h>

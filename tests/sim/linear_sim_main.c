@@ -16,7 +16,7 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "tests/sim/cut_image.h"
-#include "update/decoder_main.h"
+#include "update/decoder/decoder_main.h"
 
 #include <inttypes.h>
 #include <sys/wait.h>

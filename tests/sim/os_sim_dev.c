@@ -2,7 +2,7 @@
 /* The simulation's disks, uevents and watchdog. */
 #include "tests/sim/os_sim_int.h"
 
-#include "initramfs/prober.h"
+#include "initramfs/prober/prober.h"
 
 #include <errno.h>
 #include <linux/watchdog.h>

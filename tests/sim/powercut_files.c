@@ -3,8 +3,8 @@
 #include "tests/sim/powercut_child.h"
 
 #include "tests/sim/os_sim_int.h"
-#include "update/media.h"
-#include "update/reader.h"
+#include "update/apply/media.h"
+#include "update/bundle/reader.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "tests/sim/powercut.h"
 
 #include "selector/store_internal.h"
-#include "update/install.h"
+#include "update/install/install.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* What one dirty page may become: its sectors combined, as far as the combinations differ. */
 #include "tests/sim/powercut_page.h"
 
-#include "update/install.h"
+#include "update/install/install.h"
 
 #include <stdio.h>
 #include <stdlib.h>

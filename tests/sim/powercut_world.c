@@ -7,8 +7,8 @@
 #include "lib/log.h"
 #include "selector/store.h"
 #include "tests/sim/os_sim_int.h"
-#include "update/apply.h"
-#include "update/reader.h"
+#include "update/apply/apply.h"
+#include "update/bundle/reader.h"
 
 #include <fcntl.h>
 #include <linux/watchdog.h>

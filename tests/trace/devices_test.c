@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Boots whose disks are late, gone, odd, or somebody else's. */
-#include "initramfs/probe_id.h"
+#include "initramfs/disks/probe_id.h"
 #include "tests/trace/machine.h"
 #include "tests/unit/stuck_sticks.h"
 

@@ -4,8 +4,8 @@
  * instead: a test for each, in the order of docs/SCENARIOS.md, which says who was hit. The scenario
  * in tests/boot that tells the same story in QEMU is named where there is one.
  */
-#include "cli/device.h"
-#include "initramfs/guardian_plan.h"
+#include "cli/device/device.h"
+#include "initramfs/guardian/guardian_plan.h"
 #include "selector/plan.h"
 #include "selector/store_internal.h"
 #include "selector/verdict.h"

@@ -5,7 +5,7 @@
 #include "tests/trace/machine.h"
 
 #include "selector/store_internal.h"
-#include "update/verify_answer.h"
+#include "update/wire/verify_answer.h"
 
 #define VERIFY	     "spawn keelboot-verify"
 #define VERITY_CONF  "[system]\nverify-slot=boot\n"

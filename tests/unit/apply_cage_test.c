@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What keelboot-apply can still do in its cage, and what kills it. Each case happens in a child. */
-#include "update/apply_cage.h"
+#include "update/apply/apply_cage.h"
 
 #include "lib/cage.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
-#include "update/decoder.h"
-#include "update/decoder_main.h"
-#include "update/media.h"
+#include "update/decoder/decoder.h"
+#include "update/decoder/decoder_main.h"
+#include "update/apply/media.h"
 #include "tests/unit/test.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What one bundle is refused for, and in which words; keelboot-apply as a whole is apply_test.c's.
  */
-#include "update/apply_file.h"
+#include "update/apply/apply_file.h"
 
 #include "lib/log.h"
 #include "tests/unit/install_fixture.h"

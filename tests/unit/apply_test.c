@@ -9,9 +9,9 @@
 #include "lib/log.h"
 #include "lib/os.h"
 #include "selector/store_internal.h"
-#include "update/decoder_main.h"
-#include "update/apply.h"
-#include "update/media.h"
+#include "update/decoder/decoder_main.h"
+#include "update/apply/apply.h"
+#include "update/apply/media.h"
 #include "tests/unit/test.h"
 
 #include <fcntl.h>

@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#include "cli/key_file.h"
+#include "cli/key/key_file.h"
 #include "lib/bytes.h"
-#include "update/reader.h"
+#include "update/bundle/reader.h"
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>

@@ -8,7 +8,7 @@
 #include "tests/unit/install_fixture.h"
 #include "lib/log.h"
 #include "lib/util.h"
-#include "update/decoder_wire.h"
+#include "update/wire/decoder_wire.h"
 #include "tests/unit/test.h"
 
 #include <errno.h>

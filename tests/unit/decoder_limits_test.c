@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is left to a process that gave up its privileges: it tells through the decoder's socket. */
-#include "update/decoder_limits.h"
-#include "update/decoder_wire.h"
+#include "update/decoder/decoder_limits.h"
+#include "update/wire/decoder_wire.h"
 
 #include "lib/log.h"
 #include "lib/util.h"

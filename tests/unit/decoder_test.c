@@ -4,11 +4,11 @@
  * that misbehave.
  */
 #define ZSTD_STATIC_LINKING_ONLY /* ZSTD_writeSkippableFrame */
-#include "update/decoder.h"
-#include "update/decoder_main.h"
-#include "update/decoder_limits.h"
-#include "update/decoder_wire.h"
-#include "update/decoder_zstd.h"
+#include "update/decoder/decoder.h"
+#include "update/decoder/decoder_main.h"
+#include "update/decoder/decoder_limits.h"
+#include "update/wire/decoder_wire.h"
+#include "update/decoder/decoder_zstd.h"
 #include "lib/bytes.h"
 #include "lib/cage.h"
 #include "lib/log.h"

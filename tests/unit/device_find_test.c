@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/device_find.h"
+#include "cli/device/device_find.h"
 #include "tests/unit/test.h"
 
 #include <limits.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/device_range.h"
+#include "cli/device/device_range.h"
 
 #include "lib/bytes.h"
 #include "lib/util.h"

@@ -3,8 +3,8 @@
 #include "tests/sim/os_sim_here.h"
 #include "tests/unit/stuck_sticks.h"
 
-#include "initramfs/devices.h"
-#include "initramfs/sources.h"
+#include "initramfs/disks/devices.h"
+#include "initramfs/disks/sources.h"
 #include "lib/log.h"
 #include "tests/unit/test.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/bytes.h"
-#include "update/digest.h"
+#include "update/crypto/digest.h"
 #include "tests/unit/test.h"
 
 #include <dlfcn.h>

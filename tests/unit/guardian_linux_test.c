@@ -2,7 +2,7 @@
 /* The guardian's hands: what it hears, what process 1 is, and processes with a limit. */
 #include "tests/unit/states.h"
 
-#include "initramfs/guardian_linux.h"
+#include "initramfs/guardian/guardian_linux.h"
 #include "lib/log.h"
 #include "selector/store.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When the guardian does what. Times are seconds here. */
 
-#include "initramfs/guardian_plan.h"
+#include "initramfs/guardian/guardian_plan.h"
 #include "tests/unit/test.h"
 
 #define S(seconds) ((uint64_t)(seconds)*1000)

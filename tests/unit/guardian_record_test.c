@@ -2,7 +2,7 @@
 /* The guardian's verdict on a state partition (a file here), also against somebody else's. */
 #include "tests/unit/states.h"
 
-#include "initramfs/guardian_record.h"
+#include "initramfs/guardian/guardian_record.h"
 #include "lib/log.h"
 #include "selector/store.h"
 #include "selector/verdict.h"

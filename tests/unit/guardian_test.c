@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "initramfs/guardian.h"
+#include "initramfs/guardian/guardian.h"
 #include "lib/log.h"
 #include "selector/state.h"
 #include "tests/unit/test.h"

@@ -6,7 +6,7 @@
 #include "tests/unit/faulty.h"
 #include "tests/unit/install_fixture.h"
 #include "lib/log.h"
-#include "update/install_readback.h"
+#include "update/install/install_readback.h"
 #include "tests/unit/test.h"
 
 #include <dirent.h>

@@ -2,11 +2,11 @@
 /* Real bundles in memory, and a device that notes what is done to it, for tests of the engine. */
 #pragma once
 
-#include "cli/bundle_table.h"
-#include "cli/key_file.h"
+#include "cli/bundle/bundle_table.h"
+#include "cli/key/key_file.h"
 #include "lib/bytes.h"
 #include "tests/sim/bdev_sim.h"
-#include "update/install.h"
+#include "update/install/install.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  * after the digest. What it does is done by digest_buf() here, which knows when that is.
  */
 #define digest_buf watched_digest_buf
-#include "update/decoder_main.h"
-#include "update/install_pipe.c"
+#include "update/decoder/decoder_main.h"
+#include "update/install/install_pipe.c"
 #undef digest_buf
 
 enum kb_err digest_buf(struct digest *d, const void *p, size_t len, uint8_t out[DIGEST_LEN]);

@@ -7,7 +7,7 @@
 #include "tests/unit/install_fixture.h"
 #include "lib/log.h"
 #include "tests/unit/test.h"
-#include "update/decoder_main.h"
+#include "update/decoder/decoder_main.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -3,11 +3,11 @@
  * Every kind of key with every kind of signature, as it stands to the keyring; and every set of
  * signers with every number of signatures that may be required.
  */
-#include "cli/key_file.h"
+#include "cli/key/key_file.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
-#include "update/keyring.h"
-#include "update/keyring_survey.h"
+#include "update/keys/keyring.h"
+#include "update/wire/keyring_survey.h"
 #include "tests/unit/test.h"
 
 #include <openssl/ecdsa.h>

@@ -6,7 +6,7 @@
  */
 #include "lib/log.h"
 #include "lib/util.h"
-#include "update/keyring.h"
+#include "update/keys/keyring.h"
 #include "tests/unit/test.h"
 
 #include <limits.h>

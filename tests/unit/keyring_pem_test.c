@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "update/keyring_pem.h"
+#include "update/wire/keyring_pem.h"
 
 #include "lib/bytes.h"
 #include "tests/unit/test.h"

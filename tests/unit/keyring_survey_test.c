@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "update/keyring_survey.h"
+#include "update/wire/keyring_survey.h"
 #include "tests/unit/test.h"
 
 #include <dlfcn.h>

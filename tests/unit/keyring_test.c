@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/key_file.h"
+#include "cli/key/key_file.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
-#include "update/keyring.h"
+#include "update/keys/keyring.h"
 #include "tests/unit/test.h"
 
 #include <dirent.h>

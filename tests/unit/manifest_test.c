@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "update/manifest.h"
+#include "update/bundle/manifest.h"
 #include "tests/unit/test.h"
 
 #include <stdio.h>

@@ -2,8 +2,8 @@
 /* What needs a mount is tested in QEMU, with real sticks. */
 #include "tests/sim/os_sim_here.h"
 
-#include "update/media.h"
-#include "update/reader.h"
+#include "update/apply/media.h"
+#include "update/bundle/reader.h"
 #include "tests/unit/test.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/output_progress.h"
+#include "cli/output/output_progress.h"
 #include "tests/unit/test.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/output.h"
+#include "cli/output/output.h"
 #include "tests/unit/test.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "initramfs/probe_answer.h"
+#include "initramfs/disks/probe_answer.h"
 #include "tests/unit/test.h"
 
 #include <stdio.h>

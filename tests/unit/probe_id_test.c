@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* By what a disk is known again. */
-#include "initramfs/probe_id.h"
+#include "initramfs/disks/probe_id.h"
 #include "tests/unit/test.h"
 
 #include <stdio.h>

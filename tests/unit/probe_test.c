@@ -3,7 +3,7 @@
 #include "tests/sim/os_sim_here.h"
 #include "tests/unit/stuck_sticks.h"
 
-#include "initramfs/probe.h"
+#include "initramfs/disks/probe.h"
 #include "lib/log.h"
 #include "tests/unit/test.h"
 

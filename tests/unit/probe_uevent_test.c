@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "initramfs/probe_uevent.h"
+#include "initramfs/disks/probe_uevent.h"
 #include "tests/unit/test.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The prober as it is, on images: also as the process that process 1 starts, without privileges.
  * This program is its own keelboot-prober. */
-#include "initramfs/probe_answer.h"
-#include "initramfs/prober.h"
+#include "initramfs/disks/probe_answer.h"
+#include "initramfs/prober/prober.h"
 #include "lib/os.h"
 #include "tests/unit/test.h"
 

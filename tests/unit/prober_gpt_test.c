@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When the prober says that the copy of a partition table is all that is left. The tables are laid
  * out here; tests/boot/test_damaged_table.py has those of other tools. */
-#include "initramfs/prober_gpt.c"
+#include "initramfs/prober/prober_gpt.c"
 #include "tests/unit/test.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whose a state partition is, read from an image of a disk. */
-#include "initramfs/prober_state.h"
+#include "initramfs/prober/prober_state.h"
 
 #include "selector/store.h"
 #include "tests/unit/states.h"

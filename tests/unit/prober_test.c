@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The prober's two processes, with a libblkid that crashes and hangs where a test wants it.
  * prober_blkid_test.c has the real one. */
-#include "initramfs/prober.c"
+#include "initramfs/prober/prober.c"
 #include "lib/cage.h"
 #include "tests/unit/test.h"
 

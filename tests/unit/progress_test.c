@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "initramfs/progress.h"
-#include "update/apply.h"
+#include "update/apply/apply.h"
 #include "tests/unit/test.h"
 
 static bool say(struct progress *p, const char *text)

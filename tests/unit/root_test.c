@@ -2,7 +2,7 @@
 /* A slot's root: mounted, checked, entered. */
 #include "tests/sim/os_sim_here.h"
 
-#include "initramfs/devices.h"
+#include "initramfs/disks/devices.h"
 #include "initramfs/root.h"
 #include "lib/log.h"
 #include "tests/unit/test.h"

@@ -2,7 +2,7 @@
 /* Which media there are, and how long they are waited for. */
 #include "tests/sim/os_sim_here.h"
 
-#include "initramfs/sources.h"
+#include "initramfs/disks/sources.h"
 #include "tests/unit/test.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Room for a staged copy: what is certainly not there is not asked for. */
-#include "cli/stage_copy.h"
+#include "cli/stage/stage_copy.h"
 #include "tests/unit/test.h"
 
 #include <errno.h>

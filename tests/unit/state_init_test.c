@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/state_init.h"
+#include "cli/state/state_init.h"
 
 #include "lib/util.h"
 #include "selector/choose.h"

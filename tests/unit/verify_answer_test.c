@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What process 1 believes of the helper that reads manifests. */
-#include "update/verify_answer.h"
+#include "update/wire/verify_answer.h"
 #include "tests/unit/test.h"
 
 #include <stdio.h>

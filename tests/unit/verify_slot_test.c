@@ -2,7 +2,7 @@
 /* keelboot-verify as a process, on the manifest that a slot's install left in the state. */
 #include "tests/unit/install_fixture.h"
 #include "lib/log.h"
-#include "update/verify_slot.h"
+#include "update/apply/verify_slot.h"
 #include "tests/unit/test.h"
 
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/os_sim_here.h"
 
-#include "initramfs/wdt.h"
+#include "initramfs/watchdog/wdt.h"
 #include "lib/log.h"
 #include "tests/unit/test.h"
 

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/bundle/bundle_build.h"
+
+#include "cli/bundle/bundle_encode.h"
+#include "cli/bundle/bundle_folder.h"
+#include "cli/bundle/bundle_output.h"
+#include "cli/bundle/bundle_progress.h"
+#include "cli/bundle/bundle_verity.h"
+#include "cli/key/key_file.h"
+#include "cli/key/key_token.h"
+#include "cli/output/output.h"
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct build {
+	struct bundle_spec *s;
+	struct bundle_source source[MANIFEST_IMAGES_MAX];
+	struct bundle_encode enc[MANIFEST_IMAGES_MAX];
+	struct key_file key[BUNDLE_SPEC_KEYS];
+	unsigned nsources, nkeys;
+	int spool;
+	struct bundle_output out;
+	struct digest digest;
+	struct bundle_progress progress;
+	char text[MANIFEST_MAX];
+	size_t text_len;
+	uint8_t header[READER_HEADER_LEN];
+	uint8_t sig[READER_SIG_CAP_MAX];
+	struct reader check;
+};
+
+/* ---------------------------------------------------------------- before */
+
+/* Also before a tree is made: the memory for it goes with the size. */
+static enum kb_err check_size(const struct bundle_source *s, const struct manifest_image *im)
+{
+	if (s->size / im->chunk < MANIFEST_CHUNKS_MAX)
+		return KB_OK;
+	log_err("image %s: too large for chunks of %u bytes; use a larger --chunk-size", s->path,
+		im->chunk);
+	return KB_ENOSPC;
+}
+
+/* What no boot of a device would take. */
+static enum kb_err check_verity_fits(const struct bundle_source *s, const struct manifest_image *im)
+{
+	const char *wrong = manifest_verity_check(im);
+
+	if (wrong == NULL)
+		return KB_OK;
+	log_err("image %s: %s", s->path, wrong);
+	return KB_EINVAL;
+}
+
+static enum kb_err open_file(struct build *b, unsigned i)
+{
+	const char *path = b->s->file[i];
+	int fd;
+
+	if (bundle_folder_is(path)) {
+		TRY(bundle_folder_image(b->s, i, &fd));
+		return bundle_source_take(&b->source[i], fd, path);
+	}
+	if (b->s->size[i] != 0) {
+		log_err("image %s: size= works only for a folder; a file keeps its own size", path);
+		return KB_EINVAL;
+	}
+	return bundle_source_open(&b->source[i], path);
+}
+
+/* Other classes may well hold something else, as firmware. */
+static void find_filesystem(const struct bundle_source *s, struct manifest_image *im)
+{
+	bundle_source_filesystem(s, im->filesystem, sizeof(im->filesystem));
+	if (im->filesystem[0] == '\0' && strcmp(im->name, "root") == 0)
+		log_warn(
+			"image %s: unknown file system: devices may not mount it; name it: fs=TYPE",
+			s->path);
+}
+
+static enum kb_err open_source(struct build *b, unsigned i)
+{
+	struct manifest_image *im = &b->s->m.image[i];
+	struct bundle_source *s = &b->source[i];
+
+	TRY(open_file(b, i));
+	b->nsources++;
+	if (bundle_source_is(s, b->s->output)) {
+		log_err("%s is both the image and the output; choose another output", s->path);
+		return KB_EINVAL;
+	}
+	if (im->filesystem[0] == '\0')
+		find_filesystem(s, im);
+	im->chunk = b->s->chunk;
+	TRY(check_size(s, im));
+	if (b->s->verity && strcmp(im->name, "root") == 0)
+		TRY(bundle_verity_add(s, im, b->s->m.compatible[0]));
+	im->size = s->size;
+	TRY(check_size(s, im));
+	return check_verity_fits(s, im);
+}
+
+/* Everything that can go wrong early does, before minutes of compressing. */
+static enum kb_err prepare_image(struct build *b)
+{
+	struct bundle_spec *s = b->s;
+	uint64_t total = 0;
+
+	for (; b->nkeys < s->nkeys; b->nkeys++)
+		TRY(key_file_load(&b->key[b->nkeys], s->key[b->nkeys]));
+	for (unsigned i = 0; i < s->m.nimages; i++) {
+		TRY(open_source(b, i));
+		total += b->source[i].size;
+	}
+	if (s->threads == 0) {
+		long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+		s->threads = n < 1 ? 1 : (unsigned)n;
+	}
+	TRY(digest_init(&b->digest));
+	TRY(bundle_output_begin(&b->out, s->output));
+	bundle_progress_begin(&b->progress, "creating", total);
+	return bundle_output_spool(s->output, &b->spool);
+}
+
+/* ---------------------------------------------------------------- images */
+
+static enum kb_err encode_image(struct build *b, unsigned i)
+{
+	struct bundle_spec *s = b->s;
+	struct bundle_encode *e = &b->enc[i];
+	struct manifest_image *im = &s->m.image[i];
+	struct manifest_encoding *me = &s->m.encoding[i];
+
+	e->source = &b->source[i];
+	e->chunk = s->chunk;
+	e->compress = s->compress;
+	e->level = s->level;
+	e->threads = s->threads;
+	e->payload_fd = b->spool;
+	e->progress = bundle_progress_image;
+	e->ctx = &b->progress;
+	TRY(bundle_encode_run(e));
+	b->progress.before += im->size;
+	memcpy(im->digest, e->digest, DIGEST_LEN);
+	me->image = i;
+	me->kind = MANIFEST_ENC_FULL;
+	me->forms = e->forms;
+	me->payload_len = e->payload_len;
+	TRY(bundle_table_end(&e->hashes, &b->digest, &im->hashes));
+	return bundle_table_end(&e->records, &b->digest, &me->table);
+}
+
+/* One encoding for each image: tables image by image, payloads likewise. */
+static void place_parts(struct manifest *m)
+{
+	uint64_t tables = 0, payload = 0;
+
+	m->nencodings = m->nimages;
+	for (unsigned i = 0; i < m->nimages; i++) {
+		m->image[i].hashes.off = tables;
+		tables += m->image[i].hashes.len;
+		m->encoding[i].table.off = tables;
+		tables += m->encoding[i].table.len;
+		m->encoding[i].payload_off = payload;
+		payload += m->encoding[i].payload_len;
+	}
+}
+
+/* ---------------------------------------------------------------- the file */
+
+static enum kb_err make_manifest(struct build *b)
+{
+	struct manifest *m = &b->s->m;
+	static struct manifest again;
+	char why[160];
+
+	place_parts(m);
+	if (manifest_write(m, b->text, sizeof(b->text), &b->text_len) != KB_OK) {
+		log_err("manifest: a line is longer than %u characters; shorten compatible",
+			MANIFEST_LINE_MAX);
+		return KB_ENOSPC;
+	}
+	/* What a device would refuse is found here, not there. */
+	if (manifest_parse(&again, b->text, b->text_len, why, sizeof(why)) != KB_OK) {
+		log_err("%s", why);
+		return KB_EINVAL;
+	}
+	return KB_OK;
+}
+
+static enum kb_err make_header(struct build *b)
+{
+	struct reader_header h = { .sig_cap = b->s->sig_cap,
+				   .manifest_len = (uint32_t)b->text_len };
+
+	h.manifest_off = READER_HEADER_LEN + (uint64_t)h.sig_cap;
+	h.tables_off = h.manifest_off + h.manifest_len;
+	h.tables_len = manifest_tables_len(&b->s->m);
+	h.payload_off = h.tables_off + h.tables_len;
+	h.payload_len = manifest_payload_len(&b->s->m);
+	h.total_len = h.payload_off + h.payload_len;
+	TRY(digest_buf(&b->digest, b->text, b->text_len, h.manifest_digest));
+	reader_header_write(&h, b->header);
+	return KB_OK;
+}
+
+static enum kb_err sign_bundle(struct build *b)
+{
+	for (unsigned i = 0; i < b->nkeys; i++) {
+		enum kb_err err = key_file_sign(&b->key[i], b->header, b->sig, b->s->sig_cap);
+
+		if (err == KB_ENOSPC)
+			log_err("the signatures do not fit; give a larger --sig-capacity");
+		else if (err != KB_OK)
+			log_err("unable to sign with %s: %s", key_token_told(b->s->key[i]),
+				err_text(err));
+		TRY(err);
+	}
+	return KB_OK;
+}
+
+static enum kb_err put_table(struct build *b, const struct bundle_table *t)
+{
+	TRY(bundle_output_write(&b->out, t->list, (size_t)t->npages * DIGEST_LEN));
+	return bundle_output_write(&b->out, t->pages, t->len);
+}
+
+static enum kb_err put_all(struct build *b)
+{
+	TRY(bundle_output_write(&b->out, b->header, sizeof(b->header)));
+	TRY(bundle_output_write(&b->out, b->sig, b->s->sig_cap));
+	TRY(bundle_output_write(&b->out, b->text, b->text_len));
+	for (unsigned i = 0; i < b->s->m.nimages; i++) {
+		TRY(put_table(b, &b->enc[i].hashes));
+		TRY(put_table(b, &b->enc[i].records));
+	}
+	return bundle_output_copy(&b->out, b->spool, 0, manifest_payload_len(&b->s->m));
+}
+
+/* Reads it back as a device would, before it gets its name. */
+static enum kb_err read_back_bundle(struct build *b, struct bundle_build_result *result)
+{
+	off_t size = lseek(b->out.fd, 0, SEEK_END);
+	const struct keyring *k = b->nkeys > 0 ? &b->key[0].ring : NULL;
+
+	if (size < 0 || reader_open(&b->check, b->out.fd, false, (uint64_t)size, k) != KB_OK) {
+		log_err("%s: reading it back failed: %s", b->out.tmp, b->check.why);
+		return KB_EIO;
+	}
+	memcpy(result->release, b->check.release.id, DIGEST_LEN);
+	result->bundle_len = (uint64_t)size;
+	reader_close(&b->check);
+	return KB_OK;
+}
+
+static enum kb_err build_all(struct build *b, struct bundle_build_result *result)
+{
+	struct manifest *m = &b->s->m;
+
+	TRY(prepare_image(b));
+	output_time(m->created, output_now(), true);
+	for (unsigned i = 0; i < m->nimages; i++) {
+		TRY(encode_image(b, i));
+		result->images_len += m->image[i].size;
+	}
+	TRY(make_manifest(b));
+	TRY(make_header(b));
+	TRY(sign_bundle(b));
+	TRY(put_all(b));
+	TRY(read_back_bundle(b, result));
+	return bundle_output_commit(&b->out);
+}
+
+enum kb_err bundle_build(struct bundle_spec *s, struct bundle_build_result *result)
+{
+	static struct build b;
+	enum kb_err err;
+
+	memset(&b, 0, sizeof(b));
+	memset(result, 0, sizeof(*result));
+	b.s = s;
+	b.spool = b.out.fd = -1;
+	err = build_all(&b, result);
+	bundle_progress_end(&b.progress);
+	bundle_output_abort(&b.out);
+	util_close(&b.spool);
+	digest_free(&b.digest);
+	for (unsigned i = 0; i < b.nsources; i++)
+		bundle_source_close(&b.source[i]);
+	for (unsigned i = 0; i < s->m.nimages; i++) {
+		bundle_table_free(&b.enc[i].hashes);
+		bundle_table_free(&b.enc[i].records);
+	}
+	for (unsigned i = 0; i < b.nkeys; i++)
+		key_file_free(&b.key[i]);
+	return err;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A bundle from what bundle_spec.h says. */
+#pragma once
+
+#include "cli/bundle/bundle_spec.h"
+#include "update/crypto/digest.h"
+
+struct bundle_build_result {
+	uint8_t release[DIGEST_LEN];
+	uint64_t bundle_len, images_len;
+};
+
+/* Writes s->output. Failures are told; nothing appears under that name then. */
+enum kb_err bundle_build(struct bundle_spec *s, struct bundle_build_result *result) KB_MUST_CHECK;

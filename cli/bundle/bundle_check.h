@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every byte of an encoding against the signed hashes. */
+#pragma once
+
+#include "cli/bundle/bundle_chunk.h"
+
+struct bundle_check {
+	struct bundle_chunk_decoder dec;
+	struct reader_walk walk;
+	/* called for each chunk that is right, with dec.buf; NULL: none */
+	enum kb_err (*chunk)(void *ctx, const struct reader_chunk *c, const struct bundle_chunk *b);
+	void *ctx;
+	uint64_t stored; /* bytes */
+	char why[200];	 /* after a failure: what was told */
+};
+
+/* Checks image `image` through `enc`, and the digest of the whole of it. What fails is told, after
+ * `path`. KB_EIO, KB_EDIGEST, KB_EFORMAT, KB_ENEWER, KB_ENOSPC. */
+enum kb_err bundle_check_image(struct bundle_check *k, struct reader *r, const char *path,
+			       unsigned image, const struct manifest_encoding *enc) KB_MUST_CHECK;

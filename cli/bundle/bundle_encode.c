@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/bundle/bundle_encode.h"
+
+#include "cli/bundle/bundle_chunk.h"
+#include "lib/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define THREADS_MAX 32u
+#define JOBS_MAX    (2 * THREADS_MAX + 2)
+
+/* A chunk on its way. */
+struct job {
+	struct bundle_chunk chunk;
+	bool encoded;
+};
+
+/*
+ * Jobs are numbered by chunk; number i lies in job[i % njobs]. All counters only go up, under the
+ * lock: written <= taken <= filled <= written + njobs.
+ */
+struct work {
+	struct bundle_encode *e;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct job job[JOBS_MAX];
+	unsigned njobs;
+	uint64_t filled;      /* were read */
+	uint64_t taken;	      /* by a thread that encodes */
+	bool ended;	      /* nothing more will be filled */
+	enum kb_err err;      /* the first failure of a thread */
+	struct digest digest; /* of the image */
+};
+
+static struct job *job_at(struct work *w, uint64_t number)
+{
+	/* lint: core.DivideZero: bundle_encode_run() makes it 4 at least */
+	return &w->job[number % w->njobs];
+}
+
+static void note_failure(struct work *w, enum kb_err err)
+{
+	pthread_mutex_lock(&w->lock);
+	if (w->err == KB_OK)
+		w->err = err;
+	w->ended = true;
+	pthread_cond_broadcast(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* ---------------------------------------------------------------- threads */
+
+/* The next chunk to encode, or NULL at the end. */
+static struct job *take_job(struct work *w)
+{
+	struct job *j = NULL;
+
+	pthread_mutex_lock(&w->lock);
+	while (w->taken == w->filled && !w->ended)
+		pthread_cond_wait(&w->changed, &w->lock);
+	if (w->taken < w->filled && w->err == KB_OK)
+		j = job_at(w, w->taken++);
+	pthread_mutex_unlock(&w->lock);
+	return j;
+}
+
+static void mark_encoded(struct work *w, struct job *j)
+{
+	pthread_mutex_lock(&w->lock);
+	j->encoded = true;
+	pthread_cond_broadcast(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void *encode_thread(void *arg)
+{
+	struct work *w = arg;
+	struct bundle_chunk_coder coder;
+	enum kb_err err = bundle_chunk_coder_init(&coder, w->e->compress, w->e->level);
+	struct job *j;
+
+	while (err == KB_OK && (j = take_job(w)) != NULL) {
+		err = bundle_chunk_encode(&coder, &j->chunk);
+		if (err == KB_OK)
+			mark_encoded(w, j);
+	}
+	bundle_chunk_coder_free(&coder);
+	if (err != KB_OK)
+		note_failure(w, err);
+	return NULL;
+}
+
+/* ---------------------------------------------------------------- reading and writing, in order */
+
+static enum kb_err append_payload(int fd, const uint8_t *buf, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, buf, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			log_err("unable to write the payload: %s", strerror(errno));
+			return err_errno(errno);
+		}
+		buf += n;
+		len -= (size_t)n;
+	}
+	return KB_OK;
+}
+
+static enum kb_err fill_job(struct work *w, uint64_t number)
+{
+	struct bundle_source *s = w->e->source;
+	uint64_t off = number * w->e->chunk, left = s->size - off;
+	struct job *j = job_at(w, number);
+
+	j->encoded = false;
+	j->chunk.len = left < w->e->chunk ? (uint32_t)left : w->e->chunk;
+	TRY(bundle_source_read(s, off, j->chunk.plain, j->chunk.len, &j->chunk.hole));
+	pthread_mutex_lock(&w->lock);
+	w->filled++;
+	pthread_cond_broadcast(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+	return KB_OK;
+}
+
+static enum kb_err wait_done(struct work *w, struct job *j)
+{
+	enum kb_err err;
+
+	pthread_mutex_lock(&w->lock);
+	while (!j->encoded && w->err == KB_OK)
+		pthread_cond_wait(&w->changed, &w->lock);
+	err = w->err;
+	pthread_mutex_unlock(&w->lock);
+	return err;
+}
+
+static enum kb_err put_job(struct work *w, uint64_t number)
+{
+	struct bundle_encode *e = w->e;
+	struct job *j = job_at(w, number);
+	const struct bundle_chunk *c = &j->chunk;
+
+	TRY(wait_done(w, j));
+	TRY(digest_add(&w->digest, c->blocks, c->blocks_len));
+	TRY(bundle_table_hash(&e->hashes, c->hash));
+	TRY(bundle_table_record(&e->records, (uint32_t)number, e->payload_len, c->form,
+				c->stored_len));
+	TRY(append_payload(e->payload_fd, c->stored, c->stored_len));
+	e->payload_len += c->stored_len;
+	e->forms |= MANIFEST_FORM(c->form);
+	if (e->progress != NULL)
+		e->progress(e->ctx, number * e->chunk + c->len);
+	return KB_OK;
+}
+
+static enum kb_err run_jobs(struct work *w)
+{
+	uint64_t n = (w->e->source->size + w->e->chunk - 1) / w->e->chunk, put_no = 0;
+
+	TRY(digest_init(&w->digest));
+	TRY(digest_begin(&w->digest));
+	for (uint64_t i = 0; i < n; i++) {
+		if (i - put_no == w->njobs)
+			TRY(put_job(w, put_no++));
+		TRY(fill_job(w, i));
+	}
+	while (put_no < n)
+		TRY(put_job(w, put_no++));
+	return digest_end(&w->digest, w->e->digest);
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+static enum kb_err run_threads(struct work *w)
+{
+	pthread_t encoders[THREADS_MAX];
+	enum kb_err err = KB_OK;
+	unsigned started = 0;
+
+	while (err == KB_OK && started < w->e->threads) {
+		if (pthread_create(&encoders[started], NULL, encode_thread, w) != 0)
+			err = KB_EIO;
+		else
+			started++;
+	}
+	if (err == KB_OK)
+		err = run_jobs(w);
+	if (err != KB_OK)
+		note_failure(w, err);
+	pthread_mutex_lock(&w->lock);
+	w->ended = true;
+	pthread_cond_broadcast(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+	for (unsigned i = 0; i < started; i++)
+		pthread_join(encoders[i], NULL);
+	return err != KB_OK ? err : w->err;
+}
+
+enum kb_err bundle_encode_run(struct bundle_encode *e)
+{
+	/* bound: one struct */
+	struct work *w = calloc(1, sizeof(*w));
+	enum kb_err err = w != NULL ? KB_OK : KB_ENOSPC;
+
+	if (err == KB_OK) {
+		w->e = e;
+		e->threads = e->threads < 1 ? 1 : e->threads;
+		e->threads = e->threads > THREADS_MAX ? THREADS_MAX : e->threads;
+		w->njobs = 2 * e->threads + 2;
+		pthread_mutex_init(&w->lock, NULL);
+		pthread_cond_init(&w->changed, NULL);
+		for (unsigned i = 0; err == KB_OK && i < w->njobs; i++)
+			err = bundle_chunk_alloc(&w->job[i].chunk, e->chunk);
+	}
+	if (err == KB_OK)
+		err = run_threads(w);
+	if (err != KB_OK)
+		log_err("image %s: encoding failed: %s", e->source->path, err_text(err));
+	for (unsigned i = 0; w != NULL && i < w->njobs; i++)
+		bundle_chunk_free(&w->job[i].chunk);
+	if (w != NULL)
+		digest_free(&w->digest);
+	free(w);
+	return err;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One image into hashes, records and payload. One thread reads and writes, the others
+ * hash and compress chunks; what comes out does not depend on how many there are.
+ */
+#pragma once
+
+#include "cli/bundle/bundle_source.h"
+#include "cli/bundle/bundle_table.h"
+
+struct bundle_encode {
+	struct bundle_source *source;
+	uint32_t chunk;	  /* bytes */
+	bool compress;	  /* with zstd; else raw and zero only */
+	int level;	  /* of zstd */
+	unsigned threads; /* that compress */
+	int payload_fd;	  /* stored bytes are appended here */
+	/* NULL, or told now and then how many bytes of the image are done */
+	void (*progress)(void *ctx, uint64_t done);
+	void *ctx;
+	/* results */
+	struct bundle_table hashes, records;
+	uint8_t digest[DIGEST_LEN]; /* of the whole image */
+	uint64_t payload_len;
+	unsigned forms; /* MANIFEST_FORM bits that were used */
+};
+
+/*
+ * Runs it. The tables have been begun (zeroed) by the caller, who also frees them. KB_EIO,
+ * KB_ENOSPC (no memory, or the disk is full), which it has told.
+ */
+enum kb_err bundle_encode_run(struct bundle_encode *e) KB_MUST_CHECK;

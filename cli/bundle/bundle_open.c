@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/bundle/bundle_open.h"
+
+#include "cli/key/key_token.h"
+#include "cli/output/output.h"
+#include "lib/bytes.h"
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { HELP = BUNDLE_OPEN_DONE + 1, KEY, KEYS, REQUIRED };
+
+const struct args_option bundle_open_options[] = {
+	{ "help", 'h', false, HELP }, { "key", 0, true, KEY },
+	{ "keys", 0, true, KEYS },    { "signatures-required", 0, true, REQUIRED },
+	{ NULL, 0, false, 0 },
+};
+
+void bundle_open_init(struct bundle_open *b, const char *verb, const char *help)
+{
+	memset(b, 0, sizeof(*b));
+	b->verb = verb;
+	b->help = help;
+	b->fd = -1;
+}
+
+/* ---------------------------------------------------------------- arguments */
+
+static enum kb_err add_keys(struct bundle_open *b, const char *dir)
+{
+	TRY(keyring_load(&b->k, dir));
+	b->have_keys = true;
+	return KB_OK;
+}
+
+static enum kb_err add_trusted_key(struct bundle_open *b, const char *path)
+{
+	enum kb_err err = keyring_add(&b->k, path);
+
+	if (err != KB_OK) {
+		log_err("key %s: %s; want " KEYRING_PEM_WANTED " (the .pem, not the .key)",
+			key_token_told(path), err_text(err));
+		return err;
+	}
+	b->have_keys = true;
+	return KB_OK;
+}
+
+int bundle_open_usage(const struct bundle_open *b)
+{
+	log_err("`keelboot bundle %s --help` shows the options", b->verb);
+	return OUTPUT_USAGE;
+}
+
+static int set_required(struct bundle_open *b, const char *value)
+{
+	uint64_t n;
+
+	if (bytes_decimal(&n, value, KEYRING_KEYS_MAX) != KB_OK || n == 0) {
+		log_err("--signatures-required %.20s: want 1 to %d", value, KEYRING_KEYS_MAX);
+		return bundle_open_usage(b);
+	}
+	b->required = (unsigned)n;
+	return -1;
+}
+
+/* -1: it was dealt with; else the exit code. */
+static int take_option(struct bundle_open *b, int id, const char *value)
+{
+	if (id == KEYS)
+		return add_keys(b, value) == KB_OK ? -1 : OUTPUT_FAILURE;
+	if (id == KEY)
+		return add_trusted_key(b, value) == KB_OK ? -1 : OUTPUT_FAILURE;
+	if (id == REQUIRED)
+		return set_required(b, value);
+	if (id == HELP) {
+		fputs(b->help, stdout);
+		return output_exit_code(output_flush());
+	}
+	if (id != ARGS_OPERAND || b->path != NULL)
+		return bundle_open_usage(b);
+	b->path = value;
+	return -1;
+}
+
+int bundle_open_next(struct bundle_open *b, struct args *a, int *code)
+{
+	int id;
+
+	while ((id = args_next(a)) != ARGS_END) {
+		if (id > 0 && id < BUNDLE_OPEN_DONE)
+			return id;
+		*code = take_option(b, id, a->value);
+		if (*code >= 0)
+			return BUNDLE_OPEN_DONE;
+	}
+	if (b->path != NULL)
+		return ARGS_END;
+	log_err("bundle %s: missing argument: BUNDLE", b->verb);
+	*code = bundle_open_usage(b);
+	return BUNDLE_OPEN_DONE;
+}
+
+/* ---------------------------------------------------------------- the file */
+
+static enum kb_err open_failed(struct bundle_open *b)
+{
+	return output_fail(b->r.why, sizeof(b->r.why), b->path, err_errno(errno), "%s",
+			   strerror(errno));
+}
+
+/* Errors are told here. */
+static enum kb_err open_path(struct bundle_open *b, bool *raw, uint64_t *size)
+{
+	struct stat st;
+	off_t end;
+
+	b->fd = open(b->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (b->fd < 0 || fstat(b->fd, &st) != 0)
+		return open_failed(b);
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return output_fail(b->r.why, sizeof(b->r.why), b->path, KB_EINVAL,
+				   "neither a file nor a block device; give the path of a bundle");
+	*raw = S_ISBLK(st.st_mode);
+	end = lseek(b->fd, 0, SEEK_END);
+	if (end < 0)
+		return open_failed(b);
+	*size = (uint64_t)end;
+	return KB_OK;
+}
+
+enum kb_err bundle_open_file(struct bundle_open *b)
+{
+	uint64_t size = 0;
+	bool raw = false;
+	enum kb_err err;
+
+	b->fd = -1;
+	b->k.required = b->required;
+	err = open_path(b, &raw, &size);
+	if (err != KB_OK) {
+		util_close(&b->fd);
+		return err;
+	}
+	err = reader_open(&b->r, b->fd, raw, size, b->have_keys ? &b->k : NULL);
+	if (err != KB_OK) {
+		log_err("%s: %s", b->path, b->r.why);
+		util_close(&b->fd);
+	}
+	return err;
+}
+
+void bundle_open_close(struct bundle_open *b)
+{
+	reader_close(&b->r);
+	util_close(&b->fd);
+	keyring_free(&b->k);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Arguments of the verbs that read one bundle, and opening it. */
+#pragma once
+
+#include "cli/output/args.h"
+#include "update/bundle/reader.h"
+
+struct bundle_open {
+	const char *verb; /* as inspect */
+	const char *help; /* for --help */
+	const char *path;
+	int fd;
+	bool have_keys; /* a keyring was given: k is what the signature was checked with */
+	struct keyring k;
+	unsigned required; /* signatures by so many of them; 0: one */
+	struct reader r;
+};
+
+/* Nothing is open, no key is there. */
+void bundle_open_init(struct bundle_open *b, const char *verb, const char *help);
+
+/* --help, --key, --keys, --signatures-required: a table of the verb, beside its own. */
+extern const struct args_option bundle_open_options[];
+
+/*
+ * args_next() for the verb: its own options come back, a->value with them. Keys go to the keyring,
+ * the operand is path; ARGS_END is only reached with a path. BUNDLE_OPEN_DONE: there is nothing to
+ * do but to end with *code; what is wrong was told.
+ */
+enum { BUNDLE_OPEN_DONE = 1000 };
+int bundle_open_next(struct bundle_open *b, struct args *a, int *code);
+
+/* Tells where the usage stands. The exit code for it. */
+int bundle_open_usage(const struct bundle_open *b);
+
+/*
+ * Opens path: a file, or a device that begins with a bundle. Without keys the signature is not
+ * checked. Errors as of reader_open() and open(), which it has told. bundle_open_close() is due
+ * even then.
+ */
+enum kb_err bundle_open_file(struct bundle_open *b) KB_MUST_CHECK;
+
+void bundle_open_close(struct bundle_open *b);

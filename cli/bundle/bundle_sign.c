@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `keelboot bundle sign`: adds signatures; nothing that others signed changes. */
+#include "cli/output/args.h"
+#include "cli/bundle/bundle.h"
+#include "cli/bundle/bundle_open.h"
+#include "cli/bundle/bundle_output.h"
+#include "cli/key/key_file.h"
+#include "cli/key/key_token.h"
+#include "cli/output/output.h"
+#include "lib/bytes.h"
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <string.h>
+
+#define KEYS_MAX 8
+
+static const char help[] =
+	"Usage: keelboot bundle sign BUNDLE --key FILE|URI [--key FILE|URI]...\n"
+	"       keelboot bundle sign BUNDLE --emit-digest FILE\n"
+	"       keelboot bundle sign BUNDLE --attach FILE --key PUBLIC.pem\n"
+	"\n"
+	"Adds a signature by each private key. Signatures of other keys stay valid; one of the\n"
+	"same key is replaced. The bundle is replaced as a whole, or left as it is.\n"
+	"\n"
+	"Where the key is on a machine without Keelboot: --emit-digest writes what must be\n"
+	"signed (531 bytes, and prints their SHA-256), openssl signs it there, --attach checks\n"
+	"the signature and adds it.\n"
+	"\n"
+	"Options:\n"
+	"      --key FILE|URI       private key: PEM, or pkcs11:… for one in a token\n"
+	"      --emit-digest FILE   write what a signature covers; BUNDLE stays as it is\n"
+	"      --attach FILE        a signature of that, by the public key (PEM) of --key\n"
+	"  -o, --output FILE        write there; BUNDLE stays as it is\n"
+	"  -h, --help               this text\n"
+	"\n"
+	"Example:\n"
+	"  keelboot bundle sign acme-2.1.keel --emit-digest acme-2.1.tbs\n"
+	"  openssl pkeyutl -sign -rawin -inkey ed25519.key -in acme-2.1.tbs -out acme-2.1.sig\n"
+	"  openssl dgst -sha256 -sign p256.key -out acme-2.1.sig acme-2.1.tbs\n"
+	"  keelboot bundle sign acme-2.1.keel --attach acme-2.1.sig --key p256.pem\n";
+
+enum { OPT_HELP = 1, OPT_KEY, OPT_OUTPUT, OPT_EMIT, OPT_ATTACH };
+
+static const struct args_option options[] = {
+	{ "help", 'h', false, OPT_HELP },     { "key", 0, true, OPT_KEY },
+	{ "emit-digest", 0, true, OPT_EMIT }, { "attach", 0, true, OPT_ATTACH },
+	{ "output", 'o', true, OPT_OUTPUT },  { NULL, 0, false, 0 },
+};
+
+struct signer {
+	enum keyring_alg alg;
+	uint8_t id[KEYRING_ID_LEN];
+};
+
+struct sign {
+	const char *bundle, *output, *emit, *attach;
+	unsigned nkeys;
+	const char *key[KEYS_MAX];
+	unsigned nsigners;
+	struct signer signer[KEYS_MAX];
+	struct bundle_open b;
+	struct bundle_output out;
+};
+
+static int wrong_sign_usage(void)
+{
+	log_err("`keelboot bundle sign --help` shows the options");
+	return OUTPUT_USAGE;
+}
+
+static enum kb_err report_failure(const struct sign *s, const char *what, const char *path,
+				  enum kb_err err)
+{
+	if (err == KB_ENOSPC)
+		log_err("%s: no room for another signature; make the bundle again with a larger "
+			"--sig-capacity",
+			s->bundle);
+	else if (err != KB_OK)
+		log_err("%s: unable to %s %s: %s", s->bundle, what, path, err_text(err));
+	return err;
+}
+
+/* The key that signed, told when the bundle is there: who gave a URI sees which one it was. */
+static void note_signer(struct sign *s, const struct keyring_key *key)
+{
+	s->signer[s->nsigners].alg = key->alg;
+	memcpy(s->signer[s->nsigners++].id, key->id, KEYRING_ID_LEN);
+}
+
+static void print_signers(const struct sign *s)
+{
+	char id[2 * KEYRING_ID_LEN + 1];
+
+	for (unsigned i = 0; i < s->nsigners; i++) {
+		bytes_hex(id, s->signer[i].id, KEYRING_ID_LEN);
+		printf("%s: signed by %s key, id %s\n", s->output,
+		       keyring_alg_name(s->signer[i].alg), id);
+	}
+}
+
+static enum kb_err add_signature(struct sign *s, const char *path)
+{
+	struct reader *r = &s->b.r;
+	struct key_file k;
+	enum kb_err err;
+
+	TRY(key_file_load(&k, path));
+	err = key_file_sign(&k, r->header, r->sig, r->h.sig_cap);
+	note_signer(s, key_file_public(&k));
+	key_file_free(&k);
+	return report_failure(s, "sign with", key_token_told(path), err);
+}
+
+/* ---------------------------------------------------------------- signed elsewhere */
+
+static enum kb_err emit_signed_bytes(struct sign *s)
+{
+	uint8_t data[KEYRING_SIGNED_LEN], digest[DIGEST_LEN];
+	char hex[2 * DIGEST_LEN + 1];
+
+	keyring_signed_bytes(data, s->b.r.header);
+	TRY(digest_buf(&s->b.r.digest, data, sizeof(data), digest));
+	TRY(bundle_output_begin(&s->out, s->emit));
+	TRY(bundle_output_write(&s->out, data, sizeof(data)));
+	TRY(bundle_output_commit(&s->out));
+	bytes_hex(hex, digest, DIGEST_LEN);
+	printf("%s  %s\n", hex, s->emit); /* as sha256sum has it */
+	return KB_OK;
+}
+
+static enum kb_err read_signature(const char *path, uint8_t *sig, size_t size, size_t *len)
+{
+	enum kb_err err = os_read_file(path, (char *)sig, size, len);
+
+	if (err != KB_OK)
+		log_err("%s: %s", path, err_text(err));
+	return err;
+}
+
+/* The reader of files would cut what is too long: so the room is a byte more than there may be. */
+static enum kb_err attach_signature(struct sign *s, const char *path)
+{
+	uint8_t sig[KEYRING_SIG_MAX + 2];
+	struct reader *r = &s->b.r;
+	enum kb_err err;
+	size_t len;
+
+	TRY(read_signature(s->attach, sig, sizeof(sig), &len));
+	err = keyring_add(&s->b.k, path);
+	if (err != KB_OK) {
+		log_err("key %s: %s; --attach needs the public half (.pem) of the key that "
+			"signed: " KEYRING_PEM_WANTED,
+			key_token_told(path), err_text(err));
+		return err;
+	}
+	err = key_file_attach(&s->b.k, r->header, r->sig, r->h.sig_cap, sig, len);
+	note_signer(s, &s->b.k.key[0]);
+	if (err != KB_ESIG)
+		return report_failure(s, "attach", s->attach, err);
+	log_err("%s: not a signature of this bundle by %s; sign the file that --emit-digest wrote: see keelboot-bundle(1)",
+		s->attach, path);
+	return err;
+}
+
+static enum kb_err write_bundle(struct sign *s)
+{
+	const struct reader *r = &s->b.r;
+
+	TRY(bundle_output_begin(&s->out, s->output));
+	TRY(bundle_output_write(&s->out, r->header, READER_HEADER_LEN));
+	TRY(bundle_output_write(&s->out, r->sig, r->h.sig_cap));
+	TRY(bundle_output_copy(&s->out, s->b.fd, r->h.manifest_off,
+			       r->h.total_len - r->h.manifest_off));
+	return bundle_output_commit(&s->out);
+}
+
+static enum kb_err sign_all(struct sign *s)
+{
+	s->b.path = s->bundle;
+	TRY(bundle_open_file(&s->b));
+	if (s->emit != NULL)
+		return emit_signed_bytes(s);
+	if (s->attach != NULL)
+		TRY(attach_signature(s, s->key[0]));
+	for (unsigned i = 0; i < s->nkeys && s->attach == NULL; i++)
+		TRY(add_signature(s, s->key[i]));
+	return write_bundle(s);
+}
+
+static const char *report_missing(const struct sign *s)
+{
+	if (s->bundle == NULL)
+		return "which bundle?";
+	if (s->emit != NULL && (s->attach != NULL || s->nkeys > 0 || s->output != NULL))
+		return "--emit-digest takes no --key, --attach or -o: it signs nothing";
+	if (s->attach != NULL && s->nkeys != 1)
+		return "--attach needs one --key: the public half of the key that signed";
+	return s->emit == NULL && s->nkeys == 0 ? "missing option: --key FILE" : NULL;
+}
+
+/* -1: go on; else the exit code. */
+static int read_sign_args(struct sign *s, int argc, char **argv)
+{
+	struct args a = { .argc = argc, .argv = argv, .at = 1, .tables = { options } };
+	int opt;
+
+	while ((opt = args_next(&a)) != ARGS_END) {
+		if (opt == OPT_HELP) {
+			fputs(help, stdout);
+			return output_exit_code(output_flush());
+		}
+		if (opt == OPT_OUTPUT)
+			s->output = a.value;
+		else if (opt == OPT_EMIT)
+			s->emit = a.value;
+		else if (opt == OPT_ATTACH)
+			s->attach = a.value;
+		else if (opt == OPT_KEY && s->nkeys < KEYS_MAX)
+			s->key[s->nkeys++] = a.value;
+		else if (opt == ARGS_OPERAND && s->bundle == NULL)
+			s->bundle = a.value;
+		else
+			return wrong_sign_usage();
+	}
+	if (report_missing(s) != NULL) {
+		log_err("bundle sign: %s", report_missing(s));
+		return wrong_sign_usage();
+	}
+	if (s->output == NULL)
+		s->output = s->bundle;
+	return -1;
+}
+
+int bundle_sign_main(int argc, char **argv)
+{
+	static struct sign s;
+	enum kb_err err;
+	int code;
+
+	memset(&s, 0, sizeof(s));
+	s.out.fd = s.b.fd = -1;
+	code = read_sign_args(&s, argc, argv);
+	if (code >= 0)
+		return code;
+	err = sign_all(&s);
+	if (err == KB_OK && s.emit == NULL)
+		print_signers(&s);
+	bundle_output_abort(&s.out);
+	bundle_open_close(&s.b);
+	return err != KB_OK ? output_exit_code(err) : output_exit_code(output_flush());
+}

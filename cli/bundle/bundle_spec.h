@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `bundle create` is told: by a recipe, then by options, which win. */
+#pragma once
+
+#include "update/keys/keyring.h"
+#include "update/bundle/manifest.h"
+
+#define BUNDLE_SPEC_PATH 1024
+#define BUNDLE_SPEC_KEYS 8
+
+struct bundle_spec {
+	/* [bundle], and of each image: name, filesystem, verity */
+	struct manifest m;
+	char file[MANIFEST_IMAGES_MAX][BUNDLE_SPEC_PATH]; /* or a folder */
+	uint64_t size[MANIFEST_IMAGES_MAX]; /* of what is made of a folder; 0: as it needs */
+	uint32_t chunk;
+	bool compress;
+	bool verity; /* of the image "root" */
+	int level;
+	unsigned threads; /* 0: as many as there are processors */
+	uint32_t sig_cap;
+	unsigned nkeys;
+	char key[BUNDLE_SPEC_KEYS][BUNDLE_SPEC_PATH]; /* files of private keys */
+	char output[BUNDLE_SPEC_PATH];
+};
+
+void bundle_spec_default(struct bundle_spec *s);
+
+/*
+ * Sets one thing by its name, as it stands in the [bundle] section of a recipe and, with "--", on
+ * the command line. Paths are relative to dir ("" or "x/"). NULL, or what is wrong with the value;
+ * manifest_unknown_key.
+ */
+const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *key,
+			    const char *value);
+
+/* --image CLASS=FILE[,fs=TYPE][,size=SIZE]. NULL, or what is wrong. */
+const char *bundle_spec_image_option(struct bundle_spec *s, const char *value);
+
+/* Reads a recipe. KB_ENOENT, KB_EFORMAT and the like, which it has told. */
+enum kb_err bundle_spec_recipe(struct bundle_spec *s, const char *path) KB_MUST_CHECK;
+
+/* NULL when nothing is missing; else what, and how to say it. */
+const char *bundle_spec_missing(const struct bundle_spec *s);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two kinds of table of a bundle, built page by page in memory: 37 bytes a chunk in all. */
+#pragma once
+
+#include "update/bundle/reader.h"
+
+struct bundle_table {
+	uint8_t *pages; /* grows */
+	size_t len, room;
+	size_t page; /* where the page of records that is being filled begins */
+	unsigned npages;
+	uint8_t *list; /* after bundle_table_end(): the digests of the pages */
+};
+
+/* Adds the hash of the next chunk. KB_ENOSPC: no memory. */
+enum kb_err bundle_table_hash(struct bundle_table *t, const uint8_t hash[DIGEST_LEN]) KB_MUST_CHECK;
+
+/* Adds the record of chunk `index`, whose stored bytes begin at `payload`. KB_ENOSPC. */
+enum kb_err bundle_table_record(struct bundle_table *t, uint32_t index, uint64_t payload,
+				enum reader_form form, uint32_t stored) KB_MUST_CHECK;
+
+/* Makes the list, and tells for the manifest the length of all and the digest of the list. KB_EIO,
+ * KB_ENOSPC. */
+enum kb_err bundle_table_end(struct bundle_table *t, struct digest *d,
+			     struct manifest_table *out) KB_MUST_CHECK;
+
+void bundle_table_free(struct bundle_table *t);

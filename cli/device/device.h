@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The device that the command works on: its configuration, what init left in the run folder, the
+ * state partition. Everything that fails here is told on standard error, with the way out.
+ */
+#pragma once
+
+#include "cli/output/args.h"
+#include "cli/device/device_range.h"
+#include "lib/conf.h"
+#include "selector/plan.h"
+#include "selector/store.h"
+
+#define DEVICE_RUN_DIR	    "/run/keelboot"
+#define DEVICE_PATH_MAX	    512
+#define DEVICE_PARTS_MAX    (CONF_SLOTS_MAX * CONF_CLASSES_MAX)
+#define DEVICE_LOCK_WAIT_MS 10000
+
+/* A partition of a slot, named on the command line or by init. */
+struct device_part {
+	int8_t slot;
+	char cls[CONF_NAME_MAX + 1];
+	char path[DEVICE_PATH_MAX];
+};
+
+/* The global options. */
+struct device_options {
+	const char *state;     /* --state; NULL: look for it */
+	const char *conf_root; /* --conf-root; "" */
+	const char *run_dir;   /* --run-dir */
+	uint64_t offset, size; /* --offset, --size: where the state lies in `state`; size 0: all */
+	unsigned lock_wait_ms; /* --wait */
+	unsigned nparts;       /* --slot */
+	struct device_part part[DEVICE_PARTS_MAX];
+};
+
+struct device {
+	const struct device_options *opts;
+	struct conf conf;
+	bool conf_found; /* there is a system.conf */
+
+	/* what init left; run_found: the running system was booted by Keelboot */
+	bool run_found;
+	enum kb_err run_err; /* of what is there, and cannot be read */
+	int booted;	     /* slot, or STATE_NONE */
+	uint64_t token;
+	char diskid[STATE_STR_MAX + 1];	 /* by what the disk is known again; "" when not known */
+	char disk[64], equal[64];	 /* which it is; another that may as well be it, or "" */
+	char data_path[DEVICE_PATH_MAX]; /* the data partition; "" when init did not see it */
+	unsigned nparts;
+	struct device_part part[DEVICE_PARTS_MAX];
+
+	/* the state partition; only after device_open() */
+	char state_path[DEVICE_PATH_MAX];
+	struct bdev_file file;
+	struct device_range range;
+	struct bdev *dev; /* the whole file, or the range of it */
+	struct store store;
+	enum store_finding finding;
+	struct state state; /* only when STORE_FOUND */
+};
+
+/* Options that nobody gave. */
+void device_options_default(struct device_options *o);
+
+/*
+ * args_next() for a verb: global options are taken into o on the way; what else it returns is the
+ * verb's. a->tables[0] is the verb's own table.
+ */
+int device_options_next(struct args *a, struct device_options *o);
+
+/* Reads configuration and run folder. Absence of either is no error; opts is kept. */
+void device_init(struct device *d, const struct device_options *opts);
+
+/*
+ * Opens the state partition for reading, and loads the state. d->finding tells what was there.
+ * KB_ENOENT: no partition; KB_EPERM, KB_EINVAL (too small), KB_EIO. d is closed after a failure.
+ */
+enum kb_err device_open(struct device *d) KB_MUST_CHECK;
+
+/* As device_open(), for writing: takes the lock between writers first (KB_EBUSY). */
+enum kb_err device_open_write(struct device *d) KB_MUST_CHECK;
+
+/* As device_open_write(), and a valid record has to be there: KB_EBLANK, KB_EIO otherwise. */
+enum kb_err device_open_state(struct device *d) KB_MUST_CHECK;
+
+void device_close(struct device *d);
+
+/*
+ * Tells why there is no state to work on, and what to do about it: KB_EBLANK, KB_EIO. KB_OK when a
+ * valid record was found.
+ */
+enum kb_err device_need_state(const struct device *d) KB_MUST_CHECK;
+
+/*
+ * The slot that "booted", "other" or a letter means. KB_EINVAL, which it has told: no such slot,
+ * or it cannot be known which.
+ */
+enum kb_err device_slot(const struct device *d, const char *name, int *slot) KB_MUST_CHECK;
+
+/* KB_ENOTARGET, which it has told, when two disks are alike and nothing says which is the device's:
+ * what is installed could be on the one that does not boot next time. */
+enum kb_err device_may_install(const struct device *d) KB_MUST_CHECK;
+
+/* The partition of a class in a slot: from --slot, from init, by system.conf. KB_ENOENT, untold. */
+enum kb_err device_slot_path(const struct device *d, int slot, const char *cls,
+			     char path[DEVICE_PATH_MAX]) KB_MUST_CHECK;
+
+/* Slots that hold something bootable, as far as the state tells. */
+choose_mask device_whole(const struct state *s);
+
+/* Slots that run, or have a partition that is mounted. */
+choose_mask device_mounted(const struct device *d);
+
+/* The slot that an orderly reboot takes, staged updates aside; STATE_NONE: none can be booted.
+ * proves: a good slot whose attempt is open proves itself by it, since it has reported. */
+int device_next_boot(const struct state *s, bool proves);
+
+/* Adds an event with the slot's version and sequence. Failing costs a warning, no more. */
+void device_history(struct device *d, enum history_kind kind, int slot, const char *reason,
+		    const char *detail);
+
+/* The same about a release that is in no slot. */
+void device_history_release(struct device *d, enum history_kind kind, const struct plan_release *r,
+			    const char *reason, const char *detail);
+
+/* Saves d->state, which is read back. Tells a failure. */
+enum kb_err device_save(struct device *d) KB_MUST_CHECK;
+
+/* "slot b (2.0)", or "slot b" when its version is not known. */
+void device_slot_text(const struct state *s, int slot, char *out, size_t size);

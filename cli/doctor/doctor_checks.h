@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The checks of `keelboot doctor`. Each looks at one part of the device, and reports what it finds.
+ */
+#pragma once
+
+#include "cli/doctor/doctor.h"
+
+void doctor_watchdog(struct doctor *doc);
+void doctor_kernel(struct doctor *doc);
+void doctor_state(struct doctor *doc);
+void doctor_slots(struct doctor *doc);
+void doctor_mounts(struct doctor *doc);
+void doctor_update(struct doctor *doc);
+void doctor_boot(struct doctor *doc);
+void doctor_keys(struct doctor *doc);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an update needs: a name, keys (doctor_keys.c), and room where it is staged. */
+#include "cli/doctor/doctor_checks.h"
+
+#include "lib/os.h"
+
+#define ROOM_MIN (64u << 20) /* bytes: where nothing tells how large a bundle is */
+
+static void check_configuration(struct doctor *doc)
+{
+	const struct device *d = doc->d;
+
+	if (!d->conf_found)
+		doctor_report(doc, DOCTOR_ERROR, "conf-missing",
+			      "write /etc/keelboot/system.conf; keelboot-system.conf(5)",
+			      "no system.conf: defaults are used");
+	if (d->conf.compatible[0] == '\0')
+		doctor_report(doc, DOCTOR_ERROR, "conf-compatible",
+			      "set [system] compatible= of system.conf",
+			      "system.conf has no compatible=: no bundle is installed");
+}
+
+static void check_staging(struct doctor *doc)
+{
+	const struct device *d = doc->d;
+	char free_text[OUTPUT_TIME_LEN];
+	uint64_t room, total;
+
+	if (!d->conf.data_enabled)
+		return;
+	if (doc->st.staged_path[0] != '\0' && !doc->st.have_staged_file)
+		doctor_report(doc, DOCTOR_ERROR, "staged-missing",
+			      "stage it again, or run keelboot unstage",
+			      "%.150s is staged, but the file is missing", doc->st.staged_path);
+	if (os_free_space(d->conf.data_mount, &room, &total) != KB_OK) {
+		doctor_report(
+			doc, DOCTOR_ERROR, "staging-missing",
+			"mount the data partition there, or set [source.data] mount= (enabled=no if there is none)",
+			"%s is missing: nothing can be staged", d->conf.data_mount);
+		return;
+	}
+	output_size(free_text, room);
+	if (room < ROOM_MIN)
+		doctor_report(doc, DOCTOR_WARNING, "staging-space", "make room on it",
+			      "%s has only %s left: a bundle may not fit", d->conf.data_mount,
+			      free_text);
+}
+
+static void check_sources(struct doctor *doc)
+{
+	const struct conf *c = &doc->d->conf;
+
+	if (!c->data_enabled && !c->usb_enabled && !c->sd_enabled && !c->raw_enabled)
+		doctor_report(doc, DOCTOR_WARNING, "sources-none",
+			      "switch one on: enabled=yes in [source.data], [source.usb], …",
+			      "all sources of updates are switched off: only `keelboot install` "
+			      "updates, and nothing repairs a device that does not boot");
+}
+
+void doctor_update(struct doctor *doc)
+{
+	check_configuration(doc);
+	doctor_keys(doc);
+	check_staging(doc);
+	check_sources(doc);
+}

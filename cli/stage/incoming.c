@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/stage/incoming.h"
+
+#include "cli/output/output.h"
+#include "cli/output/tool.h"
+#include "lib/log.h"
+#include "lib/util.h"
+#include "selector/refused.h"
+#include "selector/why.h"
+#include "update/apply/apply_file.h"
+#include "update/install/install_pipe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char *incoming_helper(void)
+{
+	static const struct tool helper = { "KEELBOOT_HELPER", "keelboot-helper",
+					    "keelboot-helper" };
+	static char path[PATH_MAX];
+
+	return tool_find(&helper, path) ? path : NULL;
+}
+
+enum kb_err incoming_open(const char *file, int *fd, uint64_t *size)
+{
+	KB_CLEANUP_FD int opened = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (opened < 0 || fstat(opened, &st) < 0) {
+		log_err("%s: %s", file, strerror(errno));
+		return err_errno(errno);
+	}
+	if (!S_ISREG(st.st_mode)) {
+		log_err("%s: not a file; give the path of a .keel file", file);
+		return KB_EINVAL;
+	}
+	*fd = util_take(&opened);
+	*size = (uint64_t)st.st_size;
+	return KB_OK;
+}
+
+enum kb_err incoming_keys(const struct device *d, struct keyring *keys)
+{
+	char dir[DEVICE_PATH_MAX];
+	enum kb_err err;
+
+	snprintf(dir, sizeof(dir), "%s%s", d->opts->conf_root, d->conf.keyring);
+	err = keyring_open(keys, dir, d->conf.signatures_required);
+	if (err == KB_ENOENT)
+		log_err("%s: no public key (*.pem) is there, so no bundle can be trusted", dir);
+	else if (err != KB_OK && err != KB_EINVAL) /* told */
+		log_err("%s: the keys cannot be read: %s", dir, err_text(err));
+	return err;
+}
+
+static enum kb_err check_compatible(struct reader *r, const struct device *d, const char *name)
+{
+	if (d->conf.compatible[0] == '\0') {
+		log_err("system.conf does not say what this device is; set [system] compatible=");
+		return KB_EINVAL;
+	}
+	if (manifest_is_for(&r->m, d->conf.compatible))
+		return KB_OK;
+	return output_fail(r->why, sizeof(r->why), name, KB_ECOMPAT,
+			   "made for \"%s\"%s, but this device is \"%s\"", r->m.compatible[0],
+			   r->m.ncompatible > 1 ? " and others" : "", d->conf.compatible);
+}
+
+enum kb_err incoming_look(struct reader *r, const struct device *d, const struct keyring *keys,
+			  int fd, uint64_t size, const char *name)
+{
+	enum kb_err err = reader_open(r, fd, false, size, keys);
+
+	if (err != KB_OK) {
+		log_err("%s: %s", name, r->why[0] != '\0' ? r->why : err_text(err));
+		return err;
+	}
+	err = check_compatible(r, d, name);
+	if (err != KB_OK)
+		reader_close(r);
+	return err;
+}
+
+enum kb_err incoming_readable(struct reader *r, const char *name)
+{
+	const struct manifest_encoding *enc;
+	enum kb_err err = KB_OK;
+
+	for (unsigned i = 0; i < r->m.nimages && err == KB_OK; i++)
+		err = reader_pick_encoding(r, i, &enc);
+	if (err != KB_OK)
+		log_err("%s: %s", name, r->why);
+	return err;
+}
+
+enum kb_err incoming_tables(struct reader *r, const char *name)
+{
+	static struct reader_walk walk;
+	const struct manifest_encoding *enc;
+
+	TRY(incoming_readable(r, name));
+	for (unsigned i = 0; i < r->m.nimages; i++) {
+		char why[sizeof(r->why)];
+		enum kb_err err;
+
+		TRY(reader_pick_encoding(r, i, &enc));
+		err = reader_walk_all(&walk, r, i, enc);
+		memcpy(why, r->why, sizeof(why));
+		if (err != KB_OK)
+			return output_fail(r->why, sizeof(r->why), name, err, "image %s: %s",
+					   r->m.image[i].name, why);
+	}
+	return KB_OK;
+}
+
+static enum kb_err verify_image(struct install_pipe *pipe, unsigned image, uint64_t *done,
+				uint64_t total, struct output_progress *p)
+{
+	const struct manifest_encoding *enc;
+	struct install_pipe_chunk chunk;
+	enum kb_err err;
+
+	TRY(reader_pick_encoding(pipe->r, image, &enc));
+	TRY(install_pipe_begin(pipe, image, enc));
+	while ((err = install_pipe_next(pipe, &chunk)) == KB_OK) {
+		*done += chunk.c.len;
+		output_progress_step(p, "verify", *done, total);
+	}
+	return err == KB_ENOENT ? KB_OK : err;
+}
+
+enum kb_err incoming_verify(struct reader *r, const char *name, struct output_progress *p)
+{
+	static struct install_pipe pipe;
+	const char *helper;
+	uint64_t done = 0, total = 0;
+	struct digest digest = { 0 }, whole = { 0 };
+	enum kb_err err;
+
+	TRY(incoming_readable(r, name));
+	helper = incoming_helper();
+	if (helper == NULL)
+		return KB_EEXEC;
+	for (unsigned i = 0; i < r->m.nimages; i++)
+		total += r->m.image[i].size;
+	err = digest_init(&digest);
+	if (err == KB_OK)
+		err = digest_init(&whole);
+	pipe = (struct install_pipe){
+		.r = r, .helper = helper, .digest = &digest, .whole = &whole
+	};
+	for (unsigned i = 0; i < r->m.nimages && err == KB_OK; i++)
+		err = verify_image(&pipe, i, &done, total, p);
+	install_pipe_close(&pipe);
+	digest_free(&digest);
+	digest_free(&whole);
+	output_progress_end(p);
+	if (err == KB_OK)
+		return KB_OK;
+	return output_fail(r->why, sizeof(r->why), name, err, "%s",
+			   pipe.why[0] != '\0' ? pipe.why : err_text(err));
+}
+
+/* The slot that holds release r; STATE_NONE: none. */
+static int slot_with(const struct state *s, const struct plan_release *r)
+{
+	for (int i = 0; i < s->nslots; i++)
+		if (state_holds(&s->slot[i], r->id))
+			return i;
+	return STATE_NONE;
+}
+
+/* The slot whose next chance is waited for: that it waits, and for what. */
+static void describe_waiting(const struct state *s, char *out, size_t size)
+{
+	char outlook[WHY_OUTLOOK_MAX + 1];
+
+	for (int i = 0; i < s->nslots; i++) {
+		if (!state_is_waiting(&s->slot[i]))
+			continue;
+		why_outlook(s, i, outlook);
+		snprintf(out, size, " (slot %c: %s%s%s)", state_slot_letter(i), why_not(s, i),
+			 outlook[0] != '\0' ? "; " : "", outlook);
+		return;
+	}
+}
+
+/* What the state knows of this case, in parentheses, for a person who can look into it. */
+static void describe_case(const struct state *s, const struct plan_release *r, enum kb_err err,
+			  char *out, size_t size)
+{
+	int slot = slot_with(s, r);
+
+	out[0] = '\0';
+	if (err == KB_EAPPLIED && slot != STATE_NONE)
+		snprintf(out, size, " (slot %c, %s)", state_slot_letter(slot),
+			 state_st_name(s->slot[slot].st));
+	else if (err == KB_EWAITS)
+		describe_waiting(s, out, size);
+	else if (err == KB_EREJECTED && !state_is_rejected(s, r->id))
+		snprintf(out, size, " (above sequence %" PRIu64 ")", s->forgotten_max);
+	else if (err == KB_EREJECTED && slot != STATE_NONE && s->slot[slot].reason[0] != '\0')
+		snprintf(out, size, " (%s)", s->slot[slot].reason);
+	else if (err == KB_EDOWNGRADE && r->sequence < s->floor)
+		snprintf(out, size, " (%" PRIu64 ")", s->floor);
+}
+
+void incoming_report_refused(const struct state *s, const struct plan_release *r,
+			     enum plan_mode mode, enum kb_err err)
+{
+	struct refused what = refused_why(s, r, mode, s->floor, err);
+	char text[REFUSED_TEXT_MAX + 1], more[160];
+
+	describe_case(s, r, err, more, sizeof(more));
+	if (err == KB_EAPPLIED && more[0] == '\0')
+		what.todo = "to install it again: keelboot install FILE";
+	refused_text(text, what, more);
+	log_line(err == KB_EAPPLIED ? LOG_LEVEL_WARNING : LOG_LEVEL_ERR,
+		 "%s (sequence %" PRIu64 "): %s: %s", r->version, r->sequence,
+		 err == KB_EAPPLIED ? "nothing to do" : "refused", text);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A bundle that comes onto this device, for `stage` and `install`: it is opened and verified, or
+ * the reason is reported. */
+#pragma once
+
+#include "cli/device/device.h"
+#include "cli/output/output_progress.h"
+#include "update/bundle/reader.h"
+
+/* Opens a bundle for reading: a regular file. KB_ENOENT, KB_EPERM, KB_EINVAL, KB_EIO; told. */
+enum kb_err incoming_open(const char *file, int *fd, uint64_t *size) KB_MUST_CHECK;
+
+/* Loads the keys that the device trusts. KB_ENOENT, KB_ENOSPC; told. */
+enum kb_err incoming_keys(const struct device *d, struct keyring *keys) KB_MUST_CHECK;
+
+/*
+ * Header, signature, manifest of the open bundle fd, and whether it is for this device. name is for
+ * the messages. Errors of reader_open(); KB_ECOMPAT; KB_EINVAL: system.conf has no compatible=.
+ * Told, and r->why says it too. r is to be closed after KB_OK.
+ */
+enum kb_err incoming_look(struct reader *r, const struct device *d, const struct keyring *keys,
+			  int fd, uint64_t size, const char *name) KB_MUST_CHECK;
+
+/* Whether this program can read each image of r, as far as the manifest says. KB_ENEWER; told, as
+ * r->why says. */
+enum kb_err incoming_readable(struct reader *r, const char *name) KB_MUST_CHECK;
+
+/* Whether the tables of each image of r hold what the manifest says: reads them, and nothing of the
+ * payload. Told, as r->why says. */
+enum kb_err incoming_tables(struct reader *r, const char *name) KB_MUST_CHECK;
+
+/* Checks every chunk of every image of r against its signed hash. Told, as r->why says. */
+enum kb_err incoming_verify(struct reader *r, const char *name,
+			    struct output_progress *p) KB_MUST_CHECK;
+
+/* Reports why plan_accept() refused release r in this mode, and what can be done. */
+void incoming_report_refused(const struct state *s, const struct plan_release *r,
+			     enum plan_mode mode, enum kb_err err);
+
+/* Path of the helper program: $KEELBOOT_HELPER, else the one that tool_find() finds. NULL: told. */
+const char *incoming_helper(void);

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/verbs.h"
+#include "cli/stage/incoming.h"
+
+#include "lib/log.h"
+#include "lib/util.h"
+#include "update/apply/apply_file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PROGRESS = 1, REBOOT, AGAIN };
+
+static const struct args_option table[] = {
+	{ "progress", 0, true, PROGRESS },
+	{ "reboot", 0, false, REBOOT },
+	{ "again", 0, false, AGAIN },
+	{ .name = NULL },
+};
+
+struct install_args {
+	const char *file;
+	bool reboot, again;
+	struct output_progress progress;
+};
+
+/* Large, and one at a time. */
+static struct device d;
+static struct apply_job job;
+
+static int read_install_args(struct args *a, struct device_options *o, struct install_args *in)
+{
+	int id;
+
+	a->tables[0] = table;
+	while ((id = device_options_next(a, o)) != ARGS_END) {
+		if (id == REBOOT) {
+			in->reboot = true;
+		} else if (id == AGAIN) {
+			in->again = true;
+		} else if (id == PROGRESS) {
+			if (output_progress_parse(&in->progress, a->value) != KB_OK)
+				return OUTPUT_USAGE;
+		} else if (id != ARGS_OPERAND || in->file != NULL) {
+			return args_wrong(a, id, "install");
+		} else {
+			in->file = a->value;
+		}
+	}
+	if (in->file == NULL)
+		return args_missing("install", "the FILE of a bundle");
+	if (strcmp(in->file, "-") == 0) {
+		log_err("install: a bundle cannot come from a pipe; save it to a file first");
+		return OUTPUT_USAGE;
+	}
+	return OUTPUT_OK;
+}
+
+static void show_progress(void *ctx, enum install_phase phase, uint64_t done, uint64_t total)
+{
+	static const char *const names[] = {
+		[INSTALL_CHECK] = "verify",
+		[INSTALL_WRITE] = "write",
+		[INSTALL_READ_BACK] = "read back",
+	};
+
+	if (phase == INSTALL_DONE)
+		return;
+	output_progress_step(ctx, names[phase], done, total);
+}
+
+/* A class twice, or a path that nobody can use: passed over; the engine names what it misses. */
+static void add_part(int slot, const char *cls)
+{
+	struct apply_slot *s = &job.slot[slot];
+	struct apply_part *p = &s->part[s->nparts];
+	char path[DEVICE_PATH_MAX];
+
+	for (unsigned i = 0; i < s->nparts; i++)
+		if (strcmp(s->part[i].cls, cls) == 0)
+			return;
+	if (s->nparts == CONF_CLASSES_MAX || device_slot_path(&d, slot, cls, path) != KB_OK ||
+	    strlen(path) > APPLY_FILE_PATH_MAX)
+		return;
+	snprintf(p->cls, sizeof(p->cls), "%s", cls);
+	memcpy(p->path, path, strlen(path) + 1);
+	s->nparts++;
+}
+
+static void add_parts(void)
+{
+	for (unsigned i = 0; i < d.opts->nparts; i++)
+		add_part(d.opts->part[i].slot, d.opts->part[i].cls);
+	for (unsigned i = 0; i < d.nparts; i++)
+		add_part(d.part[i].slot, d.part[i].cls);
+	for (unsigned i = 0; i < d.conf.nslots; i++)
+		for (unsigned c = 0; c < d.conf.slot[i].nclasses; c++)
+			add_part((int)i, d.conf.slot[i].cls[c].name);
+}
+
+static void prepare_job(struct install_args *in, const struct keyring *keys, const char *helper,
+			int fd)
+{
+	job = (struct apply_job){
+		.fd = fd,
+		.name = in->file,
+		.compatible = d.conf.compatible,
+		.keys = keys,
+		.store = &d.store,
+		.state = &d.state,
+		.mountable = device_whole(&d.state),
+		.mounted = device_mounted(&d),
+		.source = STATE_SRC_COMMAND,
+		.mode = PLAN_COMMAND,
+		.want = STATE_NONE,
+		.verify_first = d.conf.install_verify_first,
+		.max_jump = d.conf.max_jump,
+		.tries = (uint8_t)d.conf.tries,
+		.helper = helper,
+		.progress = show_progress,
+		.ctx = &in->progress,
+		.target = STATE_NONE,
+	};
+	snprintf(in->progress.file, sizeof(in->progress.file), "%s/progress", d.opts->run_dir);
+	add_parts();
+}
+
+static void report_refused(const struct install_args *in, enum kb_err err)
+{
+	/* What the state says of a release that is genuine, it says better. It may also be the
+	 * bundle that is newer than this command. */
+	if (job.known &&
+	    (err == KB_EAPPLIED || err == KB_EREJECTED || err == KB_EDOWNGRADE ||
+	     err == KB_EAHEAD || err == KB_ENOTARGET || (err == KB_ENEWER && d.state.newer)))
+		incoming_report_refused(&d.state, &job.release, PLAN_COMMAND, err);
+	else
+		log_err("%s: %s", in->file, job.why[0] != '\0' ? job.why : err_text(err));
+}
+
+static enum kb_err look_and_apply(struct install_args *in)
+{
+	enum kb_err err = apply_file_look(&job);
+
+	/* What is forgotten, is so with the first record that the install writes. */
+	if (job.known && in->again)
+		state_del_unwritable(&d.state, job.release.id);
+	if (err == KB_EREJECTED && in->again) {
+		state_del_rejected(&d.state, job.release.id);
+		err = KB_OK;
+	}
+	if (err == KB_OK)
+		err = apply_file(&job);
+	output_progress_end(&in->progress);
+	if (err != KB_OK)
+		report_refused(in, err);
+	return err;
+}
+
+static enum kb_err install_file(struct install_args *in)
+{
+	static struct keyring keys;
+	KB_CLEANUP_FD int fd = -1;
+	const char *helper;
+	uint64_t size;
+	enum kb_err err;
+
+	TRY(incoming_open(in->file, &fd, &size));
+	TRY(device_may_install(&d));
+	helper = incoming_helper();
+	if (helper == NULL)
+		return KB_EEXEC;
+	if (d.conf.compatible[0] == '\0') {
+		log_err("system.conf does not say what this device is; set [system] compatible=");
+		return KB_EINVAL;
+	}
+	TRY(incoming_keys(&d, &keys));
+	err = device_open_state(&d);
+	if (err == KB_OK) {
+		prepare_job(in, &keys, helper, fd);
+		err = look_and_apply(in);
+		device_close(&d);
+	}
+	keyring_free(&keys);
+	return err;
+}
+
+static void print_installed(const struct install_args *in)
+{
+	char written[OUTPUT_TIME_LEN], skipped[OUTPUT_TIME_LEN];
+
+	output_size(written, job.bytes_written);
+	output_size(skipped, job.bytes_skipped);
+	printf("%s is in slot %c (%s written, %s were right already).\n", job.release.version,
+	       state_slot_letter(job.target), written, skipped);
+	if (!in->reboot)
+		puts("Reboot to try it.");
+}
+
+static void print_install_json(enum kb_err err)
+{
+	json_object *o = output_json_new();
+
+	output_json_text(o, "verb", "install");
+	output_json_text(o, "result",
+			 err == KB_OK	      ? "installed"
+			 : err == KB_EAPPLIED ? "nothing"
+					      : "failed");
+	output_json_slot(o, "slot", err == KB_OK ? job.target : STATE_NONE);
+	output_json_text(o, "version", job.known ? job.release.version : NULL);
+	output_json_number(o, "sequence", job.known ? job.release.sequence : 0);
+	output_json_number(o, "written", job.bytes_written);
+	output_json_number(o, "skipped", job.bytes_skipped);
+	output_json_bool(o, "reboot", err == KB_OK);
+	output_json_text(o, "error",
+			 err == KB_OK	      ? NULL
+			 : job.why[0] != '\0' ? job.why
+					      : err_text(err));
+	output_progress_result(o, output_exit_code(err));
+}
+
+/* By the running system's own command: it stops its services first. */
+static int reboot_now(void)
+{
+	execlp("reboot", "reboot", (char *)NULL);
+	log_err("installed, but \"reboot\" cannot be started: %s; reboot by hand", strerror(errno));
+	return OUTPUT_REBOOT;
+}
+
+int install_cmd(struct args *a, struct device_options *o)
+{
+	static struct install_args in;
+	enum kb_err err;
+	int code = read_install_args(a, o, &in);
+
+	if (code != OUTPUT_OK)
+		return code;
+	device_init(&d, o);
+	err = install_file(&in);
+	if (in.progress.mode == OUTPUT_PROGRESS_JSON)
+		print_install_json(err);
+	else if (err == KB_OK)
+		print_installed(&in);
+	if (err != KB_OK)
+		return output_exit_code(err);
+	if (output_flush() != KB_OK && !in.reboot)
+		return OUTPUT_FAILURE;
+	return in.reboot ? reboot_now() : OUTPUT_OK;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/verbs.h"
+#include "cli/stage/incoming.h"
+#include "cli/stage/stage_copy.h"
+#include "cli/stage/stage_files.h"
+#include "cli/stage/stage_fits.h"
+
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PROGRESS = 1 };
+
+static const struct args_option table[] = {
+	{ "progress", 0, true, PROGRESS },
+	{ .name = NULL },
+};
+
+struct job {
+	const char *file;
+	struct output_progress progress;
+	struct keyring keys;
+	struct plan_release release;
+	const char *why; /* what was told of the bundle; empty or NULL when it is not its fault */
+	int dir, lock;	 /* the stage folder; what keeps others out of it */
+	char path[DEVICE_PATH_MAX], part[DEVICE_PATH_MAX];
+};
+
+/* Large, and one at a time. */
+static struct reader reader, copy; /* the file that was given; what lies in the stage folder */
+static struct device d;
+
+static int read_stage_args(struct args *a, struct device_options *o, struct job *job)
+{
+	int id;
+
+	a->tables[0] = table;
+	while ((id = device_options_next(a, o)) != ARGS_END) {
+		if (id == PROGRESS) {
+			if (output_progress_parse(&job->progress, a->value) != KB_OK)
+				return OUTPUT_USAGE;
+		} else if (id != ARGS_OPERAND || job->file != NULL) {
+			return args_wrong(a, id, "stage");
+		} else {
+			job->file = a->value;
+		}
+	}
+	if (job->file == NULL)
+		return args_missing("stage", "the FILE of a bundle");
+	if (strcmp(job->file, "-") == 0) {
+		log_err("stage: a bundle cannot come from a pipe; save it to a file first");
+		return OUTPUT_USAGE;
+	}
+	return OUTPUT_OK;
+}
+
+/*
+ * The next boot looks on the data partition. What lands elsewhere, because nothing or something
+ * else is mounted there, it would not find.
+ */
+static enum kb_err check_data(void)
+{
+	struct stat mount, part;
+
+	if (!d.conf.data_enabled) {
+		log_err("system.conf switches the data partition off as a source of updates; set [source.data] enabled=yes");
+		return KB_EINVAL;
+	}
+	if (d.data_path[0] == '\0' || stat(d.data_path, &part) < 0 ||
+	    stat(d.conf.data_mount, &mount) < 0 || mount.st_dev == part.st_rdev)
+		return KB_OK;
+	log_err("%s: %s, on which the next boot looks, is not mounted there; mount it there, or set [source.data] mount=",
+		d.conf.data_mount, d.data_path);
+	return KB_ENOENT;
+}
+
+/* Whether the bundle at path, in the stage folder, is the one that was looked at, whole; name is
+ * for the messages. */
+static enum kb_err verify_copy(const struct job *job, const char *path, const char *name,
+			       struct output_progress *p)
+{
+	KB_CLEANUP_FD int fd = -1;
+	enum kb_err err = stage_files_open(&d.conf, path, &fd);
+	struct stat st;
+
+	if (err == KB_OK && fstat(fd, &st) < 0)
+		err = err_errno(errno);
+	if (err != KB_OK) {
+		log_err("%s: %s", path, err_text(err));
+		return err;
+	}
+	TRY(incoming_look(&copy, &d, &job->keys, fd, (uint64_t)st.st_size, name));
+	err = KB_EDIGEST;
+	if (memcmp(copy.release.id, job->release.id, STATE_ID_LEN) == 0)
+		err = incoming_verify(&copy, name, p);
+	else
+		log_err("%s: it is no longer %s; stage it again", name, job->release.version);
+	reader_close(&copy);
+	return err;
+}
+
+/* The state, as it was read last. */
+static bool is_named(const struct job *job)
+{
+	const struct state_staged *staged = &d.state.staged;
+
+	return staged->source == STATE_SRC_DATA &&
+	       memcmp(staged->release, job->release.id, STATE_ID_LEN) == 0;
+}
+
+/* A file that failed at a boot, or would, is made anew. Whoever did that may have been killed
+ * before its name was durable. */
+static bool is_staged(const struct job *job)
+{
+	struct output_progress none = { .mode = OUTPUT_PROGRESS_NONE };
+
+	if (!is_named(job) || !stage_files_exists(&d.conf, job->path))
+		return false;
+	return d.state.staged.fails == 0 &&
+	       verify_copy(job, job->path, job->path, &none) == KB_OK &&
+	       stage_files_sync(&d.conf) == KB_OK;
+}
+
+/* Would the next boot take it? Nothing is mounted then. */
+static enum kb_err check_acceptable(const struct job *job)
+{
+	const struct plan_terms terms = {
+		.mode = PLAN_AUTOMATIC,
+		.mountable = device_whole(&d.state),
+		.mounted = (choose_mask)(~0u << d.conf.nslots), /* but the state may have it */
+		.max_jump = d.conf.max_jump,
+	};
+	int target;
+	enum kb_err err;
+
+	/* A person asks for it anew; saved with what is staged. */
+	state_del_unwritable(&d.state, job->release.id);
+	err = plan_accept(&d.state, &job->release, &terms, &target);
+	if (err != KB_OK) {
+		incoming_report_refused(&d.state, &job->release, PLAN_AUTOMATIC, err);
+		return err;
+	}
+	TRY(stage_fits(&d, &reader.m, target));
+	return incoming_readable(&reader, job->file);
+}
+
+static enum kb_err check_acceptable_now(const struct job *job)
+{
+	enum kb_err err;
+
+	TRY(device_open(&d));
+	err = device_need_state(&d);
+	if (err == KB_OK && is_staged(job)) {
+		log_warn("%s is staged already; nothing to do", job->release.version);
+		err = KB_EAPPLIED;
+	}
+	if (err == KB_OK)
+		err = check_acceptable(job);
+	if (err == KB_OK && plan_source_skipped(&d.state, STATE_SRC_DATA))
+		log_warn(
+			"updates from the data partition crashed the device %d times: boots skip it until a slot is marked good: keelboot mark good",
+			STATE_APPLY_LIMIT);
+	device_close(&d);
+	return err;
+}
+
+/* Header, signature and tables of the file, before anything is written for its sake. */
+static enum kb_err look_at_file(struct job *job, int fd, uint64_t size)
+{
+	enum kb_err err;
+
+	job->why = reader.why;
+	TRY(incoming_look(&reader, &d, &job->keys, fd, size, job->file));
+	job->release = reader.release;
+	err = incoming_tables(&reader, job->file);
+	reader_close(&reader);
+	TRY(err);
+	TRY(stage_files_path(&d.conf, job->release.id, job->path, sizeof(job->path)));
+	if (snprintf(job->part, sizeof(job->part), "%s.part", job->path) >= (int)sizeof(job->part))
+		return KB_ENOSPC;
+	return check_acceptable_now(job);
+}
+
+/* The copy is what the next boot reads: it is the copy that is verified, off the medium. */
+static enum kb_err make_copy(struct job *job, int fd, uint64_t size)
+{
+	TRY(stage_copy(fd, job->file, size, job->dir, job->part, &job->progress));
+	copy.why[0] = '\0';
+	job->why = copy.why;
+	TRY(verify_copy(job, job->part, job->file, &job->progress));
+	return stage_files_rename(job->dir, job->part, job->path);
+}
+
+/*
+ * What a power cut left in the folder takes the room that the copy needs. The state is read under
+ * the folder's lock, so nobody stages anything meanwhile. The file that was given may lie there,
+ * and be the only one of its owner: it goes when it is staged.
+ */
+static enum kb_err remove_litter(const struct job *job, int given)
+{
+	const struct state_staged *staged = &d.state.staged;
+	enum kb_err err;
+
+	TRY(device_open(&d));
+	err = device_need_state(&d);
+	if (err == KB_OK)
+		stage_files_clean(job->dir, &d.conf,
+				  staged->source == STATE_SRC_DATA ? staged->release : NULL, given);
+	device_close(&d);
+	return err;
+}
+
+/* saved: whether it came to a save. */
+static enum kb_err save_staged(const struct job *job, bool *saved)
+{
+	enum kb_err err;
+
+	TRY(device_open_state(&d));
+	err = check_acceptable(job);
+	if (err == KB_OK && !stage_files_exists(&d.conf, job->path)) {
+		log_err("%s was removed meanwhile; try again", job->path);
+		err = KB_ENOENT;
+	}
+	if (err == KB_OK) {
+		d.state.staged = (struct state_staged){ .source = STATE_SRC_DATA };
+		memcpy(d.state.staged.release, job->release.id, STATE_ID_LEN);
+		*saved = true;
+		err = device_save(&d);
+	}
+	if (err == KB_OK) {
+		device_history_release(&d, HISTORY_STATE, &job->release, "staged for the next boot",
+				       "");
+		stage_files_clean(job->dir, &d.conf, job->release.id, -1);
+	}
+	device_close(&d);
+	return err;
+}
+
+static enum kb_err stage_file(struct job *job, int fd, uint64_t size)
+{
+	bool saved = false, named;
+	enum kb_err err;
+
+	TRY(device_may_install(&d));
+	TRY(look_at_file(job, fd, size));
+	TRY(check_data());
+	TRY(stage_files_make(&d.conf, d.opts->lock_wait_ms, &job->dir, &job->lock));
+	TRY(remove_litter(job, fd));
+	named = is_named(job); /* now, since the state may not be readable later */
+	err = make_copy(job, fd, size);
+	if (err != KB_OK && unlinkat(job->dir, stage_files_name(job->part), 0) < 0)
+		log_debug("%s: not removed", job->part);
+	TRY(err);
+	err = save_staged(job, &saved);
+	/* Not when the state may name it: a save that failed can still have arrived. Then it only
+	 * takes room, until the next one is staged. */
+	if (err != KB_OK && !saved && !named)
+		stage_files_remove(&d.conf, job->release.id);
+	return err;
+}
+
+static void print_staged_result(const struct job *job, enum kb_err err)
+{
+	int code = output_exit_code(err);
+	json_object *o;
+
+	if (job->progress.mode != OUTPUT_PROGRESS_JSON) {
+		if (err == KB_OK)
+			printf("%s is staged; the next boot installs it.\n", job->release.version);
+		return;
+	}
+	o = output_json_new();
+	output_json_text(o, "verb", "stage");
+	output_json_text(o, "result",
+			 err == KB_OK	      ? "staged"
+			 : err == KB_EAPPLIED ? "nothing"
+					      : "failed");
+	output_json_text(o, "version", job->release.version);
+	output_json_number(o, "sequence", job->release.sequence);
+	output_json_text(o, "path", err == KB_OK ? job->path : NULL);
+	output_json_text(o, "error",
+			 err == KB_OK				   ? NULL
+			 : job->why != NULL && job->why[0] != '\0' ? job->why
+								   : err_text(err));
+	output_progress_result(o, code);
+}
+
+int stage_cmd(struct args *a, struct device_options *o)
+{
+	static struct job job = { .dir = -1, .lock = -1 };
+	KB_CLEANUP_FD int fd = -1;
+	uint64_t size;
+	enum kb_err err;
+	int code = read_stage_args(a, o, &job);
+
+	if (code != OUTPUT_OK)
+		return code;
+	device_init(&d, o);
+	err = incoming_open(job.file, &fd, &size);
+	if (err == KB_OK)
+		err = incoming_keys(&d, &job.keys);
+	if (err == KB_OK)
+		err = stage_file(&job, fd, size);
+	util_close(&job.dir);
+	util_close(&job.lock);
+	keyring_free(&job.keys);
+	print_staged_result(&job, err);
+	if (err == KB_OK)
+		err = output_flush();
+	return output_exit_code(err);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/stage/stage_fits.h"
+
+#include "lib/log.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* What cannot be opened now may be there when it is installed. */
+static void look_at(const char *path, uint64_t *size, uint32_t *sector)
+{
+	struct bdev_file file;
+
+	*size = UINT64_MAX;
+	*sector = 0;
+	if (bdev_file_open(&file, path, 0) != KB_OK)
+		return;
+	*size = file.bdev.size;
+	*sector = file.bdev.sector;
+	bdev_file_close(&file);
+}
+
+static enum kb_err image_fits(const struct device *d, const struct manifest_image *im, int slot)
+{
+	char path[DEVICE_PATH_MAX];
+	uint64_t size;
+	uint32_t sector;
+
+	if (device_slot_path(d, slot, im->name, path) != KB_OK) {
+		log_err("the bundle has an image for %s, but slot %c has no such partition",
+			im->name, state_slot_letter(slot));
+		return KB_ECOMPAT;
+	}
+	look_at(path, &size, &sector);
+	if (im->size > size) {
+		log_err("image %s is %" PRIu64 " bytes, and %s of slot %c only %" PRIu64
+			": the bundle was made for larger slots",
+			im->name, im->size, path, state_slot_letter(slot), size);
+		return KB_ECOMPAT;
+	}
+	if (manifest_verity_block(im) < sector) {
+		log_err("image %s: dm-verity blocks of %" PRIu32 " bytes, and %s of slot %c has "
+			"sectors of %" PRIu32 ": the bundle was made for another disk",
+			im->name, manifest_verity_block(im), path, state_slot_letter(slot), sector);
+		return KB_ECOMPAT;
+	}
+	return KB_OK;
+}
+
+static bool has_image(const struct manifest *m, const char *cls)
+{
+	for (unsigned i = 0; i < m->nimages; i++)
+		if (strcmp(m->image[i].name, cls) == 0)
+			return true;
+	return false;
+}
+
+enum kb_err stage_fits(const struct device *d, const struct manifest *m, int slot)
+{
+	const struct conf_slot *conf = &d->conf.slot[slot];
+
+	for (unsigned i = 0; i < m->nimages; i++)
+		TRY(image_fits(d, &m->image[i], slot));
+	for (unsigned i = 0; slot < (int)d->conf.nslots && i < conf->nclasses; i++) {
+		if (has_image(m, conf->cls[i].name))
+			continue;
+		log_err("the bundle has no image for %s, which slot %c needs", conf->cls[i].name,
+			state_slot_letter(slot));
+		return KB_ECOMPAT;
+	}
+	return KB_OK;
+}

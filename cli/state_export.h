@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* `keelboot state export`. */
-#pragma once
-
-#include "cli/args.h"
-#include "cli/device.h"
-
-/* Reads the arguments behind "export"; the exit code. */
-int state_export_cmd(struct args *a, struct device_options *o);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `keelboot status`: what was found out, and its two forms. */
+#pragma once
+
+#include "cli/device/device.h"
+#include "cli/output/output.h"
+
+#define STATUS_WARNINGS_MAX 24
+#define STATUS_WARNING_LEN  480
+
+enum status_region { STATUS_REGION_OK, STATUS_REGION_NO_RECORD, STATUS_REGION_UNREADABLE };
+
+/* As boot.json has it, and what became of it. */
+struct status_guardian {
+	bool started; /* by this boot */
+	pid_t pid;    /* 0: it does not run (any more) */
+	char mode[16];
+	uint64_t deadline_s; /* 0: none */
+	uint64_t stable_s;   /* after which it notes that the boot has proved itself; 0: never */
+	bool waits;	     /* for the verdict: then left_s counts */
+	uint64_t left_s;
+	bool stopped;	    /* it is there, and does nothing */
+	uint64_t overdue_s; /* its deadline is past, and it did nothing; 0: not so */
+	const char *missed; /* what nobody does, since it ended before its time; or NULL */
+};
+
+struct status_watchdog {
+	bool told; /* boot.json says something of it */
+	char device[64], handover[16], feeder[16];
+	uint64_t timeout_s;
+};
+
+struct status {
+	struct device *d;
+	enum kb_err opened; /* result of device_open() */
+	bool have_state;    /* d->state is valid */
+	bool have_last;
+	struct history_event
+		last; /* the newest event that is more than a boot as usual, else the newest */
+	int protected;
+	int next;	 /* slot that an orderly reboot would take, or STATE_NONE */
+	int next_proven; /* the same, once the slot that runs has reported */
+	enum status_region region[2];
+	bool have_staged_file;
+	char staged_path[DEVICE_PATH_MAX]; /* "" unless staged on the data partition */
+	unsigned nwarnings;
+	char warning[STATUS_WARNINGS_MAX][STATUS_WARNING_LEN];
+	json_object *boot; /* boot.json, or NULL; borrowed */
+	bool debug_shell;  /* the initramfs has one */
+	struct status_guardian guardian;
+	struct status_watchdog watchdog;
+};
+
+/* Fills st from d, which device_init() was called on. Never fails: what is missing is a warning. */
+void status_collect(struct status *st, struct device *d, json_object *boot);
+
+/* A member of boot.json as text; "" when it is not there or no string. */
+const char *status_boot_text(const struct status *st, const char *key);
+
+/* Adds a warning; those that exceed the room are dropped. */
+void status_warn(struct status *st, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The part of it that is about guardian and watchdog: see above. */
+void status_guard_collect(struct status *st);
+void status_guard_text(const struct status *st);
+void status_guard_json(const struct status *st, json_object *o);
+
+/* The slot on trial that holds what is staged: the boot that installed it left that; STATE_NONE. */
+int status_staged_on_trial(const struct status *st);
+/* Prints what the next boot will do, if that is not what this one did. */
+void status_next_text(const struct status *st);
+
+void status_text(const struct status *st);
+
+/* The caller releases it by printing it. */
+json_object *status_json(const struct status *st);

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/disks/devices.h"
+
+#include "initramfs/disks/devices_rank.h"
+#include "initramfs/disks/sources.h"
+#include "lib/log.h"
+#include "lib/os.h"
+#include "lib/util.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define STEP_MS	   500
+/* A prober and its second try. */
+#define REFRESH_MS (5u * PROBE_DEADLINE_MS)
+
+static void set_name(char dst[DEVICES_NAME], const struct prober_part *part)
+{
+	dst[0] = '\0';
+	if (part != NULL)
+		snprintf(dst, DEVICES_NAME, "%s", part->dev);
+}
+
+int devices_root_class(const struct conf *conf, unsigned slot)
+{
+	if (slot >= conf->nslots)
+		return -1;
+	for (unsigned i = 0; i < conf->slot[slot].nclasses; i++) {
+		if (strcmp(conf->slot[slot].cls[i].name, "root") == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+choose_mask devices_seen(const struct devices *d, const struct conf *conf)
+{
+	choose_mask mask = 0;
+
+	for (unsigned i = 0; i < conf->nslots; i++)
+		if (d->slot[i].seen)
+			mask |= (choose_mask)(1u << i);
+	return mask;
+}
+
+choose_mask devices_mountable(const struct devices *d, const struct conf *conf)
+{
+	choose_mask mask = 0;
+
+	for (unsigned i = 0; i < conf->nslots; i++) {
+		int root = devices_root_class(conf, i);
+		bool there = root >= 0 && d->slot[i].part[root][0] != '\0';
+
+		if (d->slot[i].fstype[0] != '\0' || (there && conf->fstype[0] != '\0'))
+			mask |= (choose_mask)(1u << i);
+	}
+	return mask;
+}
+
+/* What a prober could not look into may be whole nevertheless: then mounting tells. */
+static void set_fstype(struct devices_slot *s, const struct probe_disk *disk,
+		       const struct prober_part *part)
+{
+	bool ambiguous = part->flags & PROBER_PART_AMBIGUOUS;
+	bool unsure = ambiguous || disk->state == PROBE_UNREADABLE ||
+		      part->flags & PROBER_PART_UNREADABLE;
+	const char *type = part->fstype[0] == '\0' && unsure ? DEVICES_FSTYPE_UNSURE : part->fstype;
+
+	s->seen = part->fstype[0] != '\0' || ambiguous;
+	snprintf(s->fstype, sizeof(s->fstype), "%s", type);
+}
+
+static void take_slot(struct devices_slot *s, const struct probe *p, const struct probe_disk *disk,
+		      const struct conf_slot *conf)
+{
+	for (unsigned c = 0; c < conf->nclasses; c++) {
+		const struct prober_part *part = probe_find(p, disk, conf->cls[c].part);
+
+		set_name(s->part[c], part);
+		if (part == NULL || strcmp(conf->cls[c].name, "root") != 0)
+			continue;
+		set_fstype(s, disk, part);
+		s->size = part->size;
+	}
+}
+
+static void adopt_disk(struct devices *d, const struct probe *p, const struct probe_disk *disk,
+		       const struct conf *conf)
+{
+	snprintf(d->disk, sizeof(d->disk), "%s", disk->dev);
+	snprintf(d->diskid, sizeof(d->diskid), "%s", disk->id);
+	d->firm = devices_rank_firm(conf, disk);
+	set_name(d->state, probe_find(p, disk, conf->state));
+	set_name(d->data, conf->data_enabled ? probe_find(p, disk, conf->data_part) : NULL);
+	set_name(d->raw, conf->raw_enabled ? probe_find(p, disk, conf->raw_part) : NULL);
+	for (unsigned i = 0; i < conf->nslots; i++)
+		take_slot(&d->slot[i], p, disk, &conf->slot[i]);
+}
+
+static void tell_missing(const struct devices *d, const struct conf *conf)
+{
+	if (d->state[0] == '\0')
+		log_warn("devices: %s not found on %s", conf->state, d->disk);
+	for (unsigned i = 0; i < conf->nslots; i++) {
+		int root = devices_root_class(conf, i);
+
+		if (root < 0)
+			log_warn("devices: slot %c has no class root in system.conf", 'a' + (int)i);
+		else if (d->slot[i].part[root][0] == '\0')
+			log_warn("devices: slot %c: %s not found on %s", 'a' + (int)i,
+				 conf->slot[i].cls[root].part, d->disk);
+	}
+}
+
+static void warn(struct devices *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void warn(struct devices *d, const char *fmt, ...)
+{
+	char text[DEVICES_WARNING_LEN];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_warn("devices: %s", text);
+	if (d->nwarnings < DEVICES_WARNINGS_MAX)
+		snprintf(d->warning[d->nwarnings++], sizeof(text), "%s", text);
+}
+
+static void tell_equal(struct devices *d, const struct devices_rank *r)
+{
+	d->equal[0] = '\0';
+	if (r->equal == NULL)
+		return;
+	snprintf(d->equal, sizeof(d->equal), "%s", r->equal->dev);
+	warn(d,
+	     "%s and %s each hold a whole device; %s is used, and nothing is installed until disk= of system.conf names one",
+	     r->disk->dev, r->equal->dev, r->disk->dev);
+	log_warn("devices: %s is %s, %s; %s is %s, %s", r->disk->dev, r->disk->path, r->disk->id,
+		 r->equal->dev, r->equal->path, r->equal->id);
+}
+
+static void tell_table(struct devices *d, const struct probe_disk *disk)
+{
+	if (!disk->gpt_backup)
+		return;
+	warn(d,
+	     "the partition table of %s is damaged, and the kernel uses the copy at its end; write the table again with gdisk or sfdisk, before the copy fails, too",
+	     disk->dev);
+}
+
+static void tell_copy(struct devices *d, const struct devices_rank *r, const char *pin)
+{
+	if (!r->copy)
+		return;
+	warn(d, "the state on %s belongs to disk %s, which is missing; this one is %s", d->disk,
+	     pin, r->disk->id);
+}
+
+static void report_disk(struct devices *d, const struct probe *p, const struct devices_rank *r,
+			const struct conf *conf)
+{
+	const struct prober_part *state = probe_find(p, r->disk, conf->state);
+
+	d->nwarnings = 0;
+	if (!r->firm)
+		log_notice(
+			"devices: %s is removable; it is used because no fixed disk has anything of this device; each boot waits %u s for one unless disk= of system.conf names its path, %s",
+			d->disk, PROBE_DEADLINE_MS / 1000, r->disk->path);
+	tell_table(d, r->disk);
+	tell_copy(d, r, state != NULL ? state->pin : "");
+	tell_equal(d, r);
+	if (!r->complete)
+		tell_missing(d, conf);
+}
+
+static enum probe_worth worth(void *conf, const struct probe *p, const struct probe_disk *disk)
+{
+	return devices_rank_worth(p, conf, disk);
+}
+
+/*
+ * Whether nothing that may still come could be the better disk. Nobody waits for a disk that there
+ * need not be; but what a stranger may have plugged in waits for one that is fixed, a copy for the
+ * one that it is a copy of as long as for any device, and all for those that are just being looked
+ * at.
+ */
+static bool decided(const struct devices_rank *r, const struct conf *conf, uint64_t waited)
+{
+	if (r->disk == NULL || !r->complete)
+		return false;
+	if (r->copy && conf->disk[0] == '\0')
+		return false;
+	return (r->firm && !r->more) || waited >= PROBE_DEADLINE_MS;
+}
+
+/* What came in time gets the time of its probers, which have a bound of their own. */
+static bool in_time(const struct probe *p, const struct devices_wait *wait, uint64_t waited)
+{
+	uint64_t limit = wait->timeout_s * UINT64_C(1000);
+
+	return waited < limit || (probe_pending(p) > 0 && waited < limit + REFRESH_MS);
+}
+
+static void tell_partitions(const struct probe_disk *d)
+{
+	if (d->gpt_backup && d->n == 0)
+		log_err("devices: %s: its partition table is damaged, but the copy at its end is intact; add `gpt` to the kernel command line to use that",
+			d->dev);
+	else
+		log_err("devices: %s is present with %u partition%s, but none is this device's, or disk= or usb-disk= excludes it",
+			d->dev, d->n, d->n == 1 ? "" : "s");
+}
+
+/* Why there is no disk: a word for each that is there, or why none may be. */
+static void tell_none(const struct probe *p)
+{
+	unsigned fixed = 0, media = 0;
+
+	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
+		const struct probe_disk *d = &p->disk[i];
+
+		if (d->state == PROBE_FREE)
+			continue;
+		tell_partitions(d);
+		if (d->removable || d->usb)
+			media++;
+		else
+			fixed++;
+	}
+	if (fixed > 0)
+		return;
+	log_err("devices: the kernel sees no disk%s; check its power and cable, and pack its driver (keelboot image build --module-set nvme, sata, sd, usb or virtio, or --module NAME)",
+		media > 0 ? " except removable ones" : "");
+}
+
+enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *conf,
+			 const struct devices_wait *wait)
+{
+	uint64_t start = os_now_ms(), waited = 0;
+	struct devices_rank r;
+
+	p->worth = worth;
+	p->ctx = (void *)conf;
+	probe_start(p);
+	while (in_time(p, wait, waited)) {
+		devices_rank(&r, p, conf);
+		if (decided(&r, conf, waited) && sources_settled(p, conf, wait->media, waited))
+			break;
+		wait->idle(wait->ctx);
+		if (probe_step(p, STEP_MS / 5) == KB_ETIMEDOUT)
+			log_debug("devices: waiting for disks");
+		waited = os_now_ms() - start;
+	}
+	devices_rank(&r, p, conf);
+	if (r.disk == NULL) {
+		log_err("devices: no disk with %s and slots within %u s (system.conf: [state], "
+			"[slot.a], disk=, usb-disk=)",
+			conf->state, wait->timeout_s);
+		tell_none(p);
+		return KB_ENODEV;
+	}
+	adopt_disk(d, p, r.disk, conf);
+	sources_take(d, p, wait->media);
+	probe_stop(p);
+	report_disk(d, p, &r, conf);
+	return KB_OK;
+}
+
+static const struct probe_disk *disk_by_id(const struct probe *p, const char *id)
+{
+	for (unsigned i = 0; i < PROBE_DISKS_MAX && id[0] != '\0'; i++) {
+		if (p->disk[i].state != PROBE_FREE && strcmp(p->disk[i].id, id) == 0)
+			return &p->disk[i];
+	}
+	return NULL;
+}
+
+bool devices_returned(struct devices *d, const struct probe *p, const struct conf *conf, bool *gone)
+{
+	const struct probe_disk *disk = disk_by_id(p, d->diskid);
+	struct devices_rank r;
+
+	/* Who has its old one open keeps the name: it comes back under another one. */
+	if (disk == NULL || strcmp(disk->dev, d->disk) != 0)
+		*gone = true;
+	if (!*gone)
+		return false;
+	devices_rank(&r, p, conf);
+	if (r.disk == NULL || !r.complete || r.equal != NULL || (r.copy && conf->disk[0] == '\0'))
+		return false;
+	/* A card is not the fixed disk that went. */
+	if (d->firm && !r.firm)
+		return false;
+	*gone = false;
+	adopt_disk(d, p, r.disk, conf);
+	return true;
+}
+
+void devices_refresh(struct devices *d, struct probe *p, const struct conf *conf,
+		     const struct devices_wait *wait)
+{
+	uint64_t end = os_now_ms() + REFRESH_MS;
+	const struct probe_disk *disk;
+
+	probe_start(p);
+	while (probe_pending(p) > 0 && os_now_ms() < end) {
+		wait->idle(wait->ctx);
+		if (probe_step(p, STEP_MS / 5) == KB_ETIMEDOUT)
+			log_debug("devices: waiting for %s", d->disk);
+	}
+	disk = probe_disk_by_dev(p, d->disk);
+	/* Another one may have come under its name. */
+	if (disk != NULL && disk->state == PROBE_READY && strcmp(disk->id, d->diskid) == 0)
+		adopt_disk(d, p, disk, conf);
+	else
+		log_warn("devices: unable to look at %s again after the install", d->disk);
+	probe_stop(p);
+}

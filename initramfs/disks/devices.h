@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which partitions this boot uses: state, data, slots, and the media that may carry an update. */
+#pragma once
+
+#include "initramfs/disks/probe.h"
+#include "kernel-cmdline/cmdline.h"
+#include "lib/conf.h"
+#include "selector/choose.h"
+
+#define DEVICES_NAME 32
+#define DEVICES_FSTYPE_UNSURE \
+	"auto" /* the prober could not tell: root_mount() tries the usual ones */
+#define DEVICES_MEDIA_MAX    16
+#define DEVICES_WARNINGS_MAX 3 /* its table, a state of another disk, its equal */
+#define DEVICES_WARNING_LEN  256
+
+struct devices_slot {
+	char part[CONF_CLASSES_MAX]
+		 [DEVICES_NAME];   /* "/dev/vda2" for each class of system.conf; "" if absent */
+	char fstype[DEVICES_NAME]; /* of its root; "" if there is no file system */
+	bool seen;		   /* a file system: the prober could look, and there is one */
+	uint64_t size;		   /* bytes of its root */
+};
+
+struct devices {
+	char disk[DEVICES_NAME];
+	char diskid[STATE_STR_MAX + 1]; /* by what it is known again; what the state is bound to */
+	bool firm;		  /* fixed, or named by its path: no stranger's (devices_rank.h) */
+	char equal[DEVICES_NAME]; /* a disk that cannot be told from it: then nothing may be
+				     installed; "" : there is none */
+	char warning[DEVICES_WARNINGS_MAX][DEVICES_WARNING_LEN]; /* of the choice of the disk */
+	unsigned nwarnings;
+	char state[DEVICES_NAME], data[DEVICES_NAME], raw[DEVICES_NAME]; /* "" if absent */
+	struct devices_slot slot[CONF_SLOTS_MAX];
+	unsigned nmedia;
+	char media[DEVICES_MEDIA_MAX][DEVICES_NAME]; /* whole disks and partitions: see sources.h
+						      */
+	bool medium_is_sd[DEVICES_MEDIA_MAX];	     /* else it is on USB */
+	bool media_full;			     /* there are more, and that was said */
+};
+
+struct devices_wait {
+	uint32_t timeout_s;	 /* for the disk with all its partitions */
+	unsigned media;		 /* sources_allowed(): these get their settle time */
+	void (*idle)(void *ctx); /* called at least once a second */
+	void *ctx;
+};
+
+/*
+ * Waits for the device's disk and, in parallel, for sticks. A disk that is not complete in time is
+ * used as it is, with a warning for each thing that is missing. KB_ENODEV: no disk has any of them.
+ */
+enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *conf,
+			 const struct devices_wait *wait) KB_MUST_CHECK;
+
+/*
+ * Looks at the device's disk again, because an install has changed what a slot holds. Neither the
+ * disk nor the media are chosen anew. When the disk cannot be looked at, d stays as it was.
+ */
+void devices_refresh(struct devices *d, struct probe *p, const struct conf *conf,
+		     const struct devices_wait *wait);
+
+/*
+ * The device's disk may go, and come back under another name or in another port while a rescue
+ * waits. To be asked again and again when no prober is at work: gone keeps what was seen. True:
+ * there is one that is whole and that a boot would take at once; d names what is on it as
+ * devices_find() would.
+ */
+bool devices_returned(struct devices *d, const struct probe *p, const struct conf *conf,
+		      bool *gone) KB_MUST_CHECK;
+
+/* Index of class "root" of a slot, or -1. */
+int devices_root_class(const struct conf *conf, unsigned slot);
+
+/* The slots on whose root the prober saw a file system. */
+choose_mask devices_seen(const struct devices *d, const struct conf *conf);
+
+/* The same, those into which it could not look, and those that root-filesystem= says to have one.
+ */
+choose_mask devices_mountable(const struct devices *d, const struct conf *conf);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The disks that are there, as process 1 sees them: found in /sys/block, followed by uevents,
+ * and looked at by one prober process for each, several side by side.
+ *
+ * Which partitions a disk has, where they begin and how large they are is the kernel's word, since
+ * it is the kernel's partitions that get mounted. The prober adds names, UUIDs and file systems.
+ * When it crashes or hangs the disk keeps the kernel's partitions and their GPT names
+ * (PROBE_UNREADABLE, after a second try), so that even then slots are found by PARTLABEL=.
+ *
+ * A struct probe is about 600 KiB: static, zeroed, and touched only as far as used.
+ */
+#pragma once
+
+#include "initramfs/prober/prober.h"
+#include "lib/err.h"
+#include "selector/state.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define PROBE_DISKS_MAX	 16
+#define PROBE_PASSED_MAX 48 /* disks that may lose their place in the table to others */
+#define PROBE_JOBS_MAX	 8  /* probers at the same time */
+#define PROBE_DEADLINE_MS \
+	5000 /* of a prober; the second and last one for a disk gets three times as long */
+#define PROBE_HELPER "/usr/lib/keelboot/keelboot-helper"
+
+enum probe_state {
+	PROBE_FREE,	  /* no disk in this place of the table */
+	PROBE_WAITING,	  /* not looked at yet: a prober is at work, or will be */
+	PROBE_READY,	  /* looked at */
+	PROBE_UNREADABLE, /* two probers failed; part[] is the kernel's word alone, without file
+			     systems */
+};
+
+/* What a disk is good for, from the least: more of them than there are places compete. */
+enum probe_worth {
+	PROBE_WORTH_NONE,    /* it was looked at, and has nothing that anybody wants */
+	PROBE_WORTH_MEDIUM,  /* it may carry an update */
+	PROBE_WORTH_UNKNOWN, /* not looked at yet */
+	PROBE_WORTH_OURS,    /* it has something of the device */
+};
+
+struct probe_disk {
+	enum probe_state state;
+	char dev[32];	/* "/dev/vda" */
+	char path[256]; /* sysfs path behind /sys: "/devices/pci0000:00/…/block/vda"; for ranking
+			   and for disk= */
+	uint64_t size;	/* bytes */
+	bool removable; /* sysfs says so, of it or of the slot of an MMC card, or it is an SD card:
+			   the medium, or the disk itself, may go */
+	bool usb;	/* the path leads through a USB port */
+	bool sd;	/* an SD card (not eMMC) */
+	char name[96];	/* its own: CID, WWID or serial number; "" when it has none */
+	char id[STATE_STR_MAX + 1]; /* by what it is known again: see probe_id.h */
+	uint64_t seen_ms;	    /* os_now_ms() when it appeared */
+	bool has_table;		    /* it has partitions; else look at whole */
+	bool gpt_backup;	    /* its table is damaged, but not the copy at its end */
+	struct prober_part whole;   /* the file system on the bare disk; dev and size always set */
+	unsigned n;
+	struct prober_part part[PROBER_PARTS_MAX]; /* by number */
+	unsigned tries;				   /* probers started since it changed */
+	unsigned changes;			   /* how often it was not what it was */
+	bool queued;				   /* wants a prober */
+	uint64_t queued_ms;			   /* since then */
+};
+
+/* A prober at work. Private. */
+struct probe_job {
+	pid_t pid; /* 0: free */
+	int fd;
+	int disk; /* index; -1: its disk is gone, or it was given up: only to be reaped */
+	int of;	  /* the same while the process is there; -1: that disk is gone */
+	uint64_t deadline_ms;
+	size_t len;
+	struct prober_answer answer;
+};
+
+struct probe {
+	struct probe_disk
+		disk[PROBE_DISKS_MAX]; /* in the order of appearance; gaps are PROBE_FREE */
+	struct probe_job job[PROBE_JOBS_MAX];
+	int uevent_fd; /* -1: none; then /sys is looked through again and again */
+	uint64_t scanned_ms;
+	bool changed; /* since the last probe_step() returned */
+	bool full;    /* a disk has no place: /sys is looked through again when something changes */
+	bool full_told;
+	char passed[PROBE_PASSED_MAX][32]; /* lost their place: "sdx" */
+	/* Set before probe_start(), which leaves them alone. NULL: all are worth the same. */
+	enum probe_worth (*worth)(void *ctx, const struct probe *p, const struct probe_disk *d);
+	void *ctx;
+};
+
+/*
+ * Opens the uevent socket, then takes in what is there already and starts probers. Does not wait.
+ * Never fails: without the socket it polls, without /sys there are no disks, and each is logged.
+ */
+void probe_start(struct probe *p);
+
+/*
+ * Handles uevents and answers until the table changed (a disk became ready, unreadable, or went) or
+ * timeout_ms are over. KB_OK: changed. KB_ETIMEDOUT: not. timeout_ms 0 handles what is there.
+ */
+enum kb_err probe_step(struct probe *p, unsigned timeout_ms) KB_MUST_CHECK;
+
+/* Disks that a prober is at work on, or is to be started for. */
+unsigned probe_pending(const struct probe *p);
+
+/* Kills and reaps probers that are still at work, and closes the socket. The table stays. */
+void probe_stop(struct probe *p);
+
+/*
+ * The partition that spec names: "PARTLABEL=x", "PARTUUID=x", "LABEL=x", "UUID=x" (UUIDs in either
+ * case), on this disk; "/dev/x" a partition of this disk, or the bare disk itself. disk NULL: the
+ * first of all ready disks that has it. Of several that match, the one with the lowest number.
+ * NULL: none. The pointer is good until the next probe_step().
+ */
+const struct prober_part *probe_find(const struct probe *p, const struct probe_disk *disk,
+				     const char *spec);
+
+/* The disk with this "/dev/x", or NULL. */
+const struct probe_disk *probe_disk_by_dev(const struct probe *p, const char *dev);

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/disks/sources.h"
+
+#include "initramfs/disks/probe_sysfs.h"
+#include "lib/log.h"
+#include "lib/os.h"
+#include "lib/util.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A stick that was seen on the bus, but is no disk yet, gets so much longer than settle=. */
+#define STICK_MS 5000
+
+unsigned sources_allowed(const struct conf *conf, unsigned media)
+{
+	if (!conf->data_enabled)
+		media &= ~(unsigned)CMDLINE_MEDIA_DATA;
+	if (!conf->raw_enabled)
+		media &= ~(unsigned)CMDLINE_MEDIA_RAW;
+	if (!conf->sd_enabled)
+		media &= ~(unsigned)CMDLINE_MEDIA_SD;
+	if (!conf->usb_enabled)
+		media &= ~(unsigned)CMDLINE_MEDIA_USB;
+	return media;
+}
+
+/* Interfaces that a driver for USB storage is bound to: "1-1:1.0". */
+static unsigned sticks_on_bus(void)
+{
+	static const char *const drivers[] = { "/sys/bus/usb/drivers/usb-storage",
+					       "/sys/bus/usb/drivers/uas" };
+	static char names[16][64];
+	unsigned n, found = 0;
+
+	for (unsigned d = 0; d < KB_ARRAY_LEN(drivers); d++) {
+		if (os_list(drivers[d], names, KB_ARRAY_LEN(names), &n) != KB_OK)
+			continue;
+		for (unsigned i = 0; i < n; i++)
+			found += strchr(names[i], ':') != NULL; /* not "bind", "uevent", "module" */
+	}
+	return found;
+}
+
+/* Disks on USB, those of an empty card reader included. */
+static unsigned usb_disks(void)
+{
+	static char names[64][64];
+	char path[128], target[256];
+	unsigned n, found = 0;
+
+	if (os_list(PROBE_SYSFS_DISKS, names, KB_ARRAY_LEN(names), &n) != KB_OK)
+		return 0;
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), PROBE_SYSFS_DISKS "/%s", names[i]);
+		found += os_readlink(path, target, sizeof(target)) == KB_OK &&
+			 strstr(target, "/usb") != NULL;
+	}
+	return found;
+}
+
+/* A card in a reader on USB is a stick. */
+static bool is_medium(const struct probe_disk *disk, unsigned media)
+{
+	if (disk->usb)
+		return media & CMDLINE_MEDIA_USB;
+	return disk->sd && media & CMDLINE_MEDIA_SD;
+}
+
+/* Media that a prober still looks at. */
+static bool probing(const struct probe *p, unsigned media)
+{
+	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
+		if (p->disk[i].state == PROBE_WAITING && is_medium(&p->disk[i], media))
+			return true;
+	}
+	return false;
+}
+
+static bool usb_settled(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
+{
+	if (!os_exists("/sys/bus/usb/devices/usb1"))
+		return true;
+	if (waited_ms < conf->usb_settle_ms)
+		return false;
+	return waited_ms >= conf->usb_settle_ms + STICK_MS ||
+	       (!probing(p, CMDLINE_MEDIA_USB) && sticks_on_bus() <= usb_disks());
+}
+
+static bool sd_settled(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
+{
+	static char names[1][64];
+	unsigned n = 0;
+
+	if (os_list("/sys/class/mmc_host", names, KB_ARRAY_LEN(names), &n) != KB_OK || n == 0)
+		return true;
+	if (waited_ms < conf->sd_settle_ms)
+		return false;
+	return waited_ms >= conf->sd_settle_ms + STICK_MS || !probing(p, CMDLINE_MEDIA_SD);
+}
+
+bool sources_settled(const struct probe *p, const struct conf *conf, unsigned media,
+		     uint64_t waited_ms)
+{
+	return (!(media & CMDLINE_MEDIA_USB) || usb_settled(p, conf, waited_ms)) &&
+	       (!(media & CMDLINE_MEDIA_SD) || sd_settled(p, conf, waited_ms));
+}
+
+static void add_medium(struct devices *d, const char *dev, bool sd)
+{
+	if (d->nmedia >= DEVICES_MEDIA_MAX) {
+		if (!d->media_full)
+			log_warn("media: more than %d; %s and further ones are ignored",
+				 DEVICES_MEDIA_MAX, dev);
+		d->media_full = true;
+		return;
+	}
+	d->medium_is_sd[d->nmedia] = sd;
+	snprintf(d->media[d->nmedia++], DEVICES_NAME, "%s", dev);
+}
+
+/*
+ * A partition that begins where the bare disk does (what mkfs.vfat makes of a whole stick), or
+ * where another one does, is the same file system under a second name: the larger one is looked at.
+ */
+static bool is_second_name(const struct probe_disk *disk, unsigned n)
+{
+	const struct prober_part *part = &disk->part[n];
+
+	if (part->start == 0)
+		return true;
+	for (unsigned i = 0; i < disk->n; i++) {
+		const struct prober_part *other = &disk->part[i];
+
+		if (i != n && other->start == part->start &&
+		    (other->size > part->size || (other->size == part->size && i < n)))
+			return true;
+	}
+	return false;
+}
+
+void sources_take(struct devices *d, const struct probe *p, unsigned media)
+{
+	d->nmedia = 0;
+	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
+		const struct probe_disk *disk = &p->disk[i];
+
+		if (disk->state != PROBE_READY && disk->state != PROBE_UNREADABLE)
+			continue;
+		if (!is_medium(disk, media) || strcmp(disk->dev, d->disk) == 0)
+			continue;
+		add_medium(d, disk->dev, !disk->usb);
+		for (unsigned n = 0; n < disk->n; n++) {
+			if (!is_second_name(disk, n))
+				add_medium(d, disk->part[n].dev, !disk->usb);
+		}
+	}
+	if (d->nmedia < DEVICES_MEDIA_MAX)
+		d->media_full = false;
+}
+
+unsigned sources_count(const struct devices *d, enum state_source src)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < d->nmedia; i++)
+		n += d->medium_is_sd[i] == (src == STATE_SRC_SD);
+	return n;
+}

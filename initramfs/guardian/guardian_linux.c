@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/guardian/guardian_linux.h"
+
+#include "lib/log.h"
+#include "lib/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* systemd's SIGRTMIN+5 "reboots the machine, starts the reboot.target". In glibc's numbers, which
+ * are systemd's: another libc of ours may begin elsewhere. */
+#define SYSTEMD_REBOOT (34 + 5)
+
+/* Time that the machine runs: one that sleeps is not late. */
+static uint64_t now_ms(void *ctx)
+{
+	struct timespec ts = { 0 };
+
+	(void)ctx;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* ---------------------------------------------------------------- what process 1 is */
+
+static size_t read_file_of(int dir, const char *name, char *buf, size_t size)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd >= 0 ? read(fd, buf, size - 1) : -1;
+	size_t len = n > 0 ? (size_t)n : 0;
+
+	buf[len] = '\0';
+	if (fd >= 0)
+		close(fd);
+	return len;
+}
+
+/* Touches no memory of process 1, which might have to come from a disk first. */
+static bool is_systemd_shutdown(int proc)
+{
+	char comm[32];
+
+	read_file_of(proc, "1/comm", comm, sizeof(comm));
+	return strncmp(comm, "systemd-shutdow", 15) == 0;
+}
+
+bool guardian_linux_shutting_down(int proc)
+{
+	char title[64];
+
+	if (is_systemd_shutdown(proc))
+		return true;
+	read_file_of(proc, "1/cmdline", title, sizeof(title));
+	return strstr(title, "init [0]") != NULL || strstr(title, "init [6]") != NULL;
+}
+
+bool guardian_linux_powering_off(int proc)
+{
+	char title[64];
+	size_t len = read_file_of(proc, "1/cmdline", title, sizeof(title)),
+	       verb = strlen(title) + 1;
+
+	if (strstr(title, "init [0]") != NULL)
+		return true;
+	return is_systemd_shutdown(proc) && verb < len && strcmp(title + verb, "poweroff") == 0;
+}
+
+int guardian_linux_reboot_signal(int proc, int run)
+{
+	char comm[32];
+
+	read_file_of(proc, "1/comm", comm, sizeof(comm));
+	if (strncmp(comm, "systemd", 7) == 0 || faccessat(run, "../systemd/system", F_OK, 0) == 0)
+		return SYSTEMD_REBOOT;
+	return SIGINT;
+}
+
+/* ---------------------------------------------------------------- what it hears */
+
+/* True when the job is among the children that ended. Killed ones end when their disk lets them. */
+static bool take_result(struct guardian_linux *g, enum guardian_result *result)
+{
+	bool ended = false;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != g->job)
+			continue;
+		g->job = 0;
+		*result = WIFEXITED(status) ? (enum guardian_result)WEXITSTATUS(status)
+					    : GUARDIAN_FAILED;
+		ended = true;
+	}
+	return ended;
+}
+
+static enum guardian_event wait_event(void *ctx, uint32_t ms, enum guardian_result *result)
+{
+	const struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+	sigset_t set;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGCHLD);
+	sig = sigtimedwait(&set, NULL, &ts);
+	if (take_result(ctx, result))
+		/* The other signal must not be lost; it is heard when it is sent again to us. */
+		return sig > 0 && sig != SIGCHLD && kill(getpid(), sig) < 0 ? GUARDIAN_TOLD
+									    : GUARDIAN_DONE;
+	if (sig == SIGUSR1)
+		return GUARDIAN_NUDGED;
+	if (sig == SIGUSR2 || sig == SIGTERM || is_systemd_shutdown(GUARDIAN_FD_PROC))
+		return GUARDIAN_TOLD;
+	return GUARDIAN_TIME;
+}
+
+/* ---------------------------------------------------------------- what it does */
+
+static enum guardian_result run_job(const struct guardian_linux *g, enum guardian_step job)
+{
+	if (job == GUARDIAN_LOOK)
+		return guardian_record_look(GUARDIAN_FD_STATE, &g->attempt);
+	if (job == GUARDIAN_RECORD)
+		return guardian_linux_shutting_down(GUARDIAN_FD_PROC)
+			       ? GUARDIAN_CLEAN
+			       : guardian_record_bad(GUARDIAN_FD_STATE, &g->attempt, os_time_s());
+	if (job == GUARDIAN_PROVE)
+		return faccessat(GUARDIAN_FD_RUN, GUARDIAN_REPORT_FILE, F_OK, 0) == 0
+			       ? guardian_record_proven(GUARDIAN_FD_STATE, &g->attempt)
+			       : GUARDIAN_OPEN;
+	if (job == GUARDIAN_SYNC)
+		sync();
+	else if (reboot(guardian_linux_powering_off(GUARDIAN_FD_PROC) ? RB_POWER_OFF
+								      : RB_AUTOBOOT) < 0)
+		log_err("the kernel refuses to reboot: %m");
+	return GUARDIAN_FAILED;
+}
+
+static bool start_job(void *ctx, enum guardian_step job)
+{
+	struct guardian_linux *g = ctx;
+
+	g->job = fork();
+	if (g->job == 0)
+		_exit(run_job(g, job));
+	if (g->job > 0)
+		return true;
+	log_err("unable to start a process: %m");
+	g->job = 0;
+	return false;
+}
+
+static void sysrq(char what)
+{
+	if (write(GUARDIAN_FD_SYSRQ, &what, 1) < 0)
+		log_err("sysrq %c: %m", what);
+}
+
+/* Longer than the grace, if the hardware can count so far, which its driver may not know. */
+static unsigned set_watchdog(const struct guardian_linux *g)
+{
+	unsigned seconds = GUARDIAN_PLAN_GRACE_S + GUARDIAN_PLAN_MARGIN_S, left;
+
+	if (os_wdt_timeout(GUARDIAN_FD_WATCHDOG, &seconds) != KB_OK) {
+		log_warn("watchdog: unable to set %u s for the shutdown: %m; feeding continues",
+			 seconds);
+		seconds = g->watchdog_s;
+	}
+	if (os_wdt_left(GUARDIAN_FD_WATCHDOG, &left) == KB_OK && left + 1 < seconds)
+		seconds = left + 1;
+	os_wdt_ping(GUARDIAN_FD_WATCHDOG);
+	return seconds;
+}
+
+/* The watchdog stands behind what follows. */
+static uint32_t begin_reboot(void *ctx)
+{
+	const struct guardian_linux *g = ctx;
+	unsigned seconds = g->watchdog_s != 0 ? set_watchdog(g) : 0;
+
+	kill(1, guardian_linux_reboot_signal(GUARDIAN_FD_PROC, GUARDIAN_FD_RUN));
+	return seconds;
+}
+
+/* A killed job cannot give the lock back, which belongs to the descriptor that we share. */
+static void kill_job(struct guardian_linux *g)
+{
+	if (g->job > 0)
+		kill(g->job, SIGKILL);
+	g->job = 0;
+	flock(GUARDIAN_FD_STATE, LOCK_UN);
+}
+
+static void act(void *ctx, enum guardian_step step)
+{
+	struct guardian_linux *g = ctx;
+
+	switch (step) {
+	case GUARDIAN_FEED:
+		os_wdt_ping(GUARDIAN_FD_WATCHDOG);
+		break;
+	case GUARDIAN_KILL:
+		kill_job(g);
+		break;
+	case GUARDIAN_READ_ONLY:
+		sysrq('u');
+		break;
+	case GUARDIAN_RESET:
+		sysrq('b');
+		break;
+	case GUARDIAN_RELEASE:
+		if (write(GUARDIAN_FD_WATCHDOG, "V", 1) == 1)
+			close(GUARDIAN_FD_WATCHDOG);
+		g->watchdog_s = 0;
+		break;
+	case GUARDIAN_END:
+		unlinkat(GUARDIAN_FD_RUN, GUARDIAN_PID_FILE, 0);
+		unlinkat(GUARDIAN_FD_RUN, GUARDIAN_OMIT_FILE, 0);
+		break;
+	case GUARDIAN_WAIT:
+	case GUARDIAN_ORDERLY:
+	case GUARDIAN_LOOK:
+	case GUARDIAN_RECORD:
+	case GUARDIAN_PROVE:
+	case GUARDIAN_SYNC:
+	case GUARDIAN_REBOOT:
+		break; /* jobs, orderly(), or nothing */
+	}
+}
+
+const struct guardian_ops guardian_linux_ops = {
+	.now_ms = now_ms,
+	.wait = wait_event,
+	.job = start_job,
+	.orderly = begin_reboot,
+	.act = act,
+};
+
+void guardian_linux_init(const struct guardian_setup *setup)
+{
+	int fd = openat(GUARDIAN_FD_PROC, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	sigset_t all;
+
+	log_to(GUARDIAN_FD_KMSG, 1);
+	log_set_level(setup->log);
+	if (fchdir(GUARDIAN_FD_PROC) == 0) {
+		os_console_at(".", "1/root"); /* process 1 has moved on to another */
+		log_show(setup->show);
+	}
+	log_set_name("keelboot-guardian");
+	/* Blocked, not ignored: who ignores SIGCHLD never hears that a job ended. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (fd < 0 || write(fd, "-1000", 5) < 0)
+		log_warn("unable to disable the out-of-memory killer for this process: %m");
+	if (fd >= 0)
+		close(fd);
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+		log_warn("unable to stay in memory: %m");
+}

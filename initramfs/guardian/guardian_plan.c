@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "initramfs/guardian/guardian_plan.h"
+
+#define NEVER	    UINT64_MAX
+#define WAIT_MAX_MS 60000u
+#define FEED_MAX_MS 10000u
+#define SETTLE_MS   1000u  /* for what sysrq began */
+#define AGAIN_MS    10000u /* between two resets that did not help */
+#define MS(seconds) ((uint64_t)(seconds)*1000)
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint32_t feed_every_ms(uint32_t watchdog_s)
+{
+	return (uint32_t)min(MS(watchdog_s) / 4, FEED_MAX_MS);
+}
+
+void guardian_plan_start(struct guardian_plan *p, const struct guardian_terms *terms, uint64_t now)
+{
+	*p = (struct guardian_plan){
+		.terms = *terms,
+		.feed_ms = feed_every_ms(terms->watchdog_s),
+		.phase = terms->trial		? GUARDIAN_PHASE_WATCH
+			 : terms->stable_s != 0 ? GUARDIAN_PHASE_PROVE
+						: GUARDIAN_PHASE_KEEP,
+		.job = GUARDIAN_WAIT,
+		.next = GUARDIAN_WAIT,
+		.due = terms->deadline_s != 0 ? now + MS(terms->deadline_s) : NEVER,
+		.stable_at = terms->stable_s != 0 ? now + MS(terms->stable_s) : NEVER,
+		.job_end = NEVER,
+		.feed_at = terms->watchdog_s != 0 ? now : NEVER,
+	};
+	if (p->phase == GUARDIAN_PHASE_PROVE)
+		p->due = p->stable_at;
+}
+
+static void enter(struct guardian_plan *p, enum guardian_phase phase, enum guardian_step next,
+		  uint64_t due)
+{
+	p->phase = phase;
+	p->next = next;
+	p->due = due;
+}
+
+static void force(struct guardian_plan *p)
+{
+	p->feed_at = NEVER;
+	enter(p, GUARDIAN_PHASE_FORCE, GUARDIAN_SYNC, 0);
+}
+
+/* A shutdown that somebody else began: never a fault of the slot, but it has to come to its end. */
+static void told(struct guardian_plan *p, uint64_t now)
+{
+	uint32_t limit_s = p->terms.shutdown_s;
+
+	if (limit_s < GUARDIAN_PLAN_GRACE_S)
+		limit_s = GUARDIAN_PLAN_GRACE_S;
+	enter(p, GUARDIAN_PHASE_SHUTDOWN, GUARDIAN_WAIT, now + MS(limit_s));
+}
+
+/* Nothing is left but a watchdog that is fed for ever. */
+static void rest(struct guardian_plan *p)
+{
+	if (p->terms.watchdog_s != 0)
+		enter(p, GUARDIAN_PHASE_KEEP, GUARDIAN_WAIT, NEVER);
+	else
+		enter(p, GUARDIAN_PHASE_ENDED, GUARDIAN_END, 0);
+}
+
+/* A bad slot is not let go: the reboot that follows may hang. */
+static void closed(struct guardian_plan *p, bool good)
+{
+	rest(p);
+	if (!good)
+		return;
+	if (p->stable_at != NEVER)
+		enter(p, GUARDIAN_PHASE_PROVE, GUARDIAN_WAIT, p->stable_at);
+	if (p->terms.release && p->terms.watchdog_s != 0)
+		p->next = GUARDIAN_RELEASE;
+}
+
+static void released(struct guardian_plan *p)
+{
+	p->terms.watchdog_s = 0;
+	p->feed_at = NEVER;
+	p->next = GUARDIAN_WAIT;
+	if (p->phase != GUARDIAN_PHASE_PROVE)
+		rest(p);
+}
+
+/* A slot that cannot be told bad is still left: its try is used up. */
+static void recorded(struct guardian_plan *p, bool durable)
+{
+	p->recorded = durable;
+	p->feed_at = NEVER;
+	enter(p, GUARDIAN_PHASE_ORDERLY, GUARDIAN_ORDERLY, 0);
+}
+
+/* Not yet on the way to a reboot of its own. An announced shutdown may have been called off: then
+ * the verdict ends it as ever. With release a slot that turned bad may still turn good. */
+static bool is_undecided(const struct guardian_plan *p)
+{
+	return p->phase == GUARDIAN_PHASE_WATCH || p->phase == GUARDIAN_PHASE_SHUTDOWN ||
+	       (p->phase == GUARDIAN_PHASE_KEEP && p->terms.release);
+}
+
+static void job_ended(struct guardian_plan *p, enum guardian_step job, enum guardian_result result,
+		      uint64_t now)
+{
+	p->job = GUARDIAN_WAIT;
+	p->job_end = NEVER;
+	if (p->phase == GUARDIAN_PHASE_FORCE) {
+		/* Whatever came of it; the next step is the stronger one. */
+		p->next = job == GUARDIAN_SYNC ? GUARDIAN_READ_ONLY : GUARDIAN_RESET;
+		p->due = now;
+		return;
+	}
+	/* What was recorded is done, even if a shutdown was announced meanwhile. */
+	if (job == GUARDIAN_RECORD && result == GUARDIAN_RECORDED)
+		recorded(p, true);
+	if (job == GUARDIAN_PROVE) {
+		p->stable_at = NEVER; /* once: later the report itself proves it */
+		if (p->phase == GUARDIAN_PHASE_PROVE)
+			rest(p);
+		return;
+	}
+	if ((result == GUARDIAN_CLOSED || result == GUARDIAN_GOOD) && is_undecided(p))
+		closed(p, result == GUARDIAN_GOOD);
+	if (p->phase != GUARDIAN_PHASE_WATCH)
+		return;
+	if (result == GUARDIAN_CLEAN)
+		told(p, now);
+	else if (job == GUARDIAN_RECORD)
+		recorded(p, false);
+}
+
+void guardian_plan_event(struct guardian_plan *p, enum guardian_event e,
+			 enum guardian_result result, uint64_t now)
+{
+	if (e == GUARDIAN_NUDGED && p->terms.trial && is_undecided(p))
+		p->nudged = true;
+	if (e == GUARDIAN_TOLD && p->phase == GUARDIAN_PHASE_PROVE && p->terms.watchdog_s == 0)
+		rest(p);
+	if (e == GUARDIAN_TOLD &&
+	    (p->phase == GUARDIAN_PHASE_WATCH || p->phase == GUARDIAN_PHASE_PROVE ||
+	     p->phase == GUARDIAN_PHASE_KEEP))
+		told(p, now);
+	if (e == GUARDIAN_DONE && p->job != GUARDIAN_WAIT)
+		job_ended(p, p->job, result, now);
+}
+
+void guardian_plan_counts(struct guardian_plan *p, uint32_t watchdog_s, uint64_t now)
+{
+	if (watchdog_s == 0 || watchdog_s >= GUARDIAN_PLAN_GRACE_S + GUARDIAN_PLAN_MARGIN_S ||
+	    p->phase != GUARDIAN_PHASE_ORDERLY)
+		return;
+	p->feed_ms = feed_every_ms(watchdog_s);
+	p->feed_at = now + p->feed_ms;
+}
+
+static enum guardian_step begin_job(struct guardian_plan *p, enum guardian_step job, uint64_t now)
+{
+	p->job = job;
+	p->job_end = now + MS(GUARDIAN_PLAN_JOB_S);
+	return job;
+}
+
+static enum guardian_step next_forced(struct guardian_plan *p, uint64_t now)
+{
+	enum guardian_step step = p->next;
+
+	if (now < p->due)
+		return GUARDIAN_WAIT;
+	if (step == GUARDIAN_READ_ONLY) {
+		p->next = GUARDIAN_REBOOT;
+		p->due = now + SETTLE_MS;
+		return step;
+	}
+	if (step == GUARDIAN_RESET) {
+		p->due = now + AGAIN_MS;
+		return step;
+	}
+	return begin_job(p, step, now);
+}
+
+static enum guardian_step next_undecided(struct guardian_plan *p, uint64_t now)
+{
+	if (now >= p->due && p->phase == GUARDIAN_PHASE_WATCH)
+		return begin_job(p, GUARDIAN_RECORD, now);
+	if (now >= p->due) {
+		force(p);
+		return next_forced(p, now);
+	}
+	if (!p->nudged)
+		return GUARDIAN_WAIT;
+	p->nudged = false;
+	return begin_job(p, GUARDIAN_LOOK, now);
+}
+
+enum guardian_step guardian_plan_next(struct guardian_plan *p, uint64_t now)
+{
+	if (now >= p->feed_at) {
+		p->feed_at = now + p->feed_ms;
+		return GUARDIAN_FEED;
+	}
+	if (p->job != GUARDIAN_WAIT) {
+		if (now < p->job_end)
+			return GUARDIAN_WAIT;
+		job_ended(p, p->job, GUARDIAN_FAILED, now);
+		return GUARDIAN_KILL;
+	}
+	if (p->next == GUARDIAN_RELEASE) {
+		released(p);
+		return GUARDIAN_RELEASE;
+	}
+	switch (p->phase) {
+	case GUARDIAN_PHASE_PROVE:
+		return now >= p->due ? begin_job(p, GUARDIAN_PROVE, now) : GUARDIAN_WAIT;
+	case GUARDIAN_PHASE_WATCH:
+	case GUARDIAN_PHASE_SHUTDOWN:
+	case GUARDIAN_PHASE_KEEP:
+		return next_undecided(p, now);
+	case GUARDIAN_PHASE_ENDED:
+		return GUARDIAN_END;
+	case GUARDIAN_PHASE_FORCE:
+		return next_forced(p, now);
+	case GUARDIAN_PHASE_ORDERLY:
+		if (p->next == GUARDIAN_ORDERLY) {
+			enter(p, p->phase, GUARDIAN_WAIT, now + MS(GUARDIAN_PLAN_GRACE_S));
+			return GUARDIAN_ORDERLY;
+		}
+		break;
+	}
+	if (now < p->due)
+		return GUARDIAN_WAIT;
+	force(p);
+	return next_forced(p, now);
+}
+
+uint32_t guardian_plan_wait_ms(const struct guardian_plan *p, uint64_t now)
+{
+	uint64_t at = min(p->feed_at, p->job != GUARDIAN_WAIT ? p->job_end : p->due);
+
+	return at <= now ? 0 : (uint32_t)min(at - now, WAIT_MAX_MS);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The helper programs of the boot in one file, told apart by the name that they are started under:
+ * one static program with OpenSSL, zstd and libblkid is a third of the size of three.
+ */
+#include "initramfs/prober/prober.h"
+#include "lib/bootlog.h"
+#include "update/apply/apply.h"
+#include "update/apply/apply_cage.h"
+#include "update/decoder/decoder_main.h"
+#include "update/crypto/ossl.h"
+#include "update/apply/verify_slot.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+static int apply_program(int argc, char **argv)
+{
+	if (apply_cage_enter() != KB_OK || !ossl_alone())
+		return APPLY_FAILED;
+	return apply_main(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 0 ? base_name(argv[0]) : "";
+
+	if (strcmp(name, "keelboot-apply") == 0 || strcmp(name, "keelboot-verify") == 0)
+		bootlog_inherit();
+	if (strcmp(name, "keelboot-apply") == 0)
+		return apply_program(argc, argv);
+	if (strcmp(name, "keelboot-decoder") == 0)
+		return decoder_main();
+	if (strcmp(name, "keelboot-prober") == 0)
+		return prober_main(argc, argv);
+	if (strcmp(name, "keelboot-verify") == 0)
+		return ossl_alone() ? verify_slot_main(argc, argv) : VERIFY_SLOT_FAILED;
+	fprintf(stderr,
+		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-decoder, "
+		"keelboot-prober or keelboot-verify, and process 1 or the keelboot command starts "
+		"it\n",
+		name);
+	return 3;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One bundle onto one slot: opened, verified, accepted, written, recorded. What keelboot-apply does
+ * for each file that it finds, and what `keelboot install` does for the file that it is given.
+ *
+ * The caller holds the store's lock and has loaded the state under it. Buffers are static: one job
+ * at a time in a process.
+ */
+#pragma once
+
+#include "lib/conf.h"
+#include "selector/plan.h"
+#include "selector/store.h"
+#include "update/install/install.h"
+#include "update/keys/keyring.h"
+
+#define APPLY_FILE_PATH_MAX 127
+
+/* A partition of a slot: its class ("root") and its device node or file. */
+struct apply_part {
+	char cls[CONF_NAME_MAX + 1];
+	char path[APPLY_FILE_PATH_MAX + 1];
+};
+
+struct apply_slot {
+	unsigned nparts;
+	struct apply_part part[CONF_CLASSES_MAX];
+};
+
+struct apply_job {
+	/* the bundle: an open descriptor, borrowed; its name for messages; raw: a device, on which
+	 * anything may follow the bundle */
+	int fd;
+	const char *name;
+	bool raw;
+
+	/* the device */
+	const char *compatible;	    /* conf.compatible */
+	const struct keyring *keys; /* loaded */
+	struct store *store;
+	struct state *state;
+	struct apply_slot slot[STATE_SLOTS_MAX];
+	choose_mask mountable; /* as preflight or the running system knows; 0xff if not known */
+	choose_mask mounted;   /* the running slot; 0 at boot */
+
+	/* how */
+	enum state_source source; /* for the history */
+	enum plan_mode mode;
+	int want; /* only this slot may be the target; STATE_NONE: plan_accept()'s choice */
+	bool verify_first;
+	bool untold;	      /* a failure does not go into the history: apply_file_tell_more() */
+	uint64_t max_jump;    /* system.conf: see plan_ahead() */
+	uint64_t floor_bound; /* of signed_floor_bound(): in rescue no higher floor of the state is
+				 believed, and an install that is begun puts it right; in a last
+				 resort no higher sequence of a slot is */
+	uint8_t tries;	      /* of the trial: system.conf; 0: STATE_TRIES */
+	const char *helper; /* path of keelboot-helper; NULL: $KEELBOOT_HELPER, else its usual place
+			     */
+	void (*progress)(void *ctx, enum install_phase phase, uint64_t done, uint64_t total);
+	void *ctx;
+
+	/* results */
+	struct plan_release release; /* valid once `known` */
+	bool known;		     /* the bundle's signature was good */
+	int target;		     /* or STATE_NONE */
+	uint64_t back;		     /* for plan_begin(): what plan_back() said; 0 in rescue */
+	enum install_blame blame;    /* whose fault a failure was */
+	uint64_t bytes_written, bytes_skipped;
+	char why[240]; /* after a failure: what is wrong, for a person; never empty then */
+};
+
+#define APPLY_FILE_HELPER "/usr/lib/keelboot/keelboot-helper"
+
+/*
+ * Opens and verifies the bundle, looks whether it is for this device and would be installed now:
+ * release, target. Writes nothing. Errors of reader_open() and plan_accept(), KB_ECOMPAT,
+ * KB_ENOTARGET (want cannot be the target).
+ */
+enum kb_err apply_file_look(struct apply_job *job) KB_MUST_CHECK;
+
+/*
+ * apply_file_look() anew, then the install, and one event in the history when something was
+ * written or tried. KB_OK: the state on disk says trial. KB_EAPPLIED: nothing to do, and nothing
+ * was written. Other errors: as apply_file_look() and install_run(); KB_EBUSY: a partition of the
+ * target is in use.
+ */
+enum kb_err apply_file(struct apply_job *job) KB_MUST_CHECK;
+
+/* One event for n more that failed: a stick full of damaged bundles is not to write its way through
+ * the history at each boot. */
+void apply_file_tell_more(struct apply_job *job, unsigned n);
+
+/* What an error of apply_file_look() and apply_file() means for a bundle that stays where it is. */
+enum apply_file_verdict {
+	APPLY_FILE_KNOWN,  /* this release is installed, or was before */
+	APPLY_FILE_NEVER,  /* this device will not accept it at a later boot either */
+	APPLY_FILE_LATER,  /* a later boot may accept it */
+	APPLY_FILE_FAILED, /* it could not be looked at, or not be installed */
+};
+
+enum apply_file_verdict apply_file_verdict(enum kb_err err);
+
+/* True when an error is one that spends the budget of a staged copy: it did not verify, or could
+ * not be read. */
+bool apply_file_copy_failed(const struct apply_job *job, enum kb_err err);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update/apply/apply_job.h"
+#include "update/apply/apply_progress.h"
+
+#include <string.h>
+
+/* What `keelboot stage` verified can decay until the boot. */
+static bool verify_first(const struct apply *a, enum state_source kind)
+{
+	switch (kind) {
+	case STATE_SRC_DATA:
+		return a->conf.data_verify_first;
+	case STATE_SRC_RAW:
+		return a->conf.raw_verify_first;
+	case STATE_SRC_SD:
+		return a->conf.sd_verify_first;
+	case STATE_SRC_USB:
+		return a->conf.usb_verify_first;
+	case STATE_SRC_COMMAND:
+	case STATE_SRC_COUNT:
+		break;
+	}
+	return true;
+}
+
+void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source kind, bool raw)
+{
+	a->job = (struct apply_job){
+		.fd = fd,
+		.name = from,
+		.raw = raw,
+		.compatible = a->conf.compatible,
+		.keys = &a->keys,
+		.store = &a->store,
+		.state = &a->state,
+		.mountable = a->o.mountable,
+		.source = kind,
+		.mode = a->o.mode,
+		.floor_bound = a->floor_bound,
+		.want = STATE_NONE,
+		.verify_first = verify_first(a, kind),
+		.max_jump = a->conf.max_jump,
+		.tries = (uint8_t)a->conf.tries,
+		.progress = apply_progress,
+	};
+	memcpy(a->job.slot, a->o.slot, sizeof(a->job.slot));
+}

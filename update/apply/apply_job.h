@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of keelboot-apply share: the device, and the bundle that is worked on. */
+#pragma once
+
+#include "lib/conf.h"
+#include "update/apply/apply_options.h"
+#include "update/wire/apply_wire.h"
+#include "update/apply/media.h"
+
+#define APPLY_OPENED_MAX 256u /* bundles of one folder: each costs a walk through it */
+
+/* A bundle that would be installed. */
+struct apply_candidate {
+	unsigned source;	       /* index */
+	char name[MEDIA_NAME_MAX + 1]; /* of the file; "" for a raw medium */
+	struct plan_release release;
+	bool tried;
+};
+
+struct apply {
+	struct apply_options o;
+	struct conf conf;
+	struct keyring keys;
+	struct bdev_file dev;
+	struct store store;
+	struct state state;
+	uint64_t floor_bound; /* of signed_floor_bound(); in rescue only */
+	struct apply_job job;
+	struct media media;
+	unsigned ncandidates, nfailed; /* nfailed of them were tried, and at fault */
+	struct apply_candidate candidate[APPLY_CANDIDATES_MAX];
+};
+
+/* Fills a->job for a bundle at fd. `from` is for messages. */
+void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source kind, bool raw);

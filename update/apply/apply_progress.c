@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update/apply/apply_progress.h"
+#include "update/apply/apply_job.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PROGRESS_FD 3
+#define LOOKS_MAX   (APPLY_SOURCES_MAX * (1u + APPLY_OPENED_MAX))
+
+static bool heard;
+static unsigned candidate;
+static uint64_t looks;
+
+void apply_progress_init(void)
+{
+	struct stat st;
+
+	heard = fstat(PROGRESS_FD, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+	/* Else something of ours would be opened at this number, and be written to. It stays open.
+	 * lint: leakReturnValNotUsed: that is what it is opened for */
+	while (!heard && fstat(PROGRESS_FD, &st) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) >= 0)
+		;
+}
+
+static const char *phase_name(enum install_phase phase)
+{
+	switch (phase) {
+	case INSTALL_CHECK:
+		return "check";
+	case INSTALL_WRITE:
+		return "write";
+	case INSTALL_READ_BACK:
+		return "read-back";
+	case INSTALL_DONE:
+		break;
+	}
+	return NULL;
+}
+
+static void send_line(const char *phase, uint64_t done, uint64_t total)
+{
+	char line[80];
+	int n = snprintf(line, sizeof(line), "P %u %s %" PRIu64 " %" PRIu64 "\n", candidate, phase,
+			 done, total);
+
+	/* A reader that is gone has given us up; it kills us if it wants us gone too. */
+	if (heard && n > 0 && n < (int)sizeof(line) && write(PROGRESS_FD, line, (size_t)n) < 0)
+		heard = false;
+}
+
+void apply_progress_look(void)
+{
+	if (candidate == 0 && looks < LOOKS_MAX)
+		send_line("look", ++looks, LOOKS_MAX);
+}
+
+void apply_progress_next(void)
+{
+	candidate++;
+}
+
+void apply_progress(void *ctx, enum install_phase phase, uint64_t done, uint64_t total)
+{
+	const char *name = phase_name(phase);
+
+	(void)ctx;
+	if (name != NULL)
+		send_line(name, done, total);
+}

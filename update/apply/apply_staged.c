@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The staged update. The state says what is staged, by its release id; the file has a name that
+ * follows from it, so nothing else on the data partition is even looked at.
+ */
+#include "update/apply/apply_progress.h"
+#include "update/apply/apply_sources.h"
+#include "lib/bytes.h"
+#include "lib/log.h"
+#include "lib/os.h"
+#include "lib/util.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void save_refusal(struct apply *a, const char *reason)
+{
+	struct history_event ev = {
+		.time = os_time_s(),
+		.kind = HISTORY_REFUSED,
+		.slot = STATE_NONE,
+		.sequence = a->job.known ? a->job.release.sequence : 0,
+	};
+	enum kb_err err = store_save(&a->store, &a->state);
+
+	if (err != KB_OK)
+		log_err("staged update: the state cannot be written: %s", err_text(err));
+	if (a->job.known)
+		state_set_text(ev.version, a->job.release.version);
+	history_set_text(ev.reason, reason);
+	history_set_text(ev.detail, state_source_name(STATE_SRC_DATA));
+	if (store_history_add(&a->store, &ev) != KB_OK)
+		log_warn("the history cannot be written");
+}
+
+/* This copy did not verify, or could not be read: that costs it, not the release. */
+static enum apply_end count_copy_failure(struct apply *a, const char *why)
+{
+	bool dropped;
+
+	plan_staged_failed(&a->state, &dropped);
+	if (dropped)
+		log_err("staged update: %s; dropped after %d boots; stage it again", why,
+			STATE_FAILS_LIMIT);
+	else
+		log_err("staged update: %s; failure %u of %d of this copy", why,
+			(unsigned)a->state.staged.fails, STATE_FAILS_LIMIT);
+	save_refusal(a, why);
+	return APPLY_FAILED;
+}
+
+/* It will never be acceptable: looking at it at each boot would be for nothing. */
+static enum apply_end unstage(struct apply *a)
+{
+	log_notice("staged update: version %s is not installed: %s; no longer staged",
+		   a->job.release.version, a->job.why);
+	a->state.staged = (struct state_staged){ .source = STATE_SRC_NONE };
+	save_refusal(a, a->job.why);
+	return APPLY_NOTHING;
+}
+
+/* What becomes of it when it was not installed. */
+static enum apply_end unstage_or_keep(struct apply *a, enum kb_err err)
+{
+	if (apply_file_copy_failed(&a->job, err))
+		return count_copy_failure(a, a->job.why);
+	switch (apply_file_verdict(err)) {
+	case APPLY_FILE_KNOWN:
+		if (state_on_trial(&a->state, a->state.staged.release) != STATE_NONE)
+			return APPLY_NOTHING; /* mark good unstages it, and removes the file */
+		return unstage(a);
+	case APPLY_FILE_NEVER:
+		return unstage(a);
+	case APPLY_FILE_LATER:
+		log_notice("staged update: not now: %s", a->job.why);
+		return APPLY_NOTHING;
+	case APPLY_FILE_FAILED:
+		break;
+	}
+	log_err("staged update: %s", a->job.why);
+	return APPLY_FAILED;
+}
+
+static enum apply_end install_staged(struct apply *a, const char *name)
+{
+	KB_CLEANUP_FD int fd = -1;
+	enum kb_err err = media_file(&a->media, name, &fd);
+
+	if (err != KB_OK)
+		return count_copy_failure(a, err == KB_ENOENT ? "its file is missing"
+							      : "it cannot be opened");
+	apply_job_fill(a, fd, name, STATE_SRC_DATA, false);
+	err = apply_file_look(&a->job);
+	if (a->job.known && memcmp(a->job.release.id, a->state.staged.release, STATE_ID_LEN) != 0)
+		return count_copy_failure(a, "its file holds another release");
+	if (err != KB_OK)
+		return unstage_or_keep(a, err);
+	apply_progress_next();
+	err = apply_file(&a->job);
+	return err == KB_OK ? APPLY_INSTALLED : unstage_or_keep(a, err);
+}
+
+enum apply_end apply_staged_run(struct apply *a, const struct apply_source *src)
+{
+	const char *const fstypes[] = { a->conf.data_fstype, NULL };
+	char name[8 * 2 + sizeof(MEDIA_SUFFIX)];
+	enum kb_err err;
+	enum apply_end end;
+
+	if (a->state.staged.source != STATE_SRC_DATA)
+		return APPLY_NOTHING;
+	bytes_hex(name, a->state.staged.release, 8);
+	memcpy(name + 16, MEDIA_SUFFIX, sizeof(MEDIA_SUFFIX));
+	err = media_open(&a->media, src->dev, false, fstypes, a->conf.data_stage);
+	if (err == KB_EMOUNT)
+		return count_copy_failure(a, "the data partition cannot be mounted");
+	if (err == KB_ENOENT)
+		return count_copy_failure(a, "the stage folder is missing");
+	if (err != KB_OK) {
+		log_err("staged update: %s cannot be opened: %s", src->dev, err_text(err));
+		return APPLY_FAILED;
+	}
+	end = install_staged(a, name);
+	media_close(&a->media);
+	return end;
+}

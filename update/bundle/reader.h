@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A bundle that is read: header, signature, manifest, then pages, each checked when it is read into
+ * private memory and never read again from the medium. Only the pages in use are in memory.
+ */
+#pragma once
+
+#include "selector/plan.h"
+#include "update/crypto/digest.h"
+#include "update/keys/keyring.h"
+#include "update/bundle/manifest.h"
+#include "update/wire/reader_form.h"
+#include "update/wire/reader_header.h"
+
+#define READER_PAGE	   65536u
+#define READER_PAGE_HASHES 2048u /* in a page of hashes, except the last */
+#define READER_PAGE_HEAD   16u	 /* first_chunk u32, nchunks u32, payload_off u64 */
+#define READER_STORED_MORE 4096u /* by so much may stored bytes exceed the plain ones */
+
+struct reader {
+	int fd;	  /* borrowed; positioned reads only */
+	bool raw; /* a device: what follows total_len is ignored; in a file nothing may */
+	uint8_t header[READER_HEADER_LEN];
+	struct reader_header h;
+	uint8_t sig[READER_SIG_CAP_MAX];
+	char text[MANIFEST_MAX]; /* the manifest as it was signed */
+	struct manifest m;
+	struct plan_release release; /* id etc., of the manifest */
+	char signer[64];	     /* who signed, "a, b" if more had to */
+	struct digest digest;
+	char why[160]; /* after a failure: what is wrong, for a person */
+};
+
+/*
+ * Reads and checks header, signature, manifest. r is large: static or mapped. keyring NULL: no
+ * signature is checked (only for `bundle inspect`, which says so). `size` is that of the file or
+ * device. KB_EFORMAT, KB_ENEWER, KB_ESIG, KB_EDIGEST, KB_EIO; r->why says what.
+ */
+enum kb_err reader_open(struct reader *r, int fd, bool raw, uint64_t size,
+			const struct keyring *k) KB_MUST_CHECK;
+void reader_close(struct reader *r);
+
+struct reader_chunk {
+	uint32_t index;
+	uint32_t len;		  /* plain bytes */
+	uint8_t hash[DIGEST_LEN]; /* of the plain bytes: signed */
+	enum reader_form form;
+	uint64_t off;	 /* of the stored bytes in the file */
+	uint32_t stored; /* their number; at most len + 4096 */
+};
+
+/* A walk over the chunks of an image, in order, with one page of hashes and one of the encoding in
+ * memory. */
+struct reader_walk {
+	struct reader *r;
+	const struct manifest_image *im;
+	const struct manifest_encoding *enc;
+	uint32_t next, nchunks;
+	uint64_t payload; /* offset of the next stored bytes within the encoding's payload */
+	/* private copies of the digest lists and of the pages in use */
+	uint8_t hash_list[READER_PAGE], hash_page[READER_PAGE];
+	uint8_t enc_list[READER_PAGE], enc_page[READER_PAGE];
+	uint32_t hash_page_no, enc_page_no; /* UINT32_MAX: none */
+	size_t enc_pos, enc_page_len;
+	uint32_t enc_left; /* records left in the page */
+};
+
+/*
+ * The encoding of an image that this device can use: the first of kind full; the manifest says of
+ * which forms, so that nothing is read for it. (Seeds come later.) KB_ENEWER: none is known; r->why
+ * says so.
+ */
+enum kb_err reader_pick_encoding(struct reader *r, unsigned image,
+				 const struct manifest_encoding **enc) KB_MUST_CHECK;
+
+/*
+ * Starts at chunk 0: reads and checks the lists. r and enc must outlive w. KB_EIO, KB_EDIGEST,
+ * KB_EFORMAT, KB_ENEWER (an encoding that cannot be walked). After a failure, here or in
+ * reader_walk_next(), r->why says what is wrong.
+ */
+enum kb_err reader_walk_begin(struct reader_walk *w, struct reader *r, unsigned image,
+			      const struct manifest_encoding *enc) KB_MUST_CHECK;
+
+/*
+ * The next chunk; KB_ENOENT after the last one, once all lengths were found exact. KB_EIO,
+ * KB_EDIGEST, KB_EFORMAT; the walk is over then.
+ */
+enum kb_err reader_walk_next(struct reader_walk *w, struct reader_chunk *c) KB_MUST_CHECK;
+
+/* A whole walk, which reads the tables and nothing of the payload. Errors of the two. */
+enum kb_err reader_walk_all(struct reader_walk *w, struct reader *r, unsigned image,
+			    const struct manifest_encoding *enc) KB_MUST_CHECK;
+
+/* Reads the stored bytes of a chunk into buf, which holds c->stored bytes (none for READER_ZERO).
+ * KB_EIO, also on a short read. */
+enum kb_err reader_stored(const struct reader *r, const struct reader_chunk *c,
+			  void *buf) KB_MUST_CHECK;

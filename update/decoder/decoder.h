@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The decoder: a process without rights that turns stored bytes into plain ones, in shared memory.
+ * The parent never trusts what is there: it copies a chunk to private memory, then hashes the copy,
+ * then uses the copy.
+ */
+#pragma once
+
+#include "update/wire/decoder_wire.h"
+#include "update/bundle/reader.h"
+
+#include <sys/types.h>
+
+struct decoder {
+	pid_t pid;
+	int sock;	 /* requests and answers */
+	uint8_t *shared; /* DECODER_SLOTS areas: stored bytes, then plain bytes */
+	size_t area;
+	uint64_t asked, answered;
+};
+
+/* Starts helper (path of keelboot-helper; argv[0] keelboot-decoder). KB_EEXEC, KB_EIO. */
+enum kb_err decoder_start(struct decoder *d, const char *helper) KB_MUST_CHECK;
+
+/* Where the stored bytes of the next request go (chunk + 4096 bytes of room). */
+uint8_t *decoder_input(struct decoder *d);
+
+/* Asks for decoding what is in decoder_input(). At most DECODER_SLOTS may be under way: KB_EINVAL.
+ */
+enum kb_err decoder_ask(struct decoder *d, enum reader_form form, uint32_t stored,
+			uint32_t plain) KB_MUST_CHECK;
+
+/*
+ * Waits, at most timeout_ms, for the oldest request and copies its plain bytes to out (private
+ * memory). KB_EFORMAT: it could not be decoded, or not to exactly `plain` bytes. KB_ECHILD: the
+ * decoder died or broke the protocol.
+ */
+enum kb_err decoder_get(struct decoder *d, uint8_t *out, uint32_t plain,
+			unsigned timeout_ms) KB_MUST_CHECK;
+
+/* Kills and reaps it. */
+void decoder_stop(struct decoder *d);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The story of an install. */
+#include "update/install/install_check.h"
+#include "update/install/install_seal.h"
+#include "update/install/install_write.h"
+
+#include <string.h>
+
+#define READ_AHEAD (4u << 20) /* of what the slot holds */
+
+/* What the page cache has of the slot may never have reached the medium: an earlier install of this
+ * running system may have been killed. */
+static enum kb_err look_afresh(struct install_job *j)
+{
+	for (unsigned i = 0; i < j->nparts; i++) {
+		struct install_job_part *p = &j->part[i];
+
+		if (bdev_flush(p->dev) != KB_OK ||
+		    bdev_drop_cache(p->dev, 0, p->dev->size) != KB_OK)
+			return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
+						"%s cannot be flushed: the storage is failing",
+						p->name);
+	}
+	return KB_OK;
+}
+
+static uint64_t work_bytes(const struct install_job *j)
+{
+	uint64_t bytes = 0;
+
+	/* Discarding what is behind the image counts a little, so that it too shows progress. */
+	for (unsigned i = 0; i < j->nparts; i++)
+		bytes += j->part[i].im->size +
+			 (j->part[i].dev->size - j->part[i].im->size) / INSTALL_BLOCK;
+	return bytes;
+}
+
+static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
+{
+	struct install_pipe_chunk c;
+	enum kb_err err;
+
+	j->now = p;
+	j->expect_same = true;
+	err = install_pipe_begin(&j->pipe, p->image, p->enc);
+	if (err != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "%s", j->pipe.why);
+	bdev_prefetch(p->dev, 0, READ_AHEAD);
+	while ((err = install_check_next(j, &c)) == KB_OK) {
+		bdev_prefetch(p->dev, (uint64_t)c.c.index * p->im->chunk + READ_AHEAD, c.c.len);
+		TRY(install_write_chunk(j, &c));
+		install_job_tick(j, c.c.len);
+	}
+	return err == KB_ENOENT ? install_write_end(j) : err;
+}
+
+static enum kb_err write_all(struct install_job *j)
+{
+	TRY(look_afresh(j));
+	install_job_phase(j, INSTALL_WRITE, work_bytes(j));
+	j->pipe.have = install_write_has;
+	j->pipe.ctx = j;
+	for (unsigned i = 0; i < j->nparts; i++)
+		TRY(write_part(j, &j->part[i]));
+	for (unsigned i = 0; i < j->nparts; i++)
+		TRY(install_write_rest(j, &j->part[i]));
+	return KB_OK;
+}
+
+static enum kb_err read_back(struct install_job *j)
+{
+	uint64_t before, done;
+	enum kb_err err;
+
+	/* What the thread has done already is not told again. */
+	err = install_readback_wait(&j->rb, 0, &before);
+	if (err == KB_OK || err == KB_ETIMEDOUT) {
+		install_job_phase(j, INSTALL_READ_BACK, j->rb.added - before);
+		err = install_readback_push(&j->rb);
+	}
+	while (err == KB_OK || err == KB_ETIMEDOUT) {
+		err = install_readback_wait(&j->rb, 250, &done);
+		install_job_tick(j, done - before - j->done);
+		if (err == KB_OK)
+			return KB_OK;
+	}
+	return install_job_lost(j);
+}
+
+/* The slot holds this release, and the state says so. */
+static bool is_known(const struct install *in)
+{
+	const struct state_slot *t = &in->s->slot[in->target];
+
+	return state_is_fit(t) && state_holds(t, in->r->release.id);
+}
+
+static enum kb_err run_steps(struct install_job *j)
+{
+	TRY(install_check_pair(j));
+	TRY(install_check_all(j));
+	TRY(write_all(j));
+	TRY(read_back(j));
+	if (!j->sealed && is_known(j->in))
+		return KB_EAPPLIED;
+	if (j->sealed)
+		TRY(install_seal_open(j));
+	return install_seal_commit(j);
+}
+
+enum kb_err install_run(struct install *in)
+{
+	static struct install_job job;
+	bool threaded = false;
+	enum kb_err err;
+
+	memset(&job, 0, sizeof(job));
+	job.in = in;
+	in->bytes_written = in->bytes_skipped = 0;
+	in->blame = INSTALL_BLAME_NONE;
+	in->why[0] = '\0';
+	for (unsigned i = 0; i < in->nparts && i < MANIFEST_IMAGES_MAX; i++)
+		threaded |= in->part[i].raw != NULL;
+	err = digest_init(&job.digest);
+	if (err == KB_OK)
+		err = digest_init(&job.whole);
+	if (err == KB_OK)
+		err = install_readback_begin(&job.rb, threaded);
+	if (err == KB_OK) {
+		job.pipe.r = in->r;
+		job.pipe.helper = in->helper;
+		job.pipe.digest = &job.digest;
+		err = run_steps(&job);
+	}
+	install_pipe_close(&job.pipe);
+	install_readback_end(&job.rb);
+	digest_free(&job.digest);
+	digest_free(&job.whole);
+	if (err == KB_OK)
+		install_job_phase(&job, INSTALL_DONE, 0);
+	return err;
+}

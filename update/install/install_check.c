@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that can be found out before the first write. */
+#include "update/install/install_check.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static uint8_t heads[MANIFEST_IMAGES_MAX][INSTALL_SEAL] __attribute__((aligned(BDEV_ALIGN)));
+
+static const struct install_part *part_of(const struct install *in, const char *cls)
+{
+	for (unsigned i = 0; i < in->nparts; i++)
+		if (strcmp(in->part[i].cls, cls) == 0)
+			return &in->part[i];
+	return NULL;
+}
+
+/* What no boot could mount. */
+static enum kb_err check_fits(struct install_job *j, const struct manifest_image *im,
+			      const struct install_part *part)
+{
+	if (im->size > part->dev->size)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
+					"image %s is %" PRIu64
+					" bytes, but its partition only %" PRIu64
+					": it was made for larger slots",
+					im->name, im->size, part->dev->size);
+	if (manifest_verity_block(im) < part->dev->sector)
+		return install_job_fail(
+			j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
+			"image %s: dm-verity blocks of %" PRIu32
+			" bytes, but %s has sectors of %" PRIu32 ": it was made for another disk",
+			im->name, manifest_verity_block(im),
+			part->path != NULL ? part->path : "its partition", part->dev->sector);
+	return KB_OK;
+}
+
+static enum kb_err pair_one(struct install_job *j, unsigned image)
+{
+	const struct manifest_image *im = &j->in->r->m.image[image];
+	const struct install_part *part = part_of(j->in, im->name);
+	struct install_job_part *p = &j->part[j->nparts];
+
+	if (part == NULL)
+		return install_job_fail(
+			j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
+			"the bundle has an image for %s, but the slot has no such partition",
+			im->name);
+	TRY(check_fits(j, im, part));
+	p->dev = part->dev;
+	p->raw = part->raw != NULL ? part->raw : part->dev;
+	p->im = im;
+	p->name = part->path != NULL ? part->path : im->name;
+	p->image = image;
+	p->head = heads[j->nparts];
+	if (reader_pick_encoding(j->in->r, image, &p->enc) != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ENEWER, "%s", j->in->r->why);
+	j->nparts++;
+	return KB_OK;
+}
+
+enum kb_err install_check_pair(struct install_job *j)
+{
+	const struct manifest *m = &j->in->r->m;
+
+	/* Root comes first: the seal goes by this order. */
+	for (unsigned others = 0; others < 2; others++)
+		for (unsigned i = 0; i < m->nimages; i++)
+			if ((strcmp(m->image[i].name, "root") != 0) == others)
+				TRY(pair_one(j, i));
+	for (unsigned i = 0; i < j->in->nparts; i++) {
+		bool found = false;
+
+		for (unsigned k = 0; k < j->nparts; k++)
+			found |= strcmp(j->part[k].im->name, j->in->part[i].cls) == 0;
+		if (!found)
+			return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
+						"the bundle has no image for %s, which the slot "
+						"needs",
+						j->in->part[i].cls);
+	}
+	return KB_OK;
+}
+
+enum kb_err install_check_next(struct install_job *j, struct install_pipe_chunk *c)
+{
+	enum kb_err err = install_pipe_next(&j->pipe, c);
+
+	if (err == KB_OK || err == KB_ENOENT)
+		return err;
+	return install_job_fail(j, err == KB_EEXEC ? INSTALL_BLAME_SYSTEM : INSTALL_BLAME_BUNDLE,
+				err, "%s", j->pipe.why);
+}
+
+/* The records of all chunks, so that an unknown form is refused before anything is written. */
+static enum kb_err check_tables(struct install_job *j, const struct install_job_part *p)
+{
+	enum kb_err err = reader_walk_all(&j->pipe.walk, j->in->r, p->image, p->enc);
+
+	if (err == KB_OK)
+		return KB_OK;
+	return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "image %s: %s", p->im->name,
+				j->in->r->why);
+}
+
+static enum kb_err check_payload(struct install_job *j, const struct install_job_part *p)
+{
+	struct install_pipe_chunk c;
+	enum kb_err err;
+
+	j->pipe.whole = &j->whole;
+	err = install_pipe_begin(&j->pipe, p->image, p->enc);
+	if (err != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "image %s: %s", p->im->name,
+					j->pipe.why);
+	while ((err = install_check_next(j, &c)) == KB_OK)
+		install_job_tick(j, c.c.len);
+	j->pipe.whole = NULL;
+	return err == KB_ENOENT ? KB_OK : err;
+}
+
+enum kb_err install_check_all(struct install_job *j)
+{
+	uint64_t total = 0;
+
+	for (unsigned i = 0; i < j->nparts; i++)
+		total += j->part[i].im->size;
+	install_job_phase(j, INSTALL_CHECK, j->in->verify_first ? total : 0);
+	for (unsigned i = 0; i < j->nparts; i++) {
+		TRY(check_tables(j, &j->part[i]));
+		if (j->in->verify_first)
+			TRY(check_payload(j, &j->part[i]));
+	}
+	return KB_OK;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every part of an install does: notes its failure, and reports its progress. */
+#include "update/install/install_job.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#define REPORT_MS 100u
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, enum kb_err err,
+			     const char *fmt, ...)
+{
+	struct install *in = j->in;
+	size_t n = 0;
+	va_list ap;
+
+	if (in->why[0] != '\0')
+		return err;
+	in->blame = blame;
+	if (blame == INSTALL_BLAME_TARGET)
+		n = (size_t)snprintf(in->why, sizeof(in->why),
+				     "slot %c: ", state_slot_letter(in->target));
+	va_start(ap, fmt);
+	vsnprintf(in->why + n, sizeof(in->why) - n, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+enum kb_err install_job_lost(struct install_job *j)
+{
+	const char *name = "its partition";
+
+	for (unsigned i = 0; i < j->nparts; i++)
+		if (j->part[i].raw == j->rb.err_dev)
+			name = j->part[i].name;
+	return install_job_fail(
+		j, INSTALL_BLAME_TARGET, KB_EIO,
+		"%s: reading back what was written failed (byte %llu): the storage is failing",
+		name, (unsigned long long)j->rb.err_off);
+}
+
+static void report_progress(struct install_job *j, bool now)
+{
+	uint64_t ms = now_ms();
+
+	if (j->in->progress == NULL || (!now && ms - j->reported_ms < REPORT_MS))
+		return;
+	j->reported_ms = ms;
+	j->in->progress(j->in->ctx, j->phase, j->done, j->total);
+}
+
+void install_job_phase(struct install_job *j, enum install_phase phase, uint64_t total)
+{
+	j->phase = phase;
+	j->done = 0;
+	j->total = total;
+	report_progress(j, true);
+}
+
+void install_job_tick(struct install_job *j, uint64_t bytes)
+{
+	j->done += bytes;
+	if (bytes > 0)
+		report_progress(j, j->done == j->total);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of an install share: the job that they work on. */
+#pragma once
+
+#include "update/install/install.h"
+#include "update/install/install_pipe.h"
+#include "update/install/install_readback.h"
+
+#define INSTALL_BLOCK 4096u /* what is compared and written as one */
+#define INSTALL_HEAD_CHUNKS \
+	(INSTALL_SEAL / MANIFEST_CHUNK_MIN) /* chunks that may overlap the seal */
+
+/* One partition of the target, with the image that goes there. */
+struct install_job_part {
+	struct bdev *dev, *raw; /* raw: for reading back; dev when there is none */
+	const struct manifest_image *im;
+	const char *name; /* what failed, for messages: the device, or the class */
+	unsigned image;
+	const struct manifest_encoding *enc;
+	/* What the first bytes will be; written last. Valid once sealed. */
+	uint8_t *head;
+	unsigned nhead; /* chunks that overlap it, to be checked before it is written */
+	struct install_readback_item head_chunk[INSTALL_HEAD_CHUNKS];
+};
+
+struct install_job {
+	struct install *in;
+	struct install_job_part part[MANIFEST_IMAGES_MAX];
+	unsigned nparts;
+	struct install_job_part *now; /* being walked */
+	struct digest digest, whole;
+	struct install_pipe pipe;
+	struct install_readback rb;
+	bool sealed;
+	bool expect_same; /* the last chunk needed no write, so the next may not either */
+	bool warned;	  /* that the slot could not be read */
+	/* Zeroing that was put off, since devices like it in large pieces */
+	uint64_t zero_off, zero_len;
+	uint64_t done, total;
+	enum install_phase phase;
+	uint64_t reported_ms;
+};
+
+/* Notes what is wrong and whose fault it is, returns err. The first note stays. Where the slot is
+ * to blame its letter goes in front. */
+enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, enum kb_err err,
+			     const char *fmt, ...)
+	__attribute__((format(printf, 4, 5))) KB_MUST_CHECK;
+
+/* The read-back found something else than what was written. */
+enum kb_err install_job_lost(struct install_job *j) KB_MUST_CHECK;
+
+/* Adds to the work done, and reports to the caller now and then. */
+void install_job_phase(struct install_job *j, enum install_phase phase, uint64_t total);
+void install_job_tick(struct install_job *j, uint64_t bytes);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update/install/install_pipe.h"
+#include "lib/bdev.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PIPE_DECODE_MS 60000u /* for one chunk of at most 1 MiB */
+
+/* Private memory: what is hashed is what is used. */
+static uint8_t plain[MANIFEST_CHUNK_MAX] __attribute__((aligned(BDEV_ALIGN)));
+
+__attribute__((format(printf, 3, 4))) static enum kb_err fail_pipe(struct install_pipe *p,
+								   enum kb_err err, const char *fmt,
+								   ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(p->why, sizeof(p->why), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+static enum kb_err reader_said(struct install_pipe *p, enum kb_err err)
+{
+	return fail_pipe(p, err, "%s", p->r->why[0] != '\0' ? p->r->why : err_text(err));
+}
+
+enum kb_err install_pipe_begin(struct install_pipe *p, unsigned image,
+			       const struct manifest_encoding *enc)
+{
+	enum kb_err err;
+
+	/* A walk that was given up may have left requests behind; their answers would be taken for
+	 * others. */
+	if (p->decoding && p->dec.asked != p->dec.answered)
+		install_pipe_close(p);
+	p->ended = false;
+	p->fed = p->taken = 0;
+	p->r->why[0] = '\0';
+	err = reader_walk_begin(&p->walk, p->r, image, enc);
+	if (err != KB_OK)
+		return reader_said(p, err);
+	if (p->whole != NULL && digest_begin(p->whole) != KB_OK)
+		return fail_pipe(p, KB_EIO, "SHA-256 failed");
+	return KB_OK;
+}
+
+void install_pipe_close(struct install_pipe *p)
+{
+	if (p->decoding)
+		decoder_stop(&p->dec);
+	p->decoding = false;
+}
+
+static const char *image_name(const struct install_pipe *p)
+{
+	return p->walk.im->name;
+}
+
+static enum kb_err unreadable(struct install_pipe *p, const struct reader_chunk *c)
+{
+	return fail_pipe(p, KB_EIO, "image %s: chunk %u cannot be read: the medium is bad or gone",
+			 image_name(p), c->index);
+}
+
+static enum kb_err ask_decoder(struct install_pipe *p, const struct reader_chunk *c)
+{
+	enum kb_err err;
+
+	if (!p->decoding) {
+		err = decoder_start(&p->dec, p->helper);
+		if (err != KB_OK)
+			return fail_pipe(p, err, "the decoder cannot be started (%s)", p->helper);
+		p->decoding = true;
+	}
+	if (reader_stored(p->r, c, decoder_input(&p->dec)) != KB_OK)
+		return unreadable(p, c);
+	err = decoder_ask(&p->dec, c->form, c->stored, c->len);
+	if (err != KB_OK)
+		return fail_pipe(p, err, "image %s: the decoder died before chunk %u",
+				 image_name(p), c->index);
+	return KB_OK;
+}
+
+/* Takes chunks from the walk until the ring is full, and sets the decoder to work on them. */
+static enum kb_err feed_decoder(struct install_pipe *p)
+{
+	while (!p->ended && p->fed - p->taken < DECODER_SLOTS) {
+		struct install_pipe_item *it = &p->ring[p->fed % DECODER_SLOTS];
+		enum kb_err err = reader_walk_next(&p->walk, &it->c);
+
+		if (err == KB_ENOENT) {
+			p->ended = true;
+			return KB_OK;
+		}
+		if (err != KB_OK)
+			return reader_said(p, err);
+		it->had = it->c.form != READER_ZERO && p->have != NULL && p->have(p->ctx, &it->c);
+		if (!it->had && it->c.form == READER_ZSTD)
+			TRY(ask_decoder(p, &it->c));
+		p->fed++;
+	}
+	return KB_OK;
+}
+
+static enum kb_err hash_zeroes(struct install_pipe *p, uint32_t len)
+{
+	if (p->zero_len == len)
+		return KB_OK;
+	memset(plain, 0, len);
+	TRY(digest_buf(p->digest, plain, len, p->zero_hash));
+	p->zero_len = len;
+	return KB_OK;
+}
+
+static enum kb_err obtain_chunk(struct install_pipe *p, const struct reader_chunk *c)
+{
+	enum kb_err err;
+
+	switch (c->form) {
+	case READER_ZERO:
+		return hash_zeroes(p, c->len);
+	case READER_RAW:
+		return c->stored == c->len && reader_stored(p->r, c, plain) == KB_OK
+			       ? KB_OK
+			       : unreadable(p, c);
+	case READER_ZSTD:
+		err = decoder_get(&p->dec, plain, c->len, PIPE_DECODE_MS);
+		if (err == KB_OK)
+			return KB_OK;
+		return fail_pipe(p, err, "image %s: chunk %u %s", image_name(p), c->index,
+				 err == KB_EFORMAT ? "cannot be decoded: the bundle is damaged"
+						   : "crashed the decoder");
+	case READER_COPY:
+	case READER_PATCH:
+		break;
+	}
+	return fail_pipe(p, KB_ENEWER, "image %s: chunk %u has a form that needs a newer Keelboot",
+			 image_name(p), c->index);
+}
+
+static enum kb_err check_chunk(struct install_pipe *p, const struct reader_chunk *c)
+{
+	uint8_t got[DIGEST_LEN];
+
+	if (c->form == READER_ZERO)
+		memcpy(got, p->zero_hash, sizeof(got));
+	else if (digest_buf(p->digest, plain, c->len, got) != KB_OK)
+		return fail_pipe(p, KB_EIO, "SHA-256 failed");
+	if (memcmp(got, c->hash, sizeof(got)) != 0)
+		return fail_pipe(p, KB_EDIGEST,
+				 "image %s: chunk %u is not what was signed: the bundle is damaged",
+				 image_name(p), c->index);
+	return KB_OK;
+}
+
+/* The blocks of digest=; of zeroes one is hashed for all. */
+static enum kb_err add_to_whole(struct install_pipe *p, const struct reader_chunk *c)
+{
+	bool zero = c->form == READER_ZERO;
+	uint8_t hash[DIGEST_LEN];
+	uint32_t len;
+
+	if (p->whole == NULL)
+		return KB_OK;
+	if (zero)
+		memset(plain, 0, MANIFEST_DIGEST_BLOCK);
+	for (uint32_t at = 0; at < c->len; at += len) {
+		const uint8_t *block = zero ? plain : plain + at;
+		bool known = zero && at > 0;
+
+		len = c->len - at < MANIFEST_DIGEST_BLOCK ? c->len - at : MANIFEST_DIGEST_BLOCK;
+		known &= len == MANIFEST_DIGEST_BLOCK;
+		if ((!known && digest_buf(p->digest, block, len, hash) != KB_OK) ||
+		    digest_add(p->whole, hash, DIGEST_LEN) != KB_OK)
+			return fail_pipe(p, KB_EIO, "SHA-256 failed");
+	}
+	return KB_OK;
+}
+
+/* Behind the last chunk. */
+static enum kb_err check_whole(struct install_pipe *p)
+{
+	uint8_t got[DIGEST_LEN];
+
+	if (p->whole == NULL)
+		return KB_ENOENT;
+	if (digest_end(p->whole, got) != KB_OK)
+		return fail_pipe(p, KB_EIO, "SHA-256 failed");
+	if (memcmp(got, p->walk.im->digest, DIGEST_LEN) != 0)
+		return fail_pipe(
+			p, KB_EDIGEST,
+			"image %s: its chunks are right, but digest= in the manifest differs: the bundle was made wrongly; make it again",
+			image_name(p));
+	return KB_ENOENT;
+}
+
+enum kb_err install_pipe_next(struct install_pipe *p, struct install_pipe_chunk *out)
+{
+	const struct install_pipe_item *it = &p->ring[p->taken % DECODER_SLOTS];
+
+	TRY(feed_decoder(p));
+	if (p->taken == p->fed)
+		return check_whole(p);
+	*out = (struct install_pipe_chunk){ .c = it->c, .had = it->had };
+	if (!it->had) {
+		TRY(obtain_chunk(p, &it->c));
+		TRY(check_chunk(p, &it->c));
+		TRY(add_to_whole(p, &it->c));
+		if (it->c.form != READER_ZERO)
+			out->plain = plain;
+	}
+	p->taken++;
+	return KB_OK;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The chunks of an image, in order, plain and checked against their signed hashes, with the decoder
+ * some chunks ahead.
+ */
+#pragma once
+
+#include "update/decoder/decoder.h"
+#include "update/bundle/reader.h"
+
+struct install_pipe {
+	/* set by the caller */
+	struct reader *r;
+	const char *helper;
+	struct digest *digest;
+	/* Asked before a chunk is read: true when its bytes are where they should be already, so
+	 * that it need not be obtained. NULL: never. */
+	bool (*have)(void *ctx, const struct reader_chunk *c);
+	void *ctx;
+	/* A context for the image's digest=, which is compared behind its last chunk; only without
+	 * have(), since it takes all chunks. NULL: it is not compared. */
+	struct digest *whole;
+	/* inside */
+	struct reader_walk walk;
+	struct decoder dec;
+	bool decoding, ended;
+	uint64_t fed, taken;
+	struct install_pipe_item {
+		struct reader_chunk c;
+		bool had;
+	} ring[DECODER_SLOTS];
+	uint32_t zero_len; /* what zero_hash is the hash of */
+	uint8_t zero_hash[DIGEST_LEN];
+	uint8_t zero_block[DIGEST_LEN]; /* the hash of MANIFEST_DIGEST_BLOCK zeroes */
+	bool has_zero_block;
+	char why[160]; /* after a failure */
+};
+
+/* What install_pipe_next() gives. */
+struct install_pipe_chunk {
+	struct reader_chunk c;
+	bool had;	      /* have() said so; plain is NULL */
+	const uint8_t *plain; /* valid until the next call; NULL: had, or all zero */
+};
+
+/* Starts with the first chunk of an image. Errors of reader_walk_begin(). */
+enum kb_err install_pipe_begin(struct install_pipe *p, unsigned image,
+			       const struct manifest_encoding *enc) KB_MUST_CHECK;
+
+/*
+ * The next chunk. KB_ENOENT behind the last one. KB_EDIGEST: it is not what was signed, or the
+ * image is not the one of digest=; KB_EFORMAT, KB_ECHILD: it cannot be decoded; KB_EIO: it cannot
+ * be read; KB_EEXEC: the decoder cannot be run.
+ */
+enum kb_err install_pipe_next(struct install_pipe *p, struct install_pipe_chunk *out) KB_MUST_CHECK;
+
+/* Stops the decoder. */
+void install_pipe_close(struct install_pipe *p);

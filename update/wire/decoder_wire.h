@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What parent and decoder say to each other. Both come from one executable, so host order will do.
+ */
+#pragma once
+
+#include "update/wire/manifest_limits.h"
+#include "update/wire/reader_form.h"
+
+#include <stdint.h>
+
+#define DECODER_WIRE_SOCK   3 /* descriptors of the child */
+#define DECODER_WIRE_SHARED 4
+
+#define DECODER_SLOTS 4u /* chunks in flight, so that decoding overlaps hashing and writing */
+
+#define DECODER_WIRE_STORED_MAX (MANIFEST_CHUNK_MAX + 4096u)
+#define DECODER_WIRE_AREA	(DECODER_WIRE_STORED_MAX + MANIFEST_CHUNK_MAX)
+
+#define DECODER_WIRE_HELLO                                                     \
+	0x6b6c6f48u /* answer when the limits are in force, before any request \
+		     */
+
+/* Answer of a child that could not become the decoder: `slot` is its errno. */
+#define DECODER_WIRE_NO_EXEC 0x6b6c6f45u
+
+struct decoder_ask {
+	uint32_t slot, form, stored, plain;
+};
+
+struct decoder_answer {
+	uint32_t slot;
+	uint32_t status; /* 0: decoded to exactly `plain` bytes; 1: not; or one of the above */
+};
