@@ -378,6 +378,19 @@ TEST(tiers_have_names)
 	assert_string_equal(choose_tier_name((enum choose_tier)9), "last-resort");
 }
 
+/* The preferred slot comes back once another one has proved itself in a boot that took its place.
+ */
+TEST(oneshot_proves_nothing_for_the_preferred_slot)
+{
+	states_fresh(&s);
+	states_set(&s, 1, STATE_GOOD, 2);
+	s.slot[0].streak = STATE_STREAK_LIMIT;
+	charge(&s, 1, CHOOSE_ONESHOT, false);
+	assert_int_equal(s.open, STATE_NONE);
+	charge(&s, 1, CHOOSE_NORMAL, false);
+	assert_int_equal(s.open, 1);
+}
+
 int main(void)
 {
 	return TEST_RUN("choose");

@@ -369,7 +369,7 @@ TEST(bad_values_become_what_trusts_least)
 		 "lr.count=x\na.st=superb\na.tries=-1\na.grace=\na.streak=none\na.ever=x\n"
 		 "a.doubt=x\na.retries=x\na.wait=x\na.release=00\na.sequence=5\n"
 		 "b.release=" HALF_ID HALF_ID "\nb.sequence=x\nstaged=moon,00,1\napply.usb=x,y,z\n"
-		 "installs=many\nrebuilt=?\nwarm=x\nps=12\nfloor=x\napplied=zz,,\n"
+		 "installs=many\nrebuilt=?\nwarm=x\nps=0123456789abcdef0\nfloor=x\napplied=zz,,\n"
 		 "unwritable=zz,zz:1,:,\n",
 		 "nslots=2\npref=a\nlast=-\nopen=b\ntoken=0\nclean=0\nlr=-\n"
 		 "a.st=bad\na.tries=0\na.grace=0\na.streak=3\n"
