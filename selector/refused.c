@@ -17,7 +17,7 @@ static bool is_barred_by_others(const struct ask *a)
 	return !state_is_rejected(a->s, a->r->id);
 }
 
-static bool is_below_floor(const struct ask *a)
+static bool is_below_the_floor(const struct ask *a)
 {
 	return a->r->sequence < a->floor;
 }
@@ -47,7 +47,7 @@ static const struct {
 	  "too many releases failed on this device; only newer ones are installed automatically",
 	  "to install this one: keelboot install FILE" },
 	{ KB_EREJECTED, NULL, NULL, AGAIN },
-	{ KB_EDOWNGRADE, is_below_floor, "below this device's rollback floor", NULL },
+	{ KB_EDOWNGRADE, is_below_the_floor, "below this device's rollback floor", NULL },
 	{ KB_EDOWNGRADE, is_last_resort,
 	  "older than every good slot, or than the last one that was overwritten, and not signed for a downgrade",
 	  "bring the release of one of these slots, or a newer one" },
