@@ -28,14 +28,13 @@ static bool read_id(uint8_t *out, size_t len, const char *val, size_t val_len)
 static void get_number(void *field, const struct state_key *key, const struct text_line *l)
 {
 	uint64_t v = text_value(l, key->max, key->bad);
-	uint16_t half = (uint16_t)v;
 
 	if (key->size == sizeof(uint8_t))
 		*(uint8_t *)field = (uint8_t)v;
-	else if (key->size == sizeof(half))
-		memcpy(field, &half, sizeof(half));
+	else if (key->size == sizeof(uint16_t))
+		*(uint16_t *)field = (uint16_t)v;
 	else
-		memcpy(field, &v, sizeof(v));
+		*(uint64_t *)field = v;
 }
 
 static void get_letter(int8_t *field, const struct state *s, const struct state_key *key,
@@ -168,7 +167,8 @@ static void get_field(struct state *s, struct state_slot *t, const struct state_
 		get_st(field, key, l);
 		break;
 	case STATE_KIND_RELEASE:
-		t->has_release = read_id(field, STATE_ID_LEN, l->val, l->val_len);
+		if (t != NULL)
+			t->has_release = read_id(field, STATE_ID_LEN, l->val, l->val_len);
 		break;
 	case STATE_KIND_NSLOTS:
 	case STATE_KIND_SLOTS:

@@ -125,10 +125,11 @@ def link_init(tmp_path, symbol: str) -> subprocess.CompletedProcess:
     source = tmp_path / "wants.c"
     source.write_text(f"extern char {symbol}[];\nchar *volatile wants;\n"
                       f"__attribute__((constructor)) static void want(void) {{ wants = {symbol}; }}\n")
-    said = subprocess.run(["make", "-n", "V=1", "-W", "build/libreal.a", "build/init"], cwd=TOP, text=True, capture_output=True,
-                          check=True).stdout
+    said = subprocess.run(["make", "-n", "V=1", "-W", "build/libreal.a", "build/init"], cwd=TOP, text=True,
+                          capture_output=True, check=True).stdout
     command = next(line for line in said.splitlines() if " -o build/init " in line).split(" >build")[0]
-    command = command.replace(" -o build/init ", f" -o {tmp_path}/init {source} ").replace("build/init.map", f"{tmp_path}/map")
+    command = command.replace(" -o build/init ", f" -o {tmp_path}/init {source} ")
+    command = command.replace("build/init.map", f"{tmp_path}/map")
     return subprocess.run(command, shell=True, cwd=TOP, text=True, capture_output=True)
 
 

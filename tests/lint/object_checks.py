@@ -104,7 +104,8 @@ def process_1_allocates(tree) -> list:
     found = [f"build/init.map:1: {library} is linked into /init" for library in sorted(libraries)
              if library.startswith(FOREIGN)]
     folders = folders_of(tree, "OF_INIT")
-    names = sorted({*names, *(name for name in tree.sources(shipped=True) if str(PurePosixPath(name).parent) in folders)})
+    archived = [name for name in tree.sources(shipped=True) if str(PurePosixPath(name).parent) in folders]
+    names = sorted({*names, *archived})
     tree.compile(names)
     for name in names:
         for symbol in tree.symbols(name):
