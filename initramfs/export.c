@@ -179,13 +179,11 @@ static void put_guardian(const struct boot *b, struct text *t)
 		put(t, "\"guardian\":null");
 	else if (g->deadline_s == 0)
 		put(t,
-		    "\"guardian\":{\"pid\":%d,\"mode\":\"%s\",\"deadline\":null,\"due\":null,"
-		    "\"stable\":%u}",
+		    "\"guardian\":{\"pid\":%d,\"mode\":\"%s\",\"deadline\":null,\"due\":null,\"stable\":%u}",
 		    (int)g->pid, g->mode, g->stable_s);
 	else
 		put(t,
-		    "\"guardian\":{\"pid\":%d,\"mode\":\"%s\",\"deadline\":%u,\"due\":%llu,"
-		    "\"stable\":%u}",
+		    "\"guardian\":{\"pid\":%d,\"mode\":\"%s\",\"deadline\":%u,\"due\":%llu,\"stable\":%u}",
 		    (int)g->pid, g->mode, g->deadline_s, (unsigned long long)g->due_ms / 1000,
 		    g->stable_s);
 }

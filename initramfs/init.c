@@ -15,9 +15,9 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	if (!os_is_init()) {
-		fprintf(stderr, "keelboot init " KB_VERSION
-				": this is process 1 of an initramfs; it does nothing "
-				"elsewhere. To pack one: keelboot image build --help\n");
+		fprintf(stderr,
+			"keelboot init " KB_VERSION
+			": this is process 1 of an initramfs; it does nothing elsewhere. To pack one: keelboot image build --help\n");
 		return 3;
 	}
 	/* Until /dev is there: what the kernel opened for us waits for whoever reads it. */

@@ -133,9 +133,9 @@ static bool load_module(const char *path, const char *listed, const char *cmdlin
 		return true;
 	/* A typing error must not cost the disk. */
 	if (params[packed] != '\0') {
-		log_warn("module %s: unable to load with %s of the kernel command line: %m; "
-			 "loading it without",
-			 path, own);
+		log_warn(
+			"module %s: unable to load with %s of the kernel command line: %m; loading it without",
+			path, own);
 		params[packed] = '\0';
 		if (os_finit_module(path, params) == KB_OK)
 			return true;

@@ -84,9 +84,7 @@ static enum kb_err check(const struct root *r, char *reason)
 	const char *init = find_init(r);
 
 	if (init == NULL) {
-		log_err("root: %s is not an executable file of this root file system (init= or "
-			"[system] "
-			"init= says otherwise)",
+		log_err("root: %s is not an executable file of this root file system (init= or [system] init= says otherwise)",
 			wanted);
 		snprintf(reason, STATE_STR_MAX + 1, "no %.44s", wanted);
 		return KB_EEXEC;

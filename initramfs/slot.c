@@ -29,8 +29,7 @@ static enum kb_err no_driver(struct boot *b, int slot, const char *lacks, const 
 			     const char *pack, char *reason)
 {
 	b->no_driver = true;
-	log_err("slot %c: this kernel has no %s: its module is not in the initramfs, or did not "
-		"load (keelboot image build %s %s)",
+	log_err("slot %c: this kernel has no %s: its module is not in the initramfs, or did not load (keelboot image build %s %s)",
 		state_slot_letter(slot), lacks, option, pack);
 	snprintf(reason, STATE_STR_MAX + 1, "no %.24s in this kernel", lacks);
 	return KB_ENODEV;

@@ -263,12 +263,10 @@ const struct cmdline_key cmdline_keys[] = {
 	  "The watchdog to arm, and its time; without it [watchdog] of system.conf counts.",
 	  set_watchdog },
 	{ "keelboot.log", "debug|info|quiet", "info",
-	  "What is logged, and seen on each console: quiet decisions, problems, progress; debug "
-	  "every step.",
+	  "What is logged, and seen on each console: quiet decisions, problems, progress; debug every step.",
 	  set_log },
 	{ "keelboot.shell", "0|1", "0",
-	  "1: a shell on the console where nothing boots, if keelboot image build --debug-shell "
-	  "made the image.",
+	  "1: a shell on the console where nothing boots, if keelboot image build --debug-shell made the image.",
 	  set_shell },
 	{ "root", "DEVICE", "",
 	  "What to mount with keelboot.enable=0 (on USB: if usb-disk=yes); else the slot decides.",

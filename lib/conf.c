@@ -132,10 +132,10 @@ static bool check_slot(struct parse *p, unsigned slot)
 
 		if (use == NULL)
 			continue;
-		complain(p, 0,
-			 "slot.%c %s=%s is also the partition of %s; this slot and those behind it "
-			 "are ignored",
-			 (char)('a' + slot), s->cls[i].name, s->cls[i].part, use);
+		complain(
+			p, 0,
+			"slot.%c %s=%s is also the partition of %s; this slot and those behind it are ignored",
+			(char)('a' + slot), s->cls[i].name, s->cls[i].part, use);
 		return false;
 	}
 	return true;

@@ -19,10 +19,7 @@ const struct conf_key conf_keys[] = {
 	  "What this device is: only bundles for it are installed; without this key, none.",
 	  TEXT(NAME, compatible) },
 	{ "system", "disk", "GLOB", "",
-	  "Pins the disk with slots and state: by its path in sysfs, which is the board's word, or "
-	  "by its CID, WWID or serial number, which any disk can claim. A USB disk needs "
-	  "usb-disk=yes too, unless the path names its port (/usb). Without it disks are ranked, "
-	  "and a card or a USB disk waits 5 s for a fixed one.",
+	  "Pins the disk with slots and state: by its path in sysfs, which is the board's word, or by its CID, WWID or serial number, which any disk can claim. A USB disk needs usb-disk=yes too, unless the path names its port (/usb). Without it disks are ranked, and a card or a USB disk waits 5 s for a fixed one.",
 	  TEXT(TEXT, disk) },
 	{ "system", "usb-disk", "yes|no", "no",
 	  "Whether slots and state may be on a USB disk, for devices that have no other.",
@@ -42,8 +39,7 @@ const struct conf_key conf_keys[] = {
 	  "A good slot that reported has proved itself after running for this time, or at an orderly shutdown before; an earlier crash counts against it. 0: its report alone proves it.",
 	  NUMBER(SECONDS, stable_after_s, 0, SECONDS_MAX) },
 	{ "system", "shutdown-deadline", "SECONDS (30..86400)", "300",
-	  "An orderly shutdown that takes longer is forced: by the guardian, and by the watchdog "
-	  "that systemd feeds (RebootWatchdogSec=).",
+	  "An orderly shutdown that takes longer is forced: by the guardian, and by the watchdog that systemd feeds (RebootWatchdogSec=).",
 	  NUMBER(SECONDS, shutdown_deadline_s, 30, SECONDS_MAX) },
 	{ "system", "tries", "NUMBER (1..9)", "3",
 	  "How often a newly installed slot is started before it is rejected.",
@@ -112,9 +108,7 @@ const struct conf_key conf_keys[] = {
 	  "File systems with which sticks are mounted; others are ignored. none: no file system is mounted; only a bundle that lies raw on the stick is used.",
 	  STRICT(FS, usb_filesystems, 0, 0, "none") },
 	{ "install", "progress-deadline", "SECONDS (5..3600)", "60",
-	  "An install at boot that makes no progress for this time is stopped, and the boot goes "
-	  "on. It is never longer than two thirds of the watchdog's timeout: 40 s with the "
-	  "defaults.",
+	  "An install at boot that makes no progress for this time is stopped, and the boot goes on. It is never longer than two thirds of the watchdog's timeout: 40 s with the defaults.",
 	  NUMBER(SECONDS, progress_deadline_s, 5, 3600) },
 	{ "install", "max-sequence-jump", "none|NUMBER (1..9223372036854775807)", "1000000000000",
 	  "A bundle whose sequence exceeds all that this device has by more than this is refused: the highest possible sequence would keep every later bundle out.",
@@ -132,8 +126,7 @@ const struct conf_key conf_keys[] = {
 	  "Time after which the watchdog resets a machine that hangs.",
 	  NUMBER(SECONDS, watchdog_timeout_s, 1, 65535) },
 	{ "watchdog", "handover", "system|keeper|release", "system",
-	  "Who feeds the watchdog later: the system, Keelboot's guardian, or nobody once the slot "
-	  "is good.",
+	  "Who feeds the watchdog later: the system, Keelboot's guardian, or nobody once the slot is good.",
 	  NUMBER(HANDOVER, handover, 0, 0) },
 	{ "watchdog", "bootstatus", "trust|ignore", "trust",
 	  "Whether the watchdog's report that it ended the last boot counts. ignore: for a driver that restarts the machine by the watchdog, so that each restart looks like a hang.",

@@ -42,8 +42,7 @@ static const char help[] =
 	"An image whose size is no multiple of 4096 is padded with zeroes to one. One of ext4\n"
 	"whose journal needs recovery is refused: unmount it first.\n"
 	"\n"
-	"A folder becomes an image by mke2fs, or with fs=squashfs or fs=erofs by the tool for "
-	"that.\n"
+	"A folder becomes an image by mke2fs, or with fs=squashfs or fs=erofs by the tool for that.\n"
 	"size= is for ext4; without it, the image is a little larger than its content.\n"
 	"\n"
 	"With SOURCE_DATE_EPOCH set (and Ed25519 keys) the same input gives the same bytes.\n"
@@ -147,9 +146,9 @@ static void print_summary(const struct bundle_spec *s, const struct bundle_build
 	       s->output, id, s->m.version, s->m.sequence, images, bundle, s->nkeys,
 	       s->nkeys == 1 ? "" : "s");
 	if (s->nkeys == 0)
-		log_warn("%s is not signed: no device installs it; sign it: keelboot bundle sign "
-			 "%s --key FILE",
-			 s->output, s->output);
+		log_warn(
+			"%s is not signed: no device installs it; sign it: keelboot bundle sign %s --key FILE",
+			s->output, s->output);
 }
 
 int bundle_create_main(int argc, char **argv)

@@ -263,8 +263,7 @@ static const struct maker *find_maker(struct folder *f)
 	}
 	if (bundle_mkfs_find(m->program, f->program))
 		return m;
-	log_err("image %s: %s, which makes %s of a folder, is not installed (Debian: %s); install "
-		"it, or make the image yourself and pass that",
+	log_err("image %s: %s, which makes %s of a folder, is not installed (Debian: %s); install it, or make the image yourself and pass that",
 		f->path, m->program, m->filesystem, m->package);
 	return NULL;
 }

@@ -18,8 +18,7 @@ static enum kb_err fail_output(const char *path)
 	enum kb_err err = err_errno(errno);
 
 	if (errno == EEXIST)
-		log_err("%s: another process is writing this file; try again, or choose another "
-			"folder: -o FILE",
+		log_err("%s: another process is writing this file; try again, or choose another folder: -o FILE",
 			path);
 	else if (err == KB_EPERM)
 		log_err("%s: %s; run as root, or choose another folder: -o FILE", path,

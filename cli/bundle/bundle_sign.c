@@ -73,8 +73,7 @@ static enum kb_err report_failure(const struct sign *s, const char *what, const 
 				  enum kb_err err)
 {
 	if (err == KB_ENOSPC)
-		log_err("%s: no room for another signature; make the bundle again with a larger "
-			"--sig-capacity",
+		log_err("%s: no room for another signature; make the bundle again with a larger --sig-capacity",
 			s->bundle);
 	else if (err != KB_OK)
 		log_err("%s: unable to %s %s: %s", s->bundle, what, path, err_text(err));
@@ -149,8 +148,7 @@ static enum kb_err attach_signature(struct sign *s, const char *path)
 	TRY(read_signature(s->attach, sig, sizeof(sig), &len));
 	err = keyring_add(&s->b.k, path);
 	if (err != KB_OK) {
-		log_err("key %s: %s; --attach needs the public half (.pem) of the key that "
-			"signed: " KEYRING_PEM_WANTED,
+		log_err("key %s: %s; --attach needs the public half (.pem) of the key that signed: " KEYRING_PEM_WANTED,
 			key_token_told(path), err_text(err));
 		return err;
 	}

@@ -55,8 +55,7 @@ static enum kb_err check_journal(const struct bundle_source *s)
 	    bytes_get16(super + EXT_MAGIC_AT) != EXT_MAGIC ||
 	    (bytes_get32(super + EXT_INCOMPAT_AT) & EXT_NEED_RECOVER) == 0)
 		return KB_OK;
-	log_err("image %s: its ext4 journal needs recovery: it is mounted, or was not unmounted; "
-		"unmount it (if it is not mounted, mount it first), or run `e2fsck -f` on it",
+	log_err("image %s: its ext4 journal needs recovery: it is mounted, or was not unmounted; unmount it (if it is not mounted, mount it first), or run `e2fsck -f` on it",
 		s->path);
 	return KB_EINVAL;
 }

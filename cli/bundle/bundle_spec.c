@@ -249,8 +249,7 @@ enum kb_err bundle_spec_recipe(struct bundle_spec *s, const char *path)
 		return KB_ENOENT;
 	}
 	if (line > 0) {
-		log_err("recipe %s line %d: neither [section] nor key=value, or longer than 190 "
-			"characters",
+		log_err("recipe %s line %d: neither [section] nor key=value, or longer than 190 characters",
 			path, line);
 		return KB_EINVAL;
 	}
@@ -273,8 +272,7 @@ const char *bundle_spec_missing(const struct bundle_spec *s)
 		return "missing option: --image root=FILE";
 	for (unsigned i = 0; i < s->m.nimages; i++) {
 		if (s->file[i][0] == '\0')
-			return "an image has no file; give --image CLASS=FILE, or file= in the "
-			       "recipe";
+			return "an image has no file; give --image CLASS=FILE, or file= in the recipe";
 	}
 	return NULL;
 }

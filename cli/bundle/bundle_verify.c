@@ -76,9 +76,9 @@ static enum kb_err verify_images(void)
 		if (enc->kind == MANIFEST_ENC_FULL)
 			TRY(bundle_check_image(&check, r, path, enc->image, enc));
 		else
-			log_warn("%s: encoding %u was not checked: this program does not know its "
-				 "kind",
-				 path, i + 1);
+			log_warn(
+				"%s: encoding %u was not checked: this program does not know its kind",
+				path, i + 1);
 	}
 	return KB_OK;
 }

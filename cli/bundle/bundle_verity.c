@@ -120,8 +120,7 @@ static enum kb_err check_image(struct tree *t)
 	}
 	TRY(bundle_source_read(t->source, 0, head, sizeof(head), &hole));
 	if (!hole && bytes_get16(head + 1080) == 0xef53 && bytes_get32(head + 1048) != 2) {
-		log_err("image %s: ext4 with blocks of %u bytes does not mount through dm-verity; "
-			"make it with `mke2fs -b 4096`",
+		log_err("image %s: ext4 with blocks of %u bytes does not mount through dm-verity; make it with `mke2fs -b 4096`",
 			t->source->path, 1024u << (bytes_get32(head + 1048) & 7));
 		return KB_EINVAL;
 	}

@@ -152,15 +152,13 @@ enum kb_err device_need_state(const struct device *d)
 	case STORE_FOUND:
 		return KB_OK;
 	case STORE_BLANK:
-		log_err("state partition %s: never written; boot the device with Keelboot once, or "
-			"write its first state: keelboot state init",
+		log_err("state partition %s: never written; boot the device with Keelboot once, or write its first state: keelboot state init",
 			d->state_path);
 		return KB_EBLANK;
 	case STORE_LOST:
 		break;
 	}
-	log_err("state partition %s: both regions are damaged; the next boot makes a new state "
-		"from the slots, or write one: keelboot state init --force",
+	log_err("state partition %s: both regions are damaged; the next boot makes a new state from the slots, or write one: keelboot state init --force",
 		d->state_path);
 	return KB_EIO;
 }

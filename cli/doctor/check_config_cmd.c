@@ -64,10 +64,10 @@ static void check_kernel_line(struct checking *c, const char *keys, const char *
 	for (;; keys += len + 1) {
 		len = strcspn(keys, ",");
 		if (!may_be_key(keys, len)) {
-			snprintf(text, sizeof(text),
-				 "[system] command-line=: %.*s: unknown key; keelboot-init(8) "
-				 "lists all keys",
-				 (int)len, keys);
+			snprintf(
+				text, sizeof(text),
+				"[system] command-line=: %.*s: unknown key; keelboot-init(8) lists all keys",
+				(int)len, keys);
 			complain(c, file, 0, text);
 		}
 		if (keys[len] == '\0')
@@ -82,12 +82,12 @@ static void check_whole(struct checking *c, const struct conf *conf, const char 
 
 	if (strcmp(conf->watchdog, "off") == 0 || !stall_is_cut(conf, conf->watchdog_timeout_s))
 		return;
-	snprintf(text, sizeof(text),
-		 "[install] progress-deadline=%u: with [watchdog] timeout=%u an install is stopped "
-		 "after %u s; set timeout=%u or more, or a shorter progress-deadline",
-		 conf->progress_deadline_s, conf->watchdog_timeout_s,
-		 (unsigned)(stall_limit_ms(conf, conf->watchdog_timeout_s) / 1000),
-		 stall_timeout_s(conf));
+	snprintf(
+		text, sizeof(text),
+		"[install] progress-deadline=%u: with [watchdog] timeout=%u an install is stopped after %u s; set timeout=%u or more, or a shorter progress-deadline",
+		conf->progress_deadline_s, conf->watchdog_timeout_s,
+		(unsigned)(stall_limit_ms(conf, conf->watchdog_timeout_s) / 1000),
+		stall_timeout_s(conf));
 	complain(c, file, 0, text);
 }
 

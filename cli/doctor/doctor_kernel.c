@@ -80,10 +80,10 @@ static void check_panic(struct doctor *doc)
 			"a kernel panic stops the machine forever");
 	if (doctor_read(doc, "/proc/sys/kernel/panic_on_oops", text, sizeof(text)) &&
 	    strcmp(text, "0") == 0)
-		doctor_report(doc, DOCTOR_NOTE, "oops-survives",
-			      "add oops=panic to the kernel command line if a half-dead system is "
-			      "worse than a restart",
-			      "the kernel continues after an oops");
+		doctor_report(
+			doc, DOCTOR_NOTE, "oops-survives",
+			"add oops=panic to the kernel command line if a half-dead system is worse than a restart",
+			"the kernel continues after an oops");
 }
 
 /* Alone, and not behind what is for init. */

@@ -143,8 +143,8 @@ void doctor_keys(struct doctor *doc)
 	static struct keyring keys;
 	char dir[DEVICE_PATH_MAX];
 	unsigned required = doc->d->conf.signatures_required;
-	const char *fix = "put the public key (*.pem) of `keelboot key generate` there, and into "
-			  "the initramfs";
+	const char *fix =
+		"put the public key (*.pem) of `keelboot key generate` there, and into the initramfs";
 	enum kb_err err;
 
 	snprintf(dir, sizeof(dir), "%s%s", doc->d->opts->conf_root, doc->d->conf.keyring);
@@ -160,11 +160,11 @@ void doctor_keys(struct doctor *doc)
 		return;
 	}
 	if (keys.n < required)
-		doctor_report(doc, DOCTOR_ERROR, "keys-too-few",
-			      "put the other public keys there, or lower [keyring] "
-			      "signatures-required=",
-			      "%.150s has %u keys, but %u must sign: no bundle is trusted", dir,
-			      keys.n, required);
+		doctor_report(
+			doc, DOCTOR_ERROR, "keys-too-few",
+			"put the other public keys there, or lower [keyring] signatures-required=",
+			"%.150s has %u keys, but %u must sign: no bundle is trusted", dir, keys.n,
+			required);
 	for (unsigned i = 0; i < keys.n; i++)
 		check_key(doc, dir, &keys.key[i]);
 	check_initramfs(doc, dir);

@@ -96,15 +96,15 @@ static void fix_of(char fix[DOCTOR_TEXT_LEN], const struct lack *l)
 	if (l->loss == &of_verity || l->loss == &of_hash)
 		set = "verity";
 	if (option != NULL)
-		snprintf(fix, DOCTOR_TEXT_LEN,
-			 "pack its module into the initramfs (keelboot image build --module-set "
-			 "%s), or build the kernel with CONFIG_%s=y%s",
-			 set, option, other);
+		snprintf(
+			fix, DOCTOR_TEXT_LEN,
+			"pack its module into the initramfs (keelboot image build --module-set %s), or build the kernel with CONFIG_%s=y%s",
+			set, option, other);
 	else
-		snprintf(fix, DOCTOR_TEXT_LEN,
-			 "pack its module into the initramfs (keelboot image build --module "
-			 "%.31s), or build it into the kernel%s",
-			 set, other);
+		snprintf(
+			fix, DOCTOR_TEXT_LEN,
+			"pack its module into the initramfs (keelboot image build --module %.31s), or build it into the kernel%s",
+			set, other);
 }
 
 static void want_filesystem(struct mounts *m, const struct loss *loss, const char *name,

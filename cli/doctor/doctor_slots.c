@@ -156,10 +156,10 @@ static void check_marking(struct doctor *doc)
 		doctor_report(doc, DOCTOR_WARNING, "history-unreadable",
 			      "back up the disk, and replace it", "the history cannot be read");
 	if (trial && uptime_s(doc) > d->conf.commit_deadline_s)
-		doctor_report(doc, DOCTOR_ERROR, "nobody-marks-good", FIX_MARK,
-			      "the running trial is past its commit deadline of %u s without a "
-			      "verdict",
-			      d->conf.commit_deadline_s);
+		doctor_report(
+			doc, DOCTOR_ERROR, "nobody-marks-good", FIX_MARK,
+			"the running trial is past its commit deadline of %u s without a verdict",
+			d->conf.commit_deadline_s);
 	else if (v.silent > 0 && v.good == 0)
 		doctor_report(
 			doc, DOCTOR_ERROR, "nobody-marks-good", FIX_MARK,

@@ -62,15 +62,15 @@ static void check_erase_group(struct doctor *doc)
 	if (!doctor_read(doc, path, text, sizeof(text)) ||
 	    bytes_decimal(&group, text, UINT64_C(1) << 40) != KB_OK || group <= apart)
 		return;
-	doctor_report(doc, DOCTOR_WARNING, "state-erase-group",
-		      store_second_of(doc->d->dev->size) >= group
-			      ? "at the factory: keelboot state init --size, with the size of the "
-				"whole partition"
-			      : "in the next layout of the disk: a larger state partition, see "
-				"docs/STATE.md",
-		      "%.60s erases %" PRIu64 " MiB at once, and the two regions of the state lie "
-		      "%" PRIu64 " MiB apart: one failed write may destroy both",
-		      dev, group >> 20, apart >> 20);
+	doctor_report(
+		doc, DOCTOR_WARNING, "state-erase-group",
+		store_second_of(doc->d->dev->size) >= group
+			? "at the factory: keelboot state init --size, with the size of the whole partition"
+			: "in the next layout of the disk: a larger state partition, see docs/STATE.md",
+		"%.60s erases %" PRIu64
+		" MiB at once, and the two regions of the state lie %" PRIu64
+		" MiB apart: one failed write may destroy both",
+		dev, group >> 20, apart >> 20);
 }
 
 static void check_wear(struct doctor *doc)
@@ -91,9 +91,9 @@ static void check_holds(struct doctor *doc)
 	const struct state *s = &doc->d->state;
 
 	if (s->newer)
-		doctor_report(doc, DOCTOR_WARNING, "state-newer", "update the keelboot command",
-			      "the state was written by a newer Keelboot: not all of it is "
-			      "understood");
+		doctor_report(
+			doc, DOCTOR_WARNING, "state-newer", "update the keelboot command",
+			"the state was written by a newer Keelboot: not all of it is understood");
 	if (s->rebuilt)
 		doctor_report(
 			doc, DOCTOR_WARNING, "state-rebuilt", "keelboot mark good",

@@ -143,26 +143,24 @@ static void check_feeding(struct doctor *doc, const char *node)
 		if (idle)
 			doctor_report(
 				doc, DOCTOR_ERROR, "watchdog-idle",
-				"let the system feed it (systemd: RuntimeWatchdogSec=), or set "
-				"[watchdog] handover=keeper",
+				"let the system feed it (systemd: RuntimeWatchdogSec=), or set [watchdog] handover=keeper",
 				"/dev/%s does not run: a hang of the running system is not noticed",
 				node);
 		if (doctor_exists(doc, "/run/systemd/system") && !doctor_exists(doc, DROP_IN))
-			doctor_report(doc, DOCTOR_WARNING, "watchdog-systemd",
-				      "boot with Keelboot's init, which writes it, or set "
-				      "RuntimeWatchdogSec= in systemd's system.conf",
-				      "systemd does not know the watchdog: no %s", DROP_IN);
+			doctor_report(
+				doc, DOCTOR_WARNING, "watchdog-systemd",
+				"boot with Keelboot's init, which writes it, or set RuntimeWatchdogSec= in systemd's system.conf",
+				"systemd does not know the watchdog: no %s", DROP_IN);
 		break;
 	case CONF_HANDOVER_KEEPER:
 		break; /* the guardian's */
 	case CONF_HANDOVER_RELEASE:
 		if (attribute(doc, node, "nowayout", nowayout, sizeof(nowayout)) &&
 		    strcmp(nowayout, "0") != 0)
-			doctor_report(doc, DOCTOR_ERROR, "watchdog-nowayout",
-				      "load its module without nowayout, or set [watchdog] "
-				      "handover=keeper",
-				      "handover=release, but /dev/%s cannot be stopped (nowayout)",
-				      node);
+			doctor_report(
+				doc, DOCTOR_ERROR, "watchdog-nowayout",
+				"load its module without nowayout, or set [watchdog] handover=keeper",
+				"handover=release, but /dev/%s cannot be stopped (nowayout)", node);
 		doctor_report(doc, DOCTOR_NOTE, "watchdog-released",
 			      "set [watchdog] handover=system or keeper to have it all the time",
 			      "handover=release: a hang of a good slot is not noticed");
@@ -217,13 +215,12 @@ static void check_reboot(struct doctor *doc)
 	if (!doctor_read(doc, "/sys/module/watchdog/parameters/stop_on_reboot", text, sizeof(text)))
 		doctor_report(
 			doc, DOCTOR_WARNING, "watchdog-stop-on-reboot", "use Linux 5.8 or later",
-			"the kernel has no watchdog.stop_on_reboot: it may stop the watchdog at a "
-			"reboot, and a shutdown that hangs is not noticed");
+			"the kernel has no watchdog.stop_on_reboot: it may stop the watchdog at a reboot, and a shutdown that hangs is not noticed");
 	else if (text[0] != '0' && text[0] != '-')
-		doctor_report(doc, DOCTOR_WARNING, "watchdog-stop-on-reboot",
-			      "add watchdog.stop_on_reboot=0 to the kernel command line",
-			      "the kernel stops the watchdog at a reboot: a shutdown that hangs is "
-			      "not noticed");
+		doctor_report(
+			doc, DOCTOR_WARNING, "watchdog-stop-on-reboot",
+			"add watchdog.stop_on_reboot=0 to the kernel command line",
+			"the kernel stops the watchdog at a reboot: a shutdown that hangs is not noticed");
 }
 
 static void check_watchdog_device(struct doctor *doc)
@@ -248,8 +245,7 @@ static void check_watchdog_device(struct doctor *doc)
 	if (armed != NULL && armed[0] == '\0')
 		doctor_report(
 			doc, DOCTOR_ERROR, "watchdog-late", FIX_MODULE,
-			"/dev/%s is there now, but the boot had none: a trial that hangs early "
-			"is not ended",
+			"/dev/%s is there now, but the boot had none: a trial that hangs early is not ended",
 			node);
 	check_feeding(doc, node);
 	check_abilities(doc, node);
@@ -266,13 +262,12 @@ static void check_stall(struct doctor *doc)
 	if (w->told ? w->device[0] == '\0' : strcmp(c->watchdog, "off") == 0)
 		return;
 	if (stall_is_cut(c, timeout))
-		doctor_report(doc, DOCTOR_WARNING, "progress-deadline",
-			      "set a longer [watchdog] timeout=, if the hardware has one, or a "
-			      "shorter progress-deadline=",
-			      "progress-deadline=%u needs a watchdog of %u s: with %u s an install "
-			      "is stopped after %u s without progress",
-			      c->progress_deadline_s, stall_timeout_s(c), timeout,
-			      (unsigned)(stall_limit_ms(c, timeout) / 1000));
+		doctor_report(
+			doc, DOCTOR_WARNING, "progress-deadline",
+			"set a longer [watchdog] timeout=, if the hardware has one, or a shorter progress-deadline=",
+			"progress-deadline=%u needs a watchdog of %u s: with %u s an install is stopped after %u s without progress",
+			c->progress_deadline_s, stall_timeout_s(c), timeout,
+			(unsigned)(stall_limit_ms(c, timeout) / 1000));
 }
 
 void doctor_watchdog(struct doctor *doc)

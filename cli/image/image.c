@@ -44,8 +44,7 @@ static void print_image_help(FILE *to)
 	      to);
 	for (size_t i = 0; i < KB_ARRAY_LEN(verbs); i++)
 		fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].what);
-	fputs("\nEach has a --help of its own. They need Python 3; boot and loop also "
-	      "qemu-system-x86.\n\n"
+	fputs("\nEach has a --help of its own. They need Python 3; boot and loop also qemu-system-x86.\n\n"
 	      "Example:  keelboot image build -o i.img --conf system.conf --keys keys/\n"
 	      "          keelboot image boot --initrd i.img --disk disk.img --watchdog\n",
 	      to);

@@ -79,9 +79,9 @@ static int generate_pair(const char *base, const char *type)
 	if (err != KB_OK)
 		return OUTPUT_FAILURE;
 	print_key(base, key_file_public(&k), "new");
-	log_info("%s.key is not protected by a passphrase: good for development; a key for "
-		 "products belongs on a machine of its own or in a hardware token",
-		 base);
+	log_info(
+		"%s.key is not protected by a passphrase: good for development; a key for products belongs on a machine of its own or in a hardware token",
+		base);
 	key_file_free(&k);
 	return output_exit_code(output_flush());
 }
@@ -144,10 +144,8 @@ static int show_one(json_object *list, const char *path)
 		return OUTPUT_OK;
 	}
 	if (err == KB_EFORMAT && !is_private(path)) {
-		log_err("key %s: neither a private key in PEM nor a public key that a device "
-			"accepts: expected " KEYRING_PEM_WANTED
-			"; to convert a compressed one: openssl ec -pubin -conv_form uncompressed "
-			"-in %s -out NEW.pem",
+		log_err("key %s: neither a private key in PEM nor a public key that a device accepts: expected " KEYRING_PEM_WANTED
+			"; to convert a compressed one: openssl ec -pubin -conv_form uncompressed -in %s -out NEW.pem",
 			path, path);
 		return show_failure(list, path, err);
 	}

@@ -94,8 +94,7 @@ enum kb_err key_file_load(struct key_file *k, const char *path)
 	}
 	err = derive_public(k, path);
 	if (err != KB_OK) {
-		log_err("key %s: neither Ed25519 nor ECDSA P-256; `keelboot key generate` makes "
-			"one",
+		log_err("key %s: neither Ed25519 nor ECDSA P-256; `keelboot key generate` makes one",
 			path);
 		key_file_free(k);
 		return KB_EINVAL;

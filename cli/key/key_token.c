@@ -59,8 +59,7 @@ static enum kb_err start_tool(const char *verb, const char *uri, int in, int out
 	posix_spawn_file_actions_destroy(&actions);
 	if (err == 0)
 		return KB_OK;
-	log_err("%s: %s; it is installed with Keelboot and needs python3; KEELBOOT_PKCS11= names "
-		"another",
+	log_err("%s: %s; it is installed with Keelboot and needs python3; KEELBOOT_PKCS11= names another",
 		argv[0], strerror(err));
 	return KB_EEXEC;
 }

@@ -84,8 +84,7 @@ static enum kb_err walk_to_folder(const struct conf *c, bool make, int *dir, cha
 
 	if (at < 0) {
 		if (make)
-			log_err("%s: no such folder; mount the data partition there, or set "
-				"[source.data] mount= in system.conf",
+			log_err("%s: no such folder; mount the data partition there, or set [source.data] mount= in system.conf",
 				path);
 		return KB_ENOENT;
 	}

@@ -39,8 +39,9 @@ static enum kb_err image_fits(const struct device *d, const struct manifest_imag
 		return KB_ECOMPAT;
 	}
 	if (manifest_verity_block(im) < sector) {
-		log_err("image %s: dm-verity blocks of %" PRIu32 " bytes, and %s of slot %c has "
-			"sectors of %" PRIu32 ": the bundle was made for another disk",
+		log_err("image %s: dm-verity blocks of %" PRIu32
+			" bytes, and %s of slot %c has sectors of %" PRIu32
+			": the bundle was made for another disk",
 			im->name, manifest_verity_block(im), path, state_slot_letter(slot), sector);
 		return KB_ECOMPAT;
 	}

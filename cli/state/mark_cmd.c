@@ -117,8 +117,9 @@ static void report_unmarked(const struct device *d, const struct mark *m, enum k
 		log_err("slot %c was rejected after it was booted: %s; reboot, and decide then",
 			letter, s->slot[m->slot].reason);
 	else if (err == KB_ESTALE)
-		log_err("slot %c: its boot (token %" PRIu64 ") is not the attempt that the state "
-			"has under way (token %" PRIu64 "); boot that slot, and mark it there",
+		log_err("slot %c: its boot (token %" PRIu64
+			") is not the attempt that the state has under way (token %" PRIu64
+			"); boot that slot, and mark it there",
 			letter, d->token, s->open_token);
 	else
 		log_err("slot %c: cannot be marked: %s", letter, err_text(err));

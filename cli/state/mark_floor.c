@@ -12,8 +12,8 @@ uint64_t mark_floor(struct device *d, int slot)
 	if (err == KB_OK)
 		return m->floor;
 	if (err != KB_EBLANK)
-		log_warn("slot %c: its stored manifest cannot be used (%s): the rollback floor "
-			 "stays",
-			 state_slot_letter(slot), err_text(err));
+		log_warn(
+			"slot %c: its stored manifest cannot be used (%s): the rollback floor stays",
+			state_slot_letter(slot), err_text(err));
 	return 0;
 }

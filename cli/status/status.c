@@ -59,11 +59,10 @@ static void collect_regions(struct status *st)
 				"region %d of the state cannot be read: the storage is failing; the other one holds both copies",
 				i + 1);
 		else if (st->region[i] == STATUS_REGION_NO_RECORD && st->have_state)
-			status_warn(st,
-				    "region %d of the state holds no valid record; the next write "
-				    "of the "
-				    "state puts one there",
-				    i + 1);
+			status_warn(
+				st,
+				"region %d of the state holds no valid record; the next write of the state puts one there",
+				i + 1);
 	}
 }
 
@@ -94,8 +93,7 @@ static void warn_of_slots(struct status *st)
 	if (usable == 0)
 		status_warn(
 			st,
-			"no slot is good or on trial: slots boot only as a last resort; install a "
-			"bundle");
+			"no slot is good or on trial: slots boot only as a last resort; install a bundle");
 	else if (usable == 1)
 		status_warn(st, "no second slot to fall back to; install a bundle");
 	if (st->d->run_found && st->d->booted >= s->nslots)
@@ -108,9 +106,9 @@ static void check_updates(struct status *st)
 	const struct state *s = &st->d->state;
 
 	if (s->newer)
-		status_warn(st,
-			    "the state was written by a newer Keelboot: only the slots' states are "
-			    "shown");
+		status_warn(
+			st,
+			"the state was written by a newer Keelboot: only the slots' states are shown");
 	if (s->rebuilt)
 		status_warn(
 			st,

@@ -11,8 +11,8 @@ int main(int argc, char **argv)
 	static struct guardian_linux hands;
 
 	if (!guardian_args(&setup, argc, argv) || fcntl(GUARDIAN_FD_KMSG, F_GETFD) < 0) {
-		fprintf(stderr, "keelboot-guardian: process 1 of the initramfs starts it; it does "
-				"nothing elsewhere\n");
+		fprintf(stderr,
+			"keelboot-guardian: process 1 of the initramfs starts it; it does nothing elsewhere\n");
 		return 3;
 	}
 	guardian_linux_init(&setup);

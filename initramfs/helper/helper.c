@@ -43,9 +43,7 @@ int main(int argc, char **argv)
 	if (strcmp(name, "keelboot-verify") == 0)
 		return ossl_alone() ? verify_slot_main(argc, argv) : VERIFY_SLOT_FAILED;
 	fprintf(stderr,
-		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-decoder, "
-		"keelboot-prober or keelboot-verify, and process 1 or the keelboot command starts "
-		"it\n",
+		"keelboot-helper: started as \"%s\"; it is keelboot-apply, keelboot-decoder, keelboot-prober or keelboot-verify, and process 1 or the keelboot command starts it\n",
 		name);
 	return 3;
 }

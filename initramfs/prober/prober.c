@@ -187,9 +187,9 @@ int prober_main(int argc, char **argv)
 
 	if (argc < 2 || argc > 3 ||
 	    (argc == 3 && bytes_decimal(&budget, argv[2], 600000) != KB_OK)) {
-		fprintf(stderr, "usage: keelboot-prober DEVICE [MILLISECONDS]\n"
-				"Writes what is on the device to descriptor 3; process 1 of the "
-				"initramfs runs it.\n");
+		fprintf(stderr,
+			"usage: keelboot-prober DEVICE [MILLISECONDS]\n"
+			"Writes what is on the device to descriptor 3; process 1 of the initramfs runs it.\n");
 		return 3;
 	}
 	fd = open(argv[1], O_RDONLY | O_CLOEXEC | O_NONBLOCK);

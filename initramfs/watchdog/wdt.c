@@ -99,14 +99,15 @@ static void check_stop_on_reboot(struct wdt *w)
 	if (os_read_file(STOP_PARAM, text, sizeof(text), NULL) != KB_OK) {
 		log_warn(
 			"watchdog: this kernel cannot keep it running through a reboot (watchdog.stop_on_reboot, Linux 5.8); a shutdown that hangs may not be noticed");
-		wdt_find(w, "watchdog: the kernel may stop it at a reboot; it has no "
-			    "watchdog.stop_on_reboot (Linux 5.8)");
+		wdt_find(
+			w,
+			"watchdog: the kernel may stop it at a reboot; it has no watchdog.stop_on_reboot (Linux 5.8)");
 		return;
 	}
 	if (text[0] == '0')
 		return;
-	log_warn("watchdog: the kernel may stop it at a reboot, and then a shutdown that hangs is "
-		 "not noticed; add watchdog.stop_on_reboot=0 to the kernel command line");
+	log_warn(
+		"watchdog: the kernel may stop it at a reboot, and then a shutdown that hangs is not noticed; add watchdog.stop_on_reboot=0 to the kernel command line");
 	wdt_find(w, "watchdog: the kernel may stop it at a reboot; add watchdog.stop_on_reboot=0");
 }
 
@@ -219,8 +220,8 @@ enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned
 		if (tell_absent(w))
 			log_warn("watchdog: none; a hang is not noticed");
 		else
-			log_warn("watchdog: none; a hang is not noticed. Add the module of the "
-				 "hardware's watchdog (or softdog) to the initramfs");
+			log_warn(
+				"watchdog: none; a hang is not noticed. Add the module of the hardware's watchdog (or softdog) to the initramfs");
 		return KB_ENODEV;
 	}
 	return arm(w, dev, timeout_s, CANDIDATES);

@@ -76,8 +76,9 @@ static void ask_reboot_time(struct wdt *w, unsigned shutdown_s)
 	log_warn(
 		"watchdog: %s counts %u s at most: one step of a shutdown may take no longer, although shutdown-deadline= is %u s",
 		w->dev, w->reboot_s, shutdown_s);
-	wdt_find(w, "watchdog: its longest time is below shutdown-deadline=; a step of a shutdown "
-		    "that takes longer ends in a reset");
+	wdt_find(
+		w,
+		"watchdog: its longest time is below shutdown-deadline=; a step of a shutdown that takes longer ends in a reset");
 }
 
 void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s)

@@ -148,9 +148,9 @@ static void look_into(struct apply *a, unsigned source)
 		return;
 	case KB_EMOUNT:
 		if (fs[0] == NULL)
-			log_info("%s: ignored: no raw bundle, and none is mounted "
-				 "(filesystems=none)",
-				 dev);
+			log_info(
+				"%s: ignored: no raw bundle, and none is mounted (filesystems=none)",
+				dev);
 		else
 			log_info("%s: ignored: no raw bundle, and no file system of %s%s%s", dev,
 				 fs[0], fs[1] != NULL ? ", " : "", fs[1] != NULL ? fs[1] : "");

@@ -81,9 +81,9 @@ static enum kb_err open_header(struct reader *r, uint64_t size)
 		return reader_io_fail(r, KB_EFORMAT,
 				      "not a bundle, or its header is damaged; copy it again");
 	if (err != KB_OK)
-		return reader_io_fail(r, err,
-				      "its header is whole, but breaks the format: the bundle was "
-				      "made wrongly; make it again");
+		return reader_io_fail(
+			r, err,
+			"its header is whole, but breaks the format: the bundle was made wrongly; make it again");
 	return check_size(r, size);
 }
 

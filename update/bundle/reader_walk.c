@@ -20,10 +20,10 @@ enum kb_err reader_pick_encoding(struct reader *r, unsigned image,
 			return KB_OK;
 		}
 	}
-	return reader_io_fail(r, KB_ENEWER,
-			      "image %s is stored in a way that needs a newer Keelboot; update "
-			      "Keelboot first",
-			      r->m.image[image].name);
+	return reader_io_fail(
+		r, KB_ENEWER,
+		"image %s is stored in a way that needs a newer Keelboot; update Keelboot first",
+		r->m.image[image].name);
 }
 
 /* ---------------------------------------------------------------- pages */

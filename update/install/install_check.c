@@ -74,10 +74,10 @@ enum kb_err install_check_pair(struct install_job *j)
 		for (unsigned k = 0; k < j->nparts; k++)
 			found |= strcmp(j->part[k].im->name, j->in->part[i].cls) == 0;
 		if (!found)
-			return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
-						"the bundle has no image for %s, which the slot "
-						"needs",
-						j->in->part[i].cls);
+			return install_job_fail(
+				j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
+				"the bundle has no image for %s, which the slot needs",
+				j->in->part[i].cls);
 	}
 	return KB_OK;
 }

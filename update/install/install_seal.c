@@ -114,10 +114,10 @@ static enum kb_err note_head_written(struct install_job *j, const struct install
 				     size_t len, enum kb_err err)
 {
 	if (err != KB_OK)
-		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
-					"the first blocks of %s cannot be written: the storage is "
-					"failing",
-					p->name);
+		return install_job_fail(
+			j, INSTALL_BLAME_TARGET, KB_EIO,
+			"the first blocks of %s cannot be written: the storage is failing",
+			p->name);
 	j->in->bytes_written += len;
 	return KB_OK;
 }

@@ -290,8 +290,7 @@ enum kb_err keyring_load(struct keyring *k, const char *dir)
 		log_err("keyring %s: more than %u keys; remove those that are not in use", dir,
 			KEYRING_KEYS_MAX);
 	else if (err == KB_ENOENT)
-		log_err("keyring %s: no usable key, so no bundle can be verified; put a public key "
-			"(*.pem) there",
+		log_err("keyring %s: no usable key, so no bundle can be verified; put a public key (*.pem) there",
 			dir);
 	else if (err != KB_OK)
 		log_err("keyring %s: %s", dir, err_text(err));
