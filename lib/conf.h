@@ -49,6 +49,7 @@ struct conf_slot {
 
 /* File systems that a removable medium may be mounted with. */
 enum conf_fs { CONF_FS_VFAT = 1, CONF_FS_EXFAT = 2 };
+enum conf_media { CONF_MEDIA_USB = 1, CONF_MEDIA_SD = 2 };
 
 enum conf_count { CONF_COUNT_AUTO, CONF_COUNT_ALWAYS, CONF_COUNT_NEVER };
 
@@ -108,16 +109,11 @@ struct conf {
 	bool raw_enabled;
 	conf_spec raw_part; /* default "PARTLABEL=keelboot-stage" */
 	bool raw_verify_first;
-	/* [source.sd] */
-	bool sd_enabled;
-	uint32_t sd_settle_ms; /* 500 */
-	bool sd_verify_first;
-	unsigned sd_filesystems; /* bits of enum conf_fs */
-	/* [source.usb] */
-	bool usb_enabled;
-	uint32_t usb_settle_ms; /* 500 */
-	bool usb_verify_first;
-	unsigned usb_filesystems;
+	/* [source.media]: USB sticks and SD cards */
+	unsigned media_enabled;	  /* bits of enum conf_media */
+	uint32_t media_settle_ms; /* 500 */
+	bool media_verify_first;
+	unsigned media_filesystems; /* bits of enum conf_fs */
 	/* [rescue] */
 	uint32_t rescue_wait_s; /* 600 */
 	/* [install] */
@@ -149,6 +145,7 @@ enum conf_kind {
 	CONF_KIND_SECONDS,    /* uint32_t: "30" or "30s" */
 	CONF_KIND_MS,	      /* uint32_t, milliseconds: "500ms", or seconds as above */
 	CONF_KIND_FS,	      /* unsigned, bits of enum conf_fs: "vfat,exfat", "none" */
+	CONF_KIND_MEDIA,      /* unsigned, bits of enum conf_media: "yes", "no", "usb", "sd" */
 	CONF_KIND_TEXT,	      /* text, and so are all below: anything, also nothing */
 	CONF_KIND_NAME,	      /* letters, digits, '.', '_', '-', '+', ',' */
 	CONF_KIND_PATH,	      /* absolute path without "..", */

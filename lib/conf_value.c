@@ -21,23 +21,35 @@ static enum kb_err set_bool(bool *out, const char *value)
 	return KB_EINVAL;
 }
 
-static enum kb_err set_filesystems(unsigned *out, const char *value)
-{
-	static const struct {
-		const char *text;
-		unsigned bits;
-	} known[] = {
-		{ "none", 0 },
-		{ "vfat", CONF_FS_VFAT },
-		{ "exfat", CONF_FS_EXFAT },
-		{ "vfat,exfat", CONF_FS_VFAT | CONF_FS_EXFAT },
-		{ "exfat,vfat", CONF_FS_VFAT | CONF_FS_EXFAT },
-	};
+/* The words of the kinds that are a set. */
+static const struct set_word {
+	enum conf_kind kind;
+	const char *text;
+	unsigned bits;
+} set_words[] = {
+	{ CONF_KIND_FS, "none", 0 },
+	{ CONF_KIND_FS, "vfat", CONF_FS_VFAT },
+	{ CONF_KIND_FS, "exfat", CONF_FS_EXFAT },
+	{ CONF_KIND_FS, "vfat,exfat", CONF_FS_VFAT | CONF_FS_EXFAT },
+	{ CONF_KIND_FS, "exfat,vfat", CONF_FS_VFAT | CONF_FS_EXFAT },
+	{ CONF_KIND_MEDIA, "usb", CONF_MEDIA_USB },
+	{ CONF_KIND_MEDIA, "sd", CONF_MEDIA_SD },
+	{ CONF_KIND_MEDIA, "usb,sd", CONF_MEDIA_USB | CONF_MEDIA_SD },
+	{ CONF_KIND_MEDIA, "sd,usb", CONF_MEDIA_USB | CONF_MEDIA_SD },
+};
 
-	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strcmp(known[i].text, value) != 0)
+static enum kb_err set_bits(unsigned *out, enum conf_kind kind, const char *value)
+{
+	bool all;
+
+	if (kind == CONF_KIND_MEDIA && set_bool(&all, value) == KB_OK) {
+		*out = all ? CONF_MEDIA_USB | CONF_MEDIA_SD : 0;
+		return KB_OK;
+	}
+	for (unsigned i = 0; i < sizeof(set_words) / sizeof(set_words[0]); i++) {
+		if (set_words[i].kind != kind || strcmp(set_words[i].text, value) != 0)
 			continue;
-		*out = known[i].bits;
+		*out = set_words[i].bits;
 		return KB_OK;
 	}
 	return KB_EINVAL;
@@ -192,6 +204,7 @@ static bool text_fits(enum conf_kind kind, const char *value)
 		return strcmp(value, "auto") == 0 || strcmp(value, "off") == 0 || is_device(value);
 	case CONF_KIND_BOOL:
 	case CONF_KIND_FS:
+	case CONF_KIND_MEDIA:
 	case CONF_KIND_COUNT:
 	case CONF_KIND_HANDOVER:
 	case CONF_KIND_BOOTSTATUS:
@@ -222,7 +235,8 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 	case CONF_KIND_BOOL:
 		return set_bool(out, value);
 	case CONF_KIND_FS:
-		return set_filesystems(out, value);
+	case CONF_KIND_MEDIA:
+		return set_bits(out, key->kind, value);
 	case CONF_KIND_COUNT:
 	case CONF_KIND_HANDOVER:
 	case CONF_KIND_BOOTSTATUS:

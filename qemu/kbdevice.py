@@ -37,7 +37,7 @@ root=PARTLABEL=root-b
 [source.data]
 partition=PARTLABEL=data
 
-[source.usb]
+[source.media]
 enabled=yes
 # A machine that is emulated without help of the processor is slow to find what is plugged in.
 settle=2s

@@ -1291,7 +1291,7 @@ def test_install_verifies_all_before_it_writes(ready, factory):
     bad = ready.path / "bad.keel"
     bad.write_bytes(data)
     before = ready.slots["b"].read_bytes()
-    ready.configure("[source.usb]\nverify-first=no\n")
+    ready.configure("[source.media]\nverify-first=no\n")
     assert "not what was signed" in ready("install", bad, code=VERIFY).stderr
     assert ready.slots["b"].read_bytes() == before and ready.slot("b")["state"] == "empty"
     ready.configure("[install]\nverify-first=no\n")

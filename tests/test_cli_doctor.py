@@ -143,7 +143,7 @@ def test_what_the_kernel_tells(board, path, text, severity, finding):
     ("[source.data]\nmount=/no/such\n", "error", "staging-missing"),
     ("[slot.a]\nroot=PARTLABEL=x\n", "warning", "slot-count"),
     ("[slot.a]\nroot=PARTLABEL=no-such-x\nboot=PARTLABEL=no-such-y\n", "error", "slot-partition"),
-    ("[source.data]\nenabled=no\n[source.usb]\nenabled=no\n[source.sd]\nenabled=no\n"
+    ("[source.data]\nenabled=no\n[source.media]\nenabled=no\n"
      "[source.raw]\nenabled=no\n", "warning", "sources-none"),
 ])
 def test_what_the_configuration_tells(board, extra, severity, finding):
@@ -412,25 +412,21 @@ def test_a_slot_wants_the_file_system_that_its_manifest_names(board, verified):
 
 
 def test_a_file_system_that_mkinitramfs_has_no_set_for(board):
-    board.dev.configure("[source.data]\nfilesystem=f2fs\n[source.usb]\nfilesystems=none\n"
-                        "[source.sd]\nenabled=no\n")
+    board.dev.configure("[source.data]\nfilesystem=f2fs\n[source.media]\nfilesystems=none\n")
     board.put("proc/filesystems", "\text4")
     finding, = told(board, "kernel-filesystem")
     assert finding["severity"] == "error" and "keelboot image build --module f2fs" in finding["fix"]
 
 
 def test_media_want_the_file_systems_of_the_configuration(board):
-    """One finding for each file system that is missing, however many want it."""
-    both = "[source.usb] filesystems=, [source.sd] filesystems=: the kernel has no "
+    lacks = "[source.media] filesystems=: the kernel has no "
     board.put("proc/filesystems", "\text4")
     assert [f["text"] for f in told(board, "kernel-filesystem")] == \
-        [f"{both}{name}: such media are ignored" for name in ("vfat", "exfat")]
+        [f"{lacks}{name}: such media are ignored" for name in ("vfat", "exfat")]
     assert all("remove it from the configuration" in f["fix"] for f in told(board, "kernel-filesystem"))
     board.put("proc/filesystems", "\text4\n\tvfat")
-    board.dev.configure("[source.sd]\nfilesystems=vfat\n")
-    assert [f["text"].split(": ")[:2] for f in told(board, "kernel-filesystem")] == \
-        [["[source.usb] filesystems=", "the kernel has no exfat"]]
-    board.dev.configure("[source.usb]\nfilesystems=vfat\n[source.sd]\nfilesystems=vfat\n")
+    assert [f["text"] for f in told(board, "kernel-filesystem")] == [f"{lacks}exfat: such media are ignored"]
+    board.dev.configure("[source.media]\nenabled=sd\nfilesystems=vfat\n")
     assert board.findings() == set()
 
 

@@ -117,8 +117,10 @@ static void want_filesystem(struct mounts *m, const struct loss *loss, const cha
 		add_lack(m, loss, name, where);
 }
 
-static void want_media(struct mounts *m, unsigned filesystems, const char *where)
+static void want_media(struct mounts *m, unsigned filesystems)
 {
+	static const char where[] = "[source.media] filesystems=";
+
 	if (filesystems & CONF_FS_VFAT)
 		want_filesystem(m, &of_media, "vfat", where);
 	if (filesystems & CONF_FS_EXFAT)
@@ -131,10 +133,8 @@ static void check_source_mounts(struct mounts *m)
 
 	if (c->data_enabled)
 		want_filesystem(m, &of_data, c->data_fstype, "[source.data] filesystem=");
-	if (c->usb_enabled)
-		want_media(m, c->usb_filesystems, "[source.usb] filesystems=");
-	if (c->sd_enabled)
-		want_media(m, c->sd_filesystems, "[source.sd] filesystems=");
+	if (c->media_enabled != 0)
+		want_media(m, c->media_filesystems);
 }
 
 static const struct manifest_image *root_of(const struct manifest *m)

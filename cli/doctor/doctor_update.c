@@ -50,10 +50,10 @@ static void check_sources(struct doctor *doc)
 {
 	const struct conf *c = &doc->d->conf;
 
-	if (!c->data_enabled && !c->usb_enabled && !c->sd_enabled && !c->raw_enabled)
+	if (!c->data_enabled && c->media_enabled == 0 && !c->raw_enabled)
 		doctor_report(
 			doc, DOCTOR_WARNING, "sources-none",
-			"switch one on: enabled=yes in [source.data], [source.usb], …",
+			"switch one on: enabled=yes in [source.data], [source.media], …",
 			"all sources of updates are switched off: only `keelboot install` updates, and nothing repairs a device that does not boot");
 }
 

@@ -18,9 +18,9 @@ unsigned sources_allowed(const struct conf *conf, unsigned media)
 		media &= ~(unsigned)CMDLINE_MEDIA_DATA;
 	if (!conf->raw_enabled)
 		media &= ~(unsigned)CMDLINE_MEDIA_RAW;
-	if (!conf->sd_enabled)
+	if (!(conf->media_enabled & CONF_MEDIA_SD))
 		media &= ~(unsigned)CMDLINE_MEDIA_SD;
-	if (!conf->usb_enabled)
+	if (!(conf->media_enabled & CONF_MEDIA_USB))
 		media &= ~(unsigned)CMDLINE_MEDIA_USB;
 	return media;
 }
@@ -81,9 +81,9 @@ static bool usb_settled(const struct probe *p, const struct conf *conf, uint64_t
 {
 	if (!os_exists("/sys/bus/usb/devices/usb1"))
 		return true;
-	if (waited_ms < conf->usb_settle_ms)
+	if (waited_ms < conf->media_settle_ms)
 		return false;
-	return waited_ms >= conf->usb_settle_ms + STICK_MS ||
+	return waited_ms >= conf->media_settle_ms + STICK_MS ||
 	       (!probing(p, CMDLINE_MEDIA_USB) && sticks_on_bus() <= usb_disks());
 }
 
@@ -94,9 +94,9 @@ static bool sd_settled(const struct probe *p, const struct conf *conf, uint64_t 
 
 	if (os_list("/sys/class/mmc_host", names, KB_ARRAY_LEN(names), &n) != KB_OK || n == 0)
 		return true;
-	if (waited_ms < conf->sd_settle_ms)
+	if (waited_ms < conf->media_settle_ms)
 		return false;
-	return waited_ms >= conf->sd_settle_ms + STICK_MS || !probing(p, CMDLINE_MEDIA_SD);
+	return waited_ms >= conf->media_settle_ms + STICK_MS || !probing(p, CMDLINE_MEDIA_SD);
 }
 
 bool sources_settled(const struct probe *p, const struct conf *conf, unsigned media,

@@ -130,7 +130,7 @@ class Bench:
         conf = self.root / "etc/keelboot"
         (conf / "keys").mkdir(parents=True, exist_ok=True)
         (conf / "system.conf").write_text(
-            "[system]\ncompatible = bench\n[source.usb]\nverify-first = no\n")
+            "[system]\ncompatible = bench\n[source.media]\nverify-first = no\n")
         shutil.copy(work / "k.pem", conf / "keys/k.pem")
         for slot in "ab":
             run("fallocate", "-l", size, work / f"slot-{slot}")

@@ -165,7 +165,7 @@ class Lab:
     def __init__(self, work: Path, build=TOP / "build"):
         self.work = Path(work)
         conf = CONF.format(compatible="cut-board", watchdog=60, tries=3, count="never")
-        conf = conf.replace("[source.usb]\nenabled=yes\n", "[source.sd]\nenabled=no\n\n[source.usb]\nenabled=no\n")
+        conf = conf.replace("[source.media]\nenabled=yes\n", "[source.media]\nenabled=no\n")
         self.work.mkdir(parents=True, exist_ok=True)
         # Nothing that is built meanwhile changes what is under test.
         self.cutlog = self.work / "cutlog_sim"

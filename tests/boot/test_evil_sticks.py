@@ -124,7 +124,7 @@ def test_folder_of_a_million_names(bench):
 def test_with_filesystems_none_only_a_raw_bundle_is_taken(bench):
     """The newer bundle lies in a file system, which nobody asked for."""
     disk = bench.disk("1.0")
-    initrd = bench.conf_initramfs("none", "[source.usb]\nfilesystems=none\n")
+    initrd = bench.conf_initramfs("none", "[source.media]\nfilesystems=none\n")
     drives = [bench.stick(bench.bundle("3.0")), bench.raw_stick(bench.bundle("2.0"))]
     with bench.machine(disk, initrd=initrd, drives=drives) as vm:
         text = bench.up(vm, "2.0", "b")

@@ -37,7 +37,7 @@ def test_file_system_that_is_not_on_the_list_is_never_mounted(bench):
     ext4 = bench.work / "ext4.img"
     mkext4(ext4, "64M", tree)
     drives = [Drive(ext4, bus="usb", name="ext4"), exfat_stick(bench, bundle)]
-    initrd = bench.conf_initramfs("vfat-only", "[source.usb]\nfilesystems=vfat\n", modules=EXFAT)
+    initrd = bench.conf_initramfs("vfat-only", "[source.media]\nfilesystems=vfat\n", modules=EXFAT)
     with bench.machine(disk, initrd=initrd, drives=drives) as vm:
         text = bench.up(vm, "1.0", "a")
         for dev in ("/dev/sda", "/dev/sdb"):

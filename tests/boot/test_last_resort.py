@@ -84,7 +84,7 @@ def test_t16_sticks_that_leave_no_slot_good_do_not_go_backwards(bench):
     disk = disk_with(bench, "4.0", "2.0 nomark", good="a", b_st="bad", a_streak=3, lr="b", lr_count=4)
     newer = bench.stick(bench.bundle("5.0"), name="newer")
     older = bench.stick(bench.bundle("3.0"), name="older", plugged=False)
-    initrd = bench.conf_initramfs("no-verify", "[source.usb]\nverify-first=no\n")
+    initrd = bench.conf_initramfs("no-verify", "[source.media]\nverify-first=no\n")
     with bench.machine(disk, drives=[newer, older], initrd=initrd, bps=3 << 20) as vm:
         vm.expect(r"version 5\.0 .*: to slot a")
         vm.expect(r"update: writing, [2-9]\d %")

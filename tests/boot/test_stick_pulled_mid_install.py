@@ -6,7 +6,7 @@ def test_pulled_twice_then_finished(bench):
     disk = bench.disk("1.0")
     a = bench.slots(disk)["a"]
     stick = bench.stick(bench.bundle("2.0"))
-    initrd = bench.conf_initramfs("no-verify", "[source.usb]\nverify-first=no\n")
+    initrd = bench.conf_initramfs("no-verify", "[source.media]\nverify-first=no\n")
     # Slow enough that there is a middle; nothing is verified before the first write.
     with bench.machine(disk, initrd=initrd, drives=[stick], bps=3 << 20) as vm:
         for number in (1, 2):

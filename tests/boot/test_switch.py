@@ -29,7 +29,7 @@ def test_a_slot_is_chosen_once_and_then_for_good(bench):
         kinds = {f["id"] for f in findings}
         # Of the file systems the lean initramfs lacks one, which the configuration has for media.
         assert [f["text"] for f in findings if f["id"] == "kernel-filesystem"] == [
-            "[source.usb] filesystems=, [source.sd] filesystems=: the kernel has no exfat: "
+            "[source.media] filesystems=: the kernel has no exfat: "
             "such media are ignored"]
         # This system has a key named dev, and a kernel whose options nobody can read.
         assert {"key-development", "kernel-options-unknown"} <= kinds

@@ -9,7 +9,7 @@ def test_damaged_stick(bench, first):
     disk = bench.disk("1.0")
     before = bench.slots(disk)
     stick = bench.stick(bench.damaged(bench.bundle("3.0"), "bad.keel"))
-    initrd = bench.conf_initramfs("no-verify", "[source.usb]\nverify-first=no\n")
+    initrd = bench.conf_initramfs("no-verify", "[source.media]\nverify-first=no\n")
     with bench.machine(disk, drives=[stick], initrd=initrd if first == "no" else None) as vm:
         text = bench.up(vm, "1.0", "a")
         assert "keelboot/bad.keel: version 3.0: not installed: " in text

@@ -65,7 +65,7 @@ def test_t31_what_is_written_late_never_reaches_the_slot(bundle, target, evil, c
     """Bits are turned over all the time in everything that the decoder shares: what is hashed is what is written."""
     path, image = bundle
     environ, runs = evil("late"), 6
-    target.configure("[source.usb]\nverify-first=no\n[install]\nverify-first=no\n")
+    target.configure("[source.media]\nverify-first=no\n[install]\nverify-first=no\n")
     for _ in range(runs):
         for name, go in (("install", lambda: target.go("install", path, "--progress=none", env=environ, timeout=90)),
                          ("boot", lambda: target.apply(path, env=environ, timeout=90))):

@@ -149,7 +149,7 @@ def test_damaged_copies_do_not_poison_the_genuine_one(target, keys, genuine, ima
     data = genuine.read_bytes()
     bad = target.path / "damaged.keel"
     for first in "yes", "no":
-        target.configure(f"[source.usb]\nverify-first={first}\n")
+        target.configure(f"[source.media]\nverify-first={first}\n")
         for i in range(10):
             bad.write_bytes(flipped(data, len(data) - 1 - 97 * i))
             target.apply_refuses(bad, "version 2.0: not installed: image root: chunk 2 is not what was signed: the "

@@ -37,7 +37,7 @@ def test_t21_each_read_in_turn_gives_something_else(tmp_path, keys, image, cases
 
 def test_t22_medium_that_ends_while_it_is_written(target, keys, genuine, image, cases):
     """The file becomes shorter between two installs: the first leaves half of it, the next one goes on."""
-    target.configure("[source.usb]\nverify-first=no\n")
+    target.configure("[source.media]\nverify-first=no\n")
     data = genuine.read_bytes()
     bad = target.path / "bad.keel"
     for cut in (1, CHUNK, len(data) // 2):

@@ -69,7 +69,7 @@ def test_t25_stick_is_mounted_with_nothing_but_reading(target, folder, genuine, 
 
 def test_t25_filesystems_none_mounts_nothing(target, folder, genuine, image):
     os.link(genuine, folder / "keelboot/good.keel")
-    target.configure("[source.usb]\nfilesystems=none\n")
+    target.configure("[source.media]\nfilesystems=none\n")
     code, said = apply(target, folder)
     assert (code, told(target, said)) == (NOTHING, {"ignored: no raw bundle, and none is mounted (filesystems=none)"})
     target.untouched()
@@ -316,7 +316,7 @@ def test_t22_file_that_changes_while_it_is_read(target, folder, keys, way, verif
     for name, file in target.slots.items():
         file.write_bytes(b"\xb5" * (2 * MIB))
         target.before[name] = file.read_bytes()
-    target.configure(f"[source.usb]\nverify-first={'yes' if verify_first else 'no'}\n")
+    target.configure(f"[source.media]\nverify-first={'yes' if verify_first else 'no'}\n")
     path = Forge(keys, image).write(folder / "keelboot/update.keel")
     data = path.read_bytes()
     reader = Reader(target, folder, "check" if verify_first else "write")

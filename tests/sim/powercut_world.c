@@ -31,7 +31,7 @@ const char *powercut_world_conf(void)
 	snprintf(text, sizeof(text),
 		 "[system]\ncompatible=box\nstable-after=0\n[keyring]\npath=%s\n[source.data]"
 		 "\nenabled=%s\n"
-		 "[source.sd]\nenabled=no\n",
+		 "[source.media]\nenabled=usb\n",
 		 bundles_path("keys"), story->data ? "yes" : "no");
 	return text;
 }

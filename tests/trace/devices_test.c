@@ -456,7 +456,7 @@ TEST(copy_on_a_stick_is_left_alone_where_usb_disks_are_allowed)
 
 	machine_put(&s);
 	bind_the_device();
-	machine.conf = "[system]\ncompatible=trace\nusb-disk=yes\n[source.usb]\nenabled=no\n";
+	machine.conf = "[system]\ncompatible=trace\nusb-disk=yes\n[source.media]\nenabled=no\n";
 	labels_of_the_device(&stick);
 	os_sim_disk(&stick);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);

@@ -99,8 +99,7 @@ TEST(the_command_line_narrows_them)
 
 TEST(system_conf_narrows_them)
 {
-	machine.conf =
-		"[source.raw]\nenabled=no\n[source.sd]\nenabled=no\n[source.usb]\nenabled=no\n";
+	machine.conf = "[source.raw]\nenabled=no\n[source.media]\nenabled=no\n";
 	everything(true);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("sources_by_system_conf");

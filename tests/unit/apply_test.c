@@ -8,6 +8,7 @@
 #include "lib/conf.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/util.h"
 #include "selector/store_internal.h"
 #include "update/decoder/decoder_main.h"
 #include "update/apply/apply.h"
@@ -776,7 +777,7 @@ TEST(rescue_takes_a_sequence_that_is_far_from_what_the_state_says)
 TEST(medium_that_ends_in_the_middle_costs_nothing)
 {
 	write_text("etc/keelboot/system.conf",
-		   "[system]\ncompatible = box\n[source.usb]\nverify-first = no\n");
+		   "[system]\ncompatible = box\n[source.media]\nverify-first = no\n");
 	for (int i = 0; i < STATE_FAILS_LIMIT + 1; i++) {
 		make_bundle("five", 5, "box", &key);
 		flip("five", 100);
@@ -1210,31 +1211,34 @@ TEST(a_card_is_looked_at_like_a_stick)
 /* Without it the first bytes are written before the flip is found. */
 TEST(verify_first_is_a_choice_for_each_kind)
 {
-	static const char off[] = "[system]\ncompatible = box\n[source.usb]\nverify-first = no\n";
-	uint64_t seq = sequence_of_state();
+	static const struct {
+		const char *conf, *kind;
+		bool writes;
+	} row[] = {
+		{ "[source.media]", "usb", true },  { "[source.media]", "sd", true },
+		{ "[source.media]", "raw", false }, { "[source.raw]", "raw", true },
+		{ "[source.raw]", "usb", false },
+	};
+	char text[128];
 
-	write_text("etc/keelboot/system.conf", off);
-	make_bundle("x", 4, "box", &key);
-	flip("x", 1000);
-	assert_int_equal(apply_one("sd", "x"), APPLY_FAILED);
-	assert_nothing_written(seq);
-	assert_int_equal(apply_one("usb", "x"), APPLY_FAILED);
-	with_store(NULL, false);
-	assert_int_equal(state.slot[1].st, STATE_WRITING);
-	assert_true(begins_with_bundle("x"));
-	set_up(NULL);
-	write_text("etc/keelboot/system.conf",
-		   "[system]\ncompatible = box\n[source.raw]\nverify-first = no\n");
-	assert_int_equal(apply_one("raw", "x"), APPLY_FAILED);
-	with_store(NULL, false);
-	assert_int_equal(state.slot[1].st, STATE_WRITING);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(row); i++) {
+		set_up(NULL);
+		snprintf(text, sizeof(text), "[system]\ncompatible = box\n%s\nverify-first = no\n",
+			 row[i].conf);
+		write_text("etc/keelboot/system.conf", text);
+		make_bundle("x", 4, "box", &key);
+		flip("x", 1000);
+		assert_int_equal(apply_one(row[i].kind, "x"), APPLY_FAILED);
+		with_store(NULL, false);
+		assert_int_equal(state.slot[1].st, row[i].writes ? STATE_WRITING : STATE_EMPTY);
+	}
 }
 
 /* Process 1 would take its check, and the bytes that it writes, for a step back. */
 TEST(the_bundle_behind_a_damaged_one_is_heard)
 {
 	write_text("etc/keelboot/system.conf",
-		   "[system]\ncompatible = box\n[source.usb]\nverify-first = no\n");
+		   "[system]\ncompatible = box\n[source.media]\nverify-first = no\n");
 	make_bundle("five", 5, "box", &key);
 	make_bundle("two", 2, "box", &key);
 	flip("five", 1000);
@@ -1295,7 +1299,7 @@ TEST(with_filesystems_none_no_stick_is_mounted)
 	assert_int_equal(apply_usb("stick", NULL, NULL), APPLY_NOTHING);
 	assert_logged("asked to mount");
 	write_text("etc/keelboot/system.conf",
-		   "[system]\ncompatible = box\n[source.usb]\nfilesystems = none\n");
+		   "[system]\ncompatible = box\n[source.media]\nfilesystems = none\n");
 	assert_int_equal(apply_usb("stick", NULL, NULL), APPLY_NOTHING);
 	assert_null(strstr(logged, "asked to mount"));
 	assert_logged("stick: ignored: no raw bundle, and none is mounted (filesystems=none)");

@@ -100,14 +100,31 @@ TEST(booleans)
 	static const char *const no[] = { "no", "0", "false" };
 
 	for (int i = 0; i < 3; i++) {
-		OK(set("source.usb", "enabled", yes[i]));
-		assert_true(c.usb_enabled);
-		OK(set("source.usb", "enabled", no[i]));
-		assert_false(c.usb_enabled);
+		OK(set("source.data", "enabled", yes[i]));
+		assert_true(c.data_enabled);
+		OK(set("source.data", "enabled", no[i]));
+		assert_false(c.data_enabled);
+		TAKES("source.media", "enabled", yes[i], media_enabled,
+		      CONF_MEDIA_USB | CONF_MEDIA_SD);
+		TAKES("source.media", "enabled", no[i], media_enabled, 0);
 	}
-	refuses("source.usb", "enabled", "Yes");
-	refuses("source.usb", "enabled", "");
-	refuses("source.usb", "enabled", "2");
+	refuses("source.data", "enabled", "Yes");
+	refuses("source.data", "enabled", "");
+	refuses("source.data", "enabled", "2");
+	refuses("source.data", "enabled", "usb");
+}
+
+TEST(updates_may_come_from_one_kind_of_medium_alone)
+{
+	static const char *const bad[] = { "",	   "Yes",     "2",	 "none",
+					   "usb,", "usb,usb", "sd,data", "yes,sd" };
+
+	TAKES("source.media", "enabled", "usb", media_enabled, CONF_MEDIA_USB);
+	TAKES("source.media", "enabled", "sd", media_enabled, CONF_MEDIA_SD);
+	TAKES("source.media", "enabled", "usb,sd", media_enabled, CONF_MEDIA_USB | CONF_MEDIA_SD);
+	TAKES("source.media", "enabled", "sd,usb", media_enabled, CONF_MEDIA_USB | CONF_MEDIA_SD);
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		refuses("source.media", "enabled", bad[i]);
 }
 
 TEST(counts)
@@ -145,23 +162,23 @@ TEST(file_systems_of_media_are_two_or_none)
 	static const char *const bad[] = { "",	    "ext4",	 "vfat,ext4", "vfat,",
 					   ",vfat", "vfat,vfat", "none,vfat", "VFAT" };
 
-	TAKES("source.usb", "filesystems", "none", usb_filesystems, 0);
-	TAKES("source.usb", "filesystems", "exfat", usb_filesystems, CONF_FS_EXFAT);
-	TAKES("source.usb", "filesystems", "exfat,vfat", usb_filesystems,
+	TAKES("source.media", "filesystems", "none", media_filesystems, 0);
+	TAKES("source.media", "filesystems", "exfat", media_filesystems, CONF_FS_EXFAT);
+	TAKES("source.media", "filesystems", "exfat,vfat", media_filesystems,
 	      CONF_FS_VFAT | CONF_FS_EXFAT);
-	TAKES("source.sd", "filesystems", "vfat", sd_filesystems, CONF_FS_VFAT);
+	TAKES("source.media", "filesystems", "vfat", media_filesystems, CONF_FS_VFAT);
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		refuses("source.usb", "filesystems", bad[i]);
+		refuses("source.media", "filesystems", bad[i]);
 }
 
 TEST(times_have_units)
 {
 	TAKES("system", "timeout", "30", timeout_s, 30);
 	TAKES("system", "timeout", "31s", timeout_s, 31);
-	TAKES("source.usb", "settle", "250ms", usb_settle_ms, 250);
-	TAKES("source.usb", "settle", "3s", usb_settle_ms, 3000);
-	TAKES("source.usb", "settle", "0", usb_settle_ms, 0);
-	TAKES("source.usb", "settle", "60", usb_settle_ms, 60000);
+	TAKES("source.media", "settle", "250ms", media_settle_ms, 250);
+	TAKES("source.media", "settle", "3s", media_settle_ms, 3000);
+	TAKES("source.media", "settle", "0", media_settle_ms, 0);
+	TAKES("source.media", "settle", "60", media_settle_ms, 60000);
 }
 
 TEST(bad_numbers)
@@ -191,10 +208,10 @@ TEST(bad_numbers)
 	refuses("system", "tries", "0");
 	refuses("system", "tries", "10");
 	refuses("system", "tries", "3s");
-	refuses("source.usb", "settle", "61");
-	refuses("source.usb", "settle", "60001ms");
-	refuses("source.usb", "settle", "4294968ms");
-	refuses("source.usb", "settle", "4294968"); /* * 1000 wraps */
+	refuses("source.media", "settle", "61");
+	refuses("source.media", "settle", "60001ms");
+	refuses("source.media", "settle", "4294968ms");
+	refuses("source.media", "settle", "4294968"); /* * 1000 wraps */
 }
 
 TEST(partitions)

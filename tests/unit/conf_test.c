@@ -66,12 +66,11 @@ TEST(defaults_are_those_of_the_header)
 	assert_string_equal(c.data_fstype, "ext4");
 	assert_string_equal(c.data_stage, "keelboot/stage");
 	assert_string_equal(c.data_mount, "/data");
-	assert_true(c.usb_enabled);
-	assert_int_equal(c.usb_settle_ms, 500);
+	assert_int_equal(c.media_enabled, CONF_MEDIA_USB | CONF_MEDIA_SD);
+	assert_int_equal(c.media_settle_ms, 500);
 	assert_true(c.data_verify_first);
 	assert_true(c.raw_verify_first);
-	assert_true(c.sd_verify_first);
-	assert_true(c.usb_verify_first);
+	assert_true(c.media_verify_first);
 	assert_true(c.install_verify_first);
 	assert_int_equal(c.progress_deadline_s, 60);
 	assert_string_equal(c.watchdog, "auto");
@@ -109,7 +108,7 @@ static void parse_a_whole_file(void)
 	      "filesystem=btrfs\n"
 	      "stage=updates\n"
 	      "mount=/var\n"
-	      "[source.usb]\n"
+	      "[source.media]\n"
 	      "enabled=0\n"
 	      "settle=2\n"
 	      "verify-first=false\n"
@@ -150,12 +149,11 @@ TEST(a_whole_file_is_read)
 	assert_string_equal(c.data_fstype, "btrfs");
 	assert_string_equal(c.data_stage, "updates");
 	assert_string_equal(c.data_mount, "/var");
-	assert_false(c.usb_enabled);
-	assert_int_equal(c.usb_settle_ms, 2000);
+	assert_int_equal(c.media_enabled, 0);
+	assert_int_equal(c.media_settle_ms, 2000);
 	assert_true(c.data_verify_first);
 	assert_true(c.raw_verify_first);
-	assert_true(c.sd_verify_first);
-	assert_false(c.usb_verify_first);
+	assert_false(c.media_verify_first);
 	assert_true(c.install_verify_first);
 	assert_int_equal(c.progress_deadline_s, 120);
 	assert_string_equal(c.watchdog, "off");
@@ -190,12 +188,12 @@ TEST(a_bad_value_that_decides_what_is_trusted_trusts_least)
 {
 	unsigned strict = 0;
 
-	parse("[keyring]\nsignatures-required=two\n[source.usb]\nfilesystems=non\n"
-	      "[source.sd]\nfilesystems=vfat, ext4\n[system]\ncommand-line=quiet panic\n",
+	parse("[keyring]\nsignatures-required=two\n[source.media]\nfilesystems=vfat, ext4\n"
+	      "enabled=usb, sd\n[system]\ncommand-line=quiet panic\n",
 	      4);
 	assert_int_equal(c.signatures_required, 16);
-	assert_int_equal(c.usb_filesystems, 0);
-	assert_int_equal(c.sd_filesystems, 0);
+	assert_int_equal(c.media_filesystems, 0);
+	assert_int_equal(c.media_enabled, 0);
 	assert_string_equal(c.command_line, "none");
 	assert_said(0, "signatures-required=two: expected NUMBER (1..16); read as 16");
 	for (const struct conf_key *key = conf_keys; key->section != NULL; key++) {

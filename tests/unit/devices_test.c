@@ -495,7 +495,7 @@ static struct os_sim_disk card_of_a_stranger(const char *type)
 	struct os_sim_disk k = with_id("mmcblk0", CARD_PATH, "eui.6\n", "wwid-eui.6");
 
 	os_sim_file("/sys/class/block/mmcblk0/device/type", type);
-	conf.sd_enabled = false; /* nobody waits for cards as media */
+	conf.media_enabled = CONF_MEDIA_USB; /* nobody waits for cards as media */
 	return k;
 }
 

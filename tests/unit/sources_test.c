@@ -45,12 +45,16 @@ TEST(only_what_both_allow_is_allowed)
 {
 	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_ALL), CMDLINE_MEDIA_ALL);
 	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_NONE), 0);
-	conf.sd_enabled = conf.raw_enabled = false;
+	conf.media_enabled = CONF_MEDIA_USB;
+	conf.raw_enabled = false;
 	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_ALL),
 			 CMDLINE_MEDIA_DATA | CMDLINE_MEDIA_USB);
 	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_SD | CMDLINE_MEDIA_USB),
 			 CMDLINE_MEDIA_USB);
-	conf.usb_enabled = conf.data_enabled = false;
+	conf.data_enabled = false;
+	conf.media_enabled = CONF_MEDIA_SD;
+	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_ALL), CMDLINE_MEDIA_SD);
+	conf.media_enabled = 0;
 	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_ALL), 0);
 }
 
@@ -116,9 +120,9 @@ TEST(cards_are_waited_for_only_where_there_is_a_slot)
 	assert_false(sources_settled(&p, &conf, CMDLINE_MEDIA_ALL, 499));
 	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_ALL, 500));
 	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_USB, 0));
-	conf.sd_settle_ms = 2000;
+	conf.media_settle_ms = 2000;
 	assert_false(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 1999));
-	conf.sd_settle_ms = 0;
+	conf.media_settle_ms = 0;
 	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 0));
 }
 

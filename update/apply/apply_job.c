@@ -13,9 +13,8 @@ static bool verify_first(const struct apply *a, enum state_source kind)
 	case STATE_SRC_RAW:
 		return a->conf.raw_verify_first;
 	case STATE_SRC_SD:
-		return a->conf.sd_verify_first;
 	case STATE_SRC_USB:
-		return a->conf.usb_verify_first;
+		return a->conf.media_verify_first;
 	case STATE_SRC_COMMAND:
 	case STATE_SRC_COUNT:
 		break;

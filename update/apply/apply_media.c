@@ -23,15 +23,14 @@
  * is what sticks come with; a device maker's ext4 stick is refused on purpose: its parser is ten
  * times as large.
  */
-static const char *const *filesystems(const struct apply *a, unsigned source)
+static const char *const *filesystems(const struct conf *conf)
 {
 	static const char *list[3];
-	unsigned n = 0, bits = a->o.source[source].kind == STATE_SRC_SD ? a->conf.sd_filesystems
-									: a->conf.usb_filesystems;
+	unsigned n = 0;
 
-	if (bits & CONF_FS_VFAT)
+	if (conf->media_filesystems & CONF_FS_VFAT)
 		list[n++] = "vfat";
-	if (bits & CONF_FS_EXFAT)
+	if (conf->media_filesystems & CONF_FS_EXFAT)
 		list[n++] = "exfat";
 	list[n] = NULL;
 	return list;
@@ -133,7 +132,7 @@ static void look_through(struct apply *a, unsigned source)
 static void look_into(struct apply *a, unsigned source)
 {
 	const char *dev = a->o.source[source].dev;
-	const char *const *fs = filesystems(a, source);
+	const char *const *fs = filesystems(&a->conf);
 	enum kb_err err = media_open(&a->media, dev, true, fs, FOLDER);
 
 	apply_progress_look();
@@ -184,7 +183,7 @@ static enum kb_err install_candidate(struct apply *a, const struct apply_candida
 {
 	const char *dev = a->o.source[c->source].dev;
 	KB_CLEANUP_FD int fd = -1;
-	enum kb_err err = media_open(&a->media, dev, true, filesystems(a, c->source), FOLDER);
+	enum kb_err err = media_open(&a->media, dev, true, filesystems(&a->conf), FOLDER);
 
 	/* What is not there any more is to blame, and no reason to leave the next one alone. */
 	a->job.blame = INSTALL_BLAME_BUNDLE;
