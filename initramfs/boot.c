@@ -51,7 +51,7 @@ static enum kb_err find_devices(struct boot *b)
 {
 	struct devices_wait wait = {
 		.timeout_s = b->conf.timeout_s,
-		.media = b->media,
+		.sources = b->sources,
 		.idle = watchdog_feed,
 		.ctx = b,
 	};

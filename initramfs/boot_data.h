@@ -27,7 +27,7 @@ struct boot {
 	char cmdline[CMDLINE_MAX + 1]; /* as the kernel has it */
 	struct cmdline cmd;
 	struct conf conf;
-	unsigned media;		    /* that may be looked at: bits of enum cmdline_media */
+	unsigned sources;	    /* that may be looked at: bits of enum cmdline_source */
 	struct root root;	    /* how a root is mounted */
 	struct keyring_survey keys; /* of this image */
 	struct wdt wdt;

@@ -22,7 +22,7 @@
 
 static unsigned removable(const struct boot *b)
 {
-	return b->media & (CMDLINE_MEDIA_USB | CMDLINE_MEDIA_SD);
+	return b->sources & (CMDLINE_SOURCE_USB | CMDLINE_SOURCE_SD);
 }
 
 /* Why no medium could help, or NULL. */
@@ -33,16 +33,16 @@ static const char *hopeless(const struct boot *b)
 	if (b->rec.health == RECORD_UNWRITABLE)
 		return "no update can be installed: the state cannot be written (the disk is failing or write-protected)";
 	if (removable(b) == 0)
-		return "no medium may be read (system.conf, keelboot.media=)";
+		return "no medium may be read (system.conf, keelboot.sources=)";
 	return NULL;
 }
 
 static const char *media_name(const struct boot *b)
 {
 	switch (removable(b)) {
-	case CMDLINE_MEDIA_USB:
+	case CMDLINE_SOURCE_USB:
 		return "a USB stick";
-	case CMDLINE_MEDIA_SD:
+	case CMDLINE_SOURCE_SD:
 		return "an SD card";
 	default:
 		return "a USB stick or an SD card";

@@ -88,7 +88,7 @@ static void merge(struct boot *b)
 		snprintf(conf->watchdog, sizeof(conf->watchdog), "%s", cmd->watchdog);
 	if (cmd->watchdog_timeout_s != 0)
 		conf->watchdog_timeout_s = cmd->watchdog_timeout_s;
-	b->media = sources_allowed(conf, cmd->media);
+	b->sources = sources_allowed(conf, cmd->sources);
 	b->root = root_settings(conf, cmd);
 }
 

@@ -42,13 +42,13 @@ static bool has_something(const struct boot *b, enum state_source src, enum plan
 {
 	switch (src) {
 	case STATE_SRC_DATA:
-		return b->media & CMDLINE_MEDIA_DATA && has_staged(b, mode);
+		return b->sources & CMDLINE_SOURCE_DATA && has_staged(b, mode);
 	case STATE_SRC_RAW:
-		return b->media & CMDLINE_MEDIA_RAW && holds_bundle(b->dev.raw);
+		return b->sources & CMDLINE_SOURCE_RAW && holds_bundle(b->dev.raw);
 	case STATE_SRC_SD:
-		return b->media & CMDLINE_MEDIA_SD && sources_count(&b->dev, src) > 0;
+		return b->sources & CMDLINE_SOURCE_SD && sources_count(&b->dev, src) > 0;
 	case STATE_SRC_USB:
-		return b->media & CMDLINE_MEDIA_USB && sources_count(&b->dev, src) > 0;
+		return b->sources & CMDLINE_SOURCE_USB && sources_count(&b->dev, src) > 0;
 	case STATE_SRC_COMMAND:
 	case STATE_SRC_COUNT:
 		break;

@@ -176,7 +176,7 @@ void cmdline_parse_heeded(struct cmdline *c, const char *text, const char *heede
 	char buf[CMDLINE_MAX + 1], *s, *end;
 	bool cut;
 
-	*c = (struct cmdline){ .enable = true, .slot = -1, .media = CMDLINE_MEDIA_ALL };
+	*c = (struct cmdline){ .enable = true, .slot = -1, .sources = CMDLINE_SOURCE_ALL };
 	cut = copy_text(c, buf, text);
 	end = buf + strlen(buf);
 	s = skip_spaces(buf);

@@ -18,13 +18,13 @@
 #define CMDLINE_PATH_MAX     127 /* of a device: as system.conf has it */
 #define CMDLINE_WARNINGS_MAX 8
 
-enum cmdline_media { /* bits of keelboot.media= */
-		     CMDLINE_MEDIA_NONE = 0,
-		     CMDLINE_MEDIA_DATA = 1,
-		     CMDLINE_MEDIA_USB = 2,
-		     CMDLINE_MEDIA_SD = 4,
-		     CMDLINE_MEDIA_RAW = 8,
-		     CMDLINE_MEDIA_ALL = 15,
+enum cmdline_source { /* bits of keelboot.sources= */
+		      CMDLINE_SOURCE_NONE = 0,
+		      CMDLINE_SOURCE_DATA = 1,
+		      CMDLINE_SOURCE_USB = 2,
+		      CMDLINE_SOURCE_SD = 4,
+		      CMDLINE_SOURCE_RAW = 8,
+		      CMDLINE_SOURCE_ALL = 15,
 };
 
 enum cmdline_log {
@@ -37,7 +37,7 @@ struct cmdline {
 	/* keelboot.* */
 	bool enable;	    /* keelboot.enable=0 boots root= untouched */
 	int slot;	    /* keelboot.slot=a: 0..7 for this boot only, uncounted; -1 */
-	unsigned media;	    /* keelboot.media= */
+	unsigned sources;   /* keelboot.sources= */
 	uint32_t timeout_s; /* keelboot.timeout=; 0: as system.conf says */
 	/* keelboot.watchdog=DEVICE|off or DEVICE,SECONDS; "" and 0: as system.conf says */
 	char watchdog[CMDLINE_PATH_MAX + 1];

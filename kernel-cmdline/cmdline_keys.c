@@ -81,38 +81,38 @@ static bool set_slot(struct cmdline *c, const char *value)
 	return true;
 }
 
-/* One name of keelboot.media=; 0 if there is no such medium. */
-static unsigned media_bit(const char *name, size_t len)
+/* One name of keelboot.sources=; 0 if there is no such source. */
+static unsigned source_bit(const char *name, size_t len)
 {
 	static const struct {
 		const char *name;
 		unsigned bit;
-	} media[] = {
-		{ "data", CMDLINE_MEDIA_DATA }, { "usb", CMDLINE_MEDIA_USB },
-		{ "sd", CMDLINE_MEDIA_SD },	{ "raw", CMDLINE_MEDIA_RAW },
-		{ "all", CMDLINE_MEDIA_ALL },
+	} sources[] = {
+		{ "data", CMDLINE_SOURCE_DATA }, { "usb", CMDLINE_SOURCE_USB },
+		{ "sd", CMDLINE_SOURCE_SD },	 { "raw", CMDLINE_SOURCE_RAW },
+		{ "all", CMDLINE_SOURCE_ALL },
 	};
 
-	for (size_t i = 0; i < sizeof(media) / sizeof(media[0]); i++)
-		if (strlen(media[i].name) == len && memcmp(media[i].name, name, len) == 0)
-			return media[i].bit;
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+		if (strlen(sources[i].name) == len && memcmp(sources[i].name, name, len) == 0)
+			return sources[i].bit;
 	return 0;
 }
 
-static bool set_media(struct cmdline *c, const char *value)
+static bool set_sources(struct cmdline *c, const char *value)
 {
 	unsigned bits = 0;
 
-	c->media = CMDLINE_MEDIA_ALL;
+	c->sources = CMDLINE_SOURCE_ALL;
 	if (value == NULL)
 		return false;
 	if (strcmp(value, "none") == 0) {
-		c->media = CMDLINE_MEDIA_NONE;
+		c->sources = CMDLINE_SOURCE_NONE;
 		return true;
 	}
 	for (;;) {
 		size_t len = strcspn(value, ",");
-		unsigned bit = media_bit(value, len);
+		unsigned bit = source_bit(value, len);
 
 		if (bit == 0)
 			return false;
@@ -121,7 +121,7 @@ static bool set_media(struct cmdline *c, const char *value)
 			break;
 		value += len + 1;
 	}
-	c->media = bits;
+	c->sources = bits;
 	return true;
 }
 
@@ -253,9 +253,9 @@ const struct cmdline_key cmdline_keys[] = {
 	{ "keelboot.slot", "a|b|c|d|e|f|g|h", "",
 	  "Boots this slot, this time only; the boot is not counted and has no guardian.",
 	  set_slot },
-	{ "keelboot.media", "none|all|LIST of data,usb,sd,raw", "all",
+	{ "keelboot.sources", "none|all|LIST of data,usb,sd,raw", "all",
 	  "Where this boot may look for an update; system.conf can only narrow it further.",
-	  set_media },
+	  set_sources },
 	{ "keelboot.timeout", "SECONDS (1..3600)", "",
 	  "How long to wait for devices; without it [system] timeout= of system.conf counts.",
 	  set_timeout },

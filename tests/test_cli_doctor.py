@@ -113,7 +113,7 @@ def test_a_finding_in_text_has_its_fix_below_and_errors_come_first(board):
     ("proc/sys/kernel/panic_on_oops", "0", "note", "oops-survives"),
     ("proc/cmdline", "keelboot.enable=0", "error", "command-line-disabled"),
     ("proc/cmdline", "keelboot.slot=b", "error", "command-line-slot"),
-    ("proc/cmdline", "keelboot.media=none", "warning", "command-line-media"),
+    ("proc/cmdline", "keelboot.sources=none", "warning", "command-line-sources"),
     ("proc/cmdline", "keelboot.slto=b", "warning", "command-line"),
     ("proc/cmdline", "keelboot.watchdog=off", "warning", "watchdog-off"),
     ("boot/config-6.1.0-test", "CONFIG_TMPFS=y", "error", "kernel-option"),

@@ -146,10 +146,10 @@ static void check_command_line(struct doctor *doc)
 			"remove keelboot.slot= from the kernel command line; choose a slot with `keelboot switch`",
 			"keelboot.slot=%c: each boot uses this slot, uncounted, and installs no update",
 			state_slot_letter(c->slot));
-	if (c->media == CMDLINE_MEDIA_NONE)
-		doctor_report(doc, DOCTOR_WARNING, "command-line-media",
-			      "remove keelboot.media=none from the kernel command line",
-			      "keelboot.media=none: no boot looks for an update");
+	if (c->sources == CMDLINE_SOURCE_NONE)
+		doctor_report(doc, DOCTOR_WARNING, "command-line-sources",
+			      "remove keelboot.sources=none from the kernel command line",
+			      "keelboot.sources=none: no boot looks for an update");
 }
 
 static void check_pstore(struct doctor *doc)

@@ -245,7 +245,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	probe_start(p);
 	while (in_time(p, wait, waited)) {
 		devices_rank(&r, p, conf);
-		if (decided(&r, conf, waited) && sources_settled(p, conf, wait->media, waited))
+		if (decided(&r, conf, waited) && sources_settled(p, conf, wait->sources, waited))
 			break;
 		wait->idle(wait->ctx);
 		if (probe_step(p, STEP_MS / 5) == KB_ETIMEDOUT)
@@ -260,7 +260,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 		return KB_ENODEV;
 	}
 	adopt_disk(d, p, r.disk, conf);
-	sources_take(d, p, wait->media);
+	sources_take(d, p, wait->sources);
 	probe_stop(p);
 	report_disk(d, p, &r, conf);
 	return KB_OK;

@@ -41,7 +41,7 @@ struct devices {
 
 struct devices_wait {
 	uint32_t timeout_s;	 /* for the disk with all its partitions */
-	unsigned media;		 /* sources_allowed(): these get their settle time */
+	unsigned sources;	 /* sources_allowed(): these get their settle time */
 	void (*idle)(void *ctx); /* called at least once a second */
 	void *ctx;
 };

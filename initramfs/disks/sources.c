@@ -12,17 +12,17 @@
 /* A stick that was seen on the bus, but is no disk yet, gets so much longer than settle=. */
 #define STICK_MS 5000
 
-unsigned sources_allowed(const struct conf *conf, unsigned media)
+unsigned sources_allowed(const struct conf *conf, unsigned sources)
 {
 	if (!conf->data_enabled)
-		media &= ~(unsigned)CMDLINE_MEDIA_DATA;
+		sources &= ~(unsigned)CMDLINE_SOURCE_DATA;
 	if (!conf->raw_enabled)
-		media &= ~(unsigned)CMDLINE_MEDIA_RAW;
+		sources &= ~(unsigned)CMDLINE_SOURCE_RAW;
 	if (!(conf->media_enabled & CONF_MEDIA_SD))
-		media &= ~(unsigned)CMDLINE_MEDIA_SD;
+		sources &= ~(unsigned)CMDLINE_SOURCE_SD;
 	if (!(conf->media_enabled & CONF_MEDIA_USB))
-		media &= ~(unsigned)CMDLINE_MEDIA_USB;
-	return media;
+		sources &= ~(unsigned)CMDLINE_SOURCE_USB;
+	return sources;
 }
 
 /* Interfaces that a driver for USB storage is bound to: "1-1:1.0". */
@@ -60,18 +60,18 @@ static unsigned usb_disks(void)
 }
 
 /* A card in a reader on USB is a stick. */
-static bool is_medium(const struct probe_disk *disk, unsigned media)
+static bool is_medium(const struct probe_disk *disk, unsigned sources)
 {
 	if (disk->usb)
-		return media & CMDLINE_MEDIA_USB;
-	return disk->sd && media & CMDLINE_MEDIA_SD;
+		return sources & CMDLINE_SOURCE_USB;
+	return disk->sd && sources & CMDLINE_SOURCE_SD;
 }
 
 /* Media that a prober still looks at. */
-static bool probing(const struct probe *p, unsigned media)
+static bool probing(const struct probe *p, unsigned sources)
 {
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
-		if (p->disk[i].state == PROBE_WAITING && is_medium(&p->disk[i], media))
+		if (p->disk[i].state == PROBE_WAITING && is_medium(&p->disk[i], sources))
 			return true;
 	}
 	return false;
@@ -84,7 +84,7 @@ static bool usb_settled(const struct probe *p, const struct conf *conf, uint64_t
 	if (waited_ms < conf->media_settle_ms)
 		return false;
 	return waited_ms >= conf->media_settle_ms + STICK_MS ||
-	       (!probing(p, CMDLINE_MEDIA_USB) && sticks_on_bus() <= usb_disks());
+	       (!probing(p, CMDLINE_SOURCE_USB) && sticks_on_bus() <= usb_disks());
 }
 
 static bool sd_settled(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
@@ -96,14 +96,14 @@ static bool sd_settled(const struct probe *p, const struct conf *conf, uint64_t 
 		return true;
 	if (waited_ms < conf->media_settle_ms)
 		return false;
-	return waited_ms >= conf->media_settle_ms + STICK_MS || !probing(p, CMDLINE_MEDIA_SD);
+	return waited_ms >= conf->media_settle_ms + STICK_MS || !probing(p, CMDLINE_SOURCE_SD);
 }
 
-bool sources_settled(const struct probe *p, const struct conf *conf, unsigned media,
+bool sources_settled(const struct probe *p, const struct conf *conf, unsigned sources,
 		     uint64_t waited_ms)
 {
-	return (!(media & CMDLINE_MEDIA_USB) || usb_settled(p, conf, waited_ms)) &&
-	       (!(media & CMDLINE_MEDIA_SD) || sd_settled(p, conf, waited_ms));
+	return (!(sources & CMDLINE_SOURCE_USB) || usb_settled(p, conf, waited_ms)) &&
+	       (!(sources & CMDLINE_SOURCE_SD) || sd_settled(p, conf, waited_ms));
 }
 
 static void add_medium(struct devices *d, const char *dev, bool sd)
@@ -139,7 +139,7 @@ static bool is_second_name(const struct probe_disk *disk, unsigned n)
 	return false;
 }
 
-void sources_take(struct devices *d, const struct probe *p, unsigned media)
+void sources_take(struct devices *d, const struct probe *p, unsigned sources)
 {
 	d->nmedia = 0;
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
@@ -147,7 +147,7 @@ void sources_take(struct devices *d, const struct probe *p, unsigned media)
 
 		if (disk->state != PROBE_READY && disk->state != PROBE_UNREADABLE)
 			continue;
-		if (!is_medium(disk, media) || strcmp(disk->dev, d->disk) == 0)
+		if (!is_medium(disk, sources) || strcmp(disk->dev, d->disk) == 0)
 			continue;
 		add_medium(d, disk->dev, !disk->usb);
 		for (unsigned n = 0; n < disk->n; n++) {

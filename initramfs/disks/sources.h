@@ -4,20 +4,20 @@
 
 #include "initramfs/disks/devices.h"
 
-/* What may be looked at: bits of enum cmdline_media that system.conf allows too. PURE. */
-unsigned sources_allowed(const struct conf *conf, unsigned media);
+/* What may be looked at: bits of enum cmdline_source that system.conf allows too. PURE. */
+unsigned sources_allowed(const struct conf *conf, unsigned sources);
 
 /*
  * Whether nobody has to be waited for any longer: the settle= time of each kind of medium that may
  * be looked at, and whose bus there is, is over, and so are the probers of those that came. A stick
  * that the bus knows, but that is no disk yet, gets some seconds more.
  */
-bool sources_settled(const struct probe *p, const struct conf *conf, unsigned media,
+bool sources_settled(const struct probe *p, const struct conf *conf, unsigned sources,
 		     uint64_t waited_ms);
 
 /* Fills d->media with every medium that is there and is not the device's own disk, and its
  * partitions: keelboot-apply finds out what they hold. */
-void sources_take(struct devices *d, const struct probe *p, unsigned media);
+void sources_take(struct devices *d, const struct probe *p, unsigned sources);
 
 /* Media of a kind, STATE_SRC_SD or STATE_SRC_USB, in d. */
 unsigned sources_count(const struct devices *d, enum state_source src);

@@ -12,14 +12,14 @@ def test_damaged_command_line_boots(bench):
     disk = bench.disk("1.0")
     noise = random.Random(7)
     bad = ["keelboot.slot=zebra", "keelboot.timeout=-5", "keelboot.watchdog=/etc/passwd",
-           "keelboot.media=floppy", "keelboot.nonsense", "rootflags=", "root=PARTLABEL=nowhere"]
+           "keelboot.sources=floppy", "keelboot.nonsense", "rootflags=", "root=PARTLABEL=nowhere"]
     # x86 kernels take 2,047 bytes and do not start with more; over 32 words that they do not know
     # they panic.
     words = ["".join(noise.choice("abcxyz=.,-_%/\\:;") for _ in range(80)) for _ in range(20)]
     line = f"{' '.join(bad + words)[:1950]} keelboot.log=\"unfinished"
     with bench.machine(disk, append=line) as vm:
         text = bench.up(vm, "1.0", "a")
-        for key in ("keelboot.slot", "keelboot.timeout", "keelboot.media", "keelboot.nonsense"):
+        for key in ("keelboot.slot", "keelboot.timeout", "keelboot.sources", "keelboot.nonsense"):
             assert key in text.split("Keelboot 0")[1], key
         assert bench.boot_json(vm)["warnings"]
         assert bench.causes(vm) == []
@@ -80,6 +80,6 @@ def test_media_that_are_switched_off_are_not_looked_at(bench):
     disk = bench.disk("1.0")
     before = bench.slots(disk)
     with bench.machine(disk, drives=[bench.stick(bench.bundle("2.0"))],
-                       append="keelboot.media=data") as vm:
+                       append="keelboot.sources=data") as vm:
         assert "looking at source" not in bench.up(vm, "1.0", "a")
     assert bench.slots(disk) == before

@@ -22,6 +22,6 @@ def test_card_is_not_looked_at_when_the_command_line_says_so(bench):
     disk = bench.disk("1.0")
     card = bench.sd_card(bench.bundle("2.0"))
     initrd = bench.initramfs(name="sd", modules=(*LEAN, "sd"))
-    with bench.machine(disk, initrd=initrd, drives=[card], append="keelboot.media=usb,data") as vm:
+    with bench.machine(disk, initrd=initrd, drives=[card], append="keelboot.sources=usb,data") as vm:
         text = bench.up(vm, "1.0", "a")
         assert "looking at source" not in text

@@ -10,7 +10,7 @@
 static void check_bounds(const struct cmdline *c)
 {
 	FUZZ_CHECK(c->slot >= -1 && c->slot <= 7);
-	FUZZ_CHECK(c->media <= CMDLINE_MEDIA_ALL);
+	FUZZ_CHECK(c->media <= CMDLINE_SOURCE_ALL);
 	FUZZ_CHECK(c->timeout_s <= 3600);
 	FUZZ_CHECK(c->watchdog_timeout_s <= 65535);
 	FUZZ_CHECK(c->log <= CMDLINE_LOG_QUIET);
@@ -78,7 +78,7 @@ static void check_heeded(const char *text, const struct cmdline *all, const char
 	FUZZ_CHECK(same(&c, all));
 	cmdline_parse_heeded(&none, text, "none");
 	check_bounds(&none);
-	FUZZ_CHECK(none.enable && none.slot == -1 && none.media == CMDLINE_MEDIA_ALL);
+	FUZZ_CHECK(none.enable && none.slot == -1 && none.sources == CMDLINE_SOURCE_ALL);
 	FUZZ_CHECK(none.root[0] == '\0' && none.init[0] == '\0' && !none.shell && !none.rw);
 	cmdline_parse_heeded(&c, text, heeded);
 	check_bounds(&c);

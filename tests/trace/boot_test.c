@@ -218,7 +218,7 @@ TEST(media_none_looks_at_no_medium)
 
 	s.staged.source = STATE_SRC_DATA;
 	machine_put(&s);
-	machine.cmdline = "keelboot.media=none\n";
+	machine.cmdline = "keelboot.sources=none\n";
 	os_sim_child(&apply);
 	os_sim_disk(&stick);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
@@ -261,7 +261,7 @@ TEST(garbage_command_line_boots)
 	struct state s = machine_good();
 
 	machine_put(&s);
-	machine.cmdline = "=x ,, keelboot.slot=zebra keelboot.timeout=-5 keelboot.media=floppy "
+	machine.cmdline = "=x ,, keelboot.slot=zebra keelboot.timeout=-5 keelboot.sources=floppy "
 			  "keelboot.watchdog=/etc/passwd rootfstype=nosuchfs rootflags=%//,,= "
 			  "init=/nonexistent panic=x keelboot.enable=maybe \"\"\" x=\"unfinished\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);

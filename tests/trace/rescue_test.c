@@ -223,7 +223,7 @@ TEST(media_none_waits_and_restarts)
 	struct state s = machine_good();
 
 	machine_put(&s);
-	machine.cmdline = "keelboot.media=none\n";
+	machine.cmdline = "keelboot.sources=none\n";
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	plug(5000);
 	os_sim_child(&fixes);

@@ -89,7 +89,7 @@ TEST(data_then_raw_then_sd_then_usb)
 
 TEST(the_command_line_narrows_them)
 {
-	machine.cmdline = "keelboot.media=sd\n";
+	machine.cmdline = "keelboot.sources=sd\n";
 	everything(true);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("sources_by_the_command_line");

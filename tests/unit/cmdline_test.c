@@ -27,7 +27,7 @@ static void assert_defaults(void)
 {
 	assert_true(c.enable);
 	assert_int_equal(c.slot, -1);
-	assert_int_equal(c.media, CMDLINE_MEDIA_ALL);
+	assert_int_equal(c.sources, CMDLINE_SOURCE_ALL);
 	assert_int_equal(c.timeout_s, 0);
 	assert_string_equal(c.watchdog, "");
 	assert_int_equal(c.watchdog_timeout_s, 0);
@@ -59,7 +59,7 @@ TEST(words_of_others_are_left_alone)
 
 TEST(every_key_is_read)
 {
-	parse("keelboot.enable=0 keelboot.slot=b keelboot.media=usb,raw keelboot.timeout=7"
+	parse("keelboot.enable=0 keelboot.slot=b keelboot.sources=usb,raw keelboot.timeout=7"
 	      " keelboot.watchdog=/dev/watchdog1,20 keelboot.log=debug keelboot.shell=1 "
 	      "root=/dev/vda2"
 	      " rootfstype=ext4 rootflags=noatime,data=ordered rootwait rw init=/bin/sh panic=-1 "
@@ -67,7 +67,7 @@ TEST(every_key_is_read)
 	      0);
 	assert_false(c.enable);
 	assert_int_equal(c.slot, 1);
-	assert_int_equal(c.media, CMDLINE_MEDIA_USB | CMDLINE_MEDIA_RAW);
+	assert_int_equal(c.sources, CMDLINE_SOURCE_USB | CMDLINE_SOURCE_RAW);
 	assert_int_equal(c.timeout_s, 7);
 	assert_string_equal(c.watchdog, "/dev/watchdog1");
 	assert_int_equal(c.watchdog_timeout_s, 20);
@@ -132,14 +132,14 @@ TEST(slots_are_a_to_h)
 
 TEST(media_are_a_list)
 {
-	parse("keelboot.media=none", 0);
-	assert_int_equal(c.media, CMDLINE_MEDIA_NONE);
-	parse("keelboot.media=all", 0);
-	assert_int_equal(c.media, CMDLINE_MEDIA_ALL);
-	parse("keelboot.media=data", 0);
-	assert_int_equal(c.media, CMDLINE_MEDIA_DATA);
-	parse("keelboot.media=sd,data,sd", 0);
-	assert_int_equal(c.media, CMDLINE_MEDIA_SD | CMDLINE_MEDIA_DATA);
+	parse("keelboot.sources=none", 0);
+	assert_int_equal(c.sources, CMDLINE_SOURCE_NONE);
+	parse("keelboot.sources=all", 0);
+	assert_int_equal(c.sources, CMDLINE_SOURCE_ALL);
+	parse("keelboot.sources=data", 0);
+	assert_int_equal(c.sources, CMDLINE_SOURCE_DATA);
+	parse("keelboot.sources=sd,data,sd", 0);
+	assert_int_equal(c.sources, CMDLINE_SOURCE_SD | CMDLINE_SOURCE_DATA);
 }
 
 TEST(watchdog_forms)
@@ -191,12 +191,12 @@ TEST(a_bad_value_is_the_default_and_is_named)
 		{ "keelboot.slot=i", "a|b|c|d|e|f|g|h" },
 		{ "keelboot.slot=A", "keelboot.slot=A" },
 		{ "keelboot.slot=ab", "keelboot.slot=ab" },
-		{ "keelboot.media", "keelboot.media: needs a value" },
-		{ "keelboot.media=", "keelboot.media=" },
-		{ "keelboot.media=usb,", "keelboot.media=usb," },
-		{ "keelboot.media=,usb", "data,usb,sd,raw" },
-		{ "keelboot.media=usb,none", "none|all|LIST" },
-		{ "keelboot.media=floppy", "keelboot.media=floppy" },
+		{ "keelboot.sources", "keelboot.sources: needs a value" },
+		{ "keelboot.sources=", "keelboot.sources=" },
+		{ "keelboot.sources=usb,", "keelboot.sources=usb," },
+		{ "keelboot.sources=,usb", "data,usb,sd,raw" },
+		{ "keelboot.sources=usb,none", "none|all|LIST" },
+		{ "keelboot.sources=floppy", "keelboot.sources=floppy" },
 		{ "keelboot.timeout", "needs a value: SECONDS" },
 		{ "keelboot.timeout=0", "keelboot.timeout=0" },
 		{ "keelboot.timeout=3601", "1..3600" },
@@ -247,16 +247,16 @@ TEST(the_last_one_wins)
 	assert_true(c.rw);
 	parse("rw ro", 0);
 	assert_false(c.rw);
-	parse("root=/dev/a root=/dev/b keelboot.media=usb keelboot.media=data", 0);
+	parse("root=/dev/a root=/dev/b keelboot.sources=usb keelboot.sources=data", 0);
 	assert_string_equal(c.root, "/dev/b");
-	assert_int_equal(c.media, CMDLINE_MEDIA_DATA);
+	assert_int_equal(c.sources, CMDLINE_SOURCE_DATA);
 }
 
 TEST(a_bad_last_one_is_the_default)
 {
 	parse("keelboot.slot=b keelboot.slot=x keelboot.timeout=5 keelboot.timeout=x"
-	      " keelboot.watchdog=off keelboot.watchdog=x panic=5 panic=x keelboot.media=usb"
-	      " keelboot.media=x keelboot.log=debug keelboot.log=x init=/x init= keelboot.enable=0"
+	      " keelboot.watchdog=off keelboot.watchdog=x panic=5 panic=x keelboot.sources=usb"
+	      " keelboot.sources=x keelboot.log=debug keelboot.log=x init=/x init= keelboot.enable=0"
 	      " keelboot.enable=x",
 	      8);
 	assert_defaults();
@@ -400,7 +400,7 @@ static uint32_t next_random(void)
 static void assert_in_bounds(void)
 {
 	assert_true(c.slot >= -1 && c.slot < 8);
-	assert_true((c.media & ~(unsigned)CMDLINE_MEDIA_ALL) == 0);
+	assert_true((c.sources & ~(unsigned)CMDLINE_SOURCE_ALL) == 0);
 	assert_true(c.timeout_s <= 3600);
 	assert_true(c.watchdog_timeout_s <= 65535);
 	assert_true(c.nwarnings <= CMDLINE_WARNINGS_MAX);

@@ -31,8 +31,9 @@ static int bare_machine(void **state)
 	os_sim_link("/sys/block/loop0", "../devices/virtual/block/loop0");
 	memset(&d, 0, sizeof(d));
 	conf_defaults(&conf);
-	wait_for =
-		(struct devices_wait){ .timeout_s = 10, .media = CMDLINE_MEDIA_ALL, .idle = idle };
+	wait_for = (struct devices_wait){ .timeout_s = 10,
+					  .sources = CMDLINE_SOURCE_ALL,
+					  .idle = idle };
 	idles = 0;
 	return 0;
 }
@@ -204,7 +205,7 @@ TEST(who_wants_no_media_waits_for_none)
 	os_sim_disk(&vda);
 	os_sim_disk(&sda);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	wait_for.media = CMDLINE_MEDIA_NONE;
+	wait_for.sources = CMDLINE_SOURCE_NONE;
 	OK(find_all());
 	assert_int_equal(d.nmedia, 0);
 	assert_int_equal(os_now_ms(), 0);
@@ -260,11 +261,11 @@ TEST(many_partitions_of_sticks_do_not_overflow_the_media)
 	assert_int_equal(d.nmedia, DEVICES_MEDIA_MAX);
 	assert_int_equal(os_sim_count("# media: more than 16; /dev/sdb7 and further ones"), 1);
 	/* Said once, and again when there were fewer in between. */
-	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
+	sources_take(&d, &p, CMDLINE_SOURCE_ALL);
 	assert_int_equal(os_sim_count("# media: more than 16"), 1);
-	sources_take(&d, &p, CMDLINE_MEDIA_SD);
+	sources_take(&d, &p, CMDLINE_SOURCE_SD);
 	assert_int_equal(d.nmedia, 0);
-	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
+	sources_take(&d, &p, CMDLINE_SOURCE_ALL);
 	assert_int_equal(os_sim_count("# media: more than 16"), 2);
 }
 

@@ -43,19 +43,19 @@ static struct probe_disk *add(unsigned at, const char *dev, unsigned parts, bool
 
 TEST(only_what_both_allow_is_allowed)
 {
-	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_ALL), CMDLINE_MEDIA_ALL);
-	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_NONE), 0);
+	assert_int_equal(sources_allowed(&conf, CMDLINE_SOURCE_ALL), CMDLINE_SOURCE_ALL);
+	assert_int_equal(sources_allowed(&conf, CMDLINE_SOURCE_NONE), 0);
 	conf.media_enabled = CONF_MEDIA_USB;
 	conf.raw_enabled = false;
-	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_ALL),
-			 CMDLINE_MEDIA_DATA | CMDLINE_MEDIA_USB);
-	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_SD | CMDLINE_MEDIA_USB),
-			 CMDLINE_MEDIA_USB);
+	assert_int_equal(sources_allowed(&conf, CMDLINE_SOURCE_ALL),
+			 CMDLINE_SOURCE_DATA | CMDLINE_SOURCE_USB);
+	assert_int_equal(sources_allowed(&conf, CMDLINE_SOURCE_SD | CMDLINE_SOURCE_USB),
+			 CMDLINE_SOURCE_USB);
 	conf.data_enabled = false;
 	conf.media_enabled = CONF_MEDIA_SD;
-	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_ALL), CMDLINE_MEDIA_SD);
+	assert_int_equal(sources_allowed(&conf, CMDLINE_SOURCE_ALL), CMDLINE_SOURCE_SD);
 	conf.media_enabled = 0;
-	assert_int_equal(sources_allowed(&conf, CMDLINE_MEDIA_ALL), 0);
+	assert_int_equal(sources_allowed(&conf, CMDLINE_SOURCE_ALL), 0);
 }
 
 TEST(sticks_and_cards_are_told_apart)
@@ -63,13 +63,13 @@ TEST(sticks_and_cards_are_told_apart)
 	add(0, "/dev/vda", 4, false, false);
 	add(1, "/dev/sda", 1, true, false);
 	add(2, "/dev/mmcblk0", 2, false, true);
-	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
+	sources_take(&d, &p, CMDLINE_SOURCE_ALL);
 	assert_int_equal(d.nmedia, 5);
 	assert_int_equal(sources_count(&d, STATE_SRC_USB), 2);
 	assert_int_equal(sources_count(&d, STATE_SRC_SD), 3);
 	assert_string_equal(d.media[0], "/dev/sda");
 	assert_string_equal(d.media[3], "/dev/mmcblk0p1");
-	sources_take(&d, &p, CMDLINE_MEDIA_SD);
+	sources_take(&d, &p, CMDLINE_SOURCE_SD);
 	assert_int_equal(d.nmedia, 3);
 	assert_int_equal(sources_count(&d, STATE_SRC_USB), 0);
 }
@@ -79,7 +79,7 @@ TEST(the_devices_own_card_is_no_medium)
 	add(0, "/dev/mmcblk0", 4, false, true);
 	add(1, "/dev/mmcblk1", 1, false, true);
 	snprintf(d.disk, sizeof(d.disk), "/dev/mmcblk0");
-	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
+	sources_take(&d, &p, CMDLINE_SOURCE_ALL);
 	assert_int_equal(d.nmedia, 2);
 	assert_string_equal(d.media[0], "/dev/mmcblk1");
 }
@@ -92,12 +92,12 @@ TEST(the_same_file_system_is_one_medium)
 	disk->part[0].start = 0;
 	disk->part[1].start = disk->part[2].start = disk->part[3].start;
 	disk->part[2].size = 2 * MIB;
-	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
+	sources_take(&d, &p, CMDLINE_SOURCE_ALL);
 	assert_int_equal(d.nmedia, 2);
 	assert_string_equal(d.media[0], "/dev/sda");
 	assert_string_equal(d.media[1], "/dev/sdap3");
 	disk->part[2].size = MIB;
-	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
+	sources_take(&d, &p, CMDLINE_SOURCE_ALL);
 	assert_int_equal(d.nmedia, 2);
 	assert_string_equal(d.media[1], "/dev/sdap2");
 }
@@ -108,32 +108,32 @@ TEST(what_is_fixed_or_not_ready_is_no_medium)
 	add(0, "/dev/mmcblk0", 4, false, false);
 	add(1, "/dev/sda", 1, true, false)->state = PROBE_WAITING;
 	add(2, "/dev/sdb", 0, true, false)->state = PROBE_UNREADABLE;
-	sources_take(&d, &p, CMDLINE_MEDIA_ALL);
+	sources_take(&d, &p, CMDLINE_SOURCE_ALL);
 	assert_int_equal(d.nmedia, 1);
 	assert_string_equal(d.media[0], "/dev/sdb");
 }
 
 TEST(cards_are_waited_for_only_where_there_is_a_slot)
 {
-	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_ALL, 0));
+	assert_true(sources_settled(&p, &conf, CMDLINE_SOURCE_ALL, 0));
 	os_sim_file(HOST, "");
-	assert_false(sources_settled(&p, &conf, CMDLINE_MEDIA_ALL, 499));
-	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_ALL, 500));
-	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_USB, 0));
+	assert_false(sources_settled(&p, &conf, CMDLINE_SOURCE_ALL, 499));
+	assert_true(sources_settled(&p, &conf, CMDLINE_SOURCE_ALL, 500));
+	assert_true(sources_settled(&p, &conf, CMDLINE_SOURCE_USB, 0));
 	conf.media_settle_ms = 2000;
-	assert_false(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 1999));
+	assert_false(sources_settled(&p, &conf, CMDLINE_SOURCE_SD, 1999));
 	conf.media_settle_ms = 0;
-	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 0));
+	assert_true(sources_settled(&p, &conf, CMDLINE_SOURCE_SD, 0));
 }
 
 TEST(a_card_that_is_looked_at_is_waited_for_within_a_bound)
 {
 	os_sim_file(HOST, "");
 	add(0, "/dev/mmcblk0", 0, false, true)->state = PROBE_WAITING;
-	assert_false(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 5000));
-	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 5500));
+	assert_false(sources_settled(&p, &conf, CMDLINE_SOURCE_SD, 5000));
+	assert_true(sources_settled(&p, &conf, CMDLINE_SOURCE_SD, 5500));
 	p.disk[0].state = PROBE_READY;
-	assert_true(sources_settled(&p, &conf, CMDLINE_MEDIA_SD, 500));
+	assert_true(sources_settled(&p, &conf, CMDLINE_SOURCE_SD, 500));
 }
 
 int main(void)
