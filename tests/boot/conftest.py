@@ -25,7 +25,7 @@ from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition    
 # Scenarios that take minutes, or real systems: `make check-long` runs them, `make check` the others.
 LONG = ("both_exhausted_is_never_terminal", "checks", "consoles", "copy_of_the_disk", "debug_shell", "demo",
         "disk_comes_and_goes",
-        "disk_errors", "evil_sticks", "guardian", "guardian_debian", "integrate", "marked_too_early",
+        "disk_errors", "evil_sticks", "guardian", "guardian_debian", "init_exits", "integrate", "marked_too_early",
         "reinstall_after_rollback_is_refused", "rescue_never_ends", "reset_cause",
         "slot_that_cannot_be_written", "stick_pulled_mid_install", "thousand_files", "verify_first",
         "watchdog_handover", "what_hangs_is_reset")
@@ -41,6 +41,20 @@ SHORT = ("test_release_image_has_none_and_names_the_key",
          "test_with_filesystems_none_only_a_raw_bundle_is_taken",
          "test_decisions_and_progress_are_on_every_console_of_a_quiet_kernel",
          "test_a_console_that_nobody_reads_holds_up_nothing")
+# Of the other files, what takes half a minute or more while a neighbour or a golden trace proves the same.
+SLOW = ("test_a_hang_ends_by_the_watchdog_of_the_board", "test_boots_and_installs_what_is_staged[all]",
+        "test_boots_and_installs_what_is_staged[page]", "test_damaged_block_of_a_good_slot_leads_to_the_other_slot",
+        "test_device_boots_by_the_copy_and_says_so[entries]", "test_device_boots_by_the_copy_and_says_so[mbr]",
+        "test_device_that_has_only_a_usb_disk", "test_given_up_after_three_boots_and_a_good_copy_is_taken",
+        "test_good_slot_that_crashes_three_times_in_a_row_is_left",
+        "test_install_without_progress_is_ended_and_later_finished",
+        "test_kernel_that_hangs_in_the_initramfs_is_reset_by_the_watchdog",
+        "test_old_copy_at_the_end_of_a_stick_hides_no_update", "test_parameter_that_a_module_refuses_costs_no_disk",
+        "test_slot_that_a_person_marks_bad_is_left", "test_slot_without_the_driver_of_its_file_system_costs_no_try",
+        "test_slots_take_turns_after_growing_delays",
+        "test_state_of_a_newer_keelboot_boots_counts_and_takes_no_update",
+        "test_state_of_two_erase_groups_survives_the_loss_of_one",
+        "test_stick_that_comes_later_belongs_to_the_running_system", "test_switched_off_it_starts_root_as_it_stands")
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian")
 SOURCES = ("initramfs/mkinitramfs", "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py",
@@ -313,7 +327,8 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.stem.removeprefix("test_") in LONG and item.originalname not in SHORT:
+        long = item.path.stem.removeprefix("test_") in LONG and item.originalname not in SHORT
+        if long or item.originalname in SLOW or item.name in SLOW:
             item.add_marker(pytest.mark.long)
 
 

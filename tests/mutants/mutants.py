@@ -22,7 +22,7 @@ with all that it is made with (basis.py) stay as they are: a run of all of them 
 
 Example: tests/mutants/mutants.py                     all of them that are not known yet
          tests/mutants/mutants.py --fresh             all of them
-         tests/mutants/mutants.py --quick             those that the selector's simulation must notice
+         tests/mutants/mutants.py --quick             those that the small walk of the selector's simulation must notice
          tests/mutants/mutants.py --check             only whether each fits the sources
          tests/mutants/mutants.py seal-left-out       one, by its name
 """
@@ -38,7 +38,7 @@ import report
 from basis import basis
 from private_tree import ROOT, WORK, Red, Tree, check_green, digest, failed_cases, is_green, last_words, prepare
 
-QUICK = "sim/selector_sim"
+QUICK = "sim/selector_sim --small"
 STORIES = ("sim/powercut_sim", "sim/ioerr_sim")     # their cases are stories, each of which can be run alone
 HOURS = "sim/powercut_sim"  # its heavy stories take so long where nothing is wrong: they are `make powercut`'s
 CACHE = WORK / "planted.json"
@@ -225,7 +225,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no bug {sorted(unknown)[0]} in {planted.PLANTED.relative_to(ROOT)}/")
     bugs = [p for p in bugs
-            if (not args.names or p.name in args.names) and (not args.quick or p.killer.test == QUICK)]
+            if (not args.names or p.name in args.names) and (not args.quick or str(p.killer) == QUICK)]
     if args.fresh:
         CACHE.unlink(missing_ok=True)
     verdicts = verdicts_of(bugs, args.j, {} if args.names or args.quick else known())
