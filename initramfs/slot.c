@@ -3,25 +3,12 @@
 
 #include "hooks/hook.h"
 #include "initramfs/root.h"
+#include "initramfs/stages.h"
 #include "initramfs/verity.h"
-#include "initramfs/watchdog.h"
 #include "initramfs/settings.h"
 #include "lib/log.h"
 
 #include <stdio.h>
-
-/* What every hook is told. said: HOOK_SAID_MAX + 1 bytes. */
-static struct hook_env hook_env(struct boot *b, char *said)
-{
-	said[0] = '\0';
-	return (struct hook_env){
-		.data = b->dev.data,
-		.data_fstype = b->conf.data_fstype,
-		.said = said,
-		.idle = watchdog_feed,
-		.idle_ctx = b,
-	};
-}
 
 /* Not the slot's fault: it costs nothing, and another initramfs boots it. option and pack: what
  * makes such a one. */
@@ -74,10 +61,11 @@ enum kb_err slot_has_verity(struct boot *b, int slot, char *reason)
 
 static bool is_last_resort(const struct boot *b)
 {
-	return b->lenient || b->attempt.chosen.tier == CHOOSE_LAST_RESORT;
+	return b->accept_rejected || b->attempt.chosen.tier == CHOOSE_LAST_RESORT;
 }
 
-/* A device that is up can be repaired; one that waits for a better slot cannot. */
+/* As a last resort a hook that fails rejects nothing: a device that is up can be repaired, and one
+ * that waits for a better slot cannot. */
 static bool overrule(const struct hook_env *env, const char *reason)
 {
 	struct boot *b = env->idle_ctx;
@@ -85,12 +73,13 @@ static bool overrule(const struct hook_env *env, const char *reason)
 	if (is_last_resort(b))
 		slot_despite(b, b->attempt.chosen.slot, reason);
 	else
-		b->rejected = true;
+		b->some_rejected = true;
 	return is_last_resort(b);
 }
 
-static enum kb_err check_and_mount(struct boot *b, const struct hook_env *env, const char *fstype,
-				   char *reason)
+/* The pre-mount hooks here; the post-mount ones in root_mount(), by root.env. */
+static enum kb_err run_hooks_and_mount(struct boot *b, const struct hook_env *env,
+				       const char *fstype, char *reason)
 {
 	struct root root = b->root;
 	struct hook_env before = *env;
@@ -111,10 +100,10 @@ static enum kb_err open_and_mount(struct boot *b, const struct hook_env *env, co
 	enum kb_err err;
 
 	if (b->manifest.verity == 0)
-		return check_and_mount(b, env, fstype, reason);
+		return run_hooks_and_mount(b, env, fstype, reason);
 	TRY(verity_open(&b->manifest, env->device, slot, node, reason));
 	through.device = node;
-	err = check_and_mount(b, &through, fstype, reason);
+	err = run_hooks_and_mount(b, &through, fstype, reason);
 	if (err != KB_OK)
 		verity_close(slot);
 	return err;
@@ -142,7 +131,7 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 	const struct state_slot *s = &b->rec.s.slot[slot];
 	const char name[2] = { state_slot_letter(slot), '\0' };
 	char said[HOOK_SAID_MAX + 1];
-	struct hook_env env = hook_env(b, said);
+	struct hook_env env = stages_env(b, said);
 	enum kb_err err;
 
 	env.slot = name;
@@ -161,26 +150,4 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 	log_err("slot %s: %s", name, reason);
 	record_history(&b->rec, HISTORY_BOOT, slot, reason, said[0] != '\0' ? said : "not booted");
 	return err;
-}
-
-bool slot_allows_update(struct boot *b, const char *source)
-{
-	char said[HOOK_SAID_MAX + 1], reason[HOOK_REASON_MAX + 1];
-	struct hook_env env = hook_env(b, said);
-
-	env.source = source;
-	if (hook_run_dir("pre-update", &env, b->conf.hook_timeout_s, reason) == KB_OK)
-		return true;
-	log_warn("update: none in this boot: %s", reason);
-	record_history(&b->rec, HISTORY_REFUSED, STATE_NONE, reason, said);
-	return false;
-}
-
-void slot_exhausted(struct boot *b)
-{
-	char said[HOOK_SAID_MAX + 1], reason[HOOK_REASON_MAX + 1];
-	struct hook_env env = hook_env(b, said);
-
-	if (hook_run_dir("exhausted", &env, b->conf.hook_timeout_s, reason) != KB_OK)
-		record_history(&b->rec, HISTORY_BOOT, STATE_NONE, reason, said);
 }

@@ -2,7 +2,7 @@
 #include "initramfs/updates_run.h"
 
 #include "initramfs/progress.h"
-#include "initramfs/slot.h"
+#include "initramfs/stages.h"
 #include "lib/bootlog.h"
 #include "lib/os.h"
 #include "lib/stall.h"
@@ -165,7 +165,7 @@ static enum updates_end end_apply(struct boot *b, pid_t pid, bool ended)
 	return os_kill(pid) == KB_ETIMEDOUT ? UPDATES_UNSTOPPABLE : UPDATES_CRASHED;
 }
 
-enum updates_end updates_run(struct boot *b, enum state_source src, enum plan_mode mode)
+enum updates_end updates_run_apply(struct boot *b, enum state_source src, enum plan_mode mode)
 {
 	static struct args args;
 	struct os_spawn sp = { .path = BOOT_HELPER, .argv = args.v, .own_mounts = true };
@@ -176,7 +176,7 @@ enum updates_end updates_run(struct boot *b, enum state_source src, enum plan_mo
 	bool ended;
 
 	/* A device that cannot boot has nothing to lose. */
-	if (!plan_is_rescue(mode) && !slot_allows_update(b, state_source_name(src)))
+	if (!plan_is_rescue(mode) && !stages_pre_update(b, state_source_name(src)))
 		return UPDATES_REFUSED;
 	build_args(&args, b, src, mode);
 	if (os_pipe(fds) != KB_OK)
