@@ -53,18 +53,22 @@ static bool renew_record(struct boot *b)
 }
 
 /* Nothing can be counted: each boot would reject the same slots, and no last resort come. */
-static bool op_next_run_accepts(void *ctx)
+static bool may_accept_rejected(const struct boot *b)
 {
-	const struct boot *b = ctx;
 	bool counts = b->rec.health != RECORD_UNWRITABLE && b->rec.health != RECORD_MISSING;
 
 	return b->some_rejected && !b->accept_rejected && !counts;
 }
 
+static bool op_next_run_accepts(void *ctx)
+{
+	return may_accept_rejected(ctx);
+}
+
 /* Rejected slots are tried all the same from now on. */
 static bool begin_to_accept_rejected(struct boot *b)
 {
-	if (!op_next_run_accepts(b))
+	if (!may_accept_rejected(b))
 		return false;
 	log_warn("the state cannot be written: rejected slots are tried, too");
 	b->accept_rejected = true;
@@ -85,16 +89,28 @@ static enum kb_err attempt_once(struct boot *b)
 	return attempt_run(&b->attempt, &b->rec.s, &ops, b);
 }
 
-static enum kb_err attempt_until_exhausted(struct boot *b)
+/* Whether one of the steps before giving up, from the next one on, makes another run worth while.
+ */
+static bool has_another_run(struct boot *b, unsigned *next)
 {
 	static bool (*const before_giving_up[])(struct boot *) = { renew_record,
 								   begin_to_accept_rejected };
-	enum kb_err err = attempt_once(b);
 
-	for (unsigned i = 0; err == KB_ENOCAND && i < KB_ARRAY_LEN(before_giving_up); i++) {
-		if (before_giving_up[i](b))
-			err = attempt_once(b);
+	while (*next < KB_ARRAY_LEN(before_giving_up)) {
+		if (before_giving_up[(*next)++](b))
+			return true;
 	}
+	return false;
+}
+
+static enum kb_err attempt_until_exhausted(struct boot *b)
+{
+	unsigned next = 0;
+	enum kb_err err;
+
+	do
+		err = attempt_once(b);
+	while (err == KB_ENOCAND && has_another_run(b, &next));
 	return err;
 }
 
