@@ -67,8 +67,8 @@ static const struct verb verbs[] = {
 	{ "switch", switch_cmd, NULL, "choose the slot for the next boots",
 	  "Usage: keelboot switch [SLOT|other] [--once] [--force]\n\n"
 	  "Without SLOT, the other one of two. --once is for the next boot alone. A slot that\n"
-	  "failed here needs --force: it gets a new trial, or, with --once, boots as it is.\n"
-	  "Nothing is rebooted.\n\n"
+	  "failed here needs --force: a bad one gets a new trial, a good one is trusted again;\n"
+	  "with --once, it boots as it is. Nothing is rebooted.\n\n"
 	  "Example:  keelboot switch --once && reboot\n" },
 	{ "history", history_cmd, NULL, "what happened, newest first",
 	  "Usage: keelboot history [-n N] [--json]\n\n"

@@ -152,7 +152,7 @@ enum conf_kind {
 	CONF_KIND_SECONDS,    /* uint32_t: "30" or "30s" */
 	CONF_KIND_MS,	      /* uint32_t, milliseconds: "500ms", or seconds as above */
 	CONF_KIND_FS,	      /* unsigned, bits of enum conf_fs: "vfat,exfat", "none" */
-	CONF_KIND_MEDIA,      /* unsigned, bits of enum conf_media: "yes", "no", "usb", "sd" */
+	CONF_KIND_MEDIA,      /* unsigned, bits of enum conf_media: "yes", "no", "usb,sd" */
 	CONF_KIND_TEXT,	      /* text, and so are all below: anything, also nothing */
 	CONF_KIND_NAME,	      /* letters, digits, '.', '_', '-', '+', ',' */
 	CONF_KIND_PATH,	      /* absolute path without "..", */

@@ -85,7 +85,7 @@ const struct conf_key conf_keys[] = {
 	{ "source.raw", "verify-first", "yes|no", "yes",
 	  "Reads the whole bundle once before the first write: a decayed bundle then costs no slot.",
 	  NUMBER(BOOL, raw_verify_first, 0, 0) },
-	{ "source.media", "enabled", "yes|no|usb|sd", "yes",
+	{ "source.media", "enabled", "yes|no|LIST of usb,sd", "yes",
 	  "Whether an update may come from a USB stick or an SD card that is not the device's own disk. usb, sd: only from such a medium.",
 	  STRICT(MEDIA, media_enabled, 0, 0, "no") },
 	{ "source.media", "settle", "TIME (0..60, or 500ms)", "500ms",

@@ -208,7 +208,7 @@ def test_the_page_leads_to_a_debian_with_a_read_only_root(made, tmp_path):
         # The journal is one, and goes back to the first boot.
         assert dev.ask("ls /var/log/journal").split() == [ident]
         assert len(re.findall(r"^ *-?\d ", dev.ask("journalctl --no-pager --list-boots"), re.M)) == 2
-        assert "Tell Keelboot that this system works" in dev.ask("journalctl --no-pager -b -1 -u keelboot-good")
+        assert "Report to Keelboot that this system works" in dev.ask("journalctl --no-pager -b -1 -u keelboot-good")
         dev.ask("journalctl --verify 2>&1")
     (tmp_path / "disk.img").unlink()
 
