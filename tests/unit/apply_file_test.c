@@ -15,7 +15,7 @@ static struct store store;
 static struct bdev_sim disk;
 static struct apply_job job;
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
 	const struct fixture_image im = { "root", image, SIZE, 64 * 1024, false };
 	const struct fixture_bundle b = {
@@ -24,7 +24,6 @@ static int set_up(void **ctx)
 
 	enum store_finding found;
 
-	(void)ctx;
 	memset(image, 'x', sizeof(image));
 	bdev_sim_init(&disk, STORE_MIN_SIZE);
 	state_init(&state, 2);
@@ -42,15 +41,12 @@ static int set_up(void **ctx)
 		.mode = PLAN_AUTOMATIC,
 		.want = STATE_NONE,
 	};
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	close(job.fd);
 	bdev_sim_free(&disk);
-	return 0;
 }
 
 static void assert_why(const char *text)

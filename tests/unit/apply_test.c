@@ -14,13 +14,9 @@
 #include "update/apply/media.h"
 #include "tests/unit/test.h"
 
-#include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #define KIB  1024u
 #define SIZE (768 * KIB)
@@ -96,15 +92,13 @@ static void begin(struct store *st)
 	save(st);
 }
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	make_file("state", STORE_MIN_SIZE);
 	make_file("a", PART);
 	make_file("b", PART);
 	write_text("etc/keelboot/system.conf", "[system]\ncompatible = box\n");
 	with_store(begin, true);
-	return 0;
 }
 
 static uint64_t floor_of_bundles;
@@ -444,7 +438,7 @@ static void put_cell(struct store *st)
 
 static void rescue_world(uint64_t of_state, const char *compatible, const struct key_file *k)
 {
-	set_up(NULL);
+	set_up();
 	floor_of_bundles = 3;
 	make_bundle("own", 3, compatible, k);
 	floor_of_bundles = 0;
@@ -567,7 +561,7 @@ static void two_good_world(void)
 	static const char *const names[] = { "twelve", "eleven", "ten", "nine", "two" };
 	static const unsigned sequences[] = { 12, 11, 10, 9, 2 };
 
-	set_up(NULL);
+	set_up();
 	for (unsigned i = 0; i < 5; i++)
 		make_bundle(names[i], sequences[i], "box", &key);
 	for (cell_slot = 0; cell_slot < 2; cell_slot++) {
@@ -638,7 +632,7 @@ TEST(a_last_resort_believes_the_floor)
 /* Threat 16: a factory that names the release alone leaves a slot without a manifest. */
 TEST(what_has_no_manifest_holds_back_as_well)
 {
-	set_up(NULL);
+	set_up();
 	make_bundle("ten", 10, "box", &key);
 	make_bundle("eleven", 11, "box", &key);
 	with_store(put_two_good, false);
@@ -827,7 +821,7 @@ TEST(a_release_too_far_ahead_is_refused)
 	make_bundle("two", 2, "box", &key);
 	assert_int_equal(apply_usb("last", "two", NULL), APPLY_INSTALLED);
 	assert_slot_b(2);
-	set_up(NULL);
+	set_up();
 	write_text("etc/keelboot/system.conf",
 		   "[system]\ncompatible = box\n[install]\nmax-sequence-jump=none\n");
 	assert_int_equal(apply_usb("last", NULL, NULL), APPLY_INSTALLED);
@@ -1163,7 +1157,7 @@ TEST(a_raw_bundle_that_is_damaged_is_erased_and_told_once)
 TEST(a_raw_bundle_that_is_read_wrong_once_is_installed)
 {
 	for (wrong_read = 1;; wrong_read += 5) {
-		set_up(NULL);
+		set_up();
 		make_bundle("stage", 4, "box", &key);
 		apply_one("raw", "stage");
 		if (strstr(logged, "reading it once more") == NULL && wrong_read > 30)
@@ -1222,7 +1216,7 @@ TEST(verify_first_is_a_choice_for_each_kind)
 	with_store(NULL, false);
 	assert_int_equal(state.slot[1].st, STATE_WRITING);
 	assert_true(begins_with_bundle("x"));
-	set_up(NULL);
+	set_up();
 	write_text("etc/keelboot/system.conf",
 		   "[system]\ncompatible = box\n[source.raw]\nverify-first = no\n");
 	assert_int_equal(apply_one("raw", "x"), APPLY_FAILED);

@@ -5,8 +5,6 @@
 #include "lib/util.h"
 #include "tests/unit/test.h"
 
-#include <string.h>
-
 enum { JSON = 1, NUMBER, WAIT };
 
 static const struct args_option verb[] = {

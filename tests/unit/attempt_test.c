@@ -2,8 +2,6 @@
 #include "selector/attempt.h"
 #include "tests/unit/states.h"
 
-#include <stdio.h>
-
 /* A machine whose slots behave as told, and which writes down what is done to it. */
 struct machine {
 	enum kb_err fit[STATE_SLOTS_MAX];
@@ -75,12 +73,10 @@ static bool op_relents(void *ctx)
 
 static const struct attempt_ops ops = { op_save, op_preflight, op_mount, op_delay, op_relents };
 
-static int set_up(void **state)
+static void set_up(void)
 {
-	(void)state;
 	memset(&m, 0, sizeof(m));
 	a = (struct attempt){ .forced = STATE_NONE };
-	return 0;
 }
 
 /* Boots s, of which the disk holds the same. */
@@ -215,7 +211,7 @@ TEST(oneshot_of_half_a_slot_is_dropped)
 	static const enum state_st half[] = { STATE_EMPTY, STATE_WRITING };
 
 	for (unsigned i = 0; i < 2; i++) {
-		set_up(NULL);
+		set_up();
 		states_fresh(&s);
 		s.slot[1].st = half[i];
 		s.oneshot = 1;
@@ -383,7 +379,7 @@ TEST(what_cannot_be_counted_waits_for_a_good_slot_that_comes_back)
 	};
 
 	for (unsigned i = 0; i < 2; i++) {
-		set_up(NULL);
+		set_up();
 		m = (struct machine){ .fit = { KB_EFORMAT }, .fail_saves = ~0u, .relents = true };
 		states_trial(&s);
 		s.slot[1].st = cases[i].st;
@@ -480,7 +476,7 @@ TEST(half_written_slot_can_not_be_forced)
 	static const int slots[] = { 1, 2, 7, -2 };
 
 	for (unsigned i = 0; i < 5; i++) {
-		set_up(NULL);
+		set_up();
 		states_fresh(&s);
 		s.slot[1].st = i == 0 ? STATE_WRITING : STATE_EMPTY;
 		a.forced = slots[i % 4];
@@ -509,7 +505,4 @@ TEST(slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check)
 	assert_int_equal(a.unfit, 0); /* each run looks anew */
 }
 
-int main(void)
-{
-	return TEST_RUN("attempt", .set_up = set_up);
-}
+TEST_MAIN("attempt", .set_up = set_up)

@@ -2,8 +2,6 @@
 #include "lib/bdev.h"
 #include "tests/unit/test.h"
 
-#include <string.h>
-
 #define BLOCKS 40
 #define SIZE   ((uint64_t)BLOCKS * BDEV_ALIGN)
 
@@ -53,14 +51,12 @@ static const struct bdev_ops most = {
 };
 static struct bdev b;
 
-static int set_up(void **state)
+static void set_up(void)
 {
-	(void)state;
 	b = (struct bdev){ .ops = &most, .size = SIZE, .sector = 512 };
 	calls = 0;
 	answer = KB_OK;
 	memset(disk, 0x5a, sizeof(disk));
-	return 0;
 }
 
 TEST(a_range_goes_to_the_device)
@@ -138,7 +134,4 @@ TEST(what_a_device_lacks_is_no_error)
 	assert_int_equal(disk[0], 0x5a);
 }
 
-int main(void)
-{
-	return TEST_RUN("bdev", .set_up = set_up);
-}
+TEST_MAIN("bdev", .set_up = set_up)

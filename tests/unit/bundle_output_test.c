@@ -4,13 +4,6 @@
 #include "lib/util.h"
 #include "tests/unit/test.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #define STRANGER 65534
 
 static char dir[] = "/tmp/bundle_output_test.XXXXXX";
@@ -78,9 +71,8 @@ int unlink(const char *file)
 	return rc;
 }
 
-static int setup(void **state)
+static void setup(void)
 {
-	(void)state;
 	snprintf(path, sizeof(path), "%s/out", dir);
 	snprintf(tmp, sizeof(tmp), "%s/out.tmp", dir);
 	snprintf(other, sizeof(other), "%s/other", dir);
@@ -88,7 +80,6 @@ static int setup(void **state)
 	unlink(path);
 	unlink(tmp);
 	unlink(other);
-	return 0;
 }
 
 /* ---------------------------------------------------------------- the tests */
@@ -99,7 +90,7 @@ TEST(what_lies_there_is_not_taken_over)
 		KB_CLEANUP_FD int owner = -1;
 		struct stat st;
 
-		setup(NULL);
+		setup();
 		plants[i]();
 		owner = open(tmp, O_RDWR | O_CLOEXEC); /* who made it keeps it open */
 		OK(bundle_output_begin(&o, path));
@@ -118,7 +109,7 @@ TEST(what_lies_there_is_not_taken_over)
 TEST(what_a_link_led_to_stays)
 {
 	for (unsigned i = 1; i < 3; i++) {
-		setup(NULL);
+		setup();
 		plants[i]();
 		OK(bundle_output_begin(&o, path));
 		OK(bundle_output_write(&o, "verified", 8));
@@ -132,7 +123,7 @@ TEST(what_a_link_led_to_stays)
 TEST(what_comes_in_between_is_refused)
 {
 	for (unsigned i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
-		setup(NULL);
+		setup();
 		between = plants[i];
 		assert_int_not_equal(bundle_output_begin(&o, path), KB_OK);
 		assert_int_equal(o.fd, -1);
@@ -152,7 +143,7 @@ TEST(what_took_its_place_is_not_given_the_name)
 	for (unsigned i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
 		struct stat st;
 
-		setup(NULL);
+		setup();
 		OK(bundle_output_begin(&o, path));
 		OK(bundle_output_write(&o, "verified", 8));
 		assert_int_equal(unlinkat(AT_FDCWD, tmp, 0), 0);
@@ -164,19 +155,15 @@ TEST(what_took_its_place_is_not_given_the_name)
 	}
 }
 
-static int make_folder(void **state)
+static void make_folder(void)
 {
-	(void)state;
-	return mkdtemp(dir) == NULL;
+	assert_non_null(mkdtemp(dir));
 }
 
-static int remove_folder(void **state)
+static void remove_folder(void)
 {
-	setup(state);
-	return rmdir(dir);
+	setup();
+	assert_int_equal(rmdir(dir), 0);
 }
 
-int main(void)
-{
-	return TEST_RUN("tests", .set_up = setup, .first = make_folder, .last = remove_folder);
-}
+TEST_MAIN("tests", .set_up = setup, .first = make_folder, .last = remove_folder)

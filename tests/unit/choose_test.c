@@ -391,7 +391,4 @@ TEST(oneshot_proves_nothing_for_the_preferred_slot)
 	assert_int_equal(s.open, 1);
 }
 
-int main(void)
-{
-	return TEST_RUN("choose");
-}
+TEST_MAIN("choose")

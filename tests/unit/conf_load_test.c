@@ -3,12 +3,6 @@
 #include "lib/log.h"
 #include "tests/unit/test.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 static char root[] = "/tmp/conf_load_test.XXXXXX";
 static struct conf c;
 static char said[64][400];
@@ -59,19 +53,17 @@ static int run(const char *format)
 	return system(command);
 }
 
-static int make_root(void **state)
+static void make_root(void)
 {
-	(void)state;
 	strcpy(root + strlen(root) - 6, "XXXXXX");
-	if (mkdtemp(root) == NULL)
-		return -1;
-	return run("mkdir -p %s/etc/keelboot/system.conf.d %s/usr/lib/keelboot/system.conf.d");
+	assert_non_null(mkdtemp(root));
+	assert_int_equal(
+		run("mkdir -p %s/etc/keelboot/system.conf.d %s/usr/lib/keelboot/system.conf.d"), 0);
 }
 
-static int remove_root(void **state)
+static void remove_root(void)
 {
-	(void)state;
-	return run("rm -rf %s");
+	assert_int_equal(run("rm -rf %s"), 0);
 }
 
 TEST(without_files_there_are_defaults)
@@ -224,7 +216,4 @@ TEST(without_a_listener_the_log_is_told)
 	close(fds[1]);
 }
 
-int main(void)
-{
-	return TEST_RUN("conf_load", .set_up = make_root, .tear_down = remove_root);
-}
+TEST_MAIN("conf_load", .set_up = make_root, .tear_down = remove_root)

@@ -2,10 +2,6 @@
 #include "lib/conf.h"
 #include "tests/unit/test.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 static struct conf c;
 static char said[16][300]; /* "LINE: TEXT" */
 static unsigned nsaid;
@@ -433,7 +429,4 @@ TEST(garbage_never_leaves_its_bounds)
 	assert_true(complaints > 20000);
 }
 
-int main(void)
-{
-	return TEST_RUN("conf");
-}
+TEST_MAIN("conf")

@@ -11,15 +11,11 @@
 #include "update/wire/decoder_wire.h"
 #include "tests/unit/test.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #define KIB	  1024u
@@ -332,27 +328,24 @@ TEST(without_faults_it_installs)
 	bdev_sim_free(&slot_disk);
 }
 
-static int make(void **ctx)
+static void make(void)
 {
 	const struct fixture_image im = { "root", image, IMAGE, CHUNK, false };
 	const struct fixture_bundle b = {
 		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
 	};
 
-	(void)ctx;
 	for (unsigned i = 0; i < IMAGE; i++)
 		image[i] = (uint8_t)(i / 64 + i / CHUNK * 3 + 1);
 	bundle = fixture_make(&b);
-	return reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL) !=
-	       KB_OK;
+	OK(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL));
 }
 
-static int clear(void **ctx)
+static void clear(void)
 {
-	(void)ctx;
 	reader_close(&reader);
 	close(bundle);
-	return rmdir(dir);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 int main(int argc, char **argv)

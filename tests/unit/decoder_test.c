@@ -16,18 +16,11 @@
 #include "tests/unit/test.h"
 
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #define CHUNK (256u << 10)

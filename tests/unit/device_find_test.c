@@ -3,11 +3,6 @@
 #include "tests/unit/test.h"
 
 #include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static char top[64], sys[96], disk[96];
 
@@ -25,15 +20,13 @@ static void put(const char *folder, const char *name, const char *text)
 	fclose(f);
 }
 
-static int make_tree(void **unused)
+static void make_tree(void)
 {
 	char path[256], node[256];
 	FILE *f;
 
-	(void)unused;
 	snprintf(top, sizeof(top), "/tmp/device_find_test.XXXXXX");
-	if (mkdtemp(top) == NULL)
-		return -1;
+	assert_non_null(mkdtemp(top));
 	snprintf(sys, sizeof(sys), "%s/block", top);
 	snprintf(disk, sizeof(disk), "%s/disk", top);
 	mkdir(sys, 0755);
@@ -51,19 +44,16 @@ static int make_tree(void **unused)
 	mkdir(path, 0755);
 	snprintf(node, sizeof(node), "%s/by-label/my\\x20data", disk);
 	f = fopen(node, "w");
-	if (f == NULL)
-		return -1;
+	assert_non_null(f);
 	fclose(f);
-	return 0;
 }
 
-static int remove_tree(void **unused)
+static void remove_tree(void)
 {
 	char command[128];
 
-	(void)unused;
 	snprintf(command, sizeof(command), "rm -rf '%s'", top);
-	return system(command);
+	assert_int_equal(system(command), 0);
 }
 
 static enum kb_err find(const char *spec, char path[PATH_MAX])
@@ -126,7 +116,4 @@ TEST(a_name_cannot_leave_the_folder_of_links)
 	FAILS(device_find_encode("////////////////////", out, sizeof(out)), KB_ENOSPC);
 }
 
-int main(void)
-{
-	return TEST_RUN("device_find", .first = make_tree, .last = remove_tree);
-}
+TEST_MAIN("device_find", .first = make_tree, .last = remove_tree)

@@ -8,8 +8,6 @@
 #include "lib/log.h"
 #include "tests/unit/test.h"
 
-#include <signal.h>
-
 static struct probe p;
 static struct devices d;
 static struct conf conf;
@@ -22,9 +20,8 @@ static void idle(void *ctx)
 	idles++;
 }
 
-static int bare_machine(void **state)
+static void bare_machine(void)
 {
-	(void)state;
 	os_sim_reset();
 	os_sim_log_level(LOG_LEVEL_WARNING);
 	os_sim_file("/sys/class/block/loop0/size", "0\n");
@@ -34,7 +31,6 @@ static int bare_machine(void **state)
 	wait_for =
 		(struct devices_wait){ .timeout_s = 10, .media = CMDLINE_MEDIA_ALL, .idle = idle };
 	idles = 0;
-	return 0;
 }
 
 /* A disk with the first n of state, root-a, root-b, data. */
@@ -694,7 +690,4 @@ TEST(sticks_do_not_crowd_out_the_device)
 	assert_true(d.nmedia > 0);
 }
 
-int main(void)
-{
-	return TEST_RUN("devices", .set_up = bare_machine);
-}
+TEST_MAIN("devices", .set_up = bare_machine)

@@ -5,7 +5,6 @@
 
 #include <dlfcn.h>
 #include <openssl/evp.h>
-#include <string.h>
 
 /* OpenSSL's calls go through here, so that each of them can be made to fail. */
 static int fail_new, fail_init, fail_update, fail_final;
@@ -114,7 +113,4 @@ TEST(each_failure_of_openssl_is_seen)
 	digest_free(&d);
 }
 
-int main(void)
-{
-	return TEST_RUN("digest");
-}
+TEST_MAIN("digest")

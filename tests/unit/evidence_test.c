@@ -21,16 +21,14 @@ static struct state s;
 static const struct wdt no_watchdog;
 static struct conf conf;
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	os_sim_reset();
 	os_sim_log_level(LOG_LEVEL_NOTICE);
 	os_sim_file(BACKEND, "ramoops\n");
 	os_sim_file(EVIDENCE_PSTORE "/.there", "");
 	states_fresh(&s);
 	conf_defaults(&conf);
-	return 0;
 }
 
 static void gather_with(const struct wdt *w, const char *cookie)
@@ -556,7 +554,4 @@ TEST(every_way_to_count_is_a_row_of_the_page)
 	}
 }
 
-int main(void)
-{
-	return TEST_RUN("evidence", .set_up = set_up);
-}
+TEST_MAIN("evidence", .set_up = set_up)

@@ -6,15 +6,8 @@
 #include "lib/log.h"
 #include "selector/store.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 static char dir[64], state_path[80];
 static struct guardian_linux hands;
@@ -58,12 +51,11 @@ static void put_state(void)
 	hands.attempt = (struct guardian_attempt){ .slot = 1, .token = s.open_token };
 }
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
 	sigset_t all;
 	int fd;
 
-	(void)ctx;
 	log_set_level(LOG_LEVEL_ERR - 1);
 	memset(&hands, 0, sizeof(hands));
 	snprintf(dir, sizeof(dir), "/tmp/keelboot-hands-XXXXXX");
@@ -84,18 +76,16 @@ static int set_up(void **ctx)
 	}
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
 	char command[128];
 
-	(void)ctx;
 	close(GUARDIAN_FD_STATE);
 	close(GUARDIAN_FD_PROC);
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
+	assert_int_equal(system(command), 0);
 }
 
 static enum guardian_event hear(uint32_t ms)
@@ -303,7 +293,4 @@ TEST(time_goes_on)
 	assert_true(ops->now_ms(&hands) >= before + 19);
 }
 
-int main(void)
-{
-	return TEST_RUN("guardian_linux", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("guardian_linux", .set_up = set_up, .tear_down = tear_down)

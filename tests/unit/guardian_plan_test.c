@@ -21,11 +21,9 @@ static void begin(uint32_t deadline_s, uint32_t watchdog_s, bool release)
 	guardian_plan_start(&plan, &terms, S(100));
 }
 
-static int start(void **ctx)
+static void start(void)
 {
-	(void)ctx;
 	begin(300, 0, false);
-	return 0;
 }
 
 static void expect(enum guardian_step step, uint64_t at)
@@ -144,7 +142,7 @@ TEST(verdict_ends_the_guardian)
 	expect(GUARDIAN_LOOK, S(150));
 	done(GUARDIAN_CLOSED, S(151));
 	expect(GUARDIAN_END, S(151));
-	start(NULL);
+	start();
 	event(GUARDIAN_NUDGED, S(150));
 	expect(GUARDIAN_LOOK, S(150));
 	done(GUARDIAN_GOOD, S(151));
@@ -278,7 +276,7 @@ TEST(record_that_won_against_an_announcement_stands)
 	done(GUARDIAN_RECORDED, S(401));
 	assert_true(plan.recorded);
 	expect(GUARDIAN_ORDERLY, S(401));
-	start(NULL);
+	start();
 	expect(GUARDIAN_RECORD, S(400));
 	event(GUARDIAN_TOLD, S(400));
 	done(GUARDIAN_CLEAN, S(401));
@@ -533,7 +531,4 @@ TEST(shutdown_before_the_proof_ends_the_guardian)
 	expect(GUARDIAN_SYNC, S(320));
 }
 
-int main(void)
-{
-	return TEST_RUN("guardian_plan", .set_up = start);
-}
+TEST_MAIN("guardian_plan", .set_up = start)

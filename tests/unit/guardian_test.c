@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The guardian's loop, with hands that only take notes; and its arguments. */
-#include <stdio.h>
-#include <string.h>
 
 #include "initramfs/guardian/guardian.h"
 #include "lib/log.h"
@@ -100,13 +98,11 @@ static const char *guard(void)
 	return fake.notes;
 }
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	memset(&fake, 0, sizeof(fake));
 	fake.record = GUARDIAN_RECORDED;
 	log_set_level(LOG_LEVEL_ERR);
-	return 0;
 }
 
 TEST(whole_way_to_the_reset)
@@ -224,7 +220,4 @@ TEST(arguments_are_checked)
 	}
 }
 
-int main(void)
-{
-	return TEST_RUN("guardian", .set_up = set_up);
-}
+TEST_MAIN("guardian", .set_up = set_up)

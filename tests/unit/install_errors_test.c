@@ -11,7 +11,6 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
-#include <errno.h>
 #include <openssl/evp.h>
 
 #define KIB    1024u
@@ -141,9 +140,8 @@ static void new_install(void)
 	phase = INSTALL_CHECK;
 }
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	fixture_fill(image, IMAGE, 1);
 	memset(image + 256 * KIB, 0, 128 * KIB);
 	memcpy(other_image, image, IMAGE);
@@ -155,18 +153,15 @@ static int set_up(void **ctx)
 	bdev_sim_init(&boot_disk, BOOT);
 	new_install();
 	open_bundle(bundle_of(image, 1, 2));
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	fail_new = fail_final = 0;
 	fail_thread = false;
 	bdev_sim_free(&state_disk);
 	bdev_sim_free(&root_disk);
 	bdev_sim_free(&boot_disk);
-	return 0;
 }
 
 static const uint8_t *content(size_t len)

@@ -14,9 +14,6 @@ enum kb_err digest_buf(struct digest *d, const void *p, size_t len, uint8_t out[
 #include "lib/log.h"
 #include "tests/unit/test.h"
 
-#include <string.h>
-#include <unistd.h>
-
 #define CHUNK  16384u
 #define CHUNKS 9u
 

@@ -179,18 +179,14 @@ static void play(const struct scene *s)
 	begin(s);
 }
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	play(&scenes[0]);
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	free_devices();
-	return 0;
 }
 
 /* The power goes, and what was not flushed with it; then the state is what the medium has. */

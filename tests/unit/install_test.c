@@ -9,10 +9,6 @@
 #include "tests/unit/test.h"
 #include "update/decoder/decoder_main.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #define KIB    1024u
@@ -130,9 +126,8 @@ static void new_install(void)
 	in.part[0].path = "/dev/vda4";
 }
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	fixture_fill(image, IMAGE, 1);
 	memset(image + 256 * KIB, 0, 128 * KIB);
 	memset(image + 500 * KIB, 0, 5 * KIB);
@@ -141,14 +136,11 @@ static int set_up(void **ctx)
 	fixture_fill(boot_image, sizeof(boot_image), 5);
 	new_devices();
 	new_install();
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	free_devices();
-	return 0;
 }
 
 /* Slot b as it should be in the end, on the medium, and in the state that the medium has. */
@@ -956,8 +948,8 @@ TEST(a_superblock_stands_only_in_a_whole_block)
 		for (unsigned seed = 5; seed < 8; seed++) {
 			const uint8_t *now;
 
-			tear_down(NULL);
-			set_up(NULL);
+			tear_down();
+			set_up();
 			make(image, true, NULL);
 			put(&root_dev, 0, before, 4096);
 			forget_events();

@@ -12,10 +12,6 @@
 
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #define CAP   16384
 #define NKEYS 4 /* of them 0 and 2 are Ed25519, 1 and 3 P-256 */
@@ -26,36 +22,31 @@ static uint8_t header[512], area[CAP];
 static size_t area_len;
 static struct keyring ring;
 
-static int setup_all(void **state)
+static void setup_all(void)
 {
-	(void)state;
 	log_set_level(LOG_LEVEL_ERR - 1);
 	snprintf(dir, sizeof(dir), "/tmp/keyring_matrix_test.XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return -1;
+	assert_non_null(mkdtemp(dir));
 	for (unsigned i = 0; i < NKEYS; i++) {
 		char path[96];
 
 		snprintf(path, sizeof(path), "%s/%u", dir, i);
-		if (key_file_generate(path, i % 2 == 0 ? KEYRING_ED25519 : KEYRING_ECDSA_P256,
-				      &key[i]) != KB_OK)
-			return -1;
+		OK(key_file_generate(path, i % 2 == 0 ? KEYRING_ED25519 : KEYRING_ECDSA_P256,
+				     &key[i]));
 	}
 	for (unsigned i = 0; i < sizeof(header); i++)
 		header[i] = (uint8_t)(i * 13 + 1);
-	return 0;
 }
 
-static int teardown_all(void **state)
+static void teardown_all(void)
 {
 	char cmd[128];
 
-	(void)state;
 	for (unsigned i = 0; i < NKEYS; i++)
 		key_file_free(&key[i]);
 	keyring_free(&ring);
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return system(cmd);
+	assert_int_equal(system(cmd), 0);
 }
 
 /* ---------------------------------------------------------------- signatures of all kinds */
@@ -485,7 +476,4 @@ TEST(a_retired_key_beside_the_curve_leaves_none_trusted)
 	assert_int_equal(ring.n, 0);
 }
 
-int main(void)
-{
-	return TEST_RUN("keyring_matrix", .first = setup_all, .last = teardown_all);
-}
+TEST_MAIN("keyring_matrix", .first = setup_all, .last = teardown_all)

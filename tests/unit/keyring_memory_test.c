@@ -11,11 +11,6 @@
 
 #include <limits.h>
 #include <openssl/crypto.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 /* Two of Ed25519, and that of RFC 6979 A.2.5. Not made here: OpenSSL takes another allocator only
  * before it has done anything. */
@@ -77,22 +72,19 @@ static void put(const char *folder, unsigned i)
 	assert_int_equal(fclose(f), 0);
 }
 
-static int setup_all(void **state)
+static void setup_all(void)
 {
-	(void)state;
 	log_set_level(LOG_LEVEL_ERR - 1); /* the tests provoke what would be told */
-	if (CRYPTO_set_mem_functions(failing_malloc, failing_realloc, plain_free) != 1)
-		return -1;
-	return mkdtemp(dir) == NULL;
+	assert_int_equal(CRYPTO_set_mem_functions(failing_malloc, failing_realloc, plain_free), 1);
+	assert_non_null(mkdtemp(dir));
 }
 
-static int teardown_all(void **state)
+static void teardown_all(void)
 {
 	char cmd[96];
 
-	(void)state;
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return system(cmd);
+	assert_int_equal(system(cmd), 0);
 }
 
 /* ---------------------------------------------------------------- tests */
@@ -153,7 +145,4 @@ TEST(a_key_stays_retired_whatever_allocation_fails)
 	}
 }
 
-int main(void)
-{
-	return TEST_RUN("keyring_memory", .first = setup_all, .last = teardown_all);
-}
+TEST_MAIN("keyring_memory", .first = setup_all, .last = teardown_all)

@@ -3,15 +3,8 @@
 #include "tests/unit/test.h"
 
 #include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #define ED25519 0x70 /* the last byte of the algorithm's name */
 #define X25519	0x6e
@@ -78,20 +71,18 @@ static void make_folder(const char *path)
 	assert_int_equal(mkdir(path, 0700), 0);
 }
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	strcpy(dir + strlen(dir) - 6, "XXXXXX");
-	return mkdtemp(dir) == NULL;
+	assert_non_null(mkdtemp(dir));
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
 	char command[64];
 
-	(void)ctx;
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
+	assert_int_equal(system(command), 0);
 }
 
 TEST(each_key_is_told_once_by_the_name_of_its_file)
@@ -325,7 +316,4 @@ TEST(a_folder_that_is_not_there_has_no_keys)
 	assert_int_equal(s.ntrusted + s.nretired, 0);
 }
 
-int main(void)
-{
-	return TEST_RUN("keyring_survey", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("keyring_survey", .set_up = set_up, .tear_down = tear_down)

@@ -7,17 +7,10 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #define CAP 16384
 
@@ -104,45 +97,38 @@ static void put(const char *name, const char *text)
 	fclose(f);
 }
 
-static int setup_all(void **state)
+static void setup_all(void)
 {
-	(void)state;
 	log_set_level(LOG_LEVEL_ERR - 1); /* the tests provoke what would be told */
 	snprintf(dir, sizeof(dir), "/tmp/keyring_test.XXXXXX");
-	if (mkdtemp(dir) == NULL || key_file_generate(in_dir("10-ed"), KEYRING_ED25519, &ed) ||
-	    key_file_generate(in_dir("30-ed2"), KEYRING_ED25519, &ed2) ||
-	    key_file_generate(in_dir("20-ec"), KEYRING_ECDSA_P256, &ec))
-		return -1;
+	assert_non_null(mkdtemp(dir));
+	OK(key_file_generate(in_dir("10-ed"), KEYRING_ED25519, &ed));
+	OK(key_file_generate(in_dir("30-ed2"), KEYRING_ED25519, &ed2));
+	OK(key_file_generate(in_dir("20-ec"), KEYRING_ECDSA_P256, &ec));
 	for (unsigned i = 0; i < sizeof(header); i++)
 		header[i] = (uint8_t)(i * 7);
-	return 0;
 }
 
-static int teardown_all(void **state)
+static void teardown_all(void)
 {
 	char cmd[128];
 
-	(void)state;
 	key_file_free(&ed);
 	key_file_free(&ed2);
 	key_file_free(&ec);
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return system(cmd);
+	assert_int_equal(system(cmd), 0);
 }
 
-static int setup(void **state)
+static void setup(void)
 {
-	(void)state;
 	memset(area, 0, sizeof(area));
 	keyring_free(&ring);
-	return 0;
 }
 
-static int teardown(void **state)
+static void teardown(void)
 {
-	(void)state;
 	keyring_free(&ring);
-	return 0;
 }
 
 static void trust(const struct key_file *k, const char *name)
@@ -191,7 +177,7 @@ TEST(a_signature_of_a_trusted_key_is_valid)
 	const struct key_file *const keys[] = { &ed, &ec };
 
 	for (unsigned i = 0; i < 2; i++) {
-		setup(NULL);
+		setup();
 		sign(keys[i]);
 		trust(keys[i], "it");
 		OK(verify());
@@ -245,7 +231,7 @@ TEST(every_flipped_bit_of_the_entry_breaks_it)
 	const struct key_file *const keys[] = { &ed, &ec };
 
 	for (unsigned k = 0; k < 2; k++) {
-		setup(NULL);
+		setup();
 		sign(keys[k]);
 		trust(keys[k], "it");
 		for (size_t i = 0; i < area_end() * 8; i++) {
@@ -400,13 +386,13 @@ TEST(a_malformed_area_is_refused_whole)
 	area[CAP - 1] = 0;
 	area[area_end() + 2] = 1; /* tag 0 with a length */
 	FAILS(verify(), KB_EFORMAT);
-	setup(NULL);
+	setup();
 	trust(&ed, "ed");
 	sign(&ed);
 	add_entry(KEYRING_TAG_SIGNATURE, value, sizeof(value)); /* no signature in it */
 	FAILS(verify(), KB_EFORMAT);
 	keyring_free(&ring);
-	setup(NULL);
+	setup();
 	trust(&ed, "ed");
 	sign(&ed);
 	area[5] = 1; /* reserved */
@@ -743,8 +729,5 @@ TEST(what_is_not_loaded_is_not_opened)
 		FAILS(keyring_open(&ring, in_dir("nowhere"), required), KB_ENOENT);
 }
 
-int main(void)
-{
-	return TEST_RUN("keyring", .set_up = setup, .tear_down = teardown, .first = setup_all,
-			.last = teardown_all);
-}
+TEST_MAIN("keyring", .set_up = setup, .tear_down = teardown, .first = setup_all,
+	  .last = teardown_all)

@@ -6,14 +6,8 @@
 #include "update/bundle/reader.h"
 #include "tests/unit/test.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 static char dir[] = "/tmp/keelboot-media-XXXXXX";
 static const char *const fstypes[] = { "vfat", "exfat", NULL };

@@ -4,16 +4,9 @@
 #include "lib/os_root.h"
 #include "tests/unit/test.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <termios.h>
-#include <unistd.h>
 
 #define ACTIVE "sys/class/tty/console/active"
 #define LINE   "keelboot: slot a\n"
@@ -77,7 +70,7 @@ static void say(void)
 	os_console_write(LINE, strlen(LINE));
 }
 
-static int set_up(void **state)
+static void set_up(void)
 {
 	static const char *const folders[] = { "dev",
 					       "sys",
@@ -89,26 +82,21 @@ static int set_up(void **state)
 					       "sys/module/printk/parameters",
 					       "sys/kernel" };
 
-	(void)state;
 	alarm(60); /* for one that waits for ever */
 	snprintf(dir, sizeof(dir), "/tmp/keelboot-tty-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return -1;
+	assert_non_null(mkdtemp(dir));
 	for (unsigned i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-		if (mkdir(at(folders[i]), 0700) < 0)
-			return -1;
+		assert_int_equal(mkdir(at(folders[i]), 0700), 0);
 	os_console_at(dir, dir);
 	master[0] = open_port("dev/ttyS0");
 	master[1] = open_port("dev/ttyS1");
 	put(ACTIVE, "ttyS0\n");
-	return 0;
 }
 
-static int tear_down(void **state)
+static void tear_down(void)
 {
 	int fd;
 
-	(void)state;
 	put(ACTIVE, "\n");
 	say(); /* lets go of what is open */
 	close(master[0]);
@@ -116,7 +104,7 @@ static int tear_down(void **state)
 	fd = open(dir, O_RDONLY | O_DIRECTORY);
 	os_root_empty(fd);
 	close(fd);
-	return rmdir(dir);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 TEST(each_console_gets_the_line_once)
@@ -280,7 +268,4 @@ TEST(a_file_is_not_the_kernels_log)
 	close(fd);
 }
 
-int main(void)
-{
-	return TEST_RUN("consoles", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("consoles", .set_up = set_up, .tear_down = tear_down)

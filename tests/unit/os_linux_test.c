@@ -6,16 +6,8 @@
 #include "lib/util.h"
 #include "tests/unit/test.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static char dir[64];
 
@@ -38,21 +30,19 @@ static void put(const char *name, mode_t mode)
 	close(fd);
 }
 
-static int make_dir(void **state)
+static void make_dir(void)
 {
-	(void)state;
 	snprintf(dir, sizeof(dir), "/tmp/keelboot-os-XXXXXX");
-	return mkdtemp(dir) == NULL;
+	assert_non_null(mkdtemp(dir));
 }
 
-static int remove_dir(void **state)
+static void remove_dir(void)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY);
 
-	(void)state;
 	os_root_empty(fd);
 	close(fd);
-	return rmdir(dir);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 TEST(a_file_that_was_written_reads_back)
@@ -375,7 +365,4 @@ TEST(a_tree_that_is_too_deep_stays_and_ends)
 	assert_int_equal(system(path), 0);
 }
 
-int main(void)
-{
-	return TEST_RUN("os_linux", .set_up = make_dir, .tear_down = remove_dir);
-}
+TEST_MAIN("os_linux", .set_up = make_dir, .tear_down = remove_dir)

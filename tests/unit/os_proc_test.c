@@ -3,17 +3,8 @@
 #include "lib/os.h"
 #include "tests/unit/test.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* Runs a shell line; what it says comes back. */
 static pid_t start(const char *script, int *out, bool capture, unsigned cpu_s)
@@ -406,7 +397,4 @@ TEST(process_1_reaps_strangers_and_keeps_its_own)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-int main(void)
-{
-	return TEST_RUN("os_proc");
-}
+TEST_MAIN("os_proc")

@@ -2,30 +2,21 @@
 #include "cli/output/output_progress.h"
 #include "tests/unit/test.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 static char dir[] = "/tmp/output_progress.XXXXXX";
 static struct output_progress p;
 
-static int set_up(void **state)
+static void set_up(void)
 {
-	(void)state;
 	strcpy(strchr(dir, '.'), ".XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	p = (struct output_progress){ .mode = OUTPUT_PROGRESS_NONE };
 	snprintf(p.file, sizeof(p.file), "%s/progress", dir);
-	return 0;
 }
 
-static int tear_down(void **state)
+static void tear_down(void)
 {
-	(void)state;
 	output_progress_end(&p);
-	return rmdir(dir); /* fails if something was left in it */
+	assert_int_equal(rmdir(dir), 0); /* fails if something was left in it */
 }
 
 static const char *published(void)
@@ -65,7 +56,4 @@ TEST(nothing_depends_on_its_folder)
 	output_progress_end(&p);
 }
 
-int main(void)
-{
-	return TEST_RUN("output_progress", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("output_progress", .set_up = set_up, .tear_down = tear_down)

@@ -4,8 +4,6 @@
 #include "selector/verdict.h"
 #include "tests/unit/states.h"
 
-#include <stdio.h>
-
 #define ALL ((choose_mask)0xff)
 static struct state s;
 static int target;
@@ -781,7 +779,4 @@ TEST(death_is_forgiven_but_on_what_may_be_left_in)
 	}
 }
 
-int main(void)
-{
-	return TEST_RUN("plan");
-}
+TEST_MAIN("plan")

@@ -7,8 +7,6 @@
 #include "lib/log.h"
 #include "tests/unit/test.h"
 
-#include <signal.h>
-
 static struct probe p;
 
 static struct os_sim_disk vda(void)
@@ -43,15 +41,13 @@ static struct os_sim_disk stick(unsigned at_ms)
 	};
 }
 
-static int bare_machine(void **state)
+static void bare_machine(void)
 {
-	(void)state;
 	os_sim_reset();
 	os_sim_file("/sys/class/block/loop0/size", "0\n");
 	os_sim_link("/sys/block/loop0", "../devices/virtual/block/loop0");
 	os_sim_link("/sys/class/block/loop0", "../../devices/virtual/block/loop0");
 	os_sim_log_level(LOG_LEVEL_WARNING);
-	return 0;
 }
 
 /* Steps until nothing has changed for a second. */
@@ -587,7 +583,4 @@ TEST(stopping_ends_what_is_under_way)
 	assert_int_equal(p.uevent_fd, -1);
 }
 
-int main(void)
-{
-	return TEST_RUN("probe", .set_up = bare_machine);
-}
+TEST_MAIN("probe", .set_up = bare_machine)

@@ -7,13 +7,6 @@
 #include "tests/unit/test.h"
 
 #include <blkid/blkid.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static char dir[64], image[96];
 static struct prober_answer a;
@@ -60,21 +53,17 @@ static void look(void)
 	os_close(&fds[0]);
 }
 
-static int make_dir(void **state)
+static void make_dir(void)
 {
-	(void)state;
 	snprintf(dir, sizeof(dir), "/tmp/keelboot-prober-XXXXXX");
-	if (mkdtemp(dir) == NULL || chmod(dir, 0755) < 0)
-		return -1;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chmod(dir, 0755), 0);
 	snprintf(image, sizeof(image), "%s/disk.img", dir);
-	return 0;
 }
 
-static int remove_dir(void **state)
+static void remove_dir(void)
 {
-	(void)state;
 	shell("rm -rf %s", dir);
-	return 0;
 }
 
 /* State, slot a (ext4), slot b (squashfs), data (vfat), from 1 MiB on, 4 MiB each. */

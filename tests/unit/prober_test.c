@@ -7,7 +7,6 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -66,13 +65,11 @@ static uint64_t look(unsigned budget_ms)
 	return os_now_ms() - start;
 }
 
-static int all_fine(void **state)
+static void all_fine(void)
 {
-	(void)state;
 	table_mood = copy_mood = FINE;
 	memset(part_mood, 0, sizeof(part_mood));
 	nparts = 4;
-	return 0;
 }
 
 /* Partition `number` is the only one without a file system. */
@@ -100,7 +97,7 @@ TEST(every_partition_is_looked_at)
 TEST(a_crash_in_one_partition_hides_no_other)
 {
 	for (unsigned i = 1; i <= 4; i++) {
-		all_fine(NULL);
+		all_fine();
 		part_mood[i] = CRASH;
 		look(4000);
 		assert_all_but(i);
@@ -121,7 +118,7 @@ TEST(the_copy_of_the_table_comes_last_and_costs_nothing_else)
 	look(2000);
 	assert_all_but(0);
 	assert_int_equal(a.flags, PROBER_GPT_BACKUP);
-	all_fine(NULL);
+	all_fine();
 	copy_mood = SCRIBBLE;
 	table_mood = CRASH;
 	look(2000);
@@ -339,7 +336,4 @@ TEST(wrong_usage_exits_with_3)
 	assert_int_equal(prober_main(2, argv), 1);
 }
 
-int main(void)
-{
-	return TEST_RUN("prober", .set_up = all_fine);
-}
+TEST_MAIN("prober", .set_up = all_fine)

@@ -16,23 +16,19 @@ static struct bdev_sim disk;
 static struct record r;
 static struct state s;
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	memset(&r, 0, sizeof(r));
 	os_sim_reset();
 	os_sim_log_level(LOG_LEVEL_WARNING);
 	bdev_sim_init(&disk, STORE_MIN_SIZE);
 	os_sim_bdev(DEV, &disk.bdev);
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	bdev_file_close(&r.file);
 	bdev_sim_free(&disk);
-	return 0;
 }
 
 static void put(struct state *to)
@@ -261,8 +257,8 @@ TEST(a_state_that_lets_nothing_boot_is_made_anew)
 	static const enum state_st st[] = { STATE_EMPTY, STATE_WRITING };
 
 	for (unsigned n = 0; n < 8; n++) {
-		tear_down(NULL);
-		set_up(NULL);
+		tear_down();
+		set_up();
 		states_fresh(&s);
 		s.slot[0].st = st[n & 1];
 		s.slot[1].st = st[n >> 1 & 1];
@@ -384,7 +380,4 @@ TEST(every_health_has_a_name)
 		assert_string_equal(record_health_name((enum record_health)i), names[i]);
 }
 
-int main(void)
-{
-	return TEST_RUN("record", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("record", .set_up = set_up, .tear_down = tear_down)

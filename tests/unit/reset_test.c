@@ -359,7 +359,4 @@ TEST(only_what_is_trusted_is_doubted)
 	assert_true(s.slot[0].retries == 2 && s.slot[0].grace == STATE_GRACE);
 }
 
-int main(void)
-{
-	return TEST_RUN("reset");
-}
+TEST_MAIN("reset")

@@ -3,14 +3,7 @@
 #include "cli/stage/stage_copy.h"
 #include "tests/unit/test.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #define BLOCK 4096u
 

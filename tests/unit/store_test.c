@@ -6,10 +6,6 @@
 #include "selector/store_internal.h"
 #include "tests/sim/bdev_sim.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #define SEEDS 24
 
 static struct bdev_sim disk, trial_disk;
@@ -17,20 +13,16 @@ static struct store st;
 static enum store_finding found;
 static struct state s;
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	bdev_sim_init(&disk, STORE_MIN_SIZE);
 	bdev_sim_init(&trial_disk, STORE_MIN_SIZE);
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	bdev_sim_free(&disk);
 	bdev_sim_free(&trial_disk);
-	return 0;
 }
 
 static void load(struct bdev_sim *d, struct state *to)
@@ -1156,7 +1148,4 @@ TEST(lock_is_waited_for_and_given_up)
 	assert_int_not_equal(store_lock(-1, 30), KB_OK);
 }
 
-int main(void)
-{
-	return TEST_RUN("store", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("store", .set_up = set_up, .tear_down = tear_down)

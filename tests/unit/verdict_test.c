@@ -728,7 +728,4 @@ TEST(another_chance_has_its_grace_and_leaves_tries_that_are_there)
 	assert_int_equal(s.slot[1].tries, 1);
 }
 
-int main(void)
-{
-	return TEST_RUN("verdict");
-}
+TEST_MAIN("verdict")

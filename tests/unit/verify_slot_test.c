@@ -5,10 +5,6 @@
 #include "update/apply/verify_slot.h"
 #include "tests/unit/test.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-
 #define SIZE (256u * 1024)
 
 static char dir[] = "/tmp/keelboot-verify-XXXXXX";
@@ -97,17 +93,15 @@ static void make_manifest(const char *compatible, const struct key_file *k)
 	close(fd);
 }
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
 	int fd = open(path("state"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	(void)ctx;
 	assert_int_equal(ftruncate(fd, (off_t)STORE_MIN_SIZE), 0);
 	close(fd);
 	write_text("etc/keelboot/system.conf", "[system]\ncompatible = box\n");
 	make_manifest("box", &key);
 	with_store(begin);
-	return 0;
 }
 
 /* ---------------------------------------------------------------- running it */
