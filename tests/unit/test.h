@@ -145,10 +145,10 @@ static inline void test_expect(enum kb_err is, enum kb_err want, const char *cal
 #define TEST_WITH(name, up, down) TEST_CASE(name, true, up, down)
 
 #define TEST_RUN(...) test_run(&(struct test_group){ .name = __VA_ARGS__ })
-#define TEST_MAIN(...)                        \
-	int main(void)                        \
-	{                                     \
-		return TEST_RUN(__VA_ARGS__); \
+#define TEST_MAIN(...)                                                                     \
+	int main(int argc, char **argv)                                                    \
+	{                                                                                  \
+		return test_main(argc, argv, &(struct test_group){ .name = __VA_ARGS__ }); \
 	}
 
 #define OK(call)	   test_expect(call, KB_OK, #call, __FILE__, __LINE__)
