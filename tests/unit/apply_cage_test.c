@@ -22,8 +22,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-static char self[4096];
-
 static void must(bool what, int otherwise)
 {
 	if (!what)
@@ -334,7 +332,7 @@ static void decode(const long *arg)
 	pid_t pid;
 
 	(void)arg;
-	must(decoder_start(&d, self) == KB_OK, 1);
+	must(decoder_start(&d, TEST_SELF) == KB_OK, 1);
 	pid = d.pid;
 	must(kill(pid, 0) == 0, 2);
 	decoder_stop(&d);
@@ -396,14 +394,4 @@ TEST(half_a_cage_is_none)
 	assert_fine(end_without(-1));
 }
 
-int main(int argc, char **argv)
-{
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
-		return decoder_main();
-	if (n <= 0)
-		return 1;
-	log_set_level(0);
-	return TEST_RUN("apply_cage");
-}
+TEST_MAIN("apply_cage", .quiet = true, .decoder = decoder_main)

@@ -88,8 +88,4 @@ TEST(what_failed_here_and_what_is_barred_by_others_have_their_own_words)
 	assert_why("this release failed on this device before");
 }
 
-int main(void)
-{
-	log_set_level(0);
-	return TEST_RUN("apply_file", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("apply_file", .set_up = set_up, .tear_down = tear_down, .quiet = true)

@@ -158,8 +158,4 @@ TEST(nothing_is_near_to_strange_words)
 	assert_null(nearest(longest));
 }
 
-int main(void)
-{
-	log_to(-1, 0);
-	return TEST_RUN("args");
-}
+TEST_MAIN("args", .quiet = true)

@@ -2,12 +2,11 @@
 /* A shared folder, in which somebody else has a file where the output is made. */
 #include "cli/bundle/bundle_output.h"
 #include "lib/util.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
 #define STRANGER 65534
 
-static char dir[] = "/tmp/bundle_output_test.XXXXXX";
-static char path[64], tmp[64], other[64];
+static char path[128], tmp[128], other[128];
 static struct bundle_output o;
 
 static void write_file(const char *file, const char *text)
@@ -73,9 +72,9 @@ int unlink(const char *file)
 
 static void setup(void)
 {
-	snprintf(path, sizeof(path), "%s/out", dir);
-	snprintf(tmp, sizeof(tmp), "%s/out.tmp", dir);
-	snprintf(other, sizeof(other), "%s/other", dir);
+	snprintf(path, sizeof(path), "%s/out", folder);
+	snprintf(tmp, sizeof(tmp), "%s/out.tmp", folder);
+	snprintf(other, sizeof(other), "%s/other", folder);
 	between = NULL;
 	unlink(path);
 	unlink(tmp);
@@ -155,15 +154,10 @@ TEST(what_took_its_place_is_not_given_the_name)
 	}
 }
 
-static void make_folder(void)
-{
-	assert_non_null(mkdtemp(dir));
-}
-
 static void remove_folder(void)
 {
 	setup();
-	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(rmdir(folder), 0);
 }
 
-TEST_MAIN("tests", .set_up = setup, .first = make_folder, .last = remove_folder)
+TEST_MAIN("tests", .set_up = setup, .first = folder_make, .last = remove_folder)

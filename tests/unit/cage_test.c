@@ -337,8 +337,4 @@ TEST(more_rules_than_fit_are_refused)
 	FAILS(cage_filter(rules, CAGE_RULES_MAX + 1), KB_EPERM);
 }
 
-int main(void)
-{
-	log_set_level(0);
-	return TEST_RUN("cage");
-}
+TEST_MAIN("cage", .quiet = true)

@@ -6,10 +6,9 @@
  * hangs.
  */
 #include "tests/unit/install_fixture.h"
-#include "lib/log.h"
 #include "lib/util.h"
 #include "update/wire/decoder_wire.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
 #include <limits.h>
 #include <poll.h>
@@ -26,7 +25,6 @@
 #define REAL_MS	  150 /* that a wait for one that may hang really takes, at most */
 #define LONGEST_S 75  /* hello and one chunk have 10 s and 60 s */
 
-static char self[4096], dir[] = "/tmp/keelboot-deaths-XXXXXX";
 static uint8_t image[IMAGE], page[PART] __attribute__((aligned(BDEV_ALIGN)));
 
 /* ---------------------------------------------------------------- time */
@@ -202,12 +200,11 @@ static unsigned open_fds(void)
 static enum kb_err install(const char *name, bool verify_first)
 {
 	static struct install in;
-	static char path[4200];
+	const char *path = folder_at(name);
 	enum kb_err e;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	unlink(path);
-	assert_int_equal(symlink(self, path), 0);
+	assert_int_equal(symlink(TEST_SELF, path), 0);
 	in = (struct install){ .r = &reader,
 			       .store = &store,
 			       .s = &state,
@@ -328,6 +325,11 @@ TEST(without_faults_it_installs)
 	bdev_sim_free(&slot_disk);
 }
 
+static int decoder(void)
+{
+	return child_main((const char *)(uintptr_t)getauxval(AT_EXECFN));
+}
+
 static void make(void)
 {
 	const struct fixture_image im = { "root", image, IMAGE, CHUNK, false };
@@ -337,6 +339,7 @@ static void make(void)
 
 	for (unsigned i = 0; i < IMAGE; i++)
 		image[i] = (uint8_t)(i / 64 + i / CHUNK * 3 + 1);
+	folder_make();
 	bundle = fixture_make(&b);
 	OK(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL));
 }
@@ -345,18 +348,7 @@ static void clear(void)
 {
 	reader_close(&reader);
 	close(bundle);
-	assert_int_equal(rmdir(dir), 0);
+	folder_remove();
 }
 
-int main(int argc, char **argv)
-{
-	ssize_t n;
-
-	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
-		return child_main((const char *)(uintptr_t)getauxval(AT_EXECFN));
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n <= 0 || mkdtemp(dir) == NULL)
-		return 1;
-	log_to(-1, 0);
-	return TEST_RUN("decoder_deaths", .first = make, .last = clear);
-}
+TEST_MAIN("decoder_deaths", .first = make, .last = clear, .quiet = true, .decoder = decoder)

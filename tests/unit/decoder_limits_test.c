@@ -188,8 +188,4 @@ TEST(what_cannot_be_given_up_ends_it)
 	assert_int_equal(without(SYS_prctl, PR_GET_SECCOMP, decoder_limits_syscalls), 1);
 }
 
-int main(void)
-{
-	log_set_level(0);
-	return TEST_RUN("decoder_limits");
-}
+TEST_MAIN("decoder_limits", .quiet = true)

@@ -35,7 +35,6 @@ static void set_up(void)
 	struct state s, none;
 	struct store st;
 
-	log_set_level(LOG_LEVEL_ERR - 1);
 	snprintf(path, sizeof(path), "/tmp/keelboot-guardian-XXXXXX");
 	fd = mkstemp(path);
 	assert_true(fd >= 0);
@@ -307,4 +306,4 @@ TEST(verdict_that_races_has_one_winner)
 	assert_true(good > 0 && bad > 0);
 }
 
-TEST_MAIN("guardian_record", .set_up = set_up, .tear_down = tear_down)
+TEST_MAIN("guardian_record", .set_up = set_up, .tear_down = tear_down, .quiet = true)

@@ -543,8 +543,4 @@ TEST(zeroes_that_are_stored_are_not_found_in_the_seal)
 	assert_installed(&s);
 }
 
-int main(void)
-{
-	log_set_level(0);
-	return TEST_RUN("install_seal", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("install_seal", .set_up = set_up, .tear_down = tear_down, .quiet = true)

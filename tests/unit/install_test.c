@@ -6,7 +6,7 @@
 #include "tests/unit/faulty.h"
 #include "tests/unit/install_fixture.h"
 #include "lib/log.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 #include "update/decoder/decoder_main.h"
 
 #include <time.h>
@@ -17,7 +17,6 @@
 #define PART   (4096 * KIB)
 #define TARGET 1
 
-static char self[4096];
 static struct fixture_log events;
 static struct fixture_dev state_dev, root_dev, boot_dev;
 static struct state state;
@@ -120,7 +119,7 @@ static void new_install(void)
 			       .target = TARGET,
 			       .mode = PLAN_COMMAND,
 			       .nparts = 1,
-			       .helper = self };
+			       .helper = TEST_SELF };
 	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
 	in.part[0].dev = &root_dev.bdev;
 	in.part[0].path = "/dev/vda4";
@@ -1029,35 +1028,16 @@ TEST(progress_only_grows)
 /* ---------------------------------------------------------------- files, threads, sizes */
 
 static struct bdev_file file_dev, file_raw, file_state;
-static char dir[] = "/tmp/keelboot-install-XXXXXX";
-
-static const char *path(const char *name)
-{
-	static char p[2][128];
-	static unsigned n;
-
-	snprintf(p[n ^= 1], sizeof(p[0]), "%s/%s", dir, name);
-	return p[n];
-}
-
-static void make_file(const char *name, uint64_t size)
-{
-	int fd = open(path(name), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, (off_t)size), 0);
-	close(fd);
-}
 
 static void open_files(uint64_t size)
 {
 	enum store_finding found;
 
-	make_file("root", size);
-	make_file("state", STORE_MIN_SIZE);
-	OK(bdev_file_open(&file_state, path("state"), BDEV_FILE_WRITE));
-	OK(bdev_file_open(&file_dev, path("root"), BDEV_FILE_WRITE));
-	OK(bdev_file_open(&file_raw, path("root"), BDEV_FILE_DIRECT));
+	folder_blank("root", size);
+	folder_blank("state", STORE_MIN_SIZE);
+	OK(bdev_file_open(&file_state, folder_at("state"), BDEV_FILE_WRITE));
+	OK(bdev_file_open(&file_dev, folder_at("root"), BDEV_FILE_WRITE));
+	OK(bdev_file_open(&file_raw, folder_at("root"), BDEV_FILE_DIRECT));
 	OK(store_load(&store, &file_state.bdev, &state, &found));
 	state_init(&state, 2);
 	state.slot[0].st = STATE_GOOD;
@@ -1071,8 +1051,8 @@ static void close_files(void)
 	bdev_file_close(&file_dev);
 	bdev_file_close(&file_raw);
 	bdev_file_close(&file_state);
-	unlink(path("root"));
-	unlink(path("state"));
+	unlink(folder_at("root"));
+	unlink(folder_at("state"));
 }
 
 /* 48 MiB: several segments for the thread that reads back. */
@@ -1117,7 +1097,7 @@ static int install_huge(const char *where)
 {
 	struct timespec t0, t1;
 
-	snprintf(dir, sizeof(dir), "%s", where);
+	snprintf(folder, sizeof(folder), "%s", where);
 	clock_gettime(CLOCK_MONOTONIC, &t0);
 	if (reader_open(&reader, 9, false, (uint64_t)lseek(9, 0, SEEK_END), NULL) != KB_OK)
 		return 2;
@@ -1143,12 +1123,13 @@ TEST(a_sparse_image_of_64_gib_in_24_mib_of_memory)
 	const struct fixture_bundle b = {
 		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
 	};
-	char cmd[8192];
+	char self[4096] = "", cmd[8192];
 	int status;
 
 	open_bundle(&b);
+	assert_true(readlink(TEST_SELF, self, sizeof(self) - 1) > 0);
 	assert_int_equal(dup2(bundle, 9), 9);
-	snprintf(cmd, sizeof(cmd), "%s --huge %s", self, dir);
+	snprintf(cmd, sizeof(cmd), "%s --huge %s", self, folder);
 	status = system(cmd);
 	close(9);
 	if (WEXITSTATUS(status) == 5 && &__asan_init != NULL)
@@ -1158,18 +1139,10 @@ TEST(a_sparse_image_of_64_gib_in_24_mib_of_memory)
 
 int main(int argc, char **argv)
 {
-	ssize_t n;
-	int rc;
-
-	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
-		return decoder_main();
-	log_set_level(0);
 	if (argc == 3 && strcmp(argv[1], "--huge") == 0)
 		return install_huge(argv[2]);
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n <= 0 || mkdtemp(dir) == NULL)
-		return 1;
-	rc = TEST_RUN("install", .set_up = set_up, .tear_down = tear_down);
-	rmdir(dir);
-	return rc;
+	return test_main(argc, argv,
+			 &(struct test_group){ "install", .set_up = set_up, .tear_down = tear_down,
+					       .first = folder_make, .last = folder_remove,
+					       .quiet = true, .decoder = decoder_main });
 }

@@ -28,7 +28,6 @@ static int make_key(struct key_file *k)
 
 static void setup_all(void)
 {
-	log_set_level(LOG_LEVEL_ERR - 1);
 	assert_false(make_key(&key) || make_key(&other));
 }
 
@@ -887,4 +886,4 @@ TEST(a_bundle_with_nothing_but_unknown_encodings_is_newer)
 	shut();
 }
 
-TEST_MAIN("reader", .set_up = setup, .first = setup_all, .last = teardown_all)
+TEST_MAIN("reader", .set_up = setup, .first = setup_all, .last = teardown_all, .quiet = true)

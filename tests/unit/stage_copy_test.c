@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Room for a staged copy: what is certainly not there is not asked for. */
 #include "cli/stage/stage_copy.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
 #include <sys/statvfs.h>
 
 #define BLOCK 4096u
 
-static char dir[] = "/tmp/keelboot-copy-XXXXXX";
 static uint64_t blocks, free_blocks, allocated;
 static int fails; /* with this errno, fallocate() */
 
@@ -36,13 +35,13 @@ static enum kb_err copy(uint64_t size)
 {
 	struct output_progress none = { .mode = OUTPUT_PROGRESS_NONE };
 	int from = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int to = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	enum kb_err e;
 
 	allocated = 0;
-	e = stage_copy(from, "zeroes", size, folder, "/x.keel.part", &none);
+	e = stage_copy(from, "zeroes", size, to, "/x.keel.part", &none);
 	close(from);
-	close(folder);
+	close(to);
 	return e;
 }
 
@@ -75,14 +74,4 @@ TEST(a_file_system_that_tells_nothing_is_asked)
 	assert_int_equal(allocated, 10 * BLOCK);
 }
 
-int main(void)
-{
-	char cmd[64];
-	int rc;
-
-	if (mkdtemp(dir) == NULL)
-		return 1;
-	rc = TEST_RUN("tests");
-	snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
-	return system(cmd) == 0 ? rc : 1;
-}
+TEST_MAIN("stage_copy", .first = folder_make, .last = folder_remove)
