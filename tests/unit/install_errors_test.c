@@ -10,7 +10,6 @@
 #include "tests/unit/test.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <openssl/evp.h>
 
 #define KIB    1024u
@@ -37,7 +36,7 @@ static bool fail_thread;
 
 EVP_MD_CTX *EVP_MD_CTX_new(void)
 {
-	EVP_MD_CTX *(*real)(void) = (EVP_MD_CTX * (*)(void)) dlsym(RTLD_NEXT, "EVP_MD_CTX_new");
+	__typeof__(EVP_MD_CTX_new) *real = TEST_REAL(EVP_MD_CTX_new);
 
 	return fail_new != 0 && --fail_new == 0 ? NULL : real();
 }
@@ -49,9 +48,7 @@ static uint64_t total[INSTALL_DONE + 1];
 /* Worst of all: the right hash is there, and the call says that it is not. */
 int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *md, unsigned int *s)
 {
-	int (*real)(EVP_MD_CTX *, unsigned char *, unsigned int *) =
-		(int (*)(EVP_MD_CTX *, unsigned char *, unsigned int *))dlsym(RTLD_NEXT,
-									      "EVP_DigestFinal_ex");
+	__typeof__(EVP_DigestFinal_ex) *real = TEST_REAL(EVP_DigestFinal_ex);
 	int rc = real(ctx, md, s);
 
 	if (fail_final == 0 || --fail_final != 0)
@@ -62,9 +59,7 @@ int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *md, unsigned int *s)
 
 int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg)
 {
-	int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
-		(int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(
-			RTLD_NEXT, "pthread_create");
+	__typeof__(pthread_create) *real = TEST_REAL(pthread_create);
 
 	if (!fail_thread)
 		return real(t, a, f, arg);

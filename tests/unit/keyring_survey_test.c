@@ -2,7 +2,6 @@
 #include "update/wire/keyring_survey.h"
 #include "tests/unit/folder.h"
 
-#include <dlfcn.h>
 #include <openssl/evp.h>
 #include <sys/syscall.h>
 
@@ -15,7 +14,7 @@ static unsigned lists, fail_list; /* this one fails, from 1 */
 /* os_list() asks so; the C library itself does not. */
 long syscall(long number, ...)
 {
-	long (*real)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+	__typeof__(syscall) *real = TEST_REAL(syscall);
 	long arg[6];
 	va_list ap;
 

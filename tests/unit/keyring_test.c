@@ -6,7 +6,6 @@
 #include "tests/unit/folder.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -20,7 +19,7 @@ static int verify_result = 1, fail_verify_init, fail_md_new; /* 1: the real one 
 
 EVP_MD_CTX *EVP_MD_CTX_new(void)
 {
-	EVP_MD_CTX *(*real)(void) = (EVP_MD_CTX * (*)(void)) dlsym(RTLD_NEXT, "EVP_MD_CTX_new");
+	__typeof__(EVP_MD_CTX_new) *real = TEST_REAL(EVP_MD_CTX_new);
 
 	return fail_md_new ? NULL : real();
 }
@@ -28,9 +27,7 @@ EVP_MD_CTX *EVP_MD_CTX_new(void)
 int EVP_DigestVerifyInit(EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx, const EVP_MD *type, ENGINE *e,
 			 EVP_PKEY *pkey)
 {
-	int (*real)(EVP_MD_CTX *, EVP_PKEY_CTX **, const EVP_MD *, ENGINE *, EVP_PKEY *) =
-		(int (*)(EVP_MD_CTX *, EVP_PKEY_CTX **, const EVP_MD *, ENGINE *, EVP_PKEY *))dlsym(
-			RTLD_NEXT, "EVP_DigestVerifyInit");
+	__typeof__(EVP_DigestVerifyInit) *real = TEST_REAL(EVP_DigestVerifyInit);
 
 	return fail_verify_init ? -1 : real(ctx, pctx, type, e, pkey);
 }
@@ -38,9 +35,7 @@ int EVP_DigestVerifyInit(EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx, const EVP_MD *typ
 int EVP_DigestVerify(EVP_MD_CTX *ctx, const unsigned char *sig, size_t siglen,
 		     const unsigned char *tbs, size_t tbslen)
 {
-	int (*real)(EVP_MD_CTX *, const unsigned char *, size_t, const unsigned char *, size_t) =
-		(int (*)(EVP_MD_CTX *, const unsigned char *, size_t, const unsigned char *,
-			 size_t))dlsym(RTLD_NEXT, "EVP_DigestVerify");
+	__typeof__(EVP_DigestVerify) *real = TEST_REAL(EVP_DigestVerify);
 
 	return verify_result != 1 ? verify_result : real(ctx, sig, siglen, tbs, tbslen);
 }
@@ -60,8 +55,7 @@ static bool fails(void)
 
 struct dirent64 *readdir64(DIR *d)
 {
-	struct dirent64 *(*real)(DIR *) =
-		(struct dirent64 * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir64");
+	__typeof__(readdir64) *real = TEST_REAL(readdir64);
 
 	return fails() ? NULL : real(d);
 }

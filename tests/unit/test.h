@@ -15,6 +15,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -150,6 +151,9 @@ static inline void test_expect(enum kb_err is, enum kb_err want, const char *cal
 	{                                                                                  \
 		return test_main(argc, argv, &(struct test_group){ .name = __VA_ARGS__ }); \
 	}
+
+/* The C library's, or OpenSSL's, where this program puts its own in front. */
+#define TEST_REAL(function) ((__typeof__(function) *)(uintptr_t)dlsym(RTLD_NEXT, #function))
 
 #define OK(call)	   test_expect(call, KB_OK, #call, __FILE__, __LINE__)
 #define FAILS(call, error) test_expect(call, error, #call, __FILE__, __LINE__)
