@@ -451,6 +451,8 @@ TEST(no_superblock_follows_one_that_failed)
 				root.fail_write = (struct faulty_when){ w, 1 };
 				events.cut_at = cut;
 				FAILS(install_run(&in), KB_EIO);
+				if (root.writes < w)
+					break; /* as without the failure */
 				bdev_sim_cut(&root_dev.sim, seed * 4 + 1);
 				content(&root_dev, 0, BDEV_ALIGN);
 				assert_all_around(page, image);

@@ -14,7 +14,7 @@
 #define KIB    1024u
 #define CHUNK  (16 * KIB)
 #define IMAGE  (640 * KIB)
-#define PART   (4096 * KIB)
+#define PART   (2048 * KIB)
 #define TARGET 1
 
 static struct fixture_log events;
@@ -125,6 +125,14 @@ static void new_install(void)
 	in.part[0].path = "/dev/vda4";
 }
 
+/* As before the install. The bundle stays. */
+static void begin(void)
+{
+	free_devices();
+	new_devices();
+	new_install();
+}
+
 static void set_up(void)
 {
 	fixture_fill(image, IMAGE, 1);
@@ -133,8 +141,9 @@ static void set_up(void)
 	memcpy(image2, image, IMAGE);
 	fixture_fill(before, sizeof(before), 9);
 	fixture_fill(boot_image, sizeof(boot_image), 5);
-	new_devices();
-	new_install();
+	begin();
+	make(image, false, NULL);
+	forget_events();
 }
 
 static void tear_down(void)
@@ -186,7 +195,6 @@ static void assert_untouched(void)
 
 TEST(puts_a_release_on_trial)
 {
-	make(image, false, NULL);
 	OK(install_run(&in));
 	assert_installed(image);
 	assert_int_equal(state.slot[0].st, STATE_GOOD);
@@ -202,7 +210,6 @@ TEST(takes_chunks_that_are_not_compressed)
 
 TEST(the_same_again_writes_nothing)
 {
-	make(image, false, NULL);
 	OK(install_run(&in));
 	forget_events();
 	in.helper = "/nowhere";
@@ -217,7 +224,6 @@ TEST(the_same_again_in_a_slot_that_lost_its_trust_is_a_new_trial)
 {
 	struct state_slot *t = &state.slot[in.target];
 
-	make(image, false, NULL);
 	OK(install_run(&in));
 	t->st = STATE_GOOD;
 	t->tries = 0;
@@ -231,7 +237,6 @@ TEST(the_same_again_in_a_slot_that_lost_its_trust_is_a_new_trial)
 
 TEST(a_slot_that_is_right_only_needs_its_record)
 {
-	make(image, false, NULL);
 	OK(install_run(&in));
 	state.slot[TARGET] = (struct state_slot){ .st = STATE_BAD };
 	OK(store_save(&store, &state));
@@ -243,7 +248,6 @@ TEST(a_slot_that_is_right_only_needs_its_record)
 
 TEST(only_blocks_that_differ_are_written)
 {
-	make(image, false, NULL);
 	OK(install_run(&in));
 	image2[200 * KIB + 5] ^= 1;
 	image2[400 * KIB] ^= 1;
@@ -261,7 +265,6 @@ TEST(only_blocks_that_differ_are_written)
 
 TEST(only_a_difference_in_the_head)
 {
-	make(image, false, NULL);
 	OK(install_run(&in));
 	image2[100 * KIB] ^= 1;
 	make(image2, false, NULL);
@@ -272,7 +275,6 @@ TEST(only_a_difference_in_the_head)
 
 TEST(old_superblocks_behind_the_image_go)
 {
-	make(image, false, NULL);
 	OK(install_run(&in));
 	put(&root_dev, PART - 64 * KIB, before, 4096);
 	state.slot[TARGET] = (struct state_slot){ .st = STATE_EMPTY };
@@ -368,9 +370,7 @@ TEST(root_is_sealed_first_and_opened_last)
 	for (unsigned order = 0; order < 2; order++) {
 		unsigned first = 0, last = 0; /* which device is written */
 
-		free_devices();
-		new_devices();
-		new_install();
+		begin();
 		open_two_partitions(order == 1);
 		OK(install_run(&in));
 		for (unsigned i = 0; i < events.n; i++)
@@ -388,7 +388,6 @@ TEST(root_is_sealed_first_and_opened_last)
 
 TEST(refuses_an_image_that_does_not_fit)
 {
-	make(image, false, NULL);
 	root_dev.bdev.size = IMAGE - 4096;
 	FAILS(install_run(&in), KB_ECOMPAT);
 	assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
@@ -416,9 +415,7 @@ TEST(refuses_verity_blocks_below_the_sector)
 		root_dev.bdev.sector = c[i].sector;
 		assert_int_equal(install_run(&in), c[i].result);
 		if (c[i].result == KB_OK) {
-			free_devices();
-			new_devices();
-			new_install();
+			begin();
 			continue;
 		}
 		assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
@@ -429,7 +426,6 @@ TEST(refuses_verity_blocks_below_the_sector)
 
 TEST(refuses_other_classes)
 {
-	make(image, false, NULL);
 	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "boot");
 	FAILS(install_run(&in), KB_ECOMPAT);
 	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
@@ -449,7 +445,6 @@ TEST(a_flipped_byte_is_found_before_the_first_write)
 {
 	enum kb_err e;
 
-	make(image, false, NULL);
 	flip_payload();
 	in.verify_first = true;
 	e = install_run(&in);
@@ -478,7 +473,6 @@ TEST(a_flipped_byte_leaves_the_slot_sealed_and_is_repaired)
 {
 	enum kb_err e;
 
-	make(image, false, NULL);
 	flip_payload();
 	e = install_run(&in);
 	assert_true(e == KB_EDIGEST || e == KB_EFORMAT);
@@ -493,7 +487,6 @@ TEST(a_flipped_byte_leaves_the_slot_sealed_and_is_repaired)
 
 TEST(a_flipped_byte_of_a_table_is_found_before_the_first_write)
 {
-	make(image, false, NULL);
 	fixture_flip(bundle, reader.h.payload_off - 3);
 	FAILS(install_run(&in), KB_EDIGEST);
 	assert_untouched();
@@ -552,7 +545,6 @@ TEST(an_unknown_form_is_found_without_verify_first)
 
 TEST(a_decoder_that_cannot_run_costs_nobody)
 {
-	make(image, false, NULL);
 	in.helper = "/nowhere/helper";
 	FAILS(install_run(&in), KB_EEXEC);
 	assert_int_equal(in.blame, INSTALL_BLAME_SYSTEM);
@@ -561,7 +553,6 @@ TEST(a_decoder_that_cannot_run_costs_nobody)
 
 TEST(a_state_that_cannot_be_written_leaves_the_slot_alone)
 {
-	make(image, false, NULL);
 	state_dev.no_writes = true;
 	FAILS(install_run(&in), KB_EIO);
 	assert_int_equal(in.blame, INSTALL_BLAME_STATE);
@@ -577,9 +568,7 @@ TEST(a_lost_write_is_noticed)
 					  0,	     4096,	PART - INSTALL_TAIL };
 
 	for (unsigned i = 0; i < sizeof(where) / sizeof(where[0]); i++) {
-		free_devices();
-		new_devices();
-		new_install();
+		begin();
 		make(image, false, NULL);
 		root_dev.lie_off = where[i];
 		root_dev.lie_len = 4096;
@@ -601,19 +590,21 @@ TEST(a_lost_write_is_noticed)
  */
 static struct faulty cached_dev;
 
-static void use_cached_dev(uint32_t chunk)
+static void use_cached_dev(void)
+{
+	begin();
+	faulty_init(&cached_dev, &root_dev.bdev);
+	in.part[0].dev = &cached_dev.bdev;
+}
+
+static void open_chunks_of(uint32_t chunk)
 {
 	const struct fixture_image im = { "root", image, IMAGE, chunk, false };
 	const struct fixture_bundle b = {
 		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
 	};
 
-	free_devices();
-	new_devices();
-	new_install();
 	open_bundle(&b);
-	faulty_init(&cached_dev, &root_dev.bdev);
-	in.part[0].dev = &cached_dev.bdev;
 }
 
 TEST(every_lost_write_is_noticed_behind_a_page_cache)
@@ -623,10 +614,11 @@ TEST(every_lost_write_is_noticed_behind_a_page_cache)
 	for (unsigned i = 0; i < 2; i++) {
 		unsigned n = 0;
 
+		open_chunks_of(chunks[i]);
 		do {
 			enum kb_err e;
 
-			use_cached_dev(chunks[i]);
+			use_cached_dev();
 			cached_dev.lose_write = (struct faulty_when){ ++n, 1 };
 			e = install_run(&in);
 			in.part[0].dev = &root_dev.bdev;
@@ -645,9 +637,7 @@ TEST(a_head_that_cannot_be_written_seals_all_of_the_slot_again)
 	unsigned writes = 0;
 
 	for (unsigned round = 0; round < 2; round++) {
-		free_devices();
-		new_devices();
-		new_install();
+		begin();
 		open_two_partitions(false);
 		faulty_init(&cached_dev, &root_dev.bdev);
 		in.part[0].dev = &cached_dev.bdev;
@@ -667,9 +657,7 @@ TEST(the_first_cause_is_the_one_that_is_told)
 	unsigned writes = 0, others = 0;
 
 	for (unsigned round = 0; round < 2; round++) {
-		free_devices();
-		new_devices();
-		new_install();
+		begin();
 		open_two_partitions(false);
 		faulty_init(&cached_dev, &root_dev.bdev);
 		faulty_init(&other, &boot_dev.bdev);
@@ -692,7 +680,7 @@ TEST(the_first_cause_is_the_one_that_is_told)
 TEST(a_slot_that_cannot_be_looked_at_afresh_is_left_alone)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		use_cached_dev(CHUNK);
+		use_cached_dev();
 		*(i == 0 ? &cached_dev.fail_flush : &cached_dev.fail_drop) =
 			(struct faulty_when){ 1, 1 };
 		FAILS(install_run(&in), KB_EIO);
@@ -711,7 +699,7 @@ TEST(storage_that_writes_wrong_leaves_no_superblock)
 	unsigned writes = 0;
 
 	for (unsigned round = 0; round < 3; round++) {
-		use_cached_dev(CHUNK);
+		use_cached_dev();
 		if (round > 0)
 			cached_dev.flip_write = (struct faulty_when){ writes - (round - 1), 99 };
 		assert_int_equal(install_run(&in), round == 0 ? KB_OK : KB_EIO);
@@ -731,7 +719,7 @@ TEST(what_a_killed_install_left_in_the_cache_is_not_there)
 {
 	static uint8_t whole[IMAGE] __attribute__((aligned(BDEV_ALIGN)));
 
-	use_cached_dev(CHUNK);
+	use_cached_dev();
 	memcpy(whole, image, sizeof(whole));
 	cached_dev.lose_write = (struct faulty_when){ 1, 1 };
 	OK(bdev_write(&cached_dev.bdev, 0, whole, sizeof(whole)));
@@ -742,7 +730,6 @@ TEST(what_a_killed_install_left_in_the_cache_is_not_there)
 
 TEST(blocks_that_cannot_be_read_are_written_anew)
 {
-	make(image, false, NULL);
 	for (unsigned at = 0; at < IMAGE; at += 160 * KIB) {
 		root_dev.dead_off = at;
 		root_dev.dead_len = 4096;
@@ -766,7 +753,6 @@ TEST(everything_in_its_order)
 {
 	unsigned seal, flushed, data, head, i;
 
-	make(image, false, NULL);
 	OK(install_run(&in));
 	seal = first_event(0, 1, FIXTURE_WRITE);
 	/* State and manifest cell, in both copies, each flushed, before anything of the slot. */
@@ -838,9 +824,7 @@ TEST(after_any_power_cut_it_goes_on_and_ends_well)
 	assert_true(total > 40 && total < FIXTURE_EVENTS);
 	for (unsigned cut = 1; cut <= total; cut++) {
 		for (uint64_t seed = 0; seed < 5; seed++) {
-			free_devices();
-			new_devices();
-			new_install();
+			begin();
 			events.cut_at = cut;
 			assert_true(install_run(&in) != KB_OK || cut == total);
 			bdev_sim_cut(&state_dev.sim, seed);
@@ -861,9 +845,7 @@ static void new_devices_that_are_right(void)
 {
 	static const uint8_t zeroes[INSTALL_TAIL];
 
-	free_devices();
-	new_devices();
-	new_install();
+	begin();
 	put(&root_dev, 0, image, IMAGE);
 	put(&root_dev, PART - INSTALL_TAIL, zeroes, sizeof(zeroes));
 	forget_events();
@@ -947,10 +929,7 @@ TEST(a_superblock_stands_only_in_a_whole_block)
 		for (unsigned seed = 5; seed < 8; seed++) {
 			const uint8_t *now;
 
-			tear_down();
-			set_up();
-			make(image, true, NULL);
-			put(&root_dev, 0, before, 4096);
+			begin();
 			forget_events();
 			events.cut_at = cut;
 			assert_true(install_run(&in) != KB_OK || cut == total);
