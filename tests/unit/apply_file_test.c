@@ -3,7 +3,6 @@
  */
 #include "update/apply/apply_file.h"
 
-#include "lib/log.h"
 #include "tests/unit/install_fixture.h"
 #include "tests/unit/test.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output/args.h"
 
-#include "lib/log.h"
 #include "lib/util.h"
 #include "tests/unit/test.h"
 

@@ -29,7 +29,6 @@ static void note(const char *what, int slot)
 
 static enum kb_err op_save(void *ctx, struct state *to)
 {
-	(void)ctx;
 	if (m.fail_saves >> m.saves++ & 1) {
 		note("fail", to->open);
 		return KB_EIO;
@@ -44,14 +43,12 @@ static enum kb_err op_save(void *ctx, struct state *to)
 
 static enum kb_err op_preflight(void *ctx, int slot, char *reason)
 {
-	(void)ctx;
 	snprintf(reason, STATE_STR_MAX, "not fit");
 	return m.fit[slot];
 }
 
 static enum kb_err op_mount(void *ctx, int slot, char *reason)
 {
-	(void)ctx;
 	note("mount", slot);
 	snprintf(reason, STATE_STR_MAX, "no mount");
 	return m.mounts[slot];
@@ -59,7 +56,6 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 
 static void op_delay(void *ctx, int slot)
 {
-	(void)ctx;
 	note("delay", slot);
 	if (m.taken)
 		s.slot[slot].st = STATE_WRITING;
@@ -67,7 +63,6 @@ static void op_delay(void *ctx, int slot)
 
 static bool op_relents(void *ctx)
 {
-	(void)ctx;
 	return m.relents;
 }
 
@@ -77,6 +72,7 @@ static void set_up(void)
 {
 	memset(&m, 0, sizeof(m));
 	a = (struct attempt){ .forced = STATE_NONE };
+	states_fresh(&s);
 }
 
 /* Boots s, of which the disk holds the same. */
@@ -91,7 +87,6 @@ static enum kb_err boot(void)
 
 TEST(healthy_good_slot_boots_without_a_write)
 {
-	states_fresh(&s);
 	OK(boot());
 	DONE("mounta ");
 	assert_int_equal(a.chosen.slot, 0);
@@ -111,7 +106,6 @@ TEST(trial_is_charged_before_it_is_mounted)
 
 TEST(charged_good_slot_has_a_token)
 {
-	states_fresh(&s);
 	a.charge_good = true;
 	OK(boot());
 	DONE("savea mounta ");
@@ -120,7 +114,6 @@ TEST(charged_good_slot_has_a_token)
 
 TEST(what_was_settled_is_written_with_the_charge_of_a_good_slot)
 {
-	states_fresh(&s);
 	a.disk = s;
 	s.slot[0].streak = 1;
 	OK(attempt_run(&a, &s, &ops, NULL));
@@ -145,7 +138,6 @@ TEST(slot_that_does_not_mount_makes_way_in_the_same_boot)
 TEST(good_slot_that_does_not_mount_loses_trust)
 {
 	m = (struct machine){ .mounts = { [0] = KB_ECHECK } };
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	OK(boot());
 	DONE("mounta save. mountb ");
@@ -188,7 +180,6 @@ TEST(unfit_oneshot_is_used_up_and_not_tried_twice)
 TEST(unfit_good_slot_loses_trust)
 {
 	m = (struct machine){ .fit = { [0] = KB_EIO } };
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	OK(boot());
 	assert_int_equal(m.disk.slot[0].streak, 1);
@@ -197,7 +188,6 @@ TEST(unfit_good_slot_loses_trust)
 
 TEST(oneshot_is_consumed_durably_before_its_mount)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 1;
 	OK(boot());
@@ -246,7 +236,6 @@ TEST(failed_charge_that_is_there_nevertheless_is_taken_back)
 TEST(oneshot_that_can_not_be_consumed_makes_way_too)
 {
 	m = (struct machine){ .fail_saves = ~0u };
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 1;
 	OK(boot());
@@ -315,7 +304,6 @@ TEST(only_trial_boots_though_it_can_not_be_charged)
 TEST(good_slot_boots_though_it_can_not_be_written)
 {
 	m = (struct machine){ .fail_saves = ~0u };
-	states_fresh(&s);
 	a.charge_good = true;
 	OK(boot());
 	DONE("faila mounta ");
@@ -325,7 +313,6 @@ TEST(good_slot_boots_though_it_can_not_be_written)
 /* One more chance: charged first, however good slots are counted; and not where it cannot be. */
 TEST(slot_that_lost_its_trust_gets_its_chance)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.pref = 1;
 	s.slot[1].streak = STATE_STREAK_LIMIT;
@@ -342,7 +329,6 @@ TEST(slot_that_lost_its_trust_gets_its_chance)
 
 TEST(last_resorts_wait_and_take_turns)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.slot[0].wait = 1;
@@ -358,7 +344,6 @@ TEST(last_resorts_wait_and_take_turns)
 
 TEST(slot_that_is_half_written_after_the_delay_is_not_mounted)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.slot[0].wait = 1;

@@ -12,7 +12,6 @@ static enum kb_err answer;
 
 static enum kb_err ram_read(struct bdev *b, uint64_t off, void *out, size_t len)
 {
-	(void)b;
 	calls++;
 	memcpy(out, disk + off, len);
 	return answer;
@@ -20,7 +19,6 @@ static enum kb_err ram_read(struct bdev *b, uint64_t off, void *out, size_t len)
 
 static enum kb_err ram_write(struct bdev *b, uint64_t off, const void *in, size_t len)
 {
-	(void)b;
 	calls++;
 	memcpy(disk + off, in, len);
 	return answer;
@@ -28,14 +26,12 @@ static enum kb_err ram_write(struct bdev *b, uint64_t off, const void *in, size_
 
 static enum kb_err ram_flush(struct bdev *b)
 {
-	(void)b;
 	calls++;
 	return answer;
 }
 
 static enum kb_err ram_range(struct bdev *b, uint64_t off, uint64_t len)
 {
-	(void)b, (void)off, (void)len;
 	calls++;
 	return answer;
 }

@@ -17,7 +17,6 @@ bool os_is_kmsg(int fd)
 
 bool os_console_shows(int level)
 {
-	(void)level;
 	return false;
 }
 

@@ -9,7 +9,6 @@ static bool found;
 
 static void listen(void *ctx, const char *file, int line, const char *text)
 {
-	(void)ctx;
 	if (nsaid < 64)
 		snprintf(said[nsaid], sizeof(said[0]), "%s:%d: %s", file, line, text);
 	nsaid++;

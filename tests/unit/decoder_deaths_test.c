@@ -46,7 +46,6 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size)
 {
-	(void)size;
 	return poll(fds, n, timeout);
 }
 
@@ -54,7 +53,6 @@ int nanosleep(const struct timespec *ts, struct timespec *rest)
 {
 	const struct timespec ms = { 0, 1000000 };
 
-	(void)rest;
 	skipped_ms += (uint64_t)ts->tv_sec * 1000 + (uint64_t)ts->tv_nsec / 1000000;
 	return (int)syscall(SYS_nanosleep, &ms, NULL);
 }
@@ -173,7 +171,7 @@ static struct bdev_sim state_disk, slot_disk;
 static struct reader reader;
 static struct state state;
 static struct store store;
-static int bundle;
+static int bundle = -1;
 
 static void begin(void)
 {
@@ -338,16 +336,10 @@ static int decoder(void)
 
 static void make(void)
 {
-	const struct fixture_image im = { "root", image, IMAGE, CHUNK, false };
-	const struct fixture_bundle b = {
-		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
-	};
-
 	for (unsigned i = 0; i < IMAGE; i++)
 		image[i] = (uint8_t)(i / 64 + i / CHUNK * 3 + 1);
 	folder_make();
-	bundle = fixture_make(&b);
-	OK(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL));
+	fixture_open(&reader, &bundle, fixture_root(image, IMAGE, CHUNK, false));
 }
 
 static void clear(void)

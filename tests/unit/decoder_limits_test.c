@@ -3,7 +3,6 @@
 #include "update/decoder/decoder_limits.h"
 #include "update/wire/decoder_wire.h"
 
-#include "lib/log.h"
 #include "lib/util.h"
 #include "tests/unit/test.h"
 
@@ -149,7 +148,6 @@ static bool refuse(int nr, int kind)
 /* Its exit status says what it made of that: 0 KB_OK, 1 KB_EPERM. */
 static int without(int nr, int kind, enum kb_err (*give_up_now)(void))
 {
-	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -157,9 +155,7 @@ static int without(int nr, int kind, enum kb_err (*give_up_now)(void))
 			_exit(9);
 		_exit(give_up_now() == KB_EPERM);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	return test_exit_code(pid);
 }
 
 TEST(what_cannot_be_given_up_ends_it)

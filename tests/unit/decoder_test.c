@@ -11,7 +11,6 @@
 #include "update/decoder/decoder_zstd.h"
 #include "lib/bytes.h"
 #include "lib/cage.h"
-#include "lib/log.h"
 #include "lib/util.h"
 #include "tests/unit/folder.h"
 
@@ -505,7 +504,6 @@ TEST(holds_no_rights)
 /* In a child with so little of one thing: it has to fail, whole, and not to crash. */
 static void starved(int what, rlim_t limit)
 {
-	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -518,9 +516,7 @@ static void starved(int what, rlim_t limit)
 		decoder_stop(&d);
 		_exit(e == KB_EIO ? 0 : 1);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(test_exit_code(pid), 0);
 }
 
 TEST(without_memory_or_descriptors_it_does_not_start)

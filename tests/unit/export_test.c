@@ -3,7 +3,6 @@
 #include "tests/sim/os_sim_here.h"
 
 #include "initramfs/export.h"
-#include "lib/log.h"
 #include "tests/unit/test.h"
 
 #include <json-c/json.h>

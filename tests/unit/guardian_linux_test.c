@@ -235,7 +235,6 @@ TEST(the_watchdog_is_stopped_only_where_that_is_asked)
 
 TEST(signals_do_not_end_it)
 {
-	int status;
 	pid_t pid;
 
 	pid = fork();
@@ -251,9 +250,7 @@ TEST(signals_do_not_end_it)
 			kill(getpid(), sent[i]);
 		_exit(42);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 42);
+	assert_int_equal(test_exit_code(pid), 42);
 }
 
 TEST(time_goes_on)

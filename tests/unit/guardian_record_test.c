@@ -3,7 +3,6 @@
 #include "tests/unit/states.h"
 
 #include "initramfs/guardian/guardian_record.h"
-#include "lib/log.h"
 #include "selector/store.h"
 #include "selector/verdict.h"
 

@@ -2,7 +2,6 @@
 /* The guardian's loop, with hands that only take notes; and its arguments. */
 
 #include "initramfs/guardian/guardian.h"
-#include "lib/log.h"
 #include "selector/state.h"
 #include "tests/unit/test.h"
 
@@ -23,13 +22,11 @@ static void note(const char *what)
 
 static uint64_t now_ms(void *ctx)
 {
-	(void)ctx;
 	return fake.now;
 }
 
 static enum guardian_event wait_event(void *ctx, uint32_t ms, enum guardian_result *result)
 {
-	(void)ctx;
 	if (fake.job != GUARDIAN_WAIT) {
 		*result = fake.record;
 		fake.job = GUARDIAN_WAIT;
@@ -52,7 +49,6 @@ static bool job(void *ctx, enum guardian_step step)
 		[GUARDIAN_REBOOT] = "reboot ",
 	};
 
-	(void)ctx;
 	note(names[step]);
 	fake.job = fake.no_fork ? GUARDIAN_WAIT : step;
 	return !fake.no_fork;
@@ -60,7 +56,6 @@ static bool job(void *ctx, enum guardian_step step)
 
 static uint32_t orderly(void *ctx)
 {
-	(void)ctx;
 	note("orderly ");
 	return fake.watchdog_s;
 }
@@ -69,7 +64,6 @@ static jmp_buf reset;
 
 static void act(void *ctx, enum guardian_step step)
 {
-	(void)ctx;
 	if (step == GUARDIAN_FEED)
 		fake.feeds++;
 	if (step == GUARDIAN_READ_ONLY)

@@ -2,7 +2,6 @@
 #include "tests/sim/os_sim_here.h"
 
 #include "hooks/hook.h"
-#include "lib/log.h"
 #include "tests/unit/test.h"
 
 #define D HOOK_DIR "/post-mount.d"
@@ -13,7 +12,6 @@ static uint64_t idled, longest;
 
 static void idle(void *ctx)
 {
-	(void)ctx;
 	if (os_now_ms() - idled > longest)
 		longest = os_now_ms() - idled;
 	idled = os_now_ms();

@@ -11,7 +11,6 @@
 enum kb_err digest_buf(struct digest *d, const void *p, size_t len, uint8_t out[DIGEST_LEN]);
 
 #include "tests/unit/install_fixture.h"
-#include "lib/log.h"
 #include "tests/unit/test.h"
 
 #define CHUNK  16384u

@@ -36,22 +36,16 @@ static bool fails(void)
 
 static void *failing_malloc(size_t n, const char *file, int line)
 {
-	(void)file;
-	(void)line;
 	return fails() ? NULL : malloc(n);
 }
 
 static void *failing_realloc(void *p, size_t n, const char *file, int line)
 {
-	(void)file;
-	(void)line;
 	return fails() ? NULL : realloc(p, n);
 }
 
 static void plain_free(void *p, const char *file, int line)
 {
-	(void)file;
-	(void)line;
 	free(p);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/key/key_file.h"
 #include "lib/bytes.h"
-#include "lib/log.h"
 #include "update/keys/keyring.h"
 #include "tests/unit/folder.h"
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/log.h"
 #include "lib/os.h"
 #include "tests/unit/test.h"
 

@@ -2,7 +2,6 @@
 #include "tests/sim/os_sim_here.h"
 
 #include "initramfs/modules.h"
-#include "lib/log.h"
 #include "tests/unit/test.h"
 
 #define M "/lib/modules/6.1.0/"

@@ -141,7 +141,6 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size)
 {
-	(void)size;
 	return poll(fds, n, timeout);
 }
 

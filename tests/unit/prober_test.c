@@ -28,7 +28,6 @@ static void be(enum mood mood)
 
 void prober_blkid_table(int fd, const char *dev, struct prober_answer *a)
 {
-	(void)fd;
 	snprintf(a->whole.dev, sizeof(a->whole.dev), "%s", dev);
 	snprintf(a->table, sizeof(a->table), "gpt");
 	a->n = nparts;
@@ -41,15 +40,12 @@ void prober_blkid_table(int fd, const char *dev, struct prober_answer *a)
 
 void prober_blkid_part(int fd, struct prober_part *part)
 {
-	(void)fd;
 	snprintf(part->fstype, sizeof(part->fstype), "ext4");
 	be(part_mood[part->number]);
 }
 
 bool prober_gpt_needs_backup(int fd, uint64_t size)
 {
-	(void)fd;
-	(void)size;
 	be(copy_mood);
 	return copy_mood == SCRIBBLE;
 }
@@ -311,7 +307,6 @@ static bool lose_filters(void)
 
 TEST(a_kernel_without_filters_has_its_disks_read_nevertheless)
 {
-	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -321,9 +316,7 @@ TEST(a_kernel_without_filters_has_its_disks_read_nevertheless)
 		prober_look(-1, "/dev/x", 20000, &a);
 		_exit(a.n != 4 || strcmp(a.part[1].fstype, "ext4") != 0);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(test_exit_code(pid), 0);
 }
 
 TEST(wrong_usage_exits_with_3)

@@ -4,7 +4,6 @@
 
 #include "initramfs/disks/devices.h"
 #include "initramfs/root.h"
-#include "lib/log.h"
 #include "tests/unit/test.h"
 
 #define DEV "/dev/vda2"

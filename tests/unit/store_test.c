@@ -157,13 +157,11 @@ static enum kb_err flaky_read(struct bdev *b, uint64_t off, void *buf, size_t le
 
 static enum kb_err flaky_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
 {
-	(void)b;
 	return bdev_write(&disk.bdev, off, buf, len);
 }
 
 static enum kb_err flaky_flush(struct bdev *b)
 {
-	(void)b;
 	return bdev_flush(&disk.bdev);
 }
 
@@ -992,7 +990,6 @@ static unsigned ntold, stop_after;
 
 static bool tell(void *ctx, const struct history_event *e)
 {
-	(void)ctx;
 	told[ntold++] = e->n;
 	return ntold != stop_after;
 }

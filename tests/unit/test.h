@@ -32,6 +32,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+/* What stands in for a callback or a system call need not use all that it is given. */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
 #define TEST_MAX 256
 
 typedef void (*test_fixture)(void);
@@ -121,6 +124,16 @@ static inline int test_main(int argc, char **argv, const struct test_group *g)
 	if (g->decoder != NULL && argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
 		return g->decoder();
 	return test_run(g);
+}
+
+/* Of a child that ends by itself. */
+static inline int test_exit_code(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
 }
 
 static inline void test_expect(enum kb_err is, enum kb_err want, const char *call,

@@ -87,7 +87,7 @@ static int run(const char *slot, bool heard)
 	char state_path[256];
 	const char *argv[] = { "keelboot-verify", "--state", state_path, "--slot", slot,
 			       "--root",	  folder };
-	int fds[2], status;
+	int fds[2];
 	pid_t pid;
 
 	snprintf(state_path, sizeof(state_path), "%s", folder_at("state"));
@@ -106,9 +106,7 @@ static int run(const char *slot, bool heard)
 	memset(&answer, 0, sizeof(answer));
 	answered = read(fds[0], &answer, sizeof(answer));
 	close(fds[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	return test_exit_code(pid);
 }
 
 static void assert_refused(int code)

@@ -2,7 +2,6 @@
 #include "tests/sim/os_sim_here.h"
 
 #include "initramfs/watchdog/wdt.h"
-#include "lib/log.h"
 #include "tests/unit/test.h"
 
 static struct wdt w;
@@ -221,7 +220,6 @@ TEST(the_wait_for_a_node_is_bounded)
 
 static void node_appears(void *ctx)
 {
-	(void)ctx;
 	os_sim_watchdog("/dev/watchdog1", &i6300esb);
 }
 
