@@ -9,8 +9,6 @@
 #include "selector/store_internal.h"
 #include "tests/trace/machine.h"
 
-#include <signal.h>
-
 #define APPLY	   "keelboot-apply"
 #define END_MS	   1500u
 #define LONGEST_MS 120000u /* the stall limit, the wait for its end, and that for its death */
@@ -164,7 +162,4 @@ TEST(the_boot_goes_on_wherever_apply_ends)
 	}
 }
 
-int main(void)
-{
-	return TEST_RUN("apply_deaths", .set_up = machine_set_up, .tear_down = machine_tear_down);
-}
+TEST_MAIN("apply_deaths", .set_up = machine_set_up, .tear_down = machine_tear_down)

@@ -356,8 +356,4 @@ TEST(command_line_that_is_not_trusted_chooses_nothing)
 	assert_once("finit_module /lib/modules/virtio_blk.ko\n");
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of a boot", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of a boot", .set_up = machine_set_up, .tear_down = machine_tear_down)

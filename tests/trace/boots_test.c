@@ -8,8 +8,6 @@
 #include "selector/verdict.h"
 #include "tests/trace/machine.h"
 
-#include <sys/stat.h>
-
 #define README "README.md"
 #define REPORT "build/report/boots.json"
 #define MANY   40u /* so many are no bound any more */
@@ -293,26 +291,20 @@ TEST(medium_that_crashes_the_kernel)
 	measure(&k);
 }
 
-static int begin_report(void **ctx)
+static void begin_report(void)
 {
-	(void)ctx;
 	if (mkdir("build/report", 0755) == 0)
 		print_message("made build/report\n");
 	report = fopen(REPORT, "we");
-	if (report != NULL)
-		fprintf(report, "{\"schema\": 1, \"lost_boots\": [");
-	return report != NULL ? 0 : -1;
+	assert_non_null(report);
+	fprintf(report, "{\"schema\": 1, \"lost_boots\": [");
 }
 
-static int end_report(void **ctx)
+static void end_report(void)
 {
-	(void)ctx;
 	fprintf(report, "\n]}\n");
-	return fclose(report);
+	assert_int_equal(fclose(report), 0);
 }
 
-int main(void)
-{
-	return TEST_RUN("boots until a system works", .set_up = machine_set_up,
-			.tear_down = machine_tear_down, .first = begin_report, .last = end_report);
-}
+TEST_MAIN("boots until a system works", .set_up = machine_set_up, .tear_down = machine_tear_down,
+	  .first = begin_report, .last = end_report)

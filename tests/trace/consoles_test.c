@@ -121,8 +121,4 @@ TEST(without_a_limit_it_is_opened_once)
 	assert_in_range(os_sim_count("open /dev/kmsg"), 1, 2);
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of the consoles", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of the consoles", .set_up = machine_set_up, .tear_down = machine_tear_down)

@@ -4,8 +4,6 @@
 #include "tests/trace/machine.h"
 #include "tests/unit/stuck_sticks.h"
 
-#include <signal.h>
-
 #define PROBER "keelboot-prober"
 
 static void labels_of_the_device(struct os_sim_disk *d)
@@ -594,7 +592,7 @@ TEST(one_failed_read_hides_no_slot)
 	os_sim_on_call(fail_one_read);
 	for (read_that_fails = 0, all = 0; read_that_fails <= all; read_that_fails++) {
 		bdev_sim_free(&machine.state);
-		machine_set_up(NULL);
+		machine_set_up();
 		machine_put(&s);
 		reads = 0;
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -606,8 +604,4 @@ TEST(one_failed_read_hides_no_slot)
 	assert_true(all > 20);
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of the devices", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of the devices", .set_up = machine_set_up, .tear_down = machine_tear_down)

@@ -257,7 +257,4 @@ TEST(kernel_without_sysrq_gets_a_guardian_all_the_same)
 	assert_once(STARTED " b 3 trial 300 600 300 0 keep 65; descriptors 3456--");
 }
 
-int main(void)
-{
-	return TEST_RUN("guard", .set_up = machine_set_up, .tear_down = machine_tear_down);
-}
+TEST_MAIN("guard", .set_up = machine_set_up, .tear_down = machine_tear_down)

@@ -227,7 +227,4 @@ TEST(other_slot_goes_before_one_that_is_overruled)
 	assert_null(strstr(os_sim_text("/run/keelboot/boot.json"), "anyway"));
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of hooks", .set_up = machine_set_up, .tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of hooks", .set_up = machine_set_up, .tear_down = machine_tear_down)

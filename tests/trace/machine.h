@@ -64,21 +64,17 @@ static inline void machine_defaults(void)
 	machine.disk = vda;
 }
 
-static inline int machine_set_up(void **ctx)
+static inline void machine_set_up(void)
 {
-	(void)ctx;
 	memset(&machine, 0, sizeof(machine));
 	machine_defaults();
 	bdev_sim_init(&machine.state, STORE_MIN_SIZE);
 	os_sim_reset();
-	return 0;
 }
 
-static inline int machine_tear_down(void **ctx)
+static inline void machine_tear_down(void)
 {
-	(void)ctx;
 	bdev_sim_free(&machine.state);
-	return 0;
 }
 
 /* The same device, reset: what was not durable is gone, the next machine_boot() traces anew. */

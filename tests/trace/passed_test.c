@@ -179,8 +179,4 @@ TEST(what_has_no_room_is_left_out_whole)
 	assert_string_equal(text, "");
 }
 
-int main(void)
-{
-	return TEST_RUN("slots that are passed over", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("slots that are passed over", .set_up = machine_set_up, .tear_down = machine_tear_down)

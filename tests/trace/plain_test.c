@@ -115,8 +115,4 @@ TEST(log_of_a_boot_begins_with_the_version)
 	assert_once("# Keelboot ");
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of a plain boot", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of a plain boot", .set_up = machine_set_up, .tear_down = machine_tear_down)

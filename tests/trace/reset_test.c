@@ -182,8 +182,4 @@ TEST(an_end_of_a_good_slot_that_nothing_explains_is_told_with_its_cause)
 	assert_once("# state: slot a ended before it had proved itself; the reset: ");
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of a reset's cause", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of a reset's cause", .set_up = machine_set_up, .tear_down = machine_tear_down)

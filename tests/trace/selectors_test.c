@@ -153,8 +153,8 @@ TEST(stale_copy_does_not_pin_the_counters)
 	for (unsigned region = 0; region < 2; region++) {
 		struct state s = machine_trial();
 
-		machine_tear_down(NULL);
-		machine_set_up(NULL);
+		machine_tear_down();
+		machine_set_up();
 		machine_put(&s);
 		for (int left = STATE_TRIES - 1; left >= 0; left--) {
 			machine.state.dead[0].from = STORE_REGION(region);
@@ -214,8 +214,8 @@ TEST(two_readers_agree)
 		enum os_sim_end end;
 		int next;
 
-		machine_tear_down(NULL);
-		machine_set_up(NULL);
+		machine_tear_down();
+		machine_set_up();
 		set_kind(&s, 0, n / 2 % 7);
 		set_kind(&s, 1, n / 14);
 		s.pref = (int8_t)(n % 2);
@@ -470,8 +470,8 @@ TEST(corrupt_state_never_stops_a_boot)
 	for (uint64_t seed = 1; seed <= 48; seed++) {
 		struct state s = machine_good();
 
-		machine_tear_down(NULL);
-		machine_set_up(NULL);
+		machine_tear_down();
+		machine_set_up();
 		machine_put(&s);
 		/* One region or the other is rubbish: nothing is lost, nothing is written. */
 		bdev_sim_scribble(&machine.state, STORE_REGION(seed % 2), ring, seed);
@@ -735,8 +735,4 @@ TEST(good_is_not_for_ever)
 		"\"reason\":\"a: reset soon after its start, cause unknown; tried again after 1 healthy boot\"");
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of what failed others", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of what failed others", .set_up = machine_set_up, .tear_down = machine_tear_down)

@@ -184,8 +184,4 @@ TEST(release_image_names_the_key_and_has_no_shell)
 	assert_null(strstr(os_sim_text("/run/keelboot/boot.json"), "\"shell\":"));
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of the debug shell", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of the debug shell", .set_up = machine_set_up, .tear_down = machine_tear_down)

@@ -327,8 +327,8 @@ TEST(early_mount_that_fails_reboots)
 	for (unsigned i = 0; i < 3; i++) {
 		struct state s = machine_good();
 
-		machine_tear_down(NULL);
-		machine_set_up(NULL);
+		machine_tear_down();
+		machine_set_up();
 		machine_put(&s);
 		os_sim_fail(mounts[i], 0, KB_EPERM);
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -402,8 +402,4 @@ TEST(kernel_that_refuses_to_reboot_gets_the_end_of_process_1)
 	assert_once("write /proc/sys/kernel/panic 10");
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of the slots", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of the slots", .set_up = machine_set_up, .tear_down = machine_tear_down)

@@ -145,8 +145,4 @@ TEST(a_source_that_takes_the_device_down_does_not_cost_the_others)
 	assert_once(NODES " --mountable 3 --source usb:/dev/sda");
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of the sources", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of the sources", .set_up = machine_set_up, .tear_down = machine_tear_down)

@@ -78,8 +78,8 @@ TEST(state_that_lets_nothing_boot_boots_what_is_there)
 		machine_told("\"state\":\"rebuilt\"");
 		assert_in_range(os_now_ms(), 0, 1000);
 		assert_int_equal(machine_get().floor, 0);
-		machine_tear_down(NULL);
-		machine_set_up(NULL);
+		machine_tear_down();
+		machine_set_up();
 	}
 }
 
@@ -232,8 +232,8 @@ TEST(cut_at_any_write_of_a_trial_boot)
 		for (uint64_t seed = 0; seed < 8; seed++) {
 			struct state s = machine_trial(), after;
 
-			machine_tear_down(NULL);
-			machine_set_up(NULL);
+			machine_tear_down();
+			machine_set_up();
 			machine_put(&s);
 			machine.state.cut_at = cut;
 			assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -267,8 +267,4 @@ TEST(good_slots_are_charged_where_nothing_can_be_told)
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of the state", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of the state", .set_up = machine_set_up, .tear_down = machine_tear_down)

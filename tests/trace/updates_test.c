@@ -6,8 +6,6 @@
 #include "selector/store_internal.h"
 #include "tests/trace/machine.h"
 
-#include <signal.h>
-
 #define APPLY "keelboot-apply"
 
 static const struct plan_release release = { .sequence = 30, .version = "3.0" };
@@ -578,8 +576,8 @@ TEST(cut_at_any_write_around_an_apply)
 		for (uint64_t seed = 0; seed < 8; seed++) {
 			struct os_sim_child c = apply(2);
 
-			machine_tear_down(NULL);
-			machine_set_up(NULL);
+			machine_tear_down();
+			machine_set_up();
 			stage();
 			os_sim_child(&c);
 			machine.state.cut_at = cut;
@@ -594,8 +592,4 @@ TEST(cut_at_any_write_around_an_apply)
 	}
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of the updates", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of the updates", .set_up = machine_set_up, .tear_down = machine_tear_down)

@@ -68,8 +68,4 @@ TEST(with_always_a_record_of_a_newer_keelboot_does_not_stop_the_boot)
 	machine_told("\"state\":\"rebuilt\"");
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of verify-slot=always", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of verify-slot=always", .set_up = machine_set_up, .tear_down = machine_tear_down)

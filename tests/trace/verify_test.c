@@ -191,8 +191,8 @@ TEST(kernel_without_verity_or_its_hash_costs_no_try)
 		kernel_has(c[i].algorithm);
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
 		assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
-		machine_tear_down(NULL);
-		machine_set_up(NULL);
+		machine_tear_down();
+		machine_set_up();
 	}
 }
 
@@ -246,8 +246,8 @@ TEST(root_hash_that_nobody_signed_does_not_stop_the_boot)
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
 		assert_once("mount " SLOT_A_DEV);
 		machine_told("it was booted anyway");
-		machine_tear_down(NULL);
-		machine_set_up(NULL);
+		machine_tear_down();
+		machine_set_up();
 	}
 }
 
@@ -343,8 +343,8 @@ TEST(slot_that_never_had_a_manifest_boots)
 		damage_manifest(0, copy);
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
 		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
-		machine_tear_down(NULL);
-		machine_set_up(NULL);
+		machine_tear_down();
+		machine_set_up();
 	}
 }
 
@@ -409,13 +409,9 @@ TEST(good_slot_without_its_manifest_goes_before_what_cannot_be_counted)
 		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 		machine_told("\"slot a: manifest lost; it was booted anyway\"");
 		assert_absent("mount " SLOT_B_DEV);
-		machine_tear_down(NULL);
-		machine_set_up(NULL);
+		machine_tear_down();
+		machine_set_up();
 	}
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of verified slots", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of verified slots", .set_up = machine_set_up, .tear_down = machine_tear_down)

@@ -262,8 +262,4 @@ TEST(mount_that_never_returns_is_the_watchdogs)
 	assert_int_equal(machine_get().open, 1);
 }
 
-int main(void)
-{
-	return TEST_RUN("trace of the watchdog", .set_up = machine_set_up,
-			.tear_down = machine_tear_down);
-}
+TEST_MAIN("trace of the watchdog", .set_up = machine_set_up, .tear_down = machine_tear_down)

@@ -3,7 +3,6 @@
 #include "update/apply/apply_cage.h"
 
 #include "lib/cage.h"
-#include "lib/log.h"
 #include "lib/os.h"
 #include "lib/util.h"
 #include "update/decoder/decoder.h"
@@ -11,27 +10,16 @@
 #include "update/apply/media.h"
 #include "tests/unit/test.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static char self[4096];
 
 static void must(bool what, int otherwise)
 {
@@ -162,7 +150,6 @@ static void call_later_ones(const long *arg)
 {
 	static const long later[] = { 451, 452, 457, 467, 600, 0x3fffffff };
 
-	(void)arg;
 	for (unsigned i = 0; i < KB_ARRAY_LEN(later); i++)
 		must(syscall(later[i], -1, "/proc", 1, 0, 0, 0) == -1 && errno == ENOSYS,
 		     1 + (int)i);
@@ -177,7 +164,6 @@ TEST(calls_of_later_kernels_are_absent)
 /* A child, and whatever it starts, is in the cage too. */
 static void exec_mount(const long *arg)
 {
-	(void)arg;
 	execl("/bin/sh", "sh", "-c", "unshare -m true 2>/dev/null; exit $?", NULL);
 }
 
@@ -212,7 +198,6 @@ static void look(const long *arg)
 {
 	struct rlimit r;
 
-	(void)arg;
 	must(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1, 1);
 	must(CAGE_TRACED || prctl(PR_GET_DUMPABLE) == 0, 2);
 	must(getrlimit(RLIMIT_CORE, &r) == 0 && r.rlim_max == 0, 3);
@@ -235,7 +220,6 @@ TEST(rights_that_it_does_not_need_are_gone)
 /* A program gets no right back by being root's. */
 static void exec_look(const long *arg)
 {
-	(void)arg;
 	execl("/bin/grep", "grep", "-q", "CapEff:\t00000000002401e4", "/proc/self/status", NULL);
 }
 
@@ -254,7 +238,6 @@ static void write_to_the_kernel(const long *arg)
 		"/proc/self/oom_score_adj",	 "/sys/kernel/mm/ksm/run",    "/sys/power/state"
 	};
 
-	(void)arg;
 	for (unsigned i = 0; i < KB_ARRAY_LEN(files); i++)
 		must(open(files[i], O_WRONLY | O_CLOEXEC) < 0 &&
 			     (errno == EROFS || errno == ENOENT),
@@ -288,7 +271,6 @@ enum kb_err os_umount(const char *target)
 /* How a child ends that enters the cage, with this folder not mounted or not to be protected. */
 static int enters(const char *unmounted, const char *unprotected)
 {
-	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -298,9 +280,7 @@ static int enters(const char *unmounted, const char *unprotected)
 		refused = unprotected;
 		_exit(apply_cage_enter() == KB_OK ? 0 : 1);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	return test_exit_code(pid);
 }
 
 TEST(settings_that_could_be_written_keep_it_out)
@@ -323,7 +303,6 @@ static void work(const long *arg)
 	pthread_t t;
 	int pair[2];
 
-	(void)arg;
 	must(pthread_create(&t, NULL, nothing, NULL) == 0 && pthread_join(t, NULL) == 0, 1);
 	must(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0, 2);
 	must(mount("none", at, "vfat", MEDIA_FLAGS_STRANGERS, NULL) < 0 && errno != ENOSYS, 3);
@@ -342,8 +321,7 @@ static void decode(const long *arg)
 	struct decoder d;
 	pid_t pid;
 
-	(void)arg;
-	must(decoder_start(&d, self) == KB_OK, 1);
+	must(decoder_start(&d, TEST_SELF) == KB_OK, 1);
 	pid = d.pid;
 	must(kill(pid, 0) == 0, 2);
 	decoder_stop(&d);
@@ -405,14 +383,4 @@ TEST(half_a_cage_is_none)
 	assert_fine(end_without(-1));
 }
 
-int main(int argc, char **argv)
-{
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
-		return decoder_main();
-	if (n <= 0)
-		return 1;
-	log_set_level(0);
-	return TEST_RUN("apply_cage");
-}
+TEST_MAIN("apply_cage", .quiet = true, .decoder = decoder_main)

@@ -3,7 +3,6 @@
  */
 #include "update/apply/apply_file.h"
 
-#include "lib/log.h"
 #include "tests/unit/install_fixture.h"
 #include "tests/unit/test.h"
 
@@ -15,7 +14,7 @@ static struct store store;
 static struct bdev_sim disk;
 static struct apply_job job;
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
 	const struct fixture_image im = { "root", image, SIZE, 64 * 1024, false };
 	const struct fixture_bundle b = {
@@ -24,7 +23,6 @@ static int set_up(void **ctx)
 
 	enum store_finding found;
 
-	(void)ctx;
 	memset(image, 'x', sizeof(image));
 	bdev_sim_init(&disk, STORE_MIN_SIZE);
 	state_init(&state, 2);
@@ -42,15 +40,12 @@ static int set_up(void **ctx)
 		.mode = PLAN_AUTOMATIC,
 		.want = STATE_NONE,
 	};
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	close(job.fd);
 	bdev_sim_free(&disk);
-	return 0;
 }
 
 static void assert_why(const char *text)
@@ -92,8 +87,4 @@ TEST(what_failed_here_and_what_is_barred_by_others_have_their_own_words)
 	assert_why("this release failed on this device before");
 }
 
-int main(void)
-{
-	log_set_level(0);
-	return TEST_RUN("apply_file", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("apply_file", .set_up = set_up, .tear_down = tear_down, .quiet = true)

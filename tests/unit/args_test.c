@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output/args.h"
 
-#include "lib/log.h"
 #include "lib/util.h"
 #include "tests/unit/test.h"
-
-#include <string.h>
 
 enum { JSON = 1, NUMBER, WAIT };
 
@@ -160,8 +157,4 @@ TEST(nothing_is_near_to_strange_words)
 	assert_null(nearest(longest));
 }
 
-int main(void)
-{
-	log_to(-1, 0);
-	return TEST_RUN("args");
-}
+TEST_MAIN("args", .quiet = true)

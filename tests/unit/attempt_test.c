@@ -2,8 +2,6 @@
 #include "selector/attempt.h"
 #include "tests/unit/states.h"
 
-#include <stdio.h>
-
 /* A machine whose slots behave as told, and which writes down what is done to it. */
 struct machine {
 	enum kb_err fit[STATE_SLOTS_MAX];
@@ -31,7 +29,6 @@ static void note(const char *what, int slot)
 
 static enum kb_err op_save(void *ctx, struct state *to)
 {
-	(void)ctx;
 	if (m.fail_saves >> m.saves++ & 1) {
 		note("fail", to->open);
 		return KB_EIO;
@@ -46,14 +43,12 @@ static enum kb_err op_save(void *ctx, struct state *to)
 
 static enum kb_err op_preflight(void *ctx, int slot, char *reason)
 {
-	(void)ctx;
 	snprintf(reason, STATE_STR_MAX, "not fit");
 	return m.fit[slot];
 }
 
 static enum kb_err op_mount(void *ctx, int slot, char *reason)
 {
-	(void)ctx;
 	note("mount", slot);
 	snprintf(reason, STATE_STR_MAX, "no mount");
 	return m.mounts[slot];
@@ -61,7 +56,6 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 
 static void op_delay(void *ctx, int slot)
 {
-	(void)ctx;
 	note("delay", slot);
 	if (m.taken)
 		s.slot[slot].st = STATE_WRITING;
@@ -69,19 +63,17 @@ static void op_delay(void *ctx, int slot)
 
 static bool op_next_run_accepts(void *ctx)
 {
-	(void)ctx;
 	return m.next_run_accepts;
 }
 
 static const struct attempt_ops ops = { op_save, op_preflight, op_mount, op_delay,
 					op_next_run_accepts };
 
-static int set_up(void **state)
+static void set_up(void)
 {
-	(void)state;
 	memset(&m, 0, sizeof(m));
 	a = (struct attempt){ .forced = STATE_NONE };
-	return 0;
+	states_fresh(&s);
 }
 
 /* Boots s, of which the disk holds the same. */
@@ -96,7 +88,6 @@ static enum kb_err boot(void)
 
 TEST(healthy_good_slot_boots_without_a_write)
 {
-	states_fresh(&s);
 	OK(boot());
 	DONE("mounta ");
 	assert_int_equal(a.chosen.slot, 0);
@@ -116,7 +107,6 @@ TEST(trial_is_charged_before_it_is_mounted)
 
 TEST(charged_good_slot_has_a_token)
 {
-	states_fresh(&s);
 	a.charge_good = true;
 	OK(boot());
 	DONE("savea mounta ");
@@ -125,7 +115,6 @@ TEST(charged_good_slot_has_a_token)
 
 TEST(what_was_settled_is_written_with_the_charge_of_a_good_slot)
 {
-	states_fresh(&s);
 	a.disk = s;
 	s.slot[0].streak = 1;
 	OK(attempt_run(&a, &s, &ops, NULL));
@@ -150,7 +139,6 @@ TEST(slot_that_does_not_mount_makes_way_in_the_same_boot)
 TEST(good_slot_that_does_not_mount_loses_trust)
 {
 	m = (struct machine){ .mounts = { [0] = KB_ECHECK } };
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	OK(boot());
 	DONE("mounta save. mountb ");
@@ -193,7 +181,6 @@ TEST(unfit_oneshot_is_used_up_and_not_tried_twice)
 TEST(unfit_good_slot_loses_trust)
 {
 	m = (struct machine){ .fit = { [0] = KB_EIO } };
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	OK(boot());
 	assert_int_equal(m.disk.slot[0].streak, 1);
@@ -202,7 +189,6 @@ TEST(unfit_good_slot_loses_trust)
 
 TEST(oneshot_is_consumed_durably_before_its_mount)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 1;
 	OK(boot());
@@ -216,7 +202,7 @@ TEST(oneshot_of_half_a_slot_is_dropped)
 	static const enum state_st half[] = { STATE_EMPTY, STATE_WRITING };
 
 	for (unsigned i = 0; i < 2; i++) {
-		set_up(NULL);
+		set_up();
 		states_fresh(&s);
 		s.slot[1].st = half[i];
 		s.oneshot = 1;
@@ -251,7 +237,6 @@ TEST(failed_charge_that_is_there_nevertheless_is_taken_back)
 TEST(oneshot_that_can_not_be_consumed_makes_way_too)
 {
 	m = (struct machine){ .fail_saves = ~0u };
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 1;
 	OK(boot());
@@ -320,7 +305,6 @@ TEST(only_trial_boots_though_it_can_not_be_charged)
 TEST(good_slot_boots_though_it_can_not_be_written)
 {
 	m = (struct machine){ .fail_saves = ~0u };
-	states_fresh(&s);
 	a.charge_good = true;
 	OK(boot());
 	DONE("faila mounta ");
@@ -330,7 +314,6 @@ TEST(good_slot_boots_though_it_can_not_be_written)
 /* One more chance: charged first, however good slots are counted; and not where it cannot be. */
 TEST(slot_that_lost_its_trust_gets_its_chance)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.pref = 1;
 	s.slot[1].streak = STATE_STREAK_LIMIT;
@@ -347,7 +330,6 @@ TEST(slot_that_lost_its_trust_gets_its_chance)
 
 TEST(last_resorts_wait_and_take_turns)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.slot[0].wait = 1;
@@ -363,7 +345,6 @@ TEST(last_resorts_wait_and_take_turns)
 
 TEST(slot_that_is_half_written_after_the_delay_is_not_mounted)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.slot[0].wait = 1;
@@ -384,7 +365,7 @@ TEST(what_cannot_be_counted_waits_for_a_good_slot_that_comes_back)
 	};
 
 	for (unsigned i = 0; i < 2; i++) {
-		set_up(NULL);
+		set_up();
 		m = (struct machine){ .fit = { KB_EFORMAT },
 				      .fail_saves = ~0u,
 				      .next_run_accepts = true };
@@ -485,7 +466,7 @@ TEST(half_written_slot_can_not_be_forced)
 	static const int slots[] = { 1, 2, 7, -2 };
 
 	for (unsigned i = 0; i < 5; i++) {
-		set_up(NULL);
+		set_up();
 		states_fresh(&s);
 		s.slot[1].st = i == 0 ? STATE_WRITING : STATE_EMPTY;
 		a.forced = slots[i % 4];
@@ -514,7 +495,4 @@ TEST(slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check)
 	assert_int_equal(a.no_fallback, 0); /* each run looks anew */
 }
 
-int main(void)
-{
-	return TEST_RUN("attempt", .set_up = set_up);
-}
+TEST_MAIN("attempt", .set_up = set_up)

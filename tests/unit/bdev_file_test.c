@@ -2,13 +2,7 @@
 #include "lib/bdev.h"
 #include "tests/unit/test.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <signal.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define BLOCKS 40
 
@@ -16,23 +10,20 @@ static char path[64];
 static uint8_t buf[4 * BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
 static struct bdev_file f;
 
-static int set_up(void **state)
+static void set_up(void)
 {
 	int fd;
 
-	(void)state;
 	strcpy(path, "/tmp/bdev_file_test.XXXXXX");
 	fd = mkstemp(path);
-	if (fd < 0 || ftruncate(fd, BLOCKS * BDEV_ALIGN + 100) < 0)
-		return -1;
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, BLOCKS * BDEV_ALIGN + 100), 0);
 	close(fd);
-	return 0;
 }
 
-static int tear_down(void **state)
+static void tear_down(void)
 {
-	(void)state;
-	return unlink(path);
+	assert_int_equal(unlink(path), 0);
 }
 
 TEST(a_file_is_written_and_read)
@@ -144,7 +135,4 @@ TEST(a_borrowed_descriptor_works)
 	assert_int_equal(f.fd, -1);
 }
 
-int main(void)
-{
-	return TEST_RUN("bdev_file", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("bdev_file", .set_up = set_up, .tear_down = tear_down)

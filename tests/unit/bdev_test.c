@@ -2,8 +2,6 @@
 #include "lib/bdev.h"
 #include "tests/unit/test.h"
 
-#include <string.h>
-
 #define BLOCKS 40
 #define SIZE   ((uint64_t)BLOCKS * BDEV_ALIGN)
 
@@ -14,7 +12,6 @@ static enum kb_err answer;
 
 static enum kb_err ram_read(struct bdev *b, uint64_t off, void *out, size_t len)
 {
-	(void)b;
 	calls++;
 	memcpy(out, disk + off, len);
 	return answer;
@@ -22,7 +19,6 @@ static enum kb_err ram_read(struct bdev *b, uint64_t off, void *out, size_t len)
 
 static enum kb_err ram_write(struct bdev *b, uint64_t off, const void *in, size_t len)
 {
-	(void)b;
 	calls++;
 	memcpy(disk + off, in, len);
 	return answer;
@@ -30,14 +26,12 @@ static enum kb_err ram_write(struct bdev *b, uint64_t off, const void *in, size_
 
 static enum kb_err ram_flush(struct bdev *b)
 {
-	(void)b;
 	calls++;
 	return answer;
 }
 
 static enum kb_err ram_range(struct bdev *b, uint64_t off, uint64_t len)
 {
-	(void)b, (void)off, (void)len;
 	calls++;
 	return answer;
 }
@@ -53,14 +47,12 @@ static const struct bdev_ops most = {
 };
 static struct bdev b;
 
-static int set_up(void **state)
+static void set_up(void)
 {
-	(void)state;
 	b = (struct bdev){ .ops = &most, .size = SIZE, .sector = 512 };
 	calls = 0;
 	answer = KB_OK;
 	memset(disk, 0x5a, sizeof(disk));
-	return 0;
 }
 
 TEST(a_range_goes_to_the_device)
@@ -138,7 +130,4 @@ TEST(what_a_device_lacks_is_no_error)
 	assert_int_equal(disk[0], 0x5a);
 }
 
-int main(void)
-{
-	return TEST_RUN("bdev", .set_up = set_up);
-}
+TEST_MAIN("bdev", .set_up = set_up)

@@ -4,10 +4,6 @@
 #include "lib/os.h"
 #include "tests/unit/test.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 static char console[400];
 static int fds[2];
 
@@ -21,7 +17,6 @@ bool os_is_kmsg(int fd)
 
 bool os_console_shows(int level)
 {
-	(void)level;
 	return false;
 }
 
@@ -30,26 +25,22 @@ void os_console_write(const char *line, size_t len)
 	strncat(console, line, len);
 }
 
-static int set_up(void **state)
+static void set_up(void)
 {
-	(void)state;
 	unsetenv("KEELBOOT_LOG");
 	log_set_level(LOG_LEVEL_INFO);
 	log_show(LOG_LEVEL_NONE);
-	if (pipe(fds) < 0)
-		return -1;
+	assert_int_equal(pipe(fds), 0);
 	log_to(fds[1], 0);
 	console[0] = '\0';
 	stderr_is_kmsg = false;
-	return 0;
 }
 
-static int tear_down(void **state)
+static void tear_down(void)
 {
-	(void)state;
 	log_to(2, 0);
 	log_show(LOG_LEVEL_NONE);
-	return close(fds[0]) + close(fds[1]);
+	assert_int_equal(close(fds[0]) + close(fds[1]), 0);
 }
 
 /* What a child with the environment that process 1 gives brings to the consoles. */
@@ -96,7 +87,4 @@ TEST(a_program_of_nobody_elses_stays_as_it_is)
 	assert_int_equal(read(fds[0], got, sizeof(got)), 12);
 }
 
-int main(void)
-{
-	return TEST_RUN("bootlog", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("bootlog", .set_up = set_up, .tear_down = tear_down)

@@ -2,19 +2,11 @@
 /* A shared folder, in which somebody else has a file where the output is made. */
 #include "cli/bundle/bundle_output.h"
 #include "lib/util.h"
-#include "tests/unit/test.h"
-
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "tests/unit/folder.h"
 
 #define STRANGER 65534
 
-static char dir[] = "/tmp/bundle_output_test.XXXXXX";
-static char path[64], tmp[64], other[64];
+static char path[128], tmp[128], other[128];
 static struct bundle_output o;
 
 static void write_file(const char *file, const char *text)
@@ -78,17 +70,15 @@ int unlink(const char *file)
 	return rc;
 }
 
-static int setup(void **state)
+static void setup(void)
 {
-	(void)state;
-	snprintf(path, sizeof(path), "%s/out", dir);
-	snprintf(tmp, sizeof(tmp), "%s/out.tmp", dir);
-	snprintf(other, sizeof(other), "%s/other", dir);
+	snprintf(path, sizeof(path), "%s/out", folder);
+	snprintf(tmp, sizeof(tmp), "%s/out.tmp", folder);
+	snprintf(other, sizeof(other), "%s/other", folder);
 	between = NULL;
 	unlink(path);
 	unlink(tmp);
 	unlink(other);
-	return 0;
 }
 
 /* ---------------------------------------------------------------- the tests */
@@ -99,7 +89,7 @@ TEST(what_lies_there_is_not_taken_over)
 		KB_CLEANUP_FD int owner = -1;
 		struct stat st;
 
-		setup(NULL);
+		setup();
 		plants[i]();
 		owner = open(tmp, O_RDWR | O_CLOEXEC); /* who made it keeps it open */
 		OK(bundle_output_begin(&o, path));
@@ -118,7 +108,7 @@ TEST(what_lies_there_is_not_taken_over)
 TEST(what_a_link_led_to_stays)
 {
 	for (unsigned i = 1; i < 3; i++) {
-		setup(NULL);
+		setup();
 		plants[i]();
 		OK(bundle_output_begin(&o, path));
 		OK(bundle_output_write(&o, "verified", 8));
@@ -132,7 +122,7 @@ TEST(what_a_link_led_to_stays)
 TEST(what_comes_in_between_is_refused)
 {
 	for (unsigned i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
-		setup(NULL);
+		setup();
 		between = plants[i];
 		assert_int_not_equal(bundle_output_begin(&o, path), KB_OK);
 		assert_int_equal(o.fd, -1);
@@ -152,7 +142,7 @@ TEST(what_took_its_place_is_not_given_the_name)
 	for (unsigned i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
 		struct stat st;
 
-		setup(NULL);
+		setup();
 		OK(bundle_output_begin(&o, path));
 		OK(bundle_output_write(&o, "verified", 8));
 		assert_int_equal(unlinkat(AT_FDCWD, tmp, 0), 0);
@@ -164,19 +154,10 @@ TEST(what_took_its_place_is_not_given_the_name)
 	}
 }
 
-static int make_folder(void **state)
+static void remove_folder(void)
 {
-	(void)state;
-	return mkdtemp(dir) == NULL;
+	setup();
+	assert_int_equal(rmdir(folder), 0);
 }
 
-static int remove_folder(void **state)
-{
-	setup(state);
-	return rmdir(dir);
-}
-
-int main(void)
-{
-	return TEST_RUN("tests", .set_up = setup, .first = make_folder, .last = remove_folder);
-}
+TEST_MAIN("tests", .set_up = setup, .first = folder_make, .last = remove_folder)

@@ -2,8 +2,6 @@
 #include "lib/bytes.h"
 #include "tests/unit/test.h"
 
-#include <string.h>
-
 TEST(numbers_are_little_endian)
 {
 	const uint8_t in[] = { 0xff, 0x01, 0x82, 0x03, 0x84, 0x05, 0x86, 0x07, 0x88 };
@@ -127,7 +125,4 @@ TEST(bad_decimal_numbers_leave_the_result)
 	assert_true(v == 7);
 }
 
-int main(void)
-{
-	return TEST_RUN("bytes");
-}
+TEST_MAIN("bytes")

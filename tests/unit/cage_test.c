@@ -3,30 +3,19 @@
  * by what it writes. */
 #include "lib/cage.h"
 
-#include "lib/log.h"
 #include "lib/util.h"
 #include "tests/unit/test.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #define MIB  (1ull << 20)
 #define USER 65531u
@@ -85,7 +74,6 @@ static void look_around(const void *arg)
 {
 	struct stat st;
 
-	(void)arg;
 	cage();
 	must(stat("/etc", &st) < 0 && errno == ENOENT, 1);
 	must(stat("/proc/self", &st) < 0 && errno == ENOENT, 2);
@@ -117,7 +105,6 @@ TEST(leaves_nothing_behind)
 
 static void count_files(const void *arg)
 {
-	(void)arg;
 	for (int fd = 3; fd <= 40; fd++)
 		must(dup2(2, fd) == fd, 1);
 	cage();
@@ -135,7 +122,6 @@ static void be_somebody(const void *arg)
 	uid_t u[3];
 	gid_t g[3];
 
-	(void)arg;
 	cage();
 	must(getresuid(&u[0], &u[1], &u[2]) == 0 && getresgid(&g[0], &g[1], &g[2]) == 0, 1);
 	for (int i = 0; i < 3; i++)
@@ -156,7 +142,6 @@ static void take_more(const void *arg)
 {
 	struct rlimit r;
 
-	(void)arg;
 	cage();
 	must(prctl(PR_GET_DUMPABLE) == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1, 1);
 	must(dup(2) >= 0, 2);
@@ -186,7 +171,6 @@ static void think_for_ever(const void *arg)
 	struct cage c = plain;
 	struct timespec used = { 0 };
 
-	(void)arg;
 	c.cpu_s = 1;
 	must(cage_enter(&c) == KB_OK, 101);
 	while (used.tv_sec < 8)
@@ -299,7 +283,6 @@ TEST(what_no_rule_allows_kills)
 
 static void do_what_is_allowed(const void *arg)
 {
-	(void)arg;
 	filtered();
 	must(syscall(SYS_getppid) >= 0, 1);
 	must(syscall(SYS_write, 1, "", 0) == 0, 2);
@@ -347,8 +330,4 @@ TEST(more_rules_than_fit_are_refused)
 	FAILS(cage_filter(rules, CAGE_RULES_MAX + 1), KB_EPERM);
 }
 
-int main(void)
-{
-	log_set_level(0);
-	return TEST_RUN("cage");
-}
+TEST_MAIN("cage", .quiet = true)

@@ -5,6 +5,11 @@
 #define ALL ((choose_mask)0xff)
 static struct state s;
 
+static void set_up(void)
+{
+	states_fresh(&s);
+}
+
 /* The list as text: "b" normal, "(b)" last resort, "b!" oneshot, "b?" retry. */
 static void assert_list(const struct state *st, const char *want)
 {
@@ -46,7 +51,6 @@ TEST(preferred_goes_first_then_last_then_others)
 
 TEST(empty_and_writing_never_stand_in_it)
 {
-	states_fresh(&s);
 	assert_list(&s, "a");
 	s.slot[1].st = STATE_WRITING;
 	s.oneshot = 1;
@@ -114,7 +118,6 @@ TEST(last_resorts_take_turns_among_three)
 
 TEST(oneshot_goes_before_all)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.oneshot = 1;
 	assert_list(&s, "b!a(b)");
@@ -150,7 +153,6 @@ TEST(charging_a_good_slot_changes_nothing)
 {
 	struct state was;
 
-	states_fresh(&s);
 	was = s;
 	charge(&s, 0, CHOOSE_NORMAL, false);
 	assert_memory_equal(&s, &was, sizeof(s));
@@ -160,7 +162,6 @@ TEST(charging_a_good_slot_changes_nothing)
 
 TEST(a_good_slot_that_boots_becomes_last)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	charge(&s, 1, CHOOSE_NORMAL, false);
 	assert_int_equal(s.last, 1);
@@ -172,7 +173,6 @@ TEST(a_good_slot_that_boots_becomes_last)
 
 TEST(last_resort_is_remembered)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	charge(&s, 1, CHOOSE_LAST_RESORT, false);
 	assert_int_equal(s.lr, 1);
@@ -185,7 +185,6 @@ TEST(last_resort_is_remembered)
 
 TEST(last_resorts_in_a_row_are_counted_up_to_a_bound)
 {
-	states_fresh(&s);
 	for (int i = 1; i <= STATE_LR_COUNT_MAX + 2; i++) {
 		charge(&s, 0, CHOOSE_LAST_RESORT, false);
 		assert_int_equal(s.lr_count, i < STATE_LR_COUNT_MAX ? i : STATE_LR_COUNT_MAX);
@@ -194,7 +193,6 @@ TEST(last_resorts_in_a_row_are_counted_up_to_a_bound)
 
 TEST(oneshot_of_a_bad_slot_opens_and_leaves_last)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.oneshot = 1;
 	charge(&s, 1, CHOOSE_ONESHOT, false);
@@ -239,7 +237,6 @@ TEST(protected_is_the_trusted_good_slot_that_mounts)
 
 TEST(without_a_trusted_slot_the_last_resort_is_protected)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.lr = 1;
@@ -259,7 +256,6 @@ TEST(without_a_trusted_slot_the_last_resort_is_protected)
  */
 TEST(before_a_last_resort_what_was_good_is_protected)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.pref = 1; /* it was on trial */
@@ -311,7 +307,6 @@ TEST(target_prefers_what_is_worth_least)
 
 TEST(target_is_never_mounted_or_protected)
 {
-	states_fresh(&s);
 	assert_int_equal(choose_target(&s, ALL, 0, 9, false), 1);
 	assert_int_equal(choose_target(&s, ALL, 0x2, 9, false), STATE_NONE);
 	states_set(&s, 1, STATE_GOOD, 2);
@@ -382,7 +377,6 @@ TEST(tiers_have_names)
  */
 TEST(oneshot_proves_nothing_for_the_preferred_slot)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	charge(&s, 1, CHOOSE_ONESHOT, false);
@@ -391,7 +385,4 @@ TEST(oneshot_proves_nothing_for_the_preferred_slot)
 	assert_int_equal(s.open, 1);
 }
 
-int main(void)
-{
-	return TEST_RUN("choose");
-}
+TEST_MAIN("choose", .set_up = set_up)

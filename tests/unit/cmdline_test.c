@@ -3,10 +3,6 @@
 #include "kernel-cmdline/cmdline.c"
 #include "tests/unit/test.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 static struct cmdline c;
 
 /* Parses text and asserts the number of warnings; what they say is in c. */
@@ -472,7 +468,4 @@ TEST(keys_are_known_by_their_whole_name)
 	assert_false(cmdline_is_key("", 0));
 }
 
-int main(void)
-{
-	return TEST_RUN("cmdline");
-}
+TEST_MAIN("cmdline")

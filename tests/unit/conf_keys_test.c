@@ -2,8 +2,6 @@
 #include "lib/conf.h"
 #include "tests/unit/test.h"
 
-#include <string.h>
-
 static struct conf c;
 
 static const struct conf_key *find(const char *section, const char *name)
@@ -265,7 +263,4 @@ TEST(names)
 	refuses("system", "disk", "\x1b[2J");
 }
 
-int main(void)
-{
-	return TEST_RUN("conf_keys");
-}
+TEST_MAIN("conf_keys")

@@ -2,10 +2,6 @@
 #include "lib/conf.h"
 #include "tests/unit/test.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 static struct conf c;
 static char said[16][300]; /* "LINE: TEXT" */
 static unsigned nsaid;
@@ -389,7 +385,6 @@ static uint32_t next_random(void)
 
 static void ignore(void *ctx, const char *file, int line, const char *text)
 {
-	(void)file;
 	assert_true(line >= 0);
 	assert_true(strlen(text) < 256);
 	++*(unsigned *)ctx;
@@ -431,7 +426,4 @@ TEST(garbage_never_leaves_its_bounds)
 	assert_true(complaints > 20000);
 }
 
-int main(void)
-{
-	return TEST_RUN("conf");
-}
+TEST_MAIN("conf")

@@ -2,29 +2,21 @@
 #include "tests/sim/cut_disk.h"
 #include "tests/unit/test.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #define SIZE (1u << 20)
 
 static struct cut_power power;
 static struct cut_disk disk;
 static uint8_t buf[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	cut_power_init(&power);
 	cut_disk_init(&disk, &power, SIZE);
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	cut_disk_free(&disk);
-	return 0;
 }
 
 static enum kb_err write_page(unsigned page, int value)
@@ -233,7 +225,4 @@ TEST(many_pending_sectors_are_found_again)
 	assert_int_equal(durable_page(200), (200 & 0x7f) + 1);
 }
 
-int main(void)
-{
-	return TEST_RUN("cut_disk", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("cut_disk", .set_up = set_up, .tear_down = tear_down)

@@ -2,10 +2,6 @@
 #include "tests/sim/cut_image.h"
 #include "tests/unit/test.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #define SIZE (1u << 20)
 
 static struct cut_power power;
@@ -14,23 +10,19 @@ static struct cut_disk *const both[2] = { &disk[0], &disk[1] };
 static struct cut_image image;
 static struct cut_content out;
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	cut_power_init(&power);
 	cut_disk_init(&disk[0], &power, SIZE);
 	cut_disk_init(&disk[1], &power, SIZE);
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	cut_image_free(&image);
 	cut_content_free(&out);
 	cut_disk_free(&disk[0]);
 	cut_disk_free(&disk[1]);
-	return 0;
 }
 
 static void put(unsigned d, uint64_t sector, int value)
@@ -256,7 +248,4 @@ TEST(hashes_of_all_images_differ)
 	assert_int_equal(n, 6 + 2 * 3 + 2 * 2);
 }
 
-int main(void)
-{
-	return TEST_RUN("cut_image", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("cut_image", .set_up = set_up, .tear_down = tear_down)

@@ -3,24 +3,14 @@
 #include "update/decoder/decoder_limits.h"
 #include "update/wire/decoder_wire.h"
 
-#include "lib/log.h"
 #include "lib/util.h"
 #include "tests/unit/test.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define STRAY_FD 7
 
@@ -158,7 +148,6 @@ static bool refuse(int nr, int kind)
 /* Its exit status says what it made of that: 0 KB_OK, 1 KB_EPERM. */
 static int without(int nr, int kind, enum kb_err (*give_up_now)(void))
 {
-	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -166,9 +155,7 @@ static int without(int nr, int kind, enum kb_err (*give_up_now)(void))
 			_exit(9);
 		_exit(give_up_now() == KB_EPERM);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	return test_exit_code(pid);
 }
 
 TEST(what_cannot_be_given_up_ends_it)
@@ -197,8 +184,4 @@ TEST(what_cannot_be_given_up_ends_it)
 	assert_int_equal(without(SYS_prctl, PR_GET_SECCOMP, decoder_limits_syscalls), 1);
 }
 
-int main(void)
-{
-	log_set_level(0);
-	return TEST_RUN("decoder_limits");
-}
+TEST_MAIN("decoder_limits", .quiet = true)

@@ -11,29 +11,19 @@
 #include "update/decoder/decoder_zstd.h"
 #include "lib/bytes.h"
 #include "lib/cage.h"
-#include "lib/log.h"
 #include "lib/util.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #define CHUNK (256u << 10)
 
-static char self[4096];
-static char dir[] = "/tmp/keelboot-decoder-XXXXXX";
 static uint8_t plain[MANIFEST_CHUNK_MAX], out[MANIFEST_CHUNK_MAX];
 static uint8_t packed[2 * MANIFEST_CHUNK_MAX];
 
@@ -103,11 +93,10 @@ static int child_main(const char *name)
 
 static const char *evil(const char *name)
 {
-	static char path[4200];
+	const char *path = folder_at(name);
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	unlink(path);
-	assert_int_equal(symlink(self, path), 0);
+	assert_int_equal(symlink(TEST_SELF, path), 0);
 	return path;
 }
 
@@ -135,7 +124,7 @@ static enum kb_err once(const void *stored, uint32_t n, uint32_t len)
 	struct decoder d;
 	enum kb_err e;
 
-	OK(decoder_start(&d, self));
+	OK(decoder_start(&d, TEST_SELF));
 	memcpy(decoder_input(&d), stored, n);
 	OK(decoder_ask(&d, READER_ZSTD, n, len));
 	e = decoder_get(&d, out, len, 10000);
@@ -149,7 +138,7 @@ TEST(decodes_several_chunks_in_flight)
 {
 	struct decoder d;
 
-	OK(decoder_start(&d, self));
+	OK(decoder_start(&d, TEST_SELF));
 	for (unsigned round = 0; round < 3; round++) {
 		for (unsigned i = 0; i < DECODER_SLOTS; i++) {
 			fill(plain, CHUNK, round * 10 + i);
@@ -310,7 +299,7 @@ TEST(survives_every_flipped_byte_of_a_small_frame)
 	fill(plain, 16384, 4);
 	memset(plain + 4096, 0, 8192);
 	n = pack(packed, plain, 16384);
-	OK(decoder_start(&d, self));
+	OK(decoder_start(&d, TEST_SELF));
 	for (uint32_t i = 0; i<n; i += n> 4096 ? 7 : 1) {
 		enum kb_err e;
 
@@ -331,7 +320,7 @@ TEST(refuses_other_forms)
 {
 	struct decoder d;
 
-	OK(decoder_start(&d, self));
+	OK(decoder_start(&d, TEST_SELF));
 	OK(decoder_ask(&d, READER_PATCH, 16, 4096));
 	FAILS(decoder_get(&d, out, 4096, 10000), KB_EFORMAT);
 	FAILS(decoder_ask(&d, READER_ZSTD, 16, MANIFEST_CHUNK_MAX + 1), KB_EINVAL);
@@ -351,7 +340,7 @@ TEST(refuses_requests_out_of_bounds)
 	struct decoder_answer a;
 	struct decoder d;
 
-	OK(decoder_start(&d, self));
+	OK(decoder_start(&d, TEST_SELF));
 	/* What would decode, if it were looked at. */
 	for (unsigned i = 0; i < DECODER_SLOTS; i++)
 		pack(d.shared + (size_t)i * DECODER_WIRE_AREA, plain, MANIFEST_CHUNK_MAX);
@@ -370,7 +359,7 @@ TEST(ends_when_a_request_is_cut)
 	struct decoder_answer a;
 	struct decoder d;
 
-	OK(decoder_start(&d, self));
+	OK(decoder_start(&d, TEST_SELF));
 	assert_int_equal(send(d.sock, &q, sizeof(q) - 1, 0), sizeof(q) - 1);
 	assert_int_equal(recv(d.sock, &a, sizeof(a), 0), 0);
 	decoder_stop(&d);
@@ -381,7 +370,7 @@ TEST(ends_when_nobody_hears_its_answer)
 	struct decoder d;
 	struct pollfd p;
 
-	OK(decoder_start(&d, self));
+	OK(decoder_start(&d, TEST_SELF));
 	assert_int_equal(shutdown(d.sock, SHUT_RD), 0);
 	OK(decoder_ask(&d, READER_ZSTD, 16, 4096));
 	p = (struct pollfd){ .fd = d.sock };
@@ -478,7 +467,7 @@ TEST(the_real_one_is_caged)
 {
 	struct decoder d;
 
-	OK(decoder_start(&d, self));
+	OK(decoder_start(&d, TEST_SELF));
 	assert_int_equal(status_of(d.pid, "\nSeccomp:\t"), 2); /* a filter */
 	assert_int_equal(status_of(d.pid, "\nNoNewPrivs:\t"), 1);
 	if (geteuid() == 0)
@@ -515,7 +504,6 @@ TEST(holds_no_rights)
 /* In a child with so little of one thing: it has to fail, whole, and not to crash. */
 static void starved(int what, rlim_t limit)
 {
-	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -524,13 +512,11 @@ static void starved(int what, rlim_t limit)
 		enum kb_err e;
 
 		setrlimit((__rlimit_resource_t)what, &r);
-		e = decoder_start(&d, self);
+		e = decoder_start(&d, TEST_SELF);
 		decoder_stop(&d);
 		_exit(e == KB_EIO ? 0 : 1);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(test_exit_code(pid), 0);
 }
 
 TEST(without_memory_or_descriptors_it_does_not_start)
@@ -575,27 +561,15 @@ TEST(says_when_the_helper_cannot_be_run)
 	does_not_start("/bin/true", "it is not Keelboot's helper");
 }
 
-static void remove_dir(void)
+static int decoder(void)
 {
-	char cmd[64];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	if (system(cmd) != 0)
-		fprintf(stderr, "unable to remove %s\n", dir);
+	return child_main((const char *)(uintptr_t)getauxval(AT_EXECFN));
 }
 
-int main(int argc, char **argv)
+static void begin(void)
 {
-	ssize_t n;
-	int rc;
-
-	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
-		return child_main((const char *)(uintptr_t)getauxval(AT_EXECFN));
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n <= 0 || mkdtemp(dir) == NULL)
-		return 1;
-	log_set_level(LOG_LEVEL_ERR);
-	rc = TEST_RUN("decoder");
-	remove_dir();
-	return rc;
+	log_set_level(LOG_LEVEL_ERR); /* one case reads what is said */
+	folder_make();
 }
+
+TEST_MAIN("decoder", .first = begin, .last = folder_remove, .decoder = decoder)

@@ -1,69 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/device/device_find.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
 #include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-static char top[64], sys[96], disk[96];
+static char sys[96], disk[96];
 
-static void put(const char *folder, const char *name, const char *text)
+static void put(const char *name, const char *text)
 {
-	char path[256];
-	FILE *f;
+	char path[96];
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	mkdir(path, 0755);
-	snprintf(path, sizeof(path), "%s/%s/uevent", folder, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
+	folder_run("mkdir block/%s", name);
+	snprintf(path, sizeof(path), "block/%s/uevent", name);
+	folder_put(path, text);
 }
 
-static int make_tree(void **unused)
+static void make_tree(void)
 {
-	char path[256], node[256];
-	FILE *f;
-
-	(void)unused;
-	snprintf(top, sizeof(top), "/tmp/device_find_test.XXXXXX");
-	if (mkdtemp(top) == NULL)
-		return -1;
-	snprintf(sys, sizeof(sys), "%s/block", top);
-	snprintf(disk, sizeof(disk), "%s/disk", top);
-	mkdir(sys, 0755);
-	mkdir(disk, 0755);
-	put(sys, "vda", "MAJOR=254\nMINOR=0\nDEVNAME=vda\nDEVTYPE=disk\n");
-	put(sys, "vda1",
+	folder_make();
+	folder_run("mkdir -p block disk/by-label");
+	snprintf(sys, sizeof(sys), "%s", folder_at("block"));
+	snprintf(disk, sizeof(disk), "%s", folder_at("disk"));
+	put("vda", "MAJOR=254\nMINOR=0\nDEVNAME=vda\nDEVTYPE=disk\n");
+	put("vda1",
 	    "MAJOR=254\nMINOR=1\nDEVNAME=vda1\nDEVTYPE=partition\nPARTN=1\nPARTNAME=keelboot-"
 	    "state\n"
 	    "PARTUUID=0A1B2C3D-01\n");
-	put(sys, "vda2", "DEVNAME=vda2\nPARTNAME=root-a");
-	put(sys, "vda3", "DEVNAME=vda3\nPARTNAME=root a\n");
-	put(sys, "sda1", "DEVNAME=sda1\nPARTNAME=twice\n");
-	put(sys, "sdb1", "DEVNAME=sdb1\nPARTNAME=twice\n");
-	snprintf(path, sizeof(path), "%s/by-label", disk);
-	mkdir(path, 0755);
-	snprintf(node, sizeof(node), "%s/by-label/my\\x20data", disk);
-	f = fopen(node, "w");
-	if (f == NULL)
-		return -1;
-	fclose(f);
-	return 0;
-}
-
-static int remove_tree(void **unused)
-{
-	char command[128];
-
-	(void)unused;
-	snprintf(command, sizeof(command), "rm -rf '%s'", top);
-	return system(command);
+	put("vda2", "DEVNAME=vda2\nPARTNAME=root-a");
+	put("vda3", "DEVNAME=vda3\nPARTNAME=root a\n");
+	put("sda1", "DEVNAME=sda1\nPARTNAME=twice\n");
+	put("sdb1", "DEVNAME=sdb1\nPARTNAME=twice\n");
+	folder_put("disk/by-label/my\\x20data", "");
 }
 
 static enum kb_err find(const char *spec, char path[PATH_MAX])
@@ -126,7 +93,4 @@ TEST(a_name_cannot_leave_the_folder_of_links)
 	FAILS(device_find_encode("////////////////////", out, sizeof(out)), KB_ENOSPC);
 }
 
-int main(void)
-{
-	return TEST_RUN("device_find", .first = make_tree, .last = remove_tree);
-}
+TEST_MAIN("device_find", .first = make_tree, .last = folder_remove)

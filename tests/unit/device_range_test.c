@@ -5,33 +5,26 @@
 #include "lib/util.h"
 #include "tests/unit/test.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #define ALL (64 * 1024)
 
 static struct bdev_file file;
 static uint8_t buf[ALL] __attribute__((aligned(BDEV_ALIGN)));
 
-static int open_file(void **unused)
+static void open_file(void)
 {
 	char path[] = "/tmp/device_range_test.XXXXXX";
 	int fd = mkstemp(path);
 
-	(void)unused;
 	unlink(path);
 	memset(buf, 0x11, sizeof(buf));
-	if (fd < 0 || write(fd, buf, sizeof(buf)) != (ssize_t)sizeof(buf))
-		return -1;
-	return bdev_file_from_fd(&file, fd) == KB_OK ? 0 : -1;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, buf, sizeof(buf)), (ssize_t)sizeof(buf));
+	OK(bdev_file_from_fd(&file, fd));
 }
 
-static int close_file(void **unused)
+static void close_file(void)
 {
-	(void)unused;
 	bdev_file_close(&file);
-	return 0;
 }
 
 TEST(only_ranges_inside_the_device_are_taken)
@@ -79,7 +72,4 @@ TEST(writes_land_in_the_range_and_nowhere_else)
 	assert_true(holds(16384, 20480, 0) && holds(20480, ALL, 0x11));
 }
 
-int main(void)
-{
-	return TEST_RUN("device_range", .first = open_file, .last = close_file);
-}
+TEST_MAIN("device_range", .first = open_file, .last = close_file)

@@ -5,10 +5,7 @@
 
 #include "initramfs/disks/devices.h"
 #include "initramfs/disks/sources.h"
-#include "lib/log.h"
 #include "tests/unit/test.h"
-
-#include <signal.h>
 
 static struct probe p;
 static struct devices d;
@@ -18,13 +15,11 @@ static unsigned idles;
 
 static void idle(void *ctx)
 {
-	(void)ctx;
 	idles++;
 }
 
-static int bare_machine(void **state)
+static void bare_machine(void)
 {
-	(void)state;
 	os_sim_reset();
 	os_sim_log_level(LOG_LEVEL_WARNING);
 	os_sim_file("/sys/class/block/loop0/size", "0\n");
@@ -35,7 +30,6 @@ static int bare_machine(void **state)
 					  .sources = CMDLINE_SOURCE_ALL,
 					  .idle = idle };
 	idles = 0;
-	return 0;
 }
 
 /* A disk with the first n of state, root-a, root-b, data. */
@@ -62,18 +56,26 @@ static struct os_sim_disk stick(unsigned at_ms, unsigned n)
 	return s;
 }
 
+static void plug_in(struct os_sim_disk k)
+{
+	os_sim_disk(&k);
+}
+
 static enum kb_err find_all(void)
 {
 	return devices_find(&d, &p, &conf, &wait_for);
 }
 
+static void assert_device(const char *path)
+{
+	OK(find_all());
+	assert_string_equal(d.disk, path);
+}
+
 TEST(everything_is_found_on_the_one_disk)
 {
-	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4);
-
-	os_sim_disk(&vda);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vda");
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
+	assert_device("/dev/vda");
 	assert_string_equal(d.state, "/dev/vda1");
 	assert_string_equal(d.data, "/dev/vda4");
 	assert_string_equal(d.slot[0].part[0], "/dev/vda2");
@@ -87,25 +89,19 @@ TEST(everything_is_found_on_the_one_disk)
 
 TEST(the_disk_with_more_of_the_device_wins)
 {
-	struct os_sim_disk less = disk("vda", "/devices/pci0/1/block/vda", 2);
-	struct os_sim_disk more = disk("vdb", "/devices/pci0/2/block/vdb", 3);
-
-	os_sim_disk(&less);
-	os_sim_disk(&more);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vdb");
+	plug_in(disk("vda", "/devices/pci0/1/block/vda", 2));
+	plug_in(disk("vdb", "/devices/pci0/2/block/vdb", 3));
+	assert_device("/dev/vdb");
 }
 
 TEST(the_state_counts_more_than_all_slots)
 {
 	struct os_sim_disk slots = disk("vda", "/devices/pci0/1/block/vda", 3);
-	struct os_sim_disk with_state = disk("vdb", "/devices/pci0/2/block/vdb", 1);
 
 	slots.part[0].partlabel = "other";
 	os_sim_disk(&slots);
-	os_sim_disk(&with_state);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vdb");
+	plug_in(disk("vdb", "/devices/pci0/2/block/vdb", 1));
+	assert_device("/dev/vdb");
 	assert_int_equal(devices_mountable(&d, &conf), 0);
 	assert_int_equal(os_sim_count("# devices: slot a: PARTLABEL=root-a not found"), 1);
 }
@@ -113,48 +109,36 @@ TEST(the_state_counts_more_than_all_slots)
 TEST(of_equal_disks_the_fixed_and_then_the_first_by_path_is_taken)
 {
 	struct os_sim_disk card = disk("vda", "/devices/pci0/1/block/vda", 4);
-	struct os_sim_disk far = disk("vdb", "/devices/pci0/9/block/vdb", 4);
-	struct os_sim_disk near = disk("vdc", "/devices/pci0/3/block/vdc", 4);
 
 	card.removable = true;
 	os_sim_disk(&card);
-	os_sim_disk(&far);
-	os_sim_disk(&near);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vdc");
+	plug_in(disk("vdb", "/devices/pci0/9/block/vdb", 4));
+	plug_in(disk("vdc", "/devices/pci0/3/block/vdc", 4));
+	assert_device("/dev/vdc");
 }
 
 TEST(a_stick_is_the_device_only_if_disk_names_it)
 {
-	struct os_sim_disk sda = stick(0, 4);
-
-	os_sim_disk(&sda);
+	plug_in(stick(0, 4));
 	FAILS(find_all(), KB_ENODEV);
 	assert_in_range(os_now_ms(), 10000, 10200);
 	probe_stop(&p);
 	snprintf(conf.disk, sizeof(conf.disk), "%s", "*/usb1/*/sda");
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/sda");
+	assert_device("/dev/sda");
 	assert_int_equal(d.nmedia, 0); /* its own disk is no medium */
 }
 
 TEST(disk_pins_one_and_hides_the_others)
 {
-	struct os_sim_disk vda = disk("vda", "/devices/pci0/1/block/vda", 4);
-	struct os_sim_disk vdb = disk("vdb", "/devices/pci0/2/block/vdb", 4);
-
-	os_sim_disk(&vda);
-	os_sim_disk(&vdb);
+	plug_in(disk("vda", "/devices/pci0/1/block/vda", 4));
+	plug_in(disk("vdb", "/devices/pci0/2/block/vdb", 4));
 	snprintf(conf.disk, sizeof(conf.disk), "%s", "/devices/pci0/2/*");
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vdb");
+	assert_device("/dev/vdb");
 }
 
 TEST(an_incomplete_disk_is_used_after_the_timeout)
 {
-	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 2);
-
-	os_sim_disk(&vda);
+	plug_in(disk("vda", "/devices/pci0/block/vda", 2));
 	OK(find_all());
 	assert_in_range(os_now_ms(), 10000, 10200);
 	assert_int_equal(devices_mountable(&d, &conf), 1);
@@ -175,10 +159,8 @@ TEST(a_late_disk_is_taken_as_soon_as_it_is_complete)
 
 TEST(sticks_settle_only_where_there_is_usb)
 {
-	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4), late = stick(400, 1);
-
-	os_sim_disk(&vda);
-	os_sim_disk(&late);
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
+	plug_in(stick(400, 1));
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	OK(find_all());
 	assert_in_range(os_now_ms(), 500, 700);
@@ -189,9 +171,7 @@ TEST(sticks_settle_only_where_there_is_usb)
 
 TEST(a_stick_that_the_bus_knows_is_waited_for_within_a_bound)
 {
-	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4);
-
-	os_sim_disk(&vda);
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	os_sim_file("/sys/bus/usb/drivers/usb-storage/1-1:1.0/x", "");
 	OK(find_all());
@@ -200,10 +180,8 @@ TEST(a_stick_that_the_bus_knows_is_waited_for_within_a_bound)
 
 TEST(who_wants_no_media_waits_for_none)
 {
-	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4), sda = stick(0, 1);
-
-	os_sim_disk(&vda);
-	os_sim_disk(&sda);
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
+	plug_in(stick(0, 1));
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	wait_for.sources = CMDLINE_SOURCE_NONE;
 	OK(find_all());
@@ -241,9 +219,7 @@ TEST(a_slot_without_a_file_system_is_not_mountable)
 
 TEST(many_partitions_of_sticks_do_not_overflow_the_media)
 {
-	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4);
-
-	os_sim_disk(&vda);
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
 	for (unsigned i = 0; i < 4; i++) {
 		static const char *const names[] = { "sda", "sdb", "sdc", "sdd" };
 		struct os_sim_disk s = stick(0, 8);
@@ -271,9 +247,7 @@ TEST(many_partitions_of_sticks_do_not_overflow_the_media)
 
 TEST(a_refresh_that_fails_changes_nothing)
 {
-	struct os_sim_disk vda = disk("vda", "/devices/pci0/block/vda", 4);
-
-	os_sim_disk(&vda);
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
 	os_sim_disk_gone("vda", 1000);
 	OK(find_all());
 	os_sim_advance(1000);
@@ -299,13 +273,11 @@ static struct os_sim_disk with_id(const char *name, const char *path, const char
 TEST(the_disk_that_its_state_is_bound_to_wins)
 {
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1");
-	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
 
 	own.prober_ms = 300; /* and slower */
 	os_sim_disk(&own);
-	os_sim_disk(&clone);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vda");
+	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1"));
+	assert_device("/dev/vda");
 	assert_string_equal(d.diskid, "wwid-eui.1");
 	assert_string_equal(d.equal, "");
 	assert_int_equal(d.nwarnings, 0);
@@ -314,33 +286,27 @@ TEST(the_disk_that_its_state_is_bound_to_wins)
 TEST(a_disk_that_is_bound_is_taken_though_less_is_on_it)
 {
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1");
-	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
 
 	own.nparts = 2; /* the other slot is lost */
 	os_sim_disk(&own);
-	os_sim_disk(&clone);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vda");
+	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1"));
+	assert_device("/dev/vda");
 }
 
 TEST(a_copy_waits_for_its_original)
 {
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1");
-	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
 
 	own.at_ms = 7000;
 	os_sim_disk(&own);
-	os_sim_disk(&clone);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vda");
+	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1"));
+	assert_device("/dev/vda");
 	assert_in_range(os_now_ms(), 7000, 7200);
 }
 
 TEST(a_copy_whose_original_does_not_come_boots_and_says_so)
 {
-	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
-
-	os_sim_disk(&clone);
+	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1"));
 	OK(find_all());
 	assert_in_range(os_now_ms(), 10000, 10200);
 	assert_string_equal(d.disk, "/dev/vdb");
@@ -351,9 +317,7 @@ TEST(a_copy_whose_original_does_not_come_boots_and_says_so)
 
 TEST(disk_names_a_copy_at_once)
 {
-	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
-
-	os_sim_disk(&clone);
+	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1"));
 	snprintf(conf.disk, sizeof(conf.disk), "%s", PORT_1);
 	OK(find_all());
 	assert_int_equal(os_now_ms(), 0);
@@ -362,12 +326,10 @@ TEST(disk_names_a_copy_at_once)
 TEST(a_disk_without_state_that_another_state_names_is_the_device)
 {
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", NULL);
-	struct os_sim_disk clone = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1");
 
 	os_sim_disk(&own); /* its record is damaged: the prober saw none */
-	os_sim_disk(&clone);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vda");
+	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1"));
+	assert_device("/dev/vda");
 }
 
 TEST(the_path_binds_where_the_hardware_has_no_name)
@@ -383,19 +345,17 @@ TEST(the_path_binds_where_the_hardware_has_no_name)
 	os_sim_reset();
 	os_sim_disk(&own);
 	os_sim_disk(&clone);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vda");
+	assert_device("/dev/vda");
 }
 
 TEST(two_equal_disks_are_told_of)
 {
-	struct os_sim_disk far = disk("vda", PORT_9, 4), near = disk("vdb", PORT_1, 4);
+	struct os_sim_disk near = disk("vdb", PORT_1, 4);
 
 	near.prober_ms = 400;
-	os_sim_disk(&far);
+	plug_in(disk("vda", PORT_9, 4));
 	os_sim_disk(&near);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vdb");
+	assert_device("/dev/vdb");
 	assert_string_equal(d.equal, "/dev/vda");
 	assert_int_equal(os_sim_count("# devices: /dev/vdb and /dev/vda each hold a whole device"),
 			 1);
@@ -404,11 +364,11 @@ TEST(two_equal_disks_are_told_of)
 
 TEST(a_second_disk_that_hangs_is_not_waited_for_long)
 {
-	struct os_sim_disk good = disk("vda", PORT_9, 4), bad = disk("vdb", PORT_1, 4);
+	struct os_sim_disk bad = disk("vdb", PORT_1, 4);
 	struct os_sim_child hangs = { .argv0 = "keelboot-prober", .hangs = true };
 
 	bad.no_answer = true;
-	os_sim_disk(&good);
+	plug_in(disk("vda", PORT_9, 4));
 	os_sim_disk(&bad);
 	os_sim_child(&hangs);
 	OK(find_all());
@@ -418,73 +378,60 @@ TEST(a_second_disk_that_hangs_is_not_waited_for_long)
 
 TEST(disk_tells_two_equal_ones_apart_also_by_their_own_name)
 {
-	struct os_sim_disk far = with_id("vda", PORT_9, "eui.1\n", NULL);
-	struct os_sim_disk near = with_id("vdb", PORT_1, "eui.2\n", NULL);
-
-	os_sim_disk(&far);
-	os_sim_disk(&near);
+	plug_in(with_id("vda", PORT_9, "eui.1\n", NULL));
+	plug_in(with_id("vdb", PORT_1, "eui.2\n", NULL));
 	snprintf(conf.disk, sizeof(conf.disk), "eui.1");
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vda");
+	assert_device("/dev/vda");
 	assert_string_equal(d.equal, "");
 }
 
 TEST(a_disk_that_lacks_something_is_no_equal)
 {
-	struct os_sim_disk far = disk("vda", PORT_9, 4), near = disk("vdb", PORT_1, 2);
-
-	os_sim_disk(&far);
-	os_sim_disk(&near);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vda");
+	plug_in(disk("vda", PORT_9, 4));
+	plug_in(disk("vdb", PORT_1, 2));
+	assert_device("/dev/vda");
 	assert_string_equal(d.equal, "");
 }
 
 TEST(a_card_is_no_equal_of_a_fixed_disk)
 {
-	struct os_sim_disk fixed = disk("vda", PORT_9, 4), card = disk("vdb", PORT_1, 4);
+	struct os_sim_disk card = disk("vdb", PORT_1, 4);
 
 	card.removable = true;
-	os_sim_disk(&fixed);
+	plug_in(disk("vda", PORT_9, 4));
 	os_sim_disk(&card);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vda");
+	assert_device("/dev/vda");
 	assert_string_equal(d.equal, "");
 }
 
 TEST(a_usb_disk_is_the_device_where_it_is_allowed)
 {
-	struct os_sim_disk sda = stick(0, 4);
-
-	os_sim_disk(&sda);
+	plug_in(stick(0, 4));
 	conf.usb_disk = true;
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/sda");
+	assert_device("/dev/sda");
 	assert_int_equal(d.nmedia, 0);
 }
 
 TEST(also_there_what_is_not_on_usb_goes_before)
 {
-	struct os_sim_disk sda = stick(0, 4), card = disk("vdb", "/devices/z/block/vdb", 2);
+	struct os_sim_disk card = disk("vdb", "/devices/z/block/vdb", 2);
 
 	card.removable = true;
-	os_sim_disk(&sda);
+	plug_in(stick(0, 4));
 	os_sim_disk(&card);
 	conf.usb_disk = true;
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vdb");
+	assert_device("/dev/vdb");
 }
 
 TEST(a_stick_with_the_state_of_the_device_is_a_medium)
 {
-	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1"), sda = stick(0, 4);
+	struct os_sim_disk sda = stick(0, 4);
 
 	sda.part[0].pin = "wwid-eui.1";
-	os_sim_disk(&own);
+	plug_in(with_id("vda", PORT_9, "eui.1\n", "wwid-eui.1"));
 	os_sim_disk(&sda);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vda");
+	assert_device("/dev/vda");
 	assert_int_equal(d.nmedia, 5);
 }
 
@@ -513,8 +460,7 @@ TEST(a_card_that_claims_to_be_the_device_is_left_alone)
 		card = card_of_a_stranger("SD\n");
 		os_sim_disk(&card);
 		os_sim_disk(&own);
-		OK(find_all());
-		assert_string_equal(d.disk, "/dev/vda");
+		assert_device("/dev/vda");
 		assert_string_equal(d.equal, "");
 		assert_int_equal(os_now_ms(), 0);
 	}
@@ -523,31 +469,25 @@ TEST(a_card_that_claims_to_be_the_device_is_left_alone)
 /* Threat 27: nor because the device's own disk takes its time, or lacks something. */
 TEST(a_card_is_not_quicker_than_the_disk_of_the_device)
 {
-	struct os_sim_disk card = card_of_a_stranger("SD\n");
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", NULL);
 
 	own.at_ms = 4000;
 	own.prober_ms = 500;
 	own.nparts = 2; /* the other slot is lost */
-	os_sim_disk(&card);
+	plug_in(card_of_a_stranger("SD\n"));
 	os_sim_disk(&own);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vda");
+	assert_device("/dev/vda");
 }
 
 /* Threat 27: what is no "SD" is a card too, in a slot for cards. */
 TEST(an_mmc_card_is_no_emmc)
 {
-	struct os_sim_disk card = card_of_a_stranger("MMC\n");
-	struct os_sim_disk own = with_id("mmcblk1", PORT_9, "eui.1\n", NULL);
-
 	os_sim_file("/sys/class/block/mmcblk0/device/removable", "removable\n");
 	os_sim_file("/sys/class/block/mmcblk1/device/type", "MMC\n");
 	os_sim_file("/sys/class/block/mmcblk1/device/removable", "fixed\n");
-	os_sim_disk(&card);
-	os_sim_disk(&own);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/mmcblk1");
+	plug_in(card_of_a_stranger("MMC\n"));
+	plug_in(with_id("mmcblk1", PORT_9, "eui.1\n", NULL));
+	assert_device("/dev/mmcblk1");
 	assert_int_equal(os_now_ms(), 0);
 }
 
@@ -561,23 +501,18 @@ TEST(media_whose_probers_hang_do_not_keep_a_card_from_being_found)
 	os_sim_disk(&card);
 	stuck_sticks(stick(0, 4), 8, 0);
 	snprintf(conf.disk, sizeof(conf.disk), "/devices/a.mmc/*");
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/mmcblk0");
+	assert_device("/dev/mmcblk0");
 	assert_in_range(os_now_ms(), 6000, 6500);
 }
 
 /* And an eMMC whose slot nobody declared to be fixed is before a card of the type SD. */
 TEST(an_emmc_in_a_slot_that_says_removable_is_before_a_card)
 {
-	struct os_sim_disk card = card_of_a_stranger("SD\n");
-	struct os_sim_disk own = with_id("mmcblk1", PORT_9, "eui.1\n", NULL);
-
 	os_sim_file("/sys/class/block/mmcblk1/device/type", "MMC\n");
 	os_sim_file("/sys/class/block/mmcblk1/device/removable", "removable\n");
-	os_sim_disk(&card);
-	os_sim_disk(&own);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/mmcblk1");
+	plug_in(card_of_a_stranger("SD\n"));
+	plug_in(with_id("mmcblk1", PORT_9, "eui.1\n", NULL));
+	assert_device("/dev/mmcblk1");
 }
 
 TEST(a_device_on_a_card_boots_and_at_once_where_disk_names_its_path)
@@ -585,30 +520,26 @@ TEST(a_device_on_a_card_boots_and_at_once_where_disk_names_its_path)
 	struct os_sim_disk card = card_of_a_stranger("SD\n");
 
 	os_sim_disk(&card);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/mmcblk0");
+	assert_device("/dev/mmcblk0");
 	assert_in_range(os_now_ms(), 5000, 5200);
 	os_sim_reset();
 	card = card_of_a_stranger("SD\n");
 	os_sim_disk(&card);
 	snprintf(conf.disk, sizeof(conf.disk), "/devices/a.mmc/*");
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/mmcblk0");
+	assert_device("/dev/mmcblk0");
 	assert_int_equal(os_now_ms(), 0);
 }
 
 /* A name can be forged: it takes away no wait, and no ban. */
 TEST(a_disk_that_has_the_name_of_the_device_waits_for_a_fixed_one)
 {
-	struct os_sim_disk card = card_of_a_stranger("SD\n");
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.6\n", NULL);
 
 	own.at_ms = 3000;
-	os_sim_disk(&card);
+	plug_in(card_of_a_stranger("SD\n"));
 	os_sim_disk(&own);
 	snprintf(conf.disk, sizeof(conf.disk), "eui.6");
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vda");
+	assert_device("/dev/vda");
 }
 
 TEST(a_stick_that_has_the_name_of_the_device_is_left_alone)
@@ -626,19 +557,17 @@ TEST(a_stick_that_has_the_name_of_the_device_is_left_alone)
 	probe_stop(&p);
 	snprintf(conf.disk, sizeof(conf.disk), "eui.*");
 	conf.usb_disk = true;
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/sda");
+	assert_device("/dev/sda");
 }
 
 /* Two fixed ones: a person has to say which. */
 TEST(a_fixed_disk_that_is_bound_to_itself_is_told_of)
 {
 	struct os_sim_disk own = with_id("vda", PORT_9, "eui.1\n", NULL);
-	struct os_sim_disk other = with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.2");
 
 	own.prober_ms = 400;
 	os_sim_disk(&own);
-	os_sim_disk(&other);
+	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.2"));
 	OK(find_all());
 	assert_string_not_equal(d.equal, "");
 	assert_int_equal(os_sim_count("# devices: /dev/vdb and /dev/vda each hold a whole device"),
@@ -663,12 +592,9 @@ static void put_useless(unsigned n)
 
 TEST(of_more_disks_than_the_table_holds_the_device_is_found)
 {
-	struct os_sim_disk own = disk("vda", PORT_9, 4);
-
 	put_useless(20);
-	os_sim_disk(&own);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vda");
+	plug_in(disk("vda", PORT_9, 4));
+	assert_device("/dev/vda");
 	assert_true(os_now_ms() < 1000);
 }
 
@@ -690,12 +616,8 @@ TEST(sticks_do_not_crowd_out_the_device)
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	own.at_ms = 3000;
 	os_sim_disk(&own);
-	OK(find_all());
-	assert_string_equal(d.disk, "/dev/vda");
+	assert_device("/dev/vda");
 	assert_true(d.nmedia > 0);
 }
 
-int main(void)
-{
-	return TEST_RUN("devices", .set_up = bare_machine);
-}
+TEST_MAIN("devices", .set_up = bare_machine)

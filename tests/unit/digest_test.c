@@ -3,42 +3,35 @@
 #include "update/crypto/digest.h"
 #include "tests/unit/test.h"
 
-#include <dlfcn.h>
 #include <openssl/evp.h>
-#include <string.h>
 
 /* OpenSSL's calls go through here, so that each of them can be made to fail. */
 static int fail_new, fail_init, fail_update, fail_final;
 
 EVP_MD_CTX *EVP_MD_CTX_new(void)
 {
-	EVP_MD_CTX *(*real)(void) = (EVP_MD_CTX * (*)(void)) dlsym(RTLD_NEXT, "EVP_MD_CTX_new");
+	__typeof__(EVP_MD_CTX_new) *real = TEST_REAL(EVP_MD_CTX_new);
 
 	return fail_new ? NULL : real();
 }
 
 int EVP_DigestInit_ex(EVP_MD_CTX *ctx, const EVP_MD *type, ENGINE *impl)
 {
-	int (*real)(EVP_MD_CTX *, const EVP_MD *, ENGINE *) =
-		(int (*)(EVP_MD_CTX *, const EVP_MD *, ENGINE *))dlsym(RTLD_NEXT,
-								       "EVP_DigestInit_ex");
+	__typeof__(EVP_DigestInit_ex) *real = TEST_REAL(EVP_DigestInit_ex);
 
 	return fail_init ? 0 : real(ctx, type, impl);
 }
 
 int EVP_DigestUpdate(EVP_MD_CTX *ctx, const void *d, size_t cnt)
 {
-	int (*real)(EVP_MD_CTX *, const void *, size_t) =
-		(int (*)(EVP_MD_CTX *, const void *, size_t))dlsym(RTLD_NEXT, "EVP_DigestUpdate");
+	__typeof__(EVP_DigestUpdate) *real = TEST_REAL(EVP_DigestUpdate);
 
 	return fail_update ? 0 : real(ctx, d, cnt);
 }
 
 int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *md, unsigned int *s)
 {
-	int (*real)(EVP_MD_CTX *, unsigned char *, unsigned int *) =
-		(int (*)(EVP_MD_CTX *, unsigned char *, unsigned int *))dlsym(RTLD_NEXT,
-									      "EVP_DigestFinal_ex");
+	__typeof__(EVP_DigestFinal_ex) *real = TEST_REAL(EVP_DigestFinal_ex);
 
 	return fail_final ? 0 : real(ctx, md, s);
 }
@@ -114,7 +107,4 @@ TEST(each_failure_of_openssl_is_seen)
 	digest_free(&d);
 }
 
-int main(void)
-{
-	return TEST_RUN("digest");
-}
+TEST_MAIN("digest")

@@ -3,8 +3,6 @@
 #include "tests/unit/test.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <string.h>
 
 #define LAST KB_ENOCAND
 
@@ -77,7 +75,4 @@ TEST(try_returns_the_first_failure_at_once)
 	assert_int_equal(steps, 5);
 }
 
-int main(void)
-{
-	return TEST_RUN("err");
-}
+TEST_MAIN("err")

@@ -3,16 +3,14 @@
 #include "tests/sim/os_sim_here.h"
 
 #include "initramfs/export.h"
-#include "lib/log.h"
 #include "tests/unit/test.h"
 
 #include <json-c/json.h>
 
 static struct boot b;
 
-static int booted(void **state)
+static void booted(void)
 {
-	(void)state;
 	os_sim_reset();
 	os_sim_log_level(LOG_LEVEL_WARNING);
 	memset(&b, 0, sizeof(b));
@@ -33,7 +31,6 @@ static int booted(void **state)
 	b.attempt.counted = true;
 	b.attempt.token = 37;
 	b.rec.cause = RESET_POWER;
-	return 0;
 }
 
 static const char *text_of(struct json_object *json, const char *key)
@@ -232,7 +229,4 @@ TEST(a_full_run_stops_nothing)
 	assert_int_equal(os_sim_count("# export: unable to write"), 4);
 }
 
-int main(void)
-{
-	return TEST_RUN("export", .set_up = booted);
-}
+TEST_MAIN("export", .set_up = booted)

@@ -1,46 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The guardian's hands: what it hears, what process 1 is, and processes with a limit. */
+#include "tests/unit/folder.h"
 #include "tests/unit/states.h"
 
 #include "initramfs/guardian/guardian_linux.h"
-#include "lib/log.h"
 #include "selector/store.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-static char dir[64], state_path[80];
 static struct guardian_linux hands;
 static enum guardian_result result;
 
 static const struct guardian_ops *ops = &guardian_linux_ops;
-
-static void put(const char *name, const char *text, size_t len)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, len), (ssize_t)len);
-	close(fd);
-}
-
-static void add_folder(const char *name)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	assert_int_equal(mkdir(path, 0700), 0);
-}
 
 static void put_state(void)
 {
@@ -58,44 +30,35 @@ static void put_state(void)
 	hands.attempt = (struct guardian_attempt){ .slot = 1, .token = s.open_token };
 }
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
 	sigset_t all;
 	int fd;
 
-	(void)ctx;
-	log_set_level(LOG_LEVEL_ERR - 1);
 	memset(&hands, 0, sizeof(hands));
-	snprintf(dir, sizeof(dir), "/tmp/keelboot-hands-XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	add_folder("1");
-	add_folder("keelboot");
-	snprintf(state_path, sizeof(state_path), "%s/state", dir);
-	fd = open(state_path, O_RDWR | O_CREAT, 0600);
+	folder_make();
+	folder_run("mkdir 1");
+	folder_run("mkdir keelboot");
+	fd = open(folder_at("state"), O_RDWR | O_CREAT, 0600);
 	assert_true(fd >= 0);
 	if (fd != GUARDIAN_FD_STATE) {
 		assert_int_equal(dup2(fd, GUARDIAN_FD_STATE), GUARDIAN_FD_STATE);
 		close(fd);
 	}
-	fd = open(dir, O_RDONLY | O_DIRECTORY);
+	fd = open(folder, O_RDONLY | O_DIRECTORY);
 	if (fd != GUARDIAN_FD_PROC) {
 		assert_int_equal(dup2(fd, GUARDIAN_FD_PROC), GUARDIAN_FD_PROC);
 		close(fd);
 	}
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	char command[128];
-
-	(void)ctx;
 	close(GUARDIAN_FD_STATE);
 	close(GUARDIAN_FD_PROC);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
+	folder_remove();
 }
 
 static enum guardian_event hear(uint32_t ms)
@@ -124,9 +87,9 @@ TEST(signals_are_heard)
 	assert_int_equal(hear(5000), GUARDIAN_TOLD);
 	kill(getpid(), SIGTERM);
 	assert_int_equal(hear(5000), GUARDIAN_TOLD);
-	put("1/comm", "systemd-shutdow\n", 16); /* which tells nobody */
+	folder_bytes("1/comm", "systemd-shutdow\n", 16); /* which tells nobody */
 	assert_int_equal(hear(1), GUARDIAN_TOLD);
-	put("1/comm", "init\n", 5);
+	folder_bytes("1/comm", "init\n", 5);
 	kill(getpid(), SIGHUP); /* stays where it is */
 	assert_int_equal(hear(1), GUARDIAN_TIME);
 }
@@ -149,7 +112,7 @@ TEST(jobs_give_their_result)
 TEST(shutdown_of_process_1_is_seen_before_the_record)
 {
 	put_state();
-	put("1/cmdline", "init [6]\0\0\0", 11);
+	folder_bytes("1/cmdline", "init [6]\0\0\0", 11);
 	assert_true(ops->job(&hands, GUARDIAN_RECORD));
 	assert_int_equal(hear_more_than_time(), GUARDIAN_DONE);
 	assert_int_equal(result, GUARDIAN_CLEAN);
@@ -171,7 +134,7 @@ TEST(signal_beside_the_end_of_a_job_is_not_lost)
 
 TEST(job_that_hangs_is_killed_and_leaves_no_lock)
 {
-	int other = open(state_path, O_RDWR);
+	int other = open(folder_at("state"), O_RDWR);
 	pid_t pid;
 
 	put_state();
@@ -189,8 +152,8 @@ TEST(job_that_hangs_is_killed_and_leaves_no_lock)
 
 static bool shutting_down(const char *comm, const char *title, size_t len)
 {
-	put("1/comm", comm, strlen(comm));
-	put("1/cmdline", title, len);
+	folder_bytes("1/comm", comm, strlen(comm));
+	folder_bytes("1/cmdline", title, len);
 	return guardian_linux_shutting_down(GUARDIAN_FD_PROC);
 }
 
@@ -207,8 +170,8 @@ TEST(process_1_on_its_way_down_is_known)
 
 static bool powering_off(const char *comm, const char *title, size_t len)
 {
-	put("1/comm", comm, strlen(comm));
-	put("1/cmdline", title, len);
+	folder_bytes("1/comm", comm, strlen(comm));
+	folder_bytes("1/cmdline", title, len);
 	return guardian_linux_powering_off(GUARDIAN_FD_PROC);
 }
 
@@ -228,12 +191,10 @@ TEST(power_off_is_known_where_process_1_tells)
 
 static int reboot_signal(const char *comm)
 {
-	char path[128];
 	int run, sig;
 
-	put("1/comm", comm, strlen(comm));
-	snprintf(path, sizeof(path), "%s/keelboot", dir);
-	run = open(path, O_RDONLY | O_DIRECTORY);
+	folder_bytes("1/comm", comm, strlen(comm));
+	run = open(folder_at("keelboot"), O_RDONLY | O_DIRECTORY);
 	sig = guardian_linux_reboot_signal(GUARDIAN_FD_PROC, run);
 	close(run);
 	return sig;
@@ -243,9 +204,9 @@ TEST(systemd_has_a_signal_of_its_own)
 {
 	assert_int_equal(reboot_signal("init\n"), SIGINT);
 	assert_int_equal(reboot_signal("systemd\n"), SIGRTMIN + 5);
-	add_folder("systemd");
+	folder_run("mkdir systemd");
 	assert_int_equal(reboot_signal("init\n"), SIGINT); /* our own drop-in makes that folder */
-	add_folder("systemd/system");
+	folder_run("mkdir systemd/system");
 	assert_int_equal(reboot_signal("init\n"), SIGRTMIN + 5);
 }
 
@@ -274,7 +235,6 @@ TEST(the_watchdog_is_stopped_only_where_that_is_asked)
 
 TEST(signals_do_not_end_it)
 {
-	int status;
 	pid_t pid;
 
 	pid = fork();
@@ -290,9 +250,7 @@ TEST(signals_do_not_end_it)
 			kill(getpid(), sent[i]);
 		_exit(42);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 42);
+	assert_int_equal(test_exit_code(pid), 42);
 }
 
 TEST(time_goes_on)
@@ -303,7 +261,4 @@ TEST(time_goes_on)
 	assert_true(ops->now_ms(&hands) >= before + 19);
 }
 
-int main(void)
-{
-	return TEST_RUN("guardian_linux", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("guardian_linux", .set_up = set_up, .tear_down = tear_down, .quiet = true)

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When the guardian does what. Times are seconds here. */
+/*
+ * When the guardian does what. A session is played second by second: play("400 record, 401 recorded
+ * orderly") means that it must record at 400 s, hears at 401 s that it is recorded, and must then
+ * ask for an orderly reboot.
+ */
 
 #include "initramfs/guardian/guardian_plan.h"
 #include "tests/unit/test.h"
@@ -21,11 +25,9 @@ static void begin(uint32_t deadline_s, uint32_t watchdog_s, bool release)
 	guardian_plan_start(&plan, &terms, S(100));
 }
 
-static int start(void **ctx)
+static void start(void)
 {
-	(void)ctx;
 	begin(300, 0, false);
-	return 0;
 }
 
 static void expect(enum guardian_step step, uint64_t at)
@@ -33,53 +35,91 @@ static void expect(enum guardian_step step, uint64_t at)
 	assert_int_equal(guardian_plan_next(&plan, at), step);
 }
 
-static void event(enum guardian_event e, uint64_t at)
+enum kind { STEP, EVENT, RESULT };
+
+static const struct word {
+	const char *name;
+	enum kind kind;
+	int value;
+} words[] = {
+	/* what it must do next */
+	{ "wait", STEP, GUARDIAN_WAIT },
+	{ "look", STEP, GUARDIAN_LOOK },
+	{ "record", STEP, GUARDIAN_RECORD },
+	{ "orderly", STEP, GUARDIAN_ORDERLY },
+	{ "sync", STEP, GUARDIAN_SYNC },
+	{ "read-only", STEP, GUARDIAN_READ_ONLY },
+	{ "reboot", STEP, GUARDIAN_REBOOT },
+	{ "reset", STEP, GUARDIAN_RESET },
+	{ "kill", STEP, GUARDIAN_KILL },
+	{ "feed", STEP, GUARDIAN_FEED },
+	{ "prove", STEP, GUARDIAN_PROVE },
+	{ "release", STEP, GUARDIAN_RELEASE },
+	{ "end", STEP, GUARDIAN_END },
+	/* what it hears */
+	{ "nudged", EVENT, GUARDIAN_NUDGED },
+	{ "told", EVENT, GUARDIAN_TOLD },
+	/* how its job ended */
+	{ "recorded", RESULT, GUARDIAN_RECORDED },
+	{ "failed", RESULT, GUARDIAN_FAILED },
+	{ "closed", RESULT, GUARDIAN_CLOSED },
+	{ "good", RESULT, GUARDIAN_GOOD },
+	{ "clean", RESULT, GUARDIAN_CLEAN },
+	{ "open", RESULT, GUARDIAN_OPEN },
+};
+
+static bool happens(const char *name, uint64_t at)
 {
-	guardian_plan_event(&plan, e, GUARDIAN_FAILED, at);
+	const struct word *w = words;
+
+	while (strcmp(w->name, name) != 0)
+		if (++w == words + sizeof(words) / sizeof(words[0]))
+			fail_msg("no such word: %s", name);
+	if (w->kind == STEP)
+		return guardian_plan_next(&plan, at) == (enum guardian_step)w->value;
+	if (w->kind == EVENT)
+		guardian_plan_event(&plan, (enum guardian_event)w->value, GUARDIAN_FAILED, at);
+	else
+		guardian_plan_event(&plan, GUARDIAN_DONE, (enum guardian_result)w->value, at);
+	return true;
 }
 
-static void done(enum guardian_result result, uint64_t at)
+static void play(const char *session)
 {
-	guardian_plan_event(&plan, GUARDIAN_DONE, result, at);
+	char text[128];
+	uint64_t at = 0;
+
+	snprintf(text, sizeof(text), "%s", session);
+	for (char *word = strtok(text, ", "); word != NULL; word = strtok(NULL, ", "))
+		if (strchr("123456789", word[0]) != NULL)
+			at = (uint64_t)(strtod(word, NULL) * 1000 + 0.5);
+		else if (!happens(word, at))
+			fail_msg("%s: no %s at %u ms", session, word, (unsigned)at);
 }
 
 TEST(nothing_is_due_before_the_deadline)
 {
-	expect(GUARDIAN_WAIT, S(100));
+	play("100 wait");
 	assert_int_equal(guardian_plan_wait_ms(&plan, S(100)), 60000);
 	assert_int_equal(guardian_plan_wait_ms(&plan, S(399)), 1000);
-	expect(GUARDIAN_WAIT, S(400) - 1);
-	expect(GUARDIAN_RECORD, S(400));
-	expect(GUARDIAN_WAIT, S(400));
+	play("399.999 wait, 400 record wait");
 }
 
 TEST(recorded_slot_is_left_in_order_then_by_force)
 {
-	expect(GUARDIAN_RECORD, S(400));
-	done(GUARDIAN_RECORDED, S(401));
-	expect(GUARDIAN_ORDERLY, S(401));
+	play("400 record, 401 recorded orderly");
 	assert_true(plan.recorded);
-	expect(GUARDIAN_WAIT, S(401));
+	play("401 wait");
 	assert_int_equal(guardian_plan_wait_ms(&plan, S(401)), S(30));
-	expect(GUARDIAN_SYNC, S(431));
-	done(GUARDIAN_FAILED, S(432));
-	expect(GUARDIAN_READ_ONLY, S(432));
-	expect(GUARDIAN_WAIT, S(432));
-	expect(GUARDIAN_REBOOT, S(433));
-	done(GUARDIAN_FAILED, S(433));
-	expect(GUARDIAN_RESET, S(433));
-	expect(GUARDIAN_WAIT, S(434));
-	expect(GUARDIAN_RESET, S(443));
-	expect(GUARDIAN_RESET, S(453));
+	play("431 sync, 432 failed read-only wait");
+	play("433 reboot failed reset, 434 wait, 443 reset");
+	play("453 reset");
 }
 
 static void counts(uint32_t watchdog_s, uint64_t now)
 {
 	begin(300, 60, false);
-	expect(GUARDIAN_FEED, S(400));
-	expect(GUARDIAN_RECORD, S(400));
-	done(GUARDIAN_RECORDED, S(401));
-	expect(GUARDIAN_ORDERLY, S(401));
+	play("400 feed record, 401 recorded orderly");
 	guardian_plan_counts(&plan, watchdog_s, now);
 }
 
@@ -89,14 +129,14 @@ TEST(watchdog_that_is_shorter_than_the_grace_is_fed_until_its_end)
 	uint64_t now;
 
 	counts(13, S(401));
-	expect(GUARDIAN_WAIT, S(404));
+	play("404 wait");
 	for (now = S(401) + 3250; now < S(431); now += 3250) {
 		assert_int_equal(guardian_plan_wait_ms(&plan, now - 1), 1);
 		expect(GUARDIAN_FEED, now);
 		expect(GUARDIAN_WAIT, now);
 	}
-	expect(GUARDIAN_SYNC, S(431)); /* and now it counts */
-	expect(GUARDIAN_WAIT, S(450));
+	play("431 sync"); /* and now it counts */
+	play("450 wait");
 	assert_int_equal(plan.feed_at, UINT64_MAX);
 }
 
@@ -106,9 +146,7 @@ TEST(watchdog_that_covers_the_grace_is_not_fed)
 
 	for (unsigned i = 0; i < 4; i++) {
 		counts(long_enough[i], S(401));
-		expect(GUARDIAN_WAIT, S(401));
-		expect(GUARDIAN_WAIT, S(431) - 1);
-		expect(GUARDIAN_SYNC, S(431));
+		play("401 wait, 430.999 wait, 431 sync");
 	}
 }
 
@@ -116,86 +154,53 @@ TEST(watchdog_that_covers_the_grace_is_not_fed)
 TEST(forced_reboot_is_never_fed)
 {
 	counts(60, S(401));
-	expect(GUARDIAN_SYNC, S(431));
+	play("431 sync");
 	guardian_plan_counts(&plan, 15, S(431));
-	expect(GUARDIAN_WAIT, S(450));
+	play("450 wait");
 }
 
 TEST(every_job_has_a_limit)
 {
-	expect(GUARDIAN_RECORD, S(400));
-	expect(GUARDIAN_WAIT, S(420) - 1);
-	expect(GUARDIAN_KILL, S(420));
-	expect(GUARDIAN_ORDERLY, S(420));
+	play("400 record, 419.999 wait, 420 kill orderly");
 	assert_false(plan.recorded);
-	expect(GUARDIAN_SYNC, S(450));
-	expect(GUARDIAN_KILL, S(470));
-	expect(GUARDIAN_READ_ONLY, S(470));
-	expect(GUARDIAN_REBOOT, S(471));
-	expect(GUARDIAN_KILL, S(491));
-	expect(GUARDIAN_RESET, S(491));
-	done(GUARDIAN_RECORDED, S(492)); /* of a job that was killed: too late */
-	expect(GUARDIAN_WAIT, S(492));
+	play("450 sync, 470 kill read-only, 471 reboot");
+	play("491 kill reset, 492 recorded"); /* of a job that was killed: too late */
+	play("492 wait");
 }
 
 TEST(verdict_ends_the_guardian)
 {
-	event(GUARDIAN_NUDGED, S(150));
-	expect(GUARDIAN_LOOK, S(150));
-	done(GUARDIAN_CLOSED, S(151));
-	expect(GUARDIAN_END, S(151));
-	start(NULL);
-	event(GUARDIAN_NUDGED, S(150));
-	expect(GUARDIAN_LOOK, S(150));
-	done(GUARDIAN_GOOD, S(151));
-	expect(GUARDIAN_END, S(151));
+	play("150 nudged look, 151 closed end");
+	start();
+	play("150 nudged look, 151 good end");
 }
 
 TEST(verdict_at_the_deadline_ends_the_guardian)
 {
-	expect(GUARDIAN_RECORD, S(400));
-	done(GUARDIAN_CLOSED, S(401));
-	expect(GUARDIAN_END, S(401));
+	play("400 record, 401 closed end");
 }
 
 TEST(nudge_without_a_verdict_changes_nothing)
 {
-	event(GUARDIAN_NUDGED, S(150));
-	event(GUARDIAN_NUDGED, S(150));
-	expect(GUARDIAN_LOOK, S(150));
-	event(GUARDIAN_NUDGED, S(151)); /* during the look: it may have come too early */
-	expect(GUARDIAN_WAIT, S(151));
-	done(GUARDIAN_OPEN, S(152));
-	expect(GUARDIAN_LOOK, S(152));
-	done(GUARDIAN_FAILED, S(153));
-	expect(GUARDIAN_WAIT, S(153));
-	expect(GUARDIAN_RECORD, S(400));
+	play("150 nudged nudged look, 151 nudged"); /* during the look: it may have come too early
+						     */
+	play("151 wait, 152 open look, 153 failed wait, 400 record");
 }
 
 TEST(look_that_hangs_does_not_move_the_deadline)
 {
-	event(GUARDIAN_NUDGED, S(399));
-	expect(GUARDIAN_LOOK, S(399));
-	expect(GUARDIAN_WAIT, S(401));
-	expect(GUARDIAN_KILL, S(419));
-	expect(GUARDIAN_RECORD, S(419));
+	play("399 nudged look, 401 wait, 419 kill record");
 }
 
 TEST(announced_shutdown_is_never_recorded)
 {
-	event(GUARDIAN_TOLD, S(399));
-	expect(GUARDIAN_WAIT, S(500));
-	expect(GUARDIAN_WAIT, S(519) - 1);
-	expect(GUARDIAN_SYNC, S(519)); /* but it must not hang */
+	play("399 told, 500 wait, 518.999 wait, 519 sync"); /* but it must not hang */
 	assert_false(plan.recorded);
 }
 
 TEST(shutdown_seen_at_the_deadline_is_not_recorded)
 {
-	expect(GUARDIAN_RECORD, S(400));
-	done(GUARDIAN_CLEAN, S(400));
-	expect(GUARDIAN_WAIT, S(500));
-	expect(GUARDIAN_SYNC, S(520));
+	play("400 record clean, 500 wait, 520 sync");
 }
 
 TEST(shutdown_has_the_grace_at_least)
@@ -204,86 +209,52 @@ TEST(shutdown_has_the_grace_at_least)
 		&plan,
 		&(struct guardian_terms){ .trial = true, .deadline_s = 300, .shutdown_s = 5 },
 		S(100));
-	event(GUARDIAN_TOLD, S(105));
-	expect(GUARDIAN_WAIT, S(135) - 1);
-	expect(GUARDIAN_SYNC, S(135));
+	play("105 told, 134.999 wait, 135 sync");
 }
 
 TEST(verdict_after_an_announcement_ends_the_guardian)
 {
-	event(GUARDIAN_TOLD, S(150));
-	event(GUARDIAN_NUDGED, S(151));
-	expect(GUARDIAN_LOOK, S(151));
-	done(GUARDIAN_CLEAN, S(151)); /* nothing new: the limit stands */
-	event(GUARDIAN_NUDGED, S(152));
-	expect(GUARDIAN_LOOK, S(152));
-	done(GUARDIAN_CLOSED, S(152));
-	expect(GUARDIAN_END, S(152));
+	play("150 told, 151 nudged look clean"); /* nothing new: the limit stands */
+	play("152 nudged look closed end");
 }
 
 TEST(verdict_after_an_announcement_leaves_the_keeper)
 {
 	begin(300, 60, false);
-	event(GUARDIAN_TOLD, S(150));
-	event(GUARDIAN_NUDGED, S(151));
-	expect(GUARDIAN_FEED, S(151));
-	expect(GUARDIAN_LOOK, S(151));
-	done(GUARDIAN_CLOSED, S(152));
-	expect(GUARDIAN_FEED, S(600)); /* far behind both limits */
-	expect(GUARDIAN_WAIT, S(600));
-	event(GUARDIAN_TOLD, S(601)); /* this time it is true */
-	expect(GUARDIAN_FEED, S(720));
-	expect(GUARDIAN_SYNC, S(721));
+	play("150 told, 151 nudged feed look, 152 closed, 600 feed"); /* far behind both limits */
+	play("600 wait, 601 told");				      /* this time it is true */
+	play("720 feed, 721 sync");
 }
 
 TEST(verdict_in_the_last_moment_ends_an_announced_shutdown)
 {
-	expect(GUARDIAN_RECORD, S(400));
-	event(GUARDIAN_TOLD, S(400));
-	done(GUARDIAN_CLOSED, S(401));
-	expect(GUARDIAN_END, S(401));
+	play("400 record told, 401 closed end");
 }
 
 TEST(look_that_hangs_does_not_move_the_limit_of_a_shutdown)
 {
-	event(GUARDIAN_TOLD, S(150));
-	event(GUARDIAN_NUDGED, S(269));
-	expect(GUARDIAN_LOOK, S(269));
-	expect(GUARDIAN_KILL, S(289));
-	expect(GUARDIAN_SYNC, S(289));
+	play("150 told, 269 nudged look, 289 kill sync");
 }
 
 TEST(keeper_of_a_good_slot_has_nothing_to_look_for)
 {
 	begin(0, 60, false);
-	event(GUARDIAN_TOLD, S(100));
-	event(GUARDIAN_NUDGED, S(101));
-	expect(GUARDIAN_FEED, S(101));
-	expect(GUARDIAN_WAIT, S(101));
+	play("100 told, 101 nudged feed wait");
 }
 
 TEST(own_shutdown_is_no_news)
 {
-	expect(GUARDIAN_RECORD, S(400));
-	done(GUARDIAN_RECORDED, S(400));
-	expect(GUARDIAN_ORDERLY, S(400));
-	event(GUARDIAN_TOLD, S(401)); /* init sends everybody SIGTERM */
-	expect(GUARDIAN_SYNC, S(430));
+	play("400 record recorded orderly, 401 told"); /* init sends everybody SIGTERM */
+	play("430 sync");
 }
 
 TEST(record_that_won_against_an_announcement_stands)
 {
-	expect(GUARDIAN_RECORD, S(400));
-	event(GUARDIAN_TOLD, S(400));
-	done(GUARDIAN_RECORDED, S(401));
+	play("400 record told, 401 recorded");
 	assert_true(plan.recorded);
-	expect(GUARDIAN_ORDERLY, S(401));
-	start(NULL);
-	expect(GUARDIAN_RECORD, S(400));
-	event(GUARDIAN_TOLD, S(400));
-	done(GUARDIAN_CLEAN, S(401));
-	expect(GUARDIAN_WAIT, S(519));
-	expect(GUARDIAN_SYNC, S(520));
+	play("401 orderly");
+	start();
+	play("400 record told, 401 clean, 519 wait, 520 sync");
 }
 
 TEST(keeper_feeds_for_ever)
@@ -294,116 +265,62 @@ TEST(keeper_feeds_for_ever)
 		expect(GUARDIAN_WAIT, S(100) + i * S(5));
 		assert_int_equal(guardian_plan_wait_ms(&plan, S(100) + i * S(5)), S(5));
 	}
-	event(GUARDIAN_NUDGED, S(9000));
-	expect(GUARDIAN_FEED, S(9000));
-	expect(GUARDIAN_WAIT, S(9000));
+	play("9000 nudged feed wait");
 }
 
 TEST(keeper_goes_on_after_the_verdict)
 {
 	begin(300, 60, false);
-	expect(GUARDIAN_FEED, S(100));
-	event(GUARDIAN_NUDGED, S(101));
-	expect(GUARDIAN_LOOK, S(101));
-	expect(GUARDIAN_FEED, S(110)); /* also while a disk stalls */
-	done(GUARDIAN_GOOD, S(111));
-	expect(GUARDIAN_WAIT, S(111));
-	event(GUARDIAN_NUDGED, S(112)); /* nothing that it could hear changes anything */
-	expect(GUARDIAN_WAIT, S(112));
-	expect(GUARDIAN_FEED, S(400));
-	expect(GUARDIAN_WAIT, S(400));
+	play("100 feed, 101 nudged look, 110 feed"); /* also while a disk stalls */
+	play("111 good wait, 112 nudged"); /* nothing that it could hear changes anything */
+	play("112 wait, 400 feed wait");
 }
 
 TEST(nobody_is_fed_once_the_reboot_has_begun)
 {
 	begin(300, 60, false);
-	expect(GUARDIAN_FEED, S(400));
-	expect(GUARDIAN_RECORD, S(400));
-	expect(GUARDIAN_FEED, S(410));
-	done(GUARDIAN_RECORDED, S(411));
-	expect(GUARDIAN_ORDERLY, S(411));
-	expect(GUARDIAN_WAIT, S(440));
-	expect(GUARDIAN_SYNC, S(441));
-	expect(GUARDIAN_WAIT, S(450));
+	play("400 feed record, 410 feed, 411 recorded orderly");
+	play("440 wait, 441 sync, 450 wait");
 }
 
 TEST(keeper_feeds_a_shutdown_up_to_its_limit)
 {
 	begin(0, 60, false);
-	event(GUARDIAN_TOLD, S(100));
-	expect(GUARDIAN_FEED, S(100));
-	expect(GUARDIAN_FEED, S(190)); /* systemd allows a service 90 s to stop */
-	expect(GUARDIAN_FEED, S(219));
-	expect(GUARDIAN_SYNC, S(220));
-	expect(GUARDIAN_WAIT, S(235));
+	play("100 told feed, 190 feed"); /* systemd allows a service 90 s to stop */
+	play("219 feed, 220 sync, 235 wait");
 }
 
 TEST(release_ends_once_the_slot_is_good)
 {
 	begin(300, 60, true);
-	expect(GUARDIAN_FEED, S(100));
-	event(GUARDIAN_NUDGED, S(101));
-	expect(GUARDIAN_LOOK, S(101));
-	done(GUARDIAN_GOOD, S(102));
-	expect(GUARDIAN_RELEASE, S(102));
-	expect(GUARDIAN_END, S(110)); /* and nothing is fed any more */
+	play("100 feed, 101 nudged look, 102 good release, 110 end"); /* and nothing is fed any more
+								       */
 }
 
 /* The reboot that follows may hang. */
 TEST(release_keeps_the_watchdog_of_a_slot_that_turned_bad)
 {
 	begin(300, 60, true);
-	expect(GUARDIAN_FEED, S(100));
-	event(GUARDIAN_NUDGED, S(101));
-	expect(GUARDIAN_LOOK, S(101));
-	done(GUARDIAN_CLOSED, S(102));
-	expect(GUARDIAN_WAIT, S(102));
-	expect(GUARDIAN_FEED, S(110));
-	expect(GUARDIAN_FEED, S(1000)); /* the deadline is over with the attempt */
-	expect(GUARDIAN_WAIT, S(1000));
-	event(GUARDIAN_TOLD, S(1000));
-	expect(GUARDIAN_FEED, S(1119));
-	expect(GUARDIAN_WAIT, S(1119));
-	expect(GUARDIAN_SYNC, S(1120));
-	expect(GUARDIAN_WAIT, S(1130)); /* and is not fed any more */
+	play("100 feed, 101 nudged look, 102 closed wait, 110 feed");
+	play("1000 feed"); /* the deadline is over with the attempt */
+	play("1000 wait told, 1119 feed wait, 1120 sync, 1130 wait"); /* and is not fed any more */
 }
 
 TEST(release_at_the_deadline_looks_at_the_verdict)
 {
 	begin(300, 60, true);
-	expect(GUARDIAN_FEED, S(400));
-	expect(GUARDIAN_RECORD, S(400));
-	done(GUARDIAN_CLOSED, S(401));
-	expect(GUARDIAN_WAIT, S(401));
+	play("400 feed record, 401 closed wait");
 	begin(300, 60, true);
-	expect(GUARDIAN_FEED, S(400));
-	expect(GUARDIAN_RECORD, S(400));
-	done(GUARDIAN_GOOD, S(401));
-	expect(GUARDIAN_RELEASE, S(401));
-	expect(GUARDIAN_END, S(401));
+	play("400 feed record, 401 good release end");
 }
 
 /* Somebody thought better of it; and again. */
 TEST(release_of_a_bad_slot_waits_for_it_to_be_good)
 {
 	begin(300, 60, true);
-	expect(GUARDIAN_FEED, S(100));
-	event(GUARDIAN_NUDGED, S(101));
-	expect(GUARDIAN_LOOK, S(101));
-	done(GUARDIAN_CLOSED, S(102));
-	event(GUARDIAN_NUDGED, S(103));
-	expect(GUARDIAN_LOOK, S(103));
-	done(GUARDIAN_FAILED, S(104));
-	expect(GUARDIAN_WAIT, S(104));
-	event(GUARDIAN_NUDGED, S(105));
-	expect(GUARDIAN_LOOK, S(105));
-	done(GUARDIAN_OPEN, S(106));
-	expect(GUARDIAN_WAIT, S(106));
-	event(GUARDIAN_NUDGED, S(107));
-	expect(GUARDIAN_LOOK, S(107));
-	done(GUARDIAN_GOOD, S(108));
-	expect(GUARDIAN_RELEASE, S(108));
-	expect(GUARDIAN_END, S(108));
+	play("100 feed, 101 nudged look, 102 closed, 103 nudged look");
+	play("104 failed wait, 105 nudged look, 106 open wait");
+	play("107 nudged look, 108 good release end");
 }
 
 TEST(release_of_a_trial_without_a_deadline_waits_for_the_verdict)
@@ -415,17 +332,13 @@ TEST(release_of_a_trial_without_a_deadline_waits_for_the_verdict)
 		expect(GUARDIAN_FEED, S(100) + i * S(10));
 		expect(GUARDIAN_WAIT, S(100) + i * S(10));
 	}
-	event(GUARDIAN_NUDGED, S(10091));
-	expect(GUARDIAN_LOOK, S(10091));
-	done(GUARDIAN_GOOD, S(10092));
-	expect(GUARDIAN_RELEASE, S(10092));
-	expect(GUARDIAN_END, S(10092));
+	play("10091 nudged look, 10092 good release end");
 }
 
 TEST(short_watchdog_is_fed_in_time)
 {
 	begin(0, 1, false);
-	expect(GUARDIAN_FEED, S(100));
+	play("100 feed");
 	assert_int_equal(guardian_plan_wait_ms(&plan, S(100)), 250);
 }
 
@@ -446,94 +359,57 @@ static void begin_to_prove(bool trial, uint32_t watchdog_s, bool release)
 TEST(good_slot_proves_itself_after_its_time)
 {
 	begin_to_prove(false, 0, false);
-	event(GUARDIAN_NUDGED, S(120)); /* it reported: of no concern */
-	expect(GUARDIAN_WAIT, S(700) - 1);
-	expect(GUARDIAN_PROVE, S(700));
-	expect(GUARDIAN_WAIT, S(701));
-	done(GUARDIAN_GOOD, S(702));
-	expect(GUARDIAN_END, S(702));
+	play("120 nudged"); /* it reported: of no concern */
+	play("699.999 wait, 700 prove, 701 wait, 702 good end");
 }
 
 TEST(good_slot_that_cannot_be_proven_is_tried_once)
 {
-	static const enum guardian_result results[] = { GUARDIAN_OPEN, GUARDIAN_CLOSED,
-							GUARDIAN_FAILED };
+	static const char *const sessions[] = {
+		"700 prove, 702 open end", "700 prove, 702 closed end", "700 prove, 702 failed end",
+		"700 prove, 720 kill end", /* its disk stalls */
+	};
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		begin_to_prove(false, 0, false);
-		expect(GUARDIAN_PROVE, S(700));
-		done(results[i], S(702));
-		expect(GUARDIAN_END, S(702));
+		play(sessions[i]);
 	}
-	begin_to_prove(false, 0, false);
-	expect(GUARDIAN_PROVE, S(700));
-	expect(GUARDIAN_KILL, S(720)); /* its disk stalls */
-	expect(GUARDIAN_END, S(720));
 }
 
 TEST(keeper_feeds_while_the_slot_proves_itself_and_goes_on)
 {
 	begin_to_prove(false, 60, false);
-	expect(GUARDIAN_FEED, S(100));
-	expect(GUARDIAN_FEED, S(700));
-	expect(GUARDIAN_PROVE, S(700));
-	done(GUARDIAN_GOOD, S(701));
-	expect(GUARDIAN_FEED, S(710));
-	expect(GUARDIAN_WAIT, S(710));
-	event(GUARDIAN_TOLD, S(711));
-	expect(GUARDIAN_FEED, S(831));
-	expect(GUARDIAN_SYNC, S(831));
+	play("100 feed, 700 feed prove, 701 good, 710 feed wait");
+	play("711 told, 831 feed sync");
 }
 
 TEST(trial_that_is_good_has_yet_to_prove_itself)
 {
 	begin_to_prove(true, 0, false);
-	event(GUARDIAN_NUDGED, S(130));
-	expect(GUARDIAN_LOOK, S(130));
-	done(GUARDIAN_GOOD, S(131));
-	expect(GUARDIAN_WAIT, S(131));
-	expect(GUARDIAN_WAIT, S(400)); /* the deadline is over */
-	expect(GUARDIAN_PROVE, S(700));
-	done(GUARDIAN_GOOD, S(701));
-	expect(GUARDIAN_END, S(701));
+	play("130 nudged look, 131 good wait, 400 wait"); /* the deadline is over */
+	play("700 prove, 701 good end");
 }
 
 TEST(trial_that_turned_bad_has_nothing_to_prove)
 {
 	begin_to_prove(true, 0, false);
-	event(GUARDIAN_NUDGED, S(130));
-	expect(GUARDIAN_LOOK, S(130));
-	done(GUARDIAN_CLOSED, S(131));
-	expect(GUARDIAN_END, S(131));
+	play("130 nudged look, 131 closed end");
 }
 
 TEST(release_does_not_wait_for_the_proof)
 {
 	begin_to_prove(true, 60, true);
-	expect(GUARDIAN_FEED, S(100));
-	event(GUARDIAN_NUDGED, S(101));
-	expect(GUARDIAN_LOOK, S(101));
-	done(GUARDIAN_GOOD, S(102));
-	expect(GUARDIAN_RELEASE, S(102));
-	expect(GUARDIAN_WAIT, S(699));
-	expect(GUARDIAN_PROVE, S(700));
-	done(GUARDIAN_GOOD, S(701));
-	expect(GUARDIAN_END, S(701));
+	play("100 feed, 101 nudged look, 102 good release, 699 wait");
+	play("700 prove, 701 good end");
 }
 
 /* `mark clean` has noted what there is to note; without a watchdog there is nothing left to do. */
 TEST(shutdown_before_the_proof_ends_the_guardian)
 {
 	begin_to_prove(false, 0, false);
-	event(GUARDIAN_TOLD, S(200));
-	expect(GUARDIAN_END, S(200));
+	play("200 told end");
 	begin_to_prove(false, 60, false);
-	event(GUARDIAN_TOLD, S(200));
-	expect(GUARDIAN_FEED, S(320));
-	expect(GUARDIAN_SYNC, S(320));
+	play("200 told, 320 feed sync");
 }
 
-int main(void)
-{
-	return TEST_RUN("guardian_plan", .set_up = start);
-}
+TEST_MAIN("guardian_plan", .set_up = start)

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The guardian's loop, with hands that only take notes; and its arguments. */
-#include <stdio.h>
-#include <string.h>
 
 #include "initramfs/guardian/guardian.h"
-#include "lib/log.h"
 #include "selector/state.h"
 #include "tests/unit/test.h"
 
@@ -25,13 +22,11 @@ static void note(const char *what)
 
 static uint64_t now_ms(void *ctx)
 {
-	(void)ctx;
 	return fake.now;
 }
 
 static enum guardian_event wait_event(void *ctx, uint32_t ms, enum guardian_result *result)
 {
-	(void)ctx;
 	if (fake.job != GUARDIAN_WAIT) {
 		*result = fake.record;
 		fake.job = GUARDIAN_WAIT;
@@ -54,7 +49,6 @@ static bool job(void *ctx, enum guardian_step step)
 		[GUARDIAN_REBOOT] = "reboot ",
 	};
 
-	(void)ctx;
 	note(names[step]);
 	fake.job = fake.no_fork ? GUARDIAN_WAIT : step;
 	return !fake.no_fork;
@@ -62,7 +56,6 @@ static bool job(void *ctx, enum guardian_step step)
 
 static uint32_t orderly(void *ctx)
 {
-	(void)ctx;
 	note("orderly ");
 	return fake.watchdog_s;
 }
@@ -71,7 +64,6 @@ static jmp_buf reset;
 
 static void act(void *ctx, enum guardian_step step)
 {
-	(void)ctx;
 	if (step == GUARDIAN_FEED)
 		fake.feeds++;
 	if (step == GUARDIAN_READ_ONLY)
@@ -100,13 +92,11 @@ static const char *guard(void)
 	return fake.notes;
 }
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	memset(&fake, 0, sizeof(fake));
 	fake.record = GUARDIAN_RECORDED;
 	log_set_level(LOG_LEVEL_ERR);
-	return 0;
 }
 
 TEST(whole_way_to_the_reset)
@@ -224,7 +214,4 @@ TEST(arguments_are_checked)
 	}
 }
 
-int main(void)
-{
-	return TEST_RUN("guardian", .set_up = set_up);
-}
+TEST_MAIN("guardian", .set_up = set_up)

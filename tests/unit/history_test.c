@@ -4,8 +4,6 @@
 #include "selector/history.h"
 #include "tests/unit/states.h"
 
-#include <stdlib.h>
-
 static uint8_t cell[HISTORY_CELL];
 
 TEST(event_comes_back)
@@ -161,7 +159,4 @@ TEST(kinds_have_names)
 	assert_string_equal(history_kind_name((enum history_kind)99), "state");
 }
 
-int main(void)
-{
-	return TEST_RUN("history");
-}
+TEST_MAIN("history")

@@ -2,10 +2,7 @@
 #include "tests/sim/os_sim_here.h"
 
 #include "hooks/hook.h"
-#include "lib/log.h"
 #include "tests/unit/test.h"
-
-#include <signal.h>
 
 #define D HOOK_DIR "/post-mount.d"
 
@@ -15,15 +12,13 @@ static uint64_t idled, longest;
 
 static void idle(void *ctx)
 {
-	(void)ctx;
 	if (os_now_ms() - idled > longest)
 		longest = os_now_ms() - idled;
 	idled = os_now_ms();
 }
 
-static int bare_machine(void **state)
+static void bare_machine(void)
 {
-	(void)state;
 	os_sim_reset();
 	os_sim_log_level(LOG_LEVEL_INFO);
 	idled = longest = 0;
@@ -34,7 +29,6 @@ static int bare_machine(void **state)
 				 .root = "/sysroot",
 				 .idle = idle };
 	snprintf(reason, sizeof(reason), "untouched");
-	return 0;
 }
 
 static void add(const char *name, struct os_sim_child c)
@@ -120,7 +114,7 @@ TEST(a_signal_and_a_program_that_does_not_start_are_failures)
 	add("10-a", (struct os_sim_child){ .status = SIGSEGV });
 	FAILS(hook_run_dir("post-mount", &env, 10, reason), KB_ECHECK);
 	assert_string_equal(reason, "hook 10-a: signal 11");
-	bare_machine(NULL);
+	bare_machine();
 	os_sim_exec(D "/10-b");
 	FAILS(hook_run_dir("post-mount", &env, 10, reason), KB_ECHECK);
 	assert_string_equal(reason, "hook 10-b: cannot be started");
@@ -190,7 +184,4 @@ TEST(a_long_name_is_cut_so_that_the_cause_is_read)
 	assert_non_null(strstr(reason, ": exit 1"));
 }
 
-int main(void)
-{
-	return TEST_RUN("hook", .set_up = bare_machine);
-}
+TEST_MAIN("hook", .set_up = bare_machine)

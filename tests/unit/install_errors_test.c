@@ -5,13 +5,10 @@
  */
 #include "tests/unit/faulty.h"
 #include "tests/unit/install_fixture.h"
-#include "lib/log.h"
 #include "update/install/install_readback.h"
 #include "tests/unit/test.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
-#include <errno.h>
 #include <openssl/evp.h>
 
 #define KIB    1024u
@@ -38,7 +35,7 @@ static bool fail_thread;
 
 EVP_MD_CTX *EVP_MD_CTX_new(void)
 {
-	EVP_MD_CTX *(*real)(void) = (EVP_MD_CTX * (*)(void)) dlsym(RTLD_NEXT, "EVP_MD_CTX_new");
+	__typeof__(EVP_MD_CTX_new) *real = TEST_REAL(EVP_MD_CTX_new);
 
 	return fail_new != 0 && --fail_new == 0 ? NULL : real();
 }
@@ -50,9 +47,7 @@ static uint64_t total[INSTALL_DONE + 1];
 /* Worst of all: the right hash is there, and the call says that it is not. */
 int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *md, unsigned int *s)
 {
-	int (*real)(EVP_MD_CTX *, unsigned char *, unsigned int *) =
-		(int (*)(EVP_MD_CTX *, unsigned char *, unsigned int *))dlsym(RTLD_NEXT,
-									      "EVP_DigestFinal_ex");
+	__typeof__(EVP_DigestFinal_ex) *real = TEST_REAL(EVP_DigestFinal_ex);
 	int rc = real(ctx, md, s);
 
 	if (fail_final == 0 || --fail_final != 0)
@@ -63,9 +58,7 @@ int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *md, unsigned int *s)
 
 int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg)
 {
-	int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
-		(int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(
-			RTLD_NEXT, "pthread_create");
+	__typeof__(pthread_create) *real = TEST_REAL(pthread_create);
 
 	if (!fail_thread)
 		return real(t, a, f, arg);
@@ -90,18 +83,11 @@ static int bundle_of(const uint8_t *root, unsigned nimages, uint64_t sequence)
 
 static void open_bundle(int fd)
 {
-	if (bundle >= 0) {
-		reader_close(&reader);
-		close(bundle);
-	}
-	bundle = fd;
-	OK(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL));
+	fixture_open(&reader, &bundle, fd);
 }
 
 static void progress(void *ctx, enum install_phase now, uint64_t done, uint64_t all)
 {
-	(void)ctx;
-	(void)done;
 	phase = now;
 	phases |= 1u << now;
 	total[now] = all;
@@ -141,9 +127,8 @@ static void new_install(void)
 	phase = INSTALL_CHECK;
 }
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	fixture_fill(image, IMAGE, 1);
 	memset(image + 256 * KIB, 0, 128 * KIB);
 	memcpy(other_image, image, IMAGE);
@@ -155,18 +140,15 @@ static int set_up(void **ctx)
 	bdev_sim_init(&boot_disk, BOOT);
 	new_install();
 	open_bundle(bundle_of(image, 1, 2));
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	fail_new = fail_final = 0;
 	fail_thread = false;
 	bdev_sim_free(&state_disk);
 	bdev_sim_free(&root_disk);
 	bdev_sim_free(&boot_disk);
-	return 0;
 }
 
 static const uint8_t *content(size_t len)

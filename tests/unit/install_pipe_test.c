@@ -11,11 +11,7 @@
 enum kb_err digest_buf(struct digest *d, const void *p, size_t len, uint8_t out[DIGEST_LEN]);
 
 #include "tests/unit/install_fixture.h"
-#include "lib/log.h"
 #include "tests/unit/test.h"
-
-#include <string.h>
-#include <unistd.h>
 
 #define CHUNK  16384u
 #define CHUNKS 9u
@@ -78,12 +74,10 @@ TEST(what_the_decoder_does_later_changes_nothing)
 	close(fd);
 }
 
-int main(int argc, char **argv)
+static void fill_image(void)
 {
-	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
-		return decoder_main();
 	for (unsigned i = 0; i < sizeof(image); i++)
 		image[i] = (uint8_t)(i / 64 + i / CHUNK * 3 + 1);
-	log_set_level(LOG_LEVEL_ERR);
-	return TEST_RUN("install_pipe");
 }
+
+TEST_MAIN("install_pipe", .first = fill_image, .quiet = true, .decoder = decoder_main)

@@ -5,7 +5,6 @@
  */
 #include "tests/unit/faulty.h"
 #include "tests/unit/install_fixture.h"
-#include "lib/log.h"
 #include "selector/store_internal.h"
 #include "tests/unit/test.h"
 
@@ -110,12 +109,7 @@ static void open_bundle(const struct scene *s, void (*twist)(struct fixture_chun
 		.image = im, .nimages = 2, .version = "2.0", .sequence = 2, .twist = twist
 	};
 
-	if (bundle >= 0) {
-		reader_close(&reader);
-		close(bundle);
-	}
-	bundle = fixture_make(&b);
-	OK(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL));
+	fixture_open(&reader, &bundle, fixture_make(&b));
 }
 
 /* Slot a is good; slot b holds an older release, good too, with its manifest. */
@@ -179,18 +173,14 @@ static void play(const struct scene *s)
 	begin(s);
 }
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	play(&scenes[0]);
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	free_devices();
-	return 0;
 }
 
 /* The power goes, and what was not flushed with it; then the state is what the medium has. */
@@ -455,6 +445,8 @@ TEST(no_superblock_follows_one_that_failed)
 				root.fail_write = (struct faulty_when){ w, 1 };
 				events.cut_at = cut;
 				FAILS(install_run(&in), KB_EIO);
+				if (root.writes < w)
+					break; /* as without the failure */
 				bdev_sim_cut(&root_dev.sim, seed * 4 + 1);
 				content(&root_dev, 0, BDEV_ALIGN);
 				assert_all_around(page, image);
@@ -547,8 +539,4 @@ TEST(zeroes_that_are_stored_are_not_found_in_the_seal)
 	assert_installed(&s);
 }
 
-int main(void)
-{
-	log_set_level(0);
-	return TEST_RUN("install_seal", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("install_seal", .set_up = set_up, .tear_down = tear_down, .quiet = true)

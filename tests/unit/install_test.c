@@ -5,23 +5,17 @@
  */
 #include "tests/unit/faulty.h"
 #include "tests/unit/install_fixture.h"
-#include "lib/log.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 #include "update/decoder/decoder_main.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #define KIB    1024u
 #define CHUNK  (16 * KIB)
 #define IMAGE  (640 * KIB)
-#define PART   (4096 * KIB)
+#define PART   (2048 * KIB)
 #define TARGET 1
 
-static char self[4096];
 static struct fixture_log events;
 static struct fixture_dev state_dev, root_dev, boot_dev;
 static struct state state;
@@ -34,14 +28,9 @@ static uint8_t page[PART] __attribute__((aligned(BDEV_ALIGN)));
 
 /* ---------------------------------------------------------------- setting up */
 
-static void open_bundle(const struct fixture_bundle *b)
+static void open_bundle(int next)
 {
-	if (bundle >= 0) {
-		reader_close(&reader);
-		close(bundle);
-	}
-	bundle = fixture_make(b);
-	OK(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL));
+	fixture_open(&reader, &bundle, next);
 }
 
 static void make(const uint8_t *data, bool raw, void (*twist)(struct fixture_chunk *))
@@ -53,7 +42,7 @@ static void make(const uint8_t *data, bool raw, void (*twist)(struct fixture_chu
 					  .sequence = data == image ? 2 : 3,
 					  .twist = twist };
 
-	open_bundle(&b);
+	open_bundle(fixture_make(&b));
 }
 
 static void put(struct fixture_dev *d, uint64_t off, const void *data, size_t len)
@@ -124,31 +113,36 @@ static void new_install(void)
 			       .target = TARGET,
 			       .mode = PLAN_COMMAND,
 			       .nparts = 1,
-			       .helper = self };
+			       .helper = TEST_SELF };
 	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
 	in.part[0].dev = &root_dev.bdev;
 	in.part[0].path = "/dev/vda4";
 }
 
-static int set_up(void **ctx)
+/* As before the install. The bundle stays. */
+static void begin(void)
 {
-	(void)ctx;
+	free_devices();
+	new_devices();
+	new_install();
+}
+
+static void set_up(void)
+{
 	fixture_fill(image, IMAGE, 1);
 	memset(image + 256 * KIB, 0, 128 * KIB);
 	memset(image + 500 * KIB, 0, 5 * KIB);
 	memcpy(image2, image, IMAGE);
 	fixture_fill(before, sizeof(before), 9);
 	fixture_fill(boot_image, sizeof(boot_image), 5);
-	new_devices();
-	new_install();
-	return 0;
+	begin();
+	make(image, false, NULL);
+	forget_events();
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	free_devices();
-	return 0;
 }
 
 /* Slot b as it should be in the end, on the medium, and in the state that the medium has. */
@@ -195,7 +189,6 @@ static void assert_untouched(void)
 
 TEST(puts_a_release_on_trial)
 {
-	make(image, false, NULL);
 	OK(install_run(&in));
 	assert_installed(image);
 	assert_int_equal(state.slot[0].st, STATE_GOOD);
@@ -211,7 +204,6 @@ TEST(takes_chunks_that_are_not_compressed)
 
 TEST(the_same_again_writes_nothing)
 {
-	make(image, false, NULL);
 	OK(install_run(&in));
 	forget_events();
 	in.helper = "/nowhere";
@@ -226,7 +218,6 @@ TEST(the_same_again_in_a_slot_that_lost_its_trust_is_a_new_trial)
 {
 	struct state_slot *t = &state.slot[in.target];
 
-	make(image, false, NULL);
 	OK(install_run(&in));
 	t->st = STATE_GOOD;
 	t->tries = 0;
@@ -240,7 +231,6 @@ TEST(the_same_again_in_a_slot_that_lost_its_trust_is_a_new_trial)
 
 TEST(a_slot_that_is_right_only_needs_its_record)
 {
-	make(image, false, NULL);
 	OK(install_run(&in));
 	state.slot[TARGET] = (struct state_slot){ .st = STATE_BAD };
 	OK(store_save(&store, &state));
@@ -252,7 +242,6 @@ TEST(a_slot_that_is_right_only_needs_its_record)
 
 TEST(only_blocks_that_differ_are_written)
 {
-	make(image, false, NULL);
 	OK(install_run(&in));
 	image2[200 * KIB + 5] ^= 1;
 	image2[400 * KIB] ^= 1;
@@ -270,7 +259,6 @@ TEST(only_blocks_that_differ_are_written)
 
 TEST(only_a_difference_in_the_head)
 {
-	make(image, false, NULL);
 	OK(install_run(&in));
 	image2[100 * KIB] ^= 1;
 	make(image2, false, NULL);
@@ -281,7 +269,6 @@ TEST(only_a_difference_in_the_head)
 
 TEST(old_superblocks_behind_the_image_go)
 {
-	make(image, false, NULL);
 	OK(install_run(&in));
 	put(&root_dev, PART - 64 * KIB, before, 4096);
 	state.slot[TARGET] = (struct state_slot){ .st = STATE_EMPTY };
@@ -305,12 +292,7 @@ TEST(a_partition_that_is_just_large_enough)
 
 TEST(an_image_smaller_than_the_seal)
 {
-	const struct fixture_image im = { "root", boot_image, 20 * KIB, CHUNK, false };
-	const struct fixture_bundle b = {
-		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
-	};
-
-	open_bundle(&b);
+	open_bundle(fixture_root(boot_image, 20 * KIB, CHUNK, false));
 	OK(install_run(&in));
 	assert_memory_equal(content(&root_dev, 0, 20 * KIB), boot_image, 20 * KIB);
 	load();
@@ -319,12 +301,7 @@ TEST(an_image_smaller_than_the_seal)
 
 TEST(large_chunks_that_cross_the_seal)
 {
-	const struct fixture_image im = { "root", image, IMAGE, 512 * KIB, false };
-	const struct fixture_bundle b = {
-		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
-	};
-
-	open_bundle(&b);
+	open_bundle(fixture_root(image, IMAGE, 512 * KIB, false));
 	OK(install_run(&in));
 	assert_installed(image);
 }
@@ -355,7 +332,7 @@ static void open_two_partitions(bool root_first)
 	in.part[1].dev = &boot_dev.bdev;
 	/* boot is right already, and is behind the seal all the same while root is not. */
 	put(&boot_dev, 0, boot_image, sizeof(boot_image));
-	open_bundle(&b);
+	open_bundle(fixture_make(&b));
 	forget_events();
 }
 
@@ -377,9 +354,7 @@ TEST(root_is_sealed_first_and_opened_last)
 	for (unsigned order = 0; order < 2; order++) {
 		unsigned first = 0, last = 0; /* which device is written */
 
-		free_devices();
-		new_devices();
-		new_install();
+		begin();
 		open_two_partitions(order == 1);
 		OK(install_run(&in));
 		for (unsigned i = 0; i < events.n; i++)
@@ -397,7 +372,6 @@ TEST(root_is_sealed_first_and_opened_last)
 
 TEST(refuses_an_image_that_does_not_fit)
 {
-	make(image, false, NULL);
 	root_dev.bdev.size = IMAGE - 4096;
 	FAILS(install_run(&in), KB_ECOMPAT);
 	assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
@@ -425,9 +399,7 @@ TEST(refuses_verity_blocks_below_the_sector)
 		root_dev.bdev.sector = c[i].sector;
 		assert_int_equal(install_run(&in), c[i].result);
 		if (c[i].result == KB_OK) {
-			free_devices();
-			new_devices();
-			new_install();
+			begin();
 			continue;
 		}
 		assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
@@ -438,7 +410,6 @@ TEST(refuses_verity_blocks_below_the_sector)
 
 TEST(refuses_other_classes)
 {
-	make(image, false, NULL);
 	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "boot");
 	FAILS(install_run(&in), KB_ECOMPAT);
 	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
@@ -458,7 +429,6 @@ TEST(a_flipped_byte_is_found_before_the_first_write)
 {
 	enum kb_err e;
 
-	make(image, false, NULL);
 	flip_payload();
 	in.verify_first = true;
 	e = install_run(&in);
@@ -487,7 +457,6 @@ TEST(a_flipped_byte_leaves_the_slot_sealed_and_is_repaired)
 {
 	enum kb_err e;
 
-	make(image, false, NULL);
 	flip_payload();
 	e = install_run(&in);
 	assert_true(e == KB_EDIGEST || e == KB_EFORMAT);
@@ -502,7 +471,6 @@ TEST(a_flipped_byte_leaves_the_slot_sealed_and_is_repaired)
 
 TEST(a_flipped_byte_of_a_table_is_found_before_the_first_write)
 {
-	make(image, false, NULL);
 	fixture_flip(bundle, reader.h.payload_off - 3);
 	FAILS(install_run(&in), KB_EDIGEST);
 	assert_untouched();
@@ -561,7 +529,6 @@ TEST(an_unknown_form_is_found_without_verify_first)
 
 TEST(a_decoder_that_cannot_run_costs_nobody)
 {
-	make(image, false, NULL);
 	in.helper = "/nowhere/helper";
 	FAILS(install_run(&in), KB_EEXEC);
 	assert_int_equal(in.blame, INSTALL_BLAME_SYSTEM);
@@ -570,7 +537,6 @@ TEST(a_decoder_that_cannot_run_costs_nobody)
 
 TEST(a_state_that_cannot_be_written_leaves_the_slot_alone)
 {
-	make(image, false, NULL);
 	state_dev.no_writes = true;
 	FAILS(install_run(&in), KB_EIO);
 	assert_int_equal(in.blame, INSTALL_BLAME_STATE);
@@ -586,9 +552,7 @@ TEST(a_lost_write_is_noticed)
 					  0,	     4096,	PART - INSTALL_TAIL };
 
 	for (unsigned i = 0; i < sizeof(where) / sizeof(where[0]); i++) {
-		free_devices();
-		new_devices();
-		new_install();
+		begin();
 		make(image, false, NULL);
 		root_dev.lie_off = where[i];
 		root_dev.lie_len = 4096;
@@ -610,19 +574,16 @@ TEST(a_lost_write_is_noticed)
  */
 static struct faulty cached_dev;
 
-static void use_cached_dev(uint32_t chunk)
+static void use_cached_dev(void)
 {
-	const struct fixture_image im = { "root", image, IMAGE, chunk, false };
-	const struct fixture_bundle b = {
-		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
-	};
-
-	free_devices();
-	new_devices();
-	new_install();
-	open_bundle(&b);
+	begin();
 	faulty_init(&cached_dev, &root_dev.bdev);
 	in.part[0].dev = &cached_dev.bdev;
+}
+
+static void open_chunks_of(uint32_t chunk)
+{
+	open_bundle(fixture_root(image, IMAGE, chunk, false));
 }
 
 TEST(every_lost_write_is_noticed_behind_a_page_cache)
@@ -632,10 +593,11 @@ TEST(every_lost_write_is_noticed_behind_a_page_cache)
 	for (unsigned i = 0; i < 2; i++) {
 		unsigned n = 0;
 
+		open_chunks_of(chunks[i]);
 		do {
 			enum kb_err e;
 
-			use_cached_dev(chunks[i]);
+			use_cached_dev();
 			cached_dev.lose_write = (struct faulty_when){ ++n, 1 };
 			e = install_run(&in);
 			in.part[0].dev = &root_dev.bdev;
@@ -654,9 +616,7 @@ TEST(a_head_that_cannot_be_written_seals_all_of_the_slot_again)
 	unsigned writes = 0;
 
 	for (unsigned round = 0; round < 2; round++) {
-		free_devices();
-		new_devices();
-		new_install();
+		begin();
 		open_two_partitions(false);
 		faulty_init(&cached_dev, &root_dev.bdev);
 		in.part[0].dev = &cached_dev.bdev;
@@ -676,9 +636,7 @@ TEST(the_first_cause_is_the_one_that_is_told)
 	unsigned writes = 0, others = 0;
 
 	for (unsigned round = 0; round < 2; round++) {
-		free_devices();
-		new_devices();
-		new_install();
+		begin();
 		open_two_partitions(false);
 		faulty_init(&cached_dev, &root_dev.bdev);
 		faulty_init(&other, &boot_dev.bdev);
@@ -701,7 +659,7 @@ TEST(the_first_cause_is_the_one_that_is_told)
 TEST(a_slot_that_cannot_be_looked_at_afresh_is_left_alone)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		use_cached_dev(CHUNK);
+		use_cached_dev();
 		*(i == 0 ? &cached_dev.fail_flush : &cached_dev.fail_drop) =
 			(struct faulty_when){ 1, 1 };
 		FAILS(install_run(&in), KB_EIO);
@@ -720,7 +678,7 @@ TEST(storage_that_writes_wrong_leaves_no_superblock)
 	unsigned writes = 0;
 
 	for (unsigned round = 0; round < 3; round++) {
-		use_cached_dev(CHUNK);
+		use_cached_dev();
 		if (round > 0)
 			cached_dev.flip_write = (struct faulty_when){ writes - (round - 1), 99 };
 		assert_int_equal(install_run(&in), round == 0 ? KB_OK : KB_EIO);
@@ -740,7 +698,7 @@ TEST(what_a_killed_install_left_in_the_cache_is_not_there)
 {
 	static uint8_t whole[IMAGE] __attribute__((aligned(BDEV_ALIGN)));
 
-	use_cached_dev(CHUNK);
+	use_cached_dev();
 	memcpy(whole, image, sizeof(whole));
 	cached_dev.lose_write = (struct faulty_when){ 1, 1 };
 	OK(bdev_write(&cached_dev.bdev, 0, whole, sizeof(whole)));
@@ -751,7 +709,6 @@ TEST(what_a_killed_install_left_in_the_cache_is_not_there)
 
 TEST(blocks_that_cannot_be_read_are_written_anew)
 {
-	make(image, false, NULL);
 	for (unsigned at = 0; at < IMAGE; at += 160 * KIB) {
 		root_dev.dead_off = at;
 		root_dev.dead_len = 4096;
@@ -775,7 +732,6 @@ TEST(everything_in_its_order)
 {
 	unsigned seal, flushed, data, head, i;
 
-	make(image, false, NULL);
 	OK(install_run(&in));
 	seal = first_event(0, 1, FIXTURE_WRITE);
 	/* State and manifest cell, in both copies, each flushed, before anything of the slot. */
@@ -847,9 +803,7 @@ TEST(after_any_power_cut_it_goes_on_and_ends_well)
 	assert_true(total > 40 && total < FIXTURE_EVENTS);
 	for (unsigned cut = 1; cut <= total; cut++) {
 		for (uint64_t seed = 0; seed < 5; seed++) {
-			free_devices();
-			new_devices();
-			new_install();
+			begin();
 			events.cut_at = cut;
 			assert_true(install_run(&in) != KB_OK || cut == total);
 			bdev_sim_cut(&state_dev.sim, seed);
@@ -870,9 +824,7 @@ static void new_devices_that_are_right(void)
 {
 	static const uint8_t zeroes[INSTALL_TAIL];
 
-	free_devices();
-	new_devices();
-	new_install();
+	begin();
 	put(&root_dev, 0, image, IMAGE);
 	put(&root_dev, PART - INSTALL_TAIL, zeroes, sizeof(zeroes));
 	forget_events();
@@ -956,10 +908,7 @@ TEST(a_superblock_stands_only_in_a_whole_block)
 		for (unsigned seed = 5; seed < 8; seed++) {
 			const uint8_t *now;
 
-			tear_down(NULL);
-			set_up(NULL);
-			make(image, true, NULL);
-			put(&root_dev, 0, before, 4096);
+			begin();
 			forget_events();
 			events.cut_at = cut;
 			assert_true(install_run(&in) != KB_OK || cut == total);
@@ -1037,35 +986,16 @@ TEST(progress_only_grows)
 /* ---------------------------------------------------------------- files, threads, sizes */
 
 static struct bdev_file file_dev, file_raw, file_state;
-static char dir[] = "/tmp/keelboot-install-XXXXXX";
-
-static const char *path(const char *name)
-{
-	static char p[2][128];
-	static unsigned n;
-
-	snprintf(p[n ^= 1], sizeof(p[0]), "%s/%s", dir, name);
-	return p[n];
-}
-
-static void make_file(const char *name, uint64_t size)
-{
-	int fd = open(path(name), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, (off_t)size), 0);
-	close(fd);
-}
 
 static void open_files(uint64_t size)
 {
 	enum store_finding found;
 
-	make_file("root", size);
-	make_file("state", STORE_MIN_SIZE);
-	OK(bdev_file_open(&file_state, path("state"), BDEV_FILE_WRITE));
-	OK(bdev_file_open(&file_dev, path("root"), BDEV_FILE_WRITE));
-	OK(bdev_file_open(&file_raw, path("root"), BDEV_FILE_DIRECT));
+	folder_blank("root", size);
+	folder_blank("state", STORE_MIN_SIZE);
+	OK(bdev_file_open(&file_state, folder_at("state"), BDEV_FILE_WRITE));
+	OK(bdev_file_open(&file_dev, folder_at("root"), BDEV_FILE_WRITE));
+	OK(bdev_file_open(&file_raw, folder_at("root"), BDEV_FILE_DIRECT));
 	OK(store_load(&store, &file_state.bdev, &state, &found));
 	state_init(&state, 2);
 	state.slot[0].st = STATE_GOOD;
@@ -1079,23 +1009,19 @@ static void close_files(void)
 	bdev_file_close(&file_dev);
 	bdev_file_close(&file_raw);
 	bdev_file_close(&file_state);
-	unlink(path("root"));
-	unlink(path("state"));
+	unlink(folder_at("root"));
+	unlink(folder_at("state"));
 }
 
 /* 48 MiB: several segments for the thread that reads back. */
 TEST(a_thread_reads_back)
 {
 	static uint8_t big[48u << 20];
-	const struct fixture_image im = { "root", big, sizeof(big), 256 * KIB, false };
-	const struct fixture_bundle b = {
-		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
-	};
 	uint8_t *back;
 
 	fixture_fill(big, sizeof(big), 4);
 	memset(big + (20u << 20), 0, 3u << 20);
-	open_bundle(&b);
+	open_bundle(fixture_root(big, sizeof(big), 256 * KIB, false));
 	open_files(sizeof(big) + (3u << 20));
 	OK(install_run(&in));
 	back = mmap(NULL, sizeof(big), PROT_READ, MAP_SHARED, file_raw.fd, 0);
@@ -1125,7 +1051,7 @@ static int install_huge(const char *where)
 {
 	struct timespec t0, t1;
 
-	snprintf(dir, sizeof(dir), "%s", where);
+	snprintf(folder, sizeof(folder), "%s", where);
 	clock_gettime(CLOCK_MONOTONIC, &t0);
 	if (reader_open(&reader, 9, false, (uint64_t)lseek(9, 0, SEEK_END), NULL) != KB_OK)
 		return 2;
@@ -1147,16 +1073,13 @@ extern void __asan_init(void) __attribute__((weak));
 
 TEST(a_sparse_image_of_64_gib_in_24_mib_of_memory)
 {
-	const struct fixture_image im = { "root", NULL, 64ull << 30, 256 * KIB, false };
-	const struct fixture_bundle b = {
-		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
-	};
-	char cmd[8192];
+	char self[4096] = "", cmd[8192];
 	int status;
 
-	open_bundle(&b);
+	open_bundle(fixture_root(NULL, 64ull << 30, 256 * KIB, false));
+	assert_true(readlink(TEST_SELF, self, sizeof(self) - 1) > 0);
 	assert_int_equal(dup2(bundle, 9), 9);
-	snprintf(cmd, sizeof(cmd), "%s --huge %s", self, dir);
+	snprintf(cmd, sizeof(cmd), "%s --huge %s", self, folder);
 	status = system(cmd);
 	close(9);
 	if (WEXITSTATUS(status) == 5 && &__asan_init != NULL)
@@ -1166,18 +1089,10 @@ TEST(a_sparse_image_of_64_gib_in_24_mib_of_memory)
 
 int main(int argc, char **argv)
 {
-	ssize_t n;
-	int rc;
-
-	if (argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
-		return decoder_main();
-	log_set_level(0);
 	if (argc == 3 && strcmp(argv[1], "--huge") == 0)
 		return install_huge(argv[2]);
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n <= 0 || mkdtemp(dir) == NULL)
-		return 1;
-	rc = TEST_RUN("install", .set_up = set_up, .tear_down = tear_down);
-	rmdir(dir);
-	return rc;
+	return test_main(argc, argv,
+			 &(struct test_group){ "install", .set_up = set_up, .tear_down = tear_down,
+					       .first = folder_make, .last = folder_remove,
+					       .quiet = true, .decoder = decoder_main });
 }

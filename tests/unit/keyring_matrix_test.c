@@ -5,57 +5,39 @@
  */
 #include "cli/key/key_file.h"
 #include "lib/bytes.h"
-#include "lib/log.h"
 #include "update/keys/keyring.h"
 #include "update/wire/keyring_survey.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #define CAP   16384
 #define NKEYS 4 /* of them 0 and 2 are Ed25519, 1 and 3 P-256 */
 
-static char dir[64];
 static struct key_file key[NKEYS];
 static uint8_t header[512], area[CAP];
 static size_t area_len;
 static struct keyring ring;
 
-static int setup_all(void **state)
+static void setup_all(void)
 {
-	(void)state;
-	log_set_level(LOG_LEVEL_ERR - 1);
-	snprintf(dir, sizeof(dir), "/tmp/keyring_matrix_test.XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return -1;
-	for (unsigned i = 0; i < NKEYS; i++) {
-		char path[96];
+	static const char *const names[NKEYS] = { "0", "1", "2", "3" };
 
-		snprintf(path, sizeof(path), "%s/%u", dir, i);
-		if (key_file_generate(path, i % 2 == 0 ? KEYRING_ED25519 : KEYRING_ECDSA_P256,
-				      &key[i]) != KB_OK)
-			return -1;
-	}
+	folder_make();
+	for (unsigned i = 0; i < NKEYS; i++)
+		OK(key_file_generate(folder_at(names[i]),
+				     i % 2 == 0 ? KEYRING_ED25519 : KEYRING_ECDSA_P256, &key[i]));
 	for (unsigned i = 0; i < sizeof(header); i++)
 		header[i] = (uint8_t)(i * 13 + 1);
-	return 0;
 }
 
-static int teardown_all(void **state)
+static void teardown_all(void)
 {
-	char cmd[128];
-
-	(void)state;
 	for (unsigned i = 0; i < NKEYS; i++)
 		key_file_free(&key[i]);
 	keyring_free(&ring);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return system(cmd);
+	folder_remove();
 }
 
 /* ---------------------------------------------------------------- signatures of all kinds */
@@ -231,30 +213,22 @@ static void area_add(const struct made *m)
 
 enum standing { KNOWN, UNKNOWN, RETIRED, KNOWN_AND_RETIRED, STANDING_COUNT };
 
-static void put(const char *folder, unsigned i)
+static void put(const char *to, unsigned i)
 {
-	char cmd[256];
-
-	snprintf(cmd, sizeof(cmd), "mkdir -p %s/%s && cp %s/%u.pem %s/%s/key-%u.pem", dir, folder,
-		 dir, i, dir, folder, i);
-	assert_int_equal(system(cmd), 0);
+	folder_run("mkdir -p %s && cp %u.pem %s/key-%u.pem", to, i, to, i);
 }
 
 /* A keyring of files, in which key i stands so, beside one that signed nothing. */
 static void load(unsigned i, enum standing standing)
 {
-	char path[96];
-
-	snprintf(path, sizeof(path), "rm -rf %s/ring", dir);
-	assert_int_equal(system(path), 0);
+	folder_run("rm -rf ring");
 	put("ring", (i + 2) % NKEYS);
 	if (standing == KNOWN || standing == KNOWN_AND_RETIRED)
 		put("ring", i);
 	if (standing == RETIRED || standing == KNOWN_AND_RETIRED)
 		put("ring/retired.d", i);
-	snprintf(path, sizeof(path), "%s/ring", dir);
 	keyring_free(&ring);
-	OK(keyring_load(&ring, path));
+	OK(keyring_load(&ring, folder_at("ring")));
 }
 
 /* ---------------------------------------------------------------- tests */
@@ -364,14 +338,12 @@ TEST(a_key_under_two_names_counts_once)
 {
 	struct keyring_verdict v;
 	struct made m;
-	char path[96], cmd[256];
+	char names[96];
 
 	load(0, KNOWN);
-	snprintf(cmd, sizeof(cmd), "cp %s/ring/key-0.pem %s/ring/another.pem", dir, dir);
-	assert_int_equal(system(cmd), 0);
-	snprintf(path, sizeof(path), "%s/ring", dir);
+	folder_run("cp ring/key-0.pem ring/another.pem");
 	keyring_free(&ring);
-	OK(keyring_open(&ring, path, 2));
+	OK(keyring_open(&ring, folder_at("ring"), 2));
 	assert_int_equal(ring.n, 2);
 	assert_true(make(SIG_RIGHT, 0, &m));
 	area_begin();
@@ -382,20 +354,17 @@ TEST(a_key_under_two_names_counts_once)
 	assert_true(make(SIG_RIGHT, 2, &m));
 	area_add(&m);
 	OK(keyring_check(&ring, header, area, CAP, &v));
-	keyring_signers(&ring, &v, path, sizeof(path));
-	assert_string_equal(path, "another, key-2");
+	keyring_signers(&ring, &v, names, sizeof(names));
+	assert_string_equal(names, "another, key-2");
 }
 
 TEST(a_ring_with_fewer_keys_than_must_sign_is_refused)
 {
-	char path[96];
-
 	load(0, KNOWN_AND_RETIRED); /* one of the two is left */
 	keyring_free(&ring);
-	snprintf(path, sizeof(path), "%s/ring", dir);
-	FAILS(keyring_open(&ring, path, 2), KB_EINVAL);
+	FAILS(keyring_open(&ring, folder_at("ring"), 2), KB_EINVAL);
 	assert_int_equal(ring.n, 0);
-	OK(keyring_open(&ring, path, 1));
+	OK(keyring_open(&ring, folder_at("ring"), 1));
 	assert_int_equal(ring.n, 1);
 	assert_int_equal(ring.nretired, 1);
 }
@@ -404,40 +373,37 @@ TEST(a_ring_with_fewer_keys_than_must_sign_is_refused)
 TEST(a_retired_key_that_cannot_be_read_leaves_none_trusted)
 {
 	static const char *const spoil[] = {
-		"echo rubbish > %s/ring/retired.d/key-0.pem",
-		": > %s/ring/retired.d/key-0.pem",
-		"cd %s/ring/retired.d && ln -sf nowhere key-0.pem",
-		"cd %s/ring/retired.d && rm key-0.pem && mkdir key-0.pem",
-		"cd %s/ring && rm -r retired.d && : > retired.d",
-		"cd %s/ring && rm -r retired.d && ln -s nowhere retired.d",
-		"echo lost in 2020 > %s/ring/retired.d/why.txt",
-		": > %s/ring/retired.d/.hidden",
-		"mkdir %s/ring/retired.d/older",
+		"echo rubbish > ring/retired.d/key-0.pem",
+		": > ring/retired.d/key-0.pem",
+		"cd ring/retired.d && ln -sf nowhere key-0.pem",
+		"cd ring/retired.d && rm key-0.pem && mkdir key-0.pem",
+		"cd ring && rm -r retired.d && : > retired.d",
+		"cd ring && rm -r retired.d && ln -s nowhere retired.d",
+		"echo lost in 2020 > ring/retired.d/why.txt",
+		": > ring/retired.d/.hidden",
+		"mkdir ring/retired.d/older",
 		/* Two keys, of which only the first would be retired. */
-		"cd %s && cat 1.pem 0.pem > ring/retired.d/key-0.pem",
-		"cd %s && (cat 1.pem; printf '\\0'; cat 0.pem) > ring/retired.d/key-0.pem",
+		"cat 1.pem 0.pem > ring/retired.d/key-0.pem",
+		"(cat 1.pem; printf '\\0'; cat 0.pem) > ring/retired.d/key-0.pem",
 		/* A key of X25519. */
 		"echo '-----BEGIN PUBLIC KEY-----\n"
 		"MCowBQYDK2VuAyEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
-		"-----END PUBLIC KEY-----' > %s/ring/retired.d/key-0.pem",
+		"-----END PUBLIC KEY-----' > ring/retired.d/key-0.pem",
 		/* A point of P-256 that is said to lie on another curve. */
 		"echo '-----BEGIN PUBLIC KEY-----\n"
 		"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQYDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n"
 		"6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n"
-		"-----END PUBLIC KEY-----' > %s/ring/retired.d/key-0.pem",
+		"-----END PUBLIC KEY-----' > ring/retired.d/key-0.pem",
 	};
 	static struct keyring_survey survey;
-	char path[96], cmd[320];
 
 	for (unsigned i = 0; i < sizeof(spoil) / sizeof(spoil[0]); i++) {
 		load(0, KNOWN_AND_RETIRED);
 		keyring_free(&ring);
-		snprintf(cmd, sizeof(cmd), spoil[i], dir);
-		assert_int_equal(system(cmd), 0);
-		snprintf(path, sizeof(path), "%s/ring", dir);
-		FAILS(keyring_load(&ring, path), KB_EFORMAT);
+		folder_run("%s", spoil[i]);
+		FAILS(keyring_load(&ring, folder_at("ring")), KB_EFORMAT);
 		assert_int_equal(ring.n, 0);
-		keyring_survey_read(&survey, path);
+		keyring_survey_read(&survey, folder_at("ring"));
 		assert_int_equal(survey.ntrusted, 0);
 	}
 }
@@ -448,19 +414,15 @@ TEST(a_retired_key_is_retired_whatever_its_file_is_called)
 		"key-0.pub", "key-0.pem.old", ".key-0.pem", "key-0", "...", "$(printf %0200d 0).pem"
 	};
 	static struct keyring_survey survey;
-	char path[96], cmd[320];
 
-	snprintf(path, sizeof(path), "%s/ring", dir);
 	for (unsigned i = 0; i < sizeof(rename) / sizeof(rename[0]); i++) {
 		load(0, KNOWN_AND_RETIRED);
 		keyring_free(&ring);
-		snprintf(cmd, sizeof(cmd), "cd %s/ring/retired.d && mv key-0.pem %s", dir,
-			 rename[i]);
-		assert_int_equal(system(cmd), 0);
-		OK(keyring_load(&ring, path));
+		folder_run("cd ring/retired.d && mv key-0.pem %s", rename[i]);
+		OK(keyring_load(&ring, folder_at("ring")));
 		assert_int_equal(ring.n, 1);
 		assert_int_equal(ring.nretired, 1);
-		keyring_survey_read(&survey, path);
+		keyring_survey_read(&survey, folder_at("ring"));
 		assert_int_equal(survey.ntrusted, 1);
 		assert_int_equal(survey.nretired, 1);
 	}
@@ -469,23 +431,14 @@ TEST(a_retired_key_is_retired_whatever_its_file_is_called)
 /* Only OpenSSL can tell; process 1 believes it to be a key. */
 TEST(a_retired_key_beside_the_curve_leaves_none_trusted)
 {
-	char path[96], cmd[320];
-
 	load(0, KNOWN_AND_RETIRED);
 	keyring_free(&ring);
-	snprintf(cmd, sizeof(cmd),
-		 "echo '-----BEGIN PUBLIC KEY-----\n"
-		 "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n"
-		 "6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9A==\n"
-		 "-----END PUBLIC KEY-----' > %s/ring/retired.d/key-0.pem",
-		 dir);
-	assert_int_equal(system(cmd), 0);
-	snprintf(path, sizeof(path), "%s/ring", dir);
-	FAILS(keyring_load(&ring, path), KB_EFORMAT);
+	folder_run("echo '-----BEGIN PUBLIC KEY-----\n"
+		   "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n"
+		   "6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9A==\n"
+		   "-----END PUBLIC KEY-----' > ring/retired.d/key-0.pem");
+	FAILS(keyring_load(&ring, folder_at("ring")), KB_EFORMAT);
 	assert_int_equal(ring.n, 0);
 }
 
-int main(void)
-{
-	return TEST_RUN("keyring_matrix", .first = setup_all, .last = teardown_all);
-}
+TEST_MAIN("keyring_matrix", .first = setup_all, .last = teardown_all, .quiet = true)

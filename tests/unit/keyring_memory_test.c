@@ -4,18 +4,12 @@
  * them fail from each one on. What can be read of the retired keys then must not be less, or none
  * is trusted: a key that has lost its id is not found among them.
  */
-#include "lib/log.h"
 #include "lib/util.h"
 #include "update/keys/keyring.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
 #include <limits.h>
 #include <openssl/crypto.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 /* Two of Ed25519, and that of RFC 6979 A.2.5. Not made here: OpenSSL takes another allocator only
  * before it has done anything. */
@@ -42,69 +36,42 @@ static bool fails(void)
 
 static void *failing_malloc(size_t n, const char *file, int line)
 {
-	(void)file;
-	(void)line;
 	return fails() ? NULL : malloc(n);
 }
 
 static void *failing_realloc(void *p, size_t n, const char *file, int line)
 {
-	(void)file;
-	(void)line;
 	return fails() ? NULL : realloc(p, n);
 }
 
 static void plain_free(void *p, const char *file, int line)
 {
-	(void)file;
-	(void)line;
 	free(p);
 }
 
 /* ---------------------------------------------------------------- fixture */
 
-static char dir[] = "/tmp/keyring_memory_test.XXXXXX";
-
-static void put(const char *folder, unsigned i)
+static void put(const char *to, unsigned i)
 {
-	char path[96];
-	FILE *f;
+	char name[96], text[512];
 
-	snprintf(path, sizeof(path), "%s/%s%u.pem", dir, folder, i);
-	f = fopen(path, "we");
-	assert_non_null(f);
-	fprintf(f, "-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n", keys[i]);
-	assert_int_equal(fclose(f), 0);
+	snprintf(name, sizeof(name), "%s%u.pem", to, i);
+	snprintf(text, sizeof(text), "-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n",
+		 keys[i]);
+	folder_put(name, text);
 }
 
-static int setup_all(void **state)
+static void setup_all(void)
 {
-	(void)state;
-	log_set_level(LOG_LEVEL_ERR - 1); /* the tests provoke what would be told */
-	if (CRYPTO_set_mem_functions(failing_malloc, failing_realloc, plain_free) != 1)
-		return -1;
-	return mkdtemp(dir) == NULL;
-}
-
-static int teardown_all(void **state)
-{
-	char cmd[96];
-
-	(void)state;
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return system(cmd);
+	assert_int_equal(CRYPTO_set_mem_functions(failing_malloc, failing_realloc, plain_free), 1);
+	folder_make();
 }
 
 /* ---------------------------------------------------------------- tests */
 
 static void retire(unsigned i)
 {
-	char cmd[96];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf %s/*", dir);
-	assert_int_equal(system(cmd), 0);
-	snprintf(cmd, sizeof(cmd), "%s/" KEYRING_RETIRED_DIR, dir);
-	assert_int_equal(mkdir(cmd, 0700), 0);
+	folder_run("rm -rf * && mkdir " KEYRING_RETIRED_DIR);
 	for (unsigned k = 0; k < NKEYS; k++)
 		put("", k);
 	put(KEYRING_RETIRED_DIR "/", i);
@@ -122,7 +89,7 @@ static bool load(unsigned retired, unsigned n)
 	snprintf(name, sizeof(name), "%u", retired);
 	allocations = 0;
 	fail_at = n;
-	err = keyring_load(&k, dir);
+	err = keyring_load(&k, folder);
 	fail_at = 0;
 	reached = allocations >= n;
 	if (err != KB_OK)
@@ -153,7 +120,4 @@ TEST(a_key_stays_retired_whatever_allocation_fails)
 	}
 }
 
-int main(void)
-{
-	return TEST_RUN("keyring_memory", .first = setup_all, .last = teardown_all);
-}
+TEST_MAIN("keyring_memory", .first = setup_all, .last = folder_remove, .quiet = true)

@@ -4,9 +4,6 @@
 #include "lib/bytes.h"
 #include "tests/unit/test.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #define BEGIN "-----BEGIN PUBLIC KEY-----\n"
 #define END   "-----END PUBLIC KEY-----\n"
 
@@ -187,7 +184,4 @@ TEST(published_keys_are_known)
 	assert_null(keyring_pem_published(spki, 0));
 }
 
-int main(void)
-{
-	return TEST_RUN("keyring_pem");
-}
+TEST_MAIN("keyring_pem")

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/wire/keyring_survey.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #define ED25519 0x70 /* the last byte of the algorithm's name */
 #define X25519	0x6e
@@ -22,7 +14,7 @@ static unsigned lists, fail_list; /* this one fails, from 1 */
 /* os_list() asks so; the C library itself does not. */
 long syscall(long number, ...)
 {
-	long (*real)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+	__typeof__(syscall) *real = TEST_REAL(syscall);
 	long arg[6];
 	va_list ap;
 
@@ -37,15 +29,14 @@ long syscall(long number, ...)
 	return real(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 }
 
-static char dir[] = "/tmp/keelboot-survey-XXXXXX";
 static struct keyring_survey s;
 
-static void write_file(const char *folder, const char *name, const char *text, size_t blank)
+static void write_file(const char *to, const char *name, const char *text, size_t blank)
 {
 	char path[PATH];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	snprintf(path, sizeof(path), "%s/%s", to, name);
 	f = fopen(path, "we");
 	assert_non_null(f);
 	fprintf(f, "%s%*s", text, (int)blank, "");
@@ -78,29 +69,13 @@ static void make_folder(const char *path)
 	assert_int_equal(mkdir(path, 0700), 0);
 }
 
-static int set_up(void **ctx)
-{
-	(void)ctx;
-	strcpy(dir + strlen(dir) - 6, "XXXXXX");
-	return mkdtemp(dir) == NULL;
-}
-
-static int tear_down(void **ctx)
-{
-	char command[64];
-
-	(void)ctx;
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
-}
-
 TEST(each_key_is_told_once_by_the_name_of_its_file)
 {
-	write_file(dir, "b.pem", pem(ED25519, 2, ""), 0);
-	write_file(dir, "a.pem", pem(ED25519, 1, ""), 0);
-	write_file(dir, "c.pem", pem(ED25519, 1, ""), 0);
-	write_file(dir, "d.key", pem(ED25519, 3, ""), 0);
-	keyring_survey_read(&s, dir);
+	write_file(folder, "b.pem", pem(ED25519, 2, ""), 0);
+	write_file(folder, "a.pem", pem(ED25519, 1, ""), 0);
+	write_file(folder, "c.pem", pem(ED25519, 1, ""), 0);
+	write_file(folder, "d.key", pem(ED25519, 3, ""), 0);
+	keyring_survey_read(&s, folder);
 	assert_int_equal(s.ntrusted, 2);
 	assert_int_equal(s.nretired, 0);
 	assert_string_equal(s.trusted[0].name, "a.pem");
@@ -113,12 +88,12 @@ TEST(a_key_that_is_retired_is_not_trusted)
 {
 	char retired[PATH];
 
-	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, dir);
+	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, folder);
 	make_folder(retired);
-	write_file(dir, "a.pem", pem(ED25519, 1, ""), 0);
-	write_file(dir, "b.pem", pem(ED25519, 2, ""), 0);
+	write_file(folder, "a.pem", pem(ED25519, 1, ""), 0);
+	write_file(folder, "b.pem", pem(ED25519, 2, ""), 0);
 	write_file(retired, "old.pem", pem(ED25519, 1, ""), 0);
-	keyring_survey_read(&s, dir);
+	keyring_survey_read(&s, folder);
 	assert_int_equal(s.nretired, 1);
 	assert_int_equal(s.ntrusted, 1);
 	assert_string_equal(s.trusted[0].name, "b.pem");
@@ -127,19 +102,19 @@ TEST(a_key_that_is_retired_is_not_trusted)
 /* By the rules of keyring_load(): else the two would tell of different keys. */
 TEST(what_is_no_key_is_left_out)
 {
-	write_file(dir, "a.pem", "not a key\n", 0);
-	write_file(dir, "b.pem", pem(X25519, 1, ""), 0);
-	write_file(dir, "c.pem", pem(ED25519, 2, "A"), 0);
-	write_file(dir, "e.pem", "-----BEGIN PUBLIC KEY-----\n", 0);
-	write_file(dir, "d.pem", pem(ED25519, 3, ""), KEYRING_PEM_MAX);
-	keyring_survey_read(&s, dir);
+	write_file(folder, "a.pem", "not a key\n", 0);
+	write_file(folder, "b.pem", pem(X25519, 1, ""), 0);
+	write_file(folder, "c.pem", pem(ED25519, 2, "A"), 0);
+	write_file(folder, "e.pem", "-----BEGIN PUBLIC KEY-----\n", 0);
+	write_file(folder, "d.pem", pem(ED25519, 3, ""), KEYRING_PEM_MAX);
+	keyring_survey_read(&s, folder);
 	assert_int_equal(s.ntrusted, 0);
 }
 
 /* A folder of keys whose path has so many bytes; it is opened. */
 static int make_deep(char deep[PATH], int len)
 {
-	char *end = deep + sprintf(deep, "%s", dir);
+	char *end = deep + sprintf(deep, "%s", folder);
 	int fd;
 
 	while (end < deep + len) {
@@ -153,12 +128,9 @@ static int make_deep(char deep[PATH], int len)
 	return fd;
 }
 
-static void link_into(int folder, const char *name)
+static void link_into(int to, const char *name)
 {
-	char key[64];
-
-	snprintf(key, sizeof(key), "%s/1", dir);
-	assert_int_equal(linkat(AT_FDCWD, key, folder, name, 0), 0);
+	assert_int_equal(linkat(AT_FDCWD, folder_at("1"), to, name, 0), 0);
 }
 
 TEST(a_path_that_is_too_long_is_not_read_in_part)
@@ -166,8 +138,8 @@ TEST(a_path_that_is_too_long_is_not_read_in_part)
 	char deep[PATH];
 	int fd;
 
-	write_file(dir, "1", pem(ED25519, 1, ""), 0);
-	write_file(dir, "2", pem(ED25519, 2, ""), 0);
+	write_file(folder, "1", pem(ED25519, 1, ""), 0);
+	write_file(folder, "2", pem(ED25519, 2, ""), 0);
 	fd = make_deep(deep, 4085);
 	link_into(fd, "123456789"); /* 4,095 bytes of path */
 	link_into(fd, "123456789.pem");
@@ -185,7 +157,7 @@ TEST(a_folder_whose_retired_keys_have_no_path_has_no_keys)
 	char deep[PATH];
 	int fd;
 
-	write_file(dir, "1", pem(ED25519, 1, ""), 0);
+	write_file(folder, "1", pem(ED25519, 1, ""), 0);
 	fd = make_deep(deep, 4096 - (int)strlen("/" KEYRING_RETIRED_DIR));
 	assert_int_equal(mkdirat(fd, KEYRING_RETIRED_DIR, 0700), 0);
 	link_into(fd, KEYRING_RETIRED_DIR "/a.pem");
@@ -199,16 +171,16 @@ TEST(a_name_may_be_as_long_as_file_systems_have_it)
 {
 	char retired[PATH], name[256];
 
-	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, dir);
+	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, folder);
 	make_folder(retired);
 	for (int len = 62; len <= 255; len = len == 65 ? 255 : len + 1) {
 		snprintf(name, sizeof(name), "%0*d.pem", len - 4, 0);
-		write_file(dir, name, pem(ED25519, (uint8_t)len, ""), 0);
+		write_file(folder, name, pem(ED25519, (uint8_t)len, ""), 0);
 	}
-	keyring_survey_read(&s, dir);
+	keyring_survey_read(&s, folder);
 	assert_int_equal(s.ntrusted, 5);
 	write_file(retired, name, pem(ED25519, 255, ""), 0);
-	keyring_survey_read(&s, dir);
+	keyring_survey_read(&s, folder);
 	assert_int_equal(s.ntrusted, 4);
 	assert_int_equal(s.nretired, 1);
 }
@@ -220,9 +192,9 @@ TEST(of_one_key_under_many_names_the_first_is_told)
 
 	for (unsigned i = 0; i < 60; i++) {
 		snprintf(name, sizeof(name), "%02u.pem", i * 37 % 60);
-		write_file(dir, name, pem(ED25519, (uint8_t)(1 + i * 37 % 60 / 20), ""), 0);
+		write_file(folder, name, pem(ED25519, (uint8_t)(1 + i * 37 % 60 / 20), ""), 0);
 	}
-	keyring_survey_read(&s, dir);
+	keyring_survey_read(&s, folder);
 	assert_int_equal(s.ntrusted, 3);
 	assert_string_equal(s.trusted[0].name, "00.pem");
 	assert_string_equal(s.trusted[1].name, "20.pem");
@@ -235,10 +207,10 @@ TEST(files_that_are_no_keys_take_no_room)
 
 	for (unsigned i = 0; i < 80; i++) {
 		snprintf(name, sizeof(name), "%02u.txt", i);
-		write_file(dir, name, "", 0);
+		write_file(folder, name, "", 0);
 	}
-	write_file(dir, "z.pem", pem(ED25519, 1, ""), 0);
-	keyring_survey_read(&s, dir);
+	write_file(folder, "z.pem", pem(ED25519, 1, ""), 0);
+	keyring_survey_read(&s, folder);
 	assert_int_equal(s.ntrusted, 1);
 	assert_string_equal(s.trusted[0].name, "z.pem");
 }
@@ -250,14 +222,15 @@ TEST(with_too_many_keys_none_is_told)
 
 	for (unsigned i = 1; i <= 65; i++) {
 		snprintf(name, sizeof(name), "%02u.pem", i);
-		write_file(dir, name, pem(ED25519, (uint8_t)(1 + i % KEYRING_SURVEY_MAX), ""), 0);
-		keyring_survey_read(&s, dir);
+		write_file(folder, name, pem(ED25519, (uint8_t)(1 + i % KEYRING_SURVEY_MAX), ""),
+			   0);
+		keyring_survey_read(&s, folder);
 		assert_int_equal(s.ntrusted, i > 64 ? 0 : i < 16 ? i : 16);
 	}
-	snprintf(path, sizeof(path), "%s/65.pem", dir);
+	snprintf(path, sizeof(path), "%s/65.pem", folder);
 	assert_int_equal(unlink(path), 0);
-	write_file(dir, "64.pem", pem(ED25519, 99, ""), 0); /* the 17th */
-	keyring_survey_read(&s, dir);
+	write_file(folder, "64.pem", pem(ED25519, 99, ""), 0); /* the 17th */
+	keyring_survey_read(&s, folder);
 	assert_int_equal(s.ntrusted, 0);
 }
 
@@ -266,13 +239,13 @@ TEST(with_too_many_retired_files_no_key_is_told)
 {
 	char retired[PATH], name[16];
 
-	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, dir);
+	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, folder);
 	make_folder(retired);
-	write_file(dir, "a.pem", pem(ED25519, 1, ""), 0);
+	write_file(folder, "a.pem", pem(ED25519, 1, ""), 0);
 	for (unsigned i = 1; i <= 65; i++) {
 		snprintf(name, sizeof(name), "%u.pem", i);
 		write_file(retired, name, pem(ED25519, 2, ""), 0);
-		keyring_survey_read(&s, dir);
+		keyring_survey_read(&s, folder);
 		assert_int_equal(s.ntrusted, i <= 64);
 		assert_int_equal(s.nretired, i <= 64);
 	}
@@ -282,13 +255,13 @@ TEST(with_too_many_retired_keys_no_key_is_told)
 {
 	char retired[PATH], name[16];
 
-	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, dir);
+	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, folder);
 	make_folder(retired);
-	write_file(dir, "a.pem", pem(ED25519, 200, ""), 0);
+	write_file(folder, "a.pem", pem(ED25519, 200, ""), 0);
 	for (unsigned i = 1; i <= KEYRING_SURVEY_MAX + 1; i++) {
 		snprintf(name, sizeof(name), "%u.pem", i);
 		write_file(retired, name, pem(ED25519, (uint8_t)i, ""), 0);
-		keyring_survey_read(&s, dir);
+		keyring_survey_read(&s, folder);
 		assert_int_equal(s.ntrusted, i <= KEYRING_SURVEY_MAX);
 		assert_int_equal(s.nretired, i <= KEYRING_SURVEY_MAX ? i : 0);
 	}
@@ -300,19 +273,19 @@ TEST(a_folder_that_cannot_be_listed_whole_has_no_keys)
 	char retired[PATH];
 	unsigned last;
 
-	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, dir);
+	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, folder);
 	make_folder(retired);
-	write_file(dir, "a.pem", pem(ED25519, 1, ""), 0);
-	write_file(dir, "b.pem", pem(ED25519, 2, ""), 0);
+	write_file(folder, "a.pem", pem(ED25519, 1, ""), 0);
+	write_file(folder, "b.pem", pem(ED25519, 2, ""), 0);
 	write_file(retired, "old.pem", pem(ED25519, 1, ""), 0);
 	lists = 0;
-	keyring_survey_read(&s, dir);
+	keyring_survey_read(&s, folder);
 	assert_int_equal(s.ntrusted, 1);
 	last = lists;
 	assert_int_equal(last, 4); /* of each folder, what is in it and that there is no more */
 	for (fail_list = 1; fail_list <= last; fail_list++) {
 		lists = 0;
-		keyring_survey_read(&s, dir);
+		keyring_survey_read(&s, folder);
 		assert_int_equal(s.ntrusted, 0);
 		assert_int_equal(s.nretired, 0);
 	}
@@ -325,7 +298,4 @@ TEST(a_folder_that_is_not_there_has_no_keys)
 	assert_int_equal(s.ntrusted + s.nretired, 0);
 }
 
-int main(void)
-{
-	return TEST_RUN("keyring_survey", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("keyring_survey", .set_up = folder_make, .tear_down = folder_remove)

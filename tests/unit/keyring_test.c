@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/key/key_file.h"
 #include "lib/bytes.h"
-#include "lib/log.h"
 #include "update/keys/keyring.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #define CAP 16384
 
@@ -27,7 +18,7 @@ static int verify_result = 1, fail_verify_init, fail_md_new; /* 1: the real one 
 
 EVP_MD_CTX *EVP_MD_CTX_new(void)
 {
-	EVP_MD_CTX *(*real)(void) = (EVP_MD_CTX * (*)(void)) dlsym(RTLD_NEXT, "EVP_MD_CTX_new");
+	__typeof__(EVP_MD_CTX_new) *real = TEST_REAL(EVP_MD_CTX_new);
 
 	return fail_md_new ? NULL : real();
 }
@@ -35,9 +26,7 @@ EVP_MD_CTX *EVP_MD_CTX_new(void)
 int EVP_DigestVerifyInit(EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx, const EVP_MD *type, ENGINE *e,
 			 EVP_PKEY *pkey)
 {
-	int (*real)(EVP_MD_CTX *, EVP_PKEY_CTX **, const EVP_MD *, ENGINE *, EVP_PKEY *) =
-		(int (*)(EVP_MD_CTX *, EVP_PKEY_CTX **, const EVP_MD *, ENGINE *, EVP_PKEY *))dlsym(
-			RTLD_NEXT, "EVP_DigestVerifyInit");
+	__typeof__(EVP_DigestVerifyInit) *real = TEST_REAL(EVP_DigestVerifyInit);
 
 	return fail_verify_init ? -1 : real(ctx, pctx, type, e, pkey);
 }
@@ -45,9 +34,7 @@ int EVP_DigestVerifyInit(EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx, const EVP_MD *typ
 int EVP_DigestVerify(EVP_MD_CTX *ctx, const unsigned char *sig, size_t siglen,
 		     const unsigned char *tbs, size_t tbslen)
 {
-	int (*real)(EVP_MD_CTX *, const unsigned char *, size_t, const unsigned char *, size_t) =
-		(int (*)(EVP_MD_CTX *, const unsigned char *, size_t, const unsigned char *,
-			 size_t))dlsym(RTLD_NEXT, "EVP_DigestVerify");
+	__typeof__(EVP_DigestVerify) *real = TEST_REAL(EVP_DigestVerify);
 
 	return verify_result != 1 ? verify_result : real(ctx, sig, siglen, tbs, tbslen);
 }
@@ -67,8 +54,7 @@ static bool fails(void)
 
 struct dirent64 *readdir64(DIR *d)
 {
-	struct dirent64 *(*real)(DIR *) =
-		(struct dirent64 * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir64");
+	__typeof__(readdir64) *real = TEST_REAL(readdir64);
 
 	return fails() ? NULL : real(d);
 }
@@ -80,69 +66,37 @@ ssize_t read(int fd, void *buf, size_t len)
 
 /* ---------------------------------------------------------------- fixture */
 
-static char dir[64];
 static struct key_file ed, ed2, ec;
 static uint8_t header[512], area[CAP];
 static struct keyring ring;
 
-static const char *in_dir(const char *name)
+static void setup_all(void)
 {
-	static char path[4][128];
-	static unsigned i;
-
-	i = (i + 1) % 4;
-	snprintf(path[i], sizeof(path[i]), "%s/%s", dir, name);
-	return path[i];
-}
-
-static void put(const char *name, const char *text)
-{
-	FILE *f = fopen(in_dir(name), "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
-
-static int setup_all(void **state)
-{
-	(void)state;
-	log_set_level(LOG_LEVEL_ERR - 1); /* the tests provoke what would be told */
-	snprintf(dir, sizeof(dir), "/tmp/keyring_test.XXXXXX");
-	if (mkdtemp(dir) == NULL || key_file_generate(in_dir("10-ed"), KEYRING_ED25519, &ed) ||
-	    key_file_generate(in_dir("30-ed2"), KEYRING_ED25519, &ed2) ||
-	    key_file_generate(in_dir("20-ec"), KEYRING_ECDSA_P256, &ec))
-		return -1;
+	folder_make();
+	OK(key_file_generate(folder_at("10-ed"), KEYRING_ED25519, &ed));
+	OK(key_file_generate(folder_at("30-ed2"), KEYRING_ED25519, &ed2));
+	OK(key_file_generate(folder_at("20-ec"), KEYRING_ECDSA_P256, &ec));
 	for (unsigned i = 0; i < sizeof(header); i++)
 		header[i] = (uint8_t)(i * 7);
-	return 0;
 }
 
-static int teardown_all(void **state)
+static void teardown_all(void)
 {
-	char cmd[128];
-
-	(void)state;
 	key_file_free(&ed);
 	key_file_free(&ed2);
 	key_file_free(&ec);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return system(cmd);
+	folder_remove();
 }
 
-static int setup(void **state)
+static void setup(void)
 {
-	(void)state;
 	memset(area, 0, sizeof(area));
 	keyring_free(&ring);
-	return 0;
 }
 
-static int teardown(void **state)
+static void teardown(void)
 {
-	(void)state;
 	keyring_free(&ring);
-	return 0;
 }
 
 static void trust(const struct key_file *k, const char *name)
@@ -191,7 +145,7 @@ TEST(a_signature_of_a_trusted_key_is_valid)
 	const struct key_file *const keys[] = { &ed, &ec };
 
 	for (unsigned i = 0; i < 2; i++) {
-		setup(NULL);
+		setup();
 		sign(keys[i]);
 		trust(keys[i], "it");
 		OK(verify());
@@ -245,7 +199,7 @@ TEST(every_flipped_bit_of_the_entry_breaks_it)
 	const struct key_file *const keys[] = { &ed, &ec };
 
 	for (unsigned k = 0; k < 2; k++) {
-		setup(NULL);
+		setup();
 		sign(keys[k]);
 		trust(keys[k], "it");
 		for (size_t i = 0; i < area_end() * 8; i++) {
@@ -400,13 +354,13 @@ TEST(a_malformed_area_is_refused_whole)
 	area[CAP - 1] = 0;
 	area[area_end() + 2] = 1; /* tag 0 with a length */
 	FAILS(verify(), KB_EFORMAT);
-	setup(NULL);
+	setup();
 	trust(&ed, "ed");
 	sign(&ed);
 	add_entry(KEYRING_TAG_SIGNATURE, value, sizeof(value)); /* no signature in it */
 	FAILS(verify(), KB_EFORMAT);
 	keyring_free(&ring);
-	setup(NULL);
+	setup();
 	trust(&ed, "ed");
 	sign(&ed);
 	area[5] = 1; /* reserved */
@@ -486,17 +440,17 @@ TEST(a_folder_is_loaded_in_order)
 {
 	struct key_file hidden;
 
-	put("15-junk.pem", "not a key\n");
-	put("00-notes.txt", "nor this\n");
-	OK(key_file_generate(in_dir(".hidden"), KEYRING_ED25519, &hidden));
+	folder_put("15-junk.pem", "not a key\n");
+	folder_put("00-notes.txt", "nor this\n");
+	OK(key_file_generate(folder_at(".hidden"), KEYRING_ED25519, &hidden));
 	key_file_free(&hidden);
-	OK(keyring_load(&ring, dir));
+	OK(keyring_load(&ring, folder));
 	assert_int_equal(ring.n, 3);
 	assert_string_equal(ring.key[0].name, "10-ed");
 	assert_string_equal(ring.key[1].name, "20-ec");
 	assert_string_equal(ring.key[2].name, "30-ed2");
 	assert_int_equal(ring.key[1].alg, KEYRING_ECDSA_P256);
-	unlink(in_dir("15-junk.pem"));
+	unlink(folder_at("15-junk.pem"));
 }
 
 /* Without one of its keys, what that one signed is "not signed", and a good update is lost. */
@@ -510,7 +464,7 @@ TEST(a_keyring_that_cannot_be_read_whole_is_not_loaded)
 			enum kb_err e;
 
 			calls = 0;
-			e = keyring_load(&ring, dir);
+			e = keyring_load(&ring, folder);
 			if (e == KB_OK)
 				assert_int_equal(ring.n, 3);
 			else
@@ -527,11 +481,11 @@ TEST(a_keyring_that_cannot_be_read_whole_is_not_loaded)
 
 TEST(an_empty_or_missing_keyring_fails_closed)
 {
-	assert_int_equal(mkdir(in_dir("empty"), 0755), 0);
-	FAILS(keyring_load(&ring, in_dir("empty")), KB_ENOENT);
-	FAILS(keyring_load(&ring, in_dir("missing")), KB_ENOENT);
-	put("empty/a.pem", "");
-	FAILS(keyring_load(&ring, in_dir("empty")), KB_ENOENT);
+	assert_int_equal(mkdir(folder_at("empty"), 0755), 0);
+	FAILS(keyring_load(&ring, folder_at("empty")), KB_ENOENT);
+	FAILS(keyring_load(&ring, folder_at("missing")), KB_ENOENT);
+	folder_put("empty/a.pem", "");
+	FAILS(keyring_load(&ring, folder_at("empty")), KB_ENOENT);
 	assert_int_equal(ring.n, 0);
 }
 
@@ -571,7 +525,7 @@ TEST(a_full_keyring_says_so)
 
 static void write_public(const char *name, EVP_PKEY *pkey)
 {
-	FILE *f = fopen(in_dir(name), "w");
+	FILE *f = fopen(folder_at(name), "w");
 
 	assert_non_null(pkey);
 	assert_int_equal(PEM_write_PUBKEY(f, pkey), 1);
@@ -585,12 +539,12 @@ TEST(other_kinds_of_keys_are_refused)
 	write_public("p384", EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-384"));
 	write_public("k1", EVP_PKEY_Q_keygen(NULL, NULL, "EC", "secp256k1"));
 	write_public("x25519", EVP_PKEY_Q_keygen(NULL, NULL, "X25519"));
-	FAILS(keyring_add(&ring, in_dir("rsa")), KB_EFORMAT);
-	FAILS(keyring_add(&ring, in_dir("p384")), KB_EFORMAT);
-	FAILS(keyring_add(&ring, in_dir("k1")), KB_EFORMAT);
-	FAILS(keyring_add(&ring, in_dir("x25519")), KB_EFORMAT);
-	FAILS(keyring_add(&ring, in_dir("10-ed.key")), KB_EFORMAT);
-	FAILS(keyring_add(&ring, in_dir("missing")), KB_ENOENT);
+	FAILS(keyring_add(&ring, folder_at("rsa")), KB_EFORMAT);
+	FAILS(keyring_add(&ring, folder_at("p384")), KB_EFORMAT);
+	FAILS(keyring_add(&ring, folder_at("k1")), KB_EFORMAT);
+	FAILS(keyring_add(&ring, folder_at("x25519")), KB_EFORMAT);
+	FAILS(keyring_add(&ring, folder_at("10-ed.key")), KB_EFORMAT);
+	FAILS(keyring_add(&ring, folder_at("missing")), KB_ENOENT);
 	assert_int_equal(ring.n, 0);
 }
 
@@ -612,7 +566,7 @@ TEST(damaged_key_files_are_refused)
 {
 	char text[256], big[KEYRING_PEM_MAX + 2];
 	size_t len;
-	FILE *f = fopen(in_dir("10-ed.pem"), "r");
+	FILE *f = fopen(folder_at("10-ed.pem"), "r");
 
 	len = fread(text, 1, sizeof(text) - 1, f);
 	fclose(f);
@@ -622,31 +576,31 @@ TEST(damaged_key_files_are_refused)
 
 		memcpy(part, text, cut);
 		part[cut] = '\0';
-		put("cut", part);
-		FAILS(keyring_add(&ring, in_dir("cut")), KB_EFORMAT);
+		folder_put("cut", part);
+		FAILS(keyring_add(&ring, folder_at("cut")), KB_EFORMAT);
 	}
 	/* A whole key, and blank space behind it: one byte too many. */
 	memset(big, '\n', sizeof(big) - 1);
 	memcpy(big, text, len);
 	big[sizeof(big) - 1] = '\0';
-	put("big", big);
-	FAILS(keyring_add(&ring, in_dir("big")), KB_EFORMAT);
+	folder_put("big", big);
+	FAILS(keyring_add(&ring, folder_at("big")), KB_EFORMAT);
 	assert_int_equal(ring.n, 0);
 	big[KEYRING_PEM_MAX] = '\0';
-	put("big", big);
-	OK(keyring_add(&ring, in_dir("big")));
+	folder_put("big", big);
+	OK(keyring_add(&ring, folder_at("big")));
 	assert_int_equal(ring.n, 1);
-	put("wrong", "-----BEGIN PUBLIC KEY-----\n!!!!\n-----END PUBLIC KEY-----\n");
-	FAILS(keyring_add(&ring, in_dir("wrong")), KB_EFORMAT);
-	put("order", "-----END PUBLIC KEY-----\n-----BEGIN PUBLIC KEY-----\n");
-	FAILS(keyring_add(&ring, in_dir("order")), KB_EFORMAT);
+	folder_put("wrong", "-----BEGIN PUBLIC KEY-----\n!!!!\n-----END PUBLIC KEY-----\n");
+	FAILS(keyring_add(&ring, folder_at("wrong")), KB_EFORMAT);
+	folder_put("order", "-----END PUBLIC KEY-----\n-----BEGIN PUBLIC KEY-----\n");
+	FAILS(keyring_add(&ring, folder_at("order")), KB_EFORMAT);
 }
 
 /* ---------------------------------------------------------------- limits of a folder */
 
 static void link_key(const char *name)
 {
-	assert_int_equal(link(in_dir("10-ed.pem"), in_dir(name)), 0);
+	assert_int_equal(link(folder_at("10-ed.pem"), folder_at(name)), 0);
 }
 
 /* Of a folder that is read in part, the part left out may be a retired key. */
@@ -655,9 +609,9 @@ TEST(a_folder_with_too_many_files_is_not_loaded_in_part)
 	static const char *const folders[] = { "many", "few/" KEYRING_RETIRED_DIR };
 	char name[32];
 
-	assert_int_equal(mkdir(in_dir("many"), 0755), 0);
-	assert_int_equal(mkdir(in_dir("few"), 0755), 0);
-	assert_int_equal(mkdir(in_dir(folders[1]), 0755), 0);
+	assert_int_equal(mkdir(folder_at("many"), 0755), 0);
+	assert_int_equal(mkdir(folder_at("few"), 0755), 0);
+	assert_int_equal(mkdir(folder_at(folders[1]), 0755), 0);
 	write_public("few/other.pem", EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
 	for (unsigned f = 0; f < 2; f++) {
 		const char *ring_dir = f == 0 ? "many" : "few";
@@ -666,7 +620,7 @@ TEST(a_folder_with_too_many_files_is_not_loaded_in_part)
 			assert_int_equal(ring.n, 0);
 			snprintf(name, sizeof(name), "%s/%02u.pem", folders[f], i);
 			link_key(name);
-			assert_int_equal(keyring_load(&ring, in_dir(ring_dir)),
+			assert_int_equal(keyring_load(&ring, folder_at(ring_dir)),
 					 i < 64 ? KB_OK : KB_ENOSPC);
 			assert_int_equal(ring.n, i < 64);
 			keyring_free(&ring);
@@ -678,15 +632,15 @@ TEST(a_keyring_with_too_many_retired_keys_trusts_none)
 {
 	char name[32];
 
-	assert_int_equal(mkdir(in_dir("old"), 0755), 0);
-	assert_int_equal(mkdir(in_dir("old/" KEYRING_RETIRED_DIR), 0755), 0);
+	assert_int_equal(mkdir(folder_at("old"), 0755), 0);
+	assert_int_equal(mkdir(folder_at("old/" KEYRING_RETIRED_DIR), 0755), 0);
 	link_key("old/it.pem");
 	for (unsigned i = 0; i <= KEYRING_KEYS_MAX; i++) {
 		bool fits = i < KEYRING_KEYS_MAX;
 
 		snprintf(name, sizeof(name), "old/" KEYRING_RETIRED_DIR "/%u", i);
 		write_public(name, EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
-		assert_int_equal(keyring_load(&ring, in_dir("old")), fits ? KB_OK : KB_ENOSPC);
+		assert_int_equal(keyring_load(&ring, folder_at("old")), fits ? KB_OK : KB_ENOSPC);
 		assert_int_equal(ring.n, fits ? 1 : 0);
 		assert_int_equal(ring.nretired, fits ? i + 1 : 0);
 		keyring_free(&ring);
@@ -697,25 +651,25 @@ TEST(a_full_keyring_has_room_for_what_is_no_key)
 {
 	char name[32];
 
-	assert_int_equal(mkdir(in_dir("full"), 0755), 0);
+	assert_int_equal(mkdir(folder_at("full"), 0755), 0);
 	for (unsigned i = 0; i < KEYRING_KEYS_MAX; i++) {
 		snprintf(name, sizeof(name), "full/%02u.pem", i);
 		write_public(name, EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
 	}
-	put("full/last.pem", "not a key\n");
+	folder_put("full/last.pem", "not a key\n");
 	write_public("full/last2.pem", EVP_PKEY_Q_keygen(NULL, NULL, "X25519"));
-	OK(keyring_load(&ring, in_dir("full")));
+	OK(keyring_load(&ring, folder_at("full")));
 	assert_int_equal(ring.n, KEYRING_KEYS_MAX);
 	write_public("full/more.pem", EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
 	keyring_free(&ring);
-	FAILS(keyring_load(&ring, in_dir("full")), KB_ENOSPC);
+	FAILS(keyring_load(&ring, folder_at("full")), KB_ENOSPC);
 	assert_int_equal(ring.n, 0);
 }
 
 /* The path of its retired.d is too long by one byte, those of its keys are not. */
 TEST(a_folder_whose_retired_keys_have_no_path_is_not_loaded)
 {
-	char deep[4096], key[4096], *end = deep + sprintf(deep, "%s", dir);
+	char deep[4096], key[4096], *end = deep + sprintf(deep, "%s", folder);
 	const size_t want = sizeof(deep) - strlen("/" KEYRING_RETIRED_DIR);
 	int fd;
 
@@ -728,8 +682,9 @@ TEST(a_folder_whose_retired_keys_have_no_path_is_not_loaded)
 	fd = open(deep, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(mkdirat(fd, KEYRING_RETIRED_DIR, 0755), 0);
-	assert_int_equal(linkat(AT_FDCWD, in_dir("10-ed.pem"), fd, KEYRING_RETIRED_DIR "/a", 0), 0);
-	assert_int_equal(linkat(AT_FDCWD, in_dir("10-ed.pem"), fd, "a.pem", 0), 0);
+	assert_int_equal(linkat(AT_FDCWD, folder_at("10-ed.pem"), fd, KEYRING_RETIRED_DIR "/a", 0),
+			 0);
+	assert_int_equal(linkat(AT_FDCWD, folder_at("10-ed.pem"), fd, "a.pem", 0), 0);
 	close(fd);
 	assert_true(snprintf(key, sizeof(key), "%s/a.pem", deep) < (int)sizeof(key));
 	assert_int_equal(access(key, R_OK), 0);
@@ -740,11 +695,8 @@ TEST(a_folder_whose_retired_keys_have_no_path_is_not_loaded)
 TEST(what_is_not_loaded_is_not_opened)
 {
 	for (unsigned required = 0; required <= 2; required++)
-		FAILS(keyring_open(&ring, in_dir("nowhere"), required), KB_ENOENT);
+		FAILS(keyring_open(&ring, folder_at("nowhere"), required), KB_ENOENT);
 }
 
-int main(void)
-{
-	return TEST_RUN("keyring", .set_up = setup, .tear_down = teardown, .first = setup_all,
-			.last = teardown_all);
-}
+TEST_MAIN("keyring", .set_up = setup, .tear_down = teardown, .first = setup_all,
+	  .last = teardown_all, .quiet = true)

@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/log.h"
 #include "lib/os.h"
 #include "tests/unit/test.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 static int fds[2];
 static char got[4096], console[4096];
@@ -33,28 +25,23 @@ static const char *written(void)
 	return got;
 }
 
-static int set_up(void **state)
+static void set_up(void)
 {
-	(void)state;
 	log_set_level(LOG_LEVEL_INFO);
 	log_set_name("keelboot");
 	log_show(LOG_LEVEL_NONE);
 	console[0] = '\0';
 	shows_below = 4;
-	if (pipe2(fds, O_NONBLOCK) < 0)
-		return -1;
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
 	log_to(fds[1], 0);
-	return 0;
 }
 
-static int tear_down(void **state)
+static void tear_down(void)
 {
-	(void)state;
 	log_to(2, 0);
 	log_show(LOG_LEVEL_NONE);
 	close(fds[0]);
 	close(fds[1]);
-	return 0;
 }
 
 TEST(a_command_prints_name_and_text)
@@ -178,7 +165,4 @@ TEST(errno_stays_what_it_was)
 	assert_int_equal(errno, EXDEV);
 }
 
-int main(void)
-{
-	return TEST_RUN("log", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("log", .set_up = set_up, .tear_down = tear_down)

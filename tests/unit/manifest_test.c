@@ -2,9 +2,6 @@
 #include "update/bundle/manifest.h"
 #include "tests/unit/test.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #define D32 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define E32 "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 
@@ -601,7 +598,4 @@ TEST(keys_are_set_one_by_one_by_the_same_rules)
 	assert_ptr_equal(manifest_image_key(&im, "version", "3"), manifest_unknown_key);
 }
 
-int main(void)
-{
-	return TEST_RUN("manifest");
-}
+TEST_MAIN("manifest")

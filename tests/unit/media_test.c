@@ -4,44 +4,20 @@
 
 #include "update/apply/media.h"
 #include "update/bundle/reader.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
-static char dir[] = "/tmp/keelboot-media-XXXXXX";
 static const char *const fstypes[] = { "vfat", "exfat", NULL };
 static struct media m;
-
-static const char *path(const char *name)
-{
-	static char p[512];
-
-	snprintf(p, sizeof(p), "%s/%s", dir, name);
-	return p;
-}
-
-static void write_file(const char *name, const void *data, size_t len)
-{
-	int fd = open(path(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, data, len), len);
-	close(fd);
-}
 
 /* As it is after a mount. */
 static void open_folder(struct media *to)
 {
 	memset(to, 0, sizeof(*to));
 	to->dev = -1;
-	to->folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	to->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(to->folder >= 0);
 }
 
@@ -65,7 +41,7 @@ TEST(lists_every_name_once)
 
 	for (unsigned i = 0; i < 500; i++) {
 		snprintf(name, sizeof(name), "%03u-%0100d.keel", i, 0);
-		write_file(name, "x", 1);
+		folder_bytes(name, "x", 1);
 	}
 	open_folder(&m);
 	while (media_next(&m, name) == KB_OK) {
@@ -84,10 +60,10 @@ TEST(opens_regular_files_only)
 {
 	int fd = -1;
 
-	write_file("a.keel", "x", 1);
-	assert_int_equal(symlink("/etc/passwd", path("link.keel")), 0);
-	assert_int_equal(mkdir(path("dir.keel"), 0700), 0);
-	assert_int_equal(mkfifo(path("fifo.keel"), 0600), 0);
+	folder_bytes("a.keel", "x", 1);
+	assert_int_equal(symlink("/etc/passwd", folder_at("link.keel")), 0);
+	assert_int_equal(mkdir(folder_at("dir.keel"), 0700), 0);
+	assert_int_equal(mkfifo(folder_at("fifo.keel"), 0600), 0);
 	open_folder(&m);
 	OK(media_file(&m, "a.keel", &fd));
 	close(fd);
@@ -95,10 +71,6 @@ TEST(opens_regular_files_only)
 	FAILS(media_file(&m, "dir.keel", &fd), KB_EINVAL);
 	FAILS(media_file(&m, "fifo.keel", &fd), KB_EINVAL);
 	FAILS(media_file(&m, "none.keel", &fd), KB_ENOENT);
-	unlinkat(m.folder, "a.keel", 0);
-	unlinkat(m.folder, "link.keel", 0);
-	unlinkat(m.folder, "fifo.keel", 0);
-	unlinkat(m.folder, "dir.keel", AT_REMOVEDIR);
 	media_close(&m);
 }
 
@@ -109,11 +81,11 @@ TEST(goes_down_a_path_and_follows_no_link)
 	char name[MEDIA_NAME_MAX + 1], longer[MEDIA_NAME_MAX + 2];
 	int base, at;
 
-	assert_int_equal(mkdir(path("a"), 0700), 0);
-	assert_int_equal(mkdir(path("a/b"), 0700), 0);
-	assert_int_equal(symlink("a", path("link")), 0);
-	write_file("file", "x", 1);
-	base = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(mkdir(folder_at("a"), 0700), 0);
+	assert_int_equal(mkdir(folder_at("a/b"), 0700), 0);
+	assert_int_equal(symlink("a", folder_at("link")), 0);
+	folder_bytes("file", "x", 1);
+	base = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	at = openat(base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	FAILS(media_enter(&at, "none"), KB_ENOENT);
 	FAILS(media_enter(&at, "link"), KB_EINVAL);
@@ -131,19 +103,15 @@ TEST(goes_down_a_path_and_follows_no_link)
 	rest = longer;
 	assert_true(media_part(&rest, name));
 	assert_int_equal(strlen(name), MEDIA_NAME_MAX);
-	unlinkat(base, "file", 0);
-	unlinkat(base, "link", 0);
-	unlinkat(base, "a/b", AT_REMOVEDIR);
-	unlinkat(base, "a", AT_REMOVEDIR);
 	close(base);
 }
 
 static bool lies; /* what is asked for by name is a regular file, whatever it is */
 
 /* In front of the C library's: by it media_file() looks before it opens. */
-int fstatat64(int folder, const char *name, struct stat64 *st, int flags)
+int fstatat64(int at, const char *name, struct stat64 *st, int flags)
 {
-	int rc = (int)syscall(SYS_newfstatat, folder, name, st, flags);
+	int rc = (int)syscall(SYS_newfstatat, at, name, st, flags);
 
 	if (rc == 0 && lies)
 		st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) | S_IFREG;
@@ -153,21 +121,19 @@ int fstatat64(int folder, const char *name, struct stat64 *st, int flags)
 /* A file system made by a stranger may answer as it likes, and a folder may change under us. */
 TEST(what_is_no_file_once_it_is_open_is_refused)
 {
-	enum kb_err fifo, folder;
+	enum kb_err fifo, sub;
 	int fd = -1;
 
-	assert_int_equal(mkfifo(path("fifo.keel"), 0600), 0);
-	assert_int_equal(mkdir(path("dir.keel"), 0700), 0);
+	assert_int_equal(mkfifo(folder_at("fifo.keel"), 0600), 0);
+	assert_int_equal(mkdir(folder_at("dir.keel"), 0700), 0);
 	open_folder(&m);
 	lies = true;
 	fifo = media_file(&m, "fifo.keel", &fd);
-	folder = media_file(&m, "dir.keel", &fd);
+	sub = media_file(&m, "dir.keel", &fd);
 	lies = false;
 	assert_int_equal(fifo, KB_EINVAL);
-	assert_int_equal(folder, KB_EINVAL);
+	assert_int_equal(sub, KB_EINVAL);
 	assert_int_equal(fd, -1);
-	unlinkat(m.folder, "fifo.keel", 0);
-	unlinkat(m.folder, "dir.keel", AT_REMOVEDIR);
 	media_close(&m);
 }
 
@@ -178,15 +144,14 @@ TEST(takes_a_raw_bundle_without_a_mount)
 	int fd = -1;
 
 	reader_header_write(&h, raw);
-	write_file("raw", raw, sizeof(raw));
-	OK(media_open(&m, path("raw"), true, fstypes, "keelboot"));
+	folder_bytes("raw", raw, sizeof(raw));
+	OK(media_open(&m, folder_at("raw"), true, fstypes, "keelboot"));
 	assert_true(m.raw);
 	assert_false(m.mounted);
 	OK(media_file(&m, "", &fd));
 	close(fd);
 	media_close(&m);
 	assert_int_equal(m.dev, -1);
-	unlink(path("raw"));
 }
 
 /* Whatever is on it: nothing of a stick is written, run, or a device. */
@@ -195,17 +160,16 @@ TEST(mounts_read_only_and_believes_nothing)
 	static const char *const one[][2] = { { "vfat" }, { "exfat" }, { "ext4" } };
 	char want[128];
 
-	write_file("stick", "x", 1);
+	folder_bytes("stick", "x", 1);
 	for (unsigned i = 0; i < 3; i++) {
 		os_sim_reset();
 		/* The mount is simulated, so nothing is in it. */
-		FAILS(media_open(&m, path("stick"), true, one[i], "x"), KB_ENOENT);
+		FAILS(media_open(&m, folder_at("stick"), true, one[i], "x"), KB_ENOENT);
 		snprintf(want, sizeof(want),
 			 " " MEDIA_MOUNT " %s ro,nosuid,nodev,noexec,nosymfollow\n", one[i][0]);
 		assert_non_null(strstr(os_sim_trace(), want));
 		assert_int_equal(os_sim_count("umount"), 1);
 	}
-	unlink(path("stick"));
 }
 
 /* What is our own partition's may have links. */
@@ -213,11 +177,10 @@ TEST(links_of_the_data_partition_are_its_own)
 {
 	static const char *const ext4[] = { "ext4", NULL };
 
-	write_file("part", "x", 1);
+	folder_bytes("part", "x", 1);
 	os_sim_reset();
-	FAILS(media_open(&m, path("part"), false, ext4, "x"), KB_ENOENT);
+	FAILS(media_open(&m, folder_at("part"), false, ext4, "x"), KB_ENOENT);
 	assert_non_null(strstr(os_sim_trace(), " ext4 ro,nosuid,nodev,noexec\n"));
-	unlink(path("part"));
 }
 
 TEST(with_an_empty_list_nothing_is_mounted)
@@ -226,18 +189,17 @@ TEST(with_an_empty_list_nothing_is_mounted)
 	static uint8_t raw[8192];
 	struct reader_header h = { .sig_cap = 512, .manifest_len = 1, .manifest_off = 1024 };
 
-	write_file("stick", "x", 1);
+	folder_bytes("stick", "x", 1);
 	os_sim_reset();
-	FAILS(media_open(&m, path("stick"), true, none, "x"), KB_EMOUNT);
+	FAILS(media_open(&m, folder_at("stick"), true, none, "x"), KB_EMOUNT);
 	assert_int_equal(os_sim_count("mount"), 0);
 	assert_int_equal(os_sim_count("mkdir"), 0);
 	reader_header_write(&h, raw);
-	write_file("stick", raw, sizeof(raw));
-	OK(media_open(&m, path("stick"), true, none, "x"));
+	folder_bytes("stick", raw, sizeof(raw));
+	OK(media_open(&m, folder_at("stick"), true, none, "x"));
 	assert_true(m.raw);
 	media_close(&m);
 	assert_int_equal(os_sim_count("mount"), 0);
-	unlink(path("stick"));
 }
 
 /* A device whose driver would be heard of: there is none with this number. */
@@ -245,34 +207,22 @@ TEST(devices_are_not_even_opened)
 {
 	int fd = -1;
 
-	if (mknod(path("device.keel"), S_IFCHR | 0600, makedev(4095, 4095)) < 0 ||
-	    mknod(path("disk.keel"), S_IFBLK | 0600, makedev(4095, 4095)) < 0)
+	if (mknod(folder_at("device.keel"), S_IFCHR | 0600, makedev(4095, 4095)) < 0 ||
+	    mknod(folder_at("disk.keel"), S_IFBLK | 0600, makedev(4095, 4095)) < 0)
 		skip();
 	open_folder(&m);
 	FAILS(media_file(&m, "device.keel", &fd), KB_EINVAL);
 	FAILS(media_file(&m, "disk.keel", &fd), KB_EINVAL);
-	unlinkat(m.folder, "device.keel", 0);
-	unlinkat(m.folder, "disk.keel", 0);
 	media_close(&m);
 }
 
 TEST(says_what_is_not_there)
 {
-	FAILS(media_open(&m, path("none"), true, fstypes, "keelboot"), KB_ENODEV);
-	write_file("short", "KEEL", 4);
-	assert_true(media_open(&m, path("short"), true, fstypes, "keelboot") != KB_OK);
+	FAILS(media_open(&m, folder_at("none"), true, fstypes, "keelboot"), KB_ENODEV);
+	folder_bytes("short", "KEEL", 4);
+	assert_true(media_open(&m, folder_at("short"), true, fstypes, "keelboot") != KB_OK);
 	assert_int_equal(m.dev, -1);
 	assert_int_equal(m.folder, -1);
-	unlink(path("short"));
 }
 
-int main(void)
-{
-	int rc;
-
-	if (mkdtemp(dir) == NULL)
-		return 1;
-	rc = TEST_RUN("media");
-	rmdir(dir);
-	return rc;
-}
+TEST_MAIN("media", .set_up = folder_make, .tear_down = folder_remove)

@@ -2,21 +2,18 @@
 #include "tests/sim/os_sim_here.h"
 
 #include "initramfs/modules.h"
-#include "lib/log.h"
 #include "tests/unit/test.h"
 
 #define M "/lib/modules/6.1.0/"
 
-static int bare_machine(void **state)
+static void bare_machine(void)
 {
-	(void)state;
 	os_sim_reset();
 	os_sim_log_level(LOG_LEVEL_WARNING);
 	os_sim_file(M "virtio.ko", "");
 	os_sim_file(M "usb-storage.ko", "");
 	os_sim_file(M "watchdog.ko", "");
 	os_sim_file(M "softdog.ko.xz", "");
-	return 0;
 }
 
 TEST(they_are_loaded_in_the_order_of_the_list)
@@ -66,7 +63,7 @@ TEST(the_watchdog_core_is_told_to_go_on_at_a_reboot)
 	os_sim_file(MODULES_LIST, M "watchdog.ko\n");
 	assert_int_equal(modules_load(MODULES_LIST, "", "all", NULL, NULL), 1);
 	assert_int_equal(os_sim_count("finit_module " M "watchdog.ko stop_on_reboot=0\n"), 1);
-	bare_machine(NULL);
+	bare_machine();
 	os_sim_file(MODULES_LIST, M "watchdog.ko\n");
 	assert_int_equal(modules_load(MODULES_LIST, "watchdog.stop_on_reboot=1", "all", NULL, NULL),
 			 1);
@@ -135,7 +132,7 @@ TEST(a_module_that_refuses_words_of_the_line_is_loaded_without)
 				      "the kernel command line"),
 			 1);
 	/* Nor is it tried for ever. */
-	bare_machine(NULL);
+	bare_machine();
 	os_sim_file(MODULES_LIST, M "virtio.ko a=1\n");
 	os_sim_fail("finit_module " M "virtio.ko", 0, KB_EINVAL);
 	assert_int_equal(modules_load(MODULES_LIST, "virtio.queue=x", "all", NULL, NULL), 0);
@@ -176,7 +173,4 @@ TEST(only_words_that_system_conf_names_reach_a_module)
 		1);
 }
 
-int main(void)
-{
-	return TEST_RUN("modules", .set_up = bare_machine);
-}
+TEST_MAIN("modules", .set_up = bare_machine)

@@ -2,42 +2,17 @@
 /* The consoles that the kernel has, with pseudo terminals in their place. */
 #include "lib/os.h"
 #include "lib/os_root.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <termios.h>
-#include <unistd.h>
 
 #define ACTIVE "sys/class/tty/console/active"
 #define LINE   "keelboot: slot a\n"
 #define SEEN   "keelboot: slot a\r\n"
 
-static char dir[64];
 static int master[2]; /* of ttyS0 and ttyS1 */
-
-static const char *at(const char *name)
-{
-	static char path[256];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return path;
-}
-
-static void put(const char *name, const char *text)
-{
-	int fd = open(at(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
-}
 
 static int open_port(const char *name)
 {
@@ -45,8 +20,8 @@ static int open_port(const char *name)
 
 	assert_true(fd >= 0);
 	assert_int_equal(unlockpt(fd), 0);
-	unlink(at(name));
-	assert_int_equal(symlink(ptsname(fd), at(name)), 0);
+	unlink(folder_at(name));
+	assert_int_equal(symlink(ptsname(fd), folder_at(name)), 0);
 	return fd;
 }
 
@@ -77,51 +52,29 @@ static void say(void)
 	os_console_write(LINE, strlen(LINE));
 }
 
-static int set_up(void **state)
+static void set_up(void)
 {
-	static const char *const folders[] = { "dev",
-					       "sys",
-					       "sys/class",
-					       "sys/class/tty",
-					       "sys/class/tty/console",
-					       "sys/module",
-					       "sys/module/printk",
-					       "sys/module/printk/parameters",
-					       "sys/kernel" };
-
-	(void)state;
 	alarm(60); /* for one that waits for ever */
-	snprintf(dir, sizeof(dir), "/tmp/keelboot-tty-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return -1;
-	for (unsigned i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-		if (mkdir(at(folders[i]), 0700) < 0)
-			return -1;
-	os_console_at(dir, dir);
+	folder_make();
+	folder_run("mkdir -p dev sys/class/tty/console sys/module/printk/parameters sys/kernel");
+	os_console_at(folder, folder);
 	master[0] = open_port("dev/ttyS0");
 	master[1] = open_port("dev/ttyS1");
-	put(ACTIVE, "ttyS0\n");
-	return 0;
+	folder_put(ACTIVE, "ttyS0\n");
 }
 
-static int tear_down(void **state)
+static void tear_down(void)
 {
-	int fd;
-
-	(void)state;
-	put(ACTIVE, "\n");
+	folder_put(ACTIVE, "\n");
 	say(); /* lets go of what is open */
 	close(master[0]);
 	close(master[1]);
-	fd = open(dir, O_RDONLY | O_DIRECTORY);
-	os_root_empty(fd);
-	close(fd);
-	return rmdir(dir);
+	folder_remove();
 }
 
 TEST(each_console_gets_the_line_once)
 {
-	put(ACTIVE, "ttyS0 ttyS1\n");
+	folder_put(ACTIVE, "ttyS0 ttyS1\n");
 	say();
 	assert_seen(master[0], SEEN);
 	assert_seen(master[1], SEEN);
@@ -131,7 +84,7 @@ TEST(one_that_comes_later_is_found_and_one_that_goes_is_left)
 {
 	say();
 	assert_seen(master[1], "");
-	put(ACTIVE, "ttyS1\n");
+	folder_put(ACTIVE, "ttyS1\n");
 	say();
 	assert_seen(master[1], SEEN);
 	assert_seen(master[0], SEEN);
@@ -144,17 +97,17 @@ TEST(a_console_that_is_not_there_is_passed_over)
 {
 	struct stat st;
 
-	put("dev/ttyS8", "");
-	put(ACTIVE, "ttyS9 ttyS8 ../dev/ttyS0 ttyS1\n");
+	folder_put("dev/ttyS8", "");
+	folder_put(ACTIVE, "ttyS9 ttyS8 ../dev/ttyS0 ttyS1\n");
 	say();
 	assert_seen(master[1], SEEN);
-	assert_int_equal(stat(at("dev/ttyS8"), &st), 0);
+	assert_int_equal(stat(folder_at("dev/ttyS8"), &st), 0);
 	assert_int_equal(st.st_size, 0);
 }
 
 TEST(without_any_console_nothing_happens)
 {
-	put(ACTIVE, "\n");
+	folder_put(ACTIVE, "\n");
 	say();
 	assert_seen(master[0], "");
 }
@@ -163,7 +116,7 @@ TEST(before_sys_is_there_the_console_is_the_one_of_the_command_line)
 {
 	int fd = open_port("dev/console");
 
-	unlink(at(ACTIVE));
+	unlink(folder_at(ACTIVE));
 	say();
 	assert_seen(fd, SEEN);
 	close(fd);
@@ -183,7 +136,7 @@ TEST(a_console_that_takes_nothing_holds_up_nobody)
 {
 	uint64_t start = os_now_ms(), first;
 
-	put(ACTIVE, "ttyS0 ttyS1\n");
+	folder_put(ACTIVE, "ttyS0 ttyS1\n");
 	say();
 	assert_seen(master[0], SEEN);
 	assert_seen(master[1], SEEN);
@@ -241,7 +194,7 @@ TEST(a_dead_console_is_given_up)
 {
 	uint64_t start = os_now_ms();
 
-	put(ACTIVE, "ttyS0 ttyS1\n");
+	folder_put(ACTIVE, "ttyS0 ttyS1\n");
 	say();
 	close(master[0]);
 	master[0] = -1;
@@ -255,15 +208,15 @@ TEST(a_dead_console_is_given_up)
 TEST(the_level_of_the_kernel_is_asked_each_time)
 {
 	assert_false(os_console_shows(3)); /* not known */
-	put("sys/kernel/printk", "4\t4\t1\t7\n");
+	folder_put("sys/kernel/printk", "4\t4\t1\t7\n");
 	assert_true(os_console_shows(3));
 	assert_false(os_console_shows(4));
-	put("sys/kernel/printk", "15\t4\t1\t7\n"); /* after an oops */
+	folder_put("sys/kernel/printk", "15\t4\t1\t7\n"); /* after an oops */
 	assert_true(os_console_shows(7));
-	put("sys/kernel/printk", "4\t4\t1\t7\n");
-	put("sys/module/printk/parameters/ignore_loglevel", "N\n");
+	folder_put("sys/kernel/printk", "4\t4\t1\t7\n");
+	folder_put("sys/module/printk/parameters/ignore_loglevel", "N\n");
 	assert_false(os_console_shows(5));
-	put("sys/module/printk/parameters/ignore_loglevel", "Y\n");
+	folder_put("sys/module/printk/parameters/ignore_loglevel", "Y\n");
 	assert_true(os_console_shows(7));
 }
 
@@ -280,7 +233,4 @@ TEST(a_file_is_not_the_kernels_log)
 	close(fd);
 }
 
-int main(void)
-{
-	return TEST_RUN("consoles", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("consoles", .set_up = set_up, .tear_down = tear_down)

@@ -9,18 +9,9 @@
 #include "lib/util.h"
 #include "tests/unit/test.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define CALLS_MAX 5000
 
@@ -150,7 +141,6 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size)
 {
-	(void)size;
 	return poll(fds, n, timeout);
 }
 
@@ -450,26 +440,19 @@ TEST(uevents_are_heard_or_it_is_said)
 	each_call_fails(try_uevents);
 }
 
-static int make_dir(void **ctx)
+static void make_dir(void)
 {
-	(void)ctx;
 	for (unsigned i = 0; i < LEN; i++)
 		data[i] = (uint8_t)(i * 7 + i / 256 + 1);
 	snprintf(dir, sizeof(dir), "/tmp/keelboot-errors-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return -1;
+	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/file", dir);
-	return 0;
 }
 
-static int remove_dir(void **ctx)
+static void remove_dir(void)
 {
-	(void)ctx;
 	unlink(path);
-	return rmdir(dir);
+	assert_int_equal(rmdir(dir), 0);
 }
 
-int main(void)
-{
-	return TEST_RUN("os_errors", .first = make_dir, .last = remove_dir);
-}
+TEST_MAIN("os_errors", .first = make_dir, .last = remove_dir)

@@ -4,55 +4,18 @@
 #include "lib/os.h"
 #include "lib/os_root.h"
 #include "lib/util.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static char dir[64];
-
-static const char *at(const char *name)
-{
-	static char path[4][256];
-	static unsigned i;
-
-	i = (i + 1) % 4;
-	snprintf(path[i], sizeof(path[i]), "%s/%s", dir, name);
-	return path[i];
-}
 
 static void put(const char *name, mode_t mode)
 {
-	int fd = open(at(name), O_WRONLY | O_CREAT | O_TRUNC, mode);
+	int fd = open(folder_at(name), O_WRONLY | O_CREAT | O_TRUNC, mode);
 
 	assert_true(fd >= 0);
 	assert_int_equal(fchmod(fd, mode), 0);
 	close(fd);
-}
-
-static int make_dir(void **state)
-{
-	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/keelboot-os-XXXXXX");
-	return mkdtemp(dir) == NULL;
-}
-
-static int remove_dir(void **state)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY);
-
-	(void)state;
-	os_root_empty(fd);
-	close(fd);
-	return rmdir(dir);
 }
 
 TEST(a_file_that_was_written_reads_back)
@@ -60,12 +23,12 @@ TEST(a_file_that_was_written_reads_back)
 	char buf[32];
 	size_t len;
 
-	OK(os_write_file(at("f"), "hello\n", 6));
-	OK(os_read_file(at("f"), buf, sizeof(buf), &len));
+	OK(os_write_file(folder_at("f"), "hello\n", 6));
+	OK(os_read_file(folder_at("f"), buf, sizeof(buf), &len));
 	assert_int_equal(len, 6);
 	assert_string_equal(buf, "hello\n");
-	OK(os_write_file(at("f"), "x", 1));
-	OK(os_read_file(at("f"), buf, sizeof(buf), NULL));
+	OK(os_write_file(folder_at("f"), "x", 1));
+	OK(os_read_file(folder_at("f"), buf, sizeof(buf), NULL));
 	assert_string_equal(buf, "x");
 }
 
@@ -74,11 +37,11 @@ TEST(a_file_that_is_too_long_is_cut_and_ended)
 	char buf[4] = "zzz";
 	size_t len;
 
-	OK(os_write_file(at("f"), "abcdef", 6));
-	OK(os_read_file(at("f"), buf, sizeof(buf), &len));
+	OK(os_write_file(folder_at("f"), "abcdef", 6));
+	OK(os_read_file(folder_at("f"), buf, sizeof(buf), &len));
 	assert_int_equal(len, 3);
 	assert_string_equal(buf, "abc");
-	FAILS(os_read_file(at("f"), buf, 0, &len), KB_EINVAL);
+	FAILS(os_read_file(folder_at("f"), buf, 0, &len), KB_EINVAL);
 }
 
 TEST(a_missing_file_is_told_and_leaves_errno)
@@ -86,70 +49,70 @@ TEST(a_missing_file_is_told_and_leaves_errno)
 	char buf[8] = "old";
 	int fd;
 
-	FAILS(os_read_file(at("none"), buf, sizeof(buf), NULL), KB_ENOENT);
+	FAILS(os_read_file(folder_at("none"), buf, sizeof(buf), NULL), KB_ENOENT);
 	assert_int_equal(errno, ENOENT);
 	assert_string_equal(buf, "");
-	FAILS(os_open(at("none"), O_RDONLY, &fd), KB_ENOENT);
+	FAILS(os_open(folder_at("none"), O_RDONLY, &fd), KB_ENOENT);
 	assert_int_equal(fd, -1);
-	FAILS(os_unlink(at("none")), KB_ENOENT);
-	assert_false(os_exists(at("none")));
-	FAILS(os_read_file(dir, buf, sizeof(buf), NULL), KB_EINVAL);
+	FAILS(os_unlink(folder_at("none")), KB_ENOENT);
+	assert_false(os_exists(folder_at("none")));
+	FAILS(os_read_file(folder, buf, sizeof(buf), NULL), KB_EINVAL);
 }
 
 TEST(a_folder_that_is_there_is_no_error)
 {
-	OK(os_mkdir(at("d"), 0755));
-	OK(os_mkdir(at("d"), 0755));
+	OK(os_mkdir(folder_at("d"), 0755));
+	OK(os_mkdir(folder_at("d"), 0755));
 	put("file", 0644);
-	FAILS(os_mkdir(at("file"), 0755), KB_EIO);
-	FAILS(os_mkdir(at("none/d"), 0755), KB_ENOENT);
+	FAILS(os_mkdir(folder_at("file"), 0755), KB_EIO);
+	FAILS(os_mkdir(folder_at("none/d"), 0755), KB_ENOENT);
 }
 
 TEST(only_regular_files_with_an_x_bit_are_executable)
 {
 	put("x", 0755);
 	put("plain", 0644);
-	assert_int_equal(mkdir(at("folder"), 0755), 0);
-	assert_int_equal(symlink("x", at("link")), 0);
-	assert_true(os_executable(at("x")));
-	assert_true(os_executable(at("link")));
-	assert_false(os_executable(at("plain")));
-	assert_false(os_executable(at("folder")));
-	assert_false(os_executable(at("none")));
+	assert_int_equal(mkdir(folder_at("folder"), 0755), 0);
+	assert_int_equal(symlink("x", folder_at("link")), 0);
+	assert_true(os_executable(folder_at("x")));
+	assert_true(os_executable(folder_at("link")));
+	assert_false(os_executable(folder_at("plain")));
+	assert_false(os_executable(folder_at("folder")));
+	assert_false(os_executable(folder_at("none")));
 }
 
 TEST(links_are_followed_inside_of_a_root)
 {
-	assert_int_equal(mkdir(at("usr"), 0755), 0);
-	assert_int_equal(mkdir(at("usr/lib"), 0755), 0);
-	assert_int_equal(mkdir(at("usr/sbin"), 0755), 0);
+	assert_int_equal(mkdir(folder_at("usr"), 0755), 0);
+	assert_int_equal(mkdir(folder_at("usr/lib"), 0755), 0);
+	assert_int_equal(mkdir(folder_at("usr/sbin"), 0755), 0);
 	put("usr/lib/systemd", 0755);
-	assert_int_equal(symlink("/usr/lib/systemd", at("usr/sbin/init")), 0);
-	assert_int_equal(symlink("usr/sbin", at("sbin")), 0);
-	assert_int_equal(symlink("/bin/sh", at("outside")), 0);
-	assert_int_equal(symlink("loop", at("loop")), 0);
-	assert_true(os_executable_in(dir, "/sbin/init"));
-	assert_true(os_executable_in(dir, "/usr/lib/systemd"));
-	assert_false(os_executable_in(dir, "/outside"));
-	assert_false(os_executable_in(dir, "/loop"));
-	assert_false(os_executable_in(dir, "/usr"));
-	assert_false(os_executable_in(dir, "/../../../../../bin/sh"));
-	assert_false(os_executable_in(at("none"), "/sbin/init"));
+	assert_int_equal(symlink("/usr/lib/systemd", folder_at("usr/sbin/init")), 0);
+	assert_int_equal(symlink("usr/sbin", folder_at("sbin")), 0);
+	assert_int_equal(symlink("/bin/sh", folder_at("outside")), 0);
+	assert_int_equal(symlink("loop", folder_at("loop")), 0);
+	assert_true(os_executable_in(folder, "/sbin/init"));
+	assert_true(os_executable_in(folder, "/usr/lib/systemd"));
+	assert_false(os_executable_in(folder, "/outside"));
+	assert_false(os_executable_in(folder, "/loop"));
+	assert_false(os_executable_in(folder, "/usr"));
+	assert_false(os_executable_in(folder, "/../../../../../bin/sh"));
+	assert_false(os_executable_in(folder_at("none"), "/sbin/init"));
 }
 
 TEST(a_link_is_read_or_told_to_be_too_long)
 {
 	char buf[8];
 
-	assert_int_equal(symlink("short", at("l")), 0);
-	assert_int_equal(symlink("12345678", at("long")), 0);
+	assert_int_equal(symlink("short", folder_at("l")), 0);
+	assert_int_equal(symlink("12345678", folder_at("long")), 0);
 	put("file", 0644);
-	OK(os_readlink(at("l"), buf, sizeof(buf)));
+	OK(os_readlink(folder_at("l"), buf, sizeof(buf)));
 	assert_string_equal(buf, "short");
-	FAILS(os_readlink(at("long"), buf, sizeof(buf)), KB_ENOSPC);
+	FAILS(os_readlink(folder_at("long"), buf, sizeof(buf)), KB_ENOSPC);
 	assert_string_equal(buf, "");
-	FAILS(os_readlink(at("file"), buf, sizeof(buf)), KB_EINVAL);
-	FAILS(os_readlink(at("none"), buf, sizeof(buf)), KB_ENOENT);
+	FAILS(os_readlink(folder_at("file"), buf, sizeof(buf)), KB_EINVAL);
+	FAILS(os_readlink(folder_at("none"), buf, sizeof(buf)), KB_ENOENT);
 }
 
 TEST(a_folder_is_listed_by_name)
@@ -164,7 +127,7 @@ TEST(a_folder_is_listed_by_name)
 	memset(name, 'z', 70);
 	name[70] = '\0';
 	put(name, 0644);
-	OK(os_list(dir, names, KB_ARRAY_LEN(names), &n));
+	OK(os_list(folder, names, KB_ARRAY_LEN(names), &n));
 	assert_int_equal(n, 301);
 	assert_int_equal(strlen(names[300]), 63); /* too long: cut, not left out */
 	for (unsigned i = 0; i < 300; i++) {
@@ -181,15 +144,15 @@ TEST(a_full_list_has_the_first_names)
 
 	for (unsigned i = 0; i < 5; i++)
 		put(names[i], 0644);
-	OK(os_list(dir, out, 3, &n));
+	OK(os_list(folder, out, 3, &n));
 	assert_int_equal(n, 3);
 	assert_string_equal(out[0], "a");
 	assert_string_equal(out[1], "b");
 	assert_string_equal(out[2], "c");
 	assert_string_equal(out[3], "guard");
-	OK(os_list(dir, out, 0, &n));
+	OK(os_list(folder, out, 0, &n));
 	assert_int_equal(n, 0);
-	FAILS(os_list(at("none"), out, 3, &n), KB_ENOENT);
+	FAILS(os_list(folder_at("none"), out, 3, &n), KB_ENOENT);
 	assert_int_equal(n, 0);
 }
 
@@ -239,9 +202,9 @@ TEST(free_space_is_told)
 {
 	uint64_t free_bytes, total;
 
-	OK(os_free_space(dir, &free_bytes, &total));
+	OK(os_free_space(folder, &free_bytes, &total));
 	assert_true(free_bytes <= total && total > 0);
-	FAILS(os_free_space(at("none"), &free_bytes, &total), KB_ENOENT);
+	FAILS(os_free_space(folder_at("none"), &free_bytes, &total), KB_ENOENT);
 }
 
 TEST(devices_that_are_not_there_are_told)
@@ -249,12 +212,12 @@ TEST(devices_that_are_not_there_are_told)
 	struct os_wdt_info info;
 	int fd;
 
-	FAILS(os_wdt_open(at("watchdog0"), 60, &fd, &info), KB_ENOENT);
+	FAILS(os_wdt_open(folder_at("watchdog0"), 60, &fd, &info), KB_ENOENT);
 	assert_int_equal(fd, -1);
-	FAILS(os_finit_module(at("none.ko"), ""), KB_ENOENT);
+	FAILS(os_finit_module(folder_at("none.ko"), ""), KB_ENOENT);
 	put("bad.ko", 0644);
-	assert_int_not_equal(os_finit_module(at("bad.ko"), ""), KB_OK);
-	assert_int_equal(os_mount(at("none"), at("none"), "ext4", 0, NULL),
+	assert_int_not_equal(os_finit_module(folder_at("bad.ko"), ""), KB_OK);
+	assert_int_equal(os_mount(folder_at("none"), folder_at("none"), "ext4", 0, NULL),
 			 geteuid() == 0 ? KB_ENOENT : KB_EPERM);
 	assert_false(os_is_init());
 }
@@ -268,13 +231,13 @@ TEST(what_is_no_watchdog_is_not_written_to)
 	int fd;
 
 	put("disk", 0644);
-	FAILS(os_wdt_open(at("disk"), 60, &fd, &info), KB_EINVAL);
+	FAILS(os_wdt_open(folder_at("disk"), 60, &fd, &info), KB_EINVAL);
 	assert_int_equal(fd, -1);
-	OK(os_read_file(at("disk"), text, sizeof(text), &len));
+	OK(os_read_file(folder_at("disk"), text, sizeof(text), &len));
 	assert_int_equal(len, 0);
 	FAILS(os_wdt_open("/dev/null", 60, &fd, &info), KB_EINVAL);
 	assert_int_equal(fd, -1);
-	FAILS(os_wdt_open(at("."), 60, &fd, &info), KB_EINVAL);
+	FAILS(os_wdt_open(folder_at("."), 60, &fd, &info), KB_EINVAL);
 }
 
 TEST(nobody_but_the_kernel_is_heard_on_the_uevent_socket)
@@ -296,14 +259,14 @@ TEST(a_tree_is_deleted_with_all_that_is_in_it)
 	unsigned n;
 	int fd;
 
-	assert_int_equal(mkdir(at("t"), 0755), 0);
+	assert_int_equal(mkdir(folder_at("t"), 0755), 0);
 	for (int i = 0; i < 10; i++) {
 		char file[300];
 
 		snprintf(file, sizeof(file), "%s/file", path);
 		put(file, 0444);
 		snprintf(path + strlen(path), sizeof(path) - strlen(path), "/sub");
-		assert_int_equal(mkdir(at(path), 0755), 0);
+		assert_int_equal(mkdir(folder_at(path), 0755), 0);
 	}
 	for (int i = 0; i < 300; i++) {
 		char file[300];
@@ -311,12 +274,12 @@ TEST(a_tree_is_deleted_with_all_that_is_in_it)
 		snprintf(file, sizeof(file), "t/many-%d", i);
 		put(file, 0644);
 	}
-	assert_int_equal(symlink("/", at("t/root")), 0);
-	assert_int_equal(symlink("nowhere", at("t/dangling")), 0);
-	fd = open(at("t"), O_RDONLY | O_DIRECTORY);
+	assert_int_equal(symlink("/", folder_at("t/root")), 0);
+	assert_int_equal(symlink("nowhere", folder_at("t/dangling")), 0);
+	fd = open(folder_at("t"), O_RDONLY | O_DIRECTORY);
 	os_root_empty(fd);
 	close(fd);
-	OK(os_list(at("t"), names, 4, &n));
+	OK(os_list(folder_at("t"), names, 4, &n));
 	assert_int_equal(n, 0);
 	assert_true(os_exists("/bin/sh"));
 }
@@ -329,8 +292,8 @@ TEST(what_is_mounted_in_it_is_not_emptied)
 
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(mkdir(at("t"), 0755), 0);
-	assert_int_equal(mkdir(at("t/mounted"), 0755), 0);
+	assert_int_equal(mkdir(folder_at("t"), 0755), 0);
+	assert_int_equal(mkdir(folder_at("t/mounted"), 0755), 0);
 	put("t/ours", 0644);
 	pid = fork();
 	if (pid == 0) {
@@ -338,12 +301,14 @@ TEST(what_is_mounted_in_it_is_not_emptied)
 
 		if (unshare(CLONE_NEWNS) < 0 ||
 		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-		    mount("tmpfs", at("t/mounted"), "tmpfs", 0, NULL) < 0)
+		    mount("tmpfs", folder_at("t/mounted"), "tmpfs", 0, NULL) < 0)
 			_exit(2);
 		put("t/mounted/theirs", 0644);
-		fd = open(at("t"), O_RDONLY | O_DIRECTORY); /* here, where that is mounted */
+		fd = open(folder_at("t"), O_RDONLY | O_DIRECTORY); /* here, where that is mounted */
 		os_root_empty(fd);
-		_exit(os_exists(at("t/mounted/theirs")) && !os_exists(at("t/ours")) ? 0 : 1);
+		_exit(os_exists(folder_at("t/mounted/theirs")) && !os_exists(folder_at("t/ours"))
+			      ? 0
+			      : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
@@ -357,8 +322,8 @@ TEST(a_tree_that_is_too_deep_stays_and_ends)
 	char path[512] = "t";
 	int fd, fd2;
 
-	assert_int_equal(mkdir(at("t"), 0755), 0);
-	fd = fd2 = open(at("t"), O_RDONLY | O_DIRECTORY);
+	assert_int_equal(mkdir(folder_at("t"), 0755), 0);
+	fd = fd2 = open(folder_at("t"), O_RDONLY | O_DIRECTORY);
 	for (int i = 0; i < 60; i++) {
 		assert_int_equal(mkdirat(fd2, "s", 0755), 0);
 		fd2 = openat(fd2, "s", O_RDONLY | O_DIRECTORY);
@@ -366,16 +331,11 @@ TEST(a_tree_that_is_too_deep_stays_and_ends)
 	}
 	os_root_empty(fd);
 	snprintf(path, sizeof(path), "t/s/s/s/s");
-	assert_true(os_exists(at(path)));
+	assert_true(os_exists(folder_at(path)));
 	/* Each pass takes what lies within its depth; here the innermost ones by hand. */
 	for (int i = 0; i < 60; i++)
 		close(fd + 1 + i);
 	close(fd);
-	snprintf(path, sizeof(path), "rm -rf %s/t", dir);
-	assert_int_equal(system(path), 0);
 }
 
-int main(void)
-{
-	return TEST_RUN("os_linux", .set_up = make_dir, .tear_down = remove_dir);
-}
+TEST_MAIN("os_linux", .set_up = folder_make, .tear_down = folder_remove)

@@ -1,31 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output/output_progress.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-static char dir[] = "/tmp/output_progress.XXXXXX";
 static struct output_progress p;
 
-static int set_up(void **state)
+static void set_up(void)
 {
-	(void)state;
-	strcpy(strchr(dir, '.'), ".XXXXXX");
-	assert_non_null(mkdtemp(dir));
+	folder_make();
 	p = (struct output_progress){ .mode = OUTPUT_PROGRESS_NONE };
-	snprintf(p.file, sizeof(p.file), "%s/progress", dir);
-	return 0;
+	snprintf(p.file, sizeof(p.file), "%s/progress", folder);
 }
 
-static int tear_down(void **state)
+static void tear_down(void)
 {
-	(void)state;
 	output_progress_end(&p);
-	return rmdir(dir); /* fails if something was left in it */
+	assert_int_equal(rmdir(folder), 0); /* fails if something was left in it */
 }
 
 static const char *published(void)
@@ -57,7 +46,7 @@ TEST(others_can_read_how_far_it_is)
 
 TEST(nothing_depends_on_its_folder)
 {
-	snprintf(p.file, sizeof(p.file), "%s/none/progress", dir);
+	snprintf(p.file, sizeof(p.file), "%s/none/progress", folder);
 	output_progress_step(&p, "write", 1, 2);
 	output_progress_end(&p);
 	p.file[0] = '\0';
@@ -65,7 +54,4 @@ TEST(nothing_depends_on_its_folder)
 	output_progress_end(&p);
 }
 
-int main(void)
-{
-	return TEST_RUN("output_progress", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("output_progress", .set_up = set_up, .tear_down = tear_down)

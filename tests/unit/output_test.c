@@ -2,9 +2,6 @@
 #include "cli/output/output.h"
 #include "tests/unit/test.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 TEST(every_error_has_a_documented_exit_code)
 {
 	for (int e = KB_OK + 1; e <= KB_ENOCAND; e++) {
@@ -171,7 +168,4 @@ TEST(json_is_utf_8_without_controls_whatever_a_name_is)
 	}
 }
 
-int main(void)
-{
-	return TEST_RUN("output");
-}
+TEST_MAIN("output")

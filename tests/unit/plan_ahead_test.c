@@ -3,8 +3,6 @@
 #include "selector/verdict.h"
 #include "tests/unit/test.h"
 
-#include <string.h>
-
 #define MAX 1000u
 
 static struct state s;
@@ -35,11 +33,9 @@ static void put(int slot, enum state_st st, uint64_t sequence, bool ever_good)
 	};
 }
 
-static int setup(void **state)
+static void setup(void)
 {
-	(void)state;
 	state_init(&s, 2);
-	return 0;
 }
 
 TEST(bound_counts_from_what_proved_itself)
@@ -104,7 +100,4 @@ TEST(commits_in_turn_move_it_by_no_more_than_max)
 	}
 }
 
-int main(void)
-{
-	return TEST_RUN("plan_ahead", .set_up = setup);
-}
+TEST_MAIN("plan_ahead", .set_up = setup)

@@ -4,11 +4,14 @@
 #include "selector/verdict.h"
 #include "tests/unit/states.h"
 
-#include <stdio.h>
-
 #define ALL ((choose_mask)0xff)
 static struct state s;
 static int target;
+
+static void set_up(void)
+{
+	states_fresh(&s);
+}
 
 static struct plan_release release(uint8_t id, uint64_t sequence)
 {
@@ -157,7 +160,6 @@ TEST(rescue_believes_no_floor_that_nobody_signed)
 	struct plan_terms terms = { .mountable = ALL, .floor_bound = 9 };
 	const struct plan_release r = release(9, 9);
 
-	states_fresh(&s);
 	s.floor = 10;
 	for (int mode = 0; mode < PLAN_MODES; mode++) {
 		terms.mode = (enum plan_mode)mode;
@@ -171,18 +173,10 @@ TEST(rescue_believes_no_floor_that_nobody_signed)
 	assert_int_equal(plan_floor(&s, PLAN_RESCUE, 11), 10);
 }
 
-TEST(newer_release_goes_to_the_free_slot)
-{
-	states_fresh(&s);
-	OK(accept_mode(&s, release(2, 2), PLAN_AUTOMATIC, &target));
-	assert_int_equal(target, 1);
-}
-
 TEST(sequence_must_be_strictly_newer_than_the_protected_slot)
 {
 	struct plan_release back = release(9, 1);
 
-	states_fresh(&s);
 	states_set(&s, 0, STATE_GOOD, 5);
 	FAILS(accept(&s, 9, 4), KB_EDOWNGRADE);
 	FAILS(accept(&s, 9, 5), KB_EDOWNGRADE);
@@ -325,7 +319,6 @@ TEST(no_walk_without_a_commit_goes_back_behind_the_oldest_good_slot)
 /* But for that it is a rescue. */
 TEST(last_resort_has_no_ledger_and_no_budget)
 {
-	states_fresh(&s);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	state_add_applied(&s, states_id(9));
 	s.installs = STATE_INSTALLS_LIMIT;
@@ -377,33 +370,18 @@ TEST(only_what_is_good_or_has_tries_holds_the_sequence)
 	OK(accept(&s, 9, 0));
 }
 
-TEST(floor_holds_in_every_mode)
+TEST(release_at_the_floor_is_accepted_in_every_mode)
 {
-	struct plan_release r = release(9, 9);
+	struct plan_release r = release(9, 10);
 
-	states_fresh(&s);
 	s.floor = 10;
 	r.allow_downgrade = true;
-	for (int mode = PLAN_AUTOMATIC; mode <= PLAN_COMMAND; mode++)
-		FAILS(accept_mode(&s, r, (enum plan_mode)mode, &target), KB_EDOWNGRADE);
-	r.sequence = 10;
 	for (int mode = PLAN_AUTOMATIC; mode <= PLAN_COMMAND; mode++)
 		OK(accept_mode(&s, r, (enum plan_mode)mode, &target));
 }
 
-TEST(rejected_release_stays_out_in_every_mode)
-{
-	states_fresh(&s);
-	state_add_rejected(&s, states_id(9));
-	state_add_applied(&s, states_id(9));
-	for (int mode = PLAN_AUTOMATIC; mode <= PLAN_COMMAND; mode++)
-		FAILS(accept_mode(&s, release(9, 9), (enum plan_mode)mode, &target), KB_EREJECTED);
-	assert_int_equal(target, STATE_NONE);
-}
-
 TEST(what_had_to_be_forgotten_needs_a_person_or_a_rescue)
 {
-	states_fresh(&s);
 	s.forgotten_max = 9;
 	FAILS(accept(&s, 9, 9), KB_EREJECTED);
 	FAILS(accept(&s, 8, 8), KB_EREJECTED);
@@ -417,7 +395,6 @@ TEST(what_had_to_be_forgotten_needs_a_person_or_a_rescue)
 
 TEST(applied_ledger_holds_back_what_nobody_asked_for)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 9);
 	state_add_applied(&s, states_id(9));
 	FAILS(accept(&s, 9, 9), KB_EAPPLIED); /* a trusted slot holds it */
@@ -429,12 +406,13 @@ TEST(applied_ledger_holds_back_what_nobody_asked_for)
 	states_set(&s, 0, STATE_GOOD, 10); /* nobody holds it, and it is not newer */
 	state_add_applied(&s, states_id(9));
 	FAILS(accept(&s, 9, 9), KB_EAPPLIED);
+	state_add_rejected(&s, states_id(9)); /* which goes before all of it */
+	FAILS(accept(&s, 9, 9), KB_EREJECTED);
 }
 
 /* Power cuts, or what has happened to its slot, took it away: that is no verdict on the release. */
 TEST(what_is_newer_than_the_fallback_may_come_back)
 {
-	states_fresh(&s);
 	state_add_applied(&s, states_id(9));
 	OK(accept(&s, 9, 9)); /* nobody holds it any more */
 	states_set(&s, 1, STATE_GOOD, 9);
@@ -453,7 +431,6 @@ TEST(install_over_a_slot_that_lost_its_trust_is_one_of_its_chances)
 {
 	const struct plan_release r = release(9, 9);
 
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 9);
 	s.slot[1].streak = STATE_STREAK_LIMIT;
 	s.slot[1].retries = 2;
@@ -470,7 +447,6 @@ TEST(install_over_a_slot_that_lost_its_trust_is_one_of_its_chances)
 
 TEST(release_that_runs_is_applied)
 {
-	states_fresh(&s);
 	FAILS(accept(&s, 1, 1), KB_EAPPLIED);
 	FAILS(accept_mode(&s, release(1, 1), PLAN_COMMAND, &target), KB_EAPPLIED);
 	OK(accept_mode(&s, release(1, 1), PLAN_RESCUE, &target));
@@ -501,7 +477,6 @@ TEST(automatic_installs_stop_at_eight_between_commits)
 {
 	struct plan_release r = release(9, 9);
 
-	states_fresh(&s);
 	for (int i = 0; i < STATE_INSTALLS_LIMIT; i++) {
 		OK(accept(&s, 9, 9));
 		plan_end(&s, 1, &r, i % 2 ? PLAN_AUTOMATIC : PLAN_RESCUE);
@@ -532,7 +507,6 @@ TEST(newer_record_takes_no_updates)
 {
 	struct state was;
 
-	states_fresh(&s);
 	s.newer = true;
 	FAILS(accept(&s, 9, 9), KB_ENEWER);
 	was = s;
@@ -557,7 +531,6 @@ TEST(beginning_forgets_all_about_the_slot)
 
 TEST(beginning_leaves_what_belongs_to_other_slots)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.lr = s.oneshot = s.open = 0;
 	s.open_token = 5;
@@ -583,7 +556,6 @@ TEST(ending_makes_a_preferred_trial)
 {
 	struct plan_release r = release(9, 9);
 
-	states_fresh(&s);
 	plan_begin(&s, 1, 0);
 	plan_end(&s, 1, &r, PLAN_AUTOMATIC);
 	assert_int_equal(s.slot[1].st, STATE_TRIAL);
@@ -604,7 +576,6 @@ TEST(release_whose_slot_cannot_be_written_is_not_tried_for_ever)
 {
 	struct plan_release r = release(9, 9), other = release(8, 9);
 
-	states_fresh(&s);
 	states_set(&s, 0, STATE_GOOD, 1);
 	s.last = 0;
 	for (int i = 0; i < STATE_FAILS_LIMIT; i++) {
@@ -625,7 +596,6 @@ TEST(staged_copy_is_dropped_at_its_third_failure)
 {
 	bool dropped;
 
-	states_fresh(&s);
 	plan_staged_failed(&s, &dropped);
 	assert_false(dropped);
 	assert_int_equal(s.staged.fails, 0);
@@ -647,7 +617,6 @@ TEST(source_that_takes_the_device_down_is_skipped_until_a_slot_is_good)
 {
 	bool committed;
 
-	states_fresh(&s);
 	for (int i = 1; i <= STATE_APPLY_LIMIT; i++) {
 		assert_false(plan_source_skipped(&s, STATE_SRC_USB));
 		assert_true(plan_apply_begin(&s, STATE_SRC_USB));
@@ -671,7 +640,6 @@ TEST(apply_that_died_is_not_excused)
 {
 	bool committed;
 
-	states_fresh(&s);
 	for (int i = 1; i <= STATE_APPLY_LIMIT; i++) {
 		assert_true(plan_apply_begin(&s, STATE_SRC_SD));
 		plan_apply_died(&s, STATE_SRC_SD);
@@ -690,7 +658,6 @@ TEST(applies_that_end_cost_nothing)
 {
 	struct state was;
 
-	states_fresh(&s);
 	was = s;
 	for (int i = 0; i < 10; i++) {
 		assert_true(plan_apply_begin(&s, STATE_SRC_USB));
@@ -703,7 +670,6 @@ TEST(power_cuts_during_applies_are_bounded_too)
 {
 	int begun = 0;
 
-	states_fresh(&s);
 	while (plan_apply_begin(&s, STATE_SRC_USB)) {
 		begun++;
 		assert_in_range(begun, 1, STATE_APPLY_LIMIT + STATE_GRACE);
@@ -715,7 +681,6 @@ TEST(power_cuts_during_applies_are_bounded_too)
 
 TEST(applied_release_is_weighed_by_what_holds_it)
 {
-	states_fresh(&s);
 	state_add_applied(&s, states_id(9));
 	s.slot[0].has_release = false; /* nobody knows how new it is */
 	FAILS(accept(&s, 9, 9), KB_EAPPLIED);
@@ -735,7 +700,6 @@ TEST(applied_release_is_weighed_by_what_holds_it)
 
 TEST(rescue_spares_the_fallback_where_another_slot_is_free)
 {
-	states_fresh(&s);
 	OK(accept_mode(&s, release(9, 9), PLAN_RESCUE, &target));
 	assert_int_equal(target, 1);
 	state_init(&s, 2); /* nothing to spare, and nothing free */
@@ -760,7 +724,6 @@ TEST(what_newer_keelboots_wrote_counts_no_failure)
 	const struct plan_release r = release(9, 9);
 	bool dropped = true;
 
-	states_fresh(&s);
 	s.newer = true;
 	assert_false(plan_unwritable(&s, &r));
 	assert_int_equal(s.nunwritable, 0);
@@ -771,7 +734,6 @@ TEST(what_newer_keelboots_wrote_counts_no_failure)
 
 TEST(death_is_forgiven_but_on_what_may_be_left_in)
 {
-	states_fresh(&s);
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++) {
 		s.apply[i].open = true;
 		plan_apply_died(&s, (enum state_source)i);
@@ -781,7 +743,4 @@ TEST(death_is_forgiven_but_on_what_may_be_left_in)
 	}
 }
 
-int main(void)
-{
-	return TEST_RUN("plan");
-}
+TEST_MAIN("plan", .set_up = set_up)

@@ -2,16 +2,11 @@
 #include "initramfs/disks/probe_answer.h"
 #include "tests/unit/test.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 static struct prober_answer a;
 static struct probe_disk d;
 
-static int good(void **state)
+static void good(void)
 {
-	(void)state;
 	memset(&a, 0, sizeof(a));
 	a.magic = PROBER_MAGIC;
 	a.size = 1 << 30;
@@ -40,7 +35,6 @@ static int good(void **state)
 					  .start = 8192,
 					  .size = 2048,
 					  .number = 2 };
-	return 0;
 }
 
 static enum kb_err check(void)
@@ -66,7 +60,7 @@ TEST(counts_and_magic_are_checked_before_use)
 	assert_false(probe_answer_partial(&a, PROBER_ANSWER_LEN(2)));
 	a.n = 0xffffffff;
 	FAILS(probe_answer_check(&a, sizeof(a)), KB_EFORMAT);
-	good(NULL);
+	good();
 	a.magic++;
 	FAILS(check(), KB_EFORMAT);
 	assert_false(probe_answer_partial(&a, PROBER_ANSWER_LEN(1)));
@@ -84,17 +78,17 @@ TEST(every_string_has_to_end_and_be_printable)
 					sizeof(a.part[0].uuid),	     sizeof(a.part[0].pin) };
 
 	for (unsigned i = 0; i < 6; i++) {
-		good(NULL);
+		good();
 		memset((char *)&a.part[1] + offsets[i], 'x', sizes[i]);
 		FAILS(check(), KB_EFORMAT);
-		good(NULL);
+		good();
 		strcpy((char *)&a.part[1] + offsets[i], "a\033b");
 		FAILS(check(), KB_EFORMAT);
-		good(NULL);
+		good();
 		strcpy((char *)&a.whole + offsets[i], "\x80");
 		FAILS(check(), KB_EFORMAT);
 	}
-	good(NULL);
+	good();
 	memset(a.table, 'x', sizeof(a.table));
 	FAILS(check(), KB_EFORMAT);
 }
@@ -105,7 +99,7 @@ TEST(names_lie_below_dev)
 					   "/dev/a/b" };
 
 	for (unsigned i = 0; i < 5; i++) {
-		good(NULL);
+		good();
 		memset(a.part[0].dev, 0, sizeof(a.part[0].dev));
 		strcpy(a.part[0].dev, bad[i]);
 		FAILS(check(), KB_EFORMAT);
@@ -116,19 +110,19 @@ TEST(ranges_do_not_overflow_and_numbers_grow)
 {
 	a.part[1].start = UINT64_MAX - 100;
 	FAILS(check(), KB_EFORMAT);
-	good(NULL);
+	good();
 	a.part[1].start = INT64_MAX;
 	FAILS(check(), KB_EFORMAT);
-	good(NULL);
+	good();
 	a.part[1].size = 0;
 	FAILS(check(), KB_EFORMAT);
-	good(NULL);
+	good();
 	a.part[1].number = 1;
 	FAILS(check(), KB_EFORMAT);
-	good(NULL);
+	good();
 	a.part[0].number = 0;
 	FAILS(check(), KB_EFORMAT);
-	good(NULL);
+	good();
 	a.whole.number = 1;
 	FAILS(check(), KB_EFORMAT);
 }
@@ -139,7 +133,7 @@ TEST(random_damage_never_passes_a_bad_string)
 	for (unsigned i = 0; i < 20000; i++) {
 		size_t at = (size_t)rand() % PROBER_ANSWER_LEN(2);
 
-		good(NULL);
+		good();
 		((uint8_t *)&a)[at] ^= (uint8_t)(1 + rand() % 255);
 		if (check() != KB_OK)
 			continue;
@@ -193,7 +187,4 @@ TEST(a_bare_disk_gets_its_file_system)
 	assert_string_equal(d.whole.label, "UPDATE");
 }
 
-int main(void)
-{
-	return TEST_RUN("probe_answer", .set_up = good);
-}
+TEST_MAIN("probe_answer", .set_up = good)

@@ -3,9 +3,6 @@
 #include "initramfs/disks/probe_id.h"
 #include "tests/unit/test.h"
 
-#include <stdio.h>
-#include <string.h>
-
 static const char *path(const char *text)
 {
 	static char out[4][STATE_STR_MAX + 1];
@@ -94,7 +91,4 @@ TEST(odd_paths_do_no_harm)
 		assert_int_equal(strlen(path(odd[i])), 22);
 }
 
-int main(void)
-{
-	return TEST_RUN("probe_id");
-}
+TEST_MAIN("probe_id")

@@ -4,10 +4,7 @@
 #include "tests/unit/stuck_sticks.h"
 
 #include "initramfs/disks/probe.h"
-#include "lib/log.h"
 #include "tests/unit/test.h"
-
-#include <signal.h>
 
 static struct probe p;
 
@@ -43,15 +40,28 @@ static struct os_sim_disk stick(unsigned at_ms)
 	};
 }
 
-static int bare_machine(void **state)
+static void bare_machine(void)
 {
-	(void)state;
 	os_sim_reset();
 	os_sim_file("/sys/class/block/loop0/size", "0\n");
 	os_sim_link("/sys/block/loop0", "../devices/virtual/block/loop0");
 	os_sim_link("/sys/class/block/loop0", "../../devices/virtual/block/loop0");
 	os_sim_log_level(LOG_LEVEL_WARNING);
-	return 0;
+}
+
+static void stop(void)
+{
+	probe_stop(&p);
+}
+
+static void plug_in(struct os_sim_disk d)
+{
+	os_sim_disk(&d);
+}
+
+static const struct probe_disk *seen(const char *dev)
+{
+	return probe_disk_by_dev(&p, dev);
 }
 
 /* Steps until nothing has changed for a second. */
@@ -63,15 +73,14 @@ static void settle(void)
 
 TEST(the_disk_that_is_there_is_found_with_its_partitions)
 {
-	struct os_sim_disk d = vda();
 	const struct probe_disk *disk;
 
-	os_sim_disk(&d);
+	plug_in(vda());
 	probe_start(&p);
 	assert_int_equal(probe_pending(&p), 1);
 	OK(probe_step(&p, 1000));
 	assert_int_equal(probe_pending(&p), 0);
-	disk = probe_disk_by_dev(&p, "/dev/vda");
+	disk = seen("/dev/vda");
 	assert_non_null(disk);
 	assert_int_equal(disk->state, PROBE_READY);
 	assert_int_equal(disk->n, 4);
@@ -83,7 +92,6 @@ TEST(the_disk_that_is_there_is_found_with_its_partitions)
 	assert_string_equal(disk->part[1].fstype, "ext4");
 	assert_int_equal(disk->part[1].size, 64 * MIB);
 	FAILS(probe_step(&p, 1000), KB_ETIMEDOUT);
-	probe_stop(&p);
 }
 
 TEST(partitions_are_found_by_every_kind_of_name)
@@ -105,13 +113,12 @@ TEST(partitions_are_found_by_every_kind_of_name)
 		{ "vda1", NULL },
 		{ "", NULL },
 	};
-	struct os_sim_disk d = vda();
 	const struct probe_disk *disk;
 
-	os_sim_disk(&d);
+	plug_in(vda());
 	probe_start(&p);
 	settle();
-	disk = probe_disk_by_dev(&p, "/dev/vda");
+	disk = seen("/dev/vda");
 	for (unsigned i = 0; i < KB_ARRAY_LEN(cases); i++) {
 		const struct prober_part *on = probe_find(&p, disk, cases[i].spec);
 		const struct prober_part *any = probe_find(&p, NULL, cases[i].spec);
@@ -122,46 +129,41 @@ TEST(partitions_are_found_by_every_kind_of_name)
 		else
 			assert_string_equal(on->dev, cases[i].dev);
 	}
-	probe_stop(&p);
 }
 
 TEST(a_stick_that_copies_the_names_is_another_disk)
 {
-	struct os_sim_disk d = vda(), copy = vda();
+	struct os_sim_disk copy = vda();
 	const struct probe_disk *disk;
 
 	copy.name = "sda";
 	copy.path = "/devices/pci0000:00/usb1/1-1/block/sda";
 	os_sim_disk(&copy);
-	os_sim_disk(&d);
+	plug_in(vda());
 	probe_start(&p);
 	settle();
-	disk = probe_disk_by_dev(&p, "/dev/vda");
+	disk = seen("/dev/vda");
 	assert_string_equal(probe_find(&p, disk, "PARTLABEL=root-a")->dev, "/dev/vda2");
 	assert_null(probe_find(&p, disk, "/dev/sda2"));
-	assert_true(probe_disk_by_dev(&p, "/dev/sda")->usb);
-	probe_stop(&p);
+	assert_true(seen("/dev/sda")->usb);
 }
 
 TEST(a_late_stick_is_told_by_a_uevent_and_looked_at_once)
 {
-	struct os_sim_disk d = vda(), s = stick(800);
-
-	os_sim_disk(&d);
-	os_sim_disk(&s);
+	plug_in(vda());
+	plug_in(stick(800));
 	probe_start(&p);
 	OK(probe_step(&p, 500));
 	OK(probe_step(&p, 5000));
 	assert_int_equal(os_sim_now(), 800);
-	assert_non_null(probe_disk_by_dev(&p, "/dev/sda"));
-	assert_true(probe_disk_by_dev(&p, "/dev/sda")->removable);
-	assert_true(probe_disk_by_dev(&p, "/dev/sda")->usb);
-	assert_false(probe_disk_by_dev(&p, "/dev/sda")->has_table);
-	assert_string_equal(probe_disk_by_dev(&p, "/dev/sda")->whole.fstype, "vfat");
+	assert_non_null(seen("/dev/sda"));
+	assert_true(seen("/dev/sda")->removable);
+	assert_true(seen("/dev/sda")->usb);
+	assert_false(seen("/dev/sda")->has_table);
+	assert_string_equal(seen("/dev/sda")->whole.fstype, "vfat");
 	settle();
 	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/sda"), 1);
 	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/vda"), 1);
-	probe_stop(&p);
 }
 
 TEST(a_late_disk_with_partitions_is_looked_at_once)
@@ -172,14 +174,14 @@ TEST(a_late_disk_with_partitions_is_looked_at_once)
 	os_sim_disk(&d);
 	probe_start(&p);
 	settle();
-	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->n, 4);
+	assert_int_equal(seen("/dev/vda")->n, 4);
 	assert_int_equal(os_sim_count("spawn"), 1);
-	probe_stop(&p);
 }
 
 TEST(probers_work_side_by_side)
 {
-	struct os_sim_disk d = vda(), s = stick(0);
+	struct os_sim_disk d = vda();
+	struct os_sim_disk s = stick(0);
 
 	d.prober_ms = s.prober_ms = 1000;
 	os_sim_disk(&d);
@@ -189,7 +191,6 @@ TEST(probers_work_side_by_side)
 	settle();
 	assert_int_equal(probe_pending(&p), 0);
 	assert_in_range(os_sim_now(), 2000, 2100); /* one second for both, one of quiet */
-	probe_stop(&p);
 }
 
 TEST(more_disks_than_probers_wait_for_their_turn)
@@ -214,7 +215,6 @@ TEST(more_disks_than_probers_wait_for_their_turn)
 	for (unsigned i = 0; i < 12; i++)
 		ready += p.disk[i].state == PROBE_READY;
 	assert_int_equal(ready, 12);
-	probe_stop(&p);
 }
 
 TEST(probers_that_nothing_ends_leave_room_for_a_fixed_disk)
@@ -229,16 +229,13 @@ TEST(probers_that_nothing_ends_leave_room_for_a_fixed_disk)
 		(void)!probe_step(&p, 11999 - (unsigned)os_sim_now());
 	assert_int_equal(os_sim_count("spawn"), 6);
 	OK(probe_step(&p, 100));
-	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_READY);
-	probe_stop(&p);
+	assert_int_equal(seen("/dev/vda")->state, PROBE_READY);
 }
 
 TEST(a_fixed_disk_is_looked_at_first)
 {
-	struct os_sim_disk d = vda();
-
 	stuck_sticks(stick(0), 10, 0);
-	os_sim_disk(&d);
+	plug_in(vda());
 	probe_start(&p);
 	assert_int_equal(os_sim_count("spawn"), 6);
 	assert_ptr_equal(strstr(os_sim_trace(), "spawn"),
@@ -276,26 +273,25 @@ TEST(a_disk_in_the_place_of_one_that_hung_is_looked_at)
 	while (os_sim_now() < 8100)
 		(void)!probe_step(&p, 100);
 	assert_int_equal(os_sim_count("spawn"), 2);
-	probe_stop(&p);
 }
 
 TEST(a_prober_that_hangs_leaves_the_kernels_names)
 {
-	struct os_sim_disk d = vda(), s = stick(0);
+	struct os_sim_disk d = vda();
 	struct os_sim_child hang = { .argv0 = "keelboot-prober", .arg = "/dev/vda", .hangs = true };
 	const struct probe_disk *disk;
 
 	d.no_answer = true;
 	os_sim_disk(&d);
-	os_sim_disk(&s);
+	plug_in(stick(0));
 	os_sim_child(&hang);
 	probe_start(&p);
 	OK(probe_step(&p, 1000)); /* the other one is not held up */
-	assert_int_equal(probe_disk_by_dev(&p, "/dev/sda")->state, PROBE_READY);
+	assert_int_equal(seen("/dev/sda")->state, PROBE_READY);
 	/* Once more, with more time; and then no more. */
 	OK(probe_step(&p, 30000));
 	assert_int_equal(os_sim_now(), 4 * PROBE_DEADLINE_MS);
-	disk = probe_disk_by_dev(&p, "/dev/vda");
+	disk = seen("/dev/vda");
 	assert_int_equal(disk->state, PROBE_UNREADABLE);
 	assert_string_equal(probe_find(&p, disk, "PARTLABEL=root-b")->dev, "/dev/vda3");
 	assert_string_equal(probe_find(&p, disk, "PARTLABEL=root-b")->fstype, "");
@@ -304,12 +300,10 @@ TEST(a_prober_that_hangs_leaves_the_kernels_names)
 	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/vda"), 2);
 	assert_int_equal(os_sim_count("kill keelboot-prober"), 2);
 	assert_int_equal(os_sim_count("# disk /dev/vda: cannot be examined"), 2);
-	probe_stop(&p);
 }
 
 TEST(a_prober_that_crashes_is_tried_once_more)
 {
-	struct os_sim_disk d = vda();
 	struct os_sim_child crash = { .argv0 = "keelboot-prober",
 				      .arg = "/dev/vda",
 				      .duration_ms = 5,
@@ -317,10 +311,10 @@ TEST(a_prober_that_crashes_is_tried_once_more)
 				      .times = 1 };
 
 	os_sim_child(&crash);
-	os_sim_disk(&d);
+	plug_in(vda());
 	probe_start(&p);
 	OK(probe_step(&p, 1000));
-	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_READY);
+	assert_int_equal(seen("/dev/vda")->state, PROBE_READY);
 	assert_int_equal(
 		os_sim_count(
 			"# disk /dev/vda: cannot be examined: the prober was ended by signal 11; trying again"),
@@ -331,27 +325,26 @@ TEST(a_prober_that_crashes_is_tried_once_more)
 /* Threat 26: a stick on which the prober does what it may not, each time: SIGSYS. */
 TEST(a_prober_that_its_cage_kills_costs_one_disk_its_answer)
 {
-	struct os_sim_disk d = vda(), s = stick(0);
+	struct os_sim_disk s = stick(0);
 	struct os_sim_child killed = {
 		.argv0 = "keelboot-prober", .arg = "/dev/sda", .duration_ms = 5, .status = SIGSYS
 	};
 
 	s.no_answer = true;
-	os_sim_disk(&d);
+	plug_in(vda());
 	os_sim_disk(&s);
 	os_sim_child(&killed);
 	probe_start(&p);
 	settle();
-	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_READY);
+	assert_int_equal(seen("/dev/vda")->state, PROBE_READY);
 	assert_string_equal(probe_find(&p, NULL, "PARTLABEL=root-a")->fstype, "ext4");
-	assert_int_equal(probe_disk_by_dev(&p, "/dev/sda")->state, PROBE_UNREADABLE);
+	assert_int_equal(seen("/dev/sda")->state, PROBE_UNREADABLE);
 	assert_int_equal(probe_pending(&p), 0);
 	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/sda"), 2);
 	assert_int_equal(
 		os_sim_count(
 			"# disk /dev/sda: cannot be examined: the prober was ended by signal 31"),
 		2);
-	probe_stop(&p);
 }
 
 TEST(a_prober_that_lies_is_not_believed)
@@ -368,10 +361,9 @@ TEST(a_prober_that_lies_is_not_believed)
 	os_sim_child(&c);
 	probe_start(&p);
 	OK(probe_step(&p, 1000));
-	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_UNREADABLE);
+	assert_int_equal(seen("/dev/vda")->state, PROBE_UNREADABLE);
 	settle();
-	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->n, 4);
-	probe_stop(&p);
+	assert_int_equal(seen("/dev/vda")->n, 4);
 }
 
 TEST(an_answer_in_pieces_is_put_together)
@@ -393,8 +385,7 @@ TEST(an_answer_in_pieces_is_put_together)
 	probe_start(&p);
 	OK(probe_step(&p, 1000));
 	assert_int_equal(os_sim_now(), 30); /* complete is complete, whatever the process does */
-	assert_int_equal(probe_disk_by_dev(&p, "/dev/vda")->state, PROBE_READY);
-	probe_stop(&p);
+	assert_int_equal(seen("/dev/vda")->state, PROBE_READY);
 }
 
 TEST(a_missing_helper_still_leaves_the_kernels_names)
@@ -408,7 +399,6 @@ TEST(a_missing_helper_still_leaves_the_kernels_names)
 	assert_non_null(probe_find(&p, NULL, "PARTLABEL=keelboot-state"));
 	settle();
 	assert_int_equal(probe_pending(&p), 0);
-	probe_stop(&p);
 }
 
 TEST(a_disk_that_is_pulled_out_is_gone)
@@ -421,9 +411,8 @@ TEST(a_disk_that_is_pulled_out_is_gone)
 	probe_start(&p);
 	OK(probe_step(&p, 1000));
 	OK(probe_step(&p, 1000));
-	assert_null(probe_disk_by_dev(&p, "/dev/sda"));
+	assert_null(seen("/dev/sda"));
 	assert_null(probe_find(&p, NULL, "/dev/sda"));
-	probe_stop(&p);
 }
 
 TEST(a_disk_that_is_pulled_out_while_it_is_looked_at_ends_its_prober)
@@ -451,33 +440,28 @@ static void change_again(void *ctx)
 TEST(a_disk_that_changes_for_ever_is_left_alone)
 {
 	static char path[] = "/devices/pci0000:00/0000:00:05.0/usb1/1-1/host0/block/sda";
-	struct os_sim_disk s = stick(0);
 
-	os_sim_disk(&s);
+	plug_in(stick(0));
 	for (unsigned i = 1; i <= 40; i++)
 		os_sim_at(i * 10, change_again, path);
 	probe_start(&p);
 	settle();
 	assert_in_range(os_sim_count("spawn"), 2, 9);
-	assert_int_equal(probe_disk_by_dev(&p, "/dev/sda")->state, PROBE_READY);
-	probe_stop(&p);
+	assert_int_equal(seen("/dev/sda")->state, PROBE_READY);
 }
 
 TEST(without_uevents_sys_is_looked_through)
 {
-	struct os_sim_disk s = stick(700);
-
 	os_sim_uevent_sockets(0);
-	os_sim_disk(&s);
+	plug_in(stick(700));
 	os_sim_disk_gone("sda", 3000);
 	probe_start(&p);
 	OK(probe_step(&p, 5000));
 	assert_in_range(os_sim_now(), 700, 1000);
-	assert_non_null(probe_disk_by_dev(&p, "/dev/sda"));
+	assert_non_null(seen("/dev/sda"));
 	OK(probe_step(&p, 5000));
 	assert_in_range(os_sim_now(), 3000, 3300);
-	assert_null(probe_disk_by_dev(&p, "/dev/sda"));
-	probe_stop(&p);
+	assert_null(seen("/dev/sda"));
 }
 
 TEST(what_is_no_disk_is_ignored)
@@ -498,22 +482,20 @@ TEST(what_is_no_disk_is_ignored)
 	probe_start(&p);
 	assert_int_equal(probe_pending(&p), 0);
 	FAILS(probe_step(&p, 100), KB_ETIMEDOUT);
-	probe_stop(&p);
 }
 
 TEST(any_number_of_partitions_hides_no_disk)
 {
-	struct os_sim_disk d = vda();
 	char path[96];
 
-	os_sim_disk(&d);
+	plug_in(vda());
 	for (unsigned i = 1; i <= 520; i++) {
 		snprintf(path, sizeof(path), "/sys/class/block/sda%u/partition", i);
 		os_sim_file(path, "1\n");
 	}
 	probe_start(&p);
 	settle();
-	assert_non_null(probe_disk_by_dev(&p, "/dev/vda"));
+	assert_non_null(seen("/dev/vda"));
 	probe_stop(&p);
 }
 
@@ -521,7 +503,6 @@ static void crowd(void *ctx)
 {
 	char path[96];
 
-	(void)ctx;
 	for (unsigned i = 0; i < 520; i++) {
 		snprintf(path, sizeof(path), "/sys/block/aaa%u", i);
 		os_sim_link(path, "../devices/x");
@@ -530,19 +511,16 @@ static void crowd(void *ctx)
 
 TEST(a_list_that_is_full_drops_only_what_is_gone)
 {
-	struct os_sim_disk d = vda();
-
 	os_sim_uevent_sockets(0); /* so that all is listed again and again */
-	os_sim_disk(&d);
+	plug_in(vda());
 	os_sim_at(500, crowd, NULL);
 	os_sim_disk_gone("vda", 2000);
 	probe_start(&p);
 	OK(probe_step(&p, 100));
 	FAILS(probe_step(&p, 1400), KB_ETIMEDOUT);
-	assert_non_null(probe_disk_by_dev(&p, "/dev/vda"));
+	assert_non_null(seen("/dev/vda"));
 	OK(probe_step(&p, 1000));
-	assert_null(probe_disk_by_dev(&p, "/dev/vda"));
-	probe_stop(&p);
+	assert_null(seen("/dev/vda"));
 }
 
 TEST(a_card_reader_without_a_card_is_no_disk_until_it_has_one)
@@ -557,12 +535,11 @@ TEST(a_card_reader_without_a_card_is_no_disk_until_it_has_one)
 	os_sim_file("/sys/class/block/sdb/size", "8192\n");
 	os_sim_at(200, change_again, path);
 	OK(probe_step(&p, 1000)); /* there is no helper: unreadable */
-	assert_non_null(probe_disk_by_dev(&p, "/dev/sdb"));
+	assert_non_null(seen("/dev/sdb"));
 	os_sim_file("/sys/class/block/sdb/size", "0\n");
 	os_sim_at(600, change_again, path);
 	settle();
-	assert_null(probe_disk_by_dev(&p, "/dev/sdb"));
-	probe_stop(&p);
+	assert_null(seen("/dev/sdb"));
 }
 
 TEST(no_sys_at_all_is_no_reason_to_crash)
@@ -571,7 +548,6 @@ TEST(no_sys_at_all_is_no_reason_to_crash)
 	probe_start(&p);
 	FAILS(probe_step(&p, 1000), KB_ETIMEDOUT);
 	assert_null(probe_find(&p, NULL, "/dev/vda"));
-	probe_stop(&p);
 }
 
 TEST(stopping_ends_what_is_under_way)
@@ -587,7 +563,4 @@ TEST(stopping_ends_what_is_under_way)
 	assert_int_equal(p.uevent_fd, -1);
 }
 
-int main(void)
-{
-	return TEST_RUN("probe", .set_up = bare_machine);
-}
+TEST_MAIN("probe", .set_up = bare_machine, .tear_down = stop)

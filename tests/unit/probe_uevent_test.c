@@ -2,9 +2,6 @@
 #include "initramfs/disks/probe_uevent.h"
 #include "tests/unit/test.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 static struct probe_uevent e;
 
 /* Text with a '|' for each NUL, as exact memory for the address sanitizer. */
@@ -84,7 +81,4 @@ TEST(garbage_is_never_read_beyond_its_end)
 	}
 }
 
-int main(void)
-{
-	return TEST_RUN("probe_uevent");
-}
+TEST_MAIN("probe_uevent")

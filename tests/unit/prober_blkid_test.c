@@ -4,18 +4,11 @@
 #include "initramfs/disks/probe_answer.h"
 #include "initramfs/prober/prober.h"
 #include "lib/os.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
 #include <blkid/blkid.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-static char dir[64], image[96];
+static char image[96];
 static struct prober_answer a;
 
 static void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -25,7 +18,7 @@ static void shell(const char *fmt, ...)
 	char line[1024] = "exec >/dev/null 2>&1; PATH=$PATH:/usr/sbin:/sbin; cd ";
 	va_list ap;
 
-	snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s; ", dir);
+	snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s; ", folder);
 	va_start(ap, fmt);
 	vsnprintf(line + strlen(line), sizeof(line) - strlen(line), fmt, ap);
 	va_end(ap);
@@ -60,21 +53,11 @@ static void look(void)
 	os_close(&fds[0]);
 }
 
-static int make_dir(void **state)
+static void make_dir(void)
 {
-	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/keelboot-prober-XXXXXX");
-	if (mkdtemp(dir) == NULL || chmod(dir, 0755) < 0)
-		return -1;
-	snprintf(image, sizeof(image), "%s/disk.img", dir);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	shell("rm -rf %s", dir);
-	return 0;
+	folder_make();
+	assert_int_equal(chmod(folder, 0755), 0);
+	snprintf(image, sizeof(image), "%s/disk.img", folder);
 }
 
 /* State, slot a (ext4), slot b (squashfs), data (vfat), from 1 MiB on, 4 MiB each. */
@@ -253,5 +236,5 @@ int main(int argc, char **argv)
 {
 	if (strcmp(argv[0], "keelboot-prober") == 0)
 		_exit(prober_main(argc, argv)); /* the leak checker wants /proc */
-	return TEST_RUN("prober_blkid", .set_up = make_dir, .tear_down = remove_dir);
+	return TEST_RUN("prober_blkid", .set_up = make_dir, .tear_down = folder_remove);
 }

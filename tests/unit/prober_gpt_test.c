@@ -4,8 +4,6 @@
 #include "initramfs/prober/prober_gpt.c"
 #include "tests/unit/test.h"
 
-#include <stdlib.h>
-
 #define SIZE (4u << 20)
 
 static int fd;
@@ -52,20 +50,18 @@ static void damage(uint64_t off)
 	put(off, "\x5a\x5a\x5a\x5a", 4);
 }
 
-static int set_up(void **state)
+static void set_up(void)
 {
 	char path[] = "/tmp/prober_gpt_test.XXXXXX";
 
-	(void)state;
 	fd = mkstemp(path);
 	assert_true(fd >= 0);
-	return unlink(path);
+	assert_int_equal(unlink(path), 0);
 }
 
-static int tear_down(void **state)
+static void tear_down(void)
 {
-	(void)state;
-	return close(fd);
+	assert_int_equal(close(fd), 0);
 }
 
 TEST(crc_is_that_of_zlib)
@@ -149,7 +145,4 @@ TEST(numbers_that_lie_are_survived)
 	assert_false(prober_gpt_needs_backup(-1, SIZE));
 }
 
-int main(void)
-{
-	return TEST_RUN("tests", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("tests", .set_up = set_up, .tear_down = tear_down)

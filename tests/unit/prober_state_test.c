@@ -5,11 +5,7 @@
 #include "selector/store.h"
 #include "tests/unit/states.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define MIB (1ull << 20)
 
@@ -48,11 +44,9 @@ static void shift_disk(void)
 	part.start = MIB;
 }
 
-static int tear_down(void **state)
+static void tear_down(void)
 {
-	(void)state;
 	close(fd);
-	return 0;
 }
 
 static struct state bound(const char *disk)
@@ -137,7 +131,4 @@ TEST(nothing_is_written)
 	assert_string_equal(part.pin, "cid-1");
 }
 
-int main(void)
-{
-	return TEST_RUN("prober_state", .tear_down = tear_down);
-}
+TEST_MAIN("prober_state", .tear_down = tear_down)

@@ -7,7 +7,6 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -29,7 +28,6 @@ static void be(enum mood mood)
 
 void prober_blkid_table(int fd, const char *dev, struct prober_answer *a)
 {
-	(void)fd;
 	snprintf(a->whole.dev, sizeof(a->whole.dev), "%s", dev);
 	snprintf(a->table, sizeof(a->table), "gpt");
 	a->n = nparts;
@@ -42,15 +40,12 @@ void prober_blkid_table(int fd, const char *dev, struct prober_answer *a)
 
 void prober_blkid_part(int fd, struct prober_part *part)
 {
-	(void)fd;
 	snprintf(part->fstype, sizeof(part->fstype), "ext4");
 	be(part_mood[part->number]);
 }
 
 bool prober_gpt_needs_backup(int fd, uint64_t size)
 {
-	(void)fd;
-	(void)size;
 	be(copy_mood);
 	return copy_mood == SCRIBBLE;
 }
@@ -66,13 +61,11 @@ static uint64_t look(unsigned budget_ms)
 	return os_now_ms() - start;
 }
 
-static int all_fine(void **state)
+static void all_fine(void)
 {
-	(void)state;
 	table_mood = copy_mood = FINE;
 	memset(part_mood, 0, sizeof(part_mood));
 	nparts = 4;
-	return 0;
 }
 
 /* Partition `number` is the only one without a file system. */
@@ -100,7 +93,7 @@ TEST(every_partition_is_looked_at)
 TEST(a_crash_in_one_partition_hides_no_other)
 {
 	for (unsigned i = 1; i <= 4; i++) {
-		all_fine(NULL);
+		all_fine();
 		part_mood[i] = CRASH;
 		look(4000);
 		assert_all_but(i);
@@ -121,7 +114,7 @@ TEST(the_copy_of_the_table_comes_last_and_costs_nothing_else)
 	look(2000);
 	assert_all_but(0);
 	assert_int_equal(a.flags, PROBER_GPT_BACKUP);
-	all_fine(NULL);
+	all_fine();
 	copy_mood = SCRIBBLE;
 	table_mood = CRASH;
 	look(2000);
@@ -314,7 +307,6 @@ static bool lose_filters(void)
 
 TEST(a_kernel_without_filters_has_its_disks_read_nevertheless)
 {
-	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -324,9 +316,7 @@ TEST(a_kernel_without_filters_has_its_disks_read_nevertheless)
 		prober_look(-1, "/dev/x", 20000, &a);
 		_exit(a.n != 4 || strcmp(a.part[1].fstype, "ext4") != 0);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(test_exit_code(pid), 0);
 }
 
 TEST(wrong_usage_exits_with_3)
@@ -339,7 +329,4 @@ TEST(wrong_usage_exits_with_3)
 	assert_int_equal(prober_main(2, argv), 1);
 }
 
-int main(void)
-{
-	return TEST_RUN("prober", .set_up = all_fine);
-}
+TEST_MAIN("prober", .set_up = all_fine)

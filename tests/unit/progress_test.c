@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "initramfs/progress.h"
 #include "update/apply/apply.h"
@@ -157,7 +154,4 @@ TEST(every_phase_has_a_name)
 	assert_string_equal(progress_phase_name(PROGRESS_NONE), "starting");
 }
 
-int main(void)
-{
-	return TEST_RUN("progress");
-}
+TEST_MAIN("progress")

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/bundle_fixture.h"
 
-#include "lib/log.h"
 #include "lib/util.h"
 #include "tests/unit/test.h"
 
-#include <errno.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 static struct fixture f;
 static struct key_file key, other;
@@ -28,27 +25,21 @@ static int make_key(struct key_file *k)
 	return 0;
 }
 
-static int setup_all(void **state)
+static void setup_all(void)
 {
-	(void)state;
-	log_set_level(LOG_LEVEL_ERR - 1);
-	return make_key(&key) || make_key(&other);
+	assert_false(make_key(&key) || make_key(&other));
 }
 
-static int teardown_all(void **state)
+static void teardown_all(void)
 {
-	(void)state;
 	key_file_free(&key);
 	key_file_free(&other);
-	return 0;
 }
 
-static int setup(void **state)
+static void setup(void)
 {
-	(void)state;
 	fixture_begin(&f, 40, 16);
 	fixture_seal(&f, &key);
-	return 0;
 }
 
 /* Opens what f->file holds, its descriptor stays with r. */
@@ -277,7 +268,7 @@ TEST(a_signed_header_whose_parts_do_not_fit_is_refused)
 	static const unsigned at[] = { 32, 48, 56, 64, 72, 80 }; /* total, offsets, lengths */
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(at); i++) {
-		setup(NULL);
+		setup();
 		bytes_put64(f.header + at[i], bytes_get64(f.header + at[i]) + 1);
 		bytes_put32(f.header + 508, bytes_crc32c(0, f.header, 508));
 		fixture_sign(&f, &key);
@@ -377,7 +368,7 @@ TEST(header_and_manifest_agree_about_lengths)
 		f.len += i;
 		FAILS(open_it(), KB_EFORMAT);
 		assert_non_null(strstr(r.why, "give different lengths"));
-		setup(NULL);
+		setup();
 	}
 }
 
@@ -535,7 +526,7 @@ TEST(pages_that_agree_with_nothing_but_their_own_list_are_refused)
 	fixture_join(&f);
 	FAILS(open_and_walk(), KB_EDIGEST);
 	assert_non_null(strstr(r.why, "the list of its hash pages"));
-	setup(NULL);
+	setup();
 	/* Chunks 2 and 5, 02 07 00 and 02 0a 00: another border between their stored bytes. */
 	f.records[READER_PAGE_HEAD + 2 * 3 + 1]++;
 	f.records[READER_PAGE_HEAD + 5 * 3 + 1]--;
@@ -579,7 +570,7 @@ TEST(pages_that_changed_places_are_found)
 /* Changes one byte (or more) of the records, signs it, and walks. */
 static enum kb_err with_records(size_t at, const void *bytes, size_t len)
 {
-	setup(NULL);
+	setup();
 	memcpy(f.records + at, bytes, len);
 	fixture_seal(&f, &key);
 	return open_and_walk();
@@ -722,7 +713,7 @@ static enum kb_err with_pages(uint64_t pages)
 	int fd;
 
 	assert_non_null(list);
-	setup(NULL);
+	setup();
 	fixture_hex(digest, list, pages * DIGEST_LEN);
 	free(list);
 	f.manifest_len = (size_t)(strstr(f.manifest, "table-length=") - f.manifest);
@@ -864,7 +855,7 @@ TEST(an_encoding_of_unknown_kind_is_passed_over)
 	uint8_t stored[8192];
 
 	for (int before = 0; before < 2; before++) {
-		setup(NULL);
+		setup();
 		with_unknown_encoding(before);
 		seal_with_unknown(before);
 		OK(open_and_walk());
@@ -894,7 +885,4 @@ TEST(a_bundle_with_nothing_but_unknown_encodings_is_newer)
 	shut();
 }
 
-int main(void)
-{
-	return TEST_RUN("reader", .set_up = setup, .first = setup_all, .last = teardown_all);
-}
+TEST_MAIN("reader", .set_up = setup, .first = setup_all, .last = teardown_all, .quiet = true)

@@ -5,7 +5,6 @@
 #include "tests/sim/os_sim_here.h"
 
 #include "initramfs/record.h"
-#include "lib/log.h"
 #include "selector/store_internal.h"
 #include "tests/sim/bdev_sim.h"
 
@@ -16,23 +15,20 @@ static struct bdev_sim disk;
 static struct record r;
 static struct state s;
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	memset(&r, 0, sizeof(r));
 	os_sim_reset();
 	os_sim_log_level(LOG_LEVEL_WARNING);
 	bdev_sim_init(&disk, STORE_MIN_SIZE);
 	os_sim_bdev(DEV, &disk.bdev);
-	return 0;
+	states_fresh(&s);
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	bdev_file_close(&r.file);
 	bdev_sim_free(&disk);
-	return 0;
 }
 
 static void put(struct state *to)
@@ -44,6 +40,12 @@ static void put(struct state *to)
 	OK(store_load(&st, &disk.bdev, &old, &found));
 	OK(store_save_both(&st, to));
 	bdev_sim_cut(&disk, 1);
+}
+
+static void put_and_load(void)
+{
+	put(&s);
+	record_load(&r, DEV, 2, BOTH, BOTH);
 }
 
 static struct state get(void)
@@ -60,8 +62,7 @@ static struct state get(void)
 TEST(a_valid_record_is_found_without_a_write)
 {
 	states_trial(&s);
-	put(&s);
-	record_load(&r, DEV, 2, BOTH, BOTH);
+	put_and_load();
 	assert_int_equal(r.health, RECORD_FOUND);
 	assert_true(state_same(&r.s, &s));
 	assert_true(state_same(&r.disk, &s));
@@ -82,7 +83,6 @@ TEST(a_blank_partition_gets_a_state_from_what_mounts)
 
 TEST(a_lost_state_is_told_from_a_blank_one)
 {
-	states_fresh(&s);
 	put(&s);
 	for (int i = 0; i < 2; i++)
 		bdev_sim_scribble(&disk, STORE_REGION(i), (uint64_t)STORE_CELLS * STORE_CELL, 7);
@@ -134,7 +134,6 @@ TEST(a_partition_that_does_not_open_or_is_too_small_is_as_missing)
 
 TEST(a_read_only_partition_is_read)
 {
-	states_fresh(&s);
 	put(&s);
 	os_sim_fail("open " DEV " rw", 0, KB_EPERM);
 	record_load(&r, DEV, 2, BOTH, BOTH);
@@ -147,7 +146,6 @@ TEST(a_read_only_partition_is_read)
 
 TEST(slots_that_the_configuration_adds_are_empty)
 {
-	states_fresh(&s);
 	put(&s);
 	record_load(&r, DEV, 4, 15, 15);
 	assert_int_equal(r.s.nslots, 4);
@@ -162,8 +160,7 @@ TEST(after_a_failed_save_the_next_one_writes_even_what_was_there)
 	struct state charged;
 
 	states_trial(&s);
-	put(&s);
-	record_load(&r, DEV, 2, BOTH, BOTH);
+	put_and_load();
 	charged = r.s;
 	charged.slot[1].tries--;
 	os_sim_fail("flush " DEV, 1, KB_EIO);
@@ -180,9 +177,7 @@ TEST(what_another_process_wrote_is_loaded_and_written_behind)
 {
 	uint64_t seq;
 
-	states_fresh(&s);
-	put(&s);
-	record_load(&r, DEV, 2, BOTH, BOTH);
+	put_and_load();
 	s.floor = 9;
 	put(&s);
 	seq = get().seq;
@@ -196,9 +191,7 @@ TEST(what_another_process_wrote_is_loaded_and_written_behind)
 
 TEST(a_state_that_is_lost_meanwhile_is_not_written_over)
 {
-	states_fresh(&s);
-	put(&s);
-	record_load(&r, DEV, 2, BOTH, BOTH);
+	put_and_load();
 	disk.dead[0].to = STORE_MIN_SIZE;
 	disk.dead[0].reads = true;
 	assert_int_not_equal(record_reload(&r), KB_OK);
@@ -214,8 +207,7 @@ TEST(settling_rejects_a_trial_without_tries_and_tells)
 
 	states_open(&s);
 	s.slot[1].tries = 0;
-	put(&s);
-	record_load(&r, DEV, 2, BOTH, BOTH);
+	put_and_load();
 	os_sim_log_level(LOG_LEVEL_NOTICE);
 	record_settle(&r, &ev, true);
 	assert_int_equal(r.cause, RESET_CRASH);
@@ -261,8 +253,8 @@ TEST(a_state_that_lets_nothing_boot_is_made_anew)
 	static const enum state_st st[] = { STATE_EMPTY, STATE_WRITING };
 
 	for (unsigned n = 0; n < 8; n++) {
-		tear_down(NULL);
-		set_up(NULL);
+		tear_down();
+		set_up();
 		states_fresh(&s);
 		s.slot[0].st = st[n & 1];
 		s.slot[1].st = st[n >> 1 & 1];
@@ -286,7 +278,6 @@ TEST(a_state_that_lets_nothing_boot_is_made_anew)
 /* root-filesystem= names a slot mountable that an install has sealed: the record of it stays. */
 TEST(a_state_with_a_slot_being_written_stays_when_only_a_name_is_there)
 {
-	states_fresh(&s);
 	s.slot[0].st = STATE_WRITING;
 	s.slot[1].st = STATE_EMPTY;
 	s.rebuilt = true;
@@ -315,12 +306,10 @@ TEST(a_state_made_of_nothing_is_made_anew_for_a_name_too)
 /* More slots than there are hide nothing. */
 TEST(a_state_with_a_slot_that_is_not_there_is_made_anew_too)
 {
-	states_fresh(&s);
 	s.nslots = 3;
 	s.slot[0].st = s.slot[1].st = STATE_WRITING;
 	s.slot[2].st = STATE_BAD;
-	put(&s);
-	record_load(&r, DEV, 2, BOTH, BOTH);
+	put_and_load();
 	assert_int_equal(r.health, RECORD_REBUILT);
 }
 
@@ -328,8 +317,7 @@ TEST(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault)
 {
 	states_trial(&s);
 	s.slot[0].st = STATE_WRITING;
-	put(&s);
-	record_load(&r, DEV, 2, BOTH, BOTH);
+	put_and_load();
 	assert_false(
 		record_renew(&r, 2, BOTH, 2)); /* nothing was seen on the one that it holds back */
 	assert_int_equal(disk.ops, 0);
@@ -342,8 +330,7 @@ TEST(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault)
 	states_trial(&s);
 	s.newer = true;
 	s.min_reader = STATE_FORMAT + 1;
-	put(&s);
-	record_load(&r, DEV, 2, BOTH, BOTH);
+	put_and_load();
 	assert_true(r.s.newer);
 	assert_true(record_renew(&r, 2, BOTH, 0));
 	assert_false(get().newer);
@@ -359,8 +346,7 @@ TEST(a_rejection_is_history_once_it_is_durable)
 
 	states_open(&s);
 	s.slot[1].tries = 0;
-	put(&s);
-	record_load(&r, DEV, 2, BOTH, BOTH);
+	put_and_load();
 	record_settle(&r, &ev, true);
 	assert_int_equal(disk.ops, 0);
 	disk.dead[0].from = 0;
@@ -384,7 +370,4 @@ TEST(every_health_has_a_name)
 		assert_string_equal(record_health_name((enum record_health)i), names[i]);
 }
 
-int main(void)
-{
-	return TEST_RUN("record", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("record", .set_up = set_up, .tear_down = tear_down)

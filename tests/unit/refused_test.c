@@ -9,13 +9,11 @@
 static struct state s;
 static struct plan_release release;
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	states_fresh(&s);
 	release = (struct plan_release){ .sequence = 9 };
 	memcpy(release.id, states_id(9), STATE_ID_LEN);
-	return 0;
 }
 
 static const char *text(enum plan_mode mode, enum kb_err err)
@@ -91,7 +89,4 @@ TEST(details_stand_behind_the_why)
 		out, "not newer than what is installed (12); to go back: keelboot install FILE");
 }
 
-int main(void)
-{
-	return TEST_RUN("refused", .set_up = set_up);
-}
+TEST_MAIN("refused", .set_up = set_up)

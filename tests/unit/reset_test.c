@@ -4,6 +4,11 @@
 
 static struct state s;
 
+static void set_up(void)
+{
+	states_fresh(&s);
+}
+
 TEST(clean_mark_counts_only_with_an_open_attempt_and_an_orderly_reset)
 {
 	struct reset_evidence ev = { .orderly = true, .watchdog_fired = true };
@@ -23,7 +28,6 @@ TEST(crash_goes_before_power_and_power_before_unknown)
 {
 	struct reset_evidence ev = { .orderly = true };
 
-	states_fresh(&s);
 	assert_int_equal(reset_classify(&s, &ev), RESET_UNKNOWN);
 	ev.cookie_lost = true;
 	assert_int_equal(reset_classify(&s, &ev), RESET_POWER);
@@ -136,7 +140,6 @@ TEST(last_try_is_given_back_before_it_is_judged)
 
 TEST(crash_without_an_attempt_is_blamed_on_last)
 {
-	states_fresh(&s);
 	for (int i = 1; i <= STATE_STREAK_LIMIT + 1; i++) {
 		reset_settle(&s, RESET_CRASH, true);
 		assert_int_equal(s.slot[0].streak, i < STATE_STREAK_LIMIT ? i : STATE_STREAK_LIMIT);
@@ -164,7 +167,6 @@ static void settle_good(struct state *st, enum reset_cause cause, bool charge_go
 
 TEST(what_is_told_weighs_twice_what_is_not)
 {
-	states_fresh(&s);
 	for (unsigned i = 1; i < 2 * STATE_STREAK_LIMIT; i++) {
 		settle_good(&s, RESET_UNKNOWN, true);
 		assert_int_equal(2 * s.slot[0].streak + s.slot[0].doubt, i);
@@ -186,7 +188,6 @@ TEST(what_is_told_weighs_twice_what_is_not)
 
 TEST(explained_reset_costs_grace_and_then_a_doubt)
 {
-	states_fresh(&s);
 	settle_good(&s, RESET_POWER, true);
 	assert_int_equal(s.slot[0].grace, STATE_GRACE - 1);
 	assert_true(s.slot[0].doubt == 0 && s.slot[0].tries == 0);
@@ -257,7 +258,6 @@ TEST(only_a_retry_is_given_back)
 
 TEST(open_last_resort_of_a_bad_slot_costs_nobody)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.open = 1;
 	s.slot[1].grace = 1;
@@ -272,7 +272,6 @@ TEST(open_last_resort_of_a_bad_slot_costs_nobody)
 
 TEST(crash_of_an_apply_is_not_blamed_on_last)
 {
-	states_fresh(&s);
 	s.apply[STATE_SRC_USB] = (struct state_apply){ .count = 1, .open = true };
 	reset_settle(&s, RESET_CRASH, true);
 	assert_int_equal(s.slot[0].streak, 0);
@@ -287,7 +286,6 @@ TEST(apply_gets_its_count_back_when_explained_while_it_has_grace)
 {
 	struct state_apply *a;
 
-	states_fresh(&s);
 	a = &s.apply[STATE_SRC_SD];
 	*a = (struct state_apply){ .count = 2, .open = true };
 	reset_settle(&s, RESET_POWER, true);
@@ -310,7 +308,6 @@ TEST(healthy_state_stays_byte_for_byte)
 {
 	struct state was;
 
-	states_fresh(&s);
 	was = s;
 	reset_settle(&s, RESET_POWER, true);
 	assert_memory_equal(&s, &was, sizeof(s));
@@ -349,7 +346,6 @@ TEST(boot_loaders_watchdog_is_a_crash_of_an_open_attempt)
 
 TEST(only_what_is_trusted_is_doubted)
 {
-	states_fresh(&s);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	settle_good(&s, RESET_UNKNOWN, true);
 	assert_int_equal(s.slot[0].doubt, 0);
@@ -359,7 +355,4 @@ TEST(only_what_is_trusted_is_doubted)
 	assert_true(s.slot[0].retries == 2 && s.slot[0].grace == STATE_GRACE);
 }
 
-int main(void)
-{
-	return TEST_RUN("reset");
-}
+TEST_MAIN("reset", .set_up = set_up)

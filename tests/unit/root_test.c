@@ -4,7 +4,6 @@
 
 #include "initramfs/disks/devices.h"
 #include "initramfs/root.h"
-#include "lib/log.h"
 #include "tests/unit/test.h"
 
 #define DEV "/dev/vda2"
@@ -23,9 +22,8 @@ static const struct root *slot_root(void)
 	return &root;
 }
 
-static int slot_with_init(void **state)
+static void slot_with_init(void)
 {
-	(void)state;
 	os_sim_reset();
 	conf_defaults(&conf);
 	cmdline_parse(&cmd, "");
@@ -34,7 +32,6 @@ static int slot_with_init(void **state)
 	os_sim_fs(DEV, "ext4");
 	os_sim_fs_file(DEV, "/sbin/init", NULL);
 	os_sim_log_level(LOG_LEVEL_WARNING);
-	return 0;
 }
 
 TEST(it_is_mounted_read_only_even_with_rw)
@@ -178,7 +175,4 @@ TEST(more_arguments_than_fit_are_cut)
 	assert_int_equal(os_sim_ended(), OS_SIM_EXEC);
 }
 
-int main(void)
-{
-	return TEST_RUN("root", .set_up = slot_with_init);
-}
+TEST_MAIN("root", .set_up = slot_with_init)

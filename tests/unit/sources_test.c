@@ -5,23 +5,18 @@
 #include "initramfs/disks/sources.h"
 #include "tests/unit/test.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #define HOST "/sys/class/mmc_host/mmc0/device"
 
 static struct probe p;
 static struct devices d;
 static struct conf conf;
 
-static int bare_machine(void **state)
+static void bare_machine(void)
 {
-	(void)state;
 	os_sim_reset();
 	memset(&p, 0, sizeof(p));
 	memset(&d, 0, sizeof(d));
 	conf_defaults(&conf);
-	return 0;
 }
 
 static struct probe_disk *add(unsigned at, const char *dev, unsigned parts, bool usb, bool sd)
@@ -136,7 +131,4 @@ TEST(a_card_that_is_looked_at_is_waited_for_within_a_bound)
 	assert_true(sources_settled(&p, &conf, CMDLINE_SOURCE_SD, 500));
 }
 
-int main(void)
-{
-	return TEST_RUN("sources", .set_up = bare_machine);
-}
+TEST_MAIN("sources", .set_up = bare_machine)

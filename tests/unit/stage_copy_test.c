@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Room for a staged copy: what is certainly not there is not asked for. */
 #include "cli/stage/stage_copy.h"
-#include "tests/unit/test.h"
+#include "tests/unit/folder.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #define BLOCK 4096u
 
-static char dir[] = "/tmp/keelboot-copy-XXXXXX";
 static uint64_t blocks, free_blocks, allocated;
 static int fails; /* with this errno, fallocate() */
 
 int fstatvfs(int fd, struct statvfs *st)
 {
-	(void)fd;
 	memset(st, 0, sizeof(*st));
 	st->f_frsize = BLOCK;
 	st->f_bsize = 1u << 20; /* not what blocks are counted in */
@@ -31,8 +22,6 @@ int fstatvfs(int fd, struct statvfs *st)
 
 int fallocate(int fd, int mode, off_t off, off_t len)
 {
-	(void)fd;
-	(void)mode;
 	assert_int_equal(off, 0);
 	allocated = (uint64_t)len;
 	errno = fails;
@@ -43,13 +32,13 @@ static enum kb_err copy(uint64_t size)
 {
 	struct output_progress none = { .mode = OUTPUT_PROGRESS_NONE };
 	int from = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int to = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	enum kb_err e;
 
 	allocated = 0;
-	e = stage_copy(from, "zeroes", size, folder, "/x.keel.part", &none);
+	e = stage_copy(from, "zeroes", size, to, "/x.keel.part", &none);
 	close(from);
-	close(folder);
+	close(to);
 	return e;
 }
 
@@ -82,14 +71,4 @@ TEST(a_file_system_that_tells_nothing_is_asked)
 	assert_int_equal(allocated, 10 * BLOCK);
 }
 
-int main(void)
-{
-	char cmd[64];
-	int rc;
-
-	if (mkdtemp(dir) == NULL)
-		return 1;
-	rc = TEST_RUN("tests");
-	snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
-	return system(cmd) == 0 ? rc : 1;
-}
+TEST_MAIN("stage_copy", .first = folder_make, .last = folder_remove)

@@ -5,8 +5,6 @@
 #include "selector/choose.h"
 #include "tests/unit/test.h"
 
-#include <string.h>
-
 TEST(named_slots_are_good_or_on_trial)
 {
 	struct state_init in = { .slots = 3, .good = 1, .trial = 4, .first = 2, .floor = 9 };
@@ -87,7 +85,4 @@ TEST(nothing_named_is_an_empty_device)
 	assert_int_equal(s.last, STATE_NONE);
 }
 
-int main(void)
-{
-	return TEST_RUN("state_init");
-}
+TEST_MAIN("state_init")

@@ -2,9 +2,6 @@
 #include "selector/state_keys.h"
 #include "tests/unit/states.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 static struct state s;
 
 /* s as text and back; the text is left in buf. */
@@ -595,7 +592,4 @@ TEST(ledgers_remember_the_last_eight)
 	assert_true(state_is_applied(&s, states_id(4)));
 }
 
-int main(void)
-{
-	return TEST_RUN("state");
-}
+TEST_MAIN("state")

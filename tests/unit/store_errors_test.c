@@ -19,21 +19,17 @@ static struct store st;
 static enum store_finding found;
 static struct state s;
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	bdev_sim_init(&disk, STORE_MIN_SIZE);
 	bdev_sim_init(&other_disk, STORE_MIN_SIZE);
 	faulty_init(&dev, &disk.bdev);
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	bdev_sim_free(&disk);
 	bdev_sim_free(&other_disk);
-	return 0;
 }
 
 /* Loads from d, with the floor as a mark: what it finds there, 0 for nothing. */
@@ -311,7 +307,4 @@ TEST(event_that_only_the_page_cache_has_is_not_written)
 	FAILS(store_history_add(&st, &e), KB_EIO);
 }
 
-int main(void)
-{
-	return TEST_RUN("store_errors", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("store_errors", .set_up = set_up, .tear_down = tear_down)

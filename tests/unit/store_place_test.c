@@ -11,8 +11,6 @@
 #include "selector/store_internal.h"
 #include "tests/sim/bdev_sim.h"
 
-#include <stdio.h>
-
 #define MIB   ((uint64_t)1 << 20)
 #define LARGE (96 * MIB)
 #define END   (LARGE - 8 * MIB)
@@ -23,21 +21,17 @@ static struct bdev_sim disk, trial_disk;
 static struct store st;
 static enum store_finding found;
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	bdev_sim_init(&disk, LARGE);
 	bdev_sim_init(&trial_disk, LARGE);
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	disk.bdev.size = trial_disk.bdev.size = LARGE;
 	bdev_sim_free(&disk);
 	bdev_sim_free(&trial_disk);
-	return 0;
 }
 
 static void load(struct bdev_sim *d, struct state *s)
@@ -469,7 +463,4 @@ TEST(state_is_seen_by_its_first_cells)
 	disk.bdev.size = LARGE;
 }
 
-int main(void)
-{
-	return TEST_RUN("tests", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("tests", .set_up = set_up, .tear_down = tear_down)

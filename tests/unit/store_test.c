@@ -6,10 +6,6 @@
 #include "selector/store_internal.h"
 #include "tests/sim/bdev_sim.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #define SEEDS 24
 
 static struct bdev_sim disk, trial_disk;
@@ -17,20 +13,16 @@ static struct store st;
 static enum store_finding found;
 static struct state s;
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	(void)ctx;
 	bdev_sim_init(&disk, STORE_MIN_SIZE);
 	bdev_sim_init(&trial_disk, STORE_MIN_SIZE);
-	return 0;
 }
 
-static int tear_down(void **ctx)
+static void tear_down(void)
 {
-	(void)ctx;
 	bdev_sim_free(&disk);
 	bdev_sim_free(&trial_disk);
-	return 0;
 }
 
 static void load(struct bdev_sim *d, struct state *to)
@@ -58,6 +50,17 @@ static uint64_t loaded_mark(struct bdev_sim *d)
 	return found == STORE_FOUND ? is.floor : UINT64_MAX;
 }
 
+enum { READS = 1, WRITES = 2 };
+
+/* From now on these bytes can be neither read nor written, or one of the two; 0: both again. */
+static void kill_bytes(struct bdev_sim *d, unsigned i, uint64_t from, uint64_t len, unsigned what)
+{
+	d->dead[i].from = from;
+	d->dead[i].to = from + len;
+	d->dead[i].reads = what & READS;
+	d->dead[i].writes = what & WRITES;
+}
+
 static void lose_region(struct bdev_sim *d, int r, bool unreadable)
 {
 	uint64_t from = STORE_REGION(r), len = (uint64_t)STORE_CELLS * STORE_CELL;
@@ -66,9 +69,7 @@ static void lose_region(struct bdev_sim *d, int r, bool unreadable)
 		bdev_sim_scribble(d, from, len, 99);
 		return;
 	}
-	d->dead[r].from = from;
-	d->dead[r].to = from + len;
-	d->dead[r].reads = d->dead[r].writes = true;
+	kill_bytes(d, (unsigned)r, from, len, READS | WRITES);
 }
 
 /* ---- load */
@@ -126,9 +127,7 @@ TEST(one_unreadable_cell_costs_that_cell_only)
 {
 	save_mark(&disk, 1);
 	save_mark(&disk, 2);
-	disk.dead[0].from = STORE_REGION(1);
-	disk.dead[0].to = STORE_REGION(1) + STORE_CELL;
-	disk.dead[0].reads = true;
+	kill_bytes(&disk, 0, STORE_REGION(1), STORE_CELL, READS);
 	assert_true(loaded_mark(&disk) == 1);
 	assert_false(st.region_dead[1]);
 }
@@ -156,12 +155,32 @@ static enum kb_err flaky_read(struct bdev *b, uint64_t off, void *buf, size_t le
 	return f->wrong ? KB_OK : KB_EIO;
 }
 
-static unsigned load_flaky(unsigned bad, bool wrong, uint64_t *mark)
+static enum kb_err flaky_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
 {
-	static const struct bdev_ops ops = { .read = flaky_read };
-	struct state to;
+	return bdev_write(&disk.bdev, off, buf, len);
+}
+
+static enum kb_err flaky_flush(struct bdev *b)
+{
+	return bdev_flush(&disk.bdev);
+}
+
+/* The disk, of which this read fails; 0: none. */
+static struct bdev *make_flaky(unsigned bad)
+{
+	static const struct bdev_ops ops = { .read = flaky_read,
+					     .write = flaky_write,
+					     .flush = flaky_flush };
 
 	flaky = (struct flaky){ .bdev = { .ops = &ops, .size = disk.bdev.size }, .bad = bad };
+	return &flaky.bdev;
+}
+
+static unsigned load_flaky(unsigned bad, bool wrong, uint64_t *mark)
+{
+	struct state to;
+
+	make_flaky(bad);
 	flaky.wrong = wrong;
 	OK(store_load(&st, &flaky.bdev, &to, &found));
 	assert_int_equal(found, STORE_FOUND);
@@ -189,7 +208,6 @@ TEST(read_that_fails_once_costs_no_record)
 /* Else process 1 would write a state that it made anew over one that is there. */
 TEST(state_that_was_there_and_cannot_be_read_any_more_is_not_lost)
 {
-	static const struct bdev_ops ops = { .read = flaky_read };
 	unsigned reads, errors = 0;
 	uint64_t mark;
 
@@ -199,8 +217,7 @@ TEST(state_that_was_there_and_cannot_be_read_any_more_is_not_lost)
 	for (unsigned bad = 1; bad <= reads; bad++) {
 		enum kb_err e;
 
-		flaky = (struct flaky){ .bdev = { .ops = &ops, .size = disk.bdev.size } };
-		flaky.bad = bad;
+		make_flaky(bad);
 		flaky.stays = true;
 		e = store_load(&st, &flaky.bdev, &s, &found);
 		errors += e == KB_EIO;
@@ -310,41 +327,22 @@ TEST(sequences_begin_anew_in_boots_that_are_short)
 	assert_true(loaded_mark(&disk) == 10);
 }
 
-static enum kb_err flaky_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
-{
-	(void)b;
-	return bdev_write(&disk.bdev, off, buf, len);
-}
-
-static enum kb_err flaky_flush(struct bdev *b)
-{
-	(void)b;
-	return bdev_flush(&disk.bdev);
-}
-
 /* A forged record that looked cleared would be above all that is saved after it. */
 TEST(no_read_that_is_blank_once_brings_back_what_is_behind)
 {
-	static const struct bdev_ops ops = { .read = flaky_read,
-					     .write = flaky_write,
-					     .flush = flaky_flush };
-
 	for (unsigned bad = 1; bad == 1 || flaky.reads >= flaky.bad; bad++) {
 		for (unsigned stuck = 0; stuck < 2; stuck++) {
 			forge_the_last_sequence();
-			flaky = (struct flaky){ .bdev = { .ops = &ops, .size = disk.bdev.size } };
-			OK(store_load(&st, &flaky.bdev, &s, &found));
+			OK(store_load(&st, make_flaky(0), &s, &found));
 			s.floor = 10;
 			flaky.reads = 0;
 			flaky.bad = bad;
 			flaky.wrong = flaky.blank = true;
-			disk.dead[0].from = STORE_REGION(1) + 5 * STORE_CELL;
-			disk.dead[0].to = disk.dead[0].from + stuck * STORE_CELL;
-			disk.dead[0].writes = true;
+			kill_bytes(&disk, 0, STORE_REGION(1) + 5 * STORE_CELL, stuck * STORE_CELL,
+				   WRITES);
 			if (store_save(&st, &s) == KB_OK)
 				assert_true(loaded_mark(&disk) == 10);
-			disk.dead[0].to = disk.dead[0].from;
-			disk.dead[0].writes = false;
+			kill_bytes(&disk, 0, 0, 0, 0);
 		}
 	}
 	assert_true(flaky.bad > 2 * STORE_CELLS);
@@ -365,9 +363,7 @@ TEST(region_that_comes_back_is_older_than_what_began_anew)
 TEST(dead_cells_keep_no_sequence_at_its_end)
 {
 	forge_the_last_sequence();
-	disk.dead[0].from = STORE_REGION(1) + 6 * STORE_CELL;
-	disk.dead[0].to = STORE_REGION(1) + 20 * STORE_CELL;
-	disk.dead[0].reads = disk.dead[0].writes = true;
+	kill_bytes(&disk, 0, STORE_REGION(1) + 6 * STORE_CELL, 14 * STORE_CELL, READS | WRITES);
 	save_mark(&disk, 10);
 	assert_true(loaded_mark(&disk) == 10);
 }
@@ -387,9 +383,8 @@ TEST(forged_record_that_can_not_be_cleared_is_no_success)
 {
 	forge_the_last_sequence();
 	load(&disk, &s);
-	disk.dead[0].from = STORE_REGION(0) + 7 * STORE_CELL; /* it would be the newest */
-	disk.dead[0].to = disk.dead[0].from + STORE_CELL;
-	disk.dead[0].writes = true;
+	/* it would be the newest */
+	kill_bytes(&disk, 0, STORE_REGION(0) + 7 * STORE_CELL, STORE_CELL, WRITES);
 	s.floor = 10;
 	FAILS(store_save(&st, &s), KB_EIO);
 	assert_true(loaded_mark(&disk) == 1);
@@ -402,9 +397,8 @@ TEST(sequences_that_cannot_begin_anew_end_nothing)
 	load(&disk, &s);
 	lose_region(&disk, 1, true);
 	disk.dead[1].reads = false;
-	disk.dead[0].from = STORE_REGION(0) + 6 * STORE_CELL;
-	disk.dead[0].to = STORE_REGION(0) + STORE_CELLS * STORE_CELL;
-	disk.dead[0].writes = true;
+	kill_bytes(&disk, 0, STORE_REGION(0) + 6 * STORE_CELL, (STORE_CELLS - 6) * STORE_CELL,
+		   WRITES);
 	s.floor = 10;
 	FAILS(store_save(&st, &s), KB_EIO);
 	assert_true(loaded_mark(&disk) == 1);
@@ -428,9 +422,7 @@ TEST(cell_that_can_not_be_cleared_is_no_success)
 {
 	forge_the_last_sequence();
 	load(&disk, &s);
-	disk.dead[0].from = STORE_REGION(0) + 5 * STORE_CELL;
-	disk.dead[0].to = disk.dead[0].from + STORE_CELL;
-	disk.dead[0].writes = true;
+	kill_bytes(&disk, 0, STORE_REGION(0) + 5 * STORE_CELL, STORE_CELL, WRITES);
 	s.floor = 10;
 	s.open = 1;
 	s.open_token = 0;
@@ -505,9 +497,7 @@ TEST(write_that_lands_wrong_is_noticed)
 TEST(region_that_can_not_be_written_is_passed_by)
 {
 	save_mark(&disk, 1);
-	disk.dead[0].from = STORE_REGION(1);
-	disk.dead[0].to = STORE_REGION(1) + STORE_CELLS * STORE_CELL;
-	disk.dead[0].writes = true;
+	kill_bytes(&disk, 0, STORE_REGION(1), STORE_CELLS * STORE_CELL, WRITES);
 	for (uint64_t i = 2; i < 200; i++) {
 		save_mark(&disk, i);
 		assert_true(loaded_mark(&disk) == i);
@@ -518,9 +508,7 @@ TEST(region_that_can_not_be_written_is_passed_by)
 TEST(worn_cell_is_passed_by_at_the_next_try)
 {
 	save_mark(&disk, 1);
-	disk.dead[0].from = STORE_REGION(1);
-	disk.dead[0].to = STORE_REGION(1) + STORE_CELL;
-	disk.dead[0].writes = true;
+	kill_bytes(&disk, 0, STORE_REGION(1), STORE_CELL, WRITES);
 	load(&disk, &s);
 	OK(store_save(&st, &s));
 	assert_int_equal(st.region, 0);
@@ -882,9 +870,7 @@ TEST(manifest_goes_on_with_one_dead_copy)
 	for (int copy = 0; copy < 2; copy++) {
 		bdev_sim_cut(&disk, 0);
 		write_manifest(&disk, 0, 3, 100);
-		disk.dead[0].from = STORE_MANIFEST(copy, 0);
-		disk.dead[0].to = STORE_MANIFEST(copy, 1);
-		disk.dead[0].reads = disk.dead[0].writes = true;
+		kill_bytes(&disk, 0, STORE_MANIFEST(copy, 0), STORE_MANIFEST_MAX, READS | WRITES);
 		load(&disk, &s);
 		OK(store_manifest_clear(&st, 0));
 		m = manifest_of(4, 9000);
@@ -910,9 +896,6 @@ TEST(manifest_that_lands_wrong_is_noticed)
 /* Nor does it become one by a read that is wrong just then. */
 TEST(nor_is_a_stale_copy_none_for_a_bad_read)
 {
-	static const struct bdev_ops ops = { .read = flaky_read,
-					     .write = flaky_write,
-					     .flush = flaky_flush };
 	struct store_manifest m = { .sequence = 7, .len = 5000 };
 
 	for (unsigned i = 0; i < 4; i++)
@@ -921,17 +904,12 @@ TEST(nor_is_a_stale_copy_none_for_a_bad_read)
 			enum kb_err e;
 
 			write_manifest(&disk, 3, 9, 5000);
-			flaky = (struct flaky){ .bdev = { .ops = &ops, .size = disk.bdev.size } };
-			flaky.bad = bad;
+			st.dev = make_flaky(bad);
 			flaky.wrong = true;
-			st.dev = &flaky.bdev;
-			disk.dead[0].from = STORE_MANIFEST(copy, 3);
-			disk.dead[0].to = STORE_MANIFEST(copy, 3) + STORE_MANIFEST_MAX;
-			disk.dead[0].writes = true;
+			kill_bytes(&disk, 0, STORE_MANIFEST(copy, 3), STORE_MANIFEST_MAX, WRITES);
 			e = i < 2 ? store_manifest_write(&st, 3, &m, blob)
 				  : store_manifest_clear(&st, 3);
-			disk.dead[0].from = disk.dead[0].to = 0;
-			disk.dead[0].writes = false;
+			kill_bytes(&disk, 0, 0, 0, 0);
 			assert_true(e != KB_OK || read_manifest(&disk, 3) != 9);
 		}
 }
@@ -943,9 +921,7 @@ TEST(stale_copy_that_can_not_be_changed_is_an_error)
 	for (int copy = 0; copy < 2; copy++) {
 		bdev_sim_cut(&disk, 0);
 		write_manifest(&disk, 0, 3, 100);
-		disk.dead[0].from = STORE_MANIFEST(copy, 0);
-		disk.dead[0].to = STORE_MANIFEST(copy, 1);
-		disk.dead[0].writes = true;
+		kill_bytes(&disk, 0, STORE_MANIFEST(copy, 0), STORE_MANIFEST_MAX, WRITES);
 		load(&disk, &s);
 		FAILS(store_manifest_clear(&st, 0), KB_EIO);
 		m = manifest_of(4, 100);
@@ -1014,7 +990,6 @@ static unsigned ntold, stop_after;
 
 static bool tell(void *ctx, const struct history_event *e)
 {
-	(void)ctx;
 	told[ntold++] = e->n;
 	return ntold != stop_after;
 }
@@ -1060,9 +1035,7 @@ TEST(damaged_event_is_left_out)
 	for (int i = 0; i < 5; i++)
 		add_event();
 	bdev_sim_scribble(&disk, STORE_HISTORY + 2 * HISTORY_CELL, HISTORY_CELL, 1);
-	disk.dead[0].from = STORE_HISTORY + 3 * HISTORY_CELL;
-	disk.dead[0].to = STORE_HISTORY + 4 * HISTORY_CELL;
-	disk.dead[0].reads = true;
+	kill_bytes(&disk, 0, STORE_HISTORY + 3 * HISTORY_CELL, HISTORY_CELL, READS);
 	read_history(0);
 	assert_int_equal(ntold, 3);
 	assert_true(told[0] == 5 && told[1] == 2 && told[2] == 1);
@@ -1106,9 +1079,7 @@ TEST(history_that_cannot_begin_anew_says_so)
 	struct history_event e = { .slot = 0 };
 
 	forge_the_last_event();
-	disk.dead[0].from = STORE_HISTORY + 100 * HISTORY_CELL;
-	disk.dead[0].to = STORE_HISTORY + 101 * HISTORY_CELL;
-	disk.dead[0].writes = true;
+	kill_bytes(&disk, 0, STORE_HISTORY + 100 * HISTORY_CELL, HISTORY_CELL, WRITES);
 	for (unsigned i = 0; i < 2; i++) {
 		load(&disk, &s);
 		FAILS(store_history_add(&st, &e), KB_EIO);
@@ -1156,7 +1127,4 @@ TEST(lock_is_waited_for_and_given_up)
 	assert_int_not_equal(store_lock(-1, 30), KB_OK);
 }
 
-int main(void)
-{
-	return TEST_RUN("store", .set_up = set_up, .tear_down = tear_down);
-}
+TEST_MAIN("store", .set_up = set_up, .tear_down = tear_down)

@@ -8,39 +8,59 @@
  *		FAILS(store_manifest_read(&st, 0, &m), KB_ENOENT);
  *	}
  *
- *	int main(void)
- *	{
- *		return TEST_RUN("store", .set_up = set_up, .tear_down = tear_down);
- *	}
+ *	TEST_MAIN("store", .set_up = set_up, .tear_down = tear_down)
  */
 #pragma once
 
 #include "lib/err.h"
+#include "lib/log.h"
 
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
+
+/* What stands in for a callback or a system call need not use all that it is given. */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
 
 #define TEST_MAX 256
 
+typedef void (*test_fixture)(void);
+
 struct test_case {
-	struct CMUnitTest test;
-	bool own;	 /* its fixture is not the program's */
+	const char *name;
+	CMUnitTestFunction body;
 	unsigned number; /* its place in the file */
+	bool own;	 /* its fixture is not the program's */
+	test_fixture set_up, tear_down;
 };
 
 struct test_group {
 	const char *name;
-	CMFixtureFunction set_up, tear_down; /* of each case */
-	CMFixtureFunction first, last;	     /* of the program */
+	test_fixture set_up, tear_down; /* of each case */
+	test_fixture first, last;	/* of the program */
+	bool quiet;			/* the cases provoke what would be logged */
+	int (*decoder)(void);		/* this program is its own decoder too */
 };
+
+/* How a program starts itself. */
+#define TEST_SELF "/proc/self/exe"
 
 static struct test_case test_cases[TEST_MAX];
 static unsigned test_count;
+static const struct test_group *test_program;
 
 static inline void test_add(const struct test_case *c)
 {
@@ -53,18 +73,67 @@ static inline void test_add(const struct test_case *c)
 	test_cases[at] = *c;
 }
 
+static inline int test_call(test_fixture fixture)
+{
+	if (fixture != NULL)
+		fixture();
+	return 0;
+}
+
+static inline int test_set_up(void **state)
+{
+	return test_call(((struct test_case *)*state)->set_up);
+}
+
+static inline int test_tear_down(void **state)
+{
+	return test_call(((struct test_case *)*state)->tear_down);
+}
+
+static inline int test_first(__attribute__((unused)) void **state)
+{
+	return test_call(test_program->first);
+}
+
+static inline int test_last(__attribute__((unused)) void **state)
+{
+	return test_call(test_program->last);
+}
+
 static inline int test_run(const struct test_group *g)
 {
 	static struct CMUnitTest all[TEST_MAX];
 
+	test_program = g;
+	if (g->quiet)
+		log_set_level(LOG_LEVEL_ERR - 1);
 	for (unsigned i = 0; i < test_count; i++) {
-		all[i] = test_cases[i].test;
-		if (test_cases[i].own)
-			continue;
-		all[i].setup_func = g->set_up;
-		all[i].teardown_func = g->tear_down;
+		struct test_case *c = &test_cases[i];
+
+		if (!c->own) {
+			c->set_up = g->set_up;
+			c->tear_down = g->tear_down;
+		}
+		all[i] = (struct CMUnitTest){ c->name, c->body, test_set_up, test_tear_down, c };
 	}
-	return _cmocka_run_group_tests(g->name, all, test_count, g->first, g->last);
+	return _cmocka_run_group_tests(g->name, all, test_count, test_first, test_last);
+}
+
+static inline int test_main(int argc, char **argv, const struct test_group *g)
+{
+	if (g->decoder != NULL && argc > 0 && strcmp(argv[0], "keelboot-decoder") == 0)
+		return g->decoder();
+	return test_run(g);
+}
+
+/* Of a child that ends by itself. */
+static inline int test_exit_code(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
 }
 
 static inline void test_expect(enum kb_err is, enum kb_err want, const char *call,
@@ -77,19 +146,27 @@ static inline void test_expect(enum kb_err is, enum kb_err want, const char *cal
 	_fail(where, line);
 }
 
-#define TEST_CASE(name, own, up, down)                                                             \
-	static void name(void **);                                                                 \
-	static __attribute__((constructor)) void test_add_##name(void)                             \
-	{                                                                                          \
-		test_add(                                                                          \
-			&(struct test_case){ { #name, name, up, down, NULL }, own, __COUNTER__ }); \
-	}                                                                                          \
+#define TEST_CASE(name, ...)                                                            \
+	static void name(void **);                                                      \
+	static __attribute__((constructor)) void test_add_##name(void)                  \
+	{                                                                               \
+		test_add(&(struct test_case){ #name, name, __COUNTER__, __VA_ARGS__ }); \
+	}                                                                               \
 	static void name(__attribute__((unused)) void **test_state)
 
-/* A case, with the fixture that TEST_RUN() names; or with one of its own. */
+/* A case, with the fixture that TEST_MAIN() names; or with one of its own. */
 #define TEST(name)		  TEST_CASE(name, false, NULL, NULL)
 #define TEST_WITH(name, up, down) TEST_CASE(name, true, up, down)
-#define TEST_RUN(...)		  test_run(&(struct test_group){ .name = __VA_ARGS__ })
+
+#define TEST_RUN(...) test_run(&(struct test_group){ .name = __VA_ARGS__ })
+#define TEST_MAIN(...)                                                                     \
+	int main(int argc, char **argv)                                                    \
+	{                                                                                  \
+		return test_main(argc, argv, &(struct test_group){ .name = __VA_ARGS__ }); \
+	}
+
+/* The C library's, or OpenSSL's, where this program puts its own in front. */
+#define TEST_REAL(function) ((__typeof__(function) *)(uintptr_t)dlsym(RTLD_NEXT, #function))
 
 #define OK(call)	   test_expect(call, KB_OK, #call, __FILE__, __LINE__)
 #define FAILS(call, error) test_expect(call, error, #call, __FILE__, __LINE__)

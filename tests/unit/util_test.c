@@ -2,11 +2,6 @@
 #include "lib/util.h"
 #include "tests/unit/test.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
 static int opened;
 
 static void open_and_leave(void)
@@ -92,7 +87,4 @@ TEST(text_is_cut_to_its_room)
 	assert_int_equal(out[0], 'q');
 }
 
-int main(void)
-{
-	return TEST_RUN("util");
-}
+TEST_MAIN("util")

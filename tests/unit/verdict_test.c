@@ -7,6 +7,11 @@
 static bool committed;
 static struct state s;
 
+static void set_up(void)
+{
+	states_fresh(&s);
+}
+
 TEST(good_commits_a_trial)
 {
 	states_open(&s);
@@ -45,7 +50,6 @@ TEST(good_commits_a_trial)
 
 TEST(only_a_commit_forgives_a_medium_that_may_be_left_in)
 {
-	states_fresh(&s);
 	states_set(&s, 0, STATE_GOOD, 1);
 	for (unsigned i = 0; i < STATE_SRC_COUNT; i++) {
 		s.apply[i].count = 2;
@@ -64,7 +68,6 @@ TEST(only_a_commit_forgives_a_medium_that_may_be_left_in)
 /* Else the old system, healthy as it is, would lift the bound at each boot. */
 TEST(only_a_commit_forgets_what_could_not_be_written)
 {
-	states_fresh(&s);
 	states_set(&s, 0, STATE_GOOD, 1);
 	state_add_unwritable(&s, states_id(5), STATE_FAILS_LIMIT);
 	OK(verdict_good(&s, 0, 0, 0, &committed));
@@ -101,7 +104,6 @@ TEST(healthy_good_slot_stays_byte_for_byte)
 {
 	struct state was;
 
-	states_fresh(&s);
 	s.floor = 1;
 	was = s;
 	OK(verdict_good(&s, 0, 0, 99, &committed));
@@ -146,7 +148,6 @@ TEST(verdict_of_the_deadline_is_not_undone_by_its_own_boot)
 
 TEST(slots_that_are_not_whole_get_no_verdict)
 {
-	states_fresh(&s);
 	FAILS(verdict_good(&s, 1, 0, 0, &committed), KB_EINVAL);
 	FAILS(verdict_bad(&s, 1, "x"), KB_EINVAL);
 	s.slot[1].st = STATE_WRITING;
@@ -174,7 +175,6 @@ TEST(proven_fallback_becomes_preferred_when_the_preferred_is_lost)
 
 TEST(bad_slot_that_proves_itself_commits)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	state_add_rejected(&s, states_id(2));
 	s.open = 1;
@@ -280,7 +280,6 @@ TEST(switch_prefers_a_slot_and_forgets_a_oneshot)
 {
 	struct choose_list list;
 
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 0;
 	OK(verdict_switch(&s, 1, false, false, 3));
@@ -294,7 +293,6 @@ TEST(switch_once_is_for_one_boot)
 {
 	struct choose_list list;
 
-	states_fresh(&s);
 	states_set(&s, 1, STATE_TRIAL, 2);
 	OK(verdict_switch(&s, 1, true, false, 3));
 	assert_true(s.pref == 0 && s.oneshot == 1);
@@ -309,7 +307,6 @@ TEST(switch_to_the_preferred_slot_changes_nothing)
 {
 	struct state was;
 
-	states_fresh(&s);
 	was = s;
 	OK(verdict_switch(&s, 0, false, false, 3));
 	assert_memory_equal(&s, &was, sizeof(s));
@@ -319,7 +316,6 @@ TEST(switch_never_takes_what_is_not_whole)
 {
 	struct state was;
 
-	states_fresh(&s);
 	was = s;
 	for (int force = 0; force < 2; force++) {
 		for (int once = 0; once < 2; once++) {
@@ -339,7 +335,6 @@ TEST(switch_never_takes_what_is_not_whole)
 
 TEST(switch_below_the_floor_is_refused_by_force_as_well)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 4);
 	s.floor = 5;
 	FAILS(verdict_switch(&s, 1, true, true, 3), KB_EDOWNGRADE);
@@ -373,7 +368,6 @@ static void check_failed(const struct state *failed, enum state_st st)
 
 TEST(switch_to_a_slot_that_failed_needs_force)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	check_failed(&s, STATE_TRIAL);
 	states_set(&s, 1, STATE_TRIAL, 2);
@@ -390,7 +384,6 @@ TEST(switch_to_a_slot_that_failed_needs_force)
 /* A system that reports in each boot, and crashes in each. */
 TEST(report_wipes_nothing_that_the_resets_say)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.open = 0;
 	s.open_token = 7;
@@ -423,7 +416,6 @@ TEST(only_a_good_slot_with_its_token_proves_itself)
 
 TEST(last_resorts_are_over_once_one_proves_itself)
 {
-	states_fresh(&s);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.open = s.lr = 0;
 	s.open_token = 7;
@@ -630,7 +622,6 @@ TEST(slots_that_are_not_there_get_no_verdict)
 	static const int slots[] = { STATE_NONE, STATE_SLOTS_MAX };
 	struct state was;
 
-	states_fresh(&s);
 	was = s;
 	for (unsigned i = 0; i < 2; i++) {
 		FAILS(verdict_good(&s, slots[i], 0, 0, &committed), KB_EINVAL);
@@ -673,7 +664,6 @@ TEST(proof_ends_what_was_told_of_the_slot)
 
 TEST(report_leaves_a_doubt_that_takes_nothing_yet)
 {
-	states_fresh(&s);
 	s.slot[0].doubt = 1;
 	OK(verdict_good(&s, 0, 0, 0, &committed));
 	assert_int_equal(s.slot[0].doubt, 1);
@@ -718,7 +708,6 @@ TEST(bad_leaves_the_preferred_slot_where_it_was_another)
 
 TEST(another_chance_has_its_grace_and_leaves_tries_that_are_there)
 {
-	states_fresh(&s);
 	states_set(&s, 1, STATE_BAD, 2);
 	OK(verdict_switch(&s, 1, false, true, 3));
 	assert_int_equal(s.slot[1].grace, STATE_GRACE);
@@ -728,7 +717,4 @@ TEST(another_chance_has_its_grace_and_leaves_tries_that_are_there)
 	assert_int_equal(s.slot[1].tries, 1);
 }
 
-int main(void)
-{
-	return TEST_RUN("verdict");
-}
+TEST_MAIN("verdict", .set_up = set_up)

@@ -3,14 +3,10 @@
 #include "update/wire/verify_answer.h"
 #include "tests/unit/test.h"
 
-#include <stdio.h>
-#include <string.h>
-
 static struct verify_answer a;
 
-static int good_answer(void **state)
+static void good_answer(void)
 {
-	(void)state;
 	memset(&a, 0, sizeof(a));
 	a.magic = VERIFY_ANSWER_MAGIC;
 	a.verity = 1;
@@ -20,12 +16,11 @@ static int good_answer(void **state)
 	snprintf(a.algorithm, sizeof(a.algorithm), "sha256");
 	memset(a.root_hash, 'a', 64);
 	snprintf(a.salt, sizeof(a.salt), "00ff");
-	return 0;
 }
 
 #define REFUSED(change)                                     \
 	do {                                                \
-		good_answer(NULL);                          \
+		good_answer();                              \
 		change;                                     \
 		FAILS(verify_answer_check(&a), KB_EFORMAT); \
 	} while (0)
@@ -83,7 +78,4 @@ TEST_WITH(texts_that_could_smuggle_parameters_are_refused, NULL, NULL)
 	REFUSED(memcpy(a.algorithm, "sha512", 7));
 }
 
-int main(void)
-{
-	return TEST_RUN("verify_answer", .set_up = good_answer);
-}
+TEST_MAIN("verify_answer", .set_up = good_answer)

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keelboot-verify as a process, on the manifest that a slot's install left in the state. */
+#include "tests/unit/folder.h"
 #include "tests/unit/install_fixture.h"
-#include "lib/log.h"
 #include "update/apply/verify_slot.h"
-#include "tests/unit/test.h"
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
 #define SIZE (256u * 1024)
 
-static char dir[] = "/tmp/keelboot-verify-XXXXXX";
 static struct key_file key, stranger;
 static uint8_t image[SIZE];
 static uint8_t blob[STORE_MANIFEST_MAX] __attribute__((aligned(BDEV_ALIGN)));
@@ -21,25 +15,6 @@ static struct state state;
 static struct verify_answer answer;
 static ssize_t answered;
 
-static const char *path(const char *name)
-{
-	static char p[4][256];
-	static unsigned n;
-
-	n = (n + 1) % 4;
-	snprintf(p[n], sizeof(p[0]), "%s/%s", dir, name);
-	return p[n];
-}
-
-static void write_text(const char *name, const char *text)
-{
-	FILE *f = fopen(path(name), "we");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
-
 /* ---------------------------------------------------------------- the state */
 
 static void with_store(void (*fn)(struct store *st))
@@ -48,7 +23,7 @@ static void with_store(void (*fn)(struct store *st))
 	struct bdev_file dev;
 	struct store st;
 
-	OK(bdev_file_open(&dev, path("state"), BDEV_FILE_WRITE));
+	OK(bdev_file_open(&dev, folder_at("state"), BDEV_FILE_WRITE));
 	OK(store_load(&st, &dev.bdev, &state, &found));
 	fn(&st);
 	bdev_file_close(&dev);
@@ -97,17 +72,12 @@ static void make_manifest(const char *compatible, const struct key_file *k)
 	close(fd);
 }
 
-static int set_up(void **ctx)
+static void set_up(void)
 {
-	int fd = open(path("state"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	(void)ctx;
-	assert_int_equal(ftruncate(fd, (off_t)STORE_MIN_SIZE), 0);
-	close(fd);
-	write_text("etc/keelboot/system.conf", "[system]\ncompatible = box\n");
+	folder_blank("state", STORE_MIN_SIZE);
+	folder_put("etc/keelboot/system.conf", "[system]\ncompatible = box\n");
 	make_manifest("box", &key);
 	with_store(begin);
-	return 0;
 }
 
 /* ---------------------------------------------------------------- running it */
@@ -116,11 +86,11 @@ static int run(const char *slot, bool heard)
 {
 	char state_path[256];
 	const char *argv[] = { "keelboot-verify", "--state", state_path, "--slot", slot,
-			       "--root",	  dir };
-	int fds[2], status;
+			       "--root",	  folder };
+	int fds[2];
 	pid_t pid;
 
-	snprintf(state_path, sizeof(state_path), "%s", path("state"));
+	snprintf(state_path, sizeof(state_path), "%s", folder_at("state"));
 	assert_int_equal(pipe(fds), 0);
 	pid = fork();
 	if (pid == 0) {
@@ -136,9 +106,7 @@ static int run(const char *slot, bool heard)
 	memset(&answer, 0, sizeof(answer));
 	answered = read(fds[0], &answer, sizeof(answer));
 	close(fds[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	return test_exit_code(pid);
 }
 
 static void assert_refused(int code)
@@ -199,14 +167,14 @@ TEST(what_is_of_another_release_is_not_verified)
 TEST(what_is_not_there_fails)
 {
 	assert_refused(VERIFY_SLOT_FAILED);
-	unlink(path("state"));
+	unlink(folder_at("state"));
 	assert_refused(VERIFY_SLOT_FAILED);
 }
 
 TEST(without_keys_nothing_is_verified)
 {
 	with_store(put_manifest);
-	write_text("etc/keelboot/system.conf",
+	folder_put("etc/keelboot/system.conf",
 		   "[system]\ncompatible = box\n[keyring]\npath = /nowhere\n");
 	assert_refused(VERIFY_SLOT_UNVERIFIED);
 }
@@ -227,41 +195,22 @@ TEST(a_slot_that_cannot_be_is_refused)
 
 /* ---------------------------------------------------------------- main */
 
-static bool make_dirs(void)
+static void make_world(void)
 {
-	static const char *const dirs[] = { "etc", "etc/keelboot", "etc/keelboot/keys" };
-
-	for (unsigned i = 0; i < 3; i++)
-		if (mkdir(path(dirs[i]), 0700) < 0)
-			return false;
-	return key_file_generate(path("k"), KEYRING_ED25519, &key) == KB_OK &&
-	       key_file_generate(path("s"), KEYRING_ED25519, &stranger) == KB_OK &&
-	       rename(path("k.pem"), path("etc/keelboot/keys/k.pem")) == 0;
-}
-
-static void remove_dir(void)
-{
-	char cmd[64];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	if (system(cmd) != 0)
-		fprintf(stderr, "unable to remove %s\n", dir);
-}
-
-int main(void)
-{
-	int rc;
-
-	if (mkdtemp(dir) == NULL)
-		return 1;
-	log_set_level(0);
+	folder_make();
+	folder_run("mkdir -p etc/keelboot/keys");
+	OK(key_file_generate(folder_at("k"), KEYRING_ED25519, &key));
+	OK(key_file_generate(folder_at("s"), KEYRING_ED25519, &stranger));
+	folder_run("mv k.pem etc/keelboot/keys");
 	for (size_t i = 0; i < SIZE; i++)
 		image[i] = (uint8_t)(i * i >> 7 | 1);
-	if (!make_dirs())
-		return 1;
-	rc = TEST_RUN("verify_slot", .set_up = set_up);
+}
+
+static void remove_world(void)
+{
 	key_file_free(&key);
 	key_file_free(&stranger);
-	remove_dir();
-	return rc;
+	folder_remove();
 }
+
+TEST_MAIN("verify_slot", .set_up = set_up, .first = make_world, .last = remove_world, .quiet = true)

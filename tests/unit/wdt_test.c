@@ -2,7 +2,6 @@
 #include "tests/sim/os_sim_here.h"
 
 #include "initramfs/watchdog/wdt.h"
-#include "lib/log.h"
 #include "tests/unit/test.h"
 
 static struct wdt w;
@@ -17,14 +16,12 @@ static const struct os_wdt_info simple = { .options = WDIOF_SETTIMEOUT };
 static const struct os_wdt_info softdog = { .options = WDIOF_SETTIMEOUT | WDIOF_MAGICCLOSE,
 					    .identity = "Software Watchdog" };
 
-static int bare_machine(void **state)
+static void bare_machine(void)
 {
-	(void)state;
 	memset(&w, 0, sizeof(w));
 	os_sim_reset();
 	os_sim_log_level(LOG_LEVEL_WARNING);
 	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
-	return 0;
 }
 
 TEST(it_is_armed_and_tells_what_it_took)
@@ -145,7 +142,7 @@ TEST(a_bmc_is_hardware_and_goes_first)
 	static const struct os_wdt_info bmc = { .identity = "IPMI" };
 
 	for (unsigned i = 0; i < 3; i++) {
-		bare_machine(NULL);
+		bare_machine();
 		os_sim_watchdog("/dev/watchdog", &bmc);
 		if (i > 0)
 			identity("watchdog1", others[i]);
@@ -154,7 +151,7 @@ TEST(a_bmc_is_hardware_and_goes_first)
 		assert_string_equal(w.dev, "/dev/watchdog");
 		assert_int_equal(os_sim_count("watchdog /dev/watchdog1"), 0);
 		assert_int_equal(w.nfindings, 0);
-		bare_machine(NULL);
+		bare_machine();
 		os_sim_watchdog("/dev/watchdog", &bmc);
 		if (i > 0)
 			identity("watchdog1", others[i]);
@@ -223,7 +220,6 @@ TEST(the_wait_for_a_node_is_bounded)
 
 static void node_appears(void *ctx)
 {
-	(void)ctx;
 	os_sim_watchdog("/dev/watchdog1", &i6300esb);
 }
 
@@ -261,7 +257,7 @@ TEST(one_that_is_taken_is_left_for_the_next)
 	static const char *const named[] = { "/dev/watchdog0", "/dev/watchdog", "auto" };
 
 	for (unsigned i = 0; i < 3; i++) {
-		bare_machine(NULL);
+		bare_machine();
 		identity("watchdog", "");
 		identity("watchdog0", "i6300ESB timer\n");
 		identity("watchdog1", "Software Watchdog\n");
@@ -309,7 +305,7 @@ TEST(what_is_refused_gives_way_to_hardware_alone_while_modules_come)
 	static const char *const named[] = { "/dev/null", "/dev/watchdog0", "/dev/watchdog" };
 
 	for (unsigned i = 0; i < 3; i++) {
-		bare_machine(NULL);
+		bare_machine();
 		os_sim_file("/dev/null", "");
 		identity("watchdog", "");
 		identity("watchdog0", "i6300ESB timer\n");
@@ -574,7 +570,7 @@ TEST(a_dash_and_an_underscore_are_the_same_in_a_drivers_name)
 	char path[96], text[96];
 
 	for (unsigned i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
-		bare_machine(NULL);
+		bare_machine();
 		os_sim_file(WDT_ABSENT_LIST, odd[i].driver);
 		snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/uevent", odd[i].device);
 		os_sim_file(path, "");
@@ -588,7 +584,7 @@ TEST(a_dash_and_an_underscore_are_the_same_in_a_drivers_name)
 		assert_true(found("or switch it on in the firmware"));
 	}
 	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		bare_machine(NULL);
+		bare_machine();
 		os_sim_file(WDT_ABSENT_LIST, "sp5100_tco");
 		snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/uevent", others[i]);
 		os_sim_file(path, "");
@@ -768,7 +764,4 @@ TEST(evidence_comes_from_the_hardware)
 	assert_false(ev.watchdog_fired || ev.can_tell_watchdog);
 }
 
-int main(void)
-{
-	return TEST_RUN("wdt", .set_up = bare_machine);
-}
+TEST_MAIN("wdt", .set_up = bare_machine)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A folder of the test's own, and what the test puts there. Names are relative to it:
+ *
+ *	folder_make();
+ *	folder_put("etc/keelboot/system.conf", "[system]\n");
+ *	OK(conf_load(&conf, folder));
+ *	folder_remove();
+ */
+#pragma once
+
+#include "tests/unit/test.h"
+
+#define FOLDER_PATHS 8 /* that may be in use at once */
+
+static char folder[64];
+
+static inline const char *folder_at(const char *name)
+{
+	static char path[FOLDER_PATHS][512];
+	static unsigned n;
+
+	n = (n + 1) % FOLDER_PATHS;
+	snprintf(path[n], sizeof(path[n]), "%s/%s", folder, name);
+	return path[n];
+}
+
+/* A command of the shell, in the folder. */
+static inline __attribute__((format(printf, 1, 2))) void folder_run(const char *fmt, ...)
+{
+	char line[1024];
+	int n = snprintf(line, sizeof(line), "cd %s && ", folder);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
+	va_end(ap);
+	if (system(line) != 0)
+		fail_msg("%s", line);
+}
+
+static inline void folder_make(void)
+{
+	snprintf(folder, sizeof(folder), "/tmp/keelboot-test-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+}
+
+static inline void folder_remove(void)
+{
+	folder_run("rm -rf %s", folder);
+}
+
+static inline void folder_bytes(const char *name, const void *data, size_t len)
+{
+	int fd = open(folder_at(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, len), (ssize_t)len);
+	close(fd);
+}
+
+static inline void folder_put(const char *name, const char *text)
+{
+	folder_bytes(name, text, strlen(text));
+}
+
+/* A file of zeroes. */
+static inline void folder_blank(const char *name, uint64_t size)
+{
+	folder_put(name, "");
+	assert_int_equal(truncate(folder_at(name), (off_t)size), 0);
+}
