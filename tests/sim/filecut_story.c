@@ -138,15 +138,3 @@ const struct filecut_walk_story filecut_story[FILECUT_STORIES] = {
 	  .verbs = STAGE_VERBS | 1u << FILECUT_RUN_GOOD,
 	  .token = 1 },
 };
-
-const struct filecut_walk_story *filecut_story_find(const char *name)
-{
-	for (unsigned i = 0; i < FILECUT_STORIES; i++)
-		if (strcmp(filecut_story[i].name, name) == 0)
-			return &filecut_story[i];
-	fprintf(stderr, "filecut_sim: no story \"%s\"; there are", name);
-	for (unsigned i = 0; i < FILECUT_STORIES; i++)
-		fprintf(stderr, " %s", filecut_story[i].name);
-	fputs("\n", stderr);
-	return NULL;
-}

@@ -10,8 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VIOLATIONS_SHOWN 5
-#define BUCKETS		 (1u << 16)
+#define VIOLATIONS_MAX 5
+#define BUCKETS	       (1u << 16)
+
+enum { CUT_POINTS, RAW_IMAGES, DISTINCT, CONSECUTIVE, DEEPEST, RUNS, FAULTS };
+
+const struct report_column filecut_walk_columns[] = {
+	[CUT_POINTS] = { "cut_points", "cut points", REPORT_SUM },
+	[RAW_IMAGES] = { "raw_images", "images", REPORT_SUM },
+	[DISTINCT] = { "distinct_images", "distinct", REPORT_SUM },
+	[CONSECUTIVE] = { "max_consecutive_cuts", "cuts", REPORT_LEAST },
+	[DEEPEST] = { "deepest_new_image", "depth", REPORT_MOST },
+	[RUNS] = { "runs", "runs", REPORT_SUM },
+	[FAULTS] = { "faults", "faults", REPORT_SUM },
+	{ NULL, NULL, REPORT_OWN },
+};
 
 struct found {
 	struct filecut_image im;
@@ -25,7 +38,7 @@ struct found {
 struct walk {
 	const struct filecut_walk_story *story;
 	size_t block;
-	struct filecut_walk_count *count;
+	struct report_line *line;
 	struct found *found;
 	unsigned nfound, room;
 	int bucket[BUCKETS];
@@ -40,35 +53,36 @@ static struct walk w;
 
 /* ---------------------------------------------------------------- what was found */
 
-static void show_way(int at)
+static void put_way(FILE *f, int at)
 {
 	char text[128];
 
 	if (at < 0 || w.found[at].parent < 0)
 		return;
-	show_way(w.found[at].parent);
+	put_way(f, w.found[at].parent);
 	filecut_way_print(&w.found[at].step, text, sizeof(text));
-	printf("%s%s", w.found[w.found[at].parent].parent < 0 ? "" : "/", text);
+	fprintf(f, "%s/", text);
 }
 
 static void violation(int at, const struct filecut_walk_step *last, const char *why)
 {
-	char text[128];
+	char text[128], *way = NULL;
+	size_t len;
+	FILE *f = open_memstream(&way, &len);
 
-	if (w.count->violations == 0)
-		w.count->whole = at < 0 ? 0 : w.found[at].depth;
-	if (w.count->violations++ >= VIOLATIONS_SHOWN)
-		return;
-	printf("VIOLATION in story %s: %s\n  replay: build/tests/sim/filecut_sim --block %zu "
-	       "--replay %s ",
-	       w.story->name, why, w.block, w.story->name);
-	show_way(at);
-	if (last != NULL) {
-		filecut_way_print(last, text, sizeof(text));
-		printf("%s%s", at >= 0 && w.found[at].parent >= 0 ? "/" : "", text);
-	}
-	printf("\n");
-	fflush(stdout);
+	if (f == NULL)
+		abort();
+	/* What follows an image that is wrong was not looked at; fewest cuts come first. */
+	if (w.line->violations == 0)
+		w.line->number[CONSECUTIVE] = at < 0 ? 0 : w.found[at].depth;
+	filecut_way_print(last, text, sizeof(text));
+	fprintf(f, "--block %zu --replay ", w.block);
+	put_way(f, at);
+	fputs(text, f);
+	fclose(f);
+	if (report_violation(w.line, way, "%s", why))
+		printf("%s", filecut_run_said());
+	free(way);
 }
 
 static bool is_known(uint64_t key)
@@ -99,8 +113,8 @@ static void push(const struct filecut_image *im, uint64_t key, int parent)
 	f->key = key;
 	f->next = w.bucket[key % BUCKETS];
 	w.bucket[key % BUCKETS] = (int)w.nfound++;
-	if (f->depth > w.count->deepest)
-		w.count->deepest = f->depth;
+	if (f->depth > w.line->number[DEEPEST])
+		w.line->number[DEEPEST] = f->depth;
 }
 
 /* ---------------------------------------------------------------- cutting a run */
@@ -149,7 +163,6 @@ static void cut_run(const struct filecut_rec *r, bool count, int code)
 		if (!may_open(&r->op[i]))
 			violation(w.from, &w.step, "a file is read that the state does not name");
 		if (!filecut_fs_do(&w.fs, r, &r->op[i])) {
-			printf("%s", filecut_run_said());
 			violation(w.from, &w.step, "the model cannot follow what was done");
 			return;
 		}
@@ -159,16 +172,16 @@ static void cut_run(const struct filecut_rec *r, bool count, int code)
 		w.rule.ended = false;
 		if (!count)
 			continue;
-		w.count->raw_images += filecut_fs_cut(&w.fs, on_image, NULL);
-		w.count->cut_points++;
+		w.line->number[RAW_IMAGES] += filecut_fs_cut(&w.fs, on_image, NULL);
+		w.line->number[CUT_POINTS]++;
 	}
 	if (!count)
 		return;
 	w.step.cut = ++points;
 	w.rule.ended = true;
 	w.rule.code = code;
-	w.count->raw_images += filecut_fs_cut(&w.fs, on_image, NULL);
-	w.count->cut_points++;
+	w.line->number[RAW_IMAGES] += filecut_fs_cut(&w.fs, on_image, NULL);
+	w.line->number[CUT_POINTS]++;
 }
 
 /* What the model believes is what the folder holds: nothing was done unseen. */
@@ -215,7 +228,7 @@ static unsigned run_plain(int from, enum filecut_run_verb v)
 	begin_run(from, &step);
 	start = w.found[from].im;
 	code = filecut_run_do(v, &plan);
-	w.count->runs++;
+	w.line->number[RUNS]++;
 	for (unsigned i = 0; i < filecut_run_rec()->nops; i++)
 		points += filecut_run_rec()->op[i].kind != FILECUT_REC_OPEN;
 	if (v < FILECUT_RUN_STATUS) {
@@ -230,10 +243,8 @@ static unsigned run_plain(int from, enum filecut_run_verb v)
 		filecut_world_cells(&end);
 	}
 	why = filecut_check_end(&start, &end, v, code);
-	if (why != NULL) {
+	if (why != NULL)
 		violation(from, &step, why);
-		printf("%s", filecut_run_said());
-	}
 	return points;
 }
 
@@ -278,14 +289,14 @@ static void run_again(int from, const struct filecut_walk_step *step)
 	filecut_world_get(&start);
 	filecut_world_cells(&start);
 	code = filecut_run_do(FILECUT_RUN_STAGE, &plan);
-	w.count->runs++;
+	w.line->number[RUNS]++;
 	filecut_world_get(&end);
 	filecut_world_cells(&end);
 	why = filecut_check_end(&start, &end, FILECUT_RUN_STAGE, code);
 	if (why == NULL)
 		return;
-	violation(from, step, "behind it, with nothing that fails");
-	printf("  %s\n%s", why, filecut_run_said());
+	violation(from, step, "behind it, with nothing that fails:");
+	printf("  %s\n", why);
 }
 
 /* What went wrong is none, since the rest is asked for; or the state is asked for once more, or
@@ -308,8 +319,8 @@ static void run_failing(int from, const struct filecut_walk_step *step)
 	begin_run(from, step);
 	start = w.found[from].im;
 	code = filecut_run_do(step->verb, &plan);
-	w.count->runs++;
-	w.count->faults++;
+	w.line->number[RUNS]++;
+	w.line->number[FAULTS]++;
 	cut_run(filecut_run_rec(), true, code);
 	same_as_folder(&end);
 	if (overcome)
@@ -318,10 +329,8 @@ static void run_failing(int from, const struct filecut_walk_step *step)
 		why = "it crashed, or hung";
 	if (why == NULL)
 		why = filecut_check_said(step->verb, code, filecut_run_said());
-	if (why != NULL) {
+	if (why != NULL)
 		violation(from, step, why);
-		printf("%s", filecut_run_said());
-	}
 	/* What was read wrong once is as it was. */
 	if (step->fault.op != FILECUT_FAULT_STATE_READ || step->fault.again)
 		run_again(from, step);
@@ -347,7 +356,7 @@ static void run_killed(int from, enum filecut_run_verb v, unsigned at, enum file
 	w.rule.before = *filecut_image_state(&start);
 	plan.kill_at = 0;
 	code = filecut_run_do(then, &plan);
-	w.count->runs += 2;
+	w.line->number[RUNS] += 2;
 	cut_run(filecut_run_rec(), true, code);
 	same_as_folder(&end);
 	why = filecut_check_end(&start, &end, then, code);
@@ -359,7 +368,7 @@ static void run_killed(int from, enum filecut_run_verb v, unsigned at, enum file
 
 static bool seen_enough(void)
 {
-	return w.count->violations >= VIOLATIONS_SHOWN;
+	return w.line->violations >= VIOLATIONS_MAX;
 }
 
 static bool has(enum filecut_run_verb v)
@@ -394,14 +403,14 @@ static void spoil(int from, enum filecut_run_verb v, const unsigned turns[FILECU
 }
 
 void filecut_walk_run(const struct filecut_walk_story *s, size_t block, bool deep,
-		      struct filecut_walk_count *count)
+		      struct report_line *line)
 {
 	static struct filecut_image im;
 
-	memset(count, 0, sizeof(*count));
 	w.story = s;
 	w.block = block;
-	w.count = count;
+	w.line = line;
+	line->number[CONSECUTIVE] = REPORT_FIXPOINT;
 	w.nfound = 0;
 	for (unsigned i = 0; i < BUCKETS; i++)
 		w.bucket[i] = -1;
@@ -422,7 +431,7 @@ void filecut_walk_run(const struct filecut_walk_story *s, size_t block, bool dee
 			spoil((int)i, v, turns);
 		}
 	}
-	count->distinct_images = w.nfound;
+	line->number[DISTINCT] = w.nfound;
 }
 
 /* ---------------------------------------------------------------- replay */

@@ -3,15 +3,14 @@
  * ioerr_process.c. */
 #include "tests/sim/ioerr_world.h"
 
+#include "tests/sim/board.h"
 #include "tests/sim/ioerr_content.h"
 #include "tests/sim/ioerr_guardian.h"
 #include "tests/sim/ioerr_process.h"
 
-#include "initramfs/boot.h"
 #include "selector/store.h"
 #include "update/bundle/reader.h"
 
-#include <linux/watchdog.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +22,6 @@
 #define SUPERBLOCK 64 /* bytes of it, from the first on */
 
 static struct ioerr_disk state_disk, slot_disk[2];
-
-static const char *const slot_dev[2] = { IOERR_CONTENT_SLOT_A, IOERR_CONTENT_SLOT_B };
 
 struct ioerr_disk *ioerr_world_disk(enum ioerr_fault_target t)
 {
@@ -104,29 +101,22 @@ void ioerr_world_unmountable(int slot)
 
 /* The superblock is the first sector, as squashfs has it: what the seal takes first and brings
  * last. One byte that came wrong into a sector of zeroes makes none. */
-static bool mounts_now(int slot)
+static bool mounts(int slot)
 {
 	static const uint8_t zero[SUPERBLOCK];
 
 	return memcmp(slot_disk[slot].now, zero, sizeof(zero)) != 0;
 }
 
-static bool mounts(const char *dev)
+static bool seen(int slot)
 {
-	for (int i = 0; i < 2; i++) {
-		if (strcmp(dev, slot_dev[i]) == 0)
-			return mounts_now(i);
-	}
-	return true;
+	return mounts(slot) || (slot == 0 && media->a_broken);
 }
 
 void ioerr_world_look(const struct ioerr_world *w)
 {
-	for (int i = 0; i < 2; i++) {
-		bool seen = mounts_now(i) || (i == 0 && w->a_broken);
-
-		os_sim_disk_type(IOERR_CONTENT_DISK, 1 + (unsigned)i, seen ? "ext4" : "");
-	}
+	(void)w;
+	board_look();
 }
 
 struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
@@ -175,33 +165,6 @@ void ioerr_world_fail(struct ioerr_world *w, const char *fmt, ...)
 
 /* ---------------------------------------------------------------- one boot */
 
-static struct os_sim_disk disk = {
-	.name = IOERR_CONTENT_DISK,
-	.path = "/devices/pci0000:00/0000:00:04.0/virtio1/block/" IOERR_CONTENT_DISK,
-	.size = 512 * MIB,
-	.part = { { .partlabel = "keelboot-state", .size = STORE_MIN_SIZE },
-		  { .partlabel = "root-a", .size = IOERR_CONTENT_SLOT, .fstype = "ext4" },
-		  { .partlabel = "root-b", .size = IOERR_CONTENT_SLOT, .fstype = "ext4" },
-		  { .partlabel = "data", .size = 64 * MIB, .fstype = "ext4" },
-		  { .partlabel = "keelboot-stage", .size = 8 * MIB } },
-};
-
-static void plug(const struct ioerr_world *w)
-{
-	const struct os_sim_disk stick = {
-		.name = IOERR_CONTENT_STICK,
-		.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-1/host0/"
-			"block/" IOERR_CONTENT_STICK,
-		.size = 64 * MIB,
-		.removable = true,
-		.fstype = "vfat",
-		.at_ms = w->stick_ms,
-	};
-
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	os_sim_disk(&stick);
-}
-
 bool ioerr_world_has_raw(const struct ioerr_world *w)
 {
 	uint8_t first[BLOCK];
@@ -212,54 +175,35 @@ bool ioerr_world_has_raw(const struct ioerr_world *w)
 	return reader_header_is(first);
 }
 
-/* The first sector of a raw stage partition, as far as the boot looks at it. */
-static void lay_out_raw(const struct ioerr_world *w)
-{
-	char text[READER_HEADER_LEN + 1];
-	uint8_t first[BLOCK];
-
-	if (!ioerr_world_has_raw(w))
-		return;
-	ioerr_content_raw_first(first, false);
-	memset(text, 'x', sizeof(text));
-	text[READER_HEADER_LEN] = '\0';
-	for (unsigned i = 0; i < 8 && first[i] != 0; i++)
-		text[i] = (char)first[i];
-	os_sim_file(IOERR_CONTENT_RAW, text);
-}
-
 static void lay_out(const struct ioerr_world *w)
 {
-	const struct os_wdt_info wdt = {
-		.options =
-			WDIOF_SETTIMEOUT | WDIOF_KEEPALIVEPING | WDIOF_MAGICCLOSE | WDIOF_CARDRESET,
-		.bootstatus = (uint32_t)w->bootstatus,
-		.identity = "i6300ESB timer",
-	};
+	static struct board d;
+	uint8_t first[BLOCK];
 
-	os_sim_file("/proc/cmdline", "console=ttyS0 quiet\n");
-	os_sim_file("/proc/sysrq-trigger", "");
-	os_sim_file("/proc/sys/kernel/panic", "0\n");
-	os_sim_file("/proc/sys/kernel/printk_devkmsg", "ratelimit\n");
-	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
-	os_sim_file("/sys/class/block/loop0/size", "0\n");
-	os_sim_link("/sys/block/loop0", "../devices/virtual/block/loop0");
-	os_sim_file("/sys/module/pstore/parameters/backend", "ramoops\n");
-	os_sim_file("/sys/fs/pstore/.there", "");
-	os_sim_watchdog("/dev/watchdog0", &wdt);
-	disk.nparts = w->raw ? 5 : 4;
-	os_sim_disk(&disk);
-	ioerr_world_look(w);
+	d = (struct board){ .disk = board_disk(IOERR_CONTENT_DISK, IOERR_CONTENT_SLOT),
+			    .slot = { IOERR_CONTENT_SLOT_A, IOERR_CONTENT_SLOT_B },
+			    .init = { "/sbin/init", "/sbin/init" },
+			    .watchdog = board_watchdog(),
+			    .mounts = mounts,
+			    .seen = seen };
+	d.watchdog.bootstatus = (uint32_t)w->bootstatus;
+	d.disk.part[d.disk.nparts++] =
+		(struct os_sim_part){ .partlabel = "data", .size = 64 * MIB, .fstype = "ext4" };
+	if (w->raw)
+		d.disk.part[d.disk.nparts++] =
+			(struct os_sim_part){ .partlabel = "keelboot-stage", .size = 8 * MIB };
+	board_lay_out(&d);
 	if (w->stick)
-		plug(w);
-	lay_out_raw(w);
-	os_sim_mounts(mounts);
+		board_plug(IOERR_CONTENT_STICK, "vfat", w->stick_ms);
+	if (w->raw) {
+		ioerr_content_raw_first(first, false);
+		board_raw(IOERR_CONTENT_RAW, first);
+	}
 	os_sim_bdev(IOERR_CONTENT_STATE, &state_disk.cached.bdev);
 	os_sim_bdev_direct(IOERR_CONTENT_STATE, &state_disk.direct.bdev);
 	for (int i = 0; i < 2; i++) {
-		os_sim_bdev(slot_dev[i], &slot_disk[i].cached.bdev);
-		os_sim_bdev_direct(slot_dev[i], &slot_disk[i].direct.bdev);
-		os_sim_fs_file(slot_dev[i], "/sbin/init", NULL);
+		os_sim_bdev(d.slot[i], &slot_disk[i].cached.bdev);
+		os_sim_bdev_direct(d.slot[i], &slot_disk[i].direct.bdev);
 	}
 }
 
@@ -333,17 +277,12 @@ static enum ioerr_world_act next_act(const struct ioerr_world *w)
 
 void ioerr_process_init(struct ioerr_world *w)
 {
-	static char *argv[] = { (char *)"/init", NULL };
-	static char *envp[] = { (char *)"HOME=/", NULL };
 	static struct boot b;
 
 	os_sim_reset();
 	lay_out(w);
 	ioerr_process_apply_child(w);
-	b.argv = argv;
-	b.envp = envp;
-	boot_recover(&b, boot(&b));
-	w->boot.end = os_sim_ended();
+	w->boot.end = board_boot(&b);
 	w->boot.ms = os_now_ms();
 	if (w->boot.end == OS_SIM_EXEC) {
 		check_entered(w, &b);

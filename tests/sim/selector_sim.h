@@ -9,6 +9,7 @@
 #include "selector/attempt.h"
 #include "selector/reset.h"
 #include "selector/state.h"
+#include "tests/sim/report.h"
 
 #define SIM_SLOTS 3
 #define SIM_NONE  7u /* no slot, in three bits */
@@ -175,14 +176,15 @@ void sim_walk_emit(const struct sim_world *w, const char *step);
 /* An invariant is broken in the world at hand. */
 void sim_walk_violate(const char *what, const struct sim_world *w);
 bool sim_walk_violated(void);
-/* Walks all. Returns false if an invariant broke, which was printed with its trace. */
-bool sim_walk(const struct sim_config *cfg, const struct sim_world *starts, unsigned n);
+/* Walks all, or until an invariant breaks, which is reported with its trace. */
+void sim_walk(const struct sim_config *cfg, const struct sim_world *starts, unsigned n,
+	      struct report_line *l);
+enum { SIM_WALK_STATES, SIM_WALK_TRANSITIONS }; /* numbers of the line */
 /* Number of the walk under way, from 1: what a cache is good for. */
 extern unsigned sim_walk_number;
-/* Totals of all walks so far. */
-extern uint64_t sim_walk_states, sim_walk_transitions;
 
 /* ---- selector_sim_story.c */
 
-/* Runs one story, or all with name NULL. Returns how many failed; *ran counts. */
-unsigned sim_story(const char *name, unsigned *ran);
+/* The name of a story; NULL: there are no more. */
+const char *sim_story_name(unsigned i);
+void sim_story_run(unsigned i, struct report_line *l);
