@@ -155,7 +155,7 @@ static bool may_open(const struct filecut_rec_op *op)
 
 /* Feeds the model with the operations of the last run, and cuts after each of them. The last cut is
  * after the verb has returned. */
-static void cut_run(const struct filecut_rec *r, bool count, int code)
+static unsigned cut_run(const struct filecut_rec *r, bool count, int code)
 {
 	unsigned points = 0;
 
@@ -164,7 +164,7 @@ static void cut_run(const struct filecut_rec *r, bool count, int code)
 			violation(w.from, &w.step, "a file is read that the state does not name");
 		if (!filecut_fs_do(&w.fs, r, &r->op[i])) {
 			violation(w.from, &w.step, "the model cannot follow what was done");
-			return;
+			return points;
 		}
 		if (r->op[i].kind == FILECUT_REC_OPEN)
 			continue;
@@ -175,13 +175,14 @@ static void cut_run(const struct filecut_rec *r, bool count, int code)
 		w.line->number[RAW_IMAGES] += filecut_fs_cut(&w.fs, on_image, NULL);
 		w.line->number[CUT_POINTS]++;
 	}
-	if (!count)
-		return;
-	w.step.cut = ++points;
+	w.step.cut = points + 1;
 	w.rule.ended = true;
 	w.rule.code = code;
-	w.line->number[RAW_IMAGES] += filecut_fs_cut(&w.fs, on_image, NULL);
-	w.line->number[CUT_POINTS]++;
+	if (count) {
+		w.line->number[RAW_IMAGES] += filecut_fs_cut(&w.fs, on_image, NULL);
+		w.line->number[CUT_POINTS]++;
+	}
+	return points;
 }
 
 /* What the model believes is what the folder holds: nothing was done unseen. */
@@ -215,40 +216,7 @@ static void begin_run(int from, const struct filecut_walk_step *step)
 	filecut_world_booted(w.story->token);
 }
 
-/* One verb on one image: its end, and all its cuts. */
-static unsigned run_plain(int from, enum filecut_run_verb v)
-{
-	const struct filecut_walk_step step = { .verb = v };
-	const struct filecut_rec_plan plan = { .block = w.block, .room = w.story->room };
-	static struct filecut_image start, end;
-	unsigned points = 0;
-	const char *why;
-	int code;
-
-	begin_run(from, &step);
-	start = w.found[from].im;
-	code = filecut_run_do(v, &plan);
-	w.line->number[RUNS]++;
-	for (unsigned i = 0; i < filecut_run_rec()->nops; i++)
-		points += filecut_run_rec()->op[i].kind != FILECUT_REC_OPEN;
-	if (v < FILECUT_RUN_STATUS) {
-		cut_run(filecut_run_rec(), true, code);
-		same_as_folder(&end);
-	} else {
-		for (unsigned i = 0; i < filecut_run_rec()->nops; i++)
-			if (!may_open(&filecut_run_rec()->op[i]))
-				violation(from, &step,
-					  "a file is read that the state does not name");
-		end = start;
-		filecut_world_cells(&end);
-	}
-	why = filecut_check_end(&start, &end, v, code);
-	if (why != NULL)
-		violation(from, &step, why);
-	return points;
-}
-
-/* What a step that is no plain one asks of the process. */
+/* What a step asks of the process. */
 static struct filecut_rec_plan plan_of(const struct filecut_walk_step *step)
 {
 	static const struct {
@@ -256,6 +224,7 @@ static struct filecut_rec_plan plan_of(const struct filecut_walk_step *step)
 		enum filecut_rec_ever ever;
 		bool lands;
 	} fails[] = {
+		[FILECUT_WALK_PLAIN] = { .error = 0 },
 		[FILECUT_WALK_EIO] = { .error = EIO },
 		[FILECUT_WALK_ENOSPC] = { .error = ENOSPC },
 		[FILECUT_WALK_EVER_EIO] = { EIO, FILECUT_REC_KIND, false },
@@ -307,59 +276,85 @@ static bool is_overcome(const struct filecut_fault *f)
 	       (f->op >= FILECUT_FAULT_STATE_READ && f->kind != FILECUT_FAULT_NONE && !f->again);
 }
 
-/* Something fails in the verb; it goes on, and is cut. */
-static void run_failing(int from, const struct filecut_walk_step *step)
+/* The process is killed before its operation; nothing of it is more durable than it was. What is
+ * there then is where the next one begins. */
+static void run_killed(enum filecut_run_verb v, const struct filecut_rec_plan *plan,
+		       struct filecut_image *start)
 {
-	const struct filecut_rec_plan plan = plan_of(step);
-	static struct filecut_image start, end;
-	bool overcome = is_overcome(&step->fault);
+	filecut_run_do(v, plan);
+	w.line->number[RUNS]++;
+	cut_run(filecut_run_rec(), false, 0);
+	filecut_fs_flush_state(&w.fs);
+	same_as_folder(start);
+	w.rule.before = *filecut_image_state(start);
+}
+
+/* What is wrong with the end of a run. */
+static const char *check_run(const struct filecut_walk_step *step, enum filecut_run_verb v,
+			     const struct filecut_image *start, const struct filecut_image *end,
+			     int code)
+{
 	const char *why = NULL;
+
+	if (step->how <= FILECUT_WALK_KILLED || is_overcome(&step->fault))
+		why = filecut_check_end(start, end, v, code);
+	else if (code >= FILECUT_RUN_SIGNAL)
+		why = "it crashed, or hung";
+	return why != NULL || step->how <= FILECUT_WALK_KILLED
+		       ? why
+		       : filecut_check_said(v, code, filecut_run_said());
+}
+
+/* One verb on one image, with what goes wrong in it: its end, and all its cuts. How many. */
+static unsigned run_step(int from, const struct filecut_walk_step *step)
+{
+	enum filecut_run_verb v = step->verb;
+	struct filecut_rec_plan plan = plan_of(step);
+	static struct filecut_image start, end;
+	const char *why;
+	unsigned points;
 	int code;
 
 	begin_run(from, step);
 	start = w.found[from].im;
-	code = filecut_run_do(step->verb, &plan);
+	if (step->how == FILECUT_WALK_KILLED) {
+		run_killed(v, &plan, &start);
+		v = step->then;
+		plan.kill_at = 0;
+	}
+	code = filecut_run_do(v, &plan);
 	w.line->number[RUNS]++;
-	w.line->number[FAULTS]++;
-	cut_run(filecut_run_rec(), true, code);
+	w.line->number[FAULTS] += step->how > FILECUT_WALK_KILLED;
+	points = cut_run(filecut_run_rec(), true, code);
 	same_as_folder(&end);
-	if (overcome)
-		why = filecut_check_end(&start, &end, step->verb, code);
-	else if (code >= FILECUT_RUN_SIGNAL)
-		why = "it crashed, or hung";
-	if (why == NULL)
-		why = filecut_check_said(step->verb, code, filecut_run_said());
+	why = check_run(step, v, &start, &end, code);
 	if (why != NULL)
 		violation(from, step, why);
 	/* What was read wrong once is as it was. */
-	if (step->fault.op != FILECUT_FAULT_STATE_READ || step->fault.again)
+	if (step->how > FILECUT_WALK_KILLED &&
+	    (step->fault.op != FILECUT_FAULT_STATE_READ || step->fault.again))
 		run_again(from, step);
+	return points;
 }
 
-/* The verb is killed before its operation `at`; then another one runs, and is cut. Nothing of the
- * first is more durable than it was. */
-static void run_killed(int from, enum filecut_run_verb v, unsigned at, enum filecut_run_verb then)
+/* A verb that is not cut: it tells, or boots. */
+static void run_look(int from, enum filecut_run_verb v)
 {
-	const struct filecut_walk_step step = {
-		.verb = v, .then = then, .how = FILECUT_WALK_KILLED, .at = at
-	};
-	struct filecut_rec_plan plan = plan_of(&step);
-	static struct filecut_image start, end;
+	const struct filecut_walk_step step = { .verb = v };
+	const struct filecut_rec_plan plan = plan_of(&step);
+	static struct filecut_image end;
 	const char *why;
 	int code;
 
 	begin_run(from, &step);
-	filecut_run_do(v, &plan);
-	cut_run(filecut_run_rec(), false, 0);
-	filecut_fs_flush_state(&w.fs);
-	same_as_folder(&start);
-	w.rule.before = *filecut_image_state(&start);
-	plan.kill_at = 0;
-	code = filecut_run_do(then, &plan);
-	w.line->number[RUNS] += 2;
-	cut_run(filecut_run_rec(), true, code);
-	same_as_folder(&end);
-	why = filecut_check_end(&start, &end, then, code);
+	end = w.found[from].im;
+	code = filecut_run_do(v, &plan);
+	w.line->number[RUNS]++;
+	for (unsigned i = 0; i < filecut_run_rec()->nops; i++)
+		if (!may_open(&filecut_run_rec()->op[i]))
+			violation(from, &step, "a file is read that the state does not name");
+	filecut_world_cells(&end);
+	why = filecut_check_end(&w.found[from].im, &end, v, code);
 	if (why != NULL)
 		violation(from, &step, why);
 }
@@ -380,11 +375,15 @@ static void disturb(int from, enum filecut_run_verb v, unsigned points)
 {
 	for (unsigned at = 1; at <= points && !seen_enough(); at++) {
 		for (enum filecut_walk_how how = FILECUT_WALK_EIO; how < FILECUT_WALK_FAULT; how++)
-			run_failing(from,
-				    &(struct filecut_walk_step){ .verb = v, .how = how, .at = at });
+			run_step(from,
+				 &(struct filecut_walk_step){ .verb = v, .how = how, .at = at });
 		for (enum filecut_run_verb then = 0; then < FILECUT_RUN_STATUS; then++)
 			if (has(then))
-				run_killed(from, v, at, then);
+				run_step(from,
+					 &(struct filecut_walk_step){ .verb = v,
+								      .then = then,
+								      .how = FILECUT_WALK_KILLED,
+								      .at = at });
 	}
 }
 
@@ -397,7 +396,7 @@ static void spoil(int from, enum filecut_run_verb v, const unsigned turns[FILECU
 	while (filecut_fault_next(&step.fault)) {
 		for (unsigned at = 1; at <= turns[step.fault.op] && !seen_enough(); at++) {
 			step.fault.at = at;
-			run_failing(from, &step);
+			run_step(from, &step);
 		}
 	}
 }
@@ -418,10 +417,11 @@ void filecut_walk_run(const struct filecut_walk_story *s, size_t block, bool dee
 	s->make(&im);
 	push(&im, filecut_image_key(&im), -1);
 	for (unsigned i = 0; i < w.nfound && !seen_enough(); i++) {
-		run_plain((int)i, FILECUT_RUN_STATUS);
-		run_plain((int)i, FILECUT_RUN_APPLY);
+		run_look((int)i, FILECUT_RUN_STATUS);
+		run_look((int)i, FILECUT_RUN_APPLY);
 		for (enum filecut_run_verb v = 0; v < FILECUT_RUN_STATUS; v++) {
-			unsigned points = has(v) ? run_plain((int)i, v) : 0;
+			const struct filecut_walk_step plain = { .verb = v };
+			unsigned points = has(v) ? run_step((int)i, &plain) : 0;
 			unsigned turns[FILECUT_FAULT_OPS];
 
 			if (points == 0 || (i > 0 && !deep))

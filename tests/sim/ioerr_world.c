@@ -4,6 +4,7 @@
 #include "tests/sim/ioerr_world.h"
 
 #include "tests/sim/board.h"
+#include "tests/sim/check.h"
 #include "tests/sim/ioerr_content.h"
 #include "tests/sim/ioerr_guardian.h"
 #include "tests/sim/ioerr_process.h"
@@ -70,26 +71,20 @@ void ioerr_world_media_cut(void)
 
 static void fill_slot(struct state *s, int slot, unsigned sequence)
 {
+	const struct bundles_release *r = ioerr_content_release(sequence);
 	struct state_slot *t = &s->slot[slot];
 
 	*t = (struct state_slot){ .st = STATE_GOOD, .ever_good = true, .grace = STATE_GRACE };
 	t->has_release = true;
 	t->sequence = sequence;
-	memset(t->release, (int)sequence, sizeof(t->release));
-	snprintf(t->version, sizeof(t->version), "%u.%u", sequence / 10, sequence % 10);
-	ioerr_disk_put(&slot_disk[slot], 0, ioerr_content_image(sequence), IOERR_CONTENT_IMAGE);
+	memcpy(t->release, r->id, sizeof(t->release));
+	state_set_text(t->version, r->version);
+	ioerr_disk_put(&slot_disk[slot], 0, r->data, IOERR_CONTENT_IMAGE);
 }
 
-unsigned ioerr_world_holds(int slot, bool durable)
+const struct bundles_release *ioerr_world_holds(int slot, bool durable)
 {
-	static const unsigned all[] = { IOERR_WORLD_OLD, IOERR_WORLD_NOW, IOERR_WORLD_NEW };
-	const uint8_t *p = durable ? slot_disk[slot].durable : slot_disk[slot].now;
-
-	for (unsigned i = 0; i < 3; i++) {
-		if (memcmp(p, ioerr_content_image(all[i]), IOERR_CONTENT_IMAGE) == 0)
-			return all[i];
-	}
-	return 0;
+	return ioerr_content_of(durable ? slot_disk[slot].durable : slot_disk[slot].now);
 }
 
 void ioerr_world_unmountable(int slot)
@@ -228,23 +223,18 @@ static void check_counted(struct ioerr_world *w, const struct boot *b, const str
 }
 
 /* What is entered has to be whole, and what the state says that it is. */
-static void check_entered(struct ioerr_world *w, const struct boot *b)
+static void check_entry(struct ioerr_world *w, const struct boot *b)
 {
 	int slot = b->attempt.chosen.slot;
-	unsigned holds = ioerr_world_holds(slot, false);
+	const char *wrong = check_entered(&b->rec.s, slot, ioerr_world_holds(slot, false));
 	static struct state s;
 
 	s = ioerr_world_get();
 	w->boot.slot = slot;
 	memcpy(w->boot.written, w->fault.written, sizeof(w->boot.written));
 	w->boot.wear = w->fault.wear;
-	if (holds == 0)
-		ioerr_world_fail(w, "slot %c is entered, and is not whole",
-				 state_slot_letter(slot));
-	else if (b->rec.s.slot[slot].has_release && b->rec.s.slot[slot].sequence != holds)
-		ioerr_world_fail(w, "slot %c is entered as release %u, and holds %u",
-				 state_slot_letter(slot), (unsigned)b->rec.s.slot[slot].sequence,
-				 holds);
+	if (wrong != NULL)
+		ioerr_world_fail(w, "%s", wrong);
 	if (!b->attempt.counted && !w->a_broken && s.slot[slot].st == STATE_TRIAL &&
 	    s.slot[1 - slot].st == STATE_GOOD)
 		ioerr_world_fail(w, "slot %c is tried and not counted, though a good one is there",
@@ -285,7 +275,7 @@ void ioerr_process_init(struct ioerr_world *w)
 	w->boot.end = board_boot(&b);
 	w->boot.ms = os_now_ms();
 	if (w->boot.end == OS_SIM_EXEC) {
-		check_entered(w, &b);
+		check_entry(w, &b);
 		os_sim_resume();
 		w->boot.act = next_act(w);
 		if (!ioerr_guardian_run(w) || (w->guard.died && !w->boot.commanded))

@@ -15,6 +15,7 @@
 
 #include "lib/log.h"
 #include "lib/util.h"
+#include "tests/sim/check.h"
 #include "tests/sim/cut_image.h"
 #include "tests/sim/report.h"
 #include "update/decoder/decoder_main.h"
@@ -226,10 +227,6 @@ static enum kb_err install(struct device *d, char *why, size_t len)
 	int target;
 
 	fixture_ok(store_load(&d->store, &d->disk[STATE].bdev, &d->state, &found));
-	if (found != STORE_FOUND) {
-		snprintf(why, len, "the state is lost");
-		return KB_EIO;
-	}
 	fixture_ok(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END),
 			       &bundles_key()->ring));
 	e = plan_accept(&d->state, &reader.release, &terms, &target);
@@ -262,17 +259,24 @@ static enum kb_err install(struct device *d, char *why, size_t len)
 static const char *look(struct device *d)
 {
 	const struct state_slot *s = &d->state.slot[TARGET];
+	struct bundles_release is = { .sequence = 1 };
 	enum store_finding found;
+	const char *wrong;
 
 	fixture_ok(store_load(&d->store, &d->disk[STATE].bdev, &d->state, &found));
-	if (found != STORE_FOUND)
-		return "the state is lost";
+	wrong = check_record(found);
+	if (wrong != NULL)
+		return wrong;
 	if (d->state.slot[0].st != STATE_GOOD)
 		return "the slot that runs is not good any more";
-	if (s->st == STATE_TRIAL && !holds(d, 1))
-		return "half an image is on trial";
-	if (s->st == STATE_GOOD && !holds(d, 0))
-		return "a good slot is not what it was";
+	memset(is.id, 0xa0 + TARGET, sizeof(is.id));
+	if (holds(d, 1)) {
+		is.sequence = 2;
+		memcpy(is.id, reader.release.id, sizeof(is.id));
+	}
+	wrong = check_slot(&d->state, TARGET, holds(d, 0) || holds(d, 1) ? &is : NULL);
+	if (wrong != NULL)
+		return wrong;
 	if (s->st != STATE_GOOD && s->st != STATE_WRITING && s->st != STATE_TRIAL)
 		return "the slot is neither what it was, nor writing, nor on trial";
 	/* Were the state lost as well, that would boot. */

@@ -139,13 +139,12 @@ const struct powercut_op *powercut_child_ops(void);
 struct powercut_view {
 	bool found, blank; /* blank: no cell was ever written */
 	uint64_t seq;
-	uint64_t hash;	     /* of its text, without absolute sequence numbers */
 	unsigned writing[2]; /* slots that each region says are being written */
 	struct state s;
 };
 void powercut_view_read(const struct cut_content *state, struct powercut_view *v);
-/* A cell of the rings: false when it is no valid record. hash as in a view; writing: slots, as
- * bits. */
+/* A cell of the rings: false when it is no valid record. hash: of its text, without absolute
+ * sequence numbers; writing: slots, as bits. */
 bool powercut_view_cell(const uint8_t *cell, unsigned region, unsigned index, uint64_t *seq,
 			uint64_t *hash, unsigned *writing);
 int powercut_view_release(const uint8_t id[STATE_ID_LEN]); /* or POWERCUT_NONE */

@@ -12,12 +12,18 @@
 		.name = called, .about = is, __VA_ARGS__ \
 	}
 
+/* Those that take longest come first: the others run beside them. */
 static const struct powercut_story stories[] = {
+	/* Each retry that crashes makes another distance: there is no end. */
+	STORY("flaky", "the update works or crashes", .command = true, .does = POWERCUT_FLAKY,
+	      .limit = 2500),
+	STORY("staged", "an update is applied from a file on the data partition, which then goes",
+	      .data = true),
+	STORY("lost-region", "one ring of records is lost at any point", .command = true,
+	      .events = POWERCUT_LOSES_REGION),
 	STORY("raw", "an update on the raw stage partition is applied at boot, tried, marked good",
 	      .heavy = true, .raw = true),
 	STORY("stick", "the same from a stick that stays in", .heavy = true, .stick = true),
-	STORY("staged", "the same from a file on the data partition, which goes when it is good",
-	      .data = true),
 	STORY("command", "the running system installs it; reboot, trial, mark good",
 	      .command = true),
 	STORY("crashes", "the update crashes until it is given up; it is never installed again",
@@ -28,9 +34,6 @@ static const struct powercut_story stories[] = {
 	      .command = true, .does = POWERCUT_PANICS, .ends_old = true),
 	STORY("hangs", "the update hangs, and nothing tells of that, until it is given up",
 	      .heavy = true, .command = true, .does = POWERCUT_HANGS, .ends_old = true),
-	/* Each retry that crashes makes another distance: there is no end. */
-	STORY("flaky", "the update works or crashes", .command = true, .does = POWERCUT_FLAKY,
-	      .limit = 2500),
 	STORY("rollback", "committed, then somebody goes back to the other slot", .command = true,
 	      .events = POWERCUT_ROLLS_BACK),
 	STORY("reboots", "orderly reboots before the verdict", .command = true,
@@ -46,8 +49,6 @@ static const struct powercut_story stories[] = {
 	      .command = true, .both_bad = true),
 	STORY("blind", "hardware that tells nothing of a reset; good slots are counted",
 	      .heavy = true, .command = true, .blind = true),
-	STORY("lost-region", "one ring of records is lost at any point", .command = true,
-	      .events = POWERCUT_LOSES_REGION),
 	STORY("lost-state",
 	      "both rings, or the whole state partition, are lost at any point of an install",
 	      .heavy = true, .command = true, .events = POWERCUT_LOSES_BOTH),
