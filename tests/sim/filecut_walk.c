@@ -4,6 +4,7 @@
 #include "lib/util.h"
 #include "tests/sim/filecut_way.h"
 #include "tests/sim/filecut_world.h"
+#include "tests/sim/set.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +12,6 @@
 #include <string.h>
 
 #define VIOLATIONS_MAX 5
-#define BUCKETS	       (1u << 16)
 
 enum { CUT_POINTS, RAW_IMAGES, DISTINCT, CONSECUTIVE, DEEPEST, RUNS, FAULTS };
 
@@ -32,7 +32,6 @@ struct found {
 	struct filecut_walk_step step;
 	unsigned depth;
 	uint64_t key;
-	int next; /* in its bucket */
 };
 
 struct walk {
@@ -41,7 +40,7 @@ struct walk {
 	struct report_line *line;
 	struct found *found;
 	unsigned nfound, room;
-	int bucket[BUCKETS];
+	struct set known;
 	/* the run that is being cut */
 	int from; /* index */
 	struct filecut_walk_step step;
@@ -85,14 +84,6 @@ static void violation(int at, const struct filecut_walk_step *last, const char *
 	free(way);
 }
 
-static bool is_known(uint64_t key)
-{
-	for (int i = w.bucket[key % BUCKETS]; i >= 0; i = w.found[i].next)
-		if (w.found[i].key == key)
-			return true;
-	return false;
-}
-
 static void push(const struct filecut_image *im, uint64_t key, int parent)
 {
 	struct found *f;
@@ -111,8 +102,7 @@ static void push(const struct filecut_image *im, uint64_t key, int parent)
 	f->step = w.step;
 	f->depth = parent < 0 ? 0 : w.found[parent].depth + 1;
 	f->key = key;
-	f->next = w.bucket[key % BUCKETS];
-	w.bucket[key % BUCKETS] = (int)w.nfound++;
+	set_add(&w.known, key, w.nfound++);
 	if (f->depth > w.line->number[DEEPEST])
 		w.line->number[DEEPEST] = f->depth;
 }
@@ -130,7 +120,7 @@ static void on_image(void *ctx, const struct filecut_image *im, uint64_t ordinal
 	if (why != NULL)
 		violation(w.from, &w.step, why);
 	key = filecut_image_key(im);
-	if (why == NULL && !w.rule.lied && !is_known(key))
+	if (why == NULL && !w.rule.lied && set_find(&w.known, key) == SET_NONE)
 		push(im, key, w.from);
 }
 
@@ -410,10 +400,6 @@ void filecut_walk_run(const struct filecut_walk_story *s, size_t block, bool dee
 	w.block = block;
 	w.line = line;
 	line->number[CONSECUTIVE] = REPORT_FIXPOINT;
-	w.nfound = 0;
-	for (unsigned i = 0; i < BUCKETS; i++)
-		w.bucket[i] = -1;
-	memset(&im, 0, sizeof(im));
 	s->make(&im);
 	push(&im, filecut_image_key(&im), -1);
 	for (unsigned i = 0; i < w.nfound && !seen_enough(); i++) {

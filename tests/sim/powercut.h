@@ -126,8 +126,6 @@ struct powercut_result {
 
 /* Before the first program of a story, after powercut_media_make(). */
 void powercut_child_begin(void);
-/* Behind the last one: the process that started them is waited for, and what it used is counted. */
-void powercut_child_end(void);
 /* Runs a program in a process of its own on disks that durably hold the image. */
 void powercut_child_run(const struct powercut_job *job, const struct powercut_image *im,
 			struct powercut_result *out);
@@ -191,8 +189,6 @@ bool powercut_hash_record(const uint8_t *cell, uint64_t content, unsigned region
 uint64_t powercut_map_header_of(uint64_t page);
 bool powercut_map_is_header(const uint8_t *page);
 bool powercut_map_is_magic(const uint8_t *sector); /* the first of one, perhaps; NULL: none */
-/* Once for each story. */
-void powercut_hash_begin(const struct powercut_story *s);
 bool powercut_hash_in_chunk(enum powercut_disk disk, uint64_t page);
 /* Takes a page of a chunk into account. */
 void powercut_hash_chunk(struct powercut_rings *r, enum powercut_disk disk, uint64_t page,

@@ -105,9 +105,3 @@ void powercut_apart_play(struct powercut_walk *w)
 	w->runs = was.runs;
 	w->reruns = was.reruns;
 }
-
-void powercut_apart_free(struct powercut_walk *w)
-{
-	for (unsigned i = 0; i < w->apart.n; i++)
-		powercut_node_free_image(w->apart.one[i].n.im);
-}

@@ -26,14 +26,6 @@ static uint64_t mix(uint64_t a, uint64_t b)
 	return z ^ z >> 31;
 }
 
-static uint64_t epoch; /* of the releases, which differ from story to story */
-
-void powercut_hash_begin(const struct powercut_story *s)
-{
-	epoch++;
-	powercut_map_begin(s);
-}
-
 /* ---------------------------------------------------------------- sectors */
 
 static bool same(const uint8_t *data, const uint8_t *from, uint64_t size, uint64_t at)
@@ -154,7 +146,7 @@ static unsigned mask_of(enum powercut_disk disk, uint64_t page, const uint8_t *d
 		unsigned mask;
 	} memo[MEMO / 16];
 	static const uint8_t blank[BDEV_ALIGN];
-	uint64_t key = mix(content, epoch << 40 | (uint64_t)disk << 32 | page);
+	uint64_t key = mix(content, (uint64_t)disk << 32 | page);
 	unsigned mask = MASK_ALL, at = (unsigned)(key % (MEMO / 16));
 
 	if (memo[at].key == key)
@@ -172,14 +164,10 @@ static unsigned mask_of(enum powercut_disk disk, uint64_t page, const uint8_t *d
 static unsigned class_of_raw(const uint8_t *data)
 {
 	static uint8_t first[BDEV_ALIGN];
-	static int of = -1;
 
-	if (of != powercut_release[POWERCUT_NEW].bundle) {
-		of = powercut_release[POWERCUT_NEW].bundle;
-		memset(first, 0, sizeof(first));
-		if (pread(of, first, sizeof(first), 0) < (ssize_t)CUT_SECTOR)
-			return 0;
-	}
+	if (first[0] == 0 && pread(powercut_release[POWERCUT_NEW].bundle, first, sizeof(first), 0) <
+				     (ssize_t)CUT_SECTOR)
+		return 0;
 	if (memcmp(data, first, 8) != 0)
 		return 1;
 	return memcmp(data, first, sizeof(first)) == 0 ? 2 : 3;

@@ -103,6 +103,5 @@ bool powercut_replay(const struct powercut_story *s, const char *keys)
 	}
 	if (w.violation[0] != '\0')
 		printf("VIOLATION: %s\n", w.violation);
-	powercut_walk_end(&w);
 	return w.violation[0] == '\0';
 }

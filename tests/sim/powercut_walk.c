@@ -233,12 +233,11 @@ void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s
 {
 	struct powercut_node n = { .parent = POWERCUT_WALK_NONE, .program = POWERCUT_PROGRAMS };
 
-	memset(w, 0, sizeof(*w));
 	w->story = s;
 	cut_power_init(&w->power);
 	powercut_media_make(s);
 	powercut_child_begin();
-	powercut_hash_begin(s);
+	powercut_map_begin(s);
 	n.im = powercut_node_must(calloc(1, sizeof(*n.im)));
 	powercut_media_first(s, n.im);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
@@ -271,17 +270,4 @@ void powercut_walk_run(struct powercut_walk *w)
 		powercut_end_settle(w);
 	if (w->violation[0] == '\0')
 		powercut_end_check(w);
-}
-
-void powercut_walk_end(struct powercut_walk *w)
-{
-	for (uint32_t i = 0; i < w->n; i++)
-		powercut_walk_leave(w, i);
-	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		cut_disk_free(&w->disk[i]);
-	powercut_child_end();
-	powercut_queue_free(w);
-	powercut_apart_free(w);
-	free(w->node);
-	free(w->index);
 }

@@ -10,6 +10,7 @@
 #include "selector/reset.h"
 #include "selector/state.h"
 #include "tests/sim/report.h"
+#include "tests/sim/set.h"
 
 #define SIM_SLOTS 3
 #define SIM_NONE  7u /* no slot, in three bits */
@@ -144,19 +145,6 @@ void sim_boot_check(const struct sim_boot *b, const struct sim_world *before);
 /* True if, with no more faults, a working slot is reached. */
 bool sim_live(const struct sim_config *cfg, const struct sim_world *w);
 
-/* ---- selector_sim_set.c: sets of keys, emptied at each walk; all zero to begin with */
-
-struct sim_set {
-	uint64_t *keys;
-	size_t size, n;
-	unsigned walk;
-};
-
-uint64_t sim_set_key(const void *buf, size_t len);
-bool sim_set_has(struct sim_set *s, uint64_t key);
-/* False if it was there already. */
-bool sim_set_add(struct sim_set *s, uint64_t key);
-
 /* ---- selector_sim_after.c */
 
 /* All that may follow once b has booted a slot. */
@@ -180,8 +168,6 @@ bool sim_walk_violated(void);
 void sim_walk(const struct sim_config *cfg, const struct sim_world *starts, unsigned n,
 	      struct report_line *l);
 enum { SIM_WALK_STATES, SIM_WALK_TRANSITIONS }; /* numbers of the line */
-/* Number of the walk under way, from 1: what a cache is good for. */
-extern unsigned sim_walk_number;
 
 /* ---- selector_sim_story.c */
 

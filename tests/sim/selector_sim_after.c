@@ -270,13 +270,13 @@ static void check_run(const struct sim_boot *b, const struct sim_world *before, 
 /* True the first time that this is what a boot led to. */
 static bool is_new(const struct sim_boot *b, const struct sim_world *w, int k)
 {
-	static struct sim_set seen;
+	static struct set seen;
 	uint8_t bytes[sizeof(*w) + 2];
 
 	memcpy(bytes, w, sizeof(*w));
 	bytes[sizeof(*w)] = (uint8_t)k;
 	bytes[sizeof(*w) + 1] = (uint8_t)((b->a.token != 0) | (b->writes > 0) << 1);
-	return sim_set_add(&seen, sim_set_key(bytes, sizeof(bytes)));
+	return set_add(&seen, set_key(bytes, sizeof(bytes)), 0);
 }
 
 void sim_after(const struct sim_boot *b, const struct sim_world *before)

@@ -48,7 +48,7 @@ static void put_cells(const struct sim_config *cfg, const struct sim_world *w, s
 static void rebuild(const struct sim_config *cfg, const struct sim_world *w, struct state *s)
 {
 	static struct {
-		unsigned walk;
+		bool known;
 		struct sim_state p;
 	} cache[1u << 15];
 	choose_mask mountable = sim_world_mountable(cfg, w);
@@ -60,7 +60,7 @@ static void rebuild(const struct sim_config *cfg, const struct sim_world *w, str
 	for (int i = 0; i < SIM_SLOTS; i++)
 		key = key << 4 | w->truth[i] >> 3;
 	key &= (1u << 15) - 1;
-	if (cache[key].walk != sim_walk_number) {
+	if (!cache[key].known) {
 		bdev_sim_init(&d, STORE_MIN_SIZE);
 		if (store_load(&st, &d.bdev, s, &found) != KB_OK)
 			abort();
@@ -68,7 +68,7 @@ static void rebuild(const struct sim_config *cfg, const struct sim_world *w, str
 		if (store_rebuild(&st, cfg->nslots, mountable, s) != KB_OK)
 			abort();
 		bdev_sim_free(&d);
-		cache[key].walk = sim_walk_number;
+		cache[key].known = true;
 		sim_world_pack(cfg, s, &cache[key].p);
 	}
 	sim_world_unpack(cfg, &cache[key].p, s);

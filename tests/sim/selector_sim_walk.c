@@ -15,13 +15,11 @@ struct node {
 #define NO_PARENT UINT32_MAX
 
 static uint64_t transitions;
-unsigned sim_walk_number;
 
 static const struct sim_config *cfg;
 static struct node *nodes;
 static uint32_t nnodes, room, at;
-static uint64_t *table; /* index + 1 of a node; 0: free */
-static uint64_t table_size;
+static struct set known;
 static const char *broken;
 static struct sim_world broken_world;
 
@@ -34,50 +32,15 @@ static void *must(void *p)
 	return p;
 }
 
-/* The place of w in the table: its own, or a free one. Most worlds of another key are not looked
- * at: the upper half of an entry is that of its key. */
-static uint64_t place(const struct sim_world *w, uint64_t key)
-{
-	uint64_t i = key & (table_size - 1);
-
-	while (table[i] != 0 && ((table[i] ^ key) >> 32 != 0 ||
-				 memcmp(&nodes[(uint32_t)table[i] - 1].w, w, sizeof(*w)) != 0))
-		i = (i + 1) & (table_size - 1);
-	return i;
-}
-
-static uint64_t entry(uint64_t key, uint32_t node)
-{
-	return (key >> 32 << 32) | (node + 1);
-}
-
-static void grow_table(void)
-{
-	free(table);
-	table_size = table_size == 0 ? 1u << 16 : 4 * table_size;
-	table = must(calloc(table_size, sizeof(*table)));
-	for (uint32_t i = 0; i < nnodes; i++) {
-		uint64_t key = sim_set_key(&nodes[i].w, sizeof(nodes[i].w));
-
-		table[place(&nodes[i].w, key)] = entry(key, i);
-	}
-}
-
 static void add(const struct sim_world *w, uint32_t parent, const char *step)
 {
-	uint64_t key = sim_set_key(w, sizeof(*w)), i;
-
-	if ((uint64_t)nnodes * 2 >= table_size)
-		grow_table();
-	i = place(w, key);
-	if (table[i] != 0)
+	if (!set_add(&known, set_key(w, sizeof(*w)), nnodes))
 		return;
 	if (nnodes == room) {
 		room = room == 0 ? 1u << 16 : 2 * room;
 		nodes = must(realloc(nodes, room * sizeof(*nodes)));
 	}
-	nodes[nnodes] = (struct node){ *w, parent, step };
-	table[i] = entry(key, nnodes++);
+	nodes[nnodes++] = (struct node){ *w, parent, step };
 }
 
 void sim_walk_emit(const struct sim_world *w, const char *step)
@@ -127,12 +90,6 @@ void sim_walk(const struct sim_config *config, const struct sim_world *starts, u
 	      struct report_line *l)
 {
 	cfg = config;
-	sim_walk_number++;
-	nnodes = 0;
-	transitions = 0;
-	broken = NULL;
-	if (table != NULL)
-		memset(table, 0, table_size * sizeof(*table));
 	for (unsigned i = 0; i < n; i++)
 		add(&starts[i], NO_PARENT, "start");
 	for (at = 0; at < nnodes && broken == NULL; at++) {

@@ -120,14 +120,14 @@ void sim_world_unpack(const struct sim_config *cfg, const struct sim_state *p, s
 
 bool sim_world_codec_holds(const struct sim_config *cfg, const struct state *s)
 {
-	static struct sim_set seen;
+	static struct set seen;
 	struct sim_state want, got;
 	char text[STATE_PAYLOAD_MAX];
 	struct state back;
 	size_t len;
 
 	sim_world_pack(cfg, s, &want);
-	if (!sim_set_add(&seen, sim_set_key(&want, sizeof(want))))
+	if (!set_add(&seen, set_key(&want, sizeof(want)), 0))
 		return true;
 	if (state_encode(s, text, sizeof(text), &len) != KB_OK ||
 	    state_decode(&back, text, len, STATE_FORMAT) != KB_OK)
