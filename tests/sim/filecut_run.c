@@ -27,14 +27,6 @@ const char *filecut_run_name(enum filecut_run_verb v)
 	return name[v];
 }
 
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	perror(what);
-	exit(1);
-}
-
 static const char *const *slot_options(void)
 {
 	static char slot[2][600];
@@ -118,13 +110,13 @@ int filecut_run_program(const struct filecut_run_program *p, const struct filecu
 
 	if (rec == NULL)
 		rec = filecut_rec_new();
-	must(out >= 0, "memfd");
+	bundles_must(out >= 0, "memfd");
 	fflush(stdout);
 	pid = fork();
-	must(pid >= 0, "fork");
+	bundles_must(pid >= 0, "fork");
 	if (pid == 0)
 		child(p, plan, out);
-	must(waitpid(pid, &status, 0) == pid, "waitpid");
+	bundles_must(waitpid(pid, &status, 0) == pid, "waitpid");
 	n = pread(out, said, sizeof(said) - 1, 0);
 	said[n > 0 ? n : 0] = '\0';
 	close(out);

@@ -2,6 +2,7 @@
 #include "tests/sim/filecut_walk.h"
 
 #include "lib/util.h"
+#include "tests/sim/cut_content.h"
 #include "tests/sim/filecut_way.h"
 #include "tests/sim/filecut_world.h"
 #include "tests/sim/set.h"
@@ -90,11 +91,7 @@ static void push(const struct filecut_image *im, uint64_t key, int parent)
 
 	if (w.nfound == w.room) {
 		w.room = w.room == 0 ? 1024 : 2 * w.room;
-		w.found = realloc(w.found, w.room * sizeof(*w.found));
-		if (w.found == NULL) {
-			fputs("filecut: out of memory\n", stderr);
-			exit(1);
-		}
+		w.found = cut_content_must(realloc(w.found, w.room * sizeof(*w.found)));
 	}
 	f = &w.found[w.nfound];
 	f->im = *im;

@@ -210,15 +210,22 @@ static bool check_event(void *ctx, const struct history_event *e)
 	return true;
 }
 
-static void check_history(struct ioerr_world *w, const struct state *s)
+/* False: it cannot be read. */
+static bool each_event(bool (*fn)(void *ctx, const struct history_event *e), void *ctx)
 {
-	struct told t = { .w = w, .s = s };
 	struct ioerr_disk_end look;
 	struct store st = { .region = -1 };
 
 	ioerr_disk_look(ioerr_world_disk(IOERR_FAULT_STATE), &look);
 	st.dev = &look.bdev;
-	if (store_history_read(&st, 0, check_event, &t) != KB_OK)
+	return store_history_read(&st, 0, fn, ctx) == KB_OK;
+}
+
+static void check_history(struct ioerr_world *w, const struct state *s)
+{
+	struct told t = { .w = w, .s = s };
+
+	if (!each_event(check_event, &t))
 		ioerr_world_fail(w, "the history cannot be read");
 }
 
@@ -270,29 +277,20 @@ void ioerr_check_claims(struct ioerr_world *w)
 
 /* ---------------------------------------------------------------- in the end */
 
-struct reasons {
-	bool any;
-};
-
 static bool note_reason(void *ctx, const struct history_event *e)
 {
-	struct reasons *r = ctx;
+	bool *any = ctx;
 
-	r->any = r->any || ((e->kind == HISTORY_INSTALL || e->kind == HISTORY_REFUSED) &&
-			    e->reason[0] != '\0');
+	*any |= (e->kind == HISTORY_INSTALL || e->kind == HISTORY_REFUSED) && e->reason[0] != '\0';
 	return true;
 }
 
 /* Why the update was given up is on record. */
 static bool has_reason(void)
 {
-	struct reasons r = { .any = false };
-	struct ioerr_disk_end look;
-	struct store st = { .region = -1 };
+	bool any = false;
 
-	ioerr_disk_look(ioerr_world_disk(IOERR_FAULT_STATE), &look);
-	st.dev = &look.bdev;
-	return store_history_read(&st, 0, note_reason, &r) == KB_OK && r.any;
+	return each_event(note_reason, &any) && any;
 }
 
 /* The goal is missed for a reason that a person finds, and what runs is whole and trusted. */

@@ -82,14 +82,6 @@ static void count(unsigned number, bool is)
 	__atomic_add_fetch(&line->number[number], is, __ATOMIC_RELAXED);
 }
 
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	perror(what);
-	exit(1);
-}
-
 /* ---------------------------------------------------------------- what there is */
 
 /* One block of each chunk is not zero: at another place, and with other bytes, in each release;
@@ -113,7 +105,7 @@ static uint8_t *make_image(unsigned disk)
 	uint8_t *data = mmap(NULL, part[disk].size, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	must(data != MAP_FAILED, "memory");
+	bundles_must(data != MAP_FAILED, "memory");
 	for (uint64_t i = 0; i < part[disk].size / CHUNK; i++)
 		fill_block(data + block_of(i, 1), disk, i, 1);
 	return data;
@@ -355,7 +347,7 @@ static void reap(unsigned left)
 	int status;
 
 	while (running > left) {
-		must(wait(&status) > 0, "wait");
+		bundles_must(wait(&status) > 0, "wait");
 		running--;
 		if (!WIFEXITED(status))
 			report_violation(line, "", "a process that tries images died");
@@ -367,7 +359,7 @@ static void on_first(void *ctx, const struct cut_op *op)
 	(void)ctx;
 	if (op->kind != CUT_FLUSH)
 		return;
-	must(nflushes < EPOCHS, "EPOCHS flushes");
+	bundles_must(nflushes < EPOCHS, "EPOCHS flushes");
 	flush_op[nflushes++] = dev.power.ops;
 }
 
@@ -384,7 +376,7 @@ static void look_before_flush(void)
 	reap(JOBS - 1);
 	fflush(stdout);
 	pid = fork();
-	must(pid >= 0, "fork");
+	bundles_must(pid >= 0, "fork");
 	if (pid == 0) {
 		dev.power.watch = NULL;
 		try_images();

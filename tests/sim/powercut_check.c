@@ -44,10 +44,8 @@ uint8_t powercut_check_hurt(const struct powercut_walk *w, uint32_t i)
 
 	for (int slot = 0; powercut_map_exact_first() && slot < POWERCUT_SLOTS; slot++) {
 		const struct cut_content *c = slot_of(w->node[i].im, slot);
-		bool bad = w->node[i].hurt >> slot & 1;
+		bool bad = w->node[i].hurt >> slot & 1 || cut_content_bad_of(c, 0) != 0;
 
-		for (unsigned k = 0; k < c->nbad; k++)
-			bad |= c->bad[k] < BDEV_ALIGN / CUT_SECTOR;
 		if (bad && powercut_first_shows(cut_content_page(c, 0)) != 0)
 			hurt |= 1u << slot;
 	}

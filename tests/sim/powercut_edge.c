@@ -84,10 +84,8 @@ static uint64_t floor_of(const struct cut_content *state, uint64_t off)
 	uint8_t first[CUT_SECTOR];
 	int r;
 
-	for (uint64_t at = 0; at < BDEV_ALIGN; at += CUT_SECTOR)
-		if (cut_content_is_bad(state, (off + at) / CUT_SECTOR))
-			return 0;
-	if (!powercut_map_is_header(cut_content_page(state, off / BDEV_ALIGN)))
+	if (cut_content_bad_of(state, off / BDEV_ALIGN) != 0 ||
+	    !powercut_map_is_header(cut_content_page(state, off / BDEV_ALIGN)))
 		return 0;
 	cut_content_get(state, off / CUT_SECTOR, first);
 	r = powercut_view_release(first + CELL_HEADER);

@@ -19,11 +19,8 @@ enum class { CLASS_BAD = 0x100, CLASS_OTHER = 0x200 };
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
-	uint64_t z = a * 0x9e3779b97f4a7c15u + b * 0xd1342543de82ef95u + 0x632be59bd9b4e019u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
+	return cut_content_mix(a * 0x9e3779b97f4a7c15u + b * 0xd1342543de82ef95u +
+			       0x632be59bd9b4e019u);
 }
 
 /* ---------------------------------------------------------------- sectors */
@@ -254,17 +251,6 @@ uint64_t powercut_hash_rings(const struct powercut_story *s, const struct powerc
 	return slots + mix(r->hash[newest], 0);
 }
 
-/* Which of its sectors cannot be read. */
-static unsigned bad_of(const struct cut_content *c, uint64_t page)
-{
-	unsigned bad = 0;
-
-	for (unsigned i = 0; i < c->nbad; i++)
-		if (c->bad[i] / SECTORS == page)
-			bad |= 1u << c->bad[i] % SECTORS;
-	return bad;
-}
-
 bool powercut_hash_is_blank(uint64_t content)
 {
 	static uint64_t blank;
@@ -311,7 +297,7 @@ uint64_t powercut_hash_clean(const struct cut_content *c, enum powercut_disk dis
 
 	for (uint64_t page = 0; page < PAGES(c->size); page++) {
 		const uint8_t *data = cut_content_page(c, page);
-		unsigned bad = bad_of(c, page);
+		unsigned bad = cut_content_bad_of(c, page);
 		enum powercut_page kind;
 		uint64_t content;
 

@@ -7,15 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void *powercut_node_must(void *p)
-{
-	if (p == NULL) {
-		fputs("powercut: out of memory\n", stderr);
-		exit(1);
-	}
-	return p;
-}
-
 void powercut_walk_fail(struct powercut_walk *w, uint32_t at, const char *fmt, ...)
 {
 	va_list ap;
@@ -32,11 +23,7 @@ void powercut_walk_fail(struct powercut_walk *w, uint32_t at, const char *fmt, .
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
-	uint64_t z = a * 0x9e3779b97f4a7c15u + b + 0x632be59bd9b4e019u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
+	return cut_content_mix(a * 0x9e3779b97f4a7c15u + b + 0x632be59bd9b4e019u);
 }
 
 /* Which slot runs, and whether its token is that of the attempt under way. */
@@ -69,7 +56,7 @@ uint32_t powercut_walk_find(const struct powercut_walk *w, uint64_t key)
 void powercut_node_grow(struct powercut_walk *w)
 {
 	w->room = w->room == 0 ? 4096 : 2 * w->room;
-	w->node = powercut_node_must(realloc(w->node, w->room * sizeof(*w->node)));
+	w->node = cut_content_must(realloc(w->node, w->room * sizeof(*w->node)));
 }
 
 void powercut_node_free_image(struct powercut_image *im)
@@ -83,7 +70,7 @@ void powercut_node_free_image(struct powercut_image *im)
 
 struct powercut_image *powercut_node_copy_image(const struct cut_disk *disk)
 {
-	struct powercut_image *im = powercut_node_must(calloc(1, sizeof(*im)));
+	struct powercut_image *im = cut_content_must(calloc(1, sizeof(*im)));
 
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		cut_content_copy(&im->disk[i], &disk[i].durable);
@@ -163,7 +150,7 @@ void powercut_queue_put(struct powercut_walk *w, uint32_t i)
 
 	if (l->n == l->room) {
 		l->room = l->room == 0 ? 256 : 2 * l->room;
-		l->node = powercut_node_must(realloc(l->node, l->room * sizeof(*l->node)));
+		l->node = cut_content_must(realloc(l->node, l->room * sizeof(*l->node)));
 	}
 	l->node[l->n++] = i;
 }

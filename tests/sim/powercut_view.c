@@ -68,14 +68,6 @@ bool powercut_view_cell(const uint8_t *cell, unsigned region, unsigned index, ui
 	return true;
 }
 
-static bool page_is_bad(const struct cut_content *c, uint64_t page)
-{
-	for (unsigned i = 0; i < c->nbad; i++)
-		if (c->bad[i] / 8 == page)
-			return true;
-	return false;
-}
-
 /* Decoding each cell anew would take most of the time: only the newest is. */
 void powercut_view_read(const struct cut_content *state, struct powercut_view *v)
 {
@@ -92,7 +84,7 @@ void powercut_view_read(const struct cut_content *state, struct powercut_view *v
 			const uint8_t *cell = cut_content_page(state, page);
 			unsigned writing;
 
-			if (cell == NULL || page_is_bad(state, page) ||
+			if (cell == NULL || cut_content_bad_of(state, page) != 0 ||
 			    !powercut_hash_record(cell, cut_content_page_key(state, page), r, i,
 						  &seq, &hash, &writing) ||
 			    seq <= most)
@@ -184,7 +176,7 @@ bool powercut_view_mounts(const struct cut_content *slot)
 {
 	uint8_t zero[CUT_SECTOR] = { 0 };
 
-	if (page_is_bad(slot, 0))
+	if (cut_content_bad_of(slot, 0) != 0)
 		return false;
 	for (unsigned i = 0; i < POWERCUT_RELEASES; i++) {
 		const struct bundles_release *r = &powercut_release[i];

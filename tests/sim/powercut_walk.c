@@ -84,7 +84,7 @@ static void expand_dark(struct powercut_walk *w, uint32_t i)
 		n = powercut_follow_dark(w, i, POWERCUT_UNKNOWN);
 		n.up = true;
 		n.reset = POWERCUT_UNKNOWN;
-		n.run = powercut_node_must(malloc(sizeof(r.run)));
+		n.run = cut_content_must(malloc(sizeof(r.run)));
 		*n.run = r.run;
 		n.trials = powercut_check_trials(w, i, &r.run);
 		next = ended(w, &n, POWERCUT_BOOT);
@@ -106,7 +106,7 @@ static uint32_t command(struct powercut_walk *w, uint32_t i, enum powercut_progr
 	n.reset = POWERCUT_UNKNOWN;
 	n.marked = program == POWERCUT_MARK_GOOD || w->node[i].marked;
 	n.switched = program == POWERCUT_SWITCH || w->node[i].switched;
-	n.run = powercut_node_must(malloc(sizeof(*n.run)));
+	n.run = cut_content_must(malloc(sizeof(*n.run)));
 	*n.run = *w->node[i].run;
 	return ended(w, &n, program);
 }
@@ -238,7 +238,7 @@ void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s
 	powercut_media_make(s);
 	powercut_child_begin();
 	powercut_map_begin(s);
-	n.im = powercut_node_must(calloc(1, sizeof(*n.im)));
+	n.im = cut_content_must(calloc(1, sizeof(*n.im)));
 	powercut_media_first(s, n.im);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
 		cut_disk_init(&w->disk[i], &w->power, n.im->disk[i].size);

@@ -102,6 +102,14 @@ static inline enum sim_truth sim_truth_of(const struct sim_world *w, int slot)
 {
 	return (enum sim_truth)(w->truth[slot] & 7);
 }
+static inline bool sim_starts(enum sim_truth t)
+{
+	return t == SIM_WORK || t == SIM_HANG || t == SIM_LATE;
+}
+static inline bool sim_bootable(const struct state_slot *t)
+{
+	return t->st != STATE_EMPTY && t->st != STATE_WRITING;
+}
 void sim_world_set_truth(struct sim_world *w, int slot, enum sim_truth t);
 void sim_world_set_cell(struct sim_world *w, int slot, bool valid, unsigned release);
 /* As initramfs/ would find them: slots that preflight takes for mountable. */

@@ -25,14 +25,10 @@ static void land(const struct sim_config *cfg, struct sim_world *w, const struct
 	sim_boot_land(cfg, w, &p);
 }
 
+/* Not the product's: this is what it is held against. */
 static bool is_trusted(const struct state_slot *t)
 {
 	return t->st == STATE_GOOD && t->streak < STATE_STREAK_LIMIT;
-}
-
-static bool starts(enum sim_truth t)
-{
-	return t == SIM_WORK || t == SIM_HANG || t == SIM_LATE;
 }
 
 /* A good slot beside this one that is trusted and starts. */
@@ -40,7 +36,7 @@ static bool has_fallback(const struct sim_config *cfg, const struct sim_world *w
 			 const struct state *s, int slot)
 {
 	for (int i = 0; i < cfg->nslots; i++)
-		if (i != slot && is_trusted(&s->slot[i]) && starts(sim_truth_of(w, i)))
+		if (i != slot && is_trusted(&s->slot[i]) && sim_starts(sim_truth_of(w, i)))
 			return true;
 	return false;
 }

@@ -294,16 +294,6 @@ void sim_boot_run(struct sim_boot *b)
 
 /* ---- what a boot must have kept to */
 
-static bool is_bootable(const struct state_slot *t)
-{
-	return t->st != STATE_EMPTY && t->st != STATE_WRITING;
-}
-
-static bool starts(enum sim_truth t)
-{
-	return t == SIM_WORK || t == SIM_HANG || t == SIM_LATE;
-}
-
 /* A boot that has nothing to tell must not write. */
 static void check_quiet(const struct sim_boot *b, const struct sim_world *before)
 {
@@ -345,10 +335,10 @@ void sim_boot_check(const struct sim_boot *b, const struct sim_world *before)
 	for (int i = 0; i < b->cfg->nslots; i++) {
 		enum sim_truth t = sim_truth_of(before, i);
 
-		if (!is_bootable(&b->settled.slot[i]))
+		if (!sim_bootable(&b->settled.slot[i]))
 			continue;
 		any = any || (t != SIM_NOTHING && t != SIM_PART);
-		mounts = mounts || starts(t);
+		mounts = mounts || sim_starts(t);
 	}
 	if (!any)
 		sim_walk_violate("I5: no candidate is left", before);

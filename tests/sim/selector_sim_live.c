@@ -17,11 +17,6 @@ static uint64_t key_of(const struct sim_world *w)
 	return set_key(bytes, sizeof(bytes));
 }
 
-static bool is_bootable(const struct state_slot *t)
-{
-	return t->st != STATE_EMPTY && t->st != STATE_WRITING;
-}
-
 /* Nothing tells that a good slot hangs, and it is not counted: then it may stay, and `keelboot
  * status` says so. */
 static bool may_stay(const struct sim_config *cfg, const struct state *s, const struct sim_world *w)
@@ -40,7 +35,7 @@ static bool has_working(const struct sim_config *cfg, const struct state *s,
 			const struct sim_world *w)
 {
 	for (int i = 0; i < cfg->nslots; i++)
-		if (sim_truth_of(w, i) == SIM_WORK && is_bootable(&s->slot[i]))
+		if (sim_truth_of(w, i) == SIM_WORK && sim_bootable(&s->slot[i]))
 			return true;
 	return false;
 }

@@ -2,6 +2,8 @@
 /* Breadth first over all distinct worlds, to the fixpoint. */
 #include "tests/sim/selector_sim.h"
 
+#include "tests/sim/cut_content.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,22 +25,13 @@ static struct set known;
 static const char *broken;
 static struct sim_world broken_world;
 
-static void *must(void *p)
-{
-	if (p == NULL) {
-		fputs("selector_sim: out of memory\n", stderr);
-		exit(1);
-	}
-	return p;
-}
-
 static void add(const struct sim_world *w, uint32_t parent, const char *step)
 {
 	if (!set_add(&known, set_key(w, sizeof(*w)), nnodes))
 		return;
 	if (nnodes == room) {
 		room = room == 0 ? 1u << 16 : 2 * room;
-		nodes = must(realloc(nodes, room * sizeof(*nodes)));
+		nodes = cut_content_must(realloc(nodes, room * sizeof(*nodes)));
 	}
 	nodes[nnodes++] = (struct node){ *w, parent, step };
 }

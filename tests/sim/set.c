@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/set.h"
 
-#include <stdio.h>
+#include "tests/sim/cut_content.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,11 +40,7 @@ static void grow(struct set *s)
 	struct set old = *s;
 
 	s->size = old.size == 0 ? 1u << 14 : 2 * old.size;
-	s->entry = calloc(s->size, sizeof(*s->entry));
-	if (s->entry == NULL) {
-		fputs("set: out of memory\n", stderr);
-		exit(1);
-	}
+	s->entry = cut_content_must(calloc(s->size, sizeof(*s->entry)));
 	for (size_t i = 0; i < old.size; i++)
 		if (old.entry[i].key != 0)
 			*place(s, old.entry[i].key) = old.entry[i];
