@@ -126,6 +126,8 @@ struct powercut_result {
 
 /* Before the first program of a story, after powercut_media_make(). */
 void powercut_child_begin(void);
+/* Behind the last one: the process that started them is waited for, and what it used is counted. */
+void powercut_child_end(void);
 /* Runs a program in a process of its own on disks that durably hold the image. */
 void powercut_child_run(const struct powercut_job *job, const struct powercut_image *im,
 			struct powercut_result *out);

@@ -218,6 +218,12 @@ void powercut_child_begin(void)
 	starter.from = back[0];
 }
 
+void powercut_child_end(void)
+{
+	close(starter.to);
+	waitpid(starter.pid, NULL, 0);
+}
+
 static void send_page(unsigned disk, uint64_t page, const uint8_t *data, struct cut_page **next)
 {
 	struct sent_page *p = &shared->sent[shared->npages];

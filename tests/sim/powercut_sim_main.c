@@ -62,6 +62,7 @@ static void run(unsigned i, struct report_line *l)
 	walk.apart.seed = seed;
 	powercut_walk_run(&walk);
 	powercut_report_take(l, &walk);
+	powercut_child_end();
 }
 
 static bool replay(unsigned i, const char *way)
