@@ -126,6 +126,8 @@ SIMSRC   := $(sort $(wildcard tests/sim/*.c))
 SIMMAINS := $(wildcard tests/sim/*_sim_main.c)
 SIMLIB   := $(B)/libsim.a
 SIMS     := $(patsubst tests/sim/%_main.c,$(B)/tests/sim/%,$(SIMMAINS))
+# What those simulations share that take the kernel seam from libreal.
+SIMBASE  := $(wildcard tests/sim/cut_*.c) $(addprefix tests/sim/,bdev_sim.c bundles.c check.c report.c set.c)
 FILECUT  := $(B)/tests/sim/filecut_sim
 LINEAR   := $(B)/tests/sim/linear_sim
 
@@ -144,7 +146,7 @@ $(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(FILTER) $(LIBKB) $(LIBREAL
 $(TRACE): $(B)/tests/trace/%: $(B)/obj/tests/trace/%.o $(FILTER) $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
 	$(call step,LD)
-	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(FILTER) $(LIBKB) $(SIMLIB) $(LIBREAL) $(LIBKB) $(TEST_LIBS)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(FILTER) $(SIMLIB) $(LIBKB) $(SIMLIB) $(LIBREAL) $(LIBKB) $(TEST_LIBS)
 
 $(filter-out $(FILECUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
@@ -152,15 +154,14 @@ $(filter-out $(FILECUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(B)/obj/tests/sim
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(SIMLIB) $(LIBKB) $(SIMLIB) $(LIBREAL) $(TEST_LIBS)
 
 # These take the kernel seam from libreal: one starts decoders, one sees every system call that changes a file.
-$(LINEAR): $(call obj,tests/sim/linear_sim_main.c $(wildcard tests/sim/cut_*.c) tests/sim/bdev_sim.c tests/sim/bundles.c) $(LIBKB) $(LIBREAL)
+$(LINEAR): $(call obj,tests/sim/linear_sim_main.c $(SIMBASE)) $(LIBKB) $(LIBREAL)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(LIBREAL) $(TEST_LIBS)
 
 FILECUT_WRAP := open64 __open64_2 openat64 __openat64_2 pread64 write pwrite64 fallocate64 fsync rename renameat unlink \
                 unlinkat mkdir mkdirat os_mount os_umount os_mkdir
-$(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) $(wildcard tests/sim/cut_*.c) tests/sim/wear_table.c \
-            tests/sim/bdev_sim.c tests/sim/bundles.c) $(LIBKB) $(LIBREAL)
+$(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c $(SIMBASE)) $(LIBKB) $(LIBREAL)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) $(addprefix -Wl$(comma)--wrap=,$(FILECUT_WRAP)) -o $@ $^ $(LIBKB) $(LIBREAL) $(TEST_LIBS)
@@ -213,9 +214,9 @@ soak: ## N=100 cycles of updates, cuts, crashes and pulled sticks on one device 
 
 # The closure over power cuts, in a geometry; the smallest is the suite `powercut` of make check.
 POWERCUT = @$(MAKE) --no-print-directory -j$$(nproc) $(B)/tests/sim/powercut_sim && mkdir -p $(B)/report && \
-	$(B)/tests/sim/powercut_sim --jobs $$(nproc) --report $(B)/report/powercut --size
+	$(B)/tests/sim/powercut_sim --jobs $$(nproc) --report $(B)/report/powercut.json --size
 
-powercut: ## cut whole life stories before and after each write, as often as they like: build/report/powercut.*
+powercut: ## cut whole life stories before and after each write, as often as they like: build/report/powercut.json
 	$(POWERCUT) middle
 
 powercut-long: ## the same in a larger geometry, for a night
@@ -230,7 +231,7 @@ powercut-real: ## cut one install of 512 MiB at each flush; writes build/report/
 ioerr: ## fail each operation of each story, once and for ever: build/report/ioerr.json (EVERY=10 SEED=3: a part)
 	@$(MAKE) --no-print-directory -j$$(nproc) $(B)/tests/sim/ioerr_sim
 	@mkdir -p $(B)/report
-	@$(B)/tests/sim/ioerr_sim --jobs $$(nproc) --report $(B)/report/ioerr.json $(addprefix --every ,$(EVERY)) \
+	@$(B)/tests/sim/ioerr_sim --jobs $$((4 * $$(nproc))) --report $(B)/report/ioerr.json $(addprefix --every ,$(EVERY)) \
 		$(addprefix --seed ,$(SEED))
 .PHONY: ioerr
 

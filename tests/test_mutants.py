@@ -339,7 +339,7 @@ def test_every_planted_bug_fits_the_sources():
 
 
 def test_a_story_counts_as_red_only_where_it_was_violated():
-    again = 'data: state read 1 fails - (): x\n  again: ioerr_sim --story data --fault "state read 1 fails -"\n'
+    again = 'story data: state read 1 fails - (): x\n  again: build/tests/sim/ioerr_sim --story data --replay "..."\n'
     assert private_tree.failed_cases(again) == ["data"]
     assert private_tree.failed_cases("no story data; there are: healthy\n") == []
 

@@ -26,11 +26,6 @@ def test_long_is_every_suite_and_the_default_all_but_the_long_ones(runner):
     assert runner.chosen(["unit"], False) == ["unit"]
 
 
-def test_neighbours_with_one_process_run_side_by_side(runner):
-    runner.ALONE = ("b", "c", "e")
-    assert runner.rounds(["a", "b", "c", "d", "e"]) == [["a"], ["b", "c"], ["d"], ["e"]]
-
-
 def test_make_names_no_suites_of_its_own():
     """A list in the Makefile would be behind this one: it was."""
     makefile = (TOP / "Makefile").read_text()

@@ -63,11 +63,11 @@ def stories() -> dict:
     found = {}
     for path in filter(is_newer, STORIES):
         try:
-            told = json.loads(path.read_text())["stories"]
+            told = json.loads(path.read_text())["per_story"]
         except ValueError:          # it did not come to its end
             continue
         for story in told:
-            name = f"tests/{threats.STORIES}::{story['name']}"
+            name = f"tests/{threats.STORIES}::{story['story']}"
             result = "failed" if story["violations"] else "earlier runs"
             found[name] = worst([result, found.get(name, result)])
     return found

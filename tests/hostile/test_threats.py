@@ -129,11 +129,11 @@ def test_test_counts_once_all_its_cases_have_passed(left):
 
 def test_story_counts_when_nothing_is_violated(left, tmp_path):
     program, report = tmp_path / "init", tmp_path / "ioerr.json"
-    report.write_text('{"stories": [{"name": "stick", "violations": 0}, {"name": "raw", "violations": 1}]}')
+    report.write_text('{"per_story": [{"story": "stick", "violations": 0}, {"story": "raw", "violations": 1}]}')
     assert proven.earlier() == {"tests/sim/ioerr_sim::stick": "earlier runs", "tests/sim/ioerr_sim::raw": "failed"}
     os.utime(report, (0, 0))
     assert program.exists() and proven.earlier() == {}
-    report.write_text('{"stories": [{"name": "stick", "violations": 0}')
+    report.write_text('{"per_story": [{"story": "stick", "violations": 0}')
     assert proven.earlier() == {}
 
 

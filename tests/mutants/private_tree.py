@@ -94,14 +94,13 @@ def run(command: list, cwd: Path, wall: float, cpu: int = 3600, env: dict | None
 def failed_cases(output: str) -> list[str]:
     """The cases of a cmocka program that failed, those of pytest, or stories."""
     cases = re.findall(r"^\[  FAILED  \] (\w+)$", output, re.M) + re.findall(r"^FAILED \S+::(\S+)", output, re.M)
-    cases += re.findall(r"^story (\S+): ", output, re.M)                                # of sim/powercut_sim
-    cases += re.findall(r"^  again: ioerr_sim --story (\S+)", output, re.M)
+    cases += re.findall(r"^story ([^:]+): ", output, re.M)                              # of a simulation
     return list(dict.fromkeys(cases))
 
 
 def last_words(output: str) -> str:
     """The line that says what was violated, for the report."""
-    simulation = re.search(r"^(?:VIOLATION|story \S+: (?!ok$)).*", output, re.M)
+    simulation = re.search(r"^story [^:]+: .*", output, re.M)
     if simulation:
         return simulation[0][:200]
     for line in output.splitlines():

@@ -16,7 +16,7 @@ static const char public_key[] = "-----BEGIN PUBLIC KEY-----\n"
 				 "MCowBQYDK2VwAyEAebVWLo/mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ=\n"
 				 "-----END PUBLIC KEY-----\n";
 
-static void must(bool ok, const char *what)
+void bundles_must(bool ok, const char *what)
 {
 	if (ok)
 		return;
@@ -38,7 +38,7 @@ void bundles_put(const char *name, const void *data, size_t len)
 {
 	int fd = open(bundles_path(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	must(fd >= 0 && write(fd, data, len) == (ssize_t)len, name);
+	bundles_must(fd >= 0 && write(fd, data, len) == (ssize_t)len, name);
 	close(fd);
 }
 
@@ -48,9 +48,9 @@ void bundles_copy(int from, const char *name)
 	static uint8_t buf[65536];
 	ssize_t n;
 
-	must(fd >= 0, name);
+	bundles_must(fd >= 0, name);
 	for (off_t at = 0; (n = pread(from, buf, sizeof(buf), at)) > 0; at += n)
-		must(write(fd, buf, (size_t)n) == n, name);
+		bundles_must(write(fd, buf, (size_t)n) == n, name);
 	close(fd);
 }
 
@@ -76,9 +76,9 @@ void bundles_begin(const char *who, bool same_key, const char *const *folders, u
 {
 	snprintf(folder, sizeof(folder), "%s/keelboot-%s-XXXXXX",
 		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", who);
-	must(mkdtemp(folder) != NULL, folder);
+	bundles_must(mkdtemp(folder) != NULL, folder);
 	for (unsigned i = 0; i < n; i++)
-		must(mkdir(bundles_path(folders[i]), 0755) == 0, folders[i]);
+		bundles_must(mkdir(bundles_path(folders[i]), 0755) == 0, folders[i]);
 	(same_key ? load_key : make_key)(folders[n - 1]);
 }
 
@@ -103,7 +103,7 @@ static void keep_blob(struct bundles_release *r, const struct reader *from)
 
 	r->blob_len = READER_HEADER_LEN + from->h.sig_cap + from->h.manifest_len;
 	to = r->blob = malloc(r->blob_len);
-	must(to != NULL, "memory");
+	bundles_must(to != NULL, "memory");
 	to = mempcpy(to, from->header, READER_HEADER_LEN);
 	to = mempcpy(to, from->sig, from->h.sig_cap);
 	memcpy(to, from->text, from->h.manifest_len);

@@ -40,6 +40,8 @@ void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,
 /* All but the image. */
 void bundles_free(struct bundles_release *r);
 
+/* Ends the process with the reason of the C library if not. */
+void bundles_must(bool ok, const char *what);
 /* Writes a file in the folder anew. */
 void bundles_put(const char *name, const void *data, size_t len);
 void bundles_copy(int from, const char *name);

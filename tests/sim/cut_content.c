@@ -16,16 +16,16 @@ struct cut_leaf {
 
 static struct cut_page *garbage_page, *zero_page;
 
-static void *must(void *p)
+void *cut_content_must(void *p)
 {
 	if (p == NULL) {
-		fputs("cut_content: out of memory\n", stderr);
+		fputs("out of memory\n", stderr);
 		exit(1);
 	}
 	return p;
 }
 
-static uint64_t mix(uint64_t z)
+uint64_t cut_content_mix(uint64_t z)
 {
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
@@ -38,10 +38,10 @@ static struct cut_page *constant_page(bool garbage)
 	struct cut_page **p = garbage ? &garbage_page : &zero_page;
 
 	if (*p == NULL) {
-		*p = must(calloc(1, sizeof(**p)));
+		*p = cut_content_must(calloc(1, sizeof(**p)));
 		(*p)->refs = 1;
 		for (unsigned i = 0; garbage && i < BDEV_ALIGN; i++)
-			(*p)->data[i] = (uint8_t)(mix(i / 8 + 0x6a5) >> i % 8 * 8);
+			(*p)->data[i] = (uint8_t)(cut_content_mix(i / 8 + 0x6a5) >> i % 8 * 8);
 	}
 	return *p;
 }
@@ -62,7 +62,7 @@ void cut_content_init(struct cut_content *c, uint64_t size, uint8_t blank)
 
 	*c = (struct cut_content){ .size = size, .blank = blank };
 	c->nleaves = (unsigned)((size + leaf_size - 1) / leaf_size);
-	c->leaf = must(calloc(c->nleaves + 1, sizeof(struct cut_leaf *)));
+	c->leaf = cut_content_must(calloc(c->nleaves + 1, sizeof(struct cut_leaf *)));
 }
 
 static void put_page(struct cut_page *p)
@@ -93,7 +93,7 @@ void cut_content_copy(struct cut_content *dst, const struct cut_content *src)
 	struct cut_content old = *dst;
 
 	*dst = *src;
-	dst->leaf = must(calloc(src->nleaves + 1, sizeof(struct cut_leaf *)));
+	dst->leaf = cut_content_must(calloc(src->nleaves + 1, sizeof(struct cut_leaf *)));
 	for (unsigned i = 0; i < src->nleaves; i++) {
 		dst->leaf[i] = src->leaf[i];
 		if (dst->leaf[i] != NULL)
@@ -109,7 +109,7 @@ static struct cut_leaf *own_leaf(struct cut_content *c, uint64_t page)
 
 	if (l != NULL && l->refs == 1)
 		return l;
-	*at = must(calloc(1, sizeof(**at)));
+	*at = cut_content_must(calloc(1, sizeof(**at)));
 	(*at)->refs = 1;
 	for (unsigned i = 0; l != NULL && i < LEAF_PAGES; i++) {
 		(*at)->page[i] = l->page[i];
@@ -128,7 +128,7 @@ static uint8_t *own_page(struct cut_content *c, uint64_t page)
 		p->key = 0;
 		return p->data;
 	}
-	*at = must(malloc(sizeof(**at)));
+	*at = cut_content_must(malloc(sizeof(**at)));
 	(*at)->refs = 1;
 	(*at)->key = 0;
 	if (p != NULL)
@@ -188,7 +188,7 @@ uint64_t cut_content_key(const uint8_t *data, size_t len)
 		}
 	}
 	for (unsigned k = 0; k < LANES; k++)
-		all = mix(all + h[k]);
+		all = cut_content_mix(all + h[k]);
 	return all | 1;
 }
 
@@ -214,7 +214,7 @@ static bool is_blank(const struct cut_content *c, const uint8_t *data)
 /* The hash of a sector with that key. */
 static uint64_t placed(uint64_t key, uint64_t sector)
 {
-	return mix(key + sector * 0x9e3779b97f4a7c15u);
+	return cut_content_mix(key + sector * 0x9e3779b97f4a7c15u);
 }
 
 uint64_t cut_content_hash(const struct cut_content *c, uint64_t sector, const uint8_t *data)
@@ -224,7 +224,7 @@ uint64_t cut_content_hash(const struct cut_content *c, uint64_t sector, const ui
 
 uint64_t cut_content_hash_bad(uint64_t sector)
 {
-	return mix(sector + 0x5bad5bad5badu);
+	return cut_content_mix(sector + 0x5bad5bad5badu);
 }
 
 bool cut_content_is_bad(const struct cut_content *c, uint64_t sector)
@@ -233,6 +233,16 @@ bool cut_content_is_bad(const struct cut_content *c, uint64_t sector)
 		if (c->bad[i] == sector)
 			return true;
 	return false;
+}
+
+unsigned cut_content_bad_of(const struct cut_content *c, uint64_t page)
+{
+	unsigned bad = 0;
+
+	for (unsigned i = 0; i < c->nbad; i++)
+		if (c->bad[i] / PAGE_SECTS == page)
+			bad |= 1u << c->bad[i] % PAGE_SECTS;
+	return bad;
 }
 
 void cut_content_set_bad(struct cut_content *c, uint64_t sector)

@@ -50,6 +50,13 @@ void cut_content_fill(struct cut_content *c, uint64_t off, uint64_t len, bool ga
 void cut_content_set_bad(struct cut_content *c, uint64_t sector);
 bool cut_content_is_bad(const struct cut_content *c, uint64_t sector);
 
+/* p. Ends the process when it is NULL, for want of memory. */
+void *cut_content_must(void *p);
+/* A number that depends on each bit of this one. */
+uint64_t cut_content_mix(uint64_t z);
+/* Sectors of a page that cannot be read, as bits. */
+unsigned cut_content_bad_of(const struct cut_content *c, uint64_t page);
+
 /* A hash of bytes, wherever they stand; len is a multiple of 64. Never 0. */
 uint64_t cut_content_key(const uint8_t *data, size_t len);
 /* That of a page, which is kept beside it. A page that is blank, with what is not zero, has a

@@ -15,15 +15,6 @@ static struct cut_disk *self(struct bdev *b)
 	return (struct cut_disk *)(void *)b;
 }
 
-static void *must(void *p)
-{
-	if (p == NULL) {
-		fputs("cut_disk: out of memory\n", stderr);
-		exit(1);
-	}
-	return p;
-}
-
 void cut_power_init(struct cut_power *p)
 {
 	*p = (struct cut_power){ .ops = 0 };
@@ -50,7 +41,7 @@ static void grow_index(struct cut_disk *d)
 {
 	free(d->index);
 	d->index_size = d->index_size == 0 ? 1024 : 2 * d->index_size;
-	d->index = must(calloc(d->index_size, sizeof(*d->index)));
+	d->index = cut_content_must(calloc(d->index_size, sizeof(*d->index)));
 	for (uint32_t i = 0; i < d->nversions; i++)
 		*find(d, d->version[i].sector) = i + 1;
 }
@@ -68,7 +59,7 @@ static void add_version(struct cut_disk *d, uint64_t sector, const uint8_t *data
 
 	if (d->nversions == d->room) {
 		d->room = d->room == 0 ? 256 : 2 * d->room;
-		d->version = must(realloc(d->version, d->room * sizeof(*d->version)));
+		d->version = cut_content_must(realloc(d->version, d->room * sizeof(*d->version)));
 	}
 	if (2 * (d->nversions + 1) > d->index_size)
 		grow_index(d);
@@ -86,7 +77,7 @@ static void add_trim(struct cut_disk *d, uint64_t off, uint64_t len)
 {
 	if (d->ntrims == d->trims_room) {
 		d->trims_room = d->trims_room == 0 ? 8 : 2 * d->trims_room;
-		d->trim = must(realloc(d->trim, d->trims_room * sizeof(*d->trim)));
+		d->trim = cut_content_must(realloc(d->trim, d->trims_room * sizeof(*d->trim)));
 	}
 	d->trim[d->ntrims++] = (struct cut_trim){ .off = off, .len = len, .op = d->op };
 }
@@ -145,7 +136,7 @@ enum kb_err cut_disk_write(struct cut_disk *d, uint64_t off, const void *buf, ui
 	if (!begin(d, &e))
 		return e;
 	d->writes++;
-	b = must(malloc(sizeof(*b) + len));
+	b = cut_content_must(malloc(sizeof(*b) + len));
 	memcpy(b->data, buf, len);
 	b->next = d->blobs;
 	d->blobs = b;

@@ -11,18 +11,9 @@ struct cut_chunk {
 	uint8_t data[];
 };
 
-static void *must(void *p)
-{
-	if (p == NULL) {
-		fputs("cut_image: out of memory\n", stderr);
-		exit(1);
-	}
-	return p;
-}
-
 static void *keep(struct cut_image *im, size_t len)
 {
-	struct cut_chunk *c = must(calloc(1, sizeof(*c) + len));
+	struct cut_chunk *c = cut_content_must(calloc(1, sizeof(*c) + len));
 
 	c->next = im->chunks;
 	im->chunks = c;
@@ -33,7 +24,7 @@ static struct cut_place *add_place(struct cut_image *im, unsigned disk, uint64_t
 {
 	if (im->n == im->room) {
 		im->room = im->room == 0 ? 64 : 2 * im->room;
-		im->place = must(realloc(im->place, im->room * sizeof(*im->place)));
+		im->place = cut_content_must(realloc(im->place, im->room * sizeof(*im->place)));
 	}
 	im->place[im->n] = (struct cut_place){ .disk = disk, .off = off, .len = len, .n = 1 };
 	return &im->place[im->n++];
@@ -100,7 +91,7 @@ static unsigned chain(const struct cut_disk *d, uint64_t sector, uint32_t **list
 	while (v != NULL) {
 		if (n == *room) {
 			*room = *room == 0 ? 16 : 2 * *room;
-			*list = must(realloc(*list, *room * sizeof(**list)));
+			*list = cut_content_must(realloc(*list, *room * sizeof(**list)));
 		}
 		(*list)[n++] = (uint32_t)(v - d->version);
 		v = v->older == 0 ? NULL : &d->version[v->older - 1];
@@ -216,7 +207,7 @@ void cut_image_take(struct cut_image *im, struct cut_disk *const *disks, unsigne
 		im->disk[i] = disks[i];
 	for (unsigned i = 0; i < ndisks; i++)
 		take_disk(im, i);
-	im->pick = must(calloc(im->n + 1, sizeof(*im->pick)));
+	im->pick = cut_content_must(calloc(im->n + 1, sizeof(*im->pick)));
 }
 
 void cut_image_free(struct cut_image *im)
@@ -289,11 +280,7 @@ bool cut_image_next(struct cut_image *im)
 
 uint64_t cut_image_random(uint64_t *seed)
 {
-	uint64_t z = *seed += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
+	return cut_content_mix(*seed += 0x9e3779b97f4a7c15u);
 }
 
 static void choose_random(struct cut_image *im, uint64_t seed)

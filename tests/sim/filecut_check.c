@@ -2,6 +2,7 @@
 #include "tests/sim/filecut_check.h"
 
 #include "cli/output/output.h"
+#include "tests/sim/check.h"
 #include "tests/sim/filecut_world.h"
 #include "update/apply/apply.h"
 
@@ -85,8 +86,8 @@ const char *filecut_check_image(const struct filecut_image *im,
 	const struct filecut_image_state *st = filecut_image_state(im);
 	bool done = came_to_pass(st, rule->verb);
 
-	if (st->found != STORE_FOUND)
-		return "the state is lost";
+	if (check_record(st->found) != NULL)
+		return check_record(st->found);
 	for (unsigned other = 0; other < 2; other++)
 		if (is_staged(&st->staged, other) && !whole(im, other) && !rule->lied &&
 		    !is_damaged(im, other, rule->damaged))

@@ -3,6 +3,7 @@
 
 #include "lib/bytes.h"
 #include "lib/util.h"
+#include "tests/sim/cut_content.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,14 +26,10 @@ static uint64_t hash_of(uint64_t h, const void *buf, size_t len)
 {
 	const uint8_t *p = buf;
 
-	for (; len >= 8; p += 8, len -= 8) {
-		uint64_t v;
+	size_t fast = len / 64 * 64;
 
-		memcpy(&v, p, 8);
-		h = (h ^ v) * 0x9e3779b97f4a7c15u;
-		h ^= h >> 29;
-	}
-	for (size_t i = 0; i < len; i++)
+	h = (h ^ cut_content_key(p, fast)) * 0x9e3779b97f4a7c15u;
+	for (size_t i = fast; i < len; i++)
 		h = (h ^ p[i]) * 0x100000001b3u;
 	return h ^ h >> 32;
 }

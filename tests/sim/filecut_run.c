@@ -27,48 +27,50 @@ const char *filecut_run_name(enum filecut_run_verb v)
 	return name[v];
 }
 
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	perror(what);
-	exit(1);
-}
-
-int filecut_run_cmd(filecut_run_cmd_fn cmd, const char *operand)
+static const char *const *slot_options(void)
 {
 	static char slot[2][600];
+	static const char *const both[] = { slot[0], slot[1] };
+
+	for (unsigned i = 0; i < 2; i++)
+		snprintf(slot[i], sizeof(slot[0]), "%c:root=%s", 'a' + i,
+			 bundles_path(i ? "b" : "a"));
+	return both;
+}
+
+static int run_command(const struct filecut_run_program *p)
+{
 	static const char *argv[20];
 	static struct device_options options;
 	struct args a = { .argv = (char **)argv, .at = 1 };
-	const char *const fixed[] = { "keelboot",
-				      "--state",
-				      bundles_path("state"),
-				      "--conf-root",
-				      bundles_path("root"),
-				      "--run-dir",
-				      bundles_path("run"),
-				      "--wait",
-				      "0" };
-	int n = (int)KB_ARRAY_LEN(fixed);
+	const char *const fixed[] = {
+		"keelboot",
+		"--state",
+		bundles_path("state"),
+		"--conf-root",
+		bundles_path("root"),
+		"--run-dir",
+		bundles_path("run"),
+		"--wait",
+		"0",
+		"--slot",
+		slot_options()[0],
+		"--slot",
+		slot_options()[1],
+	};
 
 	memcpy(argv, fixed, sizeof(fixed));
-	for (unsigned i = 0; i < 2; i++) {
-		snprintf(slot[i], sizeof(slot[0]), "%c:root=%s", 'a' + i,
-			 bundles_path(i ? "b" : "a"));
-		argv[n++] = "--slot";
-		argv[n++] = slot[i];
-	}
-	if (operand != NULL)
-		argv[n++] = operand;
-	a.argc = n;
+	a.argc = KB_ARRAY_LEN(fixed);
+	if (p->operand != NULL)
+		argv[a.argc++] =
+			strstr(p->operand, ".keel") != NULL ? bundles_path(p->operand) : p->operand;
 	device_options_default(&options);
-	return cmd(&a, &options);
+	return p->cmd(&a, &options);
 }
 
 int filecut_run_apply(void)
 {
-	static char slot[2][600], source[600];
+	static char source[600];
 	const char *argv[] = { "keelboot-apply",
 			       "--root",
 			       bundles_path("root"),
@@ -77,43 +79,15 @@ int filecut_run_apply(void)
 			       "--source",
 			       source,
 			       "--slot",
-			       slot[0],
+			       slot_options()[0],
 			       "--slot",
-			       slot[1] };
+			       slot_options()[1] };
 
 	snprintf(source, sizeof(source), "data:%s", bundles_path("a"));
-	for (unsigned i = 0; i < 2; i++)
-		snprintf(slot[i], sizeof(slot[0]), "%c:root=%s", 'a' + i,
-			 bundles_path(i ? "b" : "a"));
 	return apply_main((int)KB_ARRAY_LEN(argv), (char **)argv);
 }
 
-static int run_stage(void)
-{
-	return filecut_run_cmd(stage_cmd, bundles_path("new.keel"));
-}
-
-static int run_stage_other(void)
-{
-	return filecut_run_cmd(stage_cmd, bundles_path("other.keel"));
-}
-
-static int run_unstage(void)
-{
-	return filecut_run_cmd(unstage_cmd, NULL);
-}
-
-static int run_good(void)
-{
-	return filecut_run_cmd(mark_cmd, "good");
-}
-
-static int run_status(void)
-{
-	return filecut_run_cmd(status_cmd, NULL);
-}
-
-static void child(int (*program)(void), const struct filecut_rec_plan *plan, int out)
+static void child(const struct filecut_run_program *p, const struct filecut_rec_plan *plan, int out)
 {
 	int code;
 
@@ -123,12 +97,12 @@ static void child(int (*program)(void), const struct filecut_rec_plan *plan, int
 	log_set_level(LOG_LEVEL_NOTICE);
 	filecut_rec_begin(rec, plan, bundles_path("data"), bundles_path("state"));
 	alarm(HANG_S);
-	code = program();
+	code = p->program != NULL ? p->program() : run_command(p);
 	fflush(stdout);
 	_exit(code);
 }
 
-int filecut_run_program(int (*program)(void), const struct filecut_rec_plan *plan)
+int filecut_run_program(const struct filecut_run_program *p, const struct filecut_rec_plan *plan)
 {
 	int out = memfd_create("said", MFD_CLOEXEC), status = 0;
 	ssize_t n;
@@ -136,13 +110,13 @@ int filecut_run_program(int (*program)(void), const struct filecut_rec_plan *pla
 
 	if (rec == NULL)
 		rec = filecut_rec_new();
-	must(out >= 0, "memfd");
+	bundles_must(out >= 0, "memfd");
 	fflush(stdout);
 	pid = fork();
-	must(pid >= 0, "fork");
+	bundles_must(pid >= 0, "fork");
 	if (pid == 0)
-		child(program, plan, out);
-	must(waitpid(pid, &status, 0) == pid, "waitpid");
+		child(p, plan, out);
+	bundles_must(waitpid(pid, &status, 0) == pid, "waitpid");
 	n = pread(out, said, sizeof(said) - 1, 0);
 	said[n > 0 ? n : 0] = '\0';
 	close(out);
@@ -155,13 +129,16 @@ int filecut_run_program(int (*program)(void), const struct filecut_rec_plan *pla
 
 int filecut_run_do(enum filecut_run_verb v, const struct filecut_rec_plan *plan)
 {
-	static int (*const program[FILECUT_RUN_VERBS])(void) = {
-		[FILECUT_RUN_STAGE] = run_stage,     [FILECUT_RUN_STAGE_OTHER] = run_stage_other,
-		[FILECUT_RUN_UNSTAGE] = run_unstage, [FILECUT_RUN_GOOD] = run_good,
-		[FILECUT_RUN_STATUS] = run_status,   [FILECUT_RUN_APPLY] = filecut_run_apply,
+	static const struct filecut_run_program program[FILECUT_RUN_VERBS] = {
+		[FILECUT_RUN_STAGE] = { stage_cmd, "new.keel", NULL },
+		[FILECUT_RUN_STAGE_OTHER] = { stage_cmd, "other.keel", NULL },
+		[FILECUT_RUN_UNSTAGE] = { .cmd = unstage_cmd },
+		[FILECUT_RUN_GOOD] = { mark_cmd, "good", NULL },
+		[FILECUT_RUN_STATUS] = { .cmd = status_cmd },
+		[FILECUT_RUN_APPLY] = { .program = filecut_run_apply },
 	};
 
-	return filecut_run_program(program[v], plan);
+	return filecut_run_program(&program[v], plan);
 }
 
 const struct filecut_rec *filecut_run_rec(void)

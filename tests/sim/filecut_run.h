@@ -19,12 +19,14 @@ enum filecut_run_verb {
 
 const char *filecut_run_name(enum filecut_run_verb v);
 
-/* What runs in the process: a command with the options of this device, and keelboot-apply. */
-typedef int (*filecut_run_cmd_fn)(struct args *, struct device_options *);
-int filecut_run_cmd(filecut_run_cmd_fn cmd, const char *operand);
+/* What runs in the process: a command with the options of this device; or another program. */
+struct filecut_run_program {
+	int (*cmd)(struct args *, struct device_options *);
+	const char *operand; /* a word, or a bundle by its name; NULL: none */
+	int (*program)(void);
+};
 int filecut_run_apply(void);
-/* Any program, recorded. */
-int filecut_run_program(int (*program)(void), const struct filecut_rec_plan *plan);
+int filecut_run_program(const struct filecut_run_program *p, const struct filecut_rec_plan *plan);
 
 /* Runs it; exit code, or FILECUT_RUN_SIGNAL + n. */
 int filecut_run_do(enum filecut_run_verb v, const struct filecut_rec_plan *plan);

@@ -107,46 +107,21 @@ static void make_trial(struct filecut_image *im)
 /* Room for what is staged, what is to be, and what is not ours, but not for litter too. */
 #define ROOM 12000
 
-const struct filecut_walk_story filecut_story[FILECUT_STORIES] = {
-	{ .name = "factory",
-	  .what = "a data partition without our folder",
-	  .make = make_factory,
-	  .verbs = STAGE_VERBS },
-	{ .name = "replace",
-	  .what = "another update is staged",
-	  .make = make_replace,
-	  .verbs = STAGE_VERBS,
-	  .room = ROOM },
-	{ .name = "litter",
-	  .what = "what was left behind, or put there, lies in the folder",
-	  .make = make_litter,
-	  .verbs = STAGE_VERBS,
-	  .room = ROOM },
-	{ .name = "decayed",
-	  .what = "the staged file is damaged",
-	  .make = make_decayed,
-	  .verbs = STAGE_VERBS,
-	  .damaged = true },
-	{ .name = "failed",
-	  .what = "the staged file is damaged, and failed at a boot",
-	  .make = make_failed,
-	  .verbs = STAGE_VERBS,
-	  .damaged = true },
-	{ .name = "trial",
-	  .what = "the staged update is installed and on trial",
-	  .make = make_trial,
-	  .verbs = STAGE_VERBS | 1u << FILECUT_RUN_GOOD,
-	  .token = 1 },
-};
+#define STORY(called, is, how, ...)                                  \
+	{                                                            \
+		.name = called, .what = is, .make = how, __VA_ARGS__ \
+	}
 
-const struct filecut_walk_story *filecut_story_find(const char *name)
-{
-	for (unsigned i = 0; i < FILECUT_STORIES; i++)
-		if (strcmp(filecut_story[i].name, name) == 0)
-			return &filecut_story[i];
-	fprintf(stderr, "filecut_sim: no story \"%s\"; there are", name);
-	for (unsigned i = 0; i < FILECUT_STORIES; i++)
-		fprintf(stderr, " %s", filecut_story[i].name);
-	fputs("\n", stderr);
-	return NULL;
-}
+const struct filecut_walk_story filecut_story[FILECUT_STORIES] = {
+	STORY("factory", "a data partition without our folder", make_factory, .verbs = STAGE_VERBS),
+	STORY("replace", "another update is staged", make_replace, .verbs = STAGE_VERBS,
+	      .room = ROOM),
+	STORY("litter", "what was left behind, or put there, lies in the folder", make_litter,
+	      .verbs = STAGE_VERBS, .room = ROOM),
+	STORY("decayed", "the staged file is damaged", make_decayed, .verbs = STAGE_VERBS,
+	      .damaged = true),
+	STORY("failed", "the staged file is damaged, and failed at a boot", make_failed,
+	      .verbs = STAGE_VERBS, .damaged = true),
+	STORY("trial", "the staged update is installed and on trial", make_trial,
+	      .verbs = STAGE_VERBS | 1u << FILECUT_RUN_GOOD, .token = 1),
+};

@@ -6,5 +6,3 @@
 
 #define FILECUT_STORIES 6
 extern const struct filecut_walk_story filecut_story[FILECUT_STORIES];
-/* NULL after a message. */
-const struct filecut_walk_story *filecut_story_find(const char *name);

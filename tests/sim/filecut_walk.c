@@ -2,16 +2,30 @@
 #include "tests/sim/filecut_walk.h"
 
 #include "lib/util.h"
+#include "tests/sim/cut_content.h"
 #include "tests/sim/filecut_way.h"
 #include "tests/sim/filecut_world.h"
+#include "tests/sim/set.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define VIOLATIONS_SHOWN 5
-#define BUCKETS		 (1u << 16)
+#define VIOLATIONS_MAX 5
+
+enum { CUT_POINTS, RAW_IMAGES, DISTINCT, CONSECUTIVE, DEEPEST, RUNS, FAULTS };
+
+const struct report_column filecut_walk_columns[] = {
+	[CUT_POINTS] = { "cut_points", "cut points", REPORT_SUM },
+	[RAW_IMAGES] = { "raw_images", "images", REPORT_SUM },
+	[DISTINCT] = { "distinct_images", "distinct", REPORT_SUM },
+	[CONSECUTIVE] = { "max_consecutive_cuts", "cuts", REPORT_LEAST },
+	[DEEPEST] = { "deepest_new_image", "depth", REPORT_MOST },
+	[RUNS] = { "runs", "runs", REPORT_SUM },
+	[FAULTS] = { "faults", "faults", REPORT_SUM },
+	{ NULL, NULL, REPORT_OWN },
+};
 
 struct found {
 	struct filecut_image im;
@@ -19,16 +33,15 @@ struct found {
 	struct filecut_walk_step step;
 	unsigned depth;
 	uint64_t key;
-	int next; /* in its bucket */
 };
 
 struct walk {
 	const struct filecut_walk_story *story;
 	size_t block;
-	struct filecut_walk_count *count;
+	struct report_line *line;
 	struct found *found;
 	unsigned nfound, room;
-	int bucket[BUCKETS];
+	struct set known;
 	/* the run that is being cut */
 	int from; /* index */
 	struct filecut_walk_step step;
@@ -40,43 +53,36 @@ static struct walk w;
 
 /* ---------------------------------------------------------------- what was found */
 
-static void show_way(int at)
+static void put_way(FILE *f, int at)
 {
 	char text[128];
 
 	if (at < 0 || w.found[at].parent < 0)
 		return;
-	show_way(w.found[at].parent);
+	put_way(f, w.found[at].parent);
 	filecut_way_print(&w.found[at].step, text, sizeof(text));
-	printf("%s%s", w.found[w.found[at].parent].parent < 0 ? "" : "/", text);
+	fprintf(f, "%s/", text);
 }
 
 static void violation(int at, const struct filecut_walk_step *last, const char *why)
 {
-	char text[128];
+	char text[128], *way = NULL;
+	size_t len;
+	FILE *f = open_memstream(&way, &len);
 
-	if (w.count->violations == 0)
-		w.count->whole = at < 0 ? 0 : w.found[at].depth;
-	if (w.count->violations++ >= VIOLATIONS_SHOWN)
-		return;
-	printf("VIOLATION in story %s: %s\n  replay: build/tests/sim/filecut_sim --block %zu "
-	       "--replay %s ",
-	       w.story->name, why, w.block, w.story->name);
-	show_way(at);
-	if (last != NULL) {
-		filecut_way_print(last, text, sizeof(text));
-		printf("%s%s", at >= 0 && w.found[at].parent >= 0 ? "/" : "", text);
-	}
-	printf("\n");
-	fflush(stdout);
-}
-
-static bool is_known(uint64_t key)
-{
-	for (int i = w.bucket[key % BUCKETS]; i >= 0; i = w.found[i].next)
-		if (w.found[i].key == key)
-			return true;
-	return false;
+	if (f == NULL)
+		abort();
+	/* What follows an image that is wrong was not looked at; fewest cuts come first. */
+	if (w.line->violations == 0)
+		w.line->number[CONSECUTIVE] = at < 0 ? 0 : w.found[at].depth;
+	filecut_way_print(last, text, sizeof(text));
+	fprintf(f, "--block %zu --replay ", w.block);
+	put_way(f, at);
+	fputs(text, f);
+	fclose(f);
+	if (report_violation(w.line, way, "%s", why))
+		printf("%s", filecut_run_said());
+	free(way);
 }
 
 static void push(const struct filecut_image *im, uint64_t key, int parent)
@@ -85,11 +91,7 @@ static void push(const struct filecut_image *im, uint64_t key, int parent)
 
 	if (w.nfound == w.room) {
 		w.room = w.room == 0 ? 1024 : 2 * w.room;
-		w.found = realloc(w.found, w.room * sizeof(*w.found));
-		if (w.found == NULL) {
-			fputs("filecut: out of memory\n", stderr);
-			exit(1);
-		}
+		w.found = cut_content_must(realloc(w.found, w.room * sizeof(*w.found)));
 	}
 	f = &w.found[w.nfound];
 	f->im = *im;
@@ -97,10 +99,9 @@ static void push(const struct filecut_image *im, uint64_t key, int parent)
 	f->step = w.step;
 	f->depth = parent < 0 ? 0 : w.found[parent].depth + 1;
 	f->key = key;
-	f->next = w.bucket[key % BUCKETS];
-	w.bucket[key % BUCKETS] = (int)w.nfound++;
-	if (f->depth > w.count->deepest)
-		w.count->deepest = f->depth;
+	set_add(&w.known, key, w.nfound++);
+	if (f->depth > w.line->number[DEEPEST])
+		w.line->number[DEEPEST] = f->depth;
 }
 
 /* ---------------------------------------------------------------- cutting a run */
@@ -116,7 +117,7 @@ static void on_image(void *ctx, const struct filecut_image *im, uint64_t ordinal
 	if (why != NULL)
 		violation(w.from, &w.step, why);
 	key = filecut_image_key(im);
-	if (why == NULL && !w.rule.lied && !is_known(key))
+	if (why == NULL && !w.rule.lied && set_find(&w.known, key) == SET_NONE)
 		push(im, key, w.from);
 }
 
@@ -141,7 +142,7 @@ static bool may_open(const struct filecut_rec_op *op)
 
 /* Feeds the model with the operations of the last run, and cuts after each of them. The last cut is
  * after the verb has returned. */
-static void cut_run(const struct filecut_rec *r, bool count, int code)
+static unsigned cut_run(const struct filecut_rec *r, bool count, int code)
 {
 	unsigned points = 0;
 
@@ -149,9 +150,8 @@ static void cut_run(const struct filecut_rec *r, bool count, int code)
 		if (!may_open(&r->op[i]))
 			violation(w.from, &w.step, "a file is read that the state does not name");
 		if (!filecut_fs_do(&w.fs, r, &r->op[i])) {
-			printf("%s", filecut_run_said());
 			violation(w.from, &w.step, "the model cannot follow what was done");
-			return;
+			return points;
 		}
 		if (r->op[i].kind == FILECUT_REC_OPEN)
 			continue;
@@ -159,16 +159,17 @@ static void cut_run(const struct filecut_rec *r, bool count, int code)
 		w.rule.ended = false;
 		if (!count)
 			continue;
-		w.count->raw_images += filecut_fs_cut(&w.fs, on_image, NULL);
-		w.count->cut_points++;
+		w.line->number[RAW_IMAGES] += filecut_fs_cut(&w.fs, on_image, NULL);
+		w.line->number[CUT_POINTS]++;
 	}
-	if (!count)
-		return;
-	w.step.cut = ++points;
+	w.step.cut = points + 1;
 	w.rule.ended = true;
 	w.rule.code = code;
-	w.count->raw_images += filecut_fs_cut(&w.fs, on_image, NULL);
-	w.count->cut_points++;
+	if (count) {
+		w.line->number[RAW_IMAGES] += filecut_fs_cut(&w.fs, on_image, NULL);
+		w.line->number[CUT_POINTS]++;
+	}
+	return points;
 }
 
 /* What the model believes is what the folder holds: nothing was done unseen. */
@@ -202,42 +203,7 @@ static void begin_run(int from, const struct filecut_walk_step *step)
 	filecut_world_booted(w.story->token);
 }
 
-/* One verb on one image: its end, and all its cuts. */
-static unsigned run_plain(int from, enum filecut_run_verb v)
-{
-	const struct filecut_walk_step step = { .verb = v };
-	const struct filecut_rec_plan plan = { .block = w.block, .room = w.story->room };
-	static struct filecut_image start, end;
-	unsigned points = 0;
-	const char *why;
-	int code;
-
-	begin_run(from, &step);
-	start = w.found[from].im;
-	code = filecut_run_do(v, &plan);
-	w.count->runs++;
-	for (unsigned i = 0; i < filecut_run_rec()->nops; i++)
-		points += filecut_run_rec()->op[i].kind != FILECUT_REC_OPEN;
-	if (v < FILECUT_RUN_STATUS) {
-		cut_run(filecut_run_rec(), true, code);
-		same_as_folder(&end);
-	} else {
-		for (unsigned i = 0; i < filecut_run_rec()->nops; i++)
-			if (!may_open(&filecut_run_rec()->op[i]))
-				violation(from, &step,
-					  "a file is read that the state does not name");
-		end = start;
-		filecut_world_cells(&end);
-	}
-	why = filecut_check_end(&start, &end, v, code);
-	if (why != NULL) {
-		violation(from, &step, why);
-		printf("%s", filecut_run_said());
-	}
-	return points;
-}
-
-/* What a step that is no plain one asks of the process. */
+/* What a step asks of the process. */
 static struct filecut_rec_plan plan_of(const struct filecut_walk_step *step)
 {
 	static const struct {
@@ -245,6 +211,7 @@ static struct filecut_rec_plan plan_of(const struct filecut_walk_step *step)
 		enum filecut_rec_ever ever;
 		bool lands;
 	} fails[] = {
+		[FILECUT_WALK_PLAIN] = { .error = 0 },
 		[FILECUT_WALK_EIO] = { .error = EIO },
 		[FILECUT_WALK_ENOSPC] = { .error = ENOSPC },
 		[FILECUT_WALK_EVER_EIO] = { EIO, FILECUT_REC_KIND, false },
@@ -278,14 +245,14 @@ static void run_again(int from, const struct filecut_walk_step *step)
 	filecut_world_get(&start);
 	filecut_world_cells(&start);
 	code = filecut_run_do(FILECUT_RUN_STAGE, &plan);
-	w.count->runs++;
+	w.line->number[RUNS]++;
 	filecut_world_get(&end);
 	filecut_world_cells(&end);
 	why = filecut_check_end(&start, &end, FILECUT_RUN_STAGE, code);
 	if (why == NULL)
 		return;
-	violation(from, step, "behind it, with nothing that fails");
-	printf("  %s\n%s", why, filecut_run_said());
+	violation(from, step, "behind it, with nothing that fails:");
+	printf("  %s\n", why);
 }
 
 /* What went wrong is none, since the rest is asked for; or the state is asked for once more, or
@@ -296,61 +263,85 @@ static bool is_overcome(const struct filecut_fault *f)
 	       (f->op >= FILECUT_FAULT_STATE_READ && f->kind != FILECUT_FAULT_NONE && !f->again);
 }
 
-/* Something fails in the verb; it goes on, and is cut. */
-static void run_failing(int from, const struct filecut_walk_step *step)
+/* The process is killed before its operation; nothing of it is more durable than it was. What is
+ * there then is where the next one begins. */
+static void run_killed(enum filecut_run_verb v, const struct filecut_rec_plan *plan,
+		       struct filecut_image *start)
 {
-	const struct filecut_rec_plan plan = plan_of(step);
-	static struct filecut_image start, end;
-	bool overcome = is_overcome(&step->fault);
+	filecut_run_do(v, plan);
+	w.line->number[RUNS]++;
+	cut_run(filecut_run_rec(), false, 0);
+	filecut_fs_flush_state(&w.fs);
+	same_as_folder(start);
+	w.rule.before = *filecut_image_state(start);
+}
+
+/* What is wrong with the end of a run. */
+static const char *check_run(const struct filecut_walk_step *step, enum filecut_run_verb v,
+			     const struct filecut_image *start, const struct filecut_image *end,
+			     int code)
+{
 	const char *why = NULL;
+
+	if (step->how <= FILECUT_WALK_KILLED || is_overcome(&step->fault))
+		why = filecut_check_end(start, end, v, code);
+	else if (code >= FILECUT_RUN_SIGNAL)
+		why = "it crashed, or hung";
+	return why != NULL || step->how <= FILECUT_WALK_KILLED
+		       ? why
+		       : filecut_check_said(v, code, filecut_run_said());
+}
+
+/* One verb on one image, with what goes wrong in it: its end, and all its cuts. How many. */
+static unsigned run_step(int from, const struct filecut_walk_step *step)
+{
+	enum filecut_run_verb v = step->verb;
+	struct filecut_rec_plan plan = plan_of(step);
+	static struct filecut_image start, end;
+	const char *why;
+	unsigned points;
 	int code;
 
 	begin_run(from, step);
 	start = w.found[from].im;
-	code = filecut_run_do(step->verb, &plan);
-	w.count->runs++;
-	w.count->faults++;
-	cut_run(filecut_run_rec(), true, code);
-	same_as_folder(&end);
-	if (overcome)
-		why = filecut_check_end(&start, &end, step->verb, code);
-	else if (code >= FILECUT_RUN_SIGNAL)
-		why = "it crashed, or hung";
-	if (why == NULL)
-		why = filecut_check_said(step->verb, code, filecut_run_said());
-	if (why != NULL) {
-		violation(from, step, why);
-		printf("%s", filecut_run_said());
+	if (step->how == FILECUT_WALK_KILLED) {
+		run_killed(v, &plan, &start);
+		v = step->then;
+		plan.kill_at = 0;
 	}
+	code = filecut_run_do(v, &plan);
+	w.line->number[RUNS]++;
+	w.line->number[FAULTS] += step->how > FILECUT_WALK_KILLED;
+	points = cut_run(filecut_run_rec(), true, code);
+	same_as_folder(&end);
+	why = check_run(step, v, &start, &end, code);
+	if (why != NULL)
+		violation(from, step, why);
 	/* What was read wrong once is as it was. */
-	if (step->fault.op != FILECUT_FAULT_STATE_READ || step->fault.again)
+	if (step->how > FILECUT_WALK_KILLED &&
+	    (step->fault.op != FILECUT_FAULT_STATE_READ || step->fault.again))
 		run_again(from, step);
+	return points;
 }
 
-/* The verb is killed before its operation `at`; then another one runs, and is cut. Nothing of the
- * first is more durable than it was. */
-static void run_killed(int from, enum filecut_run_verb v, unsigned at, enum filecut_run_verb then)
+/* A verb that is not cut: it tells, or boots. */
+static void run_look(int from, enum filecut_run_verb v)
 {
-	const struct filecut_walk_step step = {
-		.verb = v, .then = then, .how = FILECUT_WALK_KILLED, .at = at
-	};
-	struct filecut_rec_plan plan = plan_of(&step);
-	static struct filecut_image start, end;
+	const struct filecut_walk_step step = { .verb = v };
+	const struct filecut_rec_plan plan = plan_of(&step);
+	static struct filecut_image end;
 	const char *why;
 	int code;
 
 	begin_run(from, &step);
-	filecut_run_do(v, &plan);
-	cut_run(filecut_run_rec(), false, 0);
-	filecut_fs_flush_state(&w.fs);
-	same_as_folder(&start);
-	w.rule.before = *filecut_image_state(&start);
-	plan.kill_at = 0;
-	code = filecut_run_do(then, &plan);
-	w.count->runs += 2;
-	cut_run(filecut_run_rec(), true, code);
-	same_as_folder(&end);
-	why = filecut_check_end(&start, &end, then, code);
+	end = w.found[from].im;
+	code = filecut_run_do(v, &plan);
+	w.line->number[RUNS]++;
+	for (unsigned i = 0; i < filecut_run_rec()->nops; i++)
+		if (!may_open(&filecut_run_rec()->op[i]))
+			violation(from, &step, "a file is read that the state does not name");
+	filecut_world_cells(&end);
+	why = filecut_check_end(&w.found[from].im, &end, v, code);
 	if (why != NULL)
 		violation(from, &step, why);
 }
@@ -359,7 +350,7 @@ static void run_killed(int from, enum filecut_run_verb v, unsigned at, enum file
 
 static bool seen_enough(void)
 {
-	return w.count->violations >= VIOLATIONS_SHOWN;
+	return w.line->violations >= VIOLATIONS_MAX;
 }
 
 static bool has(enum filecut_run_verb v)
@@ -371,11 +362,15 @@ static void disturb(int from, enum filecut_run_verb v, unsigned points)
 {
 	for (unsigned at = 1; at <= points && !seen_enough(); at++) {
 		for (enum filecut_walk_how how = FILECUT_WALK_EIO; how < FILECUT_WALK_FAULT; how++)
-			run_failing(from,
-				    &(struct filecut_walk_step){ .verb = v, .how = how, .at = at });
+			run_step(from,
+				 &(struct filecut_walk_step){ .verb = v, .how = how, .at = at });
 		for (enum filecut_run_verb then = 0; then < FILECUT_RUN_STATUS; then++)
 			if (has(then))
-				run_killed(from, v, at, then);
+				run_step(from,
+					 &(struct filecut_walk_step){ .verb = v,
+								      .then = then,
+								      .how = FILECUT_WALK_KILLED,
+								      .at = at });
 	}
 }
 
@@ -388,31 +383,28 @@ static void spoil(int from, enum filecut_run_verb v, const unsigned turns[FILECU
 	while (filecut_fault_next(&step.fault)) {
 		for (unsigned at = 1; at <= turns[step.fault.op] && !seen_enough(); at++) {
 			step.fault.at = at;
-			run_failing(from, &step);
+			run_step(from, &step);
 		}
 	}
 }
 
 void filecut_walk_run(const struct filecut_walk_story *s, size_t block, bool deep,
-		      struct filecut_walk_count *count)
+		      struct report_line *line)
 {
 	static struct filecut_image im;
 
-	memset(count, 0, sizeof(*count));
 	w.story = s;
 	w.block = block;
-	w.count = count;
-	w.nfound = 0;
-	for (unsigned i = 0; i < BUCKETS; i++)
-		w.bucket[i] = -1;
-	memset(&im, 0, sizeof(im));
+	w.line = line;
+	line->number[CONSECUTIVE] = REPORT_FIXPOINT;
 	s->make(&im);
 	push(&im, filecut_image_key(&im), -1);
 	for (unsigned i = 0; i < w.nfound && !seen_enough(); i++) {
-		run_plain((int)i, FILECUT_RUN_STATUS);
-		run_plain((int)i, FILECUT_RUN_APPLY);
+		run_look((int)i, FILECUT_RUN_STATUS);
+		run_look((int)i, FILECUT_RUN_APPLY);
 		for (enum filecut_run_verb v = 0; v < FILECUT_RUN_STATUS; v++) {
-			unsigned points = has(v) ? run_plain((int)i, v) : 0;
+			const struct filecut_walk_step plain = { .verb = v };
+			unsigned points = has(v) ? run_step((int)i, &plain) : 0;
 			unsigned turns[FILECUT_FAULT_OPS];
 
 			if (points == 0 || (i > 0 && !deep))
@@ -422,7 +414,7 @@ void filecut_walk_run(const struct filecut_walk_story *s, size_t block, bool dee
 			spoil((int)i, v, turns);
 		}
 	}
-	count->distinct_images = w.nfound;
+	line->number[DISTINCT] = w.nfound;
 }
 
 /* ---------------------------------------------------------------- replay */

@@ -7,6 +7,7 @@
 
 #include "tests/sim/filecut_check.h"
 #include "tests/sim/filecut_fs.h"
+#include "tests/sim/report.h"
 
 struct filecut_walk_story {
 	const char *name, *what;
@@ -41,20 +42,13 @@ struct filecut_walk_step {
 	uint64_t ordinal; /* of the images that this cut may leave */
 };
 
-struct filecut_walk_count {
-	uint64_t cut_points, raw_images, distinct_images, runs;
-	uint64_t faults;  /* runs in which something failed */
-	unsigned deepest; /* cuts in a row that it took to reach the last new image */
-	unsigned violations;
-	unsigned whole; /* with one: all ways with so many cuts in a row were looked at */
-};
-
 /*
  * Walks a story. deep: each operation is made to fail, and each process is killed, on all images,
  * not only on the one that the story begins with. Violations are printed, with the command that
  * replays the shortest way to each. */
 void filecut_walk_run(const struct filecut_walk_story *s, size_t block, bool deep,
-		      struct filecut_walk_count *count);
+		      struct report_line *line);
+extern const struct report_column filecut_walk_columns[];
 
 /* Goes one way, "stage:12:3/unstage:4:0", and shows each step. False: there is no such way. */
 bool filecut_walk_replay(const struct filecut_walk_story *s, size_t block, const char *way);

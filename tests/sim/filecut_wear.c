@@ -23,54 +23,10 @@ enum before {
 	BADSPARE, /* slot b holds another release, bad */
 };
 
-static int run_stage(void)
+/* It finds something, or nothing: that it ends is enough. */
+static int doctor(struct args *a, struct device_options *o)
 {
-	return filecut_run_cmd(stage_cmd, bundles_path("new.keel"));
-}
-
-static int run_unstage(void)
-{
-	return filecut_run_cmd(unstage_cmd, NULL);
-}
-
-static int run_good(void)
-{
-	return filecut_run_cmd(mark_cmd, "good");
-}
-
-static int run_bad(void)
-{
-	return filecut_run_cmd(mark_cmd, "bad");
-}
-
-static int run_clean(void)
-{
-	return filecut_run_cmd(mark_cmd, "clean");
-}
-
-static int run_switch(void)
-{
-	return filecut_run_cmd(switch_cmd, "other");
-}
-
-static int run_install(void)
-{
-	return filecut_run_cmd(install_cmd, bundles_path("new.keel"));
-}
-
-static int run_status(void)
-{
-	return filecut_run_cmd(status_cmd, NULL);
-}
-
-static int run_doctor(void)
-{
-	return filecut_run_cmd(doctor_cmd, NULL) >= FILECUT_RUN_SIGNAL;
-}
-
-static int run_history(void)
-{
-	return filecut_run_cmd(history_cmd, NULL);
+	return doctor_cmd(a, o) >= FILECUT_RUN_SIGNAL;
 }
 
 static int run_guardian(void)
@@ -89,45 +45,71 @@ static int run_proof(void)
 	return guardian_record_proven(fd, &attempt) == GUARDIAN_GOOD ? 0 : 1;
 }
 
+#define STAGE                               \
+	{                                   \
+		stage_cmd, "new.keel", NULL \
+	}
+#define UNSTAGE                    \
+	{                          \
+		.cmd = unstage_cmd \
+	}
+#define INSTALL                               \
+	{                                     \
+		install_cmd, "new.keel", NULL \
+	}
+#define SWITCH                            \
+	{                                 \
+		switch_cmd, "other", NULL \
+	}
+#define MARK(as)                   \
+	{                          \
+		mark_cmd, as, NULL \
+	}
+#define RUN(is)               \
+	{                     \
+		.program = is \
+	}
+
 static const struct {
 	const char *row;
 	enum before before;
-	int (*program)(void);
+	struct filecut_run_program program;
 	int code;
 	enum when { ANY, EARLY, REPORTED } when; /* before `stable-after=`; behind a report */
 } paths[] = {
-	{ "`stage`", FRESH, run_stage, OUTPUT_OK, ANY },
-	{ "`stage` of what is staged", STAGED, run_stage, OUTPUT_NOTHING, ANY },
-	{ "`unstage`", STAGED, run_unstage, OUTPUT_OK, ANY },
-	{ "`unstage`, nothing is staged", FRESH, run_unstage, OUTPUT_NOTHING, ANY },
-	{ "`install`, or apply at a boot", FRESH, run_install, OUTPUT_OK, ANY },
-	{ "`install`, or apply at a boot", STAGED, filecut_run_apply, 0, ANY },
-	{ "`install`, or apply at a boot", BADSPARE, run_install, OUTPUT_OK, ANY },
-	{ "`install` of what is installed", GOOD, run_install, OUTPUT_NOTHING, ANY },
-	{ "`mark good` of a trial", TRIAL, run_good, OUTPUT_OK, ANY },
-	{ "`mark good` of a good slot", GOOD, run_good, OUTPUT_OK, ANY },
-	{ "`mark good` of a good slot that was counted, or that crashed", COUNTED, run_good,
+	{ "`stage`", FRESH, STAGE, OUTPUT_OK, ANY },
+	{ "`stage` of what is staged", STAGED, STAGE, OUTPUT_NOTHING, ANY },
+	{ "`unstage`", STAGED, UNSTAGE, OUTPUT_OK, ANY },
+	{ "`unstage`, nothing is staged", FRESH, UNSTAGE, OUTPUT_NOTHING, ANY },
+	{ "`install`, or apply at a boot", FRESH, INSTALL, OUTPUT_OK, ANY },
+	{ "`install`, or apply at a boot", STAGED, RUN(filecut_run_apply), 0, ANY },
+	{ "`install`, or apply at a boot", BADSPARE, INSTALL, OUTPUT_OK, ANY },
+	{ "`install` of what is installed", GOOD, INSTALL, OUTPUT_NOTHING, ANY },
+	{ "`mark good` of a trial", TRIAL, MARK("good"), OUTPUT_OK, ANY },
+	{ "`mark good` of a good slot", GOOD, MARK("good"), OUTPUT_OK, ANY },
+	{ "`mark good` of a good slot that was counted, or that crashed", COUNTED, MARK("good"),
 	  OUTPUT_OK, EARLY },
-	{ "`mark good` of a good slot that was counted, or that crashed", CRASHED, run_good,
+	{ "`mark good` of a good slot that was counted, or that crashed", CRASHED, MARK("good"),
 	  OUTPUT_OK, EARLY },
-	{ "the same, when it has run for `stable-after=`", COUNTED, run_good, OUTPUT_OK, ANY },
-	{ "the same, when it has run for `stable-after=`", CRASHED, run_good, OUTPUT_OK, ANY },
-	{ "a good slot has proved itself, by the guardian", COUNTED, run_proof, 0, ANY },
-	{ "`mark bad`", TRIAL, run_bad, OUTPUT_OK, ANY },
-	{ "`mark bad`", GOOD, run_bad, OUTPUT_OK, ANY },
-	{ "`mark clean` of a trial, before an orderly reboot", TRIAL, run_clean, OUTPUT_OK, ANY },
-	{ "`mark clean` of a good slot", GOOD, run_clean, OUTPUT_OK, REPORTED },
-	{ "`mark clean` of a good slot that was counted, or that crashed", COUNTED, run_clean,
+	{ "the same, when it has run for `stable-after=`", COUNTED, MARK("good"), OUTPUT_OK, ANY },
+	{ "the same, when it has run for `stable-after=`", CRASHED, MARK("good"), OUTPUT_OK, ANY },
+	{ "a good slot has proved itself, by the guardian", COUNTED, RUN(run_proof), 0, ANY },
+	{ "`mark bad`", TRIAL, MARK("bad"), OUTPUT_OK, ANY },
+	{ "`mark bad`", GOOD, MARK("bad"), OUTPUT_OK, ANY },
+	{ "`mark clean` of a trial, before an orderly reboot", TRIAL, MARK("clean"), OUTPUT_OK,
+	  ANY },
+	{ "`mark clean` of a good slot", GOOD, MARK("clean"), OUTPUT_OK, REPORTED },
+	{ "`mark clean` of a good slot that was counted, or that crashed", COUNTED, MARK("clean"),
 	  OUTPUT_OK, ANY },
-	{ "`mark clean` of a good slot that was counted, or that crashed", COUNTED, run_clean,
+	{ "`mark clean` of a good slot that was counted, or that crashed", COUNTED, MARK("clean"),
 	  OUTPUT_OK, REPORTED },
-	{ "`mark clean` of a good slot that was counted, or that crashed", CRASHED, run_clean,
+	{ "`mark clean` of a good slot that was counted, or that crashed", CRASHED, MARK("clean"),
 	  OUTPUT_OK, REPORTED },
-	{ "trial that misses its deadline, by the guardian", TRIAL, run_guardian, 0, ANY },
-	{ "`switch`, to roll back", GOOD, run_switch, OUTPUT_OK, ANY },
-	{ "`status`, `history`, `doctor`", TRIAL, run_status, OUTPUT_OK, ANY },
-	{ "`status`, `history`, `doctor`", TRIAL, run_history, OUTPUT_OK, ANY },
-	{ "`status`, `history`, `doctor`", TRIAL, run_doctor, 0, ANY },
+	{ "trial that misses its deadline, by the guardian", TRIAL, RUN(run_guardian), 0, ANY },
+	{ "`switch`, to roll back", GOOD, SWITCH, OUTPUT_OK, ANY },
+	{ "`status`, `history`, `doctor`", TRIAL, { .cmd = status_cmd }, OUTPUT_OK, ANY },
+	{ "`status`, `history`, `doctor`", TRIAL, { .cmd = history_cmd }, OUTPUT_OK, ANY },
+	{ "`status`, `history`, `doctor`", TRIAL, { .cmd = doctor }, 0, ANY },
 };
 
 static void fill_slot(struct state_slot *t, enum state_st st)
@@ -198,7 +180,7 @@ static const char *measure(struct wear_table *table, unsigned i)
 	filecut_world_booted(paths[i].before >= TRIAL && paths[i].before <= CRASHED ? 1 : 0);
 	if (paths[i].before == GOOD)
 		filecut_world_fill_b(false);
-	code = filecut_run_program(paths[i].program, &plan);
+	code = filecut_run_program(&paths[i].program, &plan);
 	filecut_world_stable_after(0);
 	filecut_world_reported(false);
 	for (unsigned k = 0; k < filecut_run_rec()->nops; k++)

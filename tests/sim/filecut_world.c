@@ -21,18 +21,10 @@ static struct release {
 	{ .r = { .version = "2.0", .sequence = 2 } },
 };
 
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "filecut: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
 static void put_file(const char *name, const void *p, size_t len, uint64_t size)
 {
 	bundles_put(name, p, len);
-	must(size == 0 || truncate(bundles_path(name), (off_t)size) == 0, name);
+	bundles_must(size == 0 || truncate(bundles_path(name), (off_t)size) == 0, name);
 }
 
 /* ---------------------------------------------------------------- making it */
@@ -48,7 +40,7 @@ static void make_release(struct release *r, bool other)
 	r->r.size = IMAGE;
 	bundles_make(&r->r, 16384, true, NULL);
 	len = pread(r->r.bundle, buf, sizeof(buf), 0);
-	must(len > 0 && len < (ssize_t)sizeof(buf), "bundle");
+	bundles_must(len > 0 && len < (ssize_t)sizeof(buf), "bundle");
 	put_file(other ? "other.keel" : "new.keel", buf, (size_t)len, 0);
 	r->bundle = filecut_image_blob(buf, (size_t)len);
 	snprintf(r->path, sizeof(r->path), "keelboot/stage/%s", r->r.file);
@@ -117,7 +109,7 @@ static void add_cells(struct filecut_image *im, int fd)
 		uint8_t buf[STORE_CELL];
 
 		at -= at % (off_t)STORE_CELL;
-		must(pread(fd, buf, sizeof(buf), at) == sizeof(buf), "state");
+		bundles_must(pread(fd, buf, sizeof(buf), at) == sizeof(buf), "state");
 		if (!bytes_all(buf, sizeof(buf), 0))
 			filecut_image_add_cell(im, (uint64_t)at,
 					       filecut_image_blob(buf, sizeof(buf)));
@@ -149,7 +141,7 @@ void filecut_world_cells(struct filecut_image *im)
 {
 	int fd = open(bundles_path("state"), O_RDONLY | O_CLOEXEC);
 
-	must(fd >= 0, "state");
+	bundles_must(fd >= 0, "state");
 	im->ncells = 0;
 	add_cells(im, fd);
 	close(fd);
@@ -161,7 +153,7 @@ static uint64_t ino_of(const char *name)
 {
 	struct stat st;
 
-	must(lstat(bundles_path(name), &st) == 0, name);
+	bundles_must(lstat(bundles_path(name), &st) == 0, name);
 	return st.st_ino;
 }
 
@@ -174,7 +166,7 @@ static void clear(const char *name)
 		char full[FILECUT_IMAGE_PATH + 8];
 
 		snprintf(full, sizeof(full), "%s/%s", name, im.file[i].path);
-		must((im.file[i].dir ? rmdir : unlink)(bundles_path(full)) == 0, full);
+		bundles_must((im.file[i].dir ? rmdir : unlink)(bundles_path(full)) == 0, full);
 	}
 }
 
@@ -185,14 +177,14 @@ void filecut_world_put(const struct filecut_image *im, struct filecut_fs *fs, si
 	size_t len;
 	int fd;
 
-	must(mkdir(bundles_path("data"), 0755) == 0 || errno == EEXIST, "data");
+	bundles_must(mkdir(bundles_path("data"), 0755) == 0 || errno == EEXIST, "data");
 	clear("data");
 	for (unsigned i = 0; i < im->nfiles; i++) {
 		char full[FILECUT_IMAGE_PATH + 8];
 
 		snprintf(full, sizeof(full), "data/%s", im->file[i].path);
 		if (im->file[i].dir) {
-			must(mkdir(bundles_path(full), 0755) == 0, full);
+			bundles_must(mkdir(bundles_path(full), 0755) == 0, full);
 		} else {
 			p = filecut_image_bytes(im->file[i].blob, &len);
 			put_file(full, p, len, 0);
@@ -201,10 +193,10 @@ void filecut_world_put(const struct filecut_image *im, struct filecut_fs *fs, si
 	}
 	put_file("state", "", 0, STORE_MIN_SIZE);
 	fd = open(bundles_path("state"), O_WRONLY | O_CLOEXEC);
-	must(fd >= 0, "state");
+	bundles_must(fd >= 0, "state");
 	for (unsigned i = 0; i < im->ncells; i++) {
 		p = filecut_image_bytes(im->cell[i].blob, &len);
-		must(pwrite(fd, p, len, (off_t)im->cell[i].off) == (ssize_t)len, "state");
+		bundles_must(pwrite(fd, p, len, (off_t)im->cell[i].off) == (ssize_t)len, "state");
 	}
 	close(fd);
 	if (fs != NULL)
@@ -218,7 +210,7 @@ static void get_folder(struct filecut_image *im, const char *at)
 	unsigned n = 0;
 
 	snprintf(full, sizeof(full), "data%s%s", at[0] != '\0' ? "/" : none, at);
-	must(os_list(bundles_path(full), names, FILECUT_IMAGE_FILES, &n) == KB_OK, full);
+	bundles_must(os_list(bundles_path(full), names, FILECUT_IMAGE_FILES, &n) == KB_OK, full);
 	for (unsigned i = 0; i < n; i++) {
 		static uint8_t buf[FILECUT_FS_FILE];
 		struct stat st;
@@ -226,11 +218,11 @@ static void get_folder(struct filecut_image *im, const char *at)
 		ssize_t len;
 		int fd;
 
-		must(snprintf(below, sizeof(below), "%s%s%s", at, at[0] != '\0' ? "/" : none,
-			      names[i]) < (int)sizeof(below),
-		     names[i]);
+		bundles_must(snprintf(below, sizeof(below), "%s%s%s", at,
+				      at[0] != '\0' ? "/" : none, names[i]) < (int)sizeof(below),
+			     names[i]);
 		snprintf(full, sizeof(full), "data/%s", below);
-		must(lstat(bundles_path(full), &st) == 0, full);
+		bundles_must(lstat(bundles_path(full), &st) == 0, full);
 		if (S_ISDIR(st.st_mode)) {
 			filecut_image_add_file(im, below, true, 0);
 			get_folder(im, below);
@@ -238,7 +230,7 @@ static void get_folder(struct filecut_image *im, const char *at)
 		}
 		fd = open(bundles_path(full), O_RDONLY | O_CLOEXEC);
 		len = read(fd, buf, sizeof(buf));
-		must(fd >= 0 && len >= 0, full);
+		bundles_must(fd >= 0 && len >= 0, full);
 		close(fd);
 		filecut_image_add_file(im, below, false, filecut_image_blob(buf, (size_t)len));
 	}

@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/ioerr_check.h"
 
-#include "tests/sim/ioerr_content.h"
+#include "tests/sim/check.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-const uint8_t *ioerr_check_image(unsigned sequence)
-{
-	return ioerr_content_image(sequence);
-}
-
-size_t ioerr_check_image_len(void)
-{
-	return IOERR_CONTENT_IMAGE;
-}
 
 /*
  * Where boots could read only a part of the state, and write to it, they went on from an older
@@ -159,12 +149,19 @@ void ioerr_check_guardian(struct ioerr_world *w)
 
 /* ---------------------------------------------------------------- after a power cut */
 
+static bool holds_new(int slot)
+{
+	const struct bundles_release *r = ioerr_world_holds(slot, true);
+
+	return r != NULL && r->sequence == IOERR_WORLD_NEW;
+}
+
 static bool is_new(const struct state *s, int slot)
 {
 	const struct state_slot *t = &s->slot[slot];
 
 	return t->has_release && t->sequence == IOERR_WORLD_NEW && t->st != STATE_EMPTY &&
-	       t->st != STATE_WRITING && ioerr_world_holds(slot, true) == IOERR_WORLD_NEW;
+	       t->st != STATE_WRITING && holds_new(slot);
 }
 
 static bool has_new(const struct state *s)
@@ -213,34 +210,38 @@ static bool check_event(void *ctx, const struct history_event *e)
 	return true;
 }
 
-static void check_history(struct ioerr_world *w, const struct state *s)
+/* False: it cannot be read. */
+static bool each_event(bool (*fn)(void *ctx, const struct history_event *e), void *ctx)
 {
-	struct told t = { .w = w, .s = s };
 	struct ioerr_disk_end look;
 	struct store st = { .region = -1 };
 
 	ioerr_disk_look(ioerr_world_disk(IOERR_FAULT_STATE), &look);
 	st.dev = &look.bdev;
-	if (store_history_read(&st, 0, check_event, &t) != KB_OK)
+	return store_history_read(&st, 0, fn, ctx) == KB_OK;
+}
+
+static void check_history(struct ioerr_world *w, const struct state *s)
+{
+	struct told t = { .w = w, .s = s };
+
+	if (!each_event(check_event, &t))
 		ioerr_world_fail(w, "the history cannot be read");
 }
 
 /* What the state says of the slots' content, which is what the next boot believes. */
-static void check_slots(struct ioerr_world *w, const struct state *s)
+static void check_state(struct ioerr_world *w, const struct state *s)
 {
-	for (int i = 0; i < 2; i++) {
-		const struct state_slot *t = &s->slot[i];
-		unsigned holds = ioerr_world_holds(i, true);
+	const char *wrong = check_floor(s, 0);
 
-		if (t->st == STATE_EMPTY || t->st == STATE_WRITING || !t->has_release ||
-		    holds == t->sequence)
-			continue;
-		if (holds == 0 && i == 0 && w->a_broken)
-			continue;
-		ioerr_world_fail(w, "slot %c is %s with release %u, and holds %u",
-				 state_slot_letter(i), state_st_name(t->st), (unsigned)t->sequence,
-				 holds);
+	for (int i = 0; i < 2 && wrong == NULL; i++) {
+		const struct bundles_release *holds = ioerr_world_holds(i, true);
+
+		if (s->slot[i].has_release && !(holds == NULL && i == 0 && w->a_broken))
+			wrong = check_slot(s, i, holds);
 	}
+	if (wrong != NULL)
+		ioerr_world_fail(w, "%s", wrong);
 }
 
 void ioerr_check_claims(struct ioerr_world *w)
@@ -250,7 +251,7 @@ void ioerr_check_claims(struct ioerr_world *w)
 	int code = w->boot.command;
 
 	s = ioerr_world_get();
-	check_slots(w, &s);
+	check_state(w, &s);
 	check_history(w, &s);
 	if (w->boot.apply == 0 && !has_new(&s))
 		ioerr_world_fail(w, "apply said that it has installed");
@@ -276,29 +277,20 @@ void ioerr_check_claims(struct ioerr_world *w)
 
 /* ---------------------------------------------------------------- in the end */
 
-struct reasons {
-	bool any;
-};
-
 static bool note_reason(void *ctx, const struct history_event *e)
 {
-	struct reasons *r = ctx;
+	bool *any = ctx;
 
-	r->any = r->any || ((e->kind == HISTORY_INSTALL || e->kind == HISTORY_REFUSED) &&
-			    e->reason[0] != '\0');
+	*any |= (e->kind == HISTORY_INSTALL || e->kind == HISTORY_REFUSED) && e->reason[0] != '\0';
 	return true;
 }
 
 /* Why the update was given up is on record. */
 static bool has_reason(void)
 {
-	struct reasons r = { .any = false };
-	struct ioerr_disk_end look;
-	struct store st = { .region = -1 };
+	bool any = false;
 
-	ioerr_disk_look(ioerr_world_disk(IOERR_FAULT_STATE), &look);
-	st.dev = &look.bdev;
-	return store_history_read(&st, 0, note_reason, &r) == KB_OK && r.any;
+	return each_event(note_reason, &any) && any;
 }
 
 /* The goal is missed for a reason that a person finds, and what runs is whole and trusted. */
@@ -313,7 +305,7 @@ bool ioerr_check_settled(const struct ioerr_story *story, struct ioerr_world *w,
 			 const struct state *before, const struct state *after)
 {
 	int slot = w->boot.slot;
-	unsigned holds;
+	const struct bundles_release *holds;
 
 	if (w->boot.end != OS_SIM_EXEC || after->open != STATE_NONE ||
 	    after->slot[slot].st != STATE_GOOD)
@@ -324,9 +316,11 @@ bool ioerr_check_settled(const struct ioerr_story *story, struct ioerr_world *w,
 	if (!w->stick && !ioerr_world_has_raw(w) && after->staged.source == STATE_SRC_NONE &&
 	    before->seq != after->seq)
 		return false;
-	if (holds != 0 && (story->goal == IOERR_STORY_ANY || holds == story->goal) &&
+	if (holds == NULL)
+		return false;
+	if ((story->goal == IOERR_STORY_ANY || holds->sequence == story->goal) &&
 	    slot == after->pref && after->slot[1 - slot].st != STATE_WRITING &&
 	    (!story->rejects || after->slot[1].st == STATE_BAD))
 		return true;
-	return holds != 0 && (given_up(w, after) || is_older(w));
+	return given_up(w, after) || is_older(w);
 }

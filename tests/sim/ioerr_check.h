@@ -5,9 +5,6 @@
 #include "selector/store.h"
 #include "tests/sim/ioerr_story.h"
 
-const uint8_t *ioerr_check_image(unsigned sequence);
-size_t ioerr_check_image_len(void);
-
 /* After a boot, while its power is still on. before: how often the slots were changed until then.
  */
 void ioerr_check_boot(struct ioerr_world *w, const unsigned before[2]);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/ioerr_content.h"
 
-#include "tests/sim/bundles.h"
 #include "tests/sim/ioerr_world.h"
 
 #include <fcntl.h>
@@ -10,17 +9,35 @@
 #define CHUNK	  (16u << 10)
 #define PATH_SIZE 256
 
-static uint8_t image[3][IOERR_CONTENT_IMAGE];
+static uint8_t image[IOERR_CONTENT_RELEASES][IOERR_CONTENT_IMAGE];
 static char conf[2][512], bundle[PATH_SIZE];
 static bool keeper;
-static struct bundles_release update = {
-	.version = "2.0", .sequence = IOERR_WORLD_NEW, .data = image[2], .size = IOERR_CONTENT_IMAGE
+static struct bundles_release release[IOERR_CONTENT_RELEASES] = {
+	{ .version = "0.9", .sequence = IOERR_WORLD_OLD, .data = image[0] },
+	{ .version = "1.0", .sequence = IOERR_WORLD_NOW, .data = image[1] },
+	{ .version = "2.0",
+	  .sequence = IOERR_WORLD_NEW,
+	  .data = image[2],
+	  .size = IOERR_CONTENT_IMAGE },
 };
+static struct bundles_release *const update = &release[2];
 static char mounted[PATH_SIZE]; /* what was opened as a medium last */
 
-const uint8_t *ioerr_content_image(unsigned sequence)
+const struct bundles_release *ioerr_content_release(unsigned sequence)
 {
-	return image[sequence == IOERR_WORLD_OLD ? 0 : sequence == IOERR_WORLD_NOW ? 1 : 2];
+	const struct bundles_release *r = release;
+
+	while (r->sequence != sequence)
+		r++;
+	return r;
+}
+
+const struct bundles_release *ioerr_content_of(const uint8_t *is)
+{
+	for (unsigned i = 0; i < IOERR_CONTENT_RELEASES; i++)
+		if (memcmp(is, image[i], IOERR_CONTENT_IMAGE) == 0)
+			return &release[i];
+	return NULL;
 }
 
 const char *ioerr_content_conf(void)
@@ -40,7 +57,7 @@ const char *ioerr_content_bundle(void)
 
 const uint8_t *ioerr_world_release(void)
 {
-	return update.id;
+	return update->id;
 }
 
 /* The new image shares half of its chunks with the old one, and some chunks are zero. */
@@ -53,6 +70,7 @@ static void make_images(void)
 			image[k][i] = (uint8_t)(i * 31 + i / 251 + same * 77 + chunk);
 		}
 		memset(image[k] + (5 + 2 * k) * CHUNK, 0, CHUNK);
+		memset(release[k].id, (int)release[k].sequence, sizeof(release[k].id));
 	}
 	memset(image[2] + 12 * CHUNK, 0, CHUNK);
 }
@@ -71,10 +89,10 @@ static void make_bundle(void)
 {
 	char name[64];
 
-	bundles_make(&update, CHUNK, false, twist);
-	snprintf(name, sizeof(name), "data/keelboot/stage/%s", update.file);
-	bundles_copy(update.bundle, name);
-	bundles_copy(update.bundle, "stick/keelboot/update.keel");
+	bundles_make(update, CHUNK, false, twist);
+	snprintf(name, sizeof(name), "data/keelboot/stage/%s", update->file);
+	bundles_copy(update->bundle, name);
+	bundles_copy(update->bundle, "stick/keelboot/update.keel");
 	snprintf(bundle, sizeof(bundle), "%s", bundles_path(name));
 }
 

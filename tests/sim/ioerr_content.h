@@ -3,8 +3,7 @@
  * the devices, which no machine that runs this has. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "tests/sim/bundles.h"
 
 #define IOERR_CONTENT_DISK   "vdq"
 #define IOERR_CONTENT_STATE  "/dev/vdq1"
@@ -17,8 +16,12 @@
 #define IOERR_CONTENT_IMAGE (224u << 10)
 #define IOERR_CONTENT_SLOT  (4u << 20) /* so that there is something to discard and to clear */
 
-/* The image of a release, IOERR_CONTENT_IMAGE bytes. */
-const uint8_t *ioerr_content_image(unsigned sequence);
+/* The releases: what slot b holds in the beginning, what slot a holds, and the bundle. Each image
+ * has IOERR_CONTENT_IMAGE bytes. */
+#define IOERR_CONTENT_RELEASES 3
+const struct bundles_release *ioerr_content_release(unsigned sequence);
+/* That of an image; NULL: of none. */
+const struct bundles_release *ioerr_content_of(const uint8_t *image);
 /* system.conf. */
 const char *ioerr_content_conf(void);
 /* A raw stage partition with the bundle, or none; and its first BDEV_ALIGN bytes, read or written

@@ -23,8 +23,8 @@ static void healthy(struct ioerr_world *w)
 static void put_trial(struct state *s, uint8_t tries)
 {
 	*s = ioerr_world_get();
-	ioerr_disk_put(ioerr_world_disk(IOERR_FAULT_SLOT_B), 0, ioerr_check_image(IOERR_WORLD_NEW),
-		       ioerr_check_image_len());
+	ioerr_disk_put(ioerr_world_disk(IOERR_FAULT_SLOT_B), 0,
+		       ioerr_content_release(IOERR_WORLD_NEW)->data, IOERR_CONTENT_IMAGE);
 	s->slot[1] = (struct state_slot){
 		.st = STATE_TRIAL, .tries = tries, .grace = STATE_GRACE, .has_release = true
 	};

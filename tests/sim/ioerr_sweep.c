@@ -2,73 +2,83 @@
 #include "tests/sim/ioerr_sweep.h"
 
 #include "lib/util.h"
+#include "tests/sim/ioerr_story.h"
 #include "tests/sim/ioerr_wear.h"
+#include "tests/sim/report.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define FAULTS_MAX 60000
-#define SHOWN	   8  /* violations of a story that are printed */
-#define STEPS	   20 /* of progress, in a story */
 
-/* What the processes of a sweep share. */
-struct shared {
-	unsigned next; /* fault to take */
-	unsigned runs[2][IOERR_FAULT_KINDS], where[IOERR_FAULT_TARGETS][IOERR_FAULT_OPS];
-	unsigned violations, silent, boots;
+enum { FAULTS, OF_FAULTS, NOT_REACHED, BOOTS };
+
+static const struct report_column columns[] = {
+	[FAULTS] = { "faults", "faults", REPORT_SUM },
+	[OF_FAULTS] = { "of_faults", "of", REPORT_SUM },
+	[NOT_REACHED] = { "not_reached", "not reached", REPORT_SUM },
+	[BOOTS] = { "boots", "boots", REPORT_SUM },
+	{ NULL, NULL, REPORT_OWN },
 };
 
-struct plan {
+typedef unsigned counts[IOERR_FAULT_TARGETS][IOERR_FAULT_OPS];
+
+/* Of one story: how many of each kind there were, and of each operation. Processes share it. */
+static struct tally {
+	unsigned kinds[2][IOERR_FAULT_KINDS];
+	counts where;
+} * tallies;
+
+static struct {
 	unsigned n;
 	struct ioerr_fault fault[FAULTS_MAX];
-};
+} plan;
 
-static struct plan plan;
+/* Only one of so many faults; always the same ones, by the seed. */
+static uint64_t every = 1, seed;
 
 /* ---------------------------------------------------------------- one run */
 
-static void print_violation(const struct ioerr_story *story, const struct ioerr_fault *f,
-			    const struct ioerr_world *w)
+static void count(struct report_line *l, unsigned number, unsigned n)
 {
-	char text[96];
-
-	ioerr_fault_text(f, text, sizeof(text));
-	printf("%s: %s (%s): %s\n  again: ioerr_sim --story %s --fault \"%s\"\n", story->name, text,
-	       w->fault.call, w->violation, story->name, text);
-	fflush(stdout);
+	__atomic_add_fetch(&l->number[number], n, __ATOMIC_RELAXED);
 }
 
-/* Plays it; the numbers of operations that there were are in count. */
-static bool play(const struct ioerr_story *story, const struct ioerr_fault *f, struct shared *sh,
-		 unsigned count[IOERR_FAULT_TARGETS][IOERR_FAULT_OPS], bool show)
+static void count_run(struct report_line *l, struct tally *t, const struct ioerr_world *w)
+{
+	const struct ioerr_fault *f = &w->fault.fault;
+
+	__atomic_add_fetch(&t->kinds[f->again][f->kind], 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&t->where[f->target][f->op], 1, __ATOMIC_RELAXED);
+	count(l, FAULTS, 1);
+	count(l, BOOTS, w->boots);
+	count(l, NOT_REACHED, !w->fault.fired);
+}
+
+/* Plays it; the numbers of operations that there were are in ops. */
+static bool play(const struct ioerr_story *story, const struct ioerr_fault *f,
+		 struct report_line *l, counts ops)
 {
 	struct ioerr_world *w = ioerr_world_begin(f);
+	char text[96], again[128];
 	bool ok;
 
-	w->show = show;
+	w->show = l->name == NULL;
 	ioerr_story_play(story, w);
 	ok = w->violation[0] == '\0';
-	if (count != NULL)
-		memcpy(count, w->fault.count, sizeof(w->fault.count));
-	if (!ok && show)
-		print_violation(story, f, w);
-	else if (!ok && __atomic_add_fetch(&sh->violations, 1, __ATOMIC_RELAXED) <= SHOWN)
-		print_violation(story, f, w);
-	if (ok && show)
-		printf("nothing is violated; the fault came: %s\n", w->fault.fired ? "yes" : "no");
-	if (sh != NULL) {
-		__atomic_add_fetch(&sh->runs[f->again][f->kind], 1, __ATOMIC_RELAXED);
-		__atomic_add_fetch(&sh->where[f->target][f->op], 1, __ATOMIC_RELAXED);
-		__atomic_add_fetch(&sh->boots, w->boots, __ATOMIC_RELAXED);
-		if (!w->fault.fired)
-			__atomic_add_fetch(&sh->silent, 1, __ATOMIC_RELAXED);
-	}
+	if (ops != NULL)
+		memcpy(ops, w->fault.count, sizeof(w->fault.count));
+	ioerr_fault_text(f, text, sizeof(text));
+	snprintf(again, sizeof(again), "--replay \"%s\"", text);
+	if (w->show)
+		printf("%s; the fault came: %s\n", ok ? "nothing is violated" : w->violation,
+		       w->fault.fired ? "yes" : "no");
+	else if (!ok)
+		report_violation(l, again, "%s (%s): %s", text, w->fault.call, w->violation);
+	if (f->kind != IOERR_FAULT_NONE && !w->show)
+		count_run(l, &tallies[story - ioerr_story_all], w);
 	ioerr_world_end(w);
 	return ok;
 }
@@ -156,19 +166,18 @@ static void add_call(enum ioerr_fault_target t, unsigned n)
 }
 
 /* Of some stories the rest is another one's. */
-static bool is_part(const struct ioerr_story *story, int t)
+static bool is_part(const struct ioerr_story *s, int t)
 {
-	return !story->narrow || t == IOERR_FAULT_STATE || t == IOERR_FAULT_COMMAND ||
+	return !s->narrow || t == IOERR_FAULT_STATE || t == IOERR_FAULT_COMMAND ||
 	       t == IOERR_FAULT_GUARDIAN;
 }
 
-static void make_plan(const struct ioerr_story *story,
-		      const unsigned count[IOERR_FAULT_TARGETS][IOERR_FAULT_OPS])
+static void make_plan(const struct ioerr_story *story, counts ops)
 {
 	plan.n = 0;
 	for (int t = 0; t < IOERR_FAULT_TARGETS; t++) {
 		for (int op = 0; op < IOERR_FAULT_OPS && is_part(story, t); op++) {
-			for (unsigned n = 1; n <= count[t][op]; n++) {
+			for (unsigned n = 1; n <= ops[t][op]; n++) {
 				if (op == IOERR_FAULT_CALL)
 					add_call((enum ioerr_fault_target)t, n);
 				else
@@ -182,62 +191,56 @@ static void make_plan(const struct ioerr_story *story,
 /* ---------------------------------------------------------------- all of them */
 
 /* The kinds of faults follow each other in a fixed order, so these are not evenly spaced. */
-static bool is_taken(const struct ioerr_sweep *s, unsigned i)
+static bool is_taken(unsigned i)
 {
-	return ((i + s->seed * 40503u) * 2654435761u >> 8) % s->every == 0;
+	return ((i + (unsigned)seed * 40503u) * 2654435761u >> 8) % (unsigned)(every + !every) == 0;
 }
 
-static void show_progress(const struct ioerr_story *story, unsigned i, const struct shared *sh)
+struct work {
+	const struct ioerr_story *story;
+	struct report_line *line;
+};
+
+static void play_fault(void *ctx, unsigned i)
 {
-	if (plan.n < STEPS || i % (plan.n / STEPS) != 0 || !isatty(2))
+	const struct work *w = ctx;
+
+	if (is_taken(i))
+		play(w->story, &plan.fault[i], w->line, NULL);
+}
+
+/* One story with all its faults. */
+static void sweep(unsigned i, struct report_line *l)
+{
+	const struct ioerr_fault none = { .kind = IOERR_FAULT_NONE };
+	struct work w = { &ioerr_story_all[i], l };
+	counts ops;
+
+	if (!play(w.story, &none, l, ops))
 		return;
-	fprintf(stderr, "\r  %-10s %3u %% of %u faults, %u violations ", story->name,
-		i * 100 / plan.n, plan.n, sh->violations);
+	make_plan(w.story, ops);
+	l->number[OF_FAULTS] = plan.n;
+	if (!report_spread((unsigned)report_asked.jobs, plan.n, false, play_fault, &w))
+		report_violation(l, "", "a process that plays faults died");
 }
 
-static void work(const struct ioerr_sweep *s, const struct ioerr_story *story, struct shared *sh)
+/* ---------------------------------------------------------------- the report */
+
+static const char *story(unsigned i)
 {
-	for (;;) {
-		unsigned i = __atomic_fetch_add(&sh->next, 1, __ATOMIC_RELAXED);
-
-		if (i >= plan.n)
-			_exit(0);
-		show_progress(story, i, sh);
-		if (is_taken(s, i))
-			play(story, &plan.fault[i], sh, NULL, false);
-	}
+	return i < ioerr_story_count ? ioerr_story_all[i].name : NULL;
 }
 
-static bool run_jobs(const struct ioerr_sweep *s, const struct ioerr_story *story,
-		     struct shared *sh)
+/* With a fault: one run, whose boots are printed. */
+static bool replay(unsigned i, const char *text)
 {
-	bool ok = true;
-	int status;
+	struct report_line l = { .name = NULL };
+	struct ioerr_fault f;
 
-	fflush(NULL);
-	for (unsigned i = 0; i < s->jobs; i++) {
-		pid_t pid = fork();
-
-		if (pid == 0)
-			work(s, story, sh);
-		if (pid < 0)
-			abort();
-	}
-	while (wait(&status) > 0)
-		ok = ok && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	return ok;
+	return ioerr_fault_parse(&f, text) && play(&ioerr_story_all[i], &f, &l, NULL);
 }
 
-static unsigned total(const struct shared *sh)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < IOERR_FAULT_KINDS; i++)
-		n += sh->runs[0][i] + sh->runs[1][i];
-	return n;
-}
-
-static void report_number(FILE *f, const char **comma, const char *a, const char *b, unsigned n)
+static void put_number(FILE *f, const char **comma, const char *a, const char *b, unsigned n)
 {
 	if (n == 0)
 		return;
@@ -245,122 +248,65 @@ static void report_number(FILE *f, const char **comma, const char *a, const char
 	*comma = ", ";
 }
 
-static void report(FILE *f, const struct ioerr_story *story, const struct shared *sh)
+static void more(FILE *f, const struct report_line *l)
 {
+	const struct tally *t = tallies;
 	const char *comma = "";
 	char op[16];
 
-	if (f == NULL)
+	if (l == NULL) {
+		fprintf(f, ", \"every\": %" PRIu64 ", \"seed\": %" PRIu64, every, seed);
 		return;
-	fprintf(f,
-		"%s\n    {\"name\": \"%s\", \"faults\": %u, \"not_reached\": %u, "
-		"\"boots\": %u, \"violations\": %u,\n     \"kinds\": {",
-		story == ioerr_story_all ? "" : ",", story->name, total(sh), sh->silent, sh->boots,
-		sh->violations);
+	}
+	for (unsigned i = 0; strcmp(story(i), l->name) != 0; i++)
+		t++;
+	fputs(",\n     \"kinds\": {", f);
 	for (unsigned i = 1; i < 2 * IOERR_FAULT_KINDS; i++)
-		report_number(f, &comma, i % 2 ? "ever-" : "",
-			      ioerr_fault_kind_name((enum ioerr_fault_kind)(i / 2)),
-			      sh->runs[i % 2][i / 2]);
+		put_number(f, &comma, i % 2 ? "ever-" : "",
+			   ioerr_fault_kind_name((enum ioerr_fault_kind)(i / 2)),
+			   t->kinds[i % 2][i / 2]);
 	comma = "";
 	fputs("},\n     \"where\": {", f);
 	for (unsigned i = 0; i < IOERR_FAULT_TARGETS * IOERR_FAULT_OPS; i++) {
-		unsigned t = i / IOERR_FAULT_OPS, o = i % IOERR_FAULT_OPS;
+		unsigned target = i / IOERR_FAULT_OPS, o = i % IOERR_FAULT_OPS;
 
 		snprintf(op, sizeof(op), " %s", ioerr_fault_op_name((enum ioerr_fault_op)o));
-		report_number(f, &comma, ioerr_fault_target_name((enum ioerr_fault_target)t), op,
-			      sh->where[t][o]);
+		put_number(f, &comma, ioerr_fault_target_name((enum ioerr_fault_target)target), op,
+			   t->where[target][o]);
 	}
-	fputs("}}", f);
+	fputs("}", f);
 }
 
-/* One story with all its faults. True: nothing is violated. */
-static bool sweep(const struct ioerr_sweep *s, const struct ioerr_story *story, struct shared *sh,
-		  FILE *out)
+static void end(const struct report_line *all, unsigned *passed, unsigned *failed)
 {
-	const struct ioerr_fault none = { .kind = IOERR_FAULT_NONE };
-	unsigned count[IOERR_FAULT_TARGETS][IOERR_FAULT_OPS];
-
-	memset(sh, 0, sizeof(*sh));
-	if (!play(story, &none, sh, count, false))
-		return false;
-	make_plan(story, count);
-	memset(sh, 0, sizeof(*sh));
-	if (!run_jobs(s, story, sh))
-		sh->violations++;
-	if (isatty(2))
-		fputs("\r", stderr);
-	printf("  %-10s %6u of %6u faults, %6u boots, %u violations\n", story->name, total(sh),
-	       plan.n, sh->boots, sh->violations);
-	fflush(stdout);
-	report(out, story, sh);
-	return sh->violations == 0;
+	(void)all;
+	if (report_asked.story == NULL)
+		ioerr_wear_run(passed, failed);
+	if (every > 1)
+		printf("one in %" PRIu64 ", --seed %" PRIu64 "\n", every, seed);
 }
 
-struct sum {
-	unsigned passed, failed, faults, violations;
-};
-
-static int finish(FILE *out, const struct ioerr_sweep *s, const struct sum *sum)
+int ioerr_sweep_main(int argc, char **argv)
 {
-	if (out != NULL) {
-		fprintf(out,
-			"\n  ],\n  \"faults\": %u,\n  \"violations\": %u,\n  \"every\": %u,\n  "
-			"\"seed\": %u\n}\n",
-			sum->faults, sum->violations, s->every, s->seed);
-		fclose(out);
-	}
-	if (s->every > 1)
-		printf("one in %u, --seed %u\n", s->every, s->seed);
-	printf("ioerr: %u faults; %u passed, %u failed\n", sum->faults, sum->passed, sum->failed);
-	return sum->failed > 0;
-}
+	static const struct report_option options[] = {
+		{ "--every", .number = &every },
+		{ "--seed", .number = &seed },
+		{ NULL, .flag = NULL },
+	};
+	static const struct report r = {
+		.name = "ioerr",
+		.usage = " [--every N [--seed N]]\n       WAY: \"TARGET OP N KIND ERRNO\"",
+		.options = options,
+		.columns = columns,
+		.story = story,
+		.run = sweep,
+		.replay = replay,
+		.more = more,
+		.end = end,
+		.spreads = true,
+	};
 
-/* NULL: none is wanted. */
-static FILE *open_report(const char *path)
-{
-	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
-	char folder[256];
-	FILE *f;
-
-	if (path == NULL)
-		return NULL;
-	if (slash != NULL) {
-		snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
-		if (mkdir(folder, 0755) < 0 && errno != EEXIST)
-			perror(folder);
-	}
-	f = fopen(path, "w");
-	if (f == NULL) {
-		perror(path);
-		exit(1);
-	}
-	fputs("{\n  \"stories\": [", f);
-	return f;
-}
-
-int ioerr_sweep_run(const struct ioerr_sweep *s)
-{
-	struct shared *sh =
-		mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct sum sum = { 0 };
-	FILE *out;
-
-	if (sh == MAP_FAILED)
-		return 1;
-	if (s->one)
-		return play(s->only, &s->fault, sh, NULL, true) ? 0 : 1;
-	out = open_report(s->report);
-	if (s->only == NULL)
-		ioerr_wear_run(&sum.passed, &sum.failed);
-	for (unsigned i = 0; i < ioerr_story_count; i++) {
-		if (s->only != NULL && s->only != &ioerr_story_all[i])
-			continue;
-		if (sweep(s, &ioerr_story_all[i], sh, out))
-			sum.passed++;
-		else
-			sum.failed++;
-		sum.faults += total(sh);
-		sum.violations += sh->violations;
-	}
-	return finish(out, s, &sum);
+	tallies = report_share(ioerr_story_count * sizeof(*tallies));
+	report_asked.jobs = 2;
+	return report_main(&r, argc, argv);
 }

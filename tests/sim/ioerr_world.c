@@ -3,15 +3,15 @@
  * ioerr_process.c. */
 #include "tests/sim/ioerr_world.h"
 
+#include "tests/sim/board.h"
+#include "tests/sim/check.h"
 #include "tests/sim/ioerr_content.h"
 #include "tests/sim/ioerr_guardian.h"
 #include "tests/sim/ioerr_process.h"
 
-#include "initramfs/boot.h"
 #include "selector/store.h"
 #include "update/bundle/reader.h"
 
-#include <linux/watchdog.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +23,6 @@
 #define SUPERBLOCK 64 /* bytes of it, from the first on */
 
 static struct ioerr_disk state_disk, slot_disk[2];
-
-static const char *const slot_dev[2] = { IOERR_CONTENT_SLOT_A, IOERR_CONTENT_SLOT_B };
 
 struct ioerr_disk *ioerr_world_disk(enum ioerr_fault_target t)
 {
@@ -73,26 +71,20 @@ void ioerr_world_media_cut(void)
 
 static void fill_slot(struct state *s, int slot, unsigned sequence)
 {
+	const struct bundles_release *r = ioerr_content_release(sequence);
 	struct state_slot *t = &s->slot[slot];
 
 	*t = (struct state_slot){ .st = STATE_GOOD, .ever_good = true, .grace = STATE_GRACE };
 	t->has_release = true;
 	t->sequence = sequence;
-	memset(t->release, (int)sequence, sizeof(t->release));
-	snprintf(t->version, sizeof(t->version), "%u.%u", sequence / 10, sequence % 10);
-	ioerr_disk_put(&slot_disk[slot], 0, ioerr_content_image(sequence), IOERR_CONTENT_IMAGE);
+	memcpy(t->release, r->id, sizeof(t->release));
+	state_set_text(t->version, r->version);
+	ioerr_disk_put(&slot_disk[slot], 0, r->data, IOERR_CONTENT_IMAGE);
 }
 
-unsigned ioerr_world_holds(int slot, bool durable)
+const struct bundles_release *ioerr_world_holds(int slot, bool durable)
 {
-	static const unsigned all[] = { IOERR_WORLD_OLD, IOERR_WORLD_NOW, IOERR_WORLD_NEW };
-	const uint8_t *p = durable ? slot_disk[slot].durable : slot_disk[slot].now;
-
-	for (unsigned i = 0; i < 3; i++) {
-		if (memcmp(p, ioerr_content_image(all[i]), IOERR_CONTENT_IMAGE) == 0)
-			return all[i];
-	}
-	return 0;
+	return ioerr_content_of(durable ? slot_disk[slot].durable : slot_disk[slot].now);
 }
 
 void ioerr_world_unmountable(int slot)
@@ -104,29 +96,22 @@ void ioerr_world_unmountable(int slot)
 
 /* The superblock is the first sector, as squashfs has it: what the seal takes first and brings
  * last. One byte that came wrong into a sector of zeroes makes none. */
-static bool mounts_now(int slot)
+static bool mounts(int slot)
 {
 	static const uint8_t zero[SUPERBLOCK];
 
 	return memcmp(slot_disk[slot].now, zero, sizeof(zero)) != 0;
 }
 
-static bool mounts(const char *dev)
+static bool seen(int slot)
 {
-	for (int i = 0; i < 2; i++) {
-		if (strcmp(dev, slot_dev[i]) == 0)
-			return mounts_now(i);
-	}
-	return true;
+	return mounts(slot) || (slot == 0 && media->a_broken);
 }
 
 void ioerr_world_look(const struct ioerr_world *w)
 {
-	for (int i = 0; i < 2; i++) {
-		bool seen = mounts_now(i) || (i == 0 && w->a_broken);
-
-		os_sim_disk_type(IOERR_CONTENT_DISK, 1 + (unsigned)i, seen ? "ext4" : "");
-	}
+	(void)w;
+	board_look();
 }
 
 struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
@@ -175,33 +160,6 @@ void ioerr_world_fail(struct ioerr_world *w, const char *fmt, ...)
 
 /* ---------------------------------------------------------------- one boot */
 
-static struct os_sim_disk disk = {
-	.name = IOERR_CONTENT_DISK,
-	.path = "/devices/pci0000:00/0000:00:04.0/virtio1/block/" IOERR_CONTENT_DISK,
-	.size = 512 * MIB,
-	.part = { { .partlabel = "keelboot-state", .size = STORE_MIN_SIZE },
-		  { .partlabel = "root-a", .size = IOERR_CONTENT_SLOT, .fstype = "ext4" },
-		  { .partlabel = "root-b", .size = IOERR_CONTENT_SLOT, .fstype = "ext4" },
-		  { .partlabel = "data", .size = 64 * MIB, .fstype = "ext4" },
-		  { .partlabel = "keelboot-stage", .size = 8 * MIB } },
-};
-
-static void plug(const struct ioerr_world *w)
-{
-	const struct os_sim_disk stick = {
-		.name = IOERR_CONTENT_STICK,
-		.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-1/host0/"
-			"block/" IOERR_CONTENT_STICK,
-		.size = 64 * MIB,
-		.removable = true,
-		.fstype = "vfat",
-		.at_ms = w->stick_ms,
-	};
-
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	os_sim_disk(&stick);
-}
-
 bool ioerr_world_has_raw(const struct ioerr_world *w)
 {
 	uint8_t first[BLOCK];
@@ -212,54 +170,35 @@ bool ioerr_world_has_raw(const struct ioerr_world *w)
 	return reader_header_is(first);
 }
 
-/* The first sector of a raw stage partition, as far as the boot looks at it. */
-static void lay_out_raw(const struct ioerr_world *w)
-{
-	char text[READER_HEADER_LEN + 1];
-	uint8_t first[BLOCK];
-
-	if (!ioerr_world_has_raw(w))
-		return;
-	ioerr_content_raw_first(first, false);
-	memset(text, 'x', sizeof(text));
-	text[READER_HEADER_LEN] = '\0';
-	for (unsigned i = 0; i < 8 && first[i] != 0; i++)
-		text[i] = (char)first[i];
-	os_sim_file(IOERR_CONTENT_RAW, text);
-}
-
 static void lay_out(const struct ioerr_world *w)
 {
-	const struct os_wdt_info wdt = {
-		.options =
-			WDIOF_SETTIMEOUT | WDIOF_KEEPALIVEPING | WDIOF_MAGICCLOSE | WDIOF_CARDRESET,
-		.bootstatus = (uint32_t)w->bootstatus,
-		.identity = "i6300ESB timer",
-	};
+	static struct board d;
+	uint8_t first[BLOCK];
 
-	os_sim_file("/proc/cmdline", "console=ttyS0 quiet\n");
-	os_sim_file("/proc/sysrq-trigger", "");
-	os_sim_file("/proc/sys/kernel/panic", "0\n");
-	os_sim_file("/proc/sys/kernel/printk_devkmsg", "ratelimit\n");
-	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
-	os_sim_file("/sys/class/block/loop0/size", "0\n");
-	os_sim_link("/sys/block/loop0", "../devices/virtual/block/loop0");
-	os_sim_file("/sys/module/pstore/parameters/backend", "ramoops\n");
-	os_sim_file("/sys/fs/pstore/.there", "");
-	os_sim_watchdog("/dev/watchdog0", &wdt);
-	disk.nparts = w->raw ? 5 : 4;
-	os_sim_disk(&disk);
-	ioerr_world_look(w);
+	d = (struct board){ .disk = board_disk(IOERR_CONTENT_DISK, IOERR_CONTENT_SLOT),
+			    .slot = { IOERR_CONTENT_SLOT_A, IOERR_CONTENT_SLOT_B },
+			    .init = { "/sbin/init", "/sbin/init" },
+			    .watchdog = board_watchdog(),
+			    .mounts = mounts,
+			    .seen = seen };
+	d.watchdog.bootstatus = (uint32_t)w->bootstatus;
+	d.disk.part[d.disk.nparts++] =
+		(struct os_sim_part){ .partlabel = "data", .size = 64 * MIB, .fstype = "ext4" };
+	if (w->raw)
+		d.disk.part[d.disk.nparts++] =
+			(struct os_sim_part){ .partlabel = "keelboot-stage", .size = 8 * MIB };
+	board_lay_out(&d);
 	if (w->stick)
-		plug(w);
-	lay_out_raw(w);
-	os_sim_mounts(mounts);
+		board_plug(IOERR_CONTENT_STICK, "vfat", w->stick_ms);
+	if (w->raw) {
+		ioerr_content_raw_first(first, false);
+		board_raw(IOERR_CONTENT_RAW, first);
+	}
 	os_sim_bdev(IOERR_CONTENT_STATE, &state_disk.cached.bdev);
 	os_sim_bdev_direct(IOERR_CONTENT_STATE, &state_disk.direct.bdev);
 	for (int i = 0; i < 2; i++) {
-		os_sim_bdev(slot_dev[i], &slot_disk[i].cached.bdev);
-		os_sim_bdev_direct(slot_dev[i], &slot_disk[i].direct.bdev);
-		os_sim_fs_file(slot_dev[i], "/sbin/init", NULL);
+		os_sim_bdev(d.slot[i], &slot_disk[i].cached.bdev);
+		os_sim_bdev_direct(d.slot[i], &slot_disk[i].direct.bdev);
 	}
 }
 
@@ -284,23 +223,18 @@ static void check_counted(struct ioerr_world *w, const struct boot *b, const str
 }
 
 /* What is entered has to be whole, and what the state says that it is. */
-static void check_entered(struct ioerr_world *w, const struct boot *b)
+static void check_entry(struct ioerr_world *w, const struct boot *b)
 {
 	int slot = b->attempt.chosen.slot;
-	unsigned holds = ioerr_world_holds(slot, false);
+	const char *wrong = check_entered(&b->rec.s, slot, ioerr_world_holds(slot, false));
 	static struct state s;
 
 	s = ioerr_world_get();
 	w->boot.slot = slot;
 	memcpy(w->boot.written, w->fault.written, sizeof(w->boot.written));
 	w->boot.wear = w->fault.wear;
-	if (holds == 0)
-		ioerr_world_fail(w, "slot %c is entered, and is not whole",
-				 state_slot_letter(slot));
-	else if (b->rec.s.slot[slot].has_release && b->rec.s.slot[slot].sequence != holds)
-		ioerr_world_fail(w, "slot %c is entered as release %u, and holds %u",
-				 state_slot_letter(slot), (unsigned)b->rec.s.slot[slot].sequence,
-				 holds);
+	if (wrong != NULL)
+		ioerr_world_fail(w, "%s", wrong);
 	if (!b->attempt.counted && !w->a_broken && s.slot[slot].st == STATE_TRIAL &&
 	    s.slot[1 - slot].st == STATE_GOOD)
 		ioerr_world_fail(w, "slot %c is tried and not counted, though a good one is there",
@@ -333,20 +267,15 @@ static enum ioerr_world_act next_act(const struct ioerr_world *w)
 
 void ioerr_process_init(struct ioerr_world *w)
 {
-	static char *argv[] = { (char *)"/init", NULL };
-	static char *envp[] = { (char *)"HOME=/", NULL };
 	static struct boot b;
 
 	os_sim_reset();
 	lay_out(w);
 	ioerr_process_apply_child(w);
-	b.argv = argv;
-	b.envp = envp;
-	boot_recover(&b, boot(&b));
-	w->boot.end = os_sim_ended();
+	w->boot.end = board_boot(&b);
 	w->boot.ms = os_now_ms();
 	if (w->boot.end == OS_SIM_EXEC) {
-		check_entered(w, &b);
+		check_entry(w, &b);
 		os_sim_resume();
 		w->boot.act = next_act(w);
 		if (!ioerr_guardian_run(w) || (w->guard.died && !w->boot.commanded))

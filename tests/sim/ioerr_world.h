@@ -7,6 +7,7 @@
 #pragma once
 
 #include "selector/state.h"
+#include "tests/sim/bundles.h"
 #include "tests/sim/ioerr_disk.h"
 #include "tests/sim/os_sim.h"
 
@@ -113,8 +114,8 @@ void ioerr_world_end(struct ioerr_world *w);
 struct state ioerr_world_get(void);
 void ioerr_world_put(struct state *s);
 struct ioerr_disk *ioerr_world_disk(enum ioerr_fault_target t);
-/* The sequence of the release that a slot holds, whole; 0: of none. durable: after a power cut. */
-unsigned ioerr_world_holds(int slot, bool durable);
+/* The release that a slot holds, whole; NULL: none. durable: after a power cut. */
+const struct bundles_release *ioerr_world_holds(int slot, bool durable);
 /* What a prober sees in the slots from now on; in a broken slot a, a file system all the same. */
 void ioerr_world_look(const struct ioerr_world *w);
 /* Takes the file system of a slot away: its first block. */

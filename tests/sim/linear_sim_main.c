@@ -9,13 +9,15 @@
  * numbers that only size brings: segments of the read-back, pages of the index, the far ends of the
  * partitions; and that a root whose superblock stands has whole partitions beside it.
  *
- *	linear_sim [--mib N] [--report FILE] [--replay EPOCH:IMAGE]
+ *	linear_sim [--mib N] [--report FILE] [--story install --replay EPOCH:IMAGE]
  */
 #include "tests/sim/bundles.h"
 
 #include "lib/log.h"
 #include "lib/util.h"
+#include "tests/sim/check.h"
 #include "tests/sim/cut_image.h"
+#include "tests/sim/report.h"
 #include "update/decoder/decoder_main.h"
 
 #include <inttypes.h>
@@ -51,25 +53,33 @@ struct device {
 static struct {
 	const char *name;
 	uint64_t size;
-} part[DISKS] = { [ROOT] = { "root", 512 * MIB }, [BOOT] = { "boot", 64 * MIB } };
+} part[DISKS] = { [ROOT] = { "root", 0 }, [BOOT] = { "boot", 0 } };
 
 static int bundle;
 static struct reader reader;
 static struct device dev, again;
 static unsigned flush_op[EPOCHS], nflushes, epoch;
-static unsigned ended, failed, running;
-/* Counted by the processes that try them. */
-static struct {
-	unsigned images, empty, installs; /* empty: nothing was pending, so there was one image */
-} * tried;
+static unsigned running;
+static struct report_line *line;
 static int only_epoch = -1, only_image = -1;
 
-static void must(bool ok, const char *what)
+enum { MIBS, CHUNKS, CUT_POINTS, RAW_IMAGES, NOTHING_PENDING, INSTALLS };
+
+static const struct report_column columns[] = {
+	[MIBS] = { "mib", "MiB", REPORT_OWN },
+	[CHUNKS] = { "chunks", "chunks", REPORT_OWN },
+	[CUT_POINTS] = { "cut_points", "flushes", REPORT_SUM },
+	[RAW_IMAGES] = { "raw_images", "images", REPORT_SUM },
+	/* so there was one image */
+	[NOTHING_PENDING] = { "nothing_pending", NULL, REPORT_SUM },
+	[INSTALLS] = { "installs", "installs", REPORT_SUM },
+	{ NULL, NULL, REPORT_OWN },
+};
+
+/* By the processes that try images. */
+static void count(unsigned number, bool is)
 {
-	if (ok)
-		return;
-	perror(what);
-	exit(1);
+	__atomic_add_fetch(&line->number[number], is, __ATOMIC_RELAXED);
 }
 
 /* ---------------------------------------------------------------- what there is */
@@ -95,7 +105,7 @@ static uint8_t *make_image(unsigned disk)
 	uint8_t *data = mmap(NULL, part[disk].size, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	must(data != MAP_FAILED, "memory");
+	bundles_must(data != MAP_FAILED, "memory");
 	for (uint64_t i = 0; i < part[disk].size / CHUNK; i++)
 		fill_block(data + block_of(i, 1), disk, i, 1);
 	return data;
@@ -209,10 +219,6 @@ static enum kb_err install(struct device *d, char *why, size_t len)
 	int target;
 
 	fixture_ok(store_load(&d->store, &d->disk[STATE].bdev, &d->state, &found));
-	if (found != STORE_FOUND) {
-		snprintf(why, len, "the state is lost");
-		return KB_EIO;
-	}
 	fixture_ok(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END),
 			       &bundles_key()->ring));
 	e = plan_accept(&d->state, &reader.release, &terms, &target);
@@ -245,17 +251,24 @@ static enum kb_err install(struct device *d, char *why, size_t len)
 static const char *look(struct device *d)
 {
 	const struct state_slot *s = &d->state.slot[TARGET];
+	struct bundles_release is = { .sequence = 1 };
 	enum store_finding found;
+	const char *wrong;
 
 	fixture_ok(store_load(&d->store, &d->disk[STATE].bdev, &d->state, &found));
-	if (found != STORE_FOUND)
-		return "the state is lost";
+	wrong = check_record(found);
+	if (wrong != NULL)
+		return wrong;
 	if (d->state.slot[0].st != STATE_GOOD)
 		return "the slot that runs is not good any more";
-	if (s->st == STATE_TRIAL && !holds(d, 1))
-		return "half an image is on trial";
-	if (s->st == STATE_GOOD && !holds(d, 0))
-		return "a good slot is not what it was";
+	memset(is.id, 0xa0 + TARGET, sizeof(is.id));
+	if (holds(d, 1)) {
+		is.sequence = 2;
+		memcpy(is.id, reader.release.id, sizeof(is.id));
+	}
+	wrong = check_slot(&d->state, TARGET, holds(d, 0) || holds(d, 1) ? &is : NULL);
+	if (wrong != NULL)
+		return wrong;
 	if (s->st != STATE_GOOD && s->st != STATE_WRITING && s->st != STATE_TRIAL)
 		return "the slot is neither what it was, nor writing, nor on trial";
 	/* Were the state lost as well, that would boot. */
@@ -282,7 +295,7 @@ static const char *recover(struct cut_image *im)
 	}
 	wrong = look(&again);
 	if (wrong == NULL && again.state.slot[TARGET].st != STATE_TRIAL) {
-		__atomic_add_fetch(&tried->installs, 1, __ATOMIC_RELAXED);
+		count(INSTALLS, true);
 		wrong = install(&again, why, sizeof(why)) != KB_OK ? why : NULL;
 	}
 	if (wrong == NULL)
@@ -295,15 +308,15 @@ static const char *recover(struct cut_image *im)
 }
 
 /* In a process of its own, with the disks as they are just before a flush. */
-static int try_images(void)
+static void try_images(void)
 {
 	struct cut_disk *const disks[DISKS] = { &dev.disk[STATE], &dev.disk[ROOT],
 						&dev.disk[BOOT] };
 	struct cut_image im;
-	int bad = 0;
+	char options[64];
 
 	cut_image_take(&im, disks, DISKS);
-	__atomic_add_fetch(&tried->empty, im.n == 0, __ATOMIC_RELAXED);
+	count(NOTHING_PENDING, im.n == 0);
 	for (unsigned i = 0; i < KB_ARRAY_LEN(images); i++) {
 		uint64_t which = images[i].which < 0
 					 ? (im.n > 0 ? im.n - 1 : 0)
@@ -313,19 +326,18 @@ static int try_images(void)
 		if ((im.n == 0 && i > 0) || (only_image >= 0 && (int)i != only_image))
 			continue;
 		cut_image_choose(&im, images[i].sort, which);
-		__atomic_add_fetch(&tried->images, 1, __ATOMIC_RELAXED);
+		count(RAW_IMAGES, true);
 		wrong = recover(&im);
-		if (wrong == NULL && only_image < 0)
-			continue;
-		printf("%s: %s; %u sectors pending, %s\n  replay: build/tests/sim/linear_sim --mib "
-		       "%" PRIu64 " --replay %u:%u\n",
-		       wrong == NULL ? "right" : "VIOLATION", wrong == NULL ? "settles" : wrong,
-		       im.n, images[i].name, part[ROOT].size / MIB, epoch, i);
-		bad += wrong != NULL;
+		snprintf(options, sizeof(options), "--mib %" PRIu64 " --replay %u:%u",
+			 part[ROOT].size / MIB, epoch, i);
+		if (wrong != NULL)
+			report_violation(line, options, "%s; %u sectors pending, %s", wrong, im.n,
+					 images[i].name);
+		else if (only_image >= 0)
+			printf("right: %u sectors pending, %s\n", im.n, images[i].name);
 	}
 	cut_image_free(&im);
 	fflush(stdout);
-	return bad > 100 ? 100 : bad;
 }
 
 /* ---------------------------------------------------------------- each flush */
@@ -335,10 +347,10 @@ static void reap(unsigned left)
 	int status;
 
 	while (running > left) {
-		must(wait(&status) > 0, "wait");
+		bundles_must(wait(&status) > 0, "wait");
 		running--;
-		ended++;
-		failed += !WIFEXITED(status) ? 1 : (unsigned)WEXITSTATUS(status);
+		if (!WIFEXITED(status))
+			report_violation(line, "", "a process that tries images died");
 	}
 }
 
@@ -347,7 +359,7 @@ static void on_first(void *ctx, const struct cut_op *op)
 	(void)ctx;
 	if (op->kind != CUT_FLUSH)
 		return;
-	must(nflushes < EPOCHS, "EPOCHS flushes");
+	bundles_must(nflushes < EPOCHS, "EPOCHS flushes");
 	flush_op[nflushes++] = dev.power.ops;
 }
 
@@ -364,10 +376,11 @@ static void look_before_flush(void)
 	reap(JOBS - 1);
 	fflush(stdout);
 	pid = fork();
-	must(pid >= 0, "fork");
+	bundles_must(pid >= 0, "fork");
 	if (pid == 0) {
 		dev.power.watch = NULL;
-		_exit(try_images());
+		try_images();
+		_exit(0);
 	}
 	running++;
 }
@@ -379,10 +392,9 @@ static void on_second(void *ctx, const struct cut_op *op)
 	look_before_flush();
 }
 
-static bool run(void (*watch)(void *, const struct cut_op *))
+static void go(void (*watch)(void *, const struct cut_op *))
 {
 	char why[256] = "";
-	bool ok;
 
 	make_device(&dev);
 	dev.power.ops = 0;
@@ -390,65 +402,63 @@ static bool run(void (*watch)(void *, const struct cut_op *))
 	epoch = 0;
 	if (watch == on_second)
 		look_before_flush(); /* the install may begin with one */
-	ok = install(&dev, why, sizeof(why)) == KB_OK && holds(&dev, 1) &&
-	     dev.state.slot[TARGET].st == STATE_TRIAL;
-	if (!ok)
-		printf("VIOLATION: an install without a cut fails: %s\n", why);
+	if (install(&dev, why, sizeof(why)) != KB_OK || !holds(&dev, 1) ||
+	    dev.state.slot[TARGET].st != STATE_TRIAL)
+		report_violation(line, "", "an install without a cut fails: %s", why);
 	reap(0);
 	for (unsigned i = 0; i < DISKS; i++)
 		cut_disk_free(&dev.disk[i]);
-	return ok;
 }
 
-static uint64_t chunks(void)
+static uint64_t mib = 512;
+
+static void run(unsigned i, struct report_line *l)
 {
-	return (part[ROOT].size + part[BOOT].size) / CHUNK;
+	(void)i;
+	line = l;
+	part[ROOT].size = mib * MIB;
+	part[BOOT].size = part[ROOT].size / 8;
+	line->number[MIBS] = mib;
+	line->number[CHUNKS] = (part[ROOT].size + part[BOOT].size) / CHUNK;
+	make_bundle();
+	go(on_first);
+	line->number[CUT_POINTS] = nflushes;
+	go(on_second);
 }
 
-static void write_report(const char *file)
+static const char *story(unsigned i)
 {
-	FILE *f = fopen(file, "we");
+	return i == 0 ? "install" : NULL;
+}
 
-	must(f != NULL, file);
-	fprintf(f,
-		"{\"story\": \"install-real-size\", \"mib\": %" PRIu64 ", \"chunks\": %" PRIu64
-		", \"cut_points\": %u, \"raw_images\": %u, \"nothing_pending\": %u, "
-		"\"installs\": %u, \"violations\": %u}\n",
-		part[ROOT].size / MIB, chunks(), nflushes, tried->images, tried->empty,
-		tried->installs, failed);
-	must(fclose(f) == 0, file);
+static bool replay(unsigned i, const char *way)
+{
+	struct report_line *l = report_share(sizeof(*l));
+
+	l->name = story(i);
+	if (sscanf(way, "%d:%d", &only_epoch, &only_image) == 2)
+		run(i, l);
+	return l->number[RAW_IMAGES] == 1 && l->violations == 0;
 }
 
 int main(int argc, char **argv)
 {
-	const char *report = NULL;
+	static const struct report_option options[] = {
+		{ "--mib", .number = &mib },
+		{ NULL, .flag = NULL },
+	};
+	static const struct report r = {
+		.name = "linear",
+		.usage = " [--mib N]\n       WAY: EPOCH:IMAGE",
+		.options = options,
+		.columns = columns,
+		.story = story,
+		.run = run,
+		.replay = replay,
+	};
 
 	if (strcmp(argv[0], "keelboot-decoder") == 0)
 		return decoder_main();
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (strcmp(argv[i], "--mib") == 0) {
-			part[ROOT].size = strtoull(argv[i + 1], NULL, 10) * MIB;
-			part[BOOT].size = part[ROOT].size / 8;
-		} else if (strcmp(argv[i], "--report") == 0) {
-			report = argv[i + 1];
-		} else if (strcmp(argv[i], "--replay") != 0 ||
-			   sscanf(argv[i + 1], "%d:%d", &only_epoch, &only_image) != 2) {
-			return 2;
-		}
-	}
-	tried = mmap(NULL, sizeof(*tried), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		     0);
-	must(tried != MAP_FAILED, "memory");
 	log_set_level(0);
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	make_bundle();
-	if (!run(on_first) || !run(on_second))
-		failed++;
-	if (report != NULL)
-		write_report(report);
-	printf("linear: %" PRIu64 " MiB, %" PRIu64 " chunks, %u flushes, %u images, %u installs "
-	       "again\n",
-	       part[ROOT].size / MIB, chunks(), nflushes, tried->images, tried->installs);
-	printf("linear: %u passed, %u failed\n", ended - (failed < ended ? failed : ended), failed);
-	return failed == 0 ? 0 : 1;
+	return report_main(&r, argc, argv);
 }

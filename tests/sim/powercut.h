@@ -139,13 +139,12 @@ const struct powercut_op *powercut_child_ops(void);
 struct powercut_view {
 	bool found, blank; /* blank: no cell was ever written */
 	uint64_t seq;
-	uint64_t hash;	     /* of its text, without absolute sequence numbers */
 	unsigned writing[2]; /* slots that each region says are being written */
 	struct state s;
 };
 void powercut_view_read(const struct cut_content *state, struct powercut_view *v);
-/* A cell of the rings: false when it is no valid record. hash as in a view; writing: slots, as
- * bits. */
+/* A cell of the rings: false when it is no valid record. hash: of its text, without absolute
+ * sequence numbers; writing: slots, as bits. */
 bool powercut_view_cell(const uint8_t *cell, unsigned region, unsigned index, uint64_t *seq,
 			uint64_t *hash, unsigned *writing);
 int powercut_view_release(const uint8_t id[STATE_ID_LEN]); /* or POWERCUT_NONE */
@@ -192,8 +191,6 @@ bool powercut_hash_record(const uint8_t *cell, uint64_t content, unsigned region
 uint64_t powercut_map_header_of(uint64_t page);
 bool powercut_map_is_header(const uint8_t *page);
 bool powercut_map_is_magic(const uint8_t *sector); /* the first of one, perhaps; NULL: none */
-/* Once for each story. */
-void powercut_hash_begin(const struct powercut_story *s);
 bool powercut_hash_in_chunk(enum powercut_disk disk, uint64_t page);
 /* Takes a page of a chunk into account. */
 void powercut_hash_chunk(struct powercut_rings *r, enum powercut_disk disk, uint64_t page,

@@ -16,7 +16,7 @@ static void take(struct powercut_walk *w, const struct powercut_node *proto, uns
 
 	powercut_node_free_image(one->n.im);
 	one->n = *proto;
-	one->n.im = powercut_node_must(calloc(1, sizeof(*one->n.im)));
+	one->n.im = cut_content_must(calloc(1, sizeof(*one->n.im)));
 	one->n.key = powercut_node_key_of(&one->n, powercut_cut_sample(&w->cut, seed, one->n.im));
 	one->is = powercut_walk_find(w, one->n.key);
 	one->draw = (struct powercut_draw){ .is = true,
@@ -104,10 +104,4 @@ void powercut_apart_play(struct powercut_walk *w)
 	w->cut.raw = was.cut.raw;
 	w->runs = was.runs;
 	w->reruns = was.reruns;
-}
-
-void powercut_apart_free(struct powercut_walk *w)
-{
-	for (unsigned i = 0; i < w->apart.n; i++)
-		powercut_node_free_image(w->apart.one[i].n.im);
 }

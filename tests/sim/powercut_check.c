@@ -4,6 +4,7 @@
 #include "tests/sim/powercut_walk.h"
 
 #include "selector/choose.h"
+#include "tests/sim/check.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,21 @@ static const struct cut_content *slot_of(const struct powercut_image *im, int sl
 	return &im->disk[POWERCUT_A + slot];
 }
 
+/* NULL: no whole one. */
+static const struct bundles_release *release_in(const struct cut_content *slot)
+{
+	int r = powercut_view_content(slot);
+
+	return r == POWERCUT_NONE ? NULL : &powercut_release[r];
+}
+
+/* Notes what is wrong, if anything. */
+static void fail(struct powercut_walk *w, uint32_t i, const char *wrong)
+{
+	if (wrong != NULL)
+		powercut_walk_fail(w, i, "%s", wrong);
+}
+
 /* ---------------------------------------------------------------- the exception */
 
 uint8_t powercut_check_hurt(const struct powercut_walk *w, uint32_t i)
@@ -28,10 +44,8 @@ uint8_t powercut_check_hurt(const struct powercut_walk *w, uint32_t i)
 
 	for (int slot = 0; powercut_map_exact_first() && slot < POWERCUT_SLOTS; slot++) {
 		const struct cut_content *c = slot_of(w->node[i].im, slot);
-		bool bad = w->node[i].hurt >> slot & 1;
+		bool bad = w->node[i].hurt >> slot & 1 || cut_content_bad_of(c, 0) != 0;
 
-		for (unsigned k = 0; k < c->nbad; k++)
-			bad |= c->bad[k] < BDEV_ALIGN / CUT_SECTOR;
 		if (bad && powercut_first_shows(cut_content_page(c, 0)) != 0)
 			hurt |= 1u << slot;
 	}
@@ -46,25 +60,17 @@ static bool is_hurt(const struct powercut_walk *w, uint32_t i, int slot)
 /* ---------------------------------------------------------------- images */
 
 /* What the state calls whole is whole, byte for byte, and what it says that it is (I6, I7). */
-static void check_slot(struct powercut_walk *w, uint32_t i, const struct state *s, int slot)
+static void check_claim(struct powercut_walk *w, uint32_t i, const struct state *s, int slot)
 {
 	const struct cut_content *c = slot_of(w->node[i].im, slot);
 	const struct state_slot *t = &s->slot[slot];
-	int holds;
 
 	if (t->st != STATE_GOOD && !(t->st == STATE_TRIAL && t->tries > 0))
 		return;
 	if (!t->has_release &&
 	    (!powercut_view_mounts(c) || powercut_view_torn(c, is_hurt(w, i, slot)) >= 0))
 		return;
-	holds = powercut_view_content(c);
-	if (holds == POWERCUT_NONE)
-		powercut_walk_fail(w, i, "slot %c is %s, and holds no whole release", letter(slot),
-				   state_st_name(t->st));
-	else if (t->has_release && powercut_view_release(t->release) != holds)
-		powercut_walk_fail(w, i, "slot %c is %s as %s, and holds %s", letter(slot),
-				   state_st_name(t->st), t->version,
-				   powercut_release[holds].version);
+	fail(w, i, check_slot(s, slot, release_in(c)));
 }
 
 /* Something that boots is there, however the state reads (I5). */
@@ -96,13 +102,14 @@ void powercut_check_image(struct powercut_walk *w, uint32_t i)
 
 	powercut_view_read(&w->node[i].im->disk[POWERCUT_STATE], &v);
 	powercut_check_record(w, i, &v);
-	if (!v.found && !may_be_without(w, i))
-		powercut_walk_fail(w, i, "no valid record of the state is left");
+	if (!may_be_without(w, i))
+		fail(w, i, check_record(v.found ? STORE_FOUND : STORE_LOST));
 	check_candidate(w, i, &v);
 	if (!v.found)
 		return;
+	fail(w, i, check_floor(&v.s, 1));
 	for (int slot = 0; slot < POWERCUT_SLOTS; slot++)
-		check_slot(w, i, &v.s, slot);
+		check_claim(w, i, &v.s, slot);
 }
 
 /* ---------------------------------------------------------------- operations */
@@ -136,12 +143,8 @@ void powercut_check_op(struct powercut_walk *w, uint32_t i, enum powercut_progra
 	if (!v.found)
 		powercut_walk_fail(w, i, "slot %c is %s without a valid record of the state",
 				   letter(slot), verbs[op->kind & 3]);
-	else if (v.s.slot[slot].st != STATE_WRITING)
-		powercut_walk_fail(w, i, "slot %c is %s while the state says %s", letter(slot),
-				   verbs[op->kind & 3], state_st_name(v.s.slot[slot].st));
-	else if (!(v.writing[0] & v.writing[1] & 1u << slot))
-		powercut_walk_fail(w, i, "slot %c is %s, and one region does not say so",
-				   letter(slot), verbs[op->kind & 3]);
+	else
+		fail(w, i, check_touched(&v.s, v.writing, slot, verbs[op->kind & 3]));
 	if (program == POWERCUT_BOOT && v.found && v.s.rebuilt && has_tries(&v.s))
 		powercut_walk_fail(w, i,
 				   "slot %c is %s by itself while a slot of a rebuilt state "
@@ -172,6 +175,7 @@ uint8_t powercut_check_trials(struct powercut_walk *w, uint32_t from, const stru
 
 void powercut_check_entered(struct powercut_walk *w, uint32_t from, uint32_t to)
 {
+	static struct powercut_view v;
 	unsigned most = STATE_TRIES + (w->story->blind ? 0 : STATE_GRACE);
 	int slot = to == POWERCUT_WALK_NONE || w->node[to].run == NULL
 			   ? POWERCUT_NONE
@@ -184,14 +188,14 @@ void powercut_check_entered(struct powercut_walk *w, uint32_t from, uint32_t to)
 		powercut_walk_fail(w, from, "nobody knows which slot was entered");
 		return;
 	}
+	powercut_view_read(&w->node[to].im->disk[POWERCUT_STATE], &v);
 	holds = powercut_view_content(slot_of(w->node[to].im, slot));
 	w->node[to].runs = (int8_t)holds;
 	if (holds == POWERCUT_NONE && w->node[to].lost_all &&
 	    powercut_view_torn(slot_of(w->node[to].im, slot), is_hurt(w, to, slot)) >= 0)
 		w->torn++;
-	else if (holds == POWERCUT_NONE)
-		powercut_walk_fail(w, to, "slot %c is entered, and holds no whole release",
-				   letter(slot));
+	else
+		fail(w, to, check_entered(&v.s, slot, release_in(slot_of(w->node[to].im, slot))));
 	/* A state that is made anew gives every slot its tries; a lost region can take the last
 	 * charge with it. */
 	if (may_be_without(w, to))

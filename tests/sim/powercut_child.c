@@ -221,9 +221,7 @@ void powercut_child_begin(void)
 void powercut_child_end(void)
 {
 	close(starter.to);
-	close(starter.from);
 	waitpid(starter.pid, NULL, 0);
-	munmap(shared, sizeof(*shared));
 }
 
 static void send_page(unsigned disk, uint64_t page, const uint8_t *data, struct cut_page **next)

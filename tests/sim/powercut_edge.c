@@ -14,7 +14,6 @@
 void powercut_check_record(struct powercut_walk *w, uint32_t i, const struct powercut_view *v)
 {
 	struct powercut_node *n = &w->node[i];
-	uint64_t proven = 1;
 
 	n->found = v->found;
 	n->floor = 0;
@@ -31,8 +30,6 @@ void powercut_check_record(struct powercut_walk *w, uint32_t i, const struct pow
 		const struct state_slot *t = &v->s.slot[slot];
 
 		n->distance += t->retries > 0 ? 1u << t->retries : 0;
-		if (t->st == STATE_GOOD && t->sequence > proven)
-			proven = t->sequence;
 		if (t->st != STATE_TRIAL)
 			continue;
 		n->tries[slot] = t->tries;
@@ -41,9 +38,6 @@ void powercut_check_record(struct powercut_walk *w, uint32_t i, const struct pow
 		n->tried |= t->has_release && t->tries > 0 &&
 			    powercut_view_release(t->release) == POWERCUT_NEW;
 	}
-	if (v->s.floor > proven)
-		powercut_walk_fail(w, i, "the floor is %llu, and nothing above %llu is proven",
-				   (unsigned long long)v->s.floor, (unsigned long long)proven);
 }
 
 /* A boot settles the attempt that was under way, and charges its own: no other slot's tries,
@@ -90,10 +84,8 @@ static uint64_t floor_of(const struct cut_content *state, uint64_t off)
 	uint8_t first[CUT_SECTOR];
 	int r;
 
-	for (uint64_t at = 0; at < BDEV_ALIGN; at += CUT_SECTOR)
-		if (cut_content_is_bad(state, (off + at) / CUT_SECTOR))
-			return 0;
-	if (!powercut_map_is_header(cut_content_page(state, off / BDEV_ALIGN)))
+	if (cut_content_bad_of(state, off / BDEV_ALIGN) != 0 ||
+	    !powercut_map_is_header(cut_content_page(state, off / BDEV_ALIGN)))
 		return 0;
 	cut_content_get(state, off / CUT_SECTOR, first);
 	r = powercut_view_release(first + CELL_HEADER);

@@ -32,7 +32,7 @@ static void found(void *ctx, uint64_t hash, const struct cut_image *im)
 				   n.cut_at);
 		return;
 	}
-	n.im = powercut_node_must(calloc(1, sizeof(*n.im)));
+	n.im = cut_content_must(calloc(1, sizeof(*n.im)));
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		cut_image_put(im, i, &n.im->disk[i]);
 	powercut_node_add(a->w, &n);
@@ -73,7 +73,7 @@ static void reset_here(struct powercut_walk *w, uint32_t from, enum powercut_pro
 	n.program = program;
 	n.cut_at = (uint16_t)at;
 	n.cuts = (uint16_t)(w->node[from].cuts + 1);
-	n.im = powercut_node_must(calloc(1, sizeof(*n.im)));
+	n.im = cut_content_must(calloc(1, sizeof(*n.im)));
 	n.key = powercut_node_key_of(&n, powercut_cut_sample(&w->cut, CUT_IMAGE_ALL, n.im));
 	is = powercut_walk_find(w, n.key);
 	if (is == POWERCUT_WALK_NONE) {

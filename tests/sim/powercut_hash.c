@@ -19,19 +19,8 @@ enum class { CLASS_BAD = 0x100, CLASS_OTHER = 0x200 };
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
-	uint64_t z = a * 0x9e3779b97f4a7c15u + b * 0xd1342543de82ef95u + 0x632be59bd9b4e019u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-static uint64_t epoch; /* of the releases, which differ from story to story */
-
-void powercut_hash_begin(const struct powercut_story *s)
-{
-	epoch++;
-	powercut_map_begin(s);
+	return cut_content_mix(a * 0x9e3779b97f4a7c15u + b * 0xd1342543de82ef95u +
+			       0x632be59bd9b4e019u);
 }
 
 /* ---------------------------------------------------------------- sectors */
@@ -154,7 +143,7 @@ static unsigned mask_of(enum powercut_disk disk, uint64_t page, const uint8_t *d
 		unsigned mask;
 	} memo[MEMO / 16];
 	static const uint8_t blank[BDEV_ALIGN];
-	uint64_t key = mix(content, epoch << 40 | (uint64_t)disk << 32 | page);
+	uint64_t key = mix(content, (uint64_t)disk << 32 | page);
 	unsigned mask = MASK_ALL, at = (unsigned)(key % (MEMO / 16));
 
 	if (memo[at].key == key)
@@ -172,14 +161,10 @@ static unsigned mask_of(enum powercut_disk disk, uint64_t page, const uint8_t *d
 static unsigned class_of_raw(const uint8_t *data)
 {
 	static uint8_t first[BDEV_ALIGN];
-	static int of = -1;
 
-	if (of != powercut_release[POWERCUT_NEW].bundle) {
-		of = powercut_release[POWERCUT_NEW].bundle;
-		memset(first, 0, sizeof(first));
-		if (pread(of, first, sizeof(first), 0) < (ssize_t)CUT_SECTOR)
-			return 0;
-	}
+	if (first[0] == 0 && pread(powercut_release[POWERCUT_NEW].bundle, first, sizeof(first), 0) <
+				     (ssize_t)CUT_SECTOR)
+		return 0;
 	if (memcmp(data, first, 8) != 0)
 		return 1;
 	return memcmp(data, first, sizeof(first)) == 0 ? 2 : 3;
@@ -266,17 +251,6 @@ uint64_t powercut_hash_rings(const struct powercut_story *s, const struct powerc
 	return slots + mix(r->hash[newest], 0);
 }
 
-/* Which of its sectors cannot be read. */
-static unsigned bad_of(const struct cut_content *c, uint64_t page)
-{
-	unsigned bad = 0;
-
-	for (unsigned i = 0; i < c->nbad; i++)
-		if (c->bad[i] / SECTORS == page)
-			bad |= 1u << c->bad[i] % SECTORS;
-	return bad;
-}
-
 bool powercut_hash_is_blank(uint64_t content)
 {
 	static uint64_t blank;
@@ -323,7 +297,7 @@ uint64_t powercut_hash_clean(const struct cut_content *c, enum powercut_disk dis
 
 	for (uint64_t page = 0; page < PAGES(c->size); page++) {
 		const uint8_t *data = cut_content_page(c, page);
-		unsigned bad = bad_of(c, page);
+		unsigned bad = cut_content_bad_of(c, page);
 		enum powercut_page kind;
 		uint64_t content;
 

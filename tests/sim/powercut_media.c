@@ -18,11 +18,7 @@ static void make_folders(void)
 	static const char *const folders[] = { "staged", "staged/keelboot", "staged/keelboot/stage",
 					       "gone",	 "gone/keelboot",   "gone/keelboot/stage",
 					       "keys" };
-	static bool made;
 
-	if (made)
-		return;
-	made = true;
 	bundles_begin("powercut", true, folders, sizeof(folders) / sizeof(folders[0]));
 	atexit(bundles_end);
 }

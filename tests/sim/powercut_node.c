@@ -7,15 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void *powercut_node_must(void *p)
-{
-	if (p == NULL) {
-		fputs("powercut: out of memory\n", stderr);
-		exit(1);
-	}
-	return p;
-}
-
 void powercut_walk_fail(struct powercut_walk *w, uint32_t at, const char *fmt, ...)
 {
 	va_list ap;
@@ -32,11 +23,7 @@ void powercut_walk_fail(struct powercut_walk *w, uint32_t at, const char *fmt, .
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
-	uint64_t z = a * 0x9e3779b97f4a7c15u + b + 0x632be59bd9b4e019u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
+	return cut_content_mix(a * 0x9e3779b97f4a7c15u + b + 0x632be59bd9b4e019u);
 }
 
 /* Which slot runs, and whether its token is that of the attempt under way. */
@@ -61,29 +48,15 @@ uint64_t powercut_node_key_of(const struct powercut_node *n, uint64_t hash)
 	return mix(mix(hash, bits), run_key(n)) | 1;
 }
 
-static uint32_t *slot_of(const struct powercut_walk *w, uint64_t key)
-{
-	uint32_t at = (uint32_t)(key >> 8) & (w->index_size - 1);
-
-	while (w->index[at] != 0 && w->node[w->index[at] - 1].key != key)
-		at = (at + 1) & (w->index_size - 1);
-	return &w->index[at];
-}
-
 uint32_t powercut_walk_find(const struct powercut_walk *w, uint64_t key)
 {
-	return *slot_of(w, key) - 1; /* 0 becomes POWERCUT_WALK_NONE */
+	return set_find(&w->known, key);
 }
 
 void powercut_node_grow(struct powercut_walk *w)
 {
 	w->room = w->room == 0 ? 4096 : 2 * w->room;
-	w->node = powercut_node_must(realloc(w->node, w->room * sizeof(*w->node)));
-	free(w->index);
-	w->index_size = 4 * w->room;
-	w->index = powercut_node_must(calloc(w->index_size, sizeof(*w->index)));
-	for (uint32_t i = 0; i < w->n; i++)
-		*slot_of(w, w->node[i].key) = i + 1;
+	w->node = cut_content_must(realloc(w->node, w->room * sizeof(*w->node)));
 }
 
 void powercut_node_free_image(struct powercut_image *im)
@@ -97,7 +70,7 @@ void powercut_node_free_image(struct powercut_image *im)
 
 struct powercut_image *powercut_node_copy_image(const struct cut_disk *disk)
 {
-	struct powercut_image *im = powercut_node_must(calloc(1, sizeof(*im)));
+	struct powercut_image *im = cut_content_must(calloc(1, sizeof(*im)));
 
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		cut_content_copy(&im->disk[i], &disk[i].durable);
@@ -155,11 +128,46 @@ uint32_t powercut_node_add(struct powercut_walk *w, struct powercut_node *n)
 	w->node[at].next = POWERCUT_WALK_NONE;
 	w->node[at].nops = 0;
 	w->node[at].passes_hurt = powercut_check_hurt(w, at);
-	*slot_of(w, n->key) = at + 1;
+	set_add(&w->known, n->key, at);
 	w->images += !n->up;
 	powercut_queue_put(w, at);
 	powercut_check_image(w, at);
 	if (n->parent != POWERCUT_WALK_NONE)
 		powercut_check_edge(w, n->parent, at, n->program);
 	return at;
+}
+
+/* ---------------------------------------------------------------- in which order */
+
+/*
+ * Which node is looked at next: all those that n cuts lead to, before any that takes one more. A
+ * walk that is stopped has then seen every story with so many cuts, and knows how many.
+ */
+void powercut_queue_put(struct powercut_walk *w, uint32_t i)
+{
+	unsigned cuts = w->node[i].cuts < POWERCUT_LEVELS ? w->node[i].cuts : POWERCUT_LEVELS - 1;
+	struct powercut_level *l = &w->level[cuts];
+
+	if (l->n == l->room) {
+		l->room = l->room == 0 ? 256 : 2 * l->room;
+		l->node = cut_content_must(realloc(l->node, l->room * sizeof(*l->node)));
+	}
+	l->node[l->n++] = i;
+}
+
+/* A node that was found again with fewer cuts stands in two levels: once it was looked at, it is
+ * passed over. */
+uint32_t powercut_queue_next(struct powercut_walk *w)
+{
+	for (; w->at < POWERCUT_LEVELS; w->at++) {
+		struct powercut_level *l = &w->level[w->at];
+
+		while (l->done < l->n) {
+			uint32_t i = l->node[l->done++];
+
+			if (w->node[i].im != NULL)
+				return i;
+		}
+	}
+	return POWERCUT_WALK_NONE;
 }

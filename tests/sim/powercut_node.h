@@ -4,7 +4,6 @@
 #include "tests/sim/powercut_walk.h"
 
 /* p, or the end of the process when there is no memory. */
-void *powercut_node_must(void *p);
 /* The key of a node with this image, whose canonical hash is given. */
 uint64_t powercut_node_key_of(const struct powercut_node *n, uint64_t hash);
 /* The node itself, which is copied, when it is new; else the one that is there. Takes its image and

@@ -194,13 +194,10 @@ static unsigned build(const struct cut_image *im, const struct powercut_dirty *g
 {
 	const struct cut_content *c = &im->disk[g->disk]->durable;
 	uint8_t buf[BDEV_ALIGN];
-	unsigned bad = 0;
+	unsigned bad = cut_content_bad_of(c, g->page);
 
-	for (unsigned i = 0; i < POWERCUT_PAGE_SECTORS; i++) {
+	for (unsigned i = 0; i < POWERCUT_PAGE_SECTORS; i++)
 		cut_content_get(c, g->page * POWERCUT_PAGE_SECTORS + i, data + i * CUT_SECTOR);
-		if (c->nbad > 0 && cut_content_is_bad(c, g->page * POWERCUT_PAGE_SECTORS + i))
-			bad |= 1u << i;
-	}
 	for (unsigned k = 0; k < g->nplaces; k++) {
 		const struct cut_place *p = &im->place[g->place[k]];
 		uint8_t *at = data + p->off % BDEV_ALIGN;

@@ -67,19 +67,18 @@ static bool draw(struct powercut_walk *w, uint32_t at, const char *text)
 	return true;
 }
 
-static int no_such_way(const char *keys)
+static bool no_such_way(const char *keys)
 {
 	printf("%s does not come of that\n", keys);
-	return 2;
+	return false;
 }
 
-int powercut_replay(const struct powercut_story *s, const char *keys)
+bool powercut_replay(const struct powercut_story *s, const char *keys)
 {
 	static struct powercut_walk w;
 	uint32_t at = 0;
 	unsigned step = 1;
 	char *end;
-	bool bad;
 
 	powercut_walk_begin(&w, s);
 	w.loud = true;
@@ -102,9 +101,7 @@ int powercut_replay(const struct powercut_story *s, const char *keys)
 		powercut_walk_expand(&w, at);
 		rest(&w, step, at);
 	}
-	bad = w.violation[0] != '\0';
-	if (bad)
+	if (w.violation[0] != '\0')
 		printf("VIOLATION: %s\n", w.violation);
-	powercut_walk_end(&w);
-	return bad;
+	return w.violation[0] == '\0';
 }

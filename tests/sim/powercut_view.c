@@ -68,41 +68,38 @@ bool powercut_view_cell(const uint8_t *cell, unsigned region, unsigned index, ui
 	return true;
 }
 
-static bool page_is_bad(const struct cut_content *c, uint64_t page)
-{
-	for (unsigned i = 0; i < c->nbad; i++)
-		if (c->bad[i] / 8 == page)
-			return true;
-	return false;
-}
-
+/* Decoding each cell anew would take most of the time: only the newest is. */
 void powercut_view_read(const struct cut_content *state, struct powercut_view *v)
 {
-	static struct state s;
+	const uint8_t *newest = NULL;
+	unsigned region = 0, index = 0;
 
 	memset(v, 0, sizeof(*v));
 	v->blank = state->hash == 0;
 	for (unsigned r = 0; r < 2; r++) {
-		uint64_t newest = 0;
+		uint64_t most = 0;
 
 		for (unsigned i = 0; i < STORE_CELLS; i++) {
-			uint64_t page = STORE_REGION(r) / BDEV_ALIGN + i;
+			uint64_t page = STORE_REGION(r) / BDEV_ALIGN + i, seq, hash;
 			const uint8_t *cell = cut_content_page(state, page);
+			unsigned writing;
 
-			if (cell == NULL || page_is_bad(state, page) || !decode(cell, r, i, &s) ||
-			    s.seq <= newest)
+			if (cell == NULL || cut_content_bad_of(state, page) != 0 ||
+			    !powercut_hash_record(cell, cut_content_page_key(state, page), r, i,
+						  &seq, &hash, &writing) ||
+			    seq <= most)
 				continue;
-			newest = s.seq;
-			v->writing[r] = writing_in(&s);
-			if (s.seq <= v->seq)
+			most = seq;
+			v->writing[r] = writing;
+			if (seq <= v->seq)
 				continue;
-			v->found = true;
-			v->seq = s.seq;
-			v->s = s;
+			v->seq = seq;
+			newest = cell;
+			region = r;
+			index = i;
 		}
 	}
-	if (v->found)
-		v->hash = hash_state(&v->s, v->seq);
+	v->found = newest != NULL && decode(newest, region, index, &v->s);
 }
 
 int powercut_view_release(const uint8_t id[STATE_ID_LEN])
@@ -179,7 +176,7 @@ bool powercut_view_mounts(const struct cut_content *slot)
 {
 	uint8_t zero[CUT_SECTOR] = { 0 };
 
-	if (page_is_bad(slot, 0))
+	if (cut_content_bad_of(slot, 0) != 0)
 		return false;
 	for (unsigned i = 0; i < POWERCUT_RELEASES; i++) {
 		const struct bundles_release *r = &powercut_release[i];

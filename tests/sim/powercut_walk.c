@@ -84,7 +84,7 @@ static void expand_dark(struct powercut_walk *w, uint32_t i)
 		n = powercut_follow_dark(w, i, POWERCUT_UNKNOWN);
 		n.up = true;
 		n.reset = POWERCUT_UNKNOWN;
-		n.run = powercut_node_must(malloc(sizeof(r.run)));
+		n.run = cut_content_must(malloc(sizeof(r.run)));
 		*n.run = r.run;
 		n.trials = powercut_check_trials(w, i, &r.run);
 		next = ended(w, &n, POWERCUT_BOOT);
@@ -106,7 +106,7 @@ static uint32_t command(struct powercut_walk *w, uint32_t i, enum powercut_progr
 	n.reset = POWERCUT_UNKNOWN;
 	n.marked = program == POWERCUT_MARK_GOOD || w->node[i].marked;
 	n.switched = program == POWERCUT_SWITCH || w->node[i].switched;
-	n.run = powercut_node_must(malloc(sizeof(*n.run)));
+	n.run = cut_content_must(malloc(sizeof(*n.run)));
 	*n.run = *w->node[i].run;
 	return ended(w, &n, program);
 }
@@ -233,13 +233,12 @@ void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s
 {
 	struct powercut_node n = { .parent = POWERCUT_WALK_NONE, .program = POWERCUT_PROGRAMS };
 
-	memset(w, 0, sizeof(*w));
 	w->story = s;
 	cut_power_init(&w->power);
 	powercut_media_make(s);
 	powercut_child_begin();
-	powercut_hash_begin(s);
-	n.im = powercut_node_must(calloc(1, sizeof(*n.im)));
+	powercut_map_begin(s);
+	n.im = cut_content_must(calloc(1, sizeof(*n.im)));
 	powercut_media_first(s, n.im);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++) {
 		cut_disk_init(&w->disk[i], &w->power, n.im->disk[i].size);
@@ -271,17 +270,4 @@ void powercut_walk_run(struct powercut_walk *w)
 		powercut_end_settle(w);
 	if (w->violation[0] == '\0')
 		powercut_end_check(w);
-}
-
-void powercut_walk_end(struct powercut_walk *w)
-{
-	for (uint32_t i = 0; i < w->n; i++)
-		powercut_walk_leave(w, i);
-	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		cut_disk_free(&w->disk[i]);
-	powercut_child_end();
-	powercut_queue_free(w);
-	powercut_apart_free(w);
-	free(w->node);
-	free(w->index);
 }

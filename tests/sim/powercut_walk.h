@@ -7,8 +7,9 @@
 #pragma once
 
 #include "tests/sim/powercut_cut.h"
+#include "tests/sim/set.h"
 
-#define POWERCUT_WALK_NONE UINT32_MAX
+#define POWERCUT_WALK_NONE SET_NONE
 #define POWERCUT_NO_TRIAL  UINT8_MAX
 
 enum powercut_act {
@@ -103,8 +104,8 @@ struct powercut_walk {
 	struct powercut_node *node;
 	uint32_t n, room, done;
 	struct powercut_level level[POWERCUT_LEVELS];
-	unsigned at;		     /* the level that is being looked at: all before it are done */
-	uint32_t *index, index_size; /* hash table of keys, + 1 */
+	unsigned at;	  /* the level that is being looked at: all before it are done */
+	struct set known; /* nodes by their keys */
 	struct powercut_cut cut;
 	struct cut_power power;
 	struct cut_disk disk[POWERCUT_DISKS];
@@ -127,7 +128,6 @@ struct powercut_walk {
 };
 
 void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s);
-void powercut_walk_end(struct powercut_walk *w);
 /* To the fixpoint, or to the first violation. */
 void powercut_walk_run(struct powercut_walk *w);
 /* Looks at one node: its children are there afterwards. */
@@ -140,17 +140,15 @@ uint32_t powercut_walk_find(const struct powercut_walk *w, uint64_t key);
 void powercut_walk_fail(struct powercut_walk *w, uint32_t at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* powercut_queue.c: in which order nodes are looked at. */
+/* powercut_node.c: in which order nodes are looked at. */
 void powercut_queue_put(struct powercut_walk *w, uint32_t i);
 uint32_t powercut_queue_next(struct powercut_walk *w); /* POWERCUT_WALK_NONE: all were */
-void powercut_queue_free(struct powercut_walk *w);
 
 /* powercut_apart.c: offer a cut, whose classes are all there; play those that were kept. */
 void powercut_apart_offer(struct powercut_walk *w, const struct powercut_node *proto);
 void powercut_apart_play(struct powercut_walk *w);
 /* What a replay wanted to be drawn, which was offered; and the class that it is of. */
 void powercut_apart_replay(struct powercut_walk *w);
-void powercut_apart_free(struct powercut_walk *w);
 
 /* powercut_check.c: the invariants. */
 /* Of an image that a cut has left. */

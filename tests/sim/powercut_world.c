@@ -3,12 +3,9 @@
 #include "tests/sim/powercut_child.h"
 
 #include "cli/verbs.h"
-#include "initramfs/boot.h"
 #include "lib/log.h"
-#include "selector/store.h"
-#include "tests/sim/os_sim_int.h"
+#include "tests/sim/board.h"
 #include "update/apply/apply.h"
-#include "update/bundle/reader.h"
 
 #include <fcntl.h>
 #include <linux/watchdog.h>
@@ -18,7 +15,6 @@
 
 #define MIB (1ull << 20)
 
-static const char *const slot_dev[POWERCUT_SLOTS] = { POWERCUT_CHILD_A, POWERCUT_CHILD_B };
 static int apply_status;
 static struct powercut_result *world_result;
 static const struct powercut_story *story;
@@ -39,7 +35,7 @@ const char *powercut_world_conf(void)
 /* ---------------------------------------------------------------- what slots look like */
 
 /* As the disk reads now. */
-static bool mounts_now(unsigned slot)
+static bool mounts_now(int slot)
 {
 	struct cut_disk *d = &powercut_child_disk[POWERCUT_A + slot];
 	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
@@ -65,7 +61,7 @@ static void panic(void)
 	_exit(0);
 }
 
-static bool holds_update(unsigned slot)
+static bool holds_update(int slot)
 {
 	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
 	struct bdev *b = &powercut_child_disk[POWERCUT_A + slot].bdev;
@@ -74,95 +70,53 @@ static bool holds_update(unsigned slot)
 	       memcmp(block, powercut_release[POWERCUT_NEW].data, sizeof(block)) == 0;
 }
 
-static bool mounts(const char *dev)
+static bool mounts(int slot)
 {
-	for (unsigned i = 0; i < POWERCUT_SLOTS; i++) {
-		if (strcmp(dev, slot_dev[i]) != 0)
-			continue;
-		if (story->does == POWERCUT_PANICS && holds_update(i))
-			panic();
-		return mounts_now(i);
-	}
-	return true;
-}
-
-static void refresh_slots(void)
-{
-	for (unsigned i = 0; i < POWERCUT_SLOTS; i++)
-		os_sim_disk_type(POWERCUT_CHILD_DISK, 1 + i, mounts_now(i) ? "ext4" : "");
+	if (story->does == POWERCUT_PANICS && holds_update(slot))
+		panic();
+	return mounts_now(slot);
 }
 
 static void run_apply(void *ctx, const char *const *argv)
 {
 	(void)ctx;
 	apply_status = powercut_child_process(apply_main, argv);
-	refresh_slots();
+	board_look();
 }
 
 /* ---------------------------------------------------------------- the device */
 
-static void lay_out_disk(const struct powercut_story *s)
-{
-	struct os_sim_disk d = {
-		.name = POWERCUT_CHILD_DISK,
-		.path = "/devices/pci0000:00/0000:00:04.0/virtio1/block/" POWERCUT_CHILD_DISK,
-		.size = 64 * MIB,
-		.nparts = s->raw || s->data ? 4 : 3,
-		.part = { { .partlabel = "keelboot-state", .size = STORE_MIN_SIZE },
-			  { .partlabel = "root-a", .fstype = "ext4" },
-			  { .partlabel = "root-b", .fstype = "ext4" },
-			  { .partlabel = s->data ? "data" : "keelboot-stage",
-			    .fstype = s->data ? "ext4" : NULL,
-			    .size = 8 * MIB } },
-	};
-	struct os_sim_disk stick = {
-		.name = "kbsim1",
-		.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-1/host0/block/kbsim1",
-		.size = 64 * MIB,
-		.removable = true,
-	};
-
-	d.part[1].size = d.part[2].size = powercut_media_slot_size(s);
-	os_sim_disk(&d);
-	refresh_slots();
-	if (!s->stick)
-		return;
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	os_sim_disk(&stick);
-}
-
-/* The first sector of a raw stage partition, as far as the boot looks at it. */
-static void lay_out_raw(void)
+static void lay_out_disks(struct board *d)
 {
 	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
-	char text[READER_HEADER_LEN + 1];
 
-	if (bdev_read(&powercut_child_disk[POWERCUT_RAW].bdev, 0, block, sizeof(block)) != KB_OK ||
-	    !reader_header_is(block))
-		return;
-	memset(text, 'x', sizeof(text));
-	text[READER_HEADER_LEN] = '\0';
-	for (unsigned i = 0; i < 8 && block[i] != 0; i++)
-		text[i] = (char)block[i];
-	os_sim_file(POWERCUT_CHILD_RAW, text);
+	d->disk = board_disk(POWERCUT_CHILD_DISK, powercut_media_slot_size(story));
+	if (story->data)
+		d->disk.part[d->disk.nparts++] = (struct os_sim_part){ .partlabel = "data",
+								       .fstype = "ext4",
+								       .size = 8 * MIB };
+	if (story->raw)
+		d->disk.part[d->disk.nparts++] =
+			(struct os_sim_part){ .partlabel = "keelboot-stage", .size = 8 * MIB };
+	if (story->stick)
+		board_plug("kbsim1", NULL, 0);
+	if (story->raw &&
+	    bdev_read(&powercut_child_disk[POWERCUT_RAW].bdev, 0, block, sizeof(block)) == KB_OK)
+		board_raw(POWERCUT_CHILD_RAW, block);
 }
 
-static void lay_out_hardware(const struct powercut_job *j)
+static void lay_out_hardware(struct board *d, enum powercut_reset reset)
 {
-	struct os_wdt_info wdt = { .options = WDIOF_SETTIMEOUT | WDIOF_KEEPALIVEPING |
-					      WDIOF_MAGICCLOSE,
-				   .identity = "simulated" };
-
-	if (!j->story->blind) {
-		wdt.options |= WDIOF_CARDRESET;
-		wdt.bootstatus = j->reset == POWERCUT_CRASH ? WDIOF_CARDRESET : 0;
-		os_sim_file("/sys/module/pstore/parameters/backend", "ramoops\n");
-		os_sim_file("/sys/fs/pstore/.there", "");
-		os_sim_file("/dev/pmsg0", "");
-		if (j->reset == POWERCUT_CRASH || j->reset == POWERCUT_WARM)
-			os_sim_file("/sys/fs/pstore/pmsg-ramoops-0", "Keelboot was here\n");
+	d->watchdog = board_watchdog();
+	d->no_pstore = story->blind;
+	if (story->blind) {
+		d->watchdog.options &= ~(uint32_t)WDIOF_CARDRESET;
+		return;
 	}
-	os_sim_watchdog("/dev/watchdog0", &wdt);
+	d->watchdog.bootstatus = reset == POWERCUT_CRASH ? WDIOF_CARDRESET : 0;
+	os_sim_file("/dev/pmsg0", "");
+	if (reset == POWERCUT_CRASH || reset == POWERCUT_WARM)
+		os_sim_file("/sys/fs/pstore/pmsg-ramoops-0", "Keelboot was here\n");
 }
 
 static void lay_out(const struct powercut_job *j)
@@ -175,25 +129,20 @@ static void lay_out(const struct powercut_job *j)
 		.result = &apply_status,
 	};
 
+	static struct board d;
+
 	os_sim_reset();
 	os_sim_log_level(j->loud ? LOG_LEVEL_INFO : LOG_LEVEL_ERR);
-	os_sim_file("/proc/cmdline", "console=ttyS0 quiet\n");
-	os_sim_file("/proc/sysrq-trigger", "");
-	os_sim_file("/proc/sys/kernel/panic", "0\n");
-	os_sim_file("/proc/sys/kernel/printk_devkmsg", "ratelimit\n");
-	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
-	os_sim_file("/sys/class/block/loop0/size", "0\n");
-	os_sim_link("/sys/block/loop0", "../devices/virtual/block/loop0");
-	lay_out_hardware(j);
 	os_sim_bdev(POWERCUT_CHILD_STATE, &powercut_child_disk[POWERCUT_STATE].bdev);
 	os_sim_bdev(POWERCUT_CHILD_A, &powercut_child_disk[POWERCUT_A].bdev);
 	os_sim_bdev(POWERCUT_CHILD_B, &powercut_child_disk[POWERCUT_B].bdev);
-	lay_out_disk(j->story);
-	if (j->story->raw)
-		lay_out_raw();
-	os_sim_mounts(mounts);
-	for (unsigned i = 0; i < POWERCUT_SLOTS; i++)
-		os_sim_fs_file(slot_dev[i], "/sbin/init", NULL);
+	d = (struct board){ .slot = { POWERCUT_CHILD_A, POWERCUT_CHILD_B },
+			    .init = { "/sbin/init", "/sbin/init" },
+			    .mounts = mounts,
+			    .seen = mounts_now };
+	lay_out_disks(&d);
+	lay_out_hardware(&d, j->reset);
+	board_lay_out(&d);
 	os_sim_child(&apply);
 }
 
@@ -208,14 +157,9 @@ static void take_text(char *to, size_t size, const char *path)
 
 static void run_boot(struct powercut_result *out)
 {
-	static char *argv[] = { (char *)"/init", NULL };
-	static char *envp[] = { (char *)"HOME=/", NULL };
 	static struct boot b;
 
-	b.argv = argv;
-	b.envp = envp;
-	boot_recover(&b, boot(&b));
-	if (os_sim_ended() != OS_SIM_EXEC) {
+	if (board_boot(&b) != OS_SIM_EXEC) {
 		out->end = POWERCUT_REBOOT;
 		return;
 	}

@@ -9,6 +9,8 @@
 #include "selector/attempt.h"
 #include "selector/reset.h"
 #include "selector/state.h"
+#include "tests/sim/report.h"
+#include "tests/sim/set.h"
 
 #define SIM_SLOTS 3
 #define SIM_NONE  7u /* no slot, in three bits */
@@ -100,6 +102,14 @@ static inline enum sim_truth sim_truth_of(const struct sim_world *w, int slot)
 {
 	return (enum sim_truth)(w->truth[slot] & 7);
 }
+static inline bool sim_starts(enum sim_truth t)
+{
+	return t == SIM_WORK || t == SIM_HANG || t == SIM_LATE;
+}
+static inline bool sim_bootable(const struct state_slot *t)
+{
+	return t->st != STATE_EMPTY && t->st != STATE_WRITING;
+}
 void sim_world_set_truth(struct sim_world *w, int slot, enum sim_truth t);
 void sim_world_set_cell(struct sim_world *w, int slot, bool valid, unsigned release);
 /* As initramfs/ would find them: slots that preflight takes for mountable. */
@@ -143,19 +153,6 @@ void sim_boot_check(const struct sim_boot *b, const struct sim_world *before);
 /* True if, with no more faults, a working slot is reached. */
 bool sim_live(const struct sim_config *cfg, const struct sim_world *w);
 
-/* ---- selector_sim_set.c: sets of keys, emptied at each walk; all zero to begin with */
-
-struct sim_set {
-	uint64_t *keys;
-	size_t size, n;
-	unsigned walk;
-};
-
-uint64_t sim_set_key(const void *buf, size_t len);
-bool sim_set_has(struct sim_set *s, uint64_t key);
-/* False if it was there already. */
-bool sim_set_add(struct sim_set *s, uint64_t key);
-
 /* ---- selector_sim_after.c */
 
 /* All that may follow once b has booted a slot. */
@@ -175,14 +172,13 @@ void sim_walk_emit(const struct sim_world *w, const char *step);
 /* An invariant is broken in the world at hand. */
 void sim_walk_violate(const char *what, const struct sim_world *w);
 bool sim_walk_violated(void);
-/* Walks all. Returns false if an invariant broke, which was printed with its trace. */
-bool sim_walk(const struct sim_config *cfg, const struct sim_world *starts, unsigned n);
-/* Number of the walk under way, from 1: what a cache is good for. */
-extern unsigned sim_walk_number;
-/* Totals of all walks so far. */
-extern uint64_t sim_walk_states, sim_walk_transitions;
+/* Walks all, or until an invariant breaks, which is reported with its trace. */
+void sim_walk(const struct sim_config *cfg, const struct sim_world *starts, unsigned n,
+	      struct report_line *l);
+enum { SIM_WALK_STATES, SIM_WALK_TRANSITIONS }; /* numbers of the line */
 
 /* ---- selector_sim_story.c */
 
-/* Runs one story, or all with name NULL. Returns how many failed; *ran counts. */
-unsigned sim_story(const char *name, unsigned *ran);
+/* The name of a story; NULL: there are no more. */
+const char *sim_story_name(unsigned i);
+void sim_story_run(unsigned i, struct report_line *l);

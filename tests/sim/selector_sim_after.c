@@ -25,14 +25,10 @@ static void land(const struct sim_config *cfg, struct sim_world *w, const struct
 	sim_boot_land(cfg, w, &p);
 }
 
+/* Not the product's: this is what it is held against. */
 static bool is_trusted(const struct state_slot *t)
 {
 	return t->st == STATE_GOOD && t->streak < STATE_STREAK_LIMIT;
-}
-
-static bool starts(enum sim_truth t)
-{
-	return t == SIM_WORK || t == SIM_HANG || t == SIM_LATE;
 }
 
 /* A good slot beside this one that is trusted and starts. */
@@ -40,7 +36,7 @@ static bool has_fallback(const struct sim_config *cfg, const struct sim_world *w
 			 const struct state *s, int slot)
 {
 	for (int i = 0; i < cfg->nslots; i++)
-		if (i != slot && is_trusted(&s->slot[i]) && starts(sim_truth_of(w, i)))
+		if (i != slot && is_trusted(&s->slot[i]) && sim_starts(sim_truth_of(w, i)))
 			return true;
 	return false;
 }
@@ -270,13 +266,13 @@ static void check_run(const struct sim_boot *b, const struct sim_world *before, 
 /* True the first time that this is what a boot led to. */
 static bool is_new(const struct sim_boot *b, const struct sim_world *w, int k)
 {
-	static struct sim_set seen;
+	static struct set seen;
 	uint8_t bytes[sizeof(*w) + 2];
 
 	memcpy(bytes, w, sizeof(*w));
 	bytes[sizeof(*w)] = (uint8_t)k;
 	bytes[sizeof(*w) + 1] = (uint8_t)((b->a.token != 0) | (b->writes > 0) << 1);
-	return sim_set_add(&seen, sim_set_key(bytes, sizeof(bytes)));
+	return set_add(&seen, set_key(bytes, sizeof(bytes)), 0);
 }
 
 void sim_after(const struct sim_boot *b, const struct sim_world *before)

@@ -48,7 +48,7 @@ static void put_cells(const struct sim_config *cfg, const struct sim_world *w, s
 static void rebuild(const struct sim_config *cfg, const struct sim_world *w, struct state *s)
 {
 	static struct {
-		unsigned walk;
+		bool known;
 		struct sim_state p;
 	} cache[1u << 15];
 	choose_mask mountable = sim_world_mountable(cfg, w);
@@ -60,7 +60,7 @@ static void rebuild(const struct sim_config *cfg, const struct sim_world *w, str
 	for (int i = 0; i < SIM_SLOTS; i++)
 		key = key << 4 | w->truth[i] >> 3;
 	key &= (1u << 15) - 1;
-	if (cache[key].walk != sim_walk_number) {
+	if (!cache[key].known) {
 		bdev_sim_init(&d, STORE_MIN_SIZE);
 		if (store_load(&st, &d.bdev, s, &found) != KB_OK)
 			abort();
@@ -68,7 +68,7 @@ static void rebuild(const struct sim_config *cfg, const struct sim_world *w, str
 		if (store_rebuild(&st, cfg->nslots, mountable, s) != KB_OK)
 			abort();
 		bdev_sim_free(&d);
-		cache[key].walk = sim_walk_number;
+		cache[key].known = true;
 		sim_world_pack(cfg, s, &cache[key].p);
 	}
 	sim_world_unpack(cfg, &cache[key].p, s);
@@ -294,16 +294,6 @@ void sim_boot_run(struct sim_boot *b)
 
 /* ---- what a boot must have kept to */
 
-static bool is_bootable(const struct state_slot *t)
-{
-	return t->st != STATE_EMPTY && t->st != STATE_WRITING;
-}
-
-static bool starts(enum sim_truth t)
-{
-	return t == SIM_WORK || t == SIM_HANG || t == SIM_LATE;
-}
-
 /* A boot that has nothing to tell must not write. */
 static void check_quiet(const struct sim_boot *b, const struct sim_world *before)
 {
@@ -345,10 +335,10 @@ void sim_boot_check(const struct sim_boot *b, const struct sim_world *before)
 	for (int i = 0; i < b->cfg->nslots; i++) {
 		enum sim_truth t = sim_truth_of(before, i);
 
-		if (!is_bootable(&b->settled.slot[i]))
+		if (!sim_bootable(&b->settled.slot[i]))
 			continue;
 		any = any || (t != SIM_NOTHING && t != SIM_PART);
-		mounts = mounts || starts(t);
+		mounts = mounts || sim_starts(t);
 	}
 	if (!any)
 		sim_walk_violate("I5: no candidate is left", before);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static struct sim_set live;
+static struct set live;
 
 /* Only these decide about what is to come. */
 static uint64_t key_of(const struct sim_world *w)
@@ -14,12 +14,7 @@ static uint64_t key_of(const struct sim_world *w)
 	memcpy(bytes, &w->new, sizeof(w->new));
 	memcpy(bytes + sizeof(w->new), w->truth, sizeof(w->truth));
 	bytes[sizeof(bytes) - 1] = w->event;
-	return sim_set_key(bytes, sizeof(bytes));
-}
-
-static bool is_bootable(const struct state_slot *t)
-{
-	return t->st != STATE_EMPTY && t->st != STATE_WRITING;
+	return set_key(bytes, sizeof(bytes));
 }
 
 /* Nothing tells that a good slot hangs, and it is not counted: then it may stay, and `keelboot
@@ -40,7 +35,7 @@ static bool has_working(const struct sim_config *cfg, const struct state *s,
 			const struct sim_world *w)
 {
 	for (int i = 0; i < cfg->nslots; i++)
-		if (sim_truth_of(w, i) == SIM_WORK && is_bootable(&s->slot[i]))
+		if (sim_truth_of(w, i) == SIM_WORK && sim_bootable(&s->slot[i]))
 			return true;
 	return false;
 }
@@ -55,7 +50,7 @@ bool sim_live(const struct sim_config *cfg, const struct sim_world *w)
 	for (b.w = *w; n < 100; b.w.event = SIM_CRASH) {
 		uint64_t key = key_of(&b.w);
 
-		if (sim_set_has(&live, key))
+		if (set_find(&live, key) != SET_NONE)
 			break;
 		path[n++] = key;
 		b.cfg = cfg;
@@ -75,6 +70,6 @@ bool sim_live(const struct sim_config *cfg, const struct sim_world *w)
 			(void)sim_after_report(&b, &b.w, &committed);
 	}
 	for (unsigned i = 0; i < n && n < 100; i++)
-		(void)sim_set_add(&live, path[i]);
+		(void)set_add(&live, path[i], 0);
 	return n < 100;
 }

@@ -118,33 +118,16 @@ void sim_world_unpack(const struct sim_config *cfg, const struct sim_state *p, s
 	}
 }
 
-/* True once for most of the states that were asked for before: they need not be asked again. */
-static bool was_seen(const struct sim_state *p)
-{
-	static struct sim_state seen[1u << 16];
-	uint64_t a, h;
-
-	memcpy(&a, p, 8);
-	h = a * 0xff51afd7ed558ccdu;
-	memcpy(&a, (const uint8_t *)p + 8, 8);
-	h = (h ^ h >> 32 ^ a) * 0xff51afd7ed558ccdu;
-	memcpy(&a, (const uint8_t *)p + sizeof(*p) - 8, 8);
-	h = (h ^ h >> 32 ^ a) * 0xff51afd7ed558ccdu >> 48;
-	if (memcmp(&seen[h], p, sizeof(*p)) == 0)
-		return true;
-	seen[h] = *p;
-	return false;
-}
-
 bool sim_world_codec_holds(const struct sim_config *cfg, const struct state *s)
 {
+	static struct set seen;
 	struct sim_state want, got;
 	char text[STATE_PAYLOAD_MAX];
 	struct state back;
 	size_t len;
 
 	sim_world_pack(cfg, s, &want);
-	if (was_seen(&want))
+	if (!set_add(&seen, set_key(&want, sizeof(want)), 0))
 		return true;
 	if (state_encode(s, text, sizeof(text), &len) != KB_OK ||
 	    state_decode(&back, text, len, STATE_FORMAT) != KB_OK)

@@ -12,11 +12,10 @@
 
 #include "tests/unit/states.h"
 
-#include "initramfs/boot.h"
 #include "lib/log.h"
 #include "selector/store.h"
 #include "tests/sim/bdev_sim.h"
-#include "tests/sim/os_sim.h"
+#include "tests/sim/board.h"
 #include "tests/sim/trace.h"
 
 #include <linux/watchdog.h>
@@ -42,26 +41,14 @@ static struct machine {
 
 static inline void machine_defaults(void)
 {
-	static const struct os_sim_disk vda = {
-		.name = "vda",
-		.path = VDA_PATH,
-		.size = 512 * MIB,
-		.nparts = 4,
-		.part = { { .partlabel = "keelboot-state", .size = 16 * MIB },
-			  { .partlabel = "root-a", .size = 64 * MIB, .fstype = "ext4" },
-			  { .partlabel = "root-b", .size = 64 * MIB, .fstype = "ext4" },
-			  { .partlabel = "data", .size = 64 * MIB, .fstype = "ext4" } },
-	};
-
 	machine.cmdline = "console=ttyS0 quiet\n";
 	machine.conf = "[system]\ncompatible=trace\n";
 	machine.init[0] = machine.init[1] = "/sbin/init";
-	machine.watchdog = (struct os_wdt_info){
-		.options =
-			WDIOF_SETTIMEOUT | WDIOF_KEEPALIVEPING | WDIOF_MAGICCLOSE | WDIOF_CARDRESET,
-		.identity = "i6300ESB timer",
-	};
-	machine.disk = vda;
+	machine.watchdog = board_watchdog();
+	machine.disk = board_disk("vda", 64 * MIB);
+	machine.disk.part[0].size = 16 * MIB;
+	machine.disk.part[machine.disk.nparts++] =
+		(struct os_sim_part){ .partlabel = "data", .size = 64 * MIB, .fstype = "ext4" };
 }
 
 static inline void machine_set_up(void)
@@ -156,33 +143,23 @@ void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn,
 
 static inline void machine_lay_out(void)
 {
-	static const char *const dev[2] = { SLOT_A_DEV, SLOT_B_DEV };
+	const struct board d = {
+		.cmdline = machine.cmdline,
+		.disk = machine.disk,
+		.slot = { SLOT_A_DEV, SLOT_B_DEV },
+		.init = { machine.init[0], machine.init[1] },
+		.watchdog = machine.watchdog,
+		.no_pstore = machine.no_pstore,
+		.no_disk = machine.no_disk,
+		.no_watchdog = machine.no_watchdog,
+	};
 
-	os_sim_file("/proc/cmdline", machine.cmdline);
-	os_sim_file("/proc/sysrq-trigger", "");
-	os_sim_file("/proc/sys/kernel/panic", "0\n");
 	os_sim_file("/proc/sys/kernel/panic_on_oops", "0\n");
-	os_sim_file("/proc/sys/kernel/printk_devkmsg", "ratelimit\n");
-	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
-	os_sim_file("/sys/class/block/loop0/size", "0\n");
-	os_sim_link("/sys/block/loop0", "../devices/virtual/block/loop0");
-	if (!machine.no_pstore) {
-		os_sim_file("/sys/module/pstore/parameters/backend", "ramoops\n");
-		os_sim_file("/sys/fs/pstore/.there", "");
-	}
-	if (!machine.no_watchdog)
-		os_sim_watchdog("/dev/watchdog0", &machine.watchdog);
-	if (!machine.no_disk)
-		os_sim_disk(&machine.disk);
+	board_lay_out(&d);
 	if (!machine.no_state_bdev)
 		os_sim_bdev(STATE_DEV, &machine.state.bdev);
-	for (unsigned i = 0; i < 2; i++) {
-		if (machine.init[i] != NULL)
-			os_sim_fs_file(dev[i], machine.init[i], NULL);
-	}
 }
 
-/* Process 1, as main() in init.c has it. */
 static inline enum os_sim_end machine_boot(void)
 {
 	static char *argv[] = { (char *)"/init", (char *)"single", NULL };
@@ -192,8 +169,7 @@ static inline enum os_sim_end machine_boot(void)
 	memset(&machine.boot, 0, sizeof(machine.boot));
 	machine.boot.argv = argv;
 	machine.boot.envp = envp;
-	boot_recover(&machine.boot, boot(&machine.boot));
-	return os_sim_ended();
+	return board_boot(&machine.boot);
 }
 
 /* Where in the trace the first line that begins with prefix stands; fails without one. */

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+__attribute__((format(printf, 1, 2))) static const char *wrong(const char *fmt, ...)
+{
+	static char why[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	return why;
+}
+
+const char *check_record(enum store_finding found)
+{
+	return found == STORE_FOUND ? NULL : "no valid record of the state is left";
+}
+
+static bool is_named(const struct state_slot *t, const struct bundles_release *holds)
+{
+	return !t->has_release ||
+	       (t->sequence == holds->sequence && memcmp(t->release, holds->id, STATE_ID_LEN) == 0);
+}
+
+static const char *check_content(const struct state *s, int slot, const char *is,
+				 const struct bundles_release *holds)
+{
+	const struct state_slot *t = &s->slot[slot];
+
+	if (holds == NULL)
+		return wrong("slot %c is %s, and holds no whole release", state_slot_letter(slot),
+			     is);
+	if (is_named(t, holds))
+		return NULL;
+	return wrong("slot %c is %s as release %llu, and holds %llu", state_slot_letter(slot), is,
+		     (unsigned long long)t->sequence, (unsigned long long)holds->sequence);
+}
+
+const char *check_slot(const struct state *s, int slot, const struct bundles_release *holds)
+{
+	const struct state_slot *t = &s->slot[slot];
+
+	if (t->st == STATE_EMPTY || t->st == STATE_WRITING)
+		return NULL;
+	return check_content(s, slot, state_st_name(t->st), holds);
+}
+
+const char *check_entered(const struct state *s, int slot, const struct bundles_release *holds)
+{
+	return check_content(s, slot, "entered", holds);
+}
+
+const char *check_touched(const struct state *s, const unsigned writing[2], int slot,
+			  const char *verb)
+{
+	if (s->slot[slot].st != STATE_WRITING)
+		return wrong("slot %c is %s while the state says %s", state_slot_letter(slot), verb,
+			     state_st_name(s->slot[slot].st));
+	if (!(writing[0] & writing[1] & 1u << slot))
+		return wrong("slot %c is %s, and one region does not say so",
+			     state_slot_letter(slot), verb);
+	return NULL;
+}
+
+const char *check_floor(const struct state *s, uint64_t least)
+{
+	uint64_t proven = least;
+
+	for (unsigned i = 0; i < s->nslots; i++)
+		if (s->slot[i].st == STATE_GOOD && s->slot[i].sequence > proven)
+			proven = s->slot[i].sequence;
+	return s->floor <= proven ? NULL
+				  : wrong("the floor is %llu, and nothing above %llu is proven",
+					  (unsigned long long)s->floor, (unsigned long long)proven);
+}

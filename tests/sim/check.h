@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What must hold of a device wherever it stands, whatever went wrong before: each rule once, for
+ * all simulations. NULL: it holds; else what does not, until the next call. I5 to I7 are those of
+ * docs/PROOF.md.
+ */
+#pragma once
+
+#include "selector/store.h"
+#include "tests/sim/bundles.h"
+
+/* A record of the state is there (I5). */
+const char *check_record(enum store_finding found);
+
+/* What the state calls good, bad or a trial holds the release that the state names (I6, I7). holds:
+ * to the byte; NULL: none. */
+const char *check_slot(const struct state *s, int slot, const struct bundles_release *holds);
+
+/* What is entered is whole, and is what the state says (I6). */
+const char *check_entered(const struct state *s, int slot, const struct bundles_release *holds);
+
+/* A slot is written, zeroed or discarded only while the newest record says `writing`; and, with
+ * both, those of both regions do (I6). verb: "written". */
+const char *check_touched(const struct state *s, const unsigned writing[2], int slot,
+			  const char *verb);
+
+/* The floor is not above what was proven on this device (I7). least: what it began with. */
+const char *check_floor(const struct state *s, uint64_t least);
