@@ -27,12 +27,6 @@ static void add_garbage(struct filecut_image *im, const char *path)
 	filecut_image_add_file(im, path, false, filecut_image_blob(garbage, sizeof(garbage)));
 }
 
-static void staged(struct state *s, bool other)
-{
-	s->staged = (struct state_staged){ .source = STATE_SRC_DATA };
-	memcpy(s->staged.release, filecut_world_release(other), STATE_ID_LEN);
-}
-
 static void make_factory(struct filecut_image *im)
 {
 	struct state s;
@@ -46,7 +40,7 @@ static void make_replace(struct filecut_image *im)
 	struct state s;
 
 	filecut_world_fresh(&s);
-	staged(&s, true);
+	filecut_world_stage(&s, true);
 	filecut_world_state(im, &s);
 	add_folders(im);
 	filecut_image_add_file(im, filecut_world_path(true), false, filecut_world_bundle(true));
@@ -69,7 +63,7 @@ static void decayed(struct filecut_image *im, uint8_t fails)
 	struct state s;
 
 	filecut_world_fresh(&s);
-	staged(&s, false);
+	filecut_world_stage(&s, false);
 	s.staged.fails = fails;
 	filecut_world_state(im, &s);
 	add_folders(im);
@@ -91,13 +85,8 @@ static void make_trial(struct filecut_image *im)
 	struct state s;
 
 	filecut_world_fresh(&s);
-	staged(&s, false);
-	s.slot[1].st = STATE_TRIAL;
-	s.slot[1].tries = 2;
-	s.slot[1].has_release = true;
-	s.slot[1].sequence = 3;
-	memcpy(s.slot[1].release, filecut_world_release(false), STATE_ID_LEN);
-	state_set_text(s.slot[1].version, "3.0");
+	filecut_world_stage(&s, false);
+	filecut_world_in_b(&s, STATE_TRIAL);
 	s.pref = s.open = 1;
 	filecut_world_state(im, &s);
 	add_folders(im);

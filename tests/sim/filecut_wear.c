@@ -112,30 +112,15 @@ static const struct {
 	{ "`status`, `history`, `doctor`", TRIAL, { .cmd = doctor }, 0, ANY },
 };
 
-static void fill_slot(struct state_slot *t, enum state_st st)
-{
-	t->st = st;
-	t->tries = st == STATE_TRIAL ? STATE_TRIES - 1 : 0;
-	t->grace = STATE_GRACE;
-	t->ever_good = st == STATE_GOOD;
-	t->has_release = true;
-	t->sequence = 3;
-	memcpy(t->release, filecut_world_release(false), STATE_ID_LEN);
-	state_set_text(t->version, "3.0");
-}
-
 static void make_state(enum before b, struct state *s)
 {
-	bool staged = b == STAGED || b == TRIAL;
-
 	filecut_world_fresh(s);
-	if (staged) {
-		s->staged.source = STATE_SRC_DATA;
-		memcpy(s->staged.release, filecut_world_release(false), STATE_ID_LEN);
-	}
+	if (b == STAGED || b == TRIAL)
+		filecut_world_stage(s, false);
 	if (b == FRESH || b == STAGED)
 		return;
-	fill_slot(&s->slot[1], b == TRIAL ? STATE_TRIAL : STATE_GOOD);
+	filecut_world_in_b(s, b == TRIAL ? STATE_TRIAL : STATE_GOOD);
+	s->slot[1].grace = STATE_GRACE;
 	if (b == BADSPARE) {
 		s->slot[1].st = STATE_BAD;
 		memcpy(s->slot[1].release, filecut_world_release(true), STATE_ID_LEN);

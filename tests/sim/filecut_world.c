@@ -101,6 +101,25 @@ void filecut_world_fresh(struct state *s)
 	s->last = s->pref = 0;
 }
 
+void filecut_world_stage(struct state *s, bool other)
+{
+	s->staged = (struct state_staged){ .source = STATE_SRC_DATA };
+	memcpy(s->staged.release, releases[other].r.id, STATE_ID_LEN);
+}
+
+void filecut_world_in_b(struct state *s, enum state_st st)
+{
+	struct state_slot *t = &s->slot[1];
+
+	t->st = st;
+	t->tries = st == STATE_TRIAL ? STATE_TRIES - 1 : 0;
+	t->ever_good = st == STATE_GOOD;
+	t->has_release = true;
+	t->sequence = releases[0].r.sequence;
+	memcpy(t->release, releases[0].r.id, STATE_ID_LEN);
+	state_set_text(t->version, releases[0].r.version);
+}
+
 static void add_cells(struct filecut_image *im, int fd)
 {
 	off_t at = 0;

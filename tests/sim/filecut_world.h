@@ -29,6 +29,9 @@ void filecut_world_state(struct filecut_image *im, struct state *s);
 void filecut_world_cells(struct filecut_image *im);
 /* Slot a is good and runs 1.0, slot b is empty. */
 void filecut_world_fresh(struct state *s);
+/* The release is staged; slot b holds the new one. */
+void filecut_world_stage(struct state *s, bool other);
+void filecut_world_in_b(struct state *s, enum state_st st);
 
 /* Makes the folder what im says, and fs a model of it. */
 void filecut_world_put(const struct filecut_image *im, struct filecut_fs *fs, size_t block);
