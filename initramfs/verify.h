@@ -9,10 +9,11 @@
  * is a trial and [system] verify-slot=boot, and always when it names a dm-verity root hash:
  * b->manifest is what it answered, with verity 0 when it was not asked.
  *
- * KB_OK: the slot may be tried. KB_EFORMAT: it may not; reason (STATE_STR_MAX + 1 bytes) says why.
- * One whose manifest is lost may have had a root hash, and may not be tried. A slot that is not
- * trusted any more passes as it is, as slot_despite() tells, unless verify-slot=always: better than
- * nothing; only a root hash that somebody signed is one that it needs. With
- * a root hash, count=auto and nothing that tells a panic, b->attempt counts good slots from now on.
+ * KB_OK: the slot may be tried. KB_ECHECK: it may not, but may as a last resort. KB_EFORMAT: it may
+ * not at all (verify-slot=always). reason (STATE_STR_MAX + 1 bytes) says why. A slot whose manifest
+ * is lost may have had a root hash, so it may not be tried either.
+ *
+ * A last resort that fails here passes all the same, unless verify-slot=always: slot_despite() notes
+ * why. It is mounted without dm-verity: nobody signed a root hash that it needs.
  */
 enum kb_err verify_manifest(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
