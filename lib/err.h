@@ -2,9 +2,8 @@
 /*
  * Every way in which something can fail, and what that means for the boot.
  *
- * The rule behind the right-hand column: an update may fail, a slot may fail, the boot may not. The
- * one switch that turns these into recovery is boot_recover() in initramfs/boot.c; it has no
- * default, so that a new code has to be given a meaning there.
+ * The rule behind the right-hand column: an update may fail, a slot may fail, the boot may not. How
+ * long a boot that failed waits before it restarts is in recover_delay_s() of initramfs/boot.c.
  */
 #pragma once
 
