@@ -114,12 +114,16 @@ enum kb_err boot(struct boot *b)
 	return err;
 }
 
-/* Longer where time, or a person with a stick, may cure it. */
+/*
+ * It only spaces the restarts: nothing is looked for meanwhile, and what a person plugs in is for
+ * the next boot. Longer where a mount failed, in mount_early() or in root_enter(), or a disk did
+ * not answer there: nothing has waited for that yet, and the next boot may find it otherwise.
+ */
 static unsigned recover_delay_s(enum kb_err err)
 {
 	if (err == KB_ENODEV) /* from find_devices(), which has waited already */
 		return 1;
-	if (err == KB_ETIMEDOUT || err == KB_EMOUNT || err == KB_ECHECK || err == KB_ENOENT)
+	if (err == KB_EMOUNT || err == KB_ENOENT || err == KB_ETIMEDOUT)
 		return 30;
 	return 5;
 }
