@@ -5,8 +5,10 @@
 #include "selector/state.h"
 
 enum choose_tier {
-	CHOOSE_ONESHOT,	    /* somebody asked for it, for one boot */
-	CHOOSE_RETRY,	    /* the preferred slot, which lost its trust, gets one more chance */
+	CHOOSE_ONESHOT, /* somebody asked for it, for one boot */
+	/* One more chance: for the preferred slot, which lost its trust; or for any that waits no
+	 * longer, a bad one too, where all slots that are fit are in doubt. */
+	CHOOSE_RETRY,
 	CHOOSE_NORMAL,	    /* a trial with tries, or a trusted good slot */
 	CHOOSE_LAST_RESORT, /* nothing better is left: after a growing delay, each slot in turn */
 };
@@ -22,11 +24,11 @@ struct choose_list {
 };
 
 /*
- * All candidates of a settled state, best first: the oneshot; the preferred slot, if it lost its
- * trust and its wait is over (state_is_due()); then, in the order preferred, last,
- * others, trials with tries and good slots below the streak limit; then as last resort every other
- * slot that is neither empty nor writing, in turn, beginning behind s->lr (before there is one, in
- * the same order as the others). A slot stands in it at most twice (as oneshot and by itself).
+ * All candidates of a settled state, best first: the oneshot; retries, whose wait is over
+ * (state_is_due()); then, in the order preferred, last, others, trials with tries and good slots
+ * below the streak limit; then as last resort every other slot that is neither empty nor writing,
+ * in turn, beginning behind s->lr (before there is one, in the same order as the others). A slot
+ * stands in it at most twice (as oneshot and by itself).
  */
 void choose_candidates(const struct state *s, struct choose_list *out);
 
