@@ -43,13 +43,15 @@ static void load_command_line(struct boot *b)
 		b->cmdline[len - 1] = '\0';
 }
 
-/* The kernel gives words that it does not know to init: as arguments, or as its environment. */
-static void read_command_line(struct boot *b)
+/* Once more, for the keys that system.conf lets count. */
+static void heed_command_line(struct boot *b)
 {
 	static char *argv[] = { (char *)"init", NULL };
 	static char *envp[] = { (char *)"HOME=/", (char *)"TERM=linux", NULL };
 
 	cmdline_parse_heeded(&b->cmd, b->cmdline, b->conf.command_line);
+	/* The kernel gives words that it does not know to init: as arguments, or as its
+	 * environment. */
 	if (strcmp(b->conf.command_line, "all") != 0) {
 		b->argv = argv;
 		b->envp = envp;
@@ -103,14 +105,15 @@ void settings_read(struct boot *b)
 
 	bootlog_open();
 	load_command_line(b);
+	/* Only for the log, which reading system.conf needs; heed_command_line() is what counts. */
 	cmdline_parse(&b->cmd, b->cmdline);
-	set_log(&b->cmd); /* also for what system.conf may have to be told */
+	set_log(&b->cmd);
 	log_info("Keelboot " KB_VERSION);
 	conf_load(&b->conf, "", &found, NULL, NULL);
 	if (!found)
 		log_warn("no system.conf in the initramfs; the defaults are used");
 	look_at_keys(b);
-	read_command_line(b);
+	heed_command_line(b);
 	merge(b);
 	set_panic(b);
 	shell_look(b);

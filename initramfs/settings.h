@@ -6,7 +6,8 @@
 
 /*
  * Sends the log to the kernel and the consoles and fills b->cmdline, b->cmd and b->conf; where both
- * can say something, b->conf has what the command line says. Also b->media and b->root. Cannot
+ * can say something, b->conf has what the command line says. Also b->sources, b->root, b->keys and
+ * b->shell; where command-line= leaves keys out, b->argv and b->envp are the default ones. Cannot
  * fail: what is bad there is warned of, and the default is used. Makes a kernel panic restart the
  * machine unless the command line says otherwise.
  */
