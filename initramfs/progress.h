@@ -3,7 +3,7 @@
  * What keelboot-apply says of its progress, as process 1 hears it. PURE. The process at the other
  * end reads a stranger's bundle, so nothing that it says is believed beyond "it moved": phases only
  * go forward, numbers only grow; another bundle begins anew, so many times as there may be bundles.
- * update/apply/apply.h has the lines.
+ * update/wire/apply_wire.h has the lines.
  */
 #pragma once
 
