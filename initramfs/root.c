@@ -18,7 +18,7 @@ struct root root_settings(const struct conf *conf, const struct cmdline *cmd)
 		.init = { cmd->init[0] != '\0' ? cmd->init : conf->init, conf->init, "/sbin/init" },
 		.fstype = cmd->rootfstype[0] != '\0' ? cmd->rootfstype : conf->fstype,
 		.options = cmd->rootflags[0] != '\0' ? cmd->rootflags : conf->mount_options,
-		.check_timeout_s = conf->hook_timeout_s,
+		.hook_timeout_s = conf->hook_timeout_s,
 		.protect = conf->slots == CONF_SLOTS_READONLY,
 	};
 }
@@ -78,7 +78,7 @@ const char *root_without_driver(const struct root *r, const char *probed)
 	return usual[0];
 }
 
-static enum kb_err check(const struct root *r, char *reason)
+static enum kb_err find_init_and_run_hooks(const struct root *r, char *reason)
 {
 	const char *wanted = r->init[0];
 	const char *init = find_init(r);
@@ -93,7 +93,7 @@ static enum kb_err check(const struct root *r, char *reason)
 		log_warn("root: init=%s cannot be started here; %s is", wanted, init);
 	if (r->env == NULL)
 		return KB_OK;
-	return hook_run_dir("post-mount", r->env, r->check_timeout_s, reason);
+	return hook_run_dir("post-mount", r->env, r->hook_timeout_s, reason);
 }
 
 /* A file system of a type that is known, or else of one of the usual types. */
@@ -181,7 +181,7 @@ enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype
 		snprintf(reason, STATE_STR_MAX + 1, "no mount: %.36s", err_text(err));
 		return KB_EMOUNT;
 	}
-	err = check(r, reason);
+	err = find_init_and_run_hooks(r, reason);
 	if (err == KB_OK)
 		return KB_OK;
 	if (os_umount(ROOT_DIR) != KB_OK)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A slot's root file system: mounted read-only, checked, and entered. */
+/* A slot's root file system: mounted read-only, its post-mount hooks run, and entered. */
 #pragma once
 
 #include "hooks/hook.h"
@@ -13,8 +13,8 @@ struct root {
 	const char *fstype;  /* "": as the prober says */
 	const char *options; /* of the mount; "": none */
 	bool protect;	     /* slots are write-protected before they are mounted */
-	unsigned check_timeout_s;
-	const struct hook_env *env; /* what the post-mount checks are told; NULL: none are run */
+	unsigned hook_timeout_s;
+	const struct hook_env *env; /* of the post-mount hooks; NULL: none are run */
 	bool writable;		    /* only for a root that is no slot: keelboot.enable=0 rw */
 };
 
@@ -29,7 +29,7 @@ const char *root_without_driver(const struct root *r, const char *fstype);
 
 /*
  * Mounts dev of type fstype on ROOT_DIR, read-only unless r->writable, makes sure that its init can
- * be started, and runs the post-mount checks. On failure nothing stays mounted and reason
+ * be started, and runs the post-mount hooks. On failure nothing stays mounted and reason
  * (STATE_STR_MAX + 1 bytes) says why. KB_EMOUNT, KB_EEXEC (no init), KB_ECHECK.
  */
 enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype,

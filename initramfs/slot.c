@@ -77,7 +77,8 @@ static bool is_last_resort(const struct boot *b)
 	return b->lenient || b->attempt.chosen.tier == CHOOSE_LAST_RESORT;
 }
 
-/* A device that is up can be repaired; one that waits for a better slot cannot. */
+/* As a last resort a hook that fails rejects nothing: a device that is up can be repaired, and one
+ * that waits for a better slot cannot. */
 static bool overrule(const struct hook_env *env, const char *reason)
 {
 	struct boot *b = env->idle_ctx;
@@ -89,8 +90,9 @@ static bool overrule(const struct hook_env *env, const char *reason)
 	return is_last_resort(b);
 }
 
-static enum kb_err check_and_mount(struct boot *b, const struct hook_env *env, const char *fstype,
-				   char *reason)
+/* The pre-mount hooks here; the post-mount ones in root_mount(), by root.env. */
+static enum kb_err run_hooks_and_mount(struct boot *b, const struct hook_env *env,
+				       const char *fstype, char *reason)
 {
 	struct root root = b->root;
 	struct hook_env before = *env;
@@ -111,10 +113,10 @@ static enum kb_err open_and_mount(struct boot *b, const struct hook_env *env, co
 	enum kb_err err;
 
 	if (b->manifest.verity == 0)
-		return check_and_mount(b, env, fstype, reason);
+		return run_hooks_and_mount(b, env, fstype, reason);
 	TRY(verity_open(&b->manifest, env->device, slot, node, reason));
 	through.device = node;
-	err = check_and_mount(b, &through, fstype, reason);
+	err = run_hooks_and_mount(b, &through, fstype, reason);
 	if (err != KB_OK)
 		verity_close(slot);
 	return err;
