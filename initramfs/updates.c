@@ -143,7 +143,7 @@ static void settle_death(struct record *r, enum state_source src, struct state_a
  * One source: counted durably before its media are opened, so that one that takes the kernel down,
  * or apply, is left alone after STATE_APPLY_LIMIT boots whatever the hardware says about the cause.
  */
-static enum updates_end apply_source(struct boot *b, enum state_source src, enum plan_mode mode)
+static enum updates_end run_counted(struct boot *b, enum state_source src, enum plan_mode mode)
 {
 	struct record *r = &b->rec;
 	struct state_apply before = r->s.apply[src];
@@ -164,7 +164,7 @@ static enum updates_end apply_source(struct boot *b, enum state_source src, enum
 	}
 	memcpy(was, r->s.slot, sizeof(was));
 	oops_panics(b);
-	end = updates_run(b, src, mode);
+	end = updates_run_apply(b, src, mode);
 	oops_as_before();
 	if (end == UPDATES_UNSTOPPABLE) {
 		/* It may still write. Only a reset ends that; the count bounds how often. */
@@ -185,7 +185,7 @@ static enum updates_end apply_source(struct boot *b, enum state_source src, enum
 }
 
 /* True: a slot was written. */
-static bool apply_all(struct boot *b, enum plan_mode mode)
+static bool try_sources(struct boot *b, enum plan_mode mode)
 {
 	static const enum state_source order[] = { STATE_SRC_DATA, STATE_SRC_RAW, STATE_SRC_SD,
 						   STATE_SRC_USB };
@@ -204,7 +204,7 @@ static bool apply_all(struct boot *b, enum plan_mode mode)
 			continue;
 		}
 		log_info("update: looking at source %s", state_source_name(order[i]));
-		end = apply_source(b, order[i], mode);
+		end = run_counted(b, order[i], mode);
 		if (end == UPDATES_INSTALLED || end == UPDATES_REFUSED)
 			return end == UPDATES_INSTALLED;
 	}
@@ -215,7 +215,7 @@ bool updates_apply(struct boot *b, enum plan_mode mode)
 {
 	const struct devices_wait wait = { .idle = watchdog_feed, .ctx = b };
 
-	if (!apply_all(b, mode))
+	if (!try_sources(b, mode))
 		return false;
 	/* It holds another file system than the one that was found. */
 	devices_refresh(&b->dev, &b->probe, &b->conf, &wait);

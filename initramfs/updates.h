@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A staged update at boot: who may carry one, and the child that applies it, held to its progress.
- */
+/* Updates at boot: which sources are looked at, and how an apply that crashes is counted. */
 #pragma once
 
 #include "initramfs/boot_data.h"

@@ -165,7 +165,7 @@ static enum updates_end end_apply(struct boot *b, pid_t pid, bool ended)
 	return os_kill(pid) == KB_ETIMEDOUT ? UPDATES_UNSTOPPABLE : UPDATES_CRASHED;
 }
 
-enum updates_end updates_run(struct boot *b, enum state_source src, enum plan_mode mode)
+enum updates_end updates_run_apply(struct boot *b, enum state_source src, enum plan_mode mode)
 {
 	static struct args args;
 	struct os_spawn sp = { .path = BOOT_HELPER, .argv = args.v, .own_mounts = true };
