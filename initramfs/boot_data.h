@@ -41,10 +41,15 @@ struct boot {
 	struct shell shell;
 	struct verify_answer manifest; /* of the candidate; see verify.h */
 	struct passed passed;	       /* the slots that stood before the one that boots */
-	bool rejected;	/* a slot that might have booted: by a check, or for its manifest */
-	bool no_driver; /* a slot that this kernel has no file system, dm-verity or hash for */
-	bool lenient;	/* it may not be again: no later boot would come to a last resort */
-	char despite[BOOT_DESPITE_MAX][STATE_STR_MAX + 1]; /* what the candidate is tried despite */
+	/* A check, or its manifest, kept a slot from booting that might run. */
+	bool some_rejected;
+	/* This kernel has no file system, dm-verity or hash for a slot. */
+	bool no_driver;
+	/* Nothing can be counted, so no later boot would come to a last resort: rejected slots are
+	 * tried, too. */
+	bool accept_rejected;
+	/* Why the candidate should not boot, though it is tried: see slot_despite(). */
+	char despite[BOOT_DESPITE_MAX][STATE_STR_MAX + 1];
 	unsigned ndespite;
 };
 

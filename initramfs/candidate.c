@@ -43,31 +43,31 @@ static enum kb_err op_mount(void *ctx, int slot, char *reason)
 /* Not when a check or a manifest stood against a slot: with the state that would be forgotten, and
  * each boot that says so leads to a last resort. With verify-slot=always none does. Nor for want of
  * a driver: the record is right. */
-static bool renew(struct boot *b)
+static bool renew_record(struct boot *b)
 {
 	if (settings_is_forced(b) || b->no_driver ||
-	    (b->rejected && b->conf.verify_slot != CONF_VERIFY_ALWAYS))
+	    (b->some_rejected && b->conf.verify_slot != CONF_VERIFY_ALWAYS))
 		return false;
 	return record_renew(&b->rec, b->conf.nslots, devices_mountable(&b->dev, &b->conf),
 			    devices_seen(&b->dev, &b->conf));
 }
 
 /* Nothing can be counted: each boot would reject the same slots, and no last resort come. */
-static bool op_relents(void *ctx)
+static bool op_next_run_accepts(void *ctx)
 {
 	const struct boot *b = ctx;
 	bool counts = b->rec.health != RECORD_UNWRITABLE && b->rec.health != RECORD_MISSING;
 
-	return b->rejected && !b->lenient && !counts;
+	return b->some_rejected && !b->accept_rejected && !counts;
 }
 
 /* Rejected slots are tried all the same from now on. */
-static bool relent(struct boot *b)
+static bool begin_to_accept_rejected(struct boot *b)
 {
-	if (!op_relents(b))
+	if (!op_next_run_accepts(b))
 		return false;
 	log_warn("the state cannot be written: rejected slots are tried, too");
-	b->lenient = true;
+	b->accept_rejected = true;
 	return true;
 }
 
@@ -78,20 +78,21 @@ static enum kb_err attempt_once(struct boot *b)
 		.preflight = op_preflight,
 		.mount = op_mount,
 		.last_resort_delay = rescue_last_resort,
-		.relents = op_relents,
+		.next_run_accepts = op_next_run_accepts,
 	};
 
 	b->attempt.disk = b->rec.disk;
 	return attempt_run(&b->attempt, &b->rec.s, &ops, b);
 }
 
-static enum kb_err attempt(struct boot *b)
+static enum kb_err attempt_until_exhausted(struct boot *b)
 {
-	static bool (*const second_chance[])(struct boot *) = { renew, relent };
+	static bool (*const before_giving_up[])(struct boot *) = { renew_record,
+								   begin_to_accept_rejected };
 	enum kb_err err = attempt_once(b);
 
-	for (unsigned i = 0; err == KB_ENOCAND && i < KB_ARRAY_LEN(second_chance); i++) {
-		if (second_chance[i](b))
+	for (unsigned i = 0; err == KB_ENOCAND && i < KB_ARRAY_LEN(before_giving_up); i++) {
+		if (before_giving_up[i](b))
 			err = attempt_once(b);
 	}
 	return err;
@@ -127,7 +128,7 @@ enum kb_err candidate_mount(struct boot *b)
 	const struct state_slot *s;
 
 	b->passed = (struct passed){ 0 };
-	TRY(attempt(b));
+	TRY(attempt_until_exhausted(b));
 	s = &b->rec.s.slot[b->attempt.chosen.slot];
 	passed_explain(b);
 	tell_chosen(b, s);

@@ -74,7 +74,7 @@ enum kb_err slot_has_verity(struct boot *b, int slot, char *reason)
 
 static bool is_last_resort(const struct boot *b)
 {
-	return b->lenient || b->attempt.chosen.tier == CHOOSE_LAST_RESORT;
+	return b->accept_rejected || b->attempt.chosen.tier == CHOOSE_LAST_RESORT;
 }
 
 /* As a last resort a hook that fails rejects nothing: a device that is up can be repaired, and one
@@ -86,7 +86,7 @@ static bool overrule(const struct hook_env *env, const char *reason)
 	if (is_last_resort(b))
 		slot_despite(b, b->attempt.chosen.slot, reason);
 	else
-		b->rejected = true;
+		b->some_rejected = true;
 	return is_last_resort(b);
 }
 

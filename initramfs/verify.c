@@ -119,7 +119,7 @@ static enum kb_err reject(struct boot *b, int slot, const char *why, bool last_r
 		slot_despite(b, slot, why);
 		return KB_OK;
 	}
-	b->rejected = true;
+	b->some_rejected = true;
 	log_err("slot %c: %s", state_slot_letter(slot), why);
 	snprintf(reason, STATE_STR_MAX + 1, "%s", why);
 	/* As a last resort it may be booted all the same. */
@@ -134,7 +134,8 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	struct store_manifest m = { .len = 0 };
 	enum kb_err err = KB_EBLANK;
 	const char *why;
-	bool last_resort = !always && (b->lenient || choose_is_last_resort(&b->rec.s, slot));
+	bool last_resort =
+		!always && (b->accept_rejected || choose_is_last_resort(&b->rec.s, slot));
 
 	b->ndespite = 0;
 	memset(&b->manifest, 0, sizeof(b->manifest));

@@ -13,7 +13,7 @@
  * not at all (verify-slot=always). reason (STATE_STR_MAX + 1 bytes) says why. A slot whose manifest
  * is lost may have had a root hash, so it may not be tried either.
  *
- * A last resort that fails here passes all the same, unless verify-slot=always: slot_despite() notes
- * why. It is mounted without dm-verity: nobody signed a root hash that it needs.
+ * A last resort that fails here passes all the same, unless verify-slot=always: slot_despite()
+ * notes why. It is mounted without dm-verity: nobody signed a root hash that it needs.
  */
 enum kb_err verify_manifest(struct boot *b, int slot, char *reason) KB_MUST_CHECK;

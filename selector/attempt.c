@@ -12,8 +12,8 @@ struct run {
 };
 
 enum step {
-	STEP_NEXT,   /* this one is out */
-	STEP_LATER,  /* could not be charged: only if nothing else mounts, or will */
+	STEP_NEXT,  /* this one is out */
+	STEP_LATER, /* could not be charged: only if nothing else mounts, in this run or the next */
 	STEP_BOOTED, /* mounted */
 };
 
@@ -73,11 +73,12 @@ static bool good_one_follows(const struct run *r, const struct choose_list *l, u
 	return false;
 }
 
-/* A good one failed, and is taken if everything begins anew: that is better than to boot this one
+/* A good one failed, and the next run would boot it: that is better than to boot this one
  * uncounted, again and again. */
 static bool good_one_comes_back(const struct run *r, const struct choose_candidate *c)
 {
-	if (is_good(r->s, c->slot) || r->ops->relents == NULL || !r->ops->relents(r->ctx))
+	if (is_good(r->s, c->slot) || r->ops->next_run_accepts == NULL ||
+	    !r->ops->next_run_accepts(r->ctx))
 		return false;
 	for (int i = 0; i < r->s->nslots; i++)
 		if (is_good(r->s, i) && r->failed >> i & 1)

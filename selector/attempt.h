@@ -17,7 +17,7 @@ struct attempt_ops {
 	enum kb_err (*save)(void *ctx, struct state *s);
 	/*
 	 * Looks at a slot without writing. KB_OK; KB_ENODEV: absent, skipped at no cost; any other:
-	 * not fit, counts as a failed attempt. reason gets up to STATE_STR_MAX characters.
+	 * counts as a failed attempt. reason gets up to STATE_STR_MAX characters.
 	 */
 	enum kb_err (*preflight)(void *ctx, int slot, char *reason);
 	/* Opens, mounts and checks the slot. Any error: next candidate, with this reason. Undoes
@@ -26,9 +26,9 @@ struct attempt_ops {
 	/* Waits before a last resort, longer each time; never called for other tiers. May change
 	 * the state, durably, as an install does. May be NULL. */
 	void (*last_resort_delay)(void *ctx, int slot);
-	/* Whether a slot that was not fit, or failed its checks, in this run would be taken in
-	 * another one. May be NULL: none would. */
-	bool (*relents)(void *ctx);
+	/* Whether another run would boot a slot that failed preflight, or its checks, in this one.
+	 * May be NULL: none would. */
+	bool (*next_run_accepts)(void *ctx);
 };
 
 struct attempt {
@@ -49,10 +49,10 @@ struct attempt {
 /*
  * Boots the first candidate of s (settled, in memory; a->disk is what the disk holds) that is
  * charged durably and then mounts. When a charge cannot be written, trials and oneshots are passed
- * over in favour of good slots, and are taken uncounted only when nothing else mounts, and no good
- * slot failed that another run would take (KB_ENOCAND: make it). a->chosen tells what was mounted.
- * A failure that no later charge recorded is written at the end if anything changed. KB_ENOCAND:
- * nothing mounts; what was learned is written if that is possible.
+ * over in favour of good slots, and are booted uncounted only when nothing else mounts, and no good
+ * slot failed that another run would boot (KB_ENOCAND: make that run). a->chosen tells what was
+ * mounted. A failure that no later charge recorded is written at the end if anything changed.
+ * KB_ENOCAND: nothing mounts; what was learned is written if that is possible.
  */
 enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt_ops *ops,
 			void *ctx) KB_MUST_CHECK;

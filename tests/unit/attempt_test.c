@@ -13,7 +13,7 @@ struct machine {
 	uint64_t seq;
 	struct state disk;
 	bool taken; /* during the delay the slot is given to an install, which does not end */
-	bool relents;
+	bool next_run_accepts;
 	char trace[200];
 };
 
@@ -67,13 +67,14 @@ static void op_delay(void *ctx, int slot)
 		s.slot[slot].st = STATE_WRITING;
 }
 
-static bool op_relents(void *ctx)
+static bool op_next_run_accepts(void *ctx)
 {
 	(void)ctx;
-	return m.relents;
+	return m.next_run_accepts;
 }
 
-static const struct attempt_ops ops = { op_save, op_preflight, op_mount, op_delay, op_relents };
+static const struct attempt_ops ops = { op_save, op_preflight, op_mount, op_delay,
+					op_next_run_accepts };
 
 static int set_up(void **state)
 {
@@ -384,7 +385,9 @@ TEST(what_cannot_be_counted_waits_for_a_good_slot_that_comes_back)
 
 	for (unsigned i = 0; i < 2; i++) {
 		set_up(NULL);
-		m = (struct machine){ .fit = { KB_EFORMAT }, .fail_saves = ~0u, .relents = true };
+		m = (struct machine){ .fit = { KB_EFORMAT },
+				      .fail_saves = ~0u,
+				      .next_run_accepts = true };
 		states_trial(&s);
 		s.slot[1].st = cases[i].st;
 		FAILS(boot(), KB_ENOCAND);
@@ -405,7 +408,9 @@ TEST(what_cannot_be_counted_boots_when_no_good_slot_comes_back)
 	OK(boot());
 	assert_int_equal(a.chosen.slot, 1);
 	assert_false(a.counted);
-	m = (struct machine){ .mounts = { [1] = KB_EMOUNT }, .fail_saves = ~0u, .relents = true };
+	m = (struct machine){ .mounts = { [1] = KB_EMOUNT },
+			      .fail_saves = ~0u,
+			      .next_run_accepts = true };
 	states_trial(&s);
 	OK(boot()); /* a good one is not held up by a bad one */
 	assert_int_equal(a.chosen.slot, 0);
