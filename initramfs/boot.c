@@ -9,7 +9,7 @@
 #include "initramfs/rescue.h"
 #include "initramfs/root.h"
 #include "initramfs/settings.h"
-#include "initramfs/slot.h"
+#include "initramfs/stages.h"
 #include "initramfs/updates.h"
 #include "initramfs/watchdog.h"
 #include "lib/log.h"
@@ -97,7 +97,7 @@ enum kb_err boot(struct boot *b)
 		updates_apply(b, PLAN_AUTOMATIC); /* may fail; the boot may not */
 	err = candidate_mount(b);
 	if (err == KB_ENOCAND)
-		slot_exhausted(b);
+		stages_exhausted(b);
 	while (err == KB_ENOCAND && rescue_run(b))
 		err = candidate_mount(b);
 	TRY(err);

@@ -3,25 +3,12 @@
 
 #include "hooks/hook.h"
 #include "initramfs/root.h"
+#include "initramfs/stages.h"
 #include "initramfs/verity.h"
-#include "initramfs/watchdog.h"
 #include "initramfs/settings.h"
 #include "lib/log.h"
 
 #include <stdio.h>
-
-/* What every hook is told. said: HOOK_SAID_MAX + 1 bytes. */
-static struct hook_env hook_env(struct boot *b, char *said)
-{
-	said[0] = '\0';
-	return (struct hook_env){
-		.data = b->dev.data,
-		.data_fstype = b->conf.data_fstype,
-		.said = said,
-		.idle = watchdog_feed,
-		.idle_ctx = b,
-	};
-}
 
 /* Not the slot's fault: it costs nothing, and another initramfs boots it. option and pack: what
  * makes such a one. */
@@ -144,7 +131,7 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 	const struct state_slot *s = &b->rec.s.slot[slot];
 	const char name[2] = { state_slot_letter(slot), '\0' };
 	char said[HOOK_SAID_MAX + 1];
-	struct hook_env env = hook_env(b, said);
+	struct hook_env env = stages_env(b, said);
 	enum kb_err err;
 
 	env.slot = name;
@@ -163,26 +150,4 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 	log_err("slot %s: %s", name, reason);
 	record_history(&b->rec, HISTORY_BOOT, slot, reason, said[0] != '\0' ? said : "not booted");
 	return err;
-}
-
-bool slot_allows_update(struct boot *b, const char *source)
-{
-	char said[HOOK_SAID_MAX + 1], reason[HOOK_REASON_MAX + 1];
-	struct hook_env env = hook_env(b, said);
-
-	env.source = source;
-	if (hook_run_dir("pre-update", &env, b->conf.hook_timeout_s, reason) == KB_OK)
-		return true;
-	log_warn("update: none in this boot: %s", reason);
-	record_history(&b->rec, HISTORY_REFUSED, STATE_NONE, reason, said);
-	return false;
-}
-
-void slot_exhausted(struct boot *b)
-{
-	char said[HOOK_SAID_MAX + 1], reason[HOOK_REASON_MAX + 1];
-	struct hook_env env = hook_env(b, said);
-
-	if (hook_run_dir("exhausted", &env, b->conf.hook_timeout_s, reason) != KB_OK)
-		record_history(&b->rec, HISTORY_BOOT, STATE_NONE, reason, said);
 }

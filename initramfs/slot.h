@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a candidate goes through before its charge, and between that and the moment in which its
- * root can be entered: the hooks before and after the mount. Also the stages that concern no slot.
+ * root can be entered: the hooks before and after the mount.
  */
 #pragma once
 
@@ -29,12 +29,3 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
 /* Notes what the candidate is tried despite: for the log and boot.json, and for the history if it
  * is a last resort and mounts. */
 void slot_despite(struct boot *b, int slot, const char *why);
-
-/*
- * Runs the pre-update hooks, before apply is started for a source. False: one said no, and there is
- * no update in this boot. That has been reported.
- */
-bool slot_allows_update(struct boot *b, const char *source) KB_MUST_CHECK;
-
-/* exhausted: no slot can be booted. What its hooks say changes nothing. */
-void slot_exhausted(struct boot *b);

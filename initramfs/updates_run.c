@@ -2,7 +2,7 @@
 #include "initramfs/updates_run.h"
 
 #include "initramfs/progress.h"
-#include "initramfs/slot.h"
+#include "initramfs/stages.h"
 #include "lib/bootlog.h"
 #include "lib/os.h"
 #include "lib/stall.h"
@@ -176,7 +176,7 @@ enum updates_end updates_run_apply(struct boot *b, enum state_source src, enum p
 	bool ended;
 
 	/* A device that cannot boot has nothing to lose. */
-	if (!plan_is_rescue(mode) && !slot_allows_update(b, state_source_name(src)))
+	if (!plan_is_rescue(mode) && !stages_pre_update(b, state_source_name(src)))
 		return UPDATES_REFUSED;
 	build_args(&args, b, src, mode);
 	if (os_pipe(fds) != KB_OK)
