@@ -40,7 +40,7 @@ static enum kb_err mount_early(void)
 		/* Somebody mounted it before us; and without /run a slot can still be booted. */
 		if (err != KB_OK && err != KB_EBUSY && strcmp(m[i].target, "/run") != 0) {
 			log_err("unable to mount %s: %s", m[i].target, err_text(err));
-			return KB_EMOUNT; /* not KB_ENODEV: for no disk was waited */
+			return KB_EMOUNT; /* not KB_ENODEV: nothing has waited for a disk yet */
 		}
 	}
 	os_stdio();
@@ -65,7 +65,7 @@ static enum kb_err find_devices(struct boot *b)
 	return devices_find(&b->dev, &b->probe, &b->conf, &wait);
 }
 
-/* The last that can fail: without a note the next boot would take the same slot, for ever. */
+/* The last step that can fail: without a note each next boot would choose the same slot. */
 static void note_not_entered(struct boot *b)
 {
 	const struct choose_candidate *c = &b->attempt.chosen;
@@ -91,7 +91,7 @@ enum kb_err boot(struct boot *b)
 	if (!b->cmd.enable && plain_mount(b))
 		return plain_enter(b);
 	TRY(find_devices(b));
-	watchdog_watch(b);
+	watchdog_arm_late(b);
 	load_state(b);
 	if (!settings_is_forced(b))
 		updates_apply(b, PLAN_AUTOMATIC); /* may fail; the boot may not */
@@ -102,9 +102,9 @@ enum kb_err boot(struct boot *b)
 		err = candidate_mount(b);
 	TRY(err);
 	shell_end(b);		/* which a rescue may have opened */
-	if (b->attempt.counted) /* else what the records mean is not written yet */
+	if (b->attempt.counted) /* else what the crash records mean is not written yet */
 		evidence_forget(&b->evidence);
-	wdt_decide(&b->wdt, b->conf.handover, b->conf.shutdown_deadline_s);
+	watchdog_decide(b);
 	export_write(b);
 	guard_start(b);
 	export_boot(b);

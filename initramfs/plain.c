@@ -105,7 +105,7 @@ enum kb_err plain_enter(struct boot *b)
 {
 	const struct root root = plain_root(b);
 
-	wdt_decide(&b->wdt, b->conf.handover, b->conf.shutdown_deadline_s);
+	watchdog_decide(b);
 	watchdog_hand_over(b);
 	return root_enter(&root, b->argv, b->envp);
 }

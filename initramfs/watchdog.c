@@ -20,21 +20,28 @@ void watchdog_wait_s(struct boot *b, unsigned seconds)
 	}
 }
 
-/* Its hardware may come late. */
-void watchdog_watch(void *boot)
+void watchdog_arm_late(void *boot)
 {
 	struct boot *b = boot;
 
-	wdt_watch(&b->wdt, b->conf.watchdog, b->conf.watchdog_timeout_s);
+	wdt_arm_late(&b->wdt, b->conf.watchdog, b->conf.watchdog_timeout_s);
 }
 
 /* The list begins with the watchdog's modules: the loading of all others is covered already. */
 void watchdog_load_modules(struct boot *b)
 {
-	modules_load(MODULES_LIST, b->cmdline, b->conf.command_line, watchdog_watch, b);
-	if (!b->wdt.armed && wdt_arm(&b->wdt, b->conf.watchdog, b->conf.watchdog_timeout_s,
-				     WATCHDOG_WAIT_MS) != KB_OK)
-		return; /* said there; a device without one boots nevertheless */
+	enum kb_err err;
+
+	modules_load(MODULES_LIST, b->cmdline, b->conf.command_line, watchdog_arm_late, b);
+	if (b->wdt.armed)
+		return;
+	err = wdt_arm(&b->wdt, b->conf.watchdog, b->conf.watchdog_timeout_s, WATCHDOG_WAIT_MS);
+	(void)err; /* logged there; a device without one boots nevertheless */
+}
+
+void watchdog_decide(struct boot *b)
+{
+	wdt_decide(&b->wdt, b->conf.handover, b->conf.shutdown_deadline_s);
 }
 
 void watchdog_hand_over(struct boot *b)

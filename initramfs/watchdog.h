@@ -8,14 +8,18 @@
  * device that has none boots nevertheless; that was said. */
 void watchdog_load_modules(struct boot *b);
 
-/* Arms it if it is there by now and was not before, without waiting; else feeds it. */
-void watchdog_watch(void *boot);
+/* Its hardware may come late: arms it if it is there by now, without waiting; feeds it if it was
+ * armed before. */
+void watchdog_arm_late(void *boot);
 
 /* Feeds it: for everything that waits within a bound of its own. */
 void watchdog_feed(void *boot);
 
 /* Waits, and feeds it meanwhile. */
 void watchdog_wait_s(struct boot *b, unsigned seconds);
+
+/* Decides to whom watchdog_hand_over() leaves it: before that is exported. */
+void watchdog_decide(struct boot *b);
 
 /* Leaves it counting for the system that is started: the last thing before that is entered. */
 void watchdog_hand_over(struct boot *b);

@@ -227,9 +227,10 @@ enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned
 	return arm(w, dev, timeout_s, CANDIDATES);
 }
 
-void wdt_watch(struct wdt *w, const char *dev, unsigned timeout_s)
+void wdt_arm_late(struct wdt *w, const char *dev, unsigned timeout_s)
 {
 	char node[sizeof(w->dev)];
+	enum kb_err err;
 
 	if (w->armed) {
 		wdt_feed(w);
@@ -238,8 +239,8 @@ void wdt_watch(struct wdt *w, const char *dev, unsigned timeout_s)
 	if (!find_wanted(w, node, sizeof(node), dev))
 		return;
 	memcpy(w->dev, node, sizeof(node));
-	if (arm(w, dev, timeout_s, HARDWARE_END) != KB_OK)
-		return; /* said there */
+	err = arm(w, dev, timeout_s, HARDWARE_END);
+	(void)err; /* logged there */
 }
 
 void wdt_feed(struct wdt *w)

@@ -45,12 +45,12 @@ enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s,
 		    unsigned wait_ms) KB_MUST_CHECK;
 
 /*
- * While modules are loaded and devices awaited: feeds; or arms what dev asks for if it is there by
- * now, without waiting. For "auto" that is hardware, and also where what is named could not be
- * opened, which is said once. Other software than what is named, and silence, are for wdt_arm() in
- * the end.
+ * While modules are loaded and devices awaited: feeds it if it is armed. Else arms it if it is
+ * there by now, without waiting: what dev names; for "auto", or after that could not be opened
+ * (logged once), the first hardware. wdt_arm() comes last: it also falls back to a software one,
+ * and reports that there is none.
  */
-void wdt_watch(struct wdt *w, const char *dev, unsigned timeout_s);
+void wdt_arm_late(struct wdt *w, const char *dev, unsigned timeout_s);
 
 /* Starts its time again. Without effect when there is none. */
 void wdt_feed(struct wdt *w);

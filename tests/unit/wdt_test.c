@@ -116,7 +116,7 @@ TEST(hardware_goes_before_software)
 	os_sim_watchdog("/dev/watchdog1", &i6300esb);
 	identity("watchdog0", "Software Watchdog\n");
 	identity("watchdog1", "i6300ESB timer\n");
-	wdt_watch(&w, "auto", 60);
+	wdt_arm_late(&w, "auto", 60);
 	assert_true(w.armed);
 	OK(wdt_arm(&w, "auto", 60, 0));
 	assert_string_equal(w.dev, "/dev/watchdog1");
@@ -129,7 +129,7 @@ TEST(software_is_better_than_nothing)
 {
 	os_sim_watchdog("/dev/watchdog0", &softdog);
 	identity("watchdog0", "Software Watchdog\n");
-	wdt_watch(&w, "auto", 60);
+	wdt_arm_late(&w, "auto", 60);
 	assert_false(w.armed); /* not worth it while other modules are to come */
 	assert_string_equal(w.dev, "");
 	OK(wdt_arm(&w, "auto", 60, 500));
@@ -149,7 +149,7 @@ TEST(a_bmc_is_hardware_and_goes_first)
 		os_sim_watchdog("/dev/watchdog", &bmc);
 		if (i > 0)
 			identity("watchdog1", others[i]);
-		wdt_watch(&w, "auto", 60);
+		wdt_arm_late(&w, "auto", 60);
 		assert_true(w.armed);
 		assert_string_equal(w.dev, "/dev/watchdog");
 		assert_int_equal(os_sim_count("watchdog /dev/watchdog1"), 0);
@@ -169,7 +169,7 @@ TEST(a_bmc_that_is_taken_is_left_for_the_next)
 	os_sim_file("/dev/watchdog", "");
 	identity("watchdog1", "iTCO_wdt\n");
 	os_sim_watchdog("/dev/watchdog1", &i6300esb);
-	wdt_watch(&w, "auto", 60);
+	wdt_arm_late(&w, "auto", 60);
 	assert_true(w.armed);
 	assert_string_equal(w.dev, "/dev/watchdog1");
 	assert_int_equal(os_sim_count("# watchdog: unable to open /dev/watchdog:"), 1);
@@ -181,12 +181,12 @@ TEST(the_other_name_of_a_software_one_is_no_hardware)
 	os_sim_watchdog("/dev/watchdog0", &softdog);
 	identity("watchdog0", "Software Watchdog\n");
 	os_sim_file("/dev/watchdog", "");
-	wdt_watch(&w, "auto", 60);
+	wdt_arm_late(&w, "auto", 60);
 	assert_false(w.armed);
 	assert_string_equal(os_sim_trace(), "");
 	os_sim_watchdog("/dev/watchdog1", &i6300esb);
 	identity("watchdog1", "i6300ESB timer\n");
-	wdt_watch(&w, "auto", 60);
+	wdt_arm_late(&w, "auto", 60);
 	assert_string_equal(w.dev, "/dev/watchdog1");
 }
 
@@ -195,9 +195,9 @@ TEST(the_configured_one_is_taken_whatever_it_is)
 	os_sim_watchdog("/dev/watchdog1", &softdog);
 	identity("watchdog0", "i6300ESB timer\n");
 	identity("watchdog1", "Software Watchdog\n");
-	wdt_watch(&w, "/dev/watchdog2", 60);
+	wdt_arm_late(&w, "/dev/watchdog2", 60);
 	assert_string_equal(os_sim_trace(), "");
-	wdt_watch(&w, "/dev/watchdog1", 60);
+	wdt_arm_late(&w, "/dev/watchdog1", 60);
 	assert_string_equal(w.dev, "/dev/watchdog1");
 }
 
@@ -313,22 +313,22 @@ TEST(what_is_refused_gives_way_to_hardware_alone_while_modules_come)
 		os_sim_file("/dev/null", "");
 		identity("watchdog", "");
 		identity("watchdog0", "i6300ESB timer\n");
-		wdt_watch(&w, named[i], 60);
+		wdt_arm_late(&w, named[i], 60);
 		assert_int_equal(os_sim_count("# watchdog: unable to open"), i == 1 ? 1 : 2);
 		identity("watchdog1", "Software Watchdog\n");
 		os_sim_watchdog("/dev/watchdog1", &softdog);
 		for (unsigned modules = 0; modules < 3; modules++)
-			wdt_watch(&w, named[i], 60);
+			wdt_arm_late(&w, named[i], 60);
 		assert_false(w.armed);
 		assert_int_equal(os_sim_count("watchdog /dev/watchdog1"), 0);
 		assert_int_equal(os_sim_count("# watchdog: "), i == 1 ? 1 : 2);
 		identity("watchdog2", "iTCO_wdt\n");
 		os_sim_watchdog("/dev/watchdog2", &i6300esb);
-		wdt_watch(&w, named[i], 60);
+		wdt_arm_late(&w, named[i], 60);
 		assert_true(w.armed);
 		assert_string_equal(w.dev, "/dev/watchdog2");
 		assert_true(found("not the one") && w.nfindings == 1);
-		wdt_watch(&w, named[i], 60);
+		wdt_arm_late(&w, named[i], 60);
 		assert_int_equal(os_sim_count("watchdog /dev/watchdog2"), 1);
 	}
 }
@@ -533,7 +533,7 @@ TEST(no_hardware_though_drivers_are_packed_is_told)
 	assert_int_equal(os_sim_count("# watchdog: none; a hang is not noticed"), 1);
 	/* It comes late: all that is forgotten. */
 	os_sim_watchdog("/dev/watchdog0", &i6300esb);
-	wdt_watch(&w, "auto", 60);
+	wdt_arm_late(&w, "auto", 60);
 	assert_true(w.armed);
 	assert_int_equal(w.nfindings, 0);
 }
