@@ -9,8 +9,7 @@ static void settle(struct boot *b)
 	if (evidence_is_doubtful(&b->evidence, &b->rec.s))
 		log_notice(
 			"watchdog: it fired after an orderly shutdown had begun: the shutdown hung, or the driver restarts by it; this counts as clean");
-	b->attempt.charge_good =
-		reset_counts_good((enum reset_count)b->conf.count, &b->evidence.ev);
+	b->attempt.charge_good = reset_charges_good_slots(b->conf.count, &b->evidence.ev);
 	record_settle(&b->rec, &b->evidence.ev, b->attempt.charge_good);
 }
 
@@ -25,7 +24,7 @@ void load_state(struct boot *b)
 
 void load_state_again(struct boot *b)
 {
-	b->attempt.unfit = 0; /* what failed may have been the disk */
+	b->attempt.no_fallback = 0; /* what failed may have been the disk */
 	if (record_return(&b->rec, b->dev.state, b->conf.nslots,
 			  devices_mountable(&b->dev, &b->conf), devices_seen(&b->dev, &b->conf)))
 		settle(b);

@@ -207,14 +207,14 @@ static void tell_end(const struct state *s, int slot, enum reset_cause cause)
 			 reset_name(cause));
 }
 
-void record_settle(struct record *r, const struct reset_evidence *ev, bool counts_good)
+void record_settle(struct record *r, const struct reset_evidence *ev, bool charge_good)
 {
 	int open = r->s.open;
 
 	r->turned_bad = STATE_NONE;
 	r->untold = 0;
 	r->cause = reset_classify(&r->s, ev);
-	reset_settle(&r->s, r->cause, counts_good);
+	reset_settle(&r->s, r->cause, charge_good);
 	if (open != STATE_NONE)
 		tell_end(&r->s, open, r->cause);
 	for (int i = 0; i < r->s.nslots; i++) {

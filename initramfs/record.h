@@ -57,9 +57,9 @@ bool record_return(struct record *r, const char *dev, unsigned nslots, choose_ma
 bool record_renew(struct record *r, unsigned nslots, choose_mask mountable,
 		  choose_mask seen) KB_MUST_CHECK;
 
-/* Classifies the reset and settles the attempt before; in memory only. counts_good:
- * reset_counts_good(). */
-void record_settle(struct record *r, const struct reset_evidence *ev, bool counts_good);
+/* Classifies the reset and settles the attempt before; in memory only. charge_good:
+ * reset_charges_good_slots(). */
+void record_settle(struct record *r, const struct reset_evidence *ev, bool charge_good);
 
 /*
  * Saves s if its text differs from r->disk, which it becomes; after an error in any case, since

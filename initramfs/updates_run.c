@@ -62,7 +62,7 @@ static void build_args(struct args *a, const struct boot *b, enum state_source s
 	add_arg(a, "--state", b->dev.state);
 	add_slot_args(a, b);
 	snprintf(spec, sizeof(spec), "%u",
-		 devices_mountable(&b->dev, &b->conf) & ~(unsigned)b->attempt.unfit);
+		 devices_mountable(&b->dev, &b->conf) & ~(unsigned)b->attempt.no_fallback);
 	add_arg(a, "--mountable", spec);
 	if (mode != PLAN_AUTOMATIC)
 		add_arg(a, mode == PLAN_RESCUE ? "--rescue" : "--last-resort", NULL);

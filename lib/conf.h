@@ -51,7 +51,14 @@ struct conf_slot {
 enum conf_fs { CONF_FS_VFAT = 1, CONF_FS_EXFAT = 2 };
 enum conf_media { CONF_MEDIA_USB = 1, CONF_MEDIA_SD = 2 };
 
-enum conf_count { CONF_COUNT_AUTO, CONF_COUNT_ALWAYS, CONF_COUNT_NEVER };
+/* Whether good slots are charged, too. */
+enum conf_count {
+	/* As never where the hardware reports both hangs and panics, else as always. */
+	CONF_COUNT_AUTO,
+	/* Two writes a boot, and a hang is noticed whatever the hardware. */
+	CONF_COUNT_ALWAYS,
+	CONF_COUNT_NEVER,
+};
 
 enum conf_verify {
 	CONF_VERIFY_NEVER,

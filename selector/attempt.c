@@ -49,10 +49,10 @@ static void note_failure(struct run *r, const struct choose_candidate *c, const 
 	choose_failed(r->s, c, reason);
 	r->failed |= (choose_mask)(1u << c->slot);
 	if (err != KB_ECHECK && !is_good(r->s, c->slot))
-		r->a->unfit |= (choose_mask)(1u << c->slot);
+		r->a->no_fallback |= (choose_mask)(1u << c->slot);
 }
 
-/* A slot that is not fit was not booted, but costs what a boot of it would have cost. */
+/* It was not booted, but costs what a boot of it would have cost. */
 static void failed_preflight(struct run *r, const struct choose_candidate *c, const char *reason,
 			     enum kb_err err)
 {
@@ -181,7 +181,7 @@ enum kb_err attempt_run(struct attempt *a, struct state *s, const struct attempt
 
 	a->chosen = nobody;
 	a->counted = false;
-	a->unfit = 0;
+	a->no_fallback = 0;
 	a->uncountable = 0;
 	a->token = 0;
 	if (try_forced(&r))

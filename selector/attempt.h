@@ -32,16 +32,16 @@ struct attempt_ops {
 };
 
 struct attempt {
-	bool charge_good; /* reset_counts_good() */
+	bool charge_good; /* reset_charges_good_slots() */
 	int forced; /* keelboot.slot=: this slot first, uncounted and unwritten; or STATE_NONE */
 	struct state disk; /* the state as it was last known to be durable */
 	/* results */
 	struct choose_candidate chosen; /* while ops->mount runs: the one that it is about */
 	bool counted; /* the state on disk knows of this boot: verdicts are possible, a guardian
 			 makes sense */
-	choose_mask unfit; /* slots that are not good, and were not fit or did not mount: nothing to
-			      fall back to. Not those that failed a check, which might run. Valid
-			      while ops are called, too */
+	/* Slots that are not good, and failed preflight or did not mount: nothing to fall back to.
+	 * Not those that failed a check, which might run. Valid while ops are called, too. */
+	choose_mask no_fallback;
 	choose_mask uncountable; /* slots that were passed over because they could not be charged */
 	uint64_t token;		 /* s->open_token when counted and an attempt is open, else 0 */
 };

@@ -13,14 +13,14 @@ enum reset_cause reset_classify(const struct state *s, const struct reset_eviden
 	return RESET_UNKNOWN;
 }
 
-bool reset_counts_good(enum reset_count count, const struct reset_evidence *ev)
+bool reset_charges_good_slots(enum conf_count count, const struct reset_evidence *ev)
 {
 	switch (count) {
-	case RESET_COUNT_ALWAYS:
+	case CONF_COUNT_ALWAYS:
 		return true;
-	case RESET_COUNT_NEVER:
+	case CONF_COUNT_NEVER:
 		return false;
-	case RESET_COUNT_AUTO:
+	case CONF_COUNT_AUTO:
 		break;
 	}
 	/* What is not told is not noticed: a good slot that panics, or hangs, would never be left.
@@ -104,7 +104,7 @@ static void return_retry(struct state_slot *t)
 	state_return_retry(t);
 }
 
-static void settle_good(struct state *s, enum reset_cause cause, bool counts_good)
+static void settle_good(struct state *s, enum reset_cause cause, bool charge_good)
 {
 	struct state_slot *t = &s->slot[s->open];
 
@@ -112,7 +112,7 @@ static void settle_good(struct state *s, enum reset_cause cause, bool counts_goo
 		add_crash(t);
 	else if (was_retry(s) && is_explained(cause) && t->grace > 0)
 		return_retry(t);
-	else if (!counts_good)
+	else if (!charge_good)
 		return;
 	else if (is_explained(cause) && t->grace > 0)
 		t->grace--;
@@ -164,12 +164,12 @@ static void settle_exhausted(struct state *s)
 	}
 }
 
-void reset_settle(struct state *s, enum reset_cause cause, bool counts_good)
+void reset_settle(struct state *s, enum reset_cause cause, bool charge_good)
 {
 	bool applying = settle_applies(s, cause);
 
 	if (s->open != STATE_NONE && s->slot[s->open].st == STATE_GOOD)
-		settle_good(s, cause, counts_good);
+		settle_good(s, cause, charge_good);
 	else if (s->open != STATE_NONE)
 		settle_trial(&s->slot[s->open], cause);
 	else if (cause == RESET_CRASH && !applying && s->last != STATE_NONE &&

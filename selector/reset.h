@@ -2,6 +2,7 @@
 /* Why the machine was reset, and what that means for the attempt before. PURE. */
 #pragma once
 
+#include "lib/conf.h"
 #include "selector/state.h"
 
 enum reset_cause {
@@ -9,13 +10,6 @@ enum reset_cause {
 	RESET_CLEAN,   /* an orderly reboot of a system under trial */
 	RESET_POWER,   /* power was cut or came back */
 	RESET_CRASH,   /* panic or watchdog */
-};
-
-enum reset_count {
-	RESET_COUNT_AUTO,   /* like NEVER where hangs and panics would both be told, else ALWAYS */
-	RESET_COUNT_ALWAYS, /* good slots are charged too: two writes a boot, and a hang is noticed
-			       whatever the hardware */
-	RESET_COUNT_NEVER,
 };
 
 /* What the hardware and the kernel say. Absence means something only where `can_` says that it
@@ -42,8 +36,8 @@ struct reset_evidence {
  */
 enum reset_cause reset_classify(const struct state *s, const struct reset_evidence *ev);
 
-/* True if good slots are to be charged as well. */
-bool reset_counts_good(enum reset_count count, const struct reset_evidence *ev);
+/* True if good slots are charged as well. */
+bool reset_charges_good_slots(enum conf_count count, const struct reset_evidence *ev);
 
 /* "unknown", "clean", "power", "crash". */
 const char *reset_name(enum reset_cause cause);
@@ -54,11 +48,11 @@ const char *reset_name(enum reset_cause cause);
  *
  * An open trial gets its try back after POWER or CLEAN while it has grace. The attempt of a good
  * slot stays open until the slot has proved itself (verdict_proven()), its report alone does not
- * close it. A CRASH is one; so are, with counts_good (reset_counts_good()), two resets of any other
- * cause, but those that are POWER or CLEAN cost its grace first: hardware that calls every reset a
- * power cut would else keep a slot that hangs for ever. Without an open attempt a CRASH with no
- * apply under way is blamed on s->last. An apply under way gets its count
- * back after POWER or CLEAN while it has grace. Any trial without tries becomes bad and its release
- * rejected. `clean` and `open` are cleared.
+ * close it. A CRASH is one; so are, with charge_good (reset_charges_good_slots()), two resets of
+ * any other cause, but those that are POWER or CLEAN cost its grace first: hardware that calls
+ * every reset a power cut would else keep a slot that hangs for ever. Without an open attempt a
+ * CRASH with no apply under way is blamed on s->last. An apply under way gets its count back after
+ * POWER or CLEAN while it has grace. Any trial without tries becomes bad and its release rejected.
+ * `clean` and `open` are cleared.
  */
-void reset_settle(struct state *s, enum reset_cause cause, bool counts_good);
+void reset_settle(struct state *s, enum reset_cause cause, bool charge_good);

@@ -71,8 +71,8 @@ enum sim_says { SIM_SAYS_TRUTH, SIM_SAYS_POWER, SIM_SAYS_CRASH, SIM_SAYS_NOTHING
 struct sim_config {
 	const char *name;
 	uint8_t nslots;
-	enum sim_says says;	/* what the hardware claims */
-	enum reset_count count; /* count= */
+	enum sim_says says;    /* what the hardware claims */
+	enum conf_count count; /* count= */
 	uint8_t grace; /* trials begin with this much of their grace left, to keep it small */
 	bool installs; /* from the running system */
 	bool oneshots;

@@ -276,7 +276,7 @@ void sim_boot_run(struct sim_boot *b)
 	b->at = b->writes = b->tried = 0;
 	b->killed = b->died = b->booted = false;
 	b->a.forced = STATE_NONE;
-	b->a.charge_good = reset_counts_good(b->cfg->count, &ev);
+	b->a.charge_good = reset_charges_good_slots(b->cfg->count, &ev);
 	if (b->w.new.flags & SIM_F_LOST) {
 		rebuild(b->cfg, &b->w, &s);
 		memset(&b->a.disk, 0, sizeof(b->a.disk));

@@ -26,7 +26,7 @@ static bool is_bootable(const struct state_slot *t)
  * status` says so. */
 static bool may_stay(const struct sim_config *cfg, const struct state *s, const struct sim_world *w)
 {
-	if (cfg->count != RESET_COUNT_NEVER ||
+	if (cfg->count != CONF_COUNT_NEVER ||
 	    (cfg->says != SIM_SAYS_POWER && cfg->says != SIM_SAYS_NOTHING))
 		return false;
 	for (int i = 0; i < cfg->nslots; i++)

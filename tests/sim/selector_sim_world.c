@@ -17,7 +17,7 @@ static unsigned pack_slot(const struct sim_config *cfg, const struct state_slot 
 	unsigned grace = t->grace > cfg->grace ? cfg->grace : t->grace;
 	unsigned release = cfg->stick[0] != 0 && t->has_release ? t->release[0] : 0;
 
-	if (t->st == STATE_GOOD && cfg->count != RESET_COUNT_ALWAYS)
+	if (t->st == STATE_GOOD && cfg->count != CONF_COUNT_ALWAYS)
 		grace = 0; /* nothing asks for it */
 	return (unsigned)t->st | (unsigned)t->tries << 3 | grace << 5 | (unsigned)t->streak << 8 |
 	       (unsigned)t->ever_good << 10 | (release & 7u) << 11 | (unsigned)t->doubt << 14 |
@@ -38,7 +38,7 @@ static void unpack_slot(const struct sim_config *cfg, unsigned v, struct state_s
 		.retries = v >> 15 & 3,
 		.wait = v >> 17 & 7,
 	};
-	if (t->st == STATE_GOOD && cfg->count != RESET_COUNT_ALWAYS)
+	if (t->st == STATE_GOOD && cfg->count != CONF_COUNT_ALWAYS)
 		t->grace = STATE_GRACE;
 	if (release == 0)
 		return;

@@ -508,10 +508,10 @@ TEST(slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check)
 	s.slot[4].streak = STATE_STREAK_LIMIT - 1;
 	OK(boot());
 	assert_int_equal(a.chosen.slot, 5);
-	assert_int_equal(a.unfit, 0x3);
+	assert_int_equal(a.no_fallback, 0x3);
 	m.fit[0] = m.mounts[1] = KB_OK;
 	OK(boot());
-	assert_int_equal(a.unfit, 0); /* each run looks anew */
+	assert_int_equal(a.no_fallback, 0); /* each run looks anew */
 }
 
 int main(void)

@@ -528,7 +528,7 @@ TEST(a_watchdog_that_is_not_believed_tells_nothing)
 	gather_with(&w, "off");
 	assert_false(e.ev.watchdog_fired || e.ev.can_tell_watchdog || e.ev.power_cause);
 	/* So auto counts. */
-	assert_true(reset_counts_good(RESET_COUNT_AUTO, &e.ev));
+	assert_true(reset_charges_good_slots(CONF_COUNT_AUTO, &e.ev));
 	assert_int_equal(os_sim_count("# watchdog: its report of the reset is ignored"), 1);
 }
 
@@ -539,7 +539,7 @@ TEST(every_way_to_count_is_a_row_of_the_page)
 					 { true, true, true, true },
 					 { false, false, false, false } };
 
-	for (int count = RESET_COUNT_AUTO; count <= RESET_COUNT_NEVER; count++) {
+	for (int count = CONF_COUNT_AUTO; count <= CONF_COUNT_NEVER; count++) {
 		char row[128];
 		int n = snprintf(row, sizeof(row), "| `count=%s` |", names[count]);
 
@@ -547,7 +547,7 @@ TEST(every_way_to_count_is_a_row_of_the_page)
 			const struct reset_evidence ev = { .can_tell_watchdog = hw & W,
 							   .can_tell_panic = hw & P };
 
-			assert_int_equal(reset_counts_good((enum reset_count)count, &ev),
+			assert_int_equal(reset_charges_good_slots((enum conf_count)count, &ev),
 					 want[count][hw]);
 			n += snprintf(row + n, sizeof(row) - (size_t)n, " %s |",
 				      want[count][hw] ? "counted" : "not");

@@ -41,15 +41,15 @@ TEST(auto_counts_good_slots_unless_all_is_told)
 {
 	struct reset_evidence ev = { 0 };
 
-	assert_true(reset_counts_good(RESET_COUNT_AUTO, &ev));
-	assert_false(reset_counts_good(RESET_COUNT_NEVER, &ev));
+	assert_true(reset_charges_good_slots(CONF_COUNT_AUTO, &ev));
+	assert_false(reset_charges_good_slots(CONF_COUNT_NEVER, &ev));
 	ev.can_tell_panic = true;
-	assert_true(reset_counts_good(RESET_COUNT_AUTO, &ev)); /* a hang is not told */
+	assert_true(reset_charges_good_slots(CONF_COUNT_AUTO, &ev)); /* a hang is not told */
 	ev = (struct reset_evidence){ .can_tell_watchdog = true };
-	assert_true(reset_counts_good(RESET_COUNT_AUTO, &ev)); /* a panic is not told */
+	assert_true(reset_charges_good_slots(CONF_COUNT_AUTO, &ev)); /* a panic is not told */
 	ev.can_tell_panic = true;
-	assert_false(reset_counts_good(RESET_COUNT_AUTO, &ev));
-	assert_true(reset_counts_good(RESET_COUNT_ALWAYS, &ev));
+	assert_false(reset_charges_good_slots(CONF_COUNT_AUTO, &ev));
+	assert_true(reset_charges_good_slots(CONF_COUNT_ALWAYS, &ev));
 }
 
 TEST(trial_gets_its_try_back_when_the_reset_is_explained)
@@ -155,10 +155,10 @@ TEST(crash_without_an_attempt_is_blamed_on_last)
 	assert_int_equal(s.slot[0].streak, 0);
 }
 
-static void settle_good(struct state *st, enum reset_cause cause, bool counts_good)
+static void settle_good(struct state *st, enum reset_cause cause, bool charge_good)
 {
 	st->open = 0;
-	reset_settle(st, cause, counts_good);
+	reset_settle(st, cause, charge_good);
 	assert_int_equal(st->open, STATE_NONE);
 }
 
