@@ -29,7 +29,7 @@ struct install_args {
 
 /* Large, and one at a time. */
 static struct device d;
-static struct apply_job job;
+static struct apply_file_job job;
 
 static int read_install_args(struct args *a, struct device_options *o, struct install_args *in)
 {
@@ -104,7 +104,7 @@ static void add_parts(void)
 static void prepare_job(struct install_args *in, const struct keyring *keys, const char *helper,
 			int fd)
 {
-	job = (struct apply_job){
+	job = (struct apply_file_job){
 		.fd = fd,
 		.name = in->file,
 		.compatible = d.conf.compatible,

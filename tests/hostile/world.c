@@ -210,11 +210,11 @@ static void reset(void)
 
 struct world_verdict world_try(int fd, bool raw)
 {
-	static struct apply_job job;
+	static struct apply_file_job job;
 	struct world_verdict v = { 0 };
 
 	reset();
-	job = (struct apply_job){
+	job = (struct apply_file_job){
 		.fd = fd,
 		.name = "hostile",
 		.raw = raw,

@@ -13,7 +13,7 @@ static uint8_t image[SIZE];
 static struct state state;
 static struct store store;
 static struct bdev_sim disk;
-static struct apply_job job;
+static struct apply_file_job job;
 
 static int set_up(void **ctx)
 {
@@ -32,7 +32,7 @@ static int set_up(void **ctx)
 	state.last = 0;
 	fixture_ok(store_load(&store, &disk.bdev, &(struct state){ .seq = 0 }, &found));
 	fixture_ok(store_save(&store, &state));
-	job = (struct apply_job){
+	job = (struct apply_file_job){
 		.fd = fixture_make(&b),
 		.name = "bundle",
 		.compatible = "box",

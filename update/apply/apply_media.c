@@ -92,7 +92,7 @@ static void look_at(struct apply *a, unsigned source, const char *name)
 			   err == KB_EINVAL ? "not a regular file" : err_text(err));
 		return;
 	}
-	apply_job_fill(a, fd, name, a->o.source[source].kind, a->media.raw);
+	apply_shared_fill(a, fd, name, a->o.source[source].kind, a->media.raw);
 	err = apply_file_look(&a->job);
 	if (err == KB_OK)
 		add_candidate(a, source, name);
@@ -196,8 +196,8 @@ static enum kb_err install_candidate(struct apply *a, const struct apply_candida
 		log_err("%s: cannot be opened again: %s", place_text(a, c->source, c->name),
 			err_text(err));
 	} else {
-		apply_job_fill(a, fd, place_text(a, c->source, c->name),
-			       a->o.source[c->source].kind, a->media.raw);
+		apply_shared_fill(a, fd, place_text(a, c->source, c->name),
+				  a->o.source[c->source].kind, a->media.raw);
 		a->job.untold = a->nfailed >= FAILURES_TOLD;
 		err = apply_file(&a->job);
 		/* In rescue, what is there already did not mount. */

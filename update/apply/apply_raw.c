@@ -84,7 +84,7 @@ static enum kb_err install_once(struct apply *a, const struct apply_source *src,
 	if (err != KB_OK)
 		return err;
 	posix_fadvise(a->media.dev, 0, 0, POSIX_FADV_DONTNEED);
-	apply_job_fill(a, a->media.dev, src->dev, STATE_SRC_RAW, true);
+	apply_shared_fill(a, a->media.dev, src->dev, STATE_SRC_RAW, true);
 	err = apply_file_look(&a->job);
 	if (err == KB_OK) {
 		apply_progress_next();

@@ -89,7 +89,7 @@ static enum apply_end install_staged(struct apply *a, const char *name)
 	if (err != KB_OK)
 		return count_copy_failure(a, err == KB_ENOENT ? "its file is missing"
 							      : "it cannot be opened");
-	apply_job_fill(a, fd, name, STATE_SRC_DATA, false);
+	apply_shared_fill(a, fd, name, STATE_SRC_DATA, false);
 	err = apply_file_look(&a->job);
 	if (a->job.known && memcmp(a->job.release.id, a->state.staged.release, STATE_ID_LEN) != 0)
 		return count_copy_failure(a, "its file holds another release");
