@@ -104,7 +104,7 @@ static enum kb_err run_steps(struct install_job *j)
 	if (!j->sealed && is_known(j->in))
 		return KB_EAPPLIED;
 	if (j->sealed)
-		TRY(install_seal_open(j));
+		TRY(install_seal_take_off(j));
 	return install_seal_commit(j);
 }
 

@@ -11,8 +11,8 @@
 #include "update/decoder/decoder.h"
 #include "update/bundle/reader.h"
 
-#define INSTALL_SEAL (128u << 10) /* first bytes of a slot, zeroed first and written last */
-#define INSTALL_TAIL (1u << 20)	  /* last bytes of a partition, cleared of stale superblocks */
+#define INSTALL_SEAL_LEN (128u << 10) /* first bytes of a slot, zeroed first and written last */
+#define INSTALL_TAIL	 (1u << 20)   /* last bytes of a partition, cleared of stale superblocks */
 
 struct install_part {
 	char cls[32];	  /* class: matches the manifest's image names */

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static uint8_t heads[MANIFEST_IMAGES_MAX][INSTALL_SEAL] __attribute__((aligned(BDEV_ALIGN)));
+static uint8_t heads[MANIFEST_IMAGES_MAX][INSTALL_SEAL_LEN] __attribute__((aligned(BDEV_ALIGN)));
 
 static const struct install_part *part_of(const struct install *in, const char *cls)
 {

@@ -8,7 +8,7 @@
 
 #define INSTALL_BLOCK 4096u /* what is compared and written as one */
 #define INSTALL_HEAD_CHUNKS \
-	(INSTALL_SEAL / MANIFEST_CHUNK_MIN) /* chunks that may overlap the seal */
+	(INSTALL_SEAL_LEN / MANIFEST_CHUNK_MIN) /* chunks that may overlap the seal */
 
 /* One partition of the target, with the image that goes there. */
 struct install_job_part {
