@@ -54,6 +54,7 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 	return err == KB_ENOENT ? install_write_end(j) : err;
 }
 
+/* The first block that differs puts the seal on: install_write_chunk(), install_write_rest(). */
 static enum kb_err write_all(struct install_job *j)
 {
 	TRY(look_afresh(j));
@@ -101,6 +102,7 @@ static enum kb_err run_steps(struct install_job *j)
 	TRY(install_check_all(j));
 	TRY(write_all(j));
 	TRY(read_back(j));
+	/* Never sealed: no block differed. */
 	if (!j->sealed && is_known(j->in))
 		return KB_EAPPLIED;
 	if (j->sealed)
