@@ -63,7 +63,7 @@ TEST(what_fits_has_a_target)
 {
 	OK(apply_file_look(&job));
 	assert_int_equal(job.target, 1);
-	assert_true(job.known && job.release.sequence == 5);
+	assert_true(job.verified && job.release.sequence == 5);
 }
 
 /* Else it would be written to a slot before the first one. */
@@ -72,7 +72,7 @@ TEST(what_is_refused_at_the_look_is_not_installed)
 	unsigned ops = disk.ops;
 
 	job.compatible = "another";
-	FAILS(apply_file(&job), KB_ECOMPAT);
+	FAILS(apply_file_install(&job), KB_ECOMPAT);
 	assert_int_equal(job.target, STATE_NONE);
 	assert_why("it is for box, but this device is another");
 	assert_int_equal(disk.ops, ops);

@@ -65,7 +65,7 @@ static enum kb_err open_bundle(struct apply_file_job *job)
 		return fail_job(job, err, "%s", reader.why[0] != '\0' ? reader.why : err_text(err));
 	job->blame = INSTALL_BLAME_NONE;
 	job->release = reader.release;
-	job->known = true;
+	job->verified = true;
 	if (!manifest_is_for(&reader.m, job->compatible))
 		return fail_job(job, KB_ECOMPAT, "it is for %s%s, but this device is %s",
 				reader.m.compatible[0],
@@ -135,7 +135,7 @@ static enum kb_err pick_target(struct apply_file_job *job)
 
 static enum kb_err look_at_bundle(struct apply_file_job *job)
 {
-	job->known = false;
+	job->verified = false;
 	job->target = STATE_NONE;
 	job->blame = INSTALL_BLAME_NONE;
 	job->bytes_written = job->bytes_skipped = 0;
@@ -314,7 +314,7 @@ void apply_file_tell_more(struct apply_file_job *job, unsigned n)
 	add_history(job, &ev, true);
 }
 
-enum kb_err apply_file(struct apply_file_job *job)
+enum kb_err apply_file_install(struct apply_file_job *job)
 {
 	enum kb_err err = look_at_bundle(job);
 

@@ -96,7 +96,7 @@ static void look_at(struct apply *a, unsigned source, const char *name)
 	err = apply_file_look(&a->job);
 	if (err == KB_OK)
 		add_candidate(a, source, name);
-	else if (a->job.known) /* on the console where somebody waits before it */
+	else if (a->job.verified) /* on the console where somebody waits before it */
 		log_line(plan_is_rescue(a->o.mode) ? LOG_LEVEL_ERR : LOG_LEVEL_NOTICE,
 			 "%s: version %s: skipped: %s", place_text(a, source, name),
 			 a->job.release.version, a->job.why);
@@ -199,7 +199,7 @@ static enum kb_err install_candidate(struct apply *a, const struct apply_candida
 		apply_shared_fill(a, fd, place_text(a, c->source, c->name),
 				  a->o.source[c->source].kind, a->media.raw);
 		a->job.untold = a->nfailed >= FAILURES_TOLD;
-		err = apply_file(&a->job);
+		err = apply_file_install(&a->job);
 		/* In rescue, what is there already did not mount. */
 		if (err == KB_EAPPLIED && plan_is_rescue(a->o.mode))
 			a->job.blame = INSTALL_BLAME_BUNDLE;
