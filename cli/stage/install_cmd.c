@@ -177,7 +177,7 @@ static enum kb_err install_file(struct install_args *in)
 		return KB_EINVAL;
 	}
 	TRY(incoming_keys(&d, &keys));
-	err = device_open_state(&d);
+	err = device_open_to_change(&d);
 	if (err == KB_OK) {
 		prepare_job(in, &keys, helper, fd);
 		err = look_and_apply(in);

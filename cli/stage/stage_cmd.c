@@ -153,7 +153,7 @@ static enum kb_err check_now(const struct job *job)
 {
 	enum kb_err err;
 
-	TRY(device_open(&d));
+	TRY(device_open_to_read(&d));
 	err = device_need_state(&d);
 	if (err == KB_OK && is_staged(job)) {
 		log_warn("%s is staged already; nothing to do", job->release.version);
@@ -207,7 +207,7 @@ static enum kb_err remove_litter(const struct job *job, int given)
 	const struct state_staged *staged = &d.state.staged;
 	enum kb_err err;
 
-	TRY(device_open(&d));
+	TRY(device_open_to_read(&d));
 	err = device_need_state(&d);
 	if (err == KB_OK)
 		stage_files_clean(job->dir, &d.conf,
@@ -221,7 +221,7 @@ static enum kb_err save_staged(const struct job *job, bool *saved)
 {
 	enum kb_err err;
 
-	TRY(device_open_state(&d));
+	TRY(device_open_to_change(&d));
 	err = forget_failures_and_check(job);
 	if (err == KB_OK && !stage_files_exists(&d.conf, job->path)) {
 		log_err("%s was removed meanwhile; try again", job->path);
@@ -250,7 +250,7 @@ static enum kb_err stage_file(struct job *job, int fd, uint64_t size)
 	TRY(device_may_install(&d));
 	TRY(look_at_file(job, fd, size));
 	TRY(check_data());
-	TRY(stage_files_make(&d.conf, d.opts->lock_wait_ms, &job->dir, &job->lock));
+	TRY(stage_files_open_locked(&d.conf, d.opts->lock_wait_ms, &job->dir, &job->lock));
 	TRY(remove_litter(job, fd));
 	named = state_names_it(job); /* now, since the state may not be readable later */
 	err = make_copy(job, fd, size);
