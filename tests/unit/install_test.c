@@ -1071,7 +1071,7 @@ static void open_files(uint64_t size)
 	state.slot[0].st = STATE_GOOD;
 	new_install();
 	in.part[0].dev = &file_dev.bdev;
-	in.part[0].raw = &file_raw.bdev;
+	in.part[0].readback = &file_raw.bdev;
 }
 
 static void close_files(void)

@@ -200,7 +200,7 @@ static enum kb_err open_parts(struct apply_file_job *job, struct apply_devs *d, 
 		snprintf(p->cls, sizeof(p->cls), "%s", slot->part[i].cls);
 		p->path = slot->part[i].path;
 		p->dev = &d->dev[i].bdev;
-		p->raw = &d->raw[i].bdev;
+		p->readback = &d->raw[i].bdev;
 		in->nparts = i + 1;
 	}
 	return KB_OK;

@@ -46,7 +46,7 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 	if (err != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "%s", j->pipe.why);
 	bdev_prefetch(p->dev, 0, READ_AHEAD);
-	while ((err = install_check_next(j, &c)) == KB_OK) {
+	while ((err = install_job_next_chunk(j, &c)) == KB_OK) {
 		bdev_prefetch(p->dev, (uint64_t)c.c.index * p->im->chunk + READ_AHEAD, c.c.len);
 		TRY(install_write_chunk(j, &c));
 		install_job_tick(j, c.c.len);
@@ -85,7 +85,7 @@ static enum kb_err read_back(struct install_job *j)
 		if (err == KB_OK)
 			return KB_OK;
 	}
-	return install_job_lost(j);
+	return install_job_readback_failed(j);
 }
 
 /* The slot holds this release, and the state says so. */
@@ -122,7 +122,7 @@ enum kb_err install_run(struct install *in)
 	in->blame = INSTALL_BLAME_NONE;
 	in->why[0] = '\0';
 	for (unsigned i = 0; i < in->nparts && i < MANIFEST_IMAGES_MAX; i++)
-		threaded |= in->part[i].raw != NULL;
+		threaded |= in->part[i].readback != NULL;
 	err = digest_init(&job.digest);
 	if (err == KB_OK)
 		err = digest_init(&job.whole);

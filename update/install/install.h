@@ -22,7 +22,7 @@ struct install_part {
 	 * written is flushed and read back by a thread of its own while the rest is written. NULL:
 	 * read back through dev, by the caller's thread.
 	 */
-	struct bdev *raw;
+	struct bdev *readback;
 	const char *path; /* for messages, borrowed; NULL: the class is named */
 };
 

@@ -53,7 +53,7 @@ static enum kb_err write_and_compare(struct install_job_part *p, uint64_t off, c
 	TRY(bdev_write(p->dev, off, data, len));
 	TRY(bdev_flush(p->dev));
 	TRY(bdev_drop_cache(p->dev, off, len));
-	TRY(bdev_read(p->raw, off, scratch, len));
+	TRY(bdev_read(p->readback, off, scratch, len));
 	return memcmp(scratch, data, len) == 0 ? KB_OK : KB_EIO;
 }
 
@@ -154,7 +154,7 @@ static enum kb_err is_sealed(struct install_job_part *p, size_t len, bool *seale
 		return KB_OK;
 	TRY(bdev_flush(p->dev));
 	*sealed = bdev_drop_cache(p->dev, 0, len) == KB_OK &&
-		  bdev_read(p->raw, 0, scratch, len) == KB_OK && bytes_all(scratch, len, 0);
+		  bdev_read(p->readback, 0, scratch, len) == KB_OK && bytes_all(scratch, len, 0);
 	return KB_OK;
 }
 
@@ -207,8 +207,8 @@ static enum kb_err check_head_chunk(struct install_job *j, struct install_job_pa
 							: it->len;
 	uint8_t got[DIGEST_LEN];
 
-	TRY(bdev_drop_cache(p->raw, it->off, it->len));
-	TRY(bdev_read(p->raw, it->off, scratch, it->len));
+	TRY(bdev_drop_cache(p->readback, it->off, it->len));
+	TRY(bdev_read(p->readback, it->off, scratch, it->len));
 	memcpy(scratch, p->head + it->off, n);
 	TRY(digest_buf(&j->digest, scratch, it->len, got));
 	return memcmp(got, it->hash, sizeof(got)) == 0 ? KB_OK : KB_EIO;
