@@ -346,7 +346,7 @@ bool apply_file_copy_failed(const struct apply_file_job *job, enum kb_err err)
 
 enum apply_file_verdict apply_file_verdict(enum kb_err err)
 {
-	switch ((int)err) {
+	switch (err) {
 	case KB_EAPPLIED:
 		return APPLY_FILE_KNOWN;
 	case KB_EREJECTED:
@@ -360,7 +360,25 @@ enum apply_file_verdict apply_file_verdict(enum kb_err err)
 	case KB_ENOTARGET:
 	case KB_ENEWER:
 		return APPLY_FILE_LATER;
-	default:
-		return APPLY_FILE_FAILED;
+	case KB_OK:
+	case KB_EIO:
+	case KB_ENODEV:
+	case KB_ETIMEDOUT:
+	case KB_EINVAL:
+	case KB_EFORMAT:
+	case KB_EBLANK:
+	case KB_ESIG:
+	case KB_EDIGEST:
+	case KB_ENOSPC:
+	case KB_ESTALE:
+	case KB_ECHILD:
+	case KB_EMOUNT:
+	case KB_ECHECK:
+	case KB_EEXEC:
+	case KB_ENOENT:
+	case KB_EPERM:
+	case KB_ENOCAND:
+		break;
 	}
+	return APPLY_FILE_FAILED;
 }

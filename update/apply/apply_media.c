@@ -129,6 +129,21 @@ static void look_through(struct apply *a, unsigned source)
 		log_warn("%s: " FOLDER "/ cannot be read to its end", a->o.source[source].dev);
 }
 
+static void log_not_opened(const char *dev, const char *const *fs, enum kb_err err)
+{
+	if (err == KB_ENODEV)
+		log_info("%s: empty", dev);
+	else if (err == KB_ENOENT)
+		log_info("%s: no folder " FOLDER "/", dev);
+	else if (err == KB_EMOUNT && fs[0] == NULL)
+		log_info("%s: ignored: no raw bundle, and none is mounted (filesystems=none)", dev);
+	else if (err == KB_EMOUNT)
+		log_info("%s: ignored: no raw bundle, and no file system of %s%s%s", dev, fs[0],
+			 fs[1] != NULL ? ", " : "", fs[1] != NULL ? fs[1] : "");
+	else
+		log_warn("%s: cannot be examined: %s", dev, err_text(err));
+}
+
 static void look_into(struct apply *a, unsigned source)
 {
 	const char *dev = a->o.source[source].dev;
@@ -136,26 +151,8 @@ static void look_into(struct apply *a, unsigned source)
 	enum kb_err err = media_open(&a->media, dev, true, fs, FOLDER);
 
 	apply_progress_look();
-	switch ((int)err) {
-	case KB_OK:
-		break;
-	case KB_ENODEV:
-		log_info("%s: empty", dev);
-		return;
-	case KB_ENOENT:
-		log_info("%s: no folder " FOLDER "/", dev);
-		return;
-	case KB_EMOUNT:
-		if (fs[0] == NULL)
-			log_info(
-				"%s: ignored: no raw bundle, and none is mounted (filesystems=none)",
-				dev);
-		else
-			log_info("%s: ignored: no raw bundle, and no file system of %s%s%s", dev,
-				 fs[0], fs[1] != NULL ? ", " : "", fs[1] != NULL ? fs[1] : "");
-		return;
-	default:
-		log_warn("%s: cannot be examined: %s", dev, err_text(err));
+	if (err != KB_OK) {
+		log_not_opened(dev, fs, err);
 		return;
 	}
 	if (a->media.raw)
