@@ -17,7 +17,7 @@ struct verb {
 	int (*run)(struct args *a, struct device_options *o);
 	int (*main)(int argc,
 		    char **argv); /* a verb with verbs of its own, which reads all itself */
-	const char *what;	  /* in the list of verbs; NULL: not listed */
+	const char *what;	  /* in the list of verbs */
 	const char *usage;
 };
 

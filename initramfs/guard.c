@@ -163,7 +163,8 @@ void guard_start(struct boot *b)
 
 	if (!duty.held && !duty.feed && !duty.prove)
 		return;
-	/* The same open file as ours: that one is closed by the exec wakes nobody. */
+	/* It shares our open file: so the exec, which closes ours, is not the last close, which
+	 * would wake udev. */
 	fds[AT(GUARDIAN_FD_STATE)] = is_of_slot(b, &duty) ? b->rec.file.fd : -1;
 	open_at(fds, GUARDIAN_FD_KMSG, "/dev/kmsg", O_WRONLY);
 	open_at(fds, GUARDIAN_FD_PROC, "/proc", O_RDONLY | O_DIRECTORY);

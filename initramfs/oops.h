@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an oops of the kernel does while a stranger's medium is read. The kernel's default is to
- * kill whom it met and go on, with what that one had locked locked for ever; whoever boots a system
- * on such a kernel has one that fails later, for no reason that anybody could see.
+ * What an oops of the kernel does while a stranger's medium is read. By default the kernel kills
+ * the process in which it happened and goes on; what that one had locked stays locked. A system
+ * that is booted on such a kernel fails later, for no reason that anybody could see.
  */
 #pragma once
 

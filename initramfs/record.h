@@ -22,7 +22,7 @@ struct record {
 	struct store store;
 	struct state s;	   /* as this boot sees it: settled, charged */
 	struct state disk; /* as it was last known to be durable */
-	bool unsure;	   /* a save failed: `disk` may be there, or what was not to be */
+	bool unsure;	   /* a save failed: there is `disk`, or what was being saved */
 	enum record_health health;
 	enum reset_cause cause;
 	uint64_t loaded;    /* sequence of the record that this boot began with; 0: of none */

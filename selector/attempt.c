@@ -8,7 +8,7 @@ struct run {
 	const struct attempt_ops *ops;
 	void *ctx;
 	choose_mask failed; /* slots that failed in this boot */
-	bool unsure;	    /* a write failed: the disk may hold a->disk, or what was not to be */
+	bool unsure;	    /* a save failed: the disk has a->disk, or what was being saved */
 };
 
 enum step {
@@ -86,7 +86,7 @@ static bool good_one_comes_back(const struct run *r, const struct choose_candida
 	return false;
 }
 
-/* False: while it was waited the slot was given to an install, which did not end. */
+/* False: meanwhile an install began to overwrite the slot, and did not end. */
 static bool sit_out_delay(struct run *r, const struct choose_candidate *c)
 {
 	if (c->tier != CHOOSE_LAST_RESORT || r->ops->last_resort_delay == NULL)

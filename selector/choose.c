@@ -117,8 +117,8 @@ static void note_last_resort(struct state *s, int8_t slot)
 		s->lr_count++;
 }
 
-/* A retry is; and so is a slot in whose favour the preferred one was left: that one comes back once
- * others have proved themselves, which the closing of their attempts tells. */
+/* Its attempt is opened though good slots are not charged. A retry; and a slot that boots since the
+ * preferred one lost its trust: that one gets its retry once others have proved themselves. */
 static bool has_to_prove(const struct state *s, const struct choose_candidate *c)
 {
 	return c->tier == CHOOSE_RETRY ||

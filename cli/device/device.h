@@ -50,7 +50,7 @@ struct device {
 	unsigned nparts;
 	struct device_part part[DEVICE_PARTS_MAX];
 
-	/* the state partition; only after device_open() */
+	/* the state partition; only after device_open_to_read() */
 	char state_path[DEVICE_PATH_MAX];
 	struct bdev_file file;
 	struct device_range range;
@@ -76,13 +76,13 @@ void device_init(struct device *d, const struct device_options *opts);
  * Opens the state partition for reading, and loads the state. d->finding tells what was there.
  * KB_ENOENT: no partition; KB_EPERM, KB_EINVAL (too small), KB_EIO. d is closed after a failure.
  */
-enum kb_err device_open(struct device *d) KB_MUST_CHECK;
+enum kb_err device_open_to_read(struct device *d) KB_MUST_CHECK;
 
-/* As device_open(), for writing: takes the lock between writers first (KB_EBUSY). */
+/* As device_open_to_read(), for writing: takes the lock between writers first (KB_EBUSY). */
 enum kb_err device_open_write(struct device *d) KB_MUST_CHECK;
 
 /* As device_open_write(), and a valid record has to be there: KB_EBLANK, KB_EIO otherwise. */
-enum kb_err device_open_state(struct device *d) KB_MUST_CHECK;
+enum kb_err device_open_to_change(struct device *d) KB_MUST_CHECK;
 
 void device_close(struct device *d);
 

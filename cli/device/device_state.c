@@ -120,7 +120,7 @@ static enum kb_err open_and_load(struct device *d, bool write)
 	return err;
 }
 
-enum kb_err device_open(struct device *d)
+enum kb_err device_open_to_read(struct device *d)
 {
 	return open_and_load(d, false);
 }
@@ -130,7 +130,7 @@ enum kb_err device_open_write(struct device *d)
 	return open_and_load(d, true);
 }
 
-enum kb_err device_open_state(struct device *d)
+enum kb_err device_open_to_change(struct device *d)
 {
 	enum kb_err err;
 

@@ -29,7 +29,7 @@ struct install_args {
 
 /* Large, and one at a time. */
 static struct device d;
-static struct apply_job job;
+static struct apply_file_job job;
 
 static int read_install_args(struct args *a, struct device_options *o, struct install_args *in)
 {
@@ -104,7 +104,7 @@ static void add_parts(void)
 static void prepare_job(struct install_args *in, const struct keyring *keys, const char *helper,
 			int fd)
 {
-	job = (struct apply_job){
+	job = (struct apply_file_job){
 		.fd = fd,
 		.name = in->file,
 		.compatible = d.conf.compatible,
@@ -132,7 +132,7 @@ static void report_refused(const struct install_args *in, enum kb_err err)
 {
 	/* What the state says of a release that is genuine, it says better. It may also be the
 	 * bundle that is newer than this command. */
-	if (job.known &&
+	if (job.verified &&
 	    (err == KB_EAPPLIED || err == KB_EREJECTED || err == KB_EDOWNGRADE ||
 	     err == KB_EAHEAD || err == KB_ENOTARGET || (err == KB_ENEWER && d.state.newer)))
 		incoming_report_refused(&d.state, &job.release, PLAN_COMMAND, err);
@@ -145,14 +145,14 @@ static enum kb_err look_and_apply(struct install_args *in)
 	enum kb_err err = apply_file_look(&job);
 
 	/* What is forgotten, is so with the first record that the install writes. */
-	if (job.known && in->again)
+	if (job.verified && in->again)
 		state_del_unwritable(&d.state, job.release.id);
 	if (err == KB_EREJECTED && in->again) {
 		state_del_rejected(&d.state, job.release.id);
 		err = KB_OK;
 	}
 	if (err == KB_OK)
-		err = apply_file(&job);
+		err = apply_file_install(&job);
 	output_progress_end(&in->progress);
 	if (err != KB_OK)
 		report_refused(in, err);
@@ -177,7 +177,7 @@ static enum kb_err install_file(struct install_args *in)
 		return KB_EINVAL;
 	}
 	TRY(incoming_keys(&d, &keys));
-	err = device_open_state(&d);
+	err = device_open_to_change(&d);
 	if (err == KB_OK) {
 		prepare_job(in, &keys, helper, fd);
 		err = look_and_apply(in);
@@ -209,8 +209,8 @@ static void print_install_json(enum kb_err err)
 			 : err == KB_EAPPLIED ? "nothing"
 					      : "failed");
 	output_json_slot(o, "slot", err == KB_OK ? job.target : STATE_NONE);
-	output_json_text(o, "version", job.known ? job.release.version : NULL);
-	output_json_number(o, "sequence", job.known ? job.release.sequence : 0);
+	output_json_text(o, "version", job.verified ? job.release.version : NULL);
+	output_json_number(o, "sequence", job.verified ? job.release.sequence : 0);
 	output_json_number(o, "written", job.bytes_written);
 	output_json_number(o, "skipped", job.bytes_skipped);
 	output_json_bool(o, "reboot", err == KB_OK);

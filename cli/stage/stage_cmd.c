@@ -28,7 +28,7 @@ struct job {
 	struct plan_release release;
 	const char *why; /* what was told of the bundle; empty or NULL when it is not its fault */
 	int dir, lock;	 /* the stage folder; what keeps others out of it */
-	char path[DEVICE_PATH_MAX], part[DEVICE_PATH_MAX];
+	char path[DEVICE_PATH_MAX], temp_path[DEVICE_PATH_MAX];
 };
 
 /* Large, and one at a time. */
@@ -105,7 +105,7 @@ static enum kb_err verify_copy(const struct job *job, const char *path, const ch
 }
 
 /* The state, as it was read last. */
-static bool is_named(const struct job *job)
+static bool state_names_it(const struct job *job)
 {
 	const struct state_staged *staged = &d.state.staged;
 
@@ -119,7 +119,7 @@ static bool is_staged(const struct job *job)
 {
 	struct output_progress none = { .mode = OUTPUT_PROGRESS_NONE };
 
-	if (!is_named(job) || !stage_files_exists(&d.conf, job->path))
+	if (!state_names_it(job) || !stage_files_exists(&d.conf, job->path))
 		return false;
 	return d.state.staged.fails == 0 &&
 	       verify_copy(job, job->path, job->path, &none) == KB_OK &&
@@ -127,7 +127,7 @@ static bool is_staged(const struct job *job)
 }
 
 /* Would the next boot take it? Nothing is mounted then. */
-static enum kb_err check_acceptable(const struct job *job)
+static enum kb_err forget_failures_and_check(const struct job *job)
 {
 	const struct plan_terms terms = {
 		.mode = PLAN_AUTOMATIC,
@@ -149,18 +149,18 @@ static enum kb_err check_acceptable(const struct job *job)
 	return incoming_readable(&reader, job->file);
 }
 
-static enum kb_err check_acceptable_now(const struct job *job)
+static enum kb_err check_now(const struct job *job)
 {
 	enum kb_err err;
 
-	TRY(device_open(&d));
+	TRY(device_open_to_read(&d));
 	err = device_need_state(&d);
 	if (err == KB_OK && is_staged(job)) {
 		log_warn("%s is staged already; nothing to do", job->release.version);
 		err = KB_EAPPLIED;
 	}
 	if (err == KB_OK)
-		err = check_acceptable(job);
+		err = forget_failures_and_check(job);
 	if (err == KB_OK && plan_source_skipped(&d.state, STATE_SRC_DATA))
 		log_warn(
 			"updates from the data partition crashed the device %d times: boots skip it until a slot is marked good: keelboot mark good",
@@ -178,22 +178,23 @@ static enum kb_err look_at_file(struct job *job, int fd, uint64_t size)
 	TRY(incoming_look(&reader, &d, &job->keys, fd, size, job->file));
 	job->release = reader.release;
 	err = incoming_tables(&reader, job->file);
-	reader_close(&reader);
+	reader_close(&reader); /* its manifest stays readable */
 	TRY(err);
 	TRY(stage_files_path(&d.conf, job->release.id, job->path, sizeof(job->path)));
-	if (snprintf(job->part, sizeof(job->part), "%s.part", job->path) >= (int)sizeof(job->part))
+	if (snprintf(job->temp_path, sizeof(job->temp_path), "%s.part", job->path) >=
+	    (int)sizeof(job->temp_path))
 		return KB_ENOSPC;
-	return check_acceptable_now(job);
+	return check_now(job);
 }
 
 /* The copy is what the next boot reads: it is the copy that is verified, off the medium. */
 static enum kb_err make_copy(struct job *job, int fd, uint64_t size)
 {
-	TRY(stage_copy(fd, job->file, size, job->dir, job->part, &job->progress));
+	TRY(stage_copy(fd, job->file, size, job->dir, job->temp_path, &job->progress));
 	copy.why[0] = '\0';
 	job->why = copy.why;
-	TRY(verify_copy(job, job->part, job->file, &job->progress));
-	return stage_files_rename(job->dir, job->part, job->path);
+	TRY(verify_copy(job, job->temp_path, job->file, &job->progress));
+	return stage_files_rename(job->dir, job->temp_path, job->path);
 }
 
 /*
@@ -206,7 +207,7 @@ static enum kb_err remove_litter(const struct job *job, int given)
 	const struct state_staged *staged = &d.state.staged;
 	enum kb_err err;
 
-	TRY(device_open(&d));
+	TRY(device_open_to_read(&d));
 	err = device_need_state(&d);
 	if (err == KB_OK)
 		stage_files_clean(job->dir, &d.conf,
@@ -220,8 +221,8 @@ static enum kb_err save_staged(const struct job *job, bool *saved)
 {
 	enum kb_err err;
 
-	TRY(device_open_state(&d));
-	err = check_acceptable(job);
+	TRY(device_open_to_change(&d));
+	err = forget_failures_and_check(job);
 	if (err == KB_OK && !stage_files_exists(&d.conf, job->path)) {
 		log_err("%s was removed meanwhile; try again", job->path);
 		err = KB_ENOENT;
@@ -249,12 +250,12 @@ static enum kb_err stage_file(struct job *job, int fd, uint64_t size)
 	TRY(device_may_install(&d));
 	TRY(look_at_file(job, fd, size));
 	TRY(check_data());
-	TRY(stage_files_make(&d.conf, d.opts->lock_wait_ms, &job->dir, &job->lock));
+	TRY(stage_files_open_locked(&d.conf, d.opts->lock_wait_ms, &job->dir, &job->lock));
 	TRY(remove_litter(job, fd));
-	named = is_named(job); /* now, since the state may not be readable later */
+	named = state_names_it(job); /* now, since the state may not be readable later */
 	err = make_copy(job, fd, size);
-	if (err != KB_OK && unlinkat(job->dir, stage_files_name(job->part), 0) < 0)
-		log_debug("%s: not removed", job->part);
+	if (err != KB_OK && unlinkat(job->dir, stage_files_name(job->temp_path), 0) < 0)
+		log_debug("%s: not removed", job->temp_path);
 	TRY(err);
 	err = save_staged(job, &saved);
 	/* Not when the state may name it: a save that failed can still have arrived. Then it only

@@ -138,7 +138,7 @@ static enum kb_err take_lock(int dir, const char *path, unsigned wait_ms, int *l
 	return err;
 }
 
-enum kb_err stage_files_make(const struct conf *c, unsigned wait_ms, int *dir, int *lock)
+enum kb_err stage_files_open_locked(const struct conf *c, unsigned wait_ms, int *dir, int *lock)
 {
 	KB_CLEANUP_FD int opened = -1;
 	char path[PATH_MAX];

@@ -13,7 +13,8 @@
  * write and remove files elsewhere.
  */
 
-/* Path of a release's file in the stage folder, for messages. KB_ENOSPC. */
+/* Path of a release's file in the stage folder; its last part is the file's name there. KB_ENOSPC.
+ */
 enum kb_err stage_files_path(const struct conf *c, const uint8_t release[STATE_ID_LEN], char *path,
 			     size_t size) KB_MUST_CHECK;
 
@@ -23,8 +24,8 @@ enum kb_err stage_files_path(const struct conf *c, const uint8_t release[STATE_I
  * work in it, and keeps them out while *lock is open. KB_ENOENT, KB_EPERM, KB_ENOSPC, KB_EBUSY,
  * KB_EIO, which it has told.
  */
-enum kb_err stage_files_make(const struct conf *c, unsigned wait_ms, int *dir,
-			     int *lock) KB_MUST_CHECK;
+enum kb_err stage_files_open_locked(const struct conf *c, unsigned wait_ms, int *dir,
+				    int *lock) KB_MUST_CHECK;
 
 /* Name of the file at path, which is stage_files_path()'s, in the folder. */
 const char *stage_files_name(const char *path);

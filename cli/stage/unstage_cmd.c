@@ -32,7 +32,7 @@ int unstage_cmd(struct args *a, struct device_options *o)
 	if (id != ARGS_END)
 		return args_wrong(a, id, "unstage");
 	device_init(&d, o);
-	err = device_open_state(&d);
+	err = device_open_to_change(&d);
 	if (err != KB_OK)
 		return output_exit_code(err);
 	err = forget_staged();

@@ -82,7 +82,7 @@ int history_cmd(struct args *a, struct device_options *o)
 		}
 	}
 	device_init(&d, o);
-	err = device_open(&d);
+	err = device_open_to_read(&d);
 	if (err != KB_OK)
 		return output_exit_code(err);
 	code = json ? print_history_json(&d, (unsigned)max) : print_history_text(&d, (unsigned)max);

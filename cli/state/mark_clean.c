@@ -70,12 +70,12 @@ static enum kb_err write_clean(struct device *d)
 	enum kb_err err = KB_OK;
 	bool wanted;
 
-	TRY(device_open(d));
+	TRY(device_open_to_read(d));
 	wanted = changes(d);
 	device_close(d);
 	if (!wanted)
 		return KB_OK;
-	TRY(device_open_state(d));
+	TRY(device_open_to_change(d));
 	if (changes(d)) /* else a verdict came in between */
 		err = device_save(d) == KB_OK ? KB_OK : KB_EIO;
 	device_close(d);

@@ -248,7 +248,7 @@ static enum kb_err look_without_lock(struct device *d, struct mark *m, bool *cha
 {
 	enum kb_err err;
 
-	TRY(device_open(d));
+	TRY(device_open_to_read(d));
 	err = device_need_state(d);
 	if (err == KB_OK)
 		err = decide_verdict(d, m);
@@ -261,7 +261,7 @@ static enum kb_err write_verdict(struct device *d, struct mark *m, bool *changed
 {
 	enum kb_err err;
 
-	TRY(device_open_state(d));
+	TRY(device_open_to_change(d));
 	err = decide_verdict(d, m);
 	*changed = err == KB_OK && !state_same(&d->state, &m->before);
 	if (*changed)

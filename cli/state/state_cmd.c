@@ -44,7 +44,7 @@ static int show_cmd(struct args *a, struct device_options *o)
 		json = true;
 	}
 	device_init(&d, o);
-	err = device_open(&d);
+	err = device_open_to_read(&d);
 	if (err != KB_OK)
 		return output_exit_code(err);
 	err = device_need_state(&d);

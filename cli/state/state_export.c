@@ -159,7 +159,7 @@ int state_export_cmd(struct args *a, struct device_options *o)
 			file = a->value;
 	}
 	device_init(&d, o);
-	err = device_open(&d);
+	err = device_open_to_read(&d);
 	if (err != KB_OK)
 		return output_exit_code(err);
 	err = open_output(file);

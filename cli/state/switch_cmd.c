@@ -89,7 +89,7 @@ static enum kb_err make_switch(struct device *d, struct switching *w, bool *chan
 {
 	enum kb_err err;
 
-	TRY(device_open_state(d));
+	TRY(device_open_to_change(d));
 	err = decide_switch(d, w);
 	*changed = err == KB_OK && !state_same(&d->state, &w->before);
 	if (*changed)

@@ -196,7 +196,7 @@ void status_collect(struct status *st, struct device *d, json_object *boot)
 	st->boot = boot;
 	st->protected = STATE_NONE;
 	st->next = st->next_proven = STATE_NONE;
-	st->opened = device_open(d);
+	st->opened = device_open_to_read(d);
 	st->have_state = st->opened == KB_OK && device_need_state(d) == KB_OK;
 	warn_of_keys(st);
 	warn_of_boot(st);

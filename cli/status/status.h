@@ -32,7 +32,7 @@ struct status_watchdog {
 
 struct status {
 	struct device *d;
-	enum kb_err opened; /* result of device_open() */
+	enum kb_err opened; /* result of device_open_to_read() */
 	bool have_state;    /* d->state is valid */
 	bool have_last;
 	struct history_event

@@ -104,8 +104,8 @@ WRAP(READBACK_ADD, enum kb_err, install_readback_add, KB_OK,
 WRAP(READBACK_PUSH, enum kb_err, install_readback_push, KB_OK, (struct install_readback *rb), (rb))
 WRAP(READBACK_WAIT, enum kb_err, install_readback_wait, KB_OK,
      (struct install_readback *rb, unsigned ms, uint64_t *done), (rb, ms, done))
-WRAP(SEAL_CLOSE, enum kb_err, install_seal_close, KB_OK, (struct install_job *j), (j))
-WRAP(SEAL_OPEN, enum kb_err, install_seal_open, KB_OK, (struct install_job *j), (j))
+WRAP(SEAL_CLOSE, enum kb_err, install_seal_put_on, KB_OK, (struct install_job *j), (j))
+WRAP(SEAL_OPEN, enum kb_err, install_seal_take_off, KB_OK, (struct install_job *j), (j))
 CALL(BDEV_WRITE, enum kb_err, bdev_write, KB_OK,
      (struct bdev *b, uint64_t off, const void *p, size_t len), (b, off, p, len))
 CALL(BDEV_READ, enum kb_err, bdev_read, KB_OK,
@@ -127,8 +127,8 @@ static const char *const names[CALLS] = {
 	[READBACK_ADD] = "install_readback_add",
 	[READBACK_PUSH] = "install_readback_push",
 	[READBACK_WAIT] = "install_readback_wait",
-	[SEAL_CLOSE] = "install_seal_close",
-	[SEAL_OPEN] = "install_seal_open",
+	[SEAL_CLOSE] = "install_seal_put_on",
+	[SEAL_OPEN] = "install_seal_take_off",
 	[BDEV_WRITE] = "bdev_write",
 	[BDEV_READ] = "bdev_read",
 	[BDEV_FLUSH] = "bdev_flush",

@@ -210,11 +210,11 @@ static void reset(void)
 
 struct world_verdict world_try(int fd, bool raw)
 {
-	static struct apply_job job;
+	static struct apply_file_job job;
 	struct world_verdict v = { 0 };
 
 	reset();
-	job = (struct apply_job){
+	job = (struct apply_file_job){
 		.fd = fd,
 		.name = "hostile",
 		.raw = raw,
@@ -235,9 +235,9 @@ struct world_verdict world_try(int fd, bool raw)
 		snprintf(job.slot[i].part[0].path, sizeof(job.slot[i].part[0].path), "%s",
 			 slot_path[i]);
 	}
-	v.err = apply_file(&job);
+	v.err = apply_file_install(&job);
 	v.blame = job.blame;
-	v.known = job.known;
+	v.known = job.verified;
 	v.slot_written = !is_filled(slot[1], WORLD_FILL, slot_size);
 	v.other_written = !is_filled(slot[0], WORLD_FILL, slot_size);
 	v.state_written = state_dev.writes > 0;

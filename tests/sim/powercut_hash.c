@@ -81,7 +81,7 @@ unsigned powercut_hash_relevant(enum powercut_disk disk, uint64_t page, unsigned
 	mask &= MASK_ALL;
 	if (!is_slot(disk) || !(folded >> (disk - POWERCUT_A) & 1))
 		return mask;
-	return mask & of_update(page < PAGES(INSTALL_SEAL));
+	return mask & of_update(page < PAGES(INSTALL_SEAL_LEN));
 }
 
 uint64_t powercut_hash_mask(enum powercut_disk disk, uint64_t page, unsigned mask, bool bad)
@@ -107,7 +107,7 @@ void powercut_hash_chunk(struct powercut_rings *r, enum powercut_disk disk, uint
 	if (at >= POWERCUT_CHUNKS)
 		abort();
 	*c |= (uint8_t)(MASK_ALL & ~powercut_hash_relevant(disk, page, bad ? 0 : mask));
-	*c |= bad && page < PAGES(INSTALL_SEAL) ? POWERCUT_BAD : 0;
+	*c |= bad && page < PAGES(INSTALL_SEAL_LEN) ? POWERCUT_BAD : 0;
 }
 
 /*
@@ -117,7 +117,7 @@ void powercut_hash_chunk(struct powercut_rings *r, enum powercut_disk disk, uint
 static uint64_t hash_chunks(const struct powercut_rings *r, unsigned slot, bool fold)
 {
 	const uint8_t *c = r->chunk[slot];
-	unsigned head = PAGES(INSTALL_SEAL) / 4, differs = 0;
+	unsigned head = PAGES(INSTALL_SEAL_LEN) / 4, differs = 0;
 	unsigned never = fold ? MASK_ALL & ~of_update(false) : 0;
 	uint64_t sum = 0;
 

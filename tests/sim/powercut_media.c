@@ -52,15 +52,15 @@ static void make_image(const struct powercut_story *s, unsigned release)
 {
 	struct bundles_release *r = &powercut_release[release];
 
-	r->size = INSTALL_SEAL + (uint64_t)s->c * CHUNK;
+	r->size = INSTALL_SEAL_LEN + (uint64_t)s->c * CHUNK;
 	r->data = calloc(1, r->size);
 	if (r->data == NULL)
 		abort();
 	fill_block(r->data, release, 0, s->squashfs ? 0 : 2, s->squashfs && s->w > 2 ? s->w : 2);
 	fill_block(r->data, release, 5, 1, s->w);
 	for (unsigned i = 0; i < s->c; i++)
-		fill_block(r->data, release, (INSTALL_SEAL + i * CHUNK) / BDEV_ALIGN + i % 4, i % 3,
-			   s->w);
+		fill_block(r->data, release, (INSTALL_SEAL_LEN + i * CHUNK) / BDEV_ALIGN + i % 4,
+			   i % 3, s->w);
 }
 
 void powercut_media_make(const struct powercut_story *s)
@@ -84,7 +84,7 @@ void powercut_media_make(const struct powercut_story *s)
 
 uint64_t powercut_media_slot_size(const struct powercut_story *s)
 {
-	return INSTALL_SEAL + (uint64_t)s->c * CHUNK + (uint64_t)s->tail * 1024;
+	return INSTALL_SEAL_LEN + (uint64_t)s->c * CHUNK + (uint64_t)s->tail * 1024;
 }
 
 /* ---------------------------------------------------------------- the beginning */
@@ -129,9 +129,9 @@ static void half_written(struct state *s, struct cut_content *slot)
 	const uint8_t *data = powercut_release[POWERCUT_NEW].data;
 
 	s->slot[1] = (struct state_slot){ .st = STATE_WRITING };
-	for (uint64_t at = INSTALL_SEAL; at < INSTALL_SEAL + CHUNK; at += CUT_SECTOR)
+	for (uint64_t at = INSTALL_SEAL_LEN; at < INSTALL_SEAL_LEN + CHUNK; at += CUT_SECTOR)
 		cut_content_put(slot, at / CUT_SECTOR, data + at);
-	for (uint64_t at = 0; at < INSTALL_SEAL; at += CUT_SECTOR)
+	for (uint64_t at = 0; at < INSTALL_SEAL_LEN; at += CUT_SECTOR)
 		cut_content_put(slot, at / CUT_SECTOR, NULL);
 }
 

@@ -107,7 +107,7 @@ static void merge(struct powercut_dirty *g)
 			o.mask = o.bad = 0;
 		} else {
 			o.mask = powercut_hash_relevant(g->disk, g->page, o.bad ? 0 : o.mask);
-			o.bad &= g->page < INSTALL_SEAL / BDEV_ALIGN;
+			o.bad &= g->page < INSTALL_SEAL_LEN / BDEV_ALIGN;
 		}
 		add_outcome(g, &o);
 	}

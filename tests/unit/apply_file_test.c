@@ -12,7 +12,7 @@ static uint8_t image[SIZE];
 static struct state state;
 static struct store store;
 static struct bdev_sim disk;
-static struct apply_job job;
+static struct apply_file_job job;
 
 static void set_up(void)
 {
@@ -30,7 +30,7 @@ static void set_up(void)
 	state.last = 0;
 	fixture_ok(store_load(&store, &disk.bdev, &(struct state){ .seq = 0 }, &found));
 	fixture_ok(store_save(&store, &state));
-	job = (struct apply_job){
+	job = (struct apply_file_job){
 		.fd = fixture_make(&b),
 		.name = "bundle",
 		.compatible = "box",
@@ -58,7 +58,7 @@ TEST(what_fits_has_a_target)
 {
 	OK(apply_file_look(&job));
 	assert_int_equal(job.target, 1);
-	assert_true(job.known && job.release.sequence == 5);
+	assert_true(job.verified && job.release.sequence == 5);
 }
 
 /* Else it would be written to a slot before the first one. */
@@ -67,7 +67,7 @@ TEST(what_is_refused_at_the_look_is_not_installed)
 	unsigned ops = disk.ops;
 
 	job.compatible = "another";
-	FAILS(apply_file(&job), KB_ECOMPAT);
+	FAILS(apply_file_install(&job), KB_ECOMPAT);
 	assert_int_equal(job.target, STATE_NONE);
 	assert_why("it is for box, but this device is another");
 	assert_int_equal(disk.ops, ops);

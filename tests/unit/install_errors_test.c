@@ -216,7 +216,7 @@ static unsigned each_fails(struct faulty_when *when, const unsigned *calls, bool
 		enum kb_err e;
 
 		new_install();
-		in.part[0].raw = threaded ? &raw.bdev : NULL;
+		in.part[0].readback = threaded ? &raw.bdev : NULL;
 		*when = (struct faulty_when){ ++n, 1 };
 		e = install_run(&in);
 		if (*calls < n) {
@@ -394,7 +394,7 @@ TEST(without_memory_for_sha_256_nothing_begins)
 {
 	for (unsigned i = 0; i < 6; i++) {
 		new_install();
-		in.part[0].raw = i >= 3 ? &raw.bdev : NULL;
+		in.part[0].readback = i >= 3 ? &raw.bdev : NULL;
 		fail_new = 1 + i % 3;
 		FAILS(install_run(&in), KB_EIO);
 		assert_int_equal(fail_new, 0);
@@ -410,7 +410,7 @@ TEST(without_a_thread_nothing_begins)
 	fail_thread = true;
 	FAILS(install_readback_begin(&rb, true), KB_EIO);
 	install_readback_end(&rb);
-	in.part[0].raw = &raw.bdev;
+	in.part[0].readback = &raw.bdev;
 	FAILS(install_run(&in), KB_EIO);
 	assert_int_equal(in.blame, INSTALL_BLAME_NONE);
 	assert_untouched();
@@ -442,7 +442,7 @@ TEST(the_thread_ends_with_the_install)
 
 	for (unsigned i = 0; i < 2; i++) {
 		new_install();
-		in.part[0].raw = &raw.bdev;
+		in.part[0].readback = &raw.bdev;
 		raw.fail_flush = (struct faulty_when){ i, 1 };
 		assert_int_equal(install_run(&in), i == 0 ? KB_OK : KB_EIO);
 		assert_threads(want);

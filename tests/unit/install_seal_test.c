@@ -76,7 +76,7 @@ static void fill_images(const struct scene *s)
 	if (s->tail_is_clean)
 		memset(before + s->size, 0, sizeof(before) - s->size);
 	if (s->head_is_clean)
-		memset(before, 0, INSTALL_SEAL);
+		memset(before, 0, INSTALL_SEAL_LEN);
 }
 
 static void put(struct fixture_dev *d, uint64_t off, const void *data, size_t len)

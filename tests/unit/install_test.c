@@ -171,7 +171,7 @@ static void assert_sealed(void)
 {
 	struct store_manifest m;
 
-	assert_true(bytes_all(content(&root_dev, 0, INSTALL_SEAL), INSTALL_SEAL, 0));
+	assert_true(bytes_all(content(&root_dev, 0, INSTALL_SEAL_LEN), INSTALL_SEAL_LEN, 0));
 	load();
 	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
 	assert_int_equal(state.pref, 0);
@@ -253,7 +253,7 @@ TEST(only_blocks_that_differ_are_written)
 	OK(install_run(&in));
 	assert_installed(image2);
 	/* 1 + 1 + 1 + 5 + 2 blocks, the head, and the seal. */
-	assert_int_equal(in.bytes_written, 10 * 4096 + 2 * INSTALL_SEAL);
+	assert_int_equal(in.bytes_written, 10 * 4096 + 2 * INSTALL_SEAL_LEN);
 	assert_int_equal(in.bytes_skipped, IMAGE - 10 * 4096);
 }
 
@@ -264,7 +264,7 @@ TEST(only_a_difference_in_the_head)
 	make(image2, false, NULL);
 	OK(install_run(&in));
 	assert_installed(image2);
-	assert_int_equal(in.bytes_written, 2 * INSTALL_SEAL);
+	assert_int_equal(in.bytes_written, 2 * INSTALL_SEAL_LEN);
 }
 
 TEST(old_superblocks_behind_the_image_go)
@@ -626,7 +626,7 @@ TEST(a_head_that_cannot_be_written_seals_all_of_the_slot_again)
 		writes = cached_dev.writes;
 	}
 	assert_sealed();
-	assert_true(bytes_all(content(&boot_dev, 0, INSTALL_SEAL), INSTALL_SEAL, 0));
+	assert_true(bytes_all(content(&boot_dev, 0, INSTALL_SEAL_LEN), INSTALL_SEAL_LEN, 0));
 }
 
 /* Root's head fails, and then boot cannot be sealed again: what began it is what is told. */
@@ -750,11 +750,11 @@ TEST(everything_in_its_order)
 	flushed = first_event(seal, 1, FIXTURE_FLUSH);
 	data = first_event(flushed + 1, 1, FIXTURE_WRITE);
 	assert_true(events.e[data].zero);
-	assert_int_equal(events.e[data].off + events.e[data].len, INSTALL_SEAL);
+	assert_int_equal(events.e[data].off + events.e[data].len, INSTALL_SEAL_LEN);
 	data = first_event(data + 1, 1, FIXTURE_WRITE);
 	assert_int_equal(events.e[data - 1].op, FIXTURE_FLUSH);
 	/* Data stays behind the head, up to the head's rest, and its first block, at the end. */
-	for (head = data; events.e[head].off >= INSTALL_SEAL || events.e[head].dev != 1 ||
+	for (head = data; events.e[head].off >= INSTALL_SEAL_LEN || events.e[head].dev != 1 ||
 			  events.e[head].op == FIXTURE_FLUSH;
 	     head++)
 		assert_true(events.e[head].dev != 0);
@@ -937,12 +937,12 @@ TEST(goes_on_without_writing_again_what_is_right)
 	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
 	OK(install_run(&in));
 	assert_installed(image);
-	assert_true(first > INSTALL_SEAL + 64 * KIB);
+	assert_true(first > INSTALL_SEAL_LEN + 64 * KIB);
 	/* The head, what was missing, and the tail; the seal was there. */
-	assert_true(in.bytes_written <= IMAGE + INSTALL_TAIL - (first - INSTALL_SEAL) + CHUNK);
+	assert_true(in.bytes_written <= IMAGE + INSTALL_TAIL - (first - INSTALL_SEAL_LEN) + CHUNK);
 	for (unsigned i = 0; i < events.n; i++)
 		if (events.e[i].dev == 1 && events.e[i].op == FIXTURE_WRITE)
-			assert_false(events.e[i].zero && events.e[i].off < INSTALL_SEAL);
+			assert_false(events.e[i].zero && events.e[i].off < INSTALL_SEAL_LEN);
 	assert_int_equal(events.redundant, 0);
 }
 
@@ -1001,7 +1001,7 @@ static void open_files(uint64_t size)
 	state.slot[0].st = STATE_GOOD;
 	new_install();
 	in.part[0].dev = &file_dev.bdev;
-	in.part[0].raw = &file_raw.bdev;
+	in.part[0].readback = &file_raw.bdev;
 }
 
 static void close_files(void)

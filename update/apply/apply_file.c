@@ -24,7 +24,7 @@ struct apply_devs {
 	struct bdev_file dev[CONF_CLASSES_MAX], raw[CONF_CLASSES_MAX];
 };
 
-__attribute__((format(printf, 3, 4))) static enum kb_err fail_job(struct apply_job *job,
+__attribute__((format(printf, 3, 4))) static enum kb_err fail_job(struct apply_file_job *job,
 								  enum kb_err err, const char *fmt,
 								  ...)
 {
@@ -38,7 +38,7 @@ __attribute__((format(printf, 3, 4))) static enum kb_err fail_job(struct apply_j
 
 /* ---------------------------------------------------------------- looking */
 
-static enum kb_err size_of(const struct apply_job *job, uint64_t *size)
+static enum kb_err size_of(const struct apply_file_job *job, uint64_t *size)
 {
 	struct stat st;
 
@@ -51,7 +51,7 @@ static enum kb_err size_of(const struct apply_job *job, uint64_t *size)
 	return S_ISBLK(st.st_mode) && ioctl(job->fd, BLKGETSIZE64, size) == 0 ? KB_OK : KB_EINVAL;
 }
 
-static enum kb_err open_bundle(struct apply_job *job)
+static enum kb_err open_bundle(struct apply_file_job *job)
 {
 	uint64_t size;
 	enum kb_err err = size_of(job, &size);
@@ -65,7 +65,7 @@ static enum kb_err open_bundle(struct apply_job *job)
 		return fail_job(job, err, "%s", reader.why[0] != '\0' ? reader.why : err_text(err));
 	job->blame = INSTALL_BLAME_NONE;
 	job->release = reader.release;
-	job->known = true;
+	job->verified = true;
 	if (!manifest_is_for(&reader.m, job->compatible))
 		return fail_job(job, KB_ECOMPAT, "it is for %s%s, but this device is %s",
 				reader.m.compatible[0],
@@ -73,13 +73,13 @@ static enum kb_err open_bundle(struct apply_job *job)
 	return KB_OK;
 }
 
-static uint64_t believed_floor(const struct apply_job *job)
+static uint64_t believed_floor(const struct apply_file_job *job)
 {
 	return plan_floor(job->state, job->mode, job->floor_bound);
 }
 
 /* Why the plan refuses it, and what to do. */
-static enum kb_err refuse_release(struct apply_job *job, enum kb_err err)
+static enum kb_err refuse_release(struct apply_file_job *job, enum kb_err err)
 {
 	char text[REFUSED_TEXT_MAX + 1];
 
@@ -90,7 +90,7 @@ static enum kb_err refuse_release(struct apply_job *job, enum kb_err err)
 }
 
 /* Nothing can be written to a slot that only the state knows. */
-static choose_mask missing_slots(const struct apply_job *job)
+static choose_mask missing_slots(const struct apply_file_job *job)
 {
 	choose_mask mask = 0;
 
@@ -100,7 +100,7 @@ static choose_mask missing_slots(const struct apply_job *job)
 	return mask;
 }
 
-static enum kb_err accept_to(struct apply_job *job, choose_mask in_use)
+static enum kb_err accept_to(struct apply_file_job *job, choose_mask in_use)
 {
 	const struct plan_terms terms = {
 		.mode = job->mode,
@@ -114,7 +114,7 @@ static enum kb_err accept_to(struct apply_job *job, choose_mask in_use)
 	return plan_accept(job->state, &job->release, &terms, &job->target);
 }
 
-static enum kb_err pick_target(struct apply_job *job)
+static enum kb_err pick_target(struct apply_file_job *job)
 {
 	choose_mask in_use = job->mounted;
 	enum kb_err err;
@@ -133,9 +133,9 @@ static enum kb_err pick_target(struct apply_job *job)
 	return KB_OK;
 }
 
-static enum kb_err look_at_bundle(struct apply_job *job)
+static enum kb_err look_at_bundle(struct apply_file_job *job)
 {
-	job->known = false;
+	job->verified = false;
 	job->target = STATE_NONE;
 	job->blame = INSTALL_BLAME_NONE;
 	job->bytes_written = job->bytes_skipped = 0;
@@ -144,7 +144,7 @@ static enum kb_err look_at_bundle(struct apply_job *job)
 	return pick_target(job);
 }
 
-enum kb_err apply_file_look(struct apply_job *job)
+enum kb_err apply_file_look(struct apply_file_job *job)
 {
 	enum kb_err err = look_at_bundle(job);
 
@@ -154,7 +154,7 @@ enum kb_err apply_file_look(struct apply_job *job)
 
 /* ---------------------------------------------------------------- the target's partitions */
 
-static enum kb_err open_part(struct apply_job *job, const struct apply_part *part,
+static enum kb_err open_part(struct apply_file_job *job, const struct apply_part *part,
 			     struct bdev_file *dev, struct bdev_file *raw)
 {
 	enum kb_err err = bdev_file_open(dev, part->path, BDEV_FILE_WRITE | BDEV_FILE_EXCL);
@@ -183,7 +183,7 @@ static void close_parts(struct apply_devs *d)
 	d->n = 0;
 }
 
-static enum kb_err open_parts(struct apply_job *job, struct apply_devs *d, struct install *in)
+static enum kb_err open_parts(struct apply_file_job *job, struct apply_devs *d, struct install *in)
 {
 	const struct apply_slot *slot = &job->slot[job->target];
 
@@ -200,7 +200,7 @@ static enum kb_err open_parts(struct apply_job *job, struct apply_devs *d, struc
 		snprintf(p->cls, sizeof(p->cls), "%s", slot->part[i].cls);
 		p->path = slot->part[i].path;
 		p->dev = &d->dev[i].bdev;
-		p->raw = &d->raw[i].bdev;
+		p->readback = &d->raw[i].bdev;
 		in->nparts = i + 1;
 	}
 	return KB_OK;
@@ -208,7 +208,7 @@ static enum kb_err open_parts(struct apply_job *job, struct apply_devs *d, struc
 
 /* ---------------------------------------------------------------- installing */
 
-static const char *helper_path(const struct apply_job *job)
+static const char *helper_path(const struct apply_file_job *job)
 {
 	const char *env = getenv("KEELBOOT_HELPER");
 
@@ -217,7 +217,7 @@ static const char *helper_path(const struct apply_job *job)
 	return env != NULL && env[0] != '\0' ? env : APPLY_FILE_HELPER;
 }
 
-static enum kb_err install_bundle(struct apply_job *job)
+static enum kb_err install_bundle(struct apply_file_job *job)
 {
 	static struct install in;
 	static struct apply_devs devs; /* as in, which points into it */
@@ -253,7 +253,7 @@ static enum kb_err install_bundle(struct apply_job *job)
 }
 
 /* A damaged stick that is left in fails in the same way at each boot; one line tells that. */
-static bool is_in_history(struct apply_job *job, const struct history_event *ev)
+static bool is_in_history(struct apply_file_job *job, const struct history_event *ev)
 {
 	return store_history_has(job->store, RECENT_EVENTS, ev);
 }
@@ -263,7 +263,7 @@ static bool is_in_history(struct apply_job *job, const struct history_event *ev)
  * not each one for ever. What ended without coming here, by a power cut or because the medium was
  * pulled out, costs nothing. A record that cannot be written is one try more.
  */
-static void count_failure(struct apply_job *job, enum kb_err err)
+static void count_failure(struct apply_file_job *job, enum kb_err err)
 {
 	if (job->mode != PLAN_AUTOMATIC || err != KB_EIO || job->blame != INSTALL_BLAME_TARGET ||
 	    !plan_unwritable(job->state, &job->release))
@@ -275,7 +275,7 @@ static void count_failure(struct apply_job *job, enum kb_err err)
 		 STATE_FAILS_LIMIT);
 }
 
-static void add_history(struct apply_job *job, const struct history_event *ev, bool once)
+static void add_history(struct apply_file_job *job, const struct history_event *ev, bool once)
 {
 	if (once && is_in_history(job, ev))
 		return;
@@ -285,7 +285,7 @@ static void add_history(struct apply_job *job, const struct history_event *ev, b
 
 /* Written for what was tried; what was refused at a look is not, so that a stick that is left in
  * costs no write at each boot. */
-static void note_in_history(struct apply_job *job, enum kb_err err)
+static void note_in_history(struct apply_file_job *job, enum kb_err err)
 {
 	struct history_event ev = {
 		.time = os_time_s(),
@@ -301,7 +301,7 @@ static void note_in_history(struct apply_job *job, enum kb_err err)
 		add_history(job, &ev, err != KB_OK);
 }
 
-void apply_file_tell_more(struct apply_job *job, unsigned n)
+void apply_file_tell_more(struct apply_file_job *job, unsigned n)
 {
 	struct history_event ev = {
 		.time = os_time_s(),
@@ -314,7 +314,7 @@ void apply_file_tell_more(struct apply_job *job, unsigned n)
 	add_history(job, &ev, true);
 }
 
-enum kb_err apply_file(struct apply_job *job)
+enum kb_err apply_file_install(struct apply_file_job *job)
 {
 	enum kb_err err = look_at_bundle(job);
 
@@ -339,14 +339,14 @@ enum kb_err apply_file(struct apply_job *job)
 	return err;
 }
 
-bool apply_file_copy_failed(const struct apply_job *job, enum kb_err err)
+bool apply_file_copy_failed(const struct apply_file_job *job, enum kb_err err)
 {
 	return err != KB_OK && job->blame == INSTALL_BLAME_BUNDLE;
 }
 
 enum apply_file_verdict apply_file_verdict(enum kb_err err)
 {
-	switch ((int)err) {
+	switch (err) {
 	case KB_EAPPLIED:
 		return APPLY_FILE_KNOWN;
 	case KB_EREJECTED:
@@ -360,7 +360,25 @@ enum apply_file_verdict apply_file_verdict(enum kb_err err)
 	case KB_ENOTARGET:
 	case KB_ENEWER:
 		return APPLY_FILE_LATER;
-	default:
-		return APPLY_FILE_FAILED;
+	case KB_OK:
+	case KB_EIO:
+	case KB_ENODEV:
+	case KB_ETIMEDOUT:
+	case KB_EINVAL:
+	case KB_EFORMAT:
+	case KB_EBLANK:
+	case KB_ESIG:
+	case KB_EDIGEST:
+	case KB_ENOSPC:
+	case KB_ESTALE:
+	case KB_ECHILD:
+	case KB_EMOUNT:
+	case KB_ECHECK:
+	case KB_EEXEC:
+	case KB_ENOENT:
+	case KB_EPERM:
+	case KB_ENOCAND:
+		break;
 	}
+	return APPLY_FILE_FAILED;
 }

@@ -27,7 +27,7 @@ struct apply_slot {
 	struct apply_part part[CONF_CLASSES_MAX];
 };
 
-struct apply_job {
+struct apply_file_job {
 	/* the bundle: an open descriptor, borrowed; its name for messages; raw: a device, on which
 	 * anything may follow the bundle */
 	int fd;
@@ -60,8 +60,8 @@ struct apply_job {
 	void *ctx;
 
 	/* results */
-	struct plan_release release; /* valid once `known` */
-	bool known;		     /* the bundle's signature was good */
+	struct plan_release release; /* valid once `verified` */
+	bool verified;		     /* the bundle's signature was good */
 	int target;		     /* or STATE_NONE */
 	uint64_t back;		     /* for plan_begin(): what plan_back() said; 0 in rescue */
 	enum install_blame blame;    /* whose fault a failure was */
@@ -76,7 +76,7 @@ struct apply_job {
  * release, target. Writes nothing. Errors of reader_open() and plan_accept(), KB_ECOMPAT,
  * KB_ENOTARGET (want cannot be the target).
  */
-enum kb_err apply_file_look(struct apply_job *job) KB_MUST_CHECK;
+enum kb_err apply_file_look(struct apply_file_job *job) KB_MUST_CHECK;
 
 /*
  * apply_file_look() anew, then the install, and one event in the history when something was
@@ -84,13 +84,14 @@ enum kb_err apply_file_look(struct apply_job *job) KB_MUST_CHECK;
  * was written. Other errors: as apply_file_look() and install_run(); KB_EBUSY: a partition of the
  * target is in use.
  */
-enum kb_err apply_file(struct apply_job *job) KB_MUST_CHECK;
+enum kb_err apply_file_install(struct apply_file_job *job) KB_MUST_CHECK;
 
 /* One event for n more that failed: a stick full of damaged bundles is not to write its way through
  * the history at each boot. */
-void apply_file_tell_more(struct apply_job *job, unsigned n);
+void apply_file_tell_more(struct apply_file_job *job, unsigned n);
 
-/* What an error of apply_file_look() and apply_file() means for a bundle that stays where it is. */
+/* What an error of apply_file_look() and apply_file_install() means for a bundle that stays where
+ * it is. */
 enum apply_file_verdict {
 	APPLY_FILE_KNOWN,  /* this release is installed, or was before */
 	APPLY_FILE_NEVER,  /* this device will not accept it at a later boot either */
@@ -102,4 +103,4 @@ enum apply_file_verdict apply_file_verdict(enum kb_err err);
 
 /* True when an error is one that spends the budget of a staged copy: it did not verify, or could
  * not be read. */
-bool apply_file_copy_failed(const struct apply_job *job, enum kb_err err);
+bool apply_file_copy_failed(const struct apply_file_job *job, enum kb_err err);

@@ -92,11 +92,11 @@ static void look_at(struct apply *a, unsigned source, const char *name)
 			   err == KB_EINVAL ? "not a regular file" : err_text(err));
 		return;
 	}
-	apply_job_fill(a, fd, name, a->o.source[source].kind, a->media.raw);
+	apply_shared_fill(a, fd, name, a->o.source[source].kind, a->media.raw);
 	err = apply_file_look(&a->job);
 	if (err == KB_OK)
 		add_candidate(a, source, name);
-	else if (a->job.known) /* on the console where somebody waits before it */
+	else if (a->job.verified) /* on the console where somebody waits before it */
 		log_line(plan_is_rescue(a->o.mode) ? LOG_LEVEL_ERR : LOG_LEVEL_NOTICE,
 			 "%s: version %s: skipped: %s", place_text(a, source, name),
 			 a->job.release.version, a->job.why);
@@ -129,6 +129,21 @@ static void look_through(struct apply *a, unsigned source)
 		log_warn("%s: " FOLDER "/ cannot be read to its end", a->o.source[source].dev);
 }
 
+static void log_not_opened(const char *dev, const char *const *fs, enum kb_err err)
+{
+	if (err == KB_ENODEV)
+		log_info("%s: empty", dev);
+	else if (err == KB_ENOENT)
+		log_info("%s: no folder " FOLDER "/", dev);
+	else if (err == KB_EMOUNT && fs[0] == NULL)
+		log_info("%s: ignored: no raw bundle, and none is mounted (filesystems=none)", dev);
+	else if (err == KB_EMOUNT)
+		log_info("%s: ignored: no raw bundle, and no file system of %s%s%s", dev, fs[0],
+			 fs[1] != NULL ? ", " : "", fs[1] != NULL ? fs[1] : "");
+	else
+		log_warn("%s: cannot be examined: %s", dev, err_text(err));
+}
+
 static void look_into(struct apply *a, unsigned source)
 {
 	const char *dev = a->o.source[source].dev;
@@ -136,26 +151,8 @@ static void look_into(struct apply *a, unsigned source)
 	enum kb_err err = media_open(&a->media, dev, true, fs, FOLDER);
 
 	apply_progress_look();
-	switch ((int)err) {
-	case KB_OK:
-		break;
-	case KB_ENODEV:
-		log_info("%s: empty", dev);
-		return;
-	case KB_ENOENT:
-		log_info("%s: no folder " FOLDER "/", dev);
-		return;
-	case KB_EMOUNT:
-		if (fs[0] == NULL)
-			log_info(
-				"%s: ignored: no raw bundle, and none is mounted (filesystems=none)",
-				dev);
-		else
-			log_info("%s: ignored: no raw bundle, and no file system of %s%s%s", dev,
-				 fs[0], fs[1] != NULL ? ", " : "", fs[1] != NULL ? fs[1] : "");
-		return;
-	default:
-		log_warn("%s: cannot be examined: %s", dev, err_text(err));
+	if (err != KB_OK) {
+		log_not_opened(dev, fs, err);
 		return;
 	}
 	if (a->media.raw)
@@ -196,10 +193,10 @@ static enum kb_err install_candidate(struct apply *a, const struct apply_candida
 		log_err("%s: cannot be opened again: %s", place_text(a, c->source, c->name),
 			err_text(err));
 	} else {
-		apply_job_fill(a, fd, place_text(a, c->source, c->name),
-			       a->o.source[c->source].kind, a->media.raw);
+		apply_shared_fill(a, fd, place_text(a, c->source, c->name),
+				  a->o.source[c->source].kind, a->media.raw);
 		a->job.untold = a->nfailed >= FAILURES_TOLD;
-		err = apply_file(&a->job);
+		err = apply_file_install(&a->job);
 		/* In rescue, what is there already did not mount. */
 		if (err == KB_EAPPLIED && plan_is_rescue(a->o.mode))
 			a->job.blame = INSTALL_BLAME_BUNDLE;

@@ -107,6 +107,6 @@ bool apply_options_parse(struct apply_options *o, int argc, char **argv)
 		}
 	}
 	if (o->state[0] == '\0' || o->nsources == 0)
-		log_err("usage: keelboot-apply --state DEVICE --slot SLOT:CLASS=DEVICE… [--mountable MASK] [--rescue | --last-resort] [--root DIR] [--stderr] --source data|raw|sd|usb:DEVICE…");
+		log_err("usage: keelboot-apply --state DEVICE --slot SLOT:CLASS=DEVICE… [--mountable MASK] [--rescue | --last-resort] [--root DIR] --source data|raw|sd|usb:DEVICE…");
 	return o->state[0] != '\0' && o->nsources > 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/apply/apply_progress.h"
-#include "update/apply/apply_job.h"
+#include "update/apply/apply_shared.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

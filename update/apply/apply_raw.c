@@ -33,7 +33,7 @@ static void drop_bundle(struct apply *a, const char *dev)
 		.time = os_time_s(),
 		.kind = HISTORY_REFUSED,
 		.slot = STATE_NONE,
-		.sequence = a->job.known ? a->job.release.sequence : 0,
+		.sequence = a->job.verified ? a->job.release.sequence : 0,
 	};
 	enum kb_err err = erase_header(dev);
 
@@ -42,7 +42,7 @@ static void drop_bundle(struct apply *a, const char *dev)
 		return;
 	}
 	log_notice("%s: %s; the bundle is erased", dev, a->job.why);
-	if (a->job.known)
+	if (a->job.verified)
 		state_set_text(ev.version, a->job.release.version);
 	history_set_text(ev.reason, a->job.why);
 	history_set_text(ev.detail, state_source_name(STATE_SRC_RAW));
@@ -84,11 +84,11 @@ static enum kb_err install_once(struct apply *a, const struct apply_source *src,
 	if (err != KB_OK)
 		return err;
 	posix_fadvise(a->media.dev, 0, 0, POSIX_FADV_DONTNEED);
-	apply_job_fill(a, a->media.dev, src->dev, STATE_SRC_RAW, true);
+	apply_shared_fill(a, a->media.dev, src->dev, STATE_SRC_RAW, true);
 	err = apply_file_look(&a->job);
 	if (err == KB_OK) {
 		apply_progress_next();
-		err = apply_file(&a->job);
+		err = apply_file_install(&a->job);
 	}
 	media_close(&a->media);
 	return err;

@@ -2,7 +2,7 @@
 /* What keelboot-apply does with each kind of source. */
 #pragma once
 
-#include "update/apply/apply_job.h"
+#include "update/apply/apply_shared.h"
 
 /* The staged update on the data partition. */
 enum apply_end apply_staged_run(struct apply *a, const struct apply_source *src) KB_MUST_CHECK;

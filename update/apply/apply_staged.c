@@ -19,13 +19,13 @@ static void save_refusal(struct apply *a, const char *reason)
 		.time = os_time_s(),
 		.kind = HISTORY_REFUSED,
 		.slot = STATE_NONE,
-		.sequence = a->job.known ? a->job.release.sequence : 0,
+		.sequence = a->job.verified ? a->job.release.sequence : 0,
 	};
 	enum kb_err err = store_save(&a->store, &a->state);
 
 	if (err != KB_OK)
 		log_err("staged update: the state cannot be written: %s", err_text(err));
-	if (a->job.known)
+	if (a->job.verified)
 		state_set_text(ev.version, a->job.release.version);
 	history_set_text(ev.reason, reason);
 	history_set_text(ev.detail, state_source_name(STATE_SRC_DATA));
@@ -89,14 +89,15 @@ static enum apply_end install_staged(struct apply *a, const char *name)
 	if (err != KB_OK)
 		return count_copy_failure(a, err == KB_ENOENT ? "its file is missing"
 							      : "it cannot be opened");
-	apply_job_fill(a, fd, name, STATE_SRC_DATA, false);
+	apply_shared_fill(a, fd, name, STATE_SRC_DATA, false);
 	err = apply_file_look(&a->job);
-	if (a->job.known && memcmp(a->job.release.id, a->state.staged.release, STATE_ID_LEN) != 0)
+	if (a->job.verified &&
+	    memcmp(a->job.release.id, a->state.staged.release, STATE_ID_LEN) != 0)
 		return count_copy_failure(a, "its file holds another release");
 	if (err != KB_OK)
 		return unstage_or_keep(a, err);
 	apply_progress_next();
-	err = apply_file(&a->job);
+	err = apply_file_install(&a->job);
 	return err == KB_OK ? APPLY_INSTALLED : unstage_or_keep(a, err);
 }
 

@@ -111,7 +111,7 @@ static enum kb_err open_folder(struct media *m, const char *folder)
 	return KB_OK;
 }
 
-enum kb_err media_open(struct media *m, const char *dev, bool raw_too, const char *const *fstypes,
+enum kb_err media_open(struct media *m, const char *dev, bool stranger, const char *const *fstypes,
 		       const char *folder)
 {
 	enum kb_err err;
@@ -120,12 +120,12 @@ enum kb_err media_open(struct media *m, const char *dev, bool raw_too, const cha
 	m->dev = m->folder = -1;
 	m->pos = m->len = 0;
 	TRY(open_device(m, dev));
-	if (raw_too && holds_bundle(m->dev)) {
+	if (stranger && holds_bundle(m->dev)) {
 		m->raw = true;
 		return KB_OK;
 	}
 	util_close(&m->dev);
-	err = mount_any(m, dev, fstypes, raw_too ? MEDIA_FLAGS_STRANGERS : MEDIA_FLAGS);
+	err = mount_any(m, dev, fstypes, stranger ? MEDIA_FLAGS_STRANGERS : MEDIA_FLAGS);
 	if (err == KB_OK)
 		err = open_folder(m, folder);
 	if (err != KB_OK)

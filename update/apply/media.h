@@ -33,14 +33,14 @@ struct media {
 enum kb_err media_private(void) KB_MUST_CHECK;
 
 /*
- * Opens a device (or a file that stands for one). With raw_too it is a stranger's: a bundle at its
+ * Opens a device (or a file that stands for one). If it is a stranger's, a bundle at its
  * very beginning is taken without any mount, and no symbolic link is followed. Else the file
  * systems of the list, which NULL ends, are tried, and `folder` is opened in the first that mounts.
  * Only these are: a stranger's stick decides neither the file system's code nor a path; with an
  * empty list nothing is mounted. KB_ENODEV: nothing is in the drive; KB_EMOUNT: none of these file
  * systems; KB_ENOENT: no such folder. Logs nothing.
  */
-enum kb_err media_open(struct media *m, const char *dev, bool raw_too, const char *const *fstypes,
+enum kb_err media_open(struct media *m, const char *dev, bool stranger, const char *const *fstypes,
 		       const char *folder) KB_MUST_CHECK;
 
 /* The first name of a path that is below a folder, which is taken off it. False: none is left. */

@@ -27,18 +27,16 @@ const char *manifest_value_copy(char *out, size_t size, const char *value, const
 
 const char *manifest_value_number(uint64_t *out, const char *value, uint64_t min, uint64_t max)
 {
+	enum kb_err err;
 	uint64_t v;
 
 	if (value[0] == '0' && value[1] != '\0')
 		return "not a decimal number without leading zeros";
-	switch ((int)bytes_decimal(&v, value, max)) {
-	case KB_OK:
-		break;
-	case KB_EINVAL:
+	err = bytes_decimal(&v, value, max);
+	if (err == KB_EINVAL)
 		return "too large";
-	default:
+	if (err != KB_OK)
 		return "not a decimal number";
-	}
 	if (v < min)
 		return "too small";
 	*out = v;

@@ -46,7 +46,7 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 	if (err != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "%s", j->pipe.why);
 	bdev_prefetch(p->dev, 0, READ_AHEAD);
-	while ((err = install_check_next(j, &c)) == KB_OK) {
+	while ((err = install_job_next_chunk(j, &c)) == KB_OK) {
 		bdev_prefetch(p->dev, (uint64_t)c.c.index * p->im->chunk + READ_AHEAD, c.c.len);
 		TRY(install_write_chunk(j, &c));
 		install_job_tick(j, c.c.len);
@@ -54,6 +54,7 @@ static enum kb_err write_part(struct install_job *j, struct install_job_part *p)
 	return err == KB_ENOENT ? install_write_end(j) : err;
 }
 
+/* The first block that differs puts the seal on: install_write_chunk(), install_write_rest(). */
 static enum kb_err write_all(struct install_job *j)
 {
 	TRY(look_afresh(j));
@@ -84,7 +85,7 @@ static enum kb_err read_back(struct install_job *j)
 		if (err == KB_OK)
 			return KB_OK;
 	}
-	return install_job_lost(j);
+	return install_job_readback_failed(j);
 }
 
 /* The slot holds this release, and the state says so. */
@@ -101,10 +102,11 @@ static enum kb_err run_steps(struct install_job *j)
 	TRY(install_check_all(j));
 	TRY(write_all(j));
 	TRY(read_back(j));
+	/* Never sealed: no block differed. */
 	if (!j->sealed && is_known(j->in))
 		return KB_EAPPLIED;
 	if (j->sealed)
-		TRY(install_seal_open(j));
+		TRY(install_seal_take_off(j));
 	return install_seal_commit(j);
 }
 
@@ -120,7 +122,7 @@ enum kb_err install_run(struct install *in)
 	in->blame = INSTALL_BLAME_NONE;
 	in->why[0] = '\0';
 	for (unsigned i = 0; i < in->nparts && i < MANIFEST_IMAGES_MAX; i++)
-		threaded |= in->part[i].raw != NULL;
+		threaded |= in->part[i].readback != NULL;
 	err = digest_init(&job.digest);
 	if (err == KB_OK)
 		err = digest_init(&job.whole);

@@ -11,8 +11,8 @@
 #include "update/decoder/decoder.h"
 #include "update/bundle/reader.h"
 
-#define INSTALL_SEAL (128u << 10) /* first bytes of a slot, zeroed first and written last */
-#define INSTALL_TAIL (1u << 20)	  /* last bytes of a partition, cleared of stale superblocks */
+#define INSTALL_SEAL_LEN (128u << 10) /* first bytes of a slot, zeroed first and written last */
+#define INSTALL_TAIL	 (1u << 20)   /* last bytes of a partition, cleared of stale superblocks */
 
 struct install_part {
 	char cls[32];	  /* class: matches the manifest's image names */
@@ -22,7 +22,7 @@ struct install_part {
 	 * written is flushed and read back by a thread of its own while the rest is written. NULL:
 	 * read back through dev, by the caller's thread.
 	 */
-	struct bdev *raw;
+	struct bdev *readback;
 	const char *path; /* for messages, borrowed; NULL: the class is named */
 };
 

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static uint8_t heads[MANIFEST_IMAGES_MAX][INSTALL_SEAL] __attribute__((aligned(BDEV_ALIGN)));
+static uint8_t heads[MANIFEST_IMAGES_MAX][INSTALL_SEAL_LEN] __attribute__((aligned(BDEV_ALIGN)));
 
 static const struct install_part *part_of(const struct install *in, const char *cls)
 {
@@ -48,7 +48,7 @@ static enum kb_err pair_one(struct install_job *j, unsigned image)
 			im->name);
 	TRY(check_fits(j, im, part));
 	p->dev = part->dev;
-	p->raw = part->raw != NULL ? part->raw : part->dev;
+	p->readback = part->readback != NULL ? part->readback : part->dev;
 	p->im = im;
 	p->name = part->path != NULL ? part->path : im->name;
 	p->image = image;
@@ -82,16 +82,6 @@ enum kb_err install_check_pair(struct install_job *j)
 	return KB_OK;
 }
 
-enum kb_err install_check_next(struct install_job *j, struct install_pipe_chunk *c)
-{
-	enum kb_err err = install_pipe_next(&j->pipe, c);
-
-	if (err == KB_OK || err == KB_ENOENT)
-		return err;
-	return install_job_fail(j, err == KB_EEXEC ? INSTALL_BLAME_SYSTEM : INSTALL_BLAME_BUNDLE,
-				err, "%s", j->pipe.why);
-}
-
 /* The records of all chunks, so that an unknown form is refused before anything is written. */
 static enum kb_err check_tables(struct install_job *j, const struct install_job_part *p)
 {
@@ -113,7 +103,7 @@ static enum kb_err check_payload(struct install_job *j, const struct install_job
 	if (err != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "image %s: %s", p->im->name,
 					j->pipe.why);
-	while ((err = install_check_next(j, &c)) == KB_OK)
+	while ((err = install_job_next_chunk(j, &c)) == KB_OK)
 		install_job_tick(j, c.c.len);
 	j->pipe.whole = NULL;
 	return err == KB_ENOENT ? KB_OK : err;

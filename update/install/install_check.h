@@ -9,6 +9,3 @@ enum kb_err install_check_pair(struct install_job *j) KB_MUST_CHECK;
 
 /* All tables, or with verify_first the whole payload. */
 enum kb_err install_check_all(struct install_job *j) KB_MUST_CHECK;
-
-/* The next chunk of the pipe; a failure is noted as the bundle's. KB_ENOENT at the end. */
-enum kb_err install_check_next(struct install_job *j, struct install_pipe_chunk *c) KB_MUST_CHECK;

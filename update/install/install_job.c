@@ -35,12 +35,22 @@ enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, en
 	return err;
 }
 
-enum kb_err install_job_lost(struct install_job *j)
+enum kb_err install_job_next_chunk(struct install_job *j, struct install_pipe_chunk *c)
+{
+	enum kb_err err = install_pipe_next(&j->pipe, c);
+
+	if (err == KB_OK || err == KB_ENOENT)
+		return err;
+	return install_job_fail(j, err == KB_EEXEC ? INSTALL_BLAME_SYSTEM : INSTALL_BLAME_BUNDLE,
+				err, "%s", j->pipe.why);
+}
+
+enum kb_err install_job_readback_failed(struct install_job *j)
 {
 	const char *name = "its partition";
 
 	for (unsigned i = 0; i < j->nparts; i++)
-		if (j->part[i].raw == j->rb.err_dev)
+		if (j->part[i].readback == j->rb.err_dev)
 			name = j->part[i].name;
 	return install_job_fail(
 		j, INSTALL_BLAME_TARGET, KB_EIO,

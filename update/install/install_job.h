@@ -8,11 +8,11 @@
 
 #define INSTALL_BLOCK 4096u /* what is compared and written as one */
 #define INSTALL_HEAD_CHUNKS \
-	(INSTALL_SEAL / MANIFEST_CHUNK_MIN) /* chunks that may overlap the seal */
+	(INSTALL_SEAL_LEN / MANIFEST_CHUNK_MIN) /* chunks that may overlap the seal */
 
 /* One partition of the target, with the image that goes there. */
 struct install_job_part {
-	struct bdev *dev, *raw; /* raw: for reading back; dev when there is none */
+	struct bdev *dev, *readback; /* readback: to read back by; dev when there is none */
 	const struct manifest_image *im;
 	const char *name; /* what failed, for messages: the device, or the class */
 	unsigned image;
@@ -47,8 +47,12 @@ enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, en
 			     const char *fmt, ...)
 	__attribute__((format(printf, 4, 5))) KB_MUST_CHECK;
 
+/* The next chunk of the pipe; a failure is noted as the bundle's. KB_ENOENT at the end. */
+enum kb_err install_job_next_chunk(struct install_job *j,
+				   struct install_pipe_chunk *c) KB_MUST_CHECK;
+
 /* The read-back found something else than what was written. */
-enum kb_err install_job_lost(struct install_job *j) KB_MUST_CHECK;
+enum kb_err install_job_readback_failed(struct install_job *j) KB_MUST_CHECK;
 
 /* Adds to the work done, and reports to the caller now and then. */
 void install_job_phase(struct install_job *j, enum install_phase phase, uint64_t total);

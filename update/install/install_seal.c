@@ -13,20 +13,20 @@
 
 static uint8_t scratch[MANIFEST_CHUNK_MAX] __attribute__((aligned(BDEV_ALIGN)));
 static uint8_t block[INSTALL_BLOCK] __attribute__((aligned(BDEV_ALIGN)));
-static const uint8_t zeroes[INSTALL_SEAL] __attribute__((aligned(BDEV_ALIGN)));
+static const uint8_t zeroes[INSTALL_SEAL_LEN] __attribute__((aligned(BDEV_ALIGN)));
 
 static size_t head_len(const struct install_job_part *p)
 {
-	return p->dev->size < INSTALL_SEAL ? (size_t)p->dev->size : INSTALL_SEAL;
+	return p->dev->size < INSTALL_SEAL_LEN ? (size_t)p->dev->size : INSTALL_SEAL_LEN;
 }
 
 /* Of the head, what the image fills. */
 static size_t head_used(const struct install_job_part *p)
 {
-	return p->im->size < INSTALL_SEAL ? (size_t)p->im->size : INSTALL_SEAL;
+	return p->im->size < INSTALL_SEAL_LEN ? (size_t)p->im->size : INSTALL_SEAL_LEN;
 }
 
-static enum kb_err close_state(struct install_job *j)
+static enum kb_err mark_writing(struct install_job *j)
 {
 	static struct state before;
 	struct install *in = j->in;
@@ -53,7 +53,7 @@ static enum kb_err write_and_compare(struct install_job_part *p, uint64_t off, c
 	TRY(bdev_write(p->dev, off, data, len));
 	TRY(bdev_flush(p->dev));
 	TRY(bdev_drop_cache(p->dev, off, len));
-	TRY(bdev_read(p->raw, off, scratch, len));
+	TRY(bdev_read(p->readback, off, scratch, len));
 	return memcmp(scratch, data, len) == 0 ? KB_OK : KB_EIO;
 }
 
@@ -154,7 +154,7 @@ static enum kb_err is_sealed(struct install_job_part *p, size_t len, bool *seale
 		return KB_OK;
 	TRY(bdev_flush(p->dev));
 	*sealed = bdev_drop_cache(p->dev, 0, len) == KB_OK &&
-		  bdev_read(p->raw, 0, scratch, len) == KB_OK && bytes_all(scratch, len, 0);
+		  bdev_read(p->readback, 0, scratch, len) == KB_OK && bytes_all(scratch, len, 0);
 	return KB_OK;
 }
 
@@ -164,22 +164,22 @@ static enum kb_err seal_part(struct install_job *j, struct install_job_part *p)
 	bool sealed = false;
 
 	/* What cannot be read was not found to be right either: all of it will be obtained. */
-	memset(p->head, 0, INSTALL_SEAL);
+	memset(p->head, 0, INSTALL_SEAL_LEN);
 	if (bdev_read(p->dev, 0, p->head, len) != KB_OK)
-		memset(p->head, 0, INSTALL_SEAL);
+		memset(p->head, 0, INSTALL_SEAL_LEN);
 	else if (is_sealed(p, len, &sealed) != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_TARGET, KB_EIO,
 					"%s cannot be flushed: the storage is failing", p->name);
 	return sealed ? KB_OK : close_head(j, p);
 }
 
-enum kb_err install_seal_close(struct install_job *j)
+enum kb_err install_seal_put_on(struct install_job *j)
 {
 	if (j->sealed)
 		return KB_OK;
 	log_info("install: slot %c: version %s: writing", state_slot_letter(j->in->target),
 		 j->in->r->release.version);
-	TRY(close_state(j));
+	TRY(mark_writing(j));
 	j->sealed = true;
 	for (unsigned i = 0; i < j->nparts; i++)
 		TRY(seal_part(j, &j->part[i]));
@@ -190,9 +190,9 @@ void install_seal_keep(struct install_job_part *p, uint64_t off, const uint8_t *
 {
 	size_t n;
 
-	if (off >= INSTALL_SEAL)
+	if (off >= INSTALL_SEAL_LEN)
 		return;
-	n = INSTALL_SEAL - off < len ? (size_t)(INSTALL_SEAL - off) : len;
+	n = INSTALL_SEAL_LEN - off < len ? (size_t)(INSTALL_SEAL_LEN - off) : len;
 	if (plain != NULL)
 		memcpy(p->head + off, plain, n);
 	else
@@ -203,11 +203,12 @@ void install_seal_keep(struct install_job_part *p, uint64_t off, const uint8_t *
 static enum kb_err check_head_chunk(struct install_job *j, struct install_job_part *p,
 				    const struct install_readback_item *it)
 {
-	size_t n = INSTALL_SEAL - it->off < it->len ? (size_t)(INSTALL_SEAL - it->off) : it->len;
+	size_t n = INSTALL_SEAL_LEN - it->off < it->len ? (size_t)(INSTALL_SEAL_LEN - it->off)
+							: it->len;
 	uint8_t got[DIGEST_LEN];
 
-	TRY(bdev_drop_cache(p->raw, it->off, it->len));
-	TRY(bdev_read(p->raw, it->off, scratch, it->len));
+	TRY(bdev_drop_cache(p->readback, it->off, it->len));
+	TRY(bdev_read(p->readback, it->off, scratch, it->len));
 	memcpy(scratch, p->head + it->off, n);
 	TRY(digest_buf(&j->digest, scratch, it->len, got));
 	return memcmp(got, it->hash, sizeof(got)) == 0 ? KB_OK : KB_EIO;
@@ -226,7 +227,7 @@ static enum kb_err check_heads(struct install_job *j, struct install_job_part *p
 		"reading back the first chunks of %s failed: the storage is failing", p->name);
 }
 
-enum kb_err install_seal_open(struct install_job *j)
+enum kb_err install_seal_take_off(struct install_job *j)
 {
 	for (unsigned i = 0; i < j->nparts; i++)
 		TRY(check_heads(j, &j->part[i]));
@@ -266,7 +267,7 @@ static enum kb_err write_manifest(const struct install *in)
 }
 
 /* By an install that a cut ended. The cell is cleared when both regions have been written. */
-static bool is_closed(const struct install *in)
+static bool is_marked_writing(const struct install *in)
 {
 	struct store_manifest m;
 
@@ -281,8 +282,8 @@ enum kb_err install_seal_commit(struct install_job *j)
 	enum kb_err err;
 
 	/* Right already, as another release: half of its new name must not be found either. */
-	if (!j->sealed && !is_closed(in))
-		TRY(close_state(j));
+	if (!j->sealed && !is_marked_writing(in))
+		TRY(mark_writing(j));
 	err = write_manifest(in);
 	before = *in->s;
 	if (err == KB_OK) {

@@ -43,7 +43,7 @@ bool install_write_has(void *job, const struct reader_chunk *c)
 	uint8_t got[DIGEST_LEN];
 
 	/* Under the seal the slot holds zeroes, whatever it held before. */
-	if (!j->expect_same || (j->sealed && off < INSTALL_SEAL))
+	if (!j->expect_same || (j->sealed && off < INSTALL_SEAL_LEN))
 		return false;
 	/* A chunk that is stored is hardly ever all zero. */
 	if (bdev_is_zero(j->now->dev, off, c->len) || !read_old(j, j->now, off, c->len) ||
@@ -77,8 +77,8 @@ static enum kb_err note_zeroed(struct install_job *j, uint64_t off, uint64_t len
 	while (len > 0) {
 		uint32_t n = len < MANIFEST_CHUNK_MAX ? (uint32_t)len : MANIFEST_CHUNK_MAX;
 
-		if (install_readback_add(&j->rb, j->now->raw, off, n, NULL, true) != KB_OK)
-			return install_job_lost(j);
+		if (install_readback_add(&j->rb, j->now->readback, off, n, NULL, true) != KB_OK)
+			return install_job_readback_failed(j);
 		off += n;
 		len -= n;
 	}
@@ -147,10 +147,10 @@ static enum kb_err write_runs(struct install_job *j, uint64_t off, uint32_t from
  * were noted run by run. */
 static enum kb_err note_written(struct install_job *j, const struct reader_chunk *c, uint64_t off)
 {
-	if (off < INSTALL_SEAL || c->form == READER_ZERO)
+	if (off < INSTALL_SEAL_LEN || c->form == READER_ZERO)
 		return KB_OK;
-	if (install_readback_add(&j->rb, j->now->raw, off, c->len, c->hash, false) != KB_OK)
-		return install_job_lost(j);
+	if (install_readback_add(&j->rb, j->now->readback, off, c->len, c->hash, false) != KB_OK)
+		return install_job_readback_failed(j);
 	return KB_OK;
 }
 
@@ -158,7 +158,7 @@ static void note_head(struct install_job_part *p, const struct reader_chunk *c, 
 {
 	struct install_readback_item *it;
 
-	if (off >= INSTALL_SEAL || p->nhead == INSTALL_HEAD_CHUNKS)
+	if (off >= INSTALL_SEAL_LEN || p->nhead == INSTALL_HEAD_CHUNKS)
 		return;
 	it = &p->head_chunk[p->nhead++];
 	*it = (struct install_readback_item){ .off = off, .len = c->len };
@@ -192,7 +192,7 @@ enum kb_err install_write_chunk(struct install_job *j, const struct install_pipe
 	if (pc->plain != NULL)
 		j->expect_same = same;
 	if (!same)
-		TRY(install_seal_close(j));
+		TRY(install_seal_put_on(j));
 	if (j->sealed && !pc->had)
 		install_seal_keep(j->now, off, pc->plain, pc->c.len);
 	if (same) {
@@ -200,8 +200,9 @@ enum kb_err install_write_chunk(struct install_job *j, const struct install_pipe
 		/* There is no hash that says so, and a lazy medium reads as zeroes once. */
 		return pc->c.form == READER_ZERO ? note_zeroed(j, off, pc->c.len) : KB_OK;
 	}
-	if (off < INSTALL_SEAL)
-		from = INSTALL_SEAL - off < pc->c.len ? (uint32_t)(INSTALL_SEAL - off) : pc->c.len;
+	if (off < INSTALL_SEAL_LEN)
+		from = INSTALL_SEAL_LEN - off < pc->c.len ? (uint32_t)(INSTALL_SEAL_LEN - off)
+							  : pc->c.len;
 	TRY(write_runs(j, off, from, pc->c.len, pc->plain, known));
 	return note_written(j, &pc->c, off);
 }
@@ -232,7 +233,7 @@ enum kb_err install_write_rest(struct install_job *j, struct install_job_part *p
 
 	j->now = p;
 	if (!clean)
-		TRY(install_seal_close(j));
+		TRY(install_seal_put_on(j));
 	if (j->sealed)
 		discard_behind(j, p, p->im->size, from);
 	if (clean)

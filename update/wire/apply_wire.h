@@ -4,7 +4,7 @@
 
 enum apply_end {
 	APPLY_INSTALLED = 0, /* a slot holds the update on trial; the state on disk says so */
-	APPLY_FAILED = 1,    /* it was tried and failed; log and history say why */
+	APPLY_FAILED = 1,    /* it failed, or could not begin (configuration, keys, lock, cage) */
 	APPLY_NOTHING = 2,   /* there is nothing to do */
 	APPLY_USAGE = 3,
 };

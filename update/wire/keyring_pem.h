@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Public keys as text and as bytes, without any cryptography, so that process 1 can tell which keys
- * an initramfs has. PURE, but for keyring_pem_read().
+ * an initramfs has. PURE.
  *
  * There are exactly two forms of a SubjectPublicKeyInfo that are taken, each a fixed prefix and the
  * key itself, so that no general ASN.1 or PEM reader is needed (and none of their surprises is had:

@@ -25,11 +25,11 @@ struct apply {
 	struct store store;
 	struct state state;
 	uint64_t floor_bound; /* of signed_floor_bound(); in rescue only */
-	struct apply_job job;
+	struct apply_file_job job;
 	struct media media;
 	unsigned ncandidates, nfailed; /* nfailed of them were tried, and at fault */
 	struct apply_candidate candidate[APPLY_CANDIDATES_MAX];
 };
 
 /* Fills a->job for a bundle at fd. `from` is for messages. */
-void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source kind, bool raw);
+void apply_shared_fill(struct apply *a, int fd, const char *from, enum state_source kind, bool raw);

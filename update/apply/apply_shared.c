@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "update/apply/apply_job.h"
+#include "update/apply/apply_shared.h"
 #include "update/apply/apply_progress.h"
 
 #include <string.h>
@@ -22,9 +22,9 @@ static bool verify_first(const struct apply *a, enum state_source kind)
 	return true;
 }
 
-void apply_job_fill(struct apply *a, int fd, const char *from, enum state_source kind, bool raw)
+void apply_shared_fill(struct apply *a, int fd, const char *from, enum state_source kind, bool raw)
 {
-	a->job = (struct apply_job){
+	a->job = (struct apply_file_job){
 		.fd = fd,
 		.name = from,
 		.raw = raw,
