@@ -397,7 +397,7 @@ TEST(slot_that_cannot_be_written_is_left_alone_after_three_times)
 	}
 	seq = state.seq;
 	assert_int_equal(apply_usb("five", NULL, NULL), APPLY_NOTHING);
-	assert_logged("version 5.0: skipped: its slot's storage failed each time");
+	assert_logged("version 5.0: skipped: writing it to its slot failed three times");
 	assert_int_equal(sequence_of_state(), seq);
 	/* Another release is another try. */
 	make_bundle("six", 6, "box", &key);
@@ -469,7 +469,7 @@ TEST(rescue_goes_by_the_floor_that_is_signed)
 	seq = sequence_of_state();
 	assert_int_equal(apply_rescue("two"), APPLY_NOTHING);
 	assert_logged(
-		"the state has the floor 1000, and no signed manifest of a slot a sequence above 3: the rescue uses that bound");
+		"the state's floor (1000) is above every signed sequence in the slots; the rescue uses 3");
 	assert_logged("below this device's rollback floor");
 	assert_nothing_written(seq);
 	assert_int_equal(apply_rescue("five"), APPLY_INSTALLED);
@@ -605,7 +605,7 @@ TEST(a_last_resort_goes_back_to_what_is_there_and_no_further)
 	two_good_world();
 	assert_int_equal(apply_last_resort("ten"), APPLY_NOTHING);
 	assert_logged(
-		"ten: raw bundle: version 10.0: skipped: older than every good slot, or than the last one that was overwritten, and not signed for a downgrade; bring the release of one of these slots, or a newer one");
+		"ten: raw bundle: version 10.0: skipped: older than every good slot, or than the last one that was overwritten, and not signed for a downgrade; use one of these releases, a newer one, or one signed with --allow-downgrade");
 	assert_int_equal(apply_last_resort("nine"), APPLY_NOTHING);
 	assert_logged("below this device's rollback floor");
 	assert_int_equal(apply_last_resort("eleven"), APPLY_INSTALLED);
@@ -798,7 +798,7 @@ TEST(what_is_not_for_us_is_named_and_costs_no_write)
 	make_bundle("unsigned", 8, "box", NULL);
 	make_bundle("stranger", 9, "box", &stranger);
 	assert_int_equal(apply_usb("foreign", "unsigned", "stranger"), APPLY_NOTHING);
-	assert_logged("it is for fridge, but this device is box");
+	assert_logged("made for \"fridge\", but this device is \"box\"");
 	assert_logged("unsigned: raw bundle: refused: not signed by the one trusted key");
 	assert_logged("stranger: raw bundle: refused: not signed");
 	assert_nothing_written(seq);
