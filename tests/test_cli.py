@@ -738,7 +738,7 @@ def test_the_token_of_an_earlier_boot_gives_none(dev):
 
 def test_no_other_slot_is_marked_good_while_a_trial_is_under_way(dev):
     trial_under_way(dev)
-    assert "slot b is on trial" in dev("mark", "good", "a", code=FAILURE).stderr
+    assert "the open boot attempt is slot b's" in dev("mark", "good", "a", code=FAILURE).stderr
 
 
 def test_the_last_try_is_told(dev):
