@@ -276,7 +276,7 @@ COMPLETION := $(PREFIX)/share/bash-completion/completions/keelboot
 MANPAGES   := $(wildcard docs/man/*.[1578])
 # What a device has no use for.
 HOSTPAGES  := $(addprefix docs/man/,keelboot-bundle.1 keelboot-key.1 keelboot-mkinitramfs.8)
-FOLDERS    := checks mkinitramfs.d qemu
+LIBFOLDERS := checks mkinitramfs.d qemu
 pages       = for page in $(1); do \
 	$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page\#\#*.}/$${page\#\#*/} || exit 1; done
 
@@ -293,7 +293,7 @@ install-device: install-both ## install what a device's root needs: the command 
 	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/keelboot/keys
 
 install-host: install-both ## install what a build host needs: also mkinitramfs, what it packs, and the tools for QEMU
-	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(FOLDERS)) $(DESTDIR)$(DOCDIR)/examples
+	$(INSTALL) -d $(addprefix $(DESTDIR)$(LIBDIR)/,$(LIBFOLDERS)) $(DESTDIR)$(DOCDIR)/examples
 	$(INSTALL_PROGRAM) $(B)/init $(B)/keelboot-guardian $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 755 initramfs/mkinitramfs cli/keelboot-pkcs11 $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 644 initramfs/mkinitramfs.d/*.* $(DESTDIR)$(LIBDIR)/mkinitramfs.d/
@@ -311,7 +311,7 @@ install-strip install-device-strip install-host-strip:
 uninstall: ## remove what install put there (configuration, keys and checks of your own stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/keelboot $(DESTDIR)$(COMPLETION)
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,init keelboot-helper keelboot-guardian keelboot-pkcs11 mkinitramfs)
-	rm -rf $(addprefix $(DESTDIR)$(LIBDIR)/,$(FOLDERS)) $(DESTDIR)$(DOCDIR)
+	rm -rf $(addprefix $(DESTDIR)$(LIBDIR)/,$(LIBFOLDERS)) $(DESTDIR)$(DOCDIR)
 	@for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	@rmdir $(DESTDIR)$(LIBDIR) $(addprefix $(DESTDIR)$(SYSCONFDIR)/,keelboot/keys keelboot) 2>/dev/null || true
 

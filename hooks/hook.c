@@ -182,7 +182,8 @@ static enum kb_err run(const char *dir, const char *name, const struct vars *var
 	os_close(&fds[1]);
 	if (err != KB_OK) {
 		os_close(&fds[0]);
-		log_err("hook %s: %m (missing interpreter? not in the initramfs?)", name);
+		log_err("hook %s: cannot be started: %m; is its interpreter in the initramfs?",
+			name);
 		return fail(reason, name, "cannot be started");
 	}
 	err = follow(env, &out, pid, fds[0], timeout_s, &status);

@@ -59,7 +59,7 @@ static enum kb_err find_devices(struct boot *b)
 
 	if (err != KB_ENODEV)
 		return err;
-	log_err("no disk: no stick can repair this device without it; restarting in %u s unless it appears",
+	log_err("no disk found: nothing can boot, and no stick can help; restarting in %u s unless the disk appears",
 		DISK_WAIT_S);
 	wait.timeout_s = DISK_WAIT_S;
 	return devices_find(&b->dev, &b->probe, &b->conf, &wait);

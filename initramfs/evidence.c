@@ -80,7 +80,7 @@ static const char *keep_copy(struct evidence *e, const char *name, size_t *len)
 		return NULL;
 	}
 	if (!write_copy(e, name, text, *len))
-		log_debug("pstore: no copy of %s", name);
+		log_debug("pstore: unable to copy %s", name);
 	return text;
 }
 
@@ -152,7 +152,7 @@ static void ask_boot_loader(struct evidence *e)
 
 	if (os_read_file(EVIDENCE_LOADER, source, sizeof(source), NULL) != KB_OK)
 		return;
-	log_info("boot loader: it reports the reset as %s", source);
+	log_info("reset cause from the boot loader: %s", source);
 	evidence_boot_loader(&e->ev, source);
 }
 
@@ -185,7 +185,7 @@ static bool take_record(struct evidence *e, const char *name, bool (*counts)(con
 	keep_copy(e, name, &len);
 	if (os_unlink(path) != KB_OK)
 		log_warn(
-			"cookie: unable to delete %s: %m; deleting it later would delete the cookie of this boot",
+			"cookie: unable to delete %s: %m; whoever deletes that file later deletes this boot's cookie with it",
 			path);
 	return found;
 }

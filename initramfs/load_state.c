@@ -8,7 +8,7 @@ static void settle(struct boot *b)
 	evidence_weigh(&b->evidence, &b->rec.s);
 	if (evidence_is_doubtful(&b->evidence, &b->rec.s))
 		log_notice(
-			"watchdog: it fired after an orderly shutdown had begun: the shutdown hung, or the driver restarts by it; this counts as clean");
+			"watchdog: fired during an orderly shutdown: the shutdown hung, or the driver restarts by the watchdog; counted as clean");
 	b->attempt.charge_good = reset_charges_good_slots(b->conf.count, &b->evidence.ev);
 	record_settle(&b->rec, &b->evidence.ev, b->attempt.charge_good);
 }

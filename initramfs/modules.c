@@ -185,7 +185,7 @@ unsigned modules_load(const char *list, const char *cmdline, const char *heeded,
 			loaded++;
 		/* Its file is of no use any more, and an install wants the memory. */
 		if (os_unlink(line) != KB_OK)
-			log_debug("module %s: its file stays", line);
+			log_debug("module %s: unable to delete its file: it takes up memory", line);
 		if (after != NULL)
 			after(ctx);
 	}

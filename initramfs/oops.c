@@ -17,11 +17,12 @@ void oops_panics(const struct boot *b)
 	if (os_read_file(FILE_NAME, before, sizeof(before), &before_len) != KB_OK)
 		return; /* a kernel that has no such setting */
 	if (os_write_file(FILE_NAME, "1", 1) != KB_OK)
-		log_warn("unable to turn a kernel oops into a panic while media are read");
+		log_warn(
+			"unable to set kernel.panic_on_oops: an oops while media are read may hang the device");
 }
 
 void oops_as_before(void)
 {
 	if (before_len > 0 && os_write_file(FILE_NAME, before, before_len) != KB_OK)
-		log_warn("unable to restore what a kernel oops does");
+		log_warn("unable to restore kernel.panic_on_oops");
 }

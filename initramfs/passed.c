@@ -48,13 +48,13 @@ void passed_note(struct boot *b, int slot, const char *reason)
 static const char *reason_of(const struct boot *b, int slot)
 {
 	if (b->attempt.chosen.slot == b->attempt.forced)
-		return "keelboot.slot= asks for another slot";
+		return "keelboot.slot= names another slot";
 	if (b->attempt.chosen.tier == CHOOSE_ONESHOT)
-		return "another slot was asked for, once";
+		return "another slot was chosen for one boot";
 	if (b->attempt.chosen.tier == CHOOSE_RETRY)
-		return "unexplained resets: another slot has its turn";
+		return "unexplained resets: another slot gets a chance";
 	if (b->attempt.uncountable >> slot & 1)
-		return "its boot cannot be counted: state not writable";
+		return "state not writable: its boot cannot be counted";
 	return why_not(&b->rec.s, slot);
 }
 

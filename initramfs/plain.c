@@ -97,7 +97,8 @@ bool plain_mount(struct boot *b)
 	mounted = mount_it(b);
 	probe_stop(&b->probe);
 	if (!mounted)
-		log_err("keelboot.enable=0: nothing to start; booting a slot");
+		log_err("keelboot.enable=0: root=%s cannot be mounted; booting a slot",
+			b->cmd.root);
 	return mounted;
 }
 

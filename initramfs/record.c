@@ -54,7 +54,7 @@ static void rebuild(struct record *r, unsigned nslots, choose_mask mountable,
 
 	r->disk = (struct state){ .seq = 0 };
 	if (err != KB_OK) {
-		log_err("state: unable to rebuild it: %s; booting without it", err_text(err));
+		log_err("state: unable to rebuild: %s; booting without it", err_text(err));
 		without_store(r, nslots, mountable);
 		return;
 	}
@@ -62,7 +62,7 @@ static void rebuild(struct record *r, unsigned nslots, choose_mask mountable,
 	log_warn("state: %s; rebuilt from what the slots hold", why);
 	err = store_save_both(&r->store, &r->s);
 	if (err != KB_OK) {
-		log_err("state: unable to save the rebuilt one: %s", err_text(err));
+		log_err("state: unable to save the rebuilt record: %s", err_text(err));
 		r->health = RECORD_UNWRITABLE;
 		r->unsure = true;
 		return;
@@ -152,7 +152,7 @@ static void load_or_rebuild(struct record *r, const char *dev, unsigned nslots,
 		return;
 	}
 	if (is_of_nothing(&r->s, nslots, mountable, seen)) {
-		rebuild(r, nslots, mountable, RECORD_REBUILT, "it has no slot that may boot");
+		rebuild(r, nslots, mountable, RECORD_REBUILT, "the record lets no slot boot");
 		return;
 	}
 	r->health = RECORD_FOUND;
@@ -190,7 +190,7 @@ bool record_renew(struct record *r, unsigned nslots, choose_mask mountable, choo
 		return false;
 	if (!r->s.newer && (held_back(&r->s, nslots) & seen) == 0)
 		return false;
-	rebuild(r, nslots, mountable, RECORD_REBUILT, "no slot in it may boot");
+	rebuild(r, nslots, mountable, RECORD_REBUILT, "the record lets no slot boot");
 	return true;
 }
 

@@ -33,7 +33,7 @@ static const char *hopeless(const struct boot *b)
 	if (b->rec.health == RECORD_UNWRITABLE)
 		return "no update can be installed: the state cannot be written (the disk is failing or write-protected)";
 	if (removable(b) == 0)
-		return "no medium may be read (system.conf, keelboot.sources=)";
+		return "no medium may be read: [source.media] enabled= or keelboot.sources= excludes all media";
 	return NULL;
 }
 

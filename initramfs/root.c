@@ -90,7 +90,7 @@ static enum kb_err find_init_and_run_hooks(const struct root *r, char *reason)
 		return KB_EEXEC;
 	}
 	if (strcmp(init, wanted) != 0)
-		log_warn("root: init=%s cannot be started here; %s is", wanted, init);
+		log_warn("root: init=%s is not executable on this slot; starting %s", wanted, init);
 	if (r->env == NULL)
 		return KB_OK;
 	return hook_run_dir("post-mount", r->env, r->hook_timeout_s, reason);

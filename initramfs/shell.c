@@ -17,7 +17,7 @@ void shell_look(struct boot *b)
 	b->shell.packed = os_exists(SHELL_MARKER);
 	if (b->shell.packed)
 		log_warn(
-			"this initramfs has a debug shell (keelboot image build --debug-shell): keelboot.shell=1 gives root to anybody at the console; do not release it");
+			"this initramfs has a debug shell (keelboot image build --debug-shell): keelboot.shell=1 gives root to anybody at the console; do not ship it");
 	if (shell_finding(b) != NULL)
 		log_warn("%s", shell_finding(b));
 }
@@ -81,7 +81,7 @@ void shell_await(struct boot *b)
 		watchdog_feed(b);
 		if (os_now_ms() < b->shell.end_ms)
 			continue;
-		log_err("shell: its %u min are over", SHELL_LIMIT_S / 60);
+		log_err("shell: stopped after %u min", SHELL_LIMIT_S / 60);
 		shell_end(b);
 	}
 	b->shell.pid = 0;

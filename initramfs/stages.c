@@ -24,7 +24,7 @@ bool stages_pre_update(struct boot *b, const char *source)
 	env.source = source;
 	if (hook_run_dir("pre-update", &env, b->conf.hook_timeout_s, reason) == KB_OK)
 		return true;
-	log_warn("update: none in this boot: %s", reason);
+	log_warn("update: skipped in this boot: %s", reason);
 	record_history(&b->rec, HISTORY_REFUSED, STATE_NONE, reason, said);
 	return false;
 }

@@ -32,7 +32,7 @@ static bool has_staged(const struct boot *b, enum plan_mode mode)
 	if (plan_is_rescue(mode) || !plan_over_budget(s, s->staged.release))
 		return true;
 	log_notice(
-		"update: the staged update is skipped: too many installs, or failures to write it; to end that: keelboot mark good, or keelboot install FILE");
+		"update: the staged update is skipped: too many installs, or its slot could not be written; to install it: keelboot install FILE");
 	return false;
 }
 
@@ -149,13 +149,16 @@ static enum updates_end run_counted(struct boot *b, enum state_source src, enum 
 	struct state_apply before = r->s.apply[src];
 	static struct state_slot was[STATE_SLOTS_MAX];
 	enum updates_end end;
+	enum kb_err err;
 
 	if (!plan_apply_begin(&r->s, src)) {
 		log_skipped(&r->s, src);
 		return UPDATES_NOTHING;
 	}
-	if (record_save(r, &r->s) != KB_OK) {
-		log_err("update: skipped: without a count, a bad update could be tried forever");
+	err = record_save(r, &r->s);
+	if (err != KB_OK) {
+		log_err("update: skipped: the count of attempts cannot be saved: %s",
+			err_text(err));
 		r->s.apply[src] = before;
 		/* The count that failed may be there: it must not stand for an apply that never
 		 * was. */
@@ -194,8 +197,9 @@ static bool try_sources(struct boot *b, enum plan_mode mode)
 	if (b->rec.health == RECORD_MISSING || b->rec.health == RECORD_UNWRITABLE)
 		return false;
 	if (b->dev.equal[0] != '\0') {
-		log_warn("update: skipped: nothing says whether %s or %s is this device's disk",
-			 b->dev.disk, b->dev.equal);
+		log_warn(
+			"update: skipped: %s and %s could both be this device's disk; name the right one: [system] disk= in system.conf",
+			b->dev.disk, b->dev.equal);
 		return false;
 	}
 	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {

@@ -79,5 +79,5 @@ void verity_close(char slot)
 
 	name_of(name, slot);
 	if (os_dm_close(name) != KB_OK)
-		log_warn("slot %c: dm-verity device left behind: %m", slot);
+		log_warn("slot %c: unable to close its dm-verity device: %m", slot);
 }

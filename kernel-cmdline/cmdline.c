@@ -137,7 +137,7 @@ static void apply(struct cmdline *c, const struct word *w, const char *heeded)
 		return;
 	}
 	if (strncmp(w->name, prefix, sizeof(prefix) - 1) == 0)
-		warn(c, "%.64s: unknown key; see kernel-cmdline/keys.md", w->name);
+		warn(c, "%.64s: unknown key; see keelboot-init(8)", w->name);
 }
 
 /* Copies text into buf of CMDLINE_MAX + 1 bytes; true if it had to be cut in the middle of a word.

@@ -69,7 +69,8 @@ void bootlog_open(void)
 		log_to(kmsg, 1);
 	/* Else the kernel drops what exceeds ten lines in five seconds: the end of the story. */
 	if (os_write_file(RATE, "on\n", 3) != KB_OK)
-		log_debug("the kernel's log is limited by printk.devkmsg=");
+		log_debug(
+			"the kernel's log may lack lines: printk.devkmsg= limits it; add printk.devkmsg=on");
 	mind_the_rate();
 }
 

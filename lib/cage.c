@@ -21,7 +21,8 @@
 
 static enum kb_err refused(const char *who, const char *what)
 {
-	log_err("%s: unable to %s: %s; nothing is read without that", who, what, strerror(errno));
+	log_err("%s: unable to %s: %s; no data is read without this protection", who, what,
+		strerror(errno));
 	return KB_EPERM;
 }
 
@@ -96,7 +97,7 @@ static enum kb_err drop_capabilities(const char *who, uint64_t keep)
 
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* absent before Linux 4.3 */
 	if (syscall(SYS_capget, &hdr, has) < 0)
-		return refused(who, "see its capabilities");
+		return refused(who, "read its capabilities");
 	for (int i = 0; i < 2; i++) {
 		has[i].permitted &= (uint32_t)(keep >> 32 * i);
 		has[i].effective = has[i].permitted;
@@ -139,7 +140,7 @@ static enum kb_err set_limits(const char *who, const struct limit *limit, size_t
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!lower_limit(limit[i].what, limit[i].max))
-			return refused(who, "limit itself");
+			return refused(who, "set its limits");
 	}
 	return KB_OK;
 }
@@ -175,10 +176,10 @@ enum kb_err cage_enter(const struct cage *c)
 	TRY(drop_capabilities(c->who, 0));
 	TRY(limit_all(c));
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return refused(c->who, "hide its memory");
+		return refused(c->who, "prevent core dumps and tracing");
 	/* After the change of user, which would clear it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		return refused(c->who, "tie itself to its parent");
+		return refused(c->who, "exit with its parent");
 	return KB_OK;
 }
 
@@ -195,6 +196,6 @@ enum kb_err cage_enter_open(const struct cage_open *c)
 	TRY(drop_capabilities(c->who, c->capabilities));
 	TRY(set_limits(c->who, limit, KB_ARRAY_LEN(limit)));
 	if (!CAGE_TRACED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return refused(c->who, "hide its memory");
+		return refused(c->who, "prevent core dumps and tracing");
 	return KB_OK;
 }

@@ -238,7 +238,7 @@ static char *next_line(char *buf, int size, void *stream)
 			complain(p, p->line, "longer than %d bytes; ignored", CONF_LINE_MAX);
 		snprintf(buf, (size_t)size, "%s", replacement(*s));
 	} else if (len > 0 && *s == '[' && memchr(s, ']', len) == NULL) {
-		complain(p, p->line, "heading without ']'; what stands below it is ignored");
+		complain(p, p->line, "section name without ']'; the lines below it are ignored");
 		snprintf(buf, (size_t)size, "%s", replacement(*s));
 	} else {
 		p->waiting = len > 0 && strchr("#;[", *s) == NULL;

@@ -26,7 +26,7 @@ static const char *const texts[] = {
 		"no slot may be overwritten: each one is in use, needed to fall back to, or on trial",
 	[KB_ENOSPC] = "does not fit",
 	[KB_EBUSY] = "busy",
-	[KB_ESTALE] = "token is not of this boot",
+	[KB_ESTALE] = "the token is from another boot",
 	[KB_ECHILD] = "helper process failed",
 	[KB_EMOUNT] = "file system does not mount",
 	[KB_ECHECK] = "check failed",

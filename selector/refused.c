@@ -50,12 +50,12 @@ static const struct {
 	{ KB_EDOWNGRADE, is_below_the_floor, "below this device's rollback floor", NULL },
 	{ KB_EDOWNGRADE, is_last_resort,
 	  "older than every good slot, or than the last one that was overwritten, and not signed for a downgrade",
-	  "bring the release of one of these slots, or a newer one" },
+	  "use one of these releases, a newer one, or one signed with --allow-downgrade" },
 	{ KB_EDOWNGRADE, NULL, NULL, "to go back: keelboot install FILE" },
 	{ KB_EAHEAD, NULL, NULL,
 	  "to allow it: max-sequence-jump= in system.conf, also in the initramfs" },
-	{ KB_EBUDGET, is_unwritable, "its slot's storage failed each time", AGAIN },
-	{ KB_EBUDGET, NULL, "too many updates were installed since one was last marked good",
+	{ KB_EBUDGET, is_unwritable, "writing it to its slot failed three times", AGAIN },
+	{ KB_EBUDGET, NULL, "too many updates were installed since a slot was last marked good",
 	  MARK_GOOD },
 	{ KB_EBUSY, NULL, "the state was lost and rebuilt, and a slot is on trial", MARK_GOOD },
 	{ KB_ENOTARGET, NULL, NULL, MARK_GOOD },
@@ -83,4 +83,20 @@ void refused_text(char out[REFUSED_TEXT_MAX + 1], struct refused what, const cha
 {
 	snprintf(out, REFUSED_TEXT_MAX + 1, "%s%s%s%s", what.why, more,
 		 what.todo != NULL ? "; " : "", what.todo != NULL ? what.todo : "");
+}
+
+const char *refused_source(const struct state *s, enum state_source src,
+			   char out[REFUSED_SOURCE_MAX + 1])
+{
+	snprintf(out, REFUSED_SOURCE_MAX + 1,
+		 "source %s is skipped: its updates crashed %s %d times", state_source_name(src),
+		 s->apply[src].grace == STATE_APPLY_DIED ? "apply" : "the device",
+		 STATE_APPLY_LIMIT);
+	return out;
+}
+
+const char *refused_source_remedy(const struct state *s, enum state_source src)
+{
+	return plan_apply_forgivable(s, src) ? "keelboot mark good"
+					     : "remove the medium and restart, or commit an update";
 }

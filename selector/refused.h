@@ -4,7 +4,8 @@
 
 #include "selector/plan.h"
 
-#define REFUSED_TEXT_MAX 223 /* longest "why; what to do", without its NUL */
+#define REFUSED_TEXT_MAX   223 /* longest "why; what to do", without its NUL */
+#define REFUSED_SOURCE_MAX 95
 
 struct refused {
 	const char *why;  /* a clause without its end; never NULL */
@@ -14,6 +15,11 @@ struct refused {
 /* What err means for release r, under the rules of mode and above floor. */
 struct refused refused_why(const struct state *s, const struct plan_release *r, enum plan_mode mode,
 			   uint64_t floor, enum kb_err err);
+
+/* A source that plan_source_skipped() names: what happened, and what ends it. */
+const char *refused_source(const struct state *s, enum state_source src,
+			   char out[REFUSED_SOURCE_MAX + 1]);
+const char *refused_source_remedy(const struct state *s, enum state_source src);
 
 /* Both as one text, with more about the case behind the why; more may be "". */
 void refused_text(char out[REFUSED_TEXT_MAX + 1], struct refused what, const char *more);

@@ -51,9 +51,9 @@ static const char *reason_of_doubt(enum reset_cause cause)
 {
 	switch (cause) {
 	case RESET_POWER:
-		return "power cut again and again soon after its start";
+		return "repeated power cuts soon after its start";
 	case RESET_CLEAN:
-		return "rebooted again and again before its report";
+		return "repeated reboots before its report";
 	case RESET_UNKNOWN:
 	case RESET_CRASH:
 		break;

@@ -13,7 +13,7 @@ const char *why_not(const struct state *s, int slot)
 	case STATE_EMPTY:
 		return "nothing is installed there";
 	case STATE_WRITING:
-		return "an install into it did not end";
+		return "its install was interrupted";
 	case STATE_TRIAL:
 		return t->reason[0] != '\0' ? t->reason : "no tries left";
 	case STATE_GOOD:
@@ -21,7 +21,7 @@ const char *why_not(const struct state *s, int slot)
 	case STATE_BAD:
 		break;
 	}
-	return t->reason[0] != '\0' ? t->reason : "it was rejected";
+	return t->reason[0] != '\0' ? t->reason : "rejected";
 }
 
 void why_outlook(const struct state *s, int slot, char out[WHY_OUTLOOK_MAX + 1])

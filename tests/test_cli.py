@@ -738,7 +738,7 @@ def test_the_token_of_an_earlier_boot_gives_none(dev):
 
 def test_no_other_slot_is_marked_good_while_a_trial_is_under_way(dev):
     trial_under_way(dev)
-    assert "slot b is on trial" in dev("mark", "good", "a", code=FAILURE).stderr
+    assert "the open boot attempt is slot b's" in dev("mark", "good", "a", code=FAILURE).stderr
 
 
 def test_the_last_try_is_told(dev):
@@ -771,10 +771,13 @@ def test_the_state_of_a_newer_keelboot_is_shown_and_marked_but_not_installed_to(
 def test_limits_that_hold_updates_back_are_told(ready, factory):
     edit(ready, installs=8, apply_data="3,0,0")
     told = "\n".join(ready.json("status")["warnings"])
-    assert "8 updates in a row" in told and "source data crashed the device 3 times" in told
+    assert "8 updates in a row" in told and "source data is skipped: its updates crashed the device 3 times" in told
     assert "mark good" in ready("stage", factory("2.0", 20), code=FAILURE).stderr
     ready("mark", "good")
     assert ready("stage", factory("2.0", 20)).stderr.count("keelboot:") == 0
+    edit(ready, apply_data="3,6,0")  # apply died, and the device did not
+    assert "source data is skipped: its updates crashed apply 3 times; to end that: remove the medium and restart, " \
+        "or commit an update" in ready.json("status")["warnings"]
 
 
 def test_a_rebuilt_state_is_told_and_holds_staging_back(ready, factory):
@@ -952,8 +955,8 @@ def test_what_is_staged_and_on_trial_already_is_not_installed_again(ready, facto
                  "b_sequence": 20},
      "forgets the staged update (this release is installed, or was before); uses slot a (1.0)."),
     (lambda id: {"installs": 8},
-     "skips the staged update (too many updates were installed since one was last marked good); uses slot a (1.0)."),
-    (lambda id: {"apply_data": "3,0,0"}, "skips the staged update (it crashed the device before); "
+     "skips the staged update (too many updates were installed since a slot was last marked good); uses slot a (1.0)."),
+    (lambda id: {"apply_data": "3,0,0"}, "skips the staged update (its source is skipped); "
                                          "uses slot a (1.0).")))
 def test_status_says_what_will_become_of_the_staged_update(ready, factory, change, fate):
     ready("stage", factory("2.0", 20))
@@ -1188,7 +1191,7 @@ def test_staging_without_permission_says_the_way_out(ready, factory):
 
 def test_staging_while_the_data_source_is_off(ready, factory):
     ready.configure("enabled=no\n")
-    assert "switches the data partition off" in ready("stage", factory("2.0", 20), code=FAILURE).stderr
+    assert "nothing can be staged; set enabled=yes" in ready("stage", factory("2.0", 20), code=FAILURE).stderr
 
 
 def test_staging_with_a_busy_state_leaves_no_file(ready, factory):

@@ -69,5 +69,5 @@ def test_with_two_equal_disks_nothing_is_installed(ready, factory, verb):
     command = found(ready, "diskid cid-1", "ambiguous /dev/vdb")
     before = ready.state.read_bytes()
     said = command(verb, factory("2.0", 20), code=FAILURE).stderr
-    assert "/dev/vda and /dev/vdb each hold a whole device" in said and "disk=" in said
+    assert "/dev/vda and /dev/vdb could both be this device's disk" in said and "disk=" in said
     assert ready.state.read_bytes() == before

@@ -546,7 +546,7 @@ def test_what_the_boot_said_is_passed_on(board):
 
 
 @pytest.mark.parametrize("said", ("watchdog: the kernel may stop it at a reboot; add watchdog.stop_on_reboot=0",
-                                  "watchdog: only a software one; a hang of the kernel is not noticed"))
+                                  "watchdog: only a software one; a hang of the kernel does not end in a restart"))
 def test_what_the_boot_said_and_doctor_finds_is_told_once(board, said):
     board.put("sys/module/watchdog/parameters/stop_on_reboot", "1")
     board.put("sys/class/watchdog/watchdog0/identity", "Software Watchdog")

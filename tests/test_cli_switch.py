@@ -17,7 +17,7 @@ def make_two(dev):
 
 def test_switch_goes_to_the_other_slot_and_back(two):
     result = two("switch")
-    assert result.stdout == "The next boot uses slot b (1.0).\nReboot to go there.\n"
+    assert result.stdout == "The next boot uses slot b (1.0).\nReboot to start it.\n"
     told = two.json("status")
     assert told["next"] == "b" and two.slot("b")["preferred"]
     two.boot("b")

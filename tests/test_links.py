@@ -29,7 +29,8 @@ def test_links_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("page", sorted(TOP.glob("docs/decisions/*.md")), ids=lambda page: page.name)
-def test_a_decision_is_a_question_and_short(page):
+def test_a_decision_is_a_question_a_choice_and_short(page):
     text = page.read_text()
-    assert text.startswith(f"# {int(page.name[:4])}. ") and "\n**Question.**" in text
+    assert re.match(rf"# {int(page.name[:4])}\. .*\n\n20\d\d-\d\d-\d\d", text)
+    assert 0 < text.find("\n**Question.**") < text.find("\n**Choice")
     assert text.count("\n") < 40

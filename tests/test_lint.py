@@ -115,6 +115,7 @@ LONG = "It " + "and ".join(["goes "] * 45) + "on.\n"
     ("docs/A.md", "# A\n\n- short\n- " + LONG, 4),
     ("docs/A.md", "# A\n\n| a | " + LONG.strip() + " |\n", 3),
     ("docs/A.md", "# A\n\nThe slot\nis passed over.\n", 4),
+    ("docs/A.md", "# A\n\nThey enter by\nthemselves.\n", 3),
     ("docs/man/a.1", ".Sh A\nShort.\nThat has to be.\n", 3),
     ("docs/man/a.1", ".Sh A\n.Cm x\n" + LONG, 2),
 ])
@@ -146,6 +147,7 @@ def test_a_long_string_is_a_long_sentence(tree):
 
 @pytest.mark.parametrize("name, text, line", [
     ("docs/A.md", "# A\n\nSee docs/B.md.\n", 3), ("docs/A.md", "See B_OF.md and DESIGN.md.\n", 1),
+    ("docs/A.md", "A list,\nas the design has it.\n", 2),
     ("docs/A.md", "It keeps I1.\n", 1), ("lib/err.c", CLEAN["lib/err.c"] + "/* tests/unit/no_test.c */\n", 8),
     ("lib/err.c", CLEAN["lib/err.c"] + "/* That\n * is I4. */\n", 9)])
 def test_what_is_cited_is_there(tree, name, text, line):

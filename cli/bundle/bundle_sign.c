@@ -189,7 +189,7 @@ static enum kb_err sign_all(struct sign *s)
 static const char *report_missing(const struct sign *s)
 {
 	if (s->bundle == NULL)
-		return "which bundle?";
+		return "missing argument: BUNDLE";
 	if (s->emit != NULL && (s->attach != NULL || s->nkeys > 0 || s->output != NULL))
 		return "--emit-digest takes no --key, --attach or -o: it signs nothing";
 	if (s->attach != NULL && s->nkeys != 1)

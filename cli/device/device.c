@@ -129,7 +129,7 @@ enum kb_err device_may_install(const struct device *d)
 {
 	if (d->equal[0] == '\0' || d->opts->state != NULL)
 		return KB_OK;
-	log_err("%s and %s each hold a whole device, and nothing says which is this one's; unplug one, or set [system] disk= in system.conf of the initramfs",
+	log_err("%s and %s could both be this device's disk; unplug one, or name the right one: [system] disk= in system.conf, in the initramfs too",
 		d->disk, d->equal);
 	return KB_ENOTARGET;
 }

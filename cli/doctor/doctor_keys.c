@@ -49,7 +49,7 @@ static void check_key(struct doctor *doc, const char *dir, const struct keyring_
 			keyring_pem_published_means(doc->d->conf.signatures_required));
 	else if (is_development(key->name))
 		doctor_report(doc, DOCTOR_WARNING, "key-development",
-			      "remove it before the device leaves the house",
+			      "remove it before you ship the device",
 			      "%s/%s.pem is named like a development key", dir, key->name);
 }
 

@@ -34,7 +34,7 @@ static void check_booted(struct doctor *doc)
 	if (doc->st.debug_shell)
 		doctor_report(
 			doc, DOCTOR_WARNING, "debug-shell",
-			"build it again without --debug-shell (keelboot image build) before the device leaves the house",
+			"build it again without --debug-shell (keelboot image build) before you ship the device",
 			"the initramfs has a debug shell: keelboot.shell=1 gives root to anybody at the console");
 }
 
@@ -65,7 +65,8 @@ static void check_partition(struct doctor *doc, int slot, const char *cls)
 		doctor_report(doc, DOCTOR_ERROR, "slot-partition",
 			      "correct [slot.X] of system.conf, or make the partition",
 			      "slot %c has no partition for %s: %s", state_slot_letter(slot), cls,
-			      err == KB_EBUSY ? "two partitions have its name" : "it is not there");
+			      err == KB_EBUSY ? "two partitions have that name"
+					      : "no partition has that name");
 		return;
 	}
 	if (slot == 0 || device_slot_path(doc->d, 0, cls, first) != KB_OK)

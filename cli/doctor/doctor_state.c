@@ -6,6 +6,7 @@
 #include "lib/bytes.h"
 #include "lib/os.h"
 #include "lib/util.h"
+#include "selector/refused.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -89,6 +90,7 @@ static void check_wear(struct doctor *doc)
 static void check_holds(struct doctor *doc)
 {
 	const struct state *s = &doc->d->state;
+	char text[REFUSED_SOURCE_MAX + 1];
 
 	if (s->newer)
 		doctor_report(
@@ -112,13 +114,9 @@ static void check_holds(struct doctor *doc)
 				STATE_FAILS_LIMIT);
 	for (int src = 0; src < STATE_SRC_COUNT; src++)
 		if (plan_source_skipped(s, (enum state_source)src))
-			doctor_report(
-				doc, DOCTOR_ERROR, "source-skipped",
-				plan_apply_forgivable(s, (enum state_source)src)
-					? "check the medium; then: keelboot mark good"
-					: "remove the medium, and restart",
-				"updates from source %s crashed the device %d times: the source is skipped",
-				state_source_name((enum state_source)src), STATE_APPLY_LIMIT);
+			doctor_report(doc, DOCTOR_ERROR, "source-skipped",
+				      refused_source_remedy(s, (enum state_source)src), "%s",
+				      refused_source(s, (enum state_source)src, text));
 }
 
 /* Where what the kernel counts in the order of discovery begins: before it stands what the board is

@@ -144,7 +144,7 @@ static void check_feeding(struct doctor *doc, const char *node)
 			doctor_report(
 				doc, DOCTOR_ERROR, "watchdog-idle",
 				"let the system feed it (systemd: RuntimeWatchdogSec=), or set [watchdog] handover=keeper",
-				"/dev/%s does not run: a hang of the running system is not noticed",
+				"/dev/%s does not run: a hang of the running system does not end in a restart",
 				node);
 		if (doctor_exists(doc, "/run/systemd/system") && !doctor_exists(doc, DROP_IN))
 			doctor_report(
@@ -163,7 +163,7 @@ static void check_feeding(struct doctor *doc, const char *node)
 				"handover=release, but /dev/%s cannot be stopped (nowayout)", node);
 		doctor_report(doc, DOCTOR_NOTE, "watchdog-released",
 			      "set [watchdog] handover=system or keeper to have it all the time",
-			      "handover=release: a hang of a good slot is not noticed");
+			      "handover=release: a hang of a good slot does not end in a restart");
 		break;
 	}
 }
@@ -215,12 +215,12 @@ static void check_reboot(struct doctor *doc)
 	if (!doctor_read(doc, "/sys/module/watchdog/parameters/stop_on_reboot", text, sizeof(text)))
 		doctor_report(
 			doc, DOCTOR_WARNING, "watchdog-stop-on-reboot", "use Linux 5.8 or later",
-			"the kernel has no watchdog.stop_on_reboot: it may stop the watchdog at a reboot, and a shutdown that hangs is not noticed");
+			"the kernel has no watchdog.stop_on_reboot: it may stop the watchdog at a reboot, and a shutdown that hangs does not end in a restart");
 	else if (text[0] != '0' && text[0] != '-')
 		doctor_report(
 			doc, DOCTOR_WARNING, "watchdog-stop-on-reboot",
 			"add watchdog.stop_on_reboot=0 to the kernel command line",
-			"the kernel stops the watchdog at a reboot: a shutdown that hangs is not noticed");
+			"the kernel stops the watchdog at a reboot: a shutdown that hangs does not end in a restart");
 }
 
 static void check_watchdog_device(struct doctor *doc)

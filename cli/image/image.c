@@ -77,7 +77,10 @@ int image_main(int argc, char **argv)
 	for (size_t i = 0; i < KB_ARRAY_LEN(verbs); i++)
 		if (strcmp(verb, verbs[i].name) == 0)
 			return exec_tool(&verbs[i], argv + 1);
-	log_err(verb[0] == '\0' ? "image: missing verb" : "image %s: unknown verb", verb);
+	log_err(verb[0] == '\0'
+			? "image: expected \"build\", \"boot\", \"loop\", \"disk\" or \"kernel\""
+			: "image %s: unknown verb; expected \"build\", \"boot\", \"loop\", \"disk\" or \"kernel\"",
+		verb);
 	print_image_help(stderr);
 	return OUTPUT_USAGE;
 }

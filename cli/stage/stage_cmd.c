@@ -7,6 +7,7 @@
 
 #include "lib/log.h"
 #include "lib/util.h"
+#include "selector/refused.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -68,13 +69,13 @@ static enum kb_err check_data(void)
 	struct stat mount, part;
 
 	if (!d.conf.data_enabled) {
-		log_err("system.conf switches the data partition off as a source of updates; set [source.data] enabled=yes");
+		log_err("[source.data] enabled=no in system.conf: nothing can be staged; set enabled=yes");
 		return KB_EINVAL;
 	}
 	if (d.data_path[0] == '\0' || stat(d.data_path, &part) < 0 ||
 	    stat(d.conf.data_mount, &mount) < 0 || mount.st_dev == part.st_rdev)
 		return KB_OK;
-	log_err("%s: %s, on which the next boot looks, is not mounted there; mount it there, or set [source.data] mount=",
+	log_err("%s: the data partition (%s) is not mounted there; mount it, or set [source.data] mount=",
 		d.conf.data_mount, d.data_path);
 	return KB_ENOENT;
 }
@@ -99,7 +100,8 @@ static enum kb_err verify_copy(const struct job *job, const char *path, const ch
 	if (memcmp(copy.release.id, job->release.id, STATE_ID_LEN) == 0)
 		err = incoming_verify(&copy, name, p);
 	else
-		log_err("%s: it is no longer %s; stage it again", name, job->release.version);
+		log_err("%s: changed while it was checked: it does not hold %s; stage it again",
+			name, job->release.version);
 	reader_close(&copy);
 	return err;
 }
@@ -151,6 +153,7 @@ static enum kb_err forget_failures_and_check(const struct job *job)
 
 static enum kb_err check_now(const struct job *job)
 {
+	char text[REFUSED_SOURCE_MAX + 1];
 	enum kb_err err;
 
 	TRY(device_open_to_read(&d));
@@ -162,9 +165,8 @@ static enum kb_err check_now(const struct job *job)
 	if (err == KB_OK)
 		err = forget_failures_and_check(job);
 	if (err == KB_OK && plan_source_skipped(&d.state, STATE_SRC_DATA))
-		log_warn(
-			"updates from the data partition crashed the device %d times: boots skip it until a slot is marked good: keelboot mark good",
-			STATE_APPLY_LIMIT);
+		log_warn("%s; to end that: %s", refused_source(&d.state, STATE_SRC_DATA, text),
+			 refused_source_remedy(&d.state, STATE_SRC_DATA));
 	device_close(&d);
 	return err;
 }
@@ -224,7 +226,7 @@ static enum kb_err save_staged(const struct job *job, bool *saved)
 	TRY(device_open_to_change(&d));
 	err = forget_failures_and_check(job);
 	if (err == KB_OK && !stage_files_exists(&d.conf, job->path)) {
-		log_err("%s was removed meanwhile; try again", job->path);
+		log_err("%s: another process removed the copy; stage it again", job->path);
 		err = KB_ENOENT;
 	}
 	if (err == KB_OK) {

@@ -111,15 +111,15 @@ static void report_unmarked(const struct device *d, const struct mark *m, enum k
 		log_err("slot %c is %s: nothing to mark; install a bundle: keelboot install FILE",
 			letter, state_st_name(s->slot[m->slot].st));
 	else if (err == KB_ESTALE && s->open != STATE_NONE && s->open != m->slot)
-		log_err("slot %c: slot %c is on trial; mark that one first", letter,
+		log_err("slot %c: the open boot attempt is slot %c's; mark that slot first", letter,
 			state_slot_letter(s->open));
 	else if (err == KB_ESTALE && s->slot[m->slot].st == STATE_BAD)
 		log_err("slot %c was rejected after it was booted: %s; reboot, and decide then",
 			letter, s->slot[m->slot].reason);
 	else if (err == KB_ESTALE)
-		log_err("slot %c: its boot (token %" PRIu64
-			") is not the attempt that the state has under way (token %" PRIu64
-			"); boot that slot, and mark it there",
+		log_err("slot %c: this boot (token %" PRIu64
+			") is not the open attempt (token %" PRIu64
+			"); boot that slot again, and mark it there",
 			letter, d->token, s->open_token);
 	else
 		log_err("slot %c: cannot be marked: %s", letter, err_text(err));

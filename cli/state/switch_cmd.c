@@ -111,7 +111,7 @@ static void print_switched(const struct device *d, const struct switching *w, bo
 		printf("The next boot already uses %s; nothing to change.\n", text);
 		return;
 	}
-	printf("The next boot uses %s%s.\n", text, w->once ? ", and only that one" : "");
+	printf("The next boot uses %s%s.\n", text, w->once ? ", for one boot only" : "");
 	if (w->before.slot[w->slot].st == STATE_BAD && !w->once)
 		printf("It is on trial: %u tries.\n", s->slot[w->slot].tries);
 	if (s->staged.source != STATE_SRC_NONE)
@@ -119,7 +119,7 @@ static void print_switched(const struct device *d, const struct switching *w, bo
 			"an update is staged, and is installed first; to prevent that: keelboot unstage");
 	if (d->run_found && w->slot == d->booted)
 		return;
-	puts("Reboot to go there.");
+	puts("Reboot to start it.");
 }
 
 int switch_cmd(struct args *a, struct device_options *o)

@@ -5,6 +5,7 @@
 #include "cli/state/mark.h"
 #include "cli/stage/stage_files.h"
 #include "selector/plan.h"
+#include "selector/refused.h"
 #include "update/wire/keyring_survey.h"
 
 #include <stdio.h>
@@ -104,6 +105,7 @@ static void warn_of_slots(struct status *st)
 static void check_updates(struct status *st)
 {
 	const struct state *s = &st->d->state;
+	char text[REFUSED_SOURCE_MAX + 1];
 
 	if (s->newer)
 		status_warn(
@@ -126,13 +128,9 @@ static void check_updates(struct status *st)
 				STATE_FAILS_LIMIT);
 	for (int src = 0; src < STATE_SRC_COUNT; src++)
 		if (plan_source_skipped(s, (enum state_source)src))
-			status_warn(
-				st,
-				"updates from source %s crashed the device %d times: the source is skipped until %s",
-				state_source_name((enum state_source)src), STATE_APPLY_LIMIT,
-				plan_apply_forgivable(s, (enum state_source)src)
-					? "a slot is marked good"
-					: "the device starts without it");
+			status_warn(st, "%s; to end that: %s",
+				    refused_source(s, (enum state_source)src, text),
+				    refused_source_remedy(s, (enum state_source)src));
 }
 
 static void warn_of_boot(struct status *st)

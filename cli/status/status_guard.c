@@ -161,7 +161,7 @@ static void print_idle(const struct status_guardian *g, int slot)
 {
 	printf("%s", g->stopped ? "is stopped" : "does not answer");
 	if (g->overdue_s != 0)
-		printf("; the time of slot %c to be marked good was over %" PRIu64 " s ago",
+		printf("; the deadline of slot %c passed %" PRIu64 " s ago",
 		       state_slot_letter(slot), g->overdue_s);
 	puts("");
 }

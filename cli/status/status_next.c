@@ -41,7 +41,7 @@ static const char *why_left_alone(const struct status *st)
 	if (!st->d->conf.data_enabled)
 		return "[source.data] enabled=no";
 	if (plan_source_skipped(s, s->staged.source))
-		return "it crashed the device before";
+		return "its source is skipped";
 	return NULL;
 }
 

@@ -134,7 +134,7 @@ static void tell_equal(struct devices *d, const struct devices_rank *r)
 		return;
 	snprintf(d->equal, sizeof(d->equal), "%s", r->equal->dev);
 	warn(d,
-	     "%s and %s each hold a whole device; %s is used, and nothing is installed until disk= of system.conf names one",
+	     "%s and %s could both be this device's disk: %s is used, and nothing is installed; name the right one: [system] disk= in system.conf",
 	     r->disk->dev, r->equal->dev, r->disk->dev);
 	log_warn("devices: %s is %s, %s; %s is %s, %s", r->disk->dev, r->disk->path, r->disk->id,
 		 r->equal->dev, r->equal->path, r->equal->id);
@@ -153,8 +153,8 @@ static void tell_copy(struct devices *d, const struct devices_rank *r, const cha
 {
 	if (!r->copy)
 		return;
-	warn(d, "the state on %s belongs to disk %s, which is missing; this one is %s", d->disk,
-	     pin, r->disk->id);
+	warn(d, "the state on %s belongs to disk %s, which is missing; the disk in use is %s",
+	     d->disk, pin, r->disk->id);
 }
 
 static void report_disk(struct devices *d, const struct probe *p, const struct devices_rank *r,
@@ -165,7 +165,7 @@ static void report_disk(struct devices *d, const struct probe *p, const struct d
 	d->nwarnings = 0;
 	if (!r->firm)
 		log_notice(
-			"devices: %s is removable; it is used because no fixed disk has anything of this device; each boot waits %u s for one unless disk= of system.conf names its path, %s",
+			"devices: %s is removable, but no fixed disk has the state or a slot; to end the wait of %u s at each boot: [system] disk=%s in system.conf",
 			d->disk, PROBE_DEADLINE_MS / 1000, r->disk->path);
 	tell_table(d, r->disk);
 	tell_copy(d, r, state != NULL ? state->pin : "");
@@ -208,7 +208,7 @@ static void tell_partitions(const struct probe_disk *d)
 		log_err("devices: %s: its partition table is damaged, but the copy at its end is intact; add `gpt` to the kernel command line to use that",
 			d->dev);
 	else
-		log_err("devices: %s is present with %u partition%s, but none is this device's, or disk= or usb-disk= excludes it",
+		log_err("devices: %s (%u partition%s) is not used: it has no partition of this device, or disk= or usb-disk= excludes it",
 			d->dev, d->n, d->n == 1 ? "" : "s");
 }
 

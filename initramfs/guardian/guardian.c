@@ -17,7 +17,7 @@ static void log_step(const struct guardian_setup *s, const struct guardian_plan 
 
 	if (step == GUARDIAN_ORDERLY)
 		log_notice("slot %c was not marked good within %u s%s; rebooting", slot,
-			   s->terms.deadline_s, p->recorded ? ": it is bad" : "; not recorded");
+			   s->terms.deadline_s, p->recorded ? "; marked bad" : "; not recorded");
 	else if (step == GUARDIAN_SYNC)
 		log_warn("the shutdown did not finish; forcing the reboot");
 	else if (step == GUARDIAN_KILL)

@@ -98,7 +98,7 @@ static void check_stop_on_reboot(struct wdt *w)
 
 	if (os_read_file(STOP_PARAM, text, sizeof(text), NULL) != KB_OK) {
 		log_warn(
-			"watchdog: this kernel cannot keep it running through a reboot (watchdog.stop_on_reboot, Linux 5.8); a shutdown that hangs may not be noticed");
+			"watchdog: this kernel cannot keep it running through a reboot (watchdog.stop_on_reboot, Linux 5.8); a shutdown that hangs may not end in a restart");
 		wdt_find(
 			w,
 			"watchdog: the kernel may stop it at a reboot; it has no watchdog.stop_on_reboot (Linux 5.8)");
@@ -107,7 +107,7 @@ static void check_stop_on_reboot(struct wdt *w)
 	if (text[0] == '0')
 		return;
 	log_warn(
-		"watchdog: the kernel may stop it at a reboot, and then a shutdown that hangs is not noticed; add watchdog.stop_on_reboot=0 to the kernel command line");
+		"watchdog: the kernel may stop it at a reboot, and then a shutdown that hangs does not end in a restart; add watchdog.stop_on_reboot=0 to the kernel command line");
 	wdt_find(w, "watchdog: the kernel may stop it at a reboot; add watchdog.stop_on_reboot=0");
 }
 
@@ -185,9 +185,9 @@ static enum kb_err arm(struct wdt *w, const char *dev, unsigned timeout_s, unsig
 	w->nfindings = 0;
 	if (err != KB_OK) {
 		if (!w->refused)
-			log_err("watchdog: unable to open %s: %s; a hang is not noticed", w->dev,
-				err_text(err));
-		wdt_find(w, "watchdog: it cannot be opened; a hang is not noticed");
+			log_err("watchdog: unable to open %s: %s; a hang does not end in a restart",
+				w->dev, err_text(err));
+		wdt_find(w, "watchdog: cannot be opened: a hang does not end in a restart");
 		w->refused = true;
 		return err;
 	}
@@ -198,7 +198,9 @@ static enum kb_err arm(struct wdt *w, const char *dev, unsigned timeout_s, unsig
 	set_time(w, timeout_s);
 	log_info("watchdog: %s (%s), %u s", w->dev, w->info.identity, w->info.timeout_s);
 	if (w->soft) {
-		wdt_find(w, "watchdog: only a software one; a hang of the kernel is not noticed");
+		wdt_find(
+			w,
+			"watchdog: only a software one; a hang of the kernel does not end in a restart");
 		tell_absent(w);
 	}
 	check_timeout(w, timeout_s);
@@ -216,12 +218,12 @@ enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned
 	}
 	if (!await_node(w->dev, sizeof(w->dev), dev, wait_ms)) {
 		w->dev[0] = '\0';
-		wdt_find(w, "watchdog: none; a hang is not noticed");
+		wdt_find(w, "watchdog: none; a hang does not end in a restart");
 		if (tell_absent(w))
-			log_warn("watchdog: none; a hang is not noticed");
+			log_warn("watchdog: none; a hang does not end in a restart");
 		else
 			log_warn(
-				"watchdog: none; a hang is not noticed. Add the module of the hardware's watchdog (or softdog) to the initramfs");
+				"watchdog: none; a hang does not end in a restart. Add the module of the hardware's watchdog (or softdog) to the initramfs");
 		return KB_ENODEV;
 	}
 	return arm(w, dev, timeout_s, CANDIDATES);

@@ -65,7 +65,7 @@ void wdt_absent(char *out, size_t size)
 			continue;
 		snprintf(
 			out, size,
-			"watchdog: its driver %.32s did not accept the hardware; see the kernel's log: the firmware may have switched it off",
+			"watchdog: driver %.32s refused the hardware: the firmware may have disabled it; see dmesg",
 			name);
 		return;
 	}

@@ -93,12 +93,12 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s)
 			return;
 		}
 		w->handover = CONF_HANDOVER_KEEPER;
-		wdt_find(w, "watchdog: its driver stops on close; handover=keeper is used");
+		wdt_find(w, "watchdog: the driver stops it on close; handover=keeper is used");
 		return;
 	case CONF_HANDOVER_KEEPER:
 		/* Else the end of the guardian would be the end of the watchdog. */
 		if (!goes_on(w))
-			wdt_find(w, "watchdog: its driver stops when the guardian is killed");
+			wdt_find(w, "watchdog: the driver stops it when the guardian is killed");
 		return;
 	case CONF_HANDOVER_RELEASE:
 		if (!is_nowayout(w))

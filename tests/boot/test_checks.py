@@ -65,7 +65,7 @@ def test_full_data_partition_puts_an_update_off(bench, image):
     with bench.machine(disk, initrd=image("free-space=minimum=9G\n"),
                        append="init=/bin/sh", drives=[stick]) as vm:
         vm.expect(r"hook 20-free-space: /dev/vda2: \d+ KiB free, wants 9437184")
-        vm.expect(r"update: none in this boot: hook 20-free-space: exit 1")
+        vm.expect(r"update: skipped in this boot: hook 20-free-space: exit 1")
         vm.expect(r"slot a: 1.0, good")
     assert read_partition(disk, "data") == before, "a look at the data partition writes nothing"
 

@@ -34,7 +34,7 @@ def test_without_the_word_the_boot_names_the_cause(bench):
     with vm:
         vm.expect(r"keelboot: devices: /dev/vda: its partition table is damaged, but the copy at its end is "
                   r"intact; add `gpt` to the kernel command line to use that")
-        vm.expect(r"no disk: no stick can repair this device without it; restarting in 30 s")
+        vm.expect(r"no disk found: nothing can boot, and no stick can help; restarting in 30 s")
 
 
 def test_old_copy_at_the_end_of_a_stick_hides_no_update(bench):

@@ -53,7 +53,7 @@ def test_disk_that_comes_after_its_time_is_taken_without_a_restart(bench):
     own = Drive(bench.disk("1.0"), bus="usb", name="own", plugged=False)
     initrd = bench.initramfs_with("usb-disk=yes", "timeout=5", name="later-usb")
     with bench.machine(None, drives=[own], usb=True, initrd=initrd) as vm:
-        vm.expect(r"no disk: no stick can repair this device without it; restarting in 30 s", 90)
+        vm.expect(r"no disk found: nothing can boot, and no stick can help; restarting in 30 s", 90)
         vm.plug("own")
         bench.up(vm, "1.0", "a")
         assert bench.causes(vm) == []

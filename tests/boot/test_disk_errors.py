@@ -109,7 +109,7 @@ def staged(update) -> None:
 # --- the state ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("number, said, touched", [
-    (1, r"update: skipped: without a count, a bad update could be tried forever", False),
+    (1, r"update: skipped: the count of attempts cannot be saved", False),
     (2, r"the state partition cannot be written, so the slot stays as it is", False),
     (4, r"the slot is complete, but the state partition cannot be written", True),
 ], ids=["count", "begin", "end"])
@@ -126,7 +126,7 @@ def test_no_flush_comes_through(update):
     """The medium takes every write and confirms none: what cannot be made durable is not begun."""
     stick = update.bench.stick(update.bundle)
     with update.bench.machine(update.disk, drives=[stick], faults=[Fault("flush")]) as vm:
-        vm.expect(r"update: skipped: without a count, a bad update could be tried forever", PATIENCE)
+        vm.expect(r"update: skipped: the count of attempts cannot be saved", PATIENCE)
         update.old_boots(vm, touched=False)
         status, output = vm.shell("keelboot mark bad a", PATIENCE)
         assert status == 1, output

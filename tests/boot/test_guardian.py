@@ -7,7 +7,7 @@ import pytest
 
 DEADLINE = 10
 LATE = "keelboot.watchdog=/dev/watchdog0,240"
-GIVEN_UP = r"keelboot-guardian: slot b was not marked good within 10 s: it is bad; rebooting"
+GIVEN_UP = r"keelboot-guardian: slot b was not marked good within 10 s; marked bad; rebooting"
 FORCED = r"keelboot-guardian: the shutdown did not finish; forcing the reboot"
 # Stop scripts: what init runs at an orderly shutdown.
 STOP_HANGS = "#!/bin/sh\necho 'the shutdown hangs'\nsleep 1000\n"

@@ -18,7 +18,7 @@ from kbroot import add_file
 TOP = Path(__file__).resolve().parents[2]
 DEADLINE = 45          # the systems have to be up by then
 LATE = "keelboot.watchdog=/dev/watchdog0,300"
-GIVEN_UP = r"keelboot-guardian: slot b was not marked good within \d+ s: it is bad; rebooting"
+GIVEN_UP = r"keelboot-guardian: slot b was not marked good within \d+ s; marked bad; rebooting"
 FORCED = r"keelboot-guardian: the shutdown did not finish; forcing the reboot"
 UP = "[Unit]\nAfter=basic.target\n[Service]\nType=oneshot\nStandardOutput=tty\nTTYPath=/dev/console\n" \
      "ExecStart=/bin/echo debian is up\n[Install]\nWantedBy=multi-user.target\n"

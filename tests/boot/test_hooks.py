@@ -68,7 +68,7 @@ def test_hook_says_no_to_an_update_and_is_told_when_nothing_boots(bench):
     initrd = stages(bench, pre_update='echo "no $KEELBOOT_SOURCE"; exit 3', exhausted="echo alas")
     with bench.machine(disk, initrd=initrd, drives=[bench.stick(bench.bundle("2.0"))]) as vm:
         vm.expect(r"keelboot: hook 10-mine: no usb")
-        vm.expect(r"keelboot: update: none in this boot: hook 10-mine: exit 3")
+        vm.expect(r"keelboot: update: skipped in this boot: hook 10-mine: exit 3")
         vm.expect(r"keelboot: hook 10-mine: alas")
         # A device that cannot boot has nothing to lose: rescue does not ask again.
         slot = vm.expect(r"slot (\w) holds version 2\.0 on trial", 180)[1]

@@ -10,7 +10,7 @@ def test_without_the_driver_of_the_disk_no_disk_is_seen(bench):
     with bench.machine(bench.disk("1.0"), initrd=initrd, append="keelboot.timeout=2") as vm:
         vm.expect(r"keelboot: devices: the kernel sees no disk; check its power and cable, and pack its driver "
                   r"\(keelboot image build --module-set nvme, sata, sd, usb or virtio, or --module NAME\)")
-        vm.expect(r"no disk: no stick can repair this device without it; restarting in 30 s")
+        vm.expect(r"no disk found: nothing can boot, and no stick can help; restarting in 30 s")
         assert "its cable, and disk=" not in vm.boot_text()
 
 

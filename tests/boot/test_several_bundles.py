@@ -15,7 +15,7 @@ def test_the_one_that_fits_is_taken_from_among_those_that_do_not(bench):
     disk = bench.disk("1.0")
     with bench.machine(disk, drives=[stick]) as vm:
         text = bench.up(vm, "2.0", "b")
-        for line in ("keelboot/other.keel: version 8.0: skipped: it is for other-board",
+        for line in ('keelboot/other.keel: version 8.0: skipped: made for "other-board"',
                      "keelboot/3.0-damaged.keel: version 3.0: not installed: ",
                      "keelboot/unsigned.keel: refused: ",
                      "keelboot/1.0-ok.keel: version 1.0: skipped: ",

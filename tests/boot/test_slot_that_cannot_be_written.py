@@ -29,7 +29,7 @@ def test_install_that_fails_midway_is_not_tried_at_each_boot(bench):
             vm.send("reboot -f")
         vm.wait_boot(TIMES + 1)
         text = bench.up(vm, "1.0", "a")
-        assert "version 2.0: skipped: its slot's storage failed each time" in text
+        assert "version 2.0: skipped: writing it to its slot failed three times" in text
         status = bench.status(vm)
         assert [slot["state"] for slot in status["slots"]] == ["good", "writing"]
         assert any("could not be written to its slot 3 times" in line for line in status["warnings"])

@@ -87,6 +87,6 @@ def test_softdog_is_taken_where_there_is_no_hardware(bench):
             vm.wait_reset(120)
         vm.expect(r"keelboot: slot b is rejected")
         bench.up(vm, "1.0", "a")
-        assert "watchdog: only a software one; a hang of the kernel is not noticed" in \
+        assert "watchdog: only a software one; a hang of the kernel does not end in a restart" in \
             bench.boot_json(vm)["warnings"]
         assert bench.causes(vm) == ["guest"] * 3

@@ -123,5 +123,5 @@ def test_t18_old_state_is_believed_and_opens_nothing_unsigned(target, keys, imag
     target.apply_refuses(stranger, f"refused: {UNSIGNED}")
     foreign = Forge(keys, image, lines={"bundle compatible": "other", "bundle sequence": 17})
     target.apply_refuses(foreign.write(target.path / "foreign.keel"),
-                         "version 2.0: skipped: it is for other, but this device is test-board")
+                         'version 2.0: skipped: made for "other", but this device is "test-board"')
     assert target.go("install", old, "--progress=none").code == OK, "the limit: it is the state that knew better"

@@ -187,7 +187,7 @@ def test_t06_what_follows_the_end(target, genuine, image, cases):
     for extra in more:
         bad = target.path / "more.keel"
         bad.write_bytes(data + extra)
-        target.refuses(bad, VERIFY, f"BUNDLE: {len(extra)} bytes follow its end; copy it again")
+        target.refuses(bad, VERIFY, f"BUNDLE: {len(extra)} extra bytes behind its end; copy it again")
     cases(2 * len(more))
 
 

@@ -98,7 +98,7 @@ def test_t19_other_models(target, keys, image, names):
     others = " and others" if "," in names else ""
     target.refuses(bad, INCOMPATIBLE, f'BUNDLE: made for "{first}"{others}, but this device is "test-board"',
                    verbs=("stage",))
-    says = f"it is for {first}{others}, but this device is test-board"
+    says = f'made for "{first}"{others}, but this device is "test-board"'
     target.refuses(bad, INCOMPATIBLE, f"BUNDLE: {says}", verbs=("install", "install --again"))
     for rescue in False, True:
         target.apply_refuses(bad, f"version 2.0: skipped: {says}", rescue=rescue)

@@ -10,7 +10,8 @@ import pytest
 from hostile import CHUNK, FAILED, GIB, KEELBOOT, MIB, OK, VERIFY, INCOMPATIBLE, Forge, flipped, start, varint
 
 WRONG = "BUNDLE: its header is whole, but breaks the format: the bundle was made wrongly; make it again"
-LENGTHS = "BUNDLE: its header and its manifest give different lengths"
+LENGTHS = ("BUNDLE: its header and its manifest contradict each other about the length: the bundle was made wrongly; "
+           "make it again")
 
 
 # ---------------------------------------------------------------- threat 4

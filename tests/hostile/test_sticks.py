@@ -99,7 +99,7 @@ def odd_things(folder, genuine) -> dict:
     more = (8 << 40) - genuine.stat().st_size
     return {"fifo": irregular, "char": irregular, "block": irregular, "folder": irregular, "link": irregular,
             "loop": irregular, "zero": irregular, "up": irregular, "empty": short, "short": short,
-            "huge": f"refused: {more} bytes follow its end; copy it again",
+            "huge": f"refused: {more} extra bytes behind its end; copy it again",
             "hole": HEADER}
 
 

@@ -17,14 +17,15 @@ BANNED = (
     (r"\bwhat nothing tells\b", "unexplained"),
     (r"\b(is|are) none to\b", "cannot"),
     (r"\b(has|have) to be\b", "must be"),
-    (r"\bis the [\w ]+'s to\b", "must"),
+    (r"\bis the [\w\s]+'s to\b", "must"),
     (r"\bby themselves\b|\bof its own accord\b", "automatically"),
     (r"\bfor sure\b", "say what is known"),
     (r"\bmakes? this file just now\b", "is writing this file"),
     (r"\bcomes? to nothing\b", "fails"),
     (r"\bbinds nobody\b", "is ignored"),
 )
-BANNED = [(re.compile(pattern, re.I), instead) for pattern, instead in BANNED]
+# A line break may stand between two words.
+BANNED = [(re.compile(pattern.replace(" ", r"\s+"), re.I), instead) for pattern, instead in BANNED]
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
 GENERATED = re.compile(r"<!-- made by .*?<!-- end -->", re.S)
 
@@ -138,7 +139,7 @@ CITED = re.compile(rf"(?<![\w/.<>-])(?<!Linux's )((?:{FOLDERS})/[\w./-]*\w\.(?:m
                    r"|(?<![\w/.-])([A-Z]{4,}\.md)\b")
 PLACEHOLDER = re.compile(r"(?<![A-Z])(FILE|NAME|SUBJECT|BEHAVIOUR|VERSION)(?![A-Z])")
 INVARIANT = re.compile(r"\bI([1-9])\b")
-DESIGN = re.compile(r"\bDESIGN\b|\bPLAN\.md\b|\bresearch/[\w.-]+")
+DESIGN = re.compile(r"\bDESIGN\b|\b[Tt]he design('s)?\b|\bPLAN\.md\b|\bresearch/[\w.-]+")
 COMMENT = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*", re.S)
 
 

@@ -140,11 +140,11 @@ TEST(orders_are_reasons_too)
 	s.oneshot = 1;
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	machine_told("\"reason\":\"a: another slot was asked for, once\"");
+	machine_told("\"reason\":\"a: another slot was chosen for one boot\"");
 	machine_restart();
 	machine.cmdline = "keelboot.slot=b\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	machine_told("\"reason\":\"a: keelboot.slot= asks for another slot\"");
+	machine_told("\"reason\":\"a: keelboot.slot= names another slot\"");
 }
 
 /* It is not told of as passed over: it is what boots. */

@@ -123,7 +123,7 @@ TEST(slot_that_boots_is_not_told)
 	os_sim_fail("mount " SLOT_C_DEV, 1, KB_EMOUNT); /* without its options */
 	boots_slot_c(&s);
 	assert_once("# slot c: no mount");
-	machine_told("\"reason\":\"b: keelboot.slot= asks for another slot\"");
+	machine_told("\"reason\":\"b: keelboot.slot= names another slot\"");
 }
 
 /* Its last chance for now was this boot. */
@@ -154,10 +154,10 @@ TEST(turn_of_another_slot_is_told)
 	s.slot[2].wait = 0;
 	boots_slot_c(&s);
 	machine_told("\"tier\":\"retry\"");
-	machine_told("\"reason\":\"b: unexplained resets: another slot has its turn\"");
+	machine_told("\"reason\":\"b: unexplained resets: another slot gets a chance\"");
 	assert_once(
-		"# slot b is preferred, but skipped: unexplained resets: another slot has its turn");
-	assert_newest("b: unexplained resets: another slot has its turn");
+		"# slot b is preferred, but skipped: unexplained resets: another slot gets a chance");
+	assert_newest("b: unexplained resets: another slot gets a chance");
 }
 
 TEST(what_has_no_room_is_left_out_whole)

@@ -56,7 +56,7 @@ TEST(shell_that_nobody_leaves_is_ended_and_the_device_restarts)
 	/* The watchdog is fed all the time, else this would be its end. */
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_once(SHELL);
-	assert_order("# shell: its 30 min are over", "kill sh");
+	assert_order("# shell: stopped after 30 min", "kill sh");
 	assert_order("kill sh", "reboot");
 	assert_in_range(os_now_ms(), SHELL_LIMIT_S * 1000u, SHELL_LIMIT_S * 1000u + 20000);
 }

@@ -16,7 +16,7 @@ TEST(device_without_a_watchdog_boots)
 	assert_in_range(os_now_ms(), 500, 600);
 	machine_told("\"watchdog\":{\"device\":\"\",\"timeout\":0,\"handover\":\"system\","
 		     "\"feeder\":\"nobody\"}");
-	machine_told("\"watchdog: none; a hang is not noticed\"");
+	machine_told("\"watchdog: none; a hang does not end in a restart\"");
 }
 
 TEST(watchdog_is_armed_before_the_other_modules_load)
@@ -74,7 +74,7 @@ TEST(what_is_named_and_is_no_watchdog_waits_for_hardware_and_is_told_twice)
 		    "/lib/modules/a.ko\n/lib/modules/b.ko\n/lib/modules/c.ko\n");
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_int_equal(os_sim_count("# watchdog: unable to open /dev/null"), 2);
-	machine_told("\"watchdog: it cannot be opened; a hang is not noticed\"");
+	machine_told("\"watchdog: cannot be opened: a hang does not end in a restart\"");
 }
 
 static void watchdog_appears(void *ctx)
@@ -109,7 +109,7 @@ TEST(driver_that_stops_on_close_is_told_in_the_verdict)
 	machine.watchdog.options = WDIOF_SETTIMEOUT | WDIOF_CARDRESET;
 	os_sim_fail("write /sys/class/watchdog/watchdog0/nowayout", 0, KB_EPERM);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	machine_told("stops on close; handover=keeper is used");
+	machine_told("stops it on close; handover=keeper is used");
 	assert_once("detach @keelboot-guardian");
 	assert_absent("watchdog release");
 	assert_absent("write /run/systemd");

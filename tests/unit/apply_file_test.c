@@ -69,7 +69,7 @@ TEST(what_is_refused_at_the_look_is_not_installed)
 	job.compatible = "another";
 	FAILS(apply_file_install(&job), KB_ECOMPAT);
 	assert_int_equal(job.target, STATE_NONE);
-	assert_why("it is for box, but this device is another");
+	assert_why("made for \"box\", but this device is \"another\"");
 	assert_int_equal(disk.ops, ops);
 }
 

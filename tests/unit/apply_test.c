@@ -370,7 +370,7 @@ TEST(slot_that_cannot_be_written_is_left_alone_after_three_times)
 	}
 	seq = state.seq;
 	assert_int_equal(apply("usb:five"), APPLY_NOTHING);
-	assert_logged("version 5.0: skipped: its slot's storage failed each time");
+	assert_logged("version 5.0: skipped: writing it to its slot failed three times");
 	assert_int_equal(sequence_of_state(), seq);
 	/* Another release is another try. */
 	bundle("six", 6);
@@ -433,7 +433,7 @@ TEST(rescue_goes_by_the_floor_that_is_signed)
 	seq = sequence_of_state();
 	assert_int_equal(apply("--rescue usb:two"), APPLY_NOTHING);
 	assert_logged(
-		"the state has the floor 1000, and no signed manifest of a slot a sequence above 3: the rescue uses that bound");
+		"the state's floor (1000) is above every signed sequence in the slots; the rescue uses 3");
 	assert_logged("below this device's rollback floor");
 	assert_nothing_written(seq);
 	assert_int_equal(apply("--rescue usb:five"), APPLY_INSTALLED);
@@ -501,7 +501,7 @@ TEST(rescue_heeds_no_floor_of_a_damaged_cell)
 	damage_cell();
 	bundle("four", 4);
 	assert_int_equal(apply("--rescue usb:four"), APPLY_INSTALLED);
-	assert_logged("no signed manifest of a slot a sequence above 3");
+	assert_logged("above every signed sequence in the slots; the rescue uses 3");
 	assert_slot_b(4);
 }
 
@@ -550,7 +550,7 @@ TEST(a_last_resort_goes_back_to_what_is_there_and_no_further)
 	two_good_world();
 	assert_int_equal(apply("--last-resort --mountable 3 usb:ten"), APPLY_NOTHING);
 	assert_logged(
-		"ten: raw bundle: version 10.0: skipped: older than every good slot, or than the last one that was overwritten, and not signed for a downgrade; bring the release of one of these slots, or a newer one");
+		"ten: raw bundle: version 10.0: skipped: older than every good slot, or than the last one that was overwritten, and not signed for a downgrade; use one of these releases, a newer one, or one signed with --allow-downgrade");
 	assert_int_equal(apply("--last-resort --mountable 3 usb:nine"), APPLY_NOTHING);
 	assert_logged("below this device's rollback floor");
 	assert_int_equal(apply("--last-resort --mountable 3 usb:eleven"), APPLY_INSTALLED);
@@ -701,7 +701,7 @@ TEST(what_is_not_for_us_is_named_and_costs_no_write)
 	make_bundle("unsigned", 8, "box", NULL);
 	make_bundle("stranger", 9, "box", &stranger);
 	assert_int_equal(apply("usb:foreign usb:unsigned usb:stranger"), APPLY_NOTHING);
-	assert_logged("it is for fridge, but this device is box");
+	assert_logged("made for \"fridge\", but this device is \"box\"");
 	assert_logged("unsigned: raw bundle: refused: not signed by the one trusted key");
 	assert_logged("stranger: raw bundle: refused: not signed");
 	assert_nothing_written(seq);

@@ -224,7 +224,7 @@ TEST(lines_that_say_nothing_are_named)
 TEST(a_heading_without_an_end_takes_its_keys_with_it)
 {
 	parse("[watchdog]\n[hooks\ntimeout=3\n[hooks]\ntimeout=4\n", 2);
-	assert_said(0, "2: heading without ']'");
+	assert_said(0, "2: section name without ']'");
 	assert_said(1, "3: [?] timeout");
 	assert_int_equal(c.watchdog_timeout_s, 60);
 	assert_int_equal(c.hook_timeout_s, 4);

@@ -367,7 +367,7 @@ TEST(header_and_manifest_agree_about_lengths)
 		fixture_join(&f);
 		f.len += i;
 		FAILS(open_it(), KB_EFORMAT);
-		assert_non_null(strstr(r.why, "give different lengths"));
+		assert_non_null(strstr(r.why, "contradict each other about the length"));
 		setup();
 	}
 }

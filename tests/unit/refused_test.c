@@ -77,7 +77,7 @@ TEST(storage_that_failed_each_time_is_not_the_budget)
 {
 	for (int i = 0; i < STATE_FAILS_LIMIT; i++)
 		assert_true(plan_unwritable(&s, &release));
-	assert_non_null(strstr(text(PLAN_AUTOMATIC, KB_EBUDGET), "storage failed each time"));
+	assert_non_null(strstr(text(PLAN_AUTOMATIC, KB_EBUDGET), "slot failed three times"));
 }
 
 TEST(details_stand_behind_the_why)

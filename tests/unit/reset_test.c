@@ -197,7 +197,7 @@ TEST(explained_reset_costs_grace_and_then_a_doubt)
 	assert_non_null(strstr(s.slot[0].reason, "power"));
 	settle_good(&s, RESET_CLEAN, true);
 	assert_true(s.slot[0].doubt == 0 && s.slot[0].streak == 1);
-	assert_non_null(strstr(s.slot[0].reason, "rebooted"));
+	assert_non_null(strstr(s.slot[0].reason, "reboots"));
 }
 
 TEST(where_good_slots_are_not_counted_only_a_crash_counts)

@@ -149,7 +149,7 @@ TEST(init_that_is_not_there_gives_way)
 	cmdline_parse(&cmd, "init=/nope");
 	snprintf(conf.init, sizeof(conf.init), "/also/nope");
 	OK(root_mount(slot_root(), DEV, "ext4", reason));
-	assert_int_equal(os_sim_count("# root: init=/nope cannot be started here"), 1);
+	assert_int_equal(os_sim_count("# root: init=/nope is not executable on this slot"), 1);
 	FAILS(root_enter(slot_root(), (char *const *)argv, (char *const *)envp), KB_EEXEC);
 	assert_int_equal(os_sim_count("exec /sbin/init: /sbin/init a; env X=1"), 1);
 	assert_int_equal(os_sim_ended(), OS_SIM_EXEC);

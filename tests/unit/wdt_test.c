@@ -429,7 +429,7 @@ TEST(a_driver_that_cannot_go_on_is_for_the_guardian)
 	arm(&simple, CONF_HANDOVER_SYSTEM);
 	assert_int_equal(w.handover, CONF_HANDOVER_KEEPER);
 	assert_true(w.armed);
-	assert_true(found("stops on close; handover=keeper is used"));
+	assert_true(found("stops it on close; handover=keeper is used"));
 	assert_int_equal(os_sim_count("# watchdog: /dev/watchdog0 stops when it is closed"), 1);
 	w.kept = true;
 	OK(wdt_hand_over(&w, 60, 300));
@@ -453,7 +453,7 @@ TEST(a_keeper_that_could_die_with_it_is_a_finding)
 	os_sim_fail("write /sys/class/watchdog/watchdog0/nowayout", 0, KB_EPERM);
 	arm(&simple, CONF_HANDOVER_KEEPER);
 	assert_int_equal(w.handover, CONF_HANDOVER_KEEPER);
-	assert_true(found("stops when the guardian is killed"));
+	assert_true(found("stops it when the guardian is killed"));
 }
 
 TEST(without_a_guardian_nobody_is_reset_for_not_feeding)
@@ -526,7 +526,7 @@ TEST(no_hardware_though_drivers_are_packed_is_told)
 	assert_true(found("none; a hang"));
 	assert_true(found("3 packed drivers found no hardware"));
 	assert_int_equal(os_sim_count("# watchdog: 3 packed drivers"), 1);
-	assert_int_equal(os_sim_count("# watchdog: none; a hang is not noticed"), 1);
+	assert_int_equal(os_sim_count("# watchdog: none; a hang does not end in a restart"), 1);
 	/* It comes late: all that is forgotten. */
 	os_sim_watchdog("/dev/watchdog0", &i6300esb);
 	wdt_arm_late(&w, "auto", 60);
@@ -547,11 +547,11 @@ TEST(hardware_that_its_driver_does_not_take_is_named)
 	}
 	os_sim_file("/sys/bus/platform/devices/iTCO_wdt.0/driver/there", "");
 	FAILS(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
-	assert_false(found("did not accept"));
+	assert_false(found("refused the hardware"));
 	os_sim_file("/sys/bus/platform/devices/iTCO_wdt.1.auto/uevent", "");
 	FAILS(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
-	assert_true(found("its driver iTCO_wdt did not accept the hardware"));
-	assert_int_equal(os_sim_count("# watchdog: its driver iTCO_wdt did not accept"), 1);
+	assert_true(found("driver iTCO_wdt refused the hardware"));
+	assert_int_equal(os_sim_count("# watchdog: driver iTCO_wdt refused the hardware"), 1);
 }
 
 /* AMD's, Kontron's and Arm's devices have a '-' where the modules' names have a '_', or the other
@@ -575,7 +575,7 @@ TEST(a_dash_and_an_underscore_are_the_same_in_a_drivers_name)
 		snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/uevent", odd[i].device);
 		os_sim_file(path, "");
 		FAILS(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
-		snprintf(text, sizeof(text), "its driver %s did not accept", odd[i].driver);
+		snprintf(text, sizeof(text), "driver %s refused the hardware", odd[i].driver);
 		assert_true(found(text));
 		snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/driver/there",
 			 odd[i].device);
@@ -589,7 +589,7 @@ TEST(a_dash_and_an_underscore_are_the_same_in_a_drivers_name)
 		snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/uevent", others[i]);
 		os_sim_file(path, "");
 		FAILS(wdt_arm(&w, "auto", 60, 0), KB_ENODEV);
-		assert_false(found("did not accept"));
+		assert_false(found("refused the hardware"));
 	}
 }
 

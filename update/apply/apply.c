@@ -60,9 +60,8 @@ static void bound_floor(struct apply *a)
 {
 	a->floor_bound = signed_floor_bound(&a->store, &a->keys, a->conf.compatible);
 	if (a->o.mode == PLAN_RESCUE && a->state.floor > a->floor_bound)
-		log_warn("the state has the floor %" PRIu64
-			 ", and no signed manifest of a slot a sequence above %" PRIu64
-			 ": the rescue uses that bound",
+		log_warn("the state's floor (%" PRIu64
+			 ") is above every signed sequence in the slots; the rescue uses %" PRIu64,
 			 a->state.floor, a->floor_bound);
 }
 

@@ -124,7 +124,7 @@ static enum kb_err only_to_read(void)
 			       NULL);
 		if (err == KB_OK)
 			continue;
-		log_err("apply: %s is writable: %s: nothing is read with it", tree[i].at,
+		log_err("apply: unable to make %s read-only: %s; no medium is read", tree[i].at,
 			err_text(err));
 		return KB_EPERM;
 	}
@@ -158,6 +158,6 @@ enum kb_err apply_cage_enter(void)
 		log_warn("apply: this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)");
 		return KB_OK;
 	}
-	log_err("apply: unable to restrict its system calls: nothing is read");
+	log_err("apply: unable to restrict its system calls; no medium is read");
 	return err;
 }

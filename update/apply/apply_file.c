@@ -67,7 +67,7 @@ static enum kb_err open_bundle(struct apply_file_job *job)
 	job->release = reader.release;
 	job->verified = true;
 	if (!manifest_is_for(&reader.m, job->compatible))
-		return fail_job(job, KB_ECOMPAT, "it is for %s%s, but this device is %s",
+		return fail_job(job, KB_ECOMPAT, "made for \"%s\"%s, but this device is \"%s\"",
 				reader.m.compatible[0],
 				reader.m.ncompatible > 1 ? " and others" : "", job->compatible);
 	return KB_OK;

@@ -126,7 +126,9 @@ static void look_through(struct apply *a, unsigned source)
 		log_warn("%s: only the first %u files, and %u bundles, of " FOLDER "/ are examined",
 			 a->o.source[source].dev, FILES_MAX, APPLY_OPENED_MAX);
 	else if (err != KB_ENOENT)
-		log_warn("%s: " FOLDER "/ cannot be read to its end", a->o.source[source].dev);
+		log_warn("%s: folder " FOLDER
+			 "/ cannot be read completely; some bundles may be missing",
+			 a->o.source[source].dev);
 }
 
 static void log_not_opened(const char *dev, const char *const *fs, enum kb_err err)

@@ -62,7 +62,7 @@ static enum apply_end erase_or_keep(struct apply *a, const char *dev, enum kb_er
 		drop_bundle(a, dev);
 		return APPLY_NOTHING;
 	case APPLY_FILE_LATER:
-		log_notice("%s: not now: %s", dev, a->job.why);
+		log_notice("%s: not installed yet: %s", dev, a->job.why);
 		return APPLY_NOTHING;
 	case APPLY_FILE_FAILED:
 		break;

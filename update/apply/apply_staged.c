@@ -72,7 +72,7 @@ static enum apply_end unstage_or_keep(struct apply *a, enum kb_err err)
 	case APPLY_FILE_NEVER:
 		return unstage(a);
 	case APPLY_FILE_LATER:
-		log_notice("staged update: not now: %s", a->job.why);
+		log_notice("staged update: not installed yet: %s", a->job.why);
 		return APPLY_NOTHING;
 	case APPLY_FILE_FAILED:
 		break;

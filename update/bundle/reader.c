@@ -61,7 +61,7 @@ static enum kb_err check_size(struct reader *r, uint64_t size)
 				      size, want);
 	if (size > want && !r->raw)
 		return reader_io_fail(r, KB_EFORMAT,
-				      "%" PRIu64 " bytes follow its end; copy it again",
+				      "%" PRIu64 " extra bytes behind its end; copy it again",
 				      size - want);
 	return KB_OK;
 }
@@ -153,8 +153,9 @@ static enum kb_err open_manifest(struct reader *r)
 	TRY(manifest_parse(&r->m, r->text, r->h.manifest_len, r->why, sizeof(r->why)));
 	if (manifest_tables_len(&r->m) != r->h.tables_len ||
 	    manifest_payload_len(&r->m) != r->h.payload_len)
-		return reader_io_fail(r, KB_EFORMAT,
-				      "its header and its manifest give different lengths");
+		return reader_io_fail(
+			r, KB_EFORMAT,
+			"its header and its manifest contradict each other about the length: the bundle was made wrongly; make it again");
 	return KB_OK;
 }
 

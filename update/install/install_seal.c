@@ -298,5 +298,5 @@ enum kb_err install_seal_commit(struct install_job *j)
 	*in->s = before;
 	return install_job_fail(
 		j, INSTALL_BLAME_STATE, err,
-		"the slot is complete, but the state partition cannot be written; the next install finds it complete");
+		"the state partition cannot be written, although the slot is complete; install again to finish");
 }
