@@ -90,7 +90,12 @@ static int bundle_of(const uint8_t *root, unsigned nimages, uint64_t sequence)
 
 static void open_bundle(int fd)
 {
-	fixture_open(&reader, &bundle, fd);
+	if (bundle >= 0) {
+		reader_close(&reader);
+		close(bundle);
+	}
+	bundle = fd;
+	OK(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL));
 }
 
 static void progress(void *ctx, enum install_phase now, uint64_t done, uint64_t all)

@@ -230,28 +230,6 @@ static inline int fixture_make(const struct fixture_bundle *b)
 	return out;
 }
 
-/* A bundle of root alone, version 2.0. */
-static inline int fixture_root(const uint8_t *data, uint64_t size, uint32_t chunk, bool raw)
-{
-	const struct fixture_image im = { "root", data, size, chunk, raw };
-	const struct fixture_bundle b = {
-		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
-	};
-
-	return fixture_make(&b);
-}
-
-/* Opens it instead of the one that was open; -1: none. */
-static inline void fixture_open(struct reader *r, int *bundle, int next)
-{
-	if (*bundle >= 0) {
-		reader_close(r);
-		close(*bundle);
-	}
-	*bundle = next;
-	fixture_ok(reader_open(r, next, false, (uint64_t)lseek(next, 0, SEEK_END), NULL));
-}
-
 static inline void fixture_flip(int fd, uint64_t off)
 {
 	uint8_t b;

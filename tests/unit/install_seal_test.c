@@ -110,7 +110,12 @@ static void open_bundle(const struct scene *s, void (*twist)(struct fixture_chun
 		.image = im, .nimages = 2, .version = "2.0", .sequence = 2, .twist = twist
 	};
 
-	fixture_open(&reader, &bundle, fixture_make(&b));
+	if (bundle >= 0) {
+		reader_close(&reader);
+		close(bundle);
+	}
+	bundle = fixture_make(&b);
+	OK(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL));
 }
 
 /* Slot a is good; slot b holds an older release, good too, with its manifest. */

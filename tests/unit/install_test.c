@@ -34,9 +34,14 @@ static uint8_t page[PART] __attribute__((aligned(BDEV_ALIGN)));
 
 /* ---------------------------------------------------------------- setting up */
 
-static void open_bundle(int next)
+static void open_bundle(const struct fixture_bundle *b)
 {
-	fixture_open(&reader, &bundle, next);
+	if (bundle >= 0) {
+		reader_close(&reader);
+		close(bundle);
+	}
+	bundle = fixture_make(b);
+	OK(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END), NULL));
 }
 
 static void make(const uint8_t *data, bool raw, void (*twist)(struct fixture_chunk *))
@@ -48,7 +53,7 @@ static void make(const uint8_t *data, bool raw, void (*twist)(struct fixture_chu
 					  .sequence = data == image ? 2 : 3,
 					  .twist = twist };
 
-	open_bundle(fixture_make(&b));
+	open_bundle(&b);
 }
 
 static void put(struct fixture_dev *d, uint64_t off, const void *data, size_t len)
@@ -300,7 +305,12 @@ TEST(a_partition_that_is_just_large_enough)
 
 TEST(an_image_smaller_than_the_seal)
 {
-	open_bundle(fixture_root(boot_image, 20 * KIB, CHUNK, false));
+	const struct fixture_image im = { "root", boot_image, 20 * KIB, CHUNK, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
+	};
+
+	open_bundle(&b);
 	OK(install_run(&in));
 	assert_memory_equal(content(&root_dev, 0, 20 * KIB), boot_image, 20 * KIB);
 	load();
@@ -309,7 +319,12 @@ TEST(an_image_smaller_than_the_seal)
 
 TEST(large_chunks_that_cross_the_seal)
 {
-	open_bundle(fixture_root(image, IMAGE, 512 * KIB, false));
+	const struct fixture_image im = { "root", image, IMAGE, 512 * KIB, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
+	};
+
+	open_bundle(&b);
 	OK(install_run(&in));
 	assert_installed(image);
 }
@@ -340,7 +355,7 @@ static void open_two_partitions(bool root_first)
 	in.part[1].dev = &boot_dev.bdev;
 	/* boot is right already, and is behind the seal all the same while root is not. */
 	put(&boot_dev, 0, boot_image, sizeof(boot_image));
-	open_bundle(fixture_make(&b));
+	open_bundle(&b);
 	forget_events();
 }
 
@@ -597,11 +612,15 @@ static struct faulty cached_dev;
 
 static void use_cached_dev(uint32_t chunk)
 {
+	const struct fixture_image im = { "root", image, IMAGE, chunk, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
+	};
 
 	free_devices();
 	new_devices();
 	new_install();
-	open_bundle(fixture_root(image, IMAGE, chunk, false));
+	open_bundle(&b);
 	faulty_init(&cached_dev, &root_dev.bdev);
 	in.part[0].dev = &cached_dev.bdev;
 }
@@ -1068,11 +1087,15 @@ static void close_files(void)
 TEST(a_thread_reads_back)
 {
 	static uint8_t big[48u << 20];
+	const struct fixture_image im = { "root", big, sizeof(big), 256 * KIB, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
+	};
 	uint8_t *back;
 
 	fixture_fill(big, sizeof(big), 4);
 	memset(big + (20u << 20), 0, 3u << 20);
-	open_bundle(fixture_root(big, sizeof(big), 256 * KIB, false));
+	open_bundle(&b);
 	open_files(sizeof(big) + (3u << 20));
 	OK(install_run(&in));
 	back = mmap(NULL, sizeof(big), PROT_READ, MAP_SHARED, file_raw.fd, 0);
@@ -1124,10 +1147,14 @@ extern void __asan_init(void) __attribute__((weak));
 
 TEST(a_sparse_image_of_64_gib_in_24_mib_of_memory)
 {
+	const struct fixture_image im = { "root", NULL, 64ull << 30, 256 * KIB, false };
+	const struct fixture_bundle b = {
+		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2
+	};
 	char cmd[8192];
 	int status;
 
-	open_bundle(fixture_root(NULL, 64ull << 30, 256 * KIB, false));
+	open_bundle(&b);
 	assert_int_equal(dup2(bundle, 9), 9);
 	snprintf(cmd, sizeof(cmd), "%s --huge %s", self, dir);
 	status = system(cmd);
