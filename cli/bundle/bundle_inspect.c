@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `keelboot bundle inspect`: arguments; bundle_report.c prints. */
-#include "cli/output/args.h"
 #include "cli/bundle/bundle.h"
 #include "cli/bundle/bundle_report.h"
 #include "cli/output/output.h"
@@ -21,28 +20,8 @@ static const char help[] =
 	"Example:\n"
 	"  keelboot bundle inspect acme-2.1.keel --key release.pem\n";
 
-enum { OPT_JSON = 1 };
-
-static const struct args_option options[] = {
-	{ "json", 0, false, OPT_JSON },
-	{ NULL, 0, false, 0 },
-};
-
 static struct bundle_open bundle;
 static struct bundle_report report;
-
-/* -1: go on; else the exit code. */
-static int read_inspect_args(int argc, char **argv, bool *json)
-{
-	struct args a = {
-		.argc = argc, .argv = argv, .at = 1, .tables = { options, bundle_open_options }
-	};
-	int id, code = -1;
-
-	while ((id = bundle_open_next(&bundle, &a, &code)) == OPT_JSON)
-		*json = true;
-	return id == ARGS_END ? -1 : code;
-}
 
 static enum kb_err inspect_bundle(bool json)
 {
@@ -60,7 +39,7 @@ int bundle_inspect_main(int argc, char **argv)
 	int code;
 
 	bundle_open_init(&bundle, "inspect", help);
-	code = read_inspect_args(argc, argv, &json);
+	code = bundle_open_args(&bundle, argc, argv, &json);
 	if (code < 0)
 		code = output_exit_code(inspect_bundle(json));
 	bundle_open_close(&bundle);

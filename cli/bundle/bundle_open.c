@@ -106,6 +106,23 @@ int bundle_open_next(struct bundle_open *b, struct args *a, int *code)
 	return BUNDLE_OPEN_DONE;
 }
 
+int bundle_open_args(struct bundle_open *b, int argc, char **argv, bool *json)
+{
+	enum { OPT_JSON = 1 };
+	static const struct args_option options[] = {
+		{ "json", 0, false, OPT_JSON },
+		{ NULL, 0, false, 0 },
+	};
+	struct args a = {
+		.argc = argc, .argv = argv, .at = 1, .tables = { options, bundle_open_options }
+	};
+	int id, code = -1;
+
+	while ((id = bundle_open_next(b, &a, &code)) == OPT_JSON)
+		*json = true;
+	return id == ARGS_END ? -1 : code;
+}
+
 /* ---------------------------------------------------------------- the file */
 
 static enum kb_err open_failed(struct bundle_open *b)

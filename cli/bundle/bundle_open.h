@@ -30,6 +30,9 @@ extern const struct args_option bundle_open_options[];
 enum { BUNDLE_OPEN_DONE = 1000 };
 int bundle_open_next(struct bundle_open *b, struct args *a, int *code);
 
+/* All arguments of a verb whose only option of its own is --json. -1: go on; else the exit code. */
+int bundle_open_args(struct bundle_open *b, int argc, char **argv, bool *json);
+
 /* Tells where the usage stands. The exit code for it. */
 int bundle_open_usage(const struct bundle_open *b);
 

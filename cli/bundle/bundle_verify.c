@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `keelboot bundle verify`: signature, and every byte of the payload. */
-#include "cli/output/args.h"
 #include "cli/bundle/bundle.h"
 #include "cli/bundle/bundle_check.h"
 #include "cli/bundle/bundle_open.h"
@@ -28,27 +27,15 @@ static const char help[] =
 	"Example:\n"
 	"  keelboot bundle verify acme-2.1.keel --key release.pem\n";
 
-enum { OPT_JSON = 1 };
-
-static const struct args_option options[] = {
-	{ "json", 0, false, OPT_JSON },
-	{ NULL, 0, false, 0 },
-};
-
 static struct bundle_open bundle;
 static struct bundle_check check;
 
 /* -1: go on; else the exit code. */
 static int read_verify_args(int argc, char **argv, bool *json)
 {
-	struct args a = {
-		.argc = argc, .argv = argv, .at = 1, .tables = { options, bundle_open_options }
-	};
-	int id, code = -1;
+	int code = bundle_open_args(&bundle, argc, argv, json);
 
-	while ((id = bundle_open_next(&bundle, &a, &code)) == OPT_JSON)
-		*json = true;
-	if (id != ARGS_END)
+	if (code >= 0)
 		return code;
 	if (bundle.have_keys)
 		return -1;
