@@ -6,6 +6,7 @@
 #include "cli/stage/stage_fits.h"
 
 #include "lib/log.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 
 #include <errno.h>
@@ -86,15 +87,15 @@ static enum kb_err verify_copy(const struct job *job, const char *path, const ch
 {
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err err = stage_files_open(&d.conf, path, &fd);
-	struct stat st;
+	uint64_t size = 0;
 
-	if (err == KB_OK && fstat(fd, &st) < 0)
-		err = err_errno(errno);
+	if (err == KB_OK)
+		err = os_file_size(fd, &size);
 	if (err != KB_OK) {
 		log_err("%s: %s", path, err_text(err));
 		return err;
 	}
-	TRY(incoming_look(&copy, &d, &job->keys, fd, (uint64_t)st.st_size, name));
+	TRY(incoming_look(&copy, &d, &job->keys, fd, size, name));
 	err = KB_EDIGEST;
 	if (memcmp(copy.release.id, job->release.id, STATE_ID_LEN) == 0)
 		err = incoming_verify(&copy, name, p);
@@ -253,7 +254,7 @@ static enum kb_err stage_file(struct job *job, int fd, uint64_t size)
 	TRY(remove_litter(job, fd));
 	named = is_named(job); /* now, since the state may not be readable later */
 	err = make_copy(job, fd, size);
-	if (err != KB_OK && unlinkat(job->dir, stage_files_name(job->part), 0) < 0)
+	if (err != KB_OK && os_file_unlink(job->dir, stage_files_name(job->part)) != KB_OK)
 		log_debug("%s: not removed", job->part);
 	TRY(err);
 	err = save_staged(job, &saved);
