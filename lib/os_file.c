@@ -101,6 +101,19 @@ enum kb_err os_file_replace(const char *from, const char *to)
 	return rename(from, to) == 0 ? KB_OK : err_errno(errno);
 }
 
+enum kb_err os_file_look(const char *path, struct os_file_at *at)
+{
+	struct stat st;
+
+	*at = (struct os_file_at){ 0 };
+	if (stat(path, &st) < 0)
+		return err_errno(errno);
+	at->lies_on = st.st_dev;
+	at->number = S_ISBLK(st.st_mode) ? st.st_rdev : 0;
+	at->others_write = st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH);
+	return KB_OK;
+}
+
 /* ---------------------------------------------------------------- opening files */
 
 static enum kb_err check_regular(const struct stat *st)
@@ -188,6 +201,15 @@ enum kb_err os_file_memory(const void *buf, size_t len, int *fd)
 }
 
 /* ---------------------------------------------------------------- open files */
+
+enum os_file_kind os_file_kind(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return OS_FILE_CLOSED;
+	return S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) ? OS_FILE_PIPE : OS_FILE_OTHER;
+}
 
 enum kb_err os_file_size(int fd, uint64_t *bytes)
 {

@@ -51,6 +51,14 @@ enum kb_err os_file_unlink(int dir, const char *name) KB_MUST_CHECK;
 /* Gives the file at path `from` the path `to`, as os_file_rename() does. For /run. */
 enum kb_err os_file_replace(const char *from, const char *to) KB_MUST_CHECK;
 
+/* What is at a path, whose links are followed. */
+struct os_file_at {
+	/* The number of the device that it lies on; and, of a block device, its own, else 0. */
+	uint64_t lies_on, number;
+	bool others_write; /* somebody but root may change it */
+};
+enum kb_err os_file_look(const char *path, struct os_file_at *at) KB_MUST_CHECK;
+
 /* ---------------------------------------------------------------- opening files */
 
 /* Opens a regular file for reading. KB_ENOENT; KB_EINVAL: a link, or no regular file. */
@@ -71,13 +79,17 @@ enum kb_err os_file_memory(const void *buf, size_t len, int *fd) KB_MUST_CHECK;
 
 /* ---------------------------------------------------------------- open files */
 
+enum os_file_kind { OS_FILE_CLOSED, OS_FILE_PIPE, OS_FILE_OTHER };
+/* What whoever started this process left open at fd; a socket counts as a pipe. */
+enum os_file_kind os_file_kind(int fd);
 /* Bytes of a regular file or block device. KB_EINVAL: it is neither. */
 enum kb_err os_file_size(int fd, uint64_t *bytes) KB_MUST_CHECK;
 /* Whether fd is the file of that name. */
 bool os_file_is(int fd, int dir, const char *name);
 /* Reads len bytes at off. *got is less only where the file ends. */
 enum kb_err os_file_read(int fd, uint64_t off, void *buf, size_t len, size_t *got) KB_MUST_CHECK;
-/* Writes len bytes behind those that were written. After an error some of them may be there. */
+/* Writes len bytes behind those that were written, or to a pipe. After an error some of them may be
+ * there. */
 enum kb_err os_file_write(int fd, const void *buf, size_t len) KB_MUST_CHECK;
 /* Reserves room for len bytes, and leaves the size. KB_OK also where the file system cannot. Fails
  * without wear when the file system is too small. */

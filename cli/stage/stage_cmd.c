@@ -9,11 +9,8 @@
 #include "lib/os_file.h"
 #include "lib/util.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { PROGRESS = 1 };
 
@@ -66,14 +63,14 @@ static int read_stage_args(struct args *a, struct device_options *o, struct job 
  */
 static enum kb_err check_data(void)
 {
-	struct stat mount, part;
+	struct os_file_at mount, part;
 
 	if (!d.conf.data_enabled) {
 		log_err("system.conf switches the data partition off as a source of updates; set [source.data] enabled=yes");
 		return KB_EINVAL;
 	}
-	if (d.data_path[0] == '\0' || stat(d.data_path, &part) < 0 ||
-	    stat(d.conf.data_mount, &mount) < 0 || mount.st_dev == part.st_rdev)
+	if (d.data_path[0] == '\0' || os_file_look(d.data_path, &part) != KB_OK ||
+	    os_file_look(d.conf.data_mount, &mount) != KB_OK || mount.lies_on == part.number)
 		return KB_OK;
 	log_err("%s: %s, on which the next boot looks, is not mounted there; mount it there, or set [source.data] mount=",
 		d.conf.data_mount, d.data_path);

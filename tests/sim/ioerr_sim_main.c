@@ -10,6 +10,7 @@
  */
 #include "initramfs/guardian/guardian.h"
 #include "tests/sim/bundles.h"
+#include "tests/sim/ioerr_files.h"
 #include "tests/sim/ioerr_libc.h"
 #include "tests/sim/ioerr_libc_proc.h"
 #include "tests/sim/ioerr_process.h"
@@ -67,6 +68,7 @@ int main(int argc, char **argv)
 	while (open("/dev/null", O_RDWR) < GUARDIAN_FD_END)
 		;
 	ioerr_process_memory();
+	ioerr_files_begin();
 	signal(SIGPIPE, SIG_IGN);
 	setenv("KEELBOOT_HELPER", "build/keelboot-helper", 0); /* it is looked for beside us else */
 	if (!read_args(&sweep, argc, argv)) {

@@ -8,6 +8,7 @@
 #include "lib/conf.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/os_mounts.h"
 #include "selector/store_internal.h"
 #include "update/decoder/decoder_main.h"
 #include "update/apply/apply.h"
@@ -192,7 +193,7 @@ static void child(const int *pipe_fd, const char *const *more)
 	dup2(log, 2);
 	dup2(pipe_fd[1], 3);
 	log_set_level(LOG_LEVEL_INFO);
-	if (media_private() != KB_OK)
+	if (os_mounts_own() != KB_OK)
 		data_mounts = false;
 	in_apply = true;
 	exit(apply_main(n, (char **)argv));

@@ -4,17 +4,9 @@
 #include "lib/util.h"
 #include "update/bundle/reader.h"
 
-#include <sched.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mount.h>
-
-enum kb_err media_private(void)
-{
-	if (unshare(CLONE_NEWNS) < 0)
-		return KB_EPERM;
-	return os_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-}
 
 static bool holds_bundle(int fd)
 {

@@ -27,9 +27,6 @@ struct media {
 	struct os_file_names names; /* of media_next() */
 };
 
-/* Detaches this process's mounts from everybody else's: before anything is mounted. */
-enum kb_err media_private(void) KB_MUST_CHECK;
-
 /*
  * Opens a device (or a file that stands for one). With raw_too it is a stranger's: a bundle at its
  * very beginning is taken without any mount, and no symbolic link is followed. Else the file
