@@ -22,9 +22,6 @@ static int before(struct host_files_call *c)
 	if (errnum != 0 || c->op != HOST_FILES_READ)
 		return errnum;
 	kind = ioerr_fault_turn(ioerr_world_medium(), IOERR_FAULT_READ);
-	if (kind == IOERR_FAULT_SHORT && c->len > 1)
-		c->len /= 2;
-	c->left_out = kind == IOERR_FAULT_LOST;
 	return kind == IOERR_FAULT_FAILS || kind == IOERR_FAULT_EVER ? EIO : 0;
 }
 
@@ -34,6 +31,8 @@ static int after(struct host_files_call *c, int errnum)
 
 	if (c->op != HOST_FILES_READ)
 		return errnum;
+	if (kind == IOERR_FAULT_SHORT) /* which the seam has only where a file ends */
+		c->got /= 2;
 	if (kind == IOERR_FAULT_WRONG && c->got > 0)
 		p[c->got / 2] ^= 0x10;
 	if (kind == IOERR_FAULT_ZEROES)
