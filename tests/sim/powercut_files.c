@@ -90,4 +90,7 @@ void powercut_child_files(void)
 	static const struct host_files files = { .place = place, .before = before };
 
 	host_files_use(&files);
+	if (powercut_child_job->story->raw)
+		os_sim_bdev(POWERCUT_CHILD_RAW, &powercut_child_disk[POWERCUT_RAW].bdev);
+	os_sim_copy(bundles_path("keys/key.pem"));
 }

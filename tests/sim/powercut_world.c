@@ -186,9 +186,6 @@ static void lay_out(const struct powercut_job *j)
 	os_sim_link("/sys/block/loop0", "../devices/virtual/block/loop0");
 	lay_out_hardware(j);
 	powercut_child_files();
-	if (j->story->raw)
-		os_sim_bdev(POWERCUT_CHILD_RAW, &powercut_child_disk[POWERCUT_RAW].bdev);
-	os_sim_copy(bundles_path("keys/key.pem"));
 	os_sim_bdev(POWERCUT_CHILD_STATE, &powercut_child_disk[POWERCUT_STATE].bdev);
 	os_sim_bdev(POWERCUT_CHILD_A, &powercut_child_disk[POWERCUT_A].bdev);
 	os_sim_bdev(POWERCUT_CHILD_B, &powercut_child_disk[POWERCUT_B].bdev);
