@@ -49,7 +49,7 @@ OF_GUARDIAN := initramfs/guardian selector lib
 OF_COMMAND  := cli cli/doctor cli/status cli/state cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline $(OF_UPDATE)
 FOLDERS     := $(sort $(OF_INIT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_COMMAND))
 MAINS   := initramfs/init.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c cli/main.c
-REAL    := lib/bdev_file.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c
+REAL    := lib/bdev_file.c lib/os_clock.c lib/os_file.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
 LIBSRC  := $(filter-out $(MAINS) $(REAL),$(SRC))
 obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -131,7 +131,14 @@ SIMBASE  := $(wildcard tests/sim/cut_*.c) $(addprefix tests/sim/,bdev_sim.c bund
 FILECUT  := $(B)/tests/sim/filecut_sim
 LINEAR   := $(B)/tests/sim/linear_sim
 
-$(SIMLIB): $(call obj,$(filter-out $(SIMMAINS),$(SIMSRC)))
+# A real end by other names, for the simulated one that stands in front of it.
+$(B)/obj/tests/sim/real_%.o: $(B)/obj/lib/%.o
+	@mkdir -p $(@D)
+	$(Q)nm -g --defined-only $< | sed 's/.* T \(.*\)/\1 real_\1/' >$@.names
+	$(Q)objcopy --redefine-syms=$@.names $< $@
+REALFILE := $(B)/obj/tests/sim/real_os_file.o
+
+$(SIMLIB): $(call obj,$(filter-out $(SIMMAINS) $(wildcard tests/sim/filecut_*.c),$(SIMSRC))) $(REALFILE)
 	$(call step,AR)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
@@ -153,18 +160,22 @@ $(filter-out $(FILECUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(B)/obj/tests/sim
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(SIMLIB) $(LIBKB) $(SIMLIB) $(LIBREAL) $(TEST_LIBS)
 
-# These take the kernel seam from libreal: one starts decoders, one sees every system call that changes a file.
+# These take the kernel seam from libreal: one starts decoders, one has ends of its own for files and the state.
 $(LINEAR): $(call obj,tests/sim/linear_sim_main.c $(SIMBASE)) $(LIBKB) $(LIBREAL)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(LIBREAL) $(TEST_LIBS)
 
-FILECUT_WRAP := open64 __open64_2 openat64 __openat64_2 pread64 write pwrite64 fallocate64 fsync rename renameat unlink \
-                unlinkat mkdir mkdirat os_mount os_umount os_mkdir
-$(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c $(SIMBASE)) $(LIBKB) $(LIBREAL)
+# Its own ends of the seams take the place of the real ones.
+WEAK := $(B)/libweak.a
+$(WEAK): $(LIBREAL)
+	$(Q)objcopy --weaken $< $@
+
+$(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c tests/sim/host_files.c $(SIMBASE)) \
+            $(REALFILE) $(B)/obj/tests/sim/real_bdev_file.o $(LIBKB) $(WEAK)
 	@mkdir -p $(@D)
 	$(call step,LD)
-	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) $(addprefix -Wl$(comma)--wrap=,$(FILECUT_WRAP)) -o $@ $^ $(LIBKB) $(LIBREAL) $(TEST_LIBS)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(WEAK) $(TEST_LIBS)
 
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(SIMSRC) $(wildcard tests/unit/*.c tests/trace/*.c)))
 

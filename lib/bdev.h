@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A block device as a table of functions: several live at once, and wrappers stack (a real one, a
- * simulated one for power cuts). This is the only way in which selector/ and update/ reach storage.
+ * simulated one for power cuts). This is the only way to a partition of the device's own: state,
+ * slots, and the raw stage partition where it is erased. Files on media are os_file.h's.
  *
  * Ordering: nothing is durable, and nothing is ordered, before a flush that returned KB_OK. Reads
  * see the newest write. After an error the content of the range is unknown.

@@ -2,7 +2,8 @@
 /*
  * The kernel calls of the boot: the second seam beside bdev. Chosen at link time, because there is
  * one kernel: os_linux.c in the product, tests/sim/os_sim.c in the traces, where each call is a
- * line of a golden trace.
+ * line of a golden trace. What only the helper and the command need is in os_file.h, os_mounts.h
+ * and os_clock.h. What goes past all of them is listed in tests/lint/seam.py, with the reason.
  *
  * Nothing here waits without a bound, nothing allocates. Paths are absolute. Nothing here logs:
  * after a failure errno holds the kernel's own word for it, and log_line() prints it for "%m".

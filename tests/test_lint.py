@@ -374,6 +374,26 @@ def test_no_allocation_needs_the_map(tree):
         lint.check(tree, ["no-allocation"])
 
 
+FSYNC = C + "#include <unistd.h>\n\nint {0}(void);\nint {0}(void)\n{{\n\treturn fsync(1);\n}}\n"
+
+
+def test_seam(tree):
+    """Also where the compiler has a checked variant of the call."""
+    put(tree, "update/keys/keyring.c", FSYNC.format("keyring"))
+    says(tree, "seam", "update/keys/keyring.c:7:", "fsync() goes past the seam")
+    put(tree, "update/keys/keyring.c", FSYNC.format("keyring").replace("fsync(1)", '__openat64_2(1, "x", 0)'))
+    says(tree, "seam", "update/keys/keyring.c:", "openat() goes past")
+
+
+def test_seam_has_real_ends_and_a_list_that_shrinks(tree):
+    put(tree, "lib/os_file.c", FSYNC.format("os_file"))
+    says(tree, "seam", "lib/os_file.c:7:", "fsync()")
+    put(tree, "Makefile", (tree / "Makefile").read_text() + "REAL := lib/os_file.c\n")
+    silent(tree, "seam")
+    put(tree, "lib/util.c", C + "int util(void);\nint util(void)\n{\n\treturn 1;\n}\n")
+    says(tree, "seam", "seam.py:1:", "lib/util.c does not use close")
+
+
 @pytest.mark.parametrize("header", ["<unistd.h>", "<fcntl.h>", "<sys/stat.h>", "<time.h>",
                                     '"lib/os.h"', '"lib/log.h"', '"lib/bdev.h"', "<linux/fs.h>"])
 def test_pure_includes(tree, header):

@@ -4,7 +4,6 @@
 #include "lib/os.h"
 #include "lib/util.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -60,32 +59,42 @@ static bool uevent_value(const char *text, const char *key, char *out, size_t si
 	return false;
 }
 
+/* What is looked for among the kernel's block devices, and where it was found. */
+struct search {
+	const struct way *way;
+	const char *name, *sys_block;
+	char *path;
+	size_t size;
+	unsigned found;
+};
+
+static enum kb_err look_at(void *ctx, const char *entry)
+{
+	struct search *s = ctx;
+	const char *key = s->way->key;
+	char file[512], text[2048], value[256], node[128];
+
+	snprintf(file, sizeof(file), "%s/%s/uevent", s->sys_block, entry);
+	if (entry[0] == '.' || os_read_file(file, text, sizeof(text), NULL) != KB_OK ||
+	    !uevent_value(text, key, value, sizeof(value)) ||
+	    !uevent_value(text, "DEVNAME=", node, sizeof(node)))
+		return KB_OK;
+	if (strcmp(key, "PARTUUID=") == 0 ? strcasecmp(value, s->name) != 0
+					  : strcmp(value, s->name) != 0)
+		return KB_OK;
+	snprintf(s->path, s->size, "/dev/%s", node);
+	return ++s->found > 1 ? KB_EBUSY : KB_OK;
+}
+
 static enum kb_err find_in_sys(const struct way *w, const char *name, const char *sys_block,
 			       char *path, size_t size)
 {
-	DIR *dir = opendir(sys_block);
-	enum kb_err err = KB_ENOENT;
-	struct dirent *entry;
+	struct search s = { w, name, sys_block, path, size, 0 };
 
-	if (dir == NULL)
-		return KB_ENOENT;
-	while ((entry = readdir(dir)) != NULL && err != KB_EBUSY) {
-		char file[512], text[2048], value[256], node[128];
-
-		snprintf(file, sizeof(file), "%s/%s/uevent", sys_block, entry->d_name);
-		if (entry->d_name[0] == '.' ||
-		    os_read_file(file, text, sizeof(text), NULL) != KB_OK ||
-		    !uevent_value(text, w->key, value, sizeof(value)) ||
-		    !uevent_value(text, "DEVNAME=", node, sizeof(node)))
-			continue;
-		if (strcmp(w->key, "PARTUUID=") == 0 ? strcasecmp(value, name) != 0
-						     : strcmp(value, name) != 0)
-			continue;
-		err = err == KB_OK ? KB_EBUSY : KB_OK;
-		snprintf(path, size, "/dev/%s", node);
-	}
-	closedir(dir);
-	return err;
+	/* Of a list that ends early, what was found counts. */
+	if (os_each(sys_block, look_at, &s) == KB_EBUSY && s.found > 1)
+		return KB_EBUSY;
+	return s.found > 0 ? KB_OK : KB_ENOENT;
 }
 
 enum kb_err device_find(const char *spec, const char *dev_disk, const char *sys_block, char *path,

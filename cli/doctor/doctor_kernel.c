@@ -2,13 +2,12 @@
 #include "cli/doctor/doctor_checks.h"
 #include "cli/doctor/doctor_config.h"
 
+#include "lib/os_file.h"
 #include "lib/util.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct option {
 	const char *name; /* without CONFIG_ */
@@ -103,12 +102,14 @@ static bool has_gpt(const struct doctor *doc, const char *dev)
 {
 	char path[DEVICE_PATH_MAX], magic[8];
 	KB_CLEANUP_FD int fd = -1;
+	size_t got;
 
 	snprintf(path, sizeof(path), "%s%s", doc->sys_root, dev);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	for (off_t at = 512; at <= 4096; at *= 8) {
-		if (fd >= 0 && pread(fd, magic, sizeof(magic), at) == sizeof(magic) &&
-		    memcmp(magic, "EFI PART", sizeof(magic)) == 0)
+	if (os_file_device(path, &fd) != KB_OK)
+		return false;
+	for (uint64_t at = 512; at <= 4096; at *= 8) {
+		if (os_file_read(fd, at, magic, sizeof(magic), &got) == KB_OK &&
+		    got == sizeof(magic) && memcmp(magic, "EFI PART", sizeof(magic)) == 0)
 			return true;
 	}
 	return false;

@@ -2,6 +2,7 @@
 /* The keys of the running system, and whether the initramfs has the same. */
 #include "cli/doctor/doctor_checks.h"
 
+#include "lib/os_file.h"
 #include "lib/util.h"
 #include "update/keys/keyring.h"
 #include "update/wire/keyring_survey.h"
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 static const char *const development[] = { "dev",  "devel",   "development", "demo",
 					   "test", "testing", "example",     "sample" };
@@ -31,9 +31,9 @@ static bool is_development(const char *name)
 
 static void check_folder(struct doctor *doc, const char *dir)
 {
-	struct stat st;
+	struct os_file_at at;
 
-	if (stat(dir, &st) == 0 && ((st.st_mode & 022) != 0 || st.st_uid != 0))
+	if (os_file_look(dir, &at) == KB_OK && at.others_write)
 		doctor_report(doc, DOCTOR_ERROR, "keys-writable", "chown root, chmod go-w",
 			      "users other than root can add keys to %s", dir);
 }

@@ -3,6 +3,7 @@
 
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 
 #include <stdio.h>
@@ -82,7 +83,7 @@ static void publish_progress(struct output_progress *p, const char *phase, uint6
 		phase, percent, (uintmax_t)done, (uintmax_t)total);
 	snprintf(fresh, sizeof(fresh), "%s.new", p->file);
 	if (os_write_file(fresh, line, (size_t)len) == KB_OK)
-		(void)rename(fresh, p->file);
+		(void)!os_file_replace(fresh, p->file);
 }
 
 /* Whether it is time for another picture. */

@@ -4,6 +4,7 @@
 #include "cli/output/output.h"
 #include "cli/output/tool.h"
 #include "lib/log.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 #include "selector/refused.h"
 #include "selector/why.h"
@@ -11,12 +12,11 @@
 #include "update/install/install_pipe.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 const char *incoming_helper(void)
 {
@@ -29,20 +29,18 @@ const char *incoming_helper(void)
 
 enum kb_err incoming_open(const char *file, int *fd, uint64_t *size)
 {
-	KB_CLEANUP_FD int opened = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
+	KB_CLEANUP_FD int opened = -1;
+	enum kb_err err = os_file_open_path(file, &opened);
 
-	if (opened < 0 || fstat(opened, &st) < 0) {
-		log_err("%s: %s", file, strerror(errno));
-		return err_errno(errno);
-	}
-	if (!S_ISREG(st.st_mode)) {
+	if (err == KB_OK)
+		err = os_file_size(opened, size);
+	if (err == KB_EINVAL)
 		log_err("%s: not a file; give the path of a .keel file", file);
-		return KB_EINVAL;
-	}
-	*fd = util_take(&opened);
-	*size = (uint64_t)st.st_size;
-	return KB_OK;
+	else if (err != KB_OK)
+		log_err("%s: %s", file, strerror(errno));
+	else
+		*fd = util_take(&opened);
+	return err;
 }
 
 enum kb_err incoming_keys(const struct device *d, struct keyring *keys)

@@ -6,14 +6,12 @@
 #include "cli/stage/stage_fits.h"
 
 #include "lib/log.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 #include "selector/refused.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { PROGRESS = 1 };
 
@@ -66,14 +64,14 @@ static int read_stage_args(struct args *a, struct device_options *o, struct job 
  */
 static enum kb_err check_data(void)
 {
-	struct stat mount, part;
+	struct os_file_at mount, part;
 
 	if (!d.conf.data_enabled) {
 		log_err("[source.data] enabled=no in system.conf: nothing can be staged; set enabled=yes");
 		return KB_EINVAL;
 	}
-	if (d.data_path[0] == '\0' || stat(d.data_path, &part) < 0 ||
-	    stat(d.conf.data_mount, &mount) < 0 || mount.st_dev == part.st_rdev)
+	if (d.data_path[0] == '\0' || os_file_look(d.data_path, &part) != KB_OK ||
+	    os_file_look(d.conf.data_mount, &mount) != KB_OK || mount.lies_on == part.number)
 		return KB_OK;
 	log_err("%s: the data partition (%s) is not mounted there; mount it, or set [source.data] mount=",
 		d.conf.data_mount, d.data_path);
@@ -87,15 +85,15 @@ static enum kb_err verify_copy(const struct job *job, const char *path, const ch
 {
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err err = stage_files_open(&d.conf, path, &fd);
-	struct stat st;
+	uint64_t size = 0;
 
-	if (err == KB_OK && fstat(fd, &st) < 0)
-		err = err_errno(errno);
+	if (err == KB_OK)
+		err = os_file_size(fd, &size);
 	if (err != KB_OK) {
 		log_err("%s: %s", path, err_text(err));
 		return err;
 	}
-	TRY(incoming_look(&copy, &d, &job->keys, fd, (uint64_t)st.st_size, name));
+	TRY(incoming_look(&copy, &d, &job->keys, fd, size, name));
 	err = KB_EDIGEST;
 	if (memcmp(copy.release.id, job->release.id, STATE_ID_LEN) == 0)
 		err = incoming_verify(&copy, name, p);
@@ -256,7 +254,7 @@ static enum kb_err stage_file(struct job *job, int fd, uint64_t size)
 	TRY(remove_litter(job, fd));
 	named = state_names_it(job); /* now, since the state may not be readable later */
 	err = make_copy(job, fd, size);
-	if (err != KB_OK && unlinkat(job->dir, stage_files_name(job->temp_path), 0) < 0)
+	if (err != KB_OK && os_file_unlink(job->dir, stage_files_name(job->temp_path)) != KB_OK)
 		log_debug("%s: not removed", job->temp_path);
 	TRY(err);
 	err = save_staged(job, &saved);

@@ -4,14 +4,11 @@
 #include "cli/stage/stage_files.h"
 
 #include "lib/log.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/falloc.h>
 #include <string.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #define BUFFER (1u << 20)
 
@@ -23,21 +20,6 @@ static enum kb_err fail_copy(const char *path, const char *what)
 	return err_errno(error);
 }
 
-static enum kb_err write_all(int fd, const uint8_t *buf, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, buf, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_errno(errno);
-		buf += n;
-		len -= (size_t)n;
-	}
-	return KB_OK;
-}
-
 static enum kb_err copy_bytes(int from, const char *name, uint64_t size, int to, const char *path,
 			      struct output_progress *p)
 {
@@ -45,42 +27,27 @@ static enum kb_err copy_bytes(int from, const char *name, uint64_t size, int to,
 	uint64_t done = 0;
 
 	while (done < size) {
-		size_t want = size - done < BUFFER ? (size_t)(size - done) : BUFFER;
-		ssize_t n = pread(from, buf, want, (off_t)done);
+		size_t want = size - done < BUFFER ? (size_t)(size - done) : BUFFER, got;
+		enum kb_err err = os_file_read(from, done, buf, want, &got);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
+		if (err != KB_OK || got < want) {
 			log_err("%s cannot be read at byte %llu: %s", name,
-				(unsigned long long)done,
-				n < 0 ? strerror(errno) : "it became shorter");
+				(unsigned long long)done + got,
+				err != KB_OK ? strerror(errno) : "it became shorter");
 			return KB_EIO;
 		}
-		if (write_all(to, buf, (size_t)n) != KB_OK)
+		if (os_file_write(to, buf, want) != KB_OK)
 			return fail_copy(path, "cannot be written");
-		done += (uint64_t)n;
+		done += want;
 		output_progress_step(p, "copy", done, size);
 	}
 	return KB_OK;
 }
 
-/* Certainly less than that; ENOSPC says so. A file system without blocks tells nothing. */
-static bool is_too_small(int fd, uint64_t size)
-{
-	struct statvfs st;
-
-	if (fstatvfs(fd, &st) != 0 || st.f_blocks == 0 || size / st.f_frsize <= st.f_bfree)
-		return false;
-	errno = ENOSPC;
-	return true;
-}
-
-/* Room is reserved first: to find out at the end would wear the flash for nothing. So would filling
- * the disk to find out that it is too small. */
+/* Room is reserved first: to find out at the end would wear the flash for nothing. */
 static enum kb_err reserve(int fd, uint64_t size, const char *path)
 {
-	if (!is_too_small(fd, size) &&
-	    (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0 || errno == EOPNOTSUPP))
+	if (os_file_reserve(fd, size) == KB_OK)
 		return KB_OK;
 	if (errno != ENOSPC && errno != EDQUOT)
 		return fail_copy(path, "cannot be written");
@@ -96,18 +63,18 @@ enum kb_err stage_copy(int from, const char *name, uint64_t size, int dir, const
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err err;
 
-	if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
+	err = os_file_unlink(dir, file);
+	if (err != KB_OK && err != KB_ENOENT)
 		return fail_copy(path, "cannot be replaced");
-	fd = openat(dir, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
+	if (os_file_create(dir, file, &fd) != KB_OK)
 		return fail_copy(path, "cannot be made");
 	TRY(reserve(fd, size, path));
 	err = copy_bytes(from, name, size, fd, path, p);
 	output_progress_end(p);
 	TRY(err);
-	if (fsync(fd) < 0)
+	if (os_file_sync(fd) != KB_OK)
 		return fail_copy(path, "cannot be flushed to the disk");
-	/* What is verified next has to come from the medium. Only advice, so without a check. */
-	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	/* What is verified next has to come from the medium. */
+	os_file_forget(fd);
 	return KB_OK;
 }

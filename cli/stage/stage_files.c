@@ -3,18 +3,15 @@
 
 #include "lib/bytes.h"
 #include "lib/log.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 #include "selector/store.h"
 #include "update/apply/media.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 const char *stage_files_hint(int error)
 {
@@ -49,7 +46,7 @@ const char *stage_files_name(const char *path)
 
 static enum kb_err sync_dir(int dir, const char *path)
 {
-	if (fsync(dir) == 0)
+	if (os_file_sync(dir) == KB_OK)
 		return KB_OK;
 	log_err("%s: cannot be flushed to the disk: %s", path, strerror(errno));
 	return KB_EIO;
@@ -64,11 +61,10 @@ static const char no_folder[] =
  */
 static enum kb_err make_one(int above, const char *name, const char *path)
 {
-	enum kb_err err;
+	enum kb_err err = os_file_mkdir(above, name, 0755);
 
-	if (mkdirat(above, name, 0755) == 0 || errno == EEXIST)
+	if (err == KB_OK)
 		return sync_dir(above, path);
-	err = err_errno(errno);
 	log_err("%s: cannot be made: %s%s", path, strerror(errno), stage_files_hint(errno));
 	return err;
 }
@@ -76,13 +72,13 @@ static enum kb_err make_one(int above, const char *name, const char *path)
 /* Opens the folder; make: makes what is missing, and tells errors. path: how far it came. */
 static enum kb_err walk_to_folder(const struct conf *c, bool make, int *dir, char path[PATH_MAX])
 {
-	KB_CLEANUP_FD int at = open(c->data_mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	KB_CLEANUP_FD int at = -1;
 	size_t len = (size_t)snprintf(path, PATH_MAX, "%s", c->data_mount);
 	const char *rest = c->data_stage;
 	char name[MEDIA_NAME_MAX + 1];
 	enum kb_err err = KB_OK;
 
-	if (at < 0) {
+	if (os_file_folder(c->data_mount, &at) != KB_OK) {
 		if (make)
 			log_err("%s: no such folder; mount the data partition there, or set [source.data] mount= in system.conf",
 				path);
@@ -92,7 +88,7 @@ static enum kb_err walk_to_folder(const struct conf *c, bool make, int *dir, cha
 		len += (size_t)snprintf(path + len, PATH_MAX - len, "/%s", name);
 		if (make)
 			TRY(make_one(at, name, path));
-		err = media_enter(&at, name);
+		err = os_file_enter(&at, name);
 		if (err != KB_OK && make)
 			log_err("%s: %s", path, err == KB_EINVAL ? no_folder : err_text(err));
 		TRY(err);
@@ -101,28 +97,13 @@ static enum kb_err walk_to_folder(const struct conf *c, bool make, int *dir, cha
 	return KB_OK;
 }
 
-#define LOCK_FLAGS (O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-
-/* A file that only its owner opens: a lock on the folder could be held by everybody who may read
- * it. */
-static int open_lock(int dir)
-{
-	int fd = openat(dir, ".lock", LOCK_FLAGS);
-
-	if (fd < 0 && errno == ENOENT)
-		fd = openat(dir, ".lock", LOCK_FLAGS | O_CREAT | O_EXCL, 0600);
-	if (fd < 0 && errno == EEXIST) /* another one was quicker */
-		fd = openat(dir, ".lock", LOCK_FLAGS);
-	return fd;
-}
-
+/* On a file of its own: a lock on the folder could be held by everybody who may read it. */
 static enum kb_err take_lock(int dir, const char *path, unsigned wait_ms, int *lock)
 {
-	KB_CLEANUP_FD int fd = open_lock(dir);
-	enum kb_err err;
+	KB_CLEANUP_FD int fd = -1;
+	enum kb_err err = os_file_private(dir, ".lock", &fd);
 
-	if (fd < 0) {
-		err = err_errno(errno);
+	if (err != KB_OK) {
 		log_err("%s/.lock: cannot be made: %s%s", path, strerror(errno),
 			stage_files_hint(errno));
 		return err;
@@ -151,14 +132,11 @@ enum kb_err stage_files_open_locked(const struct conf *c, unsigned wait_ms, int 
 
 enum kb_err stage_files_open(const struct conf *c, const char *path, int *fd)
 {
-	struct media m = { .folder = -1 };
+	KB_CLEANUP_FD int dir = -1;
 	char folder[PATH_MAX];
-	enum kb_err err;
 
-	TRY(walk_to_folder(c, false, &m.folder, folder));
-	err = media_file(&m, stage_files_name(path), fd);
-	util_close(&m.folder);
-	return err;
+	TRY(walk_to_folder(c, false, &dir, folder));
+	return os_file_open(dir, stage_files_name(path), fd);
 }
 
 enum kb_err stage_files_sync(const struct conf *c)
@@ -185,37 +163,23 @@ static bool is_stage_name(const char *name)
 	       (len > 10 && strcmp(name + len - 10, ".keel.part") == 0);
 }
 
-static bool is_same(int dir, const char *name, int fd)
-{
-	struct stat a, b;
-
-	return fd >= 0 && fstat(fd, &a) == 0 && fstatat(dir, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
 void stage_files_clean(int dir, const struct conf *c, const uint8_t *keep, int spare)
 {
-	/* Of its own, since it has a place of its own in the list. */
-	int list = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = list >= 0 ? fdopendir(list) : NULL;
-	struct dirent *entry;
-	char kept[32] = "";
+	struct os_file_names list = { .dir = -1 };
+	char name[OS_FILE_NAME_MAX + 1], kept[32] = "";
 
-	if (d == NULL) {
-		util_close(&list);
+	if (os_file_reopen(dir, &list.dir) != KB_OK)
 		return;
-	}
 	if (keep != NULL)
 		file_name(keep, kept);
-	while ((entry = readdir(d)) != NULL) {
-		if (!is_stage_name(entry->d_name) || strcmp(entry->d_name, kept) == 0 ||
-		    is_same(dir, entry->d_name, spare))
+	while (os_file_next(&list, name) == KB_OK) {
+		if (!is_stage_name(name) || strcmp(name, kept) == 0 || os_file_is(spare, dir, name))
 			continue;
-		if (unlinkat(dir, entry->d_name, 0) < 0)
+		if (os_file_unlink(dir, name) != KB_OK)
 			log_warn("%s/%s/%s: cannot be removed: %s; it only takes up space",
-				 c->data_mount, c->data_stage, entry->d_name, strerror(errno));
+				 c->data_mount, c->data_stage, name, strerror(errno));
 	}
-	closedir(d);
+	util_close(&list.dir);
 }
 
 void stage_files_remove(const struct conf *c, const uint8_t release[STATE_ID_LEN])
@@ -231,14 +195,15 @@ void stage_files_remove(const struct conf *c, const uint8_t release[STATE_ID_LEN
 		return;
 	}
 	file_name(release, name);
-	if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
+	err = os_file_unlink(dir, name);
+	if (err != KB_OK && err != KB_ENOENT)
 		log_warn("%s/%s: cannot be removed: %s; it only takes up space", path, name,
 			 strerror(errno));
 }
 
 enum kb_err stage_files_rename(int dir, const char *part, const char *path)
 {
-	if (renameat(dir, stage_files_name(part), dir, stage_files_name(path)) == 0)
+	if (os_file_rename(dir, stage_files_name(part), stage_files_name(path)) == KB_OK)
 		return sync_dir(dir, path);
 	log_err("%s: cannot be made: %s", path, strerror(errno));
 	return KB_EIO;

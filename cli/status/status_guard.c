@@ -5,19 +5,16 @@
 #include "cli/status/status.h"
 
 #include "lib/os.h"
+#include "lib/os_clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* The guardian's clock: a machine that sleeps is not late. */
 static uint64_t now_s(void)
 {
-	struct timespec ts = { 0 };
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec;
+	return os_clock_ms() / 1000;
 }
 
 static json_object *member(const struct status *st, const char *key)

@@ -6,6 +6,7 @@
  * $STICK_COUNT, at the end, how many signatures were verified: "verified NUMBER".
  */
 #include "lib/os.h"
+#include "lib/os_mounts.h"
 #include "update/apply/apply.h"
 #include "update/apply/media.h"
 
@@ -52,7 +53,7 @@ int __wrap_EVP_DigestVerify(EVP_MD_CTX *c, const unsigned char *sig, size_t n,
 
 int main(int argc, char **argv)
 {
-	int rc = media_private() == KB_OK ? apply_main(argc, argv) : APPLY_FAILED;
+	int rc = os_mounts_own() == KB_OK ? apply_main(argc, argv) : APPLY_FAILED;
 
 	if (getenv("STICK_COUNT") != NULL)
 		fprintf(stderr, "verified %u\n", verified);

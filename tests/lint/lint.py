@@ -17,6 +17,7 @@ import bounds  # noqa: E402
 import circles  # noqa: E402
 import object_checks  # noqa: E402
 import prose  # noqa: E402
+import seam  # noqa: E402
 import text_checks  # noqa: E402
 from tree import LintError, Tree  # noqa: E402
 
@@ -32,6 +33,7 @@ CHECKS = {
     "include-direction": text_checks.include_direction,
     "circles": circles.circles,
     "pure": object_checks.pure,
+    "seam": seam.seam,
     "unfinished": text_checks.unfinished,
     "forbidden-c": text_checks.forbidden_c,
     "licence": text_checks.licence,
@@ -48,7 +50,7 @@ CHECKS = {
     "cppcheck": analysis.cppcheck,
 }
 # These compile, or take long: tests/lint/pre-commit runs the others.
-SLOW = ("warnings", "function-length", "exported-names", "no-allocation", "circles", "pure", "shared-names",
+SLOW = ("warnings", "function-length", "exported-names", "no-allocation", "circles", "pure", "seam", "shared-names",
         "bounded", "gcc-analyzer", "clang-analyzer", "cppcheck")
 
 

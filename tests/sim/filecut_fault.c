@@ -16,10 +16,9 @@ static const struct {
 	const char *name;
 	unsigned once, again;
 } ops[FILECUT_FAULT_OPS] = {
-	[FILECUT_FAULT_READ] = { "read-", CONTENT, CONTENT },
+	[FILECUT_FAULT_READ] = { "read-", CONTENT & ~BIT(SHORT), CONTENT & ~BIT(SHORT) },
 	[FILECUT_FAULT_WRITE] = { "write-", CONTENT, CONTENT },
-	[FILECUT_FAULT_STATE_READ] = { "state-read-",
-				       BIT(FAILS) | BIT(SHORT) | BIT(WRONG) | BIT(ZEROES),
+	[FILECUT_FAULT_STATE_READ] = { "state-read-", BIT(FAILS) | BIT(WRONG) | BIT(ZEROES),
 				       BIT(FAILS) | BIT(WRONG) | BIT(ZEROES) },
 	[FILECUT_FAULT_STATE_WRITE] = { "state-write-", BIT(SHORT) | BIT(WRONG) | BIT(LOST),
 					BIT(SHORT) | BIT(WRONG) | BIT(LOST) },

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Records what the command does to the data partition's files and to the state partition: the
- * linker sends its system calls here (-Wl,--wrap=…, see the Makefile), they are carried out, noted,
- * and counted. A process can be made to die before one of them, or one of them to fail.
+ * Records what the command does to the data partition's files and to the state partition. The ends
+ * of the two seams note it here and count it: filecut_files.c, filecut_state.c. A process can be
+ * made to die before one operation, or one of them to fail.
  */
 #pragma once
 
@@ -79,3 +79,32 @@ void filecut_rec_begin(struct filecut_rec *r, const struct filecut_rec_plan *pla
 		       const char *state);
 
 const char *filecut_rec_name(enum filecut_rec_kind kind);
+
+/* ---------------------------------------------------------------- for the ends of the seams */
+
+/* False: this process is not recorded. */
+bool filecut_rec_is_on(void);
+const struct filecut_rec_plan *filecut_rec_plan(void);
+/* Whether a path is the data partition's, or below it. */
+bool filecut_rec_is_data(const char *path);
+bool filecut_rec_is_state(int fd);
+
+/*
+ * Begins an operation. NULL: it has to fail, errno says how. What is filled in afterwards counts
+ * only once it is done, so a process that dies has not done what it had not.
+ */
+struct filecut_rec_op *filecut_rec_op(enum filecut_rec_kind kind);
+/* Notes what is written, and where. */
+void filecut_rec_keep(struct filecut_rec_op *op, const void *buf, size_t len, uint64_t off);
+/* Ends an operation with an errno, 0: it had its effect. Returns what the caller is told. */
+int filecut_rec_done(struct filecut_rec_op *op, int errnum);
+/* Ends one that is acknowledged, and has no effect. */
+void filecut_rec_lost(struct filecut_rec_op *op);
+/* What goes wrong with the content of this one. */
+enum filecut_fault_kind filecut_rec_turn(enum filecut_fault_op op);
+/* What arrives of a write in its place; of the state, a bit in each cell is wrong. */
+const void *filecut_rec_damaged(enum filecut_fault_kind k, const void *buf, size_t len, bool state);
+/* The same in place, of what was read. */
+void filecut_rec_damage(enum filecut_fault_kind k, void *buf, size_t len, bool state);
+/* Something happens that the model does not know. */
+void filecut_rec_odd(const char *what);

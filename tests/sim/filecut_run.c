@@ -4,6 +4,7 @@
 #include "cli/verbs.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "tests/sim/filecut_files.h"
 #include "tests/sim/filecut_world.h"
 #include "update/apply/apply.h"
 
@@ -89,13 +90,15 @@ int filecut_run_apply(void)
 
 static void child(const struct filecut_run_program *p, const struct filecut_rec_plan *plan, int out)
 {
+	const char *data = bundles_path("data");
 	int code;
 
 	dup2(out, 1);
 	dup2(out, 2);
 	log_to(2, 0);
 	log_set_level(LOG_LEVEL_NOTICE);
-	filecut_rec_begin(rec, plan, bundles_path("data"), bundles_path("state"));
+	filecut_rec_begin(rec, plan, data, bundles_path("state"));
+	filecut_files_begin(data);
 	alarm(HANG_S);
 	code = p->program != NULL ? p->program() : run_command(p);
 	fflush(stdout);

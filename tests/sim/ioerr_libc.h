@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The C library's calls of keelboot-apply, its decoder, the command and the guardian, in front of
- * the C library: where the devices and folders of ioerr_world.h lie on this machine, and where
- * calls fail. Only for the one program that is made for it: whoever links this has these instead of
- * the real ones.
+ * The C library's calls of keelboot-apply, its decoder, the command and the guardian that go past
+ * the seams, in front of the C library: where they fail. Only for the one program that is made for
+ * it: whoever links this has these instead of the real ones. Files are ioerr_files.c's.
  */
 #pragma once
 
@@ -60,88 +59,27 @@ bool ioerr_libc_fails(const char *call)
 #define IOERR_LIBC_DO(name, type, ...) \
 	(ioerr_libc_fails(#name) ? -1 : (type)syscall(SYS_##name, __VA_ARGS__))
 
-static int ioerr_libc_open(int dir, const char *path, int flags, va_list ap)
+/* The guardian's own end of the kernel. */
+int openat64(int dir, const char *path, int flags, ...)
 {
-	unsigned mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(ap, unsigned) : 0;
+	unsigned mode = 0;
+	va_list ap;
 
+	va_start(ap, flags);
+	if (flags & (O_CREAT | O_TMPFILE))
+		mode = va_arg(ap, unsigned);
+	va_end(ap);
+	if (ioerr_world_process != IOERR_FAULT_GUARDIAN)
+		return (int)syscall(SYS_openat, dir, path, flags, mode);
 	if (ioerr_libc_fails("open"))
 		return -1;
-	if (ioerr_libc_ours())
-		path = ioerr_world_path(path);
-	return (int)syscall(SYS_openat, dir, path, flags, mode);
-}
-
-#define IOERR_LIBC_OPEN(name)                                    \
-	int name(const char *path, int flags, ...);              \
-	int name(const char *path, int flags, ...)               \
-	{                                                        \
-		va_list ap;                                      \
-		int fd;                                          \
-		va_start(ap, flags);                             \
-		fd = ioerr_libc_open(AT_FDCWD, path, flags, ap); \
-		va_end(ap);                                      \
-		return fd;                                       \
-	}
-
-#define IOERR_LIBC_OPENAT(name)                              \
-	int name(int dir, const char *path, int flags, ...); \
-	int name(int dir, const char *path, int flags, ...)  \
-	{                                                    \
-		va_list ap;                                  \
-		int fd;                                      \
-		va_start(ap, flags);                         \
-		fd = ioerr_libc_open(dir, path, flags, ap);  \
-		va_end(ap);                                  \
-		return fd;                                   \
-	}
-
-IOERR_LIBC_OPEN(open64)
-IOERR_LIBC_OPENAT(openat64)
-
-/* Checked variants of a compiler that knows the arguments. */
-int __open64_2(const char *path, int flags);
-int __open64_2(const char *path, int flags)
-{
-	return open64(path, flags);
+	return (int)syscall(SYS_openat, dir, ioerr_world_path(path), flags, mode);
 }
 
 int __openat64_2(int dir, const char *path, int flags);
 int __openat64_2(int dir, const char *path, int flags)
 {
 	return openat64(dir, path, flags);
-}
-
-/* Only media are read by it. */
-ssize_t pread64(int fd, void *buf, size_t len, off64_t off);
-ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
-{
-	enum ioerr_fault_kind k = ioerr_libc_ours()
-					  ? ioerr_fault_turn(ioerr_world_medium(), IOERR_FAULT_READ)
-					  : IOERR_FAULT_NONE;
-	ssize_t n;
-
-	if (ioerr_libc_fails("pread"))
-		return -1;
-	if (k == IOERR_FAULT_FAILS || k == IOERR_FAULT_EVER) {
-		errno = EIO;
-		return -1;
-	}
-	n = syscall(SYS_pread64, fd, buf, k == IOERR_FAULT_SHORT && len > 1 ? len / 2 : len, off);
-	if (k == IOERR_FAULT_WRONG && n > 0)
-		((char *)buf)[n / 2] = (char)(((char *)buf)[n / 2] ^ 0x10);
-	if (k == IOERR_FAULT_ZEROES && n > 0)
-		memset(buf, 0, (size_t)n);
-	if (k == IOERR_FAULT_LOST)
-		return 0; /* the end of the file, where there is none */
-	if (k == IOERR_FAULT_DIES_LATE)
-		ioerr_fault_die();
-	return n;
-}
-
-ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t size);
-ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t size)
-{
-	return pread64(fd, buf, len < size ? len : size, off);
 }
 
 ssize_t read(int fd, void *buf, size_t len)
@@ -155,63 +93,7 @@ ssize_t __read_chk(int fd, void *buf, size_t len, size_t size)
 	return read(fd, buf, len < size ? len : size);
 }
 
-/* Only media are written by these two. */
-static ssize_t ioerr_libc_write(int fd, const void *buf, size_t len, off64_t off)
-{
-	enum ioerr_fault_kind k = ioerr_fault_turn(ioerr_world_medium(), IOERR_FAULT_WRITE);
-	static char wrong[64 << 10];
-	ssize_t n = (ssize_t)len;
-
-	errno = EIO;
-	if (k == IOERR_FAULT_FAILS || k == IOERR_FAULT_EVER)
-		return -1;
-	if (k == IOERR_FAULT_SHORT && len > 1)
-		len /= 2;
-	if (k == IOERR_FAULT_WRONG && len <= sizeof(wrong)) {
-		memcpy(wrong, buf, len);
-		wrong[len / 2] = (char)(wrong[len / 2] ^ 0x10);
-		buf = wrong;
-	}
-	if (k == IOERR_FAULT_LOST && off < 0)
-		return lseek(fd, n, SEEK_CUR) < 0 ? -1 : n;
-	if (k != IOERR_FAULT_LOST)
-		n = off < 0 ? syscall(SYS_write, fd, buf, len)
-			    : syscall(SYS_pwrite64, fd, buf, len, off);
-	if (k == IOERR_FAULT_DIES_LATE)
-		ioerr_fault_die();
-	return k == IOERR_FAULT_LANDS ? -1 : n;
-}
-
-ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t off);
-ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t off)
-{
-	if (!ioerr_libc_ours())
-		return syscall(SYS_pwrite64, fd, buf, len, off);
-	return ioerr_libc_fails("pwrite") ? -1 : ioerr_libc_write(fd, buf, len, off);
-}
-
-int fsync(int fd)
-{
-	enum ioerr_fault_kind k = IOERR_FAULT_NONE;
-
-	if (!ioerr_libc_ours())
-		return (int)syscall(SYS_fsync, fd);
-	if (ioerr_libc_fails("fsync"))
-		return -1;
-	k = ioerr_fault_turn(ioerr_world_medium(), IOERR_FAULT_FLUSH);
-	errno = EIO;
-	if (k == IOERR_FAULT_DROPS)
-		ioerr_world_media_cut();
-	if (k == IOERR_FAULT_FAILS || k == IOERR_FAULT_EVER || k == IOERR_FAULT_DROPS)
-		return -1;
-	if (k != IOERR_FAULT_LOST)
-		ioerr_world_media_flush();
-	if (k == IOERR_FAULT_DIES_LATE)
-		ioerr_fault_die();
-	return k == IOERR_FAULT_LANDS ? -1 : 0;
-}
-
-/* Logs, progress, what the guardian asks of the kernel. */
+/* Logs, and what the guardian asks of the kernel. */
 ssize_t write(int fd, const void *buf, size_t len)
 {
 	if (ioerr_libc_fails("write"))
@@ -226,11 +108,6 @@ ssize_t write(int fd, const void *buf, size_t len)
 int flock(int fd, int how)
 {
 	return IOERR_LIBC_DO(flock, int, fd, how);
-}
-
-int fstat64(int fd, struct stat64 *st)
-{
-	return ioerr_libc_fails("fstat") ? -1 : IOERR_LIBC_REAL(fstat64)(fd, st);
 }
 
 int fcntl64(int fd, int cmd, ...)
@@ -252,13 +129,9 @@ int faccessat(int dir, const char *path, int mode, int flags)
 
 int unlinkat(int dir, const char *path, int flags)
 {
+	if (ioerr_world_process != IOERR_FAULT_GUARDIAN)
+		return (int)syscall(SYS_unlinkat, dir, path, flags);
 	return IOERR_LIBC_DO(unlinkat, int, dir, path, flags);
-}
-
-int posix_fadvise64(int fd, off64_t off, off64_t len, int advice)
-{
-	return ioerr_libc_fails("fadvise") ? errno
-					   : IOERR_LIBC_REAL(posix_fadvise64)(fd, off, len, advice);
 }
 
 DIR *opendir(const char *path)
@@ -269,21 +142,6 @@ DIR *opendir(const char *path)
 struct dirent64 *readdir64(DIR *dir)
 {
 	return ioerr_libc_fails("readdir") ? NULL : IOERR_LIBC_REAL(readdir64)(dir);
-}
-
-/* Media are listed by it. */
-long syscall(long number, ...)
-{
-	long a[6];
-	va_list ap;
-
-	if (number == SYS_getdents64 && ioerr_libc_fails("getdents"))
-		return -1;
-	va_start(ap, number);
-	for (unsigned i = 0; i < 6; i++)
-		a[i] = va_arg(ap, long);
-	va_end(ap);
-	return IOERR_LIBC_REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 int memfd_create(const char *name, unsigned flags)
@@ -306,18 +164,4 @@ int mlockall(int flags)
 {
 	(void)flags;
 	return ioerr_libc_fails("mlockall") ? -1 : 0;
-}
-
-/* Mounts and folders are the simulation's. */
-int unshare(int flags);
-int unshare(int flags)
-{
-	(void)flags;
-	return ioerr_libc_fails("unshare") ? -1 : 0;
-}
-
-int rmdir(const char *path)
-{
-	(void)path;
-	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "cli/verbs.h"
 #include "lib/log.h"
+#include "tests/sim/bundles.h"
 #include "tests/sim/ioerr_content.h"
 #include "tests/sim/ioerr_guardian.h"
 #include "update/apply/apply.h"
@@ -199,6 +200,7 @@ static void run_apply(void *ctx, const char *const *argv)
 
 	if (pid == 0) {
 		os_sim_bdev_quiet();
+		os_sim_copy(bundles_path("keys/key.pem"));
 		while (argv[argc] != NULL)
 			argc++;
 		_exit(apply_main(argc, (char **)argv));
@@ -261,6 +263,7 @@ void ioerr_process_command(struct ioerr_world *w)
 	pid = ioerr_process_begin(w, IOERR_FAULT_COMMAND);
 	if (pid == 0) {
 		os_sim_bdev_quiet();
+		os_sim_copy(bundles_path("keys/key.pem"));
 		syscall(SYS_dup3, 3, 1, 0); /* which is nowhere: see main() */
 		code = command(w->boot.act);
 		ioerr_world_process = IOERR_FAULT_TARGETS;

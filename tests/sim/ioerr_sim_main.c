@@ -6,6 +6,7 @@
  */
 #include "initramfs/guardian/guardian.h"
 #include "tests/sim/bundles.h"
+#include "tests/sim/ioerr_files.h"
 #include "tests/sim/ioerr_libc.h"
 #include "tests/sim/ioerr_libc_proc.h"
 #include "tests/sim/ioerr_process.h"
@@ -22,6 +23,7 @@ int main(int argc, char **argv)
 	while (open("/dev/null", O_RDWR) < GUARDIAN_FD_END)
 		;
 	ioerr_process_memory();
+	ioerr_files_begin();
 	signal(SIGPIPE, SIG_IGN);
 	ioerr_world_make();
 	rc = ioerr_sweep_main(argc, argv);

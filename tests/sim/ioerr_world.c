@@ -6,6 +6,7 @@
 #include "tests/sim/board.h"
 #include "tests/sim/check.h"
 #include "tests/sim/ioerr_content.h"
+#include "tests/sim/ioerr_files.h"
 #include "tests/sim/ioerr_guardian.h"
 #include "tests/sim/ioerr_process.h"
 
@@ -196,6 +197,8 @@ static void lay_out(const struct ioerr_world *w)
 	}
 	os_sim_bdev(IOERR_CONTENT_STATE, &state_disk.cached.bdev);
 	os_sim_bdev_direct(IOERR_CONTENT_STATE, &state_disk.direct.bdev);
+	if (w->raw)
+		os_sim_bdev(IOERR_CONTENT_RAW, ioerr_files_raw());
 	for (int i = 0; i < 2; i++) {
 		os_sim_bdev(d.slot[i], &slot_disk[i].cached.bdev);
 		os_sim_bdev_direct(d.slot[i], &slot_disk[i].direct.bdev);

@@ -52,6 +52,7 @@ void os_sim_resume(void);
 
 /* ---------------------------------------------------------------- files */
 void os_sim_file(const char *path, const char *text);
+void os_sim_copy(const char *path); /* the text that this machine has there */
 void os_sim_exec(const char *path); /* an executable file */
 void os_sim_link(const char *path, const char *target);
 void os_sim_remove(const char *path); /* with all that is below it */

@@ -99,6 +99,18 @@ void os_sim_file(const char *path, const char *text)
 	os_sim_put(path, OS_SIM_TEXT, text);
 }
 
+void os_sim_copy(const char *path)
+{
+	char text[4096];
+	FILE *f = fopen(path, "re");
+
+	if (f == NULL)
+		abort();
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	os_sim_file(path, text);
+}
+
 void os_sim_exec(const char *path)
 {
 	os_sim_put(path, OS_SIM_EXECUTABLE, "");

@@ -27,9 +27,6 @@ int powercut_child_process(int (*fn)(int argc, char **argv), const char *const *
 void powercut_world_run(const struct powercut_job *j, struct powercut_result *out);
 const char *powercut_world_conf(void);
 
-/* powercut_files.c: for the C library's calls, which powercut_sim_main.c stands in front of. -2:
- * not ours. */
-int powercut_child_open(const char *path, int flags);
-bool powercut_child_pwrite(int fd, const void *buf, size_t len, off_t off);
-bool powercut_child_fsync(int fd);
-bool powercut_child_unlink(const char *path); /* false: not ours */
+/* powercut_files.c: from now on files of this machine stand for those of the device. After
+ * os_sim_reset(). */
+void powercut_child_files(void);

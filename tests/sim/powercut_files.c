@@ -2,40 +2,39 @@
 /* The simulated devices, where a program opens them as files. */
 #include "tests/sim/powercut_child.h"
 
-#include "tests/sim/os_sim_int.h"
+#include "tests/sim/host_files.h"
 #include "update/apply/media.h"
 #include "update/bundle/reader.h"
 
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-static int raw_fd = -1;
+#define DATA_MOUNT "/data" /* as a system.conf has it that does not say */
 
 /* What a raw device is read from: the bundle, with the block that the disk holds before it. */
 static int raw_file(void)
 {
-	int fd = memfd_create("raw", MFD_CLOEXEC);
+	static int fd = -1;
 	static uint8_t buf[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
 	int from = powercut_release[POWERCUT_NEW].bundle;
 	off_t at = 0;
 	ssize_t n;
 
-	raw_fd = -1; /* an earlier one was closed, and its number may be this one's */
+	if (fd >= 0)
+		close(fd);
+	fd = memfd_create("raw", MFD_CLOEXEC);
 	while ((n = pread(from, buf, sizeof(buf), at)) > 0) {
 		if (pwrite(fd, buf, (size_t)n, at) != n)
 			abort();
 		at += n;
 	}
-	if (bdev_read(&powercut_child_disk[POWERCUT_RAW].bdev, 0, buf, sizeof(buf)) == KB_OK &&
-	    pwrite(fd, buf, sizeof(buf), 0) == (ssize_t)sizeof(buf)) {
-		raw_fd = fd;
-		return fd;
-	}
-	close(fd);
-	return -1;
+	if (bdev_read(&powercut_child_disk[POWERCUT_RAW].bdev, 0, buf, sizeof(buf)) != KB_OK ||
+	    pwrite(fd, buf, sizeof(buf), 0) != (ssize_t)sizeof(buf))
+		return -1;
+	return fd;
 }
 
 static bool staged_is_there(void)
@@ -47,27 +46,25 @@ static bool staged_is_there(void)
 	       reader_header_is(block);
 }
 
-int powercut_child_open(const char *path, int flags)
+static const char *path_of(int fd)
 {
-	if (powercut_child_job == NULL)
-		return -2;
-	if (powercut_child_job->story->data && strcmp(path, MEDIA_MOUNT) == 0)
-		return open(powercut_media_data(staged_is_there()), flags);
-	if (powercut_child_job->story->data && strcmp(path, POWERCUT_CHILD_RAW) == 0)
-		return open("/dev/null", flags);
-	if (strcmp(path, "/dev/kmsg") == 0)
-		return os_sim_log_fd();
-	if (strcmp(path, POWERCUT_CHILD_RAW) == 0)
-		return raw_file();
-	if (strcmp(path, POWERCUT_CHILD_STICK) == 0 || strcmp(path, POWERCUT_CHILD_BUNDLE) == 0)
-		return fcntl(powercut_release[POWERCUT_NEW].bundle, F_DUPFD_CLOEXEC, 3);
-	return -2;
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return path;
 }
 
-bool powercut_child_pwrite(int fd, const void *buf, size_t len, off_t off)
+static const char *place(const char *path)
 {
-	return raw_fd < 0 || fd != raw_fd ||
-	       cut_disk_write(&powercut_child_disk[POWERCUT_RAW], (uint64_t)off, buf, len) == KB_OK;
+	bool data = powercut_child_job->story->data;
+
+	if (data && (strcmp(path, MEDIA_MOUNT) == 0 || strcmp(path, DATA_MOUNT) == 0))
+		return powercut_media_data(staged_is_there());
+	if (strcmp(path, POWERCUT_CHILD_RAW) == 0)
+		return data ? "/dev/null" : path_of(raw_file());
+	if (strcmp(path, POWERCUT_CHILD_STICK) == 0 || strcmp(path, POWERCUT_CHILD_BUNDLE) == 0)
+		return path_of(powercut_release[POWERCUT_NEW].bundle);
+	return NULL;
 }
 
 /*
@@ -75,21 +72,25 @@ bool powercut_child_pwrite(int fd, const void *buf, size_t len, off_t off)
  * here it is as soon as the next operation, which leaves no fewer images: nothing is written after
  * it.
  */
-bool powercut_child_unlink(const char *path)
+static int before(struct host_files_call *c)
 {
 	static const uint8_t gone[CUT_SECTOR] __attribute__((aligned(BDEV_ALIGN)));
 	struct cut_disk *d = &powercut_child_disk[POWERCUT_RAW];
 
-	if (powercut_child_job == NULL || !powercut_child_job->story->data ||
-	    strstr(path, ".keel") == NULL)
-		return false;
+	if (c->op != HOST_FILES_UNLINK || access(c->path, F_OK) < 0)
+		return 0;
+	c->left_out = true; /* all programs share it */
 	if (cut_disk_write(d, 0, gone, sizeof(gone)) == KB_OK)
 		(void)!cut_disk_flush(d);
-	return true;
+	return 0;
 }
 
-bool powercut_child_fsync(int fd)
+void powercut_child_files(void)
 {
-	return raw_fd < 0 || fd != raw_fd ||
-	       cut_disk_flush(&powercut_child_disk[POWERCUT_RAW]) == KB_OK;
+	static const struct host_files files = { .place = place, .before = before };
+
+	host_files_use(&files);
+	if (powercut_child_job->story->raw)
+		os_sim_bdev(POWERCUT_CHILD_RAW, &powercut_child_disk[POWERCUT_RAW].bdev);
+	os_sim_copy(bundles_path("keys/key.pem"));
 }

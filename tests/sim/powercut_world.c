@@ -133,6 +133,7 @@ static void lay_out(const struct powercut_job *j)
 
 	os_sim_reset();
 	os_sim_log_level(j->loud ? LOG_LEVEL_INFO : LOG_LEVEL_ERR);
+	powercut_child_files();
 	os_sim_bdev(POWERCUT_CHILD_STATE, &powercut_child_disk[POWERCUT_STATE].bdev);
 	os_sim_bdev(POWERCUT_CHILD_A, &powercut_child_disk[POWERCUT_A].bdev);
 	os_sim_bdev(POWERCUT_CHILD_B, &powercut_child_disk[POWERCUT_B].bdev);

@@ -8,6 +8,7 @@
 #include "initramfs/progress.h"
 #include "lib/conf.h"
 #include "lib/os.h"
+#include "lib/os_mounts.h"
 #include "lib/util.h"
 #include "selector/store_internal.h"
 #include "update/decoder/decoder_main.h"
@@ -182,7 +183,7 @@ static void child(int out, const char *const *more)
 	dup2(log, 2);
 	dup2(out, 3);
 	log_set_level(LOG_LEVEL_INFO);
-	if (media_private() != KB_OK)
+	if (os_mounts_own() != KB_OK)
 		data_mounts = false;
 	in_apply = true;
 	exit(apply_main(n, (char **)argv));

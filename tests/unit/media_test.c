@@ -87,13 +87,13 @@ TEST(goes_down_a_path_and_follows_no_link)
 	folder_bytes("file", "x", 1);
 	base = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	at = openat(base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	FAILS(media_enter(&at, "none"), KB_ENOENT);
-	FAILS(media_enter(&at, "link"), KB_EINVAL);
-	FAILS(media_enter(&at, "file"), KB_EINVAL);
+	FAILS(os_file_enter(&at, "none"), KB_ENOENT);
+	FAILS(os_file_enter(&at, "link"), KB_EINVAL);
+	FAILS(os_file_enter(&at, "file"), KB_EINVAL);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_true(media_part(&rest, name));
 		assert_string_equal(name, i == 0 ? "a" : "b");
-		OK(media_enter(&at, name));
+		OK(os_file_enter(&at, name));
 	}
 	assert_false(media_part(&rest, name));
 	assert_int_equal(fcntl(at, F_GETFD), FD_CLOEXEC);

@@ -6,6 +6,7 @@
  */
 #include "lib/bdev.h"
 #include "lib/os.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 #include "tests/unit/test.h"
 
@@ -98,6 +99,44 @@ int __open64_2(const char *path, int flags);
 int __open64_2(const char *path, int flags)
 {
 	return open64(path, flags);
+}
+
+int openat64(int at, const char *name, int flags, ...)
+{
+	unsigned mode = 0;
+	va_list ap;
+
+	va_start(ap, flags);
+	if (flags & O_CREAT)
+		mode = va_arg(ap, unsigned);
+	va_end(ap);
+	return DO(openat, int, at, name, flags, mode);
+}
+
+int __openat64_2(int at, const char *name, int flags);
+int __openat64_2(int at, const char *name, int flags)
+{
+	return openat64(at, name, flags);
+}
+
+int fallocate64(int fd, int mode, off64_t off, off64_t len)
+{
+	return DO(fallocate, int, fd, mode, off, len);
+}
+
+int mkdirat(int at, const char *name, mode_t mode)
+{
+	return DO(mkdirat, int, at, name, mode);
+}
+
+int renameat(int from_at, const char *from, int to_at, const char *to)
+{
+	return DO(renameat, int, from_at, from, to_at, to);
+}
+
+int unlinkat(int at, const char *name, int flags)
+{
+	return DO(unlinkat, int, at, name, flags);
 }
 
 int pipe2(int fds[2], int flags)
@@ -229,6 +268,62 @@ static enum kb_err try_bdev(void)
 		assert_memory_equal(back, data, LEN);
 	}
 	bdev_file_close(&f);
+	return e;
+}
+
+/* As a bundle is staged. */
+static enum kb_err stage_file(int in)
+{
+	static uint8_t seen[LEN];
+	int fd = -1;
+	size_t got = 0;
+	enum kb_err e = os_file_create(in, "part", &fd);
+
+	if (e == KB_OK)
+		e = os_file_reserve(fd, LEN);
+	if (e == KB_OK)
+		e = os_file_write(fd, data, LEN);
+	if (e == KB_OK)
+		e = os_file_sync(fd);
+	util_close(&fd);
+	if (e == KB_OK)
+		e = os_file_rename(in, "part", "whole");
+	if (e == KB_OK)
+		e = os_file_sync(in);
+	if (e == KB_OK)
+		e = os_file_open(in, "whole", &fd);
+	if (e == KB_OK)
+		e = os_file_read(fd, 0, seen, LEN, &got);
+	util_close(&fd);
+	if (e == KB_OK) {
+		assert_int_equal(got, LEN);
+		assert_memory_equal(seen, data, LEN);
+	}
+	return e;
+}
+
+static enum kb_err try_media_files(void)
+{
+	int at = -1, lock = -1;
+	enum kb_err e = os_file_folder(dir, &at);
+
+	if (e == KB_OK)
+		e = os_file_mkdir(at, "stage", 0755);
+	if (e == KB_OK)
+		e = os_file_enter(&at, "stage");
+	if (e == KB_OK)
+		e = os_file_private(at, ".lock", &lock);
+	if (e == KB_OK)
+		e = stage_file(at);
+	util_close(&lock);
+	util_close(&at);
+	fault.on = false;
+	at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	unlinkat(at, "stage/part", 0);
+	unlinkat(at, "stage/whole", 0);
+	unlinkat(at, "stage/.lock", 0);
+	unlinkat(at, "stage", AT_REMOVEDIR);
+	close(at);
 	return e;
 }
 
@@ -405,6 +500,11 @@ TEST(a_file_is_read_whole_or_it_is_an_error)
 TEST(a_device_is_written_and_read_whole_or_it_is_an_error)
 {
 	each_call_fails(try_bdev);
+}
+
+TEST(a_file_on_a_medium_is_whole_or_it_is_an_error)
+{
+	each_call_fails(try_media_files);
 }
 
 TEST(folders_and_links)

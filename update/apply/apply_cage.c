@@ -3,6 +3,7 @@
 #include "lib/cage.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/os_mounts.h"
 #include "lib/util.h"
 #include "update/apply/media.h"
 
@@ -12,8 +13,6 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 #define MEMORY (512ull << 20) /* of addresses: two threads, each with a stack and a heap */
 #define FILES  64u	      /* the state, both ends of each partition of a slot, the bundle */
@@ -110,14 +109,13 @@ static enum kb_err only_to_read(void)
 {
 	static const struct {
 		const char *at;
-		long type;
+		unsigned long type;
 	} tree[] = { { "/proc", PROC_SUPER_MAGIC }, { "/sys", SYSFS_MAGIC } };
 
 	for (unsigned i = 0; i < KB_ARRAY_LEN(tree); i++) {
-		struct statfs st;
 		enum kb_err err;
 
-		if (statfs(tree[i].at, &st) != 0 || (long)st.f_type != tree[i].type)
+		if (!os_mounts_type_is(tree[i].at, tree[i].type))
 			continue;
 		err = os_mount(NULL, tree[i].at, NULL,
 			       MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
@@ -134,12 +132,9 @@ static enum kb_err only_to_read(void)
 /* Whoever may not detach its mounts may not mount either: then it is nothing that is missing. */
 static enum kb_err own_mounts(void)
 {
-	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct has[2] = { { 0 }, { 0 } };
-
-	if (syscall(SYS_capget, &hdr, has) == 0 && !(has[0].effective & RIGHT(CAP_SYS_ADMIN)))
+	if (!os_mounts_allowed())
 		return KB_OK;
-	if (media_private() == KB_OK)
+	if (os_mounts_own() == KB_OK)
 		return only_to_read();
 	log_err("apply: the kernel refuses private mounts (CONFIG_NAMESPACES): nothing is mounted");
 	return KB_EPERM;

@@ -2,18 +2,15 @@
 #include "update/apply/apply_file.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 #include "selector/refused.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <linux/fs.h>
 
 #define RECENT_EVENTS 16u /* what two kinds of media can fail with, and more */
 
@@ -38,27 +35,14 @@ __attribute__((format(printf, 3, 4))) static enum kb_err fail_job(struct apply_f
 
 /* ---------------------------------------------------------------- looking */
 
-static enum kb_err size_of(const struct apply_file_job *job, uint64_t *size)
-{
-	struct stat st;
-
-	if (fstat(job->fd, &st) < 0)
-		return KB_EIO;
-	if (S_ISREG(st.st_mode)) {
-		*size = (uint64_t)st.st_size;
-		return KB_OK;
-	}
-	return S_ISBLK(st.st_mode) && ioctl(job->fd, BLKGETSIZE64, size) == 0 ? KB_OK : KB_EINVAL;
-}
-
 static enum kb_err open_bundle(struct apply_file_job *job)
 {
 	uint64_t size;
-	enum kb_err err = size_of(job, &size);
+	enum kb_err err = os_file_size(job->fd, &size);
 
 	if (err != KB_OK)
 		return fail_job(job, err, "neither a file nor a block device");
-	posix_fadvise(job->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	os_file_sequential(job->fd);
 	job->blame = INSTALL_BLAME_BUNDLE;
 	err = reader_open(&reader, job->fd, job->raw, size, job->keys);
 	if (err != KB_OK)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/apply/apply_progress.h"
+#include "lib/os.h"
+#include "lib/os_file.h"
 #include "update/apply/apply_shared.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define PROGRESS_FD 3
 #define LOOKS_MAX   (APPLY_SOURCES_MAX * (1u + APPLY_OPENED_MAX))
@@ -17,12 +17,13 @@ static uint64_t looks;
 
 void apply_progress_init(void)
 {
-	struct stat st;
+	int fd = -1;
 
-	heard = fstat(PROGRESS_FD, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+	heard = os_file_kind(PROGRESS_FD) == OS_FILE_PIPE;
 	/* Else something of ours would be opened at this number, and be written to. It stays open.
-	 * lint: leakReturnValNotUsed: that is what it is opened for */
-	while (!heard && fstat(PROGRESS_FD, &st) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) >= 0)
+	 */
+	while (fd < PROGRESS_FD && os_file_kind(PROGRESS_FD) == OS_FILE_CLOSED &&
+	       os_open("/dev/null", O_RDWR, &fd) == KB_OK)
 		;
 }
 
@@ -48,7 +49,8 @@ static void send_line(const char *phase, uint64_t done, uint64_t total)
 			 done, total);
 
 	/* A reader that is gone has given us up; it kills us if it wants us gone too. */
-	if (heard && n > 0 && n < (int)sizeof(line) && write(PROGRESS_FD, line, (size_t)n) < 0)
+	if (heard && n > 0 && n < (int)sizeof(line) &&
+	    os_file_write(PROGRESS_FD, line, (size_t)n) != KB_OK)
 		heard = false;
 }
 

@@ -6,25 +6,26 @@
  */
 #include "update/apply/apply_progress.h"
 #include "update/apply/apply_sources.h"
+#include "lib/bdev.h"
 #include "lib/log.h"
 #include "lib/os.h"
-#include "lib/util.h"
+#include "lib/os_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
-#define ERASE_LEN 4096
+#define ERASE_LEN BDEV_ALIGN
 #define ROUNDS	  2 /* looks at it before it is found damaged, and erased */
 
 static enum kb_err erase_header(const char *dev)
 {
-	static const uint8_t zero[ERASE_LEN];
-	KB_CLEANUP_FD int fd = open(dev, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	static const uint8_t zero[ERASE_LEN] __attribute__((aligned(BDEV_ALIGN)));
+	struct bdev_file file;
+	enum kb_err err;
 
-	if (fd < 0 || pwrite(fd, zero, sizeof(zero), 0) != (ssize_t)sizeof(zero) || fsync(fd) < 0)
-		return err_errno(errno);
-	return KB_OK;
+	TRY(bdev_file_open(&file, dev, BDEV_FILE_WRITE));
+	err = bdev_write(&file.bdev, 0, zero, sizeof(zero));
+	if (err == KB_OK)
+		err = bdev_flush(&file.bdev);
+	bdev_file_close(&file);
+	return err;
 }
 
 static void drop_bundle(struct apply *a, const char *dev)
@@ -83,7 +84,7 @@ static enum kb_err install_once(struct apply *a, const struct apply_source *src,
 	*opened = err == KB_OK;
 	if (err != KB_OK)
 		return err;
-	posix_fadvise(a->media.dev, 0, 0, POSIX_FADV_DONTNEED);
+	os_file_forget(a->media.dev);
 	apply_shared_fill(a, a->media.dev, src->dev, STATE_SRC_RAW, true);
 	err = apply_file_look(&a->job);
 	if (err == KB_OK) {

@@ -4,38 +4,17 @@
 #include "lib/util.h"
 #include "update/bundle/reader.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-enum kb_err media_private(void)
-{
-	if (unshare(CLONE_NEWNS) < 0)
-		return KB_EPERM;
-	return os_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-}
 
 static bool holds_bundle(int fd)
 {
 	uint8_t raw[READER_HEADER_LEN];
+	size_t got;
 
-	return pread(fd, raw, sizeof(raw), 0) == (ssize_t)sizeof(raw) && reader_header_is(raw);
-}
-
-static enum kb_err open_device(struct media *m, const char *dev)
-{
-	m->dev = open(dev, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (m->dev >= 0)
-		return KB_OK;
-	return errno == ENOMEDIUM || errno == ENXIO || errno == ENOENT ? KB_ENODEV
-								       : err_errno(errno);
+	return os_file_read(fd, 0, raw, sizeof(raw), &got) == KB_OK && got == sizeof(raw) &&
+	       reader_header_is(raw);
 }
 
 /* ext4 on a device that is write-protected cannot replay its journal. */
@@ -83,26 +62,14 @@ bool media_part(const char **path, char name[MEDIA_NAME_MAX + 1])
 	return len > 0;
 }
 
-enum kb_err media_enter(int *dir, const char *name)
-{
-	int fd = openat(*dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0)
-		return errno == ENOTDIR || errno == ELOOP ? KB_EINVAL : err_errno(errno);
-	util_close(dir);
-	*dir = fd;
-	return KB_OK;
-}
-
 static enum kb_err open_folder(struct media *m, const char *folder)
 {
-	KB_CLEANUP_FD int at = open(MEDIA_MOUNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	KB_CLEANUP_FD int at = -1;
 	char name[MEDIA_NAME_MAX + 1];
 
-	if (at < 0)
-		return err_errno(errno);
+	TRY(os_file_folder(MEDIA_MOUNT, &at));
 	while (media_part(&folder, name)) {
-		enum kb_err err = media_enter(&at, name);
+		enum kb_err err = os_file_enter(&at, name);
 
 		if (err != KB_OK)
 			return err == KB_EINVAL ? KB_ENOENT : err;
@@ -118,8 +85,8 @@ enum kb_err media_open(struct media *m, const char *dev, bool stranger, const ch
 
 	m->raw = m->mounted = false;
 	m->dev = m->folder = -1;
-	m->pos = m->len = 0;
-	TRY(open_device(m, dev));
+	m->names.pos = m->names.len = 0;
+	TRY(os_file_device(dev, &m->dev));
 	if (stranger && holds_bundle(m->dev)) {
 		m->raw = true;
 		return KB_OK;
@@ -133,55 +100,15 @@ enum kb_err media_open(struct media *m, const char *dev, bool stranger, const ch
 	return err;
 }
 
-/* By the system call: the C library's readdir() allocates. */
 enum kb_err media_next(struct media *m, char name[MEDIA_NAME_MAX + 1])
 {
-	for (;;) {
-		const struct dirent64 *d = (const void *)(m->entries + m->pos);
-
-		if (m->pos >= m->len) {
-			ssize_t n =
-				syscall(SYS_getdents64, m->folder, m->entries, sizeof(m->entries));
-
-			if (n <= 0)
-				return n == 0 ? KB_ENOENT : KB_EIO;
-			m->len = (size_t)n;
-			m->pos = 0;
-			continue;
-		}
-		m->pos += d->d_reclen;
-		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-			continue;
-		memccpy(name, d->d_name, '\0', MEDIA_NAME_MAX);
-		name[MEDIA_NAME_MAX] = '\0';
-		return KB_OK;
-	}
+	m->names.dir = m->folder;
+	return os_file_next(&m->names, name);
 }
 
 enum kb_err media_file(const struct media *m, const char *name, int *fd)
 {
-	KB_CLEANUP_FD int f = -1;
-	struct stat st;
-
-	if (m->raw) {
-		*fd = fcntl(m->dev, F_DUPFD_CLOEXEC, 0);
-		return *fd >= 0 ? KB_OK : err_errno(errno);
-	}
-	/* Before it is opened, which is all that some devices and pipes wait for; and again, for
-	 * what the file system says the second time. */
-	if (fstatat(m->folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_errno(errno);
-	if (!S_ISREG(st.st_mode))
-		return KB_EINVAL;
-	f = openat(m->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (f < 0)
-		return errno == ELOOP ? KB_EINVAL : err_errno(errno);
-	if (fstat(f, &st) < 0)
-		return err_errno(errno);
-	if (!S_ISREG(st.st_mode))
-		return KB_EINVAL;
-	*fd = util_take(&f);
-	return KB_OK;
+	return m->raw ? os_file_dup(m->dev, fd) : os_file_open(m->folder, name, fd);
 }
 
 bool media_is_bundle(const char *name)

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "lib/err.h"
+#include "lib/os_file.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #define MEDIA_FLAGS	      (MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC)
 /* Kernels before 5.10 do not know the last one, and pass over it. */
 #define MEDIA_FLAGS_STRANGERS (MEDIA_FLAGS | MS_NOSYMFOLLOW)
-#define MEDIA_NAME_MAX	      255
+#define MEDIA_NAME_MAX	      OS_FILE_NAME_MAX
 #define MEDIA_SUFFIX	      ".keel"
 
 struct media {
@@ -24,13 +24,8 @@ struct media {
 	int dev;    /* descriptor of the device or file; -1 when mounted */
 	int folder; /* descriptor of the folder */
 	bool mounted;
-	/* of media_next() */
-	size_t pos, len;
-	uint8_t entries[8192] __attribute__((aligned(8)));
+	struct os_file_names names; /* of media_next() */
 };
-
-/* Detaches this process's mounts from everybody else's: before anything is mounted. */
-enum kb_err media_private(void) KB_MUST_CHECK;
 
 /*
  * Opens a device (or a file that stands for one). If it is a stranger's, a bundle at its
@@ -45,12 +40,6 @@ enum kb_err media_open(struct media *m, const char *dev, bool stranger, const ch
 
 /* The first name of a path that is below a folder, which is taken off it. False: none is left. */
 bool media_part(const char **path, char name[MEDIA_NAME_MAX + 1]);
-
-/*
- * Opens the folder `name` of *dir, and closes *dir for it. No link is followed: who wrote to a file
- * system elsewhere does not lead us out of it. KB_ENOENT; KB_EINVAL: no folder, or a link.
- */
-enum kb_err media_enter(int *dir, const char *name) KB_MUST_CHECK;
 
 /* The next name in the folder, except "." and ".."; KB_ENOENT at the end. */
 enum kb_err media_next(struct media *m, char name[MEDIA_NAME_MAX + 1]) KB_MUST_CHECK;

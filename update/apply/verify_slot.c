@@ -5,15 +5,14 @@
 #include "lib/bytes.h"
 #include "lib/conf.h"
 #include "lib/log.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 #include "selector/store.h"
 #include "update/bundle/signed_floor.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define ANSWER_FD 3
 
@@ -136,7 +135,7 @@ static enum verify_slot_end send_answer(struct verify *v)
 			state_slot_letter(v->slot));
 		return VERIFY_SLOT_FAILED;
 	}
-	if (write(ANSWER_FD, &v->answer, sizeof(v->answer)) != (ssize_t)sizeof(v->answer))
+	if (os_file_write(ANSWER_FD, &v->answer, sizeof(v->answer)) != KB_OK)
 		return VERIFY_SLOT_FAILED;
 	return VERIFY_SLOT_OK;
 }

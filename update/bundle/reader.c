@@ -4,14 +4,13 @@
 #include "update/bundle/reader.h"
 
 #include "lib/bytes.h"
+#include "lib/os_file.h"
 #include "update/bundle/reader_io.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum kb_err reader_io_fail(struct reader *r, enum kb_err err, const char *fmt, ...)
 {
@@ -25,20 +24,9 @@ enum kb_err reader_io_fail(struct reader *r, enum kb_err err, const char *fmt, .
 
 enum kb_err reader_io_read(const struct reader *r, uint64_t off, void *buf, size_t len)
 {
-	uint8_t *p = buf;
+	size_t got;
 
-	while (len > 0) {
-		ssize_t n = pread(r->fd, p, len, (off_t)off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return KB_EIO;
-		p += n;
-		off += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return KB_OK;
+	return os_file_read(r->fd, off, buf, len, &got) == KB_OK && got == len ? KB_OK : KB_EIO;
 }
 
 static enum kb_err read_part(struct reader *r, const char *what, uint64_t off, void *buf,

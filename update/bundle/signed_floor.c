@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/bundle/signed_floor.h"
 
+#include "lib/os_file.h"
 #include "lib/util.h"
 
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 /* The reader wants a descriptor: that of a copy in memory, as long as a bundle may be. */
 enum kb_err signed_floor_open(struct reader *r, const void *blob, size_t len,
 			      const struct keyring *keys)
 {
-	KB_CLEANUP_FD int fd = memfd_create("manifest", MFD_CLOEXEC);
+	KB_CLEANUP_FD int fd = -1;
 
-	if (fd < 0 || write(fd, blob, len) != (ssize_t)len)
+	if (os_file_memory(blob, len, &fd) != KB_OK)
 		return KB_EIO;
 	return reader_open(r, fd, true, INT64_MAX, keys);
 }

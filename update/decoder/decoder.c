@@ -2,6 +2,7 @@
 #include "update/decoder/decoder.h"
 #include "update/wire/decoder_wire.h"
 #include "lib/log.h"
+#include "lib/os_clock.h"
 #include "lib/util.h"
 
 #include <errno.h>
@@ -76,23 +77,15 @@ static enum kb_err spawn_decoder(struct decoder *d, const char *helper, int shar
 	return KB_OK;
 }
 
-static uint64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /* Waits for one answer, whole; anything else is a broken protocol. */
 static enum kb_err await_answer(struct decoder *d, struct decoder_answer *a, unsigned timeout_ms)
 {
-	uint64_t end = clock_ms() + timeout_ms;
+	uint64_t end = os_clock_ms() + timeout_ms;
 	ssize_t n;
 
 	for (;;) {
 		struct pollfd p = { .fd = d->sock, .events = POLLIN };
-		uint64_t now = clock_ms();
+		uint64_t now = os_clock_ms();
 		int rc = poll(&p, 1, now < end ? (int)(end - now) : 0);
 
 		if (rc > 0)

@@ -2,19 +2,12 @@
 /* What every part of an install does: notes its failure, and reports its progress. */
 #include "update/install/install_job.h"
 
+#include "lib/os_clock.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 #define REPORT_MS 100u
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 enum kb_err install_job_fail(struct install_job *j, enum install_blame blame, enum kb_err err,
 			     const char *fmt, ...)
@@ -60,7 +53,7 @@ enum kb_err install_job_readback_failed(struct install_job *j)
 
 static void report_progress(struct install_job *j, bool now)
 {
-	uint64_t ms = now_ms();
+	uint64_t ms = os_clock_ms();
 
 	if (j->in->progress == NULL || (!now && ms - j->reported_ms < REPORT_MS))
 		return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/install/install_readback.h"
 #include "lib/bytes.h"
+#include "lib/os_clock.h"
 
 #include <errno.h>
 #include <string.h>
@@ -147,15 +148,12 @@ enum kb_err install_readback_begin(struct install_readback *rb, bool threaded)
 
 static void wait_changed(struct install_readback *rb, unsigned timeout_ms)
 {
-	struct timespec ts;
+	uint64_t end = os_clock_ms() + timeout_ms;
+	const struct timespec ts = {
+		.tv_sec = (time_t)(end / 1000),
+		.tv_nsec = (long)(end % 1000) * 1000000,
+	};
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec += timeout_ms / 1000;
-	ts.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000;
-	}
 	pthread_cond_timedwait(&rb->changed, &rb->lock, &ts);
 }
 

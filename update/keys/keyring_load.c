@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Folders of key files, and the keys as OpenSSL wants them. */
 #include "lib/log.h"
+#include "lib/os.h"
 #include "lib/util.h"
 #include "update/crypto/digest.h"
 #include "update/keys/keyring.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -15,8 +13,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static void *pkey_p256(const uint8_t *point, size_t len)
 {
@@ -123,21 +119,13 @@ static enum kb_err retire_spki(struct keyring *k, const uint8_t *spki, size_t le
 	return KB_OK;
 }
 
-static enum kb_err read_text(const char *path, char text[KEYRING_PEM_MAX + 1])
+static enum kb_err read_text(const char *path, char text[KEYRING_PEM_MAX + 2])
 {
-	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	ssize_t n;
+	size_t n;
 
-	if (fd < 0)
-		return err_errno(errno);
-	do {
-		n = read(fd, text, KEYRING_PEM_MAX + 1);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_errno(errno);
-	if (n > (ssize_t)KEYRING_PEM_MAX || memchr(text, '\0', (size_t)n) != NULL)
+	TRY(os_read_file(path, text, KEYRING_PEM_MAX + 2, &n));
+	if (n > KEYRING_PEM_MAX || memchr(text, '\0', n) != NULL)
 		return KB_EFORMAT; /* behind a NUL nobody would look for another key */
-	text[n] = '\0';
 	return KB_OK;
 }
 
@@ -155,7 +143,7 @@ typedef enum kb_err (*add_fn)(struct keyring *k, const uint8_t *spki, size_t len
 
 static enum kb_err add_file(struct keyring *k, const char *path, add_fn add)
 {
-	char text[KEYRING_PEM_MAX + 1], name[64];
+	char text[KEYRING_PEM_MAX + 2], name[64];
 	uint8_t spki[KEYRING_SPKI_MAX];
 	size_t len;
 
@@ -175,6 +163,7 @@ enum kb_err keyring_add(struct keyring *k, const char *path)
 #define FILE_NAME 256u /* no file system has longer ones */
 
 struct file_list {
+	bool all; /* else what is named as a key */
 	unsigned n;
 	char name[KEYRING_FILES_MAX][FILE_NAME];
 };
@@ -193,32 +182,11 @@ static enum kb_err list_insert(struct file_list *l, const char *name)
 	return KB_OK;
 }
 
-/* Trusted is only what is named as a key; retired is all that lies there, however it is named: to
- * pass one over would be to trust it on. */
-static bool is_entry(const char *name, add_fn add)
+static enum kb_err list_entry(void *ctx, const char *name)
 {
-	if (add == retire_spki)
-		return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-	return keyring_pem_is_name(name);
-}
+	struct file_list *l = ctx;
 
-static enum kb_err list_folder(struct file_list *l, const char *dir, add_fn add)
-{
-	DIR *d = opendir(dir);
-	const struct dirent *de;
-	enum kb_err err = KB_OK;
-
-	l->n = 0;
-	if (d == NULL)
-		return err_errno(errno);
-	while (err == KB_OK && (errno = 0, de = readdir(d)) != NULL) {
-		if (is_entry(de->d_name, add))
-			err = list_insert(l, de->d_name);
-	}
-	if (err == KB_OK)
-		err = err_errno(errno);
-	closedir(d);
-	return err;
+	return l->all || keyring_pem_is_name(name) ? list_insert(l, name) : KB_OK;
 }
 
 /* A key that could be read another time: without it, what it signed would not be signed. */
@@ -254,7 +222,11 @@ static enum kb_err add_folder(struct keyring *k, const char *dir, add_fn add)
 {
 	struct file_list list;
 
-	TRY(list_folder(&list, dir, add));
+	/* Trusted is only what is named as a key. Retired is all that lies there, however it is
+	 * named: who skipped one would trust it on. */
+	list.all = add == retire_spki;
+	list.n = 0;
+	TRY(os_each(dir, list_entry, &list));
 	for (unsigned i = 0; i < list.n; i++)
 		TRY(add_entry(k, dir, list.name[i], add));
 	return KB_OK;
@@ -263,9 +235,8 @@ static enum kb_err add_folder(struct keyring *k, const char *dir, add_fn add)
 /* Before the others, so that none of them is trusted that is among these too. */
 static enum kb_err load_retired(struct keyring *k, const char *dir)
 {
-	char path[4096];
+	char path[4096], target[2];
 	enum kb_err err;
-	struct stat st;
 
 	if (snprintf(path, sizeof(path), "%s/" KEYRING_RETIRED_DIR, dir) >= (int)sizeof(path))
 		return KB_EINVAL;
@@ -273,7 +244,7 @@ static enum kb_err load_retired(struct keyring *k, const char *dir)
 	if (err != KB_ENOENT)
 		return err;
 	/* Something of that name that is no folder was meant to be one. */
-	return lstat(path, &st) == 0 ? KB_EFORMAT : KB_OK;
+	return os_readlink(path, target, sizeof(target)) == KB_ENOENT ? KB_OK : KB_EFORMAT;
 }
 
 enum kb_err keyring_load(struct keyring *k, const char *dir)

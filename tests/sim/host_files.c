@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/host_files.h"
+
+#include "lib/util.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---------------------------------------------------------------- the real end */
+
+#define EACH_CALL(X) \
+	X(folder)    \
+	X(enter)     \
+	X(mkdir)     \
+	X(reopen)    \
+	X(next)      \
+	X(rename)    \
+	X(unlink)    \
+	X(replace)   \
+	X(look)      \
+	X(open)      \
+	X(open_path) \
+	X(device)    \
+	X(create)    \
+	X(private)   \
+	X(dup)       \
+	X(memory)    \
+	X(kind)      \
+	X(size)      \
+	X(is)        \
+	X(read)      \
+	X(write)     \
+	X(reserve)   \
+	X(sync)
+
+/* lib/os_file.o once more, with other names: see the Makefile. */
+#define DECLARE(call) __typeof__(os_file_##call) real_os_file_##call;
+EACH_CALL(DECLARE)
+DECLARE(forget)
+DECLARE(sequential)
+
+/* ---------------------------------------------------------------- what a simulation says */
+
+static const struct host_files nothing, *host = &nothing;
+
+void host_files_use(const struct host_files *h)
+{
+	host = h != NULL ? h : &nothing;
+}
+
+const char *host_files_name(enum host_files_op op)
+{
+#define NAME(call) "file_" #call,
+	static const char *const names[HOST_FILES_OPS] = { EACH_CALL(NAME) };
+
+	return names[op];
+}
+
+void host_files_path(int fd, char path[HOST_FILES_PATH])
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, HOST_FILES_PATH - 1);
+	path[n < 0 ? 0 : n] = '\0';
+}
+
+static void put_path(char out[HOST_FILES_PATH], const char *path)
+{
+	const char *there = host->place != NULL ? host->place(path) : NULL;
+
+	snprintf(out, HOST_FILES_PATH, "%s", there != NULL ? there : path);
+}
+
+static void put_name(char out[HOST_FILES_PATH], int dir, const char *name)
+{
+	size_t len;
+
+	host_files_path(dir, out);
+	len = strlen(out);
+	snprintf(out + len, HOST_FILES_PATH - len, "/%s", name);
+}
+
+static enum kb_err begin(struct host_files_call *c)
+{
+	int errnum = host->before != NULL ? host->before(c) : 0;
+
+	if (errnum != 0)
+		errno = errnum;
+	return err_errno(errnum);
+}
+
+static enum kb_err end(struct host_files_call *c, enum kb_err err)
+{
+	int was = err == KB_OK ? 0 : errno, now = was;
+
+	if (host->after != NULL)
+		now = host->after(c, was);
+	errno = now;
+	return now == was ? err : err_errno(now);
+}
+
+/* A call that gives a descriptor. */
+static enum kb_err end_open(struct host_files_call *c, enum kb_err err, int *fd)
+{
+	if (err == KB_OK)
+		c->fd = *fd;
+	err = end(c, err);
+	if (err != KB_OK)
+		util_close(fd);
+	return err;
+}
+
+/* ---------------------------------------------------------------- folders */
+
+enum kb_err os_file_folder(const char *path, int *dir)
+{
+	struct host_files_call c = { .op = HOST_FILES_FOLDER, .fd = -1 };
+
+	*dir = -1;
+	put_path(c.path, path);
+	TRY(begin(&c));
+	return end_open(&c, real_os_file_folder(c.path, dir), dir);
+}
+
+enum kb_err os_file_enter(int *dir, const char *name)
+{
+	struct host_files_call c = { .op = HOST_FILES_ENTER, .fd = *dir };
+
+	put_name(c.path, *dir, name);
+	TRY(begin(&c));
+	return end(&c, real_os_file_enter(dir, name));
+}
+
+enum kb_err os_file_mkdir(int dir, const char *name, unsigned mode)
+{
+	struct host_files_call c = { .op = HOST_FILES_MKDIR, .fd = dir };
+
+	put_name(c.path, dir, name);
+	TRY(begin(&c));
+	return end(&c, real_os_file_mkdir(dir, name, mode));
+}
+
+enum kb_err os_file_reopen(int dir, int *again)
+{
+	struct host_files_call c = { .op = HOST_FILES_REOPEN, .fd = dir };
+
+	*again = -1;
+	TRY(begin(&c));
+	return end_open(&c, real_os_file_reopen(dir, again), again);
+}
+
+enum kb_err os_file_next(struct os_file_names *n, char name[OS_FILE_NAME_MAX + 1])
+{
+	struct host_files_call c = { .op = HOST_FILES_NEXT, .fd = n->dir };
+	enum kb_err err;
+
+	TRY(begin(&c));
+	err = real_os_file_next(n, name);
+	return err == KB_ENOENT ? err : end(&c, err); /* which is no error, and has no errno */
+}
+
+enum kb_err os_file_rename(int dir, const char *from, const char *to)
+{
+	struct host_files_call c = { .op = HOST_FILES_RENAME, .fd = dir };
+
+	put_name(c.path, dir, from);
+	put_name(c.to, dir, to);
+	TRY(begin(&c));
+	return end(&c, real_os_file_rename(dir, from, to));
+}
+
+enum kb_err os_file_unlink(int dir, const char *name)
+{
+	struct host_files_call c = { .op = HOST_FILES_UNLINK, .fd = dir };
+
+	put_name(c.path, dir, name);
+	TRY(begin(&c));
+	return end(&c, c.left_out ? KB_OK : real_os_file_unlink(dir, name));
+}
+
+enum kb_err os_file_replace(const char *from, const char *to)
+{
+	struct host_files_call c = { .op = HOST_FILES_REPLACE, .fd = -1 };
+
+	put_path(c.path, from);
+	put_path(c.to, to);
+	TRY(begin(&c));
+	return end(&c, real_os_file_replace(c.path, c.to));
+}
+
+enum kb_err os_file_look(const char *path, struct os_file_at *at)
+{
+	struct host_files_call c = { .op = HOST_FILES_LOOK, .fd = -1 };
+
+	put_path(c.path, path);
+	TRY(begin(&c));
+	return end(&c, real_os_file_look(c.path, at));
+}
+
+/* ---------------------------------------------------------------- opening files */
+
+enum kb_err os_file_open(int dir, const char *name, int *fd)
+{
+	struct host_files_call c = { .op = HOST_FILES_OPEN, .fd = dir };
+
+	*fd = -1;
+	put_name(c.path, dir, name);
+	TRY(begin(&c));
+	return end_open(&c, real_os_file_open(dir, name, fd), fd);
+}
+
+enum kb_err os_file_open_path(const char *path, int *fd)
+{
+	struct host_files_call c = { .op = HOST_FILES_OPEN_PATH, .fd = -1 };
+
+	*fd = -1;
+	put_path(c.path, path);
+	TRY(begin(&c));
+	return end_open(&c, real_os_file_open_path(c.path, fd), fd);
+}
+
+enum kb_err os_file_device(const char *path, int *fd)
+{
+	struct host_files_call c = { .op = HOST_FILES_DEVICE, .fd = -1 };
+	enum kb_err err;
+
+	*fd = -1;
+	put_path(c.path, path);
+	err = begin(&c);
+	if (err != KB_OK)
+		return err == KB_ENOENT ? KB_ENODEV : err;
+	return end_open(&c, real_os_file_device(c.path, fd), fd);
+}
+
+enum kb_err os_file_create(int dir, const char *name, int *fd)
+{
+	struct host_files_call c = { .op = HOST_FILES_CREATE, .fd = dir };
+
+	*fd = -1;
+	put_name(c.path, dir, name);
+	TRY(begin(&c));
+	return end_open(&c, real_os_file_create(dir, name, fd), fd);
+}
+
+enum kb_err os_file_private(int dir, const char *name, int *fd)
+{
+	struct host_files_call c = { .op = HOST_FILES_PRIVATE, .fd = dir };
+
+	*fd = -1;
+	put_name(c.path, dir, name);
+	TRY(begin(&c));
+	return end_open(&c, real_os_file_private(dir, name, fd), fd);
+}
+
+enum kb_err os_file_dup(int fd, int *other)
+{
+	struct host_files_call c = { .op = HOST_FILES_DUP, .fd = fd };
+
+	*other = -1;
+	TRY(begin(&c));
+	return end_open(&c, real_os_file_dup(fd, other), other);
+}
+
+enum kb_err os_file_memory(const void *buf, size_t len, int *fd)
+{
+	struct host_files_call c = { .op = HOST_FILES_MEMORY, .fd = -1 };
+
+	*fd = -1;
+	TRY(begin(&c));
+	return end_open(&c, real_os_file_memory(buf, len, fd), fd);
+}
+
+/* ---------------------------------------------------------------- open files */
+
+enum os_file_kind os_file_kind(int fd)
+{
+	struct host_files_call c = { .op = HOST_FILES_KIND, .fd = fd };
+
+	return begin(&c) == KB_OK ? real_os_file_kind(fd) : OS_FILE_CLOSED;
+}
+
+enum kb_err os_file_size(int fd, uint64_t *bytes)
+{
+	struct host_files_call c = { .op = HOST_FILES_SIZE, .fd = fd };
+
+	TRY(begin(&c));
+	return end(&c, real_os_file_size(fd, bytes));
+}
+
+bool os_file_is(int fd, int dir, const char *name)
+{
+	struct host_files_call c = { .op = HOST_FILES_IS, .fd = fd };
+
+	put_name(c.path, dir, name);
+	return begin(&c) == KB_OK && real_os_file_is(fd, dir, name);
+}
+
+enum kb_err os_file_read(int fd, uint64_t off, void *buf, size_t len, size_t *got)
+{
+	*got = 0;
+	while (*got < len) {
+		struct host_files_call c = { .op = HOST_FILES_READ,
+					     .fd = fd,
+					     .off = off + *got,
+					     .into = (uint8_t *)buf + *got,
+					     .len = len - *got };
+		enum kb_err err = KB_OK;
+
+		TRY(begin(&c));
+		if (!c.left_out)
+			err = real_os_file_read(fd, c.off, c.into, c.len, &c.got);
+		TRY(end(&c, err));
+		*got += c.got;
+		if (c.got < c.len)
+			break;
+	}
+	return KB_OK;
+}
+
+enum kb_err os_file_write(int fd, const void *buf, size_t len)
+{
+	const uint8_t *p = buf;
+
+	while (len > 0) {
+		struct host_files_call c = {
+			.op = HOST_FILES_WRITE, .fd = fd, .from = p, .len = len
+		};
+
+		TRY(begin(&c));
+		TRY(end(&c, real_os_file_write(fd, c.from, c.len)));
+		p += c.len;
+		len -= c.len;
+	}
+	return KB_OK;
+}
+
+enum kb_err os_file_reserve(int fd, uint64_t len)
+{
+	struct host_files_call c = { .op = HOST_FILES_RESERVE, .fd = fd, .len = (size_t)len };
+
+	TRY(begin(&c));
+	return end(&c, real_os_file_reserve(fd, len));
+}
+
+enum kb_err os_file_sync(int fd)
+{
+	struct host_files_call c = { .op = HOST_FILES_SYNC, .fd = fd };
+
+	TRY(begin(&c));
+	return end(&c, c.left_out ? KB_OK : real_os_file_sync(fd));
+}
+
+/* Advice: nothing comes of it when it fails. */
+void os_file_forget(int fd)
+{
+	real_os_file_forget(fd);
+}
+
+void os_file_sequential(int fd)
+{
+	real_os_file_sequential(fd);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files on media, as the kernel has them: what is followed, what is made, what reaches the disk. */
+#include "lib/os_file.h"
+#include "lib/util.h"
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static char path[] = "/tmp/keelboot-files-XXXXXX";
+static int dir = -1, synced = -1;
+
+int fsync(int fd)
+{
+	synced = fd;
+	return (int)syscall(SYS_fsync, fd);
+}
+
+static void make_file(const char *name, const char *text)
+{
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static unsigned mode_of(const char *name)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW), 0);
+	return st.st_mode & 07777;
+}
+
+static int make_dir(void **ctx)
+{
+	(void)ctx;
+	umask(022);
+	if (mkdtemp(path) == NULL)
+		return -1;
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	make_file("file", "0123456789");
+	return symlinkat("file", dir, "link") | mkdirat(dir, "folder", 0755) |
+	       mkfifoat(dir, "pipe", 0600);
+}
+
+static int remove_dir(void **ctx)
+{
+	static const char *const names[] = { "file", "link", "pipe", ".lock", "new", "newer" };
+
+	(void)ctx;
+	for (unsigned i = 0; i < KB_ARRAY_LEN(names); i++)
+		unlinkat(dir, names[i], 0);
+	unlinkat(dir, "folder", AT_REMOVEDIR);
+	close(dir);
+	return rmdir(path);
+}
+
+TEST(opens_regular_files_only)
+{
+	int fd = -1;
+
+	OK(os_file_open(dir, "file", &fd));
+	util_close(&fd);
+	FAILS(os_file_open(dir, "link", &fd), KB_EINVAL);
+	FAILS(os_file_open(dir, "folder", &fd), KB_EINVAL);
+	FAILS(os_file_open(dir, "pipe", &fd), KB_EINVAL);
+	FAILS(os_file_open(dir, "none", &fd), KB_ENOENT);
+	assert_int_equal(fd, -1);
+}
+
+TEST(a_path_may_be_a_link_but_only_to_a_file)
+{
+	char at[64];
+	int fd = -1;
+
+	snprintf(at, sizeof(at), "%s/link", path);
+	OK(os_file_open_path(at, &fd));
+	util_close(&fd);
+	FAILS(os_file_open_path(path, &fd), KB_EINVAL);
+	snprintf(at, sizeof(at), "%s/none", path);
+	FAILS(os_file_open_path(at, &fd), KB_ENOENT);
+	assert_int_equal(errno, ENOENT);
+	FAILS(os_file_device(at, &fd), KB_ENODEV);
+}
+
+TEST(a_new_file_takes_nobodys_place)
+{
+	int fd = -1;
+
+	FAILS(os_file_create(dir, "file", &fd), KB_EIO);
+	assert_int_equal(errno, EEXIST);
+	FAILS(os_file_create(dir, "link", &fd), KB_EIO);
+	OK(os_file_create(dir, "new", &fd));
+	util_close(&fd);
+	assert_int_equal(mode_of("new"), 0644);
+	OK(os_file_rename(dir, "new", "newer"));
+	OK(os_file_unlink(dir, "newer"));
+	FAILS(os_file_unlink(dir, "newer"), KB_ENOENT);
+}
+
+TEST(a_lock_is_its_owners)
+{
+	int fd = -1, again = -1;
+
+	OK(os_file_private(dir, ".lock", &fd));
+	OK(os_file_private(dir, ".lock", &again));
+	assert_true(os_file_is(again, dir, ".lock"));
+	assert_false(os_file_is(again, dir, "file"));
+	assert_false(os_file_is(-1, dir, "file"));
+	assert_int_equal(mode_of(".lock"), 0600);
+	util_close(&fd);
+	util_close(&again);
+	FAILS(os_file_private(dir, "link", &fd), KB_EIO);
+}
+
+TEST(reads_to_the_end_and_says_so)
+{
+	char buf[16];
+	uint64_t size;
+	size_t got;
+	int fd = -1;
+
+	OK(os_file_open(dir, "file", &fd));
+	OK(os_file_size(fd, &size));
+	assert_int_equal(size, 10);
+	OK(os_file_read(fd, 2, buf, 3, &got));
+	assert_int_equal(got, 3);
+	assert_memory_equal(buf, "234", 3);
+	OK(os_file_read(fd, 8, buf, sizeof(buf), &got));
+	assert_int_equal(got, 2);
+	util_close(&fd);
+	FAILS(os_file_read(fd, 0, buf, 1, &got), KB_EIO);
+	FAILS(os_file_size(dir, &size), KB_EINVAL);
+}
+
+TEST(what_is_in_memory_reads_as_a_file)
+{
+	char buf[8];
+	size_t got;
+	int fd = -1, other = -1;
+
+	OK(os_file_memory("abcd", 4, &fd));
+	OK(os_file_dup(fd, &other));
+	util_close(&fd);
+	OK(os_file_read(other, 1, buf, sizeof(buf), &got));
+	assert_int_equal(got, 3);
+	assert_memory_equal(buf, "bcd", 3);
+	util_close(&other);
+}
+
+TEST(a_sync_reaches_the_kernel)
+{
+	OK(os_file_sync(dir));
+	assert_int_equal(synced, dir);
+}
+
+TEST(a_reservation_leaves_the_size)
+{
+	uint64_t size;
+	int fd = -1;
+
+	OK(os_file_create(dir, "new", &fd));
+	OK(os_file_reserve(fd, 8192));
+	OK(os_file_size(fd, &size));
+	assert_int_equal(size, 0);
+	FAILS(os_file_reserve(fd, UINT64_MAX / 2), KB_ENOSPC);
+	util_close(&fd);
+	OK(os_file_unlink(dir, "new"));
+}
+
+TEST(a_folder_is_entered_and_no_link)
+{
+	int at = -1;
+
+	OK(os_file_folder(path, &at));
+	FAILS(os_file_enter(&at, "link"), KB_EINVAL);
+	OK(os_file_mkdir(at, "folder", 0755));
+	OK(os_file_enter(&at, "folder"));
+	FAILS(os_file_enter(&at, "none"), KB_ENOENT);
+	util_close(&at);
+}
+
+TEST(each_list_has_a_place_of_its_own)
+{
+	struct os_file_names all = { .dir = -1 }, own = { .dir = dir };
+	char name[OS_FILE_NAME_MAX + 1];
+	unsigned n = 0, m = 0;
+
+	OK(os_file_reopen(dir, &all.dir));
+	while (os_file_next(&all, name) == KB_OK)
+		n++;
+	while (os_file_next(&own, name) == KB_OK)
+		m++;
+	assert_int_equal(n, 5); /* file, link, folder, pipe, .lock */
+	assert_int_equal(m, n);
+	util_close(&all.dir);
+}
+
+int main(void)
+{
+	return TEST_RUN("os_file", .first = make_dir, .last = remove_dir);
+}
