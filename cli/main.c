@@ -16,8 +16,10 @@ struct verb {
 	const char *name;
 	int (*run)(struct args *a, struct device_options *o);
 	int (*main)(int argc,
-		    char **argv); /* a verb with verbs of its own, which reads all itself */
-	const char *what;	  /* in the list of verbs */
+		    /* a verb with verbs of its own, which reads all itself */
+		    char **argv);
+	/* in the list of verbs */
+	const char *what;
 	const char *usage;
 };
 

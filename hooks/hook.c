@@ -19,7 +19,8 @@
 struct output {
 	const char *name;
 	char line[LINE_LEN];
-	char last[LINE_LEN]; /* the line before */
+	/* the line before */
+	char last[LINE_LEN];
 	size_t len;
 	unsigned lines;
 };

@@ -22,14 +22,19 @@
 #define BOOT_DESPITE_MAX 3 /* its manifest, a check before the mount, one after it */
 
 struct boot {
-	char *const *argv; /* as the kernel gave them to us */
+	/* as the kernel gave them to us */
+	char *const *argv;
 	char *const *envp;
-	char cmdline[CMDLINE_MAX + 1]; /* as the kernel has it */
+	/* as the kernel has it */
+	char cmdline[CMDLINE_MAX + 1];
 	struct cmdline cmd;
 	struct conf conf;
-	unsigned sources;	    /* that may be looked at: bits of enum cmdline_source */
-	struct root root;	    /* how a root is mounted */
-	struct keyring_survey keys; /* of this image */
+	/* that may be looked at: bits of enum cmdline_source */
+	unsigned sources;
+	/* how a root is mounted */
+	struct root root;
+	/* of this image */
+	struct keyring_survey keys;
 	struct wdt wdt;
 	struct probe probe;
 	struct devices dev;
@@ -39,8 +44,10 @@ struct boot {
 	struct rescue rescue;
 	struct guard guard;
 	struct shell shell;
-	struct verify_answer manifest; /* of the candidate; see verify.h */
-	struct passed passed;	       /* the slots that stood before the one that boots */
+	/* of the candidate; see verify.h */
+	struct verify_answer manifest;
+	/* the slots that stood before the one that boots */
+	struct passed passed;
 	/* A check, or its manifest, kept a slot from booting that might run. */
 	bool some_rejected;
 	/* This kernel has no file system, dm-verity or hash for a slot. */

@@ -20,11 +20,16 @@
 
 struct evidence {
 	struct reset_evidence ev;
-	uint64_t ps;	   /* of all panics in pstore together; 0: there are none */
-	size_t kept;	   /* bytes of the copies */
-	bool cookie_there; /* there is a memory for it */
-	bool cookie_found; /* and it held one */
-	unsigned nrecords; /* of crashes, survived ones too, and shutdowns */
+	/* of all panics in pstore together; 0: there are none */
+	uint64_t ps;
+	/* bytes of the copies */
+	size_t kept;
+	/* there is a memory for it */
+	bool cookie_there;
+	/* and it held one */
+	bool cookie_found;
+	/* of crashes, survived ones too, and shutdowns */
+	unsigned nrecords;
 	char record[EVIDENCE_RECORDS_MAX][64];
 };
 

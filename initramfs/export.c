@@ -10,7 +10,8 @@
 
 struct text {
 	size_t len;
-	char buf[12288]; /* boot.json with all that can be wrong; who reads it takes 16384 */
+	/* boot.json with all that can be wrong; who reads it takes 16384 */
+	char buf[12288];
 };
 
 static void put(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -13,13 +13,19 @@ struct boot;
 
 /* Of one boot; zeroed at its start. */
 struct guard {
-	pid_t pid;	     /* 0: there is none */
-	bool failed;	     /* there ought to be one */
-	const char *mode;    /* "trial", "keeper" or "release": what it does after the verdict;
-				"stable": only waits until the slot has proved itself */
-	uint32_t deadline_s; /* 0: not held to one */
-	uint32_t stable_s;   /* after which it notes that the slot has proved itself; 0: never */
-	uint64_t due_ms;     /* os_now_ms() at which the deadline passes */
+	/* 0: there is none */
+	pid_t pid;
+	/* there ought to be one */
+	bool failed;
+	/* "trial", "keeper" or "release": what it does after the verdict; "stable": only waits
+	 * until the slot has proved itself */
+	const char *mode;
+	/* 0: not held to one */
+	uint32_t deadline_s;
+	/* after which it notes that the slot has proved itself; 0: never */
+	uint32_t stable_s;
+	/* os_now_ms() at which the deadline passes */
+	uint64_t due_ms;
 };
 
 /*

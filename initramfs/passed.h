@@ -13,12 +13,15 @@
 struct boot;
 
 struct passed {
-	unsigned n; /* 0: none was passed over */
+	/* 0: none was passed over */
+	unsigned n;
 	struct passed_slot {
 		int slot;
 		char reason[STATE_STR_MAX + 1];
-	} over[STATE_SLOTS_MAX]; /* the preferred one first, others in the order of failing */
-	char outlook[WHY_OUTLOOK_MAX + 1]; /* of the preferred one */
+		/* the preferred one first, others in the order of failing */
+	} over[STATE_SLOTS_MAX];
+	/* of the preferred one */
+	char outlook[WHY_OUTLOOK_MAX + 1];
 };
 
 /* A candidate failed. Whoever calls it has said so on the console. */

@@ -10,9 +10,12 @@
 #define STEP_MS 100
 
 struct found {
-	const struct prober_part *part; /* what root= names; NULL: nothing does */
-	const struct probe_disk *disk;	/* where it is */
-	bool on_usb;			/* it is there too, or only there */
+	/* what root= names; NULL: nothing does */
+	const struct prober_part *part;
+	/* where it is */
+	const struct probe_disk *disk;
+	/* it is there too, or only there */
+	bool on_usb;
 };
 
 /* On a disk that may be the device's: a stick with the same label is not, and a card is only where

@@ -22,12 +22,16 @@ enum progress_phase {
 };
 
 struct progress {
-	unsigned candidate; /* number of the bundle, up to APPLY_CANDIDATES_MAX */
+	/* number of the bundle, up to APPLY_CANDIDATES_MAX */
+	unsigned candidate;
 	enum progress_phase phase;
-	uint64_t done, total; /* of this phase: bytes, or looks */
-	size_t len;	      /* of the line that is not complete yet */
+	/* of this phase: bytes, or looks */
+	uint64_t done, total;
+	/* of the line that is not complete yet */
+	size_t len;
 	char line[PROGRESS_LINE_MAX];
-	bool garbage; /* the line is too long; skipped up to its end */
+	/* the line is too long; skipped up to its end */
+	bool garbage;
 };
 
 /* Takes len bytes from the pipe. True if they showed that work was done since the last call. */

@@ -18,16 +18,23 @@ enum record_health {
 
 struct record {
 	struct bdev_file file;
-	const char *dev; /* its path, for messages; the caller's */
+	/* its path, for messages; the caller's */
+	const char *dev;
 	struct store store;
-	struct state s;	   /* as this boot sees it: settled, charged */
-	struct state disk; /* as it was last known to be durable */
-	bool unsure;	   /* a save failed: there is `disk`, or what was being saved */
+	/* as this boot sees it: settled, charged */
+	struct state s;
+	/* as it was last known to be durable */
+	struct state disk;
+	/* a save failed: there is `disk`, or what was being saved */
+	bool unsure;
 	enum record_health health;
 	enum reset_cause cause;
-	uint64_t loaded;    /* sequence of the record that this boot began with; 0: of none */
-	int turned_bad;	    /* when it was settled: the preferred slot, or STATE_NONE */
-	choose_mask untold; /* slots that it made bad; in the history once that is durable */
+	/* sequence of the record that this boot began with; 0: of none */
+	uint64_t loaded;
+	/* when it was settled: the preferred slot, or STATE_NONE */
+	int turned_bad;
+	/* slots that it made bad; in the history once that is durable */
+	choose_mask untold;
 };
 
 /*

@@ -16,9 +16,12 @@ struct boot;
 /* Of one boot; zeroed at its start. */
 struct rescue {
 	bool begun;
-	bool gone;	  /* the device's disk was not there when looked last */
-	uint64_t end_ms;  /* os_now_ms() at which the device restarts */
-	unsigned round_s; /* length of the round under way */
+	/* the device's disk was not there when looked last */
+	bool gone;
+	/* os_now_ms() at which the device restarts */
+	uint64_t end_ms;
+	/* length of the round under way */
+	unsigned round_s;
 };
 
 /*

@@ -9,13 +9,19 @@
 #define ROOT_DIR "/sysroot"
 
 struct root {
-	const char *init[3]; /* the first that can be started is */
-	const char *fstype;  /* "": as the prober says */
-	const char *options; /* of the mount; "": none */
-	bool protect;	     /* slots are write-protected before they are mounted */
+	/* the first that can be started is */
+	const char *init[3];
+	/* "": as the prober says */
+	const char *fstype;
+	/* of the mount; "": none */
+	const char *options;
+	/* slots are write-protected before they are mounted */
+	bool protect;
 	unsigned hook_timeout_s;
-	const struct hook_env *env; /* of the post-mount hooks; NULL: none are run */
-	bool writable;		    /* only for a root that is no slot: keelboot.enable=0 rw */
+	/* of the post-mount hooks; NULL: none are run */
+	const struct hook_env *env;
+	/* only for a root that is no slot: keelboot.enable=0 rw */
+	bool writable;
 };
 
 /* What command line and system.conf say, the former first; both have to stay. PURE. */

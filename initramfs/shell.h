@@ -19,9 +19,12 @@ struct boot;
 
 /* Of one boot; zeroed at its start. */
 struct shell {
-	bool packed; /* the initramfs has one */
-	bool opened; /* in this boot */
-	pid_t pid;   /* 0: it does not run */
+	/* the initramfs has one */
+	bool packed;
+	/* in this boot */
+	bool opened;
+	/* 0: it does not run */
+	pid_t pid;
 	uint64_t end_ms;
 };
 

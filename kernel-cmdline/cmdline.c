@@ -7,7 +7,8 @@
 
 struct word {
 	char *name;
-	char *value; /* NULL: no '=' */
+	/* NULL: no '=' */
+	char *value;
 };
 
 /* The kernel's isspace(): Latin-1, so the no-break space counts. */

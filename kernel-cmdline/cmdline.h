@@ -35,24 +35,33 @@ enum cmdline_log {
 
 struct cmdline {
 	/* keelboot.* */
-	bool enable;	    /* keelboot.enable=0 boots root= untouched */
-	int slot;	    /* keelboot.slot=a: 0..7 for this boot only, uncounted; -1 */
-	unsigned sources;   /* keelboot.sources= */
-	uint32_t timeout_s; /* keelboot.timeout=; 0: as system.conf says */
+	/* keelboot.enable=0 boots root= untouched */
+	bool enable;
+	/* keelboot.slot=a: 0..7 for this boot only, uncounted; -1 */
+	int slot;
+	/* keelboot.sources= */
+	unsigned sources;
+	/* keelboot.timeout=; 0: as system.conf says */
+	uint32_t timeout_s;
 	/* keelboot.watchdog=DEVICE|off or DEVICE,SECONDS; "" and 0: as system.conf says */
 	char watchdog[CMDLINE_PATH_MAX + 1];
 	uint32_t watchdog_timeout_s;
-	enum cmdline_log log; /* keelboot.log= */
+	/* keelboot.log= */
+	enum cmdline_log log;
 	bool has_log;
-	bool shell; /* keelboot.shell=: only an initramfs for debugging has one */
+	/* keelboot.shell=: only an initramfs for debugging has one */
+	bool shell;
 	/* the kernel's own */
 	char root[CMDLINE_TEXT_MAX + 1];
 	char rootfstype[CMDLINE_TEXT_MAX + 1];
 	char rootflags[CMDLINE_TEXT_MAX + 1];
 	bool rootwait;
-	bool rw;			 /* rw was the last of ro and rw */
-	char init[CMDLINE_TEXT_MAX + 1]; /* init=; "" : default */
-	int panic;			 /* panic= seconds; 0 when absent */
+	/* rw was the last of ro and rw */
+	bool rw;
+	/* init=; "" : default */
+	char init[CMDLINE_TEXT_MAX + 1];
+	/* panic= seconds; 0 when absent */
+	int panic;
 	bool has_panic;
 
 	unsigned nwarnings;
@@ -61,9 +70,12 @@ struct cmdline {
 
 struct cmdline_key {
 	const char *name;
-	const char *values;  /* what is accepted, as keys.md has it; "" for a bare word */
-	const char *def;     /* "" when there is none */
-	const char *meaning; /* one sentence */
+	/* what is accepted, as keys.md has it; "" for a bare word */
+	const char *values;
+	/* "" when there is none */
+	const char *def;
+	/* one sentence */
+	const char *meaning;
 	/* Stores value, NULL when there was no '=', or, when it is bad, the default. False: it was
 	 * bad. */
 	bool (*set)(struct cmdline *c, const char *value);

@@ -43,8 +43,10 @@ struct bdev_ops {
 
 struct bdev {
 	const struct bdev_ops *ops;
-	uint64_t size;	 /* bytes */
-	uint32_t sector; /* bytes that are written as one, at best: 512 or 4096 */
+	/* bytes */
+	uint64_t size;
+	/* bytes that are written as one, at best: 512 or 4096 */
+	uint32_t sector;
 };
 
 /* These check the range (KB_EINVAL beyond the end or off BDEV_ALIGN) and call the device. */
@@ -63,11 +65,16 @@ bool bdev_is_zero(struct bdev *b, uint64_t off, uint64_t len);
 
 /* The real one: a block device, or a regular file on a host. */
 struct bdev_file {
-	struct bdev bdev; /* first, so that a struct bdev * is one of these */
-	uint64_t bytes;	  /* exactly; bdev.size is what can be used of them */
-	int fd;		  /* owned; -1 when closed */
-	bool block;	  /* a block device, not a file */
-	bool direct;	  /* reads and writes go past the page cache */
+	/* first, so that a struct bdev * is one of these */
+	struct bdev bdev;
+	/* exactly; bdev.size is what can be used of them */
+	uint64_t bytes;
+	/* owned; -1 when closed */
+	int fd;
+	/* a block device, not a file */
+	bool block;
+	/* reads and writes go past the page cache */
+	bool direct;
 };
 
 enum bdev_file_flags {

@@ -49,14 +49,20 @@
 #define CAGE_RULES_MAX 96u
 
 struct cage {
-	const char *who; /* begins the messages: "decoder" */
-	unsigned user;	 /* that root becomes; its group has the same number */
-	uint64_t memory; /* bytes of addresses: CAGE_MEMORY() */
+	/* begins the messages: "decoder" */
+	const char *who;
+	/* that root becomes; its group has the same number */
+	unsigned user;
+	/* bytes of addresses: CAGE_MEMORY() */
+	uint64_t memory;
 	unsigned cpu_s;
-	unsigned processes; /* of this user, this one included; 0: it cannot fork */
-	unsigned files;	    /* descriptors have to be below this number from now on */
+	/* of this user, this one included; 0: it cannot fork */
+	unsigned processes;
+	/* descriptors have to be below this number from now on */
+	unsigned files;
 	unsigned nkeep;
-	int keep[CAGE_KEEP_MAX]; /* the descriptors that stay open, ascending */
+	/* the descriptors that stay open, ascending */
+	int keep[CAGE_KEEP_MAX];
 };
 
 /*
@@ -70,9 +76,12 @@ enum kb_err cage_enter(const struct cage *c) KB_MUST_CHECK;
 /* A looser one, for a process that cannot do without rights. */
 struct cage_open {
 	const char *who;
-	uint64_t capabilities; /* 1 << CAP_*: those that it keeps, if it has them */
-	uint64_t memory;       /* bytes of addresses: CAGE_MEMORY() */
-	unsigned files;	       /* descriptors have to be below this number from now on */
+	/* 1 << CAP_*: those that it keeps, if it has them */
+	uint64_t capabilities;
+	/* bytes of addresses: CAGE_MEMORY() */
+	uint64_t memory;
+	/* descriptors have to be below this number from now on */
+	unsigned files;
 };
 
 /*
@@ -93,9 +102,11 @@ enum cage_when {
 };
 
 struct cage_rule {
-	long call; /* SYS_* */
+	/* SYS_* */
+	long call;
 	enum cage_when when;
-	unsigned arg; /* from 0; its lower half, which is all that an int is */
+	/* from 0; its lower half, which is all that an int is */
+	unsigned arg;
 	uint32_t value;
 };
 

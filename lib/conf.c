@@ -15,9 +15,12 @@ _Static_assert(CONF_LINE_MAX <= INI_MAX_LINE - 2, "inih needs room for the newli
  * them. */
 struct parse {
 	struct conf *c;
-	const char *next; /* rest of the text */
-	int line;	  /* that inih has now */
-	bool waiting;	  /* for inih to find a key in it */
+	/* rest of the text */
+	const char *next;
+	/* that inih has now */
+	int line;
+	/* for inih to find a key in it */
+	bool waiting;
 	const char *file;
 	conf_warn_fn warn;
 	void *ctx;

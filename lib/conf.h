@@ -37,13 +37,14 @@
 typedef char conf_spec[CONF_SPEC_MAX + 1];
 
 struct conf_class {
-	char name[CONF_NAME_MAX +
-		  1]; /* class: "root", "boot", …; also the [image.NAME] of a bundle */
+	/* class: "root", "boot", …; also the [image.NAME] of a bundle */
+	char name[CONF_NAME_MAX + 1];
 	conf_spec part;
 };
 
 struct conf_slot {
-	unsigned nclasses; /* the class "root" is always among them */
+	/* the class "root" is always among them */
+	unsigned nclasses;
 	struct conf_class cls[CONF_CLASSES_MAX];
 };
 
@@ -82,61 +83,105 @@ enum conf_handover {
 
 struct conf {
 	/* [system] */
-	char compatible[CONF_NAME_MAX + 1]; /* what a bundle has to be for */
-	char disk[CONF_SPEC_MAX + 1]; /* pins the disk: a glob over its path or id; "" ranks */
-	bool usb_disk;		      /* the device's disk may be on USB */
+	/* what a bundle has to be for */
+	char compatible[CONF_NAME_MAX + 1];
+	/* pins the disk: a glob over its path or id; "" ranks */
+	char disk[CONF_SPEC_MAX + 1];
+	/* the device's disk may be on USB */
+	bool usb_disk;
 	enum conf_count count;
-	enum conf_verify verify_slot;	      /* whether a slot's manifest is verified again */
-	enum conf_slots slots;		      /* may the running system write to its slot? */
-	char cookie[CONF_PATH_MAX + 1];	      /* "auto", "off", "/dev/mtd0" */
-	uint32_t timeout_s;		      /* how long to wait for devices; 30 */
-	uint32_t commit_deadline_s;	      /* 300 */
-	uint32_t stable_after_s;	      /* 600; 0: the report proves it */
-	uint32_t shutdown_deadline_s;	      /* 300 */
-	uint32_t tries;			      /* boots of a trial: 1..9, default 3 */
-	char init[CONF_PATH_MAX + 1];	      /* init of the root; "/sbin/init" */
-	char command_line[CONF_SPEC_MAX + 1]; /* keys of the kernel's that are heeded; "all" */
+	/* whether a slot's manifest is verified again */
+	enum conf_verify verify_slot;
+	/* may the running system write to its slot? */
+	enum conf_slots slots;
+	/* "auto", "off", "/dev/mtd0" */
+	char cookie[CONF_PATH_MAX + 1];
+	/* how long to wait for devices; default: 30 */
+	uint32_t timeout_s;
+	/* default: 300 */
+	uint32_t commit_deadline_s;
+	/* default: 600; 0: the report proves it */
+	uint32_t stable_after_s;
+	/* default: 300 */
+	uint32_t shutdown_deadline_s;
+	/* boots of a trial: 1..9, default 3 */
+	uint32_t tries;
+	/* init of the root; default: "/sbin/init" */
+	char init[CONF_PATH_MAX + 1];
+	/* which of the kernel's keys are heeded; default: "all" */
+	char command_line[CONF_SPEC_MAX + 1];
+
 	/* [state] */
-	conf_spec state; /* default "PARTLABEL=keelboot-state" */
+	/* default: "PARTLABEL=keelboot-state" */
+	conf_spec state;
+
 	/* [slot.a] … [slot.h]: keys are classes, values partitions */
-	unsigned nslots;  /* at least 1; slots are a, b, … without a gap */
-	bool slots_given; /* by a file; else the defaults a and b */
+	/* at least 1; slots are a, b, … without a gap */
+	unsigned nslots;
+	/* by a file; else the defaults a and b */
+	bool slots_given;
 	struct conf_slot slot[CONF_SLOTS_MAX];
-	char fstype[CONF_NAME_MAX +
-		    1]; /* [system] root-filesystem=; "" means what the prober finds */
+	/* [system] root-filesystem=; "" means what the prober finds */
+	char fstype[CONF_NAME_MAX + 1];
 	char mount_options[CONF_SPEC_MAX + 1];
+
 	/* [source.data] */
 	bool data_enabled;
-	conf_spec data_part;		     /* default "PARTLABEL=data" */
-	char data_fstype[CONF_NAME_MAX + 1]; /* "ext4" */
-	char data_stage[CONF_PATH_MAX + 1]; /* folder inside the data partition: "keelboot/stage" */
-	char data_mount[CONF_PATH_MAX + 1]; /* where the running system has it: "/data" */
-	bool data_verify_first;		    /* of each source, and of `keelboot install`: yes */
+	/* default: "PARTLABEL=data" */
+	conf_spec data_part;
+	/* default: "ext4" */
+	char data_fstype[CONF_NAME_MAX + 1];
+	/* folder inside the data partition; default: "keelboot/stage" */
+	char data_stage[CONF_PATH_MAX + 1];
+	/* where the running system has it; default: "/data" */
+	char data_mount[CONF_PATH_MAX + 1];
+	/* of each source, and of `keelboot install`: yes */
+	bool data_verify_first;
+
 	/* [source.raw] */
 	bool raw_enabled;
-	conf_spec raw_part; /* default "PARTLABEL=keelboot-stage" */
+	/* default: "PARTLABEL=keelboot-stage" */
+	conf_spec raw_part;
 	bool raw_verify_first;
+
 	/* [source.media]: USB sticks and SD cards */
-	unsigned media_enabled;	  /* bits of enum conf_media */
-	uint32_t media_settle_ms; /* 500 */
+	/* bits of enum conf_media */
+	unsigned media_enabled;
+	/* default: 500 */
+	uint32_t media_settle_ms;
 	bool media_verify_first;
-	unsigned media_filesystems; /* bits of enum conf_fs */
+	/* bits of enum conf_fs */
+	unsigned media_filesystems;
+
 	/* [rescue] */
-	uint32_t rescue_wait_s; /* 600 */
+	/* default: 600 */
+	uint32_t rescue_wait_s;
+
 	/* [install] */
-	uint32_t progress_deadline_s; /* apply is killed after so long without progress; 60 */
-	bool install_verify_first;    /* for `keelboot install` */
-	uint64_t max_jump; /* by so much a bundle's sequence may be ahead; 0: without a bound */
+	/* apply is killed after so long without progress; default: 60 */
+	uint32_t progress_deadline_s;
+	/* for `keelboot install` */
+	bool install_verify_first;
+	/* by so much a bundle's sequence may be ahead; 0: without a bound */
+	uint64_t max_jump;
+
 	/* [watchdog] */
-	char watchdog[CONF_PATH_MAX + 1]; /* "auto", "off", "/dev/watchdog0" */
-	uint32_t watchdog_timeout_s;	  /* 60 */
+	/* "auto", "off", "/dev/watchdog0" */
+	char watchdog[CONF_PATH_MAX + 1];
+	/* default: 60 */
+	uint32_t watchdog_timeout_s;
 	enum conf_handover handover;
 	enum conf_bootstatus bootstatus;
+
 	/* [hooks] */
-	uint32_t hook_timeout_s; /* 10 */
+	/* default: 10 */
+	uint32_t hook_timeout_s;
+
 	/* [keyring] */
-	char keyring[CONF_PATH_MAX + 1]; /* "/etc/keelboot/keys" */
-	uint32_t signatures_required;	 /* by different keys: 1..16 */
+	/* default: "/etc/keelboot/keys" */
+	char keyring[CONF_PATH_MAX + 1];
+	/* by different keys: 1..16 */
+	uint32_t signatures_required;
 };
 
 /* How the value of a key is written, and in what it is kept. */
@@ -163,12 +208,17 @@ enum conf_kind {
 
 struct conf_key {
 	const char *section, *key;
-	const char *values;  /* what is accepted, for a person: "SECONDS (1..3600)" */
-	const char *def;     /* as it would stand in a file; "" when there is none */
-	const char *meaning; /* one sentence */
+	/* what is accepted, for a person: "SECONDS (1..3600)" */
+	const char *values;
+	/* as it would stand in a file; "" when there is none */
+	const char *def;
+	/* one sentence */
+	const char *meaning;
 	enum conf_kind kind;
-	size_t offset;	   /* in struct conf */
-	uint32_t min, max; /* of numbers, in the unit that is kept; max of texts: bytes */
+	/* in struct conf */
+	size_t offset;
+	/* of numbers, in the unit that is kept; max of texts: bytes */
+	uint32_t min, max;
 	/* What a bad value is taken for, where it decides what is trusted; NULL: it is ignored. */
 	const char *bad;
 };

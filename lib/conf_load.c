@@ -18,7 +18,8 @@ static const char *const folders[] = { "/etc/keelboot", "/usr/lib/keelboot" };
 
 struct dropin {
 	char name[DROPIN_NAME_MAX + 1];
-	unsigned folder; /* of folders[] */
+	/* of folders[] */
+	unsigned folder;
 };
 
 /* One run over all files. */
@@ -29,7 +30,8 @@ struct load {
 	conf_warn_fn warn;
 	void *ctx;
 	unsigned ndropins;
-	struct dropin dropin[CONF_DROPINS_MAX]; /* sorted by name */
+	/* sorted by name */
+	struct dropin dropin[CONF_DROPINS_MAX];
 };
 
 static void log_warning(void *ctx, const char *file, int line, const char *text)

@@ -74,10 +74,14 @@ enum kb_err os_finit_module(const char *path,
 			    const char *params) KB_MUST_CHECK; /* KB_OK if loaded already */
 
 struct os_wdt_info {
-	uint32_t options;    /* WDIOF_* of WDIOC_GETSUPPORT */
-	uint32_t bootstatus; /* of WDIOC_GETBOOTSTATUS */
-	uint32_t timeout_s;  /* that the hardware took */
-	bool tells_left;     /* os_wdt_left() works */
+	/* WDIOF_* of WDIOC_GETSUPPORT */
+	uint32_t options;
+	/* of WDIOC_GETBOOTSTATUS */
+	uint32_t bootstatus;
+	/* that the hardware took */
+	uint32_t timeout_s;
+	/* os_wdt_left() works */
+	bool tells_left;
 	char identity[33];
 };
 /* Opens (which starts) a watchdog and sets its timeout; one that tells how much is left keeps its
@@ -103,15 +107,22 @@ void os_reboot(void);
 
 struct os_spawn {
 	const char *path;
-	const char *const *argv; /* ended by NULL */
-	const char *const *envp; /* ended by NULL; NULL: PATH=/usr/sbin:/usr/bin:/sbin:/bin only */
-	int fd3;		 /* becomes descriptor 3 of the child; -1: none */
-	bool own_mounts;	 /* unshare(CLONE_NEWNS), with private propagation */
-	bool capture; /* stdout and stderr go into fd3, which is then not open as descriptor 3; else
-			 to /dev/kmsg if this is process 1, else where ours go */
-	const char *tty; /* a terminal that becomes the child's own, and its descriptors 0 to 2;
-			    NULL: /dev/null is its standard input, as above */
-	unsigned cpu_s;	 /* RLIMIT_CPU in seconds; 0: none */
+	/* ended by NULL */
+	const char *const *argv;
+	/* ended by NULL; NULL: PATH=/usr/sbin:/usr/bin:/sbin:/bin only */
+	const char *const *envp;
+	/* becomes descriptor 3 of the child; -1: none */
+	int fd3;
+	/* unshare(CLONE_NEWNS), with private propagation */
+	bool own_mounts;
+	/* stdout and stderr go into fd3, which is then not open as descriptor 3; else to /dev/kmsg
+	 * if this is process 1, else where ours go */
+	bool capture;
+	/* a terminal that becomes the child's own, and its descriptors 0 to 2; NULL: /dev/null is
+	 * its standard input, as above */
+	const char *tty;
+	/* RLIMIT_CPU in seconds; 0: none */
+	unsigned cpu_s;
 	/* Somebody else's program: it may write no file above OS_SPAWN_FILE_MAX, and when memory
 	 * runs out it is the one that is killed. */
 	bool guest;
@@ -183,10 +194,13 @@ void os_console_write(const char *line, size_t len);
 #define OS_DM_NODE   32
 
 struct os_dm {
-	const char *name; /* of the mapped device */
-	const char *type; /* of its one target: "verity" */
+	/* of the mapped device */
+	const char *name;
+	/* of its one target: "verity" */
+	const char *type;
 	const char *params;
-	uint64_t sectors; /* of 512 bytes */
+	/* of 512 bytes */
+	uint64_t sectors;
 };
 /* Makes a read-only mapped device. node: "/dev/dm-0". Any error leaves nothing behind; KB_ENOENT:
  * this kernel has no device mapper. */

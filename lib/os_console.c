@@ -23,14 +23,20 @@
 #define STEP_MS	     2
 
 static struct console {
-	char name[NAME_MAX_LEN + 1]; /* "ttyS0"; "": free */
+	/* "ttyS0"; "": free */
+	char name[NAME_MAX_LEN + 1];
 	int fd;
-	bool named; /* the kernel still has it */
-	bool stuck; /* it did not take the last line */
+	/* the kernel still has it */
+	bool named;
+	/* it did not take the last line */
+	bool stuck;
 	const char *rest;
-	size_t left;	/* of the line, to be handed over */
-	size_t waiting; /* the least that has not left the kernel */
-	uint64_t moved; /* when that became less */
+	/* of the line, to be handed over */
+	size_t left;
+	/* the least that has not left the kernel */
+	size_t waiting;
+	/* when that became less */
+	uint64_t moved;
 } consoles[CONSOLES_MAX];
 
 static const char *proc_at = "/proc", *root_at = "";

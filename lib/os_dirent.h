@@ -7,7 +7,9 @@
 struct os_dirent {
 	uint64_t ino;
 	int64_t off;
-	uint16_t reclen; /* bytes from here to the next */
+	/* bytes from here to the next */
+	uint16_t reclen;
 	uint8_t type;
-	char name[]; /* ended by NUL */
+	/* ended by NUL */
+	char name[];
 };

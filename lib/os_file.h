@@ -55,7 +55,8 @@ enum kb_err os_file_replace(const char *from, const char *to) KB_MUST_CHECK;
 struct os_file_at {
 	/* The number of the device that it lies on; and, of a block device, its own, else 0. */
 	uint64_t lies_on, number;
-	bool others_write; /* somebody but root may change it */
+	/* somebody but root may change it */
+	bool others_write;
 };
 enum kb_err os_file_look(const char *path, struct os_file_at *at) KB_MUST_CHECK;
 

@@ -32,7 +32,8 @@
 /* The children that we started and nobody has waited for: in process 1, waitpid(-1) may meet any of
  * them while it looks for strangers. */
 static struct child {
-	pid_t pid; /* 0: free */
+	/* 0: free */
+	pid_t pid;
 	bool done;
 	int status;
 } children[CHILDREN_MAX];

@@ -4,11 +4,14 @@
 /* One run over the candidates. */
 struct run {
 	struct attempt *a;
-	struct state *s; /* what we know; may be ahead of a->disk */
+	/* what we know; may be ahead of a->disk */
+	struct state *s;
 	const struct attempt_ops *ops;
 	void *ctx;
-	choose_mask failed; /* slots that failed in this boot */
-	bool unsure;	    /* a save failed: the disk has a->disk, or what was being saved */
+	/* slots that failed in this boot */
+	choose_mask failed;
+	/* a save failed: the disk has a->disk, or what was being saved */
+	bool unsure;
 };
 
 enum step {

@@ -32,18 +32,24 @@ struct attempt_ops {
 };
 
 struct attempt {
-	bool charge_good; /* reset_charges_good_slots() */
-	int forced; /* keelboot.slot=: this slot first, uncounted and unwritten; or STATE_NONE */
-	struct state disk; /* the state as it was last known to be durable */
+	/* reset_charges_good_slots() */
+	bool charge_good;
+	/* keelboot.slot=: this slot first, uncounted and unwritten; or STATE_NONE */
+	int forced;
+	/* the state as it was last known to be durable */
+	struct state disk;
 	/* results */
-	struct choose_candidate chosen; /* while ops->mount runs: the one that it is about */
-	bool counted; /* the state on disk knows of this boot: verdicts are possible, a guardian
-			 makes sense */
+	/* while ops->mount runs: the one that it is about */
+	struct choose_candidate chosen;
+	/* the state on disk knows of this boot: verdicts are possible, a guardian makes sense */
+	bool counted;
 	/* Slots that are not good, and failed preflight or did not mount: nothing to fall back to.
 	 * Not those that failed a check, which might run. Valid while ops are called, too. */
 	choose_mask no_fallback;
-	choose_mask uncountable; /* slots that were passed over because they could not be charged */
-	uint64_t token;		 /* s->open_token when counted and an attempt is open, else 0 */
+	/* slots that were passed over because they could not be charged */
+	choose_mask uncountable;
+	/* s->open_token when counted and an attempt is open, else 0 */
+	uint64_t token;
 };
 
 /*

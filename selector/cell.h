@@ -17,12 +17,17 @@
 struct cell_info {
 	uint16_t format;
 	uint16_t min_reader;
-	uint32_t len;	/* bytes of payload behind the header */
-	uint32_t size;	/* bytes of the whole cell: its geometry, with region and index */
-	uint8_t region; /* region, or copy */
-	uint16_t index; /* place in the ring, or slot */
+	/* bytes of payload behind the header */
+	uint32_t len;
+	/* bytes of the whole cell: its geometry, with region and index */
+	uint32_t size;
+	/* region, or copy */
+	uint8_t region;
+	/* place in the ring, or slot */
+	uint16_t index;
 	uint64_t seq;
-	uint64_t second; /* bytes: where region 1 begins; 0: at 8 MiB, where it always was once */
+	/* bytes: where region 1 begins; 0: at 8 MiB, where it always was once */
+	uint64_t second;
 };
 
 /* Writes header and CRC before the payload of info->len bytes that stands at cell + CELL_HEADER. */

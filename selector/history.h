@@ -19,14 +19,19 @@ enum history_kind {
 };
 
 struct history_event {
-	uint64_t n;    /* counts up; set by store_history_add() */
-	uint64_t time; /* seconds since 1970 as the clock said, which may be wrong; 0: not known */
+	/* counts up; set by store_history_add() */
+	uint64_t n;
+	/* seconds since 1970 as the clock said, which may be wrong; 0: not known */
+	uint64_t time;
 	enum history_kind kind;
-	int8_t slot; /* or STATE_NONE */
+	/* or STATE_NONE */
+	int8_t slot;
 	uint64_t sequence;
 	char version[STATE_STR_MAX + 1];
-	char reason[HISTORY_TEXT_MAX + 1]; /* "" when there is nothing to say */
-	char detail[HISTORY_TEXT_MAX + 1]; /* source, tier, cause of reset */
+	/* "" when there is nothing to say */
+	char reason[HISTORY_TEXT_MAX + 1];
+	/* source, tier, cause of reset */
+	char detail[HISTORY_TEXT_MAX + 1];
 };
 
 /* Takes text as reason or detail: cut short, and what is not printable ASCII made '?'. */

@@ -8,8 +8,10 @@ struct plan_question {
 	const struct state *s;
 	const struct plan_release *r;
 	const struct plan_terms *terms;
-	int spare;  /* the slot to fall back to */
-	int target; /* the slot to overwrite; or STATE_NONE, for both */
+	/* the slot to fall back to */
+	int spare;
+	/* the slot to overwrite; or STATE_NONE, for both */
+	int target;
 };
 
 static const struct state_slot *fallback(const struct plan_question *q)

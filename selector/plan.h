@@ -9,8 +9,8 @@ struct plan_release {
 	uint8_t id[STATE_ID_LEN];
 	uint64_t sequence;
 	char version[STATE_STR_MAX + 1];
-	bool allow_downgrade; /* signed permission to go back behind the running sequence; never
-				 below the floor */
+	/* signed permission to go back behind the running sequence; never below the floor */
+	bool allow_downgrade;
 };
 
 /* On whose word a release is installed. plan_rules says what holds in which mode. */
@@ -31,9 +31,12 @@ static inline bool plan_is_rescue(enum plan_mode mode)
 struct plan_terms {
 	enum plan_mode mode;
 	choose_mask mountable;
-	choose_mask mounted;  /* these are no target */
-	uint64_t floor_bound; /* the highest floor that is believed in a rescue */
-	uint64_t max_jump;    /* see plan_ahead() */
+	/* these are no target */
+	choose_mask mounted;
+	/* the highest floor that is believed in a rescue */
+	uint64_t floor_bound;
+	/* see plan_ahead() */
+	uint64_t max_jump;
 };
 
 struct plan_question;
@@ -42,8 +45,10 @@ struct plan_question;
 struct plan_rule {
 	bool (*applies)(const struct plan_question *q);
 	enum kb_err err;
-	uint8_t modes;	  /* bit m: in mode m */
-	const char *when; /* for docs/STATE.md, which shows the table */
+	/* bit m: in mode m */
+	uint8_t modes;
+	/* for docs/STATE.md, which shows the table */
+	const char *when;
 };
 
 /* In the order in which they are asked; ended by one without applies. */

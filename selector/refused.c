@@ -38,8 +38,10 @@ static bool is_unwritable(const struct ask *a)
 /* The first row counts whose err it is, and whose case. */
 static const struct {
 	enum kb_err err;
-	bool (*is_case)(const struct ask *a); /* NULL: each */
-	const char *why;		      /* NULL: what err_text() says */
+	/* NULL: each */
+	bool (*is_case)(const struct ask *a);
+	/* NULL: what err_text() says */
+	const char *why;
 	const char *todo;
 } table[] = {
 	{ KB_EWAITS, NULL, NULL, "to install it now: keelboot install FILE" },

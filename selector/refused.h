@@ -8,8 +8,10 @@
 #define REFUSED_SOURCE_MAX 95
 
 struct refused {
-	const char *why;  /* a clause without its end; never NULL */
-	const char *todo; /* NULL: nothing can be done */
+	/* a clause without its end; never NULL */
+	const char *why;
+	/* NULL: nothing can be done */
+	const char *todo;
 };
 
 /* What err means for release r, under the rules of mode and above floor. */

@@ -15,16 +15,23 @@ enum reset_cause {
 /* What the hardware and the kernel say. Absence means something only where `can_` says that it
  * could be told. */
 struct reset_evidence {
-	bool orderly; /* an orderly mark of the boot loader or firmware, or none is known of: see
-			 .clean of the state */
-	bool crash_record;	/* a crash record in pstore that the state has not seen (not of a
-				   survived oops) */
-	bool watchdog_fired;	/* WDIOC_GETBOOTSTATUS has WDIOF_CARDRESET */
-	bool loader_watchdog;	/* the boot loader says so; see reset_classify() */
-	bool power_cause;	/* WDIOF_POWERUNDER, or a power-on cause of the platform */
-	bool cookie_lost;	/* the ramoops cookie is gone though it survives a warm reset */
-	bool can_tell_watchdog; /* the driver announces WDIOF_CARDRESET */
-	bool can_tell_panic;	/* pstore has a back-end */
+	/* an orderly mark of the boot loader or firmware, or none is known of: see .clean of the
+	 * state */
+	bool orderly;
+	/* a crash record in pstore that the state has not seen (not of a survived oops) */
+	bool crash_record;
+	/* WDIOC_GETBOOTSTATUS has WDIOF_CARDRESET */
+	bool watchdog_fired;
+	/* the boot loader says so; see reset_classify() */
+	bool loader_watchdog;
+	/* WDIOF_POWERUNDER, or a power-on cause of the platform */
+	bool power_cause;
+	/* the ramoops cookie is gone though it survives a warm reset */
+	bool cookie_lost;
+	/* the driver announces WDIOF_CARDRESET */
+	bool can_tell_watchdog;
+	/* pstore has a back-end */
+	bool can_tell_panic;
 };
 
 /*

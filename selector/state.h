@@ -57,83 +57,117 @@ enum state_source {
 
 struct state_slot {
 	enum state_st st;
-	uint8_t tries; /* boots left on trial */
-	uint8_t grace; /* refunds left: on trial, and for a good slot that is charged (count=always)
-			*/
-	uint8_t streak; /* crashes in a row as a good slot */
-	uint8_t doubt; /* 1: a reset that nothing explains, half a crash; without trust: it was lost
-			  to such a reset, and no crash was told since */
-	uint8_t retries; /* chances it got since it lost trust, or was overwritten then; 0 once it
-			    has proved itself */
-	uint16_t wait;	 /* without trust, or bad: boots of another one that have to prove
-			    themselves before it gets its next chance */
+	/* boots left on trial */
+	uint8_t tries;
+	/* refunds left: on trial, and for a good slot that is charged (count=always) */
+	uint8_t grace;
+	/* crashes in a row as a good slot */
+	uint8_t streak;
+	/* 1: a reset that nothing explains, half a crash; without trust: it was lost to such a
+	 * reset, and no crash was told since */
+	uint8_t doubt;
+	/* chances it got since it lost trust, or was overwritten then; 0 once it has proved itself
+	 */
+	uint8_t retries;
+	/* without trust, or bad: boots of another one that have to prove themselves before it gets
+	 * its next chance */
+	uint16_t wait;
 	bool ever_good;
-	bool has_release; /* release, version and sequence are known */
+	/* release, version and sequence are known */
+	bool has_release;
 	uint8_t release[STATE_ID_LEN];
 	uint64_t sequence;
 	char version[STATE_STR_MAX + 1];
-	char reason[STATE_STR_MAX +
-		    1]; /* why it is bad, or why the last attempt failed; "" if nothing is wrong */
+	/* why it is bad, or why the last attempt failed; "" if nothing is wrong */
+	char reason[STATE_STR_MAX + 1];
 };
 
 /* Counted like the tries of a slot: spent durably before the media are opened, given back when a
  * power cut or an orderly reboot explains what happened, as long as there is grace. */
 struct state_apply {
-	uint8_t count; /* applies that did not end by themselves, the one under way included */
-	uint8_t grace; /* how many were explained, and so are not in count any more; or
-			  STATE_APPLY_DIED: the device survived one of them, and apply did not */
-	bool open;     /* one is under way */
+	/* applies that did not end by themselves, the one under way included */
+	uint8_t count;
+	/* how many were explained, and so are not in count any more; or STATE_APPLY_DIED: the
+	 * device survived one of them, and apply did not */
+	uint8_t grace;
+	/* one is under way */
+	bool open;
 };
 
 struct state_staged {
-	enum state_source source; /* STATE_SRC_NONE: nothing is staged */
+	/* STATE_SRC_NONE: nothing is staged */
+	enum state_source source;
 	uint8_t release[STATE_ID_LEN];
-	uint8_t fails; /* times that this copy could not be read or verified */
+	/* times that this copy could not be read or verified */
+	uint8_t fails;
 };
 
 /* A release whose automatic installs failed at the slot's own storage. */
 struct state_unwritable {
 	uint8_t release[STATE_LEDGER_ID_LEN];
-	uint8_t count; /* 1..STATE_FAILS_LIMIT */
+	/* 1..STATE_FAILS_LIMIT */
+	uint8_t count;
 };
 
 struct state {
-	uint64_t seq;	 /* of the record this was read from; 0: of none. Not part of the text */
-	uint16_t format; /* of the record this was read from */
-	uint16_t min_reader; /* least STATE_FORMAT that may use the whole record */
-	bool newer; /* min_reader > STATE_FORMAT: only the core was understood, the rest is kept
-		       verbatim */
+	/* of the record this was read from; 0: of none. Not part of the text */
+	uint64_t seq;
+	/* of the record this was read from */
+	uint16_t format;
+	/* least STATE_FORMAT that may use the whole record */
+	uint16_t min_reader;
+	/* min_reader > STATE_FORMAT: only the core was understood, the rest is kept verbatim */
+	bool newer;
 
 	uint8_t nslots;
 	struct state_slot slot[STATE_SLOTS_MAX];
-	int8_t pref; /* preferred slot; always a slot */
-	int8_t last; /* slot that a crash is blamed on: the last good one that was booted; or
-			STATE_NONE */
-	int8_t open; /* slot of the attempt under way, or STATE_NONE */
-	uint64_t open_token; /* seq of the record that charged it */
-	bool clean;	     /* the attempt under way ended by an orderly reboot; only while open */
-	int8_t oneshot;	     /* slot to boot once, or STATE_NONE */
-	int8_t lr;	     /* slot booted last as a last resort, or STATE_NONE */
-	uint8_t lr_count;    /* last resorts in a row: what their delay grows with */
+	/* preferred slot; always a slot */
+	int8_t pref;
+	/* slot that a crash is blamed on: the last good one that was booted; or STATE_NONE */
+	int8_t last;
+	/* slot of the attempt under way, or STATE_NONE */
+	int8_t open;
+	/* seq of the record that charged it */
+	uint64_t open_token;
+	/* the attempt under way ended by an orderly reboot; only while open */
+	bool clean;
+	/* slot to boot once, or STATE_NONE */
+	int8_t oneshot;
+	/* slot booted last as a last resort, or STATE_NONE */
+	int8_t lr;
+	/* last resorts in a row: what their delay grows with */
+	uint8_t lr_count;
 	struct state_staged staged;
 	struct state_apply apply[STATE_SRC_COUNT];
-	uint8_t installs; /* automatic installs since the last commit */
-	bool rebuilt;	  /* both regions were lost: no automatic install until a slot is good or no
-			     trial has tries */
-	uint64_t ps;	  /* hash of the last panics seen in pstore; 0: none */
-	bool warm;	  /* memory was once found to outlive a reset of this device */
-	uint64_t floor;	  /* least sequence that may be installed */
-	uint64_t back; /* where no slot is good: least that may come by itself; see plan_back() */
-	char disk[STATE_STR_MAX + 1]; /* the disk bound at the first mark good; "" before */
+	/* automatic installs since the last commit */
+	uint8_t installs;
+	/* both regions were lost: no automatic install until a slot is good or no trial has tries
+	 */
+	bool rebuilt;
+	/* hash of the last panics seen in pstore; 0: none */
+	uint64_t ps;
+	/* memory was once found to outlive a reset of this device */
+	bool warm;
+	/* least sequence that may be installed */
+	uint64_t floor;
+	/* where no slot is good: least that may come by itself; see plan_back() */
+	uint64_t back;
+	/* the disk bound at the first mark good; "" before */
+	char disk[STATE_STR_MAX + 1];
 	uint8_t napplied, nrejected;
-	uint8_t applied[STATE_LEDGER_LEN][STATE_LEDGER_ID_LEN]; /* oldest first */
+	/* oldest first */
+	uint8_t applied[STATE_LEDGER_LEN][STATE_LEDGER_ID_LEN];
 	uint8_t rejected[STATE_LEDGER_LEN][STATE_LEDGER_ID_LEN];
-	uint64_t rejected_max;	/* highest sequence that was ever rejected */
-	uint64_t forgotten_max; /* the same of what may have fallen out of `rejected` */
+	/* highest sequence that was ever rejected */
+	uint64_t rejected_max;
+	/* the same of what may have fallen out of `rejected` */
+	uint64_t forgotten_max;
 	uint8_t nunwritable;
-	struct state_unwritable unwritable[STATE_UNWRITABLE_LEN]; /* oldest first */
+	/* oldest first */
+	struct state_unwritable unwritable[STATE_UNWRITABLE_LEN];
 
-	size_t extra_len; /* lines that we do not know, verbatim, each ended by '\n' */
+	/* lines that we do not know, verbatim, each ended by '\n' */
+	size_t extra_len;
 	char extra[STATE_PAYLOAD_MAX];
 };
 

@@ -31,13 +31,16 @@ enum state_when {
 };
 
 struct state_key {
-	const char *name; /* of a slot: behind "x." */
+	/* of a slot: behind "x." */
+	const char *name;
 	enum state_when when;
 	enum state_kind kind;
-	uint16_t offset; /* in struct state, or in struct state_slot */
+	/* in struct state, or in struct state_slot */
+	uint16_t offset;
 	uint16_t size;
 	uint64_t max;
-	uint64_t bad; /* what is taken for a value that cannot be read */
+	/* what is taken for a value that cannot be read */
+	uint64_t bad;
 };
 
 /* Each ended by a key without a name. */

@@ -18,15 +18,22 @@
 	(256u << 10) /* room for a slot's header, signatures and manifest, with our own header */
 
 struct store {
-	struct bdev *dev; /* borrowed */
-	uint64_t second;  /* where region 1, and copy 1 of the manifests, begin */
+	/* borrowed */
+	struct bdev *dev;
+	/* where region 1, and copy 1 of the manifests, begin */
+	uint64_t second;
 	/* what the last load found; save needs it */
 	uint64_t seq;
-	int region, cell;    /* of the newest record; -1 when there is none */
-	int next[2];	     /* cell of each region that is written next */
-	bool has_record[2];  /* the load found a valid record in the region */
-	bool region_dead[2]; /* no cell of the region can be read: both copies go into the other */
-	uint64_t history_n;  /* number of the newest event; 0: not looked for yet */
+	/* of the newest record; -1 when there is none */
+	int region, cell;
+	/* cell of each region that is written next */
+	int next[2];
+	/* the load found a valid record in the region */
+	bool has_record[2];
+	/* no cell of the region can be read: both copies go into the other */
+	bool region_dead[2];
+	/* number of the newest event; 0: not looked for yet */
+	uint64_t history_n;
 };
 
 enum store_finding {
@@ -73,10 +80,11 @@ enum kb_err store_save_both(struct store *st, struct state *s) KB_MUST_CHECK;
 struct store_manifest {
 	uint8_t release[STATE_ID_LEN];
 	uint64_t sequence;
-	uint64_t floor; /* of the state when the slot was installed */
+	/* of the state when the slot was installed */
+	uint64_t floor;
 	char version[STATE_STR_MAX + 1];
-	size_t len; /* bytes of the blob: bundle header, signatures, manifest, as they were in the
-		       bundle */
+	/* bytes of the blob: bundle header, signatures, manifest, as they were in the bundle */
+	size_t len;
 };
 
 /* Writes both copies of a slot's manifest cell, flushed and read back. len at most

@@ -28,9 +28,12 @@ enum kb_err store_cell_read(const struct store *st, int region, unsigned index, 
 
 /* What a look at all cells gave. */
 struct scan {
-	uint64_t seq[2][STORE_CELLS]; /* of valid cells; 0: not valid */
-	uint64_t named[STORE_CELLS];  /* what those of region 0 say of region 1 */
-	unsigned readable[2];	      /* cells */
+	/* of valid cells; 0: not valid */
+	uint64_t seq[2][STORE_CELLS];
+	/* what those of region 0 say of region 1 */
+	uint64_t named[STORE_CELLS];
+	/* cells */
+	unsigned readable[2];
 	unsigned blank[2];
 };
 

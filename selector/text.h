@@ -12,14 +12,17 @@ struct text_out {
 	char *buf;
 	size_t size;
 	size_t len;
-	bool full; /* a line was left out because it did not fit */
+	/* a line was left out because it did not fit */
+	bool full;
 };
 
 /* One line; nothing in it is ended by NUL. */
 struct text_line {
-	const char *line; /* with its '\n', unless the text ends without one */
+	/* with its '\n', unless the text ends without one */
+	const char *line;
 	size_t line_len;
-	size_t key_len; /* 0 when there is no '=' */
+	/* 0 when there is no '=' */
+	size_t key_len;
 	const char *val;
 	size_t val_len;
 };

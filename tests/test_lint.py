@@ -486,6 +486,16 @@ def test_error_names(tree, code):
     silent(tree, "error-names")
 
 
+def test_comments_of_members_stand_above_them(tree):
+    behind = "struct x {\n\tint a; /* one */\n\tunion { /* either */\n\t\tint b; /* two */\n\t} c;\n};\n"
+    put(tree, "lib/x.h", C + behind)
+    for line in (3, 4, 5):
+        says(tree, "member-comments", f"lib/x.h:{line}:", "above the member")
+    put(tree, "lib/x.h", C + "struct x {\n\t/* one */\n\tint a;\n};\n"
+        "static const struct x table[] = {\n\t{ 1 }, /* the first */\n};\nint f(void)\n{\n\tint n; /* of x */\n}\n")
+    silent(tree, "member-comments")
+
+
 # ---------------------------------------------------------------- memory
 
 @pytest.mark.parametrize("call", ["malloc(n)", "calloc(n, 2)", "realloc(0, n)", "strdup(s)"])

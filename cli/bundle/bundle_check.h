@@ -10,8 +10,10 @@ struct bundle_check {
 	/* called for each chunk that is right, with dec.buf; NULL: none */
 	enum kb_err (*chunk)(void *ctx, const struct reader_chunk *c, const struct bundle_chunk *b);
 	void *ctx;
-	uint64_t stored; /* bytes */
-	char why[200];	 /* after a failure: what was told */
+	/* bytes */
+	uint64_t stored;
+	/* after a failure: what was told */
+	char why[200];
 };
 
 /* Checks image `image` through `enc`, and the digest of the whole of it. What fails is told, after

@@ -5,13 +5,17 @@
 #include "update/bundle/reader.h"
 
 struct bundle_chunk {
-	uint32_t len;	/* plain bytes */
-	bool hole;	/* they are zeroes, and are not in plain */
-	uint8_t *plain; /* owned, as is spare */
+	/* plain bytes */
+	uint32_t len;
+	/* they are zeroes, and are not in plain */
+	bool hole;
+	/* owned, as is spare */
+	uint8_t *plain;
 	uint8_t *spare;
 	/* results of encoding */
 	enum reader_form form;
-	const uint8_t *stored; /* into plain or spare */
+	/* into plain or spare */
+	const uint8_t *stored;
 	uint32_t stored_len;
 	uint8_t hash[DIGEST_LEN];
 	/* what it adds to the digest of the image */
@@ -25,10 +29,12 @@ void bundle_chunk_free(struct bundle_chunk *c);
 
 /* What a thread keeps. */
 struct bundle_chunk_coder {
-	void *zstd; /* ZSTD_CCtx, or NULL: not compressing */
+	/* ZSTD_CCtx, or NULL: not compressing */
+	void *zstd;
 	struct digest digest;
 	struct {
-		uint32_t len; /* of zeroes with this hash; 0: none yet */
+		/* of zeroes with this hash; 0: none yet */
+		uint32_t len;
 		uint8_t hash[DIGEST_LEN];
 	} zero[2];
 };

@@ -29,11 +29,16 @@ struct work {
 	pthread_cond_t changed;
 	struct job job[JOBS_MAX];
 	unsigned njobs;
-	uint64_t filled;      /* were read */
-	uint64_t taken;	      /* by a thread that encodes */
-	bool ended;	      /* nothing more will be filled */
-	enum kb_err err;      /* the first failure of a thread */
-	struct digest digest; /* of the image */
+	/* were read */
+	uint64_t filled;
+	/* by a thread that encodes */
+	uint64_t taken;
+	/* nothing more will be filled */
+	bool ended;
+	/* the first failure of a thread */
+	enum kb_err err;
+	/* of the image */
+	struct digest digest;
 };
 
 static struct job *job_at(struct work *w, uint64_t number)

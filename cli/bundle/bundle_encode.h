@@ -10,19 +10,26 @@
 
 struct bundle_encode {
 	struct bundle_source *source;
-	uint32_t chunk;	  /* bytes */
-	bool compress;	  /* with zstd; else raw and zero only */
-	int level;	  /* of zstd */
-	unsigned threads; /* that compress */
-	int payload_fd;	  /* stored bytes are appended here */
+	/* bytes */
+	uint32_t chunk;
+	/* with zstd; else raw and zero only */
+	bool compress;
+	/* of zstd */
+	int level;
+	/* that compress */
+	unsigned threads;
+	/* stored bytes are appended here */
+	int payload_fd;
 	/* NULL, or told now and then how many bytes of the image are done */
 	void (*progress)(void *ctx, uint64_t done);
 	void *ctx;
 	/* results */
 	struct bundle_table hashes, records;
-	uint8_t digest[DIGEST_LEN]; /* of the whole image */
+	/* of the whole image */
+	uint8_t digest[DIGEST_LEN];
 	uint64_t payload_len;
-	unsigned forms; /* MANIFEST_FORM bits that were used */
+	/* MANIFEST_FORM bits that were used */
+	unsigned forms;
 };
 
 /*

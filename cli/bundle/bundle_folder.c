@@ -37,7 +37,8 @@ struct folder {
 	const struct manifest_image *im;
 	char program[PATH_MAX];
 	char uuid[UUID_LEN], seed[UUID_LEN];
-	const char *epoch; /* SOURCE_DATE_EPOCH, or NULL */
+	/* SOURCE_DATE_EPOCH, or NULL */
+	const char *epoch;
 	uint64_t size;
 	int fd;
 };

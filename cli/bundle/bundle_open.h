@@ -6,13 +6,17 @@
 #include "update/bundle/reader.h"
 
 struct bundle_open {
-	const char *verb; /* as inspect */
-	const char *help; /* for --help */
+	/* as inspect */
+	const char *verb;
+	/* for --help */
+	const char *help;
 	const char *path;
 	int fd;
-	bool have_keys; /* a keyring was given: k is what the signature was checked with */
+	/* a keyring was given: k is what the signature was checked with */
+	bool have_keys;
 	struct keyring k;
-	unsigned required; /* signatures by so many of them; 0: one */
+	/* signatures by so many of them; 0: one */
+	unsigned required;
 	struct reader r;
 };
 

@@ -11,7 +11,8 @@
 
 struct bundle_output {
 	int fd;
-	char path[BUNDLE_OUTPUT_PATH], tmp[BUNDLE_OUTPUT_PATH + 8]; /* path with ".tmp" */
+	/* path with ".tmp" */
+	char path[BUNDLE_OUTPUT_PATH], tmp[BUNDLE_OUTPUT_PATH + 8];
 };
 
 /* Creates path.tmp, in place of what has this name. KB_EINVAL: path is there and is no regular

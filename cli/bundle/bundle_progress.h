@@ -7,8 +7,10 @@
 
 struct bundle_progress {
 	const char *what;
-	uint64_t total;	 /* bytes */
-	uint64_t before; /* bytes of the images before the one under way */
+	/* bytes */
+	uint64_t total;
+	/* bytes of the images before the one under way */
+	uint64_t before;
 	uint64_t next_ms;
 	bool terminal, shown;
 };

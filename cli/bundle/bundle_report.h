@@ -9,8 +9,10 @@
 #define BUNDLE_REPORT_FORMS 5
 
 struct bundle_report_encoding {
-	bool readable;			      /* counted below */
-	uint32_t chunks[BUNDLE_REPORT_FORMS]; /* by form */
+	/* counted below */
+	bool readable;
+	/* by form */
+	uint32_t chunks[BUNDLE_REPORT_FORMS];
 };
 
 struct bundle_report {

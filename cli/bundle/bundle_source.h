@@ -12,9 +12,12 @@ struct bundle_source {
 	int fd;
 	const char *path;
 	uint64_t file_size;
-	uint64_t size;		       /* the image's: padded with zeroes to a multiple of 4096 */
-	uint64_t data_start, data_end; /* the next range that is no hole */
-	uint8_t *tail;		       /* stands behind the padding; NULL: nothing does */
+	/* the image's: padded with zeroes to a multiple of 4096 */
+	uint64_t size;
+	/* the next range that is no hole */
+	uint64_t data_start, data_end;
+	/* stands behind the padding; NULL: nothing does */
+	uint8_t *tail;
 	uint64_t tail_off, tail_len;
 };
 

@@ -200,8 +200,8 @@ struct recipe {
 	struct bundle_spec *s;
 	const char *path;
 	char dir[BUNDLE_SPEC_PATH];
-	char before[128]; /* section and key of the line before: inih repeats it for a line that is
-			     indented */
+	/* section and key of the line before: inih repeats it for a line that is indented */
+	char before[128];
 	bool failed;
 };
 

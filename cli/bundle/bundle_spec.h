@@ -11,16 +11,21 @@
 struct bundle_spec {
 	/* [bundle], and of each image: name, filesystem, verity */
 	struct manifest m;
-	char file[MANIFEST_IMAGES_MAX][BUNDLE_SPEC_PATH]; /* or a folder */
-	uint64_t size[MANIFEST_IMAGES_MAX]; /* of what is made of a folder; 0: as it needs */
+	/* or a folder */
+	char file[MANIFEST_IMAGES_MAX][BUNDLE_SPEC_PATH];
+	/* of what is made of a folder; 0: as it needs */
+	uint64_t size[MANIFEST_IMAGES_MAX];
 	uint32_t chunk;
 	bool compress;
-	bool verity; /* of the image "root" */
+	/* of the image "root" */
+	bool verity;
 	int level;
-	unsigned threads; /* 0: as many as there are processors */
+	/* 0: as many as there are processors */
+	unsigned threads;
 	uint32_t sig_cap;
 	unsigned nkeys;
-	char key[BUNDLE_SPEC_KEYS][BUNDLE_SPEC_PATH]; /* files of private keys */
+	/* files of private keys */
+	char key[BUNDLE_SPEC_KEYS][BUNDLE_SPEC_PATH];
 	char output[BUNDLE_SPEC_PATH];
 };
 

@@ -5,11 +5,14 @@
 #include "update/bundle/reader.h"
 
 struct bundle_table {
-	uint8_t *pages; /* grows */
+	/* grows */
+	uint8_t *pages;
 	size_t len, room;
-	size_t page; /* where the page of records that is being filled begins */
+	/* where the page of records that is being filled begins */
+	size_t page;
 	unsigned npages;
-	uint8_t *list; /* after bundle_table_end(): the digests of the pages */
+	/* after bundle_table_end(): the digests of the pages */
+	uint8_t *list;
 };
 
 /* Adds the hash of the next chunk. KB_ENOSPC: no memory. */

@@ -18,13 +18,17 @@ struct tree {
 	struct bundle_source *source;
 	struct manifest_verity *v;
 	struct digest digest;
-	uint64_t ndata; /* blocks */
+	/* blocks */
+	uint64_t ndata;
 	unsigned nlevels;
-	uint64_t nblocks[LEVELS_MAX]; /* of each level; 0 is the one over the data */
-	uint64_t first[LEVELS_MAX];   /* where each begins in the tree, in blocks */
+	/* of each level; 0 is the one over the data */
+	uint64_t nblocks[LEVELS_MAX];
+	/* where each begins in the tree, in blocks */
+	uint64_t first[LEVELS_MAX];
 	uint64_t total;
 	uint8_t *bytes;
-	uint8_t zero[DIGEST_LEN]; /* hash of a block of zeroes: holes cost nothing */
+	/* hash of a block of zeroes: holes cost nothing */
+	uint8_t zero[DIGEST_LEN];
 };
 
 static enum kb_err hash_blocks(struct tree *t, const uint8_t *block, uint8_t out[DIGEST_LEN])

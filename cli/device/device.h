@@ -25,28 +25,40 @@ struct device_part {
 
 /* The global options. */
 struct device_options {
-	const char *state;     /* --state; NULL: look for it */
-	const char *conf_root; /* --conf-root; "" */
-	const char *run_dir;   /* --run-dir */
-	uint64_t offset, size; /* --offset, --size: where the state lies in `state`; size 0: all */
-	unsigned lock_wait_ms; /* --wait */
-	unsigned nparts;       /* --slot */
+	/* --state; NULL: look for it */
+	const char *state;
+	/* --conf-root; "" */
+	const char *conf_root;
+	/* --run-dir */
+	const char *run_dir;
+	/* --offset, --size: where the state lies in `state`; size 0: all */
+	uint64_t offset, size;
+	/* --wait */
+	unsigned lock_wait_ms;
+	/* --slot */
+	unsigned nparts;
 	struct device_part part[DEVICE_PARTS_MAX];
 };
 
 struct device {
 	const struct device_options *opts;
 	struct conf conf;
-	bool conf_found; /* there is a system.conf */
+	/* there is a system.conf */
+	bool conf_found;
 
 	/* what init left; run_found: the running system was booted by Keelboot */
 	bool run_found;
-	enum kb_err run_err; /* of what is there, and cannot be read */
-	int booted;	     /* slot, or STATE_NONE */
+	/* of what is there, and cannot be read */
+	enum kb_err run_err;
+	/* slot, or STATE_NONE */
+	int booted;
 	uint64_t token;
-	char diskid[STATE_STR_MAX + 1];	 /* by what the disk is known again; "" when not known */
-	char disk[64], equal[64];	 /* which it is; another that may as well be it, or "" */
-	char data_path[DEVICE_PATH_MAX]; /* the data partition; "" when init did not see it */
+	/* by what the disk is known again; "" when not known */
+	char diskid[STATE_STR_MAX + 1];
+	/* which it is; another that may as well be it, or "" */
+	char disk[64], equal[64];
+	/* the data partition; "" when init did not see it */
+	char data_path[DEVICE_PATH_MAX];
 	unsigned nparts;
 	struct device_part part[DEVICE_PARTS_MAX];
 
@@ -54,10 +66,12 @@ struct device {
 	char state_path[DEVICE_PATH_MAX];
 	struct bdev_file file;
 	struct device_range range;
-	struct bdev *dev; /* the whole file, or the range of it */
+	/* the whole file, or the range of it */
+	struct bdev *dev;
 	struct store store;
 	enum store_finding finding;
-	struct state state; /* only when STORE_FOUND */
+	/* only when STORE_FOUND */
+	struct state state;
 };
 
 /* Options that nobody gave. */

@@ -9,9 +9,12 @@
 #include <strings.h>
 
 struct way {
-	const char *prefix; /* in a specification */
-	const char *folder; /* of udev's links */
-	const char *key;    /* in the kernel's uevent file; NULL: the kernel does not know it */
+	/* in a specification */
+	const char *prefix;
+	/* of udev's links */
+	const char *folder;
+	/* in the kernel's uevent file; NULL: the kernel does not know it */
+	const char *key;
 };
 
 static const struct way ways[] = {

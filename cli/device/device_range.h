@@ -5,7 +5,8 @@
 #include "lib/bdev.h"
 
 struct device_range {
-	struct bdev bdev; /* first */
+	/* first */
+	struct bdev bdev;
 	struct bdev *below;
 	uint64_t off;
 };

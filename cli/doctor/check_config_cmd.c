@@ -22,7 +22,8 @@ static const struct args_option table[] = {
 };
 
 struct checking {
-	const char *file; /* NULL: all of the device's */
+	/* NULL: all of the device's */
+	const char *file;
 	bool json;
 	unsigned n;
 	json_object *list;

@@ -8,15 +8,18 @@
 #define CHECK_RUN_SAID_MAX 160
 
 struct check_run_env {
-	int slot; /* that runs, or STATE_NONE */
+	/* that runs, or STATE_NONE */
+	int slot;
 	const char *status, *version;
 	unsigned timeout_s;
 };
 
 struct check_run_result {
 	bool ok;
-	char what[32];			   /* "exit 1", "signal 9", "timed out", … */
-	char said[CHECK_RUN_SAID_MAX + 1]; /* the last line that it printed */
+	/* "exit 1", "signal 9", "timed out", … */
+	char what[32];
+	/* the last line that it printed */
+	char said[CHECK_RUN_SAID_MAX + 1];
 	uint64_t ms;
 };
 

@@ -19,13 +19,15 @@ enum doctor_severity {
 
 struct doctor_finding {
 	enum doctor_severity severity;
-	const char *id; /* a word that scripts may rely on */
+	/* a word that scripts may rely on */
+	const char *id;
 	char text[DOCTOR_TEXT_LEN], fix[DOCTOR_TEXT_LEN];
 };
 
 struct doctor {
 	struct device *d;
-	const char *sys_root; /* before /proc, /sys, /run/systemd and /boot; "" */
+	/* before /proc, /sys, /run/systemd and /boot; "" */
+	const char *sys_root;
 	struct status st;
 	struct cmdline cmd;
 	unsigned n;

@@ -10,9 +10,11 @@
 #include <string.h>
 
 struct option {
-	const char *name; /* without CONFIG_ */
+	/* without CONFIG_ */
+	const char *name;
 	enum doctor_severity severity;
-	const char *why; /* what does not work without it */
+	/* what does not work without it */
+	const char *why;
 };
 
 static const struct option options[] = {

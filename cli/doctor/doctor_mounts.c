@@ -16,7 +16,8 @@ struct loss {
 	enum doctor_severity severity;
 	const char *id;
 	const char *text;
-	bool optional; /* the configuration may do without it */
+	/* the configuration may do without it */
+	bool optional;
 };
 
 static const struct loss of_data = { DOCTOR_ERROR, "kernel-filesystem",
@@ -36,7 +37,8 @@ static const struct loss of_hash = { DOCTOR_ERROR, "kernel-dm-verity",
 struct lack {
 	const struct loss *loss;
 	char name[32];
-	char where[128]; /* "slot a, slot b" */
+	/* "slot a, slot b" */
+	char where[128];
 };
 
 struct mounts {

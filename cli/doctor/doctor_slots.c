@@ -119,8 +119,10 @@ static void check_usable(struct doctor *doc)
 }
 
 struct verdicts {
-	unsigned good;	 /* ever */
-	unsigned silent; /* trials that ended without a word, since the last good one */
+	/* ever */
+	unsigned good;
+	/* trials that ended without a word, since the last good one */
+	unsigned silent;
 };
 
 static bool count_verdict(void *ctx, const struct history_event *e)

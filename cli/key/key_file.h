@@ -5,9 +5,12 @@
 #include "update/keys/keyring.h"
 
 struct key_file {
-	void *pkey;	     /* EVP_PKEY with the private half; NULL for one in a token */
-	const char *uri;     /* of that; borrowed */
-	struct keyring ring; /* the public half of it, as the only key */
+	/* EVP_PKEY with the private half; NULL for one in a token */
+	void *pkey;
+	/* of that; borrowed */
+	const char *uri;
+	/* the public half of it, as the only key */
+	struct keyring ring;
 	uint8_t spki[KEYRING_SPKI_MAX];
 	size_t spki_len;
 };

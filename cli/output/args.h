@@ -12,10 +12,14 @@
 #include <stdint.h>
 
 struct args_option {
-	const char *name; /* without "--"; NULL ends a table */
-	char letter;	  /* without "-"; 0: none */
-	bool value;	  /* takes one: --name=V, --name V, -n V, -nV */
-	int id;		  /* what args_next() returns; above 0 */
+	/* without "--"; NULL ends a table */
+	const char *name;
+	/* without "-"; 0: none */
+	char letter;
+	/* takes one: --name=V, --name V, -n V, -nV */
+	bool value;
+	/* what args_next() returns; above 0 */
+	int id;
 };
 
 enum {
@@ -27,11 +31,16 @@ enum {
 struct args {
 	int argc;
 	char **argv;
-	int at;		    /* next one to look at */
-	const char *value;  /* of the option or operand just returned */
-	const char *option; /* the option just returned, as the table names it, for messages */
-	bool only_operands; /* "--" was seen */
-	const struct args_option *tables[3]; /* searched in this order; NULL: none */
+	/* next one to look at */
+	int at;
+	/* of the option or operand just returned */
+	const char *value;
+	/* the option just returned, as the table names it, for messages */
+	const char *option;
+	/* "--" was seen */
+	bool only_operands;
+	/* searched in this order; NULL: none */
+	const struct args_option *tables[3];
 };
 
 /* The next option's id, or one of the above. */

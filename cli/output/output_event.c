@@ -8,9 +8,12 @@
 #include <string.h>
 
 struct phrase {
-	const char *plain;   /* without a reason */
-	const char *because; /* before ": reason" */
-	const char *from;    /* before the detail, which stands in parentheses */
+	/* without a reason */
+	const char *plain;
+	/* before ": reason" */
+	const char *because;
+	/* before the detail, which stands in parentheses */
+	const char *from;
 };
 
 static const struct phrase phrases[HISTORY_KIND_COUNT] = {

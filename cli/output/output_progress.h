@@ -14,15 +14,20 @@ enum output_progress_mode {
 
 struct output_progress {
 	enum output_progress_mode mode;
-	const char *phase; /* the last one shown; kept */
-	uint64_t shown_ms; /* when */
+	/* the last one shown; kept */
+	const char *phase;
+	/* when */
+	uint64_t shown_ms;
 	unsigned shown_percent;
-	uint64_t total; /* of the phase */
-	bool bar_open;	/* the cursor is behind a bar */
+	/* of the phase */
+	uint64_t total;
+	/* the cursor is behind a bar */
+	bool bar_open;
 	/* Where it stands for other programs to read: one line of JSON, replaced as a whole;
 	 * "" none. A folder that is not there is none, too. */
 	char file[256];
-	const char *published; /* the phase in the file; NULL: there is no file */
+	/* the phase in the file; NULL: there is no file */
+	const char *published;
 	unsigned published_percent;
 };
 

@@ -13,7 +13,8 @@
 #define SELF "/proc/self/exe"
 
 struct self {
-	char folder[PATH_MAX]; /* without a symbolic link in it */
+	/* without a symbolic link in it */
+	char folder[PATH_MAX];
 	uid_t owner, folder_owner;
 };
 

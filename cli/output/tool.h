@@ -8,9 +8,12 @@
 #define TOOL_FOLDER "lib/keelboot" /* below PREFIX; the makefile puts them there */
 
 struct tool {
-	const char *env;       /* a variable that names another one; NULL: none */
-	const char *built;     /* in a source tree, seen from build/ */
-	const char *installed; /* in TOOL_FOLDER */
+	/* a variable that names another one; NULL: none */
+	const char *env;
+	/* in a source tree, seen from build/ */
+	const char *built;
+	/* in TOOL_FOLDER */
+	const char *installed;
 };
 
 /*

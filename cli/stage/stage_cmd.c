@@ -25,8 +25,10 @@ struct job {
 	struct output_progress progress;
 	struct keyring keys;
 	struct plan_release release;
-	const char *why; /* what was told of the bundle; empty or NULL when it is not its fault */
-	int dir, lock;	 /* the stage folder; what keeps others out of it */
+	/* what was told of the bundle; empty or NULL when it is not its fault */
+	const char *why;
+	/* the stage folder; what keeps others out of it */
+	int dir, lock;
 	char path[DEVICE_PATH_MAX], temp_path[DEVICE_PATH_MAX];
 };
 

@@ -19,11 +19,15 @@ static const struct args_option table[] = {
 
 struct mark {
 	bool good;
-	bool clean;	  /* no verdict: a shutdown begins */
-	const char *name; /* of the slot */
+	/* no verdict: a shutdown begins */
+	bool clean;
+	/* of the slot */
+	const char *name;
 	const char *reason;
-	char brief[STATE_STR_MAX + 1];	  /* of the reason, what the slot's record has room for */
-	char whole[HISTORY_TEXT_MAX + 1]; /* and the history */
+	/* of the reason, what the slot's record has room for */
+	char brief[STATE_STR_MAX + 1];
+	/* and the history */
+	char whole[HISTORY_TEXT_MAX + 1];
 	int slot;
 	bool committed;
 	struct state before;

@@ -68,7 +68,8 @@ enum kb_err state_init_make(struct state *s, const struct state_init *in)
 struct init_args {
 	struct state_init in;
 	const char *bundle, *version;
-	bool numbered; /* --sequence was given */
+	/* --sequence was given */
+	bool numbered;
 	uint64_t sequence;
 };
 

@@ -6,10 +6,14 @@
 #include "cli/device/device.h"
 
 struct state_init {
-	unsigned slots;	     /* 0: as many as system.conf has */
-	uint8_t good, trial; /* bit i: slot i */
-	int first;	     /* slot named first, which is preferred; or STATE_NONE */
-	bool known;	     /* release says what is in the slots named */
+	/* 0: as many as system.conf has */
+	unsigned slots;
+	/* bit i: slot i */
+	uint8_t good, trial;
+	/* slot named first, which is preferred; or STATE_NONE */
+	int first;
+	/* release says what is in the slots named */
+	bool known;
 	struct plan_release release;
 	uint64_t floor;
 	bool force;

@@ -17,7 +17,8 @@ static const struct args_option table[] = {
 };
 
 struct switching {
-	const char *name; /* of the slot */
+	/* of the slot */
+	const char *name;
 	bool once, force;
 	int slot;
 	struct state before;

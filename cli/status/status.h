@@ -12,41 +12,57 @@ enum status_region { STATUS_REGION_OK, STATUS_REGION_NO_RECORD, STATUS_REGION_UN
 
 /* As boot.json has it, and what became of it. */
 struct status_guardian {
-	bool started; /* by this boot */
-	pid_t pid;    /* 0: it does not run (any more) */
+	/* by this boot */
+	bool started;
+	/* 0: it does not run (any more) */
+	pid_t pid;
 	char mode[16];
-	uint64_t deadline_s; /* 0: none */
-	uint64_t stable_s;   /* after which it notes that the boot has proved itself; 0: never */
-	bool waits;	     /* for the verdict: then left_s counts */
+	/* 0: none */
+	uint64_t deadline_s;
+	/* after which it notes that the boot has proved itself; 0: never */
+	uint64_t stable_s;
+	/* for the verdict: then left_s counts */
+	bool waits;
 	uint64_t left_s;
-	bool stopped;	    /* it is there, and does nothing */
-	uint64_t overdue_s; /* its deadline is past, and it did nothing; 0: not so */
-	const char *missed; /* what nobody does, since it ended before its time; or NULL */
+	/* it is there, and does nothing */
+	bool stopped;
+	/* its deadline is past, and it did nothing; 0: not so */
+	uint64_t overdue_s;
+	/* what nobody does, since it ended before its time; or NULL */
+	const char *missed;
 };
 
 struct status_watchdog {
-	bool told; /* boot.json says something of it */
+	/* boot.json says something of it */
+	bool told;
 	char device[64], handover[16], feeder[16];
 	uint64_t timeout_s;
 };
 
 struct status {
 	struct device *d;
-	enum kb_err opened; /* result of device_open_to_read() */
-	bool have_state;    /* d->state is valid */
+	/* result of device_open_to_read() */
+	enum kb_err opened;
+	/* d->state is valid */
+	bool have_state;
 	bool have_last;
-	struct history_event
-		last; /* the newest event that is more than a boot as usual, else the newest */
+	/* the newest event that is more than a boot as usual, else the newest */
+	struct history_event last;
 	int protected;
-	int next;	 /* slot that an orderly reboot would take, or STATE_NONE */
-	int next_proven; /* the same, once the slot that runs has reported */
+	/* slot that an orderly reboot would take, or STATE_NONE */
+	int next;
+	/* the same, once the slot that runs has reported */
+	int next_proven;
 	enum status_region region[2];
 	bool have_staged_file;
-	char staged_path[DEVICE_PATH_MAX]; /* "" unless staged on the data partition */
+	/* "" unless staged on the data partition */
+	char staged_path[DEVICE_PATH_MAX];
 	unsigned nwarnings;
 	char warning[STATUS_WARNINGS_MAX][STATUS_WARNING_LEN];
-	json_object *boot; /* boot.json, or NULL; borrowed */
-	bool debug_shell;  /* the initramfs has one */
+	/* boot.json, or NULL; borrowed */
+	json_object *boot;
+	/* the initramfs has one */
+	bool debug_shell;
 	struct status_guardian guardian;
 	struct status_watchdog watchdog;
 };

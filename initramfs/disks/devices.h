@@ -15,34 +15,46 @@
 #define DEVICES_WARNING_LEN  256
 
 struct devices_slot {
-	char part[CONF_CLASSES_MAX]
-		 [DEVICES_NAME];   /* "/dev/vda2" for each class of system.conf; "" if absent */
-	char fstype[DEVICES_NAME]; /* of its root; "" if there is no file system */
-	bool seen;		   /* a file system: the prober could look, and there is one */
-	uint64_t size;		   /* bytes of its root */
+	/* "/dev/vda2" for each class of system.conf; "" if absent */
+	char part[CONF_CLASSES_MAX][DEVICES_NAME];
+	/* of its root; "" if there is no file system */
+	char fstype[DEVICES_NAME];
+	/* a file system: the prober could look, and there is one */
+	bool seen;
+	/* bytes of its root */
+	uint64_t size;
 };
 
 struct devices {
 	char disk[DEVICES_NAME];
-	char diskid[STATE_STR_MAX + 1]; /* by what it is known again; what the state is bound to */
-	bool firm;		  /* fixed, or named by its path: no stranger's (devices_rank.h) */
-	char equal[DEVICES_NAME]; /* a disk that cannot be told from it: then nothing may be
-				     installed; "" : there is none */
-	char warning[DEVICES_WARNINGS_MAX][DEVICES_WARNING_LEN]; /* of the choice of the disk */
+	/* by what it is known again; what the state is bound to */
+	char diskid[STATE_STR_MAX + 1];
+	/* fixed, or named by its path: no stranger's (devices_rank.h) */
+	bool firm;
+	/* a disk that cannot be told from it: then nothing may be installed; "" : there is none */
+	char equal[DEVICES_NAME];
+	/* of the choice of the disk */
+	char warning[DEVICES_WARNINGS_MAX][DEVICES_WARNING_LEN];
 	unsigned nwarnings;
-	char state[DEVICES_NAME], data[DEVICES_NAME], raw[DEVICES_NAME]; /* "" if absent */
+	/* "" if absent */
+	char state[DEVICES_NAME], data[DEVICES_NAME], raw[DEVICES_NAME];
 	struct devices_slot slot[CONF_SLOTS_MAX];
 	unsigned nmedia;
-	char media[DEVICES_MEDIA_MAX][DEVICES_NAME]; /* whole disks and partitions: see sources.h
-						      */
-	bool medium_is_sd[DEVICES_MEDIA_MAX];	     /* else it is on USB */
-	bool media_full;			     /* there are more, and that was said */
+	/* whole disks and partitions: see sources.h */
+	char media[DEVICES_MEDIA_MAX][DEVICES_NAME];
+	/* else it is on USB */
+	bool medium_is_sd[DEVICES_MEDIA_MAX];
+	/* there are more, and that was said */
+	bool media_full;
 };
 
 struct devices_wait {
-	uint32_t timeout_s;	 /* for the disk with all its partitions */
-	unsigned sources;	 /* sources_allowed(): these get their settle time */
-	void (*idle)(void *ctx); /* called at least once a second */
+	/* for the disk with all its partitions */
+	uint32_t timeout_s;
+	/* sources_allowed(): these get their settle time */
+	unsigned sources;
+	/* called at least once a second */
+	void (*idle)(void *ctx);
 	void *ctx;
 };
 

@@ -28,14 +28,18 @@ enum devices_kind {
 };
 
 struct devices_rank {
-	const struct probe_disk
-		*disk; /* the first of them; NULL: none has anything of the device */
-	const struct probe_disk *equal; /* another that only its path, or its own word, tells from
-					   it; NULL: none */
-	bool complete;			/* it has the state and a root for each slot */
-	bool firm;			/* see devices_rank_firm() */
-	bool copy; /* its state is bound to a disk that is not here: it is a copy, or was moved */
-	bool more; /* disks that might be better, or equal, are still being looked at */
+	/* the first of them; NULL: none has anything of the device */
+	const struct probe_disk *disk;
+	/* another that only its path, or its own word, tells from it; NULL: none */
+	const struct probe_disk *equal;
+	/* it has the state and a root for each slot */
+	bool complete;
+	/* see devices_rank_firm() */
+	bool firm;
+	/* its state is bound to a disk that is not here: it is a copy, or was moved */
+	bool copy;
+	/* disks that might be better, or equal, are still being looked at */
+	bool more;
 };
 
 void devices_rank(struct devices_rank *r, const struct probe *p, const struct conf *conf);

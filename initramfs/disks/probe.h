@@ -46,49 +46,72 @@ enum probe_worth {
 
 struct probe_disk {
 	enum probe_state state;
-	char dev[32];	/* "/dev/vda" */
-	char path[256]; /* sysfs path behind /sys: "/devices/pci0000:00/…/block/vda"; for ranking
-			   and for disk= */
-	uint64_t size;	/* bytes */
-	bool removable; /* sysfs says so, of it or of the slot of an MMC card, or it is an SD card:
-			   the medium, or the disk itself, may go */
-	bool usb;	/* the path leads through a USB port */
-	bool sd;	/* an SD card (not eMMC) */
-	char name[96];	/* its own: CID, WWID or serial number; "" when it has none */
-	char id[STATE_STR_MAX + 1]; /* by what it is known again: see probe_id.h */
-	uint64_t seen_ms;	    /* os_now_ms() when it appeared */
-	bool has_table;		    /* it has partitions; else look at whole */
-	bool gpt_backup;	    /* its table is damaged, but not the copy at its end */
-	struct prober_part whole;   /* the file system on the bare disk; dev and size always set */
+	/* "/dev/vda" */
+	char dev[32];
+	/* sysfs path behind /sys: "/devices/pci0000:00/…/block/vda"; for ranking and for disk= */
+	char path[256];
+	/* bytes */
+	uint64_t size;
+	/* sysfs says so, of it or of the slot of an MMC card, or it is an SD card: the medium, or
+	 * the disk itself, may go */
+	bool removable;
+	/* the path leads through a USB port */
+	bool usb;
+	/* an SD card (not eMMC) */
+	bool sd;
+	/* its own: CID, WWID or serial number; "" when it has none */
+	char name[96];
+	/* by what it is known again: see probe_id.h */
+	char id[STATE_STR_MAX + 1];
+	/* os_now_ms() when it appeared */
+	uint64_t seen_ms;
+	/* it has partitions; else look at whole */
+	bool has_table;
+	/* its table is damaged, but not the copy at its end */
+	bool gpt_backup;
+	/* the file system on the bare disk; dev and size always set */
+	struct prober_part whole;
 	unsigned n;
-	struct prober_part part[PROBER_PARTS_MAX]; /* by number */
-	unsigned tries;				   /* probers started since it changed */
-	unsigned changes;			   /* how often it was not what it was */
-	bool queued;				   /* wants a prober */
-	uint64_t queued_ms;			   /* since then */
+	/* by number */
+	struct prober_part part[PROBER_PARTS_MAX];
+	/* probers started since it changed */
+	unsigned tries;
+	/* how often it was not what it was */
+	unsigned changes;
+	/* wants a prober */
+	bool queued;
+	/* since then */
+	uint64_t queued_ms;
 };
 
 /* A prober at work. Private. */
 struct probe_job {
-	pid_t pid; /* 0: free */
+	/* 0: free */
+	pid_t pid;
 	int fd;
-	int disk; /* index; -1: its disk is gone, or it was given up: only to be reaped */
-	int of;	  /* the same while the process is there; -1: that disk is gone */
+	/* index; -1: its disk is gone, or it was given up: only to be reaped */
+	int disk;
+	/* the same while the process is there; -1: that disk is gone */
+	int of;
 	uint64_t deadline_ms;
 	size_t len;
 	struct prober_answer answer;
 };
 
 struct probe {
-	struct probe_disk
-		disk[PROBE_DISKS_MAX]; /* in the order of appearance; gaps are PROBE_FREE */
+	/* in the order of appearance; gaps are PROBE_FREE */
+	struct probe_disk disk[PROBE_DISKS_MAX];
 	struct probe_job job[PROBE_JOBS_MAX];
-	int uevent_fd; /* -1: none; then /sys is looked through again and again */
+	/* -1: none; then /sys is looked through again and again */
+	int uevent_fd;
 	uint64_t scanned_ms;
-	bool changed; /* since the last probe_step() returned */
-	bool full;    /* a disk has no place: /sys is looked through again when something changes */
+	/* since the last probe_step() returned */
+	bool changed;
+	/* a disk has no place: /sys is looked through again when something changes */
+	bool full;
 	bool full_told;
-	char passed[PROBE_PASSED_MAX][32]; /* lost their place: "sdx" */
+	/* lost their place: "sdx" */
+	char passed[PROBE_PASSED_MAX][32];
 	/* Set before probe_start(), which leaves them alone. NULL: all are worth the same. */
 	enum probe_worth (*worth)(void *ctx, const struct probe *p, const struct probe_disk *d);
 	void *ctx;

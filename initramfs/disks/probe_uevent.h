@@ -10,8 +10,10 @@ enum probe_uevent_action { PROBE_UEVENT_ADD, PROBE_UEVENT_REMOVE, PROBE_UEVENT_C
 struct probe_uevent {
 	enum probe_uevent_action action;
 	bool partition;
-	char disk[64]; /* "sda", of the whole disk also when it is about a partition */
-	char name[64]; /* "sda" or "sda1" */
+	/* "sda", of the whole disk also when it is about a partition */
+	char disk[64];
+	/* "sda" or "sda1" */
+	char name[64];
 };
 
 /* Reads len bytes of NUL-separated text, ended by NUL. False: it is about something else, or

@@ -8,9 +8,9 @@
 unsigned sources_allowed(const struct conf *conf, unsigned sources);
 
 /*
- * Whether the wait for media is over: settle= has passed, for each kind of medium that may be looked
- * at and whose bus exists, and the probers of what came are done. A stick that the bus knows, but
- * that is no disk yet, gets some seconds more.
+ * Whether the wait for media is over: settle= has passed, for each kind of medium that may be
+ * looked at and whose bus exists, and the probers of what came are done. A stick that the bus
+ * knows, but that is no disk yet, gets some seconds more.
  */
 bool sources_settled(const struct probe *p, const struct conf *conf, unsigned sources,
 		     uint64_t waited_ms);

@@ -26,9 +26,11 @@ enum guardian_fd {
 #define GUARDIAN_OMIT_FILE   "../sendsigs.omit.d/keelboot" /* from there: sysvinit spares those */
 
 struct guardian_setup {
-	struct guardian_attempt attempt; /* slot STATE_NONE: of no concern; token 0: not counted */
+	/* slot STATE_NONE: of no concern; token 0: not counted */
+	struct guardian_attempt attempt;
 	struct guardian_terms terms;
-	enum log_level log, show; /* as keelboot.log= has them: see lib/bootlog.h */
+	/* as keelboot.log= has them: see lib/bootlog.h */
+	enum log_level log, show;
 };
 
 struct guardian_ops {

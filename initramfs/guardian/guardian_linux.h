@@ -9,7 +9,8 @@
 struct guardian_linux {
 	struct guardian_attempt attempt;
 	uint32_t watchdog_s;
-	pid_t job; /* that runs; 0: none */
+	/* that runs; 0: none */
+	pid_t job;
 };
 
 extern const struct guardian_ops guardian_linux_ops; /* ctx: struct guardian_linux */

@@ -65,22 +65,33 @@ enum guardian_phase {
 
 /* What it is held to, as process 1 passes it on. */
 struct guardian_terms {
-	bool trial;	     /* a verdict matters; else there is only a watchdog to keep */
-	uint32_t deadline_s; /* for the verdict; 0: none, since there is nothing to fall back to */
-	uint32_t stable_s;   /* after which a good slot has proved itself; 0: nothing to prove */
-	uint32_t shutdown_s; /* for a shutdown that somebody else began; the grace at least */
-	uint32_t watchdog_s; /* timeout of the one to feed; 0: none */
-	bool release;	     /* fed only until the slot is good: then GUARDIAN_RELEASE */
+	/* a verdict matters; else there is only a watchdog to keep */
+	bool trial;
+	/* for the verdict; 0: none, since there is nothing to fall back to */
+	uint32_t deadline_s;
+	/* after which a good slot has proved itself; 0: nothing to prove */
+	uint32_t stable_s;
+	/* for a shutdown that somebody else began; the grace at least */
+	uint32_t shutdown_s;
+	/* timeout of the one to feed; 0: none */
+	uint32_t watchdog_s;
+	/* fed only until the slot is good: then GUARDIAN_RELEASE */
+	bool release;
 };
 
 struct guardian_plan {
 	struct guardian_terms terms;
-	uint32_t feed_ms; /* between two feedings */
+	/* between two feedings */
+	uint32_t feed_ms;
 	enum guardian_phase phase;
-	bool nudged;		 /* a look is due */
-	bool recorded;		 /* by us */
-	enum guardian_step job;	 /* that runs; GUARDIAN_WAIT: none */
-	enum guardian_step next; /* of what is left to do in the phase; GUARDIAN_WAIT: see due */
+	/* a look is due */
+	bool nudged;
+	/* by us */
+	bool recorded;
+	/* that runs; GUARDIAN_WAIT: none */
+	enum guardian_step job;
+	/* of what is left to do in the phase; GUARDIAN_WAIT: see due */
+	enum guardian_step next;
 	uint64_t due, job_end, feed_at;
 	uint64_t stable_at;
 };

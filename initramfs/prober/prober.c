@@ -24,7 +24,8 @@
 /* Shared with the worker. Step 0 is the table, step i the partition i - 1, the last one the copy of
  * the table: nothing may depend on it, since many a stick has no such end. */
 struct look {
-	volatile uint32_t step; /* at work on; a->n + 2 when done */
+	/* at work on; a->n + 2 when done */
+	volatile uint32_t step;
 	struct prober_answer a;
 };
 

@@ -21,17 +21,28 @@
 /* What it found out about a partition, or about a whole disk without partitions. Every string is
  * ended by NUL, and printable ASCII ('?' for the rest). What was not found is "". */
 struct prober_part {
-	char dev[32];	     /* "/dev/vda2"; "" in an image */
-	char partlabel[112]; /* name in the GPT; 36 UTF-16 characters */
-	char partuuid[40];   /* as the kernel's PARTUUID=: GUID, or "1234abcd-02" with an MBR */
-	char fstype[24]; /* "ext4", "squashfs", "vfat", "crypto_LUKS", …; "" : nothing known */
-	char label[68];	 /* of the file system; "" too when it would not fit */
-	char uuid[40];	 /* of the file system */
-	char pin[52];	 /* of a state partition: the disk that its state is bound to */
-	uint64_t start;	 /* bytes from the start of the disk */
-	uint64_t size;	 /* bytes */
-	uint32_t number; /* 1..; 0: the whole disk */
-	uint32_t flags;	 /* PROBER_PART_* */
+	/* "/dev/vda2"; "" in an image */
+	char dev[32];
+	/* name in the GPT; 36 UTF-16 characters */
+	char partlabel[112];
+	/* as the kernel's PARTUUID=: GUID, or "1234abcd-02" with an MBR */
+	char partuuid[40];
+	/* "ext4", "squashfs", "vfat", "crypto_LUKS", …; "" : nothing known */
+	char fstype[24];
+	/* of the file system; "" too when it would not fit */
+	char label[68];
+	/* of the file system */
+	char uuid[40];
+	/* of a state partition: the disk that its state is bound to */
+	char pin[52];
+	/* bytes from the start of the disk */
+	uint64_t start;
+	/* bytes */
+	uint64_t size;
+	/* 1..; 0: the whole disk */
+	uint32_t number;
+	/* PROBER_PART_* */
+	uint32_t flags;
 };
 
 #define PROBER_PART_UNREADABLE 1u /* an I/O error, or looking at it took too long or crashed */
@@ -40,12 +51,18 @@ struct prober_part {
 
 struct prober_answer {
 	uint64_t magic;
-	uint64_t size;		  /* bytes of the disk */
-	char table[16];		  /* "gpt", "dos"; "" : no partition table */
-	uint32_t flags;		  /* PROBER_* */
-	uint32_t n;		  /* partitions that follow */
-	struct prober_part whole; /* the file system on the bare disk; only without a table */
-	struct prober_part part[PROBER_PARTS_MAX]; /* by number; n of them are sent */
+	/* bytes of the disk */
+	uint64_t size;
+	/* "gpt", "dos"; "" : no partition table */
+	char table[16];
+	/* PROBER_* */
+	uint32_t flags;
+	/* partitions that follow */
+	uint32_t n;
+	/* the file system on the bare disk; only without a table */
+	struct prober_part whole;
+	/* by number; n of them are sent */
+	struct prober_part part[PROBER_PARTS_MAX];
 };
 
 #define PROBER_TABLE_UNREADABLE 1u /* the partition table could not be read */

@@ -13,19 +13,29 @@
 #define WDT_FINDINGS_MAX 6
 
 struct wdt {
-	int fd;	      /* meaningful only while armed */
-	bool armed;   /* it counts, and we feed it */
-	bool refused; /* what there was cannot be opened, which has been said */
-	bool soft;    /* a timer of the kernel's own: no help against a kernel that hangs */
-	char dev[64]; /* "/dev/watchdog0"; "" : none */
+	/* meaningful only while armed */
+	int fd;
+	/* it counts, and we feed it */
+	bool armed;
+	/* what there was cannot be opened, which has been said */
+	bool refused;
+	/* a timer of the kernel's own: no help against a kernel that hangs */
+	bool soft;
+	/* "/dev/watchdog0"; "" : none */
+	char dev[64];
 	struct os_wdt_info info;
-	unsigned limit_s;  /* that the hardware counts at most, whatever the driver takes; 0: unseen
-			    */
-	unsigned reboot_s; /* that systemd is told for a reboot; 0: nobody asked the driver yet */
-	enum conf_handover handover; /* what wdt_decide() made of the configuration */
-	bool kept; /* the guardian has a descriptor of its own, and feeds: see wdt_hand_over() */
-	char absent[WDT_ABSENT_MAX];	       /* why there is none in hardware; "": not known */
-	const char *finding[WDT_FINDINGS_MAX]; /* for boot.json: what a person ought to mend */
+	/* that the hardware counts at most, whatever the driver takes; 0: unseen */
+	unsigned limit_s;
+	/* that systemd is told for a reboot; 0: nobody asked the driver yet */
+	unsigned reboot_s;
+	/* what wdt_decide() made of the configuration */
+	enum conf_handover handover;
+	/* the guardian has a descriptor of its own, and feeds: see wdt_hand_over() */
+	bool kept;
+	/* why there is none in hardware; "": not known */
+	char absent[WDT_ABSENT_MAX];
+	/* for boot.json: what a person ought to mend */
+	const char *finding[WDT_FINDINGS_MAX];
 	unsigned nfindings;
 };
 

@@ -41,6 +41,7 @@ CHECKS = {
     "unique-names": text_checks.unique_names,
     "shared-names": text_checks.shared_names,
     "error-names": text_checks.error_names,
+    "member-comments": text_checks.member_comments,
     "prose": prose.prose,
     "cited": prose.cited,
     "planted": text_checks.planted_bugs,

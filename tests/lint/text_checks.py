@@ -15,6 +15,8 @@ LICENCE = "SPDX-License-Identifier: Apache-2.0"
 # Headers that say how one talks to a program, or to the one above: for files of other folders, too.
 CONTRACTS = {"cli/verbs.h", "initramfs/guardian/guardian.h", "initramfs/prober/prober.h"}
 ERROR_CALLED_E = re.compile(r"\benum kb_err (?:\w+(?: = \w+)?, )*(e)\b(?!\w)")
+# The line that opens a struct or union: no function, no initializer.
+STRUCT = re.compile(r"^(?:typedef |static |const )*(?:struct|union)\b[^();=]*\{")
 # Written in pieces, so that these files do not find themselves.
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b")
 PLACES = re.compile(
@@ -175,6 +177,20 @@ def shared_names(tree) -> list:
 def error_names(tree) -> list:
     """What is of type enum kb_err is called err, or what it is the error of; never e."""
     return find(tree, tree.sources(shipped=True, headers=True), ERROR_CALLED_E, "{}: call it err")
+
+
+def member_comments(tree) -> list:
+    """The comment of a member of a struct or union stands above it, where it has the whole line."""
+    found = []
+    for name in tree.sources(shipped=True, headers=True):
+        depth = 0
+        for number, line in enumerate(tree.lines(name), 1):
+            if depth > 0 and re.search(r"[;{]\s*/\*", line):
+                found.append(f"{name}:{number}: put the comment above the member")
+            code = re.sub(r"/\*.*", "", line)
+            if depth > 0 or STRUCT.match(code):
+                depth += code.count("{") - code.count("}")
+    return found
 
 
 def planted_bugs(tree) -> list:

@@ -3,6 +3,7 @@
 #include "tests/sim/powercut_child.h"
 
 #include "tests/sim/host_files.h"
+#include "tests/sim/os_sim.h"
 #include "update/apply/media.h"
 #include "update/bundle/reader.h"
 

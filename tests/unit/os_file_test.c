@@ -38,28 +38,26 @@ static unsigned mode_of(const char *name)
 	return st.st_mode & 07777;
 }
 
-static int make_dir(void **ctx)
+static void make_dir(void)
 {
-	(void)ctx;
 	umask(022);
-	if (mkdtemp(path) == NULL)
-		return -1;
+	assert_non_null(mkdtemp(path));
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	make_file("file", "0123456789");
-	return symlinkat("file", dir, "link") | mkdirat(dir, "folder", 0755) |
-	       mkfifoat(dir, "pipe", 0600);
+	assert_return_code(symlinkat("file", dir, "link"), errno);
+	assert_return_code(mkdirat(dir, "folder", 0755), errno);
+	assert_return_code(mkfifoat(dir, "pipe", 0600), errno);
 }
 
-static int remove_dir(void **ctx)
+static void remove_dir(void)
 {
 	static const char *const names[] = { "file", "link", "pipe", ".lock", "new", "newer" };
 
-	(void)ctx;
 	for (unsigned i = 0; i < KB_ARRAY_LEN(names); i++)
 		unlinkat(dir, names[i], 0);
 	unlinkat(dir, "folder", AT_REMOVEDIR);
 	close(dir);
-	return rmdir(path);
+	rmdir(path);
 }
 
 TEST(opens_regular_files_only)

@@ -35,38 +35,53 @@ struct apply_file_job {
 	bool raw;
 
 	/* the device */
-	const char *compatible;	    /* conf.compatible */
-	const struct keyring *keys; /* loaded */
+	/* conf.compatible */
+	const char *compatible;
+	/* loaded */
+	const struct keyring *keys;
 	struct store *store;
 	struct state *state;
 	struct apply_slot slot[STATE_SLOTS_MAX];
-	choose_mask mountable; /* as preflight or the running system knows; 0xff if not known */
-	choose_mask mounted;   /* the running slot; 0 at boot */
+	/* as preflight or the running system knows; 0xff if not known */
+	choose_mask mountable;
+	/* the running slot; 0 at boot */
+	choose_mask mounted;
 
 	/* how */
-	enum state_source source; /* for the history */
+	/* for the history */
+	enum state_source source;
 	enum plan_mode mode;
-	int want; /* only this slot may be the target; STATE_NONE: plan_accept()'s choice */
+	/* only this slot may be the target; STATE_NONE: plan_accept()'s choice */
+	int want;
 	bool verify_first;
-	bool untold;	      /* a failure does not go into the history: apply_file_tell_more() */
-	uint64_t max_jump;    /* system.conf: see plan_ahead() */
-	uint64_t floor_bound; /* of signed_floor_bound(): in rescue no higher floor of the state is
-				 believed, and an install that is begun puts it right; in a last
-				 resort no higher sequence of a slot is */
-	uint8_t tries;	      /* of the trial: system.conf; 0: STATE_TRIES */
-	const char *helper; /* path of keelboot-helper; NULL: $KEELBOOT_HELPER, else its usual place
-			     */
+	/* a failure does not go into the history: apply_file_tell_more() */
+	bool untold;
+	/* system.conf: see plan_ahead() */
+	uint64_t max_jump;
+	/* of signed_floor_bound(): in rescue no higher floor of the state is believed, and an
+	 * install that is begun puts it right; in a last resort no higher sequence of a slot is */
+	uint64_t floor_bound;
+	/* of the trial: system.conf; 0: STATE_TRIES */
+	uint8_t tries;
+	/* path of keelboot-helper; NULL: $KEELBOOT_HELPER, else its usual place */
+	const char *helper;
 	void (*progress)(void *ctx, enum install_phase phase, uint64_t done, uint64_t total);
 	void *ctx;
 
 	/* results */
-	struct plan_release release; /* valid once `verified` */
-	bool verified;		     /* the bundle's signature was good */
-	int target;		     /* or STATE_NONE */
-	uint64_t back;		     /* for plan_begin(): what plan_back() said; 0 in rescue */
-	enum install_blame blame;    /* whose fault a failure was */
+	/* valid once `verified` */
+	struct plan_release release;
+	/* the bundle's signature was good */
+	bool verified;
+	/* or STATE_NONE */
+	int target;
+	/* for plan_begin(): what plan_back() said; 0 in rescue */
+	uint64_t back;
+	/* whose fault a failure was */
+	enum install_blame blame;
 	uint64_t bytes_written, bytes_skipped;
-	char why[240]; /* after a failure: what is wrong, for a person; never empty then */
+	/* after a failure: what is wrong, for a person; never empty then */
+	char why[240];
 };
 
 #define APPLY_FILE_HELPER "/usr/lib/keelboot/keelboot-helper"

@@ -7,7 +7,8 @@
 #define APPLY_SOURCES_MAX 32
 
 struct apply_source {
-	enum state_source kind; /* DATA, RAW, SD or USB */
+	/* DATA, RAW, SD or USB */
+	enum state_source kind;
 	char dev[APPLY_FILE_PATH_MAX + 1];
 };
 
@@ -15,8 +16,10 @@ struct apply_options {
 	char state[APPLY_FILE_PATH_MAX + 1];
 	struct apply_slot slot[STATE_SLOTS_MAX];
 	choose_mask mountable;
-	enum plan_mode mode; /* AUTOMATIC, LAST_RESORT or RESCUE */
-	const char *root;    /* "" */
+	/* AUTOMATIC, LAST_RESORT or RESCUE */
+	enum plan_mode mode;
+	/* "" */
+	const char *root;
 	unsigned nsources;
 	struct apply_source source[APPLY_SOURCES_MAX];
 };

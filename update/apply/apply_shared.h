@@ -11,8 +11,10 @@
 
 /* A bundle that would be installed. */
 struct apply_candidate {
-	unsigned source;	       /* index */
-	char name[MEDIA_NAME_MAX + 1]; /* of the file; "" for a raw medium */
+	/* index */
+	unsigned source;
+	/* of the file; "" for a raw medium */
+	char name[MEDIA_NAME_MAX + 1];
 	struct plan_release release;
 	bool tried;
 };
@@ -24,10 +26,12 @@ struct apply {
 	struct bdev_file dev;
 	struct store store;
 	struct state state;
-	uint64_t floor_bound; /* of signed_floor_bound(); in rescue only */
+	/* of signed_floor_bound(); in rescue only */
+	uint64_t floor_bound;
 	struct apply_file_job job;
 	struct media media;
-	unsigned ncandidates, nfailed; /* nfailed of them were tried, and at fault */
+	/* nfailed of them were tried, and at fault */
+	unsigned ncandidates, nfailed;
 	struct apply_candidate candidate[APPLY_CANDIDATES_MAX];
 };
 

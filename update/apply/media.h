@@ -20,11 +20,15 @@
 #define MEDIA_SUFFIX	      ".keel"
 
 struct media {
-	bool raw;   /* dev itself holds a bundle; folder is -1 */
-	int dev;    /* descriptor of the device or file; -1 when mounted */
-	int folder; /* descriptor of the folder */
+	/* dev itself holds a bundle; folder is -1 */
+	bool raw;
+	/* descriptor of the device or file; -1 when mounted */
+	int dev;
+	/* descriptor of the folder */
+	int folder;
 	bool mounted;
-	struct os_file_names names; /* of media_next() */
+	/* of media_next() */
+	struct os_file_names names;
 };
 
 /*

@@ -16,7 +16,8 @@
  * tables_off. */
 struct manifest_table {
 	uint64_t off, len;
-	uint8_t digest[32]; /* of the list */
+	/* of the list */
+	uint8_t digest[32];
 };
 
 struct manifest_verity {
@@ -24,19 +25,27 @@ struct manifest_verity {
 	uint8_t root_hash[64];
 	size_t root_hash_len;
 	char algorithm[MANIFEST_STR_MAX + 1];
-	uint32_t data_block, hash_block; /* bytes */
+	/* bytes */
+	uint32_t data_block, hash_block;
 	uint8_t salt[64];
 	size_t salt_len;
-	uint64_t tree_off; /* bytes into the image */
+	/* bytes into the image */
+	uint64_t tree_off;
 };
 
 struct manifest_image {
-	char name[MANIFEST_STR_MAX + 1];       /* the partition class, "root" for instance */
-	uint64_t size;			       /* bytes, a multiple of 4096, not 0 */
-	uint32_t chunk;			       /* bytes, a power of two */
-	char filesystem[MANIFEST_STR_MAX + 1]; /* "" when not said */
-	uint8_t digest[32];		       /* of the whole image, see MANIFEST_DIGEST_BLOCK */
-	struct manifest_table hashes;	       /* SHA-256 of each plain chunk */
+	/* the partition class, "root" for instance */
+	char name[MANIFEST_STR_MAX + 1];
+	/* bytes, a multiple of 4096, not 0 */
+	uint64_t size;
+	/* bytes, a power of two */
+	uint32_t chunk;
+	/* "" when not said */
+	char filesystem[MANIFEST_STR_MAX + 1];
+	/* of the whole image, see MANIFEST_DIGEST_BLOCK */
+	uint8_t digest[32];
+	/* SHA-256 of each plain chunk */
+	struct manifest_table hashes;
 	struct manifest_verity verity;
 };
 
@@ -52,12 +61,16 @@ enum manifest_encoding_kind {
 #define MANIFEST_FORMS_SEED   0x1fu /* and copy, patch */
 
 struct manifest_encoding {
-	unsigned image;			  /* index */
-	enum manifest_encoding_kind kind; /* also UNKNOWN when it uses a form that we do not know */
-	unsigned forms;			  /* MANIFEST_FORM bits of the forms that its table uses */
+	/* index */
+	unsigned image;
+	/* also UNKNOWN when it uses a form that we do not know */
+	enum manifest_encoding_kind kind;
+	/* MANIFEST_FORM bits of the forms that its table uses */
+	unsigned forms;
 	uint8_t seed[32];
 	struct manifest_table table;
-	uint64_t payload_off, payload_len; /* from the header's payload_off */
+	/* from the header's payload_off */
+	uint64_t payload_off, payload_len;
 };
 
 struct manifest {
@@ -66,8 +79,8 @@ struct manifest {
 	char compatible[MANIFEST_COMPATIBLE_MAX][MANIFEST_STR_MAX + 1];
 	char version[MANIFEST_STR_MAX + 1];
 	uint64_t sequence;
-	uint64_t floor; /* what the device's floor becomes when this release is committed; at most
-			   sequence */
+	/* what the device's floor becomes when this release is committed; at most sequence */
+	uint64_t floor;
 	bool allow_downgrade;
 	char build[MANIFEST_STR_MAX + 1], created[MANIFEST_STR_MAX + 1];
 	char description[MANIFEST_DESC_MAX + 1];

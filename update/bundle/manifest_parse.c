@@ -20,12 +20,17 @@ struct parse {
 	size_t size;
 	unsigned line;
 	enum section section;
-	char title[MANIFEST_LINE_MAX + 1]; /* of the section, with its brackets */
+	/* of the section, with its brackets */
+	char title[MANIFEST_LINE_MAX + 1];
 	const struct manifest_key *keys;
-	void *object;		      /* what they set */
-	uint32_t seen;		      /* bits of the keys that were there */
-	unsigned strange;	      /* line of the first unknown key in an encoding; 0: none */
-	bool unknown_kind, seed_kind; /* of the encoding */
+	/* what they set */
+	void *object;
+	/* bits of the keys that were there */
+	uint32_t seen;
+	/* line of the first unknown key in an encoding; 0: none */
+	unsigned strange;
+	/* of the encoding */
+	bool unknown_kind, seed_kind;
 };
 
 static enum kb_err fail_line(const struct parse *p, const char *fmt, ...)

@@ -18,17 +18,23 @@
 #define READER_STORED_MORE 4096u /* by so much may stored bytes exceed the plain ones */
 
 struct reader {
-	int fd;	  /* borrowed; positioned reads only */
-	bool raw; /* a device: what follows total_len is ignored; in a file nothing may */
+	/* borrowed; positioned reads only */
+	int fd;
+	/* a device: what follows total_len is ignored; in a file nothing may */
+	bool raw;
 	uint8_t header[READER_HEADER_LEN];
 	struct reader_header h;
 	uint8_t sig[READER_SIG_CAP_MAX];
-	char text[MANIFEST_MAX]; /* the manifest as it was signed */
+	/* the manifest as it was signed */
+	char text[MANIFEST_MAX];
 	struct manifest m;
-	struct plan_release release; /* id etc., of the manifest */
-	char signer[64];	     /* who signed, "a, b" if more had to */
+	/* id etc., of the manifest */
+	struct plan_release release;
+	/* who signed, "a, b" if more had to */
+	char signer[64];
 	struct digest digest;
-	char why[160]; /* after a failure: what is wrong, for a person */
+	/* after a failure: what is wrong, for a person */
+	char why[160];
 };
 
 /*
@@ -42,11 +48,15 @@ void reader_close(struct reader *r);
 
 struct reader_chunk {
 	uint32_t index;
-	uint32_t len;		  /* plain bytes */
-	uint8_t hash[DIGEST_LEN]; /* of the plain bytes: signed */
+	/* plain bytes */
+	uint32_t len;
+	/* of the plain bytes: signed */
+	uint8_t hash[DIGEST_LEN];
 	enum reader_form form;
-	uint64_t off;	 /* of the stored bytes in the file */
-	uint32_t stored; /* their number; at most len + 4096 */
+	/* of the stored bytes in the file */
+	uint64_t off;
+	/* their number; at most len + 4096 */
+	uint32_t stored;
 };
 
 /* A walk over the chunks of an image, in order, with one page of hashes and one of the encoding in
@@ -56,13 +66,16 @@ struct reader_walk {
 	const struct manifest_image *im;
 	const struct manifest_encoding *enc;
 	uint32_t next, nchunks;
-	uint64_t payload; /* offset of the next stored bytes within the encoding's payload */
+	/* offset of the next stored bytes within the encoding's payload */
+	uint64_t payload;
 	/* private copies of the digest lists and of the pages in use */
 	uint8_t hash_list[READER_PAGE], hash_page[READER_PAGE];
 	uint8_t enc_list[READER_PAGE], enc_page[READER_PAGE];
-	uint32_t hash_page_no, enc_page_no; /* UINT32_MAX: none */
+	/* UINT32_MAX: none */
+	uint32_t hash_page_no, enc_page_no;
 	size_t enc_pos, enc_page_len;
-	uint32_t enc_left; /* records left in the page */
+	/* records left in the page */
+	uint32_t enc_left;
 };
 
 /*

@@ -10,7 +10,8 @@
 #define DIGEST_LEN 32
 
 struct digest {
-	void *ctx; /* EVP_MD_CTX */
+	/* EVP_MD_CTX */
+	void *ctx;
 };
 
 /* Makes a context; digest_free() releases it. KB_EIO when OpenSSL refuses. */

@@ -13,8 +13,10 @@
 
 struct decoder {
 	pid_t pid;
-	int sock;	 /* requests and answers */
-	uint8_t *shared; /* DECODER_SLOTS areas: stored bytes, then plain bytes */
+	/* requests and answers */
+	int sock;
+	/* DECODER_SLOTS areas: stored bytes, then plain bytes */
+	uint8_t *shared;
 	size_t area;
 	uint64_t asked, answered;
 };

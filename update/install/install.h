@@ -15,15 +15,18 @@
 #define INSTALL_TAIL	 (1u << 20)   /* last bytes of a partition, cleared of stale superblocks */
 
 struct install_part {
-	char cls[32];	  /* class: matches the manifest's image names */
-	struct bdev *dev; /* opened by the caller, O_EXCL for the target */
+	/* class: matches the manifest's image names */
+	char cls[32];
+	/* opened by the caller, O_EXCL for the target */
+	struct bdev *dev;
 	/*
 	 * The same device opened a second time for reading, best with O_DIRECT: then what was
 	 * written is flushed and read back by a thread of its own while the rest is written. NULL:
 	 * read back through dev, by the caller's thread.
 	 */
 	struct bdev *readback;
-	const char *path; /* for messages, borrowed; NULL: the class is named */
+	/* for messages, borrowed; NULL: the class is named */
+	const char *path;
 };
 
 /* Whose fault a failure was: it decides what it costs. */
@@ -38,26 +41,36 @@ enum install_blame {
 enum install_phase { INSTALL_CHECK, INSTALL_WRITE, INSTALL_READ_BACK, INSTALL_DONE };
 
 struct install {
-	struct reader *r;    /* opened and verified */
-	struct store *store; /* the caller holds the lock */
-	struct state *s;     /* as loaded */
+	/* opened and verified */
+	struct reader *r;
+	/* the caller holds the lock */
+	struct store *store;
+	/* as loaded */
+	struct state *s;
 	int target;
 	enum plan_mode mode;
-	uint64_t back;	   /* for plan_begin() */
-	bool verify_first; /* check the whole payload before the first write */
-	uint8_t tries;	   /* of the trial: 1..STATE_TRIES_MAX; 0: STATE_TRIES */
+	/* for plan_begin() */
+	uint64_t back;
+	/* check the whole payload before the first write */
+	bool verify_first;
+	/* of the trial: 1..STATE_TRIES_MAX; 0: STATE_TRIES */
+	uint8_t tries;
 	unsigned nparts;
 	struct install_part part[MANIFEST_IMAGES_MAX];
-	const char *helper; /* path of keelboot-helper, for the decoder */
+	/* path of keelboot-helper, for the decoder */
+	const char *helper;
 	/* done and total are bytes of work in this phase; called at least once a second while there
 	 * is progress, never without */
 	void (*progress)(void *ctx, enum install_phase phase, uint64_t done, uint64_t total);
 	void *ctx;
 	/* results */
-	uint64_t bytes_written; /* to the slot's partitions */
-	uint64_t bytes_skipped; /* were right already */
+	/* to the slot's partitions */
+	uint64_t bytes_written;
+	/* were right already */
+	uint64_t bytes_skipped;
 	enum install_blame blame;
-	char why[160]; /* after a failure: what is wrong, for a person */
+	/* after a failure: what is wrong, for a person */
+	char why[160];
 };
 
 /*

@@ -12,14 +12,17 @@
 
 /* One partition of the target, with the image that goes there. */
 struct install_job_part {
-	struct bdev *dev, *readback; /* readback: to read back by; dev when there is none */
+	/* readback: to read back by; dev when there is none */
+	struct bdev *dev, *readback;
 	const struct manifest_image *im;
-	const char *name; /* what failed, for messages: the device, or the class */
+	/* what failed, for messages: the device, or the class */
+	const char *name;
 	unsigned image;
 	const struct manifest_encoding *enc;
 	/* What the first bytes will be; written last. Valid once sealed. */
 	uint8_t *head;
-	unsigned nhead; /* chunks that overlap it, to be checked before it is written */
+	/* chunks that overlap it, to be checked before it is written */
+	unsigned nhead;
 	struct install_readback_item head_chunk[INSTALL_HEAD_CHUNKS];
 };
 
@@ -27,13 +30,16 @@ struct install_job {
 	struct install *in;
 	struct install_job_part part[MANIFEST_IMAGES_MAX];
 	unsigned nparts;
-	struct install_job_part *now; /* being walked */
+	/* being walked */
+	struct install_job_part *now;
 	struct digest digest, whole;
 	struct install_pipe pipe;
 	struct install_readback rb;
 	bool sealed;
-	bool expect_same; /* the last chunk needed no write, so the next may not either */
-	bool warned;	  /* that the slot could not be read */
+	/* the last chunk needed no write, so the next may not either */
+	bool expect_same;
+	/* that the slot could not be read */
+	bool warned;
 	/* Zeroing that was put off, since devices like it in large pieces */
 	uint64_t zero_off, zero_len;
 	uint64_t done, total;

@@ -29,18 +29,23 @@ struct install_pipe {
 		struct reader_chunk c;
 		bool had;
 	} ring[DECODER_SLOTS];
-	uint32_t zero_len; /* what zero_hash is the hash of */
+	/* what zero_hash is the hash of */
+	uint32_t zero_len;
 	uint8_t zero_hash[DIGEST_LEN];
-	uint8_t zero_block[DIGEST_LEN]; /* the hash of MANIFEST_DIGEST_BLOCK zeroes */
+	/* the hash of MANIFEST_DIGEST_BLOCK zeroes */
+	uint8_t zero_block[DIGEST_LEN];
 	bool has_zero_block;
-	char why[160]; /* after a failure */
+	/* after a failure */
+	char why[160];
 };
 
 /* What install_pipe_next() gives. */
 struct install_pipe_chunk {
 	struct reader_chunk c;
-	bool had;	      /* have() said so; plain is NULL */
-	const uint8_t *plain; /* valid until the next call; NULL: had, or all zero */
+	/* have() said so; plain is NULL */
+	bool had;
+	/* valid until the next call; NULL: had, or all zero */
+	const uint8_t *plain;
 };
 
 /* Starts with the first chunk of an image. Errors of reader_walk_begin(). */

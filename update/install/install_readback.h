@@ -23,23 +23,27 @@ struct install_readback_segment {
 	struct install_readback_item {
 		uint64_t off;
 		uint32_t len;
-		bool zero; /* hash is not used then */
+		/* hash is not used then */
+		bool zero;
 		uint8_t hash[DIGEST_LEN];
 	} item[INSTALL_READBACK_ITEMS];
 };
 
 struct install_readback {
 	struct install_readback_segment seg[INSTALL_READBACK_RING];
-	uint64_t added; /* bytes, ever */
+	/* bytes, ever */
+	uint64_t added;
 	struct digest digest;
 	bool threaded, started;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	/* under lock */
-	unsigned filled, read; /* segments so far; they differ by less than the ring's size */
+	/* segments so far; they differ by less than the ring's size */
+	unsigned filled, read;
 	bool quit;
-	uint64_t done; /* bytes */
+	/* bytes */
+	uint64_t done;
 	enum kb_err err;
 	const struct bdev *err_dev;
 	uint64_t err_off;

@@ -29,9 +29,12 @@
 struct keyring_key {
 	enum keyring_alg alg;
 	uint8_t id[KEYRING_ID_LEN];
-	char name[64];	       /* of its file, without ".pem" */
-	const char *published; /* what it is, if everybody has its private half; else NULL */
-	void *pkey;	       /* EVP_PKEY */
+	/* of its file, without ".pem" */
+	char name[64];
+	/* what it is, if everybody has its private half; else NULL */
+	const char *published;
+	/* EVP_PKEY */
+	void *pkey;
 };
 
 struct keyring {
@@ -40,15 +43,20 @@ struct keyring {
 	/* Trusted no more: nothing is by such a key, but a refusal can say that it was one. */
 	unsigned nretired;
 	struct keyring_key retired[KEYRING_KEYS_MAX];
-	unsigned required; /* so many different keys must have signed; 0 means 1 */
+	/* so many different keys must have signed; 0 means 1 */
+	unsigned required;
 };
 
 /* What a signature area is worth. */
 struct keyring_verdict {
-	unsigned valid;	  /* keys of the ring of which there is a valid signature */
-	uint32_t signers; /* bit i: key[i] is one of them; no more are looked for than required */
-	const struct keyring_key *signer;  /* the first of them, or NULL */
-	const struct keyring_key *retired; /* when it is not enough: a retired key that signed */
+	/* keys of the ring of which there is a valid signature */
+	unsigned valid;
+	/* bit i: key[i] is one of them; no more are looked for than required */
+	uint32_t signers;
+	/* the first of them, or NULL */
+	const struct keyring_key *signer;
+	/* when it is not enough: a retired key that signed */
+	const struct keyring_key *retired;
 };
 
 /* One entry of a signature area, as it lies there. */

@@ -163,7 +163,8 @@ enum kb_err keyring_add(struct keyring *k, const char *path)
 #define FILE_NAME 256u /* no file system has longer ones */
 
 struct file_list {
-	bool all; /* else what is named as a key */
+	/* else what is named as a key */
+	bool all;
 	unsigned n;
 	char name[KEYRING_FILES_MAX][FILE_NAME];
 };

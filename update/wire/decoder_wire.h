@@ -29,5 +29,6 @@ struct decoder_ask {
 
 struct decoder_answer {
 	uint32_t slot;
-	uint32_t status; /* 0: decoded to exactly `plain` bytes; 1: not; or one of the above */
+	/* 0: decoded to exactly `plain` bytes; 1: not; or one of the above */
+	uint32_t status;
 };

@@ -84,7 +84,8 @@ static unsigned digit(char c)
 struct base64 {
 	uint8_t *out;
 	size_t size, len;
-	unsigned n, pad; /* digits of this group of four, and how many of them are '=' */
+	/* digits of this group of four, and how many of them are '=' */
+	unsigned n, pad;
 	uint32_t bits;
 };
 

@@ -12,9 +12,12 @@
 #define KEYRING_SURVEY_MAX 16u
 
 struct keyring_survey_key {
-	uint32_t mark; /* CRC32C of its SubjectPublicKeyInfo: tells keys apart that nobody forged */
-	char name[64]; /* of its file */
-	const char *published; /* see keyring_pem_published() */
+	/* CRC32C of its SubjectPublicKeyInfo: tells keys apart that nobody forged */
+	uint32_t mark;
+	/* of its file */
+	char name[64];
+	/* see keyring_pem_published() */
+	const char *published;
 };
 
 struct keyring_survey {

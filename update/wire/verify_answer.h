@@ -26,14 +26,21 @@ enum verify_slot_end {
 
 struct verify_answer {
 	uint64_t magic;
-	uint8_t release[32]; /* id, computed from the manifest that was signed */
-	uint32_t verity;     /* 1: the root has a dm-verity tree; 0: all below is zero */
-	uint32_t data_block, hash_block; /* bytes */
-	uint32_t reserved;		 /* 0 */
-	uint64_t image_size, tree_off;	 /* bytes; the data ends where the tree begins */
+	/* id, computed from the manifest that was signed */
+	uint8_t release[32];
+	/* 1: the root has a dm-verity tree; 0: all below is zero */
+	uint32_t verity;
+	/* bytes */
+	uint32_t data_block, hash_block;
+	/* 0 */
+	uint32_t reserved;
+	/* bytes; the data ends where the tree begins */
+	uint64_t image_size, tree_off;
 	char algorithm[16];
-	char root_hash[VERIFY_ANSWER_HEX]; /* hexadecimal, like the salt */
-	char salt[VERIFY_ANSWER_HEX];	   /* "-": none */
+	/* hexadecimal, like the salt */
+	char root_hash[VERIFY_ANSWER_HEX];
+	/* "-": none */
+	char salt[VERIFY_ANSWER_HEX];
 };
 
 /* KB_OK, or KB_EFORMAT: something in it is not as keelboot-verify would have written it. PURE. */
