@@ -776,8 +776,11 @@ def test_limits_that_hold_updates_back_are_told(ready, factory):
     ready("mark", "good")
     assert ready("stage", factory("2.0", 20)).stderr.count("keelboot:") == 0
     edit(ready, apply_data="3,6,0")  # apply died, and the device did not
-    assert "source data is skipped: its updates crashed apply 3 times; to end that: remove the medium and restart, " \
-        "or commit an update" in ready.json("status")["warnings"]
+    assert "source data is skipped: its updates crashed apply 3 times; to end that: keelboot mark good" in \
+        ready.json("status")["warnings"]
+    edit(ready, apply_data="0,0,0", apply_usb="3,6,0")
+    assert "source usb is skipped: its updates crashed apply 3 times; to end that: remove the medium and restart, or " \
+        "commit an update" in ready.json("status")["warnings"]
 
 
 def test_a_rebuilt_state_is_told_and_holds_staging_back(ready, factory):

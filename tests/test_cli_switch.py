@@ -27,7 +27,7 @@ def test_switch_goes_to_the_other_slot_and_back(two):
 
 
 def test_switch_once_leaves_the_preferred_slot(two):
-    assert "only that one" in two("switch", "--once", "b").stdout
+    assert "for one boot only" in two("switch", "--once", "b").stdout
     shown = two.json("state", "show")
     assert (shown["preferred"], shown["oneshot"]) == ("a", "b")
     assert two.json("status")["next"] == "b"

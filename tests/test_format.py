@@ -200,7 +200,7 @@ def test_truncated_and_prolonged_files_are_refused(tmp_path, keys, sample):
     for length in (0, 1, 511, 512, 1000, 5000, len(data) // 2, len(data) - 1):
         both_refuse(tmp_path / "x.keel", data[:length], keys / "a.pem")
     assert "truncated" in both_refuse(tmp_path / "x.keel", data[:-1], keys / "a.pem")
-    assert "follow" in both_refuse(tmp_path / "x.keel", data + b"\0", keys / "a.pem")
+    assert "1 extra bytes" in both_refuse(tmp_path / "x.keel", data + b"\0", keys / "a.pem")
 
 
 def test_parts_of_two_bundles_do_not_mix(tmp_path, keys, sample):

@@ -54,7 +54,7 @@ REFUSED = {
     flipped: r"bad\.keel: version 2\.0: not installed: image root: chunk \d+ "
              r"(is not what was signed|cannot be decoded): the bundle is damaged",
     truncated: r"bad\.keel: refused: truncated: (\d+) bytes present, (\d+) expected; copy it again",
-    wrong_compatible: r"other\.keel: version 2\.0: skipped: made for "another-board", but this device is "demo-board"",
+    wrong_compatible: r'other\.keel: version 2\.0: skipped: made for "another-board", but this device is "demo-board"',
     foreign_key: r"bad\.keel: refused: not signed by the one trusted key",
     damaged_signature: r"bad\.keel: refused: not signed by the one trusted key",
     not_newer: r"1\.0-nomark\.keel: version 1\.0: skipped: not newer than what is installed; to go "
