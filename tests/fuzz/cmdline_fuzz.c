@@ -10,7 +10,7 @@
 static void check_bounds(const struct cmdline *c)
 {
 	FUZZ_CHECK(c->slot >= -1 && c->slot <= 7);
-	FUZZ_CHECK(c->media <= CMDLINE_SOURCE_ALL);
+	FUZZ_CHECK(c->sources <= CMDLINE_SOURCE_ALL);
 	FUZZ_CHECK(c->timeout_s <= 3600);
 	FUZZ_CHECK(c->watchdog_timeout_s <= 65535);
 	FUZZ_CHECK(c->log <= CMDLINE_LOG_QUIET);
@@ -32,7 +32,7 @@ static void check_bounds(const struct cmdline *c)
 
 static bool same(const struct cmdline *a, const struct cmdline *b)
 {
-	bool numbers = a->enable == b->enable && a->slot == b->slot && a->media == b->media &&
+	bool numbers = a->enable == b->enable && a->slot == b->slot && a->sources == b->sources &&
 		       a->timeout_s == b->timeout_s && a->log == b->log && a->shell == b->shell &&
 		       a->watchdog_timeout_s == b->watchdog_timeout_s && a->panic == b->panic &&
 		       a->rootwait == b->rootwait && a->rw == b->rw && a->has_log == b->has_log &&

@@ -87,6 +87,8 @@ static void check_key(const struct conf *c, const struct conf_key *key)
 		FUZZ_CHECK(*(const uint8_t *)p <= 1);
 	else if (key->kind == CONF_KIND_FS)
 		FUZZ_CHECK((*(const unsigned *)p & ~(CONF_FS_VFAT | CONF_FS_EXFAT)) == 0);
+	else if (key->kind == CONF_KIND_MEDIA)
+		FUZZ_CHECK((*(const unsigned *)p & ~(CONF_MEDIA_USB | CONF_MEDIA_SD)) == 0);
 	else if (key->kind == CONF_KIND_JUMP)
 		FUZZ_CHECK(*(const uint64_t *)p <= INT64_MAX);
 	else if (is_number(key->kind))
@@ -130,6 +132,7 @@ static void check_bounds(const struct conf *c)
 static int put_value(char *out, size_t size, const struct conf *c, const struct conf_key *key)
 {
 	static const char *const fs[] = { "none", "vfat", "exfat", "vfat,exfat" };
+	static const char *const media[] = { "no", "usb", "sd", "yes" };
 	const void *p = member(c, key);
 	const char *unit = key->kind == CONF_KIND_MS	    ? "ms"
 			   : key->kind == CONF_KIND_SECONDS ? "s"
@@ -139,6 +142,8 @@ static int put_value(char *out, size_t size, const struct conf *c, const struct 
 		return snprintf(out, size, "%s", *(const bool *)p ? "yes" : "no");
 	if (key->kind == CONF_KIND_FS)
 		return snprintf(out, size, "%s", fs[*(const unsigned *)p]);
+	if (key->kind == CONF_KIND_MEDIA)
+		return snprintf(out, size, "%s", media[*(const unsigned *)p]);
 	if (key->kind == CONF_KIND_JUMP && *(const uint64_t *)p == 0)
 		return snprintf(out, size, "none");
 	if (key->kind == CONF_KIND_JUMP)

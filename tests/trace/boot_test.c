@@ -223,7 +223,7 @@ TEST(media_none_looks_at_no_medium)
 	os_sim_disk(&stick);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	trace_expect("keelboot_media_none");
+	trace_expect("keelboot_sources_none");
 	assert_absent("spawn keelboot-apply");
 	assert_int_equal(machine.state.ops, 0);
 	assert_int_equal(os_now_ms(), 0);
