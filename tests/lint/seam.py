@@ -9,7 +9,8 @@ KERNEL = set("""
     open openat creat read pread readv preadv write pwrite writev pwritev fallocate posix_fallocate fsync fdatasync
     sync syncfs rename renameat renameat2 unlink unlinkat remove mkdir mkdirat rmdir link linkat symlink symlinkat
     readlink readlinkat stat lstat fstat fstatat statx statvfs fstatvfs statfs fstatfs access faccessat
-    truncate ftruncate lseek chmod fchmod chown fchown utimensat futimens chdir fchdir chroot mount umount umount2 unshare setns pivot_root
+    truncate ftruncate lseek chmod fchmod chown fchown utimensat futimens chdir fchdir chroot
+    mount umount umount2 unshare setns pivot_root
     fork vfork execl execle execlp execv execve execvp execvpe fexecve posix_spawn posix_spawnp system popen daemon
     wait waitpid wait3 wait4 waitid kill tgkill raise poll ppoll select pselect epoll_create1 epoll_ctl epoll_wait
     socket socketpair bind connect listen accept accept4 send sendto sendmsg recv recvfrom recvmsg

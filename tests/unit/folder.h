@@ -21,7 +21,7 @@ static inline const char *folder_at(const char *name)
 	static unsigned n;
 
 	n = (n + 1) % FOLDER_PATHS;
-	snprintf(path[n], sizeof(path[n]), "%s/%s", folder, name);
+	snprintf(path[n], sizeof(path[n]), "%.63s/%.400s", folder, name);
 	return path[n];
 }
 
