@@ -49,7 +49,8 @@ OF_GUARDIAN := initramfs/guardian selector lib
 OF_COMMAND  := cli cli/doctor cli/status cli/state cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline $(OF_UPDATE)
 FOLDERS     := $(sort $(OF_INIT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_COMMAND))
 MAINS   := initramfs/init.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c cli/main.c
-REAL    := lib/bdev_file.c lib/os_clock.c lib/os_file.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c
+REAL    := lib/bdev_file.c lib/os_clock.c lib/os_command.c lib/os_file.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_worker.c lib/os_worker_child.c \
+           initramfs/guardian/guardian_os.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
 LIBSRC  := $(filter-out $(MAINS) $(REAL),$(SRC))
 obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -131,14 +132,19 @@ SIMBASE  := $(wildcard tests/sim/cut_*.c) $(addprefix tests/sim/,bdev_sim.c bund
 FILECUT  := $(B)/tests/sim/filecut_sim
 LINEAR   := $(B)/tests/sim/linear_sim
 
-# A real end by other names, for the simulated one that stands in front of it.
-$(B)/obj/tests/sim/real_%.o: $(B)/obj/lib/%.o
-	@mkdir -p $(@D)
-	$(Q)nm -g --defined-only $< | sed 's/.* T \(.*\)/\1 real_\1/' >$@.names
-	$(Q)objcopy --redefine-syms=$@.names $< $@
-REALFILE := $(B)/obj/tests/sim/real_os_file.o
+# A real end by other names, for the simulated one that stands in front of it; and what a worker becomes is the simulation's.
+real = $(patsubst %.c,$(B)/obj/tests/sim/real_%.o,$(notdir $(1)))
+define real_rule
+$(call real,$(1)): $(call obj,$(1))
+	@mkdir -p $$(@D)
+	$$(Q)nm -g --defined-only $$< | sed 's/.* T \(.*\)/\1 real_\1/' >$$@.names
+	$$(Q)echo execve os_sim_worker_exec >>$$@.names
+	$$(Q)objcopy --redefine-syms=$$@.names $$< $$@
+endef
+$(foreach end,$(REAL),$(eval $(call real_rule,$(end))))
+REALENDS := $(call real,os_file.c os_worker.c os_worker_child.c guardian_os.c)
 
-$(SIMLIB): $(call obj,$(filter-out $(SIMMAINS) $(wildcard tests/sim/filecut_*.c),$(SIMSRC))) $(REALFILE)
+$(SIMLIB): $(call obj,$(filter-out $(SIMMAINS) $(wildcard tests/sim/filecut_*.c),$(SIMSRC))) $(REALENDS)
 	$(call step,AR)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
@@ -158,7 +164,7 @@ $(TRACE): $(B)/tests/trace/%: $(B)/obj/tests/trace/%.o $(FILTER) $(LIBKB) $(LIBR
 $(filter-out $(FILECUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(B)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
 	@mkdir -p $(@D)
 	$(call step,LD)
-	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(SIMLIB) $(LIBKB) $(SIMLIB) $(LIBREAL) $(TEST_LIBS)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(SIMLIB) $(LIBKB) -Wl,--end-group $(LIBREAL) $(LIBKB) $(TEST_LIBS)
 
 # These take the kernel seam from libreal: one starts decoders, one has ends of its own for files and the state.
 $(LINEAR): $(call obj,tests/sim/linear_sim_main.c $(SIMBASE)) $(LIBKB) $(LIBREAL)
@@ -172,7 +178,7 @@ $(WEAK): $(LIBREAL)
 	$(Q)objcopy --weaken $< $@
 
 $(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c tests/sim/host_files.c $(SIMBASE)) \
-            $(REALFILE) $(B)/obj/tests/sim/real_bdev_file.o $(LIBKB) $(WEAK)
+            $(call real,os_file.c bdev_file.c) $(LIBKB) $(WEAK)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(WEAK) $(TEST_LIBS)

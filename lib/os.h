@@ -2,8 +2,9 @@
 /*
  * The kernel calls of the boot: the second seam beside bdev. Chosen at link time, because there is
  * one kernel: os_linux.c in the product, tests/sim/os_sim.c in the traces, where each call is a
- * line of a golden trace. What only the helper and the command need is in os_file.h, os_mounts.h
- * and os_clock.h. What goes past all of them is listed in tests/lint/seam.py, with the reason.
+ * line of a golden trace. What process 1 does not need is in os_file.h, os_mounts.h, os_worker.h,
+ * os_command.h and os_clock.h; what only the guardian needs, in guardian_os.h. What goes past all
+ * of them is listed in tests/lint/seam.py, with the reason.
  *
  * Nothing here waits without a bound, nothing allocates. Paths are absolute. Nothing here logs:
  * after a failure errno holds the kernel's own word for it, and log_line() prints it for "%m".
@@ -49,6 +50,10 @@ enum kb_err os_each(const char *path, os_visit_fn visit, void *ctx) KB_MUST_CHEC
  * *n of them, at most max (then the first ones by name). A longer name is cut: one of 63 bytes may
  * be the beginning of another. */
 enum kb_err os_list(const char *path, char (*names)[64], unsigned max, unsigned *n) KB_MUST_CHECK;
+/* Locks an open file for this process and those that share it, by flock(). KB_EBUSY: somebody else
+ * has it, or a signal came. */
+enum kb_err os_lock(int fd) KB_MUST_CHECK;
+void os_unlock(int fd);
 /* Bytes available to root / all, of the file system at path. */
 enum kb_err os_free_space(const char *path, uint64_t *free_bytes, uint64_t *total) KB_MUST_CHECK;
 

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -281,6 +282,18 @@ enum kb_err os_list(const char *path, char (*names)[NAME_SIZE], unsigned max, un
 
 	*n = 0;
 	return os_each(path, list_name, &list);
+}
+
+enum kb_err os_lock(int fd)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return KB_OK;
+	return errno == EINTR ? KB_EBUSY : err_errno(errno);
+}
+
+void os_unlock(int fd)
+{
+	flock(fd, LOCK_UN);
 }
 
 enum kb_err os_free_space(const char *path, uint64_t *free_bytes, uint64_t *total)

@@ -3,11 +3,9 @@
 #include "selector/cell.h"
 #include "selector/store_internal.h"
 #include "lib/bytes.h"
+#include "lib/os.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/file.h>
-#include <time.h>
 
 static uint8_t cell_out[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
 static uint8_t cell_back[STORE_CELL] __attribute__((aligned(BDEV_ALIGN)));
@@ -163,17 +161,15 @@ enum kb_err store_save_both(struct store *st, struct state *s)
 	return store_save(st, s);
 }
 
+#define LOCK_STEP_MS 10
+
 enum kb_err store_lock(int fd, unsigned timeout_ms)
 {
-	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	for (unsigned waited = 0;; waited += LOCK_STEP_MS) {
+		enum kb_err err = os_lock(fd);
 
-	for (unsigned waited = 0;; waited += 10) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return KB_OK;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return err_errno(errno);
-		if (waited >= timeout_ms)
-			return KB_EBUSY;
-		nanosleep(&pause, NULL);
+		if (err != KB_EBUSY || waited >= timeout_ms)
+			return err;
+		os_sleep_ms(LOCK_STEP_MS);
 	}
 }

@@ -385,6 +385,14 @@ def test_seam(tree):
     says(tree, "seam", "update/keys/keyring.c:", "openat() goes past")
 
 
+def test_seam_keeps_some_ends_from_process_1(tree):
+    calls = C + "int os_file_x(void);\nint x(void);\nint x(void)\n{\n\treturn os_file_x();\n}\n"
+    put(tree, "update/keys/x.c", calls)
+    silent(tree, "seam")
+    put(tree, "selector/x.c", calls)
+    says(tree, "seam", "selector/x.c:6:", "os_file_x() is not for process 1")
+
+
 def test_seam_has_real_ends_and_a_list_that_shrinks(tree):
     put(tree, "lib/os_file.c", FSYNC.format("os_file"))
     says(tree, "seam", "lib/os_file.c:7:", "fsync()")

@@ -3,6 +3,7 @@
 #include "cli/stage/incoming.h"
 
 #include "lib/log.h"
+#include "lib/os_command.h"
 #include "lib/util.h"
 #include "update/apply/apply_file.h"
 
@@ -10,7 +11,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { PROGRESS = 1, REBOOT, AGAIN };
 
@@ -224,8 +224,10 @@ static void print_install_json(enum kb_err err)
 /* By the running system's own command: it stops its services first. */
 static int reboot_now(void)
 {
-	execlp("reboot", "reboot", (char *)NULL);
-	log_err("installed, but \"reboot\" cannot be started: %s; reboot by hand", strerror(errno));
+	static const char *const argv[] = { "reboot", NULL };
+
+	if (os_command_become("reboot", argv) != KB_OK)
+		log_err("installed, but \"reboot\" cannot be started: %s; reboot by hand", strerror(errno));
 	return OUTPUT_REBOOT;
 }
 

@@ -5,6 +5,7 @@
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/os_command.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -35,7 +36,7 @@ void mark_guardian_tell(const struct device *d, int sig)
 {
 	pid_t pid = mark_guardian_find(d);
 
-	if (pid > 0 && kill(pid, sig) < 0)
+	if (pid > 0 && os_command_signal(pid, sig) != KB_OK)
 		log_warn("unable to notify the guardian (process %d): %m", (int)pid);
 }
 

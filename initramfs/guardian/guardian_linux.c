@@ -1,55 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/guardian/guardian_linux.h"
 
+#include "initramfs/guardian/guardian_os.h"
 #include "lib/log.h"
 #include "lib/os.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/reboot.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 /* systemd's SIGRTMIN+5 "reboots the machine, starts the reboot.target". In glibc's numbers, which
  * are systemd's: another libc of ours may begin elsewhere. */
 #define SYSTEMD_REBOOT (34 + 5)
 
-/* Time that the machine runs: one that sleeps is not late. */
 static uint64_t now_ms(void *ctx)
 {
-	struct timespec ts = { 0 };
-
 	(void)ctx;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return guardian_os_now_ms();
 }
 
 /* ---------------------------------------------------------------- what process 1 is */
-
-static size_t read_file_of(int dir, const char *name, char *buf, size_t size)
-{
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	ssize_t n = fd >= 0 ? read(fd, buf, size - 1) : -1;
-	size_t len = n > 0 ? (size_t)n : 0;
-
-	buf[len] = '\0';
-	if (fd >= 0)
-		close(fd);
-	return len;
-}
 
 /* Touches no memory of process 1, which might have to come from a disk first. */
 static bool is_systemd_shutdown(int proc)
 {
 	char comm[32];
 
-	read_file_of(proc, "1/comm", comm, sizeof(comm));
+	guardian_os_read(proc, "1/comm", comm, sizeof(comm));
 	return strncmp(comm, "systemd-shutdow", 15) == 0;
 }
 
@@ -59,14 +36,14 @@ bool guardian_linux_shutting_down(int proc)
 
 	if (is_systemd_shutdown(proc))
 		return true;
-	read_file_of(proc, "1/cmdline", title, sizeof(title));
+	guardian_os_read(proc, "1/cmdline", title, sizeof(title));
 	return strstr(title, "init [0]") != NULL || strstr(title, "init [6]") != NULL;
 }
 
 bool guardian_linux_powering_off(int proc)
 {
 	char title[64];
-	size_t len = read_file_of(proc, "1/cmdline", title, sizeof(title)),
+	size_t len = guardian_os_read(proc, "1/cmdline", title, sizeof(title)),
 	       verb = strlen(title) + 1;
 
 	if (strstr(title, "init [0]") != NULL)
@@ -78,8 +55,8 @@ int guardian_linux_reboot_signal(int proc, int run)
 {
 	char comm[32];
 
-	read_file_of(proc, "1/comm", comm, sizeof(comm));
-	if (strncmp(comm, "systemd", 7) == 0 || faccessat(run, "../systemd/system", F_OK, 0) == 0)
+	guardian_os_read(proc, "1/comm", comm, sizeof(comm));
+	if (strncmp(comm, "systemd", 7) == 0 || guardian_os_exists(run, "../systemd/system"))
 		return SYSTEMD_REBOOT;
 	return SIGINT;
 }
@@ -93,7 +70,7 @@ static bool take_result(struct guardian_linux *g, enum guardian_result *result)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = guardian_os_reap(&status)) > 0) {
 		if (pid != g->job)
 			continue;
 		g->job = 0;
@@ -106,20 +83,12 @@ static bool take_result(struct guardian_linux *g, enum guardian_result *result)
 
 static enum guardian_event wait_event(void *ctx, uint32_t ms, enum guardian_result *result)
 {
-	const struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
-	sigset_t set;
-	int sig;
+	int sig = guardian_os_hear(ms);
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGUSR2);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGCHLD);
-	sig = sigtimedwait(&set, NULL, &ts);
 	if (take_result(ctx, result))
 		/* The other signal must not be lost; it is heard when it is sent again to us. */
-		return sig > 0 && sig != SIGCHLD && kill(getpid(), sig) < 0 ? GUARDIAN_TOLD
-									    : GUARDIAN_DONE;
+		return sig > 0 && sig != SIGCHLD && !guardian_os_repeat(sig) ? GUARDIAN_TOLD
+									     : GUARDIAN_DONE;
 	if (sig == SIGUSR1)
 		return GUARDIAN_NUDGED;
 	if (sig == SIGUSR2 || sig == SIGTERM || is_systemd_shutdown(GUARDIAN_FD_PROC))
@@ -138,24 +107,36 @@ static enum guardian_result run_job(const struct guardian_linux *g, enum guardia
 			       ? GUARDIAN_CLEAN
 			       : guardian_record_bad(GUARDIAN_FD_STATE, &g->attempt, os_time_s());
 	if (job == GUARDIAN_PROVE)
-		return faccessat(GUARDIAN_FD_RUN, GUARDIAN_REPORT_FILE, F_OK, 0) == 0
+		return guardian_os_exists(GUARDIAN_FD_RUN, GUARDIAN_REPORT_FILE)
 			       ? guardian_record_proven(GUARDIAN_FD_STATE, &g->attempt)
 			       : GUARDIAN_OPEN;
-	if (job == GUARDIAN_SYNC)
-		sync();
-	else if (reboot(guardian_linux_powering_off(GUARDIAN_FD_PROC) ? RB_POWER_OFF
-								      : RB_AUTOBOOT) < 0)
-		log_err("the kernel refuses to reboot: %m");
+	if (job == GUARDIAN_SYNC) {
+		guardian_os_sync();
+		return GUARDIAN_FAILED;
+	}
+	guardian_os_restart(guardian_linux_powering_off(GUARDIAN_FD_PROC));
+	log_err("the kernel refuses to reboot: %m");
 	return GUARDIAN_FAILED;
 }
 
-static bool start_job(void *ctx, enum guardian_step job)
+struct job {
+	const struct guardian_linux *g;
+	enum guardian_step step;
+};
+
+static int job_main(void *ctx)
+{
+	const struct job *job = ctx;
+
+	return (int)run_job(job->g, job->step);
+}
+
+static bool start_job(void *ctx, enum guardian_step step)
 {
 	struct guardian_linux *g = ctx;
+	struct job job = { g, step };
 
-	g->job = fork();
-	if (g->job == 0)
-		_exit(run_job(g, job));
+	g->job = guardian_os_start(job_main, &job);
 	if (g->job > 0)
 		return true;
 	log_err("unable to start a process: %m");
@@ -165,7 +146,7 @@ static bool start_job(void *ctx, enum guardian_step job)
 
 static void sysrq(char what)
 {
-	if (write(GUARDIAN_FD_SYSRQ, &what, 1) < 0)
+	if (!guardian_os_say(GUARDIAN_FD_SYSRQ, what))
 		log_err("sysrq %c: %m", what);
 }
 
@@ -191,7 +172,7 @@ static uint32_t begin_reboot(void *ctx)
 	const struct guardian_linux *g = ctx;
 	unsigned seconds = g->watchdog_s != 0 ? set_watchdog(g) : 0;
 
-	kill(1, guardian_linux_reboot_signal(GUARDIAN_FD_PROC, GUARDIAN_FD_RUN));
+	guardian_os_signal(1, guardian_linux_reboot_signal(GUARDIAN_FD_PROC, GUARDIAN_FD_RUN));
 	return seconds;
 }
 
@@ -199,14 +180,15 @@ static uint32_t begin_reboot(void *ctx)
 static void kill_job(struct guardian_linux *g)
 {
 	if (g->job > 0)
-		kill(g->job, SIGKILL);
+		guardian_os_signal(g->job, SIGKILL);
 	g->job = 0;
-	flock(GUARDIAN_FD_STATE, LOCK_UN);
+	os_unlock(GUARDIAN_FD_STATE);
 }
 
 static void act(void *ctx, enum guardian_step step)
 {
 	struct guardian_linux *g = ctx;
+	int watchdog = GUARDIAN_FD_WATCHDOG;
 
 	switch (step) {
 	case GUARDIAN_FEED:
@@ -222,13 +204,13 @@ static void act(void *ctx, enum guardian_step step)
 		sysrq('b');
 		break;
 	case GUARDIAN_RELEASE:
-		if (write(GUARDIAN_FD_WATCHDOG, "V", 1) == 1)
-			close(GUARDIAN_FD_WATCHDOG);
+		if (guardian_os_say(watchdog, 'V'))
+			os_close(&watchdog);
 		g->watchdog_s = 0;
 		break;
 	case GUARDIAN_END:
-		unlinkat(GUARDIAN_FD_RUN, GUARDIAN_PID_FILE, 0);
-		unlinkat(GUARDIAN_FD_RUN, GUARDIAN_OMIT_FILE, 0);
+		guardian_os_remove(GUARDIAN_FD_RUN, GUARDIAN_PID_FILE);
+		guardian_os_remove(GUARDIAN_FD_RUN, GUARDIAN_OMIT_FILE);
 		break;
 	case GUARDIAN_WAIT:
 	case GUARDIAN_ORDERLY:
@@ -251,23 +233,16 @@ const struct guardian_ops guardian_linux_ops = {
 
 void guardian_linux_init(const struct guardian_setup *setup)
 {
-	int fd = openat(GUARDIAN_FD_PROC, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	sigset_t all;
-
 	log_to(GUARDIAN_FD_KMSG, 1);
 	log_set_level(setup->log);
-	if (fchdir(GUARDIAN_FD_PROC) == 0) {
+	if (guardian_os_enter(GUARDIAN_FD_PROC)) {
 		os_console_at(".", "1/root"); /* process 1 has moved on to another */
 		log_show(setup->show);
 	}
 	log_set_name("keelboot-guardian");
-	/* Blocked, not ignored: who ignores SIGCHLD never hears that a job ended. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	if (fd < 0 || write(fd, "-1000", 5) < 0)
+	guardian_os_block();
+	if (!guardian_os_spare(GUARDIAN_FD_PROC))
 		log_warn("unable to disable the out-of-memory killer for this process: %m");
-	if (fd >= 0)
-		close(fd);
-	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+	if (!guardian_os_keep_memory())
 		log_warn("unable to stay in memory: %m");
 }

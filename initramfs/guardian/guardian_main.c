@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The guardian of a trial. Process 1 of the initramfs starts it (initramfs/guard.c). */
 #include "initramfs/guardian/guardian_linux.h"
+#include "initramfs/guardian/guardian_os.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 
 int main(int argc, char **argv)
@@ -10,7 +10,7 @@ int main(int argc, char **argv)
 	static struct guardian_setup setup;
 	static struct guardian_linux hands;
 
-	if (!guardian_args(&setup, argc, argv) || fcntl(GUARDIAN_FD_KMSG, F_GETFD) < 0) {
+	if (!guardian_args(&setup, argc, argv) || !guardian_os_is_open(GUARDIAN_FD_KMSG)) {
 		fprintf(stderr,
 			"keelboot-guardian: process 1 of the initramfs starts it; it does nothing elsewhere\n");
 		return 3;

@@ -2,11 +2,11 @@
 #include "initramfs/guardian/guardian_record.h"
 
 #include "lib/log.h"
+#include "lib/os.h"
 #include "selector/store.h"
 #include "selector/verdict.h"
 
 #include <string.h>
-#include <sys/file.h>
 
 #define LOCK_MS 10000
 
@@ -89,7 +89,7 @@ enum guardian_result guardian_record_bad(int fd, const struct guardian_attempt *
 	result = load_attempt(fd, a);
 	if (result == GUARDIAN_OPEN)
 		result = mark_bad(a, time_s);
-	flock(fd, LOCK_UN);
+	os_unlock(fd);
 	return result;
 }
 
@@ -124,6 +124,6 @@ enum guardian_result guardian_record_proven(int fd, const struct guardian_attemp
 	result = load_attempt(fd, a);
 	if (result == GUARDIAN_GOOD)
 		result = prove(a);
-	flock(fd, LOCK_UN);
+	os_unlock(fd);
 	return result;
 }

@@ -143,7 +143,7 @@ static bool on_chunk(void *ctx, const struct reader_chunk *c)
 {
 	struct decoder *d = &pipe_.dec;
 	uint32_t slot = (uint32_t)(d->asked % DECODER_SLOTS);
-	uint8_t *out = d->shared + slot * d->area + DECODER_WIRE_STORED_MAX;
+	uint8_t *out = d->worker.shared + slot * d->area + DECODER_WIRE_STORED_MAX;
 	enum act act = s.c[c->index].act;
 
 	(void)ctx;
@@ -188,7 +188,8 @@ static void start_decoder(void)
 	FUZZ_CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
 	peer = pair[1];
 	pipe_.dec = (struct decoder){
-		.pid = -1, .sock = pair[0], .shared = shared, .area = DECODER_WIRE_AREA
+		.worker = { .pid = -1, .sock = pair[0], .shared = shared, .len = SHARED_LEN },
+		.area = DECODER_WIRE_AREA,
 	};
 	pipe_.decoding = true;
 }
@@ -206,8 +207,8 @@ static void check_chunk(const struct install_pipe_chunk *out, unsigned i)
 		FUZZ_CHECK(out->plain == NULL && s.c[i].have);
 		return;
 	}
-	FUZZ_CHECK(out->plain == NULL || out->plain < pipe_.dec.shared ||
-		   out->plain >= pipe_.dec.shared + SHARED_LEN);
+	FUZZ_CHECK(out->plain == NULL || out->plain < pipe_.dec.worker.shared ||
+		   out->plain >= pipe_.dec.worker.shared + SHARED_LEN);
 	FUZZ_CHECK((out->plain == NULL) == (s.c[i].form == READER_ZERO));
 	FUZZ_CHECK(fuzz_bundle_digest_is(out->plain != NULL ? out->plain : zero, out->c.len, hash));
 }
@@ -239,10 +240,10 @@ static void check_again(const struct manifest_encoding *enc)
 	    pipe_.dec.asked == pipe_.dec.answered)
 		return;
 	/* The descriptor and the memory are this file's to keep. */
-	pipe_.dec.sock = fcntl(pipe_.dec.sock, F_DUPFD_CLOEXEC, 3);
-	pipe_.dec.shared = NULL;
+	pipe_.dec.worker.sock = fcntl(pipe_.dec.worker.sock, F_DUPFD_CLOEXEC, 3);
+	pipe_.dec.worker.shared = NULL;
 	FUZZ_CHECK(install_pipe_begin(&pipe_, 0, enc) == KB_OK && !pipe_.decoding);
-	FUZZ_CHECK(pipe_.dec.sock == -1);
+	FUZZ_CHECK(pipe_.dec.worker.sock == -1);
 }
 
 /* What the caller may not ask for; and a decoder that says nothing. */
@@ -278,7 +279,7 @@ void fuzz_one(const uint8_t *data, size_t size)
 	pipe_.digest = &digest;
 	pipe_.have = on_chunk;
 	start_decoder();
-	sock = pipe_.dec.sock;
+	sock = pipe_.dec.worker.sock;
 	if (how & 1) /* the medium is gone */
 		FUZZ_CHECK(ftruncate(fd, (off_t)(len - 1 - how / 4)) == 0);
 	if (how == 0x80) /* with its tables */

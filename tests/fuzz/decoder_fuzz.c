@@ -26,8 +26,6 @@
 
 static jmp_buf at_end;
 static int exit_status;
-static void *mapped;
-
 enum kb_err decoder_limits_privileges(void)
 {
 	return KB_OK;
@@ -45,13 +43,6 @@ _Noreturn void fuzz_exit(int status)
 	longjmp(at_end, 1);
 }
 
-void *fuzz_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off);
-void *fuzz_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
-{
-	mapped = mmap(addr, len, prot, flags, fd, off);
-	return mapped;
-}
-
 static struct {
 	uint8_t *shared;
 	int memory, parent;
@@ -62,6 +53,14 @@ static struct {
 	const uint8_t *stored;
 	size_t len;
 } s;
+
+enum kb_err fuzz_memory(size_t len, uint8_t **shared);
+enum kb_err fuzz_memory(size_t len, uint8_t **shared)
+{
+	FUZZ_CHECK(len == SHARED_LEN);
+	*shared = s.shared;
+	return KB_OK;
+}
 
 static uint8_t *input_of(uint32_t slot)
 {
@@ -90,7 +89,7 @@ static void set_up(void)
 	FUZZ_CHECK(s.parent >= 0 && dup2(pair[1], 15) == 15);
 	close(pair[0]);
 	close(pair[1]);
-	FUZZ_CHECK(dup2(15, DECODER_WIRE_SOCK) >= 0 && dup2(s.memory, DECODER_WIRE_SHARED) >= 0);
+	FUZZ_CHECK(dup2(15, OS_WORKER_SOCK) >= 0 && dup2(s.memory, OS_WORKER_SHARED) >= 0);
 	close(15);
 }
 
@@ -212,12 +211,9 @@ void fuzz_one(const uint8_t *data, size_t size)
 
 	set_up();
 	send_requests(&in);
-	mapped = NULL;
 	exit_status = -1;
 	if (setjmp(at_end) == 0)
 		exit_status = decoder_main();
-	if (mapped != NULL)
-		munmap(mapped, SHARED_LEN);
 	check_guards();
 	check_answers();
 	put_guards_back();

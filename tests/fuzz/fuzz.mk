@@ -9,7 +9,7 @@ FUZZ_NAMES  := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_f
 FUZZ_FIXING := $(patsubst tests/fuzz/%_fuzz.c,%,$(shell grep -ls '^size_t fuzz_fix' tests/fuzz/*_fuzz.c))
 
 # The parsers, and what they need: nothing that starts processes, mounts, or writes to devices.
-FUZZ_SRC := $(addprefix lib/,bdev.c bytes.c conf.c conf_keys.c conf_load.c conf_value.c err.c log.c os_clock.c os_file.c os_linux.c util.c) \
+FUZZ_SRC := $(addprefix lib/,bdev.c bytes.c conf.c conf_keys.c conf_load.c conf_value.c err.c log.c os_clock.c os_file.c os_linux.c os_worker.c os_worker_child.c util.c) \
             $(wildcard kernel-cmdline/*.c) \
             $(addprefix selector/,cell.c history.c state.c state_decode.c state_keys.c \
               state_encode.c store.c store_erase.c store_history.c store_load.c store_manifest.c store_rebuild.c text.c) \
@@ -32,12 +32,12 @@ $(FUZZ_DIR)/$(1)/%.o: %.c
 	$$(call step,CC)
 	$$(Q)$(FUZZ_CC) $$(FUZZ_CFLAGS) $(2) -c -o $$@ $$<
 
-# The decoder's main() runs inside of its target: its end, and what it maps, are the target's to see.
+# The decoder's main() runs inside of its target: its end and its memory are the target's.
 $(FUZZ_DIR)/$(1)/update/decoder/decoder_main.o: update/decoder/decoder_main.c
 	@mkdir -p $$(@D)
 	$$(call step,CC)
 	$$(Q)$(FUZZ_CC) $$(FUZZ_CFLAGS) $(2) -c -o $$@ $$<
-	$$(Q)objcopy --redefine-sym _exit=fuzz_exit --redefine-sym mmap64=fuzz_mmap $$@
+	$$(Q)objcopy --redefine-sym _exit=fuzz_exit --redefine-sym os_worker_memory=fuzz_memory $$@
 
 $(FUZZ_DIR)/$(1)/libfuzz.a: $$(patsubst %.c,$(FUZZ_DIR)/$(1)/%.o,$$(FUZZ_SRC))
 	$$(call step,AR)

@@ -25,7 +25,7 @@ static void say(uint32_t slot, uint32_t status)
 {
 	const struct decoder_answer a = { slot, status };
 
-	send(DECODER_WIRE_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
+	send(OS_WORKER_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
 }
 
 static uint8_t *plain_of(uint32_t slot)
@@ -90,13 +90,13 @@ static void answer(const char *how, const struct decoder_ask *q)
 	else if (strcmp(how, "nonsense") == 0)
 		say(0xffffffffu, 0xa5a5a5a5u);
 	else if (strcmp(how, "too-much") == 0)
-		send(DECODER_WIRE_SOCK, noise, sizeof(noise), MSG_NOSIGNAL);
+		send(OS_WORKER_SOCK, noise, sizeof(noise), MSG_NOSIGNAL);
 	else if (strcmp(how, "too-little") == 0)
-		send(DECODER_WIRE_SOCK, noise, 1, MSG_NOSIGNAL);
+		send(OS_WORKER_SOCK, noise, 1, MSG_NOSIGNAL);
 	else if (strcmp(how, "floods") == 0)
-		while (send(DECODER_WIRE_SOCK, noise, 8, MSG_NOSIGNAL) == 8)
+		while (send(OS_WORKER_SOCK, noise, 8, MSG_NOSIGNAL) == 8)
 			;
-	else if (strcmp(how, "shrinks") == 0 && ftruncate(DECODER_WIRE_SHARED, 0) == 0)
+	else if (strcmp(how, "shrinks") == 0 && ftruncate(OS_WORKER_SHARED, 0) == 0)
 		_exit(9); /* the seal did not hold */
 	say(q->slot, 0);
 	if (strcmp(how, "late") == 0)
@@ -111,7 +111,7 @@ int main(void)
 	struct decoder_ask q;
 
 	shared = mmap(NULL, (size_t)DECODER_SLOTS * DECODER_WIRE_AREA, PROT_READ | PROT_WRITE,
-		      MAP_SHARED, DECODER_WIRE_SHARED, 0);
+		      MAP_SHARED, OS_WORKER_SHARED, 0);
 	if (shared == MAP_FAILED)
 		return 1;
 	if (caged && (decoder_limits_privileges() != KB_OK || decoder_limits_syscalls() != KB_OK))
@@ -121,7 +121,7 @@ int main(void)
 	say(0, DECODER_WIRE_HELLO);
 	if (strcmp(how, "late") == 0)
 		write_for_ever();
-	while (recv(DECODER_WIRE_SOCK, &q, sizeof(q), 0) == (ssize_t)sizeof(q)) {
+	while (recv(OS_WORKER_SOCK, &q, sizeof(q), 0) == (ssize_t)sizeof(q)) {
 		if (caged)
 			try_what_is_not_allowed(how + 6);
 		else

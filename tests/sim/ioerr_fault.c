@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -46,14 +47,20 @@ void ioerr_fault_die(void)
 		pause();
 }
 
-void ioerr_fault_fork_begin(void)
+static void take_lock(void)
 {
 	pthread_mutex_lock(&lock);
 }
 
-void ioerr_fault_fork_end(void)
+static void give_lock(void)
 {
 	pthread_mutex_unlock(&lock);
+}
+
+void ioerr_fault_begin(void)
+{
+	if (pthread_atfork(take_lock, give_lock, give_lock) != 0)
+		abort();
 }
 
 /* Two ways to open one device. */

@@ -78,9 +78,8 @@ struct ioerr_fault_shared {
 /* All later calls are about this run. */
 void ioerr_fault_use(struct ioerr_fault_shared *s);
 
-/* fork() of a process that has threads: none of them is in here meanwhile. */
-void ioerr_fault_fork_begin(void);
-void ioerr_fault_fork_end(void);
+/* Once. From now on no thread is in here while another one forks. */
+void ioerr_fault_begin(void);
 
 /* One more operation; what is to go wrong with it. IOERR_FAULT_DIES does not come back. May be
  * called by threads. */

@@ -130,20 +130,14 @@ static void pass_to(uint64_t end)
 	ioerr_guardian_pass(next > since() ? (unsigned)(next - since()) : 0);
 }
 
-void ioerr_guardian_clock(struct timespec *ts)
-{
-	ts->tv_sec = (time_t)(os_now_ms() / 1000);
-	ts->tv_nsec = (long)(os_now_ms() % 1000) * 1000000;
-}
-
 /* ---------------------------------------------------------------- what it hears */
 
-static int take_signal(const sigset_t *set)
+static int take_signal(void)
 {
 	static const int all[] = { SIGUSR1, SIGUSR2, SIGTERM };
 
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (!(guard()->pending >> all[i] & 1) || !sigismember(set, all[i]))
+		if (!(guard()->pending >> all[i] & 1))
 			continue;
 		guard()->pending &= ~(1u << all[i]);
 		return all[i];
@@ -162,24 +156,22 @@ static bool job_ended(void)
 	return true;
 }
 
-int ioerr_guardian_wait(const sigset_t *set, const struct timespec *ts)
+int ioerr_guardian_hear(uint32_t ms)
 {
-	uint64_t end = since() + (uint64_t)ts->tv_sec * 1000 + (uint64_t)ts->tv_nsec / 1000000;
+	uint64_t end = since() + ms;
 
 	for (;;) {
 		int sig;
 
 		leave_if_over();
-		sig = take_signal(set);
+		sig = take_signal();
 		if (sig != 0)
 			return sig;
 		if (job_ended())
 			return SIGCHLD;
 		leave_if_over(); /* the job was the end of it */
-		if (since() >= end) {
-			errno = EAGAIN;
-			return -1;
-		}
+		if (since() >= end)
+			return 0;
 		pass_to(end);
 	}
 }
@@ -199,36 +191,23 @@ bool ioerr_guardian_kill(pid_t pid, int sig)
 	if (pid == 1)
 		return true;
 	if (world == NULL || (pid != guard()->pid && pid != getpid()) || sig > 31)
-		return false;
+		return syscall(SYS_kill, pid, sig) == 0;
 	guard()->pending |= 1u << sig;
 	return true;
 }
 
-bool ioerr_guardian_write(int fd, const void *buf, size_t len)
+void ioerr_guardian_say(int fd, char what)
 {
-	const char *c = buf;
+	int held = fd;
 
-	if (fd == GUARDIAN_FD_WATCHDOG) {
-		int held = fd;
-
-		if (len == 1 && *c == 'V')
-			os_wdt_release(&held);
-		return true;
-	}
-	if (fd != GUARDIAN_FD_SYSRQ)
-		return false;
-	if (len == 1 && *c == 'b') {
-		note(&guard()->forced_ms);
-		_exit(0);
-	}
-	return true;
+	if (fd == GUARDIAN_FD_WATCHDOG && what == 'V')
+		os_wdt_release(&held);
+	if (fd == GUARDIAN_FD_SYSRQ && what == 'b')
+		ioerr_guardian_reset();
 }
 
-void ioerr_guardian_reset(int how)
+void ioerr_guardian_reset(void)
 {
-	(void)how;
-	if (ioerr_world_process != IOERR_FAULT_GUARDIAN)
-		return;
 	note(&guard()->forced_ms);
 	_exit(0);
 }

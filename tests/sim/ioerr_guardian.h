@@ -8,9 +8,7 @@
 
 #include "tests/sim/ioerr_world.h"
 
-#include <signal.h>
 #include <sys/types.h>
-#include <time.h>
 
 /* If a guardian was started: what it and the system do until the machine is down, or until nothing
  * is left to wait for. False: there is none. */
@@ -21,10 +19,9 @@ bool ioerr_guardian_run(struct ioerr_world *w);
 void ioerr_guardian_carry_report(void);
 
 /* What its calls do. */
-void ioerr_guardian_clock(struct timespec *ts);
-int ioerr_guardian_wait(const sigset_t *set, const struct timespec *ts);
+int ioerr_guardian_hear(uint32_t ms);
 void ioerr_guardian_pass(unsigned ms);
-/* False: nothing that the simulation stands for. */
+/* False: there is no such process. */
 bool ioerr_guardian_kill(pid_t pid, int sig);
-bool ioerr_guardian_write(int fd, const void *buf, size_t len);
-void ioerr_guardian_reset(int how);
+void ioerr_guardian_say(int fd, char what);
+void ioerr_guardian_reset(void);

@@ -7,6 +7,7 @@
 #include "tests/sim/ioerr_content.h"
 #include "tests/sim/ioerr_guardian.h"
 #include "update/apply/apply.h"
+#include "update/decoder/decoder_main.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +33,19 @@ static unsigned calls;
 
 /* ---------------------------------------------------------------- calls that fail */
 
+static enum kb_err worker_error(const char *call, int errnum)
+{
+	if (strcmp(call, "start") == 0)
+		return errnum == EAGAIN ? KB_EEXEC : KB_EIO;
+	if (strcmp(call, "memory") == 0 || strcmp(call, "reply") == 0)
+		return KB_EIO;
+	if (strcmp(call, "take") == 0)
+		return errnum == ENOENT ? KB_ENOENT : KB_EIO;
+	if (strcmp(call, "receive") == 0 && errnum == ENOENT)
+		return KB_EEXEC;
+	return errnum == ETIMEDOUT && strcmp(call, "send") != 0 ? KB_ETIMEDOUT : KB_ECHILD;
+}
+
 /* What the kernel's word for it becomes behind the seam: as the functions in lib/os_*.c have it. */
 static enum kb_err seam_error(const char *call, int errnum)
 {
@@ -48,6 +62,8 @@ static enum kb_err seam_error(const char *call, int errnum)
 		return errnum == ETIMEDOUT ? KB_ETIMEDOUT : KB_ECHILD;
 	if (strcmp(call, "uevent_read") == 0 && errnum == ENOMEM)
 		return KB_ENOSPC; /* ENOBUFS */
+	if (strncmp(call, "worker_", 7) == 0)
+		return worker_error(call + 7, errnum);
 	return err_errno(errnum);
 }
 
@@ -188,6 +204,25 @@ void ioerr_process_memory(void)
 {
 	if (CRYPTO_set_mem_functions(failing_malloc, failing_realloc, plain_free) != 1)
 		abort();
+}
+
+static int be_decoder(void)
+{
+	alarm(IOERR_WORLD_HANG_S);
+	ioerr_world_process = IOERR_FAULT_DECODER;
+	return decoder_main();
+}
+
+static void take_signal(pid_t pid, int sig)
+{
+	ioerr_guardian_kill(pid, sig);
+}
+
+void ioerr_process_hooks(void)
+{
+	ioerr_fault_begin();
+	os_sim_worker(be_decoder);
+	os_sim_on_signal(take_signal);
 }
 
 static int apply_status;

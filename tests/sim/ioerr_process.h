@@ -16,5 +16,7 @@ void ioerr_process_command(struct ioerr_world *w);
 pid_t ioerr_process_begin(struct ioerr_world *w, enum ioerr_fault_target who);
 /* How it ended: its exit code; -1: it died as it was told. */
 int ioerr_process_end(struct ioerr_world *w, pid_t pid);
+/* Before the first process: what they become, and where their signals go. */
+void ioerr_process_hooks(void);
 /* Before anything else uses OpenSSL: its memory can fail too. */
 void ioerr_process_memory(void);

@@ -5,14 +5,54 @@
  * went well when it did not, and once the fault is gone the device settles.
  */
 #include "initramfs/guardian/guardian.h"
+#include "lib/conf.h"
 #include "tests/sim/bundles.h"
+#include "tests/sim/ioerr_content.h"
 #include "tests/sim/ioerr_files.h"
-#include "tests/sim/ioerr_libc.h"
-#include "tests/sim/ioerr_libc_proc.h"
 #include "tests/sim/ioerr_process.h"
 #include "tests/sim/ioerr_sweep.h"
+#include "update/decoder/decoder_limits.h"
 
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+
+/* ---------------------------------------------------------------- in place of what ships */
+
+/* The one in lib/ reads the files of the machine that runs the test. */
+void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn, void *ctx)
+{
+	(void)root;
+	conf_defaults(c);
+	conf_parse(c, ioerr_content_conf(), "system.conf", warn, ctx);
+	*found = true;
+}
+
+/* The decoder's cage would be that of the simulation. */
+static enum kb_err limit(void)
+{
+	return ioerr_fault_call(ioerr_world_process, "limits") != 0 ? KB_EPERM : KB_OK;
+}
+
+enum kb_err decoder_limits_privileges(void)
+{
+	return limit();
+}
+
+enum kb_err decoder_limits_syscalls(void)
+{
+	return limit();
+}
+
+/* Threads are none of the kernel seam's; one that does not start is an install without it. */
+int pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*fn)(void *arg), void *arg)
+{
+	int errnum = ioerr_fault_call(ioerr_world_process, "pthread_create");
+	__typeof__(&pthread_create) real = dlsym(RTLD_NEXT, "pthread_create");
+
+	return errnum != 0 ? errnum : real(id, attr, fn, arg);
+}
 
 int main(int argc, char **argv)
 {
@@ -23,6 +63,7 @@ int main(int argc, char **argv)
 	while (open("/dev/null", O_RDWR) < GUARDIAN_FD_END)
 		;
 	ioerr_process_memory();
+	ioerr_process_hooks();
 	ioerr_files_begin();
 	signal(SIGPIPE, SIG_IGN);
 	ioerr_world_make();

@@ -47,6 +47,10 @@ void os_sim_fail(const char *prefix, unsigned nth, enum kb_err e);
  * it has in lib/os.h without "os_": another answer than KB_OK is what it returns (false, where it
  * returns bool), and nothing happens. fn sets errno. Stays through os_sim_reset(); NULL: none. */
 void os_sim_on_call(enum kb_err (*fn)(const char *call));
+/* Where the command's signals go; NULL: nowhere. */
+void os_sim_on_signal(void (*fn)(pid_t pid, int sig));
+/* What a worker becomes, whatever its path; NULL: the program there. */
+void os_sim_worker(int (*run)(void));
 /* After OS_SIM_EXEC: the system that was started goes on in the same world. */
 void os_sim_resume(void);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 
 uint64_t os_now_ms(void)
@@ -59,6 +60,18 @@ void os_close(int *fd)
 		errno = 0; /* the run is over */
 	f->kind = OS_SIM_FD_FREE;
 	*fd = -1;
+}
+
+/* Of the machine that runs the test. */
+enum kb_err os_lock(int fd)
+{
+	TRY(os_sim_turn("lock"));
+	return flock(fd, LOCK_EX | LOCK_NB) == 0 ? KB_OK : err_errno(errno);
+}
+
+void os_unlock(int fd)
+{
+	flock(fd, LOCK_UN);
 }
 
 enum kb_err os_pipe(int fds[2])

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The simulation's children. */
+#include "lib/os_command.h"
 #include "tests/sim/os_sim_int.h"
 
 #include <errno.h>
@@ -228,6 +229,31 @@ enum kb_err os_read(int fd, void *buf, size_t size, size_t *len)
 	if (*len > 0 || (is_closed(&proc[f->proc]) && f->peer < 0))
 		return KB_OK;
 	return KB_EBUSY;
+}
+
+/* ---------------------------------------------------------------- of the running system */
+
+static void (*on_signal)(pid_t pid, int sig);
+
+void os_sim_on_signal(void (*fn)(pid_t pid, int sig))
+{
+	on_signal = fn;
+}
+
+enum kb_err os_command_signal(pid_t pid, int sig)
+{
+	TRY(os_sim_turn("command_signal"));
+	if (on_signal != NULL)
+		on_signal(pid, sig);
+	return KB_OK;
+}
+
+enum kb_err os_command_become(const char *name, const char *const *argv)
+{
+	(void)name;
+	(void)argv;
+	TRY(os_sim_turn("command_become"));
+	return KB_EEXEC;
 }
 
 static struct proc *by_pid(pid_t pid)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program of `make powercut`. */
-#include "tests/sim/powercut_libc.h"
+#include "tests/sim/powercut_threads.h"
 #include "tests/sim/powercut_report.h"
 #include "tests/sim/powercut_story.h"
 

@@ -322,7 +322,7 @@ static void decode(const long *arg)
 	pid_t pid;
 
 	must(decoder_start(&d, TEST_SELF) == KB_OK, 1);
-	pid = d.pid;
+	pid = d.worker.pid;
 	must(kill(pid, 0) == 0, 2);
 	decoder_stop(&d);
 	must(kill(pid, 0) < 0 && errno == ESRCH, 3);

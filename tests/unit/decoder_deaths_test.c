@@ -89,7 +89,7 @@ static void say(uint32_t slot, uint32_t status)
 {
 	const struct decoder_answer a = { slot, status };
 
-	send(DECODER_WIRE_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
+	send(OS_WORKER_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
 }
 
 static void hang(void)
@@ -112,11 +112,11 @@ static void misbehave(const char *how, uint32_t slot)
 	else if (strcmp(how, "hang") == 0)
 		hang();
 	else if (strcmp(how, "short") == 0)
-		send(DECODER_WIRE_SOCK, "ab", 2, MSG_NOSIGNAL);
+		send(OS_WORKER_SOCK, "ab", 2, MSG_NOSIGNAL);
 	else if (strcmp(how, "long") == 0)
-		send(DECODER_WIRE_SOCK, page, 4096, MSG_NOSIGNAL);
+		send(OS_WORKER_SOCK, page, 4096, MSG_NOSIGNAL);
 	else if (strcmp(how, "empty") == 0)
-		send(DECODER_WIRE_SOCK, "", 0, MSG_NOSIGNAL);
+		send(OS_WORKER_SOCK, "", 0, MSG_NOSIGNAL);
 	else if (strcmp(how, "otherslot") == 0)
 		say(slot + 1, 0);
 	else if (strcmp(how, "oddstatus") == 0)
@@ -124,12 +124,12 @@ static void misbehave(const char *how, uint32_t slot)
 	else if (strcmp(how, "hello") == 0)
 		say(slot, DECODER_WIRE_HELLO);
 	else if (strcmp(how, "close") == 0)
-		close(DECODER_WIRE_SOCK), hang();
+		close(OS_WORKER_SOCK), hang();
 	else if (strcmp(how, "lie") == 0)
 		say(slot, 0); /* without having decoded anything */
 	else if (strcmp(how, "flood") == 0)
 		for (int i = 0; i < 4000; i++)
-			send(DECODER_WIRE_SOCK, "abcdefgh", 8, MSG_NOSIGNAL | MSG_DONTWAIT);
+			send(OS_WORKER_SOCK, "abcdefgh", 8, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static void decode(uint8_t *shared, const struct decoder_ask *q)
@@ -143,7 +143,7 @@ static void decode(uint8_t *shared, const struct decoder_ask *q)
 static int child_main(const char *name)
 {
 	uint8_t *shared = mmap(NULL, (size_t)DECODER_SLOTS * DECODER_WIRE_AREA,
-			       PROT_READ | PROT_WRITE, MAP_SHARED, DECODER_WIRE_SHARED, 0);
+			       PROT_READ | PROT_WRITE, MAP_SHARED, OS_WORKER_SHARED, 0);
 	const char *base = strrchr(name, '/') + 1;
 	struct decoder_ask q = { 0 };
 	char how[32] = "", point = 0;
@@ -154,7 +154,7 @@ static int child_main(const char *name)
 	if (point == 'h')
 		misbehave(how, 0);
 	say(0, DECODER_WIRE_HELLO);
-	for (unsigned n = 1; recv(DECODER_WIRE_SOCK, &q, sizeof(q), 0) == (ssize_t)sizeof(q); n++) {
+	for (unsigned n = 1; recv(OS_WORKER_SOCK, &q, sizeof(q), 0) == (ssize_t)sizeof(q); n++) {
 		if (point == 'r' && n == at)
 			misbehave(how, q.slot);
 		decode(shared, &q);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is left to a process that gave up its privileges: it tells through the decoder's socket. */
+#include "lib/os_worker.h"
 #include "update/decoder/decoder_limits.h"
 #include "update/wire/decoder_wire.h"
 
@@ -67,11 +68,11 @@ static void give_up(struct report *r, bool keep_caps)
 			prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
 		dup2(self, 0); /* its way to look at itself, from behind an empty root */
 		dup2(any, STRAY_FD);
-		dup2(any, DECODER_WIRE_SHARED);
-		dup2(out, DECODER_WIRE_SOCK);
+		dup2(any, OS_WORKER_SHARED);
+		dup2(out, OS_WORKER_SOCK);
 		r->err = decoder_limits_privileges();
 		look(r);
-		if (write(DECODER_WIRE_SOCK, r, sizeof(*r)) < 0)
+		if (write(OS_WORKER_SOCK, r, sizeof(*r)) < 0)
 			_exit(1);
 		_exit(0);
 	}

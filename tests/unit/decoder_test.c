@@ -36,8 +36,8 @@ static int hello_then(const char *how)
 
 	if (decoder_limits_privileges() != KB_OK || decoder_limits_syscalls() != KB_OK)
 		_exit(9);
-	send(DECODER_WIRE_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
-	recv(DECODER_WIRE_SOCK, &q, sizeof(q), 0);
+	send(OS_WORKER_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
+	recv(OS_WORKER_SOCK, &q, sizeof(q), 0);
 	if (strcmp(how, "opens") == 0)
 		open("/etc/passwd", O_RDONLY);
 	else if (strcmp(how, "maps") == 0)
@@ -47,35 +47,35 @@ static int hello_then(const char *how)
 	else if (strcmp(how, "dies") == 0)
 		_exit(3);
 	else if (strcmp(how, "babbles") == 0)
-		send(DECODER_WIRE_SOCK, &q, 3, MSG_NOSIGNAL);
+		send(OS_WORKER_SOCK, &q, 3, MSG_NOSIGNAL);
 	else if (strcmp(how, "wrong-slot") == 0)
-		send(DECODER_WIRE_SOCK, &(struct decoder_answer){ 2, 0 }, sizeof(a), MSG_NOSIGNAL);
+		send(OS_WORKER_SOCK, &(struct decoder_answer){ 2, 0 }, sizeof(a), MSG_NOSIGNAL);
 	for (;;)
-		recv(DECODER_WIRE_SOCK, &q, sizeof(q), 0);
+		recv(OS_WORKER_SOCK, &q, sizeof(q), 0);
 }
 
 /* What a decoder may still do: sent as text in the shared memory instead of plain bytes. */
 static int reports_rights(void)
 {
 	uint8_t *shared = mmap(NULL, DECODER_WIRE_AREA, PROT_READ | PROT_WRITE, MAP_SHARED,
-			       DECODER_WIRE_SHARED, 0);
+			       OS_WORKER_SHARED, 0);
 	struct decoder_answer a = { 0, DECODER_WIRE_HELLO };
 	char status[4096] = "";
 	struct decoder_ask q;
 	int fd, shrunk;
 
-	shrunk = ftruncate(DECODER_WIRE_SHARED, 4096);
+	shrunk = ftruncate(OS_WORKER_SHARED, 4096);
 	if (decoder_limits_privileges() != KB_OK)
 		_exit(9);
 	fd = open("/proc/thread-self/status", O_RDONLY);
 	/* No descriptor is left to open one: that too is part of the report. */
-	send(DECODER_WIRE_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
-	recv(DECODER_WIRE_SOCK, &q, sizeof(q), 0);
+	send(OS_WORKER_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
+	recv(OS_WORKER_SOCK, &q, sizeof(q), 0);
 	snprintf(status, sizeof(status), "uid %d gid %d open %d shrunk %d fork %d", (int)getuid(),
 		 (int)getgid(), fd, shrunk, (int)fork());
 	memcpy(shared + DECODER_WIRE_STORED_MAX, status, sizeof(status));
 	a.status = 0;
-	send(DECODER_WIRE_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
+	send(OS_WORKER_SOCK, &a, sizeof(a), MSG_NOSIGNAL);
 	return 0;
 }
 
@@ -343,10 +343,10 @@ TEST(refuses_requests_out_of_bounds)
 	OK(decoder_start(&d, TEST_SELF));
 	/* What would decode, if it were looked at. */
 	for (unsigned i = 0; i < DECODER_SLOTS; i++)
-		pack(d.shared + (size_t)i * DECODER_WIRE_AREA, plain, MANIFEST_CHUNK_MAX);
+		pack(d.worker.shared + (size_t)i * DECODER_WIRE_AREA, plain, MANIFEST_CHUNK_MAX);
 	for (size_t i = 0; i < KB_ARRAY_LEN(bad); i++) {
-		send(d.sock, &bad[i], sizeof(bad[i]), 0);
-		assert_int_equal(recv(d.sock, &a, sizeof(a), 0), sizeof(a));
+		send(d.worker.sock, &bad[i], sizeof(bad[i]), 0);
+		assert_int_equal(recv(d.worker.sock, &a, sizeof(a), 0), sizeof(a));
 		assert_int_equal(a.slot, bad[i].slot);
 		assert_int_equal(a.status, 1);
 	}
@@ -360,8 +360,8 @@ TEST(ends_when_a_request_is_cut)
 	struct decoder d;
 
 	OK(decoder_start(&d, TEST_SELF));
-	assert_int_equal(send(d.sock, &q, sizeof(q) - 1, 0), sizeof(q) - 1);
-	assert_int_equal(recv(d.sock, &a, sizeof(a), 0), 0);
+	assert_int_equal(send(d.worker.sock, &q, sizeof(q) - 1, 0), sizeof(q) - 1);
+	assert_int_equal(recv(d.worker.sock, &a, sizeof(a), 0), 0);
 	decoder_stop(&d);
 }
 
@@ -371,9 +371,9 @@ TEST(ends_when_nobody_hears_its_answer)
 	struct pollfd p;
 
 	OK(decoder_start(&d, TEST_SELF));
-	assert_int_equal(shutdown(d.sock, SHUT_RD), 0);
+	assert_int_equal(shutdown(d.worker.sock, SHUT_RD), 0);
 	OK(decoder_ask(&d, READER_ZSTD, 16, 4096));
-	p = (struct pollfd){ .fd = d.sock };
+	p = (struct pollfd){ .fd = d.worker.sock };
 	assert_int_equal(poll(&p, 1, 10000), 1);
 	assert_true(p.revents & POLLHUP);
 	decoder_stop(&d);
@@ -405,8 +405,8 @@ static void says_no_hello(int shared)
 		int sock = fcntl(pair[1], F_DUPFD, 16);
 
 		shared = fcntl(shared, F_DUPFD, 16);
-		dup2(sock, DECODER_WIRE_SOCK);
-		dup2(shared, DECODER_WIRE_SHARED);
+		dup2(sock, OS_WORKER_SOCK);
+		dup2(shared, OS_WORKER_SHARED);
 		_exit(decoder_main());
 	}
 	close(pair[1]);
@@ -443,7 +443,7 @@ static enum kb_err with_evil(const char *name, bool dead)
 	if (e == KB_OK)
 		e = decoder_get(&d, out, 4096, dead ? 30000 : 1000);
 	/* One that is dead was reaped: silence alone proves nothing. */
-	assert_int_equal(d.pid == -1, dead);
+	assert_int_equal(d.worker.pid == -1, dead);
 	decoder_stop(&d);
 	return e;
 }
@@ -468,10 +468,10 @@ TEST(the_real_one_is_caged)
 	struct decoder d;
 
 	OK(decoder_start(&d, TEST_SELF));
-	assert_int_equal(status_of(d.pid, "\nSeccomp:\t"), 2); /* a filter */
-	assert_int_equal(status_of(d.pid, "\nNoNewPrivs:\t"), 1);
+	assert_int_equal(status_of(d.worker.pid, "\nSeccomp:\t"), 2); /* a filter */
+	assert_int_equal(status_of(d.worker.pid, "\nNoNewPrivs:\t"), 1);
 	if (geteuid() == 0)
-		assert_int_equal(status_of(d.pid, "\nUid:\t"), CAGE_USER_DECODER);
+		assert_int_equal(status_of(d.worker.pid, "\nUid:\t"), CAGE_USER_DECODER);
 	decoder_stop(&d);
 }
 
@@ -541,8 +541,8 @@ static void does_not_start(const char *helper, const char *said)
 	log_to(fds[1], 0);
 	FAILS(decoder_start(&d, helper), KB_EEXEC);
 	log_to(2, 0);
-	assert_int_equal(d.sock, -1);
-	assert_null(d.shared);
+	assert_int_equal(d.worker.sock, -1);
+	assert_null(d.worker.shared);
 	n = read(fds[0], text, sizeof(text) - 1);
 	close(fds[0]);
 	close(fds[1]);

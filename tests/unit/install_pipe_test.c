@@ -24,7 +24,7 @@ static unsigned digests;
 static void overwrite(const struct install_pipe *p, uint8_t with)
 {
 	if (p != NULL && p->decoding)
-		memset(p->dec.shared, with, (size_t)DECODER_SLOTS * p->dec.area);
+		memset(p->dec.worker.shared, with, (size_t)DECODER_SLOTS * p->dec.area);
 }
 
 /* Each answer is awaited before: what was asked for later is not in the way then. */

@@ -7,10 +7,13 @@
 #include "lib/bdev.h"
 #include "lib/os.h"
 #include "lib/os_file.h"
+#include "lib/os_worker.h"
 #include "lib/util.h"
 #include "tests/unit/test.h"
 
 #include <poll.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -203,6 +206,46 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	return DO(recvmsg, ssize_t, fd, msg, flags);
 }
 
+int flock(int fd, int how)
+{
+	return DO(flock, int, fd, how);
+}
+
+int memfd_create(const char *name, unsigned flags)
+{
+	return DO(memfd_create, int, name, flags);
+}
+
+int ftruncate64(int fd, off64_t len)
+{
+	return DO(ftruncate, int, fd, len);
+}
+
+int socketpair(int domain, int type, int protocol, int fds[2])
+{
+	return DO(socketpair, int, domain, type, protocol, fds);
+}
+
+int dup2(int from, int to)
+{
+	return from == to ? to : DO(dup3, int, from, to, 0);
+}
+
+int execve(const char *name, char *const *argv, char *const *envp)
+{
+	return DO(execve, int, name, argv, envp);
+}
+
+ssize_t send(int fd, const void *buf, size_t len, int flags)
+{
+	return DO(sendto, ssize_t, fd, buf, len, flags, NULL, 0);
+}
+
+ssize_t recv(int fd, void *buf, size_t len, int flags)
+{
+	return DO(recvfrom, ssize_t, fd, buf, len, flags, NULL, NULL);
+}
+
 /* ---------------------------------------------------------------- what is tried */
 
 #define LEN (3u * BDEV_ALIGN)
@@ -392,6 +435,63 @@ static enum kb_err try_spawn(void)
 	return e;
 }
 
+static const char question[] = "what is there?", answer[] = "enough of it";
+
+/* This test is its own worker. */
+static int be_worker(void)
+{
+	char asked[sizeof(question)];
+	uint8_t *shared;
+
+	if (os_worker_memory(LEN, &shared) != KB_OK ||
+	    os_worker_reply(answer, sizeof(answer)) != KB_OK ||
+	    os_worker_take(asked, sizeof(asked)) != KB_OK)
+		return 1;
+	memcpy(shared, asked, sizeof(asked));
+	return os_worker_reply(answer, sizeof(answer)) == KB_OK ? 0 : 2;
+}
+
+static enum kb_err ask_worker(struct os_worker *w)
+{
+	char said[sizeof(answer)];
+	int status = -1;
+
+	TRY(os_worker_receive(w, said, sizeof(said), 20000));
+	TRY(os_worker_send(w, question, sizeof(question)));
+	TRY(os_worker_receive(w, said, sizeof(said), 20000));
+	assert_memory_equal(said, answer, sizeof(answer));
+	assert_memory_equal(w->shared, question, sizeof(question));
+	TRY(os_worker_wait(w, 20000, &status));
+	assert_int_equal(status, 0);
+	return KB_OK;
+}
+
+static enum kb_err try_worker(void)
+{
+	struct os_worker w;
+	enum kb_err e = os_worker_start(&w, TEST_SELF, "keelboot-decoder", LEN);
+
+	if (e == KB_OK)
+		e = ask_worker(&w);
+	fault.on = false;
+	os_worker_stop(&w);
+	assert_int_equal(syscall(SYS_wait4, -1, NULL, WNOHANG, NULL), -1);
+	return e;
+}
+
+static enum kb_err try_lock(void)
+{
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0),
+	    other = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	enum kb_err e = os_lock(fd);
+
+	fault.on = false;
+	assert_int_equal(syscall(SYS_flock, other, LOCK_EX | LOCK_NB), e == KB_OK ? -1 : 0);
+	close(fd);
+	close(other);
+	return e;
+}
+
 static enum kb_err try_uevents(void)
 {
 	char buf[512];
@@ -535,6 +635,27 @@ TEST(a_child_that_fails_before_its_program_says_so)
 	assert_true(failed > 0);
 }
 
+TEST(a_worker_answers_or_is_gone)
+{
+	each_call_fails(try_worker);
+}
+
+TEST(a_worker_that_fails_before_its_program_is_an_error)
+{
+	static const int errors[] = { EIO, EMFILE, ENOENT };
+
+	for (unsigned nth = 1; nth <= 5; nth++) {
+		for (unsigned i = 0; i < KB_ARRAY_LEN(errors); i++)
+			assert_int_not_equal(run(try_worker, nth, errors[i], true), KB_OK);
+	}
+	FAILS(run(try_worker, 5, ENOENT, true), KB_EEXEC); /* the program itself */
+}
+
+TEST(a_lock_is_held_or_it_is_an_error)
+{
+	each_call_fails(try_lock);
+}
+
 TEST(uevents_are_heard_or_it_is_said)
 {
 	each_call_fails(try_uevents);
@@ -555,4 +676,4 @@ static void remove_dir(void)
 	assert_int_equal(rmdir(dir), 0);
 }
 
-TEST_MAIN("os_errors", .first = make_dir, .last = remove_dir)
+TEST_MAIN("os_errors", .first = make_dir, .last = remove_dir, .decoder = be_worker)

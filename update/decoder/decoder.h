@@ -6,17 +6,13 @@
  */
 #pragma once
 
+#include "lib/os_worker.h"
 #include "update/wire/decoder_wire.h"
 #include "update/bundle/reader.h"
 
-#include <sys/types.h>
-
 struct decoder {
-	pid_t pid;
-	/* requests and answers */
-	int sock;
-	/* DECODER_SLOTS areas: stored bytes, then plain bytes */
-	uint8_t *shared;
+	/* its memory is DECODER_SLOTS areas: stored bytes, then plain bytes */
+	struct os_worker worker;
 	size_t area;
 	uint64_t asked, answered;
 };

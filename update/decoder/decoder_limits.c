@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/decoder/decoder_limits.h"
-#include "update/wire/decoder_wire.h"
 #include "lib/cage.h"
 #include "lib/log.h"
+#include "lib/os_worker.h"
 #include "lib/util.h"
 
 #include <errno.h>
@@ -21,9 +21,9 @@ enum kb_err decoder_limits_privileges(void)
 		.user = CAGE_USER_DECODER,
 		.memory = LIMITS_AS,
 		.cpu_s = LIMITS_CPU,
-		.files = DECODER_WIRE_SHARED + 1,
+		.files = OS_WORKER_SHARED + 1,
 		.nkeep = 5,
-		.keep = { 0, 1, 2, DECODER_WIRE_SOCK, DECODER_WIRE_SHARED },
+		.keep = { 0, 1, 2, OS_WORKER_SOCK, OS_WORKER_SHARED },
 	};
 
 	return cage_enter(&cage);
@@ -32,8 +32,8 @@ enum kb_err decoder_limits_privileges(void)
 enum kb_err decoder_limits_syscalls(void)
 {
 	static const struct cage_rule rules[] = {
-		{ SYS_recvfrom, CAGE_EQUAL, 0, DECODER_WIRE_SOCK },
-		{ SYS_sendto, CAGE_EQUAL, 0, DECODER_WIRE_SOCK },
+		{ SYS_recvfrom, CAGE_EQUAL, 0, OS_WORKER_SOCK },
+		{ SYS_sendto, CAGE_EQUAL, 0, OS_WORKER_SOCK },
 		{ SYS_exit_group, CAGE_ALWAYS, 0, 0 },
 		{ SYS_exit, CAGE_ALWAYS, 0, 0 },
 		{ SYS_rt_sigreturn, CAGE_ALWAYS, 0, 0 },
@@ -47,6 +47,6 @@ enum kb_err decoder_limits_syscalls(void)
 	}
 	for (int fd = 0; fd <= 2; fd++)
 		close(fd);
-	close(DECODER_WIRE_SHARED);
+	close(OS_WORKER_SHARED);
 	return cage_filter(rules, KB_ARRAY_LEN(rules)) == KB_OK ? KB_OK : KB_EPERM;
 }

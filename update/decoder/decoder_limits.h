@@ -5,14 +5,14 @@
 #include "lib/err.h"
 
 /*
- * Enters the cage (lib/cage.h) with the descriptors 0-2, DECODER_WIRE_SOCK and DECODER_WIRE_SHARED.
+ * Enters the cage (lib/cage.h) with the descriptors 0-2, OS_WORKER_SOCK and OS_WORKER_SHARED.
  * Logs what cannot be given up: KB_EPERM.
  */
 enum kb_err decoder_limits_privileges(void) KB_MUST_CHECK;
 
 /*
  * Closes 0-2 and the shared memory's descriptor, then lets the kernel kill this process for every
- * system call but sending and receiving on DECODER_WIRE_SOCK, and the end. KB_EPERM: the kernel has
+ * system call but sending and receiving on OS_WORKER_SOCK, and the end. KB_EPERM: the kernel has
  * no seccomp filters (CONFIG_SECCOMP_FILTER); nothing hostile may be decoded then.
  */
 enum kb_err decoder_limits_syscalls(void) KB_MUST_CHECK;

@@ -5,18 +5,15 @@
 #include "update/wire/decoder_wire.h"
 #include "update/decoder/decoder_zstd.h"
 #include "lib/log.h"
+#include "lib/os_worker.h"
 
-#include <errno.h>
-#include <stdbool.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-static bool send_reply(uint32_t slot, uint32_t status)
+static enum kb_err send_reply(uint32_t slot, uint32_t status)
 {
 	struct decoder_answer a = { slot, status };
 
-	return send(DECODER_WIRE_SOCK, &a, sizeof(a), MSG_NOSIGNAL) == (ssize_t)sizeof(a);
+	return os_worker_reply(&a, sizeof(a));
 }
 
 static enum kb_err decode(uint8_t *shared, const struct decoder_ask *q)
@@ -35,16 +32,12 @@ static int serve(uint8_t *shared)
 {
 	for (;;) {
 		struct decoder_ask q;
-		ssize_t n = recv(DECODER_WIRE_SOCK, &q, sizeof(q), 0);
+		enum kb_err err = os_worker_take(&q, sizeof(q));
 
-		if (n == 0)
-			return 0;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n != (ssize_t)sizeof(q))
-			return 1;
-		if (!send_reply(q.slot, decode(shared, &q) != KB_OK))
-			return 1;
+		if (err == KB_OK)
+			err = send_reply(q.slot, decode(shared, &q) != KB_OK);
+		if (err != KB_OK)
+			return err == KB_ENOENT ? 0 : 1;
 	}
 }
 
@@ -55,19 +48,16 @@ int decoder_main(void)
 	int rc;
 
 	log_set_name("keelboot-decoder");
-	/* bound: as the parent has it */
-	shared = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, DECODER_WIRE_SHARED, 0);
-	if (shared == MAP_FAILED) {
+	if (os_worker_memory(len, &shared) != KB_OK) {
 		log_err("decoder: unable to map the shared memory: only Keelboot can start it");
 		return 1;
 	}
 	if (decoder_zstd_init() != KB_OK) {
 		log_err("decoder: this libzstd needs more memory than it is given");
-		/* lint: memleak: mapped to the end of the process */
 		return 1;
 	}
 	if (decoder_limits_privileges() != KB_OK || decoder_limits_syscalls() != KB_OK)
 		_exit(1);
-	rc = send_reply(0, DECODER_WIRE_HELLO) ? serve(shared) : 1;
+	rc = send_reply(0, DECODER_WIRE_HELLO) == KB_OK ? serve(shared) : 1;
 	_exit(rc);
 }

@@ -8,9 +8,6 @@
 
 #include <stdint.h>
 
-#define DECODER_WIRE_SOCK   3 /* descriptors of the child */
-#define DECODER_WIRE_SHARED 4
-
 #define DECODER_SLOTS 4u /* chunks in flight, so that decoding overlaps hashing and writing */
 
 #define DECODER_WIRE_STORED_MAX (MANIFEST_CHUNK_MAX + 4096u)
@@ -20,15 +17,12 @@
 	0x6b6c6f48u /* answer when the limits are in force, before any request \
 		     */
 
-/* Answer of a child that could not become the decoder: `slot` is its errno. */
-#define DECODER_WIRE_NO_EXEC 0x6b6c6f45u
-
 struct decoder_ask {
 	uint32_t slot, form, stored, plain;
 };
 
 struct decoder_answer {
 	uint32_t slot;
-	/* 0: decoded to exactly `plain` bytes; 1: not; or one of the above */
+	/* 0: decoded to exactly `plain` bytes; 1: not; or DECODER_WIRE_HELLO */
 	uint32_t status;
 };
