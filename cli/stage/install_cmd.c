@@ -227,7 +227,8 @@ static int reboot_now(void)
 	static const char *const argv[] = { "reboot", NULL };
 
 	if (os_command_become("reboot", argv) != KB_OK)
-		log_err("installed, but \"reboot\" cannot be started: %s; reboot by hand", strerror(errno));
+		log_err("installed, but \"reboot\" cannot be started: %s; reboot by hand",
+			strerror(errno));
 	return OUTPUT_REBOOT;
 }
 
