@@ -33,7 +33,7 @@ void passed_explain(struct boot *b);
 
 /* One event of the history: the slot that was chosen, and those that stood before it. What the
  * newest event says already is not said again: boot after boot may be like the one before. */
-void passed_record(struct boot *b);
+void passed_to_history(struct boot *b);
 
 /* "b: crashed or hung; tried again after 2 healthy boots; slot a: no mount"; "" if none was passed
  * over. A slot that has no room in out is left out. */

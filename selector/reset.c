@@ -25,7 +25,7 @@ bool reset_charges_good_slots(enum conf_count count, const struct reset_evidence
 	}
 	/* What is not told is not noticed: a good slot that panics, or hangs, would never be left.
 	 */
-	return !ev->can_tell_watchdog || !ev->can_tell_panic;
+	return !ev->can_report_watchdog || !ev->can_report_panic;
 }
 
 const char *reset_name(enum reset_cause cause)

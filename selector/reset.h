@@ -29,9 +29,9 @@ struct reset_evidence {
 	/* the ramoops cookie is gone though it survives a warm reset */
 	bool cookie_lost;
 	/* the driver announces WDIOF_CARDRESET */
-	bool can_tell_watchdog;
+	bool can_report_watchdog;
 	/* pstore has a back-end */
-	bool can_tell_panic;
+	bool can_report_panic;
 };
 
 /*

@@ -33,7 +33,7 @@ static bool has_found(const struct doctor *doc, const char *id)
 	return false;
 }
 
-static bool is_told(const struct doctor *doc, const char *text)
+static bool is_reported(const struct doctor *doc, const char *text)
 {
 	for (size_t i = 0; i < KB_ARRAY_LEN(same); i++)
 		if (strstr(text, same[i].words) != NULL && has_found(doc, same[i].id))
@@ -51,7 +51,7 @@ void doctor_boot(struct doctor *doc)
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		const char *text = json_object_get_string(json_object_array_get_idx(list, i));
 
-		if (text != NULL && !is_told(doc, text))
+		if (text != NULL && !is_reported(doc, text))
 			doctor_report(doc, DOCTOR_WARNING, "boot-warned",
 				      "the kernel's log has more: dmesg | grep keelboot", "%s",
 				      text);

@@ -23,9 +23,9 @@ bool key_token_is_uri(const char *key)
 }
 
 /* A PIN that was put before the '?' is refused, but it is one nevertheless. */
-const char *key_token_told(const char *key)
+const char *key_token_shown(const char *key)
 {
-	static char told[256];
+	static char shown[256];
 	const char *pin = strstr(key, "pin-value");
 	size_t len = strcspn(key, "?");
 
@@ -33,9 +33,9 @@ const char *key_token_told(const char *key)
 		return key;
 	if (pin != NULL && (size_t)(pin - key) < len)
 		len = (size_t)(pin - key);
-	snprintf(told, sizeof(told), "%.*s", (int)(len < sizeof(told) ? len : sizeof(told) - 1),
+	snprintf(shown, sizeof(shown), "%.*s", (int)(len < sizeof(shown) ? len : sizeof(shown) - 1),
 		 key);
-	return told;
+	return shown;
 }
 
 static enum kb_err start_tool(const char *verb, const char *uri, int in, int out, pid_t *pid)

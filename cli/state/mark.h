@@ -16,7 +16,7 @@ uint64_t mark_floor(struct device *d, int slot);
 pid_t mark_guardian_find(const struct device *d);
 
 /* Sends it a signal. No guardian: nothing. */
-void mark_guardian_tell(const struct device *d, int sig);
+void mark_guardian_notify(const struct device *d, int sig);
 
 /* Has the guardian read the state again, since a verdict was written. No guardian: nothing. */
 void mark_guardian_nudge(const struct device *d);

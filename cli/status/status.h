@@ -34,7 +34,7 @@ struct status_guardian {
 
 struct status_watchdog {
 	/* boot.json says something of it */
-	bool told;
+	bool known;
 	char device[64], handover[16], feeder[16];
 	uint64_t timeout_s;
 };

@@ -163,7 +163,7 @@ static bool start_job(void *ctx, enum guardian_step job)
 	return false;
 }
 
-static void sysrq(char what)
+static void press_sysrq(char what)
 {
 	if (write(GUARDIAN_FD_SYSRQ, &what, 1) < 0)
 		log_err("sysrq %c: %m", what);
@@ -204,7 +204,7 @@ static void kill_job(struct guardian_linux *g)
 	flock(GUARDIAN_FD_STATE, LOCK_UN);
 }
 
-static void act(void *ctx, enum guardian_step step)
+static void carry_out(void *ctx, enum guardian_step step)
 {
 	struct guardian_linux *g = ctx;
 
@@ -216,10 +216,10 @@ static void act(void *ctx, enum guardian_step step)
 		kill_job(g);
 		break;
 	case GUARDIAN_READ_ONLY:
-		sysrq('u');
+		press_sysrq('u');
 		break;
 	case GUARDIAN_RESET:
-		sysrq('b');
+		press_sysrq('b');
 		break;
 	case GUARDIAN_RELEASE:
 		if (write(GUARDIAN_FD_WATCHDOG, "V", 1) == 1)
@@ -246,7 +246,7 @@ const struct guardian_ops guardian_linux_ops = {
 	.wait = wait_event,
 	.job = start_job,
 	.orderly = begin_reboot,
-	.act = act,
+	.act = carry_out,
 };
 
 void guardian_linux_init(const struct guardian_setup *setup)

@@ -9,7 +9,7 @@
 #include "update/apply/apply_cage.h"
 #include "update/decoder/decoder_main.h"
 #include "update/crypto/ossl.h"
-#include "update/apply/verify_slot.h"
+#include "update/verify/verify_slot.h"
 
 #include <stdio.h>
 #include <string.h>

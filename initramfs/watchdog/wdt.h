@@ -111,7 +111,7 @@ const char *wdt_handover_name(enum conf_handover handover);
  * "nobody". */
 const char *wdt_feeder(const struct wdt *w);
 
-/* What the watchdog knows of the last reset: watchdog_fired, power_cause, can_tell_watchdog. The
+/* What the watchdog knows of the last reset: watchdog_fired, power_cause, can_report_watchdog. The
  * other fields stay. */
 void wdt_evidence(const struct wdt *w, struct reset_evidence *ev);
 

@@ -281,11 +281,11 @@ static void note_in_history(struct apply_file_job *job, enum kb_err err)
 	state_set_text(ev.version, job->release.version);
 	history_set_text(ev.reason, err == KB_OK ? "" : job->why);
 	history_set_text(ev.detail, state_source_name(job->source));
-	if (err == KB_OK || !job->untold)
+	if (err == KB_OK || !job->unreported)
 		add_history(job, &ev, err != KB_OK);
 }
 
-void apply_file_tell_more(struct apply_file_job *job, unsigned n)
+void apply_file_report_more(struct apply_file_job *job, unsigned n)
 {
 	struct history_event ev = {
 		.time = os_time_s(),

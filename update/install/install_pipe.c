@@ -60,7 +60,7 @@ static const char *image_name(const struct install_pipe *p)
 	return p->walk.im->name;
 }
 
-static enum kb_err unreadable(struct install_pipe *p, const struct reader_chunk *c)
+static enum kb_err fail_unreadable(struct install_pipe *p, const struct reader_chunk *c)
 {
 	return fail_pipe(p, KB_EIO, "image %s: chunk %u cannot be read: the medium is bad or gone",
 			 image_name(p), c->index);
@@ -77,7 +77,7 @@ static enum kb_err ask_decoder(struct install_pipe *p, const struct reader_chunk
 		p->decoding = true;
 	}
 	if (reader_stored(p->r, c, decoder_input(&p->dec)) != KB_OK)
-		return unreadable(p, c);
+		return fail_unreadable(p, c);
 	err = decoder_ask(&p->dec, c->form, c->stored, c->len);
 	if (err != KB_OK)
 		return fail_pipe(p, err, "image %s: the decoder died before chunk %u",
@@ -126,7 +126,7 @@ static enum kb_err obtain_chunk(struct install_pipe *p, const struct reader_chun
 	case READER_RAW:
 		return c->stored == c->len && reader_stored(p->r, c, plain) == KB_OK
 			       ? KB_OK
-			       : unreadable(p, c);
+			       : fail_unreadable(p, c);
 	case READER_ZSTD:
 		err = decoder_get(&p->dec, plain, c->len, PIPE_DECODE_MS);
 		if (err == KB_OK)

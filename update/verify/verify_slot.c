@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "update/apply/verify_slot.h"
+#include "update/verify/verify_slot.h"
 
 #include "lib/bdev.h"
 #include "lib/bytes.h"
