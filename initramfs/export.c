@@ -11,7 +11,7 @@
 struct text {
 	size_t len;
 	/* boot.json with all that can be wrong; who reads it takes 16384 */
-	char buf[12288];
+	char buf[14336];
 };
 
 static void put_text(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -82,14 +82,21 @@ static const char *tier_name(const struct boot *b)
 		       : choose_tier_name(b->attempt.chosen.tier);
 }
 
-static void put_despite(const struct boot *b, const char *why, const char *comma, struct text *t)
+/* id: as in `keelboot doctor`, which does not report twice what it finds itself. */
+static void put_warning(struct text *t, const char *id, const char *what)
+{
+	put_text(t, "%s{\"id\":\"%s\",\"text\":", t->buf[t->len - 1] == '[' ? "" : ",", id);
+	put_string(t, what);
+	put_text(t, "}");
+}
+
+static void put_despite(const struct boot *b, const char *why, struct text *t)
 {
 	char line[STATE_STR_MAX + 48];
 
 	snprintf(line, sizeof(line), "slot %c: %s; it was booted anyway",
 		 state_slot_letter(b->attempt.chosen.slot), why);
-	put_text(t, "%s", comma);
-	put_string(t, line);
+	put_warning(t, "slot-despite", line);
 }
 
 /* Their marks: `keelboot doctor` compares them with the keys of the running system. */
@@ -119,49 +126,36 @@ static void put_keys(const struct boot *b, struct text *t)
 	put_text(t, "},");
 }
 
-static bool put_published(const struct boot *b, const char *comma, struct text *t)
+static void put_published(const struct boot *b, struct text *t)
 {
 	const struct keyring_survey_key *key = keyring_survey_published(&b->keys);
 	char line[256];
 
 	if (key == NULL)
-		return false;
+		return;
 	snprintf(line, sizeof(line),
 		 "the initramfs trusts %s, which is %s: it is published, and %s", key->name,
 		 key->published, keyring_pem_published_means(b->conf.signatures_required));
-	put_text(t, "%s", comma);
-	put_string(t, line);
-	return true;
+	put_warning(t, "key-published", line);
 }
 
 static void put_warnings(const struct boot *b, struct text *t)
 {
-	const char *comma = put_published(b, "", t) ? "," : "";
-
-	for (unsigned i = 0; i < b->cmd.nwarnings; i++, comma = ",") {
-		put_text(t, "%s", comma);
-		put_string(t, b->cmd.warning[i]);
-	}
-	for (unsigned i = 0; i < b->wdt.nfindings; i++, comma = ",") {
-		put_text(t, "%s", comma);
-		put_string(t, b->wdt.finding[i]);
-	}
-	for (unsigned i = 0; i < b->dev.nwarnings; i++, comma = ",") {
-		put_text(t, "%s", comma);
-		put_string(t, b->dev.warning[i]);
-	}
-	if (shell_finding(b) != NULL) {
-		put_text(t, "%s", comma);
-		put_string(t, shell_finding(b));
-		comma = ",";
-	}
-	for (unsigned i = 0; i < b->ndespite; i++, comma = ",")
-		put_despite(b, b->despite[i], comma, t);
+	put_published(b, t);
+	for (unsigned i = 0; i < b->cmd.nwarnings; i++)
+		put_warning(t, "command-line", b->cmd.warning[i]);
+	for (unsigned i = 0; i < b->wdt.nfindings; i++)
+		put_warning(t, b->wdt.finding[i].id, b->wdt.finding[i].text);
+	for (unsigned i = 0; i < b->dev.nwarnings; i++)
+		put_warning(t, b->dev.warning[i].id, b->dev.warning[i].text);
+	if (shell_finding(b) != NULL)
+		put_warning(t, "shell-missing", shell_finding(b));
+	for (unsigned i = 0; i < b->ndespite; i++)
+		put_despite(b, b->despite[i], t);
 	if (b->guard.failed)
-		put_text(
-			t,
-			"%s\"guardian: not started: nothing enforces the deadline of a trial, or records that a good slot has proved itself\"",
-			comma);
+		put_warning(
+			t, "guardian-gone",
+			"guardian: not started: nothing enforces the deadline of a trial, or records that a good slot has proved itself");
 }
 
 static void put_watchdog(const struct boot *b, struct text *t)

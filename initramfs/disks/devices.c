@@ -112,20 +112,20 @@ static void report_missing(const struct devices *d, const struct conf *conf)
 	}
 }
 
-static void add_warning(struct devices *d, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+static void add_warning(struct devices *d, const char *id, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
-static void add_warning(struct devices *d, const char *fmt, ...)
+static void add_warning(struct devices *d, const char *id, const char *fmt, ...)
 {
-	char text[DEVICES_WARNING_LEN];
+	struct devices_warning w = { .id = id };
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vsnprintf(w.text, sizeof(w.text), fmt, ap);
 	va_end(ap);
-	log_warn("devices: %s", text);
+	log_warn("devices: %s", w.text);
 	if (d->nwarnings < DEVICES_WARNINGS_MAX)
-		snprintf(d->warning[d->nwarnings++], sizeof(text), "%s", text);
+		d->warning[d->nwarnings++] = w;
 }
 
 static void report_equal(struct devices *d, const struct devices_rank *r)
@@ -135,7 +135,7 @@ static void report_equal(struct devices *d, const struct devices_rank *r)
 		return;
 	snprintf(d->equal, sizeof(d->equal), "%s", r->equal->dev);
 	add_warning(
-		d,
+		d, "disk-ambiguous",
 		"%s and %s could both be this device's disk: %s is used, and nothing is installed; name the right one: [system] disk= in system.conf",
 		r->disk->dev, r->equal->dev, r->disk->dev);
 	log_warn("devices: %s is %s, %s; %s is %s, %s", r->disk->dev, r->disk->path, r->disk->id,
@@ -147,7 +147,7 @@ static void report_table(struct devices *d, const struct probe_disk *disk)
 	if (!disk->gpt_backup)
 		return;
 	add_warning(
-		d,
+		d, "table-damaged",
 		"the partition table of %s is damaged, and the kernel uses the copy at its end; write the table again with gdisk or sfdisk, before the copy fails, too",
 		disk->dev);
 }
@@ -156,7 +156,7 @@ static void report_copy(struct devices *d, const struct devices_rank *r, const c
 {
 	if (!r->copy)
 		return;
-	add_warning(d,
+	add_warning(d, "disk-moved",
 		    "the state on %s belongs to disk %s, which is missing; the disk in use is %s",
 		    d->disk, pin, r->disk->id);
 }

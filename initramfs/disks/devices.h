@@ -34,7 +34,11 @@ struct devices {
 	/* a disk that cannot be told from it: then nothing may be installed; "" : there is none */
 	char equal[DEVICES_NAME];
 	/* of the choice of the disk */
-	char warning[DEVICES_WARNINGS_MAX][DEVICES_WARNING_LEN];
+	struct devices_warning {
+		/* as in `keelboot doctor` */
+		const char *id;
+		char text[DEVICES_WARNING_LEN];
+	} warning[DEVICES_WARNINGS_MAX];
 	unsigned nwarnings;
 	/* "" if absent */
 	char state[DEVICES_NAME], data[DEVICES_NAME], raw[DEVICES_NAME];

@@ -17,10 +17,10 @@
 /* Numbers of candidates, in the order in which they are taken. */
 enum { HARDWARE_END = NODES_MAX, CANDIDATES = 2 * NODES_MAX };
 
-void wdt_find(struct wdt *w, const char *finding)
+void wdt_report(struct wdt *w, const char *id, const char *finding)
 {
 	if (w->nfindings < WDT_FINDINGS_MAX)
-		w->finding[w->nfindings++] = finding;
+		w->finding[w->nfindings++] = (struct wdt_finding){ id, finding };
 }
 
 static bool is_auto(const char *dev)
@@ -99,8 +99,8 @@ static void check_stop_on_reboot(struct wdt *w)
 	if (os_read_file(STOP_PARAM, text, sizeof(text), NULL) != KB_OK) {
 		log_warn(
 			"watchdog: this kernel cannot keep it running through a reboot (watchdog.stop_on_reboot, Linux 5.8); a shutdown that hangs may not end in a restart");
-		wdt_find(
-			w,
+		wdt_report(
+			w, "watchdog-stop-on-reboot",
 			"watchdog: the kernel may stop it at a reboot; it has no watchdog.stop_on_reboot (Linux 5.8)");
 		return;
 	}
@@ -108,7 +108,8 @@ static void check_stop_on_reboot(struct wdt *w)
 		return;
 	log_warn(
 		"watchdog: the kernel may stop it at a reboot, and then a shutdown that hangs does not end in a restart; add watchdog.stop_on_reboot=0 to the kernel command line");
-	wdt_find(w, "watchdog: the kernel may stop it at a reboot; add watchdog.stop_on_reboot=0");
+	wdt_report(w, "watchdog-stop-on-reboot",
+		   "watchdog: the kernel may stop it at a reboot; add watchdog.stop_on_reboot=0");
 }
 
 /* One that tells how much is left has still the time that its driver began with. */
@@ -121,8 +122,8 @@ static void set_time(struct wdt *w, unsigned timeout_s)
 		log_warn(
 			"watchdog: the driver of %s accepts %u s, but its hardware counts %u s at most; that is set",
 			w->dev, timeout_s, w->limit_s);
-		wdt_find(
-			w,
+		wdt_report(
+			w, "watchdog-time-cut",
 			"watchdog: its driver accepts times that the hardware does not have; set a shorter [watchdog] timeout=");
 		timeout_s = w->limit_s;
 	}
@@ -140,13 +141,14 @@ static void check_timeout(struct wdt *w, unsigned wanted_s)
 		log_warn("watchdog: %s counts %u s, not %u s", w->dev, w->info.timeout_s, wanted_s);
 	/* A little more or less is what a hardware's clock makes of it. */
 	if (w->info.timeout_s < wanted_s / 2 || w->info.timeout_s / 2 > wanted_s)
-		wdt_find(w, "watchdog: the hardware has another timeout than [watchdog] timeout=");
+		wdt_report(w, "watchdog-timeout",
+			   "watchdog: the hardware has another timeout than [watchdog] timeout=");
 }
 
 static void report_other(struct wdt *w, const char *named)
 {
 	log_warn("watchdog: no %s; %s is used", named, w->dev);
-	wdt_find(w, "watchdog: not the one that [watchdog] device= names");
+	wdt_report(w, "watchdog-other", "watchdog: not the one that [watchdog] device= names");
 }
 
 /* There is none in hardware: why, where that can be said. */
@@ -156,7 +158,7 @@ static bool report_absent(struct wdt *w)
 	if (w->absent[0] == '\0')
 		return false;
 	log_warn("%s", w->absent);
-	wdt_find(w, w->absent);
+	wdt_report(w, "watchdog-absent", w->absent);
 	return true;
 }
 
@@ -187,7 +189,8 @@ static enum kb_err arm_device(struct wdt *w, const char *dev, unsigned timeout_s
 		if (!w->refused)
 			log_err("watchdog: unable to open %s: %s; a hang does not end in a restart",
 				w->dev, err_text(err));
-		wdt_find(w, "watchdog: cannot be opened: a hang does not end in a restart");
+		wdt_report(w, "watchdog-unusable",
+			   "watchdog: cannot be opened: a hang does not end in a restart");
 		w->refused = true;
 		return err;
 	}
@@ -198,8 +201,8 @@ static enum kb_err arm_device(struct wdt *w, const char *dev, unsigned timeout_s
 	set_time(w, timeout_s);
 	log_info("watchdog: %s (%s), %u s", w->dev, w->info.identity, w->info.timeout_s);
 	if (w->soft) {
-		wdt_find(
-			w,
+		wdt_report(
+			w, "watchdog-software",
 			"watchdog: only a software one; a hang of the kernel does not end in a restart");
 		report_absent(w);
 	}
@@ -218,7 +221,7 @@ enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned
 	}
 	if (!await_node(w->dev, sizeof(w->dev), dev, wait_ms)) {
 		w->dev[0] = '\0';
-		wdt_find(w, "watchdog: none; a hang does not end in a restart");
+		wdt_report(w, "watchdog-none", "watchdog: none; a hang does not end in a restart");
 		if (report_absent(w))
 			log_warn("watchdog: none; a hang does not end in a restart");
 		else

@@ -35,7 +35,9 @@ struct wdt {
 	/* why there is none in hardware; "": not known */
 	char absent[WDT_ABSENT_MAX];
 	/* for boot.json: what a person ought to mend */
-	const char *finding[WDT_FINDINGS_MAX];
+	struct wdt_finding {
+		const char *id, *text;
+	} finding[WDT_FINDINGS_MAX];
 	unsigned nfindings;
 };
 
@@ -115,5 +117,6 @@ const char *wdt_feeder(const struct wdt *w);
  * other fields stay. */
 void wdt_evidence(const struct wdt *w, struct reset_evidence *ev);
 
-/* Notes a finding, a text that stays; the ones that exceed the room are dropped. */
-void wdt_find(struct wdt *w, const char *finding);
+/* Notes a finding; both texts stay. id: as in `keelboot doctor`. Those that exceed the room are
+ * dropped. */
+void wdt_report(struct wdt *w, const char *id, const char *finding);

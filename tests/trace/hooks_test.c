@@ -185,7 +185,8 @@ TEST(overruled_slot_that_does_not_mount_is_left)
 	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
-	machine_told("\"warnings\":[\"slot b: hook 50-mine: exit 1; it was booted anyway\"]");
+	machine_told(
+		"\"warnings\":[{\"id\":\"slot-despite\",\"text\":\"slot b: hook 50-mine: exit 1; it was booted anyway\"}]");
 }
 
 /* No boot could learn from the one before that only the last resort is left. */

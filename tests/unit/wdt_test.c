@@ -37,7 +37,7 @@ TEST(it_is_armed_and_tells_what_it_took)
 static bool found(const char *what)
 {
 	for (unsigned i = 0; i < w.nfindings; i++) {
-		if (strstr(w.finding[i], what) != NULL)
+		if (strstr(w.finding[i].text, what) != NULL)
 			return true;
 	}
 	return false;
