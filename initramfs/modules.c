@@ -39,7 +39,7 @@ static const char *word_end(const char *s)
 	return s;
 }
 
-/* The parameter in a word "name.parameter=value"; NULL when it is for somebody else. */
+/* The parameter in a word "name.parameter=value"; NULL when it is another module's. */
 static const char *parameter_of(const char *word, const char *end, const char *name, size_t len)
 {
 	if ((size_t)(end - word) < len + 2 || word[len] != '.')

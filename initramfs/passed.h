@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why this boot does not take the preferred slot, and which others failed on its way: told on the
- * console, in boot.json and in the history. */
+/* Why this boot does not take the preferred slot, and which others failed on its way: reported on
+ * the console, in boot.json and in the history. */
 #pragma once
 
 #include "selector/why.h"
@@ -13,7 +13,7 @@
 struct boot;
 
 struct passed {
-	/* 0: none was passed over */
+	/* 0: none was skipped */
 	unsigned n;
 	struct passed_slot {
 		int slot;

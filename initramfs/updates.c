@@ -141,7 +141,7 @@ static void count_death(struct record *r, enum state_source src, struct state_ap
 
 /*
  * One source: counted durably before its media are opened, so that one that takes the kernel down,
- * or apply, is left alone after STATE_APPLY_LIMIT boots whatever the hardware says about the cause.
+ * or apply, is skipped after STATE_APPLY_LIMIT boots whatever the hardware says about the cause.
  */
 static enum updates_end run_counted(struct boot *b, enum state_source src, enum plan_mode mode)
 {

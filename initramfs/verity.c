@@ -23,7 +23,8 @@ static enum kb_err make_table(const struct verify_answer *a, const char *dev, ch
 
 	name_of(name, slot);
 	dm.sectors = a->tree_off / 512;
-	/* Of all answers to a damaged block only a panic is both at once and told from a reset. */
+	/* Of all answers to a damaged block only a panic is both at once and distinct from a reset.
+	 */
 	snprintf(params, sizeof(params),
 		 "1 %s %s %u %u %" PRIu64 " %" PRIu64 " %s %s %s 1 panic_on_corruption", dev, dev,
 		 a->data_block, a->hash_block, a->tree_off / a->data_block,

@@ -66,7 +66,7 @@ bool choose_is_last_resort(const struct state *s, int slot)
 
 /*
  * Round and round, beginning behind the one that was tried last: with three slots, merely putting
- * that one at the end would try two of them for ever.
+ * that one at the end would try two of them forever.
  */
 static struct order last_resorts(const struct state *s)
 {

@@ -23,7 +23,8 @@ bool reset_charges_good_slots(enum conf_count count, const struct reset_evidence
 	case CONF_COUNT_AUTO:
 		break;
 	}
-	/* What is not told is not noticed: a good slot that panics, or hangs, would never be left.
+	/* What is not reported is not noticed: a good slot that panics, or hangs, would boot
+	 * forever.
 	 */
 	return !ev->can_report_watchdog || !ev->can_report_panic;
 }

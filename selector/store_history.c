@@ -25,7 +25,7 @@ static bool is_event(const uint8_t *cell, unsigned index, struct history_event *
 	return history_decode(e, cell) == KB_OK && e->n > 0 && event_index(e->n) == index;
 }
 
-/* The number of the newest event, 0 when there is none. What can not be read is passed over. */
+/* The number of the newest event, 0 when there is none. What can not be read is skipped. */
 static uint64_t find_newest(struct bdev *dev)
 {
 	struct history_event e;

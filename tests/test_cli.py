@@ -1370,7 +1370,7 @@ def test_install_never_touches_the_slot_that_is_needed(ready, factory):
 def test_a_bundle_that_does_not_fit_is_refused(ready, factory):
     ready.slots["b"].write_bytes(bytes(MIB))
     result = ready("install", factory("2.0", 20), code=INCOMPATIBLE)
-    assert "its partition only 1048576" in result.stderr
+    assert "slot-b.img has only 1048576: made for larger slots" in result.stderr
     assert ready.slot("b")["state"] == "empty"
 
 

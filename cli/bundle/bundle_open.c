@@ -131,7 +131,7 @@ static enum kb_err open_failed(struct bundle_open *b)
 			   strerror(errno));
 }
 
-/* Errors are told here. */
+/* Errors are reported here. */
 static enum kb_err open_path(struct bundle_open *b, bool *raw, uint64_t *size)
 {
 	struct stat st;

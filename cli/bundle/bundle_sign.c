@@ -80,7 +80,7 @@ static enum kb_err report_failure(const struct sign *s, const char *what, const 
 	return err;
 }
 
-/* The key that signed, told when the bundle is there: who gave a URI sees which one it was. */
+/* The key that signed, reported when the bundle is there: who gave a URI sees which one it was. */
 static void note_signer(struct sign *s, const struct keyring_key *key)
 {
 	s->signer[s->nsigners].alg = key->alg;

@@ -93,7 +93,7 @@ static enum kb_err ended_well(pid_t pid)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? KB_OK : KB_ECHILD;
 }
 
-/* What goes in fits into the pipe, so that nobody waits for somebody else. */
+/* What goes in fits into the pipe, so that nobody waits for another process. */
 static enum kb_err ask_tool(const char *verb, const char *uri, const void *data, size_t data_len,
 			    uint8_t *out, size_t size, size_t *len)
 {
@@ -118,7 +118,7 @@ static enum kb_err ask_tool(const char *verb, const char *uri, const void *data,
 	err = read_answer(out_end, out, size, len);
 	util_close(&out_end);
 	ended = ended_well(pid);
-	return ended != KB_OK ? ended : err; /* it has told */
+	return ended != KB_OK ? ended : err; /* it has reported */
 }
 
 enum kb_err key_token_public(const char *uri, uint8_t spki[KEYRING_SPKI_MAX], size_t *len)

@@ -85,7 +85,7 @@ struct status {
 /* Fills st from d, which device_init() was called on. Never fails: what is missing is a warning. */
 void status_collect(struct status *st, struct device *d, json_object *boot);
 
-/* A member of boot.json as text; "" when it is not there or no string. */
+/* A member of boot.json as text; "" when it is missing or no string. */
 const char *status_boot_text(const struct status *st, const char *key);
 
 /* Adds a warning; those that exceed the room are dropped. */

@@ -31,7 +31,7 @@ struct devices {
 	char diskid[STATE_STR_MAX + 1];
 	/* fixed, or named by its path: no stranger's (devices_rank.h) */
 	bool firm;
-	/* a disk that cannot be told from it: then nothing may be installed; "" : there is none */
+	/* a disk that looks the same: then nothing may be installed; "" : there is none */
 	char equal[DEVICES_NAME];
 	/* of the choice of the disk */
 	struct devices_warning {

@@ -108,7 +108,7 @@ static int compare_merits(const struct merits *a, const struct merits *b)
 }
 
 /* Of two that are equal. Whoever made the other one may have bound it to itself as well: so this
- * decides which of them boots, and not that they can be told apart. */
+ * decides which of them boots, and not that they can be distinguished. */
 static bool goes_before(const struct probe *p, const struct conf *conf, const struct probe_disk *a,
 			const struct probe_disk *b)
 {
@@ -166,7 +166,7 @@ void devices_rank(struct devices_rank *r, const struct probe *p, const struct co
 	r->firm = devices_rank_firm(conf, r->disk);
 	r->copy = best.m[STATE] == 1;
 	r->more = any_waiting(p, conf, devices_rank_kind(r->disk));
-	/* Two halves are no riddle: the first is taken, and what it lacks is told. */
+	/* Two halves are no riddle: the first is taken, and what it lacks is reported. */
 	if (!r->complete)
 		r->equal = NULL;
 }

@@ -16,7 +16,7 @@
 #define BLOCKS_MAX	 512 /* entries of /sys/block, loop and ram devices included */
 #define POLL_FAILED_MS	 100u
 #define RESCAN_MS	 200 /* how often /sys is looked through when there are no uevents */
-#define CHANGES_MAX	 8 /* probers for a disk; one that says "changed" for ever is left alone */
+#define CHANGES_MAX	 8   /* probers for a disk; one that says "changed" forever is skipped */
 #define UEVENTS_PER_STEP 256
 
 static void drop_disk(struct probe *p, struct probe_disk *d)
@@ -112,7 +112,7 @@ static void handle_uevent(struct probe *p, const struct probe_uevent *e)
 			drop_disk(p, d);
 		return;
 	}
-	/* A disk is told before its partitions, though these are there already by then: what is
+	/* The kernel names a disk before its partitions, though these are there already: what is
 	 * known already is no news. */
 	note_disk(p, e->disk, !e->partition && e->action == PROBE_UEVENT_CHANGE);
 }

@@ -127,7 +127,7 @@ static bool keeps_a_job(const struct probe *p, int index)
 }
 
 /*
- * How many jobs there are for a disk like this one. Some may be held for ever: so what can be
+ * How many jobs there are for a disk like this one. Some may be held forever: so what can be
  * plugged in never gets the last ones, and what is not the device's disk by system.conf those
  * before them neither.
  */

@@ -51,7 +51,8 @@ static void force_restart(struct guardian_plan *p)
 	enter_phase(p, GUARDIAN_PHASE_FORCE, GUARDIAN_SYNC, 0);
 }
 
-/* A shutdown that somebody else began: never a fault of the slot, but it has to come to its end. */
+/* A shutdown that another process began: never a fault of the slot, but it has to come to its end.
+ */
 static void note_shutdown(struct guardian_plan *p, uint64_t now)
 {
 	uint32_t limit_s = p->terms.shutdown_s;
@@ -61,7 +62,7 @@ static void note_shutdown(struct guardian_plan *p, uint64_t now)
 	enter_phase(p, GUARDIAN_PHASE_SHUTDOWN, GUARDIAN_WAIT, now + MS(limit_s));
 }
 
-/* Nothing is left but a watchdog that is fed for ever. */
+/* Nothing is left but a watchdog that is fed forever. */
 static void enter_rest(struct guardian_plan *p)
 {
 	if (p->terms.watchdog_s != 0)

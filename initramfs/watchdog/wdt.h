@@ -26,7 +26,7 @@ struct wdt {
 	struct os_wdt_info info;
 	/* that the hardware counts at most, whatever the driver takes; 0: unseen */
 	unsigned limit_s;
-	/* that systemd is told for a reboot; 0: nobody asked the driver yet */
+	/* what systemd gets for a reboot; 0: nobody asked the driver yet */
 	unsigned reboot_s;
 	/* what wdt_decide() made of the configuration */
 	enum conf_handover handover;
@@ -96,7 +96,7 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s);
  * The last thing before os_switch_root(): /dev, /sys and /run have to be where they were.
  *
  * kept: our descriptor is closed, and theirs counts. SYSTEM: the time until the system has to open
- * it becomes handover_s, systemd is told in a drop-in in /run to feed it (RuntimeWatchdogSec= the
+ * it becomes handover_s, a drop-in in /run asks systemd to feed it (RuntimeWatchdogSec= the
  * timeout it was armed with, RebootWatchdogSec= and KExecWatchdogSec= w->reboot_s), and it is
  * closed without the magic character. RELEASE, or KEEPER without a guardian: it is stopped, if it
  * can be stopped: a device where nobody feeds must not be reset for that.

@@ -9,9 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DROP_IN_DIR "/run/systemd/system.conf.d"
-#define UNKNOWN_TIMEOUT_S \
-	10 /* what systemd is told where the driver does not tell: short is safe */
+#define DROP_IN_DIR	  "/run/systemd/system.conf.d"
+#define UNKNOWN_TIMEOUT_S 10 /* what systemd gets where the driver reports none: short is safe */
 
 /* "/dev/watchdog" is the first one under its old name. */
 static void nowayout_path(const struct wdt *w, char *path, size_t size)

@@ -168,7 +168,7 @@ TEST(both_stages_are_overruled_and_told)
 	os_sim_child(&(struct os_sim_child){ .argv0 = HOOK("post-mount"), .status = 2 << 8 });
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told(
-		"\"slot a: hook 50-mine: exit 1; it was booted anyway\",\"slot a: hook 50-mine: exit 2; it was booted anyway\"");
+		"\"slot a: hook 50-mine: exit 1; it was booted anyway\"},{\"id\":\"slot-despite\",\"text\":\"slot a: hook 50-mine: exit 2; it was booted anyway\"");
 	newest_event();
 	assert_int_equal(events.n, 3);
 }

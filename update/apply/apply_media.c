@@ -184,7 +184,7 @@ static enum kb_err install_candidate(struct apply *a, const struct apply_candida
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err err = media_open(&a->media, dev, true, filesystems(&a->conf), FOLDER);
 
-	/* What is not there any more is to blame, and no reason to leave the next one alone. */
+	/* What is gone is to blame, and no reason to skip the next one. */
 	a->job.blame = INSTALL_BLAME_BUNDLE;
 	if (err != KB_OK) {
 		log_err("%s: cannot be opened again: %s", dev, err_text(err));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/install/install_pipe.h"
 #include "lib/bdev.h"
+#include "update/bundle/manifest_fits.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -191,10 +192,7 @@ static enum kb_err check_whole(struct install_pipe *p)
 	if (digest_end(p->whole, got) != KB_OK)
 		return fail_pipe(p, KB_EIO, "SHA-256 failed");
 	if (memcmp(got, p->walk.im->digest, DIGEST_LEN) != 0)
-		return fail_pipe(
-			p, KB_EDIGEST,
-			"image %s: its chunks are right, but digest= in the manifest differs: the bundle was made wrongly; make it again",
-			image_name(p));
+		return fail_pipe(p, KB_EDIGEST, MANIFEST_FITS_NOT_ITS_DIGEST, image_name(p));
 	return KB_ENOENT;
 }
 
