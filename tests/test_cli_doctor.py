@@ -562,6 +562,7 @@ def test_the_boot_and_doctor_share_their_ids():
         return set(re.findall(call + r'\([^;]*?"([a-z]+(?:-[a-z]+)+)"', text))
     boot = ids("initramfs", "(?:wdt_report|add_warning|put_warning)")
     assert ids("cli/doctor", "doctor_report") & boot == {
+        "command-line",
         "disk-ambiguous", "disk-moved", "guardian-gone", "key-published", "watchdog-none", "watchdog-nowayout",
         "watchdog-other", "watchdog-software", "watchdog-stop-on-reboot", "watchdog-stops-on-close"}
 
