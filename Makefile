@@ -44,9 +44,9 @@ endif
 # the real ends of the two seams, stand apart; every other object goes unchanged into both the products and the tests.
 OF_UPDATE   := update/apply update/install update/decoder update/bundle update/keys update/crypto update/wire selector lib
 OF_INIT     := initramfs initramfs/disks initramfs/watchdog hooks update/wire kernel-cmdline selector lib
-OF_HELPER   := initramfs/helper initramfs/prober $(OF_UPDATE)
+OF_HELPER   := initramfs/helper initramfs/prober update/verify $(OF_UPDATE)
 OF_GUARDIAN := initramfs/guardian selector lib
-OF_COMMAND  := cli cli/doctor cli/status cli/state cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline $(OF_UPDATE)
+OF_COMMAND  := cli cli/doctor cli/check cli/status cli/state cli/stage cli/device cli/image cli/bundle cli/key cli/output kernel-cmdline $(OF_UPDATE)
 FOLDERS     := $(sort $(OF_INIT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_COMMAND))
 MAINS   := initramfs/init.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c cli/main.c
 REAL    := lib/bdev_file.c lib/os_clock.c lib/os_command.c lib/os_file.c lib/os_mounts.c lib/os_linux.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_root.c lib/os_worker.c lib/os_worker_child.c \

@@ -85,7 +85,7 @@ static void take_output(struct output *o, const char *text, size_t len)
 }
 
 /* Reads what is there. False: there will be no more. */
-static bool drain(struct output *o, int fd, uint64_t end)
+static bool drain_output(struct output *o, int fd, uint64_t end)
 {
 	char buf[512];
 	enum kb_err err;
@@ -104,8 +104,8 @@ static bool drain(struct output *o, int fd, uint64_t end)
 }
 
 /* Follows the hook to its end, or to the end of its time: KB_ETIMEDOUT. */
-static enum kb_err follow(const struct hook_env *env, struct output *o, pid_t pid, int fd,
-			  unsigned timeout_s, int *status)
+static enum kb_err follow_hook(const struct hook_env *env, struct output *o, pid_t pid, int fd,
+			       unsigned timeout_s, int *status)
 {
 	uint64_t end = os_now_ms() + (uint64_t)timeout_s * 1000, now = os_now_ms();
 	bool open = true, ready;
@@ -117,11 +117,11 @@ static enum kb_err follow(const struct hook_env *env, struct output *o, pid_t pi
 		if (env->idle != NULL)
 			env->idle(env->idle_ctx);
 		if (open && os_poll(&fd, &ready, 1, step < REMAINS_MS ? step : REMAINS_MS) == KB_OK)
-			open = drain(o, fd, end);
+			open = drain_output(o, fd, end);
 		err = os_wait(pid, open ? 0 : step, status);
 		if (err != KB_ETIMEDOUT) {
 			if (open)
-				drain(o, fd, end);
+				drain_output(o, fd, end);
 			return err;
 		}
 		now = os_now_ms();
@@ -129,7 +129,7 @@ static enum kb_err follow(const struct hook_env *env, struct output *o, pid_t pi
 	return KB_ETIMEDOUT;
 }
 
-static enum kb_err fail(char *reason, const char *name, const char *what)
+static enum kb_err fail_hook(char *reason, const char *name, const char *what)
 {
 	/* The end says what happened: a long name is cut instead. */
 	int room = HOOK_REASON_MAX - (int)strlen(what) - (int)strlen("hook : ");
@@ -139,25 +139,25 @@ static enum kb_err fail(char *reason, const char *name, const char *what)
 	return KB_ECHECK;
 }
 
-static enum kb_err verdict(char *reason, const char *name, enum kb_err err, int status)
+static enum kb_err verdict_of_exit(char *reason, const char *name, enum kb_err err, int status)
 {
 	char what[32];
 
 	if (err == KB_ETIMEDOUT)
-		return fail(reason, name, "timed out");
+		return fail_hook(reason, name, "timed out");
 	if (err != KB_OK)
-		return fail(reason, name, "lost");
+		return fail_hook(reason, name, "lost");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return KB_OK;
 	if (WIFEXITED(status))
 		snprintf(what, sizeof(what), "exit %d", WEXITSTATUS(status));
 	else
 		snprintf(what, sizeof(what), "signal %d", WTERMSIG(status));
-	return fail(reason, name, what);
+	return fail_hook(reason, name, what);
 }
 
-static enum kb_err run(const char *dir, const char *name, const struct vars *vars,
-		       const struct hook_env *env, unsigned timeout_s, char *reason)
+static enum kb_err run_hook(const char *dir, const char *name, const struct vars *vars,
+			    const struct hook_env *env, unsigned timeout_s, char *reason)
 {
 	char path[192];
 	const char *const argv[] = { path, NULL };
@@ -177,7 +177,7 @@ static enum kb_err run(const char *dir, const char *name, const struct vars *var
 
 	snprintf(path, sizeof(path), "%s/%.63s", dir, name);
 	if (os_pipe(fds) != KB_OK)
-		return fail(reason, name, "cannot be started");
+		return fail_hook(reason, name, "cannot be started");
 	sp.fd3 = fds[1];
 	err = os_spawn(&sp, &pid);
 	os_close(&fds[1]);
@@ -185,9 +185,9 @@ static enum kb_err run(const char *dir, const char *name, const struct vars *var
 		os_close(&fds[0]);
 		log_err("hook %s: cannot be started: %m; is its interpreter in the initramfs?",
 			name);
-		return fail(reason, name, "cannot be started");
+		return fail_hook(reason, name, "cannot be started");
 	}
-	err = follow(env, &out, pid, fds[0], timeout_s, &status);
+	err = follow_hook(env, &out, pid, fds[0], timeout_s, &status);
 	end_line(&out);
 	os_close(&fds[0]);
 	/* Also what a hook has left behind: nothing of it may hold the slot's file system. */
@@ -196,7 +196,7 @@ static enum kb_err run(const char *dir, const char *name, const struct vars *var
 		log_warn("hook %s: cannot be killed; it is left running", name);
 		os_forget(pid);
 	}
-	err = verdict(reason, name, err, status);
+	err = verdict_of_exit(reason, name, err, status);
 	if (err != KB_OK && env->said != NULL)
 		util_print_safe(env->said, HOOK_SAID_MAX + 1, out.last);
 	return err;
@@ -230,16 +230,16 @@ static enum kb_err run_dir(const char *stage, const struct hook_env *env, unsign
 	if (err == KB_ENOENT)
 		return KB_OK;
 	if (err != KB_OK)
-		return fail(reason, stage, "folder cannot be read");
+		return fail_hook(reason, stage, "folder cannot be read");
 	if (n > HOOK_MAX)
-		return fail(reason, stage, "too many hooks");
+		return fail_hook(reason, stage, "too many hooks");
 	for (unsigned i = 0; i < n; i++)
 		if (strlen(names[i]) > HOOK_NAME_MAX)
-			return fail(reason, names[i], "name too long");
+			return fail_hook(reason, names[i], "name too long");
 	make_vars(&vars, stage, env);
 	for (unsigned i = 0; i < n; i++) {
 		if (is_hook(dir, names[i]))
-			TRY(run(dir, names[i], &vars, env, timeout_s, reason));
+			TRY(run_hook(dir, names[i], &vars, env, timeout_s, reason));
 	}
 	return KB_OK;
 }

@@ -45,7 +45,8 @@ struct hook_env {
 	 * time of a stage is bounded by HOOK_MAX * timeout_s. */
 	void (*idle)(void *ctx);
 	void *idle_ctx;
-	/* Asked when a stage has failed: true takes it as passed, which is told there. May be NULL.
+	/* Asked when a stage has failed: true takes it as passed, which is reported there. May be
+	 * NULL.
 	 */
 	bool (*overrule)(const struct hook_env *env, const char *reason);
 };

@@ -15,7 +15,7 @@ static enum kb_err op_save(void *ctx, struct state *s)
 	return record_save(&b->rec, s);
 }
 
-static enum kb_err preflight(struct boot *b, int slot, char *reason)
+static enum kb_err check_before_charge(struct boot *b, int slot, char *reason)
 {
 	TRY(slot_look(b, slot, reason));
 	TRY(verify_manifest(b, slot, reason));
@@ -24,7 +24,7 @@ static enum kb_err preflight(struct boot *b, int slot, char *reason)
 
 static enum kb_err op_preflight(void *ctx, int slot, char *reason)
 {
-	enum kb_err err = preflight(ctx, slot, reason);
+	enum kb_err err = check_before_charge(ctx, slot, reason);
 
 	if (err != KB_OK)
 		passed_note(ctx, slot, reason);
@@ -118,13 +118,13 @@ static enum kb_err attempt_until_exhausted(struct boot *b)
  * turned bad when this boot settled has one already. */
 static bool is_news(const struct boot *b, const struct state_slot *s)
 {
-	bool told = b->passed.n == 1 && b->passed.over[0].slot == b->rec.turned_bad;
+	bool reported = b->passed.n == 1 && b->passed.over[0].slot == b->rec.turned_bad;
 
-	return s->st != STATE_GOOD || (b->passed.n > 0 && !told) ||
+	return s->st != STATE_GOOD || (b->passed.n > 0 && !reported) ||
 	       b->attempt.chosen.tier != CHOOSE_NORMAL;
 }
 
-static void tell_chosen(const struct boot *b, const struct state_slot *s)
+static void report_chosen(const struct boot *b, const struct state_slot *s)
 {
 	const char *version = s->version[0] != '\0' ? s->version : "version unknown";
 	char slot = state_slot_letter(b->attempt.chosen.slot);
@@ -147,8 +147,8 @@ enum kb_err candidate_mount(struct boot *b)
 	TRY(attempt_until_exhausted(b));
 	s = &b->rec.s.slot[b->attempt.chosen.slot];
 	passed_explain(b);
-	tell_chosen(b, s);
+	report_chosen(b, s);
 	if (b->rec.s.seq != seq && is_news(b, s))
-		passed_record(b);
+		passed_to_history(b);
 	return KB_OK;
 }

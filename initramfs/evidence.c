@@ -84,7 +84,7 @@ static const char *keep_copy(struct evidence *e, const char *name, size_t *len)
 	return text;
 }
 
-static void read_record(struct evidence *e, const char *name)
+static void read_panic(struct evidence *e, const char *name)
 {
 	size_t len;
 	const char *text = keep_copy(e, name, &len);
@@ -110,12 +110,12 @@ static void read_pstore(struct evidence *e)
 		log_warn("pstore: unable to read " EVIDENCE_PSTORE ": %m");
 		return;
 	}
-	e->ev.can_tell_panic = true;
+	e->ev.can_report_panic = true;
 	for (unsigned i = 0; i < n; i++) {
 		if (strncmp(names[i], PREFIX, strlen(PREFIX)) != 0)
 			continue;
 		memcpy(e->record[e->nrecords++], names[i], sizeof(names[i]));
-		read_record(e, names[i]);
+		read_panic(e, names[i]);
 	}
 }
 
@@ -172,7 +172,7 @@ static void leave_cookie(const char *path)
 }
 
 /* What the zone of ramoops held before the reset is read, copied, and out of the way. */
-static bool take_record(struct evidence *e, const char *name, bool (*counts)(const char *path))
+static bool take_kernel_log(struct evidence *e, const char *name, bool (*counts)(const char *path))
 {
 	char path[96];
 	bool found;
@@ -194,12 +194,12 @@ static bool take_record(struct evidence *e, const char *name, bool (*counts)(con
 static void kernels_cookie(struct evidence *e, const char *backend)
 {
 	/* Without its records nobody knows what was there. */
-	bool ramoops = strcmp(backend, "ramoops") == 0 && e->ev.can_tell_panic;
+	bool ramoops = strcmp(backend, "ramoops") == 0 && e->ev.can_report_panic;
 	bool pmsg = ramoops && os_exists(PMSG);
-	bool console = ramoops && take_record(e, CONSOLE_RECORD, os_exists);
+	bool console = ramoops && take_kernel_log(e, CONSOLE_RECORD, os_exists);
 
 	e->cookie_found = console;
-	if (pmsg && take_record(e, PMSG_RECORD, starts_with_cookie))
+	if (pmsg && take_kernel_log(e, PMSG_RECORD, starts_with_cookie))
 		e->cookie_found = true;
 	e->cookie_there = pmsg || console;
 	if (pmsg)

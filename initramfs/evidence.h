@@ -52,7 +52,7 @@ void evidence_gather(struct evidence *e, const struct wdt *w, const struct conf 
  */
 void evidence_weigh(struct evidence *e, struct state *s);
 
-/* The watchdog fired though the shutdown was told: either it hung, or the driver restarts the
+/* The watchdog fired though the shutdown was announced: either it hung, or the driver restarts the
  * machine by the watchdog. It counts as clean. s as before reset_settle(). PURE. */
 bool evidence_is_doubtful(const struct evidence *e, const struct state *s);
 

@@ -11,12 +11,12 @@
 struct text {
 	size_t len;
 	/* boot.json with all that can be wrong; who reads it takes 16384 */
-	char buf[12288];
+	char buf[14336];
 };
 
-static void put(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void put_text(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-static void put(struct text *t, const char *fmt, ...)
+static void put_text(struct text *t, const char *fmt, ...)
 {
 	size_t room = sizeof(t->buf) - t->len;
 	va_list ap;
@@ -33,17 +33,17 @@ static void put(struct text *t, const char *fmt, ...)
  * replaced. */
 static void put_string(struct text *t, const char *value)
 {
-	put(t, "\"");
+	put_text(t, "\"");
 	for (; *value != '\0'; value++) {
 		if (*value == '"' || *value == '\\')
-			put(t, "\\%c", *value);
+			put_text(t, "\\%c", *value);
 		else
-			put(t, "%c", *value >= 0x20 && *value < 0x7f ? *value : '?');
+			put_text(t, "%c", *value >= 0x20 && *value < 0x7f ? *value : '?');
 	}
-	put(t, "\"");
+	put_text(t, "\"");
 }
 
-static void save(const char *name, const struct text *t)
+static void save_file(const char *name, const struct text *t)
 {
 	char path[64];
 	enum kb_err err;
@@ -57,22 +57,22 @@ static void save(const char *name, const struct text *t)
 static void write_devices(const struct boot *b, struct text *t)
 {
 	t->len = 0;
-	put(t, "disk %s\n", b->dev.disk);
-	put(t, "diskid %s\n", b->dev.diskid);
+	put_text(t, "disk %s\n", b->dev.disk);
+	put_text(t, "diskid %s\n", b->dev.diskid);
 	if (b->dev.equal[0] != '\0')
-		put(t, "ambiguous %s\n", b->dev.equal);
+		put_text(t, "ambiguous %s\n", b->dev.equal);
 	if (b->dev.state[0] != '\0')
-		put(t, "state %s\n", b->dev.state);
+		put_text(t, "state %s\n", b->dev.state);
 	if (b->dev.data[0] != '\0')
-		put(t, "data %s\n", b->dev.data);
+		put_text(t, "data %s\n", b->dev.data);
 	for (unsigned i = 0; i < b->conf.nslots; i++) {
 		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++) {
 			if (b->dev.slot[i].part[c][0] != '\0')
-				put(t, "slot %c %s %s\n", state_slot_letter((int)i),
-				    b->conf.slot[i].cls[c].name, b->dev.slot[i].part[c]);
+				put_text(t, "slot %c %s %s\n", state_slot_letter((int)i),
+					 b->conf.slot[i].cls[c].name, b->dev.slot[i].part[c]);
 		}
 	}
-	save("devices", t);
+	save_file("devices", t);
 }
 
 static const char *tier_name(const struct boot *b)
@@ -82,24 +82,31 @@ static const char *tier_name(const struct boot *b)
 		       : choose_tier_name(b->attempt.chosen.tier);
 }
 
-static void put_despite(const struct boot *b, const char *why, const char *comma, struct text *t)
+/* id: as in `keelboot doctor`, which does not report twice what it finds itself. */
+static void put_warning(struct text *t, const char *id, const char *what)
+{
+	put_text(t, "%s{\"id\":\"%s\",\"text\":", t->buf[t->len - 1] == '[' ? "" : ",", id);
+	put_string(t, what);
+	put_text(t, "}");
+}
+
+static void put_despite(const struct boot *b, const char *why, struct text *t)
 {
 	char line[STATE_STR_MAX + 48];
 
 	snprintf(line, sizeof(line), "slot %c: %s; it was booted anyway",
 		 state_slot_letter(b->attempt.chosen.slot), why);
-	put(t, "%s", comma);
-	put_string(t, line);
+	put_warning(t, "slot-despite", line);
 }
 
 /* Their marks: `keelboot doctor` compares them with the keys of the running system. */
 static void put_marks(struct text *t, const char *what, const struct keyring_survey_key *key,
 		      unsigned n)
 {
-	put(t, "\"%s\":[", what);
+	put_text(t, "\"%s\":[", what);
 	for (unsigned i = 0; i < n; i++)
-		put(t, "%s\"%08x\"", i > 0 ? "," : "", key[i].mark);
-	put(t, "]");
+		put_text(t, "%s\"%08x\"", i > 0 ? "," : "", key[i].mark);
+	put_text(t, "]");
 }
 
 static void put_keys(const struct boot *b, struct text *t)
@@ -108,67 +115,55 @@ static void put_keys(const struct boot *b, struct text *t)
 
 	if (k->ntrusted + k->nretired == 0)
 		return;
-	put(t, "\"keys\":{");
+	put_text(t, "\"keys\":{");
 	put_marks(t, "trusted", k->trusted, k->ntrusted);
-	put(t, ",");
+	put_text(t, ",");
 	put_marks(t, "retired", k->retired, k->nretired);
 	if (keyring_survey_published(k) != NULL) {
-		put(t, ",\"published\":");
+		put_text(t, ",\"published\":");
 		put_string(t, keyring_survey_published(k)->published);
 	}
-	put(t, "},");
+	put_text(t, "},");
 }
 
-static bool put_published(const struct boot *b, const char *comma, struct text *t)
+static void put_published(const struct boot *b, struct text *t)
 {
 	const struct keyring_survey_key *key = keyring_survey_published(&b->keys);
 	char line[256];
 
 	if (key == NULL)
-		return false;
+		return;
 	snprintf(line, sizeof(line),
 		 "the initramfs trusts %s, which is %s: it is published, and %s", key->name,
 		 key->published, keyring_pem_published_means(b->conf.signatures_required));
-	put(t, "%s", comma);
-	put_string(t, line);
-	return true;
+	put_warning(t, "key-published", line);
 }
 
 static void put_warnings(const struct boot *b, struct text *t)
 {
-	const char *comma = put_published(b, "", t) ? "," : "";
-
-	for (unsigned i = 0; i < b->cmd.nwarnings; i++, comma = ",") {
-		put(t, "%s", comma);
-		put_string(t, b->cmd.warning[i]);
-	}
-	for (unsigned i = 0; i < b->wdt.nfindings; i++, comma = ",") {
-		put(t, "%s", comma);
-		put_string(t, b->wdt.finding[i]);
-	}
-	for (unsigned i = 0; i < b->dev.nwarnings; i++, comma = ",") {
-		put(t, "%s", comma);
-		put_string(t, b->dev.warning[i]);
-	}
-	if (shell_finding(b) != NULL) {
-		put(t, "%s", comma);
-		put_string(t, shell_finding(b));
-		comma = ",";
-	}
-	for (unsigned i = 0; i < b->ndespite; i++, comma = ",")
-		put_despite(b, b->despite[i], comma, t);
+	put_published(b, t);
+	for (unsigned i = 0; i < b->cmd.nwarnings; i++)
+		put_warning(t, "command-line", b->cmd.warning[i]);
+	for (unsigned i = 0; i < b->wdt.nfindings; i++)
+		put_warning(t, b->wdt.finding[i].id, b->wdt.finding[i].text);
+	for (unsigned i = 0; i < b->dev.nwarnings; i++)
+		put_warning(t, b->dev.warning[i].id, b->dev.warning[i].text);
+	if (shell_finding(b) != NULL)
+		put_warning(t, "shell-missing", shell_finding(b));
+	for (unsigned i = 0; i < b->ndespite; i++)
+		put_despite(b, b->despite[i], t);
 	if (b->guard.failed)
-		put(t,
-		    "%s\"guardian: not started: nothing enforces the deadline of a trial, or records that a good slot has proved itself\"",
-		    comma);
+		put_warning(
+			t, "guardian-gone",
+			"guardian: not started: nothing enforces the deadline of a trial, or records that a good slot has proved itself");
 }
 
 static void put_watchdog(const struct boot *b, struct text *t)
 {
-	put(t, "\"watchdog\":{\"device\":");
+	put_text(t, "\"watchdog\":{\"device\":");
 	put_string(t, b->wdt.dev);
-	put(t, ",\"timeout\":%u,\"handover\":\"%s\",\"feeder\":\"%s\"}", wdt_timeout_s(&b->wdt),
-	    wdt_handover_name(b->wdt.handover), wdt_feeder(&b->wdt));
+	put_text(t, ",\"timeout\":%u,\"handover\":\"%s\",\"feeder\":\"%s\"}",
+		 wdt_timeout_s(&b->wdt), wdt_handover_name(b->wdt.handover), wdt_feeder(&b->wdt));
 }
 
 /* "due" is in seconds of CLOCK_MONOTONIC, which has not stood still yet. */
@@ -177,16 +172,18 @@ static void put_guardian(const struct boot *b, struct text *t)
 	const struct guard *g = &b->guard;
 
 	if (g->pid == 0)
-		put(t, "\"guardian\":null");
+		put_text(t, "\"guardian\":null");
 	else if (g->deadline_s == 0)
-		put(t,
-		    "\"guardian\":{\"pid\":%d,\"mode\":\"%s\",\"deadline\":null,\"due\":null,\"stable\":%u}",
-		    (int)g->pid, g->mode, g->stable_s);
+		put_text(
+			t,
+			"\"guardian\":{\"pid\":%d,\"mode\":\"%s\",\"deadline\":null,\"due\":null,\"stable\":%u}",
+			(int)g->pid, g->mode, g->stable_s);
 	else
-		put(t,
-		    "\"guardian\":{\"pid\":%d,\"mode\":\"%s\",\"deadline\":%u,\"due\":%llu,\"stable\":%u}",
-		    (int)g->pid, g->mode, g->deadline_s, (unsigned long long)g->due_ms / 1000,
-		    g->stable_s);
+		put_text(
+			t,
+			"\"guardian\":{\"pid\":%d,\"mode\":\"%s\",\"deadline\":%u,\"due\":%llu,\"stable\":%u}",
+			(int)g->pid, g->mode, g->deadline_s, (unsigned long long)g->due_ms / 1000,
+			g->stable_s);
 }
 
 static void write_json(const struct boot *b, struct text *t)
@@ -196,27 +193,27 @@ static void write_json(const struct boot *b, struct text *t)
 	char why[PASSED_TEXT_MAX + 1];
 
 	t->len = 0;
-	put(t, "{\"schema\":1,\"slot\":\"%c\",\"tier\":\"%s\",\"status\":\"%s\",\"tries\":%u,",
-	    state_slot_letter(slot), tier_name(b), state_st_name(s->st), s->tries);
-	put(t, "\"token\":%llu,\"counted\":%s,\"cause\":\"%s\",",
-	    (unsigned long long)b->attempt.token, b->attempt.counted ? "true" : "false",
-	    reset_name(b->rec.cause));
-	put(t, "\"version\":");
+	put_text(t, "{\"schema\":1,\"slot\":\"%c\",\"tier\":\"%s\",\"status\":\"%s\",\"tries\":%u,",
+		 state_slot_letter(slot), tier_name(b), state_st_name(s->st), s->tries);
+	put_text(t, "\"token\":%llu,\"counted\":%s,\"cause\":\"%s\",",
+		 (unsigned long long)b->attempt.token, b->attempt.counted ? "true" : "false",
+		 reset_name(b->rec.cause));
+	put_text(t, "\"version\":");
 	put_string(t, s->version);
-	put(t, ",\"reason\":");
+	put_text(t, ",\"reason\":");
 	passed_text(&b->passed, why, sizeof(why));
 	put_string(t, why);
-	put(t, ",\"state\":\"%s\",", record_health_name(b->rec.health));
+	put_text(t, ",\"state\":\"%s\",", record_health_name(b->rec.health));
 	put_watchdog(b, t);
-	put(t, ",");
+	put_text(t, ",");
 	put_guardian(b, t);
-	put(t, ",");
+	put_text(t, ",");
 	put_keys(b, t);
-	put(t, "\"ambiguous\":%s,%s\"warnings\":[", b->dev.equal[0] != '\0' ? "true" : "false",
-	    b->shell.packed ? "\"shell\":true," : "");
+	put_text(t, "\"ambiguous\":%s,%s\"warnings\":[", b->dev.equal[0] != '\0' ? "true" : "false",
+		 b->shell.packed ? "\"shell\":true," : "");
 	put_warnings(b, t);
-	put(t, "]}\n");
-	save("boot.json", t);
+	put_text(t, "]}\n");
+	save_file("boot.json", t);
 }
 
 void export_write(const struct boot *b)
@@ -227,11 +224,11 @@ void export_write(const struct boot *b)
 	if (os_mkdir(EXPORT_DIR, 0755) != KB_OK)
 		log_warn("export: unable to make %s", EXPORT_DIR);
 	t.len = 0;
-	put(&t, "%c\n", slot);
-	save("slot", &t);
+	put_text(&t, "%c\n", slot);
+	save_file("slot", &t);
 	t.len = 0;
-	put(&t, "%c %llu\n", slot, (unsigned long long)b->attempt.token);
-	save("token", &t);
+	put_text(&t, "%c %llu\n", slot, (unsigned long long)b->attempt.token);
+	save_file("token", &t);
 	write_devices(b, &t);
 }
 

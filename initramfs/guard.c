@@ -57,7 +57,7 @@ static bool awaits_verdict(const struct boot *b)
 	return is_trial(b) || is_not_released(b);
 }
 
-static bool feeds(const struct boot *b)
+static bool feeds_watchdog(const struct boot *b)
 {
 	return b->wdt.armed && (b->wdt.handover == CONF_HANDOVER_KEEPER || is_not_released(b));
 }
@@ -99,7 +99,8 @@ static bool is_of_slot(const struct boot *b, const struct duty *d)
 	return awaits_verdict(b) || d->prove;
 }
 
-static enum kb_err start(const struct boot *b, const int *fds, const struct duty *d, pid_t *pid)
+static enum kb_err start_guardian(const struct boot *b, const int *fds, const struct duty *d,
+				  pid_t *pid)
 {
 	char slot[2] = { '-', '\0' }, token[24] = "0", deadline[16] = "0", watchdog[16] = "0";
 	char shutdown[16], stable[16] = "0";
@@ -134,7 +135,7 @@ static enum kb_err start(const struct boot *b, const int *fds, const struct duty
 	return os_detach(GUARD_PROGRAM, argv, fds, AT(GUARDIAN_FD_END), pid);
 }
 
-static void note(struct boot *b, pid_t pid, const struct duty *d)
+static void note_guardian(struct boot *b, pid_t pid, const struct duty *d)
 {
 	static const char *const modes[] = {
 		[CONF_HANDOVER_SYSTEM] = "trial",
@@ -156,7 +157,7 @@ static void note(struct boot *b, pid_t pid, const struct duty *d)
 
 void guard_start(struct boot *b)
 {
-	const struct duty duty = { has_deadline(b), feeds(b), has_to_prove(b) };
+	const struct duty duty = { has_deadline(b), feeds_watchdog(b), has_to_prove(b) };
 	int fds[AT(GUARDIAN_FD_END)] = { -1, -1, -1, -1, -1, -1 };
 	enum kb_err err;
 	pid_t pid;
@@ -171,7 +172,7 @@ void guard_start(struct boot *b)
 	open_at(fds, GUARDIAN_FD_RUN, EXPORT_DIR, O_RDONLY | O_DIRECTORY);
 	open_at(fds, GUARDIAN_FD_SYSRQ, "/proc/sysrq-trigger", O_WRONLY);
 	fds[AT(GUARDIAN_FD_WATCHDOG)] = duty.feed ? b->wdt.fd : -1;
-	err = start(b, fds, &duty, &pid);
+	err = start_guardian(b, fds, &duty, &pid);
 	for (int i = AT(GUARDIAN_FD_KMSG); i <= AT(GUARDIAN_FD_SYSRQ); i++)
 		os_close(&fds[i]);
 	if (err != KB_OK) {
@@ -181,7 +182,7 @@ void guard_start(struct boot *b)
 		return;
 	}
 	b->wdt.kept = duty.feed;
-	note(b, pid, &duty);
+	note_guardian(b, pid, &duty);
 	write_pid(EXPORT_DIR "/" GUARDIAN_PID_FILE, pid);
 	if (os_mkdir(GUARD_OMIT_DIR, 0755) == KB_OK)
 		write_pid(GUARD_OMIT_DIR "/keelboot", pid);

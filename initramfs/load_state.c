@@ -3,7 +3,7 @@
 
 #include "lib/log.h"
 
-static void settle(struct boot *b)
+static void settle_attempt(struct boot *b)
 {
 	evidence_weigh(&b->evidence, &b->rec.s);
 	if (evidence_is_doubtful(&b->evidence, &b->rec.s))
@@ -18,7 +18,7 @@ void load_state(struct boot *b)
 	evidence_gather(&b->evidence, &b->wdt, &b->conf);
 	record_load(&b->rec, b->dev.state, b->conf.nslots, devices_mountable(&b->dev, &b->conf),
 		    devices_seen(&b->dev, &b->conf));
-	settle(b);
+	settle_attempt(b);
 	b->attempt.forced = b->cmd.slot;
 }
 
@@ -27,5 +27,5 @@ void load_state_again(struct boot *b)
 	b->attempt.no_fallback = 0; /* what failed may have been the disk */
 	if (record_return(&b->rec, b->dev.state, b->conf.nslots,
 			  devices_mountable(&b->dev, &b->conf), devices_seen(&b->dev, &b->conf)))
-		settle(b);
+		settle_attempt(b);
 }

@@ -39,7 +39,7 @@ static const char *word_end(const char *s)
 	return s;
 }
 
-/* The parameter in a word "name.parameter=value"; NULL when it is for somebody else. */
+/* The parameter in a word "name.parameter=value"; NULL when it is another module's. */
 static const char *parameter_of(const char *word, const char *end, const char *name, size_t len)
 {
 	if ((size_t)(end - word) < len + 2 || word[len] != '.')
@@ -51,7 +51,7 @@ static const char *parameter_of(const char *word, const char *end, const char *n
 	return word + len + 1;
 }
 
-static bool append(char *out, size_t size, const char *quote, const char *text, size_t len)
+static bool append_word(char *out, size_t size, const char *quote, const char *text, size_t len)
 {
 	size_t used = strlen(out), blank = used > 0, quotes = strlen(quote);
 
@@ -98,7 +98,8 @@ bool modules_params(char *out, size_t size, const char *path, const char *cmdlin
 		}
 		param = parameter_of(s, end, name, len);
 		if (param != NULL && is_heeded(heeded, s, end))
-			whole = append(out, size, quote, param, (size_t)(end - param)) && whole;
+			whole = append_word(out, size, quote, param, (size_t)(end - param)) &&
+				whole;
 	}
 	return whole;
 }
@@ -117,15 +118,15 @@ static bool load_module(const char *path, const char *listed, const char *cmdlin
 			const char *heeded)
 {
 	char params[MODULES_PARAMS_MAX] = "", own[MODULES_PARAMS_MAX];
-	bool whole = append(params, sizeof(params), "", listed, strlen(listed));
+	bool whole = append_word(params, sizeof(params), "", listed, strlen(listed));
 	size_t packed;
 
 	if (wants_to_go_on(path, listed))
-		whole = append(params, sizeof(params), "", "stop_on_reboot=0", 16) && whole;
+		whole = append_word(params, sizeof(params), "", "stop_on_reboot=0", 16) && whole;
 	packed = strlen(params);
 	whole = modules_params(own, sizeof(own), path, cmdline, heeded) && whole;
 	if (own[0] != '\0')
-		whole = append(params, sizeof(params), "", own, strlen(own)) && whole;
+		whole = append_word(params, sizeof(params), "", own, strlen(own)) && whole;
 	if (!whole)
 		log_warn("module %s: more than %d bytes of parameters; some are dropped", path,
 			 MODULES_PARAMS_MAX);

@@ -19,7 +19,7 @@
 /*
  * Loads every module of list; cmdline is the kernel's command line, of which only what `heeded`
  * ([system] command-line=) names goes to modules, by the key MODULE.PARAMETER. A module that fails
- * is logged and passed over: hardware that is not there is no error. Returns how many are loaded,
+ * is logged and skipped: hardware that is missing is no error. Returns how many are loaded,
  * those that had been before included.
  *
  * The files are deleted: an initramfs is memory, of which a small device has little to give.

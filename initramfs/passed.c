@@ -15,7 +15,7 @@ static const struct passed_slot *find_passed(const struct passed *p, int slot)
 	return NULL;
 }
 
-static void forget(struct passed *p, int slot)
+static void forget_slot(struct passed *p, int slot)
 {
 	unsigned n = 0;
 
@@ -25,9 +25,9 @@ static void forget(struct passed *p, int slot)
 	p->n = n;
 }
 
-static void insert(struct passed *p, unsigned at, const struct passed_slot *one)
+static void insert_slot(struct passed *p, unsigned at, const struct passed_slot *one)
 {
-	forget(p, one->slot);
+	forget_slot(p, one->slot);
 	if (at > p->n)
 		at = p->n;
 	if (p->n == STATE_SLOTS_MAX)
@@ -42,7 +42,7 @@ void passed_note(struct boot *b, int slot, const char *reason)
 	struct passed_slot one = { .slot = slot };
 
 	state_set_text(one.reason, reason);
-	insert(&b->passed, STATE_SLOTS_MAX, &one);
+	insert_slot(&b->passed, STATE_SLOTS_MAX, &one);
 }
 
 static const char *reason_of(const struct boot *b, int slot)
@@ -63,24 +63,24 @@ void passed_explain(struct boot *b)
 	struct passed *p = &b->passed;
 	struct passed_slot first = { .slot = b->rec.s.pref };
 	const struct passed_slot *failed;
-	bool told;
+	bool reported;
 
-	forget(p, b->attempt.chosen.slot); /* it failed at first, and boots all the same */
+	forget_slot(p, b->attempt.chosen.slot); /* it failed at first, and boots all the same */
 	if (first.slot == b->attempt.chosen.slot ||
 	    b->rec.health == RECORD_MISSING) /* then nobody knows which is preferred */
 		return;
 	failed = find_passed(p, first.slot);
-	told = failed != NULL || first.slot == b->rec.turned_bad;
+	reported = failed != NULL || first.slot == b->rec.turned_bad;
 	state_set_text(first.reason, failed != NULL ? failed->reason : reason_of(b, first.slot));
-	insert(p, 0, &first);
+	insert_slot(p, 0, &first);
 	why_outlook(&b->rec.s, first.slot, p->outlook);
-	if (!told || p->outlook[0] != '\0')
+	if (!reported || p->outlook[0] != '\0')
 		log_notice("slot %c is preferred, but skipped: %s%s%s",
 			   state_slot_letter(first.slot), first.reason,
 			   p->outlook[0] != '\0' ? "; " : "", p->outlook);
 }
 
-static void list(const struct passed *p, const char *outlook, char *out, size_t size)
+static void list_slots(const struct passed *p, const char *outlook, char *out, size_t size)
 {
 	size_t len = 0;
 
@@ -100,16 +100,16 @@ static void list(const struct passed *p, const char *outlook, char *out, size_t 
 }
 
 /* Without the outlook, which changes from boot to boot. */
-void passed_record(struct boot *b)
+void passed_to_history(struct boot *b)
 {
 	char reason[HISTORY_TEXT_MAX + 1];
 
-	list(&b->passed, "", reason, sizeof(reason));
+	list_slots(&b->passed, "", reason, sizeof(reason));
 	record_news(&b->rec, HISTORY_BOOT, b->attempt.chosen.slot, reason,
 		    choose_tier_name(b->attempt.chosen.tier));
 }
 
 void passed_text(const struct passed *p, char *out, size_t size)
 {
-	list(p, p->outlook, out, size);
+	list_slots(p, p->outlook, out, size);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why this boot does not take the preferred slot, and which others failed on its way: told on the
- * console, in boot.json and in the history. */
+/* Why this boot does not take the preferred slot, and which others failed on its way: reported on
+ * the console, in boot.json and in the history. */
 #pragma once
 
 #include "selector/why.h"
@@ -13,7 +13,7 @@
 struct boot;
 
 struct passed {
-	/* 0: none was passed over */
+	/* 0: none was skipped */
 	unsigned n;
 	struct passed_slot {
 		int slot;
@@ -33,7 +33,7 @@ void passed_explain(struct boot *b);
 
 /* One event of the history: the slot that was chosen, and those that stood before it. What the
  * newest event says already is not said again: boot after boot may be like the one before. */
-void passed_record(struct boot *b);
+void passed_to_history(struct boot *b);
 
 /* "b: crashed or hung; tried again after 2 healthy boots; slot a: no mount"; "" if none was passed
  * over. A slot that has no room in out is left out. */

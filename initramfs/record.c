@@ -47,8 +47,8 @@ static void add_missing_slots(struct state *s, unsigned nslots)
 	}
 }
 
-static void rebuild(struct record *r, unsigned nslots, choose_mask mountable,
-		    enum record_health health, const char *why)
+static void rebuild_state(struct record *r, unsigned nslots, choose_mask mountable,
+			  enum record_health health, const char *why)
 {
 	enum kb_err err = store_rebuild(&r->store, nslots, mountable, &r->s);
 
@@ -111,7 +111,7 @@ static enum kb_err open_file(struct record *r, const char *dev)
 	return bdev_file_open(&r->file, dev, BDEV_FILE_DIRECT);
 }
 
-static void tell_unusable(const struct record *r, const char *dev, enum kb_err err)
+static void report_unusable(const struct record *r, const char *dev, enum kb_err err)
 {
 	if (r->file.fd >= 0 && r->file.bdev.size < STORE_MIN_SIZE)
 		log_err("state: %s has %" PRIu64
@@ -139,20 +139,21 @@ static void load_or_rebuild(struct record *r, const char *dev, unsigned nslots,
 	if (err == KB_OK)
 		err = store_load(&r->store, &r->file.bdev, &r->s, &found);
 	if (err != KB_OK) {
-		tell_unusable(r, dev, err);
+		report_unusable(r, dev, err);
 		without_store(r, nslots, mountable);
 		return;
 	}
 	if (found == STORE_BLANK) {
-		rebuild(r, nslots, mountable, RECORD_BLANK, "the partition was never written");
+		rebuild_state(r, nslots, mountable, RECORD_BLANK,
+			      "the partition was never written");
 		return;
 	}
 	if (found == STORE_LOST) {
-		rebuild(r, nslots, mountable, RECORD_REBUILT, "both regions are damaged");
+		rebuild_state(r, nslots, mountable, RECORD_REBUILT, "both regions are damaged");
 		return;
 	}
 	if (is_of_nothing(&r->s, nslots, mountable, seen)) {
-		rebuild(r, nslots, mountable, RECORD_REBUILT, "the record lets no slot boot");
+		rebuild_state(r, nslots, mountable, RECORD_REBUILT, "the record lets no slot boot");
 		return;
 	}
 	r->health = RECORD_FOUND;
@@ -190,12 +191,12 @@ bool record_renew(struct record *r, unsigned nslots, choose_mask mountable, choo
 		return false;
 	if (!r->s.newer && (held_back(&r->s, nslots) & seen) == 0)
 		return false;
-	rebuild(r, nslots, mountable, RECORD_REBUILT, "the record lets no slot boot");
+	rebuild_state(r, nslots, mountable, RECORD_REBUILT, "the record lets no slot boot");
 	return true;
 }
 
 /* How the last boot of a slot ended that was counted, and had not proved itself. */
-static void tell_end(const struct state *s, int slot, enum reset_cause cause)
+static void report_end(const struct state *s, int slot, enum reset_cause cause)
 {
 	char letter = state_slot_letter(slot);
 
@@ -212,29 +213,29 @@ void record_settle(struct record *r, const struct reset_evidence *ev, bool charg
 	int open = r->s.open;
 
 	r->turned_bad = STATE_NONE;
-	r->untold = 0;
+	r->unreported = 0;
 	r->cause = reset_classify(&r->s, ev);
 	reset_settle(&r->s, r->cause, charge_good);
 	if (open != STATE_NONE)
-		tell_end(&r->s, open, r->cause);
+		report_end(&r->s, open, r->cause);
 	for (int i = 0; i < r->s.nslots; i++) {
 		if (r->s.slot[i].st != STATE_BAD || r->disk.slot[i].st == STATE_BAD)
 			continue;
 		if (i == r->s.pref)
 			r->turned_bad = i;
 		log_notice("slot %c is rejected: %s", state_slot_letter(i), r->s.slot[i].reason);
-		r->untold |= (choose_mask)(1u << i);
+		r->unreported |= (choose_mask)(1u << i);
 	}
 }
 
 /* What the history says is so: a line is written when the state has it. */
-static void tell_rejected(struct record *r)
+static void report_rejected(struct record *r)
 {
-	choose_mask untold = r->untold;
+	choose_mask unreported = r->unreported;
 
-	r->untold = 0;
+	r->unreported = 0;
 	for (int i = 0; i < r->s.nslots; i++) {
-		if (untold >> i & 1)
+		if (unreported >> i & 1)
 			record_history(r, HISTORY_BAD, i, r->s.slot[i].reason,
 				       reset_name(r->cause));
 	}
@@ -260,7 +261,7 @@ enum kb_err record_save(struct record *r, struct state *s)
 	if (r->health == RECORD_UNWRITABLE)
 		r->health = RECORD_FOUND;
 	r->disk = *s;
-	tell_rejected(r);
+	report_rejected(r);
 	return KB_OK;
 }
 
@@ -289,8 +290,8 @@ enum kb_err record_reload(struct record *r)
 	return KB_OK;
 }
 
-static struct history_event event(const struct record *r, enum history_kind kind, int slot,
-				  const char *reason, const char *detail)
+static struct history_event make_event(const struct record *r, enum history_kind kind, int slot,
+				       const char *reason, const char *detail)
 {
 	struct history_event e = { .kind = kind, .slot = (int8_t)slot, .time = os_time_s() };
 
@@ -303,7 +304,7 @@ static struct history_event event(const struct record *r, enum history_kind kind
 	return e;
 }
 
-static bool can_tell(const struct record *r)
+static bool can_report(const struct record *r)
 {
 	return r->health != RECORD_MISSING && r->health != RECORD_UNWRITABLE;
 }
@@ -317,17 +318,17 @@ static void add_event(struct record *r, const struct history_event *e)
 void record_history(struct record *r, enum history_kind kind, int slot, const char *reason,
 		    const char *detail)
 {
-	struct history_event e = event(r, kind, slot, reason, detail);
+	struct history_event e = make_event(r, kind, slot, reason, detail);
 
-	if (can_tell(r))
+	if (can_report(r))
 		add_event(r, &e);
 }
 
 void record_news(struct record *r, enum history_kind kind, int slot, const char *reason,
 		 const char *detail)
 {
-	struct history_event e = event(r, kind, slot, reason, detail);
+	struct history_event e = make_event(r, kind, slot, reason, detail);
 
-	if (can_tell(r) && !store_history_has(&r->store, 1, &e))
+	if (can_report(r) && !store_history_has(&r->store, 1, &e))
 		add_event(r, &e);
 }

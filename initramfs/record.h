@@ -34,7 +34,7 @@ struct record {
 	/* when it was settled: the preferred slot, or STATE_NONE */
 	int turned_bad;
 	/* slots that it made bad; in the history once that is durable */
-	choose_mask untold;
+	choose_mask unreported;
 };
 
 /*

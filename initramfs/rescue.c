@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define ROUND_S		    10 /* the first; each next one is twice as long */
-#define TELL_MS		    30000
+#define REPORT_MS	    30000
 #define STEP_MS		    500
 #define LAST_RESORT_DELAY_S 5 /* doubled with each last resort in a row, up to: */
 #define LAST_RESORT_MAX_S   600
@@ -81,7 +81,7 @@ struct media {
 	char dev[DEVICES_MEDIA_MAX][DEVICES_NAME];
 };
 
-static void remember(struct media *m, const struct devices *d)
+static void remember_media(struct media *m, const struct devices *d)
 {
 	m->n = d->nmedia;
 	memcpy(m->dev, d->media, sizeof(m->dev));
@@ -112,20 +112,20 @@ static enum came look_around(struct boot *b, struct media *known)
 	sources_take(&b->dev, &b->probe, removable(b));
 	if (came == CAME_NOTHING && has_new(known, &b->dev))
 		came = CAME_MEDIUM;
-	remember(known, &b->dev);
+	remember_media(known, &b->dev);
 	return came;
 }
 
 /* Waits until end_ms, or until a medium or the device's own disk has come and its probers are done.
- * goal_ms: what the person before the console is told that all this ends at. */
-static enum came watch(struct boot *b, uint64_t end_ms, int slot, uint64_t goal_ms)
+ * goal_ms: when all this ends, as the console says. */
+static enum came await_medium(struct boot *b, uint64_t end_ms, int slot, uint64_t goal_ms)
 {
 	static struct media known;
-	uint64_t told = os_now_ms();
+	uint64_t reported = os_now_ms();
 	enum came came = CAME_NOTHING;
 	bool gone = b->rescue.gone;
 
-	remember(&known, &b->dev);
+	remember_media(&known, &b->dev);
 	probe_start(&b->probe);
 	while (came == CAME_NOTHING && os_now_ms() < end_ms) {
 		watchdog_feed(b);
@@ -134,9 +134,9 @@ static enum came watch(struct boot *b, uint64_t end_ms, int slot, uint64_t goal_
 		if (probe_pending(&b->probe) == 0)
 			came = look_around(b, &known);
 		if (came == CAME_NOTHING &&
-		    (os_now_ms() - told >= TELL_MS || b->rescue.gone != gone)) {
+		    (os_now_ms() - reported >= REPORT_MS || b->rescue.gone != gone)) {
 			report_wait(b, slot, goal_ms);
-			told = os_now_ms();
+			reported = os_now_ms();
 		}
 		gone = b->rescue.gone;
 	}
@@ -152,7 +152,7 @@ static void take_disk_back(struct boot *b)
 
 /* ---------------------------------------------------------------- nothing mounts */
 
-static bool look(struct boot *b, enum plan_mode mode)
+static bool install_from_sources(struct boot *b, enum plan_mode mode)
 {
 	return hopeless(b) == NULL && updates_apply(b, mode);
 }
@@ -186,26 +186,28 @@ static bool one_round(struct boot *b)
 	if (end > b->rescue.end_ms)
 		end = b->rescue.end_ms;
 	report_wait(b, STATE_NONE, b->rescue.end_ms);
-	while ((came = watch(b, end, STATE_NONE, b->rescue.end_ms)) != CAME_NOTHING) {
+	while ((came = await_medium(b, end, STATE_NONE, b->rescue.end_ms)) != CAME_NOTHING) {
 		if (came == CAME_DISK) {
 			take_disk_back(b);
 			look_as_ever(b);
 			return true;
 		}
 		log_notice("rescue: a medium has appeared");
-		if (look(b, PLAN_RESCUE))
+		if (install_from_sources(b, PLAN_RESCUE))
 			return true;
 	}
 	b->rescue.round_s *= 2;
-	/* What could not be read may be readable now; who has no medium is not asked again. */
-	return b->dev.nmedia > 0 && os_now_ms() < b->rescue.end_ms && look(b, PLAN_RESCUE);
+	/* What could not be read may be readable now; without a medium there is nothing to look at
+	 * again. */
+	return b->dev.nmedia > 0 && os_now_ms() < b->rescue.end_ms &&
+	       install_from_sources(b, PLAN_RESCUE);
 }
 
 bool rescue_run(struct boot *b)
 {
 	if (!b->rescue.begun) {
 		begin_rescue(b);
-		if (look(b, PLAN_RESCUE))
+		if (install_from_sources(b, PLAN_RESCUE))
 			return true;
 	}
 	while (os_now_ms() < b->rescue.end_ms) {
@@ -231,13 +233,13 @@ void rescue_last_resort(void *boot, int slot)
 	log_err("rescue: no slot can be trusted");
 	end = os_now_ms() + seconds * UINT64_C(1000);
 	report_wait(b, slot, end);
-	while ((came = watch(b, end, slot, end)) != CAME_NOTHING) {
+	while ((came = await_medium(b, end, slot, end)) != CAME_NOTHING) {
 		if (came == CAME_DISK) {
 			take_disk_back(b);
 			continue;
 		}
 		log_notice("rescue: a medium has appeared");
-		if (!look(b, PLAN_LAST_RESORT))
+		if (!install_from_sources(b, PLAN_LAST_RESORT))
 			continue;
 		log_notice("rescue: restarting into what was installed");
 		os_reboot();

@@ -165,7 +165,7 @@ static enum kb_err mount_protected(const struct root *r, const char *dev, const 
 	return err;
 }
 
-static void unprotect(const struct root *r, const char *dev)
+static void allow_writing(const struct root *r, const char *dev)
 {
 	if (is_protected(r) && os_protect(dev, false) != KB_OK)
 		log_warn("root: unable to lift the write-protection of %s", dev);
@@ -177,7 +177,7 @@ enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype
 
 	err = mount_protected(r, dev, fstype);
 	if (err != KB_OK) {
-		unprotect(r, dev);
+		allow_writing(r, dev);
 		snprintf(reason, STATE_STR_MAX + 1, "no mount: %.36s", err_text(err));
 		return KB_EMOUNT;
 	}
@@ -186,7 +186,7 @@ enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype
 		return KB_OK;
 	if (os_umount(ROOT_DIR) != KB_OK)
 		log_warn("root: unable to unmount %s after a failed check", dev);
-	unprotect(r, dev);
+	allow_writing(r, dev);
 	return err;
 }
 

@@ -79,7 +79,7 @@ static void look_at_keys(struct boot *b)
 }
 
 /* What both can say, the command line says last. */
-static void merge(struct boot *b)
+static void merge_command_line(struct boot *b)
 {
 	struct cmdline *cmd = &b->cmd;
 	struct conf *conf = &b->conf;
@@ -114,7 +114,7 @@ void settings_read(struct boot *b)
 		log_warn("no system.conf in the initramfs; the defaults are used");
 	look_at_keys(b);
 	heed_command_line(b);
-	merge(b);
+	merge_command_line(b);
 	set_panic(b);
 	shell_look(b);
 }

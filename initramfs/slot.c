@@ -117,7 +117,7 @@ void slot_despite(struct boot *b, int slot, const char *why)
 }
 
 /* keelboot.slot= writes nothing. */
-static void tell_despite(struct boot *b, int slot)
+static void report_despite(struct boot *b, int slot)
 {
 	if (!is_last_resort(b) || settings_is_forced(b))
 		return;
@@ -144,7 +144,7 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 	err = open_and_mount(b, &env, d->fstype, reason);
 	wdt_feed(&b->wdt);
 	if (err == KB_OK) {
-		tell_despite(b, slot);
+		report_despite(b, slot);
 		return KB_OK;
 	}
 	log_err("slot %s: %s", name, reason);

@@ -22,7 +22,7 @@ enum kb_err slot_has_verity(struct boot *b, int slot, char *reason) KB_MUST_CHEC
 /*
  * Runs pre-mount hooks, mounts the slot's root on ROOT_DIR, runs post-mount hooks. On failure
  * nothing stays mounted, the log and the history have the reason. Errors as root_mount()'s. In the
- * last resort a hook that fails is told of by slot_despite(), and rejects nothing.
+ * last resort a hook that fails is reported by slot_despite(), and rejects nothing.
  */
 enum kb_err slot_mount(struct boot *b, int slot, char *reason) KB_MUST_CHECK;
 

@@ -122,8 +122,8 @@ static void forget_what_is_gone(struct boot *b, enum state_source src)
  * that as long as the medium is there. So it counts like one that took the device down; but not in
  * a rescue, which has no other boot to hold up, and no other way to a good medium.
  */
-static void settle_death(struct record *r, enum state_source src, struct state_apply before,
-			 enum plan_mode mode)
+static void count_death(struct record *r, enum state_source src, struct state_apply before,
+			enum plan_mode mode)
 {
 	if (!plan_is_rescue(mode)) {
 		plan_apply_died(&r->s, src);
@@ -141,7 +141,7 @@ static void settle_death(struct record *r, enum state_source src, struct state_a
 
 /*
  * One source: counted durably before its media are opened, so that one that takes the kernel down,
- * or apply, is left alone after STATE_APPLY_LIMIT boots whatever the hardware says about the cause.
+ * or apply, is skipped after STATE_APPLY_LIMIT boots whatever the hardware says about the cause.
  */
 static enum updates_end run_counted(struct boot *b, enum state_source src, enum plan_mode mode)
 {
@@ -181,7 +181,7 @@ static enum updates_end run_counted(struct boot *b, enum state_source src, enum 
 		end = UPDATES_CRASHED;
 	}
 	if (end == UPDATES_CRASHED)
-		settle_death(r, src, before, mode);
+		count_death(r, src, before, mode);
 	else
 		plan_apply_end(&r->s, src);
 	return end;

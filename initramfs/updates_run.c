@@ -93,7 +93,7 @@ static bool follow_apply(struct boot *b, int fd, struct progress *p, enum plan_m
 {
 	uint64_t start = os_now_ms(), moved = start, now = start;
 	uint64_t limit = stall_limit_ms(&b->conf, wdt_timeout_s(&b->wdt));
-	unsigned told = 0, tell;
+	unsigned reported = 0, step;
 	char buf[256];
 	size_t len;
 	bool ready;
@@ -113,9 +113,9 @@ static bool follow_apply(struct boot *b, int fd, struct progress *p, enum plan_m
 			continue;
 		moved = now;
 		wdt_feed(&b->wdt);
-		tell = (p->candidate * 8 + p->phase) * 1000 + progress_percent(p) / 20 * 20;
-		if (p->phase != PROGRESS_LOOK && tell != told) {
-			told = tell;
+		step = (p->candidate * 8 + p->phase) * 1000 + progress_percent(p) / 20 * 20;
+		if (p->phase != PROGRESS_LOOK && step != reported) {
+			reported = step;
 			log_notice("update: %s, %u %%", progress_phase_name(p->phase),
 				   progress_percent(p));
 		}

@@ -25,7 +25,7 @@ static bool names_root_hash(size_t len)
 }
 
 /* Reads the answer, up to the end of the pipe. True: it is as long as it has to be. */
-static bool receive(struct boot *b, int fd)
+static bool receive_answer(struct boot *b, int fd)
 {
 	uint64_t end = os_now_ms() + DEADLINE_MS;
 	char *at = (char *)&b->manifest;
@@ -57,7 +57,7 @@ static bool receive(struct boot *b, int fd)
 }
 
 /* Runs the helper. Its exit code; -1: it did not end well, or its answer is not one. */
-static int ask(struct boot *b, int slot)
+static int run_verify(struct boot *b, int slot)
 {
 	const char name[2] = { state_slot_letter(slot), '\0' };
 	const char *const argv[] = { "keelboot-verify", "--state", b->dev.state,
@@ -81,7 +81,7 @@ static int ask(struct boot *b, int slot)
 		log_err("slot %s: unable to start %s: %m", name, BOOT_HELPER);
 		return -1;
 	}
-	whole = receive(b, fds[0]);
+	whole = receive_answer(b, fds[0]);
 	os_close(&fds[0]);
 	if (os_wait(pid, EXIT_MS, &status) != KB_OK) {
 		log_err("slot %s: keelboot-verify does not exit", name);
@@ -97,7 +97,7 @@ static int ask(struct boot *b, int slot)
 	return whole && verify_answer_check(&b->manifest) == KB_OK ? VERIFY_SLOT_OK : -1;
 }
 
-static const char *verdict(const struct boot *b, const struct state_slot *s, int code)
+static const char *reason_of_exit(const struct boot *b, const struct state_slot *s, int code)
 {
 	switch (code) {
 	case VERIFY_SLOT_OK:
@@ -113,7 +113,8 @@ static const char *verdict(const struct boot *b, const struct state_slot *s, int
 	}
 }
 
-static enum kb_err reject(struct boot *b, int slot, const char *why, bool last_resort, char *reason)
+static enum kb_err reject_manifest(struct boot *b, int slot, const char *why, bool last_resort,
+				   char *reason)
 {
 	if (last_resort) {
 		slot_despite(b, slot, why);
@@ -142,18 +143,18 @@ enum kb_err verify_manifest(struct boot *b, int slot, char *reason)
 	if (s->has_release && b->rec.health != RECORD_MISSING)
 		err = store_manifest_read(&b->rec.store, slot, &m, blob, sizeof(blob));
 	if (err == KB_OK && !state_holds(s, m.release))
-		return reject(b, slot, "manifest of another release", last_resort, reason);
+		return reject_manifest(b, slot, "manifest of another release", last_resort, reason);
 	/* It may have named a root hash. */
 	if (err != KB_OK && err != KB_EBLANK && store_manifest_lost(&b->rec.store, slot))
-		return reject(b, slot, "manifest lost", last_resort, reason);
+		return reject_manifest(b, slot, "manifest lost", last_resort, reason);
 	if (!wanted && (err != KB_OK || !names_root_hash(m.len)))
 		return KB_OK;
-	why = err == KB_OK ? verdict(b, s, ask(b, slot)) : "no manifest to verify";
+	why = err == KB_OK ? reason_of_exit(b, s, run_verify(b, slot)) : "no manifest to verify";
 	if (why == NULL && always && b->manifest.verity == 0)
 		why = "no root hash in its manifest";
 	if (why == NULL)
 		return KB_OK;
 	memset(&b->manifest, 0, sizeof(b->manifest));
 	/* A root hash that nobody signed binds nobody: who wrote it could have left it out. */
-	return reject(b, slot, why, last_resort, reason);
+	return reject_manifest(b, slot, why, last_resort, reason);
 }

@@ -15,15 +15,16 @@ static void name_of(char name[NAME_LEN], char slot)
 	snprintf(name, NAME_LEN, "keelboot-root-%c", slot);
 }
 
-static enum kb_err make(const struct verify_answer *a, const char *dev, char slot,
-			char node[OS_DM_NODE])
+static enum kb_err make_table(const struct verify_answer *a, const char *dev, char slot,
+			      char node[OS_DM_NODE])
 {
 	char name[NAME_LEN], params[OS_DM_PARAMS];
 	struct os_dm dm = { .name = name, .type = "verity", .params = params };
 
 	name_of(name, slot);
 	dm.sectors = a->tree_off / 512;
-	/* Of all answers to a damaged block only a panic is both at once and told from a reset. */
+	/* Of all answers to a damaged block only a panic is both at once and distinct from a reset.
+	 */
 	snprintf(params, sizeof(params),
 		 "1 %s %s %u %u %" PRIu64 " %" PRIu64 " %s %s %s 1 panic_on_corruption", dev, dev,
 		 a->data_block, a->hash_block, a->tree_off / a->data_block,
@@ -34,7 +35,7 @@ static enum kb_err make(const struct verify_answer *a, const char *dev, char slo
 enum kb_err verity_open(const struct verify_answer *a, const char *dev, char slot,
 			char node[OS_DM_NODE], char *reason)
 {
-	enum kb_err err = make(a, dev, slot, node);
+	enum kb_err err = make_table(a, dev, slot, node);
 
 	if (err == KB_OK) {
 		log_info("slot %c: dm-verity on %s, root hash %.16s", slot, dev, a->root_hash);
@@ -67,7 +68,7 @@ const char *verity_lacks(const struct verify_answer *a, const char *dev, char sl
 	const char *what = seems_to_lack(a);
 	char node[OS_DM_NODE];
 
-	if (what == NULL || make(a, dev, slot, node) != KB_OK)
+	if (what == NULL || make_table(a, dev, slot, node) != KB_OK)
 		return what;
 	verity_close(slot);
 	return NULL;

@@ -52,9 +52,10 @@ bool cmdline_is_heeded(const char *heeded, const char *name, size_t len)
 	}
 }
 
-static void warn(struct cmdline *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add_warning(struct cmdline *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
-static void warn(struct cmdline *c, const char *fmt, ...)
+static void add_warning(struct cmdline *c, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -116,15 +117,16 @@ static char *take_word(char *s, struct word *w)
 static void bad_value(struct cmdline *c, const struct cmdline_key *key, const char *value)
 {
 	if (value == NULL)
-		warn(c, "%s: needs a value: %s; the default is used", key->name, key->values);
+		add_warning(c, "%s: needs a value: %s; the default is used", key->name,
+			    key->values);
 	else if (key->values[0] == '\0')
-		warn(c, "%s=%.48s: takes no value; ignored", key->name, value);
+		add_warning(c, "%s=%.48s: takes no value; ignored", key->name, value);
 	else
-		warn(c, "%s=%.48s: not one of %s; the default is used", key->name, value,
-		     key->values);
+		add_warning(c, "%s=%.48s: not one of %s; the default is used", key->name, value,
+			    key->values);
 }
 
-static void apply(struct cmdline *c, const struct word *w, const char *heeded)
+static void apply_key(struct cmdline *c, const struct word *w, const char *heeded)
 {
 	static const char prefix[] = "keelboot.";
 
@@ -132,13 +134,14 @@ static void apply(struct cmdline *c, const struct word *w, const char *heeded)
 		if (!equal_names(key->name, strlen(key->name), w->name, strlen(w->name)))
 			continue;
 		if (!cmdline_is_heeded(heeded, key->name, strlen(key->name)))
-			warn(c, "%s: ignored: [system] command-line= does not name it", key->name);
+			add_warning(c, "%s: ignored: [system] command-line= does not name it",
+				    key->name);
 		else if (!key->set(c, w->value))
 			bad_value(c, key, w->value);
 		return;
 	}
 	if (strncmp(w->name, prefix, sizeof(prefix) - 1) == 0)
-		warn(c, "%.64s: unknown key; see keelboot-init(8)", w->name);
+		add_warning(c, "%.64s: unknown key; see keelboot-init(8)", w->name);
 }
 
 /* Copies text into buf of CMDLINE_MAX + 1 bytes; true if it had to be cut in the middle of a word.
@@ -150,8 +153,8 @@ static bool copy_text(struct cmdline *c, char *buf, const char *text)
 
 	if (cut) {
 		len = CMDLINE_MAX;
-		warn(c, "kernel command line: longer than %d bytes; the rest is ignored",
-		     CMDLINE_MAX);
+		add_warning(c, "kernel command line: longer than %d bytes; the rest is ignored",
+			    CMDLINE_MAX);
 	}
 	memcpy(buf, text, len);
 	buf[len] = '\0';
@@ -191,6 +194,6 @@ void cmdline_parse_heeded(struct cmdline *c, const char *text, const char *heede
 		s = take_word(s, &w);
 		if (w.value == NULL && strcmp(w.name, "--") == 0)
 			return;
-		apply(c, &w, heeded);
+		apply_key(c, &w, heeded);
 	}
 }

@@ -52,7 +52,7 @@ const char *const *bootlog_env(void)
 	return env;
 }
 
-/* A kernel whose command line has printk.devkmsg= cannot be told otherwise. */
+/* Nothing overrules printk.devkmsg= on the kernel's command line. */
 static void mind_the_rate(void)
 {
 	char text[16];

@@ -200,7 +200,7 @@ static int take_line(void *user, const char *section, const char *name, const ch
 	return set_key(p, section, name, value);
 }
 
-/* inih passes over a line in which it finds nothing without a word. */
+/* inih ignores a line in which it finds nothing, and reports nothing. */
 static void line_done(struct parse *p)
 {
 	if (p->waiting)
@@ -265,7 +265,7 @@ void conf_parse(struct conf *c, const char *text, const char *file, conf_warn_fn
 {
 	struct parse p = { .c = c, .next = text, .file = file, .warn = warn, .ctx = ctx };
 
-	/* The line of the first error, which was told already. */
+	/* The line of the first error, which was reported already. */
 	(void)ini_parse_stream(next_line, &p, take_line, &p);
 	line_done(&p);
 	check_slots(&p);

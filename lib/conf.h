@@ -77,7 +77,7 @@ enum conf_bootstatus {
 /* Who feeds the watchdog once the real system runs. */
 enum conf_handover {
 	CONF_HANDOVER_SYSTEM,  /* the system; it counts until that opens it */
-	CONF_HANDOVER_KEEPER,  /* the guardian, for ever */
+	CONF_HANDOVER_KEEPER,  /* the guardian, forever */
 	CONF_HANDOVER_RELEASE, /* nobody: it is stopped before a good slot is started */
 };
 

@@ -45,7 +45,7 @@ void log_set_name(const char *name)
 	log_name = name;
 }
 
-/* One write, so that lines of several processes do not mix. Nobody can be told when it fails. */
+/* One write, so that lines of several processes do not mix. Its failure cannot be reported. */
 static bool write_line(const char *line, size_t len)
 {
 	KB_CLEANUP_FD int anew = -1;

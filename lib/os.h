@@ -128,7 +128,7 @@ struct os_spawn {
 	const char *tty;
 	/* RLIMIT_CPU in seconds; 0: none */
 	unsigned cpu_s;
-	/* Somebody else's program: it may write no file above OS_SPAWN_FILE_MAX, and when memory
+	/* Another's program: it may write no file above OS_SPAWN_FILE_MAX, and when memory
 	 * runs out it is the one that is killed. */
 	bool guest;
 };
@@ -152,7 +152,7 @@ enum kb_err os_kill(pid_t pid) KB_MUST_CHECK;
 void os_kill_begin(pid_t pid);
 enum kb_err os_pipe(int fds[2]) KB_MUST_CHECK; /* close-on-exec, reading end does not block */
 /*
- * Waits up to timeout_ms for any of n descriptors (negative ones are passed over); ready[i] tells
+ * Waits up to timeout_ms for any of n descriptors (negative ones are skipped); ready[i] tells
  * which. KB_ETIMEDOUT.
  */
 enum kb_err os_poll(const int *fds, bool *ready, unsigned n, unsigned timeout_ms) KB_MUST_CHECK;

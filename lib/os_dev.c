@@ -46,7 +46,7 @@ enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s)
 	if (ioctl(fd, WDIOC_SETTIMEOUT, &seconds) < 0)
 		return err_errno(errno);
 	if (ioctl(fd, WDIOC_GETTIMEOUT, &seconds) < 0 || seconds <= 0)
-		return KB_OK; /* write-only drivers: it took what it was told */
+		return KB_OK; /* write-only drivers: it took what it was given */
 	*timeout_s = (unsigned)seconds;
 	return KB_OK;
 }

@@ -103,7 +103,7 @@ enum kb_err os_dm_close(const char *name)
 
 	if (fd < 0)
 		return err_errno(errno);
-	/* Deferred: somebody who still looks at it does not keep it for ever. */
+	/* Deferred: somebody who still looks at it does not keep it forever. */
 	if (!fill_request(&r, name, DM_DEFERRED_REMOVE))
 		return KB_EINVAL;
 	return call_dm(fd, DM_DEV_REMOVE, &r);

@@ -10,8 +10,8 @@
  * to that file system does not lead us out of it. Nothing is durable before an os_file_sync() that
  * returned KB_OK.
  *
- * Nothing here waits for somebody else, allocates or logs. The errors are those of err_errno(), if
- * not said otherwise; after a failure errno holds the kernel's own word for it.
+ * Nothing here waits for another process, allocates or logs. The errors are those of err_errno(),
+ * if not said otherwise; after a failure errno holds the kernel's own word for it.
  */
 #pragma once
 
@@ -66,10 +66,10 @@ enum kb_err os_file_look(const char *path, struct os_file_at *at) KB_MUST_CHECK;
 enum kb_err os_file_open(int dir, const char *name, int *fd) KB_MUST_CHECK;
 /* The same at path, whose links are followed. */
 enum kb_err os_file_open_path(const char *path, int *fd) KB_MUST_CHECK;
-/* Opens a block device, or a file that stands for one, for reading. KB_ENODEV: it is not there, or
+/* Opens a block device, or a file that stands for one, for reading. KB_ENODEV: it is missing, or
  * nothing is in the drive. */
 enum kb_err os_file_device(const char *path, int *fd) KB_MUST_CHECK;
-/* Opens a file that is not there yet, for writing from its beginning. */
+/* Opens a file that does not exist yet, for writing from its beginning. */
 enum kb_err os_file_create(int dir, const char *name, int *fd) KB_MUST_CHECK;
 /* Opens a file that only its owner may open, for a lock on it. Makes it when it is missing. */
 enum kb_err os_file_private(int dir, const char *name, int *fd) KB_MUST_CHECK;

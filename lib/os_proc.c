@@ -63,7 +63,7 @@ static bool move_fd(int from, int to)
 	return dup2(from, to) == to;
 }
 
-/* Never waits for a modem that is not there. It becomes the session's, unless another has it. */
+/* Never waits for a modem that is missing. It becomes the session's, unless another has it. */
 static bool child_tty(const char *tty)
 {
 	int fd = open(tty, O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -366,7 +366,7 @@ enum kb_err os_exec(const char *path, const char *const *argv, const char *const
 	return KB_EEXEC;
 }
 
-/* sync() has no bound of its own: a disk that hangs would hold it, and us, for ever. */
+/* sync() has no bound of its own: a disk that hangs would hold it, and us, forever. */
 static void sync_bounded(void)
 {
 	struct child *c = find_child(0);

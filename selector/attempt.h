@@ -46,7 +46,7 @@ struct attempt {
 	/* Slots that are not good, and failed preflight or did not mount: nothing to fall back to.
 	 * Not those that failed a check, which might run. Valid while ops are called, too. */
 	choose_mask no_fallback;
-	/* slots that were passed over because they could not be charged */
+	/* slots that were skipped because they could not be charged */
 	choose_mask uncountable;
 	/* s->open_token when counted and an attempt is open, else 0 */
 	uint64_t token;

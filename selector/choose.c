@@ -66,7 +66,7 @@ bool choose_is_last_resort(const struct state *s, int slot)
 
 /*
  * Round and round, beginning behind the one that was tried last: with three slots, merely putting
- * that one at the end would try two of them for ever.
+ * that one at the end would try two of them forever.
  */
 static struct order last_resorts(const struct state *s)
 {
@@ -181,7 +181,7 @@ static int best_candidate(const struct state *s, choose_mask among)
 	return best;
 }
 
-int choose_protected(const struct state *s, choose_mask mountable)
+int choose_fallback(const struct state *s, choose_mask mountable)
 {
 	struct order o = order_of(s, s->last, s->pref);
 	const choose_mask asked[] = { mountable, (choose_mask)~0u };
@@ -229,12 +229,12 @@ static int target_rank(const struct state *s, int slot)
 int choose_target(const struct state *s, choose_mask mountable, choose_mask mounted,
 		  uint64_t sequence, bool rescue)
 {
-	int spare = choose_protected(s, mountable), best = STATE_NONE;
+	int fallback = choose_fallback(s, mountable), best = STATE_NONE;
 
 	for (int i = 0; i < s->nslots; i++) {
 		const struct state_slot *t = &s->slot[i];
 
-		if (i == spare || is_in(mounted, i))
+		if (i == fallback || is_in(mounted, i))
 			continue;
 		if (!rescue && state_has_tries(t) && t->has_release && sequence <= t->sequence)
 			continue;

@@ -63,10 +63,10 @@ typedef uint8_t choose_mask;
  * else STATE_NONE (nothing is installed). Of the last two, one that is mountable goes before one
  * that is not.
  */
-int choose_protected(const struct state *s, choose_mask mountable);
+int choose_fallback(const struct state *s, choose_mask mountable);
 
 /*
- * The slot that an install should overwrite: not protected, not in `mounted`; preferring writing
+ * The slot that an install should overwrite: not the fallback, not in `mounted`; preferring writing
  * (an interrupted install goes on where it was), empty, bad, trial, good; among equals one that
  * lost trust, then one that is not preferred. A trial with tries left only for a sequence above its
  * own, but in rescue (nothing mounted in this boot) for any. STATE_NONE: no slot may be

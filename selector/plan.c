@@ -9,14 +9,14 @@ struct plan_question {
 	const struct plan_release *r;
 	const struct plan_terms *terms;
 	/* the slot to fall back to */
-	int spare;
+	int fallback;
 	/* the slot to overwrite; or STATE_NONE, for both */
 	int target;
 };
 
-static const struct state_slot *fallback(const struct plan_question *q)
+static const struct state_slot *fallback_of(const struct plan_question *q)
 {
-	return q->spare != STATE_NONE ? &q->s->slot[q->spare] : NULL;
+	return q->fallback != STATE_NONE ? &q->s->slot[q->fallback] : NULL;
 }
 
 /* ---- the rules, in the order of their table */
@@ -33,7 +33,7 @@ static bool has_failed_here(const struct plan_question *q)
 
 static bool is_in_fallback(const struct plan_question *q)
 {
-	return fallback(q) != NULL && state_holds(fallback(q), q->r->id);
+	return fallback_of(q) != NULL && state_holds(fallback_of(q), q->r->id);
 }
 
 static bool is_on_trial(const struct plan_question *q)
@@ -57,7 +57,7 @@ static bool is_installed(const struct plan_question *q)
 /* Where nobody knows how new the fallback is, nothing is newer. */
 static bool was_here_and_is_not_newer(const struct plan_question *q)
 {
-	const struct state_slot *t = fallback(q);
+	const struct state_slot *t = fallback_of(q);
 
 	return was_here(q) && (t == NULL || !t->has_release || q->r->sequence <= t->sequence);
 }
@@ -89,7 +89,7 @@ static bool is_behind_good_slots(const struct plan_question *q)
 /* A device that never committed has a trial with tries to fall back to. */
 static bool is_not_newer(const struct plan_question *q)
 {
-	const struct state_slot *t = fallback(q);
+	const struct state_slot *t = fallback_of(q);
 
 	return !q->r->allow_downgrade && t != NULL && t->has_release &&
 	       (t->st == STATE_GOOD || state_has_tries(t)) && q->r->sequence <= t->sequence;
@@ -197,29 +197,29 @@ bool plan_over_budget(const struct state *s, const uint8_t release[STATE_ID_LEN]
 
 /* Rather the slot to fall back to than no repair, where it is the only one that can be written: in
  * a rescue, in which it did not boot, and before a last resort if it cannot be mounted. */
-static bool is_only_target(const struct plan_terms *t, int spare)
+static bool is_only_target(const struct plan_terms *t, int fallback)
 {
-	return spare != STATE_NONE && !(t->mounted >> spare & 1) &&
+	return fallback != STATE_NONE && !(t->mounted >> fallback & 1) &&
 	       (t->mode == PLAN_RESCUE ||
-		(t->mode == PLAN_LAST_RESORT && !(t->mountable >> spare & 1)));
+		(t->mode == PLAN_LAST_RESORT && !(t->mountable >> fallback & 1)));
 }
 
 static int find_target(const struct state *s, const struct plan_release *r,
-		       const struct plan_terms *t, int spare)
+		       const struct plan_terms *t, int fallback)
 {
 	int target =
 		choose_target(s, t->mountable, t->mounted, r->sequence, plan_is_rescue(t->mode));
 
-	return target == STATE_NONE && is_only_target(t, spare) ? spare : target;
+	return target == STATE_NONE && is_only_target(t, fallback) ? fallback : target;
 }
 
 enum kb_err plan_accept(const struct state *s, const struct plan_release *r,
 			const struct plan_terms *terms, int *target)
 {
-	int spare = choose_protected(s, terms->mountable);
-	struct plan_question q = { .s = s, .r = r, .terms = terms, .spare = spare };
+	int fallback = choose_fallback(s, terms->mountable);
+	struct plan_question q = { .s = s, .r = r, .terms = terms, .fallback = fallback };
 
-	q.target = find_target(s, r, terms, spare);
+	q.target = find_target(s, r, terms, fallback);
 	*target = STATE_NONE;
 	for (const struct plan_rule *rule = plan_rules; rule->applies != NULL; rule++)
 		if (rule->modes >> terms->mode & 1 && rule->applies(&q))
@@ -239,7 +239,7 @@ static void forget_slot(int8_t *which, int slot)
 void plan_begin(struct state *s, int target, uint64_t back)
 {
 	struct state_slot *t = &s->slot[target];
-	int spare;
+	int fallback;
 
 	if (t->st == STATE_GOOD)
 		s->back = back;
@@ -254,9 +254,9 @@ void plan_begin(struct state *s, int target, uint64_t back)
 	forget_slot(&s->last, target);
 	forget_slot(&s->lr, target);
 	forget_slot(&s->oneshot, target);
-	spare = choose_protected(s, (choose_mask)~0u);
-	if (s->pref == target && spare != STATE_NONE)
-		s->pref = (int8_t)spare;
+	fallback = choose_fallback(s, (choose_mask)~0u);
+	if (s->pref == target && fallback != STATE_NONE)
+		s->pref = (int8_t)fallback;
 }
 
 void plan_end(struct state *s, int target, const struct plan_release *r, enum plan_mode mode)

@@ -116,7 +116,7 @@ bool plan_source_skipped(const struct state *s, enum state_source src);
  * An apply from src is about to open its media; s has to be durable before it does. Counts it, in
  * advance; reset_settle() gives that back when a power cut or an orderly reboot explains why it did
  * not end. False: the limit is reached, or the record is a newer one's and cannot be counted in;
- * s is as it was, and the source must be left alone.
+ * s is as it was, and the source must be skipped.
  */
 bool plan_apply_begin(struct state *s, enum state_source src);
 

@@ -23,9 +23,10 @@ bool reset_charges_good_slots(enum conf_count count, const struct reset_evidence
 	case CONF_COUNT_AUTO:
 		break;
 	}
-	/* What is not told is not noticed: a good slot that panics, or hangs, would never be left.
+	/* What is not reported is not noticed: a good slot that panics, or hangs, would boot
+	 * forever.
 	 */
-	return !ev->can_tell_watchdog || !ev->can_tell_panic;
+	return !ev->can_report_watchdog || !ev->can_report_panic;
 }
 
 const char *reset_name(enum reset_cause cause)

@@ -13,7 +13,7 @@ enum reset_cause {
 };
 
 /* What the hardware and the kernel say. Absence means something only where `can_` says that it
- * could be told. */
+ * could be reported. */
 struct reset_evidence {
 	/* an orderly mark of the boot loader or firmware, or none is known of: see .clean of the
 	 * state */
@@ -29,9 +29,9 @@ struct reset_evidence {
 	/* the ramoops cookie is gone though it survives a warm reset */
 	bool cookie_lost;
 	/* the driver announces WDIOF_CARDRESET */
-	bool can_tell_watchdog;
+	bool can_report_watchdog;
 	/* pstore has a back-end */
-	bool can_tell_panic;
+	bool can_report_panic;
 };
 
 /*
@@ -57,7 +57,7 @@ const char *reset_name(enum reset_cause cause);
  * slot stays open until the slot has proved itself (verdict_proven()), its report alone does not
  * close it. A CRASH is one; so are, with charge_good (reset_charges_good_slots()), two resets of
  * any other cause, but those that are POWER or CLEAN cost its grace first: hardware that calls
- * every reset a power cut would else keep a slot that hangs for ever. Without an open attempt a
+ * every reset a power cut would else keep a slot that hangs forever. Without an open attempt a
  * CRASH with no apply under way is blamed on s->last. An apply under way gets its count back after
  * POWER or CLEAN while it has grace. Any trial without tries becomes bad and its release rejected.
  * `clean` and `open` are cleared.

@@ -71,7 +71,7 @@ void state_add_crash(struct state_slot *t)
 		set_wait(t);
 }
 
-/* Two of them weigh as much as one crash that is told: somebody may have pulled the plug. */
+/* Two of them weigh as much as one crash that is reported: somebody may have pulled the plug. */
 void state_add_doubt(struct state_slot *t)
 {
 	bool second = t->doubt > 0;

@@ -64,7 +64,7 @@ struct state_slot {
 	/* crashes in a row as a good slot */
 	uint8_t streak;
 	/* 1: a reset that nothing explains, half a crash; without trust: it was lost to such a
-	 * reset, and no crash was told since */
+	 * reset, and no crash was reported since */
 	uint8_t doubt;
 	/* chances it got since it lost trust, or was overwritten then; 0 once it has proved itself
 	 */

@@ -39,7 +39,7 @@ const struct state_key state_keys[] = {
 	{ "rebuilt", SET, STATE_KIND_NUMBER, OF_STATE(rebuilt), 1, 1 },
 	/* Else a reset would count as a power cut, which excuses. */
 	{ "warm", SET, STATE_KIND_NUMBER, OF_STATE(warm), 1, 0 },
-	/* One that is no number must not open the way back, nor bar every release for ever. */
+	/* One that is no number must not open the way back, nor bar every release forever. */
 	{ "floor", SET, LIMIT, OF_STATE(floor), LIMITS },
 	{ "back", SET, LIMIT, OF_STATE(back), LIMITS },
 	{ "ps", SET, STATE_KIND_HASH, OF_STATE(ps), 0, 0 },

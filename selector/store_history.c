@@ -25,7 +25,7 @@ static bool is_event(const uint8_t *cell, unsigned index, struct history_event *
 	return history_decode(e, cell) == KB_OK && e->n > 0 && event_index(e->n) == index;
 }
 
-/* The number of the newest event, 0 when there is none. What can not be read is passed over. */
+/* The number of the newest event, 0 when there is none. What can not be read is skipped. */
 static uint64_t find_newest(struct bdev *dev)
 {
 	struct history_event e;
@@ -77,16 +77,16 @@ enum kb_err store_history_read(struct store *st, unsigned max,
 {
 	uint64_t n = find_newest(st->dev);
 	struct history_event e;
-	unsigned told = 0;
+	unsigned given = 0;
 
 	for (unsigned back = 0; back < STORE_HISTORY_CELLS && n > 0; back++, n--) {
-		if (max != 0 && told == max)
+		if (max != 0 && given == max)
 			break;
 		if (bdev_read(st->dev, cell_offset(event_index(n)), out, HISTORY_CELL) != KB_OK)
 			continue;
 		if (!is_event(out, event_index(n), &e) || e.n != n)
 			continue;
-		told++;
+		given++;
 		if (!fn(ctx, &e))
 			break;
 	}

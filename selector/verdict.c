@@ -24,7 +24,7 @@ static bool token_fits(const struct state *s, int slot, uint64_t token)
 	return token == 0 || s->slot[slot].st == STATE_GOOD;
 }
 
-static void unstage(struct state *s, const uint8_t *release)
+static void drop_staged(struct state *s, const uint8_t *release)
 {
 	if (s->staged.source == STATE_SRC_NONE ||
 	    memcmp(s->staged.release, release, STATE_ID_LEN) != 0)
@@ -49,7 +49,7 @@ static void commit(struct state *s, struct state_slot *t, uint64_t floor)
 		if (floor > t->sequence)
 			floor = t->sequence;
 		state_add_applied(s, t->release);
-		unstage(s, t->release);
+		drop_staged(s, t->release);
 	}
 	if (floor > s->floor) {
 		s->floor = floor;

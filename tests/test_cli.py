@@ -509,7 +509,7 @@ def test_status_tells_a_rejection_and_its_reason(dev):
 
 def test_status_passes_on_what_the_boot_said(good):
     good.boot("a", tier="last-resort", reason="b: no file system",
-              warnings=["keelboot.foo: unknown"])
+              warnings=[{"id": "command-line", "text": "keelboot.foo: unknown"}])
     told = good("status").stdout
     assert told.startswith("Slot b was skipped: no file system.\nSlot a runs 1.0")
     assert "as a last resort" in told
@@ -776,10 +776,10 @@ def test_limits_that_hold_updates_back_are_told(ready, factory):
     ready("mark", "good")
     assert ready("stage", factory("2.0", 20)).stderr.count("keelboot:") == 0
     edit(ready, apply_data="3,6,0")  # apply died, and the device did not
-    assert "source data is skipped: its updates crashed apply 3 times; to end that: keelboot mark good" in \
+    assert "source data is skipped: its updates crashed apply 3 times; fix: keelboot mark good" in \
         ready.json("status")["warnings"]
     edit(ready, apply_data="0,0,0", apply_usb="3,6,0")
-    assert "source usb is skipped: its updates crashed apply 3 times; to end that: remove the medium and restart, or " \
+    assert "source usb is skipped: its updates crashed apply 3 times; fix: remove the medium and restart, or " \
         "commit an update" in ready.json("status")["warnings"]
 
 
@@ -1370,7 +1370,7 @@ def test_install_never_touches_the_slot_that_is_needed(ready, factory):
 def test_a_bundle_that_does_not_fit_is_refused(ready, factory):
     ready.slots["b"].write_bytes(bytes(MIB))
     result = ready("install", factory("2.0", 20), code=INCOMPATIBLE)
-    assert "its partition only 1048576" in result.stderr
+    assert "slot-b.img has only 1048576: made for larger slots" in result.stderr
     assert ready.slot("b")["state"] == "empty"
 
 

@@ -541,26 +541,30 @@ def test_a_system_that_keelboot_did_not_boot(board):
 
 
 def test_what_the_boot_said_is_passed_on(board):
-    board.boot(warnings=["the watchdog cannot count that long"])
+    board.boot(warnings=[{"id": "watchdog-timeout", "text": "the watchdog cannot count that long"}])
     assert ("warning", "boot-warned") in board.findings()
 
 
-@pytest.mark.parametrize("said", ("watchdog: the kernel may stop it at a reboot; add watchdog.stop_on_reboot=0",
-                                  "watchdog: only a software one; a hang of the kernel does not end in a restart"))
+@pytest.mark.parametrize("said", ("watchdog-stop-on-reboot", "watchdog-software"))
 def test_what_the_boot_said_and_doctor_finds_is_told_once(board, said):
     board.put("sys/module/watchdog/parameters/stop_on_reboot", "1")
     board.put("sys/class/watchdog/watchdog0/identity", "Software Watchdog")
-    board.boot(warnings=[said])
+    board.boot(warnings=[{"id": said, "text": "in other words"}])
     found = board.findings()
     assert ("warning", "boot-warned") not in found
     assert {("warning", "watchdog-stop-on-reboot"), ("warning", "watchdog-software")} <= found
 
 
-def test_doctor_knows_the_boots_own_words():
-    """Those of a warning that it passes over, since it has a finding for it: both are in the sources."""
-    words = dict.fromkeys(re.findall(r'{ "([^"]+)", "[a-z-]+" }', (TOP / "cli/doctor/doctor_boot.c").read_text()))
-    boot = re.sub(r'"\s+"', "", "".join(path.read_text() for path in (TOP / "initramfs").rglob("*.c")))
-    assert len(words) > 5 and [text for text in words if text not in boot] == []
+def test_the_boot_and_doctor_share_their_ids():
+    """What both find has one id: else it is reported twice."""
+    def ids(folder, call):
+        text = "".join(path.read_text() for path in (TOP / folder).rglob("*.c"))
+        return set(re.findall(call + r'\([^;]*?"([a-z]+(?:-[a-z]+)+)"', text))
+    boot = ids("initramfs", "(?:wdt_report|add_warning|put_warning)")
+    assert ids("cli/doctor", "doctor_report") & boot == {
+        "command-line",
+        "disk-ambiguous", "disk-moved", "guardian-gone", "key-published", "watchdog-none", "watchdog-nowayout",
+        "watchdog-other", "watchdog-software", "watchdog-stop-on-reboot", "watchdog-stops-on-close"}
 
 
 def test_an_initramfs_with_a_shell(board):

@@ -489,7 +489,10 @@ def test_shared_names(tree):
                                   "enum kb_err one = KB_OK, e;"])
 def test_error_names(tree, code):
     put(tree, "update/x.c", C + code + "\n")
+    put(tree, "tests/unit/x_test.c", C + code + "\n")
     says(tree, "error-names", "update/x.c:2:", "call it err")
+    says(tree, "error-names", "tests/unit/x_test.c:2:", "call it err")
+    (tree / "tests/unit/x_test.c").unlink()
     put(tree, "update/x.c", C + "enum kb_err err, ended;\nenum kb_err each(struct entry *e);\n")
     silent(tree, "error-names")
 

@@ -85,7 +85,7 @@ def test_unknown_signer_is_refused(device):
 def test_bundle_for_another_device_is_refused(device):
     code, answer, text = verify(device(compatible="crate"))
     assert (code, answer) == (6, None)
-    assert 'for crate, but this device is "box"' in text
+    assert 'made for "crate", but this device is "box"' in text
 
 
 def test_no_keys_and_no_manifest_are_refused(device, tmp_path):

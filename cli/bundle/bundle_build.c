@@ -217,7 +217,7 @@ static enum kb_err sign_bundle(struct build *b)
 		if (err == KB_ENOSPC)
 			log_err("the signatures do not fit; give a larger --sig-capacity");
 		else if (err != KB_OK)
-			log_err("unable to sign with %s: %s", key_token_told(b->s->key[i]),
+			log_err("unable to sign with %s: %s", key_token_shown(b->s->key[i]),
 				err_text(err));
 		TRY(err);
 	}

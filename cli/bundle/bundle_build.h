@@ -10,5 +10,5 @@ struct bundle_build_result {
 	uint64_t bundle_len, images_len;
 };
 
-/* Writes s->output. Failures are told; nothing appears under that name then. */
+/* Writes s->output. Failures are reported; nothing appears under that name then. */
 enum kb_err bundle_build(struct bundle_spec *s, struct bundle_build_result *result) KB_MUST_CHECK;

@@ -2,6 +2,7 @@
 #include "cli/bundle/bundle_check.h"
 
 #include "cli/output/output.h"
+#include "update/bundle/manifest_fits.h"
 
 #include <string.h>
 
@@ -52,10 +53,8 @@ static enum kb_err check_encoding(struct bundle_check *k, struct reader *r, cons
 	TRY(check_chunks(k, r, path, whole));
 	TRY(digest_end(whole, got));
 	if (memcmp(got, im->digest, DIGEST_LEN) != 0)
-		return output_fail(
-			k->why, sizeof(k->why), path, KB_EDIGEST,
-			"image %s: its chunks are right, but digest= in the manifest differs: the bundle was made wrongly; make it again",
-			im->name);
+		return output_fail(k->why, sizeof(k->why), path, KB_EDIGEST,
+				   MANIFEST_FITS_NOT_ITS_DIGEST, im->name);
 	return KB_OK;
 }
 

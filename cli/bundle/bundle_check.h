@@ -12,11 +12,11 @@ struct bundle_check {
 	void *ctx;
 	/* bytes */
 	uint64_t stored;
-	/* after a failure: what was told */
+	/* after a failure: what was reported */
 	char why[200];
 };
 
-/* Checks image `image` through `enc`, and the digest of the whole of it. What fails is told, after
- * `path`. KB_EIO, KB_EDIGEST, KB_EFORMAT, KB_ENEWER, KB_ENOSPC. */
+/* Checks image `image` through `enc`, and the digest of the whole of it. What fails is reported,
+ * after `path`. KB_EIO, KB_EDIGEST, KB_EFORMAT, KB_ENEWER, KB_ENOSPC. */
 enum kb_err bundle_check_image(struct bundle_check *k, struct reader *r, const char *path,
 			       unsigned image, const struct manifest_encoding *enc) KB_MUST_CHECK;

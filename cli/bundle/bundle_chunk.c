@@ -82,7 +82,8 @@ static enum kb_err hash_chunk(struct bundle_chunk_coder *k, struct bundle_chunk 
 	return digest_buf(&k->digest, c->plain, c->len, c->hash);
 }
 
-static void store(struct bundle_chunk *c, enum reader_form form, const uint8_t *bytes, size_t len)
+static void store_chunk(struct bundle_chunk *c, enum reader_form form, const uint8_t *bytes,
+			size_t len)
 {
 	c->form = form;
 	c->stored = bytes;
@@ -96,10 +97,10 @@ enum kb_err bundle_chunk_encode(struct bundle_chunk_coder *k, struct bundle_chun
 
 	TRY(hash_chunk(k, c, zero));
 	if (zero) {
-		store(c, READER_ZERO, c->plain, 0);
+		store_chunk(c, READER_ZERO, c->plain, 0);
 		return KB_OK;
 	}
-	store(c, READER_RAW, c->plain, c->len);
+	store_chunk(c, READER_RAW, c->plain, c->len);
 	if (k->zstd == NULL)
 		return KB_OK;
 	n = ZSTD_compress2(k->zstd, c->spare, ZSTD_compressBound(c->len), c->plain, c->len);
@@ -107,7 +108,7 @@ enum kb_err bundle_chunk_encode(struct bundle_chunk_coder *k, struct bundle_chun
 		return KB_EIO;
 	/* What hardly shrinks is quicker to read than to decompress. */
 	if (n < c->len - c->len / 64)
-		store(c, READER_ZSTD, c->spare, n);
+		store_chunk(c, READER_ZSTD, c->spare, n);
 	return KB_OK;
 }
 

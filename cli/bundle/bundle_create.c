@@ -123,7 +123,7 @@ static int read_options(struct bundle_spec *s, int argc, char **argv)
 			wrong = bundle_spec_set(s, "", a.option, a.value);
 		if (wrong != NULL) {
 			log_err("--%s %s: %s", a.option,
-				a.value != NULL ? key_token_told(a.value) : "", wrong);
+				a.value != NULL ? key_token_shown(a.value) : "", wrong);
 			return wrong_usage();
 		}
 	}

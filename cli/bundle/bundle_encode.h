@@ -20,7 +20,7 @@ struct bundle_encode {
 	unsigned threads;
 	/* stored bytes are appended here */
 	int payload_fd;
-	/* NULL, or told now and then how many bytes of the image are done */
+	/* NULL, or called now and then with the bytes of the image that are done */
 	void (*progress)(void *ctx, uint64_t done);
 	void *ctx;
 	/* results */
@@ -34,6 +34,6 @@ struct bundle_encode {
 
 /*
  * Runs it. The tables have been begun (zeroed) by the caller, who also frees them. KB_EIO,
- * KB_ENOSPC (no memory, or the disk is full), which it has told.
+ * KB_ENOSPC (no memory, or the disk is full), which it has reported.
  */
 enum kb_err bundle_encode_run(struct bundle_encode *e) KB_MUST_CHECK;

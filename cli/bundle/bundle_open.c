@@ -44,7 +44,7 @@ static enum kb_err add_trusted_key(struct bundle_open *b, const char *path)
 
 	if (err != KB_OK) {
 		log_err("key %s: %s; want " KEYRING_PEM_WANTED " (the .pem, not the .key)",
-			key_token_told(path), err_text(err));
+			key_token_shown(path), err_text(err));
 		return err;
 	}
 	b->have_keys = true;
@@ -131,7 +131,7 @@ static enum kb_err open_failed(struct bundle_open *b)
 			   strerror(errno));
 }
 
-/* Errors are told here. */
+/* Errors are reported here. */
 static enum kb_err open_path(struct bundle_open *b, bool *raw, uint64_t *size)
 {
 	struct stat st;

@@ -29,7 +29,7 @@ extern const struct args_option bundle_open_options[];
 /*
  * args_next() for the verb: its own options come back, a->value with them. Keys go to the keyring,
  * the operand is path; ARGS_END is only reached with a path. BUNDLE_OPEN_DONE: there is nothing to
- * do but to end with *code; what is wrong was told.
+ * do but to end with *code; what is wrong was reported.
  */
 enum { BUNDLE_OPEN_DONE = 1000 };
 int bundle_open_next(struct bundle_open *b, struct args *a, int *code);
@@ -42,7 +42,7 @@ int bundle_open_usage(const struct bundle_open *b);
 
 /*
  * Opens path: a file, or a device that begins with a bundle. Without keys the signature is not
- * checked. Errors as of reader_open() and open(), which it has told. bundle_open_close() is due
+ * checked. Errors as of reader_open() and open(), which it has reported. bundle_open_close() is due
  * even then.
  */
 enum kb_err bundle_open_file(struct bundle_open *b) KB_MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file that appears whole or not at all. Failures are told. */
+/* A file that appears whole or not at all. Failures are reported. */
 #pragma once
 
 #include "lib/err.h"

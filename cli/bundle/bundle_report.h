@@ -21,7 +21,7 @@ struct bundle_report {
 	struct reader_walk walk;
 };
 
-/* Reads the tables of an opened bundle. KB_EIO, KB_EDIGEST, KB_EFORMAT, which it has told. */
+/* Reads the tables of an opened bundle. KB_EIO, KB_EDIGEST, KB_EFORMAT, which it has reported. */
 enum kb_err bundle_report_collect(struct bundle_report *p, struct bundle_open *b) KB_MUST_CHECK;
 
 void bundle_report_text(const struct bundle_report *p);

@@ -80,7 +80,7 @@ static enum kb_err report_failure(const struct sign *s, const char *what, const 
 	return err;
 }
 
-/* The key that signed, told when the bundle is there: who gave a URI sees which one it was. */
+/* The key that signed, reported when the bundle is there: who gave a URI sees which one it was. */
 static void note_signer(struct sign *s, const struct keyring_key *key)
 {
 	s->signer[s->nsigners].alg = key->alg;
@@ -108,7 +108,7 @@ static enum kb_err add_signature(struct sign *s, const char *path)
 	err = key_file_sign(&k, r->header, r->sig, r->h.sig_cap);
 	note_signer(s, key_file_public(&k));
 	key_file_free(&k);
-	return report_failure(s, "sign with", key_token_told(path), err);
+	return report_failure(s, "sign with", key_token_shown(path), err);
 }
 
 /* ---------------------------------------------------------------- signed elsewhere */
@@ -149,7 +149,7 @@ static enum kb_err attach_signature(struct sign *s, const char *path)
 	err = keyring_add(&s->b.k, path);
 	if (err != KB_OK) {
 		log_err("key %s: %s; --attach needs the public half (.pem) of the key that signed: " KEYRING_PEM_WANTED,
-			key_token_told(path), err_text(err));
+			key_token_shown(path), err_text(err));
 		return err;
 	}
 	err = key_file_attach(&s->b.k, r->header, r->sig, r->h.sig_cap, sig, len);

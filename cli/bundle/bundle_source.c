@@ -93,7 +93,7 @@ void bundle_source_close(struct bundle_source *s)
 	s->tail = NULL;
 }
 
-/* Finds the first data at or behind off. Where holes cannot be told, all is data. */
+/* Finds the first data at or behind off. Where holes cannot be found, all is data. */
 static void find_data(struct bundle_source *s, uint64_t off)
 {
 	off_t start = lseek(s->fd, (off_t)off, SEEK_DATA), end;

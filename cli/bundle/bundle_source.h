@@ -22,8 +22,8 @@ struct bundle_source {
 };
 
 /*
- * Opens path, which is kept. Failures are told: KB_ENOENT, KB_EPERM, KB_EIO; KB_EINVAL: empty, or
- * ext4 whose journal needs recovery.
+ * Opens path, which is kept. Failures are reported: KB_ENOENT, KB_EPERM, KB_EIO; KB_EINVAL: empty,
+ * or ext4 whose journal needs recovery.
  */
 enum kb_err bundle_source_open(struct bundle_source *s, const char *path) KB_MUST_CHECK;
 
@@ -33,7 +33,7 @@ void bundle_source_close(struct bundle_source *s);
 
 /*
  * Reads len bytes at off, which only goes up; zeroes stand behind the file's end. *hole: all of it
- * is a hole; buf is untouched then. KB_EIO, which it has told.
+ * is a hole; buf is untouched then. KB_EIO, which it has reported.
  */
 enum kb_err bundle_source_read(struct bundle_source *s, uint64_t off, uint8_t *buf, size_t len,
 			       bool *hole) KB_MUST_CHECK;

@@ -139,7 +139,7 @@ static const char *find_or_add_image(struct bundle_spec *s, const char *name, un
 	return NULL;
 }
 
-/* A key of [image.NAME]; the image is made when it is not there yet. */
+/* A key of [image.NAME]; the image is made when it does not exist yet. */
 static const char *set_image(struct bundle_spec *s, const char *dir, const char *name,
 			     const char *key, const char *value)
 {

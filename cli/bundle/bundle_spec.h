@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `bundle create` is told: by a recipe, then by options, which win. */
+/* What `bundle create` is to make: by a recipe, then by options, which win. */
 #pragma once
 
 #include "update/keys/keyring.h"
@@ -42,7 +42,7 @@ const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *
 /* --image CLASS=FILE[,fs=TYPE][,size=SIZE]. NULL, or what is wrong. */
 const char *bundle_spec_image_option(struct bundle_spec *s, const char *value);
 
-/* Reads a recipe. KB_ENOENT, KB_EFORMAT and the like, which it has told. */
+/* Reads a recipe. KB_ENOENT, KB_EFORMAT and the like, which it has reported. */
 enum kb_err bundle_spec_recipe(struct bundle_spec *s, const char *path) KB_MUST_CHECK;
 
 /* NULL when nothing is missing; else what, and how to say it. */

@@ -87,7 +87,7 @@ static enum kb_err print_verified_text(void)
 	return output_flush();
 }
 
-/* As it was told. */
+/* As they are reported. */
 static const char *why_not_verified(enum kb_err err)
 {
 	if (check.why[0] != '\0')

@@ -131,7 +131,7 @@ static enum kb_err check_image(struct tree *t)
 	return KB_OK;
 }
 
-static enum kb_err make(struct tree *t, const char *device, const char *image)
+static enum kb_err make_tree(struct tree *t, const char *device, const char *image)
 {
 	TRY(digest_init(&t->digest));
 	TRY(check_image(t));
@@ -151,7 +151,7 @@ enum kb_err bundle_verity_add(struct bundle_source *s, struct manifest_image *im
 			s->path);
 		return KB_EINVAL;
 	}
-	err = make(&t, device, im->name);
+	err = make_tree(&t, device, im->name);
 	digest_free(&t.digest);
 	if (err != KB_OK) {
 		free(t.bytes);

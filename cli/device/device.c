@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A file of the run folder; "" when it is not there. */
+/* A file of the run folder; "" when it is missing. */
 static void read_run(struct device *d, const char *name, char *text, size_t size)
 {
 	char path[DEVICE_PATH_MAX];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The device that the command works on: its configuration, what init left in the run folder, the
- * state partition. Everything that fails here is told on standard error, with the way out.
+ * state partition. Everything that fails here is reported on standard error, with the way out.
  */
 #pragma once
 
@@ -107,16 +107,17 @@ void device_close(struct device *d);
 enum kb_err device_need_state(const struct device *d) KB_MUST_CHECK;
 
 /*
- * The slot that "booted", "other" or a letter means. KB_EINVAL, which it has told: no such slot,
- * or it cannot be known which.
+ * The slot that "booted", "other" or a letter means. KB_EINVAL, which it has reported: no such
+ * slot, or it cannot be known which.
  */
 enum kb_err device_slot(const struct device *d, const char *name, int *slot) KB_MUST_CHECK;
 
-/* KB_ENOTARGET, which it has told, when two disks are alike and nothing says which is the device's:
- * what is installed could be on the one that does not boot next time. */
+/* KB_ENOTARGET, which it has reported, when two disks are alike and nothing says which is the
+ * device's: what is installed could be on the one that does not boot next time. */
 enum kb_err device_may_install(const struct device *d) KB_MUST_CHECK;
 
-/* The partition of a class in a slot: from --slot, from init, by system.conf. KB_ENOENT, untold. */
+/* The partition of a class in a slot: from --slot, from init, by system.conf. KB_ENOENT,
+ * unreported. */
 enum kb_err device_slot_path(const struct device *d, int slot, const char *cls,
 			     char path[DEVICE_PATH_MAX]) KB_MUST_CHECK;
 

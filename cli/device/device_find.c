@@ -43,7 +43,7 @@ enum kb_err device_find_encode(const char *name, char *out, size_t size)
 	return KB_OK;
 }
 
-/* The value of key in the lines of text, in out; false when it is not there. */
+/* The value of key in the lines of text, in out; false when it is missing. */
 static bool uevent_value(const char *text, const char *key, char *out, size_t size)
 {
 	size_t len = strlen(key);

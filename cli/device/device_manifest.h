@@ -8,7 +8,7 @@
 /*
  * The manifest of the release in a slot, from the slot's cell on the state partition; *m is valid
  * until the next call. KB_EBLANK: there is none, or it is another release's. KB_EFORMAT,
- * KB_EDIGEST, KB_EIO: it is damaged. Nothing is told.
+ * KB_EDIGEST, KB_EIO: it is damaged. Nothing is reported.
  */
 enum kb_err device_manifest_read(struct device *d, int slot,
 				 const struct manifest **m) KB_MUST_CHECK;

@@ -14,7 +14,7 @@ void device_options_default(struct device_options *o)
 				      .lock_wait_ms = DEVICE_LOCK_WAIT_MS };
 }
 
-/* One --slot value, "a:root=/dev/vda2". KB_EINVAL, which it has told. */
+/* One --slot value, "a:root=/dev/vda2". KB_EINVAL, which it has reported. */
 static enum kb_err set_slot(struct device_options *o, const char *text)
 {
 	struct device_part *p = &o->part[o->nparts];

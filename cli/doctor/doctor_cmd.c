@@ -35,7 +35,7 @@ static void look_at_device(struct doctor *doc, json_object *boot)
 	doctor_slots(doc);
 	doctor_mounts(doc);
 	doctor_update(doc);
-	doctor_boot(doc); /* last: it passes over what was found */
+	doctor_boot(doc); /* last: it skips what was found */
 }
 
 static unsigned count_findings(const struct doctor *doc, enum doctor_severity severity)

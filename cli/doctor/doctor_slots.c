@@ -94,13 +94,11 @@ static void check_partitions(struct doctor *doc)
 			check_partition(doc, (int)i, c->slot[i].cls[j].name);
 }
 
-static void check_usable(struct doctor *doc)
+static void check_streaks(struct doctor *doc)
 {
 	const struct state *s = &doc->d->state;
-	unsigned usable = 0;
 
 	for (int i = 0; i < s->nslots; i++) {
-		usable += state_is_usable(&s->slot[i]);
 		if (s->slot[i].streak > 0)
 			doctor_report(
 				doc, DOCTOR_WARNING, "slot-crashes",
@@ -108,14 +106,6 @@ static void check_usable(struct doctor *doc)
 				"slot %c: %u crashes in a row; %d end its trust (two unexplained resets count as one crash)",
 				state_slot_letter(i), s->slot[i].streak, STATE_STREAK_LIMIT);
 	}
-	if (usable == 0)
-		doctor_report(doc, DOCTOR_ERROR, "slots-unusable",
-			      "keelboot install a bundle, or put one on a stick",
-			      "no slot is good or on trial: slots boot only as a last resort");
-	else if (usable == 1)
-		doctor_report(doc, DOCTOR_WARNING, "slots-no-fallback",
-			      "keelboot install a bundle into the other slot",
-			      "no second slot to fall back to");
 }
 
 struct verdicts {
@@ -180,6 +170,6 @@ void doctor_slots(struct doctor *doc)
 	if (!doc->st.have_state)
 		return;
 	check_partitions(doc);
-	check_usable(doc);
+	check_streaks(doc);
 	check_marking(doc);
 }

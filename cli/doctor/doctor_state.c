@@ -6,7 +6,6 @@
 #include "lib/bytes.h"
 #include "lib/os.h"
 #include "lib/util.h"
-#include "selector/refused.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,20 +33,14 @@ static bool check_found(struct doctor *doc)
 	return st->have_state;
 }
 
-static void check_regions(struct doctor *doc)
+/* What `status` warns of. */
+static void report_problems(struct doctor *doc)
 {
-	for (int i = 0; i < 2; i++) {
-		if (doc->st.region[i] == STATUS_REGION_UNREADABLE)
-			doctor_report(
-				doc, DOCTOR_ERROR, "state-region-unreadable",
-				"back up the disk, and replace it",
-				"region %d of the state cannot be read: the storage is failing",
-				i + 1);
-		else if (doc->st.region[i] == STATUS_REGION_NO_RECORD)
-			doctor_report(
-				doc, DOCTOR_WARNING, "state-region-empty",
-				"nothing to do: the next write of the state puts a record there",
-				"region %d of the state holds no valid record", i + 1);
+	for (unsigned i = 0; i < doc->st.nproblems; i++) {
+		const struct status_problem *p = &doc->st.problem[i];
+
+		doctor_report(doc, p->severe ? DOCTOR_ERROR : DOCTOR_WARNING, p->id, p->fix, "%s",
+			      p->text);
 	}
 }
 
@@ -85,38 +78,6 @@ static void check_wear(struct doctor *doc)
 			"the state was written %" PRIu64 " times, each cell about %" PRIu64
 			" times",
 			doc->d->state.seq, each);
-}
-
-static void check_holds(struct doctor *doc)
-{
-	const struct state *s = &doc->d->state;
-	char text[REFUSED_SOURCE_MAX + 1];
-
-	if (s->newer)
-		doctor_report(
-			doc, DOCTOR_WARNING, "state-newer", "update the keelboot command",
-			"the state was written by a newer Keelboot: not all of it is understood");
-	if (s->rebuilt)
-		doctor_report(
-			doc, DOCTOR_WARNING, "state-rebuilt", "keelboot mark good",
-			"the state was lost and rebuilt: no update is installed automatically until a slot is marked good");
-	if (s->installs >= STATE_INSTALLS_LIMIT)
-		doctor_report(
-			doc, DOCTOR_ERROR, "installs-exhausted", "keelboot mark good",
-			"%d updates in a row did not prove themselves: no more are installed automatically",
-			STATE_INSTALLS_LIMIT);
-	for (unsigned i = 0; i < s->nunwritable; i++)
-		if (s->unwritable[i].count >= STATE_FAILS_LIMIT)
-			doctor_report(
-				doc, DOCTOR_ERROR, "slot-unwritable",
-				"check the disk; then: keelboot install --again FILE",
-				"an update could not be written to its slot %d times: it is no longer installed automatically",
-				STATE_FAILS_LIMIT);
-	for (int src = 0; src < STATE_SRC_COUNT; src++)
-		if (plan_source_skipped(s, (enum state_source)src))
-			doctor_report(doc, DOCTOR_ERROR, "source-skipped",
-				      refused_source_remedy(s, (enum state_source)src), "%s",
-				      refused_source(s, (enum state_source)src, text));
 }
 
 /* Where what the kernel counts in the order of discovery begins: before it stands what the board is
@@ -192,9 +153,8 @@ void doctor_state(struct doctor *doc)
 {
 	if (!check_found(doc))
 		return;
-	check_regions(doc);
+	report_problems(doc);
 	check_erase_group(doc);
 	check_wear(doc);
-	check_holds(doc);
 	check_disk(doc);
 }

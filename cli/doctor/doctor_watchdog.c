@@ -89,7 +89,7 @@ static bool pick_node(struct doctor *doc, const char *wanted, char *node, size_t
 }
 
 /* What the boot made of the configuration, if it said so. */
-static enum conf_handover decided(const struct doctor *doc)
+static enum conf_handover handover_used(const struct doctor *doc)
 {
 	static const struct {
 		const char *name;
@@ -111,11 +111,11 @@ static void check_guardian(struct doctor *doc)
 {
 	const struct status_guardian *g = &doc->st.guardian;
 	const struct status_watchdog *w = &doc->st.watchdog;
-	bool nothing_to_feed = w->told && w->device[0] == '\0';
+	bool nothing_to_feed = w->known && w->device[0] == '\0';
 	const char *missed = g->missed;
 
 	/* It may never have come to be, or nobody says. */
-	if (!g->started && !nothing_to_feed && decided(doc) == CONF_HANDOVER_KEEPER &&
+	if (!g->started && !nothing_to_feed && handover_used(doc) == CONF_HANDOVER_KEEPER &&
 	    mark_guardian_find(doc->d) == 0)
 		missed = "it should feed the watchdog (handover=keeper)";
 	if (missed != NULL && g->pid != 0)
@@ -138,7 +138,7 @@ static void check_feeding(struct doctor *doc, const char *node)
 	bool known = attribute(doc, node, "state", state, sizeof(state));
 	bool idle = known && strcmp(state, "inactive") == 0;
 
-	switch (decided(doc)) {
+	switch (handover_used(doc)) {
 	case CONF_HANDOVER_SYSTEM:
 		if (idle)
 			doctor_report(
@@ -257,9 +257,9 @@ static void check_stall(struct doctor *doc)
 {
 	const struct status_watchdog *w = &doc->st.watchdog;
 	const struct conf *c = &doc->d->conf;
-	uint32_t timeout = w->told ? (uint32_t)w->timeout_s : c->watchdog_timeout_s;
+	uint32_t timeout = w->known ? (uint32_t)w->timeout_s : c->watchdog_timeout_s;
 
-	if (w->told ? w->device[0] == '\0' : strcmp(c->watchdog, "off") == 0)
+	if (w->known ? w->device[0] == '\0' : strcmp(c->watchdog, "off") == 0)
 		return;
 	if (stall_is_cut(c, timeout))
 		doctor_report(

@@ -46,8 +46,8 @@ static void print_key(const char *path, const struct keyring_key *key, const cha
 	char id[2 * KEYRING_ID_LEN + 1];
 
 	bytes_hex(id, key->id, KEYRING_ID_LEN);
-	printf("%s: %s %s key, id %s%s%s\n", key_token_told(path), keyring_alg_name(key->alg), half,
-	       id, key->published != NULL ? "; published, for tests only: " : "",
+	printf("%s: %s %s key, id %s%s%s\n", key_token_shown(path), keyring_alg_name(key->alg),
+	       half, id, key->published != NULL ? "; published, for tests only: " : "",
 	       key->published != NULL ? key->published : "");
 }
 
@@ -97,7 +97,7 @@ static void show_key(json_object *list, const char *path, const struct keyring_k
 		return;
 	}
 	o = json_object_new_object();
-	output_json_text(o, "file", key_token_told(path));
+	output_json_text(o, "file", key_token_shown(path));
 	output_json_text(o, "half", half);
 	output_json_text(o, "algorithm", keyring_alg_name(key->alg));
 	output_json_hex(o, "id", key->id, KEYRING_ID_LEN);
@@ -112,7 +112,7 @@ static int show_failure(json_object *list, const char *path, enum kb_err err)
 
 	if (list != NULL) {
 		o = json_object_new_object();
-		output_json_text(o, "file", key_token_told(path));
+		output_json_text(o, "file", key_token_shown(path));
 		output_json_text(o, "error", err_text(err));
 		output_json_append(list, o);
 	}

@@ -67,7 +67,7 @@ static enum kb_err load_token(struct key_file *k, const char *uri)
 	TRY(key_token_public(uri, k->spki, &k->spki_len));
 	err = keyring_add_spki(&k->ring, k->spki, k->spki_len, "token");
 	if (err != KB_OK)
-		log_err("%s: neither Ed25519 nor ECDSA P-256", key_token_told(uri));
+		log_err("%s: neither Ed25519 nor ECDSA P-256", key_token_shown(uri));
 	return err;
 }
 

@@ -17,7 +17,7 @@ struct key_file {
 
 /*
  * Makes a new key. Writes base.key (private, PKCS#8, mode 0600) and base.pem (public). Neither may
- * be there: KB_EBUSY. KB_EIO and the like. Failures are told.
+ * be there: KB_EBUSY. KB_EIO and the like. Failures are reported.
  */
 enum kb_err key_file_generate(const char *base, enum keyring_alg alg,
 			      struct key_file *k) KB_MUST_CHECK;
@@ -25,7 +25,7 @@ enum kb_err key_file_generate(const char *base, enum keyring_alg alg,
 /*
  * Reads a private key (PEM; a passphrase is asked for on the terminal), or finds one in a token
  * (path is a PKCS#11 URI, which has to outlive k). KB_ENOENT, KB_EPERM, KB_EINVAL: none, or of a
- * kind that bundles are not signed with; KB_EEXEC, KB_ECHILD: the token. Failures are told.
+ * kind that bundles are not signed with; KB_EEXEC, KB_ECHILD: the token. Failures are reported.
  */
 enum kb_err key_file_load(struct key_file *k, const char *path) KB_MUST_CHECK;
 void key_file_free(struct key_file *k);

@@ -23,9 +23,9 @@ bool key_token_is_uri(const char *key)
 }
 
 /* A PIN that was put before the '?' is refused, but it is one nevertheless. */
-const char *key_token_told(const char *key)
+const char *key_token_shown(const char *key)
 {
-	static char told[256];
+	static char shown[256];
 	const char *pin = strstr(key, "pin-value");
 	size_t len = strcspn(key, "?");
 
@@ -33,9 +33,9 @@ const char *key_token_told(const char *key)
 		return key;
 	if (pin != NULL && (size_t)(pin - key) < len)
 		len = (size_t)(pin - key);
-	snprintf(told, sizeof(told), "%.*s", (int)(len < sizeof(told) ? len : sizeof(told) - 1),
+	snprintf(shown, sizeof(shown), "%.*s", (int)(len < sizeof(shown) ? len : sizeof(shown) - 1),
 		 key);
-	return told;
+	return shown;
 }
 
 static enum kb_err start_tool(const char *verb, const char *uri, int in, int out, pid_t *pid)
@@ -93,7 +93,7 @@ static enum kb_err ended_well(pid_t pid)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? KB_OK : KB_ECHILD;
 }
 
-/* What goes in fits into the pipe, so that nobody waits for somebody else. */
+/* What goes in fits into the pipe, so that nobody waits for another process. */
 static enum kb_err ask_tool(const char *verb, const char *uri, const void *data, size_t data_len,
 			    uint8_t *out, size_t size, size_t *len)
 {
@@ -118,7 +118,7 @@ static enum kb_err ask_tool(const char *verb, const char *uri, const void *data,
 	err = read_answer(out_end, out, size, len);
 	util_close(&out_end);
 	ended = ended_well(pid);
-	return ended != KB_OK ? ended : err; /* it has told */
+	return ended != KB_OK ? ended : err; /* it has reported */
 }
 
 enum kb_err key_token_public(const char *uri, uint8_t spki[KEYRING_SPKI_MAX], size_t *len)

@@ -10,11 +10,11 @@
 /* True for "pkcs11:…". */
 bool key_token_is_uri(const char *key);
 
-/* What of a key's name may be told: of a URI only what is before its '?', and never a PIN. Valid
- * until the next call. */
-const char *key_token_told(const char *key);
+/* What of a key's name may be reported: of a URI only what is before its '?', and never a PIN.
+ * Valid until the next call. */
+const char *key_token_shown(const char *key);
 
-/* The public half of the key. KB_EEXEC, KB_ECHILD, which are told. */
+/* The public half of the key. KB_EEXEC, KB_ECHILD, which are reported. */
 enum kb_err key_token_public(const char *uri, uint8_t spki[KEYRING_SPKI_MAX],
 			     size_t *len) KB_MUST_CHECK;
 

@@ -85,5 +85,5 @@ json_object *output_event_json(const struct history_event *e);
 /* "12.3 MiB" */
 void output_size(char out[OUTPUT_TIME_LEN], uint64_t bytes);
 
-/* Flushes standard output: what was printed has to have arrived. KB_EIO, which it has told. */
+/* Flushes standard output: what was printed has to have arrived. KB_EIO, which it has reported. */
 enum kb_err output_flush(void) KB_MUST_CHECK;

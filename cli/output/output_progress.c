@@ -61,10 +61,11 @@ static void show_json(const struct output_progress *p, uint64_t done, uint64_t t
 	output_json_number(o, "done", done);
 	output_json_number(o, "total", total);
 	if (output_json_print(o, true) != KB_OK)
-		return; /* told; the job goes on, whoever listens */
+		return; /* reported; the job goes on, whoever listens */
 }
 
-/* For whoever shows it on a screen of the device. Nothing depends on it, so no failure is told. */
+/* For whoever shows it on a screen of the device. Nothing depends on it, so no failure is reported.
+ */
 static void publish_progress(struct output_progress *p, const char *phase, uint64_t done,
 			     uint64_t total)
 {
@@ -160,5 +161,5 @@ void output_progress_result(json_object *o, int code)
 	output_json_text(o, "event", "result");
 	output_json_number(o, "exit", (uint64_t)code);
 	if (output_json_print(o, true) != KB_OK)
-		return; /* told */
+		return; /* reported */
 }

@@ -24,14 +24,14 @@ struct output_progress {
 	/* the cursor is behind a bar */
 	bool bar_open;
 	/* Where it stands for other programs to read: one line of JSON, replaced as a whole;
-	 * "" none. A folder that is not there is none, too. */
+	 * "" none. A folder that is missing is none, too. */
 	char file[256];
 	/* the phase in the file; NULL: there is no file */
 	const char *published;
 	unsigned published_percent;
 };
 
-/* "auto", "bar", "plain", "json", "none". KB_EINVAL, which it has told. */
+/* "auto", "bar", "plain", "json", "none". KB_EINVAL, which it has reported. */
 enum kb_err output_progress_parse(struct output_progress *p, const char *mode) KB_MUST_CHECK;
 
 /* phase (a literal: "check", "write") has done of total bytes behind it. Shows it, but not too

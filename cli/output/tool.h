@@ -18,7 +18,7 @@ struct tool {
 
 /*
  * Finds a tool by the place of this program: in its source tree, then below the PREFIX it is
- * installed in, then below /usr. A place that others may write to is passed over; docs/decisions
- * 0073. false: it is nowhere; told, with all places.
+ * installed in, then below /usr. A place that others may write to is skipped; docs/decisions
+ * 0073. false: it is nowhere; reported, with all places.
  */
 bool tool_find(const struct tool *tool, char path[PATH_MAX]);

@@ -9,6 +9,7 @@
 #include "selector/refused.h"
 #include "selector/why.h"
 #include "update/apply/apply_file.h"
+#include "update/bundle/manifest_fits.h"
 #include "update/install/install_pipe.h"
 
 #include <errno.h>
@@ -52,22 +53,27 @@ enum kb_err incoming_keys(const struct device *d, struct keyring *keys)
 	err = keyring_open(keys, dir, d->conf.signatures_required);
 	if (err == KB_ENOENT)
 		log_err("%s: no public key (*.pem) is there, so no bundle can be trusted", dir);
-	else if (err != KB_OK && err != KB_EINVAL) /* told */
+	else if (err != KB_OK && err != KB_EINVAL) /* reported */
 		log_err("%s: the keys cannot be read: %s", dir, err_text(err));
 	return err;
 }
 
+enum kb_err incoming_device_named(const struct device *d)
+{
+	if (d->conf.compatible[0] != '\0')
+		return KB_OK;
+	log_err("system.conf does not say what this device is; set [system] compatible=");
+	return KB_EINVAL;
+}
+
 static enum kb_err check_compatible(struct reader *r, const struct device *d, const char *name)
 {
-	if (d->conf.compatible[0] == '\0') {
-		log_err("system.conf does not say what this device is; set [system] compatible=");
-		return KB_EINVAL;
-	}
-	if (manifest_is_for(&r->m, d->conf.compatible))
-		return KB_OK;
-	return output_fail(r->why, sizeof(r->why), name, KB_ECOMPAT,
-			   "made for \"%s\"%s, but this device is \"%s\"", r->m.compatible[0],
-			   r->m.ncompatible > 1 ? " and others" : "", d->conf.compatible);
+	char why[MANIFEST_FITS_WHY];
+	enum kb_err err;
+
+	TRY(incoming_device_named(d));
+	err = manifest_fits_device(why, &r->m, d->conf.compatible);
+	return err == KB_OK ? KB_OK : output_fail(r->why, sizeof(r->why), name, err, "%s", why);
 }
 
 enum kb_err incoming_look(struct reader *r, const struct device *d, const struct keyring *keys,

@@ -7,11 +7,14 @@
 #include "cli/output/output_progress.h"
 #include "update/bundle/reader.h"
 
-/* Opens a bundle for reading: a regular file. KB_ENOENT, KB_EPERM, KB_EINVAL, KB_EIO; told. */
+/* Opens a bundle for reading: a regular file. KB_ENOENT, KB_EPERM, KB_EINVAL, KB_EIO; reported. */
 enum kb_err incoming_open(const char *file, int *fd, uint64_t *size) KB_MUST_CHECK;
 
-/* Loads the keys that the device trusts. KB_ENOENT, KB_ENOSPC; told. */
+/* Loads the keys that the device trusts. KB_ENOENT, KB_ENOSPC; reported. */
 enum kb_err incoming_keys(const struct device *d, struct keyring *keys) KB_MUST_CHECK;
+
+/* KB_EINVAL, which it has reported: system.conf has no compatible=. */
+enum kb_err incoming_device_named(const struct device *d) KB_MUST_CHECK;
 
 /*
  * Header, signature, manifest of the open bundle fd, and whether it is for this device. name is for
@@ -21,8 +24,8 @@ enum kb_err incoming_keys(const struct device *d, struct keyring *keys) KB_MUST_
 enum kb_err incoming_look(struct reader *r, const struct device *d, const struct keyring *keys,
 			  int fd, uint64_t size, const char *name) KB_MUST_CHECK;
 
-/* Whether this program can read each image of r, as far as the manifest says. KB_ENEWER; told, as
- * r->why says. */
+/* Whether this program can read each image of r, as far as the manifest says. KB_ENEWER; reported,
+ * as r->why says. */
 enum kb_err incoming_readable(struct reader *r, const char *name) KB_MUST_CHECK;
 
 /* Whether the tables of each image of r hold what the manifest says: reads them, and nothing of the
@@ -37,5 +40,6 @@ enum kb_err incoming_verify(struct reader *r, const char *name,
 void incoming_report_refused(const struct state *s, const struct plan_release *r,
 			     enum plan_mode mode, enum kb_err err);
 
-/* Path of the helper program: $KEELBOOT_HELPER, else the one that tool_find() finds. NULL: told. */
+/* Path of the helper program: $KEELBOOT_HELPER, else the one that tool_find() finds. NULL:
+ * reported. */
 const char *incoming_helper(void);

@@ -72,7 +72,7 @@ static void show_progress(void *ctx, enum install_phase phase, uint64_t done, ui
 	output_progress_step(ctx, names[phase], done, total);
 }
 
-/* A class twice, or a path that nobody can use: passed over; the engine names what it misses. */
+/* A class twice, or a path that nobody can use: skipped; the engine names what it misses. */
 static void add_part(int slot, const char *cls)
 {
 	struct apply_slot *s = &job.slot[slot];
@@ -172,10 +172,7 @@ static enum kb_err install_file(struct install_args *in)
 	helper = incoming_helper();
 	if (helper == NULL)
 		return KB_EEXEC;
-	if (d.conf.compatible[0] == '\0') {
-		log_err("system.conf does not say what this device is; set [system] compatible=");
-		return KB_EINVAL;
-	}
+	TRY(incoming_device_named(&d));
 	TRY(incoming_keys(&d, &keys));
 	err = device_open_to_change(&d);
 	if (err == KB_OK) {

@@ -25,7 +25,7 @@ struct job {
 	struct output_progress progress;
 	struct keyring keys;
 	struct plan_release release;
-	/* what was told of the bundle; empty or NULL when it is not its fault */
+	/* what was reported about the bundle; empty or NULL when it is not its fault */
 	const char *why;
 	/* the stage folder; what keeps others out of it */
 	int dir, lock;

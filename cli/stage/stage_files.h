@@ -22,7 +22,7 @@ enum kb_err stage_files_path(const struct conf *c, const uint8_t release[STATE_I
  * Makes the folder and what is missing above it, but never data_mount itself: where that is not
  * mounted, nothing may be written to the slot instead. Opens it; then waits for other commands that
  * work in it, and keeps them out while *lock is open. KB_ENOENT, KB_EPERM, KB_ENOSPC, KB_EBUSY,
- * KB_EIO, which it has told.
+ * KB_EIO, which it has reported.
  */
 enum kb_err stage_files_open_locked(const struct conf *c, unsigned wait_ms, int *dir,
 				    int *lock) KB_MUST_CHECK;
@@ -45,7 +45,8 @@ void stage_files_clean(int dir, const struct conf *c, const uint8_t *keep, int s
 /* Removes a release's file, if it is there; tells when it remains. */
 void stage_files_remove(const struct conf *c, const uint8_t release[STATE_ID_LEN]);
 
-/* Gives the file that was written as part the name of path, durably. KB_EIO, which it has told. */
+/* Gives the file that was written as part the name of path, durably. KB_EIO, which it has reported.
+ */
 enum kb_err stage_files_rename(int dir, const char *part, const char *path) KB_MUST_CHECK;
 
 /* What can be done about an error of the data partition: behind a message, or "". */

@@ -2,6 +2,7 @@
 #include "cli/stage/stage_fits.h"
 
 #include "lib/log.h"
+#include "update/bundle/manifest_fits.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -22,30 +23,20 @@ static void look_at(const char *path, uint64_t *size, uint32_t *sector)
 
 static enum kb_err image_fits(const struct device *d, const struct manifest_image *im, int slot)
 {
-	char path[DEVICE_PATH_MAX];
+	char path[DEVICE_PATH_MAX], why[MANIFEST_FITS_WHY];
 	uint64_t size;
 	uint32_t sector;
+	enum kb_err err;
 
 	if (device_slot_path(d, slot, im->name, path) != KB_OK) {
-		log_err("the bundle has an image for %s, but slot %c has no such partition",
-			im->name, state_slot_letter(slot));
+		log_err("slot %c: " MANIFEST_FITS_NO_PARTITION, state_slot_letter(slot), im->name);
 		return KB_ECOMPAT;
 	}
 	look_at(path, &size, &sector);
-	if (im->size > size) {
-		log_err("image %s is %" PRIu64 " bytes, and %s of slot %c only %" PRIu64
-			": the bundle was made for larger slots",
-			im->name, im->size, path, state_slot_letter(slot), size);
-		return KB_ECOMPAT;
-	}
-	if (manifest_verity_block(im) < sector) {
-		log_err("image %s: dm-verity blocks of %" PRIu32
-			" bytes, and %s of slot %c has sectors of %" PRIu32
-			": the bundle was made for another disk",
-			im->name, manifest_verity_block(im), path, state_slot_letter(slot), sector);
-		return KB_ECOMPAT;
-	}
-	return KB_OK;
+	err = manifest_fits_part(why, im, path, size, sector);
+	if (err != KB_OK)
+		log_err("slot %c: %s", state_slot_letter(slot), why);
+	return err;
 }
 
 static bool has_image(const struct manifest *m, const char *cls)
@@ -65,8 +56,8 @@ enum kb_err stage_fits(const struct device *d, const struct manifest *m, int slo
 	for (unsigned i = 0; slot < (int)d->conf.nslots && i < conf->nclasses; i++) {
 		if (has_image(m, conf->cls[i].name))
 			continue;
-		log_err("the bundle has no image for %s, which slot %c needs", conf->cls[i].name,
-			state_slot_letter(slot));
+		log_err("slot %c: " MANIFEST_FITS_NO_IMAGE, state_slot_letter(slot),
+			conf->cls[i].name);
 		return KB_ECOMPAT;
 	}
 	return KB_OK;

@@ -8,7 +8,7 @@
 
 /*
  * Each class of the slot has an image, each image a partition of the slot that is large enough.
- * KB_ECOMPAT, which it has told, otherwise. A partition that cannot be looked at counts as large
- * enough: the boot finds out.
+ * KB_ECOMPAT, which it has reported, otherwise. A partition that cannot be looked at counts as
+ * large enough: the boot finds out.
  */
 enum kb_err stage_fits(const struct device *d, const struct manifest *m, int slot) KB_MUST_CHECK;

@@ -43,3 +43,13 @@ const char *boot_json_text(json_object *boot, const char *key)
 		return "";
 	return json_object_get_string(value);
 }
+
+json_object *boot_json_warnings(json_object *boot)
+{
+	json_object *list;
+
+	if (boot == NULL || !json_object_object_get_ex(boot, "warnings", &list) ||
+	    !json_object_is_type(list, json_type_array))
+		return NULL;
+	return list;
+}

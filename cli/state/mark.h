@@ -8,15 +8,15 @@
 
 /*
  * The floor that the release in a slot asks for, from the slot's manifest cell; 0 when there is
- * none, or when it is not that release's. Damage is told: the floor stays then.
+ * none, or when it is not that release's. Damage is reported: the floor stays then.
  */
 uint64_t mark_floor(struct device *d, int slot);
 
-/* The guardian's process: 0 if there is none, and a number that went to somebody else is none. */
+/* The guardian's process: 0 if there is none, and a number that went to another process is none. */
 pid_t mark_guardian_find(const struct device *d);
 
 /* Sends it a signal. No guardian: nothing. */
-void mark_guardian_tell(const struct device *d, int sig);
+void mark_guardian_notify(const struct device *d, int sig);
 
 /* Has the guardian read the state again, since a verdict was written. No guardian: nothing. */
 void mark_guardian_nudge(const struct device *d);

@@ -55,7 +55,7 @@ static void note_shutdown(struct device *d)
 		log_debug("mark clean: no attempt of this boot is open");
 }
 
-static bool changes(struct device *d)
+static bool has_changed(struct device *d)
 {
 	static struct state before;
 
@@ -71,12 +71,12 @@ static enum kb_err write_clean(struct device *d)
 	bool wanted;
 
 	TRY(device_open_to_read(d));
-	wanted = changes(d);
+	wanted = has_changed(d);
 	device_close(d);
 	if (!wanted)
 		return KB_OK;
 	TRY(device_open_to_change(d));
-	if (changes(d)) /* else a verdict came in between */
+	if (has_changed(d)) /* else a verdict came in between */
 		err = device_save(d) == KB_OK ? KB_OK : KB_EIO;
 	device_close(d);
 	return err;
@@ -92,7 +92,7 @@ int mark_clean(const struct device_options *o)
 		return OUTPUT_OK;
 	err = d.run_found ? write_clean(&d) : KB_OK;
 	/* In this order: once the flag is there, no deadline is held against the slot. */
-	mark_guardian_tell(&d, SIGUSR2);
+	mark_guardian_notify(&d, SIGUSR2);
 	if (err == KB_OK && d.run_err != KB_OK) {
 		log_err("%s cannot be read: %s; the shutdown is not recorded", o->run_dir,
 			err_text(d.run_err));

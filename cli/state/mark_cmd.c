@@ -146,7 +146,7 @@ static bool is_running(const struct device *d, const struct mark *m)
 
 /* A report of the running system says that it came up, and not yet that it stays up. Of a slot that
  * does not run a person says it, who knows. */
-static bool proves(const struct device *d, const struct mark *m)
+static bool is_proof(const struct device *d, const struct mark *m)
 {
 	return !is_running(d, m) || mark_is_stable(d);
 }
@@ -166,7 +166,7 @@ static enum kb_err decide_verdict(struct device *d, struct mark *m)
 				   &m->committed);
 		if (err == KB_OK)
 			bind_disk(d, m);
-		if (err == KB_OK && proves(d, m))
+		if (err == KB_OK && is_proof(d, m))
 			err = verdict_proven(&d->state, m->slot, token);
 	} else if (d->state.slot[m->slot].st == STATE_BAD) {
 		err = KB_OK;

@@ -32,7 +32,7 @@ pid_t mark_guardian_find(const struct device *d)
 	return (pid_t)pid;
 }
 
-void mark_guardian_tell(const struct device *d, int sig)
+void mark_guardian_notify(const struct device *d, int sig)
 {
 	pid_t pid = mark_guardian_find(d);
 
@@ -42,5 +42,5 @@ void mark_guardian_tell(const struct device *d, int sig)
 
 void mark_guardian_nudge(const struct device *d)
 {
-	mark_guardian_tell(d, SIGUSR1);
+	mark_guardian_notify(d, SIGUSR1);
 }

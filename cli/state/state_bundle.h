@@ -6,7 +6,7 @@
 
 /*
  * Reads release id, version and sequence of the bundle file into r. Its signature is not checked:
- * it is the factory's own word. Errors of incoming_open() and reader_open(); told.
+ * it is the factory's own word. Errors of incoming_open() and reader_open(); reported.
  */
 enum kb_err state_bundle_read(const char *file, struct plan_release *r) KB_MUST_CHECK;
 

@@ -183,7 +183,7 @@ static enum kb_err check_range(const struct device_options *o)
 	return KB_EINVAL;
 }
 
-/* A file that is not there yet, made in full: the state may be all that is in it. */
+/* A file that does not exist yet, made in full: the state may be all that is in it. */
 static enum kb_err make_file(const struct device_options *o, bool *made)
 {
 	uint64_t end, size = o->size != 0 ? o->size : STORE_MIN_SIZE;

@@ -22,6 +22,6 @@ struct state_init {
 /* Reads the arguments and writes the state. Returns the exit code. */
 int state_init_cmd(struct args *a, struct device_options *o);
 
-/* The state that in describes. PURE. KB_EINVAL, which it has not told: a slot that there is not, or
- * one that is named as both; no slots. */
+/* The state that in describes. PURE. KB_EINVAL, which it has not reported: a slot that there is
+ * not, or one that is named as both; no slots. */
 enum kb_err state_init_make(struct state *s, const struct state_init *in) KB_MUST_CHECK;

@@ -50,21 +50,10 @@ static void collect_regions(struct status *st)
 {
 	const struct store *store = &st->d->store;
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2; i++)
 		st->region[i] = store->region_dead[i]  ? STATUS_REGION_UNREADABLE
 				: store->has_record[i] ? STATUS_REGION_OK
 						       : STATUS_REGION_NO_RECORD;
-		if (st->region[i] == STATUS_REGION_UNREADABLE)
-			status_warn(
-				st,
-				"region %d of the state cannot be read: the storage is failing; the other one holds both copies",
-				i + 1);
-		else if (st->region[i] == STATUS_REGION_NO_RECORD && st->have_state)
-			status_warn(
-				st,
-				"region %d of the state holds no valid record; the next write of the state puts one there",
-				i + 1);
-	}
 }
 
 static void collect_staged(struct status *st)
@@ -84,53 +73,13 @@ static void collect_staged(struct status *st)
 			st->staged_path, st->d->conf.data_mount);
 }
 
-static void warn_of_slots(struct status *st)
+static void warn_of_booted(struct status *st)
 {
 	const struct state *s = &st->d->state;
-	unsigned usable = 0;
 
-	for (int i = 0; i < s->nslots; i++)
-		usable += state_is_usable(&s->slot[i]);
-	if (usable == 0)
-		status_warn(
-			st,
-			"no slot is good or on trial: slots boot only as a last resort; install a bundle");
-	else if (usable == 1)
-		status_warn(st, "no second slot to fall back to; install a bundle");
 	if (st->d->run_found && st->d->booted >= s->nslots)
 		status_warn(st, "%s/slot names slot %c, but the state has %u slots",
 			    st->d->opts->run_dir, state_slot_letter(st->d->booted), s->nslots);
-}
-
-static void check_updates(struct status *st)
-{
-	const struct state *s = &st->d->state;
-	char text[REFUSED_SOURCE_MAX + 1];
-
-	if (s->newer)
-		status_warn(
-			st,
-			"the state was written by a newer Keelboot: only the slots' states are shown");
-	if (s->rebuilt)
-		status_warn(
-			st,
-			"the state was lost and rebuilt: no update is installed automatically until a slot is marked good");
-	if (s->installs >= STATE_INSTALLS_LIMIT)
-		status_warn(
-			st,
-			"%d updates in a row did not prove themselves: no more are installed automatically until a slot is marked good",
-			STATE_INSTALLS_LIMIT);
-	for (unsigned i = 0; i < s->nunwritable; i++)
-		if (s->unwritable[i].count >= STATE_FAILS_LIMIT)
-			status_warn(
-				st,
-				"an update could not be written to its slot %d times: it is no longer installed automatically; to try again: keelboot install --again FILE",
-				STATE_FAILS_LIMIT);
-	for (int src = 0; src < STATE_SRC_COUNT; src++)
-		if (plan_source_skipped(s, (enum state_source)src))
-			status_warn(st, "%s; to end that: %s",
-				    refused_source(s, (enum state_source)src, text),
-				    refused_source_remedy(s, (enum state_source)src));
 }
 
 static void warn_of_boot(struct status *st)
@@ -164,11 +113,9 @@ static void warn_of_boot(struct status *st)
 			  json_object_get_boolean(value);
 	if (st->debug_shell)
 		status_warn(st, "the initramfs has a debug shell: not for a release");
-	if (!json_object_object_get_ex(st->boot, "warnings", &list) ||
-	    !json_object_is_type(list, json_type_array))
-		return;
-	for (size_t i = 0; i < json_object_array_length(list); i++)
-		status_warn(st, "%s", json_object_get_string(json_object_array_get_idx(list, i)));
+	list = boot_json_warnings(st->boot);
+	for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++)
+		status_warn(st, "%s", boot_json_text(json_object_array_get_idx(list, i), "text"));
 }
 
 /* Anybody can sign with such a key: more than a warning of `doctor`, which few people run. */
@@ -202,13 +149,15 @@ void status_collect(struct status *st, struct device *d, json_object *boot)
 	if (st->opened != KB_OK)
 		return;
 	collect_regions(st);
+	status_check_regions(st);
 	collect_last(st);
 	if (!st->have_state)
 		return;
-	st->protected = choose_protected(&d->state, device_whole(&d->state));
+	st->protected = choose_fallback(&d->state, device_whole(&d->state));
 	st->next_proven = device_next_boot(&d->state, true);
 	st->next = d->run_found ? device_next_boot(&d->state, mark_reported(d)) : st->next_proven;
 	collect_staged(st);
-	warn_of_slots(st);
-	check_updates(st);
+	status_check_usable(st);
+	warn_of_booted(st);
+	status_check_updates(st);
 }

@@ -7,6 +7,8 @@
 
 #define STATUS_WARNINGS_MAX 24
 #define STATUS_WARNING_LEN  480
+#define STATUS_PROBLEMS_MAX 16
+#define STATUS_PROBLEM_LEN  240
 
 enum status_region { STATUS_REGION_OK, STATUS_REGION_NO_RECORD, STATUS_REGION_UNREADABLE };
 
@@ -34,9 +36,19 @@ struct status_guardian {
 
 struct status_watchdog {
 	/* boot.json says something of it */
-	bool told;
+	bool known;
 	char device[64], handover[16], feeder[16];
 	uint64_t timeout_s;
+};
+
+/* What is wrong with the state, and what to do about it. */
+struct status_problem {
+	/* else a warning */
+	bool severe;
+	/* `keelboot doctor` prints it */
+	const char *id;
+	char text[STATUS_PROBLEM_LEN];
+	const char *fix;
 };
 
 struct status {
@@ -57,6 +69,9 @@ struct status {
 	bool have_staged_file;
 	/* "" unless staged on the data partition */
 	char staged_path[DEVICE_PATH_MAX];
+	/* each is a warning, too */
+	unsigned nproblems;
+	struct status_problem problem[STATUS_PROBLEMS_MAX];
 	unsigned nwarnings;
 	char warning[STATUS_WARNINGS_MAX][STATUS_WARNING_LEN];
 	/* boot.json, or NULL; borrowed */
@@ -70,11 +85,16 @@ struct status {
 /* Fills st from d, which device_init() was called on. Never fails: what is missing is a warning. */
 void status_collect(struct status *st, struct device *d, json_object *boot);
 
-/* A member of boot.json as text; "" when it is not there or no string. */
+/* A member of boot.json as text; "" when it is missing or no string. */
 const char *status_boot_text(const struct status *st, const char *key);
 
 /* Adds a warning; those that exceed the room are dropped. */
 void status_warn(struct status *st, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The parts of it that look for what is wrong with the state. */
+void status_check_regions(struct status *st);
+void status_check_usable(struct status *st);
+void status_check_updates(struct status *st);
 
 /* The part of it that is about guardian and watchdog: see above. */
 void status_guard_collect(struct status *st);

@@ -104,18 +104,18 @@ static void warn_of_missed(struct status *st)
 			    g->missed);
 }
 
-static void collect_guardian(struct status *st, json_object *told)
+static void collect_guardian(struct status *st, json_object *from)
 {
 	struct status_guardian *g = &st->guardian;
 	uint64_t due = 0, now = now_s();
 
 	g->started = true;
 	g->pid = mark_guardian_find(st->d);
-	snprintf(g->mode, sizeof(g->mode), "%s", boot_json_text(told, "mode"));
-	if (!boot_json_number(told, "deadline", &g->deadline_s) ||
-	    !boot_json_number(told, "due", &due))
+	snprintf(g->mode, sizeof(g->mode), "%s", boot_json_text(from, "mode"));
+	if (!boot_json_number(from, "deadline", &g->deadline_s) ||
+	    !boot_json_number(from, "due", &due))
 		g->deadline_s = 0;
-	if (!boot_json_number(told, "stable", &g->stable_s))
+	if (!boot_json_number(from, "stable", &g->stable_s))
 		g->stable_s = 0;
 	g->waits = g->pid != 0 && g->deadline_s != 0 && waits_for_verdict(st);
 	if (g->waits)
@@ -126,19 +126,19 @@ static void collect_guardian(struct status *st, json_object *told)
 	warn_of_missed(st);
 }
 
-static void collect_watchdog(struct status *st, json_object *told)
+static void collect_watchdog(struct status *st, json_object *from)
 {
 	struct status_watchdog *w = &st->watchdog;
-	const char *feeder = boot_json_text(told, "feeder");
+	const char *feeder = boot_json_text(from, "feeder");
 
-	w->told = true;
-	snprintf(w->device, sizeof(w->device), "%s", boot_json_text(told, "device"));
-	snprintf(w->handover, sizeof(w->handover), "%s", boot_json_text(told, "handover"));
+	w->known = true;
+	snprintf(w->device, sizeof(w->device), "%s", boot_json_text(from, "device"));
+	snprintf(w->handover, sizeof(w->handover), "%s", boot_json_text(from, "handover"));
 	/* The guardian of handover=release stops it, and ends. */
 	if (strcmp(feeder, "guardian") == 0 && (st->guardian.pid == 0 || st->guardian.stopped))
 		feeder = "nobody";
 	snprintf(w->feeder, sizeof(w->feeder), "%s", feeder);
-	if (!boot_json_number(told, "timeout", &w->timeout_s))
+	if (!boot_json_number(from, "timeout", &w->timeout_s))
 		w->timeout_s = 0;
 }
 
@@ -198,7 +198,7 @@ static void print_watchdog(const struct status *st)
 	bool system = strcmp(w->feeder, "system") == 0,
 	     guardian = strcmp(w->feeder, "guardian") == 0;
 
-	if (!w->told)
+	if (!w->known)
 		return;
 	if (w->device[0] == '\0') {
 		puts("Watchdog:   none");
@@ -252,7 +252,7 @@ static json_object *watchdog_json(const struct status_watchdog *w)
 {
 	json_object *o;
 
-	if (!w->told)
+	if (!w->known)
 		return NULL;
 	o = json_object_new_object();
 	output_json_text(o, "device", w->device[0] != '\0' ? w->device : NULL);

@@ -18,7 +18,7 @@ int status_staged_on_trial(const struct status *st)
 
 /* By what the state knows of it, which is its id: what else its bundle says was weighed when it was
  * staged. */
-static enum kb_err accept(const struct state *s, const char **why)
+static enum kb_err would_accept(const struct state *s, const char **why)
 {
 	struct plan_release r = { .sequence = UINT64_MAX, .allow_downgrade = true };
 	const struct plan_terms terms = { .mode = PLAN_AUTOMATIC, .mountable = device_whole(s) };
@@ -49,7 +49,7 @@ static const char *why_left_alone(const struct status *st)
 static bool print_staged_next(const struct status *st, char *out, size_t size)
 {
 	const char *skipped = why_left_alone(st), *why;
-	enum kb_err err = accept(&st->d->state, &why);
+	enum kb_err err = would_accept(&st->d->state, &why);
 
 	if (skipped != NULL)
 		snprintf(out, size, "skips the staged update (%s); uses", skipped);

@@ -65,7 +65,7 @@ static void print_running(const struct status *st)
 }
 
 /* Why this boot did not take the slot that stood first: the boot's own words, "b: no mount" for a
- * slot that was passed over. */
+ * slot that was skipped. */
 static void print_reason(const struct status *st)
 {
 	const char *why = status_boot_text(st, "reason");

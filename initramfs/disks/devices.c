@@ -97,7 +97,7 @@ static void adopt_disk(struct devices *d, const struct probe *p, const struct pr
 		take_slot(&d->slot[i], p, disk, &conf->slot[i]);
 }
 
-static void tell_missing(const struct devices *d, const struct conf *conf)
+static void report_missing(const struct devices *d, const struct conf *conf)
 {
 	if (d->state[0] == '\0')
 		log_warn("devices: %s not found on %s", conf->state, d->disk);
@@ -112,49 +112,53 @@ static void tell_missing(const struct devices *d, const struct conf *conf)
 	}
 }
 
-static void warn(struct devices *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add_warning(struct devices *d, const char *id, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
-static void warn(struct devices *d, const char *fmt, ...)
+static void add_warning(struct devices *d, const char *id, const char *fmt, ...)
 {
-	char text[DEVICES_WARNING_LEN];
+	struct devices_warning w = { .id = id };
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vsnprintf(w.text, sizeof(w.text), fmt, ap);
 	va_end(ap);
-	log_warn("devices: %s", text);
+	log_warn("devices: %s", w.text);
 	if (d->nwarnings < DEVICES_WARNINGS_MAX)
-		snprintf(d->warning[d->nwarnings++], sizeof(text), "%s", text);
+		d->warning[d->nwarnings++] = w;
 }
 
-static void tell_equal(struct devices *d, const struct devices_rank *r)
+static void report_equal(struct devices *d, const struct devices_rank *r)
 {
 	d->equal[0] = '\0';
 	if (r->equal == NULL)
 		return;
 	snprintf(d->equal, sizeof(d->equal), "%s", r->equal->dev);
-	warn(d,
-	     "%s and %s could both be this device's disk: %s is used, and nothing is installed; name the right one: [system] disk= in system.conf",
-	     r->disk->dev, r->equal->dev, r->disk->dev);
+	add_warning(
+		d, "disk-ambiguous",
+		"%s and %s could both be this device's disk: %s is used, and nothing is installed; name the right one: [system] disk= in system.conf",
+		r->disk->dev, r->equal->dev, r->disk->dev);
 	log_warn("devices: %s is %s, %s; %s is %s, %s", r->disk->dev, r->disk->path, r->disk->id,
 		 r->equal->dev, r->equal->path, r->equal->id);
 }
 
-static void tell_table(struct devices *d, const struct probe_disk *disk)
+static void report_table(struct devices *d, const struct probe_disk *disk)
 {
 	if (!disk->gpt_backup)
 		return;
-	warn(d,
-	     "the partition table of %s is damaged, and the kernel uses the copy at its end; write the table again with gdisk or sfdisk, before the copy fails, too",
-	     disk->dev);
+	add_warning(
+		d, "table-damaged",
+		"the partition table of %s is damaged, and the kernel uses the copy at its end; write the table again with gdisk or sfdisk, before the copy fails, too",
+		disk->dev);
 }
 
-static void tell_copy(struct devices *d, const struct devices_rank *r, const char *pin)
+static void report_copy(struct devices *d, const struct devices_rank *r, const char *pin)
 {
 	if (!r->copy)
 		return;
-	warn(d, "the state on %s belongs to disk %s, which is missing; the disk in use is %s",
-	     d->disk, pin, r->disk->id);
+	add_warning(d, "disk-moved",
+		    "the state on %s belongs to disk %s, which is missing; the disk in use is %s",
+		    d->disk, pin, r->disk->id);
 }
 
 static void report_disk(struct devices *d, const struct probe *p, const struct devices_rank *r,
@@ -167,14 +171,15 @@ static void report_disk(struct devices *d, const struct probe *p, const struct d
 		log_notice(
 			"devices: %s is removable, but no fixed disk has the state or a slot; to end the wait of %u s at each boot: [system] disk=%s in system.conf",
 			d->disk, PROBE_DEADLINE_MS / 1000, r->disk->path);
-	tell_table(d, r->disk);
-	tell_copy(d, r, state != NULL ? state->pin : "");
-	tell_equal(d, r);
+	report_table(d, r->disk);
+	report_copy(d, r, state != NULL ? state->pin : "");
+	report_equal(d, r);
 	if (!r->complete)
-		tell_missing(d, conf);
+		report_missing(d, conf);
 }
 
-static enum probe_worth worth(void *conf, const struct probe *p, const struct probe_disk *disk)
+static enum probe_worth worth_of_disk(void *conf, const struct probe *p,
+				      const struct probe_disk *disk)
 {
 	return devices_rank_worth(p, conf, disk);
 }
@@ -185,7 +190,7 @@ static enum probe_worth worth(void *conf, const struct probe *p, const struct pr
  * one that it is a copy of as long as for any device, and all for those that are just being looked
  * at.
  */
-static bool decided(const struct devices_rank *r, const struct conf *conf, uint64_t waited)
+static bool is_decided(const struct devices_rank *r, const struct conf *conf, uint64_t waited)
 {
 	if (r->disk == NULL || !r->complete)
 		return false;
@@ -202,7 +207,7 @@ static bool in_time(const struct probe *p, const struct devices_wait *wait, uint
 	return waited < limit || (probe_pending(p) > 0 && waited < limit + REFRESH_MS);
 }
 
-static void tell_partitions(const struct probe_disk *d)
+static void report_partitions(const struct probe_disk *d)
 {
 	if (d->gpt_backup && d->n == 0)
 		log_err("devices: %s: its partition table is damaged, but the copy at its end is intact; add `gpt` to the kernel command line to use that",
@@ -213,7 +218,7 @@ static void tell_partitions(const struct probe_disk *d)
 }
 
 /* Why there is no disk: a word for each that is there, or why none may be. */
-static void tell_none(const struct probe *p)
+static void report_none(const struct probe *p)
 {
 	unsigned fixed = 0, media = 0;
 
@@ -222,7 +227,7 @@ static void tell_none(const struct probe *p)
 
 		if (d->state == PROBE_FREE)
 			continue;
-		tell_partitions(d);
+		report_partitions(d);
 		if (d->removable || d->usb)
 			media++;
 		else
@@ -240,12 +245,13 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	uint64_t start = os_now_ms(), waited = 0;
 	struct devices_rank r;
 
-	p->worth = worth;
+	p->worth = worth_of_disk;
 	p->ctx = (void *)conf;
 	probe_start(p);
 	while (in_time(p, wait, waited)) {
 		devices_rank(&r, p, conf);
-		if (decided(&r, conf, waited) && sources_settled(p, conf, wait->sources, waited))
+		if (is_decided(&r, conf, waited) &&
+		    sources_all_came(p, conf, wait->sources, waited))
 			break;
 		wait->idle(wait->ctx);
 		if (probe_step(p, STEP_MS / 5) == KB_ETIMEDOUT)
@@ -256,7 +262,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	if (r.disk == NULL) {
 		log_err("devices: no disk with %s and slots within %u s (system.conf: [state], [slot.a], disk=, usb-disk=)",
 			conf->state, wait->timeout_s);
-		tell_none(p);
+		report_none(p);
 		return KB_ENODEV;
 	}
 	adopt_disk(d, p, r.disk, conf);

@@ -31,10 +31,14 @@ struct devices {
 	char diskid[STATE_STR_MAX + 1];
 	/* fixed, or named by its path: no stranger's (devices_rank.h) */
 	bool firm;
-	/* a disk that cannot be told from it: then nothing may be installed; "" : there is none */
+	/* a disk that looks the same: then nothing may be installed; "" : there is none */
 	char equal[DEVICES_NAME];
 	/* of the choice of the disk */
-	char warning[DEVICES_WARNINGS_MAX][DEVICES_WARNING_LEN];
+	struct devices_warning {
+		/* as in `keelboot doctor` */
+		const char *id;
+		char text[DEVICES_WARNING_LEN];
+	} warning[DEVICES_WARNINGS_MAX];
 	unsigned nwarnings;
 	/* "" if absent */
 	char state[DEVICES_NAME], data[DEVICES_NAME], raw[DEVICES_NAME];

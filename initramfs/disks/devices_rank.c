@@ -22,16 +22,16 @@ static bool named_by_path(const struct conf *conf, const struct probe_disk *disk
 	       (!disk->usb || strstr(conf->disk, "usb") != NULL);
 }
 
-static bool named(const struct conf *conf, const struct probe_disk *disk)
+static bool is_named(const struct conf *conf, const struct probe_disk *disk)
 {
 	return fnmatch(conf->disk, disk->path, 0) == 0 ||
 	       (disk->name[0] != '\0' && fnmatch(conf->disk, disk->name, 0) == 0);
 }
 
 /* May slots and state live on this disk? */
-static bool allowed(const struct conf *conf, const struct probe_disk *disk)
+static bool is_allowed(const struct conf *conf, const struct probe_disk *disk)
 {
-	if (conf->disk[0] != '\0' && !named(conf, disk))
+	if (conf->disk[0] != '\0' && !is_named(conf, disk))
 		return false;
 	return !disk->usb || conf->usb_disk || named_by_path(conf, disk);
 }
@@ -82,8 +82,8 @@ static unsigned judge_state(const struct prober_part *state, const struct probe_
 	return state->pin[0] == '\0' || is_own(state, disk) ? 2 : 1;
 }
 
-static struct merits judge(const struct probe *p, const struct conf *conf,
-			   const struct probe_disk *disk)
+static struct merits judge_disk(const struct probe *p, const struct conf *conf,
+				const struct probe_disk *disk)
 {
 	return (struct merits){ {
 		[KIND] = devices_rank_kind(disk),
@@ -98,7 +98,7 @@ static bool has_any(const struct merits *a)
 }
 
 /* > 0: a is the better one. */
-static int compare(const struct merits *a, const struct merits *b)
+static int compare_merits(const struct merits *a, const struct merits *b)
 {
 	for (unsigned i = 0; i < MERITS; i++) {
 		if (a->m[i] != b->m[i])
@@ -108,7 +108,7 @@ static int compare(const struct merits *a, const struct merits *b)
 }
 
 /* Of two that are equal. Whoever made the other one may have bound it to itself as well: so this
- * decides which of them boots, and not that they can be told apart. */
+ * decides which of them boots, and not that they can be distinguished. */
 static bool goes_before(const struct probe *p, const struct conf *conf, const struct probe_disk *a,
 			const struct probe_disk *b)
 {
@@ -118,11 +118,11 @@ static bool goes_before(const struct probe *p, const struct conf *conf, const st
 	return own_a != own_b ? own_a : strcmp(a->path, b->path) < 0;
 }
 
-static void take(struct devices_rank *r, struct merits *best, const struct probe *p,
-		 const struct conf *conf, const struct probe_disk *disk)
+static void take_if_better(struct devices_rank *r, struct merits *best, const struct probe *p,
+			   const struct conf *conf, const struct probe_disk *disk)
 {
-	struct merits merits = judge(p, conf, disk);
-	int better = r->disk != NULL ? compare(&merits, best) : 1;
+	struct merits merits = judge_disk(p, conf, disk);
+	int better = r->disk != NULL ? compare_merits(&merits, best) : 1;
 
 	if (!has_any(&merits) || better < 0)
 		return;
@@ -144,7 +144,7 @@ static bool any_waiting(const struct probe *p, const struct conf *conf, enum dev
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
 		const struct probe_disk *disk = &p->disk[i];
 
-		if (disk->state == PROBE_WAITING && allowed(conf, disk) &&
+		if (disk->state == PROBE_WAITING && is_allowed(conf, disk) &&
 		    devices_rank_kind(disk) >= least)
 			return true;
 	}
@@ -157,8 +157,8 @@ void devices_rank(struct devices_rank *r, const struct probe *p, const struct co
 
 	memset(r, 0, sizeof(*r));
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
-		if (looked_at(&p->disk[i]) && allowed(conf, &p->disk[i]))
-			take(r, &best, p, conf, &p->disk[i]);
+		if (looked_at(&p->disk[i]) && is_allowed(conf, &p->disk[i]))
+			take_if_better(r, &best, p, conf, &p->disk[i]);
 	}
 	if (r->disk == NULL)
 		return;
@@ -166,7 +166,7 @@ void devices_rank(struct devices_rank *r, const struct probe *p, const struct co
 	r->firm = devices_rank_firm(conf, r->disk);
 	r->copy = best.m[STATE] == 1;
 	r->more = any_waiting(p, conf, devices_rank_kind(r->disk));
-	/* Two halves are no riddle: the first is taken, and what it lacks is told. */
+	/* Two halves are no riddle: the first is taken, and what it lacks is reported. */
 	if (!r->complete)
 		r->equal = NULL;
 }
@@ -174,7 +174,7 @@ void devices_rank(struct devices_rank *r, const struct probe *p, const struct co
 enum probe_worth devices_rank_worth(const struct probe *p, const struct conf *conf,
 				    const struct probe_disk *disk)
 {
-	bool ok = allowed(conf, disk);
+	bool ok = is_allowed(conf, disk);
 
 	if (ok && looked_at(disk) &&
 	    (state_of(p, conf, disk) != NULL || count_slots(p, conf, disk) > 0))

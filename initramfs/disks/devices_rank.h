@@ -9,7 +9,7 @@
  *  3. By what is on them, with the state partition before without; a state that is bound to another
  *     disk, as on a copy, goes between. What a disk says against itself is believed.
  *  4. With more of the slots before with fewer.
- *  5. Of those that are equal now, and are told of, the one that its state is bound to; the first
+ *  5. Of those that are equal now, which is reported, the one that its state is bound to; the first
  *     by its path in sysfs.
  *
  * No label or UUID that two disks share is ever enough to mix them: everything is taken from one.

@@ -16,7 +16,7 @@
 #define BLOCKS_MAX	 512 /* entries of /sys/block, loop and ram devices included */
 #define POLL_FAILED_MS	 100u
 #define RESCAN_MS	 200 /* how often /sys is looked through when there are no uevents */
-#define CHANGES_MAX	 8 /* probers for a disk; one that says "changed" for ever is left alone */
+#define CHANGES_MAX	 8   /* probers for a disk; one that says "changed" forever is skipped */
 #define UEVENTS_PER_STEP 256
 
 static void drop_disk(struct probe *p, struct probe_disk *d)
@@ -76,7 +76,7 @@ static void note_disk(struct probe *p, const char *name, bool again)
 
 /* Everything that is there, and nothing that is not. A disk that is not listed is looked for by its
  * name: a list that is full says nothing of it. */
-static void scan(struct probe *p)
+static void scan_sysfs(struct probe *p)
 {
 	static char names[BLOCKS_MAX][64];
 	unsigned n = 0;
@@ -99,7 +99,7 @@ static void scan(struct probe *p)
 	}
 }
 
-static void handle(struct probe *p, const struct probe_uevent *e)
+static void handle_uevent(struct probe *p, const struct probe_uevent *e)
 {
 	struct probe_disk *d = probe_table_find(p, e->disk);
 
@@ -112,7 +112,7 @@ static void handle(struct probe *p, const struct probe_uevent *e)
 			drop_disk(p, d);
 		return;
 	}
-	/* A disk is told before its partitions, though these are there already by then: what is
+	/* The kernel names a disk before its partitions, though these are there already: what is
 	 * known already is no news. */
 	note_disk(p, e->disk, !e->partition && e->action == PROBE_UEVENT_CHANGE);
 }
@@ -125,7 +125,7 @@ static void take_uevents(struct probe *p)
 
 	if (p->uevent_fd < 0) {
 		if (os_now_ms() - p->scanned_ms >= RESCAN_MS)
-			scan(p);
+			scan_sysfs(p);
 		return;
 	}
 	for (unsigned i = 0; i < UEVENTS_PER_STEP; i++) {
@@ -135,14 +135,14 @@ static void take_uevents(struct probe *p)
 			return;
 		if (err == KB_ENOSPC) {
 			log_warn("disks: uevents were lost; looking through " PROBE_SYSFS_DISKS);
-			scan(p);
+			scan_sysfs(p);
 		} else if (err != KB_OK) {
 			log_err("disks: no more uevents (%m); looking through " PROBE_SYSFS_DISKS
 				" instead");
 			os_close(&p->uevent_fd);
 			return;
 		} else if (probe_uevent_parse(&e, buf, len)) {
-			handle(p, &e);
+			handle_uevent(p, &e);
 		}
 	}
 }
@@ -162,12 +162,12 @@ void probe_start(struct probe *p)
 	/* The socket first: what comes between is then seen twice rather than never. */
 	if (os_uevent_open(&p->uevent_fd) != KB_OK)
 		log_warn("disks: no uevents (%m); looking through " PROBE_SYSFS_DISKS " instead");
-	scan(p);
+	scan_sysfs(p);
 	probe_job_start(p);
 }
 
 /* Waits for the next thing to happen, or for wait_ms. */
-static void await(struct probe *p, unsigned wait_ms)
+static void await_event(struct probe *p, unsigned wait_ms)
 {
 	int fds[PROBE_JOBS_MAX + 1] = { p->uevent_fd };
 	bool ready[PROBE_JOBS_MAX + 1] = { false };
@@ -197,12 +197,12 @@ enum kb_err probe_step(struct probe *p, unsigned timeout_ms)
 		take_uevents(p);
 		probe_job_start(p);
 		now = os_now_ms();
-		await(p, p->changed || now >= end ? 0 : (unsigned)(end - now));
+		await_event(p, p->changed || now >= end ? 0 : (unsigned)(end - now));
 		if (p->changed) {
 			/* One of those that had no place may have one now. */
 			if (p->full) {
 				p->full = false;
-				scan(p);
+				scan_sysfs(p);
 			}
 			p->changed = false;
 			return KB_OK;

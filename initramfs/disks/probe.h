@@ -109,7 +109,7 @@ struct probe {
 	bool changed;
 	/* a disk has no place: /sys is looked through again when something changes */
 	bool full;
-	bool full_told;
+	bool full_reported;
 	/* lost their place: "sdx" */
 	char passed[PROBE_PASSED_MAX][32];
 	/* Set before probe_start(), which leaves them alone. NULL: all are worth the same. */

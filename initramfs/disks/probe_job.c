@@ -18,7 +18,7 @@
 #define QUEUE_MS      (3u * PROBE_DEADLINE_MS) /* that a disk waits for a prober */
 
 /* From now on the process is only waited for. */
-static void detach(struct probe_job *j, unsigned grace_ms)
+static void detach_job(struct probe_job *j, unsigned grace_ms)
 {
 	os_close(&j->fd);
 	j->disk = -1;
@@ -40,7 +40,7 @@ static void kill_one(struct probe_job *j)
 	os_kill_begin(j->pid);
 	if (os_wait(j->pid, STATUS_MS, &status) == KB_OK)
 		j->pid = 0;
-	detach(j, KILL_EVERY_MS);
+	detach_job(j, KILL_EVERY_MS);
 }
 
 void probe_job_queue(struct probe_disk *d)
@@ -107,7 +107,7 @@ static void start_one(struct probe *p, struct probe_job *j, int index)
 	j->deadline_ms = os_now_ms() + deadline;
 }
 
-static unsigned busy(const struct probe *p)
+static unsigned count_busy(const struct probe *p)
 {
 	unsigned n = 0;
 
@@ -127,11 +127,11 @@ static bool keeps_a_job(const struct probe *p, int index)
 }
 
 /*
- * How many jobs there are for a disk like this one. Some may be held for ever: so what can be
+ * How many jobs there are for a disk like this one. Some may be held forever: so what can be
  * plugged in never gets the last ones, and what is not the device's disk by system.conf those
  * before them neither.
  */
-static unsigned room(const struct probe *p, const struct probe_disk *d)
+static unsigned find_room(const struct probe *p, const struct probe_disk *d)
 {
 	unsigned n = PROBE_JOBS_MAX;
 
@@ -146,12 +146,12 @@ static unsigned room(const struct probe *p, const struct probe_disk *d)
 void probe_job_start(struct probe *p)
 {
 	for (unsigned most = PROBE_JOBS_MAX; most >= PROBE_JOBS_MAX - 2 * KEPT; most -= KEPT) {
-		for (int i = 0; i < PROBE_DISKS_MAX && busy(p) < most; i++) {
+		for (int i = 0; i < PROBE_DISKS_MAX && count_busy(p) < most; i++) {
 			const struct probe_disk *d = &p->disk[i];
 			struct probe_job *j = free_job(p);
 
 			if (j != NULL && d->state != PROBE_FREE && d->queued &&
-			    !keeps_a_job(p, i) && room(p, d) == most)
+			    !keeps_a_job(p, i) && find_room(p, d) == most)
 				start_one(p, j, i);
 		}
 	}
@@ -172,7 +172,7 @@ static void take_answer(struct probe *p, struct probe_job *j)
 		give_up(p, d, "its partition table cannot be read");
 		return;
 	}
-	detach(j, EXIT_MS);
+	detach_job(j, EXIT_MS);
 	probe_answer_merge(d, a);
 	d->state = PROBE_READY;
 	p->changed = true;
@@ -204,7 +204,7 @@ static void take_end(struct probe *p, struct probe_job *j)
 	} else {
 		os_kill_begin(j->pid);
 	}
-	detach(j, KILL_EVERY_MS);
+	detach_job(j, KILL_EVERY_MS);
 	give_up(p, d, why);
 }
 
@@ -258,7 +258,7 @@ void probe_job_expire(struct probe *p)
 	}
 }
 
-static unsigned nearer(uint64_t now, uint64_t then, unsigned wait_ms)
+static unsigned nearer_of(uint64_t now, uint64_t then, unsigned wait_ms)
 {
 	if (then <= now)
 		return 0;
@@ -271,10 +271,10 @@ unsigned probe_job_wait(const struct probe *p, unsigned wait_ms)
 
 	for (unsigned i = 0; i < PROBE_JOBS_MAX; i++)
 		if (p->job[i].pid > 0)
-			wait_ms = nearer(now, p->job[i].deadline_ms, wait_ms);
+			wait_ms = nearer_of(now, p->job[i].deadline_ms, wait_ms);
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++)
 		if (p->disk[i].state != PROBE_FREE && p->disk[i].queued)
-			wait_ms = nearer(now, p->disk[i].queued_ms + QUEUE_MS, wait_ms);
+			wait_ms = nearer_of(now, p->disk[i].queued_ms + QUEUE_MS, wait_ms);
 	return wait_ms;
 }
 
@@ -289,7 +289,7 @@ void probe_job_cancel(struct probe *p, const struct probe_disk *d)
 		if (j->disk < 0)
 			continue;
 		os_kill_begin(j->pid);
-		detach(j, KILL_EVERY_MS);
+		detach_job(j, KILL_EVERY_MS);
 	}
 }
 

@@ -52,7 +52,7 @@ static enum kb_err read_link(const char *path, char *out, size_t size)
 	return err == KB_OK || err == KB_ENOENT ? err : os_readlink(path, out, size);
 }
 
-/* One attribute below /sys/class/block/DISK[/PART], without the newline. False: it is not there. */
+/* One attribute below /sys/class/block/DISK[/PART], without the newline. False: it is missing. */
 static bool read_attr(char *out, size_t size, const char *disk, const char *attr)
 {
 	char path[256];

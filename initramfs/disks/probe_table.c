@@ -11,7 +11,7 @@ void probe_table_start(struct probe *p)
 {
 	for (unsigned i = 0; i < PROBE_PASSED_MAX; i++)
 		p->passed[i][0] = '\0';
-	p->full = p->full_told = false;
+	p->full = p->full_reported = false;
 }
 
 struct probe_disk *probe_table_find(struct probe *p, const char *name)
@@ -83,10 +83,10 @@ struct probe_disk *probe_table_place(struct probe *p, const struct probe_disk *f
 		return d;
 	}
 	p->full = true;
-	if (!p->full_told)
+	if (!p->full_reported)
 		log_warn(
 			"disks: more than %d; %s and further ones wait until one of these proves useless",
 			PROBE_DISKS_MAX, fresh->dev);
-	p->full_told = true;
+	p->full_reported = true;
 	return NULL;
 }

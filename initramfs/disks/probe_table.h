@@ -7,7 +7,7 @@
 
 #include "initramfs/disks/probe.h"
 
-/* Forgets what was passed over. */
+/* Forgets what was skipped. */
 void probe_table_start(struct probe *p);
 
 /* The disk "vda", or NULL. */
@@ -15,7 +15,7 @@ struct probe_disk *probe_table_find(struct probe *p, const char *name);
 
 /*
  * A place for a disk that is not in the table: a free one, or that of a disk that is worth less
- * (p->worth), which is passed over from now on. NULL: none just now; p->full is set.
+ * (p->worth), which is skipped from now on. NULL: none just now; p->full is set.
  */
 struct probe_disk *probe_table_place(struct probe *p, const struct probe_disk *fresh);
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The value of key in the NUL-separated text; NULL if it is not there. */
+/* The value of key in the NUL-separated text; NULL if it is missing. */
 static const char *value_of(const char *buf, size_t len, const char *key)
 {
 	size_t klen = strlen(key);
@@ -33,7 +33,7 @@ static bool action_of(const char *text, enum probe_uevent_action *action)
 	return false;
 }
 
-/* The last but `up` part of a path; false if it is not there or does not fit. */
+/* The last but `up` part of a path; false if it is missing or does not fit. */
 static bool path_part(char *out, size_t size, const char *path, unsigned up)
 {
 	const char *end = path + strlen(path), *start = end;

@@ -77,7 +77,7 @@ static bool probing(const struct probe *p, unsigned sources)
 	return false;
 }
 
-static bool usb_settled(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
+static bool sticks_came(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
 {
 	if (!os_exists("/sys/bus/usb/devices/usb1"))
 		return true;
@@ -87,7 +87,7 @@ static bool usb_settled(const struct probe *p, const struct conf *conf, uint64_t
 	       (!probing(p, CMDLINE_SOURCE_USB) && sticks_on_bus() <= usb_disks());
 }
 
-static bool sd_settled(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
+static bool cards_came(const struct probe *p, const struct conf *conf, uint64_t waited_ms)
 {
 	static char names[1][64];
 	unsigned n = 0;
@@ -99,11 +99,11 @@ static bool sd_settled(const struct probe *p, const struct conf *conf, uint64_t 
 	return waited_ms >= conf->media_settle_ms + STICK_MS || !probing(p, CMDLINE_SOURCE_SD);
 }
 
-bool sources_settled(const struct probe *p, const struct conf *conf, unsigned sources,
-		     uint64_t waited_ms)
+bool sources_all_came(const struct probe *p, const struct conf *conf, unsigned sources,
+		      uint64_t waited_ms)
 {
-	return (!(sources & CMDLINE_SOURCE_USB) || usb_settled(p, conf, waited_ms)) &&
-	       (!(sources & CMDLINE_SOURCE_SD) || sd_settled(p, conf, waited_ms));
+	return (!(sources & CMDLINE_SOURCE_USB) || sticks_came(p, conf, waited_ms)) &&
+	       (!(sources & CMDLINE_SOURCE_SD) || cards_came(p, conf, waited_ms));
 }
 
 static void add_medium(struct devices *d, const char *dev, bool sd)

@@ -12,8 +12,8 @@ unsigned sources_allowed(const struct conf *conf, unsigned sources);
  * looked at and whose bus exists, and the probers of what came are done. A stick that the bus
  * knows, but that is no disk yet, gets some seconds more.
  */
-bool sources_settled(const struct probe *p, const struct conf *conf, unsigned sources,
-		     uint64_t waited_ms);
+bool sources_all_came(const struct probe *p, const struct conf *conf, unsigned sources,
+		      uint64_t waited_ms);
 
 /* Fills d->media with every medium that is there and is not the device's own disk, and its
  * partitions: keelboot-apply finds out what they hold. */

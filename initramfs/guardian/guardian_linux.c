@@ -144,7 +144,7 @@ static bool start_job(void *ctx, enum guardian_step step)
 	return false;
 }
 
-static void sysrq(char what)
+static void press_sysrq(char what)
 {
 	if (!guardian_os_say(GUARDIAN_FD_SYSRQ, what))
 		log_err("sysrq %c: %m", what);
@@ -185,7 +185,7 @@ static void kill_job(struct guardian_linux *g)
 	os_unlock(GUARDIAN_FD_STATE);
 }
 
-static void act(void *ctx, enum guardian_step step)
+static void carry_out(void *ctx, enum guardian_step step)
 {
 	struct guardian_linux *g = ctx;
 	int watchdog = GUARDIAN_FD_WATCHDOG;
@@ -198,10 +198,10 @@ static void act(void *ctx, enum guardian_step step)
 		kill_job(g);
 		break;
 	case GUARDIAN_READ_ONLY:
-		sysrq('u');
+		press_sysrq('u');
 		break;
 	case GUARDIAN_RESET:
-		sysrq('b');
+		press_sysrq('b');
 		break;
 	case GUARDIAN_RELEASE:
 		if (guardian_os_say(watchdog, 'V'))
@@ -228,7 +228,7 @@ const struct guardian_ops guardian_linux_ops = {
 	.wait = wait_event,
 	.job = start_job,
 	.orderly = begin_reboot,
-	.act = act,
+	.act = carry_out,
 };
 
 void guardian_linux_init(const struct guardian_setup *setup)

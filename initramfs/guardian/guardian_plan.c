@@ -37,66 +37,67 @@ void guardian_plan_start(struct guardian_plan *p, const struct guardian_terms *t
 		p->due = p->stable_at;
 }
 
-static void enter(struct guardian_plan *p, enum guardian_phase phase, enum guardian_step next,
-		  uint64_t due)
+static void enter_phase(struct guardian_plan *p, enum guardian_phase phase, enum guardian_step next,
+			uint64_t due)
 {
 	p->phase = phase;
 	p->next = next;
 	p->due = due;
 }
 
-static void force(struct guardian_plan *p)
+static void force_restart(struct guardian_plan *p)
 {
 	p->feed_at = NEVER;
-	enter(p, GUARDIAN_PHASE_FORCE, GUARDIAN_SYNC, 0);
+	enter_phase(p, GUARDIAN_PHASE_FORCE, GUARDIAN_SYNC, 0);
 }
 
-/* A shutdown that somebody else began: never a fault of the slot, but it has to come to its end. */
-static void told(struct guardian_plan *p, uint64_t now)
+/* A shutdown that another process began: never a fault of the slot, but it has to come to its end.
+ */
+static void note_shutdown(struct guardian_plan *p, uint64_t now)
 {
 	uint32_t limit_s = p->terms.shutdown_s;
 
 	if (limit_s < GUARDIAN_PLAN_GRACE_S)
 		limit_s = GUARDIAN_PLAN_GRACE_S;
-	enter(p, GUARDIAN_PHASE_SHUTDOWN, GUARDIAN_WAIT, now + MS(limit_s));
+	enter_phase(p, GUARDIAN_PHASE_SHUTDOWN, GUARDIAN_WAIT, now + MS(limit_s));
 }
 
-/* Nothing is left but a watchdog that is fed for ever. */
-static void rest(struct guardian_plan *p)
+/* Nothing is left but a watchdog that is fed forever. */
+static void enter_rest(struct guardian_plan *p)
 {
 	if (p->terms.watchdog_s != 0)
-		enter(p, GUARDIAN_PHASE_KEEP, GUARDIAN_WAIT, NEVER);
+		enter_phase(p, GUARDIAN_PHASE_KEEP, GUARDIAN_WAIT, NEVER);
 	else
-		enter(p, GUARDIAN_PHASE_ENDED, GUARDIAN_END, 0);
+		enter_phase(p, GUARDIAN_PHASE_ENDED, GUARDIAN_END, 0);
 }
 
 /* A bad slot is not let go: the reboot that follows may hang. */
-static void closed(struct guardian_plan *p, bool good)
+static void note_closed(struct guardian_plan *p, bool good)
 {
-	rest(p);
+	enter_rest(p);
 	if (!good)
 		return;
 	if (p->stable_at != NEVER)
-		enter(p, GUARDIAN_PHASE_PROVE, GUARDIAN_WAIT, p->stable_at);
+		enter_phase(p, GUARDIAN_PHASE_PROVE, GUARDIAN_WAIT, p->stable_at);
 	if (p->terms.release && p->terms.watchdog_s != 0)
 		p->next = GUARDIAN_RELEASE;
 }
 
-static void released(struct guardian_plan *p)
+static void note_released(struct guardian_plan *p)
 {
 	p->terms.watchdog_s = 0;
 	p->feed_at = NEVER;
 	p->next = GUARDIAN_WAIT;
 	if (p->phase != GUARDIAN_PHASE_PROVE)
-		rest(p);
+		enter_rest(p);
 }
 
-/* A slot that cannot be told bad is still left: its try is used up. */
-static void recorded(struct guardian_plan *p, bool durable)
+/* A slot that cannot be marked bad is skipped all the same: its try is used up. */
+static void note_recorded(struct guardian_plan *p, bool durable)
 {
 	p->recorded = durable;
 	p->feed_at = NEVER;
-	enter(p, GUARDIAN_PHASE_ORDERLY, GUARDIAN_ORDERLY, 0);
+	enter_phase(p, GUARDIAN_PHASE_ORDERLY, GUARDIAN_ORDERLY, 0);
 }
 
 /* Not yet on the way to a reboot of its own. An announced shutdown may have been called off: then
@@ -120,21 +121,21 @@ static void job_ended(struct guardian_plan *p, enum guardian_step job, enum guar
 	}
 	/* What was recorded is done, even if a shutdown was announced meanwhile. */
 	if (job == GUARDIAN_RECORD && result == GUARDIAN_RECORDED)
-		recorded(p, true);
+		note_recorded(p, true);
 	if (job == GUARDIAN_PROVE) {
 		p->stable_at = NEVER; /* once: later the report itself proves it */
 		if (p->phase == GUARDIAN_PHASE_PROVE)
-			rest(p);
+			enter_rest(p);
 		return;
 	}
 	if ((result == GUARDIAN_CLOSED || result == GUARDIAN_GOOD) && is_undecided(p))
-		closed(p, result == GUARDIAN_GOOD);
+		note_closed(p, result == GUARDIAN_GOOD);
 	if (p->phase != GUARDIAN_PHASE_WATCH)
 		return;
 	if (result == GUARDIAN_CLEAN)
-		told(p, now);
+		note_shutdown(p, now);
 	else if (job == GUARDIAN_RECORD)
-		recorded(p, false);
+		note_recorded(p, false);
 }
 
 void guardian_plan_event(struct guardian_plan *p, enum guardian_event e,
@@ -143,11 +144,11 @@ void guardian_plan_event(struct guardian_plan *p, enum guardian_event e,
 	if (e == GUARDIAN_NUDGED && p->terms.trial && is_undecided(p))
 		p->nudged = true;
 	if (e == GUARDIAN_TOLD && p->phase == GUARDIAN_PHASE_PROVE && p->terms.watchdog_s == 0)
-		rest(p);
+		enter_rest(p);
 	if (e == GUARDIAN_TOLD &&
 	    (p->phase == GUARDIAN_PHASE_WATCH || p->phase == GUARDIAN_PHASE_PROVE ||
 	     p->phase == GUARDIAN_PHASE_KEEP))
-		told(p, now);
+		note_shutdown(p, now);
 	if (e == GUARDIAN_DONE && p->job != GUARDIAN_WAIT)
 		job_ended(p, p->job, result, now);
 }
@@ -191,7 +192,7 @@ static enum guardian_step next_undecided(struct guardian_plan *p, uint64_t now)
 	if (now >= p->due && p->phase == GUARDIAN_PHASE_WATCH)
 		return begin_job(p, GUARDIAN_RECORD, now);
 	if (now >= p->due) {
-		force(p);
+		force_restart(p);
 		return next_forced(p, now);
 	}
 	if (!p->nudged)
@@ -213,7 +214,7 @@ enum guardian_step guardian_plan_next(struct guardian_plan *p, uint64_t now)
 		return GUARDIAN_KILL;
 	}
 	if (p->next == GUARDIAN_RELEASE) {
-		released(p);
+		note_released(p);
 		return GUARDIAN_RELEASE;
 	}
 	switch (p->phase) {
@@ -229,14 +230,14 @@ enum guardian_step guardian_plan_next(struct guardian_plan *p, uint64_t now)
 		return next_forced(p, now);
 	case GUARDIAN_PHASE_ORDERLY:
 		if (p->next == GUARDIAN_ORDERLY) {
-			enter(p, p->phase, GUARDIAN_WAIT, now + MS(GUARDIAN_PLAN_GRACE_S));
+			enter_phase(p, p->phase, GUARDIAN_WAIT, now + MS(GUARDIAN_PLAN_GRACE_S));
 			return GUARDIAN_ORDERLY;
 		}
 		break;
 	}
 	if (now < p->due)
 		return GUARDIAN_WAIT;
-	force(p);
+	force_restart(p);
 	return next_forced(p, now);
 }
 

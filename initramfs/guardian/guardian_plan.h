@@ -6,7 +6,7 @@
  *	WATCH -- deadline --> a job records the verdict --> ORDERLY -- grace --> FORCE
  *	  |                                 `-- it is good: PROVE; bad: KEEP or the end
  *	PROVE -- stable --> a job records that the slot has proved itself --> KEEP or the end
- *	  `-- told of a shutdown --> SHUTDOWN -- limit --> FORCE
+ *	  `-- shutdown announced --> SHUTDOWN -- limit --> FORCE
  *	                                `-- a verdict after all: KEEP or the end
  *
  * Everything that may wait for a disk is a job: a process of its own, one at a time, with a limit.
@@ -71,7 +71,7 @@ struct guardian_terms {
 	uint32_t deadline_s;
 	/* after which a good slot has proved itself; 0: nothing to prove */
 	uint32_t stable_s;
-	/* for a shutdown that somebody else began; the grace at least */
+	/* for a shutdown that another process began; the grace at least */
 	uint32_t shutdown_s;
 	/* timeout of the one to feed; 0: none */
 	uint32_t watchdog_s;

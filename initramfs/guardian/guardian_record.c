@@ -93,7 +93,7 @@ enum guardian_result guardian_record_bad(int fd, const struct guardian_attempt *
 	return result;
 }
 
-static enum guardian_result prove(const struct guardian_attempt *a)
+static enum guardian_result record_proof(const struct guardian_attempt *a)
 {
 	static struct state before;
 	enum kb_err err;
@@ -123,7 +123,7 @@ enum guardian_result guardian_record_proven(int fd, const struct guardian_attemp
 	}
 	result = load_attempt(fd, a);
 	if (result == GUARDIAN_GOOD)
-		result = prove(a);
+		result = record_proof(a);
 	os_unlock(fd);
 	return result;
 }

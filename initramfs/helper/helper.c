@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The helper programs of the boot in one file, told apart by the name that they are started under:
- * one static program with OpenSSL, zstd and libblkid is a third of the size of three.
+ * The helper programs of the boot in one file, distinguished by the name that they are started
+ * under: one static program with OpenSSL, zstd and libblkid is a third of the size of three.
  */
 #include "initramfs/prober/prober.h"
 #include "lib/bootlog.h"
@@ -9,7 +9,7 @@
 #include "update/apply/apply_cage.h"
 #include "update/decoder/decoder_main.h"
 #include "update/crypto/ossl.h"
-#include "update/apply/verify_slot.h"
+#include "update/verify/verify_slot.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -42,7 +42,7 @@ static void work_on_part(int fd, struct prober_part *part)
 
 /* In the worker: everything from the step that the last worker did not survive on. Says a byte for
  * each step that is done. */
-static void work(struct look *l, int fd, const char *dev, int say)
+static void probe_device(struct look *l, int fd, const char *dev, int say)
 {
 	while (l->step < steps(l)) {
 		if (l->step == 0)
@@ -116,7 +116,7 @@ static enum kb_err run_worker(struct look *l, int fd, const char *dev, uint64_t 
 		 * hold the pipe to process 1 open. */
 		if (prober_cage_worker(fd, fds[1], budget_ms) != KB_OK)
 			_exit(1);
-		work(l, fd, dev, fds[1]);
+		probe_device(l, fd, dev, fds[1]);
 		_exit(0);
 	}
 	os_close(&fds[1]);

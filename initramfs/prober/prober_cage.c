@@ -18,7 +18,7 @@
 #define FILES	  64u
 
 /* Descriptors as struct cage wants them: ascending, none twice, negative ones left out. */
-static void keep(struct cage *c, int fd)
+static void keep_descriptor(struct cage *c, int fd)
 {
 	unsigned at = c->nkeep;
 
@@ -51,9 +51,9 @@ enum kb_err prober_cage_enter(int dev, int answer, unsigned budget_ms)
 	c.processes = geteuid() == 0 ? PROCESSES : UINT_MAX; /* a person has others, too */
 	c.files = FILES;
 	for (int fd = 0; fd <= 2; fd++)
-		keep(&c, fd);
-	keep(&c, dev);
-	keep(&c, answer);
+		keep_descriptor(&c, fd);
+	keep_descriptor(&c, dev);
+	keep_descriptor(&c, answer);
 	return cage_enter(&c);
 }
 
@@ -102,8 +102,8 @@ enum kb_err prober_cage_worker(int dev, int say, unsigned budget_ms)
 	struct cage c = cage_for(budget_ms);
 	enum kb_err err;
 
-	keep(&c, dev);
-	keep(&c, say);
+	keep_descriptor(&c, dev);
+	keep_descriptor(&c, say);
 	TRY(cage_enter(&c));
 	err = cage_filter(rules, KB_ARRAY_LEN(rules));
 	return err == KB_ENOENT ? KB_OK : err;

@@ -16,7 +16,7 @@ struct range {
 	uint64_t start;
 };
 
-static enum kb_err range_read(struct bdev *b, uint64_t off, void *buf, size_t len)
+static enum kb_err read_part(struct bdev *b, uint64_t off, void *buf, size_t len)
 {
 	const struct range *r = (struct range *)b;
 	uint8_t *p = buf;
@@ -33,7 +33,7 @@ static enum kb_err range_read(struct bdev *b, uint64_t off, void *buf, size_t le
 	return KB_OK;
 }
 
-static enum kb_err range_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
+static enum kb_err refuse_write(struct bdev *b, uint64_t off, const void *buf, size_t len)
 {
 	(void)b;
 	(void)off;
@@ -42,16 +42,16 @@ static enum kb_err range_write(struct bdev *b, uint64_t off, const void *buf, si
 	return KB_EPERM;
 }
 
-static enum kb_err range_flush(struct bdev *b)
+static enum kb_err flush_nothing(struct bdev *b)
 {
 	(void)b;
 	return KB_OK;
 }
 
 static const struct bdev_ops ops = {
-	.read = range_read,
-	.write = range_write,
-	.flush = range_flush,
+	.read = read_part,
+	.write = refuse_write,
+	.flush = flush_nothing,
 };
 
 void prober_state_part(int fd, struct prober_part *part)

@@ -17,10 +17,10 @@
 /* Numbers of candidates, in the order in which they are taken. */
 enum { HARDWARE_END = NODES_MAX, CANDIDATES = 2 * NODES_MAX };
 
-void wdt_find(struct wdt *w, const char *finding)
+void wdt_report(struct wdt *w, const char *id, const char *finding)
 {
 	if (w->nfindings < WDT_FINDINGS_MAX)
-		w->finding[w->nfindings++] = finding;
+		w->finding[w->nfindings++] = (struct wdt_finding){ id, finding };
 }
 
 static bool is_auto(const char *dev)
@@ -43,7 +43,7 @@ static bool is_software(unsigned i)
  * makes /dev/watchdog alone, and then the class begins at watchdog1. Else that is watchdog0's other
  * name.
  */
-static bool node(unsigned i, char *out, size_t size)
+static bool node_of(unsigned i, char *out, size_t size)
 {
 	snprintf(out, size, "/dev/watchdog%u", i);
 	if (i > 0 || os_exists(out))
@@ -53,17 +53,17 @@ static bool node(unsigned i, char *out, size_t size)
 }
 
 /* True if the nth candidate is there. */
-static bool candidate(unsigned n, char *out, size_t size)
+static bool candidate_node(unsigned n, char *out, size_t size)
 {
 	unsigned i = n % NODES_MAX;
 
-	return node(i, out, size) && is_software(i) == (n >= HARDWARE_END);
+	return node_of(i, out, size) && is_software(i) == (n >= HARDWARE_END);
 }
 
 static bool find_any(char *out, size_t size, unsigned end)
 {
 	for (unsigned n = 0; n < end; n++) {
-		if (candidate(n, out, size))
+		if (candidate_node(n, out, size))
 			return true;
 	}
 	return false;
@@ -99,8 +99,8 @@ static void check_stop_on_reboot(struct wdt *w)
 	if (os_read_file(STOP_PARAM, text, sizeof(text), NULL) != KB_OK) {
 		log_warn(
 			"watchdog: this kernel cannot keep it running through a reboot (watchdog.stop_on_reboot, Linux 5.8); a shutdown that hangs may not end in a restart");
-		wdt_find(
-			w,
+		wdt_report(
+			w, "watchdog-stop-on-reboot",
 			"watchdog: the kernel may stop it at a reboot; it has no watchdog.stop_on_reboot (Linux 5.8)");
 		return;
 	}
@@ -108,7 +108,8 @@ static void check_stop_on_reboot(struct wdt *w)
 		return;
 	log_warn(
 		"watchdog: the kernel may stop it at a reboot, and then a shutdown that hangs does not end in a restart; add watchdog.stop_on_reboot=0 to the kernel command line");
-	wdt_find(w, "watchdog: the kernel may stop it at a reboot; add watchdog.stop_on_reboot=0");
+	wdt_report(w, "watchdog-stop-on-reboot",
+		   "watchdog: the kernel may stop it at a reboot; add watchdog.stop_on_reboot=0");
 }
 
 /* One that tells how much is left has still the time that its driver began with. */
@@ -121,8 +122,8 @@ static void set_time(struct wdt *w, unsigned timeout_s)
 		log_warn(
 			"watchdog: the driver of %s accepts %u s, but its hardware counts %u s at most; that is set",
 			w->dev, timeout_s, w->limit_s);
-		wdt_find(
-			w,
+		wdt_report(
+			w, "watchdog-time-cut",
 			"watchdog: its driver accepts times that the hardware does not have; set a shorter [watchdog] timeout=");
 		timeout_s = w->limit_s;
 	}
@@ -140,23 +141,24 @@ static void check_timeout(struct wdt *w, unsigned wanted_s)
 		log_warn("watchdog: %s counts %u s, not %u s", w->dev, w->info.timeout_s, wanted_s);
 	/* A little more or less is what a hardware's clock makes of it. */
 	if (w->info.timeout_s < wanted_s / 2 || w->info.timeout_s / 2 > wanted_s)
-		wdt_find(w, "watchdog: the hardware has another timeout than [watchdog] timeout=");
+		wdt_report(w, "watchdog-timeout",
+			   "watchdog: the hardware has another timeout than [watchdog] timeout=");
 }
 
-static void tell_other(struct wdt *w, const char *named)
+static void report_other(struct wdt *w, const char *named)
 {
 	log_warn("watchdog: no %s; %s is used", named, w->dev);
-	wdt_find(w, "watchdog: not the one that [watchdog] device= names");
+	wdt_report(w, "watchdog-other", "watchdog: not the one that [watchdog] device= names");
 }
 
 /* There is none in hardware: why, where that can be said. */
-static bool tell_absent(struct wdt *w)
+static bool report_absent(struct wdt *w)
 {
 	wdt_absent(w->absent, sizeof(w->absent));
 	if (w->absent[0] == '\0')
 		return false;
 	log_warn("%s", w->absent);
-	wdt_find(w, w->absent);
+	wdt_report(w, "watchdog-absent", w->absent);
 	return true;
 }
 
@@ -168,7 +170,7 @@ static enum kb_err open_it(struct wdt *w, unsigned timeout_s, unsigned end)
 
 	memcpy(first, w->dev, sizeof(first));
 	for (unsigned n = 0; err != KB_OK && n < end; n++) {
-		if (!candidate(n, other, sizeof(other)) || strcmp(other, first) == 0)
+		if (!candidate_node(n, other, sizeof(other)) || strcmp(other, first) == 0)
 			continue;
 		if (!w->refused)
 			log_err("watchdog: unable to open %s: %s", w->dev, err_text(err));
@@ -178,7 +180,7 @@ static enum kb_err open_it(struct wdt *w, unsigned timeout_s, unsigned end)
 	return err;
 }
 
-static enum kb_err arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned end)
+static enum kb_err arm_device(struct wdt *w, const char *dev, unsigned timeout_s, unsigned end)
 {
 	enum kb_err err = open_it(w, timeout_s, end);
 
@@ -187,21 +189,22 @@ static enum kb_err arm(struct wdt *w, const char *dev, unsigned timeout_s, unsig
 		if (!w->refused)
 			log_err("watchdog: unable to open %s: %s; a hang does not end in a restart",
 				w->dev, err_text(err));
-		wdt_find(w, "watchdog: cannot be opened: a hang does not end in a restart");
+		wdt_report(w, "watchdog-unusable",
+			   "watchdog: cannot be opened: a hang does not end in a restart");
 		w->refused = true;
 		return err;
 	}
 	w->armed = true;
 	if (!is_auto(dev) && strcmp(w->dev, dev) != 0)
-		tell_other(w, dev);
+		report_other(w, dev);
 	w->soft = strcmp(w->info.identity, SOFTWARE) == 0;
 	set_time(w, timeout_s);
 	log_info("watchdog: %s (%s), %u s", w->dev, w->info.identity, w->info.timeout_s);
 	if (w->soft) {
-		wdt_find(
-			w,
+		wdt_report(
+			w, "watchdog-software",
 			"watchdog: only a software one; a hang of the kernel does not end in a restart");
-		tell_absent(w);
+		report_absent(w);
 	}
 	check_timeout(w, timeout_s);
 	check_stop_on_reboot(w);
@@ -218,15 +221,15 @@ enum kb_err wdt_arm(struct wdt *w, const char *dev, unsigned timeout_s, unsigned
 	}
 	if (!await_node(w->dev, sizeof(w->dev), dev, wait_ms)) {
 		w->dev[0] = '\0';
-		wdt_find(w, "watchdog: none; a hang does not end in a restart");
-		if (tell_absent(w))
+		wdt_report(w, "watchdog-none", "watchdog: none; a hang does not end in a restart");
+		if (report_absent(w))
 			log_warn("watchdog: none; a hang does not end in a restart");
 		else
 			log_warn(
 				"watchdog: none; a hang does not end in a restart. Add the module of the hardware's watchdog (or softdog) to the initramfs");
 		return KB_ENODEV;
 	}
-	return arm(w, dev, timeout_s, CANDIDATES);
+	return arm_device(w, dev, timeout_s, CANDIDATES);
 }
 
 void wdt_arm_late(struct wdt *w, const char *dev, unsigned timeout_s)
@@ -241,7 +244,7 @@ void wdt_arm_late(struct wdt *w, const char *dev, unsigned timeout_s)
 	if (!find_wanted(w, node, sizeof(node), dev))
 		return;
 	memcpy(w->dev, node, sizeof(node));
-	err = arm(w, dev, timeout_s, HARDWARE_END);
+	err = arm_device(w, dev, timeout_s, HARDWARE_END);
 	(void)err; /* logged there */
 }
 
@@ -276,5 +279,5 @@ void wdt_evidence(const struct wdt *w, struct reset_evidence *ev)
 	/* What the supply, or the heat, did is not the slot's fault. */
 	ev->power_cause =
 		w->info.bootstatus & (WDIOF_POWERUNDER | WDIOF_POWEROVER | WDIOF_OVERHEAT);
-	ev->can_tell_watchdog = w->info.options & WDIOF_CARDRESET;
+	ev->can_report_watchdog = w->info.options & WDIOF_CARDRESET;
 }

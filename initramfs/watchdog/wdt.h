@@ -26,7 +26,7 @@ struct wdt {
 	struct os_wdt_info info;
 	/* that the hardware counts at most, whatever the driver takes; 0: unseen */
 	unsigned limit_s;
-	/* that systemd is told for a reboot; 0: nobody asked the driver yet */
+	/* what systemd gets for a reboot; 0: nobody asked the driver yet */
 	unsigned reboot_s;
 	/* what wdt_decide() made of the configuration */
 	enum conf_handover handover;
@@ -35,7 +35,9 @@ struct wdt {
 	/* why there is none in hardware; "": not known */
 	char absent[WDT_ABSENT_MAX];
 	/* for boot.json: what a person ought to mend */
-	const char *finding[WDT_FINDINGS_MAX];
+	struct wdt_finding {
+		const char *id, *text;
+	} finding[WDT_FINDINGS_MAX];
 	unsigned nfindings;
 };
 
@@ -94,7 +96,7 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s);
  * The last thing before os_switch_root(): /dev, /sys and /run have to be where they were.
  *
  * kept: our descriptor is closed, and theirs counts. SYSTEM: the time until the system has to open
- * it becomes handover_s, systemd is told in a drop-in in /run to feed it (RuntimeWatchdogSec= the
+ * it becomes handover_s, a drop-in in /run asks systemd to feed it (RuntimeWatchdogSec= the
  * timeout it was armed with, RebootWatchdogSec= and KExecWatchdogSec= w->reboot_s), and it is
  * closed without the magic character. RELEASE, or KEEPER without a guardian: it is stopped, if it
  * can be stopped: a device where nobody feeds must not be reset for that.
@@ -111,9 +113,10 @@ const char *wdt_handover_name(enum conf_handover handover);
  * "nobody". */
 const char *wdt_feeder(const struct wdt *w);
 
-/* What the watchdog knows of the last reset: watchdog_fired, power_cause, can_tell_watchdog. The
+/* What the watchdog knows of the last reset: watchdog_fired, power_cause, can_report_watchdog. The
  * other fields stay. */
 void wdt_evidence(const struct wdt *w, struct reset_evidence *ev);
 
-/* Notes a finding, a text that stays; the ones that exceed the room are dropped. */
-void wdt_find(struct wdt *w, const char *finding);
+/* Notes a finding; both texts stay. id: as in `keelboot doctor`. Those that exceed the room are
+ * dropped. */
+void wdt_report(struct wdt *w, const char *id, const char *finding);

@@ -9,9 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DROP_IN_DIR "/run/systemd/system.conf.d"
-#define UNKNOWN_TIMEOUT_S \
-	10 /* what systemd is told where the driver does not tell: short is safe */
+#define DROP_IN_DIR	  "/run/systemd/system.conf.d"
+#define UNKNOWN_TIMEOUT_S 10 /* what systemd gets where the driver reports none: short is safe */
 
 /* "/dev/watchdog" is the first one under its old name. */
 static void nowayout_path(const struct wdt *w, char *path, size_t size)
@@ -76,8 +75,8 @@ static void ask_reboot_time(struct wdt *w, unsigned shutdown_s)
 	log_warn(
 		"watchdog: %s counts %u s at most: one step of a shutdown may take no longer, although shutdown-deadline= is %u s",
 		w->dev, w->reboot_s, shutdown_s);
-	wdt_find(
-		w,
+	wdt_report(
+		w, "watchdog-reboot-time",
 		"watchdog: its longest time is below shutdown-deadline=; a step of a shutdown that takes longer ends in a reset");
 }
 
@@ -93,12 +92,14 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s)
 			return;
 		}
 		w->handover = CONF_HANDOVER_KEEPER;
-		wdt_find(w, "watchdog: the driver stops it on close; handover=keeper is used");
+		wdt_report(w, "watchdog-stops-on-close",
+			   "watchdog: the driver stops it on close; handover=keeper is used");
 		return;
 	case CONF_HANDOVER_KEEPER:
 		/* Else the end of the guardian would be the end of the watchdog. */
 		if (!goes_on(w))
-			wdt_find(w, "watchdog: the driver stops it when the guardian is killed");
+			wdt_report(w, "watchdog-stops-on-close",
+				   "watchdog: the driver stops it when the guardian is killed");
 		return;
 	case CONF_HANDOVER_RELEASE:
 		if (!is_nowayout(w))
@@ -106,7 +107,8 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s)
 		log_warn("watchdog: handover=release is refused: %s cannot be stopped (nowayout)",
 			 w->dev);
 		w->handover = CONF_HANDOVER_KEEPER;
-		wdt_find(w, "watchdog: nowayout; handover=keeper is used, not release");
+		wdt_report(w, "watchdog-nowayout",
+			   "watchdog: nowayout; handover=keeper is used, not release");
 		return;
 	}
 }

@@ -16,7 +16,7 @@ static unsigned all_ones(unsigned s)
 }
 
 /* False: it takes another time than this, so that its driver knows what it can do; or tells not. */
-static bool try(int fd, unsigned set_s, unsigned *left_s)
+static bool try_timeout(int fd, unsigned set_s, unsigned *left_s)
 {
 	unsigned took_s = set_s;
 
@@ -34,14 +34,14 @@ unsigned wdt_time_cut(int fd, unsigned wanted_s)
 {
 	unsigned top_s = all_ones(wanted_s), left_s, less_s;
 
-	if (!try(fd, top_s, &left_s) || is_whole(top_s, left_s))
+	if (!try_timeout(fd, top_s, &left_s) || is_whole(top_s, left_s))
 		return 0;
 	/* Where the kernel feeds between, what is left is the hardware's longest time, whatever was
 	 * set. A register that cuts has less of less. */
-	if (!try(fd, top_s - 2, &less_s) || less_s + 2 > left_s)
+	if (!try_timeout(fd, top_s - 2, &less_s) || less_s + 2 > left_s)
 		return 0;
 	for (unsigned s = top_s / 2; s >= LEAST_S; s /= 2) {
-		if (try(fd, s, &left_s) && is_whole(s, left_s))
+		if (try_timeout(fd, s, &left_s) && is_whole(s, left_s))
 			return s;
 	}
 	return 0;

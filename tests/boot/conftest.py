@@ -294,6 +294,10 @@ class Bench:
     def boot_json(self, machine) -> dict:
         return json.loads(self.ask(machine, "cat /run/keelboot/boot.json"))
 
+    def boot_warnings(self, machine) -> list:
+        """Their texts."""
+        return [one["text"] for one in self.boot_json(machine)["warnings"]]
+
     @staticmethod
     def slots(disk) -> dict:
         """Digests of both slots, from outside."""

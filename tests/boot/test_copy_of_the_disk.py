@@ -91,7 +91,7 @@ def test_two_equal_disks_boot_and_refuse_to_install(bench):
         bench.up(vm, "1.0", "a")
         assert booted_from(bench, vm)["ambiguous"] == "/dev/vdb"
         told = bench.boot_json(vm)
-        assert told["ambiguous"] and "until disk=" in told["warnings"][-1]
+        assert told["ambiguous"] and told["warnings"][-1]["id"] == "disk-ambiguous"
         for verb in ("install", "stage"):
             status, output = vm.shell("mkdir -p /run/m; mount -t vfat -o ro /dev/sda /run/m; "
                                       f"keelboot {verb} /run/m/keelboot/2.0-ok.keel")

@@ -48,7 +48,7 @@ def crash(vm):
 
 
 def test_good_slot_that_reports_in_each_boot_and_crashes_is_left_and_comes_back(bench):
-    """As README says in step 6, it calls `mark good` in each boot; that wiped the crashes, for ever."""
+    """As README says in step 6, it calls `mark good` in each boot; that wiped the crashes, forever."""
     why = "crashed or hung; tried again after 1 healthy boot"
     disk = bench.disk("1.0", "2.0")
     with bench.machine(disk, append=WATCHDOG) as vm:

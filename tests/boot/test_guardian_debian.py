@@ -227,7 +227,7 @@ def test_maintainer_who_isolates_rescue_target_announces_no_shutdown(bench, mach
 
 @pytest.mark.parametrize("kind, append", [("systemd", "systemd.wants=stuck.service"), ("sysvinit", "kbstuck")])
 def test_start_that_hangs_is_left(bench, machine, kind, append):
-    """What sysinit.target, or sysvinit itself, waits for, for ever: nothing else of the system comes up."""
+    """What sysinit.target, or sysvinit itself, waits for, forever: nothing else of the system comes up."""
     with machine(kind, append) as vm:
         vm.expect(r"the start hangs", 240)
         vm.expect(GIVEN_UP, 240)

@@ -95,6 +95,6 @@ def test_older_than_the_floor(bench):
         bench.ask(vm, "sync; mount -o remount,ro /data")
     before = bench.slots(disk)
     with bench.machine(disk, drives=[bench.stick(old)]) as vm:
-        vm.expect(told(r"old\.keel: version 2\.0: skipped: below this device's rollback floor"))
+        vm.expect(told(r"old\.keel: version 2\.0: skipped: below this device's rollback floor; use a newer release"))
         bench.up(vm, "3.0", "b")
     assert bench.slots(disk) == before

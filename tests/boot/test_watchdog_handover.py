@@ -72,7 +72,7 @@ def test_release_is_refused_where_it_cannot_be_stopped(bench):
         vm.expect(r"keelboot: watchdog: handover=release is refused: /dev/watchdog0 cannot be stop")
         bench.up(vm, "1.6", "a")
         assert "watchdog: nowayout; handover=keeper is used, not release" in \
-            bench.boot_json(vm)["warnings"]
+            bench.boot_warnings(vm)
         # The guardian feeds it.
         sits_out(bench, vm)
         assert bench.ask(vm, STATE).strip() == "active"
@@ -88,5 +88,5 @@ def test_softdog_is_taken_where_there_is_no_hardware(bench):
         vm.expect(r"keelboot: slot b is rejected")
         bench.up(vm, "1.0", "a")
         assert "watchdog: only a software one; a hang of the kernel does not end in a restart" in \
-            bench.boot_json(vm)["warnings"]
+            bench.boot_warnings(vm)
         assert bench.causes(vm) == ["guest"] * 3

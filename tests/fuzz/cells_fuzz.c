@@ -196,12 +196,12 @@ static void check_hiccup(struct store *st, int slot, const struct hiccup *h)
 	size_t size = most(slot);
 	uint8_t *blob = room(size);
 	struct store_manifest m;
-	enum kb_err e;
+	enum kb_err err;
 
 	order(h);
-	e = store_manifest_read(st, slot, &m, blob, size);
+	err = store_manifest_read(st, slot, &m, blob, size);
 	dev.bad_read = 0;
-	if (e == KB_OK)
+	if (err == KB_OK)
 		FUZZ_CHECK((worth(slot, 0) == KB_OK && is_copy(c, &m, blob)) ||
 			   (worth(slot, 1) == KB_OK && is_copy(d, &m, blob)));
 	else if (h->bad == FUZZ_BDEV_FLIP || h->bad == FUZZ_BDEV_FAIL)
@@ -247,13 +247,13 @@ static bool check_rebuild(struct store *st, struct state *s, unsigned nslots, ui
 {
 	static struct state again;
 	uint64_t floor = 0;
-	enum kb_err e;
+	enum kb_err err;
 
 	memset(s, 0xa5, sizeof(*s));
 	memset(&again, 0x5a, sizeof(again));
-	e = store_rebuild(st, nslots, mountable, s);
-	FUZZ_CHECK(e == (nslots >= 1 && nslots <= STATE_SLOTS_MAX ? KB_OK : KB_EINVAL));
-	if (e != KB_OK)
+	err = store_rebuild(st, nslots, mountable, s);
+	FUZZ_CHECK(err == (nslots >= 1 && nslots <= STATE_SLOTS_MAX ? KB_OK : KB_EINVAL));
+	if (err != KB_OK)
 		return false;
 	FUZZ_CHECK(s->nslots == nslots && s->rebuilt);
 	FUZZ_CHECK(s->last == STATE_NONE && s->open == STATE_NONE && s->oneshot == STATE_NONE);
@@ -319,14 +319,14 @@ static void check_load(struct store *st, const struct hiccup *h)
 {
 	static struct state s, again;
 	enum store_finding found, other;
-	enum kb_err e, e2;
+	enum kb_err err, e2;
 
 	order(h);
 	e2 = store_load(st, &dev.bdev, &again, &other);
 	dev.bad_read = 0;
-	e = store_load(st, &dev.bdev, &s, &found);
-	FUZZ_CHECK(e == KB_OK || (e == KB_EIO && dev.dead_to > dev.dead_from));
-	if (e != KB_OK || (h->bad != FUZZ_BDEV_FLIP && h->bad != FUZZ_BDEV_FAIL))
+	err = store_load(st, &dev.bdev, &s, &found);
+	FUZZ_CHECK(err == KB_OK || (err == KB_EIO && dev.dead_to > dev.dead_from));
+	if (err != KB_OK || (h->bad != FUZZ_BDEV_FLIP && h->bad != FUZZ_BDEV_FAIL))
 		return;
 	FUZZ_CHECK(e2 == KB_OK && (found == STORE_FOUND) == (other == STORE_FOUND));
 	FUZZ_CHECK(found != STORE_FOUND || (s.seq == again.seq && state_same(&s, &again)));
@@ -338,12 +338,12 @@ static void check_save(struct store *st, struct state *s, const struct hiccup *h
 	static struct state again;
 	enum store_finding found;
 	struct store other;
-	enum kb_err e;
+	enum kb_err err;
 
 	order(h);
-	e = store_save_both(st, s);
+	err = store_save_both(st, s);
 	dev.bad_read = 0;
-	if (e != KB_OK)
+	if (err != KB_OK)
 		return;
 	FUZZ_CHECK(store_load(&other, &dev.bdev, &again, &found) == KB_OK && found == STORE_FOUND);
 	if (s->floor == UINT64_MAX)
@@ -359,22 +359,22 @@ static void check_write(struct store *st, int slot, const struct hiccup *h)
 	struct store_manifest m, out = { .sequence = 3, .version = "x" };
 	const uint8_t *blob = c != NULL && c->given == c->m.len ? c->blob : NULL;
 	uint8_t got[FUZZ_SLOTS_GIVEN];
-	enum kb_err e;
+	enum kb_err err;
 
 	if (blob != NULL)
 		out = c->m;
 	order(h);
-	e = store_manifest_write(st, slot, &out, blob);
+	err = store_manifest_write(st, slot, &out, blob);
 	dev.bad_read = 0;
-	if (e == KB_OK) {
+	if (err == KB_OK) {
 		FUZZ_CHECK(store_manifest_read(st, slot, &m, got, sizeof(got)) == KB_OK);
 		FUZZ_CHECK(same(&m, &out));
 		FUZZ_CHECK(blob == NULL || memcmp(got, blob, m.len) == 0);
 	}
 	order(h);
-	e = store_manifest_clear(st, slot);
+	err = store_manifest_clear(st, slot);
 	dev.bad_read = 0;
-	FUZZ_CHECK(e != KB_OK || store_manifest_read(st, slot, &m, NULL, 0) != KB_OK);
+	FUZZ_CHECK(err != KB_OK || store_manifest_read(st, slot, &m, NULL, 0) != KB_OK);
 }
 
 static void check_arguments(struct store *st)

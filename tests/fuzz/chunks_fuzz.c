@@ -216,27 +216,27 @@ static void check_chunk(const struct install_pipe_chunk *out, unsigned i)
 static enum kb_err go(const struct manifest_encoding *enc)
 {
 	struct install_pipe_chunk out;
-	enum kb_err e = install_pipe_begin(&pipe_, 0, enc);
+	enum kb_err err = install_pipe_begin(&pipe_, 0, enc);
 	unsigned i = 0;
 
-	while (e == KB_OK) {
-		e = install_pipe_next(&pipe_, &out);
-		if (e == KB_OK)
+	while (err == KB_OK) {
+		err = install_pipe_next(&pipe_, &out);
+		if (err == KB_OK)
 			check_chunk(&out, i++);
 	}
-	FUZZ_CHECK(e != KB_ENOENT || i == s.n);
-	FUZZ_CHECK(e == KB_OK || e == KB_ENOENT ||
+	FUZZ_CHECK(err != KB_ENOENT || i == s.n);
+	FUZZ_CHECK(err == KB_OK || err == KB_ENOENT ||
 		   (pipe_.why[0] != '\0' && fuzz_printable(pipe_.why, sizeof(pipe_.why))));
-	return e;
+	return err;
 }
 
 /* A walk that is given up: the next one does not hear the answers that are still on their way. */
 static void check_again(const struct manifest_encoding *enc)
 {
 	struct install_pipe_chunk out;
-	enum kb_err e = install_pipe_begin(&pipe_, 0, enc);
+	enum kb_err err = install_pipe_begin(&pipe_, 0, enc);
 
-	if (e != KB_OK || install_pipe_next(&pipe_, &out) != KB_OK ||
+	if (err != KB_OK || install_pipe_next(&pipe_, &out) != KB_OK ||
 	    pipe_.dec.asked == pipe_.dec.answered)
 		return;
 	/* The descriptor and the memory are this file's to keep. */
@@ -265,7 +265,7 @@ void fuzz_one(const uint8_t *data, size_t size)
 	uint8_t how = fuzz_u8(&in);
 	const struct manifest_encoding *enc;
 	uint64_t len;
-	enum kb_err e;
+	enum kb_err err;
 	int fd = make_bundle(&in, &len), sock;
 
 	FUZZ_CHECK(len > 0);
@@ -287,8 +287,8 @@ void fuzz_one(const uint8_t *data, size_t size)
 	if (how & 2) {
 		check_again(enc);
 	} else {
-		e = go(enc);
-		FUZZ_CHECK((how & 1) || how == 0x80 || !s.honest || e == KB_ENOENT);
+		err = go(enc);
+		FUZZ_CHECK((how & 1) || how == 0x80 || !s.honest || err == KB_ENOENT);
 		check_misuse(&pipe_.dec);
 	}
 	close(sock);

@@ -33,13 +33,13 @@ static void check_header(const uint8_t raw[READER_HEADER_LEN])
 {
 	struct reader_header h, again;
 	uint8_t out[READER_HEADER_LEN];
-	enum kb_err e = reader_header_parse(&h, raw);
+	enum kb_err err = reader_header_parse(&h, raw);
 
-	FUZZ_CHECK(e == KB_OK || e == KB_EFORMAT || e == KB_ENEWER || e == KB_EDIGEST);
-	FUZZ_CHECK(e == KB_EDIGEST || reader_header_is(raw));
-	if (e == KB_ENEWER)
+	FUZZ_CHECK(err == KB_OK || err == KB_EFORMAT || err == KB_ENEWER || err == KB_EDIGEST);
+	FUZZ_CHECK(err == KB_EDIGEST || reader_header_is(raw));
+	if (err == KB_ENEWER)
 		FUZZ_CHECK(bytes_get16(raw + 10) > 1 || bytes_get64(raw + 24) != 0);
-	if (e != KB_OK)
+	if (err != KB_OK)
 		return;
 	check_parts(&h);
 	memset(&again, 0, sizeof(again));
@@ -60,10 +60,10 @@ static void check_open(const uint8_t *data, size_t size, const struct keyring *k
 {
 	static struct reader r;
 	int fd = fuzz_bundle_fd(data, size);
-	enum kb_err e = reader_open(&r, fd, false, size, keys);
+	enum kb_err err = reader_open(&r, fd, false, size, keys);
 
 	FUZZ_CHECK(fuzz_printable(r.why, sizeof(r.why)));
-	if (e != KB_OK) {
+	if (err != KB_OK) {
 		FUZZ_CHECK(r.why[0] != '\0');
 		return;
 	}

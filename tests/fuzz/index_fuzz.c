@@ -120,30 +120,30 @@ static void check_walk_all(bool whole)
 /* Walks to the end; true if all was in order. */
 static bool go(const struct index *x, bool sign)
 {
-	enum kb_err e = start(x, sign);
+	enum kb_err err = start(x, sign);
 	uint64_t payload = 0;
 	uint32_t i = 0;
 
-	while (e == KB_OK) {
+	while (err == KB_OK) {
 		struct reader_chunk c;
 
-		e = reader_walk_next(&walk, &c);
-		if (e != KB_OK)
+		err = reader_walk_next(&walk, &c);
+		if (err != KB_OK)
 			break;
 		check_chunk(x, &c, i++, payload);
 		payload += c.stored;
 	}
-	FUZZ_CHECK(e == KB_ENOENT ||
+	FUZZ_CHECK(err == KB_ENOENT ||
 		   (fuzz_printable(reader.why, sizeof(reader.why)) && reader.why[0] != '\0'));
-	if (e == KB_ENOENT) {
+	if (err == KB_ENOENT) {
 		FUZZ_CHECK(i == x->nchunks && payload == x->payload_len);
 		FUZZ_CHECK(x->harm == 0 && !x->cut);
 	}
-	FUZZ_CHECK(e != KB_EDIGEST || x->harm != 0);
-	FUZZ_CHECK(e != KB_EIO || x->cut);
-	check_walk_all(e == KB_ENOENT);
+	FUZZ_CHECK(err != KB_EDIGEST || x->harm != 0);
+	FUZZ_CHECK(err != KB_EIO || x->cut);
+	check_walk_all(err == KB_ENOENT);
 	reader_close(&reader);
-	return e == KB_ENOENT;
+	return err == KB_ENOENT;
 }
 
 /* The records that the input asks for, written by the product: they are read as what they are. */

@@ -114,18 +114,18 @@ static void try_file(const uint8_t *p, size_t len)
 {
 	char path[300];
 	struct keyring k;
-	enum kb_err e;
+	enum kb_err err;
 
 	fuzz_dir_clear();
 	fuzz_dir_put("a key.pem", p, len);
 	snprintf(path, sizeof(path), "%s/a key.pem", fuzz_dir());
 	memset(&k, 0, sizeof(k));
-	e = keyring_add(&k, path);
-	if (e == KB_OK || len < 100) /* only OpenSSL sees that a point is not on its curve */
+	err = keyring_add(&k, path);
+	if (err == KB_OK || len < 100) /* only OpenSSL sees that a point is not on its curve */
 		check_survey(&k, fuzz_dir());
-	FUZZ_CHECK(e == KB_OK || e == KB_EFORMAT);
-	FUZZ_CHECK(k.n == (e == KB_OK) && (e != KB_OK || len <= KEYRING_PEM_MAX));
-	if (e != KB_OK)
+	FUZZ_CHECK(err == KB_OK || err == KB_EFORMAT);
+	FUZZ_CHECK(k.n == (err == KB_OK) && (err != KB_OK || len <= KEYRING_PEM_MAX));
+	if (err != KB_OK)
 		return;
 	check_key(&k.key[0]);
 	FUZZ_CHECK(strcmp(k.key[0].name, "a key") == 0);
@@ -204,14 +204,14 @@ static void make_rings(void)
 	fuzz_dir_clear();
 }
 
-static void check_answer(const struct keyring *k, enum kb_err e, unsigned n, unsigned required)
+static void check_answer(const struct keyring *k, enum kb_err err, unsigned n, unsigned required)
 {
-	FUZZ_CHECK((e == KB_OK) == (k->n > 0) && k->n + k->nretired <= n);
-	FUZZ_CHECK(e != KB_OK || k->n >= required);
-	FUZZ_CHECK(e != KB_ENOSPC || n > KEYRING_KEYS_MAX);
-	FUZZ_CHECK(e != KB_EINVAL || required > 1);
-	FUZZ_CHECK(e == KB_OK || e == KB_ENOENT || e == KB_ENOSPC || e == KB_EINVAL ||
-		   e == KB_EFORMAT);
+	FUZZ_CHECK((err == KB_OK) == (k->n > 0) && k->n + k->nretired <= n);
+	FUZZ_CHECK(err != KB_OK || k->n >= required);
+	FUZZ_CHECK(err != KB_ENOSPC || n > KEYRING_KEYS_MAX);
+	FUZZ_CHECK(err != KB_EINVAL || required > 1);
+	FUZZ_CHECK(err == KB_OK || err == KB_ENOENT || err == KB_ENOSPC || err == KB_EINVAL ||
+		   err == KB_EFORMAT);
 }
 
 static void try_folder(struct fuzz_in *in)
@@ -222,7 +222,7 @@ static void try_folder(struct fuzz_in *in)
 	const char *sub = ring >= RING_PLAIN ? "plain/" : "";
 	bool unclear = ring == RING_MISNAMED;
 	char dir[300];
-	enum kb_err e;
+	enum kb_err err;
 
 	make_rings();
 	if (ring == RING_MISNAMED)
@@ -230,12 +230,12 @@ static void try_folder(struct fuzz_in *in)
 	for (; n < FOLDER_MAX && in->left > 0; n++)
 		unclear |= put_file(sub, n, fuzz_u8(in));
 	snprintf(dir, sizeof(dir), "%s/%s", fuzz_dir(), sub);
-	e = keyring_open(&k, dir, required);
-	check_answer(&k, e, n, required);
+	err = keyring_open(&k, dir, required);
+	check_answer(&k, err, n, required);
 	/* While it cannot be told which key is retired, none is trusted; and only then. */
-	FUZZ_CHECK(unclear ? e == KB_EFORMAT || e == KB_ENOSPC : e != KB_EFORMAT);
+	FUZZ_CHECK(unclear ? err == KB_EFORMAT || err == KB_ENOSPC : err != KB_EFORMAT);
 	check_ring(&k);
-	if (e != KB_EINVAL) /* more are required than there are */
+	if (err != KB_EINVAL) /* more are required than there are */
 		check_survey(&k, dir);
 	keyring_free(&k);
 	FUZZ_CHECK(k.n == 0 && k.nretired == 0);
@@ -257,7 +257,7 @@ static void check_walk(const uint8_t *area, size_t cap)
 }
 
 /* Whoever is said to have signed has an entry, and there are as many as are wanted. */
-static void check_verdict(const struct keyring *k, const struct keyring_verdict *v, enum kb_err e,
+static void check_verdict(const struct keyring *k, const struct keyring_verdict *v, enum kb_err err,
 			  const uint8_t *area, size_t cap)
 {
 	unsigned bits = 0;
@@ -270,8 +270,8 @@ static void check_verdict(const struct keyring *k, const struct keyring_verdict 
 		FUZZ_CHECK(i < k->n && memmem(area, cap, k->key[i].id, KEYRING_ID_LEN) != NULL);
 	}
 	FUZZ_CHECK(bits == v->valid && v->valid <= k->n && (v->signer != NULL) == (bits > 0));
-	FUZZ_CHECK((e == KB_OK) == (v->valid > 0 && v->valid >= k->required));
-	FUZZ_CHECK(v->retired == NULL || (e == KB_ESIG && v->retired == &k->retired[0]));
+	FUZZ_CHECK((err == KB_OK) == (v->valid > 0 && v->valid >= k->required));
+	FUZZ_CHECK(v->retired == NULL || (err == KB_ESIG && v->retired == &k->retired[0]));
 	keyring_signers(k, v, names, sizeof(names));
 	FUZZ_CHECK(fuzz_printable(names, sizeof(names)) && (names[0] != '\0') == (bits > 0));
 }
@@ -282,13 +282,13 @@ static void try_area(const struct keyring *k, const uint8_t *area, size_t cap)
 	const struct keyring none = { 0 };
 	const struct keyring_key *signer;
 	struct keyring_verdict v;
-	enum kb_err e = keyring_check(k, header, area, cap, &v);
+	enum kb_err err = keyring_check(k, header, area, cap, &v);
 
 	check_walk(area, cap);
-	FUZZ_CHECK(e == KB_OK || e == KB_ESIG || e == KB_EFORMAT);
-	check_verdict(k, &v, e, area, cap);
-	FUZZ_CHECK(keyring_verify(k, header, area, cap, &signer) == e);
-	FUZZ_CHECK(signer == (e == KB_OK ? v.signer : NULL));
+	FUZZ_CHECK(err == KB_OK || err == KB_ESIG || err == KB_EFORMAT);
+	check_verdict(k, &v, err, area, cap);
+	FUZZ_CHECK(keyring_verify(k, header, area, cap, &signer) == err);
+	FUZZ_CHECK(signer == (err == KB_OK ? v.signer : NULL));
 	/* Of this header only, and by these keys only. */
 	FUZZ_CHECK(keyring_check(k, other, area, cap, &v) != KB_OK && v.valid == 0);
 	FUZZ_CHECK(keyring_check(&none, header, area, cap, &v) != KB_OK && v.valid == 0);

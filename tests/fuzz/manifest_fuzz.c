@@ -238,17 +238,18 @@ void fuzz_one(const uint8_t *data, size_t size)
 {
 	static struct manifest m;
 	char why[160], small[8];
-	enum kb_err e;
+	enum kb_err err;
 
 	check_keys(data, size);
 	memset(&m, 0xa5, sizeof(m));
 	memset(why, 0xa5, sizeof(why));
 	why[0] = '\0';
-	e = manifest_parse(&m, (const char *)data, size, why, sizeof(why));
-	FUZZ_CHECK(e == KB_OK || e == KB_EFORMAT || e == KB_ENEWER);
-	if (e != KB_OK) {
+	err = manifest_parse(&m, (const char *)data, size, why, sizeof(why));
+	FUZZ_CHECK(err == KB_OK || err == KB_EFORMAT || err == KB_ENEWER);
+	if (err != KB_OK) {
 		FUZZ_CHECK(why[0] != '\0' && fuzz_printable(why, sizeof(why)));
-		FUZZ_CHECK(manifest_parse(&m, (const char *)data, size, small, sizeof(small)) == e);
+		FUZZ_CHECK(manifest_parse(&m, (const char *)data, size, small, sizeof(small)) ==
+			   err);
 		FUZZ_CHECK(fuzz_printable(small, sizeof(small)));
 		return;
 	}

@@ -113,18 +113,18 @@ void fuzz_one(const uint8_t *data, size_t size)
 	static struct prober_answer a, copy;
 	size_t len = size < sizeof(a) ? size : sizeof(a), step = 1 + size / 16;
 	bool partial;
-	enum kb_err e;
+	enum kb_err err;
 
 	/* What the pipe has not brought is not looked at. */
 	memset(&a, 0xa5, sizeof(a));
 	if (len > 0)
 		memcpy(&a, data, len);
 	memcpy(&copy, &a, sizeof(a));
-	e = probe_answer_check(&a, len);
+	err = probe_answer_check(&a, len);
 	partial = probe_answer_partial(&a, len);
 	FUZZ_CHECK(memcmp(&a, &copy, sizeof(a)) == 0);
-	FUZZ_CHECK(e == KB_EFORMAT || (e == KB_OK && !partial));
-	if (e != KB_OK)
+	FUZZ_CHECK(err == KB_EFORMAT || (err == KB_OK && !partial));
+	if (err != KB_OK)
 		return;
 	check_accepted(&a, len);
 	check_merge(&a);

@@ -106,9 +106,9 @@ static void check_save(struct store *st, struct state *s, const struct fuzz_bdev
 {
 	static struct state again;
 	enum store_finding found;
-	enum kb_err e = store_save_both(st, s);
+	enum kb_err err = store_save_both(st, s);
 
-	if (e != KB_OK) {
+	if (err != KB_OK) {
 		FUZZ_CHECK(d->ncells == FUZZ_BDEV_CELLS || d->dead_to != d->dead_from);
 		return;
 	}

@@ -11,7 +11,7 @@ JUMP = 10 ** 12
 TOO_FAR = ("too far ahead of what proved itself here; to allow it: max-sequence-jump= in system.conf, also in the "
            "initramfs")
 TOO_FAR_TO_INSTALL = "{} (sequence {}): refused: " + TOO_FAR
-OLDER = "below this device's rollback floor"
+OLDER = "below this device's rollback floor; use a newer release"
 NOT_NEWER = "not newer than what is installed; to go back: keelboot install FILE"
 UNSIGNED = "not signed by any of the 2 trusted keys"
 
@@ -99,7 +99,7 @@ def test_t16_permission_ends_where_the_floor_passes_it(target, keys, image):
     target.remember()
     for rescue in False, True:
         target.apply_refuses(back, f"version 0.9: skipped: {OLDER}", rescue=rescue)
-    says = "0.9 (sequence 9): refused: below this device's rollback floor (10)"
+    says = "0.9 (sequence 9): refused: below this device's rollback floor (10); use a newer release"
     target.refuses(back, INCOMPATIBLE, says)
 
 

@@ -8,7 +8,7 @@ from hostile import (FAILED, FAILURE, INCOMPATIBLE, INSTALLED, KEELBOOT, NOTHING
                      keelreader, start)
 
 
-OLDER = "below this device's rollback floor"
+OLDER = "below this device's rollback floor; use a newer release"
 NOT_NEWER = "not newer than what is installed; to go back: keelboot install FILE"
 FAILED_HERE = "this release failed on this device before; to try again: keelboot install --again FILE"
 BARRED = ("too many releases failed on this device; only newer ones are installed automatically{}; to install this "
@@ -39,7 +39,7 @@ def test_t16_below_the_floor_not_even_a_person(target, keys, image, cases):
     permitted = {"bundle allow-downgrade": "yes"}
     for lines in {}, permitted:
         bundle = release(target, keys, image, "0.9", 9, lines=lines)
-        says = "0.9 (sequence 9): refused: below this device's rollback floor (10)"
+        says = "0.9 (sequence 9): refused: below this device's rollback floor (10); use a newer release"
         target.refuses(bundle, INCOMPATIBLE, says, verbs=("install", "stage", "install --again"))
         for rescue in False, True:
             target.apply_refuses(bundle, f"version 0.9: skipped: {OLDER}", rescue=rescue)

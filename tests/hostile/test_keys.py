@@ -134,7 +134,7 @@ def test_t16_a_rescue_remembers_what_was_signed_by_less(target, keys, image, by,
         bundle = Forge(keys, image, lines=lines, signed=["second", "stranger"]).write(target.path / f"{sequence}.keel")
         if refused:
             target.apply_refuses(bundle, f"version 1.{sequence}: skipped: below this device's rollback "
-                                 "floor", rescue=True)
+                                 "floor; use a newer release", rescue=True)
         else:
             assert target.apply(bundle, rescue=True).code == INSTALLED
     assert target.json("status")["floor"] == 10

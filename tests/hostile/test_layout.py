@@ -218,8 +218,8 @@ def test_t29_larger_than_the_slot(target, keys, image):
     """The numbers are right, and there is no room: nothing is written."""
     big = image * 8
     bad = Forge(keys, big).write(target.path / "bad.keel")
-    target.refuses(bad, INCOMPATIBLE, f"BUNDLE: image root is {len(big)} bytes, but its partition only 262144: it was "
-                   "made for larger slots", verbs=("install",))
+    target.refuses(bad, INCOMPATIBLE, f"BUNDLE: image root: {len(big)} bytes, but {target.slots['b']} has only "
+                   "262144: made for larger slots; use a bundle for this device", verbs=("install",))
 
 
 # ---------------------------------------------------------------- threat 7

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of the English in pages, and in the string literals of what is shipped."""
 
+import ast
 import re
 from pathlib import PurePosixPath
 
@@ -23,9 +24,15 @@ BANNED = (
     (r"\bmakes? this file just now\b", "is writing this file"),
     (r"\bcomes? to nothing\b", "fails"),
     (r"\bbinds nobody\b", "is ignored"),
+    (r"\btold\b", "reported, or announced"),
+    (r"\bfor ever\b", "forever"),
+    (r"\b(is|are) not there\b", "is missing"),
+    (r"\bis never left\b", "is never skipped"),
+    (r"\b(somebody|someone) else\b", "another process, or another person"),
 )
 # A line break may stand between two words.
 BANNED = [(re.compile(pattern.replace(" ", r"\s+"), re.I), instead) for pattern, instead in BANNED]
+SCRIPTS = ("initramfs/", "cli/", "qemu/")
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
 GENERATED = re.compile(r"<!-- made by .*?<!-- end -->", re.S)
 
@@ -113,6 +120,20 @@ def literals(text: str) -> list:
             for match in re.finditer(rf"{piece}(?:\s*{piece})*", text)]
 
 
+def python_literals(text: str) -> list:
+    """[(line, string)] without docstrings; what a format puts in is one word."""
+    found, inside, tree = [], set(), ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            inside.add(id(node.value))
+        elif isinstance(node, ast.JoinedStr):
+            parts = [part.value if isinstance(part, ast.Constant) else "code" for part in node.values]
+            found.append((node.lineno, "".join(parts)))
+            inside.update(id(part) for part in ast.walk(node))
+    return found + [(node.lineno, node.value) for node in ast.walk(tree)
+                    if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside]
+
+
 def message(text: str) -> str:
     """A literal as paragraphs: in the help of a program each indented line is one."""
     return re.sub(r"\n(?= )", "\n\n", text.replace("\\n", "\n")).replace("\n ", "\n")
@@ -129,6 +150,12 @@ def prose(tree) -> list:
     for name in tree.sources(shipped=True):
         for number, text in literals(tree.text(name)):
             found += [f"{name}:{number}:{complaint.split(':', 2)[2]}" for complaint in page(name, message(text))]
+    for name in tree.python():
+        if name.startswith(SCRIPTS):
+            for number, text in python_literals(tree.text(name)):
+                if text.startswith("#!"):
+                    continue
+                found += [f"{name}:{number}:{complaint.split(':', 2)[2]}" for complaint in page(name, message(text))]
     return found
 
 

@@ -176,7 +176,7 @@ def shared_names(tree) -> list:
 
 def error_names(tree) -> list:
     """What is of type enum kb_err is called err, or what it is the error of; never e."""
-    return find(tree, tree.sources(shipped=True, headers=True), ERROR_CALLED_E, "{}: call it err")
+    return find(tree, tree.sources(headers=True), ERROR_CALLED_E, "{}: call it err")
 
 
 def member_comments(tree) -> list:

@@ -36,7 +36,7 @@ RUNS = {"sim/selector_sim": (["--small", "--stop"], ["--stop"]),
         "sim/powercut_sim": (["--jobs", "1"],)}
 SMALL = {**RUNS, "sim/selector_sim": (["--small", "--stop"],)}
 LIBC = ctypes.CDLL(None)
-WALL_SECONDS = 120      # and so many times what the test takes: for one that sleeps for ever; one that spins is
+WALL_SECONDS = 120      # and so many times what the test takes: for one that sleeps forever; one that spins is
 WALL_TIMES = 20         # stopped by its own time
 CASE_TIME = re.compile(r'<testcase name="(\w+)" time="([\d.]+)"')
 

@@ -37,16 +37,16 @@ static void try_one(const uint8_t *s, unsigned len)
 	uint32_t got = 0xdeadbeef;
 	uint64_t want = 0;
 	unsigned n = rule(s, len, &want);
-	enum kb_err e;
+	enum kb_err err;
 
 	memcpy(walk.enc_page, s, len);
 	walk.enc_page[len] = 1; /* would end any number, and is not on the page */
 	walk.enc_page_len = len;
 	walk.enc_pos = 0;
-	e = get_varint(&walk, &got);
+	err = get_varint(&walk, &got);
 	cases++;
-	if (n == 0 ? e != KB_EFORMAT || got != 0xdeadbeef || walk.enc_pos > len
-		   : e != KB_OK || got != want || walk.enc_pos != n)
+	if (n == 0 ? err != KB_EFORMAT || got != 0xdeadbeef || walk.enc_pos > len
+		   : err != KB_OK || got != want || walk.enc_pos != n)
 		wrong++;
 	if (n == len && n > 0 && (put_varint(written, got) != n || memcmp(written, s, n) != 0))
 		wrong++;

@@ -97,10 +97,10 @@ static void drop_pending(struct cut_disk *d)
 
 /* ---------------------------------------------------------------- operations */
 
-/* True if the effect of an operation is to happen. *e is what is returned. */
-static bool begin(struct cut_disk *d, enum kb_err *e)
+/* True if the effect of an operation is to happen. *err is what is returned. */
+static bool begin(struct cut_disk *d, enum kb_err *err)
 {
-	*e = KB_EIO;
+	*err = KB_EIO;
 	if (d->power->off)
 		return false;
 	d->power->ops++;
@@ -108,13 +108,13 @@ static bool begin(struct cut_disk *d, enum kb_err *e)
 	d->op++;
 	if (d->fail_at != 0 && (d->done == d->fail_at || (d->fail_stays && d->done > d->fail_at)))
 		return d->fail_lands;
-	*e = KB_OK;
+	*err = KB_OK;
 	return d->lose_at == 0 || d->done != d->lose_at;
 }
 
 /* An operation that power survives is told of; one that it does not, has been issued all the same.
  */
-static enum kb_err end(struct cut_disk *d, enum kb_err e, enum cut_op_kind kind, uint64_t off,
+static enum kb_err end(struct cut_disk *d, enum kb_err err, enum cut_op_kind kind, uint64_t off,
 		       uint64_t len, const void *data)
 {
 	const struct cut_op op = { .kind = kind, .disk = d, .off = off, .len = len, .data = data };
@@ -123,18 +123,18 @@ static enum kb_err end(struct cut_disk *d, enum kb_err e, enum cut_op_kind kind,
 		d->power->watch(d->power->ctx, &op);
 	if (d->power->cut_at != 0 && d->power->ops == d->power->cut_at)
 		d->power->off = true;
-	return d->power->off ? KB_EIO : e;
+	return d->power->off ? KB_EIO : err;
 }
 
 enum kb_err cut_disk_write(struct cut_disk *d, uint64_t off, const void *buf, uint64_t len)
 {
 	struct cut_blob *b;
-	enum kb_err e;
+	enum kb_err err;
 
 	if (d->power->off)
 		return KB_EIO;
-	if (!begin(d, &e))
-		return e;
+	if (!begin(d, &err))
+		return err;
 	d->writes++;
 	b = cut_content_must(malloc(sizeof(*b) + len));
 	memcpy(b->data, buf, len);
@@ -144,30 +144,30 @@ enum kb_err cut_disk_write(struct cut_disk *d, uint64_t off, const void *buf, ui
 		b->data[len / 2] ^= 0x10;
 	for (uint64_t at = 0; at < len; at += CUT_SECTOR)
 		add_version(d, (off + at) / CUT_SECTOR, b->data + at);
-	return end(d, e, CUT_WRITE, off, len, b->data);
+	return end(d, err, CUT_WRITE, off, len, b->data);
 }
 
 enum kb_err cut_disk_zero(struct cut_disk *d, uint64_t off, uint64_t len)
 {
-	enum kb_err e;
+	enum kb_err err;
 
-	if (!begin(d, &e))
-		return e;
+	if (!begin(d, &err))
+		return err;
 	d->writes++;
 	for (uint64_t at = 0; at < len; at += CUT_SECTOR)
 		add_version(d, (off + at) / CUT_SECTOR, NULL);
-	return end(d, e, CUT_ZERO, off, len, NULL);
+	return end(d, err, CUT_ZERO, off, len, NULL);
 }
 
 enum kb_err cut_disk_discard(struct cut_disk *d, uint64_t off, uint64_t len)
 {
-	enum kb_err e;
+	enum kb_err err;
 
-	if (!begin(d, &e))
-		return e;
+	if (!begin(d, &err))
+		return err;
 	d->discards++;
 	add_trim(d, off, len);
-	return end(d, e, CUT_DISCARD, off, len, NULL);
+	return end(d, err, CUT_DISCARD, off, len, NULL);
 }
 
 static void make_durable(struct cut_disk *d)
@@ -189,16 +189,16 @@ static void make_durable(struct cut_disk *d)
 
 enum kb_err cut_disk_flush(struct cut_disk *d)
 {
-	enum kb_err e;
+	enum kb_err err;
 
-	if (!begin(d, &e))
-		return e;
+	if (!begin(d, &err))
+		return err;
 	d->flushes++;
 	/* The power that goes during a flush leaves what is pending to chance. */
-	if (!d->ignore_flush && e == KB_OK &&
+	if (!d->ignore_flush && err == KB_OK &&
 	    (d->power->cut_at == 0 || d->power->ops != d->power->cut_at))
 		make_durable(d);
-	return end(d, e, CUT_FLUSH, 0, 0, NULL);
+	return end(d, err, CUT_FLUSH, 0, 0, NULL);
 }
 
 /* ---------------------------------------------------------------- as a bdev */

@@ -159,10 +159,10 @@ static void flush(struct run *r)
 static void change(struct run *r, uint64_t off, uint64_t len, const uint8_t *data)
 {
 	struct part *p = part_of(r, off, len);
-	enum kb_err e = data != NULL ? cut_disk_write(&p->disk, off - p->off, data, len)
-				     : cut_disk_discard(&p->disk, off - p->off, len);
+	enum kb_err err = data != NULL ? cut_disk_write(&p->disk, off - p->off, data, len)
+				       : cut_disk_discard(&p->disk, off - p->off, len);
 
-	if (e != KB_OK)
+	if (err != KB_OK)
 		die(r->log.path, "the simulated disk does not take a write");
 	r->last_part = (unsigned)(p - r->part);
 	r->last_off = off - p->off;

@@ -86,7 +86,7 @@ static bool is_hit_later(enum ioerr_fault_target t, enum ioerr_fault_op op, cons
 	       (!f->again || f->op == op);
 }
 
-/* True when this operation is the one, or comes after it and it is for ever. */
+/* True when this operation is the one, or comes after it and it is forever. */
 static bool is_hit(enum ioerr_fault_target t, enum ioerr_fault_op op, const char *call)
 {
 	const struct ioerr_fault *f = &now->fault;

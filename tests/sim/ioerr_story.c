@@ -202,7 +202,7 @@ void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w)
 	ioerr_story_begin(story, w);
 	for (unsigned i = 0; i < story->boots && w->violation[0] == '\0'; i++)
 		step(w);
-	/* What is for ever stays for two boots more. */
+	/* What is forever stays for two boots more. */
 	for (unsigned i = 0; i < 2 && ioerr_fault_is_for_ever(&w->fault.fault); i++)
 		step(w);
 	settle(story, w);

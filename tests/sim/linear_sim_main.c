@@ -215,14 +215,14 @@ static enum kb_err install(struct device *d, char *why, size_t len)
 	static struct install in;
 	const struct plan_terms terms = { .mode = PLAN_COMMAND, .mountable = 3, .mounted = 1 };
 	enum store_finding found;
-	enum kb_err e;
+	enum kb_err err;
 	int target;
 
 	fixture_ok(store_load(&d->store, &d->disk[STATE].bdev, &d->state, &found));
 	fixture_ok(reader_open(&reader, bundle, false, (uint64_t)lseek(bundle, 0, SEEK_END),
 			       &bundles_key()->ring));
-	e = plan_accept(&d->state, &reader.release, &terms, &target);
-	if (e == KB_OK) {
+	err = plan_accept(&d->state, &reader.release, &terms, &target);
+	if (err == KB_OK) {
 		in = (struct install){
 			.r = &reader,
 			.store = &d->store,
@@ -236,12 +236,12 @@ static enum kb_err install(struct device *d, char *why, size_t len)
 			snprintf(in.part[i - ROOT].cls, sizeof(in.part[0].cls), "%s", part[i].name);
 			in.part[i - ROOT].dev = &d->disk[i].bdev;
 		}
-		e = install_run(&in);
+		err = install_run(&in);
 	}
-	if (e != KB_OK)
-		snprintf(why, len, "%s: %s", err_text(e), in.why);
+	if (err != KB_OK)
+		snprintf(why, len, "%s: %s", err_text(err), in.why);
 	reader_close(&reader);
-	return e;
+	return err;
 }
 
 /* ---------------------------------------------------------------- one image */

@@ -72,8 +72,9 @@ static void take_log_line(const char *line)
 
 	if (level > sim.log_level)
 		return;
+	text = text != NULL ? text + 2 : line;
 	append("# ");
-	append(text != NULL ? text + 2 : line);
+	append(strcmp(text, "Keelboot " KB_VERSION) == 0 ? "Keelboot VERSION" : text);
 	append("\n");
 }
 
@@ -163,7 +164,7 @@ unsigned os_sim_count(const char *prefix)
 	return n;
 }
 
-void os_sim_fail(const char *prefix, unsigned nth, enum kb_err e)
+void os_sim_fail(const char *prefix, unsigned nth, enum kb_err err)
 {
 	struct rule *r = &sim.rule[sim.nrules++];
 
@@ -171,7 +172,7 @@ void os_sim_fail(const char *prefix, unsigned nth, enum kb_err e)
 		die("too many rules");
 	snprintf(r->prefix, sizeof(r->prefix), "%s", prefix);
 	r->nth = nth;
-	r->err = e;
+	r->err = err;
 }
 
 void os_sim_on_call(enum kb_err (*fn)(const char *call))
@@ -184,7 +185,7 @@ enum kb_err os_sim_turn(const char *call)
 	return on_call != NULL && sim.end == OS_SIM_RUNS ? on_call(call) : KB_OK;
 }
 
-static int errno_of(enum kb_err e)
+static int errno_of(enum kb_err err)
 {
 	static const struct {
 		enum kb_err err;
@@ -196,7 +197,7 @@ static int errno_of(enum kb_err e)
 	};
 
 	for (unsigned i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
-		if (map[i].err == e)
+		if (map[i].err == err)
 			return map[i].num;
 	}
 	return EIO;

@@ -41,8 +41,8 @@ unsigned os_sim_count(const char *prefix);
 void os_sim_advance(unsigned ms);
 /* Calls fn at that time, from inside of whatever waits then. */
 void os_sim_at(unsigned at_ms, void (*fn)(void *ctx), void *ctx);
-/* The nth call (from 1; 0: each) whose line begins with prefix fails with e. */
-void os_sim_fail(const char *prefix, unsigned nth, enum kb_err e);
+/* The nth call (from 1; 0: each) whose line begins with prefix fails with err. */
+void os_sim_fail(const char *prefix, unsigned nth, enum kb_err err);
 /* Asked at the beginning of each call that can fail, those that only ask included, by the name that
  * it has in lib/os.h without "os_": another answer than KB_OK is what it returns (false, where it
  * returns bool), and nothing happens. fn sets errno. Stays through os_sim_reset(); NULL: none. */

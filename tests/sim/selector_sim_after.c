@@ -258,7 +258,7 @@ static void check_run(const struct sim_boot *b, const struct sim_world *before, 
 	    !has_fallback(b->cfg, before, &b->settled, k))
 		return;
 	if (run > allowed)
-		sim_walk_violate("I1: a slot that never was good boots for ever", before);
+		sim_walk_violate("I1: a slot that never was good boots forever", before);
 	if (!b->a.counted && !(b->tried & ~(1u << k)))
 		sim_walk_violate("I1: a trial boots uncounted though a good slot is there", before);
 }

@@ -16,7 +16,7 @@ static struct reset_evidence evidence(const struct sim_config *cfg, enum sim_eve
 
 	switch (cfg->says) {
 	case SIM_SAYS_TRUTH:
-		ev.can_tell_watchdog = ev.can_tell_panic = true;
+		ev.can_report_watchdog = ev.can_report_panic = true;
 		ev.watchdog_fired = event == SIM_CRASH;
 		ev.power_cause = event == SIM_POWER;
 		break;
@@ -24,7 +24,7 @@ static struct reset_evidence evidence(const struct sim_config *cfg, enum sim_eve
 		ev.power_cause = true;
 		break;
 	case SIM_SAYS_CRASH:
-		ev.watchdog_fired = ev.can_tell_watchdog = ev.can_tell_panic = true;
+		ev.watchdog_fired = ev.can_report_watchdog = ev.can_report_panic = true;
 		break;
 	case SIM_SAYS_NOTHING:
 		break;

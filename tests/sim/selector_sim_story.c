@@ -141,10 +141,10 @@ static enum kb_err install(unsigned n, enum sim_truth truth, enum plan_mode mode
 	struct plan_release r = release(n);
 	struct store_manifest m = { .sequence = n, .floor = d.s.floor };
 	int target;
-	enum kb_err e = offer(n, mode, &target);
+	enum kb_err err = offer(n, mode, &target);
 
-	if (e != KB_OK)
-		return e;
+	if (err != KB_OK)
+		return err;
 	memcpy(m.release, r.id, sizeof(m.release));
 	plan_begin(&d.s, target, plan_back(&d.s, mountable()));
 	EXPECT(store_save_both(&d.store, &d.s) == KB_OK);
@@ -225,7 +225,7 @@ static void reports_good_in_each_boot_and_crashes(void)
 	EXPECT(d.a.chosen.slot == 0 && d.a.chosen.tier == CHOOSE_NORMAL);
 }
 
-/* b crashes for ever; a lives each time. What b still gets grows with the logarithm. */
+/* b crashes forever; a lives each time. What b still gets grows with the logarithm. */
 static void retries_of_a_slot_that_crashes_are_bounded(void)
 {
 	unsigned lost = 0, healthy = 0, since = 0, longest = 0;

@@ -210,7 +210,7 @@ TEST(disk_that_comes_back_costs_a_trial_no_more_than_its_boot)
 	assert_int_equal(s.open, 1);
 }
 
-/* Nor does what takes the disk away each time do so for ever: it is counted as if it had taken the
+/* Nor does what takes the disk away each time do so forever: it is counted as if it had taken the
  * device down. */
 TEST(update_in_which_the_disk_goes_is_counted)
 {
@@ -338,7 +338,7 @@ TEST(hanging_prober_costs_time_but_no_boot)
 	assert_in_range(os_now_ms(), 20000, 21000);
 }
 
-/* Eight LUNs of a stranger's, whose probers the kernel holds for ever, before the disk is there. */
+/* Eight LUNs of a stranger's, whose probers the kernel holds forever, before the disk is there. */
 TEST(media_whose_probers_hang_cost_no_boot)
 {
 	static char names[8][8], paths[8][96], devs[8][16];

@@ -168,7 +168,7 @@ TEST(both_stages_are_overruled_and_told)
 	os_sim_child(&(struct os_sim_child){ .argv0 = HOOK("post-mount"), .status = 2 << 8 });
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told(
-		"\"slot a: hook 50-mine: exit 1; it was booted anyway\",\"slot a: hook 50-mine: exit 2; it was booted anyway\"");
+		"\"slot a: hook 50-mine: exit 1; it was booted anyway\"},{\"id\":\"slot-despite\",\"text\":\"slot a: hook 50-mine: exit 2; it was booted anyway\"");
 	newest_event();
 	assert_int_equal(events.n, 3);
 }
@@ -185,7 +185,8 @@ TEST(overruled_slot_that_does_not_mount_is_left)
 	os_sim_fail("mount " SLOT_A_DEV, 0, KB_EMOUNT);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
-	machine_told("\"warnings\":[\"slot b: hook 50-mine: exit 1; it was booted anyway\"]");
+	machine_told(
+		"\"warnings\":[{\"id\":\"slot-despite\",\"text\":\"slot b: hook 50-mine: exit 1; it was booted anyway\"}]");
 }
 
 /* No boot could learn from the one before that only the last resort is left. */

@@ -40,8 +40,9 @@ TEST(published_key_is_an_error_on_the_console_and_a_warning_for_the_system)
 	assert_once(
 		"# INSECURE: anybody can sign updates for this device: its key release.pem is the development key of Keelboot's examples");
 	machine_told("\"published\":\"the development key of Keelboot's examples\"");
-	machine_told("\"warnings\":[\"the initramfs trusts release.pem, which is the development "
-		     "key");
+	machine_told(
+		"\"warnings\":[{\"id\":\"key-published\",\"text\":\"the initramfs trusts release.pem, which is the development "
+		"key");
 	assert_int_equal(marks("\"trusted\""), 1);
 }
 

@@ -99,7 +99,7 @@ TEST(empty_b_is_no_trap)
 	machine_put(&s);
 	boots('a');
 	assert_int_equal(machine.state.ops, 0); /* it cost nothing */
-	/* The only system crashes for ever: b is still no way out, and a is not given up. */
+	/* The only system crashes forever: b is still no way out, and a is not given up. */
 	for (int i = 0; i < 8; i++) {
 		reset_by(WDIOF_CARDRESET);
 		boots('a');
@@ -246,7 +246,7 @@ TEST(nothing_marks_good_is_left_and_told)
 		boots('b');
 		machine_told("\"status\":\"trial\"");
 		assert_once(
-			"detach @keelboot-guardian"); /* which waits for a verdict, not for ever */
+			"detach @keelboot-guardian"); /* which waits for a verdict, not forever */
 		machine_restart();
 	}
 	boots('a');
@@ -308,7 +308,7 @@ TEST(marked_too_early_commits_nothing)
 	s = load();
 	FAILS(verdict_good(&s, 1, token, 0, &committed), KB_ESTALE);
 	assert_int_equal(s.slot[1].tries, STATE_TRIES - 2);
-	/* And one that came too early is not for ever, not even if it comes in each boot. */
+	/* And one that came too early is not forever, not even if it comes in each boot. */
 	for (int i = 0; i < STATE_STREAK_LIMIT; i++) {
 		mark_good(1);
 		assert_int_equal(machine_get().slot[1].st, STATE_GOOD);

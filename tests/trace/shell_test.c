@@ -180,7 +180,8 @@ TEST(release_image_names_the_key_and_has_no_shell)
 	machine_restart();
 	machine_put(&s);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	machine_told("\"warnings\":[\"keelboot.shell=1: this initramfs has no shell; ignored");
+	machine_told(
+		"\"warnings\":[{\"id\":\"shell-missing\",\"text\":\"keelboot.shell=1: this initramfs has no shell; ignored");
 	assert_null(strstr(os_sim_text("/run/keelboot/boot.json"), "\"shell\":"));
 }
 

@@ -569,7 +569,7 @@ TEST(stick_repairs_a_device_on_which_nothing_mounts)
 }
 
 /* Power goes at each write of a boot that looks at a source: the count never stands still so that
- * the source could be tried for ever, and the good slot boots after it. */
+ * the source could be tried forever, and the good slot boots after it. */
 TEST(cut_at_any_write_around_an_apply)
 {
 	for (unsigned cut = 1; cut <= 6; cut++) {

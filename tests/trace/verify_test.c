@@ -390,7 +390,7 @@ TEST(device_whose_manifests_are_all_lost_comes_up)
 }
 
 /* A state that can be read in part, and not be written: nothing is counted, so what was rejected
- * would boot for ever beside the slot that is good. */
+ * would boot forever beside the slot that is good. */
 TEST(good_slot_without_its_manifest_goes_before_what_cannot_be_counted)
 {
 	static const enum state_st st[] = { STATE_TRIAL, STATE_BAD };

@@ -221,18 +221,18 @@ TEST(failure_is_recorded_and_closes_the_attempt)
 TEST(protected_is_the_trusted_good_slot_that_mounts)
 {
 	state_init(&s, 3);
-	assert_int_equal(choose_protected(&s, ALL), STATE_NONE);
+	assert_int_equal(choose_fallback(&s, ALL), STATE_NONE);
 	for (int i = 0; i < 3; i++)
 		states_set(&s, i, STATE_GOOD, 1);
 	s.pref = 2;
 	s.last = 1;
-	assert_int_equal(choose_protected(&s, ALL), 1);
-	assert_int_equal(choose_protected(&s, 0x5), 2);
-	assert_int_equal(choose_protected(&s, 0x1), 0);
+	assert_int_equal(choose_fallback(&s, ALL), 1);
+	assert_int_equal(choose_fallback(&s, 0x5), 2);
+	assert_int_equal(choose_fallback(&s, 0x1), 0);
 	s.slot[1].streak = STATE_STREAK_LIMIT;
-	assert_int_equal(choose_protected(&s, ALL), 2);
+	assert_int_equal(choose_fallback(&s, ALL), 2);
 	s.last = STATE_NONE;
-	assert_int_equal(choose_protected(&s, ALL), 2);
+	assert_int_equal(choose_fallback(&s, ALL), 2);
 }
 
 TEST(without_a_trusted_slot_the_last_resort_is_protected)
@@ -240,16 +240,16 @@ TEST(without_a_trusted_slot_the_last_resort_is_protected)
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.lr = 1;
-	assert_int_equal(choose_protected(&s, ALL), 1);
-	assert_int_equal(choose_protected(&s, 0x1), 0); /* b does not mount, a does */
-	assert_int_equal(choose_protected(&s, 0), 1);
+	assert_int_equal(choose_fallback(&s, ALL), 1);
+	assert_int_equal(choose_fallback(&s, 0x1), 0); /* b does not mount, a does */
+	assert_int_equal(choose_fallback(&s, 0), 1);
 	s.slot[1].st = STATE_WRITING;
-	assert_int_equal(choose_protected(&s, ALL), 0);
+	assert_int_equal(choose_fallback(&s, ALL), 0);
 	s.lr = STATE_NONE;
 	states_set(&s, 1, STATE_TRIAL, 2);
 	states_set(&s, 0, STATE_BAD, 1);
-	assert_int_equal(choose_protected(&s, ALL), 1); /* the first candidate */
-	assert_int_equal(choose_protected(&s, 0), 1);
+	assert_int_equal(choose_fallback(&s, ALL), 1); /* the first candidate */
+	assert_int_equal(choose_fallback(&s, 0), 1);
 }
 
 /* Else a stick that comes before the first last resort overwrites the only slot that ever worked.
@@ -259,11 +259,11 @@ TEST(before_a_last_resort_what_was_good_is_protected)
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.pref = 1; /* it was on trial */
-	assert_int_equal(choose_protected(&s, ALL), 0);
+	assert_int_equal(choose_fallback(&s, ALL), 0);
 	assert_int_equal(choose_target(&s, ALL, 0, 9, false), 1);
-	assert_int_equal(choose_protected(&s, 0x2), 1); /* a does not mount */
+	assert_int_equal(choose_fallback(&s, 0x2), 1); /* a does not mount */
 	states_set(&s, 1, STATE_TRIAL, 2);
-	assert_int_equal(choose_protected(&s, ALL), 0); /* though that one will be booted next */
+	assert_int_equal(choose_fallback(&s, ALL), 0); /* though that one will be booted next */
 	assert_int_equal(choose_target(&s, ALL, 0, 9, false), 1);
 	s = (struct state){ 0 };
 	state_init(&s, 3);
@@ -273,7 +273,7 @@ TEST(before_a_last_resort_what_was_good_is_protected)
 	s.slot[0].streak = s.slot[1].streak = STATE_STREAK_LIMIT;
 	s.pref = 2;
 	s.lr = 1;
-	assert_int_equal(choose_protected(&s, 0x5), 0); /* the last resort does not mount */
+	assert_int_equal(choose_fallback(&s, 0x5), 0); /* the last resort does not mount */
 }
 
 TEST(oneshot_does_not_move_the_protection)
@@ -282,11 +282,11 @@ TEST(oneshot_does_not_move_the_protection)
 	states_set(&s, 0, STATE_TRIAL, 1);
 	states_set(&s, 1, STATE_BAD, 2);
 	s.oneshot = 1;
-	assert_int_equal(choose_protected(&s, ALL), 0);
+	assert_int_equal(choose_fallback(&s, ALL), 0);
 	states_set(&s, 0, STATE_GOOD, 1);
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.slot[0].streak = s.slot[1].streak = STATE_STREAK_LIMIT;
-	assert_int_equal(choose_protected(&s, ALL), 0); /* the preferred one */
+	assert_int_equal(choose_fallback(&s, ALL), 0); /* the preferred one */
 }
 
 TEST(target_prefers_what_is_worth_least)

@@ -199,7 +199,7 @@ static enum kb_err install(const char *name, bool verify_first)
 {
 	static struct install in;
 	const char *path = folder_at(name);
-	enum kb_err e;
+	enum kb_err err;
 
 	unlink(path);
 	assert_int_equal(symlink(TEST_SELF, path), 0);
@@ -213,15 +213,15 @@ static enum kb_err install(const char *name, bool verify_first)
 	snprintf(in.part[0].cls, sizeof(in.part[0].cls), "root");
 	in.part[0].dev = &slot_disk.bdev;
 	real_ms = strncmp(name, "nothing", 7) == 0 ? INT_MAX : REAL_MS;
-	e = install_run(&in);
+	err = install_run(&in);
 	unlink(path);
-	if (e != KB_OK && in.why[0] == '\0')
+	if (err != KB_OK && in.why[0] == '\0')
 		fail_msg("%s: no reason is told", name);
-	return e;
+	return err;
 }
 
 /* What the medium and the state have after the power was cut. */
-static void check(const char *name, enum kb_err e, bool verify_first)
+static void check(const char *name, enum kb_err err, bool verify_first)
 {
 	enum store_finding found;
 	struct state s;
@@ -233,12 +233,12 @@ static void check(const char *name, enum kb_err e, bool verify_first)
 	whole = memcmp(page, image, IMAGE) == 0;
 	OK(store_load(&store, &state_disk.bdev, &s, &found));
 	assert_int_equal(found, STORE_FOUND);
-	if (e == KB_OK && (!whole || s.slot[1].st != STATE_TRIAL))
+	if (err == KB_OK && (!whole || s.slot[1].st != STATE_TRIAL))
 		fail_msg("%s: said to be installed", name);
-	if (e != KB_OK && s.slot[1].st != STATE_WRITING && s.slot[1].st != STATE_EMPTY)
-		fail_msg("%s: %s, and slot b is %s", name, err_text(e),
+	if (err != KB_OK && s.slot[1].st != STATE_WRITING && s.slot[1].st != STATE_EMPTY)
+		fail_msg("%s: %s, and slot b is %s", name, err_text(err),
 			 state_st_name(s.slot[1].st));
-	if (e != KB_OK && verify_first && slot_disk.writes > 0)
+	if (err != KB_OK && verify_first && slot_disk.writes > 0)
 		fail_msg("%s: written before it was verified", name);
 }
 
@@ -247,12 +247,12 @@ static void try(const char *how, char point, unsigned n, bool verify_first)
 	unsigned fds = open_fds();
 	struct timespec from, to;
 	char name[64];
-	enum kb_err e;
+	enum kb_err err;
 
 	snprintf(name, sizeof(name), "%s-%c-%u", how, point, n);
 	begin();
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	e = install(name, verify_first);
+	err = install(name, verify_first);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	if (to.tv_sec - from.tv_sec > LONGEST_S)
 		fail_msg("%s: takes %ld s", name, (long)(to.tv_sec - from.tv_sec));
@@ -260,7 +260,7 @@ static void try(const char *how, char point, unsigned n, bool verify_first)
 		fail_msg("%s: a descriptor stays open", name);
 	if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD)
 		fail_msg("%s: the decoder stays", name);
-	check(name, e, verify_first);
+	check(name, err, verify_first);
 	bdev_sim_free(&state_disk);
 	bdev_sim_free(&slot_disk);
 }
@@ -283,7 +283,7 @@ static void at_each(char point)
 	}
 }
 
-/* Threat 31: it dies, sleeps for ever or speaks nonsense in the middle of any chunk. */
+/* Threat 31: it dies, sleeps forever or speaks nonsense in the middle of any chunk. */
 TEST(an_end_after_each_request_is_no_install)
 {
 	at_each('r');

@@ -122,14 +122,14 @@ static uint32_t pack(uint8_t *dst, const uint8_t *src, size_t len)
 static enum kb_err once(const void *stored, uint32_t n, uint32_t len)
 {
 	struct decoder d;
-	enum kb_err e;
+	enum kb_err err;
 
 	OK(decoder_start(&d, TEST_SELF));
 	memcpy(decoder_input(&d), stored, n);
 	OK(decoder_ask(&d, READER_ZSTD, n, len));
-	e = decoder_get(&d, out, len, 10000);
+	err = decoder_get(&d, out, len, 10000);
 	decoder_stop(&d);
-	return e;
+	return err;
 }
 
 /* ---------------------------------------------------------------- tests */
@@ -301,13 +301,13 @@ TEST(survives_every_flipped_byte_of_a_small_frame)
 	n = pack(packed, plain, 16384);
 	OK(decoder_start(&d, TEST_SELF));
 	for (uint32_t i = 0; i<n; i += n> 4096 ? 7 : 1) {
-		enum kb_err e;
+		enum kb_err err;
 
 		memcpy(decoder_input(&d), packed, n);
 		decoder_input(&d)[i] ^= 0x55;
 		OK(decoder_ask(&d, READER_ZSTD, n, 16384));
-		e = decoder_get(&d, out, 16384, 10000);
-		assert_true(e == KB_OK || e == KB_EFORMAT);
+		err = decoder_get(&d, out, 16384, 10000);
+		assert_true(err == KB_OK || err == KB_EFORMAT);
 	}
 	memcpy(decoder_input(&d), packed, n);
 	OK(decoder_ask(&d, READER_ZSTD, n, 16384));
@@ -434,18 +434,18 @@ TEST(without_shared_memory_or_a_context_it_says_no_hello)
 static enum kb_err with_evil(const char *name, bool dead)
 {
 	struct decoder d;
-	enum kb_err e;
+	enum kb_err err;
 
-	e = decoder_start(&d, evil(name));
-	if (e != KB_OK)
-		return e;
-	e = decoder_ask(&d, READER_ZSTD, 16, 4096);
-	if (e == KB_OK)
-		e = decoder_get(&d, out, 4096, dead ? 30000 : 1000);
+	err = decoder_start(&d, evil(name));
+	if (err != KB_OK)
+		return err;
+	err = decoder_ask(&d, READER_ZSTD, 16, 4096);
+	if (err == KB_OK)
+		err = decoder_get(&d, out, 4096, dead ? 30000 : 1000);
 	/* One that is dead was reaped: silence alone proves nothing. */
 	assert_int_equal(d.worker.pid == -1, dead);
 	decoder_stop(&d);
-	return e;
+	return err;
 }
 
 /* The first number behind a key of /proc/PID/status. */
@@ -509,12 +509,12 @@ static void starved(int what, rlim_t limit)
 	if (pid == 0) {
 		struct rlimit r = { limit, limit };
 		struct decoder d;
-		enum kb_err e;
+		enum kb_err err;
 
 		setrlimit((__rlimit_resource_t)what, &r);
-		e = decoder_start(&d, TEST_SELF);
+		err = decoder_start(&d, TEST_SELF);
 		decoder_stop(&d);
-		_exit(e == KB_EIO ? 0 : 1);
+		_exit(err == KB_EIO ? 0 : 1);
 	}
 	assert_int_equal(test_exit_code(pid), 0);
 }

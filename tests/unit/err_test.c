@@ -30,7 +30,7 @@ TEST(errno_is_translated)
 {
 	static const struct {
 		int errnum;
-		enum kb_err e;
+		enum kb_err err;
 	} pairs[] = {
 		{ 0, KB_OK },	       { EIO, KB_EIO },	      { ENODEV, KB_ENODEV },
 		{ ENXIO, KB_ENODEV },  { EBUSY, KB_EBUSY },   { EACCES, KB_EPERM },
@@ -40,7 +40,7 @@ TEST(errno_is_translated)
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
-		assert_int_equal(err_errno(pairs[i].errnum), pairs[i].e);
+		assert_int_equal(err_errno(pairs[i].errnum), pairs[i].err);
 }
 
 /* Only "no error" may be taken for success. */
@@ -52,10 +52,10 @@ TEST(no_errno_becomes_success)
 
 static int steps;
 
-static enum kb_err step(enum kb_err e)
+static enum kb_err step(enum kb_err err)
 {
 	steps++;
-	return e;
+	return err;
 }
 
 static enum kb_err two_steps(enum kb_err first, enum kb_err second)

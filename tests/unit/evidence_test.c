@@ -64,23 +64,23 @@ TEST(no_back_end_no_mount)
 	os_sim_file(BACKEND, "(null)\n");
 	os_sim_file(RECORD, PANIC);
 	gather("auto");
-	assert_false(e.ev.can_tell_panic || e.ev.crash_record);
+	assert_false(e.ev.can_report_panic || e.ev.crash_record);
 	assert_true(e.ev.orderly);
 	assert_string_equal(os_sim_trace(), "");
 	os_sim_remove(BACKEND);
 	gather("auto");
-	assert_false(e.ev.can_tell_panic);
+	assert_false(e.ev.can_report_panic);
 }
 
 TEST(panic_is_a_crash_once)
 {
 	os_sim_file(RECORD, PANIC);
 	gather("auto");
-	assert_true(e.ev.can_tell_panic && e.ev.crash_record && !e.ev.orderly);
+	assert_true(e.ev.can_report_panic && e.ev.crash_record && !e.ev.orderly);
 	assert_true(s.ps != 0 && s.ps == e.ps);
 	/* It could not be deleted: a firmware that keeps its variables. */
 	gather("auto");
-	assert_true(e.ev.can_tell_panic && !e.ev.crash_record && e.ev.orderly);
+	assert_true(e.ev.can_report_panic && !e.ev.crash_record && e.ev.orderly);
 	os_sim_file(RECORD, "Panic#1 Part1\n<0>[    9.9] Kernel panic - another\n");
 	gather("auto");
 	assert_true(e.ev.crash_record);
@@ -109,7 +109,7 @@ TEST(oops_that_was_survived_is_no_crash)
 {
 	os_sim_file(RECORD, OOPS);
 	gather("auto");
-	assert_true(e.ev.can_tell_panic && !e.ev.crash_record && s.ps == 0);
+	assert_true(e.ev.can_report_panic && !e.ev.crash_record && s.ps == 0);
 	os_sim_file(EVIDENCE_PSTORE "/dmesg-ramoops-1", "Panic#2 Part1\nfatal after all\n");
 	gather("auto");
 	assert_true(e.ev.crash_record);
@@ -156,7 +156,7 @@ TEST(pstore_that_cannot_be_mounted_says_nothing)
 	os_sim_file(RECORD, PANIC);
 	os_sim_fail("mount pstore", 1, KB_EPERM);
 	gather("auto");
-	assert_false(e.ev.can_tell_panic || e.ev.crash_record);
+	assert_false(e.ev.can_report_panic || e.ev.crash_record);
 	os_sim_fail("mount pstore", 0, KB_EBUSY); /* somebody mounted it before us */
 	gather("auto");
 	assert_true(e.ev.crash_record);
@@ -344,8 +344,8 @@ static enum reset_cause cause_of(const struct happened *h, int hardware)
 		.cookie_there = hardware & C,
 		.cookie_found = hardware & C && !h->power,
 		.ev = { .watchdog_fired = h->fired && hardware & W,
-			.can_tell_watchdog = hardware & W,
-			.can_tell_panic = hardware & P },
+			.can_report_watchdog = hardware & W,
+			.can_report_panic = hardware & P },
 	};
 
 	if (hardware & L)
@@ -467,7 +467,7 @@ TEST(power_bits_of_the_watchdog_are_a_power_cut)
 /* qcom and others: each restart is the watchdog's. A panic is one all the same. */
 TEST(clean_beside_a_watchdog_that_fired_is_clean)
 {
-	struct evidence seen = { .ev = { .watchdog_fired = true, .can_tell_watchdog = true } };
+	struct evidence seen = { .ev = { .watchdog_fired = true, .can_report_watchdog = true } };
 
 	states_open(&s);
 	s.clean = true;
@@ -497,7 +497,7 @@ TEST(clean_beside_a_watchdog_that_fired_is_clean)
 /* Shutdowns that hang give a trial its try back no more often than any other. */
 TEST(shutdowns_that_hang_are_forgiven_while_there_is_grace)
 {
-	struct evidence seen = { .ev = { .watchdog_fired = true, .can_tell_watchdog = true } };
+	struct evidence seen = { .ev = { .watchdog_fired = true, .can_report_watchdog = true } };
 	unsigned boots = 0;
 
 	states_fresh(&s);
@@ -519,11 +519,11 @@ TEST(a_watchdog_that_is_not_believed_tells_nothing)
 	struct wdt w = { .info = { .options = WDIOF_CARDRESET, .bootstatus = WDIOF_CARDRESET } };
 
 	gather_with(&w, "off");
-	assert_true(e.ev.watchdog_fired && e.ev.can_tell_watchdog);
+	assert_true(e.ev.watchdog_fired && e.ev.can_report_watchdog);
 	conf.bootstatus = CONF_BOOTSTATUS_IGNORE;
 	w.info.bootstatus |= WDIOF_POWERUNDER;
 	gather_with(&w, "off");
-	assert_false(e.ev.watchdog_fired || e.ev.can_tell_watchdog || e.ev.power_cause);
+	assert_false(e.ev.watchdog_fired || e.ev.can_report_watchdog || e.ev.power_cause);
 	/* So auto counts. */
 	assert_true(reset_charges_good_slots(CONF_COUNT_AUTO, &e.ev));
 	assert_int_equal(os_sim_count("# watchdog: its report of the reset is ignored"), 1);
@@ -541,8 +541,8 @@ TEST(every_way_to_count_is_a_row_of_the_page)
 		int n = snprintf(row, sizeof(row), "| `count=%s` |", names[count]);
 
 		for (int hw = 0; hw < 4; hw++) {
-			const struct reset_evidence ev = { .can_tell_watchdog = hw & W,
-							   .can_tell_panic = hw & P };
+			const struct reset_evidence ev = { .can_report_watchdog = hw & W,
+							   .can_report_panic = hw & P };
 
 			assert_int_equal(reset_charges_good_slots((enum conf_count)count, &ev),
 					 want[count][hw]);

@@ -61,7 +61,7 @@ TEST(a_second_disk_that_is_alike_is_told_of)
 	struct json_object *json;
 
 	snprintf(b.dev.equal, DEVICES_NAME, "/dev/vdb");
-	snprintf(b.dev.warning[b.dev.nwarnings++], DEVICES_WARNING_LEN, "two \"disks\"");
+	b.dev.warning[b.dev.nwarnings++] = (struct devices_warning){ "x", "two \"disks\"" };
 	export_write(&b);
 	assert_string_equal(os_sim_text("/run/keelboot/devices"),
 			    "disk /dev/vda\ndiskid cid-1\nambiguous /dev/vdb\n"
@@ -69,7 +69,8 @@ TEST(a_second_disk_that_is_alike_is_told_of)
 	export_boot(&b);
 	json = parsed();
 	assert_string_equal(text_of(json, "ambiguous"), "true");
-	assert_string_equal(text_of(json, "warnings"), "[ \"two \\\"disks\\\"\" ]");
+	assert_string_equal(text_of(json, "warnings"),
+			    "[ { \"id\": \"x\", \"text\": \"two \\\"disks\\\"\" } ]");
 	json_object_put(json);
 }
 
@@ -165,7 +166,7 @@ TEST(a_guardian_that_did_not_start_is_a_warning)
 	struct json_object *json;
 
 	b.guard.failed = true;
-	snprintf(b.dev.warning[b.dev.nwarnings++], DEVICES_WARNING_LEN, "another one");
+	b.dev.warning[b.dev.nwarnings++] = (struct devices_warning){ "x", "another one" };
 	export_boot(&b);
 	json = parsed();
 	assert_int_equal(json_object_array_length(json_object_object_get(json, "warnings")), 2);
@@ -202,12 +203,12 @@ TEST(no_text_breaks_the_json)
 	}
 	memset(b.passed.outlook, '\\', WHY_OUTLOOK_MAX);
 	for (; b.dev.nwarnings < DEVICES_WARNINGS_MAX; b.dev.nwarnings++)
-		memset(b.dev.warning[b.dev.nwarnings], '"', DEVICES_WARNING_LEN - 1);
+		memset(b.dev.warning[b.dev.nwarnings].text, '"', DEVICES_WARNING_LEN - 1);
 	for (; b.ndespite < BOOT_DESPITE_MAX; b.ndespite++)
 		memset(b.despite[b.ndespite], '"', STATE_STR_MAX);
 	memset(longest, '"', sizeof(longest) - 1);
 	while (b.wdt.nfindings < WDT_FINDINGS_MAX)
-		wdt_find(&b.wdt, longest);
+		wdt_report(&b.wdt, "watchdog-stop-on-reboot", longest);
 	b.keys.ntrusted = b.keys.nretired = KEYRING_SURVEY_MAX;
 	b.guard.failed = true;
 	memset(b.rec.s.slot[1].version, '\\', STATE_STR_MAX);

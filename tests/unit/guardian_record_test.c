@@ -250,7 +250,7 @@ static int mark_good(volatile int *go, useconds_t delay)
 	enum store_finding found;
 	static struct state s;
 	static struct store st;
-	enum kb_err e;
+	enum kb_err err;
 
 	while (!*go)
 		;
@@ -258,10 +258,10 @@ static int mark_good(volatile int *go, useconds_t delay)
 	if (own < 0 || store_lock(own, 5000) != KB_OK || bdev_file_from_fd(&file, own) != KB_OK ||
 	    store_load(&st, &file.bdev, &s, &found) != KB_OK || found != STORE_FOUND)
 		return 9;
-	e = verdict_good(&s, 1, attempt.token, 0, &committed);
-	if (e == KB_ESTALE)
+	err = verdict_good(&s, 1, attempt.token, 0, &committed);
+	if (err == KB_ESTALE)
 		return 1;
-	return e == KB_OK && committed && store_save(&st, &s) == KB_OK ? 0 : 9;
+	return err == KB_OK && committed && store_save(&st, &s) == KB_OK ? 0 : 9;
 }
 
 /* Who comes later, and by how much; who is first depends on the machine, so many ways are tried.

@@ -189,9 +189,9 @@ static void assert_installed(void)
 
 /* The slot failed: it was not begun, or no superblock is there (of those that begin at 0, and those
  * at 1024), and the state says so too. */
-static void assert_slot_failed(enum kb_err e)
+static void assert_slot_failed(enum kb_err err)
 {
-	assert_int_equal(e, KB_EIO);
+	assert_int_equal(err, KB_EIO);
 	assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
 	assert_non_null(strstr(in.why, "slot b: "));
 	if (dev.writes == 0) {
@@ -213,18 +213,18 @@ static unsigned each_fails(struct faulty_when *when, const unsigned *calls, bool
 	unsigned n = 0;
 
 	for (;;) {
-		enum kb_err e;
+		enum kb_err err;
 
 		new_install();
 		in.part[0].readback = threaded ? &raw.bdev : NULL;
 		*when = (struct faulty_when){ ++n, 1 };
-		e = install_run(&in);
+		err = install_run(&in);
 		if (*calls < n) {
-			assert_int_equal(e, KB_OK);
+			assert_int_equal(err, KB_OK);
 			assert_installed();
 			return n - 1;
 		}
-		assert_slot_failed(e);
+		assert_slot_failed(err);
 	}
 }
 
@@ -249,15 +249,15 @@ TEST(any_read_that_fails_does_no_harm)
 	unsigned n = 0;
 
 	do {
-		enum kb_err e;
+		enum kb_err err;
 
 		new_install();
 		dev.fail_read = (struct faulty_when){ ++n, 1 };
-		e = install_run(&in);
-		if (e == KB_OK)
+		err = install_run(&in);
+		if (err == KB_OK)
 			assert_installed();
 		else
-			assert_slot_failed(e);
+			assert_slot_failed(err);
 	} while (dev.reads >= n);
 	assert_true(n > 20);
 }
@@ -301,7 +301,7 @@ TEST(another_name_that_cannot_be_written_is_none)
 
 	do {
 		enum store_finding found;
-		enum kb_err e;
+		enum kb_err err;
 
 		new_install();
 		open_bundle(bundle_of(image, 1, 2));
@@ -310,8 +310,8 @@ TEST(another_name_that_cannot_be_written_is_none)
 		faulty_init(&disk, &state_disk.bdev);
 		OK(store_load(&store, &disk.bdev, &state, &found));
 		disk.fail_write = (struct faulty_when){ ++n, 1 };
-		e = install_run(&in);
-		if (e == KB_OK) {
+		err = install_run(&in);
+		if (err == KB_OK) {
 			assert_installed();
 			continue;
 		}
@@ -362,22 +362,22 @@ TEST(a_hash_that_fails_is_not_believed)
 	unsigned checked = 0, n = 0;
 
 	do {
-		enum kb_err e;
+		enum kb_err err;
 
 		new_install();
 		in.verify_first = true;
 		fail_final = ++n;
-		e = install_run(&in);
+		err = install_run(&in);
 		if (fail_final != 0)
 			break;
 		if (failed_phase == INSTALL_CHECK) {
-			assert_int_equal(e, KB_EIO);
+			assert_int_equal(err, KB_EIO);
 			assert_untouched();
 			checked++;
-		} else if (e == KB_OK) {
+		} else if (err == KB_OK) {
 			assert_installed(); /* it only looked for what need not be written */
 		} else {
-			assert_int_equal(e, KB_EIO);
+			assert_int_equal(err, KB_EIO);
 			load();
 			assert_int_equal(state.slot[TARGET].st,
 					 dev.writes > 0 ? STATE_WRITING : STATE_GOOD);

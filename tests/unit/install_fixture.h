@@ -65,10 +65,10 @@ static inline void fixture_good_slots(struct state *s)
 	s->last = 0;
 }
 
-static inline void fixture_ok(enum kb_err e)
+static inline void fixture_ok(enum kb_err err)
 {
-	if (e != KB_OK) {
-		fprintf(stderr, "fixture: %s\n", err_text(e));
+	if (err != KB_OK) {
+		fprintf(stderr, "fixture: %s\n", err_text(err));
 		abort();
 	}
 }

@@ -30,13 +30,13 @@ static void overwrite(const struct install_pipe *p, uint8_t with)
 /* Each answer is awaited before: what was asked for later is not in the way then. */
 enum kb_err watched_digest_buf(struct digest *d, const void *p, size_t len, uint8_t out[DIGEST_LEN])
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	overwrite(under_attack, 0xee);
-	e = digest_buf(d, p, len, out);
+	err = digest_buf(d, p, len, out);
 	overwrite(under_attack, 0x11);
 	digests++;
-	return e;
+	return err;
 }
 
 /* One chunk in flight at a time, so that nothing but the answer is overwritten. */

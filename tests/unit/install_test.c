@@ -427,12 +427,12 @@ static void flip_payload(void)
 
 TEST(a_flipped_byte_is_found_before_the_first_write)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	flip_payload();
 	in.verify_first = true;
-	e = install_run(&in);
-	assert_true(e == KB_EDIGEST || e == KB_EFORMAT);
+	err = install_run(&in);
+	assert_true(err == KB_EDIGEST || err == KB_EFORMAT);
 	assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
 	assert_untouched();
 }
@@ -455,11 +455,11 @@ TEST(a_chunk_that_cannot_be_read_is_not_called_damaged)
 
 TEST(a_flipped_byte_leaves_the_slot_sealed_and_is_repaired)
 {
-	enum kb_err e;
+	enum kb_err err;
 
 	flip_payload();
-	e = install_run(&in);
-	assert_true(e == KB_EDIGEST || e == KB_EFORMAT);
+	err = install_run(&in);
+	assert_true(err == KB_EDIGEST || err == KB_EFORMAT);
 	assert_sealed();
 	flip_payload();
 	forget_events();
@@ -504,7 +504,7 @@ TEST(refuses_signed_nonsense)
 {
 	static const struct {
 		void (*twist)(struct fixture_chunk *);
-		enum kb_err e;
+		enum kb_err err;
 	} cases[] = { { twist_hash, KB_EDIGEST },
 		      { twist_zero_hash, KB_EDIGEST },
 		      { twist_trailing, KB_EFORMAT },
@@ -513,7 +513,7 @@ TEST(refuses_signed_nonsense)
 	for (unsigned i = 0; i < 4; i++) {
 		make(image, false, cases[i].twist);
 		in.verify_first = true;
-		assert_int_equal(install_run(&in), cases[i].e);
+		assert_int_equal(install_run(&in), cases[i].err);
 		assert_int_equal(in.blame, INSTALL_BLAME_BUNDLE);
 		assert_untouched();
 		assert_true(in.why[0] != '\0');
@@ -595,13 +595,13 @@ TEST(every_lost_write_is_noticed_behind_a_page_cache)
 
 		open_chunks_of(chunks[i]);
 		do {
-			enum kb_err e;
+			enum kb_err err;
 
 			use_cached_dev();
 			cached_dev.lose_write = (struct faulty_when){ ++n, 1 };
-			e = install_run(&in);
+			err = install_run(&in);
 			in.part[0].dev = &root_dev.bdev;
-			if (e == KB_OK)
+			if (err == KB_OK)
 				assert_installed(image);
 			else
 				assert_int_equal(in.blame, INSTALL_BLAME_TARGET);
@@ -776,15 +776,15 @@ static void assert_safe(void)
 {
 	bool old, new;
 	struct store_manifest m;
-	enum kb_err e;
+	enum kb_err err;
 
 	load();
 	old = memcmp(content(&root_dev, 0, PART), before, PART) == 0;
 	new = memcmp(page, image, IMAGE) == 0;
 	if (state.slot[TARGET].st != STATE_WRITING)
 		assert_true(state.slot[TARGET].sequence == 1 ? old : new);
-	e = store_manifest_read(&store, TARGET, &m, NULL, 0);
-	if (e == KB_OK)
+	err = store_manifest_read(&store, TARGET, &m, NULL, 0);
+	if (err == KB_OK)
 		assert_true(m.sequence == 1 ? old : new);
 	/* A superblock is there only when all behind it is: the old release's, or the new one's. */
 	content(&root_dev, 0, PART);

@@ -461,18 +461,18 @@ TEST(a_keyring_that_cannot_be_read_whole_is_not_loaded)
 	for (unsigned i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		fail_errno = errors[i];
 		for (fail_call = 1;; fail_call++) {
-			enum kb_err e;
+			enum kb_err err;
 
 			calls = 0;
-			e = keyring_load(&ring, folder);
-			if (e == KB_OK)
+			err = keyring_load(&ring, folder);
+			if (err == KB_OK)
 				assert_int_equal(ring.n, 3);
 			else
-				assert_int_equal(e, KB_EIO);
+				assert_int_equal(err, KB_EIO);
 			keyring_free(&ring);
 			if (calls < fail_call)
 				break;
-			if (e == KB_OK)
+			if (err == KB_OK)
 				assert_int_equal(fail_errno, EINTR);
 		}
 		fail_call = 0;

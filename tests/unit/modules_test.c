@@ -131,7 +131,7 @@ TEST(a_module_that_refuses_words_of_the_line_is_loaded_without)
 	assert_int_equal(os_sim_count("# module " M "virtio.ko: unable to load with queue=x z of "
 				      "the kernel command line"),
 			 1);
-	/* Nor is it tried for ever. */
+	/* Nor is it tried forever. */
 	bare_machine();
 	os_sim_file(MODULES_LIST, M "virtio.ko a=1\n");
 	os_sim_fail("finit_module " M "virtio.ko", 0, KB_EINVAL);

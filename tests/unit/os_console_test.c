@@ -54,7 +54,7 @@ static void say(void)
 
 static void set_up(void)
 {
-	alarm(60); /* for one that waits for ever */
+	alarm(60); /* for one that waits forever */
 	folder_make();
 	folder_run("mkdir -p dev sys/class/tty/console sys/module/printk/parameters sys/kernel");
 	os_console_at(folder, folder);

@@ -37,7 +37,7 @@ static bool fails(const char *call)
 	if (!fault.on || (syscall(SYS_getpid) != fault.pid) != fault.in_child)
 		return false;
 	if (++fault.calls > CALLS_MAX) {
-		fprintf(stderr, "%s is called for ever\n", call);
+		fprintf(stderr, "%s is called forever\n", call);
 		abort();
 	}
 	if (fault.calls != fault.nth)
@@ -267,51 +267,51 @@ static size_t content(const char *name, void *buf, size_t size)
 
 static enum kb_err try_write_file(void)
 {
-	enum kb_err e = os_write_file(path, (const char *)data, LEN);
+	enum kb_err err = os_write_file(path, (const char *)data, LEN);
 
-	if (e == KB_OK) {
+	if (err == KB_OK) {
 		assert_int_equal(content(path, back, LEN), LEN);
 		assert_memory_equal(back, data, LEN);
 	}
-	return e;
+	return err;
 }
 
 static enum kb_err try_read_file(void)
 {
 	char buf[LEN + 1];
 	size_t len;
-	enum kb_err e = os_read_file(path, buf, sizeof(buf), &len);
+	enum kb_err err = os_read_file(path, buf, sizeof(buf), &len);
 
-	if (e != KB_OK) {
+	if (err != KB_OK) {
 		assert_int_equal(buf[0], 0);
-		return e;
+		return err;
 	}
 	assert_int_equal(len, LEN);
 	assert_memory_equal(buf, data, LEN);
-	return e;
+	return err;
 }
 
 static enum kb_err try_bdev(void)
 {
 	struct bdev_file f;
-	enum kb_err e = bdev_file_open(&f, path, BDEV_FILE_WRITE);
+	enum kb_err err = bdev_file_open(&f, path, BDEV_FILE_WRITE);
 
-	if (e != KB_OK) {
+	if (err != KB_OK) {
 		assert_int_equal(f.fd, -1);
-		return e;
+		return err;
 	}
-	e = bdev_write(&f.bdev, 0, data, LEN);
-	if (e == KB_OK)
-		e = bdev_flush(&f.bdev);
-	if (e == KB_OK)
-		e = bdev_read(&f.bdev, 0, back, LEN);
-	if (e == KB_OK) {
+	err = bdev_write(&f.bdev, 0, data, LEN);
+	if (err == KB_OK)
+		err = bdev_flush(&f.bdev);
+	if (err == KB_OK)
+		err = bdev_read(&f.bdev, 0, back, LEN);
+	if (err == KB_OK) {
 		assert_memory_equal(back, data, LEN);
 		assert_int_equal(content(path, back, LEN), LEN);
 		assert_memory_equal(back, data, LEN);
 	}
 	bdev_file_close(&f);
-	return e;
+	return err;
 }
 
 /* As a bundle is staged. */
@@ -320,44 +320,44 @@ static enum kb_err stage_file(int in)
 	static uint8_t seen[LEN];
 	int fd = -1;
 	size_t got = 0;
-	enum kb_err e = os_file_create(in, "part", &fd);
+	enum kb_err err = os_file_create(in, "part", &fd);
 
-	if (e == KB_OK)
-		e = os_file_reserve(fd, LEN);
-	if (e == KB_OK)
-		e = os_file_write(fd, data, LEN);
-	if (e == KB_OK)
-		e = os_file_sync(fd);
+	if (err == KB_OK)
+		err = os_file_reserve(fd, LEN);
+	if (err == KB_OK)
+		err = os_file_write(fd, data, LEN);
+	if (err == KB_OK)
+		err = os_file_sync(fd);
 	util_close(&fd);
-	if (e == KB_OK)
-		e = os_file_rename(in, "part", "whole");
-	if (e == KB_OK)
-		e = os_file_sync(in);
-	if (e == KB_OK)
-		e = os_file_open(in, "whole", &fd);
-	if (e == KB_OK)
-		e = os_file_read(fd, 0, seen, LEN, &got);
+	if (err == KB_OK)
+		err = os_file_rename(in, "part", "whole");
+	if (err == KB_OK)
+		err = os_file_sync(in);
+	if (err == KB_OK)
+		err = os_file_open(in, "whole", &fd);
+	if (err == KB_OK)
+		err = os_file_read(fd, 0, seen, LEN, &got);
 	util_close(&fd);
-	if (e == KB_OK) {
+	if (err == KB_OK) {
 		assert_int_equal(got, LEN);
 		assert_memory_equal(seen, data, LEN);
 	}
-	return e;
+	return err;
 }
 
 static enum kb_err try_media_files(void)
 {
 	int at = -1, lock = -1;
-	enum kb_err e = os_file_folder(dir, &at);
+	enum kb_err err = os_file_folder(dir, &at);
 
-	if (e == KB_OK)
-		e = os_file_mkdir(at, "stage", 0755);
-	if (e == KB_OK)
-		e = os_file_enter(&at, "stage");
-	if (e == KB_OK)
-		e = os_file_private(at, ".lock", &lock);
-	if (e == KB_OK)
-		e = stage_file(at);
+	if (err == KB_OK)
+		err = os_file_mkdir(at, "stage", 0755);
+	if (err == KB_OK)
+		err = os_file_enter(&at, "stage");
+	if (err == KB_OK)
+		err = os_file_private(at, ".lock", &lock);
+	if (err == KB_OK)
+		err = stage_file(at);
 	util_close(&lock);
 	util_close(&at);
 	fault.on = false;
@@ -367,26 +367,26 @@ static enum kb_err try_media_files(void)
 	unlinkat(at, "stage/.lock", 0);
 	unlinkat(at, "stage", AT_REMOVEDIR);
 	close(at);
-	return e;
+	return err;
 }
 
 static enum kb_err try_folders(void)
 {
 	char sub[160], link[160];
-	enum kb_err e;
+	enum kb_err err;
 
 	snprintf(sub, sizeof(sub), "%s/sub", dir);
-	e = os_mkdir(sub, 0755);
-	if (e == KB_OK)
-		e = os_mkdir(sub, 0755);
-	if (e == KB_OK)
-		e = os_readlink("/proc/self/exe", link, sizeof(link));
-	if (e == KB_OK)
-		e = os_unlink(path);
-	if (e == KB_OK)
+	err = os_mkdir(sub, 0755);
+	if (err == KB_OK)
+		err = os_mkdir(sub, 0755);
+	if (err == KB_OK)
+		err = os_readlink("/proc/self/exe", link, sizeof(link));
+	if (err == KB_OK)
+		err = os_unlink(path);
+	if (err == KB_OK)
 		assert_false(os_exists(path));
 	rmdir(sub);
-	return e;
+	return err;
 }
 
 static enum kb_err try_pipe(void)
@@ -395,22 +395,22 @@ static enum kb_err try_pipe(void)
 	char buf[8];
 	size_t len = 0;
 	int fds[2];
-	enum kb_err e = os_pipe(fds);
+	enum kb_err err = os_pipe(fds);
 
-	if (e != KB_OK) {
+	if (err != KB_OK) {
 		assert_int_equal(fds[0], -1);
 		assert_int_equal(fds[1], -1);
-		return e;
+		return err;
 	}
 	assert_int_equal(syscall(SYS_write, fds[1], "abcd", 4), 4);
-	e = os_poll(fds, &ready, 1, 1000);
-	if (e == KB_OK)
-		e = os_read(fds[0], buf, 4, &len);
-	if (e == KB_OK)
+	err = os_poll(fds, &ready, 1, 1000);
+	if (err == KB_OK)
+		err = os_read(fds[0], buf, 4, &len);
+	if (err == KB_OK)
 		assert_true(ready && len > 0 && memcmp(buf, "abcd", len) == 0);
 	os_close(&fds[0]);
 	os_close(&fds[1]);
-	return e;
+	return err;
 }
 
 /* A child that starts is one that os_wait() knows; one that does not leaves nothing. */
@@ -420,19 +420,19 @@ static enum kb_err try_spawn(void)
 	const struct os_spawn sp = { .path = "/bin/true", .argv = argv, .fd3 = -1 };
 	int status = -1;
 	pid_t pid;
-	enum kb_err e = os_spawn(&sp, &pid);
+	enum kb_err err = os_spawn(&sp, &pid);
 
-	if (e != KB_OK) {
+	if (err != KB_OK) {
 		assert_int_equal(pid, -1);
-		return e;
+		return err;
 	}
-	e = os_wait(pid, 2000, &status);
-	if (e == KB_OK)
+	err = os_wait(pid, 2000, &status);
+	if (err == KB_OK)
 		assert_int_equal(status, 0);
 	fault.on = false;
-	if (e != KB_OK)
+	if (err != KB_OK)
 		OK(os_kill(pid));
-	return e;
+	return err;
 }
 
 static const char question[] = "what is there?", answer[] = "enough of it";
@@ -469,27 +469,27 @@ static enum kb_err ask_worker(struct os_worker *w)
 static enum kb_err try_worker(void)
 {
 	struct os_worker w;
-	enum kb_err e = os_worker_start(&w, TEST_SELF, "keelboot-decoder", LEN);
+	enum kb_err err = os_worker_start(&w, TEST_SELF, "keelboot-decoder", LEN);
 
-	if (e == KB_OK)
-		e = ask_worker(&w);
+	if (err == KB_OK)
+		err = ask_worker(&w);
 	fault.on = false;
 	os_worker_stop(&w);
 	assert_int_equal(syscall(SYS_wait4, -1, NULL, WNOHANG, NULL), -1);
-	return e;
+	return err;
 }
 
 static enum kb_err try_lock(void)
 {
 	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0),
 	    other = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	enum kb_err e = os_lock(fd);
+	enum kb_err err = os_lock(fd);
 
 	fault.on = false;
-	assert_int_equal(syscall(SYS_flock, other, LOCK_EX | LOCK_NB), e == KB_OK ? -1 : 0);
+	assert_int_equal(syscall(SYS_flock, other, LOCK_EX | LOCK_NB), err == KB_OK ? -1 : 0);
 	close(fd);
 	close(other);
-	return e;
+	return err;
 }
 
 static enum kb_err try_uevents(void)
@@ -497,15 +497,15 @@ static enum kb_err try_uevents(void)
 	char buf[512];
 	size_t len;
 	int fd;
-	enum kb_err e = os_uevent_open(&fd);
+	enum kb_err err = os_uevent_open(&fd);
 
-	if (e != KB_OK) {
+	if (err != KB_OK) {
 		assert_int_equal(fd, -1);
-		return e;
+		return err;
 	}
-	e = os_uevent_read(fd, buf, sizeof(buf), &len);
+	err = os_uevent_read(fd, buf, sizeof(buf), &len);
 	os_close(&fd);
-	return e == KB_EBUSY ? KB_OK : e; /* nothing is plugged in just now */
+	return err == KB_EBUSY ? KB_OK : err; /* nothing is plugged in just now */
 }
 
 /* ---------------------------------------------------------------- each call of it fails */
@@ -531,7 +531,7 @@ static void prepare(void)
 static enum kb_err run(enum kb_err (*try)(void), unsigned nth, int errnum, bool in_child)
 {
 	unsigned fds = open_fds();
-	enum kb_err e;
+	enum kb_err err;
 
 	prepare();
 	memset(&fault, 0, sizeof(fault));
@@ -540,11 +540,11 @@ static enum kb_err run(enum kb_err (*try)(void), unsigned nth, int errnum, bool 
 	fault.nth = nth;
 	fault.errnum = errnum;
 	fault.on = true;
-	e = try();
+	err = try();
 	fault.on = false;
 	if (open_fds() != fds)
 		fail_msg("%s, call %u, errno %d: a descriptor stays open", fault.call, nth, errnum);
-	return e;
+	return err;
 }
 
 /* After a signal, and after half of it, these go on. */
@@ -571,16 +571,16 @@ static void each_call_fails(enum kb_err (*try)(void))
 	assert_true(calls > 0);
 	for (unsigned nth = 1; nth <= calls; nth++) {
 		for (unsigned i = 0; i < KB_ARRAY_LEN(errors); i++) {
-			enum kb_err e = run(try, nth, errors[i], false);
+			enum kb_err err = run(try, nth, errors[i], false);
 
 			/* How often a child is asked for depends on how soon it ends. */
 			fired += fault.fired;
-			if (!fault.fired && e != KB_OK)
-				fail_msg("call %u was not made: %s", nth, err_text(e));
+			if (!fault.fired && err != KB_OK)
+				fail_msg("call %u was not made: %s", nth, err_text(err));
 			if (errors[i] == 0 || (errors[i] == EINTR && goes_on(fault.call))) {
-				if (e != KB_OK)
+				if (err != KB_OK)
 					fail_msg("call %u, %s, errno %d: %s", nth, fault.call,
-						 errors[i], err_text(e));
+						 errors[i], err_text(err));
 			}
 		}
 	}
@@ -677,3 +677,4 @@ static void remove_dir(void)
 }
 
 TEST_MAIN("os_errors", .first = make_dir, .last = remove_dir, .decoder = be_worker)
+

@@ -317,7 +317,7 @@ TEST(too_many_children_are_refused)
 	OK(os_wait(pid[0], 5000, &status));
 }
 
-/* One that the kernel holds for ever, say: what it leaves is a zombie, here, and no child of ours.
+/* One that the kernel holds forever, say: what it leaves is a zombie, here, and no child of ours.
  */
 TEST(a_child_that_is_forgotten_takes_no_place)
 {

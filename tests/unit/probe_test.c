@@ -243,7 +243,7 @@ TEST(a_fixed_disk_is_looked_at_first)
 	probe_stop(&p);
 }
 
-/* Who waits until nobody is looked at any more does not wait for ever. */
+/* Who waits until nobody is looked at any more does not wait forever. */
 TEST(what_finds_no_prober_is_given_up)
 {
 	stuck_sticks(stick(0), 10, 0);

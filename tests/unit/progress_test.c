@@ -64,7 +64,7 @@ TEST(another_bundle_begins_anew)
 	assert_int_equal(p.candidate, 2);
 }
 
-/* Who was taken over cannot feed it with new bundles for ever. */
+/* Who was taken over cannot feed it with new bundles forever. */
 TEST(there_are_only_so_many_bundles)
 {
 	struct progress p = { .phase = PROGRESS_NONE };

@@ -708,7 +708,7 @@ static enum kb_err with_pages(uint64_t pages)
 	uint64_t len = pages * (READER_PAGE + DIGEST_LEN);
 	uint8_t *list = calloc(pages, DIGEST_LEN);
 	char digest[65];
-	enum kb_err e;
+	enum kb_err err;
 	uint32_t n;
 	int fd;
 
@@ -731,9 +731,9 @@ static enum kb_err with_pages(uint64_t pages)
 	fd = fixture_fd(f.file, f.h.tables_off + f.list_len[0] + f.hashes_len);
 	assert_int_equal(ftruncate(fd, (off_t)f.h.total_len), 0);
 	OK(reader_open(&r, fd, false, f.h.total_len, &key.ring));
-	e = walk_all(&n);
+	err = walk_all(&n);
 	shut();
-	return e;
+	return err;
 }
 
 /* The list of pages is read into memory of a fixed size, whatever was signed. */

@@ -66,7 +66,7 @@ TEST(a_downgrade_has_three_reasons)
 {
 	release.sequence = FLOOR - 1;
 	assert_string_equal(text(PLAN_LAST_RESORT, KB_EDOWNGRADE),
-			    "below this device's rollback floor");
+			    "below this device's rollback floor; use a newer release");
 	release.sequence = FLOOR;
 	assert_non_null(
 		strstr(text(PLAN_LAST_RESORT, KB_EDOWNGRADE), "older than every good slot"));

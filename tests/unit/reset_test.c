@@ -47,11 +47,11 @@ TEST(auto_counts_good_slots_unless_all_is_told)
 
 	assert_true(reset_charges_good_slots(CONF_COUNT_AUTO, &ev));
 	assert_false(reset_charges_good_slots(CONF_COUNT_NEVER, &ev));
-	ev.can_tell_panic = true;
+	ev.can_report_panic = true;
 	assert_true(reset_charges_good_slots(CONF_COUNT_AUTO, &ev)); /* a hang is not told */
-	ev = (struct reset_evidence){ .can_tell_watchdog = true };
+	ev = (struct reset_evidence){ .can_report_watchdog = true };
 	assert_true(reset_charges_good_slots(CONF_COUNT_AUTO, &ev)); /* a panic is not told */
-	ev.can_tell_panic = true;
+	ev.can_report_panic = true;
 	assert_false(reset_charges_good_slots(CONF_COUNT_AUTO, &ev));
 	assert_true(reset_charges_good_slots(CONF_COUNT_ALWAYS, &ev));
 }

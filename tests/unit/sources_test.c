@@ -110,25 +110,25 @@ TEST(what_is_fixed_or_not_ready_is_no_medium)
 
 TEST(cards_are_waited_for_only_where_there_is_a_slot)
 {
-	assert_true(sources_settled(&p, &conf, CMDLINE_SOURCE_ALL, 0));
+	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_ALL, 0));
 	os_sim_file(HOST, "");
-	assert_false(sources_settled(&p, &conf, CMDLINE_SOURCE_ALL, 499));
-	assert_true(sources_settled(&p, &conf, CMDLINE_SOURCE_ALL, 500));
-	assert_true(sources_settled(&p, &conf, CMDLINE_SOURCE_USB, 0));
+	assert_false(sources_all_came(&p, &conf, CMDLINE_SOURCE_ALL, 499));
+	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_ALL, 500));
+	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_USB, 0));
 	conf.media_settle_ms = 2000;
-	assert_false(sources_settled(&p, &conf, CMDLINE_SOURCE_SD, 1999));
+	assert_false(sources_all_came(&p, &conf, CMDLINE_SOURCE_SD, 1999));
 	conf.media_settle_ms = 0;
-	assert_true(sources_settled(&p, &conf, CMDLINE_SOURCE_SD, 0));
+	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_SD, 0));
 }
 
 TEST(a_card_that_is_looked_at_is_waited_for_within_a_bound)
 {
 	os_sim_file(HOST, "");
 	add(0, "/dev/mmcblk0", 0, false, true)->state = PROBE_WAITING;
-	assert_false(sources_settled(&p, &conf, CMDLINE_SOURCE_SD, 5000));
-	assert_true(sources_settled(&p, &conf, CMDLINE_SOURCE_SD, 5500));
+	assert_false(sources_all_came(&p, &conf, CMDLINE_SOURCE_SD, 5000));
+	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_SD, 5500));
 	p.disk[0].state = PROBE_READY;
-	assert_true(sources_settled(&p, &conf, CMDLINE_SOURCE_SD, 500));
+	assert_true(sources_all_came(&p, &conf, CMDLINE_SOURCE_SD, 500));
 }
 
 TEST_MAIN("sources", .set_up = bare_machine)

@@ -33,13 +33,13 @@ static enum kb_err copy(uint64_t size)
 	struct output_progress none = { .mode = OUTPUT_PROGRESS_NONE };
 	int from = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 	int to = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	enum kb_err e;
+	enum kb_err err;
 
 	allocated = 0;
-	e = stage_copy(from, "zeroes", size, to, "/x.keel.part", &none);
+	err = stage_copy(from, "zeroes", size, to, "/x.keel.part", &none);
 	close(from);
 	close(to);
-	return e;
+	return err;
 }
 
 TEST(what_is_certainly_too_large_is_not_allocated)

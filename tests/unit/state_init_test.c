@@ -55,7 +55,7 @@ TEST(the_first_boot_takes_the_slot_named_first)
 	choose_candidates(&s, &list);
 	assert_int_equal(list.n, 2);
 	assert_int_equal(list.c[0].slot, 1);
-	assert_int_equal(choose_protected(&s, 3), 0);
+	assert_int_equal(choose_fallback(&s, 3), 0);
 }
 
 TEST(impossible_states_are_refused)

@@ -50,10 +50,10 @@ static uint64_t loaded_mark(struct bdev_sim *d)
 static enum kb_err try_mark(struct bdev_sim *d, uint64_t n)
 {
 	struct state s;
-	enum kb_err e = store_load(&st, &d->bdev, &s, &found);
+	enum kb_err err = store_load(&st, &d->bdev, &s, &found);
 
-	if (e != KB_OK)
-		return e;
+	if (err != KB_OK)
+		return err;
 	if (found != STORE_FOUND)
 		states_fresh(&s);
 	s.floor = n;
@@ -318,17 +318,17 @@ TEST(cut_in_the_making_of_a_state_leaves_none_or_it)
 		for (uint64_t seed = 0; seed < SEEDS; seed++) {
 			struct state s;
 			uint64_t is;
-			enum kb_err e;
+			enum kb_err err;
 
 			bdev_sim_copy(&trial_disk, &disk);
 			load(&trial_disk, &s);
 			states_fresh(&s);
 			s.floor = 5;
 			trial_disk.cut_at = trial_disk.ops + at;
-			e = store_save_both(&st, &s);
+			err = store_save_both(&st, &s);
 			bdev_sim_cut(&trial_disk, seed);
 			is = loaded_mark(&trial_disk);
-			assert_true(is == 5 || (is == UINT64_MAX && e != KB_OK));
+			assert_true(is == 5 || (is == UINT64_MAX && err != KB_OK));
 			assert_true(st.second == END);
 		}
 	}

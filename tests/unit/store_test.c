@@ -215,13 +215,13 @@ TEST(state_that_was_there_and_cannot_be_read_any_more_is_not_lost)
 		save_mark(&disk, i);
 	reads = load_flaky(0, false, &mark);
 	for (unsigned bad = 1; bad <= reads; bad++) {
-		enum kb_err e;
+		enum kb_err err;
 
 		make_flaky(bad);
 		flaky.stays = true;
-		e = store_load(&st, &flaky.bdev, &s, &found);
-		errors += e == KB_EIO;
-		assert_true(e == KB_EIO || (e == KB_OK && found == STORE_FOUND));
+		err = store_load(&st, &flaky.bdev, &s, &found);
+		errors += err == KB_EIO;
+		assert_true(err == KB_EIO || (err == KB_OK && found == STORE_FOUND));
 	}
 	assert_true(errors >= 2);
 }
@@ -310,7 +310,7 @@ TEST(sequences_begin_anew_at_their_end)
 TEST(sequences_begin_anew_in_boots_that_are_short)
 {
 	unsigned boots = 0;
-	enum kb_err e;
+	enum kb_err err;
 
 	for (unsigned i = 0; i < 2 * STORE_CELLS; i++)
 		put_record((int)(i % 2), i / 2, UINT64_MAX - i, 1, "nslots=2\nfloor=1\n");
@@ -319,10 +319,10 @@ TEST(sequences_begin_anew_in_boots_that_are_short)
 		assert_true(s.floor == 1);
 		s.floor = 10;
 		disk.cut_at = disk.ops + 21;
-		e = store_save(&st, &s);
+		err = store_save(&st, &s);
 		bdev_sim_cut(&disk, boots++);
-	} while (e != KB_OK && boots < 100);
-	assert_int_equal(e, KB_OK);
+	} while (err != KB_OK && boots < 100);
+	assert_int_equal(err, KB_OK);
 	assert_in_range(boots, 10, 14);
 	assert_true(loaded_mark(&disk) == 10);
 }
@@ -368,7 +368,7 @@ TEST(dead_cells_keep_no_sequence_at_its_end)
 	assert_true(loaded_mark(&disk) == 10);
 }
 
-/* It is not taken for the newest for ever because it cannot be read as a record. */
+/* It is not taken for the newest forever because it cannot be read as a record. */
 TEST(last_sequence_without_a_record_stops_nothing)
 {
 	put_record(0, 5, UINT64_MAX, 1, "nonsense\n");
@@ -541,15 +541,15 @@ static void assert_every_cut(enum kb_err (*op)(struct store *, struct state *), 
 		for (uint64_t seed = 0; seed < SEEDS; seed++) {
 			struct state to;
 			uint64_t mark;
-			enum kb_err e;
+			enum kb_err err;
 
 			bdev_sim_copy(&trial_disk, &disk);
 			load(&trial_disk, &to);
 			to.floor = old + 1;
 			trial_disk.cut_at = cut;
-			e = op(&st, &to);
+			err = op(&st, &to);
 			done = !trial_disk.off;
-			assert_int_equal(e == KB_OK, done);
+			assert_int_equal(err == KB_OK, done);
 			bdev_sim_cut(&trial_disk, seed);
 			mark = loaded_mark(&trial_disk);
 			assert_true(mark == old + 1 || (mark == old && !done));
@@ -593,7 +593,7 @@ TEST(failed_save_leaves_old_or_new)
 	for (unsigned at = 1; at <= 4; at++)
 		for (int how = 0; how < 4; how++) {
 			uint64_t mark;
-			enum kb_err e;
+			enum kb_err err;
 
 			bdev_sim_copy(&trial_disk, &disk);
 			load(&trial_disk, &s);
@@ -601,11 +601,11 @@ TEST(failed_save_leaves_old_or_new)
 			trial_disk.fail_at = at;
 			trial_disk.fail_lands = how & 1;
 			trial_disk.fail_stays = how & 2;
-			e = store_save(&st, &s);
-			assert_true((how & 2 && at <= 2) == (e != KB_OK));
+			err = store_save(&st, &s);
+			assert_true((how & 2 && at <= 2) == (err != KB_OK));
 			bdev_sim_cut(&trial_disk, 1);
 			mark = loaded_mark(&trial_disk);
-			assert_true(mark == 2 || (e != KB_OK && mark == 1));
+			assert_true(mark == 2 || (err != KB_OK && mark == 1));
 		}
 }
 
@@ -699,13 +699,13 @@ static int read_manifest(struct bdev_sim *d, int slot)
 {
 	struct store_manifest m;
 	struct state to;
-	enum kb_err e;
+	enum kb_err err;
 
 	load(d, &to);
-	e = store_manifest_read(&st, slot, &m, got, sizeof(got));
-	if (e == KB_EBLANK)
+	err = store_manifest_read(&st, slot, &m, got, sizeof(got));
+	if (err == KB_EBLANK)
 		return 0;
-	if (e != KB_OK)
+	if (err != KB_OK)
 		return 255;
 	for (size_t i = 0; i < m.len; i++)
 		assert_int_equal(got[i], (uint8_t)(i * 7 + m.release[0]));
@@ -824,18 +824,18 @@ TEST(cut_manifest_write_gives_old_or_new)
 	write_manifest(&disk, 1, 3, 9000);
 	for (unsigned cut = 1; !done; cut++)
 		for (uint64_t seed = 0; seed < SEEDS; seed++) {
-			enum kb_err e;
+			enum kb_err err;
 			int n;
 
 			bdev_sim_copy(&trial_disk, &disk);
 			load(&trial_disk, &s);
 			trial_disk.cut_at = cut;
 			m = manifest_of(4, 6000);
-			e = store_manifest_write(&st, 1, &m, blob);
+			err = store_manifest_write(&st, 1, &m, blob);
 			done = !trial_disk.off;
 			bdev_sim_cut(&trial_disk, seed);
 			n = read_manifest(&trial_disk, 1);
-			assert_true(n == 4 || (n == 3 && e != KB_OK));
+			assert_true(n == 4 || (n == 3 && err != KB_OK));
 			write_manifest(&trial_disk, 1, 5, 100);
 			assert_int_equal(read_manifest(&trial_disk, 1), 5);
 		}
@@ -848,17 +848,17 @@ TEST(cut_manifest_clear_gives_old_or_none)
 	write_manifest(&disk, 1, 3, 9000);
 	for (unsigned cut = 1; !done; cut++)
 		for (uint64_t seed = 0; seed < SEEDS; seed++) {
-			enum kb_err e;
+			enum kb_err err;
 			int n;
 
 			bdev_sim_copy(&trial_disk, &disk);
 			load(&trial_disk, &s);
 			trial_disk.cut_at = cut;
-			e = store_manifest_clear(&st, 1);
+			err = store_manifest_clear(&st, 1);
 			done = !trial_disk.off;
 			bdev_sim_cut(&trial_disk, seed);
 			n = read_manifest(&trial_disk, 1);
-			assert_int_equal(done && e != KB_OK, 0);
+			assert_int_equal(done && err != KB_OK, 0);
 			assert_true(n == 0 || (!done && (n == 3 || n == 255)));
 		}
 }
@@ -901,16 +901,16 @@ TEST(nor_is_a_stale_copy_none_for_a_bad_read)
 	for (unsigned i = 0; i < 4; i++)
 		for (unsigned bad = 1; bad < 12; bad++) {
 			int copy = (int)(i & 1);
-			enum kb_err e;
+			enum kb_err err;
 
 			write_manifest(&disk, 3, 9, 5000);
 			st.dev = make_flaky(bad);
 			flaky.wrong = true;
 			kill_bytes(&disk, 0, STORE_MANIFEST(copy, 3), STORE_MANIFEST_MAX, WRITES);
-			e = i < 2 ? store_manifest_write(&st, 3, &m, blob)
-				  : store_manifest_clear(&st, 3);
+			err = i < 2 ? store_manifest_write(&st, 3, &m, blob)
+				    : store_manifest_clear(&st, 3);
 			kill_bytes(&disk, 0, 0, 0, 0);
-			assert_true(e != KB_OK || read_manifest(&disk, 3) != 9);
+			assert_true(err != KB_OK || read_manifest(&disk, 3) != 9);
 		}
 }
 

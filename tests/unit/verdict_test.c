@@ -567,7 +567,7 @@ TEST(told_crash_of_a_slot_in_doubt_stays_told)
 	assert_true(!state_is_trusted(&t) && t.doubt == 0 && t.wait == 1);
 }
 
-/* Nine releases without one would take turns for ever: eight of them are remembered. */
+/* Nine releases without one would take turns forever: eight of them are remembered. */
 TEST(commit_that_raises_the_floor_renews_the_budget)
 {
 	for (unsigned raises = 0; raises < 2; raises++) {
@@ -603,7 +603,7 @@ TEST(slot_that_nobody_prefers_does_not_come_back)
 	assert_true(list.c[0].slot == 0 && list.c[1].tier == CHOOSE_LAST_RESORT);
 }
 
-/* Nine releases that all report and then crash would take turns for ever. */
+/* Nine releases that all report and then crash would take turns forever. */
 TEST(budget_comes_back_only_when_no_slot_is_in_doubt)
 {
 	lost_slot(&s);

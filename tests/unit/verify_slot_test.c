@@ -2,7 +2,7 @@
 /* keelboot-verify as a process, on the manifest that a slot's install left in the state. */
 #include "tests/unit/folder.h"
 #include "tests/unit/install_fixture.h"
-#include "update/apply/verify_slot.h"
+#include "update/verify/verify_slot.h"
 
 #define SIZE (256u * 1024)
 

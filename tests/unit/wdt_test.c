@@ -37,7 +37,7 @@ TEST(it_is_armed_and_tells_what_it_took)
 static bool found(const char *what)
 {
 	for (unsigned i = 0; i < w.nfindings; i++) {
-		if (strstr(w.finding[i], what) != NULL)
+		if (strstr(w.finding[i].text, what) != NULL)
 			return true;
 	}
 	return false;
@@ -757,11 +757,11 @@ TEST(evidence_comes_from_the_hardware)
 	os_sim_watchdog("/dev/watchdog0", &info);
 	OK(wdt_arm(&w, "", 60, 0));
 	wdt_evidence(&w, &ev);
-	assert_true(ev.watchdog_fired && ev.can_tell_watchdog && ev.orderly);
+	assert_true(ev.watchdog_fired && ev.can_report_watchdog && ev.orderly);
 	assert_false(ev.power_cause);
 	memset(&w, 0, sizeof(w));
 	wdt_evidence(&w, &ev);
-	assert_false(ev.watchdog_fired || ev.can_tell_watchdog);
+	assert_false(ev.watchdog_fired || ev.can_report_watchdog);
 }
 
 TEST_MAIN("wdt", .set_up = bare_machine)

@@ -5,6 +5,7 @@
 #include "lib/os_file.h"
 #include "lib/util.h"
 #include "selector/refused.h"
+#include "update/bundle/manifest_fits.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -37,6 +38,7 @@ __attribute__((format(printf, 3, 4))) static enum kb_err fail_job(struct apply_f
 
 static enum kb_err open_bundle(struct apply_file_job *job)
 {
+	char why[MANIFEST_FITS_WHY];
 	uint64_t size;
 	enum kb_err err = os_file_size(job->fd, &size);
 
@@ -50,11 +52,8 @@ static enum kb_err open_bundle(struct apply_file_job *job)
 	job->blame = INSTALL_BLAME_NONE;
 	job->release = reader.release;
 	job->verified = true;
-	if (!manifest_is_for(&reader.m, job->compatible))
-		return fail_job(job, KB_ECOMPAT, "made for \"%s\"%s, but this device is \"%s\"",
-				reader.m.compatible[0],
-				reader.m.ncompatible > 1 ? " and others" : "", job->compatible);
-	return KB_OK;
+	err = manifest_fits_device(why, &reader.m, job->compatible);
+	return err == KB_OK ? KB_OK : fail_job(job, err, "%s", why);
 }
 
 static uint64_t believed_floor(const struct apply_file_job *job)
@@ -244,7 +243,7 @@ static bool is_in_history(struct apply_file_job *job, const struct history_event
 
 /*
  * The slot's own storage failed, and the slot stays `writing`: another boot goes on with it, but
- * not each one for ever. What ended without coming here, by a power cut or because the medium was
+ * not each one forever. What ended without coming here, by a power cut or because the medium was
  * pulled out, costs nothing. A record that cannot be written is one try more.
  */
 static void count_failure(struct apply_file_job *job, enum kb_err err)
@@ -281,11 +280,11 @@ static void note_in_history(struct apply_file_job *job, enum kb_err err)
 	state_set_text(ev.version, job->release.version);
 	history_set_text(ev.reason, err == KB_OK ? "" : job->why);
 	history_set_text(ev.detail, state_source_name(job->source));
-	if (err == KB_OK || !job->untold)
+	if (err == KB_OK || !job->unreported)
 		add_history(job, &ev, err != KB_OK);
 }
 
-void apply_file_tell_more(struct apply_file_job *job, unsigned n)
+void apply_file_report_more(struct apply_file_job *job, unsigned n)
 {
 	struct history_event ev = {
 		.time = os_time_s(),

@@ -54,8 +54,8 @@ struct apply_file_job {
 	/* only this slot may be the target; STATE_NONE: plan_accept()'s choice */
 	int want;
 	bool verify_first;
-	/* a failure does not go into the history: apply_file_tell_more() */
-	bool untold;
+	/* a failure does not go into the history: apply_file_report_more() */
+	bool unreported;
 	/* system.conf: see plan_ahead() */
 	uint64_t max_jump;
 	/* of signed_floor_bound(): in rescue no higher floor of the state is believed, and an
@@ -103,7 +103,7 @@ enum kb_err apply_file_install(struct apply_file_job *job) KB_MUST_CHECK;
 
 /* One event for n more that failed: a stick full of damaged bundles is not to write its way through
  * the history at each boot. */
-void apply_file_tell_more(struct apply_file_job *job, unsigned n);
+void apply_file_report_more(struct apply_file_job *job, unsigned n);
 
 /* What an error of apply_file_look() and apply_file_install() means for a bundle that stays where
  * it is. */

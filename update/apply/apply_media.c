@@ -13,10 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FOLDER	      "keelboot"
-#define FILES_MAX     4096u /* names that are looked at in one folder */
-#define FAILURES_TOLD 4u    /* in the history, the rest by their number */
-#define LITTER_MAX    20u   /* of what is no bundle so many are named, the rest is counted */
+#define FOLDER		  "keelboot"
+#define FILES_MAX	  4096u /* names that are looked at in one folder */
+#define FAILURES_REPORTED 4u	/* in the history, the rest by their number */
+#define LITTER_MAX	  20u	/* of what is no bundle so many are named, the rest is counted */
 
 /*
  * What the medium may be mounted with: as system.conf says, and never anything but these two. FAT
@@ -184,7 +184,7 @@ static enum kb_err install_candidate(struct apply *a, const struct apply_candida
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err err = media_open(&a->media, dev, true, filesystems(&a->conf), FOLDER);
 
-	/* What is not there any more is to blame, and no reason to leave the next one alone. */
+	/* What is gone is to blame, and no reason to skip the next one. */
 	a->job.blame = INSTALL_BLAME_BUNDLE;
 	if (err != KB_OK) {
 		log_err("%s: cannot be opened again: %s", dev, err_text(err));
@@ -197,7 +197,7 @@ static enum kb_err install_candidate(struct apply *a, const struct apply_candida
 	} else {
 		apply_shared_fill(a, fd, place_text(a, c->source, c->name),
 				  a->o.source[c->source].kind, a->media.raw);
-		a->job.untold = a->nfailed >= FAILURES_TOLD;
+		a->job.unreported = a->nfailed >= FAILURES_REPORTED;
 		err = apply_file_install(&a->job);
 		/* In rescue, what is there already did not mount. */
 		if (err == KB_EAPPLIED && plan_is_rescue(a->o.mode))
@@ -267,7 +267,7 @@ enum apply_end apply_media_run(struct apply *a)
 		if (a->o.source[i].kind == STATE_SRC_USB || a->o.source[i].kind == STATE_SRC_SD)
 			look_into(a, i);
 	end = install_newest(a);
-	if (a->nfailed > FAILURES_TOLD)
-		apply_file_tell_more(&a->job, a->nfailed - FAILURES_TOLD);
+	if (a->nfailed > FAILURES_REPORTED)
+		apply_file_report_more(&a->job, a->nfailed - FAILURES_REPORTED);
 	return end;
 }

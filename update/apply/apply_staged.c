@@ -50,7 +50,7 @@ static enum apply_end count_copy_failure(struct apply *a, const char *why)
 }
 
 /* It will never be acceptable: looking at it at each boot would be for nothing. */
-static enum apply_end unstage(struct apply *a)
+static enum apply_end drop_staged(struct apply *a)
 {
 	log_notice("staged update: version %s is not installed: %s; no longer staged",
 		   a->job.release.version, a->job.why);
@@ -68,9 +68,9 @@ static enum apply_end unstage_or_keep(struct apply *a, enum kb_err err)
 	case APPLY_FILE_KNOWN:
 		if (state_on_trial(&a->state, a->state.staged.release) != STATE_NONE)
 			return APPLY_NOTHING; /* mark good unstages it, and removes the file */
-		return unstage(a);
+		return drop_staged(a);
 	case APPLY_FILE_NEVER:
-		return unstage(a);
+		return drop_staged(a);
 	case APPLY_FILE_LATER:
 		log_notice("staged update: not installed yet: %s", a->job.why);
 		return APPLY_NOTHING;

@@ -52,7 +52,7 @@ struct manifest_image {
 enum manifest_encoding_kind {
 	MANIFEST_ENC_FULL,    /* needs nothing but the bundle */
 	MANIFEST_ENC_SEED,    /* needs an image that is on the device, named by its digest */
-	MANIFEST_ENC_UNKNOWN, /* a kind that this reader does not know: passed over */
+	MANIFEST_ENC_UNKNOWN, /* a kind that this reader does not know: skipped */
 };
 
 /* The forms of stored chunks by name, in the order of their numbers (enum reader_form). */

@@ -35,7 +35,7 @@ static enum kb_err check_frame(const void *src, size_t stored, size_t plain)
 		return KB_EFORMAT;
 	if (fh.windowSize > 1ull << DECODER_ZSTD_WINDOW_LOG)
 		return KB_EFORMAT;
-	/* 2^64 - 1, told, looks like ZSTD_CONTENTSIZE_UNKNOWN. */
+	/* A size of 2^64 - 1 looks like ZSTD_CONTENTSIZE_UNKNOWN. */
 	if ((*descriptor & SAYS_CONTENT_SIZE) != 0 && fh.frameContentSize != plain)
 		return KB_EFORMAT;
 	if (ZSTD_findFrameCompressedSize(src, stored) != stored)

@@ -73,7 +73,7 @@ static enum kb_err read_back(struct install_job *j)
 	uint64_t before, done;
 	enum kb_err err;
 
-	/* What the thread has done already is not told again. */
+	/* What the thread has done already is not reported again. */
 	err = install_readback_wait(&j->rb, 0, &before);
 	if (err == KB_OK || err == KB_ETIMEDOUT) {
 		install_job_phase(j, INSTALL_READ_BACK, j->rb.added - before);

@@ -2,6 +2,8 @@
 /* All that can be found out before the first write. */
 #include "update/install/install_check.h"
 
+#include "update/bundle/manifest_fits.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -19,19 +21,12 @@ static const struct install_part *part_of(const struct install *in, const char *
 static enum kb_err check_fits(struct install_job *j, const struct manifest_image *im,
 			      const struct install_part *part)
 {
-	if (im->size > part->dev->size)
-		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
-					"image %s is %" PRIu64
-					" bytes, but its partition only %" PRIu64
-					": it was made for larger slots",
-					im->name, im->size, part->dev->size);
-	if (manifest_verity_block(im) < part->dev->sector)
-		return install_job_fail(
-			j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
-			"image %s: dm-verity blocks of %" PRIu32
-			" bytes, but %s has sectors of %" PRIu32 ": it was made for another disk",
-			im->name, manifest_verity_block(im),
-			part->path != NULL ? part->path : "its partition", part->dev->sector);
+	char why[MANIFEST_FITS_WHY];
+	enum kb_err err =
+		manifest_fits_part(why, im, part->path, part->dev->size, part->dev->sector);
+
+	if (err != KB_OK)
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "%s", why);
 	return KB_OK;
 }
 
@@ -42,10 +37,8 @@ static enum kb_err pair_one(struct install_job *j, unsigned image)
 	struct install_job_part *p = &j->part[j->nparts];
 
 	if (part == NULL)
-		return install_job_fail(
-			j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
-			"the bundle has an image for %s, but the slot has no such partition",
-			im->name);
+		return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
+					MANIFEST_FITS_NO_PARTITION, im->name);
 	TRY(check_fits(j, im, part));
 	p->dev = part->dev;
 	p->readback = part->readback != NULL ? part->readback : part->dev;
@@ -74,10 +67,8 @@ enum kb_err install_check_pair(struct install_job *j)
 		for (unsigned k = 0; k < j->nparts; k++)
 			found |= strcmp(j->part[k].im->name, j->in->part[i].cls) == 0;
 		if (!found)
-			return install_job_fail(
-				j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
-				"the bundle has no image for %s, which the slot needs",
-				j->in->part[i].cls);
+			return install_job_fail(j, INSTALL_BLAME_BUNDLE, KB_ECOMPAT,
+						MANIFEST_FITS_NO_IMAGE, j->in->part[i].cls);
 	}
 	return KB_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/install/install_pipe.h"
 #include "lib/bdev.h"
+#include "update/bundle/manifest_fits.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -60,7 +61,7 @@ static const char *image_name(const struct install_pipe *p)
 	return p->walk.im->name;
 }
 
-static enum kb_err unreadable(struct install_pipe *p, const struct reader_chunk *c)
+static enum kb_err fail_unreadable(struct install_pipe *p, const struct reader_chunk *c)
 {
 	return fail_pipe(p, KB_EIO, "image %s: chunk %u cannot be read: the medium is bad or gone",
 			 image_name(p), c->index);
@@ -77,7 +78,7 @@ static enum kb_err ask_decoder(struct install_pipe *p, const struct reader_chunk
 		p->decoding = true;
 	}
 	if (reader_stored(p->r, c, decoder_input(&p->dec)) != KB_OK)
-		return unreadable(p, c);
+		return fail_unreadable(p, c);
 	err = decoder_ask(&p->dec, c->form, c->stored, c->len);
 	if (err != KB_OK)
 		return fail_pipe(p, err, "image %s: the decoder died before chunk %u",
@@ -126,7 +127,7 @@ static enum kb_err obtain_chunk(struct install_pipe *p, const struct reader_chun
 	case READER_RAW:
 		return c->stored == c->len && reader_stored(p->r, c, plain) == KB_OK
 			       ? KB_OK
-			       : unreadable(p, c);
+			       : fail_unreadable(p, c);
 	case READER_ZSTD:
 		err = decoder_get(&p->dec, plain, c->len, PIPE_DECODE_MS);
 		if (err == KB_OK)
@@ -191,10 +192,7 @@ static enum kb_err check_whole(struct install_pipe *p)
 	if (digest_end(p->whole, got) != KB_OK)
 		return fail_pipe(p, KB_EIO, "SHA-256 failed");
 	if (memcmp(got, p->walk.im->digest, DIGEST_LEN) != 0)
-		return fail_pipe(
-			p, KB_EDIGEST,
-			"image %s: its chunks are right, but digest= in the manifest differs: the bundle was made wrongly; make it again",
-			image_name(p));
+		return fail_pipe(p, KB_EDIGEST, MANIFEST_FITS_NOT_ITS_DIGEST, image_name(p));
 	return KB_ENOENT;
 }
 

@@ -22,7 +22,7 @@ static enum kb_err check_item(struct install_readback *rb, const struct install_
 }
 
 /* How many items from the first one on lie side by side and fit the buffer. */
-static unsigned neighbours(const struct install_readback_item *it, unsigned n, uint32_t *len)
+static unsigned count_neighbours(const struct install_readback_item *it, unsigned n, uint32_t *len)
 {
 	unsigned i = 1;
 
@@ -64,7 +64,7 @@ static enum kb_err check_segment(struct install_readback *rb,
 	TRY(bdev_flush(s->dev));
 	for (unsigned i = 0; i < s->n;) {
 		uint32_t len;
-		unsigned n = neighbours(&s->item[i], s->n - i, &len);
+		unsigned n = count_neighbours(&s->item[i], s->n - i, &len);
 
 		*off = s->item[i].off;
 		TRY(check_run(rb, s->dev, &s->item[i], n, len));
@@ -74,7 +74,7 @@ static enum kb_err check_segment(struct install_readback *rb,
 	return KB_OK;
 }
 
-static struct install_readback_segment *segment(struct install_readback *rb, unsigned n)
+static struct install_readback_segment *segment_of(struct install_readback *rb, unsigned n)
 {
 	return &rb->seg[n % INSTALL_READBACK_RING];
 }
@@ -82,7 +82,7 @@ static struct install_readback_segment *segment(struct install_readback *rb, uns
 /* Checks the oldest segment, and frees it. Called with the lock held. */
 static void do_work(struct install_readback *rb)
 {
-	struct install_readback_segment *s = segment(rb, rb->read);
+	struct install_readback_segment *s = segment_of(rb, rb->read);
 	enum kb_err err;
 	uint64_t off;
 
@@ -162,7 +162,7 @@ enum kb_err install_readback_push(struct install_readback *rb)
 	enum kb_err err;
 
 	pthread_mutex_lock(&rb->lock);
-	if (segment(rb, rb->filled)->n > 0) {
+	if (segment_of(rb, rb->filled)->n > 0) {
 		rb->filled++;
 		if (rb->threaded)
 			pthread_cond_broadcast(&rb->changed);
@@ -179,13 +179,13 @@ enum kb_err install_readback_push(struct install_readback *rb)
 enum kb_err install_readback_add(struct install_readback *rb, struct bdev *dev, uint64_t off,
 				 uint32_t len, const uint8_t *hash, bool zero)
 {
-	struct install_readback_segment *s = segment(rb, rb->filled);
+	struct install_readback_segment *s = segment_of(rb, rb->filled);
 	struct install_readback_item *it;
 
 	if (s->n > 0 && (s->dev != dev || s->n == INSTALL_READBACK_ITEMS ||
 			 s->bytes >= INSTALL_READBACK_BYTES)) {
 		TRY(install_readback_push(rb));
-		s = segment(rb, rb->filled);
+		s = segment_of(rb, rb->filled);
 	}
 	s->dev = dev;
 	it = &s->item[s->n++];

@@ -69,7 +69,7 @@ struct keyring_entry {
 /*
  * Loads every *.pem of a folder, in the order of names, and before them all that is in its
  * subfolder retired.d, which there need not be. A key that is retired is not trusted, also when it
- * is in both. A *.pem that is no usable public key is logged and passed over; KB_EFORMAT: there is
+ * is in both. A *.pem that is no usable public key is logged and skipped; KB_EFORMAT: there is
  * one in retired.d, or anything else that is none. KB_ENOENT: no folder, or no key in it: nothing
  * can be verified then, and nothing is (fail closed). KB_ENOSPC: more than KEYRING_KEYS_MAX.
  */
@@ -78,7 +78,7 @@ enum kb_err keyring_load(struct keyring *k, const char *dir) KB_MUST_CHECK;
 /*
  * keyring_load(), for a device that wants signatures by `required` different keys: [keyring]
  * signatures-required=. KB_EINVAL: so many keys are not there, so nothing could be verified. All
- * failures are told.
+ * failures are reported.
  */
 enum kb_err keyring_open(struct keyring *k, const char *dir, unsigned required) KB_MUST_CHECK;
 
@@ -118,7 +118,7 @@ void keyring_signed_bytes(uint8_t out[KEYRING_SIGNED_LEN], const uint8_t header[
 /*
  * Checks the signature area of a bundle over header (512 bytes). KB_OK when as many different keys
  * of k as it requires have made a valid signature; however often one of them signed, it is one key.
- * Entries of unknown tags, keys or algorithms are passed over, and those of a key beyond the first
+ * Entries of unknown tags, keys or algorithms are skipped, and those of a key beyond the first
  * KEYRING_TRIES that could be its; an entry whose algorithm is not that of its key is none. The
  * whole area must be well-formed TLV and zero after its last entry: KB_EFORMAT. KB_ESIG otherwise.
  * *v is filled in any case.

@@ -77,7 +77,7 @@ static enum kb_err visit_name(void *ctx, const char *name)
 	if (f->files++ == KEYRING_FILES_MAX)
 		return KB_ENOSPC;
 	err = read_key(f->path, name, &key);
-	/* All that lies there is a key, or it cannot be told which ones are trusted no more. */
+	/* All that lies there is a key, or nobody knows which ones are trusted no more. */
 	if (f->is_retired)
 		return err == KB_OK ? add_key(s->retired, &s->nretired, &key) : err;
 	if (err != KB_OK || has_mark(s->retired, s->nretired, key.mark))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which keys a folder has, told without any cryptography: by process 1 of its initramfs, and by
+ * Which keys a folder has, found without any cryptography: by process 1 of its initramfs, and by
  * `keelboot doctor`, which compares that with the folder of the running system. It decides nothing.
  */
 #pragma once

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "update/apply/verify_slot.h"
+#include "update/verify/verify_slot.h"
 
 #include "lib/bdev.h"
 #include "lib/bytes.h"
@@ -8,6 +8,7 @@
 #include "lib/os_file.h"
 #include "lib/util.h"
 #include "selector/store.h"
+#include "update/bundle/manifest_fits.h"
 #include "update/bundle/signed_floor.h"
 
 #include <signal.h>
@@ -77,15 +78,14 @@ static enum verify_slot_end check_cell(struct verify *v)
 {
 	const struct state_slot *s = &v->s.slot[v->slot];
 	const struct reader *r = &v->reader;
-	char name = state_slot_letter(v->slot);
+	char why[MANIFEST_FITS_WHY], name = state_slot_letter(v->slot);
 
 	if (signed_floor_open(&v->reader, v->blob, v->cell.len, &v->keys) != KB_OK) {
 		log_err("manifest of slot %c: %s", name, r->why);
 		return VERIFY_SLOT_UNVERIFIED;
 	}
-	if (!manifest_is_for(&r->m, v->conf.compatible)) {
-		log_err("manifest of slot %c: for %s, but this device is \"%s\"", name,
-			r->m.compatible[0], v->conf.compatible);
+	if (manifest_fits_device(why, &r->m, v->conf.compatible) != KB_OK) {
+		log_err("manifest of slot %c: %s", name, why);
 		return VERIFY_SLOT_FOREIGN;
 	}
 	/* A state that was lost says nothing; process 1 compares with what it made of that. */

@@ -3,8 +3,8 @@
  * `keelboot check`: runs the device maker's health checks on the running system, and tells. It
  * changes no state: `keelboot check && keelboot mark good` is what a service does with it.
  */
+#include "cli/check/check_run.h"
 #include "cli/state/boot_json.h"
-#include "cli/doctor/check_run.h"
 #include "cli/verbs.h"
 
 #include "lib/log.h"

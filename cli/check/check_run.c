@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/doctor/check_run.h"
+#include "cli/check/check_run.h"
 
 #include "lib/bytes.h"
 #include "lib/log.h"
@@ -52,7 +52,7 @@ static void take_output(struct running *run, const char *text, size_t len)
 }
 
 /* False: it has closed its output. */
-static bool drain(struct running *run, int fd, uint64_t end)
+static bool drain_check(struct running *run, int fd, uint64_t end)
 {
 	char buf[512];
 	size_t len;
@@ -77,12 +77,12 @@ static enum kb_err follow_check(struct running *run, pid_t pid, int fd, uint64_t
 		enum kb_err err;
 
 		if (open && os_poll(&fd, &ready, 1, STEP_MS / 4) == KB_OK)
-			open = drain(run, fd, end);
+			open = drain_check(run, fd, end);
 		err = os_wait(pid, open ? 0 : STEP_MS, status);
 		if (err == KB_ETIMEDOUT)
 			continue;
 		if (open)
-			drain(run, fd, end);
+			drain_check(run, fd, end);
 		return err;
 	}
 	return KB_ETIMEDOUT;

@@ -30,5 +30,5 @@ struct check_run_result {
  */
 void check_run(const char *path, const struct check_run_env *env, struct check_run_result *r);
 
-/* Reads a --timeout of 1 to 3600 seconds; false: told. */
+/* Reads a --timeout of 1 to 3600 seconds; false: reported. */
 bool check_run_timeout(const char *text, uint64_t *seconds);
