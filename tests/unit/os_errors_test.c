@@ -677,4 +677,3 @@ static void remove_dir(void)
 }
 
 TEST_MAIN("os_errors", .first = make_dir, .last = remove_dir, .decoder = be_worker)
-
