@@ -679,6 +679,7 @@ def test_a_trial_past_its_deadline_means_that_nobody_marks_it(board):
 def test_every_finding_has_its_test():
     source = "".join(file.read_text() for file in (TOP / "cli/doctor").glob("doctor_*.c"))
     ids = set(re.findall(r'DOCTOR_(?:NOTE|WARNING|ERROR),\s+"([a-z-]+)"', source))
+    ids.update(re.findall(r'add_problem\(\s*st, \w+, "([a-z-]+)"', (TOP / "cli/status/status_state.c").read_text()))
     here = (TOP / "tests/test_cli_doctor.py").read_text()
     assert len(ids) > 40
     # These need a history or a disk that fails, which no file can show.

@@ -50,11 +50,11 @@ void status_check_usable(struct status *st)
 		usable += state_is_usable(&s->slot[i]);
 	if (usable == 0)
 		add_problem(st, true, "slots-unusable",
-			    "keelboot install a bundle, or put one on a stick",
+			    "install a bundle, or put one on a stick",
 			    "no slot is good or on trial: slots boot only as a last resort");
 	else if (usable == 1)
 		add_problem(st, false, "slots-no-fallback",
-			    "keelboot install a bundle into the other slot",
+			    "install a bundle into the other slot",
 			    "no second slot to fall back to");
 }
 
