@@ -13,7 +13,7 @@ struct bundle_check {
 	/* bytes */
 	uint64_t stored;
 	/* after a failure: what was reported */
-	char why[200];
+	char why[MANIFEST_WHY];
 };
 
 /* Checks image `image` through `enc`, and the digest of the whole of it. What fails is reported,

@@ -68,7 +68,7 @@ enum kb_err incoming_device_named(const struct device *d)
 
 static enum kb_err check_compatible(struct reader *r, const struct device *d, const char *name)
 {
-	char why[MANIFEST_FITS_WHY];
+	char why[MANIFEST_WHY];
 	enum kb_err err;
 
 	TRY(incoming_device_named(d));

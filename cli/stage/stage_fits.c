@@ -23,7 +23,7 @@ static void look_at(const char *path, uint64_t *size, uint32_t *sector)
 
 static enum kb_err image_fits(const struct device *d, const struct manifest_image *im, int slot)
 {
-	char path[DEVICE_PATH_MAX], why[MANIFEST_FITS_WHY];
+	char path[DEVICE_PATH_MAX], why[MANIFEST_WHY];
 	uint64_t size;
 	uint32_t sector;
 	enum kb_err err;

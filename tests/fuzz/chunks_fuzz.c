@@ -164,7 +164,10 @@ static bool on_chunk(void *ctx, const struct reader_chunk *c)
 	if (act == ACT_ENDS)
 		return false;
 	if (act == ACT_SHORT || act == ACT_LONG)
-		say(slot, 0, act == ACT_SHORT ? 7 : 12);
+		say(slot, 0,
+		    act == ACT_LONG	     ? 12
+		    : s.c[c->index].fill & 1 ? 7
+					     : 4); /* an errno: the program did not start */
 	else
 		say(slot + (act == ACT_OTHER_SLOT),
 		    act == ACT_SAYS_NO	      ? 1

@@ -22,7 +22,7 @@ struct world_verdict {
 	bool other_written; /* the slot that runs: never */
 	bool state_written;
 	bool on_trial; /* the state says that the target can be booted */
-	char why[240];
+	char why[MANIFEST_WHY];
 };
 
 /* Slots of another size, a multiple of 4096, and in memory if that can be: a disk takes long for

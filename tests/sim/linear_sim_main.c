@@ -280,7 +280,7 @@ static const char *look(struct device *d)
 
 static const char *recover(struct cut_image *im)
 {
-	static char why[256];
+	static char why[MANIFEST_WHY + 64];
 	const char *wrong;
 
 	cut_power_init(&again.power);

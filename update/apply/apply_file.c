@@ -38,7 +38,7 @@ __attribute__((format(printf, 3, 4))) static enum kb_err fail_job(struct apply_f
 
 static enum kb_err open_bundle(struct apply_file_job *job)
 {
-	char why[MANIFEST_FITS_WHY];
+	char why[MANIFEST_WHY];
 	uint64_t size;
 	enum kb_err err = os_file_size(job->fd, &size);
 

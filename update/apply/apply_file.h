@@ -81,7 +81,7 @@ struct apply_file_job {
 	enum install_blame blame;
 	uint64_t bytes_written, bytes_skipped;
 	/* after a failure: what is wrong, for a person; never empty then */
-	char why[240];
+	char why[MANIFEST_WHY];
 };
 
 #define APPLY_FILE_HELPER "/usr/lib/keelboot/keelboot-helper"

@@ -55,6 +55,9 @@ enum manifest_encoding_kind {
 	MANIFEST_ENC_UNKNOWN, /* a kind that this reader does not know: skipped */
 };
 
+/* Size of a text that says what is wrong with a bundle, for a person. */
+#define MANIFEST_WHY 256
+
 /* The forms of stored chunks by name, in the order of their numbers (enum reader_form). */
 #define MANIFEST_FORM(number) (1u << (number))
 #define MANIFEST_FORMS_FULL   0x07u /* zero, raw, zstd: all that an encoding of kind full may use */

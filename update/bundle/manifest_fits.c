@@ -4,30 +4,30 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum kb_err manifest_fits_device(char why[MANIFEST_FITS_WHY], const struct manifest *m,
+enum kb_err manifest_fits_device(char why[MANIFEST_WHY], const struct manifest *m,
 				 const char *compatible)
 {
 	if (manifest_is_for(m, compatible))
 		return KB_OK;
-	snprintf(why, MANIFEST_FITS_WHY, "made for \"%s\"%s, but this device is \"%s\"",
+	snprintf(why, MANIFEST_WHY, "made for \"%s\"%s, but this device is \"%s\"",
 		 m->compatible[0], m->ncompatible > 1 ? " and others" : "", compatible);
 	return KB_ECOMPAT;
 }
 
-enum kb_err manifest_fits_part(char why[MANIFEST_FITS_WHY], const struct manifest_image *im,
+enum kb_err manifest_fits_part(char why[MANIFEST_WHY], const struct manifest_image *im,
 			       const char *part, uint64_t size, uint32_t sector)
 {
 	const char *name = part != NULL ? part : "its partition";
 
 	if (im->size > size) {
-		snprintf(why, MANIFEST_FITS_WHY,
+		snprintf(why, MANIFEST_WHY,
 			 "image %s: %" PRIu64 " bytes, but %s has only %" PRIu64
 			 ": made for larger slots; use a bundle for this device",
 			 im->name, im->size, name, size);
 		return KB_ECOMPAT;
 	}
 	if (manifest_verity_block(im) < sector) {
-		snprintf(why, MANIFEST_FITS_WHY,
+		snprintf(why, MANIFEST_WHY,
 			 "image %s: dm-verity blocks of %" PRIu32
 			 " bytes, but %s has sectors of %" PRIu32
 			 ": made for another disk; use a bundle for this device",

@@ -6,8 +6,6 @@
 
 #include <stddef.h>
 
-#define MANIFEST_FITS_WHY 256
-
 /* Formats, each for the class of an image. */
 #define MANIFEST_FITS_NO_PARTITION \
 	"the bundle has an image for %s, but the slot has no such partition"
@@ -16,10 +14,10 @@
 	"image %s: its chunks are right, but digest= in the manifest differs: the bundle was made wrongly; make it again"
 
 /* KB_ECOMPAT, with the reason in why: it is made for other devices. */
-enum kb_err manifest_fits_device(char why[MANIFEST_FITS_WHY], const struct manifest *m,
+enum kb_err manifest_fits_device(char why[MANIFEST_WHY], const struct manifest *m,
 				 const char *compatible) KB_MUST_CHECK;
 
 /* KB_ECOMPAT, with the reason in why: the partition is too small, or its sectors are larger than
  * the blocks of dm-verity. part: its name for the reason, or NULL. */
-enum kb_err manifest_fits_part(char why[MANIFEST_FITS_WHY], const struct manifest_image *im,
+enum kb_err manifest_fits_part(char why[MANIFEST_WHY], const struct manifest_image *im,
 			       const char *part, uint64_t size, uint32_t sector) KB_MUST_CHECK;

@@ -34,7 +34,7 @@ struct reader {
 	char signer[64];
 	struct digest digest;
 	/* after a failure: what is wrong, for a person */
-	char why[160];
+	char why[MANIFEST_WHY];
 };
 
 /*

@@ -70,7 +70,7 @@ struct install {
 	uint64_t bytes_skipped;
 	enum install_blame blame;
 	/* after a failure: what is wrong, for a person */
-	char why[160];
+	char why[MANIFEST_WHY];
 };
 
 /*

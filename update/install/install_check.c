@@ -21,7 +21,7 @@ static const struct install_part *part_of(const struct install *in, const char *
 static enum kb_err check_fits(struct install_job *j, const struct manifest_image *im,
 			      const struct install_part *part)
 {
-	char why[MANIFEST_FITS_WHY];
+	char why[MANIFEST_WHY];
 	enum kb_err err =
 		manifest_fits_part(why, im, part->path, part->dev->size, part->dev->sector);
 

@@ -36,7 +36,7 @@ struct install_pipe {
 	uint8_t zero_block[DIGEST_LEN];
 	bool has_zero_block;
 	/* after a failure */
-	char why[160];
+	char why[MANIFEST_WHY];
 };
 
 /* What install_pipe_next() gives. */

@@ -78,7 +78,7 @@ static enum verify_slot_end check_cell(struct verify *v)
 {
 	const struct state_slot *s = &v->s.slot[v->slot];
 	const struct reader *r = &v->reader;
-	char why[MANIFEST_FITS_WHY], name = state_slot_letter(v->slot);
+	char why[MANIFEST_WHY], name = state_slot_letter(v->slot);
 
 	if (signed_floor_open(&v->reader, v->blob, v->cell.len, &v->keys) != KB_OK) {
 		log_err("manifest of slot %c: %s", name, r->why);
