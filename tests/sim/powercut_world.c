@@ -88,8 +88,6 @@ static void run_apply(void *ctx, const char *const *argv)
 
 static void lay_out_disks(struct board *d)
 {
-	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
-
 	d->disk = board_disk(POWERCUT_CHILD_DISK, powercut_media_slot_size(story));
 	if (story->data)
 		d->disk.part[d->disk.nparts++] = (struct os_sim_part){ .partlabel = "data",
@@ -100,8 +98,15 @@ static void lay_out_disks(struct board *d)
 			(struct os_sim_part){ .partlabel = "keelboot-stage", .size = 8 * MIB };
 	if (story->stick)
 		board_plug("kbsim1", NULL, 0);
-	if (story->raw &&
-	    bdev_read(&powercut_child_disk[POWERCUT_RAW].bdev, 0, block, sizeof(block)) == KB_OK)
+}
+
+/* After the disk, whose nodes are empty. */
+static void lay_out_raw(void)
+{
+	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+	struct bdev *raw = &powercut_child_disk[POWERCUT_RAW].bdev;
+
+	if (story->raw && bdev_read(raw, 0, block, sizeof(block)) == KB_OK)
 		board_raw(POWERCUT_CHILD_RAW, block);
 }
 
@@ -144,6 +149,7 @@ static void lay_out(const struct powercut_job *j)
 	lay_out_disks(&d);
 	lay_out_hardware(&d, j->reset);
 	board_lay_out(&d);
+	lay_out_raw();
 	os_sim_child(&apply);
 }
 
