@@ -49,9 +49,6 @@ struct filecut_rec {
 	uint8_t data[FILECUT_REC_DATA];
 };
 
-/* Memory that a fork shares. Ends the process when there is none. */
-struct filecut_rec *filecut_rec_new(void);
-
 /* What fails behind the operation that does first. */
 enum filecut_rec_ever {
 	FILECUT_REC_ONCE,

@@ -9,6 +9,7 @@
 #include "tests/sim/ioerr_files.h"
 #include "tests/sim/ioerr_guardian.h"
 #include "tests/sim/ioerr_process.h"
+#include "tests/sim/report.h"
 
 #include "selector/store.h"
 #include "update/bundle/reader.h"
@@ -19,7 +20,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MIB	   (1ull << 20)
 #define BLOCK	   4096u
 #define SUPERBLOCK 64 /* bytes of it, from the first on */
 
@@ -104,25 +104,17 @@ static bool mounts(int slot)
 	return memcmp(slot_disk[slot].now, zero, sizeof(zero)) != 0;
 }
 
+/* In a broken slot a there is a file system all the same. */
 static bool seen(int slot)
 {
 	return mounts(slot) || (slot == 0 && media->a_broken);
 }
 
-void ioerr_world_look(const struct ioerr_world *w)
-{
-	(void)w;
-	board_look();
-}
-
 struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
 {
-	struct ioerr_world *w =
-		mmap(NULL, sizeof(*w), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct ioerr_world *w = report_share(sizeof(*w));
 	struct state s;
 
-	if (w == MAP_FAILED)
-		abort();
 	ioerr_fault_use(NULL);
 	ioerr_disk_init(&state_disk, STORE_MIN_SIZE, IOERR_FAULT_STATE, IOERR_FAULT_STATE);
 	ioerr_disk_init(&slot_disk[0], IOERR_CONTENT_SLOT, IOERR_FAULT_SLOT_A, IOERR_FAULT_SLOT_A);
@@ -183,11 +175,9 @@ static void lay_out(const struct ioerr_world *w)
 			    .mounts = mounts,
 			    .seen = seen };
 	d.watchdog.bootstatus = (uint32_t)w->bootstatus;
-	d.disk.part[d.disk.nparts++] =
-		(struct os_sim_part){ .partlabel = "data", .size = 64 * MIB, .fstype = "ext4" };
+	board_part(&d.disk, "data", "ext4");
 	if (w->raw)
-		d.disk.part[d.disk.nparts++] =
-			(struct os_sim_part){ .partlabel = "keelboot-stage", .size = 8 * MIB };
+		board_part(&d.disk, "keelboot-stage", NULL);
 	board_lay_out(&d);
 	if (w->stick)
 		board_plug(IOERR_CONTENT_STICK, "vfat", w->stick_ms);

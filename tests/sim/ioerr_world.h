@@ -116,8 +116,6 @@ void ioerr_world_put(struct state *s);
 struct ioerr_disk *ioerr_world_disk(enum ioerr_fault_target t);
 /* The release that a slot holds, whole; NULL: none. durable: after a power cut. */
 const struct bundles_release *ioerr_world_holds(int slot, bool durable);
-/* What a prober sees in the slots from now on; in a broken slot a, a file system all the same. */
-void ioerr_world_look(const struct ioerr_world *w);
 /* Takes the file system of a slot away: its first block. */
 void ioerr_world_unmountable(int slot);
 

@@ -374,9 +374,7 @@ static void look_before_flush(void)
 	    (only_epoch >= 0 && (int)epoch != only_epoch))
 		return;
 	reap(JOBS - 1);
-	fflush(stdout);
-	pid = fork();
-	bundles_must(pid >= 0, "fork");
+	pid = report_fork(0);
 	if (pid == 0) {
 		dev.power.watch = NULL;
 		try_images();

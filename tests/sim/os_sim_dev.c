@@ -252,13 +252,19 @@ void os_sim_disk(const struct os_sim_disk *d)
 		os_sim_at(d->at_ms, appear, k);
 }
 
+static struct disk *find_disk(const char *name)
+{
+	for (unsigned i = 0; i < ndisks; i++)
+		if (strcmp(disks[i]->name, name) == 0)
+			return disks[i];
+	abort();
+}
+
 void os_sim_disk_type(const char *name, unsigned part, const char *fstype)
 {
-	for (unsigned i = 0; i < ndisks; i++) {
-		if (strcmp(disks[i]->name, name) == 0)
-			set(disks[i]->answer.part[part].fstype,
-			    sizeof(disks[i]->answer.part[part].fstype), fstype);
-	}
+	struct prober_part *p = &find_disk(name)->answer.part[part];
+
+	set(p->fstype, sizeof(p->fstype), fstype);
 }
 
 static void vanish(void *ctx)
@@ -281,10 +287,7 @@ static void vanish(void *ctx)
 
 void os_sim_disk_gone(const char *name, unsigned at_ms)
 {
-	for (unsigned i = 0; i < ndisks; i++) {
-		if (strcmp(disks[i]->name, name) == 0)
-			os_sim_at(at_ms, vanish, disks[i]);
-	}
+	os_sim_at(at_ms, vanish, find_disk(name));
 }
 
 /* ---------------------------------------------------------------- watchdog */
@@ -321,15 +324,11 @@ static void wdt_set(unsigned timeout_s)
 
 enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_wdt_info *info)
 {
-	enum kb_err err;
-
 	*fd = -1;
 	memset(info, 0, sizeof(*info));
 	TRY(os_sim_turn("wdt_open"));
-	err = os_sim_call(strcmp(dev, wdt.dev) == 0 ? KB_OK : KB_ENODEV, "watchdog %s %u s", dev,
-			  timeout_s);
-	if (err != KB_OK)
-		return err;
+	TRY(os_sim_call(strcmp(dev, wdt.dev) == 0 ? KB_OK : KB_ENODEV, "watchdog %s %u s", dev,
+			timeout_s));
 	*fd = wdt.fd = os_sim_fd_new(OS_SIM_FD_WDT);
 	*info = wdt.info;
 	info->tells_left = wdt.quirks.tells_left;
@@ -384,12 +383,10 @@ uint64_t os_sim_watchdog_pause(void)
 
 enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s)
 {
-	enum kb_err err;
-
 	TRY(os_sim_turn("wdt_timeout"));
-	err = os_sim_call(KB_OK, "watchdog timeout %u s", *timeout_s);
-	if (err != KB_OK || fd != wdt.fd)
-		return err != KB_OK ? err : KB_EIO;
+	TRY(os_sim_call(KB_OK, "watchdog timeout %u s", *timeout_s));
+	if (fd != wdt.fd)
+		return KB_EIO;
 	if (wdt.quirks.fixed_s != 0 ||
 	    (wdt.quirks.longest_s != 0 && *timeout_s > wdt.quirks.longest_s)) {
 		errno = wdt.quirks.fixed_s != 0 ? EOPNOTSUPP : EINVAL;

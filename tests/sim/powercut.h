@@ -36,6 +36,9 @@ enum powercut_program {
 	POWERCUT_PROGRAMS
 };
 
+/* As somebody calls it, without "keelboot"; "boot"; "": none. */
+extern const char *const powercut_program_name[];
+
 /* What the release that a slot holds does once it runs. */
 enum powercut_behaviour {
 	POWERCUT_WORKS,	  /* it is marked good */
