@@ -4,7 +4,9 @@
 #include "tests/sim/report.h"
 
 #include <string.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define PAGE	    BDEV_ALIGN
 #define WRONG_BYTE  100	 /* of each page that comes or goes wrong */
@@ -204,7 +206,12 @@ void ioerr_disk_init(struct ioerr_disk *d, uint64_t size, enum ioerr_fault_targe
 		     enum ioerr_fault_target direct)
 {
 	*d = (struct ioerr_disk){ .size = size };
-	d->now = report_share(size);
+	d->fd = memfd_create("disk", 0);
+	if (d->fd < 0 || ftruncate(d->fd, (off_t)size) < 0)
+		abort();
+	d->now = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, d->fd, 0);
+	if (d->now == MAP_FAILED)
+		abort();
 	d->durable = report_share(size);
 	d->dirty = report_share(size / PAGE);
 	d->used = report_share(size / PAGE);
@@ -216,6 +223,7 @@ void ioerr_disk_init(struct ioerr_disk *d, uint64_t size, enum ioerr_fault_targe
 
 void ioerr_disk_free(struct ioerr_disk *d)
 {
+	close(d->fd);
 	munmap(d->now, (size_t)d->size);
 	munmap(d->durable, (size_t)d->size);
 	munmap(d->dirty, (size_t)(d->size / PAGE));

@@ -73,8 +73,7 @@ static void stick(struct ioerr_world *w)
 static void raw(struct ioerr_world *w)
 {
 	w->raw = true;
-	ioerr_content_raw(true);
-	ioerr_world_media_flush();
+	ioerr_content_raw();
 }
 
 /* Nothing mounts; a stick comes after a while. */
@@ -184,7 +183,6 @@ static void settle(const struct ioerr_story *story, struct ioerr_world *w)
 void ioerr_story_begin(const struct ioerr_story *story, struct ioerr_world *w)
 {
 	w->fault.mended = true; /* nothing fails, or is counted, before it begins */
-	ioerr_content_raw(false);
 	story->prepare(w);
 	w->installs = story->installs;
 	w->switches = story->switches;

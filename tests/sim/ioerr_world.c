@@ -6,11 +6,11 @@
 #include "tests/sim/board.h"
 #include "tests/sim/check.h"
 #include "tests/sim/ioerr_content.h"
-#include "tests/sim/ioerr_files.h"
 #include "tests/sim/ioerr_guardian.h"
 #include "tests/sim/ioerr_process.h"
 #include "tests/sim/report.h"
 
+#include "lib/util.h"
 #include "selector/store.h"
 #include "update/bundle/reader.h"
 
@@ -21,13 +21,18 @@
 #include <sys/mman.h>
 
 #define BLOCK	   4096u
+#define RAW	   (8u << 20)
 #define SUPERBLOCK 64 /* bytes of it, from the first on */
 
-static struct ioerr_disk state_disk, slot_disk[2];
+static struct ioerr_disk state_disk, slot_disk[2], raw_disk;
+static struct ioerr_disk *const disks[] = { &state_disk, &slot_disk[0], &slot_disk[1], &raw_disk };
+static struct ioerr_world *world;
 
 struct ioerr_disk *ioerr_world_disk(enum ioerr_fault_target t)
 {
-	return t == IOERR_FAULT_STATE ? &state_disk : &slot_disk[t != IOERR_FAULT_SLOT_A];
+	if (t == IOERR_FAULT_STATE || t == IOERR_FAULT_RAW)
+		return t == IOERR_FAULT_RAW ? &raw_disk : &state_disk;
+	return &slot_disk[t != IOERR_FAULT_SLOT_A];
 }
 
 /* ---------------------------------------------------------------- content */
@@ -55,19 +60,6 @@ void ioerr_world_put(struct state *s)
 	    store_save_both(&st, s) != KB_OK)
 		abort();
 	ioerr_disk_restart(&state_disk, true);
-}
-
-/* Of media nothing but a raw one's first block is written. */
-static struct ioerr_world *media;
-
-void ioerr_world_media_flush(void)
-{
-	ioerr_content_raw_first(media->raw_durable, false);
-}
-
-void ioerr_world_media_cut(void)
-{
-	ioerr_content_raw_first(media->raw_durable, true);
 }
 
 static void fill_slot(struct state *s, int slot, unsigned sequence)
@@ -107,7 +99,7 @@ static bool mounts(int slot)
 /* In a broken slot a there is a file system all the same. */
 static bool seen(int slot)
 {
-	return mounts(slot) || (slot == 0 && media->a_broken);
+	return mounts(slot) || (slot == 0 && world->a_broken);
 }
 
 struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
@@ -120,13 +112,14 @@ struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
 	ioerr_disk_init(&slot_disk[0], IOERR_CONTENT_SLOT, IOERR_FAULT_SLOT_A, IOERR_FAULT_SLOT_A);
 	ioerr_disk_init(&slot_disk[1], IOERR_CONTENT_SLOT, IOERR_FAULT_SLOT_B,
 			IOERR_FAULT_SLOT_B_RAW);
+	ioerr_disk_init(&raw_disk, RAW, IOERR_FAULT_RAW, IOERR_FAULT_RAW);
 	state_init(&s, 2);
 	fill_slot(&s, 0, IOERR_WORLD_NOW);
 	fill_slot(&s, 1, IOERR_WORLD_OLD);
 	s.last = 0;
 	ioerr_world_put(&s);
 	w->fault.fault = *f;
-	media = w;
+	world = w;
 	ioerr_fault_use(&w->fault);
 	return w;
 }
@@ -134,9 +127,8 @@ struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
 void ioerr_world_end(struct ioerr_world *w)
 {
 	ioerr_fault_use(NULL);
-	ioerr_disk_free(&state_disk);
-	ioerr_disk_free(&slot_disk[0]);
-	ioerr_disk_free(&slot_disk[1]);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(disks); i++)
+		ioerr_disk_free(disks[i]);
 	munmap(w, sizeof(*w));
 }
 
@@ -155,18 +147,12 @@ void ioerr_world_fail(struct ioerr_world *w, const char *fmt, ...)
 
 bool ioerr_world_has_raw(const struct ioerr_world *w)
 {
-	uint8_t first[BLOCK];
-
-	if (!w->raw)
-		return false;
-	ioerr_content_raw_first(first, false);
-	return reader_header_is(first);
+	return w->raw && reader_header_is(raw_disk.now);
 }
 
 static void lay_out(const struct ioerr_world *w)
 {
 	static struct board d;
-	uint8_t first[BLOCK];
 
 	d = (struct board){ .disk = board_disk(IOERR_CONTENT_DISK, IOERR_CONTENT_SLOT),
 			    .slot = { IOERR_CONTENT_SLOT_A, IOERR_CONTENT_SLOT_B },
@@ -181,14 +167,12 @@ static void lay_out(const struct ioerr_world *w)
 	board_lay_out(&d);
 	if (w->stick)
 		board_plug(IOERR_CONTENT_STICK, "vfat", w->stick_ms);
-	if (w->raw) {
-		ioerr_content_raw_first(first, false);
-		board_raw(IOERR_CONTENT_RAW, first);
-	}
 	os_sim_bdev(IOERR_CONTENT_STATE, &state_disk.cached.bdev);
 	os_sim_bdev_direct(IOERR_CONTENT_STATE, &state_disk.direct.bdev);
-	if (w->raw)
-		os_sim_bdev(IOERR_CONTENT_RAW, ioerr_files_raw());
+	if (w->raw) {
+		board_raw(IOERR_CONTENT_RAW, raw_disk.now);
+		os_sim_bdev(IOERR_CONTENT_RAW, &raw_disk.direct.bdev);
+	}
 	for (int i = 0; i < 2; i++) {
 		os_sim_bdev(d.slot[i], &slot_disk[i].cached.bdev);
 		os_sim_bdev_direct(d.slot[i], &slot_disk[i].direct.bdev);
@@ -278,12 +262,7 @@ void ioerr_process_init(struct ioerr_world *w)
 
 void ioerr_world_restart(struct ioerr_world *w, bool keep)
 {
-	if (keep)
-		ioerr_world_media_flush();
-	else
-		ioerr_world_media_cut();
 	w->guard.started = false;
-	ioerr_disk_restart(&state_disk, keep);
-	ioerr_disk_restart(&slot_disk[0], keep);
-	ioerr_disk_restart(&slot_disk[1], keep);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(disks); i++)
+		ioerr_disk_restart(disks[i], keep);
 }

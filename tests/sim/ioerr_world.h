@@ -81,10 +81,9 @@ struct ioerr_world {
 	 * it has not worked, or `switch`; in slot b `mark bad`, once. Else `mark good`, as a unit
 	 * does at each boot. */
 	bool installs, switches, rejects;
-	bool unsaid;	/* a trial's command has failed, so nobody has said that it is good */
-	int bootstatus; /* of the watchdog at the next boot */
-	uint8_t raw_durable[BDEV_ALIGN]; /* the first bytes of the raw stage partition */
-	char violation[400];		 /* the first one; "" */
+	bool unsaid;	     /* a trial's command has failed, so nobody has said that it is good */
+	int bootstatus;	     /* of the watchdog at the next boot */
+	char violation[400]; /* the first one; "" */
 };
 
 #define IOERR_WORLD_OLD 9  /* sequences of the releases: what slot b holds in the beginning, */
@@ -102,9 +101,6 @@ const char *ioerr_world_path(const char *path);
 enum ioerr_fault_target ioerr_world_medium(void);
 /* A bundle lies on the raw stage partition. */
 bool ioerr_world_has_raw(const struct ioerr_world *w);
-/* What was written to media is durable from now on; or is gone. */
-void ioerr_world_media_flush(void);
-void ioerr_world_media_cut(void);
 
 /* A device with slots a (NOW) and b (OLD), both good, and this to go wrong. */
 struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f);
