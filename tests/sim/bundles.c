@@ -132,6 +132,17 @@ void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,
 	reader_close(&reader);
 }
 
+void bundles_slot(struct state_slot *t, const struct bundles_release *r, enum state_st st)
+{
+	bool good = st == STATE_GOOD;
+
+	*t = (struct state_slot){ .st = st, .ever_good = good, .grace = good ? STATE_GRACE : 0 };
+	t->has_release = true;
+	t->sequence = r->sequence;
+	memcpy(t->release, r->id, sizeof(t->release));
+	state_set_text(t->version, r->version);
+}
+
 void bundles_free(struct bundles_release *r)
 {
 	free(r->blob);

@@ -37,6 +37,8 @@ const struct key_file *bundles_key(void);
 /* Compresses nothing if raw. twist: NULL, or what is changed about each chunk. */
 void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,
 		  void (*twist)(struct fixture_chunk *c));
+/* The slot holds it: st, no tries, and of a good one all the grace. */
+void bundles_slot(struct state_slot *t, const struct bundles_release *r, enum state_st st);
 /* All but the image. */
 void bundles_free(struct bundles_release *r);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/cut_image.h"
 
+#include "lib/bytes.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,12 +43,7 @@ static void durable_value(const struct cut_disk *d, uint64_t off, uint64_t len, 
 
 static bool is_value(const uint8_t *value, const uint8_t *data, uint64_t len)
 {
-	if (value != NULL)
-		return memcmp(value, data, len) == 0;
-	for (uint64_t i = 0; i < len; i++)
-		if (data[i] != 0)
-			return false;
-	return true;
+	return value != NULL ? memcmp(value, data, len) == 0 : bytes_all(data, len, 0);
 }
 
 /* One more value of a place, unless it has it already. `durable` is value 0. A sector that cannot

@@ -14,7 +14,7 @@ static char why[256];
 static bool is_staged(const struct state_staged *s, bool other)
 {
 	return s->source == STATE_SRC_DATA &&
-	       memcmp(s->release, filecut_world_release(other), STATE_ID_LEN) == 0;
+	       memcmp(s->release, filecut_world_release[other].r.id, STATE_ID_LEN) == 0;
 }
 
 /* The same update is staged, or none in both; how often it failed does not matter. */
@@ -31,14 +31,16 @@ static bool as_before(const struct filecut_image_state *st, const struct filecut
 
 static bool whole(const struct filecut_image *im, bool other)
 {
-	const struct filecut_image_file *f = filecut_image_find(im, filecut_world_path(other));
+	const struct filecut_image_file *f =
+		filecut_image_find(im, filecut_world_release[other].path);
 
-	return f != NULL && !f->dir && f->blob == filecut_world_bundle(other);
+	return f != NULL && !f->dir && f->blob == filecut_world_release[other].bundle;
 }
 
 static bool is_damaged(const struct filecut_image *im, bool other, uint32_t damaged)
 {
-	const struct filecut_image_file *f = filecut_image_find(im, filecut_world_path(other));
+	const struct filecut_image_file *f =
+		filecut_image_find(im, filecut_world_release[other].path);
 
 	return damaged != 0 && f != NULL && f->blob == damaged;
 }
@@ -156,7 +158,7 @@ static const char *check_stage(const struct filecut_image *from, const struct fi
 		return wrong("it cannot be staged", code);
 	if (!is_staged(&st->staged, other) || !whole(to, other))
 		return wrong("it is not staged afterwards", code);
-	return code == OUTPUT_OK ? litter(from, to, filecut_world_path(other)) : NULL;
+	return code == OUTPUT_OK ? litter(from, to, filecut_world_release[other].path) : NULL;
 }
 
 static const char *check_unstage(const struct filecut_image *from, const struct filecut_image *to,
@@ -171,7 +173,7 @@ static const char *check_unstage(const struct filecut_image *from, const struct 
 		return "it is staged still";
 	for (unsigned other = 0; other < 2; other++)
 		if (is_staged(&before, other) &&
-		    filecut_image_find(to, filecut_world_path(other)) != NULL)
+		    filecut_image_find(to, filecut_world_release[other].path) != NULL)
 			return "the file of what is not staged any more is left";
 	return NULL;
 }
@@ -186,7 +188,8 @@ static const char *check_good(const struct filecut_image *from, const struct fil
 		return wrong("the slot cannot be marked good", code);
 	if (st->st[1] != STATE_GOOD || st->staged.source != STATE_SRC_NONE)
 		return "it is not good, or still staged";
-	if (is_staged(&before, false) && filecut_image_find(to, filecut_world_path(false)) != NULL)
+	if (is_staged(&before, false) &&
+	    filecut_image_find(to, filecut_world_release[false].path) != NULL)
 		return "the file of what was committed is left";
 	return NULL;
 }

@@ -97,7 +97,7 @@ static void make_state(enum before b, struct state *s)
 	s->slot[1].grace = STATE_GRACE;
 	if (b == BADSPARE) {
 		s->slot[1].st = STATE_BAD;
-		memcpy(s->slot[1].release, filecut_world_release(true), STATE_ID_LEN);
+		memcpy(s->slot[1].release, filecut_world_release[true].r.id, STATE_ID_LEN);
 		s->slot[1].sequence = 2;
 		return;
 	}
@@ -120,8 +120,8 @@ static struct filecut_image make_image(enum before b)
 	filecut_image_add_file(&im, "keelboot", true, 0);
 	filecut_image_add_file(&im, "keelboot/stage", true, 0);
 	if (s.staged.source == STATE_SRC_DATA)
-		filecut_image_add_file(&im, filecut_world_path(false), false,
-				       filecut_world_bundle(false));
+		filecut_image_add_file(&im, filecut_world_release[false].path, false,
+				       filecut_world_release[false].bundle);
 	return im;
 }
 

@@ -52,11 +52,6 @@ const char *ioerr_content_bundle(void)
 	return bundle;
 }
 
-const uint8_t *ioerr_world_release(void)
-{
-	return update->id;
-}
-
 /* The new image shares half of its chunks with the old one, and some chunks are zero. */
 static void make_images(void)
 {

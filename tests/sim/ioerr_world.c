@@ -10,6 +10,7 @@
 #include "tests/sim/ioerr_process.h"
 #include "tests/sim/report.h"
 
+#include "lib/bytes.h"
 #include "lib/util.h"
 #include "selector/store.h"
 #include "update/bundle/reader.h"
@@ -65,13 +66,8 @@ void ioerr_world_put(struct state *s)
 static void fill_slot(struct state *s, int slot, unsigned sequence)
 {
 	const struct bundles_release *r = ioerr_content_release(sequence);
-	struct state_slot *t = &s->slot[slot];
 
-	*t = (struct state_slot){ .st = STATE_GOOD, .ever_good = true, .grace = STATE_GRACE };
-	t->has_release = true;
-	t->sequence = sequence;
-	memcpy(t->release, r->id, sizeof(t->release));
-	state_set_text(t->version, r->version);
+	bundles_slot(&s->slot[slot], r, STATE_GOOD);
 	ioerr_disk_put(&slot_disk[slot], 0, r->data, IOERR_CONTENT_IMAGE);
 }
 
@@ -91,9 +87,7 @@ void ioerr_world_unmountable(int slot)
  * last. One byte that came wrong into a sector of zeroes makes none. */
 static bool mounts(int slot)
 {
-	static const uint8_t zero[SUPERBLOCK];
-
-	return memcmp(slot_disk[slot].now, zero, sizeof(zero)) != 0;
+	return !bytes_all(slot_disk[slot].now, SUPERBLOCK, 0);
 }
 
 /* In a broken slot a there is a file system all the same. */

@@ -92,8 +92,6 @@ struct ioerr_world {
 
 /* Once: keys, images, bundle. */
 void ioerr_world_make(void);
-/* The release id of the bundle. */
-const uint8_t *ioerr_world_release(void);
 /* Where keelboot-apply and the command find, under the name of a device or of a folder, what stands
  * for it; path itself when nothing does. */
 const char *ioerr_world_path(const char *path);

@@ -107,13 +107,8 @@ static void set_slot(struct state *s, struct store *st, int slot, unsigned relea
 	struct state_slot *t = &s->slot[slot];
 	struct store_manifest m = { .sequence = r->sequence, .floor = 1, .len = r->blob_len };
 
-	*t = (struct state_slot){ .st = as, .ever_good = as == STATE_GOOD };
-	t->grace = as == STATE_GOOD ? STATE_GRACE : 0;
-	t->has_release = true;
-	t->sequence = r->sequence;
-	memcpy(t->release, r->id, sizeof(t->release));
+	bundles_slot(t, r, as);
 	memcpy(m.release, r->id, sizeof(m.release));
-	state_set_text(t->version, r->version);
 	state_set_text(m.version, r->version);
 	if (as == STATE_BAD) {
 		state_set_text(t->reason, "failed before");
