@@ -25,6 +25,14 @@ void *cut_content_must(void *p)
 	return p;
 }
 
+void *cut_content_room(void *p, size_t n, uint32_t *room, size_t size)
+{
+	if (n < *room)
+		return p;
+	*room = *room == 0 ? 64 : 2 * *room;
+	return cut_content_must(realloc(p, *room * size));
+}
+
 uint64_t cut_content_mix(uint64_t z)
 {
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;

@@ -52,6 +52,8 @@ bool cut_content_is_bad(const struct cut_content *c, uint64_t sector);
 
 /* p. Ends the process when it is NULL, for want of memory. */
 void *cut_content_must(void *p);
+/* p, an array of n, with room for one more of that size; begins with NULL and no room. */
+void *cut_content_room(void *p, size_t n, uint32_t *room, size_t size);
 /* A number that depends on each bit of this one. */
 uint64_t cut_content_mix(uint64_t z);
 /* Sectors of a page that cannot be read, as bits. */

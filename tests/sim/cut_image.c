@@ -24,10 +24,7 @@ static void *keep(struct cut_image *im, size_t len)
 
 static struct cut_place *add_place(struct cut_image *im, unsigned disk, uint64_t off, uint64_t len)
 {
-	if (im->n == im->room) {
-		im->room = im->room == 0 ? 64 : 2 * im->room;
-		im->place = cut_content_must(realloc(im->place, im->room * sizeof(*im->place)));
-	}
+	im->place = cut_content_room(im->place, im->n, &im->room, sizeof(*im->place));
 	im->place[im->n] = (struct cut_place){ .disk = disk, .off = off, .len = len, .n = 1 };
 	return &im->place[im->n++];
 }
@@ -86,10 +83,7 @@ static unsigned chain(const struct cut_disk *d, uint64_t sector, uint32_t **list
 	unsigned n = 0;
 
 	while (v != NULL) {
-		if (n == *room) {
-			*room = *room == 0 ? 16 : 2 * *room;
-			*list = cut_content_must(realloc(*list, *room * sizeof(**list)));
-		}
+		*list = cut_content_room(*list, n, room, sizeof(**list));
 		(*list)[n++] = (uint32_t)(v - d->version);
 		v = v->older == 0 ? NULL : &d->version[v->older - 1];
 	}

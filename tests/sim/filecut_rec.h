@@ -110,6 +110,10 @@ const char *filecut_rec_name(enum filecut_rec_kind kind);
 
 /* ---------------------------------------------------------------- for the ends of the seams */
 
+/* filecut_files.c: files stand for those of the device from now on. A mount of the data partition,
+ * as keelboot-apply makes it, is the folder `data`. */
+void filecut_files_begin(const char *data);
+
 /* False: this process is not recorded. */
 bool filecut_rec_is_on(void);
 const struct filecut_rec_plan *filecut_rec_plan(void);

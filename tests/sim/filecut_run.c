@@ -4,7 +4,6 @@
 #include "lib/log.h"
 #include "lib/util.h"
 #include "tests/sim/command.h"
-#include "tests/sim/filecut_files.h"
 #include "tests/sim/filecut_world.h"
 #include "tests/sim/report.h"
 #include "update/apply/apply.h"

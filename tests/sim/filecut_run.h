@@ -26,6 +26,9 @@ int filecut_run_program(const char *command, int (*program)(void),
 
 /* Runs it; exit code, or FILECUT_RUN_SIGNAL + n. */
 int filecut_run_do(enum filecut_run_verb v, const struct filecut_rec_plan *plan);
+/* filecut_wear.c: runs each command once, and holds what it writes to the state partition to the
+ * table of docs/STATE.md. What differs is printed; how many rows did not. */
+void filecut_wear_run(unsigned *passed, unsigned *failed);
 /* What was recorded of it, and what it said. Until the next. */
 const struct filecut_rec *filecut_run_rec(void);
 const char *filecut_run_said(void);

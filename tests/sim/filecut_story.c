@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_story.h"
-
+#include "tests/sim/filecut_walk.h"
 #include "tests/sim/filecut_world.h"
 
 #include <stdio.h>

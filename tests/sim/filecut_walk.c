@@ -39,7 +39,7 @@ struct walk {
 	size_t block;
 	struct report_line *line;
 	struct found *found;
-	unsigned nfound, room;
+	uint32_t nfound, room;
 	struct set known;
 	/* the run that is being cut */
 	int from; /* index */
@@ -88,10 +88,7 @@ static void push(const struct filecut_image *im, uint64_t key, int parent)
 {
 	struct found *f;
 
-	if (w.nfound == w.room) {
-		w.room = w.room == 0 ? 1024 : 2 * w.room;
-		w.found = cut_content_must(realloc(w.found, w.room * sizeof(*w.found)));
-	}
+	w.found = cut_content_room(w.found, w.nfound, &w.room, sizeof(*w.found));
 	f = &w.found[w.nfound];
 	f->im = *im;
 	f->parent = parent;

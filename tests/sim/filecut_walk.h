@@ -18,6 +18,10 @@ struct filecut_walk_story {
 	bool damaged;	/* the staged file is not whole to begin with */
 };
 
+/* What lies on the data partition in the beginning, and what the state says of it. */
+#define FILECUT_STORIES 6
+extern const struct filecut_walk_story filecut_story[FILECUT_STORIES];
+
 /* How a verb ran before the cut. */
 enum filecut_walk_how {
 	FILECUT_WALK_PLAIN,

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_wear.h"
-
 #include "cli/output/output.h"
 #include "initramfs/guardian/guardian_record.h"
 #include "lib/util.h"

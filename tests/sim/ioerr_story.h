@@ -26,5 +26,12 @@ extern const unsigned ioerr_story_count;
 
 /* The device as a story begins, before its first boot. */
 void ioerr_story_begin(const struct ioerr_story *story, struct ioerr_world *w);
+/* ioerr_wear.c: how much whole boots of a device write to the state partition, process 1 and
+ * keelboot-apply together, held to the rows of docs/STATE.md that say "device". */
+void ioerr_wear_run(unsigned *passed, unsigned *failed);
+
+/* ioerr_sweep.c: all faults of all stories, each in a process of its own, and what came of them. */
+int ioerr_sweep_main(int argc, char **argv);
+
 /* Plays one story. What was violated is in w->violation. */
 void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w);

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_wear.h"
-
 #include "lib/util.h"
 #include "tests/sim/ioerr_story.h"
 

@@ -82,6 +82,11 @@ struct powercut_story {
 	unsigned boots;		      /* in that many at most, uninterrupted */
 };
 
+enum powercut_size { POWERCUT_SMALL, POWERCUT_MIDDLE, POWERCUT_LONG };
+/* Story i in a geometry of that size; NULL behind the last. */
+const struct powercut_story *powercut_story_get(unsigned i, enum powercut_size size,
+						struct powercut_story *out);
+
 struct powercut_image {
 	struct cut_content disk[POWERCUT_DISKS];
 };

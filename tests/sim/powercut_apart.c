@@ -62,8 +62,7 @@ static void play(struct powercut_walk *w, struct powercut_apart_one *one)
 {
 	uint32_t at = w->n; /* behind the last node, and none itself */
 
-	if (w->n == w->room)
-		powercut_node_grow(w);
+	powercut_node_grow(w);
 	if (!w->node[one->is].looked) /* the walk was stopped */
 		return;
 	w->apart.now = one->draw;

@@ -3,13 +3,12 @@
 
 #include "tests/sim/powercut_walk.h"
 
-/* p, or the end of the process when there is no memory. */
 /* The key of a node with this image, whose canonical hash is given. */
 uint64_t powercut_node_key_of(const struct powercut_node *n, uint64_t hash);
 /* The node itself, which is copied, when it is new; else the one that is there. Takes its image and
  * run over. */
 uint32_t powercut_node_add(struct powercut_walk *w, struct powercut_node *n);
-/* Makes room for more. */
+/* Makes room for one more. */
 void powercut_node_grow(struct powercut_walk *w);
 struct powercut_image *powercut_node_copy_image(const struct cut_disk *disk);
 void powercut_node_free_image(struct powercut_image *im);

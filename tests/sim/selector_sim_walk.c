@@ -5,7 +5,6 @@
 #include "tests/sim/cut_content.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct node {
@@ -29,10 +28,7 @@ static void add(const struct sim_world *w, uint32_t parent, const char *step)
 {
 	if (!set_add(&known, set_key(w, sizeof(*w)), nnodes))
 		return;
-	if (nnodes == room) {
-		room = room == 0 ? 1u << 16 : 2 * room;
-		nodes = cut_content_must(realloc(nodes, room * sizeof(*nodes)));
-	}
+	nodes = cut_content_room(nodes, nnodes, &room, sizeof(*nodes));
 	nodes[nnodes++] = (struct node){ *w, parent, step };
 }
 
