@@ -142,9 +142,3 @@ void bundles_slot(struct state_slot *t, const struct bundles_release *r, enum st
 	memcpy(t->release, r->id, sizeof(t->release));
 	state_set_text(t->version, r->version);
 }
-
-void bundles_free(struct bundles_release *r)
-{
-	free(r->blob);
-	close(r->bundle);
-}

@@ -39,8 +39,6 @@ void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,
 		  void (*twist)(struct fixture_chunk *c));
 /* The slot holds it: st, no tries, and of a good one all the grace. */
 void bundles_slot(struct state_slot *t, const struct bundles_release *r, enum state_st st);
-/* All but the image. */
-void bundles_free(struct bundles_release *r);
 
 /* Ends the process with the reason of the C library if not. */
 void bundles_must(bool ok, const char *what);

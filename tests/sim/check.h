@@ -9,6 +9,9 @@
 #include "selector/store.h"
 #include "tests/sim/bundles.h"
 
+/* What does not hold, in words. */
+const char *check_wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 /* A record of the state is there (I5). */
 const char *check_record(enum store_finding found);
 

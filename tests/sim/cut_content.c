@@ -225,12 +225,14 @@ static uint64_t placed(uint64_t key, uint64_t sector)
 	return cut_content_mix(key + sector * 0x9e3779b97f4a7c15u);
 }
 
-uint64_t cut_content_hash(const struct cut_content *c, uint64_t sector, const uint8_t *data)
+/* What a sector adds to the hash of the content; 0 for a blank one. */
+static uint64_t sector_hash(const struct cut_content *c, uint64_t sector, const uint8_t *data)
 {
 	return is_blank(c, data) ? 0 : placed(cut_content_key(data, CUT_SECTOR), sector);
 }
 
-uint64_t cut_content_hash_bad(uint64_t sector)
+/* In addition, when it cannot be read. */
+static uint64_t bad_hash(uint64_t sector)
 {
 	return cut_content_mix(sector + 0x5bad5bad5badu);
 }
@@ -258,7 +260,7 @@ void cut_content_set_bad(struct cut_content *c, uint64_t sector)
 	if (cut_content_is_bad(c, sector) || c->nbad == CUT_BAD_MAX)
 		return;
 	c->bad[c->nbad++] = sector;
-	c->hash += cut_content_hash_bad(sector);
+	c->hash += bad_hash(sector);
 }
 
 static void heal(struct cut_content *c, uint64_t sector)
@@ -267,7 +269,7 @@ static void heal(struct cut_content *c, uint64_t sector)
 		if (c->bad[i] != sector)
 			continue;
 		c->bad[i] = c->bad[--c->nbad];
-		c->hash -= cut_content_hash_bad(sector);
+		c->hash -= bad_hash(sector);
 		return;
 	}
 }
@@ -282,7 +284,7 @@ void cut_content_put(struct cut_content *c, uint64_t sector, const uint8_t *data
 	cut_content_get(c, sector, old);
 	if (memcmp(old, new, CUT_SECTOR) == 0)
 		return;
-	c->hash += cut_content_hash(c, sector, new) - cut_content_hash(c, sector, old);
+	c->hash += sector_hash(c, sector, new) - sector_hash(c, sector, old);
 	memcpy(own_page(c, sector / PAGE_SECTS) + sector % PAGE_SECTS * CUT_SECTOR, new,
 	       CUT_SECTOR);
 }
@@ -292,7 +294,7 @@ static uint64_t page_hash(const struct cut_content *c, uint64_t page, const uint
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; data != NULL && i < PAGE_SECTS; i++)
-		sum += cut_content_hash(c, page * PAGE_SECTS + i, data + i * CUT_SECTOR);
+		sum += sector_hash(c, page * PAGE_SECTS + i, data + i * CUT_SECTOR);
 	return sum;
 }
 

@@ -65,10 +65,6 @@ uint64_t cut_content_key(const uint8_t *data, size_t len);
  * number of its own. */
 uint64_t cut_content_page_key(const struct cut_content *c, uint64_t page);
 
-/* What a sector adds to the hash of the content; 0 for a blank one. */
-uint64_t cut_content_hash(const struct cut_content *c, uint64_t sector, const uint8_t *data);
-uint64_t cut_content_hash_bad(uint64_t sector); /* in addition, when it cannot be read */
-
 /* The bytes that stand for garbage: the same ones each time, and like nothing that is written. */
 const uint8_t *cut_content_garbage(void);
 const uint8_t *cut_content_zeroes(void); /* a page */

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static char why[256];
-
 static bool is_staged(const struct state_staged *s, bool other)
 {
 	return s->source == STATE_SRC_DATA &&
@@ -121,12 +119,6 @@ const char *filecut_check_said(enum filecut_run_verb v, int code, const char *sa
 
 /* ---------------------------------------------------------------- what becomes of it */
 
-static const char *wrong(const char *what, int code)
-{
-	snprintf(why, sizeof(why), "%s (exit %d)", what, code);
-	return why;
-}
-
 /* Nothing of ours but the staged file is in the folder, and nothing of others is gone. */
 static const char *litter(const struct filecut_image *from, const struct filecut_image *to,
 			  const char *kept)
@@ -155,9 +147,9 @@ static const char *check_stage(const struct filecut_image *from, const struct fi
 	if (st->st[1] == STATE_GOOD && (code == OUTPUT_NOTHING || code == OUTPUT_INCOMPATIBLE))
 		return NULL;
 	if (code != OUTPUT_OK && code != OUTPUT_NOTHING)
-		return wrong("it cannot be staged", code);
+		return check_wrong("it cannot be staged (exit %d)", code);
 	if (!is_staged(&st->staged, other) || !whole(to, other))
-		return wrong("it is not staged afterwards", code);
+		return check_wrong("it is not staged afterwards (exit %d)", code);
 	return code == OUTPUT_OK ? litter(from, to, filecut_world_release[other].path) : NULL;
 }
 
@@ -168,7 +160,7 @@ static const char *check_unstage(const struct filecut_image *from, const struct 
 	const struct filecut_image_state *st = filecut_image_state(to);
 
 	if (code != (before.source == STATE_SRC_NONE ? OUTPUT_NOTHING : OUTPUT_OK))
-		return wrong("unstage failed", code);
+		return check_wrong("unstage failed (exit %d)", code);
 	if (st->staged.source != STATE_SRC_NONE)
 		return "it is staged still";
 	for (unsigned other = 0; other < 2; other++)
@@ -185,7 +177,7 @@ static const char *check_good(const struct filecut_image *from, const struct fil
 	const struct filecut_image_state *st = filecut_image_state(to);
 
 	if (code != OUTPUT_OK)
-		return wrong("the slot cannot be marked good", code);
+		return check_wrong("the slot cannot be marked good (exit %d)", code);
 	if (st->st[1] != STATE_GOOD || st->staged.source != STATE_SRC_NONE)
 		return "it is not good, or still staged";
 	if (is_staged(&before, false) &&
@@ -202,16 +194,17 @@ static const char *check_apply(const struct filecut_image *from, const struct fi
 	const struct filecut_image_state *st = filecut_image_state(to);
 
 	if (before.staged.source == STATE_SRC_NONE || before.st[1] == STATE_TRIAL)
-		return code == APPLY_NOTHING ? NULL : wrong("something was applied", code);
+		return code == APPLY_NOTHING ? NULL
+					     : check_wrong("something was applied (exit %d)", code);
 	for (unsigned other = 0; other < 2; other++) {
 		if (!is_staged(&before.staged, other))
 			continue;
 		if (!whole(from, other))
 			return code == APPLY_FAILED && st->st[1] != STATE_TRIAL
 				       ? NULL
-				       : wrong("half a bundle was applied", code);
+				       : check_wrong("half a bundle was applied (exit %d)", code);
 		if (code != APPLY_INSTALLED || st->st[1] != STATE_TRIAL)
-			return wrong("the staged bundle is not installed", code);
+			return check_wrong("the staged bundle is not installed (exit %d)", code);
 		if (!filecut_world_slot_b(other))
 			return "the slot does not hold what was staged";
 	}
@@ -222,7 +215,7 @@ const char *filecut_check_end(const struct filecut_image *from, const struct fil
 			      enum filecut_run_verb v, int code)
 {
 	if (code >= FILECUT_RUN_SIGNAL)
-		return wrong("it crashed", code);
+		return check_wrong("it crashed (exit %d)", code);
 	switch (v) {
 	case FILECUT_RUN_STAGE:
 		return check_stage(from, to, false, code);
@@ -233,7 +226,7 @@ const char *filecut_check_end(const struct filecut_image *from, const struct fil
 	case FILECUT_RUN_GOOD:
 		return check_good(from, to, code);
 	case FILECUT_RUN_STATUS:
-		return code == OUTPUT_OK ? NULL : wrong("status failed", code);
+		return code == OUTPUT_OK ? NULL : check_wrong("status failed (exit %d)", code);
 	case FILECUT_RUN_APPLY:
 		return check_apply(from, to, code);
 	case FILECUT_RUN_VERBS:

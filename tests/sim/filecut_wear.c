@@ -2,6 +2,7 @@
 #include "cli/output/output.h"
 #include "initramfs/guardian/guardian_record.h"
 #include "lib/util.h"
+#include "tests/sim/check.h"
 #include "tests/sim/filecut_run.h"
 #include "tests/sim/filecut_world.h"
 #include "tests/sim/wear_table.h"
@@ -128,7 +129,6 @@ static const char *measure(struct wear_table *table, unsigned i)
 	const struct filecut_image im = make_image(paths[i].before);
 	const struct filecut_rec_plan plan = { 0 };
 	struct wear_table_counts is = { 0 };
-	static char why[256];
 	int code;
 
 	filecut_world_put(&im, NULL, 0);
@@ -146,8 +146,7 @@ static const char *measure(struct wear_table *table, unsigned i)
 					 filecut_run_rec()->op[k].len);
 	if (paths[i].code == ENDS ? code < FILECUT_RUN_SIGNAL : code == paths[i].code)
 		return wear_table_check(table, paths[i].row, &is);
-	snprintf(why, sizeof(why), "%s: exit %d: %.160s", paths[i].row, code, filecut_run_said());
-	return why;
+	return check_wrong("%s: exit %d: %.160s", paths[i].row, code, filecut_run_said());
 }
 
 void filecut_wear_run(unsigned *passed, unsigned *failed)

@@ -26,7 +26,6 @@
 #define BOOT_MS	   7200000u /* of virtual time: no wait is longer, all of them together */
 #define FAULT_MS   1	    /* that a call takes which fails: nothing is for nothing */
 #define TIMEOUT_MS 100	    /* or one that waits */
-#define CALL_NAMES 24
 
 enum ioerr_fault_target ioerr_world_process = IOERR_FAULT_TARGETS;
 

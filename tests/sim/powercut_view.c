@@ -4,20 +4,12 @@
 
 #include "selector/cell.h"
 #include "selector/store_internal.h"
+#include "tests/sim/set.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const char magic[CELL_MAGIC_LEN + 1] = "KEELSTAT";
-
-static uint64_t hash_text(const char *text, size_t len)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
-	return h;
-}
 
 /* Its meaning: a token says which record made the charge, and is only compared for being that. */
 static uint64_t hash_state(const struct state *s, uint64_t seq)
@@ -29,7 +21,7 @@ static uint64_t hash_state(const struct state *s, uint64_t seq)
 	c = *s;
 	if (c.open_token != 0)
 		c.open_token = c.open_token == seq ? 2 : 1;
-	return state_encode(&c, text, sizeof(text), &len) == KB_OK ? hash_text(text, len) : 1;
+	return state_encode(&c, text, sizeof(text), &len) == KB_OK ? set_key(text, len) : 1;
 }
 
 static bool decode(const uint8_t *cell, unsigned region, unsigned index, struct state *s)

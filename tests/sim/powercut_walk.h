@@ -123,7 +123,6 @@ struct powercut_walk {
 	bool endings;  /* were looked at, from everywhere */
 	/* a replay: prints everything */
 	bool loud;
-	uint64_t seek; /* key of the node that is being looked for; 0: none */
 	uint64_t limit;
 };
 
