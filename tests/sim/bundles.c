@@ -42,15 +42,21 @@ void bundles_put(const char *name, const void *data, size_t len)
 	close(fd);
 }
 
-void bundles_copy(int from, const char *name)
+void bundles_append(int from, int to)
 {
-	int fd = open(bundles_path(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	static uint8_t buf[65536];
 	ssize_t n;
 
-	bundles_must(fd >= 0, name);
 	for (off_t at = 0; (n = pread(from, buf, sizeof(buf), at)) > 0; at += n)
-		bundles_must(write(fd, buf, (size_t)n) == n, name);
+		bundles_must(write(to, buf, (size_t)n) == n, "copy");
+}
+
+void bundles_copy(int from, const char *name)
+{
+	int fd = open(bundles_path(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	bundles_must(fd >= 0, name);
+	bundles_append(from, fd);
 	close(fd);
 }
 

@@ -45,3 +45,5 @@ void bundles_must(bool ok, const char *what);
 /* Writes a file in the folder anew. */
 void bundles_put(const char *name, const void *data, size_t len);
 void bundles_copy(int from, const char *name);
+/* All of a file behind what the other has. */
+void bundles_append(int from, int to);

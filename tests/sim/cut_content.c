@@ -164,12 +164,18 @@ void cut_content_share(struct cut_content *c, uint64_t page, struct cut_page *p)
 	*at = p;
 }
 
-const uint8_t *cut_content_page(const struct cut_content *c, uint64_t page)
+static struct cut_page *page_of(const struct cut_content *c, uint64_t page)
 {
 	const struct cut_leaf *l = c->leaf[page / LEAF_PAGES];
 
-	return l == NULL || l->page[page % LEAF_PAGES] == NULL ? NULL
-							       : l->page[page % LEAF_PAGES]->data;
+	return l == NULL ? NULL : l->page[page % LEAF_PAGES];
+}
+
+const uint8_t *cut_content_page(const struct cut_content *c, uint64_t page)
+{
+	const struct cut_page *p = page_of(c, page);
+
+	return p == NULL ? NULL : p->data;
 }
 
 void cut_content_get(const struct cut_content *c, uint64_t sector, uint8_t data[CUT_SECTOR])
@@ -202,8 +208,7 @@ uint64_t cut_content_key(const uint8_t *data, size_t len)
 
 uint64_t cut_content_page_key(const struct cut_content *c, uint64_t page)
 {
-	const struct cut_leaf *l = c->leaf[page / LEAF_PAGES];
-	struct cut_page *p = l == NULL ? NULL : l->page[page % LEAF_PAGES];
+	struct cut_page *p = page_of(c, page);
 
 	if (p == NULL && c->blank != 0)
 		return c->blank;
@@ -287,6 +292,19 @@ void cut_content_put(struct cut_content *c, uint64_t sector, const uint8_t *data
 	c->hash += sector_hash(c, sector, new) - sector_hash(c, sector, old);
 	memcpy(own_page(c, sector / PAGE_SECTS) + sector % PAGE_SECTS * CUT_SECTOR, new,
 	       CUT_SECTOR);
+}
+
+void cut_content_read(const struct cut_content *c, uint64_t off, void *buf, uint64_t len)
+{
+	for (uint64_t at = 0; at < len; at += CUT_SECTOR)
+		cut_content_get(c, (off + at) / CUT_SECTOR, (uint8_t *)buf + at);
+}
+
+void cut_content_write(struct cut_content *c, uint64_t off, const void *buf, uint64_t len)
+{
+	for (uint64_t at = 0; at < len; at += CUT_SECTOR)
+		cut_content_put(c, (off + at) / CUT_SECTOR,
+				buf != NULL ? (const uint8_t *)buf + at : NULL);
 }
 
 static uint64_t page_hash(const struct cut_content *c, uint64_t page, const uint8_t *data)

@@ -36,6 +36,9 @@ void cut_content_copy(struct cut_content *dst, const struct cut_content *src);
 
 /* Copies out what a sector holds, whether or not it can be read. */
 void cut_content_get(const struct cut_content *c, uint64_t sector, uint8_t data[CUT_SECTOR]);
+/* The same of len bytes at off, and the reverse; both are multiples of CUT_SECTOR. */
+void cut_content_read(const struct cut_content *c, uint64_t off, void *buf, uint64_t len);
+void cut_content_write(struct cut_content *c, uint64_t off, const void *buf, uint64_t len);
 /* A page of BDEV_ALIGN bytes; NULL: blank. Borrowed until the next change. */
 const uint8_t *cut_content_page(const struct cut_content *c, uint64_t page);
 /* The page of these data, if it is one of those that cut_content_fill() uses; else NULL. */

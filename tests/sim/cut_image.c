@@ -31,13 +31,6 @@ static struct cut_place *add_place(struct cut_image *im, unsigned disk, uint64_t
 
 /* ---------------------------------------------------------------- from the disk's versions */
 
-/* The durable value of len bytes at off. */
-static void durable_value(const struct cut_disk *d, uint64_t off, uint64_t len, uint8_t *out)
-{
-	for (uint64_t at = 0; at < len; at += CUT_SECTOR)
-		cut_content_get(&d->durable, (off + at) / CUT_SECTOR, out + at);
-}
-
 static bool is_value(const uint8_t *value, const uint8_t *data, uint64_t len)
 {
 	return value != NULL ? memcmp(value, data, len) == 0 : bytes_all(data, len, 0);
@@ -106,7 +99,7 @@ static void take_sector(struct cut_image *im, unsigned disk, uint64_t sector)
 	unsigned n = chain(d, sector, &list, &room);
 	uint8_t durable[CUT_SECTOR];
 
-	durable_value(d, off, CUT_SECTOR, durable);
+	cut_content_read(&d->durable, off, durable, CUT_SECTOR);
 	for (unsigned i = 0; i < n; i++)
 		add_value(im, p, durable, d->version[list[i]].data);
 	if (!is_trimmed(d, off))
@@ -124,7 +117,7 @@ static void take_page(struct cut_image *im, unsigned disk, uint64_t page)
 	uint8_t durable[BDEV_ALIGN], *now = keep(im, BDEV_ALIGN);
 	uint32_t op = 0;
 
-	durable_value(d, off, BDEV_ALIGN, durable);
+	cut_content_read(&d->durable, off, durable, BDEV_ALIGN);
 	memcpy(now, durable, BDEV_ALIGN);
 	for (uint32_t i = 0; i < d->nversions; i++) {
 		const struct cut_version *v = &d->version[i];
@@ -311,15 +304,9 @@ void cut_image_choose(struct cut_image *im, enum cut_image_sort sort, uint64_t w
 
 /* ---------------------------------------------------------------- the image itself */
 
-static void put_value(struct cut_content *out, const struct cut_place *p, const uint8_t *value)
-{
-	for (uint64_t at = 0; at < p->len; at += CUT_SECTOR)
-		cut_content_put(out, (p->off + at) / CUT_SECTOR, value != NULL ? value + at : NULL);
-}
-
 static void put_garbage(struct cut_content *out, const struct cut_place *p, bool bad)
 {
-	put_value(out, p, cut_content_garbage() + p->off % BDEV_ALIGN);
+	cut_content_write(out, p->off, cut_content_garbage() + p->off % BDEV_ALIGN, p->len);
 	for (uint64_t at = 0; at < p->len && bad; at += CUT_SECTOR)
 		cut_content_set_bad(out, (p->off + at) / CUT_SECTOR);
 }
@@ -328,12 +315,10 @@ static void put_garbage(struct cut_content *out, const struct cut_place *p, bool
 static void put_durable(struct cut_content *out, const struct cut_disk *d,
 			const struct cut_place *p)
 {
-	uint8_t data[CUT_SECTOR];
+	uint8_t data[BDEV_ALIGN];
 
-	for (uint64_t at = 0; at < p->len; at += CUT_SECTOR) {
-		cut_content_get(&d->durable, (p->off + at) / CUT_SECTOR, data);
-		cut_content_put(out, (p->off + at) / CUT_SECTOR, data);
-	}
+	cut_content_read(&d->durable, p->off, data, p->len);
+	cut_content_write(out, p->off, data, p->len);
 }
 
 void cut_image_put(const struct cut_image *im, unsigned disk, struct cut_content *out)
@@ -349,7 +334,7 @@ void cut_image_put(const struct cut_image *im, unsigned disk, struct cut_content
 		else if (p->trim && im->pick[i] > 0)
 			cut_content_fill(out, p->off, p->len, im->pick[i] == 2);
 		else if (im->pick[i] > 0)
-			put_value(out, p, p->value[im->pick[i]]);
+			cut_content_write(out, p->off, p->value[im->pick[i]], p->len);
 		else if (!p->trim && is_trimmed(im->disk[disk], p->off))
 			put_durable(out, im->disk[disk], p);
 	}

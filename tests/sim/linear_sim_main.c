@@ -136,9 +136,7 @@ static void put_old(struct cut_disk *d, unsigned disk)
 
 	for (uint64_t i = 0; i < part[disk].size / CHUNK; i++) {
 		fill_block(block, disk, i, 0);
-		for (unsigned s = 0; s < BDEV_ALIGN / CUT_SECTOR; s++)
-			cut_content_put(&d->durable, block_of(i, 0) / CUT_SECTOR + s,
-					block + s * CUT_SECTOR);
+		cut_content_write(&d->durable, block_of(i, 0), block, sizeof(block));
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/watchdog.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,72 +110,66 @@ enum kb_err os_uevent_read(int fd, char *buf, size_t size, size_t *len)
 }
 
 /* ---------------------------------------------------------------- disks */
-static void put_number(const char *dir, const char *attr, uint64_t n)
+/* Good for the next three. */
+static const char *text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static const char *text(const char *fmt, ...)
 {
-	char path[160], text[32];
+	static char texts[4][256];
+	static unsigned n;
+	va_list ap;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, attr);
-	snprintf(text, sizeof(text), "%llu\n", (unsigned long long)n);
-	os_sim_file(path, text);
+	n = (n + 1) % 4;
+	va_start(ap, fmt);
+	vsnprintf(texts[n], sizeof(texts[n]), fmt, ap);
+	va_end(ap);
+	return texts[n];
 }
 
-static void put_node(const char *name)
+static void put_number(const char *dir, const char *attr, uint64_t n)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "/dev/%s", name);
-	os_sim_file(path, "");
+	os_sim_file(text("%s/%s", dir, attr), text("%llu\n", (unsigned long long)n));
 }
 
 static void put_part(const struct disk *k, unsigned i)
 {
 	const struct prober_part *p = &k->answer.part[i];
 	const char *name = p->dev + 5;
-	char dir[128], link[256];
+	char dir[128];
 
-	put_node(name);
+	os_sim_file(p->dev, "");
 	snprintf(dir, sizeof(dir), "/sys/class/block/%s", name);
-	snprintf(link, sizeof(link), "../..%s/%s", k->path, name);
-	os_sim_link(dir, link);
+	os_sim_link(dir, text("../..%s/%s", k->path, name));
 	put_number(dir, "partition", p->number);
 	snprintf(dir, sizeof(dir), "/sys/class/block/%s/%s", k->name, name);
 	put_number(dir, "partition", p->number);
 	put_number(dir, "start", p->start / 512);
 	put_number(dir, "size", p->size / 512);
-	snprintf(link, sizeof(link), "DEVTYPE=partition\nPARTN=%u\nPARTNAME=%s\n", p->number,
-		 p->partlabel);
-	snprintf(dir + strlen(dir), sizeof(dir) - strlen(dir), "/uevent");
-	os_sim_file(dir, link);
+	os_sim_file(text("%s/uevent", dir),
+		    text("DEVTYPE=partition\nPARTN=%u\nPARTNAME=%s\n", p->number, p->partlabel));
 }
 
 /* It is there from now on. */
 static void appear(void *ctx)
 {
 	const struct disk *k = ctx;
-	char dir[96], path[192];
+	char dir[96];
 
-	put_node(k->name);
+	os_sim_file(k->answer.whole.dev, "");
 	snprintf(dir, sizeof(dir), "/sys/class/block/%s", k->name);
-	snprintf(path, sizeof(path), "../..%s", k->path);
-	os_sim_link(dir, path);
+	os_sim_link(dir, text("../..%s", k->path));
+	os_sim_link(text("/sys/block/%s", k->name), text("..%s", k->path));
 	put_number(dir, "size", k->d.size / 512);
-	snprintf(dir, sizeof(dir), "/sys/block/%s", k->name);
-	os_sim_link(dir, path + 3);
-	snprintf(dir, sizeof(dir), "/sys/class/block/%s", k->name);
 	put_number(dir, "removable", k->d.removable);
-	if (k->d.wwid != NULL) {
-		snprintf(path, sizeof(path), "%s/wwid", dir);
-		os_sim_file(path, k->d.wwid);
-	}
+	if (k->d.wwid != NULL)
+		os_sim_file(text("%s/wwid", dir), k->d.wwid);
 	for (unsigned i = 0; i < k->answer.n; i++)
 		put_part(k, i);
 	if (os_sim_now() == 0)
 		return;
 	os_sim_uevent("add", k->path, "disk");
-	for (unsigned i = 0; i < k->answer.n; i++) {
-		snprintf(path, sizeof(path), "%s/%s", k->path, k->answer.part[i].dev + 5);
-		os_sim_uevent("add", path, "partition");
-	}
+	for (unsigned i = 0; i < k->answer.n; i++)
+		os_sim_uevent("add", text("%s/%s", k->path, k->answer.part[i].dev + 5),
+			      "partition");
 }
 
 static void set(char *to, size_t size, const char *text)
@@ -270,16 +265,12 @@ void os_sim_disk_type(const char *name, unsigned part, const char *fstype)
 static void vanish(void *ctx)
 {
 	const struct disk *k = ctx;
-	char path[128];
 
-	snprintf(path, sizeof(path), "/sys/class/block/%s", k->name);
-	os_sim_remove(path);
-	snprintf(path, sizeof(path), "/sys/block/%s", k->name);
-	os_sim_remove(path);
+	os_sim_remove(text("/sys/class/block/%s", k->name));
+	os_sim_remove(text("/sys/block/%s", k->name));
 	os_sim_remove(k->answer.whole.dev);
 	for (unsigned i = 0; i < k->answer.n; i++) {
-		snprintf(path, sizeof(path), "/sys/class/block/%s", k->answer.part[i].dev + 5);
-		os_sim_remove(path);
+		os_sim_remove(text("/sys/class/block/%s", k->answer.part[i].dev + 5));
 		os_sim_remove(k->answer.part[i].dev);
 	}
 	os_sim_uevent("remove", k->path, "disk");

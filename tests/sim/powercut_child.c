@@ -127,6 +127,14 @@ int powercut_child_process(int (*fn)(int argc, char **argv), const char *const *
 
 /* ---------------------------------------------------------------- processes */
 
+const uint8_t *powercut_child_first(enum powercut_disk disk)
+{
+	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+	struct bdev *b = &powercut_child_disk[disk].bdev;
+
+	return bdev_read(b, 0, block, sizeof(block)) == KB_OK ? block : NULL;
+}
+
 static void prepare(const struct powercut_job *j)
 {
 	struct cut_page *page = shared->page;

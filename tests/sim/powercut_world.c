@@ -35,16 +35,14 @@ const char *powercut_world_conf(void)
 /* As the disk reads now. */
 static bool mounts_now(int slot)
 {
-	struct cut_disk *d = &powercut_child_disk[POWERCUT_A + slot];
-	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+	const uint8_t *first = powercut_child_first(POWERCUT_A + (unsigned)slot);
 	struct cut_content c;
 	bool is;
 
-	if (bdev_read(&d->bdev, 0, block, sizeof(block)) != KB_OK)
+	if (first == NULL)
 		return false;
 	cut_content_init(&c, BDEV_ALIGN, 0);
-	for (unsigned i = 0; i < BDEV_ALIGN / CUT_SECTOR; i++)
-		cut_content_put(&c, i, block + i * CUT_SECTOR);
+	cut_content_write(&c, 0, first, BDEV_ALIGN);
 	is = powercut_view_mounts(&c);
 	cut_content_free(&c);
 	return is;
@@ -61,11 +59,9 @@ static void panic(void)
 
 static bool holds_update(int slot)
 {
-	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
-	struct bdev *b = &powercut_child_disk[POWERCUT_A + slot].bdev;
+	const uint8_t *first = powercut_child_first(POWERCUT_A + (unsigned)slot);
 
-	return bdev_read(b, 0, block, sizeof(block)) == KB_OK &&
-	       memcmp(block, powercut_release[POWERCUT_NEW].data, sizeof(block)) == 0;
+	return first != NULL && memcmp(first, powercut_release[POWERCUT_NEW].data, BDEV_ALIGN) == 0;
 }
 
 static bool mounts(int slot)
@@ -98,11 +94,10 @@ static void lay_out_disks(struct board *d)
 /* After the disk, whose nodes are empty. */
 static void lay_out_raw(void)
 {
-	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
-	struct bdev *raw = &powercut_child_disk[POWERCUT_RAW].bdev;
+	const uint8_t *first = story->raw ? powercut_child_first(POWERCUT_RAW) : NULL;
 
-	if (story->raw && bdev_read(raw, 0, block, sizeof(block)) == KB_OK)
-		board_raw(POWERCUT_CHILD_RAW, block);
+	if (first != NULL)
+		board_raw(POWERCUT_CHILD_RAW, first);
 }
 
 static void lay_out_hardware(struct board *d, enum powercut_reset reset)
