@@ -16,6 +16,18 @@ __attribute__((format(printf, 1, 2))) const char *check_wrong(const char *fmt, .
 	return why;
 }
 
+void check_print_state(const struct state *s)
+{
+	char text[STATE_PAYLOAD_MAX];
+	size_t len = 0;
+
+	if (state_encode(s, text, sizeof(text), &len) != KB_OK)
+		printf(" cannot be stored");
+	for (size_t i = 0; i < len; i++)
+		putchar(text[i] == '\n' ? ' ' : text[i]);
+	putchar('\n');
+}
+
 const char *check_record(enum store_finding found)
 {
 	return found == STORE_FOUND ? NULL : "no valid record of the state is left";

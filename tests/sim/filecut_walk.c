@@ -3,7 +3,6 @@
 
 #include "lib/util.h"
 #include "tests/sim/cut_content.h"
-#include "tests/sim/filecut_way.h"
 #include "tests/sim/filecut_world.h"
 #include "tests/sim/set.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_way.h"
+#include "tests/sim/filecut_walk.h"
 
 #include "lib/bytes.h"
 #include "lib/util.h"

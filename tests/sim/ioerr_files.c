@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_files.h"
-
 #include "tests/sim/host_files.h"
 #include "tests/sim/ioerr_content.h"
-#include "tests/sim/ioerr_world.h"
+#include "tests/sim/ioerr_process.h"
 
 #include <errno.h>
 #include <string.h>

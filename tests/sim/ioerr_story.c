@@ -3,7 +3,6 @@
 
 #include "lib/util.h"
 #include "selector/store_internal.h"
-#include "tests/sim/ioerr_check.h"
 #include "tests/sim/ioerr_content.h"
 
 #include <linux/watchdog.h>

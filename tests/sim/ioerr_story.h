@@ -35,3 +35,18 @@ int ioerr_sweep_main(int argc, char **argv);
 
 /* Plays one story. What was violated is in w->violation. */
 void ioerr_story_play(const struct ioerr_story *story, struct ioerr_world *w);
+
+/* ioerr_check.c: what may never be, whatever fails. */
+/* After a boot, while its power is still on. before: how often the slots were changed until then.
+ */
+void ioerr_check_boot(struct ioerr_world *w, const unsigned before[2]);
+
+/* What the guardian has made of what the system did. */
+void ioerr_check_guardian(struct ioerr_world *w);
+
+/* After the power was cut: that what was said to be so is so. */
+void ioerr_check_claims(struct ioerr_world *w);
+
+/* True when the device runs what it ought to, and has nothing left to do. */
+bool ioerr_check_settled(const struct ioerr_story *story, struct ioerr_world *w,
+			 const struct state *before, const struct state *after);

@@ -5,7 +5,7 @@
  * be of a class that was looked at; so has all that comes of it; and left alone it leads to the
  * same.
  */
-#include "tests/sim/powercut_node.h"
+#include "tests/sim/powercut_walk.h"
 
 #include <stdlib.h>
 

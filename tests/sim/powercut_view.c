@@ -4,6 +4,7 @@
 
 #include "selector/cell.h"
 #include "selector/store_internal.h"
+#include "tests/sim/check.h"
 #include "tests/sim/set.h"
 
 #include <stdio.h>
@@ -181,29 +182,17 @@ bool powercut_view_mounts(const struct cut_content *slot)
 	return false;
 }
 
-static void print_state(const struct powercut_view *v)
-{
-	char text[STATE_PAYLOAD_MAX];
-	size_t len;
-
-	if (!v->found) {
-		printf("    state: none (%s)\n", v->blank ? "never written" : "lost");
-		return;
-	}
-	if (state_encode(&v->s, text, sizeof(text), &len) != KB_OK)
-		return;
-	printf("    state, record %llu:", (unsigned long long)v->seq);
-	for (size_t i = 0; i < len; i++)
-		putchar(text[i] == '\n' ? ' ' : text[i]);
-	putchar('\n');
-}
-
 void powercut_view_print(const struct powercut_image *im)
 {
 	static struct powercut_view v;
 
 	powercut_view_read(&im->disk[POWERCUT_STATE], &v);
-	print_state(&v);
+	if (v.found) {
+		printf("    state, record %llu:", (unsigned long long)v.seq);
+		check_print_state(&v.s);
+	} else {
+		printf("    state: none (%s)\n", v.blank ? "never written" : "lost");
+	}
 	for (unsigned i = 0; i < POWERCUT_SLOTS; i++) {
 		const struct cut_content *c = &im->disk[POWERCUT_A + i];
 		int r = powercut_view_content(c);
