@@ -64,16 +64,29 @@ void filecut_image_add_file(struct filecut_image *im, const char *path, bool dir
 	f->blob = blob;
 }
 
-void filecut_image_add_cell(struct filecut_image *im, uint64_t off, uint32_t blob)
+void filecut_image_put_cell(struct filecut_image *im, uint64_t off, uint32_t blob)
 {
-	unsigned at = im->ncells;
+	unsigned at = 0;
 
-	if (at == FILECUT_IMAGE_CELLS)
-		too_much();
-	for (; at > 0 && im->cell[at - 1].off > off; at--)
-		im->cell[at] = im->cell[at - 1];
-	im->ncells++;
+	while (at < im->ncells && im->cell[at].off < off)
+		at++;
+	if (at == im->ncells || im->cell[at].off != off) {
+		if (im->ncells == FILECUT_IMAGE_CELLS)
+			too_much();
+		memmove(&im->cell[at + 1], &im->cell[at],
+			(im->ncells++ - at) * sizeof(im->cell[0]));
+	}
 	im->cell[at] = (struct filecut_image_cell){ off, blob };
+}
+
+void filecut_image_get_cell(const struct filecut_image *im, uint64_t off, uint8_t out[STORE_CELL])
+{
+	size_t len;
+
+	memset(out, 0, STORE_CELL);
+	for (unsigned i = 0; i < im->ncells; i++)
+		if (im->cell[i].off == off)
+			memcpy(out, filecut_image_bytes(im->cell[i].blob, &len), STORE_CELL);
 }
 
 const struct filecut_image_file *filecut_image_find(const struct filecut_image *im,

@@ -93,20 +93,24 @@ void filecut_world_in_b(struct state *s, enum state_st st)
 	s->slot[1].tries = st == STATE_TRIAL ? STATE_TRIES - 1 : 0;
 }
 
-static void add_cells(struct filecut_image *im, int fd)
+void filecut_world_cells(struct filecut_image *im)
 {
+	int fd = open(bundles_path("state"), O_RDONLY | O_CLOEXEC);
 	off_t at = 0;
 
+	bundles_must(fd >= 0, "state");
+	im->ncells = 0;
 	while ((at = lseek(fd, at, SEEK_DATA)) >= 0) {
 		uint8_t buf[STORE_CELL];
 
 		at -= at % (off_t)STORE_CELL;
 		bundles_must(pread(fd, buf, sizeof(buf), at) == sizeof(buf), "state");
 		if (!bytes_all(buf, sizeof(buf), 0))
-			filecut_image_add_cell(im, (uint64_t)at,
+			filecut_image_put_cell(im, (uint64_t)at,
 					       filecut_image_blob(buf, sizeof(buf)));
 		at += (off_t)STORE_CELL;
 	}
+	close(fd);
 }
 
 void filecut_world_state(struct filecut_image *im, struct state *s)
@@ -124,19 +128,8 @@ void filecut_world_state(struct filecut_image *im, struct state *s)
 	filecut_world_fresh(&old);
 	fixture_ok(store_save_both(&st, &old));
 	fixture_ok(store_save(&st, s));
-	im->ncells = 0;
-	add_cells(im, dev.fd);
 	bdev_file_close(&dev);
-}
-
-void filecut_world_cells(struct filecut_image *im)
-{
-	int fd = open(bundles_path("state"), O_RDONLY | O_CLOEXEC);
-
-	bundles_must(fd >= 0, "state");
-	im->ncells = 0;
-	add_cells(im, fd);
-	close(fd);
+	filecut_world_cells(im);
 }
 
 /* ---------------------------------------------------------------- an image of it */

@@ -124,10 +124,13 @@ void ioerr_world_make(void)
 void ioerr_content_raw(void)
 {
 	struct ioerr_disk *raw = ioerr_world_disk(IOERR_FAULT_RAW);
-	uint8_t block[BDEV_ALIGN] = { 0 };
+	uint8_t block[BDEV_ALIGN];
+	ssize_t n;
 
-	for (off_t at = 0; pread(update->bundle, block, sizeof(block), at) > 0; at += BDEV_ALIGN)
+	for (off_t at = 0; (n = pread(update->bundle, block, sizeof(block), at)) > 0; at += n) {
+		memset(block + n, 0, sizeof(block) - (size_t)n);
 		ioerr_disk_put(raw, (uint64_t)at, block, sizeof(block));
+	}
 }
 
 enum ioerr_fault_target ioerr_world_medium(void)
