@@ -72,6 +72,7 @@ bool powercut_replay(const struct powercut_story *s, const char *keys)
 	unsigned step = 1;
 	char *end;
 
+	printf("%s: %s\n", s->name, s->about);
 	powercut_walk_begin(&w, s);
 	w.loud = true;
 	tell(&w, 0, 0);
