@@ -128,7 +128,7 @@ SIMMAINS := $(wildcard tests/sim/*_sim_main.c)
 SIMLIB   := $(B)/libsim.a
 SIMS     := $(patsubst tests/sim/%_main.c,$(B)/tests/sim/%,$(SIMMAINS))
 # What those simulations share that take the kernel seam from libreal.
-SIMBASE  := $(wildcard tests/sim/cut_*.c) $(addprefix tests/sim/,bdev_sim.c bundles.c check.c report.c set.c)
+SIMBASE  := $(wildcard tests/sim/cut_*.c) $(addprefix tests/sim/,bdev_sim.c bundles.c check.c command.c report.c set.c)
 FILECUT  := $(B)/tests/sim/filecut_sim
 LINEAR   := $(B)/tests/sim/linear_sim
 

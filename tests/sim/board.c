@@ -28,6 +28,26 @@ struct os_sim_disk board_disk(const char *name, uint64_t slot)
 	};
 }
 
+void board_part(struct os_sim_disk *d, const char *label, const char *fstype)
+{
+	d->part[d->nparts++] =
+		(struct os_sim_part){ .partlabel = label, .fstype = fstype, .size = 8 * MIB };
+}
+
+void board_apply(void (*run)(void *ctx, const char *const *argv), void *ctx, const int *status)
+{
+	const struct os_sim_child c = {
+		.argv0 = "keelboot-apply",
+		.say = { { 50, "P 1 check 1 2\n", 0 }, { 100, "P 1 write 1 2\n", 0 } },
+		.duration_ms = 200,
+		.run = run,
+		.ctx = ctx,
+		.result = status,
+	};
+
+	os_sim_child(&c);
+}
+
 struct os_wdt_info board_watchdog(void)
 {
 	return (struct os_wdt_info){

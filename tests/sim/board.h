@@ -28,6 +28,11 @@ struct board {
 struct os_sim_disk board_disk(const char *name, uint64_t slot);
 struct os_wdt_info board_watchdog(void);
 
+/* One more partition. */
+void board_part(struct os_sim_disk *d, const char *label, const char *fstype);
+/* What keelboot-apply is, once it is started; its status, as from waitpid(). */
+void board_apply(void (*run)(void *ctx, const char *const *argv), void *ctx, const int *status);
+
 /* What the boot finds. d stays until the next. */
 void board_lay_out(const struct board *d);
 /* A stick on USB that is plugged in at that time. */

@@ -42,15 +42,21 @@ void bundles_put(const char *name, const void *data, size_t len)
 	close(fd);
 }
 
-void bundles_copy(int from, const char *name)
+void bundles_append(int from, int to)
 {
-	int fd = open(bundles_path(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	static uint8_t buf[65536];
 	ssize_t n;
 
-	bundles_must(fd >= 0, name);
 	for (off_t at = 0; (n = pread(from, buf, sizeof(buf), at)) > 0; at += n)
-		bundles_must(write(fd, buf, (size_t)n) == n, name);
+		bundles_must(write(to, buf, (size_t)n) == n, "copy");
+}
+
+void bundles_copy(int from, const char *name)
+{
+	int fd = open(bundles_path(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	bundles_must(fd >= 0, name);
+	bundles_append(from, fd);
 	close(fd);
 }
 
@@ -132,8 +138,13 @@ void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,
 	reader_close(&reader);
 }
 
-void bundles_free(struct bundles_release *r)
+void bundles_slot(struct state_slot *t, const struct bundles_release *r, enum state_st st)
 {
-	free(r->blob);
-	close(r->bundle);
+	bool good = st == STATE_GOOD;
+
+	*t = (struct state_slot){ .st = st, .ever_good = good, .grace = good ? STATE_GRACE : 0 };
+	t->has_release = true;
+	t->sequence = r->sequence;
+	memcpy(t->release, r->id, sizeof(t->release));
+	state_set_text(t->version, r->version);
 }

@@ -37,11 +37,13 @@ const struct key_file *bundles_key(void);
 /* Compresses nothing if raw. twist: NULL, or what is changed about each chunk. */
 void bundles_make(struct bundles_release *r, uint32_t chunk, bool raw,
 		  void (*twist)(struct fixture_chunk *c));
-/* All but the image. */
-void bundles_free(struct bundles_release *r);
+/* The slot holds it: st, no tries, and of a good one all the grace. */
+void bundles_slot(struct state_slot *t, const struct bundles_release *r, enum state_st st);
 
 /* Ends the process with the reason of the C library if not. */
 void bundles_must(bool ok, const char *what);
 /* Writes a file in the folder anew. */
 void bundles_put(const char *name, const void *data, size_t len);
 void bundles_copy(int from, const char *name);
+/* All of a file behind what the other has. */
+void bundles_append(int from, int to);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-__attribute__((format(printf, 1, 2))) static const char *wrong(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) const char *check_wrong(const char *fmt, ...)
 {
 	static char why[256];
 	va_list ap;
@@ -14,6 +14,18 @@ __attribute__((format(printf, 1, 2))) static const char *wrong(const char *fmt, 
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
 	return why;
+}
+
+void check_print_state(const struct state *s)
+{
+	char text[STATE_PAYLOAD_MAX];
+	size_t len = 0;
+
+	if (state_encode(s, text, sizeof(text), &len) != KB_OK)
+		printf(" cannot be stored");
+	for (size_t i = 0; i < len; i++)
+		putchar(text[i] == '\n' ? ' ' : text[i]);
+	putchar('\n');
 }
 
 const char *check_record(enum store_finding found)
@@ -33,12 +45,13 @@ static const char *check_content(const struct state *s, int slot, const char *is
 	const struct state_slot *t = &s->slot[slot];
 
 	if (holds == NULL)
-		return wrong("slot %c is %s, and holds no whole release", state_slot_letter(slot),
-			     is);
+		return check_wrong("slot %c is %s, and holds no whole release",
+				   state_slot_letter(slot), is);
 	if (is_named(t, holds))
 		return NULL;
-	return wrong("slot %c is %s as release %llu, and holds %llu", state_slot_letter(slot), is,
-		     (unsigned long long)t->sequence, (unsigned long long)holds->sequence);
+	return check_wrong("slot %c is %s as release %llu, and holds %llu", state_slot_letter(slot),
+			   is, (unsigned long long)t->sequence,
+			   (unsigned long long)holds->sequence);
 }
 
 const char *check_slot(const struct state *s, int slot, const struct bundles_release *holds)
@@ -59,11 +72,11 @@ const char *check_touched(const struct state *s, const unsigned writing[2], int 
 			  const char *verb)
 {
 	if (s->slot[slot].st != STATE_WRITING)
-		return wrong("slot %c is %s while the state says %s", state_slot_letter(slot), verb,
-			     state_st_name(s->slot[slot].st));
+		return check_wrong("slot %c is %s while the state says %s", state_slot_letter(slot),
+				   verb, state_st_name(s->slot[slot].st));
 	if (!(writing[0] & writing[1] & 1u << slot))
-		return wrong("slot %c is %s, and one region does not say so",
-			     state_slot_letter(slot), verb);
+		return check_wrong("slot %c is %s, and one region does not say so",
+				   state_slot_letter(slot), verb);
 	return NULL;
 }
 
@@ -74,7 +87,8 @@ const char *check_floor(const struct state *s, uint64_t least)
 	for (unsigned i = 0; i < s->nslots; i++)
 		if (s->slot[i].st == STATE_GOOD && s->slot[i].sequence > proven)
 			proven = s->slot[i].sequence;
-	return s->floor <= proven ? NULL
-				  : wrong("the floor is %llu, and nothing above %llu is proven",
-					  (unsigned long long)s->floor, (unsigned long long)proven);
+	return s->floor <= proven
+		       ? NULL
+		       : check_wrong("the floor is %llu, and nothing above %llu is proven",
+				     (unsigned long long)s->floor, (unsigned long long)proven);
 }

@@ -9,6 +9,12 @@
 #include "selector/store.h"
 #include "tests/sim/bundles.h"
 
+/* What does not hold, in words. */
+const char *check_wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* A state as it is stored, in one line. */
+void check_print_state(const struct state *s);
+
 /* A record of the state is there (I5). */
 const char *check_record(enum store_finding found);
 

@@ -25,6 +25,14 @@ void *cut_content_must(void *p)
 	return p;
 }
 
+void *cut_content_room(void *p, size_t n, uint32_t *room, size_t size)
+{
+	if (n < *room)
+		return p;
+	*room = *room == 0 ? 64 : 2 * *room;
+	return cut_content_must(realloc(p, *room * size));
+}
+
 uint64_t cut_content_mix(uint64_t z)
 {
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
@@ -156,12 +164,18 @@ void cut_content_share(struct cut_content *c, uint64_t page, struct cut_page *p)
 	*at = p;
 }
 
-const uint8_t *cut_content_page(const struct cut_content *c, uint64_t page)
+static struct cut_page *page_of(const struct cut_content *c, uint64_t page)
 {
 	const struct cut_leaf *l = c->leaf[page / LEAF_PAGES];
 
-	return l == NULL || l->page[page % LEAF_PAGES] == NULL ? NULL
-							       : l->page[page % LEAF_PAGES]->data;
+	return l == NULL ? NULL : l->page[page % LEAF_PAGES];
+}
+
+const uint8_t *cut_content_page(const struct cut_content *c, uint64_t page)
+{
+	const struct cut_page *p = page_of(c, page);
+
+	return p == NULL ? NULL : p->data;
 }
 
 void cut_content_get(const struct cut_content *c, uint64_t sector, uint8_t data[CUT_SECTOR])
@@ -194,8 +208,7 @@ uint64_t cut_content_key(const uint8_t *data, size_t len)
 
 uint64_t cut_content_page_key(const struct cut_content *c, uint64_t page)
 {
-	const struct cut_leaf *l = c->leaf[page / LEAF_PAGES];
-	struct cut_page *p = l == NULL ? NULL : l->page[page % LEAF_PAGES];
+	struct cut_page *p = page_of(c, page);
 
 	if (p == NULL && c->blank != 0)
 		return c->blank;
@@ -217,12 +230,14 @@ static uint64_t placed(uint64_t key, uint64_t sector)
 	return cut_content_mix(key + sector * 0x9e3779b97f4a7c15u);
 }
 
-uint64_t cut_content_hash(const struct cut_content *c, uint64_t sector, const uint8_t *data)
+/* What a sector adds to the hash of the content; 0 for a blank one. */
+static uint64_t sector_hash(const struct cut_content *c, uint64_t sector, const uint8_t *data)
 {
 	return is_blank(c, data) ? 0 : placed(cut_content_key(data, CUT_SECTOR), sector);
 }
 
-uint64_t cut_content_hash_bad(uint64_t sector)
+/* In addition, when it cannot be read. */
+static uint64_t bad_hash(uint64_t sector)
 {
 	return cut_content_mix(sector + 0x5bad5bad5badu);
 }
@@ -250,7 +265,7 @@ void cut_content_set_bad(struct cut_content *c, uint64_t sector)
 	if (cut_content_is_bad(c, sector) || c->nbad == CUT_BAD_MAX)
 		return;
 	c->bad[c->nbad++] = sector;
-	c->hash += cut_content_hash_bad(sector);
+	c->hash += bad_hash(sector);
 }
 
 static void heal(struct cut_content *c, uint64_t sector)
@@ -259,7 +274,7 @@ static void heal(struct cut_content *c, uint64_t sector)
 		if (c->bad[i] != sector)
 			continue;
 		c->bad[i] = c->bad[--c->nbad];
-		c->hash -= cut_content_hash_bad(sector);
+		c->hash -= bad_hash(sector);
 		return;
 	}
 }
@@ -274,9 +289,22 @@ void cut_content_put(struct cut_content *c, uint64_t sector, const uint8_t *data
 	cut_content_get(c, sector, old);
 	if (memcmp(old, new, CUT_SECTOR) == 0)
 		return;
-	c->hash += cut_content_hash(c, sector, new) - cut_content_hash(c, sector, old);
+	c->hash += sector_hash(c, sector, new) - sector_hash(c, sector, old);
 	memcpy(own_page(c, sector / PAGE_SECTS) + sector % PAGE_SECTS * CUT_SECTOR, new,
 	       CUT_SECTOR);
+}
+
+void cut_content_read(const struct cut_content *c, uint64_t off, void *buf, uint64_t len)
+{
+	for (uint64_t at = 0; at < len; at += CUT_SECTOR)
+		cut_content_get(c, (off + at) / CUT_SECTOR, (uint8_t *)buf + at);
+}
+
+void cut_content_write(struct cut_content *c, uint64_t off, const void *buf, uint64_t len)
+{
+	for (uint64_t at = 0; at < len; at += CUT_SECTOR)
+		cut_content_put(c, (off + at) / CUT_SECTOR,
+				buf != NULL ? (const uint8_t *)buf + at : NULL);
 }
 
 static uint64_t page_hash(const struct cut_content *c, uint64_t page, const uint8_t *data)
@@ -284,7 +312,7 @@ static uint64_t page_hash(const struct cut_content *c, uint64_t page, const uint
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; data != NULL && i < PAGE_SECTS; i++)
-		sum += cut_content_hash(c, page * PAGE_SECTS + i, data + i * CUT_SECTOR);
+		sum += sector_hash(c, page * PAGE_SECTS + i, data + i * CUT_SECTOR);
 	return sum;
 }
 

@@ -36,6 +36,9 @@ void cut_content_copy(struct cut_content *dst, const struct cut_content *src);
 
 /* Copies out what a sector holds, whether or not it can be read. */
 void cut_content_get(const struct cut_content *c, uint64_t sector, uint8_t data[CUT_SECTOR]);
+/* The same of len bytes at off, and the reverse; both are multiples of CUT_SECTOR. */
+void cut_content_read(const struct cut_content *c, uint64_t off, void *buf, uint64_t len);
+void cut_content_write(struct cut_content *c, uint64_t off, const void *buf, uint64_t len);
 /* A page of BDEV_ALIGN bytes; NULL: blank. Borrowed until the next change. */
 const uint8_t *cut_content_page(const struct cut_content *c, uint64_t page);
 /* The page of these data, if it is one of those that cut_content_fill() uses; else NULL. */
@@ -52,6 +55,8 @@ bool cut_content_is_bad(const struct cut_content *c, uint64_t sector);
 
 /* p. Ends the process when it is NULL, for want of memory. */
 void *cut_content_must(void *p);
+/* p, an array of n, with room for one more of that size; begins with NULL and no room. */
+void *cut_content_room(void *p, size_t n, uint32_t *room, size_t size);
 /* A number that depends on each bit of this one. */
 uint64_t cut_content_mix(uint64_t z);
 /* Sectors of a page that cannot be read, as bits. */
@@ -62,10 +67,6 @@ uint64_t cut_content_key(const uint8_t *data, size_t len);
 /* That of a page, which is kept beside it. A page that is blank, with what is not zero, has a
  * number of its own. */
 uint64_t cut_content_page_key(const struct cut_content *c, uint64_t page);
-
-/* What a sector adds to the hash of the content; 0 for a blank one. */
-uint64_t cut_content_hash(const struct cut_content *c, uint64_t sector, const uint8_t *data);
-uint64_t cut_content_hash_bad(uint64_t sector); /* in addition, when it cannot be read */
 
 /* The bytes that stand for garbage: the same ones each time, and like nothing that is written. */
 const uint8_t *cut_content_garbage(void);

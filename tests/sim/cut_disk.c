@@ -57,10 +57,7 @@ static void add_version(struct cut_disk *d, uint64_t sector, const uint8_t *data
 {
 	uint32_t *slot;
 
-	if (d->nversions == d->room) {
-		d->room = d->room == 0 ? 256 : 2 * d->room;
-		d->version = cut_content_must(realloc(d->version, d->room * sizeof(*d->version)));
-	}
+	d->version = cut_content_room(d->version, d->nversions, &d->room, sizeof(*d->version));
 	if (2 * (d->nversions + 1) > d->index_size)
 		grow_index(d);
 	slot = find(d, sector);
@@ -75,10 +72,7 @@ static void add_version(struct cut_disk *d, uint64_t sector, const uint8_t *data
 
 static void add_trim(struct cut_disk *d, uint64_t off, uint64_t len)
 {
-	if (d->ntrims == d->trims_room) {
-		d->trims_room = d->trims_room == 0 ? 8 : 2 * d->trims_room;
-		d->trim = cut_content_must(realloc(d->trim, d->trims_room * sizeof(*d->trim)));
-	}
+	d->trim = cut_content_room(d->trim, d->ntrims, &d->trims_room, sizeof(*d->trim));
 	d->trim[d->ntrims++] = (struct cut_trim){ .off = off, .len = len, .op = d->op };
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/cut_image.h"
 
+#include "lib/bytes.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,31 +24,16 @@ static void *keep(struct cut_image *im, size_t len)
 
 static struct cut_place *add_place(struct cut_image *im, unsigned disk, uint64_t off, uint64_t len)
 {
-	if (im->n == im->room) {
-		im->room = im->room == 0 ? 64 : 2 * im->room;
-		im->place = cut_content_must(realloc(im->place, im->room * sizeof(*im->place)));
-	}
+	im->place = cut_content_room(im->place, im->n, &im->room, sizeof(*im->place));
 	im->place[im->n] = (struct cut_place){ .disk = disk, .off = off, .len = len, .n = 1 };
 	return &im->place[im->n++];
 }
 
 /* ---------------------------------------------------------------- from the disk's versions */
 
-/* The durable value of len bytes at off. */
-static void durable_value(const struct cut_disk *d, uint64_t off, uint64_t len, uint8_t *out)
-{
-	for (uint64_t at = 0; at < len; at += CUT_SECTOR)
-		cut_content_get(&d->durable, (off + at) / CUT_SECTOR, out + at);
-}
-
 static bool is_value(const uint8_t *value, const uint8_t *data, uint64_t len)
 {
-	if (value != NULL)
-		return memcmp(value, data, len) == 0;
-	for (uint64_t i = 0; i < len; i++)
-		if (data[i] != 0)
-			return false;
-	return true;
+	return value != NULL ? memcmp(value, data, len) == 0 : bytes_all(data, len, 0);
 }
 
 /* One more value of a place, unless it has it already. `durable` is value 0. A sector that cannot
@@ -89,10 +76,7 @@ static unsigned chain(const struct cut_disk *d, uint64_t sector, uint32_t **list
 	unsigned n = 0;
 
 	while (v != NULL) {
-		if (n == *room) {
-			*room = *room == 0 ? 16 : 2 * *room;
-			*list = cut_content_must(realloc(*list, *room * sizeof(**list)));
-		}
+		*list = cut_content_room(*list, n, room, sizeof(**list));
 		(*list)[n++] = (uint32_t)(v - d->version);
 		v = v->older == 0 ? NULL : &d->version[v->older - 1];
 	}
@@ -115,7 +99,7 @@ static void take_sector(struct cut_image *im, unsigned disk, uint64_t sector)
 	unsigned n = chain(d, sector, &list, &room);
 	uint8_t durable[CUT_SECTOR];
 
-	durable_value(d, off, CUT_SECTOR, durable);
+	cut_content_read(&d->durable, off, durable, CUT_SECTOR);
 	for (unsigned i = 0; i < n; i++)
 		add_value(im, p, durable, d->version[list[i]].data);
 	if (!is_trimmed(d, off))
@@ -133,7 +117,7 @@ static void take_page(struct cut_image *im, unsigned disk, uint64_t page)
 	uint8_t durable[BDEV_ALIGN], *now = keep(im, BDEV_ALIGN);
 	uint32_t op = 0;
 
-	durable_value(d, off, BDEV_ALIGN, durable);
+	cut_content_read(&d->durable, off, durable, BDEV_ALIGN);
 	memcpy(now, durable, BDEV_ALIGN);
 	for (uint32_t i = 0; i < d->nversions; i++) {
 		const struct cut_version *v = &d->version[i];
@@ -320,15 +304,9 @@ void cut_image_choose(struct cut_image *im, enum cut_image_sort sort, uint64_t w
 
 /* ---------------------------------------------------------------- the image itself */
 
-static void put_value(struct cut_content *out, const struct cut_place *p, const uint8_t *value)
-{
-	for (uint64_t at = 0; at < p->len; at += CUT_SECTOR)
-		cut_content_put(out, (p->off + at) / CUT_SECTOR, value != NULL ? value + at : NULL);
-}
-
 static void put_garbage(struct cut_content *out, const struct cut_place *p, bool bad)
 {
-	put_value(out, p, cut_content_garbage() + p->off % BDEV_ALIGN);
+	cut_content_write(out, p->off, cut_content_garbage() + p->off % BDEV_ALIGN, p->len);
 	for (uint64_t at = 0; at < p->len && bad; at += CUT_SECTOR)
 		cut_content_set_bad(out, (p->off + at) / CUT_SECTOR);
 }
@@ -337,12 +315,10 @@ static void put_garbage(struct cut_content *out, const struct cut_place *p, bool
 static void put_durable(struct cut_content *out, const struct cut_disk *d,
 			const struct cut_place *p)
 {
-	uint8_t data[CUT_SECTOR];
+	uint8_t data[BDEV_ALIGN];
 
-	for (uint64_t at = 0; at < p->len; at += CUT_SECTOR) {
-		cut_content_get(&d->durable, (p->off + at) / CUT_SECTOR, data);
-		cut_content_put(out, (p->off + at) / CUT_SECTOR, data);
-	}
+	cut_content_read(&d->durable, p->off, data, p->len);
+	cut_content_write(out, p->off, data, p->len);
 }
 
 void cut_image_put(const struct cut_image *im, unsigned disk, struct cut_content *out)
@@ -358,7 +334,7 @@ void cut_image_put(const struct cut_image *im, unsigned disk, struct cut_content
 		else if (p->trim && im->pick[i] > 0)
 			cut_content_fill(out, p->off, p->len, im->pick[i] == 2);
 		else if (im->pick[i] > 0)
-			put_value(out, p, p->value[im->pick[i]]);
+			cut_content_write(out, p->off, p->value[im->pick[i]], p->len);
 		else if (!p->trim && is_trimmed(im->disk[disk], p->off))
 			put_durable(out, im->disk[disk], p);
 	}

@@ -14,6 +14,7 @@
  * Says what it did: "dirty N images M hash H", then "bad OFFSET" for each sector that cannot be
  *read.
  */
+#include "lib/bytes.h"
 #include "tests/sim/cut_image.h"
 
 #include <errno.h>
@@ -91,15 +92,6 @@ static struct file map(const char *path)
 	return f;
 }
 
-static uint64_t le64(const uint8_t *p)
-{
-	uint64_t v = 0;
-
-	for (int i = 7; i >= 0; i--)
-		v = v << 8 | p[i];
-	return v;
-}
-
 /* ---------------------------------------------------------------- the disk before */
 
 static void add_part(struct run *r, const char *text)
@@ -124,9 +116,7 @@ static void add_part(struct run *r, const char *text)
 	p->disk.unit = unit;
 	cut_content_init(&before, p->size, 0);
 	for (uint64_t at = 0; at < p->size; at += CUT_SECTOR) {
-		static const uint8_t zeroes[CUT_SECTOR];
-
-		if (memcmp(r->base.data + p->off + at, zeroes, CUT_SECTOR) != 0)
+		if (!bytes_all(r->base.data + p->off + at, CUT_SECTOR, 0))
 			cut_content_put(&before, at / CUT_SECTOR, r->base.data + p->off + at);
 	}
 	cut_disk_start(&p->disk, &before);
@@ -174,9 +164,10 @@ static void replay(struct run *r, uint64_t entries)
 {
 	uint64_t at, sector;
 
-	if (r->log.len < CUT_SECTOR || le64(r->log.data) != MAGIC || le64(r->log.data + 8) != 1)
+	if (r->log.len < CUT_SECTOR || bytes_get64(r->log.data) != MAGIC ||
+	    bytes_get64(r->log.data + 8) != 1)
 		die(r->log.path, "not a log of blklogwrites");
-	sector = le64(r->log.data + 24) & UINT32_MAX;
+	sector = bytes_get64(r->log.data + 24) & UINT32_MAX;
 	if (sector < CUT_SECTOR || sector % CUT_SECTOR != 0)
 		die(r->log.path, "a sector size that makes no sense");
 	at = sector;
@@ -186,9 +177,9 @@ static void replay(struct run *r, uint64_t entries)
 
 		if (at > r->log.len || r->log.len - at < sector)
 			die(r->log.path, "has fewer entries");
-		first = le64(entry);
-		flags = le64(entry + 16);
-		if (__builtin_mul_overflow(le64(entry + 8), sector, &len))
+		first = bytes_get64(entry);
+		flags = bytes_get64(entry + 16);
+		if (__builtin_mul_overflow(bytes_get64(entry + 8), sector, &len))
 			die(r->log.path, "an entry that makes no sense");
 		at += sector;
 		if ((flags & LOG_FLUSH) != 0)
@@ -282,8 +273,7 @@ static void put_rest(const struct run *r, int fd, const char *path)
 {
 	for (uint64_t at = 0; at < r->base.len; at += BDEV_ALIGN) {
 		uint64_t len = r->base.len - at < BDEV_ALIGN ? r->base.len - at : BDEV_ALIGN;
-		static const uint8_t zeroes[BDEV_ALIGN];
-		bool own = memcmp(r->base.data + at, zeroes, len) != 0;
+		bool own = !bytes_all(r->base.data + at, len, 0);
 
 		for (unsigned i = 0; i < r->nparts && own; i++)
 			own = at < r->part[i].off || at - r->part[i].off >= r->part[i].size;

@@ -9,12 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static char why[256];
-
 static bool is_staged(const struct state_staged *s, bool other)
 {
 	return s->source == STATE_SRC_DATA &&
-	       memcmp(s->release, filecut_world_release(other), STATE_ID_LEN) == 0;
+	       memcmp(s->release, filecut_world_release[other].r.id, STATE_ID_LEN) == 0;
 }
 
 /* The same update is staged, or none in both; how often it failed does not matter. */
@@ -31,14 +29,16 @@ static bool as_before(const struct filecut_image_state *st, const struct filecut
 
 static bool whole(const struct filecut_image *im, bool other)
 {
-	const struct filecut_image_file *f = filecut_image_find(im, filecut_world_path(other));
+	const struct filecut_image_file *f =
+		filecut_image_find(im, filecut_world_release[other].path);
 
-	return f != NULL && !f->dir && f->blob == filecut_world_bundle(other);
+	return f != NULL && !f->dir && f->blob == filecut_world_release[other].bundle;
 }
 
 static bool is_damaged(const struct filecut_image *im, bool other, uint32_t damaged)
 {
-	const struct filecut_image_file *f = filecut_image_find(im, filecut_world_path(other));
+	const struct filecut_image_file *f =
+		filecut_image_find(im, filecut_world_release[other].path);
 
 	return damaged != 0 && f != NULL && f->blob == damaged;
 }
@@ -119,12 +119,6 @@ const char *filecut_check_said(enum filecut_run_verb v, int code, const char *sa
 
 /* ---------------------------------------------------------------- what becomes of it */
 
-static const char *wrong(const char *what, int code)
-{
-	snprintf(why, sizeof(why), "%s (exit %d)", what, code);
-	return why;
-}
-
 /* Nothing of ours but the staged file is in the folder, and nothing of others is gone. */
 static const char *litter(const struct filecut_image *from, const struct filecut_image *to,
 			  const char *kept)
@@ -153,10 +147,10 @@ static const char *check_stage(const struct filecut_image *from, const struct fi
 	if (st->st[1] == STATE_GOOD && (code == OUTPUT_NOTHING || code == OUTPUT_INCOMPATIBLE))
 		return NULL;
 	if (code != OUTPUT_OK && code != OUTPUT_NOTHING)
-		return wrong("it cannot be staged", code);
+		return check_wrong("it cannot be staged (exit %d)", code);
 	if (!is_staged(&st->staged, other) || !whole(to, other))
-		return wrong("it is not staged afterwards", code);
-	return code == OUTPUT_OK ? litter(from, to, filecut_world_path(other)) : NULL;
+		return check_wrong("it is not staged afterwards (exit %d)", code);
+	return code == OUTPUT_OK ? litter(from, to, filecut_world_release[other].path) : NULL;
 }
 
 static const char *check_unstage(const struct filecut_image *from, const struct filecut_image *to,
@@ -166,12 +160,12 @@ static const char *check_unstage(const struct filecut_image *from, const struct 
 	const struct filecut_image_state *st = filecut_image_state(to);
 
 	if (code != (before.source == STATE_SRC_NONE ? OUTPUT_NOTHING : OUTPUT_OK))
-		return wrong("unstage failed", code);
+		return check_wrong("unstage failed (exit %d)", code);
 	if (st->staged.source != STATE_SRC_NONE)
 		return "it is staged still";
 	for (unsigned other = 0; other < 2; other++)
 		if (is_staged(&before, other) &&
-		    filecut_image_find(to, filecut_world_path(other)) != NULL)
+		    filecut_image_find(to, filecut_world_release[other].path) != NULL)
 			return "the file of what is not staged any more is left";
 	return NULL;
 }
@@ -183,10 +177,11 @@ static const char *check_good(const struct filecut_image *from, const struct fil
 	const struct filecut_image_state *st = filecut_image_state(to);
 
 	if (code != OUTPUT_OK)
-		return wrong("the slot cannot be marked good", code);
+		return check_wrong("the slot cannot be marked good (exit %d)", code);
 	if (st->st[1] != STATE_GOOD || st->staged.source != STATE_SRC_NONE)
 		return "it is not good, or still staged";
-	if (is_staged(&before, false) && filecut_image_find(to, filecut_world_path(false)) != NULL)
+	if (is_staged(&before, false) &&
+	    filecut_image_find(to, filecut_world_release[false].path) != NULL)
 		return "the file of what was committed is left";
 	return NULL;
 }
@@ -199,16 +194,17 @@ static const char *check_apply(const struct filecut_image *from, const struct fi
 	const struct filecut_image_state *st = filecut_image_state(to);
 
 	if (before.staged.source == STATE_SRC_NONE || before.st[1] == STATE_TRIAL)
-		return code == APPLY_NOTHING ? NULL : wrong("something was applied", code);
+		return code == APPLY_NOTHING ? NULL
+					     : check_wrong("something was applied (exit %d)", code);
 	for (unsigned other = 0; other < 2; other++) {
 		if (!is_staged(&before.staged, other))
 			continue;
 		if (!whole(from, other))
 			return code == APPLY_FAILED && st->st[1] != STATE_TRIAL
 				       ? NULL
-				       : wrong("half a bundle was applied", code);
+				       : check_wrong("half a bundle was applied (exit %d)", code);
 		if (code != APPLY_INSTALLED || st->st[1] != STATE_TRIAL)
-			return wrong("the staged bundle is not installed", code);
+			return check_wrong("the staged bundle is not installed (exit %d)", code);
 		if (!filecut_world_slot_b(other))
 			return "the slot does not hold what was staged";
 	}
@@ -219,7 +215,7 @@ const char *filecut_check_end(const struct filecut_image *from, const struct fil
 			      enum filecut_run_verb v, int code)
 {
 	if (code >= FILECUT_RUN_SIGNAL)
-		return wrong("it crashed", code);
+		return check_wrong("it crashed (exit %d)", code);
 	switch (v) {
 	case FILECUT_RUN_STAGE:
 		return check_stage(from, to, false, code);
@@ -230,7 +226,7 @@ const char *filecut_check_end(const struct filecut_image *from, const struct fil
 	case FILECUT_RUN_GOOD:
 		return check_good(from, to, code);
 	case FILECUT_RUN_STATUS:
-		return code == OUTPUT_OK ? NULL : wrong("status failed", code);
+		return code == OUTPUT_OK ? NULL : check_wrong("status failed (exit %d)", code);
 	case FILECUT_RUN_APPLY:
 		return check_apply(from, to, code);
 	case FILECUT_RUN_VERBS:

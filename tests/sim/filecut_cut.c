@@ -80,17 +80,6 @@ static void file_contents(const struct filecut_fs *fs, const struct filecut_fs_n
 
 /* ---------------------------------------------------------------- of a cell */
 
-static void old_cell(const struct filecut_fs *fs, unsigned pending, uint8_t out[STORE_CELL])
-{
-	uint64_t off = fs->pending[pending].off;
-	size_t len;
-
-	memset(out, 0, STORE_CELL);
-	for (unsigned i = 0; i < fs->cells.ncells; i++)
-		if (fs->cells.cell[i].off == off)
-			memcpy(out, filecut_image_bytes(fs->cells.cell[i].blob, &len), STORE_CELL);
-}
-
 static void cell_contents(const struct filecut_fs *fs, unsigned pending, struct contents *out)
 {
 	uint8_t old[STORE_CELL], buf[STORE_CELL];
@@ -99,7 +88,7 @@ static void cell_contents(const struct filecut_fs *fs, unsigned pending, struct 
 	size_t len;
 
 	new = filecut_image_bytes(fs->pending[pending].blob, &len);
-	old_cell(fs, pending, old);
+	filecut_image_get_cell(&fs->cells, fs->pending[pending].off, old);
 	for (unsigned s = 0; s < STORE_CELL / SECTOR; s++)
 		if (memcmp(old + s * SECTOR, new + s *SECTOR, SECTOR) != 0)
 			differ[n++] = s;
@@ -156,17 +145,8 @@ static void build(const struct choices *c, struct filecut_image *im)
 	im->ncells = c->fs->cells.ncells;
 	memcpy(im->cell, c->fs->cells.cell, sizeof(im->cell));
 	add_folder(c, 0, "", im);
-	for (unsigned i = 0; i < c->fs->npending; i++) {
-		uint32_t blob = c->cell[i].blob[c->at_cell[i]];
-		unsigned k = 0;
-
-		while (k < im->ncells && im->cell[k].off != c->fs->pending[i].off)
-			k++;
-		if (k < im->ncells)
-			im->cell[k].blob = blob;
-		else
-			filecut_image_add_cell(im, c->fs->pending[i].off, blob);
-	}
+	for (unsigned i = 0; i < c->fs->npending; i++)
+		filecut_image_put_cell(im, c->fs->pending[i].off, c->cell[i].blob[c->at_cell[i]]);
 }
 
 static bool step(unsigned *at, unsigned n)

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the command does to files, on its way through lib/os_file.h. */
-#include "tests/sim/filecut_files.h"
-
 #include "tests/sim/filecut_rec.h"
 #include "tests/sim/host_files.h"
 

@@ -157,20 +157,6 @@ static bool do_rename(struct filecut_fs *fs, const struct filecut_rec_op *op)
 	return node >= 0 && name_set(fs, dir, op->name2, node) && name_set(fs, dir, op->name, -1);
 }
 
-/* pending: number of the newest write to it, from 1; 0: all of it is durable. */
-static void newest_cell(const struct filecut_fs *fs, unsigned pending, uint64_t off,
-			uint8_t out[STORE_CELL])
-{
-	size_t len;
-
-	memset(out, 0, STORE_CELL);
-	for (unsigned i = 0; i < fs->cells.ncells; i++)
-		if (fs->cells.cell[i].off == off)
-			memcpy(out, filecut_image_bytes(fs->cells.cell[i].blob, &len), STORE_CELL);
-	if (pending > 0)
-		memcpy(out, filecut_image_bytes(fs->pending[pending - 1].blob, &len), STORE_CELL);
-}
-
 /* A cell that is written in parts, none of which is written twice, is one write: each sector of it
  * lands or not. */
 static bool do_cell(struct filecut_fs *fs, const uint8_t *p, const struct filecut_rec_op *op)
@@ -178,12 +164,16 @@ static bool do_cell(struct filecut_fs *fs, const uint8_t *p, const struct filecu
 	uint64_t in = op->off % STORE_CELL, off = op->off - in;
 	unsigned i = fs->npending;
 	uint8_t cell[STORE_CELL];
+	size_t len;
 
 	if (in + op->len > STORE_CELL)
 		return false;
 	while (i > 0 && fs->pending[i - 1].off != off)
 		i--;
-	newest_cell(fs, i, off, cell);
+	if (i > 0)
+		memcpy(cell, filecut_image_bytes(fs->pending[i - 1].blob, &len), STORE_CELL);
+	else
+		filecut_image_get_cell(&fs->cells, off, cell);
 	memcpy(cell + in, p, op->len);
 	if (i == 0 || op->len == STORE_CELL)
 		i = ++fs->npending;
@@ -194,21 +184,10 @@ static bool do_cell(struct filecut_fs *fs, const uint8_t *p, const struct filecu
 	return true;
 }
 
-static void put_cell(struct filecut_image *im, uint64_t off, uint32_t blob)
-{
-	for (unsigned i = 0; i < im->ncells; i++) {
-		if (im->cell[i].off == off) {
-			im->cell[i].blob = blob;
-			return;
-		}
-	}
-	filecut_image_add_cell(im, off, blob);
-}
-
 void filecut_fs_flush_state(struct filecut_fs *fs)
 {
 	for (unsigned i = 0; i < fs->npending; i++)
-		put_cell(&fs->cells, fs->pending[i].off, fs->pending[i].blob);
+		filecut_image_put_cell(&fs->cells, fs->pending[i].off, fs->pending[i].blob);
 	fs->npending = 0;
 }
 

@@ -4,57 +4,34 @@
 #include "lib/bytes.h"
 #include "lib/util.h"
 #include "tests/sim/cut_content.h"
+#include "tests/sim/set.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS (1u << 16)
-#define ROOM	(1u << 20)
-
-struct blob {
-	uint64_t hash;
+static struct {
 	uint8_t *p;
 	size_t len;
-	uint32_t next; /* in its bucket; 0: none */
-};
-
-static struct blob *blobs; /* blobs[0] is not used */
-static uint32_t nblobs = 1, bucket[BUCKETS];
-
-static uint64_t hash_of(uint64_t h, const void *buf, size_t len)
-{
-	const uint8_t *p = buf;
-
-	size_t fast = len / 64 * 64;
-
-	h = (h ^ cut_content_key(p, fast)) * 0x9e3779b97f4a7c15u;
-	for (size_t i = fast; i < len; i++)
-		h = (h ^ p[i]) * 0x100000001b3u;
-	return h ^ h >> 32;
-}
+} * blobs; /* blobs[0] is not used */
+static uint32_t nblobs = 1, room;
+static struct set known_blobs;
 
 uint32_t filecut_image_blob(const void *p, size_t len)
 {
-	uint64_t hash = hash_of(len + 1, p, len);
-	uint32_t *at = &bucket[hash % BUCKETS];
-	struct blob *b;
+	uint64_t key = set_key(p, len);
+	uint32_t is = set_find(&known_blobs, key);
 
-	if (blobs == NULL)
-		blobs = malloc(ROOM * sizeof(*blobs));
-	for (uint32_t i = *at; i != 0; i = blobs[i].next)
-		if (blobs[i].hash == hash && blobs[i].len == len && memcmp(blobs[i].p, p, len) == 0)
-			return i;
-	if (blobs == NULL || nblobs == ROOM || (blobs[nblobs].p = malloc(len + 1)) == NULL) {
-		fputs("filecut: out of memory\n", stderr);
-		exit(1);
+	if (is != SET_NONE) {
+		if (blobs[is].len != len || memcmp(blobs[is].p, p, len) != 0)
+			abort();
+		return is;
 	}
-	b = &blobs[nblobs];
-	memcpy(b->p, p, len);
-	b->len = len;
-	b->hash = hash;
-	b->next = *at;
-	*at = nblobs;
+	blobs = cut_content_room(blobs, nblobs, &room, sizeof(*blobs));
+	blobs[nblobs].p = cut_content_must(malloc(len + 1));
+	memcpy(blobs[nblobs].p, p, len);
+	blobs[nblobs].len = len;
+	set_add(&known_blobs, key, nblobs);
 	return nblobs++;
 }
 
@@ -87,16 +64,29 @@ void filecut_image_add_file(struct filecut_image *im, const char *path, bool dir
 	f->blob = blob;
 }
 
-void filecut_image_add_cell(struct filecut_image *im, uint64_t off, uint32_t blob)
+void filecut_image_put_cell(struct filecut_image *im, uint64_t off, uint32_t blob)
 {
-	unsigned at = im->ncells;
+	unsigned at = 0;
 
-	if (at == FILECUT_IMAGE_CELLS)
-		too_much();
-	for (; at > 0 && im->cell[at - 1].off > off; at--)
-		im->cell[at] = im->cell[at - 1];
-	im->ncells++;
+	while (at < im->ncells && im->cell[at].off < off)
+		at++;
+	if (at == im->ncells || im->cell[at].off != off) {
+		if (im->ncells == FILECUT_IMAGE_CELLS)
+			too_much();
+		memmove(&im->cell[at + 1], &im->cell[at],
+			(im->ncells++ - at) * sizeof(im->cell[0]));
+	}
 	im->cell[at] = (struct filecut_image_cell){ off, blob };
+}
+
+void filecut_image_get_cell(const struct filecut_image *im, uint64_t off, uint8_t out[STORE_CELL])
+{
+	size_t len;
+
+	memset(out, 0, STORE_CELL);
+	for (unsigned i = 0; i < im->ncells; i++)
+		if (im->cell[i].off == off)
+			memcpy(out, filecut_image_bytes(im->cell[i].blob, &len), STORE_CELL);
 }
 
 const struct filecut_image_file *filecut_image_find(const struct filecut_image *im,
@@ -170,7 +160,7 @@ static void load(const struct filecut_image *im, struct filecut_image_state *out
 	out->staged = s.staged;
 	out->st[0] = s.slot[0].st;
 	out->st[1] = s.slot[1].st;
-	out->key = hash_of(1, text, len);
+	out->key = set_key(text, len);
 }
 
 /* Images come in thousands with the same cells, so what was read is kept. */
@@ -180,7 +170,7 @@ const struct filecut_image_state *filecut_image_state(const struct filecut_image
 		uint64_t hash;
 		struct filecut_image_state state;
 	} known[4096];
-	uint64_t hash = hash_of(im->ncells, im->cell, im->ncells * sizeof(im->cell[0]));
+	uint64_t hash = set_key(im->cell, im->ncells * sizeof(im->cell[0]));
 	unsigned at = hash % KB_ARRAY_LEN(known);
 
 	if (known[at].hash != hash)
@@ -203,14 +193,15 @@ bool filecut_image_is_named(const struct filecut_image_state *st, const char *pa
 uint64_t filecut_image_key(const struct filecut_image *im)
 {
 	const struct filecut_image_state *st = filecut_image_state(im);
-	uint64_t key = st->key + (uint64_t)st->found;
+	struct {
+		uint64_t state, found;
+		struct filecut_image_file file[FILECUT_IMAGE_FILES];
+	} what = { .state = st->key, .found = st->found };
 
 	for (unsigned i = 0; i < im->nfiles; i++) {
-		const struct filecut_image_file *f = &im->file[i];
-		uint32_t blob = filecut_image_is_named(st, f->path) ? f->blob : 0;
-
-		key = hash_of(key + f->dir, f->path, sizeof(f->path));
-		key = hash_of(key, &blob, sizeof(blob));
+		what.file[i] = im->file[i];
+		if (!filecut_image_is_named(st, im->file[i].path))
+			what.file[i].blob = 0;
 	}
-	return key;
+	return set_key(&what, sizeof(what));
 }

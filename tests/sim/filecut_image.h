@@ -38,7 +38,10 @@ uint32_t filecut_image_blob(const void *p, size_t len);
 const uint8_t *filecut_image_bytes(uint32_t blob, size_t *len);
 
 void filecut_image_add_file(struct filecut_image *im, const char *path, bool dir, uint32_t blob);
-void filecut_image_add_cell(struct filecut_image *im, uint64_t off, uint32_t blob);
+/* Makes that the cell at off, whether or not there was one. */
+void filecut_image_put_cell(struct filecut_image *im, uint64_t off, uint32_t blob);
+/* What the cell at off holds; zeroes if there is none. */
+void filecut_image_get_cell(const struct filecut_image *im, uint64_t off, uint8_t out[STORE_CELL]);
 
 /* NULL: it is not there. */
 const struct filecut_image_file *filecut_image_find(const struct filecut_image *im,

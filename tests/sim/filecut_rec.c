@@ -4,10 +4,7 @@
 #include "selector/store.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,18 +16,6 @@ static const char *data_dir;
 static struct stat state_file;
 static unsigned points;
 static enum filecut_rec_kind failing; /* the first that did */
-
-struct filecut_rec *filecut_rec_new(void)
-{
-	void *p = mmap(NULL, sizeof(struct filecut_rec), PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED) {
-		perror("filecut: mmap");
-		exit(1);
-	}
-	return p;
-}
 
 void filecut_rec_begin(struct filecut_rec *r, const struct filecut_rec_plan *p, const char *data,
 		       const char *state)

@@ -6,8 +6,6 @@
  */
 #pragma once
 
-#include "tests/sim/filecut_fault.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +13,39 @@
 #define FILECUT_REC_OPS	 512
 #define FILECUT_REC_DATA (1u << 20)
 #define FILECUT_REC_NAME 48
+
+/*
+ * What goes wrong with the n-th read or write of a bundle's content, of the file that is given and
+ * of the one in the stage folder; and of the state partition. What changes names, and what fails
+ * with an error, is in struct filecut_rec_plan.
+ */
+enum filecut_fault_op {
+	FILECUT_FAULT_READ, /* of a bundle's content */
+	FILECUT_FAULT_WRITE,
+	FILECUT_FAULT_STATE_READ,
+	FILECUT_FAULT_STATE_WRITE,
+	FILECUT_FAULT_STATE_FLUSH,
+	FILECUT_FAULT_OPS
+};
+
+enum filecut_fault_kind {
+	FILECUT_FAULT_NONE,
+	FILECUT_FAULT_FAILS,  /* EIO */
+	FILECUT_FAULT_SHORT,  /* half of it happens, and that is what the call says */
+	FILECUT_FAULT_WRONG,  /* other bytes; a read is right the next time */
+	FILECUT_FAULT_LOST,   /* a write that is acknowledged, and zeroes are there, or of the state
+				 what was there before; or the end of the file, where there is none;
+				 or a flush that is acknowledged, and is none */
+	FILECUT_FAULT_ZEROES, /* a read that gives nothing else */
+	FILECUT_FAULT_KINDS
+};
+
+struct filecut_fault {
+	enum filecut_fault_kind kind;
+	enum filecut_fault_op op;
+	bool again;  /* each such one from then on */
+	unsigned at; /* from 1 */
+};
 
 /* A file is known by its inode. All but OPEN are points where the power may fail. */
 enum filecut_rec_kind {
@@ -49,9 +80,6 @@ struct filecut_rec {
 	uint8_t data[FILECUT_REC_DATA];
 };
 
-/* Memory that a fork shares. Ends the process when there is none. */
-struct filecut_rec *filecut_rec_new(void);
-
 /* What fails behind the operation that does first. */
 enum filecut_rec_ever {
 	FILECUT_REC_ONCE,
@@ -81,6 +109,10 @@ void filecut_rec_begin(struct filecut_rec *r, const struct filecut_rec_plan *pla
 const char *filecut_rec_name(enum filecut_rec_kind kind);
 
 /* ---------------------------------------------------------------- for the ends of the seams */
+
+/* filecut_files.c: files stand for those of the device from now on. A mount of the data partition,
+ * as keelboot-apply makes it, is the folder `data`. */
+void filecut_files_begin(const char *data);
 
 /* False: this process is not recorded. */
 bool filecut_rec_is_on(void);

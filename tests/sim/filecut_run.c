@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/filecut_run.h"
 
-#include "cli/verbs.h"
 #include "lib/log.h"
 #include "lib/util.h"
-#include "tests/sim/filecut_files.h"
+#include "tests/sim/command.h"
 #include "tests/sim/filecut_world.h"
+#include "tests/sim/report.h"
 #include "update/apply/apply.h"
 
 #include <stdio.h>
@@ -20,12 +20,20 @@
 static struct filecut_rec *rec;
 static char said[16384];
 
+static const struct {
+	const char *name, *command;
+} verbs[FILECUT_RUN_VERBS] = {
+	[FILECUT_RUN_STAGE] = { "stage", "stage new.keel" },
+	[FILECUT_RUN_STAGE_OTHER] = { "stage-other", "stage other.keel" },
+	[FILECUT_RUN_UNSTAGE] = { "unstage", "unstage" },
+	[FILECUT_RUN_GOOD] = { "good", "mark good" },
+	[FILECUT_RUN_STATUS] = { "status", "status" },
+	[FILECUT_RUN_APPLY] = { "apply", NULL },
+};
+
 const char *filecut_run_name(enum filecut_run_verb v)
 {
-	static const char *const name[FILECUT_RUN_VERBS] = { "stage", "stage-other", "unstage",
-							     "good",  "status",	     "apply" };
-
-	return name[v];
+	return verbs[v].name;
 }
 
 static const char *const *slot_options(void)
@@ -39,56 +47,37 @@ static const char *const *slot_options(void)
 	return both;
 }
 
-static int run_command(const struct filecut_run_program *p)
+/* With the options of this device behind the verb. */
+static int run_command(const char *verb)
 {
-	static const char *argv[20];
+	size_t len = strcspn(verb, " ");
+	const char *operand = verb[len] == '\0' ? "" : verb + len + 1;
 	static struct device_options options;
-	struct args a = { .argv = (char **)argv, .at = 1 };
-	const char *const fixed[] = {
-		"keelboot",
-		"--state",
-		bundles_path("state"),
-		"--conf-root",
-		bundles_path("root"),
-		"--run-dir",
-		bundles_path("run"),
-		"--wait",
-		"0",
-		"--slot",
-		slot_options()[0],
-		"--slot",
-		slot_options()[1],
-	};
+	char line[4096];
 
-	memcpy(argv, fixed, sizeof(fixed));
-	a.argc = KB_ARRAY_LEN(fixed);
-	if (p->operand != NULL)
-		argv[a.argc++] =
-			strstr(p->operand, ".keel") != NULL ? bundles_path(p->operand) : p->operand;
+	snprintf(line, sizeof(line),
+		 "%.*s --state %s --conf-root %s --run-dir %s --wait 0 --slot %s --slot %s %s",
+		 (int)len, verb, bundles_path("state"), bundles_path("root"), bundles_path("run"),
+		 slot_options()[0], slot_options()[1],
+		 strstr(operand, ".keel") != NULL ? bundles_path(operand) : operand);
 	device_options_default(&options);
-	return p->cmd(&a, &options);
+	return command_run(line, &options);
 }
 
 int filecut_run_apply(void)
 {
-	static char source[600];
-	const char *argv[] = { "keelboot-apply",
-			       "--root",
-			       bundles_path("root"),
-			       "--state",
-			       bundles_path("state"),
-			       "--source",
-			       source,
-			       "--slot",
-			       slot_options()[0],
-			       "--slot",
-			       slot_options()[1] };
+	static char *argv[COMMAND_WORDS + 1];
+	char line[4096];
 
-	snprintf(source, sizeof(source), "data:%s", bundles_path("a"));
-	return apply_main((int)KB_ARRAY_LEN(argv), (char **)argv);
+	snprintf(line, sizeof(line),
+		 "keelboot-apply --root %s --state %s --source data:%s --slot %s --slot %s",
+		 bundles_path("root"), bundles_path("state"), bundles_path("a"), slot_options()[0],
+		 slot_options()[1]);
+	return apply_main(command_words(line, argv), argv);
 }
 
-static void child(const struct filecut_run_program *p, const struct filecut_rec_plan *plan, int out)
+static void child(const char *command, int (*program)(void), const struct filecut_rec_plan *plan,
+		  int out)
 {
 	const char *data = bundles_path("data");
 	int code;
@@ -99,27 +88,25 @@ static void child(const struct filecut_run_program *p, const struct filecut_rec_
 	log_set_level(LOG_LEVEL_NOTICE);
 	filecut_rec_begin(rec, plan, data, bundles_path("state"));
 	filecut_files_begin(data);
-	alarm(HANG_S);
-	code = p->program != NULL ? p->program() : run_command(p);
+	code = program != NULL ? program() : run_command(command);
 	fflush(stdout);
 	_exit(code);
 }
 
-int filecut_run_program(const struct filecut_run_program *p, const struct filecut_rec_plan *plan)
+int filecut_run_program(const char *command, int (*program)(void),
+			const struct filecut_rec_plan *plan)
 {
-	int out = memfd_create("said", MFD_CLOEXEC), status = 0;
+	int out = memfd_create("said", MFD_CLOEXEC), status;
 	ssize_t n;
 	pid_t pid;
 
 	if (rec == NULL)
-		rec = filecut_rec_new();
+		rec = report_share(sizeof(*rec));
 	bundles_must(out >= 0, "memfd");
-	fflush(stdout);
-	pid = fork();
-	bundles_must(pid >= 0, "fork");
+	pid = report_fork(HANG_S);
 	if (pid == 0)
-		child(p, plan, out);
-	bundles_must(waitpid(pid, &status, 0) == pid, "waitpid");
+		child(command, program, plan, out);
+	status = report_wait(pid);
 	n = pread(out, said, sizeof(said) - 1, 0);
 	said[n > 0 ? n : 0] = '\0';
 	close(out);
@@ -132,16 +119,8 @@ int filecut_run_program(const struct filecut_run_program *p, const struct filecu
 
 int filecut_run_do(enum filecut_run_verb v, const struct filecut_rec_plan *plan)
 {
-	static const struct filecut_run_program program[FILECUT_RUN_VERBS] = {
-		[FILECUT_RUN_STAGE] = { stage_cmd, "new.keel", NULL },
-		[FILECUT_RUN_STAGE_OTHER] = { stage_cmd, "other.keel", NULL },
-		[FILECUT_RUN_UNSTAGE] = { .cmd = unstage_cmd },
-		[FILECUT_RUN_GOOD] = { mark_cmd, "good", NULL },
-		[FILECUT_RUN_STATUS] = { .cmd = status_cmd },
-		[FILECUT_RUN_APPLY] = { .program = filecut_run_apply },
-	};
-
-	return filecut_run_program(&program[v], plan);
+	return filecut_run_program(verbs[v].command,
+				   v == FILECUT_RUN_APPLY ? filecut_run_apply : NULL, plan);
 }
 
 const struct filecut_rec *filecut_run_rec(void)

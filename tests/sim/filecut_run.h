@@ -2,7 +2,6 @@
 /* The verbs, each as a process of its own, with the objects that are linked into the product. */
 #pragma once
 
-#include "cli/device/device.h"
 #include "tests/sim/filecut_rec.h"
 
 enum filecut_run_verb {
@@ -19,17 +18,17 @@ enum filecut_run_verb {
 
 const char *filecut_run_name(enum filecut_run_verb v);
 
-/* What runs in the process: a command with the options of this device; or another program. */
-struct filecut_run_program {
-	int (*cmd)(struct args *, struct device_options *);
-	const char *operand; /* a word, or a bundle by its name; NULL: none */
-	int (*program)(void);
-};
 int filecut_run_apply(void);
-int filecut_run_program(const struct filecut_run_program *p, const struct filecut_rec_plan *plan);
+/* A process of this device: the command, which may have one operand, a bundle by its name; or
+ * another program. As filecut_run_do(). */
+int filecut_run_program(const char *command, int (*program)(void),
+			const struct filecut_rec_plan *plan);
 
 /* Runs it; exit code, or FILECUT_RUN_SIGNAL + n. */
 int filecut_run_do(enum filecut_run_verb v, const struct filecut_rec_plan *plan);
+/* filecut_wear.c: runs each command once, and holds what it writes to the state partition to the
+ * table of docs/STATE.md. What differs is printed; how many rows did not. */
+void filecut_wear_run(unsigned *passed, unsigned *failed);
 /* What was recorded of it, and what it said. Until the next. */
 const struct filecut_rec *filecut_run_rec(void);
 const char *filecut_run_said(void);

@@ -5,8 +5,7 @@
  * as little as POSIX does. docs/decisions/0041 says what is assumed, and why the walk is complete.
  * Then, what each command writes to the state partition.
  */
-#include "tests/sim/filecut_story.h"
-#include "tests/sim/filecut_wear.h"
+#include "tests/sim/filecut_walk.h"
 #include "tests/sim/filecut_world.h"
 
 #include <inttypes.h>

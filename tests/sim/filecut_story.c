@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_story.h"
-
+#include "tests/sim/filecut_walk.h"
 #include "tests/sim/filecut_world.h"
 
 #include <stdio.h>
@@ -43,7 +42,8 @@ static void make_replace(struct filecut_image *im)
 	filecut_world_stage(&s, true);
 	filecut_world_state(im, &s);
 	add_folders(im);
-	filecut_image_add_file(im, filecut_world_path(true), false, filecut_world_bundle(true));
+	filecut_image_add_file(im, filecut_world_release[true].path, false,
+			       filecut_world_release[true].bundle);
 }
 
 static void make_litter(struct filecut_image *im)
@@ -52,9 +52,9 @@ static void make_litter(struct filecut_image *im)
 
 	make_factory(im);
 	add_folders(im);
-	snprintf(part, sizeof(part), "%s.part", filecut_world_path(false));
+	snprintf(part, sizeof(part), "%s.part", filecut_world_release[false].path);
 	add_garbage(im, part);
-	add_garbage(im, filecut_world_path(false));
+	add_garbage(im, filecut_world_release[false].path);
 	add_garbage(im, "keelboot/stage/0123456789abcdef.keel.part");
 }
 
@@ -67,7 +67,7 @@ static void decayed(struct filecut_image *im, uint8_t fails)
 	s.staged.fails = fails;
 	filecut_world_state(im, &s);
 	add_folders(im);
-	add_garbage(im, filecut_world_path(false));
+	add_garbage(im, filecut_world_release[false].path);
 }
 
 static void make_decayed(struct filecut_image *im)
@@ -90,7 +90,8 @@ static void make_trial(struct filecut_image *im)
 	s.pref = s.open = 1;
 	filecut_world_state(im, &s);
 	add_folders(im);
-	filecut_image_add_file(im, filecut_world_path(false), false, filecut_world_bundle(false));
+	filecut_image_add_file(im, filecut_world_release[false].path, false,
+			       filecut_world_release[false].bundle);
 }
 
 /* Room for what is staged, what is to be, and what is not ours, but not for litter too. */

@@ -3,11 +3,9 @@
 
 #include "lib/util.h"
 #include "tests/sim/cut_content.h"
-#include "tests/sim/filecut_way.h"
 #include "tests/sim/filecut_world.h"
 #include "tests/sim/set.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +38,7 @@ struct walk {
 	size_t block;
 	struct report_line *line;
 	struct found *found;
-	unsigned nfound, room;
+	uint32_t nfound, room;
 	struct set known;
 	/* the run that is being cut */
 	int from; /* index */
@@ -89,10 +87,7 @@ static void push(const struct filecut_image *im, uint64_t key, int parent)
 {
 	struct found *f;
 
-	if (w.nfound == w.room) {
-		w.room = w.room == 0 ? 1024 : 2 * w.room;
-		w.found = cut_content_must(realloc(w.found, w.room * sizeof(*w.found)));
-	}
+	w.found = cut_content_room(w.found, w.nfound, &w.room, sizeof(*w.found));
 	f = &w.found[w.nfound];
 	f->im = *im;
 	f->parent = parent;
@@ -198,7 +193,7 @@ static void begin_run(int from, const struct filecut_walk_step *step)
 	w.rule.lied = step->fault.op == FILECUT_FAULT_STATE_FLUSH;
 	if (w.story->damaged)
 		w.rule.damaged =
-			filecut_image_find(&w.found[0].im, filecut_world_path(false))->blob;
+			filecut_image_find(&w.found[0].im, filecut_world_release[false].path)->blob;
 	filecut_world_put(im, &w.fs, w.block);
 	filecut_world_booted(w.story->token);
 }
@@ -206,31 +201,10 @@ static void begin_run(int from, const struct filecut_walk_step *step)
 /* What a step asks of the process. */
 static struct filecut_rec_plan plan_of(const struct filecut_walk_step *step)
 {
-	static const struct {
-		int error;
-		enum filecut_rec_ever ever;
-		bool lands;
-	} fails[] = {
-		[FILECUT_WALK_PLAIN] = { .error = 0 },
-		[FILECUT_WALK_EIO] = { .error = EIO },
-		[FILECUT_WALK_ENOSPC] = { .error = ENOSPC },
-		[FILECUT_WALK_EVER_EIO] = { EIO, FILECUT_REC_KIND, false },
-		[FILECUT_WALK_EVER_ENOSPC] = { ENOSPC, FILECUT_REC_KIND, false },
-		[FILECUT_WALK_READONLY] = { EROFS, FILECUT_REC_MEDIUM, false },
-		[FILECUT_WALK_LANDS] = { .error = EIO, .lands = true },
-		[FILECUT_WALK_LANDS_LATE] = { .error = ETIMEDOUT, .lands = true },
-		[FILECUT_WALK_FAULT] = { .error = 0 },
-	};
-	struct filecut_rec_plan plan = { .block = w.block, .room = w.story->room };
+	struct filecut_rec_plan plan = filecut_way_plan(step);
 
-	if (step->how == FILECUT_WALK_KILLED)
-		plan.kill_at = step->at;
-	else
-		plan.fail_at = step->at;
-	plan.error = fails[step->how].error;
-	plan.ever = fails[step->how].ever;
-	plan.lands = fails[step->how].lands;
-	plan.fault = step->fault;
+	plan.block = w.block;
+	plan.room = w.story->room;
 	return plan;
 }
 
@@ -380,7 +354,7 @@ static void spoil(int from, enum filecut_run_verb v, const unsigned turns[FILECU
 {
 	struct filecut_walk_step step = { .verb = v, .how = FILECUT_WALK_FAULT };
 
-	while (filecut_fault_next(&step.fault)) {
+	while (filecut_way_next_fault(&step.fault)) {
 		for (unsigned at = 1; at <= turns[step.fault.op] && !seen_enough(); at++) {
 			step.fault.at = at;
 			run_step(from, &step);

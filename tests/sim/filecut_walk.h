@@ -18,6 +18,10 @@ struct filecut_walk_story {
 	bool damaged;	/* the staged file is not whole to begin with */
 };
 
+/* What lies on the data partition in the beginning, and what the state says of it. */
+#define FILECUT_STORIES 6
+extern const struct filecut_walk_story filecut_story[FILECUT_STORIES];
+
 /* How a verb ran before the cut. */
 enum filecut_walk_how {
 	FILECUT_WALK_PLAIN,
@@ -52,3 +56,19 @@ extern const struct report_column filecut_walk_columns[];
 
 /* Goes one way, "stage:12:3/unstage:4:0", and shows each step. False: there is no such way. */
 bool filecut_walk_replay(const struct filecut_walk_story *s, size_t block, const char *way);
+
+/* ---------------------------------------------------------------- filecut_way.c */
+/* A way through a story, in writing; and what stands on it, for people. */
+/* "stage:12:3": cut after 12 operations, image 3; "stage+kill7+unstage:2:0", "stage+eio4:9:1". */
+void filecut_way_print(const struct filecut_walk_step *step, char *out, size_t size);
+/* Reads one step, and goes behind it and its "/". False after a message. */
+bool filecut_way_parse(const char **way, struct filecut_walk_step *step);
+
+/* What a step asks of the process. */
+struct filecut_rec_plan filecut_way_plan(const struct filecut_walk_step *step);
+/* Everything that can go wrong once or from then on, in a fixed order: the next one, with `at` left
+ * as it is. False behind the last. Begins with .kind NONE. */
+bool filecut_way_next_fault(struct filecut_fault *f);
+
+void filecut_way_show_op(unsigned number, const struct filecut_rec_op *op);
+void filecut_way_show_image(const struct filecut_image *im);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/filecut_wear.h"
-
-#include "cli/verbs.h"
+#include "cli/output/output.h"
 #include "initramfs/guardian/guardian_record.h"
 #include "lib/util.h"
+#include "tests/sim/check.h"
 #include "tests/sim/filecut_run.h"
 #include "tests/sim/filecut_world.h"
 #include "tests/sim/wear_table.h"
@@ -23,12 +22,6 @@ enum before {
 	BADSPARE, /* slot b holds another release, bad */
 };
 
-/* It finds something, or nothing: that it ends is enough. */
-static int doctor(struct args *a, struct device_options *o)
-{
-	return doctor_cmd(a, o) >= FILECUT_RUN_SIGNAL;
-}
-
 static int run_guardian(void)
 {
 	const struct guardian_attempt attempt = { .slot = 1, .token = 1 };
@@ -45,71 +38,51 @@ static int run_proof(void)
 	return guardian_record_proven(fd, &attempt) == GUARDIAN_GOOD ? 0 : 1;
 }
 
-#define STAGE                               \
-	{                                   \
-		stage_cmd, "new.keel", NULL \
-	}
-#define UNSTAGE                    \
-	{                          \
-		.cmd = unstage_cmd \
-	}
-#define INSTALL                               \
-	{                                     \
-		install_cmd, "new.keel", NULL \
-	}
-#define SWITCH                            \
-	{                                 \
-		switch_cmd, "other", NULL \
-	}
-#define MARK(as)                   \
-	{                          \
-		mark_cmd, as, NULL \
-	}
-#define RUN(is)               \
-	{                     \
-		.program = is \
-	}
+#define ENDS (-1) /* doctor finds something, or nothing: that it ends is enough */
 
 static const struct {
 	const char *row;
 	enum before before;
-	struct filecut_run_program program;
+	const char *command;
 	int code;
 	enum when { ANY, EARLY, REPORTED } when; /* before `stable-after=`; behind a report */
+	int (*program)(void);			 /* instead of the command; NULL: none */
 } paths[] = {
-	{ "`stage`", FRESH, STAGE, OUTPUT_OK, ANY },
-	{ "`stage` of what is staged", STAGED, STAGE, OUTPUT_NOTHING, ANY },
-	{ "`unstage`", STAGED, UNSTAGE, OUTPUT_OK, ANY },
-	{ "`unstage`, nothing is staged", FRESH, UNSTAGE, OUTPUT_NOTHING, ANY },
-	{ "`install`, or apply at a boot", FRESH, INSTALL, OUTPUT_OK, ANY },
-	{ "`install`, or apply at a boot", STAGED, RUN(filecut_run_apply), 0, ANY },
-	{ "`install`, or apply at a boot", BADSPARE, INSTALL, OUTPUT_OK, ANY },
-	{ "`install` of what is installed", GOOD, INSTALL, OUTPUT_NOTHING, ANY },
-	{ "`mark good` of a trial", TRIAL, MARK("good"), OUTPUT_OK, ANY },
-	{ "`mark good` of a good slot", GOOD, MARK("good"), OUTPUT_OK, ANY },
-	{ "`mark good` of a good slot that was counted, or that crashed", COUNTED, MARK("good"),
-	  OUTPUT_OK, EARLY },
-	{ "`mark good` of a good slot that was counted, or that crashed", CRASHED, MARK("good"),
-	  OUTPUT_OK, EARLY },
-	{ "the same, when it has run for `stable-after=`", COUNTED, MARK("good"), OUTPUT_OK, ANY },
-	{ "the same, when it has run for `stable-after=`", CRASHED, MARK("good"), OUTPUT_OK, ANY },
-	{ "a good slot has proved itself, by the guardian", COUNTED, RUN(run_proof), 0, ANY },
-	{ "`mark bad`", TRIAL, MARK("bad"), OUTPUT_OK, ANY },
-	{ "`mark bad`", GOOD, MARK("bad"), OUTPUT_OK, ANY },
-	{ "`mark clean` of a trial, before an orderly reboot", TRIAL, MARK("clean"), OUTPUT_OK,
-	  ANY },
-	{ "`mark clean` of a good slot", GOOD, MARK("clean"), OUTPUT_OK, REPORTED },
-	{ "`mark clean` of a good slot that was counted, or that crashed", COUNTED, MARK("clean"),
-	  OUTPUT_OK, ANY },
-	{ "`mark clean` of a good slot that was counted, or that crashed", COUNTED, MARK("clean"),
-	  OUTPUT_OK, REPORTED },
-	{ "`mark clean` of a good slot that was counted, or that crashed", CRASHED, MARK("clean"),
-	  OUTPUT_OK, REPORTED },
-	{ "trial that misses its deadline, by the guardian", TRIAL, RUN(run_guardian), 0, ANY },
-	{ "`switch`, to roll back", GOOD, SWITCH, OUTPUT_OK, ANY },
-	{ "`status`, `history`, `doctor`", TRIAL, { .cmd = status_cmd }, OUTPUT_OK, ANY },
-	{ "`status`, `history`, `doctor`", TRIAL, { .cmd = history_cmd }, OUTPUT_OK, ANY },
-	{ "`status`, `history`, `doctor`", TRIAL, { .cmd = doctor }, 0, ANY },
+	{ "`stage`", FRESH, "stage new.keel", OUTPUT_OK, ANY, NULL },
+	{ "`stage` of what is staged", STAGED, "stage new.keel", OUTPUT_NOTHING, ANY, NULL },
+	{ "`unstage`", STAGED, "unstage", OUTPUT_OK, ANY, NULL },
+	{ "`unstage`, nothing is staged", FRESH, "unstage", OUTPUT_NOTHING, ANY, NULL },
+	{ "`install`, or apply at a boot", FRESH, "install new.keel", OUTPUT_OK, ANY, NULL },
+	{ "`install`, or apply at a boot", STAGED, NULL, 0, ANY, filecut_run_apply },
+	{ "`install`, or apply at a boot", BADSPARE, "install new.keel", OUTPUT_OK, ANY, NULL },
+	{ "`install` of what is installed", GOOD, "install new.keel", OUTPUT_NOTHING, ANY, NULL },
+	{ "`mark good` of a trial", TRIAL, "mark good", OUTPUT_OK, ANY, NULL },
+	{ "`mark good` of a good slot", GOOD, "mark good", OUTPUT_OK, ANY, NULL },
+	{ "`mark good` of a good slot that was counted, or that crashed", COUNTED, "mark good",
+	  OUTPUT_OK, EARLY, NULL },
+	{ "`mark good` of a good slot that was counted, or that crashed", CRASHED, "mark good",
+	  OUTPUT_OK, EARLY, NULL },
+	{ "the same, when it has run for `stable-after=`", COUNTED, "mark good", OUTPUT_OK, ANY,
+	  NULL },
+	{ "the same, when it has run for `stable-after=`", CRASHED, "mark good", OUTPUT_OK, ANY,
+	  NULL },
+	{ "a good slot has proved itself, by the guardian", COUNTED, NULL, 0, ANY, run_proof },
+	{ "`mark bad`", TRIAL, "mark bad", OUTPUT_OK, ANY, NULL },
+	{ "`mark bad`", GOOD, "mark bad", OUTPUT_OK, ANY, NULL },
+	{ "`mark clean` of a trial, before an orderly reboot", TRIAL, "mark clean", OUTPUT_OK, ANY,
+	  NULL },
+	{ "`mark clean` of a good slot", GOOD, "mark clean", OUTPUT_OK, REPORTED, NULL },
+	{ "`mark clean` of a good slot that was counted, or that crashed", COUNTED, "mark clean",
+	  OUTPUT_OK, ANY, NULL },
+	{ "`mark clean` of a good slot that was counted, or that crashed", COUNTED, "mark clean",
+	  OUTPUT_OK, REPORTED, NULL },
+	{ "`mark clean` of a good slot that was counted, or that crashed", CRASHED, "mark clean",
+	  OUTPUT_OK, REPORTED, NULL },
+	{ "trial that misses its deadline, by the guardian", TRIAL, NULL, 0, ANY, run_guardian },
+	{ "`switch`, to roll back", GOOD, "switch other", OUTPUT_OK, ANY, NULL },
+	{ "`status`, `history`, `doctor`", TRIAL, "status", OUTPUT_OK, ANY, NULL },
+	{ "`status`, `history`, `doctor`", TRIAL, "history", OUTPUT_OK, ANY, NULL },
+	{ "`status`, `history`, `doctor`", TRIAL, "doctor", ENDS, ANY, NULL },
 };
 
 static void make_state(enum before b, struct state *s)
@@ -123,7 +96,7 @@ static void make_state(enum before b, struct state *s)
 	s->slot[1].grace = STATE_GRACE;
 	if (b == BADSPARE) {
 		s->slot[1].st = STATE_BAD;
-		memcpy(s->slot[1].release, filecut_world_release(true), STATE_ID_LEN);
+		memcpy(s->slot[1].release, filecut_world_release[true].r.id, STATE_ID_LEN);
 		s->slot[1].sequence = 2;
 		return;
 	}
@@ -146,8 +119,8 @@ static struct filecut_image make_image(enum before b)
 	filecut_image_add_file(&im, "keelboot", true, 0);
 	filecut_image_add_file(&im, "keelboot/stage", true, 0);
 	if (s.staged.source == STATE_SRC_DATA)
-		filecut_image_add_file(&im, filecut_world_path(false), false,
-				       filecut_world_bundle(false));
+		filecut_image_add_file(&im, filecut_world_release[false].path, false,
+				       filecut_world_release[false].bundle);
 	return im;
 }
 
@@ -156,7 +129,6 @@ static const char *measure(struct wear_table *table, unsigned i)
 	const struct filecut_image im = make_image(paths[i].before);
 	const struct filecut_rec_plan plan = { 0 };
 	struct wear_table_counts is = { 0 };
-	static char why[256];
 	int code;
 
 	filecut_world_put(&im, NULL, 0);
@@ -165,17 +137,16 @@ static const char *measure(struct wear_table *table, unsigned i)
 	filecut_world_booted(paths[i].before >= TRIAL && paths[i].before <= CRASHED ? 1 : 0);
 	if (paths[i].before == GOOD)
 		filecut_world_fill_b(false);
-	code = filecut_run_program(&paths[i].program, &plan);
+	code = filecut_run_program(paths[i].command, paths[i].program, &plan);
 	filecut_world_stable_after(0);
 	filecut_world_reported(false);
 	for (unsigned k = 0; k < filecut_run_rec()->nops; k++)
 		if (filecut_run_rec()->op[k].kind == FILECUT_REC_CELL)
 			wear_table_count(&is, "write", filecut_run_rec()->op[k].off,
 					 filecut_run_rec()->op[k].len);
-	if (code == paths[i].code)
+	if (paths[i].code == ENDS ? code < FILECUT_RUN_SIGNAL : code == paths[i].code)
 		return wear_table_check(table, paths[i].row, &is);
-	snprintf(why, sizeof(why), "%s: exit %d: %.160s", paths[i].row, code, filecut_run_said());
-	return why;
+	return check_wrong("%s: exit %d: %.160s", paths[i].row, code, filecut_run_said());
 }
 
 void filecut_wear_run(unsigned *passed, unsigned *failed)

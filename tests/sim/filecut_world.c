@@ -8,15 +8,10 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define IMAGE 4096u
+#define IMAGE FILECUT_WORLD_IMAGE
 #define SLOT  (2u << 20)
 
-static struct release {
-	struct bundles_release r;
-	uint32_t bundle; /* its number, as a blob */
-	char path[FILECUT_IMAGE_PATH];
-	uint8_t image[IMAGE];
-} releases[2] = {
+struct filecut_world_release filecut_world_release[2] = {
 	{ .r = { .version = "3.0", .sequence = 3 } },
 	{ .r = { .version = "2.0", .sequence = 2 } },
 };
@@ -29,7 +24,7 @@ static void put_file(const char *name, const void *p, size_t len, uint64_t size)
 
 /* ---------------------------------------------------------------- making it */
 
-static void make_release(struct release *r, bool other)
+static void make_release(struct filecut_world_release *r, bool other)
 {
 	static uint8_t buf[FILECUT_FS_FILE];
 	ssize_t len;
@@ -71,24 +66,9 @@ void filecut_world_begin(void)
 
 	bundles_begin("filecut", true, folders, KB_ARRAY_LEN(folders));
 	filecut_world_stable_after(0);
-	make_release(&releases[0], false);
-	make_release(&releases[1], true);
+	make_release(&filecut_world_release[0], false);
+	make_release(&filecut_world_release[1], true);
 	put_file("a", "", 0, SLOT);
-}
-
-uint32_t filecut_world_bundle(bool other)
-{
-	return releases[other].bundle;
-}
-
-const char *filecut_world_path(bool other)
-{
-	return releases[other].path;
-}
-
-const uint8_t *filecut_world_release(bool other)
-{
-	return releases[other].r.id;
 }
 
 void filecut_world_fresh(struct state *s)
@@ -104,36 +84,33 @@ void filecut_world_fresh(struct state *s)
 void filecut_world_stage(struct state *s, bool other)
 {
 	s->staged = (struct state_staged){ .source = STATE_SRC_DATA };
-	memcpy(s->staged.release, releases[other].r.id, STATE_ID_LEN);
+	memcpy(s->staged.release, filecut_world_release[other].r.id, STATE_ID_LEN);
 }
 
 void filecut_world_in_b(struct state *s, enum state_st st)
 {
-	struct state_slot *t = &s->slot[1];
-
-	t->st = st;
-	t->tries = st == STATE_TRIAL ? STATE_TRIES - 1 : 0;
-	t->ever_good = st == STATE_GOOD;
-	t->has_release = true;
-	t->sequence = releases[0].r.sequence;
-	memcpy(t->release, releases[0].r.id, STATE_ID_LEN);
-	state_set_text(t->version, releases[0].r.version);
+	bundles_slot(&s->slot[1], &filecut_world_release[0].r, st);
+	s->slot[1].tries = st == STATE_TRIAL ? STATE_TRIES - 1 : 0;
 }
 
-static void add_cells(struct filecut_image *im, int fd)
+void filecut_world_cells(struct filecut_image *im)
 {
+	int fd = open(bundles_path("state"), O_RDONLY | O_CLOEXEC);
 	off_t at = 0;
 
+	bundles_must(fd >= 0, "state");
+	im->ncells = 0;
 	while ((at = lseek(fd, at, SEEK_DATA)) >= 0) {
 		uint8_t buf[STORE_CELL];
 
 		at -= at % (off_t)STORE_CELL;
 		bundles_must(pread(fd, buf, sizeof(buf), at) == sizeof(buf), "state");
 		if (!bytes_all(buf, sizeof(buf), 0))
-			filecut_image_add_cell(im, (uint64_t)at,
+			filecut_image_put_cell(im, (uint64_t)at,
 					       filecut_image_blob(buf, sizeof(buf)));
 		at += (off_t)STORE_CELL;
 	}
+	close(fd);
 }
 
 void filecut_world_state(struct filecut_image *im, struct state *s)
@@ -151,19 +128,8 @@ void filecut_world_state(struct filecut_image *im, struct state *s)
 	filecut_world_fresh(&old);
 	fixture_ok(store_save_both(&st, &old));
 	fixture_ok(store_save(&st, s));
-	im->ncells = 0;
-	add_cells(im, dev.fd);
 	bdev_file_close(&dev);
-}
-
-void filecut_world_cells(struct filecut_image *im)
-{
-	int fd = open(bundles_path("state"), O_RDONLY | O_CLOEXEC);
-
-	bundles_must(fd >= 0, "state");
-	im->ncells = 0;
-	add_cells(im, fd);
-	close(fd);
+	filecut_world_cells(im);
 }
 
 /* ---------------------------------------------------------------- an image of it */
@@ -275,7 +241,7 @@ void filecut_world_booted(uint64_t token)
 
 void filecut_world_fill_b(bool other)
 {
-	put_file("b", releases[other].image, IMAGE, SLOT);
+	put_file("b", filecut_world_release[other].image, IMAGE, SLOT);
 }
 
 bool filecut_world_slot_b(bool other)
@@ -283,7 +249,7 @@ bool filecut_world_slot_b(bool other)
 	uint8_t buf[IMAGE];
 	int fd = open(bundles_path("b"), O_RDONLY | O_CLOEXEC);
 	bool same = fd >= 0 && pread(fd, buf, sizeof(buf), 0) == sizeof(buf) &&
-		    memcmp(buf, releases[other].image, sizeof(buf)) == 0;
+		    memcmp(buf, filecut_world_release[other].image, sizeof(buf)) == 0;
 
 	close(fd);
 	return same;

@@ -17,10 +17,15 @@ void filecut_world_reported(bool reported);
 /* Makes the folder and the bundles. bundles_end() removes it. */
 void filecut_world_begin(void);
 
-/* The bundles, as the data partition should hold them, and the names for them there. */
-uint32_t filecut_world_bundle(bool other);
-const char *filecut_world_path(bool other);
-const uint8_t *filecut_world_release(bool other);
+#define FILECUT_WORLD_IMAGE 4096u
+
+/* The new release, and another one. */
+extern struct filecut_world_release {
+	struct bundles_release r;
+	uint32_t bundle;	       /* as the data partition should hold it: a blob */
+	char path[FILECUT_IMAGE_PATH]; /* its name there */
+	uint8_t image[FILECUT_WORLD_IMAGE];
+} filecut_world_release[2];
 
 /* The cells of a state partition that says s since its last record, and said that nothing had
  * happened yet in those before. Adds them to im. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_check.h"
+#include "tests/sim/ioerr_story.h"
 
 #include "tests/sim/check.h"
 

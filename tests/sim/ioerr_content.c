@@ -3,9 +3,6 @@
 
 #include "tests/sim/ioerr_world.h"
 
-#include <fcntl.h>
-#include <sys/syscall.h>
-
 #define CHUNK	  (16u << 10)
 #define PATH_SIZE 256
 
@@ -53,11 +50,6 @@ void ioerr_content_keeper(bool on)
 const char *ioerr_content_bundle(void)
 {
 	return bundle;
-}
-
-const uint8_t *ioerr_world_release(void)
-{
-	return update->id;
 }
 
 /* The new image shares half of its chunks with the old one, and some chunks are zero. */
@@ -129,32 +121,16 @@ void ioerr_world_make(void)
 
 /* ---------------------------------------------------------------- media */
 
-static int raw = -1; /* what stands for the raw stage partition */
-
-void ioerr_content_raw(bool on)
+void ioerr_content_raw(void)
 {
-	int fd = open(bundle, O_RDONLY | O_CLOEXEC);
-	static uint8_t buf[BDEV_ALIGN];
-	off_t at = 0;
+	struct ioerr_disk *raw = ioerr_world_disk(IOERR_FAULT_RAW);
+	uint8_t block[BDEV_ALIGN];
 	ssize_t n;
 
-	if (raw >= 0)
-		close(raw);
-	raw = on ? memfd_create("raw", 0) : -1;
-	while (on && (n = pread(fd, buf, sizeof(buf), at)) > 0) {
-		if (pwrite(raw, buf, (size_t)n, at) != n)
-			abort();
-		at += n;
+	for (off_t at = 0; (n = pread(update->bundle, block, sizeof(block), at)) > 0; at += n) {
+		memset(block + n, 0, sizeof(block) - (size_t)n);
+		ioerr_disk_put(raw, (uint64_t)at, block, sizeof(block));
 	}
-	close(fd);
-}
-
-void ioerr_content_raw_first(uint8_t *first, bool put)
-{
-	long call = put ? SYS_pwrite64 : SYS_pread64; /* this is nobody's call */
-
-	if (raw >= 0 && syscall(call, raw, first, BDEV_ALIGN, 0) != BDEV_ALIGN)
-		abort();
 }
 
 enum ioerr_fault_target ioerr_world_medium(void)
@@ -174,9 +150,10 @@ const char *ioerr_world_path(const char *name)
 		snprintf(mounted, sizeof(mounted), "%s", name);
 		return bundles_path("node");
 	}
-	if (strcmp(name, IOERR_CONTENT_RAW) == 0 && raw >= 0) {
+	if (strcmp(name, IOERR_CONTENT_RAW) == 0) {
 		snprintf(mounted, sizeof(mounted), "%s", name);
-		snprintf(raw_path, sizeof(raw_path), "/proc/self/fd/%d", raw);
+		snprintf(raw_path, sizeof(raw_path), "/proc/self/fd/%d",
+			 ioerr_world_disk(IOERR_FAULT_RAW)->fd);
 		return raw_path;
 	}
 	if (strcmp(name, "/run/keelboot/media") == 0)

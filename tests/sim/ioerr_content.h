@@ -24,10 +24,8 @@ const struct bundles_release *ioerr_content_release(unsigned sequence);
 const struct bundles_release *ioerr_content_of(const uint8_t *image);
 /* system.conf. */
 const char *ioerr_content_conf(void);
-/* A raw stage partition with the bundle, or none; and its first BDEV_ALIGN bytes, read or written
- * past all faults. */
-void ioerr_content_raw(bool on);
-void ioerr_content_raw_first(uint8_t *first, bool put);
+/* Puts the bundle onto the raw stage partition. */
+void ioerr_content_raw(void);
 /* From now on the guardian feeds the watchdog, or the system does. */
 void ioerr_content_keeper(bool on);
 /* The bundle's path on this machine. */

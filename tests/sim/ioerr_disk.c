@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/ioerr_disk.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/sim/report.h"
+
 #include <string.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define PAGE	    BDEV_ALIGN
 #define WRONG_BYTE  100	 /* of each page that comes or goes wrong */
@@ -15,18 +17,6 @@
 static struct ioerr_disk_end *self(struct bdev *b)
 {
 	return (struct ioerr_disk_end *)(void *)b;
-}
-
-static void *shared(uint64_t size)
-{
-	void *p = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED) {
-		perror("ioerr_disk");
-		exit(1);
-	}
-	return p;
 }
 
 static void store(struct ioerr_disk *d, uint64_t off, const uint8_t *data, uint64_t len)
@@ -216,18 +206,24 @@ void ioerr_disk_init(struct ioerr_disk *d, uint64_t size, enum ioerr_fault_targe
 		     enum ioerr_fault_target direct)
 {
 	*d = (struct ioerr_disk){ .size = size };
-	d->now = shared(size);
-	d->durable = shared(size);
-	d->dirty = shared(size / PAGE);
-	d->used = shared(size / PAGE);
-	d->is_lost = shared(size / PAGE);
-	d->lost = shared(size);
+	d->fd = memfd_create("disk", 0);
+	if (d->fd < 0 || ftruncate(d->fd, (off_t)size) < 0)
+		abort();
+	d->now = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, d->fd, 0);
+	if (d->now == MAP_FAILED)
+		abort();
+	d->durable = report_share(size);
+	d->dirty = report_share(size / PAGE);
+	d->used = report_share(size / PAGE);
+	d->is_lost = report_share(size / PAGE);
+	d->lost = report_share(size);
 	make_end(d, &d->cached, cached, true);
 	make_end(d, &d->direct, direct, false);
 }
 
 void ioerr_disk_free(struct ioerr_disk *d)
 {
+	close(d->fd);
 	munmap(d->now, (size_t)d->size);
 	munmap(d->durable, (size_t)d->size);
 	munmap(d->dirty, (size_t)(d->size / PAGE));

@@ -22,6 +22,7 @@ struct ioerr_disk_end {
 struct ioerr_disk {
 	struct ioerr_disk_end cached, direct;
 	uint8_t *now, *durable; /* shared */
+	int fd;			/* of `now`, for those who read it as a file */
 	uint8_t *dirty;		/* shared; a byte for each page: not flushed */
 	uint8_t *used;		/* the same: ever written, all others are zero */
 	uint64_t size;

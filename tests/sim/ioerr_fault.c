@@ -15,12 +15,12 @@
 static struct ioerr_fault_shared *now;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-static const char *const targets[] = {
+const char *const ioerr_fault_targets[] = {
 	"state", "slot-a", "slot-b", "slot-b-raw", "data",    "stick",
 	"raw",	 "init",   "apply",  "decoder",	   "command", "guardian",
 };
-static const char *const ops[] = { "read", "write", "flush", "discard", "call", "alloc" };
-static const char *const kinds[] = {
+const char *const ioerr_fault_ops[] = { "read", "write", "flush", "discard", "call", "alloc" };
+const char *const ioerr_fault_kinds[] = {
 	"none",	  "fails", "lands", "short", "ever", "wrong",
 	"zeroes", "ones",  "lost",  "drops", "dies", "dies-late",
 };
@@ -135,21 +135,6 @@ void ioerr_fault_written(enum ioerr_fault_target t, const char *verb, uint64_t o
 		wear_table_count(&now->wear, verb, off, len);
 }
 
-const char *ioerr_fault_target_name(enum ioerr_fault_target t)
-{
-	return targets[t];
-}
-
-const char *ioerr_fault_op_name(enum ioerr_fault_op op)
-{
-	return ops[op];
-}
-
-const char *ioerr_fault_kind_name(enum ioerr_fault_kind k)
-{
-	return kinds[k];
-}
-
 static const char *errno_name(int num)
 {
 	for (unsigned i = 0; i < KB_ARRAY_LEN(errors); i++) {
@@ -161,8 +146,9 @@ static const char *errno_name(int num)
 
 void ioerr_fault_text(const struct ioerr_fault *f, char *out, size_t size)
 {
-	snprintf(out, size, "%s %s %u %s%s %s", targets[f->target], ops[f->op], f->n,
-		 f->again ? "ever-" : "", kinds[f->kind], errno_name(f->errnum));
+	snprintf(out, size, "%s %s %u %s%s %s", ioerr_fault_targets[f->target],
+		 ioerr_fault_ops[f->op], f->n, f->again ? "ever-" : "", ioerr_fault_kinds[f->kind],
+		 errno_name(f->errnum));
 }
 
 static int index_of(const char *word, const char *const *names, unsigned n)
@@ -181,10 +167,10 @@ bool ioerr_fault_parse(struct ioerr_fault *f, const char *text)
 
 	if (sscanf(text, "%15s %15s %u %23s %15s", target, op, &f->n, kind, error) != 5)
 		return false;
-	t = index_of(target, targets, KB_ARRAY_LEN(targets));
-	o = index_of(op, ops, KB_ARRAY_LEN(ops));
+	t = index_of(target, ioerr_fault_targets, IOERR_FAULT_TARGETS);
+	o = index_of(op, ioerr_fault_ops, IOERR_FAULT_OPS);
 	f->again = strncmp(kind, "ever-", 5) == 0;
-	k = index_of(kind + (f->again ? 5 : 0), kinds, KB_ARRAY_LEN(kinds));
+	k = index_of(kind + (f->again ? 5 : 0), ioerr_fault_kinds, IOERR_FAULT_KINDS);
 	if (t < 0 || o < 0 || k < 0)
 		return false;
 	f->target = (enum ioerr_fault_target)t;

@@ -102,6 +102,5 @@ void ioerr_fault_text(const struct ioerr_fault *f, char *out, size_t size);
 /* The reverse; false: it is none. */
 bool ioerr_fault_parse(struct ioerr_fault *f, const char *text);
 
-const char *ioerr_fault_target_name(enum ioerr_fault_target t);
-const char *ioerr_fault_op_name(enum ioerr_fault_op op);
-const char *ioerr_fault_kind_name(enum ioerr_fault_kind k);
+extern const char *const ioerr_fault_targets[], *const ioerr_fault_ops[],
+							*const ioerr_fault_kinds[];

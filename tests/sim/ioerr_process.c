@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/ioerr_process.h"
 
-#include "cli/verbs.h"
 #include "lib/log.h"
+#include "tests/sim/board.h"
 #include "tests/sim/bundles.h"
+#include "tests/sim/command.h"
 #include "tests/sim/ioerr_content.h"
 #include "tests/sim/ioerr_guardian.h"
+#include "tests/sim/report.h"
 #include "update/apply/apply.h"
 #include "update/decoder/decoder_main.h"
 
@@ -24,7 +26,6 @@
 #define BOOT_MS	   7200000u /* of virtual time: no wait is longer, all of them together */
 #define FAULT_MS   1	    /* that a call takes which fails: nothing is for nothing */
 #define TIMEOUT_MS 100	    /* or one that waits */
-#define CALL_NAMES 24
 
 enum ioerr_fault_target ioerr_world_process = IOERR_FAULT_TARGETS;
 
@@ -112,15 +113,10 @@ static void take_trace(struct ioerr_world *w)
 
 pid_t ioerr_process_begin(struct ioerr_world *w, enum ioerr_fault_target who)
 {
-	pid_t pid;
+	pid_t pid = report_fork(IOERR_WORLD_HANG_S);
 
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		abort();
 	if (pid > 0)
 		return pid;
-	alarm(IOERR_WORLD_HANG_S);
 	world = w;
 	ioerr_world_process = who;
 	calls = 0;
@@ -243,49 +239,31 @@ static void run_apply(void *ctx, const char *const *argv)
 	code = ioerr_process_end(w, pid);
 	apply_status = code < 0 ? SIGKILL : code << 8;
 	w->boot.apply = code < 0 ? IOERR_WORLD_NOT_RUN : code;
-	ioerr_world_look(w);
+	board_look();
 }
 
 void ioerr_process_apply_child(struct ioerr_world *w)
 {
-	const struct os_sim_child c = {
-		.argv0 = "keelboot-apply",
-		.say = { { 50, "P 1 check 1 2\n", 0 }, { 100, "P 1 write 1 2\n", 0 } },
-		.duration_ms = 200,
-		.run = run_apply,
-		.ctx = w,
-		.result = &apply_status,
-	};
-
-	os_sim_child(&c);
+	board_apply(run_apply, w, &apply_status);
 }
 
 static int command(enum ioerr_world_act act)
 {
-	static const char *const verdicts[] = {
-		[IOERR_WORLD_GOOD] = "good",
-		[IOERR_WORLD_BAD] = "bad",
-		[IOERR_WORLD_CLEAN] = "clean",
+	static const char *const lines[] = {
+		[IOERR_WORLD_GOOD] = "mark good",
+		[IOERR_WORLD_BAD] = "mark bad",
+		[IOERR_WORLD_CLEAN] = "mark clean",
+		[IOERR_WORLD_SWITCH] = "switch other",
+		[IOERR_WORLD_INSTALL] = "install --progress=none ",
 	};
 	static struct device_options o;
-	char *other[] = { (char *)"switch", (char *)"other" };
-	char *install[] = { (char *)"install", (char *)"--progress=none",
-			    (char *)ioerr_content_bundle() };
-	char *mark[] = { (char *)"mark", NULL };
-	struct args a = { .at = 1 };
+	char line[512];
 
 	device_options_default(&o);
 	o.lock_wait_ms = 50;
-	a.argc = act == IOERR_WORLD_INSTALL ? 3 : 2;
-	a.argv = act == IOERR_WORLD_INSTALL ? install : mark;
-	if (act == IOERR_WORLD_INSTALL)
-		return install_cmd(&a, &o);
-	if (act == IOERR_WORLD_SWITCH) {
-		a.argv = other;
-		return switch_cmd(&a, &o);
-	}
-	mark[1] = (char *)verdicts[act];
-	return mark_cmd(&a, &o);
+	snprintf(line, sizeof(line), "%s%s", lines[act],
+		 act == IOERR_WORLD_INSTALL ? ioerr_content_bundle() : "");
+	return command_run(line, &o);
 }
 
 void ioerr_process_command(struct ioerr_world *w)

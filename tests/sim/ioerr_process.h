@@ -20,3 +20,5 @@ int ioerr_process_end(struct ioerr_world *w, pid_t pid);
 void ioerr_process_hooks(void);
 /* Before anything else uses OpenSSL: its memory can fail too. */
 void ioerr_process_memory(void);
+/* ioerr_files.c: files stand for those of the device, once, before the first run. */
+void ioerr_files_begin(void);

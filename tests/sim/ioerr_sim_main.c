@@ -8,9 +8,8 @@
 #include "lib/conf.h"
 #include "tests/sim/bundles.h"
 #include "tests/sim/ioerr_content.h"
-#include "tests/sim/ioerr_files.h"
 #include "tests/sim/ioerr_process.h"
-#include "tests/sim/ioerr_sweep.h"
+#include "tests/sim/ioerr_story.h"
 #include "update/decoder/decoder_limits.h"
 
 #include <dlfcn.h>

@@ -3,7 +3,6 @@
 
 #include "lib/util.h"
 #include "selector/store_internal.h"
-#include "tests/sim/ioerr_check.h"
 #include "tests/sim/ioerr_content.h"
 
 #include <linux/watchdog.h>
@@ -22,15 +21,13 @@ static void healthy(struct ioerr_world *w)
 /* Slot b holds the new release, on trial. */
 static void put_trial(struct state *s, uint8_t tries)
 {
+	const struct bundles_release *r = ioerr_content_release(IOERR_WORLD_NEW);
+
 	*s = ioerr_world_get();
-	ioerr_disk_put(ioerr_world_disk(IOERR_FAULT_SLOT_B), 0,
-		       ioerr_content_release(IOERR_WORLD_NEW)->data, IOERR_CONTENT_IMAGE);
-	s->slot[1] = (struct state_slot){
-		.st = STATE_TRIAL, .tries = tries, .grace = STATE_GRACE, .has_release = true
-	};
-	s->slot[1].sequence = IOERR_WORLD_NEW;
-	memcpy(s->slot[1].release, ioerr_world_release(), STATE_ID_LEN);
-	state_set_text(s->slot[1].version, "2.0");
+	ioerr_disk_put(ioerr_world_disk(IOERR_FAULT_SLOT_B), 0, r->data, IOERR_CONTENT_IMAGE);
+	bundles_slot(&s->slot[1], r, STATE_TRIAL);
+	s->slot[1].tries = tries;
+	s->slot[1].grace = STATE_GRACE;
 	s->pref = 1;
 }
 
@@ -61,7 +58,7 @@ static void staged(struct ioerr_world *w)
 	(void)w;
 	s = ioerr_world_get();
 	s.staged.source = STATE_SRC_DATA;
-	memcpy(s.staged.release, ioerr_world_release(), STATE_ID_LEN);
+	memcpy(s.staged.release, ioerr_content_release(IOERR_WORLD_NEW)->id, STATE_ID_LEN);
 	ioerr_world_put(&s);
 }
 
@@ -73,8 +70,7 @@ static void stick(struct ioerr_world *w)
 static void raw(struct ioerr_world *w)
 {
 	w->raw = true;
-	ioerr_content_raw(true);
-	ioerr_world_media_flush();
+	ioerr_content_raw();
 }
 
 /* Nothing mounts; a stick comes after a while. */
@@ -184,7 +180,6 @@ static void settle(const struct ioerr_story *story, struct ioerr_world *w)
 void ioerr_story_begin(const struct ioerr_story *story, struct ioerr_world *w)
 {
 	w->fault.mended = true; /* nothing fails, or is counted, before it begins */
-	ioerr_content_raw(false);
 	story->prepare(w);
 	w->installs = story->installs;
 	w->switches = story->switches;

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_sweep.h"
-
 #include "lib/util.h"
 #include "tests/sim/ioerr_story.h"
-#include "tests/sim/ioerr_wear.h"
 #include "tests/sim/report.h"
 
 #include <errno.h>
@@ -262,17 +259,15 @@ static void more(FILE *f, const struct report_line *l)
 		t++;
 	fputs(",\n     \"kinds\": {", f);
 	for (unsigned i = 1; i < 2 * IOERR_FAULT_KINDS; i++)
-		put_number(f, &comma, i % 2 ? "ever-" : "",
-			   ioerr_fault_kind_name((enum ioerr_fault_kind)(i / 2)),
+		put_number(f, &comma, i % 2 ? "ever-" : "", ioerr_fault_kinds[i / 2],
 			   t->kinds[i % 2][i / 2]);
 	comma = "";
 	fputs("},\n     \"where\": {", f);
 	for (unsigned i = 0; i < IOERR_FAULT_TARGETS * IOERR_FAULT_OPS; i++) {
 		unsigned target = i / IOERR_FAULT_OPS, o = i % IOERR_FAULT_OPS;
 
-		snprintf(op, sizeof(op), " %s", ioerr_fault_op_name((enum ioerr_fault_op)o));
-		put_number(f, &comma, ioerr_fault_target_name((enum ioerr_fault_target)target), op,
-			   t->where[target][o]);
+		snprintf(op, sizeof(op), " %s", ioerr_fault_ops[o]);
+		put_number(f, &comma, ioerr_fault_targets[target], op, t->where[target][o]);
 	}
 	fputs("}", f);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/ioerr_wear.h"
-
 #include "lib/util.h"
+#include "tests/sim/check.h"
 #include "tests/sim/ioerr_story.h"
 
 #include <stdio.h>
@@ -28,16 +27,9 @@ static const struct ioerr_story *find(const char *name)
 	abort();
 }
 
-static const char *wrong(char *text, size_t size, const char *row, const char *what)
-{
-	snprintf(text, size, "%s: %s", row, what);
-	return text;
-}
-
 static const char *measure(struct wear_table *table, unsigned i)
 {
 	struct ioerr_fault f = { .kind = IOERR_FAULT_NONE };
-	static char text[256];
 	struct ioerr_world *w;
 	const char *why;
 
@@ -47,10 +39,10 @@ static const char *measure(struct wear_table *table, unsigned i)
 	ioerr_story_begin(find(paths[i].story), w);
 	ioerr_world_boot(w);
 	if (w->violation[0] != '\0' || w->boot.slot != (paths[i].installs ? 1 : 0))
-		why = wrong(text, sizeof(text), paths[i].row, "it does not go as it should");
+		why = check_wrong("%s: it does not go as it should", paths[i].row);
 	else if (w->boot.written[0] != 0 ||
 		 (w->boot.written[1] != 0 && !paths[i].installs && paths[i].fault == NULL))
-		why = wrong(text, sizeof(text), paths[i].row, "a slot is written");
+		why = check_wrong("%s: a slot is written", paths[i].row);
 	else
 		why = wear_table_check(table, paths[i].row, &w->boot.wear);
 	ioerr_world_end(w);

@@ -6,10 +6,12 @@
 #include "tests/sim/board.h"
 #include "tests/sim/check.h"
 #include "tests/sim/ioerr_content.h"
-#include "tests/sim/ioerr_files.h"
 #include "tests/sim/ioerr_guardian.h"
 #include "tests/sim/ioerr_process.h"
+#include "tests/sim/report.h"
 
+#include "lib/bytes.h"
+#include "lib/util.h"
 #include "selector/store.h"
 #include "update/bundle/reader.h"
 
@@ -19,15 +21,19 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MIB	   (1ull << 20)
 #define BLOCK	   4096u
+#define RAW	   (8u << 20)
 #define SUPERBLOCK 64 /* bytes of it, from the first on */
 
-static struct ioerr_disk state_disk, slot_disk[2];
+static struct ioerr_disk state_disk, slot_disk[2], raw_disk;
+static struct ioerr_disk *const disks[] = { &state_disk, &slot_disk[0], &slot_disk[1], &raw_disk };
+static struct ioerr_world *world;
 
 struct ioerr_disk *ioerr_world_disk(enum ioerr_fault_target t)
 {
-	return t == IOERR_FAULT_STATE ? &state_disk : &slot_disk[t != IOERR_FAULT_SLOT_A];
+	if (t == IOERR_FAULT_STATE || t == IOERR_FAULT_RAW)
+		return t == IOERR_FAULT_RAW ? &raw_disk : &state_disk;
+	return &slot_disk[t != IOERR_FAULT_SLOT_A];
 }
 
 /* ---------------------------------------------------------------- content */
@@ -57,29 +63,11 @@ void ioerr_world_put(struct state *s)
 	ioerr_disk_restart(&state_disk, true);
 }
 
-/* Of media nothing but a raw one's first block is written. */
-static struct ioerr_world *media;
-
-void ioerr_world_media_flush(void)
-{
-	ioerr_content_raw_first(media->raw_durable, false);
-}
-
-void ioerr_world_media_cut(void)
-{
-	ioerr_content_raw_first(media->raw_durable, true);
-}
-
 static void fill_slot(struct state *s, int slot, unsigned sequence)
 {
 	const struct bundles_release *r = ioerr_content_release(sequence);
-	struct state_slot *t = &s->slot[slot];
 
-	*t = (struct state_slot){ .st = STATE_GOOD, .ever_good = true, .grace = STATE_GRACE };
-	t->has_release = true;
-	t->sequence = sequence;
-	memcpy(t->release, r->id, sizeof(t->release));
-	state_set_text(t->version, r->version);
+	bundles_slot(&s->slot[slot], r, STATE_GOOD);
 	ioerr_disk_put(&slot_disk[slot], 0, r->data, IOERR_CONTENT_IMAGE);
 }
 
@@ -99,42 +87,33 @@ void ioerr_world_unmountable(int slot)
  * last. One byte that came wrong into a sector of zeroes makes none. */
 static bool mounts(int slot)
 {
-	static const uint8_t zero[SUPERBLOCK];
-
-	return memcmp(slot_disk[slot].now, zero, sizeof(zero)) != 0;
+	return !bytes_all(slot_disk[slot].now, SUPERBLOCK, 0);
 }
 
+/* In a broken slot a there is a file system all the same. */
 static bool seen(int slot)
 {
-	return mounts(slot) || (slot == 0 && media->a_broken);
-}
-
-void ioerr_world_look(const struct ioerr_world *w)
-{
-	(void)w;
-	board_look();
+	return mounts(slot) || (slot == 0 && world->a_broken);
 }
 
 struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
 {
-	struct ioerr_world *w =
-		mmap(NULL, sizeof(*w), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct ioerr_world *w = report_share(sizeof(*w));
 	struct state s;
 
-	if (w == MAP_FAILED)
-		abort();
 	ioerr_fault_use(NULL);
 	ioerr_disk_init(&state_disk, STORE_MIN_SIZE, IOERR_FAULT_STATE, IOERR_FAULT_STATE);
 	ioerr_disk_init(&slot_disk[0], IOERR_CONTENT_SLOT, IOERR_FAULT_SLOT_A, IOERR_FAULT_SLOT_A);
 	ioerr_disk_init(&slot_disk[1], IOERR_CONTENT_SLOT, IOERR_FAULT_SLOT_B,
 			IOERR_FAULT_SLOT_B_RAW);
+	ioerr_disk_init(&raw_disk, RAW, IOERR_FAULT_RAW, IOERR_FAULT_RAW);
 	state_init(&s, 2);
 	fill_slot(&s, 0, IOERR_WORLD_NOW);
 	fill_slot(&s, 1, IOERR_WORLD_OLD);
 	s.last = 0;
 	ioerr_world_put(&s);
 	w->fault.fault = *f;
-	media = w;
+	world = w;
 	ioerr_fault_use(&w->fault);
 	return w;
 }
@@ -142,9 +121,8 @@ struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f)
 void ioerr_world_end(struct ioerr_world *w)
 {
 	ioerr_fault_use(NULL);
-	ioerr_disk_free(&state_disk);
-	ioerr_disk_free(&slot_disk[0]);
-	ioerr_disk_free(&slot_disk[1]);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(disks); i++)
+		ioerr_disk_free(disks[i]);
 	munmap(w, sizeof(*w));
 }
 
@@ -163,18 +141,12 @@ void ioerr_world_fail(struct ioerr_world *w, const char *fmt, ...)
 
 bool ioerr_world_has_raw(const struct ioerr_world *w)
 {
-	uint8_t first[BLOCK];
-
-	if (!w->raw)
-		return false;
-	ioerr_content_raw_first(first, false);
-	return reader_header_is(first);
+	return w->raw && reader_header_is(raw_disk.now);
 }
 
 static void lay_out(const struct ioerr_world *w)
 {
 	static struct board d;
-	uint8_t first[BLOCK];
 
 	d = (struct board){ .disk = board_disk(IOERR_CONTENT_DISK, IOERR_CONTENT_SLOT),
 			    .slot = { IOERR_CONTENT_SLOT_A, IOERR_CONTENT_SLOT_B },
@@ -183,22 +155,18 @@ static void lay_out(const struct ioerr_world *w)
 			    .mounts = mounts,
 			    .seen = seen };
 	d.watchdog.bootstatus = (uint32_t)w->bootstatus;
-	d.disk.part[d.disk.nparts++] =
-		(struct os_sim_part){ .partlabel = "data", .size = 64 * MIB, .fstype = "ext4" };
+	board_part(&d.disk, "data", "ext4");
 	if (w->raw)
-		d.disk.part[d.disk.nparts++] =
-			(struct os_sim_part){ .partlabel = "keelboot-stage", .size = 8 * MIB };
+		board_part(&d.disk, "keelboot-stage", NULL);
 	board_lay_out(&d);
 	if (w->stick)
 		board_plug(IOERR_CONTENT_STICK, "vfat", w->stick_ms);
-	if (w->raw) {
-		ioerr_content_raw_first(first, false);
-		board_raw(IOERR_CONTENT_RAW, first);
-	}
 	os_sim_bdev(IOERR_CONTENT_STATE, &state_disk.cached.bdev);
 	os_sim_bdev_direct(IOERR_CONTENT_STATE, &state_disk.direct.bdev);
-	if (w->raw)
-		os_sim_bdev(IOERR_CONTENT_RAW, ioerr_files_raw());
+	if (w->raw) {
+		board_raw(IOERR_CONTENT_RAW, raw_disk.now);
+		os_sim_bdev(IOERR_CONTENT_RAW, &raw_disk.direct.bdev);
+	}
 	for (int i = 0; i < 2; i++) {
 		os_sim_bdev(d.slot[i], &slot_disk[i].cached.bdev);
 		os_sim_bdev_direct(d.slot[i], &slot_disk[i].direct.bdev);
@@ -288,12 +256,7 @@ void ioerr_process_init(struct ioerr_world *w)
 
 void ioerr_world_restart(struct ioerr_world *w, bool keep)
 {
-	if (keep)
-		ioerr_world_media_flush();
-	else
-		ioerr_world_media_cut();
 	w->guard.started = false;
-	ioerr_disk_restart(&state_disk, keep);
-	ioerr_disk_restart(&slot_disk[0], keep);
-	ioerr_disk_restart(&slot_disk[1], keep);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(disks); i++)
+		ioerr_disk_restart(disks[i], keep);
 }

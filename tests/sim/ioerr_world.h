@@ -81,10 +81,9 @@ struct ioerr_world {
 	 * it has not worked, or `switch`; in slot b `mark bad`, once. Else `mark good`, as a unit
 	 * does at each boot. */
 	bool installs, switches, rejects;
-	bool unsaid;	/* a trial's command has failed, so nobody has said that it is good */
-	int bootstatus; /* of the watchdog at the next boot */
-	uint8_t raw_durable[BDEV_ALIGN]; /* the first bytes of the raw stage partition */
-	char violation[400];		 /* the first one; "" */
+	bool unsaid;	     /* a trial's command has failed, so nobody has said that it is good */
+	int bootstatus;	     /* of the watchdog at the next boot */
+	char violation[400]; /* the first one; "" */
 };
 
 #define IOERR_WORLD_OLD 9  /* sequences of the releases: what slot b holds in the beginning, */
@@ -93,8 +92,6 @@ struct ioerr_world {
 
 /* Once: keys, images, bundle. */
 void ioerr_world_make(void);
-/* The release id of the bundle. */
-const uint8_t *ioerr_world_release(void);
 /* Where keelboot-apply and the command find, under the name of a device or of a folder, what stands
  * for it; path itself when nothing does. */
 const char *ioerr_world_path(const char *path);
@@ -102,9 +99,6 @@ const char *ioerr_world_path(const char *path);
 enum ioerr_fault_target ioerr_world_medium(void);
 /* A bundle lies on the raw stage partition. */
 bool ioerr_world_has_raw(const struct ioerr_world *w);
-/* What was written to media is durable from now on; or is gone. */
-void ioerr_world_media_flush(void);
-void ioerr_world_media_cut(void);
 
 /* A device with slots a (NOW) and b (OLD), both good, and this to go wrong. */
 struct ioerr_world *ioerr_world_begin(const struct ioerr_fault *f);
@@ -116,8 +110,6 @@ void ioerr_world_put(struct state *s);
 struct ioerr_disk *ioerr_world_disk(enum ioerr_fault_target t);
 /* The release that a slot holds, whole; NULL: none. durable: after a power cut. */
 const struct bundles_release *ioerr_world_holds(int slot, bool durable);
-/* What a prober sees in the slots from now on; in a broken slot a, a file system all the same. */
-void ioerr_world_look(const struct ioerr_world *w);
 /* Takes the file system of a slot away: its first block. */
 void ioerr_world_unmountable(int slot);
 

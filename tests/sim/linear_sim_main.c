@@ -136,9 +136,7 @@ static void put_old(struct cut_disk *d, unsigned disk)
 
 	for (uint64_t i = 0; i < part[disk].size / CHUNK; i++) {
 		fill_block(block, disk, i, 0);
-		for (unsigned s = 0; s < BDEV_ALIGN / CUT_SECTOR; s++)
-			cut_content_put(&d->durable, block_of(i, 0) / CUT_SECTOR + s,
-					block + s * CUT_SECTOR);
+		cut_content_write(&d->durable, block_of(i, 0), block, sizeof(block));
 	}
 }
 
@@ -374,9 +372,7 @@ static void look_before_flush(void)
 	    (only_epoch >= 0 && (int)epoch != only_epoch))
 		return;
 	reap(JOBS - 1);
-	fflush(stdout);
-	pid = fork();
-	bundles_must(pid >= 0, "fork");
+	pid = report_fork(0);
 	if (pid == 0) {
 		dev.power.watch = NULL;
 		try_images();

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -37,30 +38,34 @@ void os_sim_bdev_reset(void)
 	quiet = false;
 }
 
-void os_sim_bdev(const char *path, struct bdev *dev)
+/* Its index; that of the first free one, or DEVS_MAX: it was not laid out. */
+static unsigned find_dev(const char *path)
 {
 	unsigned i = 0;
 
-	while (i + 1 < DEVS_MAX && devs[i].dev != NULL && strcmp(devs[i].path, path) != 0)
+	while (i < DEVS_MAX && devs[i].dev != NULL && strcmp(devs[i].path, path) != 0)
 		i++;
+	return i;
+}
+
+void os_sim_bdev(const char *path, struct bdev *dev)
+{
+	unsigned i = find_dev(path);
+
+	if (i == DEVS_MAX)
+		abort();
 	snprintf(devs[i].path, sizeof(devs[i].path), "%s", path);
 	devs[i].dev = devs[i].direct = dev;
 }
 
 void os_sim_bdev_direct(const char *path, struct bdev *dev)
 {
-	for (unsigned i = 0; i < DEVS_MAX; i++) {
-		if (devs[i].dev != NULL && strcmp(devs[i].path, path) == 0)
-			devs[i].direct = dev;
-	}
+	devs[find_dev(path)].direct = dev;
 }
 
 void os_sim_bdev_fd(int fd, const char *path)
 {
-	for (unsigned i = 0; i < DEVS_MAX; i++) {
-		if (devs[i].dev != NULL && strcmp(devs[i].path, path) == 0)
-			by_fd = (typeof(by_fd)){ fd, i };
-	}
+	by_fd = (typeof(by_fd)){ fd, find_dev(path) };
 }
 
 void os_sim_bdev_quiet(void)
@@ -147,29 +152,31 @@ static const struct bdev_ops sim_ops = {
 	.drop_cache = sim_drop_cache,
 };
 
+static void attach(struct open *o, struct bdev_file *b, unsigned dev, bool write, bool direct)
+{
+	*o = (struct open){ .file = b, .dev = dev, .write = write };
+	o->to = direct ? devs[dev].direct : devs[dev].dev;
+	b->bdev = *devs[dev].dev;
+	b->bdev.ops = &sim_ops;
+	b->block = true;
+}
+
 enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags)
 {
 	struct open *o = find_open(NULL);
-	unsigned i = 0;
+	unsigned i = find_dev(path);
 
 	*b = (struct bdev_file){ .fd = -1 };
-	while (i < DEVS_MAX && (devs[i].dev == NULL || strcmp(devs[i].path, path) != 0))
-		i++;
 	if (o == NULL)
 		return KB_EIO;
 	TRY(os_sim_turn("bdev_file_open"));
-	TRY(os_sim_call(i < DEVS_MAX ? KB_OK : KB_ENOENT, "open %s%s%s", path,
-			flags & BDEV_FILE_WRITE ? " rw" : " ro",
+	TRY(os_sim_call(i < DEVS_MAX && devs[i].dev != NULL ? KB_OK : KB_ENOENT, "open %s%s%s",
+			path, flags & BDEV_FILE_WRITE ? " rw" : " ro",
 			flags & BDEV_FILE_EXCL ? " excl" : ""));
-	*o = (struct open){ .file = b, .dev = i, .write = flags & BDEV_FILE_WRITE };
-	o->to = flags & BDEV_FILE_DIRECT ? devs[i].direct : devs[i].dev;
-	b->bdev = (struct bdev){ .ops = &sim_ops,
-				 .size = devs[i].dev->size,
-				 .sector = devs[i].dev->sector };
+	attach(o, b, i, flags & BDEV_FILE_WRITE, flags & BDEV_FILE_DIRECT);
 	b->bytes = b->bdev.size;
 	/* Something real to lock. */
 	b->fd = memfd_create("bdev", MFD_CLOEXEC);
-	b->block = true;
 	return KB_OK;
 }
 
@@ -181,13 +188,8 @@ enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
 	TRY(os_sim_turn("bdev_file_from_fd"));
 	if (fd != by_fd.fd || by_fd.fd == 0 || o == NULL)
 		return KB_EINVAL;
-	*o = (struct open){ .file = b, .dev = by_fd.dev, .write = true };
-	o->to = devs[o->dev].direct;
-	b->bdev = (struct bdev){ .ops = &sim_ops,
-				 .size = devs[o->dev].dev->size,
-				 .sector = devs[o->dev].dev->sector };
+	attach(o, b, by_fd.dev, true, true);
 	b->fd = fd;
-	b->block = true;
 	return KB_OK;
 }
 

@@ -136,10 +136,8 @@ static const char *flags_text(unsigned long flags)
 
 	snprintf(out, sizeof(out), "%s", flags & MS_RDONLY ? "ro" : "rw");
 	for (unsigned i = 0; i < KB_ARRAY_LEN(names); i++) {
-		if (!(flags & names[i].flag))
-			continue;
-		strcat(out, ",");
-		strcat(out, names[i].name);
+		if (flags & names[i].flag)
+			strcat(strcat(out, ","), names[i].name);
 	}
 	return out;
 }
@@ -147,16 +145,14 @@ static const char *flags_text(unsigned long flags)
 enum kb_err os_mount(const char *source, const char *target, const char *fstype,
 		     unsigned long flags, const char *options)
 {
-	enum kb_err err;
-
 	TRY(os_sim_turn("mount"));
-	err = os_sim_call(os_sim_check_mount(source, fstype), "mount %s %s %s %s%s%s",
-			  source != NULL ? source : "none", target,
-			  fstype != NULL ? fstype : "none", flags_text(flags),
-			  options != NULL ? "," : "", options != NULL ? options : "");
-	if (err == KB_OK && (fstype == NULL || strcmp(fstype, "tmpfs") != 0))
+	TRY(os_sim_call(os_sim_check_mount(source, fstype), "mount %s %s %s %s%s%s",
+			source != NULL ? source : "none", target, fstype != NULL ? fstype : "none",
+			flags_text(flags), options != NULL ? "," : "",
+			options != NULL ? options : ""));
+	if (fstype == NULL || strcmp(fstype, "tmpfs") != 0)
 		os_sim_do_mount(source, target);
-	return err;
+	return KB_OK;
 }
 
 enum kb_err os_protect(const char *dev, bool on)
@@ -167,24 +163,18 @@ enum kb_err os_protect(const char *dev, bool on)
 
 enum kb_err os_umount(const char *target)
 {
-	enum kb_err err;
-
 	TRY(os_sim_turn("umount"));
-	err = os_sim_call(KB_OK, "umount %s", target);
-	if (err == KB_OK)
-		os_sim_remove(target);
-	return err;
+	TRY(os_sim_call(KB_OK, "umount %s", target));
+	os_sim_remove(target);
+	return KB_OK;
 }
 
 enum kb_err os_switch_root(const char *target)
 {
-	enum kb_err err;
-
 	TRY(os_sim_turn("switch_root"));
-	err = os_sim_call(KB_OK, "switch_root %s", target);
-	if (err == KB_OK)
-		os_sim_do_switch_root(target);
-	return err;
+	TRY(os_sim_call(KB_OK, "switch_root %s", target));
+	os_sim_do_switch_root(target);
+	return KB_OK;
 }
 
 /* ---------------------------------------------------------------- modules, ends */
@@ -195,8 +185,7 @@ enum kb_err os_finit_module(const char *path, const char *params)
 			   params[0] != '\0' ? " " : "", params);
 }
 
-/* Words behind each other, in one line. */
-static void join(char *out, size_t size, const char *const *words)
+void os_sim_join(char *out, size_t size, const char *const *words)
 {
 	size_t used = 0;
 
@@ -208,14 +197,12 @@ static void join(char *out, size_t size, const char *const *words)
 enum kb_err os_exec(const char *path, const char *const *argv, const char *const *envp)
 {
 	char args[1024], env[2048];
-	enum kb_err err;
 
 	TRY(os_sim_turn("exec"));
-	join(args, sizeof(args), argv);
-	join(env, sizeof(env), envp);
-	err = os_sim_call(os_executable(path) ? KB_OK : KB_EEXEC, "exec %s:%s; env%s", path, args,
-			  env);
-	if (err == KB_OK)
+	os_sim_join(args, sizeof(args), argv);
+	os_sim_join(env, sizeof(env), envp);
+	if (os_sim_call(os_executable(path) ? KB_OK : KB_EEXEC, "exec %s:%s; env%s", path, args,
+			env) == KB_OK)
 		os_sim_finish(OS_SIM_EXEC);
 	return KB_EEXEC;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/watchdog.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,72 +110,66 @@ enum kb_err os_uevent_read(int fd, char *buf, size_t size, size_t *len)
 }
 
 /* ---------------------------------------------------------------- disks */
-static void put_number(const char *dir, const char *attr, uint64_t n)
+/* Good for the next three. */
+static const char *text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static const char *text(const char *fmt, ...)
 {
-	char path[160], text[32];
+	static char texts[4][256];
+	static unsigned n;
+	va_list ap;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, attr);
-	snprintf(text, sizeof(text), "%llu\n", (unsigned long long)n);
-	os_sim_file(path, text);
+	n = (n + 1) % 4;
+	va_start(ap, fmt);
+	vsnprintf(texts[n], sizeof(texts[n]), fmt, ap);
+	va_end(ap);
+	return texts[n];
 }
 
-static void put_node(const char *name)
+static void put_number(const char *dir, const char *attr, uint64_t n)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "/dev/%s", name);
-	os_sim_file(path, "");
+	os_sim_file(text("%s/%s", dir, attr), text("%llu\n", (unsigned long long)n));
 }
 
 static void put_part(const struct disk *k, unsigned i)
 {
 	const struct prober_part *p = &k->answer.part[i];
 	const char *name = p->dev + 5;
-	char dir[128], link[256];
+	char dir[128];
 
-	put_node(name);
+	os_sim_file(p->dev, "");
 	snprintf(dir, sizeof(dir), "/sys/class/block/%s", name);
-	snprintf(link, sizeof(link), "../..%s/%s", k->path, name);
-	os_sim_link(dir, link);
+	os_sim_link(dir, text("../..%s/%s", k->path, name));
 	put_number(dir, "partition", p->number);
 	snprintf(dir, sizeof(dir), "/sys/class/block/%s/%s", k->name, name);
 	put_number(dir, "partition", p->number);
 	put_number(dir, "start", p->start / 512);
 	put_number(dir, "size", p->size / 512);
-	snprintf(link, sizeof(link), "DEVTYPE=partition\nPARTN=%u\nPARTNAME=%s\n", p->number,
-		 p->partlabel);
-	snprintf(dir + strlen(dir), sizeof(dir) - strlen(dir), "/uevent");
-	os_sim_file(dir, link);
+	os_sim_file(text("%s/uevent", dir),
+		    text("DEVTYPE=partition\nPARTN=%u\nPARTNAME=%s\n", p->number, p->partlabel));
 }
 
 /* It is there from now on. */
 static void appear(void *ctx)
 {
 	const struct disk *k = ctx;
-	char dir[96], path[192];
+	char dir[96];
 
-	put_node(k->name);
+	os_sim_file(k->answer.whole.dev, "");
 	snprintf(dir, sizeof(dir), "/sys/class/block/%s", k->name);
-	snprintf(path, sizeof(path), "../..%s", k->path);
-	os_sim_link(dir, path);
+	os_sim_link(dir, text("../..%s", k->path));
+	os_sim_link(text("/sys/block/%s", k->name), text("..%s", k->path));
 	put_number(dir, "size", k->d.size / 512);
-	snprintf(dir, sizeof(dir), "/sys/block/%s", k->name);
-	os_sim_link(dir, path + 3);
-	snprintf(dir, sizeof(dir), "/sys/class/block/%s", k->name);
 	put_number(dir, "removable", k->d.removable);
-	if (k->d.wwid != NULL) {
-		snprintf(path, sizeof(path), "%s/wwid", dir);
-		os_sim_file(path, k->d.wwid);
-	}
+	if (k->d.wwid != NULL)
+		os_sim_file(text("%s/wwid", dir), k->d.wwid);
 	for (unsigned i = 0; i < k->answer.n; i++)
 		put_part(k, i);
 	if (os_sim_now() == 0)
 		return;
 	os_sim_uevent("add", k->path, "disk");
-	for (unsigned i = 0; i < k->answer.n; i++) {
-		snprintf(path, sizeof(path), "%s/%s", k->path, k->answer.part[i].dev + 5);
-		os_sim_uevent("add", path, "partition");
-	}
+	for (unsigned i = 0; i < k->answer.n; i++)
+		os_sim_uevent("add", text("%s/%s", k->path, k->answer.part[i].dev + 5),
+			      "partition");
 }
 
 static void set(char *to, size_t size, const char *text)
@@ -252,28 +247,30 @@ void os_sim_disk(const struct os_sim_disk *d)
 		os_sim_at(d->at_ms, appear, k);
 }
 
+static struct disk *find_disk(const char *name)
+{
+	for (unsigned i = 0; i < ndisks; i++)
+		if (strcmp(disks[i]->name, name) == 0)
+			return disks[i];
+	abort();
+}
+
 void os_sim_disk_type(const char *name, unsigned part, const char *fstype)
 {
-	for (unsigned i = 0; i < ndisks; i++) {
-		if (strcmp(disks[i]->name, name) == 0)
-			set(disks[i]->answer.part[part].fstype,
-			    sizeof(disks[i]->answer.part[part].fstype), fstype);
-	}
+	struct prober_part *p = &find_disk(name)->answer.part[part];
+
+	set(p->fstype, sizeof(p->fstype), fstype);
 }
 
 static void vanish(void *ctx)
 {
 	const struct disk *k = ctx;
-	char path[128];
 
-	snprintf(path, sizeof(path), "/sys/class/block/%s", k->name);
-	os_sim_remove(path);
-	snprintf(path, sizeof(path), "/sys/block/%s", k->name);
-	os_sim_remove(path);
+	os_sim_remove(text("/sys/class/block/%s", k->name));
+	os_sim_remove(text("/sys/block/%s", k->name));
 	os_sim_remove(k->answer.whole.dev);
 	for (unsigned i = 0; i < k->answer.n; i++) {
-		snprintf(path, sizeof(path), "/sys/class/block/%s", k->answer.part[i].dev + 5);
-		os_sim_remove(path);
+		os_sim_remove(text("/sys/class/block/%s", k->answer.part[i].dev + 5));
 		os_sim_remove(k->answer.part[i].dev);
 	}
 	os_sim_uevent("remove", k->path, "disk");
@@ -281,10 +278,7 @@ static void vanish(void *ctx)
 
 void os_sim_disk_gone(const char *name, unsigned at_ms)
 {
-	for (unsigned i = 0; i < ndisks; i++) {
-		if (strcmp(disks[i]->name, name) == 0)
-			os_sim_at(at_ms, vanish, disks[i]);
-	}
+	os_sim_at(at_ms, vanish, find_disk(name));
 }
 
 /* ---------------------------------------------------------------- watchdog */
@@ -321,15 +315,11 @@ static void wdt_set(unsigned timeout_s)
 
 enum kb_err os_wdt_open(const char *dev, unsigned timeout_s, int *fd, struct os_wdt_info *info)
 {
-	enum kb_err err;
-
 	*fd = -1;
 	memset(info, 0, sizeof(*info));
 	TRY(os_sim_turn("wdt_open"));
-	err = os_sim_call(strcmp(dev, wdt.dev) == 0 ? KB_OK : KB_ENODEV, "watchdog %s %u s", dev,
-			  timeout_s);
-	if (err != KB_OK)
-		return err;
+	TRY(os_sim_call(strcmp(dev, wdt.dev) == 0 ? KB_OK : KB_ENODEV, "watchdog %s %u s", dev,
+			timeout_s));
 	*fd = wdt.fd = os_sim_fd_new(OS_SIM_FD_WDT);
 	*info = wdt.info;
 	info->tells_left = wdt.quirks.tells_left;
@@ -384,12 +374,10 @@ uint64_t os_sim_watchdog_pause(void)
 
 enum kb_err os_wdt_timeout(int fd, unsigned *timeout_s)
 {
-	enum kb_err err;
-
 	TRY(os_sim_turn("wdt_timeout"));
-	err = os_sim_call(KB_OK, "watchdog timeout %u s", *timeout_s);
-	if (err != KB_OK || fd != wdt.fd)
-		return err != KB_OK ? err : KB_EIO;
+	TRY(os_sim_call(KB_OK, "watchdog timeout %u s", *timeout_s));
+	if (fd != wdt.fd)
+		return KB_EIO;
 	if (wdt.quirks.fixed_s != 0 ||
 	    (wdt.quirks.longest_s != 0 && *timeout_s > wdt.quirks.longest_s)) {
 		errno = wdt.quirks.fixed_s != 0 ? EOPNOTSUPP : EINVAL;

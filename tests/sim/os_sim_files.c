@@ -179,9 +179,8 @@ enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
 /* A short text stands in the line, a longer one below it. */
 enum kb_err os_write_file(const char *path, const char *text, size_t len)
 {
-	char shown[4096], *to = shown;
+	char shown[4096], *to = shown, *copy;
 	size_t lines = 0;
-	enum kb_err err;
 
 	for (size_t i = 0; i < len; i++)
 		lines += text[i] == '\n';
@@ -195,40 +194,32 @@ enum kb_err os_write_file(const char *path, const char *text, size_t len)
 	}
 	*to = '\0';
 	TRY(os_sim_turn("write_file"));
-	err = os_sim_call(KB_OK, "write %s%s%s", path, lines > 1 ? "" : " ", shown);
-	if (err == KB_OK) {
-		char *copy = strndup(text, len);
-
-		os_sim_put(path, OS_SIM_TEXT, copy);
-		free(copy);
-	}
-	return err;
+	TRY(os_sim_call(KB_OK, "write %s%s%s", path, lines > 1 ? "" : " ", shown));
+	copy = strndup(text, len);
+	os_sim_put(path, OS_SIM_TEXT, copy);
+	free(copy);
+	return KB_OK;
 }
 
 enum kb_err os_mkdir(const char *path, unsigned mode)
 {
 	struct file *f = find(path);
-	enum kb_err err = f != NULL && f->kind != OS_SIM_FOLDER ? KB_EIO : KB_OK;
 
 	(void)mode;
 	TRY(os_sim_turn("mkdir"));
 	if (is_folder(path) || f != NULL)
-		return err;
-	err = os_sim_call(KB_OK, "mkdir %s", path);
-	if (err == KB_OK)
-		os_sim_put(path, OS_SIM_FOLDER, "");
-	return err;
+		return f != NULL && f->kind != OS_SIM_FOLDER ? KB_EIO : KB_OK;
+	TRY(os_sim_call(KB_OK, "mkdir %s", path));
+	os_sim_put(path, OS_SIM_FOLDER, "");
+	return KB_OK;
 }
 
 enum kb_err os_unlink(const char *path)
 {
-	enum kb_err err;
-
 	TRY(os_sim_turn("unlink"));
-	err = os_sim_call(find(path) != NULL ? KB_OK : KB_ENOENT, "unlink %s", path);
-	if (err == KB_OK)
-		drop(find(path));
-	return err;
+	TRY(os_sim_call(find(path) != NULL ? KB_OK : KB_ENOENT, "unlink %s", path));
+	drop(find(path));
+	return KB_OK;
 }
 
 bool os_exists(const char *path)

@@ -28,6 +28,8 @@ enum kb_err os_sim_call(enum kb_err natural, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* What os_sim_on_call() has to say about a call. */
 enum kb_err os_sim_turn(const char *call);
+/* Words behind each other, each behind a space, in one line. */
+void os_sim_join(char *out, size_t size, const char *const *words);
 int os_sim_log_fd(void); /* a new descriptor of what stands for /dev/kmsg */
 /* Levels that the kernel shows; a line that Keelboot writes to the consoles. */
 int os_sim_console_shows_below(void);

@@ -84,11 +84,10 @@ enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid)
 {
 	const struct os_sim_child *c = os_sim_over() ? NULL : find_child(sp->argv);
 	struct os_sim_fd *f = os_sim_fd_get(sp->fd3);
-	char args[2048] = "";
+	char args[2048];
 	struct proc *p;
 
-	for (unsigned i = 0; sp->argv[i] != NULL; i++)
-		snprintf(args + strlen(args), sizeof(args) - strlen(args), " %s", sp->argv[i]);
+	os_sim_join(args, sizeof(args), sp->argv);
 	if (sp->tty != NULL)
 		snprintf(args + strlen(args), sizeof(args) - strlen(args), "; on %s", sp->tty);
 	*pid = -1;
@@ -112,16 +111,15 @@ enum kb_err os_spawn(const struct os_spawn *sp, pid_t *pid)
 enum kb_err os_detach(const char *path, const char *const *argv, const int *fds, unsigned n,
 		      pid_t *pid)
 {
-	char args[512] = "", passed[32] = "";
+	char args[512], passed[32] = "";
 
 	(void)path;
-	for (unsigned i = 1; argv[i] != NULL; i++)
-		snprintf(args + strlen(args), sizeof(args) - strlen(args), " %s", argv[i]);
+	os_sim_join(args, sizeof(args), argv);
 	for (unsigned i = 0; i < n && i < sizeof(passed) - 1; i++)
 		passed[i] = fds[i] < 0 ? '-' : (char)('3' + i);
 	*pid = -1;
 	TRY(os_sim_turn("detach"));
-	TRY(os_sim_call(KB_OK, "detach %s%s; descriptors %s", argv[0], args, passed));
+	TRY(os_sim_call(KB_OK, "detach%s; descriptors %s", args, passed));
 	*pid = DETACHED_PID;
 	return KB_OK;
 }

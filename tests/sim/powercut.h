@@ -36,6 +36,9 @@ enum powercut_program {
 	POWERCUT_PROGRAMS
 };
 
+/* As somebody calls it, without "keelboot"; "boot"; "": none. */
+extern const char *const powercut_program_name[];
+
 /* What the release that a slot holds does once it runs. */
 enum powercut_behaviour {
 	POWERCUT_WORKS,	  /* it is marked good */
@@ -78,6 +81,11 @@ struct powercut_story {
 	unsigned limit;		      /* of the nodes that are looked at; 0: to the fixpoint */
 	unsigned boots;		      /* in that many at most, uninterrupted */
 };
+
+enum powercut_size { POWERCUT_SMALL, POWERCUT_MIDDLE, POWERCUT_LONG };
+/* Story i in a geometry of that size; NULL behind the last. */
+const struct powercut_story *powercut_story_get(unsigned i, enum powercut_size size,
+						struct powercut_story *out);
 
 struct powercut_image {
 	struct cut_content disk[POWERCUT_DISKS];

@@ -5,7 +5,7 @@
  * be of a class that was looked at; so has all that comes of it; and left alone it leads to the
  * same.
  */
-#include "tests/sim/powercut_node.h"
+#include "tests/sim/powercut_walk.h"
 
 #include <stdlib.h>
 
@@ -62,8 +62,7 @@ static void play(struct powercut_walk *w, struct powercut_apart_one *one)
 {
 	uint32_t at = w->n; /* behind the last node, and none itself */
 
-	if (w->n == w->room)
-		powercut_node_grow(w);
+	powercut_node_grow(w);
 	if (!w->node[one->is].looked) /* the walk was stopped */
 		return;
 	w->apart.now = one->draw;

@@ -8,13 +8,11 @@
 #include "tests/sim/powercut_child.h"
 
 #include "tests/sim/os_sim_int.h"
+#include "tests/sim/report.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,17 +110,12 @@ int powercut_child_process(int (*fn)(int argc, char **argv), const char *const *
 
 	while (argv[argc] != NULL)
 		argc++;
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		abort();
+	pid = report_fork(HANG_S);
 	if (pid == 0) {
-		alarm(HANG_S);
 		os_sim_bdev_quiet();
 		_exit(fn(argc, (char **)argv));
 	}
-	if (waitpid(pid, &status, 0) != pid)
-		abort();
+	status = report_wait(pid);
 	powercut_child_power.watch = NULL;
 	for (unsigned i = first; i < shared->result.nops; i++)
 		if (powercut_child_redo(powercut_child_disk, &shared->op[i]) != KB_OK)
@@ -133,6 +126,14 @@ int powercut_child_process(int (*fn)(int argc, char **argv), const char *const *
 }
 
 /* ---------------------------------------------------------------- processes */
+
+const uint8_t *powercut_child_first(enum powercut_disk disk)
+{
+	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+	struct bdev *b = &powercut_child_disk[disk].bdev;
+
+	return bdev_read(b, 0, block, sizeof(block)) == KB_OK ? block : NULL;
+}
 
 static void prepare(const struct powercut_job *j)
 {
@@ -170,19 +171,15 @@ static void prepare(const struct powercut_job *j)
 
 static void run_one(void)
 {
-	pid_t pid = fork();
+	pid_t pid = report_fork(HANG_S);
 
-	if (pid < 0)
-		abort();
 	if (pid == 0) {
-		alarm(HANG_S);
 		powercut_child_job = &shared->job;
 		prepare(powercut_child_job);
 		powercut_world_run(powercut_child_job, &shared->result);
 		_exit(0);
 	}
-	if (waitpid(pid, &shared->status, 0) != pid)
-		abort();
+	shared->status = report_wait(pid);
 }
 
 /*
@@ -194,14 +191,10 @@ void powercut_child_begin(void)
 	int there[2], back[2];
 	char c;
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (shared == MAP_FAILED || pipe(there) < 0 || pipe(back) < 0)
+	shared = report_share(sizeof(*shared));
+	if (pipe(there) < 0 || pipe(back) < 0)
 		abort();
-	fflush(NULL);
-	starter.pid = fork();
-	if (starter.pid < 0)
-		abort();
+	starter.pid = report_fork(0);
 	if (starter.pid == 0) {
 		close(there[1]);
 		close(back[0]);
@@ -221,7 +214,7 @@ void powercut_child_begin(void)
 void powercut_child_end(void)
 {
 	close(starter.to);
-	waitpid(starter.pid, NULL, 0);
+	report_wait(starter.pid);
 }
 
 static void send_page(unsigned disk, uint64_t page, const uint8_t *data, struct cut_page **next)

@@ -16,6 +16,9 @@ extern struct cut_power powercut_child_power;
 extern struct cut_disk powercut_child_disk[POWERCUT_DISKS];
 extern const struct powercut_job *powercut_child_job; /* NULL: this is no program */
 
+/* The first block of one of them, as it reads now; NULL: it cannot be read. Until the next. */
+const uint8_t *powercut_child_first(enum powercut_disk disk);
+
 /* One recorded operation, on disks that stand for the recorded ones. */
 enum kb_err powercut_child_redo(struct cut_disk *disks, const struct powercut_op *op) KB_MUST_CHECK;
 

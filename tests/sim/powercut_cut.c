@@ -184,24 +184,30 @@ static uint64_t clean_part(struct powercut_cut *c, struct powercut_rings *rings)
 	return sum;
 }
 
-void powercut_cut_each(struct powercut_cut *c, powercut_cut_fn *fn, void *ctx)
+static void take(struct powercut_cut *c, struct cut_image *im)
 {
 	struct cut_disk *disks[POWERCUT_DISKS];
+
+	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
+		disks[i] = &c->disk[i];
+	cut_image_take(im, disks, POWERCUT_DISKS);
+	collect(c, im);
+	powercut_hash_fold(folded(c));
+}
+
+void powercut_cut_each(struct powercut_cut *c, powercut_cut_fn *fn, void *ctx)
+{
 	struct powercut_rings rings = { .blank = 0 };
 	struct cut_image im;
 	struct leaf l = { .c = c, .im = &im, .fn = fn, .ctx = ctx };
 	uint64_t count, sum;
 
-	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		disks[i] = &c->disk[i];
-	cut_image_take(&im, disks, POWERCUT_DISKS);
+	take(c, &im);
 	/* What of a discarded range is left is the story's to say. */
 	for (unsigned i = 0; i < im.n; i++)
 		im.place[i].n = im.place[i].trim ? 1 : im.place[i].n;
 	count = cut_image_count(&im);
 	c->raw = c->raw > UINT64_MAX - count ? UINT64_MAX : c->raw + count;
-	collect(c, &im);
-	powercut_hash_fold(folded(c));
 	for (unsigned i = 0; i < npages; i++) {
 		if (pages[i].ignored)
 			continue;
@@ -219,16 +225,11 @@ void powercut_cut_each(struct powercut_cut *c, powercut_cut_fn *fn, void *ctx)
 
 uint64_t powercut_cut_sample(struct powercut_cut *c, uint64_t seed, struct powercut_image *out)
 {
-	struct cut_disk *disks[POWERCUT_DISKS];
 	struct powercut_rings rings = { .blank = 0 };
 	struct cut_image im;
 	uint64_t sum = 0;
 
-	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
-		disks[i] = &c->disk[i];
-	cut_image_take(&im, disks, POWERCUT_DISKS);
-	collect(c, &im);
-	powercut_hash_fold(folded(c));
+	take(c, &im);
 	cut_image_choose(&im, (enum cut_image_sort)(seed % (CUT_IMAGE_RANDOM + 1)), seed >> 8);
 	for (unsigned i = 0; i < POWERCUT_DISKS; i++)
 		cut_image_put(&im, i, &out->disk[i]);

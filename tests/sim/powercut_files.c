@@ -19,32 +19,20 @@
 static int raw_file(void)
 {
 	static int fd = -1;
-	static uint8_t buf[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
-	int from = powercut_release[POWERCUT_NEW].bundle;
-	off_t at = 0;
-	ssize_t n;
+	const uint8_t *first = powercut_child_first(POWERCUT_RAW);
 
 	if (fd >= 0)
 		close(fd);
 	fd = memfd_create("raw", MFD_CLOEXEC);
-	while ((n = pread(from, buf, sizeof(buf), at)) > 0) {
-		if (pwrite(fd, buf, (size_t)n, at) != n)
-			abort();
-		at += n;
-	}
-	if (bdev_read(&powercut_child_disk[POWERCUT_RAW].bdev, 0, buf, sizeof(buf)) != KB_OK ||
-	    pwrite(fd, buf, sizeof(buf), 0) != (ssize_t)sizeof(buf))
-		return -1;
-	return fd;
+	bundles_append(powercut_release[POWERCUT_NEW].bundle, fd);
+	return first != NULL && pwrite(fd, first, BDEV_ALIGN, 0) == BDEV_ALIGN ? fd : -1;
 }
 
 static bool staged_is_there(void)
 {
-	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+	const uint8_t *first = powercut_child_first(POWERCUT_RAW);
 
-	return bdev_read(&powercut_child_disk[POWERCUT_RAW].bdev, 0, block, sizeof(block)) ==
-		       KB_OK &&
-	       reader_header_is(block);
+	return first != NULL && reader_header_is(first);
 }
 
 static const char *path_of(int fd)

@@ -8,6 +8,8 @@
  */
 #include "tests/sim/powercut.h"
 
+#include "lib/bytes.h"
+
 #include <string.h>
 
 #define SECTORS (BDEV_ALIGN / CUT_SECTOR)
@@ -21,9 +23,7 @@ enum {
 
 static bool is_zero(const uint8_t *sector)
 {
-	static const uint8_t zero[CUT_SECTOR];
-
-	return memcmp(sector, zero, CUT_SECTOR) == 0;
+	return bytes_all(sector, CUT_SECTOR, 0);
 }
 
 /* The superblock of squashfs is in sector 0, that of ext4 in sectors 2 and 3. */

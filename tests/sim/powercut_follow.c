@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a program has done to the disks, operation by operation, and what comes of it when the power
  * goes between two of them. */
-#include "tests/sim/powercut_node.h"
+#include "tests/sim/powercut_walk.h"
 
 #include "tests/sim/powercut_child.h"
 

@@ -2,6 +2,7 @@
 /* Where on the disks things are, as far as the hash has to know. */
 #include "tests/sim/powercut.h"
 
+#include "lib/bytes.h"
 #include "selector/store_internal.h"
 
 #include <string.h>
@@ -95,8 +96,7 @@ bool powercut_map_is_magic(const uint8_t *sector)
 
 bool powercut_map_is_header(const uint8_t *page)
 {
-	static const uint8_t zero[BDEV_ALIGN - CUT_SECTOR];
-
 	/* The CRC is over all of it, and all of it behind the first sector is zero. */
-	return powercut_map_is_magic(page) && memcmp(page + CUT_SECTOR, zero, sizeof(zero)) == 0;
+	return powercut_map_is_magic(page) &&
+	       bytes_all(page + CUT_SECTOR, BDEV_ALIGN - CUT_SECTOR, 0);
 }

@@ -89,17 +89,6 @@ uint64_t powercut_media_slot_size(const struct powercut_story *s)
 
 /* ---------------------------------------------------------------- the beginning */
 
-static void put_data(struct cut_content *c, const uint8_t *data, uint64_t len)
-{
-	uint8_t sector[CUT_SECTOR];
-
-	for (uint64_t at = 0; at < len; at += CUT_SECTOR) {
-		memset(sector, 0, sizeof(sector));
-		memcpy(sector, data + at, len - at < CUT_SECTOR ? len - at : CUT_SECTOR);
-		cut_content_put(c, at / CUT_SECTOR, sector);
-	}
-}
-
 static void set_slot(struct state *s, struct store *st, int slot, unsigned release,
 		     enum state_st as)
 {
@@ -107,13 +96,8 @@ static void set_slot(struct state *s, struct store *st, int slot, unsigned relea
 	struct state_slot *t = &s->slot[slot];
 	struct store_manifest m = { .sequence = r->sequence, .floor = 1, .len = r->blob_len };
 
-	*t = (struct state_slot){ .st = as, .ever_good = as == STATE_GOOD };
-	t->grace = as == STATE_GOOD ? STATE_GRACE : 0;
-	t->has_release = true;
-	t->sequence = r->sequence;
-	memcpy(t->release, r->id, sizeof(t->release));
+	bundles_slot(t, r, as);
 	memcpy(m.release, r->id, sizeof(m.release));
-	state_set_text(t->version, r->version);
 	state_set_text(m.version, r->version);
 	if (as == STATE_BAD) {
 		state_set_text(t->reason, "failed before");
@@ -129,10 +113,8 @@ static void half_written(struct state *s, struct cut_content *slot)
 	const uint8_t *data = powercut_release[POWERCUT_NEW].data;
 
 	s->slot[1] = (struct state_slot){ .st = STATE_WRITING };
-	for (uint64_t at = INSTALL_SEAL_LEN; at < INSTALL_SEAL_LEN + CHUNK; at += CUT_SECTOR)
-		cut_content_put(slot, at / CUT_SECTOR, data + at);
-	for (uint64_t at = 0; at < INSTALL_SEAL_LEN; at += CUT_SECTOR)
-		cut_content_put(slot, at / CUT_SECTOR, NULL);
+	cut_content_write(slot, INSTALL_SEAL_LEN, data + INSTALL_SEAL_LEN, CHUNK);
+	cut_content_write(slot, 0, NULL, INSTALL_SEAL_LEN);
 }
 
 static void write_state(const struct powercut_story *story, struct cut_disk *d,
@@ -170,9 +152,11 @@ void powercut_media_first(const struct powercut_story *s, struct powercut_image 
 	cut_content_init(&im->disk[POWERCUT_A], powercut_media_slot_size(s), 0);
 	cut_content_init(&im->disk[POWERCUT_B], powercut_media_slot_size(s), 0);
 	cut_content_init(&im->disk[POWERCUT_RAW], BDEV_ALIGN, 0);
-	put_data(&im->disk[POWERCUT_A], powercut_release[1].data, powercut_release[1].size);
+	cut_content_write(&im->disk[POWERCUT_A], 0, powercut_release[1].data,
+			  powercut_release[1].size);
 	if (!s->no_spare)
-		put_data(&im->disk[POWERCUT_B], powercut_release[0].data, powercut_release[0].size);
+		cut_content_write(&im->disk[POWERCUT_B], 0, powercut_release[0].data,
+				  powercut_release[0].size);
 	for (uint64_t at = powercut_release[0].size;
 	     s->tail > 0 && !s->no_spare && at < powercut_media_slot_size(s); at += BDEV_ALIGN * 64)
 		cut_content_put(&im->disk[POWERCUT_B], at / CUT_SECTOR, cut_content_garbage());
@@ -182,10 +166,11 @@ void powercut_media_first(const struct powercut_story *s, struct powercut_image 
 		if (pread(powercut_release[POWERCUT_NEW].bundle, first, sizeof(first), 0) <
 		    (ssize_t)CUT_SECTOR)
 			abort();
-		put_data(&im->disk[POWERCUT_RAW], first, sizeof(first));
+		cut_content_write(&im->disk[POWERCUT_RAW], 0, first, sizeof(first));
 	}
 	if (s->data)
-		put_data(&im->disk[POWERCUT_RAW], powercut_release[POWERCUT_NEW].blob, CUT_SECTOR);
+		cut_content_write(&im->disk[POWERCUT_RAW], 0, powercut_release[POWERCUT_NEW].blob,
+				  CUT_SECTOR);
 	if (s->no_state)
 		return;
 	cut_power_init(&power);

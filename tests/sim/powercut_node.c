@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The nodes of a walk: kept by their keys. */
-#include "tests/sim/powercut_node.h"
+#include "tests/sim/powercut_walk.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,8 +55,7 @@ uint32_t powercut_walk_find(const struct powercut_walk *w, uint64_t key)
 
 void powercut_node_grow(struct powercut_walk *w)
 {
-	w->room = w->room == 0 ? 4096 : 2 * w->room;
-	w->node = cut_content_must(realloc(w->node, w->room * sizeof(*w->node)));
+	w->node = cut_content_room(w->node, w->n, &w->room, sizeof(*w->node));
 }
 
 void powercut_node_free_image(struct powercut_image *im)
@@ -121,8 +120,7 @@ uint32_t powercut_node_add(struct powercut_walk *w, struct powercut_node *n)
 		free(n->run);
 		return POWERCUT_WALK_NONE;
 	}
-	if (w->n == w->room)
-		powercut_node_grow(w);
+	powercut_node_grow(w);
 	at = w->n++;
 	w->node[at] = *n;
 	w->node[at].next = POWERCUT_WALK_NONE;
@@ -148,10 +146,7 @@ void powercut_queue_put(struct powercut_walk *w, uint32_t i)
 	unsigned cuts = w->node[i].cuts < POWERCUT_LEVELS ? w->node[i].cuts : POWERCUT_LEVELS - 1;
 	struct powercut_level *l = &w->level[cuts];
 
-	if (l->n == l->room) {
-		l->room = l->room == 0 ? 256 : 2 * l->room;
-		l->node = cut_content_must(realloc(l->node, l->room * sizeof(*l->node)));
-	}
+	l->node = cut_content_room(l->node, l->n, &l->room, sizeof(*l->node));
 	l->node[l->n++] = i;
 }
 

@@ -45,8 +45,7 @@ static const uint8_t *value_of(const struct cut_image *im, const struct cut_plac
 
 	if (i > 0)
 		return p->value[i] != NULL ? p->value[i] : zero;
-	for (uint64_t at = 0; at < p->len; at += CUT_SECTOR)
-		cut_content_get(&im->disk[p->disk]->durable, (p->off + at) / CUT_SECTOR, buf + at);
+	cut_content_read(&im->disk[p->disk]->durable, p->off, buf, p->len);
 	return buf;
 }
 
@@ -196,8 +195,7 @@ static unsigned build(const struct cut_image *im, const struct powercut_dirty *g
 	uint8_t buf[BDEV_ALIGN];
 	unsigned bad = cut_content_bad_of(c, g->page);
 
-	for (unsigned i = 0; i < POWERCUT_PAGE_SECTORS; i++)
-		cut_content_get(c, g->page * POWERCUT_PAGE_SECTORS + i, data + i * CUT_SECTOR);
+	cut_content_read(c, g->page * BDEV_ALIGN, data, BDEV_ALIGN);
 	for (unsigned k = 0; k < g->nplaces; k++) {
 		const struct cut_place *p = &im->place[g->place[k]];
 		uint8_t *at = data + p->off % BDEV_ALIGN;

@@ -17,18 +17,10 @@ static void tell(const struct powercut_walk *w, unsigned step, uint32_t at)
 /* What a violation of what was played apart has behind its keys: "~PROGRAM:OPERATIONS:SEED". */
 static bool take_draw(const char *text, uint32_t from, struct powercut_draw *d)
 {
-	char *end;
-
 	d->is = true;
 	d->from = from;
-	d->program = (enum powercut_program)strtoul(text, &end, 10);
-	if (*end != ':')
-		return false;
-	d->cut_at = (unsigned)strtoul(end + 1, &end, 10);
-	if (*end != ':')
-		return false;
-	d->seed = strtoull(end + 1, &end, 16);
-	return *end == '\0' && d->program < POWERCUT_PROGRAMS;
+	return sscanf(text, "%u:%u:%" SCNx64, (unsigned *)&d->program, &d->cut_at, &d->seed) == 3 &&
+	       d->program < POWERCUT_PROGRAMS;
 }
 
 /* From there, left alone, up to what was passed before; then what the walk asks of all ways. */
@@ -80,6 +72,7 @@ bool powercut_replay(const struct powercut_story *s, const char *keys)
 	unsigned step = 1;
 	char *end;
 
+	printf("%s: %s\n", s->name, s->about);
 	powercut_walk_begin(&w, s);
 	w.loud = true;
 	tell(&w, 0, 0);

@@ -7,16 +7,6 @@
 
 #define WAY_MAX 1024
 
-static const char *const programs[] = {
-	[POWERCUT_BOOT] = "boot",
-	[POWERCUT_MARK_GOOD] = "keelboot mark good",
-	[POWERCUT_MARK_BAD] = "keelboot mark bad",
-	[POWERCUT_MARK_CLEAN] = "keelboot mark clean",
-	[POWERCUT_INSTALL] = "keelboot install",
-	[POWERCUT_SWITCH] = "keelboot switch other",
-	[POWERCUT_PROGRAMS] = "",
-};
-
 static const char *const resets[] = {
 	[POWERCUT_UNKNOWN] = "nothing tells why",
 	[POWERCUT_POWER] = "power cut",
@@ -50,10 +40,11 @@ void powercut_report_step(char *to, size_t size, const struct powercut_node *n)
 	else if (n->program == POWERCUT_PROGRAMS && !n->up)
 		snprintf(to, size, "without power (%s)%s", resets[n->reset], lost);
 	else if (n->program_ended)
-		snprintf(to, size, "%s, to the end%s", programs[n->program],
+		snprintf(to, size, "%s, to the end%s", powercut_program_name[n->program],
 			 n->up ? "; its system runs" : "; restarted");
 	else
-		snprintf(to, size, "%s, %s after %u operations%s", programs[n->program],
+		snprintf(to, size, "%s, %s after %u operations%s",
+			 powercut_program_name[n->program],
 			 n->reset == POWERCUT_CRASH ? "reset" : "cut", n->cut_at, lost);
 }
 
@@ -97,7 +88,7 @@ static void put_violation(struct report_line *l, const struct powercut_walk *w)
 	}
 	if (d->is)
 		printf("  %2u. %s, cut after %u operations: an image drawn by seed %" PRIx64 "\n",
-		       n, programs[d->program], d->cut_at, d->seed);
+		       n, powercut_program_name[d->program], d->cut_at, d->seed);
 	free(keys);
 }
 

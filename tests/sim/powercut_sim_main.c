@@ -2,7 +2,6 @@
 /* The program of `make powercut`. */
 #include "tests/sim/powercut_threads.h"
 #include "tests/sim/powercut_report.h"
-#include "tests/sim/powercut_story.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life stories. Those of the common suite are in the smallest geometry in which every kind of
  * write happens; those for a night have more sectors, blocks and events. */
-#include "tests/sim/powercut_story.h"
+#include "tests/sim/powercut.h"
 
 #define BOOTS	   6
 #define LIMIT	   35000  /* nodes: all stories in eight minutes */

@@ -4,20 +4,13 @@
 
 #include "selector/cell.h"
 #include "selector/store_internal.h"
+#include "tests/sim/check.h"
+#include "tests/sim/set.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const char magic[CELL_MAGIC_LEN + 1] = "KEELSTAT";
-
-static uint64_t hash_text(const char *text, size_t len)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
-	return h;
-}
 
 /* Its meaning: a token says which record made the charge, and is only compared for being that. */
 static uint64_t hash_state(const struct state *s, uint64_t seq)
@@ -29,7 +22,7 @@ static uint64_t hash_state(const struct state *s, uint64_t seq)
 	c = *s;
 	if (c.open_token != 0)
 		c.open_token = c.open_token == seq ? 2 : 1;
-	return state_encode(&c, text, sizeof(text), &len) == KB_OK ? hash_text(text, len) : 1;
+	return state_encode(&c, text, sizeof(text), &len) == KB_OK ? set_key(text, len) : 1;
 }
 
 static bool decode(const uint8_t *cell, unsigned region, unsigned index, struct state *s)
@@ -189,29 +182,17 @@ bool powercut_view_mounts(const struct cut_content *slot)
 	return false;
 }
 
-static void print_state(const struct powercut_view *v)
-{
-	char text[STATE_PAYLOAD_MAX];
-	size_t len;
-
-	if (!v->found) {
-		printf("    state: none (%s)\n", v->blank ? "never written" : "lost");
-		return;
-	}
-	if (state_encode(&v->s, text, sizeof(text), &len) != KB_OK)
-		return;
-	printf("    state, record %llu:", (unsigned long long)v->seq);
-	for (size_t i = 0; i < len; i++)
-		putchar(text[i] == '\n' ? ' ' : text[i]);
-	putchar('\n');
-}
-
 void powercut_view_print(const struct powercut_image *im)
 {
 	static struct powercut_view v;
 
 	powercut_view_read(&im->disk[POWERCUT_STATE], &v);
-	print_state(&v);
+	if (v.found) {
+		printf("    state, record %llu:", (unsigned long long)v.seq);
+		check_print_state(&v.s);
+	} else {
+		printf("    state: none (%s)\n", v.blank ? "never written" : "lost");
+	}
 	for (unsigned i = 0; i < POWERCUT_SLOTS; i++) {
 		const struct cut_content *c = &im->disk[POWERCUT_A + i];
 		int r = powercut_view_content(c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/powercut_node.h"
+#include "tests/sim/powercut_walk.h"
 
 #include "selector/store_internal.h"
 #include "tests/sim/powercut_child.h"
@@ -246,7 +246,6 @@ void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s
 		w->disk[i].discarded = s->discarded;
 	}
 	w->cut = (struct powercut_cut){ .story = s, .disk = w->disk };
-	powercut_node_grow(w);
 	n.reset = s->blind ? POWERCUT_UNKNOWN : POWERCUT_WARM;
 	n.key = powercut_node_key_of(&n, powercut_hash_image(s, n.im));
 	powercut_node_add(w, &n);

@@ -2,9 +2,9 @@
 /* The device around the disks: what the kernel shows of it, and the programs that run on it. */
 #include "tests/sim/powercut_child.h"
 
-#include "cli/verbs.h"
 #include "lib/log.h"
 #include "tests/sim/board.h"
+#include "tests/sim/command.h"
 #include "update/apply/apply.h"
 
 #include <fcntl.h>
@@ -12,8 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#define MIB (1ull << 20)
 
 static int apply_status;
 static struct powercut_result *world_result;
@@ -37,16 +35,14 @@ const char *powercut_world_conf(void)
 /* As the disk reads now. */
 static bool mounts_now(int slot)
 {
-	struct cut_disk *d = &powercut_child_disk[POWERCUT_A + slot];
-	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
+	const uint8_t *first = powercut_child_first(POWERCUT_A + (unsigned)slot);
 	struct cut_content c;
 	bool is;
 
-	if (bdev_read(&d->bdev, 0, block, sizeof(block)) != KB_OK)
+	if (first == NULL)
 		return false;
 	cut_content_init(&c, BDEV_ALIGN, 0);
-	for (unsigned i = 0; i < BDEV_ALIGN / CUT_SECTOR; i++)
-		cut_content_put(&c, i, block + i * CUT_SECTOR);
+	cut_content_write(&c, 0, first, BDEV_ALIGN);
 	is = powercut_view_mounts(&c);
 	cut_content_free(&c);
 	return is;
@@ -63,11 +59,9 @@ static void panic(void)
 
 static bool holds_update(int slot)
 {
-	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
-	struct bdev *b = &powercut_child_disk[POWERCUT_A + slot].bdev;
+	const uint8_t *first = powercut_child_first(POWERCUT_A + (unsigned)slot);
 
-	return bdev_read(b, 0, block, sizeof(block)) == KB_OK &&
-	       memcmp(block, powercut_release[POWERCUT_NEW].data, sizeof(block)) == 0;
+	return first != NULL && memcmp(first, powercut_release[POWERCUT_NEW].data, BDEV_ALIGN) == 0;
 }
 
 static bool mounts(int slot)
@@ -88,21 +82,22 @@ static void run_apply(void *ctx, const char *const *argv)
 
 static void lay_out_disks(struct board *d)
 {
-	static uint8_t block[BDEV_ALIGN] __attribute__((aligned(BDEV_ALIGN)));
-
 	d->disk = board_disk(POWERCUT_CHILD_DISK, powercut_media_slot_size(story));
 	if (story->data)
-		d->disk.part[d->disk.nparts++] = (struct os_sim_part){ .partlabel = "data",
-								       .fstype = "ext4",
-								       .size = 8 * MIB };
+		board_part(&d->disk, "data", "ext4");
 	if (story->raw)
-		d->disk.part[d->disk.nparts++] =
-			(struct os_sim_part){ .partlabel = "keelboot-stage", .size = 8 * MIB };
+		board_part(&d->disk, "keelboot-stage", NULL);
 	if (story->stick)
 		board_plug("kbsim1", NULL, 0);
-	if (story->raw &&
-	    bdev_read(&powercut_child_disk[POWERCUT_RAW].bdev, 0, block, sizeof(block)) == KB_OK)
-		board_raw(POWERCUT_CHILD_RAW, block);
+}
+
+/* After the disk, whose nodes are empty. */
+static void lay_out_raw(void)
+{
+	const uint8_t *first = story->raw ? powercut_child_first(POWERCUT_RAW) : NULL;
+
+	if (first != NULL)
+		board_raw(POWERCUT_CHILD_RAW, first);
 }
 
 static void lay_out_hardware(struct board *d, enum powercut_reset reset)
@@ -121,14 +116,6 @@ static void lay_out_hardware(struct board *d, enum powercut_reset reset)
 
 static void lay_out(const struct powercut_job *j)
 {
-	const struct os_sim_child apply = {
-		.argv0 = "keelboot-apply",
-		.say = { { 50, "P 1 check 1 2\n", 0 }, { 100, "P 1 write 1 2\n", 0 } },
-		.duration_ms = 200,
-		.run = run_apply,
-		.result = &apply_status,
-	};
-
 	static struct board d;
 
 	os_sim_reset();
@@ -144,10 +131,21 @@ static void lay_out(const struct powercut_job *j)
 	lay_out_disks(&d);
 	lay_out_hardware(&d, j->reset);
 	board_lay_out(&d);
-	os_sim_child(&apply);
+	lay_out_raw();
+	board_apply(run_apply, NULL, &apply_status);
 }
 
 /* ---------------------------------------------------------------- programs */
+
+const char *const powercut_program_name[] = {
+	[POWERCUT_BOOT] = "boot",
+	[POWERCUT_MARK_GOOD] = "mark good",
+	[POWERCUT_MARK_BAD] = "mark bad",
+	[POWERCUT_MARK_CLEAN] = "mark clean",
+	[POWERCUT_INSTALL] = "install --progress=none " POWERCUT_CHILD_BUNDLE,
+	[POWERCUT_SWITCH] = "switch other",
+	[POWERCUT_PROGRAMS] = "",
+};
 
 static void take_text(char *to, size_t size, const char *path)
 {
@@ -172,15 +170,7 @@ static void run_boot(struct powercut_result *out)
 
 static int run_command(const struct powercut_job *j)
 {
-	static const char *const words[POWERCUT_PROGRAMS][4] = {
-		[POWERCUT_MARK_GOOD] = { "mark", "good" },
-		[POWERCUT_MARK_BAD] = { "mark", "bad" },
-		[POWERCUT_MARK_CLEAN] = { "mark", "clean" },
-		[POWERCUT_INSTALL] = { "install", "--progress=none", POWERCUT_CHILD_BUNDLE },
-		[POWERCUT_SWITCH] = { "switch", "other" },
-	};
 	static struct device_options o;
-	struct args a = { .argv = (char **)words[j->program], .at = 1 };
 	int null = open("/dev/null", O_WRONLY);
 
 	os_sim_file("/run/keelboot/slot", j->run.slot);
@@ -188,11 +178,7 @@ static int run_command(const struct powercut_job *j)
 	os_sim_file("/run/keelboot/devices", j->run.devices);
 	dup2(null, 1);
 	device_options_default(&o);
-	while (words[j->program][a.argc] != NULL)
-		a.argc++;
-	if (j->program == POWERCUT_INSTALL)
-		return install_cmd(&a, &o);
-	return j->program == POWERCUT_SWITCH ? switch_cmd(&a, &o) : mark_cmd(&a, &o);
+	return command_run(powercut_program_name[j->program], &o);
 }
 
 void powercut_world_run(const struct powercut_job *j, struct powercut_result *out)

@@ -33,6 +33,28 @@ void *report_share(size_t size)
 	return p;
 }
 
+pid_t report_fork(unsigned hang_s)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		abort();
+	if (pid == 0)
+		alarm(hang_s);
+	return pid;
+}
+
+int report_wait(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid)
+		abort();
+	return status;
+}
+
 bool report_spread(unsigned jobs, unsigned n, bool fresh, void (*fn)(void *ctx, unsigned i),
 		   void *ctx)
 {
@@ -40,14 +62,11 @@ bool report_spread(unsigned jobs, unsigned n, bool fresh, void (*fn)(void *ctx, 
 	bool ok = true;
 	int status;
 
-	fflush(NULL);
 	while (__atomic_load_n(next, __ATOMIC_RELAXED) < n || running > 0) {
 		if (running < jobs && __atomic_load_n(next, __ATOMIC_RELAXED) < n) {
 			unsigned i = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED);
-			pid_t pid = fork();
+			pid_t pid = report_fork(0);
 
-			if (pid < 0)
-				abort();
 			for (; pid == 0 && i < n;
 			     i = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED)) {
 				fn(ctx, i);

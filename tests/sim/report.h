@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #define REPORT_NUMBERS	16
 #define REPORT_FIXPOINT UINT64_MAX /* as a number: more than any */
@@ -82,6 +83,12 @@ bool report_violation(struct report_line *l, const char *again, const char *fmt,
  */
 bool report_spread(unsigned jobs, unsigned n, bool fresh, void (*fn)(void *ctx, unsigned i),
 		   void *ctx);
+
+/* fork() with nothing left to print. 0: the new process, which dies after that many seconds; with 0
+ * it does not. Ends the process when there is none. */
+pid_t report_fork(unsigned hang_s);
+/* Waits for it: its status, as from waitpid(). */
+int report_wait(pid_t pid);
 
 /* Memory that processes share, all zero; it stays. Ends the process when there is none. */
 void *report_share(size_t size);

@@ -171,7 +171,6 @@ void sim_after_check_target(const struct sim_config *cfg, const struct sim_world
 void sim_walk_emit(const struct sim_world *w, const char *step);
 /* An invariant is broken in the world at hand. */
 void sim_walk_violate(const char *what, const struct sim_world *w);
-bool sim_walk_violated(void);
 /* Walks all, or until an invariant breaks, which is reported with its trace. */
 void sim_walk(const struct sim_config *cfg, const struct sim_world *starts, unsigned n,
 	      struct report_line *l);

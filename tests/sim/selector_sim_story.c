@@ -173,14 +173,20 @@ static void factory(void)
 	live();
 }
 
-static void good_hangs_unknown_cause_other_good(void)
+/* Releases 10 in slot a and 11 in slot b, both good, b preferred; it has just reported. */
+static void two_reported(void)
 {
-	int n = 0;
-
 	factory();
 	EXPECT(install(11, SIM_WORK, PLAN_COMMAND) == KB_OK);
 	EXPECT(boot(RESET_CLEAN) == 1);
 	good();
+}
+
+static void good_hangs_unknown_cause_other_good(void)
+{
+	int n = 0;
+
+	two_reported();
 	d.truth[1] = SIM_HANG; /* it wore out */
 	d.charge_good = true;
 	while (n < 20 && boot(n == 0 ? RESET_POWER : RESET_UNKNOWN) == 1)
@@ -191,13 +197,9 @@ static void good_hangs_unknown_cause_other_good(void)
 	EXPECT(boot(RESET_POWER) == 0);
 }
 
-/* Releases 10 in slot a and 11 in slot b, both good, b preferred. */
 static void two_good(void)
 {
-	factory();
-	EXPECT(install(11, SIM_WORK, PLAN_COMMAND) == KB_OK);
-	EXPECT(boot(RESET_CLEAN) == 1);
-	good();
+	two_reported();
 	live();
 }
 
@@ -538,10 +540,7 @@ static void late_report_does_not_undo_the_deadline(void)
 
 static void oneshot_is_for_once(void)
 {
-	factory();
-	EXPECT(install(11, SIM_WORK, PLAN_COMMAND) == KB_OK);
-	EXPECT(boot(RESET_CLEAN) == 1);
-	good();
+	two_reported();
 	d.s.oneshot = 0;
 	save();
 	EXPECT(boot(RESET_CLEAN) == 0);
@@ -577,10 +576,7 @@ static void old_releases_and_a_power_switch(void)
 	unsigned next = 11;
 	int boots = 0, target;
 
-	factory();
-	EXPECT(install(11, SIM_WORK, PLAN_COMMAND) == KB_OK);
-	EXPECT(boot(RESET_CLEAN) == 1);
-	good();
+	two_reported();
 	d.s.floor = 1; /* its maker does not raise it */
 	d.charge_good = true;
 	save();

@@ -3,6 +3,7 @@
 
 #include "selector/store.h"
 #include "tests/sim/bdev_sim.h"
+#include "tests/sim/check.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -199,20 +200,7 @@ static void print_state(const struct sim_config *cfg, const char *what, const st
 		return;
 	}
 	sim_world_unpack(cfg, p, &s);
-	for (int i = 0; i < s.nslots; i++) {
-		const struct state_slot *t = &s.slot[i];
-
-		printf(" %c=%s/t%u/g%u/s%u.%u/r%u/again%u+%u", state_slot_letter(i),
-		       state_st_name(t->st), t->tries, t->grace, t->streak, t->doubt, t->release[0],
-		       t->retries, t->wait);
-	}
-	printf(" pref=%c last=%c open=%c lr=%c once=%c%s%s installs=%u apply=%u/%u/%d "
-	       "applied=%02x rejected=%02x floor=%u back=%u\n",
-	       state_slot_letter(s.pref), state_slot_letter(s.last), state_slot_letter(s.open),
-	       state_slot_letter(s.lr), state_slot_letter(s.oneshot), s.clean ? " clean" : "",
-	       s.rebuilt ? " rebuilt" : "", s.installs, s.apply[STATE_SRC_USB].count,
-	       s.apply[STATE_SRC_USB].grace, s.apply[STATE_SRC_USB].open, p->applied, p->rejected,
-	       p->floor, p->back);
+	check_print_state(&s);
 }
 
 void sim_world_print(const struct sim_config *cfg, const struct sim_world *w)
