@@ -31,8 +31,7 @@ TEST(trial_is_charged_before_it_is_mounted)
 	assert_order("write " STATE_DEV, "mount " SLOT_B_DEV);
 	assert_order("flush " STATE_DEV, "mount " SLOT_B_DEV);
 	after = machine_get();
-	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
-	assert_int_equal(after.open, 1);
+	EQUAL((after.slot[1].tries, STATE_TRIES - 1), (after.open, 1));
 	assert_int_equal(after.open_token, after.seq);
 	snprintf(token, sizeof(token), "b %llu\n", (unsigned long long)after.seq);
 	assert_string_equal(os_sim_text("/run/keelboot/token"), token);
@@ -110,9 +109,7 @@ TEST(good_slot_that_is_left_is_left_with_a_reason)
 	}
 	OK(store_load(&st, &machine.state.bdev, &s, &found));
 	OK(store_history_read(&st, 0, keep_event, e));
-	assert_int_equal(e[0].kind, HISTORY_BOOT);
-	assert_int_equal(e[0].slot, 0);
-	assert_string_equal(e[0].reason, "b: crashed or hung");
+	EQUAL((e[0].kind, HISTORY_BOOT), (e[0].slot, 0), (e[0].reason, "b: crashed or hung"));
 	assert_int_equal(e[1].n, 0); /* nothing else */
 }
 
@@ -241,8 +238,7 @@ TEST(bad_system_conf_boots)
 	os_sim_fail("mount " SLOT_A_DEV " /sysroot ext4 ro,bogus", 0, KB_EINVAL);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("bad_system_conf_boots");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
-	assert_int_equal(machine.state.ops, 0);
+	EQUAL((os_sim_text("/run/keelboot/slot"), "a\n"), (machine.state.ops, 0));
 }
 
 TEST(no_system_conf_boots)
@@ -266,8 +262,7 @@ TEST(garbage_command_line_boots)
 			  "init=/nonexistent panic=x keelboot.enable=maybe \"\"\" x=\"unfinished\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("garbage_command_line_boots");
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
-	assert_int_equal(machine.state.ops, 0);
+	EQUAL((os_sim_text("/run/keelboot/slot"), "a\n"), (machine.state.ops, 0));
 	assert_once("exec /sbin/init: /sbin/init");
 }
 
@@ -286,8 +281,7 @@ TEST(words_that_are_taken_and_wrong_stop_no_boot)
 		machine_restart();
 		machine.cmdline = lines[i];
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
-		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
-		assert_int_equal(machine.state.ops, 0);
+		EQUAL((os_sim_text("/run/keelboot/slot"), "a\n"), (machine.state.ops, 0));
 	}
 }
 

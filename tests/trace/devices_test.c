@@ -175,8 +175,7 @@ TEST(disk_that_comes_back_boots_without_a_restart)
 	/* As after a restart, what it went in is tried once more. */
 	assert_int_equal(os_sim_count("spawn keelboot-apply"), 2);
 	s = machine_get();
-	assert_false(s.apply[STATE_SRC_DATA].open);
-	assert_int_equal(s.slot[0].st, STATE_GOOD);
+	EQUAL((s.apply[STATE_SRC_DATA].open, false), (s.slot[0].st, STATE_GOOD));
 	assert_int_equal(s.slot[1].st, STATE_GOOD);
 }
 
@@ -206,8 +205,7 @@ TEST(disk_that_comes_back_costs_a_trial_no_more_than_its_boot)
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("mount /dev/vdb3");
 	s = machine_get();
-	assert_int_equal(s.slot[1].tries, 1);
-	assert_int_equal(s.open, 1);
+	EQUAL((s.slot[1].tries, 1), (s.open, 1));
 }
 
 /* Nor does what takes the disk away each time do so for ever: it is counted as if it had taken the
@@ -318,8 +316,7 @@ TEST(crashing_prober_costs_no_boot)
 	os_sim_child(&crashes);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("prober_crashes");
-	assert_int_equal(os_sim_count("spawn " PROBER), 2);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	EQUAL((os_sim_count("spawn " PROBER), 2), (os_sim_text("/run/keelboot/slot"), "a\n"));
 	assert_int_equal(machine.state.ops, 0);
 }
 
@@ -363,8 +360,7 @@ TEST(media_whose_probers_hang_cost_no_boot)
 	}
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
-	assert_int_equal(machine.state.ops, 0);
+	EQUAL((os_sim_text("/run/keelboot/slot"), "a\n"), (machine.state.ops, 0));
 	assert_in_range(os_now_ms(), 1500, 15000);
 }
 

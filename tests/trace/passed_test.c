@@ -55,9 +55,7 @@ static void assert_newest(const char *reason)
 
 	OK(store_load(&st, &machine.state.bdev, &s, &found));
 	OK(store_history_read(&st, 0, keep_newest, &e));
-	assert_int_equal(e.kind, HISTORY_BOOT);
-	assert_int_equal(e.slot, 2);
-	assert_string_equal(e.reason, reason);
+	EQUAL((e.kind, HISTORY_BOOT), (e.slot, 2), (e.reason, reason));
 }
 
 TEST(preferred_slot_is_told_though_another_one_fails)

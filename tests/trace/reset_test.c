@@ -149,8 +149,7 @@ TEST(good_slot_bears_what_its_boot_loader_calls_a_watchdog)
 		os_sim_file(LOADER, "WDG");
 		machine.state.writes = 0;
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
-		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
-		assert_int_equal(machine.state.writes, 0);
+		EQUAL((os_sim_text("/run/keelboot/slot"), "a\n"), (machine.state.writes, 0));
 		machine_restart();
 	}
 }

@@ -398,8 +398,7 @@ TEST(orderly_early_reboot_is_not_counted)
 		machine_restart();
 		boots('b');
 		s = machine_get();
-		assert_int_equal(s.slot[1].tries, STATE_TRIES - 1);
-		assert_int_equal(s.slot[1].grace, STATE_GRACE - 1 - i);
+		EQUAL((s.slot[1].tries, STATE_TRIES - 1), (s.slot[1].grace, STATE_GRACE - 1 - i));
 		assert_false(s.clean);
 	}
 }
@@ -573,8 +572,7 @@ TEST(stick_left_in_installs_once)
 	}
 	assert_int_equal(installs, 1);
 	s = machine_get();
-	assert_true(state_is_applied(&s, r.id));
-	assert_int_equal(s.slot[0].st, STATE_GOOD);
+	EQUAL((state_is_applied(&s, r.id), true), (s.slot[0].st, STATE_GOOD));
 }
 
 /* 19. tests/boot/test_reinstall_after_rollback_is_refused.py */
@@ -620,9 +618,7 @@ TEST(state_of_a_newer_version_boots)
 		boots('b');
 		machine_restart();
 		s = machine_get();
-		assert_int_equal(s.slot[1].tries, left);
-		assert_true(s.newer);
-		assert_int_equal(s.min_reader, STATE_FORMAT + 1);
+		EQUAL((s.slot[1].tries, left), (s.newer, true), (s.min_reader, STATE_FORMAT + 1));
 		assert_non_null(memmem(s.extra, s.extra_len, "future=1\n", 9));
 	}
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
@@ -688,9 +684,7 @@ TEST(manual_choice_charges_what_boots)
 	machine_put(&s);
 	boots('a');
 	after = machine_get();
-	assert_int_equal(after.slot[1].tries, STATE_TRIES);
-	assert_int_equal(after.open, STATE_NONE);
-	assert_int_equal(after.pref, 1);
+	EQUAL((after.slot[1].tries, STATE_TRIES), (after.open, STATE_NONE), (after.pref, 1));
 	machine_restart();
 	boots('b');
 	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);

@@ -19,8 +19,7 @@ TEST(unmountable_root_gives_way_in_the_same_boot)
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 	machine_told("\"reason\":\"b: no mount");
 	after = machine_get();
-	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
-	assert_int_equal(after.open, STATE_NONE);
+	EQUAL((after.slot[1].tries, STATE_TRIES - 1), (after.open, STATE_NONE));
 }
 
 TEST(slot_without_a_file_system_is_never_mounted)
@@ -35,8 +34,7 @@ TEST(slot_without_a_file_system_is_never_mounted)
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 	after = machine_get();
 	machine_told("\"reason\":\"b: no file system\"");
-	assert_string_equal(after.slot[1].reason, "no file system");
-	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
+	EQUAL((after.slot[1].reason, "no file system"), (after.slot[1].tries, STATE_TRIES - 1));
 }
 
 #define FILESYSTEMS "nodev\tsysfs\nnodev\ttmpfs\n\text4\n\tvfat\n"
@@ -75,8 +73,7 @@ TEST(good_slot_without_its_driver_keeps_its_trust)
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 	after = machine_get();
-	assert_int_equal(after.slot[0].streak, 0);
-	assert_int_equal(after.slot[0].st, STATE_GOOD);
+	EQUAL((after.slot[0].streak, 0), (after.slot[0].st, STATE_GOOD));
 }
 
 /* It waits for a medium, restarts, and says each time what is missing. */
@@ -93,8 +90,7 @@ TEST(no_driver_for_any_slot_ends_in_a_rescue_that_ends)
 	assert_absent("mount " SLOT_B_DEV);
 	assert_true(os_now_ms() > 600000);
 	after = machine_get();
-	assert_int_equal(after.slot[0].st, STATE_GOOD);
-	assert_int_equal(after.slot[0].streak, 0);
+	EQUAL((after.slot[0].st, STATE_GOOD), (after.slot[0].streak, 0));
 	assert_int_equal(after.slot[1].tries, STATE_TRIES);
 }
 
@@ -111,8 +107,7 @@ TEST(no_driver_is_no_reason_to_forget_the_state)
 	assert_absent("rebuilt from");
 	assert_absent("mount " SLOT_B_DEV);
 	after = machine_get();
-	assert_int_equal(after.slot[0].st, STATE_GOOD);
-	assert_int_equal(after.slot[1].st, STATE_WRITING);
+	EQUAL((after.slot[0].st, STATE_GOOD), (after.slot[1].st, STATE_WRITING));
 }
 
 /* What is not known for certain is left to the mount, which is charged. */
@@ -241,8 +236,7 @@ TEST(nothing_mounts_waits_and_reboots)
 	assert_once("# rescue: no slot can be booted");
 	assert_in_range(os_sim_count("# rescue: waiting for a USB stick or an SD card"), 20, 28);
 	after = machine_get();
-	assert_int_equal(after.slot[0].streak, 1);
-	assert_int_equal(after.slot[1].streak, 1);
+	EQUAL((after.slot[0].streak, 1), (after.slot[1].streak, 1));
 }
 
 /* Whatever is wrong, the device does not stop trying, and not in a tight loop either. */

@@ -18,11 +18,8 @@ TEST(blank_state_is_made_from_the_slots)
 	assert_order("write " STATE_DEV, "mount " SLOT_A_DEV);
 	machine_told("\"state\":\"blank\"");
 	after = machine_get();
-	assert_int_equal(after.slot[0].st, STATE_TRIAL);
-	assert_int_equal(after.slot[0].tries, STATE_TRIES - 1);
-	assert_int_equal(after.slot[1].st, STATE_TRIAL);
-	assert_int_equal(after.slot[1].tries, STATE_TRIES);
-	assert_int_equal(after.open, 0);
+	EQUAL((after.slot[0].st, STATE_TRIAL), (after.slot[0].tries, STATE_TRIES - 1));
+	EQUAL((after.slot[1].st, STATE_TRIAL), (after.slot[1].tries, STATE_TRIES), (after.open, 0));
 }
 
 TEST(partition_that_is_too_small_is_named_with_its_size)
@@ -54,9 +51,7 @@ TEST(both_lost_regions_are_rebuilt_from_manifests)
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 	machine_told("\"state\":\"rebuilt\"");
 	after = machine_get();
-	assert_true(after.rebuilt);
-	assert_int_equal(after.floor, 7);
-	assert_int_equal(after.slot[1].sequence, 20);
+	EQUAL((after.rebuilt, true), (after.floor, 7), (after.slot[1].sequence, 20));
 	assert_int_equal(after.slot[0].st, STATE_TRIAL);
 	/* No update by itself while nothing has proved itself again: that is plan_accept()'s. */
 	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
@@ -109,8 +104,7 @@ TEST(slot_under_install_is_never_booted_when_the_other_one_does_not_mount)
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_absent("mount " SLOT_A_DEV);
 	after = machine_get();
-	assert_false(after.rebuilt);
-	assert_int_equal(after.slot[0].st, STATE_WRITING);
+	EQUAL((after.rebuilt, false), (after.slot[0].st, STATE_WRITING));
 }
 
 TEST(one_lost_region_is_no_news)
@@ -121,8 +115,7 @@ TEST(one_lost_region_is_no_news)
 	lose_region(0);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("one_region_lost");
-	assert_int_equal(machine.state.ops, 0);
-	assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
+	EQUAL((machine.state.ops, 0), (os_sim_text("/run/keelboot/slot"), "a\n"));
 	machine_told("\"state\":\"found\"");
 }
 
@@ -131,8 +124,7 @@ TEST(missing_state_partition_boots_uncounted)
 	machine.disk.part[0].partlabel = "something-else";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("state_partition_missing");
-	assert_int_equal(machine.state.ops, 0);
-	assert_string_equal(os_sim_text("/run/keelboot/token"), "a 0\n");
+	EQUAL((machine.state.ops, 0), (os_sim_text("/run/keelboot/token"), "a 0\n"));
 	machine_told("\"state\":\"missing\"");
 	machine_told("\"counted\":false");
 	assert_int_equal(machine.state.reads, 0);
@@ -181,8 +173,7 @@ TEST(charge_that_failed_but_landed_is_written_over)
 	bdev_sim_cut(&machine.state, 1);
 	after = machine_get();
 	/* I8: only the slot that boots is charged. */
-	assert_int_equal(after.slot[1].tries, STATE_TRIES);
-	assert_int_equal(after.open, STATE_NONE);
+	EQUAL((after.slot[1].tries, STATE_TRIES), (after.open, STATE_NONE));
 	machine_told("\"state\":\"found\"");
 }
 
@@ -257,8 +248,7 @@ TEST(good_slots_are_charged_where_nothing_can_be_told)
 	trace_expect("good_slot_is_charged_where_nothing_can_be_told");
 	assert_order("write " STATE_DEV, "mount " SLOT_A_DEV);
 	after = machine_get();
-	assert_int_equal(after.open, 0);
-	assert_int_equal(after.slot[0].streak, 0);
+	EQUAL((after.open, 0), (after.slot[0].streak, 0));
 	for (int i = 0; i < 2 * STATE_STREAK_LIMIT; i++) {
 		assert_string_equal(os_sim_text("/run/keelboot/slot"), "a\n");
 		machine_restart();

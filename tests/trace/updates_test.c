@@ -65,8 +65,7 @@ TEST(installed_update_is_booted)
 	assert_string_equal(os_sim_text("/run/keelboot/slot"), "b\n");
 	machine_told("\"version\":\"3.0\"");
 	after = machine_get();
-	assert_int_equal(after.apply[STATE_SRC_DATA].count, 0);
-	assert_false(after.apply[STATE_SRC_DATA].open);
+	EQUAL((after.apply[STATE_SRC_DATA].count, 0), (after.apply[STATE_SRC_DATA].open, false));
 	assert_int_equal(after.slot[1].tries, STATE_TRIES - 1);
 }
 
@@ -92,8 +91,7 @@ TEST(apply_is_counted_before_it_starts)
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	trace_expect("apply_counted_before_spawn");
 	assert_order("flush " STATE_DEV, "spawn " APPLY);
-	assert_int_equal(seen_count, 1);
-	assert_true(seen_open);
+	EQUAL((seen_count, 1), (seen_open, true));
 	assert_int_equal(machine_get().apply[STATE_SRC_DATA].count, 0);
 }
 

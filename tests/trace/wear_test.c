@@ -315,8 +315,7 @@ TEST(records_go_round)
 	for (unsigned i = 0; i < ROUNDS * 2 * STORE_CELLS; i++)
 		save_once(&s);
 	least_and_most(&least, &most);
-	assert_int_equal(least, ROUNDS);
-	assert_int_equal(most, ROUNDS);
+	EQUAL((least, ROUNDS), (most, ROUNDS));
 }
 
 /* With cuts that lose, keep or tear the last write: no cell gets much more than another. */

@@ -262,8 +262,7 @@ static void assert_slot_b(uint64_t sequence)
 	int fd = open(folder_at("b"), O_RDONLY | O_CLOEXEC);
 
 	load_state();
-	assert_int_equal(state.slot[1].st, STATE_TRIAL);
-	assert_int_equal(state.slot[1].sequence, sequence);
+	EQUAL((state.slot[1].st, STATE_TRIAL), (state.slot[1].sequence, sequence));
 	image[1000] = (uint8_t)sequence;
 	assert_int_equal(pread(fd, got, SIZE, 0), SIZE);
 	assert_memory_equal(got, image, SIZE);
@@ -291,8 +290,7 @@ static void assert_nothing_written(uint64_t seq)
 	int fd = open(folder_at("b"), O_RDONLY | O_CLOEXEC);
 
 	load_state();
-	assert_int_equal(state.seq, seq);
-	assert_int_equal(state.slot[1].st, STATE_EMPTY);
+	EQUAL((state.seq, seq), (state.slot[1].st, STATE_EMPTY));
 	assert_int_equal(lseek(fd, 0, SEEK_DATA), -1); /* still one hole */
 	close(fd);
 }
@@ -365,8 +363,7 @@ TEST(slot_that_cannot_be_written_is_left_alone_after_three_times)
 	for (unsigned i = 1; i <= STATE_FAILS_LIMIT; i++) {
 		assert_int_equal(apply("usb:five"), APPLY_FAILED);
 		load_state();
-		assert_int_equal(state.nunwritable, 1);
-		assert_int_equal(state.unwritable[0].count, i);
+		EQUAL((state.nunwritable, 1), (state.unwritable[0].count, i));
 		assert_int_equal(state.slot[1].st, STATE_WRITING);
 	}
 	seq = state.seq;
@@ -688,8 +685,7 @@ TEST(medium_that_ends_in_the_middle_costs_nothing)
 		assert_int_equal(apply("usb:five"), APPLY_FAILED);
 	}
 	load_state();
-	assert_int_equal(state.slot[1].st, STATE_WRITING);
-	assert_int_equal(state.nunwritable, 0);
+	EQUAL((state.slot[1].st, STATE_WRITING), (state.nunwritable, 0));
 	bundle("five", 5);
 	assert_int_equal(apply("usb:five"), APPLY_INSTALLED);
 }
@@ -1113,9 +1109,7 @@ TEST(the_bundle_behind_a_damaged_one_is_heard)
 	flip("five", 1000);
 	assert_int_equal(apply("usb:five usb:two"), APPLY_INSTALLED);
 	assert_slot_b(2);
-	assert_int_equal(heard.candidate, 2);
-	assert_int_equal(heard.phase, PROGRESS_READ_BACK);
-	assert_int_equal(heard.done, heard.total);
+	EQUAL((heard.candidate, 2), (heard.phase, PROGRESS_READ_BACK), (heard.done, heard.total));
 }
 
 TEST(of_many_acceptable_bundles_the_newest_is_kept)
@@ -1242,8 +1236,7 @@ TEST(a_staged_copy_is_installed)
 	assert_slot_b(2);
 	/* It stays until its trial is marked good, and is not installed again. */
 	assert_int_equal(apply_staged(), APPLY_NOTHING);
-	assert_int_equal(state.staged.source, STATE_SRC_DATA);
-	assert_int_equal(state.staged.fails, 0);
+	EQUAL((state.staged.source, STATE_SRC_DATA), (state.staged.fails, 0));
 }
 
 TEST(a_staged_copy_that_fails_costs_the_copy)
@@ -1256,21 +1249,16 @@ TEST(a_staged_copy_that_fails_costs_the_copy)
 	file = put_staged("three", "two"); /* another release under its name */
 	assert_int_equal(apply_staged(), APPLY_FAILED);
 	assert_logged("another release");
-	assert_int_equal(state.staged.fails, 1);
-	assert_int_equal(state.slot[1].st, STATE_EMPTY);
-	assert_int_equal(events(), 1);
+	EQUAL((state.staged.fails, 1), (state.slot[1].st, STATE_EMPTY), (events(), 1));
 	unlink(folder_at(file));
 	assert_int_equal(apply_staged(), APPLY_FAILED);
 	assert_logged("its file is missing");
-	assert_int_equal(state.staged.fails, 2);
-	assert_int_equal(events(), 2);
-	assert_int_equal(state.nrejected, 0);
+	EQUAL((state.staged.fails, 2), (events(), 2), (state.nrejected, 0));
 	bundle("two", 2);
 	flip("two", 1);
 	put_staged("two", "two");
 	assert_int_equal(apply_staged(), APPLY_FAILED);
-	assert_int_equal(state.staged.fails, 1);
-	assert_int_equal(state.nrejected, 0);
+	EQUAL((state.staged.fails, 1), (state.nrejected, 0));
 }
 
 TEST(a_stage_folder_that_is_gone_costs_the_copy)
@@ -1292,8 +1280,7 @@ TEST(a_staged_copy_that_decayed_costs_no_slot)
 	flip("two", 1000);
 	put_staged("two", "two");
 	assert_int_equal(apply_staged(), APPLY_FAILED);
-	assert_int_equal(state.staged.fails, 1);
-	assert_int_equal(state.slot[1].st, STATE_EMPTY);
+	EQUAL((state.staged.fails, 1), (state.slot[1].st, STATE_EMPTY));
 	configure("[source.data]\nstage = keelboot\nverify-first = no\n");
 	assert_int_equal(apply_staged(), APPLY_FAILED);
 	assert_int_equal(state.slot[1].st, STATE_WRITING);
@@ -1307,8 +1294,7 @@ TEST(a_data_partition_that_is_absent_costs_nothing)
 	assert_int_equal(apply("data:data"), APPLY_FAILED);
 	assert_logged("cannot be opened");
 	load_state();
-	assert_int_equal(state.staged.source, STATE_SRC_DATA);
-	assert_int_equal(state.staged.fails, 0);
+	EQUAL((state.staged.source, STATE_SRC_DATA), (state.staged.fails, 0));
 	assert_int_equal(state.slot[1].st, STATE_EMPTY);
 }
 
@@ -1323,8 +1309,7 @@ TEST(a_trial_of_another_release_keeps_no_copy)
 	state_set_text(state.slot[1].version, "9.0");
 	save_state();
 	assert_int_equal(apply_staged(), APPLY_NOTHING);
-	assert_int_equal(state.staged.source, STATE_SRC_NONE);
-	assert_int_equal(state.slot[1].st, STATE_TRIAL);
+	EQUAL((state.staged.source, STATE_SRC_NONE), (state.slot[1].st, STATE_TRIAL));
 }
 
 TEST(a_staged_copy_that_can_never_be_taken_is_unstaged)
@@ -1337,8 +1322,7 @@ TEST(a_staged_copy_that_can_never_be_taken_is_unstaged)
 	make_bundle("two", 2, "another-box", &key);
 	put_staged("two", "two");
 	assert_int_equal(apply_staged(), APPLY_NOTHING);
-	assert_int_equal(state.staged.source, STATE_SRC_NONE);
-	assert_int_equal(state.slot[1].st, STATE_EMPTY);
+	EQUAL((state.staged.source, STATE_SRC_NONE), (state.slot[1].st, STATE_EMPTY));
 }
 
 #define LONG_CLASS \

@@ -33,8 +33,7 @@ TEST(values_may_be_attached_or_follow)
 
 	for (char want = '1'; want <= '4'; want++) {
 		assert_int_equal(args_next(&a), NUMBER);
-		assert_int_equal(a.value[0], want);
-		assert_string_equal(a.option, "number");
+		EQUAL((a.value[0], want), (a.option, "number"));
 	}
 	assert_int_equal(args_next(&a), WAIT);
 	assert_string_equal(a.value, "");
@@ -137,12 +136,9 @@ static const char *nearest(const char *word)
 
 TEST(the_nearest_name_begins_alike_or_differs_little)
 {
-	assert_string_equal(nearest("hist"), "history");
-	assert_string_equal(nearest("statsu"), "status");
-	assert_string_equal(nearest("stat"), "status");
-	assert_string_equal(nearest("stge"), "stage");
-	assert_string_equal(nearest("unstaged"), "unstage");
-	assert_string_equal(nearest("makr"), "mark");
+	EQUAL((nearest("hist"), "history"), (nearest("statsu"), "status"));
+	EQUAL((nearest("stat"), "status"), (nearest("stge"), "stage"));
+	EQUAL((nearest("unstaged"), "unstage"), (nearest("makr"), "mark"));
 }
 
 TEST(nothing_is_near_to_strange_words)

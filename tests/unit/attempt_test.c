@@ -90,9 +90,7 @@ TEST(healthy_good_slot_boots_without_a_write)
 {
 	OK(boot());
 	DONE("mounta ");
-	assert_int_equal(a.chosen.slot, 0);
-	assert_int_equal(a.chosen.tier, CHOOSE_NORMAL);
-	assert_true(a.counted && a.token == 0);
+	EQUAL((a.chosen.slot, 0), (a.chosen.tier, CHOOSE_NORMAL), (a.counted, true), (a.token, 0));
 }
 
 TEST(trial_is_charged_before_it_is_mounted)
@@ -100,9 +98,8 @@ TEST(trial_is_charged_before_it_is_mounted)
 	states_trial(&s);
 	OK(boot());
 	DONE("saveb mountb ");
-	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
-	assert_true(a.counted && a.token == 101);
-	assert_true(m.disk.open_token == 101);
+	EQUAL((m.disk.slot[1].tries, STATE_TRIES - 1), (a.counted, true), (a.token, 101));
+	assert_int_equal(m.disk.open_token, 101);
 }
 
 TEST(charged_good_slot_has_a_token)
@@ -119,8 +116,7 @@ TEST(what_was_settled_is_written_with_the_charge_of_a_good_slot)
 	s.slot[0].streak = 1;
 	OK(attempt_run(&a, &s, &ops, NULL));
 	DONE("save. mounta ");
-	assert_int_equal(m.disk.slot[0].streak, 1);
-	assert_true(a.counted && a.token == 0);
+	EQUAL((m.disk.slot[0].streak, 1), (a.counted, true), (a.token, 0));
 }
 
 TEST(slot_that_does_not_mount_makes_way_in_the_same_boot)
@@ -129,10 +125,8 @@ TEST(slot_that_does_not_mount_makes_way_in_the_same_boot)
 	states_trial(&s);
 	OK(boot());
 	DONE("saveb mountb save. mounta ");
-	assert_int_equal(a.chosen.slot, 0);
-	assert_true(a.counted && a.token == 0);
-	assert_string_equal(m.disk.slot[1].reason, "no mount");
-	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
+	EQUAL((a.chosen.slot, 0), (a.counted, true), (a.token, 0));
+	EQUAL((m.disk.slot[1].reason, "no mount"), (m.disk.slot[1].tries, STATE_TRIES - 1));
 	assert_int_equal(m.disk.open, STATE_NONE);
 }
 
@@ -142,8 +136,7 @@ TEST(good_slot_that_does_not_mount_loses_trust)
 	states_set(&s, 1, STATE_GOOD, 2);
 	OK(boot());
 	DONE("mounta save. mountb ");
-	assert_int_equal(m.disk.slot[0].streak, 1);
-	assert_int_equal(m.disk.last, 1);
+	EQUAL((m.disk.slot[0].streak, 1), (m.disk.last, 1));
 }
 
 TEST(absent_slot_costs_nothing)
@@ -152,8 +145,7 @@ TEST(absent_slot_costs_nothing)
 	states_trial(&s);
 	OK(boot());
 	DONE("mounta ");
-	assert_int_equal(s.slot[1].tries, STATE_TRIES);
-	assert_string_equal(s.slot[1].reason, "");
+	EQUAL((s.slot[1].tries, STATE_TRIES), (s.slot[1].reason, ""));
 }
 
 TEST(unfit_trial_loses_a_try_with_the_next_charge)
@@ -162,8 +154,7 @@ TEST(unfit_trial_loses_a_try_with_the_next_charge)
 	states_trial(&s);
 	OK(boot());
 	DONE("save. mounta ");
-	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
-	assert_string_equal(m.disk.slot[1].reason, "not fit");
+	EQUAL((m.disk.slot[1].tries, STATE_TRIES - 1), (m.disk.slot[1].reason, "not fit"));
 	assert_int_equal(m.disk.open, STATE_NONE);
 }
 
@@ -174,8 +165,7 @@ TEST(unfit_oneshot_is_used_up_and_not_tried_twice)
 	s.oneshot = 1;
 	OK(boot());
 	DONE("save. mounta ");
-	assert_int_equal(m.disk.oneshot, STATE_NONE);
-	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
+	EQUAL((m.disk.oneshot, STATE_NONE), (m.disk.slot[1].tries, STATE_TRIES - 1));
 }
 
 TEST(unfit_good_slot_loses_trust)
@@ -183,8 +173,7 @@ TEST(unfit_good_slot_loses_trust)
 	m = (struct machine){ .fit = { [0] = KB_EIO } };
 	states_set(&s, 1, STATE_GOOD, 2);
 	OK(boot());
-	assert_int_equal(m.disk.slot[0].streak, 1);
-	assert_int_equal(a.chosen.slot, 1);
+	EQUAL((m.disk.slot[0].streak, 1), (a.chosen.slot, 1));
 }
 
 TEST(oneshot_is_consumed_durably_before_its_mount)
@@ -193,8 +182,7 @@ TEST(oneshot_is_consumed_durably_before_its_mount)
 	s.oneshot = 1;
 	OK(boot());
 	DONE("save. mountb ");
-	assert_int_equal(m.disk.oneshot, STATE_NONE);
-	assert_int_equal(a.chosen.tier, CHOOSE_ONESHOT);
+	EQUAL((m.disk.oneshot, STATE_NONE), (a.chosen.tier, CHOOSE_ONESHOT));
 }
 
 TEST(oneshot_of_half_a_slot_is_dropped)
@@ -218,9 +206,7 @@ TEST(trial_that_can_not_be_charged_makes_way_for_a_good_slot)
 	states_trial(&s);
 	OK(boot());
 	DONE("failb fail. mounta ");
-	assert_int_equal(a.chosen.slot, 0);
-	assert_int_equal(s.slot[1].tries, STATE_TRIES);
-	assert_true(!a.counted && a.token == 0);
+	EQUAL((a.chosen.slot, 0), (s.slot[1].tries, STATE_TRIES), (a.counted, false), (a.token, 0));
 }
 
 TEST(failed_charge_that_is_there_nevertheless_is_taken_back)
@@ -229,9 +215,8 @@ TEST(failed_charge_that_is_there_nevertheless_is_taken_back)
 	states_trial(&s);
 	OK(boot());
 	DONE("failb save. mounta ");
-	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES);
-	assert_int_equal(m.disk.open, STATE_NONE);
-	assert_true(a.counted && a.token == 0);
+	EQUAL((m.disk.slot[1].tries, STATE_TRIES), (m.disk.open, STATE_NONE), (a.counted, true));
+	assert_int_equal(a.token, 0);
 }
 
 TEST(oneshot_that_can_not_be_consumed_makes_way_too)
@@ -250,8 +235,7 @@ TEST(passed_over_trial_boots_uncounted_when_nothing_else_mounts)
 	states_trial(&s);
 	OK(boot());
 	DONE("failb fail. mounta failb mountb ");
-	assert_int_equal(a.chosen.slot, 1);
-	assert_true(!a.counted && a.token == 0);
+	EQUAL((a.chosen.slot, 1), (a.counted, false), (a.token, 0));
 }
 
 TEST(passed_over_trial_is_charged_if_writing_works_again)
@@ -260,8 +244,7 @@ TEST(passed_over_trial_is_charged_if_writing_works_again)
 	states_trial(&s);
 	OK(boot());
 	DONE("failb fail. mounta saveb mountb ");
-	assert_true(a.counted && a.token == 101);
-	assert_int_equal(m.disk.slot[1].tries, STATE_TRIES - 1);
+	EQUAL((a.counted, true), (a.token, 101), (m.disk.slot[1].tries, STATE_TRIES - 1));
 	assert_int_equal(m.disk.slot[0].streak, 1);
 }
 
@@ -319,8 +302,7 @@ TEST(slot_that_lost_its_trust_gets_its_chance)
 	s.slot[1].streak = STATE_STREAK_LIMIT;
 	OK(boot());
 	DONE("saveb mountb ");
-	assert_int_equal(a.chosen.tier, CHOOSE_RETRY);
-	assert_true(m.disk.open == 1 && m.disk.slot[1].wait == 2);
+	EQUAL((a.chosen.tier, CHOOSE_RETRY), (m.disk.open, 1), (m.disk.slot[1].wait, 2));
 	m = (struct machine){ .fail_saves = ~0u };
 	s.slot[1].wait = 0;
 	OK(boot());
@@ -339,8 +321,7 @@ TEST(last_resorts_wait_and_take_turns)
 	m.trace[0] = '\0';
 	OK(boot());
 	DONE("delayb saveb mountb ");
-	assert_int_equal(m.disk.lr, 1);
-	assert_int_equal(a.chosen.tier, CHOOSE_LAST_RESORT);
+	EQUAL((m.disk.lr, 1), (a.chosen.tier, CHOOSE_LAST_RESORT));
 }
 
 TEST(slot_that_is_half_written_after_the_delay_is_not_mounted)
@@ -387,8 +368,7 @@ TEST(what_cannot_be_counted_boots_when_no_good_slot_comes_back)
 	m = (struct machine){ .fit = { KB_EFORMAT }, .fail_saves = ~0u };
 	states_trial(&s);
 	OK(boot());
-	assert_int_equal(a.chosen.slot, 1);
-	assert_false(a.counted);
+	EQUAL((a.chosen.slot, 1), (a.counted, false));
 	m = (struct machine){ .mounts = { [1] = KB_EMOUNT },
 			      .fail_saves = ~0u,
 			      .next_run_accepts = true };
@@ -414,9 +394,8 @@ TEST(nothing_mounts_and_that_is_written)
 	states_trial(&s);
 	FAILS(boot(), KB_ENOCAND);
 	DONE("saveb mountb save. mounta save. ");
-	assert_int_equal(m.disk.slot[0].streak, 1);
-	assert_int_equal(a.chosen.slot, STATE_NONE);
-	assert_true(!a.counted && a.token == 0);
+	EQUAL((m.disk.slot[0].streak, 1), (a.chosen.slot, STATE_NONE), (a.counted, false));
+	assert_int_equal(a.token, 0);
 }
 
 TEST(nothing_installed_writes_nothing)
@@ -443,9 +422,7 @@ TEST(forced_slot_boots_unwritten)
 	was = s;
 	OK(boot());
 	DONE("mounta ");
-	assert_int_equal(a.chosen.slot, 0);
-	assert_true(!a.counted && a.token == 0);
-	assert_true(state_same(&s, &was));
+	EQUAL((a.chosen.slot, 0), (a.counted, false), (a.token, 0), (state_same(&s, &was), true));
 }
 
 TEST(forced_slot_that_fails_makes_way)
@@ -488,8 +465,7 @@ TEST(slots_that_cannot_be_mounted_are_told_from_those_that_fail_a_check)
 	states_set(&s, 4, STATE_GOOD, 1); /* and failed just as often as it may */
 	s.slot[4].streak = STATE_STREAK_LIMIT - 1;
 	OK(boot());
-	assert_int_equal(a.chosen.slot, 5);
-	assert_int_equal(a.no_fallback, 0x3);
+	EQUAL((a.chosen.slot, 5), (a.no_fallback, 0x3));
 	m.fit[0] = m.mounts[1] = KB_OK;
 	OK(boot());
 	assert_int_equal(a.no_fallback, 0); /* each run looks anew */

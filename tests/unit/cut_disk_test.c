@@ -57,8 +57,7 @@ TEST(a_flush_makes_the_newest_durable)
 	OK(write_page(3, 1));
 	OK(write_page(3, 2));
 	OK(bdev_flush(&disk.bdev));
-	assert_int_equal(durable_page(3), 2);
-	assert_int_equal(disk.nversions, 0);
+	EQUAL((durable_page(3), 2), (disk.nversions, 0));
 	assert_int_equal(read_page(3), 2);
 }
 
@@ -73,9 +72,7 @@ TEST(after_a_cut_every_call_fails_and_nothing_lands)
 	FAILS(bdev_discard(&disk.bdev, 0, BDEV_ALIGN), KB_EIO);
 	FAILS(bdev_zero(&disk.bdev, 0, BDEV_ALIGN), KB_EIO);
 	assert_int_equal(read_page(1), -1);
-	assert_int_equal(disk.nversions, 16);
-	assert_int_equal(durable_page(1), 0);
-	assert_int_equal(power.ops, 2);
+	EQUAL((disk.nversions, 16), (durable_page(1), 0), (power.ops, 2));
 }
 
 TEST(a_cut_in_a_flush_leaves_it_to_chance)
@@ -124,8 +121,7 @@ TEST(zeroing_costs_no_memory_and_is_a_write)
 	assert_int_equal(read_page(1), 0);
 	assert_int_equal(durable_page(1), 7);
 	OK(bdev_flush(&disk.bdev));
-	assert_int_equal(durable_page(1), 0);
-	assert_int_equal(disk.durable.hash, 0);
+	EQUAL((durable_page(1), 0), (disk.durable.hash, 0));
 }
 
 TEST(copies_share_until_they_differ)

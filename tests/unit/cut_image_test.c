@@ -88,9 +88,7 @@ TEST(a_version_that_changes_nothing_is_only_torn)
 	put(0, 6, 3);
 	put(0, 6, 0);
 	cut_image_take(&image, both, 1);
-	assert_int_equal(image.n, 2);
-	assert_int_equal(image.place[0].n, 1);
-	assert_int_equal(image.place[1].n, 2);
+	EQUAL((image.n, 2), (image.place[0].n, 1), (image.place[1].n, 2));
 	assert_int_equal(cut_image_count(&image), 2 + 2 * 2 + 2);
 	assert_int_equal(walk(), 8);
 }

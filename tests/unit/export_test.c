@@ -79,14 +79,10 @@ TEST(boot_json_is_json_with_every_field)
 
 	export_boot(&b);
 	json = parsed();
-	assert_string_equal(text_of(json, "slot"), "b");
-	assert_string_equal(text_of(json, "tier"), "normal");
-	assert_string_equal(text_of(json, "status"), "trial");
-	assert_string_equal(text_of(json, "tries"), "2");
-	assert_string_equal(text_of(json, "token"), "37");
-	assert_string_equal(text_of(json, "counted"), "true");
-	assert_string_equal(text_of(json, "cause"), "power");
-	assert_string_equal(text_of(json, "version"), "2.0");
+	EQUAL((text_of(json, "slot"), "b"), (text_of(json, "tier"), "normal"));
+	EQUAL((text_of(json, "status"), "trial"), (text_of(json, "tries"), "2"));
+	EQUAL((text_of(json, "token"), "37"), (text_of(json, "counted"), "true"));
+	EQUAL((text_of(json, "cause"), "power"), (text_of(json, "version"), "2.0"));
 	assert_string_equal(text_of(json, "state"), "found");
 	json_object_put(json);
 }

@@ -69,16 +69,10 @@ TEST(trial_becomes_bad_with_its_reason)
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_OPEN);
 	assert_int_equal(guardian_record_bad(fd, &attempt, 1234), GUARDIAN_RECORDED);
 	load(&s, &st);
-	assert_int_equal(s.slot[1].st, STATE_BAD);
-	assert_string_equal(s.slot[1].reason, "deadline");
-	assert_int_equal(s.open, STATE_NONE);
-	assert_int_equal(s.pref, 0);
-	assert_true(state_is_rejected(&s, s.slot[1].release));
+	EQUAL((s.slot[1].st, STATE_BAD), (s.slot[1].reason, "deadline"), (s.open, STATE_NONE));
+	EQUAL((s.pref, 0), (state_is_rejected(&s, s.slot[1].release), true));
 	OK(store_history_read(&st, 1, keep_event, &e));
-	assert_int_equal(e.kind, HISTORY_BAD);
-	assert_int_equal(e.slot, 1);
-	assert_int_equal(e.time, 1234);
-	assert_string_equal(e.reason, "deadline");
+	EQUAL((e.kind, HISTORY_BAD), (e.slot, 1), (e.time, 1234), (e.reason, "deadline"));
 	assert_string_equal(e.detail, "guardian");
 	assert_int_equal(guardian_record_look(fd, &attempt), GUARDIAN_CLOSED);
 	assert_int_equal(guardian_record_bad(fd, &attempt, 1234), GUARDIAN_CLOSED);
@@ -297,16 +291,12 @@ TEST(verdict_that_races_has_one_winner)
 		assert_true(WIFEXITED(status));
 		load(&s, &st);
 		if (result == GUARDIAN_RECORDED) {
-			assert_int_equal(WEXITSTATUS(status), 1);
-			assert_int_equal(s.slot[1].st, STATE_BAD);
-			assert_int_equal(s.pref, 0);
+			EQUAL((WEXITSTATUS(status), 1), (s.slot[1].st, STATE_BAD), (s.pref, 0));
 			assert_int_equal(s.open, STATE_NONE);
 			bad++;
 		} else {
-			assert_int_equal(result, GUARDIAN_GOOD);
-			assert_int_equal(WEXITSTATUS(status), 0);
-			assert_int_equal(s.slot[1].st, STATE_GOOD);
-			assert_int_equal(s.pref, 1);
+			EQUAL((result, GUARDIAN_GOOD), (WEXITSTATUS(status), 0));
+			EQUAL((s.slot[1].st, STATE_GOOD), (s.pref, 1));
 			assert_int_equal(s.open, 1); /* it has yet to prove itself */
 			good++;
 		}

@@ -217,8 +217,7 @@ static void assert_writing(void)
 {
 	struct store_manifest m;
 
-	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
-	assert_int_equal(state.pref, 0);
+	EQUAL((state.slot[TARGET].st, STATE_WRITING), (state.pref, 0));
 	FAILS(store_manifest_read(&store, TARGET, &m, NULL, 0), KB_EBLANK);
 }
 
@@ -237,8 +236,7 @@ static void assert_given_up(const struct scene *s)
 	}
 	assert_writing();
 	now = content(&root_dev, 0, BDEV_ALIGN);
-	assert_true(bytes_all(now, 512, 0));
-	assert_true(bytes_all(now + 1024, 512, 0));
+	EQUAL((bytes_all(now, 512, 0), true), (bytes_all(now + 1024, 512, 0), true));
 }
 
 /* ---------------------------------------------------------------- one failure */
@@ -389,8 +387,7 @@ TEST(a_seal_that_is_there_is_flushed_before_anything_is_written)
 	play(&s);
 	root.fail_flush = (struct faulty_when){ 2, 1 };
 	FAILS(install_run(&in), KB_EIO);
-	assert_string_equal(in.why, "slot b: root cannot be flushed: the storage is failing");
-	assert_int_equal(root.writes, 0);
+	EQUAL((in.why, "slot b: root cannot be flushed: the storage is failing"), (root.writes, 0));
 	assert_given_up(&s);
 }
 
@@ -471,9 +468,7 @@ TEST(a_slot_that_cannot_be_said_to_be_written_is_left_alone)
 {
 	no_state_can_be_written();
 	FAILS(install_run(&in), KB_EIO);
-	assert_int_equal(in.blame, INSTALL_BLAME_STATE);
-	assert_int_equal(root.writes, 0);
-	assert_int_equal(fixture_writes(&events, 2), 0);
+	EQUAL((in.blame, INSTALL_BLAME_STATE), (root.writes, 0), (fixture_writes(&events, 2), 0));
 	assert_int_equal(state.slot[TARGET].st, STATE_GOOD);
 }
 
@@ -485,8 +480,7 @@ TEST(a_tail_is_not_called_clean_when_the_seal_fails)
 	faulty_init(&root, &root_dev.bdev);
 	no_state_can_be_written();
 	FAILS(install_run(&in), KB_EIO);
-	assert_int_equal(in.blame, INSTALL_BLAME_STATE);
-	assert_int_equal(root.writes, 0);
+	EQUAL((in.blame, INSTALL_BLAME_STATE), (root.writes, 0));
 }
 
 /* Two failures in a row cost a manifest both its copies: then it is not on trial without one. */

@@ -173,15 +173,13 @@ static void assert_sealed(void)
 
 	assert_true(bytes_all(content(&root_dev, 0, INSTALL_SEAL_LEN), INSTALL_SEAL_LEN, 0));
 	load();
-	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
-	assert_int_equal(state.pref, 0);
+	EQUAL((state.slot[TARGET].st, STATE_WRITING), (state.pref, 0));
 	FAILS(store_manifest_read(&store, TARGET, &m, NULL, 0), KB_EBLANK);
 }
 
 static void assert_untouched(void)
 {
-	assert_int_equal(fixture_writes(&events, 0), 0);
-	assert_int_equal(fixture_writes(&events, 1), 0);
+	EQUAL((fixture_writes(&events, 0), 0), (fixture_writes(&events, 1), 0));
 	assert_int_equal(in.bytes_written, 0);
 }
 
@@ -362,8 +360,7 @@ TEST(root_is_sealed_first_and_opened_last)
 				first = first == 0 ? events.e[i].dev : first;
 				last = events.e[i].dev;
 			}
-		assert_int_equal(first, 1);
-		assert_int_equal(last, 1);
+		EQUAL((first, 1), (last, 1));
 		assert_was_sealed(2);
 	}
 }
@@ -539,8 +536,7 @@ TEST(a_state_that_cannot_be_written_leaves_the_slot_alone)
 {
 	state_dev.no_writes = true;
 	FAILS(install_run(&in), KB_EIO);
-	assert_int_equal(in.blame, INSTALL_BLAME_STATE);
-	assert_int_equal(fixture_writes(&events, 1), 0);
+	EQUAL((in.blame, INSTALL_BLAME_STATE), (fixture_writes(&events, 1), 0));
 	assert_int_equal(state.slot[TARGET].st, STATE_GOOD);
 }
 
@@ -738,12 +734,10 @@ TEST(everything_in_its_order)
 	for (i = 0, flushed = 0; i < seal; i++)
 		flushed += events.e[i].dev == 0 && events.e[i].op == FIXTURE_FLUSH;
 	assert_true(flushed >= 4);
-	assert_int_equal(events.e[seal - 1].dev, 0);
-	assert_int_equal(events.e[seal - 1].op, FIXTURE_FLUSH);
+	EQUAL((events.e[seal - 1].dev, 0), (events.e[seal - 1].op, FIXTURE_FLUSH));
 	/* The seal, its first block first, superblocks before all, flushed before any data. */
 	for (; !events.e[seal].zero; seal += 2) {
-		assert_int_equal(events.e[seal].off, 0);
-		assert_int_equal(events.e[seal].len, 4096);
+		EQUAL((events.e[seal].off, 0), (events.e[seal].len, 4096));
 		assert_int_equal(events.e[seal + 1].op, FIXTURE_FLUSH);
 	}
 	assert_int_equal(events.e[seal].off, 0);
@@ -758,12 +752,10 @@ TEST(everything_in_its_order)
 			  events.e[head].op == FIXTURE_FLUSH;
 	     head++)
 		assert_true(events.e[head].dev != 0);
-	assert_int_equal(events.e[head - 1].op, FIXTURE_FLUSH);
-	assert_int_equal(events.e[head].off, 4096);
+	EQUAL((events.e[head - 1].op, FIXTURE_FLUSH), (events.e[head].off, 4096));
 	assert_int_equal(events.e[head + 1].op, FIXTURE_FLUSH);
 	for (head += 2; events.e[head].dev == 1; head += 2) {
-		assert_int_equal(events.e[head].off, 0);
-		assert_int_equal(events.e[head].len, 4096);
+		EQUAL((events.e[head].off, 0), (events.e[head].len, 4096));
 		assert_int_equal(events.e[head + 1].op, FIXTURE_FLUSH);
 	}
 	for (i = head; i < events.n; i++)
@@ -979,8 +971,7 @@ TEST(progress_only_grows)
 	in.progress = progress;
 	in.ctx = &seen;
 	OK(install_run(&in));
-	assert_int_equal(seen.phases, 4);
-	assert_int_equal(seen.phase, INSTALL_DONE);
+	EQUAL((seen.phases, 4), (seen.phase, INSTALL_DONE));
 }
 
 /* ---------------------------------------------------------------- files, threads, sizes */

@@ -118,36 +118,19 @@ static void accepted(const char *after, const char *from, const char *to)
 TEST(everything_is_read)
 {
 	OK(parse(good));
-	assert_int_equal(m.format_major, 1);
-	assert_int_equal(m.ncompatible, 2);
-	assert_string_equal(m.compatible[1], "acme-2");
-	assert_string_equal(m.version, "2.1~rc1");
-	assert_int_equal(m.sequence, 21);
-	assert_int_equal(m.floor, 7);
-	assert_false(m.allow_downgrade);
-	assert_string_equal(m.build, "4711");
-	assert_string_equal(m.created, "2025-01-02T03:04:05Z");
-	assert_string_equal(m.description, "Fixes the roof.");
-	assert_int_equal(m.nimages, 2);
-	assert_string_equal(m.image[0].name, "root");
-	assert_int_equal(m.image[0].size, 1048576);
-	assert_int_equal(m.image[0].chunk, 262144);
-	assert_string_equal(m.image[0].filesystem, "ext4");
-	assert_string_equal(m.image[1].filesystem, "");
-	assert_int_equal(m.image[0].digest[31], 0x1f);
-	assert_int_equal(m.image[0].hashes.digest[0], 0xff);
-	assert_true(m.image[0].verity.present);
-	assert_int_equal(m.image[0].verity.root_hash_len, 32);
-	assert_int_equal(m.image[0].verity.salt_len, 2);
-	assert_int_equal(m.image[0].verity.tree_off, 524288);
-	assert_false(m.image[1].verity.present);
-	assert_int_equal(m.nencodings, 3);
-	assert_int_equal(m.encoding[0].kind, MANIFEST_ENC_SEED);
-	assert_int_equal(m.encoding[0].seed[0], 0xff);
-	assert_int_equal(m.encoding[0].forms, 0x18);
-	assert_int_equal(m.encoding[1].kind, MANIFEST_ENC_FULL);
-	assert_int_equal(m.encoding[1].forms, 0x07);
-	assert_int_equal(m.encoding[2].image, 1);
+	EQUAL((m.format_major, 1), (m.ncompatible, 2), (m.compatible[1], "acme-2"));
+	EQUAL((m.version, "2.1~rc1"), (m.sequence, 21), (m.floor, 7), (m.allow_downgrade, false));
+	EQUAL((m.build, "4711"), (m.created, "2025-01-02T03:04:05Z"));
+	EQUAL((m.description, "Fixes the roof."), (m.nimages, 2), (m.image[0].name, "root"));
+	EQUAL((m.image[0].size, 1048576), (m.image[0].chunk, 262144));
+	EQUAL((m.image[0].filesystem, "ext4"), (m.image[1].filesystem, ""));
+	EQUAL((m.image[0].digest[31], 0x1f), (m.image[0].hashes.digest[0], 0xff));
+	EQUAL((m.image[0].verity.present, true), (m.image[0].verity.root_hash_len, 32));
+	EQUAL((m.image[0].verity.salt_len, 2), (m.image[0].verity.tree_off, 524288));
+	EQUAL((m.image[1].verity.present, false), (m.nencodings, 3));
+	EQUAL((m.encoding[0].kind, MANIFEST_ENC_SEED), (m.encoding[0].seed[0], 0xff));
+	EQUAL((m.encoding[0].forms, 0x18), (m.encoding[1].kind, MANIFEST_ENC_FULL));
+	EQUAL((m.encoding[1].forms, 0x07), (m.encoding[2].image, 1));
 	assert_int_equal(manifest_tables_len(&m), 425);
 	assert_int_equal(manifest_payload_len(&m), 5096);
 }
@@ -182,28 +165,22 @@ TEST(a_line_too_long_is_not_written)
 TEST(compatible_names_are_matched_whole)
 {
 	OK(parse(good));
-	assert_true(manifest_is_for(&m, "acme-box"));
-	assert_true(manifest_is_for(&m, "acme-2"));
+	EQUAL((manifest_is_for(&m, "acme-box"), true), (manifest_is_for(&m, "acme-2"), true));
 	assert_false(manifest_is_for(&m, "acme"));
-	assert_false(manifest_is_for(&m, "acme-box,acme-2"));
-	assert_false(manifest_is_for(&m, ""));
+	EQUAL((manifest_is_for(&m, "acme-box,acme-2"), false), (manifest_is_for(&m, ""), false));
 }
 
 TEST(chunks_are_counted_and_measured)
 {
 	struct manifest_image im = { .size = 3 * 65536 + 4096, .chunk = 65536 };
 
-	assert_int_equal(manifest_chunks(&im), 4);
-	assert_int_equal(manifest_chunk_len(&im, 0), 65536);
-	assert_int_equal(manifest_chunk_len(&im, 2), 65536);
-	assert_int_equal(manifest_chunk_len(&im, 3), 4096);
+	EQUAL((manifest_chunks(&im), 4), (manifest_chunk_len(&im, 0), 65536));
+	EQUAL((manifest_chunk_len(&im, 2), 65536), (manifest_chunk_len(&im, 3), 4096));
 	im.size = 65536;
-	assert_int_equal(manifest_chunks(&im), 1);
-	assert_int_equal(manifest_chunk_len(&im, 0), 65536);
+	EQUAL((manifest_chunks(&im), 1), (manifest_chunk_len(&im, 0), 65536));
 	im.size = 4ull << 40; /* the largest: 2^22 chunks of 1 MiB */
 	im.chunk = MANIFEST_CHUNK_MAX;
-	assert_int_equal(manifest_chunks(&im), MANIFEST_CHUNKS_MAX);
-	assert_int_equal(manifest_hashes_len(2048), 32 + 65536);
+	EQUAL((manifest_chunks(&im), MANIFEST_CHUNKS_MAX), (manifest_hashes_len(2048), 32 + 65536));
 	assert_int_equal(manifest_hashes_len(2049), 64 + 65536 + 32);
 }
 
@@ -235,8 +212,7 @@ TEST(keys_come_in_any_order)
 TEST(an_unknown_kind_of_encoding_is_passed_over)
 {
 	accepted("[encoding.1]", "kind=seed", "kind=hologram");
-	assert_int_equal(m.encoding[0].kind, MANIFEST_ENC_UNKNOWN);
-	assert_int_equal(m.encoding[1].kind, MANIFEST_ENC_FULL);
+	EQUAL((m.encoding[0].kind, MANIFEST_ENC_UNKNOWN), (m.encoding[1].kind, MANIFEST_ENC_FULL));
 	accepted("[encoding.1]", "kind=seed\n", "kind=hologram\nlaser=blue\nlaser=red\n");
 	accepted("[encoding.1]", "kind=seed\n", "laser=blue\nkind=hologram\n");
 	accepted("[encoding.3]", "kind=full", "kind=hologram");

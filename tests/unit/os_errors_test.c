@@ -355,8 +355,7 @@ static enum kb_err try_pipe(void)
 	enum kb_err e = os_pipe(fds);
 
 	if (e != KB_OK) {
-		assert_int_equal(fds[0], -1);
-		assert_int_equal(fds[1], -1);
+		EQUAL((fds[0], -1), (fds[1], -1));
 		return e;
 	}
 	assert_int_equal(syscall(SYS_write, fds[1], "abcd", 4), 4);

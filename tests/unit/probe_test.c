@@ -82,14 +82,11 @@ TEST(the_disk_that_is_there_is_found_with_its_partitions)
 	assert_int_equal(probe_pending(&p), 0);
 	disk = seen("/dev/vda");
 	assert_non_null(disk);
-	assert_int_equal(disk->state, PROBE_READY);
-	assert_int_equal(disk->n, 4);
-	assert_int_equal(disk->size, 256 * MIB);
-	assert_true(disk->has_table);
-	assert_false(disk->removable || disk->usb || disk->sd);
+	EQUAL((disk->state, PROBE_READY), (disk->n, 4), (disk->size, 256 * MIB));
+	EQUAL((disk->has_table, true), (disk->removable, false), (disk->usb, false));
+	assert_false(disk->sd);
 	assert_string_equal(disk->path, "/devices/pci0000:00/0000:00:04.0/virtio1/block/vda");
-	assert_string_equal(disk->part[1].dev, "/dev/vda2");
-	assert_string_equal(disk->part[1].fstype, "ext4");
+	EQUAL((disk->part[1].dev, "/dev/vda2"), (disk->part[1].fstype, "ext4"));
 	assert_int_equal(disk->part[1].size, 64 * MIB);
 	FAILS(probe_step(&p, 1000), KB_ETIMEDOUT);
 }
@@ -174,8 +171,7 @@ TEST(a_late_disk_with_partitions_is_looked_at_once)
 	os_sim_disk(&d);
 	probe_start(&p);
 	settle();
-	assert_int_equal(seen("/dev/vda")->n, 4);
-	assert_int_equal(os_sim_count("spawn"), 1);
+	EQUAL((seen("/dev/vda")->n, 4), (os_sim_count("spawn"), 1));
 }
 
 TEST(probers_work_side_by_side)
@@ -209,8 +205,7 @@ TEST(more_disks_than_probers_wait_for_their_turn)
 		os_sim_disk(&s);
 	}
 	probe_start(&p);
-	assert_int_equal(probe_pending(&p), 12);
-	assert_int_equal(os_sim_count("spawn"), PROBE_JOBS_MAX);
+	EQUAL((probe_pending(&p), 12), (os_sim_count("spawn"), PROBE_JOBS_MAX));
 	settle();
 	for (unsigned i = 0; i < 12; i++)
 		ready += p.disk[i].state == PROBE_READY;
@@ -338,8 +333,7 @@ TEST(a_prober_that_its_cage_kills_costs_one_disk_its_answer)
 	settle();
 	assert_int_equal(seen("/dev/vda")->state, PROBE_READY);
 	assert_string_equal(probe_find(&p, NULL, "PARTLABEL=root-a")->fstype, "ext4");
-	assert_int_equal(seen("/dev/sda")->state, PROBE_UNREADABLE);
-	assert_int_equal(probe_pending(&p), 0);
+	EQUAL((seen("/dev/sda")->state, PROBE_UNREADABLE), (probe_pending(&p), 0));
 	assert_int_equal(os_sim_count("spawn keelboot-prober /dev/sda"), 2);
 	assert_int_equal(
 		os_sim_count(
@@ -424,8 +418,7 @@ TEST(a_disk_that_is_pulled_out_while_it_is_looked_at_ends_its_prober)
 	os_sim_disk_gone("sda", 500);
 	probe_start(&p);
 	OK(probe_step(&p, 5000));
-	assert_int_equal(os_sim_now(), 500);
-	assert_int_equal(probe_pending(&p), 0);
+	EQUAL((os_sim_now(), 500), (probe_pending(&p), 0));
 	assert_int_equal(os_sim_count("kill keelboot-prober /dev/sda"), 0);
 	assert_int_equal(os_sim_count("kill keelboot-prober"), 1);
 	settle();
@@ -558,9 +551,7 @@ TEST(stopping_ends_what_is_under_way)
 	os_sim_disk(&d);
 	probe_start(&p);
 	probe_stop(&p);
-	assert_int_equal(probe_pending(&p), 0);
-	assert_int_equal(os_sim_count("kill"), 1);
-	assert_int_equal(p.uevent_fd, -1);
+	EQUAL((probe_pending(&p), 0), (os_sim_count("kill"), 1), (p.uevent_fd, -1));
 }
 
 TEST_MAIN("probe", .set_up = bare_machine, .tear_down = stop)

@@ -227,11 +227,8 @@ TEST(capacities_are_limited)
 TEST(a_signed_bundle_opens)
 {
 	OK(open_it());
-	assert_string_equal(r.signer, "test-key");
-	assert_string_equal(r.release.version, "2.0");
-	assert_int_equal(r.release.sequence, 2);
-	assert_true(r.release.allow_downgrade);
-	assert_int_equal(r.m.nimages, 1);
+	EQUAL((r.signer, "test-key"), (r.release.version, "2.0"), (r.release.sequence, 2));
+	EQUAL((r.release.allow_downgrade, true), (r.m.nimages, 1));
 	shut();
 }
 

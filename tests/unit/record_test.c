@@ -63,8 +63,7 @@ TEST(a_valid_record_is_found_without_a_write)
 {
 	states_trial(&s);
 	put_and_load();
-	assert_int_equal(r.health, RECORD_FOUND);
-	assert_true(state_same(&r.s, &s));
+	EQUAL((r.health, RECORD_FOUND), (state_same(&r.s, &s), true));
 	assert_true(state_same(&r.disk, &s));
 	OK(record_save(&r, &r.s));
 	assert_int_equal(disk.ops, 0);
@@ -96,8 +95,7 @@ TEST(a_new_state_that_cannot_be_saved_boots_and_is_saved_later)
 	disk.fail_at = 1;
 	disk.fail_stays = true;
 	record_load(&r, DEV, 2, BOTH, BOTH);
-	assert_int_equal(r.health, RECORD_UNWRITABLE);
-	assert_int_equal(r.s.slot[0].st, STATE_TRIAL);
+	EQUAL((r.health, RECORD_UNWRITABLE), (r.s.slot[0].st, STATE_TRIAL));
 	disk.fail_at = 0;
 	OK(record_save(&r, &r.s));
 	assert_int_equal(r.health, RECORD_FOUND);
@@ -107,10 +105,8 @@ TEST(a_new_state_that_cannot_be_saved_boots_and_is_saved_later)
 TEST(without_a_partition_slots_are_unnamed_trials)
 {
 	record_load(&r, "", 3, BOTH, BOTH);
-	assert_int_equal(r.health, RECORD_MISSING);
-	assert_int_equal(r.s.slot[0].st, STATE_TRIAL);
-	assert_int_equal(r.s.slot[0].tries, STATE_TRIES);
-	assert_int_equal(r.s.slot[2].st, STATE_EMPTY);
+	EQUAL((r.health, RECORD_MISSING), (r.s.slot[0].st, STATE_TRIAL));
+	EQUAL((r.s.slot[0].tries, STATE_TRIES), (r.s.slot[2].st, STATE_EMPTY));
 	FAILS(record_save(&r, &r.s), KB_ENODEV);
 	FAILS(record_reload(&r), KB_ENODEV);
 	record_history(&r, HISTORY_BOOT, 0, "", "");
@@ -126,8 +122,7 @@ TEST(a_partition_that_does_not_open_or_is_too_small_is_as_missing)
 	bdev_sim_init(&small, STORE_MIN_SIZE - BDEV_ALIGN);
 	os_sim_bdev("/dev/vda2", &small.bdev);
 	record_load(&r, "/dev/vda2", 2, BOTH, BOTH);
-	assert_int_equal(r.health, RECORD_MISSING);
-	assert_int_equal(small.ops, 0);
+	EQUAL((r.health, RECORD_MISSING), (small.ops, 0));
 	bdev_file_close(&r.file);
 	bdev_sim_free(&small);
 }
@@ -137,8 +132,7 @@ TEST(a_read_only_partition_is_read)
 	put(&s);
 	os_sim_fail("open " DEV " rw", 0, KB_EPERM);
 	record_load(&r, DEV, 2, BOTH, BOTH);
-	assert_int_equal(r.health, RECORD_FOUND);
-	assert_int_equal(r.s.slot[0].st, STATE_GOOD);
+	EQUAL((r.health, RECORD_FOUND), (r.s.slot[0].st, STATE_GOOD));
 	r.s.floor = 5;
 	assert_int_not_equal(record_save(&r, &r.s), KB_OK);
 	assert_int_equal(r.health, RECORD_UNWRITABLE);
@@ -148,11 +142,9 @@ TEST(slots_that_the_configuration_adds_are_empty)
 {
 	put(&s);
 	record_load(&r, DEV, 4, 15, 15);
-	assert_int_equal(r.s.nslots, 4);
-	assert_int_equal(r.s.slot[3].st, STATE_EMPTY);
+	EQUAL((r.s.nslots, 4), (r.s.slot[3].st, STATE_EMPTY));
 	OK(record_reload(&r));
-	assert_int_equal(r.s.nslots, 4);
-	assert_int_equal(r.disk.nslots, 2);
+	EQUAL((r.s.nslots, 4), (r.disk.nslots, 2));
 }
 
 TEST(after_a_failed_save_the_next_one_writes_even_what_was_there)
@@ -210,8 +202,7 @@ TEST(settling_rejects_a_trial_without_tries_and_tells)
 	put_and_load();
 	os_sim_log_level(LOG_LEVEL_NOTICE);
 	record_settle(&r, &ev, true);
-	assert_int_equal(r.cause, RESET_CRASH);
-	assert_int_equal(r.s.slot[1].st, STATE_BAD);
+	EQUAL((r.cause, RESET_CRASH), (r.s.slot[1].st, STATE_BAD));
 	assert_int_equal(os_sim_count("# slot b is rejected: crashed or hung"), 1);
 	assert_int_equal(get().slot[1].st, STATE_TRIAL); /* the next charge writes it */
 }
@@ -267,10 +258,8 @@ TEST(a_state_that_lets_nothing_boot_is_made_anew)
 		assert_int_equal(r.health, RECORD_FOUND);
 		bdev_file_close(&r.file);
 		record_load(&r, DEV, 2, 2, 2);
-		assert_int_equal(r.health, RECORD_REBUILT);
-		assert_int_equal(r.s.slot[0].st, STATE_EMPTY);
-		assert_int_equal(r.s.slot[1].st, STATE_TRIAL);
-		assert_int_equal(r.s.floor, 0);
+		EQUAL((r.health, RECORD_REBUILT), (r.s.slot[0].st, STATE_EMPTY));
+		EQUAL((r.s.slot[1].st, STATE_TRIAL), (r.s.floor, 0));
 		assert_true(get().rebuilt && !get().newer);
 	}
 }

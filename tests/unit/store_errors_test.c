@@ -88,8 +88,7 @@ TEST(record_that_came_wrong_into_the_cache_is_read_past_it)
 	dev.reads = 0;
 	dev.flip_read = (struct faulty_when){ 1, 1 };
 	assert_int_equal(load(&dev.bdev, &s), 17);
-	assert_int_equal(st.region, 0);
-	assert_int_equal(st.cell, 8);
+	EQUAL((st.region, 0), (st.cell, 8));
 }
 
 /* Nothing is written where nothing seems to be: the older record would be the newest for good. */
@@ -253,8 +252,7 @@ TEST(manifest_is_lost_when_neither_copy_is_whole_or_blank)
 {
 	OK(write_manifest(1));
 	load(&dev.bdev, &s);
-	assert_false(store_manifest_lost(&st, 0));
-	assert_false(store_manifest_lost(&st, 1));
+	EQUAL((store_manifest_lost(&st, 0), false), (store_manifest_lost(&st, 1), false));
 	for (int copy = 0; copy < 2; copy++) {
 		bdev_sim_scribble(&disk, STORE_MANIFEST(copy, 0), 512, 1);
 		bdev_sim_scribble(&disk, STORE_MANIFEST(copy, 1), 512, 1);

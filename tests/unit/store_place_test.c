@@ -94,19 +94,16 @@ TEST(second_region_is_as_far_as_the_partition_lets_it)
 {
 	assert_true(store_second_of(STORE_MIN_SIZE) == 8 * MIB);
 	assert_true(store_second_of(24 * MIB - 4096) == 8 * MIB); /* both places would overlap */
-	assert_true(store_second_of(24 * MIB) == 16 * MIB);
-	assert_true(store_second_of(72 * MIB) == 64 * MIB);
-	assert_true(store_second_of(72 * MIB + MIB - 512) == 64 * MIB);
+	EQUAL((store_second_of(24 * MIB), 16 * MIB), (store_second_of(72 * MIB), 64 * MIB));
+	assert_int_equal(store_second_of(72 * MIB + MIB - 512), 64 * MIB);
 }
 
 TEST(new_state_has_its_regions_at_both_ends)
 {
-	assert_true(loaded_mark(&disk) == UINT64_MAX);
-	assert_int_equal(found, STORE_BLANK);
+	EQUAL((loaded_mark(&disk), UINT64_MAX), (found, STORE_BLANK));
 	for (uint64_t i = 1; i <= 300; i++) {
 		save_mark(&disk, i);
-		assert_true(loaded_mark(&disk) == i);
-		assert_true(st.second == END && st.seq == i);
+		EQUAL((loaded_mark(&disk), i), (st.second, END), (st.seq, i));
 		assert_int_equal(st.region, (i - 1) % 2);
 	}
 	assert_true(st.has_record[0] && st.has_record[1]);
@@ -187,9 +184,7 @@ TEST(lost_state_of_before_is_rebuilt_where_its_manifests_are)
 	OK(store_manifest_write(&st, 1, &m, "abcdef"));
 	lose(&disk, 0, 8 * MIB);
 	lose(&disk, 8 * MIB, RING);
-	assert_true(loaded_mark(&disk) == UINT64_MAX);
-	assert_int_equal(found, STORE_LOST);
-	assert_true(st.second == 8 * MIB);
+	EQUAL((loaded_mark(&disk), UINT64_MAX), (found, STORE_LOST), (st.second, 8 * MIB));
 	OK(store_manifest_read(&st, 1, &m, NULL, 0));
 }
 
@@ -232,8 +227,7 @@ TEST(image_keeps_its_place_in_a_larger_partition)
 	assert_true(loaded_mark(&disk) == 4 && st.second == 32 * MIB);
 	save_mark(&disk, 5);
 	save_mark(&disk, 6);
-	assert_true(loaded_mark(&disk) == 6 && st.second == 32 * MIB);
-	assert_false(is_record(&disk, END));
+	EQUAL((loaded_mark(&disk), 6), (st.second, 32 * MIB), (is_record(&disk, END), false));
 	/* A new state forgets both places. */
 	for (unsigned i = 0; i < 2; i++) {
 		struct store before = st;
@@ -394,9 +388,7 @@ TEST(erased_is_erased)
 	assert_true(loaded_mark(&disk) == 9);
 	OK(store_erase(&st));
 	bdev_sim_cut(&disk, 0);
-	assert_true(loaded_mark(&disk) == UINT64_MAX);
-	assert_int_equal(found, STORE_BLANK);
-	assert_true(st.second == END);
+	EQUAL((loaded_mark(&disk), UINT64_MAX), (found, STORE_BLANK), (st.second, END));
 	/* Every cell of each place was written: a hole in an image is not copied. */
 	assert_true(cut_content_page(&disk.disk.durable, 0) != NULL &&
 		    cut_content_page(&disk.disk.durable, 8 * MIB / BDEV_ALIGN + 63) != NULL &&

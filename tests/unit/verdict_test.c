@@ -29,22 +29,16 @@ TEST(good_commits_a_trial)
 	s.lr_count = 3;
 	s.pref = 0;
 	OK(verdict_good(&s, 1, 7, 2, &committed));
-	assert_true(committed);
-	assert_int_equal(s.slot[1].st, STATE_GOOD);
-	assert_true(s.slot[1].ever_good);
-	assert_true(s.slot[1].tries == 0 && s.slot[1].streak == 0);
-	assert_int_equal(s.slot[1].grace, STATE_GRACE);
-	assert_string_equal(s.slot[1].reason, "");
-	assert_true(s.pref == 1 && s.last == 1 && s.lr == STATE_NONE && s.lr_count == 0);
+	EQUAL((committed, true), (s.slot[1].st, STATE_GOOD), (s.slot[1].ever_good, true));
+	EQUAL((s.slot[1].tries, 0), (s.slot[1].streak, 0), (s.slot[1].grace, STATE_GRACE));
+	EQUAL((s.slot[1].reason, ""), (s.pref, 1), (s.last, 1), (s.lr, STATE_NONE));
+	assert_int_equal(s.lr_count, 0);
 	assert_true(s.open == 1 && s.open_token == 7 && !s.clean); /* until it has proved itself */
 	assert_false(state_is_rejected(&s, states_id(2)));
 	assert_true(state_is_rejected(&s, states_id(9)));
 	assert_true(state_is_applied(&s, states_id(2)));
-	assert_int_equal(s.staged.source, STATE_SRC_NONE);
-	assert_int_equal(s.apply[STATE_SRC_USB].count, 0);
-	assert_true(s.installs == 0 && !s.rebuilt);
-	assert_true(s.floor == 2);
-	assert_int_equal(s.slot[0].st, STATE_GOOD);
+	EQUAL((s.staged.source, STATE_SRC_NONE), (s.apply[STATE_SRC_USB].count, 0));
+	EQUAL((s.installs, 0), (s.rebuilt, false), (s.floor, 2), (s.slot[0].st, STATE_GOOD));
 	assert_int_equal(s.nunwritable, 0);
 }
 
@@ -87,8 +81,7 @@ TEST(floor_only_rises_and_never_above_the_release)
 	states_open(&s);
 	s.slot[1].has_release = false;
 	OK(verdict_good(&s, 1, 7, 5, &committed));
-	assert_true(s.floor == 5);
-	assert_int_equal(s.napplied, 0);
+	EQUAL((s.floor, 5), (s.napplied, 0));
 }
 
 TEST(other_staged_release_stays_staged)
@@ -183,8 +176,7 @@ TEST(bad_slot_that_proves_itself_commits)
 	assert_true(committed && s.floor == 2);
 	assert_true(state_is_applied(&s, states_id(2)));
 	assert_false(state_is_rejected(&s, states_id(2)));
-	assert_int_equal(s.pref, 0);
-	assert_int_equal(s.last, 1);
+	EQUAL((s.pref, 0), (s.last, 1));
 }
 
 /* Else the older one comes back in its retry, stays, and the update is good without ever being
@@ -224,12 +216,10 @@ TEST(bad_rejects_and_hands_over)
 	states_open(&s);
 	s.clean = true;
 	OK(verdict_bad(&s, 1, "deadline"));
-	assert_int_equal(s.slot[1].st, STATE_BAD);
-	assert_true(s.slot[1].tries == 0 && s.slot[1].grace == 0);
+	EQUAL((s.slot[1].st, STATE_BAD), (s.slot[1].tries, 0), (s.slot[1].grace, 0));
 	assert_string_equal(s.slot[1].reason, "deadline");
 	assert_true(state_is_rejected(&s, states_id(2)));
-	assert_int_equal(s.pref, 0);
-	assert_true(s.open == STATE_NONE && s.open_token == 0 && !s.clean);
+	EQUAL((s.pref, 0), (s.open, STATE_NONE), (s.open_token, 0), (s.clean, false));
 }
 
 TEST(bad_leaves_the_attempt_of_another_slot)
@@ -237,10 +227,7 @@ TEST(bad_leaves_the_attempt_of_another_slot)
 	states_open(&s);
 	s.slot[0].has_release = false;
 	OK(verdict_bad(&s, 0, "old"));
-	assert_int_equal(s.open, 1);
-	assert_true(s.open_token == 7);
-	assert_int_equal(s.pref, 1);
-	assert_int_equal(s.nrejected, 0);
+	EQUAL((s.open, 1), (s.open_token, 7), (s.pref, 1), (s.nrejected, 0));
 }
 
 TEST(bad_prefers_the_trusted_that_proved_itself_last)
@@ -285,8 +272,7 @@ TEST(switch_prefers_a_slot_and_forgets_a_oneshot)
 	OK(verdict_switch(&s, 1, false, false, 3));
 	assert_true(s.pref == 1 && s.oneshot == STATE_NONE);
 	choose_candidates(&s, &list);
-	assert_true(list.c[0].slot == 1 && list.c[0].tier == CHOOSE_NORMAL);
-	assert_int_equal(s.slot[1].st, STATE_GOOD);
+	EQUAL((list.c[0].slot, 1), (list.c[0].tier, CHOOSE_NORMAL), (s.slot[1].st, STATE_GOOD));
 }
 
 TEST(switch_once_is_for_one_boot)
@@ -391,11 +377,9 @@ TEST(report_wipes_nothing_that_the_resets_say)
 	s.slot[0].doubt = 1;
 	s.slot[0].grace = 1;
 	OK(verdict_good(&s, 0, 7, 0, &committed));
-	assert_true(s.slot[0].streak == 2 && s.slot[0].doubt == 1 && s.slot[0].grace == 1);
-	assert_int_equal(s.open, 0);
+	EQUAL((s.slot[0].streak, 2), (s.slot[0].doubt, 1), (s.slot[0].grace, 1), (s.open, 0));
 	OK(verdict_proven(&s, 0, 7));
-	assert_true(s.slot[0].streak == 0 && s.slot[0].doubt == 0);
-	assert_int_equal(s.slot[0].grace, STATE_GRACE);
+	EQUAL((s.slot[0].streak, 0), (s.slot[0].doubt, 0), (s.slot[0].grace, STATE_GRACE));
 	assert_int_equal(s.open, STATE_NONE);
 }
 
@@ -425,8 +409,7 @@ TEST(last_resorts_are_over_once_one_proves_itself)
 	assert_int_equal(s.lr_count, 0); /* the next one need not wait long */
 	assert_false(state_is_trusted(&s.slot[0]));
 	OK(verdict_proven(&s, 0, 7));
-	assert_int_equal(s.lr, STATE_NONE);
-	assert_true(state_is_trusted(&s.slot[0]));
+	EQUAL((s.lr, STATE_NONE), (state_is_trusted(&s.slot[0]), true));
 }
 
 /* b, preferred, lost its trust; a proves itself boot after boot. */
@@ -588,8 +571,7 @@ TEST(distance_has_an_end)
 
 	for (int i = 0; i < 40; i++)
 		state_use_retry(&t);
-	assert_int_equal(t.retries, STATE_RETRIES_MAX);
-	assert_int_equal(t.wait, 1u << STATE_RETRIES_MAX);
+	EQUAL((t.retries, STATE_RETRIES_MAX), (t.wait, 1u << STATE_RETRIES_MAX));
 }
 
 TEST(slot_that_nobody_prefers_does_not_come_back)
@@ -640,8 +622,7 @@ TEST(commit_renews_grace_and_budget_but_no_retries)
 	s.installs = 5;
 	s.back = 9;
 	OK(verdict_good(&s, 1, 7, 0, &committed));
-	assert_true(s.slot[1].grace == STATE_GRACE && s.slot[1].retries == 2);
-	assert_true(s.back == 0 && s.installs == 5);
+	EQUAL((s.slot[1].grace, STATE_GRACE), (s.slot[1].retries, 2), (s.back, 0), (s.installs, 5));
 	s.slot[1].retries = 0;
 	OK(verdict_good(&s, 1, 7, 0, &committed));
 	assert_int_equal(s.installs, 0);
@@ -657,9 +638,7 @@ TEST(proof_ends_what_was_told_of_the_slot)
 	s.last = 1;
 	s.lr_count = 3;
 	OK(verdict_proven(&s, 0, 7));
-	assert_string_equal(s.slot[0].reason, "");
-	assert_true(s.last == 0 && s.lr_count == 0);
-	assert_int_equal(s.slot[1].wait, 0);
+	EQUAL((s.slot[0].reason, ""), (s.last, 0), (s.lr_count, 0), (s.slot[1].wait, 0));
 }
 
 TEST(report_leaves_a_doubt_that_takes_nothing_yet)
@@ -688,8 +667,7 @@ TEST(only_the_preferred_slot_changes_places)
 	states_set(&s, 2, STATE_GOOD, 3);
 	s.slot[2].streak = STATE_STREAK_LIMIT;
 	OK(verdict_good(&s, 1, 7, 0, &committed));
-	assert_true(state_is_trusted(&s.slot[1]) && s.slot[1].wait == 0);
-	assert_int_equal(s.slot[2].doubt, 0);
+	EQUAL((state_is_trusted(&s.slot[1]), true), (s.slot[1].wait, 0), (s.slot[2].doubt, 0));
 }
 
 TEST(bad_leaves_the_preferred_slot_where_it_was_another)
@@ -702,8 +680,7 @@ TEST(bad_leaves_the_preferred_slot_where_it_was_another)
 	s.slot[1].streak = 1;
 	s.slot[1].doubt = 1;
 	OK(verdict_bad(&s, 1, "x"));
-	assert_int_equal(s.pref, 0);
-	assert_true(s.slot[1].streak == 0 && s.slot[1].doubt == 0);
+	EQUAL((s.pref, 0), (s.slot[1].streak, 0), (s.slot[1].doubt, 0));
 }
 
 TEST(another_chance_has_its_grace_and_leaves_tries_that_are_there)
