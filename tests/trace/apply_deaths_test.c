@@ -23,13 +23,12 @@ static const char *const effects[] = { "nothing", "half", "whole" };
 static void work(void *ctx)
 {
 	enum effect effect = *(enum effect *)ctx;
-	enum store_finding found;
 	static struct state s;
 	struct store st;
 
 	if (effect == NOTHING)
 		return;
-	OK(store_load(&st, &machine.state.bdev, &s, &found));
+	s = machine_load(&st);
 	plan_begin(&s, 1, 0);
 	OK(store_save_both(&st, &s));
 	if (effect == HALF)
@@ -98,7 +97,7 @@ static void begin(unsigned point, unsigned end, enum effect *effect)
 		 effects[*effect]);
 	s.slot[1] = (struct state_slot){ .st = STATE_EMPTY };
 	s.staged.source = STATE_SRC_DATA;
-	machine_put(&s);
+	machine_put(s);
 	memcpy(c.say, points[point].say, sizeof(c.say));
 	os_sim_child(&c);
 	os_sim_at(450, work, effect);

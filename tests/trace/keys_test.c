@@ -13,9 +13,7 @@ static const char two[] = PEM("AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
 
 static void boot_good(void)
 {
-	struct state s = machine_good();
-
-	machine_put(&s);
+	machine_put(machine_good());
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 }
 
@@ -93,8 +91,7 @@ TEST(all_that_is_among_the_retired_counts)
 	assert_absent("# INSECURE");
 	EQUAL((marks("\"trusted\""), 1), (marks("\"retired\""), 1));
 	for (unsigned i = 0; i < KB_ARRAY_LEN(spoil); i++) {
-		machine_tear_down();
-		machine_set_up();
+		machine_anew();
 		os_sim_file(KEYS "a.pem", one);
 		snprintf(path, sizeof(path), KEYS "%s", spoil[i]);
 		os_sim_file(path, "lost in 2020");

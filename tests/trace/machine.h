@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The device that the traces boot: one disk vda with state, two slots and data, an i6300esb, and
- *the whole shipped boot on top. A test changes `machine` or the simulation, boots, and looks.
+ * the whole shipped boot on top. A test changes `machine` or the simulation, boots, and looks.
  *
  *	machine.disk.part[2].fstype = NULL;
- *	machine_put(&s);
- *	assert_int_equal(machine_boot(), OS_SIM_EXEC);
- *	trace_expect("name");
+ *	machine_put(machine_trial());
+ *	machine_boots_as("name", 'a');
  */
 #pragma once
 
@@ -71,16 +70,34 @@ static inline void machine_restart(void)
 	os_sim_reset();
 }
 
+/* Another device, as machine_set_up() leaves it. */
+static inline void machine_anew(void)
+{
+	machine_tear_down();
+	machine_set_up();
+}
+
 /* Makes s the newest record of both regions, as an earlier boot would have left it. */
-static inline void machine_put(struct state *s)
+static inline void machine_put(struct state s)
 {
 	enum store_finding found;
 	struct state old;
 	struct store st;
 
-	assert_int_equal(store_load(&st, &machine.state.bdev, &old, &found), KB_OK);
-	assert_int_equal(store_save_both(&st, s), KB_OK);
+	OK(store_load(&st, &machine.state.bdev, &old, &found));
+	OK(store_save_both(&st, &s));
 	bdev_sim_cut(&machine.state, 1);
+}
+
+/* As a program on the device reads it. */
+static inline struct state machine_load(struct store *st)
+{
+	enum store_finding found;
+	struct state s;
+
+	OK(store_load(st, &machine.state.bdev, &s, &found));
+	assert_int_equal(found, STORE_FOUND);
+	return s;
 }
 
 /* What is durable on the state partition. */
@@ -93,7 +110,7 @@ static inline struct state machine_get(void)
 
 	bdev_sim_init(&after, STORE_MIN_SIZE);
 	bdev_sim_copy(&after, &machine.state);
-	assert_int_equal(store_load(&st, &after.bdev, &s, &found), KB_OK);
+	OK(store_load(&st, &after.bdev, &s, &found));
 	assert_int_equal(found, STORE_FOUND);
 	bdev_sim_free(&after);
 	return s;
@@ -120,6 +137,24 @@ static inline struct state machine_trial(void)
 	states_set(&s, 1, STATE_TRIAL, 20);
 	state_set_text(s.slot[1].version, "2.0");
 	s.pref = 1;
+	return s;
+}
+
+/* As machine_good(); but neither slot boots by itself. */
+static inline struct state machine_both_bad(void)
+{
+	struct state s = machine_good();
+
+	s.slot[0].st = s.slot[1].st = STATE_BAD;
+	return s;
+}
+
+/* As machine_good(), and an update is staged. */
+static inline struct state machine_staged(void)
+{
+	struct state s = machine_good();
+
+	s.staged.source = STATE_SRC_DATA;
 	return s;
 }
 
@@ -172,6 +207,26 @@ static inline enum os_sim_end machine_boot(void)
 	return board_boot(&machine.boot);
 }
 
+/* It boots, and this slot runs. */
+static inline void machine_boots(char slot)
+{
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_int_equal(os_sim_text("/run/keelboot/slot")[0], slot);
+}
+
+/* The same, and the trace is this golden one. */
+static inline void machine_boots_as(const char *golden, char slot)
+{
+	machine_boots(slot);
+	trace_expect(golden);
+}
+
+static inline void machine_reboots_as(const char *golden)
+{
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	trace_expect(golden);
+}
+
 /* Where in the trace the first line that begins with prefix stands; fails without one. */
 static inline size_t machine_line(const char *prefix)
 {
@@ -210,4 +265,17 @@ static inline struct os_sim_disk machine_stick(void)
 		.removable = true,
 		.fstype = "vfat",
 	};
+}
+
+/* Into a port that is there from the start. */
+static inline void machine_plug(struct os_sim_disk stick)
+{
+	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
+	os_sim_disk(&stick);
+}
+
+/* Programs that the boot starts do this. */
+static inline void machine_child(struct os_sim_child c)
+{
+	os_sim_child(&c);
 }

@@ -50,7 +50,7 @@ static void costs(const char *row, enum os_sim_end end)
 
 static void from(struct state s)
 {
-	machine_put(&s);
+	machine_put(s);
 }
 
 /* ---------------------------------------------------------------- the paths */
@@ -154,51 +154,35 @@ TEST(oneshot)
 
 TEST(last_resort)
 {
-	struct state s = machine_good();
-
-	s.slot[0].st = s.slot[1].st = STATE_BAD;
-	from(s);
+	from(machine_both_bad());
 	costs("last resort", OS_SIM_EXEC);
 }
 
 static void put_staged(void)
 {
-	struct state s = machine_good();
-
-	s.staged.source = STATE_SRC_DATA;
-	from(s);
+	from(machine_staged());
 }
 
 TEST(opening)
 {
-	const struct os_sim_child nothing = { .argv0 = "keelboot-apply", .status = 2 << 8 };
-
 	put_staged();
-	os_sim_child(&nothing);
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 2 << 8 });
 	costs("looking at a medium, a raw bundle or the stage folder", OS_SIM_EXEC);
 }
 
 TEST(stick)
 {
-	const struct os_sim_child nothing = { .argv0 = "keelboot-apply", .status = 2 << 8 };
-	struct os_sim_disk usb = machine_stick();
-
 	from(machine_good());
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	os_sim_disk(&usb);
-	os_sim_child(&nothing);
+	machine_plug(machine_stick());
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 2 << 8 });
 	costs("looking at a medium, a raw bundle or the stage folder", OS_SIM_EXEC);
 }
 
 TEST(dies)
 {
-	const struct os_sim_child crashes = { .argv0 = "keelboot-apply", .status = 11 };
-	struct os_sim_disk usb = machine_stick();
-
 	from(machine_good());
-	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
-	os_sim_disk(&usb);
-	os_sim_child(&crashes);
+	machine_plug(machine_stick());
+	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 11 });
 	costs("looking at a medium on which apply crashes or stalls", OS_SIM_EXEC);
 }
 
@@ -213,9 +197,8 @@ TEST(taken_out)
 
 TEST(left_alone)
 {
-	struct state s = machine_good();
+	struct state s = machine_staged();
 
-	s.staged.source = STATE_SRC_DATA;
 	s.apply[STATE_SRC_DATA].count = STATE_APPLY_LIMIT;
 	from(s);
 	costs("a source that crashed the device three times", OS_SIM_EXEC);
@@ -223,9 +206,8 @@ TEST(left_alone)
 
 TEST(over_budget)
 {
-	struct state s = machine_good();
+	struct state s = machine_staged();
 
-	s.staged.source = STATE_SRC_DATA;
 	s.installs = STATE_INSTALLS_LIMIT;
 	from(s);
 	costs("a staged update that was installed, or failed to be written, too often",
@@ -344,10 +326,9 @@ TEST(events_go_round)
 
 	from(s);
 	for (unsigned i = 0; i < 4 * STORE_HISTORY_CELLS; i++) {
-		enum store_finding found;
 		struct store st;
 
-		OK(store_load(&st, &machine.state.bdev, &s, &found));
+		s = machine_load(&st);
 		e.time = i;
 		OK(store_history_add(&st, &e));
 		at[(st.history_n - 1) % STORE_HISTORY_CELLS]++;
