@@ -4,7 +4,6 @@
 
 TEST(healthy_boot_writes_nothing)
 {
-	machine_put(machine_good());
 	machine_boots_as("healthy_boot", 'a');
 	assert_int_equal(machine.state.ops, 0);
 	assert_absent("write " STATE_DEV);
@@ -115,8 +114,7 @@ TEST(retry_of_the_preferred_slot_is_told)
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told("\"slot\":\"b\",\"tier\":\"retry\",\"status\":\"good\"");
 	assert_once("# slot b: version unknown, good, tried again after: crashed or hung");
-	assert_int_equal(machine_get().slot[1].wait, 2);
-	assert_int_equal(machine_get().open, 1);
+	EQUAL((machine_get().slot[1].wait, 2), (machine_get().open, 1));
 }
 
 TEST(orders_are_reasons_too)
@@ -184,7 +182,6 @@ TEST(forced_slot_writes_nothing)
 
 TEST(forced_slot_that_does_not_mount_is_left)
 {
-	machine_put(machine_good());
 	machine.cmdline = "keelboot.slot=b\n";
 	os_sim_fail("mount " SLOT_B_DEV, 0, KB_EMOUNT);
 	machine_boots_as("forced_slot_does_not_mount", 'a');
@@ -199,13 +196,11 @@ TEST(media_none_looks_at_no_medium)
 	machine_plug(machine_stick());
 	machine_boots_as("keelboot_sources_none", 'a');
 	assert_absent("spawn keelboot-apply");
-	assert_int_equal(machine.state.ops, 0);
-	assert_int_equal(os_now_ms(), 0);
+	EQUAL((machine.state.ops, 0), (os_now_ms(), 0));
 }
 
 TEST(bad_system_conf_boots)
 {
-	machine_put(machine_good());
 	machine.conf = "[system\ncompatible = \x01\x02\n=====\n[system]\ntimeout=never\ntries=99\n"
 		       "init=sbin/init\nroot-filesystem=nosuchfs\nmount-options=bogus\n"
 		       "[watchdog]\ndevice=/etc/passwd\ntimeout=-3\n[slot.z]\nroot=x\n";
@@ -217,7 +212,6 @@ TEST(bad_system_conf_boots)
 
 TEST(no_system_conf_boots)
 {
-	machine_put(machine_good());
 	machine.conf = NULL;
 	machine_boots_as("no_system_conf_boots", 'a');
 	assert_int_equal(machine.state.ops, 0);
@@ -225,7 +219,6 @@ TEST(no_system_conf_boots)
 
 TEST(garbage_command_line_boots)
 {
-	machine_put(machine_good());
 	machine.cmdline = "=x ,, keelboot.slot=zebra keelboot.timeout=-5 keelboot.sources=floppy "
 			  "keelboot.watchdog=/etc/passwd rootfstype=nosuchfs rootflags=%//,,= "
 			  "init=/nonexistent panic=x keelboot.enable=maybe \"\"\" x=\"unfinished\n";
@@ -242,7 +235,6 @@ TEST(words_that_are_taken_and_wrong_stop_no_boot)
 		"rootfstype=nosuchfs rootflags=%//,,=", "keelboot.watchdog=/dev/vda3"
 	};
 
-	machine_put(machine_good());
 	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		machine_restart();
 		machine.cmdline = lines[i];
@@ -253,7 +245,6 @@ TEST(words_that_are_taken_and_wrong_stop_no_boot)
 
 TEST(open_quote_does_not_take_the_end_of_the_line)
 {
-	machine_put(machine_good());
 	os_sim_file("/etc/keelboot/modules", "/lib/modules/usb-storage.ko\n");
 	machine.cmdline = "quiet usb-storage.quirks=\"1:2:u\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -263,7 +254,6 @@ TEST(open_quote_does_not_take_the_end_of_the_line)
 
 TEST(panic_restarts_unless_told_otherwise)
 {
-	machine_put(machine_good());
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("write /proc/sys/kernel/panic 10");
 	machine_restart();
@@ -279,7 +269,6 @@ TEST(panic_restarts_unless_told_otherwise)
 
 TEST(init_gets_the_kernels_arguments_and_may_be_another)
 {
-	machine_put(machine_good());
 	machine.cmdline = "init=/usr/lib/systemd/systemd rootflags=noload\n";
 	machine.init[0] = "/usr/lib/systemd/systemd";
 	machine_boots_as("init_of_the_command_line", 'a');
@@ -289,7 +278,6 @@ TEST(init_gets_the_kernels_arguments_and_may_be_another)
 
 TEST(command_line_that_is_not_trusted_chooses_nothing)
 {
-	machine_put(machine_good());
 	machine.conf = "[system]\ncompatible=trace\ncommand-line=quiet,keelboot.log\n";
 	machine.cmdline = "keelboot.enable=0 root=/dev/sda1 init=/bin/sh keelboot.slot=b "
 			  "keelboot.watchdog=off panic=0 rootflags=evil keelboot.shell=1 "

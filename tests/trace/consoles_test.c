@@ -7,8 +7,6 @@
 
 static void lose_b(void *ctx, const char *const *argv)
 {
-	(void)ctx;
-	(void)argv;
 	os_sim_fail("mount /dev/vda3", 0, KB_EMOUNT);
 }
 

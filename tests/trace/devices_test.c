@@ -15,7 +15,6 @@ static void labels_of_the_device(struct os_sim_disk *d)
 
 TEST(late_disk_is_waited_for)
 {
-	machine_put(machine_good());
 	machine.disk.at_ms = 12000;
 	machine.conf = "[watchdog]\ntimeout=5\n";
 	machine_boots_as("late_disk", 'a');
@@ -41,7 +40,6 @@ TEST(damaged_partition_table_is_named)
 /* With `gpt` on the command line it boots, and says that there is only one table left. */
 TEST(copy_of_the_partition_table_is_told_of)
 {
-	machine_put(machine_good());
 	machine.disk.gpt_backup = true;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told("the partition table of /dev/vda is damaged");
@@ -51,7 +49,6 @@ TEST(copy_of_the_partition_table_is_told_of)
 /* One warning does not wipe the other. */
 TEST(damaged_table_of_a_copied_disk_is_told_with_both)
 {
-	machine_put(machine_good());
 	machine.disk.gpt_backup = true;
 	machine.disk.part[0].pin = "wwid-eui.9";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -63,7 +60,6 @@ TEST(damaged_table_of_a_copied_disk_is_told_with_both)
 
 TEST(disk_that_comes_after_its_time_is_taken_nevertheless)
 {
-	machine_put(machine_good());
 	machine.disk.at_ms = 40000;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_in_range(os_now_ms(), 40000, 40500);
@@ -72,7 +68,6 @@ TEST(disk_that_comes_after_its_time_is_taken_nevertheless)
 
 static void state_goes(void *ctx)
 {
-	(void)ctx;
 	machine.state.off = true;
 }
 
@@ -93,7 +88,6 @@ TEST(disk_that_vanishes_ends_in_a_restart)
 
 static void state_comes(void *ctx)
 {
-	(void)ctx;
 	machine.state.off = false;
 }
 
@@ -254,7 +248,6 @@ TEST(stick_with_the_same_labels_is_not_the_device)
 {
 	struct os_sim_disk stick = machine_stick();
 
-	machine_put(machine_good());
 	labels_of_the_device(&stick);
 	machine_plug(stick);
 	machine_child((struct os_sim_child){ .argv0 = "keelboot-apply", .status = 512 });
@@ -278,17 +271,14 @@ TEST(stick_alone_is_not_the_device_either)
 
 TEST(crashing_prober_costs_no_boot)
 {
-	machine_put(machine_good());
 	machine.disk.no_answer = true;
 	machine_child((struct os_sim_child){ .argv0 = PROBER, .status = SIGSEGV });
 	machine_boots_as("prober_crashes", 'a');
-	assert_int_equal(os_sim_count("spawn " PROBER), 2);
-	assert_int_equal(machine.state.ops, 0);
+	EQUAL((os_sim_count("spawn " PROBER), 2), (machine.state.ops, 0));
 }
 
 TEST(hanging_prober_costs_time_but_no_boot)
 {
-	machine_put(machine_good());
 	machine.disk.no_answer = true;
 	machine.conf = "[watchdog]\ntimeout=4\n";
 	machine_child((struct os_sim_child){ .argv0 = PROBER, .hangs = true, .stuck = true });
@@ -301,7 +291,6 @@ TEST(media_whose_probers_hang_cost_no_boot)
 {
 	static char names[8][8], paths[8][96], devs[8][16];
 
-	machine_put(machine_good());
 	machine.disk.at_ms = 1500;
 	for (unsigned i = 0; i < 8; i++) {
 		struct os_sim_disk stick = { .name = names[i],
@@ -331,7 +320,6 @@ TEST(missing_prober_costs_no_boot)
 
 TEST(slow_prober_after_a_late_disk_still_boots)
 {
-	machine_put(machine_good());
 	machine.disk.at_ms = 25000;
 	machine.disk.no_answer = true;
 	machine_child((struct os_sim_child){ .argv0 = PROBER, .hangs = true });
@@ -342,7 +330,6 @@ TEST(late_stick_is_waited_for_while_it_settles)
 {
 	struct os_sim_disk stick = machine_stick();
 
-	machine_put(machine_good());
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	os_sim_file("/sys/bus/usb/drivers/usb-storage/bind", "");
 	os_sim_file("/sys/bus/usb/drivers/usb-storage/1-1:1.0/bInterfaceClass", "08\n");
@@ -377,7 +364,6 @@ TEST(copy_on_a_second_disk_is_left_alone)
 {
 	struct os_sim_disk clone;
 
-	machine_put(machine_good());
 	bind_the_device();
 	machine.disk.prober_ms = 200;
 	clone = clone_of_the_device();
@@ -391,7 +377,6 @@ TEST(copy_on_a_stick_is_left_alone_where_usb_disks_are_allowed)
 {
 	struct os_sim_disk stick = machine_stick();
 
-	machine_put(machine_good());
 	bind_the_device();
 	machine.conf = "[system]\ncompatible=trace\nusb-disk=yes\n[source.media]\nenabled=no\n";
 	labels_of_the_device(&stick);
@@ -423,7 +408,6 @@ TEST(disk_says_which_of_two_equal_ones)
 {
 	struct os_sim_disk clone = clone_of_the_device();
 
-	machine_put(machine_good());
 	machine.conf = "[system]\ndisk=*/0000:00:04.0/*\n";
 	os_sim_disk(&clone);
 	machine_boots_as("disk_says_which", 'a');
@@ -432,7 +416,6 @@ TEST(disk_says_which_of_two_equal_ones)
 
 TEST(copy_alone_boots_when_its_original_has_not_come)
 {
-	machine_put(machine_good());
 	machine.disk.part[0].pin = "cid-150100424a545434520e1d2b7f9ac800";
 	machine_boots_as("copy_alone", 'a');
 	assert_in_range(os_now_ms(), 30000, 30500);
@@ -484,7 +467,6 @@ TEST(device_is_found_among_more_disks_than_the_table_holds)
 {
 	static char name[20][8], path[20][48];
 
-	machine_put(machine_good());
 	for (unsigned i = 0; i < 20; i++) {
 		struct os_sim_disk k = { .size = 64 * MIB, .fstype = "ext4" };
 

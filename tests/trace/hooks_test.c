@@ -15,7 +15,6 @@ static bool note_event(void *ctx, const struct history_event *e)
 {
 	char *const text[] = { events.last, events.before };
 
-	(void)ctx;
 	if (events.n < 2)
 		snprintf(text[events.n], sizeof(events.last), "%s; %s", e->reason, e->detail);
 	events.n++;
@@ -51,7 +50,6 @@ static void stick_and_apply(void)
 
 TEST(healthy_boot_runs_the_hooks_of_the_mount_only)
 {
-	machine_put(machine_good());
 	hook(HOOK("pre-update"), 1, NULL);
 	hook(HOOK("pre-mount"), 0, NULL);
 	hook(HOOK("post-mount"), 0, NULL);
@@ -82,7 +80,6 @@ TEST(pre_mount_hook_rejects_a_slot_that_is_never_mounted)
 
 TEST(pre_update_hook_that_fails_keeps_apply_from_starting)
 {
-	machine_put(machine_good());
 	stick_and_apply();
 	hook(HOOK("pre-update"), 1, "battery low\n");
 	machine_boots_as("pre_update_hook_fails_no_update", 'a');
@@ -93,7 +90,6 @@ TEST(pre_update_hook_that_fails_keeps_apply_from_starting)
 
 TEST(pre_update_hook_that_passes_lets_apply_start)
 {
-	machine_put(machine_good());
 	stick_and_apply();
 	hook(HOOK("pre-update"), 0, NULL);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -102,7 +98,6 @@ TEST(pre_update_hook_that_passes_lets_apply_start)
 
 TEST(exhausted_hook_runs_when_nothing_mounts)
 {
-	machine_put(machine_good());
 	os_sim_fail("mount " SLOT_A_DEV " /sysroot", 0, KB_EMOUNT);
 	os_sim_fail("mount " SLOT_B_DEV " /sysroot", 0, KB_EMOUNT);
 	hook(HOOK("exhausted"), 1, "the red light is on\n");
@@ -116,7 +111,6 @@ TEST(exhausted_hook_runs_when_nothing_mounts)
 /* A check that is wrong on this device must not be its end. */
 TEST(check_that_rejects_both_slots_is_overruled_in_the_last_resort)
 {
-	machine_put(machine_good());
 	for (unsigned i = 0; i < STATE_STREAK_LIMIT; i++) {
 		hook(HOOK("post-mount"), 1, "no licence\n");
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);

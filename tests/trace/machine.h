@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device that the traces boot: one disk vda with state, two slots and data, an i6300esb, and
- * the whole shipped boot on top. A test changes `machine` or the simulation, boots, and looks.
+ * The device that the traces boot: one disk vda with state, two good slots and data, an i6300esb,
+ *and the whole shipped boot on top. A test changes `machine` or the simulation, boots, and looks.
  *
  *	machine.disk.part[2].fstype = NULL;
  *	machine_put(machine_trial());
@@ -31,6 +31,7 @@
 static struct machine {
 	const char *cmdline, *conf; /* conf NULL: no system.conf */
 	bool no_pstore, no_disk, no_watchdog, no_state_bdev;
+	bool has_state;	     /* else machine_boot() puts machine_good() */
 	const char *init[2]; /* of the slots; NULL: none */
 	struct os_wdt_info watchdog;
 	struct os_sim_disk disk;
@@ -87,6 +88,13 @@ static inline void machine_put(struct state s)
 	OK(store_load(&st, &machine.state.bdev, &old, &found));
 	OK(store_save_both(&st, &s));
 	bdev_sim_cut(&machine.state, 1);
+	machine.has_state = true;
+}
+
+/* Its state partition stays blank. */
+static inline void machine_blank(void)
+{
+	machine.has_state = true;
 }
 
 /* As a program on the device reads it. */
@@ -160,16 +168,12 @@ static inline struct state machine_staged(void)
 
 static void machine_conf_warning(void *ctx, const char *file, int line, const char *text)
 {
-	(void)ctx;
 	log_warn("%s:%d: %s", file, line, text);
 }
 
 /* In place of the one in lib/, which reads the files of the machine that runs the test. */
 void conf_load(struct conf *c, const char *root, bool *found, conf_warn_fn warn, void *ctx)
 {
-	(void)root;
-	(void)warn;
-	(void)ctx;
 	conf_defaults(c);
 	*found = machine.conf != NULL;
 	if (*found)
@@ -200,6 +204,8 @@ static inline enum os_sim_end machine_boot(void)
 	static char *argv[] = { (char *)"/init", (char *)"single", NULL };
 	static char *envp[] = { (char *)"HOME=/", (char *)"TERM=linux", NULL };
 
+	if (!machine.has_state)
+		machine_put(machine_good());
 	machine_lay_out();
 	memset(&machine.boot, 0, sizeof(machine.boot));
 	machine.boot.argv = argv;

@@ -75,7 +75,6 @@ TEST(plain_root_on_usb_is_taken_if_allowed)
 
 TEST(plain_root_that_never_comes_gives_way_to_a_slot)
 {
-	machine_put(machine_good());
 	machine.cmdline = "keelboot.enable=0 root=PARTLABEL=gone keelboot.timeout=3\n";
 	machine_boots_as("plain_root_never_comes", 'a');
 	assert_in_range(os_now_ms(), 3000, 10000);
@@ -83,7 +82,6 @@ TEST(plain_root_that_never_comes_gives_way_to_a_slot)
 
 TEST(plain_boot_without_root_says_so)
 {
-	machine_put(machine_good());
 	machine.cmdline = "keelboot.enable=0\n";
 	machine_boots_as("plain_root_not_named", 'a');
 	assert_once("# keelboot.enable=0 needs root=");

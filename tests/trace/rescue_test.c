@@ -1,42 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Boots on which nothing mounts, or nothing can be trusted: what comes while the device waits. */
-#include "selector/plan.h"
 #include "selector/store_internal.h"
-#include "tests/trace/machine.h"
+#include "tests/trace/applies.h"
 #include "tests/unit/stuck_sticks.h"
 
-#define APPLY "keelboot-apply"
 #define NODES "spawn " APPLY " --state /dev/vda1 --slot a:root=/dev/vda2 --slot b:root=/dev/vda3"
 
-static const struct plan_release release = { .sequence = 30, .version = "3.0" };
-
-/* What keelboot-apply does to the state when it installs into slot b: from now on it mounts. */
+/* From now on slot b mounts. */
 static void install(void *ctx, const char *const *argv)
 {
-	static struct state s;
-	struct store st;
-
-	(void)ctx;
-	(void)argv;
-	s = machine_load(&st);
-	plan_begin(&s, 1, 0);
-	OK(store_save_both(&st, &s));
-	plan_end(&s, 1, &release, PLAN_RESCUE);
-	OK(store_save(&st, &s));
+	applies_whole(PLAN_RESCUE);
 	os_sim_fs("/dev/vda3", "ext4");
 }
 
-/* The same, and the power is gone in the middle. */
+/* The power is gone in the middle. */
 static void begin_install(void *ctx, const char *const *argv)
 {
-	static struct state s;
-	struct store st;
-
-	(void)ctx;
-	(void)argv;
-	s = machine_load(&st);
-	plan_begin(&s, 1, 0);
-	OK(store_save_both(&st, &s));
+	applies_half();
 }
 
 static struct os_sim_child apply(int exit_code, const char *arg)
@@ -48,6 +28,15 @@ static struct os_sim_child apply(int exit_code, const char *arg)
 		.status = exit_code << 8,
 		.say = { { 500, "P 1 check 100 100\n", 0 }, { 1000, "P 1 write 50 100\n", 0 } },
 	};
+}
+
+/* Apply with this option or source finds what to install. */
+static void repairs(const char *arg)
+{
+	struct os_sim_child fixes = apply(0, arg);
+
+	fixes.run = install;
+	os_sim_child(&fixes);
 }
 
 /* Slots that the prober finds whole and that do not mount nevertheless. */
@@ -68,13 +57,9 @@ static void plug(unsigned at_ms)
 
 TEST(a_stick_that_comes_while_it_waits_repairs_and_boots_at_once)
 {
-	struct os_sim_child fixes = apply(0, "--rescue");
-
-	machine_put(machine_good());
 	nothing_mounts();
 	plug(95000);
-	fixes.run = install;
-	os_sim_child(&fixes);
+	repairs("--rescue");
 	machine_boots_as("rescue_by_a_stick_that_comes_later", 'b');
 	assert_once("# rescue: a medium has appeared");
 	assert_once(NODES " --mountable 3 --rescue --source usb:/dev/sda");
@@ -88,14 +73,11 @@ TEST(an_sd_card_does_it_too)
 				    .size = 64 * MIB,
 				    .fstype = "vfat",
 				    .at_ms = 20000 };
-	struct os_sim_child fixes = apply(0, "--rescue");
 
-	machine_put(machine_good());
 	nothing_mounts();
 	os_sim_disk(&card);
 	os_sim_file("/sys/class/block/mmcblk0/device/type", "SD\n");
-	fixes.run = install;
-	os_sim_child(&fixes);
+	repairs("--rescue");
 	machine_boots_as("rescue_by_an_sd_card", 'b');
 	assert_once(NODES " --mountable 3 --rescue --source sd:/dev/mmcblk0");
 }
@@ -103,10 +85,8 @@ TEST(an_sd_card_does_it_too)
 /* Nothing acceptable on the first stick, then another one comes. */
 TEST(a_stick_that_does_not_help_is_followed_by_another)
 {
-	struct os_sim_child fixes = apply(0, "usb:/dev/sdb");
 	struct os_sim_disk second = machine_stick();
 
-	machine_put(machine_good());
 	nothing_mounts();
 	plug(12000);
 	second.name = "sdb";
@@ -114,9 +94,8 @@ TEST(a_stick_that_does_not_help_is_followed_by_another)
 	second.at_ms = 55000;
 	os_sim_disk(&second);
 	os_sim_disk_gone("sda", 40000);
-	fixes.run = install;
 	machine_child(apply(2, "usb:/dev/sda"));
-	os_sim_child(&fixes);
+	repairs("usb:/dev/sdb");
 	machine_boots_as("rescue_by_the_second_stick", 'b');
 	assert_int_equal(os_sim_count("# rescue: a medium has appeared"), 2);
 }
@@ -124,7 +103,6 @@ TEST(a_stick_that_does_not_help_is_followed_by_another)
 /* So many slots of a card reader hang, one after the other, and a good stick comes at good_ms. */
 static void hang_and_repair(unsigned n, unsigned step_ms, unsigned good_ms)
 {
-	struct os_sim_child fixes = apply(0, "usb:/dev/sdx");
 	struct os_sim_disk hangs = machine_stick(), good = machine_stick();
 
 	machine_anew();
@@ -137,8 +115,7 @@ static void hang_and_repair(unsigned n, unsigned step_ms, unsigned good_ms)
 	good.path = "/devices/pci0000:00/0000:00:05.0/usb1/1-2/host9/block/sdx";
 	good.at_ms = good_ms;
 	os_sim_disk(&good);
-	fixes.run = install;
-	os_sim_child(&fixes);
+	repairs("usb:/dev/sdx");
 	machine_boots('b');
 }
 
@@ -158,13 +135,11 @@ TEST(media_that_hang_for_long_use_nothing_up)
 /* What was installed does not mount either: the stick is not tried again and again. */
 TEST(an_install_that_does_not_mount_is_no_tight_loop)
 {
-	struct os_sim_child fixes = apply(0, "--rescue"), none = apply(2, NULL);
+	struct os_sim_child none = apply(2, NULL);
 
-	machine_put(machine_good());
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	plug(0);
-	fixes.run = install;
-	os_sim_child(&fixes);
+	repairs("--rescue");
 	os_sim_child(&none);
 	machine_reboots_as("rescue_that_does_not_mount");
 	assert_in_range(os_sim_count("spawn " APPLY), 2, 9);
@@ -173,6 +148,7 @@ TEST(an_install_that_does_not_mount_is_no_tight_loop)
 
 TEST(without_a_state_partition_it_says_that_no_stick_helps)
 {
+	machine_blank();
 	machine.no_state_bdev = true;
 	nothing_mounts();
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
@@ -187,18 +163,15 @@ TEST(without_a_state_partition_it_says_that_no_stick_helps)
 
 TEST(a_lost_state_does_not_stop_it)
 {
-	struct os_sim_child fixes = apply(0, "--rescue");
-
+	machine_blank();
 	nothing_mounts();
 	plug(30000);
-	fixes.run = install;
-	os_sim_child(&fixes);
+	repairs("--rescue");
 	machine_boots_as("rescue_with_a_lost_state", 'b');
 }
 
 TEST(media_none_waits_and_restarts)
 {
-	machine_put(machine_good());
 	machine.cmdline = "keelboot.sources=none\n";
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	plug(5000);
@@ -209,7 +182,6 @@ TEST(media_none_waits_and_restarts)
 
 TEST(the_wait_can_be_shorter)
 {
-	machine_put(machine_good());
 	machine.conf = "[rescue]\nwait=45\n";
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	machine_reboots_as("rescue_with_a_short_wait");
@@ -218,7 +190,6 @@ TEST(the_wait_can_be_shorter)
 
 TEST(a_short_watchdog_is_fed_while_it_waits)
 {
-	machine_put(machine_good());
 	machine.conf = "[watchdog]\ntimeout=2\n";
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	machine_reboots_as("rescue_feeds_a_short_watchdog");
@@ -235,12 +206,9 @@ static void both_bad(void)
 /* Both slots are bad, but mount: a stick that comes before the last resort goes before it. */
 TEST(a_stick_that_comes_before_a_last_resort_repairs)
 {
-	struct os_sim_child fixes = apply(0, "--last-resort");
-
 	both_bad();
 	plug(21000);
-	fixes.run = install;
-	os_sim_child(&fixes);
+	repairs("--last-resort");
 	machine_reboots_as("last_resort_gives_way_to_a_stick");
 	assert_absent("mount /dev/vda");
 	machine_restart();

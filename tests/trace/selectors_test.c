@@ -236,10 +236,6 @@ TEST(nothing_marks_good_is_left_and_told)
 
 static enum kb_err swallow(struct bdev *b, uint64_t off, const void *buf, size_t len)
 {
-	(void)b;
-	(void)off;
-	(void)buf;
-	(void)len;
 	return KB_OK;
 }
 
@@ -486,7 +482,6 @@ static void install_if_accepted(void *ctx, const char *const *argv)
 	struct state s = load();
 	int target;
 
-	(void)argv;
 	apply_status = 2 << 8;
 	if (plan_accept(&s, r, &terms, &target) != KB_OK)
 		return;
@@ -596,7 +591,6 @@ TEST(duplicate_ids_do_not_decide)
 {
 	struct os_sim_disk stick = machine_stick();
 
-	machine_put(machine_good());
 	for (unsigned i = 1; i < 3; i++) {
 		machine.disk.part[i].partuuid = "5e1ec70e-0000-4000-8000-000000000001";
 		machine.disk.part[i].uuid = "5e1ec70e-1111-4000-8000-000000000001";

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keelboot.shell=1: where there is a shell, and that nothing but a restart waits for it. */
-#include "selector/plan.h"
-#include "tests/trace/machine.h"
+#include "tests/trace/applies.h"
 
 #define SHELL "spawn sh -i; on "
 
@@ -66,16 +65,7 @@ TEST(shell_that_was_left_is_not_opened_again)
 
 static void install(void *ctx, const char *const *argv)
 {
-	static const struct plan_release release = { .sequence = 30, .version = "3.0" };
-	static struct state s;
-	struct store st;
-
-	(void)ctx;
-	(void)argv;
-	s = machine_load(&st);
-	plan_begin(&s, 1, 0);
-	plan_end(&s, 1, &release, PLAN_RESCUE);
-	OK(store_save(&st, &s));
+	applies_whole(PLAN_RESCUE);
 }
 
 /* Slot b mounts at the second look, after a medium came: what was installed is booted at once. */
@@ -85,7 +75,6 @@ TEST(slot_that_a_rescue_repaired_does_not_wait_for_the_shell)
 	struct os_sim_disk stick = machine_stick();
 
 	debug_image();
-	machine_put(machine_good());
 	os_sim_fail("mount /dev/vda2", 0, KB_EMOUNT);
 	os_sim_fail("mount /dev/vda3", 1, KB_EMOUNT);
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
@@ -131,7 +120,6 @@ TEST(shell_that_cannot_be_started_stops_nothing)
 TEST(healthy_boot_of_a_debug_image_only_warns)
 {
 	debug_image();
-	machine_put(machine_good());
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("# this initramfs has a debug shell");
 	assert_absent(SHELL);

@@ -60,7 +60,6 @@ TEST(good_slot_without_its_driver_keeps_its_trust)
 {
 	struct state after;
 
-	machine_put(machine_good());
 	machine.disk.part[1].fstype = "squashfs";
 	os_sim_file("/proc/filesystems", FILESYSTEMS);
 	machine_boots('b');
@@ -195,7 +194,6 @@ TEST(nothing_mounts_waits_and_reboots)
 {
 	struct state after;
 
-	machine_put(machine_good());
 	os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 	machine_reboots_as("nothing_mounts_backs_off_and_reboots");
 	assert_absent("exec");
@@ -212,7 +210,6 @@ TEST(nothing_ever_mounts_never_ends_and_never_hurries)
 {
 	uint64_t before = 0;
 
-	machine_put(machine_good());
 	for (int i = 0; i < 24; i++) {
 		os_sim_fail("mount /dev/vda", 0, KB_EMOUNT);
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -255,7 +252,6 @@ TEST(init_that_does_not_start_reboots_and_costs_trust)
 {
 	struct state after;
 
-	machine_put(machine_good());
 	for (int i = 1; i <= STATE_STREAK_LIMIT; i++) {
 		os_sim_fail("exec /sbin/init", 0, KB_EEXEC);
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -270,7 +266,6 @@ TEST(init_that_does_not_start_reboots_and_costs_trust)
 
 TEST(root_that_cannot_be_entered_reboots)
 {
-	machine_put(machine_good());
 	os_sim_fail("switch_root", 0, KB_EMOUNT);
 	machine_reboots_as("switch_root_fails_reboots");
 	assert_absent("exec");
@@ -294,7 +289,6 @@ TEST(early_mount_that_fails_reboots)
 /* A kernel without devtmpfs says that there is no such device; for no disk was waited yet. */
 TEST(kernel_without_devtmpfs_is_not_restarted_at_once)
 {
-	machine_put(machine_good());
 	os_sim_fail("mount devtmpfs", 0, KB_ENODEV);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_in_range(os_now_ms(), 30000, 30999);
@@ -304,7 +298,6 @@ TEST(kernel_without_devtmpfs_is_not_restarted_at_once)
 /* What it has to say gets lost; the device does not. */
 TEST(boot_without_run_still_boots)
 {
-	machine_put(machine_good());
 	os_sim_fail("mount tmpfs", 0, KB_EIO);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("mount " SLOT_A_DEV);
@@ -315,7 +308,6 @@ TEST(what_is_mounted_already_is_no_failure)
 	static const char *const mounts[] = { "mount proc", "mount sysfs", "mount devtmpfs",
 					      "mount tmpfs" };
 
-	machine_put(machine_good());
 	for (unsigned i = 0; i < 4; i++)
 		os_sim_fail(mounts[i], 0, KB_EBUSY);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);

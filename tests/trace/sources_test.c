@@ -15,7 +15,6 @@ static void write_header(void *ctx)
 {
 	static char header[513];
 
-	(void)ctx;
 	memset(header, ' ', sizeof(header) - 1);
 	memcpy(header, "KEELBNDL", 8);
 	os_sim_file("/dev/vda5", header);
@@ -101,7 +100,6 @@ TEST(system_conf_narrows_them)
 
 TEST(a_raw_partition_without_a_bundle_costs_no_write)
 {
-	machine_put(machine_good());
 	add_raw_partition(false);
 	machine_child(nothing_to_do());
 	machine_boots_as("raw_partition_without_a_bundle", 'a');
@@ -116,7 +114,6 @@ TEST(a_source_that_takes_the_device_down_does_not_cost_the_others)
 		.argv0 = APPLY, .arg = "sd:/dev/mmcblk0", .stuck = true, .hangs = true
 	};
 
-	machine_put(machine_good());
 	for (int i = 1; i <= STATE_APPLY_LIMIT; i++) {
 		plug_all(&hangs);
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);

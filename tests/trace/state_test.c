@@ -13,6 +13,7 @@ TEST(blank_state_is_made_from_the_slots)
 {
 	struct state after;
 
+	machine_blank();
 	machine_boots_as("first_boot_blank_state", 'a');
 	assert_order("write " STATE_DEV, "mount " SLOT_A_DEV);
 	machine_told("\"state\":\"blank\"");
@@ -23,6 +24,7 @@ TEST(blank_state_is_made_from_the_slots)
 
 TEST(partition_that_is_too_small_is_named_with_its_size)
 {
+	machine_blank();
 	machine.state.bdev.size = 8 * MIB;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine.state.bdev.size = STORE_MIN_SIZE;
@@ -111,6 +113,7 @@ TEST(one_lost_region_is_no_news)
 
 TEST(missing_state_partition_boots_uncounted)
 {
+	machine_blank();
 	machine.disk.part[0].partlabel = "something-else";
 	machine_boots_as("state_partition_missing", 'a');
 	EQUAL((machine.state.ops, 0), (os_sim_text("/run/keelboot/token"), "a 0\n"));
@@ -215,7 +218,6 @@ TEST(good_slots_are_charged_where_nothing_can_be_told)
 {
 	struct state after;
 
-	machine_put(machine_good());
 	machine.watchdog.options &= ~(uint32_t)WDIOF_CARDRESET;
 	machine_boots_as("good_slot_is_charged_where_nothing_can_be_told", 'a');
 	assert_order("write " STATE_DEV, "mount " SLOT_A_DEV);

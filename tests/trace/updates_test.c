@@ -1,30 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Boots that look for an update: what apply may do to the boot, which is nothing. */
-#include "selector/plan.h"
 #include "selector/verdict.h"
 #include "lib/util.h"
 #include "selector/store_internal.h"
-#include "tests/trace/machine.h"
+#include "tests/trace/applies.h"
 
-#define APPLY "keelboot-apply"
-
-static const struct plan_release release = { .sequence = 30, .version = "3.0" };
-
-/* What keelboot-apply does to the state partition when it installs into slot b. */
 static void install(void *ctx, const char *const *argv)
 {
 	bool half = ctx != NULL;
-	static struct state s;
-	struct store st;
 
-	(void)argv;
-	s = machine_load(&st);
-	plan_begin(&s, 1, 0);
-	OK(store_save_both(&st, &s));
 	if (half)
-		return;
-	plan_end(&s, 1, &release, PLAN_AUTOMATIC);
-	OK(store_save(&st, &s));
+		applies_half();
+	else
+		applies_whole(PLAN_AUTOMATIC);
 }
 
 static struct os_sim_child apply(int exit_code)
@@ -73,7 +61,6 @@ static void look(void *ctx)
 {
 	struct state s = machine_get();
 
-	(void)ctx;
 	seen_count = s.apply[STATE_SRC_DATA].count;
 	seen_open = s.apply[STATE_SRC_DATA].open;
 }
@@ -126,7 +113,6 @@ TEST(source_that_takes_the_device_down_is_left_alone)
 
 TEST(data_is_not_opened_when_nothing_is_staged)
 {
-	machine_put(machine_good());
 	machine_child(apply(0));
 	machine_boots_as("staged_data_only_opened_when_state_says_so", 'a');
 	assert_absent("spawn " APPLY);
@@ -505,7 +491,6 @@ TEST(stick_repairs_a_device_on_which_nothing_mounts)
 {
 	struct os_sim_child none = apply(2), fixes = apply(0);
 
-	machine_put(machine_good());
 	machine_plug(machine_stick());
 	os_sim_fail("mount /dev/vda", 1, KB_EMOUNT);
 	os_sim_fail("mount /dev/vda", 2, KB_EMOUNT);

@@ -84,3 +84,10 @@ static inline void verity_opens(const struct state *s, int slot)
 	helper_answers(0);
 	mapped_device();
 }
+
+/* A device with this state, and with that cell. */
+static inline void put_with_manifest(const struct state *s, int slot, bool verity)
+{
+	machine_put(*s);
+	put_manifest(slot, s, verity);
+}

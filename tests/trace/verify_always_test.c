@@ -11,8 +11,7 @@ TEST(with_always_nothing_boots_without_a_signed_root_hash)
 	struct state s = machine_good();
 
 	machine.conf = ALWAYS_CONF;
-	machine_put(s);
-	put_manifest(0, &s, false);
+	put_with_manifest(&s, 0, false);
 	make_answer(&s, 0, false);
 	helper_answers(0);
 	machine_reboots_as("verify_always_and_no_root_hash");
@@ -38,8 +37,7 @@ TEST(with_always_a_slot_with_a_signed_root_hash_boots)
 	struct state s = machine_good();
 
 	machine.conf = ALWAYS_CONF;
-	machine_put(s);
-	put_manifest(0, &s, true);
+	put_with_manifest(&s, 0, true);
 	verity_opens(&s, 0);
 	machine_boots('a');
 	assert_order(VERIFY, "mount /dev/dm-0");

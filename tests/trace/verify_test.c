@@ -6,8 +6,7 @@ TEST(trial_is_verified_before_its_charge)
 {
 	struct state s = machine_trial();
 
-	machine_put(s);
-	put_manifest(1, &s, false);
+	put_with_manifest(&s, 1, false);
 	machine.conf = VERITY_CONF;
 	make_answer(&s, 1, false);
 	helper_answers(0);
@@ -21,8 +20,7 @@ TEST(good_slot_without_a_root_hash_costs_nothing)
 {
 	struct state s = machine_good();
 
-	machine_put(s);
-	put_manifest(0, &s, false);
+	put_with_manifest(&s, 0, false);
 	machine.conf = VERITY_CONF;
 	machine_boots('a');
 	assert_absent(VERIFY);
@@ -40,8 +38,7 @@ TEST(trial_that_cannot_be_verified_is_rejected)
 	struct state s = machine_trial();
 
 	for (unsigned i = 0; i < 3; i++) {
-		machine_put(s);
-		put_manifest(1, &s, false);
+		put_with_manifest(&s, 1, false);
 		machine.conf = VERITY_CONF;
 		helper_answers(cases[i].code);
 		machine_boots('a');
@@ -56,8 +53,7 @@ TEST(helper_that_hangs_or_lies_rejects_the_trial)
 {
 	struct state s = machine_trial();
 
-	machine_put(s);
-	put_manifest(1, &s, false);
+	put_with_manifest(&s, 1, false);
 	machine.conf = VERITY_CONF "[watchdog]\ntimeout=10\n";
 	machine_child((struct os_sim_child){ .argv0 = "keelboot-verify", .hangs = true });
 	machine_boots_as("verify_hangs_next_candidate", 'a');
@@ -100,8 +96,7 @@ TEST(panics_of_a_good_slot_behind_verity_lead_to_the_other_one)
 
 	/* The watchdog tells of its own resets, and nothing of a panic. */
 	machine.no_pstore = true;
-	machine_put(s);
-	put_manifest(0, &s, true);
+	put_with_manifest(&s, 0, true);
 	make_answer(&s, 0, true);
 	for (unsigned i = 0; i < STATE_STREAK_LIMIT; i++) {
 		helper_answers(0);
@@ -117,8 +112,7 @@ TEST(slot_that_verity_does_not_open_or_mount_is_left)
 {
 	struct state s = machine_good();
 
-	machine_put(s);
-	put_manifest(0, &s, true);
+	put_with_manifest(&s, 0, true);
 	verity_opens(&s, 0);
 	os_sim_fail("dm keelboot-root-a", 0, KB_EINVAL);
 	machine_boots_as("verity_does_not_open_next_candidate", 'b');
@@ -149,8 +143,7 @@ TEST(kernel_without_verity_or_its_hash_costs_no_try)
 	for (unsigned i = 0; i < 2; i++) {
 		struct state s = machine_trial();
 
-		machine_put(s);
-		put_manifest(1, &s, true);
+		put_with_manifest(&s, 1, true);
 		make_answer(&s, 1, true);
 		snprintf(answer.algorithm, sizeof(answer.algorithm), "%s", c[i].algorithm);
 		if (strcmp(c[i].algorithm, "sha512") == 0)
@@ -185,8 +178,7 @@ TEST(kernel_that_opens_the_tree_has_all_it_needs)
 {
 	struct state s = machine_trial();
 
-	machine_put(s);
-	put_manifest(1, &s, true);
+	put_with_manifest(&s, 1, true);
 	verity_opens(&s, 1);
 	kernel_has(NULL);
 	machine_boots('b');
@@ -198,8 +190,7 @@ TEST(last_resort_never_mounts_a_verified_slot_without_verity)
 {
 	struct state s = machine_both_bad();
 
-	machine_put(s);
-	put_manifest(0, &s, true);
+	put_with_manifest(&s, 0, true);
 	put_manifest(1, &s, false);
 	verity_opens(&s, 0);
 	os_sim_fail("dm keelboot-root-a", 0, KB_ENOENT);
@@ -216,8 +207,7 @@ TEST(root_hash_that_nobody_signed_does_not_stop_the_boot)
 
 	for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		s.slot[0].st = s.slot[1].st = STATE_BAD;
-		machine_put(s);
-		put_manifest(0, &s, true);
+		put_with_manifest(&s, 0, true);
 		put_manifest(1, &s, true);
 		helper_answers(codes[i]);
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -232,8 +222,7 @@ TEST(root_hash_that_nobody_signed_costs_good_slots_their_trust_first)
 {
 	struct state s = machine_good();
 
-	machine_put(s);
-	put_manifest(0, &s, true);
+	put_with_manifest(&s, 0, true);
 	put_manifest(1, &s, true);
 	for (unsigned i = 0; i < STATE_STREAK_LIMIT; i++) {
 		helper_answers(5);
@@ -262,15 +251,13 @@ TEST(slot_whose_manifest_is_lost_is_passed_over)
 {
 	struct state s = machine_good();
 
-	machine_put(s);
-	put_manifest(0, &s, true);
+	put_with_manifest(&s, 0, true);
 	lose_manifest(0);
 	machine_boots_as("manifest_lost_next_candidate", 'b');
 	assert_absent("mount " SLOT_A_DEV);
 	machine_told("\"reason\":\"a: manifest lost\"");
 	machine_restart();
-	machine_put(s);
-	put_manifest(0, &s, true);
+	put_with_manifest(&s, 0, true);
 	damage_manifest(0, 0);
 	machine.state.dead[0].from = STORE_MANIFEST(1, 0);
 	machine.state.dead[0].to = STORE_MANIFEST(1, 1);
@@ -283,8 +270,7 @@ TEST(trial_whose_manifest_is_lost_is_refused_with_verify_slot)
 {
 	struct state s = machine_trial();
 
-	machine_put(s);
-	put_manifest(1, &s, false);
+	put_with_manifest(&s, 1, false);
 	lose_manifest(1);
 	machine.conf = VERITY_CONF;
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -298,8 +284,7 @@ TEST(one_damaged_copy_of_a_manifest_costs_nothing)
 	struct state s = machine_good();
 
 	for (int copy = 0; copy < 2; copy++) {
-		machine_put(s);
-		put_manifest(0, &s, true);
+		put_with_manifest(&s, 0, true);
 		damage_manifest(0, copy);
 		verity_opens(&s, 0);
 		assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -323,8 +308,7 @@ TEST(last_resort_boots_a_slot_whose_manifest_is_lost)
 {
 	struct state s = machine_both_bad();
 
-	machine_put(s);
-	put_manifest(0, &s, true);
+	put_with_manifest(&s, 0, true);
 	lose_manifest(0);
 	machine_boots_as("manifest_lost_last_resort", 'a');
 	assert_once("mount " SLOT_A_DEV);
@@ -338,8 +322,7 @@ TEST(device_whose_manifests_are_all_lost_comes_up)
 	struct state s = machine_good();
 
 	s.slot[1].st = STATE_EMPTY;
-	machine_put(s);
-	put_manifest(0, &s, true);
+	put_with_manifest(&s, 0, true);
 	lose_manifest(0);
 	for (unsigned i = 0; i < STATE_STREAK_LIMIT; i++) {
 		assert_int_equal(machine_boot(), OS_SIM_REBOOT);
@@ -366,8 +349,7 @@ TEST(good_slot_without_its_manifest_goes_before_what_cannot_be_counted)
 		struct state s = machine_trial();
 
 		s.slot[1].st = st[i];
-		machine_put(s);
-		put_manifest(0, &s, true);
+		put_with_manifest(&s, 0, true);
 		lose_manifest(0);
 		machine.state.dead[0].to = machine.state.bdev.size;
 		machine.state.dead[0].writes = true;

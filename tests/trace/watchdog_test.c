@@ -5,7 +5,6 @@
 
 TEST(device_without_a_watchdog_boots)
 {
-	machine_put(machine_good());
 	machine.no_watchdog = true;
 	machine_boots_as("no_watchdog", 'a');
 	assert_int_equal(machine.state.writes, 1); /* the charge: nothing can tell a hang */
@@ -18,7 +17,6 @@ TEST(device_without_a_watchdog_boots)
 
 TEST(watchdog_is_armed_before_the_other_modules_load)
 {
-	machine_put(machine_good());
 	os_sim_file("/etc/keelboot/modules",
 		    "/lib/modules/i6300esb.ko\n/lib/modules/xhci-hcd.ko\n");
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -31,7 +29,6 @@ TEST(a_bmc_is_armed_before_softdog_loads)
 {
 	static const struct os_wdt_info bmc = { .options = WDIOF_SETTIMEOUT, .identity = "IPMI" };
 
-	machine_put(machine_good());
 	machine.no_watchdog = true;
 	os_sim_watchdog("/dev/watchdog", &bmc);
 	os_sim_file("/etc/keelboot/modules",
@@ -46,7 +43,6 @@ TEST(a_bmc_is_armed_before_softdog_loads)
 /* Hardware may come with the next module; and nobody reads the same line once for each of them. */
 TEST(what_is_named_and_is_no_watchdog_waits_for_hardware_and_is_told_twice)
 {
-	machine_put(machine_good());
 	machine.cmdline = "keelboot.watchdog=/dev/null\n";
 	strcpy(machine.watchdog.identity, "Software Watchdog");
 	os_sim_file("/dev/null", "");
@@ -78,7 +74,6 @@ TEST(watchdog_that_comes_with_the_devices_is_armed)
 {
 	struct os_wdt_info info = machine.watchdog;
 
-	machine_put(machine_good());
 	machine.no_watchdog = true;
 	machine.disk.at_ms = 3000;
 	info.bootstatus = WDIOF_CARDRESET;
@@ -94,7 +89,6 @@ TEST(watchdog_that_comes_with_the_devices_is_armed)
 
 TEST(driver_that_stops_on_close_is_told_in_the_verdict)
 {
-	machine_put(machine_good());
 	machine.watchdog.options = WDIOF_SETTIMEOUT | WDIOF_CARDRESET;
 	os_sim_fail("write /sys/class/watchdog/watchdog0/nowayout", 0, KB_EPERM);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -106,7 +100,6 @@ TEST(driver_that_stops_on_close_is_told_in_the_verdict)
 
 TEST(without_its_guardian_it_is_stopped_so_that_nobody_is_reset)
 {
-	machine_put(machine_good());
 	machine.conf = "[watchdog]\nhandover=keeper\n";
 	os_sim_fail("detach", 0, KB_EEXEC);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -116,7 +109,6 @@ TEST(without_its_guardian_it_is_stopped_so_that_nobody_is_reset)
 
 TEST(release_stops_it_before_the_root_of_a_good_slot)
 {
-	machine_put(machine_good());
 	machine.conf = "[watchdog]\nhandover=release\n";
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("watchdog release");
@@ -128,7 +120,6 @@ TEST(hand_over_is_the_last_thing_before_the_root)
 {
 	const char *drop_in;
 
-	machine_put(machine_good());
 	machine.conf = "[watchdog]\ntimeout=90\n";
 	machine_boots_as("watchdog_handover_order", 'a');
 	assert_order("watchdog /dev/watchdog0 90 s", "spawn keelboot-prober");
@@ -146,7 +137,6 @@ TEST(driver_with_a_short_longest_time_is_told_and_systemd_gets_what_it_takes)
 	const struct os_sim_wdt_quirks sunxi = { .longest_s = 16 };
 	const char *drop_in;
 
-	machine_put(machine_good());
 	machine.conf = "[watchdog]\ntimeout=16\n";
 	os_sim_watchdog_quirks(&sunxi);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
@@ -162,7 +152,6 @@ TEST(hardware_that_counts_less_than_its_driver_says_is_told)
 {
 	const struct os_sim_wdt_quirks bcm2835 = { .tells_left = true, .register_s = 15 };
 
-	machine_put(machine_good());
 	os_sim_watchdog_quirks(&bcm2835);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	machine_told("accepts times that the hardware does not have");
@@ -173,7 +162,6 @@ TEST(hardware_that_counts_less_than_its_driver_says_is_told)
 
 TEST(command_line_sets_the_time_of_the_hand_over_too)
 {
-	machine_put(machine_good());
 	machine.cmdline = "keelboot.watchdog=/dev/watchdog0,240\n";
 	machine_boots_as("watchdog_of_the_command_line", 'a');
 	assert_once("watchdog /dev/watchdog0 240 s");
@@ -182,7 +170,6 @@ TEST(command_line_sets_the_time_of_the_hand_over_too)
 
 TEST(off_is_off)
 {
-	machine_put(machine_good());
 	machine.cmdline = "keelboot.watchdog=off\n";
 	machine_boots_as("watchdog_off", 'a');
 	assert_absent("watchdog");
@@ -191,15 +178,19 @@ TEST(off_is_off)
 
 TEST(install_is_fed_on_progress_only)
 {
-	struct os_sim_child c = { .argv0 = "keelboot-apply", .duration_ms = 180000, .status = 512 };
+	/* Each step within the deadline of 40 s, and the whole far beyond the watchdog's 60 s. */
+	struct os_sim_child c = {
+		.argv0 = "keelboot-apply",
+		.duration_ms = 180000,
+		.status = 512,
+		.say = { { 30000, "P 1 check 50 100\n", 0 },
+			 { 65000, "P 1 check 100 100\n", 0 },
+			 { 100000, "P 1 write 10 100\n", 0 },
+			 { 130000, "P 1 write 90 100\n", 0 },
+			 { 160000, "P 1 read-back 90 100\n", 0 } },
+	};
 
 	machine_put(machine_staged());
-	/* Each step within the deadline of 40 s, and the whole far beyond the watchdog's 60 s. */
-	c.say[0] = (struct os_sim_say){ 30000, "P 1 check 50 100\n", 0 };
-	c.say[1] = (struct os_sim_say){ 65000, "P 1 check 100 100\n", 0 };
-	c.say[2] = (struct os_sim_say){ 100000, "P 1 write 10 100\n", 0 };
-	c.say[3] = (struct os_sim_say){ 130000, "P 1 write 90 100\n", 0 };
-	c.say[4] = (struct os_sim_say){ 160000, "P 1 read-back 90 100\n", 0 };
 	os_sim_child(&c);
 	os_sim_log_level(LOG_LEVEL_INFO);
 	machine_boots_as("watchdog_fed_on_progress_only", 'a');
@@ -211,7 +202,6 @@ TEST(install_is_fed_on_progress_only)
  * does here for a mount that never comes back. */
 static void mount_hangs(void *ctx)
 {
-	(void)ctx;
 	os_sim_advance(100000);
 }
 
@@ -228,8 +218,7 @@ TEST(mount_that_never_returns_is_the_watchdogs)
 	assert_absent("exec");
 	/* And the next boot knows: the trial was charged before. */
 	machine_restart();
-	assert_int_equal(machine_get().slot[1].tries, STATE_TRIES - 1);
-	assert_int_equal(machine_get().open, 1);
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES - 1), (machine_get().open, 1));
 }
 
 TEST_MAIN("trace of the watchdog", .set_up = machine_set_up, .tear_down = machine_tear_down)

@@ -27,6 +27,12 @@ static struct args args_of(char **argv)
 
 #define ARGS(...) args_of((char **)(const char *[]){ __VA_ARGS__, NULL })
 
+static void next_is(struct args *a, int id, const char *value)
+{
+	assert_int_equal(args_next(a), id);
+	assert_string_equal(a->value, value);
+}
+
 TEST(values_may_be_attached_or_follow)
 {
 	struct args a = ARGS("--number=1", "--number", "2", "-n3", "-n", "4", "--wait=");
@@ -35,8 +41,7 @@ TEST(values_may_be_attached_or_follow)
 		assert_int_equal(args_next(&a), NUMBER);
 		EQUAL((a.value[0], want), (a.option, "number"));
 	}
-	assert_int_equal(args_next(&a), WAIT);
-	assert_string_equal(a.value, "");
+	next_is(&a, WAIT, "");
 	assert_int_equal(args_next(&a), ARGS_END);
 	assert_int_equal(args_next(&a), ARGS_END);
 }
@@ -45,14 +50,11 @@ TEST(options_and_operands_mix)
 {
 	struct args a = ARGS("one", "--json", "-", "--wait", "--json", "two");
 
-	assert_int_equal(args_next(&a), ARGS_OPERAND);
-	assert_string_equal(a.value, "one");
+	next_is(&a, ARGS_OPERAND, "one");
 	assert_int_equal(args_next(&a), JSON);
 	assert_null(a.value);
-	assert_int_equal(args_next(&a), ARGS_OPERAND);
-	assert_string_equal(a.value, "-");
-	assert_int_equal(args_next(&a), WAIT);
-	assert_string_equal(a.value, "--json");
+	next_is(&a, ARGS_OPERAND, "-");
+	next_is(&a, WAIT, "--json");
 	assert_int_equal(args_next(&a), ARGS_OPERAND);
 	assert_int_equal(args_next(&a), ARGS_END);
 }
@@ -61,10 +63,8 @@ TEST(two_dashes_end_the_options)
 {
 	struct args a = ARGS("--", "--json", "--");
 
-	assert_int_equal(args_next(&a), ARGS_OPERAND);
-	assert_string_equal(a.value, "--json");
-	assert_int_equal(args_next(&a), ARGS_OPERAND);
-	assert_string_equal(a.value, "--");
+	next_is(&a, ARGS_OPERAND, "--json");
+	next_is(&a, ARGS_OPERAND, "--");
 	assert_int_equal(args_next(&a), ARGS_END);
 }
 

@@ -86,18 +86,23 @@ static enum kb_err boot(void)
 
 #define DONE(text) assert_string_equal(m.trace, text)
 
+/* And this is done to the machine until a slot is mounted. */
+#define BOOTS(text)         \
+	do {                \
+		OK(boot()); \
+		DONE(text); \
+	} while (0)
+
 TEST(healthy_good_slot_boots_without_a_write)
 {
-	OK(boot());
-	DONE("mounta ");
+	BOOTS("mounta ");
 	EQUAL((a.chosen.slot, 0), (a.chosen.tier, CHOOSE_NORMAL), (a.counted, true), (a.token, 0));
 }
 
 TEST(trial_is_charged_before_it_is_mounted)
 {
 	states_trial(&s);
-	OK(boot());
-	DONE("saveb mountb ");
+	BOOTS("saveb mountb ");
 	EQUAL((m.disk.slot[1].tries, STATE_TRIES - 1), (a.counted, true), (a.token, 101));
 	assert_int_equal(m.disk.open_token, 101);
 }
@@ -105,8 +110,7 @@ TEST(trial_is_charged_before_it_is_mounted)
 TEST(charged_good_slot_has_a_token)
 {
 	a.charge_good = true;
-	OK(boot());
-	DONE("savea mounta ");
+	BOOTS("savea mounta ");
 	assert_true(a.token == 101);
 }
 
@@ -123,8 +127,7 @@ TEST(slot_that_does_not_mount_makes_way_in_the_same_boot)
 {
 	m = (struct machine){ .mounts = { [1] = KB_EMOUNT } };
 	states_trial(&s);
-	OK(boot());
-	DONE("saveb mountb save. mounta ");
+	BOOTS("saveb mountb save. mounta ");
 	EQUAL((a.chosen.slot, 0), (a.counted, true), (a.token, 0));
 	EQUAL((m.disk.slot[1].reason, "no mount"), (m.disk.slot[1].tries, STATE_TRIES - 1));
 	assert_int_equal(m.disk.open, STATE_NONE);
@@ -134,8 +137,7 @@ TEST(good_slot_that_does_not_mount_loses_trust)
 {
 	m = (struct machine){ .mounts = { [0] = KB_ECHECK } };
 	states_set(&s, 1, STATE_GOOD, 2);
-	OK(boot());
-	DONE("mounta save. mountb ");
+	BOOTS("mounta save. mountb ");
 	EQUAL((m.disk.slot[0].streak, 1), (m.disk.last, 1));
 }
 
@@ -143,8 +145,7 @@ TEST(absent_slot_costs_nothing)
 {
 	m = (struct machine){ .fit = { [1] = KB_ENODEV } };
 	states_trial(&s);
-	OK(boot());
-	DONE("mounta ");
+	BOOTS("mounta ");
 	EQUAL((s.slot[1].tries, STATE_TRIES), (s.slot[1].reason, ""));
 }
 
@@ -152,8 +153,7 @@ TEST(unfit_trial_loses_a_try_with_the_next_charge)
 {
 	m = (struct machine){ .fit = { [1] = KB_EFORMAT } };
 	states_trial(&s);
-	OK(boot());
-	DONE("save. mounta ");
+	BOOTS("save. mounta ");
 	EQUAL((m.disk.slot[1].tries, STATE_TRIES - 1), (m.disk.slot[1].reason, "not fit"));
 	assert_int_equal(m.disk.open, STATE_NONE);
 }
@@ -163,8 +163,7 @@ TEST(unfit_oneshot_is_used_up_and_not_tried_twice)
 	m = (struct machine){ .fit = { [1] = KB_EFORMAT } };
 	states_trial(&s);
 	s.oneshot = 1;
-	OK(boot());
-	DONE("save. mounta ");
+	BOOTS("save. mounta ");
 	EQUAL((m.disk.oneshot, STATE_NONE), (m.disk.slot[1].tries, STATE_TRIES - 1));
 }
 
@@ -180,8 +179,7 @@ TEST(oneshot_is_consumed_durably_before_its_mount)
 {
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 1;
-	OK(boot());
-	DONE("save. mountb ");
+	BOOTS("save. mountb ");
 	EQUAL((m.disk.oneshot, STATE_NONE), (a.chosen.tier, CHOOSE_ONESHOT));
 }
 
@@ -194,8 +192,7 @@ TEST(oneshot_of_half_a_slot_is_dropped)
 		states_fresh(&s);
 		s.slot[1].st = half[i];
 		s.oneshot = 1;
-		OK(boot());
-		DONE("save. mounta ");
+		BOOTS("save. mounta ");
 		assert_int_equal(m.disk.oneshot, STATE_NONE);
 	}
 }
@@ -204,8 +201,7 @@ TEST(trial_that_can_not_be_charged_makes_way_for_a_good_slot)
 {
 	m = (struct machine){ .fail_saves = ~0u };
 	states_trial(&s);
-	OK(boot());
-	DONE("failb fail. mounta ");
+	BOOTS("failb fail. mounta ");
 	EQUAL((a.chosen.slot, 0), (s.slot[1].tries, STATE_TRIES), (a.counted, false), (a.token, 0));
 }
 
@@ -213,8 +209,7 @@ TEST(failed_charge_that_is_there_nevertheless_is_taken_back)
 {
 	m = (struct machine){ .fail_saves = 1 };
 	states_trial(&s);
-	OK(boot());
-	DONE("failb save. mounta ");
+	BOOTS("failb save. mounta ");
 	EQUAL((m.disk.slot[1].tries, STATE_TRIES), (m.disk.open, STATE_NONE), (a.counted, true));
 	assert_int_equal(a.token, 0);
 }
@@ -224,8 +219,7 @@ TEST(oneshot_that_can_not_be_consumed_makes_way_too)
 	m = (struct machine){ .fail_saves = ~0u };
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 1;
-	OK(boot());
-	DONE("fail. fail. mounta ");
+	BOOTS("fail. fail. mounta ");
 	assert_int_equal(s.oneshot, 1);
 }
 
@@ -233,8 +227,7 @@ TEST(passed_over_trial_boots_uncounted_when_nothing_else_mounts)
 {
 	m = (struct machine){ .fail_saves = ~0u, .mounts = { KB_EMOUNT } };
 	states_trial(&s);
-	OK(boot());
-	DONE("failb fail. mounta failb mountb ");
+	BOOTS("failb fail. mounta failb mountb ");
 	EQUAL((a.chosen.slot, 1), (a.counted, false), (a.token, 0));
 }
 
@@ -242,8 +235,7 @@ TEST(passed_over_trial_is_charged_if_writing_works_again)
 {
 	m = (struct machine){ .fail_saves = 3, .mounts = { KB_EMOUNT } };
 	states_trial(&s);
-	OK(boot());
-	DONE("failb fail. mounta saveb mountb ");
+	BOOTS("failb fail. mounta saveb mountb ");
 	EQUAL((a.counted, true), (a.token, 101), (m.disk.slot[1].tries, STATE_TRIES - 1));
 	assert_int_equal(m.disk.slot[0].streak, 1);
 }
@@ -262,8 +254,7 @@ TEST(good_slot_that_failed_already_is_nothing_to_wait_for)
 	m = (struct machine){ .fail_saves = ~1u, .mounts = { KB_EMOUNT } };
 	states_trial(&s);
 	s.oneshot = 0; /* asked for, tried, and standing behind b once more */
-	OK(boot());
-	DONE("save. mounta failb mountb ");
+	BOOTS("save. mounta failb mountb ");
 }
 
 TEST(unfit_trial_without_tries_has_none_to_lose)
@@ -280,8 +271,7 @@ TEST(only_trial_boots_though_it_can_not_be_charged)
 	m = (struct machine){ .fail_saves = ~0u };
 	state_init(&s, 2);
 	states_set(&s, 0, STATE_TRIAL, 1);
-	OK(boot());
-	DONE("faila mounta ");
+	BOOTS("faila mounta ");
 	assert_true(!a.counted && a.token == 0);
 }
 
@@ -289,8 +279,7 @@ TEST(good_slot_boots_though_it_can_not_be_written)
 {
 	m = (struct machine){ .fail_saves = ~0u };
 	a.charge_good = true;
-	OK(boot());
-	DONE("faila mounta ");
+	BOOTS("faila mounta ");
 	assert_true(!a.counted && a.token == 0);
 }
 
@@ -300,13 +289,11 @@ TEST(slot_that_lost_its_trust_gets_its_chance)
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.pref = 1;
 	s.slot[1].streak = STATE_STREAK_LIMIT;
-	OK(boot());
-	DONE("saveb mountb ");
+	BOOTS("saveb mountb ");
 	EQUAL((a.chosen.tier, CHOOSE_RETRY), (m.disk.open, 1), (m.disk.slot[1].wait, 2));
 	m = (struct machine){ .fail_saves = ~0u };
 	s.slot[1].wait = 0;
-	OK(boot());
-	DONE("failb faila mounta ");
+	BOOTS("failb faila mounta ");
 	assert_int_equal(a.uncountable, 2);
 }
 
@@ -315,12 +302,10 @@ TEST(last_resorts_wait_and_take_turns)
 	states_set(&s, 1, STATE_BAD, 2);
 	s.slot[0].streak = STATE_STREAK_LIMIT;
 	s.slot[0].wait = 1;
-	OK(boot());
-	DONE("delaya save. mounta ");
+	BOOTS("delaya save. mounta ");
 	assert_int_equal(m.disk.lr, 0);
 	m.trace[0] = '\0';
-	OK(boot());
-	DONE("delayb saveb mountb ");
+	BOOTS("delayb saveb mountb ");
 	EQUAL((m.disk.lr, 1), (a.chosen.tier, CHOOSE_LAST_RESORT));
 }
 
@@ -420,8 +405,7 @@ TEST(forced_slot_boots_unwritten)
 	states_trial(&s);
 	a.forced = 0;
 	was = s;
-	OK(boot());
-	DONE("mounta ");
+	BOOTS("mounta ");
 	EQUAL((a.chosen.slot, 0), (a.counted, false), (a.token, 0), (state_same(&s, &was), true));
 }
 
@@ -430,12 +414,10 @@ TEST(forced_slot_that_fails_makes_way)
 	m = (struct machine){ .mounts = { KB_EMOUNT } };
 	states_trial(&s);
 	a.forced = 0;
-	OK(boot());
-	DONE("mounta saveb mountb ");
+	BOOTS("mounta saveb mountb ");
 	m = (struct machine){ .fit = { KB_ENODEV } };
 	states_trial(&s);
-	OK(boot());
-	DONE("saveb mountb ");
+	BOOTS("saveb mountb ");
 }
 
 TEST(half_written_slot_can_not_be_forced)
@@ -447,8 +429,7 @@ TEST(half_written_slot_can_not_be_forced)
 		states_fresh(&s);
 		s.slot[1].st = i == 0 ? STATE_WRITING : STATE_EMPTY;
 		a.forced = slots[i % 4];
-		OK(boot());
-		DONE("mounta ");
+		BOOTS("mounta ");
 		assert_true(a.counted);
 	}
 }

@@ -8,8 +8,7 @@ TEST(numbers_are_little_endian)
 	uint8_t out[16];
 
 	assert_int_equal(bytes_get16(in + 1), 0x8201); /* unaligned on purpose */
-	assert_int_equal(bytes_get32(in + 1), 0x84038201);
-	assert_true(bytes_get64(in + 1) == 0x8807860584038201);
+	EQUAL((bytes_get32(in + 1), 0x84038201), (bytes_get64(in + 1), 0x8807860584038201));
 	memset(out, 0xa5, sizeof(out));
 	bytes_put16(out + 1, 0x8201);
 	assert_memory_equal(out + 1, in + 1, 2);

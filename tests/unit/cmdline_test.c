@@ -229,18 +229,16 @@ TEST(a_bad_last_one_is_the_default)
 	assert_defaults();
 }
 
+#define EQUAL_NAMES(a, b) equal_names(a, strlen(a), b, strlen(b))
+
 TEST(dash_and_underscore_are_one_in_names)
 {
-	assert_true(equal_names("keelboot.a-b_c", strlen("keelboot.a-b_c"), "keelboot.a_b-c",
-				strlen("keelboot.a_b-c")));
-	assert_true(equal_names("--", strlen("--"), "__", strlen("__")));
-	assert_false(equal_names("keelboot.a-b", strlen("keelboot.a-b"), "keelboot.ab",
-				 strlen("keelboot.ab")));
-	assert_false(equal_names("keelboot.a-", strlen("keelboot.a-"), "keelboot.a",
-				 strlen("keelboot.a")));
-	assert_false(equal_names("keelboot.a", strlen("keelboot.a"), "keelboot.a_",
-				 strlen("keelboot.a_")));
-	assert_false(equal_names("a.b", strlen("a.b"), "a-b", strlen("a-b")));
+	assert_true(EQUAL_NAMES("keelboot.a-b_c", "keelboot.a_b-c"));
+	assert_true(EQUAL_NAMES("--", "__"));
+	assert_false(EQUAL_NAMES("keelboot.a-b", "keelboot.ab"));
+	assert_false(EQUAL_NAMES("keelboot.a-", "keelboot.a"));
+	assert_false(EQUAL_NAMES("keelboot.a", "keelboot.a_"));
+	assert_false(EQUAL_NAMES("a.b", "a-b"));
 	/* In values they differ. */
 	parse("root=/dev/a-b_c", 0);
 	assert_string_equal(c.root, "/dev/a-b_c");

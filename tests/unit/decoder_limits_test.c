@@ -104,8 +104,7 @@ TEST(nothing_is_left)
 	if (geteuid() != 0)
 		return;
 	EQUAL((r.root_empty, true), (r.groups, 0));
-	assert_true(in_status(&r, "\nUid:\t") == 0x65532);
-	assert_true(in_status(&r, "\nGid:\t") == 0x65532);
+	EQUAL((in_status(&r, "\nUid:\t"), 0x65532), (in_status(&r, "\nGid:\t"), 0x65532));
 }
 
 /* A change of user does not always take them along. */

@@ -177,8 +177,7 @@ TEST(who_wants_no_media_waits_for_none)
 	os_sim_file("/sys/bus/usb/devices/usb1/speed", "480\n");
 	wait_for.sources = CMDLINE_SOURCE_NONE;
 	OK(find_all());
-	assert_int_equal(d.nmedia, 0);
-	assert_int_equal(os_now_ms(), 0);
+	EQUAL((d.nmedia, 0), (os_now_ms(), 0));
 }
 
 TEST(a_slot_that_the_prober_could_not_read_is_tried_all_the_same)
@@ -449,8 +448,7 @@ TEST(a_card_that_claims_to_be_the_device_is_left_alone)
 		os_sim_disk(&card);
 		os_sim_disk(&own);
 		assert_device("/dev/vda");
-		assert_string_equal(d.equal, "");
-		assert_int_equal(os_now_ms(), 0);
+		EQUAL((d.equal, ""), (os_now_ms(), 0));
 	}
 }
 

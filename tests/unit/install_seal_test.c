@@ -4,15 +4,11 @@
  * compressed, so no decoder is needed. Boot is sound; root is what fails.
  */
 #include "tests/unit/faulty.h"
-#include "tests/unit/install_fixture.h"
+#include "tests/unit/install_slot.h"
 #include "selector/store_internal.h"
-#include "tests/unit/test.h"
 
-#define KIB    1024u
-#define IMAGE  (704 * KIB)
-#define PART   (2048 * KIB)
-#define BOOT   (256 * KIB)
-#define TARGET 1
+#define IMAGE (704 * KIB)
+#define BOOT  (256 * KIB)
 
 /* An image, and the slot that it goes to. */
 struct scene {
@@ -45,16 +41,8 @@ static const struct scene scenes[] = {
 #define SCENES (sizeof(scenes) / sizeof(scenes[0]))
 #define ACROSS (&scenes[2])
 
-static struct fixture_log events;
-static struct fixture_dev state_dev, root_dev, boot_dev;
 static struct faulty root, state_faulty;
-static struct state state;
-static struct store store;
-static struct reader reader;
-static struct install in;
-static int bundle = -1;
-static uint8_t image[IMAGE], before[PART], boot_image[16 * KIB];
-static uint8_t page[PART] __attribute__((aligned(BDEV_ALIGN)));
+static uint8_t image[IMAGE], boot_image[16 * KIB];
 
 /* ---------------------------------------------------------------- setting up */
 
@@ -79,25 +67,6 @@ static void fill_images(const struct scene *s)
 		memset(before, 0, INSTALL_SEAL_LEN);
 }
 
-static void put(struct fixture_dev *d, uint64_t off, const void *data, size_t len)
-{
-	memcpy(page, data, len);
-	OK(bdev_write(&d->sim.bdev, off, page, len));
-	OK(bdev_flush(&d->sim.bdev));
-}
-
-static const uint8_t *content(struct fixture_dev *d, uint64_t off, size_t len)
-{
-	OK(bdev_read(&d->sim.bdev, off, page, len));
-	return page;
-}
-
-static void forget_events(void)
-{
-	events.n = events.cut_at = 0;
-	events.off = false;
-}
-
 /* twist: see the fixture; only for root. */
 static void open_bundle(const struct scene *s, void (*twist)(struct fixture_chunk *))
 {
@@ -110,27 +79,6 @@ static void open_bundle(const struct scene *s, void (*twist)(struct fixture_chun
 	};
 
 	fixture_open(&reader, &bundle, fixture_make(&b));
-}
-
-/* Slot a is good; slot b holds an older release, good too, with its manifest. */
-static void set_up_state(void)
-{
-	struct store_manifest m = { .sequence = 1, .version = "1.0", .len = 512 };
-	enum store_finding found;
-
-	OK(store_load(&store, &state_faulty.bdev, &state, &found));
-	fixture_good_slots(&state);
-	memset(m.release, 0x11, sizeof(m.release));
-	memset(page, 0x77, 512);
-	OK(store_manifest_write(&store, TARGET, &m, page));
-	OK(store_save_both(&store, &state));
-}
-
-static void free_devices(void)
-{
-	bdev_sim_free(&state_dev.sim);
-	bdev_sim_free(&root_dev.sim);
-	bdev_sim_free(&boot_dev.sim);
 }
 
 static void new_install(void)
@@ -157,7 +105,7 @@ static void begin(const struct scene *s)
 	fixture_dev_init(&boot_dev, &events, 2, BOOT);
 	forget_events();
 	faulty_init(&state_faulty, &state_dev.bdev);
-	set_up_state();
+	set_up_state(&state_faulty.bdev);
 	put(&root_dev, 0, before, s->part);
 	put(&boot_dev, 0, before, BOOT);
 	faulty_init(&state_faulty, &state_dev.bdev);

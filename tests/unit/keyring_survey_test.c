@@ -69,6 +69,16 @@ static void make_folder(const char *path)
 	assert_int_equal(mkdir(path, 0700), 0);
 }
 
+/* For retired keys. */
+static const char *make_retired(void)
+{
+	static char path[PATH];
+
+	snprintf(path, sizeof(path), "%s/" KEYRING_RETIRED_DIR, folder);
+	make_folder(path);
+	return path;
+}
+
 TEST(each_key_is_told_once_by_the_name_of_its_file)
 {
 	write_file(folder, "b.pem", pem(ED25519, 2, ""), 0);
@@ -84,10 +94,8 @@ TEST(each_key_is_told_once_by_the_name_of_its_file)
 
 TEST(a_key_that_is_retired_is_not_trusted)
 {
-	char retired[PATH];
+	const char *retired = make_retired();
 
-	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, folder);
-	make_folder(retired);
 	write_file(folder, "a.pem", pem(ED25519, 1, ""), 0);
 	write_file(folder, "b.pem", pem(ED25519, 2, ""), 0);
 	write_file(retired, "old.pem", pem(ED25519, 1, ""), 0);
@@ -164,10 +172,9 @@ TEST(a_folder_whose_retired_keys_have_no_path_has_no_keys)
 
 TEST(a_name_may_be_as_long_as_file_systems_have_it)
 {
-	char retired[PATH], name[256];
+	const char *retired = make_retired();
+	char name[256];
 
-	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, folder);
-	make_folder(retired);
 	for (int len = 62; len <= 255; len = len == 65 ? 255 : len + 1) {
 		snprintf(name, sizeof(name), "%0*d.pem", len - 4, 0);
 		write_file(folder, name, pem(ED25519, (uint8_t)len, ""), 0);
@@ -228,10 +235,9 @@ TEST(with_too_many_keys_none_is_told)
 /* One of those that do not fit may be of a key that is trusted too. */
 TEST(with_too_many_retired_files_no_key_is_told)
 {
-	char retired[PATH], name[16];
+	const char *retired = make_retired();
+	char name[16];
 
-	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, folder);
-	make_folder(retired);
 	write_file(folder, "a.pem", pem(ED25519, 1, ""), 0);
 	for (unsigned i = 1; i <= 65; i++) {
 		snprintf(name, sizeof(name), "%u.pem", i);
@@ -243,10 +249,9 @@ TEST(with_too_many_retired_files_no_key_is_told)
 
 TEST(with_too_many_retired_keys_no_key_is_told)
 {
-	char retired[PATH], name[16];
+	const char *retired = make_retired();
+	char name[16];
 
-	snprintf(retired, sizeof(retired), "%s/" KEYRING_RETIRED_DIR, folder);
-	make_folder(retired);
 	write_file(folder, "a.pem", pem(ED25519, 200, ""), 0);
 	for (unsigned i = 1; i <= KEYRING_SURVEY_MAX + 1; i++) {
 		snprintf(name, sizeof(name), "%u.pem", i);

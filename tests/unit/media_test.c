@@ -23,14 +23,10 @@ static void open_folder(struct media *to)
 
 TEST(takes_only_names_of_bundles)
 {
-	assert_true(media_is_bundle("acme-2.0.keel"));
-	assert_true(media_is_bundle("ACME.KEEL"));
-	assert_false(media_is_bundle("._acme-2.0.keel"));
-	assert_false(media_is_bundle(".keel"));
-	assert_false(media_is_bundle("keel"));
-	assert_false(media_is_bundle("acme.keel.part"));
-	assert_false(media_is_bundle("acme.keel~"));
-	assert_false(media_is_bundle(""));
+	EQUAL((media_is_bundle("acme-2.0.keel"), true), (media_is_bundle("ACME.KEEL"), true));
+	EQUAL((media_is_bundle("._acme-2.0.keel"), false), (media_is_bundle(".keel"), false));
+	EQUAL((media_is_bundle("keel"), false), (media_is_bundle("acme.keel.part"), false));
+	EQUAL((media_is_bundle("acme.keel~"), false), (media_is_bundle(""), false));
 }
 
 TEST(lists_every_name_once)

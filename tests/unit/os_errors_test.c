@@ -52,36 +52,26 @@ static size_t half(size_t len)
 
 #define DO(name, type, ...) (fails(#name) ? -1 : (type)syscall(SYS_##name, __VA_ARGS__))
 
-ssize_t read(int fd, void *buf, size_t len)
-{
-	return fails("read") ? -1 : syscall(SYS_read, fd, buf, half(len));
-}
+/* In front of the C library's. */
+#define SHIM(head, ...)             \
+	head                        \
+	{                           \
+		return __VA_ARGS__; \
+	}
+
+SHIM(ssize_t read(int fd, void *buf, size_t len),
+     fails("read") ? -1 : syscall(SYS_read, fd, buf, half(len)))
 
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t size);
-ssize_t __read_chk(int fd, void *buf, size_t len, size_t size)
-{
-	return read(fd, buf, len < size ? len : size);
-}
-
-ssize_t write(int fd, const void *buf, size_t len)
-{
-	return fails("write") ? -1 : syscall(SYS_write, fd, buf, half(len));
-}
-
-ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
-{
-	return fails("pread") ? -1 : syscall(SYS_pread64, fd, buf, half(len), off);
-}
-
-ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t off)
-{
-	return fails("pwrite") ? -1 : syscall(SYS_pwrite64, fd, buf, half(len), off);
-}
-
-int fsync(int fd)
-{
-	return DO(fsync, int, fd);
-}
+SHIM(ssize_t __read_chk(int fd, void *buf, size_t len, size_t size),
+     read(fd, buf, len < size ? len : size))
+SHIM(ssize_t write(int fd, const void *buf, size_t len),
+     fails("write") ? -1 : syscall(SYS_write, fd, buf, half(len)))
+SHIM(ssize_t pread64(int fd, void *buf, size_t len, off64_t off),
+     fails("pread") ? -1 : syscall(SYS_pread64, fd, buf, half(len), off))
+SHIM(ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t off),
+     fails("pwrite") ? -1 : syscall(SYS_pwrite64, fd, buf, half(len), off))
+SHIM(int fsync(int fd), DO(fsync, int, fd))
 
 int open64(const char *path, int flags, ...)
 {
@@ -96,10 +86,7 @@ int open64(const char *path, int flags, ...)
 }
 
 int __open64_2(const char *path, int flags);
-int __open64_2(const char *path, int flags)
-{
-	return open64(path, flags);
-}
+SHIM(int __open64_2(const char *path, int flags), open64(path, flags))
 
 int openat64(int at, const char *name, int flags, ...)
 {
@@ -114,50 +101,18 @@ int openat64(int at, const char *name, int flags, ...)
 }
 
 int __openat64_2(int at, const char *name, int flags);
-int __openat64_2(int at, const char *name, int flags)
-{
-	return openat64(at, name, flags);
-}
-
-int fallocate64(int fd, int mode, off64_t off, off64_t len)
-{
-	return DO(fallocate, int, fd, mode, off, len);
-}
-
-int mkdirat(int at, const char *name, mode_t mode)
-{
-	return DO(mkdirat, int, at, name, mode);
-}
-
-int renameat(int from_at, const char *from, int to_at, const char *to)
-{
-	return DO(renameat, int, from_at, from, to_at, to);
-}
-
-int unlinkat(int at, const char *name, int flags)
-{
-	return DO(unlinkat, int, at, name, flags);
-}
-
-int pipe2(int fds[2], int flags)
-{
-	return DO(pipe2, int, fds, flags);
-}
-
-int mkdir(const char *path, mode_t mode)
-{
-	return DO(mkdirat, int, AT_FDCWD, path, mode);
-}
-
-int unlink(const char *path)
-{
-	return DO(unlinkat, int, AT_FDCWD, path, 0);
-}
-
-ssize_t readlink(const char *path, char *buf, size_t size)
-{
-	return DO(readlinkat, ssize_t, AT_FDCWD, path, buf, size);
-}
+SHIM(int __openat64_2(int at, const char *name, int flags), openat64(at, name, flags))
+SHIM(int fallocate64(int fd, int mode, off64_t off, off64_t len),
+     DO(fallocate, int, fd, mode, off, len))
+SHIM(int mkdirat(int at, const char *name, mode_t mode), DO(mkdirat, int, at, name, mode))
+SHIM(int renameat(int from_at, const char *from, int to_at, const char *to),
+     DO(renameat, int, from_at, from, to_at, to))
+SHIM(int unlinkat(int at, const char *name, int flags), DO(unlinkat, int, at, name, flags))
+SHIM(int pipe2(int fds[2], int flags), DO(pipe2, int, fds, flags))
+SHIM(int mkdir(const char *path, mode_t mode), DO(mkdirat, int, AT_FDCWD, path, mode))
+SHIM(int unlink(const char *path), DO(unlinkat, int, AT_FDCWD, path, 0))
+SHIM(ssize_t readlink(const char *path, char *buf, size_t size),
+     DO(readlinkat, ssize_t, AT_FDCWD, path, buf, size))
 
 int fcntl64(int fd, int cmd, ...)
 {
@@ -178,30 +133,12 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
 }
 
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
-int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size)
-{
-	return poll(fds, n, timeout);
-}
-
-pid_t waitpid(pid_t pid, int *status, int options)
-{
-	return fails("waitpid") ? -1 : (pid_t)syscall(SYS_wait4, pid, status, options, NULL);
-}
-
-int socket(int domain, int type, int protocol)
-{
-	return DO(socket, int, domain, type, protocol);
-}
-
-int bind(int fd, const struct sockaddr *addr, socklen_t len)
-{
-	return DO(bind, int, fd, addr, len);
-}
-
-ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
-{
-	return DO(recvmsg, ssize_t, fd, msg, flags);
-}
+SHIM(int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size), poll(fds, n, timeout))
+SHIM(pid_t waitpid(pid_t pid, int *status, int options),
+     fails("waitpid") ? -1 : (pid_t)syscall(SYS_wait4, pid, status, options, NULL))
+SHIM(int socket(int domain, int type, int protocol), DO(socket, int, domain, type, protocol))
+SHIM(int bind(int fd, const struct sockaddr *addr, socklen_t len), DO(bind, int, fd, addr, len))
+SHIM(ssize_t recvmsg(int fd, struct msghdr *msg, int flags), DO(recvmsg, ssize_t, fd, msg, flags))
 
 /* ---------------------------------------------------------------- what is tried */
 

@@ -7,6 +7,7 @@
 #include "tests/unit/test.h"
 
 static struct probe p;
+static const struct probe_disk *disk;
 
 static struct os_sim_disk vda(void)
 {
@@ -64,6 +65,13 @@ static const struct probe_disk *seen(const char *dev)
 	return probe_disk_by_dev(&p, dev);
 }
 
+/* And sees what is there, or comes in this time. */
+static void start(unsigned ms)
+{
+	probe_start(&p);
+	OK(probe_step(&p, ms));
+}
+
 /* Steps until nothing has changed for a second. */
 static void settle(void)
 {
@@ -73,8 +81,6 @@ static void settle(void)
 
 TEST(the_disk_that_is_there_is_found_with_its_partitions)
 {
-	const struct probe_disk *disk;
-
 	plug_in(vda());
 	probe_start(&p);
 	assert_int_equal(probe_pending(&p), 1);
@@ -110,7 +116,6 @@ TEST(partitions_are_found_by_every_kind_of_name)
 		{ "vda1", NULL },
 		{ "", NULL },
 	};
-	const struct probe_disk *disk;
 
 	plug_in(vda());
 	probe_start(&p);
@@ -131,7 +136,6 @@ TEST(partitions_are_found_by_every_kind_of_name)
 TEST(a_stick_that_copies_the_names_is_another_disk)
 {
 	struct os_sim_disk copy = vda();
-	const struct probe_disk *disk;
 
 	copy.name = "sda";
 	copy.path = "/devices/pci0000:00/usb1/1-1/block/sda";
@@ -149,8 +153,7 @@ TEST(a_late_stick_is_told_by_a_uevent_and_looked_at_once)
 {
 	plug_in(vda());
 	plug_in(stick(800));
-	probe_start(&p);
-	OK(probe_step(&p, 500));
+	start(500);
 	OK(probe_step(&p, 5000));
 	assert_int_equal(os_sim_now(), 800);
 	assert_non_null(seen("/dev/sda"));
@@ -274,14 +277,12 @@ TEST(a_prober_that_hangs_leaves_the_kernels_names)
 {
 	struct os_sim_disk d = vda();
 	struct os_sim_child hang = { .argv0 = "keelboot-prober", .arg = "/dev/vda", .hangs = true };
-	const struct probe_disk *disk;
 
 	d.no_answer = true;
 	os_sim_disk(&d);
 	plug_in(stick(0));
 	os_sim_child(&hang);
-	probe_start(&p);
-	OK(probe_step(&p, 1000)); /* the other one is not held up */
+	start(1000); /* the other one is not held up */
 	assert_int_equal(seen("/dev/sda")->state, PROBE_READY);
 	/* Once more, with more time; and then no more. */
 	OK(probe_step(&p, 30000));
@@ -307,8 +308,7 @@ TEST(a_prober_that_crashes_is_tried_once_more)
 
 	os_sim_child(&crash);
 	plug_in(vda());
-	probe_start(&p);
-	OK(probe_step(&p, 1000));
+	start(1000);
 	assert_int_equal(seen("/dev/vda")->state, PROBE_READY);
 	assert_int_equal(
 		os_sim_count(
@@ -353,8 +353,7 @@ TEST(a_prober_that_lies_is_not_believed)
 	d.no_answer = true;
 	os_sim_disk(&d);
 	os_sim_child(&c);
-	probe_start(&p);
-	OK(probe_step(&p, 1000));
+	start(1000);
 	assert_int_equal(seen("/dev/vda")->state, PROBE_UNREADABLE);
 	settle();
 	assert_int_equal(seen("/dev/vda")->n, 4);
@@ -376,8 +375,7 @@ TEST(an_answer_in_pieces_is_put_together)
 	d.no_answer = true;
 	os_sim_disk(&d);
 	os_sim_child(&c);
-	probe_start(&p);
-	OK(probe_step(&p, 1000));
+	start(1000);
 	assert_int_equal(os_sim_now(), 30); /* complete is complete, whatever the process does */
 	assert_int_equal(seen("/dev/vda")->state, PROBE_READY);
 }
@@ -388,8 +386,7 @@ TEST(a_missing_helper_still_leaves_the_kernels_names)
 
 	d.no_answer = true;
 	os_sim_disk(&d);
-	probe_start(&p);
-	OK(probe_step(&p, 1000));
+	start(1000);
 	assert_non_null(probe_find(&p, NULL, "PARTLABEL=keelboot-state"));
 	settle();
 	assert_int_equal(probe_pending(&p), 0);
@@ -402,8 +399,7 @@ TEST(a_disk_that_is_pulled_out_is_gone)
 	s.prober_ms = 50;
 	os_sim_disk(&s);
 	os_sim_disk_gone("sda", 500);
-	probe_start(&p);
-	OK(probe_step(&p, 1000));
+	start(1000);
 	OK(probe_step(&p, 1000));
 	assert_null(seen("/dev/sda"));
 	assert_null(probe_find(&p, NULL, "/dev/sda"));
@@ -416,8 +412,7 @@ TEST(a_disk_that_is_pulled_out_while_it_is_looked_at_ends_its_prober)
 	s.prober_ms = 1000;
 	os_sim_disk(&s);
 	os_sim_disk_gone("sda", 500);
-	probe_start(&p);
-	OK(probe_step(&p, 5000));
+	start(5000);
 	EQUAL((os_sim_now(), 500), (probe_pending(&p), 0));
 	assert_int_equal(os_sim_count("kill keelboot-prober /dev/sda"), 0);
 	assert_int_equal(os_sim_count("kill keelboot-prober"), 1);
@@ -448,8 +443,7 @@ TEST(without_uevents_sys_is_looked_through)
 	os_sim_uevent_sockets(0);
 	plug_in(stick(700));
 	os_sim_disk_gone("sda", 3000);
-	probe_start(&p);
-	OK(probe_step(&p, 5000));
+	start(5000);
 	assert_in_range(os_sim_now(), 700, 1000);
 	assert_non_null(seen("/dev/sda"));
 	OK(probe_step(&p, 5000));
@@ -508,8 +502,7 @@ TEST(a_list_that_is_full_drops_only_what_is_gone)
 	plug_in(vda());
 	os_sim_at(500, crowd, NULL);
 	os_sim_disk_gone("vda", 2000);
-	probe_start(&p);
-	OK(probe_step(&p, 100));
+	start(100);
 	FAILS(probe_step(&p, 1400), KB_ETIMEDOUT);
 	assert_non_null(seen("/dev/vda"));
 	OK(probe_step(&p, 1000));

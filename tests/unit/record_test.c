@@ -72,12 +72,8 @@ TEST(a_valid_record_is_found_without_a_write)
 TEST(a_blank_partition_gets_a_state_from_what_mounts)
 {
 	record_load(&r, DEV, 3, 2, 2);
-	assert_int_equal(r.health, RECORD_BLANK);
-	assert_int_equal(get().nslots, 3);
-	assert_int_equal(get().slot[0].st, STATE_EMPTY);
-	assert_int_equal(get().slot[1].st, STATE_TRIAL);
-	assert_int_equal(get().pref, 1);
-	assert_true(state_same(&r.s, &r.disk));
+	EQUAL((r.health, RECORD_BLANK), (get().nslots, 3), (get().slot[0].st, STATE_EMPTY));
+	EQUAL((get().slot[1].st, STATE_TRIAL), (get().pref, 1), (state_same(&r.s, &r.disk), true));
 }
 
 TEST(a_lost_state_is_told_from_a_blank_one)
@@ -98,8 +94,7 @@ TEST(a_new_state_that_cannot_be_saved_boots_and_is_saved_later)
 	EQUAL((r.health, RECORD_UNWRITABLE), (r.s.slot[0].st, STATE_TRIAL));
 	disk.fail_at = 0;
 	OK(record_save(&r, &r.s));
-	assert_int_equal(r.health, RECORD_FOUND);
-	assert_int_equal(get().slot[0].st, STATE_TRIAL);
+	EQUAL((r.health, RECORD_FOUND), (get().slot[0].st, STATE_TRIAL));
 }
 
 TEST(without_a_partition_slots_are_unnamed_trials)
@@ -161,8 +156,7 @@ TEST(after_a_failed_save_the_next_one_writes_even_what_was_there)
 	assert_int_equal(r.health, RECORD_UNWRITABLE);
 	assert_int_equal(get().slot[1].tries, STATE_TRIES - 1); /* it landed */
 	OK(record_save(&r, &r.s));
-	assert_int_equal(get().slot[1].tries, STATE_TRIES);
-	assert_int_equal(r.health, RECORD_FOUND);
+	EQUAL((get().slot[1].tries, STATE_TRIES), (r.health, RECORD_FOUND));
 }
 
 TEST(what_another_process_wrote_is_loaded_and_written_behind)
@@ -211,15 +205,13 @@ TEST(settling_rejects_a_trial_without_tries_and_tells)
 TEST(a_state_made_of_nothing_is_made_anew_when_slots_are_seen)
 {
 	record_load(&r, DEV, 2, 0, 0);
-	assert_int_equal(get().slot[0].st, STATE_EMPTY);
-	assert_int_equal(get().slot[1].st, STATE_EMPTY);
+	EQUAL((get().slot[0].st, STATE_EMPTY), (get().slot[1].st, STATE_EMPTY));
 	bdev_file_close(&r.file);
 	record_load(&r, DEV, 2, 0, 0);
 	assert_int_equal(r.health, RECORD_FOUND);
 	bdev_file_close(&r.file);
 	record_load(&r, DEV, 2, BOTH, BOTH);
-	assert_int_equal(r.health, RECORD_REBUILT);
-	assert_int_equal(get().slot[0].st, STATE_TRIAL);
+	EQUAL((r.health, RECORD_REBUILT), (get().slot[0].st, STATE_TRIAL));
 	assert_int_equal(get().slot[1].st, STATE_TRIAL);
 }
 
@@ -273,9 +265,7 @@ TEST(a_state_with_a_slot_being_written_stays_when_only_a_name_is_there)
 	s.floor = 7;
 	put(&s);
 	record_load(&r, DEV, 2, BOTH, 0);
-	assert_int_equal(r.health, RECORD_FOUND);
-	assert_int_equal(get().slot[0].st, STATE_WRITING);
-	assert_int_equal(get().floor, 7);
+	EQUAL((r.health, RECORD_FOUND), (get().slot[0].st, STATE_WRITING), (get().floor, 7));
 	bdev_file_close(&r.file);
 	record_load(&r, DEV, 2, BOTH, 1);
 	assert_int_equal(r.health, RECORD_REBUILT);
@@ -288,8 +278,7 @@ TEST(a_state_made_of_nothing_is_made_anew_for_a_name_too)
 	assert_int_equal(get().slot[0].st, STATE_EMPTY);
 	bdev_file_close(&r.file);
 	record_load(&r, DEV, 2, BOTH, 0);
-	assert_int_equal(r.health, RECORD_REBUILT);
-	assert_int_equal(get().slot[0].st, STATE_TRIAL);
+	EQUAL((r.health, RECORD_REBUILT), (get().slot[0].st, STATE_TRIAL));
 }
 
 /* More slots than there are hide nothing. */
@@ -311,8 +300,7 @@ TEST(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault)
 		record_renew(&r, 2, BOTH, 2)); /* nothing was seen on the one that it holds back */
 	assert_int_equal(disk.ops, 0);
 	assert_true(record_renew(&r, 2, 1, 1));
-	assert_int_equal(r.health, RECORD_REBUILT);
-	assert_int_equal(get().slot[0].st, STATE_TRIAL);
+	EQUAL((r.health, RECORD_REBUILT), (get().slot[0].st, STATE_TRIAL));
 	assert_int_equal(get().slot[1].st, STATE_EMPTY);
 	assert_false(record_renew(&r, 2, 1, 1)); /* it holds back nothing any more */
 	bdev_file_close(&r.file);

@@ -177,33 +177,33 @@ static enum kb_err write_manifest(uint8_t n)
 	return store_manifest_write(&st, 0, &m, blob);
 }
 
+/* Written, by these operations. */
+static void manifest_takes(uint8_t n, const char *operations)
+{
+	OK(write_manifest(n));
+	dev.op[dev.nops] = '\0';
+	assert_string_equal(dev.op, operations);
+}
+
 TEST(blob_is_durable_before_its_header_is_written)
 {
-	OK(write_manifest(1));
-	dev.op[dev.nops] = '\0';
-	assert_string_equal(dev.op, "wwwfwfwwwfwf");
+	manifest_takes(1, "wwwfwfwwwfwf");
 }
 
 TEST(header_is_not_written_over_a_blob_that_may_be_lost)
 {
 	dev.fail_flush = (struct faulty_when){ 1, 1 };
-	OK(write_manifest(1));
-	dev.op[dev.nops] = '\0';
-	assert_string_equal(dev.op, "wwwfwwwfwf");
+	manifest_takes(1, "wwwfwwwfwf");
 	dev.fail_flush.n = 0;
 	dev.fail_write = (struct faulty_when){ 2, 1 };
-	OK(write_manifest(2));
-	dev.op[dev.nops] = '\0';
-	assert_string_equal(dev.op, "wwwwwfwf");
+	manifest_takes(2, "wwwwwfwf");
 }
 
 TEST(blob_that_only_the_page_cache_has_is_not_written)
 {
 	for (unsigned page = 1; page <= 3; page++) {
 		dev.lose_write = (struct faulty_when){ page, 1 };
-		OK(write_manifest((uint8_t)page));
-		dev.op[dev.nops] = '\0';
-		assert_string_equal(dev.op, "wwwfwwwfwf"); /* no header in the first copy */
+		manifest_takes((uint8_t)page, "wwwfwwwfwf"); /* no header in the first copy */
 	}
 	dev.lose_write = (struct faulty_when)ALWAYS;
 	FAILS(write_manifest(9), KB_EIO);
@@ -213,15 +213,11 @@ TEST(blob_that_can_not_be_read_back_is_not_written)
 {
 	for (unsigned page = 1; page <= 3; page++) {
 		dev.fail_read = (struct faulty_when){ page, 1 };
-		OK(write_manifest((uint8_t)page));
-		dev.op[dev.nops] = '\0';
-		assert_string_equal(dev.op, "wwwfwwwfwf");
+		manifest_takes((uint8_t)page, "wwwfwwwfwf");
 	}
 	dev.fail_read.n = 0;
 	dev.fail_drop = (struct faulty_when){ 2, 1 };
-	OK(write_manifest(9));
-	dev.op[dev.nops] = '\0';
-	assert_string_equal(dev.op, "wwwfwwwfwf");
+	manifest_takes(9, "wwwfwwwfwf");
 }
 
 /* Only what came back as zeroes is cleared; the other copy's zeroes are no proof. */

@@ -4,22 +4,15 @@
  * state is older, or was taken on by an older Keelboot. That one is this one on a disk that is cut
  * to the least size: it sees nothing of the rest.
  */
-#include "tests/unit/states.h"
+#include "tests/unit/store_disk.h"
 
 #include "lib/bytes.h"
 #include "selector/cell.h"
-#include "selector/store_internal.h"
-#include "tests/sim/bdev_sim.h"
 
 #define MIB   ((uint64_t)1 << 20)
 #define LARGE (96 * MIB)
 #define END   (LARGE - 8 * MIB)
 #define RING  ((uint64_t)STORE_CELLS * STORE_CELL)
-#define SEEDS 24
-
-static struct bdev_sim disk, trial_disk;
-static struct store st;
-static enum store_finding found;
 
 static void set_up(void)
 {
@@ -32,37 +25,6 @@ static void tear_down(void)
 	disk.bdev.size = trial_disk.bdev.size = LARGE;
 	bdev_sim_free(&disk);
 	bdev_sim_free(&trial_disk);
-}
-
-static void load(struct bdev_sim *d, struct state *s)
-{
-	OK(store_load(&st, &d->bdev, s, &found));
-}
-
-static uint64_t loaded_mark(struct bdev_sim *d)
-{
-	struct state s;
-
-	load(d, &s);
-	return found == STORE_FOUND ? s.floor : UINT64_MAX;
-}
-
-static enum kb_err try_mark(struct bdev_sim *d, uint64_t n)
-{
-	struct state s;
-	enum kb_err e = store_load(&st, &d->bdev, &s, &found);
-
-	if (e != KB_OK)
-		return e;
-	if (found != STORE_FOUND)
-		states_fresh(&s);
-	s.floor = n;
-	return store_save(&st, &s);
-}
-
-static void save_mark(struct bdev_sim *d, uint64_t n)
-{
-	OK(try_mark(d, n));
 }
 
 /* By a Keelboot that knows of 16 MiB and no more. */
@@ -284,8 +246,7 @@ static void cut_one_save(uint64_t old, uint64_t new)
 			assert_true(is == old || is == new);
 			assert_true(at < 3 || is == new);
 			/* What was read holds: the next save is above it. */
-			save_mark(&trial_disk, 99);
-			assert_true(loaded_mark(&trial_disk) == 99);
+			save_and_load_mark(&trial_disk, 99);
 		}
 	}
 }
@@ -436,8 +397,7 @@ TEST(forged_end_of_sequences_leaves_nothing_at_8_mib)
 	OK(bdev_flush(&disk.bdev));
 	assert_true(loaded_mark(&disk) == 1 && st.second == END);
 	for (uint64_t i = 10; i < 14; i++) {
-		save_mark(&disk, i);
-		assert_true(loaded_mark(&disk) == i);
+		save_and_load_mark(&disk, i);
 	}
 }
 

@@ -6,6 +6,8 @@
 
 static bool committed;
 static struct state s;
+static struct state was;
+static struct choose_list list;
 
 static void set_up(void)
 {
@@ -95,8 +97,6 @@ TEST(other_staged_release_stays_staged)
 
 TEST(healthy_good_slot_stays_byte_for_byte)
 {
-	struct state was;
-
 	s.floor = 1;
 	was = s;
 	OK(verdict_good(&s, 0, 0, 99, &committed));
@@ -106,8 +106,6 @@ TEST(healthy_good_slot_stays_byte_for_byte)
 
 TEST(good_twice_is_no_error_and_no_change)
 {
-	struct state was;
-
 	states_open(&s);
 	OK(verdict_good(&s, 1, 7, 0, &committed));
 	was = s;
@@ -118,8 +116,6 @@ TEST(good_twice_is_no_error_and_no_change)
 
 TEST(stale_token_is_refused_and_changes_nothing)
 {
-	struct state was;
-
 	states_open(&s);
 	was = s;
 	FAILS(verdict_good(&s, 1, 6, 0, &committed), KB_ESTALE);
@@ -265,8 +261,6 @@ TEST(clean_needs_the_open_attempt)
 
 TEST(switch_prefers_a_slot_and_forgets_a_oneshot)
 {
-	struct choose_list list;
-
 	states_set(&s, 1, STATE_GOOD, 2);
 	s.oneshot = 0;
 	OK(verdict_switch(&s, 1, false, false, 3));
@@ -277,8 +271,6 @@ TEST(switch_prefers_a_slot_and_forgets_a_oneshot)
 
 TEST(switch_once_is_for_one_boot)
 {
-	struct choose_list list;
-
 	states_set(&s, 1, STATE_TRIAL, 2);
 	OK(verdict_switch(&s, 1, true, false, 3));
 	assert_true(s.pref == 0 && s.oneshot == 1);
@@ -291,8 +283,6 @@ TEST(switch_once_is_for_one_boot)
 
 TEST(switch_to_the_preferred_slot_changes_nothing)
 {
-	struct state was;
-
 	was = s;
 	OK(verdict_switch(&s, 0, false, false, 3));
 	assert_memory_equal(&s, &was, sizeof(s));
@@ -300,8 +290,6 @@ TEST(switch_to_the_preferred_slot_changes_nothing)
 
 TEST(switch_never_takes_what_is_not_whole)
 {
-	struct state was;
-
 	was = s;
 	for (int force = 0; force < 2; force++) {
 		for (int once = 0; once < 2; once++) {
@@ -334,7 +322,6 @@ TEST(switch_below_the_floor_is_refused_by_force_as_well)
 static void check_failed(const struct state *failed, enum state_st st)
 {
 	struct state to = *failed;
-	struct choose_list list;
 
 	FAILS(verdict_switch(&to, 1, false, false, 3), KB_EREJECTED);
 	FAILS(verdict_switch(&to, 1, true, false, 3), KB_EREJECTED);
@@ -385,8 +372,6 @@ TEST(report_wipes_nothing_that_the_resets_say)
 
 TEST(only_a_good_slot_with_its_token_proves_itself)
 {
-	struct state was;
-
 	states_open(&s);
 	was = s;
 	FAILS(verdict_proven(&s, 1, 7), KB_EINVAL); /* on trial */
@@ -424,8 +409,6 @@ static void lost_slot(struct state *st)
 
 static void healthy_boot(struct state *st)
 {
-	struct choose_list list;
-
 	choose_candidates(st, &list);
 	assert_int_equal(list.c[0].slot, 0);
 	choose_charge(st, &list.c[0], false);
@@ -437,8 +420,6 @@ static void healthy_boot(struct state *st)
 
 TEST(lost_slot_comes_back_at_growing_distances)
 {
-	struct choose_list list;
-
 	lost_slot(&s);
 	for (unsigned n = 0; n < 6; n++) {
 		for (unsigned i = 0; i < 1u << n; i++)
@@ -481,9 +462,6 @@ static void both_in_doubt(struct state *st, bool told)
 
 TEST(report_keeps_the_last_slot_that_is_trusted)
 {
-	struct choose_list list;
-	struct state was;
-
 	for (unsigned told = 0; told < 2; told++) {
 		both_in_doubt(&s, told);
 		OK(verdict_good(&s, 0, 7, 0, &committed));
@@ -509,8 +487,6 @@ TEST(report_keeps_the_last_slot_that_is_trusted)
 
 TEST(retry_that_reports_wins_where_all_are_in_doubt)
 {
-	struct choose_list list;
-
 	both_in_doubt(&s, false);
 	s.open = 1;
 	OK(verdict_good(&s, 1, 7, 0, &committed));
@@ -576,8 +552,6 @@ TEST(distance_has_an_end)
 
 TEST(slot_that_nobody_prefers_does_not_come_back)
 {
-	struct choose_list list;
-
 	lost_slot(&s);
 	s.pref = 0;
 	s.slot[1].wait = 0;
@@ -602,7 +576,6 @@ TEST(budget_comes_back_only_when_no_slot_is_in_doubt)
 TEST(slots_that_are_not_there_get_no_verdict)
 {
 	static const int slots[] = { STATE_NONE, STATE_SLOTS_MAX };
-	struct state was;
 
 	was = s;
 	for (unsigned i = 0; i < 2; i++) {

@@ -24,6 +24,13 @@ static void bare_machine(void)
 	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
 }
 
+/* The only one, and all is well with it. */
+static void arm_only(const struct os_wdt_info *info)
+{
+	os_sim_watchdog("/dev/watchdog0", info);
+	OK(wdt_arm(&w, "", 60, 0));
+}
+
 TEST(it_is_armed_and_tells_what_it_took)
 {
 	os_sim_watchdog("/dev/watchdog0", &i6300esb);
@@ -46,8 +53,7 @@ TEST(hardware_with_a_limit_keeps_its_limit)
 	struct os_wdt_info bcm = i6300esb;
 
 	bcm.timeout_s = 15;
-	os_sim_watchdog("/dev/watchdog0", &bcm);
-	OK(wdt_arm(&w, "", 60, 0));
+	arm_only(&bcm);
 	assert_int_equal(wdt_timeout_s(&w), 15);
 	assert_int_equal(os_sim_count("# watchdog: /dev/watchdog0 counts 15 s, not 60 s"), 1);
 	assert_true(found("another timeout"));
@@ -320,8 +326,7 @@ TEST(one_that_does_not_open_is_told)
 
 TEST(who_does_not_feed_is_reset)
 {
-	os_sim_watchdog("/dev/watchdog0", &i6300esb);
-	OK(wdt_arm(&w, "", 60, 0));
+	arm_only(&i6300esb);
 	os_sim_advance(59000);
 	wdt_feed(&w);
 	os_sim_advance(59000);
@@ -341,8 +346,7 @@ TEST(a_kernel_that_would_stop_it_is_warned_of)
 
 TEST(the_hand_over_leaves_it_counting_and_tells_systemd)
 {
-	os_sim_watchdog("/dev/watchdog0", &i6300esb);
-	OK(wdt_arm(&w, "", 60, 0));
+	arm_only(&i6300esb);
 	wdt_decide(&w, CONF_HANDOVER_SYSTEM, 240);
 	assert_int_equal(w.nfindings, 0);
 	OK(wdt_hand_over(&w, 120, 240));
@@ -487,8 +491,7 @@ TEST(a_run_that_cannot_be_written_stops_nothing)
 TEST(before_linux_5_8_it_may_be_stopped_at_a_reboot)
 {
 	os_sim_remove("/sys/module/watchdog/parameters/stop_on_reboot");
-	os_sim_watchdog("/dev/watchdog0", &i6300esb);
-	OK(wdt_arm(&w, "", 60, 0));
+	arm_only(&i6300esb);
 	assert_int_equal(os_sim_count("# watchdog: this kernel cannot keep it running"), 1);
 	assert_true(found("it has no watchdog.stop_on_reboot (Linux 5.8)"));
 }
@@ -601,10 +604,7 @@ static bool told(const char *what)
 
 static void arm_quirk(const struct os_sim_wdt_quirks *q, unsigned timeout_s)
 {
-	memset(&w, 0, sizeof(w));
-	os_sim_reset();
-	os_sim_log_level(LOG_LEVEL_WARNING);
-	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
+	bare_machine();
 	os_sim_watchdog("/dev/watchdog0", &i6300esb);
 	os_sim_watchdog_quirks(q);
 	OK(wdt_arm(&w, "", timeout_s, 0));
@@ -720,8 +720,7 @@ TEST(evidence_comes_from_the_hardware)
 	struct os_wdt_info info = i6300esb;
 
 	info.bootstatus = WDIOF_CARDRESET;
-	os_sim_watchdog("/dev/watchdog0", &info);
-	OK(wdt_arm(&w, "", 60, 0));
+	arm_only(&info);
 	wdt_evidence(&w, &ev);
 	assert_true(ev.watchdog_fired && ev.can_tell_watchdog && ev.orderly);
 	assert_false(ev.power_cause);
